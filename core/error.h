@@ -1,0 +1,65 @@
+#pragma once
+// Errors with context. Every failure a user can meet is thrown as `Error`, whose text says what was wrong,
+// where, what was expected and what to do; its code is the exit status the command line returns.
+
+#include <sstream>
+#include <stdexcept>
+#include <string>
+
+namespace hewn {
+
+/// Why something failed; the value is the exit status of the `hewn` command (docs/cli.md).
+enum class ErrorCode : int {
+  failed = 1,    ///< the world refused: disk full, run in use, no such device
+  usage = 2,     ///< the caller asked for something that does not exist or cannot be
+  input = 3,     ///< a file, run or checkpoint is not what it should be
+  memory = 4,    ///< it does not fit
+  numerical = 5  ///< NaN or Inf, or a verification that failed
+};
+
+/// The one exception type of the project.
+class Error : public std::runtime_error {
+ public:
+  Error(ErrorCode code, const std::string& message) : std::runtime_error(message), code_(code) {}
+  ErrorCode code() const { return code_; }
+
+ private:
+  ErrorCode code_;
+};
+
+/// Adds "while <what>" to every error thrown during its lifetime: `Doing step("reading ", path);`.
+/// Contexts nest, innermost first in the message. Thread-local; costs one string.
+class Doing {
+ public:
+  template <class... Parts>
+  explicit Doing(const Parts&... parts) {
+    std::ostringstream text;
+    (text << ... << parts);
+    enter(text.str());
+  }
+  ~Doing();
+  Doing(const Doing&) = delete;
+  Doing& operator=(const Doing&) = delete;
+
+ private:
+  static void enter(std::string what);
+};
+
+/// Throws `Error{code, message + active contexts}`.
+[[noreturn]] void throw_error(ErrorCode code, const std::string& message);
+
+/// Streams the parts into a message and throws: `fail(ErrorCode::input, path, ": empty file")`.
+template <class... Parts>
+[[noreturn]] void fail(ErrorCode code, const Parts&... parts) {
+  std::ostringstream text;
+  (text << ... << parts);
+  throw_error(code, text.str());
+}
+
+/// Fails with `ErrorCode::usage` unless `ok`: for wrong shapes, dtypes and arguments.
+template <class... Parts>
+void require(bool ok, const Parts&... parts) {
+  if (!ok) fail(ErrorCode::usage, parts...);
+}
+
+}  // namespace hewn
