@@ -15,6 +15,11 @@ endif()
 # hewn_layer(NAME SOURCES... [DEPENDS TARGETS...]): one folder of the house as a static library.
 function(hewn_layer name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS" ${ARGN})
+  if(NOT ARG_SOURCES)  # a folder before its first source
+    add_library(hewn_${name} INTERFACE)
+    target_link_libraries(hewn_${name} INTERFACE hewn_flags ${ARG_DEPENDS})
+    return()
+  endif()
   add_library(hewn_${name} STATIC ${ARG_SOURCES})
   target_link_libraries(hewn_${name} PUBLIC $<BUILD_INTERFACE:hewn_flags> ${ARG_DEPENDS})
 endfunction()

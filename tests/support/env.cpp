@@ -1,0 +1,76 @@
+#include "tests/support/env.h"
+
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+#include <sstream>
+#include <stdexcept>
+
+#include "tests/support/tally.h"
+
+namespace hewn::test {
+namespace {
+
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value ? value : "";
+}
+
+}  // namespace
+
+std::filesystem::path source_dir() { return HEWN_SOURCE_DIR; }
+std::filesystem::path build_dir() { return HEWN_BINARY_DIR; }
+
+std::filesystem::path hewn_program() {
+  const std::string given = environment("HEWN_PROGRAM");
+#ifdef HEWN_PROGRAM
+  if (given.empty()) return HEWN_PROGRAM;
+#endif
+  return given;
+}
+
+std::optional<std::filesystem::path> shared(std::string_view relative) {
+  const std::string given = environment("HEWN_SHARED");
+  const std::filesystem::path root = given.empty() ? (source_dir() / ".." / "shared").string() : given;
+  const std::filesystem::path path = root / relative;
+  if (std::filesystem::exists(path)) return path;
+  skip(path.string() + " is not there (HEWN_SHARED names the directory of shared test data)");
+  return std::nullopt;
+}
+
+void skip(std::string_view why) {
+  tally().skip_running_test = true;
+  std::cerr << "skipped: " << tally().running_test << ": " << why << std::endl;
+}
+
+bool full() {
+  const std::string slow = environment("HEWN_SLOW");
+  return !slow.empty() && slow != "0";
+}
+
+std::string read_file(const std::filesystem::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in) throw std::runtime_error("cannot read " + path.string());
+  std::ostringstream bytes;
+  bytes << in.rdbuf();
+  return bytes.str();
+}
+
+void write_file(const std::filesystem::path& path, std::string_view bytes) {
+  std::ofstream out(path, std::ios::binary);
+  out << bytes;
+  if (!out.flush()) throw std::runtime_error("cannot write " + path.string());
+}
+
+TempDir::TempDir() {
+  std::string pattern = (std::filesystem::temp_directory_path() / "hewn-test-XXXXXX").string();
+  if (!mkdtemp(pattern.data())) throw std::runtime_error("cannot make a directory like " + pattern);
+  path_ = pattern;
+}
+
+TempDir::~TempDir() {
+  std::error_code ignored;
+  std::filesystem::remove_all(path_, ignored);
+}
+
+}  // namespace hewn::test

@@ -1,0 +1,52 @@
+#pragma once
+// Where things are, what may be skipped, and how much to run.
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace hewn::test {
+
+/// Root of the source tree and of the build tree.
+std::filesystem::path source_dir();
+std::filesystem::path build_dir();
+
+/// The `hewn` program: HEWN_PROGRAM from the environment, else the one of this build.
+std::filesystem::path hewn_program();
+
+/// The shared test data: HEWN_SHARED, else `../shared` beside the source tree, then `relative`.
+/// When it is not there, the running test is reported as skipped and nullopt returned:
+/// `const auto dir = shared("fixtures/ops"); if (!dir) return;`.
+std::optional<std::filesystem::path> shared(std::string_view relative);
+
+/// Says on stderr that the running test was skipped and why; a test without a single assertion after this is
+/// counted as skipped, not as passed.
+void skip(std::string_view why);
+
+/// Whether the long tests were asked for: HEWN_SLOW=1, as `scripts/test.sh --full` sets.
+bool full();
+
+/// How often to repeat something long: `sample` times usually, `whole` times when full().
+inline int repeats(int sample, int whole) { return full() ? whole : sample; }
+
+/// The whole of a file; fails the test when it cannot be read.
+std::string read_file(const std::filesystem::path& path);
+/// Writes (and replaces) a file.
+void write_file(const std::filesystem::path& path, std::string_view bytes);
+
+/// A fresh directory, removed with all its content at the end of the scope.
+class TempDir {
+ public:
+  TempDir();
+  ~TempDir();
+  TempDir(const TempDir&) = delete;
+  TempDir& operator=(const TempDir&) = delete;
+  const std::filesystem::path& path() const { return path_; }
+  std::filesystem::path operator/(std::string_view name) const { return path_ / name; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+}  // namespace hewn::test

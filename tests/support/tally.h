@@ -1,0 +1,17 @@
+#pragma once
+// What a test program counted; main writes it out for scripts/test.sh.
+
+#include <string>
+
+namespace hewn::test {
+
+struct Tally {
+  std::string running_test;
+  bool skip_running_test = false;
+  int passed = 0, failed = 0, skipped = 0;
+};
+
+/// The one of this process.
+Tally& tally();
+
+}  // namespace hewn::test
