@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Installs what is missing of the Debian packages Hewn is built and tested with.
+#   scripts/install-deps.sh [build] [test] [full]      (default: build)
+# build: to build `hewn`; test: to build and run its tests; full: other compilers and sanitizers.
+set -euo pipefail
+
+packages_build="g++ cmake ninja-build nlohmann-json3-dev libtomlplusplus-dev libcli11-dev libutf8proc-dev"
+packages_test="catch2"
+packages_full="clang libomp-14-dev libclang-rt-14-dev"
+
+missing=()
+for set in "${@:-build}"; do
+  names=packages_$set
+  for package in ${!names?"no such set: $set (build, test, full)"}; do
+    dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q ' installed$' || missing+=("$package")
+  done
+done
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+if ! command -v apt-get >/dev/null; then
+  echo "This is not Debian: please install what these Debian packages hold, if it is missing: ${missing[*]}" >&2
+  exit 0 # cmake will say what it does not find
+fi
+as_root=()
+if [ "$(id -u)" != 0 ]; then
+  as_root=(sudo)
+  if ! command -v sudo >/dev/null; then
+    echo "Some packages are missing. Please run as root: apt-get install ${missing[*]}" >&2
+    exit 1
+  fi
+fi
+
+echo "installing ${missing[*]}" >&2
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+apt() { "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 "$@"; }
+if ! { apt update && apt install -y --no-install-recommends "${missing[@]}"; } >"$log" 2>&1; then
+  cat "$log" >&2
+  echo "The packages could not be installed (see above): ${missing[*]}" >&2
+  exit 1
+fi

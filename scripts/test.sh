@@ -1,0 +1,117 @@
+#!/usr/bin/env bash
+# Builds Hewn and runs its tests; installs what is missing first (scripts/install-deps.sh).
+#   scripts/test.sh           what a user needs to trust the build: under 10 minutes on 2 cores
+#   scripts/test.sh --full    also clang, address + undefined and thread sanitizers, every long test: under 45
+# The last line adds everything up: N passed, N failed, N skipped.
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit 1
+
+full=no
+case "${1:-}" in
+  --full) full=yes ;;
+  "") ;;
+  *) echo "usage: scripts/test.sh [--full]" >&2; exit 2 ;;
+esac
+
+jobs=$(nproc)
+passed=0 failed=0 skipped=0
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+fail() {
+  echo "FAILED: $*"
+  failed=$((failed + 1))
+}
+
+build_dir() { if [ "$1" = release ]; then echo build; else echo "build-$1"; fi; }
+
+# configure_and_build NAME PRESET [OPTION...] [-- TARGET...]
+configure_and_build() {
+  local name=$1 preset=$2 log=$work/$2.log options=() start=$SECONDS
+  shift 2
+  while [ $# -gt 0 ] && [ "$1" != -- ]; do options+=("$1"); shift; done
+  [ $# -gt 0 ] && shift
+  command -v ccache >/dev/null && options+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
+  [ -e "$(build_dir "$preset")/CMakeCache.txt" ] || options+=(-G Ninja)
+  if ! cmake --preset "$preset" "${options[@]}" >"$log" 2>&1 ||
+     ! cmake --build --preset "$preset" -j "$jobs" ${1:+--target "$@"} >>"$log" 2>&1; then
+    tail -n 60 "$log"
+    fail "$name does not build"
+    return 1
+  fi
+  if grep -q 'warning:' "$log"; then
+    grep -A4 'warning:' "$log" | head -n 40
+    fail "$name builds with warnings"
+  fi
+  echo "== $name: built in $((SECONDS - start)) s"
+}
+
+# run_tests NAME BUILD_DIR [CTEST_OPTION...]: counts come from the test programs themselves (tests/support/main.cpp).
+run_tests() {
+  local name=$1 dir=$2 log=$work/tests.log start=$SECONDS ok=yes p=0 f=0 s=0 a b c
+  shift 2
+  rm -rf "$work/tally" && mkdir "$work/tally"
+  HEWN_TALLY=$work/tally ctest --test-dir "$dir" -j "$jobs" --output-on-failure "$@" >"$log" 2>&1 || ok=no
+  for file in "$work"/tally/*; do
+    [ -f "$file" ] || continue
+    read -r a b c <"$file"
+    p=$((p + a)) f=$((f + b)) s=$((s + c))
+  done
+  [ $((p + f + s)) -gt 0 ] || ok=no
+  [ $ok = no ] && [ $f = 0 ] && f=1 # a program that failed without a failing test: a sanitizer, a leak
+  [ $f = 0 ] || cat "$log"
+  grep -hs '^skipped:' "$dir"/Testing/Temporary/LastTest.log | sort -u
+  echo "== $name: $p passed, $f failed, $s skipped in $((SECONDS - start)) s"
+  passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+}
+
+address_and_undefined() {
+  export ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
+  configure_and_build "gcc, address + undefined sanitizers" asan && run_tests "address + undefined" build-asan
+}
+
+# libomp with its archer tool tells the sanitizer about OpenMP's own synchronisation.
+thread() {
+  local archer
+  archer=$(clang++ --print-file-name=libarcher.so)
+  export OMP_TOOL_LIBRARIES=$archer TSAN_OPTIONS=ignore_noninstrumented_modules=1:halt_on_error=1
+  configure_and_build "clang, thread sanitizer" tsan && run_tests "thread" build-tsan
+}
+
+cuda() {
+  local nvcc file count=0
+  [ -n "$(git ls-files '*.cu')" ] || return 0
+  nvcc=$(command -v nvcc || ls /usr/local/cuda/bin/nvcc 2>/dev/null)
+  if [ -z "$nvcc" ]; then
+    echo "skipped: CUDA is not compiled (no nvcc here)"
+    skipped=$((skipped + 1))
+    return 0
+  fi
+  for file in $(git ls-files '*.cu'); do
+    if "$nvcc" -std=c++20 -I. -c "$file" -o "$work/cuda.o" 2>"$work/cuda.log"; then
+      count=$((count + 1))
+    else
+      cat "$work/cuda.log"
+      fail "$file does not compile"
+    fi
+  done
+  echo "== CUDA: $count files compiled"
+  passed=$((passed + count))
+}
+
+sets=(build test)
+[ $full = yes ] && sets+=(full)
+scripts/install-deps.sh "${sets[@]}" || exit 1
+
+if [ $full = yes ]; then
+  configure_and_build "gcc release" release && HEWN_SLOW=1 run_tests "gcc release, long tests too" build
+  configure_and_build "clang release" clang && run_tests "clang release" build-clang
+  address_and_undefined
+  thread
+  cuda
+else
+  configure_and_build "release" release && run_tests "release" build
+fi
+
+echo "$passed passed, $failed failed, $skipped skipped"
+[ $failed = 0 ]
