@@ -73,21 +73,22 @@ address_and_undefined() {
 # libomp with its archer tool tells the sanitizer about OpenMP's own synchronisation.
 thread() {
   local archer
-  archer=$(clang++ --print-file-name=libarcher.so)
+  archer=$(clang++ -print-resource-dir)/../../libarcher.so
   export OMP_TOOL_LIBRARIES=$archer TSAN_OPTIONS=ignore_noninstrumented_modules=1:halt_on_error=1
   configure_and_build "clang, thread sanitizer" tsan && run_tests "thread" build-tsan
 }
 
 cuda() {
-  local nvcc file count=0
-  [ -n "$(git ls-files '*.cu')" ] || return 0
+  local nvcc files file count=0
+  files=$(find core kernels apps -name '*.cu')
+  [ -n "$files" ] || return 0
   nvcc=$(command -v nvcc || ls /usr/local/cuda/bin/nvcc 2>/dev/null)
   if [ -z "$nvcc" ]; then
     echo "skipped: CUDA is not compiled (no nvcc here)"
     skipped=$((skipped + 1))
     return 0
   fi
-  for file in $(git ls-files '*.cu'); do
+  for file in $files; do
     if "$nvcc" -std=c++20 -I. -c "$file" -o "$work/cuda.o" 2>"$work/cuda.log"; then
       count=$((count + 1))
     else

@@ -1,0 +1,106 @@
+// The house itself is tested: who may include whom, how long a file may be, what an object may export.
+
+#include <algorithm>
+#include <string>
+
+#include "tests/arch/rules.h"
+#include "tests/support/catch.h"
+#include "tests/support/env.h"
+#include "tests/support/process.h"
+#include "tests/support/random.h"
+
+using namespace hewn::test;
+
+namespace {
+
+std::string joined(const Problems& problems) {
+  std::string text;
+  for (const auto& p : problems) text += p + "\n";
+  return text;
+}
+
+SourceFile file(std::string path, std::vector<std::string> lines) {
+  return {std::move(path), std::move(lines)};
+}
+
+const std::vector<SourceFile>& this_house() {
+  static const auto files = house(source_dir());
+  return files;
+}
+
+}  // namespace
+
+TEST_CASE("includes follow the arrow", "[arch]") {
+  REQUIRE(this_house().size() > 10);
+  CHECK(joined(against_the_arrow(this_house())) == "");
+  CHECK(joined(circles(this_house())) == "");
+  CHECK(joined(foreign_includes(this_house())) == "");
+}
+
+TEST_CASE("files are short, finished and at home anywhere", "[arch]") {
+  CHECK(joined(too_long(this_house(), 500)) == "");
+  CHECK(joined(unwanted_words(this_house())) == "");
+}
+
+TEST_CASE("the rules see what they forbid", "[arch]") {
+  const auto core = file("core/a.h", {"#pragma once", "#include <vector>"});
+  const auto up = file("core/b.h", {"# include \"model/m.h\""});
+  const auto model = file("model/m.h", {"#include \"core/a.h\"  // down is fine", "#include \"model/m.h\""});
+  CHECK(against_the_arrow({core, model}).empty());
+  CHECK(against_the_arrow({core, up, model}).size() == 1);
+  CHECK(against_the_arrow({file("core/c.h", {"#include \"a.h\""}), core}).size() == 1);
+  CHECK(against_the_arrow({file("core/c.h", {"#include \"tests/t.h\""}), file("tests/t.h", {})}).size() == 1);
+  CHECK(circles({core, model}).size() == 1);
+  CHECK(circles({file("kernels/a/op.h", {"#include \"kernels/b/op.h\""}),
+                 file("kernels/b/op.cpp", {"#include \"kernels/a/abi.h\""})})
+            .size() == 1);
+  CHECK(circles({file("kernels/a/op.h", {"#include \"kernels/b/op.h\""}),
+                 file("kernels/b/op.cpp", {"#include \"kernels/contract.h\""})})
+            .empty());
+  CHECK(foreign_includes({file("kernels/k.cpp", {"#include <nlohmann/json.hpp>"}), core}).size() == 1);
+  CHECK(foreign_includes({file("model/k.cpp", {"#include <nlohmann/json.hpp>"})}).empty());
+  CHECK(too_long({core}, 1).size() == 1);
+  CHECK(unwanted_words({file("core/d.h", {std::string("// TO") + "DO"})}).size() == 1);
+  CHECK(weak_symbols("0000 T f\n0010 W g\n0000 V DW.ref.__gxx_personality_v0\n0020 u h\n").size() == 2);
+}
+
+TEST_CASE("code for one instruction set exports no weak symbol", "[arch]") {
+  if (std::string(HEWN_TEST_SANITIZE) != "") return skip("sanitizers add symbols of their own");
+  size_t objects = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(build_dir() / "kernels")) {
+    const std::string path = entry.path().string();
+    const bool specific = path.find("_avx2.dir") != path.npos || path.find("_avx512.dir") != path.npos;
+    if (!specific || entry.path().extension() != ".o") continue;
+    ++objects;
+    const auto nm = run_program({"nm", "--defined-only", path});
+    REQUIRE(nm.exit_code == 0);
+    INFO(path);
+    CHECK(joined(weak_symbols(nm.out)) == "");
+  }
+  if (objects == 0) skip("no such object in " + build_dir().string());
+}
+
+TEST_CASE("headers compile alone", "[arch]") {
+  std::vector<std::string> headers;
+  for (const auto& f : this_house())
+    if (f.path.ends_with(".h")) headers.push_back(f.path);
+  Random random("headers");
+  for (size_t i = headers.size(); i > 1; --i)
+    std::swap(headers[i - 1], headers[static_cast<size_t>(random.integer(0, static_cast<int64_t>(i) - 1))]);
+  if (!full()) headers.resize(std::min<size_t>(headers.size(), 5));
+  const TempDir dir;
+  const std::string source = (dir / "alone.cpp").string();
+  for (const auto& header : headers) {
+    write_file(source, "#include \"" + header + "\"\n");
+    std::vector<std::string> command{
+        HEWN_TEST_COMPILER, "-std=c++20", "-fsyntax-only", "-Wall", "-Wextra", "-I" + source_dir().string()};
+#if defined(__x86_64__)
+    command.insert(command.end(), {"-mavx2", "-mfma", "-DHEWN_ISA=avx2", "-DHEWN_VBYTES=32"});
+#endif
+    command.push_back(source);
+    const auto result = run_program(command);
+    INFO(header << "\n" << result.err);
+    CHECK(result.exit_code == 0);
+    CHECK(result.err == "");
+  }
+}

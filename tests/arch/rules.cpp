@@ -1,0 +1,194 @@
+#include "tests/arch/rules.h"
+
+#include <algorithm>
+#include <fstream>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <sstream>
+
+namespace hewn::test {
+namespace {
+
+const std::vector<std::string> layers{"core", "kernels", "model", "train", "apps"};
+
+bool has_suffix(const std::string& path, std::initializer_list<std::string_view> suffixes) {
+  return std::any_of(suffixes.begin(), suffixes.end(), [&](auto s) { return path.ends_with(s); });
+}
+
+bool is_code(const std::string& path) { return has_suffix(path, {".h", ".cpp", ".cu", ".cuh"}); }
+
+std::string top(const std::string& path) { return path.substr(0, path.find('/')); }
+
+std::string folder(const std::string& path) { return path.substr(0, path.rfind('/')); }
+
+// Position in the arrow, or nothing for tests, scripts and the like.
+std::optional<std::ptrdiff_t> layer(const std::string& path) {
+  const auto it = std::find(layers.begin(), layers.end(), top(path));
+  if (it == layers.end()) return std::nullopt;
+  return it - layers.begin();
+}
+
+// What a line includes, with its delimiters: `"core/tensor.h"` or `<vector>`; empty if nothing.
+std::string included(std::string line) {
+  line.erase(0, line.find_first_not_of(" \t"));
+  if (!line.starts_with('#')) return "";
+  line.erase(0, line.find_first_not_of(" \t", 1));
+  if (!line.starts_with("include")) return "";
+  const size_t begin = line.find_first_of("\"<");
+  if (begin == std::string::npos) return "";
+  const size_t end = line.find(line[begin] == '<' ? '>' : '"', begin + 1);
+  return end == std::string::npos ? "" : line.substr(begin, end - begin + 1);
+}
+
+// Calls visit(file, line number, what it includes, whether in quotes).
+template <class Visit>
+void for_each_include(const std::vector<SourceFile>& files, Visit visit) {
+  for (const SourceFile& file : files) {
+    if (!is_code(file.path)) continue;
+    for (size_t i = 0; i < file.lines.size(); ++i) {
+      const std::string what = included(file.lines[i]);
+      if (!what.empty()) visit(file, i + 1, what.substr(1, what.size() - 2), what[0] == '"');
+    }
+  }
+}
+
+std::string where(const SourceFile& file, size_t line) {
+  return file.path + ":" + std::to_string(line) + ": ";
+}
+
+using Graph = std::map<std::string, std::set<std::string>>;
+
+// One problem per circle that a depth-first walk closes.
+Problems circles_of(const Graph& graph, const std::string& kind) {
+  Problems problems;
+  std::set<std::string> done;
+  std::vector<std::string> path;
+  const std::function<void(const std::string&)> walk = [&](const std::string& node) {
+    const auto on_path = std::find(path.begin(), path.end(), node);
+    if (on_path != path.end()) {
+      std::string circle = kind + " in a circle: ";
+      for (auto it = on_path; it != path.end(); ++it) circle += *it + " -> ";
+      problems.push_back(circle + node);
+      return;
+    }
+    if (!done.insert(node).second) return;
+    path.push_back(node);
+    if (const auto it = graph.find(node); it != graph.end())
+      for (const auto& next : it->second) walk(next);
+    path.pop_back();
+  };
+  for (const auto& [node, unused] : graph) walk(node);
+  return problems;
+}
+
+}  // namespace
+
+std::vector<SourceFile> house(const std::filesystem::path& root) {
+  std::vector<SourceFile> files;
+  for (const char* name : {"core", "kernels", "model", "train", "apps", "tests", "scripts", "cmake", "docs",
+                           "configs", "README.md", "CONTRIBUTING.md", "CMakeLists.txt"}) {
+    const auto add = [&](const std::filesystem::path& path) {
+      SourceFile file{std::filesystem::relative(path, root).generic_string(), {}};
+      std::ifstream in(path);
+      for (std::string line; std::getline(in, line);) file.lines.push_back(line);
+      files.push_back(std::move(file));
+    };
+    const std::filesystem::path start = root / name;
+    if (std::filesystem::is_regular_file(start)) add(start);
+    if (!std::filesystem::is_directory(start)) continue;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(start))
+      if (entry.is_regular_file()) add(entry.path());
+  }
+  std::sort(files.begin(), files.end(), [](const auto& a, const auto& b) { return a.path < b.path; });
+  return files;
+}
+
+Problems against_the_arrow(const std::vector<SourceFile>& files) {
+  std::set<std::string> known;
+  for (const auto& file : files) known.insert(file.path);
+  Problems problems;
+  for_each_include(files, [&](const SourceFile& file, size_t line, const std::string& what, bool quoted) {
+    if (!quoted) return;
+    const auto from = layer(file.path), to = layer(what);
+    if (!known.contains(what))
+      problems.push_back(where(file, line) + "no " + what + " (includes start at the root of the tree)");
+    else if (from && (!to || *to > *from))
+      problems.push_back(where(file, line) + top(file.path) + " must not know of " + what);
+  });
+  return problems;
+}
+
+Problems circles(const std::vector<SourceFile>& files) {
+  Graph by_file, by_room;
+  const auto is_room = [](const std::string& path) { return path.find('/') != std::string::npos; };
+  for_each_include(files, [&](const SourceFile& file, size_t, const std::string& what, bool quoted) {
+    if (!quoted) return;
+    by_file[file.path].insert(what);
+    const std::string from = folder(file.path), to = folder(what);
+    if (from != to && is_room(from) && is_room(to)) by_room[from].insert(to);
+  });
+  Problems problems = circles_of(by_file, "files include each other");
+  const Problems rooms = circles_of(by_room, "rooms include each other");
+  problems.insert(problems.end(), rooms.begin(), rooms.end());
+  return problems;
+}
+
+Problems foreign_includes(const std::vector<SourceFile>& files) {
+  // Beside the standard library: OpenMP, CUDA, the compiler's view of the processor, and the system calls
+  // behind files and memory (open, fsync, mmap) that C++ has no words for.
+  const std::set<std::string> allowed{"omp.h",       "cpuid.h",     "immintrin.h", "arm_neon.h",
+                                      "sys/auxv.h",  "sched.h",     "unistd.h",    "sys/mman.h",
+                                      "fcntl.h",     "sys/stat.h",  "sys/file.h",  "cuda_runtime.h",
+                                      "cuda_bf16.h", "cuda_fp16.h", "mma.h"};
+  Problems problems;
+  for_each_include(files, [&](const SourceFile& file, size_t line, const std::string& what, bool quoted) {
+    if (quoted || (top(file.path) != "core" && top(file.path) != "kernels")) return;
+    const bool standard = what.find_first_of("./") == std::string::npos;
+    if (!standard && !allowed.contains(what))
+      problems.push_back(where(file, line) + "<" + what + "> is neither C++, OpenMP nor CUDA");
+  });
+  return problems;
+}
+
+Problems too_long(const std::vector<SourceFile>& files, size_t limit) {
+  Problems problems;
+  for (const auto& file : files) {
+    if (is_code(file.path) && file.lines.size() > limit)
+      problems.push_back(file.path + ": " + std::to_string(file.lines.size()) + " lines, the limit is " +
+                         std::to_string(limit));
+  }
+  return problems;
+}
+
+Problems unwanted_words(const std::vector<SourceFile>& files) {
+  // Written in two parts, so that this file does not find itself.
+  const std::vector<std::string> words{std::string("TO") + "DO",   std::string("FIX") + "ME",
+                                       std::string("/ho") + "me/", std::string("/ro") + "ot/",
+                                       std::string("/wo") + "rk/", std::string("-ffast") + "-math"};
+  Problems problems;
+  for (const auto& file : files) {
+    for (size_t i = 0; i < file.lines.size(); ++i) {
+      for (const auto& word : words)
+        if (file.lines[i].find(word) != std::string::npos) problems.push_back(where(file, i + 1) + word);
+    }
+  }
+  return problems;
+}
+
+Problems weak_symbols(std::string_view nm_output) {
+  Problems problems;
+  std::istringstream lines{std::string(nm_output)};
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words(line);
+    std::string address, kind, name;
+    if (!(words >> address >> kind >> name)) continue;
+    // A pointer to the exception handler is weak data of every position-independent object that has cleanups.
+    const bool weak = kind == "W" || kind == "V" || kind == "u";
+    if (weak && name != "DW.ref.__gxx_personality_v0") problems.push_back(name);
+  }
+  return problems;
+}
+
+}  // namespace hewn::test

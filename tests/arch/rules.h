@@ -1,0 +1,43 @@
+#pragma once
+// The rules of the house as checks over a source tree. Each returns the violations, one line each, empty if
+// none.
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace hewn::test {
+
+using Problems = std::vector<std::string>;
+
+struct SourceFile {
+  std::string path;  ///< from the root, as in an include: "core/tensor.h"
+  std::vector<std::string> lines;
+};
+
+/// All files of the house under `root` that people write (code, scripts, cmake, docs, configs), sorted by
+/// path.
+std::vector<SourceFile> house(const std::filesystem::path& root);
+
+/// Includes go with the arrow core <- kernels <- model <- train <- apps, and name a file from the root.
+Problems against_the_arrow(const std::vector<SourceFile>& files);
+
+/// No file includes itself through others, and no folder below the top level (a room) does.
+Problems circles(const std::vector<SourceFile>& files);
+
+/// core/ and kernels/ include nothing but the C++ standard library, OpenMP, CUDA, the processor and
+/// themselves.
+Problems foreign_includes(const std::vector<SourceFile>& files);
+
+/// No source file has more than `limit` lines.
+Problems too_long(const std::vector<SourceFile>& files, size_t limit);
+
+/// Code has no notes about unfinished work, nothing names a place on somebody's machine.
+Problems unwanted_words(const std::vector<SourceFile>& files);
+
+/// The weak symbols in the output of `nm --defined-only`: the linker may pick such a one, compiled for a
+/// newer processor, for code that runs everywhere.
+Problems weak_symbols(std::string_view nm_output);
+
+}  // namespace hewn::test
