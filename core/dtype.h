@@ -33,8 +33,8 @@ constexpr bool is_float(DType t) { return t <= DType::f16; }
 /// "f32", "i64", ...
 std::string_view name_of(DType t);
 
-/// The inverse of `name_of`; also takes nanoGPT's and PyTorch's long names ("float32", "bfloat16", "float64").
-/// Throws ErrorCode::usage with the list of names.
+/// The inverse of `name_of`; also takes nanoGPT's and PyTorch's long names ("float32", "bfloat16",
+/// "float64"). Throws ErrorCode::usage with the list of names.
 DType dtype_from_name(std::string_view name);
 
 /// bfloat16: the upper half of a float32. Rounds to nearest even; NaN stays NaN.

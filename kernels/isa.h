@@ -7,7 +7,8 @@
 
 namespace hewn {
 
-/// CPU instruction sets in order of preference. `scalar` is plain C++ of the baseline: references and naive rungs.
+/// CPU instruction sets in order of preference. `scalar` is plain C++ of the baseline: references and naive
+/// rungs.
 enum class Isa : uint8_t { scalar, sse2, avx2, avx512, neon };
 inline constexpr int n_isas = 5;
 
@@ -24,7 +25,8 @@ std::string_view name_of(Isa isa);
 /// Whether processor and operating system (saved register state, XGETBV) both support it.
 bool supported(Isa isa);
 
-/// The best supported one, capped by HEWN_ISA=sse2|avx2|avx512|scalar. Unknown or unsupported names throw usage.
+/// The best supported one, capped by HEWN_ISA=sse2|avx2|avx512|scalar. Unknown or unsupported names throw
+/// usage.
 Isa best_isa();
 
 }  // namespace hewn

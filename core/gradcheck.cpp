@@ -1,0 +1,142 @@
+#include "core/gradcheck.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <sstream>
+
+#include "core/error.h"
+#include "core/rng.h"
+#include "core/tape.h"
+
+namespace hewn {
+namespace {
+
+using Function = std::function<Tensor(const std::vector<Tensor>&)>;
+
+double dot(const std::vector<double>& a, const std::vector<double>& b) {
+  return std::inner_product(a.begin(), a.end(), b.begin(), 0.0);
+}
+
+std::vector<double> random_normals(Rng& rng, int64_t n) {
+  std::vector<double> values(static_cast<size_t>(n));
+  for (double& v : values) v = rng.normal();
+  return values;
+}
+
+/// The function with all inputs moved, as a scalar.
+class Probe {
+ public:
+  Probe(const Function& f, std::vector<Tensor>& inputs, Rng& rng) : f_(f), inputs_(inputs) {
+    for (const Tensor& t : inputs) start_.push_back(t.values<double>());
+    const NoGrad none;
+    const Tensor y = f(inputs);
+    require(y.dtype() == DType::f64, "gradcheck needs a function of f64 values, got ", name_of(y.dtype()));
+    weights_ = random_normals(rng, y.numel());
+  }
+  const std::vector<std::vector<double>>& start() const { return start_; }
+
+  /// Gradient of every input by the tape.
+  std::vector<std::vector<double>> by_tape() {
+    for (Tensor& t : inputs_)
+      if (!t.requires_grad()) require_grad(t);
+    Tape tape;
+    const Tensor y = f_(inputs_);
+    tape.backward(y, Tensor::from(y.device(), weights_, y.shape()));
+    std::vector<std::vector<double>> grads;
+    for (Tensor& t : inputs_) {
+      const Tensor g = grad_of(t);
+      grads.push_back(g.defined() ? g.doubles() : std::vector<double>(static_cast<size_t>(t.numel()), 0.0));
+      t = t.detached();
+    }
+    return grads;
+  }
+
+  /// d/ds of r . f(start + s direction) at 0 with distance h, moving only the inputs with a direction.
+  double derivative(const std::vector<std::vector<double>>& direction, double h) {
+    const double d =
+        8.0 * (at(direction, h) - at(direction, -h)) - (at(direction, 2 * h) - at(direction, -2 * h));
+    for (size_t i = 0; i < inputs_.size(); ++i) inputs_[i].upload(start_[i].data());
+    return d / (12.0 * h);
+  }
+
+ private:
+  double at(const std::vector<std::vector<double>>& direction, double s) {
+    for (size_t i = 0; i < inputs_.size(); ++i) {
+      if (direction[i].empty()) continue;
+      std::vector<double> moved = start_[i];
+      for (size_t j = 0; j < moved.size(); ++j) moved[j] += s * direction[i][j];
+      inputs_[i].upload(moved.data());
+    }
+    const NoGrad none;
+    return dot(f_(inputs_).doubles(), weights_);
+  }
+
+  const Function& f_;
+  std::vector<Tensor>& inputs_;
+  std::vector<std::vector<double>> start_;
+  std::vector<double> weights_;
+};
+
+/// Which entries of an input to check: all, or `most` distinct ones spread by the seed.
+std::vector<size_t> entries_of(int64_t n, int64_t most, Rng& rng) {
+  std::vector<size_t> all(static_cast<size_t>(n));
+  std::iota(all.begin(), all.end(), size_t{0});
+  for (size_t i = 0; i < all.size() && i < static_cast<size_t>(most); ++i)
+    std::swap(all[i], all[i + rng.below(all.size() - i)]);
+  if (n > most) all.resize(static_cast<size_t>(most));
+  return all;
+}
+
+}  // namespace
+
+GradcheckResult gradcheck(const Function& f, std::vector<Tensor> inputs, const GradcheckOptions& options) {
+  Rng rng(options.seed);
+  for (Tensor& t : inputs) t = t.clone();
+  Probe probe(f, inputs, rng);
+  const auto tape = probe.by_tape();
+  GradcheckResult result;
+
+  const auto take_worst = [](double& worst, double error) {
+    if (!(error <= worst)) worst = error;  // NaN counts as worst
+  };
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    double difference = 0, norm = 0;
+    const auto entries = entries_of(inputs[i].numel(), options.max_entries, rng);
+    std::vector<std::vector<double>> direction(inputs.size());
+    direction[i].assign(tape[i].size(), 0.0);
+    for (const size_t j : entries) {
+      direction[i][j] = std::max(1.0, std::abs(probe.start()[i][j]));
+      const double numeric = probe.derivative(direction, options.step) / direction[i][j];
+      direction[i][j] = 0.0;
+      difference += (numeric - tape[i][j]) * (numeric - tape[i][j]);
+      norm += numeric * numeric;
+    }
+    const double floor = 1e-6 * std::sqrt(static_cast<double>(entries.size()));
+    const double error = entries.empty() ? 0.0 : std::sqrt(difference) / std::max(std::sqrt(norm), floor);
+    if (!(error <= result.by_norm)) {
+      std::ostringstream text;
+      text << "input " << i << " of shape " << inputs[i].shape() << ": |numeric| " << std::sqrt(norm)
+           << ", |difference| " << std::sqrt(difference);
+      result.worst = text.str();
+    }
+    take_worst(result.by_norm, error);
+  }
+  for (int n = 0; n < options.directions; ++n) {
+    std::vector<std::vector<double>> direction;
+    double expected = 0, gradient_norm = 0, direction_norm = 0;
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      direction.push_back(random_normals(rng, inputs[i].numel()));
+      expected += dot(direction[i], tape[i]);
+      gradient_norm += dot(tape[i], tape[i]);
+      direction_norm += dot(direction[i], direction[i]);
+    }
+    const double numeric =
+        probe.derivative(direction, options.step / std::max(1.0, std::sqrt(direction_norm) / 4));
+    take_worst(result.directional,
+               std::abs(numeric - expected) / std::max(std::sqrt(gradient_norm * direction_norm), 1e-6));
+  }
+  return result;
+}
+
+}  // namespace hewn

@@ -1,0 +1,165 @@
+#include "core/memory.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include "core/error.h"
+#include "core/scope.h"
+
+namespace hewn {
+namespace {
+
+constexpr size_t unit = 256;
+#ifdef HEWN_CHECK_MEMORY
+constexpr size_t fence = 256;  // canary bytes before and after each block
+#else
+constexpr size_t fence = 0;
+#endif
+constexpr uint8_t canary = 0xc5;
+
+thread_local MemUse current_use = MemUse::activation;
+
+uint8_t* user_pointer(void* raw) { return static_cast<uint8_t*>(raw) + fence; }
+
+}  // namespace
+
+std::string_view name_of(MemUse use) {
+  constexpr std::string_view names[] = {"parameters",  "gradients", "optimizer",
+                                        "activations", "scratch",   "data"};
+  return names[static_cast<size_t>(use)];
+}
+
+MemUseScope::MemUseScope(MemUse use) : before_(current_use) { current_use = use; }
+MemUseScope::~MemUseScope() { current_use = before_; }
+MemUse MemUseScope::current() { return current_use; }
+
+Pool::~Pool() { trim(); }
+
+void* Pool::allocate(size_t bytes) {
+  require(bytes < (size_t{1} << 56), "allocation of ", bytes, " bytes");
+  const size_t size = std::max(unit, (bytes + unit - 1) / unit * unit) + 2 * fence;
+  Block block{
+      nullptr, size, {current_use, count_tags_ ? Scope::current() : 0, count_tags_ ? InOp::current() : ""}};
+  if (const auto at = free_.lower_bound(size); at != free_.end() && at->first <= size + size / 4) {
+    block.raw = at->second;
+    block.size = at->first;
+    free_.erase(at);
+  } else {
+    block.raw = device_.raw_alloc(size);
+    stats_.reserved += size;
+    stats_.peak_reserved = std::max(stats_.peak_reserved, stats_.reserved);
+    ++stats_.system_calls;
+  }
+  void* data = user_pointer(block.raw);
+  if constexpr (fence > 0) {
+    device_.fill(block.raw, canary, block.size);
+    device_.fill(data, 0xff, bytes);
+  }
+  live_.emplace(data, block);
+  count(block, true);
+  return data;
+}
+
+void Pool::release(void* data) noexcept {
+  const auto at = live_.find(data);
+  if (at == live_.end()) return;
+  const Block block = at->second;
+  if (fence > 0 && device_.kind() == Device::Kind::cpu) {
+    const uint8_t* raw = static_cast<const uint8_t*>(block.raw);
+    const auto damaged = [](uint8_t byte) { return byte != canary; };
+    if (std::any_of(raw, raw + fence, damaged) ||
+        std::any_of(raw + block.size - fence, raw + block.size, damaged)) {
+      std::fprintf(stderr, "hewn: memory outside a block of %zu bytes (op %s) was overwritten\n", block.size,
+                   block.tag.op);
+      std::abort();
+    }
+  }
+  live_.erase(at);
+  count(block, false);
+  free_.emplace(block.size, block.raw);
+}
+
+void Pool::trim() noexcept {
+  for (const auto& [size, raw] : free_) {
+    device_.raw_free(raw, size);
+    stats_.reserved -= size;
+  }
+  free_.clear();
+}
+
+void Pool::count(const Block& block, bool add) {
+  const auto change = [&](size_t& bytes) { bytes = add ? bytes + block.size : bytes - block.size; };
+  change(stats_.live);
+  change(stats_.live_by_use[static_cast<size_t>(block.tag.use)]);
+  if (count_tags_) {
+    TagCount& tag = tags_[block.tag];
+    if (add || tag.live >= block.size) change(tag.live);  // blocks from before counting began have no tag
+  }
+  if (stats_.live <= stats_.peak) return;
+  stats_.peak = stats_.live;
+  std::copy(std::begin(stats_.live_by_use), std::end(stats_.live_by_use), std::begin(stats_.at_peak_by_use));
+  for (auto& entry : tags_) entry.second.at_peak = entry.second.live;
+}
+
+std::vector<MemTagStats> Pool::by_tag() const {
+  std::vector<MemTagStats> lines;
+  for (const auto& [tag, bytes] : tags_)
+    lines.push_back({tag.use, Scope::path(tag.scope), tag.op, bytes.live, bytes.at_peak});
+  std::stable_sort(lines.begin(), lines.end(),
+                   [](const MemTagStats& a, const MemTagStats& b) { return a.at_peak > b.at_peak; });
+  return lines;
+}
+
+void Pool::reset_peak() {
+  stats_.peak = stats_.live;
+  stats_.peak_reserved = stats_.reserved;
+  std::copy(std::begin(stats_.live_by_use), std::end(stats_.live_by_use), std::begin(stats_.at_peak_by_use));
+  for (auto& entry : tags_) entry.second.at_peak = entry.second.live;
+}
+
+Storage::~Storage() {
+  if (pooled) device->pool().release(data);
+}
+
+std::shared_ptr<Storage> Storage::allocate(Device& device, size_t bytes) {
+  auto storage = std::make_shared<Storage>();
+  storage->data = device.pool().allocate(bytes);
+  storage->device = &device;
+  storage->bytes = bytes;
+  storage->pooled = true;
+  return storage;
+}
+
+std::shared_ptr<Storage> Storage::borrow(Device& device, void* data, size_t bytes,
+                                         std::shared_ptr<const void> owner) {
+  auto storage = std::make_shared<Storage>();
+  storage->device = &device;
+  storage->data = data;
+  storage->bytes = bytes;
+  storage->owner = std::move(owner);
+  return storage;
+}
+
+Slab::Slab(Device& device, MemUse use, const std::vector<size_t>& slice_bytes) : sizes_(slice_bytes) {
+  size_t end = 0;
+  for (const size_t bytes : slice_bytes) {
+    offsets_.push_back(end);
+    end += (bytes + alignment - 1) / alignment * alignment;
+  }
+  const MemUseScope purpose(use);
+  whole_ = Storage::allocate(device, end);
+  device.fill(whole_->data, 0, end);
+}
+
+std::shared_ptr<Storage> Slab::slice(size_t i) const {
+  auto* data = static_cast<uint8_t*>(whole_->data) + offsets_.at(i);
+  return Storage::borrow(*whole_->device, data, sizes_[i], whole_);
+}
+
+Device::Device() : pool_(std::make_unique<Pool>(*this)) {}
+Device::~Device() = default;
+void Device::drop_pool() { pool_.reset(); }
+
+}  // namespace hewn

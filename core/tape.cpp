@@ -1,0 +1,210 @@
+#include "core/tape.h"
+
+#include <utility>
+
+#include "core/error.h"
+
+namespace hewn {
+namespace {
+
+thread_local Tape* current_tape = nullptr;
+thread_local int no_grad_depth = 0;
+
+bool is_leaf(const Variable& v) { return v.node < 0; }
+
+/// A description of a tensor's shape, dtype and device that keeps none of its memory alive.
+Tensor outline(const Tensor& t) {
+  auto nothing = std::make_shared<Storage>();
+  nothing->device = &t.device();
+  nothing->bytes = t.bytes();
+  return Tensor::over(std::move(nothing), t.dtype(), t.shape());
+}
+
+void add_into(const Tensor& sum, const Tensor& term) {
+  sum.device().add(sum.dtype(), sum.numel(), sum.data(), term.data());
+}
+
+}  // namespace
+
+void require_grad(Tensor& t, std::string name, Tensor grad_buffer) {
+  require(is_float(t.dtype()), "a tensor of ", name_of(t.dtype()), " cannot require a gradient");
+  require(!t.variable(), "tensor ", name, " already has a place on the tape");
+  auto variable = std::make_shared<Variable>();
+  variable->name = std::move(name);
+  variable->grad = std::move(grad_buffer);
+  t.set_variable(std::move(variable));
+}
+
+Tensor grad_of(const Tensor& leaf) {
+  require(leaf.requires_grad(), "gradient of a tensor that requires none");
+  return leaf.variable()->has_grad ? leaf.variable()->grad : Tensor();
+}
+
+void clear_grad(const Tensor& leaf) {
+  require(leaf.requires_grad(), "gradient of a tensor that requires none");
+  leaf.variable()->has_grad = false;
+}
+
+Saved::Saved(const Tensor& t) : tensor_(t.detached()), version_(t.defined() ? t.storage()->version : 0) {}
+
+const Tensor& Saved::get() const {
+  if (tensor_.defined() && tensor_.storage()->version != version_)
+    fail(ErrorCode::failed, "a tensor of shape ", tensor_.shape(),
+         " saved for the backward pass was changed in place: version ", tensor_.storage()->version,
+         ", saved at version ", version_, "; clone() it before changing it");
+  return tensor_;
+}
+
+Grads::Target Grads::at(size_t i) {
+  Variable& v = *inputs_[i];
+  const Tensor& like = likes_[i];
+  if (!v.grad.defined()) v.grad = Tensor::empty(like.device(), like.dtype(), like.shape());
+  if (!v.has_grad) {
+    v.has_grad = true;
+    return {v.grad, Write::set};
+  }
+  // A gradient that was handed over may still be read elsewhere under another name: then add to a copy.
+  if (!is_leaf(v) && v.grad.storage().use_count() > 1) v.grad = v.grad.clone();
+  return {v.grad, Write::add};
+}
+
+void Grads::give(size_t i, const Tensor& grad) {
+  Variable& v = *inputs_[i];
+  require(grad.shape() == likes_[i].shape() && grad.dtype() == likes_[i].dtype(), "gradient of shape ",
+          grad.shape(), " for an input of shape ", likes_[i].shape());
+  if (!is_leaf(v) && !v.has_grad) {
+    v.grad = grad.detached();
+    v.has_grad = true;
+    return;
+  }
+  auto [sum, write] = at(i);
+  if (write == Write::set)
+    sum.copy_from(grad);
+  else
+    add_into(sum, grad);
+}
+
+Tape::Tape() : outer_(current_tape) { current_tape = this; }
+
+Tape::~Tape() {
+  clear();
+  current_tape = outer_;
+}
+
+Tape* Tape::current() { return no_grad_depth > 0 ? nullptr : current_tape; }
+
+NoGrad::NoGrad() { ++no_grad_depth; }
+NoGrad::~NoGrad() { --no_grad_depth; }
+
+bool recording(std::initializer_list<Tensor> inputs) {
+  if (Tape::current() == nullptr) return false;
+  for (const Tensor& t : inputs)
+    if (t.requires_grad()) return true;
+  return false;
+}
+
+Tensor record(Tensor y, std::initializer_list<Tensor> inputs, std::unique_ptr<Node> node) {
+  if (!recording(inputs)) return y;
+  return Tape::current()->push(std::move(y), inputs.begin(), inputs.size(), std::move(node));
+}
+
+Tensor record(Tensor y, const std::vector<Tensor>& inputs, std::unique_ptr<Node> node) {
+  bool wanted = false;
+  for (const Tensor& t : inputs) wanted |= t.requires_grad();
+  if (!wanted || Tape::current() == nullptr) return y;
+  return Tape::current()->push(std::move(y), inputs.data(), inputs.size(), std::move(node));
+}
+
+Tensor Tape::push(Tensor y, const Tensor* inputs, size_t n_inputs, std::unique_ptr<Node> node) {
+  node->id = static_cast<int64_t>(entries_.size());
+  node->scope = Scope::current();
+  node->shape = y.shape();
+  Entry entry;
+  entry.inputs.reserve(n_inputs);
+  entry.likes.reserve(n_inputs);
+  for (size_t i = 0; i < n_inputs; ++i) {
+    const auto& variable = inputs[i].variable();
+    entry.inputs.push_back(variable);
+    entry.likes.push_back(variable ? outline(inputs[i]) : Tensor());
+    if (variable && is_leaf(*variable)) ++variable->consumers;
+  }
+  entry.output = std::make_shared<Variable>();
+  entry.output->tape = this;
+  entry.output->node = node->id;
+  entry.node = std::move(node);
+  y.set_variable(entry.output);
+  entries_.push_back(std::move(entry));
+  if (observer_) observer_->recorded(*entries_.back().node, y);
+  return y;
+}
+
+void Tape::backward(const Tensor& y, const BackwardOptions& options, double seed) {
+  require(y.numel() == 1, "backward from a tensor of shape ", y.shape(), " needs a gradient to start from");
+  Tensor dy = y.like();
+  if (y.dtype() == DType::f64) {
+    dy.upload(&seed);
+  } else {
+    require(y.dtype() == DType::f32, "backward from a loss of ", name_of(y.dtype()),
+            "; f32 or f64 is needed");
+    const auto narrow = static_cast<float>(seed);
+    dy.upload(&narrow);
+  }
+  backward(y, dy, options);
+}
+
+void Tape::backward(const Tensor& y, const Tensor& dy, const BackwardOptions& options) {
+  const auto& output = y.variable();
+  require(output && output->tape == this && static_cast<size_t>(output->node) < entries_.size() &&
+              entries_[static_cast<size_t>(output->node)].output == output,
+          "backward from a tensor that is not on this tape");
+  require(dy.shape() == y.shape() && dy.dtype() == y.dtype(), "gradient of shape ", dy.shape(), " for shape ",
+          y.shape());
+  const NoGrad none;
+  Variable& start = *output;
+  start.grad = dy.detached();
+  start.has_grad = true;
+  for (auto i = static_cast<int64_t>(entries_.size()) - 1; i >= 0; --i) {
+    Entry& entry = entries_[static_cast<size_t>(i)];
+    if (!entry.node) continue;
+    if (entry.output->has_grad) run(entry, options);
+    settle(entry, options);
+  }
+  if (!options.keep) entries_.clear();
+}
+
+void Tape::run(Entry& entry, const BackwardOptions& options) {
+  const ScopeAt scope(entry.node->scope);
+  const InOp op(entry.node->info());
+  Tensor dy = options.keep ? entry.output->grad : std::move(entry.output->grad);
+  if (observer_) observer_->before_backward(*entry.node, dy);
+  Grads grads(entry.inputs, entry.likes);
+  entry.node->backward(dy, grads);
+  if (observer_)
+    for (size_t i = 0; i < entry.inputs.size(); ++i)
+      if (entry.inputs[i]) observer_->after_backward(*entry.node, i, entry.inputs[i]->grad);
+}
+
+/// Counts the node as done: leaves that waited for it alone are complete; what it saved is freed.
+void Tape::settle(Entry& entry, const BackwardOptions& options) {
+  if (std::exchange(entry.settled, true)) return;
+  if (!options.keep) {
+    entry.node.reset();
+    entry.output->grad = Tensor();
+    entry.output->has_grad = false;
+  }
+  for (const auto& v : entry.inputs) {
+    if (!v || !is_leaf(*v) || --v->consumers > 0 || !v->has_grad) continue;
+    for (const LeafHook& hook : v->hooks)
+      if (options.last_micro_step || !hook.last_micro_step_only) hook.call(v->grad);
+  }
+  if (!options.keep) entry.inputs.clear();
+}
+
+void Tape::clear() {
+  for (const Entry& entry : entries_)
+    for (const auto& v : entry.inputs)
+      if (v && is_leaf(*v) && !entry.settled) --v->consumers;
+  entries_.clear();
+}
+
+}  // namespace hewn

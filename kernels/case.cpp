@@ -1,0 +1,195 @@
+#include "kernels/case.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <sstream>
+
+namespace hewn {
+namespace {
+
+constexpr size_t fence = 256;  // bytes before and after; also the alignment of data
+constexpr uint8_t canary = 0xc5;
+
+void store(uint8_t* at, DType dtype, double value) {
+  const auto put = [at](auto typed) { std::memcpy(at, &typed, sizeof typed); };
+  switch (dtype) {
+    case DType::f64: return put(value);
+    case DType::f32: return put(static_cast<float>(value));
+    case DType::bf16: return put(BFloat16(static_cast<float>(value)));
+    case DType::f16: return put(Float16(static_cast<float>(value)));
+    case DType::i64: return put(static_cast<int64_t>(value));
+    case DType::i32: return put(static_cast<int32_t>(value));
+    case DType::u16: return put(static_cast<uint16_t>(value));
+    case DType::i8: return put(static_cast<int8_t>(value));
+    case DType::u8: return put(static_cast<uint8_t>(value));
+  }
+}
+
+template <class T>
+T load(const uint8_t* at) {
+  T value;
+  std::memcpy(&value, at, sizeof value);
+  return value;
+}
+
+double harsh_value(Rng& rng, int64_t i) {
+  if (i % 31 == 7) return 0.0;
+  if (i % 29 == 11) return 1.5;                  // ties
+  if (i % 97 == 13) return 40.0 * rng.normal();  // outliers
+  return rng.normal() + 2.0;
+}
+
+size_t start_of(const std::vector<uint8_t>& memory) {
+  const auto address = reinterpret_cast<uintptr_t>(memory.data());
+  return fence + (fence - address % fence) % fence;
+}
+
+size_t bytes_of(const Operand& o) { return static_cast<size_t>(o.n) * size_of(o.dtype); }
+
+bool fences_whole(const Operand& o) {
+  const size_t start = start_of(o.memory), end = start + bytes_of(o);
+  const auto whole = [](uint8_t byte) { return byte == canary; };
+  return std::all_of(o.memory.begin(), o.memory.begin() + static_cast<std::ptrdiff_t>(start), whole) &&
+         std::all_of(o.memory.begin() + static_cast<std::ptrdiff_t>(end), o.memory.end(), whole);
+}
+
+}  // namespace
+
+uint8_t* Operand::data() { return memory.data() + start_of(memory); }
+
+double Operand::value(int64_t i) const {
+  const uint8_t* at = memory.data() + start_of(memory) + static_cast<size_t>(i) * size_of(dtype);
+  switch (dtype) {
+    case DType::f64: return load<double>(at);
+    case DType::f32: return static_cast<double>(load<float>(at));
+    case DType::bf16: return static_cast<double>(static_cast<float>(load<BFloat16>(at)));
+    case DType::f16: return static_cast<double>(static_cast<float>(load<Float16>(at)));
+    case DType::i64: return static_cast<double>(load<int64_t>(at));
+    case DType::i32: return load<int32_t>(at);
+    case DType::u16: return load<uint16_t>(at);
+    case DType::i8: return load<int8_t>(at);
+    case DType::u8: return load<uint8_t>(at);
+  }
+  return 0;
+}
+
+Operand& CaseMemory::add(std::string name, DType dtype, int64_t n) {
+  Operand& o = operands_.emplace_back();
+  o.name = std::move(name);
+  o.dtype = dtype;
+  o.n = n;
+  o.memory.assign(bytes_of(o) + 3 * fence, canary);
+  return o;
+}
+
+void* CaseMemory::input(std::string name, DType dtype, int64_t n, Fill fill, double scale) {
+  return input(std::move(name), dtype, n, [fill, scale](Rng& rng, int64_t i) {
+    if (fill == Fill::zero) return 0.0;
+    return scale * (fill == Fill::harsh ? harsh_value(rng, i) : rng.normal());
+  });
+}
+
+void* CaseMemory::input(std::string name, DType dtype, int64_t n,
+                        const std::function<double(Rng&, int64_t)>& value) {
+  Operand& o = add(std::move(name), dtype, n);
+  for (int64_t i = 0; i < n; ++i)
+    store(o.data() + static_cast<size_t>(i) * size_of(dtype), dtype, value(rng_, i));
+  o.initial.assign(o.data(), o.data() + bytes_of(o));
+  return o.data();
+}
+
+void* CaseMemory::output(std::string name, DType dtype, int64_t n, double tolerance) {
+  void* data = input(std::move(name), dtype, n, Fill::normal);
+  operands_.back().output = true;
+  operands_.back().tolerance = tolerance;
+  return data;
+}
+
+void Case::reset() {
+  for (Operand& o : operands())
+    if (o.output) std::copy(o.initial.begin(), o.initial.end(), o.data());
+}
+
+std::vector<std::vector<double>> Case::outputs() {
+  std::vector<std::vector<double>> all;
+  for (const Operand& o : operands()) {
+    if (!o.output) continue;
+    auto& values = all.emplace_back(static_cast<size_t>(o.n));
+    for (int64_t i = 0; i < o.n; ++i) values[static_cast<size_t>(i)] = o.value(i);
+  }
+  return all;
+}
+
+std::string Case::difference(const std::vector<std::vector<double>>& reference) {
+  std::ostringstream text;
+  size_t which = 0;
+  for (const Operand& o : operands()) {
+    if (!o.output) continue;
+    const std::vector<double>& expected = reference.at(which++);
+    double squares = 0, norm = 0, largest = 0;
+    for (const double e : expected)
+      if (std::isfinite(e)) norm += e * e, largest = std::max(largest, std::abs(e));
+    const double near = 30 * o.tolerance * std::max(largest, 1e-30);
+    for (int64_t i = 0; i < o.n; ++i) {
+      const double e = expected[static_cast<size_t>(i)], v = o.value(i);
+      const bool same = std::isfinite(e) ? std::abs(v - e) <= near : (std::isnan(e) ? std::isnan(v) : v == e);
+      if (!same) {
+        text << o.name << "[" << i << "] is " << v << ", expected " << e;
+        return text.str();
+      }
+      if (std::isfinite(e)) squares += (v - e) * (v - e);
+    }
+    const double floor = 1e-6 * std::sqrt(static_cast<double>(o.n));
+    const double allowed = o.tolerance * std::max(std::sqrt(norm), floor);
+    if (!(std::sqrt(squares) <= allowed)) {
+      text << o.name << " differs by " << std::sqrt(squares) << " in norm, allowed are " << allowed;
+      return text.str();
+    }
+  }
+  return {};
+}
+
+std::string Case::damage() {
+  for (Operand& o : operands()) {
+    if (!fences_whole(o)) return "memory around " + o.name + " was overwritten";
+    if (!o.output && !std::equal(o.initial.begin(), o.initial.end(), o.data()))
+      return "input " + o.name + " was changed";
+  }
+  if (scratch_.n > 0 && !fences_whole(scratch_)) return "memory around the scratch was overwritten";
+  return {};
+}
+
+void* Case::scratch(size_t bytes) {
+  if (scratch_.n != static_cast<int64_t>(bytes)) {
+    scratch_.dtype = DType::u8;
+    scratch_.n = static_cast<int64_t>(bytes);
+    scratch_.memory.assign(bytes + 3 * fence, canary);
+  }
+  return scratch_.data();
+}
+
+std::vector<int64_t> sizes_around(int width) {
+  const int64_t w = width;
+  std::vector<int64_t> sizes{1, w - 1, w, w + 1, 8 * w + 2};
+  std::sort(sizes.begin(), sizes.end());
+  sizes.erase(std::unique(sizes.begin(), sizes.end()), sizes.end());
+  sizes.erase(std::remove_if(sizes.begin(), sizes.end(), [](int64_t n) { return n < 1; }), sizes.end());
+  return sizes;
+}
+
+std::vector<int64_t> parse_sizes(const std::string& text, size_t count, const char* form) {
+  std::vector<int64_t> sizes;
+  std::istringstream in(text);
+  std::string part;
+  while (std::getline(in, part, 'x')) {
+    const bool number =
+        !part.empty() && part.size() < 10 && part.find_first_not_of("0123456789") == std::string::npos;
+    require(number && std::stoll(part) > 0, "shape \"", text, "\" is not of the form ", form);
+    sizes.push_back(std::stoll(part));
+  }
+  require(sizes.size() == count, "shape \"", text, "\" is not of the form ", form);
+  return sizes;
+}
+
+}  // namespace hewn

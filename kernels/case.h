@@ -1,0 +1,152 @@
+#pragma once
+// A case is one op at one size with memory of its own. The conformance tests and `hewn bench kernels` drive
+// every rung of every room through this one interface, so that what is timed is what is tested.
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/rng.h"
+#include "kernels/contract.h"
+
+namespace hewn {
+
+/// One buffer of a case, fenced by canary bytes.
+struct Operand {
+  std::string name;
+  DType dtype = DType::f32;
+  int64_t n = 0;
+  bool output = false;
+  double tolerance = 0;  ///< outputs: allowed |difference| / |reference| by norm; 0: exactly equal
+  std::vector<uint8_t> memory;
+  std::vector<uint8_t> initial;  ///< outputs: what stood there before, for Write::add
+
+  uint8_t* data();
+  double value(int64_t i) const;
+};
+
+/// Values of a case's inputs.
+enum class Fill : uint8_t {
+  normal,  ///< standard normals
+  harsh,   ///< normals with outliers, ties, zeros and offsets: what naive kernels get wrong
+  zero
+};
+
+/// Makes and owns the buffers of a case. Everything in them follows from the seed.
+class CaseMemory {
+ public:
+  explicit CaseMemory(uint64_t seed) : rng_(seed) {}
+  /// n elements, `scale` times the fill's values.
+  void* input(std::string name, DType dtype, int64_t n, Fill fill = Fill::normal, double scale = 1);
+  /// n elements given by a function of the index.
+  void* input(std::string name, DType dtype, int64_t n, const std::function<double(Rng&, int64_t)>& value);
+  /// n elements to be written or added to; they start as normals.
+  void* output(std::string name, DType dtype, int64_t n, double tolerance);
+  Rng& rng() { return rng_; }
+  std::vector<Operand>& operands() { return operands_; }
+
+ private:
+  Operand& add(std::string name, DType dtype, int64_t n);
+  Rng rng_;
+  std::vector<Operand> operands_;
+};
+
+class Case {
+ public:
+  Case(CaseMemory memory, std::string shape, DType dtype)
+      : memory_(std::move(memory)), shape_(std::move(shape)), dtype_(dtype) {}
+  virtual ~Case() = default;
+  Case(const Case&) = delete;
+  Case& operator=(const Case&) = delete;
+
+  virtual const char* op() const = 0;
+  virtual size_t rungs() const = 0;
+  virtual const char* rung_name(size_t rung) const = 0;
+  virtual const char* rung_idea(size_t rung) const = 0;
+  /// Why this rung declines these arguments; null when it accepts.
+  virtual const char* why_not(size_t rung) const = 0;
+  /// Whether the rung has code of its own for this instruction set (scalar rungs only for `scalar`).
+  virtual bool has(size_t rung, Isa isa) const = 0;
+  /// Runs a rung that accepts; scratch is the case's own.
+  virtual void run(size_t rung, Isa isa, int threads) = 0;
+  virtual Cost cost() const = 0;
+
+  /// "[64, 65]", "256x2304x768 NT add"
+  const std::string& shape() const { return shape_; }
+  DType dtype() const { return dtype_; }
+  std::vector<Operand>& operands() { return memory_.operands(); }
+
+  /// Puts the outputs back to what they were before any run.
+  void reset();
+  /// The outputs' values now.
+  std::vector<std::vector<double>> outputs();
+  /// Compares the outputs with a reference's; "" or what differs, by how much. NaN equals only NaN,
+  /// infinities must agree, the rest is within tolerance by norm and, thirty times wider, element by element.
+  std::string difference(const std::vector<std::vector<double>>& reference);
+  /// "" or the operand whose canaries were overwritten, or the input that was changed.
+  std::string damage();
+
+ protected:
+  /// Scratch of exactly this size, fenced; the same block for the same size.
+  void* scratch(size_t bytes);
+
+ private:
+  CaseMemory memory_;
+  std::string shape_;
+  DType dtype_;
+  Operand scratch_;
+};
+
+template <class A>
+class CaseOf final : public Case {
+ public:
+  CaseOf(CaseMemory memory, std::string shape, DType dtype, const A& args)
+      : Case(std::move(memory), std::move(shape), dtype), args_(args), ladder_(ladder_of(args)) {}
+
+  const char* op() const override { return ladder_.op; }
+  size_t rungs() const override { return ladder_.rungs.size(); }
+  const char* rung_name(size_t rung) const override { return ladder_.rungs[rung].name; }
+  const char* rung_idea(size_t rung) const override { return ladder_.rungs[rung].idea; }
+  const char* why_not(size_t rung) const override {
+    const Rung<A>& r = ladder_.rungs[rung];
+    return r.why_not ? r.why_not(args_) : nullptr;
+  }
+  bool has(size_t rung, Isa isa) const override {
+    return ladder_.rungs[rung].run[static_cast<size_t>(isa)] != nullptr;
+  }
+  void run(size_t rung, Isa isa, int threads) override {
+    const Rung<A>& r = ladder_.rungs[rung];
+    Launch launch{.threads = threads};
+    if (r.scratch_bytes) {
+      launch.scratch_bytes = r.scratch_bytes(args_, threads);
+      launch.scratch = scratch(launch.scratch_bytes);
+    }
+    r.run[static_cast<size_t>(isa)](launch, args_);
+  }
+  Cost cost() const override { return ladder_.cost(args_); }
+
+ private:
+  A args_;
+  const Ladder<A>& ladder_;
+};
+
+using Cases = std::vector<std::unique_ptr<Case>>;
+
+/// What cases to make.
+struct CaseRequest {
+  DType dtype = DType::f32;
+  uint64_t seed = 1;
+  bool bench = false;  ///< the sizes of real models, to time; else small odd sizes around `width`, to test
+  int width = 16;      ///< vector width in elements the test sizes should straddle: 1, w-1, w, w+1, 8w+2
+  std::string
+      shape;  ///< one size instead, as the room's shapes are written, e.g. "256x2304x768"; "" for the set
+};
+
+/// Sizes that find errors at vector tails: 1, w-1, w, w+1, 8w+2.
+std::vector<int64_t> sizes_around(int width);
+/// "256x2304x768" as numbers. Throws usage unless there are exactly `count` positive ones; `form` is shown in
+/// the message, e.g. "MxNxK".
+std::vector<int64_t> parse_sizes(const std::string& text, size_t count, const char* form);
+
+}  // namespace hewn

@@ -1,0 +1,134 @@
+#pragma once
+// The kernel contract: every operation is a ladder of rungs over one argument struct, on every device.
+//
+// A room (folder) declares in its abi.h an argument struct `A` and `const Ladder<A>& ladder_of(const A&)`.
+// Its list.cpp holds the rungs, naive first, preferred last. `run(device, args)` takes the last rung the
+// device accepts. Production, teaching ladder, conformance tests and benchmarks walk the same list.
+
+#include <array>
+#include <chrono>
+#include <span>
+#include <string>
+
+#include "core/device.h"
+#include "core/error.h"
+#include "core/memory.h"
+#include "kernels/isa.h"
+#include "kernels/launch.h"
+
+namespace hewn {
+
+template <class A>
+using KernelFn = void (*)(const Launch&, const A&);
+
+/// One way to do the work.
+template <class A>
+struct Rung {
+  const char* name;                            ///< "online"
+  const char* idea;                            ///< one line: what is different here and why it helps
+  std::array<KernelFn<A>, n_isas> run{};       ///< per CPU instruction set; null where there is none
+  const char* (*why_not)(const A&) = nullptr;  ///< a reason to decline, or null; absent: accepts all
+  size_t (*scratch_bytes)(const A&, int threads) = nullptr;  ///< scratch it needs; absent: none
+
+  /// The best variant for a processor of this level: scalar code runs everywhere, sse2 < avx2 < avx512.
+  KernelFn<A> on(Isa isa) const {
+    for (auto i = static_cast<size_t>(isa);; --i) {
+      if (run[i] && (i == 0 || isa == Isa::neon || i != static_cast<size_t>(Isa::neon))) return run[i];
+      if (i == 0) return nullptr;
+    }
+  }
+};
+
+template <class A>
+struct Ladder {
+  const char* op;                  ///< "softmax.forward"
+  std::span<const Rung<A>> rungs;  ///< rung 0 is the reference: plain loops, accumulating in double
+  Cost (*cost)(const A&);
+};
+
+/// The table of a rung of plain C++, the same on every processor.
+template <class A>
+constexpr std::array<KernelFn<A>, n_isas> scalar(KernelFn<A> fn) {
+  std::array<KernelFn<A>, n_isas> table{};
+  table[0] = fn;
+  return table;
+}
+
+/// The table of a rung whose source is compiled once per instruction set; `get` names the specialisation:
+/// `per_isa<SoftmaxForward>([]<Isa I>() { return softmax_simd<I>; })`.
+template <class A, class Get>
+constexpr std::array<KernelFn<A>, n_isas> per_isa(Get get) {
+  std::array<KernelFn<A>, n_isas> table{};
+  [&]<size_t... N>(std::index_sequence<N...>) {
+    ((table[static_cast<size_t>(compiled_isas[N])] = get.template operator()<compiled_isas[N]>()), ...);
+  }
+  (std::make_index_sequence<compiled_isas.size()>());
+  return table;
+}
+
+/// Told of every kernel that runs on a device; `hewn bench train` and profiles are made of it.
+class Profiler {
+ public:
+  virtual ~Profiler() = default;
+  /// One launch: the ladder's op, the rung, its cost and the seconds it took.
+  virtual void launched(const char* op, const char* rung, const Cost& cost, double seconds) = 0;
+};
+
+/// A device that runs kernels: what the contract adds to core's Device.
+class Executor : public Device {
+ public:
+  /// The instruction set to choose rungs for; on `meta`, the one it impersonates.
+  virtual Isa isa() const = 0;
+  virtual int threads() const = 0;
+  /// False on `meta`: asks for scratch and costs like any other, and runs nothing.
+  virtual bool runs() const = 0;
+  /// A buffer of at least this size that lives until the next call; grows, never shrinks.
+  void* scratch(size_t bytes);
+  void profile(Profiler* profiler) { profiler_ = profiler; }
+  Profiler* profiler() const { return profiler_; }
+
+ protected:
+  /// Gives scratch and cached memory back; the derived destructor calls it.
+  void drop_memory();
+
+ private:
+  void* scratch_ = nullptr;
+  size_t scratch_bytes_ = 0;
+  Profiler* profiler_ = nullptr;
+};
+
+/// Every device of the project is made by kernels/ and is an Executor.
+inline Executor& executor(Device& device) { return static_cast<Executor&>(device); }
+
+/// The last rung that accepts these arguments on this device; null when none does.
+template <class A>
+const Rung<A>* choose(const Executor& device, const A& args) {
+  const auto rungs = ladder_of(args).rungs;
+  for (auto rung = rungs.rbegin(); rung != rungs.rend(); ++rung)
+    if (rung->on(device.isa()) && !(rung->why_not && rung->why_not(args))) return &*rung;
+  return nullptr;
+}
+
+/// Does the work on the device, by the best rung.
+template <class A>
+void run(Device& on, const A& args) {
+  Executor& device = executor(on);
+  const Rung<A>* rung = choose(device, args);
+  if (!rung)
+    fail(ErrorCode::failed, ladder_of(args).op, ": device ", device.name(), " has no kernel for this");
+  Launch launch{.threads = device.threads()};
+  if (rung->scratch_bytes) {
+    launch.scratch_bytes = rung->scratch_bytes(args, launch.threads);
+    launch.scratch = device.scratch(launch.scratch_bytes);
+  }
+  if (!device.profiler()) {
+    if (device.runs()) rung->on(device.isa())(launch, args);
+    return;
+  }
+  const auto start = std::chrono::steady_clock::now();
+  if (device.runs()) rung->on(device.isa())(launch, args);
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+  device.profiler()->launched(ladder_of(args).op, rung->name, ladder_of(args).cost(args), took.count());
+}
+
+}  // namespace hewn

@@ -1,0 +1,38 @@
+#pragma once
+// The one place CPU parallelism comes from.
+
+#include "kernels/launch.h"
+
+namespace hewn {
+
+/// Calls body(context, worker) for worker 0..workers-1, each on its own thread; returns when all are done.
+void parallel_region(int workers, void (*body)(void* context, int worker), void* context);
+
+/// Splits [0, n) into one contiguous range per thread and calls body(begin, end, worker) for the non-empty
+/// ones. Work items must not depend on how they are grouped: make an item a fixed block (of rows, of
+/// elements), so that results are the same bits for every number of threads.
+template <class Body>
+inline void parallel_for(const Launch& launch, int64_t n, const Body& body) {
+  const int workers = static_cast<int>(n < launch.threads ? n : launch.threads);
+  if (workers <= 1) {
+    if (n > 0) body(int64_t{0}, n, 0);
+    return;
+  }
+  struct Work {
+    const Body& body;
+    int64_t n;
+    int workers;
+  } work{body, n, workers};
+  parallel_region(
+      workers,
+      [](void* context, int worker) {
+        const Work& w = *static_cast<const Work*>(context);
+        w.body(w.n * worker / w.workers, w.n * (worker + 1) / w.workers, worker);
+      },
+      &work);
+}
+
+/// How many blocks of `block` items cover n.
+inline constexpr int64_t blocks_of(int64_t n, int64_t block) { return (n + block - 1) / block; }
+
+}  // namespace hewn

@@ -1,0 +1,17 @@
+#pragma once
+// All rooms, for tools that go through every op: conformance tests, `hewn bench kernels`, `hewn info`.
+
+#include <span>
+
+#include "kernels/case.h"
+
+namespace hewn {
+
+struct Room {
+  const char* name;                    ///< the folder
+  Cases (*cases)(const CaseRequest&);  ///< its kernels at the requested sizes; empty where a dtype has none
+};
+
+std::span<const Room> rooms();
+
+}  // namespace hewn
