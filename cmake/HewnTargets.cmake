@@ -10,6 +10,9 @@ target_compile_options(hewn_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -W
 target_compile_options(hewn_flags INTERFACE
                        $<$<AND:$<CXX_COMPILER_ID:GNU>,$<VERSION_LESS:$<CXX_COMPILER_VERSION>,13>>:-Wno-restrict>)
 target_include_directories(hewn_flags INTERFACE $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>)
+if(HEWN_SANITIZE OR CMAKE_BUILD_TYPE STREQUAL "Debug")
+  target_compile_definitions(hewn_flags INTERFACE HEWN_CHECK_MEMORY)  # NaN in fresh memory, canaries around it
+endif()
 if(HEWN_SANITIZE)
   target_compile_options(hewn_flags INTERFACE -fsanitize=${HEWN_SANITIZE} -fno-omit-frame-pointer -g1)
   target_link_options(hewn_flags INTERFACE -fsanitize=${HEWN_SANITIZE})

@@ -66,6 +66,12 @@ constexpr std::array<KernelFn<A>, n_isas> per_isa(Get get) {
   return table;
 }
 
+/// A `why_not` for rungs that know float32 alone.
+template <class A>
+const char* f32_only(const A& args) {
+  return args.dtype == DType::f32 ? nullptr : "f32 only";
+}
+
 /// Told of every kernel that runs on a device; `hewn bench train` and profiles are made of it.
 class Profiler {
  public:

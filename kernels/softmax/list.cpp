@@ -1,6 +1,7 @@
 #include "kernels/contract.h"
 #include "kernels/softmax/cost.h"
 #include "kernels/softmax/ref.h"
+#include "kernels/softmax/simd.h"
 
 namespace hewn {
 namespace {
@@ -9,12 +10,20 @@ constexpr Rung<SoftmaxForward> forward_rungs[] = {
     {.name = "reference",
      .idea = "three passes over each row, sums in double",
      .run = scalar<SoftmaxForward>(softmax_reference)},
+    {.name = "simd",
+     .idea = "a vector of exponentials at a time, rows over threads",
+     .run = per_isa<SoftmaxForward>([]<Isa I>() { return softmax_simd<I>; }),
+     .why_not = f32_only},
 };
 
 constexpr Rung<SoftmaxBackward> backward_rungs[] = {
     {.name = "reference",
      .idea = "dot product, then the gradient, in double",
      .run = scalar<SoftmaxBackward>(softmax_reference)},
+    {.name = "simd",
+     .idea = "vectors along each row, rows over threads",
+     .run = per_isa<SoftmaxBackward>([]<Isa I>() { return softmax_backward_simd<I>; }),
+     .why_not = f32_only},
 };
 
 constexpr Ladder<SoftmaxForward> forward_ladder{"softmax.forward", forward_rungs, cost_of};

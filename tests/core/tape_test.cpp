@@ -1,0 +1,199 @@
+#include "core/tape.h"
+
+#include "core/gradcheck.h"
+#include "kernels/devices.h"
+#include "kernels/softmax/op.h"
+#include "tests/support/catch.h"
+#include "tests/support/close.h"
+#include "tests/support/random.h"
+
+namespace hewn {
+namespace {
+
+constexpr OpInfo square_info{"square", "y = x^2", "dx = 2 x dy"};
+
+/// An op made of host loops alone: core's tests need no kernels.
+struct SquareNode final : Node {
+  Saved x;
+  explicit SquareNode(const Tensor& input) : x(input) {}
+  const OpInfo& info() const override { return square_info; }
+  std::vector<SavedField> saved() const override { return {{"x", &x}}; }
+  void backward(const Tensor& dy, Grads& grads) override {
+    auto [dx, write] = grads.at(0);
+    for (int64_t i = 0; i < dy.numel(); ++i) {
+      const double g = 2 * x->ptr<double>()[i] * dy.ptr<double>()[i];
+      double& d = dx.ptr<double>()[i];
+      d = write == Write::add ? d + g : g;
+    }
+  }
+};
+
+Tensor square(const Tensor& x) {
+  Tensor y = x.like();
+  for (int64_t i = 0; i < x.numel(); ++i) y.ptr<double>()[i] = x.ptr<double>()[i] * x.ptr<double>()[i];
+  return record(y, {x}, SquareNode(x));
+}
+
+constexpr OpInfo sum2_info{"sum2", "y = a + b", "da = db = dy"};
+
+struct Sum2Node final : Node {
+  const OpInfo& info() const override { return sum2_info; }
+  void backward(const Tensor& dy, Grads& grads) override {
+    for (size_t i = 0; i < 2; ++i)
+      if (grads.wants(i)) grads.give(i, dy);
+  }
+};
+
+Tensor sum2(const Tensor& a, const Tensor& b) {
+  Tensor y = a.clone();
+  a.device().add(a.dtype(), a.numel(), y.data(), b.data());
+  return record(y, {a, b}, Sum2Node());
+}
+
+Tensor scalar_leaf(double value) {
+  Tensor x = Tensor::from(cpu(), std::vector<double>{value}, {1});
+  require_grad(x, "x");
+  return x;
+}
+
+}  // namespace
+
+TEST_CASE("tape: a chain, a fan-out and a shared gradient") {
+  Tensor x = scalar_leaf(3);
+  Tape tape;
+  // y = (x^2 + x^2) + x = 2 x^2 + x, with x^2 used twice and its gradient handed over unshared buffers.
+  const Tensor s = square(x);
+  tape.backward(sum2(sum2(s, s), x));
+  CHECK(grad_of(x).item() == 2 * 2 * 3.0 + 1);
+  CHECK(tape.size() == 0);
+}
+
+TEST_CASE("tape: gradients add over backward passes until cleared") {
+  Tensor x = scalar_leaf(2);
+  for (const double expected : {4.0, 8.0}) {
+    Tape tape;
+    tape.backward(square(x));
+    CHECK(grad_of(x).item() == expected);
+  }
+  clear_grad(x);
+  CHECK(!grad_of(x).defined());
+}
+
+TEST_CASE("tape: nothing is recorded without a tape, under NoGrad, or for constants") {
+  Tensor x = scalar_leaf(2);
+  CHECK(!square(x).requires_grad());
+  Tape tape;
+  {
+    const NoGrad none;
+    CHECK(!square(x).requires_grad());
+  }
+  CHECK(!square(Tensor::zeros(cpu(), DType::f64, {1})).requires_grad());
+  CHECK(tape.size() == 0);
+}
+
+TEST_CASE("tape: a saved tensor changed in place is caught and named") {
+  Tensor x = scalar_leaf(2);
+  Tape tape;
+  const Tensor y = square(x);
+  x.zero();
+  CHECK_THROWS_WITH(tape.backward(y), Catch::Contains("changed in place"));
+}
+
+TEST_CASE("tape: a leaf's hook runs once, when all consumers have contributed") {
+  Tensor x = scalar_leaf(3);
+  std::vector<double> seen;
+  x.variable()->hooks.push_back({[&](const Tensor& g) { seen.push_back(g.item()); }, true});
+  for (const bool last : {false, true}) {
+    Tape tape;
+    tape.backward(sum2(square(x), square(x)), {.last_micro_step = last});
+  }
+  CHECK(seen == std::vector<double>{24});
+  CHECK(x.variable()->consumers == 0);
+}
+
+TEST_CASE("tape: an unfinished tape releases its claims on leaves") {
+  Tensor x = scalar_leaf(3);
+  {
+    Tape tape;
+    (void)square(square(x));
+    CHECK(x.variable()->consumers == 1);
+  }
+  CHECK(x.variable()->consumers == 0);
+}
+
+TEST_CASE("tape: tapes nest") {
+  Tensor x = scalar_leaf(3);
+  Tape outer;
+  const Tensor y = square(x);
+  {
+    Tape inner;
+    inner.backward(square(x));
+  }
+  CHECK(Tape::current() == &outer);
+  outer.backward(y);
+  CHECK(grad_of(x).item() == 12);
+}
+
+TEST_CASE("tape: deep chains need no stack") {
+  Tensor x = scalar_leaf(1);
+  Tape tape;
+  Tensor y = x;
+  for (int i = 0; i < 100000; ++i) y = sum2(y, Tensor::zeros(cpu(), DType::f64, {1}));
+  tape.backward(y);
+  CHECK(grad_of(x).item() == 1);
+}
+
+TEST_CASE("tape: nodes know their scope, op and saved fields") {
+  Tensor x = scalar_leaf(3);
+  Tape tape;
+  {
+    const Scope block("h.2");
+    const Scope attention("attn");
+    (void)square(x);
+  }
+  const Node& node = *tape.node(0);
+  CHECK(Scope::path(node.scope) == "h.2.attn");
+  CHECK(std::string(node.info().name) == "square");
+  REQUIRE(node.saved().size() == 1);
+  CHECK(node.saved()[0].value->peek().item() == 3);
+}
+
+TEST_CASE("tape: backward from elsewhere is refused") {
+  Tensor x = scalar_leaf(3);
+  Tensor y;
+  {
+    Tape gone;
+    y = square(x);
+  }
+  Tape tape;
+  CHECK_THROWS_WITH(tape.backward(y), Catch::Contains("not on this tape"));
+  CHECK_THROWS_WITH(tape.backward(x), Catch::Contains("not on this tape"));
+}
+
+TEST_CASE("gradcheck finds a wrong gradient") {
+  struct WrongNode final : Node {
+    const OpInfo& info() const override { return square_info; }
+    void backward(const Tensor& dy, Grads& grads) override { grads.give(0, dy); }
+  };
+  const auto wrong = [](const std::vector<Tensor>& in) {
+    return record(square(in[0].detached()), {in[0]}, WrongNode());
+  };
+  const Tensor x = Tensor::from(cpu(), test::Random("x").normals<double>(5), {5});
+  CHECK(!gradcheck(wrong, {x}).below(1e-2));
+  CHECK(gradcheck([](const auto& in) { return square(in[0]); }, {x}).below(1e-9));
+}
+
+TEST_CASE("tape: memory goes back to the pool as nodes finish") {
+  const auto device = make_cpu(1);
+  Tensor x = Tensor::from(*device, std::vector<double>(1000, 1.0), {1000});
+  require_grad(x);
+  size_t before = 0;
+  for (int step = 0; step < 4; ++step) {
+    Tape tape;
+    tape.backward(square(square(x)), x.detached());
+    if (step == 1) before = device->pool().stats().system_calls;
+  }
+  CHECK(device->pool().stats().system_calls == before);
+}
+
+}  // namespace hewn

@@ -1,0 +1,73 @@
+// Every rung of every instruction set present equals its room's reference, leaves memory around its operands
+// alone, and gives the same bits for any number of threads.
+
+#include <map>
+
+#include "kernels/rooms.h"
+#include "tests/support/catch.h"
+#include "tests/support/env.h"
+#include "tests/support/random.h"
+
+namespace hewn {
+namespace {
+
+std::vector<Isa> present() {
+  std::vector<Isa> isas{Isa::scalar};
+  for (const Isa isa : compiled_isas)
+    if (supported(isa)) isas.push_back(isa);
+  return isas;
+}
+
+int width_of(Isa isa, DType dtype) {
+  const int bytes = isa == Isa::avx512 ? 64 : isa == Isa::avx2 ? 32 : 16;
+  return bytes / static_cast<int>(size_of(dtype));
+}
+
+/// Bits of all outputs after a run.
+std::vector<std::vector<uint8_t>> bits_of(Case& c) {
+  std::vector<std::vector<uint8_t>> bits;
+  for (Operand& o : c.operands())
+    if (o.output) bits.emplace_back(o.data(), o.data() + static_cast<size_t>(o.n) * size_of(o.dtype));
+  return bits;
+}
+
+void check_rung(Case& c, size_t rung, Isa isa, const std::vector<std::vector<double>>& reference) {
+  INFO(c.op() << " " << c.shape() << " " << name_of(c.dtype()) << ", rung " << c.rung_name(rung) << " on "
+              << name_of(isa));
+  std::vector<std::vector<uint8_t>> first;
+  for (const int threads : {1, 2, 3, 4}) {
+    c.reset();
+    c.run(rung, isa, threads);
+    if (threads == 1) {
+      CHECK(c.difference(reference) == "");
+      first = bits_of(c);
+    } else {
+      INFO(threads << " threads");
+      CHECK((bits_of(c) == first));
+    }
+    CHECK(c.damage() == "");
+  }
+}
+
+}  // namespace
+
+TEST_CASE("every rung equals the reference") {
+  for (const Room& room : rooms()) {
+    SECTION(room.name) {
+      for (const DType dtype : {DType::f32, DType::f64}) {
+        for (const Isa isa : present()) {
+          CaseRequest request{.dtype = dtype, .seed = test::run_seed(), .width = width_of(isa, dtype)};
+          for (const auto& c : room.cases(request)) {
+            c->reset();
+            c->run(0, Isa::scalar, 1);
+            const auto reference = c->outputs();
+            for (size_t rung = 0; rung < c->rungs(); ++rung)
+              if (c->has(rung, isa) && !c->why_not(rung)) check_rung(*c, rung, isa, reference);
+          }
+        }
+      }
+    }
+  }
+}
+
+}  // namespace hewn
