@@ -23,7 +23,7 @@ function(hewn_layer name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS" ${ARGN})
   if(NOT ARG_SOURCES)  # a folder before its first source
     add_library(hewn_${name} INTERFACE)
-    target_link_libraries(hewn_${name} INTERFACE hewn_flags ${ARG_DEPENDS})
+    target_link_libraries(hewn_${name} INTERFACE $<BUILD_INTERFACE:hewn_flags> ${ARG_DEPENDS})
     return()
   endif()
   add_library(hewn_${name} STATIC ${ARG_SOURCES})

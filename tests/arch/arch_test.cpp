@@ -65,7 +65,7 @@ TEST_CASE("the rules see what they forbid", "[arch]") {
 }
 
 TEST_CASE("code for one instruction set exports no weak symbol", "[arch]") {
-  if (std::string(HEWN_TEST_SANITIZE) != "") return skip("sanitizers add symbols of their own");
+  if (!sanitizers().empty()) return skip("sanitizers add symbols of their own");
   size_t objects = 0;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(build_dir() / "kernels")) {
     const std::string path = entry.path().string();
@@ -92,8 +92,8 @@ TEST_CASE("headers compile alone", "[arch]") {
   const std::string source = (dir / "alone.cpp").string();
   for (const auto& header : headers) {
     write_file(source, "#include \"" + header + "\"\n");
-    std::vector<std::string> command{
-        HEWN_TEST_COMPILER, "-std=c++20", "-fsyntax-only", "-Wall", "-Wextra", "-I" + source_dir().string()};
+    std::vector<std::string> command{compiler(), "-std=c++20", "-fsyntax-only",
+                                     "-Wall",    "-Wextra",    "-I" + source_dir().string()};
 #if defined(__x86_64__)
     command.insert(command.end(), {"-mavx2", "-mfma", "-DHEWN_ISA=avx2", "-DHEWN_VBYTES=32"});
 #endif

@@ -20,6 +20,8 @@ std::string environment(const char* name) {
 
 std::filesystem::path source_dir() { return HEWN_SOURCE_DIR; }
 std::filesystem::path build_dir() { return HEWN_BINARY_DIR; }
+std::string compiler() { return HEWN_COMPILER; }
+std::string sanitizers() { return HEWN_SANITIZERS; }
 
 std::filesystem::path hewn_program() {
   const std::string given = environment("HEWN_PROGRAM");

@@ -15,6 +15,10 @@ std::filesystem::path build_dir();
 /// The `hewn` program: HEWN_PROGRAM from the environment, else the one of this build.
 std::filesystem::path hewn_program();
 
+/// The compiler of this build, and the sanitizers it was built with ("address,undefined"; "" for none).
+std::string compiler();
+std::string sanitizers();
+
 /// The shared test data: HEWN_SHARED, else `../shared` beside the source tree, then `relative`.
 /// When it is not there, the running test is reported as skipped and nullopt returned:
 /// `const auto dir = shared("fixtures/ops"); if (!dir) return;`.
