@@ -137,10 +137,9 @@ using Cases = std::vector<std::unique_ptr<Case>>;
 struct CaseRequest {
   DType dtype = DType::f32;
   uint64_t seed = 1;
-  bool bench = false;  ///< the sizes of real models, to time; else small odd sizes around `width`, to test
-  int width = 16;      ///< vector width in elements the test sizes should straddle: 1, w-1, w, w+1, 8w+2
-  std::string
-      shape;  ///< one size instead, as the room's shapes are written, e.g. "256x2304x768"; "" for the set
+  bool bench = false;      ///< the sizes of real models, to time; else small odd sizes around `width`, to test
+  int width = 16;          ///< vector width in elements the test sizes should straddle: 1, w-1, w, w+1, 8w+2
+  std::string shape = {};  ///< one size instead, as the room writes shapes ("256x2304x768"); "" for the set
 };
 
 /// Sizes that find errors at vector tails: 1, w-1, w, w+1, 8w+2.
