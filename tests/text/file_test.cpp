@@ -74,7 +74,8 @@ TEST_CASE("an atomic file takes pieces of any size", "[file]") {
   const TempDir dir;
   std::string all;
   AtomicFile file(dir / "pieces");
-  for (size_t size : {1, 1000, 0, 1 << 20, 7, (1 << 20) - 1, (1 << 20) + 1, 2, 1 << 19, 1 << 19, 3}) {
+  for (const size_t size : std::initializer_list<size_t>{1, 1000, 0, 1 << 20, 7, (1 << 20) - 1, (1 << 20) + 1,
+                                                         2, 1 << 19, 1 << 19, 3}) {
     const std::string piece = random_bytes(random, size);
     file.append(piece);
     all += piece;
