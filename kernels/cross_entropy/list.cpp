@@ -1,0 +1,49 @@
+#include "kernels/contract.h"
+#include "kernels/cross_entropy/cost.h"
+#include "kernels/cross_entropy/ref.h"
+#include "kernels/cross_entropy/simd.h"
+
+namespace hewn {
+namespace {
+
+constexpr Rung<CountTargets> count_rungs[] = {
+    {.name = "reference", .idea = "one loop", .run = scalar<CountTargets>(cross_entropy_reference)},
+};
+
+constexpr Rung<CrossEntropyForward> forward_rungs[] = {
+    {.name = "reference",
+     .idea = "largest logit, then the sum of exponentials, in double",
+     .run = scalar<CrossEntropyForward>(cross_entropy_reference)},
+    {.name = "simd",
+     .idea = "a vector of exponentials at a time, sums of blocks in double, rows over threads",
+     .run = per_isa<CrossEntropyForward>([]<Isa I>() { return cross_entropy_simd<I>; }),
+     .why_not = f32_only},
+};
+
+constexpr Rung<CrossEntropyBackward> backward_rungs[] = {
+    {.name = "reference",
+     .idea = "softmax minus one-hot, in double",
+     .run = scalar<CrossEntropyBackward>(cross_entropy_reference)},
+    {.name = "simd",
+     .idea = "a vector of exponentials at a time, the target's column corrected after, rows over threads",
+     .run = per_isa<CrossEntropyBackward>([]<Isa I>() { return cross_entropy_backward_simd<I>; }),
+     .why_not = f32_only},
+};
+
+constexpr Rung<MeanLoss> mean_rungs[] = {
+    {.name = "reference", .idea = "one sum in double", .run = scalar<MeanLoss>(cross_entropy_reference)},
+};
+
+constexpr Ladder<CountTargets> count_ladder{"cross_entropy.count", count_rungs, cost_of};
+constexpr Ladder<CrossEntropyForward> forward_ladder{"cross_entropy.forward", forward_rungs, cost_of};
+constexpr Ladder<CrossEntropyBackward> backward_ladder{"cross_entropy.backward", backward_rungs, cost_of};
+constexpr Ladder<MeanLoss> mean_ladder{"cross_entropy.mean", mean_rungs, cost_of};
+
+}  // namespace
+
+const Ladder<CountTargets>& ladder_of(const CountTargets&) { return count_ladder; }
+const Ladder<CrossEntropyForward>& ladder_of(const CrossEntropyForward&) { return forward_ladder; }
+const Ladder<CrossEntropyBackward>& ladder_of(const CrossEntropyBackward&) { return backward_ladder; }
+const Ladder<MeanLoss>& ladder_of(const MeanLoss&) { return mean_ladder; }
+
+}  // namespace hewn

@@ -1,0 +1,70 @@
+#include "kernels/cross_entropy/op.h"
+
+#include "kernels/contract.h"
+#include "kernels/cross_entropy/abi.h"
+
+namespace hewn {
+namespace {
+
+constexpr OpInfo cross_entropy_info{"cross_entropy", "loss = mean_r (log sum_j exp(x_rj) - x_r,target)",
+                                    "dx_rj = dloss / kept (softmax(x_r)_j - [j = target_r])"};
+
+struct CrossEntropyNode final : Node {
+  Saved logits, targets, stats, kept;
+  CrossEntropyNode(const Tensor& x, const Tensor& t, const Tensor& row_stats, const Tensor& n)
+      : logits(x), targets(t), stats(row_stats), kept(n) {}
+  const OpInfo& info() const override { return cross_entropy_info; }
+  std::vector<SavedField> saved() const override {
+    return {{"logits", &logits}, {"targets", &targets}, {"stats", &stats}, {"kept", &kept}};
+  }
+  void backward(const Tensor& dloss, Grads& grads) override {
+    const auto [dlogits, write] = grads.at(0);
+    const Tensor& x = *logits;
+    run(x.device(),
+        CrossEntropyBackward{x.dtype(), x.rows(), x.cols(), x.data(), targets->ptr<int32_t>(), stats->data(),
+                             dloss.data(), kept->ptr<int64_t>(), dlogits.data(), write});
+  }
+};
+
+}  // namespace
+
+void check_targets(const char* op, const Tensor& targets, int64_t rows, int64_t classes) {
+  require(targets.dtype() == DType::i32 && targets.is_contiguous() && targets.numel() == rows, op,
+          ": targets are ", name_of(targets.dtype()), " ", targets.shape(),
+          ", expected i32, one for each of ", rows, " rows");
+  if (!executor(targets.device()).runs()) return;
+  const std::vector<int32_t> values = targets.values<int32_t>();
+  bool any_kept = false;
+  for (size_t r = 0; r < values.size(); ++r) {
+    if (values[r] == ignored_target) continue;
+    any_kept = true;
+    if (values[r] < 0 || values[r] >= classes)
+      fail(ErrorCode::input, op, ": target ", r, " is ", values[r], ", expected 0 to ", classes - 1,
+           ", or -100 to leave the row out");
+  }
+  if (!any_kept) fail(ErrorCode::input, op, ": all ", rows, " targets are -100 (left out); a mean needs one");
+}
+
+// loss_r = -log(exp(x_t - m) / s) = log s - (x_t - m) with m = max x, s = sum_j exp(x_j - m), and
+// d log s / dx_j = exp(x_j - m) / s. The mean divides by the number of kept rows.
+Tensor cross_entropy(const Tensor& logits, const Tensor& targets) {
+  const InOp op(cross_entropy_info);
+  require(logits.cols() > 0 && logits.is_contiguous(), "cross_entropy: logits are ", logits.shape(),
+          "; they need contiguous rows of at least one");
+  require(logits.dtype() == DType::f32 || logits.dtype() == DType::f64, "cross_entropy: logits are ",
+          name_of(logits.dtype()), ", expected f32 or f64");
+  const int64_t rows = logits.rows();
+  check_targets("cross_entropy", targets, rows, logits.cols());
+  const DType t = logits.dtype();
+  const Tensor kept = Tensor::empty(logits.device(), DType::i64, {});
+  const Tensor losses = logits.like({rows}), stats = logits.like({rows, 2});
+  Tensor loss = logits.like(Shape{});
+  const auto* target = targets.ptr<int32_t>();
+  run(logits.device(), CountTargets{rows, target, kept.ptr<int64_t>()});
+  run(logits.device(),
+      CrossEntropyForward{t, rows, logits.cols(), logits.data(), target, losses.data(), stats.data()});
+  run(logits.device(), MeanLoss{t, rows, losses.data(), kept.ptr<int64_t>(), loss.data()});
+  return record(loss, {logits}, CrossEntropyNode(logits, targets, stats, kept));
+}
+
+}  // namespace hewn

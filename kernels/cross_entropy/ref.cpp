@@ -1,0 +1,66 @@
+#include "kernels/cross_entropy/ref.h"
+
+#include <cmath>
+#include <limits>
+
+namespace hewn {
+namespace {
+
+template <class T>
+void forward(const CrossEntropyForward& a) {
+  for (int64_t r = 0; r < a.rows; ++r) {
+    const T* x = static_cast<const T*>(a.logits) + r * a.cols;
+    double most = -std::numeric_limits<double>::infinity(), sum = 0, loss = 0;
+    for (int64_t i = 0; i < a.cols; ++i) most = std::fmax(most, static_cast<double>(x[i]));
+    for (int64_t i = 0; i < a.cols; ++i) sum += std::exp(static_cast<double>(x[i]) - most);
+    if (a.targets[r] != ignored_target) loss = std::log(sum) + (most - static_cast<double>(x[a.targets[r]]));
+    static_cast<T*>(a.losses)[r] = static_cast<T>(loss);
+    static_cast<T*>(a.stats)[2 * r] = static_cast<T>(most);
+    static_cast<T*>(a.stats)[2 * r + 1] = static_cast<T>(sum);
+  }
+}
+
+template <class T>
+void backward(const CrossEntropyBackward& a) {
+  const double scale = static_cast<double>(*static_cast<const T*>(a.dloss)) / static_cast<double>(*a.kept);
+  for (int64_t r = 0; r < a.rows; ++r) {
+    const T* x = static_cast<const T*>(a.logits) + r * a.cols;
+    T* dx = static_cast<T*>(a.dlogits) + r * a.cols;
+    const double most = static_cast<double>(static_cast<const T*>(a.stats)[2 * r]);
+    const double sum = static_cast<double>(static_cast<const T*>(a.stats)[2 * r + 1]);
+    for (int64_t i = 0; i < a.cols; ++i) {
+      const double p = std::exp(static_cast<double>(x[i]) - most) / sum;
+      const double g = a.targets[r] == ignored_target ? 0 : scale * (p - (i == a.targets[r] ? 1 : 0));
+      dx[i] = static_cast<T>(a.to_dlogits == Write::add ? static_cast<double>(dx[i]) + g : g);
+    }
+  }
+}
+
+template <class T>
+void mean(const MeanLoss& a) {
+  double sum = 0;
+  for (int64_t r = 0; r < a.rows; ++r) sum += static_cast<double>(static_cast<const T*>(a.losses)[r]);
+  *static_cast<T*>(a.loss) = static_cast<T>(sum / static_cast<double>(*a.kept));
+}
+
+}  // namespace
+
+void cross_entropy_reference(const Launch&, const CountTargets& a) {
+  int64_t kept = 0;
+  for (int64_t r = 0; r < a.rows; ++r) kept += a.targets[r] != ignored_target;
+  *a.kept = kept;
+}
+
+void cross_entropy_reference(const Launch&, const CrossEntropyForward& a) {
+  a.dtype == DType::f64 ? forward<double>(a) : forward<float>(a);
+}
+
+void cross_entropy_reference(const Launch&, const CrossEntropyBackward& a) {
+  a.dtype == DType::f64 ? backward<double>(a) : backward<float>(a);
+}
+
+void cross_entropy_reference(const Launch&, const MeanLoss& a) {
+  a.dtype == DType::f64 ? mean<double>(a) : mean<float>(a);
+}
+
+}  // namespace hewn

@@ -1,0 +1,78 @@
+#include "kernels/cross_entropy/op.h"
+
+#include "core/gradcheck.h"
+#include "kernels/cross_entropy/abi.h"
+#include "kernels/devices.h"
+#include "tests/support/catch.h"
+#include "tests/support/close.h"
+#include "tests/support/random.h"
+
+namespace hewn {
+namespace {
+
+Tensor targets_of(const std::vector<int32_t>& values) {
+  return Tensor::from(cpu(), values, {static_cast<int64_t>(values.size())});
+}
+
+}  // namespace
+
+TEST_CASE("cross entropy: gradient, with rows left out") {
+  test::Random random("cross entropy");
+  const Tensor logits = Tensor::from(cpu(), random.normals<double>(35, 2), {5, 7});
+  const Tensor targets = targets_of({3, -100, 0, 6, -100});
+  const auto result =
+      gradcheck([&](const std::vector<Tensor>& in) { return cross_entropy(in[0], targets); }, {logits});
+  INFO(result.worst);
+  CHECK(result.below(1e-8));
+}
+
+TEST_CASE("cross entropy: large offsets and certain rows") {
+  const Tensor logits = Tensor::from(cpu(), std::vector<float>{1e4f, 1e4f, -1e4f, -1e4f, 50, 0}, {3, 2});
+  CHECK(test::close_rel(cross_entropy(logits, targets_of({0, 1, -100})).doubles(),
+                        std::vector<double>{std::log(2.0)}, 1e-6));
+  CHECK(cross_entropy(logits, targets_of({-100, -100, 0})).item() == 0);
+  CHECK(cross_entropy(logits, targets_of({-100, -100, 1})).item() == 50);
+}
+
+TEST_CASE("cross entropy: the gradient in place of the logits, chunk by chunk") {
+  test::Random random("cross entropy in place");
+  const int64_t rows = 6, cols = 19;
+  const Tensor logits = Tensor::from(cpu(), random.normals<float>(rows * cols), {rows, cols});
+  const Tensor targets = targets_of({0, 18, -100, 7, 7, 3});
+  Tensor leaf = logits.clone();
+  require_grad(leaf);
+  Tape tape;
+  tape.backward(cross_entropy(leaf, targets));
+
+  const Tensor stats = logits.like({rows, 2}), losses = logits.like({rows});
+  const Tensor dloss = Tensor::from(cpu(), std::vector<float>{1}, {});
+  const Tensor kept = Tensor::from(cpu(), std::vector<int64_t>{5}, {});
+  for (int64_t r = 0; r < rows; r += 2) {
+    auto* x = logits.ptr<float>() + r * cols;
+    auto* s = stats.ptr<float>() + r * 2;
+    const auto* t = targets.ptr<int32_t>() + r;
+    run(cpu(), CrossEntropyForward{DType::f32, 2, cols, x, t, losses.ptr<float>() + r, s});
+    run(cpu(),
+        CrossEntropyBackward{DType::f32, 2, cols, x, t, s, dloss.data(), kept.ptr<int64_t>(), x, Write::set});
+  }
+  CHECK((logits.values<float>() == grad_of(leaf).values<float>()));
+}
+
+TEST_CASE("cross entropy: bad targets are named") {
+  const Tensor logits = Tensor::zeros(cpu(), DType::f32, {3, 4});
+  CHECK_THROWS_WITH(cross_entropy(logits, targets_of({0, 4, 1})),
+                    Catch::Contains("target 1 is 4") && Catch::Contains("0 to 3"));
+  CHECK_THROWS_WITH(cross_entropy(logits, targets_of({0, 3, -1})), Catch::Contains("target 2 is -1"));
+  CHECK_THROWS_WITH(cross_entropy(logits, targets_of({-100, -100, -100})), Catch::Contains("all 3 targets"));
+  CHECK_THROWS_WITH(cross_entropy(logits, targets_of({1, 2})), Catch::Contains("[2]"));
+  CHECK_THROWS_WITH(cross_entropy(Tensor::empty(cpu(), DType::f32, {4, 0}), targets_of({1, 2, 0, 0})),
+                    Catch::Contains("[4, 0]"));
+}
+
+TEST_CASE("cross entropy: on meta, values are not looked at") {
+  const auto meta = make_meta(2, Isa::avx2);
+  const Tensor targets = Tensor::empty(*meta, DType::i32, {3});
+  CHECK(cross_entropy(Tensor::empty(*meta, DType::f32, {3, 8}), targets).shape() == Shape{});
+}
+
+}  // namespace hewn
