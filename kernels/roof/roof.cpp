@@ -1,0 +1,90 @@
+#include "kernels/roof/roof.h"
+
+#include <algorithm>
+#include <chrono>
+#include <vector>
+
+#include "core/error.h"
+#include "kernels/parallel.h"
+#include "kernels/roof/simd.h"
+
+namespace hewn {
+namespace {
+
+struct Roofs {
+  double (*fma)(DType, int64_t);
+  int64_t (*fmas)(DType);
+  float (*read)(const float*, int64_t);
+  void (*copy)(const float*, float*, int64_t);
+};
+
+template <Isa I>
+constexpr Roofs roofs_of{roof_fma<I>, roof_fmas<I>, roof_read<I>, roof_copy<I>};
+
+const Roofs& roofs(Isa isa) {
+#if defined(__aarch64__)
+  (void)isa;
+  return roofs_of<Isa::neon>;
+#else
+  switch (isa) {
+    case Isa::avx512: return roofs_of<Isa::avx512>;
+    case Isa::avx2: return roofs_of<Isa::avx2>;
+    default: return roofs_of<Isa::sse2>;
+  }
+#endif
+}
+
+// Seconds of the fastest of several calls, the first of which is not counted.
+template <class Work>
+double best_seconds(const Work& work) {
+  work();
+  double best = 1e30;
+  for (int i = 0; i < 8; ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    work();
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+    best = std::min(best, took.count());
+  }
+  return best;
+}
+
+}  // namespace
+
+double measured_flops(DType dtype, Isa isa, int threads) {
+  require(dtype == DType::f32 || dtype == DType::f64, "no roof is measured for ", name_of(dtype));
+  constexpr int64_t rounds = 200'000;
+  const Roofs& r = roofs(isa);
+  const Launch launch{.threads = threads};
+  std::vector<double> kept(static_cast<size_t>(threads));
+  const double seconds = best_seconds([&] {
+    parallel_for(launch, threads, [&](int64_t, int64_t, int worker) {
+      kept[static_cast<size_t>(worker)] = r.fma(dtype, rounds);
+    });
+  });
+  return 2.0 * static_cast<double>(r.fmas(dtype) * rounds * threads) / seconds;
+}
+
+double measured_bandwidth(size_t bytes, Isa isa, int threads) {
+  const size_t set = std::clamp<size_t>(bytes, size_t{16} << 10, size_t{256} << 20);
+  const auto per_thread = static_cast<int64_t>(set / sizeof(float)) / threads / 256 * 256;
+  const int64_t passes = std::max<int64_t>(1, (int64_t{4} << 20) / (per_thread * 4));
+  std::vector<float> x(static_cast<size_t>(per_thread * threads), 1.0f);
+  std::vector<float> kept(static_cast<size_t>(threads));
+  const Roofs& r = roofs(isa);
+  const Launch launch{.threads = threads};
+  const auto on_slices = [&](const auto& work) {
+    return best_seconds([&] {
+      parallel_for(launch, threads, [&](int64_t, int64_t, int worker) {
+        for (int64_t p = 0; p < passes; ++p) work(x.data() + worker * per_thread, worker);
+      });
+    });
+  };
+  const double read = on_slices(
+      [&](float* slice, int worker) { kept[static_cast<size_t>(worker)] += r.read(slice, per_thread); });
+  // Half of the set is read while the other half is written.
+  const double copy =
+      on_slices([&](float* slice, int) { r.copy(slice, slice + per_thread / 2, per_thread / 2); });
+  return static_cast<double>(per_thread * threads * passes) * sizeof(float) / std::min(read, copy);
+}
+
+}  // namespace hewn

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <cstdint>
+
+#include "core/dtype.h"
+#include "kernels/isa.h"
+
+namespace hewn {
+
+/// `rounds` rounds of `roof_fmas(dtype)` fused multiply-adds; returns something that depends on all of them.
+template <Isa I>
+double roof_fma(DType dtype, int64_t rounds);
+/// Multiply-adds of one round.
+template <Isa I>
+int64_t roof_fmas(DType dtype);
+/// Sum of n floats, in any order.
+template <Isa I>
+float roof_read(const float* x, int64_t n);
+/// y := 2x for n floats.
+template <Isa I>
+void roof_copy(const float* x, float* y, int64_t n);
+
+}  // namespace hewn
