@@ -1,0 +1,12 @@
+#pragma once
+// One function per command, each in its cmd_NAME.cpp. They return the exit status and throw Error.
+
+#include "apps/settings.h"
+
+namespace hewn::cli {
+
+int run_info(const Settings& settings);
+int run_bench_kernels(const Settings& settings);
+int run_completion(const Settings& settings);
+
+}  // namespace hewn::cli

@@ -1,0 +1,25 @@
+#pragma once
+// Numbers for people.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace hewn::cli {
+
+/// Seconds as "45s", "1m40s", "2h05m", "3d04h".
+std::string duration_text(double seconds);
+/// A count with three digits: "950", "12.3k", "4.56M", "1.20G".
+std::string short_count(double n);
+/// A whole count with thousands separated: "1,048,576".
+std::string long_count(int64_t n);
+/// Bytes as "512 B", "1.5 KiB", "3.20 GiB".
+std::string bytes_text(double bytes);
+/// With that many digits after the point.
+std::string fixed(double x, int digits);
+
+/// Rows of cells as aligned columns: the first column to the left, the others to the right; the first row is
+/// a heading.
+std::string table_text(const std::vector<std::vector<std::string>>& rows);
+
+}  // namespace hewn::cli

@@ -1,0 +1,73 @@
+// hewn: the command line. Everything it knows about options stands in options.cpp and commands.cpp.
+
+#include <cstdlib>
+#include <new>
+
+#include "apps/help.h"
+#include "apps/parse.h"
+#include "apps/signals.h"
+#include "apps/terminal.h"
+#include "apps/version.h"
+#include "core/error.h"
+
+namespace hewn::cli {
+namespace {
+
+constexpr int usage_status = static_cast<int>(ErrorCode::usage);
+
+int run(const std::vector<std::string>& words) {
+  const Call call = parse(words);
+  Settings general(call.command ? *call.command : general_only);
+  for (const Assignment& flag : call.flags) general.set(flag);
+  set_manners({general.text("color"), general.flag("quiet"), general.flag("verbose")});
+  if (general.flag("version")) {
+    print(general.flag("json") ? version_json() : version_text());
+    return 0;
+  }
+  if (!call.command) {
+    if (words.empty()) {
+      print(welcome());
+      return 0;
+    }
+    if (!general.flag("help")) {
+      write_message(overview(call.group));
+      return usage_status;
+    }
+    print(overview(call.group));
+    return 0;
+  }
+  if (general.flag("help")) {
+    print(help(*call.command));
+    return 0;
+  }
+  return call.command->run(resolve(call));
+}
+
+int report(std::string_view message, ErrorCode code) {
+  write_message(join(red(Stream::messages, "hewn: "), message, "\n"));
+  return static_cast<int>(code);
+}
+
+int guarded(const std::vector<std::string>& words) {
+  try {
+    const int status = run(words);
+    flush_results();
+    return status;
+  } catch (const ClosedPipe&) {
+    return 0;  // whoever read has seen enough
+  } catch (const Error& error) {
+    return report(error.what(), error.code());
+  } catch (const std::bad_alloc&) {
+    return report("out of memory; `hewn plan` shows what a run needs", ErrorCode::memory);
+  } catch (const std::exception& error) {
+    return report(join("internal error: ", error.what(), "\nPlease report this."), ErrorCode::failed);
+  }
+}
+
+}  // namespace
+}  // namespace hewn::cli
+
+int main(int argc, char** argv) {
+  hewn::cli::ignore_broken_pipes();
+  return hewn::cli::guarded({argv + 1, argv + argc});
+}

@@ -1,0 +1,16 @@
+#pragma once
+// What is printed from the table of options beside the help: completions, manual page, reference.
+
+#include <string>
+
+namespace hewn::cli {
+
+std::string bash_completion();
+std::string zsh_completion();
+std::string fish_completion();
+/// The manual page hewn(1), in man(7) macros.
+std::string man_page();
+/// docs/cli.md's reference of commands and keys.
+std::string markdown_reference();
+
+}  // namespace hewn::cli

@@ -1,0 +1,237 @@
+#include "apps/options.h"
+
+#include <cmath>
+#include <sstream>
+
+namespace hewn::cli {
+namespace {
+
+constexpr double most_steps = 1e12;
+constexpr double most_size = 1 << 20;
+constexpr double no_limit = 1e18;
+constexpr double most_seed = 9007199254740991;  // 2^53 - 1: exact in TOML, JSON and here
+
+// Commands that build the model and the data of a configuration.
+constexpr CommandSet run = takes::train | takes::plan | takes::verify | takes::bench_train;
+constexpr CommandSet model = run | takes::bench_sample;
+constexpr CommandSet computes =
+    takes::train | takes::sample | takes::eval | takes::plan | takes::bench_train | takes::bench_sample;
+constexpr CommandSet tokenizes = run | takes::data_prepare | takes::tokenizer_train;
+
+constexpr Option flag(std::string_view name, std::string_view initial, CommandSet commands,
+                      std::string_view help, std::string_view derived = "") {
+  return {name, Kind::flag, initial, derived, 0, 0, "", help, commands};
+}
+constexpr Option integer(std::string_view name, std::string_view initial, double least, double most,
+                         CommandSet commands, std::string_view help, std::string_view derived = "") {
+  return {name, Kind::integer, initial, derived, least, most, "N", help, commands};
+}
+constexpr Option real(std::string_view name, std::string_view initial, double least, double most,
+                      CommandSet commands, std::string_view help, std::string_view derived = "") {
+  return {name, Kind::real, initial, derived, least, most, "X", help, commands};
+}
+constexpr Option choice(std::string_view name, std::string_view choices, std::string_view initial,
+                        CommandSet commands, std::string_view help, std::string_view derived = "") {
+  return {name, Kind::choice, initial, derived, 0, 0, choices, help, commands};
+}
+constexpr Option text(std::string_view name, std::string_view placeholder, std::string_view initial,
+                      CommandSet commands, std::string_view help, std::string_view derived = "") {
+  return {name, Kind::text, initial, derived, 0, 0, placeholder, help, commands};
+}
+constexpr Option short_form(char letter, Option option) {
+  option.letter = letter;
+  return option;
+}
+
+constexpr Option data[] = {
+    text("out_dir", "DIR", "out", run,
+         "where the run is kept; refused if not empty, see init_from and force"),
+    text("out_dir", "DIR", "data", takes::data_prepare,
+         "where train.bin, val.bin and tokenizer.json are written"),
+    text("dataset", "WHAT", "tales", run,
+         "a text file, a directory made by `hewn data prepare`, `tales` (the built-in corpus), or several "
+         "mixed by "
+         "weight: A:0.7,B:0.3"),
+    choice("tokenizer", "char|byte|word", "char", tokenizes, "how text becomes tokens"),
+    text("tokenizer", "FILE", "", takes::tokenizer_encode | takes::tokenizer_decode,
+         "tokenizer.json, or a run or data directory that holds one", "required"),
+    text("out", "FILE", "tokenizer.json", takes::tokenizer_train, "the file to write"),
+    integer("vocab_size", "0", 0, 1 << 24, takes::tokenizer_train | takes::data_prepare,
+            "keep only the most frequent N tokens of a word tokenizer (0: all)"),
+    real("val_fraction", "0.1", 0, 0.9, run | takes::data_prepare,
+         "the part at the end of the text kept for validation"),
+    text("val", "FILE", "", run | takes::data_prepare,
+         "a text of its own for validation, instead of val_fraction"),
+    integer("stride", "0", 0, most_size, run,
+            "read the text in order, windows this far apart, shuffled in each epoch (0: windows at random "
+            "places)"),
+    real("epochs", "0", 0, 1e6, run, "stop after this many passes over the text (0: after max_iters)"),
+    integer("tales", "20000", 1, 1e8, takes::data_corpus, "how many tales to tell"),
+};
+
+constexpr Option architecture[] = {
+    choice("arch", "gpt|bigram|bigram_linear", "gpt", model,
+           "gpt, or a baseline: a table of bigrams, or an embedding with a linear layer"),
+    integer("n_layer", "4", 1, 1000, model, "transformer blocks"),
+    integer("n_head", "4", 1, 1024, model, "attention heads; divides n_embd"),
+    integer("n_embd", "128", 1, most_size, model, "width of the residual stream"),
+    integer("block_size", "64", 1, most_size, model, "context length in tokens"),
+    real("dropout", "0", 0, 0.99, model, "dropout on embeddings and residual branches"),
+    real("attn_dropout", "", 0, 0.99, model, "dropout on attention weights", "dropout"),
+    flag("bias", "false", model, "biases in linear layers and norms"),
+    flag("qkv_bias", "", model, "biases in the query, key and value projections", "bias"),
+    choice("norm", "layernorm|rmsnorm", "layernorm", model, "kind of normalisation"),
+    choice("norm_place", "pre|post", "pre", model, "normalise before or after each branch"),
+    choice("pos", "learned|sin|none", "learned", model, "positions: learned, sinusoidal, or none"),
+    choice("pos_combine", "add|concat", "add", model, "how positions join the token embeddings"),
+    choice("attention", "per_head|batched|fused", "fused", model,
+           "one module per head, all heads with the T x T matrix, or block by block: same result"),
+    choice("act", "gelu|gelu_erf|relu|silu", "gelu", model, "activation of the feed-forward layer"),
+    integer("mlp_width", "", 1, 1 << 24, model, "width of the feed-forward layer", "4 n_embd"),
+    flag("residual", "true", model, "residual connections; switch off to see why they are there"),
+    flag("tie", "true", model, "the head shares the token embedding's weights"),
+};
+
+constexpr Option training[] = {
+    text("init_from", "scratch|resume|RUN", "scratch", run,
+         "start afresh, go on with the run in out_dir, or start from the weights of another run"),
+    integer("batch_size", "12", 1, most_size, run | takes::eval, "sequences per micro-step"),
+    integer("gradient_accumulation_steps", "1", 1, most_size, run, "micro-steps per step"),
+    integer("max_iters", "2000", 0, most_steps, run, "steps to train"),
+    choice("optimizer", "adamw|adam|sgd", "adamw", run, "how gradients become updates"),
+    real("learning_rate", "1e-3", 0, 1e6, run, "peak learning rate"),
+    choice("schedule", "cosine|linear|constant", "cosine", run,
+           "how the learning rate falls after the warm-up"),
+    flag("decay_lr", "true", run, "let the learning rate fall at all; false is schedule=constant"),
+    integer("warmup_iters", "100", 0, most_steps, run, "steps of linear warm-up"),
+    integer("lr_decay_iters", "", 1, most_steps, run, "step at which min_lr is reached", "max_iters"),
+    real("min_lr", "", 0, 1e6, run, "learning rate at the end of the decay", "learning_rate / 10"),
+    real("weight_decay", "0.1", 0, 1e3, run,
+         "decay of matrices; biases, norms and vectors are never decayed"),
+    real("beta1", "0.9", 0, 0.999999999, run, "decay of the first moment; momentum of sgd"),
+    real("beta2", "0.99", 0, 0.999999999, run, "decay of the second moment"),
+    real("grad_clip", "1", 0, no_limit, run, "clip the gradient's global norm (0: do not)"),
+    integer("seed", "1337", 0, most_seed, model | takes::sample | takes::data_corpus,
+            "everything random follows from it: same seed, same bits, whatever the thread count"),
+};
+
+constexpr Option watching[] = {
+    integer("eval_interval", "250", 1, most_steps, run, "steps between validations and checkpoints"),
+    integer("eval_iters", "20", 1, most_steps, run, "batches per validation while training"),
+    flag("eval_only", "false", takes::train, "validate once and stop"),
+    integer("log_interval", "10", 1, most_steps, run, "steps between lines of metrics.jsonl"),
+    flag("always_save_checkpoint", "true", run, "save at every validation, not only at a new best"),
+    integer("keep", "3", 1, 1e6, run, "checkpoints to keep beside the best"),
+    integer("patience", "0", 0, 1e9, run, "stop after this many validations without a new best (0: never)"),
+    real("max_time", "0", 0, 1e9, run, "stop, saved, after this many seconds (0: no limit)"),
+    integer("sample_interval", "0", 0, most_steps, run, "steps between samples written to the run (0: none)"),
+    flag("dry_run", "false", takes::train, "check everything, print what would be done, and stop"),
+    flag("force", "false", takes::train | takes::data_prepare | takes::tokenizer_train,
+         "move what is in the way aside (nothing is ever deleted)"),
+};
+
+constexpr Option sampling[] = {
+    text("start", "TEXT|FILE:path|-", "", takes::sample, "what to go on from; - reads standard input",
+         "a newline"),
+    integer("num_samples", "1", 1, 1e6, takes::sample, "how many texts to write"),
+    integer("max_new_tokens", "500", 1, 1e9, takes::sample | takes::bench_sample, "tokens to add to each"),
+    real("temperature", "0.8", 0, 1e3, takes::sample, "0 always takes the likeliest token"),
+    integer("top_k", "0", 0, 1 << 24, takes::sample, "choose among the k likeliest tokens only (0: all)"),
+};
+
+constexpr Option checking[] = {
+    flag("resume", "false", takes::verify, "train N+N steps with a stop between and 2N without: same bits?"),
+    text("threads", "1,2,4", "", takes::verify, "train with each of these thread counts: same bits?",
+         "not checked"),
+};
+
+constexpr Option benching[] = {
+    text("op", "NAME,...", "", takes::bench_kernels, "only these operations", "all"),
+    text("shape", "SIZES", "", takes::bench_kernels,
+         "this size alone, written as in the output: 256x2304x768", "the sizes of real models"),
+    text("threads", "N,...", "", takes::bench_kernels, "thread counts to time", "one per core"),
+    text("isa", "NAME,...", "", takes::bench_kernels, "instruction sets to time", "the one in use"),
+    flag("ladder", "false", takes::bench_kernels, "time every rung, from naive to preferred"),
+    flag("csv", "false", takes::bench_kernels, "print comma-separated values"),
+    short_form('r',
+               integer("repeat", "5", 1, 1e6, takes::bench_kernels | takes::bench_train | takes::bench_sample,
+                       "timed repetitions; best and median are printed")),
+};
+
+constexpr Option machine[] = {
+    choice("device", "cpu", "cpu", computes, "where to compute"),
+    choice("dtype", "f32|f64", "f32", model | takes::bench_kernels,
+           "number type; float32 and float64 are understood too"),
+    integer("threads", "0", 0, 4096, computes, "threads to use (0: one per core)"),
+};
+
+constexpr Option general[] = {
+    flag("json", "false", takes::all, "print the result as JSON"),
+    short_form('q', flag("quiet", "false", takes::all, "no messages, only results and errors")),
+    short_form('v', flag("verbose", "false", takes::all, "more messages")),
+    choice("color", "auto|always|never", "auto", takes::all, "colour; NO_COLOR is respected"),
+    short_form('h', flag("help", "false", takes::all, "show this help")),
+    flag("version", "false", takes::all, "show version, build, instruction set, threads and devices"),
+};
+
+constexpr Section table[] = {
+    {"Data", data},           {"Model", architecture},
+    {"Training", training},   {"Watching and saving", watching},
+    {"Sampling", sampling},   {"Checks", checking},
+    {"Benchmarks", benching}, {"Machine", machine},
+    {"General", general},
+};
+
+}  // namespace
+
+std::span<const Section> sections() { return table; }
+
+const Command* find_command(std::string_view name) {
+  for (const Command& command : commands())
+    if (command.name == name) return &command;
+  return nullptr;
+}
+
+const Option* find_option(const Command& command, std::string_view name) {
+  for (const Option* option : options_of(command))
+    if (option->name == name) return option;
+  return nullptr;
+}
+
+std::vector<const Option*> options_of(const Command& command) {
+  std::vector<const Option*> found;
+  for (const Section& section : sections())
+    for (const Option& option : section.options)
+      if (option.commands & command.bit) found.push_back(&option);
+  return found;
+}
+
+std::vector<std::string> commands_with(std::string_view option) {
+  std::vector<std::string> names;
+  for (const Command& command : commands())
+    if (find_option(command, option)) names.emplace_back(command.name);
+  return names;
+}
+
+std::string shown_range(const Option& option) {
+  if (option.kind != Kind::integer && option.kind != Kind::real) return "";
+  const auto number = [](double x) {
+    std::ostringstream text;
+    text << x;
+    const bool exact = std::floor(x) == x && std::abs(x) < 1e7;
+    return exact ? std::to_string(static_cast<int64_t>(x)) : text.str();
+  };
+  return number(option.least) + " to " + number(option.most);
+}
+
+std::vector<std::string> split(std::string_view text, char separator) {
+  std::vector<std::string> parts;
+  while (true) {
+    const size_t end = text.find(separator);
+    parts.emplace_back(text.substr(0, end));
+    if (end == text.npos) return parts;
+    text.remove_prefix(end + 1);
+  }
+}
+
+}  // namespace hewn::cli

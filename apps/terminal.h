@@ -1,0 +1,70 @@
+#pragma once
+// What the command says and where: results to standard output, messages to standard error, colour on a
+// terminal only.
+
+#include <sstream>
+#include <string>
+#include <string_view>
+
+namespace hewn::cli {
+
+/// How to talk; set once, before anything is said.
+struct Manners {
+  std::string color = "auto";  ///< auto, always or never
+  bool quiet = false;
+  bool verbose = false;
+};
+void set_manners(const Manners& manners);
+
+/// The two streams, by file descriptor.
+enum class Stream : int { results = 1, messages = 2 };
+
+bool is_terminal(Stream stream);
+/// Columns of the terminal: asked of it, else COLUMNS, else 80.
+int terminal_width(Stream stream);
+/// Whether colour goes to this stream: --color, then NO_COLOR, then whether it is a terminal that can show
+/// it.
+bool has_color(Stream stream);
+/// The text in bold (or red) where the stream has colour, unchanged elsewhere.
+std::string bold(Stream stream, std::string_view text);
+std::string red(Stream stream, std::string_view text);
+
+/// Thrown when the reader of standard output went away; main ends quietly.
+struct ClosedPipe {};
+
+/// Writes a result to standard output, buffered. Fails when the disk is full, throws ClosedPipe when nobody
+/// reads.
+void write_result(std::string_view text);
+/// Hands everything buffered to the system: after each streamed token, and at the end.
+void flush_results();
+/// Writes to standard error as is, at once; an unwritable standard error is ignored (the work matters more).
+void write_message(std::string_view text);
+bool is_quiet();
+bool is_verbose();
+
+template <class... Parts>
+std::string join(const Parts&... parts) {
+  std::ostringstream text;
+  (text << ... << parts);
+  return text.str();
+}
+/// A result on standard output: `print("loss ", loss, "\n")`.
+template <class... Parts>
+void print(const Parts&... parts) {
+  write_result(join(parts...));
+}
+/// A message line on standard error, unless --quiet.
+template <class... Parts>
+void say(const Parts&... parts) {
+  if (!is_quiet()) write_message(join(parts..., "\n"));
+}
+/// A message line on standard error, with --verbose.
+template <class... Parts>
+void detail(const Parts&... parts) {
+  if (is_verbose()) write_message(join(parts..., "\n"));
+}
+
+/// Text broken at spaces into lines of at most `width` columns, all but the first indented.
+std::string wrap(std::string_view text, int width, int indent);
+
+}  // namespace hewn::cli

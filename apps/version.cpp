@@ -1,0 +1,61 @@
+#include "apps/version.h"
+
+#include <unistd.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "apps/terminal.h"
+#include "kernels/isa.h"
+
+namespace hewn::cli {
+namespace {
+
+constexpr std::string_view no_cuda = "this build has no CUDA";
+
+std::string processor() {
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line);) {
+    const size_t colon = line.find(": ");
+    if (line.starts_with("model name") && colon != line.npos) return line.substr(colon + 2);
+  }
+  return "unknown processor";
+}
+
+std::string usable_isas() {
+  std::string list;
+  for (const Isa isa : compiled_isas)
+    if (supported(isa)) list += join(list.empty() ? "" : ", ", name_of(isa));
+  return list;
+}
+
+}  // namespace
+
+std::string version_number() { return HEWN_VERSION; }
+std::string build_description() { return HEWN_BUILD; }
+
+std::string version_text() {
+  return join("hewn ", version_number(), "\nbuild    ", build_description(), "\nmachine  ", processor(), ", ",
+              std::thread::hardware_concurrency(), " threads\nisa      ", name_of(best_isa()),
+              " (usable: ", usable_isas(),
+              "; HEWN_ISA chooses)\ndevices  cpu: usable\n         cuda: not usable: ", no_cuda, "\n");
+}
+
+std::string version_json() {
+  nlohmann::ordered_json isas = nlohmann::ordered_json::array();
+  for (const Isa isa : compiled_isas)
+    if (supported(isa)) isas.push_back(name_of(isa));
+  const nlohmann::ordered_json out = {
+      {"version", version_number()},
+      {"build", build_description()},
+      {"processor", processor()},
+      {"threads", std::thread::hardware_concurrency()},
+      {"isa", name_of(best_isa())},
+      {"isas", isas},
+      {"devices",
+       {{{"name", "cpu"}, {"usable", true}}, {{"name", "cuda"}, {"usable", false}, {"why_not", no_cuda}}}}};
+  return out.dump(2) + "\n";
+}
+
+}  // namespace hewn::cli
