@@ -1,0 +1,184 @@
+#include "train/batches.h"
+
+#include <algorithm>
+#include <map>
+#include <numeric>
+#include <set>
+
+#include "core/error.h"
+#include "tests/support/catch.h"
+#include "tests/support/random.h"
+
+using namespace hewn;
+
+namespace {
+
+Split make_split(std::vector<int32_t> ids, std::optional<int32_t> separator = std::nullopt) {
+  Split split;
+  split.name = "test data";
+  split.tokens = Tokens(std::move(ids));
+  split.separator = separator;
+  split.find_documents();
+  return split;
+}
+
+Split counting(int32_t n, int32_t from = 0) {
+  std::vector<int32_t> ids(static_cast<size_t>(n));
+  std::iota(ids.begin(), ids.end(), from);
+  return make_split(std::move(ids));
+}
+
+Batch batch_of(const BatchLoader& loader, int64_t index) {
+  Batch batch;
+  loader.fill(index, batch);
+  return batch;
+}
+
+}  // namespace
+
+TEST_CASE("random windows start everywhere and targets are one token further") {
+  const Split split = counting(20);
+  const BatchLoader loader({{&split}}, {.batch_size = 3, .block_size = 8, .seed = 5});
+  std::set<int32_t> starts;
+  for (int64_t i = 0; i < 200; ++i) {
+    const Batch batch = batch_of(loader, i);
+    REQUIRE(batch.rows == 3);
+    REQUIRE(batch.target_count() == 24);
+    for (size_t b = 0; b < 3; ++b) {
+      starts.insert(batch.tokens[8 * b]);
+      for (size_t t = 0; t < 8; ++t) {
+        REQUIRE(batch.tokens[8 * b + t] == batch.tokens[8 * b] + static_cast<int32_t>(t));
+        REQUIRE(batch.targets[8 * b + t] == batch.tokens[8 * b + t] + 1);
+      }
+    }
+  }
+  CHECK(starts.size() == 12);
+  CHECK(*starts.rbegin() == 11);
+}
+
+TEST_CASE("batch i depends on data, seed, stream and i alone") {
+  const Split split = counting(1000);
+  const BatchOptions options{.batch_size = 4, .block_size = 16, .seed = 9};
+  const BatchLoader one({{&split}}, options), two({{&split}}, options);
+  for (const int64_t i : {7, 0, 12345678, 7}) CHECK(batch_of(one, i).tokens == batch_of(two, i).tokens);
+  CHECK(batch_of(one, 1).tokens != batch_of(one, 2).tokens);
+  for (const BatchOptions& other :
+       {BatchOptions{.batch_size = 4, .block_size = 16, .seed = 10},
+        BatchOptions{.batch_size = 4, .block_size = 16, .seed = 9, .stream = 1}}) {
+    CHECK(batch_of(BatchLoader({{&split}}, other), 1).tokens != batch_of(one, 1).tokens);
+  }
+}
+
+TEST_CASE("in order, non-overlapping windows cover the split as nanoGPT's evaluation does") {
+  // Tiny Shakespeare's validation half: 111540 tokens make 1742 windows of 64.
+  const Split split = counting(111540);
+  const BatchLoader loader({{&split}}, {.batch_size = 12, .block_size = 64, .order = Order::in_order});
+  CHECK(loader.window_count() == 1742);
+  CHECK(loader.batch_count() == 146);
+  int32_t next = 0;
+  for (int64_t i = 0; i < loader.batch_count(); ++i) {
+    const Batch batch = batch_of(loader, i);
+    for (const int32_t id : batch.tokens) REQUIRE(id == next++);
+  }
+  CHECK(batch_of(loader, 145).rows == 2);
+  CHECK(next == 1742 * 64);
+  CHECK_THROWS_AS(batch_of(loader, 146), Error);
+}
+
+TEST_CASE("every epoch is a shuffle of all windows, a different one each time") {
+  const Split split = counting(1001);
+  const BatchLoader loader(
+      {{&split}}, {.batch_size = 5, .block_size = 20, .stride = 10, .order = Order::shuffled, .seed = 3});
+  REQUIRE(loader.window_count() == 99);
+  CHECK(loader.batch_count() == 20);
+  std::vector<std::vector<int32_t>> epochs;
+  std::vector<int32_t> starts;
+  for (int64_t i = 0; i * 5 < 99 * 4; ++i) {
+    const Batch batch = batch_of(loader, i);
+    for (size_t b = 0; b < 5; ++b) starts.push_back(batch.tokens[20 * b]);
+  }
+  for (size_t e = 0; e < 4; ++e) {
+    std::vector<int32_t> epoch(starts.begin() + static_cast<std::ptrdiff_t>(99 * e),
+                               starts.begin() + static_cast<std::ptrdiff_t>(99 * (e + 1)));
+    for (const auto& before : epochs) CHECK(before != epoch);
+    epochs.push_back(epoch);
+    std::sort(epoch.begin(), epoch.end());
+    for (int32_t w = 0; w < 99; ++w) REQUIRE(epoch[static_cast<size_t>(w)] == 10 * w);
+  }
+}
+
+TEST_CASE("shuffled() is a permutation for every size") {
+  const uint64_t seed = test::Random("shuffled").bits();
+  INFO("seed " << seed);
+  for (int64_t n = 1; n < 300; n += n < 40 ? 1 : 37) {
+    std::vector<bool> hit(static_cast<size_t>(n));
+    for (int64_t i = 0; i < n; ++i) {
+      const int64_t to = shuffled(i, n, seed, 2);
+      REQUIRE(to >= 0);
+      REQUIRE(to < n);
+      REQUIRE_FALSE(hit[static_cast<size_t>(to)]);
+      hit[static_cast<size_t>(to)] = true;
+    }
+  }
+  // Where 0 goes is uniform over epochs: chi-square with 9 degrees of freedom, exceeded once in 50000 runs.
+  std::array<int, 10> count{};
+  for (uint64_t epoch = 0; epoch < 10000; ++epoch) ++count[static_cast<size_t>(shuffled(0, 10, seed, epoch))];
+  double chi = 0;
+  for (const int c : count) chi += (c - 1000.0) * (c - 1000.0) / 1000.0;
+  CHECK(chi < 38);
+}
+
+TEST_CASE("aligned windows hold one document, its predecessor a separator, the rest ignored") {
+  // Documents "1 2", "3", "" and "4 5 6" separated by 0.
+  const Split split = make_split({1, 2, 0, 3, 0, 0, 4, 5, 6, 0}, 0);
+  CHECK(split.documents == std::vector<int64_t>{0, 3, 5, 6, 10});
+  CHECK(split.longest_document() == 4);
+  const BatchLoader loader({{&split}}, {.batch_size = 9, .block_size = 5, .order = Order::in_order});
+  const Batch batch = batch_of(loader, 0);
+  REQUIRE(batch.rows == 4);
+  constexpr int32_t no = ignored_target;
+  CHECK(batch.tokens == std::vector<int32_t>{0, 1, 2, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 5, 6, 0});
+  CHECK(batch.targets ==
+        std::vector<int32_t>{1, 2, 0, no, no, 3, 0, no, no, no, 0, no, no, no, no, 4, 5, 6, 0, no});
+  CHECK(batch.target_count() == 10);  // every token of the text is a target once
+
+  const Split open = make_split({1, 0, 2, 3}, 0);
+  CHECK(open.documents == std::vector<int64_t>{0, 2, 4});
+  CHECK(batch_of(BatchLoader({{&open}}, {.batch_size = 2, .block_size = 2, .order = Order::in_order}), 0)
+            .targets == std::vector<int32_t>{1, 0, 2, 3});
+
+  CHECK_THROWS_WITH(BatchLoader({{&split}}, {.batch_size = 1, .block_size = 3}),
+                    Catch::Contains("at least 4"));
+  const Split none = make_split({}, 0);
+  CHECK_THROWS_WITH(BatchLoader({{&none}}, {.batch_size = 1, .block_size = 3}),
+                    Catch::Contains("no document"));
+}
+
+TEST_CASE("sources are mixed by weight") {
+  const Split a = counting(100), b = counting(5000, 1000);
+  const BatchLoader loader({{&a, 0.7}, {&b, 0.3}}, {.batch_size = 10, .block_size = 4, .seed = 2});
+  int from_a = 0;
+  for (int64_t i = 0; i < 1000; ++i) {
+    const Batch batch = batch_of(loader, i);
+    for (size_t r = 0; r < 10; ++r) from_a += batch.tokens[4 * r] < 1000;
+  }
+  CHECK(std::abs(from_a - 7000) < 5 * 46);  // five standard deviations
+  const BatchLoader all({{&a, 0.7}, {&b, 0.3}},
+                        {.batch_size = 64, .block_size = 4, .order = Order::in_order});
+  CHECK(all.window_count() == 24 + 1249);
+  CHECK(batch_of(all, 0).tokens[4 * 23] == 92);
+  CHECK(batch_of(all, 0).tokens[4 * 24] == 1000);
+  CHECK_THROWS_WITH(BatchLoader({{&a}, {&b}}, {.order = Order::shuffled}), Catch::Contains("one source"));
+}
+
+TEST_CASE("too little data and nonsense sizes are named") {
+  const Split split = counting(64);
+  CHECK_THROWS_WITH(BatchLoader({{&split}}, {.block_size = 64}),
+                    Catch::Contains("64 tokens") && Catch::Contains("needs 65"));
+  CHECK(BatchLoader({{&split}}, {.block_size = 63}).window_count() == 1);
+  CHECK_THROWS_AS(BatchLoader({{&split}}, {.batch_size = 0}), Error);
+  CHECK_THROWS_AS(BatchLoader({{&split}}, {.block_size = 0}), Error);
+  CHECK_THROWS_AS(BatchLoader({{&split}}, {.block_size = 8, .stride = -1}), Error);
+  CHECK_THROWS_AS(BatchLoader({{&split, 0.0}}, {.block_size = 8}), Error);
+  CHECK_THROWS_AS(BatchLoader({}, {}), Error);
+}

@@ -1,0 +1,118 @@
+#include "train/token_file.h"
+
+#include <filesystem>
+#include <fstream>
+
+#include "core/error.h"
+#include "tests/support/catch.h"
+#include "tests/support/env.h"
+#include "tests/support/random.h"
+
+using namespace hewn;
+using test::TempDir;
+
+namespace {
+
+std::vector<int32_t> ids_of(const Tokens& tokens) {
+  std::vector<int32_t> ids(static_cast<size_t>(tokens.size()));
+  tokens.copy(0, tokens.size(), ids.data());
+  return ids;
+}
+
+std::vector<int32_t> random_ids(test::Random& random, int64_t n, int32_t vocab) {
+  std::vector<int32_t> ids(static_cast<size_t>(n));
+  for (int32_t& id : ids) id = static_cast<int32_t>(random.integer(0, vocab - 1));
+  return ids;
+}
+
+void write(const std::string& path, const TokenFileInfo& info, const std::vector<int32_t>& ids) {
+  TokenFileWriter writer(path, info);
+  writer.append(std::span(ids).first(ids.size() / 2));
+  writer.append(std::span(ids).subspan(ids.size() / 2));
+  writer.describe_text(info.text_bytes, info.neg_log_prob);
+  writer.commit();
+}
+
+std::string error_of(const std::string& path) {
+  try {
+    open_token_file(path);
+  } catch (const Error& e) {
+    CHECK(e.code() == ErrorCode::input);
+    CHECK_THAT(e.what(), Catch::Contains(path));
+    return e.what();
+  }
+  return "accepted";
+}
+
+}  // namespace
+
+TEST_CASE("token files come back as they were written, in either width") {
+  const TempDir folder;
+  test::Random random("token files");
+  for (const int32_t vocab : {1, 65, 65536, 65537, 2000000000}) {
+    const auto ids = random_ids(random, random.integer(0, 20000), vocab);
+    TokenFileInfo info{vocab, random.bits(), std::nullopt, 12345, std::nullopt};
+    if (vocab == 65) info.separator = 3, info.neg_log_prob = 0.1;
+    const std::string path = (folder / "train.bin").string();
+    write(path, info, ids);
+    const TokenFile file = open_token_file(path);
+    CHECK_FALSE(file.headerless);
+    CHECK(ids_of(file.tokens) == ids);
+    CHECK(file.info.vocab_size == vocab);
+    CHECK(file.info.tokenizer_hash == info.tokenizer_hash);
+    CHECK(file.info.separator == info.separator);
+    CHECK(file.info.neg_log_prob == info.neg_log_prob);
+    CHECK(file.info.text_bytes == 12345);
+    CHECK(std::filesystem::file_size(path) == 128 + ids.size() * (vocab <= 65536 ? 2 : 4));
+    if (!ids.empty()) CHECK(file.tokens[std::ssize(ids) - 1] == ids.back());
+  }
+}
+
+TEST_CASE("nanoGPT's headerless uint16 files are read") {
+  const TempDir folder;
+  const std::string path = (folder / "train.bin").string();
+  std::ofstream(path, std::ios::binary) << std::string("\x05\x00\x40\x00\x00\x01", 6);
+  const TokenFile file = open_token_file(path);
+  CHECK(file.headerless);
+  CHECK(ids_of(file.tokens) == std::vector<int32_t>{5, 64, 256});
+  CHECK(file.info.vocab_size == 257);
+  std::ofstream(path, std::ios::binary) << "odd";
+  CHECK_THAT(error_of(path), Catch::Contains("3 bytes"));
+  std::ofstream(path, std::ios::binary) << "";
+  CHECK_THAT(error_of(path), Catch::Contains("empty"));
+  CHECK_THAT(error_of((folder / "none.bin").string()), Catch::Contains("cannot be read"));
+}
+
+TEST_CASE("a token file cut short or with any bit changed is refused") {
+  const TempDir folder;
+  test::Random random("damaged token files");
+  const std::string path = (folder / "val.bin").string();
+  write(path, {300, 77, 3, 99, 1.5}, random_ids(random, 40, 300));
+  const std::string good = test::read_file(path);
+  for (size_t size = 0; size < good.size(); ++size) {
+    if (size < 8 && size % 2 == 0 && size > 0) continue;  // so little is left that it reads as nanoGPT's
+    std::ofstream(path, std::ios::binary) << good.substr(0, size);
+    INFO("cut to " << size);
+    CHECK(error_of(path) != "accepted");
+  }
+  for (size_t at = 0; at < good.size(); ++at) {
+    std::string bad = good;
+    bad[at] = static_cast<char>(bad[at] ^ (1 << random.integer(0, 7)));
+    std::ofstream(path, std::ios::binary) << bad;
+    INFO("flipped a bit of byte " << at);
+    const std::string said = error_of(path);
+    CHECK_THAT(said, Catch::Contains("damaged token file"));
+  }
+}
+
+TEST_CASE("ids outside the vocabulary are refused and leave no file") {
+  const TempDir folder;
+  const std::string path = (folder / "train.bin").string();
+  for (const int32_t bad : {-1, 10}) {
+    TokenFileWriter writer(path, {10, 0, std::nullopt, 0, std::nullopt});
+    writer.append(std::vector<int32_t>{1, 2, 9});
+    CHECK_THROWS_WITH(writer.append(std::vector<int32_t>{3, bad}), Catch::Contains("token 3 is"));
+  }
+  CHECK(std::filesystem::is_empty(folder.path()));
+  CHECK_THROWS_AS(TokenFileWriter((folder / "x.bin").string(), {0, 0, std::nullopt, 0, std::nullopt}), Error);
+}
