@@ -36,7 +36,7 @@ Batch batch_of(const BatchLoader& loader, int64_t index) {
 
 }  // namespace
 
-TEST_CASE("random windows start everywhere and targets are one token further") {
+TEST_CASE("random windows start everywhere and targets are one token further", "[data]") {
   const Split split = counting(20);
   const BatchLoader loader({{&split}}, {.batch_size = 3, .block_size = 8, .seed = 5});
   std::set<int32_t> starts;
@@ -56,7 +56,7 @@ TEST_CASE("random windows start everywhere and targets are one token further") {
   CHECK(*starts.rbegin() == 11);
 }
 
-TEST_CASE("batch i depends on data, seed, stream and i alone") {
+TEST_CASE("batch i depends on data, seed, stream and i alone", "[data]") {
   const Split split = counting(1000);
   const BatchOptions options{.batch_size = 4, .block_size = 16, .seed = 9};
   const BatchLoader one({{&split}}, options), two({{&split}}, options);
@@ -69,7 +69,7 @@ TEST_CASE("batch i depends on data, seed, stream and i alone") {
   }
 }
 
-TEST_CASE("in order, non-overlapping windows cover the split as nanoGPT's evaluation does") {
+TEST_CASE("in order, non-overlapping windows cover the split as nanoGPT's evaluation does", "[data]") {
   // Tiny Shakespeare's validation half: 111540 tokens make 1742 windows of 64.
   const Split split = counting(111540);
   const BatchLoader loader({{&split}}, {.batch_size = 12, .block_size = 64, .order = Order::in_order});
@@ -85,7 +85,7 @@ TEST_CASE("in order, non-overlapping windows cover the split as nanoGPT's evalua
   CHECK_THROWS_AS(batch_of(loader, 146), Error);
 }
 
-TEST_CASE("every epoch is a shuffle of all windows, a different one each time") {
+TEST_CASE("every epoch is a shuffle of all windows, a different one each time", "[data]") {
   const Split split = counting(1001);
   const BatchLoader loader(
       {{&split}}, {.batch_size = 5, .block_size = 20, .stride = 10, .order = Order::shuffled, .seed = 3});
@@ -107,7 +107,7 @@ TEST_CASE("every epoch is a shuffle of all windows, a different one each time") 
   }
 }
 
-TEST_CASE("shuffled() is a permutation for every size") {
+TEST_CASE("shuffled() is a permutation for every size", "[data]") {
   const uint64_t seed = test::Random("shuffled").bits();
   INFO("seed " << seed);
   for (int64_t n = 1; n < 300; n += n < 40 ? 1 : 37) {
@@ -128,7 +128,7 @@ TEST_CASE("shuffled() is a permutation for every size") {
   CHECK(chi < 38);
 }
 
-TEST_CASE("aligned windows hold one document, its predecessor a separator, the rest ignored") {
+TEST_CASE("aligned windows hold one document, its predecessor a separator, the rest ignored", "[data]") {
   // Documents "1 2", "3", "" and "4 5 6" separated by 0.
   const Split split = make_split({1, 2, 0, 3, 0, 0, 4, 5, 6, 0}, 0);
   CHECK(split.documents == std::vector<int64_t>{0, 3, 5, 6, 10});
@@ -154,7 +154,7 @@ TEST_CASE("aligned windows hold one document, its predecessor a separator, the r
                     Catch::Contains("no document"));
 }
 
-TEST_CASE("sources are mixed by weight") {
+TEST_CASE("sources are mixed by weight", "[data]") {
   const Split a = counting(100), b = counting(5000, 1000);
   const BatchLoader loader({{&a, 0.7}, {&b, 0.3}}, {.batch_size = 10, .block_size = 4, .seed = 2});
   int from_a = 0;
@@ -171,7 +171,7 @@ TEST_CASE("sources are mixed by weight") {
   CHECK_THROWS_WITH(BatchLoader({{&a}, {&b}}, {.order = Order::shuffled}), Catch::Contains("one source"));
 }
 
-TEST_CASE("too little data and nonsense sizes are named") {
+TEST_CASE("too little data and nonsense sizes are named", "[data]") {
   const Split split = counting(64);
   CHECK_THROWS_WITH(BatchLoader({{&split}}, {.block_size = 64}),
                     Catch::Contains("64 tokens") && Catch::Contains("needs 65"));

@@ -46,7 +46,7 @@ void each_way(const Grammar& grammar, const std::function<void(const Grammar::Sa
 
 }  // namespace
 
-TEST_CASE("a small grammar's probabilities are exact and sum to one") {
+TEST_CASE("a small grammar's probabilities are exact and sum to one", "[data]") {
   const Grammar grammar(small_rules);
   CHECK(grammar.ambiguous_rule().empty());
   std::map<std::string, double> by_drawing;
@@ -72,7 +72,7 @@ TEST_CASE("a small grammar's probabilities are exact and sum to one") {
   CHECK(by_drawing.count("Po met a crab. He liked a crab.") == 1);
 }
 
-TEST_CASE("a text outside the language has no derivation, and the place is named") {
+TEST_CASE("a text outside the language has no derivation, and the place is named", "[data]") {
   const Grammar grammar(small_rules);
   for (const char* text : {"", "P", "Pa met an owl. He liked an owl.", "Pa met an owl. She liked a crab.",
                            "Pa slept. Po woke and she rose.", "Pa slept. Pa woke and she rose. "}) {
@@ -84,7 +84,7 @@ TEST_CASE("a text outside the language has no derivation, and the place is named
   CHECK(grammar.derivations("Pa slept. Pa woke and she rose. ").furthest == 31);
 }
 
-TEST_CASE("an ambiguous grammar is found out, and its texts get the sum of their probabilities") {
+TEST_CASE("an ambiguous grammar is found out, and its texts get the sum of their probabilities", "[data]") {
   const Grammar grammar("text: {a}{b}\na: x / xy\nb: yz / z");
   CHECK(grammar.ambiguous_rule() == "a: \"xy\" and \"x\"");
   const Grammar::Derivations two = grammar.derivations("xyz");
@@ -93,7 +93,7 @@ TEST_CASE("an ambiguous grammar is found out, and its texts get the sum of their
   CHECK(Grammar("s: {f}at / {g}it\nf f2: c | d\ng: ca").ambiguous_rule().substr(0, 2) == "s:");
 }
 
-TEST_CASE("bad rules are refused with the rule's name") {
+TEST_CASE("bad rules are refused with the rule's name", "[data]") {
   const auto message = [](const char* rules) -> std::string {
     try {
       Grammar grammar(rules);

@@ -46,7 +46,7 @@ std::string error_of(const std::string& path) {
 
 }  // namespace
 
-TEST_CASE("token files come back as they were written, in either width") {
+TEST_CASE("token files come back as they were written, in either width", "[data]") {
   const TempDir folder;
   test::Random random("token files");
   for (const int32_t vocab : {1, 65, 65536, 65537, 2000000000}) {
@@ -68,7 +68,7 @@ TEST_CASE("token files come back as they were written, in either width") {
   }
 }
 
-TEST_CASE("nanoGPT's headerless uint16 files are read") {
+TEST_CASE("nanoGPT's headerless uint16 files are read", "[data]") {
   const TempDir folder;
   const std::string path = (folder / "train.bin").string();
   std::ofstream(path, std::ios::binary) << std::string("\x05\x00\x40\x00\x00\x01", 6);
@@ -83,7 +83,7 @@ TEST_CASE("nanoGPT's headerless uint16 files are read") {
   CHECK_THAT(error_of((folder / "none.bin").string()), Catch::Contains("cannot be read"));
 }
 
-TEST_CASE("a token file cut short or with any bit changed is refused") {
+TEST_CASE("a token file cut short or with any bit changed is refused", "[data]") {
   const TempDir folder;
   test::Random random("damaged token files");
   const std::string path = (folder / "val.bin").string();
@@ -105,7 +105,7 @@ TEST_CASE("a token file cut short or with any bit changed is refused") {
   }
 }
 
-TEST_CASE("ids outside the vocabulary are refused and leave no file") {
+TEST_CASE("ids outside the vocabulary are refused and leave no file", "[data]") {
   const TempDir folder;
   const std::string path = (folder / "train.bin").string();
   for (const int32_t bad : {-1, 10}) {
