@@ -1,0 +1,42 @@
+#pragma once
+
+#include "kernels/launch.h"
+
+namespace hewn {
+
+/// Elements from one matrix of a batch to the next, for two nested batch dimensions. 0 repeats a matrix.
+struct MatmulStep {
+  int64_t outer = 0, inner = 0;
+};
+
+/// What happens to a product before it is stored, in this order; null means nothing.
+struct Epilogue {
+  const void* bias = nullptr;      ///< [N], added to every row
+  const void* residual = nullptr;  ///< [M, N] with c's strides, added; may be c itself
+};
+
+/// c (set or add) alpha op(a) op(b), then the epilogue (only where c is set): for each matrix of a batch of
+/// outer * inner. Rows are any distance apart, so that the heads of a packed [B, T, 3C] are operands as they
+/// stand. The matrices of c must not overlap each other or the operands.
+/// Every element is one chain of fused multiply-adds along K, broken where K says so alone: an element's bits
+/// depend on its row of a and its column of b, not on M, N, their place in them, or the number of threads.
+struct Matmul {
+  DType dtype;
+  int64_t M, N, K;
+  bool trans_a, trans_b;
+  const void* a;  ///< [M, K], rows lda apart; [K, M] when trans_a
+  int64_t lda;
+  const void* b;  ///< [K, N], rows ldb apart; [N, K] when trans_b
+  int64_t ldb;
+  void* c;  ///< [M, N], rows ldc apart
+  int64_t ldc;
+  Write to_c;
+  double alpha = 1;
+  Epilogue epilogue = {};
+  int64_t outer = 1, inner = 1;
+  MatmulStep a_step = {}, b_step = {}, c_step = {};
+};
+
+const Ladder<Matmul>& ladder_of(const Matmul&);
+
+}  // namespace hewn

@@ -1,0 +1,57 @@
+#pragma once
+// How the work is cut. constexpr functions would be weak symbols of one instruction set if they were not
+// inlined, hence the anonymous namespace.
+
+#include <cstddef>
+#include <cstdint>
+
+namespace hewn {
+namespace {
+
+/// b is packed when this many rows of a use the copy; below, reading it where it stands is cheaper.
+constexpr int64_t pack_rows_from = 512;
+/// A block of b fills less than half of a second-level cache of 1 MiB.
+constexpr int64_t block_bytes = 384 << 10;
+/// A tile's rows of a, 8 x k_bytes, fit into a first-level cache of 32 KiB beside what streams through.
+constexpr int64_t k_bytes = 3 << 10;
+/// A block, or a single panel of the longest k.
+constexpr int64_t scratch_per_worker = block_bytes + (64 << 10);
+
+/// Into how many blocks K is cut: it alone decides the order of sums.
+[[maybe_unused]] constexpr int64_t k_blocks(int64_t K, size_t element) {
+  const int64_t most = k_bytes / static_cast<int64_t>(element);
+  return K <= most ? 1 : (K + most - 1) / most;
+}
+
+/// Columns of b in a block of kc rows: whole panels, at least one.
+[[maybe_unused]] constexpr int64_t block_cols(int64_t kc, size_t element, int64_t panel) {
+  const int64_t row = panel * static_cast<int64_t>(element) * (kc > 0 ? kc : 1);
+  const int64_t panels = block_bytes / row;
+  return (panels > 0 ? panels : 1) * panel;
+}
+
+/// Every product is cut into rows * cols rectangles.
+struct Split {
+  int64_t rows, cols;
+};
+
+/// The split among threads whose largest rectangle is smallest; of equal ones the squarest, which reads
+/// least. Results do not depend on it.
+[[maybe_unused]] Split split_for(int64_t products, int64_t row_tiles, int64_t tile_rows, int64_t col_tiles,
+                                 int64_t tile_cols, int threads) {
+  if (threads <= 1 || products >= 4 * threads) return {1, 1};
+  Split best{1, 1};
+  double least = 0;
+  for (int64_t rows = 1; rows <= threads; ++rows) {
+    const int64_t cols = threads / rows;
+    if (rows * cols != threads) continue;
+    const auto r = static_cast<double>((row_tiles + rows - 1) / rows * tile_rows);
+    const auto c = static_cast<double>((col_tiles + cols - 1) / cols * tile_cols);
+    const double cost = r * c * (1 + 1e-6 * (r + c));
+    if (least == 0 || cost < least) least = cost, best = {rows, cols};
+  }
+  return best;
+}
+
+}  // namespace
+}  // namespace hewn

@@ -1,0 +1,119 @@
+#include "kernels/case.h"
+#include "kernels/matmul/abi.h"
+
+namespace hewn {
+namespace {
+
+/// One product to try; the rest of its arguments follows from the sizes.
+struct Trial {
+  int64_t M, N, K;
+  bool trans_a = false, trans_b = false;
+  Write write = Write::set;
+  bool epilogue = false, batched = false;
+  int64_t gap = 0;  ///< elements between one row's end and the next row
+  double alpha = 1;
+};
+
+std::string name_of(const Trial& t) {
+  std::string name = std::to_string(t.M) + "x" + std::to_string(t.N) + "x" + std::to_string(t.K);
+  name += std::string(" ") + (t.trans_a ? "T" : "N") + (t.trans_b ? "T" : "N");
+  if (t.write == Write::add) name += " add";
+  if (t.epilogue) name += " epilogue";
+  if (t.batched) name += " batched";
+  if (t.gap) name += " apart";
+  return name;
+}
+
+std::unique_ptr<Case> make(const Trial& t, const CaseRequest& request) {
+  const DType type = request.dtype;
+  const Fill fill = request.bench ? Fill::normal : Fill::harsh;
+  const int64_t outer = t.batched ? 2 : 1, inner = t.batched ? 3 : 1, batch = outer * inner;
+  // A batch interleaves its matrices' rows, like heads in [B, T, H, D].
+  const auto stored = [&](int64_t rows, int64_t cols) { return std::array{rows, cols + t.gap}; };
+  const auto [a_rows, a_cols] = t.trans_a ? stored(t.K, t.M) : stored(t.M, t.K);
+  const auto [b_rows, b_cols] = t.trans_b ? stored(t.N, t.K) : stored(t.K, t.N);
+  const auto [c_rows, c_cols] = stored(t.M, t.N);
+  CaseMemory memory(request.seed);
+  Matmul m{};
+  m.dtype = type;
+  m.M = t.M, m.N = t.N, m.K = t.K;
+  m.trans_a = t.trans_a, m.trans_b = t.trans_b;
+  m.a = memory.input("a", type, batch * a_rows * a_cols, fill);
+  m.b = memory.input("b", type, batch * b_rows * b_cols, fill);
+  if (t.epilogue) {
+    m.epilogue.bias = memory.input("bias", type, t.N);
+    m.epilogue.residual = memory.input("residual", type, batch * c_rows * c_cols);
+  }
+  m.c = memory.output("c", type, batch * c_rows * c_cols, type == DType::f64 ? 1e-14 : 2e-6);
+  m.lda = a_cols * inner, m.ldb = b_cols * inner, m.ldc = c_cols * inner;
+  m.to_c = t.write;
+  m.alpha = t.alpha;
+  m.outer = outer, m.inner = inner;
+  m.a_step = {a_rows * a_cols * inner, a_cols};
+  m.b_step = {b_rows * b_cols * inner, b_cols};
+  m.c_step = {c_rows * c_cols * inner, c_cols};
+  return std::make_unique<CaseOf<Matmul>>(std::move(memory), name_of(t), type, m);
+}
+
+/// Sizes around the vector and the tile (three vectors), every transposition, and each extra in turn.
+std::vector<Trial> test_trials(int64_t w) {
+  std::vector<Trial> trials;
+  const std::vector<std::array<int64_t, 3>> sizes = {
+      {1, 1, 1},         {1, 6 * w + 1, w + 3}, {2, w - 1, 3},         {3, w, 2 * w + 1},  {5, 2 * w + 1, w},
+      {7, 3 * w, w - 1}, {8, 3 * w + 1, 1},     {9, 4 * w, 5 * w + 2}, {17, 9 * w + 2, 7}, {33, 1, 70}};
+  for (const auto& [M, N, K] : sizes) {
+    if (N < 1 || K < 1) continue;
+    for (const bool trans_a : {false, true}) {
+      for (const bool trans_b : {false, true}) {
+        const size_t turn = trials.size() % 5;
+        trials.push_back({M, N, K, trans_a, trans_b});
+        trials.push_back({M, N, K, trans_a, trans_b, turn % 2 ? Write::add : Write::set, turn == 2, turn > 2,
+                          static_cast<int64_t>(turn), turn == 4 ? 1.0 : 0.375});
+      }
+    }
+  }
+  // No terms at all; several blocks along K; enough rows to pack b, and a batch of many.
+  trials.push_back({3, 2 * w + 1, 0});
+  trials.push_back({3, 2 * w + 1, 0, false, true, Write::set, true});
+  trials.push_back({5, 4 * w + 1, 1601});
+  trials.push_back({5, w + 1, 1601, true, true, Write::add});
+  trials.push_back({1, 4 * w + 3, 1601, false, true});
+  trials.push_back({1, 4 * w + 3, 1601, false, false, Write::add});
+  trials.push_back({1031, 3 * w + 1, 5, false, false, Write::set, true});
+  return trials;
+}
+
+/// The layers of a character model and of GPT-2 124M: forward, and both gradients.
+std::vector<Trial> bench_trials() {
+  std::vector<Trial> trials;
+  for (const auto& [M, N, K] : std::vector<std::array<int64_t, 3>>{
+           {768, 384, 128}, {768, 512, 128}, {768, 128, 512}, {256, 2304, 768}, {256, 768, 3072}}) {
+    trials.push_back({M, N, K});
+    trials.push_back({M, K, N, false, true});
+    trials.push_back({K, N, M, true, false, Write::add});
+  }
+  trials.push_back({256, 50257, 768, false, true});
+  trials.push_back({1, 3072, 768});
+  trials.push_back({1, 50257, 768, false, true});
+  for (const int64_t n : {512, 1024}) trials.push_back({n, n, n});
+  return trials;
+}
+
+}  // namespace
+
+Cases matmul_cases(const CaseRequest& request) {
+  if (request.dtype != DType::f32 && request.dtype != DType::f64) return {};
+  std::vector<Trial> trials;
+  if (!request.shape.empty()) {
+    const auto s = parse_sizes(request.shape, 3, "MxNxK");
+    for (const bool trans_b : {false, true}) trials.push_back({s[0], s[1], s[2], false, trans_b});
+    trials.push_back({s[0], s[1], s[2], true, false, Write::add});
+  } else {
+    trials = request.bench ? bench_trials() : test_trials(request.width);
+  }
+  Cases cases;
+  for (const Trial& trial : trials) cases.push_back(make(trial, request));
+  return cases;
+}
+
+}  // namespace hewn

@@ -1,0 +1,16 @@
+#pragma once
+
+#include "kernels/matmul/abi.h"
+
+namespace hewn {
+
+/// 2 M N K per matrix; each operand is read once, the result written (and read, when added to) once.
+inline Cost cost_of(const Matmul& a) {
+  const auto M = static_cast<double>(a.M), N = static_cast<double>(a.N), K = static_cast<double>(a.K);
+  const double batch = static_cast<double>(a.outer) * static_cast<double>(a.inner);
+  const double results = 1 + (a.to_c == Write::add ? 1 : 0) + (a.epilogue.residual ? 1 : 0);
+  const double elements = M * K + K * N + results * M * N;
+  return {2 * batch * M * N * K, batch * elements * static_cast<double>(size_of(a.dtype))};
+}
+
+}  // namespace hewn

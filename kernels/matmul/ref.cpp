@@ -1,0 +1,53 @@
+#include "kernels/matmul/ref.h"
+
+namespace hewn {
+namespace {
+
+template <class T>
+struct Matrix {
+  T* data;
+  int64_t row, col;  ///< strides
+  T& at(int64_t i, int64_t j) const { return data[i * row + j * col]; }
+};
+
+template <class T>
+void multiply(const Matmul& m, Matrix<const T> a, Matrix<const T> b, Matrix<T> c, int64_t c_offset) {
+  const auto* bias = static_cast<const T*>(m.epilogue.bias);
+  const auto* residual = static_cast<const T*>(m.epilogue.residual);
+  for (int64_t i = 0; i < m.M; ++i) {
+    for (int64_t j = 0; j < m.N; ++j) {
+      double sum = 0;
+      for (int64_t k = 0; k < m.K; ++k)
+        sum += static_cast<double>(a.at(i, k)) * static_cast<double>(b.at(k, j));
+      double y = m.alpha * sum;
+      if (m.to_c == Write::add) {
+        y += static_cast<double>(c.at(i, j));
+      } else {
+        if (bias) y += static_cast<double>(bias[j]);
+        if (residual) y += static_cast<double>(residual[c_offset + i * c.row + j]);
+      }
+      c.at(i, j) = static_cast<T>(y);
+    }
+  }
+}
+
+template <class T>
+void batch(const Matmul& m) {
+  for (int64_t o = 0; o < m.outer; ++o) {
+    for (int64_t i = 0; i < m.inner; ++i) {
+      const auto offset = [&](MatmulStep step) { return o * step.outer + i * step.inner; };
+      multiply<T>(
+          m, {static_cast<const T*>(m.a) + offset(m.a_step), m.trans_a ? 1 : m.lda, m.trans_a ? m.lda : 1},
+          {static_cast<const T*>(m.b) + offset(m.b_step), m.trans_b ? 1 : m.ldb, m.trans_b ? m.ldb : 1},
+          {static_cast<T*>(m.c) + offset(m.c_step), m.ldc, 1}, offset(m.c_step));
+    }
+  }
+}
+
+}  // namespace
+
+void matmul_reference(const Launch&, const Matmul& a) {
+  a.dtype == DType::f64 ? batch<double>(a) : batch<float>(a);
+}
+
+}  // namespace hewn

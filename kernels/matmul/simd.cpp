@@ -1,0 +1,167 @@
+#include "kernels/matmul/simd.h"
+
+#include "kernels/matmul/blocks.h"
+#include "kernels/matmul/pack.h"
+#include "kernels/parallel.h"
+
+namespace hewn {
+namespace {
+
+/// One matrix product of the batch.
+template <class T>
+struct Product {
+  int64_t K;
+  bool trans_b;
+  const T* a;
+  int64_t lda;
+  const T* b;
+  int64_t ldb;
+  T* c;
+  int64_t ldc;
+  T alpha;
+  bool add;
+  const T *bias, *residual;  ///< residual: first element of this matrix's
+};
+
+template <class T>
+Product<T> product(const Matmul& m, int64_t index) {
+  const int64_t o = index / m.inner, i = index % m.inner;
+  const auto offset = [&](MatmulStep step) { return o * step.outer + i * step.inner; };
+  const T* residual = static_cast<const T*>(m.epilogue.residual);
+  return {m.K,
+          m.trans_b,
+          static_cast<const T*>(m.a) + offset(m.a_step),
+          m.lda,
+          static_cast<const T*>(m.b) + offset(m.b_step),
+          m.ldb,
+          static_cast<T*>(m.c) + offset(m.c_step),
+          m.ldc,
+          static_cast<T>(m.alpha),
+          m.to_c == Write::add,
+          static_cast<const T*>(m.epilogue.bias),
+          residual ? residual + offset(m.c_step) : nullptr};
+}
+
+/// The epilogue of `rows` x `cols` finished elements from (i, j), while they are in the nearest cache.
+template <class T>
+void finish(const Product<T>& m, int64_t i, int64_t rows, int64_t j, int64_t cols) {
+  constexpr int w = lanes<T>;
+  for (; rows > 0; --rows, ++i) {
+    T* c = m.c + i * m.ldc + j;
+    for (int64_t v = 0; v < cols; v += w) {
+      const int64_t n = cols - v < w ? cols - v : w;
+      Vector<T> y = load_part(c + v, n);
+      if (m.bias) y += load_part(m.bias + j + v, n);
+      if (m.residual) y += load_part(m.residual + i * m.ldc + j + v, n);
+      store_part(c + v, y, n);
+    }
+  }
+}
+
+struct Range {
+  int64_t begin, end;
+  int64_t size() const { return end - begin; }
+};
+
+/// A block of b, [k, cols] from row `k0` and column `j0`, as the tiles take it: where it stands, or packed.
+template <class T>
+struct BlockOfB {
+  const Product<T>& m;
+  int64_t k0, k, j0, cols;
+  bool packed;
+  T* scratch;
+
+  /// Packs what has to be: everything, or just a last panel that ends within a vector.
+  void prepare() const {
+    for (int64_t j = 0; j < cols; j += tile_cols<T>) {
+      const int64_t n = width_at(j);
+      if (m.trans_b)
+        pack_columns(k, n, m.b + (j0 + j) * m.ldb + k0, m.ldb, packed_panel(j), panel_width(n));
+      else if (packed || n % lanes<T> != 0)
+        pack_rows(k, n, m.b + k0 * m.ldb + j0 + j, m.ldb, packed_panel(j), panel_width(n));
+    }
+  }
+  /// Points a tile at the panel that starts at column j of the block.
+  void give(int64_t j, Tile<T>& t) const {
+    t.cols = width_at(j);
+    if (packed || t.cols % lanes<T> != 0) {
+      t.b = packed_panel(j);
+      t.ldb = panel_width(t.cols);
+    } else {
+      t.b = m.b + k0 * m.ldb + j0 + j;
+      t.ldb = m.ldb;
+    }
+  }
+
+ private:
+  int64_t width_at(int64_t j) const { return cols - j < tile_cols<T> ? cols - j : tile_cols<T>; }
+  static int64_t panel_width(int64_t n) { return blocks_of(n, lanes<T>) * lanes<T>; }
+  T* packed_panel(int64_t j) const { return scratch + (packed ? j * k : 0); }
+};
+
+/// A rectangle of one product, by one thread: a block of b stays in the second-level cache while all rows of
+/// a pass over it, a tile's rows of a in the first-level cache while all panels of the block pass over them.
+template <class T, bool trans_a>
+void multiply(const Product<T>& m, Range rows, Range cols, T* scratch) {
+  const int64_t n_blocks_k = k_blocks(m.K, sizeof(T)), kc = blocks_of(m.K, n_blocks_k);
+  const int64_t nc = block_cols(kc, sizeof(T), tile_cols<T>);
+  for (int64_t j0 = cols.begin; j0 < cols.end; j0 += nc) {
+    const int64_t nj = cols.end - j0 < nc ? cols.end - j0 : nc;
+    for (int64_t block = 0; block < n_blocks_k; ++block) {
+      const int64_t k0 = block * kc, k = m.K - k0 < kc ? m.K - k0 : kc;
+      const BlockOfB<T> b{m, k0, k, j0, nj, m.trans_b || rows.size() >= pack_rows_from, scratch};
+      b.prepare();
+      for (int64_t i = rows.begin; i < rows.end; i += tile_rows) {
+        const int64_t ni = rows.end - i < tile_rows ? rows.end - i : tile_rows;
+        Tile<T> t{.k = k,
+                  .a = trans_a ? m.a + k0 * m.lda + i : m.a + i * m.lda + k0,
+                  .lda = m.lda,
+                  .b = nullptr,
+                  .ldb = 0,
+                  .c = nullptr,
+                  .ldc = m.ldc,
+                  .cols = 0,
+                  .alpha = m.alpha,
+                  .add = m.add || block > 0};
+        for (int64_t j = 0; j < nj; j += tile_cols<T>) {
+          b.give(j, t);
+          t.c = m.c + i * m.ldc + j0 + j;
+          tile_column<T, trans_a>(t, ni);
+        }
+        if (block == n_blocks_k - 1 && (m.bias || m.residual)) finish(m, i, ni, j0, nj);
+      }
+    }
+  }
+}
+
+template <class T>
+void multiply_all(const Launch& launch, const Matmul& m) {
+  const int64_t n_products = m.outer * m.inner;
+  const int64_t row_tiles = blocks_of(m.M, tile_rows), col_tiles = blocks_of(m.N, tile_cols<T>);
+  const Split split = split_for(n_products, row_tiles, tile_rows, col_tiles, tile_cols<T>, launch.threads);
+  const int64_t parts = split.rows * split.cols;
+  parallel_for(launch, n_products * parts, [&](int64_t begin, int64_t end, int worker) {
+    T* scratch =
+        static_cast<T*>(launch.scratch) + worker * (scratch_per_worker / static_cast<int64_t>(sizeof(T)));
+    for (int64_t item = begin; item < end; ++item) {
+      const Product<T> one = product<T>(m, item / parts);
+      const int64_t r = item % parts / split.cols, c = item % parts % split.cols;
+      const auto range = [](int64_t tiles, int64_t tile, int64_t n, int64_t part, int64_t of) {
+        const int64_t from = tiles * part / of * tile, to = tiles * (part + 1) / of * tile;
+        return Range{from, to < n ? to : n};
+      };
+      const Range rows = range(row_tiles, tile_rows, m.M, r, split.rows);
+      const Range cols = range(col_tiles, tile_cols<T>, m.N, c, split.cols);
+      m.trans_a ? multiply<T, true>(one, rows, cols, scratch) : multiply<T, false>(one, rows, cols, scratch);
+    }
+  });
+}
+
+}  // namespace
+
+template <>
+void matmul_simd<Isa::HEWN_ISA>(const Launch& launch, const Matmul& a) {
+  a.dtype == DType::f64 ? multiply_all<double>(launch, a) : multiply_all<float>(launch, a);
+}
+
+}  // namespace hewn

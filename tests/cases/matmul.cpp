@@ -1,0 +1,91 @@
+#include "kernels/matmul/op.h"
+
+#include "core/gradcheck.h"
+#include "kernels/devices.h"
+#include "kernels/matmul/abi.h"
+#include "tests/support/catch.h"
+#include "tests/support/close.h"
+#include "tests/support/random.h"
+
+namespace hewn {
+namespace {
+
+Tensor normals(test::Random& random, const Shape& shape) {
+  return Tensor::from(cpu(), random.normals<double>(shape.numel()), shape);
+}
+
+void check_gradient(const Shape& a, const Shape& b, bool trans_a, bool trans_b) {
+  INFO(a << (trans_a ? "^T" : "") << " times " << b << (trans_b ? "^T" : ""));
+  test::Random random("matmul");
+  const auto result =
+      gradcheck([&](const std::vector<Tensor>& in) { return matmul(in[0], in[1], trans_a, trans_b); },
+                {normals(random, a), normals(random, b)});
+  INFO(result.worst);
+  CHECK(result.below(1e-8));
+}
+
+}  // namespace
+
+TEST_CASE("matmul: gradient") {
+  check_gradient({5, 4}, {4, 3}, false, false);
+  check_gradient({4, 5}, {4, 3}, true, false);
+  check_gradient({5, 4}, {3, 4}, false, true);
+  check_gradient({4, 5}, {3, 4}, true, true);
+}
+
+TEST_CASE("matmul: gradient where the batch broadcasts") {
+  check_gradient({2, 3, 5, 4}, {4, 3}, false, false);    // becomes more rows
+  check_gradient({2, 3, 4, 5}, {4, 3}, true, false);     // cannot
+  check_gradient({2, 1, 5, 4}, {3, 3, 4}, false, true);  // both are copied
+  check_gradient({5, 4}, {2, 1, 2, 4, 3}, false, false);
+  check_gradient({3, 1, 2, 2, 4}, {1, 2, 1, 4, 3}, false, false);
+}
+
+TEST_CASE("matmul: slices of a packed tensor multiply as they stand") {
+  test::Random random("views");
+  const Tensor packed = normals(random, {2, 5, 3, 4});  // [B, T, H, D]
+  const Tensor heads = packed.transposed(1, 2);         // [B, H, T, D]
+  const Tensor scores = matmul(heads, heads, false, true);
+  REQUIRE(scores.shape() == Shape{2, 3, 5, 5});
+  const auto x = packed.doubles(), y = scores.doubles();
+  for (size_t i = 0; i < y.size(); ++i) {
+    const size_t k = i % 5, q = i / 5 % 5, h = i / 25 % 3, b = i / 75;
+    double sum = 0;
+    for (size_t d = 0; d < 4; ++d) sum += x[((b * 5 + q) * 3 + h) * 4 + d] * x[((b * 5 + k) * 3 + h) * 4 + d];
+    CHECK(std::abs(y[i] - sum) <= 1e-14 * 16);
+  }
+}
+
+TEST_CASE("matmul: a row's bits do not depend on its neighbours") {
+  test::Random random("rows");
+  for (const bool trans_b : {false, true}) {
+    for (const int64_t K : {40, 800}) {
+      const int64_t M = 21, N = 171;
+      const Tensor a = Tensor::from(cpu(), random.normals(M * K), {M, K});
+      const Tensor b = Tensor::from(cpu(), random.normals(N * K), trans_b ? Shape{N, K} : Shape{K, N});
+      const auto whole = matmul(a, b, false, trans_b).values<float>();
+      for (const auto& [from, rows] : std::vector<std::pair<int64_t, int64_t>>{{0, 1}, {20, 1}, {3, 11}}) {
+        const auto part = matmul(a.narrowed(0, from, rows), b, false, trans_b).values<float>();
+        CHECK(std::equal(part.begin(), part.end(), whole.begin() + from * N));
+      }
+    }
+  }
+}
+
+TEST_CASE("matmul: sizes without elements") {
+  const Tensor none = Tensor::empty(cpu(), DType::f32, {3, 0}),
+               zero = Tensor::empty(cpu(), DType::f32, {0, 2});
+  CHECK(matmul(none, zero).values<float>() == std::vector<float>(6, 0));
+  CHECK(matmul(zero, Tensor::zeros(cpu(), DType::f32, {2, 4})).shape() == Shape{0, 4});
+}
+
+TEST_CASE("matmul: what does not fit is refused by its shapes") {
+  const auto make = [](DType t, const Shape& s) { return Tensor::zeros(cpu(), t, s); };
+  const Tensor a = make(DType::f32, {4, 5});
+  CHECK_THROWS_WITH(matmul(a, a), Catch::Contains("[4, 5] times [4, 5]") && Catch::Contains("5 and 4"));
+  CHECK_THROWS_WITH(matmul(a, make(DType::f64, {5, 4})), Catch::Contains("f64"));
+  CHECK_THROWS_WITH(matmul(a, make(DType::f32, {5})), Catch::Contains("two dimensions"));
+  CHECK_THROWS(matmul(make(DType::f32, {2, 4, 5}), make(DType::f32, {3, 5, 4})));
+}
+
+}  // namespace hewn
