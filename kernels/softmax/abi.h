@@ -4,15 +4,18 @@
 
 namespace hewn {
 
-/// y[r, :] = softmax(x[r, :]) over rows of length `cols`.
+/// y[r, :] = softmax(x[r, :]) over rows of length `cols`. A row of -inf alone becomes NaN.
+/// With `queries` > 0 the rows are those of matrices [queries, cols] under a causal mask: the last query sees
+/// all columns and each one before it sees one less. What a row does not see is not read, and y is 0 there.
 struct SoftmaxForward {
   DType dtype;
   int64_t rows, cols;
-  const void* x;  ///< [rows, cols]
-  void* y;        ///< [rows, cols]
+  const void* x;        ///< [rows, cols]
+  void* y;              ///< [rows, cols]
+  int64_t queries = 0;  ///< 0: no mask; else at most `cols`, and `rows` is a multiple of it
 };
 
-/// dx[r, i] (set or add) y[r, i] (dy[r, i] - sum_j dy[r, j] y[r, j]).
+/// dx[r, i] (set or add) y[r, i] (dy[r, i] - sum_j dy[r, j] y[r, j]), 0 where the row does not see.
 struct SoftmaxBackward {
   DType dtype;
   int64_t rows, cols;
@@ -20,6 +23,7 @@ struct SoftmaxBackward {
   const void* dy;  ///< [rows, cols]
   void* dx;        ///< [rows, cols]
   Write to_dx;
+  int64_t queries = 0;  ///< as in SoftmaxForward
 };
 
 const Ladder<SoftmaxForward>& ladder_of(const SoftmaxForward&);

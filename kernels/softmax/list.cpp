@@ -1,6 +1,7 @@
 #include "kernels/contract.h"
 #include "kernels/softmax/cost.h"
 #include "kernels/softmax/ref.h"
+#include "kernels/softmax/rungs.h"
 #include "kernels/softmax/simd.h"
 
 namespace hewn {
@@ -10,6 +11,14 @@ constexpr Rung<SoftmaxForward> forward_rungs[] = {
     {.name = "reference",
      .idea = "three passes over each row, sums in double",
      .run = scalar<SoftmaxForward>(softmax_reference)},
+    {.name = "online",
+     .idea = "largest value and sum in one pass, rescaling the sum whenever a larger one turns up",
+     .run = scalar<SoftmaxForward>(softmax_online),
+     .why_not = f32_only},
+    {.name = "unrolled",
+     .idea = "two passes, each in eight independent chains instead of one long one",
+     .run = scalar<SoftmaxForward>(softmax_unrolled),
+     .why_not = f32_only},
     {.name = "simd",
      .idea = "a vector of exponentials at a time, rows over threads",
      .run = per_isa<SoftmaxForward>([]<Isa I>() { return softmax_simd<I>; }),

@@ -8,30 +8,43 @@ namespace {
 
 constexpr OpInfo softmax_info{"softmax", "y_i = exp(x_i - max_j x_j) / sum_k exp(x_k - max_j x_j)",
                               "dx_i = y_i (dy_i - sum_j dy_j y_j)"};
+constexpr OpInfo causal_softmax_info{"causal_softmax", "y_t = softmax of the places query t sees, else 0",
+                                     "dx_i = y_i (dy_i - sum_j dy_j y_j)"};
 
 struct SoftmaxNode final : Node {
   Saved y;
-  explicit SoftmaxNode(const Tensor& output) : y(output) {}
-  const OpInfo& info() const override { return softmax_info; }
+  int64_t queries;  // 0: no mask
+  SoftmaxNode(const Tensor& output, int64_t causal_queries) : y(output), queries(causal_queries) {}
+  const OpInfo& info() const override { return queries == 0 ? softmax_info : causal_softmax_info; }
   std::vector<SavedField> saved() const override { return {{"y", &y}}; }
   void backward(const Tensor& dy, Grads& grads) override {
     const auto [dx, write] = grads.at(0);
     run(dy.device(),
-        SoftmaxBackward{dy.dtype(), dy.rows(), dy.cols(), y->data(), dy.data(), dx.data(), write});
+        SoftmaxBackward{dy.dtype(), dy.rows(), dy.cols(), y->data(), dy.data(), dx.data(), write, queries});
   }
 };
 
-}  // namespace
-
 // y_i = exp(x_i - m) / sum_k exp(x_k - m), m = max x: subtracting m changes nothing but avoids overflow.
 // dy_k/dx_i = y_k ([k = i] - y_i), hence dx_i = sum_k dy_k y_k ([k = i] - y_i) = y_i (dy_i - sum_k dy_k y_k).
-Tensor softmax(const Tensor& x) {
-  const InOp op(softmax_info);
-  require(x.cols() > 0 && x.is_contiguous(), "softmax: x is ", x.shape(),
+Tensor softmax_of(const OpInfo& info, const Tensor& x, int64_t queries) {
+  const InOp op(info);
+  require(x.cols() > 0 && x.is_contiguous(), info.name, ": x is ", x.shape(),
           "; it needs contiguous rows of at least one");
+  require(x.dtype() == DType::f32 || x.dtype() == DType::f64, info.name, ": x is ", name_of(x.dtype()),
+          ", expected f32 or f64");
   Tensor y = x.like();
-  run(x.device(), SoftmaxForward{x.dtype(), x.rows(), x.cols(), x.data(), y.data()});
-  return record(y, {x}, SoftmaxNode(y));
+  run(x.device(), SoftmaxForward{x.dtype(), x.rows(), x.cols(), x.data(), y.data(), queries});
+  return record(y, {x}, SoftmaxNode(y, queries));
+}
+
+}  // namespace
+
+Tensor softmax(const Tensor& x) { return softmax_of(softmax_info, x, 0); }
+
+Tensor causal_softmax(const Tensor& x) {
+  require(x.rank() >= 2 && x.dim(-2) >= 1 && x.dim(-2) <= x.dim(-1), "causal_softmax: x is ", x.shape(),
+          ", expected [..., queries, keys] with at least one query and no more than keys");
+  return softmax_of(causal_softmax_info, x, x.dim(-2));
 }
 
 }  // namespace hewn

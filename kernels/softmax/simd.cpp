@@ -1,51 +1,39 @@
 #include "kernels/softmax/simd.h"
 
 #include "kernels/parallel.h"
-#include "kernels/vec.h"
-#include "kernels/vec_math.h"
+#include "kernels/softmax/visible.h"
+#include "kernels/vec_rows.h"
 
 namespace hewn {
 namespace {
 
-/// Largest of n values: W running maxima, then the largest of them.
-float row_max(const float* x, int64_t n) {
-  vf most = load_part(x, n < W ? n : W, -__builtin_inff());
-  int64_t i = W;
-  for (; i + W <= n; i += W) most = max(load(x + i), most);
-  if (i < n) most = max(load_part(x + i, n - i, -__builtin_inff()), most);
-  return max_lanes(most);
+/// Softmax of the first `seen` of n values, 0 for the rest.
+void forward_row(const float* x, float* y, int64_t n, int64_t seen) {
+  const vf most = set1(row_max(x, seen));
+  double sum[1];
+  sum_lanes_of_row(seen, sum, [=](int64_t i, int64_t k, vf* add) {
+    const vf e = exp(load_up_to(x + i, k, -__builtin_inff()) - most);
+    store_up_to(y + i, e, k);
+    add[0] += e;
+  });
+  const vf scale = set1(static_cast<float>(1 / sum[0]));
+  for_lanes(seen, [=](int64_t i, int64_t k) { store_up_to(y + i, load_up_to(y + i, k) * scale, k); });
+  for_lanes(n - seen, [y = y + seen](int64_t i, int64_t k) { store_up_to(y + i, vf{}, k); });
 }
 
-void forward_row(const float* x, float* y, int64_t n) {
-  const vf most = set1(row_max(x, n));
-  vf sum{};
-  int64_t i = 0;
-  for (; i + W <= n; i += W) {
-    const vf e = exp(load(x + i) - most);
-    store(y + i, e);
-    sum += e;
-  }
-  if (i < n) {
-    const vf e = exp(load_part(x + i, n - i, -__builtin_inff()) - most);
-    store_part(y + i, e, n - i);
-    sum += e;
-  }
-  const vf scale = set1(1.0f / sum_lanes(sum));
-  for (i = 0; i + W <= n; i += W) store(y + i, load(y + i) * scale);
-  if (i < n) store_part(y + i, load_part(y + i, n - i) * scale, n - i);
-}
-
-void backward_row(const float* y, const float* dy, float* dx, int64_t n, Write write) {
-  vf sum{};
-  int64_t i = 0;
-  for (; i + W <= n; i += W) sum = fma(load(y + i), load(dy + i), sum);
-  if (i < n) sum = fma(load_part(y + i, n - i), load_part(dy + i, n - i), sum);
-  const vf dot = set1(sum_lanes(sum));
-  for (i = 0; i < n; i += W) {
-    const int64_t k = n - i < W ? n - i : W;
-    const vf g = load_part(y + i, k) * (load_part(dy + i, k) - dot);
-    store_part(dx + i, write == Write::add ? load_part(dx + i, k) + g : g, k);
-  }
+template <Write write>
+void backward_row(const float* y, const float* dy, float* dx, int64_t n, int64_t seen) {
+  double sum[1];
+  sum_lanes_of_row(seen, sum, [=](int64_t i, int64_t k, vf* add) {
+    add[0] = fma(load_up_to(y + i, k), load_up_to(dy + i, k), add[0]);
+  });
+  const vf dot = set1(static_cast<float>(sum[0]));
+  for_lanes(seen, [=](int64_t i, int64_t k) {
+    const vf g = load_up_to(y + i, k) * (load_up_to(dy + i, k) - dot);
+    store_up_to(dx + i, write == Write::add ? load_up_to(dx + i, k) + g : g, k);
+  });
+  if (write == Write::set)
+    for_lanes(n - seen, [dx = dx + seen](int64_t i, int64_t k) { store_up_to(dx + i, vf{}, k); });
 }
 
 }  // namespace
@@ -55,7 +43,7 @@ void softmax_simd<Isa::HEWN_ISA>(const Launch& launch, const SoftmaxForward& a) 
   const auto* x = static_cast<const float*>(a.x);
   auto* y = static_cast<float*>(a.y);
   parallel_for(launch, a.rows, [&](int64_t begin, int64_t end, int) {
-    for (int64_t r = begin; r < end; ++r) forward_row(x + r * a.cols, y + r * a.cols, a.cols);
+    for (int64_t r = begin; r < end; ++r) forward_row(x + r * a.cols, y + r * a.cols, a.cols, visible(a, r));
   });
 }
 
@@ -63,9 +51,10 @@ template <>
 void softmax_backward_simd<Isa::HEWN_ISA>(const Launch& launch, const SoftmaxBackward& a) {
   const auto *y = static_cast<const float*>(a.y), *dy = static_cast<const float*>(a.dy);
   auto* dx = static_cast<float*>(a.dx);
+  const auto row = a.to_dx == Write::add ? backward_row<Write::add> : backward_row<Write::set>;
   parallel_for(launch, a.rows, [&](int64_t begin, int64_t end, int) {
     for (int64_t r = begin; r < end; ++r)
-      backward_row(y + r * a.cols, dy + r * a.cols, dx + r * a.cols, a.cols, a.to_dx);
+      row(y + r * a.cols, dy + r * a.cols, dx + r * a.cols, a.cols, visible(a, r));
   });
 }
 

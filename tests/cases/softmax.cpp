@@ -22,6 +22,39 @@ TEST_CASE("softmax: minus infinity has probability zero, large offsets change no
   CHECK(test::close_abs(softmax(x).doubles(), std::vector<double>{0, .5, .5, 0, 1, 0}, 1e-7));
 }
 
+TEST_CASE("softmax: a row of minus infinity alone is undefined, and stays alone") {
+  const float inf = INFINITY;
+  const auto y = softmax(Tensor::from(cpu(), std::vector<float>{-inf, -inf, 0, 0}, {2, 2})).doubles();
+  CHECK((std::isnan(y[0]) && std::isnan(y[1])));
+  CHECK((y[2] == 0.5 && y[3] == 0.5));
+}
+
+TEST_CASE("causal softmax: gradient") {
+  test::Random random("causal softmax");
+  const Tensor x = Tensor::from(cpu(), random.normals<double>(30), {2, 3, 5});
+  const auto result = gradcheck([](const std::vector<Tensor>& in) { return causal_softmax(in[0]); }, {x});
+  INFO(result.worst);
+  CHECK(result.below(1e-8));
+}
+
+TEST_CASE("causal softmax equals softmax of what is seen, whatever is hidden") {
+  test::Random random("causal softmax equals softmax");
+  const int64_t queries = random.integer(1, 40), keys = queries + random.integer(0, 40);
+  std::vector<float> hidden = random.normals<float>(2 * queries * keys), masked = hidden;
+  for (size_t i = 0; i < hidden.size(); ++i) {
+    const int64_t q = static_cast<int64_t>(i) / keys % queries, k = static_cast<int64_t>(i) % keys;
+    if (k > keys - queries + q) hidden[i] = NAN, masked[i] = -INFINITY;
+  }
+  const Shape shape{2, queries, keys};
+  INFO(shape);
+  CHECK(test::close_abs(causal_softmax(Tensor::from(cpu(), hidden, shape)).doubles(),
+                        softmax(Tensor::from(cpu(), masked, shape)).doubles(), 1e-7));
+}
+
+TEST_CASE("causal softmax: more queries than keys are refused") {
+  CHECK_THROWS_WITH(causal_softmax(Tensor::empty(cpu(), DType::f32, {4, 3})), Catch::Contains("[4, 3]"));
+}
+
 TEST_CASE("softmax: rows without columns are refused") {
   CHECK_THROWS_WITH(softmax(Tensor::empty(cpu(), DType::f32, {4, 0})), Catch::Contains("[4, 0]"));
 }

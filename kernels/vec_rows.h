@@ -1,0 +1,74 @@
+#pragma once
+// Loops over one row of floats, as softmax, the losses and the norms share them. The order of every sum
+// follows from the length alone.
+
+#include "kernels/vec_math.h"
+
+namespace hewn {
+namespace {
+
+/// The first n lanes, where n is usually W (then known to the compiler) and less at a row's end.
+HEWN_INLINE vf load_up_to(const float* p, int64_t n) { return n == W ? load(p) : load_part(p, n); }
+HEWN_INLINE vf load_up_to(const float* p, int64_t n, float rest) {
+  return n == W ? load(p) : load_part(p, n, rest);
+}
+HEWN_INLINE void store_up_to(float* p, vf v, int64_t n) { n == W ? store(p, v) : store_part(p, v, n); }
+
+/// each(i, k) for the k lanes from element i, from 0 to n.
+template <class Each>
+HEWN_INLINE void for_lanes(int64_t n, const Each& each) {
+  int64_t i = 0;
+  for (; i + W <= n; i += W) each(i, int64_t{W});
+  if (i < n) each(i, n - i);
+}
+
+/// N sums over a row: each(i, k, sums) adds what the k lanes from element i contribute, 0 in lanes past k.
+/// Short blocks are summed in float, which rounds little, and the blocks in double.
+template <int N, class Each>
+HEWN_INLINE void sum_lanes_of_row(int64_t n, double (&sums)[N], const Each& each) {
+  constexpr int64_t block = 64 * W;
+  constexpr int unroll = N == 1 ? 4 : 2;
+  for (double& sum : sums) sum = 0;
+  for (int64_t start = 0; start < n; start += block) {
+    const int64_t end = start + block < n ? start + block : n;
+    vf part[unroll][N] = {};
+    int64_t i = start;
+    for (; i + unroll * W <= end; i += unroll * W) {
+#pragma GCC unroll 4
+      for (int u = 0; u < unroll; ++u) each(i + u * W, int64_t{W}, part[u]);
+    }
+    for (; i < end; i += W) each(i, end - i < W ? end - i : int64_t{W}, part[0]);
+    for (int s = 0; s < N; ++s) {
+      vf all = part[0][s] + part[1][s];
+      if constexpr (unroll == 4) all += part[2][s] + part[3][s];
+      sums[s] += static_cast<double>(sum_lanes(all));
+    }
+  }
+}
+
+/// The largest of n > 0 values; NaNs are passed over.
+HEWN_INLINE float row_max(const float* x, int64_t n) {
+  const vf least = set1(-__builtin_inff());
+  vf most[4] = {least, least, least, least};
+  int64_t i = 0;
+  for (; i + 4 * W <= n; i += 4 * W) {
+#pragma GCC unroll 4
+    for (int u = 0; u < 4; ++u) most[u] = max(load(x + i + u * W), most[u]);
+  }
+  for (; i < n; i += W)
+    most[0] = max(load_up_to(x + i, n - i < W ? n - i : int64_t{W}, -__builtin_inff()), most[0]);
+  return max_lanes(max(max(most[0], most[1]), max(most[2], most[3])));
+}
+
+/// sum_i exp(x_i - most).
+HEWN_INLINE double row_sum_exp(const float* x, int64_t n, float most) {
+  const vf m = set1(most);
+  double sum[1];
+  sum_lanes_of_row(n, sum, [x, m](int64_t i, int64_t k, vf* add) {
+    add[0] += exp(load_up_to(x + i, k, -__builtin_inff()) - m);
+  });
+  return sum[0];
+}
+
+}  // namespace
+}  // namespace hewn
