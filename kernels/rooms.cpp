@@ -5,12 +5,16 @@ namespace hewn {
 // Each is defined in its room's cases.cpp.
 Cases cross_entropy_cases(const CaseRequest& request);
 Cases matmul_cases(const CaseRequest& request);
+Cases global_norm_cases(const CaseRequest& request);
+Cases optimizer_cases(const CaseRequest& request);
 Cases softmax_cases(const CaseRequest& request);
 
 std::span<const Room> rooms() {
   static constexpr Room all[] = {
       {"cross_entropy", cross_entropy_cases},
       {"matmul", matmul_cases},
+      {"global_norm", global_norm_cases},
+      {"optimizer", optimizer_cases},
       {"softmax", softmax_cases},
   };
   return all;

@@ -1,0 +1,27 @@
+#include "kernels/case.h"
+#include "kernels/global_norm/abi.h"
+
+namespace hewn {
+
+Cases global_norm_cases(const CaseRequest& request) {
+  const DType t = request.dtype;
+  if (t != DType::f32 && t != DType::f64) return {};
+  std::vector<int64_t> sizes{1, 5, 8191, 8192, 8193, 40000};
+  if (request.bench) sizes = {804096, 124439808};
+  if (!request.shape.empty()) sizes = parse_sizes(request.shape, 1, "N");
+  Cases cases;
+  for (const int64_t n : sizes) {
+    CaseMemory memory(request.seed);
+    const void* a = memory.input("decayed", t, n);
+    const void* b = memory.input("rest", t, n / 3 + 1, Fill::normal, 1e3);
+    // StepState is a row of 8-byte fields; those written are doubles but for the last, an integer 0 or 1
+    // whose bits as a double are 0 for finite gradients.
+    auto* state = memory.output("state", DType::f64, sizeof(StepState) / 8, 1e-12);
+    cases.push_back(std::make_unique<CaseOf<GlobalNorm>>(
+        std::move(memory), std::to_string(n), t,
+        GlobalNorm{t, 2, {{a, n}, {b, n / 3 + 1}}, 1.0, static_cast<StepState*>(state)}));
+  }
+  return cases;
+}
+
+}  // namespace hewn

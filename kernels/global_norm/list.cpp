@@ -1,0 +1,33 @@
+#include "kernels/contract.h"
+#include "kernels/global_norm/cost.h"
+#include "kernels/global_norm/ref.h"
+#include "kernels/global_norm/simd.h"
+#include "kernels/parallel.h"
+
+namespace hewn {
+namespace {
+
+/// One double per block of the longest span.
+size_t block_sums(const GlobalNorm& a, int) {
+  int64_t most = 0;
+  for (int i = 0; i < a.n_spans; ++i) most = a.spans[i].n > most ? a.spans[i].n : most;
+  return static_cast<size_t>(blocks_of(most, norm_block)) * sizeof(double);
+}
+
+constexpr Rung<GlobalNorm> rungs[] = {
+    {.name = "reference",
+     .idea = "one running sum in double",
+     .run = scalar<GlobalNorm>(global_norm_reference)},
+    {.name = "blocks",
+     .idea = "vectors of doubles over blocks of fixed size, blocks over threads, their sums added in order",
+     .run = per_isa<GlobalNorm>([]<Isa I>() { return global_norm_simd<I>; }),
+     .scratch_bytes = block_sums},
+};
+
+constexpr Ladder<GlobalNorm> ladder{"global_norm", rungs, cost_of};
+
+}  // namespace
+
+const Ladder<GlobalNorm>& ladder_of(const GlobalNorm&) { return ladder; }
+
+}  // namespace hewn

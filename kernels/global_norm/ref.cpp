@@ -1,0 +1,33 @@
+#include "kernels/global_norm/ref.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace hewn {
+namespace {
+
+template <class T>
+double sum_of_squares(const GlobalNorm& a) {
+  double sum = 0;
+  for (int s = 0; s < a.n_spans; ++s) {
+    const T* g = static_cast<const T*>(a.spans[s].data);
+    for (int64_t i = 0; i < a.spans[s].n; ++i) sum += static_cast<double>(g[i]) * static_cast<double>(g[i]);
+  }
+  return sum;
+}
+
+}  // namespace
+
+void global_norm_reference(const Launch&, const GlobalNorm& a) {
+  conclude_norm(a, a.dtype == DType::f64 ? sum_of_squares<double>(a) : sum_of_squares<float>(a));
+}
+
+void conclude_norm(const GlobalNorm& a, double sum) {
+  StepState& state = *a.state;
+  state.grad_norm = std::sqrt(sum);
+  state.non_finite = std::isfinite(state.grad_norm) ? 0 : 1;
+  // The small number in the denominator is PyTorch's (torch.nn.utils.clip_grad_norm_).
+  state.clip_factor = a.max_norm > 0 ? std::min(1.0, a.max_norm / (state.grad_norm + 1e-6)) : 1.0;
+}
+
+}  // namespace hewn

@@ -1,0 +1,62 @@
+#include "kernels/global_norm/simd.h"
+
+#include "kernels/global_norm/ref.h"
+#include "kernels/parallel.h"
+#include "kernels/vec.h"
+
+namespace hewn {
+namespace {
+
+using HalfFloats = float __attribute__((vector_size(HEWN_VBYTES / 2)));
+
+vd widened(const float* p) {
+  HalfFloats half;
+  __builtin_memcpy(&half, p, sizeof half);
+  return __builtin_convertvector(half, vd);
+}
+vd widened(const double* p) { return load(p); }
+
+/// Sum of squares of n values in double: four vectors of running sums, then their sum.
+template <class T>
+double squares(const T* g, int64_t n) {
+  vd sum[4] = {};
+  int64_t i = 0;
+  for (; i + 4 * WD <= n; i += 4 * WD) {
+    for (int k = 0; k < 4; ++k) {
+      const vd x = widened(g + i + k * WD);
+      sum[k] = fma(x, x, sum[k]);
+    }
+  }
+  double rest = 0;
+  for (; i < n; ++i) rest += static_cast<double>(g[i]) * static_cast<double>(g[i]);
+  return sum_lanes((sum[0] + sum[1]) + (sum[2] + sum[3])) + rest;
+}
+
+template <class T>
+double span_squares(const Launch& launch, const GradientSpan& span) {
+  const T* g = static_cast<const T*>(span.data);
+  auto* sums = static_cast<double*>(launch.scratch);
+  const int64_t blocks = blocks_of(span.n, norm_block);
+  parallel_for(launch, blocks, [&](int64_t begin, int64_t end, int) {
+    for (int64_t b = begin; b < end; ++b) {
+      const int64_t first = b * norm_block, n = span.n - first < norm_block ? span.n - first : norm_block;
+      sums[b] = squares(g + first, n);
+    }
+  });
+  double sum = 0;
+  for (int64_t b = 0; b < blocks; ++b) sum += sums[b];
+  return sum;
+}
+
+}  // namespace
+
+template <>
+void global_norm_simd<Isa::HEWN_ISA>(const Launch& launch, const GlobalNorm& a) {
+  double sum = 0;
+  for (int s = 0; s < a.n_spans; ++s)
+    sum += a.dtype == DType::f64 ? span_squares<double>(launch, a.spans[s])
+                                 : span_squares<float>(launch, a.spans[s]);
+  conclude_norm(a, sum);
+}
+
+}  // namespace hewn

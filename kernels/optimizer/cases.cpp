@@ -1,0 +1,61 @@
+#include <cstring>
+
+#include "kernels/case.h"
+#include "kernels/optimizer/abi.h"
+
+namespace hewn {
+namespace {
+
+const char* name_of(UpdateRule rule) {
+  return rule == UpdateRule::adamw ? "adamw" : rule == UpdateRule::adam ? "adam" : "sgd";
+}
+
+std::unique_ptr<Case> make_case(const CaseRequest& request, UpdateRule rule, int64_t n) {
+  const DType t = request.dtype;
+  const double tolerance = t == DType::f64 ? 1e-14 : 1e-6;
+  CaseMemory memory(request.seed);
+  StepState state{.step = 3, .learning_rate = 1e-2, .clip_factor = 0.7};
+  auto* at = memory.input("state", DType::u8, sizeof state, [&state](Rng&, int64_t i) {
+    return static_cast<double>(reinterpret_cast<const uint8_t*>(&state)[i]);
+  });
+  auto* w = memory.output("w", t, n, tolerance);
+  const auto* g = memory.input("g", t, n);
+  auto* m = memory.output("m", t, n, tolerance);
+  // Second moments are not negative: the output starts as normals, so the case starts them anew as squares.
+  auto* v = memory.output("v", t, n, tolerance);
+  Operand& squares = memory.operands().back();
+  for (int64_t i = 0; i < n; ++i) {
+    const double x = squares.value(i);
+    const auto offset = static_cast<size_t>(i) * size_of(t);
+    const float narrow = static_cast<float>(x * x);
+    const double wide = x * x;
+    std::memcpy(squares.initial.data() + offset, t == DType::f64 ? static_cast<const void*>(&wide) : &narrow,
+                size_of(t));
+  }
+  const std::string shape = std::string(name_of(rule)) + " " + std::to_string(n);
+  auto made = std::make_unique<CaseOf<ParameterUpdate>>(
+      std::move(memory), shape, t,
+      ParameterUpdate{rule, t, n, w, g, m, v, 0.9, 0.99, 1e-8, 0.1, static_cast<const StepState*>(at)});
+  made->reset();
+  return made;
+}
+
+}  // namespace
+
+Cases optimizer_cases(const CaseRequest& request) {
+  if (request.dtype != DType::f32 && request.dtype != DType::f64) return {};
+  std::vector<int64_t> sizes = sizes_around(request.width);
+  sizes.push_back(3 * 4096 + 5);
+  if (request.bench) sizes = {804096, 124439808};
+  if (!request.shape.empty()) sizes = parse_sizes(request.shape, 1, "N");
+  Cases cases;
+  for (const int64_t n : sizes) {
+    cases.push_back(make_case(request, UpdateRule::adamw, n));
+    if (request.bench) continue;
+    cases.push_back(make_case(request, UpdateRule::adam, n));
+    cases.push_back(make_case(request, UpdateRule::sgd, n));
+  }
+  return cases;
+}
+
+}  // namespace hewn

@@ -1,0 +1,25 @@
+#include "kernels/contract.h"
+#include "kernels/optimizer/cost.h"
+#include "kernels/optimizer/ref.h"
+#include "kernels/optimizer/simd.h"
+
+namespace hewn {
+namespace {
+
+constexpr Rung<ParameterUpdate> rungs[] = {
+    {.name = "reference",
+     .idea = "one parameter at a time, in double",
+     .run = scalar<ParameterUpdate>(update_reference)},
+    {.name = "simd",
+     .idea = "one sweep over all parameters in vectors, blocks over threads: as fast as memory",
+     .run = per_isa<ParameterUpdate>([]<Isa I>() { return update_simd<I>; }),
+     .why_not = f32_only},
+};
+
+constexpr Ladder<ParameterUpdate> ladder{"optimizer.update", rungs, cost_of};
+
+}  // namespace
+
+const Ladder<ParameterUpdate>& ladder_of(const ParameterUpdate&) { return ladder; }
+
+}  // namespace hewn

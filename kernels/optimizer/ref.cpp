@@ -1,0 +1,50 @@
+#include "kernels/optimizer/ref.h"
+
+#include <cmath>
+
+namespace hewn {
+namespace {
+
+template <class T>
+void update(const ParameterUpdate& a) {
+  const UpdateScalars s = scalars_of(a);
+  T *w = static_cast<T*>(a.w), *m = static_cast<T*>(a.m), *v = static_cast<T*>(a.v);
+  const T* g = static_cast<const T*>(a.g);
+  for (int64_t i = 0; i < a.n; ++i) {
+    const double old = static_cast<double>(w[i]), grad = s.clip * static_cast<double>(g[i]) + s.decay * old;
+    if (a.rule == UpdateRule::sgd) {
+      const double momentum = a.beta1 * static_cast<double>(m[i]) + grad;
+      m[i] = static_cast<T>(momentum);
+      w[i] = static_cast<T>(old - s.step_size * momentum);
+      continue;
+    }
+    const double mean = a.beta1 * static_cast<double>(m[i]) + (1 - a.beta1) * grad;
+    const double square = a.beta2 * static_cast<double>(v[i]) + (1 - a.beta2) * grad * grad;
+    m[i] = static_cast<T>(mean);
+    v[i] = static_cast<T>(square);
+    w[i] = static_cast<T>(s.keep * old - s.step_size * mean / (std::sqrt(square) * s.root_scale + a.eps));
+  }
+}
+
+}  // namespace
+
+UpdateScalars scalars_of(const ParameterUpdate& a) {
+  const double lr = a.state->learning_rate, t = static_cast<double>(a.state->step + 1);
+  UpdateScalars s{
+      .clip = a.state->clip_factor, .keep = 1, .decay = a.weight_decay, .step_size = lr, .root_scale = 1};
+  if (a.rule == UpdateRule::sgd) return s;
+  if (a.rule == UpdateRule::adamw) {
+    s.keep = 1 - lr * a.weight_decay;
+    s.decay = 0;
+  }
+  s.step_size = lr / (1 - std::pow(a.beta1, t));
+  s.root_scale = 1 / std::sqrt(1 - std::pow(a.beta2, t));
+  return s;
+}
+
+void update_reference(const Launch&, const ParameterUpdate& a) {
+  if (a.state->non_finite) return;
+  a.dtype == DType::f64 ? update<double>(a) : update<float>(a);
+}
+
+}  // namespace hewn

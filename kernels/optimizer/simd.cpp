@@ -1,0 +1,69 @@
+#include "kernels/optimizer/simd.h"
+
+#include "kernels/optimizer/ref.h"
+#include "kernels/parallel.h"
+#include "kernels/vec.h"
+
+namespace hewn {
+namespace {
+
+constexpr int64_t block = 4096;  // elements one work item updates
+
+/// The shared numbers as vectors.
+struct Factors {
+  vf clip, keep, decay, step_size, root_scale, beta1, beta2, rest1, rest2, eps;
+  Factors(const ParameterUpdate& a, const UpdateScalars& s)
+      : clip(set1(static_cast<float>(s.clip))),
+        keep(set1(static_cast<float>(s.keep))),
+        decay(set1(static_cast<float>(s.decay))),
+        step_size(set1(static_cast<float>(s.step_size))),
+        root_scale(set1(static_cast<float>(s.root_scale))),
+        beta1(set1(static_cast<float>(a.beta1))),
+        beta2(set1(static_cast<float>(a.beta2))),
+        rest1(set1(static_cast<float>(1 - a.beta1))),
+        rest2(set1(static_cast<float>(1 - a.beta2))),
+        eps(set1(static_cast<float>(a.eps))) {}
+};
+
+struct Moments {
+  vf w, m, v;
+};
+
+Moments adam(const Factors& f, vf w, vf g, vf m, vf v) {
+  g = fma(f.decay, w, f.clip * g);
+  m = fma(f.beta1, m, f.rest1 * g);
+  v = fma(f.beta2, v, f.rest2 * (g * g));
+  return {f.keep * w - f.step_size * m / fma(sqrt(v), f.root_scale, f.eps), m, v};
+}
+
+Moments sgd(const Factors& f, vf w, vf g, vf m) {
+  m = fma(f.beta1, m, fma(f.decay, w, f.clip * g));
+  return {w - f.step_size * m, m, vf{}};
+}
+
+void update_range(const ParameterUpdate& a, const Factors& f, int64_t begin, int64_t end) {
+  auto *w = static_cast<float*>(a.w), *m = static_cast<float*>(a.m), *v = static_cast<float*>(a.v);
+  const auto* g = static_cast<const float*>(a.g);
+  const bool second = a.rule != UpdateRule::sgd;
+  for (int64_t i = begin; i < end; i += W) {
+    const int64_t k = end - i < W ? end - i : W;
+    const vf wi = load_part(w + i, k), gi = load_part(g + i, k), mi = load_part(m + i, k);
+    const Moments next = second ? adam(f, wi, gi, mi, load_part(v + i, k)) : sgd(f, wi, gi, mi);
+    store_part(w + i, next.w, k);
+    store_part(m + i, next.m, k);
+    if (second) store_part(v + i, next.v, k);
+  }
+}
+
+}  // namespace
+
+template <>
+void update_simd<Isa::HEWN_ISA>(const Launch& launch, const ParameterUpdate& a) {
+  if (a.state->non_finite) return;
+  const Factors factors(a, scalars_of(a));
+  parallel_for(launch, blocks_of(a.n, block), [&](int64_t begin, int64_t end, int) {
+    update_range(a, factors, begin * block, end * block < a.n ? end * block : a.n);
+  });
+}
+
+}  // namespace hewn
