@@ -36,7 +36,8 @@ Failure fails(ErrorCode code, std::initializer_list<std::string> parts, Action&&
   if (error->code() != code)
     return {false, "code " + std::to_string(static_cast<int>(error->code())) + ": " + text};
   for (const std::string& part : parts) {
-    if (text.find(part) == std::string::npos) return {false, "\"" + part + "\" is not in: " + text};
+    if (text.find(part) == std::string::npos)
+      return {false, std::string("\"").append(part).append("\" is not in: ").append(text)};
   }
   return {true, text};
 }
