@@ -7,6 +7,7 @@ Cases cross_entropy_cases(const CaseRequest& request);
 Cases matmul_cases(const CaseRequest& request);
 Cases global_norm_cases(const CaseRequest& request);
 Cases optimizer_cases(const CaseRequest& request);
+Cases attention_cases(const CaseRequest& request);
 Cases softmax_cases(const CaseRequest& request);
 
 std::span<const Room> rooms() {
@@ -15,6 +16,7 @@ std::span<const Room> rooms() {
       {"matmul", matmul_cases},
       {"global_norm", global_norm_cases},
       {"optimizer", optimizer_cases},
+      {"attention", attention_cases},
       {"softmax", softmax_cases},
   };
   return all;

@@ -1,0 +1,49 @@
+#pragma once
+
+#include "kernels/launch.h"
+
+namespace hewn {
+
+/// Queries, keys, values or their gradients where they lie: element (b, h, t, d) is
+/// data[b * batch + h * head + t * row + d].
+struct Heads {
+  const void* data;
+  int64_t batch, head, row;
+};
+struct HeadsOut {
+  void* data;
+  int64_t batch, head, row;
+};
+
+/// Causal attention of H heads: the queries are the last Tq of Tk positions, so that query i sees the keys
+/// 0 .. Tk - Tq + i. With dropout > 0, element ((b H + h) Tq + i) Tk + j of the mask that the dropout room
+/// would make for [B, H, Tq, Tk] decides about probability (i, j).
+struct AttentionSizes {
+  DType dtype;
+  int64_t B, H, Tq, Tk, D;
+  double scale;  ///< of the scores: s_ij = scale q_i . k_j
+  double dropout;
+  const StepState* state;  ///< only read with dropout
+  uint32_t site;
+};
+
+/// y_i = sum_j d_ij p_ij v_j, p_ij = exp(s_ij - lse_i), lse_i = log sum_j exp(s_ij), d the dropout mask.
+struct AttentionForward : AttentionSizes {
+  Heads q, k, v;
+  HeadsOut y;
+  void* lse;  ///< [B, H, Tq], saved for the backward pass
+};
+
+/// dv_j = sum_i d_ij p_ij dy_i, ds_ij = p_ij (d_ij dy_i . v_j - dy_i . y_i),
+/// dq_i = scale sum_j ds_ij k_j, dk_j = scale sum_i ds_ij q_i.
+struct AttentionBackward : AttentionSizes {
+  Heads q, k, v, y, dy;
+  const void* lse;  ///< [B, H, Tq]
+  HeadsOut dq, dk, dv;
+  Write to_dq, to_dk, to_dv;
+};
+
+const Ladder<AttentionForward>& ladder_of(const AttentionForward&);
+const Ladder<AttentionBackward>& ladder_of(const AttentionBackward&);
+
+}  // namespace hewn

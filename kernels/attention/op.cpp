@@ -1,0 +1,154 @@
+#include "kernels/attention/op.h"
+
+#include <cmath>
+
+#include "kernels/attention/abi.h"
+#include "kernels/contract.h"
+
+namespace hewn {
+namespace {
+
+constexpr const char* formula =
+    "y_i = sum_{j <= i} p_ij v_j, p_ij = exp(s_ij - lse_i), s_ij = q_i . k_j / sqrt(D), "
+    "lse_i = log sum_{j <= i} exp(s_ij)";
+constexpr const char* gradient =
+    "dv_j = sum_i p_ij dy_i, ds_ij = p_ij (dy_i . v_j - dy_i . y_i), dq_i = sum_j ds_ij k_j / sqrt(D), "
+    "dk_j = sum_i ds_ij q_i / sqrt(D)";
+constexpr OpInfo packed_info{"causal_attention_packed", formula, gradient};
+constexpr OpInfo general_info{"causal_attention", formula, gradient};
+
+AttentionSizes sizes_of(const Tensor& q, int64_t B, int64_t H, int64_t Tq, int64_t Tk, int64_t D,
+                        const AttentionOptions& options) {
+  require(options.dropout >= 0 && options.dropout < 1, "causal_attention: dropout = ", options.dropout,
+          "; it must be in [0, 1)");
+  const Tensor& state = options.step_state;
+  if (options.dropout > 0)
+    require(state.defined() && state.dtype() == DType::u8 && state.bytes() == sizeof(StepState),
+            "causal_attention: dropout needs step_state, u8 [", sizeof(StepState), "]");
+  return {q.dtype(),
+          B,
+          H,
+          Tq,
+          Tk,
+          D,
+          1 / std::sqrt(static_cast<double>(D)),
+          options.dropout,
+          options.dropout > 0 ? static_cast<const StepState*>(state.data()) : nullptr,
+          options.site};
+}
+
+/// The parts of a packed projection [B, T, 3C] (part 0, 1, 2 = q, k, v) and of [B, T, C] (part 0).
+HeadsOut heads_out(const Tensor& x, int64_t D, int64_t part, int64_t C) {
+  return {static_cast<uint8_t*>(x.data()) + static_cast<size_t>(part * C) * size_of(x.dtype()), x.stride(0),
+          D, x.stride(1)};
+}
+Heads heads_in(const Tensor& x, int64_t D, int64_t part, int64_t C) {
+  const HeadsOut h = heads_out(x, D, part, C);
+  return {h.data, h.batch, h.head, h.row};
+}
+
+/// A tensor [B, H, T, D].
+HeadsOut heads_out(const Tensor& x) { return {x.data(), x.stride(0), x.stride(1), x.stride(2)}; }
+Heads heads_in(const Tensor& x) { return {x.data(), x.stride(0), x.stride(1), x.stride(2)}; }
+
+struct PackedAttentionNode final : Node {
+  Saved qkv, y, lse, step_state;
+  AttentionSizes sizes;
+  PackedAttentionNode(const Tensor& input, const Tensor& output, const Tensor& log_sums,
+                      const AttentionOptions& options, const AttentionSizes& s)
+      : qkv(input), y(output), lse(log_sums), sizes(s) {
+    if (options.dropout > 0) step_state = options.step_state;
+  }
+  const OpInfo& info() const override { return packed_info; }
+  std::vector<SavedField> saved() const override {
+    return {{"qkv", &qkv}, {"y", &y}, {"lse", &lse}, {"step_state", &step_state}};
+  }
+  void backward(const Tensor& dy, Grads& grads) override {
+    const int64_t C = sizes.H * sizes.D, D = sizes.D;
+    const auto [dqkv, write] = grads.at(0);
+    AttentionSizes s = sizes;
+    if (s.dropout > 0) s.state = static_cast<const StepState*>(step_state->data());
+    run(dy.device(),
+        AttentionBackward{s, heads_in(*qkv, D, 0, C), heads_in(*qkv, D, 1, C), heads_in(*qkv, D, 2, C),
+                          heads_in(*y, D, 0, C), heads_in(dy, D, 0, C), lse->data(), heads_out(dqkv, D, 0, C),
+                          heads_out(dqkv, D, 1, C), heads_out(dqkv, D, 2, C), write, write, write});
+  }
+};
+
+struct AttentionNode final : Node {
+  Saved q, k, v, y, lse, step_state;
+  AttentionSizes sizes;
+  AttentionNode(const Tensor& queries, const Tensor& keys, const Tensor& values, const Tensor& output,
+                const Tensor& log_sums, const AttentionOptions& options, const AttentionSizes& s)
+      : q(queries), k(keys), v(values), y(output), lse(log_sums), sizes(s) {
+    if (options.dropout > 0) step_state = options.step_state;
+  }
+  const OpInfo& info() const override { return general_info; }
+  std::vector<SavedField> saved() const override {
+    return {{"q", &q}, {"k", &k}, {"v", &v}, {"y", &y}, {"lse", &lse}, {"step_state", &step_state}};
+  }
+  void backward(const Tensor& dy, Grads& grads) override {
+    // The kernel makes all three gradients at once; one that nobody wants goes to a buffer that is dropped.
+    const auto target = [&](size_t i, const Saved& input) {
+      return grads.wants(i) ? grads.at(i) : Grads::Target{input->like(), Write::set};
+    };
+    const auto [dq, to_dq] = target(0, q);
+    const auto [dk, to_dk] = target(1, k);
+    const auto [dv, to_dv] = target(2, v);
+    AttentionSizes s = sizes;
+    if (s.dropout > 0) s.state = static_cast<const StepState*>(step_state->data());
+    run(dy.device(),
+        AttentionBackward{s, heads_in(*q), heads_in(*k), heads_in(*v), heads_in(*y), heads_in(dy),
+                          lse->data(), heads_out(dq), heads_out(dk), heads_out(dv), to_dq, to_dk, to_dv});
+  }
+};
+
+/// Throws usage unless q, k, v are [B, H, Tq, D], [B, H, Tk, D], [B, H, Tk, D] with Tq <= Tk and contiguous
+/// rows.
+void require_heads(const Tensor& q, const Tensor& k, const Tensor& v) {
+  const bool shapes = q.rank() == 4 && k.rank() == 4 && k.shape() == v.shape() &&
+                      q.shape() == k.shape().with(2, q.dim(2)) && q.dim(2) <= k.dim(2) && q.numel() > 0;
+  require(shapes, "causal_attention: q ", q.shape(), ", k ", k.shape(), ", v ", v.shape(),
+          "; they must be [B, H, Tq, D], [B, H, Tk, D], [B, H, Tk, D] with Tq <= Tk, none of them empty");
+  require(q.dtype() == k.dtype() && q.dtype() == v.dtype(), "causal_attention: q is ", name_of(q.dtype()),
+          ", k ", name_of(k.dtype()), ", v ", name_of(v.dtype()), "; they must be of one type");
+  for (const Tensor* x : {&q, &k, &v})
+    require(x->dim(3) == 1 || x->stride(3) == 1, "causal_attention: rows must be contiguous");
+}
+
+}  // namespace
+
+// Attention as in Vaswani et al., "Attention is all you need" (2017), section 3.2.1, without the score
+// matrix: Dao, Fu, Ermon, Rudra, Re, "FlashAttention" (2022), algorithms 1 and 4, with the running maximum
+// and sum of Milakov and Gimelshein, "Online normalizer calculation for softmax" (2018), algorithm 3. d_ij is
+// the dropout mask, 1 without dropout.
+//   y_i = sum_{j <= i} d_ij p_ij v_j,  p_ij = exp(s_ij - lse_i),  s_ij = q_i . k_j / sqrt(D)
+// Backward: dp_ij = d_ij dy_i . v_j and, through the softmax, ds_ij = p_ij (dp_ij - sum_k p_ik dp_ik). The
+// sum is dy_i . sum_k d_ik p_ik v_k = dy_i . y_i, so that a row needs no second pass over its keys:
+//   dv_j = sum_i d_ij p_ij dy_i,  ds_ij = p_ij (dp_ij - dy_i . y_i),
+//   dq_i = sum_j ds_ij k_j / sqrt(D),  dk_j = sum_i ds_ij q_i / sqrt(D)
+Tensor causal_attention(const Tensor& qkv, const AttentionOptions& options) {
+  const InOp op(packed_info);
+  const int64_t H = options.n_head;
+  require(qkv.rank() == 3 && H > 0 && qkv.numel() > 0 && qkv.dim(2) % (3 * H) == 0 && qkv.stride(2) == 1,
+          "causal_attention: qkv is ", qkv.shape(), " with n_head = ", H,
+          "; it must be [B, T, 3 n_head D] with contiguous rows");
+  const int64_t B = qkv.dim(0), T = qkv.dim(1), C = qkv.dim(2) / 3, D = C / H;
+  const AttentionSizes sizes = sizes_of(qkv, B, H, T, T, D, options);
+  Tensor y = qkv.like({B, T, C}), lse = qkv.like({B, H, T});
+  run(qkv.device(), AttentionForward{sizes, heads_in(qkv, D, 0, C), heads_in(qkv, D, 1, C),
+                                     heads_in(qkv, D, 2, C), heads_out(y, D, 0, C), lse.data()});
+  return record(y, {qkv}, PackedAttentionNode(qkv, y, lse, options, sizes));
+}
+
+Tensor causal_attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& options) {
+  const InOp op(general_info);
+  require_heads(q, k, v);
+  const int64_t B = q.dim(0), H = q.dim(1), Tq = q.dim(2), Tk = k.dim(2), D = q.dim(3);
+  const AttentionSizes sizes = sizes_of(q, B, H, Tq, Tk, D, options);
+  Tensor y = q.like(), lse = q.like({B, H, Tq});
+  run(q.device(), AttentionForward{sizes, heads_in(q), heads_in(k), heads_in(v), heads_out(y), lse.data()});
+  return record(y, {q, k, v}, AttentionNode(q, k, v, y, lse, options, sizes));
+}
+
+}  // namespace hewn

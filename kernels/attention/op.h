@@ -1,0 +1,24 @@
+#pragma once
+
+#include "core/tape.h"
+
+namespace hewn {
+
+/// How causal attention is done.
+struct AttentionOptions {
+  int64_t n_head = 1;      ///< only asked of packed projections
+  double dropout = 0;      ///< of the attention probabilities, in [0, 1)
+  Tensor step_state = {};  ///< u8 [sizeof(StepState)] on the device; needed with dropout
+  uint32_t site = 0;       ///< number of this dropout in the model, as in dropout()
+};
+
+/// Causal attention on the packed projection: qkv [B, T, 3C] = q | k | v, each [B, T, H, D] with H = n_head
+/// and C = H D -> [B, T, C]. Scores are scaled by 1 / sqrt(D). Nothing T x T is stored.
+Tensor causal_attention(const Tensor& qkv, const AttentionOptions& options);
+
+/// The same of q [B, H, Tq, D], k and v [B, H, Tk, D], Tq <= Tk, of any strides with contiguous rows, e.g.
+/// views of a cache: the queries are the last Tq positions. -> [B, H, Tq, D]. `n_head` is not asked.
+Tensor causal_attention(const Tensor& q, const Tensor& k, const Tensor& v,
+                        const AttentionOptions& options = {});
+
+}  // namespace hewn
