@@ -12,6 +12,13 @@ constexpr Command table[] = {
      "hewn info out/checkpoints/best/model.safetensors\n"
      "hewn info data/train.bin --json",
      run_info},
+    {takes::data_corpus, "data corpus", "", "print the built-in corpus of tales, and its exact entropy",
+     "Very short tales from an original grammar, one a line, on standard output; on standard error the exact "
+     "-log P of "
+     "this very text in nats per character, ends of line included: the loss no model can beat by luck alone.",
+     "hewn data corpus --tales=20000 --seed=1 > tales.txt\n"
+     "hewn data corpus --tales=5",
+     run_data_corpus},
     {takes::bench_kernels, "bench kernels", "", "time the kernels, each result checked against the reference",
      "Best and median of the repetitions, GFLOP/s, GB/s and the part of the machine's measured roof. With "
      "--ladder "

@@ -6,6 +6,7 @@
 namespace hewn::cli {
 
 int run_info(const Settings& settings);
+int run_data_corpus(const Settings& settings);
 int run_bench_kernels(const Settings& settings);
 int run_completion(const Settings& settings);
 

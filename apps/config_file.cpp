@@ -3,15 +3,15 @@
 #include <toml++/toml.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <fstream>
 
 #include "apps/terminal.h"
 #include "core/error.h"
+#include "core/file.h"
 
 namespace hewn::cli {
 namespace {
+
+constexpr size_t most_bytes = 1 << 20;
 
 std::string place(const std::string& path, const toml::source_region& region) {
   return join(path, ":", region.begin.line, ":", region.begin.column);
@@ -27,10 +27,7 @@ std::string value_text(const toml::node& node, const std::string& where) {
 }
 
 toml::table parse(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) fail(ErrorCode::input, path, ": cannot open the configuration: ", std::strerror(errno));
-  std::string text{std::istreambuf_iterator<char>(file), {}};
-  if (file.bad()) fail(ErrorCode::input, path, ": cannot read the configuration: ", std::strerror(errno));
+  const std::string text = read_small_file(path, most_bytes);
   try {
     return toml::parse(text, path);
   } catch (const toml::parse_error& error) {

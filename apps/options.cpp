@@ -166,7 +166,7 @@ constexpr Option machine[] = {
 };
 
 constexpr Option general[] = {
-    flag("json", "false", takes::all, "print the result as JSON"),
+    flag("json", "false", takes::all & ~(takes::data_corpus | takes::completion), "print the result as JSON"),
     short_form('q', flag("quiet", "false", takes::all, "no messages, only results and errors")),
     short_form('v', flag("verbose", "false", takes::all, "more messages")),
     choice("color", "auto|always|never", "auto", takes::all, "colour; NO_COLOR is respected"),

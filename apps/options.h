@@ -21,6 +21,7 @@ inline constexpr CommandSet train = 1u << 0, sample = 1u << 1, eval = 1u << 2, p
                             tokenizer_decode = 1u << 11, tokenizer_compare = 1u << 12,
                             bench_kernels = 1u << 13, bench_train = 1u << 14, bench_sample = 1u << 15,
                             completion = 1u << 16;
+inline constexpr CommandSet no_command = 1u << 31;  // `hewn --version`
 inline constexpr CommandSet all = ~0u;
 }  // namespace takes
 
@@ -43,7 +44,7 @@ struct Option {
 
   /// Whether it may stand in CONFIG.toml and the environment too; the general options (--help, -q, …) may
   /// not.
-  bool is_key() const { return commands != takes::all; }
+  bool is_key() const { return !(commands & takes::no_command); }
 };
 
 /// Options under one heading of the help.
@@ -64,7 +65,7 @@ struct Command {
 };
 
 /// Stands for no command at all: it takes the general options only.
-inline constexpr Command general_only{1u << 31, "hewn", "", "", "", ""};
+inline constexpr Command general_only{takes::no_command, "hewn", "", "", "", ""};
 
 /// All sections, in the order of the help; the last one holds the general options.
 std::span<const Section> sections();

@@ -91,7 +91,10 @@ std::vector<std::string> normalised(const std::vector<std::string>& words, const
       const size_t end = std::min(word.find('='), word.size());
       std::replace(word.begin() + 2, word.begin() + static_cast<std::ptrdiff_t>(end), '-', '_');
       const Option* option = find_option(command, std::string_view(word).substr(2, end - 2));
-      if (option && option->kind == Kind::flag && end == word.size()) {
+      if (option && end + 1 == word.size()) {  // `--start=`: CLI11 takes an empty value only on its own
+        out.push_back(word.substr(0, end));
+        word.clear();
+      } else if (option && option->kind == Kind::flag && end == word.size()) {
         const bool follows = option->is_key() && i + 1 < words.size() && is_truth_word(words[i + 1]);
         word += "=" + (follows ? words[++i] : "true");
       }

@@ -84,6 +84,8 @@ std::string checked(const Option& option, const Assignment& assignment) {
 void Settings::set(const Assignment& a) {
   const Option* option = find_option(*command_, a.key);
   if (!option) fail_unknown(*command_, a);
+  require(option->is_key() || a.where.starts_with('-'), a.where, ": ", a.key,
+          " can only be given on the command line, as --", a.key);
   values_[a.key] = {checked(*option, a), a.where};
 }
 

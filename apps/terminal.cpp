@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "core/error.h"
+#include "core/file.h"
 
 namespace hewn::cli {
 namespace {
@@ -16,17 +17,6 @@ Manners manners;
 std::string pending;  // results not yet handed to the system
 
 int descriptor(Stream stream) { return static_cast<int>(stream); }
-
-// Writes everything or says why not: 0, or errno.
-int write_all(int fd, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t n = ::write(fd, text.data(), text.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return errno;
-    text.remove_prefix(static_cast<size_t>(n));
-  }
-  return 0;
-}
 
 std::string painted(Stream stream, std::string_view code, std::string_view text) {
   if (!has_color(stream)) return std::string(text);
@@ -68,12 +58,14 @@ void write_result(std::string_view text) {
 void flush_results() {
   const std::string text = std::move(pending);
   pending.clear();
-  const int error = write_all(descriptor(Stream::results), text);
+  const int error = write_fully(descriptor(Stream::results), text.data(), text.size());
   if (error == EPIPE) throw ClosedPipe{};
   if (error != 0) fail(ErrorCode::failed, "cannot write to standard output: ", std::strerror(error));
 }
 
-void write_message(std::string_view text) { (void)write_all(descriptor(Stream::messages), text); }
+void write_message(std::string_view text) {
+  (void)write_fully(descriptor(Stream::messages), text.data(), text.size());
+}
 
 std::string wrap(std::string_view text, int width, int indent) {
   std::string out;
