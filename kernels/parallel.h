@@ -35,4 +35,14 @@ inline void parallel_for(const Launch& launch, int64_t n, const Body& body) {
 /// How many blocks of `block` items cover n.
 inline constexpr int64_t blocks_of(int64_t n, int64_t block) { return (n + block - 1) / block; }
 
+/// parallel_for over n independent elements: calls body(begin, end) with ranges of whole blocks of 4096, but
+/// for the end of the last.
+template <class Body>
+inline void parallel_elements(const Launch& launch, int64_t n, const Body& body) {
+  constexpr int64_t block = 4096;
+  parallel_for(launch, (n + block - 1) / block, [&](int64_t begin, int64_t end, int) {
+    body(begin * block, end * block < n ? end * block : n);
+  });
+}
+
 }  // namespace hewn

@@ -13,6 +13,8 @@
 
 #include <cstdint>
 
+#include "core/write.h"
+
 #if defined(__x86_64__)
 #include <immintrin.h>
 #elif defined(__aarch64__)
@@ -157,6 +159,31 @@ HEWN_INLINE void store_part(double* p, vd v, int64_t n) {
 /// load_part with another value than 0 in the lanes past n: -inf for a maximum.
 HEWN_INLINE vf load_part(const float* p, int64_t n, float rest) {
   return lane_index() < static_cast<int32_t>(n) ? load_part(p, n) : set1(rest);
+}
+
+/// How many lanes a step of `for_lanes` is about: all, or the first n.
+struct AllLanes {};
+struct FirstLanes {
+  int64_t n;
+};
+HEWN_INLINE vf load(const float* p, AllLanes) { return load(p); }
+HEWN_INLINE vf load(const float* p, FirstLanes lanes) { return load_part(p, lanes.n); }
+HEWN_INLINE void store(float* p, vf v, AllLanes) { store(p, v); }
+HEWN_INLINE void store(float* p, vf v, FirstLanes lanes) { store_part(p, v, lanes.n); }
+
+/// p (set or add) v.
+template <class Lanes>
+HEWN_INLINE void write(float* p, vf v, Write how, Lanes lanes) {
+  store(p, how == Write::add ? load(p, lanes) + v : v, lanes);
+}
+
+/// Calls step(i, lanes) for i = begin, begin + W, ... up to end; the last one may be about fewer lanes:
+/// `for_lanes(0, n, [&](int64_t i, auto lanes) { store(y + i, exp(load(x + i, lanes)), lanes); });`
+template <class Step>
+HEWN_INLINE void for_lanes(int64_t begin, int64_t end, const Step& step) {
+  int64_t i = begin;
+  for (; i + W <= end; i += W) step(i, AllLanes{});
+  if (i < end) step(i, FirstLanes{end - i});
 }
 
 HEWN_INLINE vf abs(vf a) { return as_float(as_int(a) & 0x7fffffff); }
