@@ -1,0 +1,51 @@
+#pragma once
+// The reference values of ../shared/fixtures: safetensors files read the simple way (they are trusted; the
+// reader that checks every bound is model/weights).
+
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/tensor.h"
+
+namespace hewn::test {
+
+/// The tensors of one safetensors file, by name.
+class Fixture {
+ public:
+  explicit Fixture(const std::filesystem::path& safetensors);
+
+  bool has(const std::string& name) const { return values_.contains(name); }
+  std::vector<std::string> names() const;
+  const Shape& shape(const std::string& name) const { return at(name).shape; }
+  /// The values in double; throws when there is no such tensor.
+  const std::vector<double>& values(const std::string& name) const { return at(name).values; }
+  /// As a tensor of any of f32, f64, i32, i64.
+  Tensor tensor(Device& device, const std::string& name, DType dtype) const;
+
+ private:
+  struct Values {
+    Shape shape;
+    std::vector<double> values;
+  };
+  const Values& at(const std::string& name) const;
+  std::map<std::string, Values> values_;
+};
+
+/// The cases of one op in fixtures/ops: tensors "c0.x", ... and parameters from index.json.
+struct OpFixture {
+  Fixture tensors;
+  struct Case {
+    std::string name;                          ///< "c0"
+    std::map<std::string, double> parameters;  ///< its numbers: "eps", "dim", ...
+  };
+  std::vector<Case> cases;
+};
+
+/// Reports the running test as skipped and returns nullopt where the fixtures are not there.
+std::optional<OpFixture> op_fixture(std::string_view op);
+
+}  // namespace hewn::test
