@@ -8,6 +8,9 @@ Cases matmul_cases(const CaseRequest& request);
 Cases global_norm_cases(const CaseRequest& request);
 Cases optimizer_cases(const CaseRequest& request);
 Cases attention_cases(const CaseRequest& request);
+Cases activation_cases(const CaseRequest& request);
+Cases elementwise_cases(const CaseRequest& request);
+Cases reduce_cases(const CaseRequest& request);
 Cases softmax_cases(const CaseRequest& request);
 
 std::span<const Room> rooms() {
@@ -17,6 +20,9 @@ std::span<const Room> rooms() {
       {"global_norm", global_norm_cases},
       {"optimizer", optimizer_cases},
       {"attention", attention_cases},
+      {"activation", activation_cases},
+      {"elementwise", elementwise_cases},
+      {"reduce", reduce_cases},
       {"softmax", softmax_cases},
   };
   return all;

@@ -1,0 +1,47 @@
+#pragma once
+// The activations on vectors, for this room's kernels and for those of linear, which apply them to their
+// results. Each has value(x) = f(x) and slope(x) = f'(x).
+
+#include "kernels/vec_math.h"
+
+namespace hewn {
+namespace {
+
+struct ReluCurve {
+  /// max(x, 0); NaN stays NaN.
+  HEWN_INLINE static vf value(vf x) { return max(vf{}, x); }
+  HEWN_INLINE static vf slope(vf x) { return x > 0.0f ? set1(1.0f) : vf{}; }
+};
+
+struct SiluCurve {
+  HEWN_INLINE static vf value(vf x) { return x * sigmoid(x); }
+  HEWN_INLINE static vf slope(vf x) {
+    const Sigmoid s = sigmoid_and_slope(x);
+    return fma(x, s.slope, s.value);
+  }
+};
+
+/// x sigmoid(2u), u = sqrt(2 / pi) (x + 0.044715 x^3), which is x (1 + tanh u) / 2 and keeps its digits for
+/// negative x.
+struct GeluTanhCurve {
+  static constexpr float a = 1.59576912f, b = 0.0713548163f;  // 2 sqrt(2 / pi), and 0.044715 times that
+
+  HEWN_INLINE static vf value(vf x) { return x * sigmoid(x * fma(x * x, set1(b), set1(a))); }
+  HEWN_INLINE static vf slope(vf x) {
+    // Beyond 32 the second term has long vanished; x^2 must not overflow to inf times 0.
+    const vf z = min(set1(32.0f), max(set1(-32.0f), x));
+    const Sigmoid s = sigmoid_and_slope(z * fma(z * z, set1(b), set1(a)));
+    return fma(z * s.slope, fma(z * z, set1(3 * b), set1(a)), s.value);
+  }
+};
+
+struct GeluErfCurve {
+  HEWN_INLINE static vf value(vf x) { return x * normal(x).cdf; }
+  HEWN_INLINE static vf slope(vf x) {
+    const Normal p = normal(x);
+    return fma(min(set1(32.0f), max(set1(-32.0f), x)), p.density, p.cdf);
+  }
+};
+
+}  // namespace
+}  // namespace hewn

@@ -1,0 +1,44 @@
+#include "kernels/activation/cost.h"
+#include "kernels/activation/ref.h"
+#include "kernels/activation/simd.h"
+#include "kernels/contract.h"
+
+namespace hewn {
+namespace {
+
+template <class A>
+const char* only_f32(const A& a) {
+  return a.dtype == DType::f32 ? nullptr : "only f32";
+}
+
+constexpr Rung<ActivationForward> forward_rungs[] = {
+    {.name = "reference",
+     .idea = "one element at a time, functions of the C library in double",
+     .run = scalar<ActivationForward>(activation_reference)},
+    {.name = "vector",
+     .idea = "a vector at a time: own exponential, no branches; blocks to threads",
+     .run = per_isa<ActivationForward>(
+         []<Isa I>() -> KernelFn<ActivationForward> { return activation_simd<I>; }),
+     .why_not = only_f32},
+};
+
+constexpr Rung<ActivationBackward> backward_rungs[] = {
+    {.name = "reference",
+     .idea = "one element at a time, functions of the C library in double",
+     .run = scalar<ActivationBackward>(activation_reference)},
+    {.name = "vector",
+     .idea = "the slope again from x, so that only x is kept; a vector at a time",
+     .run = per_isa<ActivationBackward>(
+         []<Isa I>() -> KernelFn<ActivationBackward> { return activation_simd<I>; }),
+     .why_not = only_f32},
+};
+
+constexpr Ladder<ActivationForward> forward_ladder{"activation.forward", forward_rungs, cost_of};
+constexpr Ladder<ActivationBackward> backward_ladder{"activation.backward", backward_rungs, cost_of};
+
+}  // namespace
+
+const Ladder<ActivationForward>& ladder_of(const ActivationForward&) { return forward_ladder; }
+const Ladder<ActivationBackward>& ladder_of(const ActivationBackward&) { return backward_ladder; }
+
+}  // namespace hewn

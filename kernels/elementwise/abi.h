@@ -1,0 +1,52 @@
+#pragma once
+
+#include "kernels/launch.h"
+
+namespace hewn {
+
+enum class UnaryOp : uint8_t { scale, add_scalar, exp, log, sqrt, tanh, sigmoid };
+enum class BinaryOp : uint8_t { add, sub, mul, div };
+
+inline constexpr int max_dims = 6;
+
+/// y[i] (set or add) f(x[i]); `c` is the factor or summand of scale and add_scalar.
+struct UnaryForward {
+  UnaryOp op;
+  DType dtype;
+  int64_t n;
+  double c;
+  const void* x;  ///< [n]
+  void* y;        ///< [n]
+  Write to_y;
+};
+
+/// dx[i] (set or add) f'(x[i]) dy[i], the slope from what was kept: y for exp, sqrt, tanh and sigmoid, x for
+/// log. scale and add_scalar have no kernel of their own here.
+struct UnaryBackward {
+  UnaryOp op;
+  DType dtype;
+  int64_t n;
+  const void* kept;  ///< [n]
+  const void* dy;    ///< [n]
+  void* dx;          ///< [n]
+  Write to_dx;
+};
+
+/// y (set or add) a op b. `shape` is y's, contiguous; a and b are broadcast to it: a step of 0 in their
+/// strides repeats. The last dimension's strides are 0 or 1.
+struct Binary {
+  BinaryOp op;
+  DType dtype;
+  int rank;
+  int64_t shape[max_dims];
+  int64_t a_stride[max_dims], b_stride[max_dims];  ///< in elements
+  const void *a, *b;
+  void* y;
+  Write to_y;
+};
+
+const Ladder<UnaryForward>& ladder_of(const UnaryForward&);
+const Ladder<UnaryBackward>& ladder_of(const UnaryBackward&);
+const Ladder<Binary>& ladder_of(const Binary&);
+
+}  // namespace hewn

@@ -1,0 +1,101 @@
+#include "kernels/case.h"
+#include "kernels/elementwise/abi.h"
+
+namespace hewn {
+namespace {
+
+struct NamedUnary {
+  UnaryOp op;
+  const char* name;
+  bool backward;
+};
+constexpr NamedUnary unary_ops[] = {
+    {UnaryOp::scale, "scale", false},   {UnaryOp::add_scalar, "add_scalar", false},
+    {UnaryOp::exp, "exp", true},        {UnaryOp::log, "log", true},
+    {UnaryOp::sqrt, "sqrt", true},      {UnaryOp::tanh, "tanh", true},
+    {UnaryOp::sigmoid, "sigmoid", true}};
+
+constexpr std::pair<BinaryOp, const char*> binary_ops[] = {
+    {BinaryOp::add, "add"}, {BinaryOp::sub, "sub"}, {BinaryOp::mul, "mul"}, {BinaryOp::div, "div"}};
+
+/// Away from 0 and positive, as logarithm, root and quotient want it.
+double positive(Rng& rng, int64_t) { return 0.1 + 3 * rng.uniform_double(); }
+
+const char* suffix(Write write) { return write == Write::add ? " add" : ""; }
+
+void add_unary_cases(Cases& cases, const CaseRequest& request, int64_t n, double tolerance) {
+  const DType t = request.dtype;
+  for (const auto& [op, name, has_backward] : unary_ops) {
+    const bool wants_positive = op == UnaryOp::log || op == UnaryOp::sqrt;
+    const std::string shape = std::to_string(n) + " " + name;
+    for (const Write write : {Write::set, Write::add}) {
+      CaseMemory f(request.seed);
+      const auto* x = wants_positive ? f.input("x", t, n, positive) : f.input("x", t, n);
+      auto* y = f.output("y", t, n, tolerance);
+      cases.push_back(std::make_unique<CaseOf<UnaryForward>>(std::move(f), shape + suffix(write), t,
+                                                             UnaryForward{op, t, n, 1.75, x, y, write}));
+      if (!has_backward) continue;
+      CaseMemory b(request.seed);
+      const auto* kept =
+          b.input("kept", t, n, [](Rng& rng, int64_t) { return 0.05 + 0.9 * rng.uniform_double(); });
+      const auto* dy = b.input("dy", t, n);
+      auto* dx = b.output("dx", t, n, tolerance);
+      cases.push_back(std::make_unique<CaseOf<UnaryBackward>>(std::move(b), shape + suffix(write), t,
+                                                              UnaryBackward{op, t, n, kept, dy, dx, write}));
+    }
+  }
+}
+
+/// How the operands of a [2, rows, cols] result are stretched: strides of a and b.
+struct Stretch {
+  const char* name;
+  bool a[3], b[3];  ///< whether the operand has the dimension
+};
+constexpr Stretch stretches[] = {{"", {true, true, true}, {true, true, true}},
+                                 {" b row", {true, true, true}, {false, false, true}},
+                                 {" b column", {true, true, true}, {true, true, false}},
+                                 {" a column, b row", {true, true, false}, {true, false, true}},
+                                 {" a one, b middle", {false, false, false}, {false, true, false}}};
+
+void add_binary_case(Cases& cases, const CaseRequest& request, int64_t rows, int64_t cols, BinaryOp op,
+                     const char* name, const Stretch& how, Write write, double tolerance) {
+  const DType t = request.dtype;
+  Binary args{op, t, 3, {2, rows, cols}, {}, {}, nullptr, nullptr, nullptr, write};
+  int64_t n_a = 1, n_b = 1;
+  for (int d = 2; d >= 0; --d) {
+    if (how.a[d]) args.a_stride[d] = n_a, n_a *= args.shape[d];
+    if (how.b[d]) args.b_stride[d] = n_b, n_b *= args.shape[d];
+  }
+  CaseMemory memory(request.seed);
+  args.a = memory.input("a", t, n_a);
+  args.b = memory.input("b", t, n_b, positive);
+  args.y = memory.output("y", t, 2 * rows * cols, tolerance);
+  const std::string shape = "2x" + std::to_string(rows) + "x" + std::to_string(cols) + " " + name;
+  cases.push_back(
+      std::make_unique<CaseOf<Binary>>(std::move(memory), shape + how.name + suffix(write), t, args));
+}
+
+}  // namespace
+
+Cases elementwise_cases(const CaseRequest& request) {
+  const DType t = request.dtype;
+  if (t != DType::f32 && t != DType::f64) return {};
+  const double tolerance = t == DType::f64 ? 1e-14 : 1e-6;
+  std::vector<int64_t> sizes = sizes_around(request.width);
+  sizes.push_back(5000);  // more than one thread's block
+  if (request.bench) sizes = {768 * 512, 256 * 3072};
+  if (!request.shape.empty()) sizes = parse_sizes(request.shape, 1, "N");
+  Cases cases;
+  for (const int64_t n : sizes) {
+    add_unary_cases(cases, request, n, tolerance);
+    const int64_t rows = request.bench ? 64 : 3;
+    for (const auto& [op, name] : binary_ops)
+      for (const Stretch& how : stretches)
+        for (const Write write : {Write::set, Write::add})
+          add_binary_case(cases, request, rows, request.bench ? n / 2 / rows : n, op, name, how, write,
+                          tolerance);
+  }
+  return cases;
+}
+
+}  // namespace hewn

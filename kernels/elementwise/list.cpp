@@ -1,0 +1,54 @@
+#include "kernels/contract.h"
+#include "kernels/elementwise/cost.h"
+#include "kernels/elementwise/ref.h"
+#include "kernels/elementwise/simd.h"
+
+namespace hewn {
+namespace {
+
+template <class A>
+const char* only_f32(const A& a) {
+  return a.dtype == DType::f32 ? nullptr : "only f32";
+}
+
+constexpr Rung<UnaryForward> unary_forward_rungs[] = {
+    {.name = "reference",
+     .idea = "one element at a time, functions of the C library in double",
+     .run = scalar<UnaryForward>(unary_reference)},
+    {.name = "vector",
+     .idea = "a vector at a time with functions of our own; blocks to threads",
+     .run = per_isa<UnaryForward>([]<Isa I>() -> KernelFn<UnaryForward> { return unary_simd<I>; }),
+     .why_not = only_f32},
+};
+
+constexpr Rung<UnaryBackward> unary_backward_rungs[] = {
+    {.name = "reference",
+     .idea = "one element at a time, in double",
+     .run = scalar<UnaryBackward>(unary_reference)},
+    {.name = "vector",
+     .idea = "the slope from the kept value, a vector at a time",
+     .run = per_isa<UnaryBackward>([]<Isa I>() -> KernelFn<UnaryBackward> { return unary_simd<I>; }),
+     .why_not = only_f32},
+};
+
+constexpr Rung<Binary> binary_rungs[] = {
+    {.name = "reference",
+     .idea = "nested loops over the dimensions, one element at a time, in double",
+     .run = scalar<Binary>(binary_reference)},
+    {.name = "vector",
+     .idea = "rows of the last dimension a vector at a time; groups of rows to threads",
+     .run = per_isa<Binary>([]<Isa I>() -> KernelFn<Binary> { return binary_simd<I>; }),
+     .why_not = only_f32},
+};
+
+constexpr Ladder<UnaryForward> unary_forward_ladder{"unary.forward", unary_forward_rungs, cost_of};
+constexpr Ladder<UnaryBackward> unary_backward_ladder{"unary.backward", unary_backward_rungs, cost_of};
+constexpr Ladder<Binary> binary_ladder{"binary", binary_rungs, cost_of};
+
+}  // namespace
+
+const Ladder<UnaryForward>& ladder_of(const UnaryForward&) { return unary_forward_ladder; }
+const Ladder<UnaryBackward>& ladder_of(const UnaryBackward&) { return unary_backward_ladder; }
+const Ladder<Binary>& ladder_of(const Binary&) { return binary_ladder; }
+
+}  // namespace hewn

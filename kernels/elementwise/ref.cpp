@@ -1,0 +1,97 @@
+#include "kernels/elementwise/ref.h"
+
+#include <cmath>
+
+namespace hewn {
+namespace {
+
+double value(UnaryOp op, double x, double c) {
+  switch (op) {
+    case UnaryOp::scale: return c * x;
+    case UnaryOp::add_scalar: return c + x;
+    case UnaryOp::exp: return std::exp(x);
+    case UnaryOp::log: return std::log(x);
+    case UnaryOp::sqrt: return std::sqrt(x);
+    case UnaryOp::tanh: return std::tanh(x);
+    case UnaryOp::sigmoid: return 1 / (1 + std::exp(-x));
+  }
+  return 0;
+}
+
+/// The slope from y, for log from x.
+double slope(UnaryOp op, double kept) {
+  switch (op) {
+    case UnaryOp::exp: return kept;
+    case UnaryOp::log: return 1 / kept;
+    case UnaryOp::sqrt: return 0.5 / kept;
+    case UnaryOp::tanh: return 1 - kept * kept;
+    case UnaryOp::sigmoid: return kept * (1 - kept);
+    case UnaryOp::scale:
+    case UnaryOp::add_scalar: break;
+  }
+  return 1;
+}
+
+double value(BinaryOp op, double a, double b) {
+  switch (op) {
+    case BinaryOp::add: return a + b;
+    case BinaryOp::sub: return a - b;
+    case BinaryOp::mul: return a * b;
+    case BinaryOp::div: return a / b;
+  }
+  return 0;
+}
+
+template <class T>
+void put(T& to, double v, Write how) {
+  to = static_cast<T>(how == Write::add ? static_cast<double>(to) + v : v);
+}
+
+template <class T>
+void forward(const UnaryForward& a) {
+  for (int64_t i = 0; i < a.n; ++i)
+    put(static_cast<T*>(a.y)[i], value(a.op, static_cast<double>(static_cast<const T*>(a.x)[i]), a.c),
+        a.to_y);
+}
+
+template <class T>
+void backward(const UnaryBackward& a) {
+  for (int64_t i = 0; i < a.n; ++i) {
+    const double dy = static_cast<double>(static_cast<const T*>(a.dy)[i]);
+    put(static_cast<T*>(a.dx)[i], dy * slope(a.op, static_cast<double>(static_cast<const T*>(a.kept)[i])),
+        a.to_dx);
+  }
+}
+
+/// Dimension d and those below, starting at these elements.
+template <class T>
+void nested(const Binary& args, int d, const T* a, const T* b, T*& y) {
+  if (d == args.rank) {
+    put(*y++, value(args.op, static_cast<double>(*a), static_cast<double>(*b)), args.to_y);
+    return;
+  }
+  for (int64_t i = 0; i < args.shape[d]; ++i)
+    nested(args, d + 1, a + i * args.a_stride[d], b + i * args.b_stride[d], y);
+}
+
+template <class T>
+void binary(const Binary& a) {
+  T* y = static_cast<T*>(a.y);
+  nested(a, 0, static_cast<const T*>(a.a), static_cast<const T*>(a.b), y);
+}
+
+}  // namespace
+
+void unary_reference(const Launch&, const UnaryForward& a) {
+  a.dtype == DType::f64 ? forward<double>(a) : forward<float>(a);
+}
+
+void unary_reference(const Launch&, const UnaryBackward& a) {
+  a.dtype == DType::f64 ? backward<double>(a) : backward<float>(a);
+}
+
+void binary_reference(const Launch&, const Binary& a) {
+  a.dtype == DType::f64 ? binary<double>(a) : binary<float>(a);
+}
+
+}  // namespace hewn

@@ -1,0 +1,46 @@
+#pragma once
+
+#include "kernels/launch.h"
+
+namespace hewn {
+
+enum class ReduceOp : uint8_t { sum, max };
+
+/// y[o, c] (set or add) scale * sum (or max) over i of x[o, i, c]. n > 0 for max.
+/// inner = 1 reduces rows, outer = 1 columns.
+struct Reduce {
+  ReduceOp op;
+  DType dtype;
+  int64_t outer, n, inner;
+  double scale;
+  const void* x;  ///< [outer, n, inner]
+  void* y;        ///< [outer, inner]
+  Write to_y;
+};
+
+/// dx[o, i, c] (set or add) dy[o, c] where x[o, i, c] is the first to equal y[o, c], else 0.
+struct MaxBackward {
+  DType dtype;
+  int64_t outer, n, inner;
+  const void* x;   ///< [outer, n, inner]
+  const void* y;   ///< [outer, inner]
+  const void* dy;  ///< [outer, inner]
+  void* dx;        ///< [outer, n, inner]
+  Write to_dx;
+};
+
+/// y[o, i, c] (set or add) scale * x[o, c]: the gradient of a sum.
+struct Expand {
+  DType dtype;
+  int64_t outer, n, inner;
+  double scale;
+  const void* x;  ///< [outer, inner]
+  void* y;        ///< [outer, n, inner]
+  Write to_y;
+};
+
+const Ladder<Reduce>& ladder_of(const Reduce&);
+const Ladder<MaxBackward>& ladder_of(const MaxBackward&);
+const Ladder<Expand>& ladder_of(const Expand&);
+
+}  // namespace hewn

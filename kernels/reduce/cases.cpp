@@ -1,0 +1,62 @@
+#include "kernels/case.h"
+#include "kernels/reduce/abi.h"
+
+namespace hewn {
+namespace {
+
+void add_cases(Cases& cases, const CaseRequest& request, int64_t outer, int64_t n, int64_t inner) {
+  const DType t = request.dtype;
+  const double tolerance = t == DType::f64 ? 1e-13 : 1e-6;
+  const Fill fill = request.bench ? Fill::normal : Fill::harsh;
+  const std::string sizes = std::to_string(outer) + "x" + std::to_string(n) + "x" + std::to_string(inner);
+  const int64_t all = outer * n * inner, some = outer * inner;
+  for (const Write write : {Write::set, Write::add}) {
+    const std::string shape = sizes + (write == Write::add ? " add" : "");
+    for (const ReduceOp op : {ReduceOp::sum, ReduceOp::max}) {
+      CaseMemory f(request.seed);
+      const auto* x = f.input("x", t, all, fill);
+      auto* y = f.output("y", t, some, tolerance);
+      cases.push_back(std::make_unique<CaseOf<Reduce>>(std::move(f),
+                                                       shape + (op == ReduceOp::sum ? " sum" : " max"), t,
+                                                       Reduce{op, t, outer, n, inner, 0.75, x, y, write}));
+    }
+    CaseMemory e(request.seed);
+    const auto* x = e.input("x", t, some);
+    auto* y = e.output("y", t, all, tolerance);
+    cases.push_back(std::make_unique<CaseOf<Expand>>(std::move(e), shape, t,
+                                                     Expand{t, outer, n, inner, 0.75, x, y, write}));
+    CaseMemory b(request.seed);  // everything ties: the gradient goes to the first
+    x = b.input("x", t, all, Fill::zero);
+    const auto* most = b.input("y", t, some, Fill::zero);
+    const auto* dy = b.input("dy", t, some);
+    auto* dx = b.output("dx", t, all, tolerance);
+    cases.push_back(std::make_unique<CaseOf<MaxBackward>>(
+        std::move(b), shape, t, MaxBackward{t, outer, n, inner, x, most, dy, dx, write}));
+  }
+}
+
+}  // namespace
+
+Cases reduce_cases(const CaseRequest& request) {
+  if (request.dtype != DType::f32 && request.dtype != DType::f64) return {};
+  Cases cases;
+  if (!request.shape.empty()) {
+    const auto s = parse_sizes(request.shape, 3, "OUTERxNxINNER");
+    add_cases(cases, request, s[0], s[1], s[2]);
+  } else if (request.bench) {
+    add_cases(cases, request, 1, 256 * 3072, 1);
+    add_cases(cases, request, 3072, 768, 1);
+    add_cases(cases, request, 1, 256, 3072);
+    add_cases(cases, request, 1, 768, 128);
+  } else {
+    for (const int64_t n : sizes_around(request.width)) {
+      add_cases(cases, request, 3, n, 1);
+      add_cases(cases, request, 1, 5, n);
+      add_cases(cases, request, 2, 300, n);  // more than one block of rows
+    }
+    add_cases(cases, request, 2, 20001, 1);  // more than one block of a row
+  }
+  return cases;
+}
+
+}  // namespace hewn

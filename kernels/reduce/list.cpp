@@ -1,0 +1,59 @@
+#include "kernels/contract.h"
+#include "kernels/parallel.h"
+#include "kernels/reduce/cost.h"
+#include "kernels/reduce/ref.h"
+#include "kernels/reduce/simd.h"
+
+namespace hewn {
+namespace {
+
+template <class A>
+const char* only_f32(const A& a) {
+  return a.dtype == DType::f32 ? nullptr : "only f32";
+}
+
+/// One float per block and column.
+size_t scratch_bytes(const Reduce& a, int) {
+  const int64_t blocks = blocks_of(a.n, a.inner == 1 ? row_block : column_block);
+  return static_cast<size_t>(a.outer * blocks * a.inner) * sizeof(float);
+}
+
+constexpr Rung<Reduce> reduce_rungs[] = {
+    {.name = "reference",
+     .idea = "one sum after the other, in double",
+     .run = scalar<Reduce>(reduce_reference)},
+    {.name = "vector",
+     .idea = "fixed blocks to threads, lanes along rows or across columns; the blocks' results in order",
+     .run = per_isa<Reduce>([]<Isa I>() -> KernelFn<Reduce> { return reduce_simd<I>; }),
+     .why_not = only_f32,
+     .scratch_bytes = scratch_bytes},
+};
+
+constexpr Rung<MaxBackward> max_backward_rungs[] = {
+    {.name = "reference",
+     .idea = "looks for the first that equals the maximum",
+     .run = scalar<MaxBackward>(max_backward_reference)},
+    {.name = "parallel",
+     .idea = "the same, rows to threads",
+     .run = scalar<MaxBackward>(max_backward_parallel)},
+};
+
+constexpr Rung<Expand> expand_rungs[] = {
+    {.name = "reference", .idea = "one element at a time", .run = scalar<Expand>(expand_reference)},
+    {.name = "vector",
+     .idea = "a vector at a time, rows to threads",
+     .run = per_isa<Expand>([]<Isa I>() -> KernelFn<Expand> { return expand_simd<I>; }),
+     .why_not = only_f32},
+};
+
+constexpr Ladder<Reduce> reduce_ladder{"reduce", reduce_rungs, cost_of};
+constexpr Ladder<MaxBackward> max_backward_ladder{"max.backward", max_backward_rungs, cost_of};
+constexpr Ladder<Expand> expand_ladder{"expand", expand_rungs, cost_of};
+
+}  // namespace
+
+const Ladder<Reduce>& ladder_of(const Reduce&) { return reduce_ladder; }
+const Ladder<MaxBackward>& ladder_of(const MaxBackward&) { return max_backward_ladder; }
+const Ladder<Expand>& ladder_of(const Expand&) { return expand_ladder; }
+
+}  // namespace hewn

@@ -1,0 +1,79 @@
+#include "kernels/reduce/ref.h"
+
+#include "kernels/parallel.h"
+
+namespace hewn {
+namespace {
+
+template <class T>
+void put(T& to, double v, Write how) {
+  to = static_cast<T>(how == Write::add ? static_cast<double>(to) + v : v);
+}
+
+template <class T>
+void reduce(const Reduce& a) {
+  for (int64_t o = 0; o < a.outer; ++o)
+    for (int64_t c = 0; c < a.inner; ++c) {
+      const T* x = static_cast<const T*>(a.x) + o * a.n * a.inner + c;
+      double result = a.op == ReduceOp::sum ? 0 : static_cast<double>(x[0]);
+      for (int64_t i = 0; i < a.n; ++i) {
+        const auto v = static_cast<double>(x[i * a.inner]);
+        if (a.op == ReduceOp::sum)
+          result += v;
+        else if (!(result >= v) && result == result)  // NaN wins and stays
+          result = v;
+      }
+      put(static_cast<T*>(a.y)[o * a.inner + c], a.scale * result, a.to_y);
+    }
+}
+
+template <class T>
+void max_backward_of(const MaxBackward& a, int64_t o) {
+  for (int64_t c = 0; c < a.inner; ++c) {
+    const int64_t start = o * a.n * a.inner + c, result = o * a.inner + c;
+    const T most = static_cast<const T*>(a.y)[result];
+    bool found = false;
+    for (int64_t i = 0; i < a.n; ++i) {
+      const int64_t at = start + i * a.inner;
+      const bool here = !found && static_cast<const T*>(a.x)[at] == most;
+      found |= here;
+      put(static_cast<T*>(a.dx)[at], here ? static_cast<double>(static_cast<const T*>(a.dy)[result]) : 0,
+          a.to_dx);
+    }
+  }
+}
+
+void max_backward_of(const MaxBackward& a, int64_t o) {
+  a.dtype == DType::f64 ? max_backward_of<double>(a, o) : max_backward_of<float>(a, o);
+}
+
+template <class T>
+void expand(const Expand& a) {
+  T* y = static_cast<T*>(a.y);
+  for (int64_t o = 0; o < a.outer; ++o)
+    for (int64_t i = 0; i < a.n; ++i)
+      for (int64_t c = 0; c < a.inner; ++c)
+        put(*y++, a.scale * static_cast<double>(static_cast<const T*>(a.x)[o * a.inner + c]), a.to_y);
+}
+
+}  // namespace
+
+void reduce_reference(const Launch&, const Reduce& a) {
+  a.dtype == DType::f64 ? reduce<double>(a) : reduce<float>(a);
+}
+
+void max_backward_reference(const Launch&, const MaxBackward& a) {
+  for (int64_t o = 0; o < a.outer; ++o) max_backward_of(a, o);
+}
+
+void max_backward_parallel(const Launch& launch, const MaxBackward& a) {
+  parallel_for(launch, a.outer, [&](int64_t begin, int64_t end, int) {
+    for (int64_t o = begin; o < end; ++o) max_backward_of(a, o);
+  });
+}
+
+void expand_reference(const Launch&, const Expand& a) {
+  a.dtype == DType::f64 ? expand<double>(a) : expand<float>(a);
+}
+
+}  // namespace hewn
