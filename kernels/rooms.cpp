@@ -4,6 +4,7 @@ namespace hewn {
 
 // Each is defined in its room's cases.cpp.
 Cases cross_entropy_cases(const CaseRequest& request);
+Cases layernorm_cases(const CaseRequest& request);
 Cases matmul_cases(const CaseRequest& request);
 Cases global_norm_cases(const CaseRequest& request);
 Cases optimizer_cases(const CaseRequest& request);
@@ -16,6 +17,7 @@ Cases softmax_cases(const CaseRequest& request);
 std::span<const Room> rooms() {
   static constexpr Room all[] = {
       {"cross_entropy", cross_entropy_cases},
+      {"layernorm", layernorm_cases},
       {"matmul", matmul_cases},
       {"global_norm", global_norm_cases},
       {"optimizer", optimizer_cases},

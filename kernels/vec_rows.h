@@ -2,6 +2,7 @@
 // Loops over one row of floats, as softmax, the losses and the norms share them. The order of every sum
 // follows from the length alone.
 
+#include "core/write.h"
 #include "kernels/vec_math.h"
 
 namespace hewn {
@@ -68,6 +69,16 @@ HEWN_INLINE double row_sum_exp(const float* x, int64_t n, float most) {
     add[0] += exp(load_up_to(x + i, k, -__builtin_inff()) - m);
   });
   return sum[0];
+}
+
+/// out[i] (set or add) = sum over blocks b, in order, of partial[b * stride + i], for i < n.
+HEWN_INLINE void sum_blocks(const float* partial, int64_t blocks, int64_t stride, int64_t n, float* out,
+                            Write write) {
+  for_lanes(n, [=](int64_t i, int64_t k) {
+    vf sum{};
+    for (int64_t b = 0; b < blocks; ++b) sum += load_up_to(partial + b * stride + i, k);
+    store_up_to(out + i, write == Write::add ? load_up_to(out + i, k) + sum : sum, k);
+  });
 }
 
 }  // namespace

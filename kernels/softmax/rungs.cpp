@@ -10,12 +10,6 @@ namespace {
 
 constexpr float inf = std::numeric_limits<float>::infinity();
 
-void write_row(const float* x, float* y, int64_t cols, int64_t seen, float most, float sum) {
-  const float scale = 1 / sum;
-  for (int64_t i = 0; i < seen; ++i) y[i] = std::exp(x[i] - most) * scale;
-  for (int64_t i = seen; i < cols; ++i) y[i] = 0;
-}
-
 }  // namespace
 
 // Milakov and Gimelshein, "Online normalizer calculation for softmax" (2018), algorithm 3: when a larger
@@ -32,25 +26,23 @@ void softmax_online(const Launch&, const SoftmaxForward& a) {
       }
       sum += std::exp(x[i] - most);
     }
-    write_row(x, static_cast<float*>(a.y) + r * a.cols, a.cols, seen, most, sum);
+    float* y = static_cast<float*>(a.y) + r * a.cols;
+    for (int64_t i = 0; i < seen; ++i) y[i] = std::exp(x[i] - most) / sum;
+    for (int64_t i = seen; i < a.cols; ++i) y[i] = 0;
   }
 }
 
-// A sum is a chain: each addition waits for the one before. Eight chains run side by side, and the compiler
-// may keep them in vector registers, which it must not do with one (the order of a sum is part of its value).
-void softmax_unrolled(const Launch&, const SoftmaxForward& a) {
-  constexpr int64_t chains = 8;
+void softmax_stored(const Launch&, const SoftmaxForward& a) {
   for (int64_t r = 0; r < a.rows; ++r) {
     const float* x = static_cast<const float*>(a.x) + r * a.cols;
+    float* y = static_cast<float*>(a.y) + r * a.cols;
     const int64_t seen = visible(a, r);
-    float mosts[chains], sums[chains] = {};
-    for (float& m : mosts) m = -inf;
-    for (int64_t i = 0; i < seen; ++i) mosts[i % chains] = std::fmax(mosts[i % chains], x[i]);
     float most = -inf, sum = 0;
-    for (const float m : mosts) most = std::fmax(most, m);
-    for (int64_t i = 0; i < seen; ++i) sums[i % chains] += std::exp(x[i] - most);
-    for (const float s : sums) sum += s;
-    write_row(x, static_cast<float*>(a.y) + r * a.cols, a.cols, seen, most, sum);
+    for (int64_t i = 0; i < seen; ++i) most = x[i] > most ? x[i] : most;
+    for (int64_t i = 0; i < seen; ++i) sum += y[i] = std::exp(x[i] - most);
+    const float scale = 1 / sum;
+    for (int64_t i = 0; i < seen; ++i) y[i] *= scale;
+    for (int64_t i = seen; i < a.cols; ++i) y[i] = 0;
   }
 }
 

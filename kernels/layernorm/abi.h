@@ -1,0 +1,41 @@
+#pragma once
+
+#include "kernels/launch.h"
+
+namespace hewn {
+
+/// Over each row of x: y = (x - mean) rstd weight + bias, with rstd = 1 / sqrt(variance + eps) and the biased
+/// variance mean((x - mean)^2). mean and rstd are kept in double: a float mean of values far from 0 is off by
+/// more than their spread may be.
+struct LayernormForward {
+  DType dtype;
+  int64_t rows, cols;
+  double eps;
+  const void* x;       ///< [rows, cols]
+  const void* weight;  ///< [cols]
+  const void* bias;    ///< [cols], or null for none
+  void* y;             ///< [rows, cols]
+  double* stats;       ///< [rows, 2]: mean, rstd
+};
+
+/// With n = (x - mean) rstd and g = dy weight: dx = rstd (g - mean(g) - n mean(g n)) over each row,
+/// dweight = sum over rows of dy n, dbias = sum over rows of dy. Outputs that are null are not wanted.
+struct LayernormBackward {
+  DType dtype;
+  int64_t rows, cols;
+  const void* x;        ///< [rows, cols]
+  const void* weight;   ///< [cols]
+  const double* stats;  ///< [rows, 2] of the forward pass
+  const void* dy;       ///< [rows, cols]
+  void* dx = nullptr;   ///< [rows, cols]
+  Write to_dx = Write::set;
+  void* dweight = nullptr;  ///< [cols]
+  Write to_dweight = Write::set;
+  void* dbias = nullptr;  ///< [cols]
+  Write to_dbias = Write::set;
+};
+
+const Ladder<LayernormForward>& ladder_of(const LayernormForward&);
+const Ladder<LayernormBackward>& ladder_of(const LayernormBackward&);
+
+}  // namespace hewn

@@ -1,0 +1,86 @@
+#include "kernels/layernorm/ref.h"
+
+#include <cmath>
+
+namespace hewn {
+namespace {
+
+/// Elements of a float or double array as double.
+template <class T>
+struct View {
+  const void* data;
+  double operator[](int64_t i) const { return static_cast<double>(static_cast<const T*>(data)[i]); }
+};
+
+template <class T>
+void put(void* array, int64_t i, double value, Write write) {
+  T& at = static_cast<T*>(array)[i];
+  at = static_cast<T>(write == Write::add ? static_cast<double>(at) + value : value);
+}
+
+template <class T>
+void forward(const LayernormForward& a) {
+  const View<T> x{a.x}, weight{a.weight}, bias{a.bias};
+  const double n = static_cast<double>(a.cols);
+  for (int64_t r = 0; r < a.rows; ++r) {
+    const int64_t row = r * a.cols;
+    double mean = 0, variance = 0;
+    for (int64_t i = 0; i < a.cols; ++i) mean += x[row + i];
+    mean /= n;
+    for (int64_t i = 0; i < a.cols; ++i) variance += (x[row + i] - mean) * (x[row + i] - mean);
+    const double rstd = 1 / std::sqrt(variance / n + a.eps);
+    for (int64_t i = 0; i < a.cols; ++i) {
+      const double y = (x[row + i] - mean) * rstd * weight[i] + (a.bias ? bias[i] : 0);
+      put<T>(a.y, row + i, y, Write::set);
+    }
+    a.stats[2 * r] = mean;
+    a.stats[2 * r + 1] = rstd;
+  }
+}
+
+template <class T>
+void backward_x(const LayernormBackward& a) {
+  const View<T> x{a.x}, weight{a.weight}, dy{a.dy};
+  for (int64_t r = 0; r < a.rows; ++r) {
+    const int64_t row = r * a.cols;
+    const double mean = a.stats[2 * r], rstd = a.stats[2 * r + 1];
+    double mean_g = 0, mean_gn = 0;
+    for (int64_t i = 0; i < a.cols; ++i) {
+      const double g = dy[row + i] * weight[i];
+      mean_g += g / static_cast<double>(a.cols);
+      mean_gn += g * (x[row + i] - mean) * rstd / static_cast<double>(a.cols);
+    }
+    for (int64_t i = 0; i < a.cols; ++i) {
+      const double g = dy[row + i] * weight[i], n = (x[row + i] - mean) * rstd;
+      put<T>(a.dx, row + i, rstd * (g - mean_g - n * mean_gn), a.to_dx);
+    }
+  }
+}
+
+template <class T>
+void backward(const LayernormBackward& a) {
+  const View<T> x{a.x}, dy{a.dy};
+  if (a.dx) backward_x<T>(a);
+  for (int64_t i = 0; i < a.cols; ++i) {
+    double dweight = 0, dbias = 0;
+    for (int64_t r = 0; r < a.rows; ++r) {
+      const int64_t at = r * a.cols + i;
+      dweight += dy[at] * (x[at] - a.stats[2 * r]) * a.stats[2 * r + 1];
+      dbias += dy[at];
+    }
+    if (a.dweight) put<T>(a.dweight, i, dweight, a.to_dweight);
+    if (a.dbias) put<T>(a.dbias, i, dbias, a.to_dbias);
+  }
+}
+
+}  // namespace
+
+void layernorm_reference(const Launch&, const LayernormForward& a) {
+  a.dtype == DType::f64 ? forward<double>(a) : forward<float>(a);
+}
+
+void layernorm_reference(const Launch&, const LayernormBackward& a) {
+  a.dtype == DType::f64 ? backward<double>(a) : backward<float>(a);
+}
+
+}  // namespace hewn

@@ -1,0 +1,110 @@
+#include "kernels/layernorm/simd.h"
+
+#include "kernels/vec_rows.h"
+
+namespace hewn {
+namespace {
+
+/// (x - mean) rstd in float for a mean known in double: x - high is nearly exact, and what the rounding of
+/// the mean left out is put back.
+struct Normalize {
+  vf high, rstd, rest;
+  Normalize(double mean, double r)
+      : high(set1(static_cast<float>(mean))),
+        rstd(set1(static_cast<float>(r))),
+        rest(set1(static_cast<float>((static_cast<double>(static_cast<float>(mean)) - mean) * r))) {}
+  HEWN_INLINE vf operator()(vf x) const { return fma(x - high, rstd, rest); }
+};
+
+/// Mean and rstd of a row: a first mean, rounded to float, then the mean of what is left besides the squares
+/// (Chan, Golub and LeVeque 1983, the corrected two-pass algorithm).
+void row_stats(const float* x, int64_t cols, double eps, double* stats) {
+  const double n = static_cast<double>(cols);
+  double sum[1], left[2];
+  sum_lanes_of_row(cols, sum, [=](int64_t i, int64_t k, vf* add) { add[0] += load_up_to(x + i, k); });
+  const auto first = static_cast<float>(sum[0] / n);
+  sum_lanes_of_row(cols, left, [=, m = set1(first)](int64_t i, int64_t k, vf* add) {
+    const vf d = load_up_to(x + i, k, first) - m;
+    add[0] += d;
+    add[1] = fma(d, d, add[1]);
+  });
+  const double rest = left[0] / n;
+  stats[0] = static_cast<double>(first) + rest;
+  stats[1] = 1 / __builtin_sqrt(left[1] / n - rest * rest + eps);
+}
+
+template <bool has_bias>
+void write_row(const float* x, const float* weight, const float* bias, float* y, int64_t cols,
+               const double* stats) {
+  for_lanes(cols, [=, normalize = Normalize(stats[0], stats[1])](int64_t i, int64_t k) {
+    const vf n = normalize(load_up_to(x + i, k)), w = load_up_to(weight + i, k);
+    store_up_to(y + i, has_bias ? fma(n, w, load_up_to(bias + i, k)) : n * w, k);
+  });
+}
+
+/// One row: dx unless it is null, and what it contributes to dweight and dbias.
+template <Write write>
+void backward_row(const float* x, const float* weight, const float* dy, float* dx, int64_t cols,
+                  const double* stats, float* dweight, float* dbias) {
+  const Normalize normalize(stats[0], stats[1]);
+  double sums[2];
+  sum_lanes_of_row(cols, sums, [=](int64_t i, int64_t k, vf* add) {
+    const vf n = normalize(load_up_to(x + i, k)), d = load_up_to(dy + i, k);
+    const vf g = d * load_up_to(weight + i, k);
+    add[0] += g;
+    add[1] = fma(g, n, add[1]);
+    store_up_to(dweight + i, fma(d, n, load_up_to(dweight + i, k)), k);
+    store_up_to(dbias + i, load_up_to(dbias + i, k) + d, k);
+  });
+  if (!dx) return;
+  const vf mean_g = set1(static_cast<float>(sums[0] / static_cast<double>(cols)));
+  const vf mean_gn = set1(static_cast<float>(sums[1] / static_cast<double>(cols)));
+  for_lanes(cols, [=](int64_t i, int64_t k) {
+    const vf n = normalize(load_up_to(x + i, k));
+    const vf g = load_up_to(dy + i, k) * load_up_to(weight + i, k);
+    const vf d = normalize.rstd * ((g - mean_g) - n * mean_gn);
+    store_up_to(dx + i, write == Write::add ? load_up_to(dx + i, k) + d : d, k);
+  });
+}
+
+}  // namespace
+
+template <>
+void layernorm_simd<Isa::HEWN_ISA>(const Launch& launch, const LayernormForward& a) {
+  const auto *x = static_cast<const float*>(a.x), *weight = static_cast<const float*>(a.weight);
+  const auto* bias = static_cast<const float*>(a.bias);
+  auto* y = static_cast<float*>(a.y);
+  const auto write = bias ? write_row<true> : write_row<false>;
+  parallel_for(launch, a.rows, [&](int64_t begin, int64_t end, int) {
+    for (int64_t r = begin; r < end; ++r) {
+      row_stats(x + r * a.cols, a.cols, a.eps, a.stats + 2 * r);
+      write(x + r * a.cols, weight, bias, y + r * a.cols, a.cols, a.stats + 2 * r);
+    }
+  });
+}
+
+template <>
+void layernorm_backward_simd<Isa::HEWN_ISA>(const Launch& launch, const LayernormBackward& a) {
+  const auto *x = static_cast<const float*>(a.x), *weight = static_cast<const float*>(a.weight);
+  const auto* dy = static_cast<const float*>(a.dy);
+  auto* dx = static_cast<float*>(a.dx);
+  auto* partial = static_cast<float*>(launch.scratch);  // [blocks, 2, cols]: dweight, dbias
+  const int64_t blocks = row_blocks(a.rows), height = rows_per_block(a.rows);
+  const auto row = a.to_dx == Write::add ? backward_row<Write::add> : backward_row<Write::set>;
+  parallel_for(launch, blocks, [&](int64_t begin, int64_t end, int) {
+    for (int64_t block = begin; block < end; ++block) {
+      float *dweight = partial + 2 * block * a.cols, *dbias = dweight + a.cols;
+      for_lanes(2 * a.cols, [=](int64_t i, int64_t k) { store_up_to(dweight + i, vf{}, k); });
+      const int64_t last = (block + 1) * height < a.rows ? (block + 1) * height : a.rows;
+      for (int64_t r = block * height; r < last; ++r)
+        row(x + r * a.cols, weight, dy + r * a.cols, dx ? dx + r * a.cols : nullptr, a.cols, a.stats + 2 * r,
+            dweight, dbias);
+    }
+  });
+  if (a.dweight)
+    sum_blocks(partial, blocks, 2 * a.cols, a.cols, static_cast<float*>(a.dweight), a.to_dweight);
+  if (a.dbias)
+    sum_blocks(partial + a.cols, blocks, 2 * a.cols, a.cols, static_cast<float*>(a.dbias), a.to_dbias);
+}
+
+}  // namespace hewn

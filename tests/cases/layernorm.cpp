@@ -1,0 +1,58 @@
+#include "kernels/layernorm/op.h"
+
+#include "core/gradcheck.h"
+#include "kernels/devices.h"
+#include "tests/support/catch.h"
+#include "tests/support/close.h"
+#include "tests/support/random.h"
+
+namespace hewn {
+
+TEST_CASE("layernorm: gradient") {
+  test::Random random("layernorm");
+  const Tensor x = Tensor::from(cpu(), random.normals<double>(42), {2, 3, 7});
+  const Tensor weight = Tensor::from(cpu(), random.normals<double>(7), {7});
+  const Tensor bias = Tensor::from(cpu(), random.normals<double>(7), {7});
+  auto result = gradcheck([](const std::vector<Tensor>& in) { return layernorm(in[0], in[1], in[2]); },
+                          {x, weight, bias});
+  INFO(result.worst);
+  CHECK(result.below(1e-8));
+  result =
+      gradcheck([](const std::vector<Tensor>& in) { return layernorm(in[0], in[1], {}, 0.1); }, {x, weight});
+  INFO(result.worst);
+  CHECK(result.below(1e-8));
+}
+
+TEST_CASE("layernorm: gradients of constants are left out") {
+  test::Random random("layernorm, constants");
+  const Tensor x = Tensor::from(cpu(), random.normals<float>(300), {60, 5});
+  const Tensor weight = Tensor::from(cpu(), random.normals<float>(5), {5});
+  Tensor bias = Tensor::zeros(cpu(), DType::f32, {5});
+  require_grad(bias);
+  Tape tape;
+  tape.backward(layernorm(x, weight, bias), Tensor::from(cpu(), std::vector<float>(300, 1), {60, 5}));
+  CHECK((grad_of(bias).values<float>() == std::vector<float>(5, 60)));
+}
+
+TEST_CASE("layernorm: a large offset changes nothing") {
+  test::Random random("layernorm, offset");
+  std::vector<float> near = random.normals<float>(2 * 96), far = near;
+  for (size_t i = 0; i < near.size(); ++i) {
+    near[i] = std::round(near[i] * 64) / 64;  // so that adding the offset is exact
+    far[i] = near[i] + 65536;
+  }
+  const Tensor weight = Tensor::from(cpu(), random.normals<float>(96), {96});
+  const auto y = layernorm(Tensor::from(cpu(), near, {2, 96}), weight, {}).doubles();
+  CHECK(test::close_by_norm(layernorm(Tensor::from(cpu(), far, {2, 96}), weight, {}).doubles(), y, 1e-6));
+}
+
+TEST_CASE("layernorm: wrong shapes are named") {
+  const auto f32 = [](const Shape& shape) { return Tensor::zeros(cpu(), DType::f32, shape); };
+  CHECK_THROWS_WITH(layernorm(f32({2, 4}), f32({3}), {}),
+                    Catch::Contains("weight") && Catch::Contains("[3]"));
+  CHECK_THROWS_WITH(layernorm(f32({2, 4}), f32({4}), f32({1, 4})), Catch::Contains("bias is f32 [1, 4]"));
+  CHECK_THROWS_WITH(layernorm(f32({2, 0}), f32({0}), {}), Catch::Contains("[2, 0]"));
+  CHECK_THROWS_WITH(layernorm(f32({2, 4}), f32({4}), {}, 0), Catch::Contains("eps is 0"));
+}
+
+}  // namespace hewn
