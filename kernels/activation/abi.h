@@ -4,8 +4,8 @@
 
 namespace hewn {
 
-/// Pointwise non-linearities. Their formulas stand in op.cpp.
-enum class Activation : uint8_t { relu, silu, gelu_tanh, gelu_erf };
+/// Pointwise non-linearities; `none` leaves values as they are. Their formulas stand in op.cpp.
+enum class Activation : uint8_t { none, relu, silu, gelu_tanh, gelu_erf };
 
 /// y[i] = f(x[i]).
 struct ActivationForward {

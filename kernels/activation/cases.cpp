@@ -20,7 +20,8 @@ Cases activation_cases(const CaseRequest& request) {
   sizes.push_back(5000);  // more than one thread's block
   if (request.bench) sizes = {768 * 512, 256 * 3072};
   if (!request.shape.empty()) sizes = parse_sizes(request.shape, 1, "N");
-  constexpr std::pair<Activation, const char*> kinds[] = {{Activation::relu, " relu"},
+  constexpr std::pair<Activation, const char*> kinds[] = {{Activation::none, " none"},
+                                                          {Activation::relu, " relu"},
                                                           {Activation::silu, " silu"},
                                                           {Activation::gelu_tanh, " gelu_tanh"},
                                                           {Activation::gelu_erf, " gelu_erf"}};

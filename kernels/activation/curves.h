@@ -7,6 +7,11 @@
 namespace hewn {
 namespace {
 
+struct NoCurve {
+  HEWN_INLINE static vf value(vf x) { return x; }
+  HEWN_INLINE static vf slope(vf) { return set1(1.0f); }
+};
+
 struct ReluCurve {
   /// max(x, 0); NaN stays NaN.
   HEWN_INLINE static vf value(vf x) { return max(vf{}, x); }

@@ -10,6 +10,7 @@ namespace hewn {
 namespace {
 
 constexpr OpInfo infos[] = {
+    {"none", "y = x", "dx = dy"},
     {"relu", "y = max(x, 0)", "dx = [x > 0] dy"},
     {"silu", "y = x s, s = 1 / (1 + exp(-x))", "dx = (s + x s (1 - s)) dy"},
     {"gelu_tanh", "y = x (1 + tanh u) / 2, u = sqrt(2/pi) (x + 0.044715 x^3)",
@@ -34,6 +35,7 @@ struct ActivationNode final : Node {
 }  // namespace
 
 Tensor activation(Activation kind, const Tensor& x) {
+  if (kind == Activation::none) return x;
   const InOp op(info_of(kind));
   require(x.is_contiguous(), info_of(kind).name, ": x of shape ", x.shape(),
           " is a view; call contiguous() first");

@@ -42,6 +42,7 @@ void backward(const ActivationBackward& a) {
 
 double activation_value(Activation kind, double x) {
   switch (kind) {
+    case Activation::none: return x;
     case Activation::relu: return x > 0 ? x : 0 * x;  // NaN stays NaN
     case Activation::silu: return x * sigmoid(x);
     case Activation::gelu_tanh: return x * sigmoid(twice_u(x));
@@ -52,6 +53,7 @@ double activation_value(Activation kind, double x) {
 
 double activation_slope(Activation kind, double x) {
   switch (kind) {
+    case Activation::none: return 1;
     case Activation::relu: return x > 0 ? 1 : 0;
     case Activation::silu: return sigmoid(x) + x * sigmoid_slope(x);
     case Activation::gelu_tanh: return sigmoid(twice_u(x)) + x * sigmoid_slope(twice_u(x)) * twice_u_slope(x);

@@ -33,6 +33,7 @@ void backward(const Launch& launch, const ActivationBackward& a, Curve) {
 template <>
 void activation_simd<Isa::HEWN_ISA>(const Launch& launch, const ActivationForward& a) {
   switch (a.kind) {
+    case Activation::none: return forward(launch, a, NoCurve{});
     case Activation::relu: return forward(launch, a, ReluCurve{});
     case Activation::silu: return forward(launch, a, SiluCurve{});
     case Activation::gelu_tanh: return forward(launch, a, GeluTanhCurve{});
@@ -43,6 +44,7 @@ void activation_simd<Isa::HEWN_ISA>(const Launch& launch, const ActivationForwar
 template <>
 void activation_simd<Isa::HEWN_ISA>(const Launch& launch, const ActivationBackward& a) {
   switch (a.kind) {
+    case Activation::none: return backward(launch, a, NoCurve{});
     case Activation::relu: return backward(launch, a, ReluCurve{});
     case Activation::silu: return backward(launch, a, SiluCurve{});
     case Activation::gelu_tanh: return backward(launch, a, GeluTanhCurve{});
