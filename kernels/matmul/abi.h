@@ -1,6 +1,6 @@
 #pragma once
 
-#include "kernels/launch.h"
+#include "kernels/activation/abi.h"
 
 namespace hewn {
 
@@ -11,8 +11,10 @@ struct MatmulStep {
 
 /// What happens to a product before it is stored, in this order; null means nothing.
 struct Epilogue {
-  const void* bias = nullptr;      ///< [N], added to every row
-  const void* residual = nullptr;  ///< [M, N] with c's strides, added; may be c itself
+  const void* bias = nullptr;  ///< [N], added to every row
+  void* pre = nullptr;  ///< [M, N] with c's strides, gets the value so far, for the activation's gradient
+  Activation activation = Activation::none;
+  const void* residual = nullptr;  ///< [M, N] with c's strides, added
 };
 
 /// c (set or add) alpha op(a) op(b), then the epilogue (only where c is set): for each matrix of a batch of

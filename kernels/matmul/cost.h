@@ -8,7 +8,8 @@ namespace hewn {
 inline Cost cost_of(const Matmul& a) {
   const auto M = static_cast<double>(a.M), N = static_cast<double>(a.N), K = static_cast<double>(a.K);
   const double batch = static_cast<double>(a.outer) * static_cast<double>(a.inner);
-  const double results = 1 + (a.to_c == Write::add ? 1 : 0) + (a.epilogue.residual ? 1 : 0);
+  const double results =
+      1 + (a.to_c == Write::add ? 1 : 0) + (a.epilogue.pre ? 1 : 0) + (a.epilogue.residual ? 1 : 0);
   const double elements = M * K + K * N + results * M * N;
   return {2 * batch * M * N * K, batch * elements * static_cast<double>(size_of(a.dtype))};
 }

@@ -1,5 +1,7 @@
 #include "kernels/matmul/ref.h"
 
+#include "kernels/activation/ref.h"
+
 namespace hewn {
 namespace {
 
@@ -14,6 +16,7 @@ template <class T>
 void multiply(const Matmul& m, Matrix<const T> a, Matrix<const T> b, Matrix<T> c, int64_t c_offset) {
   const auto* bias = static_cast<const T*>(m.epilogue.bias);
   const auto* residual = static_cast<const T*>(m.epilogue.residual);
+  auto* pre = static_cast<T*>(m.epilogue.pre);
   for (int64_t i = 0; i < m.M; ++i) {
     for (int64_t j = 0; j < m.N; ++j) {
       double sum = 0;
@@ -24,6 +27,8 @@ void multiply(const Matmul& m, Matrix<const T> a, Matrix<const T> b, Matrix<T> c
         y += static_cast<double>(c.at(i, j));
       } else {
         if (bias) y += static_cast<double>(bias[j]);
+        if (pre) pre[c_offset + i * c.row + j] = static_cast<T>(y);
+        y = activation_value(m.epilogue.activation, y);
         if (residual) y += static_cast<double>(residual[c_offset + i * c.row + j]);
       }
       c.at(i, j) = static_cast<T>(y);

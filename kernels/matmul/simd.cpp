@@ -1,6 +1,7 @@
 #include "kernels/matmul/simd.h"
 
 #include "kernels/matmul/blocks.h"
+#include "kernels/matmul/epilogue.h"
 #include "kernels/matmul/pack.h"
 #include "kernels/parallel.h"
 
@@ -20,14 +21,16 @@ struct Product {
   int64_t ldc;
   T alpha;
   bool add;
-  const T *bias, *residual;  ///< residual: first element of this matrix's
+  Finish<T> finish;
 };
 
 template <class T>
 Product<T> product(const Matmul& m, int64_t index) {
   const int64_t o = index / m.inner, i = index % m.inner;
   const auto offset = [&](MatmulStep step) { return o * step.outer + i * step.inner; };
-  const T* residual = static_cast<const T*>(m.epilogue.residual);
+  const Epilogue& e = m.epilogue;
+  T* pre = static_cast<T*>(e.pre);
+  const T* residual = static_cast<const T*>(e.residual);
   return {m.K,
           m.trans_b,
           static_cast<const T*>(m.a) + offset(m.a_step),
@@ -38,24 +41,8 @@ Product<T> product(const Matmul& m, int64_t index) {
           m.ldc,
           static_cast<T>(m.alpha),
           m.to_c == Write::add,
-          static_cast<const T*>(m.epilogue.bias),
-          residual ? residual + offset(m.c_step) : nullptr};
-}
-
-/// The epilogue of `rows` x `cols` finished elements from (i, j), while they are in the nearest cache.
-template <class T>
-void finish(const Product<T>& m, int64_t i, int64_t rows, int64_t j, int64_t cols) {
-  constexpr int w = lanes<T>;
-  for (; rows > 0; --rows, ++i) {
-    T* c = m.c + i * m.ldc + j;
-    for (int64_t v = 0; v < cols; v += w) {
-      const int64_t n = cols - v < w ? cols - v : w;
-      Vector<T> y = load_part(c + v, n);
-      if (m.bias) y += load_part(m.bias + j + v, n);
-      if (m.residual) y += load_part(m.residual + i * m.ldc + j + v, n);
-      store_part(c + v, y, n);
-    }
-  }
+          {static_cast<const T*>(e.bias), pre ? pre + offset(m.c_step) : nullptr, e.activation,
+           residual ? residual + offset(m.c_step) : nullptr}};
 }
 
 struct Range {
@@ -128,7 +115,8 @@ void multiply(const Product<T>& m, Range rows, Range cols, T* scratch) {
           t.c = m.c + i * m.ldc + j0 + j;
           tile_column<T, trans_a>(t, ni);
         }
-        if (block == n_blocks_k - 1 && (m.bias || m.residual)) finish(m, i, ni, j0, nj);
+        if (block == n_blocks_k - 1 && !m.finish.nothing())
+          for (int64_t r = i; r < i + ni; ++r) finish_row(m.finish, m.c, r * m.ldc + j0, j0, nj);
       }
     }
   }

@@ -1,0 +1,25 @@
+#pragma once
+
+#include "core/tape.h"
+#include "kernels/activation/abi.h"
+
+namespace hewn {
+
+/// How a weight is stored: GPT-2's files as [in, out], Llama's as [out, in].
+enum class Layout : uint8_t { in_out, out_in };
+
+struct LinearOptions {
+  Layout layout = Layout::in_out;
+  Activation activation = Activation::none;
+  Tensor residual = {};  ///< [..., out], added last; may be undefined
+};
+
+/// y = residual + activation(x W + b) in one pass: x [..., in] contiguous, weight as `layout` says, bias
+/// [out] or undefined -> y [..., out]. f32 or f64.
+Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias, const LinearOptions& options = {});
+
+/// The same from matmul, add and the activation: what the fused one is compared with.
+Tensor linear_composed(const Tensor& x, const Tensor& weight, const Tensor& bias,
+                       const LinearOptions& options = {});
+
+}  // namespace hewn

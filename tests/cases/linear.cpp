@@ -1,0 +1,100 @@
+#include "kernels/linear/op.h"
+
+#include "core/gradcheck.h"
+#include "kernels/devices.h"
+#include "tests/support/catch.h"
+#include "tests/support/close.h"
+#include "tests/support/random.h"
+
+namespace hewn {
+namespace {
+
+constexpr Activation activations[] = {Activation::none, Activation::gelu_tanh, Activation::gelu_erf,
+                                      Activation::silu};
+
+/// Calls with every layout and activation, with and without bias and residual. Inputs: x, weight, bias,
+/// residual.
+template <class Call>
+void for_all_options(DType dtype, const Shape& x, int64_t out, const Call& call) {
+  test::Random random("linear");
+  const auto normals = [&](const Shape& shape) {
+    return dtype == DType::f64 ? Tensor::from(cpu(), random.normals<double>(shape.numel()), shape)
+                               : Tensor::from(cpu(), random.normals<float>(shape.numel()), shape);
+  };
+  for (const Layout layout : {Layout::in_out, Layout::out_in}) {
+    for (const Activation kind : activations) {
+      for (const bool extras : {false, true}) {
+        INFO((layout == Layout::in_out ? "[in, out]" : "[out, in]")
+             << ", activation " << static_cast<int>(kind) << (extras ? ", bias and residual" : ""));
+        std::vector<Tensor> in{normals(x),
+                               normals(layout == Layout::in_out ? Shape{x[-1], out} : Shape{out, x[-1]})};
+        if (extras) in.push_back(normals({out})), in.push_back(normals(x.with(-1, out)));
+        call(in, [=](const std::vector<Tensor>& t, auto* apply) {
+          return apply(t[0], t[1], extras ? t[2] : Tensor{},
+                       LinearOptions{layout, kind, extras ? t[3] : Tensor{}});
+        });
+      }
+    }
+  }
+}
+
+/// The output and the gradients of all inputs, for one gradient of the output.
+template <class Apply>
+std::vector<std::vector<double>> with_gradients(std::vector<Tensor> in, const Apply& apply) {
+  for (Tensor& t : in) require_grad(t);
+  Tape tape;
+  const Tensor y = apply(in);
+  std::vector<float> dy(static_cast<size_t>(y.numel()));
+  for (size_t i = 0; i < dy.size(); ++i) dy[i] = static_cast<float>(i % 7) - 2.5f;
+  std::vector<std::vector<double>> all{y.doubles()};
+  tape.backward(y, Tensor::from(cpu(), dy, y.shape()));
+  for (const Tensor& t : in) all.push_back(grad_of(t).doubles());
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("linear: gradient") {
+  for_all_options(DType::f64, {2, 3, 4}, 5, [](const std::vector<Tensor>& inputs, const auto& apply) {
+    const auto result = gradcheck([&](const std::vector<Tensor>& in) { return apply(in, &linear); }, inputs);
+    INFO(result.worst);
+    CHECK(result.below(1e-8));
+  });
+}
+
+TEST_CASE("linear: equals its composition, with its gradients") {
+  for_all_options(DType::f32, {3, 7, 37}, 51, [](const std::vector<Tensor>& inputs, const auto& apply) {
+    const auto fused = with_gradients(inputs, [&](const auto& in) { return apply(in, &linear); });
+    const auto composed = with_gradients(inputs, [&](const auto& in) { return apply(in, &linear_composed); });
+    for (size_t i = 0; i < fused.size(); ++i) {
+      INFO("of y, dx, dW, db, dresidual, number " << i);
+      CHECK(test::close_by_norm(fused[i], composed[i], 1e-6));
+    }
+  });
+}
+
+TEST_CASE("linear: adds to the gradient a weight already has") {
+  test::Random random("accumulate");
+  Tensor w = Tensor::from(cpu(), random.normals(12), {3, 4});
+  require_grad(w);
+  const Tensor x = Tensor::from(cpu(), random.normals(6), {2, 3});
+  std::vector<double> once;
+  for (int i = 0; i < 2; ++i) {
+    Tape tape;
+    const Tensor y = linear(x, w, {});
+    tape.backward(y, Tensor::from(cpu(), std::vector<float>(8, 1), {2, 4}));
+    if (i == 0) once = grad_of(w).doubles();
+  }
+  for (double& g : once) g *= 2;
+  CHECK(test::close_by_norm(grad_of(w).doubles(), once, 1e-6));
+}
+
+TEST_CASE("linear: what does not fit is refused by its shapes") {
+  const auto make = [](const Shape& s) { return Tensor::zeros(cpu(), DType::f32, s); };
+  CHECK_THROWS_WITH(linear(make({2, 3}), make({4, 3}), {}), Catch::Contains("[4, 3] [in, out] takes 4"));
+  CHECK_THROWS_WITH(linear(make({2, 3}), make({3, 4}), make({3})), Catch::Contains("bias"));
+  CHECK_THROWS_WITH(linear(make({2, 3}), make({3, 4}), {}, {.residual = make({2, 3})}),
+                    Catch::Contains("expected [2, 4]"));
+}
+
+}  // namespace hewn
