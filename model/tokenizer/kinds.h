@@ -1,0 +1,37 @@
+#pragma once
+// The kinds of tokenizers, each in its own file; only the table in tokenizer.cpp uses this.
+
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/tokenizer/tokenizer.h"
+
+namespace hewn::tokenizers {
+
+using Texts = std::span<const std::string_view>;
+
+/// What a kind knows to do: make a vocabulary, and take one from the JSON object of a file.
+std::unique_ptr<Tokenizer> train_byte(Texts texts, const TokenizerOptions& options);
+std::unique_ptr<Tokenizer> read_byte(const nlohmann::json& file);
+std::unique_ptr<Tokenizer> train_char(Texts texts, const TokenizerOptions& options);
+std::unique_ptr<Tokenizer> read_char(const nlohmann::json& file);
+std::unique_ptr<Tokenizer> train_word(Texts texts, const TokenizerOptions& options);
+std::unique_ptr<Tokenizer> read_word(const nlohmann::json& file);
+
+/// {"format": ..., "version": ..., "kind": ..., "vocab": [...]}; without "vocab" if there are no pieces.
+std::string write_json(std::string_view kind, std::span<const std::string> vocab);
+
+/// "vocab" of a file: at least one piece, none empty, none twice. Throws ErrorCode::input.
+std::vector<std::string> read_vocab(const nlohmann::json& file);
+
+/// Throws ErrorCode::input unless there is text and all of it is UTF-8.
+void require_text(Texts texts);
+
+/// Throws ErrorCode::usage if an option was given to a kind that takes none.
+void require_no_options(std::string_view kind, const TokenizerOptions& options);
+
+}  // namespace hewn::tokenizers

@@ -1,0 +1,141 @@
+#include "model/tokenizer/tokenizer.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <unordered_set>
+
+#include "core/error.h"
+#include "model/tokenizer/kinds.h"
+#include "model/tokenizer/utf8.h"
+
+namespace hewn {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::string_view format = "hewn-tokenizer";
+constexpr int version = 1;
+constexpr size_t max_file_bytes = size_t{64} << 20;
+
+struct Kind {
+  std::string_view name;
+  std::unique_ptr<Tokenizer> (*train)(tokenizers::Texts, const TokenizerOptions&);
+  std::unique_ptr<Tokenizer> (*read)(const json&);
+};
+
+constexpr Kind kinds[] = {{"char", tokenizers::train_char, tokenizers::read_char},
+                          {"byte", tokenizers::train_byte, tokenizers::read_byte},
+                          {"word", tokenizers::train_word, tokenizers::read_word}};
+
+const Kind& kind_named(std::string_view name, ErrorCode code) {
+  std::string known;
+  for (const Kind& kind : kinds) {
+    if (kind.name == name) return kind;
+    known += (known.empty() ? "" : ", ") + std::string(kind.name);
+  }
+  fail(code, "unknown kind of tokenizer \"", name, "\"; known are ", known);
+}
+
+}  // namespace
+
+std::vector<std::string_view> tokenizer_kinds() {
+  std::vector<std::string_view> names;
+  for (const Kind& kind : kinds) names.push_back(kind.name);
+  return names;
+}
+
+std::unique_ptr<Tokenizer> train_tokenizer(std::string_view kind, std::span<const std::string_view> texts,
+                                           const TokenizerOptions& options) {
+  return kind_named(kind, ErrorCode::usage).train(texts, options);
+}
+
+std::unique_ptr<Tokenizer> tokenizer_from_json(std::string_view text) {
+  try {
+    const json file = json::parse(text);
+    if (!file.is_object() || file.value("format", "") != format) {
+      fail(ErrorCode::input, "it is not a tokenizer of Hewn: expected an object with \"format\": \"", format,
+           "\"");
+    }
+    if (file.at("version") != version) {
+      fail(ErrorCode::input, "it is of version ", file.at("version").dump(), "; this program reads version ",
+           version);
+    }
+    return kind_named(file.at("kind").get<std::string>(), ErrorCode::input).read(file);
+  } catch (const json::exception& error) {
+    std::string_view reason = error.what();
+    reason.remove_prefix(std::min(reason.find("] ") + 2, reason.size()));
+    fail(ErrorCode::input, "it is not a tokenizer of Hewn: ", reason.substr(0, 200));
+  }
+}
+
+std::unique_ptr<Tokenizer> load_tokenizer(const std::string& path) {
+  const Doing reading("reading the tokenizer ", path);
+  return tokenizer_from_json(read_small_file(path, max_file_bytes));
+}
+
+FileSum Tokenizer::save(const std::string& path) const {
+  return write_file_atomically(path, to_json() + "\n");
+}
+
+std::vector<Piece> Tokenizer::pieces(std::string_view text) const {
+  std::vector<size_t> ends;
+  const std::vector<int32_t> ids = encode_with(text, &ends);
+  std::vector<Piece> pieces;
+  pieces.reserve(ids.size());
+  size_t begin = 0;
+  for (size_t i = 0; i < ids.size(); ++i) {
+    pieces.push_back({ids[i], text.substr(begin, ends[i] - begin)});
+    begin = ends[i];
+  }
+  return pieces;
+}
+
+std::string_view Tokenizer::piece(int32_t id) const {
+  if (id < 0 || id >= vocab_size()) {
+    fail(ErrorCode::input, "token ", id, " is not in the vocabulary: expected 0 to ", vocab_size() - 1);
+  }
+  return bytes_of(id);
+}
+
+std::string Tokenizer::decode(std::span<const int32_t> ids) const {
+  std::string text;
+  for (int32_t id : ids) text += piece(id);
+  return text;
+}
+
+namespace tokenizers {
+
+std::string write_json(std::string_view kind, std::span<const std::string> vocab) {
+  nlohmann::ordered_json file{{"format", format}, {"version", version}, {"kind", kind}};
+  if (!vocab.empty()) file["vocab"] = vocab;
+  return file.dump();
+}
+
+std::vector<std::string> read_vocab(const json& file) {
+  const auto vocab = file.at("vocab").get<std::vector<std::string>>();
+  if (vocab.empty()) fail(ErrorCode::input, "its vocabulary is empty");
+  std::unordered_set<std::string_view> seen;
+  for (const std::string& piece : vocab) {
+    if (piece.empty()) fail(ErrorCode::input, "piece ", seen.size(), " of its vocabulary is empty");
+    if (!seen.insert(piece).second)
+      fail(ErrorCode::input, "its vocabulary holds ", json(piece).dump(), " twice");
+  }
+  return vocab;
+}
+
+void require_text(Texts texts) {
+  size_t bytes = 0;
+  for (size_t i = 0; i < texts.size(); ++i) {
+    require_utf8(texts[i], texts.size() == 1 ? "the text" : "text " + std::to_string(i + 1));
+    bytes += texts[i].size();
+  }
+  if (bytes == 0) fail(ErrorCode::input, "there is no text to make a vocabulary of");
+}
+
+void require_no_options(std::string_view kind, const TokenizerOptions& options) {
+  require(options.vocab_size == 0, "vocab_size is not an option of the ", kind, " tokenizer; only of word");
+  require(options.min_count == 1, "min_count is not an option of the ", kind, " tokenizer; only of word");
+}
+
+}  // namespace tokenizers
+}  // namespace hewn
