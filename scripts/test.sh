@@ -25,9 +25,10 @@ fail() {
 
 build_dir() { if [ "$1" = release ]; then echo build; else echo "build-$1"; fi; }
 
+# quickstart.sh leaves a build directory without tests and examples, hence the options.
 # configure_and_build NAME PRESET [OPTION...] [-- TARGET...]
 configure_and_build() {
-  local name=$1 preset=$2 log=$work/$2.log options=() start=$SECONDS
+  local name=$1 preset=$2 log=$work/$2.log options=(-DHEWN_TESTS=ON -DHEWN_EXAMPLES=ON) start=$SECONDS
   shift 2
   while [ $# -gt 0 ] && [ "$1" != -- ]; do options+=("$1"); shift; done
   [ $# -gt 0 ] && shift
