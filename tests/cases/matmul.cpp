@@ -5,6 +5,7 @@
 #include "kernels/matmul/abi.h"
 #include "tests/support/catch.h"
 #include "tests/support/close.h"
+#include "tests/support/fixture.h"
 #include "tests/support/random.h"
 
 namespace hewn {
@@ -39,6 +40,26 @@ TEST_CASE("matmul: gradient where the batch broadcasts") {
   check_gradient({2, 1, 5, 4}, {3, 3, 4}, false, true);  // both are copied
   check_gradient({5, 4}, {2, 1, 2, 4, 3}, false, false);
   check_gradient({3, 1, 2, 2, 4}, {1, 2, 1, 4, 3}, false, false);
+}
+
+TEST_CASE("matmul: fixtures") {
+  const auto fixture = test::op_fixture("matmul");
+  if (!fixture) return;
+  const auto& [tensors, cases] = *fixture;
+  for (const auto& c : cases) {
+    for (const DType t : {DType::f32, DType::f64}) {
+      INFO(c.name << " " << name_of(t));
+      Tensor a = tensors.tensor(cpu(), c.name + ".a", t), b = tensors.tensor(cpu(), c.name + ".b", t);
+      require_grad(a), require_grad(b);
+      Tape tape;
+      const Tensor y = matmul(a, b, c.parameters.at("trans_a") != 0, c.parameters.at("trans_b") != 0);
+      tape.backward(y, tensors.tensor(cpu(), c.name + ".grad_out", t));
+      const double tolerance = t == DType::f32 ? 1e-5 : 1e-6;
+      CHECK(test::close_by_norm(y.doubles(), tensors.values(c.name + ".out"), tolerance));
+      CHECK(test::close_by_norm(grad_of(a).doubles(), tensors.values(c.name + ".grad_a"), tolerance));
+      CHECK(test::close_by_norm(grad_of(b).doubles(), tensors.values(c.name + ".grad_b"), tolerance));
+    }
+  }
 }
 
 TEST_CASE("matmul: slices of a packed tensor multiply as they stand") {

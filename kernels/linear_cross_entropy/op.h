@@ -1,0 +1,19 @@
+#pragma once
+
+#include "core/tape.h"
+
+namespace hewn {
+
+/// Mean of -log softmax(x W^T + b)[target] over the rows whose target is not -100, as a scalar: x [N, C]
+/// contiguous, weight [V, C], bias [V] or undefined, targets i32 [N]; f32 or f64. Works on chunks of rows
+/// whose logits take at most `logits_bytes` (at least one row). A single chunk keeps its logits for the
+/// backward pass; several are computed again there, so that those of a whole batch never exist. Throws like
+/// cross_entropy.
+Tensor linear_cross_entropy(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& targets,
+                            size_t logits_bytes = size_t{64} << 20);
+
+/// The same from matmul, add and cross_entropy: what the fused one is compared with.
+Tensor linear_cross_entropy_composed(const Tensor& x, const Tensor& weight, const Tensor& bias,
+                                     const Tensor& targets);
+
+}  // namespace hewn

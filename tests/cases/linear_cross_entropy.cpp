@@ -1,0 +1,116 @@
+#include "kernels/linear_cross_entropy/op.h"
+
+#include "core/gradcheck.h"
+#include "kernels/devices.h"
+#include "tests/support/catch.h"
+#include "tests/support/close.h"
+#include "tests/support/random.h"
+
+namespace hewn {
+namespace {
+
+struct Inputs {
+  Tensor x, weight, bias, targets;
+};
+
+template <class T>
+Inputs inputs(int64_t rows, int64_t cols, int64_t classes) {
+  test::Random random("linear_cross_entropy");
+  std::vector<int32_t> targets(static_cast<size_t>(rows));
+  for (int32_t& t : targets) t = static_cast<int32_t>(random.integer(0, classes - 1));
+  if (rows > 2) targets[1] = -100;
+  return {Tensor::from(cpu(), random.normals<T>(rows * cols), {rows, cols}),
+          Tensor::from(cpu(), random.normals<T>(classes * cols), {classes, cols}),
+          Tensor::from(cpu(), random.normals<T>(classes), {classes}), Tensor::from(cpu(), targets, {rows})};
+}
+
+/// The loss and the gradients of x, weight and bias.
+template <class Call>
+std::vector<std::vector<double>> with_gradients(Inputs in, const Call& call) {
+  for (Tensor* t : {&in.x, &in.weight, &in.bias}) require_grad(*t);
+  Tape tape;
+  const Tensor loss = call(in);
+  std::vector<std::vector<double>> all{loss.doubles()};
+  tape.backward(loss, {}, 3.0);
+  for (const Tensor* t : {&in.x, &in.weight, &in.bias}) all.push_back(grad_of(*t).doubles());
+  return all;
+}
+
+constexpr size_t one_chunk = size_t{64} << 20;
+
+}  // namespace
+
+TEST_CASE("linear_cross_entropy: gradient, in one chunk and in several") {
+  const Inputs in = inputs<double>(7, 4, 5);
+  for (const size_t bytes : {one_chunk, 3 * 5 * sizeof(double), size_t{1}}) {
+    const auto result = gradcheck(
+        [&](const std::vector<Tensor>& t) {
+          return linear_cross_entropy(t[0], t[1], t[2], in.targets, bytes);
+        },
+        {in.x, in.weight, in.bias});
+    INFO(result.worst);
+    CHECK(result.below(1e-8));
+  }
+}
+
+TEST_CASE("linear_cross_entropy: equals its composition, with its gradients") {
+  const Inputs all = inputs<float>(53, 37, 131);
+  const auto composed = with_gradients(all, [](const Inputs& in) {
+    return linear_cross_entropy_composed(in.x, in.weight, in.bias, in.targets);
+  });
+  for (const size_t bytes : {one_chunk, 20 * 131 * sizeof(float)}) {
+    const auto fused = with_gradients(all, [&](const Inputs& in) {
+      return linear_cross_entropy(in.x, in.weight, in.bias, in.targets, bytes);
+    });
+    for (size_t i = 0; i < fused.size(); ++i) {
+      INFO("of loss, dx, dW, db, number " << i << ", logits in at most " << bytes << " bytes");
+      CHECK(test::close_by_norm(fused[i], composed[i], 1e-6));
+    }
+  }
+}
+
+TEST_CASE("linear_cross_entropy: chunks do not change the loss, nor what reaches x") {
+  const Inputs all = inputs<float>(53, 37, 131);
+  const auto run = [&](size_t bytes) {
+    return with_gradients(all, [&](const Inputs& in) {
+      return linear_cross_entropy(in.x, in.weight, in.bias, in.targets, bytes);
+    });
+  };
+  const auto whole = run(one_chunk), parts = run(11 * 131 * sizeof(float));
+  CHECK(whole[0] == parts[0]);
+  CHECK(whole[1] == parts[1]);
+}
+
+TEST_CASE("linear_cross_entropy: the logits of a chunk are the most it holds") {
+  const Inputs in = inputs<float>(64, 8, 1000);
+  cpu().pool().trim();
+  cpu().pool().reset_peak();
+  const size_t before = cpu().pool().stats().live;
+  const size_t limit = 8 * 1000 * sizeof(float);
+  Tensor x = in.x;
+  require_grad(x);
+  Tape tape;
+  const Tensor loss = linear_cross_entropy(x, in.weight, in.bias, in.targets, limit);
+  tape.backward(loss);
+  const size_t scratch = cpu().pool().stats().at_peak_by_use[static_cast<size_t>(MemUse::scratch)];
+  CHECK(cpu().pool().stats().peak - before <= limit + scratch + 10000);
+}
+
+TEST_CASE("linear_cross_entropy: no bias, frozen weight") {
+  const Inputs in = inputs<double>(4, 3, 6);
+  const auto result = gradcheck(
+      [&](const std::vector<Tensor>& t) { return linear_cross_entropy(t[0], in.weight, {}, in.targets); },
+      {in.x});
+  CHECK(result.below(1e-8));
+}
+
+TEST_CASE("linear_cross_entropy: what does not fit is refused by its shapes") {
+  const Inputs in = inputs<float>(4, 3, 6);
+  CHECK_THROWS_WITH(linear_cross_entropy(in.x, in.x.viewed({3, 4}), {}, in.targets),
+                    Catch::Contains("[V, 3]"));
+  CHECK_THROWS_WITH(
+      linear_cross_entropy(in.x, in.weight, {}, Tensor::from(cpu(), std::vector<int32_t>(4, 6), {4})),
+      Catch::Contains("target 0 is 6"));
+}
+
+}  // namespace hewn
