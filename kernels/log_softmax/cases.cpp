@@ -1,0 +1,41 @@
+#include "kernels/case.h"
+#include "kernels/log_softmax/abi.h"
+
+namespace hewn {
+
+Cases log_softmax_cases(const CaseRequest& request) {
+  const DType t = request.dtype;
+  if (t != DType::f32 && t != DType::f64) return {};
+  const double tolerance = t == DType::f64 ? 1e-14 : 1e-6;
+  std::vector<std::array<int64_t, 2>> sizes;
+  if (!request.shape.empty()) {
+    const auto s = parse_sizes(request.shape, 2, "ROWSxCOLS");
+    sizes.push_back({s[0], s[1]});
+  } else if (request.bench) {
+    sizes = {{256, 50257}};
+  } else {
+    for (const int64_t cols : sizes_around(request.width)) sizes.insert(sizes.end(), {{3, cols}, {37, cols}});
+  }
+  Cases cases;
+  for (const auto [rows, cols] : sizes) {
+    const std::string shape = std::to_string(rows) + "x" + std::to_string(cols);
+    CaseMemory f(request.seed);
+    const auto* x = f.input("x", t, rows * cols, request.bench ? Fill::normal : Fill::harsh);
+    auto* y = f.output("y", t, rows * cols, tolerance);
+    cases.push_back(std::make_unique<CaseOf<LogSoftmaxForward>>(std::move(f), shape, t,
+                                                                LogSoftmaxForward{t, rows, cols, x, y}));
+    for (const Write write : {Write::set, Write::add}) {
+      CaseMemory b(request.seed);
+      const auto* logs =
+          b.input("y", t, rows * cols, [](Rng& rng, int64_t) { return -20 * rng.uniform_double(); });
+      const auto* dy = b.input("dy", t, rows * cols);
+      auto* dx = b.output("dx", t, rows * cols, tolerance);
+      cases.push_back(std::make_unique<CaseOf<LogSoftmaxBackward>>(
+          std::move(b), shape + (write == Write::add ? " add" : ""), t,
+          LogSoftmaxBackward{t, rows, cols, logs, dy, dx, write}));
+    }
+  }
+  return cases;
+}
+
+}  // namespace hewn

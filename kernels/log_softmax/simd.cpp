@@ -1,0 +1,47 @@
+#include "kernels/log_softmax/simd.h"
+
+#include "kernels/parallel.h"
+#include "kernels/vec_rows.h"
+
+namespace hewn {
+namespace {
+
+void forward_row(const float* x, float* y, int64_t n) {
+  const float most = row_max(x, n);
+  const vf m = set1(most), log_sum = set1(static_cast<float>(__builtin_log(row_sum_exp(x, n, most))));
+  for_lanes(n, [=](int64_t i, int64_t k) { store_up_to(y + i, (load_up_to(x + i, k) - m) - log_sum, k); });
+}
+
+template <Write write>
+void backward_row(const float* y, const float* dy, float* dx, int64_t n) {
+  double sum[1];
+  sum_lanes_of_row(n, sum, [=](int64_t i, int64_t k, vf* add) { add[0] += load_up_to(dy + i, k); });
+  const vf s = set1(static_cast<float>(sum[0]));
+  for_lanes(n, [=](int64_t i, int64_t k) {
+    const vf g = load_up_to(dy + i, k) - exp(load_up_to(y + i, k)) * s;
+    store_up_to(dx + i, write == Write::add ? load_up_to(dx + i, k) + g : g, k);
+  });
+}
+
+}  // namespace
+
+template <>
+void log_softmax_simd<Isa::HEWN_ISA>(const Launch& launch, const LogSoftmaxForward& a) {
+  const auto* x = static_cast<const float*>(a.x);
+  auto* y = static_cast<float*>(a.y);
+  parallel_for(launch, a.rows, [&](int64_t begin, int64_t end, int) {
+    for (int64_t r = begin; r < end; ++r) forward_row(x + r * a.cols, y + r * a.cols, a.cols);
+  });
+}
+
+template <>
+void log_softmax_backward_simd<Isa::HEWN_ISA>(const Launch& launch, const LogSoftmaxBackward& a) {
+  const auto *y = static_cast<const float*>(a.y), *dy = static_cast<const float*>(a.dy);
+  auto* dx = static_cast<float*>(a.dx);
+  const auto row = a.to_dx == Write::add ? backward_row<Write::add> : backward_row<Write::set>;
+  parallel_for(launch, a.rows, [&](int64_t begin, int64_t end, int) {
+    for (int64_t r = begin; r < end; ++r) row(y + r * a.cols, dy + r * a.cols, dx + r * a.cols, a.cols);
+  });
+}
+
+}  // namespace hewn

@@ -1,0 +1,66 @@
+#include "kernels/case.h"
+#include "kernels/rmsnorm/abi.h"
+
+namespace hewn {
+namespace {
+
+void add_forward(Cases& cases, const CaseRequest& request, int64_t rows, int64_t cols) {
+  const DType t = request.dtype;
+  const double tolerance = t == DType::f64 ? 1e-14 : 1e-6;
+  CaseMemory m(request.seed);
+  const auto* x = m.input("x", t, rows * cols, request.bench ? Fill::normal : Fill::harsh);
+  const auto* weight = m.input("weight", t, cols);
+  auto* y = m.output("y", t, rows * cols, tolerance);
+  auto* rstd = static_cast<double*>(m.output("rstd", DType::f64, rows, tolerance));
+  cases.push_back(std::make_unique<CaseOf<RmsnormForward>>(
+      std::move(m), std::to_string(rows) + "x" + std::to_string(cols), t,
+      RmsnormForward{t, rows, cols, 1e-5, x, weight, y, rstd}));
+}
+
+/// Both gradients with the same write, or with `some`, only dweight.
+void add_backward(Cases& cases, const CaseRequest& request, int64_t rows, int64_t cols, Write write,
+                  bool some = false) {
+  const DType t = request.dtype;
+  const double tolerance = t == DType::f64 ? 1e-13 : 2e-6;
+  CaseMemory m(request.seed);
+  RmsnormBackward a{t, rows, cols, {}, {}, {}, {}};
+  a.x = m.input("x", t, rows * cols, request.bench ? Fill::normal : Fill::harsh);
+  a.weight = m.input("weight", t, cols);
+  a.rstd = static_cast<double*>(
+      m.input("rstd", DType::f64, rows, [](Rng& rng, int64_t) { return 0.5 + rng.uniform_double(); }));
+  a.dy = m.input("dy", t, rows * cols);
+  a.dweight = m.output("dweight", t, cols, tolerance);
+  if (!some) a.dx = m.output("dx", t, rows * cols, tolerance);
+  a.to_dx = a.to_dweight = write;
+  std::string shape = std::to_string(rows) + "x" + std::to_string(cols);
+  if (write == Write::add) shape += " add";
+  if (some) shape += " dweight alone";
+  cases.push_back(std::make_unique<CaseOf<RmsnormBackward>>(std::move(m), shape, t, a));
+}
+
+}  // namespace
+
+Cases rmsnorm_cases(const CaseRequest& request) {
+  if (request.dtype != DType::f32 && request.dtype != DType::f64) return {};
+  std::vector<std::array<int64_t, 2>> sizes;
+  if (!request.shape.empty()) {
+    const auto s = parse_sizes(request.shape, 2, "ROWSxCOLS");
+    sizes.push_back({s[0], s[1]});
+  } else if (request.bench) {
+    sizes = {{256, 768}, {4096, 768}};
+  } else {
+    for (const int64_t cols : sizes_around(request.width))
+      sizes.insert(sizes.end(), {{3, cols}, {101, cols}});
+    sizes.push_back({2, 130 * request.width + 5});
+  }
+  Cases cases;
+  for (const auto [rows, cols] : sizes) {
+    add_forward(cases, request, rows, cols);
+    add_backward(cases, request, rows, cols, Write::set);
+    add_backward(cases, request, rows, cols, Write::add);
+    if (!request.bench) add_backward(cases, request, rows, cols, Write::add, true);
+  }
+  return cases;
+}
+
+}  // namespace hewn
