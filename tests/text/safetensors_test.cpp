@@ -270,11 +270,11 @@ TEST_CASE("deeply nested headers end at once", "[safetensors]") {
 TEST_CASE("a file cut short at any byte is refused", "[safetensors]") {
   Random random("safetensors cuts");
   Opener open;
-  auto tensors = random_tensors(random);
-  std::string values(16, 'v');
-  tensors.push_back({{"last", DType::f32, {4}, values.data(), 16}, ""});
+  const auto tensors = random_tensors(random);
   std::vector<TensorEntry> entries;
   for (const Owned& tensor : tensors) entries.push_back(tensor.entry);
+  const std::string values(16, 'v');  // at least one tensor has values
+  entries.push_back({"last", DType::f32, {4}, values.data(), 16});
   const TempDir dir;
   write_safetensors(dir / "whole", entries, {{"key", "value"}});
   const std::string bytes = test::read_file(dir / "whole");
