@@ -19,6 +19,27 @@ constexpr Command table[] = {
      "hewn data corpus --tales=20000 --seed=1 > tales.txt\n"
      "hewn data corpus --tales=5",
      run_data_corpus},
+    {takes::tokenizer_train, "tokenizer train", "FILE...", "learn a tokenizer from text",
+     "Writes tokenizer.json. Characters and words are numbered in the order of the file's description in "
+     "docs/formats.md; bytes need no training.",
+     "hewn tokenizer train book.txt\n"
+     "hewn tokenizer train book.txt --tokenizer=word --vocab_size=8000 --out=words.json",
+     run_tokenizer_train},
+    {takes::tokenizer_encode, "tokenizer encode", "[TEXT...]", "text to token ids",
+     "Encodes the arguments, or standard input where there are none. Ids are printed on one line.",
+     "hewn tokenizer encode --tokenizer=out \"Once upon a time\"\n"
+     "hewn tokenizer encode --tokenizer=tokenizer.json < book.txt",
+     run_tokenizer_encode},
+    {takes::tokenizer_decode, "tokenizer decode", "[ID...]", "token ids to text",
+     "Decodes the arguments, or the numbers on standard input where there are none.",
+     "hewn tokenizer decode --tokenizer=out 12 7 33\n"
+     "hewn tokenizer encode --tokenizer=out \"so\" | hewn tokenizer decode --tokenizer=out",
+     run_tokenizer_decode},
+    {takes::tokenizer_compare, "tokenizer compare", "FILE", "the tokenizers side by side on one text",
+     "Tokens, vocabulary, characters and bytes per token of each kind of tokenizer.",
+     "hewn tokenizer compare book.txt\n"
+     "hewn tokenizer compare book.txt --json",
+     run_tokenizer_compare},
     {takes::bench_kernels, "bench kernels", "", "time the kernels, each result checked against the reference",
      "Best and median of the repetitions, GFLOP/s, GB/s and the part of the machine's measured roof. With "
      "--ladder "

@@ -7,6 +7,10 @@ namespace hewn::cli {
 
 int run_info(const Settings& settings);
 int run_data_corpus(const Settings& settings);
+int run_tokenizer_train(const Settings& settings);
+int run_tokenizer_encode(const Settings& settings);
+int run_tokenizer_decode(const Settings& settings);
+int run_tokenizer_compare(const Settings& settings);
 int run_bench_kernels(const Settings& settings);
 int run_completion(const Settings& settings);
 

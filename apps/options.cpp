@@ -16,7 +16,6 @@ constexpr CommandSet run = takes::train | takes::plan | takes::verify | takes::b
 constexpr CommandSet model = run | takes::bench_sample;
 constexpr CommandSet computes =
     takes::train | takes::sample | takes::eval | takes::plan | takes::bench_train | takes::bench_sample;
-constexpr CommandSet tokenizes = run | takes::data_prepare | takes::tokenizer_train;
 
 constexpr Option flag(std::string_view name, std::string_view initial, CommandSet commands,
                       std::string_view help, std::string_view derived = "") {
@@ -44,20 +43,26 @@ constexpr Option short_form(char letter, Option option) {
 }
 
 constexpr Option data[] = {
-    text("out_dir", "DIR", "out", run,
-         "where the run is kept; refused if not empty, see init_from and force"),
+    text("out_dir", "DIR", "out", run, "where the run is kept; if not empty, see init_from and force"),
     text("out_dir", "DIR", "data", takes::data_prepare,
          "where train.bin, val.bin and tokenizer.json are written"),
+    text("dataset", "WHAT", "", takes::eval, "validate on the last part of this instead", "the run's"),
+    text("val", "FILE", "", takes::eval, "validate on all of this text instead", "the run's"),
     text("dataset", "WHAT", "tales", run,
          "a text file, a directory made by `hewn data prepare`, `tales` (the built-in corpus), or several "
          "mixed by "
          "weight: A:0.7,B:0.3"),
-    choice("tokenizer", "char|byte|word", "char", tokenizes, "how text becomes tokens"),
+    choice("tokenizer", "char|byte|word", "", run | takes::data_prepare, "how text becomes tokens",
+           "the dataset's own, else char"),
+    choice("tokenizer", "char|byte|word", "char", takes::tokenizer_train, "the kind to learn"),
     text("tokenizer", "FILE", "", takes::tokenizer_encode | takes::tokenizer_decode,
          "tokenizer.json, or a run or data directory that holds one", "required"),
     text("out", "FILE", "tokenizer.json", takes::tokenizer_train, "the file to write"),
-    integer("vocab_size", "0", 0, 1 << 24, takes::tokenizer_train | takes::data_prepare,
+    integer("vocab_size", "0", 0, 1 << 24, takes::tokenizer_train,
             "keep only the most frequent N tokens of a word tokenizer (0: all)"),
+    integer("vocab_size", "", 1, 1 << 24, takes::plan | takes::bench_train,
+            "assume a vocabulary of this size, and read no dataset", "the dataset's"),
+    integer("vocab_size", "65", 1, 1 << 24, takes::bench_sample, "tokens in the vocabulary"),
     real("val_fraction", "0.1", 0, 0.9, run | takes::data_prepare,
          "the part at the end of the text kept for validation"),
     text("val", "FILE", "", run | takes::data_prepare,
@@ -75,7 +80,8 @@ constexpr Option architecture[] = {
     integer("n_layer", "4", 1, 1000, model, "transformer blocks"),
     integer("n_head", "4", 1, 1024, model, "attention heads; divides n_embd"),
     integer("n_embd", "128", 1, most_size, model, "width of the residual stream"),
-    integer("block_size", "64", 1, most_size, model, "context length in tokens"),
+    integer("block_size", "64", 1, most_size, model, "context length in tokens",
+            "64, or the longest document where data is aligned to documents"),
     real("dropout", "0", 0, 0.99, model, "dropout on embeddings and residual branches"),
     real("attn_dropout", "", 0, 0.99, model, "dropout on attention weights", "dropout"),
     flag("bias", "false", model, "biases in linear layers and norms"),
@@ -95,7 +101,7 @@ constexpr Option architecture[] = {
 constexpr Option training[] = {
     text("init_from", "scratch|resume|RUN", "scratch", run,
          "start afresh, go on with the run in out_dir, or start from the weights of another run"),
-    integer("batch_size", "12", 1, most_size, run | takes::eval, "sequences per micro-step"),
+    integer("batch_size", "12", 1, most_size, run, "sequences per micro-step"),
     integer("gradient_accumulation_steps", "1", 1, most_size, run, "micro-steps per step"),
     integer("max_iters", "2000", 0, most_steps, run, "steps to train"),
     choice("optimizer", "adamw|adam|sgd", "adamw", run, "how gradients become updates"),
@@ -103,7 +109,7 @@ constexpr Option training[] = {
     choice("schedule", "cosine|linear|constant", "cosine", run,
            "how the learning rate falls after the warm-up"),
     flag("decay_lr", "true", run, "let the learning rate fall at all; false is schedule=constant"),
-    integer("warmup_iters", "100", 0, most_steps, run, "steps of linear warm-up"),
+    integer("warmup_iters", "", 0, most_steps, run, "steps of linear warm-up", "max_iters / 20, at most 100"),
     integer("lr_decay_iters", "", 1, most_steps, run, "step at which min_lr is reached", "max_iters"),
     real("min_lr", "", 0, 1e6, run, "learning rate at the end of the decay", "learning_rate / 10"),
     real("weight_decay", "0.1", 0, 1e3, run,
@@ -126,8 +132,8 @@ constexpr Option watching[] = {
     real("max_time", "0", 0, 1e9, run, "stop, saved, after this many seconds (0: no limit)"),
     integer("sample_interval", "0", 0, most_steps, run, "steps between samples written to the run (0: none)"),
     flag("dry_run", "false", takes::train, "check everything, print what would be done, and stop"),
-    flag("force", "false", takes::train | takes::data_prepare | takes::tokenizer_train,
-         "move what is in the way aside (nothing is ever deleted)"),
+    flag("force", "false", takes::train, "move a run that is in the way aside (nothing is deleted)"),
+    flag("force", "false", takes::data_prepare | takes::tokenizer_train, "replace files that exist"),
 };
 
 constexpr Option sampling[] = {

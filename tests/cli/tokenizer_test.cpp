@@ -1,0 +1,62 @@
+// hewn tokenizer: learn, encode, decode, compare.
+
+#include "tests/cli/hewn.h"
+
+namespace hewn::test {
+
+TEST_CASE("text goes through a tokenizer and back") {
+  const TempDir dir;
+  const std::string text = "a naïve cat,\nor two: 12 € ☺\n";
+  write_file(dir / "text.txt", text);
+  for (const std::string kind : {"char", "byte", "word"}) {
+    INFO(kind);
+    const std::string file = (dir / (kind + ".json")).string();
+    const auto trained =
+        hewn({"tokenizer", "train", (dir / "text.txt").string(), "--tokenizer=" + kind, "--out=" + file});
+    CHECK_FAILS(trained, 0, "wrote " + file);
+    const auto ids = hewn({"tokenizer", "encode", "--tokenizer=" + file}, {.input = text});
+    CHECK(ids.exit_code == 0);
+    const auto back = hewn({"tokenizer", "decode", "--tokenizer=" + file}, {.input = ids.out});
+    CHECK(back.out == text);
+    const auto json = hewn({"tokenizer", "encode", "--json", "--tokenizer=" + file, "cat"});
+    CHECK(json.out.front() == '[');
+  }
+}
+
+TEST_CASE("mistakes with tokenizers have their status") {
+  const TempDir dir;
+  write_file(dir / "text.txt", "abc\n");
+  write_file(dir / "empty.txt", "");
+  write_file(dir / "bytes.txt", "a\xff");
+  const std::string text = (dir / "text.txt").string(), file = (dir / "t.json").string();
+  const auto train = [&](const std::string& name) {
+    return hewn({"tokenizer", "train", (dir / name).string(), "--out=" + file});
+  };
+  CHECK_FAILS(hewn({"tokenizer", "train"}), 2, "which text?");
+  CHECK_FAILS(train("missing.txt"), 3, "missing.txt");
+  CHECK_FAILS(train("empty.txt"), 3, "no text");
+  CHECK_FAILS(train("bytes.txt"), 3, "UTF-8");
+  CHECK_FAILS(train("text.txt"), 0, "wrote");
+  CHECK_FAILS(train("text.txt"), 2, "exists; --force");
+  CHECK_FAILS(hewn({"tokenizer", "train", text, "--out=/no/such/place.json"}), 1, "/no/such/place.json");
+  CHECK_FAILS(hewn({"tokenizer", "encode", "abc"}), 2, "which tokenizer?");
+  CHECK_FAILS(hewn({"tokenizer", "encode", "--tokenizer=" + file, "abz"}), 3, "z");
+  CHECK_FAILS(hewn({"tokenizer", "encode", "--tokenizer=" + text, "a"}), 3, "text.txt");
+  CHECK_FAILS(hewn({"tokenizer", "encode", "--tokenizer=" + dir.path().string(), "a"}), 3,
+              "no tokenizer.json");
+  CHECK_FAILS(hewn({"tokenizer", "decode", "--tokenizer=" + file, "1", "x"}), 3, "'x' is not a token id");
+  CHECK_FAILS(hewn({"tokenizer", "decode", "--tokenizer=" + file, "99"}), 3, "99");
+  CHECK_FAILS(hewn({"tokenizer", "compare", (dir / "empty.txt").string()}), 3, "empty");
+}
+
+TEST_CASE("tokenizers are compared on one text") {
+  const TempDir dir;
+  write_file(dir / "text.txt", "one two two\n");
+  const auto r = hewn({"tokenizer", "compare", (dir / "text.txt").string()});
+  CHECK(r.exit_code == 0);
+  for (const char* kind : {"char", "byte", "word"}) CHECK(contains(r.out, kind));
+  CHECK(contains(hewn({"tokenizer", "compare", (dir / "text.txt").string(), "--json"}).out,
+                 "\"bytes_per_token\""));
+}
+
+}  // namespace hewn::test
