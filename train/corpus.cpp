@@ -53,6 +53,13 @@ double tale_neg_log_prob(std::string_view tale) {
   return found.neg_log_prob;
 }
 
+TalesScore& TalesScore::operator+=(const TalesScore& other) {
+  tales += other.tales;
+  characters += other.characters;
+  neg_log_prob += other.neg_log_prob;
+  return *this;
+}
+
 TalesScore score_tales(std::string_view text) {
   TalesScore score;
   while (!text.empty()) {

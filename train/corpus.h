@@ -30,6 +30,7 @@ double tale_neg_log_prob(std::string_view tale);
 struct TalesScore {
   int64_t tales = 0, characters = 0;  ///< ends of lines included
   double neg_log_prob = 0;            ///< nats
+  TalesScore& operator+=(const TalesScore& other);
   double nats_per_character() const { return neg_log_prob / static_cast<double>(characters); }
 };
 
