@@ -1,15 +1,59 @@
 #include "kernels/attention/cost.h"
+#include "kernels/attention/naive.h"
 #include "kernels/attention/ref.h"
+#include "kernels/attention/simd.h"
 #include "kernels/contract.h"
 
 namespace hewn {
 namespace {
+
+// Scratch of the SIMD rungs, for the widest vectors (16 lanes; blocks of 32 queries and 64 keys). Every
+// worker takes an equal share, in pieces aligned to 64 bytes.
+constexpr int64_t query_block = 32, key_block = 64;
+
+size_t shares(int64_t floats_per_worker, int threads) {
+  const int64_t with_gaps = (floats_per_worker + 16 * 16) / 16 * 16;
+  return static_cast<size_t>(with_gaps * threads) * sizeof(float);
+}
+
+size_t online_scratch(const AttentionForward& a, int threads) { return shares(a.D, threads); }
+size_t online_scratch(const AttentionBackward& a, int threads) {
+  return shares((2 * a.Tk + 1) * a.D, threads);
+}
+
+size_t tiled_scratch(const AttentionForward& a, int threads) {
+  return shares((2 * a.D + key_block) * query_block, threads);
+}
+size_t tiled_scratch(const AttentionBackward& a, int threads) {
+  const int64_t width = (a.D + 15) / 16 * 16;
+  return shares((3 * a.D + 2 * width + 2 * key_block + 2) * query_block + 2 * a.Tk * width, threads);
+}
+
+template <class A>
+const char* enough_queries(const A& a) {
+  if (a.dtype != DType::f32) return "f32 only";
+  return a.Tq < 4 ? "lanes are queries: with fewer than 4 they would be empty" : nullptr;
+}
 
 constexpr Rung<AttentionForward> forward_rungs[] = {
     {.name = "reference",
      .idea = "one row of scores at a time, in double",
      .run = scalar<AttentionForward>(attention_reference),
      .scratch_bytes = attention_reference_scratch},
+    {.name = "naive",
+     .idea = "all scores of a head in memory: scores, softmax, sums, one after the other",
+     .run = scalar<AttentionForward>(attention_naive),
+     .scratch_bytes = attention_naive_scratch},
+    {.name = "online",
+     .idea = "one pass over the keys with a running maximum: no score is stored",
+     .run = per_isa<AttentionForward>([]<Isa I>() { return attention_online<I>; }),
+     .why_not = f32_only,
+     .scratch_bytes = online_scratch},
+    {.name = "tiled",
+     .idea = "blocks of queries by keys in registers, as products of small matrices",
+     .run = per_isa<AttentionForward>([]<Isa I>() { return attention_tiled<I>; }),
+     .why_not = enough_queries,
+     .scratch_bytes = tiled_scratch},
 };
 
 constexpr Rung<AttentionBackward> backward_rungs[] = {
@@ -17,6 +61,20 @@ constexpr Rung<AttentionBackward> backward_rungs[] = {
      .idea = "probabilities again from the saved lse, gradients of a head gathered in double",
      .run = scalar<AttentionBackward>(attention_reference),
      .scratch_bytes = attention_reference_scratch},
+    {.name = "naive",
+     .idea = "probabilities and score gradients of a head in memory, then three sums",
+     .run = scalar<AttentionBackward>(attention_naive),
+     .scratch_bytes = attention_naive_scratch},
+    {.name = "online",
+     .idea = "query by query, each key's share added at once: no probability is stored",
+     .run = per_isa<AttentionBackward>([]<Isa I>() { return attention_backward_online<I>; }),
+     .why_not = f32_only,
+     .scratch_bytes = online_scratch},
+    {.name = "tiled",
+     .idea = "blocks of queries by keys in registers: five small matrix products each",
+     .run = per_isa<AttentionBackward>([]<Isa I>() { return attention_backward_tiled<I>; }),
+     .why_not = enough_queries,
+     .scratch_bytes = tiled_scratch},
 };
 
 constexpr Ladder<AttentionForward> forward_ladder{"attention.forward", forward_rungs, cost_of};

@@ -1,0 +1,112 @@
+#include "kernels/attention/naive.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "kernels/attention/plain.h"
+#include "kernels/parallel.h"
+
+namespace hewn {
+namespace {
+
+template <class T>
+T dot(const T* a, const T* b, int64_t n) {
+  T sum = 0;
+  for (int64_t d = 0; d < n; ++d) sum += a[d] * b[d];
+  return sum;
+}
+
+template <class T>
+void add_scaled(T* sum, T factor, const T* x, int64_t n) {
+  for (int64_t d = 0; d < n; ++d) sum[d] += factor * x[d];
+}
+
+/// Calls body(head, its scratch) for every head, on all threads.
+template <class T, class Body>
+void for_heads(const Launch& launch, const AttentionSizes& a, const Body& body) {
+  const size_t share = launch.scratch_bytes / static_cast<size_t>(launch.threads) / sizeof(T);
+  parallel_for(launch, a.B * a.H, [&](int64_t begin, int64_t end, int worker) {
+    T* const scratch = static_cast<T*>(launch.scratch) + share * static_cast<size_t>(worker);
+    for (int64_t bh = begin; bh < end; ++bh) body(bh, scratch);
+  });
+}
+
+template <class T>
+void forward(const Launch& launch, const AttentionForward& a) {
+  for_heads<T>(launch, a, [&](int64_t bh, T* const p) {  // p[Tq][Tk]
+    const auto q = head_of<T>(a, a.q, bh), k = head_of<T>(a, a.k, bh), v = head_of<T>(a, a.v, bh);
+    const auto y = head_of<T>(a, a.y, bh);
+    for (int64_t i = 0; i < a.Tq; ++i)
+      for (int64_t j = 0; j < visible(a, i); ++j)
+        p[i * a.Tk + j] = static_cast<T>(a.scale) * dot(q[i], k[j], a.D);
+    for (int64_t i = 0; i < a.Tq; ++i) {
+      T* const row = p + i * a.Tk;
+      const T most = *std::max_element(row, row + visible(a, i));
+      T sum = 0;
+      for (int64_t j = 0; j < visible(a, i); ++j) sum += row[j] = std::exp(row[j] - most);
+      for (int64_t j = 0; j < visible(a, i); ++j) row[j] *= static_cast<T>(dropout_factor(a, bh, i, j)) / sum;
+      static_cast<T*>(a.lse)[bh * a.Tq + i] = most + std::log(sum);
+    }
+    for (int64_t i = 0; i < a.Tq; ++i) {
+      std::fill_n(y[i], a.D, T{0});
+      for (int64_t j = 0; j < visible(a, i); ++j) add_scaled(y[i], p[i * a.Tk + j], v[j], a.D);
+    }
+  });
+}
+
+/// Zeroes what is to be set, so that all that follows is added.
+template <class T>
+void prepare(const Head<T>& x, int64_t rows, int64_t D, Write write) {
+  if (write == Write::add) return;
+  for (int64_t t = 0; t < rows; ++t) std::fill_n(x[t], D, T{0});
+}
+
+template <class T>
+void backward(const Launch& launch, const AttentionBackward& a) {
+  for_heads<T>(launch, a, [&](int64_t bh, T* const p) {
+    T* const ds = p + a.Tq * a.Tk;  // p, ds: [Tq][Tk]
+    const auto q = head_of<T>(a, a.q, bh), k = head_of<T>(a, a.k, bh), v = head_of<T>(a, a.v, bh);
+    const auto y = head_of<T>(a, a.y, bh), dy = head_of<T>(a, a.dy, bh);
+    const auto dq = head_of<T>(a, a.dq, bh), dk = head_of<T>(a, a.dk, bh), dv = head_of<T>(a, a.dv, bh);
+    const T* const lse = static_cast<const T*>(a.lse) + bh * a.Tq;
+    const T scale = static_cast<T>(a.scale);
+    for (int64_t i = 0; i < a.Tq; ++i) {
+      const T delta = dot(dy[i], y[i], a.D);
+      for (int64_t j = 0; j < visible(a, i); ++j) {
+        const T probability = std::exp(scale * dot(q[i], k[j], a.D) - lse[i]);
+        const T keep = static_cast<T>(dropout_factor(a, bh, i, j));
+        p[i * a.Tk + j] = keep * probability;
+        ds[i * a.Tk + j] = scale * probability * (keep * dot(dy[i], v[j], a.D) - delta);
+      }
+    }
+    prepare(dq, a.Tq, a.D, a.to_dq);
+    prepare(dk, a.Tk, a.D, a.to_dk);
+    prepare(dv, a.Tk, a.D, a.to_dv);
+    for (int64_t i = 0; i < a.Tq; ++i) {
+      for (int64_t j = 0; j < visible(a, i); ++j) {
+        add_scaled(dq[i], ds[i * a.Tk + j], k[j], a.D);
+        add_scaled(dk[j], ds[i * a.Tk + j], q[i], a.D);
+        add_scaled(dv[j], p[i * a.Tk + j], dy[i], a.D);
+      }
+    }
+  });
+}
+
+size_t matrices(const AttentionSizes& a, int threads, int64_t n) {
+  return static_cast<size_t>(n * a.Tq * a.Tk * threads) * size_of(a.dtype);
+}
+
+}  // namespace
+
+void attention_naive(const Launch& launch, const AttentionForward& a) {
+  a.dtype == DType::f64 ? forward<double>(launch, a) : forward<float>(launch, a);
+}
+
+void attention_naive(const Launch& launch, const AttentionBackward& a) {
+  a.dtype == DType::f64 ? backward<double>(launch, a) : backward<float>(launch, a);
+}
+
+size_t attention_naive_scratch(const AttentionForward& a, int threads) { return matrices(a, threads, 1); }
+size_t attention_naive_scratch(const AttentionBackward& a, int threads) { return matrices(a, threads, 2); }
+
+}  // namespace hewn

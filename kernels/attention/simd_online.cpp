@@ -1,0 +1,154 @@
+#include "kernels/attention/simd.h"
+#include "kernels/attention/tile.h"
+#include "kernels/parallel.h"
+#include "kernels/vec_math.h"
+#include "kernels/vec_philox.h"
+
+namespace hewn {
+namespace {
+
+constexpr float infinity = __builtin_inff();
+
+/// Lane j of the result is a . rows[j] for n <= W rows of length D, 0 in the other lanes.
+vf dots(const float* a, const In& rows, int64_t n, int64_t D) {
+  vf sum[W]{};
+  for (int64_t j = 0; j < n; ++j) {
+    vf s{};
+    int64_t d = 0;
+    for (; d + W <= D; d += W) s = fma(load(a + d), load(rows[j] + d), s);
+    if (d < D) s = fma(load_part(a + d, D - d), load_part(rows[j] + d, D - d), s);
+    sum[j] = s;
+  }
+  transpose(sum);
+  for (int step = W / 2; step > 0; step /= 2)
+    for (int r = 0; r < step; ++r) sum[r] += sum[r + step];
+  return sum[0];
+}
+
+/// to = shrink * to + sum_j weight[j] rows[j]
+void add_rows(vf weight, const In& rows, int64_t n, int64_t D, float shrink, float* to) {
+  float weights[W];
+  store(weights, weight);
+  for (int64_t d = 0; d < D; d += W) {
+    const int64_t lanes = smaller(W, D - d);
+    vf sum = load_part(to + d, lanes) * shrink;
+    if (lanes == W)
+      for (int64_t j = 0; j < n; ++j) sum = fma(set1(weights[j]), load(rows[j] + d), sum);
+    else
+      for (int64_t j = 0; j < n; ++j) sum = fma(set1(weights[j]), load_part(rows[j] + d, lanes), sum);
+    store_part(to + d, sum, lanes);
+  }
+}
+
+/// to[j] += weight[j] * row for n rows
+void add_outer(vf weight, const float* row, int64_t n, int64_t D, float* to) {
+  for (int64_t j = 0; j < n; ++j) {
+    for (int64_t d = 0; d < D; d += W) {
+      const int64_t lanes = smaller(W, D - d);
+      float* at = to + j * D + d;
+      store_part(at, fma(set1(weight[j]), load_part(row + d, lanes), load_part(at, lanes)), lanes);
+    }
+  }
+}
+
+void write_row(float* to, const float* from, int64_t n, Write write) {
+  for (int64_t d = 0; d < n; d += W) {
+    const int64_t lanes = smaller(W, n - d);
+    const vf x = load_part(from + d, lanes);
+    store_part(to + d, write == Write::add ? load_part(to + d, lanes) + x : x, lanes);
+  }
+}
+
+/// Query i of head bh: y gathers exp(score - maximum so far) v, and shrinks whenever the maximum grows.
+void forward_row(const AttentionForward& a, int64_t bh, int64_t i, float* y) {
+  const In q = head_of(a, a.q, bh), k = head_of(a, a.k, bh), v = head_of(a, a.v, bh);
+  const int64_t visible = a.Tk - a.Tq + i + 1;
+  float most = -infinity;
+  vf sum{};
+  for (int64_t d = 0; d < a.D; ++d) y[d] = 0;
+  for (int64_t key = 0; key < visible; key += W) {
+    const int64_t n = smaller(W, visible - key);
+    vf s = dots(q[i], {k[key], k.row}, n, a.D) * static_cast<float>(a.scale);
+    s = lane_index() < static_cast<int32_t>(n) ? s : set1(-infinity);
+    const float largest = max_lanes(s), before = most;
+    most = largest > most ? largest : most;
+    // While all scores are -inf, 0 stands in: -inf - -inf would be NaN.
+    const float base = most == -infinity ? 0 : most;
+    const float shrink = before == most ? 1 : exp(set1(before - base))[0];
+    vf p = exp(s - base);
+    sum = sum * shrink + p;
+    if (a.dropout > 0)
+      p *= DropoutMask(*a.state, a.site, a.dropout)
+               .factors(static_cast<uint64_t>((bh * a.Tq + i) * a.Tk + key), 1);
+    add_rows(p, {v[key], v.row}, n, a.D, shrink, y);
+  }
+  const float total = sum_lanes(sum);
+  for (int64_t d = 0; d < a.D; ++d) y[d] *= 1 / total;
+  write_row(head_of(a, a.y, bh)[i], y, a.D, Write::set);
+  static_cast<float*>(a.lse)[bh * a.Tq + i] = most + log(set1(total))[0];
+}
+
+float dot(const float* a, const float* b, int64_t n) {
+  vf sum{};
+  for (int64_t d = 0; d < n; d += W) {
+    const int64_t lanes = smaller(W, n - d);
+    sum = fma(load_part(a + d, lanes), load_part(b + d, lanes), sum);
+  }
+  return sum_lanes(sum);
+}
+
+/// Query i of head bh: makes its probabilities again and adds its share to dk and dv, [Tk][D].
+void backward_row(const AttentionBackward& a, int64_t bh, int64_t i, float* dq, float* dk, float* dv) {
+  const float* q = head_of(a, a.q, bh)[i];
+  const float* dy = head_of(a, a.dy, bh)[i];
+  const In k = head_of(a, a.k, bh), v = head_of(a, a.v, bh);
+  const int64_t visible = a.Tk - a.Tq + i + 1;
+  const float lse = static_cast<const float*>(a.lse)[bh * a.Tq + i], scale = static_cast<float>(a.scale);
+  const float delta = dot(dy, head_of(a, a.y, bh)[i], a.D);
+  for (int64_t d = 0; d < a.D; ++d) dq[d] = 0;
+  for (int64_t key = 0; key < visible; key += W) {
+    const int64_t n = smaller(W, visible - key);
+    const vf p = exp(dots(q, {k[key], k.row}, n, a.D) * scale - lse);
+    vf dp = dots(dy, {v[key], v.row}, n, a.D), dropped = p;
+    if (a.dropout > 0) {
+      const vf keep = DropoutMask(*a.state, a.site, a.dropout)
+                          .factors(static_cast<uint64_t>((bh * a.Tq + i) * a.Tk + key), 1);
+      dp *= keep;
+      dropped *= keep;
+    }
+    const vf ds = p * (dp - delta) * scale;
+    add_outer(dropped, dy, n, a.D, dv + key * a.D);
+    add_outer(ds, q, n, a.D, dk + key * a.D);
+    add_rows(ds, {k[key], k.row}, n, a.D, 1, dq);
+  }
+  write_row(head_of(a, a.dq, bh)[i], dq, a.D, a.to_dq);
+}
+
+}  // namespace
+
+template <>
+void attention_online<Isa::HEWN_ISA>(const Launch& launch, const AttentionForward& a) {
+  parallel_for(launch, a.B * a.H * a.Tq, [&](int64_t begin, int64_t end, int worker) {
+    float* y = Scratch(launch, worker).take(a.D);
+    for (int64_t row = begin; row < end; ++row) forward_row(a, row / a.Tq, row % a.Tq, y);
+  });
+}
+
+template <>
+void attention_backward_online<Isa::HEWN_ISA>(const Launch& launch, const AttentionBackward& a) {
+  parallel_for(launch, a.B * a.H, [&](int64_t begin, int64_t end, int worker) {
+    Scratch scratch(launch, worker);
+    float *dq = scratch.take(a.D), *dk = scratch.take(a.Tk * a.D), *dv = scratch.take(a.Tk * a.D);
+    for (int64_t bh = begin; bh < end; ++bh) {
+      __builtin_memset(dk, 0, static_cast<size_t>(a.Tk * a.D) * sizeof(float));
+      __builtin_memset(dv, 0, static_cast<size_t>(a.Tk * a.D) * sizeof(float));
+      for (int64_t i = 0; i < a.Tq; ++i) backward_row(a, bh, i, dq, dk, dv);
+      for (int64_t j = 0; j < a.Tk; ++j) {
+        write_row(head_of(a, a.dk, bh)[j], dk + j * a.D, a.D, a.to_dk);
+        write_row(head_of(a, a.dv, bh)[j], dv + j * a.D, a.D, a.to_dv);
+      }
+    }
+  });
+}
+
+}  // namespace hewn

@@ -1,0 +1,126 @@
+#include "kernels/attention/simd.h"
+#include "kernels/attention/tile.h"
+#include "kernels/parallel.h"
+#include "kernels/vec_math.h"
+#include "kernels/vec_philox.h"
+
+namespace hewn {
+namespace {
+
+constexpr float infinity = __builtin_inff();
+
+/// A block of queries of one head: its first query, how many there are, and how many keys its first sees.
+struct Queries {
+  int64_t bh, first, n, visible;
+};
+
+/// The running maximum and sum of each query's softmax.
+struct Running {
+  vf most[2], sum[2];
+};
+
+/// What a worker needs besides the operands.
+struct Workspace {
+  float* q;       ///< [D][query_block], scaled
+  float* scores;  ///< [key_block][query_block]
+  float* y;       ///< [D][query_block]
+};
+
+/// Scores of keys that a query does not see become minus infinity; `key` is the first of n.
+void mask_scores(float* scores, int64_t key, int64_t n, const Queries& block) {
+  for (int64_t j = 0; j < n; ++j) {
+    for (int v = 0; v < 2; ++v) {
+      float* s = scores + j * query_block + v * W;
+      const auto first_lane = static_cast<int32_t>(key + j - (block.visible - 1) - v * W);
+      store(s, lane_index() >= first_lane ? load(s) : set1(-infinity));
+    }
+  }
+}
+
+/// Scores of n more keys become exp(score - maximum so far). Returns the factors by which everything summed
+/// under the former maximum has to shrink.
+void take_exponentials(float* scores, int64_t n, Running& running, vf (&shrink)[2]) {
+  for (int v = 0; v < 2; ++v) {
+    vf most = running.most[v];
+    for (int64_t j = 0; j < n; ++j) most = max(load(scores + j * query_block + v * W), most);
+    // While all scores are -inf, 0 stands in: -inf - -inf would be NaN.
+    const vf base = most == -infinity ? vf{} : most;
+    shrink[v] = exp(running.most[v] - base);
+    vf sum = running.sum[v] * shrink[v];
+    for (int64_t j = 0; j < n; ++j) {
+      float* s = scores + j * query_block + v * W;
+      const vf p = exp(load(s) - base);
+      store(s, p);
+      sum += p;
+    }
+    running.most[v] = most;
+    running.sum[v] = sum;
+  }
+}
+
+/// x[m][query_block] times a factor per lane.
+void scale_lanes(float* x, int64_t m, const vf (&factor)[2]) {
+  for (int64_t r = 0; r < m; ++r)
+    for (int v = 0; v < 2; ++v) {
+      float* at = x + r * query_block + v * W;
+      store(at, load(at) * factor[v]);
+    }
+}
+
+/// Drops some of the n keys' probabilities.
+void drop(const AttentionSizes& a, const DropoutMask& mask, const Queries& block, int64_t key, int64_t n,
+          float* p) {
+  const auto columns = static_cast<int32_t>(a.Tk);
+  for (int64_t j = 0; j < n; ++j) {
+    for (int v = 0; v < 2; ++v) {
+      const auto element = static_cast<uint64_t>((block.bh * a.Tq + block.first + v * W) * a.Tk + key + j);
+      float* at = p + j * query_block + v * W;
+      store(at, load(at) * mask.factors(element, columns));
+    }
+  }
+}
+
+void forward_block(const AttentionForward& a, const Queries& block, const Workspace& w) {
+  const In q = head_of(a, a.q, block.bh), k = head_of(a, a.k, block.bh), v = head_of(a, a.v, block.bh);
+  transpose_in({q[block.first], q.row}, block.n, a.D, static_cast<float>(a.scale), w.q);
+  Running running{{set1(-infinity), set1(-infinity)}, {}};
+  const int64_t keys = smaller(a.Tk, block.visible + block.n - 1);
+  for (int64_t key = 0; key < keys; key += key_block) {
+    const int64_t n = smaller(key_block, keys - key);
+    product<2, Order::rows>(n, a.D, k[key], k.row, w.q, query_block, w.scores, query_block, Write::set);
+    if (key + n > block.visible) mask_scores(w.scores, key, n, block);
+    vf shrink[2];
+    take_exponentials(w.scores, n, running, shrink);
+    if (a.dropout > 0) drop(a, DropoutMask(*a.state, a.site, a.dropout), block, key, n, w.scores);
+    if (key > 0) scale_lanes(w.y, a.D, shrink);
+    product<2, Order::columns>(a.D, n, v[key], v.row, w.scores, query_block, w.y, query_block,
+                               key == 0 ? Write::set : Write::add);
+  }
+  scale_lanes(w.y, a.D, {1.0f / running.sum[0], 1.0f / running.sum[1]});
+  const Out y = head_of(a, a.y, block.bh);
+  transpose_out(w.y, block.n, a.D, {y[block.first], y.row}, Write::set);
+  float* lse = static_cast<float*>(a.lse) + block.bh * a.Tq + block.first;
+  for (int g = 0; g < 2 && g * W < block.n; ++g)
+    store_part(lse + g * W, running.most[g] + log(running.sum[g]), smaller(W, block.n - g * W));
+}
+
+}  // namespace
+
+template <>
+void attention_tiled<Isa::HEWN_ISA>(const Launch& launch, const AttentionForward& a) {
+  const int64_t blocks = blocks_of(a.Tq, query_block);
+  parallel_for(launch, a.B * a.H * blocks, [&](int64_t begin, int64_t end, int worker) {
+    Scratch scratch(launch, worker);
+    const Workspace w{scratch.take(a.D * query_block), scratch.take(key_block * query_block),
+                      scratch.take(a.D * query_block)};
+    for (int64_t item = begin; item < end; ++item) {
+      // From both ends in turn, so that threads get equal shares of short and long rows.
+      const int64_t i = item % blocks, block = i % 2 ? blocks - 1 - i / 2 : i / 2;
+      const int64_t first = block * query_block;
+      forward_block(a, {item / blocks, first, smaller(query_block, a.Tq - first), a.Tk - a.Tq + first + 1},
+                    w);
+    }
+  });
+}
+
+}  // namespace hewn

@@ -1,0 +1,165 @@
+#pragma once
+// Small matrix products and transpositions of the SIMD rungs.
+//
+// A block of `query_block` queries lies transposed, [D][query_block], so that lanes are queries: the softmax
+// over the keys then needs no sums across lanes, and keys and values are used where they lie, one broadcast
+// element at a time.
+
+#include "kernels/attention/abi.h"
+#include "kernels/vec.h"
+
+namespace hewn {
+namespace {
+
+constexpr int64_t query_block = 2 * W;
+constexpr int64_t key_block = 64;
+
+HEWN_INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+HEWN_INLINE int64_t rounded_up(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
+
+/// One head of an operand.
+struct In {
+  const float* data;
+  int64_t row;
+  HEWN_INLINE const float* operator[](int64_t t) const { return data + t * row; }
+};
+struct Out {
+  float* data;
+  int64_t row;
+  HEWN_INLINE float* operator[](int64_t t) const { return data + t * row; }
+};
+HEWN_INLINE In head_of(const AttentionSizes& a, const Heads& x, int64_t bh) {
+  return {static_cast<const float*>(x.data) + bh / a.H * x.batch + bh % a.H * x.head, x.row};
+}
+HEWN_INLINE Out head_of(const AttentionSizes& a, const HeadsOut& x, int64_t bh) {
+  return {static_cast<float*>(x.data) + bh / a.H * x.batch + bh % a.H * x.head, x.row};
+}
+
+/// A worker's share of the scratch, handed out in pieces aligned to 64 bytes.
+struct Scratch {
+  float* next;
+  HEWN_INLINE Scratch(const Launch& launch, int worker)
+      : next(static_cast<float*>(launch.scratch) + launch.scratch_bytes / sizeof(float) /
+                                                       static_cast<size_t>(launch.threads) *
+                                                       static_cast<size_t>(worker)) {}
+  HEWN_INLINE float* take(int64_t n) {
+    float* piece = next;
+    next += rounded_up(n, 16);
+    return piece;
+  }
+};
+
+#if HEWN_VBYTES == 64
+HEWN_INLINE vf interleave_low(vf a, vf b) {
+  return __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+}
+HEWN_INLINE vf interleave_high(vf a, vf b) {
+  return __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+}
+#elif HEWN_VBYTES == 32
+HEWN_INLINE vf interleave_low(vf a, vf b) { return __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11); }
+HEWN_INLINE vf interleave_high(vf a, vf b) {
+  return __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
+}
+#else
+HEWN_INLINE vf interleave_low(vf a, vf b) { return __builtin_shufflevector(a, b, 0, 4, 1, 5); }
+HEWN_INLINE vf interleave_high(vf a, vf b) { return __builtin_shufflevector(a, b, 2, 6, 3, 7); }
+#endif
+
+/// Transposes W x W elements. Interleaving row r with row r + W / 2 rotates the bits of an element's place
+/// (row, column) by one; log2 W rotations exchange row and column.
+HEWN_INLINE void transpose(vf (&x)[W]) {
+#pragma GCC unroll 4
+  for (int step = 1; step < W; step *= 2) {
+    vf y[W];
+#pragma GCC unroll 8
+    for (int r = 0; r < W / 2; ++r) {
+      y[2 * r] = interleave_low(x[r], x[r + W / 2]);
+      y[2 * r + 1] = interleave_high(x[r], x[r + W / 2]);
+    }
+#pragma GCC unroll 16
+    for (int r = 0; r < W; ++r) x[r] = y[r];
+  }
+}
+
+/// to[d][i] = scale from[i][d] for n <= query_block rows of length D; the lanes of absent rows become 0.
+[[maybe_unused]] void transpose_in(const In& from, int64_t n, int64_t D, float scale, float* to) {
+  for (int64_t lane = 0; lane < query_block; lane += W) {
+    const int64_t rows = n - lane;
+    for (int64_t d = 0; d < D; d += W) {
+      const int64_t columns = smaller(W, D - d);
+      vf x[W];
+#pragma GCC unroll 16
+      for (int64_t r = 0; r < W; ++r) x[r] = r < rows ? load_part(from[lane + r] + d, columns) * scale : vf{};
+      transpose(x);
+#pragma GCC unroll 16
+      for (int64_t r = 0; r < W; ++r)
+        if (r < columns) store(to + (d + r) * query_block + lane, x[r]);
+    }
+  }
+}
+
+/// to[i][d] (set or add) from[d][i] for the first n <= query_block lanes.
+[[maybe_unused]] void transpose_out(const float* from, int64_t n, int64_t D, const Out& to, Write write) {
+  for (int64_t lane = 0; lane < n; lane += W) {
+    for (int64_t d = 0; d < D; d += W) {
+      const int64_t columns = smaller(W, D - d);
+      vf x[W];
+#pragma GCC unroll 16
+      for (int64_t r = 0; r < W; ++r) x[r] = r < columns ? load(from + (d + r) * query_block + lane) : vf{};
+      transpose(x);
+#pragma GCC unroll 16
+      for (int64_t r = 0; r < W; ++r) {
+        if (r >= n - lane) continue;
+        float* at = to[lane + r] + d;
+        store_part(at, write == Write::add ? load_part(at, columns) + x[r] : x[r], columns);
+      }
+    }
+  }
+}
+
+/// A factor of a product: element (m, k) is data[m * stride + k], or transposed data[k * stride + m].
+enum class Order { rows, columns };
+
+/// c[R][V * W] (set or add) a[R][n] b[n][V * W], summed in registers over k in order.
+template <int R, int V, Order order>
+HEWN_INLINE void tile(int64_t n, const float* a, int64_t a_stride, const float* b, int64_t b_row, float* c,
+                      int64_t c_row, Write write) {
+  vf sum[R][V]{};
+  for (int64_t k = 0; k < n; ++k) {
+    vf row[V];
+#pragma GCC unroll 2
+    for (int v = 0; v < V; ++v) row[v] = load(b + k * b_row + v * W);
+#pragma GCC unroll 8
+    for (int r = 0; r < R; ++r) {
+      const vf x = set1(order == Order::rows ? a[r * a_stride + k] : a[k * a_stride + r]);
+#pragma GCC unroll 2
+      for (int v = 0; v < V; ++v) sum[r][v] = fma(x, row[v], sum[r][v]);
+    }
+  }
+#pragma GCC unroll 8
+  for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 2
+    for (int v = 0; v < V; ++v) {
+      float* at = c + r * c_row + v * W;
+      store(at, write == Write::add ? load(at) + sum[r][v] : sum[r][v]);
+    }
+  }
+}
+
+/// c[m][V * W] (set or add) a[m][n] b[n][V * W].
+template <int V, Order order>
+void product(int64_t m, int64_t n, const float* a, int64_t a_stride, const float* b, int64_t b_row, float* c,
+             int64_t c_row, Write write) {
+  constexpr int most = W == 16 ? 8 : 4;  // sums and operands have to fit 32 or 16 registers
+  const int64_t a_step = order == Order::rows ? a_stride : 1;
+  int64_t r = 0;
+  for (; r + most <= m; r += most)
+    tile<most, V, order>(n, a + r * a_step, a_stride, b, b_row, c + r * c_row, c_row, write);
+  for (; r + 2 <= m; r += 2)
+    tile<2, V, order>(n, a + r * a_step, a_stride, b, b_row, c + r * c_row, c_row, write);
+  if (r < m) tile<1, V, order>(n, a + r * a_step, a_stride, b, b_row, c + r * c_row, c_row, write);
+}
+
+}  // namespace
+}  // namespace hewn
