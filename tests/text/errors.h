@@ -1,7 +1,9 @@
 #pragma once
 // Asking what an error said.
 
+#include <initializer_list>
 #include <optional>
+#include <ostream>
 #include <string>
 
 #include "core/error.h"
