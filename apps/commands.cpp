@@ -12,6 +12,14 @@ constexpr Command table[] = {
      "hewn info out/checkpoints/best/model.safetensors\n"
      "hewn info data/train.bin --json",
      run_info},
+    {takes::data_prepare, "data prepare", "FILE...", "turn text files into train.bin and val.bin",
+     "Reads the files as one text, trains the tokenizer on it and writes train.bin, val.bin and "
+     "tokenizer.json to "
+     "out_dir, ready for `hewn train --dataset=out_dir`.",
+     "hewn data prepare book.txt --out_dir=book-data\n"
+     "hewn data prepare *.txt --tokenizer=word --vocab_size=8000 --out_dir=words\n"
+     "hewn data prepare train.txt --val=validation.txt --tokenizer=byte",
+     run_data_prepare},
     {takes::data_corpus, "data corpus", "", "print the built-in corpus of tales, and its exact entropy",
      "Very short tales from an original grammar, one a line, on standard output; on standard error the exact "
      "-log P of "
@@ -19,6 +27,11 @@ constexpr Command table[] = {
      "hewn data corpus --tales=20000 --seed=1 > tales.txt\n"
      "hewn data corpus --tales=5",
      run_data_corpus},
+    {takes::data_stats, "data stats", "FILE|DIR", "count characters, lines, tokens and vocabulary",
+     "For text files and for data made by `hewn data prepare`.",
+     "hewn data stats book.txt\n"
+     "hewn data stats book-data --json",
+     run_data_stats},
     {takes::tokenizer_train, "tokenizer train", "FILE...", "learn a tokenizer from text",
      "Writes tokenizer.json. Characters and words are numbered in the order of the file's description in "
      "docs/formats.md; bytes need no training.",

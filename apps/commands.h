@@ -6,7 +6,9 @@
 namespace hewn::cli {
 
 int run_info(const Settings& settings);
+int run_data_prepare(const Settings& settings);
 int run_data_corpus(const Settings& settings);
+int run_data_stats(const Settings& settings);
 int run_tokenizer_train(const Settings& settings);
 int run_tokenizer_encode(const Settings& settings);
 int run_tokenizer_decode(const Settings& settings);
