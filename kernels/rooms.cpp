@@ -12,6 +12,9 @@ Cases optimizer_cases(const CaseRequest& request);
 Cases attention_cases(const CaseRequest& request);
 Cases activation_cases(const CaseRequest& request);
 Cases elementwise_cases(const CaseRequest& request);
+Cases copy_cases(const CaseRequest& request);
+Cases dropout_cases(const CaseRequest& request);
+Cases embedding_cases(const CaseRequest& request);
 Cases reduce_cases(const CaseRequest& request);
 Cases rmsnorm_cases(const CaseRequest& request);
 Cases softmax_cases(const CaseRequest& request);
@@ -27,6 +30,9 @@ std::span<const Room> rooms() {
       {"attention", attention_cases},
       {"activation", activation_cases},
       {"elementwise", elementwise_cases},
+      {"copy", copy_cases},
+      {"dropout", dropout_cases},
+      {"embedding", embedding_cases},
       {"reduce", reduce_cases},
       {"rmsnorm", rmsnorm_cases},
       {"softmax", softmax_cases},

@@ -1,0 +1,23 @@
+#pragma once
+
+#include "kernels/launch.h"
+
+namespace hewn {
+
+/// y[i, j, ...] (set or add) x[i, j, ...], converted to y's type. Both have strides of their own over one
+/// shape, in elements; x may repeat (stride 0), y's elements are distinct. Adding needs floating types. To an
+/// integer type, values are cut off towards zero and to its range; NaN becomes 0.
+struct Copy {
+  static constexpr int max_dims = 6;
+  DType from, to;
+  int rank;
+  int64_t shape[max_dims];
+  int64_t x_stride[max_dims], y_stride[max_dims];
+  const void* x;
+  void* y;
+  Write to_y;
+};
+
+const Ladder<Copy>& ladder_of(const Copy&);
+
+}  // namespace hewn

@@ -1,0 +1,68 @@
+#include "kernels/case.h"
+#include "kernels/copy/abi.h"
+
+namespace hewn {
+namespace {
+
+/// How a [d0, d1, d2] copy is laid out.
+struct Form {
+  const char* name;
+  int x_order[3];  ///< dimensions of x from the slowest to the fastest
+  bool y_padded;   ///< rows of y are parts of longer rows, as in a slice
+  bool repeat;     ///< x does not move along the second dimension
+};
+constexpr Form forms[] = {{"rows", {0, 1, 2}, false, false},         {"slice", {0, 1, 2}, true, false},
+                          {"swap 1 2", {0, 2, 1}, false, false},     {"swap 0 2", {2, 1, 0}, false, false},
+                          {"swap 0 1", {1, 0, 2}, false, false},     {"repeat", {0, 1, 2}, false, true},
+                          {"swap 1 2 slice", {0, 2, 1}, true, false}};
+
+void add_case(Cases& cases, const CaseRequest& request, const int64_t (&sizes)[3], const Form& form, DType to,
+              Write write) {
+  Copy args{request.dtype, to, 3, {sizes[0], sizes[1], sizes[2]}, {}, {}, nullptr, nullptr, write};
+  int64_t n_x = 1, n_y = 1;
+  for (int k = 2; k >= 0; --k) {
+    const int d = form.x_order[k];
+    const bool still = form.repeat && d == 1;
+    args.x_stride[d] = still ? 0 : n_x;
+    if (!still) n_x *= sizes[d];
+    args.y_stride[k] = n_y;
+    n_y *= sizes[k] + (form.y_padded && k == 2 ? 3 : 0);
+  }
+  CaseMemory memory(request.seed);
+  args.x = memory.input("x", request.dtype, n_x, Fill::harsh);
+  args.y = memory.output("y", to, n_y, 0);
+  std::string shape =
+      std::to_string(sizes[0]) + "x" + std::to_string(sizes[1]) + "x" + std::to_string(sizes[2]);
+  shape +=
+      std::string(" ") + form.name + " to " + std::string(name_of(to)) + (write == Write::add ? " add" : "");
+  cases.push_back(std::make_unique<CaseOf<Copy>>(std::move(memory), shape, request.dtype, args));
+}
+
+}  // namespace
+
+Cases copy_cases(const CaseRequest& request) {
+  Cases cases;
+  const auto all_forms = [&](const int64_t(&sizes)[3]) {
+    for (const Form& form : forms) {
+      add_case(cases, request, sizes, form, request.dtype, Write::set);
+      if (request.dtype == DType::f32 || request.dtype == DType::f64)
+        add_case(cases, request, sizes, form, request.dtype, Write::add);
+    }
+  };
+  if (!request.shape.empty()) {
+    const auto s = parse_sizes(request.shape, 3, "AxBxC");
+    all_forms({s[0], s[1], s[2]});
+  } else if (request.bench) {
+    all_forms({12, 64, 128});
+    all_forms({1024, 12, 64});
+  } else {
+    for (const int64_t n : sizes_around(request.width)) all_forms({3, 5, n}), all_forms({2, n, 7});
+    all_forms({1, 2, 9001});  // more than one piece of a row
+    for (const DType to : {DType::f64, DType::f32, DType::bf16, DType::f16, DType::i64, DType::i32,
+                           DType::u16, DType::i8, DType::u8})
+      for (const Form& form : forms) add_case(cases, request, {2, 5, 300}, form, to, Write::set);
+  }
+  return cases;
+}
+
+}  // namespace hewn

@@ -1,0 +1,15 @@
+#pragma once
+
+#include "kernels/copy/abi.h"
+
+namespace hewn {
+
+/// No arithmetic to speak of: every element is read and written once.
+inline Cost cost_of(const Copy& a) {
+  double n = 1;
+  for (int i = 0; i < a.rank; ++i) n *= static_cast<double>(a.shape[i]);
+  const double write = (a.to_y == Write::add ? 2 : 1) * static_cast<double>(size_of(a.to));
+  return {a.to_y == Write::add ? n : 0, n * (static_cast<double>(size_of(a.from)) + write)};
+}
+
+}  // namespace hewn

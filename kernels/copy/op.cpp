@@ -1,0 +1,206 @@
+#include "kernels/copy/op.h"
+
+#include <numeric>
+
+#include "kernels/contract.h"
+#include "kernels/copy/abi.h"
+
+namespace hewn {
+namespace {
+
+constexpr OpInfo contiguous_info{"contiguous", "y = x, in row-major order", "dx = dy"};
+constexpr OpInfo reshape_info{"reshape", "y = x under another shape", "dx = dy under x's shape"};
+constexpr OpInfo permute_info{"permute", "y[i_order(0), i_order(1), ...] = x[i_0, i_1, ...]",
+                              "dx = dy with its dimensions put back"};
+constexpr OpInfo narrow_info{"narrow", "y_i = x_(start + i)", "dx_(start + i) = dy_i, 0 elsewhere"};
+constexpr OpInfo concat_info{"concat", "y = x_1, then x_2, ...", "dx_k = its slice of dy"};
+constexpr OpInfo cast_info{"cast", "y = x as another type", "dx = dy as x's type"};
+
+/// Appends a dimension, joined with the one before where both sides step through the two alike.
+void append_dimension(Copy& args, int64_t size, int64_t x_stride, int64_t y_stride) {
+  if (size == 1) return;
+  const int last = args.rank - 1;
+  const bool joins =
+      args.rank > 0 && args.x_stride[last] == size * x_stride && args.y_stride[last] == size * y_stride;
+  const int at = joins ? last : args.rank++;
+  args.shape[at] = joins ? args.shape[at] * size : size;
+  args.x_stride[at] = x_stride;
+  args.y_stride[at] = y_stride;
+}
+
+struct ReshapeNode final : Node {
+  const OpInfo* what;
+  Shape from;
+  ReshapeNode(const OpInfo& op, const Shape& x) : what(&op), from(x) {}
+  const OpInfo& info() const override { return *what; }
+  void backward(const Tensor& dy, Grads& grads) override { grads.give(0, dy.viewed(from)); }
+};
+
+struct PermuteNode final : Node {
+  std::vector<int> order;
+  explicit PermuteNode(std::vector<int> o) : order(std::move(o)) {}
+  const OpInfo& info() const override { return permute_info; }
+  void backward(const Tensor& dy, Grads& grads) override {
+    const auto [dx, write] = grads.at(0);
+    // dx seen through the order has dy's shape.
+    Strides strides{};
+    for (size_t k = 0; k < order.size(); ++k) strides[k] = dx.stride(order[k]);
+    copy_into(dx.strided(dy.shape(), strides, dx.offset()), dy, write);
+  }
+};
+
+struct NarrowNode final : Node {
+  int dim;
+  int64_t start;
+  NarrowNode(int d, int64_t s) : dim(d), start(s) {}
+  const OpInfo& info() const override { return narrow_info; }
+  void backward(const Tensor& dy, Grads& grads) override {
+    auto [dx, write] = grads.at(0);
+    if (write == Write::set) dx.zero();
+    copy_into(dx.narrowed(dim, start, dy.dim(dim)), dy, write);
+  }
+};
+
+struct ConcatNode final : Node {
+  int dim;
+  std::vector<int64_t> lengths;
+  ConcatNode(int d, std::vector<int64_t> l) : dim(d), lengths(std::move(l)) {}
+  const OpInfo& info() const override { return concat_info; }
+  void backward(const Tensor& dy, Grads& grads) override {
+    int64_t start = 0;
+    for (size_t i = 0; i < lengths.size(); start += lengths[i++]) {
+      if (!grads.wants(i)) continue;
+      const auto [dx, write] = grads.at(i);
+      copy_into(dx, dy.narrowed(dim, start, lengths[i]), write);
+    }
+  }
+};
+
+struct CastNode final : Node {
+  const OpInfo& info() const override { return cast_info; }
+  void backward(const Tensor& dy, Grads& grads) override {
+    const auto [dx, write] = grads.at(0);
+    copy_into(dx, dy, write);
+  }
+};
+
+/// A shape with the one -1 replaced by what the number of elements asks for.
+Shape resolve(const Tensor& x, std::vector<int64_t> sizes) {
+  int64_t known = 1;
+  int64_t* unknown = nullptr;
+  for (int64_t& size : sizes) {
+    if (size == -1 && !unknown) {
+      unknown = &size;
+    } else {
+      require(size >= 0, "reshape: a size of ", size, " for a tensor of shape ", x.shape(),
+              "; one -1 is allowed");
+      known *= size;
+    }
+  }
+  if (unknown) *unknown = known == 0 ? 0 : x.numel() / known;
+  const Shape shape{std::span<const int64_t>(sizes)};
+  require(shape.numel() == x.numel(), "reshape: shape ", x.shape(), " has ", x.numel(), " elements, ", shape,
+          " has ", shape.numel());
+  return shape;
+}
+
+}  // namespace
+
+void copy_into(const Tensor& y, const Tensor& x, Write to_y) {
+  require(x.shape() == y.shape(), "copy of shape ", x.shape(), " into shape ", y.shape());
+  Copy args{x.dtype(), y.dtype(), 0, {}, {}, {}, x.data(), y.data(), to_y};
+  for (int i = 0; i < x.rank(); ++i) append_dimension(args, x.dim(i), x.stride(i), y.stride(i));
+  if (x.numel() > 0) run(y.device(), args);
+}
+
+Tensor contiguous(const Tensor& x) {
+  if (x.is_contiguous()) return x;
+  const InOp op(contiguous_info);
+  const Tensor y = x.like();
+  copy_into(y, x, Write::set);
+  return record(y, {x}, ReshapeNode(contiguous_info, x.shape()));
+}
+
+Tensor reshape(const Tensor& x, const std::vector<int64_t>& sizes) {
+  const Shape shape = resolve(x, sizes);
+  const Tensor source = contiguous(x);
+  return record(source.viewed(shape), {source}, ReshapeNode(reshape_info, x.shape()));
+}
+
+Tensor transpose(const Tensor& x, int i, int j) {
+  std::vector<int> order(static_cast<size_t>(x.rank()));
+  std::iota(order.begin(), order.end(), 0);
+  std::swap(order[static_cast<size_t>(x.shape().axis(i))], order[static_cast<size_t>(x.shape().axis(j))]);
+  return permute(x, order);
+}
+
+Tensor permute(const Tensor& x, const std::vector<int>& order) {
+  require(order.size() == static_cast<size_t>(x.rank()), "permute: an order of ", order.size(),
+          " dimensions for a tensor of shape ", x.shape());
+  std::array<int64_t, max_rank> sizes{};
+  std::array<bool, max_rank> seen{};
+  Strides strides{};
+  std::vector<int> axes;
+  for (const int dim : order) {
+    const int axis = x.shape().axis(dim);
+    require(!seen[static_cast<size_t>(axis)], "permute: dimension ", axis, " appears twice");
+    seen[static_cast<size_t>(axis)] = true;
+    sizes[axes.size()] = x.dim(axis);
+    strides[axes.size()] = x.stride(axis);
+    axes.push_back(axis);
+  }
+  const Shape shape(std::span<const int64_t>(sizes.data(), axes.size()));
+  return record(x.strided(shape, strides, x.offset()), {x}, PermuteNode(std::move(axes)));
+}
+
+Tensor narrow(const Tensor& x, int dim, int64_t start, int64_t length) {
+  const Doing step("narrow");
+  const int axis = x.shape().axis(dim);
+  return record(x.narrowed(axis, start, length), {x}, NarrowNode(axis, start));
+}
+
+std::vector<Tensor> split(const Tensor& x, int dim, const std::vector<int64_t>& lengths) {
+  const int64_t total = std::accumulate(lengths.begin(), lengths.end(), int64_t{0});
+  require(total == x.dim(dim), "split: lengths add up to ", total, ", dimension ", dim, " of shape ",
+          x.shape(), " is ", x.dim(dim));
+  std::vector<Tensor> parts;
+  int64_t start = 0;
+  for (const int64_t length : lengths) {
+    parts.push_back(narrow(x, dim, start, length));
+    start += length;
+  }
+  return parts;
+}
+
+Tensor concat(const std::vector<Tensor>& parts, int dim) {
+  const InOp op(concat_info);
+  require(!parts.empty(), "concat: no tensors");
+  const Tensor& first = parts.front();
+  const int axis = first.shape().axis(dim);
+  std::vector<int64_t> lengths;
+  for (const Tensor& part : parts) {
+    require(part.rank() == first.rank() && part.dtype() == first.dtype() &&
+                part.shape().with(axis, 0) == first.shape().with(axis, 0),
+            "concat along dimension ", axis, ": a ", name_of(part.dtype()), " tensor of shape ", part.shape(),
+            " does not continue a ", name_of(first.dtype()), " one of shape ", first.shape());
+    lengths.push_back(part.dim(axis));
+  }
+  const int64_t total = std::accumulate(lengths.begin(), lengths.end(), int64_t{0});
+  const Tensor y = first.like(first.shape().with(axis, total));
+  int64_t start = 0;
+  for (const Tensor& part : parts) {
+    copy_into(y.narrowed(axis, start, part.dim(axis)), part, Write::set);
+    start += part.dim(axis);
+  }
+  return record(y, parts, std::make_unique<ConcatNode>(axis, std::move(lengths)));
+}
+
+Tensor cast(const Tensor& x, DType dtype) {
+  if (x.dtype() == dtype) return x;
+  const InOp op(cast_info);
+  const Tensor y = Tensor::empty(x.device(), dtype, x.shape());
+  copy_into(y, x, Write::set);
+  return is_float(dtype) ? record(y, {x}, CastNode()) : y;
+}
+
+}  // namespace hewn

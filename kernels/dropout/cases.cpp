@@ -1,0 +1,40 @@
+#include "kernels/case.h"
+#include "kernels/dropout/abi.h"
+
+namespace hewn {
+namespace {
+
+/// A StepState as bytes of a case's memory.
+const StepState* step_state(CaseMemory& memory, const StepState& state) {
+  const auto* bytes = reinterpret_cast<const uint8_t*>(&state);
+  return static_cast<const StepState*>(memory.input(
+      "state", DType::u8, sizeof state, [bytes](Rng&, int64_t i) { return static_cast<double>(bytes[i]); }));
+}
+
+}  // namespace
+
+Cases dropout_cases(const CaseRequest& request) {
+  const DType t = request.dtype;
+  if (t != DType::f32 && t != DType::f64) return {};
+  std::vector<int64_t> sizes = sizes_around(request.width);
+  sizes.insert(sizes.end(), {63, 64, 65, 5000});
+  if (request.bench) sizes = {768 * 128, 256 * 3072};
+  if (!request.shape.empty()) sizes = parse_sizes(request.shape, 1, "N");
+  Cases cases;
+  for (const int64_t n : sizes)
+    for (const double p : {0.1, 0.5})
+      for (const Write write : {Write::set, Write::add}) {
+        CaseMemory memory(request.seed);
+        const StepState* state =
+            step_state(memory, {.seed = memory.rng().next_u64(), .step = 1234, .micro_step = 3});
+        const auto* x = memory.input("x", t, n);
+        auto* y = memory.output("y", t, n, 1e-7);
+        const std::string shape = std::to_string(n) + (p == 0.5 ? " half" : " tenth");
+        cases.push_back(std::make_unique<CaseOf<Dropout>>(std::move(memory),
+                                                          shape + (write == Write::add ? " add" : ""), t,
+                                                          Dropout{t, n, p, 7, state, x, y, write}));
+      }
+  return cases;
+}
+
+}  // namespace hewn

@@ -1,0 +1,28 @@
+#include "kernels/contract.h"
+#include "kernels/dropout/cost.h"
+#include "kernels/dropout/ref.h"
+#include "kernels/dropout/simd.h"
+
+namespace hewn {
+namespace {
+
+const char* only_f32(const Dropout& a) { return a.dtype == DType::f32 ? nullptr : "only f32"; }
+
+constexpr Rung<Dropout> rungs[] = {
+    {.name = "reference",
+     .idea = "a Philox block for every element, of which one word is used",
+     .run = scalar<Dropout>(dropout_reference)},
+    {.name = "parallel", .idea = "the same, elements to threads", .run = scalar<Dropout>(dropout_parallel)},
+    {.name = "vector",
+     .idea = "a Philox block per lane, all four words used: 64 elements from 16 blocks",
+     .run = per_isa<Dropout>([]<Isa I>() { return dropout_simd<I>; }),
+     .why_not = only_f32},
+};
+
+constexpr Ladder<Dropout> ladder{"dropout", rungs, cost_of};
+
+}  // namespace
+
+const Ladder<Dropout>& ladder_of(const Dropout&) { return ladder; }
+
+}  // namespace hewn

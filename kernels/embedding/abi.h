@@ -1,0 +1,30 @@
+#pragma once
+
+#include "kernels/launch.h"
+
+namespace hewn {
+
+/// y[i, :] = weight[ids[i], :] (+ position[i mod period, :]). Every id is within the table.
+struct EmbeddingForward {
+  DType dtype, ids_dtype;  ///< f32 or f64; i64 or i32
+  int64_t n, period, width;
+  const void* ids;       ///< [n]
+  const void* weight;    ///< [vocabulary, width]
+  const void* position;  ///< [period, width], or null
+  void* y;               ///< [n, width]
+};
+
+/// dweight[v, :] (set or add) the sum of dy[i, :] over all i with ids[i] = v, in the order of i.
+struct EmbeddingBackward {
+  DType dtype, ids_dtype;
+  int64_t n, vocabulary, width;
+  const void* ids;  ///< [n]
+  const void* dy;   ///< [n, width]
+  void* dweight;    ///< [vocabulary, width]
+  Write to_dweight;
+};
+
+const Ladder<EmbeddingForward>& ladder_of(const EmbeddingForward&);
+const Ladder<EmbeddingBackward>& ladder_of(const EmbeddingBackward&);
+
+}  // namespace hewn

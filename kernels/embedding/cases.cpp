@@ -1,0 +1,60 @@
+#include "kernels/case.h"
+#include "kernels/embedding/abi.h"
+
+namespace hewn {
+namespace {
+
+void add_cases(Cases& cases, const CaseRequest& request, int64_t rows, int64_t period, int64_t vocabulary,
+               int64_t width, DType ids_dtype) {
+  const DType t = request.dtype;
+  const int64_t n = rows * period;
+  const double tolerance = t == DType::f64 ? 1e-14 : 1e-6;
+  const std::string shape =
+      std::to_string(n) + "x" + std::to_string(vocabulary) + "x" + std::to_string(width);
+  // Some rows often, some never.
+  const auto id = [vocabulary](Rng& rng, int64_t i) {
+    return static_cast<double>(i % 3 == 0 ? 0 : rng.below(static_cast<uint64_t>(vocabulary)));
+  };
+  for (const bool with_position : {false, true}) {
+    CaseMemory f(request.seed);
+    const auto* ids = f.input("ids", ids_dtype, n, id);
+    const auto* weight = f.input("weight", t, vocabulary * width);
+    const auto* position = with_position ? f.input("position", t, period * width) : nullptr;
+    auto* y = f.output("y", t, n * width, 0);
+    cases.push_back(std::make_unique<CaseOf<EmbeddingForward>>(
+        std::move(f), shape + (with_position ? " position" : ""), t,
+        EmbeddingForward{t, ids_dtype, n, period, width, ids, weight, position, y}));
+  }
+  for (const Write write : {Write::set, Write::add}) {
+    CaseMemory b(request.seed);
+    const auto* ids = b.input("ids", ids_dtype, n, id);
+    const auto* dy = b.input("dy", t, n * width);
+    auto* dweight = b.output("dweight", t, vocabulary * width, tolerance);
+    cases.push_back(std::make_unique<CaseOf<EmbeddingBackward>>(
+        std::move(b), shape + (write == Write::add ? " add" : ""), t,
+        EmbeddingBackward{t, ids_dtype, n, vocabulary, width, ids, dy, dweight, write}));
+  }
+}
+
+}  // namespace
+
+Cases embedding_cases(const CaseRequest& request) {
+  if (request.dtype != DType::f32 && request.dtype != DType::f64) return {};
+  Cases cases;
+  if (!request.shape.empty()) {
+    const auto s = parse_sizes(request.shape, 3, "POSITIONSxVOCABULARYxWIDTH");
+    add_cases(cases, request, 1, s[0], s[1], s[2], DType::i64);
+  } else if (request.bench) {
+    add_cases(cases, request, 12, 64, 65, 128, DType::i64);
+    add_cases(cases, request, 4, 64, 50257, 768, DType::i64);
+  } else {
+    for (const int64_t width : sizes_around(request.width)) {
+      add_cases(cases, request, 3, 7, 11, width, DType::i64);
+      add_cases(cases, request, 1, 5, 3, width, DType::i32);
+    }
+    add_cases(cases, request, 4, 9, 20, 200, DType::i32);  // several strips of columns
+  }
+  return cases;
+}
+
+}  // namespace hewn

@@ -1,0 +1,42 @@
+#include "kernels/contract.h"
+#include "kernels/embedding/cost.h"
+#include "kernels/embedding/ref.h"
+#include "kernels/embedding/simd.h"
+
+namespace hewn {
+namespace {
+
+template <class A>
+const char* only_f32(const A& a) {
+  return a.dtype == DType::f32 ? nullptr : "only f32";
+}
+
+constexpr Rung<EmbeddingForward> forward_rungs[] = {
+    {.name = "reference",
+     .idea = "one element at a time",
+     .run = scalar<EmbeddingForward>(embedding_reference)},
+    {.name = "vector",
+     .idea = "rows a vector at a time, shared out to threads",
+     .run = per_isa<EmbeddingForward>([]<Isa I>() { return embedding_simd<I>; }),
+     .why_not = only_f32},
+};
+
+constexpr Rung<EmbeddingBackward> backward_rungs[] = {
+    {.name = "reference",
+     .idea = "for each row of the table, all positions that have its id",
+     .run = scalar<EmbeddingBackward>(embedding_reference)},
+    {.name = "strips",
+     .idea = "threads own strips of columns and walk the positions in order: no atomics, no collisions",
+     .run = per_isa<EmbeddingBackward>([]<Isa I>() { return embedding_backward_simd<I>; }),
+     .why_not = only_f32},
+};
+
+constexpr Ladder<EmbeddingForward> forward_ladder{"embedding.forward", forward_rungs, cost_of};
+constexpr Ladder<EmbeddingBackward> backward_ladder{"embedding.backward", backward_rungs, cost_of};
+
+}  // namespace
+
+const Ladder<EmbeddingForward>& ladder_of(const EmbeddingForward&) { return forward_ladder; }
+const Ladder<EmbeddingBackward>& ladder_of(const EmbeddingBackward&) { return backward_ladder; }
+
+}  // namespace hewn

@@ -1,0 +1,98 @@
+#include "kernels/embedding/op.h"
+
+#include "kernels/contract.h"
+#include "kernels/copy/op.h"
+#include "kernels/elementwise/op.h"
+#include "kernels/embedding/abi.h"
+#include "kernels/reduce/op.h"
+
+namespace hewn {
+namespace {
+
+constexpr OpInfo embedding_info{
+    "embedding", "y_i = weight[ids_i] (+ position[start + i mod T])",
+    "dweight_v = sum of dy_i over ids_i = v, dposition_t = sum of dy_i over i mod T = t"};
+
+template <class Id>
+void check_range(const Tensor& ids, int64_t vocabulary) {
+  const Id* id = ids.ptr<Id>();
+  for (int64_t i = 0; i < ids.numel(); ++i)
+    if (id[i] < 0 || id[i] >= vocabulary)
+      fail(ErrorCode::input, "embedding: id ", id[i], " at position ", i, " of ids ", ids.shape(),
+           "; the table has rows 0 to ", vocabulary - 1);
+}
+
+void check(const Tensor& weight, const Tensor& ids) {
+  require(weight.rank() == 2 && weight.is_contiguous(), "embedding: weight is ", weight.shape(),
+          "; a contiguous [vocabulary, width] is needed");
+  require(weight.dtype() == DType::f32 || weight.dtype() == DType::f64, "embedding: weight is ",
+          name_of(weight.dtype()), "; f32 or f64 is needed");
+  require(ids.is_contiguous() && (ids.dtype() == DType::i64 || ids.dtype() == DType::i32),
+          "embedding: ids are ", name_of(ids.dtype()), " ", ids.shape(),
+          "; contiguous i64 or i32 are needed");
+  if (!executor(ids.device()).runs()) return;
+  ids.dtype() == DType::i64 ? check_range<int64_t>(ids, weight.dim(0))
+                            : check_range<int32_t>(ids, weight.dim(0));
+}
+
+struct EmbeddingNode final : Node {
+  Saved ids;
+  int64_t vocabulary, start, period;
+  EmbeddingNode(const Tensor& i, int64_t rows, int64_t first, int64_t positions)
+      : ids(i), vocabulary(rows), start(first), period(positions) {}
+  const OpInfo& info() const override { return embedding_info; }
+  std::vector<SavedField> saved() const override { return {{"ids", &ids}}; }
+  void backward(const Tensor& dy, Grads& grads) override {
+    if (grads.wants(0)) {
+      const auto [dweight, write] = grads.at(0);
+      run(dy.device(), EmbeddingBackward{dy.dtype(), ids->dtype(), ids->numel(), vocabulary, dy.cols(),
+                                         ids->data(), dy.data(), dweight.data(), write});
+    }
+    if (period > 0 && grads.wants(1)) {
+      auto [dposition, write] = grads.at(1);
+      if (write == Write::set && dposition.dim(0) > period) dposition.zero(), write = Write::add;
+      if (dy.numel() == 0) return;
+      sum_copies(dy.viewed({dy.rows() / period, period, dy.cols()}), 1, dposition.narrowed(0, start, period),
+                 write);
+    }
+  }
+};
+
+Tensor forward(const Tensor& weight, const Tensor& position, const Tensor& ids, int64_t start,
+               int64_t period) {
+  const int64_t width = weight.dim(1);
+  Tensor y = weight.like(ids.shape().inserted(ids.rank(), width));
+  const Tensor rows = period > 0 ? position.narrowed(0, start, period) : Tensor();
+  run(weight.device(), EmbeddingForward{weight.dtype(), ids.dtype(), ids.numel(), period, width, ids.data(),
+                                        weight.data(), rows.defined() ? rows.data() : nullptr, y.data()});
+  return y;
+}
+
+}  // namespace
+
+Tensor embedding(const Tensor& weight, const Tensor& ids) {
+  const InOp op(embedding_info);
+  check(weight, ids);
+  return record(forward(weight, {}, ids, 0, 0), {weight}, EmbeddingNode(ids, weight.dim(0), 0, 0));
+}
+
+Tensor embedding(const Tensor& weight, const Tensor& position, const Tensor& ids, int64_t start) {
+  const InOp op(embedding_info);
+  check(weight, ids);
+  require(ids.rank() >= 1, "embedding: ids need a last dimension of positions");
+  const int64_t period = ids.dim(-1);
+  require(position.rank() == 2 && position.is_contiguous() && position.dim(1) == weight.dim(1) &&
+              position.dtype() == weight.dtype(),
+          "embedding: position is ", name_of(position.dtype()), " ", position.shape(), " beside a weight of ",
+          name_of(weight.dtype()), " ", weight.shape(), "; [positions, width] of the same type is needed");
+  require(start >= 0 && start + period <= position.dim(0), "embedding: positions ", start, " to ",
+          start + period - 1, " of a table of ", position.dim(0));
+  return record(forward(weight, position, ids, start, period), {weight, position},
+                EmbeddingNode(ids, weight.dim(0), start, period));
+}
+
+Tensor embedding_composed(const Tensor& weight, const Tensor& position, const Tensor& ids, int64_t start) {
+  return add(embedding(weight, ids), contiguous(narrow(position, 0, start, ids.dim(-1))));
+}
+
+}  // namespace hewn

@@ -1,0 +1,43 @@
+#include "kernels/embedding/ref.h"
+
+namespace hewn {
+namespace {
+
+int64_t id_at(DType dtype, const void* ids, int64_t i) {
+  return dtype == DType::i64 ? static_cast<const int64_t*>(ids)[i] : static_cast<const int32_t*>(ids)[i];
+}
+
+template <class T>
+void forward(const EmbeddingForward& a) {
+  for (int64_t i = 0; i < a.n; ++i)
+    for (int64_t c = 0; c < a.width; ++c) {
+      T v = static_cast<const T*>(a.weight)[id_at(a.ids_dtype, a.ids, i) * a.width + c];
+      if (a.position) v += static_cast<const T*>(a.position)[i % a.period * a.width + c];
+      static_cast<T*>(a.y)[i * a.width + c] = v;
+    }
+}
+
+template <class T>
+void backward(const EmbeddingBackward& a) {
+  for (int64_t v = 0; v < a.vocabulary; ++v)
+    for (int64_t c = 0; c < a.width; ++c) {
+      T& to = static_cast<T*>(a.dweight)[v * a.width + c];
+      double sum = a.to_dweight == Write::add ? static_cast<double>(to) : 0;
+      for (int64_t i = 0; i < a.n; ++i)
+        if (id_at(a.ids_dtype, a.ids, i) == v)
+          sum += static_cast<double>(static_cast<const T*>(a.dy)[i * a.width + c]);
+      to = static_cast<T>(sum);
+    }
+}
+
+}  // namespace
+
+void embedding_reference(const Launch&, const EmbeddingForward& a) {
+  a.dtype == DType::f64 ? forward<double>(a) : forward<float>(a);
+}
+
+void embedding_reference(const Launch&, const EmbeddingBackward& a) {
+  a.dtype == DType::f64 ? backward<double>(a) : backward<float>(a);
+}
+
+}  // namespace hewn
