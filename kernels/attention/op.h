@@ -21,4 +21,9 @@ Tensor causal_attention(const Tensor& qkv, const AttentionOptions& options);
 Tensor causal_attention(const Tensor& q, const Tensor& k, const Tensor& v,
                         const AttentionOptions& options = {});
 
+/// The same from matmul, scale, softmax and dropout, with the [B, H, Tq, Tk] weights written out: what the
+/// fused one is compared with, and a form of attention to study.
+Tensor causal_attention_composed(const Tensor& q, const Tensor& k, const Tensor& v,
+                                 const AttentionOptions& options = {});
+
 }  // namespace hewn
