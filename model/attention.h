@@ -1,0 +1,35 @@
+#pragma once
+// Causal self-attention in three forms that compute the same thing: one small module per head, all heads at
+// once with the T x T weights written out, and block-wise without them (FlashAttention, Dao et al. 2022). The
+// parameters are the same, so that a model can change form at any time.
+
+#include "model/layers.h"
+#include "model/model.h"
+
+namespace hewn {
+
+/// What one application of attention needs besides its input.
+struct AttentionPass {
+  int64_t layer = 0;
+  uint32_t weights_site = 0, output_site = 0;  ///< of dropout
+  const ForwardOptions& options;
+};
+
+struct SelfAttention {
+  LinearLayer c_attn;  ///< [C, 3C]: queries, keys, values of all heads side by side
+  LinearLayer c_proj;  ///< [C, C]
+  ModelConfig config;
+
+  SelfAttention(Parameters& parameters, const std::string& name, const ModelConfig& config, double deviation,
+                double join_deviation);
+  /// residual + c_proj(attention(x)), x [B, T, C]; an undefined residual counts as zero.
+  Tensor operator()(const Tensor& x, const Tensor& residual, const AttentionPass& pass) const;
+
+ private:
+  Tensor per_head(const Tensor& x, const AttentionPass& pass) const;
+  Tensor batched(const Tensor& x, const AttentionPass& pass) const;
+  Tensor fused(const Tensor& x, const AttentionPass& pass) const;
+  Tensor cached(const Tensor& x, const AttentionPass& pass) const;
+};
+
+}  // namespace hewn

@@ -1,0 +1,53 @@
+#include "model/baselines.h"
+
+#include "kernels/copy/op.h"
+#include "kernels/cross_entropy/op.h"
+#include "kernels/embedding/op.h"
+#include "kernels/linear/op.h"
+#include "kernels/linear_cross_entropy/op.h"
+
+namespace hewn {
+namespace {
+
+Tensor last_tokens(const Tensor& tokens, const ForwardOptions& options) {
+  return options.last_only && tokens.dim(1) > 1 ? contiguous(tokens.narrowed(1, tokens.dim(1) - 1, 1))
+                                                : tokens;
+}
+
+}  // namespace
+
+Bigram::Bigram(const ModelConfig& config)
+    : Model(config),
+      table_(parameters().add("table.weight", {config.vocab_size, config.vocab_size}, Init::normal(0.02))) {}
+
+Tensor Bigram::loss(const Tensor& tokens, const Tensor& targets, const ForwardOptions&) {
+  check_tokens(tokens, nullptr);
+  return cross_entropy(embedding(table_->value, tokens.viewed({tokens.numel()})),
+                       targets.viewed({targets.numel()}));
+}
+
+Tensor Bigram::logits(const Tensor& tokens, const ForwardOptions& options) {
+  check_tokens(tokens, nullptr);
+  return embedding(table_->value, last_tokens(tokens, options));
+}
+
+BigramLinear::BigramLinear(const ModelConfig& config)
+    : Model(config),
+      wte_(parameters().add("wte.weight", {config.vocab_size, config.n_embd}, Init::normal(0.02))),
+      head_(parameters().add("lm_head.weight", {config.vocab_size, config.n_embd}, Init::normal(0.02))),
+      bias_(config.bias ? parameters().add("lm_head.bias", {config.vocab_size}, Init::zeros()) : nullptr) {}
+
+Tensor BigramLinear::loss(const Tensor& tokens, const Tensor& targets, const ForwardOptions&) {
+  check_tokens(tokens, nullptr);
+  const Tensor x = embedding(wte_->value, tokens.viewed({tokens.numel()}));
+  return linear_cross_entropy(x, head_->value, bias_ ? bias_->value : Tensor(),
+                              targets.viewed({targets.numel()}));
+}
+
+Tensor BigramLinear::logits(const Tensor& tokens, const ForwardOptions& options) {
+  check_tokens(tokens, nullptr);
+  return linear(embedding(wte_->value, last_tokens(tokens, options)), head_->value,
+                bias_ ? bias_->value : Tensor(), {.layout = Layout::out_in});
+}
+
+}  // namespace hewn

@@ -1,0 +1,31 @@
+#pragma once
+// Models that look at one token only: what a transformer has to beat.
+
+#include "model/model.h"
+
+namespace hewn {
+
+/// A table: row t holds the logits of what follows token t.
+class Bigram final : public Model {
+ public:
+  explicit Bigram(const ModelConfig& config);
+  Tensor loss(const Tensor& tokens, const Tensor& targets, const ForwardOptions& options = {}) override;
+  Tensor logits(const Tensor& tokens, const ForwardOptions& options = {}) override;
+
+ private:
+  Parameter* table_;  // [V, V]
+};
+
+/// An embedding and a linear layer: the same through n_embd numbers per token.
+class BigramLinear final : public Model {
+ public:
+  explicit BigramLinear(const ModelConfig& config);
+  Tensor loss(const Tensor& tokens, const Tensor& targets, const ForwardOptions& options = {}) override;
+  Tensor logits(const Tensor& tokens, const ForwardOptions& options = {}) override;
+
+ private:
+  Parameter *wte_, *head_;  // [V, C] each
+  Parameter* bias_;         // [V], null without biases
+};
+
+}  // namespace hewn

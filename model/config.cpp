@@ -1,0 +1,153 @@
+#include "model/config.h"
+
+#include <nlohmann/json.hpp>
+#include <span>
+
+#include "core/error.h"
+
+namespace hewn {
+namespace {
+
+template <class E>
+struct Choice {
+  E value;
+  const char* name;
+};
+
+constexpr Choice<NormKind> norms[] = {{NormKind::layernorm, "layernorm"}, {NormKind::rmsnorm, "rmsnorm"}};
+constexpr Choice<NormPlace> places[] = {{NormPlace::pre, "pre"}, {NormPlace::post, "post"}};
+constexpr Choice<Positions> positions[] = {
+    {Positions::learned, "learned"}, {Positions::sinusoidal, "sin"}, {Positions::none, "none"}};
+constexpr Choice<PosCombine> combines[] = {{PosCombine::add, "add"}, {PosCombine::concat, "concat"}};
+constexpr Choice<AttentionForm> forms[] = {{AttentionForm::per_head, "per_head"},
+                                           {AttentionForm::batched, "batched"},
+                                           {AttentionForm::fused, "fused"}};
+constexpr Choice<Activation> acts[] = {{Activation::gelu_tanh, "gelu"},
+                                       {Activation::gelu_erf, "gelu_erf"},
+                                       {Activation::relu, "relu"},
+                                       {Activation::silu, "silu"}};
+
+template <class E>
+std::string name_in(std::span<const Choice<E>> choices, E value) {
+  for (const auto& c : choices)
+    if (c.value == value) return c.name;
+  return "?";
+}
+
+template <class E>
+void find_in(std::span<const Choice<E>> choices, const std::string& name, E& value) {
+  std::string known;
+  for (const auto& c : choices) {
+    if (name == c.name) {
+      value = c.value;
+      return;
+    }
+    known += (known.empty() ? "" : ", ") + std::string(c.name);
+  }
+  fail(ErrorCode::usage, "\"", name, "\" is not one of ", known);
+}
+
+/// Calls f(key, member) for every key of the config: one list for writing and reading.
+template <class Config, class F>
+void for_each_key(Config& c, F f) {
+  f("arch", c.arch);
+  f("vocab_size", c.vocab_size);
+  f("block_size", c.block_size);
+  f("n_layer", c.n_layer);
+  f("n_head", c.n_head);
+  f("n_embd", c.n_embd);
+  f("mlp_width", c.mlp_width);
+  f("dropout", c.dropout);
+  f("attn_dropout", c.attn_dropout);
+  f("bias", c.bias);
+  f("qkv_bias", c.qkv_bias);
+  f("residual", c.residual);
+  f("tie", c.tie);
+  f("norm", c.norm);
+  f("norm_place", c.norm_place);
+  f("pos", c.pos);
+  f("pos_combine", c.pos_combine);
+  f("attention", c.attention);
+  f("act", c.act);
+  f("norm_eps", c.norm_eps);
+}
+
+void check_size(const char* name, int64_t value, int64_t low, int64_t high) {
+  require(value >= low && value <= high, name, " = ", value, "; it must lie between ", low, " and ", high);
+}
+
+}  // namespace
+
+std::string name_of(NormKind v) { return name_in<NormKind>(norms, v); }
+std::string name_of(NormPlace v) { return name_in<NormPlace>(places, v); }
+std::string name_of(Positions v) { return name_in<Positions>(positions, v); }
+std::string name_of(PosCombine v) { return name_in<PosCombine>(combines, v); }
+std::string name_of(AttentionForm v) { return name_in<AttentionForm>(forms, v); }
+std::string name_of(Activation v) { return name_in<Activation>(acts, v); }
+void parse_name(const std::string& name, NormKind& v) { find_in<NormKind>(norms, name, v); }
+void parse_name(const std::string& name, NormPlace& v) { find_in<NormPlace>(places, name, v); }
+void parse_name(const std::string& name, Positions& v) { find_in<Positions>(positions, name, v); }
+void parse_name(const std::string& name, PosCombine& v) { find_in<PosCombine>(combines, name, v); }
+void parse_name(const std::string& name, AttentionForm& v) { find_in<AttentionForm>(forms, name, v); }
+void parse_name(const std::string& name, Activation& v) { find_in<Activation>(acts, name, v); }
+
+void ModelConfig::check() const {
+  require(arch == "gpt" || arch == "bigram" || arch == "bigram_linear", "arch = \"", arch,
+          "\" is not one of gpt, bigram, bigram_linear");
+  check_size("vocab_size", vocab_size, 1, int64_t{1} << 24);
+  check_size("block_size", block_size, 1, int64_t{1} << 24);
+  if (arch == "bigram") return;
+  check_size("n_embd", n_embd, 1, 1 << 20);
+  if (arch == "bigram_linear") return;
+  check_size("n_layer", n_layer, 0, 4096);
+  check_size("n_head", n_head, 1, 4096);
+  check_size("mlp_width", mlp_width, 0, 1 << 22);
+  require(n_embd % n_head == 0, "n_embd = ", n_embd, " is not a multiple of n_head = ", n_head);
+  require(dropout >= 0 && dropout < 1, "dropout = ", dropout, "; it must be at least 0 and less than 1");
+  require(attn_dropout < 1, "attn_dropout = ", attn_dropout, "; it must be less than 1");
+  require(norm_eps >= 0, "norm_eps = ", norm_eps, "; it must not be negative");
+  if (pos_combine == PosCombine::concat && pos != Positions::none) {
+    require(n_embd % 2 == 0, "pos_combine = concat gives half of n_embd to positions; n_embd = ", n_embd,
+            " is odd");
+    require(
+        !tie,
+        "pos_combine = concat has token embeddings of n_embd / 2, which cannot be the head; use tie = false");
+  }
+}
+
+std::string to_json(const ModelConfig& config) {
+  nlohmann::ordered_json json;
+  for_each_key(config, [&](const char* key, const auto& value) {
+    if constexpr (std::is_enum_v<std::remove_cvref_t<decltype(value)>>)
+      json[key] = name_of(value);
+    else
+      json[key] = value;
+  });
+  return json.dump(2);
+}
+
+ModelConfig model_config_from_json(const std::string& text) {
+  const Doing context("reading a model configuration");
+  ModelConfig config;
+  try {
+    nlohmann::json json = nlohmann::json::parse(text);
+    if (!json.is_object()) fail(ErrorCode::input, "it is not a JSON object");
+    for_each_key(config, [&](const char* key, auto& value) {
+      if (!json.contains(key)) return;
+      if constexpr (std::is_enum_v<std::remove_cvref_t<decltype(value)>>)
+        parse_name(json[key].template get<std::string>(), value);
+      else
+        json[key].get_to(value);
+      json.erase(key);
+    });
+    if (!json.empty()) fail(ErrorCode::input, "unknown key \"", json.begin().key(), "\"");
+    config.check();
+  } catch (const nlohmann::json::exception& e) {
+    fail(ErrorCode::input, e.what());
+  } catch (const Error& e) {
+    throw Error(ErrorCode::input, e.what());
+  }
+  return config;
+}
+
+}  // namespace hewn

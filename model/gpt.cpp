@@ -1,0 +1,150 @@
+#include "model/gpt.h"
+
+#include <cmath>
+
+#include "core/error.h"
+#include "kernels/copy/op.h"
+#include "kernels/elementwise/op.h"
+#include "kernels/embedding/op.h"
+#include "kernels/linear_cross_entropy/op.h"
+
+namespace hewn {
+namespace {
+
+// GPT-2's initialisation: 0.02, and 0.02 / sqrt(2 n_layer) where a branch joins the residual stream.
+constexpr double deviation = 0.02;
+
+double join_deviation(const ModelConfig& config) {
+  return deviation / std::sqrt(2.0 * static_cast<double>(std::max<int64_t>(config.n_layer, 1)));
+}
+
+bool concatenates(const ModelConfig& config) {
+  return config.pos != Positions::none && config.pos_combine == PosCombine::concat;
+}
+
+/// Numbers of the places where dropout happens: embeddings are 0, layer l has 3l + 1 to 3l + 3.
+enum Site : uint32_t { attention_weights = 1, attention_output = 2, mlp_output = 3 };
+uint32_t site_of(int64_t layer, Site place) { return static_cast<uint32_t>(3 * layer) + place; }
+
+}  // namespace
+
+Mlp::Mlp(Parameters& parameters, const std::string& name, const ModelConfig& config)
+    : c_fc(parameters, name + ".c_fc", config.n_embd, config.mlp_size(), config.bias, deviation),
+      c_proj(parameters, name + ".c_proj", config.mlp_size(), config.n_embd, config.bias,
+             join_deviation(config)) {}
+
+Block::Block(Parameters& parameters, const ModelConfig& config, int64_t layer)
+    : ln_1(parameters, "transformer.h." + std::to_string(layer) + ".ln_1", config),
+      attn(parameters, "transformer.h." + std::to_string(layer) + ".attn", config, deviation,
+           join_deviation(config)),
+      ln_2(parameters, "transformer.h." + std::to_string(layer) + ".ln_2", config),
+      mlp(parameters, "transformer.h." + std::to_string(layer) + ".mlp", config) {}
+
+Gpt::Gpt(const ModelConfig& config) : Model(config) {
+  Parameters& p = parameters();
+  const int64_t V = config.vocab_size, C = config.n_embd, width = concatenates(config) ? C / 2 : C;
+  wte_ = p.add("transformer.wte.weight", {V, width}, Init::normal(deviation));
+  if (config.pos == Positions::learned)
+    wpe_ = p.add("transformer.wpe.weight", {config.block_size, width}, Init::normal(deviation));
+  for (int64_t layer = 0; layer < config.n_layer; ++layer) blocks_.emplace_back(p, config, layer);
+  if (config.norm_place == NormPlace::pre) ln_f_ = NormLayer(p, "transformer.ln_f", config);
+  if (!config.tie) lm_head_ = p.add("lm_head.weight", {V, C}, Init::normal(deviation));
+}
+
+std::vector<double> sinusoids(int64_t length, int64_t width) {
+  std::vector<double> table;
+  table.reserve(static_cast<size_t>(length * width));
+  for (int64_t t = 0; t < length; ++t) {
+    for (int64_t i = 0; i < width; ++i) {
+      const double even = static_cast<double>(i - i % 2);
+      const double angle = static_cast<double>(t) / std::pow(10000.0, even / static_cast<double>(width));
+      table.push_back(i % 2 == 0 ? std::sin(angle) : std::cos(angle));
+    }
+  }
+  return table;
+}
+
+/// A row per position: learned, or sinusoids made at first use. [block_size, width]
+const Tensor& Gpt::position_table() {
+  if (wpe_) return wpe_->value;
+  if (!sinusoids_.defined()) {
+    const int64_t width = wte_->shape[1];
+    const std::vector<double> table = sinusoids(config().block_size, width);
+    const std::vector<float> narrow_table(table.begin(), table.end());
+    const Shape shape{config().block_size, width};
+    const MemUseScope use(MemUse::parameter);
+    sinusoids_ = parameters().dtype() == DType::f64 ? Tensor::from(device(), table, shape)
+                                                    : Tensor::from(device(), narrow_table, shape);
+  }
+  return sinusoids_;
+}
+
+Tensor Gpt::embed(const Tensor& tokens, const ForwardOptions& options) {
+  const Scope scope("embed");
+  const int64_t start = options.cache ? options.cache->length() : 0;
+  Tensor x;
+  if (config().pos == Positions::none) {
+    x = embedding(wte_->value, tokens);
+  } else if (!concatenates(config())) {
+    x = embedding(wte_->value, position_table(), tokens, start);
+  } else {
+    std::vector<int32_t> at(static_cast<size_t>(tokens.numel()));
+    for (size_t i = 0; i < at.size(); ++i)
+      at[i] = static_cast<int32_t>(start + static_cast<int64_t>(i) % tokens.dim(1));
+    const Tensor positions = Tensor::from(device(), at, tokens.shape());
+    x = concat({embedding(wte_->value, tokens), embedding(position_table(), positions)}, 2);
+  }
+  return DropoutPlace{config().dropout, 0}(x, options.step_state);
+}
+
+Tensor Gpt::mlp(const Block& block, const Tensor& x, const Tensor& residual, int64_t layer,
+                const ForwardOptions& options) {
+  const Scope scope("mlp");
+  const DropoutPlace drop{config().dropout, site_of(layer, mlp_output)};
+  const Tensor wide = block.mlp.c_fc(x, config().act);
+  if (drop.p == 0 || !options.step_state.defined()) return block.mlp.c_proj(wide, Activation::none, residual);
+  const Tensor y = drop(block.mlp.c_proj(wide), options.step_state);
+  return residual.defined() ? add(residual, y) : y;
+}
+
+Tensor Gpt::apply(const Block& block, Tensor x, int64_t layer, const ForwardOptions& options) {
+  const Scope scope("h." + std::to_string(layer));
+  const AttentionPass pass{.layer = layer,
+                           .weights_site = site_of(layer, attention_weights),
+                           .output_site = site_of(layer, attention_output),
+                           .options = options};
+  const bool pre = config().norm_place == NormPlace::pre, keep = config().residual;
+  const auto branch_of = [&](const NormLayer& norm) { return pre ? norm(x) : x; };
+  x = block.attn(branch_of(block.ln_1), keep ? x : Tensor(), pass);
+  if (!pre) x = block.ln_1(x);
+  x = mlp(block, branch_of(block.ln_2), keep ? x : Tensor(), layer, options);
+  return pre ? x : block.ln_2(x);
+}
+
+Tensor Gpt::hidden(const Tensor& tokens, const ForwardOptions& options) {
+  check_tokens(tokens, options.cache);
+  Tensor x = embed(tokens, options);
+  for (size_t layer = 0; layer < blocks_.size(); ++layer)
+    x = apply(blocks_[layer], std::move(x), static_cast<int64_t>(layer), options);
+  if (options.cache) options.cache->advance(tokens.dim(1));
+  if (config().norm_place == NormPlace::post) return x;
+  const Scope scope("ln_f");
+  return ln_f_(x);
+}
+
+Tensor Gpt::loss(const Tensor& tokens, const Tensor& targets, const ForwardOptions& options) {
+  require(tokens.shape() == targets.shape(), "tokens are ", tokens.shape(), ", targets ", targets.shape());
+  const Tensor x = hidden(tokens, options);
+  const Scope scope("head");
+  return linear_cross_entropy(reshape(x, {x.rows(), x.cols()}), head(), Tensor(),
+                              targets.viewed({targets.numel()}));
+}
+
+Tensor Gpt::logits(const Tensor& tokens, const ForwardOptions& options) {
+  Tensor x = hidden(tokens, options);
+  const Scope scope("head");
+  if (options.last_only && x.dim(1) > 1) x = contiguous(narrow(x, 1, x.dim(1) - 1, 1));
+  return linear(x, head(), Tensor(), {.layout = Layout::out_in});
+}
+
+}  // namespace hewn

@@ -1,0 +1,36 @@
+#include "model/layers.h"
+
+#include "kernels/dropout/op.h"
+#include "kernels/layernorm/op.h"
+#include "kernels/rmsnorm/op.h"
+
+namespace hewn {
+
+LinearLayer::LinearLayer(Parameters& parameters, const std::string& name, int64_t in, int64_t out,
+                         bool with_bias, double deviation)
+    : weight(parameters.add(name + ".weight", {in, out}, Init::normal(deviation))),
+      bias(with_bias ? parameters.add(name + ".bias", {out}, Init::zeros()) : nullptr) {}
+
+Tensor LinearLayer::operator()(const Tensor& x, Activation act, const Tensor& residual) const {
+  return linear(x, weight->value, bias ? bias->value : Tensor(), {.activation = act, .residual = residual});
+}
+
+NormLayer::NormLayer(Parameters& parameters, const std::string& name, const ModelConfig& config)
+    : weight(parameters.add(name + ".weight", {config.n_embd}, Init::ones())),
+      bias(config.bias && config.norm == NormKind::layernorm
+               ? parameters.add(name + ".bias", {config.n_embd}, Init::zeros())
+               : nullptr),
+      kind(config.norm),
+      eps(config.norm_eps) {}
+
+Tensor NormLayer::operator()(const Tensor& x) const {
+  if (kind == NormKind::rmsnorm) return rmsnorm(x, weight->value, eps);
+  return layernorm(x, weight->value, bias ? bias->value : Tensor(), eps);
+}
+
+Tensor DropoutPlace::operator()(const Tensor& x, const Tensor& step_state) const {
+  return p > 0 && step_state.defined() ? dropout(x, p, site, static_cast<const StepState*>(step_state.data()))
+                                       : x;
+}
+
+}  // namespace hewn

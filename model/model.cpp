@@ -1,0 +1,53 @@
+#include "model/model.h"
+
+#include "core/error.h"
+#include "model/baselines.h"
+#include "model/gpt.h"
+
+namespace hewn {
+
+KvCache::KvCache(const ModelConfig& config, Device& device, DType dtype, int64_t batch, int64_t capacity)
+    : n_head_(config.n_head), capacity_(capacity) {
+  for (int64_t layer = 0; layer < config.n_layer; ++layer)
+    layers_.push_back(Tensor::empty(device, dtype, {batch, capacity, 2 * config.n_embd}));
+}
+
+KvCache::View KvCache::append(int64_t layer, const Tensor& qkv) {
+  const Tensor& all = layers_[static_cast<size_t>(layer)];
+  const int64_t B = qkv.dim(0), T = qkv.dim(1), C = qkv.dim(2) / 3, D = C / n_head_;
+  require(length_ + T <= capacity_ && B == all.dim(0), "cache of ", all.dim(0), " x ", capacity_,
+          " tokens holds ", length_, "; ", B, " x ", T, " more do not fit");
+  const size_t row = static_cast<size_t>(2 * C) * size_of(qkv.dtype()), step = row / 2 * 3;
+  for (int64_t b = 0; b < B; ++b) {
+    auto* to = static_cast<uint8_t*>(all.data()) + static_cast<size_t>(b * capacity_ + length_) * row;
+    const auto* from = static_cast<const uint8_t*>(qkv.data()) + static_cast<size_t>(b * T) * step + row / 2;
+    for (int64_t t = 0; t < T; ++t, to += row, from += step) qkv.device().copy(to, from, row);
+  }
+  const Shape shape{B, n_head_, length_ + T, D};
+  const Strides strides{capacity_ * 2 * C, D, 2 * C, 1};
+  return {all.strided(shape, strides, 0), all.strided(shape, strides, C)};
+}
+
+void Model::check_tokens(const Tensor& tokens, const KvCache* cache) const {
+  require(tokens.rank() == 2 && tokens.dtype() == DType::i32, "tokens are ", name_of(tokens.dtype()), " ",
+          tokens.shape(), "; i32 [B, T] is needed");
+  const int64_t before = cache ? cache->length() : 0;
+  require(tokens.dim(1) >= 1 && before + tokens.dim(1) <= config_.block_size, "a context of ",
+          before + tokens.dim(1), " tokens; the model takes 1 to block_size = ", config_.block_size);
+}
+
+std::unique_ptr<Model> make_model(const ModelConfig& config, Device& device, DType dtype, uint64_t seed,
+                                  bool grads) {
+  config.check();
+  std::unique_ptr<Model> model;
+  if (config.arch == "gpt")
+    model = std::make_unique<Gpt>(config);
+  else if (config.arch == "bigram")
+    model = std::make_unique<Bigram>(config);
+  else
+    model = std::make_unique<BigramLinear>(config);
+  model->parameters().allocate(device, dtype, seed, grads);
+  return model;
+}
+
+}  // namespace hewn

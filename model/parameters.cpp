@@ -1,0 +1,89 @@
+#include "model/parameters.h"
+
+#include "core/error.h"
+#include "core/rng.h"
+
+namespace hewn {
+namespace {
+
+template <class T>
+void upload_initial(Tensor& t, const Init& init, Rng rng) {
+  std::vector<T> values(static_cast<size_t>(t.numel()));
+  for (T& v : values) v = static_cast<T>(init.deviation > 0 ? init.deviation * rng.normal() : init.constant);
+  t.upload(values.data());
+}
+
+}  // namespace
+
+Parameter* Parameters::add(std::string name, const Shape& shape, Init init) {
+  require(!allocated(), "parameter ", name, " declared after allocation");
+  require(!find(name), "parameter ", name, " is declared twice");
+  all_.push_back({std::move(name), shape, init, {}});
+  return &all_.back();
+}
+
+Parameter* Parameters::find(const std::string& name) {
+  for (Parameter& p : all_)
+    if (p.name == name) return &p;
+  return nullptr;
+}
+
+int64_t Parameters::numel() const {
+  int64_t n = 0;
+  for (const Parameter& p : all_) n += p.shape.numel();
+  return n;
+}
+
+void Parameters::allocate(Device& device, DType dtype, uint64_t seed, bool grads) {
+  require(!allocated(), "parameters are allocated twice");
+  require(dtype == DType::f32 || dtype == DType::f64, "parameters of ", name_of(dtype),
+          "; f32 and f64 are possible");
+  device_ = &device;
+  dtype_ = dtype;
+  for (const bool decayed : {true, false}) {
+    ParameterGroup group;
+    group.decayed = decayed;
+    std::vector<size_t> bytes;
+    for (Parameter& p : all_) {
+      if (p.decayed() != decayed) continue;
+      group.members.push_back(&p);
+      bytes.push_back(static_cast<size_t>(p.shape.numel()) * size_of(dtype));
+    }
+    if (group.members.empty()) continue;
+    group.values = std::make_unique<Slab>(device, MemUse::parameter, bytes);
+    if (grads) group.grads = std::make_unique<Slab>(device, MemUse::gradient, bytes);
+    for (size_t i = 0; i < group.members.size(); ++i) {
+      Parameter& p = *group.members[i];
+      p.value = Tensor::over(group.values->slice(i), dtype, p.shape);
+      if (grads) require_grad(p.value, p.name, Tensor::over(group.grads->slice(i), dtype, p.shape));
+    }
+    groups_.push_back(std::move(group));
+  }
+  uint64_t stream = 0;
+  for (Parameter& p : all_) initialise(p, seed, stream++);
+}
+
+void Parameters::initialise(Parameter& p, uint64_t seed, uint64_t stream) {
+  if (device_->kind() == Device::Kind::meta) return;
+  const Rng rng(seed, stream);
+  dtype_ == DType::f64 ? upload_initial<double>(p.value, p.init, rng)
+                       : upload_initial<float>(p.value, p.init, rng);
+}
+
+void Parameters::clear_grads() {
+  for (Parameter& p : all_) clear_grad(p.value);
+}
+
+void Parameters::complete_grads() {
+  for (Parameter& p : all_) {
+    Variable& v = *p.value.variable();
+    if (!v.has_grad) v.grad.zero();
+    v.has_grad = true;
+  }
+}
+
+void Parameters::changed() {
+  for (Parameter& p : all_) p.value.changed();
+}
+
+}  // namespace hewn

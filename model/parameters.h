@@ -1,0 +1,85 @@
+#pragma once
+// The parameters of a model: declared by name as layers are built, then laid out in slabs so that the
+// optimizer sweeps over all of them in one kernel call per group.
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/tape.h"
+
+namespace hewn {
+
+/// How a parameter starts: normal with this standard deviation, or a constant when the deviation is 0.
+struct Init {
+  double deviation = 0;
+  double constant = 0;
+  static Init normal(double deviation) { return {.deviation = deviation}; }
+  static Init ones() { return {.constant = 1}; }
+  static Init zeros() { return {}; }
+};
+
+struct Parameter {
+  std::string name;  ///< Hugging Face's: "transformer.h.0.attn.c_attn.weight"
+  Shape shape;
+  Init init;
+  Tensor value;  ///< a leaf of the tape, once allocated
+
+  /// Weight decay applies to matrices only (and embeddings), not to biases and norms.
+  bool decayed() const { return shape.rank() >= 2; }
+};
+
+/// Parameters of one kind, contiguous in memory, gradients in the same layout.
+struct ParameterGroup {
+  bool decayed = false;
+  std::vector<Parameter*> members;
+  std::unique_ptr<Slab> values, grads;
+
+  /// Elements from the slab's start to its end, gaps included.
+  int64_t numel(DType dtype) const { return static_cast<int64_t>(values->bytes() / size_of(dtype)); }
+};
+
+class Parameters {
+ public:
+  Parameters() = default;
+  Parameters(const Parameters&) = delete;
+  Parameters& operator=(const Parameters&) = delete;
+
+  /// Declares a parameter; its value exists after `allocate`. The address stays valid.
+  Parameter* add(std::string name, const Shape& shape, Init init);
+
+  /// Lays out all declared parameters, and their gradients unless `grads` is false, and gives them their
+  /// initial values: parameter number n of seed s is drawn from stream n of s, the same on every device.
+  void allocate(Device& device, DType dtype, uint64_t seed, bool grads = true);
+  bool allocated() const { return device_ != nullptr; }
+
+  /// In order of declaration.
+  const std::deque<Parameter>& all() const { return all_; }
+  std::deque<Parameter>& all() { return all_; }
+  /// Null when there is none of that name.
+  Parameter* find(const std::string& name);
+  int64_t numel() const;
+  Device& device() const { return *device_; }
+  DType dtype() const { return dtype_; }
+  /// Decayed first; a group without members is left out.
+  std::vector<ParameterGroup>& groups() { return groups_; }
+
+  /// Forgets all gradients: the next backward sets them.
+  void clear_grads();
+  /// Zeroes the gradients no backward has reached, so that a sweep over the slabs reads no old ones.
+  void complete_grads();
+  /// Notes that the optimizer changed the values in place.
+  void changed();
+
+ private:
+  void initialise(Parameter& parameter, uint64_t seed, uint64_t stream);
+
+  std::deque<Parameter> all_;
+  std::vector<ParameterGroup> groups_;
+  Device* device_ = nullptr;
+  DType dtype_ = DType::f32;
+};
+
+}  // namespace hewn

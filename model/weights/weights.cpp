@@ -1,0 +1,90 @@
+#include "model/weights/weights.h"
+
+#include <cstring>
+#include <set>
+
+#include "core/error.h"
+
+namespace hewn {
+namespace {
+
+std::vector<int64_t> sizes_of(const Shape& shape) { return {shape.sizes().begin(), shape.sizes().end()}; }
+
+template <class From>
+double element(const void* data, size_t i) {
+  From value;
+  std::memcpy(&value, static_cast<const uint8_t*>(data) + i * sizeof value, sizeof value);
+  if constexpr (std::is_arithmetic_v<From>)
+    return static_cast<double>(value);
+  else
+    return static_cast<double>(static_cast<float>(value));
+}
+
+template <class To>
+void upload_as(const TensorEntry& entry, Tensor& to) {
+  std::vector<To> host(static_cast<size_t>(to.numel()));
+  if (entry.dtype == dtype_of<To>) {
+    if (!host.empty()) std::memcpy(host.data(), entry.data, entry.bytes);
+  } else {
+    for (size_t i = 0; i < host.size(); ++i) {
+      double value = 0;
+      switch (entry.dtype) {
+        case DType::f64: value = element<double>(entry.data, i); break;
+        case DType::f32: value = element<float>(entry.data, i); break;
+        case DType::bf16: value = element<BFloat16>(entry.data, i); break;
+        case DType::f16: value = element<Float16>(entry.data, i); break;
+        default:
+          fail(ErrorCode::input, "tensor ", entry.name, " holds ", name_of(entry.dtype),
+               "; floats are needed");
+      }
+      host[i] = static_cast<To>(value);
+    }
+  }
+  to.upload(host.data());
+}
+
+/// One line per tensor that is missing, unknown or misshapen; "" when the file fits the model.
+std::string misfits(const SafetensorsFile& file, const Parameters& parameters) {
+  std::ostringstream text;
+  std::set<std::string> known;
+  for (const Parameter& p : parameters.all()) {
+    known.insert(p.name);
+    const TensorEntry* entry = file.find(p.name);
+    if (!entry)
+      text << "\n  missing: " << p.name << " " << p.shape;
+    else if (entry->shape != sizes_of(p.shape))
+      text << "\n  " << p.name << " is " << Shape(entry->shape) << ", the model needs " << p.shape;
+  }
+  for (const TensorEntry& entry : file.entries())
+    if (!known.count(entry.name)) text << "\n  unknown: " << entry.name;
+  return text.str();
+}
+
+}  // namespace
+
+void upload_entry(const TensorEntry& entry, Tensor& to) {
+  to.dtype() == DType::f64 ? upload_as<double>(entry, to) : upload_as<float>(entry, to);
+}
+
+FileSum save_weights(const std::string& path, const Model& model) {
+  std::vector<TensorEntry> entries;
+  for (const Parameter& p : model.parameters().all())
+    entries.push_back({.name = p.name, .dtype = p.value.dtype(), .shape = sizes_of(p.shape)});
+  SafetensorsWriter writer(path, entries, {{"format", "pt"}, {"hewn.config", to_json(model.config())}});
+  std::vector<uint8_t> host;
+  for (const Parameter& p : model.parameters().all()) {
+    host.resize(p.value.bytes());
+    p.value.device().download(host.data(), p.value.data(), host.size());
+    writer.append(p.name, host.data(), host.size());
+  }
+  return writer.finish();
+}
+
+void load_weights(const std::string& path, Model& model) {
+  const SafetensorsFile file(path);
+  const std::string wrong = misfits(file, model.parameters());
+  if (!wrong.empty()) fail(ErrorCode::input, path, " does not fit the model:", wrong);
+  for (Parameter& p : model.parameters().all()) upload_entry(file.at(p.name), p.value);
+}
+
+}  // namespace hewn

@@ -1,0 +1,22 @@
+#pragma once
+// A model's parameters to and from a safetensors file.
+
+#include <string>
+
+#include "model/model.h"
+#include "model/weights/safetensors.h"
+
+namespace hewn {
+
+/// Writes all parameters by name, in order, and the model's configuration as metadata ("hewn.config").
+FileSum save_weights(const std::string& path, const Model& model);
+
+/// Overwrites all parameters. Every one has to be there with its shape and nothing else may be; f64, f32,
+/// bf16 and f16 are converted to the model's dtype. Throws ErrorCode::input naming all that is missing,
+/// unknown or misshapen.
+void load_weights(const std::string& path, Model& model);
+
+/// Copies one entry of a file into a tensor of the same number of elements, converting between float types.
+void upload_entry(const TensorEntry& entry, Tensor& to);
+
+}  // namespace hewn

@@ -1,0 +1,207 @@
+#include "model/gpt.h"
+
+#include <cmath>
+
+#include "core/gradcheck.h"
+#include "kernels/devices.h"
+#include "tests/support/catch.h"
+#include "tests/support/close.h"
+#include "tests/support/random.h"
+
+namespace hewn {
+namespace {
+
+ModelConfig tiny() {
+  ModelConfig config;
+  config.vocab_size = 13;
+  config.block_size = 9;
+  config.n_layer = 2;
+  config.n_head = 2;
+  config.n_embd = 8;
+  return config;
+}
+
+Tensor random_tokens(const ModelConfig& config, int64_t B, int64_t T, const char* label) {
+  test::Random random(label);
+  std::vector<int32_t> ids;
+  for (int64_t i = 0; i < B * T; ++i)
+    ids.push_back(static_cast<int32_t>(random.integer(0, config.vocab_size - 1)));
+  return Tensor::from(cpu(), ids, {B, T});
+}
+
+/// Larger weights than a fresh model has, so that no gradient vanishes.
+void shake(Model& model) {
+  test::Random random("weights");
+  for (Parameter& p : model.parameters().all()) {
+    const std::vector<double> values = random.normals<double>(p.shape.numel(), 0.3);
+    if (p.value.dtype() == DType::f64) {
+      p.value.upload(values.data());
+    } else {
+      const std::vector<float> narrow(values.begin(), values.end());
+      p.value.upload(narrow.data());
+    }
+  }
+}
+
+struct Run {
+  double loss;
+  std::vector<std::vector<double>> grads;
+};
+
+Run run(Model& model, const Tensor& tokens, const Tensor& targets, const ForwardOptions& options = {}) {
+  model.parameters().clear_grads();
+  Tape tape;
+  const Tensor loss = model.loss(tokens, targets, options);
+  tape.backward(loss);
+  model.parameters().complete_grads();
+  Run result{loss.item(), {}};
+  for (const Parameter& p : model.parameters().all()) result.grads.push_back(grad_of(p.value).doubles());
+  return result;
+}
+
+/// The gradient of the loss with respect to every parameter, against differences of the loss.
+GradcheckResult check_model(const ModelConfig& config) {
+  const auto model = make_model(config, cpu(), DType::f64);
+  shake(*model);
+  const Tensor tokens = random_tokens(config, 2, 7, "tokens"),
+               targets = random_tokens(config, 2, 7, "targets");
+  std::vector<Tensor> values;
+  for (const Parameter& p : model->parameters().all()) values.push_back(p.value.detached());
+  return gradcheck(
+      [&](const std::vector<Tensor>& in) {
+        size_t i = 0;
+        for (Parameter& p : model->parameters().all()) p.value = in[i++];
+        return model->loss(tokens, targets);
+      },
+      values, {.max_entries = 24, .directions = 2});
+}
+
+std::vector<ModelConfig> variants() {
+  std::vector<ModelConfig> all(9, tiny());
+  all[1].norm_place = NormPlace::post;
+  all[2].residual = false;
+  all[2].n_layer = 1;
+  all[3].pos = Positions::sinusoidal;
+  all[3].norm = NormKind::rmsnorm;
+  all[4].pos_combine = PosCombine::concat;
+  all[4].tie = false;
+  all[5].bias = false;
+  all[5].act = Activation::silu;
+  all[6].qkv_bias = false;
+  all[6].mlp_width = 12;
+  all[6].act = Activation::gelu_erf;
+  all[7].pos = Positions::none;
+  all[7].n_head = 1;
+  all[8].arch = "bigram_linear";
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("gpt: gradients of every variant") {
+  for (const ModelConfig& config : variants()) {
+    INFO(to_json(config));
+    const auto result = check_model(config);
+    INFO(result.worst);
+    CHECK(result.below(1e-8));
+  }
+  ModelConfig table = tiny();
+  table.arch = "bigram";
+  CHECK(check_model(table).below(1e-8));
+}
+
+TEST_CASE("gpt: the three forms of attention are the same function") {
+  ModelConfig config = tiny();
+  std::vector<Run> runs;
+  const Tensor tokens = random_tokens(config, 3, 9, "tokens"),
+               targets = random_tokens(config, 3, 9, "targets");
+  for (const auto form : {AttentionForm::per_head, AttentionForm::batched, AttentionForm::fused}) {
+    config.attention = form;
+    const auto model = make_model(config, cpu(), DType::f64);
+    shake(*model);
+    runs.push_back(run(*model, tokens, targets));
+  }
+  for (const Run& other : {runs[1], runs[2]}) {
+    CHECK(std::abs(other.loss - runs[0].loss) < 1e-12);
+    for (size_t i = 0; i < other.grads.size(); ++i)
+      CHECK(test::close_by_norm(other.grads[i], runs[0].grads[i], 1e-10));
+  }
+}
+
+TEST_CASE("gpt: one step's bits do not depend on the number of threads") {
+  const ModelConfig config = tiny();
+  std::vector<Run> runs;
+  for (const int threads : {1, 2, 4}) {
+    const auto device = make_cpu(threads);
+    const auto model = make_model(config, *device);
+    const Tensor tokens = random_tokens(config, 3, 9, "tokens"),
+                 targets = random_tokens(config, 3, 9, "targets");
+    const Tensor t = Tensor::from(*device, tokens.values<int32_t>(), tokens.shape());
+    const Tensor u = Tensor::from(*device, targets.values<int32_t>(), targets.shape());
+    runs.push_back(run(*model, t, u));
+  }
+  CHECK((runs[1].loss == runs[0].loss && runs[1].grads == runs[0].grads));
+  CHECK((runs[2].loss == runs[0].loss && runs[2].grads == runs[0].grads));
+}
+
+TEST_CASE("gpt: dropout follows seed and step, and evaluation has none") {
+  ModelConfig config = tiny();
+  config.dropout = 0.3;
+  const auto model = make_model(config, cpu());
+  shake(*model);
+  const Tensor tokens = random_tokens(config, 3, 9, "tokens"),
+               targets = random_tokens(config, 3, 9, "targets");
+  const auto loss_with = [&](int64_t step) {
+    const StepState state{.seed = 5, .step = step};
+    Tensor on_device = Tensor::zeros(cpu(), DType::u8, {sizeof state});
+    on_device.upload(&state);
+    return run(*model, tokens, targets, {.step_state = on_device}).loss;
+  };
+  CHECK(loss_with(1) == loss_with(1));
+  CHECK(loss_with(1) != loss_with(2));
+  CHECK(run(*model, tokens, targets).loss == run(*model, tokens, targets).loss);
+}
+
+TEST_CASE("gpt: the future does not matter") {
+  const ModelConfig config = tiny();
+  const auto model = make_model(config, cpu());
+  shake(*model);
+  const Tensor tokens = random_tokens(config, 1, 9, "tokens");
+  std::vector<int32_t> changed = tokens.values<int32_t>();
+  changed.back() = (changed.back() + 1) % static_cast<int32_t>(config.vocab_size);
+  const auto a = model->logits(tokens).doubles(),
+             b = model->logits(Tensor::from(cpu(), changed, {1, 9})).doubles();
+  const auto before_last = static_cast<std::ptrdiff_t>(8 * config.vocab_size);
+  CHECK(std::equal(a.begin(), a.begin() + before_last, b.begin()));
+  CHECK(a != b);
+}
+
+TEST_CASE("gpt: what does not fit is refused") {
+  const ModelConfig config = tiny();
+  const auto model = make_model(config, cpu());
+  CHECK_THROWS_WITH(model->logits(random_tokens(config, 1, 10, "long")), Catch::Contains("block_size = 9"));
+  const std::vector<int32_t> wrong{13};
+  CHECK_THROWS_WITH(model->logits(Tensor::from(cpu(), wrong, {1, 1})), Catch::Contains("13"));
+  ModelConfig bad = config;
+  bad.n_head = 3;
+  CHECK_THROWS_WITH(make_model(bad, cpu()), Catch::Contains("multiple of n_head"));
+}
+
+TEST_CASE("gpt: a fresh model knows nothing") {
+  ModelConfig config = tiny();
+  config.vocab_size = 65;
+  const auto model = make_model(config, cpu());
+  const double loss =
+      model->loss(random_tokens(config, 8, 9, "tokens"), random_tokens(config, 8, 9, "targets")).item();
+  CHECK(std::abs(loss - std::log(65.0)) < 0.1);
+}
+
+TEST_CASE("gpt: configurations survive JSON") {
+  for (const ModelConfig& config : variants())
+    CHECK(to_json(model_config_from_json(to_json(config))) == to_json(config));
+  CHECK_THROWS_WITH(model_config_from_json("{\"n_layers\": 3}"), Catch::Contains("n_layers"));
+  CHECK_THROWS_WITH(model_config_from_json("{\"vocab_size\": -3}"), Catch::Contains("vocab_size"));
+  CHECK_THROWS_WITH(model_config_from_json("["), Catch::Contains("JSON") || Catch::Contains("json"));
+}
+
+}  // namespace hewn
