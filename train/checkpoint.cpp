@@ -1,0 +1,226 @@
+#include "train/checkpoint.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "core/error.h"
+#include "core/file.h"
+#include "model/weights/weights.h"
+#include "train/manifest.h"
+
+namespace hewn {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr const char* model_file = "model.safetensors";
+constexpr const char* optimizer_file = "optimizer.safetensors";
+constexpr const char* state_file = "state.json";
+constexpr const char* unfinished_prefix = ".unfinished-";
+
+std::string name_of_step(int64_t step) {
+  char name[32];
+  std::snprintf(name, sizeof name, "step-%06lld", static_cast<long long>(step));
+  return name;
+}
+
+/// The step of "step-001000"; nothing for other names.
+std::optional<int64_t> step_of_name(const std::string& name) {
+  const std::string digits = name.substr(std::min<size_t>(5, name.size()));
+  if (name.rfind("step-", 0) != 0 || digits.empty() || digits.size() > 18) return std::nullopt;
+  if (digits.find_first_not_of("0123456789") != std::string::npos) return std::nullopt;
+  return std::stoll(digits);
+}
+
+template <class T>
+nlohmann::json or_null(const std::optional<T>& value) {
+  return value ? nlohmann::json(*value) : nlohmann::json(nullptr);
+}
+
+std::string state_json(const RunState& s) {
+  nlohmann::ordered_json json{{"format", "hewn-checkpoint"},
+                              {"version", 1},
+                              {"step", s.step},
+                              {"seed", s.seed},
+                              {"tokenizer_hash", to_hex(s.tokenizer_hash)},
+                              {"data_hash", to_hex(s.data_hash)},
+                              {"evaluated_step", s.evaluated_step},
+                              {"val_loss", or_null(s.val_loss)},
+                              {"best_val_loss", or_null(s.best_val_loss)},
+                              {"best_step", s.best_step},
+                              {"evals_without_better", s.evals_without_better},
+                              {"seconds", s.seconds},
+                              {"tokens", s.tokens}};
+  return json.dump(2) + "\n";
+}
+
+FileSum save_moments(const std::string& path, const Optimizer& optimizer) {
+  const auto moments = optimizer.moments();
+  std::vector<TensorEntry> entries;
+  for (const auto& m : moments) {
+    const auto sizes = m.value.shape().sizes();
+    entries.push_back({.name = m.name, .dtype = m.value.dtype(), .shape = {sizes.begin(), sizes.end()}});
+  }
+  SafetensorsWriter writer(path, entries);
+  std::vector<uint8_t> host;
+  for (const auto& m : moments) {
+    host.resize(m.value.bytes());
+    m.value.device().download(host.data(), m.value.data(), host.size());
+    writer.append(m.name, host.data(), host.size());
+  }
+  return writer.finish();
+}
+
+/// A symbolic link put in place in one step.
+void point_link(const fs::path& link, const std::string& target) {
+  const fs::path fresh = link.parent_path() / (".unfinished-link-" + link.filename().string());
+  std::error_code error;
+  fs::remove(fresh, error);
+  fs::create_symlink(target, fresh, error);
+  if (!error) fs::rename(fresh, link, error);
+  if (error) fail(ErrorCode::failed, "cannot point ", link.string(), " at ", target, ": ", error.message());
+}
+
+}  // namespace
+
+std::string save_checkpoint(const std::string& run, const RunState& state, Trainer& trainer, bool is_best) {
+  const fs::path all = fs::path(run) / "checkpoints", final_path = all / name_of_step(state.step);
+  const Doing context("saving checkpoint ", final_path.string());
+  const fs::path fresh = all / (unfinished_prefix + name_of_step(state.step));
+  std::error_code error;
+  fs::remove_all(fresh, error);
+  fs::create_directories(fresh, error);
+  if (error) fail(ErrorCode::failed, "cannot create ", fresh.string(), ": ", error.message());
+  try {
+    Manifest manifest;
+    manifest.add(model_file, save_weights((fresh / model_file).string(), trainer.model()));
+    manifest.add(optimizer_file, save_moments((fresh / optimizer_file).string(), trainer.optimizer()));
+    manifest.add(state_file, write_file_atomically((fresh / state_file).string(), state_json(state)));
+    manifest.write(fresh.string());
+    replace_directory(fresh.string(), final_path.string());
+  } catch (...) {
+    fs::remove_all(fresh, error);
+    throw;
+  }
+  point_link(all / "last", final_path.filename().string());
+  if (is_best) point_link(all / "best", final_path.filename().string());
+  return final_path.string();
+}
+
+std::vector<CheckpointInfo> list_checkpoints(const std::string& run) {
+  std::vector<CheckpointInfo> found;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(fs::path(run) / "checkpoints", error)) {
+    if (entry.is_symlink() || !fs::exists(entry.path() / Manifest::file_name, error)) continue;
+    if (const auto step = step_of_name(entry.path().filename().string()))
+      found.push_back({entry.path().string(), *step});
+  }
+  std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.step < b.step; });
+  return found;
+}
+
+std::string checkpoint_damage(const std::string& path) {
+  try {
+    return Manifest::read(path).damage(path);
+  } catch (const Error& e) {
+    return e.what();
+  }
+}
+
+std::string find_checkpoint(const std::string& run_or_checkpoint, const std::string& which) {
+  const fs::path given(run_or_checkpoint);
+  std::error_code error;
+  if (!fs::is_directory(given, error))
+    fail(ErrorCode::input, run_or_checkpoint, " is not a run or checkpoint directory");
+  fs::path path = given;
+  fs::path run = given.parent_path().parent_path();
+  if (!fs::exists(given / Manifest::file_name, error)) {
+    run = given;
+    const auto all = list_checkpoints(run.string());
+    if (all.empty())
+      fail(ErrorCode::input, run_or_checkpoint,
+           " holds no checkpoint; training writes the first one at its first "
+           "evaluation and when it stops");
+    // After a crash the link may be one behind: the newest directory counts.
+    path = which == "last" ? fs::path(all.back().path) : run / "checkpoints" / which;
+    if (!fs::exists(path / Manifest::file_name, error)) path = all.back().path;
+    path = fs::canonical(path, error);
+  }
+  const std::string damage = checkpoint_damage(path.string());
+  if (damage.empty()) return path.string();
+  auto others = list_checkpoints(run.string());
+  while (!others.empty() &&
+         (fs::equivalent(others.back().path, path, error) || !checkpoint_damage(others.back().path).empty()))
+    others.pop_back();
+  const std::string advice = others.empty() ? "no other checkpoint of the run is whole"
+                                            : "go on from an older one that is whole: " + others.back().path;
+  fail(ErrorCode::input, "checkpoint ", path.string(), " is damaged: ", damage, "; ", advice);
+}
+
+ModelConfig checkpoint_config(const std::string& path) {
+  const SafetensorsFile file((fs::path(path) / model_file).string());
+  const auto config = file.metadata().find("hewn.config");
+  if (config == file.metadata().end())
+    fail(ErrorCode::input, file.path(), " does not say what model it is of");
+  return model_config_from_json(config->second);
+}
+
+RunState checkpoint_state(const std::string& path) {
+  const std::string file = (fs::path(path) / state_file).string();
+  const Doing context("reading ", file);
+  try {
+    const auto json = nlohmann::json::parse(read_small_file(file, 1 << 20));
+    if (json.at("format") != "hewn-checkpoint" || json.at("version") != 1)
+      fail(ErrorCode::input, "it is not a checkpoint of version 1");
+    RunState s;
+    json.at("step").get_to(s.step);
+    json.at("seed").get_to(s.seed);
+    s.tokenizer_hash = from_hex(json.at("tokenizer_hash").get<std::string>());
+    s.data_hash = from_hex(json.at("data_hash").get<std::string>());
+    json.at("evaluated_step").get_to(s.evaluated_step);
+    if (!json.at("val_loss").is_null()) s.val_loss = json["val_loss"].get<double>();
+    if (!json.at("best_val_loss").is_null()) s.best_val_loss = json["best_val_loss"].get<double>();
+    json.at("best_step").get_to(s.best_step);
+    json.at("evals_without_better").get_to(s.evals_without_better);
+    json.at("seconds").get_to(s.seconds);
+    json.at("tokens").get_to(s.tokens);
+    if (s.step < 0) fail(ErrorCode::input, "step is ", s.step);
+    return s;
+  } catch (const nlohmann::json::exception& e) {
+    fail(ErrorCode::input, e.what());
+  }
+}
+
+void load_checkpoint(const std::string& path, Model& model) {
+  load_weights((fs::path(path) / model_file).string(), model);
+}
+
+void load_checkpoint(const std::string& path, Trainer& trainer) {
+  load_checkpoint(path, trainer.model());
+  const SafetensorsFile file((fs::path(path) / optimizer_file).string());
+  for (auto& moment : trainer.optimizer().moments()) {
+    const TensorEntry& entry = file.at(moment.name);
+    const auto sizes = moment.value.shape().sizes();
+    if (!std::equal(sizes.begin(), sizes.end(), entry.shape.begin(), entry.shape.end()))
+      fail(ErrorCode::input, file.path(), ": ", moment.name, " is ", Shape(entry.shape), ", expected ",
+           moment.value.shape());
+    upload_entry(entry, moment.value);
+  }
+  trainer.set_steps_done(checkpoint_state(path).step);
+}
+
+void prune_checkpoints(const std::string& run, int64_t keep) {
+  const fs::path all = fs::path(run) / "checkpoints";
+  std::error_code error;
+  const fs::path best = fs::canonical(all / "best", error);
+  const auto found = list_checkpoints(run);
+  for (size_t i = 0; i + static_cast<size_t>(keep) < found.size(); ++i)
+    if (best.empty() || !fs::equivalent(found[i].path, best, error)) remove_directory(found[i].path);
+  for (const auto& entry : fs::directory_iterator(all, error))
+    if (entry.path().filename().string().rfind(unfinished_prefix, 0) == 0)
+      fs::remove_all(entry.path(), error);
+}
+
+}  // namespace hewn

@@ -1,0 +1,67 @@
+#pragma once
+// Checkpoints: RUN/checkpoints/step-001000/{model.safetensors, optimizer.safetensors, state.json, MANIFEST}.
+//
+// One is written into a directory with a temporary name, its files synced, MANIFEST (sizes and checksums)
+// last, and then renamed. So a directory of its final name is whole whatever happened, and the one before
+// stays until then.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "train/trainer.h"
+
+namespace hewn {
+
+/// What a run has to remember besides weights and moments. Random numbers and batches are counter-based, so
+/// that step and seed say where they stand.
+struct RunState {
+  int64_t step = 0;  ///< steps done
+  uint64_t seed = 0;
+  uint64_t tokenizer_hash = 0;  ///< 0: none
+  uint64_t data_hash = 0;
+  int64_t evaluated_step = -1;          ///< of the latest evaluation
+  std::optional<double> val_loss;       ///< of the latest evaluation
+  std::optional<double> best_val_loss;  ///< smallest so far
+  int64_t best_step = -1;
+  int64_t evals_without_better = 0;
+  double seconds = 0;  ///< of training so far
+  int64_t tokens = 0;  ///< targets trained on so far
+};
+
+/// A checkpoint found on disk.
+struct CheckpointInfo {
+  std::string path;
+  int64_t step = 0;
+};
+
+/// Writes checkpoint `state.step` of the run directory and points `last` (and `best` if asked) at it. Returns
+/// its path. Throws ErrorCode::failed (disk full ...); then the earlier checkpoints are as they were.
+std::string save_checkpoint(const std::string& run, const RunState& state, Trainer& trainer, bool is_best);
+
+/// Checkpoints of a run that have a MANIFEST, oldest first. Nothing is read yet.
+std::vector<CheckpointInfo> list_checkpoints(const std::string& run);
+
+/// Compares all files with the MANIFEST. "" or what is wrong: "model.safetensors is 10 bytes, expected 20".
+std::string checkpoint_damage(const std::string& path);
+
+/// The directory a user means: a checkpoint itself, or a run's `last`, `best` or newest. Checked against its
+/// MANIFEST. Throws ErrorCode::input when there is none or it is damaged, then naming the newest one that is
+/// whole.
+std::string find_checkpoint(const std::string& run_or_checkpoint, const std::string& which = "last");
+
+/// What a checkpoint says of itself: its model and where the run stood.
+ModelConfig checkpoint_config(const std::string& path);
+RunState checkpoint_state(const std::string& path);
+
+/// Restores weights; with a trainer also moments and step. Throws ErrorCode::input when something does not
+/// fit.
+void load_checkpoint(const std::string& path, Model& model);
+void load_checkpoint(const std::string& path, Trainer& trainer);
+
+/// Removes all but the newest `keep` checkpoints and the best one, and what a killed process left
+/// half-written.
+void prune_checkpoints(const std::string& run, int64_t keep);
+
+}  // namespace hewn

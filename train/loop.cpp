@@ -1,0 +1,180 @@
+#include "train/loop.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "core/error.h"
+#include "train/eval.h"
+
+namespace hewn {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+/// One run of the loop: what stays the same, and where it stands.
+class Loop {
+ public:
+  Loop(RunDirectory& run, const TrainConfig& config, Trainer& trainer, const Dataset& data,
+       const BatchLoader& loader, RunState state, const LoopEvents& events)
+      : run_(run), config_(config), trainer_(trainer), loader_(loader), state_(state), events_(events) {
+    if (!data.val.empty())
+      val_loader_.emplace(data.val_splits(), BatchOptions{.batch_size = config.batch_size,
+                                                          .block_size = config.model.block_size,
+                                                          .seed = config.seed,
+                                                          .stream = 1});
+    const size_t micro_steps = static_cast<size_t>(config.gradient_accumulation_steps);
+    batches_.resize(micro_steps);
+    if (state.step > 0) saved_step_ = state.step;
+    before_ = state.seconds;
+  }
+
+  Outcome go() {
+    for (;;) {
+      const bool done = state_.step >= config_.max_iters;
+      if (done || (state_.step % config_.eval_interval == 0 && state_.step != state_.evaluated_step))
+        evaluate_and_save(done);
+      if (done) return finish(StopReason::max_iters);
+      if (config_.patience > 0 && state_.evals_without_better >= config_.patience)
+        return finish(StopReason::patience);
+      if (config_.max_time > 0 && seconds_since(start_) >= config_.max_time) {
+        evaluate_and_save(true);
+        return finish(StopReason::max_time);
+      }
+      step();
+      if (events_.should_stop && events_.should_stop()) return finish(StopReason::asked);
+    }
+  }
+
+ private:
+  void step() {
+    const auto micro_steps = static_cast<int64_t>(batches_.size());
+    for (int64_t m = 0; m < micro_steps; ++m)
+      loader_.fill(state_.step * micro_steps + m, batches_[static_cast<size_t>(m)]);
+    const StepResult result = trainer_.step(batches_);
+    if (!result.finite) stop_for_bad_numbers(result);
+    ++state_.step;
+    state_.tokens += result.tokens;
+    state_.seconds = before_ + seconds_since(start_);
+    report(result);
+    if (config_.sample_interval > 0 && state_.step % config_.sample_interval == 0 && events_.on_sample)
+      events_.on_sample(state_.step);
+  }
+
+  void report(const StepResult& result) {
+    window_tokens_ += result.tokens;
+    const bool log = state_.step % config_.log_interval == 0 || state_.step == config_.max_iters;
+    const double window = seconds_since(window_start_);
+    if (window > 0.5 || pace_ == 0) pace_ = static_cast<double>(window_tokens_) / std::max(window, 1e-9);
+    if (log) {
+      const nlohmann::ordered_json line{
+          {"step", state_.step},           {"loss", result.loss},   {"learning_rate", result.learning_rate},
+          {"grad_norm", result.grad_norm}, {"tokens_per_s", pace_}, {"seconds", state_.seconds}};
+      run_.add_metrics(line.dump());
+    }
+    if (window > 5) {
+      window_start_ = Clock::now();
+      window_tokens_ = 0;
+    }
+    if (!events_.on_step) return;
+    const double tokens_left =
+        static_cast<double>(config_.max_iters - state_.step) * static_cast<double>(result.tokens);
+    double left = tokens_left / pace_;
+    if (config_.max_time > 0) left = std::min(left, config_.max_time - seconds_since(start_));
+    events_.on_step({.step = result,
+                     .max_iters = config_.max_iters,
+                     .val_loss = state_.val_loss,
+                     .tokens_per_s = pace_,
+                     .seconds_left = std::max(left, 0.0),
+                     .next_save = std::min((state_.step / config_.eval_interval + 1) * config_.eval_interval,
+                                           config_.max_iters)});
+  }
+
+  /// Validation loss on fixed batches; a checkpoint when it is better, when all are wanted, or at the end.
+  void evaluate_and_save(bool last) {
+    bool better = false;
+    if (val_loader_) {
+      state_.val_loss = estimate_loss(trainer_.model(), *val_loader_, config_.eval_iters);
+      better = !state_.best_val_loss || *state_.val_loss < *state_.best_val_loss;
+      if (better) {
+        state_.best_val_loss = state_.val_loss;
+        state_.best_step = state_.step;
+        state_.evals_without_better = 0;
+      } else {
+        ++state_.evals_without_better;
+      }
+      const nlohmann::ordered_json line{{"step", state_.step}, {"val_loss", *state_.val_loss}};
+      run_.add_metrics(line.dump());
+    }
+    state_.evaluated_step = state_.step;
+    const bool save_now =
+        state_.step > 0 && (last || better || config_.always_save_checkpoint || !val_loader_);
+    if (save_now) save(better);
+    if (!events_.on_message) return;
+    std::ostringstream text;
+    text.precision(4);
+    text << std::fixed << "step " << state_.step;
+    if (state_.val_loss) text << ": val loss " << *state_.val_loss << (better ? " (best)" : "");
+    if (save_now) text << ", saved " << checkpoint_;
+    events_.on_message(text.str());
+  }
+
+  void save(bool is_best) {
+    state_.seconds = before_ + seconds_since(start_);
+    checkpoint_ = save_checkpoint(run_.path(), state_, trainer_, is_best);
+    saved_step_ = state_.step;
+    prune_checkpoints(run_.path(), config_.keep);
+  }
+
+  Outcome finish(StopReason reason) {
+    if (state_.step > 0 && state_.step != saved_step_) save(false);
+    return {.reason = reason, .state = state_, .checkpoint = checkpoint_};
+  }
+
+  [[noreturn]] void stop_for_bad_numbers(const StepResult& result) {
+    const std::string node = trainer_.first_bad_node(batches_);
+    const auto saved = list_checkpoints(run_.path());
+    fail(ErrorCode::numerical, "step ", result.step, ": loss ", result.loss, ", gradient norm ",
+         result.grad_norm, ": not finite. First bad node: ", node, ". The parameters were not changed. ",
+         saved.empty() ? std::string("There is no checkpoint yet")
+                       : "The last good checkpoint is " + saved.back().path,
+         "; try a smaller learning_rate, a longer warmup_iters or a grad_clip");
+  }
+
+  RunDirectory& run_;
+  const TrainConfig& config_;
+  Trainer& trainer_;
+  const BatchLoader& loader_;
+  RunState state_;
+  const LoopEvents& events_;
+  std::optional<BatchLoader> val_loader_;
+  std::vector<Batch> batches_;
+  std::string checkpoint_;
+  int64_t saved_step_ = -1;
+  double before_ = 0;  // seconds trained by earlier processes
+  Clock::time_point start_ = Clock::now(), window_start_ = start_;
+  int64_t window_tokens_ = 0;
+  double pace_ = 0;  // tokens per second
+};
+
+}  // namespace
+
+BatchLoader training_loader(const Dataset& data, const TrainConfig& config, int64_t stride, bool epochs) {
+  return BatchLoader(data.train_splits(), {.batch_size = config.batch_size,
+                                           .block_size = config.model.block_size,
+                                           .stride = stride,
+                                           .order = epochs ? Order::shuffled : Order::random,
+                                           .seed = config.seed});
+}
+
+Outcome run_training(RunDirectory& run, const TrainConfig& config, Trainer& trainer, const Dataset& data,
+                     const BatchLoader& loader, RunState state, const LoopEvents& events) {
+  return Loop(run, config, trainer, data, loader, state, events).go();
+}
+
+}  // namespace hewn

@@ -1,0 +1,50 @@
+#pragma once
+// A training run from its current step to its end: steps, evaluations, checkpoints.
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "train/checkpoint.h"
+#include "train/data.h"
+#include "train/run_directory.h"
+
+namespace hewn {
+
+/// Where training stands after a step, for the progress line.
+struct Progress {
+  StepResult step;
+  int64_t max_iters = 0;
+  std::optional<double> val_loss;  ///< of the latest evaluation
+  double tokens_per_s = 0;
+  double seconds_left = 0;  ///< until max_iters or max_time, at the present pace
+  int64_t next_save = 0;    ///< the step after which the next checkpoint is written
+};
+
+/// What the loop tells and asks; all may be empty.
+struct LoopEvents {
+  std::function<void(const Progress&)> on_step;
+  std::function<void(const std::string&)> on_message;  ///< "step 250: val loss 2.43, saved ..."
+  std::function<void(int64_t step)> on_sample;         ///< every sample_interval steps
+  std::function<bool()> should_stop;                   ///< asked after each step: Ctrl-C
+};
+
+enum class StopReason : uint8_t { max_iters, max_time, patience, asked };
+
+struct Outcome {
+  StopReason reason = StopReason::max_iters;
+  RunState state;
+  std::string checkpoint;  ///< the last one written; "" if there was none to write
+};
+
+/// Trains from `state` on. Batch n of the run is batch n of its seed, so that a resumed run is the same bits
+/// as one that never stopped. Throws ErrorCode::numerical at the first step whose loss or gradients are not
+/// finite, naming step, first bad node and the last good checkpoint.
+Outcome run_training(RunDirectory& run, const TrainConfig& config, Trainer& trainer, const Dataset& data,
+                     const BatchLoader& loader, RunState state, const LoopEvents& events);
+
+/// The loader of a run's training batches.
+BatchLoader training_loader(const Dataset& data, const TrainConfig& config, int64_t stride = 0,
+                            bool epochs = false);
+
+}  // namespace hewn

@@ -1,0 +1,88 @@
+#include "train/manifest.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <sstream>
+
+#include "core/checksum.h"
+#include "core/error.h"
+
+namespace hewn {
+namespace fs = std::filesystem;
+namespace {
+
+/// Makes renames inside a directory durable.
+void sync_directory(const fs::path& directory) {
+  const int fd = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) fail(ErrorCode::failed, "cannot open ", directory.string(), ": ", std::strerror(errno));
+  const int result = ::fsync(fd);
+  const int error = errno;
+  ::close(fd);
+  if (result != 0 && error != EINVAL)  // some file systems cannot, and say so
+    fail(ErrorCode::failed, "cannot sync ", directory.string(), ": ", std::strerror(error));
+}
+
+}  // namespace
+
+void Manifest::write(const std::string& directory) const {
+  std::ostringstream text;
+  for (const auto& [name, sum] : files_)
+    text << to_hex(sum.checksum) << "  " << sum.size << "  " << name << "\n";
+  write_file_atomically((fs::path(directory) / file_name).string(), text.str());
+}
+
+Manifest Manifest::read(const std::string& directory) {
+  const std::string path = (fs::path(directory) / file_name).string();
+  std::istringstream lines(read_small_file(path, 1 << 20));
+  Manifest manifest;
+  std::string line;
+  while (std::getline(lines, line)) {
+    std::istringstream fields(line);
+    std::string sum, name, more;
+    uint64_t size = 0;
+    if (!(fields >> sum >> size >> name) || fields >> more || name.find('/') != std::string::npos)
+      fail(ErrorCode::input, path, ": \"", line, "\" is not \"checksum  bytes  name\"");
+    manifest.add(name, {size, from_hex(sum)});
+  }
+  if (manifest.files_.empty()) fail(ErrorCode::input, path, " is empty");
+  return manifest;
+}
+
+std::string Manifest::damage(const std::string& directory) const {
+  for (const auto& [name, expected] : files_) {
+    const std::string path = (fs::path(directory) / name).string();
+    std::error_code error;
+    const auto size = fs::file_size(path, error);
+    if (error) return name + " cannot be read: " + error.message();
+    if (size != expected.size)
+      return name + " has " + std::to_string(size) + " bytes, " + std::to_string(expected.size) +
+             " were written";
+    if (sum_file(path) != expected) return name + " has changed since it was written (its checksum differs)";
+  }
+  return {};
+}
+
+void replace_directory(const std::string& fresh, const std::string& final_name) {
+  const fs::path parent = fs::path(final_name).parent_path();
+  const fs::path aside = parent / (".unfinished-old-" + fs::path(final_name).filename().string());
+  sync_directory(fresh);
+  std::error_code error;
+  fs::remove_all(aside, error);
+  if (fs::exists(final_name)) fs::rename(final_name, aside, error);
+  if (!error) fs::rename(fresh, final_name, error);
+  if (error) fail(ErrorCode::failed, "cannot rename ", fresh, " to ", final_name, ": ", error.message());
+  sync_directory(parent);
+  fs::remove_all(aside, error);
+}
+
+void remove_directory(const std::string& directory) {
+  std::error_code error;
+  fs::remove(fs::path(directory) / Manifest::file_name, error);
+  fs::remove_all(directory, error);
+}
+
+}  // namespace hewn

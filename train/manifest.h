@@ -1,0 +1,35 @@
+#pragma once
+// MANIFEST: what a directory written in one go holds, one line "checksum  bytes  name" per file.
+
+#include <map>
+#include <string>
+
+#include "core/file.h"
+
+namespace hewn {
+
+class Manifest {
+ public:
+  static constexpr const char* file_name = "MANIFEST";
+
+  void add(const std::string& name, const FileSum& sum) { files_[name] = sum; }
+  /// Writes it into `directory`; last, since a directory without one does not count.
+  void write(const std::string& directory) const;
+  /// Throws ErrorCode::input when it is missing or not a manifest.
+  static Manifest read(const std::string& directory);
+  /// Reads all files of the directory. "" or the first that is missing, of another size or another checksum.
+  std::string damage(const std::string& directory) const;
+  const std::map<std::string, FileSum>& files() const { return files_; }
+
+ private:
+  std::map<std::string, FileSum> files_;
+};
+
+/// Renames a complete directory to its final name, durably; an older one of that name is set aside first and
+/// then removed. Throws ErrorCode::failed.
+void replace_directory(const std::string& fresh, const std::string& final_name);
+
+/// Removes a directory that has a manifest: the manifest first, so that half of it never counts.
+void remove_directory(const std::string& directory);
+
+}  // namespace hewn

@@ -1,0 +1,39 @@
+#pragma once
+// The optimizer: moments in slabs beside the parameters, one kernel call per group of parameters.
+
+#include <string>
+#include <vector>
+
+#include "model/parameters.h"
+#include "train/config.h"
+
+namespace hewn {
+
+class Optimizer {
+ public:
+  /// Allocates zero moments for all parameters.
+  Optimizer(Parameters& parameters, const OptimizerConfig& config);
+
+  /// Clips by global norm and updates every parameter. `state` is a StepState on the device: learning rate
+  /// and step are read from it; norm, clip factor and non-finite flag are written. Does nothing when
+  /// gradients are not finite. Gradients are left as they are.
+  void step(const Tensor& state);
+
+  /// The moments by name, "m.PARAMETER" and "v.PARAMETER", to save and to restore.
+  struct Moment {
+    std::string name;
+    Tensor value;
+  };
+  std::vector<Moment> moments() const;
+  const OptimizerConfig& config() const { return config_; }
+
+ private:
+  struct Moments {
+    std::unique_ptr<Slab> m, v;  ///< v is null with sgd
+  };
+  Parameters& parameters_;
+  OptimizerConfig config_;
+  std::vector<Moments> moments_;  // one per group
+};
+
+}  // namespace hewn

@@ -1,0 +1,119 @@
+#include "train/plan.h"
+
+#include <algorithm>
+#include <fstream>
+
+#include "kernels/devices.h"
+#include "train/trainer.h"
+
+namespace hewn {
+namespace {
+
+/// Collects the launches of a step.
+class Collector final : public Profiler {
+ public:
+  explicit Collector(Plan& plan) : plan_(plan) {}
+  void launched(const char* op, const char*, const Cost& cost, double) override {
+    PlannedKernel& kernel = plan_.kernels[op];
+    ++kernel.calls;
+    kernel.cost.flops += cost.flops;
+    kernel.cost.bytes += cost.bytes;
+    plan_.launches.push_back(cost);
+  }
+
+ private:
+  Plan& plan_;
+};
+
+/// The part of the model a parameter belongs to, by its name.
+std::string part_of(const std::string& name) {
+  for (const auto& [key, part] :
+       {std::pair{".attn.", "attention"}, std::pair{".mlp.", "mlp"}, std::pair{"ln_", "norms"},
+        std::pair{"wpe", "positions"}, std::pair{"lm_head", "head"}})
+    if (name.find(key) != std::string::npos) return part;
+  return "embeddings";
+}
+
+void count_parameters(const Model& model, Plan& plan) {
+  std::map<std::string, int64_t> counts;
+  for (const Parameter& p : model.parameters().all()) {
+    const std::string part = part_of(p.name);
+    if (counts[part] == 0) plan.parameters.push_back({part, 0});
+    counts[part] += p.shape.numel();
+  }
+  for (auto& [part, n] : plan.parameters) n = counts[part];
+  plan.total_parameters = model.parameters().numel();
+}
+
+Batch empty_batch(const TrainConfig& config) {
+  const auto n = static_cast<size_t>(config.batch_size * config.model.block_size);
+  return {.rows = config.batch_size,
+          .block_size = config.model.block_size,
+          .tokens = std::vector<int32_t>(n),
+          .targets = std::vector<int32_t>(n)};
+}
+
+}  // namespace
+
+double Plan::floor_seconds(double flops_per_s, double bytes_per_s) const {
+  double seconds = 0;
+  for (const Cost& cost : launches) seconds += std::max(cost.flops / flops_per_s, cost.bytes / bytes_per_s);
+  return seconds;
+}
+
+Plan make_plan(const TrainConfig& config, const PlanTarget& target) {
+  config.check();
+  Plan plan;
+  const auto device = make_meta(target.threads, target.isa);
+  device->pool().count_tags(true);
+  const auto model = make_model(config.model, *device, config.dtype);
+  count_parameters(*model, plan);
+  Trainer trainer(*model, config.optimizer, config.schedule, config.seed);
+  const std::vector<Batch> batches(static_cast<size_t>(config.gradient_accumulation_steps),
+                                   empty_batch(config));
+  const Scope scope("train");
+  {
+    const NoGrad none;
+    const Tensor tokens = batch_tensor(*device, batches[0], batches[0].tokens);
+    const Tensor targets = batch_tensor(*device, batches[0], batches[0].targets);
+    (void)model->loss(tokens, targets);
+  }
+  trainer.step(batches);
+  Collector collector(plan);
+  device->profile(&collector);
+  const StepResult step = trainer.step(batches);
+  device->profile(nullptr);
+  double flops = 0;
+  for (const Cost& cost : plan.launches) flops += cost.flops;
+  plan.flops_per_token = flops / static_cast<double>(step.tokens);
+  plan.memory = device->pool().stats();
+  plan.by_tag = device->pool().by_tag();
+  return plan;
+}
+
+int64_t largest_batch(TrainConfig config, const PlanTarget& target, size_t bytes) {
+  const auto fits = [&](int64_t batch_size) {
+    config.batch_size = batch_size;
+    return make_plan(config, target).memory.peak_reserved <= bytes;
+  };
+  if (!fits(1)) return 0;
+  int64_t low = 1;  // fits
+  while (low < (int64_t{1} << 20) && fits(2 * low)) low *= 2;
+  int64_t high = 2 * low;  // does not
+  while (high - low > std::max<int64_t>(1, low / 64)) {
+    const int64_t middle = (low + high) / 2;
+    (fits(middle) ? low : high) = middle;
+  }
+  return low;
+}
+
+size_t available_memory() {
+  std::ifstream in("/proc/meminfo");
+  std::string key, unit;
+  size_t kib = 0;
+  while (in >> key >> kib >> unit)
+    if (key == "MemAvailable:") return kib * 1024;
+  return 0;
+}
+
+}  // namespace hewn

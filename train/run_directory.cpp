@@ -1,0 +1,104 @@
+#include "train/run_directory.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "core/error.h"
+#include "core/file.h"
+
+namespace hewn {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr const char* lock_name = ".lock";
+constexpr const char* metrics_name = "metrics.jsonl";
+
+bool holds_something(const fs::path& directory) {
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(directory, error))
+    if (entry.path().filename() != lock_name) return true;
+  return false;
+}
+
+/// Renames a directory to the first free one of PATH.1, PATH.2, ...
+void move_aside(const fs::path& path) {
+  for (int n = 1;; ++n) {
+    const fs::path aside = path.string() + "." + std::to_string(n);
+    std::error_code error;
+    if (fs::exists(aside, error)) continue;
+    fs::rename(path, aside, error);
+    if (error) fail(ErrorCode::failed, "cannot move ", path.string(), " aside: ", error.message());
+    return;
+  }
+}
+
+}  // namespace
+
+RunDirectory::RunDirectory(const std::string& path, Open how) : path_(path) {
+  while (path_.size() > 1 && path_.back() == '/') path_.pop_back();
+  require(!path_.empty(), "out_dir is empty");
+  std::error_code error;
+  const bool exists = fs::exists(path_, error);
+  if (exists && !fs::is_directory(path_, error))
+    fail(ErrorCode::usage, "out_dir ", path_, " is a file, not a directory");
+  if (how == Open::resume && !exists) fail(ErrorCode::input, "there is no run ", path_, " to resume");
+  if (how == Open::fresh && exists && holds_something(path_))
+    fail(ErrorCode::usage, "out_dir ", path_,
+         " is not empty; go on with it by --init_from=resume, start anew by "
+         "--force (which moves it aside), or choose another --out_dir");
+  if (how == Open::force && exists && holds_something(path_)) {
+    lock();  // not while another process writes there
+    ::close(lock_);
+    lock_ = -1;
+    move_aside(path_);
+  }
+  fs::create_directories(path_, error);
+  if (error) fail(ErrorCode::failed, "cannot create out_dir ", path_, ": ", error.message());
+  lock();
+}
+
+RunDirectory::~RunDirectory() {
+  if (lock_ >= 0) ::close(lock_);
+}
+
+void RunDirectory::lock() {
+  const std::string name = file(lock_name);
+  lock_ = ::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  if (lock_ < 0) fail(ErrorCode::failed, "cannot open ", name, ": ", std::strerror(errno));
+  if (::flock(lock_, LOCK_EX | LOCK_NB) == 0) return;
+  const int error = errno;
+  ::close(lock_);
+  lock_ = -1;
+  if (error == EWOULDBLOCK)
+    fail(ErrorCode::failed, "run ", path_,
+         " is in use by another process; wait for it, or choose another --out_dir");
+  fail(ErrorCode::failed, "cannot lock ", name, ": ", std::strerror(error));
+}
+
+void RunDirectory::add_metrics(const std::string& json_line) {
+  const std::string line = json_line + "\n", name = file(metrics_name);
+  const int fd = ::open(name.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+  if (fd < 0) fail(ErrorCode::failed, "cannot open ", name, ": ", std::strerror(errno));
+  const int error = write_fully(fd, line.data(), line.size());
+  ::close(fd);
+  if (error) fail(ErrorCode::failed, "cannot write ", name, ": ", std::strerror(error));
+}
+
+void RunDirectory::rewind_metrics(int64_t step) {
+  std::ifstream in(file(metrics_name));
+  std::string kept, line;
+  while (std::getline(in, line)) {
+    const auto json = nlohmann::json::parse(line, nullptr, false);  // a torn last line is dropped
+    if (json.is_object() && json.value("step", int64_t{0}) <= step) kept += line + "\n";
+  }
+  if (!kept.empty()) write_file_atomically(file(metrics_name), kept);
+}
+
+}  // namespace hewn
