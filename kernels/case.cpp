@@ -99,10 +99,11 @@ void* CaseMemory::input(std::string name, DType dtype, int64_t n,
   return o.data();
 }
 
-void* CaseMemory::output(std::string name, DType dtype, int64_t n, double tolerance) {
+void* CaseMemory::output(std::string name, DType dtype, int64_t n, double tolerance, double magnitude) {
   void* data = input(std::move(name), dtype, n, Fill::normal);
   operands_.back().output = true;
   operands_.back().tolerance = tolerance;
+  operands_.back().magnitude = magnitude;
   return data;
 }
 
@@ -127,10 +128,10 @@ std::string Case::difference(const std::vector<std::vector<double>>& reference) 
   for (const Operand& o : operands()) {
     if (!o.output) continue;
     const std::vector<double>& expected = reference.at(which++);
-    double squares = 0, norm = 0, largest = 0;
+    double squares = 0, norm = 0, largest = o.magnitude;
     for (const double e : expected)
       if (std::isfinite(e)) norm += e * e, largest = std::max(largest, std::abs(e));
-    const double near = 30 * o.tolerance * std::max(largest, 1e-30);
+    const double near = 30 * o.tolerance * largest;
     for (int64_t i = 0; i < o.n; ++i) {
       const double e = expected[static_cast<size_t>(i)], v = o.value(i);
       const bool same = std::isfinite(e) ? std::abs(v - e) <= near : (std::isnan(e) ? std::isnan(v) : v == e);
@@ -140,7 +141,7 @@ std::string Case::difference(const std::vector<std::vector<double>>& reference) 
       }
       if (std::isfinite(e)) squares += (v - e) * (v - e);
     }
-    const double floor = 1e-6 * std::sqrt(static_cast<double>(o.n));
+    const double floor = o.magnitude * std::sqrt(static_cast<double>(o.n));
     const double allowed = o.tolerance * std::max(std::sqrt(norm), floor);
     if (!(std::sqrt(squares) <= allowed)) {
       text << o.name << " differs by " << std::sqrt(squares) << " in norm, allowed are " << allowed;

@@ -19,6 +19,7 @@ struct Operand {
   int64_t n = 0;
   bool output = false;
   double tolerance = 0;  ///< outputs: allowed |difference| / |reference| by norm; 0: exactly equal
+  double magnitude = 0;  ///< outputs: the least size to take values for, where terms may cancel
   std::vector<uint8_t> memory;
   std::vector<uint8_t> initial;  ///< outputs: what stood there before, for Write::add
 
@@ -41,8 +42,9 @@ class CaseMemory {
   void* input(std::string name, DType dtype, int64_t n, Fill fill = Fill::normal, double scale = 1);
   /// n elements given by a function of the index.
   void* input(std::string name, DType dtype, int64_t n, const std::function<double(Rng&, int64_t)>& value);
-  /// n elements to be written or added to; they start as normals.
-  void* output(std::string name, DType dtype, int64_t n, double tolerance);
+  /// n elements to be written or added to; they start as normals. A sum whose terms may cancel has an error
+  /// of the terms' size, not its own: `magnitude` is what its values would be without luck.
+  void* output(std::string name, DType dtype, int64_t n, double tolerance, double magnitude = 1e-6);
   Rng& rng() { return rng_; }
   std::vector<Operand>& operands() { return operands_; }
 
@@ -137,8 +139,8 @@ using Cases = std::vector<std::unique_ptr<Case>>;
 struct CaseRequest {
   DType dtype = DType::f32;
   uint64_t seed = 1;
-  bool bench = false;      ///< the sizes of real models, to time; else small odd sizes around `width`, to test
-  int width = 16;          ///< vector width in elements the test sizes should straddle: 1, w-1, w, w+1, 8w+2
+  bool bench = false;  ///< the sizes of real models, to time; else small odd sizes around `width`, to test
+  int width = 16;      ///< vector width in elements the test sizes should straddle: 1, w-1, w, w+1, 8w+2
   std::string shape = {};  ///< one size instead, as the room writes shapes ("256x2304x768"); "" for the set
 };
 

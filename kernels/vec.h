@@ -168,6 +168,8 @@ struct FirstLanes {
 };
 HEWN_INLINE vf load(const float* p, AllLanes) { return load(p); }
 HEWN_INLINE vf load(const float* p, FirstLanes lanes) { return load_part(p, lanes.n); }
+HEWN_INLINE vf load(const float* p, AllLanes, float) { return load(p); }
+HEWN_INLINE vf load(const float* p, FirstLanes lanes, float rest) { return load_part(p, lanes.n, rest); }
 HEWN_INLINE void store(float* p, vf v, AllLanes) { store(p, v); }
 HEWN_INLINE void store(float* p, vf v, FirstLanes lanes) { store_part(p, v, lanes.n); }
 

@@ -2,29 +2,14 @@
 // Loops over one row of floats, as softmax, the losses and the norms share them. The order of every sum
 // follows from the length alone.
 
-#include "core/write.h"
 #include "kernels/vec_math.h"
 
 namespace hewn {
 namespace {
 
-/// The first n lanes, where n is usually W (then known to the compiler) and less at a row's end.
-HEWN_INLINE vf load_up_to(const float* p, int64_t n) { return n == W ? load(p) : load_part(p, n); }
-HEWN_INLINE vf load_up_to(const float* p, int64_t n, float rest) {
-  return n == W ? load(p) : load_part(p, n, rest);
-}
-HEWN_INLINE void store_up_to(float* p, vf v, int64_t n) { n == W ? store(p, v) : store_part(p, v, n); }
-
-/// each(i, k) for the k lanes from element i, from 0 to n.
-template <class Each>
-HEWN_INLINE void for_lanes(int64_t n, const Each& each) {
-  int64_t i = 0;
-  for (; i + W <= n; i += W) each(i, int64_t{W});
-  if (i < n) each(i, n - i);
-}
-
-/// N sums over a row: each(i, k, sums) adds what the k lanes from element i contribute, 0 in lanes past k.
-/// Short blocks are summed in float, which rounds little, and the blocks in double.
+/// N sums over a row: each(i, lanes, sums) adds what the lanes from element i contribute to each sum, and 0
+/// in the lanes past the end. Short blocks are summed in float, which rounds little, and the blocks in
+/// double.
 template <int N, class Each>
 HEWN_INLINE void sum_lanes_of_row(int64_t n, double (&sums)[N], const Each& each) {
   constexpr int64_t block = 64 * W;
@@ -36,9 +21,9 @@ HEWN_INLINE void sum_lanes_of_row(int64_t n, double (&sums)[N], const Each& each
     int64_t i = start;
     for (; i + unroll * W <= end; i += unroll * W) {
 #pragma GCC unroll 4
-      for (int u = 0; u < unroll; ++u) each(i + u * W, int64_t{W}, part[u]);
+      for (int u = 0; u < unroll; ++u) each(i + u * W, AllLanes{}, part[u]);
     }
-    for (; i < end; i += W) each(i, end - i < W ? end - i : int64_t{W}, part[0]);
+    for_lanes(i, end, [&](int64_t j, auto lanes) { each(j, lanes, part[0]); });
     for (int s = 0; s < N; ++s) {
       vf all = part[0][s] + part[1][s];
       if constexpr (unroll == 4) all += part[2][s] + part[3][s];
@@ -56,8 +41,8 @@ HEWN_INLINE float row_max(const float* x, int64_t n) {
 #pragma GCC unroll 4
     for (int u = 0; u < 4; ++u) most[u] = max(load(x + i + u * W), most[u]);
   }
-  for (; i < n; i += W)
-    most[0] = max(load_up_to(x + i, n - i < W ? n - i : int64_t{W}, -__builtin_inff()), most[0]);
+  for_lanes(i, n,
+            [&](int64_t j, auto lanes) { most[0] = max(load(x + j, lanes, -__builtin_inff()), most[0]); });
   return max_lanes(max(max(most[0], most[1]), max(most[2], most[3])));
 }
 
@@ -65,19 +50,19 @@ HEWN_INLINE float row_max(const float* x, int64_t n) {
 HEWN_INLINE double row_sum_exp(const float* x, int64_t n, float most) {
   const vf m = set1(most);
   double sum[1];
-  sum_lanes_of_row(n, sum, [x, m](int64_t i, int64_t k, vf* add) {
-    add[0] += exp(load_up_to(x + i, k, -__builtin_inff()) - m);
+  sum_lanes_of_row(n, sum, [=](int64_t i, auto lanes, vf* add) {
+    add[0] += exp(load(x + i, lanes, -__builtin_inff()) - m);
   });
   return sum[0];
 }
 
 /// out[i] (set or add) = sum over blocks b, in order, of partial[b * stride + i], for i < n.
 HEWN_INLINE void sum_blocks(const float* partial, int64_t blocks, int64_t stride, int64_t n, float* out,
-                            Write write) {
-  for_lanes(n, [=](int64_t i, int64_t k) {
+                            Write how) {
+  for_lanes(0, n, [=](int64_t i, auto lanes) {
     vf sum{};
-    for (int64_t b = 0; b < blocks; ++b) sum += load_up_to(partial + b * stride + i, k);
-    store_up_to(out + i, write == Write::add ? load_up_to(out + i, k) + sum : sum, k);
+    for (int64_t b = 0; b < blocks; ++b) sum += load(partial + b * stride + i, lanes);
+    write(out + i, sum, how, lanes);
   });
 }
 

@@ -7,17 +7,17 @@ namespace hewn {
 namespace {
 
 /// dx (set or add) scale exp(x - most)
-template <Write write>
+template <Write how>
 void scaled_exp(const float* x, float* dx, int64_t n, float most, float scale) {
   const vf m = set1(most), s = set1(scale);
-  for_lanes(n, [=](int64_t i, int64_t k) {
-    const vf g = exp(load_up_to(x + i, k) - m) * s;
-    store_up_to(dx + i, write == Write::add ? load_up_to(dx + i, k) + g : g, k);
+  for_lanes(0, n, [=](int64_t i, auto lanes) {
+    const vf g = exp(load(x + i, lanes) - m) * s;
+    write(dx + i, g, how, lanes);
   });
 }
 
 void zero_row(float* dx, int64_t n) {
-  for_lanes(n, [=](int64_t i, int64_t k) { store_up_to(dx + i, vf{}, k); });
+  for_lanes(0, n, [=](int64_t i, auto lanes) { store(dx + i, vf{}, lanes); });
 }
 
 }  // namespace

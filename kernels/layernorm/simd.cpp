@@ -21,10 +21,10 @@ struct Normalize {
 void row_stats(const float* x, int64_t cols, double eps, double* stats) {
   const double n = static_cast<double>(cols);
   double sum[1], left[2];
-  sum_lanes_of_row(cols, sum, [=](int64_t i, int64_t k, vf* add) { add[0] += load_up_to(x + i, k); });
+  sum_lanes_of_row(cols, sum, [=](int64_t i, auto lanes, vf* add) { add[0] += load(x + i, lanes); });
   const auto first = static_cast<float>(sum[0] / n);
-  sum_lanes_of_row(cols, left, [=, m = set1(first)](int64_t i, int64_t k, vf* add) {
-    const vf d = load_up_to(x + i, k, first) - m;
+  sum_lanes_of_row(cols, left, [=, m = set1(first)](int64_t i, auto lanes, vf* add) {
+    const vf d = load(x + i, lanes, first) - m;
     add[0] += d;
     add[1] = fma(d, d, add[1]);
   });
@@ -36,34 +36,34 @@ void row_stats(const float* x, int64_t cols, double eps, double* stats) {
 template <bool has_bias>
 void write_row(const float* x, const float* weight, const float* bias, float* y, int64_t cols,
                const double* stats) {
-  for_lanes(cols, [=, normalize = Normalize(stats[0], stats[1])](int64_t i, int64_t k) {
-    const vf n = normalize(load_up_to(x + i, k)), w = load_up_to(weight + i, k);
-    store_up_to(y + i, has_bias ? fma(n, w, load_up_to(bias + i, k)) : n * w, k);
+  for_lanes(0, cols, [=, normalize = Normalize(stats[0], stats[1])](int64_t i, auto lanes) {
+    const vf n = normalize(load(x + i, lanes)), w = load(weight + i, lanes);
+    store(y + i, has_bias ? fma(n, w, load(bias + i, lanes)) : n * w, lanes);
   });
 }
 
 /// One row: dx unless it is null, and what it contributes to dweight and dbias.
-template <Write write>
+template <Write how>
 void backward_row(const float* x, const float* weight, const float* dy, float* dx, int64_t cols,
                   const double* stats, float* dweight, float* dbias) {
   const Normalize normalize(stats[0], stats[1]);
   double sums[2];
-  sum_lanes_of_row(cols, sums, [=](int64_t i, int64_t k, vf* add) {
-    const vf n = normalize(load_up_to(x + i, k)), d = load_up_to(dy + i, k);
-    const vf g = d * load_up_to(weight + i, k);
+  sum_lanes_of_row(cols, sums, [=](int64_t i, auto lanes, vf* add) {
+    const vf n = normalize(load(x + i, lanes)), d = load(dy + i, lanes);
+    const vf g = d * load(weight + i, lanes);
     add[0] += g;
     add[1] = fma(g, n, add[1]);
-    store_up_to(dweight + i, fma(d, n, load_up_to(dweight + i, k)), k);
-    store_up_to(dbias + i, load_up_to(dbias + i, k) + d, k);
+    store(dweight + i, fma(d, n, load(dweight + i, lanes)), lanes);
+    store(dbias + i, load(dbias + i, lanes) + d, lanes);
   });
   if (!dx) return;
   const vf mean_g = set1(static_cast<float>(sums[0] / static_cast<double>(cols)));
   const vf mean_gn = set1(static_cast<float>(sums[1] / static_cast<double>(cols)));
-  for_lanes(cols, [=](int64_t i, int64_t k) {
-    const vf n = normalize(load_up_to(x + i, k));
-    const vf g = load_up_to(dy + i, k) * load_up_to(weight + i, k);
+  for_lanes(0, cols, [=](int64_t i, auto lanes) {
+    const vf n = normalize(load(x + i, lanes));
+    const vf g = load(dy + i, lanes) * load(weight + i, lanes);
     const vf d = normalize.rstd * ((g - mean_g) - n * mean_gn);
-    store_up_to(dx + i, write == Write::add ? load_up_to(dx + i, k) + d : d, k);
+    write(dx + i, d, how, lanes);
   });
 }
 
@@ -94,7 +94,7 @@ void layernorm_backward_simd<Isa::HEWN_ISA>(const Launch& launch, const Layernor
   parallel_for(launch, blocks, [&](int64_t begin, int64_t end, int) {
     for (int64_t block = begin; block < end; ++block) {
       float *dweight = partial + 2 * block * a.cols, *dbias = dweight + a.cols;
-      for_lanes(2 * a.cols, [=](int64_t i, int64_t k) { store_up_to(dweight + i, vf{}, k); });
+      for_lanes(0, 2 * a.cols, [=](int64_t i, auto lanes) { store(dweight + i, vf{}, lanes); });
       const int64_t last = (block + 1) * height < a.rows ? (block + 1) * height : a.rows;
       for (int64_t r = block * height; r < last; ++r)
         row(x + r * a.cols, weight, dy + r * a.cols, dx ? dx + r * a.cols : nullptr, a.cols, a.stats + 2 * r,

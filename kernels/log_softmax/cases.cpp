@@ -29,7 +29,7 @@ Cases log_softmax_cases(const CaseRequest& request) {
       const auto* logs =
           b.input("y", t, rows * cols, [](Rng& rng, int64_t) { return -20 * rng.uniform_double(); });
       const auto* dy = b.input("dy", t, rows * cols);
-      auto* dx = b.output("dx", t, rows * cols, tolerance);
+      auto* dx = b.output("dx", t, rows * cols, tolerance, 1);
       cases.push_back(std::make_unique<CaseOf<LogSoftmaxBackward>>(
           std::move(b), shape + (write == Write::add ? " add" : ""), t,
           LogSoftmaxBackward{t, rows, cols, logs, dy, dx, write}));

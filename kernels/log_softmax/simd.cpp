@@ -9,17 +9,17 @@ namespace {
 void forward_row(const float* x, float* y, int64_t n) {
   const float most = row_max(x, n);
   const vf m = set1(most), log_sum = set1(static_cast<float>(__builtin_log(row_sum_exp(x, n, most))));
-  for_lanes(n, [=](int64_t i, int64_t k) { store_up_to(y + i, (load_up_to(x + i, k) - m) - log_sum, k); });
+  for_lanes(0, n, [=](int64_t i, auto lanes) { store(y + i, (load(x + i, lanes) - m) - log_sum, lanes); });
 }
 
-template <Write write>
+template <Write how>
 void backward_row(const float* y, const float* dy, float* dx, int64_t n) {
   double sum[1];
-  sum_lanes_of_row(n, sum, [=](int64_t i, int64_t k, vf* add) { add[0] += load_up_to(dy + i, k); });
+  sum_lanes_of_row(n, sum, [=](int64_t i, auto lanes, vf* add) { add[0] += load(dy + i, lanes); });
   const vf s = set1(static_cast<float>(sum[0]));
-  for_lanes(n, [=](int64_t i, int64_t k) {
-    const vf g = load_up_to(dy + i, k) - exp(load_up_to(y + i, k)) * s;
-    store_up_to(dx + i, write == Write::add ? load_up_to(dx + i, k) + g : g, k);
+  for_lanes(0, n, [=](int64_t i, auto lanes) {
+    const vf g = load(dy + i, lanes) - exp(load(y + i, lanes)) * s;
+    write(dx + i, g, how, lanes);
   });
 }
 

@@ -7,33 +7,33 @@ namespace {
 
 void forward_row(const float* x, const float* weight, float* y, int64_t cols, double eps, double* rstd) {
   double squares[1];
-  sum_lanes_of_row(cols, squares, [=](int64_t i, int64_t k, vf* add) {
-    const vf v = load_up_to(x + i, k);
+  sum_lanes_of_row(cols, squares, [=](int64_t i, auto lanes, vf* add) {
+    const vf v = load(x + i, lanes);
     add[0] = fma(v, v, add[0]);
   });
   *rstd = 1 / __builtin_sqrt(squares[0] / static_cast<double>(cols) + eps);
-  for_lanes(cols, [=, scale = set1(static_cast<float>(*rstd))](int64_t i, int64_t k) {
-    store_up_to(y + i, load_up_to(x + i, k) * scale * load_up_to(weight + i, k), k);
+  for_lanes(0, cols, [=, scale = set1(static_cast<float>(*rstd))](int64_t i, auto lanes) {
+    store(y + i, load(x + i, lanes) * scale * load(weight + i, lanes), lanes);
   });
 }
 
 /// One row: dx unless it is null, and what it contributes to dweight.
-template <Write write>
+template <Write how>
 void backward_row(const float* x, const float* weight, const float* dy, float* dx, int64_t cols, double rstd,
                   float* dweight) {
   const vf scale = set1(static_cast<float>(rstd));
   double sum[1];
-  sum_lanes_of_row(cols, sum, [=](int64_t i, int64_t k, vf* add) {
-    const vf dn = load_up_to(dy + i, k) * (load_up_to(x + i, k) * scale);
-    add[0] = fma(dn, load_up_to(weight + i, k), add[0]);
-    store_up_to(dweight + i, load_up_to(dweight + i, k) + dn, k);
+  sum_lanes_of_row(cols, sum, [=](int64_t i, auto lanes, vf* add) {
+    const vf dn = load(dy + i, lanes) * (load(x + i, lanes) * scale);
+    add[0] = fma(dn, load(weight + i, lanes), add[0]);
+    store(dweight + i, load(dweight + i, lanes) + dn, lanes);
   });
   if (!dx) return;
   const vf mean_gn = set1(static_cast<float>(sum[0] / static_cast<double>(cols)));
-  for_lanes(cols, [=](int64_t i, int64_t k) {
-    const vf n = load_up_to(x + i, k) * scale, g = load_up_to(dy + i, k) * load_up_to(weight + i, k);
+  for_lanes(0, cols, [=](int64_t i, auto lanes) {
+    const vf n = load(x + i, lanes) * scale, g = load(dy + i, lanes) * load(weight + i, lanes);
     const vf d = scale * (g - n * mean_gn);
-    store_up_to(dx + i, write == Write::add ? load_up_to(dx + i, k) + d : d, k);
+    write(dx + i, d, how, lanes);
   });
 }
 
@@ -60,7 +60,7 @@ void rmsnorm_backward_simd<Isa::HEWN_ISA>(const Launch& launch, const RmsnormBac
   parallel_for(launch, blocks, [&](int64_t begin, int64_t end, int) {
     for (int64_t block = begin; block < end; ++block) {
       float* dweight = partial + block * a.cols;
-      for_lanes(a.cols, [=](int64_t i, int64_t k) { store_up_to(dweight + i, vf{}, k); });
+      for_lanes(0, a.cols, [=](int64_t i, auto lanes) { store(dweight + i, vf{}, lanes); });
       const int64_t last = (block + 1) * height < a.rows ? (block + 1) * height : a.rows;
       for (int64_t r = block * height; r < last; ++r)
         row(x + r * a.cols, weight, dy + r * a.cols, dx ? dx + r * a.cols : nullptr, a.cols, a.rstd[r],

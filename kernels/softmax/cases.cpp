@@ -20,7 +20,7 @@ void add_cases(Cases& cases, const CaseRequest& request, int64_t rows, int64_t c
     const auto* probabilities =
         b.input("y", t, rows * cols, [](Rng& rng, int64_t) { return rng.uniform_double(); });
     const auto* dy = b.input("dy", t, rows * cols);
-    auto* dx = b.output("dx", t, rows * cols, 5 * tolerance);
+    auto* dx = b.output("dx", t, rows * cols, 5 * tolerance, 1);
     cases.push_back(std::make_unique<CaseOf<SoftmaxBackward>>(
         std::move(b), shape + (write == Write::add ? " add" : ""), t,
         SoftmaxBackward{t, rows, cols, probabilities, dy, dx, write, queries}));

@@ -11,29 +11,28 @@ namespace {
 void forward_row(const float* x, float* y, int64_t n, int64_t seen) {
   const vf most = set1(row_max(x, seen));
   double sum[1];
-  sum_lanes_of_row(seen, sum, [=](int64_t i, int64_t k, vf* add) {
-    const vf e = exp(load_up_to(x + i, k, -__builtin_inff()) - most);
-    store_up_to(y + i, e, k);
+  sum_lanes_of_row(seen, sum, [=](int64_t i, auto lanes, vf* add) {
+    const vf e = exp(load(x + i, lanes, -__builtin_inff()) - most);
+    store(y + i, e, lanes);
     add[0] += e;
   });
   const vf scale = set1(static_cast<float>(1 / sum[0]));
-  for_lanes(seen, [=](int64_t i, int64_t k) { store_up_to(y + i, load_up_to(y + i, k) * scale, k); });
-  for_lanes(n - seen, [y = y + seen](int64_t i, int64_t k) { store_up_to(y + i, vf{}, k); });
+  for_lanes(0, seen, [=](int64_t i, auto lanes) { store(y + i, load(y + i, lanes) * scale, lanes); });
+  for_lanes(seen, n, [=](int64_t i, auto lanes) { store(y + i, vf{}, lanes); });
 }
 
-template <Write write>
+template <Write how>
 void backward_row(const float* y, const float* dy, float* dx, int64_t n, int64_t seen) {
   double sum[1];
-  sum_lanes_of_row(seen, sum, [=](int64_t i, int64_t k, vf* add) {
-    add[0] = fma(load_up_to(y + i, k), load_up_to(dy + i, k), add[0]);
+  sum_lanes_of_row(seen, sum, [=](int64_t i, auto lanes, vf* add) {
+    add[0] = fma(load(y + i, lanes), load(dy + i, lanes), add[0]);
   });
   const vf dot = set1(static_cast<float>(sum[0]));
-  for_lanes(seen, [=](int64_t i, int64_t k) {
-    const vf g = load_up_to(y + i, k) * (load_up_to(dy + i, k) - dot);
-    store_up_to(dx + i, write == Write::add ? load_up_to(dx + i, k) + g : g, k);
+  for_lanes(0, seen, [=](int64_t i, auto lanes) {
+    const vf g = load(y + i, lanes) * (load(dy + i, lanes) - dot);
+    write(dx + i, g, how, lanes);
   });
-  if (write == Write::set)
-    for_lanes(n - seen, [dx = dx + seen](int64_t i, int64_t k) { store_up_to(dx + i, vf{}, k); });
+  if (how == Write::set) for_lanes(seen, n, [=](int64_t i, auto lanes) { store(dx + i, vf{}, lanes); });
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include "kernels/devices.h"
 #include "tests/support/catch.h"
 #include "tests/support/close.h"
+#include "tests/support/fixture.h"
 #include "tests/support/random.h"
 
 namespace hewn {
@@ -73,6 +74,11 @@ TEST_CASE("cross entropy: on meta, values are not looked at") {
   const auto meta = make_meta(2, Isa::avx2);
   const Tensor targets = Tensor::empty(*meta, DType::i32, {3});
   CHECK(cross_entropy(Tensor::empty(*meta, DType::f32, {3, 8}), targets).shape() == Shape{});
+}
+
+TEST_CASE("cross entropy: fixtures") {
+  test::check_op_fixture(cpu(), "cross_entropy", {"logits", "target"},
+                         [](const auto& in, const auto&) { return cross_entropy(in[0], in[1]); });
 }
 
 }  // namespace hewn

@@ -4,6 +4,7 @@
 #include "kernels/devices.h"
 #include "tests/support/catch.h"
 #include "tests/support/close.h"
+#include "tests/support/fixture.h"
 #include "tests/support/random.h"
 
 namespace hewn {
@@ -53,6 +54,12 @@ TEST_CASE("layernorm: wrong shapes are named") {
   CHECK_THROWS_WITH(layernorm(f32({2, 4}), f32({4}), f32({1, 4})), Catch::Contains("bias is f32 [1, 4]"));
   CHECK_THROWS_WITH(layernorm(f32({2, 0}), f32({0}), {}), Catch::Contains("[2, 0]"));
   CHECK_THROWS_WITH(layernorm(f32({2, 4}), f32({4}), {}, 0), Catch::Contains("eps is 0"));
+}
+
+TEST_CASE("layernorm: fixtures") {
+  test::check_op_fixture(cpu(), "layernorm", {"x", "weight", "bias"}, [](const auto& in, const auto& c) {
+    return layernorm(in[0], in[1], in[2], c.parameters.at("eps"));
+  });
 }
 
 }  // namespace hewn

@@ -4,6 +4,7 @@
 #include "kernels/devices.h"
 #include "tests/support/catch.h"
 #include "tests/support/close.h"
+#include "tests/support/fixture.h"
 #include "tests/support/random.h"
 
 namespace hewn {
@@ -31,6 +32,19 @@ TEST_CASE("log_softmax: minus infinity") {
 
 TEST_CASE("log_softmax: rows without columns are refused") {
   CHECK_THROWS_WITH(log_softmax(Tensor::empty(cpu(), DType::f32, {4, 0})), Catch::Contains("[4, 0]"));
+}
+
+TEST_CASE("log_softmax: fixtures") {
+  const auto fixture = test::op_fixture("cross_entropy");
+  if (!fixture) return;
+  for (const auto& c : fixture->cases)
+    for (const DType t : {DType::f32, DType::f64}) {
+      INFO(c.name << " " << name_of(t));
+      const Tensor logits = fixture->tensors.tensor(cpu(), c.name + ".logits", t);
+      CHECK(test::close_by_norm(log_softmax(logits).doubles(),
+                                fixture->tensors.values(c.name + ".log_softmax"),
+                                t == DType::f32 ? 1e-5 : 1e-7));
+    }
 }
 
 }  // namespace hewn

@@ -4,6 +4,7 @@
 #include "kernels/devices.h"
 #include "tests/support/catch.h"
 #include "tests/support/close.h"
+#include "tests/support/fixture.h"
 #include "tests/support/random.h"
 
 namespace hewn {
@@ -29,6 +30,12 @@ TEST_CASE("rmsnorm: wrong shapes are named") {
   CHECK_THROWS_WITH(rmsnorm(f32({2, 4}), f32({3})), Catch::Contains("weight is f32 [3]"));
   CHECK_THROWS_WITH(rmsnorm(f32({2, 0}), f32({0})), Catch::Contains("[2, 0]"));
   CHECK_THROWS_WITH(rmsnorm(f32({2, 4}), f32({4}), -1), Catch::Contains("eps is -1"));
+}
+
+TEST_CASE("rmsnorm: fixtures") {
+  test::check_op_fixture(cpu(), "rmsnorm", {"x", "weight"}, [](const auto& in, const auto& c) {
+    return rmsnorm(in[0], in[1], c.parameters.at("eps"));
+  });
 }
 
 }  // namespace hewn

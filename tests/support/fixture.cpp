@@ -4,6 +4,9 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "core/tape.h"
+#include "tests/support/catch.h"
+#include "tests/support/close.h"
 #include "tests/support/env.h"
 
 namespace hewn::test {
@@ -88,6 +91,37 @@ std::optional<OpFixture> op_fixture(std::string_view op) {
       if (value.is_number()) added.parameters[key] = value.get<double>();
   }
   return fixture;
+}
+
+void check_op_fixture(
+    Device& device, std::string_view op, const std::vector<std::string>& inputs,
+    const std::function<Tensor(const std::vector<Tensor>& inputs, const OpFixture::Case&)>& compute) {
+  const auto fixture = op_fixture(op);
+  if (!fixture) return;
+  for (const OpFixture::Case& c : fixture->cases)
+    for (const DType dtype : {DType::f32, DType::f64}) {
+      const double tolerance = dtype == DType::f32 ? 1e-5 : 1e-7;
+      std::vector<Tensor> tensors;
+      for (const std::string& input : inputs) {
+        const std::string name = c.name + "." + input;
+        Tensor& t = tensors.emplace_back();
+        if (!fixture->tensors.has(name)) continue;
+        const bool floating = fixture->tensors.has(c.name + ".grad_" + input);
+        t = fixture->tensors.tensor(device, name, floating ? dtype : DType::i32);
+        if (floating) require_grad(t);
+      }
+      INFO(op << " " << c.name << " " << name_of(dtype));
+      Tape tape;
+      const Tensor y = compute(tensors, c);
+      CHECK(close_by_norm(y.doubles(), fixture->tensors.values(c.name + ".out"), tolerance));
+      tape.backward(y, fixture->tensors.tensor(device, c.name + ".grad_out", dtype));
+      for (size_t i = 0; i < inputs.size(); ++i) {
+        if (!tensors[i].requires_grad()) continue;
+        INFO("gradient of " << inputs[i]);
+        CHECK(close_by_norm(grad_of(tensors[i]).doubles(),
+                            fixture->tensors.values(c.name + ".grad_" + inputs[i]), tolerance));
+      }
+    }
 }
 
 }  // namespace hewn::test
