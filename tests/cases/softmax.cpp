@@ -1,9 +1,11 @@
 #include "kernels/softmax/op.h"
 
 #include "core/gradcheck.h"
+#include "kernels/copy/op.h"
 #include "kernels/devices.h"
 #include "tests/support/catch.h"
 #include "tests/support/close.h"
+#include "tests/support/fixture.h"
 #include "tests/support/random.h"
 
 namespace hewn {
@@ -57,6 +59,13 @@ TEST_CASE("causal softmax: more queries than keys are refused") {
 
 TEST_CASE("softmax: rows without columns are refused") {
   CHECK_THROWS_WITH(softmax(Tensor::empty(cpu(), DType::f32, {4, 0})), Catch::Contains("[4, 0]"));
+}
+
+TEST_CASE("softmax: fixtures, along any dimension") {
+  test::check_op_fixture(cpu(), "softmax", {"x"}, [](const auto& in, const auto& c) {
+    const int dim = static_cast<int>(c.parameters.at("dim"));
+    return contiguous(transpose(softmax(contiguous(transpose(in[0], dim, -1))), dim, -1));
+  });
 }
 
 }  // namespace hewn
