@@ -39,6 +39,8 @@ int64_t Split::longest_document() const {
 
 Windows::Windows(const Split& split, int64_t block_size, int64_t stride)
     : split_(&split), block_size_(block_size), stride_(stride) {
+  require(block_size >= 1, "block_size is ", block_size, ", expected at least 1");
+  require(stride >= 1, "stride is ", stride, ", expected at least 1");
   if (split.separator) {
     const int64_t longest = split.longest_document();
     if (longest > block_size) {
@@ -108,8 +110,6 @@ int64_t shuffled(int64_t i, int64_t n, uint64_t seed, uint64_t epoch) {
 BatchLoader::BatchLoader(const std::vector<WeightedSplit>& splits, const BatchOptions& options)
     : options_(options) {
   require(options.batch_size >= 1, "batch_size is ", options.batch_size, ", expected at least 1");
-  require(options.block_size >= 1, "block_size is ", options.block_size, ", expected at least 1");
-  require(options.stride >= 0, "stride is ", options.stride, ", expected at least 1");
   require(!splits.empty(), "no data to make batches of");
   require(options.order != Order::shuffled || splits.size() == 1,
           "strided epochs go through one source; a mixture by weights is drawn at random (leave stride and "

@@ -201,6 +201,8 @@ TEST_CASE("prepared data is the data itself", "[data]") {
     if (from_text.train.size() == 1) CHECK(from_bin.hash == from_text.hash);
     if (source == "tales") CHECK(from_bin.longest_document() == from_text.longest_document());
   }
+  prepare_data({.dataset = text, .val_fraction = 0}, out, true);
+  CHECK(open_dataset({.dataset = out}).val.empty());
   CHECK_THROWS_WITH(prepare_data({.dataset = text}, out), Catch::Contains("exists already"));
   CHECK_THROWS_WITH(prepare_data({.dataset = out}, (dir / "x").string()), Catch::Contains("is a directory"));
   CHECK_THROWS_AS(prepare_data({.dataset = text}, text + "/below-a-file"), Error);
