@@ -51,6 +51,18 @@ void pack_rows(int64_t k, int64_t cols, const T* b, int64_t ldb, T* panel, int64
   }
 }
 
+/// `rows` rows of n elements each, both at most a vector's; zeros beyond.
+template <class T>
+HEWN_INLINE void load_square(const T* from, int64_t ld, int64_t rows, int64_t n, Vector<T> (&to)[lanes<T>]) {
+  constexpr int w = lanes<T>;
+  if (rows == w && n == w) {
+#pragma GCC unroll 16
+    for (int i = 0; i < w; ++i) to[i] = load(from + i * ld);
+  } else {
+    for (int i = 0; i < w; ++i) to[i] = i < rows ? load_part(from + i * ld, n) : Vector<T>{};
+  }
+}
+
 /// [cols, k] with rows ldb apart -> [k, width].
 template <class T>
 void pack_columns(int64_t k, int64_t cols, const T* b, int64_t ldb, T* panel, int64_t width) {
@@ -59,18 +71,14 @@ void pack_columns(int64_t k, int64_t cols, const T* b, int64_t ldb, T* panel, in
     const int64_t present = cols - j < w ? cols - j : w;
     for (int64_t p = 0; p < k; p += w) {
       const int64_t n = k - p < w ? k - p : w;
-      const T* from = b + j * ldb + p;
       T* to = panel + p * width + j;
       Vector<T> rows[w];
-      if (n == w && present == w) {
-#pragma GCC unroll 16
-        for (int i = 0; i < w; ++i) rows[i] = load(from + i * ldb);
-        transpose<T>(rows);
+      load_square(b + j * ldb + p, ldb, present, n, rows);
+      transpose<T>(rows);
+      if (n == w) {
 #pragma GCC unroll 16
         for (int i = 0; i < w; ++i) store(to + i * width, rows[i]);
       } else {
-        for (int i = 0; i < w; ++i) rows[i] = i < present ? load_part(from + i * ldb, n) : Vector<T>{};
-        transpose<T>(rows);
         for (int i = 0; i < n; ++i) store(to + i * width, rows[i]);
       }
     }

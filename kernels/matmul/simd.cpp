@@ -2,7 +2,7 @@
 
 #include "kernels/matmul/blocks.h"
 #include "kernels/matmul/epilogue.h"
-#include "kernels/matmul/pack.h"
+#include "kernels/matmul/row.h"
 #include "kernels/parallel.h"
 
 namespace hewn {
@@ -79,6 +79,16 @@ struct BlockOfB {
       t.ldb = m.ldb;
     }
   }
+  /// Has the n-th tile of the block before fetch a part of this one, if there is still a part.
+  void fetch(int64_t n, Tile<T>& t) const {
+    constexpr int64_t line = 64 / sizeof(T);
+    t.ahead = t.b, t.ahead_step = 0;
+    if (n * line >= cols) return;
+    if (!m.trans_b)
+      t.ahead = m.b + k0 * m.ldb + j0 + n * line, t.ahead_step = m.ldb;
+    else if (k == m.ldb)
+      t.ahead = m.b + (j0 + n * line) * m.ldb, t.ahead_step = line;
+  }
 
  private:
   int64_t width_at(int64_t j) const { return cols - j < tile_cols<T> ? cols - j : tile_cols<T>; }
@@ -86,39 +96,74 @@ struct BlockOfB {
   T* packed_panel(int64_t j) const { return scratch + (packed ? j * k : 0); }
 };
 
-/// A rectangle of one product, by one thread: a block of b stays in the second-level cache while all rows of
-/// a pass over it, a tile's rows of a in the first-level cache while all panels of the block pass over them.
+/// One block of b against all rows of the rectangle: a tile's rows of a stay in the first-level cache while
+/// all panels of the block pass over them.
+template <class T, bool trans_a>
+void multiply_block(const Product<T>& m, Range rows, const BlockOfB<T>& b, const BlockOfB<T>& next,
+                    bool last) {
+  b.prepare();
+  int64_t tiles = 0;
+  for (int64_t i = rows.begin; i < rows.end; i += tile_rows) {
+    const int64_t ni = rows.end - i < tile_rows ? rows.end - i : tile_rows;
+    Tile<T> t{};
+    t.k = b.k;
+    t.a = trans_a ? m.a + b.k0 * m.lda + i : m.a + i * m.lda + b.k0;
+    t.lda = m.lda;
+    t.ldc = m.ldc;
+    t.alpha = m.alpha;
+    t.add = m.add || b.k0 > 0;
+    for (int64_t j = 0; j < b.cols; j += tile_cols<T>) {
+      b.give(j, t);
+      next.fetch(tiles++, t);
+      t.c = m.c + i * m.ldc + b.j0 + j;
+      tile_column<T, trans_a>(t, ni);
+    }
+    if (last && !m.finish.nothing())
+      for (int64_t r = i; r < i + ni; ++r) finish_row(m.finish, m.c, r * m.ldc + b.j0, b.j0, b.cols);
+  }
+}
+
+/// A rectangle of one product, by one thread. A block of b stays in the second-level cache while it is used;
+/// along K comes last, so that a's rows of such a block are still in the third when the next columns come.
 template <class T, bool trans_a>
 void multiply(const Product<T>& m, Range rows, Range cols, T* scratch) {
-  const int64_t n_blocks_k = k_blocks(m.K, sizeof(T)), kc = blocks_of(m.K, n_blocks_k);
+  const int64_t blocks = k_blocks(m.K, sizeof(T)), kc = blocks_of(m.K, blocks);
   const int64_t nc = block_cols(kc, sizeof(T), tile_cols<T>);
-  for (int64_t j0 = cols.begin; j0 < cols.end; j0 += nc) {
-    const int64_t nj = cols.end - j0 < nc ? cols.end - j0 : nc;
-    for (int64_t block = 0; block < n_blocks_k; ++block) {
-      const int64_t k0 = block * kc, k = m.K - k0 < kc ? m.K - k0 : kc;
-      const BlockOfB<T> b{m, k0, k, j0, nj, m.trans_b || rows.size() >= pack_rows_from, scratch};
-      b.prepare();
-      for (int64_t i = rows.begin; i < rows.end; i += tile_rows) {
-        const int64_t ni = rows.end - i < tile_rows ? rows.end - i : tile_rows;
-        Tile<T> t{.k = k,
-                  .a = trans_a ? m.a + k0 * m.lda + i : m.a + i * m.lda + k0,
-                  .lda = m.lda,
-                  .b = nullptr,
-                  .ldb = 0,
-                  .c = nullptr,
-                  .ldc = m.ldc,
-                  .cols = 0,
-                  .alpha = m.alpha,
-                  .add = m.add || block > 0};
-        for (int64_t j = 0; j < nj; j += tile_cols<T>) {
-          b.give(j, t);
-          t.c = m.c + i * m.ldc + j0 + j;
-          tile_column<T, trans_a>(t, ni);
-        }
-        if (block == n_blocks_k - 1 && !m.finish.nothing())
-          for (int64_t r = i; r < i + ni; ++r) finish_row(m.finish, m.c, r * m.ldc + j0, j0, nj);
-      }
+  const bool packed = m.trans_b || rows.size() >= pack_rows_from;
+  const auto block_at = [&](int64_t k0, int64_t j0) {
+    return BlockOfB<T>{
+        m, k0, m.K - k0 < kc ? m.K - k0 : kc, j0, cols.end - j0 < nc ? cols.end - j0 : nc, packed, scratch};
+  };
+  for (int64_t block = 0; block < blocks; ++block) {
+    for (int64_t j0 = cols.begin; j0 < cols.end; j0 += nc) {
+      const BlockOfB<T> b = block_at(block * kc, j0);
+      const bool last_cols = j0 + nc >= cols.end, last = block == blocks - 1;
+      const BlockOfB<T> next =
+          last_cols ? block_at(last ? 0 : (block + 1) * kc, cols.begin) : block_at(b.k0, j0 + nc);
+      multiply_block<T, trans_a>(m, rows, b, next, last);
     }
+  }
+}
+
+/// The only row of one product: `cols` of it, by one thread.
+template <class T>
+void multiply_row(const Product<T>& m, int64_t a_step, Range cols) {
+  constexpr int64_t most = 1024;
+  const int64_t blocks = k_blocks(m.K, sizeof(T)), kc = blocks_of(m.K, blocks);
+  for (int64_t j0 = cols.begin; j0 < cols.end; j0 += most) {
+    const int64_t n = cols.end - j0 < most ? cols.end - j0 : most;
+    T* c = m.c + j0;
+    for (int64_t block = 0; block < blocks; ++block) {
+      const int64_t k0 = block * kc, k = m.K - k0 < kc ? m.K - k0 : kc;
+      T sum[most] = {};
+      if (m.trans_b)
+        add_columns(k, n, m.a + k0 * a_step, a_step, m.b + j0 * m.ldb + k0, m.ldb, sum);
+      else
+        add_rows(k, n, m.a + k0 * a_step, a_step, m.b + k0 * m.ldb + j0, m.ldb, sum);
+      const bool add = m.add || block > 0;
+      for (int64_t j = 0; j < n; ++j) c[j] = add ? c[j] + m.alpha * sum[j] : m.alpha * sum[j];
+    }
+    if (!m.finish.nothing()) finish_row(m.finish, m.c, j0, j0, n);
   }
 }
 
@@ -140,7 +185,11 @@ void multiply_all(const Launch& launch, const Matmul& m) {
       };
       const Range rows = range(row_tiles, tile_rows, m.M, r, split.rows);
       const Range cols = range(col_tiles, tile_cols<T>, m.N, c, split.cols);
-      m.trans_a ? multiply<T, true>(one, rows, cols, scratch) : multiply<T, false>(one, rows, cols, scratch);
+      if (m.M == 1)
+        multiply_row<T>(one, m.trans_a ? m.lda : 1, cols);
+      else
+        m.trans_a ? multiply<T, true>(one, rows, cols, scratch)
+                  : multiply<T, false>(one, rows, cols, scratch);
     }
   });
 }

@@ -49,6 +49,10 @@ struct Tile {
   int64_t ldc, cols;
   T alpha;
   bool add;
+  /// Memory wanted soon, one line per step of k, `ahead_step` elements apart: fetched from far away while the
+  /// arithmetic goes on.
+  const T* ahead;
+  int64_t ahead_step;
 };
 
 template <class T, int rows, int vectors, bool k_major>
@@ -56,9 +60,15 @@ __attribute__((noinline)) void tile(const Tile<T>& t) {
   using V = Vector<T>;
   constexpr int w = lanes<T>;
   V sum[rows][vectors] = {};
-  const T *a = t.a, *b = t.b;
-  const int64_t lda = t.lda, ldb = t.ldb;
+  const T *a = t.a, *b = t.b, *ahead = t.ahead;
+  const int64_t lda = t.lda, ldb = t.ldb, ahead_step = t.ahead_step;
+#pragma GCC unroll 8
+  for (int i = 0; i < rows; ++i)
+#pragma GCC unroll 8
+    for (int v = 0; v < vectors; ++v) __builtin_prefetch(t.c + i * t.ldc + v * w, 1);
   for (int64_t k = t.k; k > 0; --k) {
+    __builtin_prefetch(ahead, 0, 2);
+    if constexpr (k_major) __builtin_prefetch(a + 64 / sizeof(T), 0, 2);
     V row[vectors];
 #pragma GCC unroll 8
     for (int v = 0; v < vectors; ++v) row[v] = load(b + v * w);
@@ -70,6 +80,7 @@ __attribute__((noinline)) void tile(const Tile<T>& t) {
     }
     a += k_major ? lda : 1;
     b += ldb;
+    ahead += ahead_step;
   }
   const V alpha = set1(t.alpha);
   const bool whole = t.cols == vectors * w;

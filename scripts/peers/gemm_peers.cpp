@@ -128,7 +128,7 @@ Result measure(const Shape& s, int threads, double seconds, const Peers& peers) 
   }
   // Each takes its turn for about a millisecond, so that it finds its own state of the caches.
   const double flops = 2.0 * s.M * s.N * s.K;
-  const int calls = std::max(1, static_cast<int>(1e-3 / (flops / 2e11)));
+  const int calls = static_cast<int>(std::clamp(1e-3 / (flops / 2e11), 1.0, 100.0));
   double best[3] = {1e9, 1e9, 1e9}, spent = 0;
   for (int round = 0; round < 5 || spent < seconds; ++round) {
     for (int p = 0; p < 3; ++p) {
