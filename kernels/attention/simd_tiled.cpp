@@ -9,11 +9,6 @@ namespace {
 
 constexpr float infinity = __builtin_inff();
 
-/// A block of queries of one head: its first query, how many there are, and how many keys its first sees.
-struct Queries {
-  int64_t bh, first, n, visible;
-};
-
 /// The running maximum and sum of each query's softmax.
 struct Running {
   vf most[2], sum[2];
@@ -26,21 +21,22 @@ struct Workspace {
   float* y;       ///< [D][query_block]
 };
 
-/// Scores of keys that a query does not see become minus infinity; `key` is the first of n.
-void mask_scores(float* scores, int64_t key, int64_t n, const Queries& block) {
-  for (int64_t j = 0; j < n; ++j) {
-    for (int v = 0; v < 2; ++v) {
+/// Scores of keys that a query does not see become minus infinity.
+void mask_scores(float* scores, const Keys& keys, const Queries& block) {
+  for (int v = 0; v < 2; ++v) {
+    const int64_t unmasked = block.visible + v * W - keys.first, n = v == 0 ? keys.both : keys.n;
+    for (int64_t j = unmasked < 0 ? 0 : unmasked; j < n; ++j) {
       float* s = scores + j * query_block + v * W;
-      const auto first_lane = static_cast<int32_t>(key + j - (block.visible - 1) - v * W);
-      store(s, lane_index() >= first_lane ? load(s) : set1(-infinity));
+      store(s, lanes_that_see(block, keys.first + j, v * W) ? load(s) : set1(-infinity));
     }
   }
 }
 
-/// Scores of n more keys become exp(score - maximum so far). Returns the factors by which everything summed
+/// Scores become exp(score - maximum so far). Returns in `shrink` the factors by which everything summed
 /// under the former maximum has to shrink.
-void take_exponentials(float* scores, int64_t n, Running& running, vf (&shrink)[2]) {
+void take_exponentials(float* scores, const Keys& keys, Running& running, vf (&shrink)[2]) {
   for (int v = 0; v < 2; ++v) {
+    const int64_t n = v == 0 ? keys.both : keys.n;
     vf most = running.most[v];
     for (int64_t j = 0; j < n; ++j) most = max(load(scores + j * query_block + v * W), most);
     // While all scores are -inf, 0 stands in: -inf - -inf would be NaN.
@@ -67,15 +63,14 @@ void scale_lanes(float* x, int64_t m, const vf (&factor)[2]) {
     }
 }
 
-/// Drops some of the n keys' probabilities.
-void drop(const AttentionSizes& a, const DropoutMask& mask, const Queries& block, int64_t key, int64_t n,
-          float* p) {
-  const auto columns = static_cast<int32_t>(a.Tk);
-  for (int64_t j = 0; j < n; ++j) {
-    for (int v = 0; v < 2; ++v) {
-      const auto element = static_cast<uint64_t>((block.bh * a.Tq + block.first + v * W) * a.Tk + key + j);
+/// Drops some of the probabilities.
+void drop(const AttentionForward& a, const Queries& block, const Keys& keys, float* p) {
+  const DropoutMask mask(*a.state, a.site, a.dropout);
+  for (int64_t j = 0; j < keys.n; ++j) {
+    for (int v = j < keys.both ? 0 : 1; v < 2; ++v) {
+      const int64_t element = (block.bh * a.Tq + block.first + v * W) * a.Tk + keys.first + j;
       float* at = p + j * query_block + v * W;
-      store(at, load(at) * mask.factors(element, columns));
+      store(at, load(at) * mask.factors(static_cast<uint64_t>(element), static_cast<int32_t>(a.Tk)));
     }
   }
 }
@@ -84,17 +79,15 @@ void forward_block(const AttentionForward& a, const Queries& block, const Worksp
   const In q = head_of(a, a.q, block.bh), k = head_of(a, a.k, block.bh), v = head_of(a, a.v, block.bh);
   transpose_in({q[block.first], q.row}, block.n, a.D, static_cast<float>(a.scale), w.q);
   Running running{{set1(-infinity), set1(-infinity)}, {}};
-  const int64_t keys = smaller(a.Tk, block.visible + block.n - 1);
-  for (int64_t key = 0; key < keys; key += key_block) {
-    const int64_t n = smaller(key_block, keys - key);
-    product<2, Order::rows>(n, a.D, k[key], k.row, w.q, query_block, w.scores, query_block, Write::set);
-    if (key + n > block.visible) mask_scores(w.scores, key, n, block);
+  for (int64_t first = 0; first < block.visible + block.n - 1; first += key_block) {
+    const Keys some = keys(block, first);
+    dot_products(some, k, a.D, w.q, w.scores);
+    mask_scores(w.scores, some, block);
     vf shrink[2];
-    take_exponentials(w.scores, n, running, shrink);
-    if (a.dropout > 0) drop(a, DropoutMask(*a.state, a.site, a.dropout), block, key, n, w.scores);
-    if (key > 0) scale_lanes(w.y, a.D, shrink);
-    product<2, Order::columns>(a.D, n, v[key], v.row, w.scores, query_block, w.y, query_block,
-                               key == 0 ? Write::set : Write::add);
+    take_exponentials(w.scores, some, running, shrink);
+    if (a.dropout > 0) drop(a, block, some, w.scores);
+    if (first > 0) scale_lanes(w.y, a.D, shrink);
+    weighted_sums(some, v, a.D, w.scores, w.y, first == 0 ? Write::set : Write::add);
   }
   scale_lanes(w.y, a.D, {1.0f / running.sum[0], 1.0f / running.sum[1]});
   const Out y = head_of(a, a.y, block.bh);

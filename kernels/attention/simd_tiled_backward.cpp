@@ -34,39 +34,37 @@ float dot(const float* a, const float* b, int64_t n) {
   return sum_lanes(sum);
 }
 
-/// Brings n queries, from `first` on, into the workspace.
-void load_queries(const AttentionBackward& a, int64_t bh, int64_t first, int64_t n, const Workspace& w) {
-  const In q = head_of(a, a.q, bh), y = head_of(a, a.y, bh), dy = head_of(a, a.dy, bh);
-  const In q_block{q[first], q.row}, dy_block{dy[first], dy.row};
-  transpose_in(q_block, n, a.D, static_cast<float>(a.scale), w.q);
-  transpose_in(dy_block, n, a.D, 1, w.dy);
-  copy_rows(q_block, n, a.D, w.q_rows, w.width);
-  copy_rows(dy_block, n, a.D, w.dy_rows, w.width);
-  const float* lse = static_cast<const float*>(a.lse) + bh * a.Tq + first;
+/// Brings a block of queries into the workspace.
+void load_queries(const AttentionBackward& a, const Queries& block, const Workspace& w) {
+  const In q = head_of(a, a.q, block.bh), y = head_of(a, a.y, block.bh), dy = head_of(a, a.dy, block.bh);
+  const In q_block{q[block.first], q.row}, dy_block{dy[block.first], dy.row};
+  transpose_in(q_block, block.n, a.D, static_cast<float>(a.scale), w.q);
+  transpose_in(dy_block, block.n, a.D, 1, w.dy);
+  copy_rows(q_block, block.n, a.D, w.q_rows, w.width);
+  copy_rows(dy_block, block.n, a.D, w.dy_rows, w.width);
+  const float* lse = static_cast<const float*>(a.lse) + block.bh * a.Tq + block.first;
   for (int64_t i = 0; i < query_block; ++i) {
-    w.lse[i] = i < n ? lse[i] : __builtin_inff();  // probability 0 in absent lanes
-    w.delta[i] = i < n ? dot(dy_block[i], y[first + i], a.D) : 0;
+    w.lse[i] = i < block.n ? lse[i] : __builtin_inff();  // probability 0 in absent lanes
+    w.delta[i] = i < block.n ? dot(dy_block[i], y[block.first + i], a.D) : 0;
   }
 }
 
-/// From scores and dp = dy . v of n keys, `key` the first of them: p := dropped probabilities, ds :=
-/// gradients of q . k. The first query sees `visible` keys.
-void probabilities(const AttentionBackward& a, int64_t bh, int64_t first, int64_t visible, int64_t key,
-                   int64_t n, const Workspace& w) {
+/// From scores in p and dy . v in ds: p := probabilities after dropout, ds := gradients of q . k.
+void probabilities(const AttentionBackward& a, const Queries& block, const Keys& keys, const Workspace& w) {
   const DropoutMask mask(a.dropout > 0 ? *a.state : StepState{}, a.site, a.dropout);
-  for (int64_t j = 0; j < n; ++j) {
-    for (int64_t lane = 0; lane < query_block; lane += W) {
+  for (int64_t j = 0; j < keys.n; ++j) {
+    for (int64_t lane = j < keys.both ? 0 : W; lane < query_block; lane += W) {
       float *p_at = w.p + j * query_block + lane, *ds_at = w.ds + j * query_block + lane;
       vf p = exp(load(p_at) - load(w.lse + lane)), dp = load(ds_at), dropped = p;
       if (a.dropout > 0) {
-        const auto element = static_cast<uint64_t>((bh * a.Tq + first + lane) * a.Tk + key + j);
-        const vf keep = mask.factors(element, static_cast<int32_t>(a.Tk));
+        const int64_t element = (block.bh * a.Tq + block.first + lane) * a.Tk + keys.first + j;
+        const vf keep = mask.factors(static_cast<uint64_t>(element), static_cast<int32_t>(a.Tk));
         dp *= keep;
         dropped *= keep;
       }
       vf ds = p * (dp - load(w.delta + lane)) * static_cast<float>(a.scale);
-      if (key + j >= visible) {
-        const vi seen = lane_index() >= static_cast<int32_t>(key + j - (visible - 1) - lane);
+      if (keys.first + j >= block.visible + lane) {
+        const vi seen = lanes_that_see(block, keys.first + j, lane);
         dropped = seen ? dropped : vf{};
         ds = seen ? ds : vf{};
       }
@@ -76,31 +74,36 @@ void probabilities(const AttentionBackward& a, int64_t bh, int64_t first, int64_
   }
 }
 
-/// c[m][width] += a[m][n] b[n][width], a's rows query_block long.
-void add_product(int64_t m, int64_t n, const float* a, const float* b, float* c, int64_t width) {
+/// to[j] += sum_i weight[j][i] rows[i] for every key j; rows [queries][width].
+void add_to_keys(const Queries& block, const Keys& keys, const float* weight, const float* rows, float* to,
+                 int64_t width) {
+  const auto add = [&]<int V>(int64_t d) {
+    float* first = to + keys.first * width + d;
+    product<V, Order::rows>(keys.both, block.n, weight, query_block, rows + d, width, first, width,
+                            Write::add);
+    product<V, Order::rows>(keys.n - keys.both, block.n - W, weight + keys.both * query_block + W,
+                            query_block, rows + W * width + d, width, first + keys.both * width, width,
+                            Write::add);
+  };
   int64_t d = 0;
-  for (; d + 2 * W <= width; d += 2 * W)
-    product<2, Order::rows>(m, n, a, query_block, b + d, width, c + d, width, Write::add);
-  if (d < width) product<1, Order::rows>(m, n, a, query_block, b + d, width, c + d, width, Write::add);
+  for (; d + 2 * W <= width; d += 2 * W) add.template operator()<2>(d);
+  if (d < width) add.template operator()<1>(d);
 }
 
-void backward_queries(const AttentionBackward& a, int64_t bh, int64_t first, const Workspace& w) {
-  const In k = head_of(a, a.k, bh), v = head_of(a, a.v, bh);
-  const int64_t n_queries = smaller(query_block, a.Tq - first), visible = a.Tk - a.Tq + first + 1;
-  load_queries(a, bh, first, n_queries, w);
-  const int64_t keys = visible + n_queries - 1;
-  for (int64_t key = 0; key < keys; key += key_block) {
-    const int64_t n = smaller(key_block, keys - key);
-    product<2, Order::rows>(n, a.D, k[key], k.row, w.q, query_block, w.p, query_block, Write::set);
-    product<2, Order::rows>(n, a.D, v[key], v.row, w.dy, query_block, w.ds, query_block, Write::set);
-    probabilities(a, bh, first, visible, key, n, w);
-    product<2, Order::columns>(a.D, n, k[key], k.row, w.ds, query_block, w.dq, query_block,
-                               key == 0 ? Write::set : Write::add);
-    add_product(n, n_queries, w.p, w.dy_rows, w.dv + key * w.width, w.width);
-    add_product(n, n_queries, w.ds, w.q_rows, w.dk + key * w.width, w.width);
+void backward_block(const AttentionBackward& a, const Queries& block, const Workspace& w) {
+  const In k = head_of(a, a.k, block.bh), v = head_of(a, a.v, block.bh);
+  load_queries(a, block, w);
+  for (int64_t first = 0; first < block.visible + block.n - 1; first += key_block) {
+    const Keys some = keys(block, first);
+    dot_products(some, k, a.D, w.q, w.p);
+    dot_products(some, v, a.D, w.dy, w.ds);
+    probabilities(a, block, some, w);
+    weighted_sums(some, k, a.D, w.ds, w.dq, first == 0 ? Write::set : Write::add);
+    add_to_keys(block, some, w.p, w.dy_rows, w.dv, w.width);
+    add_to_keys(block, some, w.ds, w.q_rows, w.dk, w.width);
   }
-  const Out dq = head_of(a, a.dq, bh);
-  transpose_out(w.dq, n_queries, a.D, {dq[first], dq.row}, a.to_dq);
+  const Out dq = head_of(a, a.dq, block.bh);
+  transpose_out(w.dq, block.n, a.D, {dq[block.first], dq.row}, a.to_dq);
 }
 
 void write_rows(const float* from, int64_t width, int64_t n, int64_t D, const Out& to, Write write) {
@@ -136,7 +139,7 @@ void attention_backward_tiled<Isa::HEWN_ISA>(const Launch& launch, const Attenti
     for (int64_t bh = begin; bh < end; ++bh) {
       __builtin_memset(w.dk, 0, static_cast<size_t>(a.Tk * width) * sizeof(float));
       __builtin_memset(w.dv, 0, static_cast<size_t>(a.Tk * width) * sizeof(float));
-      for (int64_t first = 0; first < a.Tq; first += query_block) backward_queries(a, bh, first, w);
+      for (int64_t first = 0; first < a.Tq; first += query_block) backward_block(a, queries(a, bh, first), w);
       write_rows(w.dk, width, a.Tk, a.D, head_of(a, a.dk, bh), a.to_dk);
       write_rows(w.dv, width, a.Tk, a.D, head_of(a, a.dv, bh), a.to_dv);
     }

@@ -161,5 +161,48 @@ void product(int64_t m, int64_t n, const float* a, int64_t a_stride, const float
   if (r < m) tile<1, V, order>(n, a + r * a_step, a_stride, b, b_row, c + r * c_row, c_row, write);
 }
 
+/// A block of queries of one head: its first query, how many there are, and how many keys its first one sees.
+struct Queries {
+  int64_t bh, first, n, visible;
+};
+HEWN_INLINE Queries queries(const AttentionSizes& a, int64_t bh, int64_t first) {
+  return {bh, first, smaller(query_block, a.Tq - first), a.Tk - a.Tq + first + 1};
+}
+
+/// n keys from `first` on, of which the queries in the first W lanes see only the first `both`: what lies
+/// above the diagonal by whole vectors is left out.
+struct Keys {
+  int64_t first, n, both;
+};
+HEWN_INLINE Keys keys(const Queries& block, int64_t first) {
+  const int64_t n = smaller(key_block, block.visible + block.n - 1 - first);
+  const int64_t seen = block.visible + W - 1 - first;
+  return {first, n, seen < 0 ? 0 : smaller(seen, n)};
+}
+
+/// Lanes whose query sees key `key`.
+HEWN_INLINE vi lanes_that_see(const Queries& block, int64_t key, int64_t lane) {
+  return lane_index() >= static_cast<int32_t>(key - (block.visible - 1) - lane);
+}
+
+/// to[j][lane] = rows[j] . q[:][lane] for every key j.
+[[maybe_unused]] void dot_products(const Keys& keys, const In& rows, int64_t D, const float* q, float* to) {
+  product<2, Order::rows>(keys.both, D, rows[keys.first], rows.row, q, query_block, to, query_block,
+                          Write::set);
+  product<1, Order::rows>(keys.n - keys.both, D, rows[keys.first + keys.both], rows.row, q + W, query_block,
+                          to + keys.both * query_block + W, query_block, Write::set);
+}
+
+/// to[:][lane] (set or add) sum_j weight[j][lane] rows[j].
+[[maybe_unused]] void weighted_sums(const Keys& keys, const In& rows, int64_t D, const float* weight,
+                                    float* to, Write write) {
+  product<2, Order::columns>(D, keys.both, rows[keys.first], rows.row, weight, query_block, to, query_block,
+                             write);
+  if (keys.both < keys.n)
+    product<1, Order::columns>(D, keys.n - keys.both, rows[keys.first + keys.both], rows.row,
+                               weight + keys.both * query_block + W, query_block, to + W, query_block,
+                               Write::add);
+}
+
 }  // namespace
 }  // namespace hewn
