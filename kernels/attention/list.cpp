@@ -22,17 +22,17 @@ size_t online_scratch(const AttentionBackward& a, int threads) {
 }
 
 size_t tiled_scratch(const AttentionForward& a, int threads) {
-  return shares((2 * a.D + key_block) * query_block, threads);
+  return shares((2 * a.D + 3 * key_block) * query_block, threads);
 }
 size_t tiled_scratch(const AttentionBackward& a, int threads) {
   const int64_t width = (a.D + 15) / 16 * 16;
-  return shares((3 * a.D + 2 * width + 2 * key_block + 2) * query_block + 2 * a.Tk * width, threads);
+  return shares((3 * a.D + 2 * width + 4 * key_block + 2) * query_block + 2 * a.Tk * width, threads);
 }
 
 template <class A>
 const char* enough_queries(const A& a) {
   if (a.dtype != DType::f32) return "f32 only";
-  return a.Tq < 4 ? "lanes are queries: with fewer than 4 they would be empty" : nullptr;
+  return a.Tq < 8 ? "fewer than 8 queries would leave most lanes empty" : nullptr;
 }
 
 constexpr Rung<AttentionForward> forward_rungs[] = {

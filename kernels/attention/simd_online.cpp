@@ -2,7 +2,6 @@
 #include "kernels/attention/tile.h"
 #include "kernels/parallel.h"
 #include "kernels/vec_math.h"
-#include "kernels/vec_philox.h"
 
 namespace hewn {
 namespace {
@@ -59,6 +58,19 @@ void write_row(float* to, const float* from, int64_t n, Write write) {
   }
 }
 
+/// The dropout factors of one query, for keys in order.
+struct RowFactors {
+  const AttentionSizes& a;
+  int64_t bh, i;
+  const float* from = nullptr;
+  float buffer[128];
+  /// Of W keys from `key` on, a multiple of W.
+  vf operator()(int64_t key) {
+    if (key % 64 == 0) from = row_factors(a, bh, i, key, buffer);
+    return load(from + key % 64);
+  }
+};
+
 /// Query i of head bh: y gathers exp(score - maximum so far) v, and shrinks whenever the maximum grows.
 void forward_row(const AttentionForward& a, int64_t bh, int64_t i, float* y) {
   const In q = head_of(a, a.q, bh), k = head_of(a, a.k, bh), v = head_of(a, a.v, bh);
@@ -66,6 +78,7 @@ void forward_row(const AttentionForward& a, int64_t bh, int64_t i, float* y) {
   float most = -infinity;
   vf sum{};
   for (int64_t d = 0; d < a.D; ++d) y[d] = 0;
+  RowFactors factors{a, bh, i, nullptr, {}};
   for (int64_t key = 0; key < visible; key += W) {
     const int64_t n = smaller(W, visible - key);
     vf s = dots(q[i], {k[key], k.row}, n, a.D) * static_cast<float>(a.scale);
@@ -77,9 +90,7 @@ void forward_row(const AttentionForward& a, int64_t bh, int64_t i, float* y) {
     const float shrink = before == most ? 1 : exp(set1(before - base))[0];
     vf p = exp(s - base);
     sum = sum * shrink + p;
-    if (a.dropout > 0)
-      p *= DropoutMask(*a.state, a.site, a.dropout)
-               .factors(static_cast<uint64_t>((bh * a.Tq + i) * a.Tk + key), 1);
+    if (a.dropout > 0) p *= factors(key);
     add_rows(p, {v[key], v.row}, n, a.D, shrink, y);
   }
   const float total = sum_lanes(sum);
@@ -106,13 +117,13 @@ void backward_row(const AttentionBackward& a, int64_t bh, int64_t i, float* dq, 
   const float lse = static_cast<const float*>(a.lse)[bh * a.Tq + i], scale = static_cast<float>(a.scale);
   const float delta = dot(dy, head_of(a, a.y, bh)[i], a.D);
   for (int64_t d = 0; d < a.D; ++d) dq[d] = 0;
+  RowFactors factors{a, bh, i, nullptr, {}};
   for (int64_t key = 0; key < visible; key += W) {
     const int64_t n = smaller(W, visible - key);
     const vf p = exp(dots(q, {k[key], k.row}, n, a.D) * scale - lse);
     vf dp = dots(dy, {v[key], v.row}, n, a.D), dropped = p;
     if (a.dropout > 0) {
-      const vf keep = DropoutMask(*a.state, a.site, a.dropout)
-                          .factors(static_cast<uint64_t>((bh * a.Tq + i) * a.Tk + key), 1);
+      const vf keep = factors(key);
       dp *= keep;
       dropped *= keep;
     }

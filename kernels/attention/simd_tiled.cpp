@@ -2,7 +2,6 @@
 #include "kernels/attention/tile.h"
 #include "kernels/parallel.h"
 #include "kernels/vec_math.h"
-#include "kernels/vec_philox.h"
 
 namespace hewn {
 namespace {
@@ -16,9 +15,10 @@ struct Running {
 
 /// What a worker needs besides the operands.
 struct Workspace {
-  float* q;       ///< [D][query_block], scaled
-  float* scores;  ///< [key_block][query_block]
-  float* y;       ///< [D][query_block]
+  float* q;                      ///< [D][query_block], scaled
+  float* scores;                 ///< [key_block][query_block]
+  float* y;                      ///< [D][query_block]
+  float *factor_rows, *factors;  ///< of dropout: [query_block][key_block] and [key_block][query_block]
 };
 
 /// Scores of keys that a query does not see become minus infinity.
@@ -64,15 +64,10 @@ void scale_lanes(float* x, int64_t m, const vf (&factor)[2]) {
 }
 
 /// Drops some of the probabilities.
-void drop(const AttentionForward& a, const Queries& block, const Keys& keys, float* p) {
-  const DropoutMask mask(*a.state, a.site, a.dropout);
-  for (int64_t j = 0; j < keys.n; ++j) {
-    for (int v = j < keys.both ? 0 : 1; v < 2; ++v) {
-      const int64_t element = (block.bh * a.Tq + block.first + v * W) * a.Tk + keys.first + j;
-      float* at = p + j * query_block + v * W;
-      store(at, load(at) * mask.factors(static_cast<uint64_t>(element), static_cast<int32_t>(a.Tk)));
-    }
-  }
+void drop(const AttentionForward& a, const Queries& block, const Keys& keys, const Workspace& w) {
+  block_factors(a, block, keys, w.factor_rows, w.factors);
+  for (int64_t at = 0; at < keys.n * query_block; at += W)
+    store(w.scores + at, load(w.scores + at) * load(w.factors + at));
 }
 
 void forward_block(const AttentionForward& a, const Queries& block, const Workspace& w) {
@@ -85,7 +80,7 @@ void forward_block(const AttentionForward& a, const Queries& block, const Worksp
     mask_scores(w.scores, some, block);
     vf shrink[2];
     take_exponentials(w.scores, some, running, shrink);
-    if (a.dropout > 0) drop(a, block, some, w.scores);
+    if (a.dropout > 0) drop(a, block, some, w);
     if (first > 0) scale_lanes(w.y, a.D, shrink);
     weighted_sums(some, v, a.D, w.scores, w.y, first == 0 ? Write::set : Write::add);
   }
@@ -104,8 +99,12 @@ void attention_tiled<Isa::HEWN_ISA>(const Launch& launch, const AttentionForward
   const int64_t blocks = blocks_of(a.Tq, query_block);
   parallel_for(launch, a.B * a.H * blocks, [&](int64_t begin, int64_t end, int worker) {
     Scratch scratch(launch, worker);
-    const Workspace w{scratch.take(a.D * query_block), scratch.take(key_block * query_block),
-                      scratch.take(a.D * query_block)};
+    const int64_t block_size = a.D * query_block, scores_size = key_block * query_block;
+    const Workspace w{.q = scratch.take(block_size),
+                      .scores = scratch.take(scores_size),
+                      .y = scratch.take(block_size),
+                      .factor_rows = scratch.take(scores_size),
+                      .factors = scratch.take(scores_size)};
     for (int64_t item = begin; item < end; ++item) {
       // From both ends in turn, so that threads get equal shares of short and long rows.
       const int64_t i = item % blocks, block = i % 2 ? blocks - 1 - i / 2 : i / 2;

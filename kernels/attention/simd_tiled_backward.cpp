@@ -2,7 +2,6 @@
 #include "kernels/attention/tile.h"
 #include "kernels/parallel.h"
 #include "kernels/vec_math.h"
-#include "kernels/vec_philox.h"
 
 namespace hewn {
 namespace {
@@ -10,12 +9,13 @@ namespace {
 /// What a worker needs besides the operands. Rows of `D` are padded to whole vectors, `width` long.
 struct Workspace {
   int64_t width;
-  float *q, *dy;            ///< [D][query_block]; q scaled
-  float *q_rows, *dy_rows;  ///< [query_block][width]
-  float *lse, *delta;       ///< [query_block]
-  float *p, *ds;            ///< [key_block][query_block]
-  float* dq;                ///< [D][query_block]
-  float *dk, *dv;           ///< [Tk][width]
+  float *q, *dy;                 ///< [D][query_block]; q scaled
+  float *q_rows, *dy_rows;       ///< [query_block][width]
+  float *lse, *delta;            ///< [query_block]
+  float *p, *ds;                 ///< [key_block][query_block]
+  float *factor_rows, *factors;  ///< of dropout: [query_block][key_block] and [key_block][query_block]
+  float* dq;                     ///< [D][query_block]
+  float *dk, *dv;                ///< [Tk][width]
 };
 
 /// Rows padded with zeros.
@@ -51,25 +51,20 @@ void load_queries(const AttentionBackward& a, const Queries& block, const Worksp
 
 /// From scores in p and dy . v in ds: p := probabilities after dropout, ds := gradients of q . k.
 void probabilities(const AttentionBackward& a, const Queries& block, const Keys& keys, const Workspace& w) {
-  const DropoutMask mask(a.dropout > 0 ? *a.state : StepState{}, a.site, a.dropout);
-  for (int64_t j = 0; j < keys.n; ++j) {
-    for (int64_t lane = j < keys.both ? 0 : W; lane < query_block; lane += W) {
-      float *p_at = w.p + j * query_block + lane, *ds_at = w.ds + j * query_block + lane;
-      vf p = exp(load(p_at) - load(w.lse + lane)), dp = load(ds_at), dropped = p;
-      if (a.dropout > 0) {
-        const int64_t element = (block.bh * a.Tq + block.first + lane) * a.Tk + keys.first + j;
-        const vf keep = mask.factors(static_cast<uint64_t>(element), static_cast<int32_t>(a.Tk));
-        dp *= keep;
-        dropped *= keep;
-      }
-      vf ds = p * (dp - load(w.delta + lane)) * static_cast<float>(a.scale);
+  if (a.dropout > 0) block_factors(a, block, keys, w.factor_rows, w.factors);
+  for (int64_t lane = 0; lane < query_block; lane += W) {
+    const vf lse = load(w.lse + lane), delta = load(w.delta + lane);
+    for (int64_t j = 0; j < (lane == 0 ? keys.both : keys.n); ++j) {
+      const int64_t at = j * query_block + lane;
+      const vf p = exp(load(w.p + at) - lse), keep = a.dropout > 0 ? load(w.factors + at) : set1(1.0f);
+      vf dropped = keep * p, ds = p * (keep * load(w.ds + at) - delta) * static_cast<float>(a.scale);
       if (keys.first + j >= block.visible + lane) {
         const vi seen = lanes_that_see(block, keys.first + j, lane);
         dropped = seen ? dropped : vf{};
         ds = seen ? ds : vf{};
       }
-      store(p_at, dropped);
-      store(ds_at, ds);
+      store(w.p + at, dropped);
+      store(w.ds + at, ds);
     }
   }
 }
@@ -133,6 +128,8 @@ void attention_backward_tiled<Isa::HEWN_ISA>(const Launch& launch, const Attenti
                       .delta = s.take(query_block),
                       .p = s.take(key_block * query_block),
                       .ds = s.take(key_block * query_block),
+                      .factor_rows = s.take(key_block * query_block),
+                      .factors = s.take(key_block * query_block),
                       .dq = s.take(block),
                       .dk = s.take(a.Tk * width),
                       .dv = s.take(a.Tk * width)};

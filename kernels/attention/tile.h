@@ -6,6 +6,7 @@
 // element at a time.
 
 #include "kernels/attention/abi.h"
+#include "kernels/dropout/mask.h"
 #include "kernels/vec.h"
 
 namespace hewn {
@@ -202,6 +203,30 @@ HEWN_INLINE vi lanes_that_see(const Queries& block, int64_t key, int64_t lane) {
     product<1, Order::columns>(D, keys.n - keys.both, rows[keys.first + keys.both], rows.row,
                                weight + keys.both * query_block + W, query_block, to + W, query_block,
                                Write::add);
+}
+
+/// The dropout factors of probabilities (i, key), (i, key + 1), ... of head bh: at least 64 of them,
+/// somewhere in the buffer.
+[[maybe_unused]] const float* row_factors(const AttentionSizes& a, int64_t bh, int64_t i, int64_t key,
+                                          float (&buffer)[128]) {
+  const Dropout mask{a.dtype,   a.B * a.H * a.Tq * a.Tk, a.dropout, a.site, a.state, nullptr, nullptr,
+                     Write::set};
+  const int64_t element = (bh * a.Tq + i) * a.Tk + key;
+  dropout_factors(mask, element / 64, buffer);
+  if (element % 64 != 0) dropout_factors(mask, element / 64 + 1, buffer + 64);
+  return buffer + element % 64;
+}
+
+/// The dropout factors of a block, to[key][lane], by way of `rows` [query_block][key_block].
+[[maybe_unused]] void block_factors(const AttentionSizes& a, const Queries& block, const Keys& keys,
+                                    float* rows, float* to) {
+  static_assert(key_block == 64);
+  for (int64_t i = 0; i < block.n; ++i) {
+    float buffer[128];
+    const float* from = row_factors(a, block.bh, block.first + i, keys.first, buffer);
+    __builtin_memcpy(rows + i * key_block, from, key_block * sizeof(float));
+  }
+  transpose_in({rows, key_block}, block.n, keys.n, 1, to);
 }
 
 }  // namespace

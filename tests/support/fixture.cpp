@@ -113,6 +113,7 @@ void check_op_fixture(
       INFO(op << " " << c.name << " " << name_of(dtype));
       Tape tape;
       const Tensor y = compute(tensors, c);
+      if (!y.defined()) continue;
       CHECK(close_by_norm(y.doubles(), fixture->tensors.values(c.name + ".out"), tolerance));
       tape.backward(y, fixture->tensors.tensor(device, c.name + ".grad_out", dtype));
       for (size_t i = 0; i < inputs.size(); ++i) {

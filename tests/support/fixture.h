@@ -51,7 +51,8 @@ std::optional<OpFixture> op_fixture(std::string_view op);
 
 /// Checks an op against all cases of its fixture, in f32 and f64: "out", and "grad_NAME" for each of the
 /// named floating inputs, to 1e-5 by norm in f32 and, since the fixtures are stored in f32, 1e-7 in f64. An
-/// input that a case lacks is given undefined; integer inputs are i32 constants.
+/// input that a case lacks is given undefined; integer inputs are i32 constants. A case for which compute
+/// returns an undefined tensor is left out.
 void check_op_fixture(
     Device& device, std::string_view op, const std::vector<std::string>& inputs,
     const std::function<Tensor(const std::vector<Tensor>& inputs, const OpFixture::Case&)>& compute);
