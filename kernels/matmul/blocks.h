@@ -8,8 +8,6 @@
 namespace hewn {
 namespace {
 
-/// b is packed when this many rows of a use the copy; below, reading it where it stands is cheaper.
-constexpr int64_t pack_rows_from = 512;
 /// A block of b fills less than half of a second-level cache of 1 MiB.
 constexpr int64_t block_bytes = 384 << 10;
 /// A tile's rows of a, 8 x k_bytes, fit into a first-level cache of 32 KiB beside what streams through.

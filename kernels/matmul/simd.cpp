@@ -8,6 +8,10 @@
 namespace hewn {
 namespace {
 
+/// b is packed when this many rows of a use the copy; below, reading it where it stands is cheaper. Short
+/// vectors pass over it more often, and touch half cache lines.
+constexpr int64_t pack_rows_from = HEWN_VBYTES == 64 ? 512 : 64;
+
 /// One matrix product of the batch.
 template <class T>
 struct Product {
@@ -171,9 +175,12 @@ template <class T>
 void multiply_all(const Launch& launch, const Matmul& m) {
   const int64_t n_products = m.outer * m.inner;
   const int64_t row_tiles = blocks_of(m.M, tile_rows), col_tiles = blocks_of(m.N, tile_cols<T>);
-  const Split split = split_for(n_products, row_tiles, tile_rows, col_tiles, tile_cols<T>, launch.threads);
+  // Threads are woken for some microseconds of work at least.
+  Launch on = launch;
+  if (n_products * m.M * m.N * m.K < 100000) on.threads = 1;
+  const Split split = split_for(n_products, row_tiles, tile_rows, col_tiles, tile_cols<T>, on.threads);
   const int64_t parts = split.rows * split.cols;
-  parallel_for(launch, n_products * parts, [&](int64_t begin, int64_t end, int worker) {
+  parallel_for(on, n_products * parts, [&](int64_t begin, int64_t end, int worker) {
     T* scratch =
         static_cast<T*>(launch.scratch) + worker * (scratch_per_worker / static_cast<int64_t>(sizeof(T)));
     for (int64_t item = begin; item < end; ++item) {

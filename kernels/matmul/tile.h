@@ -82,14 +82,19 @@ __attribute__((noinline)) void tile(const Tile<T>& t) {
     b += ldb;
     ahead += ahead_step;
   }
-  const V alpha = set1(t.alpha);
+  if (t.alpha != 1) {
+#pragma GCC unroll 8
+    for (int i = 0; i < rows; ++i)
+#pragma GCC unroll 8
+      for (int v = 0; v < vectors; ++v) sum[i][v] *= set1(t.alpha);
+  }
   const bool whole = t.cols == vectors * w;
 #pragma GCC unroll 8
   for (int i = 0; i < rows; ++i) {
     T* c = t.c + i * t.ldc;
 #pragma GCC unroll 8
     for (int v = 0; v < vectors; ++v) {
-      const V x = alpha * sum[i][v];
+      const V x = sum[i][v];
       if (whole || v < vectors - 1) {
         store(c + v * w, t.add ? load(c + v * w) + x : x);
       } else {
