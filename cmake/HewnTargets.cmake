@@ -1,6 +1,6 @@
 # Flags and helpers shared by every folder.
 
-find_package(OpenMP REQUIRED COMPONENTS CXX)
+find_package(Threads REQUIRED)
 
 # Our own code is compiled with these; third-party headers are SYSTEM and stay silent.
 add_library(hewn_flags INTERFACE)

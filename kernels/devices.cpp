@@ -1,11 +1,12 @@
 #include "kernels/devices.h"
 
-#include <omp.h>
 #include <sys/mman.h>
 
 #include <cstdlib>
 #include <cstring>
 #include <string>
+
+#include "kernels/parallel.h"
 
 namespace hewn {
 namespace {
@@ -106,12 +107,15 @@ class Meta final : public Executor {
 }  // namespace
 
 int default_threads() {
-  const char* asked = std::getenv("HEWN_THREADS");
-  if (!asked || !*asked) return omp_get_max_threads();
-  char* end = nullptr;
-  const long n = std::strtol(asked, &end, 10);
-  require(*end == '\0' && n >= 1 && n <= 1024, "HEWN_THREADS=", asked, "; a number from 1 to 1024 is needed");
-  return static_cast<int>(n);
+  for (const char* name : {"HEWN_THREADS", "OMP_NUM_THREADS"}) {
+    const char* asked = std::getenv(name);
+    if (!asked || !*asked) continue;
+    char* end = nullptr;
+    const long n = std::strtol(asked, &end, 10);
+    require(*end == '\0' && n >= 1 && n <= 1024, name, "=", asked, "; a number from 1 to 1024 is needed");
+    return static_cast<int>(n);
+  }
+  return available_cores();
 }
 
 std::unique_ptr<Executor> make_cpu(int threads, Isa isa) { return std::make_unique<Cpu>(threads, isa); }

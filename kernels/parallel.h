@@ -5,7 +5,9 @@
 
 namespace hewn {
 
-/// Calls body(context, worker) for worker 0..workers-1, each on its own thread; returns when all are done.
+/// Calls body(context, worker) once for each worker 0..workers-1, on as many threads as are free, at most one
+/// per worker; returns when all are done. A region begun inside a region, or by a second thread at the same
+/// time, runs on its own thread alone.
 void parallel_region(int workers, void (*body)(void* context, int worker), void* context);
 
 /// Splits [0, n) into one contiguous range per thread and calls body(begin, end, worker) for the non-empty
@@ -31,6 +33,9 @@ inline void parallel_for(const Launch& launch, int64_t n, const Body& body) {
       },
       &work);
 }
+
+/// Cores this process may use.
+int available_cores();
 
 /// How many blocks of `block` items cover n.
 inline constexpr int64_t blocks_of(int64_t n, int64_t block) { return (n + block - 1) / block; }
