@@ -38,7 +38,9 @@ inline void parallel_for(const Launch& launch, int64_t n, const Body& body) {
 int available_cores();
 
 /// How many blocks of `block` items cover n.
-inline constexpr int64_t blocks_of(int64_t n, int64_t block) { return (n + block - 1) / block; }
+[[gnu::always_inline]] inline constexpr int64_t blocks_of(int64_t n, int64_t block) {
+  return (n + block - 1) / block;
+}
 
 /// parallel_for over n independent elements: calls body(begin, end) with ranges of whole blocks of 4096, but
 /// for the end of the last.

@@ -36,12 +36,13 @@ template <>
 void embedding_backward_simd<Isa::HEWN_ISA>(const Launch& launch, const EmbeddingBackward& a) {
   const float* dy = static_cast<const float*>(a.dy);
   float* dweight = static_cast<float*>(a.dweight);
+  if (a.to_dweight == Write::set) {
+    parallel_elements(launch, a.vocabulary * a.width, [&](int64_t begin, int64_t end) {
+      for_lanes(begin, end, [&](int64_t i, auto lanes) { store(dweight + i, vf{}, lanes); });
+    });
+  }
   parallel_for(launch, blocks_of(a.width, strip), [&](int64_t begin, int64_t end, int) {
     const int64_t first = begin * strip, n = (end * strip < a.width ? end * strip : a.width) - first;
-    if (a.to_dweight == Write::set)
-      for (int64_t v = 0; v < a.vocabulary; ++v)
-        for_lanes(0, n,
-                  [&](int64_t c, auto lanes) { store(dweight + v * a.width + first + c, vf{}, lanes); });
     for (int64_t i = 0; i < a.n; ++i)
       put_row(dweight + id_at(a.ids_dtype, a.ids, i) * a.width + first, dy + i * a.width + first, n,
               Write::add);
