@@ -11,7 +11,8 @@ constexpr int chains = 12;
 template <class V, class T>
 double fma_chains(int64_t rounds, T factor, T term) {
   const V a = set1(factor), b = set1(term);
-  V sum[chains] = {};
+  V sum[chains];
+  for (int c = 0; c < chains; ++c) sum[c] = set1(static_cast<T>(c));  // equal chains would be merged into one
   for (int64_t r = 0; r < rounds; ++r)
     for (int c = 0; c < chains; ++c)
       sum[c] = fma(sum[c], a, b);  // tends to b / (1 - a): no overflow, no denormals
