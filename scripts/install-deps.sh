@@ -6,7 +6,7 @@ set -euo pipefail
 
 packages_build="g++ cmake ninja-build nlohmann-json3-dev libtomlplusplus-dev libcli11-dev libutf8proc-dev"
 packages_test="catch2"
-packages_full="clang libomp-14-dev libclang-rt-14-dev"
+packages_full="clang libclang-rt-14-dev"
 
 missing=()
 for set in "${@:-build}"; do

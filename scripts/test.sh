@@ -71,11 +71,8 @@ address_and_undefined() {
   configure_and_build "gcc, address + undefined sanitizers" asan && run_tests "address + undefined" build-asan
 }
 
-# libomp with its archer tool tells the sanitizer about OpenMP's own synchronisation.
 thread() {
-  local archer
-  archer=$(clang++ -print-resource-dir)/../../libarcher.so
-  export OMP_TOOL_LIBRARIES=$archer TSAN_OPTIONS=ignore_noninstrumented_modules=1:halt_on_error=1
+  export TSAN_OPTIONS=halt_on_error=1
   configure_and_build "clang, thread sanitizer" tsan && run_tests "thread" build-tsan
 }
 
