@@ -9,11 +9,11 @@
 namespace hewn {
 
 /// FLOP/s of nothing but fused multiply-adds in registers (each counts as two), on `threads` threads. f32 or
-/// f64. Takes about 20 ms; the best of several tries.
+/// f64. Takes about 60 ms; the best of many tries.
 double measured_flops(DType dtype, Isa isa, int threads);
 
 /// Bytes per second read and written over a working set of `bytes` (held between 16 KiB and 256 MiB), split
-/// over `threads` threads: the better of reading alone and of copying. Takes about 20 ms.
+/// over `threads` threads: the better of reading alone and of copying. Takes about 0.1 s.
 double measured_bandwidth(size_t bytes, Isa isa, int threads);
 
 }  // namespace hewn
