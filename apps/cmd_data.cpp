@@ -4,9 +4,9 @@
 
 #include "apps/commands.h"
 #include "apps/format.h"
+#include "apps/run_config.h"
 #include "apps/terminal.h"
 #include "core/error.h"
-#include "train/data.h"
 
 namespace hewn::cli {
 namespace {

@@ -4,6 +4,44 @@ namespace hewn::cli {
 namespace {
 
 constexpr Command table[] = {
+    {takes::train, "train", "", "train a model, or go on with a run",
+     "Trains on `dataset` and keeps everything in `out_dir`: configuration, tokenizer, metrics, checkpoints. "
+     "Ctrl-C "
+     "finishes the step, saves and says how to go on; a second Ctrl-C stops at once.",
+     "hewn train  # a small model of the built-in tales\n"
+     "hewn train --dataset=book.txt --out_dir=book  # your own text\n"
+     "hewn train configs/baby-gpt-cpu.toml --dataset=shakespeare.txt --threads=2\n"
+     "hewn train --init_from=resume --out_dir=book --max_iters=4000  # go on\n"
+     "hewn train --dataset=book.txt --dry_run  # what would happen",
+     run_train},
+    {takes::sample, "sample", "RUN", "write text with a trained model",
+     "Prints the text as it is made. RUN is a run, which means its last checkpoint, or one checkpoint such "
+     "as "
+     "RUN/checkpoints/best. The same seed gives the same text.",
+     "hewn sample out\n"
+     "hewn sample out --start=\"Once upon\" --temperature=0.7 --top_k=40\n"
+     "hewn sample out/checkpoints/best --num_samples=5 --seed=7\n"
+     "echo \"The fox\" | hewn sample out --start=-",
+     run_sample},
+    {takes::eval, "eval", "RUN", "score a model on its whole validation split",
+     "Loss in nats per token over the whole validation split, in non-overlapping windows of block_size, or "
+     "one "
+     "document per window where the data is aligned to documents. Where the corpus knows its exact -log P, "
+     "that "
+     "floor is shown beside it.",
+     "hewn eval out\n"
+     "hewn eval out --json\n"
+     "hewn eval out/checkpoints/best",
+     run_eval},
+    {takes::plan, "plan", "", "what a run would cost: parameters, memory, time",
+     "Builds the real model without memory or arithmetic and drives a training step through it: parameters "
+     "per "
+     "part, FLOPs per token, exact peak bytes, the least time of a step on this machine, and the largest "
+     "batch that "
+     "fits.",
+     "hewn plan configs/baby-gpt-cpu.toml\n"
+     "hewn plan --n_layer=12 --n_head=12 --n_embd=768 --block_size=1024 --json",
+     run_plan},
     {takes::info, "info", "[RUN|FILE]", "describe a run, checkpoint, tokenizer or data file; or this machine",
      "Without an argument: the machine, the instruction sets, and for every operation the kernels this build "
      "holds.",
@@ -12,6 +50,14 @@ constexpr Command table[] = {
      "hewn info out/checkpoints/best/model.safetensors\n"
      "hewn info data/train.bin --json",
      run_info},
+    {takes::verify, "verify", "[RUN]", "check a run's checksums, resuming, or thread independence",
+     "With RUN: every file of every checkpoint against its checksum. With --resume: N+N steps equal 2N "
+     "steps, bit for "
+     "bit. With --threads=1,2,4: the same bits whatever the thread count. Exits 5 if something differs.",
+     "hewn verify out\n"
+     "hewn verify --resume --max_iters=20\n"
+     "hewn verify configs/baby-gpt-cpu.toml --threads=1,2,4 --max_iters=10",
+     run_verify},
     {takes::data_prepare, "data prepare", "FILE...", "turn text files into train.bin and val.bin",
      "Reads the files as one text, trains the tokenizer on it and writes train.bin, val.bin and "
      "tokenizer.json to "
@@ -61,6 +107,17 @@ constexpr Command table[] = {
      "hewn bench kernels --op=softmax --ladder\n"
      "hewn bench kernels --op=matmul,attention --isa=avx2,avx512 -r 20 --json",
      run_bench_kernels},
+    {takes::bench_train, "bench train", "", "time training steps of a configuration",
+     "Milliseconds per step, tokens per second and peak bytes; takes the keys of `hewn train`.",
+     "hewn bench train configs/baby-gpt-cpu.toml --threads=2\n"
+     "hewn bench train --n_layer=12 --n_head=12 --n_embd=768 --batch_size=4 --block_size=64 --json",
+     run_bench_train},
+    {takes::bench_sample, "bench sample", "", "time generation, token by token",
+     "Tokens per second of one text with the key/value cache, for a model of the given shape with fresh "
+     "weights.",
+     "hewn bench sample\n"
+     "hewn bench sample --n_layer=12 --n_head=12 --n_embd=768 --block_size=256 --max_new_tokens=200 --json",
+     run_bench_sample},
     {takes::completion, "completion", "bash|zsh|fish|man|markdown", "print shell completions, or the manual",
      "Made from the same table as this help. `man` prints the manual page hewn(1), `markdown` the reference "
      "in "

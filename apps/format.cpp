@@ -35,6 +35,12 @@ std::string short_count(double n) {
   return (unit == 0 ? fixed(n, 0) : three_digits(n)) + units[unit];
 }
 
+std::string scaled(double n, std::string_view unit) {
+  std::string text = short_count(n);
+  const size_t digits = std::min(text.find_first_of("kMGT"), text.size());
+  return text.insert(digits, " ") + std::string(unit);
+}
+
 std::string long_count(int64_t n) {
   std::string text = std::to_string(n);
   const size_t first = text[0] == '-' ? 1 : 0;

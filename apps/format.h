@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace hewn::cli {
@@ -11,6 +12,8 @@ namespace hewn::cli {
 std::string duration_text(double seconds);
 /// A count with three digits: "950", "12.3k", "4.56M", "1.20G".
 std::string short_count(double n);
+/// The same with a unit: "9.82 GFLOP".
+std::string scaled(double n, std::string_view unit);
 /// A whole count with thousands separated: "1,048,576".
 std::string long_count(int64_t n);
 /// Bytes as "512 B", "1.5 KiB", "3.20 GiB".

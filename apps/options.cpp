@@ -103,7 +103,8 @@ constexpr Option training[] = {
          "start afresh, go on with the run in out_dir, or start from the weights of another run"),
     integer("batch_size", "12", 1, most_size, run, "sequences per micro-step"),
     integer("gradient_accumulation_steps", "1", 1, most_size, run, "micro-steps per step"),
-    integer("max_iters", "2000", 0, most_steps, run, "steps to train"),
+    integer("max_iters", "2000", 0, most_steps, run & ~takes::verify, "steps to train"),
+    integer("max_iters", "20", 2, 1e6, takes::verify, "steps to train for each comparison"),
     choice("optimizer", "adamw|adam|sgd", "adamw", run, "how gradients become updates"),
     real("learning_rate", "1e-3", 0, 1e6, run, "peak learning rate"),
     choice("schedule", "cosine|linear|constant", "cosine", run,
@@ -159,9 +160,10 @@ constexpr Option benching[] = {
     text("isa", "NAME,...", "", takes::bench_kernels, "instruction sets to time", "the one in use"),
     flag("ladder", "false", takes::bench_kernels, "time every rung, from naive to preferred"),
     flag("csv", "false", takes::bench_kernels, "print comma-separated values"),
-    short_form('r',
-               integer("repeat", "5", 1, 1e6, takes::bench_kernels | takes::bench_train | takes::bench_sample,
-                       "timed repetitions; best and median are printed")),
+    short_form('r', integer("repeat", "5", 1, 1e6, takes::bench_kernels | takes::bench_sample,
+                            "timed repetitions; best and median are printed")),
+    short_form(
+        'r', integer("repeat", "20", 1, 1e6, takes::bench_train, "timed steps; best and median are printed")),
 };
 
 constexpr Option machine[] = {

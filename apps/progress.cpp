@@ -22,14 +22,15 @@ std::string bar_text(double done) {
 }  // namespace
 
 std::string progress_text(const Progress& p, int width, bool bar) {
+  const int64_t steps = p.step.step + 1;
+  const double part = p.max_iters > 0 ? static_cast<double>(steps) / static_cast<double>(p.max_iters) : 1.0;
+  const std::string count = join(steps, "/", p.max_iters);
   std::vector<std::string> fields;
-  const std::string count = join(p.step, "/", p.steps);
-  const double done = p.steps > 0 ? static_cast<double>(p.step) / static_cast<double>(p.steps) : 1.0;
-  fields.push_back(bar ? bar_text(done) + " " + count : "step " + count);
-  fields.push_back("loss " + fixed(p.loss, 4));
+  fields.push_back(bar ? bar_text(part) + " " + count : "step " + count);
+  fields.push_back("loss " + fixed(p.step.loss, 4));
   if (p.val_loss) fields.push_back("val " + fixed(*p.val_loss, 4));
   fields.push_back(duration_text(p.seconds_left) + " left");
-  if (p.next_save > p.step) fields.push_back(join("save ", p.next_save));
+  if (p.next_save > steps) fields.push_back(join("save ", p.next_save));
   fields.push_back(short_count(p.tokens_per_s) + " tok/s");
   std::string text;
   for (const std::string& field : fields) {
@@ -40,36 +41,40 @@ std::string progress_text(const Progress& p, int width, bool bar) {
   return text;
 }
 
-ProgressLine::ProgressLine(int64_t interval)
-    : interval_(std::max<int64_t>(interval, 1)), in_place_(is_terminal(Stream::messages)) {}
+TrainLog::TrainLog(const std::string& path, int64_t interval)
+    : file_(path, std::ios::app),
+      interval_(std::max<int64_t>(interval, 1)),
+      in_place_(is_terminal(Stream::messages)) {}
 
-void ProgressLine::show(const Progress& progress) {
+void TrainLog::show(const Progress& progress) {
   last_ = progress;
-  const bool last = progress.step >= progress.steps;
+  const int64_t steps = progress.step.step + 1;
+  const bool last = steps >= progress.max_iters;
   if (in_place_) {
     const auto now = std::chrono::steady_clock::now();
     if (now < next_draw_ && !last) return;
     next_draw_ = now + redraw_every;
     draw(progress);
-  } else if (progress.step % interval_ == 0 || last) {
+  } else if (steps % interval_ == 0 || last) {
     say(progress_text(progress, 1000, false));
   }
 }
 
-void ProgressLine::draw(const Progress& progress) {
+void TrainLog::draw(const Progress& progress) {
   if (is_quiet()) return;
   // One column stays free: some terminals wrap as soon as the last one is written.
   write_message(join(clear_line, progress_text(progress, terminal_width(Stream::messages) - 1, true)));
   drawn_ = true;
 }
 
-void ProgressLine::message(const std::string& line) {
+void TrainLog::line(const std::string& text) {
+  file_ << text << std::endl;  // unwritable: the screen still says it, and checkpoints are what matters
   if (drawn_) write_message(clear_line);
-  say(line);
+  say(text);
   if (drawn_ && last_) draw(*last_);
 }
 
-void ProgressLine::finish() {
+void TrainLog::finish() {
   if (drawn_ && last_) {
     draw(*last_);
     write_message("\n");

@@ -1,44 +1,39 @@
 #pragma once
-// How far training has come: one line redrawn in place on a terminal, a plain line now and then elsewhere.
+// How far training has come: one line redrawn in place on a terminal, a plain line now and then elsewhere;
+// and the messages of a run, which are kept in its train.log too.
 
 #include <chrono>
-#include <cstdint>
+#include <fstream>
 #include <optional>
 #include <string>
 
-namespace hewn::cli {
+#include "train/loop.h"
 
-/// What there is to say after a step.
-struct Progress {
-  int64_t step = 0;   ///< steps done
-  int64_t steps = 0;  ///< steps in all
-  double loss = 0;    ///< nats per token
-  std::optional<double> val_loss;
-  double tokens_per_s = 0;
-  double seconds_left = 0;
-  int64_t next_save = 0;  ///< the step that saves next
-};
+namespace hewn::cli {
 
 /// The line of at most `width` columns: fields that do not fit are left out from the right.
 std::string progress_text(const Progress& progress, int width, bool bar);
 
-class ProgressLine {
+/// Says on standard error where training stands.
+class TrainLog {
  public:
-  /// Without a terminal, a line is written every `interval` steps and at the last.
-  explicit ProgressLine(int64_t interval);
-  ~ProgressLine() { finish(); }
-  ProgressLine(const ProgressLine&) = delete;
-  ProgressLine& operator=(const ProgressLine&) = delete;
+  /// Messages are appended to `path`. Without a terminal, a progress line is written every `interval` steps
+  /// and at the last.
+  TrainLog(const std::string& path, int64_t interval);
+  ~TrainLog() { finish(); }
+  TrainLog(const TrainLog&) = delete;
+  TrainLog& operator=(const TrainLog&) = delete;
 
   void show(const Progress& progress);
   /// A line that stays, above the one being redrawn.
-  void message(const std::string& line);
+  void line(const std::string& text);
   /// Ends the redrawing and leaves the last state standing.
   void finish();
 
  private:
   void draw(const Progress& progress);
 
+  std::ofstream file_;
   int64_t interval_;
   bool in_place_;
   std::optional<Progress> last_;

@@ -1,0 +1,177 @@
+// hewn bench train, bench sample: a whole model, timed with random tokens.
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "apps/commands.h"
+#include "apps/format.h"
+#include "apps/run_config.h"
+#include "apps/terminal.h"
+#include "core/error.h"
+#include "kernels/roof/roof.h"
+#include "model/generate.h"
+#include "train/trainer.h"
+
+namespace hewn::cli {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using Json = nlohmann::ordered_json;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+/// Adds up what the kernels of some steps cost.
+class KernelTimes final : public Profiler {
+ public:
+  struct Total {
+    int64_t calls = 0;
+    double seconds = 0;
+    Cost cost;
+  };
+  void launched(const char* op, const char* rung, const Cost& cost, double seconds) override {
+    for (Total* total : {&by_kernel_[join(op, " (", rung, ")")], &all_}) {
+      ++total->calls;
+      total->seconds += seconds;
+      total->cost.flops += cost.flops;
+      total->cost.bytes += cost.bytes;
+    }
+  }
+  const Total& all() const { return all_; }
+
+  /// Slowest first.
+  std::string table() const {
+    std::vector<std::pair<std::string, Total>> order(by_kernel_.begin(), by_kernel_.end());
+    std::sort(order.begin(), order.end(),
+              [](const auto& a, const auto& b) { return a.second.seconds > b.second.seconds; });
+    std::vector<std::vector<std::string>> rows = {{"kernel", "calls", "ms", "%", "GFLOP/s", "GB/s"}};
+    for (const auto& [name, t] : order)
+      rows.push_back({name, std::to_string(t.calls), fixed(t.seconds * 1e3, 3),
+                      fixed(100 * t.seconds / all_.seconds, 1), fixed(t.cost.flops / t.seconds * 1e-9, 1),
+                      fixed(t.cost.bytes / t.seconds * 1e-9, 1)});
+    return table_text(rows);
+  }
+
+ private:
+  std::map<std::string, Total> by_kernel_;
+  Total all_;
+};
+
+struct Timing {
+  double best = 0, median = 0;  // seconds
+};
+
+Timing timing_of(std::vector<double> seconds) {
+  std::sort(seconds.begin(), seconds.end());
+  return {.best = seconds.front(), .median = seconds[seconds.size() / 2]};
+}
+
+// The fields that every entry of `bench … --json` has.
+Json entry(const char* op, const std::string& shape, const Model& model, const Timing& t, const Cost& cost) {
+  const Executor& device = executor(model.device());
+  const DType dtype = model.parameters().dtype();
+  const double peak = measured_flops(dtype, device.isa(), device.threads());
+  const double speed = measured_bandwidth(size_t{256} << 20, device.isa(), device.threads());
+  return {{"op", op},
+          {"shape", shape},
+          {"dtype", name_of(dtype)},
+          {"threads", device.threads()},
+          {"isa", name_of(device.isa())},
+          {"rung", name_of(model.config().attention)},
+          {"best_ms", t.best * 1e3},
+          {"median_ms", t.median * 1e3},
+          {"gflops", cost.flops / t.best * 1e-9},
+          {"gbps", cost.bytes / t.best * 1e-9},
+          {"roof_percent", 100 * std::max(cost.flops / peak, cost.bytes / speed) / t.best}};
+}
+
+std::string shape_text(const ModelConfig& m, int64_t batch_size) {
+  return join(batch_size, "x", m.block_size, ", ", m.n_layer, " layers of ", m.n_embd, ", vocabulary ",
+              m.vocab_size);
+}
+
+void require_no_arguments(const Settings& settings) {
+  require(settings.arguments.empty(), "'", settings.arguments.empty() ? "" : settings.arguments[0],
+          "' is neither a CONFIG.toml nor a key");
+}
+
+}  // namespace
+
+int run_bench_train(const Settings& settings) {
+  require_no_arguments(settings);
+  const TrainConfig config = train_config(settings, model_config(settings, data_sizes(settings)));
+  const auto device = open_device(settings);
+  const auto model = make_model(config.model, *device, config.dtype, config.seed);
+  Trainer trainer(*model, config.optimizer, config.schedule, config.seed);
+  std::vector<Batch> batches;
+  for (int64_t m = 0; m < config.gradient_accumulation_steps; ++m)
+    batches.push_back(random_batch(config.batch_size, config.model.block_size, config.model.vocab_size,
+                                   config.seed + static_cast<uint64_t>(m)));
+  for (int warm_up = 0; warm_up < 2; ++warm_up) trainer.step(batches);
+  std::vector<double> seconds;
+  for (int64_t r = 0; r < settings.integer("repeat"); ++r) {
+    const auto start = Clock::now();
+    const StepResult step = trainer.step(batches);
+    seconds.push_back(seconds_since(start));
+    if (!step.finite)
+      fail(ErrorCode::numerical, "step ", step.step, " was not finite; try a smaller learning_rate");
+  }
+  KernelTimes kernels;
+  device->profile(&kernels);
+  trainer.step(batches);
+  device->profile(nullptr);
+  detail(kernels.table());
+
+  const Timing t = timing_of(std::move(seconds));
+  const int64_t tokens = config.batch_size * config.gradient_accumulation_steps * config.model.block_size;
+  Json result = entry("train", shape_text(config.model, config.batch_size), *model, t, kernels.all().cost);
+  result["ms_per_step"] = t.median * 1e3;
+  result["tokens_per_s"] = static_cast<double>(tokens) / t.median;
+  result["peak_bytes"] = device->pool().stats().peak;
+  if (settings.flag("json")) {
+    print(Json::array({result}).dump(2), "\n");
+    return 0;
+  }
+  print(fixed(t.median * 1e3, 2), " ms per step (best ", fixed(t.best * 1e3, 2), "), ",
+        short_count(static_cast<double>(tokens) / t.median), " tokens/s, ",
+        bytes_text(static_cast<double>(device->pool().stats().peak)), " at the peak, ",
+        fixed(result["gflops"].get<double>(), 1), " GFLOP/s, ",
+        fixed(result["roof_percent"].get<double>(), 1), "% of the roof\n");
+  return 0;
+}
+
+int run_bench_sample(const Settings& settings) {
+  require_no_arguments(settings);
+  const ModelConfig config = model_config(settings, {.vocab_size = settings.integer("vocab_size")});
+  const auto device = open_device(settings);
+  const auto model = make_model(config, *device, dtype_from_name(settings.text("dtype")), 1, false);
+  const int64_t tokens = settings.integer("max_new_tokens");
+  const GenerateOptions options{.max_new_tokens = tokens,
+                                .seed = static_cast<uint64_t>(settings.integer("seed"))};
+  std::vector<double> seconds;
+  KernelTimes kernels;
+  for (int64_t r = 0; r <= settings.integer("repeat"); ++r) {
+    const bool profiled = r == 0;  // the first, which warms up and is not timed
+    device->profile(profiled ? &kernels : nullptr);
+    const auto start = Clock::now();
+    generate(*model, {0}, options, [](int32_t) { return true; });
+    if (!profiled) seconds.push_back(seconds_since(start));
+  }
+  detail(kernels.table());
+  const Timing t = timing_of(std::move(seconds));
+  Json result = entry("sample", shape_text(config, 1), *model, t, kernels.all().cost);
+  result["tokens_per_s"] = static_cast<double>(tokens) / t.median;
+  result["ms_per_token"] = t.median * 1e3 / static_cast<double>(tokens);
+  if (settings.flag("json"))
+    print(Json::array({result}).dump(2), "\n");
+  else
+    print(short_count(static_cast<double>(tokens) / t.median), " tokens/s, ",
+          fixed(t.median * 1e3 / static_cast<double>(tokens), 4), " ms per token (", tokens,
+          " tokens, median of ", settings.integer("repeat"), ")\n");
+  return 0;
+}
+
+}  // namespace hewn::cli

@@ -1,0 +1,147 @@
+// hewn verify: are the files whole, and are the bits the same whichever way one comes to them?
+
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "apps/commands.h"
+#include "apps/input.h"
+#include "apps/run_config.h"
+#include "apps/terminal.h"
+#include "core/error.h"
+#include "train/loop.h"
+#include "train/manifest.h"
+
+namespace hewn::cli {
+namespace {
+
+namespace fs = std::filesystem;
+constexpr int failed_status = static_cast<int>(ErrorCode::numerical);
+
+/// Runs made to be compared, removed at the end.
+class Workshop {
+ public:
+  Workshop() : path_(fs::temp_directory_path() / join("hewn-verify-", ::getpid())) {
+    fs::create_directories(path_);
+  }
+  ~Workshop() {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
+  Workshop(const Workshop&) = delete;
+  Workshop& operator=(const Workshop&) = delete;
+  std::string run(const std::string& name) const { return (path_ / name).string(); }
+
+ private:
+  fs::path path_;
+};
+
+// Trains the run up to step `until`, from its last checkpoint if it has one.
+void train_until(const std::string& path, const TrainConfig& config, const Dataset& data, int threads,
+                 int64_t until) {
+  const bool resumed = fs::exists(path);
+  RunDirectory run(path, resumed ? RunDirectory::Open::resume : RunDirectory::Open::fresh);
+  const auto device = make_cpu(threads);
+  const auto model = make_model(config.model, *device, config.dtype, config.seed);
+  Trainer trainer(*model, config.optimizer, config.schedule, config.seed);
+  RunState state;
+  state.seed = config.seed;
+  if (resumed) {
+    const std::string checkpoint = find_checkpoint(path);
+    load_checkpoint(checkpoint, trainer);
+    state = checkpoint_state(checkpoint);
+  }
+  int64_t steps = state.step;
+  LoopEvents events;
+  events.on_step = [&](const Progress& progress) { steps = progress.step.step + 1; };
+  events.should_stop = [&] { return steps >= until; };
+  const BatchLoader loader = training_loader(data, config);
+  run_training(run, config, trainer, data, loader, state, events);
+}
+
+// The checksums of what a run has learned: weights and moments.
+std::map<std::string, FileSum> learned(const std::string& run) {
+  std::map<std::string, FileSum> sums;
+  const Manifest manifest = Manifest::read(find_checkpoint(run));
+  for (const auto& [name, sum] : manifest.files())
+    if (name.ends_with(".safetensors")) sums[name] = sum;
+  return sums;
+}
+
+int verify_files(const std::string& path) {
+  const std::string run = run_of(path);
+  const std::vector<CheckpointInfo> found = list_checkpoints(run);
+  if (found.empty()) fail(ErrorCode::input, path, ": there are no checkpoints here; give a run's directory");
+  int status = 0;
+  for (const CheckpointInfo& checkpoint : found) {
+    const std::string damage = checkpoint_damage(checkpoint.path);
+    print(checkpoint.path, ": ", damage.empty() ? "whole" : damage, "\n");
+    if (!damage.empty()) status = failed_status;
+  }
+  return status;
+}
+
+// One line per comparison; remembers whether any failed.
+class Verdict {
+ public:
+  void compare(const std::string& what, const std::string& run, const std::string& reference) {
+    const bool same = learned(run) == learned(reference);
+    print(what, same ? ": same bits\n" : ": DIFFERENT bits\n");
+    if (!same) status_ = failed_status;
+  }
+  int status() const { return status_; }
+
+ private:
+  int status_ = 0;
+};
+
+std::vector<int> thread_counts(const Settings& settings) {
+  std::vector<int> counts;
+  for (const std::string& word : split(settings.text("threads"), ',')) {
+    int64_t n = 0;
+    require(parse_integer(word, n) && n >= 1 && n <= 1024, settings.where("threads"), ": '", word,
+            "' is not a number of threads; give several, as in 1,2,4");
+    counts.push_back(static_cast<int>(n));
+  }
+  return counts;
+}
+
+}  // namespace
+
+int run_verify(const Settings& settings) {
+  const bool resume = settings.flag("resume");
+  // HEWN_THREADS is for everything else: here a list was asked for, or it was not.
+  const bool threads = settings.has("threads") && settings.where("threads") != "HEWN_THREADS";
+  if (!resume && !threads) {
+    require(settings.arguments.size() == 1,
+            "what? `hewn verify RUN` checks a run's files; --resume and --threads=1,2,4 "
+            "check that training gives the same bits");
+    return verify_files(settings.arguments[0]);
+  }
+  require(settings.arguments.empty(), "'", settings.arguments.empty() ? "" : settings.arguments[0],
+          "' cannot be combined with --resume or --threads; those train a model of their own");
+  const Dataset data = open_dataset(data_options(settings));
+  TrainConfig config =
+      train_config(settings, model_config(settings, {data.vocab_size, data.longest_document()}));
+  const std::vector<int> counts = threads ? thread_counts(settings) : std::vector<int>{default_threads()};
+  const Workshop workshop;
+  Verdict verdict;
+  const int64_t steps = config.max_iters;
+  const std::string whole = workshop.run("whole");
+  train_until(whole, config, data, counts[0], steps);
+  if (resume) {
+    const std::string halves = workshop.run("halves");
+    train_until(halves, config, data, counts[0], steps / 2);
+    train_until(halves, config, data, counts[0], steps);
+    verdict.compare(join(steps / 2, " + ", steps - steps / 2, " steps and ", steps, " in one go"), halves,
+                    whole);
+  }
+  for (size_t i = 1; i < counts.size(); ++i) {
+    const std::string other = workshop.run(join("threads-", counts[i]));
+    train_until(other, config, data, counts[i], steps);
+    verdict.compare(join(counts[i], " threads and ", counts[0]), other, whole);
+  }
+  return verdict.status();
+}
+
+}  // namespace hewn::cli

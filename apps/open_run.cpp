@@ -1,0 +1,52 @@
+#include "apps/open_run.h"
+
+#include <filesystem>
+
+#include "apps/config_file.h"
+#include "apps/input.h"
+#include "apps/run_config.h"
+#include "apps/terminal.h"
+#include "core/error.h"
+
+namespace hewn::cli {
+
+Settings read_run_config(const std::string& run) {
+  Settings config(*find_command("train"));
+  config.fill(read_config(run + "/config.toml"));
+  return config;
+}
+
+std::shared_ptr<const Tokenizer> run_tokenizer(const std::string& run, uint64_t expected_hash) {
+  const std::string path = run + "/tokenizer.json";
+  if (!std::filesystem::exists(path)) {
+    if (expected_hash != 0) fail(ErrorCode::input, path, " is missing; the run was trained with a tokenizer");
+    return nullptr;
+  }
+  std::shared_ptr<const Tokenizer> tokenizer = load_tokenizer(path);
+  if (expected_hash != 0 && from_hex(tokenizer->hash()) != expected_hash)
+    fail(ErrorCode::input, path, " is not the tokenizer this run was trained with: its hash is ",
+         tokenizer->hash(), ", expected ", to_hex(expected_hash));
+  return tokenizer;
+}
+
+OpenRun open_run(const Settings& settings) {
+  const std::string& name = settings.command().name == "eval" ? "eval" : "sample";
+  require(settings.arguments.size() == 1,
+          settings.arguments.empty() ? "which run? " : "one run at a time: ", "`hewn ", name,
+          " RUN`, a run's directory or one of its checkpoints");
+  const std::string checkpoint = find_checkpoint(settings.arguments[0]);
+  const std::string run = run_of(checkpoint);
+  OpenRun opened{.run = run,
+                 .checkpoint = checkpoint,
+                 .device = open_device(settings),
+                 .tokenizer = run_tokenizer(run, checkpoint_state(checkpoint).tokenizer_hash),
+                 .model = nullptr,
+                 .config = read_run_config(run)};
+  const DType dtype = dtype_from_name(opened.config.text("dtype"));
+  opened.model = make_model(checkpoint_config(checkpoint), *opened.device, dtype, 1, false);
+  load_checkpoint(checkpoint, *opened.model);
+  detail("opened ", checkpoint, ", ", opened.model->parameters().numel(), " parameters");
+  return opened;
+}
+
+}  // namespace hewn::cli

@@ -1,0 +1,119 @@
+#include "apps/run_config.h"
+
+#include <algorithm>
+
+#include "apps/terminal.h"
+#include "core/error.h"
+#include "core/rng.h"
+
+namespace hewn::cli {
+namespace {
+
+template <class Enum>
+void choose(const Settings& settings, const char* key, Enum& value) {
+  parse_name(settings.text(key), value);
+}
+
+}  // namespace
+
+std::unique_ptr<Executor> open_device(const Settings& settings) {
+  const auto threads = static_cast<int>(settings.integer("threads"));
+  return make_cpu(threads > 0 ? threads : default_threads());
+}
+
+DataOptions data_options(const Settings& settings) {
+  DataOptions options{.dataset = settings.text("dataset"),
+                      .val = settings.text("val"),
+                      .val_fraction = settings.real("val_fraction")};
+  if (settings.given("tokenizer")) options.tokenizer = settings.text("tokenizer");
+  return options;
+}
+
+DataSizes data_sizes(const Settings& settings) {
+  if (settings.has("vocab_size")) return {.vocab_size = settings.integer("vocab_size")};
+  const Dataset data = open_dataset(data_options(settings));
+  return {.vocab_size = data.vocab_size, .longest_document = data.longest_document()};
+}
+
+ModelConfig model_config(const Settings& s, const DataSizes& data) {
+  ModelConfig m;
+  m.arch = s.text("arch");
+  m.vocab_size = data.vocab_size;
+  const bool free = !s.given("block_size") && data.longest_document > 0;
+  m.block_size = free ? data.longest_document : s.integer("block_size");
+  m.n_layer = s.integer("n_layer");
+  m.n_head = s.integer("n_head");
+  m.n_embd = s.integer("n_embd");
+  m.mlp_width = s.has("mlp_width") ? s.integer("mlp_width") : 0;
+  m.dropout = s.real("dropout");
+  m.attn_dropout = s.has("attn_dropout") ? s.real("attn_dropout") : -1;
+  m.bias = s.flag("bias");
+  m.qkv_bias = s.has("qkv_bias") ? s.flag("qkv_bias") : m.bias;
+  m.residual = s.flag("residual");
+  m.tie = s.flag("tie");
+  choose(s, "norm", m.norm);
+  choose(s, "norm_place", m.norm_place);
+  choose(s, "pos", m.pos);
+  choose(s, "pos_combine", m.pos_combine);
+  choose(s, "attention", m.attention);
+  choose(s, "act", m.act);
+  m.check();
+  return m;
+}
+
+TrainConfig train_config(const Settings& s, const ModelConfig& model) {
+  TrainConfig c;
+  c.model = model;
+  choose(s, "optimizer", c.optimizer.kind);
+  c.optimizer.weight_decay = s.real("weight_decay");
+  c.optimizer.beta1 = s.real("beta1");
+  c.optimizer.beta2 = s.real("beta2");
+  c.optimizer.grad_clip = s.real("grad_clip");
+  c.batch_size = s.integer("batch_size");
+  c.gradient_accumulation_steps = s.integer("gradient_accumulation_steps");
+  c.max_iters = s.integer("max_iters");
+  choose(s, "schedule", c.schedule.kind);
+  c.schedule.learning_rate = s.real("learning_rate");
+  c.schedule.min_lr = s.has("min_lr") ? s.real("min_lr") : c.schedule.learning_rate / 10;
+  c.schedule.lr_decay_iters =
+      s.has("lr_decay_iters") ? s.integer("lr_decay_iters") : std::max<int64_t>(c.max_iters, 1);
+  c.schedule.warmup_iters = s.has("warmup_iters") ? s.integer("warmup_iters")
+                                                  : std::min<int64_t>(100, c.schedule.lr_decay_iters / 20);
+  c.schedule.decay_lr = s.flag("decay_lr");
+  c.max_time = s.real("max_time");
+  c.patience = s.integer("patience");
+  c.seed = static_cast<uint64_t>(s.integer("seed"));
+  c.dtype = dtype_from_name(s.text("dtype"));
+  c.eval_interval = s.integer("eval_interval");
+  c.eval_iters = s.integer("eval_iters");
+  c.log_interval = s.integer("log_interval");
+  c.always_save_checkpoint = s.flag("always_save_checkpoint");
+  c.keep = s.integer("keep");
+  c.sample_interval = s.integer("sample_interval");
+  c.check();
+  return c;
+}
+
+void note_resolved(Settings& settings, const TrainConfig& c) {
+  const auto note = [&](const char* key, const std::string& value) {
+    if (!settings.given(key)) settings.set({key, value, "derived"});
+  };
+  note("block_size", std::to_string(c.model.block_size));
+  note("min_lr", real_text(c.schedule.min_lr));
+  note("lr_decay_iters", std::to_string(c.schedule.lr_decay_iters));
+  note("warmup_iters", std::to_string(c.schedule.warmup_iters));
+  note("qkv_bias", c.model.qkv_bias ? "true" : "false");
+  note("mlp_width", std::to_string(c.model.mlp_size()));
+  note("attn_dropout", real_text(c.model.attention_dropout()));
+}
+
+Batch random_batch(int64_t rows, int64_t block_size, int64_t vocab_size, uint64_t seed) {
+  Batch batch{.rows = rows, .block_size = block_size, .tokens = {}, .targets = {}};
+  Rng rng(seed);
+  for (std::vector<int32_t>* ids : {&batch.tokens, &batch.targets})
+    for (int64_t i = 0; i < rows * block_size; ++i)
+      ids->push_back(static_cast<int32_t>(rng.below(static_cast<uint64_t>(vocab_size))));
+  return batch;
+}
+
+}  // namespace hewn::cli
