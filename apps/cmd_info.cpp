@@ -1,16 +1,23 @@
 // hewn info: what something is, a file or this machine.
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "apps/commands.h"
+#include "apps/format.h"
+#include "apps/input.h"
 #include "apps/terminal.h"
 #include "apps/version.h"
 #include "core/error.h"
 #include "kernels/rooms.h"
+#include "model/weights/safetensors.h"
+#include "train/checkpoint.h"
+#include "train/token_file.h"
 
 namespace hewn::cli {
 namespace {
 
+namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
 // One small case of every operation of every room, to ask its ladder.
@@ -34,30 +41,125 @@ Json kernel_list() {
 }
 
 int describe_machine(bool json) {
+  const Json kernels = kernel_list();
   if (json) {
     Json all = Json::parse(version_json());
-    all["kernels"] = kernel_list();
+    all["kernels"] = kernels;
     print(all.dump(2), "\n");
     return 0;
   }
   print(version_text(), "\nKernels, from the reference to the preferred:\n");
-  const Json kernels = kernel_list();
   for (const auto& [op, rungs] : kernels.items()) {
     print(op, "\n");
     for (const Json& rung : rungs) {
       std::string isas;
       for (const Json& isa : rung["isas"]) isas += (isas.empty() ? "" : " ") + isa.get<std::string>();
-      print("  ", rung["rung"].get<std::string>(), " (", isas, "): ", rung["idea"].get<std::string>(), "\n");
+      const std::string declined =
+          rung.contains("why_not") ? ", declines here: " + rung["why_not"].get<std::string>() : "";
+      print("  ", rung["rung"].get<std::string>(), " (", isas, declined,
+            "): ", rung["idea"].get<std::string>(), "\n");
     }
   }
   return 0;
 }
 
+Json about_checkpoint(const std::string& path) {
+  const RunState state = checkpoint_state(path);
+  Json out{
+      {"checkpoint", path}, {"step", state.step}, {"tokens_seen", state.tokens}, {"seconds", state.seconds}};
+  if (state.val_loss) out["val_loss"] = *state.val_loss;
+  if (state.best_val_loss) out["best_val_loss"] = *state.best_val_loss, out["best_step"] = state.best_step;
+  out["model"] = Json::parse(to_json(checkpoint_config(path)));
+  return out;
+}
+
+Json about_run(const std::string& path) {
+  Json out{{"run", path}, {"checkpoints", Json::array()}};
+  for (const CheckpointInfo& checkpoint : list_checkpoints(path))
+    out["checkpoints"].push_back(checkpoint.path);
+  out["last"] = about_checkpoint(find_checkpoint(path));
+  return out;
+}
+
+Json about_weights(const std::string& path) {
+  const SafetensorsFile file(path);
+  Json out{{"file", path}, {"parameters", 0}, {"tensors", Json::object()}, {"metadata", file.metadata()}};
+  int64_t parameters = 0;
+  for (const TensorEntry& entry : file.entries()) {
+    int64_t n = 1;
+    std::string shape;
+    for (const int64_t size : entry.shape)
+      n *= size, shape += (shape.empty() ? "" : ", ") + std::to_string(size);
+    parameters += n;
+    out["tensors"][entry.name] = join(name_of(entry.dtype), " [", shape, "]");
+  }
+  out["parameters"] = parameters;
+  return out;
+}
+
+Json about_tokens(const std::string& path) {
+  const TokenFile file = open_token_file(path);
+  Json out{{"file", path}, {"tokens", file.tokens.size()}, {"vocab_size", file.info.vocab_size}};
+  if (file.headerless)
+    out["format"] = "bare 16-bit ids, as nanoGPT writes them";
+  else
+    out["tokenizer_hash"] = to_hex(file.info.tokenizer_hash);
+  if (file.info.separator) out["separator"] = *file.info.separator;
+  if (file.info.text_bytes > 0) out["text_bytes"] = file.info.text_bytes;
+  if (file.info.neg_log_prob) out["neg_log_prob"] = *file.info.neg_log_prob;
+  return out;
+}
+
+Json about_tokenizer(const std::string& path) {
+  const auto tokenizer = load_tokenizer(path);
+  return {{"file", path},
+          {"kind", tokenizer->kind()},
+          {"vocab_size", tokenizer->vocab_size()},
+          {"hash", tokenizer->hash()}};
+}
+
+Json about(const std::string& path) {
+  if (!fs::exists(path)) fail(ErrorCode::input, path, ": there is no such file or directory");
+  if (fs::is_directory(path)) {
+    const bool checkpoint = fs::exists(fs::path(path) / "state.json");
+    if (!checkpoint && fs::exists(fs::path(path) / "train.bin")) return about_tokens(path + "/train.bin");
+    return checkpoint ? about_checkpoint(path) : about_run(path);
+  }
+  if (path.ends_with(".safetensors")) return about_weights(path);
+  if (path.ends_with(".bin")) return about_tokens(path);
+  if (path.ends_with(".json")) return about_tokenizer(path);
+  fail(ErrorCode::input, path,
+       ": not a run, checkpoint, .safetensors, tokenizer.json or token file (.bin); for a text see "
+       "`hewn data stats`");
+}
+
+// Nested values as indented lines.
+void print_lines(const Json& value, int indent) {
+  for (const auto& [key, inner] : value.items()) {
+    print(std::string(static_cast<size_t>(indent), ' '), value.is_array() ? "" : key);
+    if (inner.is_structured()) {
+      print("\n");
+      print_lines(inner, indent + 2);
+    } else {
+      const std::string text = inner.is_string()           ? inner.get<std::string>()
+                               : inner.is_number_integer() ? long_count(inner.get<int64_t>())
+                                                           : inner.dump();
+      print(value.is_array() ? "" : "  ", text, "\n");
+    }
+  }
+}
+
 }  // namespace
 
 int run_info(const Settings& settings) {
+  require(settings.arguments.size() <= 1, "one thing at a time: `hewn info [RUN|FILE]`");
   if (settings.arguments.empty()) return describe_machine(settings.flag("json"));
-  fail(ErrorCode::usage, "info takes no argument yet");
+  const Json answer = about(settings.arguments[0]);
+  if (settings.flag("json"))
+    print(answer.dump(2), "\n");
+  else
+    print_lines(answer, 0);
+  return 0;
 }
 
 }  // namespace hewn::cli

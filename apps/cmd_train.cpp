@@ -34,6 +34,12 @@ BatchLoader loader_of(const Settings& settings, const Dataset& data, const Train
   return training_loader(data, config, stride, stride > 0 || settings.real("epochs") > 0);
 }
 
+// Fails if the validation data is too short, before anything is written.
+void check_validation(const Dataset& data, const TrainConfig& config) {
+  if (data.val.empty()) return;
+  BatchLoader(data.val_splits(), {.batch_size = config.batch_size, .block_size = config.model.block_size});
+}
+
 void say_what(const TrainConfig& config, const Dataset& data, const Model& model) {
   const Executor& device = executor(model.device());
   say("data    ", long_count(data.train_tokens()), " tokens to train on, ", long_count(data.val_tokens()),
@@ -104,8 +110,7 @@ int conclude(const Outcome& outcome, const std::string& run, TrainLog& log) {
 }
 
 int train(const Settings& settings, RunDirectory& run, const TrainConfig& config, Trainer& trainer,
-          const Dataset& data, const RunState& state) {
-  const BatchLoader loader = loader_of(settings, data, config);
+          const Dataset& data, const BatchLoader& loader, const RunState& state) {
   TrainLog log(run.file("train.log"), config.log_interval);
   catch_signals();
   LoopEvents events;
@@ -143,6 +148,8 @@ int run_train(const Settings& given) {
     config = train_config(settings, architecture);
   }
   note_resolved(settings, config);
+  const BatchLoader loader = loader_of(settings, data, config);
+  check_validation(data, config);
 
   const auto device = open_device(settings);
   const auto model = make_model(config.model, *device, config.dtype, config.seed);
@@ -175,7 +182,7 @@ int run_train(const Settings& given) {
   start.state.tokenizer_hash = data.tokenizer ? from_hex(data.tokenizer->hash()) : 0;
   say_what(config, data, *model);
   if (start.resumed) say("resume  from ", start.checkpoint, ", step ", start.state.step);
-  return train(settings, *start.run, config, trainer, data, start.state);
+  return train(settings, *start.run, config, trainer, data, loader, start.state);
 }
 
 }  // namespace hewn::cli

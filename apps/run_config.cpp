@@ -44,9 +44,9 @@ ModelConfig model_config(const Settings& s, const DataSizes& data) {
   m.n_layer = s.integer("n_layer");
   m.n_head = s.integer("n_head");
   m.n_embd = s.integer("n_embd");
-  m.mlp_width = s.has("mlp_width") ? s.integer("mlp_width") : 0;
+  m.mlp_width = s.has("mlp_width") ? s.integer("mlp_width") : 4 * m.n_embd;
   m.dropout = s.real("dropout");
-  m.attn_dropout = s.has("attn_dropout") ? s.real("attn_dropout") : -1;
+  m.attn_dropout = s.has("attn_dropout") ? s.real("attn_dropout") : m.dropout;
   m.bias = s.flag("bias");
   m.qkv_bias = s.has("qkv_bias") ? s.flag("qkv_bias") : m.bias;
   m.residual = s.flag("residual");

@@ -1,0 +1,169 @@
+// hewn train from text to a run, and everything that can be wrong on the way.
+
+#include <filesystem>
+
+#include "tests/cli/small_run.h"
+
+namespace hewn::test {
+
+namespace fs = std::filesystem;
+
+TEST_CASE("a run is trained, scored, sampled and verified") {
+  const TempDir dir;
+  const std::string run = (dir / "run").string();
+  CHECK_FAILS(hewn(small_train(dir, {"--sample_interval=10"})), 0, "next: hewn sample " + run);
+  for (const char* name : {"config.toml", "env.json", "tokenizer.json", "metrics.jsonl", "train.log",
+                           "samples/step-000010.txt", "checkpoints/last/MANIFEST",
+                           "checkpoints/best/state.json", "checkpoints/step-000020/model.safetensors"}) {
+    INFO(name);
+    CHECK(fs::exists(fs::path(run) / name));
+  }
+  const auto eval = hewn({"eval", run, "--json"});
+  CHECK(eval.exit_code == 0);
+  for (const char* key : {"\"loss\"", "\"perplexity\"", "\"bits_per_byte\"", "\"tokens\""})
+    CHECK(contains(eval.out, key));
+  CHECK(contains(hewn({"eval", run}).out, "nats per token"));
+  CHECK(contains(hewn({"eval", run + "/checkpoints/step-000010"}).out, "nats per token"));
+
+  const std::vector<std::string> sample = {"sample", run, "--max_new_tokens=60", "--start=the ", "--seed=4"};
+  const auto first = hewn(sample);
+  CHECK(first.exit_code == 0);
+  CHECK(first.out.starts_with("the "));
+  CHECK(first.out == hewn(sample).out);
+  CHECK(first.out != hewn({"sample", run, "--max_new_tokens=60", "--start=the ", "--seed=5"}).out);
+  CHECK(hewn({"sample", run, "--max_new_tokens=60", "--start=-", "--seed=4"}, {.input = "the "}).out ==
+        first.out);
+  write_file(dir / "start.txt", "the ");
+  CHECK(
+      hewn({"sample", run, "--max_new_tokens=60", "--start=FILE:" + (dir / "start.txt").string(), "--seed=4"})
+          .out == first.out);
+  CHECK(contains(hewn({"sample", run, "--num_samples=2", "--max_new_tokens=5"}).out, "---------------"));
+  CHECK(hewn({"sample", run, "--json", "--max_new_tokens=5"}).out.front() == '[');
+  CHECK_FAILS(hewn({"verify", run}), 0, "");
+}
+
+TEST_CASE("the saved configuration trains the same again") {
+  const TempDir dir, other;
+  CHECK(hewn(small_train(dir)).exit_code == 0);
+  const std::string again = (other / "again").string();
+  CHECK(hewn({"train", (dir / "run/config.toml").string(), "--out_dir=" + again}).exit_code == 0);
+  const std::string file = "checkpoints/step-000020/model.safetensors";
+  CHECK((read_file(dir / ("run/" + file)) == read_file(other / ("again/" + file))));
+}
+
+TEST_CASE("a dry run writes nothing and prints a configuration") {
+  const TempDir dir;
+  const auto r = hewn(small_train(dir, {"--dry_run"}));
+  CHECK(r.exit_code == 0);
+  CHECK(contains(r.out, "n_embd = 16\n"));
+  CHECK_FALSE(fs::exists(dir / "run"));
+}
+
+TEST_CASE("a directory that is not empty is refused, or moved aside by force") {
+  const TempDir dir;
+  CHECK(hewn(small_train(dir)).exit_code == 0);
+  CHECK_FAILS(hewn(small_train(dir)), 2, "--init_from=resume");
+  CHECK_FAILS(hewn(small_train(dir, {"--force"})), 0, "done after step 20");
+  CHECK(fs::exists(dir / "run.1/checkpoints/last/MANIFEST"));
+}
+
+TEST_CASE("a run is resumed with its own configuration") {
+  const TempDir dir;
+  CHECK(hewn(small_train(dir)).exit_code == 0);
+  CHECK_FAILS(hewn(small_resume(dir, {"--max_iters=30"})), 0, "done after step 30");
+  CHECK_FAILS(hewn(small_resume(dir, {"--n_layer=2"})), 2, "n_layer = 2, but the run in");
+  CHECK_FAILS(hewn(small_resume(dir, {"--seed=1"})), 2, "seed = 1, but the run in");
+  write_file(dir / "text.txt",
+             "something else entirely, and long enough to be split into windows of sixteen tokens\n");
+  CHECK_FAILS(hewn(small_resume(dir, {"--max_iters=40"})), 3, "");
+  CHECK_FAILS(hewn({"train", "--init_from=resume", "--out_dir=" + (dir / "none").string()}), 3, "none");
+  // A new run can begin with the weights of an old one, and takes its model over.
+  std::vector<std::string> on = {"train", "--init_from=" + (dir / "run").string(),
+                                 "--out_dir=" + (dir / "next").string(), "--max_iters=0", "--threads=1"};
+  write_file(dir / "text.txt", std::string(small_text) + small_text + small_text + small_text + small_text);
+  on.push_back("--dataset=" + (dir / "text.txt").string());
+  CHECK_FAILS(hewn(on), 0, "done after step 0");
+}
+
+TEST_CASE("what cannot be trained on has status 3 and leaves nothing behind") {
+  const TempDir dir;
+  write_file(dir / "empty.txt", "");
+  write_file(dir / "short.txt", "abc\n");
+  write_file(dir / "bytes.txt", "abc\xff\xfe ...");
+  const std::string run = (dir / "run").string();
+  const auto with = [&](const std::string& dataset, std::vector<std::string> more = {}) {
+    more.insert(more.begin(), {"train", "--dataset=" + dataset, "--out_dir=" + run});
+    return hewn(more);
+  };
+  CHECK_FAILS(with((dir / "none.txt").string()), 3, "none.txt");
+  CHECK_FAILS(with((dir / "empty.txt").string()), 3, "empty.txt");
+  CHECK_FAILS(with((dir / "short.txt").string()), 3, "short.txt");
+  CHECK_FAILS(with((dir / "bytes.txt").string()), 3, "bytes.txt");
+  CHECK_FAILS(with("tales:0"), 2, "tales");
+  CHECK_FAILS(with("tales", {"--val=" + (dir / "none.txt").string()}), 3, "none.txt");
+  CHECK_FAILS(with("tales", {"--n_head=3"}), 2, "n_head");
+  CHECK_FAILS(with("tales", {"--min_lr=1", "--learning_rate=0.1"}), 2, "min_lr");
+  CHECK_FAILS(with("tales", {"--warmup_iters=10", "--max_iters=5"}), 2, "warmup_iters");
+  CHECK_FAILS(with("tales", {"--device=cuda"}), 2, "device = 'cuda' is not one of cpu");
+  CHECK_FAILS(hewn({"train", "book.txt"}), 2, "for a text write --dataset=FILE");
+  CHECK_FALSE(fs::exists(run));
+  write_file(dir / "file", "");
+  CHECK_FAILS(hewn(small_train(dir, {"--out_dir=" + (dir / "file").string()})), 2, "");
+  CHECK_FAILS(hewn(small_train(dir, {"--out_dir=/proc/none/run"})), 1, "/proc/none");
+}
+
+TEST_CASE("numbers that are not finite stop training with status 5") {
+  const TempDir dir;
+  const auto r = hewn(small_train(dir, {"--learning_rate=1e6", "--grad_clip=0", "--optimizer=sgd",
+                                        "--warmup_iters=0", "--max_iters=200", "--eval_interval=200"}));
+  CHECK_FAILS(r, 5, "not finite. First bad node: ");
+}
+
+TEST_CASE("a damaged run is named, with the older checkpoint") {
+  const TempDir dir;
+  CHECK(hewn(small_train(dir)).exit_code == 0);
+  const auto file = dir / "run/checkpoints/step-000020/model.safetensors";
+  std::string bytes = read_file(file);
+  bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 1);
+  write_file(file, bytes);
+  const auto verified = hewn({"verify", (dir / "run").string()});
+  CHECK(verified.exit_code == 5);
+  CHECK(contains(verified.out, "step-000010: whole"));
+  CHECK(contains(verified.out, "model.safetensors"));
+  CHECK_FAILS(hewn({"sample", (dir / "run").string()}), 3, "step-000010");
+  CHECK_FAILS(hewn(small_resume(dir)), 3, "step-000010");
+  CHECK(hewn({"sample", (dir / "run/checkpoints/step-000010").string(), "--max_new_tokens=3"}).exit_code ==
+        0);
+}
+
+TEST_CASE("prompts and runs that make no sense are refused") {
+  const TempDir dir;
+  CHECK(hewn(small_train(dir)).exit_code == 0);
+  const std::string run = (dir / "run").string();
+  CHECK_FAILS(hewn({"sample"}), 2, "which run?");
+  CHECK_FAILS(hewn({"sample", (dir / "none").string()}), 3, "none");
+  CHECK_FAILS(hewn({"eval", dir.path().string()}), 3, dir.path().string());
+  CHECK_FAILS(hewn({"sample", run, "--start=Ж"}), 3, "Ж");
+  CHECK_FAILS(hewn({"sample", run, "--start="}), 2, "empty start");
+  CHECK_FAILS(hewn({"sample", run, "--temperature=-1"}), 2, "out of range");
+  write_file(dir / "run/tokenizer.json", "{}");
+  CHECK_FAILS(hewn({"sample", run}), 3, "tokenizer.json");
+}
+
+TEST_CASE("resuming and thread counts are verified on the spot") {
+  const std::vector<std::string> small = {"verify",        "--n_layer=1",     "--n_head=2",
+                                          "--n_embd=16",   "--dataset=tales", "--batch_size=2",
+                                          "--max_iters=6", "--eval_iters=1"};
+  auto resume = small, threads = small;
+  resume.push_back("--resume");
+  threads.push_back("--threads=1,2,3");
+  const auto a = hewn(resume), b = hewn(threads);
+  CHECK(a.exit_code == 0);
+  CHECK(contains(a.out, "3 + 3 steps and 6 in one go: same bits"));
+  CHECK(b.exit_code == 0);
+  CHECK(contains(b.out, "3 threads and 1: same bits"));
+  CHECK_FAILS(hewn({"verify"}), 2, "what?");
+  CHECK_FAILS(hewn({"verify", "--threads=1,x"}), 2, "'x' is not a number of threads");
+}
+
+}  // namespace hewn::test
