@@ -13,7 +13,7 @@ namespace {
 template <int N, class Each>
 HEWN_INLINE void sum_lanes_of_row(int64_t n, double (&sums)[N], const Each& each) {
   constexpr int64_t block = 64 * W;
-  constexpr int unroll = N == 1 ? 4 : 2;
+  constexpr int unroll = 4;
   for (double& sum : sums) sum = 0;
   for (int64_t start = 0; start < n; start += block) {
     const int64_t end = start + block < n ? start + block : n;
@@ -24,11 +24,8 @@ HEWN_INLINE void sum_lanes_of_row(int64_t n, double (&sums)[N], const Each& each
       for (int u = 0; u < unroll; ++u) each(i + u * W, AllLanes{}, part[u]);
     }
     for_lanes(i, end, [&](int64_t j, auto lanes) { each(j, lanes, part[0]); });
-    for (int s = 0; s < N; ++s) {
-      vf all = part[0][s] + part[1][s];
-      if constexpr (unroll == 4) all += part[2][s] + part[3][s];
-      sums[s] += static_cast<double>(sum_lanes(all));
-    }
+    for (int s = 0; s < N; ++s)
+      sums[s] += static_cast<double>(sum_lanes((part[0][s] + part[1][s]) + (part[2][s] + part[3][s])));
   }
 }
 
