@@ -104,6 +104,7 @@ int run_bench_train(const Settings& settings) {
   require_no_arguments(settings);
   const TrainConfig config = train_config(settings, model_config(settings, data_sizes(settings)));
   const auto device = open_device(settings);
+  check_memory(config, *device);
   const auto model = make_model(config.model, *device, config.dtype, config.seed);
   Trainer trainer(*model, config.optimizer, config.schedule, config.seed);
   std::vector<Batch> batches;

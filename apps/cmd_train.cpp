@@ -152,6 +152,7 @@ int run_train(const Settings& given) {
   check_validation(data, config);
 
   const auto device = open_device(settings);
+  check_memory(config, *device);
   const auto model = make_model(config.model, *device, config.dtype, config.seed);
   if (settings.flag("dry_run")) {
     say_what(config, data, *model);
@@ -182,6 +183,8 @@ int run_train(const Settings& given) {
   start.state.tokenizer_hash = data.tokenizer ? from_hex(data.tokenizer->hash()) : 0;
   say_what(config, data, *model);
   if (start.resumed) say("resume  from ", start.checkpoint, ", step ", start.state.step);
+  if (start.resumed && start.state.step >= config.max_iters)
+    say("note    max_iters = ", config.max_iters, " is reached already; --max_iters=N goes on");
   return train(settings, *start.run, config, trainer, data, loader, start.state);
 }
 

@@ -42,6 +42,11 @@ constexpr Option short_form(char letter, Option option) {
   return option;
 }
 
+constexpr Option this_time(Option option) {
+  option.once = true;
+  return option;
+}
+
 constexpr Option data[] = {
     text("out_dir", "DIR", "out", run, "where the run is kept; if not empty, see init_from and force"),
     text("out_dir", "DIR", "data", takes::data_prepare,
@@ -99,8 +104,8 @@ constexpr Option architecture[] = {
 };
 
 constexpr Option training[] = {
-    text("init_from", "scratch|resume|RUN", "scratch", run,
-         "start afresh, go on with the run in out_dir, or start from the weights of another run"),
+    this_time(text("init_from", "scratch|resume|RUN", "scratch", run,
+                   "start afresh, go on with the run in out_dir, or start from the weights of another run")),
     integer("batch_size", "12", 1, most_size, run, "sequences per micro-step"),
     integer("gradient_accumulation_steps", "1", 1, most_size, run, "micro-steps per step"),
     integer("max_iters", "2000", 0, most_steps, run & ~takes::verify, "steps to train"),
@@ -125,15 +130,16 @@ constexpr Option training[] = {
 constexpr Option watching[] = {
     integer("eval_interval", "250", 1, most_steps, run, "steps between validations and checkpoints"),
     integer("eval_iters", "20", 1, most_steps, run, "batches per validation while training"),
-    flag("eval_only", "false", takes::train, "validate once and stop"),
+    this_time(flag("eval_only", "false", takes::train, "validate once and stop")),
     integer("log_interval", "10", 1, most_steps, run, "steps between lines of metrics.jsonl"),
     flag("always_save_checkpoint", "true", run, "save at every validation, not only at a new best"),
     integer("keep", "3", 1, 1e6, run, "checkpoints to keep beside the best"),
     integer("patience", "0", 0, 1e9, run, "stop after this many validations without a new best (0: never)"),
     real("max_time", "0", 0, 1e9, run, "stop, saved, after this many seconds (0: no limit)"),
     integer("sample_interval", "0", 0, most_steps, run, "steps between samples written to the run (0: none)"),
-    flag("dry_run", "false", takes::train, "check everything, print what would be done, and stop"),
-    flag("force", "false", takes::train, "move a run that is in the way aside (nothing is deleted)"),
+    this_time(flag("dry_run", "false", takes::train, "check everything, print what would be done, and stop")),
+    this_time(
+        flag("force", "false", takes::train, "move a run that is in the way aside (nothing is deleted)")),
     flag("force", "false", takes::data_prepare | takes::tokenizer_train, "replace files that exist"),
 };
 
@@ -170,7 +176,7 @@ constexpr Option machine[] = {
     choice("device", "cpu", "cpu", computes, "where to compute"),
     choice("dtype", "f32|f64", "f32", model | takes::bench_kernels,
            "number type; float32 and float64 are understood too"),
-    integer("threads", "0", 0, 4096, computes, "threads to use (0: one per core)"),
+    integer("threads", "0", 0, 1024, computes, "threads to use (0: one per core)"),
 };
 
 constexpr Option general[] = {

@@ -40,7 +40,8 @@ struct Option {
   std::string_view choices;  ///< "cosine|linear|constant"; for text, the placeholder shown in help: "FILE"
   std::string_view help;
   CommandSet commands = 0;
-  char letter = 0;  ///< a one-letter form, or 0
+  char letter = 0;    ///< a one-letter form, or 0
+  bool once = false;  ///< what to do this time: not part of the configuration that is saved with a run
 
   /// Whether it may stand in CONFIG.toml and the environment too; the general options (--help, -q, …) may
   /// not.

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 
+#include "apps/format.h"
 #include "apps/terminal.h"
 #include "core/error.h"
 #include "core/rng.h"
+#include "train/plan.h"
 
 namespace hewn::cli {
 namespace {
@@ -92,6 +94,25 @@ TrainConfig train_config(const Settings& s, const ModelConfig& model) {
   c.sample_interval = s.integer("sample_interval");
   c.check();
   return c;
+}
+
+void check_memory(const TrainConfig& c, const Executor& device) {
+  const size_t available = available_memory();
+  if (available == 0) return;
+  const double batch_bytes = 4.0 * sizeof(int32_t) * static_cast<double>(c.batch_size) *
+                             static_cast<double>(c.gradient_accumulation_steps) *
+                             static_cast<double>(c.model.block_size);
+  if (batch_bytes > static_cast<double>(available))
+    fail(ErrorCode::memory, "the tokens of one step alone take ", bytes_text(batch_bytes), ", but ",
+         bytes_text(static_cast<double>(available)), " are free; choose a smaller batch_size or block_size");
+  const PlanTarget target{.threads = device.threads(), .isa = device.isa()};
+  const size_t needed = make_plan(c, target).memory.peak_reserved;
+  if (needed <= available) return;
+  const int64_t fits = largest_batch(c, target, available);
+  fail(ErrorCode::memory, "this run needs ", bytes_text(static_cast<double>(needed)), ", but ",
+       bytes_text(static_cast<double>(available)), " are free; ",
+       fits > 0 ? join("batch_size up to ", fits, " fits")
+                : "no batch_size fits: choose a smaller model or block_size");
 }
 
 void note_resolved(Settings& settings, const TrainConfig& c) {

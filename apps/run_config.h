@@ -31,6 +31,10 @@ ModelConfig model_config(const Settings& settings, const DataSizes& data);
 /// All training keys, with what depends on others filled in. Checked.
 TrainConfig train_config(const Settings& settings, const ModelConfig& model);
 
+/// Fails with ErrorCode::memory, naming the largest batch that fits, when the run needs more than the system
+/// has free: before a page of it is touched.
+void check_memory(const TrainConfig& config, const Executor& device);
+
 /// The same values back into the settings, so that what is saved with a run is what was used.
 void note_resolved(Settings& settings, const TrainConfig& config);
 

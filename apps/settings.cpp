@@ -158,7 +158,8 @@ std::string Settings::to_toml() const {
   for (const Section& section : sections()) {
     std::string lines;
     for (const Option& option : section.options) {
-      if (!(option.commands & command_->bit) || !option.is_key() || !has(option.name)) continue;
+      if (!(option.commands & command_->bit) || !option.is_key() || option.once || !has(option.name))
+        continue;
       const bool quoted = option.kind == Kind::text || option.kind == Kind::choice;
       std::string shown = value(option.name);
       if (quoted) shown = toml_string(shown);

@@ -32,7 +32,7 @@ std::vector<Assignment> keys_of(const Settings& old, bool model_only) {
     for (const Option* option : options_of(old.command())) {
       const bool here =
           option >= section.options.data() && option < section.options.data() + section.options.size();
-      if (here && old.given(option->name) && option->name != "out_dir" && option->name != "init_from")
+      if (here && !option->once && old.given(option->name) && option->name != "out_dir")
         values.push_back({std::string(option->name), old.text(option->name), old.where(option->name)});
     }
   }
@@ -56,6 +56,10 @@ TrainStart begin_training(Settings& settings) {
   settings.fill(keys_of(old, !start.resumed));
   const RunState state = checkpoint_state(start.checkpoint);
   start.tokenizer = run_tokenizer(run, state.tokenizer_hash);
+  if (start.tokenizer && settings.given("tokenizer"))
+    require(settings.text("tokenizer") == start.tokenizer->kind(), settings.where("tokenizer"),
+            ": tokenizer = ", settings.text("tokenizer"), ", but the run in ", run, " has ",
+            start.tokenizer->kind(), "; its weights only know those tokens, so leave it out");
   if (start.resumed) start.state = state;
   return start;
 }

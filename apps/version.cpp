@@ -4,10 +4,9 @@
 
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <thread>
 
 #include "apps/terminal.h"
-#include "kernels/isa.h"
+#include "kernels/devices.h"
 
 namespace hewn::cli {
 namespace {
@@ -37,8 +36,7 @@ std::string build_description() { return HEWN_BUILD; }
 
 std::string version_text() {
   return join("hewn ", version_number(), "\nbuild    ", build_description(), "\nmachine  ", processor(), ", ",
-              std::thread::hardware_concurrency(), " threads\nisa      ", name_of(best_isa()),
-              " (usable: ", usable_isas(),
+              default_threads(), " threads\nisa      ", name_of(best_isa()), " (usable: ", usable_isas(),
               "; HEWN_ISA chooses)\ndevices  cpu: usable\n         cuda: not usable: ", no_cuda, "\n");
 }
 
@@ -50,7 +48,7 @@ std::string version_json() {
       {"version", version_number()},
       {"build", build_description()},
       {"processor", processor()},
-      {"threads", std::thread::hardware_concurrency()},
+      {"threads", default_threads()},
       {"isa", name_of(best_isa())},
       {"isas", isas},
       {"devices",

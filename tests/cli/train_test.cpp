@@ -73,6 +73,9 @@ TEST_CASE("a run is resumed with its own configuration") {
   CHECK_FAILS(hewn(small_resume(dir, {"--max_iters=30"})), 0, "done after step 30");
   CHECK_FAILS(hewn(small_resume(dir, {"--n_layer=2"})), 2, "n_layer = 2, but the run in");
   CHECK_FAILS(hewn(small_resume(dir, {"--seed=1"})), 2, "seed = 1, but the run in");
+  CHECK_FAILS(hewn(small_resume(dir, {"--tokenizer=word"})), 2, "tokenizer = word, but the run in");
+  CHECK_FAILS(hewn(small_resume(dir)), 0, "max_iters = 30 is reached already");
+  CHECK_FALSE(contains(read_file(dir / "run/config.toml"), "init_from"));
   write_file(dir / "text.txt",
              "something else entirely, and long enough to be split into windows of sixteen tokens\n");
   CHECK_FAILS(hewn(small_resume(dir, {"--max_iters=40"})), 3, "");
@@ -110,6 +113,17 @@ TEST_CASE("what cannot be trained on has status 3 and leaves nothing behind") {
   write_file(dir / "file", "");
   CHECK_FAILS(hewn(small_train(dir, {"--out_dir=" + (dir / "file").string()})), 2, "");
   CHECK_FAILS(hewn(small_train(dir, {"--out_dir=/proc/none/run"})), 1, "/proc/none");
+}
+
+TEST_CASE("what does not fit in memory has status 4 before it is tried") {
+  const TempDir dir;
+  CHECK_FAILS(hewn(small_train(dir, {"--n_embd=65536", "--n_layer=500"})), 4, "are free; no batch_size fits");
+  CHECK_FAILS(hewn(small_train(dir, {"--batch_size=1000000"})), 4, "batch_size up to ");
+  CHECK_FAILS(hewn(small_train(dir, {"--batch_size=1000000", "--gradient_accumulation_steps=1000000"})), 4,
+              "the tokens of one step alone");
+  CHECK_FAILS(hewn({"bench", "train", "--vocab_size=1000", "--n_embd=65536", "--n_layer=500"}), 4,
+              "are free");
+  CHECK_FALSE(fs::exists(dir / "run"));
 }
 
 TEST_CASE("numbers that are not finite stop training with status 5") {
