@@ -38,24 +38,4 @@ void matmul_rows(const Launch&, const Matmul& m) {
   }
 }
 
-// Blocks. Above, all of b passes by for every row of a; once b is larger than a cache, it comes from memory
-// M times. Cut b into blocks that fit (here 64 x 256 floats, 64 KiB) and take all rows of a past one block
-// before the next is touched: memory is read once, the M passes find the block in cache.
-void matmul_blocked(const Launch&, const Matmul& m) {
-  constexpr int64_t block_k = 64, block_n = 256;
-  const Floats f(m);
-  clear(m, f.c);
-  for (int64_t k0 = 0; k0 < m.K; k0 += block_k) {
-    for (int64_t j0 = 0; j0 < m.N; j0 += block_n) {
-      const int64_t k1 = std::min(k0 + block_k, m.K), j1 = std::min(j0 + block_n, m.N);
-      for (int64_t i = 0; i < m.M; ++i) {
-        for (int64_t k = k0; k < k1; ++k) {
-          const float x = f.alpha * f.a[i * m.lda + k];
-          for (int64_t j = j0; j < j1; ++j) f.c[i * m.ldc + j] += x * f.b[k * m.ldb + j];
-        }
-      }
-    }
-  }
-}
-
 }  // namespace hewn
