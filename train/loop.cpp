@@ -113,7 +113,7 @@ class Loop {
     }
     state_.evaluated_step = state_.step;
     const bool save_now =
-        state_.step > 0 && (last || better || config_.always_save_checkpoint || !val_loader_);
+        last || (state_.step > 0 && (better || config_.always_save_checkpoint || !val_loader_));
     if (save_now) save(better);
     if (!events_.on_message) return;
     std::ostringstream text;
