@@ -35,6 +35,10 @@ const char* enough_queries(const A& a) {
   return a.Tq < 8 ? "fewer than 8 queries would leave most lanes empty" : nullptr;
 }
 
+const char* plain_queries(const AttentionForward& a) {
+  return a.dropout > 0 ? "it shows the idea without dropout" : enough_queries(a);
+}
+
 constexpr Rung<AttentionForward> forward_rungs[] = {
     {.name = "reference",
      .idea = "one row of scores at a time, in double",
@@ -49,8 +53,13 @@ constexpr Rung<AttentionForward> forward_rungs[] = {
      .run = per_isa<AttentionForward>([]<Isa I>() { return attention_online<I>; }),
      .why_not = f32_only,
      .scratch_bytes = online_scratch},
+    {.name = "lanes",
+     .idea = "a query per lane: a key or value read once serves them all, softmax needs no sums across lanes",
+     .run = per_isa<AttentionForward>([]<Isa I>() { return attention_lanes<I>; }),
+     .why_not = plain_queries,
+     .scratch_bytes = tiled_scratch},
     {.name = "tiled",
-     .idea = "blocks of queries by keys in registers, as products of small matrices",
+     .idea = "64 keys at a time: scores and sums are products of small matrices kept in registers",
      .run = per_isa<AttentionForward>([]<Isa I>() { return attention_tiled<I>; }),
      .why_not = enough_queries,
      .scratch_bytes = tiled_scratch},
@@ -71,7 +80,7 @@ constexpr Rung<AttentionBackward> backward_rungs[] = {
      .why_not = f32_only,
      .scratch_bytes = online_scratch},
     {.name = "tiled",
-     .idea = "blocks of queries by keys in registers: five small matrix products each",
+     .idea = "a query per lane, 64 keys at a time: five products of small matrices kept in registers",
      .run = per_isa<AttentionBackward>([]<Isa I>() { return attention_backward_tiled<I>; }),
      .why_not = enough_queries,
      .scratch_bytes = tiled_scratch},

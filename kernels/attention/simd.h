@@ -10,6 +10,9 @@ template <Isa I>
 void attention_backward_online(const Launch& launch, const AttentionBackward& a);
 
 template <Isa I>
+void attention_lanes(const Launch& launch, const AttentionForward& a);
+
+template <Isa I>
 void attention_tiled(const Launch& launch, const AttentionForward& a);
 template <Isa I>
 void attention_backward_tiled(const Launch& launch, const AttentionBackward& a);

@@ -99,15 +99,6 @@ void forward_row(const AttentionForward& a, int64_t bh, int64_t i, float* y) {
   static_cast<float*>(a.lse)[bh * a.Tq + i] = most + log(set1(total))[0];
 }
 
-float dot(const float* a, const float* b, int64_t n) {
-  vf sum{};
-  for (int64_t d = 0; d < n; d += W) {
-    const int64_t lanes = smaller(W, n - d);
-    sum = fma(load_part(a + d, lanes), load_part(b + d, lanes), sum);
-  }
-  return sum_lanes(sum);
-}
-
 /// Query i of head bh: makes its probabilities again and adds its share to dk and dv, [Tk][D].
 void backward_row(const AttentionBackward& a, int64_t bh, int64_t i, float* dq, float* dk, float* dv) {
   const float* q = head_of(a, a.q, bh)[i];

@@ -54,15 +54,6 @@ void take_exponentials(float* scores, const Keys& keys, Running& running, vf (&s
   }
 }
 
-/// x[m][query_block] times a factor per lane.
-void scale_lanes(float* x, int64_t m, const vf (&factor)[2]) {
-  for (int64_t r = 0; r < m; ++r)
-    for (int v = 0; v < 2; ++v) {
-      float* at = x + r * query_block + v * W;
-      store(at, load(at) * factor[v]);
-    }
-}
-
 /// Drops some of the probabilities.
 void drop(const AttentionForward& a, const Queries& block, const Keys& keys, const Workspace& w) {
   block_factors(a, block, keys, w.factor_rows, w.factors);
@@ -84,12 +75,7 @@ void forward_block(const AttentionForward& a, const Queries& block, const Worksp
     if (first > 0) scale_lanes(w.y, a.D, shrink);
     weighted_sums(some, v, a.D, w.scores, w.y, first == 0 ? Write::set : Write::add);
   }
-  scale_lanes(w.y, a.D, {1.0f / running.sum[0], 1.0f / running.sum[1]});
-  const Out y = head_of(a, a.y, block.bh);
-  transpose_out(w.y, block.n, a.D, {y[block.first], y.row}, Write::set);
-  float* lse = static_cast<float*>(a.lse) + block.bh * a.Tq + block.first;
-  for (int g = 0; g < 2 && g * W < block.n; ++g)
-    store_part(lse + g * W, running.most[g] + log(running.sum[g]), smaller(W, block.n - g * W));
+  finish_block(a, block, running.most, running.sum, w.y);
 }
 
 }  // namespace

@@ -25,15 +25,6 @@ void copy_rows(const In& from, int64_t n, int64_t D, float* to, int64_t width) {
       store(to + i * width + d, load_part(from[i] + d, smaller(W, D - d)));
 }
 
-float dot(const float* a, const float* b, int64_t n) {
-  vf sum{};
-  for (int64_t d = 0; d < n; d += W) {
-    const int64_t lanes = smaller(W, n - d);
-    sum = fma(load_part(a + d, lanes), load_part(b + d, lanes), sum);
-  }
-  return sum_lanes(sum);
-}
-
 /// Brings a block of queries into the workspace.
 void load_queries(const AttentionBackward& a, const Queries& block, const Workspace& w) {
   const In q = head_of(a, a.q, block.bh), y = head_of(a, a.y, block.bh), dy = head_of(a, a.dy, block.bh);

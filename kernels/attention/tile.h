@@ -8,6 +8,7 @@
 #include "kernels/attention/abi.h"
 #include "kernels/dropout/mask.h"
 #include "kernels/vec.h"
+#include "kernels/vec_math.h"
 
 namespace hewn {
 namespace {
@@ -49,6 +50,15 @@ struct Scratch {
     return piece;
   }
 };
+
+[[maybe_unused]] float dot(const float* a, const float* b, int64_t n) {
+  vf sum{};
+  for (int64_t d = 0; d < n; d += W) {
+    const int64_t lanes = smaller(W, n - d);
+    sum = fma(load_part(a + d, lanes), load_part(b + d, lanes), sum);
+  }
+  return sum_lanes(sum);
+}
 
 #if HEWN_VBYTES == 64
 HEWN_INLINE vf interleave_low(vf a, vf b) {
@@ -203,6 +213,27 @@ HEWN_INLINE vi lanes_that_see(const Queries& block, int64_t key, int64_t lane) {
     product<1, Order::columns>(D, keys.n - keys.both, rows[keys.first + keys.both], rows.row,
                                weight + keys.both * query_block + W, query_block, to + W, query_block,
                                Write::add);
+}
+
+/// x[m][query_block] times a factor per lane.
+[[maybe_unused]] void scale_lanes(float* x, int64_t m, const vf (&factor)[2]) {
+  for (int64_t r = 0; r < m; ++r)
+    for (int v = 0; v < 2; ++v) {
+      float* at = x + r * query_block + v * W;
+      store(at, load(at) * factor[v]);
+    }
+}
+
+/// Writes y / sum and lse = most + log sum of a block's queries; y [D][query_block] is sums of exp(score -
+/// most) v.
+[[maybe_unused]] void finish_block(const AttentionForward& a, const Queries& block, const vf (&most)[2],
+                                   const vf (&sum)[2], float* y) {
+  scale_lanes(y, a.D, {1.0f / sum[0], 1.0f / sum[1]});
+  const Out to = head_of(a, a.y, block.bh);
+  transpose_out(y, block.n, a.D, {to[block.first], to.row}, Write::set);
+  float* lse = static_cast<float*>(a.lse) + block.bh * a.Tq + block.first;
+  for (int g = 0; g < 2 && g * W < block.n; ++g)
+    store_part(lse + g * W, most[g] + log(sum[g]), smaller(W, block.n - g * W));
 }
 
 /// The dropout factors of probabilities (i, key), (i, key + 1), ... of head bh: at least 64 of them,
