@@ -166,10 +166,12 @@ int run_train(const Settings& given) {
     return 0;
   }
   Trainer trainer(*model, config.optimizer, config.schedule, config.seed);
-  if (start.resumed)
-    load_checkpoint(start.checkpoint, trainer);
-  else if (!start.checkpoint.empty())
-    load_checkpoint(start.checkpoint, *model);
+  if (!start.checkpoint.empty()) {
+    if (start.resumed)
+      load_checkpoint(start.checkpoint, trainer);
+    else
+      load_checkpoint(start.checkpoint, *model);
+  }
 
   if (!start.run) {
     const bool force = settings.flag("force");
@@ -177,12 +179,16 @@ int run_train(const Settings& given) {
                                                force ? RunDirectory::Open::force : RunDirectory::Open::fresh);
   }
   settings.set({"out_dir", start.run->path(), settings.where("out_dir")});
-  write_run_files(*start.run, settings, data);
-  start.run->rewind_metrics(start.state.step);
   start.state.data_hash = data.hash;
   start.state.tokenizer_hash = data.tokenizer ? from_hex(data.tokenizer->hash()) : 0;
+  // Weights from elsewhere are kept before there is a run to resume, or it might resume without them.
+  if (!start.resumed && !start.checkpoint.empty()) save_checkpoint(start.run->path(), start.state, trainer);
+  write_run_files(*start.run, settings, data);
   say_what(config, data, *model);
-  if (start.resumed) say("resume  from ", start.checkpoint, ", step ", start.state.step);
+  if (start.resumed)
+    say("resume  from ",
+        start.checkpoint.empty() ? "the beginning, there is no checkpoint yet" : start.checkpoint, ", step ",
+        start.state.step);
   if (start.resumed && start.state.step >= config.max_iters)
     say("note    max_iters = ", config.max_iters, " is reached already; --max_iters=N goes on");
   return train(settings, *start.run, config, trainer, data, loader, start.state);

@@ -49,12 +49,16 @@ TrainStart begin_training(Settings& settings) {
   start.resumed = from == "resume";
   if (start.resumed)
     start.run = std::make_unique<RunDirectory>(settings.text("out_dir"), RunDirectory::Open::resume);
-  start.checkpoint = find_checkpoint(start.resumed ? start.run->path() : from);
-  const std::string run = run_of(start.checkpoint);
+  // A run that was killed before its first checkpoint goes on from its beginning.
+  if (!start.resumed || !list_checkpoints(start.run->path()).empty())
+    start.checkpoint = find_checkpoint(start.resumed ? start.run->path() : from);
+  const std::string run = start.resumed ? start.run->path() : run_of(start.checkpoint);
   const Settings old = read_run_config(run);
   if (start.resumed) refuse_changes(settings, old, run);
   settings.fill(keys_of(old, !start.resumed));
-  const RunState state = checkpoint_state(start.checkpoint);
+  RunState state;
+  state.seed = static_cast<uint64_t>(settings.integer("seed"));
+  if (!start.checkpoint.empty()) state = checkpoint_state(start.checkpoint);
   start.tokenizer = run_tokenizer(run, state.tokenizer_hash);
   if (start.tokenizer && settings.given("tokenizer"))
     require(settings.text("tokenizer") == start.tokenizer->kind(), settings.where("tokenizer"),

@@ -14,7 +14,7 @@ namespace hewn::cli {
 
 struct TrainStart {
   bool resumed = false;
-  std::string checkpoint;                      ///< where the weights come from; "" for new ones
+  std::string checkpoint;                      ///< where weights (and state) come from; "" for new ones
   RunState state;                              ///< where the resumed run stood, else the beginning
   std::shared_ptr<const Tokenizer> tokenizer;  ///< that of the run the weights come from
   std::unique_ptr<RunDirectory> run;           ///< the resumed run's, locked

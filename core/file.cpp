@@ -198,11 +198,13 @@ FileSum write_file_atomically(const std::string& path, std::string_view content)
   return file.commit();
 }
 
+bool is_temporary(std::string_view name) { return name.starts_with(temporary_prefix); }
+
 int remove_temporary_files(const std::string& directory) {
   int removed = 0;
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
-    if (!entry.path().filename().string().starts_with(temporary_prefix)) continue;
+    if (!is_temporary(entry.path().filename().string())) continue;
     if (std::filesystem::remove(entry.path(), error)) ++removed;
   }
   return removed;

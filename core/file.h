@@ -82,6 +82,9 @@ class AtomicFile {
 /// Writes a whole file in one go through `AtomicFile`.
 FileSum write_file_atomically(const std::string& path, std::string_view content);
 
+/// Whether a file of this name (without its directory) is one that AtomicFile has not finished.
+bool is_temporary(std::string_view name);
+
 /// Removes temporary files that a killed process left in `directory`; returns how many. Only for a directory
 /// that no other process is writing to.
 int remove_temporary_files(const std::string& directory);

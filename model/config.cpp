@@ -115,7 +115,10 @@ void ModelConfig::check() const {
   }
 }
 
-std::string to_json(const ModelConfig& config) {
+std::string to_json(const ModelConfig& given) {
+  ModelConfig config = given;  // equal models say the same, whether a value was given or follows from others
+  config.mlp_width = given.mlp_size();
+  config.attn_dropout = given.attention_dropout();
   nlohmann::ordered_json json;
   for_each_key(config, [&](const char* key, const auto& value) {
     if constexpr (std::is_enum_v<std::remove_cvref_t<decltype(value)>>)

@@ -85,7 +85,7 @@ void point_link(const fs::path& link, const std::string& target) {
 
 }  // namespace
 
-std::string save_checkpoint(const std::string& run, const RunState& state, Trainer& trainer, bool is_best) {
+std::string save_checkpoint(const std::string& run, const RunState& state, Trainer& trainer) {
   const fs::path all = fs::path(run) / "checkpoints", final_path = all / name_of_step(state.step);
   const Doing context("saving checkpoint ", final_path.string());
   const fs::path fresh = all / (unfinished_prefix + name_of_step(state.step));
@@ -105,7 +105,9 @@ std::string save_checkpoint(const std::string& run, const RunState& state, Train
     throw;
   }
   point_link(all / "last", final_path.filename().string());
-  if (is_best) point_link(all / "best", final_path.filename().string());
+  // Not only when this is the best: a killed process may have saved the best and not got as far as this.
+  const std::string best = name_of_step(state.best_step);
+  if (state.best_step >= 0 && fs::exists(all / best, error)) point_link(all / "best", best);
   return final_path.string();
 }
 
@@ -123,14 +125,18 @@ std::vector<CheckpointInfo> list_checkpoints(const std::string& run) {
 
 std::string checkpoint_damage(const std::string& path) {
   try {
-    return Manifest::read(path).damage(path);
+    const Manifest manifest = Manifest::read(path);
+    for (const char* name : {model_file, optimizer_file, state_file})
+      if (!manifest.files().contains(name)) return std::string("MANIFEST does not list ") + name;
+    return manifest.damage(path);
   } catch (const Error& e) {
     return e.what();
   }
 }
 
 std::string find_checkpoint(const std::string& run_or_checkpoint, const std::string& which) {
-  const fs::path given(run_or_checkpoint);
+  fs::path given(run_or_checkpoint);
+  if (!given.has_filename()) given = given.parent_path();  // RUN/ is RUN
   std::error_code error;
   if (!fs::is_directory(given, error))
     fail(ErrorCode::input, run_or_checkpoint, " is not a run or checkpoint directory");
@@ -154,8 +160,9 @@ std::string find_checkpoint(const std::string& run_or_checkpoint, const std::str
   while (!others.empty() &&
          (fs::equivalent(others.back().path, path, error) || !checkpoint_damage(others.back().path).empty()))
     others.pop_back();
-  const std::string advice = others.empty() ? "no other checkpoint of the run is whole"
-                                            : "go on from an older one that is whole: " + others.back().path;
+  const std::string advice = others.empty()
+                                 ? "no other checkpoint of the run is whole"
+                                 : "remove it to go on from one that is whole: " + others.back().path;
   fail(ErrorCode::input, "checkpoint ", path.string(), " is damaged: ", damage, "; ", advice);
 }
 

@@ -36,19 +36,21 @@ struct CheckpointInfo {
   int64_t step = 0;
 };
 
-/// Writes checkpoint `state.step` of the run directory and points `last` (and `best` if asked) at it. Returns
-/// its path. Throws ErrorCode::failed (disk full ...); then the earlier checkpoints are as they were.
-std::string save_checkpoint(const std::string& run, const RunState& state, Trainer& trainer, bool is_best);
+/// Writes checkpoint `state.step` of the run directory, points `last` at it and `best` at the one of
+/// `state.best_step`. Returns its path. Throws ErrorCode::failed (disk full ...); then the earlier
+/// checkpoints are as they were.
+std::string save_checkpoint(const std::string& run, const RunState& state, Trainer& trainer);
 
 /// Checkpoints of a run that have a MANIFEST, oldest first. Nothing is read yet.
 std::vector<CheckpointInfo> list_checkpoints(const std::string& run);
 
-/// Compares all files with the MANIFEST. "" or what is wrong: "model.safetensors is 10 bytes, expected 20".
+/// Compares all files with the MANIFEST. "" or what is wrong: "model.safetensors has 10 bytes, 20 were
+/// written".
 std::string checkpoint_damage(const std::string& path);
 
 /// The directory a user means: a checkpoint itself, or a run's `last`, `best` or newest. Checked against its
-/// MANIFEST. Throws ErrorCode::input when there is none or it is damaged, then naming the newest one that is
-/// whole.
+/// MANIFEST. Throws ErrorCode::input when there is none or it is damaged, then naming the newest of the
+/// others that is whole.
 std::string find_checkpoint(const std::string& run_or_checkpoint, const std::string& which = "last");
 
 /// What a checkpoint says of itself: its model and where the run stood.

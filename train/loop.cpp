@@ -32,20 +32,19 @@ class Loop {
     batches_.resize(micro_steps);
     if (state.step > 0) saved_step_ = state.step;
     before_ = state.seconds;
+    run.rewind_metrics(state.step, state.evaluated_step);
   }
 
   Outcome go() {
     for (;;) {
       const bool done = state_.step >= config_.max_iters;
-      if (done || (state_.step % config_.eval_interval == 0 && state_.step != state_.evaluated_step))
-        evaluate_and_save(done);
+      const bool late = config_.max_time > 0 && seconds_since(start_) >= config_.max_time;
+      const bool due = done || late || state_.step % config_.eval_interval == 0;
+      if (due && state_.step != state_.evaluated_step) evaluate_and_save(done || late);
       if (done) return finish(StopReason::max_iters);
       if (config_.patience > 0 && state_.evals_without_better >= config_.patience)
         return finish(StopReason::patience);
-      if (config_.max_time > 0 && seconds_since(start_) >= config_.max_time) {
-        evaluate_and_save(true);
-        return finish(StopReason::max_time);
-      }
+      if (late) return finish(StopReason::max_time);
       step();
       if (events_.should_stop && events_.should_stop()) return finish(StopReason::asked);
     }
@@ -57,7 +56,11 @@ class Loop {
     for (int64_t m = 0; m < micro_steps; ++m)
       loader_.fill(state_.step * micro_steps + m, batches_[static_cast<size_t>(m)]);
     const StepResult result = trainer_.step(batches_);
-    if (!result.finite) stop_for_bad_numbers(result);
+    if (!result.finite)
+      stop_for_bad_numbers("step " + std::to_string(result.step) + ": loss " + std::to_string(result.loss) +
+                           ", gradient norm " + std::to_string(result.grad_norm) +
+                           ": not finite. First bad node: " + trainer_.first_bad_node(batches_) +
+                           ". The parameters were not changed");
     ++state_.step;
     state_.tokens += result.tokens;
     state_.seconds = before_ + seconds_since(start_);
@@ -100,7 +103,8 @@ class Loop {
     bool better = false;
     if (val_loader_) {
       state_.val_loss = estimate_loss(trainer_.model(), *val_loader_, config_.eval_iters);
-      better = !state_.best_val_loss || *state_.val_loss < *state_.best_val_loss;
+      better = std::isfinite(*state_.val_loss) &&
+               (!state_.best_val_loss || *state_.val_loss < *state_.best_val_loss);
       if (better) {
         state_.best_val_loss = state_.val_loss;
         state_.best_step = state_.step;
@@ -114,7 +118,7 @@ class Loop {
     state_.evaluated_step = state_.step;
     const bool save_now =
         last || (state_.step > 0 && (better || config_.always_save_checkpoint || !val_loader_));
-    if (save_now) save(better);
+    if (save_now) save();
     if (!events_.on_message) return;
     std::ostringstream text;
     text.precision(4);
@@ -124,23 +128,23 @@ class Loop {
     events_.on_message(text.str());
   }
 
-  void save(bool is_best) {
+  void save() {
+    if (const std::string bad = trainer_.bad_parameter(); !bad.empty())
+      stop_for_bad_numbers("after step " + std::to_string(state_.step) + ": parameter " + bad);
     state_.seconds = before_ + seconds_since(start_);
-    checkpoint_ = save_checkpoint(run_.path(), state_, trainer_, is_best);
+    checkpoint_ = save_checkpoint(run_.path(), state_, trainer_);
     saved_step_ = state_.step;
     prune_checkpoints(run_.path(), config_.keep);
   }
 
   Outcome finish(StopReason reason) {
-    if (state_.step > 0 && state_.step != saved_step_) save(false);
+    if (state_.step > 0 && state_.step != saved_step_) save();
     return {.reason = reason, .state = state_, .checkpoint = checkpoint_};
   }
 
-  [[noreturn]] void stop_for_bad_numbers(const StepResult& result) {
-    const std::string node = trainer_.first_bad_node(batches_);
+  [[noreturn]] void stop_for_bad_numbers(const std::string& what) {
     const auto saved = list_checkpoints(run_.path());
-    fail(ErrorCode::numerical, "step ", result.step, ": loss ", result.loss, ", gradient norm ",
-         result.grad_norm, ": not finite. First bad node: ", node, ". The parameters were not changed. ",
+    fail(ErrorCode::numerical, what, ". ",
          saved.empty() ? std::string("There is no checkpoint yet")
                        : "The last good checkpoint is " + saved.back().path,
          "; try a smaller learning_rate, a longer warmup_iters or a grad_clip");

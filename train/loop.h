@@ -37,9 +37,10 @@ struct Outcome {
   std::string checkpoint;  ///< the last one written; "" if there was none to write
 };
 
-/// Trains from `state` on. Batch n of the run is batch n of its seed, so that a resumed run is the same bits
-/// as one that never stopped. Throws ErrorCode::numerical at the first step whose loss or gradients are not
-/// finite, naming step, first bad node and the last good checkpoint.
+/// Trains from `state` on, after rewinding the metrics to it. Batch n of the run is batch n of its seed, so
+/// that a resumed run is the same bits as one that never stopped. Throws ErrorCode::numerical at the first
+/// step whose loss or gradients are not finite, naming step, first bad node and the last good checkpoint, and
+/// rather than save parameters that are not.
 Outcome run_training(RunDirectory& run, const TrainConfig& config, Trainer& trainer, const Dataset& data,
                      const BatchLoader& loader, RunState state, const LoopEvents& events);
 

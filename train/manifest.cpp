@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <sstream>
@@ -24,6 +25,16 @@ void sync_directory(const fs::path& directory) {
   ::close(fd);
   if (result != 0 && error != EINVAL)  // some file systems cannot, and say so
     fail(ErrorCode::failed, "cannot sync ", directory.string(), ": ", std::strerror(error));
+}
+
+/// Where a directory waits to be removed: a name that prune_checkpoints clears away after a crash.
+fs::path aside_of(const fs::path& directory) {
+  return directory.parent_path() / (".unfinished-old-" + directory.filename().string());
+}
+
+/// Lets two names change places in one step. False where the file system cannot.
+bool exchange(const fs::path& a, const fs::path& b) {
+  return ::renameat2(AT_FDCWD, a.c_str(), AT_FDCWD, b.c_str(), RENAME_EXCHANGE) == 0;
 }
 
 }  // namespace
@@ -67,22 +78,27 @@ std::string Manifest::damage(const std::string& directory) const {
 }
 
 void replace_directory(const std::string& fresh, const std::string& final_name) {
-  const fs::path parent = fs::path(final_name).parent_path();
-  const fs::path aside = parent / (".unfinished-old-" + fs::path(final_name).filename().string());
+  const fs::path aside = aside_of(final_name);
   sync_directory(fresh);
-  std::error_code error;
+  std::error_code error, ignored;
   fs::remove_all(aside, error);
-  if (fs::exists(final_name)) fs::rename(final_name, aside, error);
-  if (!error) fs::rename(fresh, final_name, error);
+  if (fs::exists(final_name, ignored) && exchange(fresh, final_name)) {
+    fs::rename(fresh, aside, ignored);
+  } else {
+    if (fs::exists(final_name, ignored)) fs::rename(final_name, aside, error);
+    if (!error) fs::rename(fresh, final_name, error);
+  }
   if (error) fail(ErrorCode::failed, "cannot rename ", fresh, " to ", final_name, ": ", error.message());
-  sync_directory(parent);
-  fs::remove_all(aside, error);
+  sync_directory(fs::path(final_name).parent_path());
+  fs::remove_all(aside, ignored);
 }
 
 void remove_directory(const std::string& directory) {
+  const fs::path aside = aside_of(directory);
   std::error_code error;
-  fs::remove(fs::path(directory) / Manifest::file_name, error);
-  fs::remove_all(directory, error);
+  fs::remove_all(aside, error);
+  fs::rename(directory, aside, error);
+  if (!error) fs::remove_all(aside, error);
 }
 
 }  // namespace hewn

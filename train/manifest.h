@@ -25,11 +25,11 @@ class Manifest {
   std::map<std::string, FileSum> files_;
 };
 
-/// Renames a complete directory to its final name, durably; an older one of that name is set aside first and
-/// then removed. Throws ErrorCode::failed.
+/// Renames a complete directory to its final name, durably. An older one of that name changes places with it
+/// in one step and is then removed. Throws ErrorCode::failed.
 void replace_directory(const std::string& fresh, const std::string& final_name);
 
-/// Removes a directory that has a manifest: the manifest first, so that half of it never counts.
+/// Removes a directory, by another name first, so that half of it never counts.
 void remove_directory(const std::string& directory);
 
 }  // namespace hewn

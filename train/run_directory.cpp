@@ -23,8 +23,16 @@ constexpr const char* metrics_name = "metrics.jsonl";
 bool holds_something(const fs::path& directory) {
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(directory, error))
-    if (entry.path().filename() != lock_name) return true;
+    if (const std::string name = entry.path().filename().string(); name != lock_name && !is_temporary(name))
+      return true;
   return false;
+}
+
+/// Whether a run that goes on from `step` keeps a line of its metrics; a torn or foreign one it does not.
+bool keeps(const std::string& line, int64_t step, int64_t evaluated_step) {
+  const auto json = nlohmann::json::parse(line, nullptr, false);
+  if (!json.is_object() || !json.contains("step") || !json["step"].is_number_integer()) return false;
+  return json["step"].get<int64_t>() <= (json.contains("val_loss") ? evaluated_step : step);
 }
 
 /// Renames a directory to the first free one of PATH.1, PATH.2, ...
@@ -48,7 +56,8 @@ RunDirectory::RunDirectory(const std::string& path, Open how) : path_(path) {
   const bool exists = fs::exists(path_, error);
   if (exists && !fs::is_directory(path_, error))
     fail(ErrorCode::usage, "out_dir ", path_, " is a file, not a directory");
-  if (how == Open::resume && !exists) fail(ErrorCode::input, "there is no run ", path_, " to resume");
+  if (how == Open::resume && !(exists && holds_something(path_)))
+    fail(ErrorCode::input, "there is no run ", path_, " to resume");
   if (how == Open::fresh && exists && holds_something(path_))
     fail(ErrorCode::usage, "out_dir ", path_,
          " is not empty; go on with it by --init_from=resume, start anew by "
@@ -62,6 +71,7 @@ RunDirectory::RunDirectory(const std::string& path, Open how) : path_(path) {
   fs::create_directories(path_, error);
   if (error) fail(ErrorCode::failed, "cannot create out_dir ", path_, ": ", error.message());
   lock();
+  remove_temporary_files(path_);  // left by a killed process
 }
 
 RunDirectory::~RunDirectory() {
@@ -91,14 +101,13 @@ void RunDirectory::add_metrics(const std::string& json_line) {
   if (error) fail(ErrorCode::failed, "cannot write ", name, ": ", std::strerror(error));
 }
 
-void RunDirectory::rewind_metrics(int64_t step) {
+void RunDirectory::rewind_metrics(int64_t step, int64_t evaluated_step) {
   std::ifstream in(file(metrics_name));
+  if (!in) return;
   std::string kept, line;
-  while (std::getline(in, line)) {
-    const auto json = nlohmann::json::parse(line, nullptr, false);  // a torn last line is dropped
-    if (json.is_object() && json.value("step", int64_t{0}) <= step) kept += line + "\n";
-  }
-  if (!kept.empty()) write_file_atomically(file(metrics_name), kept);
+  while (std::getline(in, line))
+    if (keeps(line, step, evaluated_step)) kept += line + "\n";
+  write_file_atomically(file(metrics_name), kept);
 }
 
 }  // namespace hewn

@@ -27,8 +27,9 @@ class RunDirectory {
 
   /// Appends one line to metrics.jsonl and hands it to the system at once. Throws ErrorCode::failed.
   void add_metrics(const std::string& json_line);
-  /// Drops the lines of metrics.jsonl whose "step" is past `step`: the run goes on from there.
-  void rewind_metrics(int64_t step);
+  /// Drops the lines of metrics.jsonl that a run going on from `step` writes again: those whose "step" is
+  /// past it, and those with a "val_loss" past `evaluated_step`.
+  void rewind_metrics(int64_t step, int64_t evaluated_step);
 
  private:
   void lock();

@@ -1,6 +1,7 @@
 #include "train/trainer.h"
 
 #include <cmath>
+#include <limits>
 
 #include "core/error.h"
 #include "kernels/contract.h"
@@ -93,23 +94,33 @@ StepResult Trainer::step(std::span<const Batch> micro_batches) {
   state_.learning_rate = result.learning_rate;
   model_.parameters().clear_grads();
   result.loss = accumulate(micro_batches, nullptr);
+  if (!std::isfinite(result.loss)) {  // the gradients may be finite even so, but mean nothing
+    result.grad_norm = std::numeric_limits<double>::quiet_NaN();
+    result.finite = false;
+    return result;
+  }
   model_.parameters().complete_grads();
   optimizer_.step(device_state_);
   if (executor(model_.device()).runs()) {
     StepState after;
     model_.device().download(&after, device_state_.data(), sizeof after);
     result.grad_norm = after.grad_norm;
-    result.finite = after.non_finite == 0 && std::isfinite(result.loss);
+    result.finite = after.non_finite == 0;
   }
   if (result.finite) ++state_.step;
   return result;
 }
 
-std::string Trainer::first_bad_node(std::span<const Batch> micro_batches) {
+std::string Trainer::bad_parameter() const {
   for (const Parameter& p : model_.parameters().all())
     if (const int64_t bad = count_bad(p.value); bad > 0)
-      return "parameter " + p.name + ": " + std::to_string(bad) + " of " + std::to_string(p.value.numel()) +
+      return p.name + ": " + std::to_string(bad) + " of " + std::to_string(p.value.numel()) +
              " values are not finite";
+  return {};
+}
+
+std::string Trainer::first_bad_node(std::span<const Batch> micro_batches) {
+  if (const std::string bad = bad_parameter(); !bad.empty()) return "parameter " + bad;
   BadNodeFinder finder;
   model_.parameters().clear_grads();
   accumulate(micro_batches, &finder);

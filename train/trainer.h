@@ -15,7 +15,7 @@ namespace hewn {
 struct StepResult {
   int64_t step = 0;      ///< its number, from 0
   double loss = 0;       ///< nats per target, before the update
-  double grad_norm = 0;  ///< before clipping
+  double grad_norm = 0;  ///< before clipping; NaN when the loss was not finite and it was not computed
   double learning_rate = 0;
   int64_t tokens = 0;  ///< targets that counted
   bool finite = true;  ///< false: loss or gradients held NaN or Inf, and nothing was updated
@@ -37,6 +37,9 @@ class Trainer {
   Optimizer& optimizer() { return optimizer_; }
   const Optimizer& optimizer() const { return optimizer_; }
 
+  /// The first parameter with values that are not finite, "transformer.wte.weight: 3 of 4096 values are not
+  /// finite", or "": an update can overflow though its gradients are finite.
+  std::string bad_parameter() const;
   /// Repeats the forward and backward passes of a step that was not finite and names the first node whose
   /// value or gradient is not: "h.2.attn softmax: 3 of 4096 values are not finite". Costs one slow step.
   std::string first_bad_node(std::span<const Batch> micro_batches);
