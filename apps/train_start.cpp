@@ -54,9 +54,6 @@ TrainStart begin_training(Settings& settings) {
     start.checkpoint = find_checkpoint(start.resumed ? start.run->path() : from);
   const std::string run = start.resumed ? start.run->path() : run_of(start.checkpoint);
   const Settings old = read_run_config(run);
-  if (start.checkpoint.empty() && old.text("init_from") != "scratch" && old.text("init_from") != "resume")
-    fail(ErrorCode::input, "the run in ", run, " was stopped before its first checkpoint and began from ",
-         old.text("init_from"), "; begin it again with --init_from=", old.text("init_from"), " --force");
   if (start.resumed) refuse_changes(settings, old, run);
   settings.fill(keys_of(old, !start.resumed));
   RunState state;
