@@ -1,0 +1,193 @@
+// What the pages say exists: files they link to or name, headings, code names, rungs, and the programs and
+// output they quote.
+
+#include <algorithm>
+#include <filesystem>
+#include <regex>
+#include <set>
+#include <sstream>
+
+#include "kernels/rooms.h"
+#include "tests/support/catch.h"
+#include "tests/support/env.h"
+#include "tests/support/process.h"
+
+namespace fs = std::filesystem;
+using namespace hewn::test;
+
+namespace {
+
+/// A page, with the text inside of code blocks apart.
+struct Page {
+  std::string path;  ///< from the root
+  std::string prose, blocks;
+};
+
+Page page(std::string path, const std::string& text) {
+  Page p{.path = std::move(path), .prose = {}, .blocks = {}};
+  bool inside = false;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("```"))
+      inside = !inside;
+    else
+      (inside ? p.blocks : p.prose) += line + "\n";
+  }
+  return p;
+}
+
+Page page(const std::string& path) { return page(path, read_file(source_dir() / path)); }
+
+std::vector<std::string> matches(const std::string& text, const char* pattern) {
+  const std::regex regex(pattern);
+  std::vector<std::string> found;
+  for (auto it = std::sregex_iterator(text.begin(), text.end(), regex); it != std::sregex_iterator(); ++it)
+    found.push_back((*it)[1]);
+  return found;
+}
+
+/// A heading as the part of a link behind '#': small letters, no punctuation, dashes for blanks.
+std::string anchor_of(const std::string& heading) {
+  std::string anchor;
+  for (const char c : heading) {
+    if (c == ' ' || c == '-')
+      anchor += '-';
+    else if (std::isalnum(static_cast<unsigned char>(c)) || c == '_')
+      anchor += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  }
+  return anchor;
+}
+
+bool has_heading(const Page& p, const std::string& anchor) {
+  for (const std::string& heading : matches(p.prose, "(?:^|\n)#+ ([^\n]+)"))
+    if (anchor_of(heading) == anchor) return true;
+  return false;
+}
+
+/// Whether a path from the root exists, as far as it goes without a placeholder (NAME, OP, *).
+bool exists(const std::string& path) {
+  static const std::regex placeholder("[*<{…]|(^|[^A-Za-z])[A-Z]{2,}([^A-Za-z]|$)");
+  fs::path known;
+  for (const fs::path& part : fs::path(path)) {
+    if (std::regex_search(part.string(), placeholder)) return true;
+    known /= part;
+    if (!part.empty() && !fs::exists(source_dir() / known)) return false;
+  }
+  return true;
+}
+
+std::vector<std::string> broken_links(const Page& p) {
+  std::vector<std::string> broken;
+  for (const std::string& link : matches(p.prose, "\\]\\(([^)]+)\\)")) {
+    if (link.find("://") != link.npos) continue;
+    const size_t hash = link.find('#');
+    const std::string file = link.substr(0, hash);
+    const fs::path target = (fs::path(p.path).parent_path() / file).lexically_normal();
+    const bool there = file.empty() || fs::exists(source_dir() / target);
+    if (!there ||
+        (hash != link.npos && !has_heading(file.empty() ? p : page(target.string()), link.substr(hash + 1))))
+      broken.push_back(link);
+  }
+  return broken;
+}
+
+/// Paths in `code` that begin with a folder of the house, and scripts and configurations in code blocks.
+std::vector<std::string> missing_files(const Page& p) {
+  std::vector<std::string> paths =
+      matches(p.blocks, "(?:^|[\\s=])((?:scripts|configs|docs)/[A-Za-z0-9_./-]*[A-Za-z0-9_])");
+  for (const std::string& code : matches(p.prose, "`([^`\n]+)`"))
+    for (std::string& path : matches(
+             code,
+             "(?:^|[\\s=])((?:core|kernels|model|train|apps|tests|docs|scripts|configs|cmake)/[^\\s,;:()]*)"))
+      paths.push_back(std::move(path));
+  std::erase_if(paths, exists);
+  return paths;
+}
+
+std::vector<std::string> pages() {
+  std::vector<std::string> all{"README.md", "CONTRIBUTING.md"};
+  for (const auto& entry : fs::directory_iterator(source_dir() / "docs"))
+    if (entry.path().extension() == ".md") all.push_back("docs/" + entry.path().filename().string());
+  std::sort(all.begin(), all.end());
+  return all;
+}
+
+/// All C++ of the house.
+const std::string& sources() {
+  static const std::string text = [] {
+    std::string all;
+    for (const char* folder : {"core", "kernels", "model", "train", "apps", "tests"})
+      for (const auto& entry : fs::recursive_directory_iterator(source_dir() / folder))
+        if (entry.path().extension() == ".h" || entry.path().extension() == ".cpp")
+          all += read_file(entry.path());
+    return all;
+  }();
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("docs: links and files that pages name exist") {
+  REQUIRE(pages().size() >= 6);
+  for (const std::string& path : pages()) {
+    INFO(path);
+    CHECK(broken_links(page(path)) == std::vector<std::string>{});
+    CHECK(missing_files(page(path)) == std::vector<std::string>{});
+  }
+}
+
+TEST_CASE("docs: the checks see what they look for") {
+  const Page wrong =
+      page("docs/x.md",
+           "# A heading: here\n[a](gone.md) [b](architecture.md) [c](#a-heading-here) [d](#no)\n"
+           "`core/gone.h`, `core/tape.h`, `kernels/OP/op.cpp`, `train --out=out`\n"
+           "```\nscripts/gone.sh and core/not-looked-at\n```\n");
+  CHECK(broken_links(wrong) == std::vector<std::string>{"gone.md", "#no"});
+  CHECK(missing_files(wrong) == std::vector<std::string>{"scripts/gone.sh", "core/gone.h"});
+}
+
+TEST_CASE("docs: nodes and member functions that pages name exist") {
+  size_t seen = 0;
+  for (const char* path :
+       {"docs/backprop.md", "docs/architecture.md", "docs/start-here.md", "docs/kernels.md"}) {
+    const std::string prose = page(path).prose;
+    std::vector<std::string> names = matches(prose, "`([A-Za-z]+Node)`");
+    for (const std::string& name : matches(prose, "`[A-Z][A-Za-z]+::([a-z_]+)`")) names.push_back(name);
+    for (const std::string& name : names) {
+      INFO(path << ": " << name);
+      CHECK((name == "CubeNode" || std::regex_search(sources(), std::regex("\\b" + name + "\\b"))));
+      ++seen;
+    }
+  }
+  CHECK(seen > 20);
+}
+
+TEST_CASE("docs: kernels.md lists every rung of every operation") {
+  const std::string text = read_file(source_dir() / "docs/kernels.md");
+  std::set<std::string> seen;
+  for (const hewn::Room& room : hewn::rooms())
+    for (const auto& c : room.cases({.width = 1})) {
+      if (!seen.insert(c->op()).second) continue;
+      std::string row = "| `" + std::string(c->op()) + "` | ";
+      for (size_t i = 0; i < c->rungs(); ++i)
+        row += (i == 0 ? "`" : ", `") + std::string(c->rung_name(i)) + "`";
+      INFO(row);
+      CHECK(text.find(row + " |\n") != text.npos);
+      CHECK(text.find("`kernels/" + std::string(room.name) + "`") != text.npos);
+    }
+}
+
+TEST_CASE("docs: README.md shows the example as it is") {
+  const std::string example = read_file(source_dir() / "apps/examples/train_gpt.cpp");
+  const size_t start = example.find("#include \"train/hewn.h\"");
+  REQUIRE(start != example.npos);
+  CHECK(page("README.md").blocks.find(example.substr(start)) != std::string::npos);
+}
+
+TEST_CASE("docs: backprop.md quotes what the example prints") {
+  const fs::path program = build_dir() / "apps/examples/example_backprop";
+  if (!fs::exists(program)) return skip("the examples are not built");
+  const auto result = run_program({program.string()});
+  CHECK(result.exit_code == 0);
+  CHECK(page("docs/backprop.md").blocks.find(result.out) != std::string::npos);
+}
