@@ -55,6 +55,7 @@ struct LinearNode final : Node {
 
   void backward(const Tensor& dy, Grads& grads) override {
     if (grads.wants(3)) grads.give(3, dy);
+    if (!grads.wants(0) && !grads.wants(1) && !grads.wants(2)) return;  // nor was z kept
     const Tensor dz = as_rows(kind == Activation::none ? dy : before_activation(dy));
     const bool in_out = layout == Layout::in_out;
     if (grads.wants(0)) {

@@ -89,6 +89,18 @@ TEST_CASE("linear: adds to the gradient a weight already has") {
   CHECK(test::close_by_norm(grad_of(w).doubles(), once, 1e-6));
 }
 
+TEST_CASE("linear: a gradient for the residual alone") {
+  test::Random random("residual");
+  Tensor residual = Tensor::from(cpu(), random.normals(8), {2, 4});
+  require_grad(residual);
+  const Tensor x = Tensor::from(cpu(), random.normals(6), {2, 3});
+  const Tensor w = Tensor::from(cpu(), random.normals(12), {3, 4});
+  const Tensor dy = Tensor::from(cpu(), random.normals(8), {2, 4});
+  Tape tape;
+  tape.backward(linear(x, w, {}, {.activation = Activation::relu, .residual = residual}), dy);
+  CHECK(grad_of(residual).doubles() == dy.doubles());
+}
+
 TEST_CASE("linear: what does not fit is refused by its shapes") {
   const auto make = [](const Shape& s) { return Tensor::zeros(cpu(), DType::f32, s); };
   CHECK_THROWS_WITH(linear(make({2, 3}), make({4, 3}), {}), Catch::Contains("[4, 3] [in, out] takes 4"));
