@@ -1,0 +1,122 @@
+// hewn plan's prediction against what the allocator really hands out.
+
+#include <cmath>
+
+#include "tests/train/tiny.h"
+#include "train/plan.h"
+
+namespace hewn {
+namespace {
+
+TrainConfig random_config(test::Random& random) {
+  ModelConfig m;
+  m.arch = random.integer(0, 9) > 0 ? "gpt" : random.one_of<std::string>({"bigram", "bigram_linear"});
+  m.vocab_size = random.integer(2, 300);
+  m.block_size = random.integer(1, 80);
+  m.n_layer = random.integer(1, 3);
+  m.n_head = random.integer(1, 4);
+  m.n_embd = m.n_head * 2 * random.integer(1, 12);
+  m.mlp_width = random.integer(0, 1) * random.integer(1, 200);
+  m.dropout = 0.1 * static_cast<double>(random.integer(0, 2));
+  m.attn_dropout = random.integer(0, 1) == 0 ? -1 : 0.1 * static_cast<double>(random.integer(0, 2));
+  m.bias = random.integer(0, 1) == 0;
+  m.qkv_bias = m.bias && random.integer(0, 1) == 0;
+  m.residual = random.integer(0, 4) > 0;
+  m.tie = random.integer(0, 1) == 0;
+  m.norm = random.one_of<NormKind>({NormKind::layernorm, NormKind::rmsnorm});
+  m.norm_place = random.one_of<NormPlace>({NormPlace::pre, NormPlace::post});
+  m.pos = random.one_of<Positions>({Positions::learned, Positions::sinusoidal, Positions::none});
+  m.attention =
+      random.one_of<AttentionForm>({AttentionForm::per_head, AttentionForm::batched, AttentionForm::fused});
+  m.act = random.one_of<Activation>(
+      {Activation::gelu_tanh, Activation::gelu_erf, Activation::relu, Activation::silu});
+  TrainConfig config{.model = m, .optimizer = {}, .schedule = {}};
+  config.optimizer.kind =
+      random.one_of<OptimizerKind>({OptimizerKind::adamw, OptimizerKind::adam, OptimizerKind::sgd});
+  config.batch_size = random.integer(1, 6);
+  config.gradient_accumulation_steps = random.integer(1, 3);
+  config.dtype = random.integer(0, 3) == 0 ? DType::f64 : DType::f32;
+  return config;
+}
+
+/// The same work on a device that runs: an evaluation and `steps` steps on random batches.
+MemStats measured(const TrainConfig& config, Executor& device, test::Random& random, int steps) {
+  const auto model = make_model(config.model, device, config.dtype);
+  Trainer trainer(*model, config.optimizer, config.schedule, config.seed);
+  const auto draw = [&] { return test::random_batch(random, config.model, config.batch_size); };
+  for (int step = 0; step < steps; ++step) {
+    if (step % 2 == 0) {
+      const NoGrad none;
+      const Batch batch = draw();
+      (void)model->loss(batch_tensor(device, batch, batch.tokens),
+                        batch_tensor(device, batch, batch.targets));
+    }
+    std::vector<Batch> batches;
+    for (int64_t m = 0; m < config.gradient_accumulation_steps; ++m) batches.push_back(draw());
+    trainer.step(batches);
+  }
+  return device.pool().stats();
+}
+
+bool within(size_t got, size_t want, double share) {
+  return std::abs(static_cast<double>(got) - static_cast<double>(want)) <= share * static_cast<double>(want);
+}
+
+}  // namespace
+
+TEST_CASE("a plan predicts the peak of memory of any configuration", "[plan]") {
+  test::Random random("plan");
+  for (int repeat = 0; repeat < test::repeats(25, 1000); ++repeat) {
+    const TrainConfig config = random_config(random);
+    const int threads = static_cast<int>(random.integer(1, 4));
+    INFO("config " << repeat << ", " << threads << " threads, batch_size " << config.batch_size << "\n"
+                   << to_json(config.model));
+    const Plan plan = make_plan(config, {.threads = threads, .isa = best_isa()});
+    const auto device = make_cpu(threads);
+    const MemStats real = measured(config, *device, random, 4);
+    CHECK(within(plan.memory.peak, real.peak, 0.02));
+    CHECK(within(plan.memory.peak_reserved, real.peak_reserved, 0.02));
+    CHECK(plan.memory.live_by_use[static_cast<int>(MemUse::parameter)] > 0);
+    int64_t parameters = 0;
+    for (const auto& part : plan.parameters) parameters += part.second;
+    CHECK(parameters == plan.total_parameters);
+    size_t at_peak = 0;
+    for (const MemTagStats& tag : plan.by_tag) at_peak += tag.at_peak;
+    CHECK(at_peak == plan.memory.peak);
+  }
+}
+
+TEST_CASE("nothing is asked of the system after the second step", "[plan]") {
+  test::Random random("steady");
+  TrainConfig config = random_config(random);
+  const auto two = make_cpu(1), many = make_cpu(1);
+  CHECK(measured(config, *two, random, 2).system_calls == measured(config, *many, random, 8).system_calls);
+}
+
+TEST_CASE("the largest batch fits and a little larger one does not", "[plan]") {
+  TrainConfig config{.model = test::tiny_model(), .optimizer = {}, .schedule = {}};
+  const PlanTarget target{.threads = 2, .isa = best_isa()};
+  for (const size_t bytes : {size_t{1} << 20, size_t{1} << 22, size_t{1} << 24}) {
+    const int64_t largest = largest_batch(config, target, bytes);
+    INFO(bytes << " bytes, batch " << largest);
+    REQUIRE(largest > 0);
+    config.batch_size = largest;
+    CHECK(make_plan(config, target).memory.peak_reserved <= bytes);
+    config.batch_size = largest + std::max<int64_t>(1, largest / 32);
+    CHECK(make_plan(config, target).memory.peak_reserved > bytes);
+  }
+  CHECK(largest_batch(config, target, 1000) == 0);
+}
+
+TEST_CASE("a plan counts the work of a step", "[plan]") {
+  TrainConfig config{.model = test::tiny_model(), .optimizer = {}, .schedule = {}};
+  const Plan one = make_plan(config, {.threads = 1, .isa = best_isa()});
+  CHECK(one.flops_per_token > 6.0 * static_cast<double>(one.total_parameters) * 0.5);
+  CHECK(one.kernels.size() > 5);
+  CHECK(one.floor_seconds(1e9, 1e9) > 0);
+  CHECK(one.floor_seconds(1e9, 1e9) == Approx(one.floor_seconds(2e9, 2e9) * 2));
+  config.model.n_head = 3;
+  CHECK_ERROR(make_plan(config, {}), ErrorCode::usage, "n_head");
+}
+
+}  // namespace hewn

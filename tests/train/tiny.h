@@ -1,0 +1,72 @@
+#pragma once
+// Models, batches and runs small enough to train in a test.
+
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "kernels/devices.h"
+#include "tests/support/catch.h"
+#include "tests/support/env.h"
+#include "tests/support/random.h"
+#include "train/hewn.h"
+
+namespace hewn::test {
+
+inline ModelConfig tiny_model() {
+  return {.vocab_size = 11, .block_size = 8, .n_layer = 2, .n_head = 2, .n_embd = 16};
+}
+
+/// Random tokens and targets for `config`, every fifth target ignored.
+inline Batch random_batch(Random& random, const ModelConfig& config, int64_t rows) {
+  Batch batch{.rows = rows, .block_size = config.block_size, .tokens = {}, .targets = {}};
+  for (int64_t i = 0; i < rows * config.block_size; ++i) {
+    batch.tokens.push_back(static_cast<int32_t>(random.integer(0, config.vocab_size - 1)));
+    batch.targets.push_back(i % 5 == 4 ? ignored_target
+                                       : static_cast<int32_t>(random.integer(0, config.vocab_size - 1)));
+  }
+  return batch;
+}
+
+/// The bytes of a tensor.
+inline std::string bytes_of(const Tensor& t) {
+  std::string bytes(t.bytes(), '\0');
+  t.device().download(bytes.data(), t.data(), bytes.size());
+  return bytes;
+}
+
+/// The bytes of all parameters and all moments.
+inline std::string bytes_of(Trainer& trainer) {
+  std::string bytes;
+  for (const Parameter& p : trainer.model().parameters().all()) bytes += bytes_of(p.value);
+  for (const auto& moment : trainer.optimizer().moments()) bytes += bytes_of(moment.value);
+  return bytes;
+}
+
+/// What an Error thrown by `action` says, and its code; "" when nothing was thrown.
+struct Thrown {
+  std::string text;
+  ErrorCode code = ErrorCode::failed;
+  bool says(const std::string& part) const { return text.find(part) != std::string::npos; }
+};
+template <class Action>
+Thrown thrown_by(Action action) {
+  try {
+    action();
+  } catch (const Error& e) {
+    return {e.what(), e.code()};
+  }
+  return {};
+}
+
+}  // namespace hewn::test
+
+/// `action` must throw an Error of this code whose text contains `part`.
+#define CHECK_ERROR(action, wanted, part)                               \
+  do {                                                                  \
+    const auto thrown = hewn::test::thrown_by([&] { (void)(action); }); \
+    INFO("thrown: " << thrown.text);                                    \
+    CHECK(thrown.code == (wanted));                                     \
+    CHECK(!thrown.text.empty());                                        \
+    CHECK(thrown.says(part));                                           \
+  } while (false)

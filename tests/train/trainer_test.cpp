@@ -1,0 +1,122 @@
+// One training step: accumulation, and what happens when numbers go bad.
+
+#include <cmath>
+#include <limits>
+
+#include "tests/support/close.h"
+#include "tests/train/tiny.h"
+
+namespace hewn {
+namespace {
+
+constexpr ScheduleConfig constant_rate{
+    .kind = ScheduleKind::constant, .learning_rate = 0.1, .warmup_iters = 0};
+
+/// Rows [begin, end) of a batch.
+Batch rows_of(const Batch& batch, int64_t begin, int64_t end) {
+  const auto cut = [&](const std::vector<int32_t>& values) {
+    return std::vector<int32_t>(values.begin() + begin * batch.block_size,
+                                values.begin() + end * batch.block_size);
+  };
+  return {.rows = end - begin,
+          .block_size = batch.block_size,
+          .tokens = cut(batch.tokens),
+          .targets = cut(batch.targets)};
+}
+
+std::vector<double> values_of(Model& model) {
+  std::vector<double> all;
+  for (const Parameter& p : model.parameters().all())
+    for (const double v : p.value.doubles()) all.push_back(v);
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("micro-batches of any sizes add up to the batch of all their rows", "[trainer]") {
+  test::Random random("accumulation");
+  const ModelConfig config = test::tiny_model();
+  for (int repeat = 0; repeat < test::repeats(3, 30); ++repeat) {
+    const int64_t rows = random.integer(3, 9);
+    const Batch whole = test::random_batch(random, config, rows);
+    std::vector<Batch> parts;
+    for (int64_t begin = 0; begin < rows;) {
+      const int64_t end = random.integer(begin + 1, rows);
+      parts.push_back(rows_of(whole, begin, end));
+      begin = end;
+    }
+    Batch nothing = test::random_batch(random, config, 2);
+    for (int32_t& target : nothing.targets) target = ignored_target;
+    parts.insert(parts.begin() + random.integer(0, static_cast<int64_t>(parts.size())), nothing);
+
+    const OptimizerConfig sgd{.kind = OptimizerKind::sgd, .grad_clip = 0};
+    const auto one = make_model(config, cpu(), DType::f64, 7),
+               many = make_model(config, cpu(), DType::f64, 7);
+    Trainer all_at_once(*one, sgd, constant_rate, 1), in_parts(*many, sgd, constant_rate, 1);
+    for (int step = 0; step < 3; ++step) {
+      const StepResult a = all_at_once.step(whole), b = in_parts.step(parts);
+      CHECK(std::abs(a.loss - b.loss) < 1e-12);
+      CHECK(std::abs(a.grad_norm - b.grad_norm) < 1e-12);
+      CHECK(a.tokens == b.tokens);
+      CHECK(b.step == step);
+    }
+    CHECK(test::close_by_norm(values_of(*many), values_of(*one), 1e-12));
+  }
+}
+
+TEST_CASE("a batch without targets is refused", "[trainer]") {
+  test::Random random("no targets");
+  const auto model = make_model(test::tiny_model(), cpu());
+  Trainer trainer(*model, {}, constant_rate, 1);
+  Batch batch = test::random_batch(random, model->config(), 2);
+  for (int32_t& target : batch.targets) target = ignored_target;
+  CHECK_ERROR(trainer.step(batch), ErrorCode::usage, "no target");
+}
+
+TEST_CASE("a step that is not finite changes nothing and names where it began", "[trainer]") {
+  test::Random random("bad numbers");
+  const Batch batch = test::random_batch(random, test::tiny_model(), 4);
+  const auto good = make_model(test::tiny_model(), cpu());
+  for (const Parameter& p : good->parameters().all()) {
+    const auto model = make_model(test::tiny_model(), cpu());
+    Trainer trainer(*model, {}, constant_rate, 1);
+    REQUIRE(trainer.step(batch).finite);
+    CHECK(trainer.bad_parameter().empty());
+    Tensor& value = model->parameters().find(p.name)->value;
+    const bool nan = random.integer(0, 1) == 0;
+    for (int64_t i = 0; i < value.numel(); ++i)  // all: a single row of an embedding may not be looked up
+      value.ptr<float>()[i] =
+          nan ? std::numeric_limits<float>::quiet_NaN() : std::numeric_limits<float>::infinity();
+    const std::string before = test::bytes_of(trainer);
+    const StepResult result = trainer.step(batch);
+    INFO(p.name << (nan ? " NaN" : " Inf"));
+    CHECK_FALSE(result.finite);
+    CHECK(result.step == 1);
+    CHECK(trainer.steps_done() == 1);
+    CHECK((test::bytes_of(trainer) == before));
+    const std::string bad = trainer.first_bad_node(std::span(&batch, 1));
+    INFO(bad);
+    CHECK(bad.rfind("parameter " + p.name + ": ", 0) == 0);
+    CHECK((test::bytes_of(trainer) == before));
+  }
+}
+
+TEST_CASE("an overflow is traced to the node that overflowed", "[trainer]") {
+  test::Random random("overflow");
+  const Batch batch = test::random_batch(random, test::tiny_model(), 4);
+  const auto model = make_model(test::tiny_model(), cpu());
+  Trainer trainer(*model, {}, constant_rate, 1);
+  Tensor& weight = model->parameters().find("transformer.h.1.mlp.c_proj.weight")->value;
+  for (int64_t i = 0; i < weight.numel(); ++i) weight.ptr<float>()[i] *= 3e38f;
+  Tensor& bias = model->parameters().find("transformer.h.1.mlp.c_fc.bias")->value;
+  for (int64_t i = 0; i < bias.numel(); ++i) bias.ptr<float>()[i] = 1e4f;
+  const std::string before = test::bytes_of(trainer);
+  CHECK_FALSE(trainer.step(batch).finite);
+  CHECK((test::bytes_of(trainer) == before));
+  const std::string bad = trainer.first_bad_node(std::span(&batch, 1));
+  INFO(bad);
+  CHECK(bad.find("h.1.mlp") != std::string::npos);
+  CHECK(bad.find("values are not finite") != std::string::npos);
+}
+
+}  // namespace hewn
