@@ -11,7 +11,7 @@ TEST_CASE("a closed pipe ends quietly") {
   process.close_out();
   const auto r = process.finish();
   CHECK(r.exit_code == 0);
-  CHECK(r.err.empty());
+  CHECK(r.err == "");
 }
 
 TEST_CASE("a full disk is an error") {
