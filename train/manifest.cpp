@@ -48,6 +48,7 @@ void Manifest::write(const std::string& directory) const {
 
 Manifest Manifest::read(const std::string& directory) {
   const std::string path = (fs::path(directory) / file_name).string();
+  const Doing context("reading ", path);
   std::istringstream lines(read_small_file(path, 1 << 20));
   Manifest manifest;
   std::string line;
@@ -56,10 +57,10 @@ Manifest Manifest::read(const std::string& directory) {
     std::string sum, name, more;
     uint64_t size = 0;
     if (!(fields >> sum >> size >> name) || fields >> more || name.find('/') != std::string::npos)
-      fail(ErrorCode::input, path, ": \"", line, "\" is not \"checksum  bytes  name\"");
+      fail(ErrorCode::input, "\"", line, "\" is not \"checksum  bytes  name\"");
     manifest.add(name, {size, from_hex(sum)});
   }
-  if (manifest.files_.empty()) fail(ErrorCode::input, path, " is empty");
+  if (manifest.files_.empty()) fail(ErrorCode::input, "it is empty");
   return manifest;
 }
 

@@ -1,0 +1,88 @@
+// RUN/: who may write there, and what its metrics keep.
+
+#include "train/run_directory.h"
+
+#include <filesystem>
+
+#include "tests/train/tiny.h"
+
+namespace hewn {
+namespace {
+
+namespace fs = std::filesystem;
+using Open = RunDirectory::Open;
+
+}  // namespace
+
+TEST_CASE("a run directory is new, empty, forced or resumed", "[run]") {
+  const test::TempDir dir;
+  const std::string path = (dir / "deep/er/run").string();
+  CHECK_ERROR(RunDirectory(path, Open::resume), ErrorCode::input, "no run");
+  { const RunDirectory fresh(path + "//", Open::fresh); }
+  CHECK_ERROR(RunDirectory(path, Open::resume), ErrorCode::input, "no run");
+  { const RunDirectory still_empty(path, Open::fresh); }
+  test::write_file(path + "/.hewn-tmp-123-0", "of a process that was killed at once");
+  { const RunDirectory still_empty(path, Open::fresh); }
+  CHECK_FALSE(fs::exists(path + "/.hewn-tmp-123-0"));
+
+  test::write_file(path + "/config.toml", "first");
+  CHECK_ERROR(RunDirectory(path, Open::fresh), ErrorCode::usage, "--init_from=resume");
+  { const RunDirectory again(path, Open::resume); }
+  { const RunDirectory forced(path, Open::force); }
+  CHECK(test::read_file(path + ".1/config.toml") == "first");
+  CHECK_FALSE(fs::exists(path + "/config.toml"));
+  test::write_file(path + "/config.toml", "second");
+  { const RunDirectory forced(path, Open::force); }
+  CHECK(test::read_file(path + ".1/config.toml") == "first");
+  CHECK(test::read_file(path + ".2/config.toml") == "second");
+
+  test::write_file(dir / "file", "");
+  CHECK_ERROR(RunDirectory((dir / "file").string(), Open::fresh), ErrorCode::usage, "is a file");
+  CHECK_ERROR(RunDirectory((dir / "file/run").string(), Open::fresh), ErrorCode::failed, "cannot create");
+  CHECK_ERROR(RunDirectory("", Open::fresh), ErrorCode::usage, "empty");
+}
+
+TEST_CASE("a run in use is refused to everybody else", "[run]") {
+  const test::TempDir dir;
+  const std::string path = (dir / "run").string();
+  {
+    const RunDirectory mine(path, Open::fresh);
+    CHECK_ERROR(RunDirectory(path, Open::fresh), ErrorCode::failed, "in use by another process");
+    test::write_file(path + "/config.toml", "mine");
+    CHECK_ERROR(RunDirectory(path, Open::resume), ErrorCode::failed, "in use by another process");
+    CHECK_ERROR(RunDirectory(path, Open::force), ErrorCode::failed, "in use by another process");
+    CHECK(test::read_file(path + "/config.toml") == "mine");
+  }
+  CHECK_NOTHROW(RunDirectory(path, Open::resume));
+}
+
+TEST_CASE("metrics are rewound to where a run goes on", "[run]") {
+  const test::TempDir dir;
+  const std::string path = (dir / "run").string();
+  RunDirectory run(path, Open::fresh);
+  run.rewind_metrics(0, -1);
+  const std::string lines[] = {R"({"step":0,"val_loss":3.5})", R"({"step":10,"loss":3})",
+                               R"({"step":10,"val_loss":2.9})", R"({"step":20,"loss":2})",
+                               R"({"step":20,"val_loss":1.9})"};
+  const auto metrics = [&](size_t first_n) {
+    std::string text;
+    for (size_t i = 0; i < first_n; ++i) text += lines[i] + "\n";
+    return text;
+  };
+  const auto rewound = [&](int64_t step, int64_t evaluated) {
+    test::write_file(path + "/metrics.jsonl", metrics(5) + "[1, 2]\n{\"step\":\"x\"}\n{\"step\":2");
+    run.rewind_metrics(step, evaluated);
+    return test::read_file(path + "/metrics.jsonl");
+  };
+  CHECK(rewound(20, 20) == metrics(5));
+  CHECK(rewound(20, 10) == metrics(4));  // it is evaluated again
+  CHECK(rewound(15, 10) == metrics(3));
+  CHECK(rewound(10, 0) == metrics(2));
+  CHECK(rewound(0, 0) == metrics(1));
+  CHECK(rewound(0, -1).empty());
+  run.add_metrics(lines[0]);
+  run.add_metrics(lines[1]);
+  CHECK(test::read_file(path + "/metrics.jsonl") == metrics(2));
+}
+
+}  // namespace hewn
