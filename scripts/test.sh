@@ -52,7 +52,7 @@ run_tests() {
   local name=$1 dir=$2 log=$work/tests.log start=$SECONDS ok=yes p=0 f=0 s=0 a b c
   shift 2
   rm -rf "$work/tally" && mkdir "$work/tally"
-  HEWN_TALLY=$work/tally ctest --test-dir "$dir" -j "$jobs" --output-on-failure "$@" >"$log" 2>&1 || ok=no
+  HEWN_TEST_TALLY=$work/tally ctest --test-dir "$dir" -j "$jobs" --output-on-failure "$@" >"$log" 2>&1 || ok=no
   for file in "$work"/tally/*; do
     [ -f "$file" ] || continue
     read -r a b c <"$file"

@@ -1,5 +1,5 @@
 // The main of every test program: prints the seed, leaves out [slow] tests unless HEWN_SLOW=1, and appends
-// "passed failed skipped" (counted in test cases) to the file HEWN_TALLY names, for scripts/test.sh to add
+// "passed failed skipped" (counted in test cases) to the file HEWN_TEST_TALLY names, for scripts/test.sh to add
 // up.
 
 #define CATCH_CONFIG_RUNNER
@@ -54,7 +54,7 @@ CATCH_REGISTER_LISTENER(Counter)
 
 // Until the end has been reached the file says that one test failed: what a crash leaves behind.
 void write_tally(int passed, int failed, int skipped) {
-  if (const char* directory = std::getenv("HEWN_TALLY")) {
+  if (const char* directory = std::getenv("HEWN_TEST_TALLY")) {
     std::ofstream(std::string(directory) + "/" + std::to_string(getpid()))
         << passed << ' ' << failed << ' ' << skipped << '\n';
   }
