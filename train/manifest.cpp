@@ -52,12 +52,12 @@ Manifest Manifest::read(const std::string& directory) {
   std::istringstream lines(read_small_file(path, 1 << 20));
   Manifest manifest;
   std::string line;
-  while (std::getline(lines, line)) {
+  for (int number = 1; std::getline(lines, line); ++number) {
     std::istringstream fields(line);
     std::string sum, name, more;
     uint64_t size = 0;
     if (!(fields >> sum >> size >> name) || fields >> more || name.find('/') != std::string::npos)
-      fail(ErrorCode::input, "\"", line, "\" is not \"checksum  bytes  name\"");
+      fail(ErrorCode::input, "line ", number, " is not \"checksum  bytes  name\"");
     manifest.add(name, {size, from_hex(sum)});
   }
   if (manifest.files_.empty()) fail(ErrorCode::input, "it is empty");

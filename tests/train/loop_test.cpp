@@ -1,0 +1,281 @@
+// Whole runs: resumed is the same as never stopped, whatever the threads; when a run ends, what it keeps.
+
+#include "train/loop.h"
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "tests/train/tiny.h"
+
+namespace hewn {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A text of its own with its directory.
+struct Text {
+  test::TempDir dir;
+  Dataset data;
+  Text() {
+    test::Random random("text");
+    std::string text;
+    for (int i = 0; i < 3000; ++i) text += "abcdefghij \n"[random.integer(0, 11)];
+    test::write_file(dir / "text.txt", text);
+    data = open_dataset({.dataset = (dir / "text.txt").string()});
+  }
+  std::string run(const std::string& name) const { return (dir / name).string(); }
+};
+
+TrainConfig tiny_config(const Text& text) {
+  TrainConfig config{.model = test::tiny_model(), .optimizer = {}, .schedule = {}};
+  config.model.vocab_size = text.data.vocab_size;
+  config.model.dropout = 0.1;
+  config.schedule.warmup_iters = 3;
+  config.schedule.lr_decay_iters = 12;
+  config.batch_size = 3;
+  config.gradient_accumulation_steps = 2;
+  config.max_iters = 12;
+  config.eval_interval = 5;
+  config.eval_iters = 2;
+  config.log_interval = 2;
+  config.keep = 3;
+  return config;
+}
+
+/// What to do to a run beside training it.
+struct Extra {
+  int threads = 1;
+  int64_t stop_after = -1;  ///< asked to stop after this step
+  std::function<void(Trainer&, int64_t step)> meddle = {};
+};
+
+/// Begins the run, or goes on with it if it is there; the trainer is as a new process would make it.
+Outcome train(const Text& text, const TrainConfig& config, const std::string& path, const Extra& extra = {}) {
+  const bool resumes = fs::exists(path + "/checkpoints");
+  RunDirectory run(path, resumes ? RunDirectory::Open::resume : RunDirectory::Open::fresh);
+  const auto device = make_cpu(extra.threads);
+  const auto model = make_model(config.model, *device, config.dtype, config.seed);
+  Trainer trainer(*model, config.optimizer, config.schedule, config.seed);
+  RunState state;
+  state.seed = config.seed;
+  if (resumes) {
+    const std::string checkpoint = find_checkpoint(path);
+    load_checkpoint(checkpoint, trainer);
+    state = checkpoint_state(checkpoint);
+  }
+  int64_t step = state.step;
+  LoopEvents events;
+  events.on_step = [&](const Progress& progress) {
+    step = progress.step.step + 1;
+    if (extra.meddle) extra.meddle(trainer, step);
+  };
+  events.should_stop = [&] { return step == extra.stop_after; };
+  const BatchLoader loader = training_loader(text.data, config);
+  return run_training(run, config, trainer, text.data, loader, state, events);
+}
+
+std::string weights_of(const std::string& run, int64_t step) {
+  char name[32];
+  std::snprintf(name, sizeof name, "/checkpoints/step-%06d", static_cast<int>(step));
+  return test::read_file(run + name + "/model.safetensors") +
+         test::read_file(run + name + "/optimizer.safetensors");
+}
+
+/// The metrics without what a clock says.
+std::vector<std::string> metrics_of(const std::string& run) {
+  std::istringstream in(test::read_file(run + "/metrics.jsonl"));
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(in, line);) {
+    auto json = nlohmann::json::parse(line);
+    json.erase("seconds");
+    json.erase("tokens_per_s");
+    lines.push_back(json.dump());
+  }
+  return lines;
+}
+
+void check_same_run(const std::string& got, const std::string& want) {
+  CHECK((weights_of(got, 12) == weights_of(want, 12)));
+  CHECK(metrics_of(got) == metrics_of(want));
+  const RunState a = checkpoint_state(find_checkpoint(got)), b = checkpoint_state(find_checkpoint(want));
+  CHECK(a.step == b.step);
+  CHECK(a.val_loss == b.val_loss);
+  CHECK(a.best_val_loss == b.best_val_loss);
+  CHECK(a.best_step == b.best_step);
+  CHECK(a.evals_without_better == b.evals_without_better);
+  CHECK(a.tokens == b.tokens);
+}
+
+}  // namespace
+
+TEST_CASE("a resumed run is the same bits as one that never stopped", "[loop]") {
+  const Text text;
+  for (const auto kind : {OptimizerKind::adamw, OptimizerKind::sgd}) {
+    TrainConfig config = tiny_config(text);
+    config.optimizer.kind = kind;
+    const std::string whole = text.run("whole-" + name_of(kind));
+    CHECK(train(text, config, whole).reason == StopReason::max_iters);
+    test::Random random("stops");
+    std::vector<int64_t> stops{1, 5, 10, 12};  // among them the steps of evaluations, and the last
+    if (!test::full()) stops = {5, random.integer(1, 12)};
+    for (const int64_t stop : stops) {
+      INFO(name_of(kind) << ", stopped after step " << stop);
+      const std::string run = text.run(name_of(kind) + std::to_string(stop));
+      const Outcome first = train(text, config, run, {.stop_after = stop});
+      CHECK(first.reason == StopReason::asked);
+      CHECK(first.state.step == stop);
+      CHECK(fs::exists(first.checkpoint));
+      CHECK(train(text, config, run).reason == StopReason::max_iters);
+      check_same_run(run, whole);
+      if (stop != 5) fs::remove_all(run);
+    }
+    const std::string many = text.run("many-" + name_of(kind));
+    for (int64_t stop = 2; stop <= 12; stop += 5) train(text, config, many, {.stop_after = stop});
+    train(text, config, many);
+    check_same_run(many, whole);
+  }
+}
+
+TEST_CASE("the number of threads changes no bit, nor does changing it on the way", "[loop]") {
+  const Text text;
+  for (const auto form : {AttentionForm::fused, AttentionForm::batched}) {
+    TrainConfig config = tiny_config(text);
+    config.model.attention = form;
+    config.model.dropout = form == AttentionForm::fused ? 0.1 : 0;
+    config.eval_interval = 6;
+    const std::string one = text.run("one-" + name_of(form)), mixed = text.run("mixed-" + name_of(form));
+    train(text, config, one);
+    for (const int threads : {2, 4}) {
+      INFO(threads << " threads, " << name_of(form));
+      const std::string run = text.run(std::to_string(threads) + name_of(form));
+      train(text, config, run, {.threads = threads});
+      check_same_run(run, one);
+    }
+    train(text, config, mixed, {.threads = 4, .stop_after = 7});
+    train(text, config, mixed, {.threads = 2});
+    check_same_run(mixed, one);
+  }
+}
+
+TEST_CASE("a finished run that is resumed stays as it is", "[loop]") {
+  const Text text;
+  const std::string run = text.run("run");
+  const TrainConfig config = tiny_config(text);
+  const Outcome first = train(text, config, run);
+  const std::string weights = weights_of(run, 12), metrics = test::read_file(run + "/metrics.jsonl");
+  const Outcome again = train(text, config, run);
+  CHECK(again.reason == StopReason::max_iters);
+  CHECK(again.checkpoint.empty());
+  CHECK(again.state.evals_without_better == first.state.evals_without_better);
+  CHECK((weights_of(run, 12) == weights));
+  CHECK(test::read_file(run + "/metrics.jsonl") == metrics);
+}
+
+TEST_CASE("a run ends when it is no longer getting better", "[loop]") {
+  const Text text;
+  TrainConfig config = tiny_config(text);
+  config.schedule = {.kind = ScheduleKind::constant, .learning_rate = 0, .min_lr = 0, .warmup_iters = 0};
+  config.patience = 2;
+  config.eval_interval = 3;
+  config.max_iters = 1000;
+  const std::string run = text.run("patience");
+  const Outcome outcome = train(text, config, run, {.stop_after = 4});
+  CHECK(outcome.reason == StopReason::asked);
+  const Outcome end = train(text, config, run);
+  CHECK(end.reason == StopReason::patience);
+  CHECK(end.state.step == 6);  // the first evaluation, before training, was the best
+  CHECK(end.state.best_step == 0);
+}
+
+TEST_CASE("a run ends when its time is over, evaluated and saved", "[loop]") {
+  const Text text;
+  TrainConfig config = tiny_config(text);
+  config.max_iters = 1'000'000'000;
+  config.schedule.lr_decay_iters = config.max_iters;
+  config.eval_interval = 1'000'000'000;
+  config.max_time = 0.1;
+  const std::string run = text.run("time");
+  const Outcome outcome = train(text, config, run);
+  CHECK(outcome.reason == StopReason::max_time);
+  CHECK(outcome.state.evaluated_step == outcome.state.step);
+  CHECK(checkpoint_state(outcome.checkpoint).step == outcome.state.step);
+  CHECK(outcome.state.seconds >= 0.1);
+  CHECK(outcome.state.tokens == outcome.state.step * 6 * config.model.block_size);
+}
+
+TEST_CASE("best is the best evaluation, last the end, and few are kept", "[loop]") {
+  const Text text;
+  TrainConfig config = tiny_config(text);
+  config.schedule.learning_rate = 0.5;  // too large: it gets worse
+  config.schedule.warmup_iters = 0;
+  config.eval_interval = 1;
+  config.keep = 1;
+  const std::string run = text.run("best");
+  const Outcome outcome = train(text, config, run);
+  double best = std::numeric_limits<double>::infinity();
+  for (const std::string& line : metrics_of(run))
+    best = std::min(best, nlohmann::json::parse(line).value("val_loss", best));
+  CHECK(outcome.state.best_val_loss == best);
+  if (outcome.state.best_step > 0) {
+    const RunState state = checkpoint_state(find_checkpoint(run, "best"));
+    CHECK(state.step == outcome.state.best_step);
+    CHECK(state.val_loss == best);
+  }
+  CHECK(checkpoint_state(find_checkpoint(run)).step == 12);
+  CHECK(list_checkpoints(run).size() <= 2);
+}
+
+TEST_CASE("without always_save_checkpoint only better ones and the last are written", "[loop]") {
+  const Text text;
+  TrainConfig config = tiny_config(text);
+  config.schedule.learning_rate = 0;
+  config.schedule.min_lr = 0;
+  config.always_save_checkpoint = false;
+  const std::string run = text.run("few");
+  train(text, config, run);
+  const auto found = list_checkpoints(run);
+  REQUIRE(found.size() == 1);
+  CHECK(found[0].step == 12);
+}
+
+TEST_CASE("numbers that are not finite end a run and name the last good checkpoint", "[loop]") {
+  const Text text;
+  const TrainConfig config = tiny_config(text);
+  const auto poison = [](Trainer& trainer, int64_t step) {
+    if (step != 8) return;
+    Tensor& bias = trainer.model().parameters().find("transformer.h.0.ln_2.weight")->value;
+    bias.ptr<float>()[3] = std::numeric_limits<float>::quiet_NaN();
+  };
+  const std::string run = text.run("nan");
+  const auto thrown = test::thrown_by([&] { train(text, config, run, {.meddle = poison}); });
+  INFO(thrown.text);
+  CHECK(thrown.code == ErrorCode::numerical);
+  for (const char* part : {"step 8", "parameter transformer.h.0.ln_2.weight: 1 of 16",
+                           "The parameters were not changed", "checkpoints/step-000005"})
+    CHECK(thrown.says(part));
+  CHECK(train(text, config, run).reason == StopReason::max_iters);  // from step 5
+}
+
+TEST_CASE("parameters that overflowed are not saved", "[loop]") {
+  const Text text;
+  TrainConfig config = tiny_config(text);
+  config.eval_interval = 4;
+  const auto overflow = [](Trainer& trainer, int64_t step) {
+    if (step != 8) return;
+    trainer.model().parameters().find("transformer.wpe.weight")->value.ptr<float>()[0] =
+        std::numeric_limits<float>::infinity();
+  };
+  const std::string run = text.run("overflow");
+  const auto thrown = test::thrown_by([&] { train(text, config, run, {.meddle = overflow}); });
+  INFO(thrown.text);
+  CHECK(thrown.code == ErrorCode::numerical);
+  for (const char* part : {"after step 8", "transformer.wpe.weight: 1 of", "checkpoints/step-000004"})
+    CHECK(thrown.says(part));
+  CHECK(checkpoint_state(find_checkpoint(run)).step == 4);
+}
+
+}  // namespace hewn
