@@ -68,7 +68,7 @@ run_tests() {
 
 address_and_undefined() {
   export ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
-  configure_and_build "gcc, address + undefined sanitizers" asan && run_tests "address + undefined" build-asan
+  configure_and_build "clang, address + undefined sanitizers" asan && run_tests "address + undefined" build-asan
 }
 
 thread() {
