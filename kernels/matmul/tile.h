@@ -112,16 +112,17 @@ void tile_of_rows(const Tile<T>& t) {
   t.cols > lanes<T> ? tile<T, rows, 2, k_major>(t) : tile<T, rows, 1, k_major>(t);
 }
 
-/// Any number of rows up to tile_rows, as tiles of 8, 4, 2 and 1.
+/// Any number of rows up to tile_rows, as tiles of 8, 4, 2 and 1. A whole tile is passed on as it stands: a
+/// copy would wait until the fields just written have left for the cache, behind all results before them.
 template <class T, bool k_major>
-void tile_column(Tile<T> t, int64_t rows) {
+void tile_column(const Tile<T>& tile, int64_t rows) {
+  if (rows == tile_rows) return tile_of_rows<T, tile_rows, k_major>(tile);
+  Tile<T> t = tile;
   const auto advance = [&](int n) {
     t.a += n * (k_major ? 1 : t.lda);
     t.c += n * t.ldc;
     rows -= n;
   };
-  if constexpr (tile_rows == 8)
-    if (rows >= 8) tile_of_rows<T, 8, k_major>(t), advance(8);
   if (rows >= 4) tile_of_rows<T, 4, k_major>(t), advance(4);
   if (rows >= 2) tile_of_rows<T, 2, k_major>(t), advance(2);
   if (rows >= 1) tile_of_rows<T, 1, k_major>(t);
