@@ -33,6 +33,7 @@ class Loop {
     if (state.step > 0) saved_step_ = state.step;
     before_ = state.seconds;
     run.rewind_metrics(state.step, state.evaluated_step);
+    prune_checkpoints(run.path(), config.keep);  // what a killed process left
   }
 
   Outcome go() {
