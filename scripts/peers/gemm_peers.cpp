@@ -3,9 +3,9 @@
 //
 // Build and run: scripts/peers/gemm_peers.sh, or by hand from the root of the repository after building
 // build/kernels/libhewn_kernels.a:
-//   g++ -std=c++20 -O2 -fopenmp -I. scripts/peers/gemm_peers.cpp build/kernels/libhewn_kernels.a \
+//   g++ -std=c++20 -O2 -fopenmp -pthread -I. scripts/peers/gemm_peers.cpp build/kernels/libhewn_kernels.a \
 //       build/core/libhewn_core.a -ldl -o gemm_peers
-//   OPENBLAS_CORETYPE=SkylakeX OMP_PROC_BIND=true ./gemm_peers [-t THREADS]... [-s SECONDS]
+//   OPENBLAS_CORETYPE=SkylakeX ./gemm_peers [-t THREADS]... [-s SECONDS]
 //   [MxNxK[:NN|NT|TN]]...
 // Without shapes it goes through those of docs/performance.md. HEWN_OPENBLAS and HEWN_ONEDNN name other
 // libraries. Run on a quiet machine; a ratio below 1 says how much slower than the faster peer we are.
@@ -21,6 +21,7 @@
 #include <cstring>
 #include <functional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "core/rng.h"
@@ -126,16 +127,19 @@ Result measure(const Shape& s, int threads, double seconds, const Peers& peers) 
     }
     result.difference = std::sqrt(squares / norm);
   }
-  // Each takes its turn for about a millisecond, so that it finds its own state of the caches.
+  // Each takes its turn for a few milliseconds, so that it finds its own state of the caches. Before that the
+  // threads of the one before, which go on looking for work for a while, get time to fall asleep.
   const double flops = 2.0 * s.M * s.N * s.K;
-  const int calls = static_cast<int>(std::clamp(1e-3 / (flops / 2e11), 1.0, 100.0));
+  const int calls = static_cast<int>(std::clamp(3e-3 / (flops / 2e11), 1.0, 100.0));
   double best[3] = {1e9, 1e9, 1e9}, spent = 0;
-  for (int round = 0; round < 5 || spent < seconds; ++round) {
+  for (int round = 0; round < 3 || spent < seconds; ++round) {
     for (int p = 0; p < 3; ++p) {
       if (!have[p]) continue;
-      for (int call = 0; call < calls; ++call) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(threads > 1 ? 10 : 0));
+      double turn = 0;
+      for (int call = 0; call < calls && turn < 0.05; ++call) {
         const double t = seconds_of(work[p]);
-        best[p] = std::min(best[p], t), spent += t;
+        best[p] = std::min(best[p], t), spent += t, turn += t;
       }
     }
   }

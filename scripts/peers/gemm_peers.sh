@@ -9,7 +9,6 @@ build=${BUILD:-build}
 cmake --build "$build" --target hewn_kernels
 # Not told, OpenBLAS 0.3.21 takes new AMD processors for Haswell and leaves half of their speed unused.
 if grep -q avx512f /proc/cpuinfo; then export OPENBLAS_CORETYPE="${OPENBLAS_CORETYPE:-SkylakeX}"; fi
-export OMP_PROC_BIND="${OMP_PROC_BIND:-true}"
-${CXX:-g++} -std=c++20 -O2 -fopenmp -I. scripts/peers/gemm_peers.cpp "$build/kernels/libhewn_kernels.a" \
+${CXX:-g++} -std=c++20 -O2 -fopenmp -pthread -I. scripts/peers/gemm_peers.cpp "$build/kernels/libhewn_kernels.a" \
     "$build/core/libhewn_core.a" -ldl -o "$build/gemm_peers"
 exec "$build/gemm_peers" "$@"
