@@ -143,7 +143,7 @@ TEST_CASE("help starts in under 20 ms") {
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
     best = std::min(best, took.count());
   }
-  CHECK(best < 0.020);
+  if (sanitizers().empty()) CHECK(best < 0.020);  // which make a program several times slower
 }
 
 }  // namespace hewn::test

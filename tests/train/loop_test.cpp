@@ -121,7 +121,7 @@ TEST_CASE("a resumed run is the same bits as one that never stopped", "[loop]") 
     CHECK(train(text, config, whole).reason == StopReason::max_iters);
     test::Random random("stops");
     std::vector<int64_t> stops{1, 5, 10, 12};  // among them the steps of evaluations, and the last
-    if (!test::full()) stops = {5, random.integer(1, 12)};
+    if (!test::full()) stops = {5, random.integer(6, 12)};
     for (const int64_t stop : stops) {
       INFO(name_of(kind) << ", stopped after step " << stop);
       const std::string run = text.run(name_of(kind) + std::to_string(stop));
