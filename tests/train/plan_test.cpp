@@ -66,7 +66,7 @@ bool within(size_t got, size_t want, double share) {
 
 TEST_CASE("a plan predicts the peak of memory of any configuration", "[plan]") {
   test::Random random("plan");
-  for (int repeat = 0; repeat < test::repeats(25, 1000); ++repeat) {
+  for (int repeat = 0; repeat < test::repeats(25, 200); ++repeat) {
     const TrainConfig config = random_config(random);
     const int threads = static_cast<int>(random.integer(1, 4));
     INFO("config " << repeat << ", " << threads << " threads, batch_size " << config.batch_size << "\n"
