@@ -28,7 +28,7 @@ Cases dropout_cases(const CaseRequest& request) {
         const StepState* state =
             step_state(memory, {.seed = memory.rng().next_u64(), .step = 1234, .micro_step = 3});
         const auto* x = memory.input("x", t, n);
-        auto* y = memory.output("y", t, n, 1e-7);
+        auto* y = memory.output("y", t, n, 1e-7, 1);
         const std::string shape = std::to_string(n) + (p == 0.5 ? " half" : " tenth");
         cases.push_back(std::make_unique<CaseOf<Dropout>>(std::move(memory),
                                                           shape + (write == Write::add ? " add" : ""), t,

@@ -1,3 +1,5 @@
+#include <cmath>
+
 #include "kernels/case.h"
 #include "kernels/embedding/abi.h"
 
@@ -29,7 +31,7 @@ void add_cases(Cases& cases, const CaseRequest& request, int64_t rows, int64_t p
     CaseMemory b(request.seed);
     const auto* ids = b.input("ids", ids_dtype, n, id);
     const auto* dy = b.input("dy", t, n * width);
-    auto* dweight = b.output("dweight", t, vocabulary * width, tolerance);
+    auto* dweight = b.output("dweight", t, vocabulary * width, tolerance, std::sqrt(static_cast<double>(n)));
     cases.push_back(std::make_unique<CaseOf<EmbeddingBackward>>(
         std::move(b), shape + (write == Write::add ? " add" : ""), t,
         EmbeddingBackward{t, ids_dtype, n, vocabulary, width, ids, dy, dweight, write}));

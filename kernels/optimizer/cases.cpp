@@ -18,9 +18,9 @@ std::unique_ptr<Case> make_case(const CaseRequest& request, UpdateRule rule, int
   auto* at = memory.input("state", DType::u8, sizeof state, [&state](Rng&, int64_t i) {
     return static_cast<double>(reinterpret_cast<const uint8_t*>(&state)[i]);
   });
-  auto* w = memory.output("w", t, n, tolerance);
+  auto* w = memory.output("w", t, n, tolerance, 1);
   const auto* g = memory.input("g", t, n);
-  auto* m = memory.output("m", t, n, tolerance);
+  auto* m = memory.output("m", t, n, tolerance, 1);
   // Second moments are not negative: the output starts as normals, so the case starts them anew as squares.
   auto* v = memory.output("v", t, n, tolerance);
   Operand& squares = memory.operands().back();

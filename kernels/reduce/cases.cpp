@@ -1,3 +1,5 @@
+#include <cmath>
+
 #include "kernels/case.h"
 #include "kernels/reduce/abi.h"
 
@@ -15,21 +17,21 @@ void add_cases(Cases& cases, const CaseRequest& request, int64_t outer, int64_t 
     for (const ReduceOp op : {ReduceOp::sum, ReduceOp::max}) {
       CaseMemory f(request.seed);
       const auto* x = f.input("x", t, all, fill);
-      auto* y = f.output("y", t, some, tolerance);
+      auto* y = f.output("y", t, some, tolerance, std::sqrt(static_cast<double>(n)));
       cases.push_back(std::make_unique<CaseOf<Reduce>>(std::move(f),
                                                        shape + (op == ReduceOp::sum ? " sum" : " max"), t,
                                                        Reduce{op, t, outer, n, inner, 0.75, x, y, write}));
     }
     CaseMemory e(request.seed);
     const auto* x = e.input("x", t, some);
-    auto* y = e.output("y", t, all, tolerance);
+    auto* y = e.output("y", t, all, tolerance, 1);
     cases.push_back(std::make_unique<CaseOf<Expand>>(std::move(e), shape, t,
                                                      Expand{t, outer, n, inner, 0.75, x, y, write}));
     CaseMemory b(request.seed);  // everything ties: the gradient goes to the first
     x = b.input("x", t, all, Fill::zero);
     const auto* most = b.input("y", t, some, Fill::zero);
     const auto* dy = b.input("dy", t, some);
-    auto* dx = b.output("dx", t, all, tolerance);
+    auto* dx = b.output("dx", t, all, tolerance, 1);
     cases.push_back(std::make_unique<CaseOf<MaxBackward>>(
         std::move(b), shape, t, MaxBackward{t, outer, n, inner, x, most, dy, dx, write}));
   }
