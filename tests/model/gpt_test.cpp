@@ -73,7 +73,7 @@ GradcheckResult check_model(const ModelConfig& config) {
         for (Parameter& p : model->parameters().all()) p.value = in[i++];
         return model->loss(tokens, targets);
       },
-      values, {.max_entries = 24, .directions = 2});
+      values, {.step = 4e-4, .max_entries = 24, .directions = 2});
 }
 
 std::vector<ModelConfig> variants() {
