@@ -1,7 +1,5 @@
 #include "core/tape.h"
 
-#include <utility>
-
 #include "core/error.h"
 
 namespace hewn {
@@ -157,6 +155,8 @@ void Tape::backward(const Tensor& y, const Tensor& dy, const BackwardOptions& op
   require(output && output->tape == this && static_cast<size_t>(output->node) < entries_.size() &&
               entries_[static_cast<size_t>(output->node)].output == output,
           "backward from a tensor that is not on this tape");
+  require(!entries_[static_cast<size_t>(output->node)].settled,
+          "backward ran on this tape already; record again");
   require(dy.shape() == y.shape() && dy.dtype() == y.dtype(), "gradient of shape ", dy.shape(), " for shape ",
           y.shape());
   const NoGrad none;
@@ -186,7 +186,7 @@ void Tape::run(Entry& entry, const BackwardOptions& options) {
 
 /// Counts the node as done: leaves that waited for it alone are complete; what it saved is freed.
 void Tape::settle(Entry& entry, const BackwardOptions& options) {
-  if (std::exchange(entry.settled, true)) return;
+  entry.settled = true;
   if (!options.keep) {
     entry.node.reset();
     entry.output->grad = Tensor();

@@ -136,7 +136,8 @@ class Tape {
   Tape& operator=(const Tape&) = delete;
 
   /// Gradients of `y` (a scalar when dy is left out, which is then `seed`) with respect to every leaf it
-  /// depends on. Throws usage when y was not recorded on this tape or dy has another shape.
+  /// depends on. Throws usage when y was not recorded on this tape, dy has another shape, or a backward ran
+  /// here already.
   void backward(const Tensor& y, const BackwardOptions& options = {}, double seed = 1.0);
   void backward(const Tensor& y, const Tensor& dy, const BackwardOptions& options = {});
 

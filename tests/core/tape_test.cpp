@@ -170,6 +170,19 @@ TEST_CASE("tape: backward from elsewhere is refused") {
   CHECK_THROWS_WITH(tape.backward(x), Catch::Contains("not on this tape"));
 }
 
+TEST_CASE("tape: a kept tape shows its gradients and runs backward once") {
+  Tensor x = scalar_leaf(3);
+  {
+    Tape tape;
+    const Tensor y = square(square(x));
+    tape.backward(y, {.keep = true});
+    CHECK(tape.output_grad(0).item() == 2 * 9.0);
+    CHECK_THROWS_WITH(tape.backward(y), Catch::Contains("already"));
+  }
+  CHECK(grad_of(x).item() == 4 * 27.0);
+  CHECK(x.variable()->consumers == 0);
+}
+
 TEST_CASE("gradcheck finds a wrong gradient") {
   struct WrongNode final : Node {
     const OpInfo& info() const override { return square_info; }

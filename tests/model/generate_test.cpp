@@ -43,6 +43,19 @@ TEST_CASE("generate: with the cache as without, also past the end of the context
   }
 }
 
+TEST_CASE("generate: a full context goes on with its newest half") {
+  const auto model = tiny_model();
+  test::Random random("prompts");
+  for (int round = 0; round < 20; ++round) {
+    std::vector<int32_t> prompt;  // as long as the block
+    for (int i = 0; i < 8; ++i) prompt.push_back(static_cast<int32_t>(random.integer(0, 10)));
+    const auto tokens = generated(*model, prompt, {.max_new_tokens = 2, .temperature = 0});
+    std::vector<int32_t> half(prompt.begin() + 4, prompt.end());
+    half.push_back(tokens[0]);
+    CHECK(generated(*model, half, {.max_new_tokens = 1, .temperature = 0})[0] == tokens[1]);
+  }
+}
+
 TEST_CASE("generate: logits by the cache equal those of the whole context") {
   const auto model = tiny_model();
   const NoGrad none;
