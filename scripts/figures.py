@@ -1,0 +1,130 @@
+#!/usr/bin/env python3
+"""Measures again what docs/performance.md shows and writes it between the page's markers.
+
+    scripts/figures.py                      # everything; a quarter of an hour on a quiet machine
+    scripts/figures.py kernels ladders      # only these blocks
+    PEERS=build/peers/bin/python scripts/figures.py training gemm      # beside the peers, see scripts/peers/
+
+Needs a built `hewn`. Blocks: kernels, ladders, gemm, training, sampling, size.
+"""
+
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs/performance.md"
+HEWN = "build/apps/hewn"
+PEERS = os.environ.get("PEERS", "build/peers/bin/python")
+BABY = ["configs/baby-gpt-cpu.toml", "--vocab_size=65"]
+GPT2 = ["configs/gpt2-124m.toml", "--vocab_size=50257", "--block_size=64", "--batch_size=4",
+        "--gradient_accumulation_steps=1"]
+GPT2_SAMPLE = ["--n_layer=12", "--n_head=12", "--n_embd=768", "--vocab_size=50257", "--block_size=256",
+               "--max_new_tokens=200"]
+
+
+def run(*command):
+    """Standard output of `command`, run at the root of the repository; ends the script if it fails."""
+    print("  " + " ".join(command), file=sys.stderr)
+    return subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def table(head, rows):
+    line = lambda cells: "| " + " | ".join(str(c) for c in cells) + " |"
+    return "\n".join([line(head), line(["---"] * len(head)), *map(line, rows)])
+
+
+def significant(x):
+    return f"{x:#.3g}".rstrip(".")
+
+
+def bench(*args):
+    return json.loads(run(HEWN, "bench", *args, "--json"))
+
+
+def measured_rows(results, *columns):
+    cells = {
+        "op": lambda r: r["op"], "shape": lambda r: r["shape"], "threads": lambda r: r["threads"],
+        "rung": lambda r: r["rung"], "best ms": lambda r: significant(r["best_ms"]),
+        "median ms": lambda r: significant(r["median_ms"]), "GFLOP/s": lambda r: significant(r["gflops"]),
+        "GB/s": lambda r: significant(r["gbps"]), "% of the roof": lambda r: f"{r['roof_percent']:.0f}",
+    }
+    return table(columns, [[cells[c](r) for c in columns] for r in results])
+
+
+def kernels():
+    shapes = [("matmul", "256x2304x768"), ("matmul", "768x512x128"), ("attention", "4x12x64x64x64"),
+              ("attention", "1x12x1024x1024x64"), ("softmax", "3072x256"), ("layernorm", "256x768"),
+              ("activation", "256x3072"), ("cross_entropy", "256x50257")]
+    results = []
+    for op, shape in shapes:
+        results += bench("kernels", f"--op={op}", f"--shape={shape}", "--threads=1,2", "--repeat=20")
+    return measured_rows(results, "op", "shape", "threads", "best ms", "median ms", "GFLOP/s", "GB/s",
+                         "% of the roof")
+
+
+def ladders():
+    shapes = [("matmul", "256x768x768"), ("attention", "4x4x64x64x32"), ("softmax", "3072x256"),
+              ("layernorm", "768x768")]
+    results = []
+    for op, shape in shapes:
+        results += bench("kernels", f"--op={op}", f"--shape={shape}", "--ladder", "--threads=1")
+    return measured_rows(results, "op", "shape", "rung", "best ms", "GFLOP/s", "GB/s", "% of the roof")
+
+
+def gemm():
+    return run("scripts/peers/gemm_peers.sh", "-t", "1", "-t", "2").strip()
+
+
+def training():
+    compared = [f"```\n{run(PEERS, 'scripts/peers/compare_step.py', '--config', config, '--threads', threads,
+                            '--rounds', '3').strip()}\n```"
+                for config, threads in (("baby-gpt-cpu", "2"), ("baby-gpt-cpu", "1"), ("gpt2", "2"))]
+    return "\n\n".join(compared)
+
+
+def sampling():
+    rows = []
+    for name, args in (("character model", []), ("GPT-2 124M", GPT2_SAMPLE)):
+        for r in bench("sample", *args, "--threads=2"):
+            rows.append([name, r["shape"], significant(r["tokens_per_s"]), significant(r["ms_per_token"]),
+                         f"{r['roof_percent']:.0f}"])
+    return table(["model", "shape", "tokens/s", "ms per token", "% of the roof"], rows)
+
+
+def size():
+    stripped = ROOT / "build/hewn.stripped"
+    run("strip", "-o", str(stripped), HEWN)
+    rows = [["`hewn`, stripped", f"{stripped.stat().st_size / 1e6:.1f} MB"]]
+    stripped.unlink()
+    for name, args in (("baby-gpt-cpu", BABY), ("GPT-2 124M, 4 x 64 tokens", GPT2)):
+        plan = json.loads(run(HEWN, "plan", *args, "--json"))
+        rows.append([f"memory to train {name}", f"{plan['peak_bytes'] / 1e6:,.0f} MB"])
+    return table(["what", "size"], rows)
+
+
+BLOCKS = {f.__name__: f for f in (kernels, ladders, gemm, training, sampling, size)}
+
+
+def main():
+    names = sys.argv[1:] or list(BLOCKS)
+    for name in names:
+        if name not in BLOCKS:
+            sys.exit(f"figures.py: there is no block {name}; there are {', '.join(BLOCKS)}")
+    for name in names:
+        print(name, file=sys.stderr)
+        text = BLOCKS[name]()
+        # Read late and written at once, so that an edit made meanwhile is kept.
+        page = PAGE.read_text()
+        pattern = re.compile(rf"(<!-- begin {name} -->\n).*?(<!-- end {name} -->)", re.DOTALL)
+        page, found = pattern.subn(lambda m: m[1] + text + "\n" + m[2], page)
+        if found != 1:
+            sys.exit(f"figures.py: {PAGE} has no markers for {name}")
+        PAGE.write_text(page)
+
+
+if __name__ == "__main__":
+    main()
