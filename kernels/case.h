@@ -117,8 +117,9 @@ class CaseOf final : public Case {
   bool has(size_t rung, Isa isa) const override {
     return ladder_.rungs[rung].run[static_cast<size_t>(isa)] != nullptr;
   }
-  void run(size_t rung, Isa isa, int threads) override {
-    const Rung<A>& r = ladder_.rungs[rung];
+  void run(size_t rung, Isa isa, int threads) override { run(ladder_.rungs[rung], isa, threads); }
+  /// Runs a rung that need not stand on the ladder.
+  void run(const Rung<A>& r, Isa isa, int threads) {
     Launch launch{.threads = threads};
     if (r.scratch_bytes) {
       launch.scratch_bytes = r.scratch_bytes(args_, threads);
@@ -127,6 +128,7 @@ class CaseOf final : public Case {
     r.run[static_cast<size_t>(isa)](launch, args_);
   }
   Cost cost() const override { return ladder_.cost(args_); }
+  const A& args() const { return args_; }
 
  private:
   A args_;

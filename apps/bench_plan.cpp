@@ -1,0 +1,113 @@
+#include "apps/bench_plan.h"
+
+#include <algorithm>
+
+#include "apps/suggest.h"
+#include "core/error.h"
+#include "kernels/devices.h"
+#include "kernels/rooms.h"
+
+namespace hewn::cli {
+namespace {
+
+int thread_count(const Settings& settings, const std::string& text) {
+  int64_t n = 0;
+  require(parse_integer(text, n) && n >= 1 && n <= 1024, settings.where("threads"), ": '", text,
+          "' is not a number of threads; give one or several, as in 1,2");
+  return static_cast<int>(n);
+}
+
+Isa instruction_set(const Settings& settings, const std::string& name) {
+  const auto* found =
+      std::find_if(compiled_isas.begin(), compiled_isas.end(), [&](Isa isa) { return name_of(isa) == name; });
+  require(found != compiled_isas.end() || name == "scalar", settings.where("isa"),
+          ": this build has no code for '", name, "'");
+  const Isa isa = name == "scalar" ? Isa::scalar : *found;
+  require(supported(isa), settings.where("isa"), ": this processor cannot run ", name);
+  return isa;
+}
+
+// Whether `--op` asks for this operation: by room ("softmax") or by name ("softmax.forward").
+bool wanted(const std::vector<std::string>& ops, std::string_view room, std::string_view op) {
+  return ops.empty() || std::any_of(ops.begin(), ops.end(),
+                                    [&](const std::string& name) { return name == room || name == op; });
+}
+
+// Whether a room may hold something wanted, judged before its cases are made.
+bool may_hold(const std::vector<std::string>& ops, std::string_view room) {
+  return ops.empty() || std::any_of(ops.begin(), ops.end(),
+                                    [&](const std::string& name) { return split(name, '.')[0] == room; });
+}
+
+// The variant a rung runs on a processor of this level: its own, or a lower one.
+bool runs_on(const Case& c, size_t rung, Isa level, Isa& variant) {
+  for (int i = static_cast<int>(level); i >= 0; --i) {
+    variant = static_cast<Isa>(i);
+    if (c.has(rung, variant)) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+BenchPlan bench_plan(const Settings& settings) {
+  require(settings.arguments.empty(), "bench kernels takes no argument '",
+          settings.arguments.empty() ? "" : settings.arguments[0], "'; choose with --op, --shape, --isa");
+  BenchPlan plan;
+  plan.request = {
+      .dtype = dtype_from_name(settings.text("dtype")), .bench = true, .shape = settings.text("shape")};
+  plan.repeat = settings.integer("repeat");
+  plan.ladder = settings.flag("ladder");
+  if (settings.has("op")) plan.ops = split(settings.text("op"), ',');
+  require(plan.ops.size() == 1 || !settings.has("shape"),
+          "--shape needs one --op, since shapes are written differently");
+  if (!settings.has("threads"))
+    plan.threads = {default_threads()};
+  else
+    for (const std::string& text : split(settings.text("threads"), ','))
+      plan.threads.push_back(thread_count(settings, text));
+  if (!settings.has("isa"))
+    plan.isas = {best_isa()};
+  else
+    for (const std::string& name : split(settings.text("isa"), ','))
+      plan.isas.push_back(instruction_set(settings, name));
+  return plan;
+}
+
+std::vector<Contender> rungs_of(const Case& c, const BenchPlan& plan) {
+  std::vector<Contender> list;
+  for (const int threads : plan.threads)
+    for (const Isa level : plan.isas) {
+      std::vector<Contender> here;
+      for (size_t rung = 0; rung < c.rungs(); ++rung) {
+        Isa isa = level;
+        if (c.why_not(rung) || !runs_on(c, rung, level, isa)) continue;
+        here.push_back({c.rung_name(rung), isa, level, threads,
+                        [rung, isa, threads](Case& on) { on.run(rung, isa, threads); }});
+      }
+      if (!plan.ladder && here.size() > 1) here.erase(here.begin(), here.end() - 1);
+      list.insert(list.end(), here.begin(), here.end());
+    }
+  return list;
+}
+
+void for_each_case(const BenchPlan& plan, const std::function<void(Case&)>& visit) {
+  std::vector<std::string> known;
+  bool any = false;
+  for (const Room& room : rooms()) {
+    known.emplace_back(room.name);
+    if (!may_hold(plan.ops, room.name)) continue;
+    for (auto& c : room.cases(plan.request)) {
+      if (!wanted(plan.ops, room.name, c->op())) continue;
+      any = true;
+      visit(*c);
+      c.reset();
+    }
+  }
+  std::string asked;
+  for (const std::string& op : plan.ops) asked += (asked.empty() ? "" : ",") + op;
+  require(any, "no kernels called '", asked, "' for ", name_of(plan.request.dtype),
+          did_you_mean(asked, known), "; `hewn info` lists them all");
+}
+
+}  // namespace hewn::cli

@@ -1,0 +1,40 @@
+#pragma once
+// `hewn bench kernels`: what to measure.
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "apps/settings.h"
+#include "kernels/case.h"
+
+namespace hewn::cli {
+
+/// One way of doing the work of a case: a rung of the ladder, a rung from elsewhere, a library. Contenders of
+/// the same case are checked against its reference and timed in turn.
+struct Contender {
+  std::string name;         ///< "packed", "openblas"
+  Isa isa = Isa::scalar;    ///< of its code
+  Isa level = Isa::scalar;  ///< of the processor whose roof it is held against
+  int threads = 1;
+  std::function<void(Case&)> run;  ///< the work, once, on the operands of the case it is given
+};
+
+/// What the options ask for.
+struct BenchPlan {
+  std::vector<std::string> ops;  ///< rooms or operations; empty: all
+  CaseRequest request;
+  std::vector<int> threads;
+  std::vector<Isa> isas;
+  int64_t repeat = 5;
+  bool ladder = false;  ///< every rung, not only the preferred one
+};
+
+/// Reads and checks the options; usage errors name the option.
+BenchPlan bench_plan(const Settings& settings);
+/// The rungs to time for this case: for each number of threads and instruction set the preferred one, or all.
+std::vector<Contender> rungs_of(const Case& c, const BenchPlan& plan);
+/// Makes the cases asked for, one after another, and hands each to `visit`. Usage error where there is none.
+void for_each_case(const BenchPlan& plan, const std::function<void(Case&)>& visit);
+
+}  // namespace hewn::cli
