@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <chrono>
-#include <map>
 #include <nlohmann/json.hpp>
 
 #include "apps/commands.h"
 #include "apps/format.h"
+#include "apps/profile_tables.h"
 #include "apps/run_config.h"
 #include "apps/terminal.h"
 #include "core/error.h"
@@ -24,42 +24,6 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-/// Adds up what the kernels of some steps cost.
-class KernelTimes final : public Profiler {
- public:
-  struct Total {
-    int64_t calls = 0;
-    double seconds = 0;
-    Cost cost;
-  };
-  void launched(const char* op, const char* rung, const Cost& cost, double seconds) override {
-    for (Total* total : {&by_kernel_[join(op, " (", rung, ")")], &all_}) {
-      ++total->calls;
-      total->seconds += seconds;
-      total->cost.flops += cost.flops;
-      total->cost.bytes += cost.bytes;
-    }
-  }
-  const Total& all() const { return all_; }
-
-  /// Slowest first.
-  std::string table() const {
-    std::vector<std::pair<std::string, Total>> order(by_kernel_.begin(), by_kernel_.end());
-    std::sort(order.begin(), order.end(),
-              [](const auto& a, const auto& b) { return a.second.seconds > b.second.seconds; });
-    std::vector<std::vector<std::string>> rows = {{"kernel", "calls", "ms", "%", "GFLOP/s", "GB/s"}};
-    for (const auto& [name, t] : order)
-      rows.push_back({name, std::to_string(t.calls), fixed(t.seconds * 1e3, 3),
-                      fixed(100 * t.seconds / all_.seconds, 1), fixed(t.cost.flops / t.seconds * 1e-9, 1),
-                      fixed(t.cost.bytes / t.seconds * 1e-9, 1)});
-    return table_text(rows);
-  }
-
- private:
-  std::map<std::string, Total> by_kernel_;
-  Total all_;
-};
-
 struct Timing {
   double best = 0, median = 0;  // seconds
 };
@@ -67,6 +31,26 @@ struct Timing {
 Timing timing_of(std::vector<double> seconds) {
   std::sort(seconds.begin(), seconds.end());
   return {.best = seconds.front(), .median = seconds[seconds.size() / 2]};
+}
+
+// Watches `steps` calls of `step`.
+template <class Step>
+StepProfile profile_of(Executor& device, DType dtype, size_t steps, const Step& step) {
+  StepProfile profile(MachineRoof(dtype, device.isa(), device.threads()));
+  device.profile(&profile);
+  for (size_t i = 0; i < steps; ++i) {
+    const auto start = Clock::now();
+    step();
+    profile.add_step(seconds_since(start));
+  }
+  device.profile(nullptr);
+  return profile;
+}
+
+Cost cost_per_step(const StepProfile& profile) {
+  const Cost all = profile.total().cost;
+  const auto steps = static_cast<double>(profile.steps());
+  return {.flops = all.flops / steps, .bytes = all.bytes / steps};
 }
 
 // The fields that every entry of `bench … --json` has.
@@ -120,18 +104,18 @@ int run_bench_train(const Settings& settings) {
     if (!step.finite)
       fail(ErrorCode::numerical, "step ", step.step, " was not finite; try a smaller learning_rate");
   }
-  KernelTimes kernels;
-  device->profile(&kernels);
-  trainer.step(batches);
-  device->profile(nullptr);
-  detail(kernels.table());
+  const StepProfile kernels =
+      profile_of(*device, config.dtype, seconds.size(), [&] { trainer.step(batches); });
+  detail(profile_tables(kernels));
 
   const Timing t = timing_of(std::move(seconds));
   const int64_t tokens = config.batch_size * config.gradient_accumulation_steps * config.model.block_size;
-  Json result = entry("train", shape_text(config.model, config.batch_size), *model, t, kernels.all().cost);
+  Json result =
+      entry("train", shape_text(config.model, config.batch_size), *model, t, cost_per_step(kernels));
   result["ms_per_step"] = t.median * 1e3;
   result["tokens_per_s"] = static_cast<double>(tokens) / t.median;
   result["peak_bytes"] = device->pool().stats().peak;
+  result["outside_kernels_percent"] = outside_kernels_percent(kernels);
   if (settings.flag("json")) {
     print(Json::array({result}).dump(2), "\n");
     return 0;
@@ -140,7 +124,8 @@ int run_bench_train(const Settings& settings) {
         short_count(static_cast<double>(tokens) / t.median), " tokens/s, ",
         bytes_text(static_cast<double>(device->pool().stats().peak)), " at the peak, ",
         fixed(result["gflops"].get<double>(), 1), " GFLOP/s, ",
-        fixed(result["roof_percent"].get<double>(), 1), "% of the roof\n");
+        fixed(result["roof_percent"].get<double>(), 1), "% of the roof, ",
+        fixed(outside_kernels_percent(kernels), 1), "% outside kernels\n");
   return 0;
 }
 
@@ -152,18 +137,18 @@ int run_bench_sample(const Settings& settings) {
   const int64_t tokens = settings.integer("max_new_tokens");
   const GenerateOptions options{.max_new_tokens = tokens,
                                 .seed = static_cast<uint64_t>(settings.integer("seed"))};
+  const auto write = [&] { generate(*model, {0}, options, [](int32_t) { return true; }); };
+  write();  // warms up
   std::vector<double> seconds;
-  KernelTimes kernels;
-  for (int64_t r = 0; r <= settings.integer("repeat"); ++r) {
-    const bool profiled = r == 0;  // the first, which warms up and is not timed
-    device->profile(profiled ? &kernels : nullptr);
+  for (int64_t r = 0; r < settings.integer("repeat"); ++r) {
     const auto start = Clock::now();
-    generate(*model, {0}, options, [](int32_t) { return true; });
-    if (!profiled) seconds.push_back(seconds_since(start));
+    write();
+    seconds.push_back(seconds_since(start));
   }
-  detail(kernels.table());
+  const StepProfile kernels = profile_of(*device, model->parameters().dtype(), 1, write);
+  detail(profile_tables(kernels));
   const Timing t = timing_of(std::move(seconds));
-  Json result = entry("sample", shape_text(config, 1), *model, t, kernels.all().cost);
+  Json result = entry("sample", shape_text(config, 1), *model, t, cost_per_step(kernels));
   result["tokens_per_s"] = static_cast<double>(tokens) / t.median;
   result["ms_per_token"] = t.median * 1e3 / static_cast<double>(tokens);
   if (settings.flag("json"))

@@ -4,10 +4,12 @@
 #include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "apps/commands.h"
 #include "apps/evaluation.h"
 #include "apps/format.h"
+#include "apps/profile_tables.h"
 #include "apps/progress.h"
 #include "apps/run_config.h"
 #include "apps/signals.h"
@@ -79,6 +81,17 @@ void write_sample(const RunDirectory& run, Model& model, const Tokenizer& tokeni
   write_file_atomically(run.file("samples/step-" + number + ".txt"), tokenizer.decode(ids) + "\n");
 }
 
+// To the terminal in short, to the run whole.
+void write_profile(const RunDirectory& run, const StepProfile& profile) {
+  if (profile.steps() == 0) {
+    say("profile nothing to tell: the first two steps only warm up; train more than two");
+    return;
+  }
+  write_file_atomically(run.file("profile.json"), profile_json(profile));
+  say(profile_tables(profile));
+  say("profile all of it is in ", run.file("profile.json"));
+}
+
 Json summary(const Outcome& outcome) {
   const RunState& state = outcome.state;
   Json out{{"step", state.step},
@@ -121,8 +134,14 @@ int train(const Settings& settings, RunDirectory& run, const TrainConfig& config
     events.on_sample = [&](int64_t step) {
       write_sample(run, trainer.model(), *data.tokenizer, step, config.seed);
     };
+  std::optional<StepProfile> profile;
+  if (settings.flag("profile")) {
+    const Executor& device = executor(trainer.model().device());
+    events.profile = &profile.emplace(MachineRoof(config.dtype, device.isa(), device.threads()));
+  }
   const Outcome outcome = run_training(run, config, trainer, data, loader, state, events);
   log.finish();
+  if (profile) write_profile(run, *profile);
   if (settings.flag("json")) print(summary(outcome).dump(2), "\n");
   return conclude(outcome, run.path(), log);
 }

@@ -137,6 +137,8 @@ constexpr Option watching[] = {
     integer("patience", "0", 0, 1e9, run, "stop after this many validations without a new best (0: never)"),
     real("max_time", "0", 0, 1e9, run, "stop, saved, after this many seconds (0: no limit)"),
     integer("sample_interval", "0", 0, most_steps, run, "steps between samples written to the run (0: none)"),
+    this_time(flag("profile", "false", takes::train,
+                   "time every kernel; tables at the end, all of it in the run's profile.json")),
     this_time(flag("dry_run", "false", takes::train, "check everything, print what would be done, and stop")),
     this_time(
         flag("force", "false", takes::train, "move a run that is in the way aside (nothing is deleted)")),

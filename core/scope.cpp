@@ -9,6 +9,7 @@ namespace {
 
 thread_local int current_scope = 0;
 thread_local const char* current_op = "";
+thread_local Phase current_phase = Phase::forward;
 
 struct Names {
   std::mutex lock;
@@ -50,5 +51,9 @@ InOp::InOp(const OpInfo& info) : before_(current_op) {
 }
 InOp::~InOp() { current_op = before_; }
 const char* InOp::current() { return current_op; }
+
+InPhase::InPhase(Phase phase) : before_(current_phase) { current_phase = phase; }
+InPhase::~InPhase() { current_phase = before_; }
+Phase InPhase::current() { return current_phase; }
 
 }  // namespace hewn

@@ -1,6 +1,7 @@
 #pragma once
 // Where in the model, and in which operation, the program is: names for nodes, memory and profiles.
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -57,6 +58,23 @@ class InOp {
 
  private:
   const char* before_;
+};
+
+/// Which part of a training step runs.
+enum class Phase : uint8_t { forward, backward, update };
+
+/// Says so for its lifetime; outside of all it is `forward`. Thread-local.
+class InPhase {
+ public:
+  explicit InPhase(Phase phase);
+  ~InPhase();
+  InPhase(const InPhase&) = delete;
+  InPhase& operator=(const InPhase&) = delete;
+
+  static Phase current();
+
+ private:
+  Phase before_;
 };
 
 }  // namespace hewn

@@ -160,6 +160,7 @@ void Tape::backward(const Tensor& y, const Tensor& dy, const BackwardOptions& op
   require(dy.shape() == y.shape() && dy.dtype() == y.dtype(), "gradient of shape ", dy.shape(), " for shape ",
           y.shape());
   const NoGrad none;
+  const InPhase phase(Phase::backward);
   Variable& start = *output;
   start.grad = dy.detached();
   start.has_grad = true;

@@ -56,7 +56,7 @@ class Loop {
     const auto micro_steps = static_cast<int64_t>(batches_.size());
     for (int64_t m = 0; m < micro_steps; ++m)
       loader_.fill(state_.step * micro_steps + m, batches_[static_cast<size_t>(m)]);
-    const StepResult result = trainer_.step(batches_);
+    const StepResult result = watched_step();
     if (!result.finite)
       stop_for_bad_numbers("step " + std::to_string(result.step) + ": loss " + std::to_string(result.loss) +
                            ", gradient norm " + std::to_string(result.grad_norm) +
@@ -68,6 +68,17 @@ class Loop {
     report(result);
     if (config_.sample_interval > 0 && state_.step % config_.sample_interval == 0 && events_.on_sample)
       events_.on_sample(state_.step);
+  }
+
+  StepResult watched_step() {
+    if (!events_.profile || ++steps_here_ <= 2) return trainer_.step(batches_);
+    Executor& device = executor(trainer_.model().device());
+    device.profile(events_.profile);
+    const auto start = Clock::now();
+    const StepResult result = trainer_.step(batches_);
+    events_.profile->add_step(seconds_since(start));
+    device.profile(nullptr);
+    return result;
   }
 
   void report(const StepResult& result) {
@@ -161,7 +172,8 @@ class Loop {
   std::vector<Batch> batches_;
   std::string checkpoint_;
   int64_t saved_step_ = -1;
-  double before_ = 0;  // seconds trained by earlier processes
+  int64_t steps_here_ = 0;  // of this process, while profiling
+  double before_ = 0;       // seconds trained by earlier processes
   Clock::time_point start_ = Clock::now(), window_start_ = start_;
   int64_t window_tokens_ = 0;
   double pace_ = 0;  // tokens per second

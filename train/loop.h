@@ -7,6 +7,7 @@
 
 #include "train/checkpoint.h"
 #include "train/data.h"
+#include "train/profile.h"
 #include "train/run_directory.h"
 
 namespace hewn {
@@ -27,6 +28,7 @@ struct LoopEvents {
   std::function<void(const std::string&)> on_message;  ///< "step 250: val loss 2.43, saved ..."
   std::function<void(int64_t step)> on_sample;         ///< every sample_interval steps
   std::function<bool()> should_stop;                   ///< asked after each step: Ctrl-C
+  StepProfile* profile = nullptr;  ///< gets every step but the first two, which warm caches and pools up
 };
 
 enum class StopReason : uint8_t { max_iters, max_time, patience, asked };

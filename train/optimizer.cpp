@@ -31,6 +31,7 @@ Optimizer::Optimizer(Parameters& parameters, const OptimizerConfig& config)
 
 void Optimizer::step(const Tensor& state) {
   const Scope scope("optimizer");
+  const InPhase phase(Phase::update);
   const DType dtype = parameters_.dtype();
   auto* step_state = static_cast<StepState*>(state.data());
   GlobalNorm norm{

@@ -42,6 +42,19 @@ TEST_CASE("a run is trained, scored, sampled and verified") {
   CHECK_FAILS(hewn({"verify", run}), 0, "");
 }
 
+TEST_CASE("a profile changes nothing but tells where the time went") {
+  const TempDir dir, other;
+  const auto plain = hewn(small_train(dir)), profiled = hewn(small_train(other, {"--profile"}));
+  CHECK_FAILS(profiled, 0, "outside kernels");
+  CHECK(contains(profiled.err, "h.*.attn backward"));
+  CHECK(contains(read_file(other / "run/profile.json"), "\"roof_percent\""));
+  CHECK(!fs::exists(dir / "run/profile.json"));
+  const std::string weights = "run/checkpoints/step-000020/model.safetensors";
+  CHECK(read_file(dir / weights) == read_file(other / weights));
+  const TempDir third;
+  CHECK_FAILS(hewn(small_train(third, {"--profile", "--max_iters=2"})), 0, "train more than two");
+}
+
 TEST_CASE("the saved configuration trains the same again") {
   const TempDir dir, other;
   CHECK(hewn(small_train(dir)).exit_code == 0);

@@ -1,0 +1,75 @@
+#pragma once
+// Where the time of training steps goes: kernel by kernel, part by part of the model, beside the roof.
+
+#include <array>
+#include <map>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "core/scope.h"
+#include "kernels/contract.h"
+
+namespace hewn {
+
+/// The least time this machine needs for given work: its measured arithmetic peak and bandwidths.
+class MachineRoof {
+ public:
+  /// Measures, in about half a second: `dtype` is f32 or f64.
+  MachineRoof(DType dtype, Isa isa, int threads);
+  /// Seconds: the larger of arithmetic at the peak, and bytes at the bandwidth of the smallest memory level
+  /// that holds them.
+  double seconds(const Cost& cost) const;
+
+ private:
+  double flops_per_s_ = 0;
+  std::array<std::pair<double, double>, 4> levels_{};  // bytes it holds, bytes per second; smallest first
+};
+
+/// Adds up every launch of the steps it watches. Attach it to a device with `profile`.
+class StepProfile final : public Profiler {
+ public:
+  /// What one line of a table stands for; an empty name sums over all.
+  struct Line {
+    Phase phase = Phase::forward;
+    std::string scope, op, rung;  ///< "h.0.attn", "matmul", "simd"
+    int64_t calls = 0;
+    double seconds = 0;
+    double floor = 0;  ///< seconds at the roof
+    Cost cost;
+  };
+
+  explicit StepProfile(const MachineRoof& roof) : roof_(roof) {}
+
+  void launched(const char* op, const char* rung, const Cost& cost, double seconds) override;
+  /// Counts one whole step of this many seconds, kernels and everything between them.
+  void add_step(double seconds);
+
+  int64_t steps() const { return steps_; }
+  double step_seconds() const { return step_seconds_; }  ///< of all steps together
+  /// Everything summed.
+  Line total() const;
+  /// One line per phase, scope, op and rung; slowest first.
+  std::vector<Line> lines() const;
+  /// One line per op and rung; slowest first.
+  std::vector<Line> by_kernel() const;
+  /// One line per part of the model and phase, the layers together ("h.*.attn"); slowest first.
+  std::vector<Line> by_part() const;
+
+ private:
+  template <class Name>
+  std::vector<Line> grouped(const Name& name) const;
+
+  MachineRoof roof_;
+  std::map<std::tuple<Phase, int, std::string_view, std::string_view>, Line> lines_;
+  int64_t steps_ = 0;
+  double step_seconds_ = 0;
+};
+
+std::string name_of(Phase phase);
+
+/// {"steps", "ms_per_step", "kernels_ms", "outside_kernels_percent", "kernels": [{"phase", "scope", "op",
+/// "rung", "calls", "ms", "gflop", "mb", "gflops", "gbps", "roof_percent", "step_percent"}]}, all per step.
+std::string profile_json(const StepProfile& profile);
+
+}  // namespace hewn
