@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <thread>
 
 #include "core/error.h"
 
@@ -9,7 +10,8 @@ namespace hewn::cli {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-constexpr double least_seconds = 1e-3;  // a repetition calls often enough to take this long
+constexpr double least_seconds = 1e-3;                   // a repetition calls often enough to take this long
+constexpr std::chrono::milliseconds falling_asleep{10};  // what spinning threads of libraries need
 
 void check(Case& c, const Contender& who, const std::vector<std::vector<double>>& reference) {
   c.reset();
@@ -50,8 +52,10 @@ std::vector<Measurement> measure(Case& c, const std::vector<Contender>& list, in
   }
   // In turn: all contenders, again and again, so that a disturbance hits none alone.
   for (int64_t r = 0; r < repeat; ++r)
-    for (size_t i = 0; i < list.size(); ++i)
+    for (size_t i = 0; i < list.size(); ++i) {
       results[i].seconds.push_back(seconds_per_call(c, list[i], calls[i]));
+      if (list[i].peer) std::this_thread::sleep_for(falling_asleep);
+    }
   for (Measurement& m : results) {
     check(c, *m.who, reference);
     std::sort(m.seconds.begin(), m.seconds.end());

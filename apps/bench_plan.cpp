@@ -58,6 +58,7 @@ BenchPlan bench_plan(const Settings& settings) {
       .dtype = dtype_from_name(settings.text("dtype")), .bench = true, .shape = settings.text("shape")};
   plan.repeat = settings.integer("repeat");
   plan.ladder = settings.flag("ladder");
+  if (settings.has("compare")) plan.compare = split(settings.text("compare"), ',');
   if (settings.has("op")) plan.ops = split(settings.text("op"), ',');
   require(plan.ops.size() == 1 || !settings.has("shape"),
           "--shape needs one --op, since shapes are written differently");

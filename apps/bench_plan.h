@@ -18,6 +18,7 @@ struct Contender {
   Isa level = Isa::scalar;  ///< of the processor whose roof it is held against
   int threads = 1;
   std::function<void(Case&)> run;  ///< the work, once, on the operands of the case it is given
+  bool peer = false;  ///< another library's; its threads may look for work for a while after their turn
 };
 
 /// What the options ask for.
@@ -27,7 +28,8 @@ struct BenchPlan {
   std::vector<int> threads;
   std::vector<Isa> isas;
   int64_t repeat = 5;
-  bool ladder = false;  ///< every rung, not only the preferred one
+  bool ladder = false;               ///< every rung, not only the preferred one
+  std::vector<std::string> compare;  ///< libraries
 };
 
 /// Reads and checks the options; usage errors name the option.

@@ -1,0 +1,41 @@
+#pragma once
+// How the libraries of `hewn bench kernels --compare` are called.
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "apps/shared_library.h"
+#include "kernels/matmul/abi.h"
+
+namespace hewn::cli {
+
+/// A loaded library and what was found in it.
+struct PeerCalls {
+  std::string name;  ///< "openblas"
+  SharedLibrary library;
+  void* sgemm = nullptr;
+  void* set_threads = nullptr;  ///< null: it has no call of its own for that
+};
+
+/// A library's way of computing a product.
+struct PeerProduct {
+  std::string name;                          ///< "onednn", "onednn.sgemm"
+  std::function<void(const Matmul&)> run{};  ///< for arguments that differ in nothing but addresses
+};
+
+/// By the library's own call. Set before each product, since libraries may share one OpenMP and its number.
+/// BLIS takes 64 bits, the others an int, which is the lower half of the same register.
+void set_threads(const PeerCalls& peer, int threads);
+/// 0 where the product is set, 1 where it is added.
+inline float beta_of(const Matmul& m) { return m.to_c == Write::add ? 1.0f : 0.0f; }
+inline const float* floats(const void* p) { return static_cast<const float*>(p); }
+
+/// By cblas_sgemm: float32 alone.
+std::vector<PeerProduct> cblas_products(const PeerCalls& peer, const Matmul& m, int threads);
+
+/// By oneDNN 3's matmul primitive, on operands as they stand and made once as frameworks do (float32 and
+/// bfloat16), and by dnnl_sgemm. On OpenMP or oneTBB, whichever the library was built with.
+std::vector<PeerProduct> onednn_products(const PeerCalls& peer, const Matmul& m, int threads);
+
+}  // namespace hewn::cli

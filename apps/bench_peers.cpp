@@ -1,0 +1,147 @@
+#include "apps/bench_peers.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+
+#include "apps/bench_peer_calls.h"
+#include "apps/suggest.h"
+#include "core/error.h"
+
+namespace hewn::cli {
+namespace {
+
+/// A variable that a library reads while it is loaded; what the user set stays.
+struct Preset {
+  const char* variable = nullptr;
+  const char* value = nullptr;
+  bool with_avx512 = false;  ///< only on a processor that has it
+};
+
+struct Peer {
+  const char* name;
+  const char* variable;              ///< names the file to load
+  std::array<const char*, 4> files;  ///< else these are tried in turn
+  std::array<Preset, 2> presets;
+  std::array<const char*, 2> sgemm;  ///< its functions, under one of these names
+  std::array<const char*, 2> set_threads;
+  std::vector<PeerProduct> (*products)(const PeerCalls&, const Matmul&, int threads);
+};
+
+// OpenBLAS 0.3.21 takes a processor it does not know for one without AVX-512, BLIS 0.9 for any at all: they
+// then run at half their speed or less. Threads that go on spinning would take the cores of who comes next.
+constexpr Peer table[] = {
+    {.name = "openblas",
+     .variable = "HEWN_OPENBLAS",
+     .files = {"/usr/lib/x86_64-linux-gnu/openblas-openmp/libopenblas.so.0", "libopenblas.so.0",
+               "libopenblas.so", "libscipy_openblas.so"},
+     .presets = {{{"OPENBLAS_CORETYPE", "SkylakeX", true}, {"OPENBLAS_THREAD_TIMEOUT", "20"}}},
+     .sgemm = {"cblas_sgemm", "scipy_cblas_sgemm"},
+     .set_threads = {"openblas_set_num_threads", "scipy_openblas_set_num_threads"},
+     .products = cblas_products},
+    {.name = "blis",
+     .variable = "HEWN_BLIS",
+     .files = {"/usr/lib/x86_64-linux-gnu/blis-openmp/libblis.so.4", "libblis.so.4", "libblis.so"},
+     .presets = {{{"BLIS_ARCH_TYPE", "skx", true}}},
+     .sgemm = {"cblas_sgemm"},
+     .set_threads = {"bli_thread_set_num_threads"},
+     .products = cblas_products},
+    {.name = "onednn",
+     .variable = "HEWN_ONEDNN",
+     .files = {"libdnnl.so.3", "libdnnl.so.2", "libdnnl.so"},
+     .presets = {},
+     .sgemm = {"dnnl_sgemm"},
+     .set_threads = {"omp_set_num_threads"},
+     .products = onednn_products},
+    {.name = "mkl",
+     .variable = "HEWN_MKL",
+     .files = {"libmkl_rt.so.3", "libmkl_rt.so.2", "libmkl_rt.so"},
+     .presets = {{{"KMP_BLOCKTIME", "1"}}},
+     .sgemm = {"cblas_sgemm"},
+     .set_threads = {"MKL_Set_Num_Threads"},
+     .products = cblas_products},
+};
+
+const Peer& peer_named(const std::string& name) {
+  std::vector<std::string> known;
+  std::string list;
+  for (const Peer& peer : table) {
+    if (peer.name == name) return peer;
+    list += (known.empty() ? "" : ", ") + std::string(peer.name);
+    known.emplace_back(peer.name);
+  }
+  fail(ErrorCode::usage, "--compare: there is no peer '", name, "'", did_you_mean(name, known),
+       "; known are ", list);
+}
+
+SharedLibrary load(const Peer& peer) {
+  for (const Preset& preset : peer.presets)
+    if (preset.variable && (!preset.with_avx512 || supported(Isa::avx512)))
+      setenv(preset.variable, preset.value, 0);
+  if (const char* named = std::getenv(peer.variable)) {
+    const SharedLibrary library(named);
+    if (!library.loaded()) fail(ErrorCode::failed, peer.variable, "=", named, ": ", library.problem());
+    return library;
+  }
+  std::string tried;
+  for (const char* file : peer.files) {
+    if (!file) continue;
+    const SharedLibrary library(file);
+    if (library.loaded()) return library;
+    tried += (tried.empty() ? "" : ", ") + std::string(file);
+  }
+  fail(ErrorCode::failed, "--compare: no ", peer.name, " on this machine; tried ", tried,
+       ". Name its file with ", peer.variable, "=FILE, or leave it out");
+}
+
+void* first_found(const SharedLibrary& library, const std::array<const char*, 2>& names) {
+  void* found = nullptr;
+  for (const char* name : names)
+    if (name && !found) found = library.symbol(name);
+  return found;
+}
+
+}  // namespace
+
+struct LoadedPeer {
+  const Peer& peer;
+  PeerCalls calls;
+};
+
+Peers::Peers(const std::vector<std::string>& names) {
+  for (const std::string& name : names) {
+    const Peer& peer = peer_named(name);
+    PeerCalls calls{.name = name, .library = load(peer)};
+    calls.sgemm = first_found(calls.library, peer.sgemm);
+    calls.set_threads = first_found(calls.library, peer.set_threads);
+    if (!calls.sgemm)
+      fail(ErrorCode::failed, "--compare: what was loaded for ", name, " has no function ", peer.sgemm[0],
+           "; name another file with ", peer.variable, "=FILE");
+    peers_.push_back(std::make_unique<LoadedPeer>(LoadedPeer{peer, std::move(calls)}));
+  }
+}
+
+Peers::~Peers() = default;
+
+std::vector<Contender> Peers::contenders(const Case& c, const BenchPlan& plan) const {
+  std::vector<Contender> list;
+  const auto* matmul = dynamic_cast<const CaseOf<Matmul>*>(&c);
+  if (!matmul) return list;
+  const Matmul& m = matmul->args();
+  const Epilogue& e = m.epilogue;
+  const bool plain = !e.bias && !e.pre && !e.residual && e.activation == Activation::none;
+  if (!plain || m.outer * m.inner != 1 || m.M * m.N * m.K == 0) return list;
+  for (const int threads : plan.threads)
+    for (const auto& loaded : peers_)
+      for (PeerProduct& product : loaded->peer.products(loaded->calls, m, threads))
+        list.push_back({.name = std::move(product.name),
+                        .isa = plan.isas.back(),
+                        .level = plan.isas.back(),
+                        .threads = threads,
+                        .run = [run = std::move(product.run)](
+                                   Case& on) { run(static_cast<CaseOf<Matmul>&>(on).args()); },
+                        .peer = true});
+  return list;
+}
+
+}  // namespace hewn::cli

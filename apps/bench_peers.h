@@ -1,0 +1,33 @@
+#pragma once
+// `hewn bench kernels --compare`: matrix products of other libraries, found when asked for and never linked.
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "apps/bench_plan.h"
+
+namespace hewn::cli {
+
+struct LoadedPeer;
+
+/// The libraries named in --compare.
+class Peers {
+ public:
+  /// Loads each of `names` ("openblas", "blis", "onednn", "mkl"): the file in HEWN_OPENBLAS (HEWN_BLIS, ...)
+  /// if that is set, else the first of the names in the table of bench_peers.cpp that the dynamic loader
+  /// finds. Usage error for other names; fails, saying what was tried, when a library is not found or is not
+  /// what its name says.
+  explicit Peers(const std::vector<std::string>& names);
+  ~Peers();
+  Peers(const Peers&) = delete;
+  Peers& operator=(const Peers&) = delete;
+
+  /// Each library's ways of doing this case, for each number of threads; none for what it cannot do.
+  std::vector<Contender> contenders(const Case& c, const BenchPlan& plan) const;
+
+ private:
+  std::vector<std::unique_ptr<LoadedPeer>> peers_;
+};
+
+}  // namespace hewn::cli
