@@ -15,13 +15,17 @@ struct HeadsOut {
   int64_t batch, head, row;
 };
 
-/// Causal attention of H heads: the queries are the last Tq of Tk positions, so that query i sees the keys
-/// 0 .. Tk - Tq + i. With dropout > 0, element ((b H + h) Tq + i) Tk + j of the mask that the dropout room
-/// would make for [B, H, Tq, Tk] decides about probability (i, j).
+/// Causal attention of H query heads over Hkv heads of keys and values: query head h reads key head
+/// h / (H / Hkv). The queries are the last Tq of Tk positions, so that query i stands at position t = Tk - Tq
+/// + i; it sees the `window` keys up to there, t - window + 1 .. t, as far as they exist. With dropout > 0,
+/// element ((b H + h) Tq + i) Tk + j of the mask that the dropout room would make for [B, H, Tq, Tk] decides
+/// about probability (i, j).
 struct AttentionSizes {
   DType dtype;
-  int64_t B, H, Tq, Tk, D;
-  double scale;  ///< of the scores: s_ij = scale q_i . k_j
+  int64_t B, H, Hkv;  ///< Hkv divides H
+  int64_t Tq, Tk, D;
+  int64_t window;  ///< > 0; Tk or more: all keys up to the query
+  double scale;    ///< of the scores: s_ij = scale q_i . k_j
   double dropout;
   const StepState* state;  ///< only read with dropout
   uint32_t site;
@@ -35,7 +39,8 @@ struct AttentionForward : AttentionSizes {
 };
 
 /// dv_j = sum_i d_ij p_ij dy_i, ds_ij = p_ij (d_ij dy_i . v_j - dy_i . y_i),
-/// dq_i = scale sum_j ds_ij k_j, dk_j = scale sum_i ds_ij q_i.
+/// dq_i = scale sum_j ds_ij k_j, dk_j = scale sum_i ds_ij q_i; dk and dv summed over the query heads that
+/// read them.
 struct AttentionBackward : AttentionSizes {
   Heads q, k, v, y, dy;
   const void* lse;  ///< [B, H, Tq]

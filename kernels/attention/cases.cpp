@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 
 #include "kernels/attention/abi.h"
@@ -10,16 +11,7 @@ namespace {
 struct Size {
   int64_t B, H, Tq, Tk, D;
   double dropout = 0;
-};
-
-/// Packed [B, T, 3C] when Tq = Tk, as in training; otherwise q [B, H, Tq, D] against a cache [B, H, Tk, D].
-struct Layout {
-  int64_t q_numel, kv_numel;  ///< of the buffers; packed: all in q's
-  bool packed;
-  explicit Layout(const Size& s)
-      : q_numel(s.B * s.H * s.Tq * s.D * (s.Tq == s.Tk ? 3 : 1)),
-        kv_numel(s.Tq == s.Tk ? 0 : s.B * s.H * s.Tk * s.D),
-        packed(s.Tq == s.Tk) {}
+  int64_t Hkv = H, window = Tk;
 };
 
 void* offset(void* base, DType t, int64_t elements) {
@@ -31,20 +23,20 @@ struct Qkv {
   HeadsOut q, k, v;
 };
 
-/// q, k, v or their gradients; `make(name, n)` makes a buffer.
+/// q, k, v or their gradients; `make(name, n)` makes a buffer. Packed [B, T, (H + 2 Hkv) D] when Tq = Tk, as
+/// in training; otherwise q [B, H, Tq, D] against a cache [B, Hkv, Tk, D].
 template <class Make>
-Qkv lay_out(const Size& s, DType t, const char* prefix, const Make& make) {
-  const Layout layout(s);
-  const std::string d = prefix;
-  const int64_t C = s.H * s.D;
-  if (layout.packed) {
-    void* qkv = make(d + "qkv", layout.q_numel);
-    const auto part = [&](int64_t i) { return HeadsOut{offset(qkv, t, i * C), s.Tq * 3 * C, s.D, 3 * C}; };
-    return {part(0), part(1), part(2)};
+Qkv lay_out(const Size& s, DType t, const std::string& prefix, const Make& make) {
+  if (s.Tq == s.Tk) {
+    const int64_t row = (s.H + 2 * s.Hkv) * s.D;
+    void* qkv = make(prefix + "qkv", s.B * s.Tq * row);
+    const auto from_head = [&](int64_t h) { return HeadsOut{offset(qkv, t, h * s.D), s.Tq * row, s.D, row}; };
+    return {from_head(0), from_head(s.H), from_head(s.H + s.Hkv)};
   }
-  const auto heads = [&](void* data, int64_t T) { return HeadsOut{data, s.H * T * s.D, T * s.D, s.D}; };
-  return {heads(make(d + "q", layout.q_numel), s.Tq), heads(make(d + "k", layout.kv_numel), s.Tk),
-          heads(make(d + "v", layout.kv_numel), s.Tk)};
+  const auto heads = [&](const char* name, int64_t H, int64_t T) {
+    return HeadsOut{make(prefix + name, s.B * H * T * s.D), H * T * s.D, T * s.D, s.D};
+  };
+  return {heads("q", s.H, s.Tq), heads("k", s.Hkv, s.Tk), heads("v", s.Hkv, s.Tk)};
 }
 
 /// Normals with zeros, ties and outliers; the outliers are small enough that no softmax is all but one-hot,
@@ -96,6 +88,8 @@ class Builder {
     std::string text;
     for (const int64_t n : {s_.B, s_.H, s_.Tq, s_.Tk, s_.D})
       text += (text.empty() ? "" : "x") + std::to_string(n);
+    if (s_.Hkv != s_.H || s_.window != s_.Tk)
+      text += "x" + std::to_string(s_.Hkv) + "x" + std::to_string(s_.window);
     return text + (s_.dropout > 0 ? " dropout" : "");
   }
   /// A tensor [B, Tq, H, D].
@@ -103,8 +97,18 @@ class Builder {
 
   AttentionForward inputs(CaseMemory& m) const {
     AttentionForward a{};
-    static_cast<AttentionSizes&>(a) = {t_,         s_.B,    s_.H, s_.Tq, s_.Tk, s_.D, 1 / std::sqrt(s_.D),
-                                       s_.dropout, nullptr, 7};
+    static_cast<AttentionSizes&>(a) = {.dtype = t_,
+                                       .B = s_.B,
+                                       .H = s_.H,
+                                       .Hkv = s_.Hkv,
+                                       .Tq = s_.Tq,
+                                       .Tk = s_.Tk,
+                                       .D = s_.D,
+                                       .window = s_.window,
+                                       .scale = 1 / std::sqrt(s_.D),
+                                       .dropout = s_.dropout,
+                                       .state = nullptr,
+                                       .site = 7};
     const Qkv x = lay_out(s_, t_, "", [&](const std::string& name, int64_t n) {
       return request_.bench ? m.input(name, t_, n) : m.input(name, t_, n, value);
     });
@@ -124,6 +128,17 @@ class Builder {
   double tolerance_;
 };
 
+/// "BxHxTQxTKxD", or with "xHKVxWINDOW" for grouped queries and a window.
+Size parse_size(const std::string& text) {
+  if (std::count(text.begin(), text.end(), 'x') <= 4) {
+    const auto s = parse_sizes(text, 5, "BxHxTQxTKxD");
+    return {s[0], s[1], s[2], s[3], s[4]};
+  }
+  const auto s = parse_sizes(text, 7, "BxHxTQxTKxDxHKVxWINDOW");
+  require(s[1] % s[5] == 0, "shape \"", text, "\": ", s[5], " key heads do not divide ", s[1], " heads");
+  return {s[0], s[1], s[2], s[3], s[4], 0, s[5], std::min(s[6], s[3])};
+}
+
 /// Small sizes around vectors (w lanes) and the blocks of 2 w queries and 64 keys.
 std::vector<Size> test_sizes(int64_t w) {
   std::vector<Size> sizes{{1, 1, 1, 1, 1}, {2, 3, 7, 7, 5}, {1, 2, 64 + w, 64 + w, 8}};
@@ -136,6 +151,14 @@ std::vector<Size> test_sizes(int64_t w) {
   sizes.push_back({1, 2, 4 * w, 4 * w, 16, 0.25});
   sizes.push_back({1, 3, 2 * w + 1, 2 * w + 1, 9, 0.5});
   sizes.push_back({2, 2, 3, 70, 9, 0.1});
+  // Grouped queries, windows, both.
+  sizes.push_back({2, 4, w + 3, w + 3, 9, 0, 2});
+  sizes.push_back({1, 6, w, 5 * w, 8, 0, 1});
+  for (const int64_t window : {int64_t{2}, w - 1, 2 * w, 64 + w}) {  // 1: dp - dy . y is all rounding
+    if (window < 2) continue;
+    sizes.push_back({1, 2, 80 + 3 * w, 80 + 3 * w, 7, 0, 2, window});
+    sizes.push_back({1, 4, w + 5, 9 * w + 5, 16, 0.3, 2, window});
+  }
   return sizes;
 }
 
@@ -145,14 +168,11 @@ Cases attention_cases(const CaseRequest& request) {
   if (request.dtype != DType::f32 && request.dtype != DType::f64) return {};
   std::vector<Size> sizes;
   if (!request.shape.empty()) {
-    const auto s = parse_sizes(request.shape, 5, "BxHxTQxTKxD");
-    require(s[2] <= s[3], "shape \"", request.shape, "\" has more queries than keys");
-    sizes.push_back({s[0], s[1], s[2], s[3], s[4]});
+    sizes.push_back(parse_size(request.shape));
+    require(sizes[0].Tq <= sizes[0].Tk, "shape \"", request.shape, "\" has more queries than keys");
   } else if (request.bench) {
-    sizes = {{12, 4, 64, 64, 32},
-             {4, 12, 64, 64, 64},
-             {4, 12, 64, 64, 64, 0.1},
-             {1, 12, 1024, 1024, 64},
+    sizes = {{12, 4, 64, 64, 32},     {4, 12, 64, 64, 64},           {4, 12, 64, 64, 64, 0.1},
+             {1, 12, 1024, 1024, 64}, {1, 12, 1024, 1024, 64, 0, 4}, {1, 12, 1024, 1024, 64, 0, 12, 256},
              {1, 12, 1, 1024, 64}};
   } else {
     sizes = test_sizes(request.width);

@@ -1,25 +1,47 @@
 // The fused operation said slowly, with the T x T weights written out.
 
 #include <cmath>
+#include <limits>
 
 #include "kernels/attention/op.h"
+#include "kernels/copy/op.h"
 #include "kernels/dropout/op.h"
 #include "kernels/elementwise/op.h"
 #include "kernels/matmul/op.h"
 #include "kernels/softmax/op.h"
 
 namespace hewn {
+namespace {
+
+/// [Tq, Tk] of 0 and, for the keys that have left the window of a query, -inf: what is added to the scores.
+Tensor window_mask(const Tensor& scores, int64_t window) {
+  const int64_t Tq = scores.dim(-2), Tk = scores.dim(-1);
+  std::vector<double> mask;
+  for (int64_t i = 0; i < Tq; ++i)
+    for (int64_t j = 0; j < Tk; ++j)
+      mask.push_back(j + window <= Tk - Tq + i ? -std::numeric_limits<double>::infinity() : 0);
+  return cast(Tensor::from(scores.device(), mask, {Tq, Tk}), scores.dtype());
+}
+
+}  // namespace
 
 // y = dropout(softmax(mask(q k^T / sqrt D))) v (Vaswani et al., "Attention is all you need", 2017, equation
-// 1); the gradients are those of the operations it is made of.
+// 1); the gradients are those of the operations it is made of. A head of keys stands beside the query heads
+// that read it and is stretched over them.
 Tensor causal_attention_composed(const Tensor& q, const Tensor& k, const Tensor& v,
                                  const AttentionOptions& options) {
-  const Tensor scores = scale(matmul(q, k, false, true), 1 / std::sqrt(static_cast<double>(q.dim(-1))));
+  const int64_t B = q.dim(0), H = q.dim(1), Hkv = k.dim(1), Tq = q.dim(2), Tk = k.dim(2), D = q.dim(3);
+  const auto grouped = [&](const Tensor& x, int64_t per_kv) {
+    return reshape(x, {B, Hkv, per_kv, x.dim(2), x.dim(3)});
+  };
+  Tensor scores = matmul(grouped(q, H / Hkv), grouped(k, 1), false, true);
+  scores = reshape(scale(scores, 1 / std::sqrt(static_cast<double>(D))), {B, H, Tq, Tk});
+  if (options.window > 0) scores = add(scores, window_mask(scores, options.window));
   Tensor weights = causal_softmax(scores);
   if (options.dropout > 0)
     weights = dropout(weights, options.dropout, options.site,
                       static_cast<const StepState*>(options.step_state.data()));
-  return matmul(weights, v);
+  return reshape(matmul(grouped(weights, H / Hkv), grouped(v, 1)), {B, H, Tq, D});
 }
 
 }  // namespace hewn

@@ -1,30 +1,41 @@
 #pragma once
 
+#include <algorithm>
+
 #include "kernels/attention/abi.h"
 
 namespace hewn {
 
 /// Pairs of a query and a key it sees, over all heads.
 inline double visible_pairs(const AttentionSizes& a) {
-  const auto tq = static_cast<double>(a.Tq), tk = static_cast<double>(a.Tk);
-  return static_cast<double>(a.B * a.H) * (tq * (tk - tq) + tq * (tq + 1) / 2);
+  // A query at position t sees min(t + 1, window) keys.
+  const auto up_to = [&](int64_t t) {
+    const auto few = static_cast<double>(t < a.window ? t : a.window);
+    return few * (few + 1) / 2 + (static_cast<double>(t) - few) * static_cast<double>(a.window);
+  };
+  return static_cast<double>(a.B * a.H) * (up_to(a.Tk) - up_to(a.Tk - a.Tq));
+}
+
+/// Elements of the queries of all heads, and of the keys that any of them sees.
+inline double query_elements(const AttentionSizes& a) { return static_cast<double>(a.B * a.H * a.Tq * a.D); }
+inline double key_elements(const AttentionSizes& a) {
+  const int64_t seen = a.window < a.Tk ? std::min(a.Tk, a.Tq + a.window - 1) : a.Tk;
+  return static_cast<double>(a.B * a.Hkv * seen * a.D);
 }
 
 /// Per visible pair: two dot products of length D, and 11 for the softmax (see its room).
 /// Queries, keys and values are read once, y and lse written.
 inline Cost cost_of(const AttentionForward& a) {
-  const auto heads = static_cast<double>(a.B * a.H), tq = static_cast<double>(a.Tq),
-             tk = static_cast<double>(a.Tk), d = static_cast<double>(a.D);
+  const auto d = static_cast<double>(a.D), q = query_elements(a);
   return {visible_pairs(a) * (4 * d + 11),
-          heads * (2 * d * tq + 2 * d * tk + tq) * static_cast<double>(size_of(a.dtype))};
+          (2 * q + 2 * key_elements(a) + q / d) * static_cast<double>(size_of(a.dtype))};
 }
 
 /// Per visible pair: five dot products of length D, 14 for probability and its gradient.
 inline Cost cost_of(const AttentionBackward& a) {
-  const auto heads = static_cast<double>(a.B * a.H), tq = static_cast<double>(a.Tq),
-             tk = static_cast<double>(a.Tk), d = static_cast<double>(a.D);
+  const auto d = static_cast<double>(a.D), q = query_elements(a);
   return {visible_pairs(a) * (10 * d + 14),
-          heads * (4 * d * tq + 4 * d * tk + tq) * static_cast<double>(size_of(a.dtype))};
+          (4 * q + 4 * key_elements(a) + q / d) * static_cast<double>(size_of(a.dtype))};
 }
 
 }  // namespace hewn

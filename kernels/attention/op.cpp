@@ -1,5 +1,6 @@
 #include "kernels/attention/op.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "kernels/attention/abi.h"
@@ -17,33 +18,41 @@ constexpr const char* gradient =
 constexpr OpInfo packed_info{"causal_attention_packed", formula, gradient};
 constexpr OpInfo general_info{"causal_attention", formula, gradient};
 
-AttentionSizes sizes_of(const Tensor& q, int64_t B, int64_t H, int64_t Tq, int64_t Tk, int64_t D,
-                        const AttentionOptions& options) {
+/// B, H, Hkv, Tq, Tk and D of a call.
+struct Dims {
+  int64_t B, H, Hkv, Tq, Tk, D;
+};
+
+AttentionSizes sizes_of(const Tensor& q, const Dims& n, const AttentionOptions& options) {
+  require(options.window >= 0, "causal_attention: window = ", options.window,
+          "; it must be the number of keys a query sees, or 0 for all");
   require(options.dropout >= 0 && options.dropout < 1, "causal_attention: dropout = ", options.dropout,
           "; it must be in [0, 1)");
   const Tensor& state = options.step_state;
   if (options.dropout > 0)
     require(state.defined() && state.dtype() == DType::u8 && state.bytes() == sizeof(StepState),
             "causal_attention: dropout needs step_state, u8 [", sizeof(StepState), "]");
-  return {q.dtype(),
-          B,
-          H,
-          Tq,
-          Tk,
-          D,
-          1 / std::sqrt(static_cast<double>(D)),
-          options.dropout,
-          options.dropout > 0 ? static_cast<const StepState*>(state.data()) : nullptr,
-          options.site};
+  return {.dtype = q.dtype(),
+          .B = n.B,
+          .H = n.H,
+          .Hkv = n.Hkv,
+          .Tq = n.Tq,
+          .Tk = n.Tk,
+          .D = n.D,
+          .window = options.window == 0 ? n.Tk : std::min(options.window, n.Tk),
+          .scale = 1 / std::sqrt(static_cast<double>(n.D)),
+          .dropout = options.dropout,
+          .state = options.dropout > 0 ? static_cast<const StepState*>(state.data()) : nullptr,
+          .site = options.site};
 }
 
-/// The parts of a packed projection [B, T, 3C] (part 0, 1, 2 = q, k, v) and of [B, T, C] (part 0).
-HeadsOut heads_out(const Tensor& x, int64_t D, int64_t part, int64_t C) {
-  return {static_cast<uint8_t*>(x.data()) + static_cast<size_t>(part * C) * size_of(x.dtype()), x.stride(0),
+/// The heads of [B, T, heads D] from a given one on: of a packed projection, 0 (q), H (k) or H + Hkv (v).
+HeadsOut heads_out(const Tensor& x, int64_t D, int64_t first) {
+  return {static_cast<uint8_t*>(x.data()) + static_cast<size_t>(first * D) * size_of(x.dtype()), x.stride(0),
           D, x.stride(1)};
 }
-Heads heads_in(const Tensor& x, int64_t D, int64_t part, int64_t C) {
-  const HeadsOut h = heads_out(x, D, part, C);
+Heads heads_in(const Tensor& x, int64_t D, int64_t first) {
+  const HeadsOut h = heads_out(x, D, first);
   return {h.data, h.batch, h.head, h.row};
 }
 
@@ -64,14 +73,14 @@ struct PackedAttentionNode final : Node {
     return {{"qkv", &qkv}, {"y", &y}, {"lse", &lse}, {"step_state", &step_state}};
   }
   void backward(const Tensor& dy, Grads& grads) override {
-    const int64_t C = sizes.H * sizes.D, D = sizes.D;
+    const int64_t D = sizes.D, k = sizes.H, v = sizes.H + sizes.Hkv;
     const auto [dqkv, write] = grads.at(0);
     AttentionSizes s = sizes;
     if (s.dropout > 0) s.state = static_cast<const StepState*>(step_state->data());
     run(dy.device(),
-        AttentionBackward{s, heads_in(*qkv, D, 0, C), heads_in(*qkv, D, 1, C), heads_in(*qkv, D, 2, C),
-                          heads_in(*y, D, 0, C), heads_in(dy, D, 0, C), lse->data(), heads_out(dqkv, D, 0, C),
-                          heads_out(dqkv, D, 1, C), heads_out(dqkv, D, 2, C), write, write, write});
+        AttentionBackward{s, heads_in(*qkv, D, 0), heads_in(*qkv, D, k), heads_in(*qkv, D, v),
+                          heads_in(*y, D, 0), heads_in(dy, D, 0), lse->data(), heads_out(dqkv, D, 0),
+                          heads_out(dqkv, D, k), heads_out(dqkv, D, v), write, write, write});
   }
 };
 
@@ -103,13 +112,15 @@ struct AttentionNode final : Node {
   }
 };
 
-/// Throws usage unless q, k, v are [B, H, Tq, D], [B, H, Tk, D], [B, H, Tk, D] with Tq <= Tk and contiguous
-/// rows.
+/// Throws usage unless q, k, v are [B, H, Tq, D], [B, Hkv, Tk, D], [B, Hkv, Tk, D] with Tq <= Tk, Hkv a
+/// divisor of H, and contiguous rows.
 void require_heads(const Tensor& q, const Tensor& k, const Tensor& v) {
-  const bool shapes = q.rank() == 4 && k.rank() == 4 && k.shape() == v.shape() &&
-                      q.shape() == k.shape().with(2, q.dim(2)) && q.dim(2) <= k.dim(2) && q.numel() > 0;
+  const bool shapes = q.rank() == 4 && k.rank() == 4 && k.shape() == v.shape() && k.numel() > 0 &&
+                      q.shape() == k.shape().with(1, q.dim(1)).with(2, q.dim(2)) && q.numel() > 0 &&
+                      q.dim(2) <= k.dim(2) && q.dim(1) % k.dim(1) == 0;
   require(shapes, "causal_attention: q ", q.shape(), ", k ", k.shape(), ", v ", v.shape(),
-          "; they must be [B, H, Tq, D], [B, H, Tk, D], [B, H, Tk, D] with Tq <= Tk, none of them empty");
+          "; they must be [B, H, Tq, D], [B, Hkv, Tk, D], [B, Hkv, Tk, D] with Tq <= Tk and Hkv a divisor of "
+          "H, none of them empty");
   require(q.dtype() == k.dtype() && q.dtype() == v.dtype(), "causal_attention: q is ", name_of(q.dtype()),
           ", k ", name_of(k.dtype()), ", v ", name_of(v.dtype()), "; they must be of one type");
   for (const Tensor* x : {&q, &k, &v})
@@ -127,26 +138,32 @@ void require_heads(const Tensor& q, const Tensor& k, const Tensor& v) {
 // sum is dy_i . sum_k d_ik p_ik v_k = dy_i . y_i, so that a row needs no second pass over its keys:
 //   dv_j = sum_i d_ij p_ij dy_i,  ds_ij = p_ij (dp_ij - dy_i . y_i),
 //   dq_i = sum_j ds_ij k_j / sqrt(D),  dk_j = sum_i ds_ij q_i / sqrt(D)
+// With a window, the sums over j begin at i - window + 1 (Child et al., "Generating long sequences with
+// sparse transformers", 2019, section 4; Jiang et al., "Mistral 7B", 2023). With fewer key heads than query
+// heads (Ainslie et al., "GQA", 2023, section 2), a key is in the sums of several heads: dk and dv are summed
+// over them as well.
 Tensor causal_attention(const Tensor& qkv, const AttentionOptions& options) {
   const InOp op(packed_info);
-  const int64_t H = options.n_head;
-  require(qkv.rank() == 3 && H > 0 && qkv.numel() > 0 && qkv.dim(2) % (3 * H) == 0 && qkv.stride(2) == 1,
-          "causal_attention: qkv is ", qkv.shape(), " with n_head = ", H,
-          "; it must be [B, T, 3 n_head D] with contiguous rows");
-  const int64_t B = qkv.dim(0), T = qkv.dim(1), C = qkv.dim(2) / 3, D = C / H;
-  const AttentionSizes sizes = sizes_of(qkv, B, H, T, T, D, options);
-  Tensor y = qkv.like({B, T, C}), lse = qkv.like({B, H, T});
-  run(qkv.device(), AttentionForward{sizes, heads_in(qkv, D, 0, C), heads_in(qkv, D, 1, C),
-                                     heads_in(qkv, D, 2, C), heads_out(y, D, 0, C), lse.data()});
+  const int64_t H = options.n_head, Hkv = options.n_kv_head == 0 ? H : options.n_kv_head;
+  require(
+      qkv.rank() == 3 && H > 0 && Hkv > 0 && H % Hkv == 0 && qkv.numel() > 0 &&
+          qkv.dim(2) % (H + 2 * Hkv) == 0 && qkv.stride(2) == 1,
+      "causal_attention: qkv is ", qkv.shape(), " with n_head = ", H, " and n_kv_head = ", Hkv,
+      "; it must be [B, T, (n_head + 2 n_kv_head) D] with contiguous rows, n_kv_head a divisor of n_head");
+  const int64_t B = qkv.dim(0), T = qkv.dim(1), D = qkv.dim(2) / (H + 2 * Hkv);
+  const AttentionSizes sizes = sizes_of(qkv, {B, H, Hkv, T, T, D}, options);
+  Tensor y = qkv.like({B, T, H * D}), lse = qkv.like({B, H, T});
+  run(qkv.device(), AttentionForward{sizes, heads_in(qkv, D, 0), heads_in(qkv, D, H),
+                                     heads_in(qkv, D, H + Hkv), heads_out(y, D, 0), lse.data()});
   return record(y, {qkv}, PackedAttentionNode(qkv, y, lse, options, sizes));
 }
 
 Tensor causal_attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& options) {
   const InOp op(general_info);
   require_heads(q, k, v);
-  const int64_t B = q.dim(0), H = q.dim(1), Tq = q.dim(2), Tk = k.dim(2), D = q.dim(3);
-  const AttentionSizes sizes = sizes_of(q, B, H, Tq, Tk, D, options);
-  Tensor y = q.like(), lse = q.like({B, H, Tq});
+  const Dims n{q.dim(0), q.dim(1), k.dim(1), q.dim(2), k.dim(2), q.dim(3)};
+  const AttentionSizes sizes = sizes_of(q, n, options);
+  Tensor y = q.like(), lse = q.like({n.B, n.H, n.Tq});
   run(q.device(), AttentionForward{sizes, heads_in(q), heads_in(k), heads_in(v), heads_out(y), lse.data()});
   return record(y, {q, k, v}, AttentionNode(q, k, v, y, lse, options, sizes));
 }

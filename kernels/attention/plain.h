@@ -1,6 +1,8 @@
 #pragma once
 // What the plain rungs share: where a row lies, and which probabilities dropout keeps.
 
+#include <algorithm>
+
 #include "kernels/attention/abi.h"
 #include "kernels/dropout/ref.h"
 
@@ -14,7 +16,7 @@ struct Head {
   T* operator[](int64_t t) const { return data + t * row; }
 };
 
-/// Head `bh` of the B * H heads.
+/// Queries (or what has their shape) of head `bh` of the B * H heads.
 template <class T>
 Head<const T> head_of(const AttentionSizes& a, const Heads& x, int64_t bh) {
   return {static_cast<const T*>(x.data) + bh / a.H * x.batch + bh % a.H * x.head, x.row};
@@ -24,8 +26,24 @@ Head<T> head_of(const AttentionSizes& a, const HeadsOut& x, int64_t bh) {
   return {static_cast<T*>(x.data) + bh / a.H * x.batch + bh % a.H * x.head, x.row};
 }
 
-/// How many keys query i sees.
-inline int64_t visible(const AttentionSizes& a, int64_t i) { return a.Tk - a.Tq + i + 1; }
+/// Which of the B * Hkv heads of keys and values head `bh` reads.
+inline int64_t kv_of(const AttentionSizes& a, int64_t bh) { return bh / (a.H / a.Hkv); }
+
+/// Keys or values, of head `kv` of the B * Hkv heads.
+template <class T>
+Head<const T> kv_head(const AttentionSizes& a, const Heads& x, int64_t kv) {
+  return {static_cast<const T*>(x.data) + kv / a.Hkv * x.batch + kv % a.Hkv * x.head, x.row};
+}
+template <class T>
+Head<T> kv_head(const AttentionSizes& a, const HeadsOut& x, int64_t kv) {
+  return {static_cast<T*>(x.data) + kv / a.Hkv * x.batch + kv % a.Hkv * x.head, x.row};
+}
+
+/// Query i sees the keys [first_key, end_key).
+inline int64_t end_key(const AttentionSizes& a, int64_t i) { return a.Tk - a.Tq + i + 1; }
+inline int64_t first_key(const AttentionSizes& a, int64_t i) {
+  return std::max<int64_t>(0, end_key(a, i) - a.window);
+}
 
 /// The dropout room's mask over [B, H, Tq, Tk].
 inline Dropout mask_of(const AttentionSizes& a) {

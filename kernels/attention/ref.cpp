@@ -33,21 +33,44 @@ void forward(const Launch& launch, const AttentionForward& a) {
   double* const score = static_cast<double*>(launch.scratch);  // [Tk]
   double* const sum = score + a.Tk;                            // [D]
   for (int64_t bh = 0; bh < a.B * a.H; ++bh) {
-    const auto q = head_of<T>(a, a.q, bh), k = head_of<T>(a, a.k, bh), v = head_of<T>(a, a.v, bh);
+    const auto q = head_of<T>(a, a.q, bh), k = kv_head<T>(a, a.k, kv_of(a, bh)),
+               v = kv_head<T>(a, a.v, kv_of(a, bh));
     const auto y = head_of<T>(a, a.y, bh);
     for (int64_t i = 0; i < a.Tq; ++i) {
       double most = -std::numeric_limits<double>::infinity(), total = 0;
-      for (int64_t j = 0; j < visible(a, i); ++j) {
+      for (int64_t j = first_key(a, i); j < end_key(a, i); ++j) {
         score[j] = a.scale * dot(q[i], k[j], a.D);
         most = std::fmax(most, score[j]);
       }
-      for (int64_t j = 0; j < visible(a, i); ++j) total += std::exp(score[j] - most);
+      for (int64_t j = first_key(a, i); j < end_key(a, i); ++j) total += std::exp(score[j] - most);
       std::fill_n(sum, a.D, 0.0);
-      for (int64_t j = 0; j < visible(a, i); ++j)
+      for (int64_t j = first_key(a, i); j < end_key(a, i); ++j)
         add_scaled(sum, dropout_factor(a, bh, i, j) * std::exp(score[j] - most) / total, v[j], a.D);
       write(y[i], sum, a.D, Write::set);
       static_cast<T*>(a.lse)[bh * a.Tq + i] = static_cast<T>(most + std::log(total));
     }
+  }
+}
+
+/// One query head: its dq, and its share of dk and dv [Tk, D].
+template <class T>
+void backward_head(const AttentionBackward& a, int64_t bh, double* dq, double* dk, double* dv) {
+  const auto q = head_of<T>(a, a.q, bh), k = kv_head<T>(a, a.k, kv_of(a, bh)),
+             v = kv_head<T>(a, a.v, kv_of(a, bh));
+  const auto y = head_of<T>(a, a.y, bh), dy = head_of<T>(a, a.dy, bh);
+  for (int64_t i = 0; i < a.Tq; ++i) {
+    const auto lse = static_cast<double>(static_cast<const T*>(a.lse)[bh * a.Tq + i]);
+    const double delta = dot(dy[i], y[i], a.D);
+    std::fill_n(dq, a.D, 0.0);
+    for (int64_t j = first_key(a, i); j < end_key(a, i); ++j) {
+      const double p = std::exp(a.scale * dot(q[i], k[j], a.D) - lse);
+      const double keep = dropout_factor(a, bh, i, j);
+      const double ds = p * (keep * dot(dy[i], v[j], a.D) - delta);
+      add_scaled(dv + j * a.D, keep * p, dy[i], a.D);
+      add_scaled(dk + j * a.D, a.scale * ds, q[i], a.D);
+      add_scaled(dq, a.scale * ds, k[j], a.D);
+    }
+    write(head_of<T>(a, a.dq, bh)[i], dq, a.D, a.to_dq);
   }
 }
 
@@ -56,27 +79,13 @@ void backward(const Launch& launch, const AttentionBackward& a) {
   double* const dq = static_cast<double*>(launch.scratch);  // [D]
   double* const dk = dq + a.D;                              // [Tk, D]
   double* const dv = dk + a.Tk * a.D;                       // [Tk, D]
-  for (int64_t bh = 0; bh < a.B * a.H; ++bh) {
-    const auto q = head_of<T>(a, a.q, bh), k = head_of<T>(a, a.k, bh), v = head_of<T>(a, a.v, bh);
-    const auto y = head_of<T>(a, a.y, bh), dy = head_of<T>(a, a.dy, bh);
+  const int64_t group = a.H / a.Hkv;
+  for (int64_t kv = 0; kv < a.B * a.Hkv; ++kv) {
     std::fill_n(dk, 2 * a.Tk * a.D, 0.0);
-    for (int64_t i = 0; i < a.Tq; ++i) {
-      const auto lse = static_cast<double>(static_cast<const T*>(a.lse)[bh * a.Tq + i]);
-      const double delta = dot(dy[i], y[i], a.D);
-      std::fill_n(dq, a.D, 0.0);
-      for (int64_t j = 0; j < visible(a, i); ++j) {
-        const double p = std::exp(a.scale * dot(q[i], k[j], a.D) - lse);
-        const double keep = dropout_factor(a, bh, i, j);
-        const double ds = p * (keep * dot(dy[i], v[j], a.D) - delta);
-        add_scaled(dv + j * a.D, keep * p, dy[i], a.D);
-        add_scaled(dk + j * a.D, a.scale * ds, q[i], a.D);
-        add_scaled(dq, a.scale * ds, k[j], a.D);
-      }
-      write(head_of<T>(a, a.dq, bh)[i], dq, a.D, a.to_dq);
-    }
+    for (int64_t bh = kv * group; bh < (kv + 1) * group; ++bh) backward_head<T>(a, bh, dq, dk, dv);
     for (int64_t j = 0; j < a.Tk; ++j) {
-      write(head_of<T>(a, a.dk, bh)[j], dk + j * a.D, a.D, a.to_dk);
-      write(head_of<T>(a, a.dv, bh)[j], dv + j * a.D, a.D, a.to_dv);
+      write(kv_head<T>(a, a.dk, kv)[j], dk + j * a.D, a.D, a.to_dk);
+      write(kv_head<T>(a, a.dv, kv)[j], dv + j * a.D, a.D, a.to_dv);
     }
   }
 }

@@ -10,11 +10,12 @@ constexpr float infinity = __builtin_inff();
 
 /// A block of queries, one per lane, takes one key after the other. q and y are [D][query_block].
 void forward_block(const AttentionForward& a, const Queries& block, float* q, float* y) {
-  const In queries = head_of(a, a.q, block.bh), k = head_of(a, a.k, block.bh), v = head_of(a, a.v, block.bh);
+  const int64_t kv = kv_of(a, block.bh);
+  const In queries = head_of(a, a.q, block.bh), k = kv_head(a, a.k, kv), v = kv_head(a, a.v, kv);
   transpose_in({queries[block.first], queries.row}, block.n, a.D, static_cast<float>(a.scale), q);
   for (int64_t at = 0; at < a.D * query_block; ++at) y[at] = 0;
   vf most[2] = {set1(-infinity), set1(-infinity)}, sum[2]{};
-  for (int64_t key = 0; key < block.visible + block.n - 1; ++key) {
+  for (int64_t key = block.first_key(); key < block.end_key(); ++key) {
     vf score[2]{}, shrink[2], p[2];
     for (int64_t d = 0; d < a.D; ++d)
       for (int g = 0; g < 2; ++g)

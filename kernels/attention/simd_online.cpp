@@ -58,29 +58,29 @@ void write_row(float* to, const float* from, int64_t n, Write write) {
   }
 }
 
-/// The dropout factors of one query, for keys in order.
+/// The dropout factors of one query, for its keys from `first` on, W at a time in order.
 struct RowFactors {
   const AttentionSizes& a;
-  int64_t bh, i;
+  int64_t bh, i, first;
   const float* from = nullptr;
   float buffer[128];
-  /// Of W keys from `key` on, a multiple of W.
   vf operator()(int64_t key) {
-    if (key % 64 == 0) from = row_factors(a, bh, i, key, buffer);
-    return load(from + key % 64);
+    const int64_t at = (key - first) % 64;
+    if (at == 0) from = row_factors(a, bh, i, key, buffer);
+    return load(from + at);
   }
 };
 
 /// Query i of head bh: y gathers exp(score - maximum so far) v, and shrinks whenever the maximum grows.
 void forward_row(const AttentionForward& a, int64_t bh, int64_t i, float* y) {
-  const In q = head_of(a, a.q, bh), k = head_of(a, a.k, bh), v = head_of(a, a.v, bh);
-  const int64_t visible = a.Tk - a.Tq + i + 1;
+  const In q = head_of(a, a.q, bh), k = kv_head(a, a.k, kv_of(a, bh)), v = kv_head(a, a.v, kv_of(a, bh));
+  const Queries row = queries(a, bh, i);
   float most = -infinity;
   vf sum{};
   for (int64_t d = 0; d < a.D; ++d) y[d] = 0;
-  RowFactors factors{a, bh, i, nullptr, {}};
-  for (int64_t key = 0; key < visible; key += W) {
-    const int64_t n = smaller(W, visible - key);
+  RowFactors factors{a, bh, i, row.first_key(), nullptr, {}};
+  for (int64_t key = row.first_key(); key < row.visible; key += W) {
+    const int64_t n = smaller(W, row.visible - key);
     vf s = dots(q[i], {k[key], k.row}, n, a.D) * static_cast<float>(a.scale);
     s = lane_index() < static_cast<int32_t>(n) ? s : set1(-infinity);
     const float largest = max_lanes(s), before = most;
@@ -103,14 +103,14 @@ void forward_row(const AttentionForward& a, int64_t bh, int64_t i, float* y) {
 void backward_row(const AttentionBackward& a, int64_t bh, int64_t i, float* dq, float* dk, float* dv) {
   const float* q = head_of(a, a.q, bh)[i];
   const float* dy = head_of(a, a.dy, bh)[i];
-  const In k = head_of(a, a.k, bh), v = head_of(a, a.v, bh);
-  const int64_t visible = a.Tk - a.Tq + i + 1;
+  const In k = kv_head(a, a.k, kv_of(a, bh)), v = kv_head(a, a.v, kv_of(a, bh));
+  const Queries row = queries(a, bh, i);
   const float lse = static_cast<const float*>(a.lse)[bh * a.Tq + i], scale = static_cast<float>(a.scale);
   const float delta = dot(dy, head_of(a, a.y, bh)[i], a.D);
   for (int64_t d = 0; d < a.D; ++d) dq[d] = 0;
-  RowFactors factors{a, bh, i, nullptr, {}};
-  for (int64_t key = 0; key < visible; key += W) {
-    const int64_t n = smaller(W, visible - key);
+  RowFactors factors{a, bh, i, row.first_key(), nullptr, {}};
+  for (int64_t key = row.first_key(); key < row.visible; key += W) {
+    const int64_t n = smaller(W, row.visible - key);
     const vf p = exp(dots(q, {k[key], k.row}, n, a.D) * scale - lse);
     vf dp = dots(dy, {v[key], v.row}, n, a.D), dropped = p;
     if (a.dropout > 0) {
@@ -138,16 +138,18 @@ void attention_online<Isa::HEWN_ISA>(const Launch& launch, const AttentionForwar
 
 template <>
 void attention_backward_online<Isa::HEWN_ISA>(const Launch& launch, const AttentionBackward& a) {
-  parallel_for(launch, a.B * a.H, [&](int64_t begin, int64_t end, int worker) {
+  const int64_t group = a.H / a.Hkv;
+  parallel_for(launch, a.B * a.Hkv, [&](int64_t begin, int64_t end, int worker) {
     Scratch scratch(launch, worker);
     float *dq = scratch.take(a.D), *dk = scratch.take(a.Tk * a.D), *dv = scratch.take(a.Tk * a.D);
-    for (int64_t bh = begin; bh < end; ++bh) {
+    for (int64_t kv = begin; kv < end; ++kv) {
       __builtin_memset(dk, 0, static_cast<size_t>(a.Tk * a.D) * sizeof(float));
       __builtin_memset(dv, 0, static_cast<size_t>(a.Tk * a.D) * sizeof(float));
-      for (int64_t i = 0; i < a.Tq; ++i) backward_row(a, bh, i, dq, dk, dv);
+      for (int64_t bh = kv * group; bh < (kv + 1) * group; ++bh)
+        for (int64_t i = 0; i < a.Tq; ++i) backward_row(a, bh, i, dq, dk, dv);
       for (int64_t j = 0; j < a.Tk; ++j) {
-        write_row(head_of(a, a.dk, bh)[j], dk + j * a.D, a.D, a.to_dk);
-        write_row(head_of(a, a.dv, bh)[j], dv + j * a.D, a.D, a.to_dv);
+        write_row(kv_head(a, a.dk, kv)[j], dk + j * a.D, a.D, a.to_dk);
+        write_row(kv_head(a, a.dv, kv)[j], dv + j * a.D, a.D, a.to_dv);
       }
     }
   });

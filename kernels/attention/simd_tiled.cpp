@@ -23,12 +23,17 @@ struct Workspace {
 
 /// Scores of keys that a query does not see become minus infinity.
 void mask_scores(float* scores, const Keys& keys, const Queries& block) {
-  for (int v = 0; v < 2; ++v) {
-    const int64_t unmasked = block.visible + v * W - keys.first, n = v == 0 ? keys.both : keys.n;
-    for (int64_t j = unmasked < 0 ? 0 : unmasked; j < n; ++j) {
-      float* s = scores + j * query_block + v * W;
-      store(s, lanes_that_see(block, keys.first + j, v * W) ? load(s) : set1(-infinity));
-    }
+  for (int64_t lane = 0; lane < query_block; lane += W) {
+    const auto mask = [&](int64_t from, int64_t to) {
+      for (int64_t j = from; j < to; ++j) {
+        float* s = scores + j * query_block + lane;
+        store(s, lanes_that_see(block, keys.first + j, lane) ? load(s) : set1(-infinity));
+      }
+    };
+    const int64_t n = lane == 0 ? keys.both : keys.n, from = block.seen_from(lane) - keys.first,
+                  to = block.seen_to(lane) - keys.first;
+    mask(0, smaller(from, n));
+    mask(to < 0 ? 0 : to, n);
   }
 }
 
@@ -62,18 +67,20 @@ void drop(const AttentionForward& a, const Queries& block, const Keys& keys, con
 }
 
 void forward_block(const AttentionForward& a, const Queries& block, const Workspace& w) {
-  const In q = head_of(a, a.q, block.bh), k = head_of(a, a.k, block.bh), v = head_of(a, a.v, block.bh);
+  const int64_t kv = kv_of(a, block.bh);
+  const In q = head_of(a, a.q, block.bh), k = kv_head(a, a.k, kv), v = kv_head(a, a.v, kv);
   transpose_in({q[block.first], q.row}, block.n, a.D, static_cast<float>(a.scale), w.q);
   Running running{{set1(-infinity), set1(-infinity)}, {}};
-  for (int64_t first = 0; first < block.visible + block.n - 1; first += key_block) {
+  const int64_t start = block.first_key();
+  for (int64_t first = start; first < block.end_key(); first += key_block) {
     const Keys some = keys(block, first);
     dot_products(some, k, a.D, w.q, w.scores);
     mask_scores(w.scores, some, block);
     vf shrink[2];
     take_exponentials(w.scores, some, running, shrink);
     if (a.dropout > 0) drop(a, block, some, w);
-    if (first > 0) scale_lanes(w.y, a.D, shrink);
-    weighted_sums(some, v, a.D, w.scores, w.y, first == 0 ? Write::set : Write::add);
+    if (first > start) scale_lanes(w.y, a.D, shrink);
+    weighted_sums(some, v, a.D, w.scores, w.y, first == start ? Write::set : Write::add);
   }
   finish_block(a, block, running.most, running.sum, w.y);
 }
@@ -94,9 +101,7 @@ void attention_tiled<Isa::HEWN_ISA>(const Launch& launch, const AttentionForward
     for (int64_t item = begin; item < end; ++item) {
       // From both ends in turn, so that threads get equal shares of short and long rows.
       const int64_t i = item % blocks, block = i % 2 ? blocks - 1 - i / 2 : i / 2;
-      const int64_t first = block * query_block;
-      forward_block(a, {item / blocks, first, smaller(query_block, a.Tq - first), a.Tk - a.Tq + first + 1},
-                    w);
+      forward_block(a, queries(a, item / blocks, block * query_block), w);
     }
   });
 }

@@ -49,7 +49,7 @@ void probabilities(const AttentionBackward& a, const Queries& block, const Keys&
       const int64_t at = j * query_block + lane;
       const vf p = exp(load(w.p + at) - lse), keep = a.dropout > 0 ? load(w.factors + at) : set1(1.0f);
       vf dropped = keep * p, ds = p * (keep * load(w.ds + at) - delta) * static_cast<float>(a.scale);
-      if (keys.first + j >= block.visible + lane) {
+      if (keys.first + j < block.seen_from(lane) || keys.first + j >= block.seen_to(lane)) {
         const vi seen = lanes_that_see(block, keys.first + j, lane);
         dropped = seen ? dropped : vf{};
         ds = seen ? ds : vf{};
@@ -77,14 +77,15 @@ void add_to_keys(const Queries& block, const Keys& keys, const float* weight, co
 }
 
 void backward_block(const AttentionBackward& a, const Queries& block, const Workspace& w) {
-  const In k = head_of(a, a.k, block.bh), v = head_of(a, a.v, block.bh);
+  const In k = kv_head(a, a.k, kv_of(a, block.bh)), v = kv_head(a, a.v, kv_of(a, block.bh));
   load_queries(a, block, w);
-  for (int64_t first = 0; first < block.visible + block.n - 1; first += key_block) {
+  const int64_t start = block.first_key();
+  for (int64_t first = start; first < block.end_key(); first += key_block) {
     const Keys some = keys(block, first);
     dot_products(some, k, a.D, w.q, w.p);
     dot_products(some, v, a.D, w.dy, w.ds);
     probabilities(a, block, some, w);
-    weighted_sums(some, k, a.D, w.ds, w.dq, first == 0 ? Write::set : Write::add);
+    weighted_sums(some, k, a.D, w.ds, w.dq, first == start ? Write::set : Write::add);
     add_to_keys(block, some, w.p, w.dy_rows, w.dv, w.width);
     add_to_keys(block, some, w.ds, w.q_rows, w.dk, w.width);
   }
@@ -106,8 +107,9 @@ void write_rows(const float* from, int64_t width, int64_t n, int64_t D, const Ou
 
 template <>
 void attention_backward_tiled<Isa::HEWN_ISA>(const Launch& launch, const AttentionBackward& a) {
-  // A head is one worker's: its dk and dv gather over the queries in order.
-  parallel_for(launch, a.B * a.H, [&](int64_t begin, int64_t end, int worker) {
+  // A head of keys is one worker's: its dk and dv gather over the query heads and their queries in order.
+  const int64_t group = a.H / a.Hkv;
+  parallel_for(launch, a.B * a.Hkv, [&](int64_t begin, int64_t end, int worker) {
     Scratch s(launch, worker);
     const int64_t width = rounded_up(a.D, W), block = a.D * query_block;
     const Workspace w{.width = width,
@@ -124,12 +126,14 @@ void attention_backward_tiled<Isa::HEWN_ISA>(const Launch& launch, const Attenti
                       .dq = s.take(block),
                       .dk = s.take(a.Tk * width),
                       .dv = s.take(a.Tk * width)};
-    for (int64_t bh = begin; bh < end; ++bh) {
+    for (int64_t kv = begin; kv < end; ++kv) {
       __builtin_memset(w.dk, 0, static_cast<size_t>(a.Tk * width) * sizeof(float));
       __builtin_memset(w.dv, 0, static_cast<size_t>(a.Tk * width) * sizeof(float));
-      for (int64_t first = 0; first < a.Tq; first += query_block) backward_block(a, queries(a, bh, first), w);
-      write_rows(w.dk, width, a.Tk, a.D, head_of(a, a.dk, bh), a.to_dk);
-      write_rows(w.dv, width, a.Tk, a.D, head_of(a, a.dv, bh), a.to_dv);
+      for (int64_t bh = kv * group; bh < (kv + 1) * group; ++bh)
+        for (int64_t first = 0; first < a.Tq; first += query_block)
+          backward_block(a, queries(a, bh, first), w);
+      write_rows(w.dk, width, a.Tk, a.D, kv_head(a, a.dk, kv), a.to_dk);
+      write_rows(w.dv, width, a.Tk, a.D, kv_head(a, a.dv, kv), a.to_dv);
     }
   });
 }

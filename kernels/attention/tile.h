@@ -36,6 +36,14 @@ HEWN_INLINE In head_of(const AttentionSizes& a, const Heads& x, int64_t bh) {
 HEWN_INLINE Out head_of(const AttentionSizes& a, const HeadsOut& x, int64_t bh) {
   return {static_cast<float*>(x.data) + bh / a.H * x.batch + bh % a.H * x.head, x.row};
 }
+/// Which of the B * Hkv heads of keys and values head `bh` reads, and one such head.
+HEWN_INLINE int64_t kv_of(const AttentionSizes& a, int64_t bh) { return bh / (a.H / a.Hkv); }
+HEWN_INLINE In kv_head(const AttentionSizes& a, const Heads& x, int64_t kv) {
+  return {static_cast<const float*>(x.data) + kv / a.Hkv * x.batch + kv % a.Hkv * x.head, x.row};
+}
+HEWN_INLINE Out kv_head(const AttentionSizes& a, const HeadsOut& x, int64_t kv) {
+  return {static_cast<float*>(x.data) + kv / a.Hkv * x.batch + kv % a.Hkv * x.head, x.row};
+}
 
 /// A worker's share of the scratch, handed out in pieces aligned to 64 bytes.
 struct Scratch {
@@ -172,12 +180,18 @@ void product(int64_t m, int64_t n, const float* a, int64_t a_stride, const float
   if (r < m) tile<1, V, order>(n, a + r * a_step, a_stride, b, b_row, c + r * c_row, c_row, write);
 }
 
-/// A block of queries of one head: its first query, how many there are, and how many keys its first one sees.
+/// A block of queries of one head: its first query and how many there are. Query i of them sees the keys
+/// below visible + i, but not those below visible + i - window.
 struct Queries {
-  int64_t bh, first, n, visible;
+  int64_t bh, first, n, visible, window;
+  HEWN_INLINE int64_t first_key() const { return visible < window ? 0 : visible - window; }
+  HEWN_INLINE int64_t end_key() const { return visible + n - 1; }
+  /// The keys in [from, to) are seen by all queries of the vector of lanes that starts at `lane`.
+  HEWN_INLINE int64_t seen_from(int64_t lane) const { return visible + lane + W - 1 - window; }
+  HEWN_INLINE int64_t seen_to(int64_t lane) const { return visible + lane; }
 };
 HEWN_INLINE Queries queries(const AttentionSizes& a, int64_t bh, int64_t first) {
-  return {bh, first, smaller(query_block, a.Tq - first), a.Tk - a.Tq + first + 1};
+  return {bh, first, smaller(query_block, a.Tq - first), a.Tk - a.Tq + first + 1, a.window};
 }
 
 /// n keys from `first` on, of which the queries in the first W lanes see only the first `both`: what lies
@@ -186,14 +200,16 @@ struct Keys {
   int64_t first, n, both;
 };
 HEWN_INLINE Keys keys(const Queries& block, int64_t first) {
-  const int64_t n = smaller(key_block, block.visible + block.n - 1 - first);
+  const int64_t n = smaller(key_block, block.end_key() - first);
   const int64_t seen = block.visible + W - 1 - first;
   return {first, n, seen < 0 ? 0 : smaller(seen, n)};
 }
 
 /// Lanes whose query sees key `key`.
 HEWN_INLINE vi lanes_that_see(const Queries& block, int64_t key, int64_t lane) {
-  return lane_index() >= static_cast<int32_t>(key - (block.visible - 1) - lane);
+  const int64_t first = key - block.visible + 1 - lane;
+  return (lane_index() >= static_cast<int32_t>(first)) &
+         (lane_index() < static_cast<int32_t>(first + block.window));
 }
 
 /// to[j][lane] = rows[j] . q[:][lane] for every key j.

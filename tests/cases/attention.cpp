@@ -18,11 +18,14 @@ struct Qkv {
   Tensor q, k, v;
 };
 
+/// Hkv = 0: as many as H.
 template <class T = float>
-Qkv random_heads(test::Random& random, int64_t B, int64_t H, int64_t Tq, int64_t Tk, int64_t D) {
+Qkv random_heads(test::Random& random, int64_t B, int64_t H, int64_t Tq, int64_t Tk, int64_t D,
+                 int64_t Hkv = 0) {
+  if (Hkv == 0) Hkv = H;
   return {Tensor::from(cpu(), random.normals<T>(B * H * Tq * D), {B, H, Tq, D}),
-          Tensor::from(cpu(), random.normals<T>(B * H * Tk * D), {B, H, Tk, D}),
-          Tensor::from(cpu(), random.normals<T>(B * H * Tk * D), {B, H, Tk, D})};
+          Tensor::from(cpu(), random.normals<T>(B * Hkv * Tk * D), {B, Hkv, Tk, D}),
+          Tensor::from(cpu(), random.normals<T>(B * Hkv * Tk * D), {B, Hkv, Tk, D})};
 }
 
 Tensor step_state(uint64_t seed) {
@@ -31,10 +34,10 @@ Tensor step_state(uint64_t seed) {
   return Tensor::from(cpu(), std::vector<uint8_t>(bytes, bytes + sizeof state), {sizeof state});
 }
 
-/// The part 0, 1 or 2 of a packed [B, T, 3C] as [B, H, T, D].
-Tensor part_of(const Tensor& qkv, int64_t H, int64_t part) {
-  const int64_t B = qkv.dim(0), T = qkv.dim(1), C = qkv.dim(2) / 3;
-  return qkv.strided({B, H, T, C / H}, {T * 3 * C, C / H, 3 * C, 1}, part * C);
+/// Heads [first, first + n) of a packed [B, T, heads D] as [B, n, T, D].
+Tensor heads_of(const Tensor& qkv, int64_t D, int64_t first, int64_t n) {
+  const int64_t B = qkv.dim(0), T = qkv.dim(1), row = qkv.dim(2);
+  return qkv.strided({B, n, T, D}, {T * row, D, row, 1}, first * D);
 }
 
 /// Copies rows of x [B, H, T, D] (contiguous) from row `from` on.
@@ -63,22 +66,46 @@ TEST_CASE("attention: gradient of the general form, fewer queries than keys") {
   CHECK(result.below(1e-8));
 }
 
+TEST_CASE("attention: gradient with grouped queries and a window") {
+  test::Random random("attention grouped");
+  const Tensor qkv = Tensor::from(cpu(), random.normals<double>(2 * 6 * 24), {2, 6, 24});
+  const Qkv x = random_heads<double>(random, 1, 6, 4, 9, 3, 2);
+  for (const double dropout : {0.0, 0.4}) {
+    AttentionOptions options{
+        .n_head = 4, .n_kv_head = 2, .window = 3, .dropout = dropout, .step_state = step_state(8), .site = 4};
+    const auto packed =
+        gradcheck([&](const std::vector<Tensor>& in) { return causal_attention(in[0], options); }, {qkv});
+    const auto general = gradcheck(
+        [&](const std::vector<Tensor>& in) { return causal_attention(in[0], in[1], in[2], options); },
+        {x.q, x.k, x.v});
+    INFO("dropout " << dropout << ": " << packed.worst << "; " << general.worst);
+    CHECK(packed.below(1e-8));
+    CHECK(general.below(1e-8));
+  }
+}
+
 TEST_CASE("attention: fused equals composed, with gradients") {
   test::Random random("attention composed");
   struct Sizes {
-    int64_t B, H, Tq, Tk, D;
+    int64_t B, H, Tq, Tk, D, Hkv, window;
   };
-  for (const auto& [B, H, Tq, Tk, D] : {Sizes{2, 3, 64, 64, 16},
-                                        {1, 2, 75, 75, 9},
-                                        {2, 2, 3, 66, 33},
-                                        {1, 2, 4, 4, 3},
-                                        {1, 2, 130, 192, 64}}) {
+  for (const auto& [B, H, Tq, Tk, D, Hkv, window] : {Sizes{2, 3, 64, 64, 16, 3, 0},
+                                                     {1, 2, 75, 75, 9, 2, 0},
+                                                     {2, 2, 3, 66, 33, 2, 0},
+                                                     {1, 2, 4, 4, 3, 2, 0},
+                                                     {1, 2, 130, 192, 64, 2, 0},
+                                                     {2, 6, 70, 70, 16, 2, 0},
+                                                     {1, 4, 1, 40, 8, 1, 0},
+                                                     {1, 2, 100, 100, 12, 2, 17},
+                                                     {2, 4, 150, 201, 10, 2, 100},
+                                                     {1, 2, 40, 40, 8, 1, 2}}) {
     for (const double dropout : {0.0, 0.2}) {
-      INFO("B " << B << ", H " << H << ", Tq " << Tq << ", Tk " << Tk << ", D " << D << ", dropout "
-                << dropout);
-      const AttentionOptions options{.dropout = dropout, .step_state = step_state(random.bits()), .site = 9};
+      INFO("B " << B << ", H " << H << ", Tq " << Tq << ", Tk " << Tk << ", D " << D << ", Hkv " << Hkv
+                << ", window " << window << ", dropout " << dropout);
+      const AttentionOptions options{
+          .window = window, .dropout = dropout, .step_state = step_state(random.bits()), .site = 9};
       const Tensor dy = Tensor::from(cpu(), random.normals(B * H * Tq * D), {B, H, Tq, D});
-      const Qkv x = random_heads(random, B, H, Tq, Tk, D);
+      const Qkv x = random_heads(random, B, H, Tq, Tk, D, Hkv);
       const auto results = [&](const auto& attention) {
         Qkv leaf{x.q.detached(), x.k.detached(), x.v.detached()};
         for (Tensor* t : {&leaf.q, &leaf.k, &leaf.v}) require_grad(*t);
@@ -97,19 +124,30 @@ TEST_CASE("attention: fused equals composed, with gradients") {
   }
 }
 
-TEST_CASE("attention: the fixtures with as many key heads as query heads") {
-  test::check_op_fixture(cpu(), "causal_attention", {"q", "k", "v"}, [](const auto& in, const auto& c) {
-    const bool grouped = c.parameters.at("n_kv_head") != c.parameters.at("n_head");
-    return grouped ? Tensor() : causal_attention(in[0], in[1], in[2]);
-  });
+TEST_CASE("attention: fixtures") {
+  test::check_op_fixture(cpu(), "causal_attention", {"q", "k", "v"},
+                         [](const auto& in, const auto&) { return causal_attention(in[0], in[1], in[2]); });
 }
 
-TEST_CASE("attention: the fixtures with fewer key heads") {
-  const auto fixture = test::op_fixture("causal_attention");
-  if (!fixture) return;
-  for (const auto& c : fixture->cases)
-    if (c.parameters.at("n_kv_head") != c.parameters.at("n_head"))
-      test::skip(c.name + " of causal_attention has grouped queries, which are not here yet");
+TEST_CASE("attention: a window forgets what has left it, bit for bit") {
+  test::Random random("attention window");
+  for (const int64_t window : {1, 20, 64, 90}) {
+    const int64_t T = 150, at = random.integer(0, T - window - 1);  // the last query that sees key `at`
+    INFO("window " << window << ", key " << at);
+    const Qkv x = random_heads(random, 1, 2, T, T, 12);
+    std::vector<float> k = x.k.values<float>(), v = x.v.values<float>();
+    for (int64_t i = 0; i < 2 * T * 12; ++i) {
+      if (i / 12 % T != at) continue;
+      k[static_cast<size_t>(i)] = static_cast<float>(10 * random.normal());
+      v[static_cast<size_t>(i)] = static_cast<float>(10 * random.normal());
+    }
+    const Tensor y = causal_attention(x.q, x.k, x.v, {.window = window});
+    const Tensor changed = causal_attention(x.q, Tensor::from(cpu(), k, x.k.shape()),
+                                            Tensor::from(cpu(), v, x.v.shape()), {.window = window});
+    CHECK(rows_from(y, at + window).values<float>() == rows_from(changed, at + window).values<float>());
+    CHECK(y.narrowed(2, at + window - 1, 1).values<float>() !=
+          changed.narrowed(2, at + window - 1, 1).values<float>());
+  }
 }
 
 TEST_CASE("attention: the first row attends only to itself") {
@@ -137,24 +175,27 @@ TEST_CASE("attention: later tokens change nothing, bit for bit") {
 
 TEST_CASE("attention: packed and general forms agree bit for bit, with gradients") {
   test::Random random("attention forms");
-  const int64_t B = 2, T = 70, H = 3, D = 20, C = H * D;
-  Tensor qkv = Tensor::from(cpu(), random.normals(B * T * 3 * C), {B, T, 3 * C});
-  const Tensor dy = Tensor::from(cpu(), random.normals(B * T * C), {B, T, C});
-  Tensor q = part_of(qkv, H, 0), k = part_of(qkv, H, 1), v = part_of(qkv, H, 2);
-  for (Tensor* leaf : {&qkv, &q, &k, &v}) require_grad(*leaf);
-  {
+  const int64_t B = 2, T = 70, H = 6, D = 20, C = H * D;
+  for (const int64_t Hkv : {1, 2, 6}) {
+    const int64_t row = (H + 2 * Hkv) * D;
+    Tensor qkv = Tensor::from(cpu(), random.normals(B * T * row), {B, T, row});
+    const Tensor dy = Tensor::from(cpu(), random.normals(B * T * C), {B, T, C});
+    Tensor q = heads_of(qkv, D, 0, H), k = heads_of(qkv, D, H, Hkv), v = heads_of(qkv, D, H + Hkv, Hkv);
+    for (Tensor* leaf : {&qkv, &q, &k, &v}) require_grad(*leaf);
+    {
+      Tape tape;
+      const Tensor y = causal_attention(qkv, {.n_head = H, .n_kv_head = Hkv, .window = 50});
+      tape.backward(y, dy);
+    }
     Tape tape;
-    const Tensor y = causal_attention(qkv, {.n_head = H});
-    tape.backward(y, dy);
+    const Tensor y = causal_attention(q, k, v, {.window = 50});
+    const Tensor dy_heads = dy.viewed({B, T, H, D}).transposed(1, 2);
+    tape.backward(y, Tensor::from(cpu(), dy_heads.values<float>(), {B, H, T, D}));
+    const Tensor dqkv = grad_of(qkv);
+    CHECK(grad_of(q).values<float>() == heads_of(dqkv, D, 0, H).values<float>());
+    CHECK(grad_of(k).values<float>() == heads_of(dqkv, D, H, Hkv).values<float>());
+    CHECK(grad_of(v).values<float>() == heads_of(dqkv, D, H + Hkv, Hkv).values<float>());
   }
-  Tape tape;
-  const Tensor y = causal_attention(q, k, v);
-  const Tensor dy_heads = dy.viewed({B, T, H, D}).transposed(1, 2);
-  tape.backward(y, Tensor::from(cpu(), dy_heads.values<float>(), {B, H, T, D}));
-  const Tensor dqkv = grad_of(qkv);
-  CHECK(grad_of(q).values<float>() == part_of(dqkv, H, 0).values<float>());
-  CHECK(grad_of(k).values<float>() == part_of(dqkv, H, 1).values<float>());
-  CHECK(grad_of(v).values<float>() == part_of(dqkv, H, 2).values<float>());
 }
 
 TEST_CASE("attention: the last queries alone equal the end of the full pass") {
@@ -211,8 +252,12 @@ TEST_CASE("attention: shapes that do not fit are refused") {
   CHECK_THROWS_WITH(causal_attention(zeros({2, 3, 12}), {.n_head = 0}), Catch::Contains("n_head = 0"));
   CHECK_THROWS_WITH(causal_attention(zeros({1, 2, 5, 4}), zeros({1, 2, 3, 4}), zeros({1, 2, 3, 4})),
                     Catch::Contains("Tq <= Tk"));
-  CHECK_THROWS_WITH(causal_attention(zeros({1, 2, 3, 4}), zeros({1, 1, 3, 4}), zeros({1, 1, 3, 4})),
-                    Catch::Contains("[1, 1, 3, 4]"));
+  CHECK_THROWS_WITH(causal_attention(zeros({1, 3, 3, 4}), zeros({1, 2, 3, 4}), zeros({1, 2, 3, 4})),
+                    Catch::Contains("[1, 2, 3, 4]") && Catch::Contains("divisor"));
+  CHECK_THROWS_WITH(causal_attention(zeros({2, 3, 28}), {.n_head = 3, .n_kv_head = 2}),
+                    Catch::Contains("n_kv_head = 2"));
+  CHECK_THROWS_WITH(causal_attention(zeros({2, 3, 12}), {.n_head = 2, .window = -1}),
+                    Catch::Contains("window = -1"));
 }
 
 }  // namespace hewn
