@@ -15,6 +15,11 @@ constexpr int64_t k_bytes = 3 << 10;
 /// A block, or a single panel of the longest k.
 constexpr int64_t scratch_per_worker = block_bytes + (64 << 10);
 
+/// Up to so many rows of a are multiplied without tiles (skinny.h).
+constexpr int64_t skinny_rows = 16;
+/// Their sums fit into a second-level cache beside what streams through.
+constexpr int64_t skinny_sums = 32 << 10;
+
 /// Into how many blocks K is cut: it alone decides the order of sums.
 [[maybe_unused]] constexpr int64_t k_blocks(int64_t K, size_t element) {
   const int64_t most = k_bytes / static_cast<int64_t>(element);

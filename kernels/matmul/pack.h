@@ -9,35 +9,82 @@
 namespace hewn {
 namespace {
 
-/// a0 b0 a1 b1 ... of the lower halves, or of the upper.
-template <class V, int... i>
-HEWN_INLINE V zip_low(V a, V b, std::integer_sequence<int, i...>) {
-  constexpr int n = sizeof...(i);
-  return __builtin_shufflevector(a, b, (i / 2 + i % 2 * n)...);
-}
-template <class V, int... i>
-HEWN_INLINE V zip_high(V a, V b, std::integer_sequence<int, i...>) {
-  constexpr int n = sizeof...(i);
-  return __builtin_shufflevector(a, b, (n / 2 + i / 2 + i % 2 * n)...);
+/// a0 b0 a1 b1 ... of the lower half of every block of lanes, or of the upper; each of them `unit` lanes.
+template <int unit, int block, bool upper, class V, int... i>
+HEWN_INLINE V zip(V a, V b, std::integer_sequence<int, i...>) {
+  constexpr int n = sizeof...(i), start = upper ? block / 2 : 0;
+  return __builtin_shufflevector(
+      a, b, (i / block * block + start + i % block / unit / 2 * unit + i % unit + i / unit % 2 * n)...);
 }
 
-/// Turns rows into columns: each round interleaves row i with row i + w / 2, which rotates the bits of the
-/// index (row, column) by one; after log2 w rounds row and column have changed places.
+/// Lanes of 128 bits: shuffles that stay within those are the cheapest.
 template <class T>
-HEWN_INLINE void transpose(Vector<T> (&rows)[lanes<T>]) {
-  constexpr int w = lanes<T>;
+constexpr int near_lanes = 16 / static_cast<int>(sizeof(T));
+
+/// One vector of the halves at `low` and `high`: the upper half is put in its place while it is loaded.
+template <class T, int... i>
+HEWN_INLINE Vector<T> load_halves(const T* low, const T* high, std::integer_sequence<int, i...>) {
+  typedef T Half __attribute__((vector_size(HEWN_VBYTES / 2)));
+  Half a, b;
+  __builtin_memcpy(&a, low, sizeof a);
+  __builtin_memcpy(&b, high, sizeof b);
+#if HEWN_VBYTES == 64  // gcc 12 would take a shuffle for it
+  const auto wide = reinterpret_cast<__m512d>(__builtin_shufflevector(a, Half{}, i...));
+  return reinterpret_cast<Vector<T>>(_mm512_maskz_insertf64x4(0xff, wide, reinterpret_cast<__m256d>(b), 1));
+#else
+  return __builtin_shufflevector(a, b, i...);
+#endif
+}
+
+/// to[c] = column c of the square of w rows and columns at `from`. First rows c, c + n, c + 2n ... (n lanes
+/// are 128 bits) come to stand beside each other, as far as possible while they are loaded. Then squares of n
+/// are turned: each round interleaves row i with row i + n / 2, which rotates the bits of the index (row,
+/// column) by one, so that after log2 n rounds row and column have changed places.
+template <class T>
+HEWN_INLINE void load_turned(const T* from, int64_t ld, Vector<T> (&to)[lanes<T>]) {
+  constexpr int w = lanes<T>, n = near_lanes<T>, h = w > n ? w / 2 : w;
   constexpr std::make_integer_sequence<int, w> all{};
-#pragma GCC unroll 4
-  for (int round = 1; round < w; round *= 2) {
-    Vector<T> zipped[w];
+  asm("" : "+r"(ld));  // or w addresses would be kept from call to call, in too few registers
+#pragma GCC unroll 16
+  for (int i = 0; i < w; ++i) {
+    const T* row = from + i % h * ld + i / h * h;
+    if constexpr (h < w)
+      to[i] = load_halves<T>(row, row + h * ld, all);
+    else
+      to[i] = load(row);
+  }
+  Vector<T> zipped[w];
+  if constexpr (h > n) {
 #pragma GCC unroll 8
-    for (int i = 0; i < w / 2; ++i) {
-      zipped[2 * i] = zip_low(rows[i], rows[i + w / 2], all);
-      zipped[2 * i + 1] = zip_high(rows[i], rows[i + w / 2], all);
+    for (int i = 0; i < h; ++i) {
+      const int at = i / n * h + i % n;
+      zipped[at] = zip<n, 2 * n, false>(to[at], to[at + n], all);
+      zipped[at + n] = zip<n, 2 * n, true>(to[at], to[at + n], all);
     }
 #pragma GCC unroll 16
-    for (int i = 0; i < w; ++i) rows[i] = zipped[i];
+    for (int i = 0; i < w; ++i) to[i] = zipped[i];
   }
+#pragma GCC unroll 2
+  for (int round = 1; round < n; round *= 2) {
+#pragma GCC unroll 8
+    for (int i = 0; i < w / 2; ++i) {
+      const int group = i / (n / 2) * n, at = group + i % (n / 2);
+      zipped[2 * i] = zip<1, n, false>(to[at], to[at + n / 2], all);
+      zipped[2 * i + 1] = zip<1, n, true>(to[at], to[at + n / 2], all);
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < w; ++i) to[i] = zipped[i];
+  }
+}
+
+/// The same for `rows` rows of n elements each, both at most a vector's; zeros beyond.
+template <class T>
+HEWN_INLINE void load_turned(const T* from, int64_t ld, int64_t rows, int64_t n, Vector<T> (&to)[lanes<T>]) {
+  constexpr int w = lanes<T>;
+  if (rows == w && n == w) return load_turned<T>(from, ld, to);
+  T square[w * w] = {};
+  for (int i = 0; i < rows; ++i) store(square + i * w, load_part(from + i * ld, n));
+  load_turned<T>(square, w, to);
 }
 
 /// [k, cols] with rows ldb apart -> [k, width]; width is cols in whole vectors.
@@ -73,8 +120,7 @@ void pack_columns(int64_t k, int64_t cols, const T* b, int64_t ldb, T* panel, in
       const int64_t n = k - p < w ? k - p : w;
       T* to = panel + p * width + j;
       Vector<T> rows[w];
-      load_square(b + j * ldb + p, ldb, present, n, rows);
-      transpose<T>(rows);
+      load_turned<T>(b + j * ldb + p, ldb, present, n, rows);
       if (n == w) {
 #pragma GCC unroll 16
         for (int i = 0; i < w; ++i) store(to + i * width, rows[i]);

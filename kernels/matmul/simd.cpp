@@ -2,7 +2,7 @@
 
 #include "kernels/matmul/blocks.h"
 #include "kernels/matmul/epilogue.h"
-#include "kernels/matmul/row.h"
+#include "kernels/matmul/skinny.h"
 #include "kernels/parallel.h"
 
 namespace hewn {
@@ -149,25 +149,42 @@ void multiply(const Product<T>& m, Range rows, Range cols, T* scratch) {
   }
 }
 
-/// The only row of one product: `cols` of it, by one thread.
+/// c (set or add) alpha sum, for `cols` elements.
 template <class T>
-void multiply_row(const Product<T>& m, int64_t a_step, Range cols) {
-  constexpr int64_t most = 1024;
+void put_row(const T* sum, T alpha, bool add, T* c, int64_t cols) {
+  constexpr int w = lanes<T>;
+  for (int64_t j = 0; j < cols; j += w) {
+    const int64_t n = cols - j < w ? cols - j : w;
+    const Vector<T> x = load(sum + j) * set1(alpha);
+    store_part(c + j, add ? load_part(c + j, n) + x : x, n);
+  }
+}
+
+/// `cols` of all rows of one product of a few rows, by one thread.
+template <class T, bool trans_a>
+void multiply_skinny(const Product<T>& m, int64_t rows, Range cols, T* scratch) {
+  constexpr int64_t w = lanes<T>;
   const int64_t blocks = k_blocks(m.K, sizeof(T)), kc = blocks_of(m.K, blocks);
+  const int64_t most = skinny_sums / static_cast<int64_t>(sizeof(T)) / rows / tile_cols<T> * tile_cols<T>;
   for (int64_t j0 = cols.begin; j0 < cols.end; j0 += most) {
-    const int64_t n = cols.end - j0 < most ? cols.end - j0 : most;
-    T* c = m.c + j0;
+    const int64_t n = cols.end - j0 < most ? cols.end - j0 : most, ld = blocks_of(n, w) * w;
     for (int64_t block = 0; block < blocks; ++block) {
       const int64_t k0 = block * kc, k = m.K - k0 < kc ? m.K - k0 : kc;
-      T sum[most] = {};
-      if (m.trans_b)
-        add_columns(k, n, m.a + k0 * a_step, a_step, m.b + j0 * m.ldb + k0, m.ldb, sum);
-      else
-        add_rows(k, n, m.a + k0 * a_step, a_step, m.b + k0 * m.ldb + j0, m.ldb, sum);
-      const bool add = m.add || block > 0;
-      for (int64_t j = 0; j < n; ++j) c[j] = add ? c[j] + m.alpha * sum[j] : m.alpha * sum[j];
+      for (int64_t i = 0; i < rows * ld; i += w) store(scratch + i, Vector<T>{});
+      const Sums<T> sums{rows, k, scratch + rows * ld, scratch, ld};
+      const int64_t row = trans_a ? 1 : m.lda, step = trans_a ? m.lda : 1;
+      if (m.trans_b) {
+        pack_groups<T, 4>(sums, m.a + k0 * step, row, step, scratch + rows * ld);
+        add_columns(sums, n, m.b + j0 * m.ldb + k0, m.ldb);
+      } else {
+        pack_groups<T, tile_rows>(sums, m.a + k0 * step, row, step, scratch + rows * ld);
+        add_rows(sums, n, m.b + k0 * m.ldb + j0, m.ldb);
+      }
+      for (int64_t r = 0; r < rows; ++r)
+        put_row(scratch + r * ld, m.alpha, m.add || block > 0, m.c + r * m.ldc + j0, n);
     }
-    if (!m.finish.nothing()) finish_row(m.finish, m.c, j0, j0, n);
+    if (!m.finish.nothing())
+      for (int64_t r = 0; r < rows; ++r) finish_row(m.finish, m.c, r * m.ldc + j0, j0, n);
   }
 }
 
@@ -178,7 +195,9 @@ void multiply_all(const Launch& launch, const Matmul& m) {
   // Threads are woken for some microseconds of work at least.
   Launch on = launch;
   if (n_products * m.M * m.N * m.K < 100000) on.threads = 1;
-  const Split split = split_for(n_products, row_tiles, tile_rows, col_tiles, tile_cols<T>, on.threads);
+  const bool skinny = m.M <= skinny_rows;
+  const Split split =
+      split_for(n_products, skinny ? 1 : row_tiles, tile_rows, col_tiles, tile_cols<T>, on.threads);
   const int64_t parts = split.rows * split.cols;
   parallel_for(on, n_products * parts, [&](int64_t begin, int64_t end, int worker) {
     T* scratch =
@@ -192,8 +211,9 @@ void multiply_all(const Launch& launch, const Matmul& m) {
       };
       const Range rows = range(row_tiles, tile_rows, m.M, r, split.rows);
       const Range cols = range(col_tiles, tile_cols<T>, m.N, c, split.cols);
-      if (m.M == 1)
-        multiply_row<T>(one, m.trans_a ? m.lda : 1, cols);
+      if (skinny)
+        m.trans_a ? multiply_skinny<T, true>(one, m.M, cols, scratch)
+                  : multiply_skinny<T, false>(one, m.M, cols, scratch);
       else
         m.trans_a ? multiply<T, true>(one, rows, cols, scratch)
                   : multiply<T, false>(one, rows, cols, scratch);

@@ -5,8 +5,9 @@
 // build/kernels/libhewn_kernels.a:
 //   g++ -std=c++20 -O2 -fopenmp -pthread -I. scripts/peers/gemm_peers.cpp build/kernels/libhewn_kernels.a \
 //       build/core/libhewn_core.a -ldl -o gemm_peers
-//   OPENBLAS_CORETYPE=SkylakeX ./gemm_peers [-t THREADS]... [-s SECONDS]
+//   OPENBLAS_CORETYPE=SkylakeX ./gemm_peers [-t THREADS]... [-s SECONDS] [-c]
 //   [MxNxK[:NN|NT|TN]]...
+// With -c every call takes another copy of b, which comes from memory, as weights do in training.
 // Without shapes it goes through those of docs/performance.md. HEWN_OPENBLAS and HEWN_ONEDNN name other
 // libraries. Run on a quiet machine; a ratio below 1 says how much slower than the faster peer we are.
 
@@ -85,13 +86,21 @@ struct Result {
   double hewn = 0, openblas = 0, onednn = 0, difference = 0;
 };
 
-Result measure(const Shape& s, int threads, double seconds, const Peers& peers) {
+Result measure(const Shape& s, int threads, double seconds, bool cold, const Peers& peers) {
   using namespace hewn;
   const auto size = [](int a, int b) { return static_cast<size_t>(a) * static_cast<size_t>(b); };
   std::vector<float> a(size(s.M, s.K)), b(size(s.K, s.N)), c(size(s.M, s.N)), d(c.size());
+  // 256 MiB of copies are more than any cache holds.
+  const size_t copies = cold ? 1 + (size_t{64} << 20) / b.size() : 1;
   Rng rng(1, 0);
   for (float& x : a) x = static_cast<float>(rng.uniform_double() - 0.5);
   for (float& x : b) x = static_cast<float>(rng.uniform_double() - 0.5);
+  const size_t b_size = b.size();
+  b.resize(copies * b_size);
+  for (size_t copy = 1; copy < copies; ++copy)
+    std::copy_n(b.begin(), b_size, b.begin() + static_cast<std::ptrdiff_t>(copy * b_size));
+  size_t turn_of = 0;
+  const auto next_b = [&] { return b.data() + turn_of++ % copies * b_size; };
   const int lda = s.trans_a ? s.M : s.K, ldb = s.trans_b ? s.K : s.N;
   const float beta = s.trans_a ? 1 : 0;  // a transposed is the gradient of a weight: it adds
   const auto device = make_cpu(threads);
@@ -105,13 +114,13 @@ Result measure(const Shape& s, int threads, double seconds, const Peers& peers) 
   if (peers.openblas_threads) peers.openblas_threads(threads);
 
   const std::function<void()> work[3] = {
-      [&] { run(*device, m); },
+      [&] { m.b = next_b(), run(*device, m); },
       [&] {
         peers.openblas(101, s.trans_a ? 112 : 111, s.trans_b ? 112 : 111, s.M, s.N, s.K, 1, a.data(), lda,
-                       b.data(), ldb, beta, d.data(), s.N);
+                       next_b(), ldb, beta, d.data(), s.N);
       },
       [&] {
-        peers.onednn(s.trans_a ? 'T' : 'N', s.trans_b ? 'T' : 'N', s.M, s.N, s.K, 1, a.data(), lda, b.data(),
+        peers.onednn(s.trans_a ? 'T' : 'N', s.trans_b ? 'T' : 'N', s.M, s.N, s.K, 1, a.data(), lda, next_b(),
                      ldb, beta, d.data(), s.N);
       }};
   const bool have[3] = {true, peers.openblas != nullptr, peers.onednn != nullptr};
@@ -165,11 +174,14 @@ int main(int argc, char** argv) {
   std::vector<Shape> shapes;
   std::vector<int> threads;
   double seconds = 0.5;
+  bool cold = false;
   for (int i = 1; i < argc; ++i) {
     if (!std::strcmp(argv[i], "-t") && i + 1 < argc)
       threads.push_back(std::atoi(argv[++i]));
     else if (!std::strcmp(argv[i], "-s") && i + 1 < argc)
       seconds = std::atof(argv[++i]);
+    else if (!std::strcmp(argv[i], "-c"))
+      cold = true;
     else
       shapes.push_back(parse(argv[i]));
   }
@@ -192,7 +204,7 @@ int main(int argc, char** argv) {
   std::printf("|---|---|---|---|---|---|---|---|\n");
   for (const Shape& s : shapes) {
     for (const int t : threads) {
-      const Result r = measure(s, t, seconds, peers);
+      const Result r = measure(s, t, seconds, cold, peers);
       const double peer = std::max(r.openblas, r.onednn);
       std::printf("| %d x %d x %d | %c%c%s | %d | %.1f | %.1f | %.1f | %.2f | %.0e |\n", s.M, s.N, s.K,
                   s.trans_a ? 'T' : 'N', s.trans_b ? 'T' : 'N', s.trans_a ? " add" : "", t, r.hewn,

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Builds and runs scripts/peers/gemm_peers.cpp: our matrix products beside OpenBLAS's and oneDNN's.
-#   scripts/peers/gemm_peers.sh [-t THREADS]... [-s SECONDS] [MxNxK[:NN|NT|TN]]...
+#   scripts/peers/gemm_peers.sh [-t THREADS]... [-s SECONDS] [-c] [MxNxK[:NN|NT|TN]]...
 # Needs a build in $BUILD (default: build), and the Debian packages libopenblas0-openmp and libdnnl2.
 set -eu
 cd "$(dirname "$0")/../.."

@@ -1,0 +1,157 @@
+#pragma once
+// A few rows times a matrix, as when texts are continued token by token: every element of b is used a few
+// times only, so that reading it is most of the time there is. b is read in the order in which memory holds
+// it, and the sums wait in a near cache. They run in the same order as in the tiles, and give the same bits.
+// Compiled per instruction set; includers are simd*.cpp.
+
+#include "kernels/matmul/pack.h"
+
+namespace hewn {
+namespace {
+
+/// Calls work(first, count) for groups of `most`, 4, 2 and 1 rows, the count as a constant.
+template <int most, class Work>
+HEWN_INLINE void in_groups(int64_t rows, const Work& work) {
+  int64_t r = 0;
+  for (; r + most <= rows; r += most) work(r, std::integral_constant<int, most>{});
+  if (r + 4 <= rows) work(r, std::integral_constant<int, 4>{}), r += 4;
+  if (r + 2 <= rows) work(r, std::integral_constant<int, 2>{}), r += 2;
+  if (r < rows) work(r, std::integral_constant<int, 1>{});
+}
+
+/// Sums of some rows over b's rows seen so far: sum[r, j] = sum over k of a[r, k] b[k, j].
+template <class T>
+struct Sums {
+  int64_t rows, k;
+  const T* a;  ///< groups of rows one after the other, each [k, rows of the group]
+  T* sum;      ///< [rows, ld], ld in whole vectors
+  int64_t ld;
+};
+
+/// The sums of one group of rows from column j on, and its a from row p of b on.
+template <class T>
+struct Group {
+  const T* a;
+  T* sum;
+  int64_t ld;
+  Group(const Sums<T>& s, int64_t first, int count, int64_t p, int64_t j)
+      : a(s.a + first * s.k + p * count), sum(s.sum + first * s.ld + j), ld(s.ld) {}
+};
+
+/// Copies a few rows of a, element (r, k) at r * row + k * step, to where Sums has them.
+template <class T, int most>
+void pack_groups(const Sums<T>& s, const T* a, int64_t row, int64_t step, T* to) {
+  in_groups<most>(s.rows, [&](int64_t first, auto count) {
+    for (int64_t k = 0; k < s.k; ++k)
+      for (int r = 0; r < count; ++r) *to++ = a[(first + r) * row + k * step];
+  });
+}
+
+/// How many rows of b are taken at once: so often are the sums loaded and stored.
+constexpr int steps_at_once = 16;
+
+/// `steps` rows of b, n columns: `vectors` vectors, the last of which may be a part.
+template <class T, int rows, int vectors, int steps>
+HEWN_INLINE void add_steps(const Group<T>& s, const T* b, int64_t ldb, int64_t n) {
+  constexpr int w = lanes<T>;
+  Vector<T> sum[rows][vectors];
+#pragma GCC unroll 8
+  for (int r = 0; r < rows; ++r)
+#pragma GCC unroll 8
+    for (int v = 0; v < vectors; ++v) sum[r][v] = load(s.sum + r * s.ld + v * w);
+#pragma GCC unroll 8
+  for (int i = 0; i < steps; ++i) {
+    Vector<T> x[vectors];
+#pragma GCC unroll 8
+    for (int v = 0; v < vectors; ++v)
+      x[v] = vectors == 1 ? load_part(b + i * ldb, n) : load(b + i * ldb + v * w);
+    if constexpr (vectors > 1 && rows > 2) {  // fewer are done before more could be fetched
+#pragma GCC unroll 8
+      for (int v = 0; v < vectors; ++v) __builtin_prefetch(b + i * ldb + (2 * vectors + v) * w);
+    }
+#pragma GCC unroll 8
+    for (int r = 0; r < rows; ++r)
+#pragma GCC unroll 8
+      for (int v = 0; v < vectors; ++v) sum[r][v] = fma(set1(s.a[i * rows + r]), x[v], sum[r][v]);
+  }
+#pragma GCC unroll 8
+  for (int r = 0; r < rows; ++r)
+#pragma GCC unroll 8
+    for (int v = 0; v < vectors; ++v) store(s.sum + r * s.ld + v * w, sum[r][v]);
+}
+
+/// Adds to the sums what all rows of b [k, cols] give; a in groups of tile_rows.
+template <class T>
+void add_rows(const Sums<T>& s, int64_t cols, const T* b, int64_t ldb) {
+  constexpr int w = lanes<T>, wide = tile_cols<T>;
+  for (int64_t p = 0; p < s.k;) {
+    const bool many = p + steps_at_once <= s.k;
+    const T* from = b + p * ldb;
+    for (int64_t j = 0; j < cols;) {
+      const bool whole = j + wide <= cols;
+      const int64_t n = cols - j < w ? cols - j : w;
+      in_groups<tile_rows>(
+          s.rows, [&](int64_t r, auto count) __attribute__((always_inline)) {
+            const Group<T> here(s, r, count, p, j);
+            if (many && whole)
+              add_steps<T, count, tile_vectors, steps_at_once>(here, from + j, ldb, n);
+            else if (many)
+              add_steps<T, count, 1, steps_at_once>(here, from + j, ldb, n);
+            else
+              add_steps<T, count, 1, 1>(here, from + j, ldb, n);
+          });
+      j += many && whole ? wide : w;
+    }
+    p += many ? steps_at_once : 1;
+  }
+}
+
+/// `steps` steps along k of w columns.
+template <class T, int rows>
+HEWN_INLINE void add_square(const Group<T>& s, int64_t steps, const Vector<T> (&x)[lanes<T>]) {
+  Vector<T> sum[rows];
+#pragma GCC unroll 4
+  for (int r = 0; r < rows; ++r) sum[r] = load(s.sum + r * s.ld);
+  const auto add = [&](int i) __attribute__((always_inline)) {
+#pragma GCC unroll 4
+    for (int r = 0; r < rows; ++r) sum[r] = fma(set1(s.a[i * rows + r]), x[i], sum[r]);
+  };
+  if (steps == lanes<T>) {
+#pragma GCC unroll 16
+    for (int i = 0; i < lanes<T>; ++i) add(i);
+  } else {
+    for (int i = 0; i < steps; ++i) add(i);
+  }
+#pragma GCC unroll 4
+  for (int r = 0; r < rows; ++r) store(s.sum + r * s.ld, sum[r]);
+}
+
+/// The same for b [cols, k]: squares of it are turned in registers, so that a vector holds one step of `w`
+/// sums. Two squares take turns, since each sum waits for the one before it, and the rows of the next two are
+/// fetched meanwhile; a in groups of 4.
+template <class T>
+void add_columns(const Sums<T>& s, int64_t cols, const T* b, int64_t ldb) {
+  constexpr int w = lanes<T>, wide = 2 * w;
+  for (int64_t j0 = 0; j0 < cols; j0 += wide) {
+    const int64_t end = cols - j0 < wide ? cols : j0 + wide;
+    const T* next = b + (j0 + wide) * ldb;
+    const bool fetch = ldb == s.k && j0 + 2 * wide <= cols;
+    for (int64_t p = 0; p < s.k; p += w) {
+      const int64_t n = s.k - p < w ? s.k - p : w;
+      for (int64_t j = j0; j < end; j += w) {
+        if (fetch) {
+          for (int i = 0; i < w; ++i, next += 64 / sizeof(T)) __builtin_prefetch(next, 0, 2);
+        }
+        Vector<T> x[w];
+        load_turned<T>(b + j * ldb + p, ldb, end - j < w ? end - j : w, n, x);
+        in_groups<4>(
+            s.rows, [&](int64_t r, auto count) __attribute__((always_inline)) {
+              add_square<T, count>(Group<T>(s, r, count, p, j), n, x);
+            });
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace hewn
