@@ -104,11 +104,15 @@ std::string save_checkpoint(const std::string& run, const RunState& state, Train
     fs::remove_all(fresh, error);
     throw;
   }
-  point_link(all / "last", final_path.filename().string());
-  // Not only when this is the best: a killed process may have saved the best and not got as far as this.
-  const std::string best = name_of_step(state.best_step);
-  if (state.best_step >= 0 && fs::exists(all / best, error)) point_link(all / "best", best);
+  point_links(run, state);
   return final_path.string();
+}
+
+void point_links(const std::string& run, const RunState& state) {
+  const fs::path all = fs::path(run) / "checkpoints";
+  std::error_code error;
+  for (const auto& [link, step] : {std::pair("last", state.step), std::pair("best", state.best_step)})
+    if (step >= 0 && fs::exists(all / name_of_step(step), error)) point_link(all / link, name_of_step(step));
 }
 
 std::vector<CheckpointInfo> list_checkpoints(const std::string& run) {

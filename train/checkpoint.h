@@ -41,6 +41,10 @@ struct CheckpointInfo {
 /// checkpoints are as they were.
 std::string save_checkpoint(const std::string& run, const RunState& state, Trainer& trainer);
 
+/// Points `last` and `best` at the checkpoints of `state.step` and `state.best_step` that exist. A process
+/// killed right after it saved one did not get as far, so whoever resumes does it again.
+void point_links(const std::string& run, const RunState& state);
+
 /// Checkpoints of a run that have a MANIFEST, oldest first. Nothing is read yet.
 std::vector<CheckpointInfo> list_checkpoints(const std::string& run);
 

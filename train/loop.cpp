@@ -33,7 +33,8 @@ class Loop {
     if (state.step > 0) saved_step_ = state.step;
     before_ = state.seconds;
     run.rewind_metrics(state.step, state.evaluated_step);
-    prune_checkpoints(run.path(), config.keep);  // what a killed process left
+    point_links(run.path(), state);  // what a killed process did not get to, and what it left
+    prune_checkpoints(run.path(), config.keep);
   }
 
   Outcome go() {

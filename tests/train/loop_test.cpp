@@ -175,6 +175,22 @@ TEST_CASE("a finished run that is resumed stays as it is", "[loop]") {
   CHECK(test::read_file(run + "/metrics.jsonl") == metrics);
 }
 
+TEST_CASE("killed between its last checkpoint and the links to it, a run puts them right", "[loop]") {
+  const Text text;
+  const TrainConfig config = tiny_config(text);
+  train(text, config, text.run("run"));
+  const fs::path all = fs::path(text.run("run")) / "checkpoints";
+  const fs::path best = fs::read_symlink(all / "best");
+  for (const char* link : {"last", "best"}) {
+    fs::remove(all / link);
+    fs::create_symlink("step-000010", all / link);
+  }
+  train(text, config, text.run("run"));
+  CHECK(fs::read_symlink(all / "last") == "step-000012");
+  CHECK(fs::read_symlink(all / "best") == best);
+  CHECK(best != "step-000010");
+}
+
 TEST_CASE("a run ends when it is no longer getting better", "[loop]") {
   const Text text;
   TrainConfig config = tiny_config(text);
