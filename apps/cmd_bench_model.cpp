@@ -10,7 +10,6 @@
 #include "apps/run_config.h"
 #include "apps/terminal.h"
 #include "core/error.h"
-#include "kernels/roof/roof.h"
 #include "model/generate.h"
 #include "train/trainer.h"
 
@@ -35,8 +34,8 @@ Timing timing_of(std::vector<double> seconds) {
 
 // Watches `steps` calls of `step`.
 template <class Step>
-StepProfile profile_of(Executor& device, DType dtype, size_t steps, const Step& step) {
-  StepProfile profile(MachineRoof(dtype, device.isa(), device.threads()));
+StepProfile profile_of(Executor& device, const MachineRoof& roof, size_t steps, const Step& step) {
+  StepProfile profile(roof);
   device.profile(&profile);
   for (size_t i = 0; i < steps; ++i) {
     const auto start = Clock::now();
@@ -47,21 +46,20 @@ StepProfile profile_of(Executor& device, DType dtype, size_t steps, const Step& 
   return profile;
 }
 
-Cost cost_per_step(const StepProfile& profile) {
-  const Cost all = profile.total().cost;
-  const auto steps = static_cast<double>(profile.steps());
-  return {.flops = all.flops / steps, .bytes = all.bytes / steps};
+// Measured before there is a model, so that it adds nothing to the most memory the process holds.
+MachineRoof roof_of(const Executor& device, const Settings& settings) {
+  return {dtype_from_name(settings.text("dtype")), device.isa(), device.threads()};
 }
 
 // The fields that every entry of `bench … --json` has.
-Json entry(const char* op, const std::string& shape, const Model& model, const Timing& t, const Cost& cost) {
+Json entry(const char* op, const std::string& shape, const Model& model, const Timing& t,
+           const StepProfile& kernels) {
   const Executor& device = executor(model.device());
-  const DType dtype = model.parameters().dtype();
-  const double peak = measured_flops(dtype, device.isa(), device.threads());
-  const double speed = measured_bandwidth(size_t{256} << 20, device.isa(), device.threads());
+  const auto steps = static_cast<double>(kernels.steps());
+  const Cost all = kernels.total().cost, cost{.flops = all.flops / steps, .bytes = all.bytes / steps};
   return {{"op", op},
           {"shape", shape},
-          {"dtype", name_of(dtype)},
+          {"dtype", name_of(model.parameters().dtype())},
           {"threads", device.threads()},
           {"isa", name_of(device.isa())},
           {"rung", name_of(model.config().attention)},
@@ -69,7 +67,7 @@ Json entry(const char* op, const std::string& shape, const Model& model, const T
           {"median_ms", t.median * 1e3},
           {"gflops", cost.flops / t.best * 1e-9},
           {"gbps", cost.bytes / t.best * 1e-9},
-          {"roof_percent", 100 * std::max(cost.flops / peak, cost.bytes / speed) / t.best}};
+          {"roof_percent", 100 * kernels.roof().seconds(cost) / t.best}};
 }
 
 std::string shape_text(const ModelConfig& m, int64_t batch_size) {
@@ -89,6 +87,7 @@ int run_bench_train(const Settings& settings) {
   const TrainConfig config = train_config(settings, model_config(settings, data_sizes(settings)));
   const auto device = open_device(settings);
   check_memory(config, *device);
+  const MachineRoof roof = roof_of(*device, settings);
   const auto model = make_model(config.model, *device, config.dtype, config.seed);
   Trainer trainer(*model, config.optimizer, config.schedule, config.seed);
   std::vector<Batch> batches;
@@ -104,14 +103,12 @@ int run_bench_train(const Settings& settings) {
     if (!step.finite)
       fail(ErrorCode::numerical, "step ", step.step, " was not finite; try a smaller learning_rate");
   }
-  const StepProfile kernels =
-      profile_of(*device, config.dtype, seconds.size(), [&] { trainer.step(batches); });
+  const StepProfile kernels = profile_of(*device, roof, seconds.size(), [&] { trainer.step(batches); });
   detail(profile_tables(kernels));
 
   const Timing t = timing_of(std::move(seconds));
   const int64_t tokens = config.batch_size * config.gradient_accumulation_steps * config.model.block_size;
-  Json result =
-      entry("train", shape_text(config.model, config.batch_size), *model, t, cost_per_step(kernels));
+  Json result = entry("train", shape_text(config.model, config.batch_size), *model, t, kernels);
   result["ms_per_step"] = t.median * 1e3;
   result["tokens_per_s"] = static_cast<double>(tokens) / t.median;
   result["peak_bytes"] = device->pool().stats().peak;
@@ -133,6 +130,7 @@ int run_bench_sample(const Settings& settings) {
   require_no_arguments(settings);
   const ModelConfig config = model_config(settings, {.vocab_size = settings.integer("vocab_size")});
   const auto device = open_device(settings);
+  const MachineRoof roof = roof_of(*device, settings);
   const auto model = make_model(config, *device, dtype_from_name(settings.text("dtype")), 1, false);
   const int64_t tokens = settings.integer("max_new_tokens");
   const GenerateOptions options{.max_new_tokens = tokens,
@@ -145,10 +143,10 @@ int run_bench_sample(const Settings& settings) {
     write();
     seconds.push_back(seconds_since(start));
   }
-  const StepProfile kernels = profile_of(*device, model->parameters().dtype(), 1, write);
+  const StepProfile kernels = profile_of(*device, roof, 1, write);
   detail(profile_tables(kernels));
   const Timing t = timing_of(std::move(seconds));
-  Json result = entry("sample", shape_text(config, 1), *model, t, cost_per_step(kernels));
+  Json result = entry("sample", shape_text(config, 1), *model, t, kernels);
   result["tokens_per_s"] = static_cast<double>(tokens) / t.median;
   result["ms_per_token"] = t.median * 1e3 / static_cast<double>(tokens);
   if (settings.flag("json"))

@@ -45,6 +45,7 @@ class StepProfile final : public Profiler {
   /// Counts one whole step of this many seconds, kernels and everything between them.
   void add_step(double seconds);
 
+  const MachineRoof& roof() const { return roof_; }
   int64_t steps() const { return steps_; }
   double step_seconds() const { return step_seconds_; }  ///< of all steps together
   /// Everything summed.
