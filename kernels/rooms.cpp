@@ -17,6 +17,7 @@ Cases dropout_cases(const CaseRequest& request);
 Cases embedding_cases(const CaseRequest& request);
 Cases reduce_cases(const CaseRequest& request);
 Cases rmsnorm_cases(const CaseRequest& request);
+Cases rotary_cases(const CaseRequest& request);
 Cases softmax_cases(const CaseRequest& request);
 
 std::span<const Room> rooms() {
@@ -35,6 +36,7 @@ std::span<const Room> rooms() {
       {"embedding", embedding_cases},
       {"reduce", reduce_cases},
       {"rmsnorm", rmsnorm_cases},
+      {"rotary", rotary_cases},
       {"softmax", softmax_cases},
   };
   return all;

@@ -27,7 +27,30 @@ struct ActivationBackward {
   Write to_dx;
 };
 
+/// SwiGLU, over rows of `cols` elements: y = silu(gate) up. Rows of gate and up (and of their gradients) are
+/// `row` elements apart, those of y (and dy) `cols`.
+struct SwigluForward {
+  DType dtype;
+  int64_t rows, cols, row;
+  const void *gate, *up;  ///< [rows, cols]
+  void* y;                ///< [rows, cols]
+};
+
+/// With s = 1 / (1 + exp(-gate)): dgate (set or add) (s + gate s (1 - s)) up dy, dup (set or add) gate s dy.
+/// One that is null is not wanted.
+struct SwigluBackward {
+  DType dtype;
+  int64_t rows, cols, row;
+  const void *gate, *up, *dy;
+  void* dgate;
+  Write to_dgate;
+  void* dup;
+  Write to_dup;
+};
+
 const Ladder<ActivationForward>& ladder_of(const ActivationForward&);
 const Ladder<ActivationBackward>& ladder_of(const ActivationBackward&);
+const Ladder<SwigluForward>& ladder_of(const SwigluForward&);
+const Ladder<SwigluBackward>& ladder_of(const SwigluBackward&);
 
 }  // namespace hewn

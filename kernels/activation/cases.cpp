@@ -10,6 +10,30 @@ double input_value(Rng& rng, int64_t i) {
   return i % 11 == 10 ? special[i / 11 % 6] : 2 * rng.normal();
 }
 
+/// SwiGLU with gate and up beside each other in rows of 2 cols.
+void add_swiglu(Cases& cases, const CaseRequest& request, int64_t rows, int64_t cols) {
+  const DType t = request.dtype;
+  const double tolerance = t == DType::f64 ? 1e-14 : 1e-6;
+  const auto half = [&](void* x) {
+    return static_cast<uint8_t*>(x) + static_cast<size_t>(cols) * size_of(t);
+  };
+  const std::string shape = std::to_string(rows) + "x" + std::to_string(cols) + " swiglu";
+  CaseMemory f(request.seed);
+  void* x = f.input("x", t, rows * 2 * cols, input_value);
+  void* y = f.output("y", t, rows * cols, tolerance, 1);
+  cases.push_back(std::make_unique<CaseOf<SwigluForward>>(
+      std::move(f), shape, t, SwigluForward{t, rows, cols, 2 * cols, x, half(x), y}));
+  for (const Write write : {Write::set, Write::add}) {
+    CaseMemory b(request.seed);
+    x = b.input("x", t, rows * 2 * cols, input_value);
+    const void* dy = b.input("dy", t, rows * cols);
+    void* dx = b.output("dx", t, rows * 2 * cols, tolerance, 1);
+    cases.push_back(std::make_unique<CaseOf<SwigluBackward>>(
+        std::move(b), shape + (write == Write::add ? " add" : ""), t,
+        SwigluBackward{t, rows, cols, 2 * cols, x, half(x), dy, dx, write, half(dx), write}));
+  }
+}
+
 }  // namespace
 
 Cases activation_cases(const CaseRequest& request) {
@@ -44,6 +68,9 @@ Cases activation_cases(const CaseRequest& request) {
             ActivationBackward{kind, t, n, x, dy, dx, write}));
       }
     }
+  if (!request.shape.empty()) return cases;
+  for (const int64_t cols : request.bench ? std::vector<int64_t>{2048} : sizes)
+    add_swiglu(cases, request, request.bench ? 256 : 3, cols);
   return cases;
 }
 

@@ -33,12 +33,36 @@ constexpr Rung<ActivationBackward> backward_rungs[] = {
      .why_not = only_f32},
 };
 
+constexpr Rung<SwigluForward> swiglu_rungs[] = {
+    {.name = "reference",
+     .idea = "one element at a time, functions of the C library in double",
+     .run = scalar<SwigluForward>(swiglu_reference)},
+    {.name = "vector",
+     .idea = "silu and product in one pass: nothing but the result is written",
+     .run = per_isa<SwigluForward>([]<Isa I>() -> KernelFn<SwigluForward> { return swiglu_simd<I>; }),
+     .why_not = only_f32},
+};
+
+constexpr Rung<SwigluBackward> swiglu_backward_rungs[] = {
+    {.name = "reference",
+     .idea = "one element at a time, functions of the C library in double",
+     .run = scalar<SwigluBackward>(swiglu_reference)},
+    {.name = "vector",
+     .idea = "both gradients from one exponential, made again from gate",
+     .run = per_isa<SwigluBackward>([]<Isa I>() -> KernelFn<SwigluBackward> { return swiglu_simd<I>; }),
+     .why_not = only_f32},
+};
+
 constexpr Ladder<ActivationForward> forward_ladder{"activation.forward", forward_rungs, cost_of};
 constexpr Ladder<ActivationBackward> backward_ladder{"activation.backward", backward_rungs, cost_of};
+constexpr Ladder<SwigluForward> swiglu_ladder{"swiglu.forward", swiglu_rungs, cost_of};
+constexpr Ladder<SwigluBackward> swiglu_backward_ladder{"swiglu.backward", swiglu_backward_rungs, cost_of};
 
 }  // namespace
 
 const Ladder<ActivationForward>& ladder_of(const ActivationForward&) { return forward_ladder; }
 const Ladder<ActivationBackward>& ladder_of(const ActivationBackward&) { return backward_ladder; }
+const Ladder<SwigluForward>& ladder_of(const SwigluForward&) { return swiglu_ladder; }
+const Ladder<SwigluBackward>& ladder_of(const SwigluBackward&) { return swiglu_backward_ladder; }
 
 }  // namespace hewn

@@ -32,15 +32,62 @@ struct ActivationNode final : Node {
   }
 };
 
+constexpr OpInfo swiglu_info{"swiglu", "y = gate s up, s = 1 / (1 + exp(-gate))",
+                             "dgate = (s + gate s (1 - s)) up dy, dup = gate s dy"};
+
+/// Element i of a tensor, i counted in elements.
+void* element(const Tensor& x, int64_t i) {
+  return static_cast<uint8_t*>(x.data()) + static_cast<size_t>(i) * size_of(x.dtype());
+}
+
+struct SwigluNode final : Node {
+  Saved gate, up;
+  SwigluNode(const Tensor& g, const Tensor& u) : gate(g), up(u) {}
+  const OpInfo& info() const override { return swiglu_info; }
+  std::vector<SavedField> saved() const override { return {{"gate", &gate}, {"up", &up}}; }
+  void backward(const Tensor& dy, Grads& grads) override {
+    const int64_t n = dy.numel();
+    SwigluBackward a{dy.dtype(), 1,       n,          n,       gate->data(), up->data(),
+                     dy.data(),  nullptr, Write::set, nullptr, Write::set};
+    const auto want = [&](size_t input, void*& to, Write& how) {
+      if (!grads.wants(input)) return;
+      const auto [gradient, write] = grads.at(input);
+      to = gradient.data();
+      how = write;
+    };
+    want(0, a.dgate, a.to_dgate);
+    want(1, a.dup, a.to_dup);
+    run(dy.device(), a);
+  }
+};
+
+/// Of gate | up in one tensor.
+struct PackedSwigluNode final : Node {
+  Saved x;
+  explicit PackedSwigluNode(const Tensor& input) : x(input) {}
+  const OpInfo& info() const override { return swiglu_info; }
+  std::vector<SavedField> saved() const override { return {{"x", &x}}; }
+  void backward(const Tensor& dy, Grads& grads) override {
+    const int64_t F = dy.cols();
+    const auto [dx, write] = grads.at(0);
+    run(dy.device(), SwigluBackward{dy.dtype(), dy.rows(), F, 2 * F, x->data(), element(*x, F), dy.data(),
+                                    dx.data(), write, element(dx, F), write});
+  }
+};
+
+void require_floats(const OpInfo& info, const char* name, const Tensor& x) {
+  require(x.is_contiguous(), info.name, ": ", name, " of shape ", x.shape(),
+          " is a view; call contiguous() first");
+  require(x.dtype() == DType::f32 || x.dtype() == DType::f64, info.name, ": ", name, " is ",
+          name_of(x.dtype()), "; f32 or f64 is needed");
+}
+
 }  // namespace
 
 Tensor activation(Activation kind, const Tensor& x) {
   if (kind == Activation::none) return x;
   const InOp op(info_of(kind));
-  require(x.is_contiguous(), info_of(kind).name, ": x of shape ", x.shape(),
-          " is a view; call contiguous() first");
-  require(x.dtype() == DType::f32 || x.dtype() == DType::f64, info_of(kind).name, ": x is ",
-          name_of(x.dtype()), "; f32 or f64 is needed");
+  require_floats(info_of(kind), "x", x);
   Tensor y = x.like();
   run(x.device(), ActivationForward{kind, x.dtype(), x.numel(), x.data(), y.data()});
   return record(y, {x}, ActivationNode(kind, x));
@@ -50,6 +97,32 @@ Tensor relu(const Tensor& x) { return activation(Activation::relu, x); }
 Tensor silu(const Tensor& x) { return activation(Activation::silu, x); }
 Tensor gelu_tanh(const Tensor& x) { return activation(Activation::gelu_tanh, x); }
 Tensor gelu_erf(const Tensor& x) { return activation(Activation::gelu_erf, x); }
+
+// y = f(gate) up with f = silu: by the product rule dgate = f'(gate) up dy and dup = f(gate) dy.
+Tensor swiglu(const Tensor& gate, const Tensor& up) {
+  const InOp op(swiglu_info);
+  require_floats(swiglu_info, "gate", gate);
+  require_floats(swiglu_info, "up", up);
+  require(gate.shape() == up.shape() && gate.dtype() == up.dtype(), "swiglu: gate is ", name_of(gate.dtype()),
+          " ", gate.shape(), ", up ", name_of(up.dtype()), " ", up.shape(), "; they must be alike");
+  Tensor y = gate.like();
+  const int64_t n = gate.numel();
+  run(gate.device(), SwigluForward{gate.dtype(), 1, n, n, gate.data(), up.data(), y.data()});
+  return record(y, {gate, up}, SwigluNode(gate, up));
+}
+
+Tensor swiglu(const Tensor& x) {
+  const InOp op(swiglu_info);
+  require_floats(swiglu_info, "x", x);
+  require(x.rank() > 0 && x.dim(-1) > 0 && x.dim(-1) % 2 == 0, "swiglu: x is ", x.shape(),
+          "; its last dimension must hold gate and up, of one length");
+  const int64_t F = x.dim(-1) / 2;
+  Tensor y = x.like(x.shape().with(x.rank() - 1, F));
+  run(x.device(), SwigluForward{x.dtype(), x.rows(), F, 2 * F, x.data(), element(x, F), y.data()});
+  return record(y, {x}, PackedSwigluNode(x));
+}
+
+Tensor swiglu_composed(const Tensor& gate, const Tensor& up) { return mul(silu_composed(gate), up); }
 
 Tensor silu_composed(const Tensor& x) { return mul(x, sigmoid(x)); }
 

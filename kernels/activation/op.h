@@ -19,8 +19,15 @@ Tensor gelu_erf(const Tensor& x);
 /// Any of them by name.
 Tensor activation(Activation kind, const Tensor& x);
 
+/// The gated unit of Llama: y = silu(gate) up, of one shape (Shazeer, "GLU variants improve Transformer",
+/// 2020, equation 6).
+Tensor swiglu(const Tensor& gate, const Tensor& up);
+/// The same of one projection for both: x [..., 2F] = gate | up -> [..., F].
+Tensor swiglu(const Tensor& x);
+
 /// SiLU and GELU said slowly, in primitive operations: what the fused ones are compared with.
 Tensor silu_composed(const Tensor& x);
 Tensor gelu_tanh_composed(const Tensor& x);
+Tensor swiglu_composed(const Tensor& gate, const Tensor& up);
 
 }  // namespace hewn

@@ -38,6 +38,37 @@ void backward(const ActivationBackward& a) {
   }
 }
 
+template <class T>
+void swiglu(const SwigluForward& a) {
+  for (int64_t r = 0; r < a.rows; ++r) {
+    const T *gate = static_cast<const T*>(a.gate) + r * a.row, *up = static_cast<const T*>(a.up) + r * a.row;
+    T* y = static_cast<T*>(a.y) + r * a.cols;
+    for (int64_t i = 0; i < a.cols; ++i)
+      y[i] = static_cast<T>(activation_value(Activation::silu, static_cast<double>(gate[i])) *
+                            static_cast<double>(up[i]));
+  }
+}
+
+template <class T>
+void put(void* to, int64_t i, double value, Write how) {
+  if (to == nullptr) return;
+  T& at = static_cast<T*>(to)[i];
+  at = static_cast<T>(how == Write::add ? static_cast<double>(at) + value : value);
+}
+
+template <class T>
+void swiglu(const SwigluBackward& a) {
+  for (int64_t r = 0; r < a.rows; ++r)
+    for (int64_t i = 0; i < a.cols; ++i) {
+      const int64_t at = r * a.row + i;
+      const auto gate = static_cast<double>(static_cast<const T*>(a.gate)[at]);
+      const auto up = static_cast<double>(static_cast<const T*>(a.up)[at]);
+      const auto dy = static_cast<double>(static_cast<const T*>(a.dy)[r * a.cols + i]);
+      put<T>(a.dgate, at, activation_slope(Activation::silu, gate) * up * dy, a.to_dgate);
+      put<T>(a.dup, at, activation_value(Activation::silu, gate) * dy, a.to_dup);
+    }
+}
+
 }  // namespace
 
 double activation_value(Activation kind, double x) {
@@ -68,6 +99,14 @@ void activation_reference(const Launch&, const ActivationForward& a) {
 
 void activation_reference(const Launch&, const ActivationBackward& a) {
   a.dtype == DType::f64 ? backward<double>(a) : backward<float>(a);
+}
+
+void swiglu_reference(const Launch&, const SwigluForward& a) {
+  a.dtype == DType::f64 ? swiglu<double>(a) : swiglu<float>(a);
+}
+
+void swiglu_reference(const Launch&, const SwigluBackward& a) {
+  a.dtype == DType::f64 ? swiglu<double>(a) : swiglu<float>(a);
 }
 
 }  // namespace hewn

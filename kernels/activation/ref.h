@@ -12,4 +12,8 @@ double activation_slope(Activation kind, double x);
 void activation_reference(const Launch&, const ActivationForward& a);
 void activation_reference(const Launch&, const ActivationBackward& a);
 
+/// The same of SwiGLU.
+void swiglu_reference(const Launch&, const SwigluForward& a);
+void swiglu_reference(const Launch&, const SwigluBackward& a);
+
 }  // namespace hewn

@@ -10,4 +10,9 @@ void activation_simd(const Launch& launch, const ActivationForward& a);
 template <Isa I>
 void activation_simd(const Launch& launch, const ActivationBackward& a);
 
+template <Isa I>
+void swiglu_simd(const Launch& launch, const SwigluForward& a);
+template <Isa I>
+void swiglu_simd(const Launch& launch, const SwigluBackward& a);
+
 }  // namespace hewn

@@ -1,0 +1,56 @@
+#include "kernels/case.h"
+#include "kernels/rotary/abi.h"
+
+namespace hewn {
+namespace {
+
+struct Size {
+  int64_t B, T, H, D, turned, start = 0;
+  double base = 10000;
+};
+
+/// x and y [B, T, H, D], or y [B, H, T, D] when there is only one head to copy.
+std::unique_ptr<Case> make(const CaseRequest& request, RotaryPairs pairs, const Size& s, double direction,
+                           Write write) {
+  const DType t = request.dtype;
+  const int64_t n = s.B * s.T * s.H * s.D;
+  CaseMemory m(request.seed);
+  Rotary a{pairs, t, s.B, s.T, s.H, s.D, s.turned, s.start, s.base, direction, {}, {}, write};
+  a.x = {m.input("x", t, n), s.T * s.H * s.D, s.D, s.H * s.D};
+  a.y = {m.output("y", t, n, t == DType::f64 ? 1e-14 : 1e-6, 1), s.T * s.H * s.D, s.D, s.H * s.D};
+  if (s.turned == s.H) a.y.head = s.T * s.D, a.y.row = s.D;
+  std::string text = std::to_string(s.B) + "x" + std::to_string(s.T) + "x" + std::to_string(s.H) + "x" +
+                     std::to_string(s.D) + (pairs == RotaryPairs::half ? " half" : " interleaved");
+  if (direction < 0) text += " back";
+  if (write == Write::add) text += " add";
+  return std::make_unique<CaseOf<Rotary>>(std::move(m), text, t, a);
+}
+
+}  // namespace
+
+Cases rotary_cases(const CaseRequest& request) {
+  if (request.dtype != DType::f32 && request.dtype != DType::f64) return {};
+  std::vector<Size> sizes;
+  if (!request.shape.empty()) {
+    const auto s = parse_sizes(request.shape, 4, "BxTxHxD");
+    require(s[3] % 2 == 0, "shape \"", request.shape, "\" has an odd D");
+    sizes.push_back({s[0], s[1], s[2], s[3], s[2]});
+  } else if (request.bench) {
+    sizes = {{4, 64, 36, 64, 24}, {1, 1024, 36, 64, 24}, {1, 1, 36, 64, 24, 1000}};
+  } else {
+    for (const int64_t n : sizes_around(request.width)) sizes.push_back({1, 3, 2, 2 * n, 2, 5});
+    for (const int64_t T : {1, 15, 16, 17, 70}) sizes.push_back({2, T, 5, 6, 3});
+    sizes.push_back({1, 20, 3, 10, 2, 100000, 5e5});
+  }
+  Cases cases;
+  for (const RotaryPairs pairs : {RotaryPairs::half, RotaryPairs::interleaved})
+    for (const Size& s : sizes) {
+      cases.push_back(make(request, pairs, s, 1, Write::set));
+      if (request.bench) continue;
+      cases.push_back(make(request, pairs, s, -1, Write::set));
+      cases.push_back(make(request, pairs, s, -1, Write::add));
+    }
+  return cases;
+}
+
+}  // namespace hewn

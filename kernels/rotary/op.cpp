@@ -1,0 +1,116 @@
+#include "kernels/rotary/op.h"
+
+#include <cmath>
+
+#include "kernels/contract.h"
+#include "kernels/copy/op.h"
+#include "kernels/elementwise/op.h"
+
+namespace hewn {
+namespace {
+
+constexpr OpInfo rotary_info{
+    "rotary", "y1 = x1 cos a - x2 sin a, y2 = x2 cos a + x1 sin a, a = (start + t) base^(-2i / D)",
+    "dx1 = dy1 cos a + dy2 sin a, dx2 = dy2 cos a - dy1 sin a"};
+
+Rotary rotary_of(const Tensor& x, const Tensor& y, const RotaryOptions& options, int64_t n_head,
+                 int64_t turned) {
+  Rotary a{.pairs = options.pairs,
+           .dtype = y.dtype(),
+           .B = y.dim(0),
+           .T = y.dim(-2),
+           .H = n_head,
+           .D = y.rank() == 3 ? y.dim(2) / n_head : y.dim(3),
+           .turned = turned,
+           .start = options.start,
+           .base = options.base,
+           .direction = 1,
+           .x = {},
+           .y = {},
+           .to_y = Write::set};
+  const auto place = [&](const Tensor& t, auto& heads) {
+    heads = {t.data(), t.stride(0), t.rank() == 3 ? a.D : t.stride(1), t.stride(-2)};
+  };
+  place(x, a.x);
+  place(y, a.y);
+  return a;
+}
+
+/// Nothing is saved: the angles follow from the place.
+struct RotaryNode final : Node {
+  RotaryOptions options;
+  int64_t n_head, turned;
+  RotaryNode(const RotaryOptions& o, int64_t heads, int64_t turned_heads)
+      : options(o), n_head(heads), turned(turned_heads) {}
+  const OpInfo& info() const override { return rotary_info; }
+  void backward(const Tensor& dy, Grads& grads) override {
+    const auto [dx, write] = grads.at(0);
+    Rotary a = rotary_of(dy, dx, options, n_head, turned);
+    a.direction = -1;
+    a.to_y = write;
+    run(dy.device(), a);
+  }
+};
+
+void require_rows(const Tensor& x, const RotaryOptions& options) {
+  require(x.dtype() == DType::f32 || x.dtype() == DType::f64, "rotary: x is ", name_of(x.dtype()),
+          "; f32 or f64 is needed");
+  require(options.base > 0 && options.start >= 0, "rotary: base = ", options.base,
+          ", start = ", options.start, "; base must be more than 0, start not less");
+}
+
+}  // namespace
+
+// Su, Lu, Pan, Murtadha, Wen, Liu, "RoFormer: Enhanced transformer with rotary position embedding" (2021),
+// equations 14, 15 and 34. A pair is a point of the plane, turned by the angle a. Turning keeps lengths and
+// inner products, so the gradient is turned back:
+//   dx1 = dy1 ∂y1/∂x1 + dy2 ∂y2/∂x1 = dy1 cos a + dy2 sin a,  dx2 = -dy1 sin a + dy2 cos a
+// which is the forward formula with -a.
+Tensor rotary(const Tensor& x, const RotaryOptions& options) {
+  const InOp op(rotary_info);
+  require(x.rank() == 4 && x.numel() > 0 && x.dim(3) % 2 == 0 && x.stride(3) == 1, "rotary: x is ", x.shape(),
+          "; it must be [B, H, T, D] with contiguous rows of an even D");
+  require_rows(x, options);
+  Tensor y = x.like();
+  const int64_t H = x.dim(1);
+  run(x.device(), rotary_of(x, y, options, H, H));
+  return record(y, {x}, RotaryNode(options, H, H));
+}
+
+Tensor rotary_packed(const Tensor& x, int64_t n_head, int64_t turned, const RotaryOptions& options) {
+  const InOp op(rotary_info);
+  require(x.rank() == 3 && x.numel() > 0 && x.is_contiguous() && n_head > 0 && x.dim(2) % (2 * n_head) == 0 &&
+              turned >= 0 && turned <= n_head,
+          "rotary: x is ", x.shape(), " with n_head = ", n_head, ", turned = ", turned,
+          "; it must be [B, T, n_head D], contiguous, with an even D and turned <= n_head");
+  require_rows(x, options);
+  Tensor y = x.like();
+  run(x.device(), rotary_of(x, y, options, n_head, turned));
+  return record(y, {x}, RotaryNode(options, n_head, turned));
+}
+
+Tensor rotary_composed(const Tensor& x, const RotaryOptions& options) {
+  const int64_t B = x.dim(0), H = x.dim(1), T = x.dim(2), D = x.dim(3);
+  const bool half = options.pairs == RotaryPairs::half;
+  std::vector<double> cosines, sines;
+  for (int64_t t = 0; t < T; ++t)
+    for (int64_t i = 0; i < D / 2; ++i) {
+      const double frequency = std::pow(options.base, -2 * static_cast<double>(i) / static_cast<double>(D));
+      const double angle = static_cast<double>(options.start + t) * frequency;
+      cosines.push_back(std::cos(angle));
+      sines.push_back(std::sin(angle));
+    }
+  // Pairs as columns [2, D / 2] or as rows [D / 2, 2].
+  const int dim = half ? 3 : 4;
+  const auto table = [&](const std::vector<double>& values) {
+    const Shape shape = half ? Shape{T, 1, D / 2} : Shape{T, D / 2, 1};
+    return cast(Tensor::from(x.device(), values, shape), x.dtype());
+  };
+  const Tensor cosine = table(cosines), sine = table(sines);
+  const Tensor pairs = half ? reshape(x, {B, H, T, 2, D / 2}) : reshape(x, {B, H, T, D / 2, 2});
+  const Tensor x1 = contiguous(narrow(pairs, dim, 0, 1)), x2 = contiguous(narrow(pairs, dim, 1, 1));
+  const Tensor y1 = sub(mul(x1, cosine), mul(x2, sine)), y2 = add(mul(x2, cosine), mul(x1, sine));
+  return reshape(concat({y1, y2}, dim), {B, H, T, D});
+}
+
+}  // namespace hewn

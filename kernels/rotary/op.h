@@ -1,0 +1,27 @@
+#pragma once
+
+#include "core/tape.h"
+#include "kernels/rotary/abi.h"
+
+namespace hewn {
+
+/// How rows are turned by their position.
+struct RotaryOptions {
+  RotaryPairs pairs = RotaryPairs::half;
+  double base = 10000;  ///< of the frequencies base^(-2i / D), more than 0
+  int64_t start = 0;    ///< position of the first row; when decoding, how many rows the cache holds
+};
+
+/// Rotary positions: x [B, H, T, D], D even, f32 or f64, of any strides with contiguous rows -> y [B, H, T,
+/// D], contiguous. Row t is turned by the angles (start + t) base^(-2i / D), so that q_i . k_j depends on
+/// where i and j stand only through i - j.
+Tensor rotary(const Tensor& x, const RotaryOptions& options = {});
+
+/// The same of the first `turned` heads of a packed projection x [B, T, n_head D], contiguous; the others
+/// (the values) pass as they are.
+Tensor rotary_packed(const Tensor& x, int64_t n_head, int64_t turned, const RotaryOptions& options = {});
+
+/// `rotary` of a contiguous x said slowly: cut into halves, multiply, put together.
+Tensor rotary_composed(const Tensor& x, const RotaryOptions& options = {});
+
+}  // namespace hewn
