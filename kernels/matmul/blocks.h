@@ -33,6 +33,11 @@ constexpr int64_t skinny_sums = 32 << 10;
   return (panels > 0 ? panels : 1) * panel;
 }
 
+struct Range {
+  int64_t begin, end;
+  int64_t size() const { return end - begin; }
+};
+
 /// Every product is cut into rows * cols rectangles.
 struct Split {
   int64_t rows, cols;

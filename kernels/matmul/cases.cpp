@@ -86,6 +86,9 @@ std::vector<Trial> test_trials(int64_t w) {
   trials.push_back({1, 4 * w + 3, 1601, false, false, Write::add});
   trials.push_back({13, 7 * w + 3, 1601, false, true});
   trials.push_back({16, 4 * w + 3, 801, true, false, Write::add, false, false, 3, 0.375});
+  trials.push_back({67, 4 * w + 1, 801, false, true, Write::add, false, false, 1, 0.375});
+  trials.push_back({67, 4 * w + 1, 3 * w + 1, false, false, Write::set, true});
+  trials.push_back({19, 1, 3 * w, true, true, Write::set, true});
   trials.push_back({1031, 3 * w + 1, 5, false, false, Write::set, true});
   for (const auto kind : {Activation::none, Activation::relu, Activation::silu, Activation::gelu_erf})
     trials.push_back({3, w + 2, 9, false, false, Write::set, true, false, 0, 1, kind});

@@ -49,11 +49,6 @@ Product<T> product(const Matmul& m, int64_t index) {
            residual ? residual + offset(m.c_step) : nullptr}};
 }
 
-struct Range {
-  int64_t begin, end;
-  int64_t size() const { return end - begin; }
-};
-
 /// A block of b, [k, cols] from row `k0` and column `j0`, as the tiles take it: where it stands, or packed.
 template <class T>
 struct BlockOfB {
@@ -101,10 +96,10 @@ struct BlockOfB {
 };
 
 /// One block of b against all rows of the rectangle: a tile's rows of a stay in the first-level cache while
-/// all panels of the block pass over them.
+/// all panels of the block pass over them. The epilogue is for `finished` columns.
 template <class T, bool trans_a>
 void multiply_block(const Product<T>& m, Range rows, const BlockOfB<T>& b, const BlockOfB<T>& next,
-                    bool last) {
+                    int64_t finished) {
   b.prepare();
   int64_t tiles = 0;
   for (int64_t i = rows.begin; i < rows.end; i += tile_rows) {
@@ -122,15 +117,16 @@ void multiply_block(const Product<T>& m, Range rows, const BlockOfB<T>& b, const
       t.c = m.c + i * m.ldc + b.j0 + j;
       tile_column<T, trans_a>(t, ni);
     }
-    if (last && !m.finish.nothing())
-      for (int64_t r = i; r < i + ni; ++r) finish_row(m.finish, m.c, r * m.ldc + b.j0, b.j0, b.cols);
+    if (finished > 0 && !m.finish.nothing())
+      for (int64_t r = i; r < i + ni; ++r) finish_row(m.finish, m.c, r * m.ldc + b.j0, b.j0, finished);
   }
 }
 
-/// A rectangle of one product, by one thread. A block of b stays in the second-level cache while it is used;
+/// A rectangle of one product, by one thread; the `odd` columns after its last only await
+/// the epilogue. A block of b stays in the second-level cache while it is used;
 /// along K comes last, so that a's rows of such a block are still in the third when the next columns come.
 template <class T, bool trans_a>
-void multiply(const Product<T>& m, Range rows, Range cols, T* scratch) {
+void multiply(const Product<T>& m, Range rows, Range cols, int64_t odd, T* scratch) {
   const int64_t blocks = k_blocks(m.K, sizeof(T)), kc = blocks_of(m.K, blocks);
   const int64_t nc = block_cols(kc, sizeof(T), tile_cols<T>);
   const bool packed = m.trans_b || rows.size() >= pack_rows_from;
@@ -144,48 +140,52 @@ void multiply(const Product<T>& m, Range rows, Range cols, T* scratch) {
       const bool last_cols = j0 + nc >= cols.end, last = block == blocks - 1;
       const BlockOfB<T> next =
           last_cols ? block_at(last ? 0 : (block + 1) * kc, cols.begin) : block_at(b.k0, j0 + nc);
-      multiply_block<T, trans_a>(m, rows, b, next, last);
+      multiply_block<T, trans_a>(m, rows, b, next, last ? b.cols + (last_cols ? odd : 0) : 0);
     }
   }
 }
 
-/// c (set or add) alpha sum, for `cols` elements.
+/// A product of a few rows.
 template <class T>
-void put_row(const T* sum, T alpha, bool add, T* c, int64_t cols) {
-  constexpr int w = lanes<T>;
-  for (int64_t j = 0; j < cols; j += w) {
-    const int64_t n = cols - j < w ? cols - j : w;
-    const Vector<T> x = load(sum + j) * set1(alpha);
-    store_part(c + j, add ? load_part(c + j, n) + x : x, n);
-  }
+void multiply_rows(const Product<T>& m, bool trans_a, int64_t rows, Range cols, T* scratch) {
+  const Skinny<T> few{rows, m.a, trans_a ? 1 : m.lda, trans_a ? m.lda : 1, m.b, m.ldb, m.trans_b};
+  multiply_skinny(few, m.K, cols, scratch, [&](const Sums<T>& s, int64_t j, int64_t n, int64_t block) {
+    for (int64_t r = 0; r < rows; ++r)
+      put_row(s.sum + r * s.ld, m.alpha, m.add || block > 0, m.c + r * m.ldc + j, n);
+  });
+  if (!m.finish.nothing())
+    for (int64_t r = 0; r < rows; ++r)
+      finish_row(m.finish, m.c, r * m.ldc + cols.begin, cols.begin, cols.size());
 }
 
-/// `cols` of all rows of one product of a few rows, by one thread.
-template <class T, bool trans_a>
-void multiply_skinny(const Product<T>& m, int64_t rows, Range cols, T* scratch) {
-  constexpr int64_t w = lanes<T>;
-  const int64_t blocks = k_blocks(m.K, sizeof(T)), kc = blocks_of(m.K, blocks);
-  const int64_t most = skinny_sums / static_cast<int64_t>(sizeof(T)) / rows / tile_cols<T> * tile_cols<T>;
-  for (int64_t j0 = cols.begin; j0 < cols.end; j0 += most) {
-    const int64_t n = cols.end - j0 < most ? cols.end - j0 : most, ld = blocks_of(n, w) * w;
-    for (int64_t block = 0; block < blocks; ++block) {
-      const int64_t k0 = block * kc, k = m.K - k0 < kc ? m.K - k0 : kc;
-      for (int64_t i = 0; i < rows * ld; i += w) store(scratch + i, Vector<T>{});
-      const Sums<T> sums{rows, k, scratch + rows * ld, scratch, ld};
-      const int64_t row = trans_a ? 1 : m.lda, step = trans_a ? m.lda : 1;
-      if (m.trans_b) {
-        pack_groups<T, 4>(sums, m.a + k0 * step, row, step, scratch + rows * ld);
-        add_columns(sums, n, m.b + j0 * m.ldb + k0, m.ldb);
-      } else {
-        pack_groups<T, tile_rows>(sums, m.a + k0 * step, row, step, scratch + rows * ld);
-        add_rows(sums, n, m.b + k0 * m.ldb + j0, m.ldb);
+/// A few last columns, without the epilogue: the vectors run along rows of a, which is full of them.
+template <class T>
+void multiply_columns(const Product<T>& m, bool trans_a, Range rows, Range cols, T* scratch) {
+  const int64_t row = m.trans_b ? m.ldb : 1, step = m.trans_b ? 1 : m.ldb;
+  const Skinny<T> few{cols.size(), m.b + cols.begin * row, row, step, m.a, m.lda, !trans_a};
+  multiply_skinny(few, m.K, rows, scratch, [&](const Sums<T>& s, int64_t i, int64_t n, int64_t block) {
+    const bool add = m.add || block > 0;
+    for (int64_t r = i; r < i + n; ++r) {
+      T* c = m.c + r * m.ldc + cols.begin;
+      for (int64_t j = 0; j < cols.size(); ++j) {
+        const T x = s.sum[j * s.ld + r - i] * m.alpha;
+        c[j] = add ? c[j] + x : x;
       }
-      for (int64_t r = 0; r < rows; ++r)
-        put_row(scratch + r * ld, m.alpha, m.add || block > 0, m.c + r * m.ldc + j0, n);
     }
-    if (!m.finish.nothing())
-      for (int64_t r = 0; r < rows; ++r) finish_row(m.finish, m.c, r * m.ldc + j0, j0, n);
-  }
+  });
+}
+
+/// A rectangle of one product, by one thread.
+template <class T, bool trans_a>
+void multiply_rectangle(const Product<T>& m, Range rows, Range cols, T* scratch) {
+  const int64_t odd = cols.size() % lanes<T>, whole = cols.end - odd;
+  if (odd == 0 || odd > most_odd<T> || m.K < lanes<T>) return multiply<T, trans_a>(m, rows, cols, 0, scratch);
+  multiply_columns(m, trans_a, rows, {whole, cols.end}, scratch);
+  if (cols.begin < whole)
+    multiply<T, trans_a>(m, rows, {cols.begin, whole}, odd, scratch);
+  else if (!m.finish.nothing())
+    for (int64_t r = rows.begin; r < rows.end; ++r)
+      finish_row(m.finish, m.c, r * m.ldc + cols.begin, cols.begin, cols.size());
 }
 
 template <class T>
@@ -212,11 +212,11 @@ void multiply_all(const Launch& launch, const Matmul& m) {
       const Range rows = range(row_tiles, tile_rows, m.M, r, split.rows);
       const Range cols = range(col_tiles, tile_cols<T>, m.N, c, split.cols);
       if (skinny)
-        m.trans_a ? multiply_skinny<T, true>(one, m.M, cols, scratch)
-                  : multiply_skinny<T, false>(one, m.M, cols, scratch);
+        multiply_rows(one, m.trans_a, m.M, cols, scratch);
+      else if (m.trans_a)
+        multiply_rectangle<T, true>(one, rows, cols, scratch);
       else
-        m.trans_a ? multiply<T, true>(one, rows, cols, scratch)
-                  : multiply<T, false>(one, rows, cols, scratch);
+        multiply_rectangle<T, false>(one, rows, cols, scratch);
     }
   });
 }

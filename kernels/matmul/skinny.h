@@ -4,7 +4,9 @@
 // it, and the sums wait in a near cache. They run in the same order as in the tiles, and give the same bits.
 // Compiled per instruction set; includers are simd*.cpp.
 
+#include "kernels/matmul/blocks.h"
 #include "kernels/matmul/pack.h"
+#include "kernels/parallel.h"
 
 namespace hewn {
 namespace {
@@ -18,6 +20,10 @@ HEWN_INLINE void in_groups(int64_t rows, const Work& work) {
   if (r + 2 <= rows) work(r, std::integral_constant<int, 2>{}), r += 2;
   if (r < rows) work(r, std::integral_constant<int, 1>{});
 }
+
+/// Up to so many columns after the last whole vector are cheaper with vectors along the rows of a.
+template <class T>
+constexpr int64_t most_odd = lanes<T> * 3 / 8;
 
 /// Sums of some rows over b's rows seen so far: sum[r, j] = sum over k of a[r, k] b[k, j].
 template <class T>
@@ -149,6 +155,53 @@ void add_columns(const Sums<T>& s, int64_t cols, const T* b, int64_t ldb) {
               add_square<T, count>(Group<T>(s, r, count, p, j), n, x);
             });
       }
+    }
+  }
+}
+
+/// c (set or add) alpha sum, for `cols` elements.
+template <class T>
+void put_row(const T* sum, T alpha, bool add, T* c, int64_t cols) {
+  constexpr int w = lanes<T>;
+  for (int64_t j = 0; j < cols; j += w) {
+    const int64_t n = cols - j < w ? cols - j : w;
+    const Vector<T> x = load(sum + j) * set1(alpha);
+    store_part(c + j, add ? load_part(c + j, n) + x : x, n);
+  }
+}
+
+/// A product of a few rows with a matrix: all rows of a with columns of b, or columns of b with rows of a.
+template <class T>
+struct Skinny {
+  int64_t rows;
+  const T* few;  ///< element (r, k) is at r * row + k * step
+  int64_t row, step;
+  const T* many;  ///< [K, n], or [n, K] when turned; rows ld apart
+  int64_t ld;
+  bool turned;
+};
+
+/// Columns `range` of such a product, by one thread; calls put(sums, j, n, block) with those of n columns
+/// from j on over one block of K.
+template <class T, class Put>
+void multiply_skinny(const Skinny<T>& s, int64_t K, Range range, T* scratch, const Put& put) {
+  constexpr int64_t w = lanes<T>;
+  const int64_t blocks = k_blocks(K, sizeof(T)), kc = blocks_of(K, blocks);
+  const int64_t most = skinny_sums / static_cast<int64_t>(sizeof(T)) / s.rows / tile_cols<T> * tile_cols<T>;
+  for (int64_t j = range.begin; j < range.end; j += most) {
+    const int64_t n = range.end - j < most ? range.end - j : most, ld = blocks_of(n, w) * w;
+    for (int64_t block = 0; block < blocks; ++block) {
+      const int64_t k0 = block * kc, k = K - k0 < kc ? K - k0 : kc;
+      const Sums<T> sums{s.rows, k, scratch + s.rows * ld, scratch, ld};
+      for (int64_t i = 0; i < s.rows * ld; i += w) store(scratch + i, Vector<T>{});
+      if (s.turned) {
+        pack_groups<T, 4>(sums, s.few + k0 * s.step, s.row, s.step, scratch + s.rows * ld);
+        add_columns(sums, n, s.many + j * s.ld + k0, s.ld);
+      } else {
+        pack_groups<T, tile_rows>(sums, s.few + k0 * s.step, s.row, s.step, scratch + s.rows * ld);
+        add_rows(sums, n, s.many + k0 * s.ld + j, s.ld);
+      }
+      put(sums, j, n, block);
     }
   }
 }
