@@ -16,6 +16,8 @@ size_t shares(int64_t floats_per_worker, int threads) {
   return static_cast<size_t>(with_gaps * threads) * sizeof(float);
 }
 
+size_t rows_scratch(const AttentionForward& a, int threads) { return shares(a.Tk, threads); }
+
 size_t online_scratch(const AttentionForward& a, int threads) { return shares(a.D, threads); }
 size_t online_scratch(const AttentionBackward& a, int threads) {
   return shares((2 * a.Tk + 1) * a.D, threads);
@@ -53,6 +55,11 @@ constexpr Rung<AttentionForward> forward_rungs[] = {
      .run = per_isa<AttentionForward>([]<Isa I>() { return attention_online<I>; }),
      .why_not = f32_only,
      .scratch_bytes = online_scratch},
+    {.name = "rows",
+     .idea = "a row of scores fits the cache: kept there, nothing shrinks, y stays in registers",
+     .run = per_isa<AttentionForward>([]<Isa I>() { return attention_rows<I>; }),
+     .why_not = f32_only,
+     .scratch_bytes = rows_scratch},
     {.name = "lanes",
      .idea = "a query per lane: a key or value read once serves them all, softmax needs no sums across lanes",
      .run = per_isa<AttentionForward>([]<Isa I>() { return attention_lanes<I>; }),

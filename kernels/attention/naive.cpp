@@ -110,6 +110,8 @@ size_t matrices(const AttentionSizes& a, int threads, int64_t n) {
 
 }  // namespace
 
+// The formula as it stands: all scores of a head, then all of its probabilities, then all sums. Easy to check
+// against the paper, and T x T numbers per head travel to memory and back between the steps.
 void attention_naive(const Launch& launch, const AttentionForward& a) {
   a.dtype == DType::f64 ? forward<double>(launch, a) : forward<float>(launch, a);
 }

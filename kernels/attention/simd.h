@@ -5,6 +5,9 @@
 namespace hewn {
 
 template <Isa I>
+void attention_rows(const Launch& launch, const AttentionForward& a);
+
+template <Isa I>
 void attention_online(const Launch& launch, const AttentionForward& a);
 template <Isa I>
 void attention_backward_online(const Launch& launch, const AttentionBackward& a);

@@ -6,8 +6,6 @@
 namespace hewn {
 namespace {
 
-constexpr float infinity = __builtin_inff();
-
 /// A block of queries, one per lane, takes one key after the other. q and y are [D][query_block].
 void forward_block(const AttentionForward& a, const Queries& block, float* q, float* y) {
   const int64_t kv = kv_of(a, block.bh);
@@ -41,6 +39,10 @@ void forward_block(const AttentionForward& a, const Queries& block, float* q, fl
 
 }  // namespace
 
+// Queries in the lanes. With keys in the lanes, a maximum and a sum need all lanes of a vector folded, and
+// each key that was read serves one query. Turn it round: 2 W queries lie transposed, one per lane, and take
+// the keys one after the other. A key read once serves them all, every lane has its own maximum and sum, and
+// nothing is folded. The price: y is read and written for every key.
 template <>
 void attention_lanes<Isa::HEWN_ISA>(const Launch& launch, const AttentionForward& a) {
   const int64_t blocks = blocks_of(a.Tq, query_block);

@@ -1,28 +1,10 @@
+#include "kernels/attention/row.h"
 #include "kernels/attention/simd.h"
-#include "kernels/attention/tile.h"
 #include "kernels/parallel.h"
 #include "kernels/vec_math.h"
 
 namespace hewn {
 namespace {
-
-constexpr float infinity = __builtin_inff();
-
-/// Lane j of the result is a . rows[j] for n <= W rows of length D, 0 in the other lanes.
-vf dots(const float* a, const In& rows, int64_t n, int64_t D) {
-  vf sum[W]{};
-  for (int64_t j = 0; j < n; ++j) {
-    vf s{};
-    int64_t d = 0;
-    for (; d + W <= D; d += W) s = fma(load(a + d), load(rows[j] + d), s);
-    if (d < D) s = fma(load_part(a + d, D - d), load_part(rows[j] + d, D - d), s);
-    sum[j] = s;
-  }
-  transpose(sum);
-  for (int step = W / 2; step > 0; step /= 2)
-    for (int r = 0; r < step; ++r) sum[r] += sum[r + step];
-  return sum[0];
-}
 
 /// to = shrink * to + sum_j weight[j] rows[j]
 void add_rows(vf weight, const In& rows, int64_t n, int64_t D, float shrink, float* to) {
@@ -49,27 +31,6 @@ void add_outer(vf weight, const float* row, int64_t n, int64_t D, float* to) {
     }
   }
 }
-
-void write_row(float* to, const float* from, int64_t n, Write write) {
-  for (int64_t d = 0; d < n; d += W) {
-    const int64_t lanes = smaller(W, n - d);
-    const vf x = load_part(from + d, lanes);
-    store_part(to + d, write == Write::add ? load_part(to + d, lanes) + x : x, lanes);
-  }
-}
-
-/// The dropout factors of one query, for its keys from `first` on, W at a time in order.
-struct RowFactors {
-  const AttentionSizes& a;
-  int64_t bh, i, first;
-  const float* from = nullptr;
-  float buffer[128];
-  vf operator()(int64_t key) {
-    const int64_t at = (key - first) % 64;
-    if (at == 0) from = row_factors(a, bh, i, key, buffer);
-    return load(from + at);
-  }
-};
 
 /// Query i of head bh: y gathers exp(score - maximum so far) v, and shrinks whenever the maximum grows.
 void forward_row(const AttentionForward& a, int64_t bh, int64_t i, float* y) {
@@ -128,6 +89,11 @@ void backward_row(const AttentionBackward& a, int64_t bh, int64_t i, float* dq, 
 
 }  // namespace
 
+// One pass. The naive rung writes a T x T matrix and comes back to it twice, long after it has left the
+// cache. But a row does not know the others, and even of a row no score need be stored: the sums so far are
+// kept as if the largest score so far were the largest of all, and shrink by exp(before - now) whenever it
+// grows (Milakov and Gimelshein, 2018, algorithm 3). W keys are taken at a time and their values added at
+// once; a query needs D + 2 numbers, however long the context.
 template <>
 void attention_online<Isa::HEWN_ISA>(const Launch& launch, const AttentionForward& a) {
   parallel_for(launch, a.B * a.H * a.Tq, [&](int64_t begin, int64_t end, int worker) {
@@ -136,6 +102,8 @@ void attention_online<Isa::HEWN_ISA>(const Launch& launch, const AttentionForwar
   });
 }
 
+// The same backwards. With lse saved, a probability is made again from its score alone, so W keys at a time
+// give their shares of dq, dk and dv, and no probability is stored.
 template <>
 void attention_backward_online<Isa::HEWN_ISA>(const Launch& launch, const AttentionBackward& a) {
   const int64_t group = a.H / a.Hkv;

@@ -6,8 +6,6 @@
 namespace hewn {
 namespace {
 
-constexpr float infinity = __builtin_inff();
-
 /// The running maximum and sum of each query's softmax.
 struct Running {
   vf most[2], sum[2];
@@ -87,6 +85,10 @@ void forward_block(const AttentionForward& a, const Queries& block, const Worksp
 
 }  // namespace
 
+// Small matrix products. For 64 keys at a time, scores are a product [64, D] [D, queries] and the sums one of
+// [D, 64] [64, queries], each done in tiles of 8 rows by 2 vectors that stay in registers: 10 loads for 16
+// multiply-adds, where the rung before needs 3 loads and a store for 2. Maximum and shrinking happen once per
+// 64 keys instead of for each. What no query of a vector sees is left out.
 template <>
 void attention_tiled<Isa::HEWN_ISA>(const Launch& launch, const AttentionForward& a) {
   const int64_t blocks = blocks_of(a.Tq, query_block);

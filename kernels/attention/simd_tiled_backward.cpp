@@ -105,6 +105,8 @@ void write_rows(const float* from, int64_t width, int64_t n, int64_t D, const Ou
 
 }  // namespace
 
+// Small matrix products, backwards. For a block of queries and 64 keys, p and ds are two products, and dq, dv
+// and dk three more. Only dk and dv are kept for a whole head; they gather block by block.
 template <>
 void attention_backward_tiled<Isa::HEWN_ISA>(const Launch& launch, const AttentionBackward& a) {
   // A head of keys is one worker's: its dk and dv gather over the query heads and their queries in order.

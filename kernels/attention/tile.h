@@ -15,6 +15,7 @@ namespace {
 
 constexpr int64_t query_block = 2 * W;
 constexpr int64_t key_block = 64;
+[[maybe_unused]] constexpr float infinity = __builtin_inff();
 
 HEWN_INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 HEWN_INLINE int64_t rounded_up(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }

@@ -246,6 +246,38 @@ TEST_CASE("attention: dropout keeps the expectation and needs the step's state")
   CHECK_THROWS_WITH(causal_attention(x.q, x.k, x.v, {.dropout = 1}), Catch::Contains("[0, 1)"));
 }
 
+TEST_CASE("attention: memory grows with T, not with its square") {
+  // The pool's arithmetic is the same on meta; on the processor it also has to be enough.
+  const auto pass = [](Executor& device, const Tensor& qkv, int64_t H) {
+    Tensor leaf = qkv.detached();
+    require_grad(leaf);
+    const Tensor dy = Tensor::zeros(device, DType::f32, {qkv.dim(0), qkv.dim(1), qkv.dim(2) / 3});
+    device.pool().reset_peak();
+    Tape tape;
+    const Tensor y = causal_attention(leaf, {.n_head = H});
+    tape.backward(y, dy);
+    return y;
+  };
+  const auto planned = [&](int64_t T, int64_t H, int64_t D) {
+    const auto meta = make_meta(2, best_isa());
+    pass(*meta, Tensor::zeros(*meta, DType::f32, {1, T, 3 * H * D}), H);
+    return meta->pool().stats().peak;
+  };
+  for (const int64_t T : {1024, 4096, 16384})
+    CHECK(static_cast<double>(planned(2 * T, 12, 64)) < 2.01 * static_cast<double>(planned(T, 12, 64)));
+
+  const int64_t T = 16384, D = 16;
+  test::Random random("attention long");
+  const auto device = make_cpu(2);
+  const Tensor qkv = Tensor::from(*device, random.normals(T * 3 * D), {1, T, 3 * D});
+  const Tensor y = pass(*device, qkv, 1);
+  CHECK(device->pool().stats().peak == planned(T, 1, D));
+  CHECK(device->pool().stats().peak < 20 * static_cast<size_t>(T * D) * sizeof(float));
+  const Tensor last = heads_of(qkv, D, 0, 1).narrowed(2, T - 1, 1);
+  const Tensor alone = causal_attention(last, heads_of(qkv, D, 1, 1), heads_of(qkv, D, 2, 1));
+  CHECK(test::close_by_norm(y.narrowed(1, T - 1, 1).doubles(), alone.doubles(), 1e-5));
+}
+
 TEST_CASE("attention: shapes that do not fit are refused") {
   const auto zeros = [](const Shape& shape) { return Tensor::zeros(cpu(), DType::f32, shape); };
   CHECK_THROWS_WITH(causal_attention(zeros({2, 3, 12}), {.n_head = 5}), Catch::Contains("[2, 3, 12]"));
