@@ -1,17 +1,19 @@
 #!/usr/bin/env bash
 # Installs what is missing of the Debian packages Hewn is built and tested with.
-#   scripts/install-deps.sh [build] [test] [full]      (default: build)
-# build: to build `hewn`; test: to build and run its tests; full: other compilers and sanitizers.
+#   scripts/install-deps.sh [build] [test] [full] [arm]      (default: build)
+# build: to build `hewn`; test: to build and run its tests; full: other compilers and sanitizers;
+# arm: to test on aarch64.
 set -euo pipefail
 
 packages_build="g++ cmake ninja-build nlohmann-json3-dev libtomlplusplus-dev libcli11-dev libutf8proc-dev"
 packages_test="catch2"
 packages_full="clang libclang-rt-14-dev"
+packages_arm="g++-aarch64-linux-gnu qemu-user"
 
 missing=()
 for set in "${@:-build}"; do
   names=packages_$set
-  for package in ${!names?"no such set: $set (build, test, full)"}; do
+  for package in ${!names?"no such set: $set (build, test, full, arm)"}; do
     dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q ' installed$' || missing+=("$package")
   done
 done

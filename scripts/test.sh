@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds Hewn and runs its tests; installs what is missing first (scripts/install-deps.sh).
 #   scripts/test.sh           what a user needs to trust the build: under 10 minutes on 2 cores
-#   scripts/test.sh --full    also clang, address + undefined and thread sanitizers, every long test: under 45
+#   scripts/test.sh --full    also clang, address + undefined and thread sanitizers, aarch64, every long test: under 45
 # The last line adds everything up: N passed, N failed, N skipped.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
@@ -76,6 +76,20 @@ thread() {
   configure_and_build "clang, thread sanitizer" tsan && run_tests "thread" build-tsan
 }
 
+# Its tests count themselves like all others; HEWN_TEST_TALLY reaches them through ctest and qemu.
+arm() {
+  local start=$SECONDS
+  mkdir -p "$work/arm"
+  if ! HEWN_TEST_TALLY=$work/arm scripts/test-arm.sh >"$work/arm.log" 2>&1; then
+    cat "$work/arm.log"
+    fail "aarch64"
+  fi
+  local p=0 a
+  for file in "$work/arm"/*; do [ -f "$file" ] && read -r a _ <"$file" && p=$((p + a)); done
+  echo "== aarch64 under qemu: $p passed in $((SECONDS - start)) s"
+  passed=$((passed + p))
+}
+
 cuda() {
   local nvcc files file count=0
   files=$(find core kernels apps -name '*.cu')
@@ -107,6 +121,7 @@ if [ $full = yes ]; then
   configure_and_build "clang release" clang && run_tests "clang release" build-clang
   address_and_undefined
   thread
+  arm
   cuda
 else
   configure_and_build "release" release && run_tests "release" build

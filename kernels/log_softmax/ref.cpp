@@ -1,5 +1,6 @@
 #include "kernels/log_softmax/ref.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -12,7 +13,7 @@ void forward(const LogSoftmaxForward& a) {
     const T* x = static_cast<const T*>(a.x) + r * a.cols;
     T* y = static_cast<T*>(a.y) + r * a.cols;
     double most = -std::numeric_limits<double>::infinity(), sum = 0;
-    for (int64_t i = 0; i < a.cols; ++i) most = std::fmax(most, static_cast<double>(x[i]));
+    for (int64_t i = 0; i < a.cols; ++i) most = std::max(most, static_cast<double>(x[i]));  // passes NaN over
     for (int64_t i = 0; i < a.cols; ++i) sum += std::exp(static_cast<double>(x[i]) - most);
     for (int64_t i = 0; i < a.cols; ++i)
       y[i] = static_cast<T>((static_cast<double>(x[i]) - most) - std::log(sum));

@@ -15,6 +15,6 @@ void expand_simd(const Launch& launch, const Expand& a);
 
 /// Elements of [0, n) in one block: long where a vector's lanes run along the row, short where each lane is a
 /// column with a sum of its own, which would lose digits.
-constexpr int64_t row_block = 8192, column_block = 64;
+constexpr int64_t row_block = 2048, column_block = 64;
 
 }  // namespace hewn
