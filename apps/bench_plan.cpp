@@ -33,10 +33,11 @@ bool wanted(const std::vector<std::string>& ops, std::string_view room, std::str
                                     [&](const std::string& name) { return name == room || name == op; });
 }
 
-// Whether a room may hold something wanted, judged before its cases are made.
-bool may_hold(const std::vector<std::string>& ops, std::string_view room) {
-  return ops.empty() || std::any_of(ops.begin(), ops.end(),
-                                    [&](const std::string& name) { return split(name, '.')[0] == room; });
+// Whether a room has something wanted, asked of its small cases, since those to be timed may be large.
+bool has_wanted(const BenchPlan& plan, const Room& room) {
+  const Cases small = room.cases({.dtype = plan.request.dtype});
+  return std::any_of(small.begin(), small.end(),
+                     [&](const auto& c) { return wanted(plan.ops, room.name, c->op()); });
 }
 
 // The variant a rung runs on a processor of this level: its own, or a lower one.
@@ -58,9 +59,10 @@ BenchPlan bench_plan(const Settings& settings) {
       .dtype = dtype_from_name(settings.text("dtype")), .bench = true, .shape = settings.text("shape")};
   plan.repeat = settings.integer("repeat");
   plan.ladder = settings.flag("ladder");
+  plan.rung = settings.text("rung");
   if (settings.has("compare")) plan.compare = split(settings.text("compare"), ',');
   if (settings.has("op")) plan.ops = split(settings.text("op"), ',');
-  require(plan.ops.size() == 1 || !settings.has("shape"),
+  require(plan.ops.size() == 1 || !settings.has("shape") || !plan.rung.empty(),
           "--shape needs one --op, since shapes are written differently");
   if (!settings.has("threads"))
     plan.threads = {default_threads()};
@@ -97,7 +99,7 @@ void for_each_case(const BenchPlan& plan, const std::function<void(Case&)>& visi
   bool any = false;
   for (const Room& room : rooms()) {
     known.emplace_back(room.name);
-    if (!may_hold(plan.ops, room.name)) continue;
+    if (!has_wanted(plan, room)) continue;
     for (auto& c : room.cases(plan.request)) {
       if (!wanted(plan.ops, room.name, c->op())) continue;
       any = true;

@@ -29,6 +29,7 @@ struct BenchPlan {
   std::vector<Isa> isas;
   int64_t repeat = 5;
   bool ladder = false;               ///< every rung, not only the preferred one
+  std::string rung;                  ///< file of a rung from elsewhere
   std::vector<std::string> compare;  ///< libraries
 };
 

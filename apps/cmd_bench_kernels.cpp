@@ -4,6 +4,7 @@
 #include "apps/bench_peers.h"
 #include "apps/bench_report.h"
 #include "apps/bench_roof.h"
+#include "apps/bench_rung.h"
 #include "apps/commands.h"
 #include "apps/terminal.h"
 
@@ -35,27 +36,38 @@ BenchRow row_of(const Case& c, const Measurement& m, double peer_seconds) {
           .speedup = peer_seconds / m.best()};
 }
 
+// Appends; whether there was anything.
+bool add(std::vector<Contender>& list, std::vector<Contender> more) {
+  for (Contender& who : more) list.push_back(std::move(who));
+  return !more.empty();
+}
+
 }  // namespace
 
 int run_bench_kernels(const Settings& settings) {
-  const BenchPlan plan = bench_plan(settings);
+  BenchPlan plan = bench_plan(settings);
   const Peers peers(plan.compare);
+  const RungPlugin* own = plan.rung.empty() ? nullptr : &load_rung(plan.rung);
+  if (own) {
+    if (plan.ops.empty()) plan.ops = {own->op};
+    check_rung(*own, plan.request.dtype);
+  }
+  bool own_timed = !own, compared = plan.compare.empty();
   std::vector<BenchRow> rows;
-  bool compared = plan.compare.empty();
   for_each_case(plan, [&](Case& c) {
     detail("timing ", c.op(), " ", c.shape());
     std::vector<Contender> list = rungs_of(c, plan);
-    for (Contender& peer : peers.contenders(c, plan)) {
-      compared = true;
-      list.push_back(std::move(peer));
-    }
+    if (own) own_timed |= add(list, contenders(*own, c, plan));
+    compared |= add(list, peers.contenders(c, plan));
     const std::vector<Measurement> measured = measure(c, list, plan.repeat);
     for (const Measurement& m : measured)
       rows.push_back(row_of(c, m, fastest_peer(measured, m.who->threads)));
   });
-  require(compared, settings.where("compare"),
-          ": libraries compute plain matrix products alone, mostly of f32; ",
-          "there were none, try --op=matmul");
+  require(own_timed, "--rung: ", plan.rung, " does ", own_timed ? "" : own->op,
+          " and declined everything asked for; see --op, --shape and --dtype");
+  require(compared,
+          "--compare: libraries compute plain matrix products alone, mostly of f32; there were none, "
+          "try --op=matmul");
   if (settings.flag("json"))
     print_json(rows);
   else if (settings.flag("csv"))

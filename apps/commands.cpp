@@ -106,6 +106,7 @@ constexpr Command table[] = {
      "hewn bench kernels --op=matmul --threads=1\n"
      "hewn bench kernels --op=softmax --ladder\n"
      "hewn bench kernels --op=matmul --shape=256x768x768 --compare=openblas,onednn\n"
+     "hewn bench kernels --rung=my_softmax.so --ladder --shape=3072x256\n"
      "hewn bench kernels --op=matmul,attention --isa=avx2,avx512 -r 20 --json",
      run_bench_kernels},
     {takes::bench_train, "bench train", "", "time training steps of a configuration",

@@ -167,6 +167,8 @@ constexpr Option benching[] = {
     text("threads", "N,...", "", takes::bench_kernels, "thread counts to time", "one per core"),
     text("isa", "NAME,...", "", takes::bench_kernels, "instruction sets to time", "the one in use"),
     flag("ladder", "false", takes::bench_kernels, "time every rung, from naive to preferred"),
+    text("rung", "FILE.so", "", takes::bench_kernels,
+         "check and time a kernel of your own too; docs/kernels.md tells how to write one", "none"),
     text("compare", "NAME,...", "", takes::bench_kernels,
          "time matrix products of other libraries too, where they are installed: openblas, blis, onednn, mkl",
          "none"),

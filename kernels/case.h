@@ -73,6 +73,9 @@ class Case {
   /// Runs a rung that accepts; scratch is the case's own.
   virtual void run(size_t rung, Isa isa, int threads) = 0;
   virtual Cost cost() const = 0;
+  /// The argument struct of the op, for kernels that are no rungs of the ladder.
+  virtual const void* arguments() const = 0;
+  virtual size_t arguments_bytes() const = 0;
 
   /// "[64, 65]", "256x2304x768 NT add"
   const std::string& shape() const { return shape_; }
@@ -88,8 +91,6 @@ class Case {
   std::string difference(const std::vector<std::vector<double>>& reference);
   /// "" or the operand whose canaries were overwritten, or the input that was changed.
   std::string damage();
-
- protected:
   /// Scratch of exactly this size, fenced; the same block for the same size.
   void* scratch(size_t bytes);
 
@@ -129,6 +130,8 @@ class CaseOf final : public Case {
   }
   Cost cost() const override { return ladder_.cost(args_); }
   const A& args() const { return args_; }
+  const void* arguments() const override { return &args_; }
+  size_t arguments_bytes() const override { return sizeof(A); }
 
  private:
   A args_;
