@@ -1,6 +1,7 @@
 #include "apps/bench_plan.h"
 
 #include <algorithm>
+#include <set>
 
 #include "apps/suggest.h"
 #include "core/error.h"
@@ -33,11 +34,25 @@ bool wanted(const std::vector<std::string>& ops, std::string_view room, std::str
                                     [&](const std::string& name) { return name == room || name == op; });
 }
 
-// Whether a room has something wanted, asked of its small cases, since those to be timed may be large.
-bool has_wanted(const BenchPlan& plan, const Room& room) {
-  const Cases small = room.cases({.dtype = plan.request.dtype});
-  return std::any_of(small.begin(), small.end(),
-                     [&](const auto& c) { return wanted(plan.ops, room.name, c->op()); });
+bool holds(const Room& room, std::string_view op) {
+  const Cases small = room.cases({});
+  return std::any_of(small.begin(), small.end(), [&](const auto& c) { return c->op() == op; });
+}
+
+const Room* room_called(std::string_view name) {
+  const auto found =
+      std::find_if(rooms().begin(), rooms().end(), [&](const Room& room) { return room.name == name; });
+  return found == rooms().end() ? nullptr : &*found;
+}
+
+// The rooms of what `--op` asks for, judged before their cases are made; all when it asks for nothing.
+std::vector<const Room*> rooms_for(const std::vector<std::string>& ops) {
+  std::set<const Room*> chosen;
+  for (const std::string& op : ops) chosen.insert(room_called(op) ? room_called(op) : room_with(op));
+  std::vector<const Room*> list;
+  for (const Room& room : rooms())
+    if (ops.empty() || chosen.contains(&room)) list.push_back(&room);
+  return list;
 }
 
 // The variant a rung runs on a processor of this level: its own, or a lower one.
@@ -50,6 +65,14 @@ bool runs_on(const Case& c, size_t rung, Isa level, Isa& variant) {
 }
 
 }  // namespace
+
+const Room* room_with(std::string_view op) {
+  const std::string_view first = op.substr(0, op.find('.'));
+  for (const bool by_name : {true, false})
+    for (const Room& room : rooms())
+      if ((room.name == first) == by_name && holds(room, op)) return &room;
+  return nullptr;
+}
 
 BenchPlan bench_plan(const Settings& settings) {
   require(settings.arguments.empty(), "bench kernels takes no argument '",
@@ -95,18 +118,17 @@ std::vector<Contender> rungs_of(const Case& c, const BenchPlan& plan) {
 }
 
 void for_each_case(const BenchPlan& plan, const std::function<void(Case&)>& visit) {
-  std::vector<std::string> known;
   bool any = false;
-  for (const Room& room : rooms()) {
-    known.emplace_back(room.name);
-    if (!has_wanted(plan, room)) continue;
-    for (auto& c : room.cases(plan.request)) {
-      if (!wanted(plan.ops, room.name, c->op())) continue;
+  for (const Room* room : rooms_for(plan.ops)) {
+    for (auto& c : room->cases(plan.request)) {
+      if (!wanted(plan.ops, room->name, c->op())) continue;
       any = true;
       visit(*c);
-      c.reset();
+      c.reset();  // its memory may be large
     }
   }
+  std::vector<std::string> known;
+  for (const Room& room : rooms()) known.emplace_back(room.name);
   std::string asked;
   for (const std::string& op : plan.ops) asked += (asked.empty() ? "" : ",") + op;
   require(any, "no kernels called '", asked, "' for ", name_of(plan.request.dtype),

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "apps/settings.h"
-#include "kernels/case.h"
+#include "kernels/rooms.h"
 
 namespace hewn::cli {
 
@@ -33,6 +33,8 @@ struct BenchPlan {
   std::vector<std::string> compare;  ///< libraries
 };
 
+/// The room with this operation; null when there is none. Quick where the name begins with the room's.
+const Room* room_with(std::string_view op);
 /// Reads and checks the options; usage errors name the option.
 BenchPlan bench_plan(const Settings& settings);
 /// The rungs to time for this case: for each number of threads and instruction set the preferred one, or all.

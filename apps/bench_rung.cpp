@@ -56,6 +56,14 @@ std::string fault(const RungPlugin& rung, Case& c) {
   return {};
 }
 
+std::vector<std::string> all_ops() {
+  std::vector<std::string> known;
+  for (const Room& room : rooms())
+    for (const auto& c : room.cases({}))
+      if (known.empty() || known.back() != c->op()) known.emplace_back(c->op());
+  return known;
+}
+
 }  // namespace
 
 const RungPlugin& load_rung(const std::string& file) {
@@ -72,29 +80,25 @@ const RungPlugin& load_rung(const std::string& file) {
                 " of kernels/plugin.h, this program has ", rung_plugin_version, "; build it again");
   require_input(rung->op && rung->name && rung->run, "--rung: ", file,
                 " leaves out its op, name or function");
-  std::vector<std::string> known;
-  for (const Room& room : rooms())
-    for (const auto& c : room.cases({})) {
-      if (known.empty() || known.back() != c->op()) known.emplace_back(c->op());
-      if (c->op() != std::string_view(rung->op)) continue;
+  const Room* room = room_with(rung->op);
+  require_input(room, "--rung: ", file, ": there is no operation '", rung->op, "'",
+                room ? "" : did_you_mean(rung->op, all_ops()), "; `hewn info` lists them all");
+  for (const auto& c : room->cases({}))
+    if (c->op() == std::string_view(rung->op))
       require_input(rung->args_bytes == c->arguments_bytes(), "--rung: ", file, ": the arguments of ",
                     rung->op, " have ", c->arguments_bytes(), " bytes, it was built for ", rung->args_bytes,
                     "; build it again with the headers of this version");
-      return *rung;
-    }
-  fail(ErrorCode::input, "--rung: ", file, ": there is no operation '", rung->op, "'",
-       did_you_mean(rung->op, known), "; `hewn info` lists them all");
+  return *rung;
 }
 
 void check_rung(const RungPlugin& rung, DType dtype) {
-  for (const Room& room : rooms())
-    for (const auto& c : room.cases({.dtype = dtype})) {
-      if (!accepts(rung, *c)) continue;
-      const std::string wrong = fault(rung, *c);
-      if (!wrong.empty())
-        fail(ErrorCode::numerical, c->op(), " ", c->shape(), " ", name_of(dtype), ", rung ", rung.name, ": ",
-             wrong);
-    }
+  for (const auto& c : room_with(rung.op)->cases({.dtype = dtype})) {
+    if (!accepts(rung, *c)) continue;
+    const std::string wrong = fault(rung, *c);
+    if (!wrong.empty())
+      fail(ErrorCode::numerical, c->op(), " ", c->shape(), " ", name_of(dtype), ", rung ", rung.name, ": ",
+           wrong);
+  }
 }
 
 std::vector<Contender> contenders(const RungPlugin& rung, const Case& c, const BenchPlan& plan) {
