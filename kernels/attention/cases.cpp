@@ -154,6 +154,7 @@ std::vector<Size> test_sizes(int64_t w) {
   // Grouped queries, windows, both.
   sizes.push_back({2, 4, w + 3, w + 3, 9, 0, 2});
   sizes.push_back({1, 6, w, 5 * w, 8, 0, 1});
+  sizes.push_back({9, 4, 2 * w, 2 * w, 5, 0, 2});  // so many key heads that each is one item of work
   for (const int64_t window : {int64_t{2}, w - 1, 2 * w, 64 + w}) {  // 1: dp - dy . y is all rounding
     if (window < 2) continue;
     sizes.push_back({1, 2, 80 + 3 * w, 80 + 3 * w, 7, 0, 2, window});

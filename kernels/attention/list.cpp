@@ -28,7 +28,10 @@ size_t tiled_scratch(const AttentionForward& a, int threads) {
 }
 size_t tiled_scratch(const AttentionBackward& a, int threads) {
   const int64_t width = (a.D + 15) / 16 * 16;
-  return shares((3 * a.D + 2 * width + 4 * key_block + 2) * query_block + 2 * a.Tk * width, threads);
+  const int64_t block = (3 * a.D + 2 * width + 4 * key_block + 2) * query_block;
+  const int64_t parts = backward_parts_scratch(a);
+  return parts > 0 ? static_cast<size_t>(parts) * sizeof(float) + shares(block, threads)
+                   : shares(block + 2 * a.Tk * width, threads);
 }
 
 template <class A>

@@ -103,39 +103,69 @@ void write_rows(const float* from, int64_t width, int64_t n, int64_t D, const Ou
   }
 }
 
+/// dk or dv of one key head, rows [first, first + n) of [Tk][width]: the parts summed in order.
+void sum_parts(float* parts, int64_t n_parts, int64_t stride, int64_t width, int64_t first, int64_t n,
+               int64_t D, const Out& to, Write write) {
+  float* sum = parts + first * width;
+  for (int64_t part = 1; part < n_parts; ++part)
+    for (int64_t at = 0; at < n * width; at += W)
+      store(sum + at, load(sum + at) + load(sum + part * stride + at));
+  write_rows(sum, width, n, D, {to[first], to.row}, write);
+}
+
+Workspace take_workspace(Scratch& s, int64_t D, int64_t width) {
+  const int64_t block = D * query_block, weights = key_block * query_block;
+  return {.width = width,
+          .q = s.take(block),
+          .dy = s.take(block),
+          .q_rows = s.take(query_block * width),
+          .dy_rows = s.take(query_block * width),
+          .lse = s.take(query_block),
+          .delta = s.take(query_block),
+          .p = s.take(weights),
+          .ds = s.take(weights),
+          .factor_rows = s.take(weights),
+          .factors = s.take(weights),
+          .dq = s.take(block),
+          .dk = nullptr,
+          .dv = nullptr};
+}
+
 }  // namespace
 
 // Small matrix products, backwards. For a block of queries and 64 keys, p and ds are two products, and dq, dv
-// and dk three more. Only dk and dv are kept for a whole head; they gather block by block.
+// and dk three more. Only dk and dv are kept for a whole head; they gather block by block. An item of work is
+// a head of keys with its query heads in order or, where that would be few items, one query head.
 template <>
 void attention_backward_tiled<Isa::HEWN_ISA>(const Launch& launch, const AttentionBackward& a) {
-  // A head of keys is one worker's: its dk and dv gather over the query heads and their queries in order.
-  const int64_t group = a.H / a.Hkv;
-  parallel_for(launch, a.B * a.Hkv, [&](int64_t begin, int64_t end, int worker) {
-    Scratch s(launch, worker);
-    const int64_t width = rounded_up(a.D, W), block = a.D * query_block;
-    const Workspace w{.width = width,
-                      .q = s.take(block),
-                      .dy = s.take(block),
-                      .q_rows = s.take(query_block * width),
-                      .dy_rows = s.take(query_block * width),
-                      .lse = s.take(query_block),
-                      .delta = s.take(query_block),
-                      .p = s.take(key_block * query_block),
-                      .ds = s.take(key_block * query_block),
-                      .factor_rows = s.take(key_block * query_block),
-                      .factors = s.take(key_block * query_block),
-                      .dq = s.take(block),
-                      .dk = s.take(a.Tk * width),
-                      .dv = s.take(a.Tk * width)};
-    for (int64_t kv = begin; kv < end; ++kv) {
-      __builtin_memset(w.dk, 0, static_cast<size_t>(a.Tk * width) * sizeof(float));
-      __builtin_memset(w.dv, 0, static_cast<size_t>(a.Tk * width) * sizeof(float));
-      for (int64_t bh = kv * group; bh < (kv + 1) * group; ++bh)
+  const int64_t width = rounded_up(a.D, W), size = a.Tk * width;
+  const int64_t parts = backward_parts(a), heads = a.H / a.Hkv / parts, shared = backward_parts_scratch(a);
+  float* const partial = static_cast<float*>(launch.scratch);  // [B Hkv parts][2][Tk][width]
+  parallel_for(launch, a.B * a.Hkv * parts, [&](int64_t begin, int64_t end, int worker) {
+    Scratch s(launch, worker, shared);
+    Workspace w = take_workspace(s, a.D, width);
+    float* const own = parts == 1 ? s.take(2 * size) : nullptr;
+    for (int64_t item = begin; item < end; ++item) {
+      w.dk = parts == 1 ? own : partial + item * 2 * size;
+      w.dv = w.dk + size;
+      __builtin_memset(w.dk, 0, static_cast<size_t>(2 * size) * sizeof(float));
+      for (int64_t bh = item * heads; bh < (item + 1) * heads; ++bh)
         for (int64_t first = 0; first < a.Tq; first += query_block)
           backward_block(a, queries(a, bh, first), w);
-      write_rows(w.dk, width, a.Tk, a.D, kv_head(a, a.dk, kv), a.to_dk);
-      write_rows(w.dv, width, a.Tk, a.D, kv_head(a, a.dv, kv), a.to_dv);
+      if (parts > 1) continue;
+      write_rows(w.dk, width, a.Tk, a.D, kv_head(a, a.dk, item), a.to_dk);
+      write_rows(w.dv, width, a.Tk, a.D, kv_head(a, a.dv, item), a.to_dv);
+    }
+  });
+  if (parts == 1) return;
+  const int64_t blocks = blocks_of(a.Tk, key_block);
+  parallel_for(launch, a.B * a.Hkv * blocks, [&](int64_t begin, int64_t end, int) {
+    for (int64_t item = begin; item < end; ++item) {
+      const int64_t kv = item / blocks, first = item % blocks * key_block,
+                    n = smaller(key_block, a.Tk - first);
+      float* dk = partial + kv * parts * 2 * size;
+      sum_parts(dk, parts, 2 * size, width, first, n, a.D, kv_head(a, a.dk, kv), a.to_dk);
+      sum_parts(dk + size, parts, 2 * size, width, first, n, a.D, kv_head(a, a.dv, kv), a.to_dv);
     }
   });
 }

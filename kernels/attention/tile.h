@@ -46,13 +46,13 @@ HEWN_INLINE Out kv_head(const AttentionSizes& a, const HeadsOut& x, int64_t kv) 
   return {static_cast<float*>(x.data) + kv / a.Hkv * x.batch + kv % a.Hkv * x.head, x.row};
 }
 
-/// A worker's share of the scratch, handed out in pieces aligned to 64 bytes.
+/// A worker's share of the scratch after its first `shared` floats, handed out in pieces aligned to 64 bytes.
 struct Scratch {
   float* next;
-  HEWN_INLINE Scratch(const Launch& launch, int worker)
-      : next(static_cast<float*>(launch.scratch) + launch.scratch_bytes / sizeof(float) /
-                                                       static_cast<size_t>(launch.threads) *
-                                                       static_cast<size_t>(worker)) {}
+  HEWN_INLINE Scratch(const Launch& launch, int worker, int64_t shared = 0) {
+    const auto floats = static_cast<int64_t>(launch.scratch_bytes / sizeof(float)) - shared;
+    next = static_cast<float*>(launch.scratch) + shared + floats / launch.threads * worker;
+  }
   HEWN_INLINE float* take(int64_t n) {
     float* piece = next;
     next += rounded_up(n, 16);
