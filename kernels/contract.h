@@ -30,7 +30,8 @@ struct Rung {
   const char* (*why_not)(const A&) = nullptr;  ///< a reason to decline, or null; absent: accepts all
   size_t (*scratch_bytes)(const A&, int threads) = nullptr;  ///< scratch it needs; absent: none
 
-  /// The best variant for a processor of this level: scalar code runs everywhere, sse2 < avx2 < avx512.
+  /// The best variant for a processor of this level: scalar code runs everywhere, sse2 < avx2 < avx512 <
+  /// avx512bf16.
   KernelFn<A> on(Isa isa) const {
     for (auto i = static_cast<size_t>(isa);; --i) {
       if (run[i] && (i == 0 || isa == Isa::neon || i != static_cast<size_t>(Isa::neon))) return run[i];
@@ -56,13 +57,14 @@ constexpr std::array<KernelFn<A>, n_isas> scalar(KernelFn<A> fn) {
 
 /// The table of a rung whose source is compiled once per instruction set; `get` names the specialisation:
 /// `per_isa<SoftmaxForward>([]<Isa I>() { return softmax_simd<I>; })`.
-template <class A, class Get>
+/// For a `simd*bf16.cpp`, `per_isa<Matmul, bf16_isas>(...)`.
+template <class A, const auto& isas = compiled_isas, class Get>
 constexpr std::array<KernelFn<A>, n_isas> per_isa(Get get) {
   std::array<KernelFn<A>, n_isas> table{};
   [&]<size_t... N>(std::index_sequence<N...>) {
-    ((table[static_cast<size_t>(compiled_isas[N])] = get.template operator()<compiled_isas[N]>()), ...);
+    ((table[static_cast<size_t>(isas[N])] = get.template operator()<isas[N]>()), ...);
   }
-  (std::make_index_sequence<compiled_isas.size()>());
+  (std::make_index_sequence<isas.size()>());
   return table;
 }
 

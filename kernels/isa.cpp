@@ -7,7 +7,7 @@
 namespace hewn {
 namespace {
 
-constexpr std::string_view names[n_isas] = {"scalar", "sse2", "avx2", "avx512", "neon"};
+constexpr std::string_view names[n_isas] = {"scalar", "sse2", "avx2", "avx512", "avx512bf16", "neon"};
 
 }  // namespace
 
@@ -25,6 +25,7 @@ bool supported(Isa isa) {
       return supported(Isa::avx2) && __builtin_cpu_supports("avx512f") &&
              __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
              __builtin_cpu_supports("avx512vl");
+    case Isa::avx512bf16: return supported(Isa::avx512) && __builtin_cpu_supports("avx512bf16");
     case Isa::neon: return false;
   }
   return false;
@@ -35,7 +36,7 @@ bool supported(Isa isa) {
 
 Isa best_isa() {
   Isa best = Isa::scalar;
-  for (const Isa isa : compiled_isas)
+  for (const Isa isa : bf16_isas)
     if (supported(isa)) best = isa;
   const char* cap = std::getenv("HEWN_ISA");
   if (!cap || !*cap) return best;
@@ -46,7 +47,8 @@ Isa best_isa() {
             name_of(best));
     return isa;
   }
-  fail(ErrorCode::usage, "HEWN_ISA=", cap, " is unknown; known are scalar, sse2, avx2, avx512, neon");
+  fail(ErrorCode::usage, "HEWN_ISA=", cap,
+       " is unknown; known are scalar, sse2, avx2, avx512, avx512bf16, neon");
 }
 
 }  // namespace hewn

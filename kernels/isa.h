@@ -8,25 +8,28 @@
 namespace hewn {
 
 /// CPU instruction sets in order of preference. `scalar` is plain C++ of the baseline: references and naive
-/// rungs.
-enum class Isa : uint8_t { scalar, sse2, avx2, avx512, neon };
-inline constexpr int n_isas = 5;
+/// rungs. `avx512bf16` is avx512 with the dot product of bfloat16 pairs.
+enum class Isa : uint8_t { scalar, sse2, avx2, avx512, avx512bf16, neon };
+inline constexpr int n_isas = 6;
 
-/// The SIMD instruction sets this build holds code for; each `simd.cpp` is compiled once for each.
+/// The SIMD instruction sets each `simd*.cpp` is compiled for, and those of a `simd*bf16.cpp`: all this build
+/// holds code for.
 #if defined(__aarch64__)
 inline constexpr std::array compiled_isas{Isa::neon};
+inline constexpr std::array bf16_isas{Isa::neon};
 #else
 inline constexpr std::array compiled_isas{Isa::sse2, Isa::avx2, Isa::avx512};
+inline constexpr std::array bf16_isas{Isa::sse2, Isa::avx2, Isa::avx512, Isa::avx512bf16};
 #endif
 
-/// "scalar", "sse2", "avx2", "avx512", "neon".
+/// "scalar", "sse2", "avx2", "avx512", "avx512bf16", "neon".
 std::string_view name_of(Isa isa);
 
 /// Whether processor and operating system (saved register state, XGETBV) both support it.
 bool supported(Isa isa);
 
-/// The best supported one, capped by HEWN_ISA=sse2|avx2|avx512|scalar. Unknown or unsupported names throw
-/// usage.
+/// The best supported one, capped by HEWN_ISA=sse2|avx2|avx512|avx512bf16|scalar. Unknown or unsupported
+/// names throw usage.
 Isa best_isa();
 
 }  // namespace hewn

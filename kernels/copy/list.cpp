@@ -1,9 +1,18 @@
 #include "kernels/contract.h"
 #include "kernels/copy/cost.h"
 #include "kernels/copy/rungs.h"
+#include "kernels/copy/simd.h"
 
 namespace hewn {
 namespace {
+
+const char* not_bf16_rows(const Copy& a) {
+  const bool narrow = a.from == DType::f32 && a.to == DType::bf16;
+  const bool widen = a.from == DType::bf16 && a.to == DType::f32;
+  if (!narrow && !widen) return "between f32 and bf16 only";
+  const int last = a.rank - 1;
+  return a.rank == 0 || (a.x_stride[last] == 1 && a.y_stride[last] == 1) ? nullptr : "contiguous rows only";
+}
 
 constexpr Rung<Copy> rungs[] = {
     {.name = "reference",
@@ -13,6 +22,10 @@ constexpr Rung<Copy> rungs[] = {
      .idea = "memcpy where both sides are contiguous, else 32 x 32 tiles that fit the L1 cache; shared out "
              "to threads",
      .run = scalar<Copy>(copy_rows_and_tiles)},
+    {.name = "simd",
+     .idea = "a vector of float32 against half a vector of bfloat16, rounded by integer arithmetic",
+     .run = per_isa<Copy>([]<Isa I>() { return copy_simd<I>; }),
+     .why_not = not_bf16_rows},
 };
 
 constexpr Ladder<Copy> ladder{"copy", rungs, cost_of};

@@ -27,6 +27,7 @@ const Roofs& roofs(Isa isa) {
   return roofs_of<Isa::neon>;
 #else
   switch (isa) {
+    case Isa::avx512bf16:
     case Isa::avx512: return roofs_of<Isa::avx512>;
     case Isa::avx2: return roofs_of<Isa::avx2>;
     default: return roofs_of<Isa::sse2>;
@@ -50,20 +51,36 @@ double best_seconds(const Work& work) {
   return best;
 }
 
+/// The arithmetic that counts for a type: one round of it, and its multiply-adds.
+struct Peak {
+  double (*fma)(DType, int64_t);
+  int64_t fmas;
+};
+
+Peak peak_of(DType dtype, Isa isa) {
+#if !defined(__aarch64__)
+  if (dtype == DType::bf16 && isa == Isa::avx512bf16)
+    return {roof_dots<Isa::avx512bf16>, roof_dots_fmas<Isa::avx512bf16>()};
+#endif
+  const DType wide = dtype == DType::f64 ? DType::f64 : DType::f32;
+  return {roofs(isa).fma, roofs(isa).fmas(wide)};
+}
+
 }  // namespace
 
 double measured_flops(DType dtype, Isa isa, int threads) {
-  require(dtype == DType::f32 || dtype == DType::f64, "no roof is measured for ", name_of(dtype));
+  require(dtype == DType::f32 || dtype == DType::f64 || dtype == DType::bf16, "no roof is measured for ",
+          name_of(dtype));
   constexpr int64_t rounds = 200'000;
-  const Roofs& r = roofs(isa);
+  const Peak peak = peak_of(dtype, isa);
   const Launch launch{.threads = threads};
   std::vector<double> kept(static_cast<size_t>(threads));
   const double seconds = best_seconds([&] {
     parallel_for(launch, threads, [&](int64_t, int64_t, int worker) {
-      kept[static_cast<size_t>(worker)] = r.fma(dtype, rounds);
+      kept[static_cast<size_t>(worker)] = peak.fma(dtype, rounds);
     });
   });
-  return 2.0 * static_cast<double>(r.fmas(dtype) * rounds * threads) / seconds;
+  return 2.0 * static_cast<double>(peak.fmas * rounds * threads) / seconds;
 }
 
 double measured_bandwidth(size_t bytes, Isa isa, int threads) {

@@ -13,6 +13,11 @@ double roof_fma(DType dtype, int64_t rounds);
 /// Multiply-adds of one round.
 template <Isa I>
 int64_t roof_fmas(DType dtype);
+/// The same of instructions that add two products of bfloat16 numbers per lane; avx512bf16 alone.
+template <Isa I>
+double roof_dots(DType, int64_t rounds);
+template <Isa I>
+int64_t roof_dots_fmas();
 /// Sum of n floats, in any order.
 template <Isa I>
 float roof_read(const float* x, int64_t n);

@@ -1,6 +1,11 @@
 #include "kernels/copy/op.h"
 
+#include <bit>
+#include <cmath>
+
 #include "core/gradcheck.h"
+#include "kernels/contract.h"
+#include "kernels/copy/abi.h"
 #include "kernels/devices.h"
 #include "kernels/elementwise/op.h"
 #include "tests/support/catch.h"
@@ -107,6 +112,52 @@ TEST_CASE("copy: casts") {
   const Tensor wide = cast(leaf, DType::f64);
   tape.backward(wide, Tensor::from(cpu(), std::vector<double>{3, 4}, {2}));
   CHECK(grad_of(leaf).values<float>() == std::vector<float>{3, 4});
+}
+
+TEST_CASE("copy: every bfloat16, and what lies between two, rounds to the nearest") {
+  // Each bfloat16 with all kinds of lower halves: nothing, less than half, half, more, all.
+  std::vector<float> values;
+  for (uint32_t upper = 0; upper < 0x10000; ++upper)
+    for (const uint32_t lower : {0u, 1u, 0x7fffu, 0x8000u, 0x8001u, 0xffffu})
+      values.push_back(std::bit_cast<float>(upper << 16 | lower));
+  const auto n = static_cast<int64_t>(values.size());
+  Copy narrow{.from = DType::f32,
+              .to = DType::bf16,
+              .rank = 1,
+              .shape = {n},
+              .x_stride = {1},
+              .y_stride = {1},
+              .x = values.data(),
+              .y = nullptr,
+              .to_y = Write::set};
+  for (const auto& rung : ladder_of(narrow).rungs) {
+    if (rung.why_not && rung.why_not(narrow)) continue;
+    for (int i = 0; i < n_isas; ++i) {
+      const KernelFn<Copy> run = rung.run[static_cast<size_t>(i)];
+      if (!run || !supported(static_cast<Isa>(i))) continue;
+      INFO(rung.name << " on " << name_of(static_cast<Isa>(i)));
+      std::vector<BFloat16> halves(values.size());
+      narrow.y = halves.data();
+      run({}, narrow);
+      size_t wrong = 0;
+      for (size_t k = 0; k < values.size(); ++k) {
+        const float back = static_cast<float>(halves[k]);
+        if (std::isnan(values[k]) ? !std::isnan(back) : halves[k].bits != BFloat16(values[k]).bits) ++wrong;
+      }
+      CHECK(wrong == 0);
+      std::vector<float> wide(values.size());
+      Copy widen = narrow;
+      std::swap(widen.from, widen.to);
+      widen.x = halves.data(), widen.y = wide.data();
+      run({}, widen);
+      wrong = 0;
+      for (size_t k = 0; k < values.size(); ++k) {
+        const auto expected = static_cast<float>(halves[k]);
+        if (std::isnan(expected) ? !std::isnan(wide[k]) : wide[k] != expected) ++wrong;
+      }
+      CHECK(wrong == 0);
+    }
+  }
 }
 
 TEST_CASE("copy: what does not fit is refused by name") {

@@ -13,13 +13,13 @@ namespace {
 
 std::vector<Isa> present() {
   std::vector<Isa> isas{Isa::scalar};
-  for (const Isa isa : compiled_isas)
+  for (const Isa isa : bf16_isas)
     if (supported(isa)) isas.push_back(isa);
   return isas;
 }
 
 int width_of(Isa isa, DType dtype) {
-  const int bytes = isa == Isa::avx512 ? 64 : isa == Isa::avx2 ? 32 : 16;
+  const int bytes = isa == Isa::avx512 || isa == Isa::avx512bf16 ? 64 : isa == Isa::avx2 ? 32 : 16;
   return bytes / static_cast<int>(size_of(dtype));
 }
 
@@ -54,7 +54,7 @@ void check_rung(Case& c, size_t rung, Isa isa, const std::vector<std::vector<dou
 TEST_CASE("every rung equals the reference") {
   for (const Room& room : rooms()) {
     SECTION(room.name) {
-      for (const DType dtype : {DType::f32, DType::f64}) {
+      for (const DType dtype : {DType::f32, DType::f64, DType::bf16}) {
         for (const Isa isa : present()) {
           CaseRequest request{.dtype = dtype, .seed = test::run_seed(), .width = width_of(isa, dtype)};
           for (const auto& c : room.cases(request)) {
