@@ -23,7 +23,7 @@ struct Epilogue {
 /// Every element is one chain of fused multiply-adds along K, broken where K says so alone: an element's bits
 /// depend on its row of a and its column of b, not on M, N, their place in them, or the number of threads.
 struct Matmul {
-  DType dtype;
+  DType dtype;  ///< of everything; bf16: of a and b alone, while c and the epilogue are float32
   int64_t M, N, K;
   bool trans_a, trans_b;
   const void* a;  ///< [M, K], rows lda apart; [K, M] when trans_a
@@ -37,6 +37,7 @@ struct Matmul {
   Epilogue epilogue = {};
   int64_t outer = 1, inner = 1;
   MatmulStep a_step = {}, b_step = {}, c_step = {};
+  bool narrow_c = false;  ///< with bf16: c is bf16 too, rounded once from the finished float32 value
 };
 
 const Ladder<Matmul>& ladder_of(const Matmul&);

@@ -13,6 +13,7 @@ struct Trial {
   int64_t gap = 0;  ///< elements between one row's end and the next row
   double alpha = 1;
   Activation activation = Activation::gelu_tanh;  // of the epilogue
+  bool narrow = false;                            ///< bf16: c as well
 };
 
 std::string name_of(const Trial& t) {
@@ -22,6 +23,7 @@ std::string name_of(const Trial& t) {
   if (t.epilogue) name += " epilogue";
   if (t.batched) name += " batched";
   if (t.gap) name += " apart";
+  if (t.narrow) name += " narrow";
   return name;
 }
 
@@ -34,7 +36,10 @@ std::unique_ptr<Case> make(const Trial& t, const CaseRequest& request) {
   const auto [a_rows, a_cols] = t.trans_a ? stored(t.K, t.M) : stored(t.M, t.K);
   const auto [b_rows, b_cols] = t.trans_b ? stored(t.N, t.K) : stored(t.K, t.N);
   const auto [c_rows, c_cols] = stored(t.M, t.N);
-  const double tolerance = type == DType::f64 ? 1e-14 : 2e-6;
+  const DType wide = type == DType::bf16 ? DType::f32 : type, c_type = t.narrow ? type : wide;
+  // Sums that differ in their last digits may be rounded to different bfloat16 numbers.
+  const double wide_tolerance = wide == DType::f64 ? 1e-14 : 2e-6,
+               tolerance = t.narrow ? 4e-3 : wide_tolerance;
   CaseMemory memory(request.seed);
   Matmul m{};
   m.dtype = type;
@@ -43,16 +48,17 @@ std::unique_ptr<Case> make(const Trial& t, const CaseRequest& request) {
   m.a = memory.input("a", type, batch * a_rows * a_cols, fill);
   m.b = memory.input("b", type, batch * b_rows * b_cols, fill);
   if (t.epilogue) {
-    m.epilogue.bias = memory.input("bias", type, t.N);
-    m.epilogue.pre = memory.output("pre", type, batch * c_rows * c_cols, tolerance);
+    m.epilogue.bias = memory.input("bias", wide, t.N);
+    m.epilogue.pre = memory.output("pre", wide, batch * c_rows * c_cols, wide_tolerance);
     m.epilogue.activation = t.activation;
-    m.epilogue.residual = memory.input("residual", type, batch * c_rows * c_cols);
+    m.epilogue.residual = memory.input("residual", wide, batch * c_rows * c_cols);
   }
-  m.c = memory.output("c", type, batch * c_rows * c_cols, tolerance);
+  m.c = memory.output("c", c_type, batch * c_rows * c_cols, tolerance);
   m.lda = a_cols * inner, m.ldb = b_cols * inner, m.ldc = c_cols * inner;
   m.to_c = t.write;
   m.alpha = t.alpha;
   m.outer = outer, m.inner = inner;
+  m.narrow_c = t.narrow;
   m.a_step = {a_rows * a_cols * inner, a_cols};
   m.b_step = {b_rows * b_cols * inner, b_cols};
   m.c_step = {c_rows * c_cols * inner, c_cols};
@@ -114,7 +120,8 @@ std::vector<Trial> bench_trials() {
 }  // namespace
 
 Cases matmul_cases(const CaseRequest& request) {
-  if (request.dtype != DType::f32 && request.dtype != DType::f64) return {};
+  const bool half = request.dtype == DType::bf16;
+  if (request.dtype != DType::f32 && request.dtype != DType::f64 && !half) return {};
   std::vector<Trial> trials;
   if (!request.shape.empty()) {
     const auto s = parse_sizes(request.shape, 3, "MxNxK");
@@ -124,7 +131,12 @@ Cases matmul_cases(const CaseRequest& request) {
     trials = request.bench ? bench_trials() : test_trials(request.width);
   }
   Cases cases;
-  for (const Trial& trial : trials) cases.push_back(make(trial, request));
+  for (Trial trial : trials) {
+    cases.push_back(make(trial, request));
+    if (!half || request.bench) continue;
+    trial.narrow = true;
+    cases.push_back(make(trial, request));
+  }
   return cases;
 }
 

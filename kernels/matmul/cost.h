@@ -10,8 +10,9 @@ inline Cost cost_of(const Matmul& a) {
   const double batch = static_cast<double>(a.outer) * static_cast<double>(a.inner);
   const double results =
       1 + (a.to_c == Write::add ? 1 : 0) + (a.epilogue.pre ? 1 : 0) + (a.epilogue.residual ? 1 : 0);
-  const double elements = M * K + K * N + results * M * N;
-  return {2 * batch * M * N * K, batch * elements * static_cast<double>(size_of(a.dtype))};
+  const auto element = static_cast<double>(size_of(a.dtype));
+  const double of_c = a.dtype == DType::bf16 && !a.narrow_c ? sizeof(float) : element;
+  return {2 * batch * M * N * K, batch * ((M * K + K * N) * element + results * M * N * of_c)};
 }
 
 }  // namespace hewn

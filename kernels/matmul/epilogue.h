@@ -36,18 +36,22 @@ HEWN_INLINE vd activated(Activation kind, vd x) {
   return x;
 }
 
+/// n values, the first of them in column j and `at` elements from the start of c.
+template <class T>
+HEWN_INLINE Vector<T> finished(const Finish<T>& f, Vector<T> y, int64_t at, int64_t j, int64_t n) {
+  if (f.bias) y += load_part(f.bias + j, n);
+  if (f.pre) store_part(f.pre + at, y, n);
+  y = activated(f.activation, y);
+  return f.residual ? y + load_part(f.residual + at, n) : y;
+}
+
 /// `cols` elements of one row, `offset` from the start of c, the first in column j.
 template <class T>
 void finish_row(const Finish<T>& f, T* c, int64_t offset, int64_t j, int64_t cols) {
   constexpr int w = lanes<T>;
   for (int64_t v = 0; v < cols; v += w) {
     const int64_t n = cols - v < w ? cols - v : w, at = offset + v;
-    Vector<T> y = load_part(c + at, n);
-    if (f.bias) y += load_part(f.bias + j + v, n);
-    if (f.pre) store_part(f.pre + at, y, n);
-    y = activated(f.activation, y);
-    if (f.residual) y += load_part(f.residual + at, n);
-    store_part(c + at, y, n);
+    store_part(c + at, finished<T>(f, load_part(c + at, n), at, j + v, n), n);
   }
 }
 

@@ -1,15 +1,25 @@
 #include "kernels/contract.h"
 #include "kernels/matmul/blocks.h"
+#include "kernels/matmul/blocks_bf16.h"
 #include "kernels/matmul/cost.h"
 #include "kernels/matmul/ref.h"
 #include "kernels/matmul/rungs.h"
 #include "kernels/matmul/simd.h"
+#include "kernels/matmul/simd_bf16.h"
 
 namespace hewn {
 namespace {
 
 size_t scratch_bytes(const Matmul&, int threads) {
   return static_cast<size_t>(threads) * static_cast<size_t>(scratch_per_worker);
+}
+
+const char* not_bf16(const Matmul& a) { return a.dtype == DType::bf16 ? "not for bf16" : nullptr; }
+
+const char* bf16_only(const Matmul& a) { return a.dtype == DType::bf16 ? nullptr : "bf16 only"; }
+
+size_t bf16_scratch_bytes(const Matmul& a, int threads) {
+  return static_cast<size_t>(threads) * static_cast<size_t>(dot_scratch(a).bytes());
 }
 
 constexpr Rung<Matmul> rungs[] = {
@@ -37,7 +47,14 @@ constexpr Rung<Matmul> rungs[] = {
      .idea =
          "register tiles over blocks that stay in cache, b packed where that pays, a rectangle per thread",
      .run = per_isa<Matmul>([]<Isa I>() { return matmul_simd<I>; }),
+     .why_not = not_bf16,
      .scratch_bytes = scratch_bytes},
+    {.name = "pairs",
+     .idea = "bfloat16 neighbours along K are multiplied in pairs: twice the arithmetic where there is an "
+             "instruction for it",
+     .run = per_isa<Matmul, bf16_isas>([]<Isa I>() { return matmul_bf16_simd<I>; }),
+     .why_not = bf16_only,
+     .scratch_bytes = bf16_scratch_bytes},
 };
 
 constexpr Ladder<Matmul> ladder{"matmul", rungs, cost_of};

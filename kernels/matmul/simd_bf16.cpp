@@ -1,0 +1,165 @@
+#include "kernels/matmul/simd_bf16.h"
+
+#include "kernels/matmul/blocks_bf16.h"
+#include "kernels/matmul/epilogue.h"
+#include "kernels/matmul/pack_bf16.h"
+#include "kernels/parallel.h"
+
+namespace hewn {
+namespace {
+
+/// One matrix product of the batch.
+struct Product {
+  const Matmul& m;
+  const BFloat16 *a, *b;
+  int64_t c;  ///< elements from the start of c, and of the epilogue's operands
+  Finish<float> finish;
+
+  Product(const Matmul& all, int64_t index) : m(all) {
+    const int64_t o = index / m.inner, i = index % m.inner;
+    const auto offset = [&](MatmulStep step) { return o * step.outer + i * step.inner; };
+    const Epilogue& e = m.epilogue;
+    a = static_cast<const BFloat16*>(m.a) + offset(m.a_step);
+    b = static_cast<const BFloat16*>(m.b) + offset(m.b_step);
+    c = offset(m.c_step);
+    finish = {static_cast<const float*>(e.bias), e.pre ? static_cast<float*>(e.pre) + c : nullptr,
+              e.activation, e.residual ? static_cast<const float*>(e.residual) + c : nullptr};
+  }
+};
+
+struct Range {
+  int64_t begin, end;
+};
+
+/// Where a worker keeps its packed panels and sums.
+struct Workspace {
+  BFloat16 *a, *b;
+  float* sums;
+};
+
+/// A block of b, [k, cols] from row `k0` and column `j0`.
+struct Block {
+  int64_t k0, k, j0, cols;
+
+  void pack(const Product& p, BFloat16* to) const {
+    const int64_t ldb = p.m.ldb;
+    pack_dots<dot_panel>(p.m.trans_b, k, cols, p.b + (p.m.trans_b ? j0 * ldb + k0 : k0 * ldb + j0), ldb, to);
+  }
+  /// Has the n-th tile of the block before fetch a part of this one, if there is still a part.
+  void fetch(const Product& p, int64_t n, DotTile& t) const {
+    constexpr int64_t line = 32;
+    const int64_t ldb = p.m.ldb;
+    t.ahead = t.b, t.ahead_step = 0;
+    if (p.m.trans_b) {
+      if (k == ldb && n * line / 2 < cols) t.ahead = p.b + (j0 + n * line / 2) * ldb, t.ahead_step = line;
+    } else if (n / 2 * line < cols) {
+      t.ahead = p.b + (k0 + n % 2) * ldb + j0 + n / 2 * line, t.ahead_step = 2 * ldb;
+    }
+  }
+};
+
+/// The rows of c that a tile's sums belong to, finished and rounded to bf16.
+void finish_narrow(const Product& p, const float* sums, int64_t row, int64_t rows, const Block& b) {
+  BFloat16* c = static_cast<BFloat16*>(p.m.c) + p.c;
+  for (int64_t i = 0; i < rows; ++i, sums += dot_block_cols) {
+    const int64_t start = (row + i) * p.m.ldc + b.j0;
+    for_lanes(0, b.cols, [&](int64_t j, auto lanes) {
+      vf y = load(sums + j, lanes);
+      if (p.m.to_c == Write::add)
+        y += load(c + start + j, lanes);
+      else
+        y = finished(p.finish, y, start + j, b.j0 + j, b.cols - j < W ? b.cols - j : W);
+      store(c + start + j, y, lanes);
+    });
+  }
+}
+
+/// Rows of a that are copied at a time: tiles, and vectors.
+constexpr int64_t copied_rows = dot_rows > W ? dot_rows : W;
+static_assert(copied_rows <= dot_most_rows && dot_panel <= dot_most_cols);
+
+/// One block of b against all rows of the rectangle: a tile's rows of a stay in the first-level cache while
+/// all panels of the block pass over them. Rows of a are copied where a pair's terms are no neighbours in
+/// them, and at the end, where they may be too few for a tile.
+void multiply_block(const Product& p, Range rows, const Block& b, const Block& next, const Workspace& w) {
+  const Matmul& m = p.m;
+  const bool last = b.k0 + b.k == m.K;
+  float* c = m.narrow_c ? nullptr : static_cast<float*>(m.c) + p.c;
+  b.pack(p, w.b);
+  int64_t tiles = 0;
+  bool copied = false;
+  DotTile t{};
+  t.pairs = (b.k + 1) / 2;
+  t.lda = m.lda;
+  t.ldc = m.narrow_c ? dot_block_cols : m.ldc;
+  t.alpha = static_cast<float>(m.alpha);
+  t.add = !m.narrow_c && (m.to_c == Write::add || b.k0 > 0);
+  for (int64_t i = rows.begin; i < rows.end; i += dot_rows) {
+    t.rows = rows.end - i < dot_rows ? rows.end - i : dot_rows;
+    t.a = m.trans_a ? p.a + b.k0 * m.lda + i : p.a + i * m.lda + b.k0;
+    const int64_t nth = (i - rows.begin) % copied_rows, left = rows.end - i;
+    if (nth == 0) {
+      copied = m.trans_a || b.k % 2 != 0 || left < copied_rows;
+      if (copied)
+        pack_dots<dot_rows>(!m.trans_a, b.k, left < copied_rows ? left : copied_rows, t.a, m.lda, w.a);
+    }
+    if (copied) t.a = w.a + 2 * t.pairs * nth;
+    for (int64_t j = 0; j < b.cols; j += dot_panel) {
+      t.b = w.b + 2 * t.pairs * j;
+      t.cols = b.cols - j < dot_panel ? b.cols - j : dot_panel;
+      t.c = m.narrow_c ? w.sums + j : c + i * m.ldc + b.j0 + j;
+      next.fetch(p, tiles++, t);
+      copied ? dot_tile_of_cols<true>(t) : dot_tile_of_cols<false>(t);
+    }
+    if (m.narrow_c)
+      finish_narrow(p, w.sums, i, t.rows, b);
+    else if (last && !p.finish.nothing())
+      for (int64_t r = i; r < i + t.rows; ++r) finish_row(p.finish, c, r * m.ldc + b.j0, b.j0, b.cols);
+  }
+}
+
+/// A rectangle of one product, by one thread.
+void multiply(const Product& p, Range rows, Range cols, const Workspace& w) {
+  const int64_t K = p.m.K, kc = dot_block_terms(p.m), nc = dot_cols(kc, dot_panel);
+  const auto block_at = [&](int64_t k0, int64_t j0) {
+    return Block{k0, K - k0 < kc ? K - k0 : kc, j0, cols.end - j0 < nc ? cols.end - j0 : nc};
+  };
+  int64_t k0 = 0;
+  do {  // once at least, for a c without any terms
+    for (int64_t j0 = cols.begin; j0 < cols.end; j0 += nc) {
+      const bool last_cols = j0 + nc >= cols.end;
+      const Block next = last_cols ? block_at(k0 + kc < K ? k0 + kc : 0, cols.begin) : block_at(k0, j0 + nc);
+      multiply_block(p, rows, block_at(k0, j0), next, w);
+    }
+    k0 += kc;
+  } while (k0 < K);
+}
+
+}  // namespace
+
+template <>
+void matmul_bf16_simd<Isa::HEWN_ISA>(const Launch& launch, const Matmul& m) {
+  const int64_t products = m.outer * m.inner;
+  const int64_t row_tiles = blocks_of(m.M, dot_rows), col_tiles = blocks_of(m.N, dot_panel);
+  Launch on = launch;
+  if (products * m.M * m.N * m.K < 100000) on.threads = 1;  // not worth waking others
+  const Split split = split_for(products, row_tiles, dot_rows, col_tiles, dot_panel, on.threads);
+  const int64_t parts = split.rows * split.cols;
+  const DotScratch scratch = dot_scratch(m);
+  parallel_for(on, products * parts, [&](int64_t begin, int64_t end, int worker) {
+    char* own = static_cast<char*>(launch.scratch) + worker * scratch.bytes();
+    const Workspace w{reinterpret_cast<BFloat16*>(own), reinterpret_cast<BFloat16*>(own + scratch.a),
+                      reinterpret_cast<float*>(own + scratch.a + scratch.b)};
+    for (int64_t item = begin; item < end; ++item) {
+      const int64_t r = item % parts / split.cols, c = item % parts % split.cols;
+      const auto range = [](int64_t tiles, int64_t tile, int64_t n, int64_t part, int64_t of) {
+        const int64_t from = tiles * part / of * tile, to = tiles * (part + 1) / of * tile;
+        return Range{from, to < n ? to : n};
+      };
+      multiply(Product(m, item / parts), range(row_tiles, dot_rows, m.M, r, split.rows),
+               range(col_tiles, dot_panel, m.N, c, split.cols), w);
+    }
+  });
+}
+
+}  // namespace hewn

@@ -1,0 +1,115 @@
+#pragma once
+// The register tile for bfloat16. Two neighbours along K make a pair of 32 bits, which a lane of a float32
+// vector holds; a sum takes both products of a pair at a time. Where the processor has an instruction for
+// that (VDPBF16PS), it does twice the work of a multiply-add; elsewhere the two halves of a lane are widened,
+// which is a shift and a mask, and multiplied one after the other. Compiled per instruction set; includers
+// are simd*.cpp.
+
+#include "kernels/vec_bf16.h"
+
+namespace hewn {
+namespace {
+
+/// As many sums as there are registers for besides pairs of b and of a.
+#if defined(__AVX512BF16__)
+constexpr int dot_rows = 8, dot_vectors = 3;
+#elif HEWN_VBYTES == 64 || defined(__aarch64__)
+constexpr int dot_rows = 8, dot_vectors = 2;
+#else
+constexpr int dot_rows = 4, dot_vectors = 2;
+#endif
+constexpr int64_t dot_panel = dot_vectors * W;
+
+#if defined(__AVX512BF16__)
+using Pairs = __m512bh;
+HEWN_INLINE Pairs pairs_of(vi bits) { return reinterpret_cast<Pairs>(bits); }
+HEWN_INLINE vf add_dot(vf sum, Pairs a, Pairs b) { return _mm512_dpbf16_ps(sum, a, b); }
+#else
+struct Pairs {
+  vf first, second;
+};
+HEWN_INLINE Pairs pairs_of(vi bits) {
+  return {as_float(bits << 16), as_float(bits & static_cast<int32_t>(0xffff0000))};
+}
+/// In the instruction's order.
+HEWN_INLINE vf add_dot(vf sum, const Pairs& a, const Pairs& b) {
+  return fma(a.first, b.first, fma(a.second, b.second, sum));
+}
+#endif
+
+/// c (set or add) alpha a b for one tile.
+struct DotTile {
+  int64_t pairs;      ///< along K
+  const BFloat16* a;  ///< [rows, 2 pairs], rows lda apart; packed: [pairs, dot_rows, 2]
+  int64_t lda;
+  const BFloat16* b;  ///< [pairs, dot_panel, 2]
+  float* c;           ///< [rows, cols], rows ldc apart
+  int64_t ldc, rows, cols;
+  float alpha;
+  bool add;
+  /// Memory wanted soon: a line per pair, `ahead_step` elements apart.
+  const BFloat16* ahead;
+  int64_t ahead_step;
+};
+
+template <int vectors>
+HEWN_INLINE void store_dots(const DotTile& t, const vf (&sum)[dot_rows][vectors]) {
+#pragma GCC unroll 8
+  for (int i = 0; i < dot_rows; ++i) {
+    if (i >= t.rows) break;
+    float* c = t.c + i * t.ldc;
+#pragma GCC unroll 8
+    for (int v = 0; v < vectors; ++v) {
+      const vf x = t.alpha * sum[i][v];
+      if (t.cols >= (v + 1) * W) {
+        store(c + v * W, t.add ? load(c + v * W) + x : x);
+      } else {
+        const int64_t n = t.cols - v * W;
+        store_part(c + v * W, t.add ? load_part(c + v * W, n) + x : x, n);
+      }
+    }
+  }
+}
+
+template <int vectors, bool packed_a>
+__attribute__((noinline)) void dot_tile(const DotTile& t) {
+  vf sum[dot_rows][vectors] = {};
+  const BFloat16 *a = t.a, *b = t.b, *ahead = t.ahead;
+  const int64_t lda = t.lda, ahead_step = t.ahead_step;
+#pragma GCC unroll 8
+  for (int i = 0; i < dot_rows; ++i)
+#pragma GCC unroll 8
+    for (int v = 0; v < vectors; ++v) __builtin_prefetch(t.c + i * t.ldc + v * W, 1);
+  for (int64_t p = t.pairs; p > 0; --p) {
+    __builtin_prefetch(ahead, 0, 2);
+    Pairs row[vectors];
+#pragma GCC unroll 8
+    for (int v = 0; v < vectors; ++v) {
+      vi bits;
+      __builtin_memcpy(&bits, b + 2 * v * W, sizeof bits);
+      row[v] = pairs_of(bits);
+    }
+#pragma GCC unroll 8
+    for (int i = 0; i < dot_rows; ++i) {
+      int32_t bits;
+      __builtin_memcpy(&bits, a + (packed_a ? 2 * i : i * lda), sizeof bits);
+      const Pairs x = pairs_of(set1(bits));
+#pragma GCC unroll 8
+      for (int v = 0; v < vectors; ++v) sum[i][v] = add_dot(sum[i][v], x, row[v]);
+    }
+    a += packed_a ? 2 * dot_rows : 2;
+    b += 2 * dot_panel;
+    ahead += ahead_step;
+  }
+  store_dots(t, sum);
+}
+
+template <bool packed_a>
+void dot_tile_of_cols(const DotTile& t) {
+  if constexpr (dot_vectors > 2)
+    if (t.cols > 2 * W) return dot_tile<3, packed_a>(t);
+  t.cols > W ? dot_tile<2, packed_a>(t) : dot_tile<1, packed_a>(t);
+}
+
+}  // namespace
+}  // namespace hewn
