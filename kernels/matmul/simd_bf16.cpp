@@ -27,10 +27,6 @@ struct Product {
   }
 };
 
-struct Range {
-  int64_t begin, end;
-};
-
 /// Where a worker keeps its packed panels and sums.
 struct Workspace {
   BFloat16 *a, *b;
