@@ -1,7 +1,15 @@
-#include "kernels/vec_math.h"
+#include "kernels/activation/curves.h"
 #include "tests/kernels/vec.h"
 
 namespace hewn::test {
+namespace {
+
+template <class F>
+void apply(const float* x, float* y, int64_t n, F f) {
+  for (int64_t i = 0; i < n; i += W) store(y + i, f(load(x + i)));
+}
+
+}  // namespace
 
 template <>
 int vec_lanes<Isa::HEWN_ISA>() {
@@ -9,17 +17,42 @@ int vec_lanes<Isa::HEWN_ISA>() {
 }
 
 template <>
-void vec_apply<Isa::HEWN_ISA>(VecFunction f, const float* x, float* y) {
-  const vf v = load(x);
+void vec_apply<Isa::HEWN_ISA>(VecFunction f, const float* x, float* y, int64_t n) {
   switch (f) {
-    case VecFunction::exp: return store(y, exp(v));
-    case VecFunction::log: return store(y, log(v));
-    case VecFunction::tanh: return store(y, tanh(v));
-    case VecFunction::sigmoid: return store(y, sigmoid(v));
-    case VecFunction::sigmoid_slope: return store(y, sigmoid_and_slope(v).slope);
-    case VecFunction::normal_cdf: return store(y, normal(v).cdf);
-    case VecFunction::normal_density: return store(y, normal(v).density);
+    case VecFunction::exp: return apply(x, y, n, [](vf v) { return exp(v); });
+    case VecFunction::log: return apply(x, y, n, [](vf v) { return log(v); });
+    case VecFunction::tanh: return apply(x, y, n, [](vf v) { return tanh(v); });
+    case VecFunction::sigmoid: return apply(x, y, n, [](vf v) { return sigmoid(v); });
+    case VecFunction::sigmoid_slope: return apply(x, y, n, [](vf v) { return sigmoid_and_slope(v).slope; });
+    case VecFunction::normal_cdf: return apply(x, y, n, [](vf v) { return normal(v).cdf; });
+    case VecFunction::normal_density: return apply(x, y, n, [](vf v) { return normal(v).density; });
+    case VecFunction::silu: return apply(x, y, n, [](vf v) { return SiluCurve::value(v); });
+    case VecFunction::gelu_tanh: return apply(x, y, n, [](vf v) { return GeluTanhCurve::value(v); });
+    case VecFunction::gelu_erf: return apply(x, y, n, [](vf v) { return GeluErfCurve::value(v); });
+    case VecFunction::silu_slope: return apply(x, y, n, [](vf v) { return SiluCurve::slope(v); });
+    case VecFunction::gelu_tanh_slope: return apply(x, y, n, [](vf v) { return GeluTanhCurve::slope(v); });
+    case VecFunction::gelu_erf_slope: return apply(x, y, n, [](vf v) { return GeluErfCurve::slope(v); });
   }
+}
+
+template <>
+double vec_ulp<Isa::HEWN_ISA>(VecFunction f) {
+  switch (f) {
+    case VecFunction::exp: return exp_ulp;
+    case VecFunction::log: return log_ulp;
+    case VecFunction::tanh: return tanh_ulp;
+    case VecFunction::sigmoid: return sigmoid_ulp;
+    case VecFunction::sigmoid_slope: return sigmoid_slope_ulp;
+    case VecFunction::normal_cdf: return normal_cdf_ulp;
+    case VecFunction::normal_density: return normal_density_ulp;
+    case VecFunction::silu: return SiluCurve::value_ulp;
+    case VecFunction::gelu_tanh: return GeluTanhCurve::value_ulp;
+    case VecFunction::gelu_erf: return GeluErfCurve::value_ulp;
+    case VecFunction::silu_slope: return SiluCurve::slope_ulp;
+    case VecFunction::gelu_tanh_slope: return GeluTanhCurve::slope_ulp;
+    case VecFunction::gelu_erf_slope: return GeluErfCurve::slope_ulp;
+  }
+  return 0;
 }
 
 template <>

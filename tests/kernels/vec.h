@@ -1,26 +1,55 @@
 #pragma once
-// What simd_vec.cpp offers tests/kernels/vec.cpp: the functions of kernels/vec.h and vec_math.h, by
-// instruction set.
+// What simd_vec.cpp offers this folder's tests: the functions of kernels/vec.h, vec_math.h and
+// activation/curves.h, by instruction set.
 
 #include <cstdint>
+#include <utility>
 
 #include "kernels/isa.h"
 
 namespace hewn::test {
 
-enum class VecFunction : uint8_t { exp, log, tanh, sigmoid, sigmoid_slope, normal_cdf, normal_density };
+enum class VecFunction : uint8_t {
+  exp,
+  log,
+  tanh,
+  sigmoid,
+  sigmoid_slope,
+  normal_cdf,
+  normal_density,
+  silu,
+  gelu_tanh,
+  gelu_erf,
+  silu_slope,
+  gelu_tanh_slope,
+  gelu_erf_slope
+};
 
 /// Lanes of a vector of floats.
 template <Isa I>
 int vec_lanes();
 
-/// y[i] = f(x[i]) for as many elements as a vector has.
+/// y[i] = f(x[i]) for i < n, a multiple of the lanes.
 template <Isa I>
-void vec_apply(VecFunction f, const float* x, float* y);
+void vec_apply(VecFunction f, const float* x, float* y, int64_t n);
+
+/// The error stated for f, in units in the last place.
+template <Isa I>
+double vec_ulp(VecFunction f);
 
 /// One vector's worth: `first` elements of x are read by load_part (the rest are `rest`) and written to y by
 /// store_part; results[0..2] = sum_lanes, max_lanes and the sum of the doubles.
 template <Isa I>
 void vec_parts(const float* x, int64_t first, float rest, float* y, double* results);
+
+/// Calls body.operator()<I>() for every compiled instruction set this machine has.
+template <class Body>
+void for_each_isa(Body body) {
+  const auto one = [&]<Isa I>() {
+    if (supported(I)) body.template operator()<I>();
+  };
+  [&]<size_t... i>(std::index_sequence<i...>) { (one.template operator()<compiled_isas[i]>(), ...); }
+  (std::make_index_sequence<compiled_isas.size()>());
+}
 
 }  // namespace hewn::test

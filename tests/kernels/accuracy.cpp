@@ -1,0 +1,187 @@
+// The functions of kernels/vec_math.h and activation/curves.h are as accurate as they say, on every
+// instruction set: over a sample of the floats, or with HEWN_SLOW=1 over all 2^32.
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <memory>
+#include <numbers>
+#include <vector>
+
+#include "kernels/parallel.h"
+#include "tests/kernels/vec.h"
+#include "tests/support/catch.h"
+#include "tests/support/env.h"
+#include "tests/support/random.h"
+
+namespace hewn::test {
+namespace {
+
+constexpr float inf = std::numeric_limits<float>::infinity();
+
+double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
+double sigmoid_slope(double x) {
+  const double e = std::exp(-std::fabs(x));
+  return e / ((1 + e) * (1 + e));
+}
+double cdf(double x) { return std::erfc(-x * std::numbers::sqrt2 / 2) / 2; }
+double density(double x) { return std::exp(-x * x / 2) * std::numbers::inv_sqrtpi * std::numbers::sqrt2 / 2; }
+
+constexpr double gelu_a = std::numbers::sqrt2 * 2 * std::numbers::inv_sqrtpi, gelu_b = 0.044715;
+double twice_u(double x) { return gelu_a * (x + gelu_b * x * x * x); }
+double twice_u_slope(double x) { return gelu_a * (1 + 3 * gelu_b * x * x); }
+
+struct Function {
+  VecFunction id;
+  const char* name;
+  double (*truth)(double);
+  double least = 0;  ///< errors are relative to the truth or to this, whichever is larger: slopes cross 0
+};
+
+/// Below this, one factor of an activation is subnormal and has few digits.
+constexpr double tiny = 1e-35;
+
+const Function functions[] = {
+    {VecFunction::exp, "exp", [](double x) { return std::exp(x); }},
+    {VecFunction::log, "log", [](double x) { return std::log(x); }},
+    {VecFunction::tanh, "tanh", [](double x) { return std::tanh(x); }},
+    {VecFunction::sigmoid, "sigmoid", sigmoid},
+    {VecFunction::sigmoid_slope, "sigmoid'", sigmoid_slope},
+    {VecFunction::normal_cdf, "normal cdf", cdf},
+    {VecFunction::normal_density, "normal density", density},
+    {VecFunction::silu, "silu", [](double x) { return x * sigmoid(x); }, tiny},
+    {VecFunction::gelu_tanh, "gelu_tanh", [](double x) { return x * sigmoid(twice_u(x)); }, tiny},
+    {VecFunction::gelu_erf, "gelu_erf", [](double x) { return x * cdf(x); }, tiny},
+    {VecFunction::silu_slope, "silu'", [](double x) { return sigmoid(x) + x * sigmoid_slope(x); }, 0.5},
+    {VecFunction::gelu_tanh_slope, "gelu_tanh'",
+     [](double x) { return sigmoid(twice_u(x)) + x * twice_u_slope(x) * sigmoid_slope(twice_u(x)); }, 0.5},
+    {VecFunction::gelu_erf_slope, "gelu_erf'", [](double x) { return cdf(x) + x * density(x); }, 0.5},
+};
+
+/// Distance from the true value f(x) in units in the last place of float there, or at `least` where the truth
+/// is smaller; infinite where only one is NaN or inf. What is inf times 0 may come out as it likes.
+double ulps(float x, float got, double want, double least) {
+  if (std::isinf(x) && std::isnan(want)) return 0;
+  const float rounded = static_cast<float>(want);
+  if (std::isnan(want) && std::isnan(got)) return 0;
+  if (std::isnan(want) || std::isnan(got)) return inf;
+  if (std::isinf(rounded) || std::isinf(got)) return rounded == got ? 0 : inf;
+  const auto biased = std::bit_cast<uint64_t>(std::max(std::fabs(want), least)) >> 52;
+  const int exponent = std::max(static_cast<int>(biased) - 1023 - 23, -149);
+  const auto per_ulp = std::bit_cast<double>(static_cast<uint64_t>(1023 - exponent) << 52);
+  return std::fabs(static_cast<double>(got) - want) * per_ulp;
+}
+
+struct Worst {
+  double ulp = 0;
+  float x = 0;
+  void take(double error, float at) {
+    if (!(error <= ulp)) ulp = error, x = at;
+  }
+};
+using WorstByIsa = std::array<Worst, n_isas>;
+
+constexpr int64_t block = 4096;
+
+/// A block of floats, the truth, and what each instruction set makes of it.
+class Sweep {
+ public:
+  Sweep(const Function& f, uint32_t start, uint64_t step) : f_(f), start_(start), step_(step) {}
+
+  /// Floats number block b to (b + 1) block - 1 of the sample.
+  void run(int64_t b) {
+    const auto first = static_cast<uint64_t>(b * block);
+    for (size_t i = 0; i < block; ++i) {
+      x_[i] = std::bit_cast<float>(static_cast<uint32_t>(start_ + (first + i) * step_));
+      want_[i] = f_.truth(static_cast<double>(x_[i]));
+      rounded_[i] = static_cast<float>(want_[i]);
+    }
+    for_each_isa([&]<Isa I>() {
+      vec_apply<I>(f_.id, x_.data(), got_.data(), block);
+      compare(worst[static_cast<size_t>(I)]);
+    });
+  }
+
+  WorstByIsa worst{};
+
+ private:
+  /// What equals the rounded truth needs no closer look; whole runs of floats do.
+  void compare(Worst& worst_here) const {
+    constexpr size_t run = 64;
+    for (size_t i = 0; i < block; i += run) {
+      if (std::memcmp(&got_[i], &rounded_[i], run * sizeof(float)) == 0) {
+        worst_here.take(0.5, x_[i]);
+        continue;
+      }
+      for (size_t k = i; k < i + run; ++k) worst_here.take(ulps(x_[k], got_[k], want_[k], f_.least), x_[k]);
+    }
+  }
+
+  const Function& f_;
+  uint32_t start_;
+  uint64_t step_;
+  std::array<float, block> x_{}, got_{}, rounded_{};
+  std::array<double, block> want_{};
+};
+
+/// The worst error over every `step`-th of the 2^32 floats, on all cores.
+WorstByIsa sweep(const Function& f, uint32_t start, uint64_t step) {
+  const auto blocks = static_cast<int64_t>((uint64_t{1} << 32) / step / block);
+  std::vector<WorstByIsa> worst(static_cast<size_t>(available_cores()));
+  parallel_for(Launch{.threads = available_cores()}, blocks, [&](int64_t begin, int64_t end, int worker) {
+    const auto part = std::make_unique<Sweep>(f, start, step);
+    for (int64_t b = begin; b < end; ++b) part->run(b);
+    worst[static_cast<size_t>(worker)] = part->worst;
+  });
+  WorstByIsa all{};
+  for (const WorstByIsa& part : worst)
+    for (size_t isa = 0; isa < n_isas; ++isa) all[isa].take(part[isa].ulp, part[isa].x);
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("vector functions are as accurate as stated: a sample of floats, or with HEWN_SLOW=1 all",
+          "[vec]") {
+  const uint64_t step = full() ? 1 : 2003;
+  const auto start = static_cast<uint32_t>(Random("vec").integer(0, static_cast<int64_t>(step) - 1));
+  for (const Function& f : functions) {
+    const WorstByIsa worst = sweep(f, start, step);
+    for_each_isa([&]<Isa I>() {
+      const Worst& w = worst[static_cast<size_t>(I)];
+      INFO(f.name << " on " << name_of(I) << ": " << w.ulp << " ulp at x = " << w.x);
+      CHECK(w.ulp <= vec_ulp<I>(f.id));
+    });
+  }
+}
+
+TEST_CASE("vector functions at their special points", "[vec]") {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const float special[] = {
+      0.0f, -0.0f, inf,      -inf,     nan,      1e-45f,   -1e-45f, 1.17549435e-38f, -1.17549435e-38f,
+      1.0f, -1.0f, 88.7228f, 88.7229f, -103.97f, -103.98f, 3e38f,   -3e38f,          -87.4f,
+      0.5f, 2.0f};
+  for_each_isa([&]<Isa I>() {
+    INFO("instruction set " << name_of(I));
+    const auto apply = [](VecFunction f, float x) {
+      std::vector<float> in(static_cast<size_t>(vec_lanes<I>()), x), out(in);
+      vec_apply<I>(f, in.data(), out.data(), vec_lanes<I>());
+      return out.back();
+    };
+    for (const Function& f : functions)
+      for (const float x : special) {
+        INFO(f.name << " of " << x);
+        CHECK(ulps(x, apply(f.id, x), f.truth(static_cast<double>(x)), f.least) <= vec_ulp<I>(f.id));
+      }
+    CHECK(apply(VecFunction::exp, -inf) == 0);
+    CHECK(apply(VecFunction::exp, 0) == 1);
+    CHECK(apply(VecFunction::log, 1) == 0);
+    CHECK(std::isnan(apply(VecFunction::log, -inf)));
+    CHECK(std::signbit(apply(VecFunction::tanh, -0.0f)));
+  });
+}
+
+}  // namespace hewn::test
