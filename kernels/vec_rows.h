@@ -43,14 +43,79 @@ HEWN_INLINE float row_max(const float* x, int64_t n) {
   return max_lanes(max(max(most[0], most[1]), max(most[2], most[3])));
 }
 
-/// sum_i exp(x_i - most).
-HEWN_INLINE double row_sum_exp(const float* x, int64_t n, float most) {
-  const vf m = set1(most);
-  double sum[1];
-  sum_lanes_of_row(n, sum, [=](int64_t i, auto lanes, vf* add) {
-    add[0] += exp(load(x + i, lanes, -__builtin_inff()) - m);
-  });
-  return sum[0];
+/// A row in at most this many pieces, each of whole vectors (but for the row's end) and short enough to stay
+/// in the first-level cache unless the row has millions of elements.
+constexpr int64_t max_pieces = 64;
+HEWN_INLINE int64_t piece_length(int64_t n) {
+  const int64_t even = (n + max_pieces - 1) / max_pieces;
+  return even <= 1024 ? 1024 : (even + W - 1) / W * W;
+}
+
+/// A piece of a row, or none.
+struct Piece {
+  const float* x;
+  int64_t n;
+};
+HEWN_INLINE Piece first_piece(const float* x, int64_t n) {
+  const int64_t length = piece_length(n);
+  return {x, length < n ? length : n};
+}
+
+/// The largest of a row's values and the sum of their exponentials relative to it.
+struct MaxSum {
+  float most;
+  double sum;
+};
+
+/// Largest value and sum of exponentials in one walk along x (Milakov and Gimelshein, "Online normalizer
+/// calculation for softmax", 2018): where the maximum grows, the sum so far is scaled down. Calls
+/// keep(piece, i, lanes, e) with e = exp(x - most_at[piece]), which is the largest value up to that piece.
+/// All -inf or any +inf makes the sum NaN. While the exponentials of one piece keep the processor busy, the
+/// next one comes from memory and is read for its maximum: after the last it is `next`, of the row that
+/// follows. `most` is the first piece's maximum, and then that of `next`.
+template <class Keep>
+HEWN_INLINE MaxSum row_max_sum_exp(const float* x, int64_t n, Piece next, float& most,
+                                   float (&most_at)[max_pieces], const Keep& keep) {
+  constexpr float inf = __builtin_inff();
+  const int64_t length = piece_length(n);
+  MaxSum total{-inf, 0};
+  for (int64_t start = 0, piece = 0; start < n; start += length, ++piece) {
+    if (most > total.most) {
+      total.sum *= static_cast<double>(exp(set1(total.most - most))[0]);
+      total.most = most;
+    }
+    most_at[piece] = total.most;
+    const vf m = set1(total.most == -inf ? 0 : total.most);
+    const int64_t left = n - start, count = length < left ? length : left;
+    const Piece after = left > length ? first_piece(x + start + length, left - length) : next;
+    const int64_t both = (after.n < count ? after.n : count) / W * W;
+    vf most_after = set1(-inf);
+    double sum[1];
+    sum_lanes_of_row(count, sum, [&](int64_t i, auto lanes, vf* add) {
+      const vf e = exp(load(x + start + i, lanes, -inf) - m);
+      if (i < both) most_after = max(load(after.x + i), most_after);
+      keep(piece, start + i, lanes, e);
+      add[0] += e;
+    });
+    total.sum += sum[0];
+    most = max_lanes(most_after);
+    if (both < after.n) most = Larger{}(row_max(after.x + both, after.n - both), most);
+  }
+  total.sum += static_cast<double>(total.most - total.most);
+  return total;
+}
+
+/// row_max_sum_exp of rows [begin, end) of a matrix: done(r, its result).
+template <class Done>
+HEWN_INLINE void rows_max_sum_exp(const float* x, int64_t begin, int64_t end, int64_t cols,
+                                  const Done& done) {
+  if (begin == end) return;
+  const auto first_of = [=](int64_t r) { return r < end ? first_piece(x + r * cols, cols) : Piece{x, 0}; };
+  const Piece first = first_of(begin);
+  float most = row_max(first.x, first.n), most_at[max_pieces];
+  for (int64_t r = begin; r < end; ++r)
+    done(r, row_max_sum_exp(x + r * cols, cols, first_of(r + 1), most, most_at,
+                            [](int64_t, int64_t, auto, vf) {}));
 }
 
 /// out[i] (set or add) = sum over blocks b, in order, of partial[b * stride + i], for i < n.

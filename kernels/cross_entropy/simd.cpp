@@ -27,10 +27,9 @@ void cross_entropy_simd<Isa::HEWN_ISA>(const Launch& launch, const CrossEntropyF
   const auto* logits = static_cast<const float*>(a.logits);
   auto *losses = static_cast<float*>(a.losses), *stats = static_cast<float*>(a.stats);
   parallel_for(launch, a.rows, [&](int64_t begin, int64_t end, int) {
-    for (int64_t r = begin; r < end; ++r) {
+    rows_max_sum_exp(logits, begin, end, a.cols, [&](int64_t r, MaxSum total) {
+      const auto [most, sum] = total;
       const float* x = logits + r * a.cols;
-      const float most = row_max(x, a.cols);
-      const double sum = row_sum_exp(x, a.cols, most);
       const int32_t target = a.targets[r];
       losses[r] = target == ignored_target
                       ? 0.0f
@@ -38,7 +37,7 @@ void cross_entropy_simd<Isa::HEWN_ISA>(const Launch& launch, const CrossEntropyF
                                            (static_cast<double>(most) - static_cast<double>(x[target])));
       stats[2 * r] = most;
       stats[2 * r + 1] = static_cast<float>(sum);
-    }
+    });
   });
 }
 

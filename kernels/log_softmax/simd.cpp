@@ -6,9 +6,8 @@
 namespace hewn {
 namespace {
 
-void forward_row(const float* x, float* y, int64_t n) {
-  const float most = row_max(x, n);
-  const vf m = set1(most), log_sum = set1(static_cast<float>(__builtin_log(row_sum_exp(x, n, most))));
+void forward_row(const float* x, float* y, int64_t n, MaxSum total) {
+  const vf m = set1(total.most), log_sum = set1(static_cast<float>(__builtin_log(total.sum)));
   for_lanes(0, n, [=](int64_t i, auto lanes) { store(y + i, (load(x + i, lanes) - m) - log_sum, lanes); });
 }
 
@@ -30,7 +29,9 @@ void log_softmax_simd<Isa::HEWN_ISA>(const Launch& launch, const LogSoftmaxForwa
   const auto* x = static_cast<const float*>(a.x);
   auto* y = static_cast<float*>(a.y);
   parallel_for(launch, a.rows, [&](int64_t begin, int64_t end, int) {
-    for (int64_t r = begin; r < end; ++r) forward_row(x + r * a.cols, y + r * a.cols, a.cols);
+    rows_max_sum_exp(x, begin, end, a.cols, [&](int64_t r, MaxSum total) {
+      forward_row(x + r * a.cols, y + r * a.cols, a.cols, total);
+    });
   });
 }
 

@@ -7,17 +7,20 @@
 namespace hewn {
 namespace {
 
-/// Softmax of the first `seen` of n values, 0 for the rest.
-void forward_row(const float* x, float* y, int64_t n, int64_t seen) {
-  const vf most = set1(row_max(x, seen));
-  double sum[1];
-  sum_lanes_of_row(seen, sum, [=](int64_t i, auto lanes, vf* add) {
-    const vf e = exp(load(x + i, lanes, -__builtin_inff()) - most);
-    store(y + i, e, lanes);
-    add[0] += e;
-  });
-  const vf scale = set1(static_cast<float>(1 / sum[0]));
-  for_lanes(0, seen, [=](int64_t i, auto lanes) { store(y + i, load(y + i, lanes) * scale, lanes); });
+/// Softmax of the first `seen` of n values, 0 for the rest: exponentials relative to the largest value up to
+/// their piece, then every piece scaled to the largest of all. `next` and `most` as in row_max_sum_exp.
+void forward_row(const float* x, float* y, int64_t n, int64_t seen, Piece next, float& most) {
+  float most_at[max_pieces];
+  const MaxSum total = row_max_sum_exp(x, seen, next, most, most_at,
+                                       [=](int64_t, int64_t i, auto lanes, vf e) { store(y + i, e, lanes); });
+  const int64_t length = piece_length(seen);
+  for (int64_t start = 0, piece = 0; start < seen; start += length, ++piece) {
+    const float behind = most_at[piece] - total.most;
+    const double down = behind == 0 ? 1 : static_cast<double>(exp(set1(behind))[0]);
+    const vf scale = set1(static_cast<float>(down / total.sum));
+    for_lanes(start, start + length < seen ? start + length : seen,
+              [=](int64_t i, auto lanes) { store(y + i, load(y + i, lanes) * scale, lanes); });
+  }
   for_lanes(seen, n, [=](int64_t i, auto lanes) { store(y + i, vf{}, lanes); });
 }
 
@@ -42,7 +45,12 @@ void softmax_simd<Isa::HEWN_ISA>(const Launch& launch, const SoftmaxForward& a) 
   const auto* x = static_cast<const float*>(a.x);
   auto* y = static_cast<float*>(a.y);
   parallel_for(launch, a.rows, [&](int64_t begin, int64_t end, int) {
-    for (int64_t r = begin; r < end; ++r) forward_row(x + r * a.cols, y + r * a.cols, a.cols, visible(a, r));
+    const auto first_of = [&](int64_t r) {
+      return r < end ? first_piece(x + r * a.cols, visible(a, r)) : Piece{x, 0};
+    };
+    float most = row_max(first_of(begin).x, first_of(begin).n);
+    for (int64_t r = begin; r < end; ++r)
+      forward_row(x + r * a.cols, y + r * a.cols, a.cols, visible(a, r), first_of(r + 1), most);
   });
 }
 
