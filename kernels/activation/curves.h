@@ -21,7 +21,7 @@ struct ReluCurve {
 };
 
 struct SiluCurve {
-  static constexpr double value_ulp = 3.5, slope_ulp = 5;
+  static constexpr double value_ulp = 3.7, slope_ulp = 2.6;
   HEWN_INLINE static vf value(vf x) { return x * sigmoid(x); }
   HEWN_INLINE static vf slope(vf x) {
     const Sigmoid s = sigmoid_and_slope(x);
@@ -32,7 +32,7 @@ struct SiluCurve {
 /// x sigmoid(2u), u = sqrt(2 / pi) (x + 0.044715 x^3), which is x (1 + tanh u) / 2 and keeps its digits for
 /// negative x.
 struct GeluTanhCurve {
-  static constexpr double value_ulp = 200, slope_ulp = 10;
+  static constexpr double value_ulp = 205, slope_ulp = 3;
   static constexpr float a = 1.59576912f, b = 0.0713548163f;  // 2 sqrt(2 / pi), and 0.044715 times that
 
   HEWN_INLINE static vf value(vf x) { return x * sigmoid(x * fma(x * x, set1(b), set1(a))); }
@@ -45,7 +45,7 @@ struct GeluTanhCurve {
 };
 
 struct GeluErfCurve {
-  static constexpr double value_ulp = 9, slope_ulp = 10;
+  static constexpr double value_ulp = 7, slope_ulp = 4;
   HEWN_INLINE static vf value(vf x) { return x * normal(x).cdf; }
   HEWN_INLINE static vf slope(vf x) {
     const Normal p = normal(x);

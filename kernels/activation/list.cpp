@@ -1,5 +1,6 @@
 #include "kernels/activation/cost.h"
 #include "kernels/activation/ref.h"
+#include "kernels/activation/rungs.h"
 #include "kernels/activation/simd.h"
 #include "kernels/contract.h"
 
@@ -11,10 +12,19 @@ const char* only_f32(const A& a) {
   return a.dtype == DType::f32 ? nullptr : "only f32";
 }
 
+const char* only_f32_gelu(const ActivationForward& a) {
+  if (a.kind != Activation::gelu_tanh) return "only tanh-GELU";
+  return only_f32(a);
+}
+
 constexpr Rung<ActivationForward> forward_rungs[] = {
     {.name = "reference",
      .idea = "one element at a time, functions of the C library in double",
      .run = scalar<ActivationForward>(activation_reference)},
+    {.name = "float",
+     .idea = "the formula as published, in float: half the bytes and a cheaper tanh, still a call each",
+     .run = scalar<ActivationForward>(activation_float),
+     .why_not = only_f32_gelu},
     {.name = "vector",
      .idea = "a vector at a time: own exponential, no branches; blocks to threads",
      .run = per_isa<ActivationForward>(

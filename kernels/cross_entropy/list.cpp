@@ -1,6 +1,7 @@
 #include "kernels/contract.h"
 #include "kernels/cross_entropy/cost.h"
 #include "kernels/cross_entropy/ref.h"
+#include "kernels/cross_entropy/rungs.h"
 #include "kernels/cross_entropy/simd.h"
 
 namespace hewn {
@@ -14,8 +15,12 @@ constexpr Rung<CrossEntropyForward> forward_rungs[] = {
     {.name = "reference",
      .idea = "largest logit, then the sum of exponentials, in double",
      .run = scalar<CrossEntropyForward>(cross_entropy_reference)},
+    {.name = "online",
+     .idea = "one walk along the logits: the sum goes with the maximum, rescaled when a larger one turns up",
+     .run = scalar<CrossEntropyForward>(cross_entropy_online),
+     .why_not = f32_only},
     {.name = "simd",
-     .idea = "a vector of exponentials at a time, sums of blocks in double, rows over threads",
+     .idea = "one walk in pieces, the maximum of the next piece found under the exponentials of this one",
      .run = per_isa<CrossEntropyForward>([]<Isa I>() { return cross_entropy_simd<I>; }),
      .why_not = f32_only},
 };

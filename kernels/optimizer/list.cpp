@@ -1,15 +1,24 @@
 #include "kernels/contract.h"
 #include "kernels/optimizer/cost.h"
 #include "kernels/optimizer/ref.h"
+#include "kernels/optimizer/rungs.h"
 #include "kernels/optimizer/simd.h"
 
 namespace hewn {
 namespace {
 
+const char* only_f32_adamw(const ParameterUpdate& a) {
+  return a.rule == UpdateRule::adamw ? f32_only(a) : "only AdamW";
+}
+
 constexpr Rung<ParameterUpdate> rungs[] = {
     {.name = "reference",
      .idea = "one parameter at a time, in double",
      .run = scalar<ParameterUpdate>(update_reference)},
+    {.name = "sweeps",
+     .idea = "float, a sweep over all parameters for each line of the algorithm, blocks over threads",
+     .run = scalar<ParameterUpdate>(update_sweeps),
+     .why_not = only_f32_adamw},
     {.name = "simd",
      .idea = "one sweep over all parameters in vectors, blocks over threads: as fast as memory",
      .run = per_isa<ParameterUpdate>([]<Isa I>() { return update_simd<I>; }),

@@ -20,7 +20,7 @@ constexpr Rung<SoftmaxForward> forward_rungs[] = {
      .run = scalar<SoftmaxForward>(softmax_stored),
      .why_not = f32_only},
     {.name = "simd",
-     .idea = "the same with a vector of exponentials at a time, rows over threads",
+     .idea = "vectors, rows over threads; long rows in pieces, the next one's maximum found meanwhile",
      .run = per_isa<SoftmaxForward>([]<Isa I>() { return softmax_simd<I>; }),
      .why_not = f32_only},
 };
