@@ -2,6 +2,7 @@
 
 #include <sys/mman.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <string>
@@ -124,6 +125,10 @@ std::unique_ptr<Executor> make_meta(int threads, Isa isa) { return std::make_uni
 Executor& cpu() {
   static const std::unique_ptr<Executor> device = make_cpu();
   return *device;
+}
+
+double clock_seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
 void* Executor::scratch(size_t bytes) {
