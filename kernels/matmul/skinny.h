@@ -58,14 +58,14 @@ constexpr int steps_at_once = 16;
 
 /// `steps` rows of b, n columns: `vectors` vectors, the last of which may be a part.
 template <class T, int rows, int vectors, int steps>
-HEWN_INLINE void add_steps(const Group<T>& s, const T* b, int64_t ldb, int64_t n) {
+__attribute__((noinline)) void add_steps(const Group<T>& s, const T* b, int64_t ldb, int64_t n) {
   constexpr int w = lanes<T>;
   Vector<T> sum[rows][vectors];
 #pragma GCC unroll 8
   for (int r = 0; r < rows; ++r)
 #pragma GCC unroll 8
     for (int v = 0; v < vectors; ++v) sum[r][v] = load(s.sum + r * s.ld + v * w);
-#pragma GCC unroll 8
+#pragma GCC unroll 4
   for (int i = 0; i < steps; ++i) {
     Vector<T> x[vectors];
 #pragma GCC unroll 8
@@ -88,7 +88,7 @@ HEWN_INLINE void add_steps(const Group<T>& s, const T* b, int64_t ldb, int64_t n
 
 /// Adds to the sums what all rows of b [k, cols] give; a in groups of tile_rows.
 template <class T>
-void add_rows(const Sums<T>& s, int64_t cols, const T* b, int64_t ldb) {
+__attribute__((noinline)) void add_rows(const Sums<T>& s, int64_t cols, const T* b, int64_t ldb) {
   constexpr int w = lanes<T>, wide = tile_cols<T>;
   for (int64_t p = 0; p < s.k;) {
     const bool many = p + steps_at_once <= s.k;
@@ -136,7 +136,7 @@ HEWN_INLINE void add_square(const Group<T>& s, int64_t steps, const Vector<T> (&
 /// sums. Two squares take turns, since each sum waits for the one before it, and the rows of the next two are
 /// fetched meanwhile; a in groups of 4.
 template <class T>
-void add_columns(const Sums<T>& s, int64_t cols, const T* b, int64_t ldb) {
+__attribute__((noinline)) void add_columns(const Sums<T>& s, int64_t cols, const T* b, int64_t ldb) {
   constexpr int w = lanes<T>, wide = 2 * w;
   for (int64_t j0 = 0; j0 < cols; j0 += wide) {
     const int64_t end = cols - j0 < wide ? cols : j0 + wide;

@@ -1,0 +1,46 @@
+#pragma once
+// The lessons between the dot product and the production kernel, one file and one idea each. They take one
+// float32 product of matrices as they stand in memory: c (set or add) alpha a b.
+
+#include "kernels/matmul/abi.h"
+
+namespace hewn {
+namespace {
+
+struct Floats {
+  const float *a, *b;
+  float* c;
+  float alpha;
+  explicit Floats(const Matmul& m)
+      : a(static_cast<const float*>(m.a)),
+        b(static_cast<const float*>(m.b)),
+        c(static_cast<float*>(m.c)),
+        alpha(static_cast<float>(m.alpha)) {}
+};
+
+[[maybe_unused, gnu::always_inline]] inline int64_t at_most(int64_t n, int64_t most) {
+  return n < most ? n : most;
+}
+
+}  // namespace
+
+/// A block of b in the lessons that cut it: 128 x 192 floats, 96 KiB, which a second-level cache holds.
+constexpr int64_t lesson_k = 128, lesson_cols = 192;
+constexpr int64_t lesson_block_bytes = lesson_k * lesson_cols * 4;
+
+void matmul_rows(const Launch&, const Matmul& a);
+void matmul_cached(const Launch&, const Matmul& a);
+template <Isa I>
+void matmul_vectors(const Launch& launch, const Matmul& a);
+template <Isa I>
+void matmul_chains(const Launch& launch, const Matmul& a);
+template <Isa I>
+void matmul_tiles(const Launch& launch, const Matmul& a);
+template <Isa I>
+void matmul_packed(const Launch& launch, const Matmul& a);
+template <Isa I>
+void matmul_ahead(const Launch& launch, const Matmul& a);
+template <Isa I>
+void matmul_threads(const Launch& launch, const Matmul& a);
+
+}  // namespace hewn
