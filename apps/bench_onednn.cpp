@@ -100,10 +100,11 @@ class OneDnnMatmul {
     const auto strides = [](int64_t ld, bool transposed) {
       return transposed ? std::array{int64_t{1}, ld} : std::array{ld, int64_t{1}};
     };
-    const int type = m.dtype == DType::bf16 ? 2 : 3;
+    constexpr int bf16 = 2, f32 = 3;
+    const int type = m.dtype == DType::bf16 ? bf16 : f32, type_of_c = m.narrow_c ? bf16 : f32;
     const std::array matrices = {describe(m.M, m.K, type, strides(m.lda, m.trans_a)),
                                  describe(m.K, m.N, type, strides(m.ldb, m.trans_b)),
-                                 describe(m.M, m.N, type, strides(m.ldc, false))};
+                                 describe(m.M, m.N, type_of_c, strides(m.ldc, false))};
     const auto attributes = dnn.made("dnnl_primitive_attr_create", "dnnl_primitive_attr_destroy");
     const auto after = dnn.made("dnnl_post_ops_create", "dnnl_post_ops_destroy");
     if (m.to_c == Write::add) dnn.call("dnnl_post_ops_append_sum", after.get(), 1.0f, int32_t{0}, 0);

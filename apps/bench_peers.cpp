@@ -30,6 +30,7 @@ struct Peer {
 
 // OpenBLAS 0.3.21 takes a processor it does not know for one without AVX-512, BLIS 0.9 for any at all: they
 // then run at half their speed or less. Threads that go on spinning would take the cores of who comes next.
+// oneDNN complains on standard output where it has no engine.
 constexpr Peer table[] = {
     {.name = "openblas",
      .variable = "HEWN_OPENBLAS",
@@ -49,7 +50,7 @@ constexpr Peer table[] = {
     {.name = "onednn",
      .variable = "HEWN_ONEDNN",
      .files = {"libdnnl.so.3", "libdnnl.so.2", "libdnnl.so"},
-     .presets = {},
+     .presets = {{{"ONEDNN_VERBOSE", "0"}}},
      .sgemm = {"dnnl_sgemm"},
      .set_threads = {"omp_set_num_threads"},
      .products = onednn_products},

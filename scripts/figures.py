@@ -3,9 +3,9 @@
 
     scripts/figures.py                      # everything; a quarter of an hour on a quiet machine
     scripts/figures.py kernels ladders      # only these blocks
-    PEERS=build/peers/bin/python scripts/figures.py training gemm      # beside the peers, see scripts/peers/
+    PEERS=build/peers/bin/python scripts/figures.py training gemm attention      # beside the peers, see scripts/peers/
 
-Needs a built `hewn`. Blocks: kernels, ladders, gemm, training, sampling, size.
+Needs a built `hewn`. Blocks: kernels, ladders, gemm, attention, training, sampling, size.
 """
 
 import json
@@ -76,7 +76,13 @@ def ladders():
 
 
 def gemm():
-    return run("scripts/peers/gemm_peers.sh", "-t", "1", "-t", "2").strip()
+    return run("scripts/peers/gemm_peers.sh").strip()
+
+
+def attention():
+    compared = [run(PEERS, "scripts/peers/compare_attention.py", "--threads", threads).strip()
+                for threads in ("1", "2")]
+    return "\n\n".join(f"```\n{text}\n```" for text in compared)
 
 
 def training():
@@ -106,7 +112,7 @@ def size():
     return table(["what", "size"], rows)
 
 
-BLOCKS = {f.__name__: f for f in (kernels, ladders, gemm, training, sampling, size)}
+BLOCKS = {f.__name__: f for f in (kernels, ladders, gemm, attention, training, sampling, size)}
 
 
 def main():

@@ -2,8 +2,8 @@
 
     python torch_step.py --config baby-gpt-cpu --threads 2 --mode eager --seconds 10
 
-A step is zero_grad, forward, cross-entropy, backward, clipping to norm 1 and one AdamW update, in float32, on
-given token ids, with the fastest ways current PyTorch offers: scaled_dot_product_attention, fused AdamW,
+A step is zero_grad, forward, cross-entropy, backward, clipping to norm 1 and one AdamW update, in float32 or
+under bfloat16 autocast, on given token ids, with the fastest ways current PyTorch offers: scaled_dot_product_attention, fused AdamW,
 and torch.compile in mode "compile". Prints one line of JSON.
 """
 
@@ -21,9 +21,14 @@ CONFIGS = {
     # nanoGPT's CPU recipe for Tiny Shakespeare
     "baby-gpt-cpu": dict(n_layer=4, n_head=4, n_embd=128, vocab=65, batch=12, block=64, bias=False,
                          lr=1e-3, betas=(0.9, 0.99)),
-    # GPT-2 124M on short rows
+    # nanoGPT's GPU recipe for Tiny Shakespeare, with rows of 12 and no dropout
+    "baby-gpt": dict(n_layer=6, n_head=6, n_embd=384, vocab=65, batch=12, block=256, bias=False,
+                     lr=1e-3, betas=(0.9, 0.99)),
+    # GPT-2 124M on short rows, and on one of its full length
     "gpt2": dict(n_layer=12, n_head=12, n_embd=768, vocab=50257, batch=4, block=64, bias=True,
                  lr=3e-4, betas=(0.9, 0.95)),
+    "gpt2-1024": dict(n_layer=12, n_head=12, n_embd=768, vocab=50257, batch=1, block=1024, bias=True,
+                      lr=3e-4, betas=(0.9, 0.95)),
 }
 
 
@@ -72,6 +77,7 @@ def main():
     args = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     args.add_argument("--config", choices=CONFIGS, default="baby-gpt-cpu")
     args.add_argument("--mode", choices=["eager", "compile"], default="eager")
+    args.add_argument("--dtype", choices=["f32", "bf16"], default="f32")
     args.add_argument("--threads", type=int, default=2)
     args.add_argument("--seconds", type=float, default=10, help="how long to measure after warming up")
     args = args.parse_args()
@@ -91,7 +97,8 @@ def main():
     def step(i):
         rows = batches[i % len(batches)]
         optimizer.zero_grad(set_to_none=True)
-        loss = forward(rows[:, :-1].contiguous(), rows[:, 1:].contiguous())
+        with torch.autocast("cpu", torch.bfloat16, enabled=args.dtype == "bf16"):
+            loss = forward(rows[:, :-1].contiguous(), rows[:, 1:].contiguous())
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
@@ -106,7 +113,7 @@ def main():
         loss = step(len(times))
         times.append((time.perf_counter() - start) * 1e3)
     assert math.isfinite(loss.item())
-    print(json.dumps(dict(peer=f"PyTorch {torch.__version__} {args.mode}", config=args.config,
+    print(json.dumps(dict(peer=f"PyTorch {torch.__version__} {args.mode}", config=args.config, dtype=args.dtype,
                           threads=args.threads, best_ms=round(min(times), 3),
                           median_ms=round(statistics.median(times), 3), steps=len(times))))
 

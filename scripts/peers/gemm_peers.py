@@ -1,0 +1,66 @@
+"""Tables `hewn bench kernels --op=matmul --compare`: float32 products of ours and of the libraries found, in turn.
+
+    scripts/peers/gemm_peers.sh                                        # all shapes, with what setup.sh installed
+    python3 scripts/peers/gemm_peers.py --threads 1 256x768x768        # with the system's libraries
+
+HEWN_OPENBLAS, HEWN_BLIS, HEWN_ONEDNN and HEWN_MKL name others. "hewn / best" is our speed over the fastest of them.
+"""
+
+import argparse
+import json
+import pathlib
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+PEERS = ["openblas", "blis", "onednn", "mkl"]
+# Square ones, GPT-2 124M with 256 and 1024 tokens, the character model with 768, and single tokens. Each is
+# timed as a layer's forward pass, its gradient by b transposed, and a weight's gradient.
+SHAPES = ["512x512x512", "1024x1024x1024", "2048x2048x2048",
+          "256x2304x768", "256x768x768", "256x3072x768", "256x768x3072", "256x50257x768",
+          "1024x2304x768", "1024x768x768", "1024x3072x768", "1024x768x3072", "1024x50257x768",
+          "768x384x128", "768x128x128", "768x512x128", "768x128x512", "768x65x128",
+          "1x2304x768", "1x3072x768", "1x50257x768"]
+
+
+def bench(hewn, shape, threads, repeat, peers):
+    """The rows of one shape, or None when a library is not there."""
+    command = [hewn, "bench", "kernels", "--op=matmul", f"--shape={shape}", f"--threads={threads}",
+               f"--repeat={repeat}", f"--compare={','.join(peers)}", "--json"]
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    if done.returncode == 1 and len(peers) == 1:
+        return None
+    if done.returncode != 0:
+        sys.exit(done.stderr + f"{' '.join(command)} failed")
+    result = json.loads(done.stdout)
+    return result["rows"] if isinstance(result, dict) else result
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("shapes", nargs="*", help="MxNxK")
+    parser.add_argument("--threads", default="1,2")
+    parser.add_argument("--repeat", type=int, default=30)
+    parser.add_argument("--hewn", default=str(ROOT / "build/apps/hewn"))
+    args = parser.parse_args()
+
+    peers = [p for p in PEERS if bench(args.hewn, "4x4x4", 1, 1, [p]) is not None]
+    if not peers:
+        sys.exit("gemm_peers.py: none of the libraries is there; run scripts/peers/setup.sh")
+    columns = [name for p in peers for name in ([p, "onednn.sgemm"] if p == "onednn" else [p])]
+    print("| M x N x K | threads | hewn GFLOP/s | " + " | ".join(columns) + " | hewn / best |")
+    print("|---" * (len(columns) + 4) + "|")
+    for shape in args.shapes or SHAPES:
+        results = {}
+        for row in bench(args.hewn, shape, args.threads, args.repeat, peers):
+            key = (row["shape"], row["threads"])
+            name = row["rung"] if row["rung"] in columns else "hewn"
+            results.setdefault(key, {})[name] = row
+        for (name, threads), rows in sorted(results.items()):
+            rate = lambda column: f"{rows[column]['gflops']:.1f}" if column in rows else ""
+            cells = [name, str(threads), rate("hewn"), *map(rate, columns), f"{rows['hewn']['speedup']:.2f}"]
+            print("| " + " | ".join(cells) + " |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

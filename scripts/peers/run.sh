@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Everything beside its peers, from nothing to the tables of docs/performance.md: the environment, then matrix
+# products, attention and training steps, each in turn with Hewn's. Half an hour on a quiet machine.
+#   [ONEDNN=DIR] [BLIS=DIR] [LLMC=DIR] scripts/peers/run.sh [DIR]       (default: build/peers)
+# Needs a built `hewn` in build/.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+dir=${1:-build/peers}
+scripts/peers/setup.sh "$dir" >&2
+scripts/peers/gemm_peers.sh "$dir"
+for threads in 1 2; do
+  "$dir/bin/python" scripts/peers/compare_attention.py --threads $threads
+  for config in baby-gpt-cpu baby-gpt gpt2 gpt2-1024; do
+    "$dir/bin/python" scripts/peers/compare_step.py --config $config --threads $threads --rounds 3
+  done
+  "$dir/bin/python" scripts/peers/compare_step.py --config gpt2 --dtype bf16 --threads $threads --rounds 3
+done
