@@ -118,6 +118,18 @@ HEWN_INLINE void rows_max_sum_exp(const float* x, int64_t begin, int64_t end, in
                             [](int64_t, int64_t, auto, vf) {}));
 }
 
+/// Row r of sum = x + residual, on its way through the cache to be normalized.
+template <class Args>
+HEWN_INLINE const float* sum_row(const Args& a, int64_t r) {
+  const float *x = static_cast<const float*>(a.x) + r * a.cols,
+              *residual = static_cast<const float*>(a.residual) + r * a.cols;
+  float* sum = static_cast<float*>(a.sum) + r * a.cols;
+  for_lanes(0, a.cols, [=](int64_t i, auto lanes) {
+    store(sum + i, load(x + i, lanes) + load(residual + i, lanes), lanes);
+  });
+  return sum;
+}
+
 /// out[i] (set or add) = sum over blocks b, in order, of partial[b * stride + i], for i < n.
 HEWN_INLINE void sum_blocks(const float* partial, int64_t blocks, int64_t stride, int64_t n, float* out,
                             Write how) {

@@ -7,7 +7,7 @@ namespace hewn {
 namespace {
 
 void add_forward(Cases& cases, const CaseRequest& request, int64_t rows, int64_t cols, double offset,
-                 bool with_bias) {
+                 bool with_bias, bool with_residual = false) {
   const DType t = request.dtype;
   const double tolerance = t == DType::f64 ? 1e-13 : 1e-6;
   CaseMemory m(request.seed);
@@ -20,8 +20,13 @@ void add_forward(Cases& cases, const CaseRequest& request, int64_t rows, int64_t
   auto* stats = static_cast<double*>(m.output("stats", DType::f64, 2 * rows, tolerance));
   std::string shape = std::to_string(rows) + "x" + std::to_string(cols);
   if (offset != 0) shape += " offset";
-  cases.push_back(std::make_unique<CaseOf<LayernormForward>>(
-      std::move(m), shape, t, LayernormForward{t, rows, cols, 1e-5, x, weight, bias, y, stats}));
+  LayernormForward a{t, rows, cols, 1e-5, x, weight, bias, y, stats};
+  if (with_residual) {
+    a.residual = m.input("residual", t, rows * cols);
+    a.sum = m.output("sum", t, rows * cols, tolerance);
+    shape += " residual";
+  }
+  cases.push_back(std::make_unique<CaseOf<LayernormForward>>(std::move(m), shape, t, a));
 }
 
 /// All gradients with the same write, or with `some`, only dweight.
@@ -68,6 +73,7 @@ Cases layernorm_cases(const CaseRequest& request) {
   Cases cases;
   for (const auto [rows, cols] : sizes) {
     add_forward(cases, request, rows, cols, 0, true);
+    add_forward(cases, request, rows, cols, 0, true, true);
     add_backward(cases, request, rows, cols, Write::set);
     add_backward(cases, request, rows, cols, Write::add);
     if (request.bench) continue;

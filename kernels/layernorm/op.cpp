@@ -1,6 +1,7 @@
 #include "kernels/layernorm/op.h"
 
 #include "kernels/contract.h"
+#include "kernels/elementwise/op.h"
 #include "kernels/layernorm/abi.h"
 
 namespace hewn {
@@ -40,12 +41,7 @@ void check_affine(const char* name, const Tensor& t, const Tensor& x) {
           "] for x of ", x.shape());
 }
 
-}  // namespace
-
-// With n = (x - mean) rstd, dn_j/dx_i = rstd ([i = j] - 1/C - n_i n_j / C): the two means in dx are what
-// shifting and scaling the whole row cannot change.
-Tensor layernorm(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps) {
-  const InOp op(layernorm_info);
+void check(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps) {
   require(x.cols() > 0 && x.is_contiguous(), "layernorm: x is ", x.shape(),
           "; it needs contiguous rows of at least one");
   require(x.dtype() == DType::f32 || x.dtype() == DType::f64, "layernorm: x is ", name_of(x.dtype()),
@@ -53,11 +49,34 @@ Tensor layernorm(const Tensor& x, const Tensor& weight, const Tensor& bias, doub
   require(eps > 0, "layernorm: eps is ", eps, ", expected more than 0");
   check_affine("weight", weight, x);
   if (bias.defined()) check_affine("bias", bias, x);
+}
+
+}  // namespace
+
+// With n = (x - mean) rstd, dn_j/dx_i = rstd ([i = j] - 1/C - n_i n_j / C): the two means in dx are what
+// shifting and scaling the whole row cannot change.
+Tensor layernorm(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps) {
+  const InOp op(layernorm_info);
+  check(x, weight, bias, eps);
   Tensor y = x.like();
   const Tensor stats = Tensor::empty(x.device(), DType::f64, {x.rows(), 2});
   run(x.device(), LayernormForward{x.dtype(), x.rows(), x.cols(), eps, x.data(), weight.data(),
                                    bias.defined() ? bias.data() : nullptr, y.data(), stats.ptr<double>()});
   return record(y, {x, weight, bias}, LayernormNode(x, weight, stats));
+}
+
+std::pair<Tensor, Tensor> layernorm_residual(const Tensor& x, const Tensor& residual, const Tensor& weight,
+                                             const Tensor& bias, double eps) {
+  const InOp op(layernorm_info);
+  check(x, weight, bias, eps);
+  check_residual("layernorm", residual, x);
+  Tensor sum = x.like(), y = x.like();
+  const Tensor stats = Tensor::empty(x.device(), DType::f64, {x.rows(), 2});
+  run(x.device(), LayernormForward{x.dtype(), x.rows(), x.cols(), eps, x.data(), weight.data(),
+                                   bias.defined() ? bias.data() : nullptr, y.data(), stats.ptr<double>(),
+                                   residual.data(), sum.data()});
+  sum = record_sum(sum, x, residual);
+  return {sum, record(y, {sum, weight, bias}, LayernormNode(sum, weight, stats))};
 }
 
 }  // namespace hewn

@@ -77,8 +77,9 @@ void layernorm_simd<Isa::HEWN_ISA>(const Launch& launch, const LayernormForward&
   const auto write = bias ? write_row<true> : write_row<false>;
   parallel_for(launch, a.rows, [&](int64_t begin, int64_t end, int) {
     for (int64_t r = begin; r < end; ++r) {
-      row_stats(x + r * a.cols, a.cols, a.eps, a.stats + 2 * r);
-      write(x + r * a.cols, weight, bias, y + r * a.cols, a.cols, a.stats + 2 * r);
+      const float* row = a.residual ? sum_row(a, r) : x + r * a.cols;
+      row_stats(row, a.cols, a.eps, a.stats + 2 * r);
+      write(row, weight, bias, y + r * a.cols, a.cols, a.stats + 2 * r);
     }
   });
 }

@@ -6,7 +6,8 @@
 namespace hewn {
 namespace {
 
-void add_forward(Cases& cases, const CaseRequest& request, int64_t rows, int64_t cols) {
+void add_forward(Cases& cases, const CaseRequest& request, int64_t rows, int64_t cols,
+                 bool with_residual = false) {
   const DType t = request.dtype;
   const double tolerance = t == DType::f64 ? 1e-14 : 1e-6;
   CaseMemory m(request.seed);
@@ -14,9 +15,14 @@ void add_forward(Cases& cases, const CaseRequest& request, int64_t rows, int64_t
   const auto* weight = m.input("weight", t, cols);
   auto* y = m.output("y", t, rows * cols, tolerance);
   auto* rstd = static_cast<double*>(m.output("rstd", DType::f64, rows, tolerance));
-  cases.push_back(std::make_unique<CaseOf<RmsnormForward>>(
-      std::move(m), std::to_string(rows) + "x" + std::to_string(cols), t,
-      RmsnormForward{t, rows, cols, 1e-5, x, weight, y, rstd}));
+  std::string shape = std::to_string(rows) + "x" + std::to_string(cols);
+  RmsnormForward a{t, rows, cols, 1e-5, x, weight, y, rstd};
+  if (with_residual) {
+    a.residual = m.input("residual", t, rows * cols);
+    a.sum = m.output("sum", t, rows * cols, tolerance);
+    shape += " residual";
+  }
+  cases.push_back(std::make_unique<CaseOf<RmsnormForward>>(std::move(m), shape, t, a));
 }
 
 /// Both gradients with the same write, or with `some`, only dweight.
@@ -59,6 +65,7 @@ Cases rmsnorm_cases(const CaseRequest& request) {
   Cases cases;
   for (const auto [rows, cols] : sizes) {
     add_forward(cases, request, rows, cols);
+    add_forward(cases, request, rows, cols, true);
     add_backward(cases, request, rows, cols, Write::set);
     add_backward(cases, request, rows, cols, Write::add);
     if (!request.bench) add_backward(cases, request, rows, cols, Write::add, true);

@@ -4,10 +4,11 @@
 
 namespace hewn {
 
-/// Per element: multiply and add for the mean square; two multiplications for y. One read, one write.
+/// Per element: multiply and add for the mean square; two multiplications for y. One read, one write; with a
+/// residual one more of each and an addition.
 inline Cost cost_of(const RmsnormForward& a) {
   const double n = static_cast<double>(a.rows) * static_cast<double>(a.cols);
-  return {4 * n, 2 * n * static_cast<double>(size_of(a.dtype))};
+  return {(a.residual ? 5 : 4) * n, (a.residual ? 4 : 2) * n * static_cast<double>(size_of(a.dtype))};
 }
 
 /// Per element: n, g, a sum (2), dx (3), dweight (2). Reads x and dy, writes dx.

@@ -1,6 +1,7 @@
 #include "kernels/rmsnorm/op.h"
 
 #include "kernels/contract.h"
+#include "kernels/elementwise/op.h"
 #include "kernels/rmsnorm/abi.h"
 
 namespace hewn {
@@ -32,12 +33,7 @@ struct RmsnormNode final : Node {
   }
 };
 
-}  // namespace
-
-// With n = x rstd, dn_j/dx_i = rstd ([i = j] - n_i n_j / C): the mean in dx is what scaling the whole row
-// cannot change.
-Tensor rmsnorm(const Tensor& x, const Tensor& weight, double eps) {
-  const InOp op(rmsnorm_info);
+void check(const Tensor& x, const Tensor& weight, double eps) {
   require(x.cols() > 0 && x.is_contiguous(), "rmsnorm: x is ", x.shape(),
           "; it needs contiguous rows of at least one");
   require(x.dtype() == DType::f32 || x.dtype() == DType::f64, "rmsnorm: x is ", name_of(x.dtype()),
@@ -46,11 +42,33 @@ Tensor rmsnorm(const Tensor& x, const Tensor& weight, double eps) {
   require(weight.dtype() == x.dtype() && weight.shape() == Shape{x.cols()} && weight.is_contiguous(),
           "rmsnorm: weight is ", name_of(weight.dtype()), " ", weight.shape(), ", expected ",
           name_of(x.dtype()), " [", x.cols(), "] for x of ", x.shape());
+}
+
+}  // namespace
+
+// With n = x rstd, dn_j/dx_i = rstd ([i = j] - n_i n_j / C): the mean in dx is what scaling the whole row
+// cannot change.
+Tensor rmsnorm(const Tensor& x, const Tensor& weight, double eps) {
+  const InOp op(rmsnorm_info);
+  check(x, weight, eps);
   Tensor y = x.like();
   const Tensor rstd = Tensor::empty(x.device(), DType::f64, {x.rows()});
   run(x.device(), RmsnormForward{x.dtype(), x.rows(), x.cols(), eps, x.data(), weight.data(), y.data(),
                                  rstd.ptr<double>()});
   return record(y, {x, weight}, RmsnormNode(x, weight, rstd));
+}
+
+std::pair<Tensor, Tensor> rmsnorm_residual(const Tensor& x, const Tensor& residual, const Tensor& weight,
+                                           double eps) {
+  const InOp op(rmsnorm_info);
+  check(x, weight, eps);
+  check_residual("rmsnorm", residual, x);
+  Tensor sum = x.like(), y = x.like();
+  const Tensor rstd = Tensor::empty(x.device(), DType::f64, {x.rows()});
+  run(x.device(), RmsnormForward{x.dtype(), x.rows(), x.cols(), eps, x.data(), weight.data(), y.data(),
+                                 rstd.ptr<double>(), residual.data(), sum.data()});
+  sum = record_sum(sum, x, residual);
+  return {sum, record(y, {sum, weight}, RmsnormNode(sum, weight, rstd))};
 }
 
 }  // namespace hewn

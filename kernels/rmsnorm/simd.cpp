@@ -45,7 +45,8 @@ void rmsnorm_simd<Isa::HEWN_ISA>(const Launch& launch, const RmsnormForward& a) 
   auto* y = static_cast<float*>(a.y);
   parallel_for(launch, a.rows, [&](int64_t begin, int64_t end, int) {
     for (int64_t r = begin; r < end; ++r)
-      forward_row(x + r * a.cols, weight, y + r * a.cols, a.cols, a.eps, a.rstd + r);
+      forward_row(a.residual ? sum_row(a, r) : x + r * a.cols, weight, y + r * a.cols, a.cols, a.eps,
+                  a.rstd + r);
   });
 }
 
