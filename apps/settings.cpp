@@ -105,7 +105,8 @@ std::vector<Assignment> Settings::environment(const Command& command) {
     if (!line.starts_with("HEWN_")) continue;
     const std::string_view variable = line.substr(0, line.find('='));
     const std::string key = lower(variable.substr(5));
-    if (key == "isa" || variable.size() == line.size()) continue;  // HEWN_ISA belongs to the kernels
+    // HEWN_ISA belongs to the kernels, HEWN_SHARED to the tests.
+    if (key == "isa" || key == "shared" || variable.size() == line.size()) continue;
     if (std::find(names.begin(), names.end(), key) != names.end()) {
       found.push_back({key, std::string(line.substr(variable.size() + 1)), std::string(variable)});
     } else if (commands_with(key).empty()) {
