@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <thread>
 
 #include "core/error.h"
+#include "kernels/roof/caches.h"
 
 namespace hewn::cli {
 namespace {
@@ -12,55 +14,122 @@ namespace {
 using Clock = std::chrono::steady_clock;
 constexpr double least_seconds = 1e-3;                   // a repetition calls often enough to take this long
 constexpr std::chrono::milliseconds falling_asleep{10};  // what spinning threads of libraries need
+constexpr double longest_run_up = 0.05;  // seconds; of a longer call the beginning does not matter
+constexpr size_t most_twins = size_t{1} << 15;
 
-void check(Case& c, const Contender& who, const std::vector<std::vector<double>>& reference) {
+void check(Case& c, const Contender& who, const Reference& reference, const char* when) {
   c.reset();
   who.run(c);
   std::string wrong = c.difference(reference);
   if (wrong.empty()) wrong = c.damage();
   if (!wrong.empty())
     fail(ErrorCode::numerical, c.op(), " ", c.shape(), " ", name_of(c.dtype()), ", rung ", who.name, " on ",
-         name_of(who.isa), ", ", who.threads, " threads: ", wrong);
+         name_of(who.isa), ", ", who.threads, " threads, ", when, " timing: ", wrong);
 }
 
-double seconds_per_call(Case& c, const Contender& who, int64_t calls) {
+/// The operands for calls. Warm: the same ones again and again. Cold: by turns those of twins that together
+/// fill the last cache twice over, so that each call finds its own in memory; a case that alone is so large
+/// needs no twin, and is never warm.
+class Operands {
+ public:
+  Operands(Case& c, Cache cache) {
+    const size_t enough = 2 * last_level_cache(), one = std::max<size_t>(c.bytes(), 1);
+    if (cache == Cache::cold && one < enough)
+      for (size_t i = 0; i < std::min(enough / one + 1, most_twins); ++i)
+        turns_.push_back(twins_.emplace_back(c.twin()).get());
+    else
+      turns_ = {&c};
+  }
+  Case& next() {
+    at_ = at_ + 1 == turns_.size() ? 0 : at_ + 1;
+    return *turns_[at_];
+  }
+  bool are_those_of(const Case& c) const { return turns_[0] == &c; }
+
+ private:
+  std::vector<std::unique_ptr<Case>> twins_;
+  std::vector<Case*> turns_;
+  size_t at_ = 0;
+};
+
+double seconds_per_call(Operands& operands, const Contender& who, int64_t calls) {
   const auto start = Clock::now();
-  for (int64_t i = 0; i < calls; ++i) who.run(c);
+  for (int64_t i = 0; i < calls; ++i) who.run(operands.next());
   const std::chrono::duration<double> took = Clock::now() - start;
   return took.count() / static_cast<double>(calls);
 }
 
-int64_t calls_per_repetition(Case& c, const Contender& who) {
-  const double once = seconds_per_call(c, who, 1);
-  return std::clamp<int64_t>(static_cast<int64_t>(least_seconds / std::max(once, 1e-9)), 1, 100'000);
+/// What a contender does each time it is its turn.
+struct Turn {
+  int64_t calls = 1;    ///< timed
+  bool run_up = false;  ///< one call before, which wakes the threads and, warm, fetches the operands
+};
+
+Turn turn_of(Operands& operands, const Contender& who) {
+  const double once = seconds_per_call(operands, who, 1);
+  const auto calls = static_cast<int64_t>(least_seconds / std::max(once, 1e-9));
+  return {.calls = std::clamp<int64_t>(calls, 1, 100'000), .run_up = once < longest_run_up};
+}
+
+double take(const Turn& turn, Operands& operands, const Contender& who) {
+  if (turn.run_up) who.run(operands.next());
+  return seconds_per_call(operands, who, turn.calls);
+}
+
+int most_threads(const BenchPlan& plan) {
+  return *std::max_element(plan.threads.begin(), plan.threads.end());
 }
 
 }  // namespace
 
-std::vector<Measurement> measure(Case& c, const std::vector<Contender>& list, int64_t repeat) {
-  int threads = 1;
-  for (const Contender& who : list) threads = std::max(threads, who.threads);
+double Measurement::at(double part) const {
+  const double place = part * static_cast<double>(seconds.size() - 1);
+  const auto below = static_cast<size_t>(place);
+  const size_t above = std::min(below + 1, seconds.size() - 1);
+  return std::lerp(seconds[below], seconds[above], place - static_cast<double>(below));
+}
+
+Measurer::Measurer(const BenchPlan& plan) : plan_(plan), threads_(most_threads(plan)) {}
+
+Measured Measurer::measure(Case& c, const std::vector<Contender>& list) {
+  const Reference reference = c.reference(most_threads(plan_));
+  threads_.release_caller();
+  for (const Contender& who : list) check(c, who, reference, "before");
+  threads_.hold_caller();
+
   c.reset();
-  c.run(0, Isa::scalar, threads);
-  const auto reference = c.outputs();
-  std::vector<Measurement> results;
-  std::vector<int64_t> calls;
-  for (const Contender& who : list) {
-    check(c, who, reference);
-    results.push_back({.who = &who});
-    calls.push_back(calls_per_repetition(c, who));
+  Operands warm(c, Cache::warm), cold(c, plan_.cold ? Cache::cold : Cache::warm);
+  const auto operands = [&](Cache cache) -> Operands& { return cache == Cache::warm ? warm : cold; };
+  Measured result;
+  std::vector<Turn> turns;
+  for (const Cache cache : {Cache::warm, Cache::cold}) {
+    const bool asked =
+        cache == Cache::warm ? plan_.warm && !(plan_.cold && cold.are_those_of(c)) : plan_.cold;
+    for (const Contender& who : list) {
+      if (!asked) continue;
+      result.of.push_back({.who = &who, .cache = cache});
+      turns.push_back(turn_of(operands(cache), who));
+    }
   }
   // In turn: all contenders, again and again, so that a disturbance hits none alone.
-  for (int64_t r = 0; r < repeat; ++r)
-    for (size_t i = 0; i < list.size(); ++i) {
-      results[i].seconds.push_back(seconds_per_call(c, list[i], calls[i]));
-      if (list[i].peer) std::this_thread::sleep_for(falling_asleep);
+  clock_.since();
+  std::vector<double> loops;
+  for (int64_t r = 0; r < plan_.repeat; ++r) {
+    loops.push_back(reference_loop_seconds());
+    for (size_t i = 0; i < result.of.size(); ++i) {
+      Measurement& m = result.of[i];
+      m.seconds.push_back(take(turns[i], operands(m.cache), *m.who));
+      if (m.who->peer) std::this_thread::sleep_for(falling_asleep);
     }
-  for (Measurement& m : results) {
-    check(c, *m.who, reference);
-    std::sort(m.seconds.begin(), m.seconds.end());
   }
-  return results;
+  result.shares = clock_.since();
+  std::sort(loops.begin(), loops.end());
+  reference_loop_ = std::min(reference_loop_, loops.front());
+  result.drift_percent = 100 * (loops[loops.size() / 2] / reference_loop_ - 1);
+
+  for (Measurement& m : result.of) std::sort(m.seconds.begin(), m.seconds.end());
+  for (const Contender& who : list) check(c, who, reference, "after");
+  return result;
 }
 
 }  // namespace hewn::cli

@@ -83,6 +83,8 @@ BenchPlan bench_plan(const Settings& settings) {
   plan.repeat = settings.integer("repeat");
   plan.ladder = settings.flag("ladder");
   plan.rung = settings.text("rung");
+  plan.warm = settings.text("cache") != "cold";
+  plan.cold = settings.text("cache") != "warm";
   if (settings.has("compare")) plan.compare = split(settings.text("compare"), ',');
   if (settings.has("op")) plan.ops = split(settings.text("op"), ',');
   require(plan.ops.size() == 1 || !settings.has("shape") || !plan.rung.empty(),

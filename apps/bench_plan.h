@@ -21,6 +21,9 @@ struct Contender {
   bool peer = false;  ///< another library's; its threads may look for work for a while after their turn
 };
 
+/// Where a call finds its operands: in the caches, from the call before, or in memory.
+enum class Cache : uint8_t { warm, cold };
+
 /// What the options ask for.
 struct BenchPlan {
   std::vector<std::string> ops;  ///< rooms or operations; empty: all
@@ -28,6 +31,7 @@ struct BenchPlan {
   std::vector<int> threads;
   std::vector<Isa> isas;
   int64_t repeat = 5;
+  bool warm = true, cold = true;     ///< how to find the operands
   bool ladder = false;               ///< every rung, not only the preferred one
   std::string rung;                  ///< file of a rung from elsewhere
   std::vector<std::string> compare;  ///< libraries

@@ -1,6 +1,7 @@
 #include "apps/bench_report.h"
 
 #include <algorithm>
+#include <functional>
 #include <nlohmann/json.hpp>
 
 #include "apps/format.h"
@@ -9,52 +10,137 @@
 namespace hewn::cli {
 namespace {
 
-bool compared(const std::vector<BenchRow>& rows) {
-  return std::any_of(rows.begin(), rows.end(), [](const BenchRow& r) { return r.speedup > 0; });
+using Json = nlohmann::ordered_json;
+using Rows = std::vector<BenchRow>;
+using Cells = std::vector<std::vector<std::string>>;
+
+/// What is told of a row: by its key in JSON and CSV, under its heading in tables (not at all without one).
+/// A null value does not apply to this row.
+struct Column {
+  const char* key;
+  const char* heading;
+  Json (*value)(const BenchRow&);
+  int digits = 0;
+};
+
+constexpr Column columns[] = {
+    {"op", "op", [](const BenchRow& r) -> Json { return r.op; }},
+    {"shape", "shape", [](const BenchRow& r) -> Json { return r.shape; }},
+    {"dtype", "dtype", [](const BenchRow& r) -> Json { return r.dtype; }},
+    {"threads", "threads", [](const BenchRow& r) -> Json { return r.threads; }},
+    {"isa", "isa", [](const BenchRow& r) -> Json { return r.isa; }},
+    {"rung", "rung", [](const BenchRow& r) -> Json { return r.rung; }},
+    {"cache", "cache", [](const BenchRow& r) { return r.is_ceiling() ? Json() : Json(r.cache); }},
+    {"best_ms", "best ms", [](const BenchRow& r) -> Json { return r.best_ms; }, 4},
+    {"median_ms", "median ms", [](const BenchRow& r) -> Json { return r.median_ms; }, 4},
+    {"spread_percent", "spread %",
+     [](const BenchRow& r) { return r.is_ceiling() ? Json() : Json(r.spread_percent); }, 1},
+    {"gflops", "GFLOP/s", [](const BenchRow& r) -> Json { return r.gflops; }, 2},
+    {"gbps", "GB/s", [](const BenchRow& r) -> Json { return r.gbps; }, 2},
+    {"roof_percent", "roof %", [](const BenchRow& r) -> Json { return r.roof_percent; }, 1},
+    {"bound", "bound by", [](const BenchRow& r) { return r.is_ceiling() ? Json() : Json(r.bound); }},
+    {"drift_percent", nullptr,
+     [](const BenchRow& r) { return r.is_ceiling() ? Json() : Json(r.drift_percent); }},
+    {"others_percent", nullptr,
+     [](const BenchRow& r) { return r.others_percent < 0 ? Json() : Json(r.others_percent); }},
+    {"steal_percent", nullptr,
+     [](const BenchRow& r) { return r.steal_percent < 0 ? Json() : Json(r.steal_percent); }},
+    {"speedup", "speedup", [](const BenchRow& r) { return r.speedup > 0 ? Json(r.speedup) : Json(); }, 2},
+    {"baseline_ms", "baseline ms",
+     [](const BenchRow& r) { return r.change ? Json(r.change->baseline_ms) : Json(); }, 4},
+    {"change_percent", "change %",
+     [](const BenchRow& r) { return r.change ? Json(r.change->percent) : Json(); }, 1},
+    {"noise_percent", "noise %",
+     [](const BenchRow& r) { return r.change ? Json(r.change->noise_percent) : Json(); }, 1},
+    {"verdict", "verdict", [](const BenchRow& r) { return r.change ? Json(r.change->verdict()) : Json(); }},
+};
+
+std::vector<const Column*> columns_of(const Rows& rows, bool in_table) {
+  std::vector<const Column*> used;
+  for (const Column& column : columns) {
+    const bool applies =
+        std::any_of(rows.begin(), rows.end(), [&](const BenchRow& r) { return !column.value(r).is_null(); });
+    if (applies && (column.heading || !in_table)) used.push_back(&column);
+  }
+  return used;
+}
+
+Cells cells_of(const Rows& rows) {
+  const auto used = columns_of(rows, true);
+  Cells cells(1);
+  for (const Column* column : used) cells[0].emplace_back(column->heading);
+  for (const BenchRow& row : rows) {
+    auto& line = cells.emplace_back();
+    for (const Column* column : used) {
+      const Json value = column->value(row);
+      line.push_back(value.is_null()           ? ""
+                     : value.is_string()       ? value.get<std::string>()
+                     : value.is_number_float() ? fixed(value.get<double>(), column->digits)
+                                               : value.dump());
+    }
+  }
+  return cells;
+}
+
+// A ceiling is a speed; the time it stands for is nobody's.
+Cells ceiling_cells(const Rows& rows) {
+  Cells cells{{"ceiling", "in", "dtype", "threads", "isa", "speed"}};
+  for (const BenchRow& r : rows)
+    cells.push_back({r.op.substr(r.op.find('.') + 1), r.shape, r.dtype, std::to_string(r.threads), r.isa,
+                     r.gflops > 0 ? fixed(r.gflops, 1) + " GFLOP/s" : fixed(r.gbps, 1) + " GB/s"});
+  return cells;
+}
+
+std::string markdown(const Cells& cells) {
+  const auto line = [](const std::vector<std::string>& row) {
+    std::string text = "|";
+    for (const std::string& cell : row) text += " " + cell + " |";
+    return text + "\n";
+  };
+  std::string text = line(cells[0]) + line(std::vector<std::string>(cells[0].size(), "---"));
+  for (size_t i = 1; i < cells.size(); ++i) text += line(cells[i]);
+  return text;
+}
+
+std::string csv_cell(const Json& value) {
+  if (value.is_null()) return "";
+  if (!value.is_string()) return value.dump();
+  std::string text = value.get<std::string>();
+  if (text.find_first_of(",\"") == text.npos) return text;
+  for (size_t at = text.find('"'); at != text.npos; at = text.find('"', at + 2)) text.insert(at, "\"");
+  return '"' + text + '"';
+}
+
+void print_csv(const Rows& rows) {
+  const auto used = columns_of(rows, false);
+  for (const Column* column : used) print(column == used[0] ? "" : ",", column->key);
+  print("\n");
+  for (const BenchRow& row : rows) {
+    for (const Column* column : used) print(column == used[0] ? "" : ",", csv_cell(column->value(row)));
+    print("\n");
+  }
 }
 
 }  // namespace
 
-void print_csv(const std::vector<BenchRow>& rows) {
-  const bool peers = compared(rows);
-  print("op,shape,dtype,threads,isa,rung,best_ms,median_ms,gflops,gbps,roof_percent", peers ? ",speedup" : "",
-        "\n");
-  for (const BenchRow& r : rows)
-    print(r.op, ",", r.shape, ",", r.dtype, ",", r.threads, ",", r.isa, ",", r.rung, ",", r.best_ms, ",",
-          r.median_ms, ",", r.gflops, ",", r.gbps, ",", r.roof_percent, peers ? join(",", r.speedup) : "",
-          "\n");
+std::string rows_json(const Rows& rows) {
+  Json list = Json::array();
+  for (const BenchRow& row : rows) {
+    Json& object = list.emplace_back(Json::object());
+    for (const Column& column : columns)
+      if (Json value = column.value(row); !value.is_null()) object[column.key] = std::move(value);
+  }
+  return list.dump(2);
 }
 
-void print_json(const std::vector<BenchRow>& rows) {
-  nlohmann::ordered_json list = nlohmann::ordered_json::array();
-  for (const BenchRow& r : rows) {
-    list.push_back({{"op", r.op},
-                    {"shape", r.shape},
-                    {"dtype", r.dtype},
-                    {"threads", r.threads},
-                    {"isa", r.isa},
-                    {"rung", r.rung},
-                    {"best_ms", r.best_ms},
-                    {"median_ms", r.median_ms},
-                    {"gflops", r.gflops},
-                    {"gbps", r.gbps},
-                    {"roof_percent", r.roof_percent}});
-    if (r.speedup > 0) list.back()["speedup"] = r.speedup;
-  }
-  print(list.dump(2), "\n");
-}
-
-void print_table(const std::vector<BenchRow>& rows) {
-  std::vector<std::vector<std::string>> cells = {{"op", "shape", "dtype", "threads", "isa", "rung", "best ms",
-                                                  "median ms", "GFLOP/s", "GB/s", "roof %"}};
-  const bool peers = compared(rows);
-  if (peers) cells[0].emplace_back("speedup");
-  for (const BenchRow& r : rows) {
-    cells.push_back({r.op, r.shape, r.dtype, std::to_string(r.threads), r.isa, r.rung, fixed(r.best_ms, 4),
-                     fixed(r.median_ms, 4), fixed(r.gflops, 2), fixed(r.gbps, 2), fixed(r.roof_percent, 1)});
-    if (peers) cells.back().push_back(r.speedup > 0 ? fixed(r.speedup, 2) : "");
-  }
-  print(table_text(cells));
+void print_rows(const Rows& rows, Format format) {
+  if (format == Format::json) return print(rows_json(rows), "\n");
+  if (format == Format::csv) return print_csv(rows);
+  const auto shown = format == Format::md ? markdown : table_text;
+  Rows ceilings, others;
+  for (const BenchRow& row : rows) (row.is_ceiling() ? ceilings : others).push_back(row);
+  if (!ceilings.empty()) print(shown(ceiling_cells(ceilings)), others.empty() ? "" : "\n");
+  if (!others.empty()) print(shown(cells_of(others)));
 }
 
 }  // namespace hewn::cli

@@ -1,21 +1,42 @@
 #pragma once
 // `hewn bench kernels`: how to print.
 
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace hewn::cli {
 
+/// What an earlier result says about a row.
+struct Change {
+  double baseline_ms = 0;  ///< its best
+  double percent = 0;      ///< how much longer the best takes now
+  double noise_percent = 0;
+  const char* verdict() const {
+    return percent > noise_percent ? "slower" : percent < -noise_percent ? "faster" : "same";
+  }
+};
+
 /// One line of the result.
 struct BenchRow {
   std::string op, shape, dtype, isa, rung;
+  std::string cache;  ///< "warm", "cold"
+  std::string bound;  ///< what the roof is: "f32 peak", "L2", "memory"
   int threads = 1;
-  double best_ms = 0, median_ms = 0, gflops = 0, gbps = 0, roof_percent = 0;
-  double speedup = 0;  ///< over the fastest library of --compare; 0 where there is none
+  double best_ms = 0, median_ms = 0, spread_percent = 0, gflops = 0, gbps = 0, roof_percent = 0;
+  double speedup = 0;        ///< over the fastest library of --compare; 0 where there is none
+  double drift_percent = 0;  ///< how much slower the reference loop was than at its best
+  double others_percent = -1, steal_percent = -1;  ///< of the machine's time meanwhile; negative: unknown
+  std::optional<Change> change{};
+
+  bool is_ceiling() const { return op.starts_with("ceiling."); }
 };
 
-void print_csv(const std::vector<BenchRow>& rows);
-void print_json(const std::vector<BenchRow>& rows);
-void print_table(const std::vector<BenchRow>& rows);
+enum class Format { table, md, csv, json };
+
+/// The rows on standard output. Tables show the ceilings first, by themselves.
+void print_rows(const std::vector<BenchRow>& rows, Format format);
+/// The rows as JSON: a list of objects.
+std::string rows_json(const std::vector<BenchRow>& rows);
 
 }  // namespace hewn::cli

@@ -1,24 +1,119 @@
 #include "apps/bench_roof.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
+#include <set>
 #include <tuple>
 
+#include "kernels/roof/caches.h"
 #include "kernels/roof/roof.h"
+#include "kernels/roof/stream.h"
 
 namespace hewn::cli {
+namespace {
 
-double floor_seconds(const Case& c, Isa level, int threads) {
-  static std::map<std::tuple<DType, Isa, int>, double> flops;
-  static std::map<std::tuple<size_t, Isa, int>, double> bandwidth;
+constexpr size_t in_memory = size_t{256} << 20;  // a working set that no cache holds
+
+double peak(DType dtype, Isa isa, int threads) {
+  static std::map<std::tuple<DType, Isa, int>, double> known;
+  double& flops = known[{dtype, isa, threads}];
+  if (flops == 0) flops = measured_flops(dtype, isa, threads);
+  return flops;
+}
+
+double stream(StreamMix mix, size_t set, Isa isa, int threads) {
+  static std::map<std::tuple<StreamMix, size_t, Isa, int>, double> known;
+  double& speed = known[{mix, set, isa, threads}];
+  if (speed == 0) speed = measured_stream(mix, set, isa, threads);
+  return speed;
+}
+
+// What a kernel reads, updates in place and writes, in eighths. Its cost tells the bytes that have to move;
+// what its outputs hold was written, and what is left over the inputs was read from outputs first.
+StreamMix mix_of(Case& c) {
+  double inputs = 0, outputs = 0;
+  for (const Operand& o : c.operands())
+    (o.output ? outputs : inputs) += static_cast<double>(o.n) * static_cast<double>(size_of(o.dtype));
+  const double moved = c.cost().bytes, written = std::min(outputs, moved);
+  const double update = std::clamp(moved - inputs - written, 0.0, written);
+  const double read = moved - written - update, write = written - update;
+  const auto eighths = [&](double part) {
+    return static_cast<int>(std::lround(8 * part / (moved - update)));
+  };
+  return {eighths(read), eighths(update), eighths(write)};
+}
+
+std::string level_of(size_t set, int threads) {
+  for (const CacheLevel& level : cache_levels())
+    if (set <= level.bytes * static_cast<size_t>(level.shared ? 1 : threads))
+      return "L" + std::to_string(level.level);
+  return "memory";
+}
+
+}  // namespace
+
+Roof roof_of(Case& c, Isa level, int threads, Cache cache) {
   const Cost cost = c.cost();
-  double& peak = flops[{c.dtype(), level, threads}];
-  if (peak == 0) peak = measured_flops(c.dtype(), level, threads);
-  size_t set = 1;
-  while (static_cast<double>(set) < cost.bytes) set *= 2;
-  double& speed = bandwidth[{set, level, threads}];
-  if (speed == 0) speed = measured_bandwidth(set, level, threads);
-  return std::max(cost.flops / peak, cost.bytes / speed);
+  Roof roof{cost.flops / peak(c.dtype(), level, threads), std::string(name_of(c.dtype())) + " peak"};
+  if (!(cost.bytes > 0)) return roof;
+  size_t set = size_t{16} << 10;
+  while (set < c.bytes() && set < in_memory) set *= 2;
+  if (cache == Cache::cold) set = in_memory;
+  const double seconds = cost.bytes / stream(mix_of(c), set, level, threads);
+  if (seconds > roof.seconds)
+    roof = {seconds, cache == Cache::cold ? "memory" : level_of(c.bytes(), threads)};
+  return roof;
+}
+
+namespace {
+
+BenchRow ceiling(const std::string& what, const std::string& where, const std::string& dtype, Isa isa,
+                 int threads) {
+  return {.op = "ceiling." + what,
+          .shape = where,
+          .dtype = dtype,
+          .isa = std::string(name_of(isa)),
+          .rung = "measured",
+          .cache = "",
+          .bound = "",
+          .threads = threads,
+          .roof_percent = 100};
+}
+
+// The time for 10^9 operations or bytes: a ceiling has no work of its own.
+BenchRow timed(BenchRow row, double per_second) {
+  row.best_ms = row.median_ms = 1e12 / per_second;
+  return row;
+}
+
+}  // namespace
+
+std::vector<BenchRow> ceilings(const BenchPlan& plan) {
+  std::set<int> threads{1};
+  threads.insert(plan.threads.begin(), plan.threads.end());
+  const Isa isa = plan.isas.back();
+  std::vector<BenchRow> rows;
+  for (const int n : threads) {
+    for (const DType dtype : {DType::f32, DType::f64, DType::bf16}) {
+      rows.push_back(
+          timed(ceiling("fma", "registers", std::string(name_of(dtype)), isa, n), peak(dtype, isa, n)));
+      rows.back().gflops = peak(dtype, isa, n) * 1e-9;
+    }
+    for (size_t i = 0; i <= cache_levels().size(); ++i) {
+      const bool memory = i == cache_levels().size();
+      const CacheLevel level = memory ? CacheLevel{} : cache_levels()[i];
+      // Half of a level, which leaves room for others.
+      const size_t set = memory ? in_memory : level.bytes / 2 * static_cast<size_t>(level.shared ? 1 : n);
+      const std::string name = memory ? "memory" : "L" + std::to_string(level.level);
+      for (const auto& [what, mix] : {std::pair{"read", StreamMix{8, 0, 0}}, {"copy", StreamMix{4, 0, 4}}}) {
+        const double speed = stream(mix, set, isa, n);
+        rows.push_back(timed(ceiling(what, name, "f32", isa, n), speed));
+        rows.back().gbps = speed * 1e-9;
+      }
+    }
+  }
+  return rows;
 }
 
 }  // namespace hewn::cli

@@ -2,11 +2,24 @@
 // `hewn bench kernels`: what the machine allows.
 
 #include "apps/bench_plan.h"
+#include "apps/bench_report.h"
 
 namespace hewn::cli {
 
-/// The least seconds the case's work can take on so many threads of such a processor: its arithmetic at the
-/// measured peak or its bytes at the measured speed, whichever takes longer. Measures each roof once.
-double floor_seconds(const Case& c, Isa level, int threads);
+/// The least time some work can take.
+struct Roof {
+  double seconds = 0;
+  std::string
+      bound;  ///< what bounds it: "f32 peak", or where the bytes come from: "L1", "L2", "L3", "memory"
+};
+
+/// The roof over the case's work on so many threads of such a processor: its arithmetic at the measured peak,
+/// or its bytes at the measured speed of a plain stream with the same mix of reads, updates and writes, in a
+/// working set of the same size (cold: in memory), whichever takes longer. Measures each roof once.
+Roof roof_of(Case& c, Isa level, int threads, Cache cache);
+
+/// The ceilings of the machine, as rows called "ceiling.…": arithmetic for each number type, reading and
+/// copying in each level of cache and in memory, on one thread and on as many as the plan has.
+std::vector<BenchRow> ceilings(const BenchPlan& plan);
 
 }  // namespace hewn::cli

@@ -41,7 +41,7 @@ bool same_bits(const std::vector<std::vector<double>>& a, const std::vector<std:
 std::string fault(const RungPlugin& rung, Case& c) {
   c.reset();
   c.run(0, Isa::scalar, 1);
-  const auto reference = c.outputs();
+  const Reference reference{c.outputs(), {}};
   std::vector<std::vector<double>> first;
   for (const int threads : {1, 2, 3, 4}) {
     c.reset();

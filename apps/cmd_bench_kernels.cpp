@@ -1,39 +1,86 @@
 // hewn bench kernels: every room's cases at the sizes of real models, each result checked, then timed.
 
+#include <algorithm>
+#include <optional>
+
+#include "apps/bench_baseline.h"
+#include "apps/bench_charts.h"
 #include "apps/bench_measure.h"
 #include "apps/bench_peers.h"
 #include "apps/bench_report.h"
 #include "apps/bench_roof.h"
 #include "apps/bench_rung.h"
 #include "apps/commands.h"
+#include "apps/format.h"
 #include "apps/terminal.h"
+#include "core/error.h"
+#include "core/file.h"
 
 namespace hewn::cli {
 namespace {
 
-// The best seconds of a library on so many threads; 0 without one.
-double fastest_peer(const std::vector<Measurement>& measured, int threads) {
+// The best seconds of a library under the same conditions; 0 without one.
+double fastest_peer(const Measured& measured, const Measurement& beside) {
   double fastest = 0;
-  for (const Measurement& m : measured)
-    if (m.who->peer && m.who->threads == threads && (fastest == 0 || m.best() < fastest)) fastest = m.best();
+  for (const Measurement& m : measured.of)
+    if (m.who->peer && m.who->threads == beside.who->threads && m.cache == beside.cache &&
+        (fastest == 0 || m.best() < fastest))
+      fastest = m.best();
   return fastest;
 }
 
-BenchRow row_of(const Case& c, const Measurement& m, double peer_seconds) {
+BenchRow row_of(Case& c, const Measured& measured, const Measurement& m) {
   const Contender& who = *m.who;
   const Cost cost = c.cost();
+  const Roof roof = roof_of(c, who.level, who.threads, m.cache);
   return {.op = c.op(),
           .shape = c.shape(),
           .dtype = std::string(name_of(c.dtype())),
           .isa = std::string(name_of(who.isa)),
           .rung = who.name,
+          .cache = m.cache == Cache::warm ? "warm" : "cold",
+          .bound = roof.bound,
           .threads = who.threads,
           .best_ms = m.best() * 1e3,
           .median_ms = m.median() * 1e3,
+          .spread_percent = m.spread_percent(),
           .gflops = cost.flops / m.best() * 1e-9,
           .gbps = cost.bytes / m.best() * 1e-9,
-          .roof_percent = 100 * floor_seconds(c, who.level, who.threads) / m.best(),
-          .speedup = peer_seconds / m.best()};
+          .roof_percent = 100 * roof.seconds / m.best(),
+          .speedup = fastest_peer(measured, m) / m.best(),
+          .drift_percent = measured.drift_percent,
+          .others_percent = measured.shares.others,
+          .steal_percent = measured.shares.stolen};
+}
+
+Format format_of(const Settings& settings) {
+  Format format = Format::table;
+  std::string chosen;
+  for (const auto& [name, meaning] :
+       {std::pair{"json", Format::json}, {"csv", Format::csv}, {"md", Format::md}}) {
+    if (!settings.flag(name)) continue;
+    require(chosen.empty(), "--", name, " and --", chosen, " exclude each other; --plot goes with each");
+    chosen = name;
+    format = meaning;
+  }
+  return format;
+}
+
+// What the machine was like: a note on standard error.
+void tell_conditions(const std::vector<BenchRow>& rows, bool pinned) {
+  double drift = 0, others = -1, steal = -1;
+  for (const BenchRow& row : rows) {
+    drift = std::max(drift, row.drift_percent);
+    others = std::max(others, row.others_percent);
+    steal = std::max(steal, row.steal_percent);
+  }
+  const auto share = [](double percent) { return percent < 0 ? "unknown" : fixed(percent, 1) + "%"; };
+  say(pinned ? "Threads were pinned." : "Threads were not pinned: there are more of them than cores.",
+      " At worst, the reference loop ran ", fixed(drift, 1),
+      "% slower than at its best, other processes took ", share(others),
+      " of the machine's time, the host stole ", share(steal), ".");
+  if (drift > 5 || others > 10 || steal > 5)
+    say("The machine was not quiet: trust the best times more than the median, and repeat often (-r).");
 }
 
 // Appends; whether there was anything.
@@ -46,35 +93,48 @@ bool add(std::vector<Contender>& list, std::vector<Contender> more) {
 
 int run_bench_kernels(const Settings& settings) {
   BenchPlan plan = bench_plan(settings);
+  const Format format = format_of(settings);
+  const std::string plot = settings.text("plot");
+  if (!plot.empty()) require_charts();
+  std::optional<Baseline> baseline;
+  if (settings.has("baseline")) baseline.emplace(settings.text("baseline"));
   const Peers peers(plan.compare);
   const RungPlugin* own = plan.rung.empty() ? nullptr : &load_rung(plan.rung);
+  const bool everything = plan.ops.empty() && !own;
   if (own) {
     if (plan.ops.empty()) plan.ops = {own->op};
     check_rung(*own, plan.request.dtype);
   }
-  bool own_timed = !own, compared = plan.compare.empty();
+
+  Measurer measurer(plan);
   std::vector<BenchRow> rows;
+  if (everything || !plot.empty()) {
+    say("measuring the machine's ceilings");
+    rows = ceilings(plan);
+  }
+  bool own_timed = !own, compared = plan.compare.empty();
   for_each_case(plan, [&](Case& c) {
     detail("timing ", c.op(), " ", c.shape());
     std::vector<Contender> list = rungs_of(c, plan);
     if (own) own_timed |= add(list, contenders(*own, c, plan));
     compared |= add(list, peers.contenders(c, plan));
-    const std::vector<Measurement> measured = measure(c, list, plan.repeat);
-    for (const Measurement& m : measured)
-      rows.push_back(row_of(c, m, fastest_peer(measured, m.who->threads)));
+    const Measured measured = measurer.measure(c, list);
+    for (const Measurement& m : measured.of) rows.push_back(row_of(c, measured, m));
   });
   require(own_timed, "--rung: ", plan.rung, " does ", own_timed ? "" : own->op,
           " and declined everything asked for; see --op, --shape and --dtype");
   require(compared,
           "--compare: libraries compute plain matrix products alone, mostly of f32; there were none, "
           "try --op=matmul");
-  if (settings.flag("json"))
-    print_json(rows);
-  else if (settings.flag("csv"))
-    print_csv(rows);
-  else
-    print_table(rows);
-  return 0;
+
+  const int64_t slower = baseline ? baseline->compare(rows) : 0;
+  if (!plot.empty()) write_file_atomically(plot, charts_page(rows));
+  print_rows(rows, format);
+  tell_conditions(rows, measurer.pinned());
+  if (slower == 0) return 0;
+  say(slower, " of ", rows.size(), " are slower than in ", settings.text("baseline"),
+      " by more than the noise");
+  return static_cast<int>(ErrorCode::numerical);
 }
 
 }  // namespace hewn::cli

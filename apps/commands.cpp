@@ -100,14 +100,23 @@ constexpr Command table[] = {
      "hewn tokenizer compare book.txt --json",
      run_tokenizer_compare},
     {takes::bench_kernels, "bench kernels", "", "time the kernels, each result checked against the reference",
-     "Best and median of the repetitions, GFLOP/s, GB/s and the part of the machine's measured roof. With "
-     "--ladder "
-     "every rung from the naive loop to the preferred kernel.",
+     "Alone, measures the machine's ceilings first (arithmetic, and bandwidth of every level of memory), "
+     "then "
+     "every "
+     "kernel at the sizes of real models, with warm and cold caches: best and median of the repetitions and "
+     "their "
+     "spread, GFLOP/s, GB/s and the part of the roof over this kernel's own mix of arithmetic, reads and "
+     "writes. "
+     "With --ladder every rung from the naive loop to the preferred kernel. docs/performance.md describes "
+     "the "
+     "method.",
+     "hewn bench kernels  # the machine and every kernel, in two minutes\n"
      "hewn bench kernels --op=matmul --threads=1\n"
-     "hewn bench kernels --op=softmax --ladder\n"
+     "hewn bench kernels --op=softmax --ladder --plot=softmax.html\n"
      "hewn bench kernels --op=matmul --shape=256x768x768 --compare=openblas,onednn\n"
      "hewn bench kernels --rung=my_softmax.so --ladder --shape=3072x256\n"
-     "hewn bench kernels --op=matmul,attention --isa=avx2,avx512 -r 20 --json",
+     "hewn bench kernels --op=matmul,attention --isa=avx2,avx512 -r 20 --json > before.json\n"
+     "hewn bench kernels --op=matmul,attention --isa=avx2,avx512 -r 20 --baseline=before.json",
      run_bench_kernels},
     {takes::bench_train, "bench train", "", "time training steps of a configuration",
      "Milliseconds per step, tokens per second and peak bytes; takes the keys of `hewn train`.",

@@ -172,7 +172,13 @@ constexpr Option benching[] = {
     text("compare", "NAME,...", "", takes::bench_kernels,
          "time matrix products of other libraries too, where they are installed: openblas, blis, onednn, mkl",
          "none"),
+    choice("cache", "warm|cold|both", "both", takes::bench_kernels,
+           "operands in the caches, in memory as in training, or both in turn"),
     flag("csv", "false", takes::bench_kernels, "print comma-separated values"),
+    flag("md", "false", takes::bench_kernels, "print a Markdown table"),
+    text("plot", "FILE.html", "", takes::bench_kernels, "write charts too: roofline and ladders", "none"),
+    text("baseline", "FILE", "", takes::bench_kernels,
+         "compare with what --json printed earlier; exit 5 if slower by more than the noise", "none"),
     short_form('r', integer("repeat", "5", 1, 1e6, takes::bench_kernels | takes::bench_sample,
                             "timed repetitions; best and median are printed")),
     short_form(

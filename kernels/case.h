@@ -3,12 +3,15 @@
 // every rung of every room through this one interface, so that what is timed is what is tested.
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "core/rng.h"
 #include "kernels/contract.h"
+#include "kernels/huge_pages.h"
 
 namespace hewn {
 
@@ -20,7 +23,7 @@ struct Operand {
   bool output = false;
   double tolerance = 0;  ///< outputs: allowed |difference| / |reference| by norm; 0: exactly equal
   double magnitude = 0;  ///< outputs: the least size to take values for, where terms may cancel
-  std::vector<uint8_t> memory;
+  HugeVector<uint8_t> memory;
   std::vector<uint8_t> initial;  ///< outputs: what stood there before, for Write::add
 
   uint8_t* data();
@@ -38,7 +41,8 @@ enum class Fill : uint8_t {
 class CaseMemory {
  public:
   explicit CaseMemory(uint64_t seed) : rng_(seed) {}
-  /// n elements, `scale` times the fill's values.
+  /// n elements, `scale` times the fill's values; they repeat after a million, so that large cases are made
+  /// soon.
   void* input(std::string name, DType dtype, int64_t n, Fill fill = Fill::normal, double scale = 1);
   /// n elements given by a function of the index.
   void* input(std::string name, DType dtype, int64_t n, const std::function<double(Rng&, int64_t)>& value);
@@ -47,11 +51,20 @@ class CaseMemory {
   void* output(std::string name, DType dtype, int64_t n, double tolerance, double magnitude = 1e-6);
   Rng& rng() { return rng_; }
   std::vector<Operand>& operands() { return operands_; }
+  /// The same values in other memory, without `initial`. Pointers into the operands that stand in the `size`
+  /// bytes at `args` are turned to the new memory.
+  CaseMemory twin(void* args, size_t size);
 
  private:
   Operand& add(std::string name, DType dtype, int64_t n);
   Rng rng_;
   std::vector<Operand> operands_;
+};
+
+/// What the outputs of a case should be.
+struct Reference {
+  std::vector<std::vector<double>> values;
+  std::vector<std::vector<bool>> reached;  ///< the elements that are known; empty: all
 };
 
 class Case {
@@ -76,36 +89,55 @@ class Case {
   /// The argument struct of the op, for kernels that are no rungs of the ladder.
   virtual const void* arguments() const = 0;
   virtual size_t arguments_bytes() const = 0;
+  /// The same work on memory of its own, with the values the operands have now; for `run` alone.
+  virtual std::unique_ptr<Case> twin() = 0;
 
   /// "[64, 65]", "256x2304x768 NT add"
   const std::string& shape() const { return shape_; }
   DType dtype() const { return dtype_; }
   std::vector<Operand>& operands() { return memory_.operands(); }
+  /// Bytes of all operands.
+  size_t bytes();
 
   /// Puts the outputs back to what they were before any run.
   void reset();
   /// The outputs' values now.
   std::vector<std::vector<double>> outputs();
+  /// What the first rung makes of the work, or of excerpts of it where all would take too long.
+  Reference reference(int threads);
   /// Compares the outputs with a reference's; "" or what differs, by how much. NaN equals only NaN,
   /// infinities must agree, the rest is within tolerance by norm and, thirty times wider, element by element.
-  std::string difference(const std::vector<std::vector<double>>& reference);
+  std::string difference(const Reference& reference);
   /// "" or the operand whose canaries were overwritten, or the input that was changed.
   std::string damage();
-  /// Scratch of exactly this size, fenced; the same block for the same size.
+  /// Scratch of exactly this size, fenced; the same block for the same size, and for a case and its twins.
   void* scratch(size_t bytes);
 
- private:
+ protected:
+  void share_scratch(const Case& with) { scratch_ = with.scratch_; }
+  /// Runs the first rung on the excerpts; false when there are none.
+  virtual bool run_excerpts(int threads) = 0;
+
   CaseMemory memory_;
+
+ private:
   std::string shape_;
   DType dtype_;
-  Operand scratch_;
+  std::shared_ptr<std::map<size_t, Operand>> scratch_ = std::make_shared<std::map<size_t, Operand>>();
 };
 
 template <class A>
 class CaseOf final : public Case {
  public:
-  CaseOf(CaseMemory memory, std::string shape, DType dtype, const A& args)
-      : Case(std::move(memory), std::move(shape), dtype), args_(args), ladder_(ladder_of(args)) {}
+  static_assert(std::is_trivially_copyable_v<A>);
+
+  /// `excerpts` are arguments for parts of the work: each writes some elements of the outputs just as the
+  /// whole does, none writes one twice.
+  CaseOf(CaseMemory memory, std::string shape, DType dtype, const A& args, std::vector<A> excerpts = {})
+      : Case(std::move(memory), std::move(shape), dtype),
+        args_(args),
+        excerpts_(std::move(excerpts)),
+        ladder_(ladder_of(args)) {}
 
   const char* op() const override { return ladder_.op; }
   size_t rungs() const override { return ladder_.rungs.size(); }
@@ -120,21 +152,35 @@ class CaseOf final : public Case {
   }
   void run(size_t rung, Isa isa, int threads) override { run(ladder_.rungs[rung], isa, threads); }
   /// Runs a rung that need not stand on the ladder.
-  void run(const Rung<A>& r, Isa isa, int threads) {
-    Launch launch{.threads = threads};
-    if (r.scratch_bytes) {
-      launch.scratch_bytes = r.scratch_bytes(args_, threads);
-      launch.scratch = scratch(launch.scratch_bytes);
-    }
-    r.run[static_cast<size_t>(isa)](launch, args_);
-  }
+  void run(const Rung<A>& r, Isa isa, int threads) { run(r, isa, threads, args_); }
   Cost cost() const override { return ladder_.cost(args_); }
   const A& args() const { return args_; }
   const void* arguments() const override { return &args_; }
   size_t arguments_bytes() const override { return sizeof(A); }
+  std::unique_ptr<Case> twin() override {
+    A args = args_;
+    CaseMemory memory = memory_.twin(&args, sizeof args);
+    auto other = std::make_unique<CaseOf>(std::move(memory), shape(), dtype(), args);
+    other->share_scratch(*this);
+    return other;
+  }
 
  private:
+  void run(const Rung<A>& r, Isa isa, int threads, const A& args) {
+    Launch launch{.threads = threads};
+    if (r.scratch_bytes) {
+      launch.scratch_bytes = r.scratch_bytes(args, threads);
+      launch.scratch = scratch(launch.scratch_bytes);
+    }
+    r.run[static_cast<size_t>(isa)](launch, args);
+  }
+  bool run_excerpts(int threads) override {
+    for (const A& args : excerpts_) run(ladder_.rungs[0], Isa::scalar, threads, args);
+    return !excerpts_.empty();
+  }
+
   A args_;
+  std::vector<A> excerpts_;
   const Ladder<A>& ladder_;
 };
 

@@ -48,7 +48,8 @@ def bench(*args):
 def measured_rows(results, *columns):
     cells = {
         "op": lambda r: r["op"], "shape": lambda r: r["shape"], "threads": lambda r: r["threads"],
-        "rung": lambda r: r["rung"], "best ms": lambda r: significant(r["best_ms"]),
+        "rung": lambda r: r["rung"], "cache": lambda r: r["cache"],
+        "spread %": lambda r: f"{r['spread_percent']:.0f}", "best ms": lambda r: significant(r["best_ms"]),
         "median ms": lambda r: significant(r["median_ms"]), "GFLOP/s": lambda r: significant(r["gflops"]),
         "GB/s": lambda r: significant(r["gbps"]), "% of the roof": lambda r: f"{r['roof_percent']:.0f}",
     }
@@ -62,8 +63,8 @@ def kernels():
     results = []
     for op, shape in shapes:
         results += bench("kernels", f"--op={op}", f"--shape={shape}", "--threads=1,2", "--repeat=20")
-    return measured_rows(results, "op", "shape", "threads", "best ms", "median ms", "GFLOP/s", "GB/s",
-                         "% of the roof")
+    return measured_rows(results, "op", "shape", "threads", "cache", "best ms", "median ms", "spread %",
+                         "GFLOP/s", "GB/s", "% of the roof")
 
 
 def ladders():
@@ -71,7 +72,8 @@ def ladders():
               ("layernorm", "768x768")]
     results = []
     for op, shape in shapes:
-        results += bench("kernels", f"--op={op}", f"--shape={shape}", "--ladder", "--threads=1")
+        results += bench("kernels", f"--op={op}", f"--shape={shape}", "--ladder", "--threads=1",
+                         "--cache=warm")
     return measured_rows(results, "op", "shape", "rung", "best ms", "GFLOP/s", "GB/s", "% of the roof")
 
 

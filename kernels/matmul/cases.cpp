@@ -27,6 +27,44 @@ std::string name_of(const Trial& t) {
   return name;
 }
 
+const void* at(const void* data, DType t, int64_t element) {
+  return data ? static_cast<const uint8_t*>(data) + element * static_cast<int64_t>(size_of(t)) : nullptr;
+}
+void* at(void* data, DType t, int64_t element) {
+  return const_cast<void*>(at(static_cast<const void*>(data), t, element));
+}
+
+/// Rows [i, i + rows) and columns [j, j + cols) of a product.
+Matmul excerpt(Matmul m, int64_t i, int64_t rows, int64_t j, int64_t cols) {
+  const DType wide = m.dtype == DType::bf16 ? DType::f32 : m.dtype, c_type = m.narrow_c ? m.dtype : wide;
+  m.M = rows, m.N = cols;
+  m.a = at(m.a, m.dtype, m.trans_a ? i : i * m.lda);
+  m.b = at(m.b, m.dtype, m.trans_b ? j * m.ldb : j);
+  m.c = at(m.c, c_type, i * m.ldc + j);
+  m.epilogue.bias = at(m.epilogue.bias, wide, j);
+  m.epilogue.pre = at(m.epilogue.pre, wide, i * m.ldc + j);
+  m.epilogue.residual = at(m.epilogue.residual, wide, i * m.ldc + j);
+  return m;
+}
+
+/// What a large product is checked by: some whole rows, and a few columns of the rows between.
+std::vector<Matmul> excerpts_of(const Matmul& m) {
+  if (m.M < 16 || m.N < 16 || m.M * m.N * m.K < int64_t{1} << 26) return {};
+  std::vector<Matmul> excerpts;
+  const auto whole_row = [&](int64_t i) { excerpts.push_back(excerpt(m, i, 1, 0, m.N)); };
+  const auto between = [&](int64_t begin, int64_t end) {
+    for (const int64_t j : {int64_t{0}, m.N / 3, m.N / 2 + 1, m.N - 2})
+      excerpts.push_back(excerpt(m, begin, end - begin, j, 2));
+  };
+  const int64_t middle = m.M / 2 + 1;
+  whole_row(0);
+  between(1, middle);
+  whole_row(middle);
+  between(middle + 1, m.M - 1);
+  whole_row(m.M - 1);
+  return excerpts;
+}
+
 std::unique_ptr<Case> make(const Trial& t, const CaseRequest& request) {
   const DType type = request.dtype;
   const Fill fill = request.bench ? Fill::normal : Fill::harsh;
@@ -62,7 +100,8 @@ std::unique_ptr<Case> make(const Trial& t, const CaseRequest& request) {
   m.a_step = {a_rows * a_cols * inner, a_cols};
   m.b_step = {b_rows * b_cols * inner, b_cols};
   m.c_step = {c_rows * c_cols * inner, c_cols};
-  return std::make_unique<CaseOf<Matmul>>(std::move(memory), name_of(t), type, m);
+  return std::make_unique<CaseOf<Matmul>>(std::move(memory), name_of(t), type, m,
+                                          request.bench ? excerpts_of(m) : std::vector<Matmul>{});
 }
 
 /// Sizes around the vector and the tile (three vectors), every transposition, and each extra in turn.

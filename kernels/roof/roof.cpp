@@ -1,12 +1,12 @@
 #include "kernels/roof/roof.h"
 
 #include <algorithm>
-#include <chrono>
 #include <vector>
 
 #include "core/error.h"
 #include "kernels/parallel.h"
 #include "kernels/roof/simd.h"
+#include "kernels/roof/timing.h"
 
 namespace hewn {
 namespace {
@@ -33,22 +33,6 @@ const Roofs& roofs(Isa isa) {
     default: return roofs_of<Isa::sse2>;
   }
 #endif
-}
-
-// Seconds of the fastest call in about 60 ms of them, the first of which is not counted: short calls, so that
-// some are undisturbed on a busy machine.
-template <class Work>
-double best_seconds(const Work& work) {
-  work();
-  double best = 1e30, spent = 0;
-  for (int i = 0; i < 5 || spent < 0.06; ++i) {
-    const auto start = std::chrono::steady_clock::now();
-    work();
-    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
-    best = std::min(best, took.count());
-    spent += took.count();
-  }
-  return best;
 }
 
 /// The arithmetic that counts for a type: one round of it, and its multiply-adds.

@@ -1,0 +1,51 @@
+#pragma once
+// `hewn bench kernels`: what else happens on the machine while it is measured.
+
+#include <sys/types.h>
+
+#include <vector>
+
+namespace hewn::cli {
+
+/// Keeps the kernels' threads each on a core of its own while it lives. Libraries make their threads where
+/// the calling thread may run: release it before they do.
+class PinnedThreads {
+ public:
+  /// Starts `threads` threads. Does nothing where there are fewer cores.
+  explicit PinnedThreads(int threads);
+  ~PinnedThreads();
+  PinnedThreads(const PinnedThreads&) = delete;
+  PinnedThreads& operator=(const PinnedThreads&) = delete;
+
+  bool pinned() const { return !tasks_.empty(); }
+  /// Puts the calling thread on its core, and lets it go again.
+  void hold_caller() const;
+  void release_caller() const;
+
+ private:
+  std::vector<int> cores_;
+  std::vector<pid_t> tasks_;  ///< the caller first; empty when not pinned
+};
+
+/// Where the machine's processor time went, in percent; negative when unknown.
+struct Shares {
+  double others = -1;  ///< other processes
+  double stolen = -1;  ///< the host gave it to other machines
+};
+
+/// Watches them by /proc/stat, whose ticks are hundredths of a second.
+class ShareClock {
+ public:
+  ShareClock();
+  /// Since the last call, or since construction; unknown when no tick has passed.
+  Shares since();
+
+ private:
+  double all_ = 0, busy_ = 0, stolen_ = 0, own_ = 0;  // ticks so far
+};
+
+/// Seconds of a fixed chain of dependent operations in registers, the best of three: only the clock frequency
+/// changes it. About 100 microseconds.
+double reference_loop_seconds();
+
+}  // namespace hewn::cli
