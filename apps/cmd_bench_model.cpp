@@ -59,7 +59,7 @@ Json entry(const char* op, const std::string& shape, const Model& model, const T
   const Cost all = kernels.total().cost, cost{.flops = all.flops / steps, .bytes = all.bytes / steps};
   return {{"op", op},
           {"shape", shape},
-          {"dtype", name_of(model.parameters().dtype())},
+          {"dtype", name_of(model.parameters().product_dtype())},
           {"threads", device.threads()},
           {"isa", name_of(device.isa())},
           {"rung", name_of(model.config().attention)},

@@ -187,7 +187,7 @@ constexpr Option benching[] = {
 
 constexpr Option machine[] = {
     choice("device", "cpu", "cpu", computes, "where to compute"),
-    choice("dtype", "f32|f64", "f32", model | takes::bench_kernels,
+    choice("dtype", "f32|f64|bf16", "f32", model | takes::bench_kernels,
            "number type; float32 and float64 are understood too"),
     integer("threads", "0", 0, 1024, computes, "threads to use (0: one per core)"),
 };

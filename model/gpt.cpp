@@ -136,15 +136,16 @@ Tensor Gpt::loss(const Tensor& tokens, const Tensor& targets, const ForwardOptio
   require(tokens.shape() == targets.shape(), "tokens are ", tokens.shape(), ", targets ", targets.shape());
   const Tensor x = hidden(tokens, options);
   const Scope scope("head");
-  return linear_cross_entropy(reshape(x, {x.rows(), x.cols()}), head(), Tensor(),
-                              targets.viewed({targets.numel()}));
+  return linear_cross_entropy(reshape(x, {x.rows(), x.cols()}), head().value, Tensor(),
+                              targets.viewed({targets.numel()}), usual_logits_bytes,
+                              half_for(head(), x.rows()));
 }
 
 Tensor Gpt::logits(const Tensor& tokens, const ForwardOptions& options) {
   Tensor x = hidden(tokens, options);
   const Scope scope("head");
   if (options.last_only && x.dim(1) > 1) x = contiguous(narrow(x, 1, x.dim(1) - 1, 1));
-  return linear(x, head(), Tensor(), {.layout = Layout::out_in});
+  return linear(x, head().value, Tensor(), {.layout = Layout::out_in, .half = half_for(head(), x.rows())});
 }
 
 }  // namespace hewn

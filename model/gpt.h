@@ -44,7 +44,7 @@ class Gpt final : public Model {
   /// x + f, or f alone without residual connections.
   Tensor mlp(const Block& block, const Tensor& x, const Tensor& residual, int64_t layer,
              const ForwardOptions& options);
-  const Tensor& head() const { return (lm_head_ ? lm_head_ : wte_)->value; }
+  Parameter& head() const { return *(lm_head_ ? lm_head_ : wte_); }
 
   Parameter *wte_ = nullptr, *wpe_ = nullptr, *lm_head_ = nullptr;
   std::vector<Block> blocks_;

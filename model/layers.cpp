@@ -6,13 +6,16 @@
 
 namespace hewn {
 
+Tensor half_for(Parameter& weight, int64_t rows) { return rows > 16 ? half_of(weight) : Tensor(); }
+
 LinearLayer::LinearLayer(Parameters& parameters, const std::string& name, int64_t in, int64_t out,
                          bool with_bias, double deviation)
     : weight(parameters.add(name + ".weight", {in, out}, Init::normal(deviation))),
       bias(with_bias ? parameters.add(name + ".bias", {out}, Init::zeros()) : nullptr) {}
 
 Tensor LinearLayer::operator()(const Tensor& x, Activation act, const Tensor& residual) const {
-  return linear(x, weight->value, bias ? bias->value : Tensor(), {.activation = act, .residual = residual});
+  return linear(x, weight->value, bias ? bias->value : Tensor(),
+                {.activation = act, .residual = residual, .half = half_for(*weight, x.rows())});
 }
 
 NormLayer::NormLayer(Parameters& parameters, const std::string& name, const ModelConfig& config)

@@ -8,6 +8,11 @@
 
 namespace hewn {
 
+/// The bf16 copy of a matrix for a product with this many rows. A few rows, as in decoding, take all their
+/// time to read the matrix once, and to copy it into pairs would cost more than the float32 values do:
+/// undefined.
+Tensor half_for(Parameter& weight, int64_t rows);
+
 /// y = act(x W + b), W [in, out] as in GPT-2 files.
 struct LinearLayer {
   Parameter* weight = nullptr;

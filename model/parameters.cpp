@@ -2,6 +2,7 @@
 
 #include "core/error.h"
 #include "core/rng.h"
+#include "kernels/copy/op.h"
 
 namespace hewn {
 namespace {
@@ -15,10 +16,20 @@ void upload_initial(Tensor& t, const Init& init, Rng rng) {
 
 }  // namespace
 
+Tensor half_of(Parameter& p) {
+  const uint64_t version = p.value.storage()->version;
+  if (p.half.defined() && p.half_version != version) {
+    copy_into(p.half, p.value, Write::set);
+    p.half.changed();
+    p.half_version = version;
+  }
+  return p.half;
+}
+
 Parameter* Parameters::add(std::string name, const Shape& shape, Init init) {
   require(!allocated(), "parameter ", name, " declared after allocation");
   require(!find(name), "parameter ", name, " is declared twice");
-  all_.push_back({std::move(name), shape, init, {}});
+  all_.push_back({.name = std::move(name), .shape = shape, .init = init, .value = {}, .half = {}});
   return &all_.back();
 }
 
@@ -36,9 +47,11 @@ int64_t Parameters::numel() const {
 
 void Parameters::allocate(Device& device, DType dtype, uint64_t seed, bool grads) {
   require(!allocated(), "parameters are allocated twice");
-  require(dtype == DType::f32 || dtype == DType::f64, "parameters of ", name_of(dtype),
-          "; f32 and f64 are possible");
+  require(dtype == DType::f32 || dtype == DType::f64 || dtype == DType::bf16, "parameters of ",
+          name_of(dtype), "; f32, f64 and bf16 are possible");
   device_ = &device;
+  mixed_ = dtype == DType::bf16;
+  if (mixed_) dtype = DType::f32;
   dtype_ = dtype;
   for (const bool decayed : {true, false}) {
     ParameterGroup group;
@@ -57,10 +70,22 @@ void Parameters::allocate(Device& device, DType dtype, uint64_t seed, bool grads
       p.value = Tensor::over(group.values->slice(i), dtype, p.shape);
       if (grads) require_grad(p.value, p.name, Tensor::over(group.grads->slice(i), dtype, p.shape));
     }
+    if (mixed_ && decayed) add_halves(group);
     groups_.push_back(std::move(group));
   }
   uint64_t stream = 0;
   for (Parameter& p : all_) initialise(p, seed, stream++);
+}
+
+void Parameters::add_halves(ParameterGroup& group) {
+  std::vector<size_t> bytes;
+  for (const Parameter* p : group.members) bytes.push_back(p->value.bytes() / 2);
+  group.halves = std::make_unique<Slab>(*device_, MemUse::parameter, bytes);
+  for (size_t i = 0; i < group.members.size(); ++i) {
+    Parameter& p = *group.members[i];
+    p.half = Tensor::over(group.halves->slice(i), DType::bf16, p.shape);
+    p.half_version = p.value.storage()->version - 1;  // not yet made
+  }
 }
 
 void Parameters::initialise(Parameter& p, uint64_t seed, uint64_t stream) {

@@ -25,7 +25,9 @@ struct Parameter {
   std::string name;  ///< Hugging Face's: "transformer.h.0.attn.c_attn.weight"
   Shape shape;
   Init init;
-  Tensor value;  ///< a leaf of the tape, once allocated
+  Tensor value;               ///< a leaf of the tape, once allocated
+  Tensor half;                ///< of a matrix in mixed precision: a bf16 copy of the value, see half_of
+  uint64_t half_version = 0;  ///< the value's version that the copy is of
 
   /// Weight decay applies to matrices only (and embeddings), not to biases and norms.
   bool decayed() const { return shape.rank() >= 2; }
@@ -36,10 +38,15 @@ struct ParameterGroup {
   bool decayed = false;
   std::vector<Parameter*> members;
   std::unique_ptr<Slab> values, grads;
+  std::unique_ptr<Slab> halves;  ///< bf16 copies in mixed precision, else null
 
   /// Elements from the slab's start to its end, gaps included.
   int64_t numel(DType dtype) const { return static_cast<int64_t>(values->bytes() / size_of(dtype)); }
 };
+
+/// The bf16 copy of a matrix in mixed precision, brought up to date where the value has changed since; else
+/// undefined.
+Tensor half_of(Parameter& p);
 
 class Parameters {
  public:
@@ -51,7 +58,9 @@ class Parameters {
   Parameter* add(std::string name, const Shape& shape, Init init);
 
   /// Lays out all declared parameters, and their gradients unless `grads` is false, and gives them their
-  /// initial values: parameter number n of seed s is drawn from stream n of s, the same on every device.
+  /// initial values: parameter number n of seed s is drawn from stream n of s, the same on every device. f32,
+  /// f64, or bf16 for mixed precision (Micikevicius et al., "Mixed precision training", 2018, section 3.1):
+  /// values and gradients are float32 then, and matrices have bf16 copies for the matrix products.
   void allocate(Device& device, DType dtype, uint64_t seed, bool grads = true);
   bool allocated() const { return device_ != nullptr; }
 
@@ -62,7 +71,10 @@ class Parameters {
   Parameter* find(const std::string& name);
   int64_t numel() const;
   Device& device() const { return *device_; }
+  /// Of values, gradients and moments: f32 or f64.
   DType dtype() const { return dtype_; }
+  /// Of the matrix products' operands: bf16 in mixed precision.
+  DType product_dtype() const { return mixed_ ? DType::bf16 : dtype_; }
   /// Decayed first; a group without members is left out.
   std::vector<ParameterGroup>& groups() { return groups_; }
 
@@ -74,12 +86,14 @@ class Parameters {
   void changed();
 
  private:
+  void add_halves(ParameterGroup& group);
   void initialise(Parameter& parameter, uint64_t seed, uint64_t stream);
 
   std::deque<Parameter> all_;
   std::vector<ParameterGroup> groups_;
   Device* device_ = nullptr;
   DType dtype_ = DType::f32;
+  bool mixed_ = false;
 };
 
 }  // namespace hewn

@@ -195,11 +195,17 @@ Tensor concat(const std::vector<Tensor>& parts, int dim) {
   return record(y, parts, std::make_unique<ConcatNode>(axis, std::move(lengths)));
 }
 
+Tensor as_type(const Tensor& x, DType dtype) {
+  if (x.dtype() == dtype) return x;
+  const Tensor y = Tensor::empty(x.device(), dtype, x.shape());
+  copy_into(y, x, Write::set);
+  return y;
+}
+
 Tensor cast(const Tensor& x, DType dtype) {
   if (x.dtype() == dtype) return x;
   const InOp op(cast_info);
-  const Tensor y = Tensor::empty(x.device(), dtype, x.shape());
-  copy_into(y, x, Write::set);
+  const Tensor y = as_type(x, dtype);
   return is_float(dtype) ? record(y, {x}, CastNode()) : y;
 }
 

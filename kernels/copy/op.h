@@ -29,6 +29,9 @@ Tensor concat(const std::vector<Tensor>& parts, int dim);
 /// flows.
 Tensor cast(const Tensor& x, DType dtype);
 
+/// The same without a gradient; x itself where it has the type already.
+Tensor as_type(const Tensor& x, DType dtype);
+
 /// y (set or add) x, of one shape, any strides, any dtypes. Not recorded.
 void copy_into(const Tensor& y, const Tensor& x, Write to_y);
 

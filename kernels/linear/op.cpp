@@ -2,6 +2,7 @@
 
 #include "kernels/activation/op.h"
 #include "kernels/contract.h"
+#include "kernels/copy/op.h"
 #include "kernels/elementwise/op.h"
 #include "kernels/matmul/abi.h"
 #include "kernels/matmul/op.h"
@@ -34,6 +35,11 @@ void check(const Tensor& x, const Tensor& weight, const Tensor& bias, const Line
       !bias.defined() || (bias.shape() == Shape{out} && bias.dtype() == x.dtype() && bias.is_contiguous()),
       "linear: the bias has shape ", bias.defined() ? bias.shape() : Shape{}, ", expected [", out, "] of ",
       name_of(x.dtype()));
+  const Tensor& h = options.half;
+  require(!h.defined() || (h.shape() == weight.shape() && h.dtype() == DType::bf16 && h.is_contiguous() &&
+                           x.dtype() == DType::f32),
+          "linear: a bf16 copy of the weight ", weight.shape(), " goes with f32 alone, not with ",
+          name_of(x.dtype()));
   const Tensor& r = options.residual;
   require(
       !r.defined() || (r.shape() == x.shape().with(-1, out) && r.dtype() == x.dtype() && r.is_contiguous()),
@@ -42,7 +48,7 @@ void check(const Tensor& x, const Tensor& weight, const Tensor& bias, const Line
 }
 
 struct LinearNode final : Node {
-  Saved x, weight, z;  // z only where there is an activation
+  Saved x, weight, z;  // as they were multiplied, f32 or bf16; z only where there is an activation
   Layout layout;
   Activation kind;
   LinearNode(const Tensor& input, const Tensor& w, const Tensor& before, const LinearOptions& options)
@@ -57,18 +63,19 @@ struct LinearNode final : Node {
     if (grads.wants(3)) grads.give(3, dy);
     if (!grads.wants(0) && !grads.wants(1) && !grads.wants(2)) return;  // nor was z kept
     const Tensor dz = as_rows(kind == Activation::none ? dy : before_activation(dy));
+    const Tensor factor = as_type(dz, weight->dtype());
     const bool in_out = layout == Layout::in_out;
     if (grads.wants(0)) {
       const auto [dx, write] = grads.at(0);
-      multiply(dz, in_out ? weight->transposed(0, 1) : *weight, as_rows(dx), write);
+      multiply(factor, in_out ? weight->transposed(0, 1) : *weight, as_rows(dx), write);
     }
     if (grads.wants(1)) {
       const auto [dw, write] = grads.at(1);
       const Tensor rows = as_rows(*x);
       if (in_out)
-        multiply(rows.transposed(0, 1), dz, dw, write);
+        multiply(rows.transposed(0, 1), factor, dw, write);
       else
-        multiply(dz.transposed(0, 1), rows, dw, write);
+        multiply(factor.transposed(0, 1), rows, dw, write);
     }
     if (grads.wants(2)) {
       const auto [db, write] = grads.at(2);
@@ -97,19 +104,21 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias, const L
   Tensor y = x.like(x.shape().with(-1, out));
   Tensor z;
   if (options.activation != Activation::none && recording({x, weight, bias})) z = y.like();
+  const Tensor& factor = options.half.defined() ? options.half : weight;
+  const Tensor rows = as_type(x, factor.dtype());
   Matmul m{};
-  m.dtype = x.dtype();
+  m.dtype = rows.dtype();
   m.M = y.rows(), m.N = out, m.K = x.cols();
   m.trans_b = !in_out;
-  m.a = x.data(), m.lda = x.cols();
-  m.b = weight.data(), m.ldb = weight.cols();
+  m.a = rows.data(), m.lda = x.cols();
+  m.b = factor.data(), m.ldb = factor.cols();
   m.c = y.data(), m.ldc = out;
   m.epilogue = {.bias = bias.defined() ? bias.data() : nullptr,
                 .pre = z.defined() ? z.data() : nullptr,
                 .activation = options.activation,
                 .residual = options.residual.defined() ? options.residual.data() : nullptr};
   if (y.numel() > 0) run(x.device(), m);
-  return record(y, {x, weight, bias, options.residual}, LinearNode(x, weight, z, options));
+  return record(y, {x, weight, bias, options.residual}, LinearNode(rows, factor, z, options));
 }
 
 Tensor linear_composed(const Tensor& x, const Tensor& weight, const Tensor& bias,

@@ -12,6 +12,9 @@ struct LinearOptions {
   Layout layout = Layout::in_out;
   Activation activation = Activation::none;
   Tensor residual = {};  ///< [..., out], added last; may be undefined
+  /// The weight as bf16: if given, the three matrix products are of bf16 numbers, with sums in float32, and
+  /// gradients still reach the weight itself.
+  Tensor half = {};
 };
 
 /// y = residual + activation(x W + b) in one pass: x [..., in] contiguous, weight as `layout` says, bias

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "kernels/contract.h"
+#include "kernels/copy/op.h"
 #include "kernels/cross_entropy/abi.h"
 #include "kernels/cross_entropy/op.h"
 #include "kernels/elementwise/op.h"
@@ -52,7 +53,8 @@ Tensor logits_of(const Tensor& x, const Tensor& weight, const Tensor& bias, cons
 const int32_t* targets_at(const Tensor& targets, int64_t row) { return targets.ptr<int32_t>() + row; }
 
 struct LinearCrossEntropyNode final : Node {
-  Saved x, weight, bias, targets, stats, kept;
+  Saved x, weight;  // as they were multiplied, f32 or bf16
+  Saved bias, targets, stats, kept;
   Saved logits;  // of a single chunk
   Chunks chunks;
 
@@ -73,12 +75,15 @@ struct LinearCrossEntropyNode final : Node {
     if (grads.wants(0)) dx = grads.at(0);
     if (grads.wants(1)) dw = grads.at(1);
     if (grads.wants(2)) db = grads.at(2);
-    const Tensor buffer = logits.defined() ? *logits : x->like({chunks.per_chunk, weight->dim(0)});
+    const Tensor buffer = logits.defined()
+                              ? *logits
+                              : Tensor::empty(x->device(), dloss.dtype(), {chunks.per_chunk, weight->dim(0)});
     chunks.each([&](int64_t row, int64_t rows) {
       const Tensor part = x->narrowed(0, row, rows);
       const Tensor dz = gradient_of_logits(part, row, dloss, buffer);
-      if (dx.tensor.defined()) multiply(dz, *weight, dx.tensor.narrowed(0, row, rows), dx.write);
-      if (dw.tensor.defined()) multiply(dz.transposed(0, 1), part, dw.tensor, dw.write);
+      const Tensor factor = as_type(dz, weight->dtype());
+      if (dx.tensor.defined()) multiply(factor, *weight, dx.tensor.narrowed(0, row, rows), dx.write);
+      if (dw.tensor.defined()) multiply(factor.transposed(0, 1), part, dw.tensor, dw.write);
       if (db.tensor.defined()) sum_copies(dz, 1, db.tensor, db.write);
       dw.write = db.write = Write::add;
     });
@@ -117,9 +122,15 @@ void check(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tens
 // dloss/dz is cross_entropy's, and z = x W^T + b gives dx = dz W, dW = dz^T x, db_j = sum_r dz_rj (see
 // linear). Chunks change the order of the sums over rows in dW and db, and nothing else.
 Tensor linear_cross_entropy(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& targets,
-                            size_t logits_bytes) {
+                            size_t logits_bytes, const Tensor& half) {
   const InOp op(linear_cross_entropy_info);
   check(x, weight, bias, targets);
+  require(!half.defined() || (half.shape() == weight.shape() && half.dtype() == DType::bf16 &&
+                              half.is_contiguous() && x.dtype() == DType::f32),
+          "linear_cross_entropy: a bf16 copy of the weight ", weight.shape(),
+          " goes with f32 alone, not with ", name_of(x.dtype()));
+  const Tensor& factor = half.defined() ? half : weight;
+  const Tensor terms = as_type(x, factor.dtype());
   const DType t = x.dtype();
   const int64_t rows = x.dim(0), classes = weight.dim(0);
   const Chunks chunks(rows, classes * static_cast<int64_t>(size_of(t)), logits_bytes);
@@ -130,14 +141,14 @@ Tensor linear_cross_entropy(const Tensor& x, const Tensor& weight, const Tensor&
   Tensor logits = x.like({chunks.per_chunk, classes});
   run(device, CountTargets{rows, targets_at(targets, 0), kept.ptr<int64_t>()});
   chunks.each([&](int64_t row, int64_t n) {
-    const Tensor z = logits_of(x.narrowed(0, row, n), weight, bias, logits);
+    const Tensor z = logits_of(terms.narrowed(0, row, n), factor, bias, logits);
     run(device, CrossEntropyForward{t, n, classes, z.data(), targets_at(targets, row),
                                     losses.narrowed(0, row, n).data(), stats.narrowed(0, row, n).data()});
   });
   run(device, MeanLoss{t, rows, losses.data(), kept.ptr<int64_t>(), loss.data()});
   if (!chunks.one()) logits = {};
   return record(loss, {x, weight, bias},
-                LinearCrossEntropyNode(x, weight, bias, targets, stats, kept, logits, chunks));
+                LinearCrossEntropyNode(terms, factor, bias, targets, stats, kept, logits, chunks));
 }
 
 Tensor linear_cross_entropy_composed(const Tensor& x, const Tensor& weight, const Tensor& bias,

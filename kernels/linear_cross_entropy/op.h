@@ -4,13 +4,16 @@
 
 namespace hewn {
 
+/// What the logits of a chunk may take.
+inline constexpr size_t usual_logits_bytes = size_t{64} << 20;
+
 /// Mean of -log softmax(x W^T + b)[target] over the rows whose target is not -100, as a scalar: x [N, C]
 /// contiguous, weight [V, C], bias [V] or undefined, targets i32 [N]; f32 or f64. Works on chunks of rows
 /// whose logits take at most `logits_bytes` (at least one row). A single chunk keeps its logits for the
 /// backward pass; several are computed again there, so that those of a whole batch never exist. Throws like
-/// cross_entropy.
+/// cross_entropy. `half`, the weight as bf16, if defined: the products are of bf16 numbers, as in linear.
 Tensor linear_cross_entropy(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& targets,
-                            size_t logits_bytes = size_t{64} << 20);
+                            size_t logits_bytes = usual_logits_bytes, const Tensor& half = {});
 
 /// The same from matmul, add and cross_entropy: what the fused one is compared with.
 Tensor linear_cross_entropy_composed(const Tensor& x, const Tensor& weight, const Tensor& bias,

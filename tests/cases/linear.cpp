@@ -1,6 +1,7 @@
 #include "kernels/linear/op.h"
 
 #include "core/gradcheck.h"
+#include "kernels/copy/op.h"
 #include "kernels/devices.h"
 #include "tests/support/catch.h"
 #include "tests/support/close.h"
@@ -29,7 +30,7 @@ void for_all_options(DType dtype, const Shape& x, int64_t out, const Call& call)
         std::vector<Tensor> in{normals(x),
                                normals(layout == Layout::in_out ? Shape{x[-1], out} : Shape{out, x[-1]})};
         if (extras) in.push_back(normals({out})), in.push_back(normals(x.with(-1, out)));
-        call(in, [=](const std::vector<Tensor>& t, auto* apply) {
+        call(in, [=](const std::vector<Tensor>& t, const auto& apply) {
           return apply(t[0], t[1], extras ? t[2] : Tensor{},
                        LinearOptions{layout, kind, extras ? t[3] : Tensor{}});
         });
@@ -69,6 +70,28 @@ TEST_CASE("linear: equals its composition, with its gradients") {
     for (size_t i = 0; i < fused.size(); ++i) {
       INFO("of y, dx, dW, db, dresidual, number " << i);
       CHECK(test::close_by_norm(fused[i], composed[i], 1e-6));
+    }
+  });
+}
+
+TEST_CASE("linear: a bf16 weight makes the products those of rounded numbers") {
+  const auto rounded = [](const Tensor& t) { return cast(cast(t.detached(), DType::bf16), DType::f32); };
+  for_all_options(DType::f32, {3, 7, 37}, 51, [&](const std::vector<Tensor>& inputs, const auto& apply) {
+    const Tensor half = cast(inputs[1], DType::bf16);
+    bool straight = true;  // no activation: then the gradient that arrives, a multiple of 1/2, is not rounded
+    const auto got = with_gradients(inputs, [&](const auto& in) {
+      return apply(in, [&](const Tensor& x, const Tensor& w, const Tensor& bias, LinearOptions options) {
+        options.half = half;
+        straight = options.activation == Activation::none;
+        return linear(x, w, bias, options);
+      });
+    });
+    std::vector<Tensor> in = inputs;
+    in[0] = rounded(in[0]), in[1] = rounded(in[1]);
+    const auto expected = with_gradients(in, [&](const auto& t) { return apply(t, &linear); });
+    for (size_t i = 0; i < got.size(); ++i) {
+      INFO("of y, dx, dW, db, dresidual, number " << i);
+      CHECK(test::close_by_norm(got[i], expected[i], i == 0 || straight ? 1e-6 : 5e-3));
     }
   });
 }

@@ -1,6 +1,7 @@
 #include "kernels/linear_cross_entropy/op.h"
 
 #include "core/gradcheck.h"
+#include "kernels/copy/op.h"
 #include "kernels/devices.h"
 #include "tests/support/catch.h"
 #include "tests/support/close.h"
@@ -65,6 +66,26 @@ TEST_CASE("linear_cross_entropy: equals its composition, with its gradients") {
     for (size_t i = 0; i < fused.size(); ++i) {
       INFO("of loss, dx, dW, db, number " << i << ", logits in at most " << bytes << " bytes");
       CHECK(test::close_by_norm(fused[i], composed[i], 1e-6));
+    }
+  }
+}
+
+TEST_CASE("linear_cross_entropy: a bf16 weight makes the products those of rounded numbers") {
+  const auto rounded = [](const Tensor& t) { return cast(cast(t, DType::bf16), DType::f32); };
+  const Inputs all = inputs<float>(53, 37, 131);
+  Inputs low = all;
+  low.x = rounded(all.x), low.weight = rounded(all.weight);
+  const auto expected = with_gradients(
+      low, [](const Inputs& in) { return linear_cross_entropy(in.x, in.weight, in.bias, in.targets); });
+  const Tensor half = cast(all.weight, DType::bf16);
+  for (const size_t bytes : {one_chunk, 20 * 131 * sizeof(float)}) {
+    const auto got = with_gradients(all, [&](const Inputs& in) {
+      return linear_cross_entropy(in.x, in.weight, in.bias, in.targets, bytes, half);
+    });
+    for (size_t i = 0; i < got.size(); ++i) {
+      INFO("of loss, dx, dW, db, number " << i << ", logits in at most " << bytes << " bytes");
+      const bool rounds_dz = i == 1 || i == 2;
+      CHECK(test::close_by_norm(got[i], expected[i], rounds_dz ? 5e-3 : 1e-6));
     }
   }
 }

@@ -94,7 +94,7 @@ class FileLimit {
 TEST_CASE("a checkpoint brings everything back, bit for bit", "[checkpoint]") {
   test::Random random("round trip");
   for (const auto kind : {OptimizerKind::adamw, OptimizerKind::adam, OptimizerKind::sgd})
-    for (const DType dtype : {DType::f32, DType::f64}) {
+    for (const DType dtype : {DType::f32, DType::f64, DType::bf16}) {
       INFO(name_of(kind) << ", " << name_of(dtype));
       const test::TempDir run;
       Trained before(kind, dtype), after(kind, dtype, 4);

@@ -35,7 +35,7 @@ TrainConfig random_config(test::Random& random) {
       random.one_of<OptimizerKind>({OptimizerKind::adamw, OptimizerKind::adam, OptimizerKind::sgd});
   config.batch_size = random.integer(1, 6);
   config.gradient_accumulation_steps = random.integer(1, 3);
-  config.dtype = random.integer(0, 3) == 0 ? DType::f64 : DType::f32;
+  config.dtype = random.one_of<DType>({DType::f32, DType::f32, DType::f64, DType::bf16});
   return config;
 }
 

@@ -1,0 +1,90 @@
+// Mixed precision: bf16 matrix products over float32 parameters.
+
+#include <cmath>
+
+#include "tests/train/tiny.h"
+#include "train/checkpoint.h"
+
+namespace hewn {
+namespace {
+
+constexpr int64_t rows = 6;  // times block_size: more tokens than go the way of decoding
+
+/// Losses of `steps` steps on batches that a model can learn.
+std::vector<double> losses(Trainer& trainer, int steps, int start = 0) {
+  std::vector<double> all;
+  for (int i = start; i < start + steps; ++i) {
+    test::Random random("mixed precision " + std::to_string(i % 3));
+    all.push_back(trainer.step(test::random_batch(random, trainer.model().config(), rows)).loss);
+  }
+  return all;
+}
+
+struct Run {
+  std::unique_ptr<Executor> device;
+  std::unique_ptr<Model> model;
+  Trainer trainer;
+  explicit Run(DType dtype, int threads = 1)
+      : device(make_cpu(threads)),
+        model(make_model(test::tiny_model(), *device, dtype, 7)),
+        trainer(*model, {}, {.learning_rate = 3e-3, .warmup_iters = 5, .lr_decay_iters = 100}, 7) {}
+};
+
+}  // namespace
+
+TEST_CASE("mixed precision learns like float32", "[mixed]") {
+  Run wide(DType::f32), mixed(DType::bf16);
+  const std::vector<double> expected = losses(wide.trainer, 40), got = losses(mixed.trainer, 40);
+  CHECK(expected.back() < 0.9 * expected.front());
+  CHECK(got != expected);  // or nothing was multiplied in bf16
+  for (size_t i = 0; i < got.size(); ++i) {
+    INFO("step " << i << ": " << got[i] << " against " << expected[i]);
+    CHECK(std::abs(got[i] - expected[i]) <= 0.005 * expected[i]);
+  }
+}
+
+TEST_CASE("mixed precision keeps float32 parameters, and copies of matrices that follow them", "[mixed]") {
+  Run run(DType::bf16);
+  losses(run.trainer, 2);
+  CHECK(run.model->parameters().dtype() == DType::f32);
+  CHECK(run.model->parameters().product_dtype() == DType::bf16);
+  size_t copies = 0;
+  for (Parameter& p : run.model->parameters().all()) {
+    CHECK(p.value.dtype() == DType::f32);
+    CHECK(p.half.defined() == (p.shape.rank() == 2));
+    const Tensor half = half_of(p);
+    if (!half.defined()) continue;
+    ++copies;
+    const std::vector<float> values = p.value.values<float>();
+    const std::vector<double> rounded = half.doubles();
+    size_t wrong = 0;
+    for (size_t i = 0; i < values.size(); ++i)
+      if (rounded[i] != static_cast<double>(static_cast<float>(BFloat16(values[i])))) ++wrong;
+    INFO(p.name);
+    CHECK(wrong == 0);
+  }
+  CHECK(copies > 8);
+}
+
+TEST_CASE("mixed precision: the same bits for any number of threads, and after a checkpoint", "[mixed]") {
+  Run one(DType::bf16);
+  losses(one.trainer, 6);
+  const std::string expected = test::bytes_of(one.trainer);
+  for (const int threads : {2, 4}) {
+    INFO(threads << " threads");
+    Run run(DType::bf16, threads);
+    losses(run.trainer, 6);
+    CHECK((test::bytes_of(run.trainer) == expected));
+  }
+  const test::TempDir dir;
+  Run before(DType::bf16), after(DType::bf16);
+  losses(before.trainer, 3);
+  losses(after.trainer, 1);  // its copies are of other weights
+  RunState state;
+  state.step = 3;
+  load_checkpoint(save_checkpoint(dir.path().string(), state, before.trainer), after.trainer);
+  losses(after.trainer, 3, 3);
+  CHECK((test::bytes_of(after.trainer) == expected));
+}
+
+}  // namespace hewn
