@@ -188,7 +188,7 @@ constexpr Option benching[] = {
 constexpr Option machine[] = {
     choice("device", "cpu", "cpu", computes, "where to compute"),
     choice("dtype", "f32|f64|bf16", "f32", model | takes::bench_kernels,
-           "number type; float32 and float64 are understood too"),
+           "number type; bf16 trains in mixed precision: bfloat16 products over float32 weights"),
     integer("threads", "0", 0, 1024, computes, "threads to use (0: one per core)"),
 };
 

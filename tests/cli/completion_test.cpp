@@ -27,7 +27,7 @@ TEST_CASE("bash completes commands, options and choices") {
   CHECK(completed("inf") == "info");
   CHECK(completed("data cor") == "corpus");
   CHECK(completed("data corpus --ta") == "--tales=");
-  CHECK(completed("bench kernels --dtype = ''") == "f32 f64");
+  CHECK(completed("bench kernels --dtype = ''") == "f32 f64 bf16");
   CHECK(completed("bench kernels --dtype = f6") == "f64");
   CHECK(completed("bench kernels --dt") == "--dtype=");
   CHECK(completed("info --color = a") == "auto always");
