@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <sstream>
 
@@ -33,7 +34,11 @@ class Probe {
     const Tensor y = f(inputs);
     require(y.dtype() == DType::f64, "gradcheck needs a function of f64 values, got ", name_of(y.dtype()));
     weights_ = random_normals(rng, y.numel());
+    const std::vector<double> values = y.doubles();
+    for (size_t i = 0; i < values.size(); ++i) size_ += std::abs(values[i] * weights_[i]);
   }
+  /// What rounding alone may do to a derivative with distance h: the terms of r . f, half a unit each.
+  double rounding(double h) const { return size_ * std::numeric_limits<double>::epsilon() / h; }
   const std::vector<std::vector<double>>& start() const { return start_; }
 
   /// Gradient of every input by the tape.
@@ -76,6 +81,7 @@ class Probe {
   std::vector<Tensor>& inputs_;
   std::vector<std::vector<double>> start_;
   std::vector<double> weights_;
+  double size_ = 0;  // sum of |r_i f_i|
 };
 
 /// Which entries of an input to check: all, or `most` distinct ones spread by the seed.
@@ -112,8 +118,10 @@ GradcheckResult gradcheck(const Function& f, std::vector<Tensor> inputs, const G
       difference += (numeric - tape[i][j]) * (numeric - tape[i][j]);
       norm += numeric * numeric;
     }
-    const double floor = 1e-6 * std::sqrt(static_cast<double>(entries.size()));
-    const double error = entries.empty() ? 0.0 : std::sqrt(difference) / std::max(std::sqrt(norm), floor);
+    const double root = std::sqrt(static_cast<double>(entries.size()));
+    const double apart = std::sqrt(difference), rounding = probe.rounding(options.step) * root;
+    const double excess = apart <= rounding ? 0.0 : apart - rounding;  // NaN stays
+    const double error = entries.empty() ? 0.0 : excess / std::max(std::sqrt(norm), 1e-6 * root);
     if (!(error <= result.by_norm)) {
       std::ostringstream text;
       text << "input " << i << " of shape " << inputs[i].shape() << ": |numeric| " << std::sqrt(norm)

@@ -17,7 +17,9 @@ struct GradcheckOptions {
 };
 
 struct GradcheckResult {
-  double by_norm = 0;      ///< largest over the inputs of |numeric - tape| / max(|numeric|, 1e-6 sqrt(n))
+  /// Largest over the inputs of |numeric - tape| / max(|numeric|, 1e-6 sqrt(n)), less what rounding alone may
+  /// do to the n numeric ones: eps sum |r_i f_i| sqrt(n) / h.
+  double by_norm = 0;
   double directional = 0;  ///< largest over the directions, relative to |gradient| |direction|
   std::string worst;       ///< which input was worst, and its two values
   /// Whether both are numbers below the bound.
