@@ -15,7 +15,7 @@ struct GenerateOptions {
   int64_t top_k = 0;       ///< draw among the k most likely only; 0: among all
   uint64_t seed = 1;
   uint64_t sample = 0;  ///< number of the sample: each has random numbers of its own
-  bool cache = true;    ///< keep keys and values; false computes everything anew, with the same result
+  bool cache = true;    ///< keep keys and values; false computes everything anew: the same up to rounding
 };
 
 /// Continues `prompt` (at least one token) and calls `emit(token)` for each new one; stops early when it

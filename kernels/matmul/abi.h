@@ -20,8 +20,9 @@ struct Epilogue {
 /// c (set or add) alpha op(a) op(b), then the epilogue (only where c is set): for each matrix of a batch of
 /// outer * inner. Rows are any distance apart, so that the heads of a packed [B, T, 3C] are operands as they
 /// stand. The matrices of c must not overlap each other or the operands.
-/// Every element is one chain of fused multiply-adds along K, broken where K says so alone: an element's bits
-/// depend on its row of a and its column of b, not on M, N, their place in them, or the number of threads.
+/// Every element is one chain of fused multiply-adds along K, broken where K says so alone; or, where rows of
+/// a or columns of b are few and memory holds them along K, one such chain per lane. An element's bits depend
+/// on its row of a, its column of b and the way that M and N ask for, not on the number of threads.
 struct Matmul {
   DType dtype;  ///< of everything; bf16: of a and b alone, while c and the epilogue are float32
   int64_t M, N, K;

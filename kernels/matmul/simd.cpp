@@ -1,6 +1,7 @@
 #include "kernels/matmul/simd.h"
 
 #include "kernels/matmul/blocks.h"
+#include "kernels/matmul/dots.h"
 #include "kernels/matmul/epilogue.h"
 #include "kernels/matmul/skinny.h"
 #include "kernels/parallel.h"
@@ -148,11 +149,12 @@ void multiply(const Product<T>& m, Range rows, Range cols, int64_t odd, T* scrat
 /// A product of a few rows.
 template <class T>
 void multiply_rows(const Product<T>& m, bool trans_a, int64_t rows, Range cols, T* scratch) {
-  const Skinny<T> few{rows, m.a, trans_a ? 1 : m.lda, trans_a ? m.lda : 1, m.b, m.ldb, m.trans_b};
-  multiply_skinny(few, m.K, cols, scratch, [&](const Sums<T>& s, int64_t j, int64_t n, int64_t block) {
+  const Skinny<T> few{rows, m.a, trans_a ? 1 : m.lda, trans_a ? m.lda : 1, m.b, m.ldb};
+  const auto put = [&](const Sums<T>& s, int64_t j, int64_t n, int64_t block) {
     for (int64_t r = 0; r < rows; ++r)
       put_row(s.sum + r * s.ld, m.alpha, m.add || block > 0, m.c + r * m.ldc + j, n);
-  });
+  };
+  m.trans_b ? multiply_dots(few, m.K, cols, scratch, put) : multiply_skinny(few, m.K, cols, scratch, put);
   if (!m.finish.nothing())
     for (int64_t r = 0; r < rows; ++r)
       finish_row(m.finish, m.c, r * m.ldc + cols.begin, cols.begin, cols.size());
@@ -162,8 +164,8 @@ void multiply_rows(const Product<T>& m, bool trans_a, int64_t rows, Range cols, 
 template <class T>
 void multiply_columns(const Product<T>& m, bool trans_a, Range rows, Range cols, T* scratch) {
   const int64_t row = m.trans_b ? m.ldb : 1, step = m.trans_b ? 1 : m.ldb;
-  const Skinny<T> few{cols.size(), m.b + cols.begin * row, row, step, m.a, m.lda, !trans_a};
-  multiply_skinny(few, m.K, rows, scratch, [&](const Sums<T>& s, int64_t i, int64_t n, int64_t block) {
+  const Skinny<T> few{cols.size(), m.b + cols.begin * row, row, step, m.a, m.lda};
+  const auto put = [&](const Sums<T>& s, int64_t i, int64_t n, int64_t block) {
     const bool add = m.add || block > 0;
     for (int64_t r = i; r < i + n; ++r) {
       T* c = m.c + r * m.ldc + cols.begin;
@@ -172,7 +174,8 @@ void multiply_columns(const Product<T>& m, bool trans_a, Range rows, Range cols,
         c[j] = add ? c[j] + x : x;
       }
     }
-  });
+  };
+  trans_a ? multiply_skinny(few, m.K, rows, scratch, put) : multiply_dots(few, m.K, rows, scratch, put);
 }
 
 /// A rectangle of one product, by one thread.

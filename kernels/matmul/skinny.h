@@ -45,9 +45,9 @@ struct Group {
 };
 
 /// Copies a few rows of a, element (r, k) at r * row + k * step, to where Sums has them.
-template <class T, int most>
+template <class T>
 void pack_groups(const Sums<T>& s, const T* a, int64_t row, int64_t step, T* to) {
-  in_groups<most>(s.rows, [&](int64_t first, auto count) {
+  in_groups<tile_rows>(s.rows, [&](int64_t first, auto count) {
     for (int64_t k = 0; k < s.k; ++k)
       for (int r = 0; r < count; ++r) *to++ = a[(first + r) * row + k * step];
   });
@@ -112,53 +112,6 @@ __attribute__((noinline)) void add_rows(const Sums<T>& s, int64_t cols, const T*
   }
 }
 
-/// `steps` steps along k of w columns.
-template <class T, int rows>
-HEWN_INLINE void add_square(const Group<T>& s, int64_t steps, const Vector<T> (&x)[lanes<T>]) {
-  Vector<T> sum[rows];
-#pragma GCC unroll 4
-  for (int r = 0; r < rows; ++r) sum[r] = load(s.sum + r * s.ld);
-  const auto add = [&](int i) __attribute__((always_inline)) {
-#pragma GCC unroll 4
-    for (int r = 0; r < rows; ++r) sum[r] = fma(set1(s.a[i * rows + r]), x[i], sum[r]);
-  };
-  if (steps == lanes<T>) {
-#pragma GCC unroll 16
-    for (int i = 0; i < lanes<T>; ++i) add(i);
-  } else {
-    for (int i = 0; i < steps; ++i) add(i);
-  }
-#pragma GCC unroll 4
-  for (int r = 0; r < rows; ++r) store(s.sum + r * s.ld, sum[r]);
-}
-
-/// The same for b [cols, k]: squares of it are turned in registers, so that a vector holds one step of `w`
-/// sums. Two squares take turns, since each sum waits for the one before it, and the rows of the next two are
-/// fetched meanwhile; a in groups of 4.
-template <class T>
-__attribute__((noinline)) void add_columns(const Sums<T>& s, int64_t cols, const T* b, int64_t ldb) {
-  constexpr int w = lanes<T>, wide = 2 * w;
-  for (int64_t j0 = 0; j0 < cols; j0 += wide) {
-    const int64_t end = cols - j0 < wide ? cols : j0 + wide;
-    const T* next = b + (j0 + wide) * ldb;
-    const bool fetch = ldb == s.k && j0 + 2 * wide <= cols;
-    for (int64_t p = 0; p < s.k; p += w) {
-      const int64_t n = s.k - p < w ? s.k - p : w;
-      for (int64_t j = j0; j < end; j += w) {
-        if (fetch) {
-          for (int i = 0; i < w; ++i, next += 64 / sizeof(T)) __builtin_prefetch(next, 0, 2);
-        }
-        Vector<T> x[w];
-        load_turned<T>(b + j * ldb + p, ldb, end - j < w ? end - j : w, n, x);
-        in_groups<4>(
-            s.rows, [&](int64_t r, auto count) __attribute__((always_inline)) {
-              add_square<T, count>(Group<T>(s, r, count, p, j), n, x);
-            });
-      }
-    }
-  }
-}
-
 /// c (set or add) alpha sum, for `cols` elements.
 template <class T>
 void put_row(const T* sum, T alpha, bool add, T* c, int64_t cols) {
@@ -171,6 +124,7 @@ void put_row(const T* sum, T alpha, bool add, T* c, int64_t cols) {
 }
 
 /// A product of a few rows with a matrix: all rows of a with columns of b, or columns of b with rows of a.
+/// A turned one is for multiply_dots.
 template <class T>
 struct Skinny {
   int64_t rows;
@@ -178,11 +132,10 @@ struct Skinny {
   int64_t row, step;
   const T* many;  ///< [K, n], or [n, K] when turned; rows ld apart
   int64_t ld;
-  bool turned;
 };
 
-/// Columns `range` of such a product, by one thread; calls put(sums, j, n, block) with those of n columns
-/// from j on over one block of K.
+/// Columns `range` of such a product whose matrix is not turned, by one thread; calls put(sums, j, n, block)
+/// with those of n columns from j on over one block of K.
 template <class T, class Put>
 void multiply_skinny(const Skinny<T>& s, int64_t K, Range range, T* scratch, const Put& put) {
   constexpr int64_t w = lanes<T>;
@@ -194,13 +147,8 @@ void multiply_skinny(const Skinny<T>& s, int64_t K, Range range, T* scratch, con
       const int64_t k0 = block * kc, k = K - k0 < kc ? K - k0 : kc;
       const Sums<T> sums{s.rows, k, scratch + s.rows * ld, scratch, ld};
       for (int64_t i = 0; i < s.rows * ld; i += w) store(scratch + i, Vector<T>{});
-      if (s.turned) {
-        pack_groups<T, 4>(sums, s.few + k0 * s.step, s.row, s.step, scratch + s.rows * ld);
-        add_columns(sums, n, s.many + j * s.ld + k0, s.ld);
-      } else {
-        pack_groups<T, tile_rows>(sums, s.few + k0 * s.step, s.row, s.step, scratch + s.rows * ld);
-        add_rows(sums, n, s.many + k0 * s.ld + j, s.ld);
-      }
+      pack_groups(sums, s.few + k0 * s.step, s.row, s.step, scratch + s.rows * ld);
+      add_rows(sums, n, s.many + k0 * s.ld + j, s.ld);
       put(sums, j, n, block);
     }
   }

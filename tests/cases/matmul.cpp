@@ -81,16 +81,26 @@ TEST_CASE("matmul: an element's bits do not depend on its neighbours") {
   test::Random random("rows");
   for (const bool trans_b : {false, true}) {
     for (const int64_t K : {40, 800}) {
-      const int64_t M = 21, N = 163;
+      const int64_t M = 40, N = 163;
       const Tensor a = Tensor::from(cpu(), random.normals(M * K), {M, K});
       const Tensor b = Tensor::from(cpu(), random.normals(N * K), trans_b ? Shape{N, K} : Shape{K, N});
-      const auto whole = matmul(a, b, false, trans_b).values<float>();
-      for (const auto& [from, rows] : std::vector<std::pair<int64_t, int64_t>>{{0, 1}, {20, 1}, {3, 11}}) {
-        const auto part = matmul(a.narrowed(0, from, rows), b, false, trans_b).values<float>();
+      const auto rows_of = [&](int64_t from, int64_t rows) {
+        return matmul(a.narrowed(0, from, rows), b, false, trans_b).values<float>();
+      };
+      const auto whole = rows_of(0, M), few = rows_of(0, 16);
+      const auto by_rounding = [](float x, float y) { return std::abs(x - y) <= 1e-3f; };
+      CHECK(std::equal(few.begin(), few.end(), whole.begin(), by_rounding));
+      for (const auto& [from, rows] : std::vector<std::pair<int64_t, int64_t>>{{0, 1}, {15, 1}, {3, 11}}) {
+        const auto part = rows_of(from, rows);
+        CHECK(std::equal(part.begin(), part.end(), few.begin() + from * N));
+      }
+      for (const auto& [from, rows] : std::vector<std::pair<int64_t, int64_t>>{{0, 17}, {21, 19}}) {
+        const auto part = rows_of(from, rows);
         CHECK(std::equal(part.begin(), part.end(), whole.begin() + from * N));
       }
+      // The last three are too few for a vector, and are so in both.
       for (const auto& [from, cols] :
-           std::vector<std::pair<int64_t, int64_t>>{{0, 48}, {149, 14}, {158, 3}}) {
+           std::vector<std::pair<int64_t, int64_t>>{{0, 48}, {101, 48}, {144, 19}, {160, 3}}) {
         const auto part = matmul(a, b.narrowed(trans_b ? 0 : 1, from, cols), false, trans_b).values<float>();
         for (int64_t i = 0; i < M * cols; ++i)
           CHECK(part[static_cast<size_t>(i)] == whole[static_cast<size_t>(i / cols * N + from + i % cols)]);
