@@ -78,12 +78,13 @@ void Parameters::allocate(Device& device, DType dtype, uint64_t seed, bool grads
 }
 
 void Parameters::add_halves(ParameterGroup& group) {
-  std::vector<size_t> bytes;
-  for (const Parameter* p : group.members) bytes.push_back(p->value.bytes() / 2);
-  group.halves = std::make_unique<Slab>(*device_, MemUse::parameter, bytes);
+  const MemUseScope use(MemUse::parameter);
+  group.halves = Tensor::zeros(*device_, DType::bf16, {group.numel(DType::f32)});
   for (size_t i = 0; i < group.members.size(); ++i) {
     Parameter& p = *group.members[i];
-    p.half = Tensor::over(group.halves->slice(i), DType::bf16, p.shape);
+    auto* data = static_cast<uint8_t*>(group.halves.data()) + group.values->offset(i) / 2;
+    p.half = Tensor::over(Storage::borrow(*device_, data, p.value.bytes() / 2, group.halves.storage()),
+                          DType::bf16, p.shape);
     p.half_version = p.value.storage()->version - 1;  // not yet made
   }
 }
@@ -107,8 +108,13 @@ void Parameters::complete_grads() {
   }
 }
 
-void Parameters::changed() {
-  for (Parameter& p : all_) p.value.changed();
+void Parameters::updated() {
+  for (Parameter& p : all_) {
+    p.value.changed();
+    if (!p.half.defined()) continue;
+    p.half.changed();
+    p.half_version = p.value.storage()->version;
+  }
 }
 
 }  // namespace hewn

@@ -38,7 +38,7 @@ struct ParameterGroup {
   bool decayed = false;
   std::vector<Parameter*> members;
   std::unique_ptr<Slab> values, grads;
-  std::unique_ptr<Slab> halves;  ///< bf16 copies in mixed precision, else null
+  Tensor halves;  ///< in mixed precision, bf16 copies at the places of the values; else undefined
 
   /// Elements from the slab's start to its end, gaps included.
   int64_t numel(DType dtype) const { return static_cast<int64_t>(values->bytes() / size_of(dtype)); }
@@ -82,8 +82,8 @@ class Parameters {
   void clear_grads();
   /// Zeroes the gradients no backward has reached, so that a sweep over the slabs reads no old ones.
   void complete_grads();
-  /// Notes that the optimizer changed the values in place.
-  void changed();
+  /// Notes that the optimizer changed the values in place, and the bf16 copies with them.
+  void updated();
 
  private:
   void add_halves(ParameterGroup& group);

@@ -44,20 +44,23 @@ void Optimizer::step(const Tensor& state) {
   for (size_t i = 0; i < moments_.size(); ++i) {
     const ParameterGroup& group = parameters_.groups()[i];
     const Moments& moments = moments_[i];
-    run(parameters_.device(), ParameterUpdate{.rule = rule_of(config_.kind),
-                                              .dtype = dtype,
-                                              .n = group.numel(dtype),
-                                              .w = group.values->data(),
-                                              .g = group.grads->data(),
-                                              .m = moments.m->data(),
-                                              .v = moments.v ? moments.v->data() : nullptr,
-                                              .beta1 = config_.beta1,
-                                              .beta2 = config_.beta2,
-                                              .eps = config_.eps,
-                                              .weight_decay = group.decayed ? config_.weight_decay : 0,
-                                              .state = step_state});
+    for (Parameter* p : group.members) half_of(*p);  // good, should the step be refused
+    run(parameters_.device(),
+        ParameterUpdate{.rule = rule_of(config_.kind),
+                        .dtype = dtype,
+                        .n = group.numel(dtype),
+                        .w = group.values->data(),
+                        .g = group.grads->data(),
+                        .m = moments.m->data(),
+                        .v = moments.v ? moments.v->data() : nullptr,
+                        .beta1 = config_.beta1,
+                        .beta2 = config_.beta2,
+                        .eps = config_.eps,
+                        .weight_decay = group.decayed ? config_.weight_decay : 0,
+                        .state = step_state,
+                        .half = group.halves.defined() ? group.halves.data() : nullptr});
   }
-  parameters_.changed();
+  parameters_.updated();
 }
 
 std::vector<Optimizer::Moment> Optimizer::moments() const {

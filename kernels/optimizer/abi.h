@@ -14,6 +14,7 @@ enum class UpdateRule : uint8_t { adamw, adam, sgd };
 ///     w -= lr (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps)
 ///   adam (Kingma and Ba, 2015, algorithm 1): the same with weight_decay w added to g' instead
 ///   sgd: g' += weight_decay w;  m = beta1 m + g';  w -= lr m
+/// In mixed precision the new w is also written rounded to bf16, for the matrix products of the next step.
 struct ParameterUpdate {
   UpdateRule rule;
   DType dtype;
@@ -24,6 +25,7 @@ struct ParameterUpdate {
   void* v;        ///< [n] second moments; null with sgd
   double beta1, beta2, eps, weight_decay;
   const StepState* state;
+  void* half = nullptr;  ///< [n] bf16 copies of the new w, with f32; null for none
 };
 
 const Ladder<ParameterUpdate>& ladder_of(const ParameterUpdate&);

@@ -10,7 +10,7 @@ const char* name_of(UpdateRule rule) {
   return rule == UpdateRule::adamw ? "adamw" : rule == UpdateRule::adam ? "adam" : "sgd";
 }
 
-std::unique_ptr<Case> make_case(const CaseRequest& request, UpdateRule rule, int64_t n) {
+std::unique_ptr<Case> make_case(const CaseRequest& request, UpdateRule rule, int64_t n, bool mixed = false) {
   const DType t = request.dtype;
   const double tolerance = t == DType::f64 ? 1e-14 : 1e-6;
   CaseMemory memory(request.seed);
@@ -32,10 +32,12 @@ std::unique_ptr<Case> make_case(const CaseRequest& request, UpdateRule rule, int
     std::memcpy(squares.initial.data() + offset, t == DType::f64 ? static_cast<const void*>(&wide) : &narrow,
                 size_of(t));
   }
-  const std::string shape = std::string(name_of(rule)) + " " + std::to_string(n);
+  // A float that is off by its last bit may be rounded to the other neighbour.
+  auto* half = mixed ? memory.output("half", DType::bf16, n, 1.0 / 256, 1) : nullptr;
+  const std::string shape = std::string(name_of(rule)) + " " + std::to_string(n) + (mixed ? " mixed" : "");
   auto made = std::make_unique<CaseOf<ParameterUpdate>>(
       std::move(memory), shape, t,
-      ParameterUpdate{rule, t, n, w, g, m, v, 0.9, 0.99, 1e-8, 0.1, static_cast<const StepState*>(at)});
+      ParameterUpdate{rule, t, n, w, g, m, v, 0.9, 0.99, 1e-8, 0.1, static_cast<const StepState*>(at), half});
   made->reset();
   return made;
 }
@@ -51,6 +53,7 @@ Cases optimizer_cases(const CaseRequest& request) {
   Cases cases;
   for (const int64_t n : sizes) {
     cases.push_back(make_case(request, UpdateRule::adamw, n));
+    if (request.dtype == DType::f32) cases.push_back(make_case(request, UpdateRule::adamw, n, true));
     if (request.bench) continue;
     cases.push_back(make_case(request, UpdateRule::adam, n));
     cases.push_back(make_case(request, UpdateRule::sgd, n));

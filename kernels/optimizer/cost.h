@@ -4,10 +4,11 @@
 
 namespace hewn {
 
-/// AdamW: about 14 operations per parameter; w, m, v are read and written, g is read.
+/// AdamW: about 14 operations per parameter; w, m, v are read and written, g is read, a bf16 copy written.
 inline Cost cost_of(const ParameterUpdate& a) {
-  const double n = static_cast<double>(a.n), bytes = static_cast<double>(size_of(a.dtype));
-  return a.rule == UpdateRule::sgd ? Cost{7 * n, 5 * n * bytes} : Cost{14 * n, 7 * n * bytes};
+  const bool sgd = a.rule == UpdateRule::sgd;
+  const double n = static_cast<double>(a.n), copy = a.half ? 2 * n : 0;
+  return {(sgd ? 7 : 14) * n, (sgd ? 5 : 7) * n * static_cast<double>(size_of(a.dtype)) + copy};
 }
 
 }  // namespace hewn

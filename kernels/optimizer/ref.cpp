@@ -45,6 +45,9 @@ UpdateScalars scalars_of(const ParameterUpdate& a) {
 void update_reference(const Launch&, const ParameterUpdate& a) {
   if (a.state->non_finite) return;
   a.dtype == DType::f64 ? update<double>(a) : update<float>(a);
+  if (!a.half) return;
+  const auto* w = static_cast<const float*>(a.w);
+  for (int64_t i = 0; i < a.n; ++i) static_cast<BFloat16*>(a.half)[i] = BFloat16(w[i]);
 }
 
 }  // namespace hewn

@@ -2,7 +2,7 @@
 
 #include "kernels/optimizer/ref.h"
 #include "kernels/parallel.h"
-#include "kernels/vec.h"
+#include "kernels/vec_bf16.h"
 
 namespace hewn {
 namespace {
@@ -44,15 +44,16 @@ Moments sgd(const Factors& f, vf w, vf g, vf m) {
 void update_range(const ParameterUpdate& a, const Factors& f, int64_t begin, int64_t end) {
   auto *w = static_cast<float*>(a.w), *m = static_cast<float*>(a.m), *v = static_cast<float*>(a.v);
   const auto* g = static_cast<const float*>(a.g);
+  auto* half = static_cast<BFloat16*>(a.half);
   const bool second = a.rule != UpdateRule::sgd;
-  for (int64_t i = begin; i < end; i += W) {
-    const int64_t k = end - i < W ? end - i : W;
-    const vf wi = load_part(w + i, k), gi = load_part(g + i, k), mi = load_part(m + i, k);
-    const Moments next = second ? adam(f, wi, gi, mi, load_part(v + i, k)) : sgd(f, wi, gi, mi);
-    store_part(w + i, next.w, k);
-    store_part(m + i, next.m, k);
-    if (second) store_part(v + i, next.v, k);
-  }
+  for_lanes(begin, end, [=, &f](int64_t i, auto lanes) {
+    const vf wi = load(w + i, lanes), gi = load(g + i, lanes), mi = load(m + i, lanes);
+    const Moments next = second ? adam(f, wi, gi, mi, load(v + i, lanes)) : sgd(f, wi, gi, mi);
+    store(w + i, next.w, lanes);
+    store(m + i, next.m, lanes);
+    if (second) store(v + i, next.v, lanes);
+    if (half) store(half + i, next.w, lanes);
+  });
 }
 
 }  // namespace
