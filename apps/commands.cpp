@@ -82,12 +82,14 @@ constexpr Command table[] = {
      "Writes tokenizer.json. Characters and words are numbered in the order of the file's description in "
      "docs/formats.md; bytes need no training.",
      "hewn tokenizer train book.txt\n"
-     "hewn tokenizer train book.txt --tokenizer=word --vocab_size=8000 --out=words.json",
+     "hewn tokenizer train book.txt --tokenizer=word --vocab_size=8000 --out=words.json\n"
+     "hewn tokenizer train *.txt --tokenizer=bpe --vocab_size=4096 --out=pairs.json   # opens in Hugging "
+     "Face's too",
      run_tokenizer_train},
     {takes::tokenizer_encode, "tokenizer encode", "[TEXT...]", "text to token ids",
      "Encodes the arguments, or standard input where there are none. Ids are printed on one line.",
      "hewn tokenizer encode --tokenizer=out \"Once upon a time\"\n"
-     "hewn tokenizer encode --tokenizer=tokenizer.json < book.txt",
+     "hewn tokenizer encode --tokenizer=gpt2/encoder.json < book.txt   # beside it: vocab.bpe",
      run_tokenizer_encode},
     {takes::tokenizer_decode, "tokenizer decode", "[ID...]", "token ids to text",
      "Decodes the arguments, or the numbers on standard input where there are none.",

@@ -57,14 +57,18 @@ constexpr Option data[] = {
          "a text file, a directory made by `hewn data prepare`, `tales` (the built-in corpus), or several "
          "mixed by "
          "weight: A:0.7,B:0.3"),
-    choice("tokenizer", "char|byte|word", "", run | takes::data_prepare, "how text becomes tokens",
-           "the dataset's own, else char"),
-    choice("tokenizer", "char|byte|word", "char", takes::tokenizer_train, "the kind to learn"),
+    text("tokenizer", "KIND|FILE", "", run | takes::data_prepare,
+         "how text becomes tokens: char, byte, word or bpe, learnt from the text; or a tokenizer.json, or "
+         "GPT-2's "
+         "encoder.json or vocab.json with its merges beside it",
+         "the dataset's own, else char"),
+    choice("tokenizer", "char|byte|word|bpe", "char", takes::tokenizer_train, "the kind to learn"),
     text("tokenizer", "FILE", "", takes::tokenizer_encode | takes::tokenizer_decode,
-         "tokenizer.json, or a run or data directory that holds one", "required"),
+         "tokenizer.json, a run or data directory that holds one, or GPT-2's encoder.json or vocab.json",
+         "required"),
     text("out", "FILE", "tokenizer.json", takes::tokenizer_train, "the file to write"),
     integer("vocab_size", "0", 0, 1 << 24, takes::tokenizer_train,
-            "keep only the most frequent N tokens of a word tokenizer (0: all)"),
+            "keep only the most frequent N tokens of a word tokenizer (0: all), or learn N of bpe (0: 4096)"),
     integer("vocab_size", "", 1, 1 << 24, takes::plan | takes::bench_train,
             "assume a vocabulary of this size, and read no dataset", "the dataset's"),
     integer("vocab_size", "65", 1, 1 << 24, takes::bench_sample, "tokens in the vocabulary"),

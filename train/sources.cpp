@@ -88,7 +88,7 @@ std::shared_ptr<const Tokenizer> choose_tokenizer(const DataOptions& options, co
   if (!options.tokenizer.empty() && !by_kind) {
     require(exists(options.tokenizer), "tokenizer \"", options.tokenizer,
             "\": neither a file nor a kind of tokenizer; "
-            "expected char, byte, word or a tokenizer.json");
+            "expected char, byte, word, bpe or a tokenizer.json");
     return load_tokenizer(options.tokenizer);
   }
   if (!by_kind && !prepared.empty()) return load_tokenizer(prepared);

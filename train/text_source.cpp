@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "model/tokenizer/utf8.h"
 #include "train/corpus.h"
 
 namespace hewn {
@@ -12,15 +13,24 @@ constexpr size_t piece_bytes = size_t{1} << 20;
 
 bool continues(char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; }
 
-/// Where the piece of `text` that begins at `begin` ends.
+/// Whether a character other than white space ends at `at`, and one begins at `next`.
+bool between_visible(std::string_view text, size_t at, size_t next) {
+  size_t begin = at - 1;
+  while (begin > 0 && continues(text[begin])) --begin;
+  const CodePoint before = decode_utf8(text, begin), after = decode_utf8(text, next);
+  return before.bytes == at - begin && !is_white_space(before.value) && after.bytes > 0 &&
+         !is_white_space(after.value);
+}
+
+/// Where the piece of `text` that begins at `begin` ends: after a line end with something visible on both
+/// sides. White space beside it may belong to the same token.
 size_t piece_end(std::string_view text, size_t begin) {
   size_t at = begin + piece_bytes;
   while (at < text.size()) {
     at = text.find('\n', at);
     if (at == std::string_view::npos) return text.size();
     ++at;
-    // Blanks that follow may belong to the same token; so may those beyond ASCII.
-    if (at < text.size() && text[at] > ' ') return at;
+    if (at < text.size() && between_visible(text, at - 1, at)) return at;
   }
   return text.size();
 }

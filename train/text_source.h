@@ -41,8 +41,9 @@ int64_t count_characters(std::string_view text);
 /// nanoGPT does, or of its n lines if `by_lines`. Fails (usage) unless 0 <= val_fraction < 1.
 size_t training_bytes(std::string_view text, double val_fraction, bool by_lines);
 
-/// Encodes a text of any size in pieces of about 1 MiB, cut only between a line's end and a character that is
-/// no blank, where no tokenizer joins what is before and after; hands the ids of each piece to `take`.
+/// Encodes a text of any size in pieces of about 1 MiB, cut only after a line's end with no white space
+/// before and after it, where no tokenizer joins what is on the two sides; hands the ids of each piece to
+/// `take`.
 void encode_in_pieces(const Tokenizer& tokenizer, std::string_view text,
                       const std::function<void(const std::vector<int32_t>&)>& take);
 

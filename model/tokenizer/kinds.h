@@ -21,6 +21,8 @@ std::unique_ptr<Tokenizer> train_char(Texts texts, const TokenizerOptions& optio
 std::unique_ptr<Tokenizer> read_char(const nlohmann::json& file);
 std::unique_ptr<Tokenizer> train_word(Texts texts, const TokenizerOptions& options);
 std::unique_ptr<Tokenizer> read_word(const nlohmann::json& file);
+std::unique_ptr<Tokenizer> train_bpe(Texts texts, const TokenizerOptions& options);
+std::unique_ptr<Tokenizer> read_bpe(const nlohmann::json& file);
 
 /// {"format": ..., "version": ..., "kind": ..., "vocab": [...]}; without "vocab" if there are no pieces.
 std::string write_json(std::string_view kind, std::span<const std::string> vocab);

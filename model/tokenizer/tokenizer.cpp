@@ -1,10 +1,12 @@
 #include "model/tokenizer/tokenizer.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <unordered_set>
 
 #include "core/error.h"
+#include "model/tokenizer/bpe.h"
 #include "model/tokenizer/kinds.h"
 #include "model/tokenizer/utf8.h"
 
@@ -25,7 +27,8 @@ struct Kind {
 
 constexpr Kind kinds[] = {{"char", tokenizers::train_char, tokenizers::read_char},
                           {"byte", tokenizers::train_byte, tokenizers::read_byte},
-                          {"word", tokenizers::train_word, tokenizers::read_word}};
+                          {"word", tokenizers::train_word, tokenizers::read_word},
+                          {"bpe", tokenizers::train_bpe, tokenizers::read_bpe}};
 
 const Kind& kind_named(std::string_view name, ErrorCode code) {
   std::string known;
@@ -34,6 +37,18 @@ const Kind& kind_named(std::string_view name, ErrorCode code) {
     known += (known.empty() ? "" : ", ") + std::string(kind.name);
   }
   fail(code, "unknown kind of tokenizer \"", name, "\"; known are ", known);
+}
+
+/// What `read` returns; JSON that is not as expected becomes an Error.
+template <class Read>
+std::unique_ptr<Tokenizer> or_not_one(const Read& read) {
+  try {
+    return read();
+  } catch (const json::exception& error) {
+    std::string_view reason = error.what();
+    reason.remove_prefix(std::min(reason.find("] ") + 2, reason.size()));
+    fail(ErrorCode::input, "it is not a tokenizer: ", reason.substr(0, 200));
+  }
 }
 
 }  // namespace
@@ -50,31 +65,65 @@ std::unique_ptr<Tokenizer> train_tokenizer(std::string_view kind, std::span<cons
 }
 
 std::unique_ptr<Tokenizer> tokenizer_from_json(std::string_view text) {
-  try {
+  return or_not_one([&] {
     const json file = json::parse(text);
+    if (file.is_object() && file.contains("model")) return tokenizers::read_bpe(file);
     if (!file.is_object() || file.value("format", "") != format) {
       fail(ErrorCode::input, "it is not a tokenizer of Hewn: expected an object with \"format\": \"", format,
-           "\"");
+           "\", or with a \"model\" as Hugging Face's tokenizers write it");
     }
     if (file.at("version") != version) {
       fail(ErrorCode::input, "it is of version ", file.at("version").dump(), "; this program reads version ",
            version);
     }
     return kind_named(file.at("kind").get<std::string>(), ErrorCode::input).read(file);
-  } catch (const json::exception& error) {
-    std::string_view reason = error.what();
-    reason.remove_prefix(std::min(reason.find("] ") + 2, reason.size()));
-    fail(ErrorCode::input, "it is not a tokenizer of Hewn: ", reason.substr(0, 200));
-  }
+  });
 }
 
 std::unique_ptr<Tokenizer> load_tokenizer(const std::string& path) {
   const Doing reading("reading the tokenizer ", path);
+  for (const auto& [vocabulary, merges] :
+       {std::pair{"encoder.json", "vocab.bpe"}, {"vocab.json", "merges.txt"}}) {
+    const std::filesystem::path file = path;
+    if (file.filename() == vocabulary)
+      return or_not_one([&, merges = file.parent_path() / merges] {
+        return tokenizers::read_gpt2_vocabulary(read_small_file(path, max_file_bytes),
+                                                read_small_file(merges.string(), max_file_bytes));
+      });
+  }
   return tokenizer_from_json(read_small_file(path, max_file_bytes));
 }
 
 FileSum Tokenizer::save(const std::string& path) const {
   return write_file_atomically(path, to_json() + "\n");
+}
+
+std::vector<int32_t> Tokenizer::encode(std::string_view text, Specials mode) const {
+  if (mode == Specials::as_text || specials().empty()) return encode_with(text, nullptr);
+  std::vector<int32_t> ids;
+  const auto append = [&](std::string_view part) {
+    const std::vector<int32_t> more = encode_with(part, nullptr);
+    ids.insert(ids.end(), more.begin(), more.end());
+  };
+  std::vector<size_t> next(specials().size(), 0);  // where each is found next, looked for from here on
+  for (size_t begin = 0; begin < text.size();) {
+    size_t first = 0;
+    for (size_t i = 0; i < next.size(); ++i) {
+      const std::string& wanted = specials()[i].text;
+      if (next[i] <= begin) next[i] = std::min(text.find(wanted, begin), text.size());
+      if (next[i] < next[first] || (next[i] == next[first] && wanted.size() > specials()[first].text.size()))
+        first = i;
+    }
+    append(text.substr(begin, next[first] - begin));
+    if (next[first] == text.size()) break;
+    const Special& special = specials()[first];
+    if (mode == Specials::refused)
+      fail(ErrorCode::input, "the text holds the special token ", special.text, " at byte ", next[first],
+           "; allow special tokens, or have them read as text");
+    ids.push_back(special.id);
+    begin = next[first] + special.text.size();
+  }
+  return ids;
 }
 
 std::vector<Piece> Tokenizer::pieces(std::string_view text) const {

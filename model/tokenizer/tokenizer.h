@@ -18,13 +18,28 @@ struct Piece {
   std::string_view source;  ///< points into the text that was encoded
 };
 
+/// A token that stands for no bytes of a text, such as the end of a document; `text` is how it is written.
+struct Special {
+  std::string text;
+  int32_t id = 0;
+};
+
+/// What the text of a special token means inside a text that is encoded.
+enum class Specials {
+  as_text,  ///< nothing: text like any other
+  allowed,  ///< the token
+  refused   ///< a mistake: throws ErrorCode::input
+};
+
 /// The kinds, each with what its `decode(encode(text))` keeps:
 ///   byte   the 256 bytes. Takes anything and keeps all of it.
 ///   char   the code points of the training text, in order. Takes only these (others are an error), keeps all
-///   of it. word   words (letters, marks and numbers of any script) and every other code point by itself,
-///   spaces and line
+///          of it.
+///   word   words (letters, marks and numbers of any script) and every other code point by itself, spaces and
+///   line
 ///          ends too; the most frequent first. What is not in the vocabulary becomes <|unk|> (id 0): only
 ///          there is something lost.
+///   bpe    byte pairs as GPT-2 merges them. Takes anything and keeps all of it.
 class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
@@ -34,7 +49,10 @@ class Tokenizer {
 
   /// Token ids of a text. Throws ErrorCode::input for text this vocabulary cannot express, naming the
   /// character and its byte offset.
-  std::vector<int32_t> encode(std::string_view text) const { return encode_with(text, nullptr); }
+  std::vector<int32_t> encode(std::string_view text, Specials specials = Specials::as_text) const;
+
+  /// The special tokens; of most kinds none.
+  virtual std::span<const Special> specials() const { return {}; }
 
   /// The same, with the part of the text each token stands for: their concatenation is the text.
   std::vector<Piece> pieces(std::string_view text) const;
@@ -63,8 +81,9 @@ class Tokenizer {
 
 /// How to make a vocabulary. A kind that has no use for an option refuses it.
 struct TokenizerOptions {
-  int64_t vocab_size = 0;  ///< word: at most so many tokens, <|unk|> among them; 0 = no limit
-  int64_t min_count = 1;   ///< word: rarer ones become <|unk|>
+  int64_t vocab_size = 0;  ///< word: at most so many tokens, <|unk|> among them; 0 = no limit. bpe: so many
+                           ///< unless the text holds too few pairs, <|endoftext|> the last of them; 0 = 4096
+  int64_t min_count = 1;   ///< word: rarer ones become <|unk|>; bpe: rarer pairs are not merged
 };
 
 /// The kinds there are, for help texts.
@@ -82,7 +101,9 @@ inline std::unique_ptr<Tokenizer> train_tokenizer(std::string_view kind, std::st
 /// The inverse of `to_json`. Throws ErrorCode::input for anything else, saying what is wrong.
 std::unique_ptr<Tokenizer> tokenizer_from_json(std::string_view json);
 
-/// Reads what `save` wrote. Throws ErrorCode::input.
+/// Reads what `save` wrote, or a vocabulary from elsewhere: a tokenizer.json of Hugging Face's tokenizers
+/// (byte pairs as GPT-2's), or GPT-2's two files, named by the first: encoder.json with vocab.bpe beside it,
+/// or vocab.json with merges.txt. Throws ErrorCode::input.
 std::unique_ptr<Tokenizer> load_tokenizer(const std::string& path);
 
 }  // namespace hewn

@@ -135,6 +135,12 @@ std::string describe(char32_t code_point) {
   return text + "\" (" + number + ")";
 }
 
+bool is_white_space(char32_t c) {
+  return (c >= 0x09 && c <= 0x0D) || c == 0x20 || c == 0x85 || c == 0xA0 || c == 0x1680 ||
+         (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F ||
+         c == 0x3000;
+}
+
 bool is_word_character(char32_t code_point) {
   const auto category = utf8proc_category(static_cast<utf8proc_int32_t>(code_point));
   return category >= UTF8PROC_CATEGORY_LU && category <= UTF8PROC_CATEGORY_NO;

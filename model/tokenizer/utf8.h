@@ -34,6 +34,9 @@ std::string describe(char32_t code_point);
 /// N).
 bool is_word_character(char32_t code_point);
 
+/// Unicode's White_Space property (PropList.txt).
+bool is_white_space(char32_t code_point);
+
 /// Turns bytes that arrive in pieces into text that can be shown: characters cut apart are held back until
 /// they are complete, bytes that are not UTF-8 become U+FFFD (one for each maximal part of a character, as
 /// the standard recommends in chapter 3, "U+FFFD substitution of maximal subparts").

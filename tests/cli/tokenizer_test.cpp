@@ -8,7 +8,7 @@ TEST_CASE("text goes through a tokenizer and back") {
   const TempDir dir;
   const std::string text = "a naïve cat,\nor two: 12 € ☺\n";
   write_file(dir / "text.txt", text);
-  for (const std::string kind : {"char", "byte", "word"}) {
+  for (const std::string kind : {"char", "byte", "word", "bpe"}) {
     INFO(kind);
     const std::string file = (dir / (kind + ".json")).string();
     const auto trained =
@@ -21,6 +21,21 @@ TEST_CASE("text goes through a tokenizer and back") {
     const auto json = hewn({"tokenizer", "encode", "--json", "--tokenizer=" + file, "cat"});
     CHECK(json.out.front() == '[');
   }
+}
+
+TEST_CASE("GPT-2's vocabulary prepares and encodes text") {
+  const auto vocabulary = shared("data/gpt2/encoder.json");
+  if (!vocabulary) return;
+  const TempDir dir;
+  const std::string tokenizer = "--tokenizer=" + vocabulary->string(), out = (dir / "data").string();
+  CHECK(hewn({"tokenizer", "encode", tokenizer, "Hello world"}).out == "15496 995\n");
+  CHECK(hewn({"tokenizer", "decode", tokenizer, "15496", "995"}).out == "Hello world");
+  std::string text;
+  for (int i = 0; i < 200; ++i) text += "Once upon a time, there was a fox.\n";
+  write_file(dir / "text.txt", text);
+  CHECK_FAILS(hewn({"data", "prepare", (dir / "text.txt").string(), tokenizer, "--out_dir=" + out}), 0,
+              "50,257");
+  CHECK(hewn({"tokenizer", "encode", "--tokenizer=" + out, "Hello world"}).out == "15496 995\n");
 }
 
 TEST_CASE("mistakes with tokenizers have their status") {
@@ -42,6 +57,12 @@ TEST_CASE("mistakes with tokenizers have their status") {
   CHECK_FAILS(hewn({"tokenizer", "encode", "abc"}), 2, "which tokenizer?");
   CHECK_FAILS(hewn({"tokenizer", "encode", "--tokenizer=" + file, "abz"}), 3, "z");
   CHECK_FAILS(hewn({"tokenizer", "encode", "--tokenizer=" + text, "a"}), 3, "text.txt");
+  write_file(dir / "encoder.json", "{}");
+  CHECK_FAILS(hewn({"tokenizer", "encode", "--tokenizer=" + (dir / "encoder.json").string(), "a"}), 3,
+              "vocab.bpe");
+  CHECK_FAILS(hewn({"tokenizer", "train", text, "--tokenizer=bpe", "--vocab_size=9",
+                    "--out=" + (dir / "u.json").string()}),
+              2, "at least 257");
   CHECK_FAILS(hewn({"tokenizer", "encode", "--tokenizer=" + dir.path().string(), "a"}), 3,
               "no tokenizer.json");
   CHECK_FAILS(hewn({"tokenizer", "decode", "--tokenizer=" + file, "1", "x"}), 3, "'x' is not a token id");
@@ -54,7 +75,7 @@ TEST_CASE("tokenizers are compared on one text") {
   write_file(dir / "text.txt", "one two two\n");
   const auto r = hewn({"tokenizer", "compare", (dir / "text.txt").string()});
   CHECK(r.exit_code == 0);
-  for (const char* kind : {"char", "byte", "word"}) CHECK(contains(r.out, kind));
+  for (const char* kind : {"char", "byte", "word", "bpe"}) CHECK(contains(r.out, kind));
   CHECK(contains(hewn({"tokenizer", "compare", (dir / "text.txt").string(), "--json"}).out,
                  "\"bytes_per_token\""));
 }

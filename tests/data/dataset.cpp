@@ -282,3 +282,21 @@ TEST_CASE("statistics count what is there", "[data]") {
   CHECK(std::abs(*tales.nats_per_character - score_tales(generate_tales(100, 1)).nats_per_character()) <=
         1e-12);
 }
+
+TEST_CASE("byte pairs are the same however a text is cut", "[data]") {
+  test::Random random("cut pairs");
+  const std::vector<std::string> parts{"word",           "and", "  ", "\n", "\n\n", " \n", "\n ", "\u2003\n",
+                                       "\u4e16\u754c\n", ", "};
+  std::string text;
+  while (text.size() < size_t{3} << 20) text += random.one_of(parts);
+  const auto tokenizer =
+      train_tokenizer("bpe", std::string_view(text).substr(0, 100'000), {.vocab_size = 400});
+  std::vector<int32_t> ids;
+  int pieces = 0;
+  encode_in_pieces(*tokenizer, text, [&](const std::vector<int32_t>& some) {
+    ids.insert(ids.end(), some.begin(), some.end());
+    ++pieces;
+  });
+  CHECK(pieces >= 3);
+  CHECK((ids == tokenizer->encode(text)));
+}

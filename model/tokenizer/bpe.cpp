@@ -1,0 +1,248 @@
+#include "model/tokenizer/bpe.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <unordered_map>
+
+#include "core/error.h"
+#include "model/tokenizer/gpt2_split.h"
+#include "model/tokenizer/kinds.h"
+
+namespace hewn::tokenizers {
+namespace {
+
+using nlohmann::json;
+
+/// Where in the tokens written so far a piece was encoded before. A table of one place per hash: what does
+/// not fit takes the place of what was there.
+class Remembered {
+ public:
+  explicit Remembered(size_t text_bytes)
+      : slots_(std::bit_ceil(std::clamp<size_t>(text_bytes / 16, 16, 1 << 16))) {}
+
+  struct Slot {
+    std::string_view piece;
+    size_t begin = 0, end = 0;  // among the tokens
+  };
+  /// The slot of a piece: about it if its `piece` is equal, else to be filled.
+  Slot& slot_for(std::string_view piece) { return slots_[hash_of(piece) & (slots_.size() - 1)]; }
+
+ private:
+  static size_t hash_of(std::string_view piece) {
+    uint64_t hash = piece.size();
+    for (size_t at = 0; at < piece.size(); at += 8) {
+      uint64_t eight = 0;
+      std::memcpy(&eight, piece.data() + at, std::min<size_t>(8, piece.size() - at));
+      hash = (hash ^ eight) * 0x9E3779B97F4A7C15u;
+      hash ^= hash >> 29;
+    }
+    return static_cast<size_t>(hash);
+  }
+  std::vector<Slot> slots_;
+};
+
+std::array<int32_t, 256> byte_ids(const std::vector<std::string>& pieces) {
+  std::array<int32_t, 256> ids;
+  ids.fill(-1);
+  for (size_t id = pieces.size(); id-- > 0;)
+    if (pieces[id].size() == 1) ids[static_cast<unsigned char>(pieces[id][0])] = static_cast<int32_t>(id);
+  for (size_t byte = 0; byte < ids.size(); ++byte)
+    if (ids[byte] < 0)
+      fail(ErrorCode::input, "its vocabulary has no token for byte ", byte,
+           "; expected one for each of the 256");
+  return ids;
+}
+
+class BpeTokenizer final : public Tokenizer {
+ public:
+  explicit BpeTokenizer(BpeVocabulary vocabulary)
+      : vocabulary_(std::move(vocabulary)), table_(byte_ids(vocabulary_.pieces), vocabulary_.merges) {}
+
+  std::string_view kind() const override { return "bpe"; }
+  int32_t vocab_size() const override { return static_cast<int32_t>(vocabulary_.pieces.size()); }
+  std::span<const Special> specials() const override { return vocabulary_.specials; }
+  std::string to_json() const override;
+
+ protected:
+  std::vector<int32_t> encode_with(std::string_view text, std::vector<size_t>* ends) const override {
+    std::vector<int32_t> ids;
+    ids.reserve(text.size() / 3);
+    Remembered remembered(text.size());
+    for (size_t begin = 0; begin < text.size();) {
+      const size_t end = gpt2_piece_end(text, begin);
+      const std::string_view piece = text.substr(begin, end - begin);
+      Remembered::Slot& slot = remembered.slot_for(piece);
+      if (slot.piece == piece) {
+        for (size_t i = slot.begin; i < slot.end; ++i) ids.push_back(ids[i]);
+      } else {
+        const size_t first = ids.size();
+        table_.encode(piece, ids);
+        slot = {piece, first, ids.size()};
+      }
+      begin = end;
+    }
+    if (ends != nullptr)
+      for (size_t i = 0, end = 0; i < ids.size(); ++i) ends->push_back(end += bytes_of(ids[i]).size());
+    return ids;
+  }
+  std::string_view bytes_of(int32_t id) const override { return vocabulary_.pieces[static_cast<size_t>(id)]; }
+
+ private:
+  BpeVocabulary vocabulary_;
+  MergeTable table_;
+};
+
+/// The file format of Hugging Face's tokenizers, so that they open it.
+std::string BpeTokenizer::to_json() const {
+  using Ordered = nlohmann::ordered_json;
+  const auto is_special = [&](int32_t id) {
+    return std::any_of(specials().begin(), specials().end(), [id](const Special& s) { return s.id == id; });
+  };
+  const Ordered byte_level{
+      {"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", true}};
+  Ordered added = Ordered::array(), vocab = Ordered::object(), merges = Ordered::array();
+  for (const Special& s : specials())
+    added.push_back({{"id", s.id},
+                     {"content", s.text},
+                     {"single_word", false},
+                     {"lstrip", false},
+                     {"rstrip", false},
+                     {"normalized", false},
+                     {"special", true}});
+  std::string object;  // by hand: an ordered object looks for each new key among all before it
+  for (int32_t id = 0; id < vocab_size(); ++id)
+    object += (id ? "," : "") +
+              Ordered(is_special(id) ? std::string(bytes_of(id)) : to_printable(bytes_of(id))).dump() + ":" +
+              std::to_string(id);
+  for (const Merge& m : vocabulary_.merges)
+    merges.push_back(to_printable(bytes_of(m.pair.left)) + " " + to_printable(bytes_of(m.pair.right)));
+  const Ordered file{{"version", "1.0"},          {"truncation", nullptr}, {"padding", nullptr},
+                     {"added_tokens", added},     {"normalizer", nullptr}, {"pre_tokenizer", byte_level},
+                     {"post_processor", nullptr}, {"decoder", byte_level}};
+  std::string text = file.dump();
+  text.pop_back();
+  return text +
+         R"(,"model":{"type":"BPE","dropout":null,"unk_token":null,"continuing_subword_prefix":null,)" +
+         R"("end_of_word_suffix":null,"fuse_unk":false,"byte_fallback":false,"ignore_merges":false,"vocab":{)" +
+         object + R"(},"merges":)" + merges.dump() + "}}";
+}
+
+/// Token texts by id. Every id from 0 on once.
+std::vector<std::string> texts_by_id(const json& vocab, const json& added) {
+  std::unordered_map<int64_t, std::string> by_id;
+  const auto place = [&](int64_t id, const std::string& text) {
+    const auto [at, fresh] = by_id.emplace(id, text);
+    if (!fresh && at->second != text)
+      fail(ErrorCode::input, "its vocabulary gives ", id, " to both ", json(at->second).dump(), " and ",
+           json(text).dump());
+  };
+  for (const auto& [text, id] : vocab.items()) place(id.get<int64_t>(), text);
+  for (const json& token : added)
+    place(token.at("id").get<int64_t>(), token.at("content").get<std::string>());
+  std::vector<std::string> texts;
+  for (size_t id = 0; id < by_id.size(); ++id) {
+    const auto found = by_id.find(static_cast<int64_t>(id));
+    if (found == by_id.end())
+      fail(ErrorCode::input, "its vocabulary has ", by_id.size(), " tokens, but none with id ", id);
+    texts.push_back(std::move(found->second));
+  }
+  return texts;
+}
+
+/// Puts a vocabulary together from printable texts, pairs of them, and special texts.
+BpeVocabulary assembled(std::vector<std::string> texts,
+                        const std::vector<std::pair<std::string, std::string>>& pairs,
+                        std::vector<Special> specials) {
+  std::unordered_map<std::string, int32_t> id_of;
+  for (size_t id = 0; id < texts.size(); ++id) id_of.emplace(texts[id], static_cast<int32_t>(id));
+  const auto id_named = [&](const std::string& text, size_t rank) {
+    const auto found = id_of.find(text);
+    if (found == id_of.end())
+      fail(ErrorCode::input, "merge ", rank, " needs the token ", json(text).dump(),
+           ", which the vocabulary lacks");
+    return found->second;
+  };
+  BpeVocabulary vocabulary;
+  for (const auto& [left, right] : pairs) {
+    const size_t rank = vocabulary.merges.size();
+    vocabulary.merges.push_back(
+        {{id_named(left, rank), id_named(right, rank)}, id_named(left + right, rank)});
+  }
+  std::vector<bool> special(texts.size());
+  for (const Special& s : specials) special[static_cast<size_t>(s.id)] = true;
+  for (size_t id = 0; id < texts.size(); ++id)
+    vocabulary.pieces.push_back(special[id] ? texts[id] : from_printable(texts[id]));
+  vocabulary.specials = std::move(specials);
+  return vocabulary;
+}
+
+std::pair<std::string, std::string> split_pair(std::string_view line, size_t rank) {
+  const size_t blank = line.find(' ');
+  if (blank == 0 || blank == line.npos || blank + 1 == line.size() || line.find(' ', blank + 1) != line.npos)
+    fail(ErrorCode::input, "merge ", rank, " is ",
+         json(line).dump(-1, ' ', false, json::error_handler_t::replace),
+         "; expected two tokens with a blank between");
+  return {std::string(line.substr(0, blank)), std::string(line.substr(blank + 1))};
+}
+
+/// Refuses what would make other tokens of a text than this program does.
+void require_gpt2_like(const json& file) {
+  const auto is_null = [&](const json& where, const char* name) {
+    return !where.contains(name) || where[name].is_null();
+  };
+  const json& model = file.at("model");
+  if (model.value("type", "") != "BPE")
+    fail(ErrorCode::input, "its model is ", model.value("type", json()).dump(), "; only \"BPE\" is read");
+  if (!is_null(file, "normalizer")) fail(ErrorCode::input, "it has a normalizer, which is not supported");
+  const json cut = file.value("pre_tokenizer", json());
+  if (!cut.is_object() || cut.value("type", "") != "ByteLevel" || !cut.value("use_regex", true) ||
+      cut.value("add_prefix_space", true))
+    fail(ErrorCode::input, "its pre_tokenizer is ", cut.dump().substr(0, 200),
+         "; only \"ByteLevel\" without add_prefix_space and with GPT-2's pattern is read");
+  for (const char* affix : {"continuing_subword_prefix", "end_of_word_suffix"})
+    if (!is_null(model, affix) && model[affix] != "")
+      fail(ErrorCode::input, "it has a ", affix, ", which is not supported");
+}
+
+}  // namespace
+
+std::unique_ptr<Tokenizer> make_bpe(BpeVocabulary vocabulary) {
+  return std::make_unique<BpeTokenizer>(std::move(vocabulary));
+}
+
+std::unique_ptr<Tokenizer> read_bpe(const json& file) {
+  require_gpt2_like(file);
+  const json& model = file.at("model");
+  const json added = file.value("added_tokens", json::array());
+  std::vector<std::string> texts = texts_by_id(model.at("vocab"), added);
+  std::vector<Special> specials;
+  for (const json& token : added)
+    specials.push_back({token.at("content").get<std::string>(), token.at("id").get<int32_t>()});
+  std::vector<std::pair<std::string, std::string>> pairs;
+  for (const json& merge : model.at("merges"))
+    pairs.push_back(merge.is_string() ? split_pair(merge.get<std::string>(), pairs.size())
+                                      : merge.get<std::pair<std::string, std::string>>());
+  return make_bpe(assembled(std::move(texts), pairs, std::move(specials)));
+}
+
+std::unique_ptr<Tokenizer> read_gpt2_vocabulary(std::string_view vocab_json, std::string_view merges) {
+  std::vector<std::string> texts = texts_by_id(json::parse(vocab_json), json::array());
+  std::vector<std::pair<std::string, std::string>> pairs;
+  while (!merges.empty()) {
+    const size_t line_end = std::min(merges.find('\n'), merges.size());
+    std::string_view line = merges.substr(0, line_end);
+    merges.remove_prefix(std::min(line_end + 1, merges.size()));
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    if (line.empty() || (pairs.empty() && line.starts_with("#version"))) continue;
+    pairs.push_back(split_pair(line, pairs.size()));
+  }
+  std::vector<Special> specials;
+  for (size_t id = 0; id < texts.size(); ++id)
+    if (texts[id].starts_with("<|") && texts[id].ends_with("|>"))
+      specials.push_back({texts[id], static_cast<int32_t>(id)});
+  return make_bpe(assembled(std::move(texts), pairs, std::move(specials)));
+}
+
+}  // namespace hewn::tokenizers

@@ -1,0 +1,101 @@
+#include "model/tokenizer/bpe_merges.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstddef>
+#include <queue>
+
+namespace hewn {
+namespace {
+
+/// Below this a search through the whole piece for every merge is faster than a queue.
+constexpr size_t short_piece = 48;
+
+size_t hash_of(TokenPair pair) {
+  const auto key =
+      static_cast<uint64_t>(static_cast<uint32_t>(pair.left)) << 32 | static_cast<uint32_t>(pair.right);
+  return static_cast<size_t>((key * 0x9E3779B97F4A7C15u) >> 20);
+}
+
+}  // namespace
+
+MergeTable::MergeTable(const std::array<int32_t, 256>& byte_ids, const std::vector<Merge>& merges)
+    : byte_ids_(byte_ids), slots_(std::bit_ceil(2 * merges.size() + 2)) {
+  for (size_t rank = 0; rank < merges.size(); ++rank) {
+    size_t at = hash_of(merges[rank].pair) & (slots_.size() - 1);
+    while (slots_[at].rank != none && slots_[at].pair != merges[rank].pair)
+      at = (at + 1) & (slots_.size() - 1);
+    if (slots_[at].rank == none)
+      slots_[at] = {merges[rank].pair, static_cast<int32_t>(rank), merges[rank].into};
+  }
+}
+
+const MergeTable::Slot& MergeTable::find(TokenPair pair) const {
+  size_t at = hash_of(pair) & (slots_.size() - 1);
+  while (slots_[at].rank != none && slots_[at].pair != pair) at = (at + 1) & (slots_.size() - 1);
+  return slots_[at];
+}
+
+void MergeTable::encode(std::string_view piece, std::vector<int32_t>& ids) const {
+  piece.size() <= short_piece ? encode_short(piece, ids) : encode_long(piece, ids);
+}
+
+void MergeTable::encode_short(std::string_view piece, std::vector<int32_t>& ids) const {
+  std::array<int32_t, short_piece> token;
+  std::array<const Slot*, short_piece> with_next;  // the merge of a token and the one after
+  size_t n = piece.size();
+  for (size_t i = 0; i < n; ++i) token[i] = byte_ids_[static_cast<unsigned char>(piece[i])];
+  for (size_t i = 0; i + 1 < n; ++i) with_next[i] = &find({token[i], token[i + 1]});
+  while (n > 1) {
+    size_t best = 0;
+    for (size_t i = 1; i + 1 < n; ++i)
+      if (with_next[i]->rank < with_next[best]->rank) best = i;
+    if (with_next[best]->rank == none) break;
+    token[best] = with_next[best]->into;
+    --n;
+    for (size_t i = best + 1; i < n; ++i) token[i] = token[i + 1];
+    for (size_t i = best + 1; i + 1 < n; ++i) with_next[i] = with_next[i + 1];
+    if (best + 1 < n) with_next[best] = &find({token[best], token[best + 1]});
+    if (best > 0) with_next[best - 1] = &find({token[best - 1], token[best]});
+  }
+  ids.insert(ids.end(), token.begin(), token.begin() + static_cast<ptrdiff_t>(n));
+}
+
+void MergeTable::encode_long(std::string_view piece, std::vector<int32_t>& ids) const {
+  struct Node {
+    int32_t token;
+    size_t before, after;
+  };
+  // A merge that may still be possible. Nodes never move, so that the leftmost of equal rank is the lowest
+  // index.
+  struct Candidate {
+    const Slot* merge;
+    size_t left, right;
+    bool operator<(const Candidate& other) const {
+      return merge->rank != other.merge->rank ? merge->rank > other.merge->rank : left > other.left;
+    }
+  };
+  const size_t end = piece.size();
+  std::vector<Node> nodes(end);
+  std::priority_queue<Candidate> candidates;
+  const auto consider = [&](size_t left, size_t right) {
+    const Slot& merge = find({nodes[left].token, nodes[right].token});
+    if (merge.rank != none) candidates.push({&merge, left, right});
+  };
+  for (size_t i = 0; i < end; ++i) nodes[i] = {byte_ids_[static_cast<unsigned char>(piece[i])], i - 1, i + 1};
+  for (size_t i = 0; i + 1 < end; ++i) consider(i, i + 1);
+  while (!candidates.empty()) {
+    const auto [merge, left, right] = candidates.top();
+    candidates.pop();
+    if (nodes[left].after != right || merge->pair != TokenPair{nodes[left].token, nodes[right].token})
+      continue;
+    nodes[left].token = merge->into;
+    nodes[left].after = nodes[right].after;
+    nodes[right].token = -1;  // no longer there
+    if (nodes[left].after < end) nodes[nodes[left].after].before = left, consider(left, nodes[left].after);
+    if (left > 0) consider(nodes[left].before, left);
+  }
+  for (size_t i = 0; i < end; i = nodes[i].after) ids.push_back(nodes[i].token);
+}
+
+}  // namespace hewn
