@@ -1,22 +1,9 @@
 #include "kernels/roof/simd_stream.h"
 
-#include "kernels/vec.h"
+#include "kernels/vec_stream.h"
 
 namespace hewn {
 namespace {
-
-/// Writes a whole vector without reading the line first.
-HEWN_INLINE void store_past_caches(float* p, vf v) {
-#if HEWN_VBYTES == 64
-  _mm512_stream_ps(p, v);
-#elif HEWN_VBYTES == 32
-  _mm256_stream_ps(p, v);
-#elif defined(__x86_64__)
-  _mm_stream_ps(p, v);
-#else
-  store(p, v);
-#endif
-}
 
 vf read_block(const float* x, vf total) {
   vf sum[4] = {};
