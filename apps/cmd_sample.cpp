@@ -7,6 +7,7 @@
 #include "apps/open_run.h"
 #include "apps/signals.h"
 #include "apps/terminal.h"
+#include "apps/token_view.h"
 #include "core/error.h"
 #include "core/file.h"
 #include "model/generate.h"
@@ -39,45 +40,103 @@ std::vector<int32_t> encode_prompt(const Settings& settings, const Tokenizer& to
   }
 }
 
+// Stop strings, with | between and \n, \t, \| and \\ for what could not be written otherwise.
+std::vector<std::string> stop_strings(const Settings& settings) {
+  if (!settings.has("stop")) return {};
+  std::vector<std::string> stops(1);
+  const std::string text = settings.text("stop");
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char next = i + 1 < text.size() ? text[i + 1] : 0;
+    if (text[i] == '|') {
+      stops.emplace_back();
+    } else if (text[i] == '\\' && (next == 'n' || next == 't' || next == '|' || next == '\\')) {
+      stops.back() += next == 'n' ? '\n' : next == 't' ? '\t' : next;
+      ++i;
+    } else {
+      stops.back() += text[i];
+    }
+  }
+  for (const std::string& stop : stops)
+    require(!stop.empty(), settings.where("stop"), ": a stop string is empty; write a | of the text as \\|");
+  return stops;
+}
+
+GenerateOptions generation(const Settings& settings, const Tokenizer& tokenizer) {
+  GenerateOptions options{.max_new_tokens = settings.integer("max_new_tokens"),
+                          .temperature = settings.real("temperature"),
+                          .top_k = settings.integer("top_k"),
+                          .top_p = settings.real("top_p"),
+                          .min_p = settings.real("min_p"),
+                          .repetition_penalty = settings.real("repetition_penalty"),
+                          .seed = static_cast<uint64_t>(settings.integer("seed"))};
+  for (const Special& special : tokenizer.specials())
+    if (special.text == "<|endoftext|>") options.stop_tokens.push_back(special.id);
+  return options;
+}
+
+/// What becomes of the tokens: text as it is made, a line for each, or data at the end.
+enum class View { text, probabilities, log_probabilities, json };
+
+View view_of(const Settings& settings) {
+  const bool lines = settings.flag("show_probs"), records = settings.flag("logprobs"),
+             json = settings.flag("json");
+  require(lines + records + json <= 1,
+          "show_probs, logprobs and json print three different things; give one of them");
+  return lines ? View::probabilities : records ? View::log_probabilities : json ? View::json : View::text;
+}
+
+// One text, printed as the view has it; returns all of it.
+std::string write_one(const OpenRun& run, const std::vector<int32_t>& prompt, const GenerateOptions& options,
+                      std::vector<std::string> stops, View view) {
+  Utf8Stream characters;
+  StopStrings stop(std::move(stops));
+  std::string text;
+  const auto add = [&](const std::string& more) {
+    const std::string shown = stop.push(more);
+    text += shown;
+    if (view == View::text) write_result(shown);
+    return !stop.found();
+  };
+  generate(*run.model, prompt, options, [&](const Generated& g) {
+    const bool goes_on = add(characters.push(run.tokenizer->piece(g.token)));
+    if (view == View::probabilities) write_result(probability_line(*run.tokenizer, g));
+    if (view == View::log_probabilities) print(log_probability_record(*run.tokenizer, g).dump(), "\n");
+    flush_results();
+    return goes_on && stop_signal() == 0;
+  });
+  if (!stop.found()) {
+    add(characters.finish());
+    const std::string held = stop.finish();
+    text += held;
+    if (view == View::text) write_result(held);
+  }
+  return text;
+}
+
 }  // namespace
 
 int run_sample(const Settings& settings) {
+  const View view = view_of(settings);
+  const std::vector<std::string> stops = stop_strings(settings);
   OpenRun run = open_run(settings);
   if (!run.tokenizer)
     fail(ErrorCode::input, run.run,
          ": this run has no tokenizer.json, so its tokens cannot be shown as text");
   const std::string start = prompt_text(settings);
   const std::vector<int32_t> prompt = encode_prompt(settings, *run.tokenizer, start);
-  const bool json = settings.flag("json");
+  GenerateOptions options = generation(settings, *run.tokenizer);
   nlohmann::ordered_json texts = nlohmann::ordered_json::array();
   catch_signals();
   for (int64_t n = 0; n < settings.integer("num_samples") && !stop_signal(); ++n) {
-    const GenerateOptions options{.max_new_tokens = settings.integer("max_new_tokens"),
-                                  .temperature = settings.real("temperature"),
-                                  .top_k = settings.integer("top_k"),
-                                  .seed = static_cast<uint64_t>(settings.integer("seed")),
-                                  .sample = static_cast<uint64_t>(n)};
-    Utf8Stream shown;
-    std::string text = settings.given("start") ? start : "";
-    if (!json) {
-      if (n > 0) print("---------------\n");
-      print(text);
-    }
-    const auto add = [&](const std::string& more) {
-      text += more;
-      if (json) return;
-      write_result(more);
-      flush_results();
-    };
-    generate(*run.model, prompt, options, [&](int32_t token) {
-      add(shown.push(run.tokenizer->piece(token)));
-      return stop_signal() == 0;
-    });
-    add(shown.finish());
-    if (!json) print(text.ends_with('\n') ? "" : "\n");
+    options.sample = static_cast<uint64_t>(n);
+    const std::string begin = settings.given("start") ? start : "";
+    if (n > 0 && (view == View::text || view == View::probabilities)) print("---------------\n");
+    if (view == View::text) print(begin);
+    const std::string text = begin + write_one(run, prompt, options, stops, view);
+    if (view == View::text) print(text.ends_with('\n') ? "" : "\n");
     texts.push_back(text);
   }
-  if (json) print(texts.dump(2), "\n");
+  if (view == View::json) print(texts.dump(2), "\n");
   return stop_signal() ? stop_status() : 0;
 }
 

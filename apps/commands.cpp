@@ -17,9 +17,13 @@ constexpr Command table[] = {
     {takes::sample, "sample", "RUN", "write text with a trained model",
      "Prints the text as it is made. RUN is a run, which means its last checkpoint, or one checkpoint such "
      "as "
-     "RUN/checkpoints/best. The same seed gives the same text.",
+     "RUN/checkpoints/best. The same seed gives the same text. Tokens are drawn after repetition_penalty, "
+     "temperature, "
+     "top_k, top_p and min_p, in this order. A text ends before <|endoftext|> if the tokenizer has it.",
      "hewn sample out\n"
      "hewn sample out --start=\"Once upon\" --temperature=0.7 --top_k=40\n"
+     "hewn sample out --start=\"Once upon\" --top_p=0.9 --stop='\\n\\n'\n"
+     "hewn sample out --temperature=0 --max_new_tokens=20 --show_probs\n"
      "hewn sample out/checkpoints/best --num_samples=5 --seed=7\n"
      "echo \"The fox\" | hewn sample out --start=-",
      run_sample},

@@ -156,6 +156,18 @@ constexpr Option sampling[] = {
     integer("max_new_tokens", "500", 1, 1e9, takes::sample | takes::bench_sample, "tokens to add to each"),
     real("temperature", "0.8", 0, 1e3, takes::sample, "0 always takes the likeliest token"),
     integer("top_k", "0", 0, 1 << 24, takes::sample, "choose among the k likeliest tokens only (0: all)"),
+    real("top_p", "1", 1e-9, 1, takes::sample,
+         "choose among the fewest likeliest tokens whose probabilities add up to this (1: all)"),
+    real("min_p", "0", 0, 1, takes::sample,
+         "only tokens at least so likely as this part of the likeliest (0: all)"),
+    real("repetition_penalty", "1", 1e-3, 1e3, takes::sample,
+         "above 1 makes tokens that are already there less likely, below 1 more"),
+    text("stop", "TEXT|TEXT...", "", takes::sample,
+         "end before one of these texts; \\n, \\t, \\| and \\\\ are a line end, a tab, | and \\", "none"),
+    flag("show_probs", "false", takes::sample,
+         "a line for each token: how likely the model found it, and which others"),
+    flag("logprobs", "false", takes::sample,
+         "the same as JSON, a line for each token, with natural logarithms"),
 };
 
 constexpr Option checking[] = {

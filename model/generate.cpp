@@ -1,27 +1,13 @@
 #include "model/generate.h"
 
 #include <algorithm>
-#include <cmath>
-#include <numeric>
+#include <utility>
 
 #include "core/error.h"
 #include "core/rng.h"
 
 namespace hewn {
 namespace {
-
-/// The first id whose cumulated probability exceeds u in [0, 1).
-int32_t draw(const std::vector<double>& probabilities, double u) {
-  double sum = 0;
-  int32_t last = 0;
-  for (size_t i = 0; i < probabilities.size(); ++i) {
-    if (probabilities[i] == 0) continue;
-    last = static_cast<int32_t>(i);
-    sum += probabilities[i];
-    if (u < sum) return last;
-  }
-  return last;  // rounding left the sum a hair below u
-}
 
 /// The tokens the model sees, and what it remembers of them.
 class Context {
@@ -62,48 +48,50 @@ class Context {
 
 }  // namespace
 
-std::vector<double> sampling_distribution(const std::vector<double>& logits, double temperature,
-                                          int64_t top_k) {
-  require(temperature >= 0 && std::isfinite(temperature), "temperature = ", temperature,
-          "; 0 or more is needed");
-  require(top_k >= 0, "top_k = ", top_k, "; 0 (all) or more is needed");
-  std::vector<size_t> order(logits.size());
-  std::iota(order.begin(), order.end(), size_t{0});
-  const size_t keep = temperature == 0 ? 1
-                      : top_k == 0     ? order.size()
-                                       : std::min(order.size(), static_cast<size_t>(top_k));
-  std::partial_sort(
-      order.begin(), order.begin() + static_cast<std::ptrdiff_t>(keep), order.end(),
-      [&](size_t a, size_t b) { return logits[a] != logits[b] ? logits[a] > logits[b] : a < b; });
-  for (const double logit : logits)
-    if (std::isnan(logit)) fail(ErrorCode::numerical, "the model's logits are not numbers (NaN)");
-  std::vector<double> probabilities(logits.size(), 0.0);
-  double sum = 0;
-  for (size_t i = 0; i < keep; ++i) {
-    const double gap = logits[order[i]] - logits[order[0]];
-    const double p = i == 0 ? 1.0 : std::exp(gap / temperature);
-    probabilities[order[i]] = p;
-    sum += p;
-  }
-  for (double& p : probabilities) p /= sum;
-  return probabilities;
-}
-
 void generate(Model& model, const std::vector<int32_t>& prompt, const GenerateOptions& options,
-              const std::function<bool(int32_t token)>& emit) {
+              const std::function<bool(const Generated&)>& emit) {
   require(!prompt.empty(), "generation needs a prompt of at least one token");
+  const SamplingOptions sampling = options.sampling();
+  check_sampling(sampling);
   const NoGrad none;
   const Scope scope("generate");
   Rng rng(options.seed, options.sample);
   Context context(model, options.cache);
+  std::vector<int32_t> seen = prompt;
   for (const int32_t token : prompt) context.push(token);
   for (int64_t n = 0; n < options.max_new_tokens; ++n) {
-    const auto probabilities =
-        sampling_distribution(context.next_logits(), options.temperature, options.top_k);
-    const int32_t token = draw(probabilities, rng.uniform_double());
-    if (!emit(token)) return;
+    const std::vector<double> logits = context.next_logits();
+    const int32_t token = draw(sampling_distribution(logits, sampling, seen), rng.uniform_double());
+    if (std::find(options.stop_tokens.begin(), options.stop_tokens.end(), token) != options.stop_tokens.end())
+      return;
+    if (!emit({token, logits})) return;
     context.push(token);
+    seen.push_back(token);
   }
 }
+
+StopStrings::StopStrings(std::vector<std::string> stops) : stops_(std::move(stops)) {
+  for (const std::string& stop : stops_) require(!stop.empty(), "a stop string is empty; expected some text");
+}
+
+std::string StopStrings::push(std::string_view text) {
+  if (found_) return {};
+  held_ += text;
+  size_t end = held_.size();
+  for (const std::string& stop : stops_)
+    if (const size_t at = held_.find(stop); at < end) end = at, found_ = true;
+  if (!found_)
+    for (const std::string& stop : stops_)  // the longest tail that begins a stop string
+      for (size_t n = std::min(stop.size() - 1, held_.size()); n > 0; --n)
+        if (held_.ends_with(std::string_view(stop).substr(0, n))) {
+          end = std::min(end, held_.size() - n);
+          break;
+        }
+  std::string shown = held_.substr(0, end);
+  held_.erase(0, found_ ? held_.size() : end);
+  return shown;
+}
+
+std::string StopStrings::finish() { return std::exchange(held_, {}); }
 
 }  // namespace hewn

@@ -3,30 +3,59 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "model/model.h"
+#include "model/sampling.h"
 
 namespace hewn {
 
 struct GenerateOptions {
   int64_t max_new_tokens = 500;
-  double temperature = 1;  ///< 0: always the most likely token (the lowest id of equals)
-  int64_t top_k = 0;       ///< draw among the k most likely only; 0: among all
+  double temperature = 1;  ///< these five as in SamplingOptions
+  int64_t top_k = 0;
+  double top_p = 1;
+  double min_p = 0;
+  double repetition_penalty = 1;
   uint64_t seed = 1;
   uint64_t sample = 0;  ///< number of the sample: each has random numbers of its own
   bool cache = true;    ///< keep keys and values; false computes everything anew: the same up to rounding
+  std::vector<int32_t> stop_tokens = {};  ///< end the text when drawn, and are not part of it
+
+  SamplingOptions sampling() const { return {repetition_penalty, temperature, top_k, top_p, min_p}; }
 };
 
-/// Continues `prompt` (at least one token) and calls `emit(token)` for each new one; stops early when it
-/// returns false. Same model, prompt and options give the same tokens. A context that has reached block_size
-/// goes on with its newest half, so that a new token costs one row instead of a whole context.
-void generate(Model& model, const std::vector<int32_t>& prompt, const GenerateOptions& options,
-              const std::function<bool(int32_t token)>& emit);
+/// A token, and what the model thought of all of them there.
+struct Generated {
+  int32_t token = 0;
+  const std::vector<double>& logits;
+  operator int32_t() const { return token; }  ///< for those who only want the token
+};
 
-/// The probabilities a token is drawn from: softmax(logits / temperature) among the top_k most likely (ties
-/// go to the lowest id), computed in double; the rest are 0. Temperature 0 puts all on the most likely.
-std::vector<double> sampling_distribution(const std::vector<double>& logits, double temperature,
-                                          int64_t top_k);
+/// Continues `prompt` (at least one token) and calls `emit` for each new one; stops early when it returns
+/// false. Same model, prompt and options give the same tokens. A context that has reached block_size goes on
+/// with its newest half, so that a new token costs one row instead of a whole context.
+void generate(Model& model, const std::vector<int32_t>& prompt, const GenerateOptions& options,
+              const std::function<bool(const Generated&)>& emit);
+
+/// Lets text through until one of some strings turns up in it, which may arrive in parts: what could be the
+/// beginning of one is held back.
+class StopStrings {
+ public:
+  explicit StopStrings(std::vector<std::string> stops);
+  /// What can be shown after this text; nothing more once `found`.
+  std::string push(std::string_view text);
+  /// What was held back, now that nothing follows.
+  std::string finish();
+  bool found() const { return found_; }
+
+ private:
+  std::vector<std::string> stops_;
+  std::string held_;
+  bool found_ = false;
+};
 
 }  // namespace hewn

@@ -39,6 +39,22 @@ TEST_CASE("a run is trained, scored, sampled and verified") {
           .out == first.out);
   CHECK(contains(hewn({"sample", run, "--num_samples=2", "--max_new_tokens=5"}).out, "---------------"));
   CHECK(hewn({"sample", run, "--json", "--max_new_tokens=5"}).out.front() == '[');
+  const auto greedy = [&](const std::string& more) {
+    return hewn({"sample", run, "--max_new_tokens=30", "--start=the ", more}).out;
+  };
+  const std::string likeliest = greedy("--temperature=0");
+  for (const std::string same : {"--top_k=1", "--top_p=0.000001", "--min_p=1"})
+    CHECK(greedy(same) == likeliest);
+  const std::string stop = likeliest.substr(12, 3);
+  CHECK(
+      hewn({"sample", run, "--max_new_tokens=30", "--start=the ", "--temperature=0", "--stop=" + stop}).out ==
+      likeliest.substr(0, likeliest.find(stop, 4)) + "\n");
+  const auto lines = hewn({"sample", run, "--max_new_tokens=3", "--temperature=0", "--show_probs"}).out;
+  CHECK(std::count(lines.begin(), lines.end(), '\n') == 3);
+  CHECK(contains(lines, "%"));
+  const auto records = hewn({"sample", run, "--max_new_tokens=3", "--logprobs"}).out;
+  CHECK(records.rfind("{\"token\":", 0) == 0);
+  CHECK(std::count(records.begin(), records.end(), '\n') == 3);
   CHECK_FAILS(hewn({"verify", run}), 0, "");
 }
 
@@ -173,6 +189,9 @@ TEST_CASE("prompts and runs that make no sense are refused") {
   CHECK_FAILS(hewn({"sample", run, "--start=Ж"}), 3, "Ж");
   CHECK_FAILS(hewn({"sample", run, "--start="}), 2, "empty start");
   CHECK_FAILS(hewn({"sample", run, "--temperature=-1"}), 2, "out of range");
+  CHECK_FAILS(hewn({"sample", run, "--top_p=1.5"}), 2, "out of range");
+  CHECK_FAILS(hewn({"sample", run, "--stop=a||b"}), 2, "stop string is empty");
+  CHECK_FAILS(hewn({"sample", run, "--json", "--show_probs"}), 2, "give one of them");
   write_file(dir / "run/tokenizer.json", "{}");
   CHECK_FAILS(hewn({"sample", run}), 3, "tokenizer.json");
 }

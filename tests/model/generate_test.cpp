@@ -87,15 +87,109 @@ TEST_CASE("generate: a prompt longer than the context, and stopping") {
   CHECK_THROWS_WITH(generated(*model, {}, {}), Catch::Contains("prompt"));
 }
 
+TEST_CASE("generate: a stop token ends the text and is not part of it") {
+  const auto model = tiny_model();
+  const auto all = generated(*model, {1}, {.max_new_tokens = 40, .seed = test::run_seed()});
+  const int32_t stop = all[all.size() / 2];
+  const auto first = std::find(all.begin(), all.end(), stop);
+  const auto cut =
+      generated(*model, {1}, {.max_new_tokens = 40, .seed = test::run_seed(), .stop_tokens = {stop}});
+  CHECK(cut == std::vector<int32_t>(all.begin(), first));
+}
+
+TEST_CASE("generate: tokens follow the distribution that the model gives, whatever is cut away") {
+  const auto model = tiny_model();
+  std::vector<double> logits;
+  generate(*model, {4, 2}, {.max_new_tokens = 1}, [&](const Generated& g) {
+    logits = g.logits;
+    return true;
+  });
+  for (const SamplingOptions& s : {SamplingOptions{}, SamplingOptions{.temperature = 0.6},
+                                   SamplingOptions{.top_k = 3}, SamplingOptions{.top_p = 0.5},
+                                   SamplingOptions{.min_p = 0.9}, SamplingOptions{.repetition_penalty = 3}}) {
+    const std::vector<double> expected = sampling_distribution(logits, s, std::vector<int32_t>{4, 2});
+    constexpr int draws = 4000;
+    std::vector<double> seen(expected.size());
+    for (uint64_t n = 0; n < draws; ++n)
+      generate(*model, {4, 2},
+               {.max_new_tokens = 1,
+                .temperature = s.temperature,
+                .top_k = s.top_k,
+                .top_p = s.top_p,
+                .min_p = s.min_p,
+                .repetition_penalty = s.repetition_penalty,
+                .seed = test::run_seed(),
+                .sample = n},
+               [&](int32_t token) { return ++seen[static_cast<size_t>(token)] > 0; });
+    double chi_square = 0;
+    for (size_t i = 0; i < seen.size(); ++i) {
+      if (expected[i] == 0)
+        CHECK(seen[i] == 0);
+      else
+        chi_square += std::pow(seen[i] - draws * expected[i], 2) / (draws * expected[i]);
+    }
+    CHECK(chi_square < 45);  // 10 degrees of freedom or fewer: by chance once in 500,000
+  }
+}
+
+TEST_CASE("stop strings: found across parts, what cannot be one is let through") {
+  const auto shown = [](std::vector<std::string> stops, const std::vector<std::string>& parts, bool& found) {
+    StopStrings filter(std::move(stops));
+    std::string text;
+    for (const std::string& part : parts) text += filter.push(part);
+    found = filter.found();
+    return text + filter.finish();
+  };
+  bool found = false;
+  CHECK(shown({"END"}, {"the E", "N", "D of it"}, found) == "the ");
+  CHECK(found);
+  CHECK(shown({"END"}, {"the E", "N", "ough"}, found) == "the ENough");
+  CHECK(!found);
+  CHECK(shown({"\n\n", "aab"}, {"a", "a", "a", "b", "!"}, found) == "a");
+  CHECK(found);
+  CHECK(shown({}, {"a", "b"}, found) == "ab");
+  CHECK(shown({"abc"}, {"xab"}, found) == "xab");
+  CHECK_THROWS_WITH(StopStrings({""}), Catch::Contains("empty"));
+  StopStrings filter({"END"});
+  CHECK(filter.push("go E") == "go ");
+  CHECK(filter.push("x") == "Ex");
+}
+
 TEST_CASE("sampling distribution: temperature, top-k, ties") {
   const std::vector<double> logits{1, 3, 3, 0};
-  CHECK(sampling_distribution(logits, 0, 0) == std::vector<double>{0, 1, 0, 0});
+  CHECK(sampling_distribution(logits, {.temperature = 0}) == std::vector<double>{0, 1, 0, 0});
   const double e = std::exp(-1.0);
-  const auto two = sampling_distribution(logits, 2, 3);
+  const auto two = sampling_distribution(logits, {.temperature = 2, .top_k = 3});
   CHECK(test::close_abs(two, std::vector<double>{e / (2 + e), 1 / (2 + e), 1 / (2 + e), 0}, 1e-15));
-  CHECK(sampling_distribution(logits, 1, 1) == std::vector<double>{0, 1, 0, 0});
-  CHECK_THROWS(sampling_distribution({NAN, 1}, 1, 0));
-  CHECK_THROWS(sampling_distribution(logits, -1, 0));
+  CHECK(sampling_distribution(logits, {.top_k = 1}) == std::vector<double>{0, 1, 0, 0});
+  CHECK_THROWS(sampling_distribution({NAN, 1}, {}));
+  for (const SamplingOptions& bad :
+       {SamplingOptions{.temperature = -1}, SamplingOptions{.top_k = -1}, SamplingOptions{.top_p = 0},
+        SamplingOptions{.top_p = 1.1}, SamplingOptions{.min_p = -0.1},
+        SamplingOptions{.repetition_penalty = 0}})
+    CHECK_THROWS(sampling_distribution(logits, bad));
+}
+
+TEST_CASE("sampling distribution: top-p, min-p and the repetition penalty, by hand") {
+  const std::vector<double> logits{std::log(0.5), std::log(0.3), std::log(0.15), std::log(0.05)};
+  const auto close = [](const std::vector<double>& a, const std::vector<double>& b) {
+    return test::close_abs(a, b, 1e-12);
+  };
+  CHECK(close(sampling_distribution(logits, {.top_p = 0.4}), {1, 0, 0, 0}));
+  CHECK(close(sampling_distribution(logits, {.top_p = 0.79}), {0.625, 0.375, 0, 0}));
+  CHECK(close(sampling_distribution(logits, {.top_p = 0.9}), {50 / 95.0, 30 / 95.0, 15 / 95.0, 0}));
+  CHECK(close(sampling_distribution(logits, {.top_p = 1}), {0.5, 0.3, 0.15, 0.05}));
+  CHECK(close(sampling_distribution(logits, {.min_p = 0.25}), {50 / 95.0, 30 / 95.0, 15 / 95.0, 0}));
+  CHECK(close(sampling_distribution(logits, {.min_p = 1}), {1, 0, 0, 0}));
+  CHECK(close(sampling_distribution(logits, {.top_k = 2, .top_p = 0.7}), {0.625, 0.375, 0, 0}));
+  const std::vector<int32_t> seen{0, 0, 2};
+  const double a = std::pow(0.5, 2), b = 0.3, c = std::pow(0.15, 2), d = 0.05, sum = a + b + c + d;
+  CHECK(close(sampling_distribution(logits, {.repetition_penalty = 2}, seen),
+              {a / sum, b / sum, c / sum, d / sum}));
+  CHECK(close(sampling_distribution({2, 0}, {.repetition_penalty = 2}, std::vector<int32_t>{0}),
+              {std::exp(1) / (std::exp(1) + 1), 1 / (std::exp(1) + 1)}));
+  CHECK(close(log_probabilities(logits), logits));
+  CHECK(likeliest({1, 3, 3, 0}, 2) == std::vector<int32_t>{1, 2});
 }
 
 }  // namespace hewn
