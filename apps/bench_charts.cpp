@@ -22,12 +22,16 @@ constexpr std::string_view page_begin = R"(<!doctype html>
 <h1>hewn bench kernels</h1>
 <h2>Roofline</h2>
 <p>Each point is a kernel: operations per byte it has to move, and operations per second it reached. Lines are
-measured ceilings: slanting ones the bandwidth of a level of memory (reading), level ones the arithmetic peak.</p>
+measured ceilings: slanting ones the bandwidth of a level of memory (reading), level ones the arithmetic peak; dashed
+on one thread, solid and named on <span id="most-threads"></span>. Filled points found their operands in the caches,
+hollow ones in memory. Point at one to read its name.</p>
 <div class="chart" style="height:620px"><canvas id="roofline"></canvas></div>
 <h2 id="ladders-title">Ladders</h2>
 <div id="ladders"></div>
-<h2>Table</h2>
-<div style="overflow-x:auto"><table id="table"></table></div>
+<h2>Ceilings</h2>
+<table id="ceilings"></table>
+<h2>Kernels</h2>
+<div style="overflow-x:auto"><table id="kernels"></table></div>
 <script>
 )";
 
@@ -40,36 +44,85 @@ const intensity = r => r.gflops / r.gbps;
 const range = values => [Math.min(...values), Math.max(...values)];
 const name = r => `${r.op} ${r.shape} ${r.dtype}, ${r.rung} on ${r.isa}, ${r.threads} threads, ${r.cache}`;
 
+const most_threads = Math.max(...ceilings.map(r => r.threads), 1);
+const threads = n => n === 1 ? '1 thread' : `${n} threads`;
+document.getElementById('most-threads').textContent = most_threads === 1 ? 'one too' : threads(most_threads);
+
+const intensities = range([0.05, 100, ...points.map(intensity)]);
+
 // One line for each ceiling: bandwidth times intensity up to the highest peak, or the peak.
 function ceilingLines() {
   const peaks = ceilings.filter(r => r.op === 'ceiling.fma'), reads = ceilings.filter(r => r.op === 'ceiling.read');
   const most = Math.max(...peaks.map(r => r.gflops), 1);
-  const [low, high] = range([0.05, 100, ...points.map(intensity)]);
-  const line = (r, label, data) => ({type: 'line', label: `${label}, ${r.threads} threads`, data, borderWidth: 1,
-      borderDash: r.threads === 1 ? [5, 4] : [], borderColor: '#777', pointRadius: 0, ceiling: true});
-  return [...reads.map(r => line(r, r.shape, [{x: low, y: low * r.gbps}, {x: most / r.gbps, y: most}])),
-          ...peaks.map(r => line(r, `${r.dtype} peak`, [{x: low, y: r.gflops}, {x: high, y: r.gflops}]))];
+  const [low, high] = intensities;
+  const line = (r, label, slanting, data) => ({type: 'line', label, slanting, data, borderWidth: 1.2, ceiling: true,
+      named: r.threads === most_threads, borderDash: r.threads < most_threads ? [5, 4] : [], borderColor: '#777', pointRadius: 0});
+  return [...reads.map(r => line(r, `${r.shape} ${r.gbps.toFixed(0)} GB/s`, true, [{x: low, y: low * r.gbps}, {x: most / r.gbps, y: most}])),
+          ...peaks.map(r => line(r, `${r.dtype} ${r.gflops.toFixed(0)} GFLOP/s`, false, [{x: low, y: r.gflops}, {x: high, y: r.gflops}]))];
 }
+
+// Names along the lines: slanting ones where they begin, level ones where they end; those too near to another are left out.
+const lineNames = {id: 'lineNames', afterDatasetsDraw(chart) {
+  const g = chart.ctx, taken = [];
+  g.save();
+  g.font = '12px sans-serif';
+  g.fillStyle = '#444';
+  g.strokeStyle = '#fff';
+  g.lineWidth = 4;
+  chart.data.datasets.forEach((set, i) => {
+    if (!set.named || !chart.isDatasetVisible(i)) return;
+    const [begin, end] = chart.getDatasetMeta(i).data;
+    const x = set.slanting ? begin.x + 6 : end.x - 6, y = set.slanting ? begin.y : end.y;
+    if (taken.some(t => t.slanting === set.slanting && Math.abs(t.y - y) < 14)) return;
+    taken.push({slanting: set.slanting, y});
+    g.save();
+    g.translate(x, y);
+    if (set.slanting) g.rotate(Math.atan2(end.y - begin.y, end.x - begin.x));
+    g.textAlign = set.slanting ? 'left' : 'right';
+    g.strokeText(set.label, set.slanting ? 4 : 0, -4);
+    g.fillText(set.label, set.slanting ? 4 : 0, -4);
+    g.restore();
+  });
+  g.restore();
+}};
 
 function drawRoofline() {
   const rooms = [...new Set(points.map(r => r.op.split('.')[0]))];
-  const datasets = rooms.map((room, i) => ({label: room, backgroundColor: colors[i % colors.length], pointRadius: 4,
-      pointStyle: i < colors.length ? 'circle' : 'triangle',
-      data: points.filter(r => r.op.split('.')[0] === room).map(r => ({x: intensity(r), y: r.gflops, row: r}))}));
-  new Chart('roofline', {type: 'scatter', data: {datasets: [...datasets, ...ceilingLines()]}, options: {
+  const shapes = ['circle', 'triangle', 'rect'];
+  const datasets = rooms.map((room, i) => {
+    const mine = points.filter(r => r.op.split('.')[0] === room), color = colors[i % colors.length];
+    return {label: room, borderColor: color, borderWidth: 1.5, pointRadius: 4, pointStyle: shapes[Math.floor(i / colors.length) % 3],
+        backgroundColor: color, pointBackgroundColor: mine.map(r => r.cache === 'cold' ? 'transparent' : color),
+        data: mine.map(r => ({x: intensity(r), y: r.gflops, row: r}))};
+  });
+  const short = value => +value.toPrecision(3) >= 1000 ? `${value / 1000}k` : `${+value.toPrecision(3)}`;
+  const ticks = {maxRotation: 0, callback: value => [1, 2, 5].includes(+(value / 10 ** Math.floor(Math.log10(value) + 1e-9)).toPrecision(3)) ? short(value) : ''};
+  new Chart('roofline', {type: 'scatter', data: {datasets: [...datasets, ...ceilingLines()]}, plugins: [lineNames], options: {
     maintainAspectRatio: false, animation: false,
-    scales: {x: {type: 'logarithmic', title: {display: true, text: 'FLOP per byte'}},
-             y: {type: 'logarithmic', title: {display: true, text: 'GFLOP/s'}}},
-    plugins: {legend: {labels: {filter: item => !item.text.includes('threads')}},
-              tooltip: {callbacks: {label: c => c.raw.row
-                  ? `${name(c.raw.row)}: ${c.raw.y.toFixed(1)} GFLOP/s, ${c.raw.row.roof_percent.toFixed(0)}% of its roof`
-                  : c.dataset.label}}}}});
+    scales: {x: {type: 'logarithmic', min: intensities[0], max: intensities[1], title: {display: true, text: 'FLOP per byte'}, ticks},
+             y: {type: 'logarithmic', title: {display: true, text: 'GFLOP/s'}, ticks}},
+    plugins: {legend: {labels: {usePointStyle: true, boxWidth: 7, boxHeight: 7, filter: (item, data) => !data.datasets[item.datasetIndex].ceiling}},
+              tooltip: {filter: c => c.raw.row, callbacks: {label: c =>
+                  `${name(c.raw.row)}: ${c.raw.y.toFixed(1)} GFLOP/s, ${c.raw.row.roof_percent.toFixed(0)}% of its roof (${c.raw.row.bound})`}}}}});
 }
+
+// At the end of each bar its time, and how much faster it is than the first.
+const barTimes = {id: 'barTimes', afterDatasetsDraw(chart) {
+  const g = chart.ctx, rungs = chart.data.rungs;
+  g.save();
+  g.font = '12px sans-serif';
+  g.fillStyle = '#222';
+  g.textBaseline = 'middle';
+  chart.getDatasetMeta(0).data.forEach((bar, i) =>
+    g.fillText(`${+rungs[i].best_ms.toPrecision(3)} ms` + (i ? `, ${+(rungs[0].best_ms / rungs[i].best_ms).toPrecision(3)}×` : '') +
+               `, ${+rungs[i].roof_percent.toPrecision(2)}% of roof`, bar.x + 5, bar.y));
+  g.restore();
+}};
 
 function drawLadders() {
   const groups = new Map();
   for (const r of kernels) {
-    const key = `${r.op} ${r.shape} ${r.dtype}, ${r.threads} threads, ${r.cache}`;
+    const key = `${r.op} ${r.shape} ${r.dtype}, ${threads(r.threads)}, ${r.cache}`;
     groups.set(key, [...(groups.get(key) ?? []), r]);
   }
   const ladders = [...groups].filter(([, rungs]) => rungs.length > 1);
@@ -80,30 +133,35 @@ function drawLadders() {
     box.style.height = `${90 + 26 * rungs.length}px`;
     box.append(canvas);
     document.getElementById('ladders').append(box);
-    new Chart(canvas, {type: 'bar', data: {labels: rungs.map(r => `${r.rung} (${r.isa})`),
+    new Chart(canvas, {type: 'bar', plugins: [barTimes], data: {rungs, labels: rungs.map(r => `${r.rung} (${r.isa})`),
       datasets: [{data: rungs.map(r => 1 / r.best_ms), backgroundColor: colors[0]}]}, options: {
-        indexAxis: 'y', maintainAspectRatio: false, animation: false,
-        scales: {x: {title: {display: true, text: 'times per millisecond'}}},
-        plugins: {legend: {display: false}, title: {display: true, text: title}, tooltip: {callbacks: {label: c =>
-          `${rungs[c.dataIndex].best_ms.toPrecision(3)} ms, ${(rungs[0].best_ms / rungs[c.dataIndex].best_ms).toFixed(1)} times the first`}}}}});
+        indexAxis: 'y', maintainAspectRatio: false, animation: false, layout: {padding: {right: 190}},
+        scales: {x: {beginAtZero: true, title: {display: true, text: 'calls per millisecond'}}, y: {ticks: {autoSkip: false}}},
+        plugins: {legend: {display: false}, title: {display: true, text: title}, tooltip: {enabled: false}}}});
   }
 }
 
-function fillTable() {
-  const keys = ['op', 'shape', 'dtype', 'threads', 'isa', 'rung', 'cache', 'best_ms', 'median_ms', 'spread_percent',
-                'gflops', 'gbps', 'roof_percent', 'bound'];
-  const add = (parent, tag, text) => { const e = document.createElement(tag); e.textContent = text; parent.append(e); return e; };
-  const table = document.getElementById('table'), head = table.insertRow();
-  for (const key of keys) add(head, 'th', key.replace('_', ' '));
-  for (const r of rows) {
+function fillTable(id, list, columns) {
+  const add = (parent, tag, text) => { const e = document.createElement(tag); e.textContent = text; parent.append(e); };
+  const table = document.getElementById(id), head = table.insertRow();
+  for (const [heading] of columns) add(head, 'th', heading);
+  for (const r of list) {
     const line = table.insertRow();
-    for (const key of keys) add(line, 'td', typeof r[key] === 'number' && key !== 'threads' ? +r[key].toPrecision(4) : r[key] ?? '');
+    for (const [, value] of columns) {
+      const v = value(r);
+      add(line, 'td', typeof v === 'number' ? +v.toPrecision(4) : v ?? '');
+    }
   }
 }
 
+const speed = r => r.gflops > 0 ? `${r.gflops.toFixed(1)} GFLOP/s` : r.gbps > 0 ? `${r.gbps.toFixed(1)} GB/s` : `${(1000 / r.best_ms).toFixed(2)} G/s`;
+const head = [['op', r => r.op], ['shape', r => r.shape], ['dtype', r => r.dtype], ['threads', r => `${r.threads}`], ['isa', r => r.isa]];
+fillTable('ceilings', ceilings, [['ceiling', r => r.op.slice(8)], ['in', r => r.shape], ...head.slice(2), ['speed', speed]]);
+fillTable('kernels', kernels, [...head, ['rung', r => r.rung], ['cache', r => r.cache], ['best ms', r => r.best_ms],
+    ['median ms', r => r.median_ms], ['spread %', r => r.spread_percent], ['GFLOP/s', r => r.gflops], ['GB/s', r => r.gbps],
+    ['roof %', r => r.roof_percent], ['bound by', r => r.bound]]);
 drawRoofline();
 drawLadders();
-fillTable();
 </script></body></html>
 )";
 
