@@ -237,6 +237,18 @@ size_t Case::bytes() {
   return sum;
 }
 
+const StepState* state_input(CaseMemory& memory, const StepState& state) {
+  const auto* bytes = reinterpret_cast<const uint8_t*>(&state);
+  return static_cast<const StepState*>(memory.input(
+      "state", DType::u8, sizeof state, [bytes](Rng&, int64_t i) { return static_cast<double>(bytes[i]); }));
+}
+
+std::string sizes_text(std::initializer_list<int64_t> sizes) {
+  std::string text;
+  for (const int64_t n : sizes) text += (text.empty() ? "" : "x") + std::to_string(n);
+  return text;
+}
+
 std::vector<int64_t> sizes_around(int width) {
   const int64_t w = width;
   std::vector<int64_t> sizes{1, w - 1, w, w + 1, 8 * w + 2};

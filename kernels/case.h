@@ -3,9 +3,11 @@
 // every rung of every room through this one interface, so that what is timed is what is tested.
 
 #include <functional>
+#include <initializer_list>
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <vector>
 
@@ -86,6 +88,7 @@ class Case {
   /// Runs a rung that accepts; scratch is the case's own.
   virtual void run(size_t rung, Isa isa, int threads) = 0;
   virtual Cost cost() const = 0;
+  virtual Needs needs() const = 0;
   /// The argument struct of the op, for kernels that are no rungs of the ladder.
   virtual const void* arguments() const = 0;
   virtual size_t arguments_bytes() const = 0;
@@ -154,6 +157,7 @@ class CaseOf final : public Case {
   /// Runs a rung that need not stand on the ladder.
   void run(const Rung<A>& r, Isa isa, int threads) { run(r, isa, threads, args_); }
   Cost cost() const override { return ladder_.cost(args_); }
+  Needs needs() const override { return ladder_.needs ? ladder_.needs(args_) : Needs{}; }
   const A& args() const { return args_; }
   const void* arguments() const override { return &args_; }
   size_t arguments_bytes() const override { return sizeof(A); }
@@ -194,6 +198,46 @@ struct CaseRequest {
   int width = 16;      ///< vector width in elements the test sizes should straddle: 1, w-1, w, w+1, 8w+2
   std::string shape = {};  ///< one size instead, as the room writes shapes ("256x2304x768"); "" for the set
 };
+
+/// A case yet to be made, with memory of its own, of the sizes that a launch had.
+struct Sketch {
+  std::string shape;  ///< the case's
+  DType dtype = DType::f32;
+  std::function<std::unique_ptr<Case>()> make{};
+};
+
+/// The sketch of a launch: `fill(memory, args)` puts operands of a case where `args`, with its sizes, has
+/// pointers. `excerpts` as a case takes them.
+template <class A, class FillIn>
+Sketch sketch_of(const A& args, DType dtype, std::string shape, FillIn fill,
+                 std::vector<A> (*excerpts)(const A&) = nullptr) {
+  return {shape, dtype, [=]() -> std::unique_ptr<Case> {
+            A own = args;
+            CaseMemory memory(1);
+            fill(memory, own);
+            return std::make_unique<CaseOf<A>>(std::move(memory), shape, dtype, own,
+                                               excerpts ? excerpts(own) : std::vector<A>{});
+          }};
+}
+
+/// What `like`, one function for each kind of arguments in a room, makes of a launch of `op`; a sketch that
+/// makes nothing when none of them is of this op.
+template <class... A>
+Sketch sketch_of_launch(std::string_view op, const void* args, Sketch (*... like)(const A&)) {
+  Sketch sketch;
+  const auto take = [&]<class B>(Sketch (*like_b)(const B&)) {
+    if (op == ladder_of(B{}).op) sketch = like_b(*static_cast<const B*>(args));
+  };
+  (take(like), ...);
+  return sketch;
+}
+
+/// A step's state as bytes among a case's inputs.
+const StepState* state_input(CaseMemory& memory, const StepState& state);
+/// " add" or "".
+inline const char* name_of(Write write) { return write == Write::add ? " add" : ""; }
+/// "256x768"
+std::string sizes_text(std::initializer_list<int64_t> sizes);
 
 /// Sizes that find errors at vector tails: 1, w-1, w, w+1, 8w+2.
 std::vector<int64_t> sizes_around(int width);

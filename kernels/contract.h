@@ -39,11 +39,18 @@ struct Rung {
   }
 };
 
+/// What else bounds some work, beside its cost.
+struct Needs {
+  double exps = 0, tanhs = 0;  ///< elementary functions that have to be computed
+  double updated = -1;         ///< bytes of results read before they are written; negative: as operands tell
+};
+
 template <class A>
 struct Ladder {
   const char* op;                  ///< "softmax.forward"
   std::span<const Rung<A>> rungs;  ///< rung 0 is the reference: plain loops, accumulating in double
   Cost (*cost)(const A&);
+  Needs (*needs)(const A&) = nullptr;  ///< absent: nothing else
 };
 
 /// The table of a rung of plain C++, the same on every processor.
@@ -77,11 +84,14 @@ const char* f32_only(const A& args) {
 class Profiler {
  public:
   virtual ~Profiler() = default;
+  /// Before each launch: the arguments, of the type that belongs to the ladder's op.
+  virtual void launching(const char* op, const void* args) { (void)op, (void)args; }
   /// One launch: the ladder's op, the rung, its cost and the seconds it took.
   virtual void launched(const char* op, const char* rung, const Cost& cost, double seconds) = 0;
 };
 
-/// Seconds on a clock that never goes back. Here, because <chrono> in this header would cost every source file.
+/// Seconds on a clock that never goes back. Here, because <chrono> in this header would cost every source
+/// file.
 double clock_seconds();
 
 /// A device that runs kernels: what the contract adds to core's Device.
@@ -135,6 +145,7 @@ void run(Device& on, const A& args) {
     if (device.runs()) rung->on(device.isa())(launch, args);
     return;
   }
+  device.profiler()->launching(ladder_of(args).op, &args);
   const double start = clock_seconds();
   if (device.runs()) rung->on(device.isa())(launch, args);
   const double took = clock_seconds() - start;

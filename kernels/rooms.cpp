@@ -20,24 +20,41 @@ Cases rmsnorm_cases(const CaseRequest& request);
 Cases rotary_cases(const CaseRequest& request);
 Cases softmax_cases(const CaseRequest& request);
 
+Sketch cross_entropy_like(std::string_view op, const void* args);
+Sketch layernorm_like(std::string_view op, const void* args);
+Sketch log_softmax_like(std::string_view op, const void* args);
+Sketch matmul_like(std::string_view op, const void* args);
+Sketch global_norm_like(std::string_view op, const void* args);
+Sketch optimizer_like(std::string_view op, const void* args);
+Sketch attention_like(std::string_view op, const void* args);
+Sketch activation_like(std::string_view op, const void* args);
+Sketch elementwise_like(std::string_view op, const void* args);
+Sketch copy_like(std::string_view op, const void* args);
+Sketch dropout_like(std::string_view op, const void* args);
+Sketch embedding_like(std::string_view op, const void* args);
+Sketch reduce_like(std::string_view op, const void* args);
+Sketch rmsnorm_like(std::string_view op, const void* args);
+Sketch rotary_like(std::string_view op, const void* args);
+Sketch softmax_like(std::string_view op, const void* args);
+
 std::span<const Room> rooms() {
   static constexpr Room all[] = {
-      {"cross_entropy", cross_entropy_cases},
-      {"layernorm", layernorm_cases},
-      {"log_softmax", log_softmax_cases},
-      {"matmul", matmul_cases},
-      {"global_norm", global_norm_cases},
-      {"optimizer", optimizer_cases},
-      {"attention", attention_cases},
-      {"activation", activation_cases},
-      {"elementwise", elementwise_cases},
-      {"copy", copy_cases},
-      {"dropout", dropout_cases},
-      {"embedding", embedding_cases},
-      {"reduce", reduce_cases},
-      {"rmsnorm", rmsnorm_cases},
-      {"rotary", rotary_cases},
-      {"softmax", softmax_cases},
+      {"cross_entropy", cross_entropy_cases, cross_entropy_like},
+      {"layernorm", layernorm_cases, layernorm_like},
+      {"log_softmax", log_softmax_cases, log_softmax_like},
+      {"matmul", matmul_cases, matmul_like},
+      {"global_norm", global_norm_cases, global_norm_like},
+      {"optimizer", optimizer_cases, optimizer_like},
+      {"attention", attention_cases, attention_like},
+      {"activation", activation_cases, activation_like},
+      {"elementwise", elementwise_cases, elementwise_like},
+      {"copy", copy_cases, copy_like},
+      {"dropout", dropout_cases, dropout_like},
+      {"embedding", embedding_cases, embedding_like},
+      {"reduce", reduce_cases, reduce_like},
+      {"rmsnorm", rmsnorm_cases, rmsnorm_like},
+      {"rotary", rotary_cases, rotary_like},
+      {"softmax", softmax_cases, softmax_like},
   };
   return all;
 }

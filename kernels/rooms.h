@@ -10,6 +10,9 @@ namespace hewn {
 struct Room {
   const char* name;                    ///< the folder
   Cases (*cases)(const CaseRequest&);  ///< its kernels at the requested sizes; empty where a dtype has none
+  /// The sketch of a launch of one of its ops, by that op's arguments; makes nothing for an op of other
+  /// rooms.
+  Sketch (*like)(std::string_view op, const void* args);
 };
 
 std::span<const Room> rooms();

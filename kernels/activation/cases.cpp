@@ -10,13 +10,15 @@ double input_value(Rng& rng, int64_t i) {
   return i % 11 == 10 ? special[i / 11 % 6] : 2 * rng.normal();
 }
 
+void* beside(void* x, DType t, int64_t cols) {
+  return static_cast<uint8_t*>(x) + static_cast<size_t>(cols) * size_of(t);
+}
+
 /// SwiGLU with gate and up beside each other in rows of 2 cols.
 void add_swiglu(Cases& cases, const CaseRequest& request, int64_t rows, int64_t cols) {
   const DType t = request.dtype;
   const double tolerance = t == DType::f64 ? 1e-14 : 1e-6;
-  const auto half = [&](void* x) {
-    return static_cast<uint8_t*>(x) + static_cast<size_t>(cols) * size_of(t);
-  };
+  const auto half = [&](void* x) { return beside(x, t, cols); };
   const std::string shape = std::to_string(rows) + "x" + std::to_string(cols) + " swiglu";
   CaseMemory f(request.seed);
   void* x = f.input("x", t, rows * 2 * cols, input_value);
@@ -32,6 +34,52 @@ void add_swiglu(Cases& cases, const CaseRequest& request, int64_t rows, int64_t 
         std::move(b), shape + (write == Write::add ? " add" : ""), t,
         SwigluBackward{t, rows, cols, 2 * cols, x, half(x), dy, dx, write, half(dx), write}));
   }
+}
+
+std::string name_of(Activation kind) {
+  constexpr const char* names[] = {" none", " relu", " silu", " gelu_tanh", " gelu_erf"};
+  return names[static_cast<size_t>(kind)];
+}
+
+Sketch like_forward(const ActivationForward& args) {
+  return sketch_of(args, args.dtype, sizes_text({args.n}) + name_of(args.kind),
+                   [](CaseMemory& m, ActivationForward& a) {
+                     a.x = m.input("x", a.dtype, a.n);
+                     a.y = m.output("y", a.dtype, a.n, 1e-6, 1);
+                   });
+}
+
+Sketch like_backward(const ActivationBackward& args) {
+  return sketch_of(args, args.dtype, sizes_text({args.n}) + name_of(args.kind) + name_of(args.to_dx),
+                   [](CaseMemory& m, ActivationBackward& a) {
+                     a.x = m.input("x", a.dtype, a.n);
+                     a.dy = m.input("dy", a.dtype, a.n);
+                     a.dx = m.output("dx", a.dtype, a.n, 1e-6, 1);
+                   });
+}
+
+/// Gate and up beside each other in rows of 2 cols, as the model has them.
+Sketch like_swiglu(const SwigluForward& args) {
+  return sketch_of(args, args.dtype, sizes_text({args.rows, args.cols}) + " swiglu",
+                   [](CaseMemory& m, SwigluForward& a) {
+                     a.row = 2 * a.cols;
+                     a.gate = m.input("x", a.dtype, a.rows * a.row);
+                     a.up = beside(const_cast<void*>(a.gate), a.dtype, a.cols);
+                     a.y = m.output("y", a.dtype, a.rows * a.cols, 1e-6, 1);
+                   });
+}
+
+Sketch like_swiglu_backward(const SwigluBackward& args) {
+  return sketch_of(args, args.dtype, sizes_text({args.rows, args.cols}) + " swiglu" + name_of(args.to_dgate),
+                   [](CaseMemory& m, SwigluBackward& a) {
+                     a.row = 2 * a.cols;
+                     a.gate = m.input("x", a.dtype, a.rows * a.row);
+                     a.up = beside(const_cast<void*>(a.gate), a.dtype, a.cols);
+                     a.dy = m.input("dy", a.dtype, a.rows * a.cols);
+                     void* const dx = m.output("dx", a.dtype, a.rows * a.row, 1e-6, 1);
+                     if (a.dgate) a.dgate = dx;
+                     if (a.dup) a.dup = beside(dx, a.dtype, a.cols);
+                   });
 }
 
 }  // namespace
@@ -72,6 +120,10 @@ Cases activation_cases(const CaseRequest& request) {
   for (const int64_t cols : request.bench ? std::vector<int64_t>{2048} : sizes)
     add_swiglu(cases, request, request.bench ? 256 : 3, cols);
   return cases;
+}
+
+Sketch activation_like(std::string_view op, const void* args) {
+  return sketch_of_launch(op, args, like_forward, like_backward, like_swiglu, like_swiglu_backward);
 }
 
 }  // namespace hewn

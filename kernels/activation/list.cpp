@@ -63,10 +63,12 @@ constexpr Rung<SwigluBackward> swiglu_backward_rungs[] = {
      .why_not = only_f32},
 };
 
-constexpr Ladder<ActivationForward> forward_ladder{"activation.forward", forward_rungs, cost_of};
-constexpr Ladder<ActivationBackward> backward_ladder{"activation.backward", backward_rungs, cost_of};
-constexpr Ladder<SwigluForward> swiglu_ladder{"swiglu.forward", swiglu_rungs, cost_of};
-constexpr Ladder<SwigluBackward> swiglu_backward_ladder{"swiglu.backward", swiglu_backward_rungs, cost_of};
+constexpr Ladder<ActivationForward> forward_ladder{"activation.forward", forward_rungs, cost_of, needs_of};
+constexpr Ladder<ActivationBackward> backward_ladder{"activation.backward", backward_rungs, cost_of,
+                                                     needs_of};
+constexpr Ladder<SwigluForward> swiglu_ladder{"swiglu.forward", swiglu_rungs, cost_of, needs_of};
+constexpr Ladder<SwigluBackward> swiglu_backward_ladder{"swiglu.backward", swiglu_backward_rungs, cost_of,
+                                                        needs_of};
 
 }  // namespace
 

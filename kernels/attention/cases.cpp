@@ -82,6 +82,15 @@ class Builder {
   Builder(const CaseRequest& request, const Size& s)
       : request_(request), s_(s), t_(request.dtype), tolerance_(t_ == DType::f64 ? 1e-13 : 5e-6) {}
 
+  std::string shape() const {
+    std::string text;
+    for (const int64_t n : {s_.B, s_.H, s_.Tq, s_.Tk, s_.D})
+      text += (text.empty() ? "" : "x") + std::to_string(n);
+    if (s_.Hkv != s_.H || s_.window != s_.Tk)
+      text += "x" + std::to_string(s_.Hkv) + "x" + std::to_string(s_.window);
+    return text + (s_.dropout > 0 ? " dropout" : "");
+  }
+
   std::unique_ptr<Case> forward() const {
     CaseMemory m(request_.seed);
     AttentionForward a = inputs(m);
@@ -115,14 +124,6 @@ class Builder {
 
  private:
   int64_t rows() const { return s_.B * s_.H * s_.Tq; }
-  std::string shape() const {
-    std::string text;
-    for (const int64_t n : {s_.B, s_.H, s_.Tq, s_.Tk, s_.D})
-      text += (text.empty() ? "" : "x") + std::to_string(n);
-    if (s_.Hkv != s_.H || s_.window != s_.Tk)
-      text += "x" + std::to_string(s_.Hkv) + "x" + std::to_string(s_.window);
-    return text + (s_.dropout > 0 ? " dropout" : "");
-  }
   /// A tensor [B, Tq, H, D].
   HeadsOut rows_of(void* data) const { return {data, s_.Tq * s_.H * s_.D, s_.D, s_.H * s_.D}; }
 
@@ -194,6 +195,24 @@ std::vector<Size> test_sizes(int64_t w) {
   return sizes;
 }
 
+/// Packed as in training where Tq = Tk, whatever the launch had.
+Size size_of_launch(const AttentionSizes& a) {
+  return {a.B, a.H, a.Tq, a.Tk, a.D, a.dropout, a.Hkv, std::min(a.window, a.Tk)};
+}
+
+Sketch like_forward(const AttentionForward& a) {
+  const CaseRequest request{.dtype = a.dtype, .bench = true};
+  const Size size = size_of_launch(a);
+  return {Builder(request, size).shape(), a.dtype, [=] { return Builder(request, size).forward(); }};
+}
+
+Sketch like_backward(const AttentionBackward& a) {
+  const CaseRequest request{.dtype = a.dtype, .bench = true};
+  const Size size = size_of_launch(a);
+  return {Builder(request, size).shape() + name_of(a.to_dq), a.dtype,
+          [=, write = a.to_dq] { return Builder(request, size).backward(write); }};
+}
+
 }  // namespace
 
 Cases attention_cases(const CaseRequest& request) {
@@ -217,6 +236,10 @@ Cases attention_cases(const CaseRequest& request) {
     if (!request.bench) cases.push_back(builder.backward(Write::add));
   }
   return cases;
+}
+
+Sketch attention_like(std::string_view op, const void* args) {
+  return sketch_of_launch(op, args, like_forward, like_backward);
 }
 
 }  // namespace hewn

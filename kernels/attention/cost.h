@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "kernels/attention/abi.h"
+#include "kernels/contract.h"
 
 namespace hewn {
 
@@ -37,5 +38,9 @@ inline Cost cost_of(const AttentionBackward& a) {
   return {visible_pairs(a) * (10 * d + 14),
           (4 * q + 4 * key_elements(a) + q / d) * static_cast<double>(size_of(a.dtype))};
 }
+
+/// One exponential per visible pair.
+inline Needs needs_of(const AttentionForward& a) { return {.exps = visible_pairs(a)}; }
+inline Needs needs_of(const AttentionBackward& a) { return {.exps = visible_pairs(a)}; }
 
 }  // namespace hewn

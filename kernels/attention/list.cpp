@@ -96,8 +96,8 @@ constexpr Rung<AttentionBackward> backward_rungs[] = {
      .scratch_bytes = tiled_scratch},
 };
 
-constexpr Ladder<AttentionForward> forward_ladder{"attention.forward", forward_rungs, cost_of};
-constexpr Ladder<AttentionBackward> backward_ladder{"attention.backward", backward_rungs, cost_of};
+constexpr Ladder<AttentionForward> forward_ladder{"attention.forward", forward_rungs, cost_of, needs_of};
+constexpr Ladder<AttentionBackward> backward_ladder{"attention.backward", backward_rungs, cost_of, needs_of};
 
 }  // namespace
 

@@ -38,6 +38,28 @@ void add_case(Cases& cases, const CaseRequest& request, const int64_t (&sizes)[3
   cases.push_back(std::make_unique<CaseOf<Copy>>(std::move(memory), shape, request.dtype, args));
 }
 
+/// One more than the largest index that these strides reach.
+int64_t reach(const Copy& a, const int64_t (&stride)[Copy::max_dims]) {
+  int64_t last = 0;
+  for (int d = 0; d < a.rank; ++d) last += (a.shape[d] - 1) * stride[d];
+  return last + 1;
+}
+
+Sketch like_copy(const Copy& args) {
+  std::string shape;
+  for (int d = 0; d < args.rank; ++d) shape += (d ? "x" : "") + std::to_string(args.shape[d]);
+  for (int d = 0; d + 1 < args.rank; ++d)
+    if (args.x_stride[d] < args.x_stride[d + 1]) {
+      shape += " turned";
+      break;
+    }
+  shape += " to " + std::string(name_of(args.to)) + name_of(args.to_y);
+  return sketch_of(args, args.from, shape, [](CaseMemory& m, Copy& a) {
+    a.x = m.input("x", a.from, reach(a, a.x_stride));
+    a.y = m.output("y", a.to, reach(a, a.y_stride), 0);
+  });
+}
+
 }  // namespace
 
 Cases copy_cases(const CaseRequest& request) {
@@ -64,5 +86,7 @@ Cases copy_cases(const CaseRequest& request) {
   }
   return cases;
 }
+
+Sketch copy_like(std::string_view op, const void* args) { return sketch_of_launch(op, args, like_copy); }
 
 }  // namespace hewn

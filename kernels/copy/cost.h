@@ -4,12 +4,15 @@
 
 namespace hewn {
 
-/// No arithmetic to speak of: every element is read and written once.
+/// No arithmetic to speak of: every element of x is read, and every one of y written, once.
 inline Cost cost_of(const Copy& a) {
-  double n = 1;
-  for (int i = 0; i < a.rank; ++i) n *= static_cast<double>(a.shape[i]);
+  double n = 1, n_x = 1;
+  for (int i = 0; i < a.rank; ++i) {
+    n *= static_cast<double>(a.shape[i]);
+    if (a.x_stride[i] != 0) n_x *= static_cast<double>(a.shape[i]);
+  }
   const double write = (a.to_y == Write::add ? 2 : 1) * static_cast<double>(size_of(a.to));
-  return {a.to_y == Write::add ? n : 0, n * (static_cast<double>(size_of(a.from)) + write)};
+  return {a.to_y == Write::add ? n : 0, n_x * static_cast<double>(size_of(a.from)) + n * write};
 }
 
 }  // namespace hewn

@@ -4,10 +4,10 @@
 namespace hewn {
 namespace {
 
-/// One row in four left out, the first one kept.
-int32_t* make_targets(CaseMemory& m, int64_t rows, int64_t cols) {
-  return static_cast<int32_t*>(m.input("targets", DType::i32, rows, [cols](Rng& rng, int64_t r) {
-    if (r % 4 == 3) return static_cast<double>(ignored_target);
+/// To test, one row in four is left out, the first one kept; to time, none.
+int32_t* make_targets(CaseMemory& m, const CaseRequest& request, int64_t rows, int64_t cols) {
+  return static_cast<int32_t*>(m.input("targets", DType::i32, rows, [&request, cols](Rng& rng, int64_t r) {
+    if (r % 4 == 3 && !request.bench) return static_cast<double>(ignored_target);
     return static_cast<double>(static_cast<int64_t>(rng.uniform_double() * static_cast<double>(cols)));
   }));
 }
@@ -19,7 +19,7 @@ void add_cases(Cases& cases, const CaseRequest& request, int64_t rows, int64_t c
   const std::string shape = std::to_string(rows) + "x" + std::to_string(cols);
   CaseMemory f(request.seed);
   const auto* logits = f.input("logits", t, rows * cols, fill);
-  const auto* targets = make_targets(f, rows, cols);
+  const auto* targets = make_targets(f, request, rows, cols);
   auto* losses = f.output("losses", t, rows, tolerance);
   auto* stats = f.output("stats", t, 2 * rows, tolerance);
   cases.push_back(std::make_unique<CaseOf<CrossEntropyForward>>(
@@ -28,7 +28,7 @@ void add_cases(Cases& cases, const CaseRequest& request, int64_t rows, int64_t c
   for (const Write write : {Write::set, Write::add}) {
     CaseMemory b(request.seed);
     const auto* x = b.input("logits", t, rows * cols);
-    const auto* labels = make_targets(b, rows, cols);
+    const auto* labels = make_targets(b, request, rows, cols);
     const auto* saved = b.input("stats", t, 2 * rows, [cols](Rng& rng, int64_t i) {
       return i % 2 == 0 ? 4 + rng.uniform_double() : static_cast<double>(cols) * (1 + rng.uniform_double());
     });
@@ -45,7 +45,7 @@ void add_cases(Cases& cases, const CaseRequest& request, int64_t rows, int64_t c
 void add_small_cases(Cases& cases, const CaseRequest& request, int64_t rows) {
   const DType t = request.dtype;
   CaseMemory c(request.seed);
-  const auto* targets = make_targets(c, rows, 10);
+  const auto* targets = make_targets(c, request, rows, 10);
   auto* count = c.output("kept", DType::i64, 1, 0);
   cases.push_back(std::make_unique<CaseOf<CountTargets>>(
       std::move(c), std::to_string(rows), t, CountTargets{rows, targets, static_cast<int64_t*>(count)}));
@@ -57,6 +57,54 @@ void add_small_cases(Cases& cases, const CaseRequest& request, int64_t rows) {
   cases.push_back(
       std::make_unique<CaseOf<MeanLoss>>(std::move(m), std::to_string(rows), t,
                                          MeanLoss{t, rows, losses, static_cast<const int64_t*>(kept), loss}));
+}
+
+/// Likely values of (m, s), and the gradient of a mean over three rows.
+void add_saved(CaseMemory& m, CrossEntropyBackward& a) {
+  a.stats = m.input("stats", a.dtype, 2 * a.rows, [cols = a.cols](Rng& rng, int64_t i) {
+    return i % 2 == 0 ? 4 + rng.uniform_double() : static_cast<double>(cols) * (1 + rng.uniform_double());
+  });
+  a.dloss = m.input("dloss", a.dtype, 1);
+  a.kept = static_cast<int64_t*>(m.input("kept", DType::i64, 1, [](Rng&, int64_t) { return 3.0; }));
+}
+
+Sketch like_count(const CountTargets& args) {
+  return sketch_of(args, DType::f32, sizes_text({args.rows}), [](CaseMemory& m, CountTargets& a) {
+    a.targets = make_targets(m, {.bench = true}, a.rows, 10);
+    a.kept = static_cast<int64_t*>(m.output("kept", DType::i64, 1, 0));
+  });
+}
+
+Sketch like_forward(const CrossEntropyForward& args) {
+  return sketch_of(args, args.dtype, sizes_text({args.rows, args.cols}),
+                   [](CaseMemory& m, CrossEntropyForward& a) {
+                     a.logits = m.input("logits", a.dtype, a.rows * a.cols);
+                     a.targets = make_targets(m, {.bench = true}, a.rows, a.cols);
+                     a.losses = m.output("losses", a.dtype, a.rows, 1e-6);
+                     a.stats = m.output("stats", a.dtype, 2 * a.rows, 1e-6);
+                   });
+}
+
+/// Where the gradient takes the place of the logits it does so here: what stood there serves as logits.
+Sketch like_backward(const CrossEntropyBackward& args) {
+  const bool in_place = args.dlogits == args.logits;
+  return sketch_of(args, args.dtype,
+                   sizes_text({args.rows, args.cols}) + (in_place ? " in place" : name_of(args.to_dlogits)),
+                   [in_place](CaseMemory& m, CrossEntropyBackward& a) {
+                     if (!in_place) a.logits = m.input("logits", a.dtype, a.rows * a.cols);
+                     a.targets = make_targets(m, {.bench = true}, a.rows, a.cols);
+                     add_saved(m, a);
+                     a.dlogits = m.output("dlogits", a.dtype, a.rows * a.cols, 5e-6);
+                     if (in_place) a.logits = a.dlogits;
+                   });
+}
+
+Sketch like_mean(const MeanLoss& args) {
+  return sketch_of(args, args.dtype, sizes_text({args.rows}), [](CaseMemory& m, MeanLoss& a) {
+    a.losses = m.input("losses", a.dtype, a.rows);
+    a.kept = static_cast<int64_t*>(m.input("kept", DType::i64, 1, [](Rng&, int64_t) { return 3.0; }));
+    a.loss = m.output("loss", a.dtype, 1, 1e-7);
+  });
 }
 
 }  // namespace
@@ -75,6 +123,10 @@ Cases cross_entropy_cases(const CaseRequest& request) {
     for (const int64_t rows : {1, 37}) add_small_cases(cases, request, rows);
   }
   return cases;
+}
+
+Sketch cross_entropy_like(std::string_view op, const void* args) {
+  return sketch_of_launch(op, args, like_count, like_forward, like_backward, like_mean);
 }
 
 }  // namespace hewn

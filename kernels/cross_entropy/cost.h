@@ -1,5 +1,6 @@
 #pragma once
 
+#include "kernels/contract.h"
 #include "kernels/cross_entropy/abi.h"
 
 namespace hewn {
@@ -24,6 +25,11 @@ inline Cost cost_of(const CrossEntropyBackward& a) {
 inline Cost cost_of(const MeanLoss& a) {
   const double n = static_cast<double>(a.rows);
   return {n, n * static_cast<double>(size_of(a.dtype))};
+}
+
+inline Needs needs_of(const CrossEntropyForward& a) { return {.exps = static_cast<double>(a.rows * a.cols)}; }
+inline Needs needs_of(const CrossEntropyBackward& a) {
+  return {.exps = static_cast<double>(a.rows * a.cols)};
 }
 
 }  // namespace hewn

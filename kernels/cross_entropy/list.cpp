@@ -40,8 +40,10 @@ constexpr Rung<MeanLoss> mean_rungs[] = {
 };
 
 constexpr Ladder<CountTargets> count_ladder{"cross_entropy.count", count_rungs, cost_of};
-constexpr Ladder<CrossEntropyForward> forward_ladder{"cross_entropy.forward", forward_rungs, cost_of};
-constexpr Ladder<CrossEntropyBackward> backward_ladder{"cross_entropy.backward", backward_rungs, cost_of};
+constexpr Ladder<CrossEntropyForward> forward_ladder{"cross_entropy.forward", forward_rungs, cost_of,
+                                                     needs_of};
+constexpr Ladder<CrossEntropyBackward> backward_ladder{"cross_entropy.backward", backward_rungs, cost_of,
+                                                       needs_of};
 constexpr Ladder<MeanLoss> mean_ladder{"cross_entropy.mean", mean_rungs, cost_of};
 
 }  // namespace

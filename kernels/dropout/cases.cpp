@@ -4,11 +4,14 @@
 namespace hewn {
 namespace {
 
-/// A StepState as bytes of a case's memory.
-const StepState* step_state(CaseMemory& memory, const StepState& state) {
-  const auto* bytes = reinterpret_cast<const uint8_t*>(&state);
-  return static_cast<const StepState*>(memory.input(
-      "state", DType::u8, sizeof state, [bytes](Rng&, int64_t i) { return static_cast<double>(bytes[i]); }));
+Sketch like_dropout(const Dropout& args) {
+  return sketch_of(args, args.dtype,
+                   sizes_text({args.n}) + " p=" + std::to_string(args.p).substr(0, 4) + name_of(args.to_y),
+                   [](CaseMemory& m, Dropout& a) {
+                     a.state = state_input(m, {.seed = m.rng().next_u64(), .step = 1234, .micro_step = 3});
+                     a.x = m.input("x", a.dtype, a.n);
+                     a.y = m.output("y", a.dtype, a.n, 1e-7, 1);
+                   });
 }
 
 }  // namespace
@@ -26,7 +29,7 @@ Cases dropout_cases(const CaseRequest& request) {
       for (const Write write : {Write::set, Write::add}) {
         CaseMemory memory(request.seed);
         const StepState* state =
-            step_state(memory, {.seed = memory.rng().next_u64(), .step = 1234, .micro_step = 3});
+            state_input(memory, {.seed = memory.rng().next_u64(), .step = 1234, .micro_step = 3});
         const auto* x = memory.input("x", t, n);
         auto* y = memory.output("y", t, n, 1e-7, 1);
         const std::string shape = std::to_string(n) + (p == 0.5 ? " half" : " tenth");
@@ -35,6 +38,10 @@ Cases dropout_cases(const CaseRequest& request) {
                                                           Dropout{t, n, p, 7, state, x, y, write}));
       }
   return cases;
+}
+
+Sketch dropout_like(std::string_view op, const void* args) {
+  return sketch_of_launch(op, args, like_dropout);
 }
 
 }  // namespace hewn

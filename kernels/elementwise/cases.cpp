@@ -78,6 +78,55 @@ void add_binary_case(Cases& cases, const CaseRequest& request, int64_t rows, int
       std::make_unique<CaseOf<Binary>>(std::move(memory), shape + how.name + suffix(write), t, args));
 }
 
+const char* name_of(UnaryOp op) {
+  for (const auto& [known, name, backward] : unary_ops)
+    if (known == op) return name;
+  return "";
+}
+
+Sketch like_unary(const UnaryForward& args) {
+  return sketch_of(args, args.dtype, sizes_text({args.n}) + " " + name_of(args.op) + suffix(args.to_y),
+                   [](CaseMemory& m, UnaryForward& a) {
+                     a.x = m.input("x", a.dtype, a.n, positive);
+                     a.y = m.output("y", a.dtype, a.n, 1e-6, may_cancel(a.to_y));
+                   });
+}
+
+Sketch like_unary_backward(const UnaryBackward& args) {
+  return sketch_of(args, args.dtype, sizes_text({args.n}) + " " + name_of(args.op) + suffix(args.to_dx),
+                   [](CaseMemory& m, UnaryBackward& a) {
+                     a.kept = m.input("kept", a.dtype, a.n,
+                                      [](Rng& rng, int64_t) { return 0.05 + 0.9 * rng.uniform_double(); });
+                     a.dy = m.input("dy", a.dtype, a.n);
+                     a.dx = m.output("dx", a.dtype, a.n, 1e-6, may_cancel(a.to_dx));
+                   });
+}
+
+/// One more than the largest index that these strides reach.
+int64_t reach(const Binary& a, const int64_t (&stride)[max_dims]) {
+  int64_t last = 0;
+  for (int d = 0; d < a.rank; ++d) last += (a.shape[d] - 1) * stride[d];
+  return last + 1;
+}
+
+Sketch like_binary(const Binary& args) {
+  std::string shape;
+  int64_t n = 1;
+  for (int d = 0; d < args.rank; ++d) {
+    shape += (d ? "x" : "") + std::to_string(args.shape[d]);
+    n *= args.shape[d];
+  }
+  shape += " " + std::string(binary_ops[static_cast<size_t>(args.op)].second);
+  const int64_t n_a = reach(args, args.a_stride), n_b = reach(args, args.b_stride);
+  if (n_a < n) shape += " a of " + std::to_string(n_a);
+  if (n_b < n) shape += " b of " + std::to_string(n_b);
+  return sketch_of(args, args.dtype, shape + suffix(args.to_y), [=](CaseMemory& m, Binary& a) {
+    a.a = m.input("a", a.dtype, n_a);
+    a.b = m.input("b", a.dtype, n_b, positive);
+    a.y = m.output("y", a.dtype, n, 1e-6, 1);
+  });
+}
+
 }  // namespace
 
 Cases elementwise_cases(const CaseRequest& request) {
@@ -99,6 +148,10 @@ Cases elementwise_cases(const CaseRequest& request) {
                           tolerance);
   }
   return cases;
+}
+
+Sketch elementwise_like(std::string_view op, const void* args) {
+  return sketch_of_launch(op, args, like_unary, like_unary_backward, like_binary);
 }
 
 }  // namespace hewn

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "kernels/contract.h"
 #include "kernels/elementwise/abi.h"
 
 namespace hewn {
@@ -26,6 +27,12 @@ inline Cost cost_of(const Binary& a) {
     if (a.b_stride[i] != 0) n_b *= size;
   }
   return {n, ((a.to_y == Write::add ? 2 : 1) * n + n_a + n_b) * static_cast<double>(size_of(a.dtype))};
+}
+
+inline Needs needs_of(const UnaryForward& a) {
+  const auto n = static_cast<double>(a.n);
+  const bool exponential = a.op == UnaryOp::exp || a.op == UnaryOp::sigmoid;
+  return {.exps = exponential ? n : 0, .tanhs = a.op == UnaryOp::tanh ? n : 0};
 }
 
 }  // namespace hewn

@@ -41,7 +41,7 @@ constexpr Rung<Binary> binary_rungs[] = {
      .why_not = only_f32},
 };
 
-constexpr Ladder<UnaryForward> unary_forward_ladder{"unary.forward", unary_forward_rungs, cost_of};
+constexpr Ladder<UnaryForward> unary_forward_ladder{"unary.forward", unary_forward_rungs, cost_of, needs_of};
 constexpr Ladder<UnaryBackward> unary_backward_ladder{"unary.backward", unary_backward_rungs, cost_of};
 constexpr Ladder<Binary> binary_ladder{"binary", binary_rungs, cost_of};
 

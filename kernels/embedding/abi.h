@@ -7,7 +7,7 @@ namespace hewn {
 /// y[i, :] = weight[ids[i], :] (+ position[i mod period, :]). Every id is within the table.
 struct EmbeddingForward {
   DType dtype, ids_dtype;  ///< f32 or f64; i64 or i32
-  int64_t n, period, width;
+  int64_t n, period, vocabulary, width;
   const void* ids;       ///< [n]
   const void* weight;    ///< [vocabulary, width]
   const void* position;  ///< [period, width], or null

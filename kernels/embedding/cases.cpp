@@ -13,9 +13,9 @@ void add_cases(Cases& cases, const CaseRequest& request, int64_t rows, int64_t p
   const double tolerance = t == DType::f64 ? 1e-14 : 1e-6;
   const std::string shape =
       std::to_string(n) + "x" + std::to_string(vocabulary) + "x" + std::to_string(width);
-  // Some rows often, some never.
-  const auto id = [vocabulary](Rng& rng, int64_t i) {
-    return static_cast<double>(i % 3 == 0 ? 0 : rng.below(static_cast<uint64_t>(vocabulary)));
+  // To test, some rows often, some never; to time, all as likely, as the cost has it.
+  const auto id = [vocabulary, often = !request.bench](Rng& rng, int64_t i) {
+    return static_cast<double>(often && i % 3 == 0 ? 0 : rng.below(static_cast<uint64_t>(vocabulary)));
   };
   for (const bool with_position : {false, true}) {
     CaseMemory f(request.seed);
@@ -25,7 +25,7 @@ void add_cases(Cases& cases, const CaseRequest& request, int64_t rows, int64_t p
     auto* y = f.output("y", t, n * width, 0);
     cases.push_back(std::make_unique<CaseOf<EmbeddingForward>>(
         std::move(f), shape + (with_position ? " position" : ""), t,
-        EmbeddingForward{t, ids_dtype, n, period, width, ids, weight, position, y}));
+        EmbeddingForward{t, ids_dtype, n, period, vocabulary, width, ids, weight, position, y}));
   }
   for (const Write write : {Write::set, Write::add}) {
     CaseMemory b(request.seed);
@@ -36,6 +36,35 @@ void add_cases(Cases& cases, const CaseRequest& request, int64_t rows, int64_t p
         std::move(b), shape + (write == Write::add ? " add" : ""), t,
         EmbeddingBackward{t, ids_dtype, n, vocabulary, width, ids, dy, dweight, write}));
   }
+}
+
+/// Ids to time by: all as likely, as the cost has it.
+void* likely_ids(CaseMemory& m, DType dtype, int64_t n, int64_t vocabulary) {
+  return m.input("ids", dtype, n, [vocabulary](Rng& rng, int64_t) {
+    return static_cast<double>(rng.below(static_cast<uint64_t>(vocabulary)));
+  });
+}
+
+Sketch like_forward(const EmbeddingForward& args) {
+  return sketch_of(args, args.dtype,
+                   sizes_text({args.n, args.vocabulary, args.width}) + (args.position ? " position" : ""),
+                   [](CaseMemory& m, EmbeddingForward& a) {
+                     a.ids = likely_ids(m, a.ids_dtype, a.n, a.vocabulary);
+                     a.weight = m.input("weight", a.dtype, a.vocabulary * a.width);
+                     if (a.position) a.position = m.input("position", a.dtype, a.period * a.width);
+                     a.y = m.output("y", a.dtype, a.n * a.width, 0);
+                   });
+}
+
+Sketch like_backward(const EmbeddingBackward& args) {
+  return sketch_of(
+      args, args.dtype, sizes_text({args.n, args.vocabulary, args.width}) + name_of(args.to_dweight),
+      [](CaseMemory& m, EmbeddingBackward& a) {
+        a.ids = likely_ids(m, a.ids_dtype, a.n, a.vocabulary);
+        a.dy = m.input("dy", a.dtype, a.n * a.width);
+        a.dweight =
+            m.output("dweight", a.dtype, a.vocabulary * a.width, 1e-6, std::sqrt(static_cast<double>(a.n)));
+      });
 }
 
 }  // namespace
@@ -57,6 +86,10 @@ Cases embedding_cases(const CaseRequest& request) {
     add_cases(cases, request, 4, 9, 20, 200, DType::i32);  // several strips of columns
   }
   return cases;
+}
+
+Sketch embedding_like(std::string_view op, const void* args) {
+  return sketch_of_launch(op, args, like_forward, like_backward);
 }
 
 }  // namespace hewn

@@ -1,20 +1,39 @@
 #pragma once
 
+#include <cmath>
+
+#include "kernels/contract.h"
 #include "kernels/embedding/abi.h"
 
 namespace hewn {
 
-/// Rows are read and written once; positions come from the cache.
-inline Cost cost_of(const EmbeddingForward& a) {
-  const double n = static_cast<double>(a.n) * static_cast<double>(a.width);
-  return {a.position ? n : 0, 2 * n * static_cast<double>(size_of(a.dtype))};
+/// How many different rows so many ids are likely to name, when all rows are as likely.
+inline double rows_named(int64_t n, int64_t vocabulary) {
+  const auto rows = static_cast<double>(vocabulary);
+  return rows - rows * std::pow(1 - 1 / rows, static_cast<double>(n));
 }
 
-/// Every row of dy is read and added to one that is read and written; setting also clears the table.
-inline Cost cost_of(const EmbeddingBackward& a) {
-  const double n = static_cast<double>(a.n) * static_cast<double>(a.width);
-  const double table = static_cast<double>(a.vocabulary) * static_cast<double>(a.width);
-  return {n, (3 * n + (a.to_dweight == Write::set ? table : 0)) * static_cast<double>(size_of(a.dtype))};
+/// The rows that are named, and the positions, are read once each, and all of y written.
+inline Cost cost_of(const EmbeddingForward& a) {
+  const double n = static_cast<double>(a.n), width = static_cast<double>(a.width);
+  const double rows = rows_named(a.n, a.vocabulary) + (a.position ? static_cast<double>(a.period) : 0);
+  return {a.position ? n * width : 0, (rows + n) * width * static_cast<double>(size_of(a.dtype))};
 }
+
+/// Bytes of the table's rows that adding reads and writes.
+inline double bytes_added_to(const EmbeddingBackward& a) {
+  if (a.to_dweight == Write::set) return 0;
+  return rows_named(a.n, a.vocabulary) * static_cast<double>(a.width) * static_cast<double>(size_of(a.dtype));
+}
+
+/// All of dy is read. Setting writes the whole table, adding reads and writes the rows that are named.
+inline Cost cost_of(const EmbeddingBackward& a) {
+  const double n = static_cast<double>(a.n), width = static_cast<double>(a.width);
+  const double row = width * static_cast<double>(size_of(a.dtype));
+  const double table = a.to_dweight == Write::set ? static_cast<double>(a.vocabulary) * row : 0;
+  return {n * width, n * row + table + 2 * bytes_added_to(a)};
+}
+
+inline Needs needs_of(const EmbeddingBackward& a) { return {.updated = bytes_added_to(a)}; }
 
 }  // namespace hewn

@@ -32,7 +32,7 @@ constexpr Rung<EmbeddingBackward> backward_rungs[] = {
 };
 
 constexpr Ladder<EmbeddingForward> forward_ladder{"embedding.forward", forward_rungs, cost_of};
-constexpr Ladder<EmbeddingBackward> backward_ladder{"embedding.backward", backward_rungs, cost_of};
+constexpr Ladder<EmbeddingBackward> backward_ladder{"embedding.backward", backward_rungs, cost_of, needs_of};
 
 }  // namespace
 

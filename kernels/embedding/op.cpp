@@ -63,8 +63,9 @@ Tensor forward(const Tensor& weight, const Tensor& position, const Tensor& ids, 
   const int64_t width = weight.dim(1);
   Tensor y = weight.like(ids.shape().inserted(ids.rank(), width));
   const Tensor rows = period > 0 ? position.narrowed(0, start, period) : Tensor();
-  run(weight.device(), EmbeddingForward{weight.dtype(), ids.dtype(), ids.numel(), period, width, ids.data(),
-                                        weight.data(), rows.defined() ? rows.data() : nullptr, y.data()});
+  run(weight.device(),
+      EmbeddingForward{weight.dtype(), ids.dtype(), ids.numel(), period, weight.dim(0), width, ids.data(),
+                       weight.data(), rows.defined() ? rows.data() : nullptr, y.data()});
   return y;
 }
 

@@ -3,6 +3,19 @@
 
 namespace hewn {
 
+namespace {
+
+Sketch like_norm(const GlobalNorm& args) {
+  int64_t n = 0;
+  for (int i = 0; i < args.n_spans; ++i) n += args.spans[i].n;
+  return sketch_of(args, args.dtype, sizes_text({n}), [](CaseMemory& m, GlobalNorm& a) {
+    for (int i = 0; i < a.n_spans; ++i) a.spans[i].data = m.input("span", a.dtype, a.spans[i].n);
+    a.state = static_cast<StepState*>(m.output("state", DType::f64, sizeof(StepState) / 8, 1e-12));
+  });
+}
+
+}  // namespace
+
 Cases global_norm_cases(const CaseRequest& request) {
   const DType t = request.dtype;
   if (t != DType::f32 && t != DType::f64) return {};
@@ -22,6 +35,10 @@ Cases global_norm_cases(const CaseRequest& request) {
         GlobalNorm{t, 2, {{a, n}, {b, n / 3 + 1}}, 1.0, static_cast<StepState*>(state)}));
   }
   return cases;
+}
+
+Sketch global_norm_like(std::string_view op, const void* args) {
+  return sketch_of_launch(op, args, like_norm);
 }
 
 }  // namespace hewn

@@ -55,6 +55,38 @@ void add_backward(Cases& cases, const CaseRequest& request, int64_t rows, int64_
   cases.push_back(std::make_unique<CaseOf<LayernormBackward>>(std::move(m), shape, t, a));
 }
 
+Sketch like_forward(const LayernormForward& args) {
+  return sketch_of(args, args.dtype, sizes_text({args.rows, args.cols}) + (args.residual ? " residual" : ""),
+                   [](CaseMemory& m, LayernormForward& a) {
+                     const int64_t n = a.rows * a.cols;
+                     a.x = m.input("x", a.dtype, n);
+                     a.weight = m.input("weight", a.dtype, a.cols);
+                     if (a.bias) a.bias = m.input("bias", a.dtype, a.cols);
+                     a.y = m.output("y", a.dtype, n, 1e-6);
+                     a.stats = static_cast<double*>(m.output("stats", DType::f64, 2 * a.rows, 1e-6));
+                     if (a.residual) a.residual = m.input("residual", a.dtype, n);
+                     if (a.sum) a.sum = m.output("sum", a.dtype, n, 1e-6);
+                   });
+}
+
+Sketch like_backward(const LayernormBackward& args) {
+  const std::string shape =
+      sizes_text({args.rows, args.cols}) + (args.dx ? name_of(args.to_dx) : " weights alone");
+  return sketch_of(args, args.dtype, shape, [](CaseMemory& m, LayernormBackward& a) {
+    const int64_t n = a.rows * a.cols;
+    const double terms = std::sqrt(static_cast<double>(a.rows));  // as in add_backward
+    a.x = m.input("x", a.dtype, n);
+    a.weight = m.input("weight", a.dtype, a.cols);
+    a.stats = static_cast<double*>(m.input("stats", DType::f64, 2 * a.rows, [](Rng& rng, int64_t i) {
+      return i % 2 == 0 ? rng.normal() : 0.5 + rng.uniform_double();
+    }));
+    a.dy = m.input("dy", a.dtype, n);
+    if (a.dx) a.dx = m.output("dx", a.dtype, n, 2e-6, 1);
+    if (a.dweight) a.dweight = m.output("dweight", a.dtype, a.cols, 2e-6, terms);
+    if (a.dbias) a.dbias = m.output("dbias", a.dtype, a.cols, 2e-6, terms);
+  });
+}
+
 }  // namespace
 
 Cases layernorm_cases(const CaseRequest& request) {
@@ -81,6 +113,10 @@ Cases layernorm_cases(const CaseRequest& request) {
     add_backward(cases, request, rows, cols, Write::add, true);
   }
   return cases;
+}
+
+Sketch layernorm_like(std::string_view op, const void* args) {
+  return sketch_of_launch(op, args, like_forward, like_backward);
 }
 
 }  // namespace hewn

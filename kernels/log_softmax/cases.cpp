@@ -3,6 +3,28 @@
 
 namespace hewn {
 
+namespace {
+
+Sketch like_forward(const LogSoftmaxForward& args) {
+  return sketch_of(args, args.dtype, sizes_text({args.rows, args.cols}),
+                   [](CaseMemory& m, LogSoftmaxForward& a) {
+                     a.x = m.input("x", a.dtype, a.rows * a.cols);
+                     a.y = m.output("y", a.dtype, a.rows * a.cols, 1e-6);
+                   });
+}
+
+Sketch like_backward(const LogSoftmaxBackward& args) {
+  return sketch_of(args, args.dtype, sizes_text({args.rows, args.cols}) + name_of(args.to_dx),
+                   [](CaseMemory& m, LogSoftmaxBackward& a) {
+                     a.y = m.input("y", a.dtype, a.rows * a.cols,
+                                   [](Rng& rng, int64_t) { return -20 * rng.uniform_double(); });
+                     a.dy = m.input("dy", a.dtype, a.rows * a.cols);
+                     a.dx = m.output("dx", a.dtype, a.rows * a.cols, 1e-6, 1);
+                   });
+}
+
+}  // namespace
+
 Cases log_softmax_cases(const CaseRequest& request) {
   const DType t = request.dtype;
   if (t != DType::f32 && t != DType::f64) return {};
@@ -36,6 +58,10 @@ Cases log_softmax_cases(const CaseRequest& request) {
     }
   }
   return cases;
+}
+
+Sketch log_softmax_like(std::string_view op, const void* args) {
+  return sketch_of_launch(op, args, like_forward, like_backward);
 }
 
 }  // namespace hewn

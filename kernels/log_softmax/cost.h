@@ -1,5 +1,6 @@
 #pragma once
 
+#include "kernels/contract.h"
 #include "kernels/log_softmax/abi.h"
 
 namespace hewn {
@@ -15,5 +16,8 @@ inline Cost cost_of(const LogSoftmaxBackward& a) {
   const double n = static_cast<double>(a.rows) * static_cast<double>(a.cols);
   return {11 * n, (a.to_dx == Write::add ? 4 : 3) * n * static_cast<double>(size_of(a.dtype))};
 }
+
+inline Needs needs_of(const LogSoftmaxForward& a) { return {.exps = static_cast<double>(a.rows * a.cols)}; }
+inline Needs needs_of(const LogSoftmaxBackward& a) { return {.exps = static_cast<double>(a.rows * a.cols)}; }
 
 }  // namespace hewn

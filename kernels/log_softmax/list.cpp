@@ -26,8 +26,9 @@ constexpr Rung<LogSoftmaxBackward> backward_rungs[] = {
      .why_not = f32_only},
 };
 
-constexpr Ladder<LogSoftmaxForward> forward_ladder{"log_softmax.forward", forward_rungs, cost_of};
-constexpr Ladder<LogSoftmaxBackward> backward_ladder{"log_softmax.backward", backward_rungs, cost_of};
+constexpr Ladder<LogSoftmaxForward> forward_ladder{"log_softmax.forward", forward_rungs, cost_of, needs_of};
+constexpr Ladder<LogSoftmaxBackward> backward_ladder{"log_softmax.backward", backward_rungs, cost_of,
+                                                     needs_of};
 
 }  // namespace
 

@@ -156,6 +156,34 @@ std::vector<Trial> bench_trials() {
   return trials;
 }
 
+/// Elements from the first to the last of an operand: rows of `cols`, `row` apart, for each matrix.
+int64_t reach(const Matmul& m, int64_t rows, int64_t cols, int64_t row, const MatmulStep& step) {
+  return (m.outer - 1) * step.outer + (m.inner - 1) * step.inner + (rows - 1) * row + cols;
+}
+
+void fill_like(CaseMemory& memory, Matmul& m) {
+  const DType wide = m.dtype == DType::bf16 ? DType::f32 : m.dtype, c_type = m.narrow_c ? m.dtype : wide;
+  const double tolerance = m.narrow_c ? 4e-3 : 2e-6;
+  const int64_t n_c = reach(m, m.M, m.N, m.ldc, m.c_step);
+  m.a = memory.input("a", m.dtype, reach(m, m.trans_a ? m.K : m.M, m.trans_a ? m.M : m.K, m.lda, m.a_step));
+  m.b = memory.input("b", m.dtype, reach(m, m.trans_b ? m.N : m.K, m.trans_b ? m.K : m.N, m.ldb, m.b_step));
+  if (m.epilogue.bias) m.epilogue.bias = memory.input("bias", wide, m.N);
+  if (m.epilogue.pre) m.epilogue.pre = memory.output("pre", wide, n_c, 2e-6);
+  if (m.epilogue.residual) m.epilogue.residual = memory.input("residual", wide, n_c);
+  m.c = memory.output("c", c_type, n_c, tolerance);
+}
+
+Sketch like_matmul(const Matmul& m) {
+  std::string shape = sizes_text({m.M, m.N, m.K}) + " " + (m.trans_a ? "T" : "N") + (m.trans_b ? "T" : "N");
+  shape += name_of(m.to_c);
+  if (m.epilogue.bias) shape += " bias";
+  if (m.epilogue.activation != Activation::none) shape += m.epilogue.pre ? " curve kept" : " curve";
+  if (m.epilogue.residual) shape += " residual";
+  if (m.outer * m.inner > 1) shape += " batch " + std::to_string(m.outer * m.inner);
+  if (m.narrow_c) shape += " narrow";
+  return sketch_of(m, m.dtype, shape, fill_like, excerpts_of);
+}
+
 }  // namespace
 
 Cases matmul_cases(const CaseRequest& request) {
@@ -178,5 +206,7 @@ Cases matmul_cases(const CaseRequest& request) {
   }
   return cases;
 }
+
+Sketch matmul_like(std::string_view op, const void* args) { return sketch_of_launch(op, args, like_matmul); }
 
 }  // namespace hewn

@@ -42,6 +42,13 @@ std::unique_ptr<Case> make_case(const CaseRequest& request, UpdateRule rule, int
   return made;
 }
 
+Sketch like_update(const ParameterUpdate& a) {
+  const CaseRequest request{.dtype = a.dtype, .bench = true};
+  return {
+      std::string(name_of(a.rule)) + " " + std::to_string(a.n) + (a.half ? " mixed" : ""), a.dtype,
+      [=, rule = a.rule, n = a.n, mixed = a.half != nullptr] { return make_case(request, rule, n, mixed); }};
+}
+
 }  // namespace
 
 Cases optimizer_cases(const CaseRequest& request) {
@@ -59,6 +66,10 @@ Cases optimizer_cases(const CaseRequest& request) {
     cases.push_back(make_case(request, UpdateRule::sgd, n));
   }
   return cases;
+}
+
+Sketch optimizer_like(std::string_view op, const void* args) {
+  return sketch_of_launch(op, args, like_update);
 }
 
 }  // namespace hewn

@@ -37,6 +37,39 @@ void add_cases(Cases& cases, const CaseRequest& request, int64_t outer, int64_t 
   }
 }
 
+std::string shape_of(int64_t outer, int64_t n, int64_t inner, Write write) {
+  return sizes_text({outer, n, inner}) + name_of(write);
+}
+
+Sketch like_reduce(const Reduce& args) {
+  return sketch_of(
+      args, args.dtype,
+      shape_of(args.outer, args.n, args.inner, args.to_y) + (args.op == ReduceOp::sum ? " sum" : " max"),
+      [](CaseMemory& m, Reduce& a) {
+        a.x = m.input("x", a.dtype, a.outer * a.n * a.inner);
+        a.y = m.output("y", a.dtype, a.outer * a.inner, 1e-6, std::sqrt(static_cast<double>(a.n)));
+      });
+}
+
+Sketch like_expand(const Expand& args) {
+  return sketch_of(args, args.dtype, shape_of(args.outer, args.n, args.inner, args.to_y),
+                   [](CaseMemory& m, Expand& a) {
+                     a.x = m.input("x", a.dtype, a.outer * a.inner);
+                     a.y = m.output("y", a.dtype, a.outer * a.n * a.inner, 1e-6, 1);
+                   });
+}
+
+Sketch like_max_backward(const MaxBackward& args) {
+  return sketch_of(args, args.dtype, shape_of(args.outer, args.n, args.inner, args.to_dx),
+                   [](CaseMemory& m, MaxBackward& a) {
+                     const int64_t some = a.outer * a.inner, all = some * a.n;
+                     a.x = m.input("x", a.dtype, all, Fill::zero);
+                     a.y = m.input("y", a.dtype, some, Fill::zero);
+                     a.dy = m.input("dy", a.dtype, some);
+                     a.dx = m.output("dx", a.dtype, all, 1e-6, 1);
+                   });
+}
+
 }  // namespace
 
 Cases reduce_cases(const CaseRequest& request) {
@@ -59,6 +92,10 @@ Cases reduce_cases(const CaseRequest& request) {
     add_cases(cases, request, 2, 20001, 1);  // more than one block of a row
   }
   return cases;
+}
+
+Sketch reduce_like(std::string_view op, const void* args) {
+  return sketch_of_launch(op, args, like_reduce, like_expand, like_max_backward);
 }
 
 }  // namespace hewn

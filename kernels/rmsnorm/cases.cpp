@@ -47,6 +47,35 @@ void add_backward(Cases& cases, const CaseRequest& request, int64_t rows, int64_
   cases.push_back(std::make_unique<CaseOf<RmsnormBackward>>(std::move(m), shape, t, a));
 }
 
+Sketch like_forward(const RmsnormForward& args) {
+  return sketch_of(args, args.dtype, sizes_text({args.rows, args.cols}) + (args.residual ? " residual" : ""),
+                   [](CaseMemory& m, RmsnormForward& a) {
+                     const int64_t n = a.rows * a.cols;
+                     a.x = m.input("x", a.dtype, n);
+                     a.weight = m.input("weight", a.dtype, a.cols);
+                     a.y = m.output("y", a.dtype, n, 1e-6);
+                     a.rstd = static_cast<double*>(m.output("rstd", DType::f64, a.rows, 1e-6));
+                     if (a.residual) a.residual = m.input("residual", a.dtype, n);
+                     if (a.sum) a.sum = m.output("sum", a.dtype, n, 1e-6);
+                   });
+}
+
+Sketch like_backward(const RmsnormBackward& args) {
+  const std::string shape =
+      sizes_text({args.rows, args.cols}) + (args.dx ? name_of(args.to_dx) : " weights alone");
+  return sketch_of(args, args.dtype, shape, [](CaseMemory& m, RmsnormBackward& a) {
+    const int64_t n = a.rows * a.cols;
+    const double terms = std::sqrt(static_cast<double>(a.rows));  // as in add_backward
+    a.x = m.input("x", a.dtype, n);
+    a.weight = m.input("weight", a.dtype, a.cols);
+    a.rstd = static_cast<double*>(
+        m.input("rstd", DType::f64, a.rows, [](Rng& rng, int64_t) { return 0.5 + rng.uniform_double(); }));
+    a.dy = m.input("dy", a.dtype, n);
+    if (a.dx) a.dx = m.output("dx", a.dtype, n, 2e-6, 1);
+    if (a.dweight) a.dweight = m.output("dweight", a.dtype, a.cols, 2e-6, terms);
+  });
+}
+
 }  // namespace
 
 Cases rmsnorm_cases(const CaseRequest& request) {
@@ -71,6 +100,10 @@ Cases rmsnorm_cases(const CaseRequest& request) {
     if (!request.bench) add_backward(cases, request, rows, cols, Write::add, true);
   }
   return cases;
+}
+
+Sketch rmsnorm_like(std::string_view op, const void* args) {
+  return sketch_of_launch(op, args, like_forward, like_backward);
 }
 
 }  // namespace hewn

@@ -9,6 +9,11 @@ struct Size {
   double base = 10000;
 };
 
+std::string text_of(RotaryPairs pairs, const Size& s, double direction, Write write) {
+  return sizes_text({s.B, s.T, s.H, s.D}) + (pairs == RotaryPairs::half ? " half" : " interleaved") +
+         (direction < 0 ? " back" : "") + name_of(write);
+}
+
 /// x and y [B, T, H, D], or y [B, H, T, D] when there is only one head to copy.
 std::unique_ptr<Case> make(const CaseRequest& request, RotaryPairs pairs, const Size& s, double direction,
                            Write write) {
@@ -19,11 +24,17 @@ std::unique_ptr<Case> make(const CaseRequest& request, RotaryPairs pairs, const 
   a.x = {m.input("x", t, n), s.T * s.H * s.D, s.D, s.H * s.D};
   a.y = {m.output("y", t, n, t == DType::f64 ? 1e-14 : 1e-6, 1), s.T * s.H * s.D, s.D, s.H * s.D};
   if (s.turned == s.H) a.y.head = s.T * s.D, a.y.row = s.D;
-  std::string text = std::to_string(s.B) + "x" + std::to_string(s.T) + "x" + std::to_string(s.H) + "x" +
-                     std::to_string(s.D) + (pairs == RotaryPairs::half ? " half" : " interleaved");
-  if (direction < 0) text += " back";
-  if (write == Write::add) text += " add";
-  return std::make_unique<CaseOf<Rotary>>(std::move(m), text, t, a);
+  return std::make_unique<CaseOf<Rotary>>(std::move(m), text_of(pairs, s, direction, write), t, a);
+}
+
+/// Heads side by side, as in training, whatever the launch had.
+Sketch like_rotary(const Rotary& a) {
+  const CaseRequest request{.dtype = a.dtype, .bench = true};
+  const Size size{a.B, a.T, a.H, a.D, a.turned, a.start, a.base};
+  return {text_of(a.pairs, size, a.direction, a.to_y), a.dtype,
+          [=, pairs = a.pairs, direction = a.direction, write = a.to_y] {
+            return make(request, pairs, size, direction, write);
+          }};
 }
 
 }  // namespace
@@ -52,5 +63,7 @@ Cases rotary_cases(const CaseRequest& request) {
     }
   return cases;
 }
+
+Sketch rotary_like(std::string_view op, const void* args) { return sketch_of_launch(op, args, like_rotary); }
 
 }  // namespace hewn

@@ -27,6 +27,25 @@ void add_cases(Cases& cases, const CaseRequest& request, int64_t rows, int64_t c
   }
 }
 
+Sketch like_forward(const SoftmaxForward& args) {
+  return sketch_of(args, args.dtype, sizes_text({args.rows, args.cols}) + (args.queries > 0 ? " causal" : ""),
+                   [](CaseMemory& m, SoftmaxForward& a) {
+                     a.x = m.input("x", a.dtype, a.rows * a.cols);
+                     a.y = m.output("y", a.dtype, a.rows * a.cols, 1e-6);
+                   });
+}
+
+Sketch like_backward(const SoftmaxBackward& args) {
+  return sketch_of(
+      args, args.dtype,
+      sizes_text({args.rows, args.cols}) + (args.queries > 0 ? " causal" : "") + name_of(args.to_dx),
+      [](CaseMemory& m, SoftmaxBackward& a) {
+        a.y = m.input("y", a.dtype, a.rows * a.cols, [](Rng& rng, int64_t) { return rng.uniform_double(); });
+        a.dy = m.input("dy", a.dtype, a.rows * a.cols);
+        a.dx = m.output("dx", a.dtype, a.rows * a.cols, 5e-6, 1);
+      });
+}
+
 }  // namespace
 
 Cases softmax_cases(const CaseRequest& request) {
@@ -49,6 +68,10 @@ Cases softmax_cases(const CaseRequest& request) {
     }
   }
   return cases;
+}
+
+Sketch softmax_like(std::string_view op, const void* args) {
+  return sketch_of_launch(op, args, like_forward, like_backward);
 }
 
 }  // namespace hewn

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "kernels/contract.h"
 #include "kernels/softmax/abi.h"
 
 namespace hewn {
@@ -23,5 +24,7 @@ inline Cost cost_of(const SoftmaxBackward& a) {
   const double moved = a.to_dx == Write::add ? 4 * seen : 2 * seen + n;
   return {4 * seen, moved * static_cast<double>(size_of(a.dtype))};
 }
+
+inline Needs needs_of(const SoftmaxForward& a) { return {.exps = seen_elements(a)}; }
 
 }  // namespace hewn

@@ -35,7 +35,7 @@ constexpr Rung<SoftmaxBackward> backward_rungs[] = {
      .why_not = f32_only},
 };
 
-constexpr Ladder<SoftmaxForward> forward_ladder{"softmax.forward", forward_rungs, cost_of};
+constexpr Ladder<SoftmaxForward> forward_ladder{"softmax.forward", forward_rungs, cost_of, needs_of};
 constexpr Ladder<SoftmaxBackward> backward_ladder{"softmax.backward", backward_rungs, cost_of};
 
 }  // namespace

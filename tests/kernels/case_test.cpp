@@ -73,6 +73,43 @@ TEST_CASE("large cases are checked by excerpts") {
   }
 }
 
+TEST_CASE("no cost is more than reading all operands and writing all outputs") {
+  for (const Room& room : rooms())
+    for (const auto& c : room.cases({})) {
+      double most = 0;
+      for (const Operand& o : c->operands())
+        most += (o.output ? 2.0 : 1.0) * static_cast<double>(o.n) * static_cast<double>(size_of(o.dtype));
+      INFO(c->op() << " " << c->shape());
+      CHECK(c->cost().bytes <= most);
+      CHECK(c->needs().updated <= c->cost().bytes / 2);
+      CHECK(c->needs().exps <= c->cost().flops / 8);
+      CHECK(c->needs().tanhs <= c->cost().flops / 8);
+    }
+}
+
+TEST_CASE("a case like a launch has its sizes and memory of its own") {
+  for (const Room& room : rooms())
+    for (const auto& c : room.cases({})) {
+      const Sketch sketch = room.like(c->op(), c->arguments());
+      INFO(c->op() << " " << c->shape());
+      REQUIRE(sketch.make);
+      const auto alike = sketch.make();
+      CHECK(alike->op() == std::string(c->op()));
+      CHECK(alike->shape() == sketch.shape);
+      CHECK(alike->cost().flops == c->cost().flops);
+      CHECK(alike->cost().bytes == c->cost().bytes);
+      const Reference reference = alike->reference(1);
+      for (size_t rung = 0; rung < alike->rungs(); ++rung) {
+        CHECK((alike->why_not(rung) == nullptr) == (c->why_not(rung) == nullptr));
+        if (alike->why_not(rung) || !alike->has(rung, Isa::scalar)) continue;
+        alike->reset();
+        alike->run(rung, Isa::scalar, 2);
+        CHECK(alike->difference(reference) == "");
+        CHECK(alike->damage() == "");
+      }
+    }
+}
+
 TEST_CASE("values of large inputs repeat after a million") {
   CaseMemory memory(test::run_seed());
   const auto* x = static_cast<const float*>(memory.input("x", DType::f32, 2'500'000));
