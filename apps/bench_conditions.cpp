@@ -33,7 +33,8 @@ void allow(pid_t task, const std::vector<int>& cores) {
   sched_setaffinity(task, sizeof set, &set);  // where it is refused, the threads stay where the system likes
 }
 
-// Threads of this process, in the order of their making.
+}  // namespace
+
 std::vector<pid_t> threads_of_process() {
   std::vector<pid_t> tasks;
   DIR* const folder = opendir("/proc/self/task");
@@ -44,8 +45,6 @@ std::vector<pid_t> threads_of_process() {
   std::sort(tasks.begin(), tasks.end());
   return tasks;
 }
-
-}  // namespace
 
 PinnedThreads::PinnedThreads(int threads) : cores_(allowed_cores()) {
   if (static_cast<int>(cores_.size()) < threads) return;

@@ -7,6 +7,9 @@
 
 namespace hewn::cli {
 
+/// Threads of this process, in the order of their making.
+std::vector<pid_t> threads_of_process();
+
 /// Keeps the kernels' threads each on a core of its own while it lives. Libraries make their threads where
 /// the calling thread may run: release it before they do.
 class PinnedThreads {

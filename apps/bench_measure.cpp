@@ -5,8 +5,8 @@
 #include <cmath>
 #include <thread>
 
+#include "apps/bench_asm.h"
 #include "core/error.h"
-#include "kernels/roof/caches.h"
 
 namespace hewn::cli {
 namespace {
@@ -28,12 +28,12 @@ void check(Case& c, const Contender& who, const Reference& reference, const char
 }
 
 /// The operands for calls. Warm: the same ones again and again. Cold: by turns those of twins that together
-/// fill the last cache twice over, so that each call finds its own in memory; a case that alone is so large
-/// needs no twin, and is never warm.
+/// fill the last cache several times over, so that each call finds its own in memory; a case that alone is so
+/// large needs no twin, and is never warm.
 class Operands {
  public:
   Operands(Case& c, Cache cache) {
-    const size_t enough = 2 * last_level_cache(), one = std::max<size_t>(c.bytes(), 1);
+    const size_t enough = cold_set(c), one = std::max<size_t>(c.bytes(), 1);
     if (cache == Cache::cold && one < enough)
       for (size_t i = 0; i < std::min(enough / one + 1, most_twins); ++i)
         turns_.push_back(twins_.emplace_back(c.twin()).get());
@@ -127,7 +127,13 @@ Measured Measurer::measure(Case& c, const std::vector<Contender>& list) {
   reference_loop_ = std::min(reference_loop_, loops.front());
   result.drift_percent = 100 * (loops[loops.size() / 2] / reference_loop_ - 1);
 
-  for (Measurement& m : result.of) std::sort(m.seconds.begin(), m.seconds.end());
+  for (size_t i = 0; i < result.of.size(); ++i) {
+    Measurement& m = result.of[i];
+    std::sort(m.seconds.begin(), m.seconds.end());
+    const auto once = [&] { m.who->run(operands(m.cache).next()); };
+    if (plan_.counters) m.counts = counters_.count(turns[i].calls, once);
+    if (plan_.assembly) m.hot_loop = hot_loop(once);
+  }
   for (const Contender& who : list) check(c, who, reference, "after");
   return result;
 }

@@ -2,6 +2,7 @@
 // `hewn bench kernels`: how to measure.
 
 #include "apps/bench_conditions.h"
+#include "apps/bench_counters.h"
 #include "apps/bench_plan.h"
 
 namespace hewn::cli {
@@ -11,6 +12,8 @@ struct Measurement {
   const Contender* who = nullptr;
   Cache cache = Cache::warm;
   std::vector<double> seconds{};  ///< per call, one entry per repetition, ascending
+  Counts counts{};                ///< of one call
+  std::string hot_loop{};         ///< with --asm
 
   double best() const { return seconds.front(); }
   double median() const { return at(0.5); }
@@ -35,11 +38,13 @@ class Measurer {
   /// checks them again. Throws numerical when a result is wrong.
   Measured measure(Case& c, const std::vector<Contender>& list);
   bool pinned() const { return threads_.pinned(); }
+  const Counters& counters() const { return counters_; }
 
  private:
   const BenchPlan& plan_;
   PinnedThreads threads_;
   ShareClock clock_;
+  Counters counters_;
   double reference_loop_ = 1e30;  ///< the best so far, in seconds
 };
 

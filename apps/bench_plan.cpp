@@ -3,10 +3,15 @@
 #include <algorithm>
 #include <set>
 
+#include "apps/bench_shapes.h"
+#include "apps/format.h"
 #include "apps/suggest.h"
+#include "apps/terminal.h"
 #include "core/error.h"
 #include "kernels/devices.h"
+#include "kernels/roof/caches.h"
 #include "kernels/rooms.h"
+#include "train/plan.h"
 
 namespace hewn::cli {
 namespace {
@@ -74,6 +79,11 @@ const Room* room_with(std::string_view op) {
   return nullptr;
 }
 
+size_t cold_set(Case& c) {
+  const size_t last = last_level_cache();
+  return c.bytes() >= 2 * last ? c.bytes() : 4 * last;
+}
+
 BenchPlan bench_plan(const Settings& settings) {
   require(settings.arguments.empty(), "bench kernels takes no argument '",
           settings.arguments.empty() ? "" : settings.arguments[0], "'; choose with --op, --shape, --isa");
@@ -99,6 +109,15 @@ BenchPlan bench_plan(const Settings& settings) {
   else
     for (const std::string& name : split(settings.text("isa"), ','))
       plan.isas.push_back(instruction_set(settings, name));
+  plan.counters = settings.flag("counters");
+  plan.assembly = settings.flag("asm");
+  require(!plan.assembly || !plan.ops.empty() || !plan.rung.empty(),
+          "--asm shows a loop for each kernel; choose which with --op");
+  if (!settings.has("shapes_from")) return plan;
+  for (const char* other : {"shape", "dtype"})
+    require(!settings.given(other), settings.where(other),
+            " and --shapes-from exclude each other: the run says both");
+  plan.of_run = kernels_of_run(settings.text("shapes_from"), plan.threads.front(), plan.isas.back());
   return plan;
 }
 
@@ -119,20 +138,47 @@ std::vector<Contender> rungs_of(const Case& c, const BenchPlan& plan) {
   return list;
 }
 
-void for_each_case(const BenchPlan& plan, const std::function<void(Case&)>& visit) {
+namespace {
+
+bool visit_rooms(const BenchPlan& plan, const std::function<void(Case&, int64_t)>& visit) {
   bool any = false;
   for (const Room* room : rooms_for(plan.ops)) {
     for (auto& c : room->cases(plan.request)) {
       if (!wanted(plan.ops, room->name, c->op())) continue;
       any = true;
-      visit(*c);
+      visit(*c, 0);
       c.reset();  // its memory may be large
     }
   }
+  return any;
+}
+
+bool visit_run(const BenchPlan& plan, const std::function<void(Case&, int64_t)>& visit) {
+  bool any = false;
+  for (const RunKernel& kernel : *plan.of_run) {
+    if (!wanted(plan.ops, kernel.room->name, kernel.op)) continue;
+    any = true;
+    // Operands, what they began as, and the reference's results in double.
+    const double needed = 3 * kernel.bytes, space = static_cast<double>(available_memory());
+    if (space > 0 && needed > space)
+      say("leaving out ", kernel.op, " ", kernel.sketch.shape, ": to check it takes about ",
+          bytes_text(needed), " of memory");
+    else
+      visit(*kernel.sketch.make(), kernel.calls);
+  }
+  return any;
+}
+
+}  // namespace
+
+void for_each_case(const BenchPlan& plan, const std::function<void(Case&, int64_t calls)>& visit) {
+  const bool any = plan.of_run ? visit_run(plan, visit) : visit_rooms(plan, visit);
   std::vector<std::string> known;
   for (const Room& room : rooms()) known.emplace_back(room.name);
   std::string asked;
   for (const std::string& op : plan.ops) asked += (asked.empty() ? "" : ",") + op;
+  if (plan.of_run)
+    require(any, "a step of this run calls no kernel '", asked, "'", did_you_mean(asked, known));
   require(any, "no kernels called '", asked, "' for ", name_of(plan.request.dtype),
           did_you_mean(asked, known), "; `hewn info` lists them all");
 }

@@ -2,6 +2,7 @@
 // `hewn bench kernels`: what to measure.
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,19 @@ struct Contender {
 /// Where a call finds its operands: in the caches, from the call before, or in memory.
 enum class Cache : uint8_t { warm, cold };
 
+/// Bytes that cold calls of a case go through before they come back to the first: its own where they fill the
+/// last cache twice over, else four times that cache. A cache that does not drop the oldest first keeps some.
+size_t cold_set(Case& c);
+
+/// A kernel as a step of some run calls it.
+struct RunKernel {
+  const Room* room = nullptr;
+  std::string op;
+  Sketch sketch{};
+  int64_t calls = 0;  ///< in a step
+  double bytes = 0;   ///< of a call, by its cost
+};
+
 /// What the options ask for.
 struct BenchPlan {
   std::vector<std::string> ops;  ///< rooms or operations; empty: all
@@ -35,6 +49,10 @@ struct BenchPlan {
   bool ladder = false;               ///< every rung, not only the preferred one
   std::string rung;                  ///< file of a rung from elsewhere
   std::vector<std::string> compare;  ///< libraries
+  std::optional<std::vector<RunKernel>>
+      of_run;             ///< with --shapes-from: these sizes instead of the rooms' own
+  bool counters = false;  ///< hardware counters too
+  bool assembly = false;  ///< show the hottest loop of each
 };
 
 /// The room with this operation; null when there is none. Quick where the name begins with the room's.
@@ -43,7 +61,8 @@ const Room* room_with(std::string_view op);
 BenchPlan bench_plan(const Settings& settings);
 /// The rungs to time for this case: for each number of threads and instruction set the preferred one, or all.
 std::vector<Contender> rungs_of(const Case& c, const BenchPlan& plan);
-/// Makes the cases asked for, one after another, and hands each to `visit`. Usage error where there is none.
-void for_each_case(const BenchPlan& plan, const std::function<void(Case&)>& visit);
+/// Makes the cases asked for, one after another, and hands each to `visit`, with the number of calls in a
+/// step of the run it comes from (0 without one). Usage error where there is none.
+void for_each_case(const BenchPlan& plan, const std::function<void(Case&, int64_t calls)>& visit);
 
 }  // namespace hewn::cli

@@ -23,6 +23,8 @@ struct Column {
   int digits = 0;
 };
 
+Json known(double count) { return count < 0 ? Json() : Json(count); }
+
 constexpr Column columns[] = {
     {"op", "op", [](const BenchRow& r) -> Json { return r.op; }},
     {"shape", "shape", [](const BenchRow& r) -> Json { return r.shape; }},
@@ -39,6 +41,14 @@ constexpr Column columns[] = {
     {"gbps", "GB/s", [](const BenchRow& r) -> Json { return r.gbps; }, 2},
     {"roof_percent", "roof %", [](const BenchRow& r) -> Json { return r.roof_percent; }, 1},
     {"bound", "bound by", [](const BenchRow& r) { return r.is_ceiling() ? Json() : Json(r.bound); }},
+    {"calls_per_step", "calls/step", [](const BenchRow& r) { return r.calls > 0 ? Json(r.calls) : Json(); }},
+    {"cycles", "cycles", [](const BenchRow& r) { return known(r.counts.cycles); }, 0},
+    {"instructions", "instructions", [](const BenchRow& r) { return known(r.counts.instructions); }, 0},
+    {"instructions_per_cycle", "instr/cycle", [](const BenchRow& r) { return known(r.counts.per_cycle()); },
+     2},
+    {"flops_per_cycle", "FLOP/cycle", [](const BenchRow& r) { return known(r.flops_per_cycle); }, 2},
+    {"l1_misses", "L1 misses", [](const BenchRow& r) { return known(r.counts.l1_misses); }, 0},
+    {"llc_misses", "LLC misses", [](const BenchRow& r) { return known(r.counts.llc_misses); }, 0},
     {"drift_percent", nullptr,
      [](const BenchRow& r) { return r.is_ceiling() ? Json() : Json(r.drift_percent); }},
     {"others_percent", nullptr,
@@ -87,7 +97,9 @@ Cells ceiling_cells(const Rows& rows) {
   Cells cells{{"ceiling", "in", "dtype", "threads", "isa", "speed"}};
   for (const BenchRow& r : rows)
     cells.push_back({r.op.substr(r.op.find('.') + 1), r.shape, r.dtype, std::to_string(r.threads), r.isa,
-                     r.gflops > 0 ? fixed(r.gflops, 1) + " GFLOP/s" : fixed(r.gbps, 1) + " GB/s"});
+                     r.gflops > 0 ? fixed(r.gflops, 1) + " GFLOP/s"
+                     : r.gbps > 0 ? fixed(r.gbps, 1) + " GB/s"
+                                  : fixed(1e3 / r.best_ms, 2) + " G/s"});
   return cells;
 }
 

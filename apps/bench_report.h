@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "apps/bench_counters.h"
+
 namespace hewn::cli {
 
 /// What an earlier result says about a row.
@@ -24,6 +26,9 @@ struct BenchRow {
   std::string bound;  ///< what the roof is: "f32 peak", "L2", "memory"
   int threads = 1;
   double best_ms = 0, median_ms = 0, spread_percent = 0, gflops = 0, gbps = 0, roof_percent = 0;
+  int64_t calls = 0;  ///< in a step of the run that the shape is from; 0 without one
+  Counts counts{};    ///< with --counters
+  double flops_per_cycle = -1;
   double speedup = 0;        ///< over the fastest library of --compare; 0 where there is none
   double drift_percent = 0;  ///< how much slower the reference loop was than at its best
   double others_percent = -1, steal_percent = -1;  ///< of the machine's time meanwhile; negative: unknown

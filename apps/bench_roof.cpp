@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "kernels/roof/caches.h"
+#include "kernels/roof/functions.h"
 #include "kernels/roof/roof.h"
 #include "kernels/roof/stream.h"
 
@@ -22,6 +23,13 @@ double peak(DType dtype, Isa isa, int threads) {
   return flops;
 }
 
+double functions(MathFunction function, Isa isa, int threads) {
+  static std::map<std::tuple<MathFunction, Isa, int>, double> known;
+  double& per_second = known[{function, isa, threads}];
+  if (per_second == 0) per_second = measured_functions(function, isa, threads);
+  return per_second;
+}
+
 double stream(StreamMix mix, size_t set, Isa isa, int threads) {
   static std::map<std::tuple<StreamMix, size_t, Isa, int>, double> known;
   double& speed = known[{mix, set, isa, threads}];
@@ -35,8 +43,10 @@ StreamMix mix_of(Case& c) {
   double inputs = 0, outputs = 0;
   for (const Operand& o : c.operands())
     (o.output ? outputs : inputs) += static_cast<double>(o.n) * static_cast<double>(size_of(o.dtype));
-  const double moved = c.cost().bytes, written = std::min(outputs, moved);
-  const double update = std::clamp(moved - inputs - written, 0.0, written);
+  const Cost cost = c.cost();
+  const double moved = cost.bytes, some = c.needs().updated;
+  const double written = some > 0 ? std::min(outputs, some) : std::min(outputs, moved);
+  const double update = some >= 0 ? some : std::clamp(moved - inputs - written, 0.0, written);
   const double read = moved - written - update, write = written - update;
   const auto eighths = [&](double part) {
     return static_cast<int>(std::lround(8 * part / (moved - update)));
@@ -55,14 +65,23 @@ std::string level_of(size_t set, int threads) {
 
 Roof roof_of(Case& c, Isa level, int threads, Cache cache) {
   const Cost cost = c.cost();
-  Roof roof{cost.flops / peak(c.dtype(), level, threads), std::string(name_of(c.dtype())) + " peak"};
+  const DType type = c.dtype() == DType::f64 || c.dtype() == DType::bf16 ? c.dtype() : DType::f32;
+  Roof roof{cost.flops / peak(type, level, threads), std::string(name_of(type)) + " peak"};
+  const auto raise = [&](double seconds, const std::string& bound) {
+    if (seconds > roof.seconds) roof = {seconds, bound};
+  };
+  // In double precision they are the C++ library's, one at a time: no roof.
+  if (c.dtype() != DType::f64) {
+    const Needs needs = c.needs();
+    if (needs.exps > 0) raise(needs.exps / functions(MathFunction::exp, level, threads), "exp");
+    if (needs.tanhs > 0) raise(needs.tanhs / functions(MathFunction::tanh, level, threads), "tanh");
+  }
   if (!(cost.bytes > 0)) return roof;
+  const size_t bytes = cache == Cache::cold ? cold_set(c) : c.bytes();
   size_t set = size_t{16} << 10;
-  while (set < c.bytes() && set < in_memory) set *= 2;
-  if (cache == Cache::cold) set = in_memory;
-  const double seconds = cost.bytes / stream(mix_of(c), set, level, threads);
-  if (seconds > roof.seconds)
-    roof = {seconds, cache == Cache::cold ? "memory" : level_of(c.bytes(), threads)};
+  while (set < bytes && set < in_memory) set *= 2;
+  raise(cost.bytes / stream(mix_of(c), set, level, threads),
+        cache == Cache::cold ? "memory" : level_of(c.bytes(), threads));
   return roof;
 }
 
@@ -100,6 +119,8 @@ std::vector<BenchRow> ceilings(const BenchPlan& plan) {
           timed(ceiling("fma", "registers", std::string(name_of(dtype)), isa, n), peak(dtype, isa, n)));
       rows.back().gflops = peak(dtype, isa, n) * 1e-9;
     }
+    for (const auto& [name, function] : {std::pair{"exp", MathFunction::exp}, {"tanh", MathFunction::tanh}})
+      rows.push_back(timed(ceiling(name, "L1", "f32", isa, n), functions(function, isa, n)));
     for (size_t i = 0; i <= cache_levels().size(); ++i) {
       const bool memory = i == cache_levels().size();
       const CacheLevel level = memory ? CacheLevel{} : cache_levels()[i];

@@ -10,16 +10,17 @@ namespace hewn::cli {
 struct Roof {
   double seconds = 0;
   std::string
-      bound;  ///< what bounds it: "f32 peak", or where the bytes come from: "L1", "L2", "L3", "memory"
+      bound;  ///< what bounds it: "f32 peak", "exp", "tanh", or where bytes come from: "L1" … "memory"
 };
 
 /// The roof over the case's work on so many threads of such a processor: its arithmetic at the measured peak,
-/// or its bytes at the measured speed of a plain stream with the same mix of reads, updates and writes, in a
-/// working set of the same size (cold: in memory), whichever takes longer. Measures each roof once.
+/// its exponentials at the measured speed of our own, or its bytes at the measured speed of a plain stream
+/// with the same mix of reads, updates and writes, in a working set of the same size (cold: in memory),
+/// whichever takes longer. Measures each roof once.
 Roof roof_of(Case& c, Isa level, int threads, Cache cache);
 
-/// The ceilings of the machine, as rows called "ceiling.…": arithmetic for each number type, reading and
-/// copying in each level of cache and in memory, on one thread and on as many as the plan has.
+/// The ceilings of the machine, as rows called "ceiling.…": arithmetic for each number type, exp and tanh,
+/// reading and copying in each level of cache and in memory, on one thread and on as many as the plan has.
 std::vector<BenchRow> ceilings(const BenchPlan& plan);
 
 }  // namespace hewn::cli

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "apps/bench_asm.h"
 #include "apps/bench_baseline.h"
 #include "apps/bench_charts.h"
 #include "apps/bench_measure.h"
@@ -29,7 +30,7 @@ double fastest_peer(const Measured& measured, const Measurement& beside) {
   return fastest;
 }
 
-BenchRow row_of(Case& c, const Measured& measured, const Measurement& m) {
+BenchRow row_of(Case& c, int64_t calls, const Measured& measured, const Measurement& m) {
   const Contender& who = *m.who;
   const Cost cost = c.cost();
   const Roof roof = roof_of(c, who.level, who.threads, m.cache);
@@ -47,6 +48,9 @@ BenchRow row_of(Case& c, const Measured& measured, const Measurement& m) {
           .gflops = cost.flops / m.best() * 1e-9,
           .gbps = cost.bytes / m.best() * 1e-9,
           .roof_percent = 100 * roof.seconds / m.best(),
+          .calls = calls,
+          .counts = m.counts,
+          .flops_per_cycle = m.counts.cycles > 0 ? cost.flops / m.counts.cycles : -1,
           .speedup = fastest_peer(measured, m) / m.best(),
           .drift_percent = measured.drift_percent,
           .others_percent = measured.shares.others,
@@ -83,6 +87,11 @@ void tell_conditions(const std::vector<BenchRow>& rows, bool pinned) {
     say("The machine was not quiet: trust the best times more than the median, and repeat often (-r).");
 }
 
+std::string loop_title(const BenchRow& r) {
+  return join(r.op, " ", r.shape, " ", r.dtype, ", ", r.rung, " on ", r.isa, ", ", r.threads,
+              r.threads == 1 ? " thread, " : " threads, ", r.cache, ":");
+}
+
 // Appends; whether there was anything.
 bool add(std::vector<Contender>& list, std::vector<Contender> more) {
   for (Contender& who : more) list.push_back(std::move(who));
@@ -106,20 +115,30 @@ int run_bench_kernels(const Settings& settings) {
     check_rung(*own, plan.request.dtype);
   }
 
+  if (plan.assembly) {
+    require(format == Format::table || format == Format::md, "--asm prints text; leave out --json and --csv");
+    require_disassembler();
+  }
   Measurer measurer(plan);
+  if (plan.counters && !measurer.counters().why_not().empty())
+    say("--counters: no hardware counters: ", measurer.counters().why_not());
   std::vector<BenchRow> rows;
   if (everything || !plot.empty()) {
     say("measuring the machine's ceilings");
     rows = ceilings(plan);
   }
   bool own_timed = !own, compared = plan.compare.empty();
-  for_each_case(plan, [&](Case& c) {
+  std::string loops;
+  for_each_case(plan, [&](Case& c, int64_t calls) {
     detail("timing ", c.op(), " ", c.shape());
     std::vector<Contender> list = rungs_of(c, plan);
     if (own) own_timed |= add(list, contenders(*own, c, plan));
     compared |= add(list, peers.contenders(c, plan));
     const Measured measured = measurer.measure(c, list);
-    for (const Measurement& m : measured.of) rows.push_back(row_of(c, measured, m));
+    for (const Measurement& m : measured.of) {
+      rows.push_back(row_of(c, calls, measured, m));
+      if (plan.assembly) loops += join("\n", loop_title(rows.back()), "\n", m.hot_loop);
+    }
   });
   require(own_timed, "--rung: ", plan.rung, " does ", own_timed ? "" : own->op,
           " and declined everything asked for; see --op, --shape and --dtype");
@@ -130,6 +149,8 @@ int run_bench_kernels(const Settings& settings) {
   const int64_t slower = baseline ? baseline->compare(rows) : 0;
   if (!plot.empty()) write_file_atomically(plot, charts_page(rows));
   print_rows(rows, format);
+  if (format == Format::md && !loops.empty()) loops = "\n```" + loops + "```\n";
+  print(loops);
   tell_conditions(rows, measurer.pinned());
   if (slower == 0) return 0;
   say(slower, " of ", rows.size(), " are slower than in ", settings.text("baseline"),

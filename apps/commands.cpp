@@ -120,6 +120,8 @@ constexpr Command table[] = {
      "hewn bench kernels --op=matmul --threads=1\n"
      "hewn bench kernels --op=softmax --ladder --plot=softmax.html\n"
      "hewn bench kernels --op=matmul --shape=256x768x768 --compare=openblas,onednn\n"
+     "hewn bench kernels --shapes-from=out --counters\n"
+     "hewn bench kernels --op=activation.forward --shape=65536 --threads=1 --cache=warm --asm\n"
      "hewn bench kernels --rung=my_softmax.so --ladder --shape=3072x256\n"
      "hewn bench kernels --op=matmul,attention --isa=avx2,avx512 -r 20 --json > before.json\n"
      "hewn bench kernels --op=matmul,attention --isa=avx2,avx512 -r 20 --baseline=before.json",

@@ -12,8 +12,12 @@ namespace {
 /// Collects the launches of a step.
 class Collector final : public Profiler {
  public:
-  explicit Collector(Plan& plan) : plan_(plan) {}
-  void launched(const char* op, const char*, const Cost& cost, double) override {
+  Collector(Plan& plan, Profiler* watch) : plan_(plan), watch_(watch) {}
+  void launching(const char* op, const void* args) override {
+    if (watch_) watch_->launching(op, args);
+  }
+  void launched(const char* op, const char* rung, const Cost& cost, double seconds) override {
+    if (watch_) watch_->launched(op, rung, cost, seconds);
     PlannedKernel& kernel = plan_.kernels[op];
     ++kernel.calls;
     kernel.cost.flops += cost.flops;
@@ -23,6 +27,7 @@ class Collector final : public Profiler {
 
  private:
   Plan& plan_;
+  Profiler* watch_;
 };
 
 /// The part of the model a parameter belongs to, by its name.
@@ -61,7 +66,7 @@ double Plan::floor_seconds(double flops_per_s, double bytes_per_s) const {
   return seconds;
 }
 
-Plan make_plan(const TrainConfig& config, const PlanTarget& target) {
+Plan make_plan(const TrainConfig& config, const PlanTarget& target, Profiler* watch) {
   config.check();
   Plan plan;
   const auto device = make_meta(target.threads, target.isa);
@@ -79,7 +84,7 @@ Plan make_plan(const TrainConfig& config, const PlanTarget& target) {
     (void)model->loss(tokens, targets);
   }
   trainer.step(batches);
-  Collector collector(plan);
+  Collector collector(plan, watch);
   device->profile(&collector);
   const StepResult step = trainer.step(batches);
   device->profile(nullptr);

@@ -38,8 +38,9 @@ struct Plan {
   double floor_seconds(double flops_per_s, double bytes_per_s) const;
 };
 
-/// Two steps and an evaluation of this run on the meta device. The config is checked first.
-Plan make_plan(const TrainConfig& config, const PlanTarget& target);
+/// Two steps and an evaluation of this run on the meta device. The config is checked first. `watch` is told
+/// of the launches of the second step.
+Plan make_plan(const TrainConfig& config, const PlanTarget& target, Profiler* watch = nullptr);
 
 /// The largest batch_size whose peak is at most `bytes`; 0 if not even 1 fits.
 int64_t largest_batch(TrainConfig config, const PlanTarget& target, size_t bytes);

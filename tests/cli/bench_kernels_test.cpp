@@ -130,13 +130,15 @@ TEST_CASE("ceilings are measured for the charts and for all kernels") {
   const TempDir dir;
   const auto r = hewn(small({"--json", "--plot=" + (dir / "charts.html").string()}));
   if (r.exit_code != 0) return skip("ceilings: Chart.js was not found when hewn was built");
-  int read = 0, copy = 0, fma = 0;
+  int read = 0, copy = 0, fma = 0, functions = 0;
   for (const Json& row : Json::parse(r.out)) {
     fma += row["op"] == "ceiling.fma" && row["gflops"].get<double>() > 0.1;
     read += row["op"] == "ceiling.read" && row["gbps"].get<double>() > 0.1;
     copy += row["op"] == "ceiling.copy" && row["gbps"].get<double>() > 0.1;
+    functions += row["op"] == "ceiling.exp" || row["op"] == "ceiling.tanh";
     CHECK(row["best_ms"].get<double>() > 0);
   }
+  CHECK(functions >= 2);
   CHECK(fma >= 2);
   CHECK(read >= 2);
   CHECK(copy == read);
