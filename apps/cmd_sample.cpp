@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/commands.h"
+#include "apps/format.h"
 #include "apps/input.h"
 #include "apps/open_run.h"
 #include "apps/signals.h"
@@ -10,6 +11,7 @@
 #include "apps/token_view.h"
 #include "core/error.h"
 #include "core/file.h"
+#include "model/beam.h"
 #include "model/generate.h"
 #include "model/tokenizer/utf8.h"
 
@@ -113,6 +115,36 @@ std::string write_one(const OpenRun& run, const std::vector<int32_t>& prompt, co
   return text;
 }
 
+// The best texts of a beam search, each with what it was ranked by.
+int run_beams(const Settings& settings, const OpenRun& run, const std::string& begin,
+              const std::vector<int32_t>& prompt) {
+  for (const char* drawn :
+       {"temperature", "top_k", "top_p", "min_p", "repetition_penalty", "show_probs", "logprobs", "stop"})
+    require(!settings.given(drawn), settings.where(drawn),
+            ": nothing is drawn in a beam search; leave out beam or this");
+  const GenerateOptions drawing = generation(settings, *run.tokenizer);
+  const BeamOptions options{.beams = settings.integer("beam"),
+                            .max_new_tokens = drawing.max_new_tokens,
+                            .length_penalty = settings.real("length_penalty"),
+                            .n_best = settings.integer("num_samples"),
+                            .stop_tokens = drawing.stop_tokens};
+  require(options.n_best <= options.beams, "num_samples = ", options.n_best,
+          " is more than beam = ", options.beams, "; follow at least as many texts as are shown");
+  nlohmann::ordered_json texts = nlohmann::ordered_json::array();
+  for (const BeamText& best : beam_search(*run.model, prompt, options)) {
+    Utf8Stream characters;
+    std::string text = begin + characters.push(run.tokenizer->decode(best.tokens)) + characters.finish();
+    if (settings.flag("json")) {
+      texts.push_back({{"text", text}, {"score", best.score}, {"log_probability", best.log_probability}});
+      continue;
+    }
+    if (options.n_best > 1) print("--------------- score ", fixed(best.score, 4), "\n");
+    print(text, text.ends_with('\n') ? "" : "\n");
+  }
+  if (settings.flag("json")) print(texts.dump(2), "\n");
+  return 0;
+}
+
 }  // namespace
 
 int run_sample(const Settings& settings) {
@@ -124,12 +156,13 @@ int run_sample(const Settings& settings) {
          ": this run has no tokenizer.json, so its tokens cannot be shown as text");
   const std::string start = prompt_text(settings);
   const std::vector<int32_t> prompt = encode_prompt(settings, *run.tokenizer, start);
+  const std::string begin = settings.given("start") ? start : "";
+  if (settings.integer("beam") > 0) return run_beams(settings, run, begin, prompt);
   GenerateOptions options = generation(settings, *run.tokenizer);
   nlohmann::ordered_json texts = nlohmann::ordered_json::array();
   catch_signals();
   for (int64_t n = 0; n < settings.integer("num_samples") && !stop_signal(); ++n) {
     options.sample = static_cast<uint64_t>(n);
-    const std::string begin = settings.given("start") ? start : "";
     if (n > 0 && (view == View::text || view == View::probabilities)) print("---------------\n");
     if (view == View::text) print(begin);
     const std::string text = begin + write_one(run, prompt, options, stops, view);

@@ -24,6 +24,7 @@ constexpr Command table[] = {
      "hewn sample out --start=\"Once upon\" --temperature=0.7 --top_k=40\n"
      "hewn sample out --start=\"Once upon\" --top_p=0.9 --stop='\\n\\n'\n"
      "hewn sample out --temperature=0 --max_new_tokens=20 --show_probs\n"
+     "hewn sample out --start=\"Once upon\" --max_new_tokens=40 --beam=8 --num_samples=3\n"
      "hewn sample out/checkpoints/best --num_samples=5 --seed=7\n"
      "echo \"The fox\" | hewn sample out --start=-",
      run_sample},

@@ -162,6 +162,12 @@ constexpr Option sampling[] = {
          "only tokens at least so likely as this part of the likeliest (0: all)"),
     real("repetition_penalty", "1", 1e-3, 1e3, takes::sample,
          "above 1 makes tokens that are already there less likely, below 1 more"),
+    integer("beam", "0", 0, 4096, takes::sample,
+            "search for the likeliest texts, following so many at a time, instead of drawing; num_samples "
+            "are shown, the "
+            "best first (0: draw)"),
+    real("length_penalty", "1", -100, 100, takes::sample,
+         "beams are ranked by log P / tokens^length_penalty: more favours longer texts"),
     text("stop", "TEXT|TEXT...", "", takes::sample,
          "end before one of these texts; \\n, \\t, \\| and \\\\ are a line end, a tab, | and \\", "none"),
     flag("show_probs", "false", takes::sample,

@@ -5,49 +5,9 @@
 
 #include "core/error.h"
 #include "core/rng.h"
+#include "model/context.h"
 
 namespace hewn {
-namespace {
-
-/// The tokens the model sees, and what it remembers of them.
-class Context {
- public:
-  Context(Model& model, bool use_cache)
-      : model_(model),
-        limit_(model.config().block_size),
-        cache_(use_cache && model.uses_cache()
-                   ? std::make_unique<KvCache>(model.config(), model.device(), model.parameters().dtype(), 1,
-                                               limit_)
-                   : nullptr) {}
-
-  void push(int32_t token) {
-    if (static_cast<int64_t>(tokens_.size()) == limit_) {
-      tokens_.erase(tokens_.begin(), tokens_.end() - (limit_ / 2));
-      seen_ = 0;
-      if (cache_) cache_->clear();
-    }
-    tokens_.push_back(token);
-  }
-
-  /// Logits of what follows.
-  std::vector<double> next_logits() {
-    const size_t from = cache_ ? seen_ : 0;
-    const std::vector<int32_t> fresh(tokens_.begin() + static_cast<std::ptrdiff_t>(from), tokens_.end());
-    const Tensor input = Tensor::from(model_.device(), fresh, {1, static_cast<int64_t>(fresh.size())});
-    seen_ = tokens_.size();
-    return model_.logits(input, {.cache = cache_.get(), .last_only = true}).doubles();
-  }
-
- private:
-  Model& model_;
-  int64_t limit_;
-  std::unique_ptr<KvCache> cache_;
-  std::vector<int32_t> tokens_;
-  size_t seen_ = 0;  // tokens the cache holds
-};
-
-}  // namespace
-
 void generate(Model& model, const std::vector<int32_t>& prompt, const GenerateOptions& options,
               const std::function<bool(const Generated&)>& emit) {
   require(!prompt.empty(), "generation needs a prompt of at least one token");
@@ -58,14 +18,14 @@ void generate(Model& model, const std::vector<int32_t>& prompt, const GenerateOp
   Rng rng(options.seed, options.sample);
   Context context(model, options.cache);
   std::vector<int32_t> seen = prompt;
-  for (const int32_t token : prompt) context.push(token);
+  for (const int32_t token : prompt) context.push({token});
   for (int64_t n = 0; n < options.max_new_tokens; ++n) {
     const std::vector<double> logits = context.next_logits();
     const int32_t token = draw(sampling_distribution(logits, sampling, seen), rng.uniform_double());
     if (std::find(options.stop_tokens.begin(), options.stop_tokens.end(), token) != options.stop_tokens.end())
       return;
     if (!emit({token, logits})) return;
-    context.push(token);
+    context.push({token});
     seen.push_back(token);
   }
 }

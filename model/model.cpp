@@ -28,6 +28,21 @@ KvCache::View KvCache::append(int64_t layer, const Tensor& qkv) {
   return {all.strided(shape, strides, 0), all.strided(shape, strides, C)};
 }
 
+void KvCache::select(const std::vector<int64_t>& sequences) {
+  for (Tensor& layer : layers_) {
+    const auto width = layer.dim(2);
+    const size_t row = static_cast<size_t>(width) * size_of(layer.dtype()),
+                 used = static_cast<size_t>(length_) * row, all = static_cast<size_t>(capacity_) * row;
+    const Tensor chosen = Tensor::empty(layer.device(), layer.dtype(),
+                                        {static_cast<int64_t>(sequences.size()), capacity_, width});
+    for (size_t b = 0; b < sequences.size(); ++b)
+      layer.device().copy(static_cast<uint8_t*>(chosen.data()) + b * all,
+                          static_cast<const uint8_t*>(layer.data()) + static_cast<size_t>(sequences[b]) * all,
+                          used);
+    layer = chosen;
+  }
+}
+
 void Model::check_tokens(const Tensor& tokens, const KvCache* cache) const {
   require(tokens.rank() == 2 && tokens.dtype() == DType::i32, "tokens are ", name_of(tokens.dtype()), " ",
           tokens.shape(), "; i32 [B, T] is needed");

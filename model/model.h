@@ -25,6 +25,8 @@ class KvCache {
   View append(int64_t layer, const Tensor& qkv);
   void advance(int64_t tokens) { length_ += tokens; }
   void clear() { length_ = 0; }
+  /// Becomes a cache of these sequences, in this order; one may be taken several times.
+  void select(const std::vector<int64_t>& sequences);
 
  private:
   int64_t n_head_, capacity_, length_ = 0;

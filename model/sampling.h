@@ -11,12 +11,12 @@ namespace hewn {
 struct SamplingOptions {
   double repetition_penalty = 1;  ///< logits of tokens already there: divided by it if positive, else
                                   ///< multiplied (Keskar et al. 2019, "CTRL", section 4.1)
-  double temperature = 1;  ///< 0: always the most likely token (the lowest id of equals)
-  int64_t top_k = 0;       ///< the k most likely only; 0: all
-  double top_p = 1;        ///< the fewest most likely whose probabilities reach p (Holtzman et al. 2020, "The
-                           ///< Curious Case of Neural Text Degeneration", section 3.1)
-  double min_p = 0;        ///< those at least so likely as this part of the likeliest (Nguyen et al. 2024,
-                           ///< "Turning Up the Heat", section 3)
+  double temperature = 1;         ///< 0: always the most likely token (the lowest id of equals)
+  int64_t top_k = 0;              ///< the k most likely only; 0: all
+  double top_p = 1;  ///< the fewest most likely whose probabilities reach p (Holtzman et al. 2020, "The
+                     ///< Curious Case of Neural Text Degeneration", section 3.1)
+  double min_p = 0;  ///< those at least so likely as this part of the likeliest (Nguyen et al. 2024,
+                     ///< "Turning Up the Heat", section 3)
 };
 
 /// Throws ErrorCode::usage for values outside their range.

@@ -49,6 +49,11 @@ TEST_CASE("a run is trained, scored, sampled and verified") {
   CHECK(
       hewn({"sample", run, "--max_new_tokens=30", "--start=the ", "--temperature=0", "--stop=" + stop}).out ==
       likeliest.substr(0, likeliest.find(stop, 4)) + "\n");
+  CHECK(greedy("--beam=1") == likeliest);
+  const auto beams = hewn({"sample", run, "--max_new_tokens=9", "--beam=4", "--num_samples=2"}).out;
+  CHECK(beams.rfind("--------------- score -", 0) == 0);
+  CHECK(
+      contains(hewn({"sample", run, "--max_new_tokens=9", "--beam=4", "--json"}).out, "\"log_probability\""));
   const auto lines = hewn({"sample", run, "--max_new_tokens=3", "--temperature=0", "--show_probs"}).out;
   CHECK(std::count(lines.begin(), lines.end(), '\n') == 3);
   CHECK(contains(lines, "%"));
@@ -191,6 +196,8 @@ TEST_CASE("prompts and runs that make no sense are refused") {
   CHECK_FAILS(hewn({"sample", run, "--temperature=-1"}), 2, "out of range");
   CHECK_FAILS(hewn({"sample", run, "--top_p=1.5"}), 2, "out of range");
   CHECK_FAILS(hewn({"sample", run, "--stop=a||b"}), 2, "stop string is empty");
+  CHECK_FAILS(hewn({"sample", run, "--beam=2", "--num_samples=3"}), 2, "more than beam = 2");
+  CHECK_FAILS(hewn({"sample", run, "--beam=2", "--top_k=3"}), 2, "nothing is drawn");
   CHECK_FAILS(hewn({"sample", run, "--json", "--show_probs"}), 2, "give one of them");
   write_file(dir / "run/tokenizer.json", "{}");
   CHECK_FAILS(hewn({"sample", run}), 3, "tokenizer.json");

@@ -1,0 +1,36 @@
+#pragma once
+// What a model sees while it writes: one or several sequences of equal length, and what is remembered of
+// them.
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "model/model.h"
+
+namespace hewn {
+
+class Context {
+ public:
+  /// Begins with one empty sequence. Without the cache every step computes everything anew: the same up to
+  /// rounding.
+  Context(Model& model, bool use_cache);
+
+  int64_t sequences() const { return static_cast<int64_t>(tokens_.size()); }
+  /// Appends a token to each sequence. Sequences that have reached block_size go on with their newest half,
+  /// so that a new token costs one row instead of a whole context.
+  void push(const std::vector<int32_t>& tokens);
+  /// Logits of what follows, [sequences, V] in one row.
+  std::vector<double> next_logits();
+  /// Goes on with these sequences, in this order; one may be taken several times.
+  void select(const std::vector<int64_t>& sequences);
+
+ private:
+  Model& model_;
+  int64_t limit_;
+  std::unique_ptr<KvCache> cache_;
+  std::vector<std::vector<int32_t>> tokens_{1};
+  size_t seen_ = 0;  // tokens of each that the cache holds
+};
+
+}  // namespace hewn
