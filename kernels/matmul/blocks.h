@@ -15,8 +15,10 @@ constexpr int64_t k_bytes = 3 << 10;
 /// A block, or a single panel of the longest k.
 constexpr int64_t scratch_per_worker = block_bytes + (64 << 10);
 
-/// Up to so many rows of a are multiplied without tiles (skinny.h).
-constexpr int64_t skinny_rows = 16;
+/// Up to so many rows of a are multiplied without tiles: with b as it stands (skinny.h; more of them find
+/// tiles faster wherever b is in a cache), and with b transposed (dots.h), which would be turned for them
+/// alone.
+constexpr int64_t skinny_rows = 4, rows_of_dots = 16;
 /// Their sums fit into a second-level cache beside what streams through.
 constexpr int64_t skinny_sums = 32 << 10;
 

@@ -11,7 +11,7 @@
 namespace hewn {
 namespace {
 
-/// Terms of a block along K: with skinny_rows rows of so many terms there is still room in the scratch.
+/// Terms of a block along K: with rows_of_dots rows of so many terms there is still room in the scratch.
 template <class T>
 constexpr int64_t most_dot_terms = (16 << 10) / sizeof(T);
 /// How many of the few are taken at once: with four of the many, half the registers hold their sums.

@@ -87,11 +87,16 @@ HEWN_INLINE void load_turned(const T* from, int64_t ld, int64_t rows, int64_t n,
   load_turned<T>(square, w, to);
 }
 
+/// So many rows ahead of the copying memory is asked for what it will read: pieces of rows are too short for
+/// the processor to foresee the next.
+constexpr int64_t rows_ahead = 32;
+
 /// [k, cols] with rows ldb apart -> [k, width]; width is cols in whole vectors.
 template <class T>
 void pack_rows(int64_t k, int64_t cols, const T* b, int64_t ldb, T* panel, int64_t width) {
   constexpr int w = lanes<T>;
   for (; k > 0; --k, b += ldb, panel += width) {
+    for (int64_t j = 0; j < cols; j += 64 / sizeof(T)) __builtin_prefetch(b + rows_ahead * ldb + j, 0, 2);
     int64_t j = 0;
     for (; j + w <= cols; j += w) store(panel + j, load(b + j));
     if (j < cols) store(panel + j, load_part(b + j, cols - j));

@@ -101,6 +101,9 @@ struct BlockOfB {
 template <class T, bool trans_a>
 void multiply_block(const Product<T>& m, Range rows, const BlockOfB<T>& b, const BlockOfB<T>& next,
                     int64_t finished) {
+  constexpr int64_t line = 64 / sizeof(T);
+  // Of many tiles, b needs a few for its next block.
+  const bool fetch_a = (trans_a || m.lda == b.k) && b.cols > tile_cols<T> && rows.size() >= 64;
   b.prepare();
   int64_t tiles = 0;
   for (int64_t i = rows.begin; i < rows.end; i += tile_rows) {
@@ -114,7 +117,10 @@ void multiply_block(const Product<T>& m, Range rows, const BlockOfB<T>& b, const
     t.add = m.add || b.k0 > 0;
     for (int64_t j = 0; j < b.cols; j += tile_cols<T>) {
       b.give(j, t);
-      next.fetch(tiles++, t);
+      if (fetch_a && j == 0)  // the next tile's rows of a
+        t.ahead = t.a + (trans_a ? line : ni * m.lda), t.ahead_step = trans_a ? m.lda : line;
+      else
+        next.fetch(tiles++, t);
       t.c = m.c + i * m.ldc + b.j0 + j;
       tile_column<T, trans_a>(t, ni);
     }
@@ -198,7 +204,7 @@ void multiply_all(const Launch& launch, const Matmul& m) {
   // Threads are woken for some microseconds of work at least.
   Launch on = launch;
   if (n_products * m.M * m.N * m.K < 100000) on.threads = 1;
-  const bool skinny = m.M <= skinny_rows;
+  const bool skinny = m.M <= (m.trans_b ? rows_of_dots : skinny_rows);
   const Split split =
       split_for(n_products, skinny ? 1 : row_tiles, tile_rows, col_tiles, tile_cols<T>, on.threads);
   const int64_t parts = split.rows * split.cols;

@@ -68,7 +68,6 @@ __attribute__((noinline)) void tile(const Tile<T>& t) {
     for (int v = 0; v < vectors; ++v) __builtin_prefetch(t.c + i * t.ldc + v * w, 1);
   for (int64_t k = t.k; k > 0; --k) {
     __builtin_prefetch(ahead, 0, 2);
-    if constexpr (k_major) __builtin_prefetch(a + 64 / sizeof(T), 0, 2);
     V row[vectors];
 #pragma GCC unroll 8
     for (int v = 0; v < vectors; ++v) row[v] = load(b + v * w);
