@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measures again what docs/performance.md shows and writes it between the page's markers.
+"""Measures again what docs/performance.md and docs/kernels.md show and writes it between the pages' markers.
 
     scripts/figures.py                      # everything; a quarter of an hour on a quiet machine
     scripts/figures.py kernels ladders      # only these blocks
@@ -16,7 +16,7 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-PAGE = ROOT / "docs/performance.md"
+PAGES = [ROOT / "docs/performance.md", ROOT / "docs/kernels.md"]
 HEWN = "build/apps/hewn"
 PEERS = os.environ.get("PEERS", "build/peers/bin/python")
 BABY = ["configs/baby-gpt-cpu.toml", "--vocab_size=65"]
@@ -68,13 +68,19 @@ def kernels():
 
 
 def ladders():
-    shapes = [("matmul", "256x768x768"), ("attention", "4x4x64x64x32"), ("softmax", "3072x256"),
-              ("layernorm", "768x768")]
+    shapes = [("matmul", "256x768x768"), ("attention", "1x4x512x512x64"), ("softmax", "3072x256"),
+              ("layernorm", "4096x768"), ("activation", "786432 gelu_tanh"), ("cross_entropy", "256x50257"),
+              ("optimizer", "adamw 38597376")]
     results = []
     for op, shape in shapes:
-        results += bench("kernels", f"--op={op}", f"--shape={shape}", "--ladder", "--threads=1",
-                         "--cache=warm")
-    return measured_rows(results, "op", "shape", "rung", "best ms", "GFLOP/s", "GB/s", "% of the roof")
+        results += bench("kernels", f"--op={op}", f"--shape={shape}", "--ladder", "--threads=1,2", "--cache=warm")
+    rows = {}
+    for r in results:
+        rows.setdefault((r["op"], r["shape"], r["rung"]), {})[r["threads"]] = r
+    cells = lambda by: [significant(by[1]["best_ms"]), significant(by[2]["best_ms"]), significant(by[1]["gflops"]),
+                        significant(by[1]["gbps"]), f"{by[1]['roof_percent']:.0f}"]
+    return table(["op", "shape", "rung", "ms, 1 thread", "2 threads", "GFLOP/s", "GB/s", "% of the roof"],
+                 [[*key, *cells(by)] for key, by in rows.items()])
 
 
 def gemm():
@@ -125,13 +131,15 @@ def main():
     for name in names:
         print(name, file=sys.stderr)
         text = BLOCKS[name]()
-        # Read late and written at once, so that an edit made meanwhile is kept.
-        page = PAGE.read_text()
         pattern = re.compile(rf"(<!-- begin {name} -->\n).*?(<!-- end {name} -->)", re.DOTALL)
-        page, found = pattern.subn(lambda m: m[1] + text + "\n" + m[2], page)
-        if found != 1:
-            sys.exit(f"figures.py: {PAGE} has no markers for {name}")
-        PAGE.write_text(page)
+        written = 0
+        for path in PAGES:  # read late and written at once, so that an edit made meanwhile is kept
+            page, found = pattern.subn(lambda m: m[1] + text + "\n" + m[2], path.read_text())
+            if found:
+                path.write_text(page)
+            written += found
+        if written != 1:
+            sys.exit(f"figures.py: the pages must have markers for {name} once, not {written} times")
 
 
 if __name__ == "__main__":
