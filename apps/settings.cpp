@@ -14,6 +14,10 @@
 namespace hewn::cli {
 namespace {
 
+// Variables that are no keys: of the kernels, of bench kernels --compare, of the tests.
+constexpr std::string_view no_keys[] = {"isa",  "openblas", "blis",    "onednn",    "mkl",
+                                        "slow", "shared",   "program", "test_seed", "test_tally"};
+
 std::string lower(std::string_view text) {
   std::string out(text);
   for (char& c : out)
@@ -106,8 +110,9 @@ std::vector<Assignment> Settings::environment(const Command& command) {
     if (!line.starts_with("HEWN_")) continue;
     const std::string_view variable = line.substr(0, line.find('='));
     const std::string key = lower(variable.substr(5));
-    // HEWN_ISA belongs to the kernels, HEWN_SHARED to the tests.
-    if (key == "isa" || key == "shared" || variable.size() == line.size()) continue;
+    if (variable.size() == line.size() ||
+        std::find(std::begin(no_keys), std::end(no_keys), key) != std::end(no_keys))
+      continue;
     if (std::find(names.begin(), names.end(), key) != names.end()) {
       found.push_back({key, std::string(line.substr(variable.size() + 1)), std::string(variable)});
     } else if (commands_with(key).empty()) {
