@@ -11,6 +11,7 @@ constexpr Command table[] = {
      "hewn train  # a small model of the built-in tales\n"
      "hewn train --dataset=book.txt --out_dir=book  # your own text\n"
      "hewn train configs/baby-gpt-cpu.toml --dataset=shakespeare.txt --threads=2\n"
+     "hewn train --pos=rope --norm=rmsnorm --act=swiglu --n_kv_head=2 --tie=false  # Llama's architecture\n"
      "hewn train --init_from=resume --out_dir=book --max_iters=4000  # go on\n"
      "hewn train --dataset=book.txt --dry_run  # what would happen",
      run_train},

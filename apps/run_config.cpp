@@ -45,6 +45,7 @@ ModelConfig model_config(const Settings& s, const DataSizes& data) {
   m.block_size = free ? data.longest_document : s.integer("block_size");
   m.n_layer = s.integer("n_layer");
   m.n_head = s.integer("n_head");
+  m.n_kv_head = s.has("n_kv_head") ? s.integer("n_kv_head") : m.n_head;
   m.n_embd = s.integer("n_embd");
   m.mlp_width = s.has("mlp_width") ? s.integer("mlp_width") : 4 * m.n_embd;
   m.dropout = s.real("dropout");
@@ -57,6 +58,9 @@ ModelConfig model_config(const Settings& s, const DataSizes& data) {
   choose(s, "norm_place", m.norm_place);
   choose(s, "pos", m.pos);
   choose(s, "pos_combine", m.pos_combine);
+  m.rope_theta = s.real("rope_theta");
+  choose(s, "rope_pairs", m.rope_pairs);
+  m.window = s.integer("window");
   choose(s, "attention", m.attention);
   choose(s, "act", m.act);
   m.check();

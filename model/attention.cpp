@@ -8,7 +8,7 @@ namespace hewn {
 
 SelfAttention::SelfAttention(Parameters& parameters, const std::string& name, const ModelConfig& model_config,
                              double deviation, double join_deviation)
-    : c_attn(parameters, name + ".c_attn", model_config.n_embd, 3 * model_config.n_embd,
+    : c_attn(parameters, name + ".c_attn", model_config.n_embd, model_config.qkv_size(),
              model_config.bias && model_config.qkv_bias, deviation),
       c_proj(parameters, name + ".c_proj", model_config.n_embd, model_config.n_embd, model_config.bias,
              join_deviation),
@@ -32,24 +32,39 @@ Tensor SelfAttention::operator()(const Tensor& x, const Tensor& residual, const 
   return residual.defined() ? add(residual, y) : y;
 }
 
+RotaryOptions SelfAttention::turn(int64_t start) const {
+  return {.pairs = config.rope_pairs, .base = config.rope_theta, .start = start};
+}
+
+Tensor SelfAttention::project(const Tensor& x, int64_t start) const {
+  const Tensor qkv = c_attn(x);
+  if (config.pos != Positions::rotary) return qkv;
+  const int64_t turned = config.n_head + config.kv_heads();
+  return rotary_packed(qkv, turned + config.kv_heads(), turned, turn(start));
+}
+
 Tensor SelfAttention::fused(const Tensor& x, const AttentionPass& pass) const {
   const Tensor& state = pass.options.step_state;
-  return causal_attention(c_attn(x), {.n_head = config.n_head,
-                                      .dropout = state.defined() ? config.attention_dropout() : 0,
-                                      .step_state = state,
-                                      .site = pass.weights_site});
+  return causal_attention(project(x, 0), {.n_head = config.n_head,
+                                          .n_kv_head = config.kv_heads(),
+                                          .window = config.window,
+                                          .dropout = state.defined() ? config.attention_dropout() : 0,
+                                          .step_state = state,
+                                          .site = pass.weights_site});
 }
 
 Tensor SelfAttention::batched(const Tensor& x, const AttentionPass& pass) const {
-  const int64_t B = x.dim(0), T = x.dim(1), C = x.dim(2), H = config.n_head, D = config.head_size();
-  const Tensor qkv = c_attn(x);
-  const auto heads = [&](int64_t part) {  // [B, T, C] of q, k or v -> [B, H, T, D]
-    const Tensor t = contiguous(narrow(qkv, 2, part * C, C));
-    return contiguous(permute(reshape(t, {B, T, H, D}), {0, 2, 1, 3}));
+  const int64_t B = x.dim(0), T = x.dim(1), C = x.dim(2), H = config.n_head, Hkv = config.kv_heads(),
+                D = config.head_size();
+  const Tensor qkv = project(x, 0);
+  const auto heads = [&](int64_t first, int64_t n) {  // n heads of q, k or v -> [B, n, T, D]
+    const Tensor t = contiguous(narrow(qkv, 2, first * D, n * D));
+    return contiguous(permute(reshape(t, {B, T, n, D}), {0, 2, 1, 3}));
   };
   const Tensor& state = pass.options.step_state;
-  const Tensor y = causal_attention_composed(heads(0), heads(1), heads(2),
+  const Tensor y = causal_attention_composed(heads(0, H), heads(H, Hkv), heads(H + Hkv, Hkv),
                                              {.n_head = H,
+                                              .window = config.window,
                                               .dropout = state.defined() ? config.attention_dropout() : 0,
                                               .step_state = state,
                                               .site = pass.weights_site});
@@ -57,20 +72,26 @@ Tensor SelfAttention::batched(const Tensor& x, const AttentionPass& pass) const 
 }
 
 Tensor SelfAttention::per_head(const Tensor& x, const AttentionPass& pass) const {
-  const int64_t B = x.dim(0), T = x.dim(1), C = x.dim(2), H = config.n_head, D = config.head_size();
+  const int64_t B = x.dim(0), T = x.dim(1), H = config.n_head, Hkv = config.kv_heads(),
+                D = config.head_size();
   const Tensor& state = pass.options.step_state;
   std::vector<Tensor> outputs;
   for (int64_t h = 0; h < H; ++h) {
     const Scope scope("head." + std::to_string(h));
-    const auto project = [&](int64_t part) {  // this head's columns of the projection: [B, 1, T, D]
-      const int64_t column = part * C + h * D;
+    const auto columns = [&](int64_t head) {  // one head's columns of the projection: [B, 1, T, D]
+      const int64_t column = head * D;
       const Tensor weight = contiguous(narrow(c_attn.weight->value, 1, column, D));
       const Tensor bias = c_attn.bias ? contiguous(narrow(c_attn.bias->value, 0, column, D)) : Tensor();
       return reshape(linear(x, weight, bias), {B, 1, T, D});
     };
+    const auto turned = [&](int64_t head) {
+      return config.pos == Positions::rotary ? rotary(columns(head), turn(0)) : columns(head);
+    };
+    const int64_t kv = h / (H / Hkv);  // the keys and values this head reads
     const Tensor y =
-        causal_attention_composed(project(0), project(1), project(2),
+        causal_attention_composed(turned(h), turned(H + kv), columns(H + Hkv + kv),
                                   {.n_head = 1,
+                                   .window = config.window,
                                    .dropout = state.defined() ? config.attention_dropout() : 0,
                                    .step_state = state,
                                    .site = pass.weights_site + (static_cast<uint32_t>(h) << 20)});
@@ -83,10 +104,11 @@ Tensor SelfAttention::per_head(const Tensor& x, const AttentionPass& pass) const
 Tensor SelfAttention::cached(const Tensor& x, const AttentionPass& pass) const {
   const NoGrad none;
   const int64_t B = x.dim(0), T = x.dim(1), C = x.dim(2), H = config.n_head, D = config.head_size();
-  const Tensor qkv = c_attn(x);
-  const Tensor q = qkv.strided({B, H, T, D}, {T * 3 * C, D, 3 * C, 1}, 0);
+  const Tensor qkv = project(x, pass.options.cache->length());
+  const Tensor q = qkv.strided({B, H, T, D}, {T * qkv.dim(2), D, qkv.dim(2), 1}, 0);
   const auto [k, v] = pass.options.cache->append(pass.layer, qkv);
-  return reshape(contiguous(permute(causal_attention(q, k, v), {0, 2, 1, 3})), {B, T, C});
+  const Tensor y = causal_attention(q, k, v, {.window = config.window});
+  return reshape(contiguous(permute(y, {0, 2, 1, 3})), {B, T, C});
 }
 
 }  // namespace hewn

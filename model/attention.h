@@ -3,6 +3,7 @@
 // once with the T x T weights written out, and block-wise without them (FlashAttention, Dao et al. 2022). The
 // parameters are the same, so that a model can change form at any time.
 
+#include "kernels/rotary/op.h"
 #include "model/layers.h"
 #include "model/model.h"
 
@@ -16,7 +17,7 @@ struct AttentionPass {
 };
 
 struct SelfAttention {
-  LinearLayer c_attn;  ///< [C, 3C]: queries, keys, values of all heads side by side
+  LinearLayer c_attn;  ///< [C, (H + 2 Hkv) D]: queries, keys, values of all heads side by side
   LinearLayer c_proj;  ///< [C, C]
   ModelConfig config;
 
@@ -26,6 +27,10 @@ struct SelfAttention {
   Tensor operator()(const Tensor& x, const Tensor& residual, const AttentionPass& pass) const;
 
  private:
+  /// Queries, keys and values, packed [B, T, (H + 2 Hkv) D]; the first two turned by their positions from
+  /// `start` on.
+  Tensor project(const Tensor& x, int64_t start) const;
+  RotaryOptions turn(int64_t start) const;
   Tensor per_head(const Tensor& x, const AttentionPass& pass) const;
   Tensor batched(const Tensor& x, const AttentionPass& pass) const;
   Tensor fused(const Tensor& x, const AttentionPass& pass) const;

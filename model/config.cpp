@@ -1,5 +1,6 @@
 #include "model/config.h"
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <span>
 
@@ -16,16 +17,21 @@ struct Choice {
 
 constexpr Choice<NormKind> norms[] = {{NormKind::layernorm, "layernorm"}, {NormKind::rmsnorm, "rmsnorm"}};
 constexpr Choice<NormPlace> places[] = {{NormPlace::pre, "pre"}, {NormPlace::post, "post"}};
-constexpr Choice<Positions> positions[] = {
-    {Positions::learned, "learned"}, {Positions::sinusoidal, "sin"}, {Positions::none, "none"}};
+constexpr Choice<Positions> positions[] = {{Positions::learned, "learned"},
+                                           {Positions::sinusoidal, "sin"},
+                                           {Positions::rotary, "rope"},
+                                           {Positions::none, "none"}};
 constexpr Choice<PosCombine> combines[] = {{PosCombine::add, "add"}, {PosCombine::concat, "concat"}};
 constexpr Choice<AttentionForm> forms[] = {{AttentionForm::per_head, "per_head"},
                                            {AttentionForm::batched, "batched"},
                                            {AttentionForm::fused, "fused"}};
-constexpr Choice<Activation> acts[] = {{Activation::gelu_tanh, "gelu"},
-                                       {Activation::gelu_erf, "gelu_erf"},
-                                       {Activation::relu, "relu"},
-                                       {Activation::silu, "silu"}};
+constexpr Choice<RotaryPairs> pairings[] = {{RotaryPairs::half, "half"},
+                                            {RotaryPairs::interleaved, "interleaved"}};
+constexpr Choice<MlpActivation> acts[] = {{MlpActivation::gelu, "gelu"},
+                                          {MlpActivation::gelu_erf, "gelu_erf"},
+                                          {MlpActivation::relu, "relu"},
+                                          {MlpActivation::silu, "silu"},
+                                          {MlpActivation::swiglu, "swiglu"}};
 
 template <class E>
 std::string name_in(std::span<const Choice<E>> choices, E value) {
@@ -55,6 +61,7 @@ void for_each_key(Config& c, F f) {
   f("block_size", c.block_size);
   f("n_layer", c.n_layer);
   f("n_head", c.n_head);
+  f("n_kv_head", c.n_kv_head);
   f("n_embd", c.n_embd);
   f("mlp_width", c.mlp_width);
   f("dropout", c.dropout);
@@ -67,6 +74,9 @@ void for_each_key(Config& c, F f) {
   f("norm_place", c.norm_place);
   f("pos", c.pos);
   f("pos_combine", c.pos_combine);
+  f("rope_theta", c.rope_theta);
+  f("rope_pairs", c.rope_pairs);
+  f("window", c.window);
   f("attention", c.attention);
   f("act", c.act);
   f("norm_eps", c.norm_eps);
@@ -83,13 +93,15 @@ std::string name_of(NormPlace v) { return name_in<NormPlace>(places, v); }
 std::string name_of(Positions v) { return name_in<Positions>(positions, v); }
 std::string name_of(PosCombine v) { return name_in<PosCombine>(combines, v); }
 std::string name_of(AttentionForm v) { return name_in<AttentionForm>(forms, v); }
-std::string name_of(Activation v) { return name_in<Activation>(acts, v); }
+std::string name_of(RotaryPairs v) { return name_in<RotaryPairs>(pairings, v); }
+std::string name_of(MlpActivation v) { return name_in<MlpActivation>(acts, v); }
 void parse_name(const std::string& name, NormKind& v) { find_in<NormKind>(norms, name, v); }
 void parse_name(const std::string& name, NormPlace& v) { find_in<NormPlace>(places, name, v); }
 void parse_name(const std::string& name, Positions& v) { find_in<Positions>(positions, name, v); }
 void parse_name(const std::string& name, PosCombine& v) { find_in<PosCombine>(combines, name, v); }
 void parse_name(const std::string& name, AttentionForm& v) { find_in<AttentionForm>(forms, name, v); }
-void parse_name(const std::string& name, Activation& v) { find_in<Activation>(acts, name, v); }
+void parse_name(const std::string& name, RotaryPairs& v) { find_in<RotaryPairs>(pairings, name, v); }
+void parse_name(const std::string& name, MlpActivation& v) { find_in<MlpActivation>(acts, name, v); }
 
 void ModelConfig::check() const {
   require(arch == "gpt" || arch == "bigram" || arch == "bigram_linear", "arch = \"", arch,
@@ -103,10 +115,19 @@ void ModelConfig::check() const {
   check_size("n_head", n_head, 1, 4096);
   check_size("mlp_width", mlp_width, 0, 1 << 22);
   require(n_embd % n_head == 0, "n_embd = ", n_embd, " is not a multiple of n_head = ", n_head);
+  require(n_kv_head >= 0 && n_kv_head <= n_head && n_head % kv_heads() == 0, "n_kv_head = ", n_kv_head,
+          "; it must divide n_head = ", n_head, ", or be 0 for as many");
+  check_size("window", window, 0, int64_t{1} << 24);
+  if (pos == Positions::rotary) {
+    require(head_size() % 2 == 0, "pos = rope turns pairs, but a head has n_embd / n_head = ", head_size(),
+            " elements, an odd number");
+    require(rope_theta > 0 && std::isfinite(rope_theta), "rope_theta = ", rope_theta,
+            "; it must be more than 0");
+  }
   require(dropout >= 0 && dropout < 1, "dropout = ", dropout, "; it must be at least 0 and less than 1");
   require(attn_dropout < 1, "attn_dropout = ", attn_dropout, "; it must be less than 1");
   require(norm_eps >= 0, "norm_eps = ", norm_eps, "; it must not be negative");
-  if (pos_combine == PosCombine::concat && pos != Positions::none) {
+  if (concatenates()) {
     require(n_embd % 2 == 0, "pos_combine = concat gives half of n_embd to positions; n_embd = ", n_embd,
             " is odd");
     require(
@@ -117,6 +138,7 @@ void ModelConfig::check() const {
 
 std::string to_json(const ModelConfig& given) {
   ModelConfig config = given;  // equal models say the same, whether a value was given or follows from others
+  config.n_kv_head = given.kv_heads();
   config.mlp_width = given.mlp_size();
   config.attn_dropout = given.attention_dropout();
   nlohmann::ordered_json json;

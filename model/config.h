@@ -1,19 +1,20 @@
 #pragma once
-// What a model is made of. GPT-2, its relatives and the teaching variants are values of this struct, not
-// copies of the code.
+// What a model is made of. GPT-2, Llama, their relatives and the teaching variants are values of this struct,
+// not copies of the code.
 
 #include <cstdint>
 #include <string>
 
-#include "kernels/activation/abi.h"
+#include "kernels/rotary/abi.h"
 
 namespace hewn {
 
 enum class NormKind : uint8_t { layernorm, rmsnorm };
 enum class NormPlace : uint8_t { pre, post };
-enum class Positions : uint8_t { learned, sinusoidal, none };
+enum class Positions : uint8_t { learned, sinusoidal, rotary, none };
 enum class PosCombine : uint8_t { add, concat };
 enum class AttentionForm : uint8_t { per_head, batched, fused };
+enum class MlpActivation : uint8_t { gelu, gelu_erf, relu, silu, swiglu };
 
 struct ModelConfig {
   std::string arch = "gpt";  ///< gpt, bigram (a table) or bigram_linear (embedding and a linear layer)
@@ -21,6 +22,7 @@ struct ModelConfig {
   int64_t block_size = 64;  ///< longest context, in tokens
   int64_t n_layer = 4;
   int64_t n_head = 4;
+  int64_t n_kv_head = 0;  ///< heads of keys and values, a divisor of n_head; 0: as many
   int64_t n_embd = 128;
   int64_t mlp_width = 0;     ///< 0: 4 n_embd
   double dropout = 0;        ///< on embeddings and residual branches
@@ -33,11 +35,21 @@ struct ModelConfig {
   NormPlace norm_place = NormPlace::pre;
   Positions pos = Positions::learned;
   PosCombine pos_combine = PosCombine::add;
+  double rope_theta = 10000;  ///< of rotary positions: the base of their frequencies
+  RotaryPairs rope_pairs = RotaryPairs::half;
+  int64_t window = 0;  ///< a token sees itself and the window - 1 before it; 0: all
   AttentionForm attention = AttentionForm::fused;
-  Activation act = Activation::gelu_tanh;
+  MlpActivation act = MlpActivation::gelu;  ///< swiglu: silu(x W) * (x V), as in Llama
   double norm_eps = 1e-5;
 
   int64_t head_size() const { return n_embd / n_head; }
+  int64_t kv_heads() const { return n_kv_head > 0 ? n_kv_head : n_head; }
+  /// Columns of the projection to queries, keys and values.
+  int64_t qkv_size() const { return (n_head + 2 * kv_heads()) * head_size(); }
+  /// Whether token and position embeddings stand side by side.
+  bool concatenates() const {
+    return pos_combine == PosCombine::concat && (pos == Positions::learned || pos == Positions::sinusoidal);
+  }
   int64_t mlp_size() const { return mlp_width > 0 ? mlp_width : 4 * n_embd; }
   double attention_dropout() const { return attn_dropout < 0 ? dropout : attn_dropout; }
   /// Throws usage with what is wrong and what would be right.
@@ -56,12 +68,14 @@ std::string name_of(NormPlace v);
 std::string name_of(Positions v);
 std::string name_of(PosCombine v);
 std::string name_of(AttentionForm v);
-std::string name_of(Activation v);
+std::string name_of(RotaryPairs v);
+std::string name_of(MlpActivation v);
 void parse_name(const std::string& name, NormKind& v);
 void parse_name(const std::string& name, NormPlace& v);
 void parse_name(const std::string& name, Positions& v);
 void parse_name(const std::string& name, PosCombine& v);
 void parse_name(const std::string& name, AttentionForm& v);
-void parse_name(const std::string& name, Activation& v);
+void parse_name(const std::string& name, RotaryPairs& v);
+void parse_name(const std::string& name, MlpActivation& v);
 
 }  // namespace hewn

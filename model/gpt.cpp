@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "kernels/activation/op.h"
 #include "kernels/copy/op.h"
 #include "kernels/elementwise/op.h"
 #include "kernels/embedding/op.h"
@@ -18,8 +19,16 @@ double join_deviation(const ModelConfig& config) {
   return deviation / std::sqrt(2.0 * static_cast<double>(std::max<int64_t>(config.n_layer, 1)));
 }
 
-bool concatenates(const ModelConfig& config) {
-  return config.pos != Positions::none && config.pos_combine == PosCombine::concat;
+/// What follows the first layer of an MLP; a gate is none of that layer's business.
+Activation activation_of(MlpActivation act) {
+  switch (act) {
+    case MlpActivation::gelu: return Activation::gelu_tanh;
+    case MlpActivation::gelu_erf: return Activation::gelu_erf;
+    case MlpActivation::relu: return Activation::relu;
+    case MlpActivation::silu: return Activation::silu;
+    case MlpActivation::swiglu: break;
+  }
+  return Activation::none;
 }
 
 /// Numbers of the places where dropout happens: embeddings are 0, layer l has 3l + 1 to 3l + 3.
@@ -29,7 +38,9 @@ uint32_t site_of(int64_t layer, Site place) { return static_cast<uint32_t>(3 * l
 }  // namespace
 
 Mlp::Mlp(Parameters& parameters, const std::string& name, const ModelConfig& config)
-    : c_fc(parameters, name + ".c_fc", config.n_embd, config.mlp_size(), config.bias, deviation),
+    : c_fc(parameters, name + ".c_fc", config.n_embd,
+           config.act == MlpActivation::swiglu ? 2 * config.mlp_size() : config.mlp_size(), config.bias,
+           deviation),
       c_proj(parameters, name + ".c_proj", config.mlp_size(), config.n_embd, config.bias,
              join_deviation(config)) {}
 
@@ -42,7 +53,7 @@ Block::Block(Parameters& parameters, const ModelConfig& config, int64_t layer)
 
 Gpt::Gpt(const ModelConfig& config) : Model(config) {
   Parameters& p = parameters();
-  const int64_t V = config.vocab_size, C = config.n_embd, width = concatenates(config) ? C / 2 : C;
+  const int64_t V = config.vocab_size, C = config.n_embd, width = config.concatenates() ? C / 2 : C;
   wte_ = p.add("transformer.wte.weight", {V, width}, Init::normal(deviation));
   if (config.pos == Positions::learned)
     wpe_ = p.add("transformer.wpe.weight", {config.block_size, width}, Init::normal(deviation));
@@ -83,9 +94,9 @@ Tensor Gpt::embed(const Tensor& tokens, const ForwardOptions& options) {
   const Scope scope("embed");
   const int64_t start = options.cache ? options.cache->length() : 0;
   Tensor x;
-  if (config().pos == Positions::none) {
+  if (config().pos == Positions::none || config().pos == Positions::rotary) {
     x = embedding(wte_->value, tokens);
-  } else if (!concatenates(config())) {
+  } else if (!config().concatenates()) {
     x = embedding(wte_->value, position_table(), tokens, start);
   } else {
     std::vector<int32_t> at(static_cast<size_t>(tokens.numel()));
@@ -101,7 +112,8 @@ Tensor Gpt::mlp(const Block& block, const Tensor& x, const Tensor& residual, int
                 const ForwardOptions& options) {
   const Scope scope("mlp");
   const DropoutPlace drop{config().dropout, site_of(layer, mlp_output)};
-  const Tensor wide = block.mlp.c_fc(x, config().act);
+  Tensor wide = block.mlp.c_fc(x, activation_of(config().act));
+  if (config().act == MlpActivation::swiglu) wide = swiglu(wide);
   if (drop.p == 0 || !options.step_state.defined()) return block.mlp.c_proj(wide, Activation::none, residual);
   const Tensor y = drop(block.mlp.c_proj(wide), options.step_state);
   return residual.defined() ? add(residual, y) : y;

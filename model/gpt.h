@@ -1,6 +1,7 @@
 #pragma once
 // The transformer: GPT-2 (Radford et al., "Language models are unsupervised multitask learners", 2019) and,
-// by configuration, its variants.
+// by configuration, its variants, Llama (Touvron et al., "LLaMA: open and efficient foundation language
+// models", 2023) among them.
 
 #include <vector>
 
@@ -10,7 +11,8 @@
 
 namespace hewn {
 
-/// Two linear layers with an activation between: [.., C] -> [.., mlp_size] -> [.., C].
+/// Two linear layers with an activation between: [.., C] -> [.., mlp_size] -> [.., C]. With swiglu the first
+/// makes gate | up, [.., 2 mlp_size].
 struct Mlp {
   LinearLayer c_fc, c_proj;
   Mlp(Parameters& parameters, const std::string& name, const ModelConfig& config);

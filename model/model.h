@@ -17,8 +17,8 @@ class KvCache {
 
   int64_t length() const { return length_; }
   int64_t capacity() const { return capacity_; }
-  /// Appends the k and v columns of qkv [B, T, 3C] after `length()` and returns all so far as views
-  /// [B, H, length + T, D]. `advance` moves on once all layers have done so.
+  /// Appends the k and v columns of qkv [B, T, (H + 2 Hkv) D] after `length()` and returns all so far as
+  /// views [B, Hkv, length + T, D]. `advance` moves on once all layers have done so.
   struct View {
     Tensor k, v;
   };
@@ -29,8 +29,8 @@ class KvCache {
   void select(const std::vector<int64_t>& sequences);
 
  private:
-  int64_t n_head_, capacity_, length_ = 0;
-  std::vector<Tensor> layers_;  // [B, capacity, 2C], k before v
+  int64_t n_head_, n_kv_head_, capacity_, length_ = 0;
+  std::vector<Tensor> layers_;  // [B, capacity, 2 Hkv D], k before v
 };
 
 /// How to run a forward pass.

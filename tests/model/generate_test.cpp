@@ -57,7 +57,15 @@ TEST_CASE("generate: a full context goes on with its newest half") {
 }
 
 TEST_CASE("generate: logits by the cache equal those of the whole context") {
-  const auto model = tiny_model();
+  const bool llama = GENERATE(false, true);
+  ModelConfig config = tiny_model()->config();
+  if (llama) {
+    config.n_kv_head = 1;
+    config.pos = Positions::rotary;
+    config.window = 3;
+    config.act = MlpActivation::swiglu;
+  }
+  const auto model = make_model(config, cpu(), DType::f32, 7, false);
   const NoGrad none;
   const std::vector<int32_t> tokens{3, 1, 4, 1, 5, 9, 2, 6};
   const auto whole = model->logits(Tensor::from(cpu(), tokens, {1, 8})).doubles();

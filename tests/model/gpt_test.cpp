@@ -77,7 +77,7 @@ GradcheckResult check_model(const ModelConfig& config) {
 }
 
 std::vector<ModelConfig> variants() {
-  std::vector<ModelConfig> all(9, tiny());
+  std::vector<ModelConfig> all(12, tiny());
   all[1].norm_place = NormPlace::post;
   all[2].residual = false;
   all[2].n_layer = 1;
@@ -86,13 +86,25 @@ std::vector<ModelConfig> variants() {
   all[4].pos_combine = PosCombine::concat;
   all[4].tie = false;
   all[5].bias = false;
-  all[5].act = Activation::silu;
+  all[5].act = MlpActivation::silu;
   all[6].qkv_bias = false;
   all[6].mlp_width = 12;
-  all[6].act = Activation::gelu_erf;
+  all[6].act = MlpActivation::gelu_erf;
   all[7].pos = Positions::none;
   all[7].n_head = 1;
   all[8].arch = "bigram_linear";
+  all[9].pos = Positions::rotary;  // Llama
+  all[9].norm = NormKind::rmsnorm;
+  all[9].act = MlpActivation::swiglu;
+  all[9].bias = false;
+  all[9].tie = false;
+  all[9].n_kv_head = 1;
+  all[10].pos = Positions::rotary;
+  all[10].rope_pairs = RotaryPairs::interleaved;
+  all[10].rope_theta = 50;
+  all[10].window = 2;
+  all[11].act = MlpActivation::swiglu;
+  all[11].n_kv_head = 1;
   return all;
 }
 
@@ -111,20 +123,22 @@ TEST_CASE("gpt: gradients of every variant") {
 }
 
 TEST_CASE("gpt: the three forms of attention are the same function") {
-  ModelConfig config = tiny();
-  std::vector<Run> runs;
-  const Tensor tokens = random_tokens(config, 3, 9, "tokens"),
-               targets = random_tokens(config, 3, 9, "targets");
-  for (const auto form : {AttentionForm::per_head, AttentionForm::batched, AttentionForm::fused}) {
-    config.attention = form;
-    const auto model = make_model(config, cpu(), DType::f64);
-    shake(*model);
-    runs.push_back(run(*model, tokens, targets));
-  }
-  for (const Run& other : {runs[1], runs[2]}) {
-    CHECK(std::abs(other.loss - runs[0].loss) < 1e-12);
-    for (size_t i = 0; i < other.grads.size(); ++i)
-      CHECK(test::close_by_norm(other.grads[i], runs[0].grads[i], 1e-10));
+  for (const size_t variant : {0, 9, 10}) {  // GPT-2, Llama, rotary within a window
+    ModelConfig config = variants()[variant];
+    std::vector<Run> runs;
+    const Tensor tokens = random_tokens(config, 3, 9, "tokens"),
+                 targets = random_tokens(config, 3, 9, "targets");
+    for (const auto form : {AttentionForm::per_head, AttentionForm::batched, AttentionForm::fused}) {
+      config.attention = form;
+      const auto model = make_model(config, cpu(), DType::f64);
+      shake(*model);
+      runs.push_back(run(*model, tokens, targets));
+    }
+    for (const Run& other : {runs[1], runs[2]}) {
+      CHECK(std::abs(other.loss - runs[0].loss) < 1e-12);
+      for (size_t i = 0; i < other.grads.size(); ++i)
+        CHECK(test::close_by_norm(other.grads[i], runs[0].grads[i], 1e-10));
+    }
   }
 }
 
@@ -185,6 +199,16 @@ TEST_CASE("gpt: what does not fit is refused") {
   ModelConfig bad = config;
   bad.n_head = 3;
   CHECK_THROWS_WITH(make_model(bad, cpu()), Catch::Contains("multiple of n_head"));
+  bad = config;
+  bad.n_kv_head = 3;
+  CHECK_THROWS_WITH(make_model(bad, cpu()), Catch::Contains("n_kv_head = 3"));
+  bad = config;
+  bad.n_head = 8;
+  bad.pos = Positions::rotary;
+  CHECK_THROWS_WITH(make_model(bad, cpu()), Catch::Contains("pos = rope"));
+  bad.n_head = 2;
+  bad.rope_theta = 0;
+  CHECK_THROWS_WITH(make_model(bad, cpu()), Catch::Contains("rope_theta = 0"));
 }
 
 TEST_CASE("gpt: a fresh model knows nothing") {

@@ -18,6 +18,8 @@ TrainConfig random_config(test::Random& random) {
   m.block_size = random.integer(1, 80);
   m.n_layer = random.integer(1, 3);
   m.n_head = random.integer(1, 4);
+  m.n_kv_head = random.integer(0, 1) == 0 ? 0 : m.n_head % 2 == 0 ? m.n_head / 2 : 1;
+  m.window = random.integer(0, 1) * random.integer(1, 90);
   m.n_embd = m.n_head * 2 * random.integer(1, 12);
   m.mlp_width = random.integer(0, 1) * random.integer(1, 200);
   m.dropout = 0.1 * static_cast<double>(random.integer(0, 2));
@@ -28,11 +30,11 @@ TrainConfig random_config(test::Random& random) {
   m.tie = random.integer(0, 1) == 0;
   m.norm = random.one_of<NormKind>({NormKind::layernorm, NormKind::rmsnorm});
   m.norm_place = random.one_of<NormPlace>({NormPlace::pre, NormPlace::post});
-  m.pos = random.one_of<Positions>({Positions::learned, Positions::sinusoidal, Positions::none});
+  m.pos = random.one_of<Positions>({Positions::learned, Positions::sinusoidal, Positions::rotary, Positions::none});
   m.attention =
       random.one_of<AttentionForm>({AttentionForm::per_head, AttentionForm::batched, AttentionForm::fused});
-  m.act = random.one_of<Activation>(
-      {Activation::gelu_tanh, Activation::gelu_erf, Activation::relu, Activation::silu});
+  m.act = random.one_of<MlpActivation>({MlpActivation::gelu, MlpActivation::gelu_erf, MlpActivation::relu,
+                                     MlpActivation::silu, MlpActivation::swiglu});
   TrainConfig config{.model = m, .optimizer = {}, .schedule = {}};
   config.optimizer.kind =
       random.one_of<OptimizerKind>({OptimizerKind::adamw, OptimizerKind::adam, OptimizerKind::sgd});
