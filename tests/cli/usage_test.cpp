@@ -55,7 +55,7 @@ TEST_CASE("unknown commands and options are refused with a suggestion") {
   CHECK_FAILS(hewn({"data", "corpus", "extra"}), 2, "no arguments");
   // Commands and keys of later days are unknown until they exist.
   CHECK_FAILS(hewn({"finetune"}), 2, "unknown command");
-  CHECK_FAILS(hewn({"data", "corpus", "--rope_theta=1"}), 2, "unknown option --rope_theta");
+  CHECK_FAILS(hewn({"data", "corpus", "--tensorboard=1"}), 2, "unknown option --tensorboard");
 }
 
 TEST_CASE("values are checked for type, range and choice") {
