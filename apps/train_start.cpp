@@ -39,6 +39,13 @@ std::vector<Assignment> keys_of(const Settings& old, bool model_only) {
   return values;
 }
 
+// Whether a value of the key `tokenizer` says what a run has: its kind, what it was given itself, or an equal
+// file.
+bool means(const std::string& value, const Tokenizer& tokenizer, const Settings& run) {
+  return value == tokenizer.kind() || (run.has("tokenizer") && value == run.text("tokenizer")) ||
+         (fs::is_regular_file(value) && load_tokenizer(value)->hash() == tokenizer.hash());
+}
+
 }  // namespace
 
 TrainStart begin_training(Settings& settings) {
@@ -61,7 +68,7 @@ TrainStart begin_training(Settings& settings) {
   if (!start.checkpoint.empty()) state = checkpoint_state(start.checkpoint);
   start.tokenizer = run_tokenizer(run, state.tokenizer_hash);
   if (start.tokenizer && settings.given("tokenizer"))
-    require(settings.text("tokenizer") == start.tokenizer->kind(), settings.where("tokenizer"),
+    require(means(settings.text("tokenizer"), *start.tokenizer, old), settings.where("tokenizer"),
             ": tokenizer = ", settings.text("tokenizer"), ", but the run in ", run, " has ",
             start.tokenizer->kind(), "; its weights only know those tokens, so leave it out");
   if (start.resumed) start.state = state;
@@ -86,9 +93,9 @@ void make_paths_absolute(Settings& settings) {
     if (parts.size() > 1) dataset += ":" + real_text(part.weight);
   }
   settings.set({"dataset", dataset, settings.where("dataset")});
-  if (settings.has("val"))
-    settings.set(
-        {"val", fs::absolute(settings.text("val")).lexically_normal().string(), settings.where("val")});
+  for (const char* key : {"val", "tokenizer"})
+    if (settings.has(key) && fs::exists(settings.text(key)))
+      settings.set({key, fs::absolute(settings.text(key)).lexically_normal().string(), settings.where(key)});
 }
 
 }  // namespace hewn::cli

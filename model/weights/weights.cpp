@@ -21,8 +21,10 @@ double element(const void* data, size_t i) {
 }
 
 template <class To>
-void upload_as(const TensorEntry& entry, Tensor& to) {
-  std::vector<To> host(static_cast<size_t>(to.numel()));
+std::vector<To> converted(const TensorEntry& entry) {
+  size_t numel = 1;
+  for (const int64_t size : entry.shape) numel *= static_cast<size_t>(size);
+  std::vector<To> host(numel);
   if (entry.dtype == dtype_of<To>) {
     if (!host.empty()) std::memcpy(host.data(), entry.data, entry.bytes);
   } else {
@@ -40,7 +42,7 @@ void upload_as(const TensorEntry& entry, Tensor& to) {
       host[i] = static_cast<To>(value);
     }
   }
-  to.upload(host.data());
+  return host;
 }
 
 /// One line per tensor that is missing, unknown or misshapen; "" when the file fits the model.
@@ -62,8 +64,18 @@ std::string misfits(const SafetensorsFile& file, const Parameters& parameters) {
 
 }  // namespace
 
+template <>
+std::vector<float> values_of<float>(const TensorEntry& entry) {
+  return converted<float>(entry);
+}
+template <>
+std::vector<double> values_of<double>(const TensorEntry& entry) {
+  return converted<double>(entry);
+}
+
 void upload_entry(const TensorEntry& entry, Tensor& to) {
-  to.dtype() == DType::f64 ? upload_as<double>(entry, to) : upload_as<float>(entry, to);
+  to.dtype() == DType::f64 ? to.upload(values_of<double>(entry).data())
+                           : to.upload(values_of<float>(entry).data());
 }
 
 FileSum save_weights(const std::string& path, const Model& model) {

@@ -16,6 +16,14 @@ FileSum save_weights(const std::string& path, const Model& model);
 /// unknown or misshapen.
 void load_weights(const std::string& path, Model& model);
 
+/// The values of an entry of any float type, as float or double. Throws ErrorCode::input for other types.
+template <class T>
+std::vector<T> values_of(const TensorEntry& entry);
+template <>
+std::vector<float> values_of<float>(const TensorEntry& entry);
+template <>
+std::vector<double> values_of<double>(const TensorEntry& entry);
+
 /// Copies one entry of a file into a tensor of the same number of elements, converting between float types.
 void upload_entry(const TensorEntry& entry, Tensor& to);
 

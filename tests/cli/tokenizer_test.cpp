@@ -36,6 +36,16 @@ TEST_CASE("GPT-2's vocabulary prepares and encodes text") {
   CHECK_FAILS(hewn({"data", "prepare", (dir / "text.txt").string(), tokenizer, "--out_dir=" + out}), 0,
               "50,257");
   CHECK(hewn({"tokenizer", "encode", "--tokenizer=" + out, "Hello world"}).out == "15496 995\n");
+
+  const std::string run = (dir / "run").string(), text_file = (dir / "text.txt").string();
+  const std::vector<std::string> train = {
+      "train",      "--dataset=" + text_file, tokenizer,       "--n_layer=1",     "--n_head=1",
+      "--n_embd=8", "--block_size=8",         "--max_iters=2", "--out_dir=" + run};
+  CHECK_FAILS(hewn(train), 0, "done after step 2");
+  CHECK_FAILS(hewn({"train", "--init_from=resume", "--max_iters=3", "--out_dir=" + run}), 0,
+              "done after step 3");
+  CHECK_FAILS(hewn({"train", "--init_from=resume", "--max_iters=4", "--tokenizer=char", "--out_dir=" + run}),
+              2, "has bpe");
 }
 
 TEST_CASE("mistakes with tokenizers have their status") {
