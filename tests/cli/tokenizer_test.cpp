@@ -45,7 +45,7 @@ TEST_CASE("GPT-2's vocabulary prepares and encodes text") {
   CHECK_FAILS(hewn({"train", "--init_from=resume", "--max_iters=3", "--out_dir=" + run}), 0,
               "done after step 3");
   CHECK_FAILS(hewn({"train", "--init_from=resume", "--max_iters=4", "--tokenizer=char", "--out_dir=" + run}),
-              2, "has bpe");
+              2, "a resumed run keeps it");
 }
 
 TEST_CASE("mistakes with tokenizers have their status") {

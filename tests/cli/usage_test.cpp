@@ -67,7 +67,8 @@ TEST_CASE("values are checked for type, range and choice") {
   CHECK_FAILS(hewn({"data", "corpus", "--tales="}), 2, "not a whole number");
   CHECK_FAILS(hewn({"data", "corpus", "--tales"}), 2, "--tales needs a value");
   CHECK_FAILS(hewn({"data", "corpus", "--tales=99999999999999999999"}), 2, "not a whole number");
-  CHECK_FAILS(hewn({"bench", "kernels", "--dtype=f23"}), 2, "not one of f32, f64 or bf16; did you mean 'f32'?");
+  CHECK_FAILS(hewn({"bench", "kernels", "--dtype=f23"}), 2,
+              "not one of f32, f64 or bf16; did you mean 'f32'?");
   CHECK_FAILS(hewn({"bench", "kernels", "--ladder=maybe"}), 2, "neither true nor false");
   CHECK_FAILS(hewn({"data", "corpus", "--color=pink"}), 2, "not one of auto, always or never");
 }
