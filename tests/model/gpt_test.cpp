@@ -123,7 +123,7 @@ TEST_CASE("gpt: gradients of every variant") {
 }
 
 TEST_CASE("gpt: the three forms of attention are the same function") {
-  for (const size_t variant : {0, 9, 10}) {  // GPT-2, Llama, rotary within a window
+  for (const size_t variant : {size_t{0}, size_t{9}, size_t{10}}) {  // GPT-2, Llama, rotary within a window
     ModelConfig config = variants()[variant];
     std::vector<Run> runs;
     const Tensor tokens = random_tokens(config, 3, 9, "tokens"),
