@@ -70,14 +70,20 @@ TEST_CASE("beam search of full width finds the best of all texts", "[beam]") {
                                      {.beams = 256,
                                       .max_new_tokens = length,
                                       .length_penalty = penalty,
-                                      .n_best = 3,
+                                      .n_best = 60,
                                       .stop_tokens = {3}});
-      REQUIRE(found.size() == 3);
+      REQUIRE(found.size() == 60);
       INFO("penalty " << penalty << ", seed " << seed);
       CHECK(std::abs(found[0].score - best.score) <= 1e-5);
       CHECK(found[0].tokens == best.text);
-      CHECK(found[0].score >= found[1].score);
-      CHECK(found[1].score >= found[2].score);
+      int ended = 0;
+      for (size_t i = 0; i < found.size(); ++i) {
+        const auto tokens = static_cast<double>(found[i].tokens.size() + found[i].ended);
+        CHECK(std::abs(found[i].score - found[i].log_probability / std::pow(tokens, penalty)) <= 1e-12);
+        CHECK(found[i].score <= found[i == 0 ? 0 : i - 1].score);
+        ended += found[i].ended;
+      }
+      CHECK(ended > 0);
     }
   }
 }
