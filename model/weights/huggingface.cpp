@@ -1,14 +1,12 @@
 #include "model/weights/huggingface.h"
 
-#include <algorithm>
-#include <cstring>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <set>
 
 #include "core/error.h"
-#include "kernels/devices.h"
-#include "model/weights/weights.h"
+#include "model/weights/huggingface_names.h"
+#include "model/weights/safetensors.h"
 
 namespace hewn {
 namespace {
@@ -90,56 +88,30 @@ ModelConfig llama_config(const json& config) {
   return c;
 }
 
-/// Where a parameter of ours comes from: tensors side by side, turned where theirs are [out, in].
-struct Origin {
-  std::vector<std::string> names;
-  bool turned = false;
-};
-
-Origin llama_origin(const std::string& name) {
-  if (name == "transformer.wte.weight") return {{"model.embed_tokens.weight"}};
-  if (name == "transformer.ln_f.weight") return {{"model.norm.weight"}};
-  if (name == "lm_head.weight") return {{name}};
-  constexpr std::string_view block = "transformer.h.";
-  const size_t layer_end = name.find('.', block.size());
-  const std::string layer = "model.layers." + name.substr(block.size(), layer_end - block.size()) + ".";
-  const size_t part_end = name.rfind('.');
-  const std::string part = name.substr(layer_end + 1, part_end - layer_end - 1), kind = name.substr(part_end);
-  Origin origin;
-  const auto from = [&](std::initializer_list<const char*> theirs, bool turned) {
-    for (const char* one : theirs) origin.names.push_back(layer + one + kind);
-    origin.turned = turned && kind == ".weight";
-  };
-  if (part == "ln_1") from({"input_layernorm"}, false);
-  if (part == "attn.c_attn") from({"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"}, true);
-  if (part == "attn.c_proj") from({"self_attn.o_proj"}, true);
-  if (part == "ln_2") from({"post_attention_layernorm"}, false);
-  if (part == "mlp.c_fc") from({"mlp.gate_proj", "mlp.up_proj"}, true);
-  if (part == "mlp.c_proj") from({"mlp.down_proj"}, true);
-  return origin;
-}
-
 /// The files of tensors of a directory, as one.
-class TensorFiles {
+class ShardedTensors final : public NamedTensors {
  public:
-  explicit TensorFiles(const fs::path& directory) {
+  explicit ShardedTensors(const fs::path& directory) {
     const fs::path index = directory / "model.safetensors.index.json";
     std::set<std::string> names{"model.safetensors"};
     if (fs::exists(index)) names = files_of(index);
-    for (const std::string& name : names)
-      files_.push_back(std::make_unique<SafetensorsFile>((directory / name).string()));
+    for (const std::string& name : names) {
+      auto file = std::make_unique<SafetensorsFile>((directory / name).string());
+      file->each([&](const TensorEntry& entry) {
+        if (find(entry.name)) fail(ErrorCode::input, "tensor ", entry.name, " is in two files");
+      });
+      files_.push_back(std::move(file));
+    }
   }
 
-  const TensorEntry* find(const std::string& name) const {
+  const TensorEntry* find(std::string_view name) const override {
     for (const auto& file : files_)
       if (const TensorEntry* entry = file->find(name)) return entry;
     return nullptr;
   }
 
-  template <class Use>
-  void each(const Use& use) const {
-    for (const auto& file : files_)
-      for (const TensorEntry& entry : file->entries()) use(entry);
+  void each(const std::function<void(const TensorEntry&)>& use) const override {
+    for (const auto& file : files_) file->each(use);
   }
 
  private:
@@ -160,93 +132,6 @@ class TensorFiles {
     });
   }
   std::vector<std::unique_ptr<SafetensorsFile>> files_;
-};
-
-/// Tensors that belong to a model but are no parameters of it: masks, frequencies, a second copy of a tied
-/// head.
-bool is_no_parameter(const std::string& name, bool tied) {
-  const std::string_view n = name;
-  return n.ends_with(".attn.bias") || n.ends_with(".attn.masked_bias") ||
-         n.ends_with(".rotary_emb.inv_freq") || (tied && n == "lm_head.weight");
-}
-
-class Loader {
- public:
-  Loader(const TensorFiles& files, Model& model, bool llama) : files_(files), model_(model), llama_(llama) {}
-
-  /// Compares names and shapes, and on a device that runs copies the values.
-  void load() {
-    for (Parameter& p : model_.parameters().all()) fill(p);
-    files_.each([&](const TensorEntry& entry) {
-      if (!used_.count(entry.name) && !is_no_parameter(entry.name, model_.config().tie))
-        note("unknown: ", entry.name);
-    });
-    if (!wrong_.empty()) fail(ErrorCode::input, "its tensors do not fit its config.json:", wrong_);
-  }
-
- private:
-  void fill(Parameter& p) {
-    Origin origin = llama_ ? llama_origin(p.name) : Origin{{p.name}};
-    // GPT-2's own files leave out the first part of the names.
-    if (!llama_ && !files_.find(p.name) && p.name.starts_with("transformer.")) origin.names[0].erase(0, 12);
-    std::vector<const TensorEntry*> entries;
-    const bool matrix = p.shape.rank() == 2;
-    const int64_t rows = matrix ? p.shape[0] : 1;
-    int64_t cols = 0;
-    for (const std::string& name : origin.names) {
-      const TensorEntry* entry = files_.find(name);
-      if (!entry) return note("missing: ", name);
-      used_.insert(name);
-      entries.push_back(entry);
-      const bool same_rank = entry->shape.size() == static_cast<size_t>(p.shape.rank());
-      const int64_t height = !same_rank || !matrix ? 1 : entry->shape[origin.turned ? 1 : 0];
-      // A cropped context leaves the later positions out.
-      const bool fits = height == rows || (p.name == "transformer.wpe.weight" && height > rows);
-      if (!same_rank || !fits)
-        return note(name, " is ", Shape(entry->shape), " and does not fit ", p.name, " ", p.shape);
-      cols += width_of(*entry, origin.turned);
-    }
-    if (cols != p.shape[p.shape.rank() - 1])
-      return note(p.name, " is ", p.shape, ", its tensors have ", cols, " columns");
-    if (!executor(model_.device()).runs()) return;
-    p.value.dtype() == DType::f64 ? put<double>(entries, origin.turned, rows, cols, p.value)
-                                  : put<float>(entries, origin.turned, rows, cols, p.value);
-  }
-
-  /// Columns of ours that an entry fills.
-  static int64_t width_of(const TensorEntry& entry, bool turned) {
-    return entry.shape.size() == 1 || turned ? entry.shape[0] : entry.shape[1];
-  }
-
-  template <class T>
-  static void put(const std::vector<const TensorEntry*>& entries, bool turned, int64_t rows, int64_t cols,
-                  Tensor& to) {
-    std::vector<T> all(static_cast<size_t>(rows * cols));
-    int64_t first = 0;
-    for (const TensorEntry* entry : entries) {
-      const std::vector<T> values = values_of<T>(*entry);
-      const int64_t n = width_of(*entry, turned);
-      for (int64_t r = 0; r < rows; ++r)
-        for (int64_t c = 0; c < n; ++c)
-          all[static_cast<size_t>(r * cols + first + c)] =
-              values[static_cast<size_t>(turned ? c * rows + r : r * n + c)];
-      first += n;
-    }
-    to.upload(all.data());
-  }
-
-  template <class... Parts>
-  void note(const Parts&... parts) {
-    std::ostringstream line;
-    (line << ... << parts);
-    wrong_ += "\n  " + line.str();
-  }
-
-  const TensorFiles& files_;
-  Model& model_;
-  bool llama_;
-  std::set<std::string> used_;
-  std::string wrong_;
 };
 
 json config_json(const std::string& text) {
@@ -279,27 +164,23 @@ ModelConfig huggingface_config(const std::string& text) {
   });
 }
 
-std::unique_ptr<Model> open_huggingface(const std::string& directory, Device& device, DType dtype,
-                                        int64_t block_size, bool grads) {
+bool looks_like_huggingface(const fs::path& path) { return fs::exists(path / "config.json"); }
+
+ForeignModel open_huggingface(const std::string& directory) {
   const Doing context("opening ", directory);
   const std::string text = read_small_file((fs::path(directory) / "config.json").string(), max_json_bytes);
-  ModelConfig config = [&] {
+  ForeignModel opened;
+  const bool llama = [&] {
     const Doing reading("reading config.json");
-    return huggingface_config(text);
+    opened.config = huggingface_config(text);
+    const json config = config_json(text);
+    opened.format = "Hugging Face, " + config["model_type"].get<std::string>();
+    return is_llama(config);
   }();
-  if (block_size > 0) {
-    require(block_size <= config.block_size, "block_size = ", block_size, " is longer than the model's ",
-            config.block_size);
-    config.block_size = block_size;
-  }
-  const TensorFiles files(directory);
-  const bool llama = is_llama(config_json(text));
-  // First without memory: what a configuration says is nothing to allocate by before the tensors are there.
-  const auto nowhere = make_meta(1, best_isa());
-  Loader(files, *make_model(config, *nowhere, dtype, 1, false), llama).load();
-  auto model = make_model(config, device, dtype, 1, grads);
-  Loader(files, *model, llama).load();
-  return model;
+  opened.tensors = std::make_unique<ShardedTensors>(directory);
+  opened.naming =
+      llama ? llama_naming() : gpt2_naming(opened.tensors->find("transformer.wte.weight") != nullptr);
+  return opened;
 }
 
 }  // namespace hewn

@@ -1,21 +1,22 @@
 #pragma once
-// Models as Hugging Face's transformers keeps them: a directory with config.json and model.safetensors, or several
-// files of tensors with model.safetensors.index.json.
+// Models as Hugging Face's transformers keeps them: a directory with config.json and model.safetensors, or
+// several files of tensors with model.safetensors.index.json.
 
-#include <memory>
+#include <filesystem>
 #include <string>
 
-#include "model/model.h"
+#include "model/weights/foreign.h"
 
 namespace hewn {
 
-/// What config.json says, of a GPT-2, Llama or Mistral model. Throws ErrorCode::input for another architecture, and for
-/// settings that would make it compute something else than this program does.
+/// What config.json says, of a GPT-2, Llama or Mistral model. Throws ErrorCode::input for another
+/// architecture, and for settings that would make it compute something else than this program does.
 ModelConfig huggingface_config(const std::string& json);
 
-/// Opens such a directory. `block_size`, if not 0, crops the context; `grads` as make_model. Throws ErrorCode::input
-/// naming what is missing, unknown or misshapen.
-std::unique_ptr<Model> open_huggingface(const std::string& directory, Device& device, DType dtype = DType::f32,
-                                        int64_t block_size = 0, bool grads = false);
+/// Whether a path is such a directory: config.json is there.
+bool looks_like_huggingface(const std::filesystem::path& path);
+
+/// Opens such a directory, without its tokenizer. Throws ErrorCode::input naming what is wrong.
+ForeignModel open_huggingface(const std::string& directory);
 
 }  // namespace hewn

@@ -132,6 +132,10 @@ const TensorEntry* SafetensorsFile::find(std::string_view name) const {
   return found == index_.end() ? nullptr : &entries_[found->second];
 }
 
+void SafetensorsFile::each(const std::function<void(const TensorEntry&)>& use) const {
+  for (const TensorEntry& entry : entries_) use(entry);
+}
+
 const TensorEntry& SafetensorsFile::at(std::string_view name) const {
   if (const TensorEntry* const found = find(name)) return *found;
   if (const auto found = unsupported_.find(name); found != unsupported_.end()) {

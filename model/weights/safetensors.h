@@ -4,34 +4,23 @@
 // without holes.
 //   {"__metadata__": {"key": "text"}, "wte": {"dtype": "F32", "shape": [V, C], "data_offsets": [begin, end]},
 //   ...}
-// Nothing here knows `Tensor`: these are names, shapes and pointers.
 
 #include <cstddef>
-#include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "core/dtype.h"
 #include "core/file.h"
+#include "model/weights/named_tensors.h"
 
 namespace hewn {
-
-/// One tensor of a file.
-struct TensorEntry {
-  std::string name;
-  DType dtype = DType::f32;
-  std::vector<int64_t> shape = {};  ///< outermost first; empty for a single number
-  const void* data = nullptr;  ///< row-major values; in a file of others possibly not aligned to their size
-  size_t bytes = 0;
-};
 
 /// Free text that travels in the header.
 using Metadata = std::map<std::string, std::string>;
 
 /// A safetensors file, mapped; nothing is read until it is touched. Pointers live as long as this object.
-class SafetensorsFile {
+class SafetensorsFile final : public NamedTensors {
  public:
   /// Checks everything: the header's length and JSON, names, dtypes, and that the tensors cover the data
   /// exactly, each with the bytes its shape and dtype ask for. Throws ErrorCode::input naming file and
@@ -43,8 +32,8 @@ class SafetensorsFile {
   const Metadata& metadata() const { return metadata_; }
   const std::string& path() const { return file_.path(); }
 
-  /// nullptr if there is no such tensor.
-  const TensorEntry* find(std::string_view name) const;
+  const TensorEntry* find(std::string_view name) const override;
+  void each(const std::function<void(const TensorEntry&)>& use) const override;
   /// Throws ErrorCode::input if there is no such tensor, or if its type is one Hewn has no use for.
   const TensorEntry& at(std::string_view name) const;
 

@@ -49,6 +49,13 @@ std::vector<double> expected_gradient(const Fixture& f, const std::string& ours)
   return packed(f, {at("mlp.down_proj")}, true);
 }
 
+std::unique_ptr<Model> open_at(const std::filesystem::path& directory, DType dtype = DType::f32,
+                               int64_t block_size = 0, bool grads = false) {
+  ForeignModel foreign = open_foreign(directory.string());
+  crop_context(foreign, block_size);
+  return load_foreign(foreign, cpu(), dtype, grads);
+}
+
 /// A small directory to damage: GPT-2 with names as OpenAI's files have them.
 struct Gpt2Directory {
   test::TempDir dir;
@@ -75,7 +82,7 @@ struct Gpt2Directory {
   std::unique_ptr<Model> open(int64_t block_size = 0) const {
     test::write_file(dir / "config.json", config.dump());
     write_safetensors((dir / "model.safetensors").string(), tensors);
-    return open_huggingface(dir.path().string(), cpu(), DType::f32, block_size);
+    return open_at(dir.path(), DType::f32, block_size);
   }
 };
 
@@ -91,7 +98,7 @@ TEST_CASE("llama-tiny: logits, loss and gradients", "[huggingface]") {
   for (const DType dtype : {DType::f64, DType::f32}) {
     INFO(name_of(dtype));
     const double tolerance = dtype == DType::f64 ? 1e-6 : 1e-5;  // the reference is stored in float32
-    const auto model = open_huggingface(directory->string(), cpu(), dtype, 0, true);
+    const auto model = open_at(*directory, dtype, 0, true);
     Tape tape;
     const Tensor loss = model->loss(tokens, targets);
     CHECK(std::abs(loss.item() - reference.at("loss").get<double>()) <= (dtype == DType::f64 ? 1e-12 : 1e-5));
@@ -109,7 +116,7 @@ TEST_CASE("gpt2-tiny opens as transformers' directory", "[huggingface]") {
   const auto directory = test::shared("fixtures/gpt2-tiny");
   if (!directory) return;
   const Fixture inputs(*directory / "inputs.safetensors"), expected(*directory / "expected.safetensors");
-  const auto model = open_huggingface(directory->string(), cpu(), DType::f64);
+  const auto model = open_at(*directory, DType::f64);
   const NoGrad none;
   const Tensor logits = model->logits(inputs.tensor(cpu(), "tokens", DType::i32));
   CHECK(test::close_by_norm(logits.doubles(), expected.values("logits"), 1e-6));
@@ -136,7 +143,7 @@ TEST_CASE("tensors in several files", "[huggingface]") {
   const auto index = [&](const std::string& second) {
     test::write_file(d.dir / "model.safetensors.index.json",
                      json{{"weight_map", {{"wte.weight", "a.safetensors"}, {"ln_f.weight", second}}}}.dump());
-    return open_huggingface(d.dir.path().string(), cpu());
+    return open_at(d.dir.path());
   };
   const auto parts = index("b.safetensors");
   for (size_t i = 0; i < parts->parameters().all().size(); ++i)
@@ -144,6 +151,8 @@ TEST_CASE("tensors in several files", "[huggingface]") {
           whole->parameters().all()[i].value.values<float>());
   CHECK_THROWS_WITH(index("../b.safetensors"), Catch::Contains("expected a name in this directory"));
   CHECK_THROWS_WITH(index("c.safetensors"), Catch::Contains("c.safetensors"));
+  write_safetensors((d.dir / "b.safetensors").string(), d.tensors);
+  CHECK_THROWS_WITH(index("b.safetensors"), Catch::Contains("wte.weight is in two files"));
 }
 
 TEST_CASE("what cannot be opened is refused with the reason, before memory is taken for it",
@@ -154,6 +163,9 @@ TEST_CASE("what cannot be opened is refused with the reason, before memory is ta
     damage(d);
     return test::fails(ErrorCode::input, reasons, [&] { d.open(); });
   };
+  const test::TempDir empty;
+  CHECK_THROWS_WITH(open_foreign(empty.path().string()), Catch::Contains("a directory with config.json"));
+  CHECK_THROWS_WITH(open_foreign("no/where"), Catch::Contains("no such file"));
   CHECK(
       refused([](auto& d) { d.config["model_type"] = "bert"; }, {"config.json", "\"bert\"", "gpt2, llama"}));
   CHECK(refused([](auto& d) { d.config.erase("n_head"); }, {"n_head"}));

@@ -1,0 +1,51 @@
+#pragma once
+// Tensors by name, as files of any format hold them: what a reader of a format hands on. Nothing here knows
+// `Tensor`: these are names, shapes and pointers.
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/dtype.h"
+
+namespace hewn {
+
+/// One tensor of a file.
+struct TensorEntry {
+  std::string name;
+  DType dtype = DType::f32;
+  std::vector<int64_t> shape = {};  ///< outermost first; empty for a single number
+  const void* data = nullptr;  ///< row-major values; in a file of others possibly not aligned to their size
+  size_t bytes = 0;            ///< what shape and dtype ask for
+};
+
+/// Tensors found by name. Their values live as long as this object; a mapped file reads them when touched.
+class NamedTensors {
+ public:
+  virtual ~NamedTensors() = default;
+  /// nullptr if there is no tensor of this name.
+  virtual const TensorEntry* find(std::string_view name) const = 0;
+  /// All of them, in an order of the reader's.
+  virtual void each(const std::function<void(const TensorEntry&)>& use) const = 0;
+};
+
+/// A list of tensors over memory of `owner`, such as a mapped file.
+class TensorList final : public NamedTensors {
+ public:
+  /// Throws ErrorCode::input where a name is given twice.
+  TensorList(std::vector<TensorEntry> entries, std::shared_ptr<const void> owner);
+  const TensorEntry* find(std::string_view name) const override;
+  void each(const std::function<void(const TensorEntry&)>& use) const override;
+
+ private:
+  std::shared_ptr<const void> owner_;
+  std::vector<TensorEntry> entries_;
+  std::map<std::string, size_t, std::less<>> index_;  // name -> place in entries_
+};
+
+}  // namespace hewn

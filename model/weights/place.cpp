@@ -1,0 +1,119 @@
+#include "model/weights/place.h"
+
+#include <algorithm>
+#include <set>
+#include <sstream>
+
+#include "core/error.h"
+#include "model/weights/weights.h"
+
+namespace hewn {
+namespace {
+
+/// Rows of ours, and how many of theirs may be there at most.
+int64_t rows_of(const Parameter& p) { return p.shape.rank() == 2 ? p.shape[0] : 1; }
+
+/// A tensor of theirs as rows and columns of ours.
+struct Extent {
+  int64_t rows = 1, cols = 0;
+};
+
+Extent extent_of(const TensorEntry& entry, bool turned) {
+  if (entry.shape.size() == 1) return {1, entry.shape[0]};
+  return turned ? Extent{entry.shape[1], entry.shape[0]} : Extent{entry.shape[0], entry.shape[1]};
+}
+
+/// "" or what is wrong with the tensors of one parameter.
+std::string misfit_of(const NamedTensors& theirs, const Origin& origin, const Parameter& p) {
+  std::ostringstream text;
+  for (const Origin::Part& part : origin.parts) {
+    const TensorEntry* entry = theirs.find(part.name);
+    if (!entry) {
+      text << "\n  missing: " << part.name;
+      continue;
+    }
+    const bool same_rank = entry->shape.size() == static_cast<size_t>(p.shape.rank());
+    const Extent extent = same_rank ? extent_of(*entry, origin.turned) : Extent{};
+    const bool enough_rows =
+        extent.rows == rows_of(p) || (p.name == "transformer.wpe.weight" && extent.rows > rows_of(p));
+    if (!same_rank || !enough_rows || extent.cols != part.width)
+      text << "\n  " << part.name << " is " << Shape(entry->shape) << " and does not fit " << p.name << " "
+           << p.shape;
+    else if (!is_float(entry->dtype))
+      text << "\n  " << part.name << " holds " << name_of(entry->dtype) << "; floats are needed";
+  }
+  return text.str();
+}
+
+/// Copies a matrix into columns `first` and after of one with `cols` columns; the source is [rows, n], or
+/// turned [n, rows]. By tiles, for turning jumps through memory.
+template <class T>
+void put_columns(const std::vector<T>& from, bool turned, int64_t rows, int64_t n, int64_t first,
+                 int64_t cols, std::vector<T>& to) {
+  constexpr int64_t tile = 32;
+  for (int64_t r0 = 0; r0 < rows; r0 += tile)
+    for (int64_t c0 = 0; c0 < n; c0 += tile)
+      for (int64_t r = r0; r < std::min(r0 + tile, rows); ++r)
+        for (int64_t c = c0; c < std::min(c0 + tile, n); ++c)
+          to[static_cast<size_t>(r * cols + first + c)] =
+              from[static_cast<size_t>(turned ? c * rows + r : r * n + c)];
+}
+
+template <class T>
+std::vector<T> assembled_values(const NamedTensors& theirs, const Origin& origin, const Parameter& p) {
+  const int64_t rows = rows_of(p), cols = p.shape[p.shape.rank() - 1];
+  const bool turned = origin.turned && p.shape.rank() == 2;
+  std::vector<T> all;
+  if (origin.parts.size() > 1 || turned) all.resize(static_cast<size_t>(rows * cols));
+  int64_t first = 0;
+  for (const Origin::Part& part : origin.parts) {
+    std::vector<T> values = values_of<T>(*theirs.find(part.name));
+    if (all.empty()) {
+      values.resize(static_cast<size_t>(rows * cols));
+      return values;
+    }
+    put_columns(values, turned, rows, part.width, first, cols, all);
+    first += part.width;
+  }
+  return all;
+}
+
+}  // namespace
+
+void check_fit(const NamedTensors& theirs, const Naming& naming, const Model& model) {
+  std::string wrong;
+  std::set<std::string, std::less<>> used;
+  for (const Parameter& p : model.parameters().all()) {
+    const Origin origin = naming.origin(p, model.config());
+    for (const Origin::Part& part : origin.parts) used.insert(part.name);
+    wrong += misfit_of(theirs, origin, p);
+  }
+  theirs.each([&](const TensorEntry& entry) {
+    if (!used.count(entry.name) && !naming.passed_over(entry.name, model.config()))
+      wrong += "\n  unknown: " + entry.name;
+  });
+  if (!wrong.empty()) fail(ErrorCode::input, "its tensors do not fit its configuration:", wrong);
+}
+
+template <>
+std::vector<float> placed_values<float>(const NamedTensors& theirs, const Naming& naming,
+                                        const Parameter& ours, const ModelConfig& config) {
+  return assembled_values<float>(theirs, naming.origin(ours, config), ours);
+}
+template <>
+std::vector<double> placed_values<double>(const NamedTensors& theirs, const Naming& naming,
+                                          const Parameter& ours, const ModelConfig& config) {
+  return assembled_values<double>(theirs, naming.origin(ours, config), ours);
+}
+
+void place(const NamedTensors& theirs, const Naming& naming, Model& model) {
+  check_fit(theirs, naming, model);
+  for (Parameter& p : model.parameters().all()) {
+    if (p.value.dtype() == DType::f64)
+      p.value.upload(placed_values<double>(theirs, naming, p, model.config()).data());
+    else
+      p.value.upload(placed_values<float>(theirs, naming, p, model.config()).data());
+  }
+}
+
+}  // namespace hewn
