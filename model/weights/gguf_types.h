@@ -1,0 +1,47 @@
+#pragma once
+// The numbers that GGUF files give to types. Used by reader and writer only.
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "core/dtype.h"
+
+namespace hewn::gguf {
+
+inline constexpr std::string_view magic = "GGUF";
+inline constexpr uint32_t version = 3;
+inline constexpr uint64_t usual_alignment = 32;
+inline constexpr uint32_t most_dimensions = 4;
+
+/// Types of values.
+enum class ValueType : uint32_t {
+  u8 = 0,
+  i8 = 1,
+  u16 = 2,
+  i16 = 3,
+  u32 = 4,
+  i32 = 5,
+  f32 = 6,
+  boolean = 7,
+  text = 8,
+  list = 9,
+  u64 = 10,
+  i64 = 11,
+  f64 = 12
+};
+
+/// Types of tensors (ggml.h, ggml_type); those without a DType are quantised, or of no use here.
+struct TensorType {
+  uint32_t number;
+  std::string_view name;
+  std::optional<DType> dtype;
+};
+
+/// nullptr for a number that is none.
+const TensorType* find_tensor_type(uint32_t number);
+/// nullptr for a DType that the format has no number for.
+const TensorType* find_tensor_type(DType dtype);
+
+}  // namespace hewn::gguf
