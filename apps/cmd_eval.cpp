@@ -1,21 +1,50 @@
-// hewn eval: the loss on the whole validation split, beside the exact floor where there is one.
+// hewn eval: how likely a model finds a text, beside the exact floor where there is one.
 
 #include "apps/commands.h"
 #include "apps/evaluation.h"
 #include "apps/open_run.h"
 #include "apps/run_config.h"
 #include "apps/terminal.h"
+#include "apps/token_view.h"
+#include "core/error.h"
 
 namespace hewn::cli {
+namespace {
 
-int run_eval(const Settings& settings) {
-  OpenRun run = open_run(settings);
+Dataset text_to_score(const Settings& settings, const OpenRun& run) {
+  if (settings.given("val")) {
+    require(run.tokenizer != nullptr, settings.where("val"), ": ", run.run,
+            " has no tokenizer.json, so it cannot read text");
+    return open_validation(settings.text("val"), run.tokenizer);
+  }
   DataOptions options = data_options(run.config);
   if (settings.given("dataset")) options.dataset = settings.text("dataset"), options.val.clear();
-  if (settings.given("val")) options.val = settings.text("val");
-  const Dataset data = open_dataset(options, run.tokenizer);
-  const Evaluation result = evaluate(*run.model, data, run.model->config().block_size);
-  print(settings.flag("json") ? evaluation_json(result, run.checkpoint) : evaluation_text(result));
+  return open_dataset(options, run.tokenizer);
+}
+
+void print_token(const Tokenizer* tokenizer, const ScoredToken& scored) {
+  nlohmann::ordered_json record{{"token", scored.token}, {"logprob", scored.log_probability}};
+  if (tokenizer) record = token_record(*tokenizer, scored.token, scored.log_probability);
+  record["likeliest"] = scored.likeliest;
+  print(record.dump(), "\n");
+}
+
+}  // namespace
+
+int run_eval(const Settings& settings) {
+  const bool json = settings.flag("json"), per_token = settings.flag("per_token");
+  require(!(json && per_token), "json and per_token print two different things; give one of them");
+  OpenRun run = open_run(settings);
+  const Dataset data = text_to_score(settings, run);
+  EvalOptions options{.block_size = run.model->config().block_size, .stride = settings.integer("stride")};
+  if (per_token) options.each = [&](const ScoredToken& scored) { print_token(run.tokenizer.get(), scored); };
+  if (options.stride > 0 && data.longest_document() > 0)
+    say("note: every document is scored in a window of its own here, so stride changes nothing");
+  const Evaluation result = evaluate(*run.model, data, options);
+  if (per_token)
+    say(evaluation_text(result));
+  else
+    print(json ? evaluation_json(result, run.checkpoint) : evaluation_text(result));
   return 0;
 }
 

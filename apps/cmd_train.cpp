@@ -180,7 +180,7 @@ int run_train(const Settings& given) {
   }
   if (settings.flag("eval_only")) {
     if (!start.checkpoint.empty()) load_checkpoint(start.checkpoint, *model);
-    const Evaluation result = evaluate(*model, data, config.model.block_size);
+    const Evaluation result = evaluate(*model, data, {.block_size = config.model.block_size});
     print(settings.flag("json") ? evaluation_json(result, start.checkpoint) : evaluation_text(result));
     return 0;
   }

@@ -29,14 +29,17 @@ constexpr Command table[] = {
      "hewn sample out/checkpoints/best --num_samples=5 --seed=7\n"
      "echo \"The fox\" | hewn sample out --start=-",
      run_sample},
-    {takes::eval, "eval", "RUN", "score a model on its whole validation split",
+    {takes::eval, "eval", "RUN", "score a model on its whole validation split, or on any text",
      "Loss in nats per token over the whole validation split, in non-overlapping windows of block_size, or "
-     "one "
-     "document per window where the data is aligned to documents. Where the corpus knows its exact -log P, "
-     "that "
-     "floor is shown beside it.",
+     "one document per window where the data is aligned to documents; perplexity, bits per byte, and how "
+     "often "
+     "the next token was the likeliest. With --stride windows overlap and each token is scored once, as far "
+     "from the beginning of its window as may be. Bits per byte compare models whatever their tokens are. "
+     "Where the corpus knows its exact -log P, that floor is shown beside it.",
      "hewn eval out\n"
      "hewn eval out --json\n"
+     "hewn eval out --val=book.txt --stride=32\n"
+     "hewn eval out --val=book.txt --per_token > tokens.jsonl\n"
      "hewn eval out/checkpoints/best",
      run_eval},
     {takes::plan, "plan", "", "what a run would cost: parameters, memory, time",

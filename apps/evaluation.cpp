@@ -15,6 +15,7 @@ std::string evaluation_text(const Evaluation& e) {
   line("loss", fixed(e.loss, 6), "nats per token");
   line("perplexity", fixed(e.perplexity(), 4), "");
   if (e.bits_per_byte) line("bits per byte", fixed(*e.bits_per_byte, 4), "");
+  line("accuracy", fixed(100 * e.accuracy, 2) + "%", "of the tokens were found likeliest");
   line("tokens", long_count(e.tokens), "in " + long_count(e.windows) + " windows");
   if (e.floor)
     line("floor", fixed(*e.floor, 6),
@@ -25,6 +26,7 @@ std::string evaluation_text(const Evaluation& e) {
 std::string evaluation_json(const Evaluation& e, const std::string& checkpoint) {
   nlohmann::ordered_json out{{"loss", e.loss}, {"perplexity", e.perplexity()}};
   if (e.bits_per_byte) out["bits_per_byte"] = *e.bits_per_byte;
+  out["accuracy"] = e.accuracy;
   out["tokens"] = e.tokens;
   if (e.floor) out["floor"] = *e.floor;
   out["checkpoint"] = checkpoint;

@@ -51,8 +51,15 @@ constexpr Option data[] = {
     text("out_dir", "DIR", "out", run, "where the run is kept; if not empty, see init_from and force"),
     text("out_dir", "DIR", "data", takes::data_prepare,
          "where train.bin, val.bin and tokenizer.json are written"),
-    text("dataset", "WHAT", "", takes::eval, "validate on the last part of this instead", "the run's"),
-    text("val", "FILE", "", takes::eval, "validate on all of this text instead", "the run's"),
+    text("dataset", "WHAT", "", takes::eval, "score the last part of this instead", "the run's"),
+    text("val", "FILE", "", takes::eval, "score all of this text instead", "the run's"),
+    integer(
+        "stride", "0", 0, most_size, takes::eval,
+        "windows begin this many tokens apart and overlap, and in each only the tokens that are new count: "
+        "closer to what the model can do, slower (0: windows that do not overlap)"),
+    flag("per_token", "false", takes::eval,
+         "a line of JSON for each token instead: its text, its natural log probability, whether it was found "
+         "likeliest"),
     text("dataset", "WHAT", "tales", run,
          "a text file, a directory made by `hewn data prepare`, `tales` (the built-in corpus), or several "
          "mixed by "

@@ -38,6 +38,10 @@ std::string quoted_piece(const Tokenizer& tokenizer, int32_t id) {
   return as_json_text(tokenizer, id).dump();
 }
 
+Json token_record(const Tokenizer& tokenizer, int32_t id, double log_probability) {
+  return {{"token", id}, {"text", as_json_text(tokenizer, id)}, {"logprob", log_probability}};
+}
+
 std::string probability_line(const Tokenizer& tokenizer, const Generated& generated) {
   const std::vector<double> logs = log_probabilities(generated.logits);
   const std::string token = quoted_piece(tokenizer, generated.token),
@@ -55,10 +59,7 @@ std::string probability_line(const Tokenizer& tokenizer, const Generated& genera
 
 Json log_probability_record(const Tokenizer& tokenizer, const Generated& generated) {
   const std::vector<double> logs = log_probabilities(generated.logits);
-  const auto about = [&](int32_t id) {
-    return Json{
-        {"token", id}, {"text", as_json_text(tokenizer, id)}, {"logprob", logs[static_cast<size_t>(id)]}};
-  };
+  const auto about = [&](int32_t id) { return token_record(tokenizer, id, logs[static_cast<size_t>(id)]); };
   Json record = about(generated.token);
   record["top"] = Json::array();
   for (const int32_t id : likeliest(logs, shown_others + 1)) record["top"].push_back(about(id));

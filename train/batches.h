@@ -8,12 +8,12 @@
 #include <string>
 #include <vector>
 
+#include "kernels/cross_entropy/abi.h"
 #include "train/token_file.h"
 
 namespace hewn {
 
-/// Targets with this value are not counted by the loss.
-inline constexpr int32_t ignored_target = -100;
+// Targets that are `ignored_target` are not counted by the loss.
 
 /// One side of a source of data, for training or for validation.
 struct Split {

@@ -131,6 +131,17 @@ Dataset open_dataset(const DataOptions& options, std::shared_ptr<const Tokenizer
   return data;
 }
 
+Dataset open_validation(const std::string& file, std::shared_ptr<const Tokenizer> tokenizer) {
+  const TextSource text = TextSource::file(file);
+  Dataset data;
+  data.tokenizer = std::move(tokenizer);
+  data.val.push_back(encode_split(text.name(), text.text(), *data.tokenizer, false));
+  data.val_weights.push_back(1);
+  data.vocab_size = data.tokenizer->vocab_size();
+  data.hash = hash_of(data);
+  return data;
+}
+
 std::vector<WeightedSplit> Dataset::train_splits() const { return weighted(train, weights); }
 std::vector<WeightedSplit> Dataset::val_splits() const { return weighted(val, val_weights); }
 int64_t Dataset::train_tokens() const { return token_count(train); }

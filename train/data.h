@@ -61,6 +61,9 @@ struct Dataset {
 /// not UTF-8, damaged or made by another tokenizer; ErrorCode::usage on nonsense options.
 Dataset open_dataset(const DataOptions& options, std::shared_ptr<const Tokenizer> tokenizer = nullptr);
 
+/// The whole of a text file as validation data, and nothing to train on. Throws as open_dataset does.
+Dataset open_validation(const std::string& file, std::shared_ptr<const Tokenizer> tokenizer);
+
 /// What `data prepare` has written.
 struct PreparedData {
   int64_t train_tokens = 0, val_tokens = 0, vocab_size = 0;

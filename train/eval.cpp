@@ -6,13 +6,18 @@
 
 #include "core/error.h"
 #include "core/tape.h"
+#include "kernels/contract.h"
+#include "kernels/cross_entropy/abi.h"
+#include "kernels/cross_entropy/op.h"
 #include "train/trainer.h"
 
 namespace hewn {
 namespace {
 
-/// Rows of an evaluation batch: about this many tokens at a time, whatever the training batch is.
+/// Rows of an evaluation batch: about this many tokens at a time, whatever the training batch is, and fewer
+/// where their logits would take more than so many bytes.
 constexpr int64_t tokens_at_a_time = 4096;
+constexpr int64_t logits_bytes_at_a_time = int64_t{64} << 20;
 
 struct Sum {
   double nats = 0;
@@ -28,28 +33,113 @@ void add_batch(Model& model, const Batch& batch, Sum& sum) {
   sum.tokens += n;
 }
 
+/// The windows of one split in the order of the text, every token a target once.
+class ScoredWindows {
+ public:
+  ScoredWindows(const Split& split, const EvalOptions& options)
+      : split_(split),
+        T_(options.block_size),
+        stride_(split.separator || options.stride == 0 ? 0 : options.stride) {
+    if (stride_ == 0) {
+      whole_.emplace(split, T_, T_);
+      count_ = whole_->count();
+      return;
+    }
+    const int64_t last = split.tokens.size() - 1;  // the last token is a target only
+    if (last < 1)
+      fail(ErrorCode::input, split.name, ": has ", split.tokens.size(),
+           " tokens; the first is never scored, so give at least 2");
+    count_ = 1 + (std::max<int64_t>(last - T_, 0) + stride_ - 1) / stride_;
+  }
+
+  int64_t count() const { return count_; }
+
+  void copy(int64_t window, int32_t* tokens, int32_t* targets) const {
+    if (whole_) return whole_->copy(window, tokens, targets);
+    const int64_t begin = window * stride_, end = std::min(begin + T_, split_.tokens.size() - 1);
+    const int64_t fresh = window == 0 ? begin : begin - stride_ + T_;  // where the last window ended
+    std::fill(tokens, tokens + T_, 0);
+    std::fill(targets, targets + T_, ignored_target);
+    split_.tokens.copy(begin, end - begin, tokens);
+    split_.tokens.copy(fresh + 1, end - fresh, targets + (fresh - begin));
+  }
+
+ private:
+  const Split& split_;
+  int64_t T_, stride_, count_ = 0;
+  std::optional<Windows> whole_;
+};
+
+/// Whether no token is likelier than the target, and none of a lower id as likely.
+template <class T>
+bool is_likeliest(const T* logits, int32_t target, double highest) {
+  const T mine = logits[target];
+  return static_cast<double>(mine) >= highest && std::find(logits, logits + target, mine) == logits + target;
+}
+
+/// Scores the targets of a batch, in their order.
+void score_batch(Model& model, const Batch& batch, const std::function<void(const ScoredToken&)>& each) {
+  const Tensor targets = batch_tensor(model.device(), batch, batch.targets);
+  const Tensor logits = model.logits(batch_tensor(model.device(), batch, batch.tokens));
+  const int64_t rows = logits.rows(), V = logits.cols();
+  check_targets("eval", targets, rows, V);
+  const Tensor losses = logits.like({rows}), stats = logits.like({rows, 2});
+  run(model.device(), CrossEntropyForward{logits.dtype(), rows, V, logits.data(), targets.ptr<int32_t>(),
+                                          losses.data(), stats.data()});
+  const std::vector<double> nats = losses.doubles(), highest = stats.doubles();
+  for (int64_t r = 0; r < rows; ++r) {
+    const auto row = static_cast<size_t>(r);
+    const int32_t target = batch.targets[row];
+    if (target == ignored_target) continue;
+    const bool likeliest = logits.dtype() == DType::f64
+                               ? is_likeliest(logits.ptr<double>() + r * V, target, highest[2 * row])
+                               : is_likeliest(logits.ptr<float>() + r * V, target, highest[2 * row]);
+    each({target, -nats[row], likeliest});
+  }
+}
+
+/// All windows of a split, some at a time.
+int64_t score_split(Model& model, const Split& split, const EvalOptions& options,
+                    const std::function<void(const ScoredToken&)>& each) {
+  const ScoredWindows windows(split, options);
+  const int64_t T = options.block_size, row_bytes = T * model.config().vocab_size * int64_t{sizeof(float)};
+  const int64_t most =
+      std::max<int64_t>(1, std::min(tokens_at_a_time / T, logits_bytes_at_a_time / row_bytes));
+  for (int64_t first = 0; first < windows.count(); first += most) {
+    Batch batch{
+        .rows = std::min(most, windows.count() - first), .block_size = T, .tokens = {}, .targets = {}};
+    batch.tokens.resize(static_cast<size_t>(batch.rows * T));
+    batch.targets.resize(batch.tokens.size());
+    for (int64_t row = 0; row < batch.rows; ++row)
+      windows.copy(first + row, batch.tokens.data() + row * T, batch.targets.data() + row * T);
+    score_batch(model, batch, each);
+  }
+  return windows.count();
+}
+
 }  // namespace
 
 double Evaluation::perplexity() const { return std::exp(loss); }
 
-Evaluation evaluate(Model& model, const Dataset& data, int64_t block_size) {
+Evaluation evaluate(Model& model, const Dataset& data, const EvalOptions& options) {
   const NoGrad none;
   const Scope scope("eval");
+  require(options.stride >= 0 && options.stride <= options.block_size, "stride = ", options.stride,
+          "; expected 1 to ", options.block_size, ", the block_size, or 0 for windows that do not overlap");
   if (data.val.empty())
     fail(ErrorCode::input, "there is no validation data; give val=FILE or a val_fraction above 0");
-  const BatchLoader loader(data.val_splits(),
-                           {.batch_size = std::max<int64_t>(1, tokens_at_a_time / block_size),
-                            .block_size = block_size,
-                            .order = Order::in_order});
-  Sum sum;
-  Batch batch;
-  for (int64_t i = 0; i < loader.batch_count(); ++i) {
-    loader.fill(i, batch);
-    add_batch(model, batch, sum);
-  }
-  Evaluation result{.loss = sum.nats / static_cast<double>(sum.tokens),
-                    .tokens = sum.tokens,
-                    .windows = loader.window_count()};
+  Evaluation result;
+  double nats = 0;
+  int64_t hits = 0;
+  for (const Split& split : data.val)
+    result.windows += score_split(model, split, options, [&](const ScoredToken& scored) {
+      nats -= scored.log_probability;
+      hits += scored.likeliest;
+      ++result.tokens;
+      if (options.each) options.each(scored);
+    });
+  result.loss = nats / static_cast<double>(result.tokens);
+  result.accuracy = static_cast<double>(hits) / static_cast<double>(result.tokens);
   if (const auto bytes = data.val_bytes_per_token())
     result.bits_per_byte = result.loss / *bytes / std::numbers::ln2;
   result.floor = data.val_floor();

@@ -20,7 +20,7 @@ int main(int argc, char** argv) {
     const StepResult result = trainer.step(batch);
     if (step % 100 == 0) std::cout << "step " << step << ": loss " << result.loss << "\n";
   }
-  std::cout << "validation loss " << evaluate(*model, data, T).loss << "\n";
+  std::cout << "validation loss " << evaluate(*model, data, {.block_size = T}).loss << "\n";
 
   const auto write = [&](int32_t token) {
     std::cout << data.tokenizer->piece(token);
