@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "kernels/devices.h"
 #include "model/weights/huggingface.h"
+#include "model/weights/nanogpt.h"
 
 namespace hewn {
 namespace {
@@ -18,6 +19,7 @@ struct ForeignFormat {
 
 constexpr ForeignFormat foreign_formats[] = {
     {"a directory with config.json (Hugging Face)", looks_like_huggingface, open_huggingface},
+    {"a checkpoint of nanoGPT, ckpt.pt", looks_like_nanogpt, open_nanogpt},
 };
 
 }  // namespace

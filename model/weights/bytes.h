@@ -1,0 +1,67 @@
+#pragma once
+// Numbers and pieces off the front of bytes that nobody vouches for.
+
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+#include <type_traits>
+
+#include "core/error.h"
+
+namespace hewn {
+
+/// Walks through bytes and never past their end: what is not there throws ErrorCode::input, naming `what` the
+/// bytes are.
+class ByteReader {
+ public:
+  ByteReader(std::string_view bytes, std::string_view what) : bytes_(bytes), what_(what) {}
+
+  size_t at() const { return at_; }
+  size_t left() const { return bytes_.size() - at_; }
+
+  /// The next `n` bytes.
+  std::string_view take(uint64_t n) {
+    if (n > left()) {
+      fail(ErrorCode::input, what_, " ends at byte ", bytes_.size(), " where ", n,
+           " bytes are expected from byte ", at_, " on; was it cut short?");
+    }
+    at_ += n;
+    return bytes_.substr(at_ - n, n);
+  }
+
+  /// A little-endian number.
+  template <class T>
+  T number() {
+    static_assert(std::is_arithmetic_v<T>);
+    T value;
+    std::memcpy(&value, take(sizeof value).data(), sizeof value);
+    return value;
+  }
+
+  /// Everything up to `end`, which is passed over.
+  std::string_view take_until(char end) {
+    const size_t found = bytes_.find(end, at_);
+    if (found == bytes_.npos) fail(ErrorCode::input, what_, " ends inside a line; was it cut short?");
+    const std::string_view text = bytes_.substr(at_, found - at_);
+    at_ = found + 1;
+    return text;
+  }
+
+  /// A number of 7 bits per byte, the lowest first (developers.google.com/protocol-buffers, "Base 128
+  /// varints").
+  uint64_t varint() {
+    uint64_t value = 0;
+    for (int shift = 0; shift < 64; shift += 7) {
+      const auto byte = number<uint8_t>();
+      value |= uint64_t{byte & 0x7fu} << shift;
+      if (byte < 0x80) return value;
+    }
+    fail(ErrorCode::input, what_, " holds a number of more than 64 bits before byte ", at_);
+  }
+
+ private:
+  std::string_view bytes_, what_;
+  size_t at_ = 0;
+};
+
+}  // namespace hewn
