@@ -6,6 +6,7 @@
 #include "kernels/devices.h"
 #include "model/weights/huggingface.h"
 #include "model/weights/nanogpt.h"
+#include "model/weights/tensorflow.h"
 
 namespace hewn {
 namespace {
@@ -20,6 +21,7 @@ struct ForeignFormat {
 constexpr ForeignFormat foreign_formats[] = {
     {"a directory with config.json (Hugging Face)", looks_like_huggingface, open_huggingface},
     {"a checkpoint of nanoGPT, ckpt.pt", looks_like_nanogpt, open_nanogpt},
+    {"a directory with hparams.json (OpenAI's GPT-2)", looks_like_tensorflow, open_tensorflow},
 };
 
 }  // namespace
@@ -46,7 +48,9 @@ std::unique_ptr<Model> load_foreign(const ForeignModel& foreign, Device& device,
   const auto nowhere = make_meta(1, best_isa());
   check_fit(*foreign.tensors, foreign.naming, *make_model(foreign.config, *nowhere, dtype, 1, false));
   auto model = make_model(foreign.config, device, dtype, 1, grads);
-  if (executor(device).runs()) place(*foreign.tensors, foreign.naming, *model);
+  if (!executor(device).runs()) return model;
+  foreign.verify();
+  place(*foreign.tensors, foreign.naming, *model);
   return model;
 }
 

@@ -18,6 +18,8 @@ struct ForeignModel {
   Naming naming;
   std::shared_ptr<const Tokenizer> tokenizer;  ///< null: none was found with it
   std::string no_tokenizer;                    ///< why, for the user: "there is no tokenizer.json"
+  /// Compares checksums of the values where the format has any: reads all of them. Throws ErrorCode::input.
+  std::function<void()> verify = [] {};
 };
 
 /// Opens a model of any format there is a reader for, told apart by its files. Values are not read, nor are
@@ -29,7 +31,7 @@ ForeignModel open_foreign(const std::string& path);
 void crop_context(ForeignModel& foreign, int64_t block_size);
 
 /// The model with its parameters. They are compared with the tensors before memory is taken for them. `grads`
-/// as make_model. Throws as `check_fit`.
+/// as make_model. Throws as `check_fit` and `verify`.
 std::unique_ptr<Model> load_foreign(const ForeignModel& foreign, Device& device, DType dtype = DType::f32,
                                     bool grads = false);
 

@@ -1,0 +1,15 @@
+#pragma once
+// The checksum of TensorFlow's checkpoints: CRC-32C (Castagnoli's polynomial; RFC 3720, appendix B.4).
+
+#include <cstdint>
+#include <string_view>
+
+namespace hewn {
+
+/// The checksum of one piece of memory: of "123456789" it is 0xe3069283.
+uint32_t crc32c(std::string_view bytes);
+
+/// As it is stored: turned and moved, so that the checksum of bytes that hold checksums stays a good one.
+constexpr uint32_t masked_crc32c(uint32_t crc) { return (crc >> 15 | crc << 17) + 0xa282ead8u; }
+
+}  // namespace hewn
