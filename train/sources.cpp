@@ -111,7 +111,7 @@ TextSides split_text(const TextSource& source, double val_fraction) {
 }
 
 int32_t line_end_id(const Tokenizer& tokenizer, const std::string& name) {
-  const std::vector<int32_t> ids = tokenizer.encode("\n");
+  const std::vector<int32_t> ids = tokenizer.encode_more("\n");
   if (ids.size() != 1)
     fail(ErrorCode::input, name,
          ": its lines are documents, but the tokenizer has no token for a line's end");

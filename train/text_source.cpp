@@ -87,7 +87,8 @@ void encode_in_pieces(const Tokenizer& tokenizer, std::string_view text,
                       const std::function<void(const std::vector<int32_t>&)>& take) {
   for (size_t at = 0; at < text.size();) {
     const size_t end = piece_end(text, at);
-    take(tokenizer.encode(text.substr(at, end - at)));
+    const std::string_view piece = text.substr(at, end - at);
+    take(at == 0 ? tokenizer.encode(piece) : tokenizer.encode_more(piece));
     at = end;
   }
 }

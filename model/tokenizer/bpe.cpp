@@ -1,47 +1,20 @@
 #include "model/tokenizer/bpe.h"
 
 #include <algorithm>
-#include <bit>
-#include <cstring>
 #include <nlohmann/json.hpp>
 #include <unordered_map>
 
 #include "core/error.h"
 #include "model/tokenizer/gpt2_split.h"
+#include "model/tokenizer/huggingface_file.h"
 #include "model/tokenizer/kinds.h"
+#include "model/tokenizer/remembered.h"
+#include "model/tokenizer/sentencepiece.h"
 
 namespace hewn::tokenizers {
 namespace {
 
 using nlohmann::json;
-
-/// Where in the tokens written so far a piece was encoded before. A table of one place per hash: what does
-/// not fit takes the place of what was there.
-class Remembered {
- public:
-  explicit Remembered(size_t text_bytes)
-      : slots_(std::bit_ceil(std::clamp<size_t>(text_bytes / 16, 16, 1 << 16))) {}
-
-  struct Slot {
-    std::string_view piece;
-    size_t begin = 0, end = 0;  // among the tokens
-  };
-  /// The slot of a piece: about it if its `piece` is equal, else to be filled.
-  Slot& slot_for(std::string_view piece) { return slots_[hash_of(piece) & (slots_.size() - 1)]; }
-
- private:
-  static size_t hash_of(std::string_view piece) {
-    uint64_t hash = piece.size();
-    for (size_t at = 0; at < piece.size(); at += 8) {
-      uint64_t eight = 0;
-      std::memcpy(&eight, piece.data() + at, std::min<size_t>(8, piece.size() - at));
-      hash = (hash ^ eight) * 0x9E3779B97F4A7C15u;
-      hash ^= hash >> 29;
-    }
-    return static_cast<size_t>(hash);
-  }
-  std::vector<Slot> slots_;
-};
 
 std::array<int32_t, 256> byte_ids(const std::vector<std::string>& pieces) {
   std::array<int32_t, 256> ids;
@@ -129,28 +102,6 @@ std::string BpeTokenizer::to_json() const {
          object + R"(},"merges":)" + merges.dump() + "}}";
 }
 
-/// Token texts by id. Every id from 0 on once.
-std::vector<std::string> texts_by_id(const json& vocab, const json& added) {
-  std::unordered_map<int64_t, std::string> by_id;
-  const auto place = [&](int64_t id, const std::string& text) {
-    const auto [at, fresh] = by_id.emplace(id, text);
-    if (!fresh && at->second != text)
-      fail(ErrorCode::input, "its vocabulary gives ", id, " to both ", json(at->second).dump(), " and ",
-           json(text).dump());
-  };
-  for (const auto& [text, id] : vocab.items()) place(id.get<int64_t>(), text);
-  for (const json& token : added)
-    place(token.at("id").get<int64_t>(), token.at("content").get<std::string>());
-  std::vector<std::string> texts;
-  for (size_t id = 0; id < by_id.size(); ++id) {
-    const auto found = by_id.find(static_cast<int64_t>(id));
-    if (found == by_id.end())
-      fail(ErrorCode::input, "its vocabulary has ", by_id.size(), " tokens, but none with id ", id);
-    texts.push_back(std::move(found->second));
-  }
-  return texts;
-}
-
 /// Puts a vocabulary together from printable texts, pairs of them, and special texts.
 BpeVocabulary assembled(std::vector<std::string> texts,
                         const std::vector<std::pair<std::string, std::string>>& pairs,
@@ -176,15 +127,6 @@ BpeVocabulary assembled(std::vector<std::string> texts,
     vocabulary.pieces.push_back(special[id] ? texts[id] : from_printable(texts[id]));
   vocabulary.specials = std::move(specials);
   return vocabulary;
-}
-
-std::pair<std::string, std::string> split_pair(std::string_view line, size_t rank) {
-  const size_t blank = line.find(' ');
-  if (blank == 0 || blank == line.npos || blank + 1 == line.size() || line.find(' ', blank + 1) != line.npos)
-    fail(ErrorCode::input, "merge ", rank, " is ",
-         json(line).dump(-1, ' ', false, json::error_handler_t::replace),
-         "; expected two tokens with a blank between");
-  return {std::string(line.substr(0, blank)), std::string(line.substr(blank + 1))};
 }
 
 /// Refuses what would make other tokens of a text than this program does.
@@ -213,18 +155,11 @@ std::unique_ptr<Tokenizer> make_bpe(BpeVocabulary vocabulary) {
 }
 
 std::unique_ptr<Tokenizer> read_bpe(const json& file) {
-  require_gpt2_like(file);
   const json& model = file.at("model");
+  if (model.value("byte_fallback", false)) return read_sentencepiece(file);
+  require_gpt2_like(file);
   const json added = file.value("added_tokens", json::array());
-  std::vector<std::string> texts = texts_by_id(model.at("vocab"), added);
-  std::vector<Special> specials;
-  for (const json& token : added)
-    specials.push_back({token.at("content").get<std::string>(), token.at("id").get<int32_t>()});
-  std::vector<std::pair<std::string, std::string>> pairs;
-  for (const json& merge : model.at("merges"))
-    pairs.push_back(merge.is_string() ? split_pair(merge.get<std::string>(), pairs.size())
-                                      : merge.get<std::pair<std::string, std::string>>());
-  return make_bpe(assembled(std::move(texts), pairs, std::move(specials)));
+  return make_bpe(assembled(texts_by_id(model.at("vocab"), added), merges_in(model), specials_in(added)));
 }
 
 std::unique_ptr<Tokenizer> read_gpt2_vocabulary(std::string_view vocab_json, std::string_view merges) {

@@ -3,13 +3,11 @@
 #include <algorithm>
 #include <bit>
 #include <cstddef>
+#include <numeric>
 #include <queue>
 
 namespace hewn {
 namespace {
-
-/// Below this a search through the whole piece for every merge is faster than a queue.
-constexpr size_t short_piece = 48;
 
 size_t hash_of(TokenPair pair) {
   const auto key =
@@ -17,16 +15,24 @@ size_t hash_of(TokenPair pair) {
   return static_cast<size_t>((key * 0x9E3779B97F4A7C15u) >> 20);
 }
 
+std::vector<int32_t> places_in(const std::vector<Merge>& merges) {
+  std::vector<int32_t> places(merges.size());
+  std::iota(places.begin(), places.end(), 0);
+  return places;
+}
+
 }  // namespace
 
 MergeTable::MergeTable(const std::array<int32_t, 256>& byte_ids, const std::vector<Merge>& merges)
+    : MergeTable(byte_ids, merges, places_in(merges)) {}
+
+MergeTable::MergeTable(const std::array<int32_t, 256>& byte_ids, const std::vector<Merge>& merges,
+                       const std::vector<int32_t>& ranks)
     : byte_ids_(byte_ids), slots_(std::bit_ceil(2 * merges.size() + 2)) {
-  for (size_t rank = 0; rank < merges.size(); ++rank) {
-    size_t at = hash_of(merges[rank].pair) & (slots_.size() - 1);
-    while (slots_[at].rank != none && slots_[at].pair != merges[rank].pair)
-      at = (at + 1) & (slots_.size() - 1);
-    if (slots_[at].rank == none)
-      slots_[at] = {merges[rank].pair, static_cast<int32_t>(rank), merges[rank].into};
+  for (size_t i = 0; i < merges.size(); ++i) {
+    size_t at = hash_of(merges[i].pair) & (slots_.size() - 1);
+    while (slots_[at].rank != none && slots_[at].pair != merges[i].pair) at = (at + 1) & (slots_.size() - 1);
+    if (slots_[at].rank == none) slots_[at] = {merges[i].pair, ranks[i], merges[i].into};
   }
 }
 
@@ -37,14 +43,34 @@ const MergeTable::Slot& MergeTable::find(TokenPair pair) const {
 }
 
 void MergeTable::encode(std::string_view piece, std::vector<int32_t>& ids) const {
-  piece.size() <= short_piece ? encode_short(piece, ids) : encode_long(piece, ids);
+  if (piece.size() > short_piece) {
+    const size_t first = ids.size();
+    for (const char c : piece) ids.push_back(byte_ids_[static_cast<unsigned char>(c)]);
+    merge_long(first, ids);
+    return;
+  }
+  Short tokens;
+  for (size_t i = 0; i < piece.size(); ++i) tokens[i] = byte_ids_[static_cast<unsigned char>(piece[i])];
+  const size_t n = merge_short(tokens, piece.size());
+  ids.insert(ids.end(), tokens.begin(), tokens.begin() + static_cast<ptrdiff_t>(n));
 }
 
-void MergeTable::encode_short(std::string_view piece, std::vector<int32_t>& ids) const {
-  std::array<int32_t, short_piece> token;
+void MergeTable::merge_from(size_t first, std::vector<int32_t>& ids) const {
+  const size_t n = ids.size() - first;
+  if (n > short_piece) {
+    merge_long(first, ids);
+    return;
+  }
+  Short tokens;
+  const auto begin = ids.begin() + static_cast<ptrdiff_t>(first);
+  std::copy(begin, ids.end(), tokens.begin());
+  const size_t left = merge_short(tokens, n);
+  std::copy_n(tokens.begin(), left, begin);
+  ids.resize(first + left);
+}
+
+size_t MergeTable::merge_short(Short& token, size_t n) const {
   std::array<const Slot*, short_piece> with_next;  // the merge of a token and the one after
-  size_t n = piece.size();
-  for (size_t i = 0; i < n; ++i) token[i] = byte_ids_[static_cast<unsigned char>(piece[i])];
   for (size_t i = 0; i + 1 < n; ++i) with_next[i] = &find({token[i], token[i + 1]});
   while (n > 1) {
     size_t best = 0;
@@ -58,10 +84,10 @@ void MergeTable::encode_short(std::string_view piece, std::vector<int32_t>& ids)
     if (best + 1 < n) with_next[best] = &find({token[best], token[best + 1]});
     if (best > 0) with_next[best - 1] = &find({token[best - 1], token[best]});
   }
-  ids.insert(ids.end(), token.begin(), token.begin() + static_cast<ptrdiff_t>(n));
+  return n;
 }
 
-void MergeTable::encode_long(std::string_view piece, std::vector<int32_t>& ids) const {
+void MergeTable::merge_long(size_t first, std::vector<int32_t>& ids) const {
   struct Node {
     int32_t token;
     size_t before, after;
@@ -75,14 +101,14 @@ void MergeTable::encode_long(std::string_view piece, std::vector<int32_t>& ids) 
       return merge->rank != other.merge->rank ? merge->rank > other.merge->rank : left > other.left;
     }
   };
-  const size_t end = piece.size();
+  const size_t end = ids.size() - first;
   std::vector<Node> nodes(end);
   std::priority_queue<Candidate> candidates;
   const auto consider = [&](size_t left, size_t right) {
     const Slot& merge = find({nodes[left].token, nodes[right].token});
     if (merge.rank != none) candidates.push({&merge, left, right});
   };
-  for (size_t i = 0; i < end; ++i) nodes[i] = {byte_ids_[static_cast<unsigned char>(piece[i])], i - 1, i + 1};
+  for (size_t i = 0; i < end; ++i) nodes[i] = {ids[first + i], i - 1, i + 1};
   for (size_t i = 0; i + 1 < end; ++i) consider(i, i + 1);
   while (!candidates.empty()) {
     const auto [merge, left, right] = candidates.top();
@@ -95,6 +121,7 @@ void MergeTable::encode_long(std::string_view piece, std::vector<int32_t>& ids) 
     if (nodes[left].after < end) nodes[nodes[left].after].before = left, consider(left, nodes[left].after);
     if (left > 0) consider(nodes[left].before, left);
   }
+  ids.resize(first);
   for (size_t i = 0; i < end; i = nodes[i].after) ids.push_back(nodes[i].token);
 }
 

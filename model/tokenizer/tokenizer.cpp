@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "model/tokenizer/bpe.h"
 #include "model/tokenizer/kinds.h"
+#include "model/tokenizer/sentencepiece.h"
 #include "model/tokenizer/utf8.h"
 
 namespace hewn {
@@ -91,7 +92,9 @@ std::unique_ptr<Tokenizer> load_tokenizer(const std::string& path) {
                                                 read_small_file(merges.string(), max_file_bytes));
       });
   }
-  return tokenizer_from_json(read_small_file(path, max_file_bytes));
+  const std::string content = read_small_file(path, max_file_bytes);
+  if (path.ends_with(".bin")) return tokenizers::read_llama2c_tokenizer(content);
+  return tokenizer_from_json(content);
 }
 
 FileSum Tokenizer::save(const std::string& path) const {
@@ -101,9 +104,12 @@ FileSum Tokenizer::save(const std::string& path) const {
 std::vector<int32_t> Tokenizer::encode(std::string_view text, Specials mode) const {
   if (mode == Specials::as_text || specials().empty()) return encode_with(text, nullptr);
   std::vector<int32_t> ids;
+  bool begins = true;
   const auto append = [&](std::string_view part) {
-    const std::vector<int32_t> more = encode_with(part, nullptr);
+    if (part.empty()) return;
+    const std::vector<int32_t> more = begins ? encode_with(part, nullptr) : encode_more(part);
     ids.insert(ids.end(), more.begin(), more.end());
+    begins = false;
   };
   std::vector<size_t> next(specials().size(), 0);  // where each is found next, looked for from here on
   for (size_t begin = 0; begin < text.size();) {
@@ -124,6 +130,15 @@ std::vector<int32_t> Tokenizer::encode(std::string_view text, Specials mode) con
     begin = next[first] + special.text.size();
   }
   return ids;
+}
+
+std::vector<int32_t> Tokenizer::end_tokens() const {
+  std::vector<int32_t> ends;
+  for (const Special& special : specials())
+    for (const char* text : {"<|endoftext|>", "</s>", "<|end_of_text|>", "<|im_end|>", "<eos>"})
+      if (special.text == text) ends.push_back(special.id);
+  if (begin_token()) ends.push_back(*begin_token());
+  return ends;
 }
 
 std::vector<Piece> Tokenizer::pieces(std::string_view text) const {

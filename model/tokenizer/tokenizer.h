@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -40,6 +41,9 @@ enum class Specials {
 ///          ends too; the most frequent first. What is not in the vocabulary becomes <|unk|> (id 0): only
 ///          there is something lost.
 ///   bpe    byte pairs as GPT-2 merges them. Takes anything and keeps all of it.
+///   sentencepiece  characters merged as Llama does, bytes where there is none. Takes anything and keeps all
+///   of
+///          it. Only read from files, not learnt here.
 class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
@@ -51,6 +55,17 @@ class Tokenizer {
   /// character and its byte offset.
   std::vector<int32_t> encode(std::string_view text, Specials specials = Specials::as_text) const;
 
+  /// Token ids of text that goes on from text before it: without the blank that `sentencepiece` begins with.
+  virtual std::vector<int32_t> encode_more(std::string_view text) const { return encode_with(text, nullptr); }
+
+  /// The special token that every text begins with for the model, if it was trained so; `encode` leaves it to
+  /// whoever makes a prompt.
+  virtual std::optional<int32_t> begin_token() const { return std::nullopt; }
+
+  /// The tokens after which a text is over: <|endoftext|>, </s> and their like, and that which begins the
+  /// next.
+  std::vector<int32_t> end_tokens() const;
+
   /// The special tokens; of most kinds none.
   virtual std::span<const Special> specials() const { return {}; }
 
@@ -60,8 +75,9 @@ class Tokenizer {
   /// The bytes of one token. Throws ErrorCode::input for an id outside [0, vocab_size).
   std::string_view piece(int32_t id) const;
 
-  /// The bytes of many. With `byte` they may be cut inside a character: show them through `Utf8Stream`.
-  std::string decode(std::span<const int32_t> ids) const;
+  /// The bytes of many; `sentencepiece` leaves out the blank that it began with. With `byte` they may be cut
+  /// inside a character: show them through `Utf8Stream`.
+  virtual std::string decode(std::span<const int32_t> ids) const;
 
   /// The whole tokenizer as JSON, the same bytes for the same tokenizer (docs/formats.md).
   virtual std::string to_json() const = 0;
@@ -102,8 +118,9 @@ inline std::unique_ptr<Tokenizer> train_tokenizer(std::string_view kind, std::st
 std::unique_ptr<Tokenizer> tokenizer_from_json(std::string_view json);
 
 /// Reads what `save` wrote, or a vocabulary from elsewhere: a tokenizer.json of Hugging Face's tokenizers
-/// (byte pairs as GPT-2's), or GPT-2's two files, named by the first: encoder.json with vocab.bpe beside it,
-/// or vocab.json with merges.txt. Throws ErrorCode::input.
+/// (byte pairs as GPT-2's, or as Llama's with byte_fallback), GPT-2's two files, named by the first:
+/// encoder.json with vocab.bpe beside it, or vocab.json with merges.txt, or llama2.c's tokenizer.bin. Throws
+/// ErrorCode::input.
 std::unique_ptr<Tokenizer> load_tokenizer(const std::string& path);
 
 }  // namespace hewn

@@ -1,0 +1,29 @@
+#pragma once
+// Parts of a tokenizer.json of Hugging Face's tokenizers. All throw ErrorCode::input or a JSON exception.
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "model/tokenizer/tokenizer.h"
+
+namespace hewn::tokenizers {
+
+using TextPair = std::pair<std::string, std::string>;
+
+/// Token texts by id, from an object of texts and ids and the list of added tokens. Every id from 0 on is
+/// there once.
+std::vector<std::string> texts_by_id(const nlohmann::json& vocab, const nlohmann::json& added);
+
+/// The added tokens.
+std::vector<Special> specials_in(const nlohmann::json& added);
+
+/// The merges of a model, each as "left right" or as [left, right].
+std::vector<TextPair> merges_in(const nlohmann::json& model);
+
+/// "left right" of merge `rank`.
+TextPair split_pair(std::string_view line, size_t rank);
+
+}  // namespace hewn::tokenizers

@@ -1,0 +1,44 @@
+#pragma once
+// Byte pairs over characters as SentencePiece merges them (Kudo and Richardson 2018, "SentencePiece: A simple
+// and language independent subword tokenizer and detokenizer for Neural Text Processing"), as Llama's
+// tokenizers do: a text begins with a blank of its own, a character that the vocabulary lacks becomes its
+// bytes.
+
+#include <array>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/tokenizer/bpe_merges.h"
+#include "model/tokenizer/tokenizer.h"
+
+namespace hewn::tokenizers {
+
+/// How files write a blank.
+inline constexpr std::string_view blank_sign = "\u2581";
+
+/// What such a tokenizer is made of. What is merged follows from `scores`, the highest first, if there are
+/// any, else from `merges`, the first first.
+struct SentencePieces {
+  std::vector<std::string> texts;  ///< as in files: "▁the", "<0x0A>"; "▁" is a blank
+  std::vector<Special> specials;
+  std::vector<float> scores;
+  std::vector<std::pair<std::string, std::string>> merges;
+  bool prefix = true;  ///< whether encoding begins with a blank, which decoding leaves out
+  int32_t begin = -1;  ///< the special token that a text begins with for the model; -1: none
+};
+
+/// Throws ErrorCode::input unless there is a token for each byte and nothing is there twice.
+std::unique_ptr<Tokenizer> make_sentencepiece(SentencePieces pieces);
+
+/// From a tokenizer.json of Hugging Face's tokenizers whose model has "byte_fallback". Throws
+/// ErrorCode::input for settings that would make other tokens than this program does.
+std::unique_ptr<Tokenizer> read_sentencepiece(const nlohmann::json& file);
+
+/// From llama2.c's tokenizer.bin: u32 length of the longest piece; for each token f32 score, i32 length,
+/// bytes. Tokens 0, 1 and 2 are unknown, begin and end. Throws ErrorCode::input.
+std::unique_ptr<Tokenizer> read_llama2c_tokenizer(std::string_view bytes);
+
+}  // namespace hewn::tokenizers

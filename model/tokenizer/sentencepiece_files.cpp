@@ -1,0 +1,181 @@
+// Vocabularies of Llama's kind as other programs keep them.
+
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+#include "core/error.h"
+#include "model/tokenizer/huggingface_file.h"
+#include "model/tokenizer/sentencepiece.h"
+
+namespace hewn::tokenizers {
+namespace {
+
+using nlohmann::json;
+
+bool is_null_in(const json& where, const char* name) {
+  return !where.contains(name) || where[name].is_null();
+}
+
+[[noreturn]] void refuse_part(const char* name, const json& part, const char* expected) {
+  fail(ErrorCode::input, "its ", name, " is ", part.dump().substr(0, 300), "; of a byte_fallback model only ",
+       expected, " is read");
+}
+
+/// The steps of a normalizer or decoder: those of a Sequence, itself, or none.
+std::vector<json> steps_of(const json& part, const char* list) {
+  if (part.is_null()) return {};
+  if (part.value("type", "") == "Sequence") return part.at(list).get<std::vector<json>>();
+  return {part};
+}
+
+bool replaces(const json& step, std::string_view from, std::string_view to) {
+  return step.value("type", "") == "Replace" && step.at("pattern") == json{{"String", from}} &&
+         step.at("content") == to;
+}
+
+/// Whether a blank is put before a text; refuses what does anything else than writing blanks as "▁".
+bool prefix_of(const json& file) {
+  const json normalizer = file.value("normalizer", json()), cut = file.value("pre_tokenizer", json());
+  if (cut.is_object()) {
+    const std::string scheme =
+        cut.value("prepend_scheme", cut.value("add_prefix_space", true) ? "always" : "never");
+    if (cut.value("type", "") != "Metaspace" || cut.value("replacement", "") != blank_sign ||
+        cut.value("split", true))
+      refuse_part("pre_tokenizer", cut, "none, or \"Metaspace\" that does not split,");
+    if (!normalizer.is_null()) refuse_part("normalizer", normalizer, "none beside \"Metaspace\"");
+    return scheme != "never";
+  }
+  bool prefix = false, blanks = false;
+  for (const json& step : steps_of(normalizer, "normalizers")) {
+    if (step.value("type", "") == "Prepend" && step.at("prepend") == blank_sign && !blanks && !prefix)
+      prefix = true;
+    else if (replaces(step, " ", blank_sign) && !blanks)
+      blanks = true;
+    else
+      refuse_part("normalizer", normalizer, "\"Prepend\" of \u2581 and \"Replace\" of blanks by \u2581");
+  }
+  if (!blanks) refuse_part("normalizer", normalizer, "\"Replace\" of blanks by \u2581");
+  return prefix;
+}
+
+void check_decoder(const json& file, bool prefix) {
+  const json decoder = file.value("decoder", json());
+  bool blanks = false, bytes = false, strips = false;
+  for (const json& step : steps_of(decoder, "decoders")) {
+    const auto type = step.value("type", "");
+    const bool strip = type == "Strip" && step.value("content", "") == " " && step.value("start", 0) == 1 &&
+                       step.value("stop", 0) == 0;
+    const bool blank = replaces(step, blank_sign, " ");
+    if (!strip && !blank && type != "ByteFallback" && type != "Fuse")
+      refuse_part("decoder", step, "\"Replace\", \"ByteFallback\", \"Fuse\" and \"Strip\" of one blank");
+    blanks = blanks || blank;
+    bytes = bytes || type == "ByteFallback";
+    strips = strips || strip;
+  }
+  if (!blanks || !bytes || strips != prefix)
+    refuse_part("decoder", decoder,
+                "one that turns \u2581 to blanks, takes bytes together and strips what the normalizer puts "
+                "before a text");
+}
+
+/// The token before a text; refuses what adds others.
+int32_t begin_of(const json& file) {
+  const json post = file.value("post_processor", json());
+  if (post.is_null()) return -1;
+  const auto wrong = [&] {
+    refuse_part("post_processor", post, "\"TemplateProcessing\" with at most one token before the text");
+  };
+  if (post.value("type", "") != "TemplateProcessing") wrong();
+  const json& single = post.at("single");
+  if (single.empty() || single.size() > 2 || !single.back().contains("Sequence")) wrong();
+  if (single.size() == 1) return -1;
+  if (!single.front().contains("SpecialToken")) wrong();
+  const auto name = single.front()["SpecialToken"].at("id").get<std::string>();
+  const auto ids = post.at("special_tokens").at(name).at("ids").get<std::vector<int32_t>>();
+  if (ids.size() != 1) wrong();
+  return ids.front();
+}
+
+/// Reads numbers and bytes off a file, refusing to go past its end.
+class Llama2cReader {
+ public:
+  explicit Llama2cReader(std::string_view bytes) : left_(bytes) {}
+  bool at_end() const { return left_.empty(); }
+  template <class T>
+  T number(const char* what) {
+    T value;
+    std::memcpy(&value, text(sizeof value, what).data(), sizeof value);
+    return value;
+  }
+  std::string_view text(size_t bytes, const char* what) {
+    if (bytes > left_.size())
+      fail(ErrorCode::input, "it ends inside ", what, ": ", bytes, " bytes are needed, ", left_.size(),
+           " are left");
+    const std::string_view taken = left_.substr(0, bytes);
+    left_.remove_prefix(bytes);
+    return taken;
+  }
+
+ private:
+  std::string_view left_;
+};
+
+std::string with_blank_signs(std::string_view text) {
+  std::string out;
+  for (const char c : text) c == ' ' ? out += blank_sign : out += c;
+  return out;
+}
+
+}  // namespace
+
+std::unique_ptr<Tokenizer> read_sentencepiece(const json& file) {
+  const json& model = file.at("model");
+  if (model.value("type", "") != "BPE")
+    fail(ErrorCode::input, "its model is ", model.value("type", json()).dump(), "; only \"BPE\" is read");
+  for (const char* name : {"continuing_subword_prefix", "end_of_word_suffix"})
+    if (!is_null_in(model, name) && model[name] != "")
+      fail(ErrorCode::input, "it has a ", name, ", which is not supported");
+  for (const char* name : {"dropout", "ignore_merges"})
+    if (!is_null_in(model, name) && model[name] != false && model[name] != 0)
+      fail(ErrorCode::input, "it has ", name, " = ", model[name].dump(), ", which is not supported");
+  SentencePieces pieces;
+  const json added = file.value("added_tokens", json::array());
+  pieces.texts = texts_by_id(model.at("vocab"), added);
+  pieces.specials = specials_in(added);
+  pieces.merges = merges_in(model);
+  pieces.prefix = prefix_of(file);
+  check_decoder(file, pieces.prefix);
+  pieces.begin = begin_of(file);
+  const auto is_begin = [&](const Special& s) { return s.id == pieces.begin; };
+  if (pieces.begin >= 0 && std::none_of(pieces.specials.begin(), pieces.specials.end(), is_begin))
+    fail(ErrorCode::input, "texts begin with token ", pieces.begin, ", which is not among its added_tokens");
+  if (file.contains("hewn")) {
+    file["hewn"].at("scores").get_to(pieces.scores);
+    if (pieces.scores.size() != pieces.texts.size())
+      fail(ErrorCode::input, "it has ", pieces.scores.size(), " scores for ", pieces.texts.size(), " tokens");
+  }
+  return make_sentencepiece(std::move(pieces));
+}
+
+std::unique_ptr<Tokenizer> read_llama2c_tokenizer(std::string_view bytes) {
+  Llama2cReader reader(bytes);
+  SentencePieces pieces;
+  reader.number<uint32_t>("the length of its longest piece");
+  while (!reader.at_end()) {
+    const Doing context("reading token ", pieces.texts.size());
+    pieces.scores.push_back(reader.number<float>("a score"));
+    const auto length = reader.number<int32_t>("a length");
+    if (length < 0) fail(ErrorCode::input, "its length is ", length);
+    pieces.texts.push_back(with_blank_signs(reader.text(static_cast<size_t>(length), "a piece")));
+  }
+  if (pieces.texts.size() < 3 + 256)
+    fail(ErrorCode::input, "it has ", pieces.texts.size(),
+         " tokens; expected 3 special ones, 256 bytes and more");
+  constexpr const char* names[] = {"<unk>", "<s>", "</s>"};
+  for (int32_t id = 0; id < 3; ++id)  // llama2.c writes line ends around two of them
+    pieces.specials.push_back({pieces.texts[static_cast<size_t>(id)] = names[id], id});
+  pieces.begin = 1;
+  return make_sentencepiece(std::move(pieces));
+}
+
+}  // namespace hewn::tokenizers
