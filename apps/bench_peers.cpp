@@ -31,7 +31,7 @@ struct Peer {
 // OpenBLAS 0.3.21 takes a processor it does not know for one without AVX-512, BLIS 0.9 for any at all: they
 // then run at half their speed or less. Threads that go on spinning would take the cores of who comes next.
 // oneDNN complains on standard output where it has no engine.
-constexpr Peer table[] = {
+constexpr Peer known_peers[] = {
     {.name = "openblas",
      .variable = "HEWN_OPENBLAS",
      .files = {"/usr/lib/x86_64-linux-gnu/openblas-openmp/libopenblas.so.0", "libopenblas.so.0",
@@ -66,7 +66,7 @@ constexpr Peer table[] = {
 const Peer& peer_named(const std::string& name) {
   std::vector<std::string> known;
   std::string list;
-  for (const Peer& peer : table) {
+  for (const Peer& peer : known_peers) {
     if (peer.name == name) return peer;
     list += (known.empty() ? "" : ", ") + std::string(peer.name);
     known.emplace_back(peer.name);

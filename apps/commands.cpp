@@ -3,7 +3,7 @@
 namespace hewn::cli {
 namespace {
 
-constexpr Command table[] = {
+constexpr Command command_table[] = {
     {takes::train, "train", "", "train a model, or go on with a run",
      "Trains on `dataset` and keeps everything in `out_dir`: configuration, tokenizer, metrics, checkpoints. "
      "Ctrl-C "
@@ -155,6 +155,6 @@ constexpr Command table[] = {
 
 }  // namespace
 
-std::span<const Command> commands() { return table; }
+std::span<const Command> commands() { return command_table; }
 
 }  // namespace hewn::cli

@@ -52,7 +52,7 @@ std::vector<std::string> option_words(const Command& command) {
 }
 
 // Text inside single quotes of a shell.
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   std::string out;
   for (const char c : text) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
   return "'" + out + "'";
@@ -67,8 +67,8 @@ std::string zsh_spec(const Option& option) {
                              : option.kind == Kind::text ? "_files"
                                                          : " ";
   const bool bare = option.kind == Kind::flag;
-  return quoted(join("--", option.name, bare ? "" : "=", "[", help, "]",
-                     bare ? "" : join(":", option.name, ":", action)));
+  return in_quotes(join("--", option.name, bare ? "" : "=", "[", help, "]",
+                        bare ? "" : join(":", option.name, ":", action)));
 }
 
 }  // namespace
@@ -154,7 +154,7 @@ std::string fish_completion() {
   for (const std::string& word : words_after("")) {
     const Command* command = find_command(word);
     out += join("complete -c hewn -n __fish_use_subcommand -f -a ", word,
-                command ? " -d " + quoted(command->summary) : "", "\n");
+                command ? " -d " + in_quotes(command->summary) : "", "\n");
   }
   for (const Command& command : commands()) {
     const std::vector<std::string> parts = split(command.name, ' ');
@@ -162,7 +162,7 @@ std::string fish_completion() {
     if (parts.size() == 2) {
       const std::string siblings = spaced(words_after(parts[0]));
       out += join("complete -c hewn -n '", here, "; and not __fish_seen_subcommand_from ", siblings,
-                  "' -f -a ", parts[1], " -d ", quoted(command.summary), "\n");
+                  "' -f -a ", parts[1], " -d ", in_quotes(command.summary), "\n");
       here += "; and __fish_seen_subcommand_from " + parts[1];
     }
     if (command.bit == takes::completion)
@@ -171,8 +171,8 @@ std::string fish_completion() {
       const std::vector<std::string> values = values_of(*option);
       out += join("complete -c hewn -n '", here, "' -l ", option->name,
                   option->letter ? join(" -s ", option->letter) : "", option->kind == Kind::flag ? "" : " -r",
-                  option->kind == Kind::choice ? " -f -a " + quoted(spaced(values)) : "", " -d ",
-                  quoted(option->help), "\n");
+                  option->kind == Kind::choice ? " -f -a " + in_quotes(spaced(values)) : "", " -d ",
+                  in_quotes(option->help), "\n");
     }
   }
   return out;

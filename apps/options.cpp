@@ -245,7 +245,7 @@ constexpr Option general[] = {
     flag("version", "false", takes::all, "show version, build, instruction set, threads and devices"),
 };
 
-constexpr Section table[] = {
+constexpr Section section_table[] = {
     {"Data", data},           {"Model", architecture},
     {"Training", training},   {"Watching and saving", watching},
     {"Sampling", sampling},   {"Checks", checking},
@@ -255,7 +255,7 @@ constexpr Section table[] = {
 
 }  // namespace
 
-std::span<const Section> sections() { return table; }
+std::span<const Section> sections() { return section_table; }
 
 const Command* find_command(std::string_view name) {
   for (const Command& command : commands())

@@ -11,7 +11,7 @@ namespace {
 using Line = StepProfile::Line;
 
 template <class Name>
-std::string table(const StepProfile& profile, const std::string& head, const std::vector<Line>& lines,
+std::string profile_table(const StepProfile& profile, const std::string& head, const std::vector<Line>& lines,
                   const Name& name) {
   const double steps = static_cast<double>(std::max<int64_t>(1, profile.steps()));
   std::vector<std::vector<std::string>> rows = {
@@ -37,8 +37,8 @@ std::string profile_tables(const StepProfile& profile) {
                                     : (l.scope.empty() ? "model" : l.scope) + " " + name_of(l.phase);
   };
   const double steps = static_cast<double>(std::max<int64_t>(1, profile.steps()));
-  return join(table(profile, "kernel", profile.by_kernel(), kernel), "\n",
-              table(profile, "part of the step", profile.by_part(), part), "\n",
+  return join(profile_table(profile, "kernel", profile.by_kernel(), kernel), "\n",
+              profile_table(profile, "part of the step", profile.by_part(), part), "\n",
               fixed(profile.step_seconds() / steps * 1e3, 3), " ms per step, ",
               fixed(outside_kernels_percent(profile), 1),
               "% of it outside kernels (tape, allocator, threads)\n");

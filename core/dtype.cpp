@@ -10,18 +10,18 @@ struct Name {
   std::string_view name, long_name;
 };
 
-constexpr Name names[] = {
+constexpr Name dtype_names[] = {
     {DType::f64, "f64", "float64"}, {DType::f32, "f32", "float32"}, {DType::bf16, "bf16", "bfloat16"},
     {DType::f16, "f16", "float16"}, {DType::i64, "i64", "int64"},   {DType::i32, "i32", "int32"},
     {DType::u16, "u16", "uint16"},  {DType::i8, "i8", "int8"},      {DType::u8, "u8", "uint8"}};
 
 }  // namespace
 
-std::string_view name_of(DType t) { return names[static_cast<size_t>(t)].name; }
+std::string_view name_of(DType t) { return dtype_names[static_cast<size_t>(t)].name; }
 
 DType dtype_from_name(std::string_view name) {
   std::string known;
-  for (const Name& n : names) {
+  for (const Name& n : dtype_names) {
     if (name == n.name || name == n.long_name) return n.type;
     known += (known.empty() ? "" : ", ") + std::string(n.name);
   }

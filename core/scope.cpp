@@ -17,7 +17,7 @@ struct Names {
   std::unordered_map<std::string, int> numbers{{"", 0}};
 };
 
-Names& names() {
+Names& scope_names() {
   static Names all;
   return all;
 }
@@ -25,7 +25,7 @@ Names& names() {
 }  // namespace
 
 Scope::Scope(std::string_view name) : before_(current_scope) {
-  Names& all = names();
+  Names& all = scope_names();
   const std::lock_guard guard(all.lock);
   const std::string& outer = all.paths[static_cast<size_t>(before_)];
   std::string path = outer.empty() ? std::string(name) : outer + "." + std::string(name);
@@ -38,7 +38,7 @@ Scope::~Scope() { current_scope = before_; }
 int Scope::current() { return current_scope; }
 
 const std::string& Scope::path(int scope) {
-  Names& all = names();
+  Names& all = scope_names();
   const std::lock_guard guard(all.lock);
   return all.paths.at(static_cast<size_t>(scope));
 }

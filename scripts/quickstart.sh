@@ -22,7 +22,7 @@ scripts/install-deps.sh build
 log=build/quickstart.log
 mkdir -p build
 if ! { [ -e build/CMakeCache.txt ] ||
-       cmake -B build -G Ninja -DCMAKE_BUILD_TYPE=Release -DHEWN_TESTS=OFF -DHEWN_EXAMPLES=OFF; } >"$log" 2>&1 ||
+       cmake --preset release -G Ninja -DHEWN_TESTS=OFF -DHEWN_EXAMPLES=OFF; } >"$log" 2>&1 ||
    ! cmake --build build --target hewn -j "$(nproc)" >>"$log" 2>&1; then
   tail -n 30 "$log" >&2
   echo "quickstart.sh: the build failed; all of its output is in $log" >&2

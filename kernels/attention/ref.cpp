@@ -10,7 +10,7 @@ namespace hewn {
 namespace {
 
 template <class T>
-double dot(const T* a, const T* b, int64_t n) {
+double double_dot(const T* a, const T* b, int64_t n) {
   double sum = 0;
   for (int64_t d = 0; d < n; ++d) sum += static_cast<double>(a[d]) * static_cast<double>(b[d]);
   return sum;
@@ -18,7 +18,7 @@ double dot(const T* a, const T* b, int64_t n) {
 
 /// sum[d] += factor * x[d]
 template <class T>
-void add_scaled(double* sum, double factor, const T* x, int64_t n) {
+void add_scaled_double(double* sum, double factor, const T* x, int64_t n) {
   for (int64_t d = 0; d < n; ++d) sum[d] += factor * static_cast<double>(x[d]);
 }
 
@@ -29,7 +29,7 @@ void write(T* to, const double* from, int64_t n, Write how) {
 }
 
 template <class T>
-void forward(const Launch& launch, const AttentionForward& a) {
+void forward_reference(const Launch& launch, const AttentionForward& a) {
   double* const score = static_cast<double*>(launch.scratch);  // [Tk]
   double* const sum = score + a.Tk;                            // [D]
   for (int64_t bh = 0; bh < a.B * a.H; ++bh) {
@@ -39,13 +39,13 @@ void forward(const Launch& launch, const AttentionForward& a) {
     for (int64_t i = 0; i < a.Tq; ++i) {
       double most = -std::numeric_limits<double>::infinity(), total = 0;
       for (int64_t j = first_key(a, i); j < end_key(a, i); ++j) {
-        score[j] = a.scale * dot(q[i], k[j], a.D);
+        score[j] = a.scale * double_dot(q[i], k[j], a.D);
         most = std::fmax(most, score[j]);
       }
       for (int64_t j = first_key(a, i); j < end_key(a, i); ++j) total += std::exp(score[j] - most);
       std::fill_n(sum, a.D, 0.0);
       for (int64_t j = first_key(a, i); j < end_key(a, i); ++j)
-        add_scaled(sum, dropout_factor(a, bh, i, j) * std::exp(score[j] - most) / total, v[j], a.D);
+        add_scaled_double(sum, dropout_factor(a, bh, i, j) * std::exp(score[j] - most) / total, v[j], a.D);
       write(y[i], sum, a.D, Write::set);
       static_cast<T*>(a.lse)[bh * a.Tq + i] = static_cast<T>(most + std::log(total));
     }
@@ -60,22 +60,22 @@ void backward_head(const AttentionBackward& a, int64_t bh, double* dq, double* d
   const auto y = head_of<T>(a, a.y, bh), dy = head_of<T>(a, a.dy, bh);
   for (int64_t i = 0; i < a.Tq; ++i) {
     const auto lse = static_cast<double>(static_cast<const T*>(a.lse)[bh * a.Tq + i]);
-    const double delta = dot(dy[i], y[i], a.D);
+    const double delta = double_dot(dy[i], y[i], a.D);
     std::fill_n(dq, a.D, 0.0);
     for (int64_t j = first_key(a, i); j < end_key(a, i); ++j) {
-      const double p = std::exp(a.scale * dot(q[i], k[j], a.D) - lse);
+      const double p = std::exp(a.scale * double_dot(q[i], k[j], a.D) - lse);
       const double keep = dropout_factor(a, bh, i, j);
-      const double ds = p * (keep * dot(dy[i], v[j], a.D) - delta);
-      add_scaled(dv + j * a.D, keep * p, dy[i], a.D);
-      add_scaled(dk + j * a.D, a.scale * ds, q[i], a.D);
-      add_scaled(dq, a.scale * ds, k[j], a.D);
+      const double ds = p * (keep * double_dot(dy[i], v[j], a.D) - delta);
+      add_scaled_double(dv + j * a.D, keep * p, dy[i], a.D);
+      add_scaled_double(dk + j * a.D, a.scale * ds, q[i], a.D);
+      add_scaled_double(dq, a.scale * ds, k[j], a.D);
     }
     write(head_of<T>(a, a.dq, bh)[i], dq, a.D, a.to_dq);
   }
 }
 
 template <class T>
-void backward(const Launch& launch, const AttentionBackward& a) {
+void backward_reference(const Launch& launch, const AttentionBackward& a) {
   double* const dq = static_cast<double*>(launch.scratch);  // [D]
   double* const dk = dq + a.D;                              // [Tk, D]
   double* const dv = dk + a.Tk * a.D;                       // [Tk, D]
@@ -93,11 +93,11 @@ void backward(const Launch& launch, const AttentionBackward& a) {
 }  // namespace
 
 void attention_reference(const Launch& launch, const AttentionForward& a) {
-  a.dtype == DType::f64 ? forward<double>(launch, a) : forward<float>(launch, a);
+  a.dtype == DType::f64 ? forward_reference<double>(launch, a) : forward_reference<float>(launch, a);
 }
 
 void attention_reference(const Launch& launch, const AttentionBackward& a) {
-  a.dtype == DType::f64 ? backward<double>(launch, a) : backward<float>(launch, a);
+  a.dtype == DType::f64 ? backward_reference<double>(launch, a) : backward_reference<float>(launch, a);
 }
 
 size_t attention_reference_scratch(const AttentionForward& a, int) {

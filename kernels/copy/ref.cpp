@@ -4,25 +4,40 @@
 namespace hewn {
 namespace {
 
-/// Dimension d and those below, starting at these elements.
-template <class X, class Y>
-void nested(const Copy& a, int d, const X* x, Y* y) {
-  if (d == a.rank) {
-    if constexpr (std::is_same_v<X, Y> && std::is_integral_v<X>)
-      *y = *x;
-    else
-      *y = from_double<Y>(a.to_y == Write::add ? to_double(*y) + to_double(*x) : to_double(*x));
-    return;
-  }
-  for (int64_t i = 0; i < a.shape[d]; ++i) nested(a, d + 1, x + i * a.x_stride[d], y + i * a.y_stride[d]);
+/// Dimension d and those below, starting at these elements; `put` copies one.
+template <class Put>
+void nested(const Copy& a, int d, int64_t x, int64_t y, const Put& put) {
+  if (d == a.rank) return put(x, y);
+  for (int64_t i = 0; i < a.shape[d]; ++i)
+    nested(a, d + 1, x + i * a.x_stride[d], y + i * a.y_stride[d], put);
+}
+
+/// One type, bit by bit unless it is added.
+template <class T>
+void copy_same(const Copy& a) {
+  nested(a, 0, 0, 0, [&, from = static_cast<const T*>(a.x), to = static_cast<T*>(a.y)](int64_t x, int64_t y) {
+    to[y] = a.to_y == Write::set ? from[x] : from_double<T>(to_double(to[y]) + to_double(from[x]));
+  });
+}
+
+double read(DType type, const void* from, int64_t i) {
+  double value = 0;
+  with_type(type, [&]<class T>(T) { value = to_double(static_cast<const T*>(from)[i]); });
+  return value;
+}
+
+void convert_any(const Copy& a) {
+  nested(a, 0, 0, 0, [&](int64_t x, int64_t y) {
+    const double value = read(a.from, a.x, x) + (a.to_y == Write::add ? read(a.to, a.y, y) : -0.0);
+    with_type(a.to, [&]<class T>(T) { static_cast<T*>(a.y)[y] = from_double<T>(value); });
+  });
 }
 
 }  // namespace
 
 void copy_reference(const Launch&, const Copy& a) {
-  with_type(a.from, [&]<class X>(X) {
-    with_type(a.to, [&]<class Y>(Y) { nested(a, 0, static_cast<const X*>(a.x), static_cast<Y*>(a.y)); });
-  });
+  if (a.from != a.to) return convert_any(a);
+  with_type(a.to, [&]<class T>(T) { copy_same<T>(a); });
 }
 
 }  // namespace hewn

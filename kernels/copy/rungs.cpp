@@ -77,10 +77,11 @@ void copy_rows(const Launch& launch, const Copy& a) {
   });
 }
 
-/// A tile of two dimensions: one along which x is contiguous (or nearly), one along which y is. A cache line
-/// that was fetched for one element is used for its neighbours before it goes.
-template <class X, class Y>
-void copy_tiles(const Launch& launch, const Copy& a, int across) {
+/// Calls body(x, y, rows, cols), where x and y are the first elements, for tiles of two dimensions: one along
+/// which x is contiguous (or nearly), one along which y is. A cache line that was fetched for one element is
+/// used for its neighbours before it goes.
+template <class Body>
+void for_tiles(const Launch& launch, const Copy& a, int across, const Body& body) {
   const int last = a.rank - 1;
   Copy outer = a;  // the dimensions besides the two
   outer.rank = 0;
@@ -96,20 +97,48 @@ void copy_tiles(const Launch& launch, const Copy& a, int across) {
   parallel_for(launch, outer_count * down * along, [&](int64_t begin, int64_t end, int) {
     for (int64_t item = begin; item < end; ++item) {
       const Start s = start_of(outer, outer.rank, item / along / down);
-      const int64_t i0 = item / along % down * tile, i1 = std::min(i0 + tile, a.shape[across]);
-      const int64_t j0 = item % along * tile, j1 = std::min(j0 + tile, a.shape[last]);
-      for (int64_t i = i0; i < i1; ++i) {
-        const X* x = static_cast<const X*>(a.x) + s.x + i * a.x_stride[across];
-        Y* y = static_cast<Y*>(a.y) + s.y + i * a.y_stride[across];
-        for (int64_t j = j0; j < j1; ++j) {
-          const X v = x[j * a.x_stride[last]];
-          Y& to = y[j * a.y_stride[last]];
-          if constexpr (std::is_same_v<X, Y> && std::is_integral_v<X>)
-            to = v;
-          else
-            to = from_double<Y>(a.to_y == Write::add ? to_double(to) + to_double(v) : to_double(v));
-        }
+      const int64_t i = item / along % down * tile, j = item % along * tile;
+      body(s.x + i * a.x_stride[across] + j * a.x_stride[last],
+           s.y + i * a.y_stride[across] + j * a.y_stride[last], std::min(tile, a.shape[across] - i),
+           std::min(tile, a.shape[last] - j));
+    }
+  });
+}
+
+/// Between elements of one type.
+template <class T>
+void copy_tiles(const Launch& launch, const Copy& a, int across) {
+  const int last = a.rank - 1;
+  for_tiles(launch, a, across, [&](int64_t x_first, int64_t y_first, int64_t rows, int64_t cols) {
+    for (int64_t i = 0; i < rows; ++i) {
+      const T* x = static_cast<const T*>(a.x) + x_first + i * a.x_stride[across];
+      T* y = static_cast<T*>(a.y) + y_first + i * a.y_stride[across];
+      for (int64_t j = 0; j < cols; ++j) {
+        T& to = y[j * a.y_stride[last]];
+        const T v = x[j * a.x_stride[last]];
+        to = a.to_y == Write::add ? static_cast<T>(to + v) : v;
       }
+    }
+  });
+}
+
+/// Between any types, by way of doubles, as convert_row.
+void convert_tiles(const Launch& launch, const Copy& a, int across) {
+  const int last = a.rank - 1;
+  for_tiles(launch, a, across, [&](int64_t x_first, int64_t y_first, int64_t rows, int64_t cols) {
+    double values[tile];
+    for (int64_t i = 0; i < rows; ++i) {
+      with_type(a.from, [&]<class X>(X) {
+        const X* x = static_cast<const X*>(a.x) + x_first + i * a.x_stride[across];
+        for (int64_t j = 0; j < cols; ++j) values[j] = to_double(x[j * a.x_stride[last]]);
+      });
+      with_type(a.to, [&]<class Y>(Y) {
+        Y* y = static_cast<Y*>(a.y) + y_first + i * a.y_stride[across];
+        for (int64_t j = 0; j < cols; ++j) {
+          Y& to = y[j * a.y_stride[last]];
+          to = from_double<Y>(a.to_y == Write::add ? to_double(to) + values[j] : values[j]);
+        }
+      });
     }
   });
 }
@@ -148,11 +177,11 @@ void copy_rows_and_tiles(const Launch& launch, const Copy& args) {
   }
   const int last = a.rank - 1;
   if (a.x_stride[last] == 1 && a.y_stride[last] == 1) return copy_rows(launch, a);
-  if (a.from == a.to && a.to_y == Write::set)
-    return with_bits(a.to, [&]<class T>(T) { copy_tiles<T, T>(launch, a, dimension_across(a)); });
-  with_type(a.from, [&]<class X>(X) {
-    with_type(a.to, [&]<class Y>(Y) { copy_tiles<X, Y>(launch, a, dimension_across(a)); });
-  });
+  const int across = dimension_across(a);
+  if (a.from != a.to || (a.to_y == Write::add && a.to != DType::f32 && a.to != DType::f64))
+    return convert_tiles(launch, a, across);
+  if (a.to_y == Write::set) return with_bits(a.to, [&]<class T>(T) { copy_tiles<T>(launch, a, across); });
+  a.to == DType::f32 ? copy_tiles<float>(launch, a, across) : copy_tiles<double>(launch, a, across);
 }
 
 }  // namespace hewn

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <random>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -18,6 +19,12 @@ class Random {
   explicit Random(std::string_view label);
 
   uint64_t bits() { return engine_(); }
+  /// n of them, each any of the 256.
+  std::string bytes(size_t n) {
+    std::string all(n, '\0');
+    for (char& c : all) c = static_cast<char>(bits());
+    return all;
+  }
   /// Uniform in [low, high).
   double uniform(double low = 0, double high = 1);
   /// Uniform in {low, ..., high}, both included.

@@ -47,7 +47,7 @@ std::vector<std::string> pieces_of(std::string_view text) {
   return pieces;
 }
 
-std::string from_hex(const std::string& hex) {
+std::string bytes_of_hex(const std::string& hex) {
   std::string bytes;
   for (size_t i = 0; i + 1 < hex.size(); i += 2)
     bytes += static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16));
@@ -119,7 +119,7 @@ TEST_CASE("GPT-2's vocabulary gives GPT-2's tokens", "[bpe]") {
                   [&] { tokenizer->encode(text, Specials::refused); }));
   }
   for (const json& line : lines_of("fixtures/bpe/decode.jsonl"))
-    CHECK(tokenizer->decode(line["ids"].get<Ids>()) == from_hex(line["bytes_hex"].get<std::string>()));
+    CHECK(tokenizer->decode(line["ids"].get<Ids>()) == bytes_of_hex(line["bytes_hex"].get<std::string>()));
 }
 
 TEST_CASE("a byte pair tokenizer is saved as Hugging Face's tokenizer.json, and read back", "[bpe]") {

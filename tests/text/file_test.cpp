@@ -22,12 +22,6 @@ using test::TempDir;
 
 namespace {
 
-std::string random_bytes(Random& random, size_t n) {
-  std::string bytes(n, '\0');
-  for (char& c : bytes) c = static_cast<char>(random.bits());
-  return bytes;
-}
-
 int64_t files_in(const TempDir& dir) {
   return std::distance(std::filesystem::directory_iterator(dir.path()),
                        std::filesystem::directory_iterator());
@@ -57,7 +51,7 @@ TEST_CASE("files come back as they were written", "[file]") {
   const std::string path = dir / "data";
   for (size_t size :
        {size_t{0}, size_t{1}, size_t{4096}, (size_t{1} << 20) - 1, size_t{1} << 20, size_t{3} << 20}) {
-    const std::string bytes = random_bytes(random, size);
+    const std::string bytes = random.bytes(size);
     const FileSum sum = write_file_atomically(path, bytes);
     CHECK(sum == FileSum{size, checksum(bytes)});
     CHECK(sum_file(path) == sum);
@@ -76,7 +70,7 @@ TEST_CASE("an atomic file takes pieces of any size", "[file]") {
   AtomicFile file(dir / "pieces");
   for (const size_t size : std::initializer_list<size_t>{1, 1000, 0, 1 << 20, 7, (1 << 20) - 1, (1 << 20) + 1,
                                                          2, 1 << 19, 1 << 19, 3}) {
-    const std::string piece = random_bytes(random, size);
+    const std::string piece = random.bytes(size);
     file.append(piece);
     all += piece;
     CHECK(file.sum() == FileSum{all.size(), checksum(all)});

@@ -19,12 +19,6 @@ namespace {
 
 using Ids = std::vector<int32_t>;
 
-std::string random_bytes(Random& random, size_t n) {
-  std::string bytes(n, '\0');
-  for (char& c : bytes) c = static_cast<char>(random.bits());
-  return bytes;
-}
-
 /// A text of a few words, spaces, signs and scripts.
 std::string random_text(Random& random) {
   const std::vector<std::string> parts{"the",     "The", " ",          "  ",     "\n",         "\r\n",
@@ -87,7 +81,7 @@ TEST_CASE("bytes are kept, all of them", "[tokenizer]") {
   CHECK(tokenizer->encode("A\xff") == Ids{65, 255});
   CHECK(tokenizer->to_json() == R"({"format":"hewn-tokenizer","version":1,"kind":"byte"})");
   for (int round = 0; round < 50; ++round) {
-    const std::string bytes = random_bytes(random, static_cast<size_t>(random.integer(0, 500)));
+    const std::string bytes = random.bytes(static_cast<size_t>(random.integer(0, 500)));
     REQUIRE(tokenizer->decode(tokenizer->encode(bytes)) == bytes);
     check_pieces(*tokenizer, bytes);
   }
