@@ -218,7 +218,7 @@ GgufFile::GgufFile(const std::string& path) : file_(path) {
     fail(ErrorCode::input, "it does not begin with GGUF; it is no such file");
   from.take(magic.size(), "its magic");
   const auto stated = from.number<uint32_t>("its version");
-  if (stated != 2 && stated != version)
+  if (stated != 2 && stated != gguf::version)
     fail(ErrorCode::input, "it is of version ", stated, stated << 16 == 0 ? " (a big-endian file?)" : "",
          "; versions 2 and 3 are read");
   const size_t n_tensors = from.count(24, "tensors");
