@@ -17,7 +17,7 @@ namespace {
 
 using nlohmann::json;
 
-const std::filesystem::path torch_files = test::source_dir() / "tests/files/torch";
+const std::filesystem::path nanogpt_files = test::source_dir() / "tests/files/torch";
 
 Tensor tokens_of(const std::vector<int32_t>& ids, int64_t rows) {
   return Tensor::from(cpu(), ids, {rows, static_cast<int64_t>(ids.size()) / rows});
@@ -39,7 +39,7 @@ std::string greedy_by_hand(Model& model, const Tokenizer& tokenizer, const std::
 }  // namespace
 
 TEST_CASE("a checkpoint of nanoGPT's layout computes what PyTorch does", "[nanogpt]") {
-  const ForeignModel opened = open_foreign((torch_files / "ckpt.pt").string());
+  const ForeignModel opened = open_foreign((nanogpt_files / "ckpt.pt").string());
   CHECK(opened.config.n_layer == 1);
   CHECK(opened.config.bias);
   CHECK(opened.config.dropout == 0.1);
@@ -47,7 +47,7 @@ TEST_CASE("a checkpoint of nanoGPT's layout computes what PyTorch does", "[nanog
   REQUIRE(opened.tokenizer);
   CHECK(opened.tokenizer->encode("a\u4e16\n") == std::vector<int32_t>{2, 4, 0});
 
-  const json expected = json::parse(test::read_file(torch_files / "expected.json"));
+  const json expected = json::parse(test::read_file(nanogpt_files / "expected.json"));
   std::vector<int32_t> ids;
   for (const json& row : expected.at("tokens"))
     for (const json& id : row) ids.push_back(id);
@@ -107,7 +107,7 @@ TEST_CASE("nanogpt-char: validation loss, logits and greedy text of the real che
 }
 
 TEST_CASE("relatives of nanoGPT and damaged vocabularies are refused by name", "[nanogpt]") {
-  const std::string types = (torch_files / "types.pt").string();
+  const std::string types = (nanogpt_files / "types.pt").string();
   CHECK(test::fails(ErrorCode::input, {types, "model_args", "nanoGPT"}, [&] { open_nanogpt(types); }));
   const test::TempDir dir;
   const auto meta = [&](const std::string& pickle, const std::string& part) {

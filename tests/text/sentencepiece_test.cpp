@@ -97,7 +97,7 @@ std::vector<Scored> some_vocabulary(Random& random, bool blank_inside) {
   return scored(pieces);
 }
 
-std::string some_text(Random& random, int64_t parts) {
+std::string some_pieces(Random& random, int64_t parts) {
   const std::vector<std::string> of{"a", "b",  " ",      "  ",   "a",        "b",  "\u00e9",
                                     "c", "\n", "\u2581", "\xff", "\xe2\x96", "aa", "aaa"};
   std::string text;
@@ -117,7 +117,7 @@ TEST_CASE("pieces merge as the plain algorithm says, whether blanks can be insid
     const auto again = tokenizer_from_json(tokenizer->to_json());
     CHECK(again->hash() == tokenizer->hash());
     for (int i = 0; i < 20; ++i) {
-      const std::string text = some_text(random, random.integer(0, 90));
+      const std::string text = some_pieces(random, random.integer(0, 90));
       const Ids ids = tokenizer->encode(text);
       INFO(json(text).dump(-1, ' ', true, json::error_handler_t::replace));
       CHECK(ids == plainly(text, tokens));
