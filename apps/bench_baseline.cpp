@@ -10,7 +10,7 @@
 namespace hewn::cli {
 namespace {
 
-using Json = nlohmann::json;
+using Json = nlohmann::ordered_json;
 constexpr size_t largest_file = size_t{64} << 20;
 constexpr double least_noise_percent = 2;  // of any timing, even where its repetitions agree
 

@@ -26,7 +26,7 @@ std::string value_text(const toml::node& node, const std::string& where) {
        ": a value must be a number, a string, true or false; tables, lists and dates are not used");
 }
 
-toml::table parse(const std::string& path) {
+toml::table parse_toml(const std::string& path) {
   const std::string text = read_small_file(path, most_bytes);
   try {
     return toml::parse(text, path);
@@ -39,7 +39,7 @@ toml::table parse(const std::string& path) {
 
 std::vector<Assignment> read_config(const std::string& path) {
   std::vector<std::pair<toml::source_position, Assignment>> found;
-  for (const auto& [key, node] : parse(path)) {
+  for (const auto& [key, node] : parse_toml(path)) {
     const std::string where = place(path, key.source());
     found.push_back({key.source().begin, {std::string(key.str()), value_text(node, where), where}});
   }

@@ -15,7 +15,7 @@ namespace {
 
 constexpr int usage_status = static_cast<int>(ErrorCode::usage);
 
-int run_words(const std::vector<std::string>& words) {
+int dispatch(const std::vector<std::string>& words) {
   const Call call = parse(words);
   Settings general(call.command ? *call.command : general_only);
   for (const Assignment& flag : call.flags) general.set(flag);
@@ -50,7 +50,7 @@ int report(std::string_view message, ErrorCode code) {
 
 int guarded(const std::vector<std::string>& words) {
   try {
-    const int status = run_words(words);
+    const int status = dispatch(words);
     flush_results();
     return status;
   } catch (const ClosedPipe&) {

@@ -11,7 +11,9 @@ target_compile_options(hewn_flags INTERFACE
                        $<$<AND:$<CXX_COMPILER_ID:GNU>,$<VERSION_LESS:$<CXX_COMPILER_VERSION>,13>>:-Wno-restrict>)
 target_include_directories(hewn_flags INTERFACE $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>)
 if(CMAKE_UNITY_BUILD)  # a file's local names may well stand for something else in its neighbours
-  target_compile_options(hewn_flags INTERFACE -Wno-shadow $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>)
+  # gcc 12 forgets that precompiled headers are the system's and tells of what it guesses inside them.
+  target_compile_options(hewn_flags INTERFACE -Wno-shadow
+                         $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage;-Wno-stringop-overflow;-Wno-array-bounds>)
 endif()
 if(HEWN_SANITIZE OR CMAKE_BUILD_TYPE STREQUAL "Debug")
   target_compile_definitions(hewn_flags INTERFACE HEWN_CHECK_MEMORY)  # NaN in fresh memory, canaries around it
@@ -20,6 +22,20 @@ if(HEWN_SANITIZE)
   target_compile_options(hewn_flags INTERFACE -fsanitize=${HEWN_SANITIZE} -fno-omit-frame-pointer -g1)
   target_link_options(hewn_flags INTERFACE -fsanitize=${HEWN_SANITIZE})
 endif()
+
+# hewn_headers(TARGET HEADERS...): what most of its files include is read once, in builds that are to be quick.
+function(hewn_headers target)
+  if(CMAKE_UNITY_BUILD)
+    target_precompile_headers(${target} PRIVATE ${ARGN})
+  endif()
+endfunction()
+
+# hewn_together(TARGET NAME SOURCES...): with CMAKE_UNITY_BUILD=ON (the preset release) these files of a target are
+# compiled as one, which takes half of their time from nothing. They share their local names.
+function(hewn_together target name)
+  set_target_properties(${target} PROPERTIES UNITY_BUILD_MODE GROUP)
+  set_source_files_properties(${ARGN} PROPERTIES UNITY_GROUP ${name})
+endfunction()
 
 # hewn_layer(NAME SOURCES... [DEPENDS TARGETS...]): one folder of the house as a static library.
 function(hewn_layer name)
@@ -31,6 +47,7 @@ function(hewn_layer name)
   endif()
   add_library(hewn_${name} STATIC ${ARG_SOURCES})
   target_link_libraries(hewn_${name} PUBLIC $<BUILD_INTERFACE:hewn_flags> ${ARG_DEPENDS})
+  hewn_together(hewn_${name} ${name} ${ARG_SOURCES})
 endfunction()
 
 # hewn_quickly(TARGET): compiled with less optimisation, for code that prepares work and does none: it saves a third of

@@ -33,7 +33,7 @@ fs::path aside_of(const fs::path& directory) {
 }
 
 /// Lets two names change places in one step. False where the file system cannot.
-bool exchange(const fs::path& a, const fs::path& b) {
+bool exchange_paths(const fs::path& a, const fs::path& b) {
   return ::renameat2(AT_FDCWD, a.c_str(), AT_FDCWD, b.c_str(), RENAME_EXCHANGE) == 0;
 }
 
@@ -83,7 +83,7 @@ void replace_directory(const std::string& fresh, const std::string& final_name) 
   sync_directory(fresh);
   std::error_code error, ignored;
   fs::remove_all(aside, error);
-  if (fs::exists(final_name, ignored) && exchange(fresh, final_name)) {
+  if (fs::exists(final_name, ignored) && exchange_paths(fresh, final_name)) {
     fs::rename(fresh, aside, ignored);
   } else {
     if (fs::exists(final_name, ignored)) fs::rename(final_name, aside, error);
