@@ -142,6 +142,20 @@ constexpr Command command_table[] = {
      "hewn bench sample\n"
      "hewn bench sample --n_layer=12 --n_head=12 --n_embd=768 --block_size=256 --max_new_tokens=200 --json",
      run_bench_sample},
+    {takes::export_model, "export", "RUN", "write a model as other programs open it",
+     "Formats: hf, a directory with config.json, model.safetensors and, where it can be expressed, "
+     "tokenizer.json, for Hugging Face's transformers; gguf, for llama.cpp and what else is built on ggml; "
+     "llama2c, "
+     "the file of llama2.c's run.c; safetensors, the parameters alone, with their names here. The other "
+     "programs "
+     "compute the same logits; what a format has no words for is refused with the reason. RUN may also be a "
+     "model "
+     "of another program.",
+     "hewn export out --format=hf --out=out-hf\n"
+     "hewn export out --format=gguf --dtype=f16 --out=out.gguf\n"
+     "hewn export out/checkpoints/best --format=llama2c --out=model.bin  # a Llama-like run\n"
+     "hewn export out --format=safetensors --block_size=32 --out=short.safetensors",
+     run_export},
     {takes::completion, "completion", "bash|zsh|fish|man|markdown", "print shell completions, or the manual",
      "Made from the same table as this help. `man` prints the manual page hewn(1), `markdown` the reference "
      "in "

@@ -193,6 +193,17 @@ constexpr Option sampling[] = {
          "the same as JSON, a line for each token, with natural logarithms"),
 };
 
+constexpr Option exchange[] = {
+    choice("format", "hf|safetensors|llama2c|gguf", "", takes::export_model, "the program that is to open it",
+           "required"),
+    text("out", "PATH", "", takes::export_model, "the file to write, of hf the directory", "required"),
+    choice("dtype", "f32|f16|bf16", "f32", takes::export_model,
+           "number type to write; llama2c holds f32 only"),
+    integer("block_size", "", 1, most_size, takes::export_model, "crop the context to so many tokens",
+            "the model's"),
+    flag("force", "false", takes::export_model, "replace a file that exists; a directory is moved to PATH.1"),
+};
+
 constexpr Option checking[] = {
     flag("resume", "false", takes::verify, "train N+N steps with a stop between and 2N without: same bits?"),
     text("threads", "1,2,4", "", takes::verify, "train with each of these thread counts: same bits?",
@@ -246,11 +257,11 @@ constexpr Option general[] = {
 };
 
 constexpr Section section_table[] = {
-    {"Data", data},           {"Model", architecture},
-    {"Training", training},   {"Watching and saving", watching},
-    {"Sampling", sampling},   {"Checks", checking},
-    {"Benchmarks", benching}, {"Machine", machine},
-    {"General", general},
+    {"Data", data},         {"Model", architecture},
+    {"Training", training}, {"Watching and saving", watching},
+    {"Sampling", sampling}, {"Exchange", exchange},
+    {"Checks", checking},   {"Benchmarks", benching},
+    {"Machine", machine},   {"General", general},
 };
 
 }  // namespace

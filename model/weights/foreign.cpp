@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "kernels/devices.h"
+#include "model/weights/gguf_model.h"
 #include "model/weights/huggingface.h"
 #include "model/weights/nanogpt.h"
 #include "model/weights/tensorflow.h"
@@ -20,6 +21,7 @@ struct ForeignFormat {
 
 constexpr ForeignFormat foreign_formats[] = {
     {"a directory with config.json (Hugging Face)", looks_like_huggingface, open_huggingface},
+    {"a .gguf file (llama.cpp)", looks_like_gguf, open_gguf},
     {"a checkpoint of nanoGPT, ckpt.pt", looks_like_nanogpt, open_nanogpt},
     {"a directory with hparams.json (OpenAI's GPT-2)", looks_like_tensorflow, open_tensorflow},
 };

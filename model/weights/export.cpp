@@ -1,0 +1,113 @@
+#include "model/weights/export.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "core/error.h"
+#include "model/weights/export_formats.h"
+#include "model/weights/huggingface_names.h"
+#include "model/weights/safetensors.h"
+
+namespace hewn {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct ExportFormat {
+  std::string_view name;
+  Exported (*write)(const ForeignModel&, const std::string&, const ExportOptions&);
+};
+
+constexpr ExportFormat export_table[] = {{"hf", exporting::write_huggingface},
+                                         {"safetensors", exporting::write_own},
+                                         {"llama2c", exporting::write_llama2c},
+                                         {"gguf", exporting::write_gguf}};
+
+}  // namespace
+
+std::vector<std::string_view> export_formats() {
+  std::vector<std::string_view> names;
+  for (const ExportFormat& format : export_table) names.push_back(format.name);
+  return names;
+}
+
+Exported export_model(const ForeignModel& model, std::string_view name, const std::string& path,
+                      const ExportOptions& options) {
+  const auto* format = std::find_if(std::begin(export_table), std::end(export_table),
+                                    [&](const ExportFormat& f) { return f.name == name; });
+  require(format != std::end(export_table), "\"", name, "\" is not a format to export to");
+  require(!path.empty(), "where to? The path is empty");
+  std::error_code error;
+  require(options.force || !fs::exists(path, error), path, " exists; write elsewhere, or use force");
+  require(options.block_size >= 0 && options.block_size <= model.config.block_size,
+          "block_size = ", options.block_size, " is longer than the model's ", model.config.block_size);
+  const Doing context("exporting to ", path);
+  return format->write(model, path, options);
+}
+
+namespace exporting {
+
+void Unsayable::unless(bool right, const std::string& setting, const std::string& instead) {
+  if (!right) wrong_ += "\n  " + setting + "; there it is " + instead;
+}
+
+void Unsayable::check() const { require(wrong_.empty(), format_, " has no words for this model:", wrong_); }
+
+Family family_of(const ModelConfig& c, Unsayable& unsayable) {
+  const Family family = c.pos == Positions::rotary ? Family::llama : Family::gpt2;
+  unsayable.unless(c.arch == "gpt", "arch = " + c.arch, "a transformer");
+  unsayable.unless(c.norm_place == NormPlace::pre, "norm_place = " + name_of(c.norm_place), "pre");
+  unsayable.unless(c.residual, "residual = false", "true");
+  if (family == Family::llama) {
+    unsayable.unless(c.norm == NormKind::rmsnorm, "norm = " + name_of(c.norm) + " beside rotary positions",
+                     "rmsnorm");
+    unsayable.unless(c.act == MlpActivation::swiglu, "act = " + name_of(c.act) + " beside rotary positions",
+                     "swiglu");
+  } else {
+    const std::string kind = name_of(c.pos);
+    unsayable.unless(c.pos == Positions::learned, "pos = " + kind, "learned, or rope as in Llama");
+    unsayable.unless(!c.concatenates(), "pos_combine = concat", "add");
+    unsayable.unless(c.norm == NormKind::layernorm, "norm = " + name_of(c.norm) + " beside pos = " + kind,
+                     "layernorm");
+    unsayable.unless(c.act != MlpActivation::swiglu, "act = swiglu beside pos = " + kind, "gelu");
+    unsayable.unless(c.kv_heads() == c.n_head, "n_kv_head = " + std::to_string(c.kv_heads()), "n_head");
+    unsayable.unless(c.window == 0 || c.window >= c.block_size, "window = " + std::to_string(c.window),
+                     "none beside pos = " + kind);
+  }
+  return family;
+}
+
+ModelConfig recast_config(const ModelConfig& config, const ExportOptions& options, Family family,
+                          RotaryPairs pairs) {
+  ModelConfig as = config;
+  if (options.block_size > 0) as.block_size = options.block_size;
+  if (as.window >= as.block_size) as.window = 0;
+  if (family == Family::gpt2) as.bias = true;
+  as.qkv_bias = as.bias;
+  if (family == Family::llama) as.rope_pairs = pairs;
+  return as;
+}
+
+int32_t special_id(const Tokenizer* tokenizer, std::string_view text) {
+  if (tokenizer != nullptr)
+    for (const Special& special : tokenizer->specials())
+      if (special.text == text) return special.id;
+  return -1;
+}
+
+Exported write_own(const ForeignModel& model, const std::string& path, const ExportOptions& options) {
+  ModelConfig as = model.config;
+  if (options.block_size > 0) as.block_size = options.block_size;
+  Outgoing outgoing(model, as, gpt2_naming());
+  std::vector<TensorEntry> entries = outgoing.entries();
+  for (TensorEntry& entry : entries) entry.dtype = options.dtype;
+  SafetensorsWriter writer(path, entries, {{"format", "pt"}, {"hewn.config", to_json(as)}});
+  outgoing.write(entries, [&](const std::string& name, const void* data, size_t bytes) {
+    writer.append(name, data, bytes);
+  });
+  writer.finish();
+  return {.files = {path}, .notes = {}};
+}
+
+}  // namespace exporting
+}  // namespace hewn

@@ -1,0 +1,128 @@
+#include "model/weights/export_tokenizer.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "model/tokenizer/bpe.h"
+
+namespace hewn::exporting {
+namespace {
+
+using Ordered = nlohmann::ordered_json;
+
+/// What stands in every tokenizer.json, around a model given as text (an ordered object of many tokens would
+/// look for each new one among all before it).
+std::string tokenizer_file(const Ordered& cut, const Ordered& decoder, const std::string& model) {
+  const Ordered file{{"version", "1.0"},          {"truncation", nullptr},
+                     {"padding", nullptr},        {"added_tokens", Ordered::array()},
+                     {"normalizer", nullptr},     {"pre_tokenizer", cut},
+                     {"post_processor", nullptr}, {"decoder", decoder}};
+  std::string text = file.dump();
+  text.pop_back();
+  return text + ",\"model\":" + model + "}";
+}
+
+template <class Written>
+std::string vocabulary_object(const Tokenizer& tokenizer, const Written& written) {
+  std::string object = "{";
+  for (int32_t id = 0; id < tokenizer.vocab_size(); ++id)
+    object += (id ? "," : "") + Ordered(written(tokenizer.piece(id))).dump() + ":" + std::to_string(id);
+  return object + "}";
+}
+
+/// A vocabulary of single characters, from which nothing is merged.
+std::string characters_model(const std::string& vocabulary) {
+  return R"({"type":"BPE","dropout":null,"unk_token":null,"continuing_subword_prefix":null,)"
+         R"("end_of_word_suffix":null,"fuse_unk":false,"byte_fallback":false,"ignore_merges":false,"vocab":)" +
+         vocabulary + R"(,"merges":[]})";
+}
+
+const auto as_it_is = [](std::string_view piece) { return std::string(piece); };
+
+std::string byte_file(const Tokenizer& tokenizer) {
+  const Ordered bytes{
+      {"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", false}};
+  return tokenizer_file(bytes, bytes,
+                        characters_model(vocabulary_object(tokenizer, tokenizers::to_printable)));
+}
+
+std::string char_file(const Tokenizer& tokenizer) {
+  return tokenizer_file(nullptr, {{"type", "Fuse"}},
+                        characters_model(vocabulary_object(tokenizer, as_it_is)));
+}
+
+std::string word_file(const Tokenizer& tokenizer) {
+  const auto split = [](const char* pattern) {
+    return Ordered{
+        {"type", "Split"}, {"pattern", {{"Regex", pattern}}}, {"behavior", "Isolated"}, {"invert", false}};
+  };
+  const Ordered cut{{"type", "Sequence"},
+                    {"pretokenizers", {split("[\\p{L}\\p{M}\\p{N}]+"), split("[^\\p{L}\\p{M}\\p{N}]")}}};
+  return tokenizer_file(cut, {{"type", "Fuse"}},
+                        R"({"type":"WordLevel","vocab":)" + vocabulary_object(tokenizer, as_it_is) +
+                            R"(,"unk_token":"<|unk|>"})");
+}
+
+// ggml's kinds of tokens (llama.h, llama_token_type).
+constexpr int32_t normal_token = 1, control_token = 3, unused_token = 5;
+
+bool is_ascii(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 128; });
+}
+
+/// Whether llama.cpp's GPT-2 tokenizer makes these ids: it cuts text into words, these into bytes, and
+/// merges.
+bool is_byte_level(const Tokenizer& tokenizer) {
+  if (tokenizer.kind() == "bpe" || tokenizer.kind() == "byte") return true;
+  if (tokenizer.kind() != "char") return false;
+  for (int32_t id = 0; id < tokenizer.vocab_size(); ++id)
+    if (!is_ascii(tokenizer.piece(id))) return false;
+  return true;
+}
+
+/// The merges as tokenizer.json has them, "a b".
+std::vector<std::string> merges_of(const Tokenizer& tokenizer) {
+  if (tokenizer.kind() != "bpe") return {};
+  return Ordered::parse(tokenizer.to_json()).at("model").at("merges").get<std::vector<std::string>>();
+}
+
+}  // namespace
+
+std::optional<std::string> huggingface_tokenizer(const Tokenizer& tokenizer) {
+  const std::string_view kind = tokenizer.kind();
+  if (kind == "bpe") return tokenizer.to_json();
+  if (kind == "byte") return byte_file(tokenizer);
+  if (kind == "char") return char_file(tokenizer);
+  if (kind == "word") return word_file(tokenizer);
+  return std::nullopt;
+}
+
+std::optional<GgufKeys> gguf_tokenizer(const Tokenizer& tokenizer, int64_t vocab_size) {
+  if (!is_byte_level(tokenizer)) return std::nullopt;
+  std::vector<std::string> tokens;
+  std::vector<int32_t> types;
+  for (int32_t id = 0; id < tokenizer.vocab_size(); ++id) {
+    tokens.push_back(tokenizers::to_printable(tokenizer.piece(id)));
+    types.push_back(normal_token);
+  }
+  for (const Special& special : tokenizer.specials()) {
+    tokens[static_cast<size_t>(special.id)] = special.text;
+    types[static_cast<size_t>(special.id)] = control_token;
+  }
+  while (static_cast<int64_t>(tokens.size()) < vocab_size) {
+    tokens.push_back("[PAD" + std::to_string(tokens.size()) + "]");
+    types.push_back(unused_token);
+  }
+  GgufKeys keys{
+      {"tokenizer.ggml.model", std::string("gpt2")},   {"tokenizer.ggml.pre", std::string("gpt-2")},
+      {"tokenizer.ggml.tokens", std::move(tokens)},    {"tokenizer.ggml.token_type", std::move(types)},
+      {"tokenizer.ggml.merges", merges_of(tokenizer)}, {"tokenizer.ggml.add_bos_token", false}};
+  for (const Special& special : tokenizer.specials()) {
+    if (special.text != "<|endoftext|>") continue;
+    keys.emplace_back("tokenizer.ggml.bos_token_id", static_cast<uint32_t>(special.id));
+    keys.emplace_back("tokenizer.ggml.eos_token_id", static_cast<uint32_t>(special.id));
+  }
+  return keys;
+}
+
+}  // namespace hewn::exporting

@@ -1,0 +1,21 @@
+#pragma once
+// Tokenizers as other programs read them.
+
+#include <optional>
+#include <string>
+
+#include "model/tokenizer/tokenizer.h"
+#include "model/weights/gguf.h"
+
+namespace hewn::exporting {
+
+/// The tokenizer in the format of Hugging Face's tokenizers (tokenizer.json), which then makes the same ids
+/// of a text: byte pairs as they are, bytes as byte pairs that are never merged, characters as a vocabulary
+/// without merges, words as a list of words. Nothing for kinds it has no words for.
+std::optional<std::string> huggingface_tokenizer(const Tokenizer& tokenizer);
+
+/// The keys "tokenizer.ggml.*" of a GGUF file, with `vocab_size` tokens, those beyond the tokenizer's unused.
+/// Nothing where llama.cpp would make other ids of a text: of words, and of characters beyond ASCII.
+std::optional<GgufKeys> gguf_tokenizer(const Tokenizer& tokenizer, int64_t vocab_size);
+
+}  // namespace hewn::exporting

@@ -1,0 +1,146 @@
+#include "model/weights/outgoing.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "core/error.h"
+#include "kernels/devices.h"
+#include "model/weights/huggingface_names.h"
+#include "model/weights/safetensors.h"
+
+namespace hewn {
+namespace {
+
+/// The rotary pairs of one head in the other order: elements i and i + D/2 become 2i and 2i + 1, or back.
+void reorder_pairs(const float* from, int64_t head_size, RotaryPairs to, float* out) {
+  const int64_t pairs = head_size / 2;
+  for (int64_t i = 0; i < pairs; ++i) {
+    const bool interleave = to == RotaryPairs::interleaved;
+    out[interleave ? 2 * i : i] = from[interleave ? i : 2 * i];
+    out[interleave ? 2 * i + 1 : i + pairs] = from[interleave ? i + pairs : 2 * i + 1];
+  }
+}
+
+/// Reorders the columns of queries and keys in a projection (or its bias).
+void reorder_projection(std::vector<float>& values, const ModelConfig& to) {
+  const int64_t D = to.head_size(), cols = to.qkv_size(), heads = to.n_head + to.kv_heads();
+  const int64_t rows = static_cast<int64_t>(values.size()) / cols;
+  std::vector<float> head(static_cast<size_t>(D));
+  for (int64_t row = 0; row < rows; ++row) {
+    for (int64_t h = 0; h < heads; ++h) {
+      float* at = values.data() + row * cols + h * D;
+      reorder_pairs(at, D, to.rope_pairs, head.data());
+      std::copy(head.begin(), head.end(), at);
+    }
+  }
+}
+
+/// Columns first to first + width of a matrix with `cols` columns, turned to [width, rows] if asked for.
+void slice_columns(const std::vector<float>& from, int64_t cols, int64_t first, int64_t width, bool turned,
+                   std::vector<float>& to) {
+  constexpr int64_t tile = 32;  // turning jumps through memory
+  const int64_t rows = static_cast<int64_t>(from.size()) / cols;
+  to.resize(static_cast<size_t>(rows * width));
+  for (int64_t r0 = 0; r0 < rows; r0 += tile)
+    for (int64_t c0 = 0; c0 < width; c0 += tile)
+      for (int64_t r = r0; r < std::min(r0 + tile, rows); ++r)
+        for (int64_t c = c0; c < std::min(c0 + tile, width); ++c)
+          to[static_cast<size_t>(turned ? c * rows + r : r * width + c)] =
+              from[static_cast<size_t>(r * cols + first + c)];
+}
+
+/// Whether a value is finite, but the 16-bit one made of it is not.
+bool overflows(float value, float narrow) { return std::isfinite(value) && !std::isfinite(narrow); }
+
+template <class To>
+std::vector<To> narrowed_values(const std::vector<float>& values, const TensorEntry& entry) {
+  std::vector<To> all;
+  all.reserve(values.size());
+  for (const float value : values) {
+    const To narrow(value);
+    if (overflows(value, static_cast<float>(narrow)))
+      fail(ErrorCode::input, "tensor ", entry.name, " holds ", value, ", more than ", name_of(entry.dtype),
+           " can hold; write f32", entry.dtype == DType::f16 ? " or bf16" : "");
+    all.push_back(narrow);
+  }
+  return all;
+}
+
+}  // namespace
+
+Outgoing::Outgoing(const ForeignModel& model, const ModelConfig& as, const Naming& naming)
+    : model_(model),
+      nowhere_(make_meta(1, best_isa())),
+      ours_(make_model(model.config, *nowhere_, DType::f32, 1, false)),
+      theirs_(make_model(as, *nowhere_, DType::f32, 1, false)) {
+  check_fit(*model.tensors, model.naming, *ours_);
+  for (const Parameter& p : theirs_->parameters().all()) {
+    const bool matrix = p.shape.rank() == 2;
+    const Origin origin = naming.origin(p, as);
+    int64_t first = 0;
+    for (const Origin::Part& part : origin.parts) {
+      const bool turned = matrix && origin.turned;
+      TensorEntry entry{.name = part.name, .shape = {part.width}};
+      if (matrix) entry.shape.insert(turned ? entry.shape.end() : entry.shape.begin(), p.shape[0]);
+      slices_[entry.name] = {&p, first, part.width, turned};
+      entries_.push_back(std::move(entry));
+      first += part.width;
+    }
+  }
+}
+
+Outgoing::~Outgoing() = default;
+
+const std::vector<float>& Outgoing::parameter_values(const Parameter& p) {
+  if (held_ == &p) return held_values_;
+  held_ = nullptr;
+  if (!ours_->parameters().find(p.name)) {
+    held_values_.assign(static_cast<size_t>(p.shape.numel()), 0.0f);
+  } else {
+    held_values_ = placed_values<float>(*model_.tensors, model_.naming, p, model_.config);
+    const ModelConfig& as = theirs_->config();
+    if (as.rope_pairs != model_.config.rope_pairs && p.name.find(".attn.c_attn.") != p.name.npos)
+      reorder_projection(held_values_, as);
+  }
+  held_ = &p;
+  return held_values_;
+}
+
+const std::vector<float>& Outgoing::values(std::string_view name) {
+  const auto found = slices_.find(name);
+  require(found != slices_.end(), "there is no tensor ", name, " to be written");
+  const Slice& slice = found->second;
+  const std::vector<float>& all = parameter_values(*slice.parameter);
+  const int64_t cols = slice.parameter->shape[slice.parameter->shape.rank() - 1];
+  if (slice.width == cols && !slice.turned) return all;
+  slice_columns(all, cols, slice.first, slice.width, slice.turned, slice_values_);
+  return slice_values_;
+}
+
+void Outgoing::write(const std::vector<TensorEntry>& entries, const Append& append) {
+  const auto hand_on = [&](const TensorEntry& entry, const auto& values) {
+    append(entry.name, values.data(), values.size() * sizeof values[0]);
+  };
+  for (const TensorEntry& entry : entries) {
+    const std::vector<float>& wide = values(entry.name);
+    switch (entry.dtype) {
+      case DType::f32: hand_on(entry, wide); break;
+      case DType::f16: hand_on(entry, narrowed_values<Float16>(wide, entry)); break;
+      case DType::bf16: hand_on(entry, narrowed_values<BFloat16>(wide, entry)); break;
+      default: fail(ErrorCode::usage, "dtype ", name_of(entry.dtype), "; f32, f16 and bf16 can be written");
+    }
+  }
+}
+
+ForeignModel own_model(const std::string& weights, const ModelConfig& config,
+                       std::shared_ptr<const Tokenizer> tokenizer) {
+  return {.format = "Hewn",
+          .config = config,
+          .tensors = std::make_unique<SafetensorsFile>(weights),
+          .naming = gpt2_naming(),
+          .tokenizer = std::move(tokenizer),
+          .no_tokenizer = "the run was trained on bare token ids"};
+}
+
+}  // namespace hewn

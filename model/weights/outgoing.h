@@ -1,0 +1,60 @@
+#pragma once
+// A model's parameters as the tensors of another program: the way out, as place.h is the way in.
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "model/weights/foreign.h"
+
+namespace hewn {
+
+/// The parameters of a model under a configuration that computes the same, named as another program does.
+class Outgoing {
+ public:
+  /// `as` may differ from the model's own configuration in what does not change what is computed: biases
+  /// where there are none become zeros, rotary pairs are brought into the other order, a shorter context
+  /// leaves the later learned positions out. Throws ErrorCode::input if the model's tensors do not fit its
+  /// configuration. The model has to outlive this.
+  Outgoing(const ForeignModel& model, const ModelConfig& as, const Naming& naming);
+  ~Outgoing();
+  Outgoing(const Outgoing&) = delete;
+  Outgoing& operator=(const Outgoing&) = delete;
+
+  /// Name and shape of each tensor, in the order of our parameters; dtype f32, no values.
+  const std::vector<TensorEntry>& entries() const { return entries_; }
+  /// The values of one of them, row-major. Throws ErrorCode::usage for another name.
+  const std::vector<float>& values(std::string_view name);
+
+  /// Calls append(name, data, bytes) for each of `entries` (of these names, in any dtype of f32, f16, bf16)
+  /// with the values in that dtype. Throws ErrorCode::input where a value is too large for f16.
+  using Append = std::function<void(const std::string& name, const void* data, size_t bytes)>;
+  void write(const std::vector<TensorEntry>& entries, const Append& append);
+
+ private:
+  /// Columns of a parameter of ours, perhaps turned.
+  struct Slice {
+    const Parameter* parameter = nullptr;
+    int64_t first = 0, width = 0;
+    bool turned = false;
+  };
+  const std::vector<float>& parameter_values(const Parameter& p);
+
+  const ForeignModel& model_;
+  std::unique_ptr<Device> nowhere_;
+  std::unique_ptr<Model> ours_, theirs_;  // without memory: names and shapes
+  std::vector<TensorEntry> entries_;
+  std::map<std::string, Slice, std::less<>> slices_;
+  const Parameter* held_ = nullptr;  // whose values are in held_values_: slices of one come after each other
+  std::vector<float> held_values_, slice_values_;
+};
+
+/// A model of Hewn itself, from a file of its parameters such as a checkpoint's model.safetensors.
+ForeignModel own_model(const std::string& weights, const ModelConfig& config,
+                       std::shared_ptr<const Tokenizer> tokenizer);
+
+}  // namespace hewn

@@ -1,0 +1,224 @@
+#!/usr/bin/env python3
+"""Exports a run of Hewn and opens it with the programs it is for: do they compute what Hewn computes?
+
+    python scripts/peers/check_export.py build/apps/hewn RUN TEXT [--run_c run.so] [--llama_cpp libllama.so]
+
+Needs torch, transformers and gguf. TEXT is a file whose tokens are scored one by one, in windows of block_size, by
+Hewn and by the others. run.so is llama2.c's run.c (gcc -O2 -shared -fPIC -DTESTING -o run.so run.c -lm); libllama.so
+any shared library with llama.cpp in it. Each comparison is a line; the exit status is 1 if one of them failed.
+"""
+
+import argparse
+import ctypes
+import json
+import subprocess
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import torch
+import transformers
+from safetensors.numpy import load_file
+
+parser = argparse.ArgumentParser()
+parser.add_argument("hewn")
+parser.add_argument("run")
+parser.add_argument("text")
+parser.add_argument("--run_c")
+parser.add_argument("--llama_cpp")
+arguments = parser.parse_args()
+failures = 0
+
+
+def say(what, ok, figures=""):
+    global failures
+    failures += not ok
+    print(f"  {'ok  ' if ok else 'FAIL'} {what} {figures}", flush=True)
+
+
+def hewn(*words, **options):
+    return subprocess.run([arguments.hewn, *map(str, words)], capture_output=True, text=True, **options)
+
+
+def export(model, form, out, *words):
+    result = hewn("export", model, f"--format={form}", f"--out={out}", *words)
+    if result.returncode == 2:
+        print(f"  not as {form}:", " ".join(result.stderr.split()))
+        return False
+    if result.returncode:
+        raise SystemExit(result.stderr)
+    return True
+
+
+def log_softmax(logits):
+    logits = np.asarray(logits, np.float64)
+    high = logits.max(-1, keepdims=True)
+    return logits - high - np.log(np.exp(logits - high).sum(-1, keepdims=True))
+
+
+def compare(what, theirs, tolerance=1e-4):
+    """Log probabilities of the text's tokens, theirs and Hewn's, as far as theirs go."""
+    ours = scored[: len(theirs)]
+    gap = np.abs(np.array(theirs) - ours).max()
+    say(what, bool(gap <= tolerance), f"loss {-np.mean(theirs):.6f}, Hewn's {-ours.mean():.6f}; "
+        f"largest difference of {len(theirs)} log probabilities {gap:.1e}")
+
+
+def same_tensors(what, a, b):
+    a, b = load_file(a), load_file(b)
+    same = a.keys() == b.keys() and all(a[k].dtype == b[k].dtype and (a[k].tobytes() == b[k].tobytes()) for k in a)
+    say(what, same, f"{len(a)} tensors")
+
+
+def score_windows(logits_of):
+    """Log probabilities of ids[1:], whole windows of T tokens that do not overlap."""
+    found = []
+    for begin in range(0, len(ids) - T, T):
+        window, targets = ids[begin : begin + T], ids[begin + 1 : begin + T + 1]
+        rows = log_softmax(logits_of(window[: len(targets)]))
+        found.extend(rows[np.arange(len(targets)), targets])
+    return found
+
+
+def check_transformers(work):
+    out = work / "hf"
+    if not export(arguments.run, "hf", out):
+        return
+    model, info = transformers.AutoModelForCausalLM.from_pretrained(out, dtype=torch.float32, output_loading_info=True)
+    say("transformers: every tensor has its place", not any(info[k] for k in info), type(model).__name__)
+    with torch.no_grad():
+        compare("transformers: log probabilities",
+                score_windows(lambda window: model(torch.tensor([window])).logits[0].numpy()))
+    model.save_pretrained(work / "again")
+    for source, name in [(out, "exported"), (work / "again", "saved by transformers")]:
+        export(source, "safetensors", work / f"{source.name}.safetensors")
+    same_tensors("transformers: saves the same bits", work / "hf.safetensors", work / "again.safetensors")
+    own = json.loads(hewn("info", work / "own.safetensors", "--json").stdout)["metadata"]["hewn.config"]
+    if json.loads(own) == json.loads(
+            json.loads(hewn("info", work / "hf.safetensors", "--json").stdout)["metadata"]["hewn.config"]):
+        same_tensors("transformers: the bits of the run", work / "own.safetensors", work / "again.safetensors")
+    if (out / "tokenizer.json").exists():
+        theirs = transformers.AutoTokenizer.from_pretrained(out)
+        say("transformers: the same tokens", theirs(text, add_special_tokens=False)["input_ids"] == ids, f"{len(ids)}")
+        say("transformers: the same text", theirs.decode(ids) == text)
+    for dtype in ["f16", "bf16"]:
+        export(arguments.run, "hf", work / dtype, f"--dtype={dtype}")
+        half = transformers.AutoModelForCausalLM.from_pretrained(work / dtype, dtype="auto")
+        to = {"f16": torch.float16, "bf16": torch.bfloat16}[dtype]
+        say(f"transformers: {dtype} is the rounded weights",
+            all(torch.equal(a.to(to), b) for a, b in zip(model.parameters(), half.parameters())), str(half.dtype))
+
+
+def check_run_c(work):
+    out = work / "model.bin"
+    if not export(arguments.run, "llama2c", out) or not arguments.run_c:
+        return
+    library = ctypes.CDLL(arguments.run_c)
+    library.forward.restype = ctypes.POINTER(ctypes.c_float)
+    transformer = ctypes.create_string_buffer(4096)
+    library.build_transformer(transformer, str(out).encode())
+
+    def logits(window):
+        return [np.ctypeslib.as_array(library.forward(transformer, t, i), (vocab,)).copy() for i, t in enumerate(window)]
+
+    compare("run.c: log probabilities", score_windows(logits))
+
+
+class Batch(ctypes.Structure):
+    _fields_ = [("n_tokens", ctypes.c_int32)] + [(f"p{i}", ctypes.c_void_p) for i in range(6)]
+
+
+class Opaque(ctypes.Structure):  # parameters passed by value, larger than they are
+    _fields_ = [("bytes", ctypes.c_uint8 * 2048)]
+
+
+class LlamaCpp:
+    """As much of llama.h as it takes to get logits."""
+
+    def __init__(self, library, path, length):
+        self.lib = lib = ctypes.CDLL(library)
+        for name in ["llama_model_default_params", "llama_context_default_params"]:
+            getattr(lib, name).restype = Opaque
+        for name in ["llama_model_load_from_file", "llama_init_from_model", "llama_get_memory", "llama_model_get_vocab"]:
+            getattr(lib, name).restype = ctypes.c_void_p
+        lib.llama_batch_get_one.restype = Batch
+        lib.llama_get_logits_ith.restype = ctypes.POINTER(ctypes.c_float)
+        silent = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)
+        self.quiet = silent(lambda level, words, data: None)
+        lib.llama_log_set(self.quiet, None)
+        lib.llama_backend_init()
+        self.model = lib.llama_model_load_from_file(str(path).encode(), lib.llama_model_default_params())
+        if not self.model:
+            raise SystemExit("llama.cpp does not open " + str(path))
+        parameters = lib.llama_context_default_params()
+        fields = ctypes.cast(parameters.bytes, ctypes.POINTER(ctypes.c_int32))
+        fields[0] = length  # n_ctx
+        # By default attention rounds to float16, in "flash attention" and where it keeps keys and values. The places of
+        # these settings differ between versions. The four enums that say "as you like" stand in a row, flash attention
+        # the last of them; keys and values are the first two neighbours after them that are GGML_TYPE_F16.
+        flash = next(i for i in range(40) if fields[i : i + 4] == [-1] * 4) + 3
+        keys = next(i for i in range(flash + 1, 40) if fields[i] == fields[i + 1] == 1)
+        fields[flash] = fields[keys] = fields[keys + 1] = 0  # off, GGML_TYPE_F32
+        self.context = lib.llama_init_from_model(ctypes.c_void_p(self.model), parameters)
+
+    def logits(self, window):
+        lib, context = self.lib, ctypes.c_void_p(self.context)
+        lib.llama_memory_clear(ctypes.c_void_p(lib.llama_get_memory(context)), True)
+        rows = []
+        for token in window:
+            one = (ctypes.c_int32 * 1)(token)
+            if lib.llama_decode(context, lib.llama_batch_get_one(one, 1)):
+                raise SystemExit("llama_decode failed")
+            rows.append(np.ctypeslib.as_array(lib.llama_get_logits_ith(context, -1), (vocab,)).copy())
+        return rows
+
+    def tokens(self, words):
+        room = (ctypes.c_int32 * (2 * len(words) + 8))()
+        data = words.encode()
+        n = self.lib.llama_tokenize(ctypes.c_void_p(self.lib.llama_model_get_vocab(ctypes.c_void_p(self.model))), data,
+                                    len(data), room, len(room), False, False)
+        return list(room[:n])
+
+
+def check_ggml(work):
+    import gguf
+
+    for dtype, tolerance in [("f32", 1e-4), ("f16", 0.01), ("bf16", 0.1)]:
+        out = work / f"{dtype}.gguf"
+        if not export(arguments.run, "gguf", out, f"--dtype={dtype}"):
+            return
+        tensors = {t.name: t for t in gguf.GGUFReader(out).tensors}
+        if dtype == "f32":
+            own = load_file(work / "own.safetensors")
+            say("gguf: the library reads the same bits",
+                tensors["token_embd.weight"].data.tobytes() == own["transformer.wte.weight"].tobytes()
+                and tensors["blk.0.ffn_down.weight"].data.tobytes()
+                == np.ascontiguousarray(own["transformer.h.0.mlp.c_proj.weight"].T).tobytes(), f"{len(tensors)} tensors")
+            export(out, "safetensors", work / "gguf.safetensors")
+            export(out, "gguf", work / "again.gguf")
+            same = {t.name: t.data.tobytes() for t in gguf.GGUFReader(work / "again.gguf").tensors}
+            say("gguf: opened by Hewn and written again, the same bits",
+                same == {name: t.data.tobytes() for name, t in tensors.items()})
+        if arguments.llama_cpp:
+            peer = LlamaCpp(arguments.llama_cpp, out, T)
+            # ggml looks GELU up in a table of float16.
+            most = max(tolerance, 1e-3 if config["pos"] == "learned" else 0)
+            compare(f"llama.cpp, {dtype}: log probabilities", score_windows(peer.logits), most)
+            if dtype == "f32" and "tokenizer.ggml.tokens" in gguf.GGUFReader(out).fields:
+                say("llama.cpp: the same tokens", peer.tokens(text) == ids)
+
+
+with tempfile.TemporaryDirectory() as directory:
+    work = Path(directory)
+    print(arguments.run)
+    text = Path(arguments.text).read_text()
+    ids = [int(i) for i in hewn("tokenizer", "encode", f"--tokenizer={arguments.run}", input=text).stdout.split()]
+    lines = hewn("eval", arguments.run, f"--val={arguments.text}", "--per_token").stdout.splitlines()
+    scored = np.array([json.loads(line)["logprob"] for line in lines])
+    export(arguments.run, "safetensors", work / "own.safetensors")
+    config = json.loads(json.loads(hewn("info", work / "own.safetensors", "--json").stdout)["metadata"]["hewn.config"])
+    T, vocab = config["block_size"], config["vocab_size"]
+    check_transformers(work)
+    check_run_c(work)
+    check_ggml(work)
+raise SystemExit(failures > 0)
