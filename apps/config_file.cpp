@@ -26,8 +26,46 @@ std::string value_text(const toml::node& node, const std::string& where) {
        ": a value must be a number, a string, true or false; tables, lists and dates are not used");
 }
 
+/// Throws ErrorCode::input for a character beyond ASCII outside strings and comments, where TOML has no use
+/// for one: toml++ 3.3 runs into undefined behaviour at an "é" that stands where a blank could.
+void require_ascii_outside_strings(std::string_view text, const std::string& path) {
+  std::string_view quote;  // what ends the string that is open, if any
+  bool comment = false;
+  size_t line = 1;
+  for (size_t i = text.starts_with("\xef\xbb\xbf") ? 3 : 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '\n') {
+      ++line;
+      comment = false;
+      if (quote.size() == 1) quote = {};
+    } else if (comment) {
+      continue;
+    } else if (!quote.empty()) {
+      const size_t length = quote.size();
+      if (c == '\\' && quote[0] == '"' && i + 1 < text.size() && text[i + 1] != '\n') {
+        ++i;
+      } else if (text.substr(i, length) == quote) {
+        i += length - 1;
+        // Up to two more quotes are the end of the text of a long string.
+        for (int more = 0; length == 3 && more < 2 && text.substr(i + 1, 1) == quote.substr(0, 1); ++more)
+          ++i;
+        quote = {};
+      }
+    } else if (c == '#') {
+      comment = true;
+    } else if (c == '"' || c == '\'') {
+      const std::string_view three = text.substr(i, 3);
+      quote = three == "\"\"\"" || three == "'''" ? three : text.substr(i, 1);
+      i += quote.size() - 1;
+    } else if (static_cast<unsigned char>(c) >= 0x80) {
+      fail(ErrorCode::input, path, ":", line, ": not TOML: a character beyond ASCII outside of a string");
+    }
+  }
+}
+
 toml::table parse_toml(const std::string& path) {
   const std::string text = read_small_file(path, most_bytes);
+  require_ascii_outside_strings(text, path);
   try {
     return toml::parse(text, path);
   } catch (const toml::parse_error& error) {
