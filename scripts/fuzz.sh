@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# Feeds every reader of files with what libFuzzer makes up, from the seeds in tests/fuzz/corpus (needs clang and its
+# compiler-rt: scripts/install-deps.sh full).
+#   scripts/fuzz.sh MINUTES [TARGET...]     MINUTES in all, spread over the targets (default: all of them)
+# A crash, an allocation of more than 100 MB or an input that takes over a second ends a target's run and stays in
+# build-fuzz/found. What was found worth keeping grows in build-fuzz/corpus. The last line adds everything up.
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit 1
+
+[[ "${1:-}" =~ ^[0-9]+$ ]] && [ "$1" -gt 0 ] || { echo "usage: scripts/fuzz.sh MINUTES [TARGET...]" >&2; exit 2; }
+minutes=$1
+shift
+
+scripts/install-deps.sh build full || exit 1
+options=()
+command -v ccache >/dev/null && options+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
+[ -e build-fuzz/CMakeCache.txt ] || options+=(-G Ninja)
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+if ! cmake --preset fuzz "${options[@]}" >"$log" 2>&1 ||
+   ! cmake --build build-fuzz -j "$(nproc)" --target fuzz_readers >>"$log" 2>&1; then
+  tail -n 40 "$log"
+  exit 1
+fi
+
+# Leaks are looked for at the end of a run, and by the replay in the tests.
+export ASAN_OPTIONS=quarantine_size_mb=16:detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
+program=$PWD/build-fuzz/tests/fuzz_readers
+targets=("$@")
+[ ${#targets[@]} -gt 0 ] || mapfile -t targets < <("$program")
+jobs=$(nproc)
+seconds=$((minutes * 60 * jobs / ${#targets[@]}))
+[ "$seconds" -gt 0 ] || seconds=1
+mkdir -p build-fuzz/found build-fuzz/log
+
+fuzz_one() { # TARGET SECONDS
+  local target=$1 corpus=build-fuzz/corpus/$1 log=build-fuzz/log/$1.log
+  mkdir -p "$corpus"
+  HEWN_FUZZ_TARGET=$target "$program" -max_total_time="$2" -timeout=1 -malloc_limit_mb=100 -rss_limit_mb=1000 \
+    -max_len=8192 -print_final_stats=1 -artifact_prefix="build-fuzz/found/$target-" \
+    "$corpus" "tests/fuzz/corpus/$target" >"$log" 2>&1
+  local status=$? executions
+  executions=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log" | tail -n 1)
+  printf '%-22s %12s executions  %s\n' "$target" "${executions:-0}" "$([ $status = 0 ] && echo ok || echo "FOUND: $log")"
+}
+export -f fuzz_one
+export program
+
+printf '%s\n' "${targets[@]}" | xargs -P "$jobs" -I '{}' bash -c "fuzz_one {} $seconds" | tee "$log"
+awk '{ n += $2 } /FOUND/ { f++ } END { printf "%d targets, %d executions, %d with findings\n", NR, n, f; exit f > 0 }' "$log"
