@@ -63,6 +63,14 @@ std::string word_file(const Tokenizer& tokenizer) {
                             R"(,"unk_token":"<|unk|>"})");
 }
 
+/// Llama's kind is kept in Hugging Face's format already, but for the scores, a key that others do not take.
+std::string without_scores(std::string file) {
+  constexpr std::string_view key = ",\"hewn\":{";
+  const size_t begin = file.find(key);
+  if (begin != file.npos) file.erase(begin, file.find('}', begin) + 1 - begin);
+  return file;
+}
+
 // ggml's kinds of tokens (llama.h, llama_token_type).
 constexpr int32_t normal_token = 1, control_token = 3, unused_token = 5;
 
@@ -91,6 +99,7 @@ std::vector<std::string> merges_of(const Tokenizer& tokenizer) {
 std::optional<std::string> huggingface_tokenizer(const Tokenizer& tokenizer) {
   const std::string_view kind = tokenizer.kind();
   if (kind == "bpe") return tokenizer.to_json();
+  if (kind == "sentencepiece") return without_scores(tokenizer.to_json());
   if (kind == "byte") return byte_file(tokenizer);
   if (kind == "char") return char_file(tokenizer);
   if (kind == "word") return word_file(tokenizer);

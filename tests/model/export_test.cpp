@@ -393,6 +393,18 @@ TEST_CASE("byte pairs travel with a model", "[export]") {
   CHECK(again.tokenizer->encode(text) == tokenizer->encode(text));
 }
 
+TEST_CASE("Llama's tokenizer travels with a model", "[export]") {
+  const auto file = test::shared("models/stories260K/tok512.bin");
+  if (!file) return;
+  const std::shared_ptr<const Tokenizer> tokenizer = load_tokenizer(file->string());
+  const Exportable e(with(llama_like(), [](auto& c) { c.vocab_size = 512; }), tokenizer);
+  export_model(e.own, "hf", e.path("hf"));
+  const std::string written = test::read_file(e.path("hf/tokenizer.json"));
+  CHECK_FALSE(json::parse(written).contains("hewn"));  // tokenizers would refuse the file
+  const std::string text = "Once upon a time, \u00e9 was  a\nletter.";
+  CHECK(load_tokenizer(e.path("hf/tokenizer.json"))->encode(text) == tokenizer->encode(text));
+}
+
 TEST_CASE("GGUF models that would compute something else are refused", "[export]") {
   const test::TempDir dir;
   const std::string path = (dir / "model.gguf").string();
