@@ -1,5 +1,7 @@
 // hewn eval: how likely a model finds a text, beside the exact floor where there is one.
 
+#include <nlohmann/json.hpp>
+
 #include "apps/commands.h"
 #include "apps/evaluation.h"
 #include "apps/open_run.h"

@@ -20,14 +20,19 @@ constexpr Command command_table[] = {
      "as "
      "RUN/checkpoints/best. The same seed gives the same text. Tokens are drawn after repetition_penalty, "
      "temperature, "
-     "top_k, top_p and min_p, in this order. A text ends before <|endoftext|> if the tokenizer has it.",
+     "top_k, top_p and min_p, in this order. A text ends before <|endoftext|> if the tokenizer has it (or "
+     "</s>, "
+     "<eos>, <|end_of_text|>, <|eot_id|>, <|im_end|>). A text longer than the model's block_size goes on "
+     "with its "
+     "newest half each time the block is full.",
      "hewn sample out\n"
      "hewn sample out --start=\"Once upon\" --temperature=0.7 --top_k=40\n"
      "hewn sample out --start=\"Once upon\" --top_p=0.9 --stop='\\n\\n'\n"
      "hewn sample out --temperature=0 --max_new_tokens=20 --show_probs\n"
      "hewn sample out --start=\"Once upon\" --max_new_tokens=40 --beam=8 --num_samples=3\n"
      "hewn sample out/checkpoints/best --num_samples=5 --seed=7\n"
-     "echo \"The fox\" | hewn sample out --start=-",
+     "echo \"The fox\" | hewn sample out --start=-\n"
+     "hewn sample out --start=LINES:starts.txt --json  # many starts in one batch",
      run_sample},
     {takes::eval, "eval", "RUN", "score a model on its whole validation split, or on any text",
      "Loss in nats per token over the whole validation split, in non-overlapping windows of block_size, or "

@@ -167,9 +167,13 @@ constexpr Option watching[] = {
 };
 
 constexpr Option sampling[] = {
-    text("start", "TEXT|FILE:path|-", "", takes::sample, "what to go on from; - reads standard input",
+    text("start", "TEXT|FILE:path|LINES:path|-", "", takes::sample,
+         "what to go on from; - reads standard input, and LINES: takes every line of a file (or of -) as a "
+         "start "
+         "of its own, with \\n, \\t and \\\\ for a line end, a tab and \\",
          "a newline"),
-    integer("num_samples", "1", 1, 1e6, takes::sample, "how many texts to write"),
+    integer("num_samples", "1", 1, 1e6, takes::sample, "how many texts to write, for each start"),
+    integer("batch_size", "8", 1, 1e6, takes::sample, "how many texts are written at a time"),
     integer("max_new_tokens", "500", 1, 1e9, takes::sample | takes::bench_sample, "tokens to add to each"),
     real("temperature", "0.8", 0, 1e3, takes::sample, "0 always takes the likeliest token"),
     integer("top_k", "0", 0, 1 << 24, takes::sample, "choose among the k likeliest tokens only (0: all)"),
@@ -186,7 +190,9 @@ constexpr Option sampling[] = {
     real("length_penalty", "1", -100, 100, takes::sample,
          "beams are ranked by log P / tokens^length_penalty: more favours longer texts"),
     text("stop", "TEXT|TEXT...", "", takes::sample,
-         "end before one of these texts; \\n, \\t, \\| and \\\\ are a line end, a tab, | and \\", "none"),
+         "end before one of these texts or special tokens; \\n, \\t, \\| and \\\\ are a line end, a tab, | "
+         "and \\",
+         "the tokenizer's <|endoftext|>"),
     flag("show_probs", "false", takes::sample,
          "a line for each token: how likely the model found it, and which others"),
     flag("logprobs", "false", takes::sample,

@@ -1,7 +1,7 @@
 #pragma once
 // Single tokens for people and programs: what was chosen, how likely it was, what else was likely.
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 
 #include "model/generate.h"

@@ -17,7 +17,7 @@ SelfAttention::SelfAttention(Parameters& parameters, const std::string& name, co
 Tensor SelfAttention::operator()(const Tensor& x, const Tensor& residual, const AttentionPass& pass) const {
   const Scope scope("attn");
   Tensor y;
-  if (pass.options.cache) {
+  if (pass.options.cache || !pass.options.caches.empty()) {
     y = cached(x, pass);
   } else {
     switch (config.attention) {
@@ -36,27 +36,28 @@ RotaryOptions SelfAttention::turn(int64_t start) const {
   return {.pairs = config.rope_pairs, .base = config.rope_theta, .start = start};
 }
 
-Tensor SelfAttention::project(const Tensor& x, int64_t start) const {
-  const Tensor qkv = c_attn(x);
+Tensor SelfAttention::with_positions(const Tensor& qkv, int64_t start) const {
   if (config.pos != Positions::rotary) return qkv;
-  const int64_t turned = config.n_head + config.kv_heads();
-  return rotary_packed(qkv, turned + config.kv_heads(), turned, turn(start));
+  const int64_t heads = config.n_head + config.kv_heads();
+  return rotary_packed(qkv, heads + config.kv_heads(), heads, turn(start));
 }
+
+Tensor SelfAttention::project(const Tensor& x) const { return with_positions(c_attn(x), 0); }
 
 Tensor SelfAttention::fused(const Tensor& x, const AttentionPass& pass) const {
   const Tensor& state = pass.options.step_state;
-  return causal_attention(project(x, 0), {.n_head = config.n_head,
-                                          .n_kv_head = config.kv_heads(),
-                                          .window = config.window,
-                                          .dropout = state.defined() ? config.attention_dropout() : 0,
-                                          .step_state = state,
-                                          .site = pass.weights_site});
+  return causal_attention(project(x), {.n_head = config.n_head,
+                                       .n_kv_head = config.kv_heads(),
+                                       .window = config.window,
+                                       .dropout = state.defined() ? config.attention_dropout() : 0,
+                                       .step_state = state,
+                                       .site = pass.weights_site});
 }
 
 Tensor SelfAttention::batched(const Tensor& x, const AttentionPass& pass) const {
   const int64_t B = x.dim(0), T = x.dim(1), C = x.dim(2), H = config.n_head, Hkv = config.kv_heads(),
                 D = config.head_size();
-  const Tensor qkv = project(x, 0);
+  const Tensor qkv = project(x);
   const auto heads = [&](int64_t first, int64_t n) {  // n heads of q, k or v -> [B, n, T, D]
     const Tensor t = contiguous(narrow(qkv, 2, first * D, n * D));
     return contiguous(permute(reshape(t, {B, T, n, D}), {0, 2, 1, 3}));
@@ -100,15 +101,25 @@ Tensor SelfAttention::per_head(const Tensor& x, const AttentionPass& pass) const
   return H == 1 ? outputs[0] : concat(outputs, 2);
 }
 
-/// New queries against everything in the cache; without a gradient.
+/// Without a gradient. Sequences of different lengths share the projections, and attend one by one.
 Tensor SelfAttention::cached(const Tensor& x, const AttentionPass& pass) const {
   const NoGrad none;
-  const int64_t B = x.dim(0), T = x.dim(1), C = x.dim(2), H = config.n_head, D = config.head_size();
-  const Tensor qkv = project(x, pass.options.cache->length());
-  const Tensor q = qkv.strided({B, H, T, D}, {T * qkv.dim(2), D, qkv.dim(2), 1}, 0);
-  const auto [k, v] = pass.options.cache->append(pass.layer, qkv);
+  const Tensor qkv = c_attn(x);
+  if (pass.options.cache) return attend(qkv, *pass.options.cache, pass.layer);
+  std::vector<Tensor> outputs;
+  for (size_t b = 0; b < pass.options.caches.size(); ++b)
+    outputs.push_back(
+        attend(qkv.narrowed(0, static_cast<int64_t>(b), 1), *pass.options.caches[b], pass.layer));
+  return concat(outputs, 0);
+}
+
+Tensor SelfAttention::attend(const Tensor& packed, KvCache& cache, int64_t layer) const {
+  const Tensor qkv = with_positions(packed, cache.length());
+  const int64_t B = qkv.dim(0), T = qkv.dim(1), H = config.n_head, D = config.head_size();
+  const Tensor q = qkv.strided({B, H, T, D}, {T * qkv.dim(2), D, qkv.dim(2), 1}, qkv.offset());
+  const auto [k, v] = cache.append(layer, qkv);
   const Tensor y = causal_attention(q, k, v, {.window = config.window});
-  return reshape(contiguous(permute(y, {0, 2, 1, 3})), {B, T, C});
+  return reshape(contiguous(permute(y, {0, 2, 1, 3})), {B, T, H * D});
 }
 
 }  // namespace hewn

@@ -27,14 +27,16 @@ struct SelfAttention {
   Tensor operator()(const Tensor& x, const Tensor& residual, const AttentionPass& pass) const;
 
  private:
-  /// Queries, keys and values, packed [B, T, (H + 2 Hkv) D]; the first two turned by their positions from
-  /// `start` on.
-  Tensor project(const Tensor& x, int64_t start) const;
+  /// Queries, keys and values, packed [B, T, (H + 2 Hkv) D]; the first two turned by their positions.
+  Tensor project(const Tensor& x) const;
+  Tensor with_positions(const Tensor& qkv, int64_t start) const;
   RotaryOptions turn(int64_t start) const;
   Tensor per_head(const Tensor& x, const AttentionPass& pass) const;
   Tensor batched(const Tensor& x, const AttentionPass& pass) const;
   Tensor fused(const Tensor& x, const AttentionPass& pass) const;
   Tensor cached(const Tensor& x, const AttentionPass& pass) const;
+  /// New queries [B, T, ..] against everything in a cache, which takes their keys and values.
+  Tensor attend(const Tensor& qkv, KvCache& cache, int64_t layer) const;
 };
 
 }  // namespace hewn

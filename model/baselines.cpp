@@ -21,13 +21,13 @@ Bigram::Bigram(const ModelConfig& config)
       table_(parameters().add("table.weight", {config.vocab_size, config.vocab_size}, Init::normal(0.02))) {}
 
 Tensor Bigram::loss(const Tensor& tokens, const Tensor& targets, const ForwardOptions&) {
-  check_tokens(tokens, nullptr);
+  check_tokens(tokens, {});
   return cross_entropy(embedding(table_->value, tokens.viewed({tokens.numel()})),
                        targets.viewed({targets.numel()}));
 }
 
 Tensor Bigram::logits(const Tensor& tokens, const ForwardOptions& options) {
-  check_tokens(tokens, nullptr);
+  check_tokens(tokens, {});
   return embedding(table_->value, last_tokens(tokens, options));
 }
 
@@ -38,14 +38,14 @@ BigramLinear::BigramLinear(const ModelConfig& config)
       bias_(config.bias ? parameters().add("lm_head.bias", {config.vocab_size}, Init::zeros()) : nullptr) {}
 
 Tensor BigramLinear::loss(const Tensor& tokens, const Tensor& targets, const ForwardOptions&) {
-  check_tokens(tokens, nullptr);
+  check_tokens(tokens, {});
   const Tensor x = embedding(wte_->value, tokens.viewed({tokens.numel()}));
   return linear_cross_entropy(x, head_->value, bias_ ? bias_->value : Tensor(),
                               targets.viewed({targets.numel()}));
 }
 
 Tensor BigramLinear::logits(const Tensor& tokens, const ForwardOptions& options) {
-  check_tokens(tokens, nullptr);
+  check_tokens(tokens, {});
   return linear(embedding(wte_->value, last_tokens(tokens, options)), head_->value,
                 bias_ ? bias_->value : Tensor(), {.layout = Layout::out_in});
 }

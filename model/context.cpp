@@ -17,6 +17,7 @@ void Context::push(const std::vector<int32_t>& tokens) {
     for (std::vector<int32_t>& sequence : tokens_)
       sequence.erase(sequence.begin(), sequence.end() - (limit_ / 2));
     seen_ = 0;
+    slid_ = true;
     if (cache_) cache_->clear();
   }
   for (size_t b = 0; b < tokens_.size(); ++b) tokens_[b].push_back(tokens[b]);
@@ -32,6 +33,45 @@ std::vector<double> Context::next_logits() {
   return model_
       .logits(Tensor::from(model_.device(), fresh, {B, T}), {.cache = cache_.get(), .last_only = true})
       .doubles();
+}
+
+std::vector<std::vector<double>> Context::next_logits(std::span<Context* const> contexts) {
+  std::vector<std::vector<double>> logits(contexts.size());
+  std::vector<size_t> together;
+  for (size_t i = 0; i < contexts.size(); ++i) {
+    const Context& c = *contexts[i];
+    if (c.cache_ && c.seen_ > 0 && c.seen_ + 1 == c.tokens_[0].size())
+      together.push_back(i);
+    else
+      logits[i] = contexts[i]->next_logits();
+  }
+  if (together.size() == 1)
+    logits[together[0]] = contexts[together[0]]->next_logits();
+  else if (!together.empty())
+    next_tokens(contexts, together, logits);
+  return logits;
+}
+
+void Context::next_tokens(std::span<Context* const> contexts, std::span<const size_t> which,
+                          std::vector<std::vector<double>>& logits) {
+  std::vector<int32_t> fresh;  // [B, 1]
+  ForwardOptions options;
+  for (const size_t i : which) {
+    Context& c = *contexts[i];
+    fresh.push_back(c.tokens_[0].back());
+    options.caches.push_back(c.cache_.get());
+    c.seen_ = c.tokens_[0].size();
+  }
+  Model& model = contexts[0]->model_;
+  const auto B = static_cast<int64_t>(which.size());
+  const std::vector<double> all =
+      model.logits(Tensor::from(model.device(), fresh, {B, 1}), options).doubles();
+  const auto V = static_cast<std::ptrdiff_t>(all.size() / which.size());
+  auto row = all.begin();
+  for (const size_t i : which) {
+    logits[i].assign(row, row + V);
+    row += V;
+  }
 }
 
 void Context::select(const std::vector<int64_t>& sequences) {

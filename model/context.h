@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "model/model.h"
@@ -22,15 +23,25 @@ class Context {
   void push(const std::vector<int32_t>& tokens);
   /// Logits of what follows, [sequences, V] in one row.
   std::vector<double> next_logits();
+  /// The same of several contexts of one model and one sequence each, whose lengths may differ: those that
+  /// one token is new in share a pass, the others have their own. One row for each.
+  static std::vector<std::vector<double>> next_logits(std::span<Context* const> contexts);
   /// Goes on with these sequences, in this order; one may be taken several times.
   void select(const std::vector<int64_t>& sequences);
 
+  /// Whether tokens were left out since the beginning.
+  bool slid() const { return slid_; }
+
  private:
+  static void next_tokens(std::span<Context* const> contexts, std::span<const size_t> which,
+                          std::vector<std::vector<double>>& logits);
+
   Model& model_;
   int64_t limit_;
   std::unique_ptr<KvCache> cache_;
   std::vector<std::vector<int32_t>> tokens_{1};
   size_t seen_ = 0;  // tokens of each that the cache holds
+  bool slid_ = false;
 };
 
 }  // namespace hewn

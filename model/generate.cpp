@@ -1,6 +1,7 @@
 #include "model/generate.h"
 
 #include <algorithm>
+#include <list>
 #include <utility>
 
 #include "core/error.h"
@@ -8,26 +9,77 @@
 #include "model/context.h"
 
 namespace hewn {
-void generate(Model& model, const std::vector<int32_t>& prompt, const GenerateOptions& options,
-              const std::function<bool(const Generated&)>& emit) {
-  require(!prompt.empty(), "generation needs a prompt of at least one token");
-  const SamplingOptions sampling = options.sampling();
-  check_sampling(sampling);
-  const NoGrad none;
-  const Scope scope("generate");
-  Rng rng(options.seed, options.sample);
-  Context context(model, options.cache);
-  std::vector<int32_t> seen = prompt;
-  for (const int32_t token : prompt) context.push({token});
-  for (int64_t n = 0; n < options.max_new_tokens; ++n) {
-    const std::vector<double> logits = context.next_logits();
-    const int32_t token = draw(sampling_distribution(logits, sampling, seen), rng.uniform_double());
+namespace {
+
+/// A text that is being written.
+struct Writing {
+  size_t request;
+  Context context;
+  Rng random;
+  std::vector<int32_t> seen;
+  int64_t left;  // tokens that may still come
+
+  Writing(Model& model, size_t number, const GenerateRequest& asked, const GenerateOptions& options)
+      : request(number),
+        context(model, options.cache),
+        random(options.seed, asked.sample),
+        seen(asked.prompt),
+        left(options.max_new_tokens) {
+    require(!asked.prompt.empty(), "generation needs a prompt of at least one token");
+    for (const int32_t token : asked.prompt) context.push({token});
+  }
+
+  /// Chooses the next token; false when the text is at its end.
+  bool go_on(const std::vector<double>& logits, const GenerateOptions& options,
+             const GenerateEvents& events) {
+    const int32_t token =
+        draw(sampling_distribution(logits, options.sampling(), seen), random.uniform_double());
     if (std::find(options.stop_tokens.begin(), options.stop_tokens.end(), token) != options.stop_tokens.end())
-      return;
-    if (!emit({token, logits})) return;
+      return false;
+    if (!events.token(request, {token, logits}) || --left == 0) return false;
     context.push({token});
     seen.push_back(token);
+    return true;
   }
+};
+
+}  // namespace
+
+void generate(Model& model, const std::vector<GenerateRequest>& requests, const GenerateOptions& options,
+              size_t at_once, const GenerateEvents& events) {
+  require(at_once >= 1, "at_once is 0; expected 1 or more");
+  check_sampling(options.sampling());
+  const NoGrad none;
+  const Scope scope("generate");
+  std::list<Writing> texts;
+  for (size_t next = 0; next < requests.size() || !texts.empty();) {
+    if (events.stop && events.stop()) return;
+    while (texts.size() < at_once && next < requests.size()) {
+      texts.emplace_back(model, next, requests[next], options);
+      ++next;
+    }
+    std::vector<Context*> contexts;
+    for (Writing& text : texts) contexts.push_back(&text.context);
+    const std::vector<std::vector<double>> logits = Context::next_logits(contexts);
+    auto row = logits.begin();
+    for (auto text = texts.begin(); text != texts.end(); ++row) {
+      if (text->left > 0 && text->go_on(*row, options, events)) {
+        ++text;
+        continue;
+      }
+      events.done(text->request, text->context.slid());
+      text = texts.erase(text);
+    }
+  }
+}
+
+bool generate(Model& model, const std::vector<int32_t>& prompt, const GenerateOptions& options,
+              const std::function<bool(const Generated&)>& emit) {
+  bool slid = false;
+  generate(model, {{prompt, options.sample}}, options, 1,
+           {.token = [&](size_t, const Generated& g) { return emit(g); },
+            .done = [&](size_t, bool did) { slid = did; }});
+  return slid;
 }
 
 StopStrings::StopStrings(std::vector<std::string> stops) : stops_(std::move(stops)) {

@@ -37,9 +37,29 @@ struct Generated {
 
 /// Continues `prompt` (at least one token) and calls `emit` for each new one; stops early when it returns
 /// false. Same model, prompt and options give the same tokens. A context that has reached block_size goes on
-/// with its newest half, so that a new token costs one row instead of a whole context.
-void generate(Model& model, const std::vector<int32_t>& prompt, const GenerateOptions& options,
+/// with its newest half, so that a new token costs one row instead of a whole context; returns whether it
+/// did.
+bool generate(Model& model, const std::vector<int32_t>& prompt, const GenerateOptions& options,
               const std::function<bool(const Generated&)>& emit);
+
+/// One of several texts to write.
+struct GenerateRequest {
+  std::vector<int32_t> prompt;
+  uint64_t sample = 0;  ///< instead of that of the options
+};
+
+/// What becomes of several texts at a time.
+struct GenerateEvents {
+  std::function<bool(size_t request, const Generated&)> token;  ///< false ends this text
+  std::function<void(size_t request, bool slid)> done;          ///< after the last token of each
+  std::function<bool()> stop = {};  ///< asked before every round: true ends all of them as they are
+};
+
+/// The same for several texts, `at_once` (1 or more) at a time. Prompts may be of different lengths; each
+/// gets the tokens that it gets alone, up to the rounding of logits. A text that is done makes room for the
+/// next.
+void generate(Model& model, const std::vector<GenerateRequest>& requests, const GenerateOptions& options,
+              size_t at_once, const GenerateEvents& events);
 
 /// Lets text through until one of some strings turns up in it, which may arrive in parts: what could be the
 /// beginning of one is held back.

@@ -35,6 +35,17 @@ Activation activation_of(MlpActivation act) {
 enum Site : uint32_t { attention_weights = 1, attention_output = 2, mlp_output = 3 };
 uint32_t site_of(int64_t layer, Site place) { return static_cast<uint32_t>(3 * layer) + place; }
 
+/// Where each of the tokens [B, T] stands in its sequence, counted with what a cache holds.
+Tensor positions_of(const Tensor& tokens, const ForwardOptions& options) {
+  const auto T = static_cast<size_t>(tokens.dim(1));
+  std::vector<int32_t> at(static_cast<size_t>(tokens.numel()));
+  for (size_t i = 0; i < at.size(); ++i) {
+    const KvCache* cache = options.caches.empty() ? options.cache : options.caches[i / T];
+    at[i] = static_cast<int32_t>((cache ? cache->length() : 0) + static_cast<int64_t>(i % T));
+  }
+  return Tensor::from(tokens.device(), at, tokens.shape());
+}
+
 }  // namespace
 
 Mlp::Mlp(Parameters& parameters, const std::string& name, const ModelConfig& config)
@@ -96,14 +107,12 @@ Tensor Gpt::embed(const Tensor& tokens, const ForwardOptions& options) {
   Tensor x;
   if (config().pos == Positions::none || config().pos == Positions::rotary) {
     x = embedding(wte_->value, tokens);
-  } else if (!config().concatenates()) {
+  } else if (!config().concatenates() && options.caches.empty()) {
     x = embedding(wte_->value, position_table(), tokens, start);
   } else {
-    std::vector<int32_t> at(static_cast<size_t>(tokens.numel()));
-    for (size_t i = 0; i < at.size(); ++i)
-      at[i] = static_cast<int32_t>(start + static_cast<int64_t>(i) % tokens.dim(1));
-    const Tensor positions = Tensor::from(device(), at, tokens.shape());
-    x = concat({embedding(wte_->value, tokens), embedding(position_table(), positions)}, 2);
+    const Tensor where = embedding(position_table(), positions_of(tokens, options));
+    x = embedding(wte_->value, tokens);
+    x = config().concatenates() ? concat({x, where}, 2) : add(x, where);
   }
   return DropoutPlace{config().dropout, 0}(x, options.step_state);
 }
@@ -134,11 +143,12 @@ Tensor Gpt::apply(const Block& block, Tensor x, int64_t layer, const ForwardOpti
 }
 
 Tensor Gpt::hidden(const Tensor& tokens, const ForwardOptions& options) {
-  check_tokens(tokens, options.cache);
+  check_tokens(tokens, options);
   Tensor x = embed(tokens, options);
   for (size_t layer = 0; layer < blocks_.size(); ++layer)
     x = apply(blocks_[layer], std::move(x), static_cast<int64_t>(layer), options);
   if (options.cache) options.cache->advance(tokens.dim(1));
+  for (KvCache* cache : options.caches) cache->advance(tokens.dim(1));
   if (config().norm_place == NormPlace::post) return x;
   const Scope scope("ln_f");
   return ln_f_(x);

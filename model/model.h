@@ -38,6 +38,8 @@ struct ForwardOptions {
   Tensor step_state = {};    ///< u8 [sizeof(StepState)] on the device: dropout is on; undefined: evaluation
   KvCache* cache = nullptr;  ///< tokens continue what it holds
   bool last_only = false;    ///< logits of the last position of each sequence alone
+  /// Instead of `cache`: one of a single sequence for each row of tokens, which may hold different lengths.
+  std::vector<KvCache*> caches = {};
 };
 
 class Model {
@@ -60,8 +62,8 @@ class Model {
   Device& device() const { return parameters_.device(); }
 
  protected:
-  /// Tokens as [B, T] with 1 <= T and T plus what the cache holds <= block_size; throws usage otherwise.
-  void check_tokens(const Tensor& tokens, const KvCache* cache) const;
+  /// Tokens as [B, T] with 1 <= T and T plus what a cache holds <= block_size; throws usage otherwise.
+  void check_tokens(const Tensor& tokens, const ForwardOptions& options) const;
 
  private:
   ModelConfig config_;

@@ -105,6 +105,65 @@ TEST_CASE("generate: a stop token ends the text and is not part of it") {
   CHECK(cut == std::vector<int32_t>(all.begin(), first));
 }
 
+TEST_CASE("generate: several prompts of different lengths, each as alone") {
+  enum Variant { gpt2, llama, sinusoids_beside, table };
+  const auto variant = GENERATE(gpt2, llama, sinusoids_beside, table);
+  ModelConfig config = tiny_model()->config();
+  if (variant == llama) {
+    config.n_kv_head = 1;
+    config.pos = Positions::rotary;
+    config.window = 3;
+    config.act = MlpActivation::swiglu;
+  } else if (variant == sinusoids_beside) {
+    config.pos = Positions::sinusoidal;
+    config.pos_combine = PosCombine::concat;
+    config.tie = false;
+  } else if (variant == table) {
+    config.arch = "bigram";
+  }
+  const auto model = make_model(config, cpu(), DType::f64, 7, false);
+  test::Random random("prompts");
+  std::vector<GenerateRequest> requests;
+  for (const int length : {3, 1, 8, 5, 12, 1, 7}) {
+    requests.push_back({.prompt = {}, .sample = static_cast<uint64_t>(length)});
+    for (int i = 0; i < length; ++i)
+      requests.back().prompt.push_back(static_cast<int32_t>(random.integer(0, 10)));
+  }
+  for (const double temperature : {0.0, 1.0}) {
+    GenerateOptions options{
+        .max_new_tokens = 15, .temperature = temperature, .seed = test::run_seed(), .stop_tokens = {3}};
+    std::vector<std::vector<int32_t>> alone;
+    std::vector<bool> alone_slid;
+    for (const GenerateRequest& request : requests) {
+      options.sample = request.sample;
+      alone.emplace_back();
+      alone_slid.push_back(generate(*model, request.prompt, options, [&](int32_t token) {
+        alone.back().push_back(token);
+        return alone.back().size() < 14 || request.prompt.size() < 8;
+      }));
+    }
+    for (const size_t at_once : {size_t{1}, size_t{3}, size_t{20}}) {
+      std::vector<std::vector<int32_t>> texts(requests.size());
+      std::vector<int> done(requests.size());
+      generate(*model, requests, options, at_once,
+               {.token =
+                    [&](size_t i, const Generated& g) {
+                      CHECK(done[i] == 0);
+                      texts[i].push_back(g.token);
+                      return texts[i].size() < 14 || requests[i].prompt.size() < 8;
+                    },
+                .done =
+                    [&](size_t i, bool slid) {
+                      ++done[i];
+                      CHECK(slid == alone_slid[i]);
+                    }});
+      CHECK(texts == alone);
+      CHECK(done == std::vector<int>(requests.size(), 1));
+    }
+  }
+  CHECK_THROWS(generate(*model, {{{1}, 0}, {{}, 0}}, {}, 2, {}));
+}
+
 TEST_CASE("generate: tokens follow the distribution that the model gives, whatever is cut away") {
   const auto model = tiny_model();
   std::vector<double> logits;
