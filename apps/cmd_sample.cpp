@@ -3,8 +3,10 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/commands.h"
+#include "apps/comparison.h"
 #include "apps/format.h"
 #include "apps/prompts.h"
+#include "apps/shots.h"
 #include "apps/signals.h"
 #include "apps/terminal.h"
 #include "apps/text_writer.h"
@@ -65,7 +67,7 @@ int run_draws(const Settings& settings, const OpenRun& run, const std::vector<Pr
       begins.push_back(prompt.text);
     }
   catch_signals();
-  TextWriter writer(*run.tokenizer, view, begins, ends.texts);
+  TextWriter writer(*run.tokenizer, view, begins, ends.texts, shots_of(settings).has_value());
   bool slid = false;
   generate(*run.model, requests, generation(settings, ends),
            static_cast<size_t>(settings.integer("batch_size")),
@@ -95,6 +97,7 @@ int run_sample(const Settings& settings) {
   const View view = view_of(settings);
   OpenRun run = open_writer(settings);
   const std::vector<Prompt> prompts = prompts_of(settings, *run.tokenizer);
+  if (settings.flag("compare")) return run_comparison(settings, run, prompts);
   return settings.integer("beam") > 0 ? run_beams(settings, run, prompts)
                                       : run_draws(settings, run, prompts, view);
 }

@@ -20,11 +20,12 @@ constexpr Command command_table[] = {
      "as "
      "RUN/checkpoints/best. The same seed gives the same text. Tokens are drawn after repetition_penalty, "
      "temperature, "
-     "top_k, top_p and min_p, in this order. A text ends before <|endoftext|> if the tokenizer has it (or "
-     "</s>, "
-     "<eos>, <|end_of_text|>, <|eot_id|>, <|im_end|>). A text longer than the model's block_size goes on "
-     "with its "
-     "newest half each time the block is full.",
+     "top_k, top_p and min_p, in this order. A text ends before <|endoftext|> or what else "
+     "ends it for the tokenizer. A text longer than the model's block_size goes on with its newest half each "
+     "time "
+     "the block is full. With --compare one text by every method, how likely the model finds it, and how "
+     "much it "
+     "repeats: distinct-n is the part of its runs of n tokens that differ.",
      "hewn sample out\n"
      "hewn sample out --start=\"Once upon\" --temperature=0.7 --top_k=40\n"
      "hewn sample out --start=\"Once upon\" --top_p=0.9 --stop='\\n\\n'\n"
@@ -32,8 +33,30 @@ constexpr Command command_table[] = {
      "hewn sample out --start=\"Once upon\" --max_new_tokens=40 --beam=8 --num_samples=3\n"
      "hewn sample out/checkpoints/best --num_samples=5 --seed=7\n"
      "echo \"The fox\" | hewn sample out --start=-\n"
+     "hewn sample out --start=\"Once upon\" --max_new_tokens=40 --compare\n"
+     "hewn sample gpt2 --shots=capitals.jsonl --start=Italy --temperature=0  # few-shot, see "
+     "docs/generation.md\n"
      "hewn sample out --start=LINES:starts.txt --json  # many starts in one batch",
      run_sample},
+    {takes::chat, "chat", "RUN", "talk with a trained model, line by line",
+     "Each line goes to the model after all that was said before, and the answer is printed as it is made, "
+     "up to "
+     "the end of a line (or what --stop says). By default the model goes on with the line; --template says "
+     "how "
+     "line and answer are written for a model that was trained to answer, and --shots gives turns to begin "
+     "with. "
+     "What no longer fits into block_size is left out, the oldest first. On a terminal the line is edited "
+     "with the "
+     "usual keys and earlier ones come back with up and down; Ctrl-C stops an answer, Ctrl-D ends. /help "
+     "lists the "
+     "commands: /reset, /seed N, /temperature X and the other keys of sampling. Lines from a file or pipe "
+     "are "
+     "answered one after the other.",
+     "hewn chat out\n"
+     "hewn chat out --temperature=0.7 --top_k=40 --max_new_tokens=100\n"
+     "hewn chat gpt2 --template='Q: {input}\\nA: {output}\\n\\n' --shots=capitals.jsonl\n"
+     "echo \"The fox\" | hewn chat out",
+     run_chat},
     {takes::eval, "eval", "RUN", "score a model on its whole validation split, or on any text",
      "Loss in nats per token over the whole validation split, in non-overlapping windows of block_size, or "
      "one document per window where the data is aligned to documents; perplexity, bits per byte, and how "

@@ -7,6 +7,7 @@ namespace hewn::cli {
 
 int run_train(const Settings& settings);
 int run_sample(const Settings& settings);
+int run_chat(const Settings& settings);
 int run_eval(const Settings& settings);
 int run_plan(const Settings& settings);
 int run_info(const Settings& settings);

@@ -14,8 +14,10 @@ constexpr double most_seed = 9007199254740991;  // 2^53 - 1: exact in TOML, JSON
 // Commands that build the model and the data of a configuration.
 constexpr CommandSet run = takes::train | takes::plan | takes::verify | takes::bench_train;
 constexpr CommandSet model = run | takes::bench_sample;
-constexpr CommandSet computes =
-    takes::train | takes::sample | takes::eval | takes::plan | takes::bench_train | takes::bench_sample;
+constexpr CommandSet computes = takes::train | takes::sample | takes::chat | takes::eval | takes::plan |
+                                takes::bench_train | takes::bench_sample;
+
+constexpr CommandSet writes = takes::sample | takes::chat;
 
 constexpr Option flag(std::string_view name, std::string_view initial, CommandSet commands,
                       std::string_view help, std::string_view derived = "") {
@@ -144,7 +146,7 @@ constexpr Option training[] = {
     real("beta1", "0.9", 0, 0.999999999, run, "decay of the first moment; momentum of sgd"),
     real("beta2", "0.99", 0, 0.999999999, run, "decay of the second moment"),
     real("grad_clip", "1", 0, no_limit, run, "clip the gradient's global norm (0: do not)"),
-    integer("seed", "1337", 0, most_seed, model | takes::sample | takes::data_corpus,
+    integer("seed", "1337", 0, most_seed, model | writes | takes::data_corpus,
             "everything random follows from it: same seed, same bits, whatever the thread count"),
 };
 
@@ -174,14 +176,13 @@ constexpr Option sampling[] = {
          "a newline"),
     integer("num_samples", "1", 1, 1e6, takes::sample, "how many texts to write, for each start"),
     integer("batch_size", "8", 1, 1e6, takes::sample, "how many texts are written at a time"),
-    integer("max_new_tokens", "500", 1, 1e9, takes::sample | takes::bench_sample, "tokens to add to each"),
-    real("temperature", "0.8", 0, 1e3, takes::sample, "0 always takes the likeliest token"),
-    integer("top_k", "0", 0, 1 << 24, takes::sample, "choose among the k likeliest tokens only (0: all)"),
-    real("top_p", "1", 1e-9, 1, takes::sample,
+    integer("max_new_tokens", "500", 1, 1e9, writes | takes::bench_sample, "tokens to add to each"),
+    real("temperature", "0.8", 0, 1e3, writes, "0 always takes the likeliest token"),
+    integer("top_k", "0", 0, 1 << 24, writes, "choose among the k likeliest tokens only (0: all)"),
+    real("top_p", "1", 1e-9, 1, writes,
          "choose among the fewest likeliest tokens whose probabilities add up to this (1: all)"),
-    real("min_p", "0", 0, 1, takes::sample,
-         "only tokens at least so likely as this part of the likeliest (0: all)"),
-    real("repetition_penalty", "1", 1e-3, 1e3, takes::sample,
+    real("min_p", "0", 0, 1, writes, "only tokens at least so likely as this part of the likeliest (0: all)"),
+    real("repetition_penalty", "1", 1e-3, 1e3, writes,
          "above 1 makes tokens that are already there less likely, below 1 more"),
     integer("beam", "0", 0, 4096, takes::sample,
             "search for the likeliest texts, following so many at a time, instead of drawing; num_samples "
@@ -189,12 +190,25 @@ constexpr Option sampling[] = {
             "best first (0: draw)"),
     real("length_penalty", "1", -100, 100, takes::sample,
          "beams are ranked by log P / tokens^length_penalty: more favours longer texts"),
-    text("stop", "TEXT|TEXT...", "", takes::sample,
+    text("stop", "TEXT|TEXT...", "", writes,
          "end before one of these texts or special tokens; \\n, \\t, \\| and \\\\ are a line end, a tab, | "
          "and \\",
          "the tokenizer's <|endoftext|>"),
     flag("show_probs", "false", takes::sample,
          "a line for each token: how likely the model found it, and which others"),
+    text("shots", "FILE.jsonl", "", writes,
+         "examples to show before the start, one a line: {\"input\": ..., \"output\": ...}; the answer alone "
+         "is "
+         "printed, up to the line's end",
+         "none"),
+    text("template", "TEXT", "Input: {input}\\nOutput: {output}\\n\\n", takes::sample,
+         "how an example is written, with {input} and {output}; without shots the start alone is written so"),
+    text("template", "TEXT", "{input}{output}\\n", takes::chat,
+         "how a line of the talk and its answer are written for the model"),
+    flag("compare", "false", takes::sample,
+         "one text by every method in a table: log P in all and per token, distinct tokens and pairs, the "
+         "text; keys "
+         "that are given are those of their method"),
     flag("logprobs", "false", takes::sample,
          "the same as JSON, a line for each token, with natural logarithms"),
 };
@@ -254,7 +268,8 @@ constexpr Option machine[] = {
 };
 
 constexpr Option general[] = {
-    flag("json", "false", takes::all & ~(takes::data_corpus | takes::completion), "print the result as JSON"),
+    flag("json", "false", takes::all & ~(takes::data_corpus | takes::completion | takes::chat),
+         "print the result as JSON"),
     short_form('q', flag("quiet", "false", takes::all, "no messages, only results and errors")),
     short_form('v', flag("verbose", "false", takes::all, "more messages")),
     choice("color", "auto|always|never", "auto", takes::all, "colour; NO_COLOR is respected"),

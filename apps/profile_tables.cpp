@@ -12,7 +12,7 @@ using Line = StepProfile::Line;
 
 template <class Name>
 std::string profile_table(const StepProfile& profile, const std::string& head, const std::vector<Line>& lines,
-                  const Name& name) {
+                          const Name& name) {
   const double steps = static_cast<double>(std::max<int64_t>(1, profile.steps()));
   std::vector<std::vector<std::string>> rows = {
       {head, "calls", "ms", "% of step", "GFLOP/s", "GB/s", "% of roof"}};

@@ -1,8 +1,9 @@
 #include "apps/prompts.h"
 
-#include <algorithm>
+#include <optional>
 
 #include "apps/input.h"
+#include "apps/shots.h"
 #include "core/error.h"
 #include "core/file.h"
 
@@ -11,26 +12,11 @@ namespace {
 
 constexpr size_t most_prompt = size_t{16} << 20;
 
-// Special tokens that mean "the text is over" to the models that have them.
-constexpr std::string_view text_ends[] = {"<|endoftext|>",   "</s>",       "<eos>",
-                                          "<|end_of_text|>", "<|eot_id|>", "<|im_end|>"};
-
 std::string content_of(const std::string& path) {
   return path == "-" ? read_standard_input(most_prompt) : read_small_file(path, most_prompt);
 }
 
-// With \n, \t and \\ written out; any other backslash is one.
-std::string unescaped(std::string_view line) {
-  std::string text;
-  for (size_t i = 0; i < line.size(); ++i) {
-    const char next = i + 1 < line.size() ? line[i + 1] : 0;
-    const bool escape = line[i] == '\\' && (next == 'n' || next == 't' || next == '\\');
-    text += !escape ? line[i] : next == 'n' ? '\n' : next == 't' ? '\t' : '\\';
-    i += escape;
-  }
-  return text;
-}
-
+// Lines that are not empty, their escapes read.
 std::vector<std::string> filled_lines(const std::string& content) {
   std::vector<std::string> lines;
   for (std::string& line : split(content, '\n')) {
@@ -74,11 +60,16 @@ OpenRun open_writer(const Settings& settings) {
 Prompt encoded_prompt(const Tokenizer& tokenizer, std::string text, const std::string& where) {
   const Doing context("encoding the start (", where, ")");
   std::vector<int32_t> tokens = tokenizer.encode(text, Specials::allowed);
+  const std::optional<int32_t> first = tokenizer.begin_token();
+  if (first && (tokens.empty() || tokens[0] != *first)) tokens.insert(tokens.begin(), *first);
   return {std::move(text), std::move(tokens)};
 }
 
 std::vector<Prompt> prompts_of(const Settings& settings, const Tokenizer& tokenizer) {
+  const std::optional<Shots> shots = shots_of(settings);
+  require(!shots || settings.given("start"), "shots and template need an input: --start=TEXT");
   if (!settings.given("start")) {
+    if (const auto first = tokenizer.begin_token()) return {{"", {*first}}};
     try {
       return {{"", tokenizer.encode("\n")}};
     } catch (const Error&) {
@@ -94,17 +85,18 @@ std::vector<Prompt> prompts_of(const Settings& settings, const Tokenizer& tokeni
   require(!texts.empty() && !texts[0].empty(), where,
           ": an empty start; give at least one character, or leave it out");
   std::vector<Prompt> prompts;
-  for (std::string& text : texts) prompts.push_back(encoded_prompt(tokenizer, std::move(text), where));
+  for (std::string& text : texts) {
+    prompts.push_back(encoded_prompt(tokenizer, shots ? shots->prompt(text) : std::move(text), where));
+    if (shots) prompts.back().text.clear();
+  }
   return prompts;
 }
 
 Ends ends_of(const Settings& settings, const Tokenizer& tokenizer) {
-  Ends ends{.texts = stop_texts(settings), .tokens = {}};
-  for (const Special& special : tokenizer.specials()) {
-    const bool asked = std::erase(ends.texts, special.text) > 0;
-    if (asked || std::find(std::begin(text_ends), std::end(text_ends), special.text) != std::end(text_ends))
-      ends.tokens.push_back(special.id);
-  }
+  Ends ends{.texts = stop_texts(settings), .tokens = tokenizer.end_tokens()};
+  if (ends.texts.empty() && shots_of(settings)) ends.texts = {"\n"};
+  for (const Special& special : tokenizer.specials())
+    if (std::erase(ends.texts, special.text) > 0) ends.tokens.push_back(special.id);
   return ends;
 }
 

@@ -30,6 +30,7 @@ void catch_signals() {
 }
 
 int stop_signal() { return received; }
+void forget_signal() { received = 0; }
 int stop_status() { return 128 + received; }
 void ignore_broken_pipes() { handle(SIGPIPE, SIG_IGN); }
 

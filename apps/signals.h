@@ -9,6 +9,8 @@ namespace hewn::cli {
 void catch_signals();
 /// The signal that asked to stop: SIGINT, SIGTERM, or 0.
 int stop_signal();
+/// What was asked was done; from now on it is as if no signal had come.
+void forget_signal();
 /// The exit status that says so: 128 + signal.
 int stop_status();
 /// A reader that went away is an error of the write, not a death by SIGPIPE.

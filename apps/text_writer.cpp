@@ -1,11 +1,21 @@
 #include "apps/text_writer.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "apps/terminal.h"
 #include "apps/token_view.h"
 
 namespace hewn::cli {
+
+std::string TextFlow::push(std::string_view bytes) {
+  std::string more = characters_.push(bytes);
+  if (trims_) {
+    more.erase(0, std::min(more.find_first_not_of(" \t"), more.size()));
+    trims_ = more.empty();
+  }
+  return kept(stop_.push(more));
+}
 
 std::string TextFlow::kept(std::string more) {
   text_ += more;
@@ -19,9 +29,9 @@ std::string TextFlow::finish() {
 }
 
 TextWriter::TextWriter(const Tokenizer& tokenizer, View view, std::vector<std::string> begins,
-                       const std::vector<std::string>& stops)
+                       const std::vector<std::string>& stops, bool trims)
     : tokenizer_(tokenizer), view_(view) {
-  for (std::string& begin : begins) texts_.push_back({std::move(begin), TextFlow(stops)});
+  for (std::string& begin : begins) texts_.push_back({std::move(begin), TextFlow(stops, trims)});
   open_front();
 }
 

@@ -16,9 +16,11 @@ enum class View { text, probabilities, log_probabilities, json };
 /// The characters of one text: whole ones only, and none of what comes from a stop string on.
 class TextFlow {
  public:
-  explicit TextFlow(std::vector<std::string> stops) : stop_(std::move(stops)) {}
+  /// `trims`: blanks at the beginning are left out.
+  explicit TextFlow(std::vector<std::string> stops, bool trims = false)
+      : stop_(std::move(stops)), trims_(trims) {}
   /// What can be shown after these bytes.
-  std::string push(std::string_view bytes) { return kept(stop_.push(characters_.push(bytes))); }
+  std::string push(std::string_view bytes);
   /// What was held back, now that nothing follows.
   std::string finish();
   /// Whether a stop string has come.
@@ -31,15 +33,16 @@ class TextFlow {
 
   Utf8Stream characters_;
   StopStrings stop_;
+  bool trims_;
   std::string text_;
 };
 
 /// Prints texts in their order. The first that is not done is printed as it grows, the others wait.
 class TextWriter {
  public:
-  /// `begins`: what stands before each text.
+  /// `begins`: what stands before each text; `trims`: blanks at their beginning are left out.
   TextWriter(const Tokenizer& tokenizer, View view, std::vector<std::string> begins,
-             const std::vector<std::string>& stops);
+             const std::vector<std::string>& stops, bool trims = false);
   /// A token of one of the texts; false when a stop string ended it.
   bool token(size_t text, const Generated& generated);
   /// Nothing follows in this text.

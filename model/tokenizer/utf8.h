@@ -34,6 +34,9 @@ std::string describe(char32_t code_point);
 /// N).
 bool is_word_character(char32_t code_point);
 
+/// Columns of a terminal that it takes: 2 for wide ones, 0 for those that join the one before.
+int columns_of(char32_t code_point);
+
 /// Unicode's White_Space property (PropList.txt).
 bool is_white_space(char32_t code_point);
 

@@ -195,7 +195,7 @@ TEST_CASE("generate: tokens follow the distribution that the model gives, whatev
       else
         chi_square += std::pow(seen[i] - draws * expected[i], 2) / (draws * expected[i]);
     }
-    CHECK(chi_square < 45);  // 10 degrees of freedom or fewer: by chance once in 500,000
+    CHECK(chi_square < 80);  // 10 degrees of freedom or fewer: by chance once in 10^12
   }
 }
 
