@@ -2,7 +2,7 @@
 # From a fresh clone to a trained model: installs what is missing, builds `hewn`, trains it and lets it talk.
 #   scripts/quickstart.sh           on the built-in tales, whose best possible loss is known exactly
 #   scripts/quickstart.sh FILE      on your own text
-# Takes about five minutes on two cores, most of it the build; the run is kept in out/.
+# Takes about four minutes on two cores, half of them the build; the run is kept in out/.
 set -euo pipefail
 
 case "${1:-}" in -*) echo "usage: scripts/quickstart.sh [FILE]" >&2; exit 2 ;; esac
