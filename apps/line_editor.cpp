@@ -115,7 +115,7 @@ std::optional<std::string> LineEditor::edit(const std::string& prompt) {
     if (step == Step::goes_on) continue;
     cursor_ = line_.size();
     draw(prompt);
-    write_message("\r\n");
+    write_message("\n");
     if (step == Step::ended) return std::nullopt;
     return line();
   }
