@@ -1,6 +1,5 @@
 // hewn chat: lines in, answers out; the keys of the line editor, typed into a pseudo-terminal.
 
-#include <unistd.h>
 
 #include <csignal>
 
@@ -134,8 +133,9 @@ TEST_CASE("chat: Ctrl-C stops an answer, not the talk", "[chat]") {
     REQUIRE(chat.wait_for("\r> " + start + "\x1b[K\r\x1b[" + std::to_string(start.size() + 2) + "C\r\n" +
                           begins));
     const std::string number = start == "the" ? "91" : "92";
-    chat.type(control('C'));  // an answer without end was on its way
-    usleep(300000);           // the terminal forgets what is typed before it has told the program
+    chat.forget();
+    chat.type(control('C'));             // an answer without end was on its way
+    REQUIRE(chat.wait_for("\r\n\r> "));  // the terminal forgets what is typed before it has told the program
     chat.type("/seed " + number + "\r/seed\r");
     CHECK(chat.wait_for("\n/seed " + number + "\r\n\r> "));
   }

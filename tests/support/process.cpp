@@ -138,6 +138,11 @@ bool Process::wait_for(const std::string& text, double seconds) {
   return seen();
 }
 
+void Process::forget() {
+  result_.out.clear();
+  result_.err.clear();
+}
+
 ProcessResult Process::finish() {
   int status = 0;
   bool ended = false;

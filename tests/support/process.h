@@ -36,6 +36,8 @@ class Process {
 
   /// Reads until `text` has appeared on stdout or stderr; false when it ended or `seconds` passed before.
   bool wait_for(const std::string& text, double seconds = 30);
+  /// What was read until now is neither waited for nor returned again.
+  void forget();
   /// Types into the terminal or the pipe.
   void type(const std::string& text);
   void send(int signal) const;
