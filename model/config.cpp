@@ -5,6 +5,7 @@
 #include <span>
 
 #include "core/error.h"
+#include "model/json.h"
 
 namespace hewn {
 namespace {
@@ -155,7 +156,7 @@ ModelConfig model_config_from_json(const std::string& text) {
   const Doing context("reading a model configuration");
   ModelConfig config;
   try {
-    nlohmann::json json = nlohmann::json::parse(text);
+    nlohmann::json json = parse_json(text);
     if (!json.is_object()) fail(ErrorCode::input, "it is not a JSON object");
     for_each_key(config, [&](const char* key, auto& value) {
       if (!json.contains(key)) return;

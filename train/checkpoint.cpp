@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "core/file.h"
+#include "model/json.h"
 #include "model/weights/weights.h"
 #include "train/manifest.h"
 
@@ -182,7 +183,7 @@ RunState checkpoint_state(const std::string& path) {
   const std::string file = (fs::path(path) / state_file).string();
   const Doing context("reading ", file);
   try {
-    const auto json = nlohmann::json::parse(read_small_file(file, 1 << 20));
+    const auto json = parse_json(read_small_file(file, 1 << 20));
     if (json.at("format") != "hewn-checkpoint" || json.at("version") != 1)
       fail(ErrorCode::input, "it is not a checkpoint of version 1");
     RunState s;

@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "core/error.h"
+#include "model/json.h"
 #include "model/tokenizer/gpt2_split.h"
 #include "model/tokenizer/huggingface_file.h"
 #include "model/tokenizer/kinds.h"
@@ -163,7 +164,7 @@ std::unique_ptr<Tokenizer> read_bpe(const json& file) {
 }
 
 std::unique_ptr<Tokenizer> read_gpt2_vocabulary(std::string_view vocab_json, std::string_view merges) {
-  std::vector<std::string> texts = texts_by_id(json::parse(vocab_json), json::array());
+  std::vector<std::string> texts = texts_by_id(parse_json(vocab_json), json::array());
   std::vector<std::pair<std::string, std::string>> pairs;
   while (!merges.empty()) {
     const size_t line_end = std::min(merges.find('\n'), merges.size());

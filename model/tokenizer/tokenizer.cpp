@@ -6,6 +6,7 @@
 #include <unordered_set>
 
 #include "core/error.h"
+#include "model/json.h"
 #include "model/tokenizer/bpe.h"
 #include "model/tokenizer/kinds.h"
 #include "model/tokenizer/sentencepiece.h"
@@ -67,7 +68,7 @@ std::unique_ptr<Tokenizer> train_tokenizer(std::string_view kind, std::span<cons
 
 std::unique_ptr<Tokenizer> tokenizer_from_json(std::string_view text) {
   return or_not_one([&] {
-    const json file = json::parse(text);
+    const json file = parse_json(text);
     if (file.is_object() && file.contains("model")) return tokenizers::read_bpe(file);
     if (!file.is_object() || file.value("format", "") != format) {
       fail(ErrorCode::input, "it is not a tokenizer of Hewn: expected an object with \"format\": \"", format,

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "core/error.h"
+#include "model/json.h"
 #include "model/weights/huggingface_names.h"
 #include "model/weights/safetensors.h"
 
@@ -136,7 +137,7 @@ class ShardedTensors final : public NamedTensors {
 
 json config_json(const std::string& text) {
   return as_input([&] {
-    json config = json::parse(text);
+    json config = parse_json(text);
     if (!config.is_object()) fail(ErrorCode::input, "it is not a JSON object");
     return config;
   });

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "core/error.h"
+#include "model/json.h"
 #include "model/weights/bytes.h"
 #include "model/weights/crc32c.h"
 #include "model/weights/safetensors_header.h"
@@ -133,7 +134,7 @@ void check_bundle_places(std::vector<const BundleEntry*> tensors, uint64_t data_
 ModelConfig openai_config(const std::string& text) {
   ModelConfig c;
   try {
-    const auto hparams = nlohmann::json::parse(text);
+    const auto hparams = parse_json(text);
     c.vocab_size = hparams.at("n_vocab");
     c.block_size = hparams.at("n_ctx");
     c.n_embd = hparams.at("n_embd");
