@@ -44,7 +44,7 @@ int run_beams(const Settings& settings, const OpenRun& run, const std::vector<Pr
   for (const BeamText& best : beam_search(*run.model, prompts[0].tokens, options)) {
     Utf8Stream characters;
     std::string text =
-        prompts[0].text + characters.push(run.tokenizer->decode(best.tokens)) + characters.finish();
+        prompts[0].text + characters.push(run.tokenizer->decode_more(best.tokens)) + characters.finish();
     if (settings.flag("json")) {
       texts.push_back({{"text", text}, {"score", best.score}, {"log_probability", best.log_probability}});
       continue;

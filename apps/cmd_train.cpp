@@ -157,7 +157,10 @@ int run_train(const Settings& given) {
   const Dataset data = open_dataset(data_options(settings), start.tokenizer);
   check_same_data(start, data);
 
-  const ModelConfig architecture = model_config(settings, {data.vocab_size, data.longest_document()});
+  // A model from elsewhere may have room for more tokens than its tokenizer has.
+  const int64_t vocab_size = start.checkpoint.empty() ? 0 : checkpoint_config(start.checkpoint).vocab_size;
+  const ModelConfig architecture =
+      model_config(settings, {std::max(vocab_size, data.vocab_size), data.longest_document()});
   TrainConfig config = train_config(settings, architecture);
   if (const double epochs = settings.real("epochs"); epochs > 0) {
     const int64_t steps =

@@ -170,6 +170,19 @@ constexpr Command command_table[] = {
      "hewn bench sample\n"
      "hewn bench sample --n_layer=12 --n_head=12 --n_embd=768 --block_size=256 --max_new_tokens=200 --json",
      run_bench_sample},
+    {takes::import_model, "import", "SRC", "make a run of another program's model",
+     "SRC is known by its files: a directory of Hugging Face (config.json with safetensors; GPT-2, Llama, "
+     "Mistral) or "
+     "of OpenAI's GPT-2 (hparams.json with model.ckpt.*), a .bin of llama2.c, a GGUF file, a ckpt.pt of nanoGPT. The run "
+     "can be "
+     "sampled, evaluated and trained on from (--init_from). Its tokenizer comes along where there is one "
+     "beside. Nothing "
+     "is downloaded: docs/import.md says which files to fetch.",
+     "hewn import gpt2 --out=gpt2-run  # a directory with config.json and model.safetensors\n"
+     "hewn import stories260K.bin --tokenizer=tok512.bin --out=stories\n"
+     "hewn import ckpt.pt --out=nano --block_size=128\n"
+     "hewn train --init_from=gpt2-run --dataset=book.txt --out_dir=book --learning_rate=3e-5",
+     run_import},
     {takes::export_model, "export", "RUN", "write a model as other programs open it",
      "Formats: hf, a directory with config.json, model.safetensors and, where it can be expressed, "
      "tokenizer.json, for Hugging Face's transformers; gguf, for llama.cpp and what else is built on ggml; "

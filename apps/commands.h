@@ -22,6 +22,7 @@ int run_tokenizer_compare(const Settings& settings);
 int run_bench_kernels(const Settings& settings);
 int run_bench_train(const Settings& settings);
 int run_bench_sample(const Settings& settings);
+int run_import(const Settings& settings);
 int run_export(const Settings& settings);
 int run_completion(const Settings& settings);
 

@@ -34,7 +34,7 @@ OpenRun open_run(const Settings& settings) {
   require(settings.arguments.size() == 1,
           settings.arguments.empty() ? "which run? " : "one run at a time: ", "`hewn ", name,
           " RUN`, a run's directory or one of its checkpoints");
-  const std::string checkpoint = find_checkpoint(settings.arguments[0]);
+  const std::string checkpoint = find_checkpoint(settings.arguments[0], "last", Manifest::Look::quick);
   const std::string run = run_of(checkpoint);
   OpenRun opened{.run = run,
                  .checkpoint = checkpoint,
@@ -43,8 +43,7 @@ OpenRun open_run(const Settings& settings) {
                  .model = nullptr,
                  .config = read_run_config(run)};
   const DType dtype = dtype_from_name(opened.config.text("dtype"));
-  opened.model = make_model(checkpoint_config(checkpoint), *opened.device, dtype, 1, false);
-  load_checkpoint(checkpoint, *opened.model);
+  opened.model = open_checkpoint(checkpoint, *opened.device, dtype);
   detail("opened ", checkpoint, ", ", opened.model->parameters().numel(), " parameters");
   return opened;
 }

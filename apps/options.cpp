@@ -76,6 +76,11 @@ constexpr Option data[] = {
          "tokenizer.json, a run or data directory that holds one, or GPT-2's encoder.json or vocab.json",
          "required"),
     text("out", "FILE", "tokenizer.json", takes::tokenizer_train, "the file to write"),
+    text("out", "RUN", "", takes::import_model, "the run to make; if not empty, see force", "required"),
+    text(
+        "tokenizer", "FILE", "", takes::import_model,
+        "tokenizer.json, a directory that holds one, encoder.json or vocab.json, or llama2.c's tokenizer.bin",
+        "that beside the model"),
     integer("vocab_size", "0", 0, 1 << 24, takes::tokenizer_train,
             "keep only the most frequent N tokens of a word tokenizer (0: all), or learn N of bpe (0: 4096)"),
     integer("vocab_size", "", 1, 1 << 24, takes::plan | takes::bench_train,
@@ -102,11 +107,14 @@ constexpr Option architecture[] = {
     integer("n_embd", "128", 1, most_size, model, "width of the residual stream"),
     integer("block_size", "64", 1, most_size, model, "context length in tokens",
             "64, or the longest document where data is aligned to documents"),
+    integer("block_size", "", 1, most_size, takes::import_model, "crop the context to so many tokens",
+            "the model's"),
     real("dropout", "0", 0, 0.99, model, "dropout on embeddings and residual branches"),
     real("attn_dropout", "", 0, 0.99, model, "dropout on attention weights", "dropout"),
     flag("bias", "false", model, "biases in linear layers and norms"),
     flag("qkv_bias", "", model, "biases in the query, key and value projections", "bias"),
     choice("norm", "layernorm|rmsnorm", "layernorm", model, "kind of normalisation"),
+    real("norm_eps", "1e-5", 0, 1, model, "added to the variance in normalisation"),
     choice("norm_place", "pre|post", "pre", model, "normalise before or after each branch"),
     choice("pos", "learned|sin|rope|none", "learned", model,
            "positions: learned, sinusoidal, rotary, or none"),
@@ -163,8 +171,8 @@ constexpr Option watching[] = {
     this_time(flag("profile", "false", takes::train,
                    "time every kernel; tables at the end, all of it in the run's profile.json")),
     this_time(flag("dry_run", "false", takes::train, "check everything, print what would be done, and stop")),
-    this_time(
-        flag("force", "false", takes::train, "move a run that is in the way aside (nothing is deleted)")),
+    this_time(flag("force", "false", takes::train | takes::import_model,
+                   "move a run that is in the way aside (nothing is deleted)")),
     flag("force", "false", takes::data_prepare | takes::tokenizer_train, "replace files that exist"),
 };
 
@@ -264,6 +272,8 @@ constexpr Option machine[] = {
     choice("device", "cpu", "cpu", computes, "where to compute"),
     choice("dtype", "f32|f64|bf16", "f32", model | takes::bench_kernels,
            "number type; bf16 trains in mixed precision: bfloat16 products over float32 weights"),
+    choice("dtype", "f32|f64|bf16", "f32", takes::import_model,
+           "number type that the run computes in; weights are kept as f32, of f64 as f64"),
     integer("threads", "0", 0, 1024, computes, "threads to use (0: one per core)"),
 };
 

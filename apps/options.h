@@ -20,7 +20,8 @@ inline constexpr CommandSet train = 1u << 0, sample = 1u << 1, eval = 1u << 2, p
                             data_stats = 1u << 8, tokenizer_train = 1u << 9, tokenizer_encode = 1u << 10,
                             tokenizer_decode = 1u << 11, tokenizer_compare = 1u << 12,
                             bench_kernels = 1u << 13, bench_train = 1u << 14, bench_sample = 1u << 15,
-                            completion = 1u << 16, chat = 1u << 17, export_model = 1u << 18;
+                            completion = 1u << 16, chat = 1u << 17, export_model = 1u << 18,
+                            import_model = 1u << 19;
 inline constexpr CommandSet no_command = 1u << 31;  // `hewn --version`
 inline constexpr CommandSet all = ~0u;
 }  // namespace takes

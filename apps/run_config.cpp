@@ -55,6 +55,7 @@ ModelConfig model_config(const Settings& s, const DataSizes& data) {
   m.residual = s.flag("residual");
   m.tie = s.flag("tie");
   choose(s, "norm", m.norm);
+  m.norm_eps = s.real("norm_eps");
   choose(s, "norm_place", m.norm_place);
   choose(s, "pos", m.pos);
   choose(s, "pos_combine", m.pos_combine);

@@ -158,12 +158,13 @@ std::string Settings::where(std::string_view name) const {
 
 std::string Settings::text(std::string_view name) const { return value(name); }
 
-std::string Settings::to_toml() const {
+std::string Settings::to_toml(bool given_only) const {
   std::string out;
   for (const Section& section : sections()) {
     std::string lines;
     for (const Option& option : section.options) {
-      if (!(option.commands & command_->bit) || !option.is_key() || option.once || !has(option.name))
+      if (!(option.commands & command_->bit) || !option.is_key() || option.once || !has(option.name) ||
+          (given_only && !given(option.name)))
         continue;
       const bool quoted = option.kind == Kind::text || option.kind == Kind::choice;
       std::string shown = value(option.name);

@@ -43,7 +43,8 @@ class Settings {
   std::string where(std::string_view name) const;
 
   /// The keys as TOML, section by section: what was resolved, readable as CONFIG.toml again.
-  std::string to_toml() const;
+  /// `given_only` leaves out what is at its default.
+  std::string to_toml(bool given_only = false) const;
 
   const Command& command() const { return *command_; }
   std::vector<std::string> arguments;  ///< what stands on the command line beside options and CONFIG.toml

@@ -14,9 +14,10 @@ namespace fs = std::filesystem;
 
 // What the weights, the moments or the order of batches depend on.
 constexpr std::string_view fixed_keys[] = {
-    "arch",       "n_layer", "n_head", "n_embd",    "block_size", "bias",        "qkv_bias",  "norm",
-    "norm_place", "pos",     "act",    "tie",       "dtype",      "seed",        "n_kv_head", "rope_theta",
-    "rope_pairs", "window",  "stride", "mlp_width", "optimizer",  "pos_combine", "residual",  "tokenizer"};
+    "arch",      "n_layer",     "n_head",     "n_embd",     "block_size", "bias",   "qkv_bias",
+    "norm",      "norm_place",  "norm_eps",   "pos",        "act",        "tie",    "dtype",
+    "seed",      "n_kv_head",   "rope_theta", "rope_pairs", "window",     "stride", "mlp_width",
+    "optimizer", "pos_combine", "residual",   "tokenizer"};
 
 void refuse_changes(const Settings& settings, const Settings& old, const std::string& run) {
   for (const std::string_view key : fixed_keys)

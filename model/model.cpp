@@ -58,16 +58,16 @@ void Model::check_tokens(const Tensor& tokens, const ForwardOptions& options) co
           before + tokens.dim(1), " tokens; the model takes 1 to block_size = ", config_.block_size);
 }
 
+std::unique_ptr<Model> declare_model(const ModelConfig& config) {
+  config.check();
+  if (config.arch == "gpt") return std::make_unique<Gpt>(config);
+  if (config.arch == "bigram") return std::make_unique<Bigram>(config);
+  return std::make_unique<BigramLinear>(config);
+}
+
 std::unique_ptr<Model> make_model(const ModelConfig& config, Device& device, DType dtype, uint64_t seed,
                                   bool grads) {
-  config.check();
-  std::unique_ptr<Model> model;
-  if (config.arch == "gpt")
-    model = std::make_unique<Gpt>(config);
-  else if (config.arch == "bigram")
-    model = std::make_unique<Bigram>(config);
-  else
-    model = std::make_unique<BigramLinear>(config);
+  std::unique_ptr<Model> model = declare_model(config);
   model->parameters().allocate(device, dtype, seed, grads);
   return model;
 }

@@ -70,7 +70,10 @@ class Model {
   Parameters parameters_;
 };
 
-/// Builds the architecture `config.arch` and allocates its parameters; `grads` false for sampling alone.
+/// Builds the architecture `config.arch`, its parameters declared but without values: to be given or adopted.
+std::unique_ptr<Model> declare_model(const ModelConfig& config);
+
+/// The same, and allocates its parameters with fresh values; `grads` false for sampling alone.
 std::unique_ptr<Model> make_model(const ModelConfig& config, Device& device, DType dtype = DType::f32,
                                   uint64_t seed = 1, bool grads = true);
 

@@ -45,14 +45,30 @@ int64_t Parameters::numel() const {
   return n;
 }
 
-void Parameters::allocate(Device& device, DType dtype, uint64_t seed, bool grads) {
+void Parameters::settle_on(Device& device, DType dtype) {
   require(!allocated(), "parameters are allocated twice");
   require(dtype == DType::f32 || dtype == DType::f64 || dtype == DType::bf16, "parameters of ",
           name_of(dtype), "; f32, f64 and bf16 are possible");
   device_ = &device;
   mixed_ = dtype == DType::bf16;
-  if (mixed_) dtype = DType::f32;
-  dtype_ = dtype;
+  dtype_ = mixed_ ? DType::f32 : dtype;
+}
+
+void Parameters::adopt(Device& device, DType dtype,
+                       const std::function<std::shared_ptr<Storage>(const Parameter&)>& storage_of) {
+  settle_on(device, dtype);
+  const MemUseScope use(MemUse::parameter);
+  for (Parameter& p : all_) {
+    p.value = Tensor::over(storage_of(p), dtype_, p.shape);
+    if (!mixed_ || !p.decayed()) continue;
+    p.half = Tensor::empty(device, DType::bf16, p.shape);
+    p.half_version = p.value.storage()->version - 1;  // not yet made
+  }
+}
+
+void Parameters::allocate(Device& device, DType dtype, uint64_t seed, bool grads) {
+  settle_on(device, dtype);
+  dtype = dtype_;
   for (const bool decayed : {true, false}) {
     ParameterGroup group;
     group.decayed = decayed;

@@ -3,6 +3,7 @@
 // optimizer sweeps over all of them in one kernel call per group.
 
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -62,6 +63,11 @@ class Parameters {
   /// f64, or bf16 for mixed precision (Micikevicius et al., "Mixed precision training", 2018, section 3.1):
   /// values and gradients are float32 then, and matrices have bf16 copies for the matrix products.
   void allocate(Device& device, DType dtype, uint64_t seed, bool grads = true);
+  /// Takes values that are elsewhere instead of slabs of its own, to be read only: no gradients, no groups.
+  /// `storage_of` gives those of one parameter, row-major, of `dtype` (f32 for bf16). Matrices have bf16
+  /// copies as in `allocate`.
+  void adopt(Device& device, DType dtype,
+             const std::function<std::shared_ptr<Storage>(const Parameter&)>& storage_of);
   bool allocated() const { return device_ != nullptr; }
 
   /// In order of declaration.
@@ -86,6 +92,7 @@ class Parameters {
   void updated();
 
  private:
+  void settle_on(Device& device, DType dtype);
   void add_halves(ParameterGroup& group);
   void initialise(Parameter& parameter, uint64_t seed, uint64_t stream);
 

@@ -84,9 +84,9 @@ void point_link(const fs::path& link, const std::string& target) {
   if (error) fail(ErrorCode::failed, "cannot point ", link.string(), " at ", target, ": ", error.message());
 }
 
-}  // namespace
-
-std::string save_checkpoint(const std::string& run, const RunState& state, Trainer& trainer) {
+/// Writes a checkpoint of the files that `fill` writes into a directory and lists, and state.json.
+std::string save_files(const std::string& run, const RunState& state,
+                       const std::function<void(const fs::path& directory, Manifest& manifest)>& fill) {
   const fs::path all = fs::path(run) / "checkpoints", final_path = all / name_of_step(state.step);
   const Doing context("saving checkpoint ", final_path.string());
   const fs::path fresh = all / (unfinished_prefix + name_of_step(state.step));
@@ -96,8 +96,7 @@ std::string save_checkpoint(const std::string& run, const RunState& state, Train
   if (error) fail(ErrorCode::failed, "cannot create ", fresh.string(), ": ", error.message());
   try {
     Manifest manifest;
-    manifest.add(model_file, save_weights((fresh / model_file).string(), trainer.model()));
-    manifest.add(optimizer_file, save_moments((fresh / optimizer_file).string(), trainer.optimizer()));
+    fill(fresh, manifest);
     manifest.add(state_file, write_file_atomically((fresh / state_file).string(), state_json(state)));
     manifest.write(fresh.string());
     replace_directory(fresh.string(), final_path.string());
@@ -107,6 +106,22 @@ std::string save_checkpoint(const std::string& run, const RunState& state, Train
   }
   point_links(run, state);
   return final_path.string();
+}
+
+}  // namespace
+
+std::string save_checkpoint(const std::string& run, const RunState& state, Trainer& trainer) {
+  return save_files(run, state, [&](const fs::path& directory, Manifest& manifest) {
+    manifest.add(model_file, save_weights((directory / model_file).string(), trainer.model()));
+    manifest.add(optimizer_file, save_moments((directory / optimizer_file).string(), trainer.optimizer()));
+  });
+}
+
+std::string save_imported(const std::string& run, const RunState& state,
+                          const std::function<FileSum(const std::string& path)>& write_weights) {
+  return save_files(run, state, [&](const fs::path& directory, Manifest& manifest) {
+    manifest.add(model_file, write_weights((directory / model_file).string()));
+  });
 }
 
 void point_links(const std::string& run, const RunState& state) {
@@ -128,18 +143,19 @@ std::vector<CheckpointInfo> list_checkpoints(const std::string& run) {
   return found;
 }
 
-std::string checkpoint_damage(const std::string& path) {
+std::string checkpoint_damage(const std::string& path, Manifest::Look look) {
   try {
     const Manifest manifest = Manifest::read(path);
-    for (const char* name : {model_file, optimizer_file, state_file})
+    for (const char* name : {model_file, state_file})
       if (!manifest.files().contains(name)) return std::string("MANIFEST does not list ") + name;
-    return manifest.damage(path);
+    return manifest.damage(path, look);
   } catch (const Error& e) {
     return e.what();
   }
 }
 
-std::string find_checkpoint(const std::string& run_or_checkpoint, const std::string& which) {
+std::string find_checkpoint(const std::string& run_or_checkpoint, const std::string& which,
+                            Manifest::Look look) {
   fs::path given(run_or_checkpoint);
   if (!given.has_filename()) given = given.parent_path();  // RUN/ is RUN
   std::error_code error;
@@ -159,11 +175,11 @@ std::string find_checkpoint(const std::string& run_or_checkpoint, const std::str
     if (!fs::exists(path / Manifest::file_name, error)) path = all.back().path;
     path = fs::canonical(path, error);
   }
-  const std::string damage = checkpoint_damage(path.string());
+  const std::string damage = checkpoint_damage(path.string(), look);
   if (damage.empty()) return path.string();
   auto others = list_checkpoints(run.string());
-  while (!others.empty() &&
-         (fs::equivalent(others.back().path, path, error) || !checkpoint_damage(others.back().path).empty()))
+  while (!others.empty() && (fs::equivalent(others.back().path, path, error) ||
+                             !checkpoint_damage(others.back().path, look).empty()))
     others.pop_back();
   const std::string advice = others.empty()
                                  ? "no other checkpoint of the run is whole"
@@ -172,11 +188,11 @@ std::string find_checkpoint(const std::string& run_or_checkpoint, const std::str
 }
 
 ModelConfig checkpoint_config(const std::string& path) {
-  const SafetensorsFile file((fs::path(path) / model_file).string());
-  const auto config = file.metadata().find("hewn.config");
-  if (config == file.metadata().end())
-    fail(ErrorCode::input, file.path(), " does not say what model it is of");
-  return model_config_from_json(config->second);
+  return config_in(SafetensorsFile((fs::path(path) / model_file).string()));
+}
+
+std::unique_ptr<Model> open_checkpoint(const std::string& path, Device& device, DType dtype) {
+  return open_weights((fs::path(path) / model_file).string(), device, dtype);
 }
 
 RunState checkpoint_state(const std::string& path) {
@@ -210,6 +226,10 @@ void load_checkpoint(const std::string& path, Model& model) {
 }
 
 void load_checkpoint(const std::string& path, Trainer& trainer) {
+  if (!fs::exists(fs::path(path) / optimizer_file))
+    fail(ErrorCode::input, path,
+         " holds weights alone, as an imported model does; begin a new run from it with ",
+         "--init_from and another --out_dir");
   load_checkpoint(path, trainer.model());
   const SafetensorsFile file((fs::path(path) / optimizer_file).string());
   for (auto& moment : trainer.optimizer().moments()) {

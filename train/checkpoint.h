@@ -6,10 +6,13 @@
 // stays until then.
 
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "train/manifest.h"
 #include "train/trainer.h"
 
 namespace hewn {
@@ -41,6 +44,11 @@ struct CheckpointInfo {
 /// checkpoints are as they were.
 std::string save_checkpoint(const std::string& run, const RunState& state, Trainer& trainer);
 
+/// The same of a model from elsewhere: `write_weights(path)` writes the weights file; there are no moments,
+/// so that the run can be sampled, evaluated and begun from, but not gone on with.
+std::string save_imported(const std::string& run, const RunState& state,
+                          const std::function<FileSum(const std::string& path)>& write_weights);
+
 /// Points `last` and `best` at the checkpoints of `state.step` and `state.best_step` that exist. A process
 /// killed right after it saved one did not get as far, so whoever resumes does it again.
 void point_links(const std::string& run, const RunState& state);
@@ -48,18 +56,22 @@ void point_links(const std::string& run, const RunState& state);
 /// Checkpoints of a run that have a MANIFEST, oldest first. Nothing is read yet.
 std::vector<CheckpointInfo> list_checkpoints(const std::string& run);
 
-/// Compares all files with the MANIFEST. "" or what is wrong: "model.safetensors has 10 bytes, 20 were
-/// written".
-std::string checkpoint_damage(const std::string& path);
+/// Compares all files with the MANIFEST, in short or byte by byte. "" or what is wrong: "model.safetensors
+/// has 10 bytes, 20 were written".
+std::string checkpoint_damage(const std::string& path, Manifest::Look look = Manifest::Look::whole);
 
 /// The directory a user means: a checkpoint itself, or a run's `last`, `best` or newest. Checked against its
 /// MANIFEST. Throws ErrorCode::input when there is none or it is damaged, then naming the newest of the
 /// others that is whole.
-std::string find_checkpoint(const std::string& run_or_checkpoint, const std::string& which = "last");
+std::string find_checkpoint(const std::string& run_or_checkpoint, const std::string& which = "last",
+                            Manifest::Look look = Manifest::Look::whole);
 
 /// What a checkpoint says of itself: its model and where the run stood.
 ModelConfig checkpoint_config(const std::string& path);
 RunState checkpoint_state(const std::string& path);
+
+/// A checkpoint's model, to be read only: its weights are mapped. As `open_weights`.
+std::unique_ptr<Model> open_checkpoint(const std::string& path, Device& device, DType dtype);
 
 /// Restores weights; with a trainer also moments and step. Throws ErrorCode::input when something does not
 /// fit.

@@ -1,6 +1,7 @@
 #pragma once
 // MANIFEST: what a directory written in one go holds, one line "checksum  bytes  name" per file.
 
+#include <cstdint>
 #include <map>
 #include <string>
 
@@ -17,8 +18,11 @@ class Manifest {
   void write(const std::string& directory) const;
   /// Throws ErrorCode::input when it is missing or not a manifest.
   static Manifest read(const std::string& directory);
-  /// Reads all files of the directory. "" or the first that is missing, of another size or another checksum.
-  std::string damage(const std::string& directory) const;
+  /// How far to look: at sizes, and at the bytes of files of at most 64 MB, which takes no time; or at all
+  /// bytes.
+  enum class Look : uint8_t { quick, whole };
+  /// "" or the first file of the directory that is missing, of another size or another checksum.
+  std::string damage(const std::string& directory, Look look = Look::whole) const;
   const std::map<std::string, FileSum>& files() const { return files_; }
 
  private:

@@ -243,7 +243,7 @@ std::string SentencePieceTokenizer::decode(std::span<const int32_t> ids) const {
     if (!is_special_[static_cast<size_t>(ids[first])]) break;
     begun += text;
   }
-  std::string text = Tokenizer::decode(ids.subspan(first));
+  std::string text = decode_more(ids.subspan(first));
   if (given_.prefix && text.starts_with(' ')) text.erase(0, 1);
   return begun + text;
 }

@@ -162,7 +162,7 @@ std::string_view Tokenizer::piece(int32_t id) const {
   return bytes_of(id);
 }
 
-std::string Tokenizer::decode(std::span<const int32_t> ids) const {
+std::string Tokenizer::decode_more(std::span<const int32_t> ids) const {
   std::string text;
   for (int32_t id : ids) text += piece(id);
   return text;

@@ -77,7 +77,9 @@ class Tokenizer {
 
   /// The bytes of many; `sentencepiece` leaves out the blank that it began with. With `byte` they may be cut
   /// inside a character: show them through `Utf8Stream`.
-  virtual std::string decode(std::span<const int32_t> ids) const;
+  virtual std::string decode(std::span<const int32_t> ids) const { return decode_more(ids); }
+  /// The bytes of tokens that go on from others: of all, one after the other.
+  std::string decode_more(std::span<const int32_t> ids) const;
 
   /// The whole tokenizer as JSON, the same bytes for the same tokenizer (docs/formats.md).
   virtual std::string to_json() const = 0;

@@ -6,8 +6,10 @@
 #include "kernels/devices.h"
 #include "model/weights/gguf_model.h"
 #include "model/weights/huggingface.h"
+#include "model/weights/llama2c.h"
 #include "model/weights/nanogpt.h"
 #include "model/weights/tensorflow.h"
+#include "model/weights/weights.h"
 
 namespace hewn {
 namespace {
@@ -23,8 +25,19 @@ constexpr ForeignFormat foreign_formats[] = {
     {"a directory with config.json (Hugging Face)", looks_like_huggingface, open_huggingface},
     {"a .gguf file (llama.cpp)", looks_like_gguf, open_gguf},
     {"a checkpoint of nanoGPT, ckpt.pt", looks_like_nanogpt, open_nanogpt},
+    {"a .bin of llama2.c", looks_like_llama2c, open_llama2c},
     {"a directory with hparams.json (OpenAI's GPT-2)", looks_like_tensorflow, open_tensorflow},
 };
+
+/// A tokenizer that knows more tokens than the model is none of this model's.
+ForeignModel with_fitting_tokenizer(ForeignModel foreign) {
+  if (foreign.tokenizer && foreign.tokenizer->vocab_size() > foreign.config.vocab_size) {
+    foreign.no_tokenizer = "the one found has " + std::to_string(foreign.tokenizer->vocab_size()) +
+                           " tokens, the model only " + std::to_string(foreign.config.vocab_size);
+    foreign.tokenizer = nullptr;
+  }
+  return foreign;
+}
 
 }  // namespace
 
@@ -32,7 +45,7 @@ ForeignModel open_foreign(const std::string& path) {
   if (!std::filesystem::exists(path)) fail(ErrorCode::input, path, ": there is no such file or directory");
   std::string known;
   for (const ForeignFormat& format : foreign_formats) {
-    if (format.matches(path)) return format.open(path);
+    if (format.matches(path)) return with_fitting_tokenizer(format.open(path));
     known += std::string("\n  ") + format.files;
   }
   fail(ErrorCode::input, path, " is no model of a known format; expected", known);
@@ -45,10 +58,32 @@ void crop_context(ForeignModel& foreign, int64_t block_size) {
   foreign.config.block_size = block_size;
 }
 
+FileSum save_foreign(const std::string& path, const ForeignModel& foreign, DType dtype) {
+  require(dtype == DType::f32 || dtype == DType::f64, "weights are written as f32 or f64, not ",
+          name_of(dtype));
+  const auto model = declare_model(foreign.config);
+  check_fit(*foreign.tensors, foreign.naming, *model);
+  foreign.verify();
+  std::vector<TensorEntry> entries;
+  for (const Parameter& p : model->parameters().all())
+    entries.push_back(
+        {.name = p.name, .dtype = dtype, .shape = {p.shape.sizes().begin(), p.shape.sizes().end()}});
+  SafetensorsWriter writer(path, entries, weights_metadata(foreign.config));
+  const auto append = [&](const Parameter& p, const auto& values) {
+    writer.append(p.name, values.data(), values.size() * sizeof values[0]);
+  };
+  for (const Parameter& p : model->parameters().all()) {
+    if (dtype == DType::f64)
+      append(p, placed_values<double>(*foreign.tensors, foreign.naming, p, foreign.config));
+    else
+      append(p, placed_values<float>(*foreign.tensors, foreign.naming, p, foreign.config));
+  }
+  return writer.finish();
+}
+
 std::unique_ptr<Model> load_foreign(const ForeignModel& foreign, Device& device, DType dtype, bool grads) {
   // First without memory: what a configuration says is nothing to allocate by before the tensors are there.
-  const auto nowhere = make_meta(1, best_isa());
-  check_fit(*foreign.tensors, foreign.naming, *make_model(foreign.config, *nowhere, dtype, 1, false));
+  check_fit(*foreign.tensors, foreign.naming, *declare_model(foreign.config));
   auto model = make_model(foreign.config, device, dtype, 1, grads);
   if (!executor(device).runs()) return model;
   foreign.verify();

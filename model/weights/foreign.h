@@ -30,6 +30,10 @@ ForeignModel open_foreign(const std::string& path);
 /// model's.
 void crop_context(ForeignModel& foreign, int64_t block_size);
 
+/// Writes its parameters as `save_weights` would, f32 or f64, one at a time, so that no more than the largest
+/// is in memory. Throws as `check_fit` and `verify` before anything is written, and ErrorCode::failed.
+FileSum save_foreign(const std::string& path, const ForeignModel& foreign, DType dtype = DType::f32);
+
 /// The model with its parameters. They are compared with the tensors before memory is taken for them. `grads`
 /// as make_model. Throws as `check_fit` and `verify`.
 std::unique_ptr<Model> load_foreign(const ForeignModel& foreign, Device& device, DType dtype = DType::f32,

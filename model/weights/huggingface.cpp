@@ -135,6 +135,21 @@ class ShardedTensors final : public NamedTensors {
   std::vector<std::unique_ptr<SafetensorsFile>> files_;
 };
 
+/// The tokenizer of the directory. One that this program cannot follow is none: the weights are still good.
+void find_tokenizer(const fs::path& directory, ForeignModel& opened) {
+  opened.no_tokenizer = "there is no tokenizer.json, nor vocab.json with merges.txt";
+  for (const char* name : {"tokenizer.json", "vocab.json"}) {
+    if (!fs::exists(directory / name)) continue;
+    try {
+      opened.tokenizer = load_tokenizer((directory / name).string());
+      opened.no_tokenizer.clear();
+      return;
+    } catch (const Error& error) {
+      opened.no_tokenizer = error.what();
+    }
+  }
+}
+
 json config_json(const std::string& text) {
   return as_input([&] {
     json config = parse_json(text);
@@ -181,6 +196,7 @@ ForeignModel open_huggingface(const std::string& directory) {
   opened.tensors = std::make_unique<ShardedTensors>(directory);
   opened.naming =
       llama ? llama_naming() : gpt2_naming(opened.tensors->find("transformer.wte.weight") != nullptr);
+  find_tokenizer(directory, opened);
   return opened;
 }
 

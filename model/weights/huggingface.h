@@ -16,7 +16,8 @@ ModelConfig huggingface_config(const std::string& json);
 /// Whether a path is such a directory: config.json is there.
 bool looks_like_huggingface(const std::filesystem::path& path);
 
-/// Opens such a directory, without its tokenizer. Throws ErrorCode::input naming what is wrong.
+/// Opens such a directory, with its tokenizer.json, or vocab.json and merges.txt. Throws ErrorCode::input
+/// naming what is wrong.
 ForeignModel open_huggingface(const std::string& directory);
 
 }  // namespace hewn

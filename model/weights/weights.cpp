@@ -45,8 +45,8 @@ std::vector<To> converted(const TensorEntry& entry) {
   return host;
 }
 
-/// One line per tensor that is missing, unknown or misshapen; "" when the file fits the model.
-std::string misfits(const SafetensorsFile& file, const Parameters& parameters) {
+/// Throws ErrorCode::input with a line for each tensor that is missing, unknown or misshapen.
+void check_weights(const SafetensorsFile& file, const Parameters& parameters) {
   std::ostringstream text;
   std::set<std::string> known;
   for (const Parameter& p : parameters.all()) {
@@ -59,7 +59,7 @@ std::string misfits(const SafetensorsFile& file, const Parameters& parameters) {
   }
   for (const TensorEntry& entry : file.entries())
     if (!known.count(entry.name)) text << "\n  unknown: " << entry.name;
-  return text.str();
+  if (!text.str().empty()) fail(ErrorCode::input, file.path(), " does not fit the model:", text.str());
 }
 
 }  // namespace
@@ -78,11 +78,15 @@ void upload_entry(const TensorEntry& entry, Tensor& to) {
                            : to.upload(values_of<float>(entry).data());
 }
 
+Metadata weights_metadata(const ModelConfig& config) {
+  return {{"format", "pt"}, {"hewn.config", to_json(config)}};
+}
+
 FileSum save_weights(const std::string& path, const Model& model) {
   std::vector<TensorEntry> entries;
   for (const Parameter& p : model.parameters().all())
     entries.push_back({.name = p.name, .dtype = p.value.dtype(), .shape = sizes_of(p.shape)});
-  SafetensorsWriter writer(path, entries, {{"format", "pt"}, {"hewn.config", to_json(model.config())}});
+  SafetensorsWriter writer(path, entries, weights_metadata(model.config()));
   std::vector<uint8_t> host;
   for (const Parameter& p : model.parameters().all()) {
     host.resize(p.value.bytes());
@@ -92,10 +96,33 @@ FileSum save_weights(const std::string& path, const Model& model) {
   return writer.finish();
 }
 
+ModelConfig config_in(const SafetensorsFile& file) {
+  const auto config = file.metadata().find("hewn.config");
+  if (config == file.metadata().end())
+    fail(ErrorCode::input, file.path(), " does not say what model it is of");
+  return model_config_from_json(config->second);
+}
+
+std::unique_ptr<Model> open_weights(const std::string& path, Device& device, DType dtype) {
+  const auto file = std::make_shared<const SafetensorsFile>(path);
+  auto model = declare_model(config_in(*file));
+  check_weights(*file, model->parameters());
+  const DType needed = dtype == DType::bf16 ? DType::f32 : dtype;
+  model->parameters().adopt(device, dtype, [&](const Parameter& p) {
+    const TensorEntry& entry = file->at(p.name);
+    const bool aligned = reinterpret_cast<uintptr_t>(entry.data) % size_of(needed) == 0;
+    if (entry.dtype == needed && aligned)
+      return Storage::borrow(device, const_cast<void*>(entry.data), entry.bytes, file);
+    Tensor copy = Tensor::empty(device, needed, p.shape);
+    upload_entry(entry, copy);
+    return copy.storage();
+  });
+  return model;
+}
+
 void load_weights(const std::string& path, Model& model) {
   const SafetensorsFile file(path);
-  const std::string wrong = misfits(file, model.parameters());
-  if (!wrong.empty()) fail(ErrorCode::input, path, " does not fit the model:", wrong);
+  check_weights(file, model.parameters());
   for (Parameter& p : model.parameters().all()) upload_entry(file.at(p.name), p.value);
 }
 

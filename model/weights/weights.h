@@ -11,10 +11,22 @@ namespace hewn {
 /// Writes all parameters by name, in order, and the model's configuration as metadata ("hewn.config").
 FileSum save_weights(const std::string& path, const Model& model);
 
+/// The metadata of such a file.
+Metadata weights_metadata(const ModelConfig& config);
+
 /// Overwrites all parameters. Every one has to be there with its shape and nothing else may be; f64, f32,
 /// bf16 and f16 are converted to the model's dtype. Throws ErrorCode::input naming all that is missing,
 /// unknown or misshapen.
 void load_weights(const std::string& path, Model& model);
+
+/// The model that `save_weights` wrote, to be read only, without gradients. Its parameters are the mapped
+/// file itself where that holds them as the dtype needs them (f32 values for f32 and bf16), else copies: so
+/// nothing is read before it is used. Throws as `load_weights`, and ErrorCode::input if the file does not say
+/// what model it is of.
+std::unique_ptr<Model> open_weights(const std::string& path, Device& device, DType dtype = DType::f32);
+
+/// The configuration that such a file carries. Throws ErrorCode::input if there is none.
+ModelConfig config_in(const SafetensorsFile& file);
 
 /// The values of an entry of any float type, as float or double. Throws ErrorCode::input for other types.
 template <class T>

@@ -3,6 +3,7 @@
 #include "model/weights/huggingface.h"
 
 #include <cmath>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 
 #include "kernels/devices.h"
@@ -120,6 +121,31 @@ TEST_CASE("gpt2-tiny opens as transformers' directory", "[huggingface]") {
   const NoGrad none;
   const Tensor logits = model->logits(inputs.tensor(cpu(), "tokens", DType::i32));
   CHECK(test::close_by_norm(logits.doubles(), expected.values("logits"), 1e-6));
+}
+
+// Models of scripts/peers/make_models.py, too large to be kept.
+TEST_CASE("models of transformers compute the same logits", "[huggingface]") {
+  const char* models = std::getenv("HEWN_MODELS");
+  if (!models) return test::skip("HEWN_MODELS names no directory made by scripts/peers/make_models.py");
+  const auto device = make_cpu(default_threads());
+  for (const auto& directory : std::filesystem::directory_iterator(models)) {
+    const Fixture inputs(directory.path() / "inputs.safetensors"),
+        expected(directory.path() / "expected.safetensors");
+    const auto model = load_foreign(open_foreign(directory.path().string()), *device);
+    const NoGrad none;
+    const std::vector<double> got = model->logits(inputs.tensor(*device, "tokens", DType::i32)).doubles(),
+                              want = expected.values("logits");
+    double most = 0, squares = 0, error = 0;
+    for (size_t i = 0; i < want.size(); ++i) {
+      most = std::max(most, std::abs(got.at(i) - want[i]));
+      squares += want[i] * want[i];
+      error += (got[i] - want[i]) * (got[i] - want[i]);
+    }
+    WARN(directory.path().filename().string()
+         << ": logits differ by " << most << " at most, " << std::sqrt(error / squares) << " relative");
+    CHECK(test::close_by_norm(got, want, 1e-4));
+    CHECK(most <= 1e-4 * std::sqrt(squares / static_cast<double>(want.size())));
+  }
 }
 
 TEST_CASE("names without their first part, masks, a cropped context", "[huggingface]") {
