@@ -248,8 +248,8 @@ std::string SentencePieceTokenizer::decode(std::span<const int32_t> ids) const {
   return begun + text;
 }
 
-/// The file format of Hugging Face's tokenizers, so that they open it. It has no place for scores; those are
-/// beside.
+/// The file format of Hugging Face's tokenizers, which open it without the scores: it has no place for those,
+/// they are beside.
 std::string SentencePieceTokenizer::to_json() const {
   using Ordered = nlohmann::ordered_json;
   const auto written = [&](int32_t id) { return Ordered(given_.texts[static_cast<size_t>(id)]).dump(); };
