@@ -34,6 +34,14 @@ bool supported(Isa isa) {
 #endif
 }
 
+bool fetching_pays() {
+#if defined(__x86_64__)
+  return !__builtin_cpu_is("intel");
+#else
+  return true;
+#endif
+}
+
 Isa best_isa() {
   Isa best = Isa::scalar;
   for (const Isa isa : bf16_isas)

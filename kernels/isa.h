@@ -28,6 +28,11 @@ std::string_view name_of(Isa isa);
 /// Whether processor and operating system (saved register state, XGETBV) both support it.
 bool supported(Isa isa);
 
+/// Whether a program had better fetch large blocks of memory itself, while it computes, than leave that to
+/// the processor. Intel's do it well, and their tiles lose 5% if lines that are still on their way from
+/// memory occupy the buffers through which the second-level cache delivers; others gain by it.
+bool fetching_pays();
+
 /// The best supported one, capped by HEWN_ISA=sse2|avx2|avx512|avx512bf16|scalar. Unknown or unsupported
 /// names throw usage.
 Isa best_isa();

@@ -47,7 +47,7 @@ HEWN_INLINE void multiply_packed(const Matmul& m, const LessonBlock& b, const fl
       t.k = b.k;
       t.a = f.a + i * m.lda + b.k0, t.lda = m.lda;
       t.cols = at_most(b.cols - j, tile_cols<float>);
-      t.b = t.ahead = packed + j * b.k, t.ldb = (t.cols + W - 1) / W * W;
+      t.b = packed + j * b.k, t.ldb = (t.cols + W - 1) / W * W;
       t.c = f.c + i * m.ldc + b.j0 + j, t.ldc = m.ldc;
       t.alpha = f.alpha;
       t.add = m.to_c == Write::add || b.k0 > 0;

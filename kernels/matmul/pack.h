@@ -103,15 +103,16 @@ void pack_rows(int64_t k, int64_t cols, const T* b, int64_t ldb, T* panel, int64
   }
 }
 
-/// `rows` rows of n elements each, both at most a vector's; zeros beyond.
+/// [k, rows] with rows lda apart -> strips of tile_rows columns, `stride` apart, each [k, tile_rows]. Rows
+/// are read whole.
 template <class T>
-HEWN_INLINE void load_square(const T* from, int64_t ld, int64_t rows, int64_t n, Vector<T> (&to)[lanes<T>]) {
-  constexpr int w = lanes<T>;
-  if (rows == w && n == w) {
-#pragma GCC unroll 16
-    for (int i = 0; i < w; ++i) to[i] = load(from + i * ld);
-  } else {
-    for (int i = 0; i < w; ++i) to[i] = i < rows ? load_part(from + i * ld, n) : Vector<T>{};
+void pack_strips(int64_t k, int64_t rows, const T* a, int64_t lda, T* to, int64_t stride) {
+  for (; k > 0; --k, a += lda, to += tile_rows) {
+    int64_t r = 0;
+    T* at = to;
+    for (; r + tile_rows <= rows; r += tile_rows, at += stride)
+      __builtin_memcpy(at, a + r, tile_rows * sizeof(T));
+    for (int64_t i = 0; r + i < rows; ++i) at[i] = a[r + i];
   }
 }
 

@@ -11,7 +11,7 @@ namespace {
 
 /// b is packed when this many rows of a use the copy; below, reading it where it stands is cheaper. Short
 /// vectors pass over it more often, and touch half cache lines.
-constexpr int64_t pack_rows_from = HEWN_VBYTES == 64 ? 512 : 64;
+constexpr int64_t pack_rows_from = HEWN_VBYTES == 64 ? 128 : 64;
 
 /// One matrix product of the batch.
 template <class T>
@@ -82,7 +82,7 @@ struct BlockOfB {
   /// Has the n-th tile of the block before fetch a part of this one, if there is still a part.
   void fetch(int64_t n, Tile<T>& t) const {
     constexpr int64_t line = 64 / sizeof(T);
-    t.ahead = t.b, t.ahead_step = 0;
+    t.ahead = nullptr;
     if (n * line >= cols) return;
     if (!m.trans_b)
       t.ahead = m.b + k0 * m.ldb + j0 + n * line, t.ahead_step = m.ldb;
@@ -96,30 +96,38 @@ struct BlockOfB {
   T* packed_panel(int64_t j) const { return scratch + (packed ? j * k : 0); }
 };
 
-/// One block of b against all rows of the rectangle: a tile's rows of a stay in the first-level cache while
-/// all panels of the block pass over them. The epilogue is for `finished` columns.
+/// Some rows of a, [rows, k] from column k0 on, as the tiles take them: where they stand, or, of a turned a,
+/// in strips: its rows of a tile are far apart, and often so that the caches have few places for them.
+template <class T>
+struct RowsOfA {
+  const T* a;
+  int64_t lda, step;  ///< elements between a tile's rows (or steps of k), and between tiles
+};
+
+/// One block of b against some rows: a tile's rows of a stay in the first-level cache while all panels of the
+/// block pass over them. The epilogue is for `finished` columns.
 template <class T, bool trans_a>
-void multiply_block(const Product<T>& m, Range rows, const BlockOfB<T>& b, const BlockOfB<T>& next,
-                    int64_t finished) {
-  constexpr int64_t line = 64 / sizeof(T);
+void multiply_block(const Product<T>& m, Range rows, const RowsOfA<T>& a, const BlockOfB<T>& b,
+                    const BlockOfB<T>& next, int64_t finished) {
   // Of many tiles, b needs a few for its next block.
-  const bool fetch_a = (trans_a || m.lda == b.k) && b.cols > tile_cols<T> && rows.size() >= 64;
+  const bool fetch_b = fetching_pays();
+  const bool fetch_a = fetch_b && (trans_a || m.lda == b.k) && b.cols > tile_cols<T> && rows.size() >= 64;
   b.prepare();
   int64_t tiles = 0;
-  for (int64_t i = rows.begin; i < rows.end; i += tile_rows) {
+  Tile<T> t{};
+  t.k = b.k;
+  t.a = a.a;
+  for (int64_t i = rows.begin; i < rows.end; i += tile_rows, t.a += a.step) {
     const int64_t ni = rows.end - i < tile_rows ? rows.end - i : tile_rows;
-    Tile<T> t{};
-    t.k = b.k;
-    t.a = trans_a ? m.a + b.k0 * m.lda + i : m.a + i * m.lda + b.k0;
-    t.lda = m.lda;
+    t.lda = a.lda;
     t.ldc = m.ldc;
     t.alpha = m.alpha;
     t.add = m.add || b.k0 > 0;
     for (int64_t j = 0; j < b.cols; j += tile_cols<T>) {
       b.give(j, t);
       if (fetch_a && j == 0)  // the next tile's rows of a
-        t.ahead = t.a + (trans_a ? line : ni * m.lda), t.ahead_step = trans_a ? m.lda : line;
-      else
+        t.ahead = t.a + a.step, t.ahead_step = trans_a ? tile_rows : m.lda;
+      else if (fetch_b)
         next.fetch(tiles++, t);
       t.c = m.c + i * m.ldc + b.j0 + j;
       tile_column<T, trans_a>(t, ni);
@@ -137,17 +145,31 @@ void multiply(const Product<T>& m, Range rows, Range cols, int64_t odd, T* scrat
   const int64_t blocks = k_blocks(m.K, sizeof(T)), kc = blocks_of(m.K, blocks);
   const int64_t nc = block_cols(kc, sizeof(T), tile_cols<T>);
   const bool packed = m.trans_b || rows.size() >= pack_rows_from;
+  const int64_t strip = strip_bytes(kc, sizeof(T), tile_rows) / static_cast<int64_t>(sizeof(T));
+  const int64_t at_once = trans_a ? rows_of_strips(kc, sizeof(T), tile_rows) : rows.size();
+  T* strips = scratch + scratch_of_b / static_cast<int64_t>(sizeof(T));
   const auto block_at = [&](int64_t k0, int64_t j0) {
     return BlockOfB<T>{
         m, k0, m.K - k0 < kc ? m.K - k0 : kc, j0, cols.end - j0 < nc ? cols.end - j0 : nc, packed, scratch};
   };
   for (int64_t block = 0; block < blocks; ++block) {
-    for (int64_t j0 = cols.begin; j0 < cols.end; j0 += nc) {
-      const BlockOfB<T> b = block_at(block * kc, j0);
-      const bool last_cols = j0 + nc >= cols.end, last = block == blocks - 1;
-      const BlockOfB<T> next =
-          last_cols ? block_at(last ? 0 : (block + 1) * kc, cols.begin) : block_at(b.k0, j0 + nc);
-      multiply_block<T, trans_a>(m, rows, b, next, last ? b.cols + (last_cols ? odd : 0) : 0);
+    const bool last = block == blocks - 1;
+    for (Range some{rows.begin, rows.begin}; some.begin < rows.end; some.begin = some.end) {
+      some.end = rows.end - some.begin < at_once ? rows.end : some.begin + at_once;
+      RowsOfA<T> a{m.a + some.begin * m.lda + block * kc, m.lda, tile_rows * m.lda};
+      if constexpr (trans_a) {
+        a = {strips, tile_rows, strip};
+        pack_strips(block_at(block * kc, 0).k, some.size(), m.a + block * kc * m.lda + some.begin, m.lda,
+                    strips, strip);
+      }
+      for (int64_t j0 = cols.begin; j0 < cols.end; j0 += nc) {
+        const BlockOfB<T> b = block_at(block * kc, j0);
+        const bool last_cols = j0 + nc >= cols.end;
+        const bool next_k = last_cols && some.end == rows.end;
+        const BlockOfB<T> next =
+            block_at(next_k ? (last ? 0 : (block + 1) * kc) : b.k0, last_cols ? cols.begin : j0 + nc);
+        multiply_block<T, trans_a>(m, some, a, b, next, last ? b.cols + (last_cols ? odd : 0) : 0);
+      }
     }
   }
 }

@@ -21,7 +21,6 @@ void matmul_tiles<Isa::HEWN_ISA>(const Launch& launch, const Matmul& m) {
       t.a = f.a + i * m.lda, t.lda = m.lda;
       t.b = j < whole ? f.b + j : padded;
       t.ldb = j < whole ? m.ldb : W;
-      t.ahead = t.b;
       t.c = f.c + i * m.ldc + j, t.ldc = m.ldc;
       t.cols = j < whole ? at_most(whole - j, wide) : m.N - whole;
       t.alpha = f.alpha;

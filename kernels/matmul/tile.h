@@ -50,12 +50,12 @@ struct Tile {
   T alpha;
   bool add;
   /// Memory wanted soon, one line per step of k, `ahead_step` elements apart: fetched from far away while the
-  /// arithmetic goes on.
+  /// arithmetic goes on. Null: nothing.
   const T* ahead;
   int64_t ahead_step;
 };
 
-template <class T, int rows, int vectors, bool k_major>
+template <class T, int rows, int vectors, bool k_major, bool fetches>
 __attribute__((noinline)) void tile(const Tile<T>& t) {
   using V = Vector<T>;
   constexpr int w = lanes<T>;
@@ -67,7 +67,7 @@ __attribute__((noinline)) void tile(const Tile<T>& t) {
 #pragma GCC unroll 8
     for (int v = 0; v < vectors; ++v) __builtin_prefetch(t.c + i * t.ldc + v * w, 1);
   for (int64_t k = t.k; k > 0; --k) {
-    __builtin_prefetch(ahead, 0, 2);
+    if constexpr (fetches) __builtin_prefetch(ahead, 0, 2), ahead += ahead_step;
     V row[vectors];
 #pragma GCC unroll 8
     for (int v = 0; v < vectors; ++v) row[v] = load(b + v * w);
@@ -79,7 +79,6 @@ __attribute__((noinline)) void tile(const Tile<T>& t) {
     }
     a += k_major ? lda : 1;
     b += ldb;
-    ahead += ahead_step;
   }
   if (t.alpha != 1) {
 #pragma GCC unroll 8
@@ -106,9 +105,11 @@ __attribute__((noinline)) void tile(const Tile<T>& t) {
 
 template <class T, int rows, bool k_major>
 void tile_of_rows(const Tile<T>& t) {
+  if constexpr (rows == tile_rows)
+    if (t.ahead && t.cols == tile_cols<T>) return tile<T, rows, tile_vectors, k_major, true>(t);
   if constexpr (tile_vectors > 2)
-    if (t.cols > 2 * lanes<T>) return tile<T, rows, 3, k_major>(t);
-  t.cols > lanes<T> ? tile<T, rows, 2, k_major>(t) : tile<T, rows, 1, k_major>(t);
+    if (t.cols > 2 * lanes<T>) return tile<T, rows, 3, k_major, false>(t);
+  t.cols > lanes<T> ? tile<T, rows, 2, k_major, false>(t) : tile<T, rows, 1, k_major, false>(t);
 }
 
 /// Any number of rows up to tile_rows, as tiles of 8, 4, 2 and 1. A whole tile is passed on as it stands: a
