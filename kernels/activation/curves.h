@@ -1,7 +1,7 @@
 #pragma once
 // The activations on vectors, for this room's kernels and for those of linear, which apply them to their
 // results. Each has value(x) = f(x) and slope(x) = f'(x), and their errors over all finite floats
-// (tests/kernels/accuracy.cpp): of the value in units in its last place, or in that of 1e-35 where it is
+// (tests/kernels/accuracy.cpp): of the value in units in its last place, or in that of 1e-29 where it is
 // smaller; of the slope, which crosses 0, in those of the larger of it and 1/2.
 
 #include "kernels/vec_math.h"
