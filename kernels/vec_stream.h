@@ -20,7 +20,9 @@ HEWN_INLINE void store_past_caches(float* p, vf v) {
 #endif
 }
 
-/// y[i] = value(i, lanes) for i from begin up to end, past the caches where whole vectors are aligned.
+/// y[i] = value(i, lanes) for i from begin up to end, past the caches where whole vectors are aligned. For
+/// values of what is in a cache already: lines on their way in and lines on their way out compete for the
+/// same few buffers (GELU of a large array takes half as long again this way on a Xeon).
 template <class Value>
 HEWN_INLINE void stream_lanes(float* y, int64_t begin, int64_t end, const Value& value) {
   const auto place = static_cast<int64_t>(reinterpret_cast<uintptr_t>(y + begin) / sizeof(float));
@@ -29,6 +31,37 @@ HEWN_INLINE void stream_lanes(float* y, int64_t begin, int64_t end, const Value&
   int64_t i = first;
   for (; i + W <= end; i += W) store_past_caches(y + i, value(i, AllLanes{}));
   for_lanes(i, end, [=](int64_t j, auto lanes) { store(y + j, value(j, lanes), lanes); });
+}
+
+/// Results of so many bytes and more are written past the caches: whoever reads them would not find them
+/// there.
+constexpr int64_t beyond_caches = int64_t{32} << 20;
+
+/// How results reach memory.
+enum class To { set, add, past_caches };
+
+/// For n floats. Not past the caches where they replace what was just read (`in_place`), and so is in a
+/// cache.
+HEWN_INLINE To way_for(Write how, int64_t n, bool in_place = false) {
+  if (how == Write::add) return To::add;
+  return n * static_cast<int64_t>(sizeof(float)) >= beyond_caches && !in_place ? To::past_caches : To::set;
+}
+
+/// y[i] (set, add, past caches) value(i, lanes) for i from begin up to end.
+template <To to, class Value>
+HEWN_INLINE void write_lanes(float* y, int64_t begin, int64_t end, const Value& value) {
+  if constexpr (to == To::past_caches)
+    stream_lanes(y, begin, end, value);
+  else
+    for_lanes(begin, end, [=](int64_t i, auto lanes) {
+      write(y + i, value(i, lanes), to == To::add ? Write::add : Write::set, lanes);
+    });
+}
+
+/// The one of three functions for `to`, such as instances of one template.
+template <class F>
+HEWN_INLINE F choose(To to, F set, F add, F past_caches) {
+  return to == To::add ? add : to == To::set ? set : past_caches;
 }
 
 /// Makes what this thread wrote past the caches visible before what it writes next: call it at the end of a

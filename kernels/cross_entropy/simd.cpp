@@ -2,17 +2,16 @@
 
 #include "kernels/parallel.h"
 #include "kernels/vec_rows.h"
+#include "kernels/vec_stream.h"
 
 namespace hewn {
 namespace {
 
-/// dx (set or add) scale exp(x - most)
-template <Write how>
+/// dx (set, add, past caches) scale exp(x - most).
+template <To to>
 void scaled_exp(const float* x, float* dx, int64_t n, float most, float scale) {
-  const vf m = set1(most), s = set1(scale);
-  for_lanes(0, n, [=](int64_t i, auto lanes) {
-    const vf g = exp(load(x + i, lanes) - m) * s;
-    write(dx + i, g, how, lanes);
+  write_lanes<to>(dx, 0, n, [=, m = set1(most), s = set1(scale)](int64_t i, auto lanes) {
+    return exp(load(x + i, lanes) - m) * s;
   });
 }
 
@@ -48,6 +47,8 @@ void cross_entropy_backward_simd<Isa::HEWN_ISA>(const Launch& launch, const Cros
   const double scale =
       static_cast<double>(*static_cast<const float*>(a.dloss)) / static_cast<double>(*a.kept);
   const bool add = a.to_dlogits == Write::add;
+  const auto row = choose(way_for(a.to_dlogits, a.rows * a.cols, a.logits == a.dlogits), scaled_exp<To::set>,
+                          scaled_exp<To::add>, scaled_exp<To::past_caches>);
   parallel_for(launch, a.rows, [&](int64_t begin, int64_t end, int) {
     for (int64_t r = begin; r < end; ++r) {
       const float* x = logits + r * a.cols;
@@ -59,12 +60,10 @@ void cross_entropy_backward_simd<Isa::HEWN_ISA>(const Launch& launch, const Cros
       }
       const float most = stats[2 * r];
       const float row_scale = static_cast<float>(scale / static_cast<double>(stats[2 * r + 1]));
-      if (add)
-        scaled_exp<Write::add>(x, dx, a.cols, most, row_scale);
-      else
-        scaled_exp<Write::set>(x, dx, a.cols, most, row_scale);
+      row(x, dx, a.cols, most, row_scale);
       dx[target] -= static_cast<float>(scale);
     }
+    finish_stream();
   });
 }
 

@@ -1,6 +1,7 @@
 #include "kernels/layernorm/simd.h"
 
 #include "kernels/vec_rows.h"
+#include "kernels/vec_stream.h"
 
 namespace hewn {
 namespace {
@@ -33,17 +34,17 @@ void row_stats(const float* x, int64_t cols, double eps, double* stats) {
   stats[1] = 1 / __builtin_sqrt(left[1] / n - rest * rest + eps);
 }
 
-template <bool has_bias>
+template <bool has_bias, To to>
 void write_row(const float* x, const float* weight, const float* bias, float* y, int64_t cols,
                const double* stats) {
-  for_lanes(0, cols, [=, normalize = Normalize(stats[0], stats[1])](int64_t i, auto lanes) {
+  write_lanes<to>(y, 0, cols, [=, normalize = Normalize(stats[0], stats[1])](int64_t i, auto lanes) {
     const vf n = normalize(load(x + i, lanes)), w = load(weight + i, lanes);
-    store(y + i, has_bias ? fma(n, w, load(bias + i, lanes)) : n * w, lanes);
+    return has_bias ? fma(n, w, load(bias + i, lanes)) : n * w;
   });
 }
 
 /// One row: dx unless it is null, and what it contributes to dweight and dbias.
-template <Write how>
+template <To to>
 void backward_row(const float* x, const float* weight, const float* dy, float* dx, int64_t cols,
                   const double* stats, float* dweight, float* dbias) {
   const Normalize normalize(stats[0], stats[1]);
@@ -59,11 +60,10 @@ void backward_row(const float* x, const float* weight, const float* dy, float* d
   if (!dx) return;
   const vf mean_g = set1(static_cast<float>(sums[0] / static_cast<double>(cols)));
   const vf mean_gn = set1(static_cast<float>(sums[1] / static_cast<double>(cols)));
-  for_lanes(0, cols, [=](int64_t i, auto lanes) {
+  write_lanes<to>(dx, 0, cols, [=](int64_t i, auto lanes) {
     const vf n = normalize(load(x + i, lanes));
     const vf g = load(dy + i, lanes) * load(weight + i, lanes);
-    const vf d = normalize.rstd * ((g - mean_g) - n * mean_gn);
-    write(dx + i, d, how, lanes);
+    return normalize.rstd * ((g - mean_g) - n * mean_gn);
   });
 }
 
@@ -74,13 +74,16 @@ void layernorm_simd<Isa::HEWN_ISA>(const Launch& launch, const LayernormForward&
   const auto *x = static_cast<const float*>(a.x), *weight = static_cast<const float*>(a.weight);
   const auto* bias = static_cast<const float*>(a.bias);
   auto* y = static_cast<float*>(a.y);
-  const auto write = bias ? write_row<true> : write_row<false>;
+  const bool stream = way_for(Write::set, a.rows * a.cols) == To::past_caches;
+  const auto write = bias ? (stream ? write_row<true, To::past_caches> : write_row<true, To::set>)
+                          : (stream ? write_row<false, To::past_caches> : write_row<false, To::set>);
   parallel_for(launch, a.rows, [&](int64_t begin, int64_t end, int) {
     for (int64_t r = begin; r < end; ++r) {
       const float* row = a.residual ? sum_row(a, r) : x + r * a.cols;
       row_stats(row, a.cols, a.eps, a.stats + 2 * r);
       write(row, weight, bias, y + r * a.cols, a.cols, a.stats + 2 * r);
     }
+    finish_stream();
   });
 }
 
@@ -91,7 +94,8 @@ void layernorm_backward_simd<Isa::HEWN_ISA>(const Launch& launch, const Layernor
   auto* dx = static_cast<float*>(a.dx);
   auto* partial = static_cast<float*>(launch.scratch);  // [blocks, 2, cols]: dweight, dbias
   const int64_t blocks = row_blocks(a.rows), height = rows_per_block(a.rows);
-  const auto row = a.to_dx == Write::add ? backward_row<Write::add> : backward_row<Write::set>;
+  const auto row = choose(way_for(a.to_dx, a.rows * a.cols), backward_row<To::set>, backward_row<To::add>,
+                          backward_row<To::past_caches>);
   parallel_for(launch, blocks, [&](int64_t begin, int64_t end, int) {
     for (int64_t block = begin; block < end; ++block) {
       float *dweight = partial + 2 * block * a.cols, *dbias = dweight + a.cols;
@@ -101,6 +105,7 @@ void layernorm_backward_simd<Isa::HEWN_ISA>(const Launch& launch, const Layernor
         row(x + r * a.cols, weight, dy + r * a.cols, dx ? dx + r * a.cols : nullptr, a.cols, a.stats + 2 * r,
             dweight, dbias);
     }
+    finish_stream();
   });
   if (a.dweight)
     sum_blocks(partial, blocks, 2 * a.cols, a.cols, static_cast<float*>(a.dweight), a.to_dweight);

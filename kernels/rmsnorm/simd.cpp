@@ -1,10 +1,12 @@
 #include "kernels/rmsnorm/simd.h"
 
 #include "kernels/vec_rows.h"
+#include "kernels/vec_stream.h"
 
 namespace hewn {
 namespace {
 
+template <To to>
 void forward_row(const float* x, const float* weight, float* y, int64_t cols, double eps, double* rstd) {
   double squares[1];
   sum_lanes_of_row(cols, squares, [=](int64_t i, auto lanes, vf* add) {
@@ -12,13 +14,13 @@ void forward_row(const float* x, const float* weight, float* y, int64_t cols, do
     add[0] = fma(v, v, add[0]);
   });
   *rstd = 1 / __builtin_sqrt(squares[0] / static_cast<double>(cols) + eps);
-  for_lanes(0, cols, [=, scale = set1(static_cast<float>(*rstd))](int64_t i, auto lanes) {
-    store(y + i, load(x + i, lanes) * scale * load(weight + i, lanes), lanes);
+  write_lanes<to>(y, 0, cols, [=, scale = set1(static_cast<float>(*rstd))](int64_t i, auto lanes) {
+    return load(x + i, lanes) * scale * load(weight + i, lanes);
   });
 }
 
 /// One row: dx unless it is null, and what it contributes to dweight.
-template <Write how>
+template <To to>
 void backward_row(const float* x, const float* weight, const float* dy, float* dx, int64_t cols, double rstd,
                   float* dweight) {
   const vf scale = set1(static_cast<float>(rstd));
@@ -30,10 +32,9 @@ void backward_row(const float* x, const float* weight, const float* dy, float* d
   });
   if (!dx) return;
   const vf mean_gn = set1(static_cast<float>(sum[0] / static_cast<double>(cols)));
-  for_lanes(0, cols, [=](int64_t i, auto lanes) {
+  write_lanes<to>(dx, 0, cols, [=](int64_t i, auto lanes) {
     const vf n = load(x + i, lanes) * scale, g = load(dy + i, lanes) * load(weight + i, lanes);
-    const vf d = scale * (g - n * mean_gn);
-    write(dx + i, d, how, lanes);
+    return scale * (g - n * mean_gn);
   });
 }
 
@@ -43,10 +44,12 @@ template <>
 void rmsnorm_simd<Isa::HEWN_ISA>(const Launch& launch, const RmsnormForward& a) {
   const auto *x = static_cast<const float*>(a.x), *weight = static_cast<const float*>(a.weight);
   auto* y = static_cast<float*>(a.y);
+  const auto row =
+      way_for(Write::set, a.rows * a.cols) == To::set ? forward_row<To::set> : forward_row<To::past_caches>;
   parallel_for(launch, a.rows, [&](int64_t begin, int64_t end, int) {
     for (int64_t r = begin; r < end; ++r)
-      forward_row(a.residual ? sum_row(a, r) : x + r * a.cols, weight, y + r * a.cols, a.cols, a.eps,
-                  a.rstd + r);
+      row(a.residual ? sum_row(a, r) : x + r * a.cols, weight, y + r * a.cols, a.cols, a.eps, a.rstd + r);
+    finish_stream();
   });
 }
 
@@ -57,7 +60,8 @@ void rmsnorm_backward_simd<Isa::HEWN_ISA>(const Launch& launch, const RmsnormBac
   auto* dx = static_cast<float*>(a.dx);
   auto* partial = static_cast<float*>(launch.scratch);  // [blocks, cols]
   const int64_t blocks = row_blocks(a.rows), height = rows_per_block(a.rows);
-  const auto row = a.to_dx == Write::add ? backward_row<Write::add> : backward_row<Write::set>;
+  const auto row = choose(way_for(a.to_dx, a.rows * a.cols), backward_row<To::set>, backward_row<To::add>,
+                          backward_row<To::past_caches>);
   parallel_for(launch, blocks, [&](int64_t begin, int64_t end, int) {
     for (int64_t block = begin; block < end; ++block) {
       float* dweight = partial + block * a.cols;
@@ -67,6 +71,7 @@ void rmsnorm_backward_simd<Isa::HEWN_ISA>(const Launch& launch, const RmsnormBac
         row(x + r * a.cols, weight, dy + r * a.cols, dx ? dx + r * a.cols : nullptr, a.cols, a.rstd[r],
             dweight);
     }
+    finish_stream();
   });
   if (a.dweight) sum_blocks(partial, blocks, a.cols, a.cols, static_cast<float*>(a.dweight), a.to_dweight);
 }

@@ -25,12 +25,6 @@ void forward_row(const float* x, float* y, int64_t n, int64_t seen, Piece next, 
   for_lanes(seen, n, [=](int64_t i, auto lanes) { store(y + i, vf{}, lanes); });
 }
 
-/// Gradients from this size on are written past the caches: whoever reads them would not find them there. (In
-/// the forward pass this loses: the line read ahead of a store is hidden behind the exponentials.)
-constexpr int64_t beyond_caches = (int64_t{32} << 20) / static_cast<int64_t>(sizeof(float));
-
-enum class To { set, add, past_caches };
-
 template <To to>
 void backward_row(const float* y, const float* dy, float* dx, int64_t n, int64_t seen) {
   double sum[1];
@@ -38,15 +32,8 @@ void backward_row(const float* y, const float* dy, float* dx, int64_t n, int64_t
     add[0] = fma(load(y + i, lanes), load(dy + i, lanes), add[0]);
   });
   const vf dot = set1(static_cast<float>(sum[0]));
-  const auto gradient = [=](int64_t i, auto lanes) {
-    return load(y + i, lanes) * (load(dy + i, lanes) - dot);
-  };
-  if (to == To::past_caches)
-    stream_lanes(dx, 0, seen, gradient);
-  else
-    for_lanes(0, seen, [=](int64_t i, auto lanes) {
-      write(dx + i, gradient(i, lanes), to == To::add ? Write::add : Write::set, lanes);
-    });
+  write_lanes<to>(dx, 0, seen,
+                  [=](int64_t i, auto lanes) { return load(y + i, lanes) * (load(dy + i, lanes) - dot); });
   if (to != To::add) for_lanes(seen, n, [=](int64_t i, auto lanes) { store(dx + i, vf{}, lanes); });
 }
 
@@ -70,9 +57,8 @@ template <>
 void softmax_backward_simd<Isa::HEWN_ISA>(const Launch& launch, const SoftmaxBackward& a) {
   const auto *y = static_cast<const float*>(a.y), *dy = static_cast<const float*>(a.dy);
   auto* dx = static_cast<float*>(a.dx);
-  const auto row = a.to_dx == Write::add              ? backward_row<To::add>
-                   : a.rows * a.cols >= beyond_caches ? backward_row<To::past_caches>
-                                                      : backward_row<To::set>;
+  const auto row = choose(way_for(a.to_dx, a.rows * a.cols), backward_row<To::set>, backward_row<To::add>,
+                          backward_row<To::past_caches>);
   parallel_for(launch, a.rows, [&](int64_t begin, int64_t end, int) {
     for (int64_t r = begin; r < end; ++r)
       row(y + r * a.cols, dy + r * a.cols, dx + r * a.cols, a.cols, visible(a, r));

@@ -1,6 +1,7 @@
 // Every rung of every instruction set present equals its room's reference, leaves memory around its operands
 // alone, and gives the same bits for any number of threads.
 
+#include <algorithm>
 #include <map>
 
 #include "kernels/rooms.h"
@@ -69,8 +70,11 @@ TEST_CASE("every rung equals the reference") {
 }
 
 TEST_CASE("results too large for any cache are the same, written past them") {
+  const auto written_past_them = {"softmax", "layernorm", "rmsnorm", "cross_entropy"};
   for (const Room& room : rooms()) {
-    if (room.name != std::string("softmax")) continue;
+    if (std::find(written_past_them.begin(), written_past_them.end(), std::string(room.name)) ==
+        written_past_them.end())
+      continue;
     for (const auto& c : room.cases({.seed = test::run_seed(), .shape = "181x46351"})) {
       const Reference reference = c->reference(1);
       for (const Isa isa : present())
