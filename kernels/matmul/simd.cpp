@@ -9,9 +9,12 @@
 namespace hewn {
 namespace {
 
-/// b is packed when this many rows of a use the copy; below, reading it where it stands is cheaper. Short
-/// vectors pass over it more often, and touch half cache lines.
-constexpr int64_t pack_rows_from = HEWN_VBYTES == 64 ? 128 : 64;
+/// Whether `rows` rows of a are enough to pack a b of `bytes` for: reading it where it stands is cheaper for
+/// a few, and for more where all of it stays in a cache. Short vectors pass over it more often, and touch
+/// half cache lines.
+constexpr bool worth_packing(int64_t rows, int64_t bytes) {
+  return HEWN_VBYTES == 64 ? rows >= 512 || (rows >= 128 && bytes > (512 << 10)) : rows >= 64;
+}
 
 /// One matrix product of the batch.
 template <class T>
@@ -144,7 +147,8 @@ template <class T, bool trans_a>
 void multiply(const Product<T>& m, Range rows, Range cols, int64_t odd, T* scratch) {
   const int64_t blocks = k_blocks(m.K, sizeof(T)), kc = blocks_of(m.K, blocks);
   const int64_t nc = block_cols(kc, sizeof(T), tile_cols<T>);
-  const bool packed = m.trans_b || rows.size() >= pack_rows_from;
+  const bool packed =
+      m.trans_b || worth_packing(rows.size(), kc * cols.size() * static_cast<int64_t>(sizeof(T)));
   const int64_t strip = strip_bytes(kc, sizeof(T), tile_rows) / static_cast<int64_t>(sizeof(T));
   const int64_t at_once = trans_a ? rows_of_strips(kc, sizeof(T), tile_rows) : rows.size();
   T* strips = scratch + scratch_of_b / static_cast<int64_t>(sizeof(T));
