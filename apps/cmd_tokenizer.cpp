@@ -1,6 +1,5 @@
-// hewn tokenizer train, encode, decode, compare.
+// hewn tokenizer train, encode, decode.
 
-#include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -15,12 +14,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 constexpr size_t most_input = size_t{1} << 30;
-
-int64_t characters_in(std::string_view text) {
-  int64_t n = 0;
-  for (const char c : text) n += (static_cast<unsigned char>(c) & 0xc0) != 0x80;
-  return n;
-}
 
 std::unique_ptr<Tokenizer> tokenizer_of(const Settings& settings) {
   require(settings.has("tokenizer"),
@@ -60,8 +53,8 @@ int run_tokenizer_train(const Settings& settings) {
   const std::string out = settings.text("out");
   require(settings.flag("force") || !std::filesystem::exists(out), out,
           " exists; --force replaces it, --out=FILE writes another");
-  const auto tokenizer =
-      train_tokenizer(settings.text("tokenizer"), texts, {.vocab_size = settings.integer("vocab_size")});
+  const std::string kind = settings.text(settings.given("type") ? "type" : "tokenizer");
+  const auto tokenizer = train_tokenizer(kind, texts, {.vocab_size = settings.integer("vocab_size")});
   tokenizer->save(out);
   if (settings.flag("json"))
     print(Json{{"kind", tokenizer->kind()},
@@ -94,33 +87,6 @@ int run_tokenizer_decode(const Settings& settings) {
     print(Json(text).dump(-1, ' ', false, Json::error_handler_t::replace), "\n");
   else
     write_result(text);
-  return 0;
-}
-
-int run_tokenizer_compare(const Settings& settings) {
-  require(settings.arguments.size() == 1, "which text? `hewn tokenizer compare FILE`");
-  const MappedFile file(settings.arguments[0]);
-  const std::string_view text = file.text();
-  if (text.empty()) fail(ErrorCode::input, settings.arguments[0], ": the file is empty");
-  const auto characters = static_cast<double>(characters_in(text));
-  Json list = Json::array();
-  std::vector<std::vector<std::string>> rows = {
-      {"tokenizer", "vocabulary", "tokens", "characters/token", "bytes/token", "bits/token if uniform"}};
-  for (const std::string_view kind : tokenizer_kinds()) {
-    const auto tokenizer = train_tokenizer(kind, text);
-    const auto tokens = static_cast<double>(tokenizer->encode(text).size());
-    const double bits = std::log2(static_cast<double>(tokenizer->vocab_size()));
-    list.push_back({{"tokenizer", kind},
-                    {"vocab_size", tokenizer->vocab_size()},
-                    {"tokens", static_cast<int64_t>(tokens)},
-                    {"characters_per_token", characters / tokens},
-                    {"bytes_per_token", static_cast<double>(text.size()) / tokens},
-                    {"uniform_bits_per_token", bits}});
-    rows.push_back({std::string(kind), long_count(tokenizer->vocab_size()),
-                    long_count(static_cast<int64_t>(tokens)), fixed(characters / tokens, 3),
-                    fixed(static_cast<double>(text.size()) / tokens, 3), fixed(bits, 2)});
-  }
-  print(settings.flag("json") ? list.dump(2) + "\n" : table_text(rows));
   return 0;
 }
 

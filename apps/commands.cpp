@@ -119,8 +119,8 @@ constexpr Command command_table[] = {
      "Writes tokenizer.json. Characters and words are numbered in the order of the file's description in "
      "docs/formats.md; bytes need no training.",
      "hewn tokenizer train book.txt\n"
-     "hewn tokenizer train book.txt --tokenizer=word --vocab_size=8000 --out=words.json\n"
-     "hewn tokenizer train *.txt --tokenizer=bpe --vocab_size=4096 --out=pairs.json   # opens in Hugging "
+     "hewn tokenizer train book.txt --type=word --vocab_size=8000 --out=words.json\n"
+     "hewn tokenizer train *.txt --type=bpe --vocab_size=4096 --out=pairs.json   # opens in Hugging "
      "Face's too",
      run_tokenizer_train},
     {takes::tokenizer_encode, "tokenizer encode", "[TEXT...]", "text to token ids",
@@ -133,10 +133,15 @@ constexpr Command command_table[] = {
      "hewn tokenizer decode --tokenizer=out 12 7 33\n"
      "hewn tokenizer encode --tokenizer=out \"so\" | hewn tokenizer decode --tokenizer=out",
      run_tokenizer_decode},
-    {takes::tokenizer_compare, "tokenizer compare", "FILE", "the tokenizers side by side on one text",
-     "Tokens, vocabulary, characters and bytes per token of each kind of tokenizer.",
+    {takes::tokenizer_compare, "tokenizer compare", "[TOKENIZER...] FILE",
+     "several tokenizers side by side on one text",
+     "A TOKENIZER is a tokenizer.json or what else --tokenizer takes, a run, or a kind (char, byte, word, "
+     "regex, bpe), which is learnt from the text; without any, each of the kinds. Shows vocabulary, tokens, "
+     "characters and bytes per token, the bits that a token costs where all are equally likely, how fast the "
+     "text is encoded, and the first tokens themselves, each on a colour of its own.",
      "hewn tokenizer compare book.txt\n"
-     "hewn tokenizer compare book.txt --json",
+     "hewn tokenizer compare gpt2/encoder.json out bpe book.txt\n"
+     "hewn tokenizer compare gpt2/encoder.json word --text=\"Once upon a time\" --json",
      run_tokenizer_compare},
     {takes::bench_kernels, "bench kernels", "", "time the kernels, each result checked against the reference",
      "Alone, measures the machine's ceilings first (arithmetic, and bandwidth of every level of memory), "
@@ -173,7 +178,8 @@ constexpr Command command_table[] = {
     {takes::import_model, "import", "SRC", "make a run of another program's model",
      "SRC is known by its files: a directory of Hugging Face (config.json with safetensors; GPT-2, Llama, "
      "Mistral) or "
-     "of OpenAI's GPT-2 (hparams.json with model.ckpt.*), a .bin of llama2.c, a GGUF file, a ckpt.pt of nanoGPT. The run "
+     "of OpenAI's GPT-2 (hparams.json with model.ckpt.*), a .bin of llama2.c, a GGUF file, a ckpt.pt of "
+     "nanoGPT. The run "
      "can be "
      "sampled, evaluated and trained on from (--init_from). Its tokenizer comes along where there is one "
      "beside. Nothing "

@@ -30,10 +30,9 @@ std::shared_ptr<const Tokenizer> run_tokenizer(const std::string& run, uint64_t 
 }
 
 OpenRun open_run(const Settings& settings) {
-  const std::string& name = settings.command().name == "eval" ? "eval" : "sample";
   require(settings.arguments.size() == 1,
-          settings.arguments.empty() ? "which run? " : "one run at a time: ", "`hewn ", name,
-          " RUN`, a run's directory or one of its checkpoints");
+          settings.arguments.empty() ? "which run? " : "one run at a time: ", "`hewn ",
+          settings.command().name, " RUN`, a run's directory or one of its checkpoints");
   const std::string checkpoint = find_checkpoint(settings.arguments[0], "last", Manifest::Look::quick);
   const std::string run = run_of(checkpoint);
   OpenRun opened{.run = run,

@@ -67,11 +67,17 @@ constexpr Option data[] = {
          "mixed by "
          "weight: A:0.7,B:0.3"),
     text("tokenizer", "KIND|FILE", "", run | takes::data_prepare,
-         "how text becomes tokens: char, byte, word or bpe, learnt from the text; or a tokenizer.json, or "
+         "how text becomes tokens: char, byte, word, regex or bpe, learnt from the text; or a "
+         "tokenizer.json, or "
          "GPT-2's "
          "encoder.json or vocab.json with its merges beside it",
          "the dataset's own, else char"),
-    choice("tokenizer", "char|byte|word|bpe", "char", takes::tokenizer_train, "the kind to learn"),
+    choice("type", "char|byte|word|regex|bpe", "", takes::tokenizer_train, "the kind to learn",
+           "that of tokenizer"),
+    choice("tokenizer", "char|byte|word|regex|bpe", "char", takes::tokenizer_train,
+           "the same, by the name it has for `hewn train`"),
+    text("text", "TEXT", "", takes::tokenizer_compare, "compare on this text instead of a FILE", "FILE"),
+    integer("pieces", "40", 0, 1e6, takes::tokenizer_compare, "how many tokens of each to show (0: none)"),
     text("tokenizer", "FILE", "", takes::tokenizer_encode | takes::tokenizer_decode,
          "tokenizer.json, a run or data directory that holds one, or GPT-2's encoder.json or vocab.json",
          "required"),
@@ -82,7 +88,7 @@ constexpr Option data[] = {
         "tokenizer.json, a directory that holds one, encoder.json or vocab.json, or llama2.c's tokenizer.bin",
         "that beside the model"),
     integer("vocab_size", "0", 0, 1 << 24, takes::tokenizer_train,
-            "keep only the most frequent N tokens of a word tokenizer (0: all), or learn N of bpe (0: 4096)"),
+            "keep only the most frequent N tokens of word or regex (0: all), or learn N of bpe (0: 4096)"),
     integer("vocab_size", "", 1, 1 << 24, takes::plan | takes::bench_train,
             "assume a vocabulary of this size, and read no dataset", "the dataset's"),
     integer("vocab_size", "65", 1, 1 << 24, takes::bench_sample, "tokens in the vocabulary"),

@@ -76,15 +76,7 @@ std::string BpeTokenizer::to_json() const {
   };
   const Ordered byte_level{
       {"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", true}};
-  Ordered added = Ordered::array(), vocab = Ordered::object(), merges = Ordered::array();
-  for (const Special& s : specials())
-    added.push_back({{"id", s.id},
-                     {"content", s.text},
-                     {"single_word", false},
-                     {"lstrip", false},
-                     {"rstrip", false},
-                     {"normalized", false},
-                     {"special", true}});
+  Ordered merges = Ordered::array();
   std::string object;  // by hand: an ordered object looks for each new key among all before it
   for (int32_t id = 0; id < vocab_size(); ++id)
     object += (id ? "," : "") +
@@ -92,8 +84,9 @@ std::string BpeTokenizer::to_json() const {
               std::to_string(id);
   for (const Merge& m : vocabulary_.merges)
     merges.push_back(to_printable(bytes_of(m.pair.left)) + " " + to_printable(bytes_of(m.pair.right)));
-  const Ordered file{{"version", "1.0"},          {"truncation", nullptr}, {"padding", nullptr},
-                     {"added_tokens", added},     {"normalizer", nullptr}, {"pre_tokenizer", byte_level},
+  const Ordered file{{"version", "1.0"},          {"truncation", nullptr},
+                     {"padding", nullptr},        {"added_tokens", added_tokens(specials())},
+                     {"normalizer", nullptr},     {"pre_tokenizer", byte_level},
                      {"post_processor", nullptr}, {"decoder", byte_level}};
   std::string text = file.dump();
   text.pop_back();

@@ -46,6 +46,19 @@ std::vector<Special> specials_in(const json& added) {
   return specials;
 }
 
+nlohmann::ordered_json added_tokens(std::span<const Special> specials) {
+  auto added = nlohmann::ordered_json::array();
+  for (const Special& s : specials)
+    added.push_back({{"id", s.id},
+                     {"content", s.text},
+                     {"single_word", false},
+                     {"lstrip", false},
+                     {"rstrip", false},
+                     {"normalized", false},
+                     {"special", true}});
+  return added;
+}
+
 std::vector<TextPair> merges_in(const json& model) {
   std::vector<TextPair> pairs;
   for (const json& merge : model.at("merges"))

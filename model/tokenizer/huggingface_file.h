@@ -1,7 +1,9 @@
 #pragma once
-// Parts of a tokenizer.json of Hugging Face's tokenizers. All throw ErrorCode::input or a JSON exception.
+// Parts of a tokenizer.json of Hugging Face's tokenizers. Those that read throw ErrorCode::input or a JSON
+// exception.
 
 #include <nlohmann/json_fwd.hpp>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -19,6 +21,9 @@ std::vector<std::string> texts_by_id(const nlohmann::json& vocab, const nlohmann
 
 /// The added tokens.
 std::vector<Special> specials_in(const nlohmann::json& added);
+
+/// The inverse: special tokens as such a file lists them.
+nlohmann::ordered_json added_tokens(std::span<const Special> specials);
 
 /// The merges of a model, each as "left right" or as [left, right].
 std::vector<TextPair> merges_in(const nlohmann::json& model);

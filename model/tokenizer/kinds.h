@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "model/tokenizer/tokenizer.h"
@@ -21,6 +22,8 @@ std::unique_ptr<Tokenizer> train_char(Texts texts, const TokenizerOptions& optio
 std::unique_ptr<Tokenizer> read_char(const nlohmann::json& file);
 std::unique_ptr<Tokenizer> train_word(Texts texts, const TokenizerOptions& options);
 std::unique_ptr<Tokenizer> read_word(const nlohmann::json& file);
+std::unique_ptr<Tokenizer> train_regex(Texts texts, const TokenizerOptions& options);
+std::unique_ptr<Tokenizer> read_regex(const nlohmann::json& file);
 std::unique_ptr<Tokenizer> train_bpe(Texts texts, const TokenizerOptions& options);
 std::unique_ptr<Tokenizer> read_bpe(const nlohmann::json& file);
 
@@ -29,6 +32,15 @@ std::string write_json(std::string_view kind, std::span<const std::string> vocab
 
 /// "vocab" of a file: at least one piece, none empty, none twice. Throws ErrorCode::input.
 std::vector<std::string> read_vocab(const nlohmann::json& file);
+
+/// How often each piece of the texts occurs.
+using PieceCounts = std::unordered_map<std::string_view, int64_t>;
+
+/// The pieces a vocabulary is made of, the most frequent first, of equals the lesser in bytes: those that
+/// occur min_count times, and no more than vocab_size less the `reserved` tokens beside them. Throws
+/// ErrorCode::usage for options out of range, ErrorCode::input where no piece is left.
+std::vector<std::string> most_frequent(const PieceCounts& counts, const TokenizerOptions& options,
+                                       int64_t reserved);
 
 /// Throws ErrorCode::input unless there is text and all of it is UTF-8.
 void require_text(Texts texts);

@@ -7,6 +7,7 @@
 #include <unordered_set>
 
 #include "core/error.h"
+#include "model/tokenizer/huggingface_file.h"
 #include "model/tokenizer/remembered.h"
 #include "model/tokenizer/utf8.h"
 
@@ -253,15 +254,6 @@ std::string SentencePieceTokenizer::decode(std::span<const int32_t> ids) const {
 std::string SentencePieceTokenizer::to_json() const {
   using Ordered = nlohmann::ordered_json;
   const auto written = [&](int32_t id) { return Ordered(given_.texts[static_cast<size_t>(id)]).dump(); };
-  Ordered added = Ordered::array();
-  for (const Special& s : specials())
-    added.push_back({{"id", s.id},
-                     {"content", s.text},
-                     {"single_word", false},
-                     {"lstrip", false},
-                     {"rstrip", false},
-                     {"normalized", false},
-                     {"special", true}});
   const auto replacing = [](std::string_view from, std::string_view to) {
     return Ordered{{"type", "Replace"}, {"pattern", {{"String", from}}}, {"content", to}};
   };
@@ -290,7 +282,7 @@ std::string SentencePieceTokenizer::to_json() const {
   Ordered file{{"version", "1.0"},
                {"truncation", nullptr},
                {"padding", nullptr},
-               {"added_tokens", added},
+               {"added_tokens", added_tokens(specials())},
                {"normalizer", {{"type", "Sequence"}, {"normalizers", normalizers}}},
                {"pre_tokenizer", nullptr},
                {"post_processor", post},

@@ -30,6 +30,7 @@ struct Kind {
 constexpr Kind kinds[] = {{"char", tokenizers::train_char, tokenizers::read_char},
                           {"byte", tokenizers::train_byte, tokenizers::read_byte},
                           {"word", tokenizers::train_word, tokenizers::read_word},
+                          {"regex", tokenizers::train_regex, tokenizers::read_regex},
                           {"bpe", tokenizers::train_bpe, tokenizers::read_bpe}};
 
 const Kind& kind_named(std::string_view name, ErrorCode code) {
@@ -197,9 +198,32 @@ void require_text(Texts texts) {
   if (bytes == 0) fail(ErrorCode::input, "there is no text to make a vocabulary of");
 }
 
+std::vector<std::string> most_frequent(const PieceCounts& counts, const TokenizerOptions& options,
+                                       int64_t reserved) {
+  require(options.vocab_size == 0 || options.vocab_size > reserved, "vocab_size is ", options.vocab_size,
+          "; expected at least ", reserved + 1, ", or 0 for no limit");
+  require(options.min_count >= 1, "min_count is ", options.min_count, "; expected at least 1");
+  using Counted = std::pair<std::string_view, int64_t>;
+  std::vector<Counted> ranked;
+  for (const Counted counted : counts)
+    if (counted.second >= options.min_count) ranked.push_back(counted);
+  if (ranked.empty())
+    fail(ErrorCode::input, "nothing occurs ", options.min_count, " times (min_count) in the text");
+  std::sort(ranked.begin(), ranked.end(), [](const Counted& a, const Counted& b) {
+    return a.second != b.second ? a.second > b.second : a.first < b.first;
+  });
+  if (options.vocab_size > 0)
+    ranked.resize(std::min(ranked.size(), static_cast<size_t>(options.vocab_size - reserved)));
+  std::vector<std::string> pieces;
+  for (const Counted& counted : ranked) pieces.emplace_back(counted.first);
+  return pieces;
+}
+
 void require_no_options(std::string_view kind, const TokenizerOptions& options) {
-  require(options.vocab_size == 0, "vocab_size is not an option of the ", kind, " tokenizer; only of word");
-  require(options.min_count == 1, "min_count is not an option of the ", kind, " tokenizer; only of word");
+  require(options.vocab_size == 0, "vocab_size is not an option of the ", kind,
+          " tokenizer; only of word, regex and bpe");
+  require(options.min_count == 1, "min_count is not an option of the ", kind,
+          " tokenizer; only of word, regex and bpe");
 }
 
 }  // namespace tokenizers

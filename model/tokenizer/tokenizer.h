@@ -40,6 +40,9 @@ enum class Specials {
 ///   line
 ///          ends too; the most frequent first. What is not in the vocabulary becomes <|unk|> (id 0): only
 ///          there is something lost.
+///   regex  words and signs as the courses that write a GPT from scratch cut them: at white space, which is
+///          lost, and around , . : ; ? _ ! " ( ) ' and --; sorted, then <|endoftext|> and <|unk|>, which is
+///          what the vocabulary lacks. Decoding puts a blank before every token but , . : ; ? ! " ( ) '.
 ///   bpe    byte pairs as GPT-2 merges them. Takes anything and keeps all of it.
 ///   sentencepiece  characters merged as Llama does, bytes where there is none. Takes anything and keeps all
 ///   of
@@ -69,14 +72,15 @@ class Tokenizer {
   /// The special tokens; of most kinds none.
   virtual std::span<const Special> specials() const { return {}; }
 
-  /// The same, with the part of the text each token stands for: their concatenation is the text.
+  /// The same, with the part of the text each token stands for: their concatenation is the text, but for
+  /// `regex` of nothing but white space, which has no tokens.
   std::vector<Piece> pieces(std::string_view text) const;
 
   /// The bytes of one token. Throws ErrorCode::input for an id outside [0, vocab_size).
   std::string_view piece(int32_t id) const;
 
-  /// The bytes of many; `sentencepiece` leaves out the blank that it began with. With `byte` they may be cut
-  /// inside a character: show them through `Utf8Stream`.
+  /// The bytes of many; `sentencepiece` and `regex` leave out the blank that it began with. With `byte` they
+  /// may be cut inside a character: show them through `Utf8Stream`.
   virtual std::string decode(std::span<const int32_t> ids) const { return decode_more(ids); }
   /// The bytes of tokens that go on from others: of all, one after the other.
   std::string decode_more(std::span<const int32_t> ids) const;
@@ -99,9 +103,10 @@ class Tokenizer {
 
 /// How to make a vocabulary. A kind that has no use for an option refuses it.
 struct TokenizerOptions {
-  int64_t vocab_size = 0;  ///< word: at most so many tokens, <|unk|> among them; 0 = no limit. bpe: so many
-                           ///< unless the text holds too few pairs, <|endoftext|> the last of them; 0 = 4096
-  int64_t min_count = 1;   ///< word: rarer ones become <|unk|>; bpe: rarer pairs are not merged
+  int64_t vocab_size =
+      0;  ///< word, regex: at most so many tokens, the special ones among them; 0 = no limit.
+          ///< bpe: so many unless the text holds too few pairs, <|endoftext|> the last of them; 0 = 4096
+  int64_t min_count = 1;  ///< word, regex: rarer ones become <|unk|>; bpe: rarer pairs are not merged
 };
 
 /// The kinds there are, for help texts.

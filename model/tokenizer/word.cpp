@@ -77,28 +77,11 @@ class WordTokenizer final : public Tokenizer {
 }  // namespace
 
 std::unique_ptr<Tokenizer> train_word(Texts texts, const TokenizerOptions& options) {
-  require(options.vocab_size == 0 || options.vocab_size >= 2, "vocab_size is ", options.vocab_size,
-          "; expected at least 2, or 0 for no limit");
-  require(options.min_count >= 1, "min_count is ", options.min_count, "; expected at least 1");
   require_text(texts);
-  std::unordered_map<std::string_view, int64_t> counts;
+  PieceCounts counts;
   for (std::string_view text : texts) split(text, [&](std::string_view piece, size_t) { ++counts[piece]; });
-
-  using Counted = std::pair<std::string_view, int64_t>;
-  std::vector<Counted> ranked;
-  for (const auto& [piece, count] : counts) {
-    if (count >= options.min_count) ranked.emplace_back(piece, count);
-  }
-  if (ranked.empty())
-    fail(ErrorCode::input, "nothing occurs ", options.min_count, " times (min_count) in the text");
-  std::sort(ranked.begin(), ranked.end(), [](const Counted& a, const Counted& b) {
-    return a.second != b.second ? a.second > b.second : a.first < b.first;
-  });
-  const auto limit = static_cast<size_t>(options.vocab_size);
-  if (limit > 0 && ranked.size() > limit - 1) ranked.resize(limit - 1);
-
-  std::vector<std::string> vocab{std::string(unknown)};
-  for (const Counted& counted : ranked) vocab.emplace_back(counted.first);
+  std::vector<std::string> vocab = most_frequent(counts, options, 1);
+  vocab.emplace(vocab.begin(), unknown);
   return std::make_unique<WordTokenizer>(std::move(vocab));
 }
 

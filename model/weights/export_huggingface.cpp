@@ -137,7 +137,8 @@ std::string write_tokenizer(const NewDirectory& directory, const ForeignModel& m
                  {"clean_up_tokenization_spaces", false}};
   if (special_id(model.tokenizer.get(), "<|endoftext|>") >= 0)
     config["bos_token"] = config["eos_token"] = "<|endoftext|>";
-  if (model.tokenizer->kind() == "word") config["unk_token"] = "<|unk|>";
+  if (const auto kind = model.tokenizer->kind(); kind == "word" || kind == "regex")
+    config["unk_token"] = "<|unk|>";
   write_file_atomically(directory.file("tokenizer_config.json"), config.dump(2) + "\n");
   return "";
 }

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "model/tokenizer/bpe.h"
+#include "model/tokenizer/huggingface_file.h"
 
 namespace hewn::exporting {
 namespace {
@@ -12,11 +13,13 @@ using Ordered = nlohmann::ordered_json;
 
 /// What stands in every tokenizer.json, around a model given as text (an ordered object of many tokens would
 /// look for each new one among all before it).
-std::string tokenizer_file(const Ordered& cut, const Ordered& decoder, const std::string& model) {
-  const Ordered file{{"version", "1.0"},          {"truncation", nullptr},
-                     {"padding", nullptr},        {"added_tokens", Ordered::array()},
-                     {"normalizer", nullptr},     {"pre_tokenizer", cut},
-                     {"post_processor", nullptr}, {"decoder", decoder}};
+std::string tokenizer_file(const Tokenizer& tokenizer, const Ordered& cut, const Ordered& decoder,
+                           const std::string& model) {
+  const Ordered file{
+      {"version", "1.0"},          {"truncation", nullptr},
+      {"padding", nullptr},        {"added_tokens", tokenizers::added_tokens(tokenizer.specials())},
+      {"normalizer", nullptr},     {"pre_tokenizer", cut},
+      {"post_processor", nullptr}, {"decoder", decoder}};
   std::string text = file.dump();
   text.pop_back();
   return text + ",\"model\":" + model + "}";
@@ -42,12 +45,12 @@ const auto as_it_is = [](std::string_view piece) { return std::string(piece); };
 std::string byte_file(const Tokenizer& tokenizer) {
   const Ordered bytes{
       {"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", false}};
-  return tokenizer_file(bytes, bytes,
+  return tokenizer_file(tokenizer, bytes, bytes,
                         characters_model(vocabulary_object(tokenizer, tokenizers::to_printable)));
 }
 
 std::string char_file(const Tokenizer& tokenizer) {
-  return tokenizer_file(nullptr, {{"type", "Fuse"}},
+  return tokenizer_file(tokenizer, nullptr, {{"type", "Fuse"}},
                         characters_model(vocabulary_object(tokenizer, as_it_is)));
 }
 
@@ -58,9 +61,27 @@ std::string word_file(const Tokenizer& tokenizer) {
   };
   const Ordered cut{{"type", "Sequence"},
                     {"pretokenizers", {split("[\\p{L}\\p{M}\\p{N}]+"), split("[^\\p{L}\\p{M}\\p{N}]")}}};
-  return tokenizer_file(cut, {{"type", "Fuse"}},
+  return tokenizer_file(tokenizer, cut, {{"type", "Fuse"}},
                         R"({"type":"WordLevel","vocab":)" + vocabulary_object(tokenizer, as_it_is) +
                             R"(,"unk_token":"<|unk|>"})");
+}
+
+std::string regex_file(const Tokenizer& tokenizer) {
+  const auto split = [](const char* pattern, const char* behavior) {
+    return Ordered{
+        {"type", "Split"}, {"pattern", {{"Regex", pattern}}}, {"behavior", behavior}, {"invert", false}};
+  };
+  const Ordered cut{{"type", "Sequence"},
+                    {"pretokenizers", {split("\\s+", "Removed"), split("[,.:;?_!\"()']|--", "Isolated")}}};
+  const Ordered blank{{"type", "Replace"}, {"pattern", {{"Regex", "^(?=[^,.:;?!\"()'])"}}}, {"content", " "}};
+  const Ordered joined{
+      {"type", "Sequence"},
+      {"decoders",
+       {blank, {{"type", "Fuse"}}, {{"type", "Strip"}, {"content", " "}, {"start", 1}, {"stop", 0}}}}};
+  const auto alone = [](std::string_view piece) { return std::string(piece.substr(piece.starts_with(' '))); };
+  return tokenizer_file(
+      tokenizer, cut, joined,
+      R"({"type":"WordLevel","vocab":)" + vocabulary_object(tokenizer, alone) + R"(,"unk_token":"<|unk|>"})");
 }
 
 /// Llama's kind is kept in Hugging Face's format already, but for the scores, a key that others do not take.
@@ -103,6 +124,7 @@ std::optional<std::string> huggingface_tokenizer(const Tokenizer& tokenizer) {
   if (kind == "byte") return byte_file(tokenizer);
   if (kind == "char") return char_file(tokenizer);
   if (kind == "word") return word_file(tokenizer);
+  if (kind == "regex") return regex_file(tokenizer);
   return std::nullopt;
 }
 

@@ -1,5 +1,7 @@
 // hewn tokenizer: learn, encode, decode, compare.
 
+#include <nlohmann/json.hpp>
+
 #include "tests/cli/hewn.h"
 
 namespace hewn::test {
@@ -21,6 +23,24 @@ TEST_CASE("text goes through a tokenizer and back") {
     const auto json = hewn({"tokenizer", "encode", "--json", "--tokenizer=" + file, "cat"});
     CHECK(json.out.front() == '[');
   }
+}
+
+TEST_CASE("a model is trained on words and signs") {
+  const TempDir dir;
+  std::string text;
+  for (int i = 0; i < 100; ++i) text += "Once upon a time, there was a fox -- and it ran.\n";
+  write_file(dir / "text.txt", text);
+  const std::string file = (dir / "text.txt").string(), run = (dir / "run").string();
+  CHECK_FAILS(hewn({"train", "--dataset=" + file, "--tokenizer=regex", "--n_layer=1", "--n_head=1",
+                    "--n_embd=8", "--block_size=8", "--max_iters=2", "--out_dir=" + run}),
+              0, "done after step 2");
+  CHECK(hewn({"tokenizer", "decode", "--tokenizer=" + run}, {.input = "2 3\n"}).exit_code == 0);
+  const auto ids = hewn({"tokenizer", "encode", "--tokenizer=" + run, "a fox, and a dog."});
+  CHECK(hewn({"tokenizer", "decode", "--tokenizer=" + run}, {.input = ids.out}).out ==
+        "a fox, and a <|unk|>.");
+  const auto sample = hewn({"sample", run, "--start=Once upon", "--max_new_tokens=1", "--temperature=0"});
+  CHECK(sample.exit_code == 0);
+  CHECK(sample.out.starts_with("Once upon"));
 }
 
 TEST_CASE("GPT-2's vocabulary prepares and encodes text") {
@@ -83,11 +103,31 @@ TEST_CASE("mistakes with tokenizers have their status") {
 TEST_CASE("tokenizers are compared on one text") {
   const TempDir dir;
   write_file(dir / "text.txt", "one two two\n");
-  const auto r = hewn({"tokenizer", "compare", (dir / "text.txt").string()});
+  const std::string text = (dir / "text.txt").string(), words = (dir / "words.json").string();
+  const auto r = hewn({"tokenizer", "compare", text});
   CHECK(r.exit_code == 0);
-  for (const char* kind : {"char", "byte", "word", "bpe"}) CHECK(contains(r.out, kind));
-  CHECK(contains(hewn({"tokenizer", "compare", (dir / "text.txt").string(), "--json"}).out,
-                 "\"bytes_per_token\""));
+  for (const char* kind : {"char", "byte", "word", "regex", "bpe"}) CHECK(contains(r.out, kind));
+  CHECK(contains(r.out, "\nregex\none| two| two\\n\n"));
+  CHECK(contains(hewn({"tokenizer", "compare", text, "--color=always"}).out, "\033[30;46mone\033[0m"));
+
+  REQUIRE(hewn({"tokenizer", "train", text, "--type=word", "--out=" + words}).exit_code == 0);
+  const auto json = nlohmann::json::parse(hewn({"tokenizer", "compare", words, "byte", text, "--json"}).out);
+  REQUIRE(json.size() == 2);
+  CHECK(json[0]["tokenizer"] == words);
+  CHECK(json[0]["kind"] == "word");
+  CHECK(json[0]["tokens"] == 6);
+  CHECK(json[0]["bytes_per_token"] == 2.0);
+  CHECK(json[0]["megabytes_per_second"] > 0);
+  CHECK(json[0]["pieces"][2] == nlohmann::json{{"id", 2}, {"text", "two"}});
+  CHECK(json[1]["tokens"] == 12);
+
+  const auto typed = hewn({"tokenizer", "compare", "byte", "--text=a\té", "--pieces=3"});
+  CHECK(contains(typed.out, "\nbyte\na|\\t|\\xc3| ...\n"));
+  CHECK_FALSE(contains(hewn({"tokenizer", "compare", "byte", "--text=a", "--pieces=0"}).out, "\nbyte\na"));
+  CHECK_FAILS(hewn({"tokenizer", "compare"}), 2, "which text?");
+  CHECK_FAILS(hewn({"tokenizer", "compare", words, "--text=three"}), 0, "");
+  CHECK_FAILS(hewn({"tokenizer", "compare", (dir / "none.json").string(), text}), 3, "none.json");
+  CHECK_FAILS(hewn({"tokenizer", "compare", "regex", "--text= "}), 3, "nothing occurs");
 }
 
 }  // namespace hewn::test

@@ -189,6 +189,7 @@ TEST_CASE("prompts and runs that make no sense are refused") {
   CHECK(hewn(small_train(dir)).exit_code == 0);
   const std::string run = (dir / "run").string();
   CHECK_FAILS(hewn({"sample"}), 2, "which run?");
+  CHECK_FAILS(hewn({"chat"}), 2, "which run? `hewn chat RUN`");
   CHECK_FAILS(hewn({"sample", (dir / "none").string()}), 3, "none");
   CHECK_FAILS(hewn({"eval", dir.path().string()}), 3, dir.path().string());
   CHECK_FAILS(hewn({"sample", run, "--start=Ж"}), 3, "Ж");

@@ -371,6 +371,11 @@ TEST_CASE("tokenizers as other programs read them", "[export]") {
   CHECK(words["model"]["vocab"]["<|unk|>"] == 0);
   CHECK(no_words.empty());
 
+  const auto [course, no_signs] = written("regex", "one, two");
+  CHECK(course["model"]["vocab"] ==
+        json{{",", 0}, {"one", 1}, {"two", 2}, {"<|endoftext|>", 3}, {"<|unk|>", 4}});
+  CHECK(no_signs.empty());
+
   const auto [bytes, byte_tokens] = written("byte", "x");
   CHECK(bytes["model"]["vocab"]["\u0120"] == 32);
   CHECK(bytes["pre_tokenizer"]["use_regex"] == false);

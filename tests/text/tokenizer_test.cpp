@@ -117,6 +117,69 @@ TEST_CASE("a word vocabulary can be limited by size and count", "[tokenizer]") {
               [&] { train_tokenizer("word", text, {.min_count = 50}); }));
 }
 
+TEST_CASE("a regex vocabulary: sorted words and signs, the special tokens last", "[tokenizer]") {
+  // What Python's re.split(r'([,.:;?_!"()\']|--|\s)', text) leaves of it, without white space, sorted:
+  const auto tokenizer =
+      train_tokenizer("regex", "I HAD a cat -- he's_so--\u4e16, (cheap)\u00a0genius---\t\nI\n");
+  CHECK(
+      tokenizer->to_json() ==
+      R"-({"format":"hewn-tokenizer","version":1,"kind":"regex","vocab":["'","(",")",",","-","--","HAD","I","_",)-"
+      R"-("a","cat","cheap","genius","he","s","so","世","<|endoftext|>","<|unk|>"]})-");
+  CHECK(tokenizer->vocab_size() == 19);
+  CHECK(tokenizer->encode("he's  a\tcat--") == Ids{13, 0, 14, 9, 10, 5});
+  CHECK(tokenizer->encode("cats, a.") == Ids{18, 3, 9, 18});
+  CHECK(tokenizer->encode(" \n\u2003").empty());
+  CHECK(tokenizer->decode(tokenizer->encode("(he's) so--a _cat, mouse")) ==
+        "( he' s) so -- a _ cat, <|unk|>");
+  CHECK(tokenizer->decode_more(tokenizer->encode("a, cat")) == " a, cat");
+  CHECK(tokenizer->decode({}).empty());
+  const auto pieces = tokenizer->pieces(" a  cat, \n");
+  REQUIRE(pieces.size() == 3);
+  CHECK(pieces[0].source == " a");
+  CHECK(pieces[1].source == "  cat");
+  CHECK(pieces[2].source == ", \n");
+
+  CHECK(tokenizer->encode("a <|endoftext|> cat") == Ids{9, 18, 10});  // as text it is a word
+  CHECK(tokenizer->encode("a <|endoftext|> cat", Specials::allowed) == Ids{9, 17, 10});
+  CHECK(tokenizer->end_tokens() == Ids{17});
+  CHECK(train_tokenizer("regex", "a <|endoftext|> b <|unk|>")->vocab_size() == 4);
+  CHECK(fails(ErrorCode::input, {"not valid UTF-8", "byte 1"}, [&] { tokenizer->encode("a\xC3"); }));
+}
+
+TEST_CASE("a regex vocabulary can be limited, and loses only white space", "[tokenizer]") {
+  const std::string text = "b b b c c a a d";
+  const auto vocab_of = [&](const TokenizerOptions& options) {
+    return train_tokenizer("regex", text, options)->to_json();
+  };
+  const std::string head = R"({"format":"hewn-tokenizer","version":1,"kind":"regex","vocab":[)",
+                    specials = R"("<|endoftext|>","<|unk|>"]})";
+  CHECK(vocab_of({.vocab_size = 4}) == head + R"("a","b",)" + specials);
+  CHECK(vocab_of({.min_count = 2}) == head + R"("a","b","c",)" + specials);
+  CHECK(fails(ErrorCode::usage, {"at least 3"}, [&] { vocab_of({.vocab_size = 2}); }));
+  CHECK(fails(ErrorCode::input, {"nothing occurs"}, [] { train_tokenizer("regex", " \n "); }));
+
+  const auto without_blanks = [](const std::string& from) {
+    std::string kept;
+    for (size_t at = 0; at < from.size();) {
+      const CodePoint c = decode_utf8(from, at);
+      if (!is_white_space(c.value)) kept += from.substr(at, c.bytes);
+      at += c.bytes;
+    }
+    return kept;
+  };
+  Random random("regex round trip");
+  for (int round = 0; round < 200; ++round) {
+    const std::string some = "x " + random_text(random);
+    if (some.find("<|unk|>") != some.npos) continue;  // as text it is not in the vocabulary
+    const auto tokenizer = train_tokenizer("regex", some);
+    REQUIRE(without_blanks(tokenizer->decode(tokenizer->encode(some))) == without_blanks(some));
+    check_pieces(*tokenizer, some);
+    const auto copy = tokenizer_from_json(tokenizer->to_json());
+    REQUIRE(copy->hash() == tokenizer->hash());
+    REQUIRE(copy->encode(some) == tokenizer->encode(some));
+  }
+}
+
 TEST_CASE("what a tokenizer keeps of a text", "[tokenizer]") {
   Random random("tokenizer round trip");
   for (int round = 0; round < 200; ++round) {
@@ -140,7 +203,7 @@ TEST_CASE("what a tokenizer keeps of a text", "[tokenizer]") {
 }
 
 TEST_CASE("what no vocabulary can be made of", "[tokenizer]") {
-  for (const char* kind : {"char", "word"}) {
+  for (const char* kind : {"char", "word", "regex"}) {
     CHECK(fails(ErrorCode::input, {"no text"}, [&] { train_tokenizer(kind, ""); }));
     CHECK(fails(ErrorCode::input, {"the text is not valid UTF-8", "byte 3 (line 2)", "byte tokenizer"},
                 [&] { train_tokenizer(kind, "ab\n\xff"); }));
@@ -155,7 +218,7 @@ TEST_CASE("what no vocabulary can be made of", "[tokenizer]") {
               [] { train_tokenizer("byte", "x", {.min_count = 2}); }));
   CHECK(fails(ErrorCode::usage, {"at least 2"}, [] { train_tokenizer("word", "x", {.vocab_size = 1}); }));
   CHECK(fails(ErrorCode::usage, {"at least 1"}, [] { train_tokenizer("word", "x", {.min_count = 0}); }));
-  CHECK(tokenizer_kinds() == std::vector<std::string_view>{"char", "byte", "word", "bpe"});
+  CHECK(tokenizer_kinds() == std::vector<std::string_view>{"char", "byte", "word", "regex", "bpe"});
 }
 
 TEST_CASE("tokenizers are saved and loaded", "[tokenizer]") {
@@ -186,7 +249,7 @@ TEST_CASE("files that are no tokenizers are refused with the reason", "[tokenize
   CHECK(refused(file(R"("version":1)"), "kind"));
   CHECK(refused(file(R"("version":1,"kind":3)"), "type must be string"));
   CHECK(refused(file(R"("version":1,"kind":"bee")"), "unknown kind of tokenizer \"bee\""));
-  for (const char* kind : {"char", "word"}) {
+  for (const char* kind : {"char", "word", "regex"}) {
     const auto vocab = [&](const std::string& pieces) {
       return file(std::string(R"("version":1,"kind":")") + kind + R"(","vocab":)" + pieces);
     };
@@ -200,11 +263,15 @@ TEST_CASE("files that are no tokenizers are refused with the reason", "[tokenize
   CHECK(refused(file(R"("version":1,"kind":"char","vocab":["a","bc"])"),
                 "holds \"bc\"; expected single characters"));
   CHECK(refused(file(R"("version":1,"kind":"word","vocab":["a"])"), "does not begin with <|unk|>"));
+  CHECK(refused(file(R"("version":1,"kind":"regex","vocab":["a","<|unk|>"])"),
+                "does not end with <|endoftext|> and <|unk|>"));
+  CHECK(refused(file(R"("version":1,"kind":"regex","vocab":["a b","<|endoftext|>","<|unk|>"])"),
+                "holds \"a b\", which is more than one token"));
 }
 
 TEST_CASE("a tokenizer file with flipped bytes is refused or read, never worse", "[tokenizer]") {
   Random random("tokenizer flips");
-  for (const char* kind : {"char", "word", "byte"}) {
+  for (const char* kind : {"char", "word", "regex", "byte"}) {
     const std::string json = train_tokenizer(kind, "the cat, the na\u00efve \u4e16\u754c\n")->to_json();
     for (size_t size = 0; size < json.size(); ++size) {
       REQUIRE(test::error_of([&] { tokenizer_from_json(json.substr(0, size)); }));
