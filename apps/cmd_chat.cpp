@@ -84,7 +84,7 @@ class Chat {
   void answer(const std::string& line) {
     Ends ends = ends_of(settings_, *run_.tokenizer);
     if (ends.texts.empty()) ends.texts = {"\n"};
-    GenerateOptions options = generation(settings_, ends);
+    GenerateOptions options = generation(settings_, *run_.tokenizer, ends);
     options.sample = turns_++;
     TextFlow flow(ends.texts);
     generate(*run_.model, prompt(line).tokens, options, [&](const Generated& g) {

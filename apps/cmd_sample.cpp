@@ -37,6 +37,7 @@ int run_beams(const Settings& settings, const OpenRun& run, const std::vector<Pr
                             .max_new_tokens = settings.integer("max_new_tokens"),
                             .length_penalty = settings.real("length_penalty"),
                             .n_best = settings.integer("num_samples"),
+                            .vocab_size = run.tokenizer->vocab_size(),
                             .stop_tokens = ends_of(settings, *run.tokenizer).tokens};
   require(options.n_best <= options.beams, "num_samples = ", options.n_best,
           " is more than beam = ", options.beams, "; follow at least as many texts as are shown");
@@ -69,7 +70,7 @@ int run_draws(const Settings& settings, const OpenRun& run, const std::vector<Pr
   catch_signals();
   TextWriter writer(*run.tokenizer, view, begins, ends.texts, shots_of(settings).has_value());
   bool slid = false;
-  generate(*run.model, requests, generation(settings, ends),
+  generate(*run.model, requests, generation(settings, *run.tokenizer, ends),
            static_cast<size_t>(settings.integer("batch_size")),
            {.token = [&](size_t i, const Generated& g) { return writer.token(i, g); },
             .done =

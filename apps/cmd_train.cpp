@@ -71,10 +71,12 @@ void write_sample(const RunDirectory& run, Model& model, const Tokenizer& tokeni
     prompt = tokenizer.encode("\n");
   } catch (const Error&) {  // a vocabulary without line ends begins with its first token
   }
-  generate(model, prompt, {.max_new_tokens = 300, .temperature = 0.8, .seed = seed}, [&](int32_t id) {
-    ids.push_back(id);
-    return true;
-  });
+  generate(model, prompt,
+           {.max_new_tokens = 300, .temperature = 0.8, .seed = seed, .vocab_size = tokenizer.vocab_size()},
+           [&](int32_t id) {
+             ids.push_back(id);
+             return true;
+           });
   std::string number = std::to_string(step);
   number.insert(0, 6 - std::min<size_t>(6, number.size()), '0');
   std::filesystem::create_directories(run.file("samples"));

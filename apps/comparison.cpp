@@ -39,6 +39,7 @@ class Comparison {
     const GenerateOptions plain{.max_new_tokens = settings_.integer("max_new_tokens"),
                                 .temperature = settings_.real("temperature"),
                                 .seed = static_cast<uint64_t>(settings_.integer("seed")),
+                                .vocab_size = run_.tokenizer->vocab_size(),
                                 .stop_tokens = ends_.tokens};
     const auto with = [&](auto change) {
       GenerateOptions options = plain;
@@ -95,10 +96,11 @@ class Comparison {
                                       {.beams = beams,
                                        .max_new_tokens = settings_.integer("max_new_tokens"),
                                        .length_penalty = settings_.real("length_penalty"),
+                                       .vocab_size = run_.tokenizer->vocab_size(),
                                        .stop_tokens = ends_.tokens})[0];
     TextFlow flow(ends_.texts, trims_);
     const NoGrad none;
-    Context context(*run_.model, true);
+    Context context(*run_.model, true, run_.tokenizer->vocab_size());
     for (const int32_t token : prompt_.tokens) context.push({token});
     for (const int32_t token : best.tokens) {
       const std::vector<double> logs = log_probabilities(context.next_logits());

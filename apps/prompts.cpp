@@ -100,7 +100,7 @@ Ends ends_of(const Settings& settings, const Tokenizer& tokenizer) {
   return ends;
 }
 
-GenerateOptions generation(const Settings& settings, const Ends& ends) {
+GenerateOptions generation(const Settings& settings, const Tokenizer& tokenizer, const Ends& ends) {
   return {.max_new_tokens = settings.integer("max_new_tokens"),
           .temperature = settings.real("temperature"),
           .top_k = settings.integer("top_k"),
@@ -108,6 +108,7 @@ GenerateOptions generation(const Settings& settings, const Ends& ends) {
           .min_p = settings.real("min_p"),
           .repetition_penalty = settings.real("repetition_penalty"),
           .seed = static_cast<uint64_t>(settings.integer("seed")),
+          .vocab_size = tokenizer.vocab_size(),
           .stop_tokens = ends.tokens};
 }
 

@@ -41,7 +41,7 @@ struct Ends {
 /// `shots` or `template` and no `stop` a line end ends an answer.
 Ends ends_of(const Settings& settings, const Tokenizer& tokenizer);
 
-/// The keys of sampling, and these ends.
-GenerateOptions generation(const Settings& settings, const Ends& ends);
+/// The keys of sampling, the tokens that the tokenizer knows, and these ends.
+GenerateOptions generation(const Settings& settings, const Tokenizer& tokenizer, const Ends& ends);
 
 }  // namespace hewn::cli

@@ -2,15 +2,29 @@
 
 #include <cstddef>
 
+#include "core/error.h"
+
 namespace hewn {
 
-Context::Context(Model& model, bool use_cache)
+Context::Context(Model& model, bool use_cache, int64_t vocab_size)
     : model_(model),
+      vocab_size_(vocab_size == 0 ? model.config().vocab_size : vocab_size),
       limit_(model.config().block_size),
       cache_(use_cache && model.uses_cache()
                  ? std::make_unique<KvCache>(model.config(), model.device(), model.parameters().dtype(), 1,
                                              limit_)
-                 : nullptr) {}
+                 : nullptr) {
+  require(vocab_size_ >= 1 && vocab_size_ <= model.config().vocab_size, "vocab_size = ", vocab_size,
+          "; expected at most the model's ", model.config().vocab_size);
+}
+
+std::vector<double> Context::given_out(const std::vector<double>& logits, int64_t rows) const {
+  std::vector<double> given;
+  const auto V = static_cast<std::ptrdiff_t>(logits.size()) / rows;
+  for (auto row = logits.begin(); row != logits.end(); row += V)
+    given.insert(given.end(), row, row + static_cast<std::ptrdiff_t>(vocab_size_));
+  return given;
+}
 
 void Context::push(const std::vector<int32_t>& tokens) {
   if (static_cast<int64_t>(tokens_[0].size()) == limit_) {
@@ -30,9 +44,8 @@ std::vector<double> Context::next_logits() {
     fresh.insert(fresh.end(), sequence.begin() + from, sequence.end());
   const int64_t B = sequences(), T = static_cast<int64_t>(fresh.size()) / B;
   seen_ = tokens_[0].size();
-  return model_
-      .logits(Tensor::from(model_.device(), fresh, {B, T}), {.cache = cache_.get(), .last_only = true})
-      .doubles();
+  const Tensor tokens = Tensor::from(model_.device(), fresh, {B, T});
+  return given_out(model_.logits(tokens, {.cache = cache_.get(), .last_only = true}).doubles(), B);
 }
 
 std::vector<std::vector<double>> Context::next_logits(std::span<Context* const> contexts) {
@@ -69,7 +82,7 @@ void Context::next_tokens(std::span<Context* const> contexts, std::span<const si
   const auto V = static_cast<std::ptrdiff_t>(all.size() / which.size());
   auto row = all.begin();
   for (const size_t i : which) {
-    logits[i].assign(row, row + V);
+    logits[i] = contexts[i]->given_out({row, row + V}, 1);
     row += V;
   }
 }

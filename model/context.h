@@ -14,14 +14,15 @@ namespace hewn {
 class Context {
  public:
   /// Begins with one empty sequence. Without the cache every step computes everything anew: the same up to
-  /// rounding.
-  Context(Model& model, bool use_cache);
+  /// rounding. Of the logits only those of ids below `vocab_size` are given out, 0: all; a model may have
+  /// more tokens than its tokenizer, for a rounder number.
+  Context(Model& model, bool use_cache, int64_t vocab_size = 0);
 
   int64_t sequences() const { return static_cast<int64_t>(tokens_.size()); }
   /// Appends a token to each sequence. Sequences that have reached block_size go on with their newest half,
   /// so that a new token costs one row instead of a whole context.
   void push(const std::vector<int32_t>& tokens);
-  /// Logits of what follows, [sequences, V] in one row.
+  /// Logits of what follows, [sequences, vocab_size] in one row.
   std::vector<double> next_logits();
   /// The same of several contexts of one model and one sequence each, whose lengths may differ: those that
   /// one token is new in share a pass, the others have their own. One row for each.
@@ -35,8 +36,11 @@ class Context {
  private:
   static void next_tokens(std::span<Context* const> contexts, std::span<const size_t> which,
                           std::vector<std::vector<double>>& logits);
+  /// The logits of [rows, V] that are given out.
+  std::vector<double> given_out(const std::vector<double>& logits, int64_t rows) const;
 
   Model& model_;
+  int64_t vocab_size_;
   int64_t limit_;
   std::unique_ptr<KvCache> cache_;
   std::vector<std::vector<int32_t>> tokens_{1};

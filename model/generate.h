@@ -21,8 +21,10 @@ struct GenerateOptions {
   double min_p = 0;
   double repetition_penalty = 1;
   uint64_t seed = 1;
-  uint64_t sample = 0;  ///< number of the sample: each has random numbers of its own
-  bool cache = true;    ///< keep keys and values; false computes everything anew: the same up to rounding
+  uint64_t sample = 0;     ///< number of the sample: each has random numbers of its own
+  bool cache = true;       ///< keep keys and values; false computes everything anew: the same up to rounding
+  int64_t vocab_size = 0;  ///< only ids below it are drawn, as if there were no others: a model may have more
+                           ///< than its tokenizer; 0: all
   std::vector<int32_t> stop_tokens = {};  ///< end the text when drawn, and are not part of it
 
   SamplingOptions sampling() const { return {repetition_penalty, temperature, top_k, top_p, min_p}; }

@@ -13,7 +13,8 @@ namespace {
 
 void penalize(std::vector<double>& logits, double penalty, std::span<const int32_t> seen) {
   for (const int32_t id : std::unordered_set<int32_t>(seen.begin(), seen.end())) {
-    double& logit = logits.at(static_cast<size_t>(id));
+    if (static_cast<size_t>(id) >= logits.size()) continue;  // of a prompt, not to be drawn
+    double& logit = logits[static_cast<size_t>(id)];
     logit = logit > 0 ? logit / penalty : logit * penalty;
   }
 }

@@ -5,8 +5,10 @@
 
 #include "kernels/devices.h"
 #include "model/generate.h"
+#include "model/weights/foreign.h"
 #include "tests/support/catch.h"
 #include "tests/support/close.h"
+#include "tests/support/env.h"
 #include "tests/support/random.h"
 
 namespace hewn {
@@ -109,6 +111,39 @@ TEST_CASE("beam search: its log P is the model's, and seldom below the greedy te
     gain += more;
     CHECK(beam_search(*model, prompt, {.beams = 1, .max_new_tokens = 12})[0].tokens == greedy);
   }
+  CHECK(not_worse >= 45);
+  CHECK(gain > 0);
+}
+
+TEST_CASE("beam search: of a trained model's texts, likelier than the greedy ones", "[beam]") {
+  const auto file = test::shared("models/stories260K/stories260K.bin");
+  if (!file) return;
+  const ForeignModel foreign = open_foreign(file->string());
+  const auto model = load_foreign(foreign, cpu());
+  int prompts = 0, not_worse = 0, better = 0;
+  double gain = 0;
+  for (const char* name : {"Tim", "Lily", "the dog", "a little bird", "Mom", "the old man", "Sam", "a cat",
+                           "the big bear", "Anna"})
+    for (const char* begin : {"Once upon a time, ", "One day, ", "In the park, ", "It was a sunny day and ",
+                              "They all laughed, but "}) {
+      std::vector<int32_t> prompt{*foreign.tokenizer->begin_token()}, greedy;
+      const std::vector<int32_t> text = foreign.tokenizer->encode(std::string(begin) + name);
+      prompt.insert(prompt.end(), text.begin(), text.end());
+      generate(*model, prompt, {.max_new_tokens = 24, .temperature = 0}, [&](int32_t token) {
+        greedy.push_back(token);
+        return true;
+      });
+      const BeamText best = beam_search(*model, prompt, {.beams = 5, .max_new_tokens = 24})[0];
+      REQUIRE(best.tokens.size() == greedy.size());
+      const double more = best.log_probability - log_probability(*model, prompt, greedy);
+      ++prompts;
+      not_worse += more >= -1e-6;
+      better += more > 1e-6;
+      gain += more;
+    }
+  INFO(not_worse << " not worse, " << better << " better of " << prompts << ", by " << gain / prompts
+                 << " on average");
+  CHECK(prompts == 50);
   CHECK(not_worse >= 45);
   CHECK(gain > 0);
 }

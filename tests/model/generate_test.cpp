@@ -1,8 +1,10 @@
 #include "model/generate.h"
 
 #include <cmath>
+#include <set>
 
 #include "kernels/devices.h"
+#include "model/beam.h"
 #include "tests/support/catch.h"
 #include "tests/support/close.h"
 #include "tests/support/random.h"
@@ -41,6 +43,33 @@ TEST_CASE("generate: with the cache as without, also past the end of the context
     CHECK(generated(*model, {1, 2, 3}, options) == with);
     CHECK(with.size() == 30);
   }
+}
+
+TEST_CASE("generate: ids beyond the vocabulary asked for are as if they were not there") {
+  const auto model = tiny_model();
+  Parameter& head = *model->parameters().find("transformer.wte.weight");  // tied: [11, 16]
+  for (int64_t i = 7 * 16; i < head.value.numel(); ++i) static_cast<float*>(head.value.data())[i] *= 40;
+  std::set<int32_t> all, some;
+  for (uint64_t seed = 0; seed < 20; ++seed) {
+    GenerateOptions options{.max_new_tokens = 20, .temperature = 2, .repetition_penalty = 1.1, .seed = seed};
+    for (const int32_t id : generated(*model, {1, 2, 9}, options)) all.insert(id);
+    options.vocab_size = 7;
+    for (const int32_t id : generated(*model, {1, 2, 9}, options)) some.insert(id);
+    size_t count = 0;
+    generate(*model, {{{1, 2}}, {{3, 9, 4}}}, options, 2,
+             {.token =
+                  [&](size_t, const Generated& g) {
+                    CHECK(g.logits.size() == 7);
+                    return some.insert(g.token), ++count < 100;
+                  },
+              .done = [](size_t, bool) {}});
+  }
+  CHECK(all.size() == 11);  // they would have been drawn
+  CHECK(some == std::set<int32_t>{0, 1, 2, 3, 4, 5, 6});
+  for (const BeamText& text :
+       beam_search(*model, {1, 9}, {.beams = 8, .max_new_tokens = 6, .n_best = 8, .vocab_size = 7}))
+    for (const int32_t id : text.tokens) CHECK(id < 7);
+  CHECK_THROWS_WITH(generated(*model, {1}, {.vocab_size = 12}), Catch::Contains("at most the model's 11"));
 }
 
 TEST_CASE("generate: a full context goes on with its newest half") {
