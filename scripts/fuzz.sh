@@ -37,7 +37,7 @@ fuzz_one() { # TARGET SECONDS
   local target=$1 corpus=build-fuzz/corpus/$1 log=build-fuzz/log/$1.log
   mkdir -p "$corpus"
   HEWN_FUZZ_TARGET=$target "$program" -max_total_time="$2" -timeout=1 -malloc_limit_mb=100 -rss_limit_mb=1000 \
-    -max_len=8192 -print_final_stats=1 -artifact_prefix="build-fuzz/found/$target-" \
+    -max_len=12288 -print_final_stats=1 -artifact_prefix="build-fuzz/found/$target-" \
     "$corpus" "tests/fuzz/corpus/$target" >"$log" 2>&1
   local status=$? executions
   executions=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log" | tail -n 1)

@@ -23,13 +23,30 @@ Extent extent_of(const TensorEntry& entry, bool turned) {
   return turned ? Extent{entry.shape[1], entry.shape[0]} : Extent{entry.shape[0], entry.shape[1]};
 }
 
-/// "" or what is wrong with the tensors of one parameter.
-std::string misfit_of(const NamedTensors& theirs, const Origin& origin, const Parameter& p) {
-  std::ostringstream text;
+/// What does not fit. A configuration of thousands of layers misses thousands of tensors; the first few tell.
+class Misfits {
+ public:
+  template <class... Parts>
+  void add(const Parts&... parts) {
+    if (++count_ <= shown_) ((text_ << "\n  ") << ... << parts);
+  }
+  void check() const {
+    if (count_ > 0)
+      fail(ErrorCode::input, "its tensors do not fit its configuration:", text_.str(),
+           count_ > shown_ ? "\n  and " + std::to_string(count_ - shown_) + " more" : "");
+  }
+
+ private:
+  static constexpr int shown_ = 20;
+  int count_ = 0;
+  std::ostringstream text_;
+};
+
+void add_misfits(const NamedTensors& theirs, const Origin& origin, const Parameter& p, Misfits& wrong) {
   for (const Origin::Part& part : origin.parts) {
     const TensorEntry* entry = theirs.find(part.name);
     if (!entry) {
-      text << "\n  missing: " << part.name;
+      wrong.add("missing: ", part.name);
       continue;
     }
     const bool same_rank = entry->shape.size() == static_cast<size_t>(p.shape.rank());
@@ -37,12 +54,10 @@ std::string misfit_of(const NamedTensors& theirs, const Origin& origin, const Pa
     const bool enough_rows =
         extent.rows == rows_of(p) || (p.name == "transformer.wpe.weight" && extent.rows > rows_of(p));
     if (!same_rank || !enough_rows || extent.cols != part.width)
-      text << "\n  " << part.name << " is " << Shape(entry->shape) << " and does not fit " << p.name << " "
-           << p.shape;
+      wrong.add(part.name, " is ", Shape(entry->shape), " and does not fit ", p.name, " ", p.shape);
     else if (!is_float(entry->dtype))
-      text << "\n  " << part.name << " holds " << name_of(entry->dtype) << "; floats are needed";
+      wrong.add(part.name, " holds ", name_of(entry->dtype), "; floats are needed");
   }
-  return text.str();
 }
 
 /// Copies a matrix into columns `first` and after of one with `cols` columns; the source is [rows, n], or
@@ -81,18 +96,18 @@ std::vector<T> assembled_values(const NamedTensors& theirs, const Origin& origin
 }  // namespace
 
 void check_fit(const NamedTensors& theirs, const Naming& naming, const Model& model) {
-  std::string wrong;
+  Misfits wrong;
   std::set<std::string, std::less<>> used;
   for (const Parameter& p : model.parameters().all()) {
     const Origin origin = naming.origin(p, model.config());
     for (const Origin::Part& part : origin.parts) used.insert(part.name);
-    wrong += misfit_of(theirs, origin, p);
+    add_misfits(theirs, origin, p, wrong);
   }
   theirs.each([&](const TensorEntry& entry) {
     if (!used.count(entry.name) && !naming.passed_over(entry.name, model.config()))
-      wrong += "\n  unknown: " + entry.name;
+      wrong.add("unknown: ", entry.name);
   });
-  if (!wrong.empty()) fail(ErrorCode::input, "its tensors do not fit its configuration:", wrong);
+  wrong.check();
 }
 
 template <>

@@ -9,6 +9,10 @@
 #include <string_view>
 #include <vector>
 
+namespace hewn {
+class Tokenizer;
+}
+
 namespace hewn::test {
 
 /// A target; its seeds are in tests/fuzz/corpus/NAME. `read` returns, or throws the Error with
@@ -40,5 +44,8 @@ const std::filesystem::path& fuzz_directory();
 
 /// Touches every byte, so that a sanitizer sees those that are not there.
 void touch(const void* data, size_t bytes);
+
+/// What was read has to work: encodes a text, and decodes every token.
+void use_tokenizer(const Tokenizer& tokenizer);
 
 }  // namespace hewn::test

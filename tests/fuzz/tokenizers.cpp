@@ -4,9 +4,6 @@
 #include "tests/fuzz/target.h"
 
 namespace hewn::test {
-namespace {
-
-/// What was read has to work: encodes a text, and decodes every token.
 void use_tokenizer(const Tokenizer& tokenizer) {
   std::string all;
   for (int32_t id = 0; id < tokenizer.vocab_size(); ++id) all += tokenizer.piece(id);
@@ -19,6 +16,8 @@ void use_tokenizer(const Tokenizer& tokenizer) {
   }
   tokenizer_from_json(tokenizer.to_json());
 }
+
+namespace {
 
 const AddFuzzTarget json_target("tokenizer_json",
                                 [](std::string_view bytes) { use_tokenizer(*tokenizer_from_json(bytes)); });
