@@ -10,6 +10,8 @@
 #include "apps/version.h"
 #include "core/error.h"
 #include "kernels/rooms.h"
+#include "model/weights/gguf.h"
+#include "model/weights/gguf_model.h"
 #include "model/weights/safetensors.h"
 #include "train/checkpoint.h"
 #include "train/token_file.h"
@@ -81,11 +83,12 @@ Json about_run(const std::string& path) {
   return out;
 }
 
-Json about_weights(const std::string& path) {
-  const SafetensorsFile file(path);
-  Json out{{"file", path}, {"parameters", 0}, {"tensors", Json::object()}, {"metadata", file.metadata()}};
+/// Adds "parameters" and "tensors".
+void describe_tensors(const std::vector<TensorEntry>& entries, Json& out) {
   int64_t parameters = 0;
-  for (const TensorEntry& entry : file.entries()) {
+  out["parameters"] = 0;
+  out["tensors"] = Json::object();
+  for (const TensorEntry& entry : entries) {
     int64_t n = 1;
     std::string shape;
     for (const int64_t size : entry.shape)
@@ -94,6 +97,34 @@ Json about_weights(const std::string& path) {
     out["tensors"][entry.name] = join(name_of(entry.dtype), " [", shape, "]");
   }
   out["parameters"] = parameters;
+}
+
+Json about_weights(const std::string& path) {
+  const SafetensorsFile file(path);
+  Json out{{"file", path}};
+  describe_tensors(file.entries(), out);
+  out["metadata"] = file.metadata();
+  return out;
+}
+
+/// A key's value; of lists, which may be as long as a vocabulary, the length.
+struct DescribeKey {
+  template <class T>
+  Json operator()(const T& value) const {
+    return value;
+  }
+  template <class T>
+  Json operator()(const std::vector<T>& values) const {
+    return join("a list of ", values.size());
+  }
+  Json operator()(std::monostate) const { return "a list of a type that is not read"; }
+};
+
+Json about_gguf(const std::string& path) {
+  const GgufFile file(path);
+  Json out{{"file", path}, {"format", "GGUF"}, {"keys", Json::object()}};
+  for (const auto& [name, value] : file.keys()) out["keys"][name] = std::visit(DescribeKey{}, value);
+  describe_tensors(file.entries(), out);
   return out;
 }
 
@@ -126,11 +157,13 @@ Json about(const std::string& path) {
     return checkpoint ? about_checkpoint(path) : about_run(path);
   }
   if (path.ends_with(".safetensors")) return about_weights(path);
+  if (looks_like_gguf(path)) return about_gguf(path);
   if (path.ends_with(".bin")) return about_tokens(path);
   if (path.ends_with(".json")) return about_tokenizer(path);
-  fail(ErrorCode::input, path,
-       ": not a run, checkpoint, .safetensors, tokenizer.json or token file (.bin); for a text see "
-       "`hewn data stats`");
+  fail(
+      ErrorCode::input, path,
+      ": not a run, checkpoint, .safetensors, GGUF file, tokenizer.json or token file (.bin); for a text see "
+      "`hewn data stats`");
 }
 
 // Nested values as indented lines.

@@ -79,12 +79,13 @@ constexpr Command command_table[] = {
      "hewn plan configs/baby-gpt-cpu.toml\n"
      "hewn plan --n_layer=12 --n_head=12 --n_embd=768 --block_size=1024 --json",
      run_plan},
-    {takes::info, "info", "[RUN|FILE]", "describe a run, checkpoint, tokenizer or data file; or this machine",
+    {takes::info, "info", "[RUN|FILE]", "describe a run, checkpoint, model, tokenizer or data file; or this machine",
      "Without an argument: the machine, the instruction sets, and for every operation the kernels this build "
      "holds.",
      "hewn info\n"
      "hewn info out\n"
      "hewn info out/checkpoints/best/model.safetensors\n"
+     "hewn info model.gguf\n"
      "hewn info data/train.bin --json",
      run_info},
     {takes::verify, "verify", "[RUN]", "check a run's checksums, resuming, or thread independence",

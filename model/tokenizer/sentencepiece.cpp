@@ -27,14 +27,6 @@ std::string with_replaced(std::string_view text, std::string_view from, std::str
   }
 }
 
-/// The byte that "<0x0A>" stands for, -1 for other texts.
-int byte_named(std::string_view text) {
-  constexpr std::string_view digits = "0123456789ABCDEF";
-  if (text.size() != 6 || !text.starts_with("<0x") || text[5] != '>') return -1;
-  const size_t high = digits.find(text[3]), low = digits.find(text[4]);
-  return high == digits.npos || low == digits.npos ? -1 : static_cast<int>(16 * high + low);
-}
-
 /// A merge in the order of the highest score: equal scores are equal ranks.
 struct RankedMerges {
   std::vector<Merge> merges;
@@ -66,6 +58,7 @@ class SentencePieceTokenizer final : public Tokenizer {
   }
   std::string decode(std::span<const int32_t> ids) const override;
   std::string to_json() const override;
+  const SentencePieces& made_of() const { return given_; }
 
  protected:
   std::vector<int32_t> encode_with(std::string_view text, std::vector<size_t>* ends) const override {
@@ -306,6 +299,18 @@ std::string SentencePieceTokenizer::to_json() const {
 
 std::unique_ptr<Tokenizer> make_sentencepiece(SentencePieces pieces) {
   return std::make_unique<SentencePieceTokenizer>(std::move(pieces));
+}
+
+const SentencePieces* sentence_pieces(const Tokenizer& tokenizer) {
+  const auto* own = dynamic_cast<const SentencePieceTokenizer*>(&tokenizer);
+  return own ? &own->made_of() : nullptr;
+}
+
+int byte_named(std::string_view text) {
+  constexpr std::string_view digits = "0123456789ABCDEF";
+  if (text.size() != 6 || !text.starts_with("<0x") || text[5] != '>') return -1;
+  const size_t high = digits.find(text[3]), low = digits.find(text[4]);
+  return high == digits.npos || low == digits.npos ? -1 : static_cast<int>(16 * high + low);
 }
 
 }  // namespace hewn::tokenizers

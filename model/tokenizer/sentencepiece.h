@@ -7,6 +7,7 @@
 #include <array>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,6 +34,16 @@ struct SentencePieces {
 /// Throws ErrorCode::input unless there is a token for each byte and nothing is there twice.
 std::unique_ptr<Tokenizer> make_sentencepiece(SentencePieces pieces);
 
+/// What a tokenizer of this kind was made of; null for other kinds.
+const SentencePieces* sentence_pieces(const Tokenizer& tokenizer);
+
+/// The byte that "<0x0A>" stands for, -1 for other texts.
+int byte_named(std::string_view text);
+
+/// Scores that the same merges follow from: its own, or such as fall with the order of its merges. Nothing
+/// where no scores say the same.
+std::optional<std::vector<float>> merge_scores(const SentencePieces& pieces);
+
 /// From a tokenizer.json of Hugging Face's tokenizers whose model has "byte_fallback". Throws
 /// ErrorCode::input for settings that would make other tokens than this program does.
 std::unique_ptr<Tokenizer> read_sentencepiece(const nlohmann::json& file);
@@ -40,5 +51,9 @@ std::unique_ptr<Tokenizer> read_sentencepiece(const nlohmann::json& file);
 /// From llama2.c's tokenizer.bin: u32 length of the longest piece; for each token f32 score, i32 length,
 /// bytes. Tokens 0, 1 and 2 are unknown, begin and end. Throws ErrorCode::input.
 std::unique_ptr<Tokenizer> read_llama2c_tokenizer(std::string_view bytes);
+
+/// The inverse, filled up to `vocab_size` tokens with such as no text holds. Nothing for tokenizers that the
+/// file cannot express: without scores, other special tokens, or without a blank before a text.
+std::optional<std::string> write_llama2c_tokenizer(const SentencePieces& pieces, int64_t vocab_size);
 
 }  // namespace hewn::tokenizers

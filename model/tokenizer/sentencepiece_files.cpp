@@ -1,7 +1,10 @@
 // Vocabularies of Llama's kind as other programs keep them.
 
+#include <algorithm>
 #include <cstring>
 #include <nlohmann/json.hpp>
+#include <set>
+#include <unordered_map>
 
 #include "core/error.h"
 #include "model/tokenizer/huggingface_file.h"
@@ -120,6 +123,18 @@ class Llama2cReader {
   std::string_view left_;
 };
 
+std::string with_blanks(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    const bool blank = text.starts_with(blank_sign);
+    out += blank ? ' ' : text[0];
+    text.remove_prefix(blank ? blank_sign.size() : 1);
+  }
+  return out;
+}
+
+constexpr const char* llama2c_specials[] = {"<unk>", "<s>", "</s>"};  // by id
+
 std::string with_blank_signs(std::string_view text) {
   std::string out;
   for (const char c : text) c == ' ' ? out += blank_sign : out += c;
@@ -171,11 +186,55 @@ std::unique_ptr<Tokenizer> read_llama2c_tokenizer(std::string_view bytes) {
   if (pieces.texts.size() < 3 + 256)
     fail(ErrorCode::input, "it has ", pieces.texts.size(),
          " tokens; expected 3 special ones, 256 bytes and more");
-  constexpr const char* names[] = {"<unk>", "<s>", "</s>"};
   for (int32_t id = 0; id < 3; ++id)  // llama2.c writes line ends around two of them
-    pieces.specials.push_back({pieces.texts[static_cast<size_t>(id)] = names[id], id});
+    pieces.specials.push_back({pieces.texts[static_cast<size_t>(id)] = llama2c_specials[id], id});
   pieces.begin = 1;
   return make_sentencepiece(std::move(pieces));
+}
+
+std::optional<std::vector<float>> merge_scores(const SentencePieces& pieces) {
+  if (!pieces.scores.empty()) return pieces.scores;
+  std::unordered_map<std::string, size_t> id_of;
+  for (size_t id = 0; id < pieces.texts.size(); ++id) id_of.emplace(pieces.texts[id], id);
+  SentencePieces scored = pieces;
+  scored.scores.assign(pieces.texts.size(), -static_cast<float>(pieces.texts.size()));
+  std::set<std::string> merged;
+  std::string last;
+  for (const auto& [left, right] : pieces.merges) {
+    if (left + right == last) continue;
+    last = left + right;
+    if (!merged.insert(last).second) return std::nullopt;  // merged early of some parts, late of others
+    scored.scores[id_of.at(last)] = -static_cast<float>(merged.size());
+  }
+  // From scores every two neighbours merge whose text is a piece.
+  const json file = json::parse(make_sentencepiece(scored)->to_json());
+  const std::vector<TextPair> all = merges_in(file.at("model"));
+  if (std::set(all.begin(), all.end()) != std::set(pieces.merges.begin(), pieces.merges.end()))
+    return std::nullopt;
+  return scored.scores;
+}
+
+std::optional<std::string> write_llama2c_tokenizer(const SentencePieces& pieces, int64_t vocab_size) {
+  const auto scores = merge_scores(pieces);
+  if (!scores || !pieces.prefix || pieces.begin != 1 || pieces.specials.size() != 3) return std::nullopt;
+  for (const Special& s : pieces.specials)
+    if (s.id > 2 || s.text != llama2c_specials[s.id]) return std::nullopt;
+  std::string tokens;
+  const auto number = [&](auto value) { tokens.append(reinterpret_cast<const char*>(&value), sizeof value); };
+  size_t longest = 0;
+  for (size_t id = 0; id < static_cast<size_t>(vocab_size); ++id) {
+    const bool there = id < pieces.texts.size();
+    std::string text = there ? with_blanks(pieces.texts[id]) : "[PAD" + std::to_string(id) + "]";
+    if (id == 1 || id == 2) text = "\n" + text + "\n";  // as llama2.c has them
+    number(there ? (*scores)[id] : 0.0f);
+    number(static_cast<int32_t>(text.size()));
+    tokens += text;
+    longest = std::max(longest, text.size());
+  }
+  std::string file(sizeof(uint32_t), '\0');
+  const auto length = static_cast<uint32_t>(longest);
+  std::memcpy(file.data(), &length, sizeof length);
+  return file + tokens;
 }
 
 }  // namespace hewn::tokenizers

@@ -42,7 +42,13 @@ Exported export_model(const ForeignModel& model, std::string_view name, const st
   require(options.block_size >= 0 && options.block_size <= model.config.block_size,
           "block_size = ", options.block_size, " is longer than the model's ", model.config.block_size);
   const Doing context("exporting to ", path);
-  return format->write(model, path, options);
+  Exported done = format->write(model, path, options);
+  bool wide = false;
+  model.tensors->each([&](const TensorEntry& entry) { wide |= entry.dtype == DType::f64; });
+  if (wide)
+    done.notes.push_back("the model's weights are f64; they are written as " +
+                         std::string(name_of(options.dtype)));
+  return done;
 }
 
 namespace exporting {
@@ -88,11 +94,21 @@ ModelConfig recast_config(const ModelConfig& config, const ExportOptions& option
   return as;
 }
 
-int32_t special_id(const Tokenizer* tokenizer, std::string_view text) {
-  if (tokenizer != nullptr)
+TextEnds text_ends(const Tokenizer* tokenizer) {
+  TextEnds ends;
+  if (tokenizer == nullptr) return ends;
+  const auto special_of = [&](int32_t id) -> const Special* {
     for (const Special& special : tokenizer->specials())
-      if (special.text == text) return special.id;
-  return -1;
+      if (special.id == id) return &special;
+    return nullptr;
+  };
+  const std::vector<int32_t> after =
+      tokenizer->end_tokens();  // that which begins the next is the last of them
+  if (!after.empty()) {
+    ends.end = special_of(after.front());
+    ends.begin = special_of(tokenizer->begin_token().value_or(after.front()));
+  }
+  return ends;
 }
 
 Exported write_own(const ForeignModel& model, const std::string& path, const ExportOptions& options) {

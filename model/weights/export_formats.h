@@ -39,7 +39,12 @@ Family family_of(const ModelConfig& config, Unsayable& unsayable);
 ModelConfig recast_config(const ModelConfig& config, const ExportOptions& options, Family family,
                           RotaryPairs pairs);
 
-/// The id of a special token, such as "<|endoftext|>"; -1 if there is none.
-int32_t special_id(const Tokenizer* tokenizer, std::string_view text);
+/// The special tokens that begin and end a text for other programs, null where there is none: "<s>" and
+/// "</s>" of Llama's kind, of others "<|endoftext|>" for both.
+struct TextEnds {
+  const Special* begin = nullptr;
+  const Special* end = nullptr;
+};
+TextEnds text_ends(const Tokenizer* tokenizer);
 
 }  // namespace hewn::exporting

@@ -114,12 +114,12 @@ Ordered transformers_llama(const ModelConfig& c) {
   return config;
 }
 
-Ordered transformers_config(const ModelConfig& c, Family family, DType dtype, int32_t end_of_text) {
+Ordered transformers_config(const ModelConfig& c, Family family, DType dtype, const TextEnds& ends) {
   Ordered config = family == Family::gpt2 ? transformers_gpt2(c) : transformers_llama(c);
   config["tie_word_embeddings"] = c.tie;
-  const Ordered end = end_of_text < 0 ? Ordered(nullptr) : Ordered(end_of_text);
-  config["bos_token_id"] = end;
-  config["eos_token_id"] = end;
+  const auto id = [](const Special* special) { return special ? Ordered(special->id) : Ordered(nullptr); };
+  config["bos_token_id"] = id(ends.begin);
+  config["eos_token_id"] = id(ends.end);
   config["dtype"] = dtype == DType::f16 ? "float16" : dtype == DType::bf16 ? "bfloat16" : "float32";
   return config;
 }
@@ -135,8 +135,9 @@ std::string write_tokenizer(const NewDirectory& directory, const ForeignModel& m
   Ordered config{{"tokenizer_class", "PreTrainedTokenizerFast"},
                  {"model_max_length", as.block_size},
                  {"clean_up_tokenization_spaces", false}};
-  if (special_id(model.tokenizer.get(), "<|endoftext|>") >= 0)
-    config["bos_token"] = config["eos_token"] = "<|endoftext|>";
+  const TextEnds ends = text_ends(model.tokenizer.get());
+  if (ends.begin) config["bos_token"] = ends.begin->text;
+  if (ends.end) config["eos_token"] = ends.end->text;
   if (const auto kind = model.tokenizer->kind(); kind == "word" || kind == "regex")
     config["unk_token"] = "<|unk|>";
   write_file_atomically(directory.file("tokenizer_config.json"), config.dump(2) + "\n");
@@ -157,9 +158,7 @@ Exported write_huggingface(const ForeignModel& model, const std::string& path, c
   NewDirectory directory(path);
   write_file_atomically(
       directory.file("config.json"),
-      transformers_config(as, family, options.dtype, special_id(model.tokenizer.get(), "<|endoftext|>"))
-              .dump(2) +
-          "\n");
+      transformers_config(as, family, options.dtype, text_ends(model.tokenizer.get())).dump(2) + "\n");
   Outgoing outgoing(model, as, family == Family::gpt2 ? gpt2_naming() : llama_naming());
   std::vector<TensorEntry> entries = outgoing.entries();
   for (TensorEntry& entry : entries) entry.dtype = options.dtype;

@@ -1,8 +1,10 @@
 // The files of llama2.c (github.com/karpathy/llama2.c), version 0, as its run.c opens them.
 
 #include <cmath>
+#include <filesystem>
 
 #include "core/error.h"
+#include "model/tokenizer/sentencepiece.h"
 #include "model/weights/export_formats.h"
 #include "model/weights/gguf_model.h"
 
@@ -44,6 +46,26 @@ void require_llama2c(const ModelConfig& c, const ExportOptions& options, Family 
           "; llama2.c's version 0 holds f32");
 }
 
+/// What `run.c -z` reads, beside the model under the name that `open_llama2c` looks for; the note that says
+/// why not, or "".
+std::string write_llama2c_vocabulary(const ForeignModel& model, int64_t vocab_size,
+                                     const ExportOptions& options, const std::string& path, Exported& done) {
+  if (!model.tokenizer) return "no tokenizer is written: " + model.no_tokenizer;
+  const auto* pieces = tokenizers::sentence_pieces(*model.tokenizer);
+  const auto file = pieces ? tokenizers::write_llama2c_tokenizer(*pieces, vocab_size) : std::nullopt;
+  if (!file)
+    return "no tokenizer is written: llama2.c cannot express this one, of kind " +
+           std::string(model.tokenizer->kind());
+  namespace fs = std::filesystem;
+  const fs::path beside = fs::path(path).parent_path() / ("tok" + std::to_string(vocab_size) + ".bin");
+  std::error_code error;
+  if (!options.force && fs::exists(beside, error))
+    return "no tokenizer is written: " + beside.string() + " exists";
+  write_file_atomically(beside.string(), *file);
+  done.files.push_back(beside.string());
+  return "";
+}
+
 }  // namespace
 
 Exported write_llama2c(const ForeignModel& model, const std::string& path, const ExportOptions& options) {
@@ -70,7 +92,10 @@ Exported write_llama2c(const ForeignModel& model, const std::string& path, const
   put(llama2c_turns(as));
   if (!as.tie) put(outgoing.values("output.weight"));
   file.commit();
-  return {.files = {path}, .notes = {}};
+  Exported done{.files = {path}, .notes = {}};
+  if (std::string note = write_llama2c_vocabulary(model, as.vocab_size, options, path, done); !note.empty())
+    done.notes.push_back(std::move(note));
+  return done;
 }
 
 }  // namespace hewn::exporting

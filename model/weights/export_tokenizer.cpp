@@ -5,6 +5,8 @@
 
 #include "model/tokenizer/bpe.h"
 #include "model/tokenizer/huggingface_file.h"
+#include "model/tokenizer/sentencepiece.h"
+#include "model/weights/gguf_tokenizer.h"
 
 namespace hewn::exporting {
 namespace {
@@ -92,9 +94,6 @@ std::string without_scores(std::string file) {
   return file;
 }
 
-// ggml's kinds of tokens (llama.h, llama_token_type).
-constexpr int32_t normal_token = 1, control_token = 3, unused_token = 5;
-
 bool is_ascii(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 128; });
 }
@@ -107,6 +106,38 @@ bool is_byte_level(const Tokenizer& tokenizer) {
   for (int32_t id = 0; id < tokenizer.vocab_size(); ++id)
     if (!is_ascii(tokenizer.piece(id))) return false;
   return true;
+}
+
+/// Llama's kind; nothing where its merges follow from no scores.
+std::optional<GgufKeys> gguf_pieces(const tokenizers::SentencePieces& pieces, int64_t vocab_size) {
+  auto scores = tokenizers::merge_scores(pieces);
+  if (!scores) return std::nullopt;
+  std::vector<std::string> tokens = pieces.texts;
+  std::vector<int32_t> types;
+  for (const std::string& text : tokens)
+    types.push_back(tokenizers::byte_named(text) >= 0 ? gguf_token::byte : gguf_token::normal);
+  GgufKeys ids;
+  for (const Special& s : pieces.specials) {
+    types[static_cast<size_t>(s.id)] = s.text == "<unk>" ? gguf_token::unknown : gguf_token::control;
+    const char* name = s.id == pieces.begin ? "bos"
+                       : s.text == "</s>"   ? "eos"
+                       : s.text == "<unk>"  ? "unknown"
+                                            : nullptr;
+    if (name)
+      ids.emplace_back(std::string("tokenizer.ggml.") + name + "_token_id", static_cast<uint32_t>(s.id));
+  }
+  while (static_cast<int64_t>(tokens.size()) < vocab_size) {
+    tokens.push_back(gguf_padding_token(tokens.size()));
+    types.push_back(gguf_token::unused);
+    scores->push_back(0);
+  }
+  GgufKeys keys{
+      {"tokenizer.ggml.model", std::string("llama")},  {"tokenizer.ggml.pre", std::string("default")},
+      {"tokenizer.ggml.tokens", std::move(tokens)},    {"tokenizer.ggml.scores", *std::move(scores)},
+      {"tokenizer.ggml.token_type", std::move(types)}, {"tokenizer.ggml.add_bos_token", pieces.begin >= 0},
+      {"tokenizer.ggml.add_eos_token", false},         {"tokenizer.ggml.add_space_prefix", pieces.prefix}};
+  keys.insert(keys.end(), ids.begin(), ids.end());
+  return keys;
 }
 
 /// The merges as tokenizer.json has them, "a b".
@@ -129,20 +160,21 @@ std::optional<std::string> huggingface_tokenizer(const Tokenizer& tokenizer) {
 }
 
 std::optional<GgufKeys> gguf_tokenizer(const Tokenizer& tokenizer, int64_t vocab_size) {
+  if (const auto* pieces = tokenizers::sentence_pieces(tokenizer)) return gguf_pieces(*pieces, vocab_size);
   if (!is_byte_level(tokenizer)) return std::nullopt;
   std::vector<std::string> tokens;
   std::vector<int32_t> types;
   for (int32_t id = 0; id < tokenizer.vocab_size(); ++id) {
     tokens.push_back(tokenizers::to_printable(tokenizer.piece(id)));
-    types.push_back(normal_token);
+    types.push_back(gguf_token::normal);
   }
   for (const Special& special : tokenizer.specials()) {
     tokens[static_cast<size_t>(special.id)] = special.text;
-    types[static_cast<size_t>(special.id)] = control_token;
+    types[static_cast<size_t>(special.id)] = gguf_token::control;
   }
   while (static_cast<int64_t>(tokens.size()) < vocab_size) {
-    tokens.push_back("[PAD" + std::to_string(tokens.size()) + "]");
-    types.push_back(unused_token);
+    tokens.push_back(gguf_padding_token(tokens.size()));
+    types.push_back(gguf_token::unused);
   }
   GgufKeys keys{
       {"tokenizer.ggml.model", std::string("gpt2")},   {"tokenizer.ggml.pre", std::string("gpt-2")},

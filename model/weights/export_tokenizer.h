@@ -15,7 +15,8 @@ namespace hewn::exporting {
 std::optional<std::string> huggingface_tokenizer(const Tokenizer& tokenizer);
 
 /// The keys "tokenizer.ggml.*" of a GGUF file, with `vocab_size` tokens, those beyond the tokenizer's unused.
-/// Nothing where llama.cpp would make other ids of a text: of words, and of characters beyond ASCII.
+/// Nothing where llama.cpp would make other ids of a text: of words, of characters beyond ASCII,
+/// and of Llama's kind with merges that follow from no scores.
 std::optional<GgufKeys> gguf_tokenizer(const Tokenizer& tokenizer, int64_t vocab_size);
 
 }  // namespace hewn::exporting

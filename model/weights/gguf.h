@@ -45,6 +45,8 @@ class GgufFile final : public NamedTensors {
 
   const TensorEntry* find(std::string_view name) const override;
   void each(const std::function<void(const TensorEntry&)>& use) const override;
+  /// The keys by their names.
+  const std::map<std::string, GgufValue, std::less<>>& keys() const { return keys_; }
   /// nullptr if there is no such key.
   const GgufValue* find_key(std::string_view name) const;
   /// The value of a key that has to be there, be of any integer or of any real type. Throws ErrorCode::input.

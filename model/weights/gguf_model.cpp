@@ -1,11 +1,10 @@
 #include "model/weights/gguf_model.h"
 
 #include <fstream>
-#include <nlohmann/json.hpp>
 
 #include "core/error.h"
-#include "model/tokenizer/bpe.h"
 #include "model/weights/gguf.h"
+#include "model/weights/gguf_tokenizer.h"
 
 namespace hewn {
 namespace {
@@ -78,36 +77,6 @@ ModelConfig gguf_config(const GgufFile& file, bool llama) {
   return c;
 }
 
-/// The byte pairs of the file; null where it has another kind, and why.
-std::shared_ptr<const Tokenizer> gguf_byte_pairs(const GgufFile& file, std::string& why_not) {
-  const auto list = [&](const char* key) {
-    const GgufValue* value = file.find_key(key);
-    return value ? std::get_if<std::vector<std::string>>(value) : nullptr;
-  };
-  const auto* tokens = list("tokenizer.ggml.tokens");
-  const auto* merges = list("tokenizer.ggml.merges");
-  const bool gpt2 = file.find_key("tokenizer.ggml.model") && file.text("tokenizer.ggml.model") == "gpt2";
-  const bool usual_cut = !file.find_key("tokenizer.ggml.pre") || file.text("tokenizer.ggml.pre") == "gpt-2";
-  if (!gpt2 || !usual_cut || !tokens) {
-    why_not = "its tokenizer is none of GPT-2's kind";
-    return nullptr;
-  }
-  std::string vocabulary = "{", pairs;
-  for (size_t id = 0; id < tokens->size(); ++id)
-    vocabulary +=
-        (id ? "," : "") +
-        nlohmann::json((*tokens)[id]).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + ":" +
-        std::to_string(id);
-  if (merges)
-    for (const std::string& pair : *merges) pairs += pair + "\n";
-  try {
-    return tokenizers::read_gpt2_vocabulary(vocabulary + "}", pairs);
-  } catch (const Error& error) {
-    why_not = error.what();
-    return nullptr;
-  }
-}
-
 }  // namespace
 
 bool looks_like_gguf(const std::filesystem::path& path) {
@@ -134,7 +103,7 @@ ForeignModel open_gguf(const std::string& path) {
   } catch (const Error& error) {
     throw Error(ErrorCode::input, error.what());
   }
-  model.tokenizer = gguf_byte_pairs(*file, model.no_tokenizer);
+  model.tokenizer = tokenizer_in(*file, model.no_tokenizer);
   model.tensors = std::move(file);
   return model;
 }

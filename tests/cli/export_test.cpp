@@ -18,6 +18,11 @@ TEST_CASE("a run is exported, and what was exported too", "[cli]") {
   };
   CHECK_FAILS(exported("run", "hf", "hf"), 0, "wrote " + path("hf"));
   CHECK_FAILS(exported("run", "gguf", "model.gguf"), 0, "wrote " + path("model.gguf"));
+  const auto about = hewn({"info", path("model.gguf")});
+  CHECK(about.exit_code == 0);
+  CHECK(contains(about.out, "general.architecture  llama\n"));
+  CHECK(contains(about.out, "blk.0.attn_norm.weight  f32 ["));
+  CHECK(contains(hewn({"info", path("model.gguf"), "--json"}).out, "\"llama.block_count\": "));
   CHECK_FAILS(exported("run", "llama2c", "model.bin"), 0, "wrote " + path("model.bin"));
   CHECK_FAILS(exported("run/checkpoints/best", "safetensors", "best.safetensors"), 0, "wrote ");
   CHECK_FAILS(exported("run", "safetensors", "run.safetensors"), 0, "wrote ");

@@ -13,6 +13,7 @@
 #include "model/weights/outgoing.h"
 #include "model/weights/safetensors.h"
 #include "model/weights/weights.h"
+#include "tests/model/exportable.h"
 #include "tests/support/catch.h"
 #include "tests/support/close.h"
 #include "tests/support/env.h"
@@ -23,64 +24,10 @@ namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
-
-ModelConfig gpt2_like() {
-  ModelConfig c;
-  c.vocab_size = 11;
-  c.block_size = 6;
-  c.n_layer = 2;
-  c.n_head = 2;
-  c.n_embd = 8;
-  c.mlp_width = 12;
-  return c;
-}
-
-ModelConfig llama_like() {
-  ModelConfig c = gpt2_like();
-  c.n_head = 4;
-  c.n_kv_head = 2;
-  c.n_embd = 16;
-  c.bias = false;
-  c.tie = false;
-  c.norm = NormKind::rmsnorm;
-  c.pos = Positions::rotary;
-  c.act = MlpActivation::swiglu;
-  return c;
-}
-
-template <class Change>
-ModelConfig with(ModelConfig config, const Change& change) {
-  change(config);
-  return config;
-}
-
-/// A model with all its parameters at random, norms and biases too, saved to be exported.
-struct Exportable {
-  test::TempDir dir;
-  std::unique_ptr<Model> model;
-  ForeignModel own;
-
-  explicit Exportable(const ModelConfig& config, std::shared_ptr<const Tokenizer> tokenizer = nullptr)
-      : model(make_model(config, cpu(), DType::f32, 3, false)) {
-    float next = 0;
-    for (Parameter& p : model->parameters().all()) {
-      std::vector<float> values = p.value.values<float>();
-      for (float& value : values) value += 0.1f * std::sin(next += 1);
-      p.value.upload(values.data());
-    }
-    const std::string weights = (dir / "model.safetensors").string();
-    save_weights(weights, *model);
-    own = own_model(weights, config, std::move(tokenizer));
-  }
-
-  std::string path(const char* name) const { return (dir / name).string(); }
-  /// The model as it is after being written and opened again.
-  std::unique_ptr<Model> again(const char* format, const ExportOptions& options = {}) const {
-    fs::remove_all(dir / format);
-    export_model(own, format, path(format), options);
-    return load_foreign(open_foreign(path(format)), cpu());
-  }
-};
+using test::Exportable;
+using test::gpt2_like;
+using test::llama_like;
+using test::with;
 
 std::vector<double> logits_of(Model& model) {
   const NoGrad none;
@@ -345,69 +292,13 @@ TEST_CASE("what exists stays, unless forced away", "[export]") {
     CHECK(entry.path().filename().string().find("tmp") == std::string::npos);
 }
 
-TEST_CASE("tokenizers as other programs read them", "[export]") {
-  const auto written = [](const char* kind, std::string_view text) {
-    const std::shared_ptr<const Tokenizer> tokenizer = train_tokenizer(kind, text);
-    const Exportable e(with(gpt2_like(), [&](auto& c) { c.vocab_size = tokenizer->vocab_size() + 1; }),
-                       tokenizer);
-    export_model(e.own, "hf", e.path("hf"));
-    export_model(e.own, "gguf", e.path("gguf"));
-    const GgufFile gguf(e.path("gguf"));
-    const GgufValue* tokens = gguf.find_key("tokenizer.ggml.tokens");
-    return std::pair{json::parse(test::read_file(e.path("hf/tokenizer.json"))),
-                     tokens ? std::get<std::vector<std::string>>(*tokens) : std::vector<std::string>()};
-  };
-  const auto [characters, ascii] = written("char", "b a\n");
-  CHECK(characters["model"]["vocab"] == json{{"\n", 0}, {" ", 1}, {"a", 2}, {"b", 3}});
-  CHECK(characters["model"]["merges"].empty());
-  CHECK(characters["pre_tokenizer"].is_null());
-  CHECK(characters["decoder"]["type"] == "Fuse");
-  CHECK(ascii == std::vector<std::string>{"\u010a", "\u0120", "a", "b", "[PAD4]"});
-  CHECK(written("char", "\u00e9").second.empty());  // two bytes, which are no token
-
-  const auto [words, no_words] = written("word", "one two two");
-  CHECK(words["model"]["type"] == "WordLevel");
-  CHECK(words["model"]["unk_token"] == "<|unk|>");
-  CHECK(words["model"]["vocab"]["<|unk|>"] == 0);
-  CHECK(no_words.empty());
-
-  const auto [course, no_signs] = written("regex", "one, two");
-  CHECK(course["model"]["vocab"] ==
-        json{{",", 0}, {"one", 1}, {"two", 2}, {"<|endoftext|>", 3}, {"<|unk|>", 4}});
-  CHECK(no_signs.empty());
-
-  const auto [bytes, byte_tokens] = written("byte", "x");
-  CHECK(bytes["model"]["vocab"]["\u0120"] == 32);
-  CHECK(bytes["pre_tokenizer"]["use_regex"] == false);
-  CHECK(byte_tokens.size() == 257);
-  CHECK(byte_tokens[32] == "\u0120");
-}
-
-TEST_CASE("byte pairs travel with a model", "[export]") {
-  const std::string text = "the cat and the hat and the mat";
-  const std::shared_ptr<const Tokenizer> tokenizer = train_tokenizer("bpe", text, {.vocab_size = 265});
-  const Exportable e(with(gpt2_like(), [&](auto& c) { c.vocab_size = tokenizer->vocab_size(); }), tokenizer);
-  export_model(e.own, "hf", e.path("hf"));
-  CHECK(load_tokenizer(e.path("hf/tokenizer.json"))->hash() == tokenizer->hash());
-  const json config = json::parse(test::read_file(e.path("hf/config.json")));
-  CHECK(config["eos_token_id"] == tokenizer->vocab_size() - 1);
-  export_model(e.own, "gguf", e.path("gguf"));
-  const ForeignModel again = open_foreign(e.path("gguf"));
-  REQUIRE(again.tokenizer);
-  CHECK(again.tokenizer->hash() == tokenizer->hash());
-  CHECK(again.tokenizer->encode(text) == tokenizer->encode(text));
-}
-
-TEST_CASE("Llama's tokenizer travels with a model", "[export]") {
-  const auto file = test::shared("models/stories260K/tok512.bin");
-  if (!file) return;
-  const std::shared_ptr<const Tokenizer> tokenizer = load_tokenizer(file->string());
-  const Exportable e(with(llama_like(), [](auto& c) { c.vocab_size = 512; }), tokenizer);
-  export_model(e.own, "hf", e.path("hf"));
-  const std::string written = test::read_file(e.path("hf/tokenizer.json"));
-  CHECK_FALSE(json::parse(written).contains("hewn"));  // tokenizers would refuse the file
-  const std::string text = "Once upon a time, \u00e9 was  a\nletter.";
-  CHECK(load_tokenizer(e.path("hf/tokenizer.json"))->encode(text) == tokenizer->encode(text));
+TEST_CASE("weights of f64 that are written narrower are told of", "[export]") {
+  const Exportable e(gpt2_like());
+  const std::string wide = e.path("wide.safetensors");
+  save_foreign(wide, e.own, DType::f64);
+  const Exported done = export_model(own_model(wide, e.own.config, nullptr), "safetensors", e.path("narrow"));
+  CHECK(done.notes == std::vector<std::string>{"the model's weights are f64; they are written as f32"});
+  CHECK(export_model(e.own, "safetensors", e.path("same")).notes.empty());
 }
 
 TEST_CASE("GGUF models that would compute something else are refused", "[export]") {
