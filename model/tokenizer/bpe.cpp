@@ -43,18 +43,11 @@ class BpeTokenizer final : public Tokenizer {
   std::vector<int32_t> encode_with(std::string_view text, std::vector<size_t>* ends) const override {
     std::vector<int32_t> ids;
     ids.reserve(text.size() / 3);
-    Remembered remembered(text.size());
+    Remembered<3> remembered(text.size());
     for (size_t begin = 0; begin < text.size();) {
       const size_t end = gpt2_piece_end(text, begin);
       const std::string_view piece = text.substr(begin, end - begin);
-      Remembered::Slot& slot = remembered.slot_for(piece);
-      if (slot.piece == piece) {
-        for (size_t i = slot.begin; i < slot.end; ++i) ids.push_back(ids[i]);
-      } else {
-        const size_t first = ids.size();
-        table_.encode(piece, ids);
-        slot = {piece, first, ids.size()};
-      }
+      remembered.append(piece, ids, [&] { table_.encode(piece, ids); });
       begin = end;
     }
     if (ends != nullptr)

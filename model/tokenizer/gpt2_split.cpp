@@ -32,14 +32,20 @@ struct Char {
   size_t bytes;
 };
 
-Char char_at(std::string_view text, size_t at) {
-  static const std::array<Class, 128> ascii = [] {
-    std::array<Class, 128> classes{};
-    for (char32_t c = 0; c < classes.size(); ++c) classes[c] = class_of(c);
-    return classes;
-  }();
+/// The same of ASCII: the loop over a text does little else than to look this up.
+constexpr std::array<Class, 128> ascii_classes = [] {
+  std::array<Class, 128> classes{};
+  for (size_t c = 0; c < classes.size(); ++c) {
+    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'), number = c >= '0' && c <= '9',
+               space = c == ' ' || (c >= '\t' && c <= '\r');
+    classes[c] = letter ? Class::letter : number ? Class::number : space ? Class::space : Class::sign;
+  }
+  return classes;
+}();
+
+inline Char char_at(std::string_view text, size_t at) {
   const auto byte = static_cast<unsigned char>(text[at]);
-  if (byte < 128) return {ascii[byte], 1};
+  if (byte < 128) return {ascii_classes[byte], 1};
   const CodePoint c = decode_utf8(text, at);
   return c.bytes == 0 ? Char{Class::sign, 1} : Char{class_of(c.value), c.bytes};
 }

@@ -2,6 +2,7 @@
 // The words of a text come again and again: what was made of them is kept while it is encoded.
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -11,32 +12,69 @@
 
 namespace hewn::tokenizers {
 
-/// Where in the tokens written so far a piece was encoded before. A table of one place per hash: what does
-/// not fit takes the place of what was there.
+/// The tokens of short pieces. Bytes and tokens stand in the table itself, two pieces in neighbouring places,
+/// for what is looked up is most often somewhere in memory otherwise. What does not fit takes the place of
+/// the older.
+template <size_t most_tokens>
 class Remembered {
  public:
   explicit Remembered(size_t text_bytes)
-      : slots_(std::bit_ceil(std::clamp<size_t>(text_bytes / 16, 16, 1 << 16))) {}
+      : pairs_(std::bit_ceil(std::clamp<size_t>(text_bytes / 32, 16, 1 << 16))) {}
 
-  struct Slot {
-    std::string_view piece;
-    size_t begin = 0, end = 0;  // among the tokens
-  };
-  /// The slot of a piece: about it if its `piece` is equal, else to be filled.
-  Slot& slot_for(std::string_view piece) { return slots_[hash_of(piece) & (slots_.size() - 1)]; }
+  /// Appends the tokens of a piece to `ids`, those that `encode()` appends where it was not met before.
+  template <class Encode>
+  void append(std::string_view piece, std::vector<int32_t>& ids, const Encode& encode) {
+    const Key key(piece);
+    if (!key.fits) return encode();
+    std::array<Place, 2>& pair = pairs_[key.hash() & (pairs_.size() - 1)];
+    for (const Place& place : pair)
+      if (place.size == piece.size() && place.low == key.low && place.high == key.high) {
+        ids.insert(ids.end(), place.tokens.begin(), place.tokens.begin() + place.count);
+        return;
+      }
+    const size_t first = ids.size();
+    encode();
+    const size_t count = ids.size() - first;
+    if (count > most_tokens) return;
+    pair[1] = pair[0];
+    pair[0] = {key.low, key.high, static_cast<uint16_t>(piece.size()), static_cast<uint16_t>(count), {}};
+    std::copy_n(ids.begin() + static_cast<std::ptrdiff_t>(first), count, pair[0].tokens.begin());
+  }
 
  private:
-  static size_t hash_of(std::string_view piece) {
-    uint64_t hash = piece.size();
-    for (size_t at = 0; at < piece.size(); at += 8) {
-      uint64_t eight = 0;
-      std::memcpy(&eight, piece.data() + at, std::min<size_t>(8, piece.size() - at));
-      hash = (hash ^ eight) * 0x9E3779B97F4A7C15u;
-      hash ^= hash >> 29;
+  /// The bytes of a piece of 1 to 16 as two numbers, which with its size say what it is.
+  struct Key {
+    uint64_t low = 0, high = 0;
+    bool fits;
+
+    explicit Key(std::string_view piece) : fits(!piece.empty() && piece.size() <= 16) {
+      const auto load = [&]<class T>(size_t at, T) {
+        T value;
+        std::memcpy(&value, piece.data() + at, sizeof value);
+        return uint64_t{value};
+      };
+      const size_t n = piece.size();
+      if (!fits) return;
+      if (n >= 8) {
+        low = load(0, uint64_t{});
+        high = load(n - 8, uint64_t{});
+      } else if (n >= 4) {
+        low = load(0, uint32_t{}) | load(n - 4, uint32_t{}) << 32;
+      } else {
+        low = load(0, uint8_t{}) | load(n / 2, uint8_t{}) << 8 | load(n - 1, uint8_t{}) << 16 | n << 24;
+      }
     }
-    return static_cast<size_t>(hash);
-  }
-  std::vector<Slot> slots_;
+    size_t hash() const {
+      const uint64_t mixed = (low ^ std::rotl(high, 31)) * 0x9E3779B97F4A7C15u;
+      return static_cast<size_t>(mixed ^ mixed >> 32);
+    }
+  };
+  struct Place {
+    uint64_t low = 0, high = 0;
+    uint16_t size = 0, count = 0;  // bytes and tokens; no piece has 0 bytes
+    std::array<int32_t, most_tokens> tokens;
+  };
+  std::vector<std::array<Place, 2>> pairs_;
 };
 
 }  // namespace hewn::tokenizers

@@ -208,18 +208,14 @@ std::vector<int32_t> SentencePieceTokenizer::encode_as(std::string_view text, bo
                                                        std::vector<size_t>* ends) const {
   std::vector<int32_t> ids;
   ids.reserve(text.size() / 3);
-  Remembered remembered(text.size());
+  Remembered<11> remembered(text.size());
   for (size_t begin = 0; begin < text.size();) {
-    const size_t end = word_end(text, begin), first = ids.size();
+    const size_t end = word_end(text, begin);
     const std::string_view word = text.substr(begin, end - begin);
-    if (begin == 0 && prefix) {
+    if (begin == 0 && prefix)
       encode_word(" " + std::string(word), ids);
-    } else if (Remembered::Slot& slot = remembered.slot_for(word); slot.piece == word) {
-      for (size_t i = slot.begin; i < slot.end; ++i) ids.push_back(ids[i]);
-    } else {
-      encode_word(word, ids);
-      slot = {word, first, ids.size()};
-    }
+    else
+      remembered.append(word, ids, [&] { encode_word(word, ids); });
     begin = end;
   }
   if (ends == nullptr) return ids;
