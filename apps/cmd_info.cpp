@@ -12,6 +12,7 @@
 #include "kernels/rooms.h"
 #include "model/weights/gguf.h"
 #include "model/weights/gguf_model.h"
+#include "model/weights/llama2c.h"
 #include "model/weights/safetensors.h"
 #include "train/checkpoint.h"
 #include "train/token_file.h"
@@ -128,6 +129,29 @@ Json about_gguf(const std::string& path) {
   return out;
 }
 
+/// A model that `hewn import` takes.
+Json about_foreign(const std::string& path) {
+  const ForeignModel model = open_foreign(path);
+  Json out{{"file", path}, {"format", model.format}, {"model", Json::parse(to_json(model.config))}};
+  out["tokenizer"] =
+      model.tokenizer ? Json{{"kind", model.tokenizer->kind()}, {"vocab_size", model.tokenizer->vocab_size()}}
+                      : Json("none: " + model.no_tokenizer);
+  std::vector<TensorEntry> entries;
+  model.tensors->each([&](const TensorEntry& entry) { entries.push_back(entry); });
+  describe_tensors(entries, out);
+  return out;
+}
+
+/// Whether a .bin is a model of llama2.c: its size is exactly what the numbers at its beginning ask for.
+bool is_llama2c(const std::string& path) {
+  try {
+    open_llama2c(path);
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
 Json about_tokens(const std::string& path) {
   const TokenFile file = open_token_file(path);
   Json out{{"file", path}, {"tokens", file.tokens.size()}, {"vocab_size", file.info.vocab_size}};
@@ -154,16 +178,18 @@ Json about(const std::string& path) {
   if (fs::is_directory(path)) {
     const bool checkpoint = fs::exists(fs::path(path) / "state.json");
     if (!checkpoint && fs::exists(fs::path(path) / "train.bin")) return about_tokens(path + "/train.bin");
+    for (const char* config : {"config.json", "hparams.json"})
+      if (fs::exists(fs::path(path) / config)) return about_foreign(path);
     return checkpoint ? about_checkpoint(path) : about_run(path);
   }
   if (path.ends_with(".safetensors")) return about_weights(path);
   if (looks_like_gguf(path)) return about_gguf(path);
+  if (path.ends_with(".pt") || (path.ends_with(".bin") && is_llama2c(path))) return about_foreign(path);
   if (path.ends_with(".bin")) return about_tokens(path);
   if (path.ends_with(".json")) return about_tokenizer(path);
-  fail(
-      ErrorCode::input, path,
-      ": not a run, checkpoint, .safetensors, GGUF file, tokenizer.json or token file (.bin); for a text see "
-      "`hewn data stats`");
+  fail(ErrorCode::input, path,
+       ": not a run, checkpoint, model, .safetensors, tokenizer.json or token file (.bin); for a text see "
+       "`hewn data stats`");
 }
 
 // Nested values as indented lines.

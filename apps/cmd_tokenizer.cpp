@@ -70,7 +70,11 @@ int run_tokenizer_train(const Settings& settings) {
 
 int run_tokenizer_encode(const Settings& settings) {
   const auto tokenizer = tokenizer_of(settings);
-  const std::vector<int32_t> ids = tokenizer->encode(arguments_or_input(settings));
+  const std::string& special = settings.text("special");
+  const Specials mode = special == "allow"    ? Specials::allowed
+                        : special == "refuse" ? Specials::refused
+                                              : Specials::as_text;
+  const std::vector<int32_t> ids = tokenizer->encode(arguments_or_input(settings), mode);
   if (settings.flag("json")) {
     print(Json(ids).dump(), "\n");
     return 0;

@@ -81,6 +81,9 @@ constexpr Option data[] = {
     text("tokenizer", "FILE", "", takes::tokenizer_encode | takes::tokenizer_decode,
          "tokenizer.json, a run or data directory that holds one, or GPT-2's encoder.json or vocab.json",
          "required"),
+    choice("special", "text|allow|refuse", "text", takes::tokenizer_encode,
+           "the text of a special token, such as <|endoftext|>, is text like any other, that token, or an "
+           "error"),
     text("out", "FILE", "tokenizer.json", takes::tokenizer_train, "the file to write"),
     text("out", "RUN", "", takes::import_model, "the run to make; if not empty, see force", "required"),
     text(

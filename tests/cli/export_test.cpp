@@ -24,6 +24,8 @@ TEST_CASE("a run is exported, and what was exported too", "[cli]") {
   CHECK(contains(about.out, "blk.0.attn_norm.weight  f32 ["));
   CHECK(contains(hewn({"info", path("model.gguf"), "--json"}).out, "\"llama.block_count\": "));
   CHECK_FAILS(exported("run", "llama2c", "model.bin"), 0, "wrote " + path("model.bin"));
+  CHECK(contains(hewn({"info", path("model.bin")}).out, "format  llama2.c, version 0\n"));
+  CHECK(contains(hewn({"info", path("hf")}).out, "format  Hugging Face, llama\n"));
   CHECK_FAILS(exported("run/checkpoints/best", "safetensors", "best.safetensors"), 0, "wrote ");
   CHECK_FAILS(exported("run", "safetensors", "run.safetensors"), 0, "wrote ");
   CHECK_FAILS(exported("hf", "safetensors", "hf.safetensors"), 0, "wrote ");

@@ -50,6 +50,12 @@ TEST_CASE("GPT-2's vocabulary prepares and encodes text") {
   const std::string tokenizer = "--tokenizer=" + vocabulary->string(), out = (dir / "data").string();
   CHECK(hewn({"tokenizer", "encode", tokenizer, "Hello world"}).out == "15496 995\n");
   CHECK(hewn({"tokenizer", "decode", tokenizer, "15496", "995"}).out == "Hello world");
+  const auto special = [&](const char* how) {
+    return hewn({"tokenizer", "encode", tokenizer, std::string("--special=") + how, "Hello<|endoftext|>"});
+  };
+  CHECK(special("allow").out == "15496 50256\n");
+  CHECK(special("text").out == hewn({"tokenizer", "encode", tokenizer, "Hello<|endoftext|>"}).out);
+  CHECK_FAILS(special("refuse"), 3, "special token <|endoftext|> at byte 5");
   std::string text;
   for (int i = 0; i < 200; ++i) text += "Once upon a time, there was a fox.\n";
   write_file(dir / "text.txt", text);
