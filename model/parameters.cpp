@@ -30,13 +30,14 @@ Parameter* Parameters::add(std::string name, const Shape& shape, Init init) {
   require(!allocated(), "parameter ", name, " declared after allocation");
   require(!find(name), "parameter ", name, " is declared twice");
   all_.push_back({.name = std::move(name), .shape = shape, .init = init, .value = {}, .half = {}});
-  return &all_.back();
+  Parameter* added = &all_.back();
+  by_name_.emplace(added->name, added);
+  return added;
 }
 
 Parameter* Parameters::find(const std::string& name) {
-  for (Parameter& p : all_)
-    if (p.name == name) return &p;
-  return nullptr;
+  const auto found = by_name_.find(name);
+  return found == by_name_.end() ? nullptr : found->second;
 }
 
 int64_t Parameters::numel() const {

@@ -7,6 +7,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "core/tape.h"
@@ -97,6 +99,7 @@ class Parameters {
   void initialise(Parameter& parameter, uint64_t seed, uint64_t stream);
 
   std::deque<Parameter> all_;
+  std::unordered_map<std::string_view, Parameter*> by_name_;  // views into the names in all_
   std::vector<ParameterGroup> groups_;
   Device* device_ = nullptr;
   DType dtype_ = DType::f32;
