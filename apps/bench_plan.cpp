@@ -25,8 +25,8 @@ int thread_count(const Settings& settings, const std::string& text) {
 
 Isa instruction_set(const Settings& settings, const std::string& name) {
   const auto* found =
-      std::find_if(bf16_isas.begin(), bf16_isas.end(), [&](Isa isa) { return name_of(isa) == name; });
-  require(found != bf16_isas.end() || name == "scalar", settings.where("isa"),
+      std::find_if(known_isas.begin(), known_isas.end(), [&](Isa isa) { return name_of(isa) == name; });
+  require(found != known_isas.end() || name == "scalar", settings.where("isa"),
           ": this build has no code for '", name, "'");
   const Isa isa = name == "scalar" ? Isa::scalar : *found;
   require(supported(isa), settings.where("isa"), ": this processor cannot run ", name);

@@ -90,7 +90,7 @@ std::string man_page() {
   out +=
       ".SH ENVIRONMENT\nEvery key can be given as\n.BR HEWN_ KEY,\nfor example\n.BR HEWN_BATCH_SIZE .\n"
       "Flags beat the environment, which beats CONFIG.toml, which beats the defaults.\n"
-      ".TP\n.B HEWN_ISA\nCaps the instruction set: sse2, avx2, avx512, avx512bf16 or scalar.\n"
+      ".TP\n.B HEWN_ISA\nCaps the instruction set: sse2, avx2, avx512, avx512bf16, amx or scalar.\n"
       ".TP\n.B HEWN_OPENBLAS, HEWN_BLIS, HEWN_ONEDNN, HEWN_MKL\n"
       "The library that bench kernels --compare loads.\n"
       ".TP\n.B NO_COLOR\nNo colour.\n.SH EXIT STATUS\n";

@@ -24,7 +24,7 @@ std::string processor() {
 
 std::string usable_isas() {
   std::string list;
-  for (const Isa isa : bf16_isas)
+  for (const Isa isa : known_isas)
     if (supported(isa)) list += join(list.empty() ? "" : ", ", name_of(isa));
   return list;
 }
@@ -42,7 +42,7 @@ std::string version_text() {
 
 std::string version_json() {
   nlohmann::ordered_json isas = nlohmann::ordered_json::array();
-  for (const Isa isa : bf16_isas)
+  for (const Isa isa : known_isas)
     if (supported(isa)) isas.push_back(name_of(isa));
   const nlohmann::ordered_json out = {
       {"version", version_number()},

@@ -57,27 +57,34 @@ function(hewn_quickly target)
 endfunction()
 
 # hewn_simd(TARGET LABEL SOURCES...): adds SIMD sources to TARGET, compiled once per instruction set with HEWN_ISA
-# naming it and HEWN_VBYTES the width of its vectors; avx512bf16 is for sources called *bf16.cpp. LABEL makes the
-# objects' names unique.
+# naming it and HEWN_VBYTES the width of its vectors; avx512bf16 is for sources called *bf16.cpp, amx for
+# those called *amx.cpp, which have nothing for the others. LABEL makes the objects' names unique.
 function(hewn_simd target label)
   if(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
     set(isas neon)
     set(flags_neon "")
   else()
-    set(isas sse2 avx2 avx512 avx512bf16)
+    set(isas sse2 avx2 avx512 avx512bf16 amx)
     set(flags_sse2 -msse2)
     set(flags_avx2 -mavx2 -mfma)
     set(flags_avx512 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma -mprefer-vector-width=512)
     set(flags_avx512bf16 ${flags_avx512} -mavx512bf16)
+    set(flags_amx ${flags_avx512bf16} -mamx-tile -mamx-bf16)
   endif()
   set(width_sse2 16)
   set(width_neon 16)
   set(width_avx2 32)
   set(width_avx512 64)
   set(width_avx512bf16 64)
+  set(width_amx 64)
 
   foreach(isa ${isas})
     set(sources ${ARGN})
+    if(isa STREQUAL "amx")
+      list(FILTER sources INCLUDE REGEX "amx\\.cpp$")
+    else()
+      list(FILTER sources EXCLUDE REGEX "amx\\.cpp$")
+    endif()
     if(isa STREQUAL "avx512bf16")
       list(FILTER sources INCLUDE REGEX "bf16\\.cpp$")
     endif()

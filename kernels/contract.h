@@ -30,7 +30,7 @@ struct Rung {
   size_t (*scratch_bytes)(const A&, int threads) = nullptr;  ///< scratch it needs; absent: none
 
   /// The best variant for a processor of this level: scalar code runs everywhere, sse2 < avx2 < avx512 <
-  /// avx512bf16.
+  /// avx512bf16 < amx.
   KernelFn<A> on(Isa isa) const {
     for (auto i = static_cast<size_t>(isa);; --i) {
       if (run[i] && (i == 0 || isa == Isa::neon || i != static_cast<size_t>(Isa::neon))) return run[i];
@@ -63,7 +63,7 @@ constexpr std::array<KernelFn<A>, n_isas> scalar(KernelFn<A> fn) {
 
 /// The table of a rung whose source is compiled once per instruction set; `get` names the specialisation:
 /// `per_isa<SoftmaxForward>([]<Isa I>() { return softmax_simd<I>; })`.
-/// For a `simd*bf16.cpp`, `per_isa<Matmul, bf16_isas>(...)`.
+/// For a `simd*bf16.cpp`, `per_isa<Matmul, bf16_isas>(...)`; for a `simd*amx.cpp`, amx_isas.
 template <class A, const auto& isas = compiled_isas, class Get>
 constexpr std::array<KernelFn<A>, n_isas> per_isa(Get get) {
   std::array<KernelFn<A>, n_isas> table{};

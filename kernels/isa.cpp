@@ -4,10 +4,30 @@
 
 #include "core/error.h"
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
 namespace hewn {
 namespace {
 
-constexpr std::string_view names[n_isas] = {"scalar", "sse2", "avx2", "avx512", "avx512bf16", "neon"};
+constexpr std::string_view names[n_isas] = {"scalar", "sse2", "avx2", "avx512", "avx512bf16", "amx", "neon"};
+
+#if defined(__x86_64__)
+/// CPUID leaf 7 tells of tiles and of their bf16 product, XCR0 whether the system keeps them; Linux keeps
+/// them for those who ask (its Documentation/arch/x86/xstate.rst).
+bool ask_for_tiles() {
+  constexpr unsigned bf16_products = 1u << 22, tiles = 1u << 24, xgetbv = 1u << 27, tile_state = 3u << 17;
+  constexpr long request_permission = 0x1023, tile_data = 18;
+  unsigned a = 0, b = 0, c = 0, d = 0, high = 0;
+  if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & xgetbv)) return false;
+  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(d & bf16_products) || !(d & tiles)) return false;
+  asm volatile("xgetbv" : "=a"(a), "=d"(high) : "c"(0));
+  return (a & tile_state) == tile_state && syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
+}
+#endif
 
 }  // namespace
 
@@ -26,6 +46,10 @@ bool supported(Isa isa) {
              __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
              __builtin_cpu_supports("avx512vl");
     case Isa::avx512bf16: return supported(Isa::avx512) && __builtin_cpu_supports("avx512bf16");
+    case Isa::amx: {
+      static const bool granted = supported(Isa::avx512bf16) && ask_for_tiles();
+      return granted;
+    }
     case Isa::neon: return false;
   }
   return false;
@@ -44,7 +68,7 @@ bool fetching_pays() {
 
 Isa best_isa() {
   Isa best = Isa::scalar;
-  for (const Isa isa : bf16_isas)
+  for (const Isa isa : known_isas)
     if (supported(isa)) best = isa;
   const char* cap = std::getenv("HEWN_ISA");
   if (!cap || !*cap) return best;
@@ -56,7 +80,7 @@ Isa best_isa() {
     return isa;
   }
   fail(ErrorCode::usage, "HEWN_ISA=", cap,
-       " is unknown; known are scalar, sse2, avx2, avx512, avx512bf16, neon");
+       " is unknown; known are scalar, sse2, avx2, avx512, avx512bf16, amx, neon");
 }
 
 }  // namespace hewn

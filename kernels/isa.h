@@ -8,24 +8,30 @@
 namespace hewn {
 
 /// CPU instruction sets in order of preference. `scalar` is plain C++ of the baseline: references and naive
-/// rungs. `avx512bf16` is avx512 with the dot product of bfloat16 pairs.
-enum class Isa : uint8_t { scalar, sse2, avx2, avx512, avx512bf16, neon };
-inline constexpr int n_isas = 6;
+/// rungs. `avx512bf16` is avx512 with the dot product of bfloat16 pairs, `amx` that with registers that hold
+/// tiles of a matrix.
+enum class Isa : uint8_t { scalar, sse2, avx2, avx512, avx512bf16, amx, neon };
+inline constexpr int n_isas = 7;
 
-/// The SIMD instruction sets each `simd*.cpp` is compiled for, and those of a `simd*bf16.cpp`: all this build
-/// holds code for.
+/// The SIMD instruction sets each `simd*.cpp` is compiled for, those of a `simd*bf16.cpp`, those of a
+/// `simd*amx.cpp`, and all this build holds code for.
 #if defined(__aarch64__)
 inline constexpr std::array compiled_isas{Isa::neon};
 inline constexpr std::array bf16_isas{Isa::neon};
+inline constexpr std::array<Isa, 0> amx_isas{};
+inline constexpr std::array known_isas{Isa::neon};
 #else
 inline constexpr std::array compiled_isas{Isa::sse2, Isa::avx2, Isa::avx512};
 inline constexpr std::array bf16_isas{Isa::sse2, Isa::avx2, Isa::avx512, Isa::avx512bf16};
+inline constexpr std::array amx_isas{Isa::amx};
+inline constexpr std::array known_isas{Isa::sse2, Isa::avx2, Isa::avx512, Isa::avx512bf16, Isa::amx};
 #endif
 
-/// "scalar", "sse2", "avx2", "avx512", "avx512bf16", "neon".
+/// "scalar", "sse2", "avx2", "avx512", "avx512bf16", "amx", "neon".
 std::string_view name_of(Isa isa);
 
-/// Whether processor and operating system (saved register state, XGETBV) both support it.
+/// Whether processor and operating system (saved register state, XGETBV) both support it. Linux is asked to
+/// save tiles for this process, once.
 bool supported(Isa isa);
 
 /// Whether a program had better fetch large blocks of memory itself, while it computes, than leave that to
@@ -33,7 +39,7 @@ bool supported(Isa isa);
 /// memory occupy the buffers through which the second-level cache delivers; others gain by it.
 bool fetching_pays();
 
-/// The best supported one, capped by HEWN_ISA=sse2|avx2|avx512|avx512bf16|scalar. Unknown or unsupported
+/// The best supported one, capped by HEWN_ISA=sse2|avx2|avx512|avx512bf16|amx|scalar. Unknown or unsupported
 /// names throw usage.
 Isa best_isa();
 

@@ -1,10 +1,12 @@
 #include "kernels/contract.h"
 #include "kernels/matmul/blocks.h"
+#include "kernels/matmul/blocks_amx.h"
 #include "kernels/matmul/blocks_bf16.h"
 #include "kernels/matmul/cost.h"
 #include "kernels/matmul/lessons.h"
 #include "kernels/matmul/ref.h"
 #include "kernels/matmul/simd.h"
+#include "kernels/matmul/simd_amx.h"
 #include "kernels/matmul/simd_bf16.h"
 
 namespace hewn {
@@ -86,6 +88,12 @@ constexpr Rung<Matmul> rungs[] = {
      .run = per_isa<Matmul, bf16_isas>([]<Isa I>() { return matmul_bf16_simd<I>; }),
      .why_not = bf16_only,
      .scratch_bytes = bf16_scratch_bytes},
+    {.name = "tiles16",
+     .idea = "a register of the processor holds 16 x 16 sums, and one instruction adds 32 products to each",
+     .run = per_isa<Matmul, amx_isas>([]<Isa I>() { return matmul_amx<I>; }),
+     .why_not = bf16_only,
+     .scratch_bytes = [](const Matmul& a,
+                         int threads) { return static_cast<size_t>(threads * square_scratch(a).bytes()); }},
 };
 
 constexpr Ladder<Matmul> ladder{"matmul", rungs, cost_of};

@@ -1,31 +1,11 @@
 #include "kernels/matmul/simd_bf16.h"
 
 #include "kernels/matmul/blocks_bf16.h"
-#include "kernels/matmul/epilogue.h"
 #include "kernels/matmul/pack_bf16.h"
-#include "kernels/parallel.h"
+#include "kernels/matmul/product_bf16.h"
 
 namespace hewn {
 namespace {
-
-/// One matrix product of the batch.
-struct Product {
-  const Matmul& m;
-  const BFloat16 *a, *b;
-  int64_t c;  ///< elements from the start of c, and of the epilogue's operands
-  Finish<float> finish;
-
-  Product(const Matmul& all, int64_t index) : m(all) {
-    const int64_t o = index / m.inner, i = index % m.inner;
-    const auto offset = [&](MatmulStep step) { return o * step.outer + i * step.inner; };
-    const Epilogue& e = m.epilogue;
-    a = static_cast<const BFloat16*>(m.a) + offset(m.a_step);
-    b = static_cast<const BFloat16*>(m.b) + offset(m.b_step);
-    c = offset(m.c_step);
-    finish = {static_cast<const float*>(e.bias), e.pre ? static_cast<float*>(e.pre) + c : nullptr,
-              e.activation, e.residual ? static_cast<const float*>(e.residual) + c : nullptr};
-  }
-};
 
 /// Where a worker keeps its packed panels and sums.
 struct Workspace {
@@ -135,26 +115,12 @@ void multiply(const Product& p, Range rows, Range cols, const Workspace& w) {
 
 template <>
 void matmul_bf16_simd<Isa::HEWN_ISA>(const Launch& launch, const Matmul& m) {
-  const int64_t products = m.outer * m.inner;
-  const int64_t row_tiles = blocks_of(m.M, dot_rows), col_tiles = blocks_of(m.N, dot_panel);
-  Launch on = launch;
-  if (products * m.M * m.N * m.K < 100000) on.threads = 1;  // not worth waking others
-  const Split split = split_for(products, row_tiles, dot_rows, col_tiles, dot_panel, on.threads);
-  const int64_t parts = split.rows * split.cols;
   const DotScratch scratch = dot_scratch(m);
-  parallel_for(on, products * parts, [&](int64_t begin, int64_t end, int worker) {
+  for_rectangles(launch, m, dot_rows, dot_panel, [&](const Product& p, Range rows, Range cols, int worker) {
     char* own = static_cast<char*>(launch.scratch) + worker * scratch.bytes();
     const Workspace w{reinterpret_cast<BFloat16*>(own), reinterpret_cast<BFloat16*>(own + scratch.a),
                       reinterpret_cast<float*>(own + scratch.a + scratch.b)};
-    for (int64_t item = begin; item < end; ++item) {
-      const int64_t r = item % parts / split.cols, c = item % parts % split.cols;
-      const auto range = [](int64_t tiles, int64_t tile, int64_t n, int64_t part, int64_t of) {
-        const int64_t from = tiles * part / of * tile, to = tiles * (part + 1) / of * tile;
-        return Range{from, to < n ? to : n};
-      };
-      multiply(Product(m, item / parts), range(row_tiles, dot_rows, m.M, r, split.rows),
-               range(col_tiles, dot_panel, m.N, c, split.cols), w);
-    }
+    multiply(p, rows, cols, w);
   });
 }
 

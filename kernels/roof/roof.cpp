@@ -27,6 +27,7 @@ const Roofs& roofs(Isa isa) {
   return roofs_of<Isa::neon>;
 #else
   switch (isa) {
+    case Isa::amx:
     case Isa::avx512bf16:
     case Isa::avx512: return roofs_of<Isa::avx512>;
     case Isa::avx2: return roofs_of<Isa::avx2>;
@@ -43,6 +44,8 @@ struct Peak {
 
 Peak peak_of(DType dtype, Isa isa) {
 #if !defined(__aarch64__)
+  if (dtype == DType::bf16 && isa == Isa::amx)
+    return {roof_tile_products<Isa::amx>, roof_tile_products_fmas<Isa::amx>()};
   if (dtype == DType::bf16 && isa == Isa::avx512bf16)
     return {roof_dots<Isa::avx512bf16>, roof_dots_fmas<Isa::avx512bf16>()};
 #endif

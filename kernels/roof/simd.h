@@ -18,6 +18,11 @@ template <Isa I>
 double roof_dots(DType, int64_t rounds);
 template <Isa I>
 int64_t roof_dots_fmas();
+/// The same of instructions that multiply two tiles of bfloat16 numbers; amx alone.
+template <Isa I>
+double roof_tile_products(DType, int64_t rounds);
+template <Isa I>
+int64_t roof_tile_products_fmas();
 /// Sum of n floats, in any order.
 template <Isa I>
 float roof_read(const float* x, int64_t n);

@@ -69,7 +69,8 @@ TEST_CASE("code for one instruction set exports no weak symbol", "[arch]") {
   size_t objects = 0;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(build_dir() / "kernels")) {
     const std::string path = entry.path().string();
-    const bool specific = path.find("_avx2.dir") != path.npos || path.find("_avx512") != path.npos;
+    const bool specific = path.find("_avx2.dir") != path.npos || path.find("_avx512") != path.npos ||
+                          path.find("_amx.dir") != path.npos;
     if (!specific || entry.path().extension() != ".o") continue;
     ++objects;
     const auto nm = run_program({"nm", "--defined-only", path});

@@ -14,13 +14,14 @@ namespace {
 
 std::vector<Isa> present() {
   std::vector<Isa> isas{Isa::scalar};
-  for (const Isa isa : bf16_isas)
+  for (const Isa isa : known_isas)
     if (supported(isa)) isas.push_back(isa);
   return isas;
 }
 
 int width_of(Isa isa, DType dtype) {
-  const int bytes = isa == Isa::avx512 || isa == Isa::avx512bf16 ? 64 : isa == Isa::avx2 ? 32 : 16;
+  const bool wide = isa == Isa::avx512 || isa == Isa::avx512bf16 || isa == Isa::amx;
+  const int bytes = wide ? 64 : isa == Isa::avx2 ? 32 : 16;
   return bytes / static_cast<int>(size_of(dtype));
 }
 
