@@ -21,8 +21,9 @@ struct Epilogue {
 /// outer * inner. Rows are any distance apart, so that the heads of a packed [B, T, 3C] are operands as they
 /// stand. The matrices of c must not overlap each other or the operands.
 /// Every element is one chain of fused multiply-adds along K, broken where K says so alone; or, where rows of
-/// a or columns of b are few and memory holds them along K, one such chain per lane. An element's bits depend
-/// on its row of a, its column of b and the way that M and N ask for, not on the number of threads.
+/// a or columns of b are few and memory holds them along K, one such chain per lane; or the order in which
+/// the processor's tiles are multiplied. An element's bits depend on its row of a, its column of b and the
+/// way that M and N ask for, not on the number of threads.
 struct Matmul {
   DType dtype;  ///< of everything; bf16: of a and b alone, while c and the epilogue are float32
   int64_t M, N, K;

@@ -135,6 +135,10 @@ std::vector<Trial> test_trials(int64_t w) {
   trials.push_back({67, 4 * w + 1, 3 * w + 1, false, false, Write::set, true});
   trials.push_back({19, 1, 3 * w, true, true, Write::set, true});
   trials.push_back({1031, 3 * w + 1, 5, false, false, Write::set, true});
+  // Blocks of columns as well as of K; and results that are written past the caches.
+  trials.push_back({35, 1000, 601, false, true, Write::add});
+  trials.push_back({70, 1111, 601, true, false, Write::set, true});
+  trials.push_back({530, 1004, 33, true, false, Write::set, false, false, 20});
   for (const auto kind : {Activation::none, Activation::relu, Activation::silu, Activation::gelu_erf})
     trials.push_back({3, w + 2, 9, false, false, Write::set, true, false, 0, 1, kind});
   return trials;

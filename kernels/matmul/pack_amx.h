@@ -66,9 +66,10 @@ HEWN_INLINE void pack_turned(bool terms_in_rows, int64_t count, int64_t terms, c
 }
 
 /// A strip of a, up to 32 rows: [terms / 32, 2, 16, 32].
-void pack_strip(bool trans, int64_t rows, int64_t terms, const BFloat16* a, int64_t lda, BFloat16* to) {
+__attribute__((noinline)) void pack_strip(bool trans, int64_t rows, int64_t terms, const BFloat16* a,
+                                          int64_t lda, BFloat16* to) {
   for (int64_t k = 0; k < terms; k += square_terms) {
-    for (int64_t i = 0; i < square; i += 16, to += register_elements) {
+    for (int64_t i = 0; i < square_side; i += 16, to += register_elements) {
       if (i >= rows) continue;
       if (trans)
         pack_turned(true, rows - i, terms - k, a + k * lda + i, lda, to);
@@ -79,10 +80,12 @@ void pack_strip(bool trans, int64_t rows, int64_t terms, const BFloat16* a, int6
 }
 
 /// A block of b, [cols / 32, terms / 32, 2, 16, 16, 2].
-void pack_block(bool trans, int64_t cols, int64_t terms, const BFloat16* b, int64_t ldb, BFloat16* to) {
+__attribute__((noinline)) void pack_block(bool trans, int64_t cols, int64_t terms, const BFloat16* b,
+                                          int64_t ldb, BFloat16* to) {
   const int64_t steps = blocks_of(terms, square_terms);
   const auto place = [&](int64_t j, int64_t k) {
-    return to + (j / square * steps + k / square_terms) * 2 * register_elements + j % square * square_terms;
+    return to + (j / square_side * steps + k / square_terms) * 2 * register_elements +
+           j % square_side * square_terms;
   };
   if (trans) {  // row after row of memory
     for (int64_t j = 0; j < cols; j += 16)

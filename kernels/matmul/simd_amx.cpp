@@ -2,6 +2,7 @@
 
 #include "kernels/matmul/pack_amx.h"
 #include "kernels/matmul/product_bf16.h"
+#include "kernels/vec_stream.h"
 
 namespace hewn {
 namespace {
@@ -21,57 +22,114 @@ struct Block {
   }
 };
 
-/// Sums of one square into c from row i and column j on; the epilogue when they are `last`.
-template <class T>
-void put_square(const Product& p, const float* sums, Range rows, Range cols, bool add, bool last) {
-  T* c = static_cast<T*>(p.m.c) + p.c;
-  const vf alpha = set1(static_cast<float>(p.m.alpha));
-  const bool finish = last && !p.finish.nothing();
-  for (int64_t i = rows.begin; i < rows.end; ++i, sums += square) {
-    const int64_t row = i * p.m.ldc;
-    for_lanes(cols.begin, cols.end, [&](int64_t j, auto lanes) {
-      vf y = alpha * load(sums + (j - cols.begin));
-      if (add) y += load(c + row + j, lanes);
-      if (finish) y = finished(p.finish, y, row + j, j, cols.end - j < W ? cols.end - j : W);
-      store(c + row + j, y, lanes);
-    });
-  }
+template <class T, class Lanes>
+HEWN_INLINE void store_result(T* p, vf v, Lanes lanes, bool) {
+  store(p, v, lanes);
+}
+HEWN_INLINE void store_result(float* p, vf v, AllLanes lanes, bool past_caches) {
+  past_caches ? store_past_caches(p, v) : store(p, v, lanes);
 }
 
+/// Sums on their way to c, with the epilogue when they are `last`.
+struct Put {
+  const float* sums;  ///< [32, 32]
+  int64_t i, rows, j, cols;
+  bool add, last, past_caches;
+
+  /// Has the next n rows written.
+  template <class T>
+  HEWN_INLINE void some(const Product& p, int64_t n) {
+    T* c = static_cast<T*>(p.m.c) + p.c;
+    const vf alpha = set1(static_cast<float>(p.m.alpha));
+    const bool finish = last && !p.finish.nothing();
+    for (; n > 0 && rows > 0; --n, --rows, ++i, sums += square_side) {
+      const int64_t at = i * p.m.ldc + j;
+      for_lanes(0, cols, [&](int64_t v, auto lanes) {
+        vf y = alpha * load(sums + v);
+        if (add) y += load(c + at + v, lanes);
+        if (finish) y = finished(p.finish, y, at + v, j + v, cols - v < W ? cols - v : W);
+        store_result(c + at + v, y, lanes, past_caches);
+      });
+    }
+  }
+};
+__attribute__((noinline)) void put_rows(const Product& p, Put& put, int64_t n) {
+  p.m.narrow_c ? put.some<BFloat16>(p, n) : put.some<float>(p, n);
+}
+
+/// Results too large to be found in a cache later, such as the gradients of weights, are written past them:
+/// whole lines, and once.
+bool writes_past_caches(const Matmul& m) {
+  constexpr int64_t large = 2 << 20, line = 64;
+  const auto c = static_cast<int64_t>(reinterpret_cast<uintptr_t>(m.c));
+  return m.trans_a && m.to_c == Write::set && !m.narrow_c && m.outer * m.inner == 1 &&
+         m.K <= square_most_terms && 4 * m.M * m.N >= large && c % line == 0 && 4 * m.ldc % line == 0;
+}
+
+/// What a thread works with: its part of the scratch, and the sums of two squares, of which one is being put
+/// into c while the other is made.
+struct Worker {
+  BFloat16 *strip, *block;
+  alignas(64) float sums[2][square_side * square_side];
+  int turn = 0;
+  Put put{};
+  Worker(BFloat16* for_strip, BFloat16* for_block) : strip(for_strip), block(for_block) {}
+};
+
+/// Up to 32 rows of a, from row i on, over the terms of a block of b.
+struct Strip {
+  int64_t i, rows;
+  const BFloat16* at;
+
+  Strip(const Product& p, int64_t row, int64_t end, int64_t k0)
+      : i(row),
+        rows(end - row < square_side ? end - row : square_side),
+        at(p.m.trans_a ? p.a + k0 * p.m.lda + row : p.a + row * p.m.lda + k0) {}
+  Ahead ahead(const Product& p, int64_t terms) const {
+    if (rows <= 0) return {};
+    return p.m.trans_a ? Ahead{at, p.m.lda, terms, 1} : Ahead{at, p.m.lda, rows, blocks_of(terms, 32)};
+  }
+};
+
 /// One block of b against all rows of the rectangle: a strip of a stays in the first-level cache while all
-/// panels of the block pass over it.
-void multiply_block(const Product& p, Range rows, const Block& b, Ahead next, BFloat16* strip,
-                    BFloat16* block) {
+/// panels of the block pass over it. While a square is multiplied, the one before is put into c, and the next
+/// strip, a part of the next block and the square's place in c are fetched.
+void multiply_block(const Product& p, Range rows, const Block& b, Ahead next, Worker& w) {
   const Matmul& m = p.m;
-  alignas(64) float sums[square * square];
-  b.pack(p, block);
-  Square s{};
-  s.steps = b.steps();
-  s.sums = sums;
-  s.ahead = &next;
-  const int64_t all_steps = blocks_of(rows.size(), square) * blocks_of(b.cols, square) * s.steps;
-  s.lines = all_steps > 0 ? blocks_of(next.rows * next.lines, all_steps) : 0;
+  b.pack(p, w.block);
+  const int64_t steps = b.steps(), panels = blocks_of(b.cols, square_side);
+  const int64_t all_steps = blocks_of(rows.size(), square_side) * panels * steps;
+  const int64_t block_lines = all_steps > 0 ? blocks_of(next.rows * next.lines, all_steps) : 0;
+  const int64_t strip_lines = blocks_of(square_side, panels),
+                put_rows_each = steps > 0 ? blocks_of(square_side, steps) : 0;
   const bool add = m.to_c == Write::add || b.k0 > 0, last = b.k0 + b.k == m.K;
-  for (int64_t i = rows.begin; i < rows.end; i += square) {
-    const int64_t n_rows = rows.end - i < square ? rows.end - i : square;
-    const BFloat16* a = m.trans_a ? p.a + b.k0 * m.lda + i : p.a + i * m.lda + b.k0;
-    pack_strip(m.trans_a, n_rows, b.k, a, m.lda, strip);
-    s.a = strip, s.a_row = 64, s.a_lower = register_elements, s.a_step = 2 * register_elements;
-    for (int64_t j = 0; j < b.cols; j += square) {
-      const int64_t n_cols = b.cols - j < square ? b.cols - j : square;
-      s.b = block + j / square * s.steps * 2 * register_elements;
-      square_sums(s, n_rows, n_cols);
-      const Range to_rows{i, i + n_rows}, to_cols{b.j0 + j, b.j0 + j + n_cols};
-      if (m.narrow_c)
-        put_square<BFloat16>(p, sums, to_rows, to_cols, add, last);
-      else
-        put_square<float>(p, sums, to_rows, to_cols, add, last);
+  const bool past_caches = writes_past_caches(m);
+  const int64_t element = m.narrow_c ? sizeof(BFloat16) : sizeof(float);
+  for (int64_t i = rows.begin; i < rows.end; i += square_side) {
+    const Strip strip(p, i, rows.end, b.k0);
+    pack_strip(m.trans_a, strip.rows, b.k, strip.at, m.lda, w.strip);
+    Ahead next_strip = Strip(p, i + square_side, rows.end, b.k0).ahead(p, b.k);
+    for (int64_t j = 0; j < b.cols; j += square_side, w.turn ^= 1) {
+      const int64_t cols = b.cols - j < square_side ? b.cols - j : square_side;
+      const char* c = static_cast<const char*>(m.c) + (p.c + i * m.ldc + b.j0 + j) * element;
+      const Square s{steps, w.strip, w.block + j / square_side * steps * 2 * register_elements,
+                     w.sums[w.turn]};
+      square_sums(s, strip.rows, cols, [&](int64_t step) {
+        put_rows(p, w.put, put_rows_each);
+        next.fetch(block_lines);
+        next_strip.fetch(strip_lines);
+        if (past_caches) return;
+        for (int64_t r = step * put_rows_each; r < (step + 1) * put_rows_each && r < strip.rows; ++r)
+          for (int64_t line = 0; line < 2; ++line) __builtin_prefetch(c + r * m.ldc * element + 64 * line, 1);
+      });
+      put_rows(p, w.put, square_side);
+      w.put = {s.sums, i, strip.rows, b.j0 + j, cols, add, last, past_caches};
     }
   }
 }
 
 /// A rectangle of one product, by one thread.
-void multiply(const Product& p, Range rows, Range cols, BFloat16* strip, BFloat16* block) {
+void multiply(const Product& p, Range rows, Range cols, Worker& w) {
   const TileRegisters registers;
   const int64_t K = p.m.K, kc = square_block_terms(p.m), nc = square_block_cols(kc, cols.size());
   const auto block_at = [&](int64_t k0, int64_t j0) {
@@ -85,10 +143,12 @@ void multiply(const Product& p, Range rows, Range cols, BFloat16* strip, BFloat1
         next = block_at(k0 + kc, j0).ahead(p);
       else if (j0 + nc < cols.end)
         next = block_at(0, j0 + nc).ahead(p);
-      multiply_block(p, rows, block_at(k0, j0), next, strip, block);
+      multiply_block(p, rows, block_at(k0, j0), next, w);
       k0 += kc;
     } while (k0 < K);
   }
+  put_rows(p, w.put, square_side);
+  finish_stream();
 }
 
 }  // namespace
@@ -96,10 +156,12 @@ void multiply(const Product& p, Range rows, Range cols, BFloat16* strip, BFloat1
 template <>
 void matmul_amx<Isa::HEWN_ISA>(const Launch& launch, const Matmul& m) {
   const SquareScratch scratch = square_scratch(m);
-  for_rectangles(launch, m, square, square, [&](const Product& p, Range rows, Range cols, int worker) {
-    char* own = static_cast<char*>(launch.scratch) + worker * scratch.bytes();
-    multiply(p, rows, cols, reinterpret_cast<BFloat16*>(own), reinterpret_cast<BFloat16*>(own + scratch.a));
-  });
+  for_rectangles(launch, m, square_side, square_side,
+                 [&](const Product& p, Range rows, Range cols, int worker) {
+                   char* own = static_cast<char*>(launch.scratch) + worker * scratch.bytes();
+                   Worker w(reinterpret_cast<BFloat16*>(own), reinterpret_cast<BFloat16*>(own + scratch.a));
+                   multiply(p, rows, cols, w);
+                 });
 }
 
 }  // namespace hewn

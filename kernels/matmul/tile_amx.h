@@ -46,58 +46,52 @@ struct Ahead {
 /// Up to 32 rows of a times up to 32 columns of b.
 struct Square {
   int64_t steps;      ///< of 32 terms
-  const BFloat16* a;  ///< registers of 16 rows x 32 terms, rows a_row bytes apart
-  int64_t a_row;
-  int64_t a_lower,
-      a_step;         ///< from the upper 16 rows to the lower ones, and on to the next terms, in elements
+  const BFloat16* a;  ///< [steps, 2, 16 rows, 32]
   const BFloat16* b;  ///< [steps, 2, 16 pairs, 16 columns, 2]
   float* sums;        ///< [32, 32]
-  Ahead* ahead;       ///< of which each step fetches some lines
-  int64_t lines;
 };
 
-/// rows, cols: registers of c below and beside each other, 1 or 2.
-template <int rows, int cols>
-__attribute__((noinline)) void square_sums(const Square& s) {
-  constexpr int64_t row = square * sizeof(float);
+/// `meanwhile(step)` is called at every step for what vector instructions can do while the tiles are
+/// multiplied. rows, cols: registers of c below and beside each other, 1 or 2.
+template <int rows, int cols, class Meanwhile>
+__attribute__((noinline)) void square_sums(const Square& s, const Meanwhile& meanwhile) {
+  constexpr int64_t row = square_side * sizeof(float);
   const BFloat16 *a = s.a, *b = s.b;
-  const int64_t a_row = s.a_row, a_lower = s.a_lower, a_step = s.a_step, lines = s.lines;
-  Ahead ahead = *s.ahead;
   asm volatile("" ::: "memory");  // gcc does not know that registers are loaded from what was stored
   _tile_zero(0);
   if constexpr (cols == 2) _tile_zero(1);
   if constexpr (rows == 2) _tile_zero(2);
   if constexpr (rows == 2 && cols == 2) _tile_zero(3);
-  for (int64_t step = s.steps; step > 0; --step) {
-    _tile_loadd(4, b, 64);
-    _tile_loadd(6, a, a_row);
+  for (int64_t step = 0; step < s.steps; ++step) {
+    _tile_stream_loadd(4, b, 64);
+    _tile_loadd(6, a, 64);
     _tile_dpbf16ps(0, 6, 4);
     if constexpr (cols == 2) {
-      _tile_loadd(5, b + register_elements, 64);
+      _tile_stream_loadd(5, b + register_elements, 64);
       _tile_dpbf16ps(1, 6, 5);
     }
     if constexpr (rows == 2) {
-      _tile_loadd(7, a + a_lower, a_row);
+      _tile_loadd(7, a + register_elements, 64);
       _tile_dpbf16ps(2, 7, 4);
       if constexpr (cols == 2) _tile_dpbf16ps(3, 7, 5);
     }
-    a += a_step;
+    a += 2 * register_elements;
     b += 2 * register_elements;
-    ahead.fetch(lines);
+    meanwhile(step);
   }
   _tile_stored(0, s.sums, row);
   if constexpr (cols == 2) _tile_stored(1, s.sums + 16, row);
-  if constexpr (rows == 2) _tile_stored(2, s.sums + 16 * square, row);
-  if constexpr (rows == 2 && cols == 2) _tile_stored(3, s.sums + 16 * square + 16, row);
+  if constexpr (rows == 2) _tile_stored(2, s.sums + 16 * square_side, row);
+  if constexpr (rows == 2 && cols == 2) _tile_stored(3, s.sums + 16 * square_side + 16, row);
   asm volatile("" ::: "memory");
-  *s.ahead = ahead;
 }
 
-HEWN_INLINE void square_sums(const Square& s, int64_t rows, int64_t cols) {
+template <class Meanwhile>
+HEWN_INLINE void square_sums(const Square& s, int64_t rows, int64_t cols, const Meanwhile& meanwhile) {
   if (rows > 16)
-    cols > 16 ? square_sums<2, 2>(s) : square_sums<2, 1>(s);
+    cols > 16 ? square_sums<2, 2>(s, meanwhile) : square_sums<2, 1>(s, meanwhile);
   else
-    cols > 16 ? square_sums<1, 2>(s) : square_sums<1, 1>(s);
+    cols > 16 ? square_sums<1, 2>(s, meanwhile) : square_sums<1, 1>(s, meanwhile);
 }
 
 }  // namespace
