@@ -66,8 +66,8 @@ HEWN_INLINE void pack_turned(bool terms_in_rows, int64_t count, int64_t terms, c
 }
 
 /// A strip of a, up to 32 rows: [terms / 32, 2, 16, 32].
-__attribute__((noinline)) void pack_strip(bool trans, int64_t rows, int64_t terms, const BFloat16* a,
-                                          int64_t lda, BFloat16* to) {
+[[maybe_unused]] __attribute__((noinline)) void pack_strip(bool trans, int64_t rows, int64_t terms,
+                                                           const BFloat16* a, int64_t lda, BFloat16* to) {
   for (int64_t k = 0; k < terms; k += square_terms) {
     for (int64_t i = 0; i < square_side; i += 16, to += register_elements) {
       if (i >= rows) continue;

@@ -2,6 +2,7 @@
 // One of a batch of products of bfloat16 matrices, and how threads share them. Compiled per instruction set;
 // includers are simd*.cpp.
 
+#include "kernels/matmul/abi.h"
 #include "kernels/matmul/blocks.h"
 #include "kernels/matmul/epilogue.h"
 #include "kernels/parallel.h"

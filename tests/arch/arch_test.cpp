@@ -96,7 +96,12 @@ TEST_CASE("headers compile alone", "[arch]") {
     std::vector<std::string> command{compiler(), "-std=c++20", "-fsyntax-only",
                                      "-Wall",    "-Wextra",    "-I" + source_dir().string()};
 #if defined(__x86_64__)
-    command.insert(command.end(), {"-mavx2", "-mfma", "-DHEWN_ISA=avx2", "-DHEWN_VBYTES=32"});
+    if (header.ends_with("_amx.h"))
+      command.insert(command.end(),
+                     {"-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mavx512bf16", "-mfma",
+                      "-mamx-tile", "-mamx-bf16", "-DHEWN_ISA=amx", "-DHEWN_VBYTES=64"});
+    else
+      command.insert(command.end(), {"-mavx2", "-mfma", "-DHEWN_ISA=avx2", "-DHEWN_VBYTES=32"});
 #endif
     command.push_back(source);
     const auto result = run_program(command);
