@@ -38,6 +38,7 @@ int run_beams(const Settings& settings, const OpenRun& run, const std::vector<Pr
                             .length_penalty = settings.real("length_penalty"),
                             .n_best = settings.integer("num_samples"),
                             .vocab_size = run.tokenizer->vocab_size(),
+                            .slide = slide_of(settings),
                             .stop_tokens = ends_of(settings, *run.tokenizer).tokens};
   require(options.n_best <= options.beams, "num_samples = ", options.n_best,
           " is more than beam = ", options.beams, "; follow at least as many texts as are shown");
@@ -88,7 +89,8 @@ int run_draws(const Settings& settings, const OpenRun& run, const std::vector<Pr
   flush_results();
   if (slid)
     say("note: longer than the ", run.model->config().block_size,
-        " tokens the model sees; it went on with the newest half of them each time it was full");
+        " tokens the model sees; it went on with the newest ",
+        slide_of(settings) == Slide::one ? "of them" : "half of them each time it was full");
   return stop_signal() ? stop_status() : 0;
 }
 

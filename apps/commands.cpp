@@ -22,8 +22,8 @@ constexpr Command command_table[] = {
      "temperature, "
      "top_k, top_p and min_p, in this order. A text ends before <|endoftext|> or what else "
      "ends it for the tokenizer. A text longer than the model's block_size goes on with its newest half each "
-     "time "
-     "the block is full. With --compare one text by every method, how likely the model finds it, and how "
+     "time the block is full, or as slide says. With --compare one text by every method, how likely the "
+     "model finds it, and how "
      "much it "
      "repeats: distinct-n is the part of its runs of n tokens that differ.",
      "hewn sample out\n"
@@ -79,7 +79,8 @@ constexpr Command command_table[] = {
      "hewn plan configs/baby-gpt-cpu.toml\n"
      "hewn plan --n_layer=12 --n_head=12 --n_embd=768 --block_size=1024 --json",
      run_plan},
-    {takes::info, "info", "[RUN|FILE]", "describe a run, checkpoint, model, tokenizer or data file; or this machine",
+    {takes::info, "info", "[RUN|FILE]",
+     "describe a run, checkpoint, model, tokenizer or data file; or this machine",
      "Without an argument: the machine, the instruction sets, and for every operation the kernels this build "
      "holds.",
      "hewn info\n"

@@ -40,6 +40,7 @@ class Comparison {
                                 .temperature = settings_.real("temperature"),
                                 .seed = static_cast<uint64_t>(settings_.integer("seed")),
                                 .vocab_size = run_.tokenizer->vocab_size(),
+                                .slide = slide_of(settings_),
                                 .stop_tokens = ends_.tokens};
     const auto with = [&](auto change) {
       GenerateOptions options = plain;
@@ -97,10 +98,11 @@ class Comparison {
                                        .max_new_tokens = settings_.integer("max_new_tokens"),
                                        .length_penalty = settings_.real("length_penalty"),
                                        .vocab_size = run_.tokenizer->vocab_size(),
+                                       .slide = slide_of(settings_),
                                        .stop_tokens = ends_.tokens})[0];
     TextFlow flow(ends_.texts, trims_);
     const NoGrad none;
-    Context context(*run_.model, true, run_.tokenizer->vocab_size());
+    Context context(*run_.model, true, run_.tokenizer->vocab_size(), slide_of(settings_));
     for (const int32_t token : prompt_.tokens) context.push({token});
     for (const int32_t token : best.tokens) {
       const std::vector<double> logs = log_probabilities(context.next_logits());

@@ -207,6 +207,9 @@ constexpr Option sampling[] = {
             "best first (0: draw)"),
     real("length_penalty", "1", -100, 100, takes::sample,
          "beams are ranked by log P / tokens^length_penalty: more favours longer texts"),
+    choice("slide", "half|one", "half", writes,
+           "how a text longer than block_size goes on: with its newest half each time the block is full, or "
+           "without its oldest token each time, as nanoGPT does: a whole context of work for every token"),
     text("stop", "TEXT|TEXT...", "", writes,
          "end before one of these texts or special tokens; \\n, \\t, \\| and \\\\ are a line end, a tab, | "
          "and \\",

@@ -100,6 +100,10 @@ Ends ends_of(const Settings& settings, const Tokenizer& tokenizer) {
   return ends;
 }
 
+Slide slide_of(const Settings& settings) {
+  return settings.text("slide") == "one" ? Slide::one : Slide::half;
+}
+
 GenerateOptions generation(const Settings& settings, const Tokenizer& tokenizer, const Ends& ends) {
   return {.max_new_tokens = settings.integer("max_new_tokens"),
           .temperature = settings.real("temperature"),
@@ -109,6 +113,7 @@ GenerateOptions generation(const Settings& settings, const Tokenizer& tokenizer,
           .repetition_penalty = settings.real("repetition_penalty"),
           .seed = static_cast<uint64_t>(settings.integer("seed")),
           .vocab_size = tokenizer.vocab_size(),
+          .slide = slide_of(settings),
           .stop_tokens = ends.tokens};
 }
 

@@ -42,6 +42,7 @@ struct Ends {
 Ends ends_of(const Settings& settings, const Tokenizer& tokenizer);
 
 /// The keys of sampling, the tokens that the tokenizer knows, and these ends.
+Slide slide_of(const Settings& settings);
 GenerateOptions generation(const Settings& settings, const Tokenizer& tokenizer, const Ends& ends);
 
 }  // namespace hewn::cli

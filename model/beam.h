@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "model/context.h"
 #include "model/model.h"
 
 namespace hewn {
@@ -15,6 +16,7 @@ struct BeamOptions {
   double length_penalty = 1;  ///< texts are ranked by log P / tokens^length_penalty; more favours longer ones
   int64_t n_best = 1;         ///< how many are returned, at most `beams`
   int64_t vocab_size = 0;     ///< as in GenerateOptions
+  Slide slide = Slide::half;
   std::vector<int32_t> stop_tokens = {};  ///< end a text; they count in log P and are not part of it
   bool cache = true;
 };

@@ -6,10 +6,11 @@
 
 namespace hewn {
 
-Context::Context(Model& model, bool use_cache, int64_t vocab_size)
+Context::Context(Model& model, bool use_cache, int64_t vocab_size, Slide slide)
     : model_(model),
       vocab_size_(vocab_size == 0 ? model.config().vocab_size : vocab_size),
       limit_(model.config().block_size),
+      kept_(slide == Slide::one ? limit_ - 1 : limit_ / 2),
       cache_(use_cache && model.uses_cache()
                  ? std::make_unique<KvCache>(model.config(), model.device(), model.parameters().dtype(), 1,
                                              limit_)
@@ -28,8 +29,7 @@ std::vector<double> Context::given_out(const std::vector<double>& logits, int64_
 
 void Context::push(const std::vector<int32_t>& tokens) {
   if (static_cast<int64_t>(tokens_[0].size()) == limit_) {
-    for (std::vector<int32_t>& sequence : tokens_)
-      sequence.erase(sequence.begin(), sequence.end() - (limit_ / 2));
+    for (std::vector<int32_t>& sequence : tokens_) sequence.erase(sequence.begin(), sequence.end() - kept_);
     seen_ = 0;
     slid_ = true;
     if (cache_) cache_->clear();

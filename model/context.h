@@ -11,16 +11,19 @@
 
 namespace hewn {
 
+/// What sequences that have reached block_size go on with: their newest half, so that a new token costs one
+/// row instead of a whole context; or all but the oldest token, each time, as nanoGPT does.
+enum class Slide : uint8_t { half, one };
+
 class Context {
  public:
   /// Begins with one empty sequence. Without the cache every step computes everything anew: the same up to
   /// rounding. Of the logits only those of ids below `vocab_size` are given out, 0: all; a model may have
   /// more tokens than its tokenizer, for a rounder number.
-  Context(Model& model, bool use_cache, int64_t vocab_size = 0);
+  Context(Model& model, bool use_cache, int64_t vocab_size = 0, Slide slide = Slide::half);
 
   int64_t sequences() const { return static_cast<int64_t>(tokens_.size()); }
-  /// Appends a token to each sequence. Sequences that have reached block_size go on with their newest half,
-  /// so that a new token costs one row instead of a whole context.
+  /// Appends a token to each sequence.
   void push(const std::vector<int32_t>& tokens);
   /// Logits of what follows, [sequences, vocab_size] in one row.
   std::vector<double> next_logits();
@@ -41,7 +44,7 @@ class Context {
 
   Model& model_;
   int64_t vocab_size_;
-  int64_t limit_;
+  int64_t limit_, kept_;  // tokens of a sequence at most, and when it has slid
   std::unique_ptr<KvCache> cache_;
   std::vector<std::vector<int32_t>> tokens_{1};
   size_t seen_ = 0;  // tokens of each that the cache holds

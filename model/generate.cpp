@@ -21,7 +21,7 @@ struct Writing {
 
   Writing(Model& model, size_t number, const GenerateRequest& asked, const GenerateOptions& options)
       : request(number),
-        context(model, options.cache, options.vocab_size),
+        context(model, options.cache, options.vocab_size, options.slide),
         random(options.seed, asked.sample),
         seen(asked.prompt),
         left(options.max_new_tokens) {

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "model/context.h"
 #include "model/model.h"
 #include "model/sampling.h"
 
@@ -25,6 +26,7 @@ struct GenerateOptions {
   bool cache = true;       ///< keep keys and values; false computes everything anew: the same up to rounding
   int64_t vocab_size = 0;  ///< only ids below it are drawn, as if there were no others: a model may have more
                            ///< than its tokenizer; 0: all
+  Slide slide = Slide::half;
   std::vector<int32_t> stop_tokens = {};  ///< end the text when drawn, and are not part of it
 
   SamplingOptions sampling() const { return {repetition_penalty, temperature, top_k, top_p, min_p}; }
@@ -38,9 +40,8 @@ struct Generated {
 };
 
 /// Continues `prompt` (at least one token) and calls `emit` for each new one; stops early when it returns
-/// false. Same model, prompt and options give the same tokens. A context that has reached block_size goes on
-/// with its newest half, so that a new token costs one row instead of a whole context; returns whether it
-/// did.
+/// false. Same model, prompt and options give the same tokens. Returns whether the context
+/// slid.
 bool generate(Model& model, const std::vector<int32_t>& prompt, const GenerateOptions& options,
               const std::function<bool(const Generated&)>& emit);
 
