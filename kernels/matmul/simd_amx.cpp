@@ -91,11 +91,32 @@ struct Strip {
   }
 };
 
+/// The square of c at a strip and column j. Its sums begin with what is in c if they are to be added to it;
+/// and where nothing is left to be done to them, registers are loaded from and stored to c itself.
+Square square_at(const Product& p, const Strip& strip, int64_t j, int64_t cols, bool add, bool plain,
+                 int64_t steps, const BFloat16* panel, Worker& w) {
+  const Matmul& m = p.m;
+  Square s{steps, w.strip, panel, nullptr, square_side, w.sums[w.turn], square_side};
+  if (m.narrow_c || m.alpha != 1) return s;
+  float* c = static_cast<float*>(m.c) + p.c + strip.i * m.ldc + j;
+  const bool whole = strip.rows == square_side && cols == square_side;
+  if (whole && plain) s.sums = c, s.sums_row = m.ldc;
+  if (!add) return s;
+  s.start = whole ? c : s.sums;
+  if (whole) s.start_row = m.ldc;
+  for (int64_t r = 0; !whole && r < strip.rows; ++r)
+    for_lanes(0, cols, [&](int64_t v, auto lanes) {
+      store(s.sums + r * square_side + v, load(c + r * m.ldc + v, lanes));
+    });
+  return s;
+}
+
 /// One block of b against all rows of the rectangle: a strip of a stays in the first-level cache while all
 /// panels of the block pass over it. While a square is multiplied, the one before is put into c, and the next
 /// strip, a part of the next block and the square's place in c are fetched.
 void multiply_block(const Product& p, Range rows, const Block& b, Ahead next, Worker& w) {
   const Matmul& m = p.m;
+  put_rows(p, w.put, square_side);  // the last square of a block may be the first that the next one adds to
   b.pack(p, w.block);
   const int64_t steps = b.steps(), panels = blocks_of(b.cols, square_side);
   const int64_t all_steps = blocks_of(rows.size(), square_side) * panels * steps;
@@ -104,6 +125,7 @@ void multiply_block(const Product& p, Range rows, const Block& b, Ahead next, Wo
                 put_rows_each = steps > 0 ? blocks_of(square_side, steps) : 0;
   const bool add = m.to_c == Write::add || b.k0 > 0, last = b.k0 + b.k == m.K;
   const bool past_caches = writes_past_caches(m);
+  const bool plain = !past_caches && !(last && !p.finish.nothing());
   const int64_t element = m.narrow_c ? sizeof(BFloat16) : sizeof(float);
   for (int64_t i = rows.begin; i < rows.end; i += square_side) {
     const Strip strip(p, i, rows.end, b.k0);
@@ -112,8 +134,8 @@ void multiply_block(const Product& p, Range rows, const Block& b, Ahead next, Wo
     for (int64_t j = 0; j < b.cols; j += square_side, w.turn ^= 1) {
       const int64_t cols = b.cols - j < square_side ? b.cols - j : square_side;
       const char* c = static_cast<const char*>(m.c) + (p.c + i * m.ldc + b.j0 + j) * element;
-      const Square s{steps, w.strip, w.block + j / square_side * steps * 2 * register_elements,
-                     w.sums[w.turn]};
+      const Square s = square_at(p, strip, b.j0 + j, cols, add, plain, steps,
+                                 w.block + j / square_side * steps * 2 * register_elements, w);
       square_sums(s, strip.rows, cols, [&](int64_t step) {
         put_rows(p, w.put, put_rows_each);
         next.fetch(block_lines);
@@ -123,7 +145,8 @@ void multiply_block(const Product& p, Range rows, const Block& b, Ahead next, Wo
           for (int64_t line = 0; line < 2; ++line) __builtin_prefetch(c + r * m.ldc * element + 64 * line, 1);
       });
       put_rows(p, w.put, square_side);
-      w.put = {s.sums, i, strip.rows, b.j0 + j, cols, add, last, past_caches};
+      const bool done = s.sums != w.sums[w.turn];
+      w.put = {s.sums, i, done ? 0 : strip.rows, b.j0 + j, cols, add && !s.start, last, past_caches};
     }
   }
 }

@@ -45,23 +45,34 @@ struct Ahead {
 
 /// Up to 32 rows of a times up to 32 columns of b.
 struct Square {
-  int64_t steps;      ///< of 32 terms
-  const BFloat16* a;  ///< [steps, 2, 16 rows, 32]
-  const BFloat16* b;  ///< [steps, 2, 16 pairs, 16 columns, 2]
-  float* sums;        ///< [32, 32]
+  int64_t steps;       ///< of 32 terms
+  const BFloat16* a;   ///< [steps, 2, 16 rows, 32]
+  const BFloat16* b;   ///< [steps, 2, 16 pairs, 16 columns, 2]
+  const float* start;  ///< what sums begin with, [32, 32], rows start_row apart; null: 0
+  int64_t start_row;
+  float* sums;  ///< [32, 32], rows sums_row apart
+  int64_t sums_row;
 };
 
 /// `meanwhile(step)` is called at every step for what vector instructions can do while the tiles are
 /// multiplied. rows, cols: registers of c below and beside each other, 1 or 2.
 template <int rows, int cols, class Meanwhile>
 __attribute__((noinline)) void square_sums(const Square& s, const Meanwhile& meanwhile) {
-  constexpr int64_t row = square_side * sizeof(float);
+  const int64_t from_row = s.start_row * static_cast<int64_t>(sizeof(float));
+  const int64_t row = s.sums_row * static_cast<int64_t>(sizeof(float));
   const BFloat16 *a = s.a, *b = s.b;
   asm volatile("" ::: "memory");  // gcc does not know that registers are loaded from what was stored
-  _tile_zero(0);
-  if constexpr (cols == 2) _tile_zero(1);
-  if constexpr (rows == 2) _tile_zero(2);
-  if constexpr (rows == 2 && cols == 2) _tile_zero(3);
+  if (s.start) {
+    _tile_loadd(0, s.start, from_row);
+    if constexpr (cols == 2) _tile_loadd(1, s.start + 16, from_row);
+    if constexpr (rows == 2) _tile_loadd(2, s.start + 16 * s.start_row, from_row);
+    if constexpr (rows == 2 && cols == 2) _tile_loadd(3, s.start + 16 * s.start_row + 16, from_row);
+  } else {
+    _tile_zero(0);
+    if constexpr (cols == 2) _tile_zero(1);
+    if constexpr (rows == 2) _tile_zero(2);
+    if constexpr (rows == 2 && cols == 2) _tile_zero(3);
+  }
   for (int64_t step = 0; step < s.steps; ++step) {
     _tile_stream_loadd(4, b, 64);
     _tile_loadd(6, a, 64);
@@ -81,8 +92,8 @@ __attribute__((noinline)) void square_sums(const Square& s, const Meanwhile& mea
   }
   _tile_stored(0, s.sums, row);
   if constexpr (cols == 2) _tile_stored(1, s.sums + 16, row);
-  if constexpr (rows == 2) _tile_stored(2, s.sums + 16 * square_side, row);
-  if constexpr (rows == 2 && cols == 2) _tile_stored(3, s.sums + 16 * square_side + 16, row);
+  if constexpr (rows == 2) _tile_stored(2, s.sums + 16 * s.sums_row, row);
+  if constexpr (rows == 2 && cols == 2) _tile_stored(3, s.sums + 16 * s.sums_row + 16, row);
   asm volatile("" ::: "memory");
 }
 
