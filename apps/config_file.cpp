@@ -27,12 +27,14 @@ std::string value_text(const toml::node& node, const std::string& where) {
 }
 
 /// Throws ErrorCode::input for a character beyond ASCII outside strings and comments, where TOML has no use
-/// for one: toml++ 3.3 runs into undefined behaviour at an "é" that stands where a blank could.
+/// for one: toml++ 3.3 runs into undefined behaviour at an "é" that stands where a blank could. And for a
+/// string that begins within something else, since toml++ does not take that for a string.
 void require_ascii_outside_strings(std::string_view text, const std::string& path) {
   std::string_view quote;  // what ends the string that is open, if any
   bool comment = false;
   size_t line = 1;
-  for (size_t i = text.starts_with("\xef\xbb\xbf") ? 3 : 0; i < text.size(); ++i) {
+  const size_t start = text.starts_with("\xef\xbb\xbf") ? 3 : 0;
+  for (size_t i = start; i < text.size(); ++i) {
     const char c = text[i];
     if (c == '\n') {
       ++line;
@@ -54,6 +56,8 @@ void require_ascii_outside_strings(std::string_view text, const std::string& pat
     } else if (c == '#') {
       comment = true;
     } else if (c == '"' || c == '\'') {
+      if (i > start && std::string_view(" \t\r\n=[,{").find(text[i - 1]) == std::string_view::npos)
+        fail(ErrorCode::input, path, ":", line, ": not TOML: a quote in the middle of a key or value");
       const std::string_view three = text.substr(i, 3);
       quote = three == "\"\"\"" || three == "'''" ? three : text.substr(i, 1);
       i += quote.size() - 1;
