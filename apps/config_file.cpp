@@ -28,7 +28,8 @@ std::string value_text(const toml::node& node, const std::string& where) {
 
 /// Throws ErrorCode::input for a character beyond ASCII outside strings and comments, where TOML has no use
 /// for one: toml++ 3.3 runs into undefined behaviour at an "é" that stands where a blank could. And for a
-/// string that begins within something else, since toml++ does not take that for a string.
+/// string that begins within something else, since toml++ does not take that for a string; and after the
+/// backslash of an escape or of a line that goes on.
 void require_ascii_outside_strings(std::string_view text, const std::string& path) {
   std::string_view quote;  // what ends the string that is open, if any
   bool comment = false;
@@ -44,8 +45,11 @@ void require_ascii_outside_strings(std::string_view text, const std::string& pat
       continue;
     } else if (!quote.empty()) {
       const size_t length = quote.size();
-      if (c == '\\' && quote[0] == '"' && i + 1 < text.size() && text[i + 1] != '\n') {
-        ++i;
+      if (c == '\\' && quote[0] == '"') {
+        const size_t next = std::min(text.find_first_not_of(" \t\r\n", i + 1), text.size() - 1);
+        if (static_cast<unsigned char>(text[next]) >= 0x80)
+          fail(ErrorCode::input, path, ":", line, ": not TOML: a character beyond ASCII after \\");
+        if (i + 1 < text.size() && text[i + 1] != '\n') ++i;
       } else if (text.substr(i, length) == quote) {
         i += length - 1;
         // Up to two more quotes are the end of the text of a long string.
