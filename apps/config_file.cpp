@@ -3,6 +3,7 @@
 #include <toml++/toml.h>
 
 #include <algorithm>
+#include <cctype>
 
 #include "apps/terminal.h"
 #include "core/error.h"
@@ -26,19 +27,35 @@ std::string value_text(const toml::node& node, const std::string& where) {
        ": a value must be a number, a string, true or false; tables, lists and dates are not used");
 }
 
-/// Throws ErrorCode::input for a character beyond ASCII outside strings and comments, where TOML has no use
-/// for one: toml++ 3.3 runs into undefined behaviour at an "é" that stands where a blank could. And for a
-/// string that begins within something else, since toml++ does not take that for a string; and after the
-/// backslash of an escape or of a line that goes on.
+/// Whether a string may follow this beginning of a line: nothing, or a key and its =.
+bool string_may_follow(std::string_view line) {
+  const auto without_blanks = [](std::string_view part) {
+    part.remove_prefix(std::min(part.find_first_not_of(" \t"), part.size()));
+    return part.substr(0, part.find_last_not_of(" \t") + 1);
+  };
+  line = without_blanks(line);
+  if (line.empty()) return true;
+  const std::string_view key = without_blanks(line.substr(0, line.size() - 1));
+  return line.ends_with('=') && !key.empty() && std::all_of(key.begin(), key.end(), [](unsigned char c) {
+           return std::isalnum(c) || c == '_' || c == '-';
+         });
+}
+
+/// Throws ErrorCode::input for characters beyond ASCII wherever toml++ 3.3 runs into undefined behaviour at
+/// them: outside of strings and comments, where TOML has no use for them, after a backslash, and in strings
+/// that do not follow a key, since it does not take all of those for strings.
 void require_ascii_outside_strings(std::string_view text, const std::string& path) {
+  if (std::all_of(text.begin(), text.end(), [](unsigned char c) { return c < 0x80; })) return;
   std::string_view quote;  // what ends the string that is open, if any
   bool comment = false;
   size_t line = 1;
   const size_t start = text.starts_with("\xef\xbb\xbf") ? 3 : 0;
+  size_t line_start = start;
   for (size_t i = start; i < text.size(); ++i) {
     const char c = text[i];
     if (c == '\n') {
       ++line;
+      line_start = i + 1;
       comment = false;
       if (quote.size() == 1) quote = {};
     } else if (comment) {
@@ -60,8 +77,9 @@ void require_ascii_outside_strings(std::string_view text, const std::string& pat
     } else if (c == '#') {
       comment = true;
     } else if (c == '"' || c == '\'') {
-      if (i > start && std::string_view(" \t\r\n=[,{").find(text[i - 1]) == std::string_view::npos)
-        fail(ErrorCode::input, path, ":", line, ": not TOML: a quote in the middle of a key or value");
+      if (!string_may_follow(text.substr(line_start, i - line_start)))
+        fail(ErrorCode::input, path, ":", line,
+             ": not TOML that is used here: a string that follows no `key =`");
       const std::string_view three = text.substr(i, 3);
       quote = three == "\"\"\"" || three == "'''" ? three : text.substr(i, 1);
       i += quote.size() - 1;
