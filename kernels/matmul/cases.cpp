@@ -139,6 +139,8 @@ std::vector<Trial> test_trials(int64_t w) {
   trials.push_back({35, 1000, 601, false, true, Write::add});
   trials.push_back({70, 1111, 601, true, false, Write::set, true});
   trials.push_back({530, 1004, 33, true, false, Write::set, false, false, 20});
+  // More rows of a turned a than are in strips at a time, and a b that is packed for its size.
+  trials.push_back({345, 196, 700, true, false, Write::add});
   for (const auto kind : {Activation::none, Activation::relu, Activation::silu, Activation::gelu_erf})
     trials.push_back({3, w + 2, 9, false, false, Write::set, true, false, 0, 1, kind});
   return trials;
