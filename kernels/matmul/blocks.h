@@ -8,8 +8,9 @@
 namespace hewn {
 namespace {
 
-/// A block of b fills less than half of a second-level cache of 1 MiB.
-constexpr int64_t block_bytes = 384 << 10;
+/// A block of b fills less than half of a second-level cache of 1 MiB, which processors with vectors of 512
+/// bits have; where vectors are shorter, a quarter of one of 512 KiB.
+constexpr int64_t block_bytes = 384 << 10, small_block_bytes = 128 << 10;
 /// A tile's rows of a, 8 x k_bytes, fit into a first-level cache of 32 KiB beside what streams through.
 constexpr int64_t k_bytes = 3 << 10;
 /// A block, or a single panel of the longest k.
@@ -30,10 +31,10 @@ constexpr int64_t skinny_sums = 32 << 10;
   return K <= most ? 1 : (K + most - 1) / most;
 }
 
-/// Columns of b in a block of kc rows: whole panels, at least one.
-[[maybe_unused]] constexpr int64_t block_cols(int64_t kc, size_t element, int64_t panel) {
+/// Columns of b in a block of kc rows and of `bytes`: whole panels, at least one.
+[[maybe_unused]] constexpr int64_t block_cols(int64_t bytes, int64_t kc, size_t element, int64_t panel) {
   const int64_t row = panel * static_cast<int64_t>(element) * (kc > 0 ? kc : 1);
-  const int64_t panels = block_bytes / row;
+  const int64_t panels = bytes / row;
   return (panels > 0 ? panels : 1) * panel;
 }
 

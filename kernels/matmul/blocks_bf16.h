@@ -21,7 +21,7 @@ constexpr int64_t dot_block_cols = 1536;
 
 /// Whole panels of `panel` columns for a block of b.
 [[maybe_unused]] constexpr int64_t dot_cols(int64_t terms, int64_t panel) {
-  const int64_t cols = block_cols(terms, 2, panel), most = dot_block_cols / panel * panel;
+  const int64_t cols = block_cols(block_bytes, terms, 2, panel), most = dot_block_cols / panel * panel;
   return cols < most ? cols : most;
 }
 

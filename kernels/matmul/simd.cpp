@@ -13,7 +13,7 @@ namespace {
 /// a few, and for more where all of it stays in a cache. Short vectors pass over it more often, and touch
 /// half cache lines.
 constexpr bool worth_packing(int64_t rows, int64_t bytes) {
-  return HEWN_VBYTES == 64 ? rows >= 512 || (rows >= 128 && bytes > (512 << 10)) : rows >= 64;
+  return HEWN_VBYTES == 64 ? rows >= 512 || (rows >= 128 && bytes > (512 << 10)) : rows >= 32;
 }
 
 /// One matrix product of the batch.
@@ -112,8 +112,8 @@ struct RowsOfA {
 template <class T, bool trans_a>
 void multiply_block(const Product<T>& m, Range rows, const RowsOfA<T>& a, const BlockOfB<T>& b,
                     const BlockOfB<T>& next, int64_t finished) {
-  // Of many tiles, b needs a few for its next block.
-  const bool fetch_b = fetching_pays();
+  // Of many tiles, b needs a few for its next block. Short vectors have no instruction to spare for it.
+  const bool fetch_b = HEWN_VBYTES == 64 && fetching_pays();
   const bool fetch_a = fetch_b && (trans_a || m.lda == b.k) && b.cols > tile_cols<T> && rows.size() >= 64;
   b.prepare();
   int64_t tiles = 0;
@@ -146,7 +146,8 @@ void multiply_block(const Product<T>& m, Range rows, const RowsOfA<T>& a, const 
 template <class T, bool trans_a>
 void multiply(const Product<T>& m, Range rows, Range cols, int64_t odd, T* scratch) {
   const int64_t blocks = k_blocks(m.K, sizeof(T)), kc = blocks_of(m.K, blocks);
-  const int64_t nc = block_cols(kc, sizeof(T), tile_cols<T>);
+  const int64_t nc =
+      block_cols(HEWN_VBYTES == 64 ? block_bytes : small_block_bytes, kc, sizeof(T), tile_cols<T>);
   const bool packed =
       m.trans_b || worth_packing(rows.size(), kc * cols.size() * static_cast<int64_t>(sizeof(T)));
   const int64_t strip = strip_bytes(kc, sizeof(T), tile_rows) / static_cast<int64_t>(sizeof(T));

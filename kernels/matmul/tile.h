@@ -25,12 +25,13 @@ using Vector = typename VectorOf<T>::Type;
 template <class T>
 constexpr int lanes = HEWN_VBYTES / static_cast<int>(sizeof(T));
 
-/// As many sums as there are registers for, besides one row of b and one number of a: 8 x 3 of 32, 4 x 3 of
-/// 16, and 4 x 2 where multiplying and adding are two instructions.
+/// As many sums as there are registers for, besides one row of b and one number of a: 8 x 3 of 32, 6 x 2 of
+/// 16 (4 x 3 would read half as much again of b, which comes from the second-level cache), and 4 x 2 where
+/// multiplying and adding are two instructions.
 #if HEWN_VBYTES == 64 || defined(__aarch64__)
 constexpr int tile_rows = 8, tile_vectors = 3;
 #elif HEWN_VBYTES == 32
-constexpr int tile_rows = 4, tile_vectors = 3;
+constexpr int tile_rows = 6, tile_vectors = 2;
 #else
 constexpr int tile_rows = 4, tile_vectors = 2;
 #endif
@@ -112,8 +113,9 @@ void tile_of_rows(const Tile<T>& t) {
   t.cols > lanes<T> ? tile<T, rows, 2, k_major, false>(t) : tile<T, rows, 1, k_major, false>(t);
 }
 
-/// Any number of rows up to tile_rows, as tiles of 8, 4, 2 and 1. A whole tile is passed on as it stands: a
-/// copy would wait until the fields just written have left for the cache, behind all results before them.
+/// Any number of rows up to tile_rows, as tiles of tile_rows, 4, 2 and 1. A whole tile is passed on as it
+/// stands: a copy would wait until the fields just written have left for the cache, behind all results before
+/// them.
 template <class T, bool k_major>
 void tile_column(const Tile<T>& tile, int64_t rows) {
   if (rows == tile_rows) return tile_of_rows<T, tile_rows, k_major>(tile);
