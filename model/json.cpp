@@ -18,4 +18,11 @@ nlohmann::json parse_json(std::string_view text) {
   });
 }
 
+std::string json_reason(const std::exception& error) {
+  std::string_view reason = error.what();  // "[json.exception.parse_error.101] parse error at line 1"
+  if (const size_t end = reason.find("] "); reason.starts_with('[') && end != reason.npos)
+    reason.remove_prefix(end + 2);
+  return std::string(reason.substr(0, 200));
+}
+
 }  // namespace hewn

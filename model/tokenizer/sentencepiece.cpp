@@ -62,7 +62,10 @@ class SentencePieceTokenizer final : public Tokenizer {
 
  protected:
   std::vector<int32_t> encode_with(std::string_view text, std::vector<size_t>* ends) const override {
-    return encode_as(text, given_.prefix, ends);
+    return encode_as(text, given_.blank != Blank::never, ends);
+  }
+  std::vector<int32_t> encode_after_special(std::string_view text) const override {
+    return encode_as(text, given_.blank == Blank::each_part, nullptr);
   }
   std::string_view bytes_of(int32_t id) const override { return bytes_[static_cast<size_t>(id)]; }
 
@@ -226,16 +229,19 @@ std::vector<int32_t> SentencePieceTokenizer::encode_as(std::string_view text, bo
 }
 
 std::string SentencePieceTokenizer::decode(std::span<const int32_t> ids) const {
-  std::string begun;
-  size_t first = 0;  // of the tokens that stand for text
-  for (; first < ids.size(); ++first) {
-    const std::string_view text = piece(ids[first]);
-    if (!is_special_[static_cast<size_t>(ids[first])]) break;
-    begun += text;
+  std::string text;
+  bool begins = given_.blank != Blank::never;  // what comes next may begin with a blank that was put there
+  for (const int32_t id : ids) {
+    std::string_view part = piece(id);
+    if (is_special_[static_cast<size_t>(id)]) {
+      begins = begins || given_.blank == Blank::each_part;
+    } else {
+      if (begins && part.starts_with(' ')) part.remove_prefix(1);
+      begins = false;
+    }
+    text += part;
   }
-  std::string text = decode_more(ids.subspan(first));
-  if (given_.prefix && text.starts_with(' ')) text.erase(0, 1);
-  return begun + text;
+  return text;
 }
 
 /// The file format of Hugging Face's tokenizers, which open it without the scores: it has no place for those,
@@ -249,11 +255,15 @@ std::string SentencePieceTokenizer::to_json() const {
   Ordered normalizers = Ordered::array(),
           decoders = Ordered::array(
               {replacing(blank_sign, " "), Ordered{{"type", "ByteFallback"}}, Ordered{{"type", "Fuse"}}});
-  if (given_.prefix) {
-    normalizers.push_back({{"type", "Prepend"}, {"prepend", blank_sign}});
+  if (given_.blank == Blank::each_part) normalizers.push_back({{"type", "Prepend"}, {"prepend", blank_sign}});
+  if (given_.blank != Blank::never)
     decoders.push_back({{"type", "Strip"}, {"content", " "}, {"start", 1}, {"stop", 0}});
-  }
   normalizers.push_back(replacing(" ", blank_sign));
+  Ordered normalizer{{"type", "Sequence"}, {"normalizers", normalizers}}, cut = nullptr;
+  if (given_.blank == Blank::first) {
+    normalizer = nullptr;
+    cut = {{"type", "Metaspace"}, {"replacement", blank_sign}, {"prepend_scheme", "first"}, {"split", false}};
+  }
   Ordered post = nullptr;
   if (given_.begin >= 0) {
     const std::string& begin = given_.texts[static_cast<size_t>(given_.begin)];
@@ -268,14 +278,10 @@ std::string SentencePieceTokenizer::to_json() const {
     post["pair"] = Ordered::array({special(0), sequence("A", 0), special(1), sequence("B", 1)});
     post["special_tokens"][begin] = {{"id", begin}, {"ids", {given_.begin}}, {"tokens", {begin}}};
   }
-  Ordered file{{"version", "1.0"},
-               {"truncation", nullptr},
-               {"padding", nullptr},
-               {"added_tokens", added_tokens(specials())},
-               {"normalizer", {{"type", "Sequence"}, {"normalizers", normalizers}}},
-               {"pre_tokenizer", nullptr},
-               {"post_processor", post},
-               {"decoder", {{"type", "Sequence"}, {"decoders", decoders}}}};
+  Ordered file{{"version", "1.0"},         {"truncation", nullptr},
+               {"padding", nullptr},       {"added_tokens", added_tokens(specials())},
+               {"normalizer", normalizer}, {"pre_tokenizer", cut},
+               {"post_processor", post},   {"decoder", {{"type", "Sequence"}, {"decoders", decoders}}}};
   if (!given_.scores.empty()) file["hewn"] = {{"scores", given_.scores}};
   std::string object, list;  // by hand: an ordered object looks for each new key among all before it
   for (int32_t id = 0; id < vocab_size(); ++id)

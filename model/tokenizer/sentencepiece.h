@@ -20,6 +20,13 @@ namespace hewn::tokenizers {
 /// How files write a blank.
 inline constexpr std::string_view blank_sign = "\u2581";
 
+/// Where encoding puts a blank that is not in the text; decoding takes it away.
+enum class Blank {
+  never,
+  first,     ///< before the text
+  each_part  ///< before the text and before what follows a special token in it
+};
+
 /// What such a tokenizer is made of. What is merged follows from `scores`, the highest first, if there are
 /// any, else from `merges`, the first first.
 struct SentencePieces {
@@ -27,7 +34,7 @@ struct SentencePieces {
   std::vector<Special> specials;
   std::vector<float> scores;
   std::vector<std::pair<std::string, std::string>> merges;
-  bool prefix = true;  ///< whether encoding begins with a blank, which decoding leaves out
+  Blank blank = Blank::each_part;
   int32_t begin = -1;  ///< the special token that a text begins with for the model; -1: none
 };
 

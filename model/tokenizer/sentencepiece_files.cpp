@@ -36,8 +36,8 @@ bool replaces(const json& step, std::string_view from, std::string_view to) {
          step.at("content") == to;
 }
 
-/// Whether a blank is put before a text; refuses what does anything else than writing blanks as "▁".
-bool prefix_of(const json& file) {
+/// Where a blank is put; refuses what does anything else than that and writing blanks as "▁".
+Blank blank_of(const json& file) {
   const json normalizer = file.value("normalizer", json()), cut = file.value("pre_tokenizer", json());
   if (cut.is_object()) {
     const std::string scheme =
@@ -46,7 +46,7 @@ bool prefix_of(const json& file) {
         cut.value("split", true))
       refuse_part("pre_tokenizer", cut, "none, or \"Metaspace\" that does not split,");
     if (!normalizer.is_null()) refuse_part("normalizer", normalizer, "none beside \"Metaspace\"");
-    return scheme != "never";
+    return scheme == "never" ? Blank::never : scheme == "first" ? Blank::first : Blank::each_part;
   }
   bool prefix = false, blanks = false;
   for (const json& step : steps_of(normalizer, "normalizers")) {
@@ -58,24 +58,24 @@ bool prefix_of(const json& file) {
       refuse_part("normalizer", normalizer, "\"Prepend\" of \u2581 and \"Replace\" of blanks by \u2581");
   }
   if (!blanks) refuse_part("normalizer", normalizer, "\"Replace\" of blanks by \u2581");
-  return prefix;
+  return prefix ? Blank::each_part : Blank::never;
 }
 
-void check_decoder(const json& file, bool prefix) {
+void check_decoder(const json& file, Blank blank) {
   const json decoder = file.value("decoder", json());
   bool blanks = false, bytes = false, strips = false;
   for (const json& step : steps_of(decoder, "decoders")) {
     const auto type = step.value("type", "");
     const bool strip = type == "Strip" && step.value("content", "") == " " && step.value("start", 0) == 1 &&
                        step.value("stop", 0) == 0;
-    const bool blank = replaces(step, blank_sign, " ");
-    if (!strip && !blank && type != "ByteFallback" && type != "Fuse")
+    const bool replaced = replaces(step, blank_sign, " ");
+    if (!strip && !replaced && type != "ByteFallback" && type != "Fuse")
       refuse_part("decoder", step, "\"Replace\", \"ByteFallback\", \"Fuse\" and \"Strip\" of one blank");
-    blanks = blanks || blank;
+    blanks = blanks || replaced;
     bytes = bytes || type == "ByteFallback";
     strips = strips || strip;
   }
-  if (!blanks || !bytes || strips != prefix)
+  if (!blanks || !bytes || strips != (blank != Blank::never))
     refuse_part("decoder", decoder,
                 "one that turns \u2581 to blanks, takes bytes together and strips what the normalizer puts "
                 "before a text");
@@ -158,8 +158,8 @@ std::unique_ptr<Tokenizer> read_sentencepiece(const json& file) {
   pieces.texts = texts_by_id(model.at("vocab"), added);
   pieces.specials = specials_in(added);
   pieces.merges = merges_in(model);
-  pieces.prefix = prefix_of(file);
-  check_decoder(file, pieces.prefix);
+  pieces.blank = blank_of(file);
+  check_decoder(file, pieces.blank);
   pieces.begin = begin_of(file);
   const auto is_begin = [&](const Special& s) { return s.id == pieces.begin; };
   if (pieces.begin >= 0 && std::none_of(pieces.specials.begin(), pieces.specials.end(), is_begin))
@@ -216,7 +216,8 @@ std::optional<std::vector<float>> merge_scores(const SentencePieces& pieces) {
 
 std::optional<std::string> write_llama2c_tokenizer(const SentencePieces& pieces, int64_t vocab_size) {
   const auto scores = merge_scores(pieces);
-  if (!scores || !pieces.prefix || pieces.begin != 1 || pieces.specials.size() != 3) return std::nullopt;
+  if (!scores || pieces.blank == Blank::never || pieces.begin != 1 || pieces.specials.size() != 3)
+    return std::nullopt;
   for (const Special& s : pieces.specials)
     if (s.id > 2 || s.text != llama2c_specials[s.id]) return std::nullopt;
   std::string tokens;

@@ -48,9 +48,7 @@ std::unique_ptr<Tokenizer> or_not_one(const Read& read) {
   try {
     return read();
   } catch (const json::exception& error) {
-    std::string_view reason = error.what();
-    reason.remove_prefix(std::min(reason.find("] ") + 2, reason.size()));
-    fail(ErrorCode::input, "it is not a tokenizer: ", reason.substr(0, 200));
+    fail(ErrorCode::input, "it is not a tokenizer: ", json_reason(error));
   }
 }
 
@@ -106,12 +104,11 @@ FileSum Tokenizer::save(const std::string& path) const {
 std::vector<int32_t> Tokenizer::encode(std::string_view text, Specials mode) const {
   if (mode == Specials::as_text || specials().empty()) return encode_with(text, nullptr);
   std::vector<int32_t> ids;
-  bool begins = true;
-  const auto append = [&](std::string_view part) {
-    if (part.empty()) return;
-    const std::vector<int32_t> more = begins ? encode_with(part, nullptr) : encode_more(part);
+  const auto append = [&](size_t begin, size_t end) {
+    if (begin == end) return;
+    const std::string_view part = text.substr(begin, end - begin);
+    const std::vector<int32_t> more = begin == 0 ? encode_with(part, nullptr) : encode_after_special(part);
     ids.insert(ids.end(), more.begin(), more.end());
-    begins = false;
   };
   std::vector<size_t> next(specials().size(), 0);  // where each is found next, looked for from here on
   for (size_t begin = 0; begin < text.size();) {
@@ -122,7 +119,7 @@ std::vector<int32_t> Tokenizer::encode(std::string_view text, Specials mode) con
       if (next[i] < next[first] || (next[i] == next[first] && wanted.size() > specials()[first].text.size()))
         first = i;
     }
-    append(text.substr(begin, next[first] - begin));
+    append(begin, next[first]);
     if (next[first] == text.size()) break;
     const Special& special = specials()[first];
     if (mode == Specials::refused)

@@ -97,6 +97,10 @@ class Tokenizer {
  protected:
   /// Encodes; where `ends` is given it receives the offset after each token.
   virtual std::vector<int32_t> encode_with(std::string_view text, std::vector<size_t>* ends) const = 0;
+  /// Encodes what follows a special token in a text.
+  virtual std::vector<int32_t> encode_after_special(std::string_view text) const {
+    return encode_with(text, nullptr);
+  }
   /// The bytes of an id that is in range.
   virtual std::string_view bytes_of(int32_t id) const = 0;
 };

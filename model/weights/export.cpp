@@ -38,7 +38,7 @@ Exported export_model(const ForeignModel& model, std::string_view name, const st
   require(format != std::end(export_table), "\"", name, "\" is not a format to export to");
   require(!path.empty(), "where to? The path is empty");
   std::error_code error;
-  require(options.force || !fs::exists(path, error), path, " exists; write elsewhere, or use force");
+  require(options.force || !fs::exists(path, error), path, " exists; write elsewhere, or give --force");
   require(options.block_size >= 0 && options.block_size <= model.config.block_size,
           "block_size = ", options.block_size, " is longer than the model's ", model.config.block_size);
   const Doing context("exporting to ", path);

@@ -131,11 +131,14 @@ std::optional<GgufKeys> gguf_pieces(const tokenizers::SentencePieces& pieces, in
     types.push_back(gguf_token::unused);
     scores->push_back(0);
   }
-  GgufKeys keys{
-      {"tokenizer.ggml.model", std::string("llama")},  {"tokenizer.ggml.pre", std::string("default")},
-      {"tokenizer.ggml.tokens", std::move(tokens)},    {"tokenizer.ggml.scores", *std::move(scores)},
-      {"tokenizer.ggml.token_type", std::move(types)}, {"tokenizer.ggml.add_bos_token", pieces.begin >= 0},
-      {"tokenizer.ggml.add_eos_token", false},         {"tokenizer.ggml.add_space_prefix", pieces.prefix}};
+  GgufKeys keys{{"tokenizer.ggml.model", std::string("llama")},
+                {"tokenizer.ggml.pre", std::string("default")},
+                {"tokenizer.ggml.tokens", std::move(tokens)},
+                {"tokenizer.ggml.scores", *std::move(scores)},
+                {"tokenizer.ggml.token_type", std::move(types)},
+                {"tokenizer.ggml.add_bos_token", pieces.begin >= 0},
+                {"tokenizer.ggml.add_eos_token", false},
+                {"tokenizer.ggml.add_space_prefix", pieces.blank != tokenizers::Blank::never}};
   keys.insert(keys.end(), ids.begin(), ids.end());
   return keys;
 }

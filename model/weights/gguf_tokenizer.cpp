@@ -100,7 +100,7 @@ std::shared_ptr<const Tokenizer> gguf_sentence_pieces(const GgufFile& file) {
       fail(ErrorCode::input, "token ", id, " is of type ", type, ", which is not supported");
   }
   pieces.texts = std::move(tokens.texts);
-  pieces.prefix = gguf_flag(file, "add_space_prefix", true);
+  if (!gguf_flag(file, "add_space_prefix", true)) pieces.blank = tokenizers::Blank::never;
   if (gguf_flag(file, "add_eos_token", false))
     fail(ErrorCode::input, "it adds a token after every text, which is not supported");
   if (gguf_flag(file, "add_bos_token", true)) {

@@ -23,7 +23,7 @@ auto as_input(const Read& read) -> decltype(read()) {
   try {
     return read();
   } catch (const json::exception& error) {
-    fail(ErrorCode::input, error.what());
+    fail(ErrorCode::input, "it is not as expected: ", json_reason(error));
   }
 }
 

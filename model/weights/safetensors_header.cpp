@@ -5,6 +5,7 @@
 #include <unordered_set>
 
 #include "core/error.h"
+#include "model/json.h"
 
 namespace hewn::safetensors {
 namespace {
@@ -113,9 +114,7 @@ class HeaderEvents final : public nlohmann::json_sax<json> {
   bool number_float(double, const std::string&) override { unexpected("a number that is not an integer"); }
   bool binary(json::binary_t&) override { unexpected("binary data"); }
   bool parse_error(size_t position, const std::string&, const json::exception& error) override {
-    std::string_view reason = error.what();
-    reason.remove_prefix(std::min(reason.find("] ") + 2, reason.size()));
-    fail(ErrorCode::input, "its header is not valid JSON at byte ", position, ": ", reason.substr(0, 200));
+    fail(ErrorCode::input, "its header is not valid JSON at byte ", position, ": ", json_reason(error));
   }
 
  private:

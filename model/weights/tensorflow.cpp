@@ -142,7 +142,7 @@ ModelConfig openai_config(const std::string& text) {
     c.n_layer = hparams.at("n_layer");
     c.check();
   } catch (const nlohmann::json::exception& error) {
-    fail(ErrorCode::input, error.what());
+    fail(ErrorCode::input, "it is not as expected: ", json_reason(error));
   } catch (const Error& error) {
     throw Error(ErrorCode::input, error.what());
   }

@@ -56,6 +56,12 @@ def log_softmax(logits):
     return logits - high - np.log(np.exp(logits - high).sum(-1, keepdims=True))
 
 
+def encoded(*words):
+    """The text's tokens, in which "<unk>" and the like are text unless the words say otherwise."""
+    result = hewn("tokenizer", "encode", f"--tokenizer={arguments.run}", *words, input=text)
+    return [int(i) for i in result.stdout.split()]
+
+
 def compare(what, theirs, tolerance=1e-4):
     """Log probabilities of the text's tokens, theirs and Hewn's, as far as theirs go."""
     ours = scored[: len(theirs)]
@@ -99,7 +105,11 @@ def check_transformers(work):
         same_tensors("transformers: the bits of the run", work / "own.safetensors", work / "again.safetensors")
     if (out / "tokenizer.json").exists():
         theirs = transformers.AutoTokenizer.from_pretrained(out)
-        say("transformers: the same tokens", theirs(text, add_special_tokens=False)["input_ids"] == ids, f"{len(ids)}")
+        plain = theirs(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
+        say("transformers: the same tokens", plain == ids, f"{len(ids)}")
+        specials = theirs(text, add_special_tokens=False)["input_ids"]
+        say("transformers: the same with special tokens allowed", specials == encoded("--special=allow"),
+            f"{len(specials)}")
         say("transformers: the same text", theirs.decode(ids) == text)
     for dtype in ["f16", "bf16"]:
         export(arguments.run, "hf", work / dtype, f"--dtype={dtype}")
@@ -212,7 +222,7 @@ with tempfile.TemporaryDirectory() as directory:
     work = Path(directory)
     print(arguments.run)
     text = Path(arguments.text).read_text()
-    ids = [int(i) for i in hewn("tokenizer", "encode", f"--tokenizer={arguments.run}", input=text).stdout.split()]
+    ids = encoded()
     lines = hewn("eval", arguments.run, f"--val={arguments.text}", "--per_token").stdout.splitlines()
     scored = np.array([json.loads(line)["logprob"] for line in lines])
     export(arguments.run, "safetensors", work / "own.safetensors")

@@ -1,10 +1,11 @@
-"""Writes tokenizer.json, a small vocabulary of Llama's kind, and expected.jsonl, what it makes of some texts, with Hugging
-Face's tokenizers (0.23): python3 make.py TEXT_FILE, run in this folder. The files here came of war-and-peace.txt."""
+"""Writes tokenizer.json, a small vocabulary of Llama's kind, expected.jsonl, what it makes of some texts, and
+specials.jsonl, what it makes of special tokens in a text where a blank is put before each part between them ("prepend")
+and before the text alone ("first"), with Hugging Face's tokenizers (0.23): python3 make.py TEXT_FILE, run in this folder. The files here came of war-and-peace.txt."""
 
 import json
 import sys
 
-from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, processors, trainers
+from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 text = open(sys.argv[1], encoding="utf-8").read()[:200000]
 specials = ["<unk>", "<s>", "</s>"]
@@ -32,4 +33,13 @@ texts = ["", "Hello", " two  blanks ", "    deep\n\tin\n", "déjà vu — ☃ �
 with open("expected.jsonl", "w", encoding="utf-8") as file:
     for t in texts:
         line = {"text": t, "ids": tokenizer.encode(t, add_special_tokens=False).ids}
+        file.write(json.dumps(line, ensure_ascii=False) + "\n")
+
+texts = ["<s>Hello</s>", "Hello</s>you", "a <unk> b", "</s>", "<s><s>a", "one</s>\n<s>two <unk><unk> three", "a</s> ", "é<s>é"]
+prepend = [tokenizer.encode(t, add_special_tokens=False).ids for t in texts]
+tokenizer.normalizer = None
+tokenizer.pre_tokenizer = pre_tokenizers.Metaspace("▁", "first", False)
+with open("specials.jsonl", "w", encoding="utf-8") as file:
+    for t, ids in zip(texts, prepend):
+        line = {"text": t, "prepend": ids, "first": tokenizer.encode(t, add_special_tokens=False).ids}
         file.write(json.dumps(line, ensure_ascii=False) + "\n")
