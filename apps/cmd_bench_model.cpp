@@ -47,8 +47,8 @@ StepProfile profile_of(Executor& device, const MachineRoof& roof, size_t steps, 
 }
 
 // Measured before there is a model, so that it adds nothing to the most memory the process holds.
-MachineRoof roof_of(const Executor& device, const Settings& settings) {
-  return {dtype_from_name(settings.text("dtype")), device.isa(), device.threads()};
+MachineRoof roof_of(Executor& device, const Settings& settings) {
+  return {dtype_from_name(settings.text("dtype")), device};
 }
 
 // The fields that every entry of `bench … --json` has.

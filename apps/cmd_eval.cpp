@@ -26,6 +26,14 @@ Dataset text_to_score(const Settings& settings, const OpenRun& run) {
   return open_dataset(options, run.tokenizer);
 }
 
+/// Training asks for a longer text or a smaller block_size here; for scoring neither is needed.
+void require_whole_windows(const Dataset& data, int64_t block_size) {
+  for (const Split& split : data.val)
+    if (!split.separator && split.tokens.size() <= block_size)
+      fail(ErrorCode::input, split.name, ": has ", split.tokens.size(), " tokens, fewer than the ",
+           block_size + 1, " of a whole window; with --stride=", block_size, " shorter texts are scored too");
+}
+
 void print_token(const Tokenizer* tokenizer, const ScoredToken& scored) {
   nlohmann::ordered_json record{{"token", scored.token}, {"logprob", scored.log_probability}};
   if (tokenizer) record = token_record(*tokenizer, scored.token, scored.log_probability);
@@ -44,6 +52,7 @@ int run_eval(const Settings& settings) {
   if (per_token) options.each = [&](const ScoredToken& scored) { print_token(run.tokenizer.get(), scored); };
   if (options.stride > 0 && data.longest_document() > 0)
     say("note: every document is scored in a window of its own here, so stride changes nothing");
+  if (options.stride == 0) require_whole_windows(data, options.block_size);
   const Evaluation result = evaluate(*run.model, data, options);
   if (per_token)
     say(evaluation_text(result));

@@ -100,7 +100,8 @@ int run_import(const Settings& settings) {
     check_fit(*foreign.tensors, foreign.naming, *model);
   }
   const bool force = settings.flag("force");
-  const RunDirectory run(settings.text("out"), force ? RunDirectory::Open::force : RunDirectory::Open::fresh);
+  const RunDirectory run(settings.text("out"), force ? RunDirectory::Open::force : RunDirectory::Open::fresh,
+                         "out");
   const std::string checkpoint = write_run(run, foreign, config, source);
   const int64_t parameters = model->parameters().numel();
   const std::string tokenizer =

@@ -79,7 +79,9 @@ void require_ascii_outside_strings(std::string_view text, const std::string& pat
     } else if (c == '"' || c == '\'') {
       if (!string_may_follow(text.substr(line_start, i - line_start)))
         fail(ErrorCode::input, path, ":", line,
-             ": not TOML that is used here: a string that follows no `key =`");
+             ": not TOML that is used here: a quote that comes neither first in its line nor right after "
+             "`key =`; "
+             "a value is one number, one string, true or false");
       const std::string_view three = text.substr(i, 3);
       quote = three == "\"\"\"" || three == "'''" ? three : text.substr(i, 1);
       i += quote.size() - 1;

@@ -27,6 +27,7 @@ struct Sum {
 void add_batch(Model& model, const Batch& batch, Sum& sum) {
   const int64_t n = batch.target_count();
   if (n == 0) return;
+  check_batch(model, batch);
   const Tensor loss = model.loss(batch_tensor(model.device(), batch, batch.tokens),
                                  batch_tensor(model.device(), batch, batch.targets));
   sum.nats += loss.item() * static_cast<double>(n);

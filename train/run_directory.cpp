@@ -49,19 +49,19 @@ void move_aside(const fs::path& path) {
 
 }  // namespace
 
-RunDirectory::RunDirectory(const std::string& path, Open how) : path_(path) {
+RunDirectory::RunDirectory(const std::string& path, Open how, const std::string& option) : path_(path) {
   while (path_.size() > 1 && path_.back() == '/') path_.pop_back();
-  require(!path_.empty(), "out_dir is empty");
+  require(!path_.empty(), option, " is empty");
   std::error_code error;
   const bool exists = fs::exists(path_, error);
   if (exists && !fs::is_directory(path_, error))
-    fail(ErrorCode::usage, "out_dir ", path_, " is a file, not a directory");
+    fail(ErrorCode::usage, option, " ", path_, " is a file, not a directory");
   if (how == Open::resume && !(exists && holds_something(path_)))
     fail(ErrorCode::input, "there is no run ", path_, " to resume");
   if (how == Open::fresh && exists && holds_something(path_))
-    fail(ErrorCode::usage, "out_dir ", path_,
-         " is not empty; go on with it by --init_from=resume, start anew by "
-         "--force (which moves it aside), or choose another --out_dir");
+    fail(ErrorCode::usage, option, " ", path_, " is not empty; ",
+         option == "out_dir" ? "go on with it by --init_from=resume, " : "",
+         "start anew by --force (which moves it aside), or choose another --", option);
   if (how == Open::force && exists && holds_something(path_)) {
     lock();  // not while another process writes there
     ::close(lock_);
@@ -69,7 +69,7 @@ RunDirectory::RunDirectory(const std::string& path, Open how) : path_(path) {
     move_aside(path_);
   }
   fs::create_directories(path_, error);
-  if (error) fail(ErrorCode::failed, "cannot create out_dir ", path_, ": ", error.message());
+  if (error) fail(ErrorCode::failed, "cannot create ", option, " ", path_, ": ", error.message());
   lock();
   remove_temporary_files(path_);  // left by a killed process
 }

@@ -15,8 +15,9 @@ class RunDirectory {
   };
 
   /// Creates or opens the directory and locks it. Throws ErrorCode::usage when `fresh` meets a non-empty one,
-  /// ErrorCode::input when `resume` meets none, ErrorCode::failed when another process uses it.
-  RunDirectory(const std::string& path, Open how);
+  /// ErrorCode::input when `resume` meets none, ErrorCode::failed when another process uses it. `option` is
+  /// what the path was given by; only that of training can be gone on with.
+  RunDirectory(const std::string& path, Open how, const std::string& option = "out_dir");
   ~RunDirectory();
   RunDirectory(const RunDirectory&) = delete;
   RunDirectory& operator=(const RunDirectory&) = delete;

@@ -65,6 +65,11 @@ TEST_CASE("eval scores any text, and every token of it", "[eval]") {
   CHECK_FAILS(hewn({"eval", run, "--per_token", "--json"}), 2, "give one of them");
   CHECK_FAILS(hewn({"eval", run, "--stride=17"}), 2, "1 to 16");
   CHECK_FAILS(hewn({"eval", run, "--val=" + (dir / "missing").string()}), 3, "missing");
+  write_file(file, "the bee");
+  CHECK_FAILS(
+      hewn({"eval", run, "--val=" + file}), 3,
+      "has 7 tokens, fewer than the 17 of a whole window; with --stride=16 shorter texts are scored too");
+  CHECK(Json::parse(evaluated({"--json", "--stride=16"}).out)["tokens"] == 6);
   write_file(file, "Z");
   CHECK_FAILS(hewn({"eval", run, "--val=" + file}), 3, "Z");
 }

@@ -120,7 +120,9 @@ TEST_CASE("what is cropped, repeated or said as JSON") {
   CHECK(said.at("model").at("block_size") == 16);
   CHECK(said.at("parameters") == 9320);
   CHECK_THAT(read_file(fs::path(run) / "config.toml"), Catch::Contains("dtype = \"bf16\""));
-  CHECK_FAILS(hewn({"import", llama.path(), "--out=" + run}), 2, "is not empty");
+  CHECK_FAILS(hewn({"import", llama.path(), "--out=" + run}), 2,
+              "out " + run +
+                  " is not empty; start anew by --force (which moves it aside), or choose another --out\n");
   CHECK_FAILS(hewn({"import", llama.path(), "--out=" + run, "--force"}), 0, "next:");
   CHECK(fs::exists(run + ".1/config.toml"));
   CHECK(hewn({"sample", run + ".1", "--start=so", "--max_new_tokens=4"}).exit_code == 0);

@@ -126,6 +126,34 @@ TEST_CASE("mistakes in a configuration are named by line and column") {
   CHECK_FAILS(hewn({"data", "corpus", "a.toml", "b.toml"}), 3, "a.toml");
 }
 
+TEST_CASE("characters beyond ASCII are taken in strings and comments of a configuration") {
+  const TempDir dir;
+  const auto with = [&](const std::string& text) {
+    write_file(dir / "c.toml", text);
+    return hewn({"data", "corpus", (dir / "c.toml").string()});
+  };
+  const std::string good = "# \u00e9t\u00e9\ntales = 1\n";
+  CHECK(with(good).exit_code == 0);
+  CHECK(with("\xef\xbb\xbf" + good).exit_code == 0);  // a byte order mark is no character of the first line
+  CHECK(with("# \u00e9\n  \"tales\" = 1 # \"\u00e9\"\n").exit_code == 0);
+  CHECK_FAILS(with("tales = \"\u00e9\"\n"), 2, "c.toml:1:1: tales = '\u00e9'");
+  CHECK_FAILS(with("tales = '\\\u00e9'\n"), 2, "c.toml:1:1: tales = '\\\u00e9'");  // there a backslash is one
+  CHECK_FAILS(with("tales = \"\"\"\n\u00e9\"\"\"\"\"\n"), 2, "c.toml:1:1: tales = '\u00e9\"\"'");
+  const std::string quote =
+      "not TOML that is used here: a quote that comes neither first in its line nor right "
+      "after `key =`";
+  CHECK_FAILS(with(good + "tales = 1\"\u00e9\"\n"), 3, "c.toml:3: " + quote);
+  CHECK_FAILS(with("tales\"\u00e9\" = 1\n"), 3, "c.toml:1: " + quote);
+  CHECK_FAILS(with("tales = [\"\u00e9\"]\n"), 3, "c.toml:1: " + quote);
+  CHECK_FAILS(with("tales = \"\"\"a\u00e9\"\"\" 'b'\n"), 3, "c.toml:1: " + quote);
+  CHECK_FAILS(with("tales = 'a' 'b' # c\n"), 3,
+              "c.toml:1:13: not TOML");  // of ASCII alone, the parser says so
+  CHECK_FAILS(with("seed = 1\ntales = \u00e9\n"), 3,
+              "c.toml:2: not TOML: a character beyond ASCII outside of a string");
+  CHECK_FAILS(with("tales = \"a\\\u00e9\"\n"), 3, "c.toml:1: not TOML: a character beyond ASCII after \\");
+  CHECK_FAILS(with("tales = \"\"\"a\\\n \u00e9\"\"\"\n"), 3, "a character beyond ASCII after \\");
+}
+
 TEST_CASE("the version tells build, instruction set, threads and devices") {
   const auto r = hewn({"--version"});
   CHECK(r.exit_code == 0);
