@@ -56,6 +56,19 @@ bool fences_whole(const Operand& o) {
          std::all_of(o.memory.begin() + static_cast<std::ptrdiff_t>(end), o.memory.end(), whole);
 }
 
+/// Pointers among the `size` bytes at `args` into the `bytes` at `from`, or to their end, become the same
+/// into `to`.
+void turn_pointers(void* args, size_t size, const uint8_t* from, size_t bytes, uint8_t* to) {
+  const auto begin = reinterpret_cast<uintptr_t>(from), end = begin + bytes;
+  for (size_t at = 0; at + sizeof(uintptr_t) <= size; at += sizeof(uintptr_t)) {
+    uint8_t* const word = static_cast<uint8_t*>(args) + at;
+    const auto address = load<uintptr_t>(word);
+    if (address < begin || address > end) continue;
+    const uintptr_t turned = reinterpret_cast<uintptr_t>(to) + (address - begin);
+    std::memcpy(word, &turned, sizeof turned);
+  }
+}
+
 }  // namespace
 
 uint8_t* Operand::data() { return memory.data() + start_of(memory); }
@@ -118,14 +131,7 @@ CaseMemory CaseMemory::twin(void* args, size_t size) {
     to.output = from.output;
     to.tolerance = from.tolerance;
     to.magnitude = from.magnitude;
-    const auto begin = reinterpret_cast<uintptr_t>(from.data()), end = begin + bytes_of(from);
-    for (size_t at = 0; at + sizeof(uintptr_t) <= size; at += sizeof(uintptr_t)) {
-      uint8_t* const word = static_cast<uint8_t*>(args) + at;
-      const auto address = load<uintptr_t>(word);
-      if (address < begin || address > end) continue;
-      const uintptr_t turned = reinterpret_cast<uintptr_t>(to.data()) + (address - begin);
-      std::memcpy(word, &turned, sizeof turned);
-    }
+    turn_pointers(args, size, from.data(), bytes_of(from), to.data());
   }
   return copy;
 }
@@ -229,6 +235,32 @@ void* Case::scratch(size_t bytes) {
     block.memory.assign(bytes + 3 * fence, canary);
   }
   return block.data();
+}
+
+Case::OnDevice Case::upload(Executor& device, void* args, size_t size, Launch& launch) {
+  OnDevice there;
+  const auto put = [&](Operand& o) {
+    const size_t all = bytes_of(o) + 2 * fence;
+    there.push_back(Storage::allocate(device, all));
+    device.upload(there.back()->data, o.data() - fence, all);
+    return static_cast<uint8_t*>(there.back()->data) + fence;
+  };
+  for (Operand& o : operands()) turn_pointers(args, size, o.data(), bytes_of(o), put(o));
+  if (launch.scratch_bytes) {
+    scratch(launch.scratch_bytes);
+    launch.scratch = put(scratch_->at(launch.scratch_bytes));
+  }
+  return there;
+}
+
+void Case::download(Executor& device, const OnDevice& there) {
+  const auto get = [&](Operand& o, const Storage& block) {
+    device.download(o.data() - fence, block.data, bytes_of(o) + 2 * fence);
+  };
+  for (size_t i = 0; i < operands().size(); ++i) get(operands()[i], *there[i]);
+  if (there.size() == operands().size()) return;
+  const size_t bytes = there.back()->bytes - 2 * fence;
+  get(scratch_->at(bytes), *there.back());
 }
 
 size_t Case::bytes() {

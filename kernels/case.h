@@ -87,6 +87,9 @@ class Case {
   virtual bool has(size_t rung, Isa isa) const = 0;
   /// Runs a rung that accepts; scratch is the case's own.
   virtual void run(size_t rung, Isa isa, int threads) = 0;
+  /// Runs a rung that accepts on a device with memory of its own: operands and scratch go there with all that
+  /// stands around them, and come back.
+  virtual void run_on(Executor& device, size_t rung) = 0;
   virtual Cost cost() const = 0;
   virtual Needs needs() const = 0;
   /// The argument struct of the op, for kernels that are no rungs of the ladder.
@@ -117,6 +120,13 @@ class Case {
   void* scratch(size_t bytes);
 
  protected:
+  /// What of the memory of a case is on a device: the blocks, in the order of the operands, scratch last.
+  using OnDevice = std::vector<std::shared_ptr<Storage>>;
+  /// Copies operands and, if there is any, scratch of this size to the device. Pointers to them in the `size`
+  /// bytes at `args` are turned.
+  OnDevice upload(Executor& device, void* args, size_t size, Launch& launch);
+  /// Copies everything back.
+  void download(Executor& device, const OnDevice& there);
   void share_scratch(const Case& with) { scratch_ = with.scratch_; }
   /// Runs the first rung on the excerpts; false when there are none.
   virtual bool run_excerpts(int threads) = 0;
@@ -154,6 +164,15 @@ class CaseOf final : public Case {
     return ladder_.rungs[rung].run[static_cast<size_t>(isa)] != nullptr;
   }
   void run(size_t rung, Isa isa, int threads) override { run(ladder_.rungs[rung], isa, threads); }
+  void run_on(Executor& device, size_t rung) override {
+    const Rung<A>& r = ladder_.rungs[rung];
+    A args = args_;
+    Launch launch{.threads = device.threads(), .stream = device.stream()};
+    if (r.scratch_bytes) launch.scratch_bytes = r.scratch_bytes(args, launch.threads);
+    const OnDevice there = upload(device, &args, sizeof args, launch);
+    r.on(device.isa())(launch, args);
+    download(device, there);
+  }
   /// Runs a rung that need not stand on the ladder.
   void run(const Rung<A>& r, Isa isa, int threads) { run(r, isa, threads, args_); }
   Cost cost() const override { return ladder_.cost(args_); }

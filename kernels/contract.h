@@ -12,6 +12,7 @@
 #include "core/device.h"
 #include "core/error.h"
 #include "core/memory.h"
+#include "kernels/gpu/compiled.h"
 #include "kernels/isa.h"
 #include "kernels/launch.h"
 
@@ -25,13 +26,14 @@ template <class A>
 struct Rung {
   const char* name;                            ///< "online"
   const char* idea;                            ///< one line: what is different here and why it helps
-  std::array<KernelFn<A>, n_isas> run{};       ///< per CPU instruction set; null where there is none
+  std::array<KernelFn<A>, n_isas> run{};       ///< per instruction set; null where there is none
   const char* (*why_not)(const A&) = nullptr;  ///< a reason to decline, or null; absent: accepts all
   size_t (*scratch_bytes)(const A&, int threads) = nullptr;  ///< scratch it needs; absent: none
 
-  /// The best variant for a processor of this level: scalar code runs everywhere, sse2 < avx2 < avx512 <
-  /// avx512bf16 < amx.
+  /// The best variant for a processor of this level: scalar code runs on all of them, sse2 < avx2 < avx512 <
+  /// avx512bf16 < amx. A GPU runs its own code alone.
   KernelFn<A> on(Isa isa) const {
+    if (on_gpu(isa)) return run[static_cast<size_t>(isa)];
     for (auto i = static_cast<size_t>(isa);; --i) {
       if (run[i] && (i == 0 || isa == Isa::neon || i != static_cast<size_t>(Isa::neon))) return run[i];
       if (i == 0) return nullptr;
@@ -74,6 +76,23 @@ constexpr std::array<KernelFn<A>, n_isas> per_isa(Get get) {
   return table;
 }
 
+/// The table of a rung whose source is a cuda*.cu; `get` names the specialisation as in per_isa:
+/// `per_gpu<SoftmaxForward>([]<Isa I>() -> KernelFn<SoftmaxForward> { return softmax_gpu<I>; })`.
+/// Code that this build has not is there all the same, for `meta` to plan with, and fails.
+template <class A, class Get>
+constexpr std::array<KernelFn<A>, n_isas> per_gpu(Get get) {
+  std::array<KernelFn<A>, n_isas> table{};
+  const KernelFn<A> absent = [](const Launch&, const A&) {
+    fail(ErrorCode::failed, "this build holds no GPU code; configure it with -DHEWN_CUDA=ON");
+  };
+  table[static_cast<size_t>(Isa::emulated)] = absent;
+  table[static_cast<size_t>(Isa::cuda)] = absent;
+  if constexpr (emulator_compiled)
+    table[static_cast<size_t>(Isa::emulated)] = get.template operator()<Isa::emulated>();
+  if constexpr (cuda_compiled) table[static_cast<size_t>(Isa::cuda)] = get.template operator()<Isa::cuda>();
+  return table;
+}
+
 /// A `why_not` for rungs that know float32 alone.
 template <class A>
 const char* f32_only(const A& args) {
@@ -94,6 +113,8 @@ class Profiler {
 /// file.
 double clock_seconds();
 
+class GpuRuntime;
+
 /// A device that runs kernels: what the contract adds to core's Device.
 class Executor : public Device {
  public:
@@ -102,6 +123,10 @@ class Executor : public Device {
   virtual int threads() const = 0;
   /// False on `meta`: asks for scratch and costs like any other, and runs nothing.
   virtual bool runs() const = 0;
+  /// What kernels are ordered on, for `Launch::stream`.
+  virtual void* stream() const { return nullptr; }
+  /// What drives a GPU: pinned memory, events, graphs (kernels/gpu/runtime.h); null on other devices.
+  virtual GpuRuntime* gpu() { return nullptr; }
   /// A buffer of at least this size that lives until the next call; grows, never shrinks.
   void* scratch(size_t bytes);
   void profile(Profiler* profiler) { profiler_ = profiler; }
@@ -136,7 +161,7 @@ void run(Device& on, const A& args) {
   const Rung<A>* rung = choose(device, args);
   if (!rung)
     fail(ErrorCode::failed, ladder_of(args).op, ": device ", device.name(), " has no kernel for this");
-  Launch launch{.threads = device.threads()};
+  Launch launch{.threads = device.threads(), .stream = device.stream()};
   if (rung->scratch_bytes) {
     launch.scratch_bytes = rung->scratch_bytes(args, launch.threads);
     launch.scratch = device.scratch(launch.scratch_bytes);

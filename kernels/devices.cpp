@@ -7,6 +7,7 @@
 #include <cstring>
 #include <string>
 
+#include "kernels/gpu/device.h"
 #include "kernels/parallel.h"
 
 namespace hewn {
@@ -78,7 +79,9 @@ class Meta final : public Executor {
   ~Meta() override { drop_memory(); }
 
   Kind kind() const override { return Kind::meta; }
-  std::string name() const override { return "meta"; }
+  std::string name() const override {
+    return on_gpu(isa_) ? "meta as " + std::string(hewn::name_of(isa_)) : "meta";
+  }
   Isa isa() const override { return isa_; }
   int threads() const override { return threads_; }
   bool runs() const override { return false; }
@@ -121,6 +124,30 @@ int default_threads() {
 
 std::unique_ptr<Executor> make_cpu(int threads, Isa isa) { return std::make_unique<Cpu>(threads, isa); }
 std::unique_ptr<Executor> make_meta(int threads, Isa isa) { return std::make_unique<Meta>(threads, isa); }
+
+std::string why_no_cuda() {
+  if constexpr (cuda_compiled) return cuda_obstacle();
+  return "this build has no CUDA (configure it with -DHEWN_CUDA=ON)";
+}
+
+std::unique_ptr<Executor> make_cuda() {
+  const std::string obstacle = why_no_cuda();
+  if (!obstacle.empty()) fail(ErrorCode::failed, "device cuda is not usable: ", obstacle);
+  if constexpr (cuda_compiled) return make_gpu("cuda", make_cuda_runtime());
+  return nullptr;
+}
+
+std::string cuda_description() {
+  if constexpr (!cuda_compiled) return "";
+  const auto runtime = make_cuda_runtime();
+  const GpuProperties& p = runtime->properties();
+  return p.name + " (sm_" + std::to_string(p.major) + std::to_string(p.minor) + ")";
+}
+
+std::unique_ptr<Executor> make_emulated_gpu() {
+  if constexpr (emulator_compiled) return make_gpu("emulated", make_emulated_runtime());
+  fail(ErrorCode::failed, "this build holds no emulated GPU; configure it with -DHEWN_EMULATOR=ON");
+}
 
 Executor& cpu() {
   static const std::unique_ptr<Executor> device = make_cpu();

@@ -1,7 +1,8 @@
 #pragma once
-// The devices: cpu runs, meta pretends.
+// The devices: cpu and GPUs run, meta pretends.
 
 #include <memory>
+#include <string>
 
 #include "kernels/contract.h"
 
@@ -19,6 +20,18 @@ inline std::unique_ptr<Executor> make_cpu(int threads = default_threads()) {
 /// A device without bytes that impersonates a CPU of this ISA and thread count: allocation arithmetic,
 /// scratch and costs are the target's, kernels do not run. `hewn plan` is the real model on it.
 std::unique_ptr<Executor> make_meta(int threads, Isa isa);
+
+/// The GPU. Throws ErrorCode::failed with `why_no_cuda` where there is none.
+std::unique_ptr<Executor> make_cuda();
+/// Why this build or this machine has no usable GPU, in a few words; "" where there is one.
+std::string why_no_cuda();
+/// The GPU's name and compute capability, "NVIDIA H200 (sm_90)"; only where it is usable.
+std::string cuda_description();
+
+/// A GPU that is played by the host: the GPU kernels of this build on the block emulator, device memory that
+/// the host cannot touch, work that is done only when its result is asked for. Slow, for tests. Throws
+/// ErrorCode::failed in a build without it.
+std::unique_ptr<Executor> make_emulated_gpu();
 
 /// The process's CPU device, made at first use with `default_threads()`.
 Executor& cpu();

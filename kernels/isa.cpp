@@ -13,7 +13,8 @@
 namespace hewn {
 namespace {
 
-constexpr std::string_view names[n_isas] = {"scalar", "sse2", "avx2", "avx512", "avx512bf16", "amx", "neon"};
+constexpr std::string_view names[n_isas] = {"scalar", "sse2", "avx2",     "avx512", "avx512bf16",
+                                            "amx",    "neon", "emulated", "cuda"};
 
 #if defined(__x86_64__)
 /// CPUID leaf 7 tells of tiles and of their bf16 product, XCR0 whether the system keeps them; Linux keeps
@@ -50,7 +51,9 @@ bool supported(Isa isa) {
       static const bool granted = supported(Isa::avx512bf16) && ask_for_tiles();
       return granted;
     }
-    case Isa::neon: return false;
+    case Isa::neon:
+    case Isa::emulated:
+    case Isa::cuda: return false;
   }
   return false;
 #else
@@ -74,7 +77,7 @@ Isa best_isa() {
   if (!cap || !*cap) return best;
   for (int i = 0; i < n_isas; ++i) {
     const auto isa = static_cast<Isa>(i);
-    if (name_of(isa) != cap) continue;
+    if (name_of(isa) != cap || on_gpu(isa)) continue;
     require(supported(isa), "HEWN_ISA=", cap, " is not supported by this processor; the best it has is ",
             name_of(best));
     return isa;

@@ -1,5 +1,5 @@
 #pragma once
-// Instruction sets the CPU kernels are compiled for, and which of them this machine can run.
+// Instruction sets the kernels are compiled for, and which of them this machine can run.
 
 #include <array>
 #include <cstdint>
@@ -9,9 +9,12 @@ namespace hewn {
 
 /// CPU instruction sets in order of preference. `scalar` is plain C++ of the baseline: references and naive
 /// rungs. `avx512bf16` is avx512 with the dot product of bfloat16 pairs, `amx` that with registers that hold
-/// tiles of a matrix.
-enum class Isa : uint8_t { scalar, sse2, avx2, avx512, avx512bf16, amx, neon };
-inline constexpr int n_isas = 7;
+/// tiles of a matrix. The last two are GPU kernels: `emulated` is a cuda.cu compiled for the block emulator,
+/// `cuda` the same for GPUs.
+enum class Isa : uint8_t { scalar, sse2, avx2, avx512, avx512bf16, amx, neon, emulated, cuda };
+inline constexpr int n_isas = 9;
+/// Whether code of it runs on the device that a GPU is, rather than on a processor's threads.
+constexpr bool on_gpu(Isa isa) { return isa >= Isa::emulated; }
 
 /// The SIMD instruction sets each `simd*.cpp` is compiled for, those of a `simd*bf16.cpp`, those of a
 /// `simd*amx.cpp`, and all this build holds code for.
@@ -27,7 +30,7 @@ inline constexpr std::array amx_isas{Isa::amx};
 inline constexpr std::array known_isas{Isa::sse2, Isa::avx2, Isa::avx512, Isa::avx512bf16, Isa::amx};
 #endif
 
-/// "scalar", "sse2", "avx2", "avx512", "avx512bf16", "amx", "neon".
+/// "scalar", "sse2", "avx2", "avx512", "avx512bf16", "amx", "neon", "emulated", "cuda".
 std::string_view name_of(Isa isa);
 
 /// Whether processor and operating system (saved register state, XGETBV) both support it. Linux is asked to

@@ -16,7 +16,8 @@ struct Launch {
   int threads = 1;
   void* scratch = nullptr;  ///< aligned to 256, `scratch_bytes` long, uninitialised
   size_t scratch_bytes = 0;
-  void* stream = nullptr;  ///< cudaStream_t on CUDA
+  void* stream =
+      nullptr;  ///< of a GPU: a cudaStream_t, or the emulation's; null: none, and kernels run at once
 };
 
 /// What the work costs: floating-point operations (a fused multiply-add is two), and the least bytes that

@@ -58,6 +58,7 @@ Peak peak_of(DType dtype, Isa isa) {
 double measured_flops(DType dtype, Isa isa, int threads) {
   require(dtype == DType::f32 || dtype == DType::f64 || dtype == DType::bf16, "no roof is measured for ",
           name_of(dtype));
+  require(!on_gpu(isa), "no roof of a GPU is measured");
   constexpr int64_t rounds = 200'000;
   const Peak peak = peak_of(dtype, isa);
   const Launch launch{.threads = threads};

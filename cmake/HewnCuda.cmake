@@ -1,0 +1,36 @@
+# Whether GPU code is compiled (HEWN_CUDA_FOUND), for which GPUs, and how.
+
+set(HEWN_CUDA_FOUND OFF)
+if(HEWN_CUDA STREQUAL "OFF" OR NOT HEWN_CUDA)
+  return()
+endif()
+if(NOT CMAKE_CUDA_COMPILER)
+  find_program(HEWN_NVCC nvcc PATHS /usr/local/cuda/bin)
+  if(HEWN_NVCC)
+    set(CMAKE_CUDA_COMPILER ${HEWN_NVCC})
+  elseif(HEWN_CUDA STREQUAL "AUTO")
+    return()
+  else()
+    message(FATAL_ERROR "HEWN_CUDA=ON needs nvcc, which was not found; name it with -DCMAKE_CUDA_COMPILER=PATH")
+  endif()
+endif()
+
+# Ampere and what has no code of its own (Ada, Blackwell's small ones) by compute_80's PTX, Hopper with its own
+# instructions, Blackwell where nvcc knows it.
+if(NOT CMAKE_CUDA_ARCHITECTURES)
+  set(CMAKE_CUDA_ARCHITECTURES 80 90a-real)
+  execute_process(COMMAND ${CMAKE_CUDA_COMPILER} --list-gpu-arch OUTPUT_VARIABLE known ERROR_QUIET)
+  if(known MATCHES "compute_100")
+    list(APPEND CMAKE_CUDA_ARCHITECTURES 100-real)
+  endif()
+endif()
+set(CMAKE_CUDA_ARCHITECTURES ${CMAKE_CUDA_ARCHITECTURES} CACHE STRING "GPUs to compile for")
+enable_language(CUDA)
+if(NOT CMAKE_CUDA20_STANDARD_COMPILE_OPTION)  # CMake 3.25 knows of C++20 in clang alone
+  set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION -std=c++20)
+endif()
+set(CMAKE_CUDA_STANDARD 20)
+set(CMAKE_CUDA_STANDARD_REQUIRED ON)
+set(CMAKE_CUDA_EXTENSIONS OFF)
+find_package(CUDAToolkit REQUIRED)
+set(HEWN_CUDA_FOUND ON)

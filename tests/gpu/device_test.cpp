@@ -1,0 +1,137 @@
+// The emulated GPU as a device: work is done in order and when it is asked for, its memory is its own, a
+// graph does again what was recorded, errors of a kernel arrive where its result is waited for.
+
+#include <numeric>
+
+#include "core/error.h"
+#include "kernels/devices.h"
+#include "kernels/elementwise/abi.h"
+#include "kernels/gpu/runtime.h"
+#include "kernels/gpu/simt.h"
+#include "tests/support/catch.h"
+
+namespace hewn {
+namespace {
+
+__global__ void add_one(int n, float* x) {
+  const int i = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);
+  if (i < n) x[i] += 1;
+}
+
+__global__ void fails_here() { __syncwarp(1u << 31); }
+
+std::vector<float> ramp(size_t n) {
+  std::vector<float> values(n);
+  std::iota(values.begin(), values.end(), 0.0f);
+  return values;
+}
+
+}  // namespace
+
+TEST_CASE("gpu: bytes go there and back, however many") {
+  const auto device = make_emulated_gpu();
+  for (const size_t n : {size_t{1}, size_t{1000}, size_t{3} << 20}) {
+    std::vector<float> there = ramp(n), back(n);
+    void* const data = device->pool().allocate(n * 4);
+    device->upload(data, there.data(), n * 4);
+    const std::vector<float> kept = there;
+    std::fill(there.begin(), there.end(), -1.0f);  // what was uploaded is the device's now
+    device->download(back.data(), data, n * 4);
+    CHECK(back == kept);
+    device->pool().release(data);
+  }
+}
+
+TEST_CASE("gpu: work waits until a result is asked for, and is done in order") {
+  const auto device = make_emulated_gpu();
+  GpuRuntime& gpu = *device->gpu();
+  auto* const pinned = static_cast<float*>(gpu.allocate_pinned(400));
+  auto* const x = static_cast<float*>(device->pool().allocate(400));
+  const Launch launch_on{.stream = device->stream()};
+  device->fill(x, 0, 400);
+  for (int k = 0; k < 3; ++k) launch(launch_on, "add_one", {4, 32}, add_one, 100, x);
+  pinned[99] = -1;
+  gpu.copy_out(pinned, x, 400);
+  const GpuRuntime::Event done = gpu.make_event();
+  gpu.record(done);
+  CHECK(!gpu.reached(done));
+  CHECK(pinned[99] == -1);
+  gpu.wait(done);
+  CHECK(gpu.reached(done));
+  CHECK(pinned[99] == 3);
+  gpu.drop_event(done);
+  device->pool().release(x);
+  gpu.release_pinned(pinned);
+}
+
+TEST_CASE("gpu: a graph does again what was recorded") {
+  const auto device = make_emulated_gpu();
+  GpuRuntime& gpu = *device->gpu();
+  auto* const x = static_cast<float*>(device->pool().allocate(400));
+  const Launch launch_on{.stream = device->stream()};
+  device->fill(x, 0, 400);
+  gpu.begin_capture();
+  launch(launch_on, "add_one", {4, 32}, add_one, 100, x);
+  launch(launch_on, "add_one", {4, 32}, add_one, 50, x);
+  const GpuRuntime::Graph graph = gpu.end_capture();
+  std::vector<float> values(100);
+  device->download(values.data(), x, 400);
+  CHECK(values[0] == 0);
+  for (int k = 0; k < 3; ++k) gpu.replay(graph);
+  device->download(values.data(), x, 400);
+  CHECK(values[0] == 6);
+  CHECK(values[99] == 3);
+  gpu.drop_graph(graph);
+  device->pool().release(x);
+}
+
+TEST_CASE("gpu: an error of a kernel arrives where its result is waited for") {
+  const auto device = make_emulated_gpu();
+  const Launch launch_on{.stream = device->stream()};
+  CHECK_NOTHROW(launch(launch_on, "fails_here", {1, 32}, fails_here));
+  CHECK_THROWS_WITH(device->sync(), Catch::Contains("kernel fails_here, block (0, 0, 0), thread (0, 0, 0)"));
+  CHECK_NOTHROW(device->sync());
+}
+
+TEST_CASE("gpu: the tape's sum, and what it cannot add") {
+  const auto device = make_emulated_gpu();
+  std::vector<float> values = ramp(300), back(300);
+  auto* const a = device->pool().allocate(1200);
+  auto* const b = device->pool().allocate(1200);
+  device->upload(a, values.data(), 1200);
+  device->copy(b, a, 1200);
+  device->add(DType::f32, 300, a, b);
+  device->download(back.data(), a, 1200);
+  for (size_t i = 0; i < 300; ++i) CHECK(back[i] == 2 * values[i]);
+  CHECK_THROWS_AS(device->add(DType::i32, 1, a, b), Error);
+  device->pool().release(a);
+  device->pool().release(b);
+}
+
+TEST_CASE("gpu: an operation without a kernel for it fails by name, and does not run elsewhere") {
+  const auto device = make_emulated_gpu();
+  UnaryForward args{.op = UnaryOp::exp,
+                    .dtype = DType::f32,
+                    .n = 0,
+                    .c = 0,
+                    .x = nullptr,
+                    .y = nullptr,
+                    .to_y = Write::set};
+  const Rung<UnaryForward>* rung = choose(*device, args);
+  REQUIRE(rung);
+  CHECK(std::string(rung->name) == "cuda");
+  CHECK(ladder_of(args).rungs[0].on(Isa::emulated) == nullptr);
+}
+
+TEST_CASE("gpu: without CUDA the device says so in one line") {
+  if (why_no_cuda().empty()) return;
+  try {
+    make_cuda();
+    FAIL("made a device");
+  } catch (const Error& error) {
+    CHECK(error.code() == ErrorCode::failed);
+    CHECK(std::string(error.what()) == "device cuda is not usable: " + why_no_cuda());
+  }
+}
+
+}  // namespace hewn

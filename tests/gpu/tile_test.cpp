@@ -1,0 +1,121 @@
+// Where elements lie in the registers of a warp and in shared memory: everything once, and banks counted.
+
+#include "kernels/gpu/tile.cuh"
+
+#include <cmath>
+#include <set>
+#include <vector>
+
+#include "tests/support/catch.h"
+
+namespace hewn {
+namespace {
+
+using Place = Element (*)(int lane, int i);
+
+size_t places(Place place, int values, int rows, int cols) {
+  std::set<std::pair<int, int>> seen;
+  for (int lane = 0; lane < 32; ++lane)
+    for (int i = 0; i < values; ++i) {
+      const Element e = place(lane, i);
+      CHECK((e.row >= 0 && e.row < rows && e.col >= 0 && e.col < cols));
+      seen.emplace(e.row, e.col);
+    }
+  return seen.size();
+}
+
+/// How many passes shared memory needs for eight lanes with 16 bytes each, at these pieces.
+int passes(const std::vector<int>& pieces) {
+  int most = 0;
+  for (int bank = 0; bank < 8; ++bank)
+    most = std::max(most, static_cast<int>(std::count_if(pieces.begin(), pieces.end(),
+                                                         [&](int piece) { return piece % 8 == bank; })));
+  return most;
+}
+
+template <int pieces>
+void check_swizzle(int rows) {
+  INFO(rows << " rows of " << pieces << " pieces");
+  std::set<int> seen;
+  for (int row = 0; row < rows; ++row)
+    for (int piece = 0; piece < pieces; ++piece) seen.insert(swizzled<pieces>(row, piece));
+  CHECK(static_cast<int>(seen.size()) == rows * pieces);
+  CHECK(*seen.begin() == 0);
+  CHECK(*seen.rbegin() == rows * pieces - 1);
+  for (int row = 0; row < rows; row += 8)  // a matrix of ldmatrix
+    for (int piece = 0; piece < pieces; ++piece) {
+      std::vector<int> read;
+      for (int r = 0; r < 8; ++r) read.push_back(swizzled<pieces>(row + r, piece));
+      CHECK(passes(read) == 1);
+    }
+  for (int first = 0; first < rows * pieces; first += 8) {  // eight neighbours that write
+    std::vector<int> written;
+    for (int p = first; p < first + 8; ++p) written.push_back(swizzled<pieces>(p / pieces, p % pieces));
+    CHECK(passes(written) == 1);
+  }
+}
+
+struct Stage {
+  float x[32];
+};
+
+template <bool awaited>
+__global__ void through_shared(const float* from, float* to) {
+  Stage& stage = shared_memory<Stage>();
+  copy_async<4>(&stage.x[threadIdx.x], from + threadIdx.x, threadIdx.x < 20 ? 4 : 0);
+  end_copies();
+  if constexpr (awaited) await_copies<0>();
+  __syncthreads();
+  to[threadIdx.x] = stage.x[31 - threadIdx.x];
+  __syncthreads();
+  await_copies<0>();
+}
+
+}  // namespace
+
+TEST_CASE("fragments of a product on tensor cores hold every element once") {
+  CHECK(places(place_in_a, 8, 16, 16) == 256);
+  CHECK(places(place_in_b, 4, 16, 8) == 128);
+  CHECK(places(place_in_c, 4, 16, 8) == 128);
+  CHECK(places(place_in_matrix, 2, 8, 8) == 64);
+}
+
+TEST_CASE("a fragment of a is four matrices, one of b two") {
+  for (int lane = 0; lane < 32; ++lane)
+    for (int i = 0; i < 2; ++i) {
+      const Element e = place_in_matrix(lane, i);
+      for (int matrix = 0; matrix < 4; ++matrix) {
+        const Element a = place_in_a(lane, 2 * matrix + i);
+        CHECK((a.row == e.row + matrix % 2 * 8 && a.col == e.col + matrix / 2 * 8));
+      }
+      for (int matrix = 0; matrix < 2; ++matrix) {
+        const Element b = place_in_b(lane, 2 * matrix + i);
+        CHECK((b.col == e.row && b.row == e.col + matrix * 8));  // turned
+      }
+    }
+}
+
+TEST_CASE("swizzled rows are read and written without conflicts of banks") {
+  check_swizzle<4>(128);
+  check_swizzle<8>(64);
+  check_swizzle<16>(32);
+  std::vector<int> plain;
+  for (int row = 0; row < 8; ++row) plain.push_back(row * 8);
+  CHECK(passes(plain) == 8);  // what it would be otherwise
+}
+
+TEST_CASE("asynchronous copies arrive when they are awaited, and no sooner") {
+  std::vector<float> from(32), to(32);
+  for (size_t i = 0; i < 32; ++i) from[i] = static_cast<float>(i + 1);
+  const Launch on{};
+  for (const uint64_t order : {uint64_t{0}, uint64_t{17}}) {
+    emulator::options().order = order;
+    launch(on, "awaited", {1, 32}, through_shared<true>, from.data(), to.data());
+    for (size_t i = 0; i < 32; ++i) CHECK(to[i] == (31 - i < 20 ? from[31 - i] : 0.0f));
+  }
+  launch(on, "not awaited", {1, 32}, through_shared<false>, from.data(), to.data());
+  for (const float x : to) CHECK(std::isnan(x));
+  emulator::options().order = 0;
+}
+
+}  // namespace hewn

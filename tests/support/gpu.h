@@ -1,0 +1,41 @@
+#pragma once
+// The GPU that tests drive.
+
+#include <cstdlib>
+#include <memory>
+#include <string_view>
+
+#include "core/error.h"
+#include "kernels/devices.h"
+#include "tests/support/env.h"
+
+namespace hewn::test {
+
+/// The machine's GPU with HEWN_TEST_DEVICE=cuda in the environment, else the emulated one. Null, and the
+/// running test is skipped, where this build has no emulated one.
+inline std::unique_ptr<Executor> make_test_gpu() {
+  const char* const asked = std::getenv("HEWN_TEST_DEVICE");
+  const std::string_view name = asked ? asked : "";
+  require(name.empty() || name == "cuda" || name == "emulated", "HEWN_TEST_DEVICE=", name,
+          "; cuda or emulated is needed");
+  if (name == "cuda") return make_cuda();
+  if constexpr (emulator_compiled) return make_emulated_gpu();
+  skip("this build has no emulated GPU");
+  return nullptr;
+}
+
+/// Does it. Where an operation has no kernel on a GPU yet, names the operation, counts the running test as
+/// skipped and is false.
+template <class Action>
+bool has_kernels(Action action) {
+  try {
+    action();
+    return true;
+  } catch (const Error& error) {
+    if (std::string_view(error.what()).find("has no kernel for this") == std::string_view::npos) throw;
+    skip(error.what());
+    return false;
+  }
+}
+
+}  // namespace hewn::test
