@@ -1,4 +1,5 @@
 #include "kernels/activation/cost.h"
+#include "kernels/activation/cuda.h"
 #include "kernels/activation/ref.h"
 #include "kernels/activation/rungs.h"
 #include "kernels/activation/simd.h"
@@ -30,6 +31,10 @@ constexpr Rung<ActivationForward> forward_rungs[] = {
      .run = per_isa<ActivationForward>(
          []<Isa I>() -> KernelFn<ActivationForward> { return activation_simd<I>; }),
      .why_not = only_f32},
+    {.name = "cuda",
+     .idea = "sixteen bytes a thread, so that a warp moves whole cache lines",
+     .run = per_gpu<ActivationForward>(
+         []<Isa I>() -> KernelFn<ActivationForward> { return activation_gpu<I>; })},
 };
 
 constexpr Rung<ActivationBackward> backward_rungs[] = {
@@ -41,6 +46,10 @@ constexpr Rung<ActivationBackward> backward_rungs[] = {
      .run = per_isa<ActivationBackward>(
          []<Isa I>() -> KernelFn<ActivationBackward> { return activation_simd<I>; }),
      .why_not = only_f32},
+    {.name = "cuda",
+     .idea = "the slope again from x; sixteen bytes a thread",
+     .run = per_gpu<ActivationBackward>(
+         []<Isa I>() -> KernelFn<ActivationBackward> { return activation_gpu<I>; })},
 };
 
 constexpr Rung<SwigluForward> swiglu_rungs[] = {
@@ -51,6 +60,9 @@ constexpr Rung<SwigluForward> swiglu_rungs[] = {
      .idea = "silu and product in one pass: nothing but the result is written",
      .run = per_isa<SwigluForward>([]<Isa I>() -> KernelFn<SwigluForward> { return swiglu_simd<I>; }),
      .why_not = only_f32},
+    {.name = "cuda",
+     .idea = "silu and product in one pass, sixteen bytes a thread",
+     .run = per_gpu<SwigluForward>([]<Isa I>() -> KernelFn<SwigluForward> { return swiglu_gpu<I>; })},
 };
 
 constexpr Rung<SwigluBackward> swiglu_backward_rungs[] = {
@@ -61,6 +73,9 @@ constexpr Rung<SwigluBackward> swiglu_backward_rungs[] = {
      .idea = "both gradients from one exponential, made again from gate",
      .run = per_isa<SwigluBackward>([]<Isa I>() -> KernelFn<SwigluBackward> { return swiglu_simd<I>; }),
      .why_not = only_f32},
+    {.name = "cuda",
+     .idea = "both gradients in one pass, sixteen bytes a thread",
+     .run = per_gpu<SwigluBackward>([]<Isa I>() -> KernelFn<SwigluBackward> { return swiglu_gpu<I>; })},
 };
 
 constexpr Ladder<ActivationForward> forward_ladder{"activation.forward", forward_rungs, cost_of, needs_of};

@@ -183,6 +183,9 @@ std::vector<Size> test_sizes(int64_t w) {
   sizes.push_back({1, 2, 4 * w, 4 * w, 16, 0.25});
   sizes.push_back({1, 3, 2 * w + 1, 2 * w + 1, 9, 0.5});
   sizes.push_back({2, 2, 3, 70, 9, 0.1});
+  // Heads as wide as those of real models.
+  sizes.push_back({1, 2, 67, 67, 40});
+  sizes.push_back({1, 1, 3, 70, 100});
   // Grouped queries, windows, both.
   sizes.push_back({2, 4, w + 3, w + 3, 9, 0, 2});
   sizes.push_back({1, 6, w, 5 * w, 8, 0, 1});

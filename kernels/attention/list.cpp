@@ -1,4 +1,5 @@
 #include "kernels/attention/cost.h"
+#include "kernels/attention/cuda.h"
 #include "kernels/attention/naive.h"
 #include "kernels/attention/ref.h"
 #include "kernels/attention/simd.h"
@@ -44,6 +45,27 @@ const char* plain_queries(const AttentionForward& a) {
   return a.dropout > 0 ? "it shows the idea without dropout" : enough_queries(a);
 }
 
+/// GPU kernels count positions and heads in 32 bits.
+template <class A>
+const char* gpu_counts(const A& a) {
+  constexpr int64_t most = 0x7fffffff;
+  return a.Tk < most / 2 && a.D < most / 2 && a.B * a.H < most && a.B * a.H * (a.Tq / 64 + 1) < most &&
+                 a.B * a.Hkv * (a.Tk / 64 + 1) < most
+             ? nullptr
+             : "more positions or heads than 32 bits count";
+}
+
+template <class A>
+const char* gpu_tiles(const A& a) {
+  if (a.dtype != DType::f32) return "f32 only";
+  return a.D <= most_tiled_width ? gpu_counts(a) : "heads wider than 128";
+}
+
+/// dy_i . y_i of each query.
+size_t gpu_scratch(const AttentionBackward& a, int) {
+  return static_cast<size_t>(a.B * a.H * a.Tq) * size_of(a.dtype);
+}
+
 constexpr Rung<AttentionForward> forward_rungs[] = {
     {.name = "reference",
      .idea = "one row of scores at a time, in double",
@@ -73,6 +95,16 @@ constexpr Rung<AttentionForward> forward_rungs[] = {
      .run = per_isa<AttentionForward>([]<Isa I>() { return attention_tiled<I>; }),
      .why_not = enough_queries,
      .scratch_bytes = tiled_scratch},
+    {.name = "cuda.rows",
+     .idea = "a warp a query: a key a lane, running maximum and sum; no score is stored",
+     .run = per_gpu<AttentionForward>(
+         []<Isa I>() -> KernelFn<AttentionForward> { return attention_gpu_rows<I>; }),
+     .why_not = gpu_counts},
+    {.name = "cuda.tiled",
+     .idea = "64 queries by 64 keys a block: scores and sums are products of small matrices in registers",
+     .run = per_gpu<AttentionForward>(
+         []<Isa I>() -> KernelFn<AttentionForward> { return attention_gpu_tiled<I>; }),
+     .why_not = gpu_tiles},
 };
 
 constexpr Rung<AttentionBackward> backward_rungs[] = {
@@ -94,6 +126,18 @@ constexpr Rung<AttentionBackward> backward_rungs[] = {
      .run = per_isa<AttentionBackward>([]<Isa I>() { return attention_backward_tiled<I>; }),
      .why_not = enough_queries,
      .scratch_bytes = tiled_scratch},
+    {.name = "cuda.rows",
+     .idea = "a warp a query for dq, a warp a key for dk and dv: no atomics, probabilities made twice",
+     .run = per_gpu<AttentionBackward>(
+         []<Isa I>() -> KernelFn<AttentionBackward> { return attention_gpu_rows<I>; }),
+     .why_not = gpu_counts,
+     .scratch_bytes = gpu_scratch},
+    {.name = "cuda.tiled",
+     .idea = "64 rows of dq, or of dk and dv, a block: products of small matrices in registers",
+     .run = per_gpu<AttentionBackward>(
+         []<Isa I>() -> KernelFn<AttentionBackward> { return attention_gpu_tiled<I>; }),
+     .why_not = gpu_tiles,
+     .scratch_bytes = gpu_scratch},
 };
 
 constexpr Ladder<AttentionForward> forward_ladder{"attention.forward", forward_rungs, cost_of, needs_of};

@@ -1,5 +1,6 @@
 #include "kernels/contract.h"
 #include "kernels/copy/cost.h"
+#include "kernels/copy/cuda.h"
 #include "kernels/copy/rungs.h"
 #include "kernels/copy/simd.h"
 
@@ -26,6 +27,9 @@ constexpr Rung<Copy> rungs[] = {
      .idea = "a vector of float32 against half a vector of bfloat16, rounded by integer arithmetic",
      .run = per_isa<Copy>([]<Isa I>() { return copy_simd<I>; }),
      .why_not = not_bf16_rows},
+    {.name = "cuda",
+     .idea = "sixteen bytes a thread where there are no gaps, else an element a thread",
+     .run = per_gpu<Copy>([]<Isa I>() -> KernelFn<Copy> { return copy_gpu<I>; })},
 };
 
 constexpr Ladder<Copy> ladder{"copy", rungs, cost_of};

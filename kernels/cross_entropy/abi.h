@@ -41,7 +41,7 @@ struct CrossEntropyBackward {
   Write to_dlogits;
 };
 
-/// *loss = sum_r losses[r] / *kept, added up in double in the order of the rows.
+/// *loss = sum_r losses[r] / *kept, added up in double in a fixed order.
 struct MeanLoss {
   DType dtype;
   int64_t rows;

@@ -25,9 +25,16 @@ void add_cases(Cases& cases, const CaseRequest& request, int64_t rows, int64_t c
   cases.push_back(std::make_unique<CaseOf<CrossEntropyForward>>(
       std::move(f), shape, t, CrossEntropyForward{t, rows, cols, logits, targets, losses, stats}));
 
-  for (const Write write : {Write::set, Write::add}) {
+  struct Way {
+    Write write;
+    bool in_place;  // what stands in dlogits serves as logits
+    const char* name;
+  };
+  for (const Way way :
+       {Way{Write::set, false, ""}, {Write::add, false, " add"}, {Write::set, true, " in place"}}) {
+    if (way.in_place && request.bench) continue;  // each repetition would have other logits
     CaseMemory b(request.seed);
-    const auto* x = b.input("logits", t, rows * cols);
+    const void* x = way.in_place ? nullptr : b.input("logits", t, rows * cols);
     const auto* labels = make_targets(b, request, rows, cols);
     const auto* saved = b.input("stats", t, 2 * rows, [cols](Rng& rng, int64_t i) {
       return i % 2 == 0 ? 4 + rng.uniform_double() : static_cast<double>(cols) * (1 + rng.uniform_double());
@@ -36,9 +43,9 @@ void add_cases(Cases& cases, const CaseRequest& request, int64_t rows, int64_t c
     const auto* kept = b.input("kept", DType::i64, 1, [](Rng&, int64_t) { return 3.0; });
     auto* dlogits = b.output("dlogits", t, rows * cols, 5 * tolerance);
     cases.push_back(std::make_unique<CaseOf<CrossEntropyBackward>>(
-        std::move(b), shape + (write == Write::add ? " add" : ""), t,
-        CrossEntropyBackward{t, rows, cols, x, labels, saved, dloss, static_cast<const int64_t*>(kept),
-                             dlogits, write}));
+        std::move(b), shape + way.name, t,
+        CrossEntropyBackward{t, rows, cols, way.in_place ? dlogits : x, labels, saved, dloss,
+                             static_cast<const int64_t*>(kept), dlogits, way.write}));
   }
 }
 

@@ -1,5 +1,6 @@
 #include "kernels/contract.h"
 #include "kernels/cross_entropy/cost.h"
+#include "kernels/cross_entropy/cuda.h"
 #include "kernels/cross_entropy/ref.h"
 #include "kernels/cross_entropy/rungs.h"
 #include "kernels/cross_entropy/simd.h"
@@ -9,6 +10,9 @@ namespace {
 
 constexpr Rung<CountTargets> count_rungs[] = {
     {.name = "reference", .idea = "one loop", .run = scalar<CountTargets>(cross_entropy_reference)},
+    {.name = "cuda",
+     .idea = "a block, whose threads count in turn",
+     .run = per_gpu<CountTargets>([]<Isa I>() -> KernelFn<CountTargets> { return cross_entropy_gpu<I>; })},
 };
 
 constexpr Rung<CrossEntropyForward> forward_rungs[] = {
@@ -23,6 +27,10 @@ constexpr Rung<CrossEntropyForward> forward_rungs[] = {
      .idea = "one walk in pieces, the maximum of the next piece found under the exponentials of this one",
      .run = per_isa<CrossEntropyForward>([]<Isa I>() { return cross_entropy_simd<I>; }),
      .why_not = f32_only},
+    {.name = "cuda",
+     .idea = "one reading: a block a row (a warp, of a short one), the sum along with the maximum",
+     .run = per_gpu<CrossEntropyForward>(
+         []<Isa I>() -> KernelFn<CrossEntropyForward> { return cross_entropy_gpu<I>; })},
 };
 
 constexpr Rung<CrossEntropyBackward> backward_rungs[] = {
@@ -33,10 +41,17 @@ constexpr Rung<CrossEntropyBackward> backward_rungs[] = {
      .idea = "a vector of exponentials at a time, the target's column corrected after, rows over threads",
      .run = per_isa<CrossEntropyBackward>([]<Isa I>() { return cross_entropy_backward_simd<I>; }),
      .why_not = f32_only},
+    {.name = "cuda",
+     .idea = "a block a row, sixteen bytes a load, in the place of the logits if wanted",
+     .run = per_gpu<CrossEntropyBackward>(
+         []<Isa I>() -> KernelFn<CrossEntropyBackward> { return cross_entropy_gpu<I>; })},
 };
 
 constexpr Rung<MeanLoss> mean_rungs[] = {
     {.name = "reference", .idea = "one sum in double", .run = scalar<MeanLoss>(cross_entropy_reference)},
+    {.name = "cuda",
+     .idea = "a block, whose threads add in turn, in double",
+     .run = per_gpu<MeanLoss>([]<Isa I>() -> KernelFn<MeanLoss> { return cross_entropy_gpu<I>; })},
 };
 
 constexpr Ladder<CountTargets> count_ladder{"cross_entropy.count", count_rungs, cost_of};

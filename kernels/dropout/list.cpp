@@ -1,5 +1,6 @@
 #include "kernels/contract.h"
 #include "kernels/dropout/cost.h"
+#include "kernels/dropout/cuda.h"
 #include "kernels/dropout/ref.h"
 #include "kernels/dropout/simd.h"
 
@@ -17,6 +18,9 @@ constexpr Rung<Dropout> rungs[] = {
      .idea = "a Philox block per lane, all four words used: 64 elements from 16 blocks",
      .run = per_isa<Dropout>([]<Isa I>() { return dropout_simd<I>; }),
      .why_not = only_f32},
+    {.name = "cuda",
+     .idea = "a Philox block a thread; half a warp has the 64 elements of a group",
+     .run = per_gpu<Dropout>([]<Isa I>() -> KernelFn<Dropout> { return dropout_gpu<I>; })},
 };
 
 constexpr Ladder<Dropout> ladder{"dropout", rungs, cost_of};

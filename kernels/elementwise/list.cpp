@@ -1,5 +1,6 @@
 #include "kernels/contract.h"
 #include "kernels/elementwise/cost.h"
+#include "kernels/elementwise/cuda.h"
 #include "kernels/elementwise/ref.h"
 #include "kernels/elementwise/simd.h"
 
@@ -19,6 +20,9 @@ constexpr Rung<UnaryForward> unary_forward_rungs[] = {
      .idea = "a vector at a time with functions of our own; blocks to threads",
      .run = per_isa<UnaryForward>([]<Isa I>() -> KernelFn<UnaryForward> { return unary_simd<I>; }),
      .why_not = only_f32},
+    {.name = "cuda",
+     .idea = "sixteen bytes a thread, so that a warp moves whole cache lines",
+     .run = per_gpu<UnaryForward>([]<Isa I>() -> KernelFn<UnaryForward> { return unary_gpu<I>; })},
 };
 
 constexpr Rung<UnaryBackward> unary_backward_rungs[] = {
@@ -29,6 +33,9 @@ constexpr Rung<UnaryBackward> unary_backward_rungs[] = {
      .idea = "the slope from the kept value, a vector at a time",
      .run = per_isa<UnaryBackward>([]<Isa I>() -> KernelFn<UnaryBackward> { return unary_simd<I>; }),
      .why_not = only_f32},
+    {.name = "cuda",
+     .idea = "sixteen bytes a thread, the slope from the kept value",
+     .run = per_gpu<UnaryBackward>([]<Isa I>() -> KernelFn<UnaryBackward> { return unary_gpu<I>; })},
 };
 
 constexpr Rung<Binary> binary_rungs[] = {
@@ -39,6 +46,9 @@ constexpr Rung<Binary> binary_rungs[] = {
      .idea = "rows of the last dimension a vector at a time; groups of rows to threads",
      .run = per_isa<Binary>([]<Isa I>() -> KernelFn<Binary> { return binary_simd<I>; }),
      .why_not = only_f32},
+    {.name = "cuda",
+     .idea = "sixteen bytes a thread; stretched operands by strides, an element a thread",
+     .run = per_gpu<Binary>([]<Isa I>() -> KernelFn<Binary> { return binary_gpu<I>; })},
 };
 
 constexpr Ladder<UnaryForward> unary_forward_ladder{"unary.forward", unary_forward_rungs, cost_of, needs_of};

@@ -1,5 +1,6 @@
 #include "kernels/contract.h"
 #include "kernels/embedding/cost.h"
+#include "kernels/embedding/cuda.h"
 #include "kernels/embedding/ref.h"
 #include "kernels/embedding/simd.h"
 
@@ -11,6 +12,8 @@ const char* only_f32(const A& a) {
   return a.dtype == DType::f32 ? nullptr : "only f32";
 }
 
+size_t gpu_scratch_bytes(const EmbeddingBackward& a, int) { return EmbeddingScratch(a).end; }
+
 constexpr Rung<EmbeddingForward> forward_rungs[] = {
     {.name = "reference",
      .idea = "one element at a time",
@@ -19,6 +22,10 @@ constexpr Rung<EmbeddingForward> forward_rungs[] = {
      .idea = "rows a vector at a time, shared out to threads",
      .run = per_isa<EmbeddingForward>([]<Isa I>() { return embedding_simd<I>; }),
      .why_not = only_f32},
+    {.name = "cuda",
+     .idea = "a block a row, sixteen bytes a thread",
+     .run =
+         per_gpu<EmbeddingForward>([]<Isa I>() -> KernelFn<EmbeddingForward> { return embedding_gpu<I>; })},
 };
 
 constexpr Rung<EmbeddingBackward> backward_rungs[] = {
@@ -29,6 +36,11 @@ constexpr Rung<EmbeddingBackward> backward_rungs[] = {
      .idea = "threads own strips of columns and walk the positions in order: no atomics, no collisions",
      .run = per_isa<EmbeddingBackward>([]<Isa I>() { return embedding_backward_simd<I>; }),
      .why_not = only_f32},
+    {.name = "cuda",
+     .idea = "positions sorted by id, their rows summed in order: no atomics",
+     .run =
+         per_gpu<EmbeddingBackward>([]<Isa I>() -> KernelFn<EmbeddingBackward> { return embedding_gpu<I>; }),
+     .scratch_bytes = gpu_scratch_bytes},
 };
 
 constexpr Ladder<EmbeddingForward> forward_ladder{"embedding.forward", forward_rungs, cost_of};

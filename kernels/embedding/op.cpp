@@ -30,7 +30,7 @@ void check(const Tensor& weight, const Tensor& ids) {
   require(ids.is_contiguous() && (ids.dtype() == DType::i64 || ids.dtype() == DType::i32),
           "embedding: ids are ", name_of(ids.dtype()), " ", ids.shape(),
           "; contiguous i64 or i32 are needed");
-  if (!executor(ids.device()).runs()) return;
+  if (!executor(ids.device()).runs() || executor(ids.device()).gpu()) return;
   ids.dtype() == DType::i64 ? check_range<int64_t>(ids, weight.dim(0))
                             : check_range<int32_t>(ids, weight.dim(0));
 }
@@ -70,6 +70,12 @@ Tensor forward(const Tensor& weight, const Tensor& position, const Tensor& ids, 
 }
 
 }  // namespace
+
+void check_ids(std::span<const int32_t> ids, int64_t vocabulary, const char* what) {
+  for (const int32_t id : ids)
+    if (id < 0 || id >= vocabulary)
+      fail(ErrorCode::input, what, " ", id, " is not one of the model's, which are 0 to ", vocabulary - 1);
+}
 
 Tensor embedding(const Tensor& weight, const Tensor& ids) {
   const InOp op(embedding_info);

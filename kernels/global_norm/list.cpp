@@ -1,5 +1,6 @@
 #include "kernels/contract.h"
 #include "kernels/global_norm/cost.h"
+#include "kernels/global_norm/cuda.h"
 #include "kernels/global_norm/ref.h"
 #include "kernels/global_norm/simd.h"
 #include "kernels/parallel.h"
@@ -22,6 +23,10 @@ constexpr Rung<GlobalNorm> rungs[] = {
      .idea = "vectors of doubles over blocks of fixed size, blocks over threads, their sums added in order",
      .run = per_isa<GlobalNorm>([]<Isa I>() { return global_norm_simd<I>; }),
      .scratch_bytes = block_sums},
+    {.name = "cuda",
+     .idea = "stretches of fixed size to blocks, in double; one block adds their sums and concludes",
+     .run = per_gpu<GlobalNorm>([]<Isa I>() -> KernelFn<GlobalNorm> { return global_norm_gpu<I>; }),
+     .scratch_bytes = global_norm_gpu_scratch},
 };
 
 constexpr Ladder<GlobalNorm> ladder{"global_norm", rungs, cost_of};

@@ -1,5 +1,7 @@
 #include "kernels/contract.h"
+#include "kernels/gpu/row_limits.h"
 #include "kernels/layernorm/cost.h"
+#include "kernels/layernorm/cuda.h"
 #include "kernels/layernorm/ref.h"
 #include "kernels/layernorm/rungs.h"
 #include "kernels/layernorm/simd.h"
@@ -10,6 +12,8 @@ namespace {
 size_t backward_scratch(const LayernormBackward& a, int) {
   return static_cast<size_t>(2 * row_blocks(a.rows) * a.cols) * sizeof(float);
 }
+
+size_t gpu_scratch(const LayernormBackward& a, int) { return column_sum_bytes(a.rows, a.cols, 2); }
 
 const char* f32_alone(const LayernormForward& a) { return a.residual ? "no residual" : f32_only(a); }
 
@@ -29,6 +33,18 @@ constexpr Rung<LayernormForward> forward_rungs[] = {
      .idea = "vectors of floats; the row stays in cache, so a second pass that corrects the mean is cheap",
      .run = per_isa<LayernormForward>([]<Isa I>() { return layernorm_simd<I>; }),
      .why_not = f32_only},
+    {.name = "cuda.threads",
+     .idea = "a thread a row, in double: loads of a warp a whole row apart",
+     .run = per_gpu<LayernormForward>(
+         []<Isa I>() -> KernelFn<LayernormForward> { return layernorm_thread_gpu<I>; })},
+    {.name = "cuda.blocks",
+     .idea = "a block a row: whole cache lines, but three readings and barriers at each sum",
+     .run = per_gpu<LayernormForward>(
+         []<Isa I>() -> KernelFn<LayernormForward> { return layernorm_block_gpu<I>; })},
+    {.name = "cuda",
+     .idea = "a warp a row, sixteen bytes a load, in registers: one reading, no barrier",
+     .run = per_gpu<LayernormForward>([]<Isa I>() -> KernelFn<LayernormForward> { return layernorm_gpu<I>; }),
+     .why_not = held_rows_only},
 };
 
 constexpr Rung<LayernormBackward> backward_rungs[] = {
@@ -45,6 +61,16 @@ constexpr Rung<LayernormBackward> backward_rungs[] = {
      .run = per_isa<LayernormBackward>([]<Isa I>() { return layernorm_backward_simd<I>; }),
      .why_not = f32_only,
      .scratch_bytes = backward_scratch},
+    {.name = "cuda.blocks",
+     .idea = "dx with a block a row, then dweight and dbias with a thread a column",
+     .run = per_gpu<LayernormBackward>(
+         []<Isa I>() -> KernelFn<LayernormBackward> { return layernorm_block_gpu<I>; })},
+    {.name = "cuda",
+     .idea = "all three from one reading: rows in registers, as are sums down the columns",
+     .run =
+         per_gpu<LayernormBackward>([]<Isa I>() -> KernelFn<LayernormBackward> { return layernorm_gpu<I>; }),
+     .why_not = held_rows_only,
+     .scratch_bytes = gpu_scratch},
 };
 
 constexpr Ladder<LayernormForward> forward_ladder{"layernorm.forward", forward_rungs, cost_of};

@@ -1,5 +1,7 @@
 #include "kernels/contract.h"
+#include "kernels/gpu/row_limits.h"
 #include "kernels/log_softmax/cost.h"
+#include "kernels/log_softmax/cuda.h"
 #include "kernels/log_softmax/ref.h"
 #include "kernels/log_softmax/simd.h"
 
@@ -14,6 +16,15 @@ constexpr Rung<LogSoftmaxForward> forward_rungs[] = {
      .idea = "a vector of exponentials at a time, rows over threads",
      .run = per_isa<LogSoftmaxForward>([]<Isa I>() { return log_softmax_simd<I>; }),
      .why_not = f32_only},
+    {.name = "cuda.blocks",
+     .idea = "a block a row: maximum and sum in one reading, y in the next",
+     .run = per_gpu<LogSoftmaxForward>(
+         []<Isa I>() -> KernelFn<LogSoftmaxForward> { return log_softmax_block_gpu<I>; })},
+    {.name = "cuda",
+     .idea = "a warp a row, sixteen bytes a load, in registers",
+     .run = per_gpu<LogSoftmaxForward>(
+         []<Isa I>() -> KernelFn<LogSoftmaxForward> { return log_softmax_gpu<I>; }),
+     .why_not = held_rows_only},
 };
 
 constexpr Rung<LogSoftmaxBackward> backward_rungs[] = {
@@ -24,6 +35,15 @@ constexpr Rung<LogSoftmaxBackward> backward_rungs[] = {
      .idea = "vectors along each row, rows over threads",
      .run = per_isa<LogSoftmaxBackward>([]<Isa I>() { return log_softmax_backward_simd<I>; }),
      .why_not = f32_only},
+    {.name = "cuda.blocks",
+     .idea = "a block a row: sum of the gradient, then dx",
+     .run = per_gpu<LogSoftmaxBackward>(
+         []<Isa I>() -> KernelFn<LogSoftmaxBackward> { return log_softmax_block_gpu<I>; })},
+    {.name = "cuda",
+     .idea = "a warp a row, sixteen bytes a load, dy in registers",
+     .run = per_gpu<LogSoftmaxBackward>(
+         []<Isa I>() -> KernelFn<LogSoftmaxBackward> { return log_softmax_gpu<I>; }),
+     .why_not = held_rows_only},
 };
 
 constexpr Ladder<LogSoftmaxForward> forward_ladder{"log_softmax.forward", forward_rungs, cost_of, needs_of};

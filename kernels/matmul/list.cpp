@@ -3,6 +3,8 @@
 #include "kernels/matmul/blocks_amx.h"
 #include "kernels/matmul/blocks_bf16.h"
 #include "kernels/matmul/cost.h"
+#include "kernels/matmul/cuda.h"
+#include "kernels/matmul/gpu_plan.h"
 #include "kernels/matmul/lessons.h"
 #include "kernels/matmul/ref.h"
 #include "kernels/matmul/simd.h"
@@ -31,6 +33,35 @@ const char* lesson_only(const Matmul& a) {
   if (a.outer * a.inner != 1) return "one product at a time";
   if (e.bias || e.pre || e.residual || e.activation != Activation::none) return "no epilogue";
   return nullptr;
+}
+
+const char* floats_only(const Matmul& a) {
+  if (a.dtype != DType::f32) return "f32 only";
+  return gpu_tiles_reach(a) ? nullptr : "rows too far apart for 32-bit distances";
+}
+
+const char* few_rows_only(const Matmul& a) {
+  if (a.dtype == DType::f64) return "not for f64";
+  if (a.outer * a.inner > 65535) return "more matrices than a grid has rows";
+  return a.M <= few_rows ? nullptr : "few rows only";
+}
+
+const char* tensor_only(const Matmul& a) {
+  if (a.dtype != DType::bf16) return "bf16 only";
+  return gpu_tiles_reach(a) ? nullptr : "rows too far apart for 32-bit distances";
+}
+
+const char* mma_lesson_only(const Matmul& a) {
+  if (a.trans_a || a.trans_b) return "nothing transposed";
+  return tensor_only(a);
+}
+
+size_t tensor_scratch(const Matmul& a, int) {
+  return split_bytes(a, takes_large(a, large_halves) ? large_halves : small_halves);
+}
+
+size_t floats_scratch(const Matmul& a, int) {
+  return split_bytes(a, takes_large(a, large_floats) ? large_floats : small_floats);
 }
 
 size_t one_block(const Matmul&, int) { return static_cast<size_t>(lesson_block_bytes); }
@@ -94,6 +125,42 @@ constexpr Rung<Matmul> rungs[] = {
      .why_not = bf16_only,
      .scratch_bytes = [](const Matmul& a,
                          int threads) { return static_cast<size_t>(threads * square_scratch(a).bytes()); }},
+    {.name = "cuda.naive",
+     .idea = "an element a thread, neighbours a row apart: every load is a transaction",
+     .run = per_gpu<Matmul>([]<Isa I>() -> KernelFn<Matmul> { return matmul_gpu_naive<I>; }),
+     .why_not = lesson_only},
+    {.name = "cuda.coalesced",
+     .idea = "neighbours along a row: a warp loads and stores whole lines",
+     .run = per_gpu<Matmul>([]<Isa I>() -> KernelFn<Matmul> { return matmul_gpu_coalesced<I>; })},
+    {.name = "cuda.shared",
+     .idea = "squares of a and b in shared memory: what is loaded once is read 32 times",
+     .run = per_gpu<Matmul>([]<Isa I>() -> KernelFn<Matmul> { return matmul_gpu_shared<I>; }),
+     .why_not = lesson_only},
+    {.name = "cuda.registers",
+     .idea = "4 x 4 elements a thread: two multiply-adds for each load from shared memory",
+     .run = per_gpu<Matmul>([]<Isa I>() -> KernelFn<Matmul> { return matmul_gpu_registers<I>; }),
+     .why_not = lesson_only},
+    {.name = "cuda.floats",
+     .idea =
+         "8 x 8 elements a thread, four floats a load, the next tiles copied meanwhile, K cut where tiles "
+         "are few",
+     .run = per_gpu<Matmul>([]<Isa I>() -> KernelFn<Matmul> { return matmul_gpu_floats<I>; }),
+     .why_not = floats_only,
+     .scratch_bytes = floats_scratch},
+    {.name = "cuda.mma",
+     .idea = "tensor cores: a warp multiplies 16 x 8 x 16 by an instruction, from swizzled shared memory",
+     .run = per_gpu<Matmul>([]<Isa I>() -> KernelFn<Matmul> { return matmul_gpu_mma<I>; }),
+     .why_not = mma_lesson_only,
+     .scratch_bytes = [](const Matmul& a, int) { return split_bytes(a, small_halves); }},
+    {.name = "cuda.tensor",
+     .idea = "64 x 64 of c a warp, three stages of copies on their way while the fourth is multiplied",
+     .run = per_gpu<Matmul>([]<Isa I>() -> KernelFn<Matmul> { return matmul_gpu_tensor<I>; }),
+     .why_not = tensor_only,
+     .scratch_bytes = tensor_scratch},
+    {.name = "cuda.few_rows",
+     .idea = "up to 8 rows: every byte of b is loaded once, a warp along K or K over warps",
+     .run = per_gpu<Matmul>([]<Isa I>() -> KernelFn<Matmul> { return matmul_gpu_few_rows<I>; }),
+     .why_not = few_rows_only},
 };
 
 constexpr Ladder<Matmul> ladder{"matmul", rungs, cost_of};

@@ -1,5 +1,6 @@
 #include "kernels/contract.h"
 #include "kernels/optimizer/cost.h"
+#include "kernels/optimizer/cuda.h"
 #include "kernels/optimizer/ref.h"
 #include "kernels/optimizer/rungs.h"
 #include "kernels/optimizer/simd.h"
@@ -24,6 +25,9 @@ constexpr Rung<ParameterUpdate> rungs[] = {
      .idea = "one sweep over all parameters in vectors, blocks over threads: as fast as memory",
      .run = per_isa<ParameterUpdate>([]<Isa I>() { return update_simd<I>; }),
      .why_not = f32_only},
+    {.name = "cuda",
+     .idea = "one sweep, sixteen bytes a load; what all share is worked out on the GPU",
+     .run = per_gpu<ParameterUpdate>([]<Isa I>() -> KernelFn<ParameterUpdate> { return update_gpu<I>; })},
 };
 
 constexpr Ladder<ParameterUpdate> ladder{"optimizer.update", rungs, cost_of};

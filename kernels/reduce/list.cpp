@@ -1,6 +1,7 @@
 #include "kernels/contract.h"
 #include "kernels/parallel.h"
 #include "kernels/reduce/cost.h"
+#include "kernels/reduce/cuda.h"
 #include "kernels/reduce/ref.h"
 #include "kernels/reduce/simd.h"
 
@@ -18,6 +19,12 @@ size_t scratch_bytes(const Reduce& a, int) {
   return static_cast<size_t>(a.outer * blocks * a.inner) * sizeof(float);
 }
 
+/// One element per piece and column, where there is more than one piece.
+size_t gpu_scratch_bytes(const Reduce& a, int) {
+  const int64_t pieces = blocks_of(a.n, a.inner == 1 ? gpu_row_piece : gpu_column_piece);
+  return pieces > 1 ? static_cast<size_t>(a.outer * pieces * a.inner) * size_of(a.dtype) : 0;
+}
+
 constexpr Rung<Reduce> reduce_rungs[] = {
     {.name = "reference",
      .idea = "one sum after the other, in double",
@@ -27,6 +34,10 @@ constexpr Rung<Reduce> reduce_rungs[] = {
      .run = per_isa<Reduce>([]<Isa I>() -> KernelFn<Reduce> { return reduce_simd<I>; }),
      .why_not = only_f32,
      .scratch_bytes = scratch_bytes},
+    {.name = "cuda",
+     .idea = "fixed pieces of rows or columns to blocks; pieces in order",
+     .run = per_gpu<Reduce>([]<Isa I>() -> KernelFn<Reduce> { return reduce_gpu<I>; }),
+     .scratch_bytes = gpu_scratch_bytes},
 };
 
 constexpr Rung<MaxBackward> max_backward_rungs[] = {
@@ -36,6 +47,9 @@ constexpr Rung<MaxBackward> max_backward_rungs[] = {
     {.name = "parallel",
      .idea = "the same, rows to threads",
      .run = scalar<MaxBackward>(max_backward_parallel)},
+    {.name = "cuda",
+     .idea = "a result a thread",
+     .run = per_gpu<MaxBackward>([]<Isa I>() -> KernelFn<MaxBackward> { return max_backward_gpu<I>; })},
 };
 
 constexpr Rung<Expand> expand_rungs[] = {
@@ -44,6 +58,9 @@ constexpr Rung<Expand> expand_rungs[] = {
      .idea = "a vector at a time, rows to threads",
      .run = per_isa<Expand>([]<Isa I>() -> KernelFn<Expand> { return expand_simd<I>; }),
      .why_not = only_f32},
+    {.name = "cuda", .idea = "an element a thread", .run = per_gpu<Expand>([]<Isa I>() -> KernelFn<Expand> {
+                                                      return expand_gpu<I>;
+                                                    })},
 };
 
 constexpr Ladder<Reduce> reduce_ladder{"reduce", reduce_rungs, cost_of};

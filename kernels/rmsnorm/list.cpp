@@ -1,5 +1,7 @@
 #include "kernels/contract.h"
+#include "kernels/gpu/row_limits.h"
 #include "kernels/rmsnorm/cost.h"
+#include "kernels/rmsnorm/cuda.h"
 #include "kernels/rmsnorm/ref.h"
 #include "kernels/rmsnorm/simd.h"
 
@@ -10,6 +12,8 @@ size_t backward_scratch(const RmsnormBackward& a, int) {
   return static_cast<size_t>(row_blocks(a.rows) * a.cols) * sizeof(float);
 }
 
+size_t gpu_scratch(const RmsnormBackward& a, int) { return column_sum_bytes(a.rows, a.cols, 1); }
+
 constexpr Rung<RmsnormForward> forward_rungs[] = {
     {.name = "reference",
      .idea = "mean square, then y: two passes over each row, in double",
@@ -18,6 +22,14 @@ constexpr Rung<RmsnormForward> forward_rungs[] = {
      .idea = "vectors along each row, rows over threads",
      .run = per_isa<RmsnormForward>([]<Isa I>() { return rmsnorm_simd<I>; }),
      .why_not = f32_only},
+    {.name = "cuda.blocks",
+     .idea = "a block a row, which is read twice",
+     .run =
+         per_gpu<RmsnormForward>([]<Isa I>() -> KernelFn<RmsnormForward> { return rmsnorm_block_gpu<I>; })},
+    {.name = "cuda",
+     .idea = "a warp a row, sixteen bytes a load, in registers: one reading, no barrier",
+     .run = per_gpu<RmsnormForward>([]<Isa I>() -> KernelFn<RmsnormForward> { return rmsnorm_gpu<I>; }),
+     .why_not = held_rows_only},
 };
 
 constexpr Rung<RmsnormBackward> backward_rungs[] = {
@@ -29,6 +41,15 @@ constexpr Rung<RmsnormBackward> backward_rungs[] = {
      .run = per_isa<RmsnormBackward>([]<Isa I>() { return rmsnorm_backward_simd<I>; }),
      .why_not = f32_only,
      .scratch_bytes = backward_scratch},
+    {.name = "cuda.blocks",
+     .idea = "dx with a block a row, then dweight with a thread a column",
+     .run =
+         per_gpu<RmsnormBackward>([]<Isa I>() -> KernelFn<RmsnormBackward> { return rmsnorm_block_gpu<I>; })},
+    {.name = "cuda",
+     .idea = "both from one reading: rows in registers, as are sums down the columns",
+     .run = per_gpu<RmsnormBackward>([]<Isa I>() -> KernelFn<RmsnormBackward> { return rmsnorm_gpu<I>; }),
+     .why_not = held_rows_only,
+     .scratch_bytes = gpu_scratch},
 };
 
 constexpr Ladder<RmsnormForward> forward_ladder{"rmsnorm.forward", forward_rungs, cost_of};

@@ -1,5 +1,6 @@
 #include "kernels/contract.h"
 #include "kernels/rotary/cost.h"
+#include "kernels/rotary/cuda.h"
 #include "kernels/rotary/ref.h"
 #include "kernels/rotary/simd.h"
 
@@ -10,6 +11,9 @@ size_t table_bytes(const Rotary& a, int threads) {
   return static_cast<size_t>(2 * rotary_block * a.D * threads) * sizeof(float);
 }
 
+/// Cosine and sine of each position and pair.
+size_t gpu_table_bytes(const Rotary& a, int) { return static_cast<size_t>(a.T * a.D) * size_of(a.dtype); }
+
 constexpr Rung<Rotary> rungs[] = {
     {.name = "reference",
      .idea = "every angle for itself, sine and cosine from the C library, in double",
@@ -19,6 +23,10 @@ constexpr Rung<Rotary> rungs[] = {
      .run = per_isa<Rotary>([]<Isa I>() { return rotary_simd<I>; }),
      .why_not = f32_only,
      .scratch_bytes = table_bytes},
+    {.name = "cuda",
+     .idea = "a table of all sines and cosines, made in double; then a pair a thread",
+     .run = per_gpu<Rotary>([]<Isa I>() -> KernelFn<Rotary> { return rotary_gpu<I>; }),
+     .scratch_bytes = gpu_table_bytes},
 };
 
 constexpr Ladder<Rotary> ladder{"rotary", rungs, cost_of};

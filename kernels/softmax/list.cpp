@@ -1,5 +1,7 @@
 #include "kernels/contract.h"
+#include "kernels/gpu/row_limits.h"
 #include "kernels/softmax/cost.h"
+#include "kernels/softmax/cuda.h"
 #include "kernels/softmax/ref.h"
 #include "kernels/softmax/rungs.h"
 #include "kernels/softmax/simd.h"
@@ -23,6 +25,18 @@ constexpr Rung<SoftmaxForward> forward_rungs[] = {
      .idea = "vectors, rows over threads; long rows in pieces, the next one's maximum found meanwhile",
      .run = per_isa<SoftmaxForward>([]<Isa I>() { return softmax_simd<I>; }),
      .why_not = f32_only},
+    {.name = "cuda.threads",
+     .idea = "a thread a row: loads of a warp a whole row apart",
+     .run =
+         per_gpu<SoftmaxForward>([]<Isa I>() -> KernelFn<SoftmaxForward> { return softmax_thread_gpu<I>; })},
+    {.name = "cuda.blocks",
+     .idea = "a block a row: whole cache lines; maximum and sum in one reading",
+     .run =
+         per_gpu<SoftmaxForward>([]<Isa I>() -> KernelFn<SoftmaxForward> { return softmax_block_gpu<I>; })},
+    {.name = "cuda",
+     .idea = "a warp a row, sixteen bytes a load, in registers: one reading, one exponential, no barrier",
+     .run = per_gpu<SoftmaxForward>([]<Isa I>() -> KernelFn<SoftmaxForward> { return softmax_gpu<I>; }),
+     .why_not = held_rows_only},
 };
 
 constexpr Rung<SoftmaxBackward> backward_rungs[] = {
@@ -33,6 +47,14 @@ constexpr Rung<SoftmaxBackward> backward_rungs[] = {
      .idea = "vectors along each row, rows over threads",
      .run = per_isa<SoftmaxBackward>([]<Isa I>() { return softmax_backward_simd<I>; }),
      .why_not = f32_only},
+    {.name = "cuda.blocks",
+     .idea = "a block a row, which is read once for the dot product and once for the gradient",
+     .run =
+         per_gpu<SoftmaxBackward>([]<Isa I>() -> KernelFn<SoftmaxBackward> { return softmax_block_gpu<I>; })},
+    {.name = "cuda",
+     .idea = "a warp a row, sixteen bytes a load, in registers",
+     .run = per_gpu<SoftmaxBackward>([]<Isa I>() -> KernelFn<SoftmaxBackward> { return softmax_gpu<I>; }),
+     .why_not = held_rows_only},
 };
 
 constexpr Ladder<SoftmaxForward> forward_ladder{"softmax.forward", forward_rungs, cost_of, needs_of};

@@ -33,6 +33,13 @@ std::vector<std::vector<uint8_t>> bits_of(Case& c) {
   return bits;
 }
 
+/// The last rung with code of this instruction set that takes the case.
+size_t preferred(const Case& c, Isa isa) {
+  size_t rung = c.rungs() - 1;
+  while (rung > 0 && (!c.has(rung, isa) || c.why_not(rung))) --rung;
+  return rung;
+}
+
 void check_rung(Case& c, size_t rung, Isa isa, const Reference& reference) {
   INFO(c.op() << " " << c.shape() << " " << name_of(c.dtype()) << ", rung " << c.rung_name(rung) << " on "
               << name_of(isa));
@@ -79,7 +86,7 @@ TEST_CASE("results too large for any cache are the same, written past them") {
     for (const auto& c : room.cases({.seed = test::run_seed(), .shape = "181x46351"})) {
       const Reference reference = c->reference(1);
       for (const Isa isa : present())
-        if (c->has(c->rungs() - 1, isa)) check_rung(*c, c->rungs() - 1, isa, reference);
+        if (const size_t rung = preferred(*c, isa); rung > 0) check_rung(*c, rung, isa, reference);
     }
   }
 }

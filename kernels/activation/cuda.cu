@@ -1,0 +1,153 @@
+#include "kernels/activation/cuda.h"
+
+#include "kernels/activation/curves.cuh"
+#include "kernels/gpu/elements.cuh"
+
+namespace hewn {
+namespace {
+
+template <Activation kind>
+struct Value {
+  template <class T>
+  __device__ T operator()(T x) const {
+    return activation_value_of<kind>(x);
+  }
+};
+
+template <Activation kind>
+struct Slope {
+  template <class T>
+  __device__ T operator()(T x, T dy) const {
+    return activation_slope_of<kind>(x) * dy;
+  }
+};
+
+/// Calls f with the activation as a template argument.
+template <class F>
+void with_kind(Activation kind, F f) {
+  switch (kind) {
+    case Activation::none: return f.template operator()<Activation::none>();
+    case Activation::relu: return f.template operator()<Activation::relu>();
+    case Activation::silu: return f.template operator()<Activation::silu>();
+    case Activation::gelu_tanh: return f.template operator()<Activation::gelu_tanh>();
+    case Activation::gelu_erf: return f.template operator()<Activation::gelu_erf>();
+  }
+}
+
+template <class T>
+void forward(const Launch& on, const ActivationForward& a) {
+  with_kind(a.kind, [&]<Activation kind>() {
+    map(on, "activation_forward", a.n, static_cast<T*>(a.y), Write::set, Value<kind>{},
+        static_cast<const T*>(a.x));
+  });
+}
+
+template <class T>
+void backward(const Launch& on, const ActivationBackward& a) {
+  with_kind(a.kind, [&]<Activation kind>() {
+    map(on, "activation_backward", a.n, static_cast<T*>(a.dx), a.to_dx, Slope<kind>{},
+        static_cast<const T*>(a.x), static_cast<const T*>(a.dy));
+  });
+}
+
+constexpr int threads = 256;
+
+/// V neighbours by a thread: blockIdx.y and its strides are rows, blockIdx.x pieces of a row.
+template <int V, class T>
+__global__ void __launch_bounds__(threads, 4) swiglu_forward(SwigluForward a) {
+  const int64_t c = (int64_t{blockIdx.x} * threads + threadIdx.x) * V;
+  if (c >= a.cols) return;
+  for (int64_t r = blockIdx.y; r < a.rows; r += gridDim.y) {
+    const auto gate = load_pack<V>(static_cast<const T*>(a.gate) + r * a.row + c);
+    const auto up = load_pack<V>(static_cast<const T*>(a.up) + r * a.row + c);
+    Pack<T, V> y;
+#pragma unroll
+    for (int v = 0; v < V; ++v) y.at[v] = activation_value_of<Activation::silu>(gate.at[v]) * up.at[v];
+    store_pack(static_cast<T*>(a.y) + r * a.cols + c, y);
+  }
+}
+
+template <int V, class T>
+__device__ __forceinline__ void put(T* to, Pack<T, V> x, Write how) {
+  if (how == Write::add) {
+    const auto before = load_pack<V>(to);
+#pragma unroll
+    for (int v = 0; v < V; ++v) x.at[v] = before.at[v] + x.at[v];
+  }
+  store_pack(to, x);
+}
+
+template <int V, class T>
+__global__ void __launch_bounds__(threads, 4) swiglu_backward(SwigluBackward a) {
+  const int64_t c = (int64_t{blockIdx.x} * threads + threadIdx.x) * V;
+  if (c >= a.cols) return;
+  for (int64_t r = blockIdx.y; r < a.rows; r += gridDim.y) {
+    const int64_t at = r * a.row + c;
+    const auto gate = load_pack<V>(static_cast<const T*>(a.gate) + at);
+    const auto up = load_pack<V>(static_cast<const T*>(a.up) + at);
+    const auto dy = load_pack<V>(static_cast<const T*>(a.dy) + r * a.cols + c);
+    Pack<T, V> dgate, dup;
+#pragma unroll
+    for (int v = 0; v < V; ++v) {
+      dgate.at[v] = activation_slope_of<Activation::silu>(gate.at[v]) * up.at[v] * dy.at[v];
+      dup.at[v] = activation_value_of<Activation::silu>(gate.at[v]) * dy.at[v];
+    }
+    if (a.dgate) put(static_cast<T*>(a.dgate) + at, dgate, a.to_dgate);
+    if (a.dup) put(static_cast<T*>(a.dup) + at, dup, a.to_dup);
+  }
+}
+
+Grid grid_of(int64_t rows, int64_t cols, int per_thread) {
+  const auto blocks = static_cast<unsigned>(rows < 65535 ? rows : 65535);
+  return {Extent(blocks_for(cols, int64_t{threads} * per_thread), blocks), threads};
+}
+
+template <class T>
+bool packs(int64_t cols, int64_t row, std::initializer_list<const void*> operands) {
+  constexpr int wide = 16 / static_cast<int>(sizeof(T));
+  for (const void* p : operands)
+    if (!aligned_for(wide, static_cast<const T*>(p))) return false;
+  return cols % wide == 0 && row % wide == 0;
+}
+
+template <class T>
+void swiglu(const Launch& on, const SwigluForward& a) {
+  constexpr int wide = 16 / static_cast<int>(sizeof(T));
+  if (packs<T>(a.cols, a.row, {a.gate, a.up, a.y}))
+    launch(on, "swiglu_forward", grid_of(a.rows, a.cols, wide), swiglu_forward<wide, T>, a);
+  else
+    launch(on, "swiglu_forward", grid_of(a.rows, a.cols, 1), swiglu_forward<1, T>, a);
+}
+
+template <class T>
+void swiglu(const Launch& on, const SwigluBackward& a) {
+  constexpr int wide = 16 / static_cast<int>(sizeof(T));
+  if (packs<T>(a.cols, a.row, {a.gate, a.up, a.dy, a.dgate, a.dup}))
+    launch(on, "swiglu_backward", grid_of(a.rows, a.cols, wide), swiglu_backward<wide, T>, a);
+  else
+    launch(on, "swiglu_backward", grid_of(a.rows, a.cols, 1), swiglu_backward<1, T>, a);
+}
+
+}  // namespace
+
+template <>
+void activation_gpu<Isa::HEWN_ISA>(const Launch& on, const ActivationForward& a) {
+  a.dtype == DType::f64 ? forward<double>(on, a) : forward<float>(on, a);
+}
+
+template <>
+void activation_gpu<Isa::HEWN_ISA>(const Launch& on, const ActivationBackward& a) {
+  a.dtype == DType::f64 ? backward<double>(on, a) : backward<float>(on, a);
+}
+
+template <>
+void swiglu_gpu<Isa::HEWN_ISA>(const Launch& on, const SwigluForward& a) {
+  a.dtype == DType::f64 ? swiglu<double>(on, a) : swiglu<float>(on, a);
+}
+
+template <>
+void swiglu_gpu<Isa::HEWN_ISA>(const Launch& on, const SwigluBackward& a) {
+  a.dtype == DType::f64 ? swiglu<double>(on, a) : swiglu<float>(on, a);
+}
+
+}  // namespace hewn

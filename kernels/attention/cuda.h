@@ -1,0 +1,23 @@
+#pragma once
+// Attention on GPUs. The backward passes have no atomics: every block owns what it writes, and makes the
+// probabilities again from the saved lse.
+
+#include "kernels/attention/abi.h"
+
+namespace hewn {
+
+/// f32 and f64, heads of any size: a warp a query, or a key.
+template <Isa I>
+void attention_gpu_rows(const Launch& on, const AttentionForward& a);
+template <Isa I>
+void attention_gpu_rows(const Launch& on, const AttentionBackward& a);
+
+/// f32, heads of up to `most_tiled_width`: a block has 64 queries and goes over 64 keys at a time, or the
+/// other way round.
+template <Isa I>
+void attention_gpu_tiled(const Launch& on, const AttentionForward& a);
+template <Isa I>
+void attention_gpu_tiled(const Launch& on, const AttentionBackward& a);
+inline constexpr int64_t most_tiled_width = 128;
+
+}  // namespace hewn

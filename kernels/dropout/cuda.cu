@@ -1,0 +1,40 @@
+#include "kernels/dropout/cuda.h"
+
+#include "kernels/dropout/mask.cuh"
+
+namespace hewn {
+namespace {
+
+constexpr int threads = 256;
+
+/// Half a warp has the 64 elements of a group, a thread every sixteenth of them, so that each access of the
+/// half is one piece of memory.
+template <class T>
+__global__ void __launch_bounds__(threads) dropout(Dropout a, uint32_t threshold, T factor) {
+  const int64_t thread = int64_t{blockIdx.x} * threads + threadIdx.x;
+  const int64_t group = thread / 16;
+  if (group * 64 >= a.n) return;
+  const int lane = static_cast<int>(thread % 16);
+  const PhiloxWords words = dropout_words(*a.state, a.site, group, lane);
+#pragma unroll
+  for (int w = 0; w < 4; ++w) {
+    const int64_t i = group * 64 + w * 16 + lane;
+    if (i >= a.n) return;
+    const T x = static_cast<const T*>(a.x)[i];
+    write(static_cast<T*>(a.y) + i, words.at[w] >= threshold ? x * factor : T{0}, a.to_y);
+  }
+}
+
+}  // namespace
+
+template <>
+void dropout_gpu<Isa::HEWN_ISA>(const Launch& on, const Dropout& a) {
+  const Grid grid{blocks_for(ceil_div(a.n, int64_t{64}) * 16, threads), threads};
+  const double factor = 1 / (1 - a.p);
+  if (a.dtype == DType::f64)
+    launch(on, "dropout", grid, dropout<double>, a, dropout_threshold(a.p), factor);
+  else
+    launch(on, "dropout", grid, dropout<float>, a, dropout_threshold(a.p), static_cast<float>(factor));
+}
+
+}  // namespace hewn

@@ -1,0 +1,147 @@
+#include "kernels/layernorm/cuda.h"
+
+#include "kernels/gpu/rows.cuh"
+
+namespace hewn {
+namespace {
+
+/// Mean and rstd from a first, rounded mean and the sums over a row of d = x - first and of d^2: what the
+/// rounding left out is corrected for (Chan, Golub and LeVeque 1983, the corrected two-pass algorithm).
+template <class T>
+struct Stats {
+  T first, rest, rstd;
+  __device__ Stats(T first_, T sum_d, T sum_dd, int64_t cols, double eps)
+      : first(first_), rest(sum_d / static_cast<T>(cols)) {
+    const T variance = sum_dd / static_cast<T>(cols) - rest * rest;  // below 0 by rounding, of equal values
+    rstd = 1 / std::sqrt((variance < 0 ? 0 : variance) + static_cast<T>(eps));
+  }
+  __device__ T normalized(T x) const { return (x - first - rest) * rstd; }
+  __device__ void keep(double* stats) const {
+    stats[0] = static_cast<double>(first) + static_cast<double>(rest);
+    stats[1] = static_cast<double>(rstd);
+  }
+};
+
+/// A thread a row, in double so that long sums are as good as the others'. As in softmax's first rung, lanes
+/// load a whole row apart, three times over.
+template <class T>
+__global__ void __launch_bounds__(128) layernorm_thread(LayernormForward a) {
+  const int64_t step = int64_t{gridDim.x} * 128;
+  const T *weight = static_cast<const T*>(a.weight), *bias = static_cast<const T*>(a.bias);
+  for (int64_t r = int64_t{blockIdx.x} * 128 + threadIdx.x; r < a.rows; r += step) {
+    const T* x = static_cast<const T*>(a.x) + r * a.cols;
+    T* y = static_cast<T*>(a.y) + r * a.cols;
+    if (a.residual) {
+      const T* residual = static_cast<const T*>(a.residual) + r * a.cols;
+      T* sum = static_cast<T*>(a.sum) + r * a.cols;
+      for (int64_t i = 0; i < a.cols; ++i) sum[i] = x[i] + residual[i];
+      x = sum;
+    }
+    const double n = static_cast<double>(a.cols);
+    double mean = 0, variance = 0;
+    for (int64_t i = 0; i < a.cols; ++i) mean += static_cast<double>(x[i]);
+    mean /= n;
+    for (int64_t i = 0; i < a.cols; ++i)
+      variance += (static_cast<double>(x[i]) - mean) * (static_cast<double>(x[i]) - mean);
+    const double rstd = 1 / std::sqrt(variance / n + a.eps);
+    for (int64_t i = 0; i < a.cols; ++i)
+      y[i] = static_cast<T>((static_cast<double>(x[i]) - mean) * rstd) * weight[i] + (bias ? bias[i] : 0);
+    a.stats[2 * r] = mean;
+    a.stats[2 * r + 1] = rstd;
+  }
+}
+
+using Block = Team<256>;
+
+/// A block a row: a warp loads whole cache lines, 256 threads add. Three readings still, though the second
+/// and third come from a cache, and at each sum two barriers at which all wait.
+template <class T>
+__global__ void __launch_bounds__(Block::block) layernorm_block(LayernormForward a) {
+  const T *weight = static_cast<const T*>(a.weight), *bias = static_cast<const T*>(a.bias);
+  for (int64_t r = Block::first(); r < a.rows; r += Block::step()) {
+    const T* x = static_cast<const T*>(a.x) + r * a.cols;
+    T* y = static_cast<T*>(a.y) + r * a.cols;
+    const auto each = [&](auto f) {
+      for (int64_t i = Block::rank(); i < a.cols; i += Block::threads) f(i);
+    };
+    if (a.residual) {
+      const T* residual = static_cast<const T*>(a.residual) + r * a.cols;
+      T* sum = static_cast<T*>(a.sum) + r * a.cols;
+      each([&](int64_t i) { sum[i] = x[i] + residual[i]; });  // read again by the same thread alone
+      x = sum;
+    }
+    T sum = 0, d = 0, dd = 0;
+    each([&](int64_t i) { sum += x[i]; });
+    const T first = Block::sum(sum) / static_cast<T>(a.cols);
+    each([&](int64_t i) { d += x[i] - first, dd += (x[i] - first) * (x[i] - first); });
+    d = Block::sum(d);
+    const Stats<T> stats(first, d, Block::sum(dd), a.cols, a.eps);
+    each([&](int64_t i) { y[i] = stats.normalized(x[i]) * weight[i] + (bias ? bias[i] : 0); });
+    if (Block::rank() == 0) stats.keep(a.stats + 2 * r);
+  }
+}
+
+/// A warp a row (a block, of more than 1024 columns), sixteen bytes a load, the row in registers: it is read
+/// once, and shuffles replace the barriers. weight and bias come from the first-level cache.
+template <class S>
+__global__ void __launch_bounds__(S::block) layernorm_rows(LayernormForward a, bool wide) {
+  const int cols = static_cast<int>(a.cols);
+  const auto *weight = static_cast<const float*>(a.weight), *bias = static_cast<const float*>(a.bias);
+  for (int64_t r = S::first(); r < a.rows; r += S::step()) {
+    Held<S> x;
+    x.load(static_cast<const float*>(a.x) + r * a.cols, cols, wide, 0);
+    if (a.residual) {
+      const float* residual = static_cast<const float*>(a.residual) + r * a.cols;
+      float* to = static_cast<float*>(a.sum) + r * a.cols;
+      for_packs<S>(cols, [&](int k, int i) {
+        const auto other = load_pack<S::V>(residual + i, wide);
+        for (int v = 0; v < S::V; ++v) x.pack[k].at[v] += other.at[v];
+        store_pack(to + i, x.pack[k], wide);
+      });
+    }
+    float sum = 0, d = 0, dd = 0;
+    x.each([&](float& e, int, int) { sum += e; });
+    const float first = S::sum(sum) / static_cast<float>(cols);
+    for_packs<S>(cols, [&](int k, int) {
+      for (int v = 0; v < S::V; ++v) {
+        const float off = x.pack[k].at[v] - first;
+        d += off, dd = std::fma(off, off, dd);
+      }
+    });
+    d = S::sum(d);
+    const Stats<float> stats(first, d, S::sum(dd), cols, a.eps);
+    float* y = static_cast<float*>(a.y) + r * a.cols;
+    for_packs<S>(cols, [&](int k, int i) {
+      const auto w = load_pack<S::V>(weight + i, wide);
+      Pack<float, S::V> b{};
+      if (bias) b = load_pack<S::V>(bias + i, wide);
+      for (int v = 0; v < S::V; ++v) b.at[v] = std::fma(stats.normalized(x.pack[k].at[v]), w.at[v], b.at[v]);
+      store_pack(y + i, b, wide);
+    });
+    if (S::rank() == 0) stats.keep(a.stats + 2 * r);
+  }
+}
+
+}  // namespace
+
+template <>
+void layernorm_thread_gpu<Isa::HEWN_ISA>(const Launch& on, const LayernormForward& a) {
+  launch(on, "layernorm_thread", {blocks_for(a.rows, 128), 128},
+         a.dtype == DType::f64 ? layernorm_thread<double> : layernorm_thread<float>, a);
+}
+
+template <>
+void layernorm_block_gpu<Isa::HEWN_ISA>(const Launch& on, const LayernormForward& a) {
+  launch(on, "layernorm_block", Block::grid(a.rows),
+         a.dtype == DType::f64 ? layernorm_block<double> : layernorm_block<float>, a);
+}
+
+template <>
+void layernorm_gpu<Isa::HEWN_ISA>(const Launch& on, const LayernormForward& a) {
+  with_row_shape(a.cols, [&]<class S>() {
+    launch(on, "layernorm_rows", S::grid(a.rows), layernorm_rows<S>, a,
+           loads_wide(a.cols, a.x, a.weight, a.bias, a.y, a.residual, a.sum));
+  });
+}
+
+}  // namespace hewn

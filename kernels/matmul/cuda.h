@@ -1,0 +1,31 @@
+#pragma once
+// The product on GPUs: lessons (float32, one plain product), then what takes every case.
+
+#include "kernels/matmul/abi.h"
+
+namespace hewn {
+
+template <Isa I>
+void matmul_gpu_naive(const Launch& on, const Matmul& m);
+template <Isa I>
+void matmul_gpu_coalesced(const Launch& on, const Matmul& m);  ///< every type and every option
+template <Isa I>
+void matmul_gpu_shared(const Launch& on, const Matmul& m);
+template <Isa I>
+void matmul_gpu_registers(const Launch& on, const Matmul& m);
+
+/// f32, every option.
+template <Isa I>
+void matmul_gpu_floats(const Launch& on, const Matmul& m);
+
+/// bf16: one plain product, each stage awaited; and every option, stages ahead.
+template <Isa I>
+void matmul_gpu_mma(const Launch& on, const Matmul& m);
+template <Isa I>
+void matmul_gpu_tensor(const Launch& on, const Matmul& m);
+
+/// f32 and bf16, up to `few_rows` rows (gpu_plan.h), every option.
+template <Isa I>
+void matmul_gpu_few_rows(const Launch& on, const Matmul& m);
+
+}  // namespace hewn

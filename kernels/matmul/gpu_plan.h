@@ -1,0 +1,79 @@
+#pragma once
+// How GPU kernels cut a product into blocks' work. Here, because the scratch that pieces of K need is known
+// from it without a GPU; it depends on the product alone, as the order of sums has to.
+
+#include "kernels/matmul/abi.h"
+
+namespace hewn {
+
+/// What a block makes: rows x cols of c, `depth` terms of the sums at a time.
+struct TileSize {
+  int rows, cols, depth;
+};
+
+/// Tiles of c, times pieces of K, times matrices of the batch. All products of these fit an int.
+struct TileGrid {
+  int tiles_m, tiles_n, splits, batch;
+  int64_t split_depth;  ///< terms of a piece of K, the last may have fewer
+  constexpr int64_t blocks() const { return int64_t{tiles_m} * tiles_n * splits * batch; }
+};
+
+/// Blocks of a large GPU at a time: two on each of 132 multiprocessors. A constant, and only a guess on
+/// others, since the order of sums must not depend on the device.
+inline constexpr int64_t blocks_at_once = 264;
+
+constexpr int64_t pieces_of(int64_t n, int64_t piece) { return (n + piece - 1) / piece; }
+
+/// Into how many pieces K is cut where tiles of c are too few to fill the device, as for gradients of
+/// weights: as many as make the last wave of blocks full, a piece at least 512 deep, and each counted with
+/// 2% of the work for its way through memory.
+constexpr int splits_of(int64_t tiles, int64_t K) {
+  int best = 1;
+  double least = 0;
+  for (int s = 1; s <= 16 && (s == 1 || s * int64_t{512} <= K); ++s) {
+    const double time =
+        static_cast<double>(pieces_of(tiles * s, blocks_at_once)) / s + (s > 1 ? 0.02 * s : 0);
+    if (s > 1 && time >= least) continue;
+    best = s;
+    least = time;
+  }
+  return best;
+}
+
+/// The grid for tiles of this size.
+constexpr TileGrid tile_grid(const Matmul& m, const TileSize& tile) {
+  const int64_t tiles_m = pieces_of(m.M, tile.rows), tiles_n = pieces_of(m.N, tile.cols);
+  const int64_t batch = m.outer * m.inner;
+  const int splits = batch == 1 ? splits_of(tiles_m * tiles_n, m.K) : 1;
+  const int64_t piece = pieces_of(pieces_of(m.K, splits), tile.depth) * tile.depth;
+  return {static_cast<int>(tiles_m), static_cast<int>(tiles_n),
+          piece == 0 ? 1 : static_cast<int>(pieces_of(m.K, piece)), static_cast<int>(batch), piece};
+}
+
+/// Scratch for the pieces' sums: [splits, M, N] floats, nothing for one.
+constexpr size_t split_bytes(const Matmul& m, const TileSize& tile) {
+  const TileGrid g = tile_grid(m, tile);
+  return g.splits == 1 ? 0 : static_cast<size_t>(g.splits * m.M * m.N) * sizeof(float);
+}
+
+/// Tiles for float32 and for bf16.
+inline constexpr TileSize large_floats{128, 128, 16}, small_floats{64, 64, 16};
+inline constexpr TileSize large_halves{128, 128, 32}, small_halves{64, 64, 32};
+
+/// Large tiles read less, small ones are enough for more multiprocessors.
+constexpr bool takes_large(const Matmul& m, const TileSize& large) {
+  return (m.M > 64 && m.N > 64 && m.K >= 4096) || tile_grid(m, large).blocks() >= 100;
+}
+
+/// Whether the kernels of tiles can count in 32 bits: the elements of 128 rows of memory, the terms, the
+/// blocks.
+constexpr bool gpu_tiles_reach(const Matmul& m) {
+  constexpr int64_t most = 0x7fffffff;
+  return m.lda < most / 256 && m.ldb < most / 256 && m.K < most / 2 &&
+         pieces_of(m.M, 64) * pieces_of(m.N, 64) * m.outer * m.inner < most / 16;
+}
+
+/// Rows up to which reading b is all there is to do.
+inline constexpr int64_t few_rows = 8;
+
+}  // namespace hewn

@@ -1,0 +1,101 @@
+#include "kernels/optimizer/cuda.h"
+
+#include <type_traits>
+
+#include "kernels/gpu/rows.cuh"
+
+namespace hewn {
+namespace {
+
+constexpr int threads = 256;
+constexpr int resident = 4;  ///< blocks a multiprocessor keeps: 64 KB of loads under way
+
+/// What all elements of one update share, as UpdateScalars on the host.
+template <class T>
+struct Factors {
+  T clip, keep, decay, step_size, root_scale;
+};
+
+template <class T, UpdateRule rule>
+__device__ Factors<T> factors_of(const ParameterUpdate& a) {
+  const double lr = a.state->learning_rate, t = static_cast<double>(a.state->step + 1);
+  const T clip = static_cast<T>(a.state->clip_factor), decay = static_cast<T>(a.weight_decay);
+  if constexpr (rule == UpdateRule::sgd) return {clip, 1, decay, static_cast<T>(lr), 1};
+  const T step_size = static_cast<T>(lr / (1 - std::pow(a.beta1, t)));
+  const T root_scale = static_cast<T>(1 / std::sqrt(1 - std::pow(a.beta2, t)));
+  if constexpr (rule == UpdateRule::adam) return {clip, 1, decay, step_size, root_scale};
+  return {clip, static_cast<T>(1 - lr * a.weight_decay), 0, step_size, root_scale};
+}
+
+/// The parameters i .. i + V.
+template <int V, UpdateRule rule, class T>
+__device__ __forceinline__ void update(const ParameterUpdate& a, const Factors<T>& f, int64_t i, bool wide) {
+  T *to_w = static_cast<T*>(a.w) + i, *to_m = static_cast<T*>(a.m) + i, *to_v = static_cast<T*>(a.v) + i;
+  Pack<T, V> w = load_pack<V>(to_w, wide), m = load_pack<V>(to_m, wide), v{};
+  const Pack<T, V> g = load_pack<V>(static_cast<const T*>(a.g) + i, wide);
+  if constexpr (rule != UpdateRule::sgd) v = load_pack<V>(to_v, wide);
+  const T beta1 = static_cast<T>(a.beta1), beta2 = static_cast<T>(a.beta2), eps = static_cast<T>(a.eps);
+  const T rest1 = static_cast<T>(1 - a.beta1), rest2 = static_cast<T>(1 - a.beta2);
+#pragma unroll
+  for (int k = 0; k < V; ++k) {
+    const T grad = std::fma(f.decay, w.at[k], f.clip * g.at[k]);
+    if constexpr (rule == UpdateRule::sgd) {
+      m.at[k] = std::fma(beta1, m.at[k], grad);
+      w.at[k] -= f.step_size * m.at[k];
+    } else {
+      m.at[k] = std::fma(beta1, m.at[k], rest1 * grad);
+      v.at[k] = std::fma(beta2, v.at[k], rest2 * (grad * grad));
+      const T root = std::fma(std::sqrt(v.at[k]), f.root_scale, eps);
+      w.at[k] = f.keep * w.at[k] - f.step_size * m.at[k] / root;
+    }
+  }
+  store_pack(to_w, w, wide);
+  store_pack(to_m, m, wide);
+  if constexpr (rule != UpdateRule::sgd) store_pack(to_v, v, wide);
+  if constexpr (std::is_same_v<T, float>) {
+    if (!a.half) return;
+    Pack<bf16, V> half;
+#pragma unroll
+    for (int k = 0; k < V; ++k) half.at[k] = to_bf16(w.at[k]);
+    store_pack(static_cast<bf16*>(a.half) + i, half, wide);
+  }
+}
+
+/// All parameters in one sweep, sixteen bytes a load. As many blocks as the GPU holds at a time go on from
+/// one stretch to the next, so that the powers of the betas are computed once in each, by one of its threads.
+template <class T, UpdateRule rule>
+__global__ void __launch_bounds__(threads, resident) update_parameters(ParameterUpdate a, bool wide) {
+  if (a.state->non_finite) return;
+  Factors<T>& shared = shared_memory<Factors<T>>();
+  if (threadIdx.x == 0) shared = factors_of<T, rule>(a);
+  __syncthreads();
+  const Factors<T> f = shared;
+  constexpr int V = 16 / static_cast<int>(sizeof(T));
+  const int64_t step = int64_t{gridDim.x} * threads * V;
+  for (int64_t i = (int64_t{blockIdx.x} * threads + threadIdx.x) * V; i < a.n; i += step) {
+    if (i + V <= a.n)
+      update<V, rule>(a, f, i, wide);
+    else
+      for (int64_t k = i; k < a.n; ++k) update<1, rule>(a, f, k, false);
+  }
+}
+
+template <class T>
+void run(const Launch& on, const ParameterUpdate& a) {
+  constexpr int V = 16 / static_cast<int>(sizeof(T));
+  const unsigned all = blocks_for(a.n, threads * V), most = static_cast<unsigned>(on.threads * resident);
+  const bool wide = loads_wide(V, a.w, a.g, a.m, a.v) && aligned_for(4, static_cast<const bf16*>(a.half));
+  const auto kernel = a.rule == UpdateRule::adamw  ? update_parameters<T, UpdateRule::adamw>
+                      : a.rule == UpdateRule::adam ? update_parameters<T, UpdateRule::adam>
+                                                   : update_parameters<T, UpdateRule::sgd>;
+  launch(on, "update_parameters", {all < most ? all : most, threads}, kernel, a, wide);
+}
+
+}  // namespace
+
+template <>
+void update_gpu<Isa::HEWN_ISA>(const Launch& on, const ParameterUpdate& a) {
+  a.dtype == DType::f64 ? run<double>(on, a) : run<float>(on, a);
+}
+
+}  // namespace hewn

@@ -1,0 +1,190 @@
+#include "kernels/reduce/cuda.h"
+
+#include "kernels/gpu/simt.h"
+
+namespace hewn {
+namespace {
+
+constexpr int threads = 256, lanes = 32, warps = threads / lanes;
+
+/// Of two values the sum, or the larger, where NaN wins and stays.
+template <ReduceOp op, class T>
+__device__ __forceinline__ T combine(T a, T b) {
+  if constexpr (op == ReduceOp::sum) return a + b;
+  return !(a >= b) && a == a ? b : a;
+}
+
+template <ReduceOp op, class T>
+__device__ __forceinline__ T nothing() {
+  return op == ReduceOp::sum ? T{0} : -static_cast<T>(INFINITY);
+}
+
+template <class T>
+struct OfWarps {
+  T at[warps];
+};
+
+template <ReduceOp op, class T>
+__device__ __forceinline__ T combine_warp(T x) {
+  for (int distance = lanes / 2; distance > 0; distance /= 2)
+    x = combine<op>(x, __shfl_xor_sync(0xffffffffu, x, distance));
+  return x;
+}
+
+/// Where a result goes: into y, or among the partial ones.
+template <class T>
+struct Target {
+  T* partial;  ///< null: there is one piece, and it is the result
+  T* y;
+  T scale;
+  Write how;
+  __device__ void put(int64_t i, T x) const {
+    if (partial)
+      partial[i] = x;
+    else
+      write(y + i, scale * x, how);
+  }
+};
+
+/// A piece of a row by a block.
+template <ReduceOp op, class T>
+__global__ void __launch_bounds__(threads) reduce_row(int64_t n, int64_t pieces, const T* x, Target<T> to) {
+  const int64_t row = blockIdx.x / pieces, first = blockIdx.x % pieces * gpu_row_piece;
+  const int64_t end = first + gpu_row_piece < n ? first + gpu_row_piece : n;
+  T result = nothing<op, T>();
+  for (int64_t i = first + threadIdx.x; i < end; i += threads) result = combine<op>(result, x[row * n + i]);
+  result = combine_warp<op>(result);
+  OfWarps<T>& of_warps = shared_memory<OfWarps<T>>();
+  if (threadIdx.x % lanes == 0) of_warps.at[threadIdx.x / lanes] = result;
+  __syncthreads();
+  if (threadIdx.x != 0) return;
+  for (int w = 1; w < warps; ++w) result = combine<op>(result, of_warps.at[w]);
+  to.put(blockIdx.x, result);
+}
+
+/// A short row by a warp.
+template <ReduceOp op, class T>
+__global__ void __launch_bounds__(threads)
+    reduce_short_row(int64_t rows, int64_t n, const T* x, Target<T> to) {
+  const int64_t row = int64_t{blockIdx.x} * warps + threadIdx.x / lanes;
+  if (row >= rows) return;
+  T result = nothing<op, T>();
+  for (int64_t i = threadIdx.x % lanes; i < n; i += lanes) result = combine<op>(result, x[row * n + i]);
+  result = combine_warp<op>(result);
+  if (threadIdx.x % lanes == 0) to.put(row, result);
+}
+
+template <class T>
+struct OfColumns {
+  T at[warps][lanes];
+};
+
+/// 32 columns by a block: a warp reads 32 neighbours of a row, every eighth row of the piece.
+template <ReduceOp op, class T>
+__global__ void __launch_bounds__(threads)
+    reduce_columns(int64_t n, int64_t inner, int64_t pieces, const T* x, Target<T> to) {
+  const int64_t strips = ceil_div(inner, int64_t{lanes});
+  const int64_t piece = blockIdx.x / strips;  // of all rows of pieces: o pieces + k
+  const int64_t o = piece / pieces, first = piece % pieces * gpu_column_piece;
+  const int lane = static_cast<int>(threadIdx.x) % lanes, warp = static_cast<int>(threadIdx.x) / lanes;
+  const int64_t c = blockIdx.x % strips * lanes + lane;
+  const int64_t end = first + gpu_column_piece < n ? first + gpu_column_piece : n;
+  T result = nothing<op, T>();
+  if (c < inner)
+    for (int64_t i = first + warp; i < end; i += warps)
+      result = combine<op>(result, x[(o * n + i) * inner + c]);
+  OfColumns<T>& of_columns = shared_memory<OfColumns<T>>();
+  of_columns.at[warp][lane] = result;
+  __syncthreads();
+  if (warp != 0 || c >= inner) return;
+  for (int w = 1; w < warps; ++w) result = combine<op>(result, of_columns.at[w][lane]);
+  to.put(piece * inner + c, result);
+}
+
+/// The results of pieces [outer, pieces, inner], in their order.
+template <ReduceOp op, class T>
+__global__ void __launch_bounds__(threads)
+    reduce_pieces(int64_t outer, int64_t pieces, int64_t inner, const T* partial, Target<T> to) {
+  const int64_t at = int64_t{blockIdx.x} * threads + threadIdx.x;
+  if (at >= outer * inner) return;
+  const T* const first = partial + at / inner * pieces * inner + at % inner;
+  T result = first[0];
+  for (int64_t k = 1; k < pieces; ++k) result = combine<op>(result, first[k * inner]);
+  to.put(at, result);
+}
+
+template <ReduceOp op, class T>
+void reduce(const Launch& on, const Reduce& a) {
+  const bool rows = a.inner == 1;
+  const int64_t pieces = a.n > 0 ? ceil_div(a.n, rows ? gpu_row_piece : gpu_column_piece) : 1;
+  const T* const x = static_cast<const T*>(a.x);
+  auto* const partial = static_cast<T*>(on.scratch);
+  const Target<T> whole{nullptr, static_cast<T*>(a.y), static_cast<T>(a.scale), a.to_y};
+  const Target<T> to = pieces == 1 ? whole : Target<T>{partial, nullptr, 1, Write::set};
+  if (rows && a.n <= 1024)
+    launch(on, "reduce_short_row", {blocks_for(a.outer, warps), threads}, reduce_short_row<op, T>, a.outer,
+           a.n, x, to);
+  else if (rows)
+    launch(on, "reduce_row", {blocks_for(a.outer * pieces, 1), threads}, reduce_row<op, T>, a.n, pieces, x,
+           to);
+  else
+    launch(on, "reduce_columns",
+           {blocks_for(a.outer * pieces * ceil_div(a.inner, int64_t{lanes}), 1), threads},
+           reduce_columns<op, T>, a.n, a.inner, pieces, x, to);
+  if (pieces > 1)
+    launch(on, "reduce_pieces", {blocks_for(a.outer * a.inner, threads), threads}, reduce_pieces<op, T>,
+           a.outer, pieces, a.inner, static_cast<const T*>(partial), whole);
+}
+
+/// A result a thread: looks for the first that equals it.
+template <class T>
+__global__ void __launch_bounds__(threads, 4) max_backward(MaxBackward a) {
+  const int64_t at = int64_t{blockIdx.x} * threads + threadIdx.x;
+  if (at >= a.outer * a.inner) return;
+  const int64_t start = at / a.inner * a.n * a.inner + at % a.inner;
+  const T most = static_cast<const T*>(a.y)[at], dy = static_cast<const T*>(a.dy)[at];
+  bool found = false;
+  for (int64_t i = 0; i < a.n; ++i) {
+    const int64_t here = start + i * a.inner;
+    const bool first = !found && static_cast<const T*>(a.x)[here] == most;
+    found = found || first;
+    write(static_cast<T*>(a.dx) + here, first ? dy : T{0}, a.to_dx);
+  }
+}
+
+/// An element a thread.
+template <class T>
+__global__ void __launch_bounds__(threads) expand(Expand a) {
+  const int64_t all = a.outer * a.n * a.inner;
+  for (int64_t i = int64_t{blockIdx.x} * threads + threadIdx.x; i < all; i += int64_t{gridDim.x} * threads) {
+    const int64_t o = i / (a.n * a.inner), c = i % a.inner;
+    write(static_cast<T*>(a.y) + i, static_cast<T>(a.scale) * static_cast<const T*>(a.x)[o * a.inner + c],
+          a.to_y);
+  }
+}
+
+template <class T>
+void reduce(const Launch& on, const Reduce& a) {
+  a.op == ReduceOp::sum ? reduce<ReduceOp::sum, T>(on, a) : reduce<ReduceOp::max, T>(on, a);
+}
+
+}  // namespace
+
+template <>
+void reduce_gpu<Isa::HEWN_ISA>(const Launch& on, const Reduce& a) {
+  a.dtype == DType::f64 ? reduce<double>(on, a) : reduce<float>(on, a);
+}
+
+template <>
+void max_backward_gpu<Isa::HEWN_ISA>(const Launch& on, const MaxBackward& a) {
+  const Grid grid{blocks_for(a.outer * a.inner, threads), threads};
+  launch(on, "max_backward", grid, a.dtype == DType::f64 ? max_backward<double> : max_backward<float>, a);
+}
+
+template <>
+void expand_gpu<Isa::HEWN_ISA>(const Launch& on, const Expand& a) {
+  const Grid grid{blocks_for(a.outer * a.n * a.inner, threads), threads};
+  launch(on, "expand", grid, a.dtype == DType::f64 ? expand<double> : expand<float>, a);
+}
+
+}  // namespace hewn

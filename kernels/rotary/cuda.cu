@@ -1,0 +1,69 @@
+#include "kernels/rotary/cuda.h"
+
+#include <cmath>
+
+#include "kernels/gpu/simt.h"
+
+namespace hewn {
+namespace {
+
+constexpr int threads = 128;
+
+template <class T>
+struct Turn {
+  T cosine, sine;
+};
+
+/// Position blockIdx.y, pair by pair. Angles grow with the position, so that a float would not tell them
+/// well.
+template <class T>
+__global__ void __launch_bounds__(threads) make_table(Rotary a, Turn<T>* table) {
+  const int64_t i = int64_t{blockIdx.x} * threads + threadIdx.x;
+  if (i >= a.D / 2) return;
+  const double frequency = std::pow(a.base, -2 * static_cast<double>(i) / static_cast<double>(a.D));
+  for (int64_t t = blockIdx.y; t < a.T; t += gridDim.y) {
+    const double angle = a.direction * static_cast<double>(a.start + t) * frequency;
+    table[t * (a.D / 2) + i] = {static_cast<T>(std::cos(angle)), static_cast<T>(std::sin(angle))};
+  }
+}
+
+/// A pair of a row a thread: blockIdx.x and threads count pairs of all rows of a head, y and its strides
+/// heads, z and its strides batches.
+template <class T>
+__global__ void __launch_bounds__(threads) turn(Rotary a, const Turn<T>* table) {
+  const int64_t at = int64_t{blockIdx.x} * threads + threadIdx.x, pairs = a.D / 2;
+  if (at >= a.T * pairs) return;
+  const int64_t t = at / pairs, i = at % pairs;
+  const bool half = a.pairs == RotaryPairs::half;
+  const int64_t first = half ? i : 2 * i, second = half ? i + pairs : 2 * i + 1;
+  const Turn<T> by = table[at];
+  for (int64_t b = blockIdx.z; b < a.B; b += gridDim.z)
+    for (int64_t h = blockIdx.y; h < a.H; h += gridDim.y) {
+      const T* x = static_cast<const T*>(a.x.data) + b * a.x.batch + h * a.x.head + t * a.x.row;
+      T* y = static_cast<T*>(a.y.data) + b * a.y.batch + h * a.y.head + t * a.y.row;
+      const T x1 = x[first], x2 = x[second];
+      const bool turned = h < a.turned;
+      write(y + first, turned ? x1 * by.cosine - x2 * by.sine : x1, a.to_y);
+      write(y + second, turned ? x2 * by.cosine + x1 * by.sine : x2, a.to_y);
+    }
+}
+
+unsigned at_most(int64_t n, unsigned most) { return n < most ? static_cast<unsigned>(n) : most; }
+
+template <class T>
+void rotary(const Launch& on, const Rotary& a) {
+  auto* const table = static_cast<Turn<T>*>(on.scratch);
+  launch(on, "rotary_table", {Extent(blocks_for(a.D / 2, threads), at_most(a.T, 65535)), threads},
+         make_table<T>, a, table);
+  const Extent blocks(blocks_for(a.T * (a.D / 2), threads), at_most(a.H, 65535), at_most(a.B, 65535));
+  launch(on, "rotary", {blocks, threads}, turn<T>, a, static_cast<const Turn<T>*>(table));
+}
+
+}  // namespace
+
+template <>
+void rotary_gpu<Isa::HEWN_ISA>(const Launch& on, const Rotary& a) {
+  a.dtype == DType::f64 ? rotary<double>(on, a) : rotary<float>(on, a);
+}
+
+}  // namespace hewn
