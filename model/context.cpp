@@ -3,8 +3,19 @@
 #include <cstddef>
 
 #include "core/error.h"
+#include "kernels/contract.h"
+#include "kernels/embedding/op.h"
 
 namespace hewn {
+namespace {
+
+/// Tokens where the model is. Its embedding looks at them itself, but on a GPU.
+Tensor on_device(const Model& model, const std::vector<int32_t>& tokens, const Shape& shape) {
+  if (executor(model.device()).gpu()) check_ids(tokens, model.config().vocab_size, "token");
+  return Tensor::from(model.device(), tokens, shape);
+}
+
+}  // namespace
 
 Context::Context(Model& model, bool use_cache, int64_t vocab_size, Slide slide)
     : model_(model),
@@ -44,7 +55,7 @@ std::vector<double> Context::next_logits() {
     fresh.insert(fresh.end(), sequence.begin() + from, sequence.end());
   const int64_t B = sequences(), T = static_cast<int64_t>(fresh.size()) / B;
   seen_ = tokens_[0].size();
-  const Tensor tokens = Tensor::from(model_.device(), fresh, {B, T});
+  const Tensor tokens = on_device(model_, fresh, {B, T});
   return given_out(model_.logits(tokens, {.cache = cache_.get(), .last_only = true}).doubles(), B);
 }
 
@@ -77,8 +88,7 @@ void Context::next_tokens(std::span<Context* const> contexts, std::span<const si
   }
   Model& model = contexts[0]->model_;
   const auto B = static_cast<int64_t>(which.size());
-  const std::vector<double> all =
-      model.logits(Tensor::from(model.device(), fresh, {B, 1}), options).doubles();
+  const std::vector<double> all = model.logits(on_device(model, fresh, {B, 1}), options).doubles();
   const auto V = static_cast<std::ptrdiff_t>(all.size() / which.size());
   auto row = all.begin();
   for (const size_t i : which) {

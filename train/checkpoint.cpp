@@ -154,18 +154,24 @@ std::string checkpoint_damage(const std::string& path, Manifest::Look look) {
   }
 }
 
+constexpr const char* import_hint = "; of another program's model `hewn import` makes one";
+
 std::string find_checkpoint(const std::string& run_or_checkpoint, const std::string& which,
                             Manifest::Look look) {
   fs::path given(run_or_checkpoint);
   if (!given.has_filename()) given = given.parent_path();  // RUN/ is RUN
   std::error_code error;
   if (!fs::is_directory(given, error))
-    fail(ErrorCode::input, run_or_checkpoint, " is not a run or checkpoint directory");
+    fail(ErrorCode::input, run_or_checkpoint, " is not a run or checkpoint directory",
+         fs::exists(given, error) ? import_hint : "");
   fs::path path = given;
   fs::path run = given.parent_path().parent_path();
   if (!fs::exists(given / Manifest::file_name, error)) {
     run = given;
     const auto all = list_checkpoints(run.string());
+    const bool foreign =
+        fs::exists(given / "config.json", error) || fs::exists(given / "hparams.json", error);
+    if (all.empty() && foreign) fail(ErrorCode::input, run_or_checkpoint, " is not a run", import_hint);
     if (all.empty())
       fail(ErrorCode::input, run_or_checkpoint,
            " holds no checkpoint; training writes the first one at its first "

@@ -1,8 +1,11 @@
 #include "train/profile.h"
 
 #include <algorithm>
+#include <limits>
 #include <nlohmann/json.hpp>
 
+#include "kernels/gpu/known.h"
+#include "kernels/gpu/runtime.h"
 #include "kernels/roof/roof.h"
 
 namespace hewn {
@@ -36,8 +39,17 @@ void slowest_first(std::vector<StepProfile::Line>& lines) {
 
 }  // namespace
 
-MachineRoof::MachineRoof(DType dtype, Isa isa, int threads)
-    : flops_per_s_(measured_flops(dtype, isa, threads)) {
+MachineRoof::MachineRoof(DType dtype, Executor& device) {
+  if (GpuRuntime* const gpu = device.gpu()) {
+    constexpr double endless = std::numeric_limits<double>::infinity();
+    const KnownGpu* const known = known_gpu_called(gpu->properties().name);
+    flops_per_s_ = known ? known->flops(dtype) : endless;
+    levels_.fill({0.0, known ? known->bytes_per_s : endless});
+    return;
+  }
+  const Isa isa = device.isa();
+  const int threads = device.threads();
+  flops_per_s_ = measured_flops(dtype, isa, threads);
   // Sizes well inside a first, second and third level of today's processors, and well outside of all.
   constexpr size_t sets[] = {size_t{16} << 10, size_t{256} << 10, size_t{4} << 20, size_t{256} << 20};
   for (size_t i = 0; i < levels_.size(); ++i) {

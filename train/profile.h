@@ -12,11 +12,12 @@
 
 namespace hewn {
 
-/// The least time this machine needs for given work: its measured arithmetic peak and bandwidths.
+/// The least time this machine needs for given work: its measured arithmetic peak and bandwidths. Of a GPU
+/// what its maker states (kernels/gpu/known.h); one that is not known has no roof, and needs no time at all.
 class MachineRoof {
  public:
-  /// Measures, in about half a second: `dtype` is f32 or f64.
-  MachineRoof(DType dtype, Isa isa, int threads);
+  /// Measures, in about half a second: `dtype` is f32, f64 or bf16.
+  MachineRoof(DType dtype, Executor& device);
   /// Seconds: the larger of arithmetic at the peak, and bytes at the bandwidth of the smallest memory level
   /// that holds them.
   double seconds(const Cost& cost) const;

@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "kernels/contract.h"
+#include "kernels/embedding/op.h"
 
 namespace hewn {
 namespace {
@@ -49,6 +50,14 @@ class BadNodeFinder final : public TapeObserver {
 
 }  // namespace
 
+void check_batch(const Model& model, const Batch& batch) {
+  if (!executor(model.device()).gpu()) return;
+  const int64_t vocabulary = model.config().vocab_size;
+  check_ids(batch.tokens, vocabulary, "token");
+  for (const int32_t target : batch.targets)
+    if (target != ignored_target) check_ids(std::span(&target, 1), vocabulary, "target");
+}
+
 Tensor batch_tensor(Device& device, const Batch& batch, const std::vector<int32_t>& values) {
   const MemUseScope use(MemUse::data);
   return Tensor::from(device, values, {batch.rows, batch.block_size});
@@ -73,6 +82,7 @@ double Trainer::accumulate(std::span<const Batch> micro_batches, TapeObserver* o
     const Batch& batch = micro_batches[m];
     const double share = static_cast<double>(batch.target_count()) / static_cast<double>(targets);
     if (share == 0) continue;
+    check_batch(model_, batch);
     state_.micro_step = static_cast<int64_t>(m);
     upload_state();
     Tape tape;
@@ -111,6 +121,11 @@ StepResult Trainer::step(std::span<const Batch> micro_batches) {
   return result;
 }
 
+void Trainer::watch(std::span<const Batch> micro_batches, TapeObserver& observer) {
+  model_.parameters().clear_grads();
+  accumulate(micro_batches, &observer);
+}
+
 std::string Trainer::bad_parameter() const {
   for (const Parameter& p : model_.parameters().all())
     if (const int64_t bad = count_bad(p.value); bad > 0)
@@ -122,8 +137,7 @@ std::string Trainer::bad_parameter() const {
 std::string Trainer::first_bad_node(std::span<const Batch> micro_batches) {
   if (const std::string bad = bad_parameter(); !bad.empty()) return "parameter " + bad;
   BadNodeFinder finder;
-  model_.parameters().clear_grads();
-  accumulate(micro_batches, &finder);
+  watch(micro_batches, finder);
   return finder.found().empty() ? "no single value, but the norm of all gradients together is not finite"
                                 : finder.found();
 }

@@ -37,6 +37,9 @@ class Trainer {
   Optimizer& optimizer() { return optimizer_; }
   const Optimizer& optimizer() const { return optimizer_; }
 
+  /// Forward and backward of each micro-batch without an update, under the eyes of `observer`.
+  void watch(std::span<const Batch> micro_batches, TapeObserver& observer);
+
   /// The first parameter with values that are not finite, "transformer.wte.weight: 3 of 4096 values are not
   /// finite", or "": an update can overflow though its gradients are finite.
   std::string bad_parameter() const;
@@ -55,6 +58,9 @@ class Trainer {
   Tensor device_state_;  // u8 [sizeof(StepState)]
 };
 
+/// Where operations do not look at ids themselves, on a GPU: throws input for a token or target that is none
+/// of the model's.
+void check_batch(const Model& model, const Batch& batch);
 /// Tokens or targets of a batch on a device: i32 [rows, block_size].
 Tensor batch_tensor(Device& device, const Batch& batch, const std::vector<int32_t>& values);
 

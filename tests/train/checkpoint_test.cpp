@@ -200,6 +200,11 @@ TEST_CASE("a run without checkpoints and what is no run are told apart", "[check
   const test::TempDir dir;
   CHECK_ERROR(find_checkpoint((dir / "nothing").string()), ErrorCode::input, "is not a run");
   CHECK_ERROR(find_checkpoint(dir.path().string()), ErrorCode::input, "holds no checkpoint");
+  test::write_file(dir / "config.json", "{}");
+  CHECK_ERROR(find_checkpoint(dir.path().string()), ErrorCode::input,
+              "is not a run; of another program's model `hewn import` makes one");
+  CHECK_ERROR(find_checkpoint((dir / "config.json").string()), ErrorCode::input,
+              "is not a run or checkpoint directory; of another program's model");
   CHECK(list_checkpoints(dir.path().string()).empty());
 }
 

@@ -15,7 +15,7 @@ StepProfile profile_of_two_steps() {
   const auto model = make_model(test::tiny_model(), *device);
   Trainer trainer(*model, OptimizerConfig{}, ScheduleConfig{}, 1);
   const Batch batch = test::random_batch(random, test::tiny_model(), 3);
-  StepProfile profile(MachineRoof(DType::f32, device->isa(), device->threads()));
+  StepProfile profile(MachineRoof(DType::f32, *device));
   device->profile(&profile);
   for (int step = 0; step < 2; ++step) {
     const auto start = std::chrono::steady_clock::now();

@@ -1,0 +1,210 @@
+// Whole models on a GPU: the same training, texts and plans as on the CPU. HEWN_TEST_DEVICE=cuda takes the
+// machine's GPU instead of the emulated one.
+
+#include <cmath>
+#include <optional>
+
+#include "tests/support/close.h"
+#include "tests/support/gpu.h"
+#include "tests/train/tiny.h"
+#include "train/divergence.h"
+#include "train/plan.h"
+
+namespace hewn {
+namespace {
+
+constexpr ScheduleConfig rate{.kind = ScheduleKind::constant, .learning_rate = 1e-2, .warmup_iters = 0};
+
+struct Architecture {
+  const char* name;
+  ModelConfig config;
+};
+
+/// GPT-2's, one like Llama's, and those with dropout and without fused attention.
+std::vector<Architecture> architectures() {
+  std::vector<Architecture> list{{"gpt", test::tiny_model()}};
+  ModelConfig llama = test::tiny_model();
+  llama.n_kv_head = 1;
+  llama.norm = NormKind::rmsnorm;
+  llama.pos = Positions::rotary;
+  llama.act = MlpActivation::swiglu;
+  llama.bias = llama.qkv_bias = false;
+  llama.tie = false;
+  llama.window = 5;
+  list.push_back({"llama", llama});
+  ModelConfig dropped = test::tiny_model();
+  dropped.dropout = 0.2;
+  list.push_back({"dropout", dropped});
+  ModelConfig plain = test::tiny_model();
+  plain.attention = AttentionForm::batched;
+  plain.act = MlpActivation::relu;
+  list.push_back({"batched attention", plain});
+  return list;
+}
+
+/// A model in training on a device, with its batches.
+struct Training {
+  Training(const ModelConfig& config, Executor& device, DType dtype, OptimizerConfig optimizer = {})
+      : model(make_model(config, device, dtype, 3)), trainer(*model, optimizer, rate, 5) {}
+
+  /// A step of two micro-batches that follow from its number.
+  StepResult step() {
+    const auto number = std::to_string(trainer.steps_done());
+    test::Random random("gpu step " + number);
+    const std::vector<Batch> batches{test::random_batch(random, model->config(), 3),
+                                     test::random_batch(random, model->config(), 2)};
+    return trainer.step(batches);
+  }
+  std::vector<double> parameters() const {
+    std::vector<double> all;
+    for (const Parameter& p : model->parameters().all())
+      for (const double v : p.value.doubles()) all.push_back(v);
+    return all;
+  }
+
+  std::unique_ptr<Model> model;
+  Trainer trainer;
+};
+
+/// Whether it has the kernels for it, and the time: emulated tensor cores are slow, and left to the long
+/// tests.
+bool trains(const ModelConfig& config, Executor& gpu, DType dtype) {
+  if (dtype == DType::bf16 && gpu.isa() == Isa::emulated && !test::full()) return false;
+  return test::has_kernels([&] { Training(config, gpu, dtype).step(); });
+}
+
+}  // namespace
+
+TEST_CASE("gpu: the losses of training are those of the CPU", "[gpu]") {
+  const auto gpu = test::make_test_gpu();
+  if (!gpu) return;
+  for (const auto& [name, config] : architectures()) {
+    for (const DType dtype : {DType::f32, DType::f64, DType::bf16}) {
+      if (!trains(config, *gpu, dtype)) continue;
+      INFO(name << " " << name_of(dtype));
+      Training there(config, *gpu, dtype), here(config, cpu(), dtype);
+      for (int step = 0; step < 4; ++step) {
+        const StepResult a = there.step(), b = here.step();
+        INFO("step " << step);
+        CHECK(a.finite);
+        CHECK(std::abs(a.loss - b.loss) <= loss_tolerance(dtype));
+        CHECK(std::abs(a.grad_norm - b.grad_norm) <= 10 * loss_tolerance(dtype) * b.grad_norm);
+      }
+    }
+  }
+}
+
+TEST_CASE("gpu: every value and gradient of a step is the CPU's, and one that is not is named", "[gpu]") {
+  const auto gpu = test::make_test_gpu();
+  if (!gpu) return;
+  for (const auto& [name, config] : architectures()) {
+    for (const DType dtype : {DType::f32, DType::f64}) {
+      if (!trains(config, *gpu, dtype)) continue;
+      INFO(name << " " << name_of(dtype));
+      Training there(config, *gpu, dtype), here(config, cpu(), dtype);
+      test::Random random("divergence");
+      const Batch batch = test::random_batch(random, config, 3);
+      const auto found = [&] {
+        return first_divergence(here.trainer, there.trainer, std::span(&batch, 1), node_tolerance(dtype));
+      };
+      CHECK(found() == "");
+      there.trainer.set_steps_done(7);  // another mask of dropout
+      CHECK((found() == "") == (config.dropout == 0));
+      there.step();
+      CHECK(found().starts_with("parameter "));
+    }
+  }
+}
+
+TEST_CASE("gpu: training twice gives the same bits", "[gpu]") {
+  const auto gpu = test::make_test_gpu();
+  if (!gpu) return;
+  for (const auto& [name, config] : architectures()) {
+    for (const DType dtype : {DType::f32, DType::bf16}) {
+      if (!trains(config, *gpu, dtype)) continue;
+      INFO(name << " " << name_of(dtype));
+      Training first(config, *gpu, dtype), second(config, *gpu, dtype);
+      for (int step = 0; step < 2; ++step) CHECK(first.step().loss == second.step().loss);
+      CHECK((test::bytes_of(first.trainer) == test::bytes_of(second.trainer)));
+    }
+  }
+}
+
+TEST_CASE("gpu: checkpoints move between devices", "[gpu]") {
+  const auto gpu = test::make_test_gpu();
+  if (!gpu || !trains(test::tiny_model(), *gpu, DType::f32)) return;
+  const test::TempDir run;
+  const std::pair<Executor*, Executor*> ways[] = {{gpu.get(), &cpu()}, {&cpu(), gpu.get()}};
+  for (const auto& [from, to] : ways) {
+    INFO("from " << from->name() << " to " << to->name());
+    Training old(test::tiny_model(), *from, DType::f32), other(test::tiny_model(), *to, DType::f32);
+    for (int step = 0; step < 2; ++step) old.step();
+    RunState state;
+    state.step = old.trainer.steps_done();
+    load_checkpoint(save_checkpoint((run / to->name()).string(), state, old.trainer), other.trainer);
+    CHECK((test::bytes_of(old.trainer) == test::bytes_of(other.trainer)));
+    for (int step = 0; step < 2; ++step)
+      CHECK(std::abs(old.step().loss - other.step().loss) <= loss_tolerance(DType::f32));
+  }
+}
+
+TEST_CASE("gpu: texts are written as on the CPU, with and without a cache", "[gpu]") {
+  const auto gpu = test::make_test_gpu();
+  if (!gpu) return;
+  for (const auto& [name, config] : architectures()) {
+    const auto there = make_model(config, *gpu, DType::f32, 3),
+               here = make_model(config, cpu(), DType::f32, 3);
+    for (const bool cache : {true, false}) {
+      INFO(name << (cache ? ", cache" : ", no cache"));
+      // More tokens than the context holds, so that it slides.
+      const GenerateOptions options{.max_new_tokens = 12, .seed = 4, .cache = cache};
+      const auto logits_of = [&](Model& model, std::vector<int32_t>& ids) {
+        std::vector<double> logits;
+        generate(model, {1, 2, 3}, options, [&](const Generated& g) {
+          ids.push_back(g.token);
+          logits.insert(logits.end(), g.logits.begin(), g.logits.end());
+          return true;
+        });
+        return logits;
+      };
+      std::vector<int32_t> ids, expected_ids;
+      std::vector<double> logits;
+      if (!test::has_kernels([&] { logits = logits_of(*there, ids); })) continue;
+      const std::vector<double> expected = logits_of(*here, expected_ids);
+      CHECK(ids == expected_ids);
+      CHECK(test::close_abs(logits, expected, 1e-4));
+    }
+  }
+}
+
+TEST_CASE("gpu: a plan knows the memory of training to the byte", "[gpu][plan]") {
+  const auto gpu = test::make_test_gpu();
+  if (!gpu) return;
+  for (const auto& [name, model] : architectures()) {
+    for (const DType dtype : {DType::f32, DType::bf16}) {
+      if (!trains(model, *gpu, dtype)) continue;
+      INFO(name << " " << name_of(dtype));
+      TrainConfig config{.model = model, .optimizer = {}, .schedule = {}};
+      config.batch_size = 3;
+      config.dtype = dtype;
+      const Plan plan = make_plan(config, {.threads = gpu->threads(), .isa = gpu->isa()});
+      const auto fresh = test::make_test_gpu();
+      const auto real = make_model(config.model, *fresh, dtype);
+      Trainer trainer(*real, config.optimizer, config.schedule, config.seed);
+      test::Random random("plan on a GPU");
+      for (int step = 0; step < 3; ++step) {
+        const Batch batch = test::random_batch(random, config.model, config.batch_size);
+        {
+          const NoGrad none;
+          (void)real->loss(batch_tensor(*fresh, batch, batch.tokens),
+                           batch_tensor(*fresh, batch, batch.targets));
+        }
+        trainer.step(batch);
+      }
+      CHECK(fresh->pool().stats().peak == plan.memory.peak);
+      CHECK(fresh->pool().stats().peak_reserved == plan.memory.peak_reserved);
+    }
+  }
+}
+
+}  // namespace hewn

@@ -1,0 +1,120 @@
+#include "train/divergence.h"
+
+#include <cmath>
+#include <sstream>
+#include <vector>
+
+#include "core/error.h"
+
+namespace hewn {
+namespace {
+
+/// |a - b| / |b| by norm; NaN and infinities only equal themselves. What is nearly zero throughout is
+/// compared with 1e-6 an element.
+double apart(const std::vector<double>& a, const std::vector<double>& b) {
+  if (a.size() != b.size()) return INFINITY;
+  double squares = 0, norm = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    const bool same = a[i] == b[i] || (std::isnan(a[i]) && std::isnan(b[i]));
+    if (!same && !(std::isfinite(a[i]) && std::isfinite(b[i]))) return INFINITY;
+    if (!same) squares += (a[i] - b[i]) * (a[i] - b[i]);
+    if (std::isfinite(b[i])) norm += b[i] * b[i];
+  }
+  const double least = 1e-6 * std::sqrt(static_cast<double>(a.size()));
+  return squares == 0 ? 0 : std::sqrt(squares) / std::max(std::sqrt(norm), least);
+}
+
+std::string sentence(const std::string& what, double distance, double tolerance) {
+  std::ostringstream text;
+  text << what << ": " << distance << " apart by norm, " << tolerance << " allowed";
+  return text.str();
+}
+
+/// Hands on every value and gradient of a pass, in the order in which they are made.
+class Walker : public TapeObserver {
+ public:
+  void recorded(const Node& node, const Tensor& y) override { see(node, y, "values"); }
+  void before_backward(const Node& node, const Tensor& dy) override {
+    see(node, dy, "gradient of its output");
+  }
+  void after_backward(const Node& node, size_t input, const Tensor& grad) override {
+    see(node, grad, "gradient of input " + std::to_string(input));
+  }
+
+ protected:
+  virtual void look(const std::string& what, const Tensor& t) = 0;
+
+ private:
+  void see(const Node& node, const Tensor& t, const std::string& what) {
+    if (!t.defined() || !is_float(t.dtype())) return;
+    const std::string& scope = Scope::path(node.scope);
+    look((scope.empty() ? "" : scope + " ") + std::string(node.info().name) + ", " + what, t);
+  }
+};
+
+struct Seen {
+  std::string what;
+  std::vector<float>
+      values;  // enough for every tolerance but that of f64, whose distances are taken in double
+  std::vector<double> wide;
+};
+
+class Recorder final : public Walker {
+ public:
+  std::vector<Seen> seen;
+
+ private:
+  void look(const std::string& what, const Tensor& t) override {
+    if (t.dtype() == DType::f32)
+      seen.push_back({what, t.values<float>(), {}});
+    else
+      seen.push_back({what, {}, t.doubles()});
+  }
+};
+
+class Comparer final : public Walker {
+ public:
+  Comparer(const std::vector<Seen>& seen, double tolerance) : seen_(seen), tolerance_(tolerance) {}
+  std::string found;
+
+ private:
+  void look(const std::string& what, const Tensor& t) override {
+    if (!found.empty()) return;
+    if (at_ == seen_.size() || seen_[at_].what != what) {
+      found = what + ": the other device did something else here";
+      return;
+    }
+    const Seen& one = seen_[at_++];
+    const std::vector<double> widened(one.values.begin(), one.values.end());
+    const double distance = apart(t.doubles(), one.wide.empty() ? widened : one.wide);
+    if (!(distance <= tolerance_)) found = sentence(what, distance, tolerance_);
+  }
+
+  const std::vector<Seen>& seen_;
+  size_t at_ = 0;
+  double tolerance_;
+};
+
+}  // namespace
+
+double node_tolerance(DType dtype) { return dtype == DType::f64 ? 1e-9 : dtype == DType::bf16 ? 5e-2 : 1e-3; }
+double loss_tolerance(DType dtype) {
+  return dtype == DType::f64 ? 1e-10 : dtype == DType::bf16 ? 1e-2 : 1e-4;
+}
+
+std::string first_divergence(Trainer& reference, Trainer& other, std::span<const Batch> micro_batches,
+                             double tolerance) {
+  const auto& ours = other.model().parameters().all();
+  auto theirs = reference.model().parameters().all().begin();
+  for (const Parameter& p : ours) {
+    const double distance = apart(p.value.doubles(), (theirs++)->value.doubles());
+    if (!(distance <= tolerance)) return sentence("parameter " + p.name, distance, tolerance);
+  }
+  Recorder recorder;
+  reference.watch(micro_batches, recorder);
+  Comparer comparer(recorder.seen, tolerance);
+  other.watch(micro_batches, comparer);
+  return comparer.found;
+}
+
+}  // namespace hewn
