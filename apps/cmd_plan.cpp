@@ -7,6 +7,7 @@
 #include "apps/run_config.h"
 #include "apps/terminal.h"
 #include "core/error.h"
+#include "kernels/gpu/known.h"
 #include "kernels/roof/roof.h"
 #include "train/plan.h"
 
@@ -20,7 +21,8 @@ struct Answer {
   TrainConfig config;
   Plan plan;
   PlanTarget target;
-  double flops_per_s = 0, bytes_per_s = 0;  // the machine's roofs
+  const KnownGpu* gpu = nullptr;            // planned for, with its maker's figures; null: this machine
+  double flops_per_s = 0, bytes_per_s = 0;  // the roofs
   size_t available = 0;                     // bytes of memory
   int64_t largest_batch = 0;
 
@@ -40,17 +42,25 @@ Json memory_json(const MemStats& memory) {
 Json as_json(const Answer& a) {
   Json parts = Json::object();
   for (const auto& [part, n] : a.plan.parameters) parts[part] = n;
-  return {{"parameters", a.plan.total_parameters},
-          {"parts", parts},
-          {"tokens_per_step", a.tokens_per_step()},
-          {"flops_per_token", a.plan.flops_per_token},
-          {"memory", memory_json(a.plan.memory)},
-          {"peak_bytes", a.plan.memory.peak},
-          {"flops_per_second", a.flops_per_s},
-          {"bytes_per_second", a.bytes_per_s},
-          {"floor_ms_per_step", a.floor_seconds() * 1e3},
-          {"available_bytes", a.available},
-          {"largest_batch_size", a.largest_batch}};
+  Json out{{"parameters", a.plan.total_parameters},
+           {"parts", parts},
+           {"tokens_per_step", a.tokens_per_step()},
+           {"flops_per_token", a.plan.flops_per_token},
+           {"memory", memory_json(a.plan.memory)},
+           {"peak_bytes", a.plan.memory.peak},
+           {"flops_per_second", a.flops_per_s},
+           {"bytes_per_second", a.bytes_per_s},
+           {"floor_ms_per_step", a.floor_seconds() * 1e3},
+           {"available_bytes", a.available},
+           {"largest_batch_size", a.largest_batch}};
+  if (a.gpu) out["gpu"] = a.gpu->name;
+  return out;
+}
+
+// Where the roofs come from.
+std::string roofs_text(const Answer& a) {
+  if (a.gpu) return join("as the maker of the ", a.gpu->name, " states them; ");
+  return join("measured on ", a.target.threads, a.target.threads == 1 ? " thread; " : " threads; ");
 }
 
 void print_text(const Answer& a) {
@@ -68,16 +78,34 @@ void print_text(const Answer& a) {
       print("  ", name, std::string(12 - name.size(), ' '), bytes_text(static_cast<double>(bytes)), "\n");
   }
   print("floor       ", fixed(a.floor_seconds() * 1e3, 3), " ms per step at ",
-        scaled(a.flops_per_s, "FLOP/s"), " and ", scaled(a.bytes_per_s, "B/s"), ", measured on ",
-        a.target.threads, a.target.threads == 1 ? " thread; " : " threads; ", long_count(a.config.max_iters),
-        " steps take at least ", duration_text(a.floor_seconds() * static_cast<double>(a.config.max_iters)),
-        "\n");
+        scaled(a.flops_per_s, "FLOP/s"), " and ", scaled(a.bytes_per_s, "B/s"), ", ", roofs_text(a),
+        long_count(a.config.max_iters), " steps take at least ",
+        duration_text(a.floor_seconds() * static_cast<double>(a.config.max_iters)), "\n");
   if (a.available == 0) return;
-  const std::string space = bytes_text(static_cast<double>(a.available));
+  const std::string space =
+      bytes_text(static_cast<double>(a.available)) + (a.gpu ? " it has" : " that are free");
   print("fits        ",
-        a.largest_batch > 0 ? join("batch_size up to ", a.largest_batch, " in the ", space, " that are free")
-                            : join("not even batch_size 1 in the ", space, " that are free"),
+        a.largest_batch > 0 ? join("batch_size up to ", a.largest_batch, " in the ", space)
+                            : join("not even batch_size 1 in the ", space),
         "\n");
+}
+
+// This machine: what its processor does and its memory has left.
+void plan_here(Answer& a, const Settings& settings) {
+  const auto device = open_device(settings);
+  a.target = {.threads = device->threads(), .isa = device->isa()};
+  a.flops_per_s = measured_flops(a.config.dtype, a.target.isa, a.target.threads);
+  a.bytes_per_s = measured_bandwidth(size_t{256} << 20, a.target.isa, a.target.threads);
+  a.available = available_memory();
+}
+
+// A GPU, which need not be here.
+void plan_for_gpu(Answer& a, const KnownGpu& gpu) {
+  a.gpu = &gpu;
+  a.target = {.threads = gpu.multiprocessors, .isa = Isa::cuda};
+  a.flops_per_s = gpu.flops(a.config.dtype);
+  a.bytes_per_s = gpu.bytes_per_s;
+  a.available = gpu.memory_bytes;
 }
 
 }  // namespace
@@ -87,12 +115,16 @@ int run_plan(const Settings& settings) {
           "' is neither a CONFIG.toml nor a key; for a text write --dataset=FILE");
   Answer a;
   a.config = train_config(settings, model_config(settings, data_sizes(settings)));
-  const auto device = open_device(settings);
-  a.target = {.threads = device->threads(), .isa = device->isa()};
+  const std::string device = settings.text("device");
+  require(device != "emulated", settings.where("device"),
+          ": nothing is planned for the emulated device; --device=cuda plans for a GPU, here or not");
+  require(device == "cuda" || !settings.given("gpu"), settings.where("gpu"),
+          ": a GPU is planned for with --device=cuda");
+  if (device == "cuda")
+    plan_for_gpu(a, *known_gpu(settings.text("gpu")));
+  else
+    plan_here(a, settings);
   a.plan = make_plan(a.config, a.target);
-  a.flops_per_s = measured_flops(a.config.dtype, a.target.isa, a.target.threads);
-  a.bytes_per_s = measured_bandwidth(size_t{256} << 20, a.target.isa, a.target.threads);
-  a.available = available_memory();
   if (a.available > 0) a.largest_batch = largest_batch(a.config, a.target, a.available);
   if (settings.flag("json"))
     print(as_json(a).dump(2), "\n");

@@ -138,8 +138,7 @@ int train(const Settings& settings, RunDirectory& run, const TrainConfig& config
     };
   std::optional<StepProfile> profile;
   if (settings.flag("profile")) {
-    const Executor& device = executor(trainer.model().device());
-    events.profile = &profile.emplace(MachineRoof(config.dtype, device.isa(), device.threads()));
+    events.profile = &profile.emplace(MachineRoof(config.dtype, executor(trainer.model().device())));
   }
   const Outcome outcome = run_training(run, config, trainer, data, loader, state, events);
   log.finish();

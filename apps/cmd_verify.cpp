@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <cmath>
 #include <filesystem>
 
 #include "apps/commands.h"
@@ -9,6 +10,7 @@
 #include "apps/run_config.h"
 #include "apps/terminal.h"
 #include "core/error.h"
+#include "train/divergence.h"
 #include "train/loop.h"
 #include "train/manifest.h"
 
@@ -106,23 +108,70 @@ std::vector<int> thread_counts(const Settings& settings) {
   return counts;
 }
 
+/// A device with a model in training.
+struct Trainee {
+  Trainee(const std::string& name, const TrainConfig& config)
+      : device(open_device(name, 0)),
+        model(make_model(config.model, *device, config.dtype, config.seed)),
+        trainer(*model, config.optimizer, config.schedule, config.seed) {}
+  std::unique_ptr<Executor> device;
+  std::unique_ptr<Model> model;
+  Trainer trainer;
+};
+
+// Trains on both devices from the same start, with the same batches.
+int verify_devices(const Settings& settings, const TrainConfig& config, const Dataset& data) {
+  const std::vector<std::string> names = split(settings.text("devices"), ',');
+  require(names.size() == 2, settings.where("devices"), ": give two devices, as in cpu,cuda");
+  Trainee one(names[0], config), other(names[1], config);
+  const BatchLoader loader = training_loader(data, config);
+  std::vector<Batch> batches(static_cast<size_t>(config.gradient_accumulation_steps));
+  const auto says = [&](const std::string& place) {
+    print(names[1], " parts from ", names[0], " at ", place, "\n");
+    return failed_status;
+  };
+  const double allowed = node_tolerance(config.dtype);
+  double worst = 0;
+  for (int64_t step = 0; step < config.max_iters; ++step) {
+    for (size_t m = 0; m < batches.size(); ++m)
+      loader.fill(step * config.gradient_accumulation_steps + static_cast<int64_t>(m), batches[m]);
+    if (step == 0)
+      if (const std::string place = first_divergence(one.trainer, other.trainer, batches, allowed);
+          !place.empty())
+        return says(place);
+    const double expected = one.trainer.step(batches).loss, loss = other.trainer.step(batches).loss;
+    const double apart = std::abs(loss - expected);
+    worst = std::max(worst, apart);
+    if (apart <= loss_tolerance(config.dtype)) continue;
+    print("step ", step, ": loss ", loss, " on ", names[1], ", ", expected, " on ", names[0], "\n");
+    const std::string place = first_divergence(one.trainer, other.trainer, batches, allowed);
+    return says(place.empty() ? "no single node: small differences have added up" : place);
+  }
+  print(names[1], " and ", names[0], ": losses of ", config.max_iters, " steps at most ", worst, " apart\n");
+  return 0;
+}
+
 }  // namespace
 
 int run_verify(const Settings& settings) {
   const bool resume = settings.flag("resume");
   // HEWN_THREADS is for everything else: here a list was asked for, or it was not.
   const bool threads = settings.has("threads") && settings.where("threads") != "HEWN_THREADS";
-  if (!resume && !threads) {
+  const bool devices = settings.has("devices");
+  if (!resume && !threads && !devices) {
     require(settings.arguments.size() == 1,
             "what? `hewn verify RUN` checks a run's files; --resume and --threads=1,2,4 "
-            "check that training gives the same bits");
+            "check that training gives the same bits, --devices=cpu,cuda that it gives the same losses");
     return verify_files(settings.arguments[0]);
   }
   require(settings.arguments.empty(), "'", settings.arguments.empty() ? "" : settings.arguments[0],
-          "' cannot be combined with --resume or --threads; those train a model of their own");
+          "' cannot be combined with --resume, --threads or --devices; those train a model of their own");
+  require(!devices || !(resume || threads), settings.where("devices"),
+          ": devices are compared alone, without --resume and --threads");
   const Dataset data = open_dataset(data_options(settings));
   TrainConfig config =
       train_config(settings, model_config(settings, {data.vocab_size, data.longest_document()}));
+  if (devices) return verify_devices(settings, config, data);
   const std::vector<int> counts = threads ? thread_counts(settings) : std::vector<int>{default_threads()};
   const Workshop workshop;
   Verdict verdict;

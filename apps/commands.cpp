@@ -75,8 +75,11 @@ constexpr Command command_table[] = {
      "per "
      "part, FLOPs per token, exact peak bytes, the least time of a step on this machine, and the largest "
      "batch that "
-     "fits.",
+     "fits. With --device=cuda of a GPU, which need not be here (--gpu): its memory to the byte, its speed "
+     "as "
+     "its maker states it.",
      "hewn plan configs/baby-gpt-cpu.toml\n"
+     "hewn plan --device=cuda --gpu=h100 --dtype=bf16 --n_layer=12 --n_head=12 --n_embd=768\n"
      "hewn plan --n_layer=12 --n_head=12 --n_embd=768 --block_size=1024 --json",
      run_plan},
     {takes::info, "info", "[RUN|FILE]",
@@ -89,13 +92,16 @@ constexpr Command command_table[] = {
      "hewn info model.gguf\n"
      "hewn info data/train.bin --json",
      run_info},
-    {takes::verify, "verify", "[RUN]", "check a run's checksums, resuming, or thread independence",
+    {takes::verify, "verify", "[RUN]", "check a run's checksums, resuming, or that threads and devices agree",
      "With RUN: every file of every checkpoint against its checksum. With --resume: N+N steps equal 2N "
      "steps, bit for "
-     "bit. With --threads=1,2,4: the same bits whatever the thread count. Exits 5 if something differs.",
+     "bit. With --threads=1,2,4: the same bits whatever the thread count. With --devices=cpu,cuda: the same "
+     "losses on both but for rounding, and if not, the first node of the computation whose value or gradient "
+     "differs. Exits 5 if something differs.",
      "hewn verify out\n"
      "hewn verify --resume --max_iters=20\n"
-     "hewn verify configs/baby-gpt-cpu.toml --threads=1,2,4 --max_iters=10",
+     "hewn verify configs/baby-gpt-cpu.toml --threads=1,2,4 --max_iters=10\n"
+     "hewn verify configs/baby-gpt-cpu.toml --devices=cpu,cuda --max_iters=100",
      run_verify},
     {takes::data_prepare, "data prepare", "FILE...", "turn text files into train.bin and val.bin",
      "Reads the files as one text, trains the tokenizer on it and writes train.bin, val.bin and "

@@ -248,6 +248,9 @@ constexpr Option checking[] = {
     flag("resume", "false", takes::verify, "train N+N steps with a stop between and 2N without: same bits?"),
     text("threads", "1,2,4", "", takes::verify, "train with each of these thread counts: same bits?",
          "not checked"),
+    text("devices", "NAME,NAME", "", takes::verify,
+         "train on both of two devices, cpu,cuda: do their losses agree, and if not, where do they part?",
+         "not checked"),
 };
 
 constexpr Option benching[] = {
@@ -281,7 +284,11 @@ constexpr Option benching[] = {
 };
 
 constexpr Option machine[] = {
-    choice("device", "cpu", "cpu", computes, "where to compute"),
+    choice("device", "cpu|cuda|emulated", "cpu", computes,
+           "where to compute: cpu, cuda (an NVIDIA GPU), emulated (its kernels on the host, to test them; "
+           "slow)"),
+    choice("gpu", "h200|h100|a100|rtx4090|rtx3090", "h200", takes::plan,
+           "with --device=cuda: the GPU to plan for, by what its maker states; it need not be here"),
     choice("dtype", "f32|f64|bf16", "f32", model | takes::bench_kernels,
            "number type; bf16 trains in mixed precision: bfloat16 products over float32 weights"),
     choice("dtype", "f32|f64|bf16", "f32", takes::import_model,

@@ -6,6 +6,7 @@
 #include "apps/terminal.h"
 #include "core/error.h"
 #include "core/rng.h"
+#include "kernels/gpu/runtime.h"
 #include "train/plan.h"
 
 namespace hewn::cli {
@@ -19,7 +20,13 @@ void choose(const Settings& settings, const char* key, Enum& value) {
 }  // namespace
 
 std::unique_ptr<Executor> open_device(const Settings& settings) {
-  const auto threads = static_cast<int>(settings.integer("threads"));
+  return open_device(settings.text("device"), static_cast<int>(settings.integer("threads")));
+}
+
+std::unique_ptr<Executor> open_device(const std::string& name, int threads) {
+  if (name == "cuda") return make_cuda();
+  if (name == "emulated") return make_emulated_gpu();
+  require(name == "cpu", "'", name, "' is not a device; there are cpu, cuda and emulated");
   return make_cpu(threads > 0 ? threads : default_threads());
 }
 
@@ -101,7 +108,7 @@ TrainConfig train_config(const Settings& s, const ModelConfig& model) {
   return c;
 }
 
-void check_memory(const TrainConfig& c, const Executor& device) {
+void check_memory(const TrainConfig& c, Executor& device) {
   const size_t available = available_memory();
   if (available == 0) return;
   const double batch_bytes = 4.0 * sizeof(int32_t) * static_cast<double>(c.batch_size) *
@@ -110,12 +117,16 @@ void check_memory(const TrainConfig& c, const Executor& device) {
   if (batch_bytes > static_cast<double>(available))
     fail(ErrorCode::memory, "the tokens of one step alone take ", bytes_text(batch_bytes), ", but ",
          bytes_text(static_cast<double>(available)), " are free; choose a smaller batch_size or block_size");
+  GpuRuntime* const gpu = device.gpu();
+  const size_t room = gpu ? gpu->properties().memory_bytes : available;
   const PlanTarget target{.threads = device.threads(), .isa = device.isa()};
   const size_t needed = make_plan(c, target).memory.peak_reserved;
-  if (needed <= available) return;
-  const int64_t fits = largest_batch(c, target, available);
+  if (needed <= room) return;
+  const int64_t fits = largest_batch(c, target, room);
   fail(ErrorCode::memory, "this run needs ", bytes_text(static_cast<double>(needed)), ", but ",
-       bytes_text(static_cast<double>(available)), " are free; ",
+       gpu ? join("device ", device.name(), " has ", bytes_text(static_cast<double>(room)))
+           : join(bytes_text(static_cast<double>(room)), " are free"),
+       "; ",
        fits > 0 ? join("batch_size up to ", fits, " fits")
                 : "no batch_size fits: choose a smaller model or block_size");
 }

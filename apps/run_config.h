@@ -13,6 +13,8 @@ namespace hewn::cli {
 
 /// The device of `device` and `threads`.
 std::unique_ptr<Executor> open_device(const Settings& settings);
+/// The device of this name, cpu with this many threads (0: one per core). Throws usage when there is none.
+std::unique_ptr<Executor> open_device(const std::string& name, int threads);
 
 /// dataset, val, val_fraction, tokenizer.
 DataOptions data_options(const Settings& settings);
@@ -32,8 +34,8 @@ ModelConfig model_config(const Settings& settings, const DataSizes& data);
 TrainConfig train_config(const Settings& settings, const ModelConfig& model);
 
 /// Fails with ErrorCode::memory, naming the largest batch that fits, when the run needs more than the system
-/// has free: before a page of it is touched.
-void check_memory(const TrainConfig& config, const Executor& device);
+/// has free, or a GPU has: before a page of it is touched.
+void check_memory(const TrainConfig& config, Executor& device);
 
 /// The same values back into the settings, so that what is saved with a run is what was used.
 void note_resolved(Settings& settings, const TrainConfig& config);

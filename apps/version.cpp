@@ -11,8 +11,6 @@
 namespace hewn::cli {
 namespace {
 
-constexpr std::string_view no_cuda = "this build has no CUDA";
-
 std::string processor() {
   std::ifstream file("/proc/cpuinfo");
   for (std::string line; std::getline(file, line);) {
@@ -29,6 +27,17 @@ std::string usable_isas() {
   return list;
 }
 
+std::string cuda_text() {
+  const std::string obstacle = why_no_cuda();
+  return obstacle.empty() ? join("usable: ", cuda_description()) : join("not usable: ", obstacle);
+}
+
+nlohmann::ordered_json cuda_json() {
+  const std::string obstacle = why_no_cuda();
+  if (obstacle.empty()) return {{"name", "cuda"}, {"usable", true}, {"gpu", cuda_description()}};
+  return {{"name", "cuda"}, {"usable", false}, {"why_not", obstacle}};
+}
+
 }  // namespace
 
 std::string version_number() { return HEWN_VERSION; }
@@ -37,7 +46,7 @@ std::string build_description() { return HEWN_BUILD; }
 std::string version_text() {
   return join("hewn ", version_number(), "\nbuild    ", build_description(), "\nmachine  ", processor(), ", ",
               default_threads(), " threads\nisa      ", name_of(best_isa()), " (usable: ", usable_isas(),
-              "; HEWN_ISA chooses)\ndevices  cpu: usable\n         cuda: not usable: ", no_cuda, "\n");
+              "; HEWN_ISA chooses)\ndevices  cpu: usable\n         cuda: ", cuda_text(), "\n");
 }
 
 std::string version_json() {
@@ -51,8 +60,7 @@ std::string version_json() {
       {"threads", default_threads()},
       {"isa", name_of(best_isa())},
       {"isas", isas},
-      {"devices",
-       {{{"name", "cpu"}, {"usable", true}}, {{"name", "cuda"}, {"usable", false}, {"why_not", no_cuda}}}}};
+      {"devices", nlohmann::ordered_json::array({{{"name", "cpu"}, {"usable", true}}, cuda_json()})}};
   return out.dump(2) + "\n";
 }
 
