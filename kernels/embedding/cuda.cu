@@ -118,7 +118,7 @@ __device__ __forceinline__ bool goes_on(const uint32_t* keys, const Window& w, i
 /// Sums window blockIdx.x, a column a thread. An id whose rows all lie in the window is done; of one that
 /// began before the sum goes to partial[window, 0], of one that only goes on to partial[window, 1].
 template <class T>
-__global__ void __launch_bounds__(threads)
+__global__ void __launch_bounds__(threads, 2)
     sum_windows(EmbeddingBackward a, const uint32_t* keys, const uint32_t* places, T* partial) {
   const Window w(blockIdx.x, a.n);
   const bool before = began_before(keys, w), after = goes_on(keys, w, a.n);

@@ -23,7 +23,7 @@ __device__ __forceinline__ void load_terms(const T* p, bool wide, float (&to)[4]
 
 /// b as [N, K]: a warp makes one column of c. Lane l takes terms 4 l + 128 n to 4 l + 128 n + 3.
 template <class T, class C, int rows>
-__global__ void __launch_bounds__(threads) multiply_along_terms(Matmul m, bool wide_a, bool wide_b) {
+__global__ void __launch_bounds__(threads, 2) multiply_along_terms(Matmul m, bool wide_a, bool wide_b) {
   const int lane = static_cast<int>(threadIdx.x) % 32;
   const int64_t j = int64_t{blockIdx.x} * warps + threadIdx.x / 32;
   const int batch = static_cast<int>(blockIdx.y);
@@ -73,7 +73,7 @@ struct Sums {
 /// b as [K, N]: a block makes 32 columns of c, a lane each. Its warps take every eighth row of b, and their
 /// sums are added in order.
 template <class T, class C, int rows>
-__global__ void __launch_bounds__(threads) multiply_along_columns(Matmul m) {
+__global__ void __launch_bounds__(threads, 2) multiply_along_columns(Matmul m) {
   Sums<rows>& sums = shared_memory<Sums<rows>>();
   const int lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32;
   const int64_t j = int64_t{blockIdx.x} * 32 + lane;
@@ -82,8 +82,9 @@ __global__ void __launch_bounds__(threads) multiply_along_columns(Matmul m) {
   const T* b = static_cast<const T*>(m.b) + offset_of(m.b_step, m, batch) + j;
   const int64_t next_row = m.trans_a ? 1 : m.lda, next_term = m.trans_a ? m.lda : 1;
   float sum[rows] = {};
+  constexpr int at_once = rows > 4 ? 2 : 8;  // rows of b; with more, registers spill
   if (j < m.N) {
-#pragma unroll 8
+#pragma unroll at_once
     for (int64_t k = warp; k < m.K; k += warps) {
       const float x = load_as<float>(b + k * m.ldb);
 #pragma unroll
