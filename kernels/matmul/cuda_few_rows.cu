@@ -82,7 +82,8 @@ __global__ void __launch_bounds__(threads, 2) multiply_along_columns(Matmul m) {
   const T* b = static_cast<const T*>(m.b) + offset_of(m.b_step, m, batch) + j;
   const int64_t next_row = m.trans_a ? 1 : m.lda, next_term = m.trans_a ? m.lda : 1;
   float sum[rows] = {};
-  constexpr int at_once = rows > 4 ? 2 : 8;  // rows of b; with more, registers spill
+  // rows of b; with more, registers spill. Unused where the pragma means nothing.
+  [[maybe_unused]] constexpr int at_once = rows > 4 ? 2 : 8;
   if (j < m.N) {
 #pragma unroll at_once
     for (int64_t k = warp; k < m.K; k += warps) {
