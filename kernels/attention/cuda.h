@@ -6,6 +6,10 @@
 
 namespace hewn {
 
+/// f32 and f64: a thread a query, all scores in scratch [B, H, Tq, Tk].
+template <Isa I>
+void attention_gpu_naive(const Launch& on, const AttentionForward& a);
+
 /// f32 and f64, heads of any size: a warp a query, or a key.
 template <Isa I>
 void attention_gpu_rows(const Launch& on, const AttentionForward& a);

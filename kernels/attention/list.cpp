@@ -61,6 +61,16 @@ const char* gpu_tiles(const A& a) {
   return a.D <= most_tiled_width ? gpu_counts(a) : "heads wider than 128";
 }
 
+size_t gpu_scores(const AttentionForward& a, int) {
+  return static_cast<size_t>(a.B * a.H * a.Tq * a.Tk) * size_of(a.dtype);
+}
+
+const char* gpu_lesson(const AttentionForward& a) {
+  if (a.dtype != DType::f32 && a.dtype != DType::f64) return "f32 and f64 only";
+  const char* const why = gpu_counts(a);
+  return !why && gpu_scores(a, 1) > size_t{1} << 30 ? "scores of more than 1 GiB" : why;
+}
+
 /// dy_i . y_i of each query.
 size_t gpu_scratch(const AttentionBackward& a, int) {
   return static_cast<size_t>(a.B * a.H * a.Tq) * size_of(a.dtype);
@@ -95,6 +105,12 @@ constexpr Rung<AttentionForward> forward_rungs[] = {
      .run = per_isa<AttentionForward>([]<Isa I>() { return attention_tiled<I>; }),
      .why_not = enough_queries,
      .scratch_bytes = tiled_scratch},
+    {.name = "cuda.naive",
+     .idea = "a thread a query: a row of scores in memory, then softmax, then sums",
+     .run = per_gpu<AttentionForward>(
+         []<Isa I>() -> KernelFn<AttentionForward> { return attention_gpu_naive<I>; }),
+     .why_not = gpu_lesson,
+     .scratch_bytes = gpu_scores},
     {.name = "cuda.rows",
      .idea = "a warp a query: a key a lane, running maximum and sum; no score is stored",
      .run = per_gpu<AttentionForward>(
