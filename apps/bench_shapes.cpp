@@ -34,7 +34,7 @@ class Sketcher final : public Profiler {
     if (at_ == list.size()) list.push_back(std::move(kernel));
     ++list[at_].calls;
   }
-  void launched(const char*, const char*, const Cost& cost, double) override { list[at_].bytes = cost.bytes; }
+  void launched(const char*, const char*, const Cost& cost) override { list[at_].bytes = cost.bytes; }
 
   std::vector<RunKernel> list;
 

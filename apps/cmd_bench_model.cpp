@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <nlohmann/json.hpp>
 
 #include "apps/commands.h"
@@ -19,10 +20,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using Json = nlohmann::ordered_json;
 
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
 struct Timing {
   double best = 0, median = 0;  // seconds
 };
@@ -32,18 +29,17 @@ Timing timing_of(std::vector<double> seconds) {
   return {.best = seconds.front(), .median = seconds[seconds.size() / 2]};
 }
 
-// Watches `steps` calls of `step`.
-template <class Step>
-StepProfile profile_of(Executor& device, const MachineRoof& roof, size_t steps, const Step& step) {
-  StepProfile profile(roof);
-  device.profile(&profile);
-  for (size_t i = 0; i < steps; ++i) {
+// The seconds of each of so many calls, until the device has done what it was asked for.
+std::vector<double> seconds_of(Executor& device, int64_t calls, const std::function<void()>& call) {
+  std::vector<double> seconds;
+  for (int64_t i = 0; i < calls; ++i) {
+    device.sync();
     const auto start = Clock::now();
-    step();
-    profile.add_step(seconds_since(start));
+    call();
+    device.sync();
+    seconds.push_back(std::chrono::duration<double>(Clock::now() - start).count());
   }
-  device.profile(nullptr);
-  return profile;
+  return seconds;
 }
 
 // Measured before there is a model, so that it adds nothing to the most memory the process holds.
@@ -95,18 +91,17 @@ int run_bench_train(const Settings& settings) {
     batches.push_back(random_batch(config.batch_size, config.model.block_size, config.model.vocab_size,
                                    config.seed + static_cast<uint64_t>(m)));
   for (int warm_up = 0; warm_up < 2; ++warm_up) trainer.step(batches);
-  std::vector<double> seconds;
-  for (int64_t r = 0; r < settings.integer("repeat"); ++r) {
-    const auto start = Clock::now();
-    const StepResult step = trainer.step(batches);
-    seconds.push_back(seconds_since(start));
-    if (!step.finite)
-      fail(ErrorCode::numerical, "step ", step.step, " was not finite; try a smaller learning_rate");
-  }
-  const StepProfile kernels = profile_of(*device, roof, seconds.size(), [&] { trainer.step(batches); });
+  const auto step = [&] {
+    const StepResult result = trainer.step(batches);
+    if (!result.finite)
+      fail(ErrorCode::numerical, "step ", result.step, " was not finite; try a smaller learning_rate");
+  };
+  const int64_t steps = settings.integer("repeat");
+  const Timing t = timing_of(seconds_of(*device, steps, step));
+  StepProfile kernels(roof, *device);
+  for (int64_t i = 0; i < steps; ++i) kernels.watch(step);
   detail(profile_tables(kernels));
 
-  const Timing t = timing_of(std::move(seconds));
   const int64_t tokens = config.batch_size * config.gradient_accumulation_steps * config.model.block_size;
   Json result = entry("train", shape_text(config.model, config.batch_size), *model, t, kernels);
   result["ms_per_step"] = t.median * 1e3;
@@ -137,15 +132,10 @@ int run_bench_sample(const Settings& settings) {
                                 .seed = static_cast<uint64_t>(settings.integer("seed"))};
   const auto write = [&] { generate(*model, {0}, options, [](int32_t) { return true; }); };
   write();  // warms up
-  std::vector<double> seconds;
-  for (int64_t r = 0; r < settings.integer("repeat"); ++r) {
-    const auto start = Clock::now();
-    write();
-    seconds.push_back(seconds_since(start));
-  }
-  const StepProfile kernels = profile_of(*device, roof, 1, write);
+  const Timing t = timing_of(seconds_of(*device, settings.integer("repeat"), write));
+  StepProfile kernels(roof, *device);
+  kernels.watch(write);
   detail(profile_tables(kernels));
-  const Timing t = timing_of(std::move(seconds));
   Json result = entry("sample", shape_text(config, 1), *model, t, kernels);
   result["tokens_per_s"] = static_cast<double>(tokens) / t.median;
   result["ms_per_token"] = t.median * 1e3 / static_cast<double>(tokens);

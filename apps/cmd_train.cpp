@@ -138,7 +138,8 @@ int train(const Settings& settings, RunDirectory& run, const TrainConfig& config
     };
   std::optional<StepProfile> profile;
   if (settings.flag("profile")) {
-    events.profile = &profile.emplace(MachineRoof(config.dtype, executor(trainer.model().device())));
+    Executor& device = executor(trainer.model().device());
+    events.profile = &profile.emplace(MachineRoof(config.dtype, device), device);
   }
   const Outcome outcome = run_training(run, config, trainer, data, loader, state, events);
   log.finish();

@@ -40,8 +40,9 @@ std::string profile_tables(const StepProfile& profile) {
   return join(profile_table(profile, "kernel", profile.by_kernel(), kernel), "\n",
               profile_table(profile, "part of the step", profile.by_part(), part), "\n",
               fixed(profile.step_seconds() / steps * 1e3, 3), " ms per step, ",
-              fixed(outside_kernels_percent(profile), 1),
-              "% of it outside kernels (tape, allocator, threads)\n");
+              fixed(outside_kernels_percent(profile), 1), "% of it outside kernels (",
+              on_gpu(profile.device().isa()) ? "copies, waiting for the host" : "tape, allocator, threads",
+              ")\n");
 }
 
 }  // namespace hewn::cli

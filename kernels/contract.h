@@ -99,19 +99,16 @@ const char* f32_only(const A& args) {
   return args.dtype == DType::f32 ? nullptr : "f32 only";
 }
 
-/// Told of every kernel that runs on a device; `hewn bench train` and profiles are made of it.
+/// Told of every kernel that runs on a device; `hewn bench train` and profiles are made of it. Who wants to
+/// know how long they take marks moments of the device (kernels/moments.h).
 class Profiler {
  public:
   virtual ~Profiler() = default;
   /// Before each launch: the arguments, of the type that belongs to the ladder's op.
   virtual void launching(const char* op, const void* args) { (void)op, (void)args; }
-  /// One launch: the ladder's op, the rung, its cost and the seconds it took.
-  virtual void launched(const char* op, const char* rung, const Cost& cost, double seconds) = 0;
+  /// After it: the ladder's op, the rung, its cost. A GPU may not have begun.
+  virtual void launched(const char* op, const char* rung, const Cost& cost) = 0;
 };
-
-/// Seconds on a clock that never goes back. Here, because <chrono> in this header would cost every source
-/// file.
-double clock_seconds();
 
 class GpuRuntime;
 
@@ -166,15 +163,10 @@ void run(Device& on, const A& args) {
     launch.scratch_bytes = rung->scratch_bytes(args, launch.threads);
     launch.scratch = device.scratch(launch.scratch_bytes);
   }
-  if (!device.profiler()) {
-    if (device.runs()) rung->on(device.isa())(launch, args);
-    return;
-  }
-  device.profiler()->launching(ladder_of(args).op, &args);
-  const double start = clock_seconds();
+  if (device.profiler()) device.profiler()->launching(ladder_of(args).op, &args);
   if (device.runs()) rung->on(device.isa())(launch, args);
-  const double took = clock_seconds() - start;
-  device.profiler()->launched(ladder_of(args).op, rung->name, ladder_of(args).cost(args), took);
+  if (device.profiler())
+    device.profiler()->launched(ladder_of(args).op, rung->name, ladder_of(args).cost(args));
 }
 
 }  // namespace hewn

@@ -2,7 +2,6 @@
 
 #include <sys/mman.h>
 
-#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <string>
@@ -152,10 +151,6 @@ std::unique_ptr<Executor> make_emulated_gpu() {
 Executor& cpu() {
   static const std::unique_ptr<Executor> device = make_cpu();
   return *device;
-}
-
-double clock_seconds() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
 void* Executor::scratch(size_t bytes) {

@@ -73,12 +73,8 @@ class Loop {
 
   StepResult watched_step() {
     if (!events_.profile || ++steps_here_ <= 2) return trainer_.step(batches_);
-    Executor& device = executor(trainer_.model().device());
-    device.profile(events_.profile);
-    const auto start = Clock::now();
-    const StepResult result = trainer_.step(batches_);
-    events_.profile->add_step(seconds_since(start));
-    device.profile(nullptr);
+    StepResult result;
+    events_.profile->watch([&] { result = trainer_.step(batches_); });
     return result;
   }
 

@@ -16,8 +16,8 @@ class Collector final : public Profiler {
   void launching(const char* op, const void* args) override {
     if (watch_) watch_->launching(op, args);
   }
-  void launched(const char* op, const char* rung, const Cost& cost, double seconds) override {
-    if (watch_) watch_->launched(op, rung, cost, seconds);
+  void launched(const char* op, const char* rung, const Cost& cost) override {
+    if (watch_) watch_->launched(op, rung, cost);
     PlannedKernel& kernel = plan_.kernels[op];
     ++kernel.calls;
     kernel.cost.flops += cost.flops;

@@ -64,18 +64,36 @@ double MachineRoof::seconds(const Cost& cost) const {
   return std::max(cost.flops / flops_per_s_, cost.bytes / level->second);
 }
 
-void StepProfile::launched(const char* op, const char* rung, const Cost& cost, double seconds) {
+void StepProfile::watch(const std::function<void()>& step) {
+  struct Attached {
+    Attached(Executor& to, Profiler* profiler) : device(to) { device.profile(profiler); }
+    ~Attached() { device.profile(nullptr); }
+    Executor& device;
+  };
+  moments_.clear();
+  launches_.clear();
+  const Moments::Moment begin = moments_.mark();
+  {
+    const Attached attached(device_, this);
+    step();
+  }
+  const Moments::Moment end = moments_.mark();
+  moments_.wait();
+  for (const Launched& launch : launches_) launch.line->seconds += moments_.between(launch.begin, launch.end);
+  step_seconds_ += moments_.between(begin, end);
+  ++steps_;
+}
+
+void StepProfile::launching(const char*, const void*) { begin_ = moments_.mark(); }
+
+void StepProfile::launched(const char* op, const char* rung, const Cost& cost) {
+  const Moments::Moment end = moments_.mark();
   Line& line = lines_[{InPhase::current(), Scope::current(), op, rung}];
   ++line.calls;
-  line.seconds += seconds;
   line.floor += roof_.seconds(cost);
   line.cost.flops += cost.flops;
   line.cost.bytes += cost.bytes;
-}
-
-void StepProfile::add_step(double seconds) {
-  ++steps_;
-  step_seconds_ += seconds;
+  launches_.push_back({&line, begin_, end});
 }
 
 template <class Name>

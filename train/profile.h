@@ -2,6 +2,7 @@
 // Where the time of training steps goes: kernel by kernel, part by part of the model, beside the roof.
 
 #include <array>
+#include <functional>
 #include <map>
 #include <string>
 #include <tuple>
@@ -9,6 +10,7 @@
 
 #include "core/scope.h"
 #include "kernels/contract.h"
+#include "kernels/moments.h"
 
 namespace hewn {
 
@@ -27,7 +29,7 @@ class MachineRoof {
   std::array<std::pair<double, double>, 4> levels_{};  // bytes it holds, bytes per second; smallest first
 };
 
-/// Adds up every launch of the steps it watches. Attach it to a device with `profile`.
+/// Adds up every launch of the steps it watches.
 class StepProfile final : public Profiler {
  public:
   /// What one line of a table stands for; an empty name sums over all.
@@ -40,13 +42,15 @@ class StepProfile final : public Profiler {
     Cost cost;
   };
 
-  explicit StepProfile(const MachineRoof& roof) : roof_(roof) {}
+  StepProfile(const MachineRoof& roof, Executor& device) : roof_(roof), device_(device), moments_(device) {}
 
-  void launched(const char* op, const char* rung, const Cost& cost, double seconds) override;
-  /// Counts one whole step of this many seconds, kernels and everything between them.
-  void add_step(double seconds);
+  /// Does one step and counts it, kernels and everything between them, until the device has done the last.
+  void watch(const std::function<void()>& step);
+  void launching(const char* op, const void* args) override;
+  void launched(const char* op, const char* rung, const Cost& cost) override;
 
   const MachineRoof& roof() const { return roof_; }
+  const Executor& device() const { return device_; }
   int64_t steps() const { return steps_; }
   double step_seconds() const { return step_seconds_; }  ///< of all steps together
   /// Everything summed.
@@ -62,7 +66,17 @@ class StepProfile final : public Profiler {
   template <class Name>
   std::vector<Line> grouped(const Name& name) const;
 
+  /// A launch of the step that goes on: how long it took is known when the device has done it.
+  struct Launched {
+    Line* line;
+    Moments::Moment begin, end;
+  };
+
   MachineRoof roof_;
+  Executor& device_;
+  Moments moments_;
+  Moments::Moment begin_ = 0;  ///< of the launch that goes on
+  std::vector<Launched> launches_;
   std::map<std::tuple<Phase, int, std::string_view, std::string_view>, Line> lines_;
   int64_t steps_ = 0;
   double step_seconds_ = 0;

@@ -3,28 +3,26 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "tests/support/gpu.h"
 #include "tests/train/tiny.h"
 #include "train/profile.h"
 
 namespace hewn {
 namespace {
 
-StepProfile profile_of_two_steps() {
-  test::Random random("profile");
-  const auto device = make_cpu(2);
-  const auto model = make_model(test::tiny_model(), *device);
-  Trainer trainer(*model, OptimizerConfig{}, ScheduleConfig{}, 1);
-  const Batch batch = test::random_batch(random, test::tiny_model(), 3);
-  StepProfile profile(MachineRoof(DType::f32, *device));
-  device->profile(&profile);
-  for (int step = 0; step < 2; ++step) {
-    const auto start = std::chrono::steady_clock::now();
-    trainer.step(batch);
-    profile.add_step(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+/// Two steps of a tiny model on a device, watched.
+struct TwoSteps {
+  explicit TwoSteps(std::unique_ptr<Executor> on)
+      : device(std::move(on)), profile(MachineRoof(DType::f32, *device), *device) {
+    test::Random random("profile");
+    const auto model = make_model(test::tiny_model(), *device);
+    Trainer trainer(*model, OptimizerConfig{}, ScheduleConfig{}, 1);
+    const Batch batch = test::random_batch(random, test::tiny_model(), 3);
+    for (int step = 0; step < 2; ++step) profile.watch([&] { trainer.step(batch); });
   }
-  device->profile(nullptr);
-  return profile;
-}
+  std::unique_ptr<Executor> device;
+  StepProfile profile;
+};
 
 int64_t calls_of(const std::vector<StepProfile::Line>& lines) {
   int64_t n = 0;
@@ -35,7 +33,8 @@ int64_t calls_of(const std::vector<StepProfile::Line>& lines) {
 }  // namespace
 
 TEST_CASE("a profile's tables sum to its total", "[profile]") {
-  const StepProfile profile = profile_of_two_steps();
+  const TwoSteps two(make_cpu(2));
+  const StepProfile& profile = two.profile;
   const StepProfile::Line total = profile.total();
   CHECK(profile.steps() == 2);
   CHECK(total.calls > 0);
@@ -54,7 +53,8 @@ TEST_CASE("a profile's tables sum to its total", "[profile]") {
 }
 
 TEST_CASE("a profile tells forward, backward and update apart", "[profile]") {
-  const StepProfile profile = profile_of_two_steps();
+  const TwoSteps two(make_cpu(2));
+  const StepProfile& profile = two.profile;
   std::set<std::string> parts;
   for (const auto& line : profile.by_part()) parts.insert(name_of(line.phase) + " " + line.scope);
   for (const char* part : {"forward embed", "forward h.*.attn", "backward h.*.attn", "forward h.*.mlp",
@@ -69,8 +69,29 @@ TEST_CASE("a profile tells forward, backward and update apart", "[profile]") {
   }
 }
 
+// The emulated one works when its result is asked for, long after the host has gone on.
+TEST_CASE("a profile knows how long a GPU works, not how long the host takes to ask it", "[profile][gpu]") {
+  auto device = test::make_test_gpu();
+  if (!device) return;
+  const bool emulated = device->isa() == Isa::emulated;
+  const TwoSteps two(std::move(device));
+  const StepProfile::Line total = two.profile.total();
+  CHECK(two.profile.steps() == 2);
+  CHECK(total.seconds < two.profile.step_seconds());
+  if (emulated) CHECK(total.seconds > 0.5 * two.profile.step_seconds());
+  for (const auto& line : two.profile.lines()) CHECK(line.seconds > 0);
+}
+
+TEST_CASE("a profile ends with its step, even if that fails", "[profile]") {
+  TwoSteps two(make_cpu(1));
+  CHECK_THROWS_AS(two.profile.watch([] { fail(ErrorCode::failed, "a step"); }), Error);
+  CHECK(two.device->profiler() == nullptr);
+  CHECK(two.profile.steps() == 2);
+}
+
 TEST_CASE("a profile as JSON is per step", "[profile]") {
-  const StepProfile profile = profile_of_two_steps();
+  const TwoSteps two(make_cpu(2));
+  const StepProfile& profile = two.profile;
   const auto json = nlohmann::json::parse(profile_json(profile));
   CHECK(json["steps"] == 2);
   double calls = 0, share = 0;
