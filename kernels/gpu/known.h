@@ -13,7 +13,7 @@ namespace hewn {
 /// times that follow from them are floors.
 struct KnownGpu {
   std::string_view key;   ///< "h200", as options name it
-  std::string_view name;  ///< "NVIDIA H200", as CUDA does
+  std::string_view name;  ///< "NVIDIA H100 80GB HBM3", as CUDA does
   int multiprocessors;
   size_t memory_bytes;
   double bytes_per_s;
@@ -27,13 +27,12 @@ struct KnownGpu {
   }
 };
 
-/// The GPUs this project knows, best first. Sources: NVIDIA's data sheets of H200 SXM, H100 SXM and A100 SXM
-/// 80 GB, and its white papers on the architectures Ada (RTX 4090) and GA102 (RTX 3090).
+/// The GPUs this project knows, best first.
 std::span<const KnownGpu> known_gpus();
 /// The one of this key; null when it is not known.
 const KnownGpu* known_gpu(std::string_view key);
-/// The one that CUDA calls so, whatever follows its name ("NVIDIA A100-SXM4-80GB"); null when it is not
-/// known.
+/// The one that CUDA calls exactly so; null when it is not known. Others of a family have names that go on
+/// ("NVIDIA H100 PCIe", "NVIDIA GeForce RTX 3090 Ti"), and other figures.
 const KnownGpu* known_gpu_called(std::string_view name);
 
 }  // namespace hewn
