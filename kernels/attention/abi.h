@@ -21,14 +21,15 @@ struct HeadsOut {
 /// element ((b H + h) Tq + i) Tk + j of the mask that the dropout room would make for [B, H, Tq, Tk] decides
 /// about probability (i, j).
 struct AttentionSizes {
-  DType dtype;
+  DType dtype;        ///< of everything but lse and what is computed: with bf16, both are float32
   int64_t B, H, Hkv;  ///< Hkv divides H
   int64_t Tq, Tk, D;
   int64_t window;  ///< > 0; Tk or more: all keys up to the query
-  double scale;    ///< of the scores: s_ij = scale q_i . k_j
+  double scale;    ///< > 0, of the scores: s_ij = scale q_i . k_j
   double dropout;
   const StepState* state;  ///< only read with dropout
   uint32_t site;
+  DType lse_dtype() const { return dtype == DType::bf16 ? DType::f32 : dtype; }
 };
 
 /// y_i = sum_j d_ij p_ij v_j, p_ij = exp(s_ij - lse_i), lse_i = log sum_j exp(s_ij), d the dropout mask.

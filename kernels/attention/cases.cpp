@@ -55,6 +55,11 @@ void shift(H& h, const AttentionSizes& s, int64_t b, int64_t head) {
   h.data = offset(const_cast<void*>(static_cast<const void*>(h.data)), s.dtype, b * h.batch + head * h.head);
 }
 
+/// What bf16 results may be off by, in norm: half a unit in the last of 8 bits for the result, which two
+/// rungs may round to different sides, and the same for the probabilities that are summed; for gradients,
+/// also for those of the scores.
+constexpr double half_tolerance = 4e-3, half_gradient_tolerance = 1e-2;
+
 /// The part of the work that is about one head of keys and values in one sequence.
 template <class A>
 A excerpt(A a, int64_t b, int64_t g) {
@@ -63,7 +68,8 @@ A excerpt(A a, int64_t b, int64_t g) {
   if constexpr (std::is_same_v<A, AttentionBackward>) {
     shift(a.dy, a, b, g * heads), shift(a.dq, a, b, g * heads), shift(a.dk, a, b, g), shift(a.dv, a, b, g);
   }
-  a.lse = offset(const_cast<void*>(static_cast<const void*>(a.lse)), a.dtype, (b * a.H + g * heads) * a.Tq);
+  a.lse =
+      offset(const_cast<void*>(static_cast<const void*>(a.lse)), a.lse_dtype(), (b * a.H + g * heads) * a.Tq);
   a.B = 1, a.H = heads, a.Hkv = 1;
   return a;
 }
@@ -80,7 +86,12 @@ std::vector<A> excerpts_of(const A& a, bool bench) {
 class Builder {
  public:
   Builder(const CaseRequest& request, const Size& s)
-      : request_(request), s_(s), t_(request.dtype), tolerance_(t_ == DType::f64 ? 1e-13 : 5e-6) {}
+      : request_(request),
+        s_(s),
+        t_(request.dtype),
+        tolerance_(t_ == DType::f64    ? 1e-13
+                   : t_ == DType::bf16 ? half_tolerance
+                                       : 5e-6) {}
 
   std::string shape() const {
     std::string text;
@@ -95,7 +106,8 @@ class Builder {
     CaseMemory m(request_.seed);
     AttentionForward a = inputs(m);
     a.y = rows_of(m.output("y", t_, rows() * s_.D, tolerance_));
-    a.lse = m.output("lse", t_, rows(), tolerance_);
+    // Scores are summed and kept as the numbers that they are, in float32 for bf16 too.
+    a.lse = m.output("lse", a.lse_dtype(), rows(), std::min(tolerance_, 5e-6));
     return std::make_unique<CaseOf<AttentionForward>>(std::move(m), shape(), t_, a,
                                                       excerpts_of(a, request_.bench));
   }
@@ -105,7 +117,7 @@ class Builder {
     AttentionForward f = inputs(m);
     // y and lse have to belong to the inputs: from the reference, or soon.
     f.y = rows_of(m.input("y", t_, rows() * s_.D, Fill::zero));
-    f.lse = m.input("lse", t_, rows(), Fill::zero);
+    f.lse = m.input("lse", f.lse_dtype(), rows(), Fill::zero);
     std::vector<double> scratch(static_cast<size_t>(s_.Tk + s_.D));
     request_.bench ? run(cpu(), f) : attention_reference({.scratch = scratch.data()}, f);
     for (Operand& o : m.operands())
@@ -115,7 +127,7 @@ class Builder {
     a.lse = f.lse;
     a.dy = read_only(rows_of(m.input("dy", t_, rows() * s_.D)));
     const Qkv d = lay_out(s_, t_, "d", [&](const std::string& name, int64_t count) {
-      return m.output(name, t_, count, 4 * tolerance_);
+      return m.output(name, t_, count, t_ == DType::bf16 ? half_gradient_tolerance : 4 * tolerance_);
     });
     a.dq = d.q, a.dk = d.k, a.dv = d.v;
     return std::make_unique<CaseOf<AttentionBackward>>(
@@ -219,7 +231,7 @@ Sketch like_backward(const AttentionBackward& a) {
 }  // namespace
 
 Cases attention_cases(const CaseRequest& request) {
-  if (request.dtype != DType::f32 && request.dtype != DType::f64) return {};
+  if (request.dtype != DType::f32 && request.dtype != DType::f64 && request.dtype != DType::bf16) return {};
   std::vector<Size> sizes;
   if (!request.shape.empty()) {
     sizes.push_back(parse_size(request.shape));

@@ -24,19 +24,23 @@ inline double key_elements(const AttentionSizes& a) {
   return static_cast<double>(a.B * a.Hkv * seen * a.D);
 }
 
+inline double lse_bytes(const AttentionSizes& a) {
+  return static_cast<double>(a.B * a.H * a.Tq) * static_cast<double>(size_of(a.lse_dtype()));
+}
+
 /// Per visible pair: two dot products of length D, and 11 for the softmax (see its room).
 /// Queries, keys and values are read once, y and lse written.
 inline Cost cost_of(const AttentionForward& a) {
   const auto d = static_cast<double>(a.D), q = query_elements(a);
   return {visible_pairs(a) * (4 * d + 11),
-          (2 * q + 2 * key_elements(a) + q / d) * static_cast<double>(size_of(a.dtype))};
+          (2 * q + 2 * key_elements(a)) * static_cast<double>(size_of(a.dtype)) + lse_bytes(a)};
 }
 
 /// Per visible pair: five dot products of length D, 14 for probability and its gradient.
 inline Cost cost_of(const AttentionBackward& a) {
   const auto d = static_cast<double>(a.D), q = query_elements(a);
   return {visible_pairs(a) * (10 * d + 14),
-          (4 * q + 4 * key_elements(a) + q / d) * static_cast<double>(size_of(a.dtype))};
+          (4 * q + 4 * key_elements(a)) * static_cast<double>(size_of(a.dtype)) + lse_bytes(a)};
 }
 
 /// One exponential per visible pair.

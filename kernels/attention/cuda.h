@@ -10,7 +10,7 @@ namespace hewn {
 template <Isa I>
 void attention_gpu_naive(const Launch& on, const AttentionForward& a);
 
-/// f32 and f64, heads of any size: a warp a query, or a key.
+/// f32, f64 and bf16, heads of any size: a warp a query, or a key.
 template <Isa I>
 void attention_gpu_rows(const Launch& on, const AttentionForward& a);
 template <Isa I>
@@ -23,5 +23,11 @@ void attention_gpu_tiled(const Launch& on, const AttentionForward& a);
 template <Isa I>
 void attention_gpu_tiled(const Launch& on, const AttentionBackward& a);
 inline constexpr int64_t most_tiled_width = 128;
+
+/// bf16, heads of up to `most_tiled_width`: the same on tensor cores.
+template <Isa I>
+void attention_gpu_mma(const Launch& on, const AttentionForward& a);
+template <Isa I>
+void attention_gpu_mma(const Launch& on, const AttentionBackward& a);
 
 }  // namespace hewn

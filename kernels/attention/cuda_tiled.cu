@@ -320,7 +320,7 @@ void forward(const Launch& on, const AttentionForward& a) {
 
 template <int D>
 void backward(const Launch& on, const AttentionBackward& a) {
-  launch_delta<float>(on, a);
+  launch_delta<float, float>(on, a);
   const auto* delta = static_cast<const float*>(on.scratch);
   const int64_t query_blocks = a.B * a.H * ceil_div(a.Tq, int64_t{tile}),
                 key_blocks = a.B * a.Hkv * ceil_div(a.Tk, int64_t{tile});

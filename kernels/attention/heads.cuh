@@ -92,24 +92,24 @@ __device__ __forceinline__ T kept(const AttentionSizes& a, const DropoutMask& ma
 
 inline constexpr int delta_threads = 256;
 
-/// delta[bh Tq + i] = dy_i . y_i, a warp each.
-template <class T>
+/// delta[bh Tq + i] = dy_i . y_i, a warp each, from elements E in T.
+template <class E, class T>
 __global__ void __launch_bounds__(delta_threads, 4) attention_delta(AttentionBackward a, T* delta) {
   const int64_t row = (int64_t{blockIdx.x} * delta_threads + threadIdx.x) / 32;
   if (row >= a.B * a.H * a.Tq) return;
   const int lane = static_cast<int>(threadIdx.x) % 32, bh = static_cast<int>(row / a.Tq);
-  const T* y = query_head<T>(a, a.y, bh) + row % a.Tq * a.y.row;
-  const T* dy = query_head<T>(a, a.dy, bh) + row % a.Tq * a.dy.row;
+  const E* y = query_head<E>(a, a.y, bh) + row % a.Tq * a.y.row;
+  const E* dy = query_head<E>(a, a.dy, bh) + row % a.Tq * a.dy.row;
   T sum = 0;
-  for (int d = lane; d < a.D; d += 32) sum = std::fma(dy[d], y[d], sum);
+  for (int d = lane; d < a.D; d += 32) sum = std::fma(load_as<T>(dy + d), load_as<T>(y + d), sum);
   sum = warp_sum(sum);
   if (lane == 0) delta[row] = sum;
 }
 
-template <class T>
+template <class E, class T>
 void launch_delta(const Launch& on, const AttentionBackward& a) {
   launch(on, "attention_delta", {blocks_for(a.B * a.H * a.Tq, delta_threads / 32), delta_threads},
-         attention_delta<T>, a, static_cast<T*>(on.scratch));
+         attention_delta<E, T>, a, static_cast<T*>(on.scratch));
 }
 
 }  // namespace

@@ -36,6 +36,11 @@ size_t tiled_scratch(const AttentionBackward& a, int threads) {
 }
 
 template <class A>
+const char* no_halves(const A& a) {
+  return a.dtype == DType::bf16 ? "f32 and f64 only" : nullptr;
+}
+
+template <class A>
 const char* enough_queries(const A& a) {
   if (a.dtype != DType::f32) return "f32 only";
   return a.Tq < 8 ? "fewer than 8 queries would leave most lanes empty" : nullptr;
@@ -66,14 +71,33 @@ size_t gpu_scores(const AttentionForward& a, int) {
 }
 
 const char* gpu_lesson(const AttentionForward& a) {
-  if (a.dtype != DType::f32 && a.dtype != DType::f64) return "f32 and f64 only";
-  const char* const why = gpu_counts(a);
+  const char* const why = no_halves(a) ? no_halves(a) : gpu_counts(a);
   return !why && gpu_scores(a, 1) > size_t{1} << 30 ? "scores of more than 1 GiB" : why;
+}
+
+template <class H>
+bool in_pieces(const H& x) {
+  return reinterpret_cast<uintptr_t>(x.data) % 16 == 0 && x.batch % 8 == 0 && x.head % 8 == 0 &&
+         x.row % 8 == 0;
+}
+bool in_pieces(const AttentionForward& a) {
+  return in_pieces(a.q) && in_pieces(a.k) && in_pieces(a.v) && in_pieces(a.y);
+}
+bool in_pieces(const AttentionBackward& a) {
+  return in_pieces(a.q) && in_pieces(a.k) && in_pieces(a.v) && in_pieces(a.dy) && in_pieces(a.dq) &&
+         in_pieces(a.dk) && in_pieces(a.dv);
+}
+
+template <class A>
+const char* gpu_halves(const A& a) {
+  if (a.dtype != DType::bf16) return "bf16 only";
+  if (a.D > most_tiled_width) return "heads wider than 128";
+  return a.D % 8 == 0 && in_pieces(a) ? gpu_counts(a) : "rows are not whole pieces of 16 bytes";
 }
 
 /// dy_i . y_i of each query.
 size_t gpu_scratch(const AttentionBackward& a, int) {
-  return static_cast<size_t>(a.B * a.H * a.Tq) * size_of(a.dtype);
+  return static_cast<size_t>(a.B * a.H * a.Tq) * size_of(a.lse_dtype());
 }
 
 constexpr Rung<AttentionForward> forward_rungs[] = {
@@ -84,6 +108,7 @@ constexpr Rung<AttentionForward> forward_rungs[] = {
     {.name = "naive",
      .idea = "all scores of a head in memory: scores, softmax, sums, one after the other",
      .run = scalar<AttentionForward>(attention_naive),
+     .why_not = no_halves,
      .scratch_bytes = attention_naive_scratch},
     {.name = "online",
      .idea = "one pass over the keys with a running maximum: no score is stored",
@@ -121,6 +146,11 @@ constexpr Rung<AttentionForward> forward_rungs[] = {
      .run = per_gpu<AttentionForward>(
          []<Isa I>() -> KernelFn<AttentionForward> { return attention_gpu_tiled<I>; }),
      .why_not = gpu_tiles},
+    {.name = "cuda.mma",
+     .idea = "bf16 on tensor cores: scores stay in the registers of a warp, as the left factor of the sums",
+     .run = per_gpu<AttentionForward>(
+         []<Isa I>() -> KernelFn<AttentionForward> { return attention_gpu_mma<I>; }),
+     .why_not = gpu_halves},
 };
 
 constexpr Rung<AttentionBackward> backward_rungs[] = {
@@ -131,6 +161,7 @@ constexpr Rung<AttentionBackward> backward_rungs[] = {
     {.name = "naive",
      .idea = "probabilities and score gradients of a head in memory, then three sums",
      .run = scalar<AttentionBackward>(attention_naive),
+     .why_not = no_halves,
      .scratch_bytes = attention_naive_scratch},
     {.name = "online",
      .idea = "query by query, each key's share added at once: no probability is stored",
@@ -153,6 +184,12 @@ constexpr Rung<AttentionBackward> backward_rungs[] = {
      .run = per_gpu<AttentionBackward>(
          []<Isa I>() -> KernelFn<AttentionBackward> { return attention_gpu_tiled<I>; }),
      .why_not = gpu_tiles,
+     .scratch_bytes = gpu_scratch},
+    {.name = "cuda.mma",
+     .idea = "bf16 on tensor cores: scores stay in the registers of a warp, as the left factor of the sums",
+     .run = per_gpu<AttentionBackward>(
+         []<Isa I>() -> KernelFn<AttentionBackward> { return attention_gpu_mma<I>; }),
+     .why_not = gpu_halves,
      .scratch_bytes = gpu_scratch},
 };
 

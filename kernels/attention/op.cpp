@@ -152,7 +152,7 @@ Tensor causal_attention(const Tensor& qkv, const AttentionOptions& options) {
       "; it must be [B, T, (n_head + 2 n_kv_head) D] with contiguous rows, n_kv_head a divisor of n_head");
   const int64_t B = qkv.dim(0), T = qkv.dim(1), D = qkv.dim(2) / (H + 2 * Hkv);
   const AttentionSizes sizes = sizes_of(qkv, {B, H, Hkv, T, T, D}, options);
-  Tensor y = qkv.like({B, T, H * D}), lse = qkv.like({B, H, T});
+  Tensor y = qkv.like({B, T, H * D}), lse = Tensor::empty(qkv.device(), sizes.lse_dtype(), {B, H, T});
   run(qkv.device(), AttentionForward{sizes, heads_in(qkv, D, 0), heads_in(qkv, D, H),
                                      heads_in(qkv, D, H + Hkv), heads_out(y, D, 0), lse.data()});
   return record(y, {qkv}, PackedAttentionNode(qkv, y, lse, options, sizes));
@@ -163,7 +163,7 @@ Tensor causal_attention(const Tensor& q, const Tensor& k, const Tensor& v, const
   require_heads(q, k, v);
   const Dims n{q.dim(0), q.dim(1), k.dim(1), q.dim(2), k.dim(2), q.dim(3)};
   const AttentionSizes sizes = sizes_of(q, n, options);
-  Tensor y = q.like(), lse = q.like({n.B, n.H, n.Tq});
+  Tensor y = q.like(), lse = Tensor::empty(q.device(), sizes.lse_dtype(), {n.B, n.H, n.Tq});
   run(q.device(), AttentionForward{sizes, heads_in(q), heads_in(k), heads_in(v), heads_out(y), lse.data()});
   return record(y, {q, k, v}, AttentionNode(q, k, v, y, lse, options, sizes));
 }

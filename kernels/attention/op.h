@@ -16,7 +16,7 @@ struct AttentionOptions {
 
 /// Causal attention on the packed projection: qkv [B, T, (H + 2 Hkv) D] = q [B, T, H, D] | k | v, both
 /// [B, T, Hkv, D] -> [B, T, H D]. Query head h reads key head h / (H / Hkv). Scores are scaled by 1 /
-/// sqrt(D). Nothing T x T is stored.
+/// sqrt(D). Nothing T x T is stored. f32, f64, or bf16, whose sums are float32.
 Tensor causal_attention(const Tensor& qkv, const AttentionOptions& options);
 
 /// The same of q [B, H, Tq, D], k and v [B, Hkv, Tk, D], Tq <= Tk, of any strides with contiguous rows, e.g.

@@ -46,6 +46,20 @@ __host__ __device__ constexpr int swizzled(int row, int piece) {
 
 #ifdef __CUDACC__
 
+/// Two numbers rounded to bf16, the first of them in the lower half.
+__device__ __forceinline__ uint32_t pair_of(float first, float second) {
+  uint32_t pair;
+  asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(second), "f"(first));
+  return pair;
+}
+
+/// 2^x within 2 units of the last place; what is below 2^-126 is zero.
+__device__ __forceinline__ float power_of_two(float x) {
+  float y;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+  return y;
+}
+
 /// c += a b, from bf16 in pairs, the first of them in the lower half.
 __device__ __forceinline__ void mma(float (&c)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
   asm volatile(
@@ -73,6 +87,12 @@ __device__ __forceinline__ void load_matrices(uint32_t (&to)[4], const void* row
 }
 
 #else
+
+inline uint32_t pair_of(float first, float second) {
+  return to_bf16(first).bits | static_cast<uint32_t>(to_bf16(second).bits) << 16;
+}
+
+inline float power_of_two(float x) { return x < -126 ? 0 : std::exp2(x); }
 
 /// The i-th bf16 in a lane's registers.
 inline float half_of(const uint32_t* registers, int i) {

@@ -86,9 +86,14 @@ TEST_CASE("GPU kernels that work in pieces, on more than one") {
       {"attention", "1x4x150x200x40x2x30"},  // blocks of keys, and of queries, that nobody looks at
       {"attention", "1x2x9x70x150x1x40"},    // heads wider than what a warp sums at a time
   };
+  const char* halves[] = {"1x4x150x200x40x2x30", "2x2x260x260x64", "1x2x130x200x128x1x70", "1x1x140x140x96",
+                          "1x2x9x70x144x1x40"};  // the last too wide for tensor cores
   for (const auto& [name, shape] : cases) {
     check_room(room_called(name), *device, {.seed = test::run_seed(), .shape = shape});
   }
+  for (const char* shape : halves)
+    check_room(room_called("attention"), *device,
+               {.dtype = DType::bf16, .seed = test::run_seed(), .shape = shape});
 }
 
 TEST_CASE("GPU rungs over rows equal the reference, whoever shares a row") {

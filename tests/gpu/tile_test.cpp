@@ -95,6 +95,18 @@ TEST_CASE("a fragment of a is four matrices, one of b two") {
     }
 }
 
+TEST_CASE("two neighbouring fragments of results are one of a") {
+  for (int lane = 0; lane < 32; ++lane)
+    for (int half = 0; half < 2; ++half)
+      for (int i = 0; i < 4; ++i) {
+        const Element a = place_in_a(lane, 4 * half + i), c = place_in_c(lane, i);
+        CHECK((a.row == c.row && a.col == c.col + 8 * half));
+      }
+  const uint32_t pair = pair_of(1, -2);
+  CHECK(half_of(&pair, 0) == 1);
+  CHECK(half_of(&pair, 1) == -2);
+}
+
 TEST_CASE("swizzled rows are read and written without conflicts of banks") {
   check_swizzle<4>(128);
   check_swizzle<8>(64);
