@@ -67,6 +67,7 @@ TEST_CASE("every rung equals the reference") {
         for (const Isa isa : present()) {
           CaseRequest request{.dtype = dtype, .seed = test::run_seed(), .width = width_of(isa, dtype)};
           for (const auto& c : room.cases(request)) {
+            if (!test::in_sample()) continue;
             const Reference reference = c->reference(1);
             for (size_t rung = 0; rung < c->rungs(); ++rung)
               if (c->has(rung, isa) && !c->why_not(rung)) check_rung(*c, rung, isa, reference);

@@ -6,6 +6,7 @@
 #include <sstream>
 #include <stdexcept>
 
+#include "tests/support/random.h"
 #include "tests/support/tally.h"
 
 namespace hewn::test {
@@ -48,6 +49,12 @@ void skip(std::string_view why) {
 bool full() {
   const std::string slow = environment("HEWN_SLOW");
   return !slow.empty() && slow != "0";
+}
+
+bool in_sample() {
+  static uint64_t next = run_seed();
+  const std::string sample = environment("HEWN_TEST_SAMPLE");
+  return sample.empty() || next++ % std::stoull(sample) == 0;
 }
 
 std::string read_file(const std::filesystem::path& path) {

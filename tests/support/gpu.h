@@ -12,13 +12,17 @@
 namespace hewn::test {
 
 /// The machine's GPU with HEWN_TEST_DEVICE=cuda in the environment, else the emulated one. Null, and the
-/// running test is skipped, where this build has no emulated one.
+/// running test is skipped, where this build has no emulated one, or looks for races: it has one thread.
 inline std::unique_ptr<Executor> make_test_gpu() {
   const char* const asked = std::getenv("HEWN_TEST_DEVICE");
   const std::string_view name = asked ? asked : "";
   require(name.empty() || name == "cuda" || name == "emulated", "HEWN_TEST_DEVICE=", name,
           "; cuda or emulated is needed");
   if (name == "cuda") return make_cuda();
+  if (sanitizers() == "thread") {
+    skip("the emulated GPU works on one thread");
+    return nullptr;
+  }
   if constexpr (emulator_compiled) return make_emulated_gpu();
   skip("this build has no emulated GPU");
   return nullptr;
