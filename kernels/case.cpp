@@ -178,7 +178,7 @@ Reference Case::reference(int threads) {
   return r;
 }
 
-std::string Case::difference(const Reference& reference) {
+std::string Case::difference(const Reference& reference, double least) {
   std::ostringstream text;
   size_t which = 0;
   for (const Operand& o : operands()) {
@@ -188,6 +188,7 @@ std::string Case::difference(const Reference& reference) {
     const std::vector<bool>& reached = reference.reached.empty() ? all : reference.reached.at(which);
     const auto known = [&](int64_t i) { return reached.empty() || reached[static_cast<size_t>(i)]; };
     ++which;
+    const double tolerance = o.tolerance > 0 ? std::max(o.tolerance, least) : 0;
     double squares = 0, norm = 0, largest = o.magnitude;
     int64_t compared = 0;
     for (int64_t i = 0; i < o.n; ++i) {
@@ -195,7 +196,7 @@ std::string Case::difference(const Reference& reference) {
       compared += known(i);
       if (known(i) && std::isfinite(e)) norm += e * e, largest = std::max(largest, std::abs(e));
     }
-    const double near = 30 * o.tolerance * largest;
+    const double near = 30 * tolerance * largest;
     for (int64_t i = 0; i < o.n; ++i) {
       if (!known(i)) continue;
       const double e = expected[static_cast<size_t>(i)], v = o.value(i);
@@ -207,7 +208,7 @@ std::string Case::difference(const Reference& reference) {
       if (std::isfinite(e)) squares += (v - e) * (v - e);
     }
     const double floor = o.magnitude * std::sqrt(static_cast<double>(compared));
-    const double allowed = o.tolerance * std::max(std::sqrt(norm), floor);
+    const double allowed = tolerance * std::max(std::sqrt(norm), floor);
     if (!(std::sqrt(squares) <= allowed)) {
       text << o.name << " differs by " << std::sqrt(squares) << " in norm, allowed are " << allowed;
       return text.str();
@@ -228,6 +229,12 @@ std::string Case::damage() {
 }
 
 void* Case::scratch(size_t bytes) {
+  if (device_) {
+    home_->scratch(bytes);
+    Block& there = (*scratch_there_)[bytes];
+    if (!there) there = upload(home_->scratch_->at(bytes));
+    return static_cast<uint8_t*>(there->data) + fence;
+  }
   Operand& block = (*scratch_)[bytes];
   if (block.memory.empty()) {
     block.dtype = DType::u8;
@@ -237,30 +244,47 @@ void* Case::scratch(size_t bytes) {
   return block.data();
 }
 
-Case::OnDevice Case::upload(Executor& device, void* args, size_t size, Launch& launch) {
-  OnDevice there;
-  const auto put = [&](Operand& o) {
-    const size_t all = bytes_of(o) + 2 * fence;
-    there.push_back(Storage::allocate(device, all));
-    device.upload(there.back()->data, o.data() - fence, all);
-    return static_cast<uint8_t*>(there.back()->data) + fence;
-  };
-  for (Operand& o : operands()) turn_pointers(args, size, o.data(), bytes_of(o), put(o));
-  if (launch.scratch_bytes) {
-    scratch(launch.scratch_bytes);
-    launch.scratch = put(scratch_->at(launch.scratch_bytes));
-  }
-  return there;
+Case::Block Case::upload(Operand& o) const {
+  Block block = Storage::allocate(*device_, bytes_of(o) + 2 * fence);
+  device_->upload(block->data, o.data() - fence, block->bytes);
+  return block;
 }
 
-void Case::download(Executor& device, const OnDevice& there) {
-  const auto get = [&](Operand& o, const Storage& block) {
-    device.download(o.data() - fence, block.data, bytes_of(o) + 2 * fence);
-  };
-  for (size_t i = 0; i < operands().size(); ++i) get(operands()[i], *there[i]);
-  if (there.size() == operands().size()) return;
-  const size_t bytes = there.back()->bytes - 2 * fence;
-  get(scratch_->at(bytes), *there.back());
+void Case::download(Operand& o, const Block& block) const {
+  device_->download(o.data() - fence, block->data, block->bytes);
+}
+
+void Case::stand_on(Executor& device, Case& home, void* args, size_t size) {
+  device_ = &device;
+  home_ = &home;
+  for (Operand& o : home.operands()) {
+    blocks_.push_back(upload(o));
+    turn_pointers(args, size, o.data(), bytes_of(o), static_cast<uint8_t*>(blocks_.back()->data) + fence);
+  }
+}
+
+void Case::stand_beside(const Case& other, void* args, size_t size) {
+  device_ = other.device_;
+  home_ = other.home_;
+  scratch_there_ = other.scratch_there_;
+  for (const Block& from : other.blocks_) {
+    blocks_.push_back(Storage::allocate(*device_, from->bytes));
+    device_->copy(blocks_.back()->data, from->data, from->bytes);
+    const size_t bytes = from->bytes - 2 * fence;
+    turn_pointers(args, size, static_cast<uint8_t*>(from->data) + fence, bytes,
+                  static_cast<uint8_t*>(blocks_.back()->data) + fence);
+  }
+}
+
+void Case::fetch() {
+  for (size_t i = 0; i < blocks_.size(); ++i) download(home_->operands()[i], blocks_[i]);
+  for (const auto& [bytes, block] : *scratch_there_) download(home_->scratch_->at(bytes), block);
+}
+
+void Case::run_on(Executor& device, size_t rung) {
+  const auto there = on(device);
+  there->run(rung, device.isa(), device.threads());
+  there->fetch();
 }
 
 size_t Case::bytes() {

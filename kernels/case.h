@@ -87,15 +87,21 @@ class Case {
   virtual bool has(size_t rung, Isa isa) const = 0;
   /// Runs a rung that accepts; scratch is the case's own.
   virtual void run(size_t rung, Isa isa, int threads) = 0;
-  /// Runs a rung that accepts on a device with memory of its own: operands and scratch go there with all that
-  /// stands around them, and come back.
-  virtual void run_on(Executor& device, size_t rung) = 0;
+  /// The same work on operands that stand on a device with memory of its own, as they are now, with all that
+  /// stands around them: for `run`, `arguments`, `twin` and `fetch` alone. This case and the device have to
+  /// outlive it.
+  virtual std::unique_ptr<Case> on(Executor& device) = 0;
+  /// Of a case made by `on`: copies its memory back to the case it was made of.
+  void fetch();
+  /// Runs a rung that accepts on such a device, there and back.
+  void run_on(Executor& device, size_t rung);
   virtual Cost cost() const = 0;
   virtual Needs needs() const = 0;
   /// The argument struct of the op, for kernels that are no rungs of the ladder.
   virtual const void* arguments() const = 0;
   virtual size_t arguments_bytes() const = 0;
-  /// The same work on memory of its own, with the values the operands have now; for `run` alone.
+  /// The same work on memory of its own, with the values the operands have now; for `run` alone. Of a case on
+  /// a device, there.
   virtual std::unique_ptr<Case> twin() = 0;
 
   /// "[64, 65]", "256x2304x768 NT add"
@@ -112,21 +118,24 @@ class Case {
   /// What the first rung makes of the work, or of excerpts of it where all would take too long.
   Reference reference(int threads);
   /// Compares the outputs with a reference's; "" or what differs, by how much. NaN equals only NaN,
-  /// infinities must agree, the rest is within tolerance by norm and, thirty times wider, element by element.
-  std::string difference(const Reference& reference);
+  /// infinities must agree, the rest is within tolerance by norm and, thirty times wider, element by element;
+  /// a tolerance that is
+  /// less than `least`, but not 0, counts as that.
+  std::string difference(const Reference& reference, double least = 0);
   /// "" or the operand whose canaries were overwritten, or the input that was changed.
   std::string damage();
-  /// Scratch of exactly this size, fenced; the same block for the same size, and for a case and its twins.
+  /// Of a case on a device: the stream that orders what is done with its operands; else null.
+  void* stream() const { return device_ ? device_->stream() : nullptr; }
+  /// Scratch of exactly this size, fenced, where the operands are; the same block for the same size, and for
+  /// a case and its twins.
   void* scratch(size_t bytes);
 
  protected:
-  /// What of the memory of a case is on a device: the blocks, in the order of the operands, scratch last.
-  using OnDevice = std::vector<std::shared_ptr<Storage>>;
-  /// Copies operands and, if there is any, scratch of this size to the device. Pointers to them in the `size`
-  /// bytes at `args` are turned.
-  OnDevice upload(Executor& device, void* args, size_t size, Launch& launch);
-  /// Copies everything back.
-  void download(Executor& device, const OnDevice& there);
+  /// Puts copies of a case's operands on a device. Pointers to them in the `size` bytes at `args` are turned.
+  void stand_on(Executor& device, Case& home, void* args, size_t size);
+  /// The same beside a case that stands there, with its values and its scratch.
+  void stand_beside(const Case& other, void* args, size_t size);
+  bool on_device() const { return device_ != nullptr; }
   void share_scratch(const Case& with) { scratch_ = with.scratch_; }
   /// Runs the first rung on the excerpts; false when there are none.
   virtual bool run_excerpts(int threads) = 0;
@@ -134,9 +143,19 @@ class Case {
   CaseMemory memory_;
 
  private:
+  using Block = std::shared_ptr<Storage>;
+  /// A block on the device with the operand's bytes and its fences.
+  Block upload(Operand& o) const;
+  void download(Operand& o, const Block& block) const;
+
   std::string shape_;
   DType dtype_;
   std::shared_ptr<std::map<size_t, Operand>> scratch_ = std::make_shared<std::map<size_t, Operand>>();
+  // Of a case on a device:
+  Executor* device_ = nullptr;
+  Case* home_ = nullptr;       ///< whose operands these are
+  std::vector<Block> blocks_;  ///< in the order of the operands
+  std::shared_ptr<std::map<size_t, Block>> scratch_there_ = std::make_shared<std::map<size_t, Block>>();
 };
 
 template <class A>
@@ -164,14 +183,10 @@ class CaseOf final : public Case {
     return ladder_.rungs[rung].run[static_cast<size_t>(isa)] != nullptr;
   }
   void run(size_t rung, Isa isa, int threads) override { run(ladder_.rungs[rung], isa, threads); }
-  void run_on(Executor& device, size_t rung) override {
-    const Rung<A>& r = ladder_.rungs[rung];
-    A args = args_;
-    Launch launch{.threads = device.threads(), .stream = device.stream()};
-    if (r.scratch_bytes) launch.scratch_bytes = r.scratch_bytes(args, launch.threads);
-    const OnDevice there = upload(device, &args, sizeof args, launch);
-    r.on(device.isa())(launch, args);
-    download(device, there);
+  std::unique_ptr<Case> on(Executor& device) override {
+    auto there = std::make_unique<CaseOf>(CaseMemory(0), shape(), dtype(), args_);
+    there->stand_on(device, *this, &there->args_, sizeof args_);
+    return there;
   }
   /// Runs a rung that need not stand on the ladder.
   void run(const Rung<A>& r, Isa isa, int threads) { run(r, isa, threads, args_); }
@@ -182,6 +197,11 @@ class CaseOf final : public Case {
   size_t arguments_bytes() const override { return sizeof(A); }
   std::unique_ptr<Case> twin() override {
     A args = args_;
+    if (on_device()) {
+      auto beside = std::make_unique<CaseOf>(CaseMemory(0), shape(), dtype(), args);
+      beside->stand_beside(*this, &beside->args_, sizeof args);
+      return beside;
+    }
     CaseMemory memory = memory_.twin(&args, sizeof args);
     auto other = std::make_unique<CaseOf>(std::move(memory), shape(), dtype(), args);
     other->share_scratch(*this);
@@ -190,7 +210,7 @@ class CaseOf final : public Case {
 
  private:
   void run(const Rung<A>& r, Isa isa, int threads, const A& args) {
-    Launch launch{.threads = threads};
+    Launch launch{.threads = threads, .stream = stream()};
     if (r.scratch_bytes) {
       launch.scratch_bytes = r.scratch_bytes(args, threads);
       launch.scratch = scratch(launch.scratch_bytes);

@@ -137,7 +137,7 @@ class EmulatedRuntime final : public GpuRuntime {
                    .multiprocessors = 4,
                    .memory_bytes = arena_bytes,
                    .shared_bytes = emulator::options().shared_limit,
-                   .l2_bytes = 0};
+                   .l2_bytes = page};
   }
 
   Isa isa() const override { return Isa::emulated; }
