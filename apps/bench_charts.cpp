@@ -52,7 +52,8 @@ const intensities = range([0.05, 100, ...points.map(intensity)]);
 
 // One line for each ceiling: bandwidth times intensity up to the highest peak, or the peak.
 function ceilingLines() {
-  const peaks = ceilings.filter(r => r.op === 'ceiling.fma'), reads = ceilings.filter(r => r.op === 'ceiling.read');
+  const named = (...ops) => ceilings.filter(r => ops.includes(r.op.slice(8)));
+  const peaks = named('fma', 'matmul'), reads = named('read').length ? named('read') : named('copy');
   const most = Math.max(...peaks.map(r => r.gflops), 1);
   const [low, high] = intensities;
   const line = (r, label, slanting, data) => ({type: 'line', label, slanting, data, borderWidth: 1.2, ceiling: true,

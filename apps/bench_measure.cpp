@@ -6,6 +6,8 @@
 #include <thread>
 
 #include "apps/bench_asm.h"
+#include "apps/format.h"
+#include "apps/terminal.h"
 #include "core/error.h"
 
 namespace hewn::cli {
@@ -80,18 +82,29 @@ int most_threads(const BenchPlan& plan) {
   return *std::max_element(plan.threads.begin(), plan.threads.end());
 }
 
-}  // namespace
+class CpuMeasurer final : public Measurer {
+ public:
+  explicit CpuMeasurer(const BenchPlan& plan) : plan_(plan), threads_(most_threads(plan)) {
+    if (plan.counters && !counters_.why_not().empty())
+      say("--counters: no hardware counters: ", counters_.why_not());
+  }
 
-double Measurement::at(double part) const {
-  const double place = part * static_cast<double>(seconds.size() - 1);
-  const auto below = static_cast<size_t>(place);
-  const size_t above = std::min(below + 1, seconds.size() - 1);
-  return std::lerp(seconds[below], seconds[above], place - static_cast<double>(below));
-}
+  std::vector<BenchRow> ceilings() override { return cli::ceilings(plan_); }
+  Measured measure(Case& c, const std::vector<Contender>& list) override;
+  Roof roof(Case& c, const Measurement& m) override {
+    return roof_of(c, m.who->level, m.who->threads, m.cache);
+  }
+  void tell_conditions(const std::vector<BenchRow>& rows) const override;
 
-Measurer::Measurer(const BenchPlan& plan) : plan_(plan), threads_(most_threads(plan)) {}
+ private:
+  const BenchPlan& plan_;
+  PinnedThreads threads_;
+  ShareClock clock_;
+  Counters counters_;
+  double reference_loop_ = 1e30;  ///< the best so far, in seconds
+};
 
-Measured Measurer::measure(Case& c, const std::vector<Contender>& list) {
+Measured CpuMeasurer::measure(Case& c, const std::vector<Contender>& list) {
   const Reference reference = c.reference(most_threads(plan_));
   threads_.release_caller();
   for (const Contender& who : list) check(c, who, reference, "before");
@@ -136,6 +149,36 @@ Measured Measurer::measure(Case& c, const std::vector<Contender>& list) {
   }
   for (const Contender& who : list) check(c, who, reference, "after");
   return result;
+}
+
+void CpuMeasurer::tell_conditions(const std::vector<BenchRow>& rows) const {
+  double drift = 0, others = -1, steal = -1;
+  for (const BenchRow& row : rows) {
+    drift = std::max(drift, row.drift_percent);
+    others = std::max(others, row.others_percent);
+    steal = std::max(steal, row.steal_percent);
+  }
+  const auto share = [](double percent) { return percent < 0 ? "unknown" : fixed(percent, 1) + "%"; };
+  say(threads_.pinned() ? "Threads were pinned."
+                        : "Threads were not pinned: there are more of them than cores.",
+      " At worst, the reference loop ran ", fixed(drift, 1),
+      "% slower than at its best, other processes took ", share(others),
+      " of the machine's time, the host stole ", share(steal), ".");
+  if (drift > 5 || others > 10 || steal > 5)
+    say("The machine was not quiet: trust the best times more than the median, and repeat often (-r).");
+}
+
+}  // namespace
+
+double Measurement::at(double part) const {
+  const double place = part * static_cast<double>(seconds.size() - 1);
+  const auto below = static_cast<size_t>(place);
+  const size_t above = std::min(below + 1, seconds.size() - 1);
+  return std::lerp(seconds[below], seconds[above], place - static_cast<double>(below));
+}
+
+std::unique_ptr<Measurer> make_cpu_measurer(const BenchPlan& plan) {
+  return std::make_unique<CpuMeasurer>(plan);
 }
 
 }  // namespace hewn::cli

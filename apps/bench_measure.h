@@ -1,9 +1,13 @@
 #pragma once
 // `hewn bench kernels`: how to measure.
 
+#include <memory>
+
 #include "apps/bench_conditions.h"
 #include "apps/bench_counters.h"
 #include "apps/bench_plan.h"
+#include "apps/bench_report.h"
+#include "apps/bench_roof.h"
 
 namespace hewn::cli {
 
@@ -26,26 +30,27 @@ struct Measurement {
 /// All contenders of a case, and what the machine was like meanwhile.
 struct Measured {
   std::vector<Measurement> of;
-  double drift_percent = 0;  ///< how much longer the reference loop took, by median, than at its best so far
-  Shares shares{};           ///< where the machine's time went besides
+  /// How much longer the reference loop took, by median, than at its best so far; negative: unknown.
+  double drift_percent = -1;
+  Shares shares{};  ///< where the machine's time went besides
 };
 
+/// Times kernels on a device.
 class Measurer {
  public:
-  explicit Measurer(const BenchPlan& plan);
-
+  virtual ~Measurer() = default;
+  /// What the device allows, as rows called "ceiling.…".
+  virtual std::vector<BenchRow> ceilings() = 0;
   /// Checks every contender against the case's reference, times all of them in turn, again and again, and
   /// checks them again. Throws numerical when a result is wrong.
-  Measured measure(Case& c, const std::vector<Contender>& list);
-  bool pinned() const { return threads_.pinned(); }
-  const Counters& counters() const { return counters_; }
-
- private:
-  const BenchPlan& plan_;
-  PinnedThreads threads_;
-  ShareClock clock_;
-  Counters counters_;
-  double reference_loop_ = 1e30;  ///< the best so far, in seconds
+  virtual Measured measure(Case& c, const std::vector<Contender>& list) = 0;
+  /// The least time that the work can take under the conditions of this measurement.
+  virtual Roof roof(Case& c, const Measurement& m) = 0;
+  /// Says on standard error how far the times can be trusted.
+  virtual void tell_conditions(const std::vector<BenchRow>& rows) const = 0;
 };
+
+/// For kernels on this machine's processor.
+std::unique_ptr<Measurer> make_cpu_measurer(const BenchPlan& plan);
 
 }  // namespace hewn::cli

@@ -144,21 +144,21 @@ class OneDnnMatmul {
 
 }  // namespace
 
-std::vector<PeerProduct> onednn_products(const PeerCalls& peer, const Matmul& m, int threads) {
+std::vector<PeerProduct> onednn_products(const PeerCalls& peer, const Matmul& m) {
   using Sgemm = int (*)(char, char, int64_t, int64_t, int64_t, float, const float*, int64_t, const float*,
                         int64_t, float, float*, int64_t);
   static const OneDnn dnn(peer.library);
   std::vector<PeerProduct> products;
   if (dnn.ready() && m.alpha == 1 && (m.dtype == DType::f32 || m.dtype == DType::bf16))
-    products.push_back(
-        {peer.name, [peer, threads, made = std::shared_ptr<OneDnnMatmul>()](const Matmul& a) mutable {
-           set_onednn_threads(peer, threads);
-           if (!made) made = std::make_shared<OneDnnMatmul>(dnn, a);
-           (*made)(a);
-         }});
+    products.push_back({peer.name, [peer, made = std::shared_ptr<OneDnnMatmul>()](const Launch& on,
+                                                                                  const Matmul& a) mutable {
+                          set_onednn_threads(peer, on.threads);
+                          if (!made) made = std::make_shared<OneDnnMatmul>(dnn, a);
+                          (*made)(a);
+                        }});
   if (m.dtype == DType::f32)
-    products.push_back({peer.name + ".sgemm", [peer, threads](const Matmul& a) {
-                          set_onednn_threads(peer, threads);
+    products.push_back({peer.name + ".sgemm", [peer](const Launch& on, const Matmul& a) {
+                          set_onednn_threads(peer, on.threads);
                           reinterpret_cast<Sgemm>(peer.sgemm)(a.trans_a ? 'T' : 'N', a.trans_b ? 'T' : 'N',
                                                               a.M, a.N, a.K, static_cast<float>(a.alpha),
                                                               floats(a.a), a.lda, floats(a.b), a.ldb,

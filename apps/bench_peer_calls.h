@@ -20,8 +20,10 @@ struct PeerCalls {
 
 /// A library's way of computing a product.
 struct PeerProduct {
-  std::string name;                          ///< "onednn", "onednn.sgemm"
-  std::function<void(const Matmul&)> run{};  ///< for arguments that differ in nothing but addresses
+  std::string name;  ///< "onednn", "onednn.sgemm"
+  /// For arguments that differ in nothing but addresses; on the launch's threads, or its stream.
+  std::function<void(const Launch&, const Matmul&)> run{};
+  double tolerance = 0;  ///< as a contender's
 };
 
 /// By the library's own call. Set before each product, since libraries may share one OpenMP and its number.
@@ -32,10 +34,14 @@ inline float beta_of(const Matmul& m) { return m.to_c == Write::add ? 1.0f : 0.0
 inline const float* floats(const void* p) { return static_cast<const float*>(p); }
 
 /// By cblas_sgemm: float32 alone.
-std::vector<PeerProduct> cblas_products(const PeerCalls& peer, const Matmul& m, int threads);
+std::vector<PeerProduct> cblas_products(const PeerCalls& peer, const Matmul& m);
 
 /// By oneDNN 3's matmul primitive, on operands as they stand and made once as frameworks do (float32 and
 /// bfloat16), and by dnnl_sgemm. On OpenMP or oneTBB, whichever the library was built with.
-std::vector<PeerProduct> onednn_products(const PeerCalls& peer, const Matmul& m, int threads);
+std::vector<PeerProduct> onednn_products(const PeerCalls& peer, const Matmul& m);
+
+/// By cublasGemmEx, on a GPU: float32, float64, bfloat16 with float32 sums; and float32 rounded to TF32 on
+/// the way into tensor cores. The launch's scratch is its workspace.
+std::vector<PeerProduct> cublas_products(const PeerCalls& peer, const Matmul& m);
 
 }  // namespace hewn::cli

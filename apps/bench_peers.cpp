@@ -25,7 +25,9 @@ struct Peer {
   std::array<Preset, 2> presets;
   std::array<const char*, 2> sgemm;  ///< its functions, under one of these names
   std::array<const char*, 2> set_threads;
-  std::vector<PeerProduct> (*products)(const PeerCalls&, const Matmul&, int threads);
+  std::vector<PeerProduct> (*products)(const PeerCalls&, const Matmul&);
+  const char* device = "cpu";  ///< that it computes on
+  size_t scratch_bytes = 0;    ///< that it gets
 };
 
 // OpenBLAS 0.3.21 takes a processor it does not know for one without AVX-512, BLIS 0.9 for any at all: they
@@ -61,9 +63,25 @@ constexpr Peer known_peers[] = {
      .sgemm = {"cblas_sgemm"},
      .set_threads = {"MKL_Set_Num_Threads"},
      .products = cblas_products},
+    // A workspace of what NVIDIA advises for Hopper: without one, a recorded call would allocate its own each
+    // time.
+    {.name = "cublas",
+     .variable = "HEWN_CUBLAS",
+     .files = {"libcublas.so.13", "libcublas.so.12", "libcublas.so", "/usr/local/cuda/lib64/libcublas.so"},
+     .presets = {},
+     .sgemm = {"cublasGemmEx"},
+     .set_threads = {},
+     .products = cublas_products,
+     .device = "cuda",
+     .scratch_bytes = size_t{32} << 20},
 };
 
 const Peer& peer_named(const std::string& name) {
+  require(name != "cudnn",
+          "--compare: cuDNN is not compared. It has no plain products, and its attention is reached by "
+          "describing a "
+          "graph to it, which this program does not; scripts/gpu-check.sh times the attention of PyTorch "
+          "instead");
   std::vector<std::string> known;
   std::string list;
   for (const Peer& peer : known_peers) {
@@ -109,9 +127,11 @@ struct LoadedPeer {
   PeerCalls calls;
 };
 
-Peers::Peers(const std::vector<std::string>& names) {
+Peers::Peers(const std::vector<std::string>& names, const std::string& device) {
   for (const std::string& name : names) {
     const Peer& peer = peer_named(name);
+    require(peer.device == device, "--compare: ", name, " computes on the device ", peer.device, ", not on ",
+            device, "; choose with --device");
     PeerCalls calls{.name = name, .library = load(peer)};
     calls.sgemm = first_found(calls.library, peer.sgemm);
     calls.set_threads = first_found(calls.library, peer.set_threads);
@@ -134,14 +154,22 @@ std::vector<Contender> Peers::contenders(const Case& c, const BenchPlan& plan) c
   if (!plain || m.outer * m.inner != 1 || m.M * m.N * m.K == 0) return list;
   for (const int threads : plan.threads)
     for (const auto& loaded : peers_)
-      for (PeerProduct& product : loaded->peer.products(loaded->calls, m, threads))
-        list.push_back({.name = std::move(product.name),
-                        .isa = plan.isas.back(),
-                        .level = plan.isas.back(),
-                        .threads = threads,
-                        .run = [run = std::move(product.run)](
-                                   Case& on) { run(static_cast<CaseOf<Matmul>&>(on).args()); },
-                        .peer = true});
+      for (PeerProduct& product : loaded->peer.products(loaded->calls, m))
+        list.push_back(
+            {.name = std::move(product.name),
+             .isa = plan.isas.back(),
+             .level = plan.isas.back(),
+             .threads = threads,
+             .run =
+                 [run = std::move(product.run), threads, bytes = loaded->peer.scratch_bytes](Case& on) {
+                   run({.threads = threads,
+                        .scratch = bytes ? on.scratch(bytes) : nullptr,
+                        .scratch_bytes = bytes,
+                        .stream = on.stream()},
+                       static_cast<CaseOf<Matmul>&>(on).args());
+                 },
+             .peer = true,
+             .tolerance = product.tolerance});
   return list;
 }
 

@@ -14,11 +14,11 @@ struct LoadedPeer;
 /// The libraries named in --compare.
 class Peers {
  public:
-  /// Loads each of `names` ("openblas", "blis", "onednn", "mkl"): the file in HEWN_OPENBLAS (HEWN_BLIS, ...)
-  /// if that is set, else the first of the names in the table of bench_peers.cpp that the dynamic loader
-  /// finds. Usage error for other names; fails, saying what was tried, when a library is not found or is not
-  /// what its name says.
-  explicit Peers(const std::vector<std::string>& names);
+  /// Loads each of `names` ("openblas", "blis", "onednn", "mkl"; for the device cuda "cublas"): the file in
+  /// HEWN_OPENBLAS (HEWN_BLIS, ...) if that is set, else the first of the names in the table of
+  /// bench_peers.cpp that the dynamic loader finds. Usage error for other names and for libraries of another
+  /// device; fails, saying what was tried, when a library is not found or is not what its name says.
+  Peers(const std::vector<std::string>& names, const std::string& device);
   ~Peers();
   Peers(const Peers&) = delete;
   Peers& operator=(const Peers&) = delete;

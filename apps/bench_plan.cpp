@@ -62,11 +62,37 @@ std::vector<const Room*> rooms_for(const std::vector<std::string>& ops) {
 
 // The variant a rung runs on a processor of this level: its own, or a lower one.
 bool runs_on(const Case& c, size_t rung, Isa level, Isa& variant) {
+  if (on_gpu(level)) return c.has(rung, variant = level);
   for (int i = static_cast<int>(level); i >= 0; --i) {
     variant = static_cast<Isa>(i);
     if (c.has(rung, variant)) return true;
   }
   return false;
+}
+
+void read_processor(const Settings& settings, BenchPlan& plan) {
+  if (!settings.has("threads"))
+    plan.threads = {default_threads()};
+  else
+    for (const std::string& text : split(settings.text("threads"), ','))
+      plan.threads.push_back(thread_count(settings, text));
+  if (!settings.has("isa"))
+    plan.isas = {best_isa()};
+  else
+    for (const std::string& name : split(settings.text("isa"), ','))
+      plan.isas.push_back(instruction_set(settings, name));
+}
+
+// A GPU has no threads to choose, one instruction set, and operands in memory alone.
+void read_gpu(const Settings& settings, BenchPlan& plan) {
+  plan.threads = {1};
+  plan.isas = {plan.device == "cuda" ? Isa::cuda : Isa::emulated};
+  for (const char* key : {"threads", "isa", "rung", "counters", "asm"})
+    require(!settings.given(key) || settings.where(key).starts_with("HEWN_"), settings.where(key),
+            " is for kernels on the processor; leave it out with --device=", plan.device);
+  require(!settings.given("cache") || settings.text("cache") == "cold", settings.where("cache"),
+          ": on a GPU operands are always found in its memory; leave it out with --device=", plan.device);
+  plan.warm = false;
 }
 
 }  // namespace
@@ -99,16 +125,8 @@ BenchPlan bench_plan(const Settings& settings) {
   if (settings.has("op")) plan.ops = split(settings.text("op"), ',');
   require(plan.ops.size() == 1 || !settings.has("shape") || !plan.rung.empty(),
           "--shape needs one --op, since shapes are written differently");
-  if (!settings.has("threads"))
-    plan.threads = {default_threads()};
-  else
-    for (const std::string& text : split(settings.text("threads"), ','))
-      plan.threads.push_back(thread_count(settings, text));
-  if (!settings.has("isa"))
-    plan.isas = {best_isa()};
-  else
-    for (const std::string& name : split(settings.text("isa"), ','))
-      plan.isas.push_back(instruction_set(settings, name));
+  plan.device = settings.text("device");
+  plan.device == "cpu" ? read_processor(settings, plan) : read_gpu(settings, plan);
   plan.counters = settings.flag("counters");
   plan.assembly = settings.flag("asm");
   require(!plan.assembly || !plan.ops.empty() || !plan.rung.empty(),

@@ -19,7 +19,8 @@ struct Contender {
   Isa level = Isa::scalar;  ///< of the processor whose roof it is held against
   int threads = 1;
   std::function<void(Case&)> run;  ///< the work, once, on the operands of the case it is given
-  bool peer = false;  ///< another library's; its threads may look for work for a while after their turn
+  bool peer = false;     ///< another library's; its threads may look for work for a while after their turn
+  double tolerance = 0;  ///< that its results need where it rounds operands: it does less than was asked for
 };
 
 /// Where a call finds its operands: in the caches, from the call before, or in memory.
@@ -40,10 +41,11 @@ struct RunKernel {
 
 /// What the options ask for.
 struct BenchPlan {
+  std::string device = "cpu";    ///< or "cuda", "emulated"
   std::vector<std::string> ops;  ///< rooms or operations; empty: all
   CaseRequest request;
-  std::vector<int> threads;
-  std::vector<Isa> isas;
+  std::vector<int> threads;  ///< of a GPU: its multiprocessors, once it is open
+  std::vector<Isa> isas;     ///< of a GPU: cuda or emulated
   int64_t repeat = 5;
   bool warm = true, cold = true;     ///< how to find the operands
   bool ladder = false;               ///< every rung, not only the preferred one

@@ -49,8 +49,7 @@ constexpr Column columns[] = {
     {"flops_per_cycle", "FLOP/cycle", [](const BenchRow& r) { return known(r.flops_per_cycle); }, 2},
     {"l1_misses", "L1 misses", [](const BenchRow& r) { return known(r.counts.l1_misses); }, 0},
     {"llc_misses", "LLC misses", [](const BenchRow& r) { return known(r.counts.llc_misses); }, 0},
-    {"drift_percent", nullptr,
-     [](const BenchRow& r) { return r.is_ceiling() ? Json() : Json(r.drift_percent); }},
+    {"drift_percent", nullptr, [](const BenchRow& r) { return known(r.drift_percent); }},
     {"others_percent", nullptr,
      [](const BenchRow& r) { return r.others_percent < 0 ? Json() : Json(r.others_percent); }},
     {"steal_percent", nullptr,
@@ -94,12 +93,13 @@ Cells cells_of(const Rows& rows) {
 
 // A ceiling is a speed; the time it stands for is nobody's.
 Cells ceiling_cells(const Rows& rows) {
-  Cells cells{{"ceiling", "in", "dtype", "threads", "isa", "speed"}};
+  Cells cells{{"ceiling", "in", "dtype", "threads", "isa", "speed", "by"}};
   for (const BenchRow& r : rows)
     cells.push_back({r.op.substr(r.op.find('.') + 1), r.shape, r.dtype, std::to_string(r.threads), r.isa,
                      r.gflops > 0 ? fixed(r.gflops, 1) + " GFLOP/s"
                      : r.gbps > 0 ? fixed(r.gbps, 1) + " GB/s"
-                                  : fixed(1e3 / r.best_ms, 2) + " G/s"});
+                                  : fixed(1e3 / r.best_ms, 2) + " G/s",
+                     r.rung});
   return cells;
 }
 

@@ -85,42 +85,32 @@ Roof roof_of(Case& c, Isa level, int threads, Cache cache) {
   return roof;
 }
 
-namespace {
-
-BenchRow ceiling(const std::string& what, const std::string& where, const std::string& dtype, Isa isa,
-                 int threads) {
-  return {.op = "ceiling." + what,
-          .shape = where,
-          .dtype = dtype,
-          .isa = std::string(name_of(isa)),
-          .rung = "measured",
-          .cache = "",
-          .bound = "",
-          .threads = threads,
-          .roof_percent = 100};
-}
-
-// The time for 10^9 operations or bytes: a ceiling has no work of its own.
-BenchRow timed(BenchRow row, double per_second) {
+BenchRow ceiling_row(BenchRow row, Isa isa, int threads, double per_second) {
+  row.op = "ceiling." + row.op;
+  row.isa = name_of(isa);
+  row.threads = threads;
   row.best_ms = row.median_ms = 1e12 / per_second;
+  row.roof_percent = 100;
   return row;
 }
-
-}  // namespace
 
 std::vector<BenchRow> ceilings(const BenchPlan& plan) {
   std::set<int> threads{1};
   threads.insert(plan.threads.begin(), plan.threads.end());
   const Isa isa = plan.isas.back();
   std::vector<BenchRow> rows;
+  const auto add = [&](const char* what, const std::string& where, DType dtype, int n, double speed) {
+    rows.push_back(
+        ceiling_row({.op = what, .shape = where, .dtype = std::string(name_of(dtype)), .rung = "measured"},
+                    isa, n, speed));
+  };
   for (const int n : threads) {
     for (const DType dtype : {DType::f32, DType::f64, DType::bf16}) {
-      rows.push_back(
-          timed(ceiling("fma", "registers", std::string(name_of(dtype)), isa, n), peak(dtype, isa, n)));
+      add("fma", "registers", dtype, n, peak(dtype, isa, n));
       rows.back().gflops = peak(dtype, isa, n) * 1e-9;
     }
     for (const auto& [name, function] : {std::pair{"exp", MathFunction::exp}, {"tanh", MathFunction::tanh}})
-      rows.push_back(timed(ceiling(name, "L1", "f32", isa, n), functions(function, isa, n)));
+      add(name, "L1", DType::f32, n, functions(function, isa, n));
     for (size_t i = 0; i <= cache_levels().size(); ++i) {
       const bool memory = i == cache_levels().size();
       const CacheLevel level = memory ? CacheLevel{} : cache_levels()[i];
@@ -129,7 +119,7 @@ std::vector<BenchRow> ceilings(const BenchPlan& plan) {
       const std::string name = memory ? "memory" : "L" + std::to_string(level.level);
       for (const auto& [what, mix] : {std::pair{"read", StreamMix{8, 0, 0}}, {"copy", StreamMix{4, 0, 4}}}) {
         const double speed = stream(mix, set, isa, n);
-        rows.push_back(timed(ceiling(what, name, "f32", isa, n), speed));
+        add(what, name, DType::f32, n, speed);
         rows.back().gbps = speed * 1e-9;
       }
     }

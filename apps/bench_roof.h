@@ -19,6 +19,10 @@ struct Roof {
 /// whichever takes longer. Measures each roof once.
 Roof roof_of(Case& c, Isa level, int threads, Cache cache);
 
+/// A ceiling as a row: what `row` says of it and nothing else, on such a device. `per_second` are operations
+/// or bytes; that its time is the time for 10^9 of them, since a ceiling has no work of its own.
+BenchRow ceiling_row(BenchRow row, Isa isa, int threads, double per_second);
+
 /// The ceilings of the machine, as rows called "ceiling.…": arithmetic for each number type, exp and tanh,
 /// reading and copying in each level of cache and in memory, on one thread and on as many as the plan has.
 std::vector<BenchRow> ceilings(const BenchPlan& plan);

@@ -6,6 +6,7 @@
 #include "apps/bench_asm.h"
 #include "apps/bench_baseline.h"
 #include "apps/bench_charts.h"
+#include "apps/bench_gpu.h"
 #include "apps/bench_measure.h"
 #include "apps/bench_peers.h"
 #include "apps/bench_report.h"
@@ -20,20 +21,19 @@
 namespace hewn::cli {
 namespace {
 
-// The best seconds of a library under the same conditions; 0 without one.
+// The best seconds of a library that does the same, under the same conditions; 0 without one.
 double fastest_peer(const Measured& measured, const Measurement& beside) {
   double fastest = 0;
   for (const Measurement& m : measured.of)
-    if (m.who->peer && m.who->threads == beside.who->threads && m.cache == beside.cache &&
-        (fastest == 0 || m.best() < fastest))
+    if (m.who->peer && m.who->tolerance == 0 && m.who->threads == beside.who->threads &&
+        m.cache == beside.cache && (fastest == 0 || m.best() < fastest))
       fastest = m.best();
   return fastest;
 }
 
-BenchRow row_of(Case& c, int64_t calls, const Measured& measured, const Measurement& m) {
+BenchRow row_of(Case& c, int64_t calls, const Measured& measured, const Measurement& m, const Roof& roof) {
   const Contender& who = *m.who;
   const Cost cost = c.cost();
-  const Roof roof = roof_of(c, who.level, who.threads, m.cache);
   return {.op = c.op(),
           .shape = c.shape(),
           .dtype = std::string(name_of(c.dtype())),
@@ -70,23 +70,6 @@ Format format_of(const Settings& settings) {
   return format;
 }
 
-// What the machine was like: a note on standard error.
-void tell_conditions(const std::vector<BenchRow>& rows, bool pinned) {
-  double drift = 0, others = -1, steal = -1;
-  for (const BenchRow& row : rows) {
-    drift = std::max(drift, row.drift_percent);
-    others = std::max(others, row.others_percent);
-    steal = std::max(steal, row.steal_percent);
-  }
-  const auto share = [](double percent) { return percent < 0 ? "unknown" : fixed(percent, 1) + "%"; };
-  say(pinned ? "Threads were pinned." : "Threads were not pinned: there are more of them than cores.",
-      " At worst, the reference loop ran ", fixed(drift, 1),
-      "% slower than at its best, other processes took ", share(others),
-      " of the machine's time, the host stole ", share(steal), ".");
-  if (drift > 5 || others > 10 || steal > 5)
-    say("The machine was not quiet: trust the best times more than the median, and repeat often (-r).");
-}
-
 std::string loop_title(const BenchRow& r) {
   return join(r.op, " ", r.shape, " ", r.dtype, ", ", r.rung, " on ", r.isa, ", ", r.threads,
               r.threads == 1 ? " thread, " : " threads, ", r.cache, ":");
@@ -107,7 +90,7 @@ int run_bench_kernels(const Settings& settings) {
   if (!plot.empty()) require_charts();
   std::optional<Baseline> baseline;
   if (settings.has("baseline")) baseline.emplace(settings.text("baseline"));
-  const Peers peers(plan.compare);
+  const Peers peers(plan.compare, plan.device);
   const RungPlugin* own = plan.rung.empty() ? nullptr : &load_rung(plan.rung);
   const bool everything = plan.ops.empty() && !own;
   if (own) {
@@ -119,13 +102,12 @@ int run_bench_kernels(const Settings& settings) {
     require(format == Format::table || format == Format::md, "--asm prints text; leave out --json and --csv");
     require_disassembler();
   }
-  Measurer measurer(plan);
-  if (plan.counters && !measurer.counters().why_not().empty())
-    say("--counters: no hardware counters: ", measurer.counters().why_not());
+  const bool on_cpu = plan.device == "cpu";
+  const auto measurer = on_cpu ? make_cpu_measurer(plan) : make_gpu_measurer(plan, peers);
   std::vector<BenchRow> rows;
-  if (everything || !plot.empty()) {
-    say("measuring the machine's ceilings");
-    rows = ceilings(plan);
+  if (everything || !plot.empty() || !on_cpu) {
+    say("measuring the ceilings of ", on_cpu ? "the machine" : plan.device);
+    rows = measurer->ceilings();
   }
   bool own_timed = !own, compared = plan.compare.empty();
   std::string loops;
@@ -134,9 +116,10 @@ int run_bench_kernels(const Settings& settings) {
     std::vector<Contender> list = rungs_of(c, plan);
     if (own) own_timed |= add(list, contenders(*own, c, plan));
     compared |= add(list, peers.contenders(c, plan));
-    const Measured measured = measurer.measure(c, list);
+    if (list.empty()) return;  // no kernel for this on the device
+    const Measured measured = measurer->measure(c, list);
     for (const Measurement& m : measured.of) {
-      rows.push_back(row_of(c, calls, measured, m));
+      rows.push_back(row_of(c, calls, measured, m, measurer->roof(c, m)));
       if (plan.assembly) loops += join("\n", loop_title(rows.back()), "\n", m.hot_loop);
     }
   });
@@ -151,7 +134,7 @@ int run_bench_kernels(const Settings& settings) {
   print_rows(rows, format);
   if (format == Format::md && !loops.empty()) loops = "\n```" + loops + "```\n";
   print(loops);
-  tell_conditions(rows, measurer.pinned());
+  measurer->tell_conditions(rows);
   if (slower == 0) return 0;
   say(slower, " of ", rows.size(), " are slower than in ", settings.text("baseline"),
       " by more than the noise");

@@ -161,7 +161,9 @@ constexpr Command command_table[] = {
      "writes. "
      "With --ladder every rung from the naive loop to the preferred kernel. docs/performance.md describes "
      "the "
-     "method.",
+     "method. With --device=cuda the same on a GPU, operands in its memory, held against its copy bandwidth "
+     "and "
+     "the fastest matrix product found; the emulated device checks results, and its times say nothing.",
      "hewn bench kernels  # the machine and every kernel, in two minutes\n"
      "hewn bench kernels --op=matmul --threads=1\n"
      "hewn bench kernels --op=softmax --ladder --plot=softmax.html\n"
@@ -170,7 +172,9 @@ constexpr Command command_table[] = {
      "hewn bench kernels --op=activation.forward --shape=65536 --threads=1 --cache=warm --asm\n"
      "hewn bench kernels --rung=my_softmax.so --ladder --shape=3072x256\n"
      "hewn bench kernels --op=matmul,attention --isa=avx2,avx512 -r 20 --json > before.json\n"
-     "hewn bench kernels --op=matmul,attention --isa=avx2,avx512 -r 20 --baseline=before.json",
+     "hewn bench kernels --op=matmul,attention --isa=avx2,avx512 -r 20 --baseline=before.json\n"
+     "hewn bench kernels --device=cuda --op=matmul --dtype=bf16 --shape=8192x8192x8192 --compare=cublas\n"
+     "hewn bench kernels --device=cuda --shapes-from=configs/gpt2-124m.toml",
      run_bench_kernels},
     {takes::bench_train, "bench train", "", "time training steps of a configuration",
      "Milliseconds per step, tokens per second and peak bytes; takes the keys of `hewn train`.",

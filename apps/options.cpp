@@ -264,11 +264,13 @@ constexpr Option benching[] = {
     flag("ladder", "false", takes::bench_kernels, "time every rung, from naive to preferred"),
     text("rung", "FILE.so", "", takes::bench_kernels,
          "check and time a kernel of your own too; docs/kernels.md tells how to write one", "none"),
-    text("compare", "NAME,...", "", takes::bench_kernels,
-         "time matrix products of other libraries too, where they are installed: openblas, blis, onednn, mkl",
-         "none"),
+    text(
+        "compare", "NAME,...", "", takes::bench_kernels,
+        "time matrix products of other libraries too, where they are installed: openblas, blis, onednn, mkl; "
+        "with --device=cuda cublas",
+        "none"),
     choice("cache", "warm|cold|both", "both", takes::bench_kernels,
-           "operands in the caches, in memory as in training, or both in turn"),
+           "operands in the caches, in memory as in training, or both in turn; on a GPU in memory alone"),
     flag("counters", "false", takes::bench_kernels,
          "hardware counters too: cycles, instructions, cache misses of a call"),
     flag("asm", "false", takes::bench_kernels, "show the hottest loop of each kernel as instructions"),
@@ -284,7 +286,7 @@ constexpr Option benching[] = {
 };
 
 constexpr Option machine[] = {
-    choice("device", "cpu|cuda|emulated", "cpu", computes,
+    choice("device", "cpu|cuda|emulated", "cpu", computes | takes::bench_kernels,
            "where to compute: cpu, cuda (an NVIDIA GPU), emulated (its kernels on the host, to test them; "
            "slow)"),
     choice("gpu", "h200|h100|a100|rtx4090|rtx3090", "h200", takes::plan,
