@@ -129,6 +129,18 @@ cuda() {
   passed=$((passed + count))
 }
 
+# The script for machines with a GPU, on the emulated one: it has no mistake that a GPU would have to find.
+gpu_script() {
+  local start=$SECONDS
+  if ! scripts/gpu-check.sh --dry --prebuilt build >"$work/dry.log" 2>&1; then
+    cat "$work/dry.log"
+    fail "scripts/gpu-check.sh --dry"
+    return
+  fi
+  echo "== scripts/gpu-check.sh --dry: went through in $((SECONDS - start)) s"
+  passed=$((passed + 1))
+}
+
 # A program with CUDA starts where there is no driver, and says in one line that it found none. CUDA is told of no GPU,
 # so that this holds where there is one.
 no_gpu_is_said() {
@@ -146,6 +158,7 @@ scripts/install-deps.sh "${sets[@]}" || exit 1
 
 if [ $full = yes ]; then
   configure_and_build "gcc release" release -DHEWN_CUDA=OFF && HEWN_SLOW=1 run_tests "gcc release, long tests too" build
+  gpu_script
   configure_and_build "clang release" clang && run_tests "clang release" build-clang
   address_and_undefined
   thread

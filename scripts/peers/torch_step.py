@@ -1,4 +1,4 @@
-"""Times training steps of a GPT-2-shaped model in PyTorch on the CPU, for comparison with `hewn bench train`.
+"""Times training steps of a GPT-2-shaped model in PyTorch, on the CPU or a GPU, to compare with `hewn bench train`.
 
     python torch_step.py --config baby-gpt-cpu --threads 2 --mode eager --seconds 10
 
@@ -29,6 +29,9 @@ CONFIGS = {
                  lr=3e-4, betas=(0.9, 0.95)),
     "gpt2-1024": dict(n_layer=12, n_head=12, n_embd=768, vocab=50257, batch=1, block=1024, bias=True,
                       lr=3e-4, betas=(0.9, 0.95)),
+    # for a GPU, with the vocabulary filled up as nanoGPT does
+    "gpt2-8x1024": dict(n_layer=12, n_head=12, n_embd=768, vocab=50304, batch=8, block=1024, bias=True,
+                        lr=3e-4, betas=(0.9, 0.95)),
 }
 
 
@@ -78,6 +81,7 @@ def main():
     args.add_argument("--config", choices=CONFIGS, default="baby-gpt-cpu")
     args.add_argument("--mode", choices=["eager", "compile"], default="eager")
     args.add_argument("--dtype", choices=["f32", "bf16"], default="f32")
+    args.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     args.add_argument("--threads", type=int, default=2)
     args.add_argument("--seconds", type=float, default=10, help="how long to measure after warming up")
     args = args.parse_args()
@@ -85,19 +89,20 @@ def main():
     torch.manual_seed(1)
     torch.set_num_threads(args.threads)
     config = CONFIGS[args.config]
-    model = Gpt(**config)
+    model = Gpt(**config).to(args.device)
     decayed = [p for p in model.parameters() if p.dim() >= 2]
     plain = [p for p in model.parameters() if p.dim() < 2]
     groups = [dict(params=decayed, weight_decay=0.1), dict(params=plain, weight_decay=0.0)]
     optimizer = torch.optim.AdamW(groups, lr=config["lr"], betas=config["betas"], fused=True)
     forward = torch.compile(model) if args.mode == "compile" else model
     shape = (config["batch"], config["block"] + 1)
-    batches = [torch.randint(config["vocab"], shape) for _ in range(8)]
+    batches = [torch.randint(config["vocab"], shape).to(args.device) for _ in range(8)]
+    wait = torch.cuda.synchronize if args.device == "cuda" else lambda: None
 
     def step(i):
         rows = batches[i % len(batches)]
         optimizer.zero_grad(set_to_none=True)
-        with torch.autocast("cpu", torch.bfloat16, enabled=args.dtype == "bf16"):
+        with torch.autocast(args.device, torch.bfloat16, enabled=args.dtype == "bf16"):
             loss = forward(rows[:, :-1].contiguous(), rows[:, 1:].contiguous())
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -106,15 +111,17 @@ def main():
 
     for i in range(3):  # compiles, allocates, warms the caches
         step(i)
+    wait()
     times = []
     end = time.perf_counter() + args.seconds
     while time.perf_counter() < end or len(times) < 5:
         start = time.perf_counter()
         loss = step(len(times))
+        wait()
         times.append((time.perf_counter() - start) * 1e3)
     assert math.isfinite(loss.item())
     print(json.dumps(dict(peer=f"PyTorch {torch.__version__} {args.mode}", config=args.config, dtype=args.dtype,
-                          threads=args.threads, best_ms=round(min(times), 3),
+                          device=args.device, threads=args.threads, best_ms=round(min(times), 3),
                           median_ms=round(statistics.median(times), 3), steps=len(times))))
 
 
