@@ -163,6 +163,8 @@ constexpr Option training[] = {
     real("beta1", "0.9", 0, 0.999999999, run, "decay of the first moment; momentum of sgd"),
     real("beta2", "0.99", 0, 0.999999999, run, "decay of the second moment"),
     real("grad_clip", "1", 0, no_limit, run, "clip the gradient's global norm (0: do not)"),
+    flag("stochastic_rounding", "false", run,
+         "with dtype=bf16, round matrices to bfloat16 up or down by chance, right in the mean"),
     integer("seed", "1337", 0, most_seed, model | writes | takes::data_corpus,
             "everything random follows from it: same seed, same bits, whatever the thread count"),
 };

@@ -83,6 +83,7 @@ TrainConfig train_config(const Settings& s, const ModelConfig& model) {
   c.optimizer.beta1 = s.real("beta1");
   c.optimizer.beta2 = s.real("beta2");
   c.optimizer.grad_clip = s.real("grad_clip");
+  c.optimizer.stochastic_rounding = s.flag("stochastic_rounding");
   c.batch_size = s.integer("batch_size");
   c.gradient_accumulation_steps = s.integer("gradient_accumulation_steps");
   c.max_iters = s.integer("max_iters");

@@ -53,6 +53,9 @@ void TrainConfig::check() const {
   need("beta1", optimizer.beta1, 0, 0.999999999);
   need("beta2", optimizer.beta2, 0, 0.999999999);
   need("grad_clip", optimizer.grad_clip, 0, 1e12);
+  require(!optimizer.stochastic_rounding || dtype == DType::bf16,
+          "stochastic_rounding is of matrices that are rounded to bf16, with dtype = bf16; dtype is ",
+          name_of(dtype));
   const bool decays = schedule.decay_lr && schedule.kind != ScheduleKind::constant;
   require(!decays || schedule.lr_decay_iters > schedule.warmup_iters,
           "lr_decay_iters = ", schedule.lr_decay_iters,

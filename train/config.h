@@ -19,7 +19,8 @@ struct OptimizerConfig {
   double beta1 = 0.9;  ///< momentum with sgd
   double beta2 = 0.99;
   double eps = 1e-8;
-  double grad_clip = 1.0;  ///< largest global norm of the gradients; 0: no clipping
+  double grad_clip = 1.0;            ///< largest global norm of the gradients; 0: no clipping
+  bool stochastic_rounding = false;  ///< of the bf16 copies of matrices; else to the nearest
 };
 
 /// Learning rate by step: a linear warm-up, then a fall to `min_lr` at `lr_decay_iters`.

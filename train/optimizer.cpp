@@ -41,6 +41,7 @@ void Optimizer::step(const Tensor& state) {
     norm.spans[norm.n_spans++] = {group.grads->data(), group.numel(dtype)};
   }
   run(parameters_.device(), norm);
+  const bool nearest = !config_.stochastic_rounding;
   for (size_t i = 0; i < moments_.size(); ++i) {
     const ParameterGroup& group = parameters_.groups()[i];
     const Moments& moments = moments_[i];
@@ -58,8 +59,27 @@ void Optimizer::step(const Tensor& state) {
                         .eps = config_.eps,
                         .weight_decay = group.decayed ? config_.weight_decay : 0,
                         .state = step_state,
-                        .half = group.halves.defined() ? group.halves.data() : nullptr});
+                        .half = nearest && group.halves.defined() ? group.halves.data() : nullptr});
   }
+  if (!nearest) round_stochastically(step_state, 1);
+  parameters_.updated();
+}
+
+void Optimizer::round_stochastically(const StepState* state, int64_t extra) {
+  for (const ParameterGroup& group : parameters_.groups())
+    if (group.halves.defined())
+      run(parameters_.device(), StochasticRounding{.n = group.numel(DType::f32),
+                                                   .w = group.values->data(),
+                                                   .half = group.halves.data(),
+                                                   .state = state,
+                                                   .extra = extra});
+}
+
+void Optimizer::round_again(const StepState& state) {
+  if (!config_.stochastic_rounding) return;
+  Tensor at = Tensor::empty(parameters_.device(), DType::u8, {static_cast<int64_t>(sizeof state)});
+  at.upload(&state);
+  round_stochastically(static_cast<const StepState*>(at.data()), 0);
   parameters_.updated();
 }
 

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "kernels/launch.h"
 #include "model/parameters.h"
 #include "train/config.h"
 
@@ -19,6 +20,10 @@ class Optimizer {
   /// gradients are not finite. Gradients are left as they are.
   void step(const Tensor& state);
 
+  /// Makes the bf16 copies of parameters that were loaded after state.step updates: what they were when these
+  /// had been made. Does nothing without stochastic rounding.
+  void round_again(const StepState& state);
+
   /// The moments by name, "m.PARAMETER" and "v.PARAMETER", to save and to restore.
   struct Moment {
     std::string name;
@@ -28,6 +33,7 @@ class Optimizer {
   const OptimizerConfig& config() const { return config_; }
 
  private:
+  void round_stochastically(const StepState* state, int64_t extra);
   struct Moments {
     std::unique_ptr<Slab> m, v;  ///< v is null with sgd
   };

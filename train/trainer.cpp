@@ -71,6 +71,11 @@ Trainer::Trainer(Model& model, const OptimizerConfig& optimizer, const ScheduleC
   device_state_ = Tensor::zeros(model.device(), DType::u8, {static_cast<int64_t>(sizeof(StepState))});
 }
 
+void Trainer::set_steps_done(int64_t steps) {
+  state_.step = steps;
+  if (steps > 0) optimizer_.round_again(state_);
+}
+
 void Trainer::upload_state() { device_state_.upload(&state_); }
 
 /// Gradients of the mean loss over all targets of all micro-batches; returns that loss (0 on meta).

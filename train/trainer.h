@@ -32,7 +32,8 @@ class Trainer {
 
   /// Steps done so far; the number of the next one.
   int64_t steps_done() const { return state_.step; }
-  void set_steps_done(int64_t steps) { state_.step = steps; }
+  /// After parameters and moments were loaded.
+  void set_steps_done(int64_t steps);
   Model& model() { return model_; }
   Optimizer& optimizer() { return optimizer_; }
   const Optimizer& optimizer() const { return optimizer_; }

@@ -28,6 +28,25 @@ struct ParameterUpdate {
   void* half = nullptr;  ///< [n] bf16 copies of the new w, with f32; null for none
 };
 
+/// Stochastic rounding of w to bf16: half[i] is one of the two neighbours of w[i], the upper one with a
+/// probability that is the part of the way to it, so that the mean of many roundings is w[i] (Gupta et al.,
+/// "Deep learning with limited numerical precision", 2015, section 3.1). On the bits of w: to the last 16 are
+/// added the upper 16 of a word, then they are cut off. Infinities and NaN are rounded as usual.
+///
+/// The word depends on the seed in `state`, on how many updates w has had, and on i alone: element i of group
+/// g = i / 64 has word i % 64 / 16 of Philox block {g * 16 + i % 16, updates, 0, rounding_site}. When the
+/// non-finite flag of `state` is set, nothing changes.
+struct StochasticRounding {
+  int64_t n;
+  const void* w;  ///< [n] f32
+  void* half;     ///< [n] bf16
+  const StepState* state;
+  int64_t extra;  ///< w has had state->step + extra updates: 1 just after that of this step
+};
+/// No dropout of a model has this number.
+inline constexpr uint32_t rounding_site = 0xffffffffu;
+
 const Ladder<ParameterUpdate>& ladder_of(const ParameterUpdate&);
+const Ladder<StochasticRounding>& ladder_of(const StochasticRounding&);
 
 }  // namespace hewn

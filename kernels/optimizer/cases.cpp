@@ -1,4 +1,6 @@
+#include <cmath>
 #include <cstring>
+#include <iterator>
 
 #include "kernels/case.h"
 #include "kernels/optimizer/abi.h"
@@ -42,6 +44,24 @@ std::unique_ptr<Case> make_case(const CaseRequest& request, UpdateRule rule, int
   return made;
 }
 
+/// All rungs give the same bits.
+std::unique_ptr<Case> make_rounding(const CaseRequest& request, int64_t n) {
+  CaseMemory memory(request.seed);
+  const StepState* at = state_input(memory, {.seed = request.seed * 0x9E3779B97F4A7C15u, .step = 3});
+  constexpr double special[] = {0.0, INFINITY, -INFINITY, NAN, 1.0, 3.4e38, 1e-40};
+  const auto* w = memory.input("w", DType::f32, n, [&](Rng& rng, int64_t i) {
+    return i % 11 == 5 ? special[static_cast<size_t>(i / 11) % std::size(special)] : rng.normal();
+  });
+  auto* half = memory.output("half", DType::bf16, n, 0);
+  return std::make_unique<CaseOf<StochasticRounding>>(std::move(memory), "round " + std::to_string(n),
+                                                      DType::f32, StochasticRounding{n, w, half, at, 1});
+}
+
+Sketch like_rounding(const StochasticRounding& a) {
+  const CaseRequest request{.bench = true};
+  return {"round " + std::to_string(a.n), DType::f32, [=, n = a.n] { return make_rounding(request, n); }};
+}
+
 Sketch like_update(const ParameterUpdate& a) {
   const CaseRequest request{.dtype = a.dtype, .bench = true};
   return {
@@ -60,7 +80,10 @@ Cases optimizer_cases(const CaseRequest& request) {
   Cases cases;
   for (const int64_t n : sizes) {
     cases.push_back(make_case(request, UpdateRule::adamw, n));
-    if (request.dtype == DType::f32) cases.push_back(make_case(request, UpdateRule::adamw, n, true));
+    if (request.dtype == DType::f32) {
+      cases.push_back(make_case(request, UpdateRule::adamw, n, true));
+      cases.push_back(make_rounding(request, n));
+    }
     if (request.bench) continue;
     cases.push_back(make_case(request, UpdateRule::adam, n));
     cases.push_back(make_case(request, UpdateRule::sgd, n));
@@ -69,7 +92,7 @@ Cases optimizer_cases(const CaseRequest& request) {
 }
 
 Sketch optimizer_like(std::string_view op, const void* args) {
-  return sketch_of_launch(op, args, like_update);
+  return sketch_of_launch(op, args, like_update, like_rounding);
 }
 
 }  // namespace hewn

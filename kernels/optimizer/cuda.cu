@@ -2,6 +2,7 @@
 
 #include <type_traits>
 
+#include "kernels/gpu/philox.cuh"
 #include "kernels/gpu/rows.cuh"
 
 namespace hewn {
@@ -91,11 +92,36 @@ void run(const Launch& on, const ParameterUpdate& a) {
   launch(on, "update_parameters", {all < most ? all : most, threads}, kernel, a, wide);
 }
 
+__global__ void __launch_bounds__(threads, resident) round_stochastically(StochasticRounding a) {
+  if (a.state->non_finite) return;
+  const int64_t thread = int64_t{blockIdx.x} * threads + threadIdx.x, group = thread / 16;
+  if (group * 64 >= a.n) return;
+  const int lane = static_cast<int>(thread % 16);
+  const PhiloxWords words =
+      philox_words(static_cast<uint32_t>(group * 16 + lane), static_cast<uint32_t>(a.state->step + a.extra),
+                   0, rounding_site, a.state->seed);
+#pragma unroll
+  for (int k = 0; k < 4; ++k) {
+    const int64_t i = group * 64 + k * 16 + lane;
+    if (i >= a.n) return;
+    const float w = static_cast<const float*>(a.w)[i];
+    const unsigned bits = __float_as_uint(w), sum = bits + (words.at[k] >> 16);
+    const bool finite = (bits & 0x7f800000u) != 0x7f800000u;
+    static_cast<bf16*>(a.half)[i] = finite ? bf16{static_cast<uint16_t>(sum >> 16)} : to_bf16(w);
+  }
+}
+
 }  // namespace
 
 template <>
 void update_gpu<Isa::HEWN_ISA>(const Launch& on, const ParameterUpdate& a) {
   a.dtype == DType::f64 ? run<double>(on, a) : run<float>(on, a);
+}
+
+template <>
+void round_gpu<Isa::HEWN_ISA>(const Launch& on, const StochasticRounding& a) {
+  launch(on, "round_stochastically", {blocks_for(ceil_div(a.n, int64_t{64}) * 16, threads), threads},
+         round_stochastically, a);
 }
 
 }  // namespace hewn

@@ -8,4 +8,8 @@ namespace hewn {
 template <Isa I>
 void update_gpu(const Launch& launch, const ParameterUpdate& a);
 
+/// Half a warp has the 64 elements of a group, a thread every sixteenth of them.
+template <Isa I>
+void round_gpu(const Launch& launch, const StochasticRounding& a);
+
 }  // namespace hewn

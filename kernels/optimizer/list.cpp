@@ -30,10 +30,25 @@ constexpr Rung<ParameterUpdate> rungs[] = {
      .run = per_gpu<ParameterUpdate>([]<Isa I>() -> KernelFn<ParameterUpdate> { return update_gpu<I>; })},
 };
 
+constexpr Rung<StochasticRounding> round_rungs[] = {
+    {.name = "reference",
+     .idea = "a Philox block for each element, of which it takes a word",
+     .run = scalar<StochasticRounding>(round_reference)},
+    {.name = "simd",
+     .idea = "64 elements share 16 blocks, a block a lane",
+     .run = per_isa<StochasticRounding>([]<Isa I>() { return round_simd<I>; })},
+    {.name = "cuda",
+     .idea = "the same, a block a thread",
+     .run =
+         per_gpu<StochasticRounding>([]<Isa I>() -> KernelFn<StochasticRounding> { return round_gpu<I>; })},
+};
+
 constexpr Ladder<ParameterUpdate> ladder{"optimizer.update", rungs, cost_of};
+constexpr Ladder<StochasticRounding> round_ladder{"optimizer.round", round_rungs, cost_of};
 
 }  // namespace
 
 const Ladder<ParameterUpdate>& ladder_of(const ParameterUpdate&) { return ladder; }
+const Ladder<StochasticRounding>& ladder_of(const StochasticRounding&) { return round_ladder; }
 
 }  // namespace hewn

@@ -1,6 +1,9 @@
 #include "kernels/optimizer/ref.h"
 
+#include <bit>
 #include <cmath>
+
+#include "core/rng.h"
 
 namespace hewn {
 namespace {
@@ -48,6 +51,21 @@ void update_reference(const Launch&, const ParameterUpdate& a) {
   if (!a.half) return;
   const auto* w = static_cast<const float*>(a.w);
   for (int64_t i = 0; i < a.n; ++i) static_cast<BFloat16*>(a.half)[i] = BFloat16(w[i]);
+}
+
+void round_reference(const Launch&, const StochasticRounding& a) {
+  if (a.state->non_finite) return;
+  const auto updates = static_cast<uint32_t>(a.state->step + a.extra);
+  const std::array key{static_cast<uint32_t>(a.state->seed), static_cast<uint32_t>(a.state->seed >> 32)};
+  for (int64_t i = 0; i < a.n; ++i) {
+    const float w = static_cast<const float*>(a.w)[i];
+    auto& half = static_cast<BFloat16*>(a.half)[i];
+    half = BFloat16(w);
+    if (!std::isfinite(w)) continue;
+    const auto block = static_cast<uint32_t>(i / 64 * 16 + i % 16);
+    const uint32_t word = philox({block, updates, 0, rounding_site}, key)[static_cast<size_t>(i % 64 / 16)];
+    half.bits = static_cast<uint16_t>((std::bit_cast<uint32_t>(w) + (word >> 16)) >> 16);
+  }
 }
 
 }  // namespace hewn

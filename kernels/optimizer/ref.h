@@ -7,6 +7,9 @@ namespace hewn {
 /// The oracle: element by element in double, for f32 and f64.
 void update_reference(const Launch&, const ParameterUpdate& a);
 
+/// The oracle: a Philox block for each element.
+void round_reference(const Launch&, const StochasticRounding& a);
+
 /// What all elements of one update share.
 struct UpdateScalars {
   double clip;        ///< factor of the gradients

@@ -3,6 +3,7 @@
 #include "kernels/optimizer/ref.h"
 #include "kernels/parallel.h"
 #include "kernels/vec_bf16.h"
+#include "kernels/vec_philox.h"
 
 namespace hewn {
 namespace {
@@ -56,6 +57,13 @@ void update_range(const ParameterUpdate& a, const Factors& f, int64_t begin, int
   });
 }
 
+/// w with the lower half of its bits zero, which no rounding changes any more.
+vf rounded_by(vi words, vf w) {
+  const vi bits = reinterpret_cast<vi>(w);
+  const vi sum = (bits + ((words >> 16) & 0xffff)) & static_cast<int32_t>(0xffff0000u);
+  return (bits & 0x7f800000) == 0x7f800000 ? w : reinterpret_cast<vf>(sum);
+}
+
 }  // namespace
 
 template <>
@@ -64,6 +72,27 @@ void update_simd<Isa::HEWN_ISA>(const Launch& launch, const ParameterUpdate& a) 
   const Factors factors(a, scalars_of(a));
   parallel_for(launch, blocks_of(a.n, block), [&](int64_t begin, int64_t end, int) {
     update_range(a, factors, begin * block, end * block < a.n ? end * block : a.n);
+  });
+}
+
+template <>
+void round_simd<Isa::HEWN_ISA>(const Launch& launch, const StochasticRounding& a) {
+  if (a.state->non_finite) return;
+  const auto* w = static_cast<const float*>(a.w);
+  auto* half = static_cast<BFloat16*>(a.half);
+  const auto updates = static_cast<uint32_t>(a.state->step + a.extra);
+  parallel_for(launch, blocks_of(a.n, block), [&](int64_t begin, int64_t end, int) {
+    for (int64_t i = begin * block; i < end * block && i < a.n; i += 64) {
+      int32_t words[64];
+      for (int lane = 0; lane < 16; lane += W) {
+        const PhiloxLanes drawn = philox(lane_index() + static_cast<int32_t>(i / 64 * 16 + lane), updates, 0,
+                                         rounding_site, a.state->seed);
+        for (int k = 0; k < 4; ++k) store(words + k * 16 + lane, drawn.at[k]);
+      }
+      for_lanes(0, i + 64 < a.n ? 64 : a.n - i, [&](int64_t k, auto lanes) {
+        store(half + i + k, rounded_by(load(words + k), load(w + i + k, lanes)), lanes);
+      });
+    }
   });
 }
 

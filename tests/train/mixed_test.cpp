@@ -1,8 +1,12 @@
 // Mixed precision: bf16 matrix products over float32 parameters.
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
+#include "kernels/contract.h"
+#include "kernels/devices.h"
+#include "kernels/optimizer/abi.h"
 #include "tests/train/tiny.h"
 #include "train/checkpoint.h"
 
@@ -30,10 +34,10 @@ struct Run {
   std::unique_ptr<Executor> device;
   std::unique_ptr<Model> model;
   Trainer trainer;
-  explicit Run(DType dtype, int threads = 1)
+  explicit Run(DType dtype, int threads = 1, const OptimizerConfig& optimizer = {})
       : device(make_cpu(threads)),
         model(make_model(test::tiny_model(), *device, dtype, 7)),
-        trainer(*model, {}, {.learning_rate = 3e-3, .warmup_iters = 5, .lr_decay_iters = 100}, 7) {}
+        trainer(*model, optimizer, {.learning_rate = 3e-3, .warmup_iters = 5, .lr_decay_iters = 100}, 7) {}
 };
 
 }  // namespace
@@ -95,24 +99,76 @@ TEST_CASE("mixed precision keeps float32 parameters, and copies of matrices that
 }
 
 TEST_CASE("mixed precision: the same bits for any number of threads, and after a checkpoint", "[mixed]") {
-  Run one(DType::bf16);
-  losses(one.trainer, 6);
-  const std::string expected = test::bytes_of(one.trainer);
-  for (const int threads : {2, 4}) {
-    INFO(threads << " threads");
-    Run run(DType::bf16, threads);
-    losses(run.trainer, 6);
-    CHECK((test::bytes_of(run.trainer) == expected));
+  for (const bool stochastic : {false, true}) {
+    INFO((stochastic ? "stochastic rounding" : "rounding to the nearest"));
+    const OptimizerConfig optimizer{.stochastic_rounding = stochastic};
+    Run one(DType::bf16, 1, optimizer);
+    losses(one.trainer, 6);
+    const std::string expected = test::bytes_of(one.trainer);
+    for (const int threads : {2, 4}) {
+      INFO(threads << " threads");
+      Run run(DType::bf16, threads, optimizer);
+      losses(run.trainer, 6);
+      CHECK((test::bytes_of(run.trainer) == expected));
+    }
+    const test::TempDir dir;
+    Run before(DType::bf16, 1, optimizer), after(DType::bf16, 1, optimizer);
+    losses(before.trainer, 3);
+    losses(after.trainer, 1);  // its copies are of other weights
+    RunState state;
+    state.step = 3;
+    load_checkpoint(save_checkpoint(dir.path().string(), state, before.trainer), after.trainer);
+    losses(after.trainer, 3, 3);
+    CHECK((test::bytes_of(after.trainer) == expected));
   }
-  const test::TempDir dir;
-  Run before(DType::bf16), after(DType::bf16);
-  losses(before.trainer, 3);
-  losses(after.trainer, 1);  // its copies are of other weights
-  RunState state;
-  state.step = 3;
-  load_checkpoint(save_checkpoint(dir.path().string(), state, before.trainer), after.trainer);
-  losses(after.trainer, 3, 3);
-  CHECK((test::bytes_of(after.trainer) == expected));
+}
+
+TEST_CASE("mixed precision: stochastic rounding is to a neighbour, right in the mean", "[mixed]") {
+  constexpr size_t n = 1 << 16;
+  constexpr float ulp = 1.0f / 128;  // of bf16 from 1 to 2
+  const std::vector<float> w(n, 1 + 0.3f * ulp);
+  const auto rounded = [&](const StepState& state, int64_t extra) {
+    std::vector<BFloat16> half(n);
+    run(cpu(), StochasticRounding{n, w.data(), half.data(), &state, extra});
+    std::vector<bool> up(n);
+    for (size_t i = 0; i < n; ++i) {
+      const auto x = static_cast<float>(half[i]);
+      REQUIRE((x == 1 || x == 1 + ulp));
+      up[i] = x > 1;
+    }
+    return up;
+  };
+  const auto share = [&](const std::vector<bool>& up) {
+    return static_cast<double>(std::count(up.begin(), up.end(), true)) / static_cast<double>(n);
+  };
+  const std::vector<bool> first = rounded({.seed = 5, .step = 9}, 0);
+  const double five_deviations = 5 * std::sqrt(0.3 * 0.7 / static_cast<double>(n));
+  CHECK(std::abs(share(first) - 0.3) < five_deviations);
+  CHECK((rounded({.seed = 5, .step = 8}, 1) == first));  // just after an update, or after a checkpoint
+  for (const StepState& other : {StepState{.seed = 5, .step = 10}, StepState{.seed = 6, .step = 9}}) {
+    const std::vector<bool> second = rounded(other, 0);
+    std::vector<bool> both(n);
+    for (size_t i = 0; i < n; ++i) both[i] = first[i] && second[i];
+    CHECK(std::abs(share(both) - 0.09) < five_deviations);  // as for coins that know nothing of each other
+  }
+}
+
+TEST_CASE("mixed precision: copies that are rounded by chance follow the matrices", "[mixed]") {
+  Run run(DType::bf16, 1, {.stochastic_rounding = true});
+  losses(run.trainer, 3);
+  const Parameter& p = *run.model->parameters().find("transformer.wte.weight");
+  const std::vector<float> values = p.value.values<float>();
+  const std::vector<double> copy = p.half.doubles();
+  size_t far = 0, nearest = 0;
+  for (size_t i = 0; i < values.size(); ++i) {
+    const double w = static_cast<double>(values[i]);
+    if (std::abs(copy[i] - w) > std::abs(w) / 128) ++far;
+    if (copy[i] == static_cast<double>(static_cast<float>(BFloat16(values[i])))) ++nearest;
+  }
+  CHECK(far == 0);
+  CHECK(nearest > values.size() / 2);
+  CHECK(nearest < values.size());
+  CHECK(p.half_version == p.value.storage()->version);  // so that nothing is rounded again
 }
 
 }  // namespace hewn

@@ -66,6 +66,7 @@ TEST_CASE("a training configuration that makes no sense is refused", "[schedule]
   refused("beta1", [](TrainConfig& c) { c.optimizer.beta1 = 1; });
   refused("beta2", [](TrainConfig& c) { c.optimizer.beta2 = 1; });
   refused("grad_clip", [&](TrainConfig& c) { c.optimizer.grad_clip = nan; });
+  refused("stochastic_rounding", [](TrainConfig& c) { c.optimizer.stochastic_rounding = true; });
   refused("vocab_size", [](TrainConfig& c) { c.model.vocab_size = 0; });
 }
 
