@@ -29,7 +29,7 @@ note() { table+="| $1 | $2 | $3 | $4 |"$'\n'; }
 
 # part NAME COMMAND...: runs it; a line of the table says how it ended and what it said last.
 part() {
-  local name=$1 start=$SECONDS status left=$((60 * minutes - SECONDS))
+  local name=$1 start=$SECONDS status last left=$((60 * minutes - SECONDS))
   verdict=passed
   log=$logs/${name//[^A-Za-z0-9]/-}.log
   shift
@@ -46,7 +46,9 @@ part() {
     failed=$((failed + 1))
     tail -n 20 "$log" >&2
   fi
-  note "$name" "$verdict" "$((SECONDS - start)) s" "$(grep -v '^ *$' "$log" | tail -n 1 | tr '|' '/' | cut -c 1-160)"
+  last=$(grep -v '^ *$' "$log" | tail -n 1 | cut -c 1-160)
+  [ "${last:0:1}" = "|" ] && last="its table is below"
+  note "$name" "$verdict" "$((SECONDS - start)) s" "${last//|//}"
 }
 
 # table_of NAME COMMAND...: a part that prints a Markdown table, which is shown whole.
@@ -112,7 +114,7 @@ if [ $device = cuda ]; then
   [ -n "$HEWN_CUBLAS" ] && export HEWN_CUBLAS && compare=(--compare=cublas)
   torch_device=cuda torch_config=gpt2-8x1024
 else
-  every="gpu: bytes*" pieces="gpu: a graph*" models="gpu: the losses*" steps=2 compare=()
+  every="gpu: bytes*" pieces="gpu: a graph*" models="a profile knows*" steps=2 compare=()
   model=(--n_layer=1 --n_head=1 --n_embd=8 --block_size=160 --batch_size=1)
   gpt2=(--vocab_size=50 --n_layer=1 --n_head=1 --n_embd=8 --block_size=8 --batch_size=1)
   square=9x17x5 square_f32=9x17x5 heads=1x2x5x9x8 rows=3x65
