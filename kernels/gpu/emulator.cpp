@@ -22,7 +22,7 @@ constexpr size_t fence = 256;  // canary bytes before and after each piece; also
 constexpr size_t most_pieces = 32;
 constexpr uint8_t canary = 0xc5;
 
-enum class State : uint8_t { ready, at_barrier, in_warp, ended };
+enum class State : uint8_t { ready, at_barrier, in_warp, waiting, ended };
 
 struct Thread {
   Fiber fiber;
@@ -33,6 +33,9 @@ struct Thread {
   const char* what = "";
   void* mine = nullptr;
   WarpWork work = nullptr;
+  // What it waits for.
+  bool (*done)(const void*) = nullptr;
+  const void* subject = nullptr;
 };
 
 std::string text_of(const Extent& d) {
@@ -68,6 +71,7 @@ class Machine {
   void run(const char* name, const Grid& grid, const std::function<void()>& body);
   void barrier();
   void together(uint32_t mask, const char* what, void* mine, WarpWork work);
+  void until(bool (*done)(const void*), const void* subject, const char* what);
   void* shared(const void* key, size_t bytes);
   void* dynamic() { return base_ + pieces_.front().offset; }
   [[noreturn]] void failed_here(const std::string& why) const {
@@ -156,6 +160,7 @@ void Machine::run_block(const std::vector<size_t>& order) {
     size_t ended = 0, at_barrier = 0;
     for (const size_t t : order) {
       Thread& thread = *threads_[t];
+      if (thread.state == State::waiting && thread.done(thread.subject)) thread.state = State::ready;
       if (thread.state == State::ready) {
         current_ = t;
         place.thread = thread.index;
@@ -183,6 +188,10 @@ void Machine::stuck(size_t at_barrier) {
                                             [&](const auto& t) { return t->state == state; }) -
                                threads_.begin());
   };
+  if (const size_t waits = first(State::waiting); waits < n_) {
+    place.thread = threads_[waits]->index;
+    failed_here(std::string("waits for ever for ") + threads_[waits]->what);
+  }
   const size_t warped = first(State::in_warp);
   if (warped == n_) {
     place.thread = threads_[first(State::at_barrier)]->index;
@@ -214,6 +223,15 @@ void Machine::wait(State state) {
 }
 
 void Machine::barrier() { wait(State::at_barrier); }
+
+void Machine::until(bool (*done)(const void*), const void* subject, const char* what) {
+  if (done(subject)) return;
+  Thread& self = *threads_[current_];
+  self.done = done;
+  self.subject = subject;
+  self.what = what;
+  wait(State::waiting);
+}
 
 void Machine::together(uint32_t mask, const char* what, void* mine, WarpWork work) {
   Thread& self = *threads_[current_];
@@ -298,6 +316,9 @@ void run_kernel(const char* name, const Grid& grid, const std::function<void()>&
 void block_barrier() { machine().barrier(); }
 void warp_together(uint32_t mask, const char* what, void* mine, WarpWork work) {
   machine().together(mask, what, mine, work);
+}
+void wait_until(bool (*done)(const void*), const void* subject, const char* what) {
+  machine().until(done, subject, what);
 }
 void* block_shared(const void* key, size_t bytes) { return machine().shared(key, bytes); }
 void* dynamic_shared() { return machine().dynamic(); }

@@ -2,10 +2,11 @@
 // Runs the blocks of a SIMT kernel on the host: what stands behind simt_emulated.h.
 //
 // The threads of a block are fibers. One runs until it waits for others: at a barrier of the block, or at an
-// operation that the lanes of a warp do together. What a GPU would hang at or leave undefined is an error
-// here that names kernel, block and thread: a barrier that some threads never reach, lanes of a warp that do
-// different things, more shared memory than there is. Fresh shared memory holds NaN. Nothing may depend on
-// the order of blocks and threads, so that it can be shuffled.
+// operation that the lanes of a warp do together, or until something has become true. What a GPU would hang
+// at or leave undefined is an error here that names kernel, block and thread: a barrier that some threads
+// never reach, lanes of a warp that do different things, something that never becomes true, more shared
+// memory than there is. Fresh shared memory holds NaN. Nothing may depend on the order of blocks and threads,
+// so that it can be shuffled.
 
 #include <cstddef>
 #include <cstdint>
@@ -34,6 +35,9 @@ using WarpWork = void (*)(void* const lanes[32], uint32_t mask);
 /// Waits until every lane of `mask` is here with the same mask and `work`, does the work once, goes on.
 /// `what` names it in messages.
 void warp_together(uint32_t mask, const char* what, void* mine, WarpWork work);
+
+/// Waits until `done(subject)`, which other threads bring about. `what` names it in messages.
+void wait_until(bool (*done)(const void* subject), const void* subject, const char* what);
 
 /// Shared memory of the block; the same for the same key, which stands for one declaration.
 void* block_shared(const void* key, size_t bytes);

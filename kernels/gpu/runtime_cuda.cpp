@@ -174,6 +174,18 @@ std::string cuda_obstacle() {
   return "";
 }
 
+int cuda_capability() {
+  static const int asked = [] {
+    int major = 0, minor = 0;
+    if (cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, 0) == cudaSuccess &&
+        cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, 0) == cudaSuccess)
+      return 10 * major + minor;
+    cudaGetLastError();
+    return 0;
+  }();
+  return asked;
+}
+
 std::unique_ptr<GpuRuntime> make_cuda_runtime() { return std::make_unique<CudaRuntime>(0); }
 
 }  // namespace hewn

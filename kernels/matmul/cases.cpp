@@ -141,6 +141,13 @@ std::vector<Trial> test_trials(int64_t w) {
   trials.push_back({530, 1004, 33, true, false, Write::set, false, false, 20});
   // More rows of a turned a than are in strips at a time, and a b that is packed for its size.
   trials.push_back({345, 196, 700, true, false, Write::add});
+  // Rows of any length that begin at multiples of 16 bytes, as bf16 too; more of K than is fetched ahead.
+  for (const bool trans_a : {false, true})
+    for (const bool trans_b : {false, true}) {
+      trials.push_back(
+          {141, 133, 69, trans_a, trans_b, trans_a ? Write::add : Write::set, !trans_a, false, 3, 0.375});
+      trials.push_back({13, 21, 453, trans_a, trans_b, Write::set, false, false, 3});
+    }
   for (const auto kind : {Activation::none, Activation::relu, Activation::silu, Activation::gelu_erf})
     trials.push_back({3, w + 2, 9, false, false, Write::set, true, false, 0, 1, kind});
   return trials;

@@ -24,6 +24,10 @@ void matmul_gpu_mma(const Launch& on, const Matmul& m);
 template <Isa I>
 void matmul_gpu_tensor(const Launch& on, const Matmul& m);
 
+/// bf16, one product with rows aligned to 16 bytes, on compute capability 9.0 (or the emulator) alone.
+template <Isa I>
+void matmul_gpu_hopper(const Launch& on, const Matmul& m);
+
 /// f32 and bf16, up to `few_rows` rows (gpu_plan.h), every option.
 template <Isa I>
 void matmul_gpu_few_rows(const Launch& on, const Matmul& m);

@@ -219,15 +219,10 @@ using Large = TensorTile<large_halves, 2, 2, 4>;
 using Small = TensorTile<small_halves, 2, 2, 4>;
 using Lesson = TensorTile<small_halves, 2, 2, 1>;
 
-bool rows_are_wide(const void* data, int64_t ld, const MatmulStep& step) {
-  return reinterpret_cast<uintptr_t>(data) % 16 == 0 && ld % 8 == 0 && step.outer % 8 == 0 &&
-         step.inner % 8 == 0;
-}
-
 template <class Tile, bool trans_a, bool trans_b>
 void multiply(const Launch& on, const Matmul& m, const char* name) {
   const TileGrid grid = tile_grid(m, {Tile::rows, Tile::cols, Tile::depth});
-  const Wide wide{rows_are_wide(m.a, m.lda, m.a_step), rows_are_wide(m.b, m.ldb, m.b_step),
+  const Wide wide{halves_are_wide(m.a, m.lda, m.a_step), halves_are_wide(m.b, m.ldb, m.b_step),
                   results_are_wide(m)};
   launch(on, name, {static_cast<unsigned>(grid.blocks()), Tile::threads, Tile::shared_bytes},
          multiply_tensor<Tile, trans_a, trans_b>, m, grid, wide, static_cast<float*>(on.scratch));

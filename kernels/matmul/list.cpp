@@ -1,4 +1,5 @@
 #include "kernels/contract.h"
+#include "kernels/gpu/runtime.h"
 #include "kernels/matmul/blocks.h"
 #include "kernels/matmul/blocks_amx.h"
 #include "kernels/matmul/blocks_bf16.h"
@@ -49,6 +50,18 @@ const char* few_rows_only(const Matmul& a) {
 const char* tensor_only(const Matmul& a) {
   if (a.dtype != DType::bf16) return "bf16 only";
   return gpu_tiles_reach(a) ? nullptr : "rows too far apart for 32-bit distances";
+}
+
+const char* hopper_only(const Matmul& a) {
+  if (const char* const why = tensor_only(a)) return why;
+  if (a.outer * a.inner != 1) return "one product at a time";
+  if (a.K == 0) return "no terms";
+  if (a.M > 0x7fffffff || a.N > 0x7fffffff) return "more rows or columns than 32 bits count";
+  if (!halves_are_wide(a.a, a.lda, a.a_step) || !halves_are_wide(a.b, a.ldb, a.b_step))
+    return "rows not aligned to 16 bytes";
+  if constexpr (cuda_compiled)
+    if (const int there = cuda_capability(); there != 0 && there != 90) return "compute capability 9.0 only";
+  return nullptr;
 }
 
 const char* mma_lesson_only(const Matmul& a) {
@@ -152,6 +165,13 @@ constexpr Rung<Matmul> rungs[] = {
      .run = per_gpu<Matmul>([]<Isa I>() -> KernelFn<Matmul> { return matmul_gpu_mma<I>; }),
      .why_not = mma_lesson_only,
      .scratch_bytes = [](const Matmul& a, int) { return split_bytes(a, small_halves); }},
+    // Has not run on a GPU. When one has shown it right and faster, it changes places with the next, which
+    // takes all that it takes.
+    {.name = "cuda.hopper",
+     .idea = "sm_90a: a thread asks for whole tiles, four warps multiply 64 x 128 x 16 from shared memory",
+     .run = per_gpu<Matmul>([]<Isa I>() -> KernelFn<Matmul> { return matmul_gpu_hopper<I>; }),
+     .why_not = hopper_only,
+     .scratch_bytes = [](const Matmul& a, int) { return split_bytes(a, hopper_halves); }},
     {.name = "cuda.tensor",
      .idea = "64 x 64 of c a warp, three stages of copies on their way while the fourth is multiplied",
      .run = per_gpu<Matmul>([]<Isa I>() -> KernelFn<Matmul> { return matmul_gpu_tensor<I>; }),

@@ -77,7 +77,9 @@ TEST_CASE("large tiles, with K cut, equal the reference") {
       std::find_if(all.begin(), all.end(), [](const Room& r) { return r.name == std::string("matmul"); });
   for (const Try& t : {Try{DType::f32, "cuda.floats", "132x72x4096", test::run_seed() | 1},
                        Try{DType::bf16, "cuda.tensor", "72x80x4096", test::run_seed() | 1},
-                       Try{DType::bf16, "cuda.tensor", "70x77x4100", 0}}) {
+                       Try{DType::bf16, "cuda.tensor", "70x77x4100", 0},
+                       Try{DType::bf16, "cuda.hopper", "136x72x2048", test::run_seed() | 1},
+                       Try{DType::bf16, "cuda.hopper", "72x136x1608", 0}}) {
     emulator::options().order = t.order;
     const CaseRequest request{.dtype = t.dtype, .seed = test::run_seed(), .shape = std::string(t.shape)};
     for (const auto& c : room->cases(request)) {
@@ -86,12 +88,26 @@ TEST_CASE("large tiles, with K cut, equal the reference") {
       c->reset();
       size_t rung = 0;
       while (c->rung_name(rung) != t.rung) ++rung;
+      REQUIRE(c->why_not(rung) == nullptr);
       c->run_on(*device, rung);
       CHECK(c->damage() == "");
       CHECK(c->difference(reference) == "");
     }
   }
   emulator::options().order = 0;
+}
+
+TEST_CASE("a rung that has not run on a GPU is not the preferred one") {
+  const auto device = make_emulated_gpu();
+  Matmul m{};
+  m.dtype = DType::bf16;
+  m.M = m.N = m.K = m.lda = m.ldb = m.ldc = 1024;
+  m.outer = m.inner = 1;
+  bool accepted = false;
+  for (const Rung<Matmul>& rung : ladder_of(m).rungs)
+    if (rung.name == std::string_view("cuda.hopper")) accepted = rung.why_not(m) == nullptr;
+  CHECK(accepted);
+  CHECK(choose(*device, m)->name == std::string_view("cuda.tensor"));
 }
 
 }  // namespace hewn
