@@ -74,8 +74,8 @@ std::unique_ptr<GpuRuntime> make_emulated_runtime();
 std::unique_ptr<GpuRuntime> make_cuda_runtime();
 /// Why that would fail, in a few words: no driver, no GPU; "" when it would not. Only in builds with CUDA.
 std::string cuda_obstacle();
-/// Ten times the compute capability of that GPU: 90 for 9.0; 0 where there is none. Asked once. Only in builds
-/// with CUDA.
+/// Ten times the compute capability of that GPU: 90 for 9.0; 0 where there is none. Asked once. Only in
+/// builds with CUDA.
 int cuda_capability();
 
 }  // namespace hewn
