@@ -14,17 +14,18 @@ constexpr int64_t period = 1'000'003;  // of large inputs: a prime, so that rows
 
 void store(uint8_t* at, DType dtype, double value) {
   const auto put = [at](auto typed) { std::memcpy(at, &typed, sizeof typed); };
-  const auto whole = static_cast<int64_t>(value);  // out of range of a small type, it wraps
+  // Asked for by whole types alone: of an infinity it is undefined. Out of range of a small type, it wraps.
+  const auto whole = [value] { return static_cast<int64_t>(value); };
   switch (dtype) {
     case DType::f64: return put(value);
     case DType::f32: return put(static_cast<float>(value));
     case DType::bf16: return put(BFloat16(static_cast<float>(value)));
     case DType::f16: return put(Float16(static_cast<float>(value)));
-    case DType::i64: return put(whole);
-    case DType::i32: return put(static_cast<int32_t>(whole));
-    case DType::u16: return put(static_cast<uint16_t>(whole));
-    case DType::i8: return put(static_cast<int8_t>(whole));
-    case DType::u8: return put(static_cast<uint8_t>(whole));
+    case DType::i64: return put(whole());
+    case DType::i32: return put(static_cast<int32_t>(whole()));
+    case DType::u16: return put(static_cast<uint16_t>(whole()));
+    case DType::i8: return put(static_cast<int8_t>(whole()));
+    case DType::u8: return put(static_cast<uint8_t>(whole()));
   }
 }
 
