@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
 #include "core/error.h"
 #include "core/scope.h"
@@ -59,6 +60,7 @@ void* Pool::allocate(size_t bytes) {
   }
   live_.emplace(data, block);
   count(block, true);
+  if (tracing_) trace_.blocks.push_back(data);
   return data;
 }
 
@@ -87,6 +89,25 @@ void Pool::trim() noexcept {
     stats_.reserved -= size;
   }
   free_.clear();
+  ++trims_;
+}
+
+void Pool::begin_trace() {
+  require(!tracing_, "two traces of a pool at a time");
+  tracing_ = true;
+}
+
+MemTrace Pool::end_trace() {
+  std::sort(trace_.blocks.begin(), trace_.blocks.end());
+  trace_.blocks.erase(std::unique(trace_.blocks.begin(), trace_.blocks.end()), trace_.blocks.end());
+  trace_.trims = trims_;
+  tracing_ = false;
+  return std::exchange(trace_, {});
+}
+
+bool Pool::idle(const MemTrace& trace) const {
+  const auto handed_out = [&](void* data) { return live_.contains(data); };
+  return trace.trims == trims_ && std::none_of(trace.blocks.begin(), trace.blocks.end(), handed_out);
 }
 
 void Pool::count(const Block& block, bool add) {

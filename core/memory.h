@@ -50,6 +50,12 @@ struct MemTagStats {
   size_t live, at_peak;
 };
 
+/// The blocks that some work was handed, for one who wants to do it again with the very same addresses.
+struct MemTrace {
+  std::vector<void*> blocks;
+  uint64_t trims = 0;  ///< of the pool, until then
+};
+
 /// Caching allocator of one device. Sizes are rounded to 256 bytes; a free block is reused when it is at most
 /// a quarter larger than asked. The arithmetic is the same on every device, so that `meta` predicts it
 /// exactly. Used from one thread.
@@ -67,6 +73,11 @@ class Pool {
   void release(void* data) noexcept;
   /// Returns all cached blocks to the system.
   void trim() noexcept;
+  /// From here to `end_trace`, notes the blocks that are handed out.
+  void begin_trace();
+  MemTrace end_trace();
+  /// Whether all blocks of a trace are in the cache, so that the work may use them without disturbing anyone.
+  bool idle(const MemTrace& trace) const;
   const MemStats& stats() const { return stats_; }
   /// Live and at-peak bytes per (use, scope, op), largest first.
   std::vector<MemTagStats> by_tag() const;
@@ -97,7 +108,9 @@ class Pool {
   std::multimap<size_t, void*> free_;
   std::map<Tag, TagCount> tags_;
   MemStats stats_;
-  bool count_tags_ = false;
+  MemTrace trace_;
+  uint64_t trims_ = 0;
+  bool count_tags_ = false, tracing_ = false;
 };
 
 /// A range of bytes on a device, shared by every tensor and view that uses it.

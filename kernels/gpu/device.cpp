@@ -103,8 +103,14 @@ class Gpu final : public Executor {
   void copy(void* dst, const void* src, size_t bytes) override {
     if (bytes) runtime_->copy(dst, src, bytes);
   }
-  void upload(void* dst, const void* host, size_t bytes) override { staging_.upload(dst, host, bytes); }
-  void download(void* host, const void* src, size_t bytes) override { staging_.download(host, src, bytes); }
+  void upload(void* dst, const void* host, size_t bytes) override {
+    require_no_capture("copied from the host");
+    staging_.upload(dst, host, bytes);
+  }
+  void download(void* host, const void* src, size_t bytes) override {
+    require_no_capture("copied to the host");
+    staging_.download(host, src, bytes);
+  }
   void fill(void* data, uint8_t value, size_t bytes) override {
     if (bytes) runtime_->fill(data, value, bytes);
   }
@@ -119,6 +125,12 @@ class Gpu final : public Executor {
   void sync() override { runtime_->sync(); }
 
  private:
+  /// Each replay of a graph would copy whatever stands in a buffer of the ring by then.
+  void require_no_capture(const char* what) const {
+    if (runtime_->capturing())
+      fail(ErrorCode::failed, name_, ": nothing can be ", what, " while a graph is captured");
+  }
+
   std::string name_;
   std::unique_ptr<GpuRuntime> runtime_;
   Staging staging_;

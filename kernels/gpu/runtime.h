@@ -61,6 +61,7 @@ class GpuRuntime {
   using Graph = void*;
   virtual void begin_capture() = 0;
   virtual Graph end_capture() = 0;
+  virtual bool capturing() const = 0;
   /// In order: everything that was noted.
   virtual void replay(Graph graph) = 0;
   virtual void drop_graph(Graph graph) = 0;

@@ -95,9 +95,12 @@ class CudaRuntime final : public GpuRuntime {
   void sync() override { check(cudaStreamSynchronize(stream_), "waiting for the GPU"); }
 
   void begin_capture() override {
-    check(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeThreadLocal), "beginning a graph");
+    // Relaxed: the pool may ask for memory meanwhile.
+    check(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeRelaxed), "beginning a graph");
+    capturing_ = true;
   }
   Graph end_capture() override {
+    capturing_ = false;
     cudaGraph_t graph = nullptr;
     check(cudaStreamEndCapture(stream_, &graph), "ending a graph");
     cudaGraphExec_t ready = nullptr;
@@ -106,6 +109,7 @@ class CudaRuntime final : public GpuRuntime {
     check(error, "preparing a graph");
     return ready;
   }
+  bool capturing() const override { return capturing_; }
   void replay(Graph graph) override {
     check(cudaGraphLaunch(static_cast<cudaGraphExec_t>(graph), stream_), "launching a graph");
   }
@@ -124,6 +128,7 @@ class CudaRuntime final : public GpuRuntime {
 
   GpuProperties properties_;
   cudaStream_t stream_ = nullptr;
+  bool capturing_ = false;
 };
 
 dim3 dim_of(const Extent& e) { return {e.x, e.y, e.z}; }

@@ -172,7 +172,9 @@ class EmulatedRuntime final : public GpuRuntime {
     stream_.add([&e] { e.reached = true, e.seconds = now(); });
   }
   bool reached(Event event) override { return static_cast<EmulatedEvent*>(event)->reached; }
-  void wait(Event) override { stream_.run(); }
+  void wait(Event event) override {
+    if (!reached(event)) stream_.run();
+  }
   double seconds_between(Event first, Event second) override {
     return static_cast<EmulatedEvent*>(second)->seconds - static_cast<EmulatedEvent*>(first)->seconds;
   }
@@ -184,6 +186,7 @@ class EmulatedRuntime final : public GpuRuntime {
 
   void begin_capture() override { stream_.begin_capture(); }
   Graph end_capture() override { return stream_.end_capture().release(); }
+  bool capturing() const override { return stream_.capturing(); }
   void replay(Graph graph) override {
     for (const Work& work : *static_cast<std::deque<Work>*>(graph)) stream_.add(work);
   }

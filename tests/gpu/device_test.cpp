@@ -85,6 +85,44 @@ TEST_CASE("gpu: a graph does again what was recorded") {
   device->pool().release(x);
 }
 
+TEST_CASE("gpu: while a graph is captured nothing is copied from or to ordinary memory") {
+  const auto device = make_emulated_gpu();
+  GpuRuntime& gpu = *device->gpu();
+  float value = 1;
+  auto* const x = static_cast<float*>(device->pool().allocate(4));
+  gpu.begin_capture();
+  CHECK(gpu.capturing());
+  CHECK_THROWS_WITH(device->upload(x, &value, 4), Catch::Contains("nothing can be copied from the host"));
+  CHECK_THROWS_WITH(device->download(&value, x, 4), Catch::Contains("nothing can be copied to the host"));
+  gpu.drop_graph(gpu.end_capture());
+  CHECK(!gpu.capturing());
+  CHECK_NOTHROW(device->upload(x, &value, 4));
+  device->pool().release(x);
+}
+
+TEST_CASE("gpu: a trace of the pool tells whether its blocks are all back") {
+  const auto device = make_emulated_gpu();
+  Pool& pool = device->pool();
+  void* const before = pool.allocate(512);
+  pool.begin_trace();
+  void* const a = pool.allocate(1024);
+  void* const b = pool.allocate(4096);
+  pool.release(a);
+  const MemTrace trace = pool.end_trace();
+  CHECK(trace.blocks.size() == 2);
+  CHECK(!pool.idle(trace));
+  pool.release(b);
+  CHECK(pool.idle(trace));
+  void* const again = pool.allocate(1024);
+  CHECK(again == a);
+  CHECK(!pool.idle(trace));
+  pool.release(again);
+  CHECK(pool.idle(trace));
+  pool.trim();
+  CHECK(!pool.idle(trace));
+  pool.release(before);
+}
+
 TEST_CASE("gpu: an error of a kernel arrives where its result is waited for") {
   const auto device = make_emulated_gpu();
   const Launch launch_on{.stream = device->stream()};
