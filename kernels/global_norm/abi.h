@@ -12,8 +12,8 @@ struct GradientSpan {
 
 /// The norm of all gradients together, and what follows from it:
 /// state.grad_norm = sqrt(sum_i g_i^2), state.clip_factor = min(1, max_norm / (grad_norm + 1e-6)) (1 when
-/// max_norm is 0), state.non_finite = whether the norm is NaN or infinite. Squares are summed in double, in
-/// blocks of fixed size.
+/// max_norm is 0), state.non_finite = whether the norm, or the loss where it is given, is NaN or infinite.
+/// Squares are summed in double, in blocks of fixed size.
 struct GlobalNorm {
   static constexpr int max_spans = 4;
   DType dtype;
@@ -21,8 +21,23 @@ struct GlobalNorm {
   GradientSpan spans[max_spans];
   double max_norm;
   StepState* state;
+  const double* loss = nullptr;  ///< of the step
+};
+
+/// The part of a micro-batch in the loss of its step, in double: sum (=, +=) share * loss; and the gradient
+/// that its backward pass begins with, share. A sum that is set while state.non_finite stands is NaN: what is
+/// queued behind a refused step is refused too.
+struct StepLoss {
+  DType dtype;          ///< of loss and gradient
+  const void* loss;     ///< []
+  const double* share;  ///< of the micro-batch in the targets of the step
+  const StepState* state;
+  void* gradient;  ///< []
+  double* sum;
+  Write to_sum;  ///< set: the first micro-batch of the step
 };
 
 const Ladder<GlobalNorm>& ladder_of(const GlobalNorm&);
+const Ladder<StepLoss>& ladder_of(const StepLoss&);
 
 }  // namespace hewn

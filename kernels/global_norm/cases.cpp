@@ -2,7 +2,6 @@
 #include "kernels/global_norm/abi.h"
 
 namespace hewn {
-
 namespace {
 
 Sketch like_norm(const GlobalNorm& args) {
@@ -11,7 +10,32 @@ Sketch like_norm(const GlobalNorm& args) {
   return sketch_of(args, args.dtype, sizes_text({n}), [](CaseMemory& m, GlobalNorm& a) {
     for (int i = 0; i < a.n_spans; ++i) a.spans[i].data = m.input("span", a.dtype, a.spans[i].n);
     a.state = static_cast<StepState*>(m.output("state", DType::f64, sizeof(StepState) / 8, 1e-12));
+    if (a.loss) a.loss = static_cast<double*>(m.input("loss", DType::f64, 1));
   });
+}
+
+void fill_in(CaseMemory& m, StepLoss& a, bool refused) {
+  a.loss = m.input("loss", a.dtype, 1);
+  a.share = static_cast<double*>(m.input("share", DType::f64, 1));
+  a.state = state_input(m, {.non_finite = refused});
+  a.gradient = m.output("gradient", a.dtype, 1, 0);
+  a.sum = static_cast<double*>(m.output("sum", DType::f64, 1, 1e-12));
+}
+
+void add_loss_cases(Cases& cases, const CaseRequest& request) {
+  for (const Write write : {Write::set, Write::add})
+    for (const bool refused : {false, true}) {
+      CaseMemory memory(request.seed);
+      StepLoss a{request.dtype, nullptr, nullptr, nullptr, nullptr, nullptr, write};
+      fill_in(memory, a, refused);
+      const std::string shape = std::string("1") + name_of(write) + (refused ? " refused" : "");
+      cases.push_back(std::make_unique<CaseOf<StepLoss>>(std::move(memory), shape, request.dtype, a));
+    }
+}
+
+Sketch like_loss(const StepLoss& args) {
+  return sketch_of(args, args.dtype, sizes_text({1}),
+                   [](CaseMemory& m, StepLoss& a) { fill_in(m, a, false); });
 }
 
 }  // namespace
@@ -34,11 +58,12 @@ Cases global_norm_cases(const CaseRequest& request) {
         std::move(memory), std::to_string(n), t,
         GlobalNorm{t, 2, {{a, n}, {b, n / 3 + 1}}, 1.0, static_cast<StepState*>(state)}));
   }
+  if (!request.bench && request.shape.empty()) add_loss_cases(cases, request);
   return cases;
 }
 
 Sketch global_norm_like(std::string_view op, const void* args) {
-  return sketch_of_launch(op, args, like_norm);
+  return sketch_of_launch(op, args, like_norm, like_loss);
 }
 
 }  // namespace hewn

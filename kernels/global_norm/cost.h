@@ -11,4 +11,6 @@ inline Cost cost_of(const GlobalNorm& a) {
   return {2 * n, n * static_cast<double>(size_of(a.dtype))};
 }
 
+inline Cost cost_of(const StepLoss& a) { return {2, 2 * static_cast<double>(size_of(a.dtype))}; }
+
 }  // namespace hewn

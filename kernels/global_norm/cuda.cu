@@ -49,9 +49,18 @@ __global__ void __launch_bounds__(Single::block) conclude(GlobalNorm a, const do
   StepState& state = *a.state;
   const double norm = std::sqrt(sum), factor = a.max_norm / (norm + 1e-6);
   state.grad_norm = norm;
-  state.non_finite = std::isfinite(norm) ? 0 : 1;
+  state.non_finite = std::isfinite(norm) && (!a.loss || std::isfinite(*a.loss)) ? 0 : 1;
   // std::min(1, factor) of conclude_norm, which is 1 where the factor is NaN.
   state.clip_factor = a.max_norm > 0 && factor < 1 ? factor : 1.0;
+}
+
+/// One thread: a handful of numbers.
+template <class T>
+__global__ void __launch_bounds__(32, 1) add_loss(StepLoss a) {
+  if (threadIdx.x != 0) return;
+  const double before = a.to_sum == Write::add ? *a.sum : a.state->non_finite ? NAN : 0.0;
+  *a.sum = before + *a.share * static_cast<double>(*static_cast<const T*>(a.loss));
+  *static_cast<T*>(a.gradient) = static_cast<T>(*a.share);
 }
 
 }  // namespace
@@ -64,6 +73,11 @@ void global_norm_gpu<Isa::HEWN_ISA>(const Launch& on, const GlobalNorm& a) {
   launch(on, "norm_blocks", {static_cast<unsigned>(blocks), Block::block},
          a.dtype == DType::f64 ? norm_blocks<double> : norm_blocks<float>, a, sums);
   launch(on, "norm_conclude", {1, Single::block}, conclude, a, static_cast<const double*>(sums), blocks);
+}
+
+template <>
+void step_loss_gpu<Isa::HEWN_ISA>(const Launch& on, const StepLoss& a) {
+  launch(on, "add_loss", {1, 32}, a.dtype == DType::f64 ? add_loss<double> : add_loss<float>, a);
 }
 
 }  // namespace hewn

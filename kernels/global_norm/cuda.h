@@ -8,6 +8,9 @@ namespace hewn {
 template <Isa I>
 void global_norm_gpu(const Launch& launch, const GlobalNorm& a);
 
+template <Isa I>
+void step_loss_gpu(const Launch& launch, const StepLoss& a);
+
 /// Elements whose squares one block adds up.
 inline constexpr int64_t norm_gpu_block = 32768;
 

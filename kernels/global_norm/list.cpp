@@ -29,10 +29,19 @@ constexpr Rung<GlobalNorm> rungs[] = {
      .scratch_bytes = global_norm_gpu_scratch},
 };
 
+constexpr Rung<StepLoss> loss_rungs[] = {
+    {.name = "reference", .idea = "in double", .run = scalar<StepLoss>(step_loss_reference)},
+    {.name = "cuda",
+     .idea = "one thread, so that the host need not see the loss",
+     .run = per_gpu<StepLoss>([]<Isa I>() -> KernelFn<StepLoss> { return step_loss_gpu<I>; })},
+};
+
 constexpr Ladder<GlobalNorm> ladder{"global_norm", rungs, cost_of};
+constexpr Ladder<StepLoss> loss_ladder{"global_norm.loss", loss_rungs, cost_of};
 
 }  // namespace
 
 const Ladder<GlobalNorm>& ladder_of(const GlobalNorm&) { return ladder; }
+const Ladder<StepLoss>& ladder_of(const StepLoss&) { return loss_ladder; }
 
 }  // namespace hewn

@@ -16,16 +16,27 @@ double sum_of_squares(const GlobalNorm& a) {
   return sum;
 }
 
+template <class T>
+void add_loss(const StepLoss& a) {
+  const double before = a.to_sum == Write::add ? *a.sum : a.state->non_finite ? NAN : 0;
+  *a.sum = before + *a.share * static_cast<double>(*static_cast<const T*>(a.loss));
+  *static_cast<T*>(a.gradient) = static_cast<T>(*a.share);
+}
+
 }  // namespace
 
 void global_norm_reference(const Launch&, const GlobalNorm& a) {
   conclude_norm(a, a.dtype == DType::f64 ? sum_of_squares<double>(a) : sum_of_squares<float>(a));
 }
 
+void step_loss_reference(const Launch&, const StepLoss& a) {
+  a.dtype == DType::f64 ? add_loss<double>(a) : add_loss<float>(a);
+}
+
 void conclude_norm(const GlobalNorm& a, double sum) {
   StepState& state = *a.state;
   state.grad_norm = std::sqrt(sum);
-  state.non_finite = std::isfinite(state.grad_norm) ? 0 : 1;
+  state.non_finite = std::isfinite(state.grad_norm) && (!a.loss || std::isfinite(*a.loss)) ? 0 : 1;
   // The small number in the denominator is PyTorch's (torch.nn.utils.clip_grad_norm_).
   state.clip_factor = a.max_norm > 0 ? std::min(1.0, a.max_norm / (state.grad_norm + 1e-6)) : 1.0;
 }
