@@ -1,5 +1,7 @@
 #include "core/tape.h"
 
+#include <utility>
+
 #include "core/error.h"
 
 namespace hewn {
@@ -94,6 +96,9 @@ Tape* Tape::current() { return no_grad_depth > 0 ? nullptr : current_tape; }
 NoGrad::NoGrad() { ++no_grad_depth; }
 NoGrad::~NoGrad() { --no_grad_depth; }
 
+WithGrad::WithGrad() : no_grad_depth_(std::exchange(no_grad_depth, 0)) {}
+WithGrad::~WithGrad() { no_grad_depth = no_grad_depth_; }
+
 bool recording(std::initializer_list<Tensor> inputs) {
   if (Tape::current() == nullptr) return false;
   for (const Tensor& t : inputs)
@@ -178,7 +183,7 @@ void Tape::run(Entry& entry, const BackwardOptions& options) {
   const InOp op(entry.node->info());
   Tensor dy = options.keep ? entry.output->grad : std::move(entry.output->grad);
   if (observer_) observer_->before_backward(*entry.node, dy);
-  Grads grads(entry.inputs, entry.likes);
+  Grads grads(entry.inputs, entry.likes, options);
   entry.node->backward(dy, grads);
   if (observer_)
     for (size_t i = 0; i < entry.inputs.size(); ++i)

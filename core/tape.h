@@ -70,6 +70,11 @@ struct SavedField {
   const Saved* value;
 };
 
+struct BackwardOptions {
+  bool last_micro_step = true;  ///< whether hooks that wait for the last micro-step run
+  bool keep = false;            ///< keep nodes and interior gradients for inspection instead of freeing them
+};
+
 /// Where the gradients of a node's inputs go.
 class Grads {
  public:
@@ -85,13 +90,17 @@ class Grads {
   /// Hands over a finished gradient of input i, of its shape (any contiguous view; may share storage with
   /// dy).
   void give(size_t i, const Tensor& grad);
+  /// Of the backward pass, for a node that makes one within it.
+  const BackwardOptions& options() const { return options_; }
 
  private:
   friend class Tape;
-  explicit Grads(std::vector<std::shared_ptr<Variable>>& inputs, std::vector<Tensor>& likes)
-      : inputs_(inputs), likes_(likes) {}
+  Grads(std::vector<std::shared_ptr<Variable>>& inputs, std::vector<Tensor>& likes,
+        const BackwardOptions& options)
+      : inputs_(inputs), likes_(likes), options_(options) {}
   std::vector<std::shared_ptr<Variable>>& inputs_;
   std::vector<Tensor>& likes_;  // shape, dtype and device of each input; no storage of its own is kept
+  const BackwardOptions& options_;
 };
 
 /// One recorded operation. An op derives from it, with its saved fields as named members.
@@ -120,11 +129,6 @@ class TapeObserver {
   virtual void after_backward(const Node& node, size_t input, const Tensor& grad) {
     (void)node, (void)input, (void)grad;
   }
-};
-
-struct BackwardOptions {
-  bool last_micro_step = true;  ///< whether hooks that wait for the last micro-step run
-  bool keep = false;            ///< keep nodes and interior gradients for inspection instead of freeing them
 };
 
 /// Records from its construction on, on this thread; tapes nest, the innermost one records.
@@ -179,6 +183,19 @@ class NoGrad {
   ~NoGrad();
   NoGrad(const NoGrad&) = delete;
   NoGrad& operator=(const NoGrad&) = delete;
+};
+
+/// Operations are recorded again while it lives, whatever `NoGrad` is around it: for a node that runs a part
+/// of the model once more in its backward.
+class WithGrad {
+ public:
+  WithGrad();
+  ~WithGrad();
+  WithGrad(const WithGrad&) = delete;
+  WithGrad& operator=(const WithGrad&) = delete;
+
+ private:
+  int no_grad_depth_;
 };
 
 /// Whether an operation on these inputs has to be recorded.
