@@ -17,7 +17,10 @@
 #include "apps/train_start.h"
 #include "apps/version.h"
 #include "core/error.h"
+#include "kernels/gpu/known.h"
+#include "kernels/gpu/runtime.h"
 #include "model/generate.h"
+#include "model/gpt.h"
 #include "train/loop.h"
 
 namespace hewn::cli {
@@ -124,6 +127,15 @@ int conclude(const Outcome& outcome, const std::string& run, TrainLog& log) {
   return 0;
 }
 
+// Tokens per second at the peak that the maker of the GPU states; 0 where that, or the model's work, is not
+// known.
+double peak_tokens_per_s(const Model& model, DType dtype) {
+  GpuRuntime* const gpu = executor(model.device()).gpu();
+  const KnownGpu* const known = gpu ? known_gpu_called(gpu->properties().name) : nullptr;
+  const auto* const gpt = dynamic_cast<const Gpt*>(&model);
+  return known && gpt ? known->flops(dtype) / product_flops_per_token(*gpt) : 0;
+}
+
 int train(const Settings& settings, RunDirectory& run, const TrainConfig& config, Trainer& trainer,
           const Dataset& data, const BatchLoader& loader, const RunState& state) {
   TrainLog log(run.file("train.log"), config.log_interval);
@@ -132,6 +144,7 @@ int train(const Settings& settings, RunDirectory& run, const TrainConfig& config
   events.on_step = [&](const Progress& progress) { log.show(progress); };
   events.on_message = [&](const std::string& line) { log.line(line); };
   events.should_stop = [] { return stop_signal() != 0; };
+  events.peak_tokens_per_s = peak_tokens_per_s(trainer.model(), config.dtype);
   if (data.tokenizer)
     events.on_sample = [&](int64_t step) {
       write_sample(run, trainer.model(), *data.tokenizer, step, config.seed);
@@ -190,6 +203,8 @@ int run_train(const Settings& given) {
     return 0;
   }
   Trainer trainer(*model, config.optimizer, config.schedule, config.seed);
+  trainer.recompute(config.recompute);
+  trainer.graphs().use(settings.flag("cuda_graph"));
   if (!start.checkpoint.empty()) {
     if (start.resumed)
       load_checkpoint(start.checkpoint, trainer);

@@ -46,6 +46,7 @@ void train_until(const std::string& path, const TrainConfig& config, const Datas
   const auto device = make_cpu(threads);
   const auto model = make_model(config.model, *device, config.dtype, config.seed);
   Trainer trainer(*model, config.optimizer, config.schedule, config.seed);
+  trainer.recompute(config.recompute);
   RunState state;
   state.seed = config.seed;
   if (resumed) {
@@ -113,7 +114,9 @@ struct Trainee {
   Trainee(const std::string& name, const TrainConfig& config)
       : device(open_device(name, 0)),
         model(make_model(config.model, *device, config.dtype, config.seed)),
-        trainer(*model, config.optimizer, config.schedule, config.seed) {}
+        trainer(*model, config.optimizer, config.schedule, config.seed) {
+    trainer.recompute(config.recompute);
+  }
   std::unique_ptr<Executor> device;
   std::unique_ptr<Model> model;
   Trainer trainer;

@@ -165,6 +165,8 @@ constexpr Option training[] = {
     real("grad_clip", "1", 0, no_limit, run, "clip the gradient's global norm (0: do not)"),
     flag("stochastic_rounding", "false", run,
          "with dtype=bf16, round matrices to bfloat16 up or down by chance, right in the mean"),
+    flag("recompute", "false", run,
+         "keep only the input of each block for the backward pass and compute it again there: less memory"),
     integer("seed", "1337", 0, most_seed, model | writes | takes::data_corpus,
             "everything random follows from it: same seed, same bits, whatever the thread count"),
 };
@@ -291,6 +293,8 @@ constexpr Option machine[] = {
     choice("device", "cpu|cuda|emulated", "cpu", computes | takes::bench_kernels,
            "where to compute: cpu, cuda (an NVIDIA GPU), emulated (its kernels on the host, to test them; "
            "slow)"),
+    flag("cuda_graph", "true", takes::train | takes::bench_train,
+         "on a GPU, queue the kernels of a step all at once, as a CUDA graph"),
     choice("gpu", "h200|h100|a100|rtx4090|rtx3090", "h200", takes::plan,
            "with --device=cuda: the GPU to plan for, by what its maker states; it need not be here"),
     choice("dtype", "f32|f64|bf16", "f32", model | takes::bench_kernels,

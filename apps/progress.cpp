@@ -32,6 +32,7 @@ std::string progress_text(const Progress& p, int width, bool bar) {
   fields.push_back(duration_text(p.seconds_left) + " left");
   if (p.next_save > steps) fields.push_back(join("save ", p.next_save));
   fields.push_back(short_count(p.tokens_per_s) + " tok/s");
+  if (p.mfu) fields.push_back("MFU " + fixed(100 * *p.mfu, 1) + "%");
   std::string text;
   for (const std::string& field : fields) {
     const std::string gap = text.empty() ? "" : "  ";

@@ -99,6 +99,7 @@ TrainConfig train_config(const Settings& s, const ModelConfig& model) {
   c.patience = s.integer("patience");
   c.seed = static_cast<uint64_t>(s.integer("seed"));
   c.dtype = dtype_from_name(s.text("dtype"));
+  c.recompute = s.flag("recompute");
   c.eval_interval = s.integer("eval_interval");
   c.eval_iters = s.integer("eval_iters");
   c.log_interval = s.integer("log_interval");

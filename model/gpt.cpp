@@ -1,8 +1,10 @@
 #include "model/gpt.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "core/error.h"
+#include "core/recompute.h"
 #include "kernels/activation/op.h"
 #include "kernels/copy/op.h"
 #include "kernels/elementwise/op.h"
@@ -34,17 +36,6 @@ Activation activation_of(MlpActivation act) {
 /// Numbers of the places where dropout happens: embeddings are 0, layer l has 3l + 1 to 3l + 3.
 enum Site : uint32_t { attention_weights = 1, attention_output = 2, mlp_output = 3 };
 uint32_t site_of(int64_t layer, Site place) { return static_cast<uint32_t>(3 * layer) + place; }
-
-/// Where each of the tokens [B, T] stands in its sequence, counted with what a cache holds.
-Tensor positions_of(const Tensor& tokens, const ForwardOptions& options) {
-  const auto T = static_cast<size_t>(tokens.dim(1));
-  std::vector<int32_t> at(static_cast<size_t>(tokens.numel()));
-  for (size_t i = 0; i < at.size(); ++i) {
-    const KvCache* cache = options.caches.empty() ? options.cache : options.caches[i / T];
-    at[i] = static_cast<int32_t>((cache ? cache->length() : 0) + static_cast<int64_t>(i % T));
-  }
-  return Tensor::from(tokens.device(), at, tokens.shape());
-}
 
 }  // namespace
 
@@ -101,6 +92,23 @@ const Tensor& Gpt::position_table() {
   return sinusoids_;
 }
 
+Tensor Gpt::positions_of(const Tensor& tokens, const ForwardOptions& options) {
+  // Those of training batches stay where they are: a captured step finds them again, and copies nothing.
+  Tensor* const kept = !options.cache && options.caches.empty() && Tape::current()
+                           ? &positions_[{tokens.dim(0), tokens.dim(1)}]
+                           : nullptr;
+  if (kept && kept->defined()) return *kept;
+  const auto T = static_cast<size_t>(tokens.dim(1));
+  std::vector<int32_t> at(static_cast<size_t>(tokens.numel()));
+  for (size_t i = 0; i < at.size(); ++i) {
+    const KvCache* cache = options.caches.empty() ? options.cache : options.caches[i / T];
+    at[i] = static_cast<int32_t>((cache ? cache->length() : 0) + static_cast<int64_t>(i % T));
+  }
+  const Tensor positions = Tensor::from(tokens.device(), at, tokens.shape());
+  if (kept) *kept = positions;
+  return positions;
+}
+
 Tensor Gpt::embed(const Tensor& tokens, const ForwardOptions& options) {
   const Scope scope("embed");
   const int64_t start = options.cache ? options.cache->length() : 0;
@@ -145,8 +153,12 @@ Tensor Gpt::apply(const Block& block, Tensor x, int64_t layer, const ForwardOpti
 Tensor Gpt::hidden(const Tensor& tokens, const ForwardOptions& options) {
   check_tokens(tokens, options);
   Tensor x = embed(tokens, options);
-  for (size_t layer = 0; layer < blocks_.size(); ++layer)
-    x = apply(blocks_[layer], std::move(x), static_cast<int64_t>(layer), options);
+  for (size_t layer = 0; layer < blocks_.size(); ++layer) {
+    const auto block = [this, layer, options](const Tensor& input) {
+      return apply(blocks_[layer], input, static_cast<int64_t>(layer), options);
+    };
+    x = options.recompute ? recomputed(x, block) : block(x);
+  }
   if (options.cache) options.cache->advance(tokens.dim(1));
   for (KvCache* cache : options.caches) cache->advance(tokens.dim(1));
   if (config().norm_place == NormPlace::post) return x;
@@ -168,6 +180,22 @@ Tensor Gpt::logits(const Tensor& tokens, const ForwardOptions& options) {
   const Scope scope("head");
   if (options.last_only && x.dim(1) > 1) x = contiguous(narrow(x, 1, x.dim(1) - 1, 1));
   return linear(x, head().value, Tensor(), {.layout = Layout::out_in, .half = half_for(head(), x.rows())});
+}
+
+double product_flops_per_token(const Gpt& model) {
+  const ModelConfig& config = model.config();
+  double weights = 0;
+  for (const Parameter& p : model.parameters().all()) {
+    const bool table =
+        p.name == "transformer.wpe.weight" || (p.name == "transformer.wte.weight" && !config.tie);
+    if (p.shape.rank() == 2 && !table) weights += static_cast<double>(p.shape.numel());
+  }
+  // A query sees the keys up to its own, and no more than the window holds. Two products with each of them,
+  // of n_embd multiply-adds; backwards twice as many.
+  const double T = static_cast<double>(config.block_size);
+  const double w = config.window > 0 ? std::min(static_cast<double>(config.window), T) : T;
+  const double keys = w * (T - (w - 1) / 2) / T;
+  return 6 * weights + 12 * static_cast<double>(config.n_layer) * static_cast<double>(config.n_embd) * keys;
 }
 
 }  // namespace hewn

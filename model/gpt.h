@@ -3,6 +3,8 @@
 // by configuration, its variants, Llama (Touvron et al., "LLaMA: open and efficient foundation language
 // models", 2023) among them.
 
+#include <map>
+#include <utility>
 #include <vector>
 
 #include "model/attention.h"
@@ -40,6 +42,8 @@ class Gpt final : public Model {
   /// Token and position embeddings: [B, T] -> [B, T, C].
   Tensor embed(const Tensor& tokens, const ForwardOptions& options);
   const Tensor& position_table();
+  /// Where each of the tokens [B, T] stands in its sequence, counted with what a cache holds.
+  Tensor positions_of(const Tensor& tokens, const ForwardOptions& options);
   /// What the head sees: [B, T] -> [B, T, C].
   Tensor hidden(const Tensor& tokens, const ForwardOptions& options);
   Tensor apply(const Block& block, Tensor x, int64_t layer, const ForwardOptions& options);
@@ -51,8 +55,15 @@ class Gpt final : public Model {
   Parameter *wte_ = nullptr, *wpe_ = nullptr, *lm_head_ = nullptr;
   std::vector<Block> blocks_;
   NormLayer ln_f_;
-  Tensor sinusoids_;  // [block_size, width], made at first use
+  Tensor sinusoids_;                                         // [block_size, width], made at first use
+  std::map<std::pair<int64_t, int64_t>, Tensor> positions_;  // of training batches [B, T], likewise
 };
+
+/// FLOPs per token of training that are in matrix products, as model FLOPs utilisation counts them (Chowdhery
+/// et al., "PaLM", 2022, appendix B): 6 per weight that is multiplied with, and those of attention, of which
+/// the causal mask and a window leave the part that is counted. Not what is computed twice, nor anything
+/// else.
+double product_flops_per_token(const Gpt& model);
 
 /// Sinusoidal positions (Vaswani et al., "Attention is all you need", 2017, section 3.5), [length, width]:
 /// column 2i is sin(t / 10000^(2i / width)), column 2i + 1 the cosine.

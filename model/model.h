@@ -38,6 +38,8 @@ struct ForwardOptions {
   Tensor step_state = {};    ///< u8 [sizeof(StepState)] on the device: dropout is on; undefined: evaluation
   KvCache* cache = nullptr;  ///< tokens continue what it holds
   bool last_only = false;    ///< logits of the last position of each sequence alone
+  bool recompute =
+      false;  ///< blocks keep their input alone for the backward pass, and are computed again there
   /// Instead of `cache`: one of a single sequence for each row of tokens, which may hold different lengths.
   std::vector<KvCache*> caches = {};
 };

@@ -46,6 +46,7 @@ struct TrainConfig {
   int64_t patience = 0;  ///< evaluations without a better validation loss after which to stop; 0: no limit
   uint64_t seed = 1337;
   DType dtype = DType::f32;
+  bool recompute = false;  ///< less memory for activations, a third more work; the same bits
 
   int64_t eval_interval = 250;
   int64_t eval_iters = 20;  ///< fixed validation batches per evaluation

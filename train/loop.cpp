@@ -39,8 +39,9 @@ class Loop {
 
   Outcome go() {
     for (;;) {
-      const bool done = state_.step >= config_.max_iters;
       const bool late = config_.max_time > 0 && seconds_since(start_) >= config_.max_time;
+      if (late) take_all();
+      const bool done = state_.step >= config_.max_iters;
       const bool due = done || late || state_.step % config_.eval_interval == 0;
       if (due && state_.step != state_.evaluated_step) evaluate_and_save(done || late);
       if (done) return finish(StopReason::max_iters);
@@ -48,21 +49,51 @@ class Loop {
         return finish(StopReason::patience);
       if (late) return finish(StopReason::max_time);
       step();
-      if (events_.should_stop && events_.should_stop()) return finish(StopReason::asked);
+      if (events_.should_stop && events_.should_stop()) {
+        take_all();
+        return finish(StopReason::asked);
+      }
     }
   }
 
  private:
+  /// One step further. A GPU is given the next step before the result of this one is asked for, so that it
+  /// never waits for batches or for the host; state_.step counts steps whose results are known.
   void step() {
+    if (events_.profile && ++steps_here_ > 2) return take(profiled_step());
+    const int64_t most = events_.profile ? 1 : trainer_.most_queued();
+    while (trainer_.queued() < most && may_begin(state_.step + trainer_.queued())) {
+      draw(state_.step + trainer_.queued());
+      trainer_.queue(batches_);
+    }
+    take(trainer_.read());
+  }
+
+  /// Whether this step can be queued: not behind one after which something is done with the model.
+  bool may_begin(int64_t step) const {
+    if (step == state_.step) return true;
+    const bool sample = config_.sample_interval > 0 && step % config_.sample_interval == 0;
+    return step < config_.max_iters && step % config_.eval_interval != 0 && !sample;
+  }
+
+  void draw(int64_t step) {
     const auto micro_steps = static_cast<int64_t>(batches_.size());
     for (int64_t m = 0; m < micro_steps; ++m)
-      loader_.fill(state_.step * micro_steps + m, batches_[static_cast<size_t>(m)]);
-    const StepResult result = watched_step();
-    if (!result.finite)
+      loader_.fill(step * micro_steps + m, batches_[static_cast<size_t>(m)]);
+  }
+
+  void take_all() {
+    while (trainer_.queued() > 0) take(trainer_.read());
+  }
+
+  void take(const StepResult& result) {
+    if (!result.finite) {
+      draw(result.step);  // the batches may be those of the step behind it
       stop_for_bad_numbers("step " + std::to_string(result.step) + ": loss " + std::to_string(result.loss) +
                            ", gradient norm " + std::to_string(result.grad_norm) +
                            ": not finite. First bad node: " + trainer_.first_bad_node(batches_) +
                            ". The parameters were not changed");
+    }
     ++state_.step;
     state_.tokens += result.tokens;
     state_.seconds = before_ + seconds_since(start_);
@@ -71,8 +102,8 @@ class Loop {
       events_.on_sample(state_.step);
   }
 
-  StepResult watched_step() {
-    if (!events_.profile || ++steps_here_ <= 2) return trainer_.step(batches_);
+  StepResult profiled_step() {
+    draw(state_.step);
     StepResult result;
     events_.profile->watch([&] { result = trainer_.step(batches_); });
     return result;
@@ -102,6 +133,8 @@ class Loop {
                      .max_iters = config_.max_iters,
                      .val_loss = state_.val_loss,
                      .tokens_per_s = pace_,
+                     .mfu = events_.peak_tokens_per_s > 0 ? std::optional(pace_ / events_.peak_tokens_per_s)
+                                                          : std::nullopt,
                      .seconds_left = std::max(left, 0.0),
                      .next_save = std::min((state_.step / config_.eval_interval + 1) * config_.eval_interval,
                                            config_.max_iters)});

@@ -18,6 +18,8 @@ struct Progress {
   int64_t max_iters = 0;
   std::optional<double> val_loss;  ///< of the latest evaluation
   double tokens_per_s = 0;
+  std::optional<double>
+      mfu;                  ///< the part of the device's peak that the model's products make of it, if known
   double seconds_left = 0;  ///< until max_iters or max_time, at the present pace
   int64_t next_save = 0;    ///< the step after which the next checkpoint is written
 };
@@ -28,6 +30,7 @@ struct LoopEvents {
   std::function<void(const std::string&)> on_message;  ///< "step 250: val loss 2.43, saved ..."
   std::function<void(int64_t step)> on_sample;         ///< every sample_interval steps
   std::function<bool()> should_stop;                   ///< asked after each step: Ctrl-C
+  double peak_tokens_per_s = 0;    ///< at the device's peak, for `Progress::mfu`; 0: not known
   StepProfile* profile = nullptr;  ///< gets every step but the first two, which warm caches and pools up
 };
 

@@ -29,13 +29,17 @@ Optimizer::Optimizer(Parameters& parameters, const OptimizerConfig& config)
   }
 }
 
-void Optimizer::step(const Tensor& state) {
+void Optimizer::step(const Tensor& state, const double* loss) {
   const Scope scope("optimizer");
   const InPhase phase(Phase::update);
   const DType dtype = parameters_.dtype();
   auto* step_state = static_cast<StepState*>(state.data());
-  GlobalNorm norm{
-      .dtype = dtype, .n_spans = 0, .spans = {}, .max_norm = config_.grad_clip, .state = step_state};
+  GlobalNorm norm{.dtype = dtype,
+                  .n_spans = 0,
+                  .spans = {},
+                  .max_norm = config_.grad_clip,
+                  .state = step_state,
+                  .loss = loss};
   for (const ParameterGroup& group : parameters_.groups()) {
     require(norm.n_spans < GlobalNorm::max_spans, "more groups of parameters than the global norm takes");
     norm.spans[norm.n_spans++] = {group.grads->data(), group.numel(dtype)};

@@ -17,8 +17,8 @@ class Optimizer {
 
   /// Clips by global norm and updates every parameter. `state` is a StepState on the device: learning rate
   /// and step are read from it; norm, clip factor and non-finite flag are written. Does nothing when
-  /// gradients are not finite. Gradients are left as they are.
-  void step(const Tensor& state);
+  /// gradients, or the loss on the device if one is given, are not finite. Gradients are left as they are.
+  void step(const Tensor& state, const double* loss = nullptr);
 
   /// Makes the bf16 copies of parameters that were loaded after state.step updates: what they were when these
   /// had been made. Does nothing without stochastic rounding.

@@ -74,6 +74,7 @@ Plan make_plan(const TrainConfig& config, const PlanTarget& target, Profiler* wa
   const auto model = make_model(config.model, *device, config.dtype);
   count_parameters(*model, plan);
   Trainer trainer(*model, config.optimizer, config.schedule, config.seed);
+  trainer.recompute(config.recompute);
   const std::vector<Batch> batches(static_cast<size_t>(config.gradient_accumulation_steps),
                                    empty_batch(config));
   const Scope scope("train");

@@ -1,11 +1,12 @@
 #include "train/trainer.h"
 
 #include <cmath>
-#include <limits>
+#include <cstddef>
 
 #include "core/error.h"
 #include "kernels/contract.h"
 #include "kernels/embedding/op.h"
+#include "kernels/global_norm/abi.h"
 
 namespace hewn {
 namespace {
@@ -65,70 +66,124 @@ Tensor batch_tensor(Device& device, const Batch& batch, const std::vector<int32_
 
 Trainer::Trainer(Model& model, const OptimizerConfig& optimizer, const ScheduleConfig& schedule,
                  uint64_t seed)
-    : model_(model), optimizer_(model.parameters(), optimizer), schedule_(schedule) {
-  state_.seed = seed;
+    : model_(model),
+      optimizer_(model.parameters(), optimizer),
+      schedule_(schedule),
+      graphs_(executor(model.device())),
+      results_(executor(model.device())) {
+  step_.state.seed = seed;
   const MemUseScope use(MemUse::optimizer);
-  device_state_ = Tensor::zeros(model.device(), DType::u8, {static_cast<int64_t>(sizeof(StepState))});
+  on_device_ = Tensor::zeros(model.device(), DType::u8, {static_cast<int64_t>(sizeof(StepOnDevice))});
+  state_ = on_device_.narrowed(0, offsetof(StepOnDevice, state), sizeof(StepState));
 }
 
 void Trainer::set_steps_done(int64_t steps) {
-  state_.step = steps;
-  if (steps > 0) optimizer_.round_again(state_);
+  step_.state.step = steps;
+  if (steps > 0) optimizer_.round_again(step_.state);
 }
 
-void Trainer::upload_state() { device_state_.upload(&state_); }
+/// Tokens and targets to their place, and what is the host's to say of the step.
+void Trainer::upload(const Batch& batch) {
+  const Shape shape{batch.rows, batch.block_size};
+  const auto n = static_cast<size_t>(shape.numel());
+  require(batch.tokens.size() == n && batch.targets.size() == n, batch.tokens.size(), " tokens and ",
+          batch.targets.size(), " targets in a batch of shape ", shape);
+  if (!tokens_.defined() || tokens_.storage()->bytes < n * sizeof(int32_t)) {
+    const MemUseScope use(MemUse::data);
+    tokens_ = Tensor::empty(model_.device(), DType::i32, shape);
+    targets_ = tokens_.like();
+  }
+  tokens_ = Tensor::over(tokens_.storage(), DType::i32, shape);
+  targets_ = Tensor::over(targets_.storage(), DType::i32, shape);
+  tokens_.upload(batch.tokens.data());
+  targets_.upload(batch.targets.data());
+  model_.device().upload(there(), &step_, StepOnDevice::given);
+}
 
-/// Gradients of the mean loss over all targets of all micro-batches; returns that loss (0 on meta).
-double Trainer::accumulate(std::span<const Batch> micro_batches, TapeObserver* observer) {
-  const bool runs = executor(model_.device()).runs();
-  const int64_t targets = count_targets(micro_batches);
-  double sum = 0;
+/// Gradients of the mean loss over all targets of all micro-batches: `pass` is called for each that has any,
+/// when it is on the device.
+template <class Pass>
+void Trainer::each_micro_step(std::span<const Batch> micro_batches, const Pass& pass) {
+  std::vector<size_t> counted;
+  int64_t targets = 0;
   for (size_t m = 0; m < micro_batches.size(); ++m) {
-    const Batch& batch = micro_batches[m];
-    const double share = static_cast<double>(batch.target_count()) / static_cast<double>(targets);
-    if (share == 0) continue;
-    check_batch(model_, batch);
-    state_.micro_step = static_cast<int64_t>(m);
-    upload_state();
-    Tape tape;
-    tape.observe(observer);
-    const Tensor loss =
-        model_.loss(batch_tensor(model_.device(), batch, batch.tokens),
-                    batch_tensor(model_.device(), batch, batch.targets), {.step_state = device_state_});
-    if (runs) sum += share * loss.item();
-    tape.backward(loss, {.last_micro_step = m + 1 == micro_batches.size()}, share);
+    const int64_t n = micro_batches[m].target_count();
+    if (n > 0) counted.push_back(m);
+    targets += n;
   }
-  return sum;
+  for (const size_t m : counted) {
+    const Batch& batch = micro_batches[m];
+    check_batch(model_, batch);
+    step_.state.micro_step = static_cast<int64_t>(m);
+    step_.share = static_cast<double>(batch.target_count()) / static_cast<double>(targets);
+    upload(batch);
+    pass(MicroStep{.first = m == counted.front(),
+                   .last = m == counted.back(),
+                   .shape = tokens_.shape(),
+                   .tokens = tokens_.data()});
+  }
 }
 
-StepResult Trainer::step(std::span<const Batch> micro_batches) {
-  StepResult result{.step = state_.step,
-                    .learning_rate = learning_rate_at(schedule_, state_.step),
-                    .tokens = count_targets(micro_batches)};
-  require(result.tokens > 0, "step ", state_.step, ": no target of the batch counts");
-  state_.learning_rate = result.learning_rate;
-  model_.parameters().clear_grads();
-  result.loss = accumulate(micro_batches, nullptr);
-  if (!std::isfinite(result.loss)) {  // the gradients may be finite even so, but mean nothing
-    result.grad_norm = std::numeric_limits<double>::quiet_NaN();
-    result.finite = false;
-    return result;
-  }
-  model_.parameters().complete_grads();
-  optimizer_.step(device_state_);
-  if (executor(model_.device()).runs()) {
-    StepState after;
-    model_.device().download(&after, device_state_.data(), sizeof after);
-    result.grad_norm = after.grad_norm;
-    result.finite = after.non_finite == 0;
-  }
-  if (result.finite) ++state_.step;
+/// Forward and backward of the micro-batch that is on the device.
+void Trainer::pass(const MicroStep& step, TapeObserver* observer) {
+  if (step.first) model_.parameters().clear_grads();
+  Tape tape;
+  tape.observe(observer);
+  const Tensor loss = model_.loss(tokens_, targets_, {.step_state = state_, .recompute = recompute_});
+  const Tensor gradient = loss.like();
+  run(model_.device(), StepLoss{.dtype = loss.dtype(),
+                                .loss = loss.data(),
+                                .share = &there()->share,
+                                .state = &there()->state,
+                                .gradient = gradient.data(),
+                                .sum = &there()->loss,
+                                .to_sum = step.first ? Write::set : Write::add});
+  tape.backward(loss, gradient, {.last_micro_step = step.last});
+}
+
+void Trainer::queue(std::span<const Batch> micro_batches) {
+  const StepResult begun{.step = steps_done(),
+                         .learning_rate = learning_rate_at(schedule_, steps_done()),
+                         .tokens = count_targets(micro_batches)};
+  require(begun.tokens > 0, "step ", begun.step, ": no target of the batch counts");
+  step_.state.learning_rate = begun.learning_rate;
+  Parameters& parameters = model_.parameters();
+  for (Parameter& p : parameters.all()) half_of(p);  // a graph takes them as they are
+  each_micro_step(micro_batches, [&](const MicroStep& step) {
+    const bool replayed = graphs_.run(step, [&] {
+      pass(step, nullptr);
+      if (!step.last) return;
+      parameters.complete_grads();
+      optimizer_.step(state_, &there()->loss);
+    });
+    if (replayed && step.last) parameters.updated();
+  });
+  results_.push(begun, there());
+  ++step_.state.step;
+}
+
+StepResult Trainer::read() {
+  const StepResult result = results_.take();
+  if (result.finite) return result;
+  while (results_.size() > 0) results_.take();
+  step_.state.step = result.step;
+  const int64_t none = 0;
+  model_.device().upload(&there()->state.non_finite, &none, sizeof none);
   return result;
 }
 
+StepResult Trainer::step(std::span<const Batch> micro_batches) {
+  require(queued() == 0, "a step is done while ", queued(), " are queued; read their results first");
+  queue(micro_batches);
+  return read();
+}
+
+int64_t Trainer::most_queued() const {
+  return executor(model_.device()).gpu() ? static_cast<int64_t>(StepResults::most) : 1;
+}
+
 void Trainer::watch(std::span<const Batch> micro_batches, TapeObserver& observer) {
-  model_.parameters().clear_grads();
-  accumulate(micro_batches, &observer);
+  each_micro_step(micro_batches, [&](const MicroStep& step) { pass(step, &observer); });
 }
 
 std::string Trainer::bad_parameter() const {

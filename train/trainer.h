@@ -8,30 +8,39 @@
 #include "model/model.h"
 #include "train/batches.h"
 #include "train/optimizer.h"
+#include "train/step_graphs.h"
+#include "train/step_results.h"
 
 namespace hewn {
-
-/// What a step did.
-struct StepResult {
-  int64_t step = 0;      ///< its number, from 0
-  double loss = 0;       ///< nats per target, before the update
-  double grad_norm = 0;  ///< before clipping; NaN when the loss was not finite and it was not computed
-  double learning_rate = 0;
-  int64_t tokens = 0;  ///< targets that counted
-  bool finite = true;  ///< false: loss or gradients held NaN or Inf, and nothing was updated
-};
 
 class Trainer {
  public:
   /// Allocates the optimizer's state. `seed` is that of dropout.
   Trainer(Model& model, const OptimizerConfig& optimizer, const ScheduleConfig& schedule, uint64_t seed);
 
-  /// Forward and backward of each micro-batch, gradients weighted by their targets, then one update.
+  /// Forward and backward of each micro-batch, gradients weighted by their targets, then one update. On a GPU
+  /// nothing is waited for: the step is queued, and the batches may change at once.
+  void queue(std::span<const Batch> micro_batches);
+  /// What the oldest step that is queued did, once it is done. One that was not finite changed nothing, and
+  /// neither did those behind it: they are forgotten.
+  StepResult read();
+  /// Both: a step, and what it did.
   StepResult step(std::span<const Batch> micro_batches);
   StepResult step(const Batch& batch) { return step(std::span(&batch, 1)); }
 
-  /// Steps done so far; the number of the next one.
-  int64_t steps_done() const { return state_.step; }
+  /// Steps whose results have not been read.
+  int64_t queued() const { return static_cast<int64_t>(results_.size()); }
+  /// How many to queue so that the device never waits for the host; more than that are refused.
+  int64_t most_queued() const;
+  /// A GPU's micro-steps as CUDA graphs.
+  StepGraphs& graphs() { return graphs_; }
+
+  /// Whether blocks are computed again in the backward pass instead of being kept: less memory, the same
+  /// bits.
+  void recompute(bool on) { recompute_ = on; }
+
+  /// Steps queued so far and not refused; the number of the next one.
+  int64_t steps_done() const { return step_.state.step; }
   /// After parameters and moments were loaded.
   void set_steps_done(int64_t steps);
   Model& model() { return model_; }
@@ -49,14 +58,23 @@ class Trainer {
   std::string first_bad_node(std::span<const Batch> micro_batches);
 
  private:
-  double accumulate(std::span<const Batch> micro_batches, TapeObserver* observer);
-  void upload_state();
+  template <class Pass>
+  void each_micro_step(std::span<const Batch> micro_batches, const Pass& pass);
+  void upload(const Batch& batch);
+  void pass(const MicroStep& step, TapeObserver* observer);
+  StepOnDevice* there() const { return static_cast<StepOnDevice*>(on_device_.data()); }
 
   Model& model_;
   Optimizer optimizer_;
   ScheduleConfig schedule_;
-  StepState state_;
-  Tensor device_state_;  // u8 [sizeof(StepState)]
+  bool recompute_ = false;
+  StepOnDevice step_;
+  // What a micro-step reads is always at the same place of the device.
+  Tensor on_device_;         // u8 [sizeof(StepOnDevice)]
+  Tensor state_;             // the StepState in it
+  Tensor tokens_, targets_;  // i32 [rows, block_size]
+  StepGraphs graphs_;
+  StepResults results_;
 };
 
 /// Where operations do not look at ids themselves, on a GPU: throws input for a token or target that is none

@@ -181,18 +181,21 @@ TEST_CASE("gpu: a plan knows the memory of training to the byte", "[gpu][plan]")
   const auto gpu = test::make_test_gpu();
   if (!gpu) return;
   for (const auto& [name, model] : architectures()) {
-    for (const DType dtype : {DType::f32, DType::bf16}) {
+    for (const auto& [dtype, recompute] :
+         {std::pair{DType::f32, false}, std::pair{DType::f32, true}, std::pair{DType::bf16, false}}) {
       if (!trains(model, *gpu, dtype)) continue;
-      INFO(name << " " << name_of(dtype));
+      INFO(name << " " << name_of(dtype) << (recompute ? ", recomputing" : ""));
       TrainConfig config{.model = model, .optimizer = {}, .schedule = {}};
       config.batch_size = 3;
       config.dtype = dtype;
+      config.recompute = recompute;
       const Plan plan = make_plan(config, {.threads = gpu->threads(), .isa = gpu->isa()});
       const auto fresh = test::make_test_gpu();
       const auto real = make_model(config.model, *fresh, dtype);
       Trainer trainer(*real, config.optimizer, config.schedule, config.seed);
+      trainer.recompute(recompute);
       test::Random random("plan on a GPU");
-      for (int step = 0; step < 3; ++step) {
+      for (int step = 0; step < 5; ++step) {  // from the third on, as a graph
         const Batch batch = test::random_batch(random, config.model, config.batch_size);
         {
           const NoGrad none;
@@ -201,6 +204,7 @@ TEST_CASE("gpu: a plan knows the memory of training to the byte", "[gpu][plan]")
         }
         trainer.step(batch);
       }
+      CHECK(trainer.graphs().replays() == 3);
       CHECK(fresh->pool().stats().peak == plan.memory.peak);
       CHECK(fresh->pool().stats().peak_reserved == plan.memory.peak_reserved);
     }

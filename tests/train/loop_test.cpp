@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "tests/support/gpu.h"
 #include "tests/train/tiny.h"
 
 namespace hewn {
@@ -51,15 +52,17 @@ struct Extra {
   int threads = 1;
   int64_t stop_after = -1;  ///< asked to stop after this step
   std::function<void(Trainer&, int64_t step)> meddle = {};
+  bool gpu = false, graphs = true;
 };
 
 /// Begins the run, or goes on with it if it is there; the trainer is as a new process would make it.
 Outcome train(const Text& text, const TrainConfig& config, const std::string& path, const Extra& extra = {}) {
   const bool resumes = fs::exists(path + "/checkpoints");
   RunDirectory run(path, resumes ? RunDirectory::Open::resume : RunDirectory::Open::fresh);
-  const auto device = make_cpu(extra.threads);
+  const auto device = extra.gpu ? test::make_test_gpu() : make_cpu(extra.threads);
   const auto model = make_model(config.model, *device, config.dtype, config.seed);
   Trainer trainer(*model, config.optimizer, config.schedule, config.seed);
+  trainer.graphs().use(extra.graphs);
   RunState state;
   state.seed = config.seed;
   if (resumes) {
@@ -291,6 +294,45 @@ TEST_CASE("parameters that overflowed are not saved", "[loop]") {
   for (const char* part : {"after step 8", "transformer.wpe.weight: 1 of", "checkpoints/step-000004"})
     CHECK(thrown.says(part));
   CHECK(checkpoint_state(find_checkpoint(run)).step == 4);
+}
+
+TEST_CASE("a GPU's run is the same bits with and without graphs, resumed or not", "[loop][gpu]") {
+  if (!test::make_test_gpu()) return;
+  const Text text;
+  TrainConfig config = tiny_config(text);
+  config.max_iters = 12;
+  config.eval_interval = 6;
+  config.sample_interval = 4;
+  const std::string graphs = text.run("graphs"), kernels = text.run("kernels"), halves = text.run("halves");
+  train(text, config, graphs, {.gpu = true});
+  train(text, config, kernels, {.gpu = true, .graphs = false});
+  check_same_run(graphs, kernels);
+  // The step that was queued behind is done, and counts.
+  const Outcome first = train(text, config, halves, {.stop_after = 9, .gpu = true});
+  CHECK(first.reason == StopReason::asked);
+  CHECK(first.state.step == 10);
+  CHECK(checkpoint_state(first.checkpoint).step == 10);
+  train(text, config, halves, {.gpu = true});
+  check_same_run(halves, kernels);
+}
+
+TEST_CASE("a GPU's run ends at numbers that are not finite, as that of the CPU does", "[loop][gpu]") {
+  if (!test::make_test_gpu()) return;
+  const Text text;
+  TrainConfig config = tiny_config(text);
+  config.eval_interval = 4;
+  const auto overflow = [](Trainer& trainer, int64_t step) {
+    if (step != 6) return;  // step 6 was queued already, step 7 is the first with these
+    Tensor& bias = trainer.model().parameters().find("transformer.h.0.ln_2.weight")->value;
+    bias.upload(std::vector<float>(16, std::numeric_limits<float>::quiet_NaN()).data());
+  };
+  const std::string run = text.run("nan");
+  const auto thrown = test::thrown_by([&] { train(text, config, run, {.meddle = overflow, .gpu = true}); });
+  INFO(thrown.text);
+  CHECK(thrown.code == ErrorCode::numerical);
+  for (const char* part : {"step 7", "parameter transformer.h.0.ln_2.weight: 16 of 16",
+                           "The parameters were not changed", "checkpoints/step-000004"})
+    CHECK(thrown.says(part));
 }
 
 }  // namespace hewn

@@ -5,6 +5,7 @@
 #include <malloc.h>
 #endif
 
+#include "model/gpt.h"
 #include "tests/train/tiny.h"
 #include "train/plan.h"
 
@@ -39,6 +40,7 @@ TrainConfig random_config(test::Random& random) {
   TrainConfig config{.model = m, .optimizer = {}, .schedule = {}};
   config.optimizer.kind =
       random.one_of<OptimizerKind>({OptimizerKind::adamw, OptimizerKind::adam, OptimizerKind::sgd});
+  config.recompute = random.integer(0, 2) == 0;
   config.batch_size = random.integer(1, 6);
   config.gradient_accumulation_steps = random.integer(1, 3);
   config.dtype = random.one_of<DType>({DType::f32, DType::f32, DType::f64, DType::bf16});
@@ -51,6 +53,7 @@ MemStats measured(const TrainConfig& config, Executor& device, test::Random& ran
                   bool evaluates = true) {
   const auto model = make_model(config.model, device, config.dtype);
   Trainer trainer(*model, config.optimizer, config.schedule, config.seed);
+  trainer.recompute(config.recompute);
   const auto draw = [&] { return test::random_batch(random, config.model, config.batch_size); };
   for (int step = 0; step < steps; ++step) {
     if (evaluates && step % 2 == 0) {
@@ -144,6 +147,47 @@ TEST_CASE("the largest batch fits and a little larger one does not", "[plan]") {
     CHECK(make_plan(config, target).memory.peak_reserved > bytes);
   }
   CHECK(largest_batch(config, target, 1000) == 0);
+}
+
+TEST_CASE("the FLOPs that MFU counts are those of the products of a step", "[plan]") {
+  TrainConfig config{.model = test::tiny_model(), .optimizer = {}, .schedule = {}};
+  config.model.n_embd = 64;
+  config.model.vocab_size = 100;
+  config.model.block_size = 40;
+  for (const bool tie : {true, false})
+    for (const int64_t window : {0, 7}) {
+      config.model.tie = tie;
+      config.model.window = window;
+      INFO(tie << " " << window);
+      Plan plan = make_plan(config, {.threads = 1, .isa = best_isa()});
+      // Of attention two dot products per pair and head are meant, and twice as many backwards, where the
+      // kernel has five; in its cost stands the softmax too, 11 per pair.
+      const double dot = 4 * static_cast<double>(config.model.n_embd / config.model.n_head);
+      const double products = plan.kernels["matmul"].cost.flops +
+                              3 * plan.kernels["attention.forward"].cost.flops * dot / (dot + 11);
+      const auto device = make_meta(1, best_isa());
+      const auto model = make_model(config.model, *device);
+      const auto tokens = static_cast<double>(config.batch_size * config.model.block_size);
+      CHECK(product_flops_per_token(dynamic_cast<const Gpt&>(*model)) * tokens ==
+            Approx(products).epsilon(0.02));
+    }
+}
+
+TEST_CASE("recomputing blocks takes less memory for activations, and a plan knows how much", "[plan]") {
+  TrainConfig config{.model = test::tiny_model(), .optimizer = {}, .schedule = {}};
+  config.model.n_layer = 6;
+  config.model.block_size = 64;
+  const auto peak = [&](bool recompute) {
+    config.recompute = recompute;
+    const Plan plan = make_plan(config, {.threads = 1, .isa = best_isa()});
+    const auto device = make_cpu(1);
+    test::Random random("recompute");
+    const MemStats real = measured(config, *device, random, 4);
+    CHECK(within(plan.memory.peak, real.peak, 0.02));
+    CHECK(within(plan.memory.peak_reserved, real.peak_reserved, 0.02));
+    return plan.memory.at_peak_by_use[static_cast<int>(MemUse::activation)];
+  };
+  CHECK(peak(true) * 2 < peak(false));
 }
 
 TEST_CASE("a plan counts the work of a step", "[plan]") {

@@ -119,4 +119,53 @@ TEST_CASE("an overflow is traced to the node that overflowed", "[trainer]") {
   CHECK(bad.find("values are not finite") != std::string::npos);
 }
 
+TEST_CASE("blocks that are computed again give the same bits", "[trainer]") {
+  test::Random random("recompute");
+  for (const auto form : {AttentionForm::fused, AttentionForm::batched})
+    for (const DType dtype : {DType::f32, DType::f64, DType::bf16}) {
+      ModelConfig config = test::tiny_model();
+      config.attention = form;
+      config.dropout = 0.2;
+      config.tie = form == AttentionForm::fused;
+      config.norm_place = form == AttentionForm::fused ? NormPlace::pre : NormPlace::post;
+      const auto one = make_model(config, cpu(), dtype, 7), other = make_model(config, cpu(), dtype, 7);
+      Trainer kept(*one, {}, constant_rate, 1), again(*other, {}, constant_rate, 1);
+      again.recompute(true);
+      int calls = 0;  // of the hooks of a leaf within a block: once a step, at its last micro-step
+      other->parameters()
+          .find("transformer.h.1.mlp.c_fc.weight")
+          ->value.variable()
+          ->hooks.push_back({.call = [&](const Tensor&) { ++calls; }, .last_micro_step_only = true});
+      for (int step = 0; step < 3; ++step) {
+        const std::vector<Batch> batches{test::random_batch(random, config, 3),
+                                         test::random_batch(random, config, 2)};
+        const StepResult a = kept.step(batches), b = again.step(batches);
+        INFO(name_of(form) << " " << name_of(dtype) << ", step " << step);
+        CHECK(a.loss == b.loss);
+        CHECK(a.grad_norm == b.grad_norm);
+        CHECK(calls == step + 1);
+      }
+      CHECK((test::bytes_of(kept) == test::bytes_of(again)));
+    }
+}
+
+TEST_CASE("a loss that is not finite stops the update, whatever the gradients", "[trainer]") {
+  test::Random random("loss");
+  const Batch batch = test::random_batch(random, test::tiny_model(), 2);
+  const auto model = make_model(test::tiny_model(), cpu());
+  Optimizer optimizer(model->parameters(), {});
+  model->parameters().clear_grads();
+  model->parameters().complete_grads();
+  Tensor state = Tensor::zeros(cpu(), DType::u8, {sizeof(StepState)});
+  const auto refused = [&](double loss) {
+    optimizer.step(state, &loss);
+    StepState after;
+    cpu().download(&after, state.data(), sizeof after);
+    return after.non_finite != 0;
+  };
+  CHECK_FALSE(refused(2.5));
+  CHECK(refused(std::numeric_limits<double>::quiet_NaN()));
+  CHECK(refused(-std::numeric_limits<double>::infinity()));
+}
+
 }  // namespace hewn
