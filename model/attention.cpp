@@ -44,14 +44,20 @@ Tensor SelfAttention::with_positions(const Tensor& qkv, int64_t start) const {
 
 Tensor SelfAttention::project(const Tensor& x) const { return with_positions(c_attn(x), 0); }
 
+Tensor SelfAttention::project_narrow(const Tensor& x) const {
+  const int64_t D = config.head_size();
+  if (D % 8 != 0 || D > 128 || !narrow_for(*c_attn.weight, x.rows())) return project(x);
+  return config.pos == Positions::rotary ? cast(project(x), DType::bf16) : c_attn.narrow(x);
+}
+
 Tensor SelfAttention::fused(const Tensor& x, const AttentionPass& pass) const {
   const Tensor& state = pass.options.step_state;
-  return causal_attention(project(x), {.n_head = config.n_head,
-                                       .n_kv_head = config.kv_heads(),
-                                       .window = config.window,
-                                       .dropout = state.defined() ? config.attention_dropout() : 0,
-                                       .step_state = state,
-                                       .site = pass.weights_site});
+  return causal_attention(project_narrow(x), {.n_head = config.n_head,
+                                              .n_kv_head = config.kv_heads(),
+                                              .window = config.window,
+                                              .dropout = state.defined() ? config.attention_dropout() : 0,
+                                              .step_state = state,
+                                              .site = pass.weights_site});
 }
 
 Tensor SelfAttention::batched(const Tensor& x, const AttentionPass& pass) const {

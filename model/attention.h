@@ -29,6 +29,9 @@ struct SelfAttention {
  private:
   /// Queries, keys and values, packed [B, T, (H + 2 Hkv) D]; the first two turned by their positions.
   Tensor project(const Tensor& x) const;
+  /// The same as bf16 where attention has tensor cores for it, i.e. on GPUs in mixed precision, for heads of
+  /// up to 128 in whole pieces of 16 bytes.
+  Tensor project_narrow(const Tensor& x) const;
   Tensor with_positions(const Tensor& qkv, int64_t start) const;
   RotaryOptions turn(int64_t start) const;
   Tensor per_head(const Tensor& x, const AttentionPass& pass) const;

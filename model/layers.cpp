@@ -1,5 +1,6 @@
 #include "model/layers.h"
 
+#include "kernels/contract.h"
 #include "kernels/dropout/op.h"
 #include "kernels/layernorm/op.h"
 #include "kernels/rmsnorm/op.h"
@@ -7,6 +8,10 @@
 namespace hewn {
 
 Tensor half_for(Parameter& weight, int64_t rows) { return rows > 16 ? half_of(weight) : Tensor(); }
+
+bool narrow_for(Parameter& weight, int64_t rows) {
+  return on_gpu(executor(weight.value.device()).isa()) && half_for(weight, rows).defined();
+}
 
 LinearLayer::LinearLayer(Parameters& parameters, const std::string& name, int64_t in, int64_t out,
                          bool with_bias, double deviation)
@@ -16,6 +21,11 @@ LinearLayer::LinearLayer(Parameters& parameters, const std::string& name, int64_
 Tensor LinearLayer::operator()(const Tensor& x, Activation act, const Tensor& residual) const {
   return linear(x, weight->value, bias ? bias->value : Tensor(),
                 {.activation = act, .residual = residual, .half = half_for(*weight, x.rows())});
+}
+
+Tensor LinearLayer::narrow(const Tensor& x) const {
+  return linear(x, weight->value, bias ? bias->value : Tensor(),
+                {.half = half_for(*weight, x.rows()), .narrow = true});
 }
 
 NormLayer::NormLayer(Parameters& parameters, const std::string& name, const ModelConfig& config)

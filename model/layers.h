@@ -13,6 +13,10 @@ namespace hewn {
 /// undefined.
 Tensor half_for(Parameter& weight, int64_t rows);
 
+/// Whether what a product with this many rows yields had better be bf16, for an operation that follows and
+/// takes it: on GPUs, in mixed precision. Processors have no kernels for it.
+bool narrow_for(Parameter& weight, int64_t rows);
+
 /// y = act(x W + b), W [in, out] as in GPT-2 files.
 struct LinearLayer {
   Parameter* weight = nullptr;
@@ -24,6 +28,8 @@ struct LinearLayer {
               double deviation);
   /// x [..., in] -> [..., out]; `residual` of the output's shape is added if given.
   Tensor operator()(const Tensor& x, Activation act = Activation::none, const Tensor& residual = {}) const;
+  /// x W + b as bf16, where narrow_for says so.
+  Tensor narrow(const Tensor& x) const;
 };
 
 /// Layernorm or RMSnorm over the last dimension.

@@ -20,31 +20,32 @@ Tensor as_rows(const Tensor& t) { return t.viewed({t.rows(), t.cols()}); }
 
 void check(const Tensor& x, const Tensor& weight, const Tensor& bias, const LinearOptions& options) {
   const bool in_out = options.layout == Layout::in_out;
-  require(x.dtype() == DType::f32 || x.dtype() == DType::f64, "linear: x is ", name_of(x.dtype()),
-          ", expected f32 or f64");
+  const bool narrow_x = x.dtype() == DType::bf16 && options.half.defined();
+  const DType t = narrow_x ? DType::f32 : x.dtype();  // of weight, bias and residual
+  require(t == DType::f32 || t == DType::f64, "linear: x is ", name_of(t),
+          ", expected f32 or f64, or bf16 with a bf16 copy of the weight");
   require(x.rank() >= 1 && x.is_contiguous(), "linear: x of shape ", x.shape(),
           " is a scalar or a view; rows are needed, contiguous() makes them dense");
-  require(weight.rank() == 2 && weight.is_contiguous() && weight.dtype() == x.dtype(),
-          "linear: the weight is ", name_of(weight.dtype()), " ", weight.shape(),
-          ", expected a contiguous matrix of ", name_of(x.dtype()));
+  require(weight.rank() == 2 && weight.is_contiguous() && weight.dtype() == t, "linear: the weight is ",
+          name_of(weight.dtype()), " ", weight.shape(), ", expected a contiguous matrix of ", name_of(t));
   require(weight.dim(in_out ? 0 : 1) == x.cols(), "linear: x ", x.shape(), " has rows of ", x.cols(),
           ", the weight ", weight.shape(), (in_out ? " [in, out]" : " [out, in]"), " takes ",
           weight.dim(in_out ? 0 : 1));
   const int64_t out = weight.dim(in_out ? 1 : 0);
-  require(
-      !bias.defined() || (bias.shape() == Shape{out} && bias.dtype() == x.dtype() && bias.is_contiguous()),
-      "linear: the bias has shape ", bias.defined() ? bias.shape() : Shape{}, ", expected [", out, "] of ",
-      name_of(x.dtype()));
+  require(!bias.defined() || (bias.shape() == Shape{out} && bias.dtype() == t && bias.is_contiguous()),
+          "linear: the bias has shape ", bias.defined() ? bias.shape() : Shape{}, ", expected [", out,
+          "] of ", name_of(t));
   const Tensor& h = options.half;
-  require(!h.defined() || (h.shape() == weight.shape() && h.dtype() == DType::bf16 && h.is_contiguous() &&
-                           x.dtype() == DType::f32),
-          "linear: a bf16 copy of the weight ", weight.shape(), " goes with f32 alone, not with ",
-          name_of(x.dtype()));
-  const Tensor& r = options.residual;
   require(
-      !r.defined() || (r.shape() == x.shape().with(-1, out) && r.dtype() == x.dtype() && r.is_contiguous()),
-      "linear: the residual has shape ", r.defined() ? r.shape() : Shape{}, ", expected ",
-      x.shape().with(-1, out));
+      !h.defined() ||
+          (h.shape() == weight.shape() && h.dtype() == DType::bf16 && h.is_contiguous() && t == DType::f32),
+      "linear: a bf16 copy of the weight ", weight.shape(), " goes with f32 alone, not with ", name_of(t));
+  const Tensor& r = options.residual;
+  require(!r.defined() || (r.shape() == x.shape().with(-1, out) && r.dtype() == t && r.is_contiguous()),
+          "linear: the residual has shape ", r.defined() ? r.shape() : Shape{}, ", expected ",
+          x.shape().with(-1, out));
+  require(!options.narrow || (h.defined() && !r.defined() && options.activation == Activation::none),
+          "linear: a bf16 result needs a bf16 copy of the weight, and neither activation nor residual");
 }
 
 struct LinearNode final : Node {
@@ -79,7 +80,7 @@ struct LinearNode final : Node {
     }
     if (grads.wants(2)) {
       const auto [db, write] = grads.at(2);
-      sum_copies(dz, 1, db, write);
+      sum_copies(as_type(dz, db.dtype()), 1, db, write);
     }
   }
 
@@ -101,7 +102,8 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias, const L
   check(x, weight, bias, options);
   const bool in_out = options.layout == Layout::in_out;
   const int64_t out = weight.dim(in_out ? 1 : 0);
-  Tensor y = x.like(x.shape().with(-1, out));
+  Tensor y =
+      Tensor::empty(x.device(), options.narrow ? DType::bf16 : weight.dtype(), x.shape().with(-1, out));
   Tensor z;
   if (options.activation != Activation::none && recording({x, weight, bias})) z = y.like();
   const Tensor& factor = options.half.defined() ? options.half : weight;
@@ -117,6 +119,7 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias, const L
                 .pre = z.defined() ? z.data() : nullptr,
                 .activation = options.activation,
                 .residual = options.residual.defined() ? options.residual.data() : nullptr};
+  m.narrow_c = options.narrow;
   if (y.numel() > 0) run(x.device(), m);
   return record(y, {x, weight, bias, options.residual}, LinearNode(rows, factor, z, options));
 }

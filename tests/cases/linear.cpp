@@ -48,7 +48,7 @@ std::vector<std::vector<double>> with_gradients(std::vector<Tensor> in, const Ap
   std::vector<float> dy(static_cast<size_t>(y.numel()));
   for (size_t i = 0; i < dy.size(); ++i) dy[i] = static_cast<float>(i % 7) - 2.5f;
   std::vector<std::vector<double>> all{y.doubles()};
-  tape.backward(y, Tensor::from(cpu(), dy, y.shape()));
+  tape.backward(y, as_type(Tensor::from(cpu(), dy, y.shape()), y.dtype()));
   for (const Tensor& t : in) all.push_back(grad_of(t).doubles());
   return all;
 }
@@ -94,6 +94,35 @@ TEST_CASE("linear: a bf16 weight makes the products those of rounded numbers") {
       CHECK(test::close_by_norm(got[i], expected[i], i == 0 || straight ? 1e-6 : 5e-3));
     }
   });
+}
+
+TEST_CASE("linear: with a bf16 weight, x and y may be bf16 as well") {
+  test::Random random("narrow");
+  for (const Layout layout : {Layout::in_out, Layout::out_in}) {
+    INFO((layout == Layout::in_out ? "[in, out]" : "[out, in]"));
+    const Tensor x = as_type(Tensor::from(cpu(), random.normals(3 * 7 * 37), {3, 7, 37}), DType::bf16);
+    const Tensor w = Tensor::from(cpu(), random.normals(37 * 51),
+                                  layout == Layout::in_out ? Shape{37, 51} : Shape{51, 37});
+    const Tensor bias = Tensor::from(cpu(), random.normals(51), {51});
+    const auto all = [&](const Tensor& input, bool narrow) {
+      return with_gradients({input, w, bias}, [&](const auto& in) {
+        const Tensor y = linear(in[0], in[1], in[2],
+                                {.layout = layout, .half = as_type(w, DType::bf16), .narrow = narrow});
+        CHECK(y.dtype() == (narrow ? DType::bf16 : DType::f32));
+        return y;
+      });
+    };
+    const auto wide = all(as_type(x, DType::f32), false), narrow = all(x, true), half_way = all(x, false);
+    for (size_t i = 0; i < wide.size(); ++i) {
+      INFO("of y, dx, dW, db, number " << i);
+      CHECK(test::close_by_norm(narrow[i], wide[i], i < 2 ? 3e-3 : 1e-6));
+      CHECK(test::close_by_norm(half_way[i], wide[i], i == 1 ? 3e-3 : 1e-6));
+    }
+  }
+  const Tensor x = Tensor::from(cpu(), random.normals(6), {2, 3}),
+               w = Tensor::from(cpu(), random.normals(12), {3, 4});
+  CHECK_THROWS_AS(linear(x, w, {}, {.narrow = true}), Error);
+  CHECK_THROWS_AS(linear(as_type(x, DType::bf16), w, {}), Error);
 }
 
 TEST_CASE("linear: adds to the gradient a weight already has") {
