@@ -20,7 +20,13 @@ void choose(const Settings& settings, const char* key, Enum& value) {
 }  // namespace
 
 std::unique_ptr<Executor> open_device(const Settings& settings) {
-  return open_device(settings.text("device"), static_cast<int>(settings.integer("threads")));
+  auto device = open_device(settings.text("device"), static_cast<int>(settings.integer("threads")));
+  if (settings.given("matmul_precision") && settings.text("matmul_precision") == "tf32") {
+    require(device->gpu(), settings.where("matmul_precision"), ": matmul_precision = tf32, but device ",
+            device->name(), " has no TF32; leave it out, or compute with --device=cuda");
+    device->gpu()->tf32 = true;
+  }
+  return device;
 }
 
 std::unique_ptr<Executor> open_device(const std::string& name, int threads) {

@@ -24,6 +24,9 @@ class GpuRuntime {
  public:
   virtual ~GpuRuntime() = default;
 
+  /// Whether operations may round the operands of float32 products to TF32, for tensor cores.
+  bool tf32 = false;
+
   virtual Isa isa() const = 0;
   virtual const GpuProperties& properties() const = 0;
   /// What `Launch::stream` is to be.

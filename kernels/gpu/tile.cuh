@@ -26,6 +26,15 @@ __host__ __device__ constexpr Element place_in_b(int lane, int i) {
 __host__ __device__ constexpr Element place_in_c(int lane, int i) {
   return {lane / 4 + i / 2 * 8, lane % 4 * 2 + i % 2};
 }
+// Fragments of mma.m16n8k8 for TF32: c [16, 8] += a [16, 8] b [8, 8]; a has 4 values a lane, b 2, c as above.
+
+__host__ __device__ constexpr Element place_in_tf32_a(int lane, int i) {
+  return {lane / 4 + i % 2 * 8, lane % 4 + i / 2 * 4};
+}
+__host__ __device__ constexpr Element place_in_tf32_b(int lane, int i) {
+  return {lane % 4 + i * 4, lane / 4};
+}
+
 /// Of an 8 x 8 matrix that ldmatrix gives out, what the i-th of a lane's two values is; of the turned one if
 /// it is asked to turn it.
 __host__ __device__ constexpr Element place_in_matrix(int lane, int i) {
@@ -64,6 +73,22 @@ __device__ __forceinline__ float power_of_two(float x) {
 __device__ __forceinline__ void mma(float (&c)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
   asm volatile(
       "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, "
+      "{%0,%1,%2,%3};"
+      : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+
+/// The nearest float with 10 bits of mantissa, of two the one further from zero.
+__device__ __forceinline__ uint32_t to_tf32(float x) {
+  uint32_t y;
+  asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(y) : "f"(x));
+  return y;
+}
+
+/// c += a b, from TF32.
+__device__ __forceinline__ void mma_tf32(float (&c)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
+  asm volatile(
+      "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, "
       "{%0,%1,%2,%3};"
       : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
@@ -119,6 +144,32 @@ inline void mma(float (&c)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
         const Element e = place_in_c(lane, i);
         float& sum = static_cast<const MmaLane*>(lanes[lane])->c[i];
         for (int k = 0; k < 16; ++k) sum = std::fma(left[e.row][k], right[k][e.col], sum);
+      }
+  });
+}
+
+inline uint32_t to_tf32(float x) {
+  constexpr uint32_t dropped = 0x1fff;
+  const uint32_t bits = __float_as_uint(x);
+  return std::isnan(x) ? 0x7fffe000u : std::isinf(x) ? bits : (bits + (dropped + 1) / 2) & ~dropped;
+}
+
+inline void mma_tf32(float (&c)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
+  MmaLane mine{c, a, b};
+  emulator::warp_together(0xffffffffu, "mma", &mine, [](void* const lanes[32], uint32_t) {
+    float left[16][8], right[8][8];
+    for (int lane = 0; lane < 32; ++lane) {
+      const auto& from = *static_cast<const MmaLane*>(lanes[lane]);
+      for (int i = 0; i < 4; ++i)
+        left[place_in_tf32_a(lane, i).row][place_in_tf32_a(lane, i).col] = __uint_as_float(from.a[i]);
+      for (int i = 0; i < 2; ++i)
+        right[place_in_tf32_b(lane, i).row][place_in_tf32_b(lane, i).col] = __uint_as_float(from.b[i]);
+    }
+    for (int lane = 0; lane < 32; ++lane)
+      for (int i = 0; i < 4; ++i) {
+        const Element e = place_in_c(lane, i);
+        float& sum = static_cast<const MmaLane*>(lanes[lane])->c[i];
+        for (int k = 0; k < 8; ++k) sum = std::fma(left[e.row][k], right[k][e.col], sum);
       }
   });
 }

@@ -4,8 +4,8 @@
 #include "kernels/contract.h"
 #include "kernels/copy/op.h"
 #include "kernels/elementwise/op.h"
-#include "kernels/matmul/abi.h"
 #include "kernels/matmul/op.h"
+#include "kernels/matmul/run.h"
 #include "kernels/reduce/op.h"
 
 namespace hewn {
@@ -120,7 +120,7 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias, const L
                 .activation = options.activation,
                 .residual = options.residual.defined() ? options.residual.data() : nullptr};
   m.narrow_c = options.narrow;
-  if (y.numel() > 0) run(x.device(), m);
+  if (y.numel() > 0) run_product(x.device(), m);
   return record(y, {x, weight, bias, options.residual}, LinearNode(rows, factor, z, options));
 }
 

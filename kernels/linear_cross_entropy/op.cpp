@@ -7,8 +7,8 @@
 #include "kernels/cross_entropy/abi.h"
 #include "kernels/cross_entropy/op.h"
 #include "kernels/elementwise/op.h"
-#include "kernels/matmul/abi.h"
 #include "kernels/matmul/op.h"
+#include "kernels/matmul/run.h"
 #include "kernels/reduce/op.h"
 
 namespace hewn {
@@ -46,7 +46,7 @@ Tensor logits_of(const Tensor& x, const Tensor& weight, const Tensor& bias, cons
   m.b = weight.data(), m.ldb = m.K;
   m.c = logits.data(), m.ldc = m.N;
   m.epilogue.bias = bias.defined() ? bias.data() : nullptr;
-  run(x.device(), m);
+  run_product(x.device(), m);
   return logits.narrowed(0, 0, x.dim(0));
 }
 

@@ -14,7 +14,11 @@ struct Trial {
   double alpha = 1;
   Activation activation = Activation::gelu_tanh;  // of the epilogue
   bool narrow = false;                            ///< bf16: c as well
+  bool tf32 = false;                              ///< f32: operands may be rounded
 };
+
+/// Both operands are rounded by up to 2^-11 of themselves.
+constexpr double tf32_tolerance = 1e-3;
 
 std::string name_of(const Trial& t) {
   std::string name = std::to_string(t.M) + "x" + std::to_string(t.N) + "x" + std::to_string(t.K);
@@ -24,6 +28,7 @@ std::string name_of(const Trial& t) {
   if (t.batched) name += " batched";
   if (t.gap) name += " apart";
   if (t.narrow) name += " narrow";
+  if (t.tf32) name += " tf32";
   return name;
 }
 
@@ -76,7 +81,9 @@ std::unique_ptr<Case> make(const Trial& t, const CaseRequest& request) {
   const auto [c_rows, c_cols] = stored(t.M, t.N);
   const DType wide = type == DType::bf16 ? DType::f32 : type, c_type = t.narrow ? type : wide;
   // Sums that differ in their last digits may be rounded to different bfloat16 numbers.
-  const double wide_tolerance = wide == DType::f64 ? 1e-14 : 2e-6,
+  const double wide_tolerance = wide == DType::f64 ? 1e-14
+                                : t.tf32           ? tf32_tolerance
+                                                   : 2e-6,
                tolerance = t.narrow ? 4e-3 : wide_tolerance;
   CaseMemory memory(request.seed);
   Matmul m{};
@@ -97,6 +104,7 @@ std::unique_ptr<Case> make(const Trial& t, const CaseRequest& request) {
   m.alpha = t.alpha;
   m.outer = outer, m.inner = inner;
   m.narrow_c = t.narrow;
+  m.tf32 = t.tf32;
   m.a_step = {a_rows * a_cols * inner, a_cols};
   m.b_step = {b_rows * b_cols * inner, b_cols};
   m.c_step = {c_rows * c_cols * inner, c_cols};
@@ -153,6 +161,20 @@ std::vector<Trial> test_trials(int64_t w) {
   return trials;
 }
 
+/// What float32 kernels for TF32 may be off by more for: every transposition, and the extras.
+std::vector<Trial> tf32_trials() {
+  std::vector<Trial> trials;
+  for (const bool trans_a : {false, true})
+    for (const bool trans_b : {false, true}) {
+      trials.push_back({77, 131, 69, trans_a, trans_b, trans_a ? Write::add : Write::set, !trans_a, false,
+                        trans_b ? 3 : 0, 0.375});
+      trials.push_back({19, 33, 40, trans_a, trans_b, Write::set, trans_a, true});
+    }
+  trials.push_back({9, 7, 0, false, false, Write::set, true});
+  for (Trial& trial : trials) trial.tf32 = true;
+  return trials;
+}
+
 /// The layers of a character model and of GPT-2 124M: forward, and both gradients.
 std::vector<Trial> bench_trials() {
   std::vector<Trial> trials;
@@ -176,12 +198,13 @@ int64_t reach(const Matmul& m, int64_t rows, int64_t cols, int64_t row, const Ma
 
 void fill_like(CaseMemory& memory, Matmul& m) {
   const DType wide = m.dtype == DType::bf16 ? DType::f32 : m.dtype, c_type = m.narrow_c ? m.dtype : wide;
-  const double tolerance = m.narrow_c ? 4e-3 : 2e-6;
+  const double wide_tolerance = m.tf32 ? tf32_tolerance : 2e-6,
+               tolerance = m.narrow_c ? 4e-3 : wide_tolerance;
   const int64_t n_c = reach(m, m.M, m.N, m.ldc, m.c_step);
   m.a = memory.input("a", m.dtype, reach(m, m.trans_a ? m.K : m.M, m.trans_a ? m.M : m.K, m.lda, m.a_step));
   m.b = memory.input("b", m.dtype, reach(m, m.trans_b ? m.N : m.K, m.trans_b ? m.K : m.N, m.ldb, m.b_step));
   if (m.epilogue.bias) m.epilogue.bias = memory.input("bias", wide, m.N);
-  if (m.epilogue.pre) m.epilogue.pre = memory.output("pre", wide, n_c, 2e-6);
+  if (m.epilogue.pre) m.epilogue.pre = memory.output("pre", wide, n_c, wide_tolerance);
   if (m.epilogue.residual) m.epilogue.residual = memory.input("residual", wide, n_c);
   m.c = memory.output("c", c_type, n_c, tolerance);
 }
@@ -194,6 +217,7 @@ Sketch like_matmul(const Matmul& m) {
   if (m.epilogue.residual) shape += " residual";
   if (m.outer * m.inner > 1) shape += " batch " + std::to_string(m.outer * m.inner);
   if (m.narrow_c) shape += " narrow";
+  if (m.tf32) shape += " tf32";
   return sketch_of(m, m.dtype, shape, fill_like, excerpts_of);
 }
 
@@ -209,6 +233,8 @@ Cases matmul_cases(const CaseRequest& request) {
     trials.push_back({s[0], s[1], s[2], true, false, Write::add});
   } else {
     trials = request.bench ? bench_trials() : test_trials(request.width);
+    if (request.dtype == DType::f32 && !request.bench)
+      for (const Trial& trial : tf32_trials()) trials.push_back(trial);
   }
   Cases cases;
   for (Trial trial : trials) {

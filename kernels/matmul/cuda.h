@@ -18,6 +18,10 @@ void matmul_gpu_registers(const Launch& on, const Matmul& m);
 template <Isa I>
 void matmul_gpu_floats(const Launch& on, const Matmul& m);
 
+/// f32 for those who take TF32 (Matmul::tf32), every option.
+template <Isa I>
+void matmul_gpu_tf32(const Launch& on, const Matmul& m);
+
 /// bf16: one plain product, each stage awaited; and every option, stages ahead.
 template <Isa I>
 void matmul_gpu_mma(const Launch& on, const Matmul& m);

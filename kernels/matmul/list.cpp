@@ -41,6 +41,10 @@ const char* floats_only(const Matmul& a) {
   return gpu_tiles_reach(a) ? nullptr : "rows too far apart for 32-bit distances";
 }
 
+const char* tf32_only(const Matmul& a) {
+  return a.tf32 ? floats_only(a) : "for products that may be rounded to TF32";
+}
+
 const char* few_rows_only(const Matmul& a) {
   if (a.dtype == DType::f64) return "not for f64";
   if (a.outer * a.inner > 65535) return "more matrices than a grid has rows";
@@ -159,6 +163,11 @@ constexpr Rung<Matmul> rungs[] = {
          "are few",
      .run = per_gpu<Matmul>([]<Isa I>() -> KernelFn<Matmul> { return matmul_gpu_floats<I>; }),
      .why_not = floats_only,
+     .scratch_bytes = floats_scratch},
+    {.name = "cuda.tf32",
+     .idea = "float32 on tensor cores: operands lose 13 bits of mantissa, for those who asked for it",
+     .run = per_gpu<Matmul>([]<Isa I>() -> KernelFn<Matmul> { return matmul_gpu_tf32<I>; }),
+     .why_not = tf32_only,
      .scratch_bytes = floats_scratch},
     {.name = "cuda.mma",
      .idea = "tensor cores: a warp multiplies 16 x 8 x 16 by an instruction, from swizzled shared memory",

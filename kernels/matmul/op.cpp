@@ -4,7 +4,8 @@
 #include <vector>
 
 #include "kernels/contract.h"
-#include "kernels/matmul/abi.h"
+#include "kernels/gpu/runtime.h"
+#include "kernels/matmul/run.h"
 
 namespace hewn {
 namespace {
@@ -69,7 +70,7 @@ void run_batch(Device& device, Matmul m, const std::vector<Axis>& axes, size_t f
     };
     if (axes.size() > first) set(axes.back(), m.inner, &MatmulStep::inner);
     if (axes.size() > first + 1) set(axes[first], m.outer, &MatmulStep::outer);
-    return run(device, m);
+    return run_product(device, m);
   }
   std::vector<Axis> rest = axes;
   const size_t at = any_sum ? static_cast<size_t>(summed - axes.begin()) : first;
@@ -116,6 +117,12 @@ struct MatmulNode final : Node {
 };
 
 }  // namespace
+
+void run_product(Device& device, Matmul m) {
+  const GpuRuntime* const gpu = executor(device).gpu();
+  m.tf32 = gpu && gpu->tf32 && m.dtype == DType::f32;
+  run(device, m);
+}
 
 void multiply(const Tensor& a, const Tensor& b, const Tensor& c, Write to_c, double alpha) {
   if (c.numel() == 0) return;

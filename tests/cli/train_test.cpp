@@ -142,6 +142,7 @@ TEST_CASE("what cannot be trained on has status 3 and leaves nothing behind") {
   CHECK_FAILS(with("tales", {"--n_head=3"}), 2, "n_head");
   CHECK_FAILS(with("tales", {"--min_lr=1", "--learning_rate=0.1"}), 2, "min_lr");
   CHECK_FAILS(with("tales", {"--warmup_iters=10", "--max_iters=5"}), 2, "warmup_iters");
+  CHECK_FAILS(with("tales", {"--matmul_precision=tf32"}), 2, "device cpu has no TF32");
   CHECK_FAILS(with("tales", {"--device=gpu"}), 2, "device = 'gpu' is not one of cpu");
   if (!why_no_cuda().empty())
     CHECK_FAILS(with("tales", {"--device=cuda"}), 1, "device cuda is not usable: " + why_no_cuda() + "\n");

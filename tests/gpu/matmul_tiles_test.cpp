@@ -11,6 +11,8 @@
 #include "kernels/case.h"
 #include "kernels/devices.h"
 #include "kernels/gpu/emulator.h"
+#include "kernels/gpu/runtime.h"
+#include "kernels/matmul/op.h"
 #include "kernels/rooms.h"
 #include "tests/support/catch.h"
 #include "tests/support/random.h"
@@ -95,6 +97,23 @@ TEST_CASE("large tiles, with K cut, equal the reference") {
     }
   }
   emulator::options().order = 0;
+}
+
+TEST_CASE("products are rounded to TF32 for those alone who asked for it") {
+  const auto device = make_emulated_gpu();
+  test::Random random("TF32");
+  const Tensor a = Tensor::from(*device, random.normals(64 * 96), {64, 96});
+  const Tensor b = Tensor::from(*device, random.normals(96 * 80), {96, 80});
+  const auto exact = matmul(a, b).values<float>();
+  device->gpu()->tf32 = true;
+  const auto rounded = matmul(a, b).values<float>();
+  double difference = 0, norm = 0;
+  for (size_t i = 0; i < exact.size(); ++i) {
+    const double x = exact[i], d = x - static_cast<double>(rounded[i]);
+    norm += x * x, difference += d * d;
+  }
+  CHECK(difference > 1e-10 * norm);
+  CHECK(difference < 1e-6 * norm);
 }
 
 TEST_CASE("a rung that has not run on a GPU is not the preferred one") {

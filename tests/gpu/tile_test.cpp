@@ -78,6 +78,8 @@ TEST_CASE("fragments of a product on tensor cores hold every element once") {
   CHECK(places(place_in_b, 4, 16, 8) == 128);
   CHECK(places(place_in_c, 4, 16, 8) == 128);
   CHECK(places(place_in_matrix, 2, 8, 8) == 64);
+  CHECK(places(place_in_tf32_a, 4, 16, 8) == 128);
+  CHECK(places(place_in_tf32_b, 2, 8, 8) == 64);
 }
 
 TEST_CASE("a fragment of a is four matrices, one of b two") {
@@ -105,6 +107,35 @@ TEST_CASE("two neighbouring fragments of results are one of a") {
   const uint32_t pair = pair_of(1, -2);
   CHECK(half_of(&pair, 0) == 1);
   CHECK(half_of(&pair, 1) == -2);
+}
+
+TEST_CASE("TF32 keeps 10 bits of mantissa, the nearest, of two the one further from zero") {
+  const auto rounded = [](float x) { return __uint_as_float(to_tf32(x)); };
+  const float ulp = 0x1p-10f, half = 0x1p-11f, less = half - 0x1p-23f;
+  CHECK(rounded(1 + half) == 1 + ulp);
+  CHECK(rounded(1 + less) == 1.0f);
+  CHECK(rounded(1 + ulp + half) == 1 + 2 * ulp);
+  CHECK(rounded(-1 - half) == -1 - ulp);
+  CHECK(rounded(2 - 0x1p-23f) == 2.0f);
+  CHECK(rounded(0.0f) == 0.0f);
+  CHECK(rounded(0x1.ffffp127f) == INFINITY);
+  CHECK(rounded(-INFINITY) == -INFINITY);
+  CHECK(std::isnan(rounded(NAN)));
+  for (int i = 0; i < 1000; ++i) {
+    const float x = std::ldexp(1 + static_cast<float>(i) * 0.0009765f, i % 60 - 30);
+    CHECK(std::fabs(rounded(x) - x) <= half * x);
+    CHECK((to_tf32(x) & 0x1fff) == 0);
+  }
+}
+
+TEST_CASE(
+    "four terms of eight rows are read without conflicts where a row of a stage ends 8 floats after it") {
+  std::set<int> banks;
+  for (int lane = 0; lane < 32; ++lane) {
+    const Element e = place_in_tf32_a(lane, 0);
+    banks.insert((e.col * (128 + 8) + e.row) % 32);
+  }
+  CHECK(banks.size() == 32);
 }
 
 TEST_CASE("swizzled rows are read and written without conflicts of banks") {
