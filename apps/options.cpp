@@ -298,9 +298,8 @@ constexpr Option machine[] = {
     choice("gpu", "h200|h100|a100|rtx4090|rtx3090", "h200", takes::plan,
            "with --device=cuda: the GPU to plan for, by what its maker states; it need not be here"),
     choice("matmul_precision", "highest|tf32", "highest", computes & ~takes::plan,
-           "on a GPU: float32 products as they are, or on tensor cores, with operands rounded to TF32 (10 "
-           "bits of "
-           "mantissa)"),
+           "on a GPU: float32 products as they are, or on tensor cores, with operands rounded to TF32 "
+           "(10 bits of mantissa)"),
     choice("dtype", "f32|f64|bf16", "f32", model | takes::bench_kernels,
            "number type; bf16 trains in mixed precision: bfloat16 products over float32 weights"),
     choice("dtype", "f32|f64|bf16", "f32", takes::import_model,
