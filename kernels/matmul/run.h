@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/device.h"
 #include "kernels/matmul/abi.h"
 
 namespace hewn {
