@@ -46,7 +46,7 @@ Tensor SelfAttention::project(const Tensor& x) const { return with_positions(c_a
 
 Tensor SelfAttention::project_narrow(const Tensor& x) const {
   const int64_t D = config.head_size();
-  if (D % 8 != 0 || D > 128 || !narrow_for(*c_attn.weight, x.rows())) return project(x);
+  if (D % 8 != 0 || D > 128 || !narrow_for(*c_attn.weight)) return project(x);
   return config.pos == Positions::rotary ? cast(project(x), DType::bf16) : c_attn.narrow(x);
 }
 

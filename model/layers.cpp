@@ -7,11 +7,17 @@
 
 namespace hewn {
 
-Tensor half_for(Parameter& weight, int64_t rows) { return rows > 16 ? half_of(weight) : Tensor(); }
+namespace {
 
-bool narrow_for(Parameter& weight, int64_t rows) {
-  return on_gpu(executor(weight.value.device()).isa()) && half_for(weight, rows).defined();
+bool lives_on_gpu(const Parameter& p) { return on_gpu(executor(p.value.device()).isa()); }
+
+}  // namespace
+
+Tensor half_for(Parameter& weight, int64_t rows) {
+  return rows > 16 || lives_on_gpu(weight) ? half_of(weight) : Tensor();
 }
+
+bool narrow_for(Parameter& weight) { return lives_on_gpu(weight) && half_of(weight).defined(); }
 
 LinearLayer::LinearLayer(Parameters& parameters, const std::string& name, int64_t in, int64_t out,
                          bool with_bias, double deviation)
