@@ -14,7 +14,7 @@ std::vector<PeerProduct> cblas_products(const PeerCalls& peer, const Matmul& m) 
              constexpr int row_major = 101, as_it_is = 111, transposed = 112;
              const auto n = [](int64_t size) { return static_cast<int>(size); };
              set_threads(peer, on.threads);
-             reinterpret_cast<Sgemm>(peer.sgemm)(
+             reinterpret_cast<Sgemm>(peer.entry)(
                  row_major, a.trans_a ? transposed : as_it_is, a.trans_b ? transposed : as_it_is, n(a.M),
                  n(a.N), n(a.K), static_cast<float>(a.alpha), floats(a.a), n(a.lda), floats(a.b), n(a.ldb),
                  beta_of(a), static_cast<float*>(a.c), n(a.ldc));

@@ -15,11 +15,11 @@ constexpr double tf32_tolerance = 2e-3;
 /// A handle of the library, and products on it.
 class CuBlas {
  public:
-  explicit CuBlas(const SharedLibrary& library)
-      : set_stream_(function<cublas::SetStream>(library, "cublasSetStream_v2")),
-        set_workspace_(function<cublas::SetWorkspace>(library, "cublasSetWorkspace_v2")),
-        gemm_(function<cublas::GemmEx>(library, "cublasGemmEx")) {
-    check(function<cublas::Create>(library, "cublasCreate_v2")(&handle_), "cublasCreate");
+  explicit CuBlas(const PeerCalls& peer)
+      : set_stream_(function_in<cublas::SetStream>(peer, "cublasSetStream_v2")),
+        set_workspace_(function_in<cublas::SetWorkspace>(peer, "cublasSetWorkspace_v2")),
+        gemm_(function_in<cublas::GemmEx>(peer, "cublasGemmEx")) {
+    check(function_in<cublas::Create>(peer, "cublasCreate_v2")(&handle_), "cublasCreate");
   }
 
   /// Matrices there have their columns side by side, ours their rows: so it is told of c transposed, which is
@@ -40,12 +40,6 @@ class CuBlas {
   }
 
  private:
-  template <class F>
-  static F function(const SharedLibrary& library, const char* name) {
-    const auto f = library.symbol<F>(name);
-    if (!f) fail(ErrorCode::failed, "--compare: this cuBLAS has no function ", name);
-    return f;
-  }
   static void check(int status, const char* function) {
     if (status != 0) fail(ErrorCode::failed, "cuBLAS: ", function, " returned ", status);
   }
@@ -72,7 +66,7 @@ class CuBlas {
 std::vector<PeerProduct> cublas_products(const PeerCalls& peer, const Matmul& m) {
   const auto by = [&](cublas::Compute compute) {
     return [&peer, compute](const Launch& on, const Matmul& a) {
-      static const CuBlas blas(peer.library);
+      static const CuBlas blas(peer);
       blas.multiply(on, a, compute);
     };
   };

@@ -122,6 +122,7 @@ class GpuMeasurer final : public Measurer {
   struct Products {
     std::string shape;
     std::vector<Peak> peaks;
+    bool of_libraries = false;  ///< too
   };
 
   bool emulated() const { return device_->isa() == Isa::emulated; }
@@ -131,7 +132,7 @@ class GpuMeasurer final : public Measurer {
   double copy_speed();
   /// A large product of such numbers, by our preferred rung and by the libraries.
   const Products& products(DType dtype);
-  /// What arithmetic is held against: the best of those where there are libraries; else what the GPU's maker
+  /// What arithmetic is held against: the best of those where libraries take part; else what the GPU's maker
   /// states, if it is known; else our own.
   Peak peak(DType dtype);
   BenchRow ceiling(const char* what, const std::string& where, const std::string& dtype,
@@ -219,6 +220,7 @@ const GpuMeasurer::Products& GpuMeasurer::products(DType dtype) {
   std::vector<Contender> list = rungs_of(*c, preferred);
   for (Contender& who : peers_.contenders(*c, preferred))
     if (who.tolerance == 0) list.push_back(std::move(who));
+  found.of_libraries = list.back().peer;
   found.shape = c->shape();
   for (const Measurement& best : measure(*c, list).of)
     found.peaks.push_back({c->cost().flops / best.best(), best.who->name});
@@ -226,7 +228,8 @@ const GpuMeasurer::Products& GpuMeasurer::products(DType dtype) {
 }
 
 GpuMeasurer::Peak GpuMeasurer::peak(DType dtype) {
-  if (plan_.compare.empty() && known()) return {known()->flops(dtype), "stated"};
+  const bool beside_libraries = !plan_.compare.empty() && products(dtype).of_libraries;
+  if (!beside_libraries && known()) return {known()->flops(dtype), "stated"};
   const auto& peaks = products(dtype).peaks;
   return *std::max_element(peaks.begin(), peaks.end(),
                            [](const Peak& a, const Peak& b) { return a.flops < b.flops; });

@@ -159,7 +159,7 @@ std::vector<PeerProduct> onednn_products(const PeerCalls& peer, const Matmul& m)
   if (m.dtype == DType::f32)
     products.push_back({peer.name + ".sgemm", [peer](const Launch& on, const Matmul& a) {
                           set_onednn_threads(peer, on.threads);
-                          reinterpret_cast<Sgemm>(peer.sgemm)(a.trans_a ? 'T' : 'N', a.trans_b ? 'T' : 'N',
+                          reinterpret_cast<Sgemm>(peer.entry)(a.trans_a ? 'T' : 'N', a.trans_b ? 'T' : 'N',
                                                               a.M, a.N, a.K, static_cast<float>(a.alpha),
                                                               floats(a.a), a.lda, floats(a.b), a.ldb,
                                                               beta_of(a), static_cast<float*>(a.c), a.ldc);

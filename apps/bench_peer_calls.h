@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "apps/shared_library.h"
+#include "core/error.h"
+#include "kernels/case.h"
 #include "kernels/matmul/abi.h"
 
 namespace hewn::cli {
@@ -14,17 +16,32 @@ namespace hewn::cli {
 struct PeerCalls {
   std::string name;  ///< "openblas"
   SharedLibrary library;
-  void* sgemm = nullptr;
+  void* entry = nullptr;        ///< its sgemm; of libraries with handles, what tells that they are these
   void* set_threads = nullptr;  ///< null: it has no call of its own for that
+};
+
+/// A library's way of doing the work of a case.
+struct PeerWay {
+  std::string name;  ///< "onednn", "onednn.sgemm"
+  /// For cases that differ in nothing but addresses; on the launch's threads, or its stream.
+  std::function<void(const Launch&, Case&)> run{};
+  double tolerance = 0;  ///< as a contender's
 };
 
 /// A library's way of computing a product.
 struct PeerProduct {
-  std::string name;  ///< "onednn", "onednn.sgemm"
-  /// For arguments that differ in nothing but addresses; on the launch's threads, or its stream.
+  std::string name;
   std::function<void(const Launch&, const Matmul&)> run{};
-  double tolerance = 0;  ///< as a contender's
+  double tolerance = 0;
 };
+
+/// A function of a library; fails, naming both, where it has none of this name.
+template <class F>
+F function_in(const PeerCalls& peer, const char* name) {
+  const auto f = peer.library.symbol<F>(name);
+  if (!f) fail(ErrorCode::failed, "--compare: this ", peer.name, " has no function ", name);
+  return f;
+}
 
 /// By the library's own call. Set before each product, since libraries may share one OpenMP and its number.
 /// BLIS takes 64 bits, the others an int, which is the lower half of the same register.
@@ -43,5 +60,11 @@ std::vector<PeerProduct> onednn_products(const PeerCalls& peer, const Matmul& m)
 /// By cublasGemmEx, on a GPU: float32, float64, bfloat16 with float32 sums; and float32 rounded to TF32 on
 /// the way into tensor cores. The launch's scratch is its workspace.
 std::vector<PeerProduct> cublas_products(const PeerCalls& peer, const Matmul& m);
+
+/// By cuDNN, on a GPU: softmax and log_softmax, both ways, in float32 and float64, and ReLU and SiLU forwards
+/// in float32. None for any other case.
+std::vector<PeerWay> cudnn_ways(const PeerCalls& peer, const Case& c);
+/// Why there is no way of doing this case; null where there is one.
+const char* cudnn_why_not(const Case& c);
 
 }  // namespace hewn::cli

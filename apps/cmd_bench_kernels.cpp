@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 
 #include "apps/bench_asm.h"
 #include "apps/bench_baseline.h"
@@ -110,12 +111,14 @@ int run_bench_kernels(const Settings& settings) {
     rows = measurer->ceilings();
   }
   bool own_timed = !own, compared = plan.compare.empty();
+  std::set<std::string> declined;
   std::string loops;
   for_each_case(plan, [&](Case& c, int64_t calls) {
     detail("timing ", c.op(), " ", c.shape());
     std::vector<Contender> list = rungs_of(c, plan);
     if (own) own_timed |= add(list, contenders(*own, c, plan));
     compared |= add(list, peers.contenders(c, plan));
+    for (std::string& why : peers.declined(c)) declined.insert(std::move(why));
     if (list.empty()) return;  // no kernel for this on the device
     const Measured measured = measurer->measure(c, list);
     for (const Measurement& m : measured.of) {
@@ -125,9 +128,10 @@ int run_bench_kernels(const Settings& settings) {
   });
   require(own_timed, "--rung: ", plan.rung, " does ", own_timed ? "" : own->op,
           " and declined everything asked for; see --op, --shape and --dtype");
-  require(compared,
-          "--compare: libraries compute plain matrix products alone, mostly of f32; there were none, "
-          "try --op=matmul");
+  std::string reasons;
+  for (const std::string& why : declined) reasons += (reasons.empty() ? "" : "; ") + why;
+  require(compared, "--compare: there was nothing to compare: ", reasons);
+  if (!declined.empty()) detail("--compare: some were left out: ", reasons);
 
   const int64_t slower = baseline ? baseline->compare(rows) : 0;
   if (!plot.empty()) write_file_atomically(plot, charts_page(rows));

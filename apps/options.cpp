@@ -270,8 +270,8 @@ constexpr Option benching[] = {
          "check and time a kernel of your own too; docs/kernels.md tells how to write one", "none"),
     text(
         "compare", "NAME,...", "", takes::bench_kernels,
-        "time matrix products of other libraries too, where they are installed: openblas, blis, onednn, mkl; "
-        "with --device=cuda cublas",
+        "time other libraries too, where they are installed: matrix products by openblas, blis, onednn, mkl; "
+        "with --device=cuda by cublas, softmax by cudnn",
         "none"),
     choice("cache", "warm|cold|both", "both", takes::bench_kernels,
            "operands in the caches, in memory as in training, or both in turn; on a GPU in memory alone"),

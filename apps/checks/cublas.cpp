@@ -5,42 +5,16 @@
 
 #include <cublas_v2.h>
 
-#include <type_traits>
+#include "apps/checks/plain.h"
 
 namespace hewn::cli::cublas {
 namespace {
-
-constexpr int number(auto enumerator) { return static_cast<int>(enumerator); }
 
 static_assert(as_it_is == number(CUBLAS_OP_N) && transposed == number(CUBLAS_OP_T));
 static_assert(f32 == number(CUDA_R_32F) && f64 == number(CUDA_R_64F) && bf16 == number(CUDA_R_16BF));
 static_assert(in_f32 == number(CUBLAS_COMPUTE_32F) && in_f64 == number(CUBLAS_COMPUTE_64F));
 static_assert(in_tf32 == number(CUBLAS_COMPUTE_32F_FAST_TF32));
 static_assert(preferred == number(CUBLAS_GEMM_DEFAULT));
-
-/// A type as this program declares it: enumerations are int, pointers to what it does not know void*.
-template <class T>
-struct Plain {
-  static_assert(!std::is_enum_v<T> || sizeof(T) == sizeof(int));
-  using type = std::conditional_t<std::is_enum_v<T>, int, T>;
-};
-template <class T>
-requires std::is_class_v<T>
-struct Plain<T*> {
-  using type = void*;
-};
-template <class T>
-requires std::is_class_v<T>
-struct Plain<T**> {
-  using type = void**;
-};
-template <class R, class... A>
-struct Plain<R (*)(A...)> {
-  using type = typename Plain<R>::type (*)(typename Plain<A>::type...);
-};
-
-template <class Declared, class Theirs>
-constexpr bool same = std::is_same_v<Declared, typename Plain<Theirs>::type>;
 
 static_assert(same<Create, decltype(&cublasCreate_v2)>);
 static_assert(same<SetStream, decltype(&cublasSetStream_v2)>);

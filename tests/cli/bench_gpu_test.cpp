@@ -111,14 +111,16 @@ TEST_CASE("libraries are compared on the device that they compute on") {
   CHECK_FAILS(compare("cublas", "emulated"), 2, "cublas computes on the device cuda, not on emulated");
   CHECK_FAILS(compare("openblas", "cuda"), 2, "openblas computes on the device cpu, not on cuda");
   CHECK_FAILS(compare("cublass", "cuda"), 2, "did you mean 'cublas'?");
-  CHECK_FAILS(compare("cudnn", "cuda"), 2, "cuDNN is not compared");
+  CHECK_FAILS(compare("cudnn", "emulated"), 2, "cudnn computes on the device cuda, not on emulated");
   const std::string none = (dir / "none.so").string(), other = (dir / "other.so").string();
   CHECK_FAILS(compare("cublas", "cuda", {{"HEWN_CUBLAS", none}}), 1, "HEWN_CUBLAS=" + none);
+  CHECK_FAILS(compare("cudnn", "cuda", {{"HEWN_CUDNN", none}}), 1, "HEWN_CUDNN=" + none);
   write_file(dir / "other.cpp", "extern \"C\" int other() { return 0; }");
   REQUIRE(
       run_program({compiler(), "-shared", "-fPIC", (dir / "other.cpp").string(), "-o", other}).exit_code ==
       0);
   CHECK_FAILS(compare("cublas", "cuda", {{"HEWN_CUBLAS", other}}), 1, "no function cublasGemmEx");
+  CHECK_FAILS(compare("cudnn", "cuda", {{"HEWN_CUDNN", other}}), 1, "no function cudnnSoftmaxForward");
 }
 
 }  // namespace hewn::test
