@@ -5,7 +5,8 @@
 #   scripts/gpu-check.sh --minutes N      takes so long at most, after building; default 8, on a GPU
 #   scripts/gpu-check.sh --dry            tries the script itself: every part, small, on the emulated GPU
 # What a part printed is in gpu-check-logs/. Exits 1 when a part failed. No data from elsewhere is needed.
-# Compared, where they are found: cuBLAS (HEWN_CUBLAS names its file), and PyTorch of python3 (HEWN_PYTHON another).
+# Compared, where they are found: cuBLAS and cuDNN (HEWN_CUBLAS and HEWN_CUDNN name their files), and PyTorch of
+# python3 (HEWN_PYTHON another).
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 
@@ -74,14 +75,17 @@ find_program() {
   return 1
 }
 
-# cuBLAS: by the name that the loader knows, or a file of CUDA's or PyTorch's.
-find_cublas() {
-  local file packages
-  file=$(ldconfig -p 2>/dev/null | grep -o 'libcublas\.so\.1[23]' | head -n 1)
-  [ -n "$file" ] && { echo "$file"; return; }
+# find_library NAME VERSION...: by the name that the loader knows, or a file of CUDA's or PyTorch's.
+find_library() {
+  local name=$1 version file packages
+  shift
   packages=$("$python" -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])' 2>/dev/null)
-  for file in /usr/local/cuda*/lib*/libcublas.so.1[23] "$packages"/nvidia/*/lib/libcublas.so.1[23]; do
-    [ -e "$file" ] && { echo "$file"; return; }
+  for version in "$@"; do
+    file=lib$name.so.$version
+    ldconfig -p 2>/dev/null | grep -F "$file " >/dev/null && { echo "$file"; return; }
+    for file in /usr/local/cuda*/lib*/"$file" "$packages"/nvidia/*/lib/"$file"; do
+      [ -e "$file" ] && { echo "$file"; return; }
+    done
   done
 }
 
@@ -110,8 +114,9 @@ if [ $device = cuda ]; then
   model=(--n_layer=2 --n_head=2 --n_embd=64 --block_size=160 --batch_size=8)
   gpt2=(--vocab_size=50304 --n_layer=12 --n_head=12 --n_embd=768 --block_size=1024 --batch_size=8)
   square=4096x4096x4096 square_f32=2048x2048x2048 heads=8x12x1024x1024x64 rows=8192x1024
-  [ -n "${HEWN_CUBLAS:-}" ] || HEWN_CUBLAS=$(find_cublas)
+  [ -n "${HEWN_CUBLAS:-}" ] || HEWN_CUBLAS=$(find_library cublas 13 12)
   [ -n "$HEWN_CUBLAS" ] && export HEWN_CUBLAS && compare=(--compare=cublas)
+  [ -n "${HEWN_CUDNN:-}" ] || HEWN_CUDNN=$(find_library cudnn 9 8)
   torch_device=cuda torch_config=gpt2-8x1024
 else
   every="gpu: bytes*" pieces="gpu: a graph*" models="a profile knows*" steps=2 compare=()
@@ -134,6 +139,12 @@ if [ $failed = 0 ]; then
   kernels "attention in bf16" --op=attention --dtype=bf16 --shape=$heads --ladder
   kernels "attention in f32" --op=attention --shape=$heads --ladder
   kernels "softmax" --op=softmax --shape=$rows --ladder
+  if [ $device = cuda ] && [ -n "$HEWN_CUDNN" ]; then
+    export HEWN_CUDNN
+    kernels "softmax beside cuDNN" --op=softmax --shape=$rows --compare=cudnn
+  else
+    note "softmax beside cuDNN" "NOT RUN" "" "no GPU, or no cuDNN; HEWN_CUDNN names its file"
+  fi
   kernels "layernorm" --op=layernorm --shape=$rows --ladder
   printf '%s\n' "${gpt2[@]}" 'dtype = "bf16"' | sed 's/^--\(.*\)=\(.*\)/\1 = \2/; s/^n_layer.*/n_layer = 2/' >"$work/gpt2.toml"
   kernels "what a step of GPT-2 with 2 layers calls beside products and attention" --shapes-from="$work/gpt2.toml" -r3 \
