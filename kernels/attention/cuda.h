@@ -16,8 +16,8 @@ void attention_gpu_rows(const Launch& on, const AttentionForward& a);
 template <Isa I>
 void attention_gpu_rows(const Launch& on, const AttentionBackward& a);
 
-/// f32, heads of up to `most_tiled_width`: a block has 64 queries and goes over 64 keys at a time, or the
-/// other way round.
+/// f32, heads of up to `most_tiled_width`: a block has 64 queries and goes over up to 64 keys at a time, or
+/// the other way round.
 template <Isa I>
 void attention_gpu_tiled(const Launch& on, const AttentionForward& a);
 template <Isa I>

@@ -66,28 +66,25 @@ __global__ void __launch_bounds__(mma_threads, 2) attend(AttentionForward a, Dro
   using Tile = ForwardTile<D>;
   constexpr int m = Tile::m, queries = Tile::queries, keys = Tile::keys;
   auto& memory = *dynamic_shared<typename Tile::Memory>();
-  // The last queries see most keys: their blocks, of all heads, are begun first.
-  const int heads = static_cast<int>(a.B * a.H), bh = static_cast<int>(blockIdx.x) % heads;
-  const int i0 = (static_cast<int>(gridDim.x) / heads - 1 - static_cast<int>(blockIdx.x) / heads) * queries;
+  const auto [bh, i0] = queries_of_block(a, queries, static_cast<int>(blockIdx.x));
   const int width = static_cast<int>(a.D), kv = bh / heads_per_key(a);
   const int own = warp_index() * 16 * m, last = i0 + own + 16 * m - 1;  // this warp's queries
   const float factor = static_cast<float>(a.scale) * log2_e;
-  const int first = first_key(a, i0) / keys * keys,
-            end = end_key(a, min(i0 + queries, static_cast<int>(a.Tq)) - 1);
+  const Visits visits = keys_for(a, i0, queries, keys);
   const auto fetch = [&](typename Tile::Stage& stage, int j0) {
-    if (j0 < end) {
+    if (j0 < visits.end) {
       copy_rows(stage.k, key_head<bf16>(a, a.k, kv), a.k.row, j0, a.Tk, width);
       copy_rows(stage.v, key_head<bf16>(a, a.v, kv), a.v.row, j0, a.Tk, width);
     }
     end_copies();
   };
   copy_rows(memory.q, query_head<bf16>(a, a.q, bh), a.q.row, i0, a.Tq, width);
-  fetch(memory.stage[0], first);
+  fetch(memory.stage[0], visits.first);
   float sum[m][D / 8][4] = {}, most[m][2], total[m][2] = {};
 #pragma unroll
   for (int y = 0; y < m; ++y) most[y][0] = most[y][1] = unseen<float>;
   int use = 0;
-  for (int j0 = first; j0 < end; j0 += keys, use ^= 1) {
+  for (int j0 = visits.first; j0 < visits.end; j0 += keys, use ^= 1) {
     await_copies<0>();
     __syncthreads();  // this stage is there for all, and all are done with the other
     fetch(memory.stage[use ^ 1], j0 + keys);

@@ -47,15 +47,13 @@ __global__ void __launch_bounds__(mma_threads, 2)
   using Tile = QueryTile<D>;
   constexpr int m = Tile::m, queries = Tile::own, keys = Tile::other;
   auto& memory = *dynamic_shared<typename Tile::Memory>();
-  const int heads = static_cast<int>(a.B * a.H), bh = static_cast<int>(blockIdx.x) % heads;
-  const int i0 = (static_cast<int>(gridDim.x) / heads - 1 - static_cast<int>(blockIdx.x) / heads) * queries;
+  const auto [bh, i0] = queries_of_block(a, queries, static_cast<int>(blockIdx.x));
   const int width = static_cast<int>(a.D), kv = bh / heads_per_key(a);
   const int own = warp_index() * 16 * m, last = i0 + own + 16 * m - 1;
   const float factor = static_cast<float>(a.scale) * log2_e;
-  const int first = first_key(a, i0) / keys * keys,
-            end = end_key(a, min(i0 + queries, static_cast<int>(a.Tq)) - 1);
+  const Visits visits = keys_for(a, i0, queries, keys);
   const auto fetch = [&](typename Tile::Stage& stage, int j0) {
-    if (j0 < end) {
+    if (j0 < visits.end) {
       copy_rows(stage.k, key_head<bf16>(a, a.k, kv), a.k.row, j0, a.Tk, width);
       copy_rows(stage.v, key_head<bf16>(a, a.v, kv), a.v.row, j0, a.Tk, width);
     }
@@ -63,7 +61,7 @@ __global__ void __launch_bounds__(mma_threads, 2)
   };
   copy_rows(memory.q, query_head<bf16>(a, a.q, bh), a.q.row, i0, a.Tq, width);
   copy_rows(memory.dy, query_head<bf16>(a, a.dy, bh), a.dy.row, i0, a.Tq, width);
-  fetch(memory.stage[0], first);
+  fetch(memory.stage[0], visits.first);
   float dq[m][D / 8][4] = {}, base[m][2], less[m][2];  // lse / ln 2 and delta of this lane's rows
 #pragma unroll
   for (int y = 0; y < m; ++y)
@@ -74,7 +72,7 @@ __global__ void __launch_bounds__(mma_threads, 2)
       less[y][h] = i < a.Tq ? delta[bh * a.Tq + i] : 0;
     }
   int use = 0;
-  for (int j0 = first; j0 < end; j0 += keys, use ^= 1) {
+  for (int j0 = visits.first; j0 < visits.end; j0 += keys, use ^= 1) {
     await_copies<0>();
     __syncthreads();  // this stage is there for all, and all are done with the other
     fetch(memory.stage[use ^ 1], j0 + keys);
@@ -111,18 +109,15 @@ __global__ void __launch_bounds__(mma_threads, 2)
   using Tile = KeyTile<D>;
   constexpr int m = Tile::m, keys = Tile::own, queries = Tile::other;
   auto& memory = *dynamic_shared<typename Tile::Memory>();
-  // The first keys are seen by most queries: their blocks, of all heads, are begun first.
-  const int kv_heads = static_cast<int>(a.B * a.Hkv), kv = static_cast<int>(blockIdx.x) % kv_heads;
-  const int j0 = static_cast<int>(blockIdx.x) / kv_heads * keys;
+  const auto [kv, j0] = keys_of_block(a, keys, static_cast<int>(blockIdx.x));
   const int width = static_cast<int>(a.D), heads = heads_per_key(a);
   const int own = warp_index() * 16 * m, last = j0 + own + 16 * m - 1;
   const float factor = static_cast<float>(a.scale) * log2_e;
-  const int first = first_query(a, j0) / queries * queries,
-            end = end_query(a, min(j0 + keys, static_cast<int>(a.Tk)) - 1);
+  const Visits visits = queries_for(a, j0, keys, queries);
   const int end_head = (kv + 1) * heads;
-  int next_head = kv * heads, next = first;  // what is to be fetched
+  int next_head = kv * heads, next = visits.first;  // what is to be fetched
   const auto fetch = [&](typename Tile::Stage& stage) {
-    if (next_head < end_head && next < end) {
+    if (next_head < end_head && next < visits.end) {
       copy_rows(stage.q, query_head<bf16>(a, a.q, next_head), a.q.row, next, a.Tq, width);
       copy_rows(stage.dy, query_head<bf16>(a, a.dy, next_head), a.dy.row, next, a.Tq, width);
       const int t = static_cast<int>(threadIdx.x), r = t % queries;
@@ -131,7 +126,7 @@ __global__ void __launch_bounds__(mma_threads, 2)
         copy_async<4>(t < queries ? &stage.lse[r] : &stage.delta[r],
                       (t < queries ? static_cast<const float*>(a.lse) : delta) + at, next + r < a.Tq ? 4 : 0);
       next += queries;
-      if (next >= end) ++next_head, next = first;
+      if (next >= visits.end) ++next_head, next = visits.first;
     }
     end_copies();
   };
@@ -141,7 +136,7 @@ __global__ void __launch_bounds__(mma_threads, 2)
   float dk[m][D / 8][4] = {}, dv[m][D / 8][4] = {};
   int use = 0;
   for (int bh = kv * heads; bh < end_head; ++bh) {
-    for (int i0 = first; i0 < end; i0 += queries, use ^= 1) {
+    for (int i0 = visits.first; i0 < visits.end; i0 += queries, use ^= 1) {
       await_copies<0>();
       __syncthreads();  // this stage is there for all, and all are done with the other
       fetch(memory.stage[use ^ 1]);

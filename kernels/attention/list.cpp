@@ -142,7 +142,7 @@ constexpr Rung<AttentionForward> forward_rungs[] = {
          []<Isa I>() -> KernelFn<AttentionForward> { return attention_gpu_rows<I>; }),
      .why_not = gpu_counts},
     {.name = "cuda.tiled",
-     .idea = "64 queries by 64 keys a block: scores and sums are products of small matrices in registers",
+     .idea = "64 queries a block, up to 64 keys at a time: products of small matrices in registers",
      .run = per_gpu<AttentionForward>(
          []<Isa I>() -> KernelFn<AttentionForward> { return attention_gpu_tiled<I>; }),
      .why_not = gpu_tiles},

@@ -142,13 +142,5 @@ __device__ __forceinline__ float row_sum(float x) {
   return x + __shfl_xor_sync(0xffffffffu, x, 1);
 }
 
-/// Whether queries i0 to i1 all see keys j0 to j1, and whether any of them sees any.
-__device__ __forceinline__ bool all_see(const AttentionSizes& a, int i0, int i1, int j0, int j1) {
-  return i1 < a.Tq && j1 < end_key(a, i0) && j0 >= first_key(a, i1);
-}
-__device__ __forceinline__ bool some_see(const AttentionSizes& a, int i0, int i1, int j0, int j1) {
-  return i0 < a.Tq && j0 < end_key(a, i1) && j1 >= first_key(a, i0);
-}
-
 }  // namespace
 }  // namespace hewn
