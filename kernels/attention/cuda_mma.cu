@@ -19,8 +19,7 @@ struct ForwardTile {
     HalfRows<D, queries> q;
     Stage stage[2];  ///< one is worked on, the other is coming
   };
-  static_assert(16 * m * (D + keys) / 32 <= 160, "sums and scores in registers");
-  static_assert(sizeof(Memory) <= 81 << 10, "two blocks on a multiprocessor of sm_80");
+  static_assert(fits_mma(16 * m * (D + keys) / 32, sizeof(Memory)), "with sums and scores in registers");
 };
 
 /// Turns scores into probabilities times exp(most), whose sum goes to `total`, and shrinks what was summed
@@ -62,7 +61,7 @@ __device__ __forceinline__ void soften(const AttentionForward& a, const DropoutM
 }
 
 template <int D>
-__global__ void __launch_bounds__(mma_threads, 2) attend(AttentionForward a, DropoutMask mask) {
+__global__ void __launch_bounds__(mma_threads, mma_blocks) attend(AttentionForward a, DropoutMask mask) {
   using Tile = ForwardTile<D>;
   constexpr int m = Tile::m, queries = Tile::queries, keys = Tile::keys;
   auto& memory = *dynamic_shared<typename Tile::Memory>();

@@ -19,7 +19,8 @@ struct QueryTile {
     HalfRows<D, own> q, dy;
     Stage stage[2];
   };
-  static_assert(16 * m * (D + 2 * other) / 32 <= 160, "dq, scores and their gradients in registers");
+  static_assert(fits_mma(16 * m * (D + 2 * other) / 32, sizeof(Memory)),
+                "with dq, scores and their gradients in registers");
 };
 
 template <int D>
@@ -33,16 +34,13 @@ struct KeyTile {
     HalfRows<D, own> k, v;
     Stage stage[2];
   };
-  static_assert(16 * m * (2 * D + 2 * other) / 32 <= 160, "dk, dv, scores and their gradients in registers");
+  static_assert(fits_mma(16 * m * (2 * D + 2 * other) / 32, sizeof(Memory)),
+                "with dk, dv, scores and their gradients in registers");
 };
-
-static_assert(sizeof(QueryTile<64>::Memory) <= 81 << 10 && sizeof(QueryTile<128>::Memory) <= 81 << 10 &&
-                  sizeof(KeyTile<64>::Memory) <= 81 << 10 && sizeof(KeyTile<128>::Memory) <= 81 << 10,
-              "two blocks on a multiprocessor of sm_80");
 
 /// A block owns rows of dq, and goes over the keys that they see.
 template <int D>
-__global__ void __launch_bounds__(mma_threads, 2)
+__global__ void __launch_bounds__(mma_threads, mma_blocks)
     query_gradients(AttentionBackward a, DropoutMask mask, const float* delta) {
   using Tile = QueryTile<D>;
   constexpr int m = Tile::m, queries = Tile::own, keys = Tile::other;
@@ -104,7 +102,7 @@ __global__ void __launch_bounds__(mma_threads, 2)
 /// A block owns rows of dk and dv, and goes over the queries that see them, of all heads that read them, head
 /// by head. Here keys are the rows of the scores.
 template <int D>
-__global__ void __launch_bounds__(mma_threads, 2)
+__global__ void __launch_bounds__(mma_threads, mma_blocks)
     key_gradients(AttentionBackward a, DropoutMask mask, const float* delta) {
   using Tile = KeyTile<D>;
   constexpr int m = Tile::m, keys = Tile::own, queries = Tile::other;

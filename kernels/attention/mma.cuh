@@ -10,6 +10,7 @@ namespace hewn {
 namespace {
 
 constexpr int mma_warps = 4, mma_threads = 32 * mma_warps;
+constexpr int mma_blocks = 2;  ///< of a multiprocessor
 constexpr float log2_e = 1.44269504f;
 
 /// n rows of a head in shared memory, in pieces of 16 bytes. Rows of 96 columns lie as if they had 128: their
@@ -20,6 +21,13 @@ struct HalfRows {
   static constexpr int pieces = D == 96 ? 16 : D / 8;
   bf16 at[n * pieces * 8];
 };
+
+/// Whether a kernel starts everywhere, and two of its blocks are on a multiprocessor of sm_80 at a time: they
+/// have its 164 KiB of shared memory, of which each block costs 1 KiB more than it asks for.
+constexpr bool fits_mma(int values, size_t shared) {
+  return fits_everywhere({mma_threads, mma_blocks, values, shared}) &&
+         mma_blocks * (shared + 1024) <= size_t{164} << 10;
+}
 
 __device__ __forceinline__ int lane_index() { return static_cast<int>(threadIdx.x) % 32; }
 __device__ __forceinline__ int warp_index() { return static_cast<int>(threadIdx.x) / 32; }

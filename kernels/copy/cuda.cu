@@ -77,7 +77,7 @@ struct ConvertAny {
 
 /// An element a thread. I counts them, in 32 bits where those do, for the sake of the divisions.
 template <class I, class Put>
-__global__ void __launch_bounds__(threads) copy_strided(I n, Copy a, Put put) {
+__global__ void __launch_bounds__(threads, blocks_with(threads, 48)) copy_strided(I n, Copy a, Put put) {
   const I step = static_cast<I>(gridDim.x) * threads;
   for (I i = static_cast<I>(blockIdx.x) * threads + static_cast<I>(threadIdx.x); i < n; i += step) {
     I rest = i;

@@ -21,7 +21,7 @@ template <class Team, class T>
                                           : sizeof(T) == 8    ? 1
                                                               : 2;
 
-__global__ void __launch_bounds__(Single::block) count_targets(CountTargets a) {
+__global__ void __launch_bounds__(Single::block, 1) count_targets(CountTargets a) {
   int64_t kept = 0;
   for (int64_t r = Single::rank(); r < a.rows; r += Single::threads) kept += a.targets[r] != ignored_target;
   kept = Single::sum(kept);
@@ -86,7 +86,7 @@ __global__ void __launch_bounds__(Team::block, resident<Team, T>)
 }
 
 template <class T>
-__global__ void __launch_bounds__(Single::block) mean_loss(MeanLoss a) {
+__global__ void __launch_bounds__(Single::block, 1) mean_loss(MeanLoss a) {
   double sum = 0;
   for (int64_t r = Single::rank(); r < a.rows; r += Single::threads)
     sum += static_cast<double>(static_cast<const T*>(a.losses)[r]);

@@ -10,7 +10,8 @@ constexpr int threads = 256;
 /// Half a warp has the 64 elements of a group, a thread every sixteenth of them, so that each access of the
 /// half is one piece of memory.
 template <class T>
-__global__ void __launch_bounds__(threads) dropout(Dropout a, uint32_t threshold, T factor) {
+__global__ void __launch_bounds__(threads, blocks_with(threads, 40))
+    dropout(Dropout a, uint32_t threshold, T factor) {
   const int64_t thread = int64_t{blockIdx.x} * threads + threadIdx.x;
   const int64_t group = thread / 16;
   if (group * 64 >= a.n) return;

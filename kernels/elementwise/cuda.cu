@@ -60,7 +60,7 @@ constexpr int threads = 256;
 
 /// An element by a thread; I counts elements, in 32 bits where those do, for the sake of the divisions.
 template <class I, class T, class F>
-__global__ void __launch_bounds__(threads) binary_stretched(I n, Binary args, F f) {
+__global__ void __launch_bounds__(threads, blocks_with(threads, 48)) binary_stretched(I n, Binary args, F f) {
   const I step = static_cast<I>(gridDim.x) * threads;
   for (I i = static_cast<I>(blockIdx.x) * threads + static_cast<I>(threadIdx.x); i < n; i += step) {
     I rest = i;

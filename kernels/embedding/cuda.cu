@@ -16,7 +16,7 @@ __device__ __forceinline__ int64_t id_at(DType dtype, const void* ids, int64_t i
 
 /// Row blockIdx.x of the result.
 template <int V, class T>
-__global__ void __launch_bounds__(threads) forward(EmbeddingForward a) {
+__global__ void __launch_bounds__(threads, blocks_with(threads, 40)) forward(EmbeddingForward a) {
   const int64_t i = blockIdx.x;
   const T* const weight = static_cast<const T*>(a.weight) + id_at(a.ids_dtype, a.ids, i) * a.width;
   const T* const position = static_cast<const T*>(a.position) + (a.position ? i % a.period * a.width : 0);
@@ -35,7 +35,7 @@ __global__ void __launch_bounds__(threads) forward(EmbeddingForward a) {
 // Sorting: from the lowest eight bits of ids to the highest, each pass keeping the order of equals. A pass
 // counts digits per chunk of positions, turns counts into places, and moves.
 
-__global__ void __launch_bounds__(threads)
+__global__ void __launch_bounds__(threads, blocks_with(threads, 40))
     list_positions(EmbeddingBackward a, uint32_t* keys, uint32_t* places) {
   const int64_t i = int64_t{blockIdx.x} * threads + threadIdx.x;
   if (i >= a.n) return;
@@ -48,7 +48,7 @@ struct Counts {
 };
 
 /// counts[digit, chunk]
-__global__ void __launch_bounds__(threads)
+__global__ void __launch_bounds__(threads, blocks_with(threads, 40))
     count_digits(int64_t n, int shift, const uint32_t* keys, uint32_t* counts) {
   static_assert(digits == threads);
   Counts& mine = shared_memory<Counts>();
@@ -62,7 +62,8 @@ __global__ void __launch_bounds__(threads)
 }
 
 /// Makes of n counts the sums of those before each, in one block: a piece a thread.
-__global__ void __launch_bounds__(threads) sums_before(int64_t n, uint32_t* counts) {
+__global__ void __launch_bounds__(threads, blocks_with(threads, 40))
+    sums_before(int64_t n, uint32_t* counts) {
   Counts& pieces = shared_memory<Counts>();
   const int64_t piece = ceil_div(n, int64_t{threads}), first = piece * threadIdx.x;
   uint32_t sum = 0;
@@ -83,7 +84,7 @@ struct Digits {
 };
 
 /// A position a thread; how many before it in its chunk have its digit is counted by looking at them.
-__global__ void __launch_bounds__(chunk)
+__global__ void __launch_bounds__(chunk, 1)
     move_positions(int64_t n, int shift, const uint32_t* keys, const uint32_t* places, const uint32_t* starts,
                    uint32_t* new_keys, uint32_t* new_places) {
   Digits& others = shared_memory<Digits>();
@@ -145,7 +146,7 @@ __global__ void __launch_bounds__(threads, 2)
 
 /// For the id, if any, that begins in window blockIdx.x and goes on beyond it: its sums, window after window.
 template <class T>
-__global__ void __launch_bounds__(threads)
+__global__ void __launch_bounds__(threads, blocks_with(threads, 40))
     join_windows(EmbeddingBackward a, const uint32_t* keys, const T* partial) {
   const Window w(blockIdx.x, a.n);
   const uint32_t key = keys[w.end - 1];

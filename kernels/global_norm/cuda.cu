@@ -10,7 +10,7 @@ using Single = Team<512>;
 
 /// Each block adds up the squares of its part of a span, in double.
 template <class T>
-__global__ void __launch_bounds__(Block::block) norm_blocks(GlobalNorm a, double* sums) {
+__global__ void __launch_bounds__(Block::block, Block::resident<40>) norm_blocks(GlobalNorm a, double* sums) {
   constexpr int V = 16 / static_cast<int>(sizeof(T));
   GradientSpan span{};  // this block's, from element `first` on
   int64_t first = 0, before = 0;
@@ -41,7 +41,8 @@ __global__ void __launch_bounds__(Block::block) norm_blocks(GlobalNorm a, double
 }
 
 /// Adds up what the blocks have and concludes, as conclude_norm does on the host.
-__global__ void __launch_bounds__(Single::block) conclude(GlobalNorm a, const double* sums, int64_t n) {
+__global__ void __launch_bounds__(Single::block, Single::resident<40>)
+    conclude(GlobalNorm a, const double* sums, int64_t n) {
   double sum = 0;
   for (int64_t i = Single::rank(); i < n; i += Single::threads) sum += sums[i];
   sum = Single::sum(sum);

@@ -8,7 +8,8 @@ namespace {
 constexpr int threads = 256;
 
 template <class T>
-__global__ void __launch_bounds__(threads) add_elements(int64_t n, T* to, const T* from) {
+__global__ void __launch_bounds__(threads, blocks_with(threads, 40))
+    add_elements(int64_t n, T* to, const T* from) {
   const int64_t i = int64_t{blockIdx.x} * threads + threadIdx.x;
   if (i < n) to[i] += from[i];
 }

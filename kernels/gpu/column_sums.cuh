@@ -14,6 +14,9 @@ template <class S>
 constexpr int column_sums_resident = S::threads > 32                          ? 1
                                      : S::V* S::packs > (S::V == 1 ? 16 : 24) ? 2
                                                                               : 3;
+template <class S>
+constexpr bool column_sums_fit = fits_everywhere({S::block, column_sums_resident<S>, 4 * S::V* S::packs,
+                                                  sizeof(float) * S::V* S::packs* S::threads});
 
 /// Adds up what the teams of a block hold of a row of sums, team after team, into to[0 .. cols).
 template <class S>
@@ -46,7 +49,7 @@ struct ColumnGroups {
   float of[8][32];
 };
 
-__global__ void __launch_bounds__(256)
+__global__ void __launch_bounds__(256, blocks_with(256, 32))
     column_sums(const float* rows, int64_t n, int64_t stride, int64_t cols, float* to, Write how) {
   ColumnGroups& groups = shared_memory<ColumnGroups>();
   const int lane = static_cast<int>(threadIdx.x % 32), group = static_cast<int>(threadIdx.x / 32);

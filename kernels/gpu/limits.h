@@ -27,6 +27,15 @@ constexpr int registers_of(const Footprint& f) {
   return n < 255 ? n : 255;
 }
 
+/// How many blocks a multiprocessor holds of a kernel whose threads have so many registers each, and no more
+/// than every one holds: the second number of its __launch_bounds__.
+constexpr int blocks_with(int threads, int registers) {
+  const int by_registers = all_registers / (threads * ((registers + 7) / 8 * 8));
+  const int by_threads = most_threads / threads;
+  const int blocks = by_registers < by_threads ? by_registers : by_threads;
+  return blocks < most_blocks ? blocks : most_blocks;
+}
+
 /// Whether it starts everywhere, with 20 registers left for addresses and counters, so that none is spilled.
 constexpr bool fits_everywhere(const Footprint& f) {
   return f.threads % 32 == 0 && f.threads <= 1024 && f.threads * f.blocks <= most_threads &&

@@ -21,6 +21,10 @@ struct Team {
   static constexpr int per_block = block / threads;
   static_assert(threads % 32 == 0 && threads <= 1024, "whole warps, whose sums one warp can add");
 
+  /// Blocks of a multiprocessor whose threads have so many registers.
+  template <int registers>
+  static constexpr int resident = blocks_with(block, registers);
+
   static Grid grid(int64_t rows) { return {blocks_for(rows, per_block), block}; }
 
   static __device__ int rank() { return static_cast<int>(threadIdx.x) % threads; }
@@ -59,9 +63,19 @@ struct Team {
 template <int V_, int packs_, int threads_>
 struct RowShape : Team<threads_> {
   static constexpr int V = V_, packs = packs_;
+  static_assert(V == 1 || V * sizeof(float) == 16, "what one instruction loads");
+
   /// The first element of this thread's pack k.
   static __device__ int at(int k) { return (k * threads_ + Team<threads_>::rank()) * V; }
 };
+
+/// Blocks of a multiprocessor whose threads hold so many rows: they have registers for those, for what is
+/// made of them and for addresses, of which there are more where elements are loaded one by one. The numbers
+/// are those with which no register is spilled.
+template <class S, int rows, int held = rows* S::V* S::packs>
+constexpr int resident_rows = blocks_with(S::block, S::V == 1         ? 48 + 5 * held
+                                                    : S::threads > 32 ? 32 + 2 * held
+                                                                      : 44 + 3 * held / 2);
 
 /// f.operator()<RowShape<...>>() with the smallest shape for rows of `cols`, at most longest_held_row.
 template <int V, class F>

@@ -13,6 +13,7 @@
 
 #include <type_traits>
 
+#include "kernels/gpu/limits.h"
 #include "kernels/launch.h"
 
 #ifdef __CUDACC__

@@ -25,7 +25,7 @@ struct Stats {
 /// A thread a row, in double so that long sums are as good as the others'. As in softmax's first rung, lanes
 /// load a whole row apart, three times over.
 template <class T>
-__global__ void __launch_bounds__(128) layernorm_thread(LayernormForward a) {
+__global__ void __launch_bounds__(128, blocks_with(128, 40)) layernorm_thread(LayernormForward a) {
   const int64_t step = int64_t{gridDim.x} * 128;
   const T *weight = static_cast<const T*>(a.weight), *bias = static_cast<const T*>(a.bias);
   for (int64_t r = int64_t{blockIdx.x} * 128 + threadIdx.x; r < a.rows; r += step) {
@@ -56,7 +56,7 @@ using Block = Team<256>;
 /// A block a row: a warp loads whole cache lines, 256 threads add. Three readings still, though the second
 /// and third come from a cache, and at each sum two barriers at which all wait.
 template <class T>
-__global__ void __launch_bounds__(Block::block) layernorm_block(LayernormForward a) {
+__global__ void __launch_bounds__(Block::block, Block::resident<48>) layernorm_block(LayernormForward a) {
   const T *weight = static_cast<const T*>(a.weight), *bias = static_cast<const T*>(a.bias);
   for (int64_t r = Block::first(); r < a.rows; r += Block::step()) {
     const T* x = static_cast<const T*>(a.x) + r * a.cols;
@@ -84,7 +84,8 @@ __global__ void __launch_bounds__(Block::block) layernorm_block(LayernormForward
 /// A warp a row (a block, of more than 1024 columns), sixteen bytes a load, the row in registers: it is read
 /// once, and shuffles replace the barriers. weight and bias come from the first-level cache.
 template <class S>
-__global__ void __launch_bounds__(S::block) layernorm_rows(LayernormForward a, bool wide) {
+__global__ void __launch_bounds__(S::block, resident_rows<S, 1>)
+    layernorm_rows(LayernormForward a, bool wide) {
   const int cols = static_cast<int>(a.cols);
   const auto *weight = static_cast<const float*>(a.weight), *bias = static_cast<const float*>(a.bias);
   for (int64_t r = S::first(); r < a.rows; r += S::step()) {

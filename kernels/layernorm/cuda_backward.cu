@@ -20,7 +20,8 @@ using Block = Team<256>;
 
 /// dx with a block a row, which is read twice.
 template <class T>
-__global__ void __launch_bounds__(Block::block) layernorm_backward_block(LayernormBackward a) {
+__global__ void __launch_bounds__(Block::block, Block::resident<64>)
+    layernorm_backward_block(LayernormBackward a) {
   const T* weight = static_cast<const T*>(a.weight);
   for (int64_t r = Block::first(); r < a.rows; r += Block::step()) {
     const T *x = static_cast<const T*>(a.x) + r * a.cols, *dy = static_cast<const T*>(a.dy) + r * a.cols;
@@ -40,7 +41,7 @@ __global__ void __launch_bounds__(Block::block) layernorm_backward_block(Layerno
 
 /// dweight and dbias with a thread a column, which reads all of x and dy once more.
 template <class T>
-__global__ void __launch_bounds__(32) layernorm_backward_columns(LayernormBackward a) {
+__global__ void __launch_bounds__(32, blocks_with(32, 64)) layernorm_backward_columns(LayernormBackward a) {
   const int64_t step = int64_t{gridDim.x} * 32;
   for (int64_t i = int64_t{blockIdx.x} * 32 + threadIdx.x; i < a.cols; i += step) {
     double dweight = 0, dbias = 0;  // in double, since so many are added one after the other
@@ -69,6 +70,7 @@ void backward_block(const Launch& on, const LayernormBackward& a) {
 template <class S>
 __global__ void __launch_bounds__(S::block, column_sums_resident<S>)
     layernorm_backward_rows(LayernormBackward a, float* partial, bool wide) {
+  static_assert(column_sums_fit<S>);
   const int cols = static_cast<int>(a.cols);
   const auto* weight = static_cast<const float*>(a.weight);
   Held<S> dweight{}, dbias{};

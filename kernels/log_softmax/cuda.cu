@@ -26,7 +26,8 @@ __global__ void __launch_bounds__(Block::block, 1) log_softmax_block(LogSoftmaxF
 
 /// A warp a row (a block, of more than 1024 columns), in registers.
 template <class S>
-__global__ void __launch_bounds__(S::block) log_softmax_rows(LogSoftmaxForward a, bool wide) {
+__global__ void __launch_bounds__(S::block, resident_rows<S, 1>)
+    log_softmax_rows(LogSoftmaxForward a, bool wide) {
   const int cols = static_cast<int>(a.cols);
   for (int64_t r = S::first(); r < a.rows; r += S::step()) {
     Held<S> x;

@@ -69,7 +69,10 @@ struct FloatTile {
   };
 
   static_assert(rows % warp_rows == 0 && cols % warp_cols == 0);
-  static_assert(shared_bytes <= 99 << 10);
+  static_assert(gap % 4 == 0 && staged_row % 4 == 0, "four floats are loaded and stored at once");
+  /// Sums, and what of both operands they are made of next.
+  static constexpr int values = 8 * 4 * parts_n + 8 + 4 * parts_n;
+  static_assert(fits_everywhere({threads, blocks, values, shared_bytes + sizeof(TilePlace)}));
 };
 
 using Large = FloatTile<large_floats, 8, 2>;

@@ -20,14 +20,14 @@ struct HopperTile {
   struct Stage {
     bf16 a[rows * depth], b[cols * depth];
   };
-  static constexpr int staged =
-      cols + 8;  ///< floats from row to row of the staged sums, as in cuda_tensor.cu
-  static constexpr size_t pipeline = stages * sizeof(Stage), sums = sizeof(float) * rows * staged;
+  static constexpr int staged_row = cols + 8;  ///< floats of the staged sums, as in cuda_tensor.cu
+  static constexpr size_t pipeline = stages * sizeof(Stage), sums = sizeof(float) * rows * staged_row;
   static constexpr size_t shared_bytes = pipeline > sums ? pipeline : sums;
 
   static_assert(rows % 64 == 0 && cols == 128 && depth == TiledMatrix::box_cols);
   static_assert(sizeof(Stage) % 1024 == 0, "the swizzle's pattern begins with every stage");
-  static_assert(2 * (shared_bytes + 1024) <= 227 << 10);
+  static_assert(2 * (shared_bytes + 1024) <= 227 << 10, "two blocks on a multiprocessor of sm_90");
+  static_assert(fits_everywhere({threads, 2, rows* cols / multiplying}), "but for shared memory");
 };
 
 /// Which stage the n-th of K's tiles goes to, and the parity of the phase that its being full ends.
@@ -117,18 +117,18 @@ __global__ void __launch_bounds__(HopperTile::threads, 2)
     __syncthreads();  // nobody reads a stage any more
     float* const staged = dynamic_shared<float>();
     if (warp < Tile::multiplying / 32) {
-      float* const to = staged + warp / 4 * 64 * Tile::staged;
+      float* const to = staged + warp / 4 * 64 * Tile::staged_row;
 #pragma unroll
       for (int i = 0; i < 64; i += 2) {
         const Element e = place_in_group(static_cast<int>(threadIdx.x), i);
-        *reinterpret_cast<float2*>(to + e.row * Tile::staged + e.col) = {sum[i], sum[i + 1]};
+        *reinterpret_cast<float2*>(to + e.row * Tile::staged_row + e.col) = {sum[i], sum[i + 1]};
       }
     }
     __syncthreads();
     if (m.narrow_c)
-      store_tile<bf16, Tile>(m, staged, Tile::staged, scratch, grid, place, wide);
+      store_tile<bf16, Tile>(m, staged, Tile::staged_row, scratch, grid, place, wide);
     else
-      store_tile<float, Tile>(m, staged, Tile::staged, scratch, grid, place, wide);
+      store_tile<float, Tile>(m, staged, Tile::staged_row, scratch, grid, place, wide);
   }
 }
 

@@ -28,7 +28,7 @@ struct Floats {
 
 /// A thread makes one element. Neighbours in a warp are rows apart: each of their loads of a, and each store,
 /// is a transaction of its own.
-__global__ void __launch_bounds__(256) multiply_naive(Floats m) {
+__global__ void __launch_bounds__(256, blocks_with(256, 64)) multiply_naive(Floats m) {
   const int64_t i = int64_t{blockIdx.x} * 16 + threadIdx.x, j = int64_t{blockIdx.y} * 16 + threadIdx.y;
   if (i >= m.M || j >= m.N) return;
   float sum = 0;
@@ -40,7 +40,7 @@ __global__ void __launch_bounds__(256) multiply_naive(Floats m) {
 /// one piece of memory. For every type and every option, so that whatever has no better kernel comes here. T
 /// is the type of the operands, C that of c, S that of sums.
 template <class T, class C, class S>
-__global__ void __launch_bounds__(256) multiply_coalesced(Matmul m, unsigned blocks_m) {
+__global__ void __launch_bounds__(256, blocks_with(256, 64)) multiply_coalesced(Matmul m, unsigned blocks_m) {
   const int batch = static_cast<int>(blockIdx.y / blocks_m);
   const int64_t i = int64_t{blockIdx.y % blocks_m} * 8 + threadIdx.y;
   const int64_t j = int64_t{blockIdx.x} * 32 + threadIdx.x;
@@ -60,7 +60,7 @@ struct Squares {
   float a[square][square], b[square][square];
 };
 
-__global__ void __launch_bounds__(square* square) multiply_shared(Floats m) {
+__global__ void __launch_bounds__(square* square, 1) multiply_shared(Floats m) {
   Squares& s = shared_memory<Squares>();
   const int x = static_cast<int>(threadIdx.x), y = static_cast<int>(threadIdx.y);
   const int64_t i = int64_t{blockIdx.y} * square + y, j = int64_t{blockIdx.x} * square + x;
@@ -82,7 +82,7 @@ struct Patches {
   float a[patch_depth][patch], b[patch_depth][patch];
 };
 
-__global__ void __launch_bounds__(256) multiply_registers(Floats m) {
+__global__ void __launch_bounds__(256, blocks_with(256, 64)) multiply_registers(Floats m) {
   Patches& s = shared_memory<Patches>();
   const int thread = static_cast<int>(threadIdx.x), row = thread / 16, col = thread % 16;
   const int64_t i0 = int64_t{blockIdx.y} * patch, j0 = int64_t{blockIdx.x} * patch;

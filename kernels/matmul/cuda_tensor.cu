@@ -23,13 +23,14 @@ struct TensorTile {
   };
   /// Floats from row to row of the staged sums: eight more, so that a quarter of a warp's pairs from four
   /// rows are in different banks.
-  static constexpr int staged = cols + 8;
-  static constexpr size_t pipeline = stages * sizeof(Stage), sums = sizeof(float) * rows * staged;
+  static constexpr int staged_row = cols + 8;
+  static constexpr size_t pipeline = stages * sizeof(Stage), sums = sizeof(float) * rows * staged_row;
   static constexpr size_t shared_bytes = pipeline > sums ? pipeline : sums;
 
   static_assert(warp_rows % 16 == 0 && warp_cols % 16 == 0 && depth % 16 == 0);
-  static_assert(warp_rows * warp_cols / 32 <= 128, "sums in registers");
-  static_assert(shared_bytes <= 99 << 10);
+  /// Sums, and fragments of both operands.
+  static constexpr int values = warp_rows * warp_cols / 32 + warp_rows / 16 * 4 + warp_cols / 8 * 2;
+  static_assert(fits_everywhere({threads, blocks, values, shared_bytes + sizeof(TilePlace)}));
 };
 
 /// Where piece (row of memory, 16 bytes of it) of an operand lies in a stage, in pieces.
@@ -205,14 +206,14 @@ __global__ void __launch_bounds__(Tile::threads, Tile::blocks)
 #pragma unroll
       for (int i = 0; i < 4; i += 2) {
         const Element e = place_in_c(lane, i);
-        *reinterpret_cast<float2*>(staged + (row + 16 * y + e.row) * Tile::staged + col + 8 * x + e.col) = {
-            sum[y][x][i], sum[y][x][i + 1]};
+        *reinterpret_cast<float2*>(staged + (row + 16 * y + e.row) * Tile::staged_row + col + 8 * x +
+                                   e.col) = {sum[y][x][i], sum[y][x][i + 1]};
       }
   __syncthreads();
   if (m.narrow_c)
-    store_tile<bf16, Tile>(m, staged, Tile::staged, scratch, grid, kept, wide.c);
+    store_tile<bf16, Tile>(m, staged, Tile::staged_row, scratch, grid, kept, wide.c);
   else
-    store_tile<float, Tile>(m, staged, Tile::staged, scratch, grid, kept, wide.c);
+    store_tile<float, Tile>(m, staged, Tile::staged_row, scratch, grid, kept, wide.c);
 }
 
 using Large = TensorTile<large_halves, 2, 2, 4>;

@@ -101,6 +101,7 @@ __device__ __forceinline__ void store_tile(const Matmul& m, const float* staged,
                                            float* scratch, const TileGrid& g, const TilePlace& place,
                                            bool wide) {
   constexpr int rows = Tile::rows, cols = Tile::cols, threads = Tile::threads;
+  static_assert(cols % 4 == 0 && Tile::staged_row % 4 == 0, "four floats are loaded at once");
   const int64_t first_row = int64_t{place.m} * rows, first_col = int64_t{place.n} * cols;
   const int64_t offset = offset_of(m.c_step, m, place.batch);
 #pragma unroll 1
@@ -125,7 +126,8 @@ inline constexpr int join_threads = 256;
 
 /// Adds the pieces of K, first to last, and finishes.
 template <class C>
-__global__ void __launch_bounds__(join_threads) join_splits(Matmul m, const float* scratch, int splits) {
+__global__ void __launch_bounds__(join_threads, blocks_with(join_threads, 64))
+    join_splits(Matmul m, const float* scratch, int splits) {
   const int64_t n = m.M * m.N;
   for (int64_t e = int64_t{blockIdx.x} * join_threads + threadIdx.x; e < n;
        e += int64_t{gridDim.x} * join_threads) {

@@ -48,7 +48,8 @@ struct Target {
 
 /// A piece of a row by a block.
 template <ReduceOp op, class T>
-__global__ void __launch_bounds__(threads) reduce_row(int64_t n, int64_t pieces, const T* x, Target<T> to) {
+__global__ void __launch_bounds__(threads, blocks_with(threads, 40))
+    reduce_row(int64_t n, int64_t pieces, const T* x, Target<T> to) {
   const int64_t row = blockIdx.x / pieces, first = blockIdx.x % pieces * gpu_row_piece;
   const int64_t end = first + gpu_row_piece < n ? first + gpu_row_piece : n;
   T result = nothing<op, T>();
@@ -64,7 +65,7 @@ __global__ void __launch_bounds__(threads) reduce_row(int64_t n, int64_t pieces,
 
 /// A short row by a warp.
 template <ReduceOp op, class T>
-__global__ void __launch_bounds__(threads)
+__global__ void __launch_bounds__(threads, blocks_with(threads, 40))
     reduce_short_row(int64_t rows, int64_t n, const T* x, Target<T> to) {
   const int64_t row = int64_t{blockIdx.x} * warps + threadIdx.x / lanes;
   if (row >= rows) return;
@@ -81,7 +82,7 @@ struct OfColumns {
 
 /// 32 columns by a block: a warp reads 32 neighbours of a row, every eighth row of the piece.
 template <ReduceOp op, class T>
-__global__ void __launch_bounds__(threads)
+__global__ void __launch_bounds__(threads, blocks_with(threads, 40))
     reduce_columns(int64_t n, int64_t inner, int64_t pieces, const T* x, Target<T> to) {
   const int64_t strips = ceil_div(inner, int64_t{lanes});
   const int64_t piece = blockIdx.x / strips;  // of all rows of pieces: o pieces + k
@@ -103,7 +104,7 @@ __global__ void __launch_bounds__(threads)
 
 /// The results of pieces [outer, pieces, inner], in their order.
 template <ReduceOp op, class T>
-__global__ void __launch_bounds__(threads)
+__global__ void __launch_bounds__(threads, blocks_with(threads, 40))
     reduce_pieces(int64_t outer, int64_t pieces, int64_t inner, const T* partial, Target<T> to) {
   const int64_t at = int64_t{blockIdx.x} * threads + threadIdx.x;
   if (at >= outer * inner) return;
@@ -154,7 +155,7 @@ __global__ void __launch_bounds__(threads, 4) max_backward(MaxBackward a) {
 
 /// An element a thread.
 template <class T>
-__global__ void __launch_bounds__(threads) expand(Expand a) {
+__global__ void __launch_bounds__(threads, blocks_with(threads, 40)) expand(Expand a) {
   const int64_t all = a.outer * a.n * a.inner;
   for (int64_t i = int64_t{blockIdx.x} * threads + threadIdx.x; i < all; i += int64_t{gridDim.x} * threads) {
     const int64_t o = i / (a.n * a.inner), c = i % a.inner;

@@ -15,7 +15,7 @@ __device__ __forceinline__ T rstd_of(T squares, int64_t cols, double eps) {
 
 /// A block a row, read a second time for y.
 template <class T>
-__global__ void __launch_bounds__(Block::block, 4) rmsnorm_block(RmsnormForward a) {
+__global__ void __launch_bounds__(Block::block, Block::resident<64>) rmsnorm_block(RmsnormForward a) {
   for (int64_t r = Block::first(); r < a.rows; r += Block::step()) {
     const T* x = static_cast<const T*>(a.x) + r * a.cols;
     T squares = 0;
@@ -37,7 +37,7 @@ __global__ void __launch_bounds__(Block::block, 4) rmsnorm_block(RmsnormForward 
 
 /// As layernorm_rows: the row stays in registers.
 template <class S>
-__global__ void __launch_bounds__(S::block) rmsnorm_rows(RmsnormForward a, bool wide) {
+__global__ void __launch_bounds__(S::block, resident_rows<S, 1>) rmsnorm_rows(RmsnormForward a, bool wide) {
   const int cols = static_cast<int>(a.cols);
   for (int64_t r = S::first(); r < a.rows; r += S::step()) {
     Held<S> x;
@@ -66,7 +66,8 @@ __global__ void __launch_bounds__(S::block) rmsnorm_rows(RmsnormForward a, bool 
 
 /// dx with a block a row, which is read twice.
 template <class T>
-__global__ void __launch_bounds__(Block::block) rmsnorm_backward_block(RmsnormBackward a) {
+__global__ void __launch_bounds__(Block::block, Block::resident<64>)
+    rmsnorm_backward_block(RmsnormBackward a) {
   const T* weight = static_cast<const T*>(a.weight);
   for (int64_t r = Block::first(); r < a.rows; r += Block::step()) {
     const T *x = static_cast<const T*>(a.x) + r * a.cols, *dy = static_cast<const T*>(a.dy) + r * a.cols;
@@ -82,7 +83,7 @@ __global__ void __launch_bounds__(Block::block) rmsnorm_backward_block(RmsnormBa
 
 /// dweight with a thread a column, which reads all of x and dy once more.
 template <class T>
-__global__ void __launch_bounds__(32) rmsnorm_backward_columns(RmsnormBackward a) {
+__global__ void __launch_bounds__(32, blocks_with(32, 64)) rmsnorm_backward_columns(RmsnormBackward a) {
   const int64_t step = int64_t{gridDim.x} * 32;
   for (int64_t i = int64_t{blockIdx.x} * 32 + threadIdx.x; i < a.cols; i += step) {
     double sum = 0;  // in double, since so many are added one after the other
@@ -104,6 +105,7 @@ void backward_block(const Launch& on, const RmsnormBackward& a) {
 template <class S>
 __global__ void __launch_bounds__(S::block, column_sums_resident<S>)
     rmsnorm_backward_rows(RmsnormBackward a, float* partial, bool wide) {
+  static_assert(column_sums_fit<S>);
   const int cols = static_cast<int>(a.cols);
   Held<S> dweight{};
   for (int64_t r = S::first(); r < a.rows; r += S::step()) {

@@ -17,7 +17,7 @@ struct Turn {
 /// Position blockIdx.y, pair by pair. Angles grow with the position, so that a float would not tell them
 /// well.
 template <class T>
-__global__ void __launch_bounds__(threads) make_table(Rotary a, Turn<T>* table) {
+__global__ void __launch_bounds__(threads, blocks_with(threads, 48)) make_table(Rotary a, Turn<T>* table) {
   const int64_t i = int64_t{blockIdx.x} * threads + threadIdx.x;
   if (i >= a.D / 2) return;
   const double frequency = std::pow(a.base, -2 * static_cast<double>(i) / static_cast<double>(a.D));
@@ -30,7 +30,7 @@ __global__ void __launch_bounds__(threads) make_table(Rotary a, Turn<T>* table) 
 /// A pair of a row a thread: blockIdx.x and threads count pairs of all rows of a head, y and its strides
 /// heads, z and its strides batches.
 template <class T>
-__global__ void __launch_bounds__(threads) turn(Rotary a, const Turn<T>* table) {
+__global__ void __launch_bounds__(threads, blocks_with(threads, 48)) turn(Rotary a, const Turn<T>* table) {
   const int64_t at = int64_t{blockIdx.x} * threads + threadIdx.x, pairs = a.D / 2;
   if (at >= a.T * pairs) return;
   const int64_t t = at / pairs, i = at % pairs;

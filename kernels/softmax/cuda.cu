@@ -56,7 +56,7 @@ __global__ void __launch_bounds__(Block::block, 1) softmax_block(SoftmaxForward 
 /// shuffles replace the barriers, and sixteen bytes a thread make a quarter of the instructions. Rows of more
 /// than 1024 columns are too long for the registers of a warp: a block shares them in the same way.
 template <class S>
-__global__ void __launch_bounds__(S::block) softmax_rows(SoftmaxForward a, bool wide) {
+__global__ void __launch_bounds__(S::block, resident_rows<S, 1>) softmax_rows(SoftmaxForward a, bool wide) {
   for (int64_t r = S::first(); r < a.rows; r += S::step()) {
     const int seen = static_cast<int>(seen_by(a, r));
     Held<S> x;
@@ -75,7 +75,8 @@ __global__ void __launch_bounds__(S::block) softmax_rows(SoftmaxForward a, bool 
 
 /// A block a row, twice: for the dot product, then for dx.
 template <class T>
-__global__ void __launch_bounds__(Block::block) softmax_backward_block(SoftmaxBackward a) {
+__global__ void __launch_bounds__(Block::block, Block::resident<40>)
+    softmax_backward_block(SoftmaxBackward a) {
   for (int64_t r = Block::first(); r < a.rows; r += Block::step()) {
     const T *y = static_cast<const T*>(a.y) + r * a.cols, *dy = static_cast<const T*>(a.dy) + r * a.cols;
     T* dx = static_cast<T*>(a.dx) + r * a.cols;
@@ -90,7 +91,8 @@ __global__ void __launch_bounds__(Block::block) softmax_backward_block(SoftmaxBa
 
 /// As softmax_rows: y and dy are in registers from the dot product on.
 template <class S>
-__global__ void __launch_bounds__(S::block) softmax_backward_rows(SoftmaxBackward a, bool wide) {
+__global__ void __launch_bounds__(S::block, resident_rows<S, 2>)
+    softmax_backward_rows(SoftmaxBackward a, bool wide) {
   for (int64_t r = S::first(); r < a.rows; r += S::step()) {
     const int seen = static_cast<int>(seen_by(a, r));
     Held<S> y, dy;
