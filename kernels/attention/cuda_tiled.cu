@@ -3,6 +3,7 @@
 
 #include "kernels/attention/cuda.h"
 #include "kernels/attention/tiled.cuh"
+#include "kernels/gpu/limits.h"
 
 namespace hewn {
 namespace {
@@ -13,11 +14,11 @@ template <int D>
 struct ForwardTile {
   static constexpr int keys = D > 64 ? 32 : 64;
   struct Memory {
-    Rows<D, tile> q;
+    Rows<D, own_rows> q;
     Rows<D, keys> k, v;
     Scores<keys> p;
   };
-  static_assert(fits_everywhere({threads, 1, each*(columns<D> + keys / 16), sizeof(Memory)}));
+  static_assert(fits_everywhere({tiled_threads, 1, rows_each*(columns<D> + keys / 16), sizeof(Memory)}));
 };
 
 /// The largest, or the sum, of the 16 threads that have the same rows.
@@ -33,27 +34,27 @@ __device__ __forceinline__ float row_sum(float x) {
 }
 
 template <int D>
-__global__ void __launch_bounds__(threads, 1) attend(AttentionForward a, DropoutMask mask) {
+__global__ void __launch_bounds__(tiled_threads, 1) attend(AttentionForward a, DropoutMask mask) {
   constexpr int keys = ForwardTile<D>::keys;
   auto& s = *dynamic_shared<typename ForwardTile<D>::Memory>();
   constexpr float none = unseen<float>;
-  const auto [bh, i0] = queries_of_block(a, tile, static_cast<int>(blockIdx.x));
+  const auto [bh, i0] = queries_of_block(a, own_rows, static_cast<int>(blockIdx.x));
   const int width = static_cast<int>(a.D), kv = bh / heads_per_key(a);
   const auto scale = static_cast<float>(a.scale);
   load_rows(s.q, query_head<float>(a, a.q, bh), a.q.row, i0, a.Tq, width);
-  float sum[each][columns<D>] = {}, most[each], total[each] = {};
+  float sum[rows_each][columns<D>] = {}, most[rows_each], total[rows_each] = {};
 #pragma unroll
-  for (int y = 0; y < each; ++y) most[y] = none;
-  const auto [first, end] = keys_for(a, i0, tile, keys);
+  for (int y = 0; y < rows_each; ++y) most[y] = none;
+  const auto [first, end] = keys_for(a, i0, own_rows, keys);
   for (int j0 = first; j0 < end; j0 += keys) {
     __syncthreads();  // nobody needs the keys and values before any more
     load_rows(s.k, key_head<float>(a, a.k, kv), a.k.row, j0, a.Tk, width);
     load_rows(s.v, key_head<float>(a, a.v, kv), a.v.row, j0, a.Tk, width);
     __syncthreads();
-    float p[each][keys / 16];
+    float p[rows_each][keys / 16];
     dots(s.q, s.k, p);
 #pragma unroll
-    for (int y = 0; y < each; ++y) {
+    for (int y = 0; y < rows_each; ++y) {
       const int i = i0 + ty() + 16 * y;
       float largest = most[y];
 #pragma unroll
@@ -81,9 +82,9 @@ __global__ void __launch_bounds__(threads, 1) attend(AttentionForward a, Dropout
     __syncwarp();  // a warp reads the rows of p that it wrote
     add_products(s.p, s.v, sum);
   }
-  float factor[each];
+  float factor[rows_each];
 #pragma unroll
-  for (int y = 0; y < each; ++y) {
+  for (int y = 0; y < rows_each; ++y) {
     const float whole = row_sum(total[y]);
     const int i = i0 + ty() + 16 * y;
     factor[y] = 1 / whole;
@@ -94,10 +95,10 @@ __global__ void __launch_bounds__(threads, 1) attend(AttentionForward a, Dropout
 
 template <int D>
 void forward(const Launch& on, const AttentionForward& a) {
-  const int64_t blocks = a.B * a.H * ceil_div(a.Tq, int64_t{tile});
+  const int64_t blocks = a.B * a.H * ceil_div(a.Tq, int64_t{own_rows});
   launch(on, "attention_tiled",
-         {static_cast<unsigned>(blocks), threads, sizeof(typename ForwardTile<D>::Memory)}, attend<D>, a,
-         mask_of(a));
+         {static_cast<unsigned>(blocks), tiled_threads, sizeof(typename ForwardTile<D>::Memory)}, attend<D>,
+         a, mask_of(a));
 }
 
 }  // namespace

@@ -6,27 +6,22 @@
 namespace hewn {
 namespace {
 
-/// A block's tile of c. A warp has lanes_m x lanes_n threads. A thread makes 8 rows, 4 and then 4 more half
-/// the warp's rows below, by 4 columns in each of `parts_n` parts of the warp's columns: so the 16 bytes that
-/// neighbours read from shared memory lie next to each other.
-template <const TileSize& size, int lanes_m_, int parts_n_>
+/// A block's tile of c, and how a warp shares its part of it.
+template <const TileSize& size, const FloatLanes& lanes>
 struct FloatTile {
   static constexpr int rows = size.rows, cols = size.cols;
   static constexpr int depth = size.depth;  ///< terms in shared memory at a time
   static constexpr int stages = 3;          ///< such pieces: one is multiplied, two are on their way
-  static constexpr int lanes_m = lanes_m_, lanes_n = 32 / lanes_m, parts_n = parts_n_;
-  static constexpr int warp_rows = 8 * lanes_m, warp_cols = 4 * lanes_n * parts_n;
+  static constexpr int lanes_n = lanes.lanes_n(), parts_n = lanes.parts_n;
+  static constexpr int warp_rows = 8 * lanes.lanes_m, warp_cols = 4 * lanes_n * parts_n;
   static constexpr int warps_m = rows / warp_rows, warps_n = cols / warp_cols;
   static constexpr int threads = 32 * warps_m * warps_n;
   static constexpr int blocks = 512 / threads;  ///< of a multiprocessor: 128 registers for each thread
-  /// Floats between rows of a stage: threads that turn an operand write eight terms of four rows, all banks
-  /// once.
-  static constexpr int gap = 4;
+  static constexpr int gap = floats_gap;
   struct Stage {
     float a[depth][rows + gap], b[depth][cols + gap];
   };
-  /// Floats from row to row of the staged sums: four more, so that rows four apart are in different banks.
-  static constexpr int staged_row = cols + 4;
+  static constexpr int staged_row = row_of_staged_fours(cols);
   static constexpr size_t pipeline = stages * sizeof(Stage), staged = sizeof(float) * rows * staged_row;
   static constexpr size_t shared_bytes = pipeline > staged ? pipeline : staged;
 
@@ -35,8 +30,9 @@ struct FloatTile {
     int row, col;  ///< the thread's first
     __device__ Sums() {
       const int warp = static_cast<int>(threadIdx.x) / 32, lane = static_cast<int>(threadIdx.x) % 32;
-      row = warp / warps_n * warp_rows + lane / lanes_n * 4;
-      col = warp % warps_n * warp_cols + lane % lanes_n * 4;
+      const Element first = first_of_lane(lane, lanes_n);
+      row = warp / warps_n * warp_rows + first.row;
+      col = warp % warps_n * warp_cols + first.col;
     }
     __device__ __forceinline__ void add(const Stage& s) {
 #pragma unroll 2  // more at a time, and their registers spill
@@ -75,8 +71,8 @@ struct FloatTile {
   static_assert(fits_everywhere({threads, blocks, values, shared_bytes + sizeof(TilePlace)}));
 };
 
-using Large = FloatTile<large_floats, 8, 2>;
-using Small = FloatTile<small_floats, 4, 1>;
+using Large = FloatTile<large_floats, large_float_lanes>;
+using Small = FloatTile<small_floats, small_float_lanes>;
 
 }  // namespace
 

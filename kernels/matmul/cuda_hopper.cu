@@ -7,6 +7,7 @@
 #include "kernels/gpu/hopper.cuh"
 #include "kernels/matmul/cuda.h"
 #include "kernels/matmul/epilogue.cuh"
+#include "kernels/matmul/layout.cuh"
 
 namespace hewn {
 namespace {
@@ -20,7 +21,7 @@ struct HopperTile {
   struct Stage {
     bf16 a[rows * depth], b[cols * depth];
   };
-  static constexpr int staged_row = cols + 8;  ///< floats of the staged sums, as in cuda_tensor.cu
+  static constexpr int staged_row = row_of_staged_pairs(cols);
   static constexpr size_t pipeline = stages * sizeof(Stage), sums = sizeof(float) * rows * staged_row;
   static constexpr size_t shared_bytes = pipeline > sums ? pipeline : sums;
 

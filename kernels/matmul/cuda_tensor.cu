@@ -2,9 +2,9 @@
 // pieces of 16 bytes that lie so that neither writing nor reading them waits for a bank; a warp multiplies 16
 // x 8 x 16 at a time.
 
-#include "kernels/gpu/tile.cuh"
 #include "kernels/matmul/cuda.h"
 #include "kernels/matmul/epilogue.cuh"
+#include "kernels/matmul/layout.cuh"
 
 namespace hewn {
 namespace {
@@ -21,9 +21,7 @@ struct TensorTile {
   struct Stage {
     bf16 a[rows * depth], b[cols * depth];
   };
-  /// Floats from row to row of the staged sums: eight more, so that a quarter of a warp's pairs from four
-  /// rows are in different banks.
-  static constexpr int staged_row = cols + 8;
+  static constexpr int staged_row = row_of_staged_pairs(cols);
   static constexpr size_t pipeline = stages * sizeof(Stage), sums = sizeof(float) * rows * staged_row;
   static constexpr size_t shared_bytes = pipeline > sums ? pipeline : sums;
 

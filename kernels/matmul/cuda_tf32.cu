@@ -1,7 +1,6 @@
 // The product of float32 on tensor cores: operands are rounded to TF32, 10 bits of mantissa and float32's
 // exponents, on their way from shared memory to registers; sums are float32. Only for those who asked for it.
 
-#include "kernels/gpu/tile.cuh"
 #include "kernels/matmul/float_tiles.cuh"
 
 namespace hewn {
@@ -14,12 +13,11 @@ struct Tf32Tile {
   static constexpr int warps_m = 2, warps_n = 2, threads = 32 * warps_m * warps_n;
   static constexpr int warp_rows = rows / warps_m, warp_cols = cols / warps_n;
   static constexpr int blocks = rows * cols > 64 * 64 ? 2 : 4;  ///< of a multiprocessor
-  /// Floats between rows of a stage: four terms of eight rows, as a fragment has them, are in all banks once.
-  static constexpr int gap = 8;
+  static constexpr int gap = tf32_gap;
   struct Stage {
     float a[depth][rows + gap], b[depth][cols + gap];
   };
-  static constexpr int staged_row = cols + 8;  ///< of the staged sums, as in cuda_tensor.cu
+  static constexpr int staged_row = row_of_staged_pairs(cols);
   static constexpr size_t pipeline = stages * sizeof(Stage), staged = sizeof(float) * rows * staged_row;
   static constexpr size_t shared_bytes = pipeline > staged ? pipeline : staged;
 

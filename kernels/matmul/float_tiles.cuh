@@ -6,6 +6,7 @@
 #include "kernels/gpu/async.cuh"
 #include "kernels/matmul/cuda.h"
 #include "kernels/matmul/epilogue.cuh"
+#include "kernels/matmul/layout.cuh"
 
 namespace hewn {
 namespace {
@@ -28,7 +29,7 @@ class Fetch {
       // Beyond the matrix its last row again: what comes of it is not stored.
 #pragma unroll
       for (int r = 0; r < rounds; ++r) {
-        const int64_t s = thread / 8 + r * step;
+        const int64_t s = turned_place(thread).row + r * step;
         offset_[r] = static_cast<int>((s < spans ? s : spans - 1) * ld);
       }
     }
@@ -54,7 +55,7 @@ class Fetch {
       } else {
 #pragma unroll
         for (int k = 0; k < Tile::depth; k += 8)
-          copy_async<4>(&to[first_k + k][thread / 8 + r * step], from_ + offset_[r] + k,
+          copy_async<4>(&to[first_k + k][turned_place(thread).row + r * step], from_ + offset_[r] + k,
                         first_k + k < terms ? 4 : 0);
       }
     }
@@ -67,7 +68,7 @@ class Fetch {
   static constexpr int rounds = (along ? Tile::depth : span) / step;
   static_assert(rounds * step == (along ? Tile::depth : span) && Tile::depth % 8 == 0, "whole rounds");
 
-  __device__ static int k_of(int thread) { return along ? 4 * thread / span : thread % 8; }
+  __device__ static int k_of(int thread) { return along ? 4 * thread / span : turned_place(thread).term; }
 
   const float* from_;
   int offset_[along ? 1 : rounds];  ///< of a round; along the span: how many of the four are in the matrix

@@ -6,6 +6,7 @@
 #include <set>
 #include <vector>
 
+#include "tests/gpu/banks.h"
 #include "tests/support/catch.h"
 
 namespace hewn {
@@ -24,13 +25,10 @@ size_t places(Place place, int values, int rows, int cols) {
   return seen.size();
 }
 
-/// How many passes shared memory needs for eight lanes with 16 bytes each, at these pieces.
-int passes(const std::vector<int>& pieces) {
-  int most = 0;
-  for (int bank = 0; bank < 8; ++bank)
-    most = std::max(most, static_cast<int>(std::count_if(pieces.begin(), pieces.end(),
-                                                         [&](int piece) { return piece % 8 == bank; })));
-  return most;
+/// How often shared memory serves eight lanes that touch these pieces of 16 bytes.
+int passes(std::vector<int> pieces) {
+  for (int& piece : pieces) piece *= 16;
+  return test::passes(pieces, 16);
 }
 
 template <int pieces>
@@ -126,16 +124,6 @@ TEST_CASE("TF32 keeps 10 bits of mantissa, the nearest, of two the one further f
     CHECK(std::fabs(rounded(x) - x) <= half * x);
     CHECK((to_tf32(x) & 0x1fff) == 0);
   }
-}
-
-TEST_CASE(
-    "four terms of eight rows are read without conflicts where a row of a stage ends 8 floats after it") {
-  std::set<int> banks;
-  for (int lane = 0; lane < 32; ++lane) {
-    const Element e = place_in_tf32_a(lane, 0);
-    banks.insert((e.col * (128 + 8) + e.row) % 32);
-  }
-  CHECK(banks.size() == 32);
 }
 
 TEST_CASE("swizzled rows are read and written without conflicts of banks") {
