@@ -1,0 +1,158 @@
+// Which blocks of attention's GPU kernels visit which queries and keys: what a query sees, once, and nothing
+// else.
+
+#include <algorithm>
+#include <vector>
+
+#include "kernels/attention/visits.cuh"
+#include "tests/support/catch.h"
+
+namespace hewn {
+namespace {
+
+AttentionSizes sizes(int64_t B, int64_t H, int64_t Hkv, int64_t Tq, int64_t Tk, int64_t window) {
+  AttentionSizes a{};
+  a.B = B, a.H = H, a.Hkv = Hkv, a.Tq = Tq, a.Tk = Tk, a.window = window;
+  return a;
+}
+
+/// As abi.h has it.
+bool seen(const AttentionSizes& a, int64_t i, int64_t j) {
+  const int64_t t = a.Tk - a.Tq + i;
+  return i >= 0 && i < a.Tq && j >= 0 && j < a.Tk && j <= t && j > t - a.window;
+}
+
+const std::vector<AttentionSizes> cases = {
+    sizes(1, 1, 1, 1, 1, 1),     sizes(1, 1, 1, 64, 64, 64),  sizes(2, 4, 2, 70, 70, 1000),
+    sizes(1, 6, 2, 45, 130, 20), sizes(1, 2, 1, 129, 129, 1), sizes(1, 3, 3, 1, 200, 200),
+    sizes(1, 2, 2, 150, 200, 7), sizes(2, 2, 1, 65, 127, 64), sizes(1, 1, 1, 127, 127, 63),
+    sizes(1, 4, 1, 33, 97, 33),  sizes(1, 1, 1, 1, 300, 5),
+};
+
+struct Tiles {
+  int own, warp, step;  ///< rows of a block and of each of its warps, rows that come by at a time
+};
+/// Those of the kernels, and one that no size is a multiple of.
+constexpr Tiles tiles[] = {{64, 64, 64},  {64, 64, 32}, {64, 64, 16}, {128, 32, 64},
+                           {128, 32, 32}, {64, 16, 32}, {64, 16, 64}, {15, 5, 7}};
+
+/// How often each pair of a query head's query and key is computed with: [B H, Tq, Tk].
+class Visited {
+ public:
+  explicit Visited(const AttentionSizes& a) : a_(a), times_(static_cast<size_t>(a.B * a.H * a.Tq * a.Tk)) {}
+
+  /// Queries i0 on by keys j0 on, as kernels go through them. False where all are said to see all and there
+  /// is none.
+  bool tile(int head, int i0, int queries, int j0, int keys) {
+    if (!some_see(a_, i0, i0 + queries - 1, j0, j0 + keys - 1)) return true;
+    const bool whole = all_see(a_, i0, i0 + queries - 1, j0, j0 + keys - 1);
+    for (int i = i0; i < i0 + queries; ++i)
+      for (int j = j0; j < j0 + keys; ++j) {
+        if (!whole && !sees(a_, i, j)) continue;
+        if (i >= a_.Tq || j >= a_.Tk) return false;
+        ++times_[static_cast<size_t>((head * a_.Tq + i) * a_.Tk + j)];
+      }
+    return true;
+  }
+
+  /// Whether what is seen was computed with once, and nothing else.
+  bool exact() const {
+    for (int64_t e = 0; e < static_cast<int64_t>(times_.size()); ++e)
+      if (times_[static_cast<size_t>(e)] != (seen(a_, e / a_.Tk % a_.Tq, e % a_.Tk) ? 1 : 0)) return false;
+    return true;
+  }
+
+ private:
+  AttentionSizes a_;
+  std::vector<int> times_;
+};
+
+int blocks_of(int64_t heads, int64_t rows, int own) {
+  return static_cast<int>(heads * ceil_div(rows, int64_t{own}));
+}
+
+}  // namespace
+
+TEST_CASE("a query sees the keys up to its own, as far as the window reaches") {
+  for (const AttentionSizes& a : cases) {
+    INFO(a.Tq << " queries, " << a.Tk << " keys, window " << a.window);
+    bool right = true;
+    for (int i = 0; i < a.Tq; ++i)
+      for (int j = 0; j < a.Tk; ++j) {
+        const bool yes = seen(a, i, j);
+        right &= sees(a, i, j) == yes && (j >= first_key(a, i) && j < end_key(a, i)) == yes &&
+                 (i >= first_query(a, j) && i < end_query(a, j)) == yes;
+      }
+    CHECK(right);
+  }
+}
+
+TEST_CASE("tiles in which all see all, or nobody sees anybody, are known as such") {
+  for (const AttentionSizes& a : cases) {
+    INFO(a.Tq << " queries, " << a.Tk << " keys, window " << a.window);
+    bool right = true;
+    for (const int queries : {1, 5, 16})
+      for (const int keys : {1, 7, 32})
+        for (int i0 = 0; i0 < a.Tq; i0 += queries)
+          for (int j0 = 0; j0 < a.Tk; j0 += keys) {
+            int there = 0;
+            for (int i = i0; i < i0 + queries; ++i)
+              for (int j = j0; j < j0 + keys; ++j) there += seen(a, i, j);
+            right &= all_see(a, i0, i0 + queries - 1, j0, j0 + keys - 1) == (there == queries * keys);
+            right &= there == 0 || some_see(a, i0, i0 + queries - 1, j0, j0 + keys - 1);
+          }
+    CHECK(right);
+  }
+}
+
+TEST_CASE("blocks that own queries visit every key that is seen exactly once") {
+  for (const AttentionSizes& a : cases)
+    for (const Tiles& t : tiles) {
+      INFO(a.Tq << " queries, " << a.Tk << " keys, window " << a.window << "; " << t.own << " by " << t.step);
+      Visited visited(a);
+      bool within = true;
+      for (int block = 0; block < blocks_of(a.B * a.H, a.Tq, t.own); ++block) {
+        const OwnRows own = queries_of_block(a, t.own, block);
+        const Visits keys = keys_for(a, own.first, t.own, t.step);
+        within &= own.head < a.B * a.H && own.first >= 0 && own.first < a.Tq && keys.end <= a.Tk;
+        for (int j0 = keys.first; within && j0 < keys.end; j0 += t.step)
+          for (int w = 0; w < t.own; w += t.warp)
+            within &= visited.tile(own.head, own.first + w, t.warp, j0, t.step);
+      }
+      CHECK(within);
+      CHECK(visited.exact());
+    }
+}
+
+TEST_CASE("blocks that own keys visit every query that sees them exactly once") {
+  for (const AttentionSizes& a : cases)
+    for (const Tiles& t : tiles) {
+      INFO(a.Tq << " queries, " << a.Tk << " keys, window " << a.window << "; " << t.own << " by " << t.step);
+      Visited visited(a);
+      bool within = true;
+      const int heads = heads_per_key(a);
+      for (int block = 0; block < blocks_of(a.B * a.Hkv, a.Tk, t.own); ++block) {
+        const OwnRows own = keys_of_block(a, t.own, block);
+        const Visits queries = queries_for(a, own.first, t.own, t.step);
+        within &= own.head < a.B * a.Hkv && own.first < a.Tk && queries.end <= a.Tq;
+        for (int bh = own.head * heads; bh < (own.head + 1) * heads; ++bh)
+          for (int i0 = queries.first; within && i0 < queries.end; i0 += t.step)
+            for (int w = 0; w < t.own; w += t.warp)
+              within &= visited.tile(bh, i0, t.step, own.first + w, t.warp);
+      }
+      CHECK(within);
+      CHECK(visited.exact());
+    }
+}
+
+TEST_CASE("blocks with the most work are begun first") {
+  const AttentionSizes a = sizes(2, 3, 3, 200, 200, 200);
+  for (int block = 1; block < blocks_of(6, 200, 64); ++block) {
+    const auto keys = [&](int b) { return end_key(a, std::min(queries_of_block(a, 64, b).first + 63, 199)); };
+    const auto queries = [&](int b) { return keys_of_block(a, 64, b).first; };
+    CHECK(keys(block) <= keys(block - 1));
+    CHECK(queries(block) >= queries(block - 1));
+  }
+}
+
+}  // namespace hewn
