@@ -58,6 +58,13 @@ Batch empty_batch(const TrainConfig& config) {
           .targets = std::vector<int32_t>(n)};
 }
 
+void evaluate_once(Model& model, const Batch& batch) {
+  const NoGrad none;
+  const Tensor tokens = batch_tensor(model.device(), batch, batch.tokens);
+  const Tensor targets = batch_tensor(model.device(), batch, batch.targets);
+  (void)model.loss(tokens, targets);
+}
+
 }  // namespace
 
 double Plan::floor_seconds(double flops_per_s, double bytes_per_s) const {
@@ -78,13 +85,10 @@ Plan make_plan(const TrainConfig& config, const PlanTarget& target, Profiler* wa
   const std::vector<Batch> batches(static_cast<size_t>(config.gradient_accumulation_steps),
                                    empty_batch(config));
   const Scope scope("train");
-  {
-    const NoGrad none;
-    const Tensor tokens = batch_tensor(*device, batches[0], batches[0].tokens);
-    const Tensor targets = batch_tensor(*device, batches[0], batches[0].targets);
-    (void)model->loss(tokens, targets);
-  }
+  // Evaluations lie between steps: the second finds other blocks free than the first, as in a training run.
+  evaluate_once(*model, batches[0]);
   trainer.step(batches);
+  evaluate_once(*model, batches[0]);
   Collector collector(plan, watch);
   device->profile(&collector);
   const StepResult step = trainer.step(batches);

@@ -180,31 +180,43 @@ TEST_CASE("gpu: texts are written as on the CPU, with and without a cache", "[gp
 TEST_CASE("gpu: a plan knows the memory of training to the byte", "[gpu][plan]") {
   const auto gpu = test::make_test_gpu();
   if (!gpu) return;
+  struct Kind {
+    DType dtype = DType::f32;
+    bool recompute = false, stochastic_rounding = false;
+    int64_t micro_steps = 1;
+  };
   for (const auto& [name, model] : architectures()) {
-    for (const auto& [dtype, recompute] :
-         {std::pair{DType::f32, false}, std::pair{DType::f32, true}, std::pair{DType::bf16, false}}) {
-      if (!trains(model, *gpu, dtype)) continue;
-      INFO(name << " " << name_of(dtype) << (recompute ? ", recomputing" : ""));
+    for (const Kind& kind :
+         {Kind(), Kind{.recompute = true}, Kind{.micro_steps = 2}, Kind{.dtype = DType::bf16},
+          Kind{.dtype = DType::bf16, .stochastic_rounding = true, .micro_steps = 2}}) {
+      if (!trains(model, *gpu, kind.dtype)) continue;
+      INFO(name << " " << name_of(kind.dtype) << (kind.recompute ? ", recomputing" : "")
+                << (kind.stochastic_rounding ? ", rounding by chance" : "") << ", " << kind.micro_steps
+                << " micro-steps");
       TrainConfig config{.model = model, .optimizer = {}, .schedule = {}};
       config.batch_size = 3;
-      config.dtype = dtype;
-      config.recompute = recompute;
+      config.dtype = kind.dtype;
+      config.recompute = kind.recompute;
+      config.optimizer.stochastic_rounding = kind.stochastic_rounding;
+      config.gradient_accumulation_steps = kind.micro_steps;
       const Plan plan = make_plan(config, {.threads = gpu->threads(), .isa = gpu->isa()});
       const auto fresh = test::make_test_gpu();
-      const auto real = make_model(config.model, *fresh, dtype);
+      const auto real = make_model(config.model, *fresh, kind.dtype);
       Trainer trainer(*real, config.optimizer, config.schedule, config.seed);
-      trainer.recompute(recompute);
+      trainer.recompute(kind.recompute);
       test::Random random("plan on a GPU");
-      for (int step = 0; step < 5; ++step) {  // from the third on, as a graph
-        const Batch batch = test::random_batch(random, config.model, config.batch_size);
+      for (int step = 0; step < 5; ++step) {  // from the third on, as graphs
+        std::vector<Batch> batches;
+        for (int64_t m = 0; m < kind.micro_steps; ++m)
+          batches.push_back(test::random_batch(random, config.model, config.batch_size));
         {
           const NoGrad none;
-          (void)real->loss(batch_tensor(*fresh, batch, batch.tokens),
-                           batch_tensor(*fresh, batch, batch.targets));
+          (void)real->loss(batch_tensor(*fresh, batches[0], batches[0].tokens),
+                           batch_tensor(*fresh, batches[0], batches[0].targets));
         }
-        trainer.step(batch);
+        trainer.step(batches);
       }
-      CHECK(trainer.graphs().replays() == 3);
+      CHECK(trainer.graphs().replays() == 3 * kind.micro_steps);
       CHECK(fresh->pool().stats().peak == plan.memory.peak);
       CHECK(fresh->pool().stats().peak_reserved == plan.memory.peak_reserved);
     }
