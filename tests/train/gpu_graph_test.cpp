@@ -73,6 +73,7 @@ std::vector<GraphVariant> graph_variants() {
   GraphVariant joined{"positions beside embeddings", test::tiny_model()};
   joined.config.pos_combine = PosCombine::concat;
   joined.config.pos = Positions::sinusoidal;
+  joined.config.tie = false;
   list.push_back(joined);
   GraphVariant plain{"batched attention", test::tiny_model()};
   plain.config.attention = AttentionForm::batched;
