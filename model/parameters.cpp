@@ -68,39 +68,43 @@ void Parameters::adopt(Device& device, DType dtype,
 }
 
 void Parameters::allocate(Device& device, DType dtype, uint64_t seed, bool grads) {
+  require(!all_.empty(), "no parameters are declared");
   settle_on(device, dtype);
   dtype = dtype_;
+  std::vector<size_t> bytes;
+  size_t decayed_members = 0;
   for (const bool decayed : {true, false}) {
-    ParameterGroup group;
-    group.decayed = decayed;
-    std::vector<size_t> bytes;
     for (Parameter& p : all_) {
       if (p.decayed() != decayed) continue;
-      group.members.push_back(&p);
+      slab_.members.push_back(&p);
       bytes.push_back(static_cast<size_t>(p.shape.numel()) * size_of(dtype));
     }
-    if (group.members.empty()) continue;
-    group.values = std::make_unique<Slab>(device, MemUse::parameter, bytes);
-    if (grads) group.grads = std::make_unique<Slab>(device, MemUse::gradient, bytes);
-    for (size_t i = 0; i < group.members.size(); ++i) {
-      Parameter& p = *group.members[i];
-      p.value = Tensor::over(group.values->slice(i), dtype, p.shape);
-      if (grads) require_grad(p.value, p.name, Tensor::over(group.grads->slice(i), dtype, p.shape));
-    }
-    if (mixed_ && decayed) add_halves(group);
-    groups_.push_back(std::move(group));
+    if (decayed) decayed_members = bytes.size();
   }
+  slab_.values = std::make_unique<Slab>(device, MemUse::parameter, bytes);
+  if (grads) slab_.grads = std::make_unique<Slab>(device, MemUse::gradient, bytes);
+  slab_.n = static_cast<int64_t>(slab_.values->bytes() / size_of(dtype));
+  slab_.n_decayed = decayed_members == bytes.size()
+                        ? slab_.n
+                        : static_cast<int64_t>(slab_.values->offset(decayed_members) / size_of(dtype));
+  for (size_t i = 0; i < slab_.members.size(); ++i) {
+    Parameter& p = *slab_.members[i];
+    p.value = Tensor::over(slab_.values->slice(i), dtype, p.shape);
+    if (grads) require_grad(p.value, p.name, Tensor::over(slab_.grads->slice(i), dtype, p.shape));
+  }
+  if (mixed_ && slab_.n_decayed > 0) add_halves();
   uint64_t stream = 0;
   for (Parameter& p : all_) initialise(p, seed, stream++);
 }
 
-void Parameters::add_halves(ParameterGroup& group) {
+void Parameters::add_halves() {
   const MemUseScope use(MemUse::parameter);
-  group.halves = Tensor::zeros(*device_, DType::bf16, {group.numel(DType::f32)});
-  for (size_t i = 0; i < group.members.size(); ++i) {
-    Parameter& p = *group.members[i];
-    auto* data = static_cast<uint8_t*>(group.halves.data()) + group.values->offset(i) / 2;
-    p.half = Tensor::over(Storage::borrow(*device_, data, p.value.bytes() / 2, group.halves.storage()),
+  slab_.halves = Tensor::zeros(*device_, DType::bf16, {slab_.n_decayed});
+  for (size_t i = 0; i < slab_.members.size(); ++i) {
+    Parameter& p = *slab_.members[i];
+    if (!p.decayed()) return;
+    auto* data = static_cast<uint8_t*>(slab_.halves.data()) + slab_.values->offset(i) / 2;
+    p.half = Tensor::over(Storage::borrow(*device_, data, p.value.bytes() / 2, slab_.halves.storage()),
                           DType::bf16, p.shape);
     p.half_version = p.value.storage()->version - 1;  // not yet made
   }

@@ -1,6 +1,6 @@
 #pragma once
-// The parameters of a model: declared by name as layers are built, then laid out in slabs so that the
-// optimizer sweeps over all of them in one kernel call per group.
+// The parameters of a model: declared by name as layers are built, then laid out in a slab so that the
+// optimizer sweeps over all of them in one kernel call.
 
 #include <deque>
 #include <functional>
@@ -36,15 +36,14 @@ struct Parameter {
   bool decayed() const { return shape.rank() >= 2; }
 };
 
-/// Parameters of one kind, contiguous in memory, gradients in the same layout.
-struct ParameterGroup {
-  bool decayed = false;
+/// All parameters, contiguous in memory, those that decay first; gradients in the same layout.
+struct ParameterSlab {
   std::vector<Parameter*> members;
   std::unique_ptr<Slab> values, grads;
-  Tensor halves;  ///< in mixed precision, bf16 copies at the places of the values; else undefined
-
-  /// Elements from the slab's start to its end, gaps included.
-  int64_t numel(DType dtype) const { return static_cast<int64_t>(values->bytes() / size_of(dtype)); }
+  int64_t n = 0,
+          n_decayed = 0;  ///< elements, gaps included: all, and those before the first that do not decay
+  Tensor
+      halves;  ///< [n_decayed], in mixed precision: bf16 copies at the places of the values; else undefined
 };
 
 /// The bf16 copy of a matrix in mixed precision, brought up to date where the value has changed since; else
@@ -60,12 +59,13 @@ class Parameters {
   /// Declares a parameter; its value exists after `allocate`. The address stays valid.
   Parameter* add(std::string name, const Shape& shape, Init init);
 
-  /// Lays out all declared parameters, and their gradients unless `grads` is false, and gives them their
-  /// initial values: parameter number n of seed s is drawn from stream n of s, the same on every device. f32,
-  /// f64, or bf16 for mixed precision (Micikevicius et al., "Mixed precision training", 2018, section 3.1):
-  /// values and gradients are float32 then, and matrices have bf16 copies for the matrix products.
+  /// Lays out all declared parameters, at least one, and their gradients unless `grads` is false, and gives
+  /// them their initial values: parameter number n of seed s is drawn from stream n of s, the same on every
+  /// device. f32, f64, or bf16 for mixed precision (Micikevicius et al., "Mixed precision training", 2018,
+  /// section 3.1): values and gradients are float32 then, and matrices have bf16 copies for the matrix
+  /// products.
   void allocate(Device& device, DType dtype, uint64_t seed, bool grads = true);
-  /// Takes values that are elsewhere instead of slabs of its own, to be read only: no gradients, no groups.
+  /// Takes values that are elsewhere instead of a slab of its own, to be read only, without gradients.
   /// `storage_of` gives those of one parameter, row-major, of `dtype` (f32 for bf16). Matrices have bf16
   /// copies as in `allocate`.
   void adopt(Device& device, DType dtype,
@@ -83,24 +83,24 @@ class Parameters {
   DType dtype() const { return dtype_; }
   /// Of the matrix products' operands: bf16 in mixed precision.
   DType product_dtype() const { return mixed_ ? DType::bf16 : dtype_; }
-  /// Decayed first; a group without members is left out.
-  std::vector<ParameterGroup>& groups() { return groups_; }
+  /// Where `allocate` has put them.
+  const ParameterSlab& slab() const { return slab_; }
 
   /// Forgets all gradients: the next backward sets them.
   void clear_grads();
-  /// Zeroes the gradients no backward has reached, so that a sweep over the slabs reads no old ones.
+  /// Zeroes the gradients no backward has reached, so that a sweep over the slab reads no old ones.
   void complete_grads();
   /// Notes that the optimizer changed the values in place, and the bf16 copies with them.
   void updated();
 
  private:
   void settle_on(Device& device, DType dtype);
-  void add_halves(ParameterGroup& group);
+  void add_halves();
   void initialise(Parameter& parameter, uint64_t seed, uint64_t stream);
 
   std::deque<Parameter> all_;
   std::unordered_map<std::string_view, Parameter*> by_name_;  // views into the names in all_
-  std::vector<ParameterGroup> groups_;
+  ParameterSlab slab_;
   Device* device_ = nullptr;
   DType dtype_ = DType::f32;
   bool mixed_ = false;

@@ -1,6 +1,5 @@
 #include "train/optimizer.h"
 
-#include "core/error.h"
 #include "kernels/contract.h"
 #include "kernels/global_norm/abi.h"
 #include "kernels/optimizer/abi.h"
@@ -14,69 +13,71 @@ constexpr UpdateRule rule_of(OptimizerKind kind) {
                                        : UpdateRule::sgd;
 }
 
+/// Of all gradients, in two spans: its blocks of sums, and so the bits of runs, begin anew where decay ends.
+GlobalNorm norm_of(const Parameters& parameters, double max_norm, StepState* state, const double* loss) {
+  const ParameterSlab& slab = parameters.slab();
+  GlobalNorm norm{.dtype = parameters.dtype(),
+                  .n_spans = 0,
+                  .spans = {},
+                  .max_norm = max_norm,
+                  .state = state,
+                  .loss = loss};
+  const auto add = [&](int64_t begin, int64_t end) {
+    const size_t offset = static_cast<size_t>(begin) * size_of(norm.dtype);
+    if (begin < end)
+      norm.spans[norm.n_spans++] = {static_cast<const uint8_t*>(slab.grads->data()) + offset, end - begin};
+  };
+  add(0, slab.n_decayed);
+  add(slab.n_decayed, slab.n);
+  return norm;
+}
+
 }  // namespace
 
 Optimizer::Optimizer(Parameters& parameters, const OptimizerConfig& config)
     : parameters_(parameters), config_(config) {
-  for (const ParameterGroup& group : parameters.groups()) {
-    std::vector<size_t> bytes;
-    for (const Parameter* p : group.members) bytes.push_back(p->value.bytes());
-    Moments moments;
-    moments.m = std::make_unique<Slab>(parameters.device(), MemUse::optimizer, bytes);
-    if (config.kind != OptimizerKind::sgd)
-      moments.v = std::make_unique<Slab>(parameters.device(), MemUse::optimizer, bytes);
-    moments_.push_back(std::move(moments));
-  }
+  std::vector<size_t> bytes;
+  for (const Parameter* p : parameters.slab().members) bytes.push_back(p->value.bytes());
+  m_ = std::make_unique<Slab>(parameters.device(), MemUse::optimizer, bytes);
+  if (config.kind != OptimizerKind::sgd)
+    v_ = std::make_unique<Slab>(parameters.device(), MemUse::optimizer, bytes);
 }
 
 void Optimizer::step(const Tensor& state, const double* loss) {
   const Scope scope("optimizer");
   const InPhase phase(Phase::update);
-  const DType dtype = parameters_.dtype();
+  const ParameterSlab& slab = parameters_.slab();
   auto* step_state = static_cast<StepState*>(state.data());
-  GlobalNorm norm{.dtype = dtype,
-                  .n_spans = 0,
-                  .spans = {},
-                  .max_norm = config_.grad_clip,
-                  .state = step_state,
-                  .loss = loss};
-  for (const ParameterGroup& group : parameters_.groups()) {
-    require(norm.n_spans < GlobalNorm::max_spans, "more groups of parameters than the global norm takes");
-    norm.spans[norm.n_spans++] = {group.grads->data(), group.numel(dtype)};
-  }
-  run(parameters_.device(), norm);
+  run(parameters_.device(), norm_of(parameters_, config_.grad_clip, step_state, loss));
+  for (Parameter* p : slab.members) half_of(*p);  // good, should the step be refused
   const bool nearest = !config_.stochastic_rounding;
-  for (size_t i = 0; i < moments_.size(); ++i) {
-    const ParameterGroup& group = parameters_.groups()[i];
-    const Moments& moments = moments_[i];
-    for (Parameter* p : group.members) half_of(*p);  // good, should the step be refused
-    run(parameters_.device(),
-        ParameterUpdate{.rule = rule_of(config_.kind),
-                        .dtype = dtype,
-                        .n = group.numel(dtype),
-                        .w = group.values->data(),
-                        .g = group.grads->data(),
-                        .m = moments.m->data(),
-                        .v = moments.v ? moments.v->data() : nullptr,
-                        .beta1 = config_.beta1,
-                        .beta2 = config_.beta2,
-                        .eps = config_.eps,
-                        .weight_decay = group.decayed ? config_.weight_decay : 0,
-                        .state = step_state,
-                        .half = nearest && group.halves.defined() ? group.halves.data() : nullptr});
-  }
+  run(parameters_.device(),
+      ParameterUpdate{.rule = rule_of(config_.kind),
+                      .dtype = parameters_.dtype(),
+                      .n = slab.n,
+                      .n_decayed = slab.n_decayed,
+                      .w = slab.values->data(),
+                      .g = slab.grads->data(),
+                      .m = m_->data(),
+                      .v = v_ ? v_->data() : nullptr,
+                      .beta1 = config_.beta1,
+                      .beta2 = config_.beta2,
+                      .eps = config_.eps,
+                      .weight_decay = config_.weight_decay,
+                      .state = step_state,
+                      .half = nearest && slab.halves.defined() ? slab.halves.data() : nullptr});
   if (!nearest) round_stochastically(step_state, 1);
   parameters_.updated();
 }
 
 void Optimizer::round_stochastically(const StepState* state, int64_t extra) {
-  for (const ParameterGroup& group : parameters_.groups())
-    if (group.halves.defined())
-      run(parameters_.device(), StochasticRounding{.n = group.numel(DType::f32),
-                                                   .w = group.values->data(),
-                                                   .half = group.halves.data(),
-                                                   .state = state,
-                                                   .extra = extra});
+  const ParameterSlab& slab = parameters_.slab();
+  if (!slab.halves.defined()) return;
+  run(parameters_.device(), StochasticRounding{.n = slab.n_decayed,
+                                               .w = slab.values->data(),
+                                               .half = slab.halves.data(),
+                                               .state = state,
+                                               .extra = extra});
 }
 
 void Optimizer::round_again(const StepState& state) {
@@ -89,14 +90,11 @@ void Optimizer::round_again(const StepState& state) {
 
 std::vector<Optimizer::Moment> Optimizer::moments() const {
   std::vector<Moment> all;
-  for (size_t i = 0; i < moments_.size(); ++i) {
-    const ParameterGroup& group = parameters_.groups()[i];
-    for (size_t j = 0; j < group.members.size(); ++j) {
-      const Parameter& p = *group.members[j];
-      all.push_back({"m." + p.name, Tensor::over(moments_[i].m->slice(j), parameters_.dtype(), p.shape)});
-      if (moments_[i].v)
-        all.push_back({"v." + p.name, Tensor::over(moments_[i].v->slice(j), parameters_.dtype(), p.shape)});
-    }
+  const std::vector<Parameter*>& members = parameters_.slab().members;
+  for (size_t i = 0; i < members.size(); ++i) {
+    const Parameter& p = *members[i];
+    all.push_back({"m." + p.name, Tensor::over(m_->slice(i), parameters_.dtype(), p.shape)});
+    if (v_) all.push_back({"v." + p.name, Tensor::over(v_->slice(i), parameters_.dtype(), p.shape)});
   }
   return all;
 }

@@ -1,5 +1,5 @@
 #pragma once
-// The optimizer: moments in slabs beside the parameters, one kernel call per group of parameters.
+// The optimizer: moments in slabs beside the parameters, one kernel call for all of them.
 
 #include <string>
 #include <vector>
@@ -34,12 +34,9 @@ class Optimizer {
 
  private:
   void round_stochastically(const StepState* state, int64_t extra);
-  struct Moments {
-    std::unique_ptr<Slab> m, v;  ///< v is null with sgd
-  };
   Parameters& parameters_;
   OptimizerConfig config_;
-  std::vector<Moments> moments_;  // one per group
+  std::unique_ptr<Slab> m_, v_;  // laid out like the values; no v_ with sgd
 };
 
 }  // namespace hewn

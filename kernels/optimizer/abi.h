@@ -6,26 +6,28 @@ namespace hewn {
 
 enum class UpdateRule : uint8_t { adamw, adam, sgd };
 
-/// One optimizer step over n contiguous parameters. Learning rate, step number, clip factor c and the
-/// non-finite flag come from `state`; when the flag is set, nothing changes. With g' = c g and t = state.step
+/// One optimizer step over n contiguous parameters, of which the first n_decayed have weight decay, the
+/// others none: weight_decay is 0 for them. Learning rate, step number, clip factor c and the non-finite flag
+/// come from `state`; when the flag is set, nothing changes. With g' = c g and t = state.step
 /// + 1:
 ///   adamw (Loshchilov and Hutter, "Decoupled weight decay regularization", 2019, algorithm 2):
 ///     w -= lr weight_decay w;  m = beta1 m + (1 - beta1) g';  v = beta2 v + (1 - beta2) g'^2;
 ///     w -= lr (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps)
 ///   adam (Kingma and Ba, 2015, algorithm 1): the same with weight_decay w added to g' instead
 ///   sgd: g' += weight_decay w;  m = beta1 m + g';  w -= lr m
-/// In mixed precision the new w is also written rounded to bf16, for the matrix products of the next step.
+/// In mixed precision the new w of those with decay, the matrices, is also written rounded to bf16, for the
+/// matrix products of the next step.
 struct ParameterUpdate {
   UpdateRule rule;
   DType dtype;
-  int64_t n;
+  int64_t n, n_decayed;
   void* w;        ///< [n] parameters
   const void* g;  ///< [n] gradients
   void* m;        ///< [n] first moments, or momentum; zero before the first step
   void* v;        ///< [n] second moments; null with sgd
   double beta1, beta2, eps, weight_decay;
   const StepState* state;
-  void* half = nullptr;  ///< [n] bf16 copies of the new w, with f32; null for none
+  void* half = nullptr;  ///< [n_decayed] bf16 copies of the new w, with f32; null for none
 };
 
 /// Stochastic rounding of w to bf16: half[i] is one of the two neighbours of w[i], the upper one with a

@@ -12,7 +12,14 @@ const char* name_of(UpdateRule rule) {
   return rule == UpdateRule::adamw ? "adamw" : rule == UpdateRule::adam ? "adam" : "sgd";
 }
 
-std::unique_ptr<Case> make_case(const CaseRequest& request, UpdateRule rule, int64_t n, bool mixed = false) {
+/// "adamw 804096", all of which decay, or "adamw 804096/803840", of which fewer do.
+std::string shape_of(UpdateRule rule, int64_t n, int64_t n_decayed, bool mixed) {
+  const std::string decayed = n_decayed < n ? "/" + std::to_string(n_decayed) : "";
+  return std::string(name_of(rule)) + " " + std::to_string(n) + decayed + (mixed ? " mixed" : "");
+}
+
+std::unique_ptr<Case> make_case(const CaseRequest& request, UpdateRule rule, int64_t n, int64_t n_decayed,
+                                bool mixed = false) {
   const DType t = request.dtype;
   const double tolerance = t == DType::f64 ? 1e-14 : 1e-6;
   CaseMemory memory(request.seed);
@@ -35,11 +42,11 @@ std::unique_ptr<Case> make_case(const CaseRequest& request, UpdateRule rule, int
                 size_of(t));
   }
   // A float that is off by its last bit may be rounded to the other neighbour.
-  auto* half = mixed ? memory.output("half", DType::bf16, n, 1.0 / 256, 1) : nullptr;
-  const std::string shape = std::string(name_of(rule)) + " " + std::to_string(n) + (mixed ? " mixed" : "");
+  auto* half = mixed ? memory.output("half", DType::bf16, n_decayed, 1.0 / 256, 1) : nullptr;
   auto made = std::make_unique<CaseOf<ParameterUpdate>>(
-      std::move(memory), shape, t,
-      ParameterUpdate{rule, t, n, w, g, m, v, 0.9, 0.99, 1e-8, 0.1, static_cast<const StepState*>(at), half});
+      std::move(memory), shape_of(rule, n, n_decayed, mixed), t,
+      ParameterUpdate{rule, t, n, n_decayed, w, g, m, v, 0.9, 0.99, 1e-8, 0.1,
+                      static_cast<const StepState*>(at), half});
   made->reset();
   return made;
 }
@@ -64,9 +71,10 @@ Sketch like_rounding(const StochasticRounding& a) {
 
 Sketch like_update(const ParameterUpdate& a) {
   const CaseRequest request{.dtype = a.dtype, .bench = true};
-  return {
-      std::string(name_of(a.rule)) + " " + std::to_string(a.n) + (a.half ? " mixed" : ""), a.dtype,
-      [=, rule = a.rule, n = a.n, mixed = a.half != nullptr] { return make_case(request, rule, n, mixed); }};
+  return {shape_of(a.rule, a.n, a.n_decayed, a.half != nullptr), a.dtype,
+          [=, rule = a.rule, n = a.n, n_decayed = a.n_decayed, mixed = a.half != nullptr] {
+            return make_case(request, rule, n, n_decayed, mixed);
+          }};
 }
 
 }  // namespace
@@ -79,14 +87,18 @@ Cases optimizer_cases(const CaseRequest& request) {
   if (!request.shape.empty()) sizes = parse_sizes(request.shape, 1, "N");
   Cases cases;
   for (const int64_t n : sizes) {
-    cases.push_back(make_case(request, UpdateRule::adamw, n));
+    cases.push_back(make_case(request, UpdateRule::adamw, n, n));
     if (request.dtype == DType::f32) {
-      cases.push_back(make_case(request, UpdateRule::adamw, n, true));
+      cases.push_back(make_case(request, UpdateRule::adamw, n, n, true));
       cases.push_back(make_rounding(request, n));
     }
     if (request.bench) continue;
-    cases.push_back(make_case(request, UpdateRule::adam, n));
-    cases.push_back(make_case(request, UpdateRule::sgd, n));
+    const int64_t part = (5 * n + 7) / 8;  // seldom where a vector ends
+    cases.push_back(make_case(request, UpdateRule::adamw, n, part));
+    cases.push_back(make_case(request, UpdateRule::adam, n, part));
+    cases.push_back(make_case(request, UpdateRule::sgd, n, part));
+    cases.push_back(make_case(request, UpdateRule::adamw, n, 0));
+    if (request.dtype == DType::f32) cases.push_back(make_case(request, UpdateRule::adamw, n, part, true));
   }
   return cases;
 }

@@ -11,7 +11,7 @@ namespace {
 constexpr int threads = 256;
 constexpr int resident = 4;  ///< blocks a multiprocessor keeps: 64 KB of loads under way
 
-/// What all elements of one update share, as UpdateScalars on the host.
+/// What all elements of one update share, as UpdateScalars on the host of those that decay.
 template <class T>
 struct Factors {
   T clip, keep, decay, step_size, root_scale;
@@ -28,9 +28,11 @@ __device__ Factors<T> factors_of(const ParameterUpdate& a) {
   return {clip, static_cast<T>(1 - lr * a.weight_decay), 0, step_size, root_scale};
 }
 
-/// The parameters i .. i + V.
+/// The parameters i .. i + V, all of which decay or none.
 template <int V, UpdateRule rule, class T>
 __device__ __forceinline__ void update(const ParameterUpdate& a, const Factors<T>& f, int64_t i, bool wide) {
+  const bool decays = i < a.n_decayed;
+  const T keep = decays ? f.keep : T{1}, decay = decays ? f.decay : T{0};
   T *to_w = static_cast<T*>(a.w) + i, *to_m = static_cast<T*>(a.m) + i, *to_v = static_cast<T*>(a.v) + i;
   Pack<T, V> w = load_pack<V>(to_w, wide), m = load_pack<V>(to_m, wide), v{};
   const Pack<T, V> g = load_pack<V>(static_cast<const T*>(a.g) + i, wide);
@@ -39,7 +41,7 @@ __device__ __forceinline__ void update(const ParameterUpdate& a, const Factors<T
   const T rest1 = static_cast<T>(1 - a.beta1), rest2 = static_cast<T>(1 - a.beta2);
 #pragma unroll
   for (int k = 0; k < V; ++k) {
-    const T grad = std::fma(f.decay, w.at[k], f.clip * g.at[k]);
+    const T grad = std::fma(decay, w.at[k], f.clip * g.at[k]);
     if constexpr (rule == UpdateRule::sgd) {
       m.at[k] = std::fma(beta1, m.at[k], grad);
       w.at[k] -= f.step_size * m.at[k];
@@ -47,14 +49,14 @@ __device__ __forceinline__ void update(const ParameterUpdate& a, const Factors<T
       m.at[k] = std::fma(beta1, m.at[k], rest1 * grad);
       v.at[k] = std::fma(beta2, v.at[k], rest2 * (grad * grad));
       const T root = std::fma(std::sqrt(v.at[k]), f.root_scale, eps);
-      w.at[k] = f.keep * w.at[k] - f.step_size * m.at[k] / root;
+      w.at[k] = keep * w.at[k] - f.step_size * m.at[k] / root;
     }
   }
   store_pack(to_w, w, wide);
   store_pack(to_m, m, wide);
   if constexpr (rule != UpdateRule::sgd) store_pack(to_v, v, wide);
   if constexpr (std::is_same_v<T, float>) {
-    if (!a.half) return;
+    if (!a.half || !decays) return;
     Pack<bf16, V> half;
 #pragma unroll
     for (int k = 0; k < V; ++k) half.at[k] = to_bf16(w.at[k]);
@@ -74,10 +76,11 @@ __global__ void __launch_bounds__(threads, resident) update_parameters(Parameter
   constexpr int V = 16 / static_cast<int>(sizeof(T));
   const int64_t step = int64_t{gridDim.x} * threads * V;
   for (int64_t i = (int64_t{blockIdx.x} * threads + threadIdx.x) * V; i < a.n; i += step) {
-    if (i + V <= a.n)
+    const bool alike = i + V <= a.n_decayed || i >= a.n_decayed;
+    if (alike && i + V <= a.n)
       update<V, rule>(a, f, i, wide);
     else
-      for (int64_t k = i; k < a.n; ++k) update<1, rule>(a, f, k, false);
+      for (int64_t k = i; k < a.n && k < i + V; ++k) update<1, rule>(a, f, k, false);
   }
 }
 

@@ -10,10 +10,11 @@ namespace {
 
 template <class T>
 void update(const ParameterUpdate& a) {
-  const UpdateScalars s = scalars_of(a);
+  const UpdateScalars with_decay = scalars_of(a, true), without = scalars_of(a, false);
   T *w = static_cast<T*>(a.w), *m = static_cast<T*>(a.m), *v = static_cast<T*>(a.v);
   const T* g = static_cast<const T*>(a.g);
   for (int64_t i = 0; i < a.n; ++i) {
+    const UpdateScalars& s = i < a.n_decayed ? with_decay : without;
     const double old = static_cast<double>(w[i]), grad = s.clip * static_cast<double>(g[i]) + s.decay * old;
     if (a.rule == UpdateRule::sgd) {
       const double momentum = a.beta1 * static_cast<double>(m[i]) + grad;
@@ -31,13 +32,13 @@ void update(const ParameterUpdate& a) {
 
 }  // namespace
 
-UpdateScalars scalars_of(const ParameterUpdate& a) {
+UpdateScalars scalars_of(const ParameterUpdate& a, bool decayed) {
   const double lr = a.state->learning_rate, t = static_cast<double>(a.state->step + 1);
-  UpdateScalars s{
-      .clip = a.state->clip_factor, .keep = 1, .decay = a.weight_decay, .step_size = lr, .root_scale = 1};
+  const double decay = decayed ? a.weight_decay : 0;
+  UpdateScalars s{.clip = a.state->clip_factor, .keep = 1, .decay = decay, .step_size = lr, .root_scale = 1};
   if (a.rule == UpdateRule::sgd) return s;
   if (a.rule == UpdateRule::adamw) {
-    s.keep = 1 - lr * a.weight_decay;
+    s.keep = 1 - lr * decay;
     s.decay = 0;
   }
   s.step_size = lr / (1 - std::pow(a.beta1, t));
@@ -50,7 +51,7 @@ void update_reference(const Launch&, const ParameterUpdate& a) {
   a.dtype == DType::f64 ? update<double>(a) : update<float>(a);
   if (!a.half) return;
   const auto* w = static_cast<const float*>(a.w);
-  for (int64_t i = 0; i < a.n; ++i) static_cast<BFloat16*>(a.half)[i] = BFloat16(w[i]);
+  for (int64_t i = 0; i < a.n_decayed; ++i) static_cast<BFloat16*>(a.half)[i] = BFloat16(w[i]);
 }
 
 void round_reference(const Launch&, const StochasticRounding& a) {

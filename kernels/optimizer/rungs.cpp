@@ -14,7 +14,7 @@ void update_sweeps(const Launch& launch, const ParameterUpdate& a) {
   if (a.state->non_finite) return;
   auto *w = static_cast<float*>(a.w), *m = static_cast<float*>(a.m), *v = static_cast<float*>(a.v);
   const auto* g = static_cast<const float*>(a.g);
-  const UpdateScalars s = scalars_of(a);
+  const UpdateScalars s = scalars_of(a, true);
   const auto clip = static_cast<float>(s.clip), keep = static_cast<float>(s.keep);
   const auto step_size = static_cast<float>(s.step_size), root_scale = static_cast<float>(s.root_scale);
   const auto beta1 = static_cast<float>(a.beta1), beta2 = static_cast<float>(a.beta2);
@@ -26,9 +26,9 @@ void update_sweeps(const Launch& launch, const ParameterUpdate& a) {
   parallel_elements(launch, a.n, [=](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) v[i] = beta2 * v[i] + rest2 * (clip * g[i]) * (clip * g[i]);
   });
-  parallel_elements(launch, a.n, [=](int64_t begin, int64_t end) {
+  parallel_elements(launch, a.n, [=, n_decayed = a.n_decayed](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i)
-      w[i] = keep * w[i] - step_size * m[i] / (std::sqrt(v[i]) * root_scale + eps);
+      w[i] = (i < n_decayed ? keep : 1.0f) * w[i] - step_size * m[i] / (std::sqrt(v[i]) * root_scale + eps);
   });
 }
 

@@ -1,5 +1,7 @@
 #include "kernels/optimizer/simd.h"
 
+#include <algorithm>
+
 #include "kernels/optimizer/ref.h"
 #include "kernels/parallel.h"
 #include "kernels/vec_bf16.h"
@@ -10,7 +12,7 @@ namespace {
 
 constexpr int64_t block = 4096;  // elements one work item updates
 
-/// The shared numbers as vectors.
+/// The shared numbers of parameters with or without decay, as vectors.
 struct Factors {
   vf clip, keep, decay, step_size, root_scale, beta1, beta2, rest1, rest2, eps;
   Factors(const ParameterUpdate& a, const UpdateScalars& s)
@@ -42,10 +44,10 @@ Moments sgd(const Factors& f, vf w, vf g, vf m) {
   return {w - f.step_size * m, m, vf{}};
 }
 
-void update_range(const ParameterUpdate& a, const Factors& f, int64_t begin, int64_t end) {
+/// Those from begin to end, with copies of the new w unless `half` is null.
+void update_range(const ParameterUpdate& a, const Factors& f, BFloat16* half, int64_t begin, int64_t end) {
   auto *w = static_cast<float*>(a.w), *m = static_cast<float*>(a.m), *v = static_cast<float*>(a.v);
   const auto* g = static_cast<const float*>(a.g);
-  auto* half = static_cast<BFloat16*>(a.half);
   const bool second = a.rule != UpdateRule::sgd;
   for_lanes(begin, end, [=, &f](int64_t i, auto lanes) {
     const vf wi = load(w + i, lanes), gi = load(g + i, lanes), mi = load(m + i, lanes);
@@ -69,9 +71,11 @@ vf rounded_by(vi words, vf w) {
 template <>
 void update_simd<Isa::HEWN_ISA>(const Launch& launch, const ParameterUpdate& a) {
   if (a.state->non_finite) return;
-  const Factors factors(a, scalars_of(a));
-  parallel_for(launch, blocks_of(a.n, block), [&](int64_t begin, int64_t end, int) {
-    update_range(a, factors, begin * block, end * block < a.n ? end * block : a.n);
+  const Factors with_decay(a, scalars_of(a, true)), without(a, scalars_of(a, false));
+  parallel_elements(launch, a.n, [&](int64_t begin, int64_t end) {
+    const int64_t between = std::clamp(a.n_decayed, begin, end);
+    update_range(a, with_decay, static_cast<BFloat16*>(a.half), begin, between);
+    update_range(a, without, nullptr, between, end);
   });
 }
 

@@ -35,8 +35,8 @@ struct Step {
   StepState take() {
     auto* at = static_cast<StepState*>(state.data());
     run(device, GlobalNorm{DType::f32, 1, {{g.data(), g.numel()}}, 1.0, at});
-    run(device, ParameterUpdate{UpdateRule::adamw, DType::f32, w.numel(), w.data(), g.data(), m.data(),
-                                v.data(), 0.9, 0.99, 1e-8, 0, at});
+    run(device, ParameterUpdate{UpdateRule::adamw, DType::f32, w.numel(), w.numel(), w.data(), g.data(),
+                                m.data(), v.data(), 0.9, 0.99, 1e-8, 0, at});
     StepState after;
     executor(device).download(&after, state.data(), sizeof after);
     return after;

@@ -21,18 +21,18 @@ struct Weights {
   /// New gradients, the same values in every dtype.
   std::vector<double> draw_grads(test::Random& random, double scale) {
     std::vector<double> all;
-    for (ParameterGroup& group : parameters.groups())
-      for (size_t i = 0; i < group.members.size(); ++i) {
-        Tensor grad = Tensor::over(group.grads->slice(i), parameters.dtype(), group.members[i]->shape);
-        const auto values = random.normals<float>(grad.numel(), scale);
-        const std::vector<double> wide(values.begin(), values.end());
-        parameters.dtype() == DType::f64 ? grad.upload(wide.data()) : grad.upload(values.data());
-        all.insert(all.end(), wide.begin(), wide.end());
-      }
+    const ParameterSlab& slab = parameters.slab();
+    for (size_t i = 0; i < slab.members.size(); ++i) {
+      Tensor grad = Tensor::over(slab.grads->slice(i), parameters.dtype(), slab.members[i]->shape);
+      const auto values = random.normals<float>(grad.numel(), scale);
+      const std::vector<double> wide(values.begin(), values.end());
+      parameters.dtype() == DType::f64 ? grad.upload(wide.data()) : grad.upload(values.data());
+      all.insert(all.end(), wide.begin(), wide.end());
+    }
     return all;
   }
 
-  /// All values, the matrix first, as the groups are.
+  /// All values, the matrix first, as in the slab.
   std::vector<double> values() const {
     std::vector<double> all;
     for (const Parameter& p : parameters.all())
@@ -143,8 +143,9 @@ TEST_CASE("a poisoned step changes neither parameters nor moments", "[optimizer]
       CHECK_FALSE(step());
       const std::string before = all_bytes();
       weights.draw_grads(random, 1);
-      auto& group = weights.parameters.groups()[static_cast<size_t>(random.integer(0, 1))];
-      Tensor grad = Tensor::over(group.grads->slice(0), DType::f32, group.members[0]->shape);
+      const ParameterSlab& slab = weights.parameters.slab();
+      const auto member = static_cast<size_t>(random.integer(0, 1));
+      Tensor grad = Tensor::over(slab.grads->slice(member), DType::f32, slab.members[member]->shape);
       grad.ptr<float>()[random.integer(0, grad.numel() - 1)] = static_cast<float>(poison);
       CHECK(step());
       CHECK((all_bytes() == before));

@@ -192,6 +192,7 @@ TEST_CASE("a plan counts the work of a step", "[plan]") {
   const Plan one = make_plan(config, {.threads = 1, .isa = best_isa()});
   CHECK(one.flops_per_token > 6.0 * static_cast<double>(one.total_parameters) * 0.5);
   CHECK(one.kernels.size() > 5);
+  CHECK(one.kernels.at("optimizer.update").calls == 1);
   CHECK(one.floor_seconds(1e9, 1e9) > 0);
   CHECK(one.floor_seconds(1e9, 1e9) == Approx(one.floor_seconds(2e9, 2e9) * 2));
   config.model.n_head = 3;
