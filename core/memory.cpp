@@ -48,7 +48,7 @@ void* Pool::allocate(size_t bytes) {
     block.size = at->first;
     free_.erase(at);
   } else {
-    block.raw = device_.raw_alloc(size);
+    block.raw = from_system(size);
     stats_.reserved += size;
     stats_.peak_reserved = std::max(stats_.peak_reserved, stats_.reserved);
     ++stats_.system_calls;
@@ -62,6 +62,17 @@ void* Pool::allocate(size_t bytes) {
   count(block, true);
   if (tracing_) trace_.blocks.push_back(data);
   return data;
+}
+
+/// What is traced refers to cached blocks, so they stay while a trace goes on.
+void* Pool::from_system(size_t size) {
+  try {
+    return device_.raw_alloc(size);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::memory || tracing_ || free_.empty()) throw;
+  }
+  trim();
+  return device_.raw_alloc(size);
 }
 
 void Pool::release(void* data) noexcept {

@@ -57,8 +57,9 @@ struct MemTrace {
 };
 
 /// Caching allocator of one device. Sizes are rounded to 256 bytes; a free block is reused when it is at most
-/// a quarter larger than asked. The arithmetic is the same on every device, so that `meta` predicts it
-/// exactly. Used from one thread.
+/// a quarter larger than asked. When the system has no more, cached blocks go back to it before it is asked
+/// once again. The arithmetic is the same on every device, so that `meta` predicts it exactly. Used from one
+/// thread.
 class Pool {
  public:
   explicit Pool(Device& device) : device_(device) {}
@@ -101,6 +102,7 @@ class Pool {
   struct TagCount {
     size_t live = 0, at_peak = 0;
   };
+  void* from_system(size_t size);
   void count(const Block& block, bool add);
 
   Device& device_;

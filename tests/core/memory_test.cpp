@@ -1,0 +1,62 @@
+#include "core/memory.h"
+
+#include <cstdlib>
+#include <cstring>
+
+#include "core/error.h"
+#include "tests/support/catch.h"
+
+namespace hewn {
+namespace {
+
+/// Host memory, but only so much of it.
+class SmallDevice final : public Device {
+ public:
+  static constexpr size_t limit = 64 << 10;
+  ~SmallDevice() override { drop_pool(); }
+
+  Kind kind() const override { return Kind::cpu; }
+  std::string name() const override { return "small"; }
+  void* raw_alloc(size_t bytes) override {
+    if (taken + bytes > limit) fail(ErrorCode::memory, "small: ", bytes, " bytes more than ", taken);
+    taken += bytes;
+    return std::aligned_alloc(256, bytes);
+  }
+  void raw_free(void* data, size_t bytes) override {
+    taken -= bytes;
+    std::free(data);
+  }
+  void copy(void* dst, const void* src, size_t bytes) override { std::memmove(dst, src, bytes); }
+  void upload(void* dst, const void* host, size_t bytes) override { copy(dst, host, bytes); }
+  void download(void* host, const void* src, size_t bytes) override { copy(host, src, bytes); }
+  void fill(void* data, uint8_t value, size_t bytes) override { std::memset(data, value, bytes); }
+  void add(DType, int64_t, void*, const void*) override { fail(ErrorCode::failed, "small: no sums"); }
+  void sync() override {}
+
+  size_t taken = 0;
+};
+
+}  // namespace
+
+TEST_CASE("a pool gives back what it has cached before it says that memory is out", "[pool]") {
+  SmallDevice device;
+  Pool& pool = device.pool();
+  void* const kept = pool.allocate(10 << 10);
+  pool.release(pool.allocate(40 << 10));
+  CHECK(pool.stats().reserved >= 50 << 10);
+  void* const large =
+      pool.allocate(50 << 10);  // too large for the block that is cached, or to stand beside it
+  CHECK(pool.stats().reserved == device.taken);
+  CHECK(pool.stats().reserved == pool.stats().live);
+  CHECK_THROWS_WITH(pool.allocate(10 << 10), Catch::Contains("small: "));  // nothing is cached
+  pool.release(large);
+
+  pool.begin_trace();
+  CHECK_THROWS_WITH(pool.allocate(52 << 10),
+                    Catch::Contains("small: "));  // but the cache may be in the trace
+  pool.end_trace();
+  CHECK(pool.stats().reserved > pool.stats().live);
+  pool.release(kept);
+}
+
+}  // namespace hewn
