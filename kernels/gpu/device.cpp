@@ -2,72 +2,91 @@
 
 #include <algorithm>
 #include <cstring>
+#include <deque>
 #include <utility>
+#include <vector>
 
 #include "kernels/gpu/add.h"
 
 namespace hewn {
 namespace {
 
-/// Pinned buffers through which uploads from ordinary memory go, so that the caller's bytes may change at
-/// once and nobody waits for the GPU: a ring, each with the event of its last use.
+/// A ring of pinned memory through which uploads from ordinary memory go, so that the caller's bytes may
+/// change at once and nobody waits for the GPU while there is room. It holds the batches of dozens of
+/// micro-steps.
 class Staging {
  public:
-  static constexpr size_t chunk = size_t{1} << 20;
-
   explicit Staging(GpuRuntime& gpu) : gpu_(gpu) {}
   ~Staging() {
-    for (Slot& slot : slots_) {
-      if (slot.used) gpu_.drop_event(slot.used);
-      if (slot.data) gpu_.release_pinned(slot.data);
-    }
+    for (const Use& use : uses_) gpu_.drop_event(use.done);
+    for (const GpuRuntime::Event event : spare_events_) gpu_.drop_event(event);
+    if (ring_) gpu_.release_pinned(ring_);
   }
   Staging(const Staging&) = delete;
   Staging& operator=(const Staging&) = delete;
 
   void upload(void* device, const void* host, size_t bytes) {
-    for (size_t done = 0; done < bytes; done += chunk) {
-      Slot& slot = next();
-      const size_t part = std::min(chunk, bytes - done);
-      std::memcpy(slot.data, static_cast<const uint8_t*>(host) + done, part);
-      gpu_.copy_in(static_cast<uint8_t*>(device) + done, slot.data, part);
-      gpu_.record(slot.used);
+    for (size_t done = 0; done < bytes; done += piece) {
+      const size_t part = std::min(piece, bytes - done);
+      const uint64_t place = make_room(part);
+      std::memcpy(at(place), static_cast<const uint8_t*>(host) + done, part);
+      gpu_.copy_in(static_cast<uint8_t*>(device) + done, at(place), part);
+      keep(place);
     }
   }
 
   void download(void* host, const void* device, size_t bytes) {
-    for (size_t done = 0; done < bytes; done += chunk) {
-      Slot& slot = next();
-      const size_t part = std::min(chunk, bytes - done);
-      gpu_.copy_out(slot.data, static_cast<const uint8_t*>(device) + done, part);
-      gpu_.record(slot.used);
-      gpu_.wait(slot.used);
-      std::memcpy(static_cast<uint8_t*>(host) + done, slot.data, part);
+    for (size_t done = 0; done < bytes; done += piece) {
+      const size_t part = std::min(piece, bytes - done);
+      const uint64_t place = make_room(part);
+      gpu_.copy_out(at(place), static_cast<const uint8_t*>(device) + done, part);
+      gpu_.wait(keep(place));
+      std::memcpy(static_cast<uint8_t*>(host) + done, at(place), part);
     }
   }
 
  private:
-  struct Slot {
-    void* data = nullptr;
-    GpuRuntime::Event used = nullptr;
+  static constexpr size_t capacity = size_t{16} << 20, piece = size_t{1} << 20, alignment = 256;
+
+  /// Bytes of the ring from `place` on, until the event. Places count on from one round to the next.
+  struct Use {
+    uint64_t place;
+    GpuRuntime::Event done;
   };
 
-  Slot& next() {
-    Slot& slot = slots_[turn_++ % std::size(slots_)];
-    if (slot.used) {
-      gpu_.wait(slot.used);
-      return slot;
+  uint8_t* at(uint64_t place) const { return ring_ + place % capacity; }
+
+  /// The place of so many bytes in a row, once those that lay there a round ago were used.
+  uint64_t make_room(size_t bytes) {
+    if (!ring_) ring_ = static_cast<uint8_t*>(gpu_.allocate_pinned(capacity));
+    if (!ring_)
+      fail(ErrorCode::memory, "out of host memory: ", capacity, " bytes of pinned memory for copies");
+    uint64_t place = end_;
+    if (place % capacity + bytes > capacity) place += capacity - place % capacity;
+    end_ = place + (bytes + alignment - 1) / alignment * alignment;
+    while (!uses_.empty() && (uses_.front().place + capacity < end_ || gpu_.reached(uses_.front().done))) {
+      gpu_.wait(uses_.front().done);
+      spare_events_.push_back(uses_.front().done);
+      uses_.pop_front();
     }
-    slot.data = gpu_.allocate_pinned(chunk);
-    if (!slot.data)
-      fail(ErrorCode::memory, "out of host memory: ", chunk, " bytes of pinned memory for copies");
-    slot.used = gpu_.make_event();
-    return slot;
+    return place;
+  }
+
+  /// What was begun with the bytes there goes on until the event that is returned.
+  GpuRuntime::Event keep(uint64_t place) {
+    if (spare_events_.empty()) spare_events_.push_back(gpu_.make_event());
+    const GpuRuntime::Event done = spare_events_.back();
+    gpu_.record(done);
+    spare_events_.pop_back();
+    uses_.push_back({place, done});
+    return done;
   }
 
   GpuRuntime& gpu_;
-  Slot slots_[8];
-  size_t turn_ = 0;
+  uint8_t* ring_ = nullptr;
+  uint64_t end_ = 0;
+  std::deque<Use> uses_;  // the oldest first
+  std::vector<GpuRuntime::Event> spare_events_;
 };
 
 class Gpu final : public Executor {

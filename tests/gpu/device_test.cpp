@@ -42,6 +42,34 @@ TEST_CASE("gpu: bytes go there and back, however many") {
   }
 }
 
+TEST_CASE("gpu: uploads do not wait while there is room, and none is overwritten when there is not") {
+  const auto device = make_emulated_gpu();
+  GpuRuntime& gpu = *device->gpu();
+  const GpuRuntime::Event begun = gpu.make_event();
+  for (const size_t n :
+       {size_t{1}, size_t{70001}, size_t{250000}}) {  // the last two leave a gap where they wrap
+    INFO(n << " floats");
+    const size_t uploads = (size_t{40} << 20) / (4 * n + 1'000'000) + 10;
+    std::vector<float> values = ramp(n), back(n);
+    std::vector<void*> there;
+    for (size_t k = 0; k < uploads; ++k) there.push_back(device->pool().allocate(n * 4));
+    device->sync();
+    gpu.record(begun);
+    for (size_t k = 0; k < uploads; ++k) {
+      values[0] = values[n - 1] = static_cast<float>(k);
+      device->upload(there[k], values.data(), n * 4);
+      if ((k + 1) * n * 4 < size_t{15} << 20) CHECK_FALSE(gpu.reached(begun));
+    }
+    for (size_t k = 0; k < uploads; ++k) {
+      values[0] = values[n - 1] = static_cast<float>(k);
+      device->download(back.data(), there[k], n * 4);
+      CHECK((back == values));
+      device->pool().release(there[k]);
+    }
+  }
+  gpu.drop_event(begun);
+}
+
 TEST_CASE("gpu: work waits until a result is asked for, and is done in order") {
   const auto device = make_emulated_gpu();
   GpuRuntime& gpu = *device->gpu();
