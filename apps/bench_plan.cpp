@@ -160,14 +160,19 @@ namespace {
 
 bool visit_rooms(const BenchPlan& plan, const std::function<void(Case&, int64_t)>& visit) {
   bool any = false;
-  for (const Room* room : rooms_for(plan.ops)) {
-    for (auto& c : room->cases(plan.request)) {
-      if (!wanted(plan.ops, room->name, c->op())) continue;
-      any = true;
-      visit(*c, 0);
-      c.reset();  // its memory may be large
+  std::vector<std::string> shapes = split(plan.request.shape, ',');
+  if (shapes.empty()) shapes.emplace_back();  // those of real models
+  for (const Room* room : rooms_for(plan.ops))
+    for (const std::string& shape : shapes) {
+      CaseRequest request = plan.request;
+      request.shape = shape;
+      for (auto& c : room->cases(request)) {
+        if (!wanted(plan.ops, room->name, c->op())) continue;
+        any = true;
+        visit(*c, 0);
+        c.reset();  // its memory may be large
+      }
     }
-  }
   return any;
 }
 

@@ -110,6 +110,8 @@ int run_bench_train(const Settings& settings) {
   result["tokens_per_s"] = static_cast<double>(tokens) / t.median;
   result["peak_bytes"] = device->pool().stats().peak;
   result["outside_kernels_percent"] = outside_kernels_percent(kernels);
+  const double peak = peak_tokens_per_s(*model, config.dtype);
+  if (peak > 0) result["mfu_percent"] = 100 * static_cast<double>(tokens) / t.median / peak;
   if (settings.flag("json")) {
     print(Json::array({result}).dump(2), "\n");
     return 0;
@@ -119,7 +121,8 @@ int run_bench_train(const Settings& settings) {
         bytes_text(static_cast<double>(device->pool().stats().peak)), " at the peak, ",
         fixed(result["gflops"].get<double>(), 1), " GFLOP/s, ",
         fixed(result["roof_percent"].get<double>(), 1), "% of the roof, ",
-        fixed(outside_kernels_percent(kernels), 1), "% outside kernels\n");
+        fixed(outside_kernels_percent(kernels), 1), "% outside kernels",
+        peak > 0 ? join(", MFU ", fixed(result["mfu_percent"].get<double>(), 1), "%") : "", "\n");
   return 0;
 }
 

@@ -17,10 +17,7 @@
 #include "apps/train_start.h"
 #include "apps/version.h"
 #include "core/error.h"
-#include "kernels/gpu/known.h"
-#include "kernels/gpu/runtime.h"
 #include "model/generate.h"
-#include "model/gpt.h"
 #include "train/loop.h"
 
 namespace hewn::cli {
@@ -125,15 +122,6 @@ int conclude(const Outcome& outcome, const std::string& run, TrainLog& log) {
   }
   log.line(join("next: hewn sample ", run));
   return 0;
-}
-
-// Tokens per second at the peak that the maker of the GPU states; 0 where that, or the model's work, is not
-// known.
-double peak_tokens_per_s(const Model& model, DType dtype) {
-  GpuRuntime* const gpu = executor(model.device()).gpu();
-  const KnownGpu* const known = gpu ? known_gpu_called(gpu->properties().name) : nullptr;
-  const auto* const gpt = dynamic_cast<const Gpt*>(&model);
-  return known && gpt ? known->flops(dtype) / product_flops_per_token(*gpt) : 0;
 }
 
 int train(const Settings& settings, RunDirectory& run, const TrainConfig& config, Trainer& trainer,

@@ -259,8 +259,8 @@ constexpr Option checking[] = {
 
 constexpr Option benching[] = {
     text("op", "NAME,...", "", takes::bench_kernels, "only these operations", "all"),
-    text("shape", "SIZES", "", takes::bench_kernels,
-         "this size alone, written as in the output: 256x2304x768", "the sizes of real models"),
+    text("shape", "SIZES,...", "", takes::bench_kernels,
+         "these sizes alone, written as in the output: 256x2304x768", "the sizes of real models"),
     text("shapes_from", "RUN|CONFIG.toml", "", takes::bench_kernels,
          "the kernels that a training step of this run calls, with its shapes and dtype", "none"),
     text("threads", "N,...", "", takes::bench_kernels, "thread counts to time", "one per core"),

@@ -6,7 +6,9 @@
 #include "apps/terminal.h"
 #include "core/error.h"
 #include "core/rng.h"
+#include "kernels/gpu/known.h"
 #include "kernels/gpu/runtime.h"
+#include "model/gpt.h"
 #include "train/plan.h"
 
 namespace hewn::cli {
@@ -150,6 +152,13 @@ void note_resolved(Settings& settings, const TrainConfig& c) {
   note("qkv_bias", c.model.qkv_bias ? "true" : "false");
   note("mlp_width", std::to_string(c.model.mlp_size()));
   note("attn_dropout", real_text(c.model.attention_dropout()));
+}
+
+double peak_tokens_per_s(const Model& model, DType dtype) {
+  GpuRuntime* const gpu = executor(model.device()).gpu();
+  const KnownGpu* const known = gpu ? known_gpu_called(gpu->properties().name) : nullptr;
+  const auto* const gpt = dynamic_cast<const Gpt*>(&model);
+  return known && gpt ? known->flops(dtype) / product_flops_per_token(*gpt) : 0;
 }
 
 Batch random_batch(int64_t rows, int64_t block_size, int64_t vocab_size, uint64_t seed) {

@@ -6,6 +6,7 @@
 
 #include "apps/settings.h"
 #include "kernels/devices.h"
+#include "model/model.h"
 #include "train/config.h"
 #include "train/data.h"
 
@@ -39,6 +40,10 @@ void check_memory(const TrainConfig& config, Executor& device);
 
 /// The same values back into the settings, so that what is saved with a run is what was used.
 void note_resolved(Settings& settings, const TrainConfig& config);
+
+/// Tokens per second of training at the peak that the maker of the model's GPU states; 0 where that, or the
+/// model's work, is not known.
+double peak_tokens_per_s(const Model& model, DType dtype);
 
 /// A batch of random tokens and targets: for timing and planning, where their values do not matter.
 Batch random_batch(int64_t rows, int64_t block_size, int64_t vocab_size, uint64_t seed);

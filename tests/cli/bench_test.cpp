@@ -12,6 +12,10 @@ TEST_CASE("kernels are timed after being checked") {
                           "gbps", "roof_percent"})
     CHECK(contains(r.out, "\"" + std::string(key) + "\": "));
   CHECK(contains(r.out, "\"rung\": \"reference\""));
+  const auto two = hewn({"bench", "kernels", "--op=softmax.forward", "--shape=7x65,3x9", "-r1", "--csv"});
+  CHECK(two.exit_code == 0);
+  CHECK(contains(two.out, "softmax.forward,7x65,"));
+  CHECK(contains(two.out, "softmax.forward,3x9,"));
 }
 
 TEST_CASE("training and sampling are timed") {
@@ -20,6 +24,7 @@ TEST_CASE("training and sampling are timed") {
   CHECK(train.exit_code == 0);
   for (const char* key : {"\"ms_per_step\"", "\"tokens_per_s\"", "\"peak_bytes\""})
     CHECK(contains(train.out, key));
+  CHECK(!contains(train.out, "mfu"));  // of GPUs alone, whose peaks are known
   const auto sample =
       hewn({"bench", "sample", "--n_layer=1", "--n_embd=16", "--max_new_tokens=10", "-r2", "--json"});
   CHECK(contains(sample.out, "\"tokens_per_s\""));
