@@ -75,13 +75,35 @@ A excerpt(A a, int64_t b, int64_t g) {
   return a;
 }
 
-/// What a large case is checked by: the first head of keys and the last. Not with dropout, whose mask is
-/// numbered through.
+/// `n` queries of a head alone, from `first` on, with the keys before them.
+AttentionForward queries_of(AttentionForward a, int64_t first, int64_t n) {
+  a.q.data = offset(const_cast<void*>(a.q.data), a.dtype, first * a.q.row);
+  a.y.data = offset(a.y.data, a.dtype, first * a.y.row);
+  a.lse = offset(a.lse, a.lse_dtype(), first);
+  a.Tk -= a.Tq - (first + n);
+  a.Tq = n;
+  a.window = std::min(a.window, a.Tk);
+  return a;
+}
+
+/// What a large case is checked by: the first head of keys and the last; of long ones that nothing has to be
+/// passed back through, some queries at the beginning, in the middle and at the end. Not with dropout, whose
+/// mask is numbered through.
 template <class A>
 std::vector<A> excerpts_of(const A& a, bool bench) {
   if (!bench || a.dropout > 0 || a.B * a.Hkv < 3 || a.B * a.H * a.Tq * a.Tk * a.D < int64_t{1} << 24)
     return {};
-  return {excerpt(a, 0, 0), excerpt(a, a.B - 1, a.Hkv - 1)};
+  std::vector<A> heads{excerpt(a, 0, 0), excerpt(a, a.B - 1, a.Hkv - 1)};
+  if constexpr (std::is_same_v<A, AttentionForward>) {
+    constexpr int64_t few = 130;  // more than a block's, and not a multiple
+    if (a.H != a.Hkv || a.Tq < 1024) return heads;
+    std::vector<A> stretches;
+    for (const A& head : heads)
+      for (const int64_t first : {int64_t{0}, a.Tq / 2 - 3, a.Tq - few})
+        stretches.push_back(queries_of(head, first, few));
+    return stretches;
+  }
+  return heads;
 }
 
 class Builder {
