@@ -9,6 +9,7 @@
 #include "kernels/gpu/runtime.h"
 #include "kernels/gpu/simt.h"
 #include "tests/support/catch.h"
+#include "tests/support/gpu.h"
 
 namespace hewn {
 namespace {
@@ -29,7 +30,7 @@ std::vector<float> ramp(size_t n) {
 }  // namespace
 
 TEST_CASE("gpu: bytes go there and back, however many") {
-  const auto device = make_emulated_gpu();
+  const auto device = test::make_test_gpu();
   for (const size_t n : {size_t{1}, size_t{1000}, size_t{3} << 20}) {
     std::vector<float> there = ramp(n), back(n);
     void* const data = device->pool().allocate(n * 4);
@@ -114,7 +115,7 @@ TEST_CASE("gpu: a graph does again what was recorded") {
 }
 
 TEST_CASE("gpu: while a graph is captured nothing is copied from or to ordinary memory") {
-  const auto device = make_emulated_gpu();
+  const auto device = test::make_test_gpu();
   GpuRuntime& gpu = *device->gpu();
   float value = 1;
   auto* const x = static_cast<float*>(device->pool().allocate(4));
@@ -129,7 +130,7 @@ TEST_CASE("gpu: while a graph is captured nothing is copied from or to ordinary 
 }
 
 TEST_CASE("gpu: a trace of the pool tells whether its blocks are all back") {
-  const auto device = make_emulated_gpu();
+  const auto device = test::make_test_gpu();
   Pool& pool = device->pool();
   void* const before = pool.allocate(512);
   pool.begin_trace();
@@ -160,7 +161,7 @@ TEST_CASE("gpu: an error of a kernel arrives where its result is waited for") {
 }
 
 TEST_CASE("gpu: the tape's sum, and what it cannot add") {
-  const auto device = make_emulated_gpu();
+  const auto device = test::make_test_gpu();
   std::vector<float> values = ramp(300), back(300);
   auto* const a = device->pool().allocate(1200);
   auto* const b = device->pool().allocate(1200);

@@ -7,10 +7,10 @@
 #include "kernels/contract.h"
 #include "kernels/cross_entropy/abi.h"
 #include "kernels/cross_entropy/op.h"
-#include "kernels/devices.h"
 #include "kernels/global_norm/abi.h"
 #include "kernels/optimizer/abi.h"
 #include "tests/support/catch.h"
+#include "tests/support/gpu.h"
 
 namespace hewn {
 namespace {
@@ -46,7 +46,7 @@ struct Step {
 }  // namespace
 
 TEST_CASE("GPU step: the norm of the gradients clips or stops the update") {
-  const auto device = make_emulated_gpu();
+  const auto device = test::make_test_gpu();
   std::vector<float> gradients(70000, 0.0f);
   gradients[3] = 3, gradients[69999] = -4;
 
@@ -71,7 +71,7 @@ TEST_CASE("GPU step: the norm of the gradients clips or stops the update") {
 }
 
 TEST_CASE("GPU step: a target that no class has makes loss and gradients NaN") {
-  const auto device = make_emulated_gpu();
+  const auto device = test::make_test_gpu();
   const Tensor logits = Tensor::from(*device, std::vector<float>(3 * 5, 0.0f), {3, 5});
   const auto loss = [&](int32_t last) {
     const Tensor targets = Tensor::from(*device, std::vector<int32_t>{4, -100, last}, {3});

@@ -28,18 +28,4 @@ inline std::unique_ptr<Executor> make_test_gpu() {
   return nullptr;
 }
 
-/// Does it. Where an operation has no kernel on a GPU yet, names the operation, counts the running test as
-/// skipped and is false.
-template <class Action>
-bool has_kernels(Action action) {
-  try {
-    action();
-    return true;
-  } catch (const Error& error) {
-    if (std::string_view(error.what()).find("has no kernel for this") == std::string_view::npos) throw;
-    skip(error.what());
-    return false;
-  }
-}
-
 }  // namespace hewn::test
