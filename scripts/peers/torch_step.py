@@ -83,6 +83,7 @@ def main():
     args.add_argument("--dtype", choices=["f32", "bf16"], default="f32")
     args.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     args.add_argument("--threads", type=int, default=2)
+    args.add_argument("--batch", type=int, help="rows, instead of the config's")
     args.add_argument("--seconds", type=float, default=10, help="how long to measure after warming up")
     args = args.parse_args()
 
@@ -95,7 +96,7 @@ def main():
     groups = [dict(params=decayed, weight_decay=0.1), dict(params=plain, weight_decay=0.0)]
     optimizer = torch.optim.AdamW(groups, lr=config["lr"], betas=config["betas"], fused=True)
     forward = torch.compile(model) if args.mode == "compile" else model
-    shape = (config["batch"], config["block"] + 1)
+    shape = (args.batch or config["batch"], config["block"] + 1)
     batches = [torch.randint(config["vocab"], shape).to(args.device) for _ in range(8)]
     wait = torch.cuda.synchronize if args.device == "cuda" else lambda: None
 
@@ -121,7 +122,7 @@ def main():
         times.append((time.perf_counter() - start) * 1e3)
     assert math.isfinite(loss.item())
     print(json.dumps(dict(peer=f"PyTorch {torch.__version__} {args.mode}", config=args.config, dtype=args.dtype,
-                          device=args.device, threads=args.threads, best_ms=round(min(times), 3),
+                          device=args.device, batch=shape[0], threads=args.threads, best_ms=round(min(times), 3),
                           median_ms=round(statistics.median(times), 3), steps=len(times))))
 
 
