@@ -96,16 +96,35 @@ arm() {
   passed=$((passed + p))
 }
 
-# Every GPU kernel for every GPU. A register that spills to memory and WGMMAs in a row (C7508, C7510) are slow, and so
-# mistakes; kernels for double exist for tests alone and may spill.
+# What ptxas says that is slow, and so a mistake: registers that spill to memory, WGMMAs one after the other (C7508,
+# C7510). Templates of which an argument is double exist for tests alone and may spill, but not others that point to
+# doubles. slow_kernels LOG
+slow_kernels() {
+  c++filt <"$1" | sed 's/(anonymous namespace)/anonymous/g' | grep -E 'warning|C7508|C7510|[Ss]erializ' |
+    grep -vE "spilled to local memory in function '[^(]*[<,] *double[,>]"
+}
+
+# Which GPUs a program has code for, as the program itself says: all that this project names, for every file of kernels.
+# without_targets PROGRAM FILES
+without_targets() {
+  local list there target
+  list=$("$cuobjdump" --list-elf "$1" && "$cuobjdump" --list-ptx "$1") || { echo "cuobjdump fails"; return; }
+  for target in sm_80.cubin sm_90a.cubin sm_100.cubin sm_80.ptx; do
+    there=$(echo "$list" | grep -c "\.$target\$")
+    [ "$there" -ge "$2" ] || echo "$there of $2 files are compiled to $target"
+  done
+}
+
+# Every GPU kernel for every GPU.
 cuda() {
-  local log=$work/cuda.log start=$SECONDS count bad
+  local log=$work/cuda.log start=$SECONDS count bad targets
   if ! command -v nvcc >/dev/null && [ ! -x /usr/local/cuda/bin/nvcc ]; then
     echo "skipped: CUDA is not compiled (no nvcc here)"
     skipped=$((skipped + 1))
     return 0
   fi
-  local options=(-DHEWN_TESTS=OFF -DHEWN_EMULATOR=OFF)
+  local options=(-DHEWN_TESTS=OFF -DHEWN_EMULATOR=OFF) cuobjdump
+  cuobjdump=$(command -v cuobjdump || command -v /usr/local/cuda/bin/cuobjdump)
   command -v ccache >/dev/null && options+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
   [ -e build-cuda/CMakeCache.txt ] || options+=(-G Ninja)
   if ! cmake --preset cuda "${options[@]}" >"$log" 2>&1 || ! cmake --build --preset cuda -j "$jobs" --target clean >>"$log" 2>&1 ||
@@ -114,7 +133,15 @@ cuda() {
     fail "CUDA does not build"
     return
   fi
-  bad=$(c++filt <"$log" | grep -E 'warning|C7508|C7510' | grep -v 'spilled.*double')
+  # The combination that scripts/gpu-check.sh builds: the same CUDA objects, beside the emulator and tests.
+  if ! cmake --preset cuda -DHEWN_TESTS=ON -DHEWN_EMULATOR=ON >>"$log" 2>&1 ||
+     ! cmake --build --preset cuda -j "$jobs" --target test_gpu >>"$log" 2>&1 ||
+     ! build-cuda/tests/test_gpu -w NoTests "gpu: without CUDA*" >>"$log" 2>&1; then
+    tail -n 60 "$log"
+    fail "CUDA with the emulator and tests"
+    return
+  fi
+  bad=$(slow_kernels "$log")
   if [ -n "$bad" ]; then
     echo "$bad" | head -n 40
     fail "CUDA builds with warnings"
@@ -125,7 +152,20 @@ cuda() {
     return
   fi
   count=$(find core kernels apps -name '*.cu' | wc -l)
-  echo "== CUDA: $count files compiled for $(sed -n 's/^CMAKE_CUDA_ARCHITECTURES:STRING=//p' build-cuda/CMakeCache.txt) in $((SECONDS - start)) s"
+  if [ -n "$cuobjdump" ]; then
+    bad=$(without_targets build-cuda/apps/hewn "$count")
+    if [ -n "$bad" ]; then
+      echo "$bad"
+      fail "CUDA has not been compiled for every GPU"
+      return
+    fi
+    targets="sm_80, sm_90a, sm_100 and, as PTX, compute_80"
+  else
+    echo "skipped: for which GPUs there is code is not read from the program (no cuobjdump here)"
+    skipped=$((skipped + 1))
+    targets="$(sed -n 's/^CMAKE_CUDA_ARCHITECTURES:STRING=//p' build-cuda/CMakeCache.txt), as CMake was told"
+  fi
+  echo "== CUDA: $count files compiled for $targets, in $((SECONDS - start)) s"
   passed=$((passed + count))
 }
 
