@@ -1,6 +1,7 @@
 #include "apps/bench_plan.h"
 
 #include <algorithm>
+#include <cctype>
 #include <set>
 
 #include "apps/bench_shapes.h"
@@ -83,6 +84,14 @@ void read_processor(const Settings& settings, BenchPlan& plan) {
       plan.isas.push_back(instruction_set(settings, name));
 }
 
+// The word of sizes in a shape that names one case as the output does, "786432 relu"; one of sizes alone as
+// it is.
+std::string sizes_in(const std::string& shape) {
+  for (const std::string& word : split(shape, ' '))
+    if (!word.empty() && std::isdigit(static_cast<unsigned char>(word[0]))) return word;
+  return shape;
+}
+
 // A GPU has no threads to choose, one instruction set, and operands in memory alone.
 void read_gpu(const Settings& settings, BenchPlan& plan) {
   plan.threads = {1};
@@ -159,20 +168,30 @@ std::vector<Contender> rungs_of(const Case& c, const BenchPlan& plan) {
 namespace {
 
 bool visit_rooms(const BenchPlan& plan, const std::function<void(Case&, int64_t)>& visit) {
-  bool any = false;
   std::vector<std::string> shapes = split(plan.request.shape, ',');
   if (shapes.empty()) shapes.emplace_back();  // those of real models
-  for (const Room* room : rooms_for(plan.ops))
-    for (const std::string& shape : shapes) {
+  bool any = false;
+  for (const std::string& shape : shapes) {
+    const std::string sizes = sizes_in(shape);
+    bool found = false;
+    std::string others;
+    for (const Room* room : rooms_for(plan.ops)) {
       CaseRequest request = plan.request;
-      request.shape = shape;
+      request.shape = sizes;
       for (auto& c : room->cases(request)) {
         if (!wanted(plan.ops, room->name, c->op())) continue;
-        any = true;
-        visit(*c, 0);
+        if (sizes == shape || c->shape() == shape) {
+          found = true;
+          visit(*c, 0);
+        } else {
+          others += " \"" + c->shape() + '"';
+        }
         c.reset();  // its memory may be large
       }
     }
+    require(found || others.empty(), "no shape \"", shape, "\" here; with these sizes there are", others);
+    any |= found;
+  }
   return any;
 }
 

@@ -59,7 +59,7 @@ def measured_rows(results, *columns):
 def kernels():
     shapes = [("matmul", "256x2304x768"), ("matmul", "768x512x128"), ("attention", "4x12x64x64x64"),
               ("attention", "1x12x1024x1024x64"), ("softmax", "3072x256"), ("layernorm", "256x768"),
-              ("activation", "256x3072"), ("cross_entropy", "256x50257")]
+              ("activation.forward", "786432 gelu_tanh"), ("cross_entropy", "256x50257")]
     results = []
     for op, shape in shapes:
         results += bench("kernels", f"--op={op}", f"--shape={shape}", "--threads=1,2", "--repeat=20")
@@ -69,7 +69,7 @@ def kernels():
 
 def ladders():
     shapes = [("matmul", "256x768x768"), ("attention", "1x4x512x512x64"), ("softmax", "3072x256"),
-              ("layernorm", "4096x768"), ("activation", "786432 gelu_tanh"), ("cross_entropy", "256x50257"),
+              ("layernorm", "4096x768"), ("activation.forward", "786432 gelu_tanh"), ("cross_entropy", "256x50257"),
               ("optimizer", "adamw 38597376")]
     results = []
     for op, shape in shapes:

@@ -60,6 +60,7 @@ Cases softmax_cases(const CaseRequest& request) {
     add_cases(cases, request, 256, 50257);
     add_cases(cases, request, 12 * 256, 256, 256);
   } else {
+    add_cases(cases, request, 1, 50257);  // a sum of many
     for (const int64_t cols : sizes_around(request.width)) {
       add_cases(cases, request, 3, cols);
       add_cases(cases, request, 37, cols);

@@ -144,6 +144,19 @@ TEST_CASE("ceilings are measured for the charts and for all kernels") {
   CHECK(copy == read);
 }
 
+TEST_CASE("one case alone is asked for as the output writes it") {
+  const std::vector<std::string> relu{
+      "bench", "kernels", "--op=activation.forward", "--cache=warm", "--threads=1", "-r1", "--csv"};
+  auto words = relu;
+  words.push_back("--shape=4096 relu");
+  const auto one = hewn(words);
+  CHECK(one.exit_code == 0);
+  CHECK(contains(one.out, "4096 relu"));
+  CHECK(std::count(one.out.begin(), one.out.end(), '\n') == 2);
+  words.back() = "--shape=4096 relo";
+  CHECK_FAILS(hewn(words), 2, "no shape \"4096 relo\" here; with these sizes there are \"4096 relu\"");
+}
+
 TEST_CASE("what cannot be measured is refused") {
   CHECK_FAILS(hewn({"bench", "kernels", "--op=sotfmax"}), 2, "did you mean 'softmax'?");
   CHECK_FAILS(hewn({"bench", "kernels", "--op=softmax.sideways"}), 2, "no kernels called 'softmax.sideways'");
