@@ -57,16 +57,14 @@ bool fences_whole(const Operand& o) {
          std::all_of(o.memory.begin() + static_cast<std::ptrdiff_t>(end), o.memory.end(), whole);
 }
 
-/// Pointers among the `size` bytes at `args` into the `bytes` at `from`, or to their end, become the same
-/// into `to`.
-void turn_pointers(void* args, size_t size, const uint8_t* from, size_t bytes, uint8_t* to) {
+/// Those of the pointers that point into the `bytes` at `from`, or to their end, become the same into `to`.
+void turn_pointers(const std::vector<void*>& pointers, const uint8_t* from, size_t bytes, uint8_t* to) {
   const auto begin = reinterpret_cast<uintptr_t>(from), end = begin + bytes;
-  for (size_t at = 0; at + sizeof(uintptr_t) <= size; at += sizeof(uintptr_t)) {
-    uint8_t* const word = static_cast<uint8_t*>(args) + at;
-    const auto address = load<uintptr_t>(word);
+  for (void* const pointer : pointers) {
+    const auto address = load<uintptr_t>(static_cast<const uint8_t*>(pointer));
     if (address < begin || address > end) continue;
     const uintptr_t turned = reinterpret_cast<uintptr_t>(to) + (address - begin);
-    std::memcpy(word, &turned, sizeof turned);
+    std::memcpy(pointer, &turned, sizeof turned);
   }
 }
 
@@ -124,7 +122,7 @@ void* CaseMemory::input(std::string name, DType dtype, int64_t n,
   return o.data();
 }
 
-CaseMemory CaseMemory::twin(void* args, size_t size) {
+CaseMemory CaseMemory::twin(const std::vector<void*>& pointers) {
   CaseMemory copy(0);
   for (Operand& from : operands_) {
     Operand& to = copy.add(from.name, from.dtype, from.n);
@@ -132,7 +130,7 @@ CaseMemory CaseMemory::twin(void* args, size_t size) {
     to.output = from.output;
     to.tolerance = from.tolerance;
     to.magnitude = from.magnitude;
-    turn_pointers(args, size, from.data(), bytes_of(from), to.data());
+    turn_pointers(pointers, from.data(), bytes_of(from), to.data());
   }
   return copy;
 }
@@ -255,16 +253,16 @@ void Case::download(Operand& o, const Block& block) const {
   device_->download(o.data() - fence, block->data, block->bytes);
 }
 
-void Case::stand_on(Executor& device, Case& home, void* args, size_t size) {
+void Case::stand_on(Executor& device, Case& home, const std::vector<void*>& pointers) {
   device_ = &device;
   home_ = &home;
   for (Operand& o : home.operands()) {
     blocks_.push_back(upload(o));
-    turn_pointers(args, size, o.data(), bytes_of(o), static_cast<uint8_t*>(blocks_.back()->data) + fence);
+    turn_pointers(pointers, o.data(), bytes_of(o), static_cast<uint8_t*>(blocks_.back()->data) + fence);
   }
 }
 
-void Case::stand_beside(const Case& other, void* args, size_t size) {
+void Case::stand_beside(const Case& other, const std::vector<void*>& pointers) {
   device_ = other.device_;
   home_ = other.home_;
   scratch_there_ = other.scratch_there_;
@@ -272,7 +270,7 @@ void Case::stand_beside(const Case& other, void* args, size_t size) {
     blocks_.push_back(Storage::allocate(*device_, from->bytes));
     device_->copy(blocks_.back()->data, from->data, from->bytes);
     const size_t bytes = from->bytes - 2 * fence;
-    turn_pointers(args, size, static_cast<uint8_t*>(from->data) + fence, bytes,
+    turn_pointers(pointers, static_cast<uint8_t*>(from->data) + fence, bytes,
                   static_cast<uint8_t*>(blocks_.back()->data) + fence);
   }
 }

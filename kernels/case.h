@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <type_traits>
 #include <vector>
 
@@ -53,9 +54,9 @@ class CaseMemory {
   void* output(std::string name, DType dtype, int64_t n, double tolerance, double magnitude = 1e-6);
   Rng& rng() { return rng_; }
   std::vector<Operand>& operands() { return operands_; }
-  /// The same values in other memory, without `initial`. Pointers into the operands that stand in the `size`
-  /// bytes at `args` are turned to the new memory.
-  CaseMemory twin(void* args, size_t size);
+  /// The same values in other memory, without `initial`. Those of the pointers that point into the
+  /// operands are turned to the new memory.
+  CaseMemory twin(const std::vector<void*>& pointers);
 
  private:
   Operand& add(std::string name, DType dtype, int64_t n);
@@ -131,10 +132,10 @@ class Case {
   void* scratch(size_t bytes);
 
  protected:
-  /// Puts copies of a case's operands on a device. Pointers to them in the `size` bytes at `args` are turned.
-  void stand_on(Executor& device, Case& home, void* args, size_t size);
+  /// Puts copies of a case's operands on a device. Those of the pointers that point to them are turned.
+  void stand_on(Executor& device, Case& home, const std::vector<void*>& pointers);
   /// The same beside a case that stands there, with its values and its scratch.
-  void stand_beside(const Case& other, void* args, size_t size);
+  void stand_beside(const Case& other, const std::vector<void*>& pointers);
   bool on_device() const { return device_ != nullptr; }
   void share_scratch(const Case& with) { scratch_ = with.scratch_; }
   /// Runs the first rung on the excerpts; false when there are none.
@@ -158,17 +159,26 @@ class Case {
   std::shared_ptr<std::map<size_t, Block>> scratch_there_ = std::make_shared<std::map<size_t, Block>>();
 };
 
+/// Where arguments hold pointers, which a twin turns to operands of its own: members, or functions that give
+/// a reference to one. Each room says it beside its cases. Not guessed from the bytes, since what lies
+/// between the members is whatever lay there before, pointers not excepted.
+template <class A>
+inline constexpr auto pointers_in = nullptr;
+
 template <class A>
 class CaseOf final : public Case {
  public:
   static_assert(std::is_trivially_copyable_v<A>);
+  using Pointers = std::vector<void*> (*)(A&);
 
   /// `excerpts` are arguments for parts of the work: each writes some elements of the outputs just as the
   /// whole does, none writes one twice.
-  CaseOf(CaseMemory memory, std::string shape, DType dtype, const A& args, std::vector<A> excerpts = {})
+  CaseOf(CaseMemory memory, std::string shape, DType dtype, const A& args, std::vector<A> excerpts = {},
+         Pointers pointers = pointers_of)
       : Case(std::move(memory), std::move(shape), dtype),
         args_(args),
         excerpts_(std::move(excerpts)),
+        pointers_(pointers),
         ladder_(ladder_of(args)) {}
 
   const char* op() const override { return ladder_.op; }
@@ -184,8 +194,9 @@ class CaseOf final : public Case {
   }
   void run(size_t rung, Isa isa, int threads) override { run(ladder_.rungs[rung], isa, threads); }
   std::unique_ptr<Case> on(Executor& device) override {
-    auto there = std::make_unique<CaseOf>(CaseMemory(0), shape(), dtype(), args_);
-    there->stand_on(device, *this, &there->args_, sizeof args_);
+    auto there =
+        std::make_unique<CaseOf>(CaseMemory(0), shape(), dtype(), args_, std::vector<A>{}, pointers_);
+    there->stand_on(device, *this, pointers_(there->args_));
     return there;
   }
   /// Runs a rung that need not stand on the ladder.
@@ -198,12 +209,14 @@ class CaseOf final : public Case {
   std::unique_ptr<Case> twin() override {
     A args = args_;
     if (on_device()) {
-      auto beside = std::make_unique<CaseOf>(CaseMemory(0), shape(), dtype(), args);
-      beside->stand_beside(*this, &beside->args_, sizeof args);
+      auto beside =
+          std::make_unique<CaseOf>(CaseMemory(0), shape(), dtype(), args, std::vector<A>{}, pointers_);
+      beside->stand_beside(*this, pointers_(beside->args_));
       return beside;
     }
-    CaseMemory memory = memory_.twin(&args, sizeof args);
-    auto other = std::make_unique<CaseOf>(std::move(memory), shape(), dtype(), args);
+    CaseMemory memory = memory_.twin(pointers_(args));
+    auto other =
+        std::make_unique<CaseOf>(std::move(memory), shape(), dtype(), args, std::vector<A>{}, pointers_);
     other->share_scratch(*this);
     return other;
   }
@@ -217,6 +230,12 @@ class CaseOf final : public Case {
     }
     r.run[static_cast<size_t>(isa)](launch, args);
   }
+  static std::vector<void*> pointers_of(A& args) {
+    std::vector<void*> places;
+    std::apply([&](auto... pointer) { (places.push_back(&std::invoke(pointer, args)), ...); },
+               pointers_in<A>);
+    return places;
+  }
   bool run_excerpts(int threads) override {
     for (const A& args : excerpts_) run(ladder_.rungs[0], Isa::scalar, threads, args);
     return !excerpts_.empty();
@@ -224,6 +243,7 @@ class CaseOf final : public Case {
 
   A args_;
   std::vector<A> excerpts_;
+  Pointers pointers_;
   const Ladder<A>& ladder_;
 };
 

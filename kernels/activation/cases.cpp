@@ -2,6 +2,21 @@
 #include "kernels/case.h"
 
 namespace hewn {
+
+template <>
+inline constexpr auto pointers_in<ActivationForward> =
+    std::tuple{&ActivationForward::x, &ActivationForward::y};
+template <>
+inline constexpr auto pointers_in<ActivationBackward> =
+    std::tuple{&ActivationBackward::x, &ActivationBackward::dy, &ActivationBackward::dx};
+template <>
+inline constexpr auto pointers_in<SwigluForward> =
+    std::tuple{&SwigluForward::gate, &SwigluForward::up, &SwigluForward::y};
+template <>
+inline constexpr auto pointers_in<SwigluBackward> =
+    std::tuple{&SwigluBackward::gate, &SwigluBackward::up, &SwigluBackward::dy, &SwigluBackward::dgate,
+               &SwigluBackward::dup};
+
 namespace {
 
 /// Normals, and every so often both zeros and the far tails.

@@ -10,6 +10,36 @@
 namespace hewn {
 namespace {
 
+template <auto heads, class A>
+auto& data(A& a) {
+  return (a.*heads).data;
+}
+
+}  // namespace
+
+template <>
+inline constexpr auto pointers_in<AttentionForward> =
+    std::tuple{&AttentionForward::state,
+               &AttentionForward::lse,
+               &data<&AttentionForward::q, AttentionForward>,
+               &data<&AttentionForward::k, AttentionForward>,
+               &data<&AttentionForward::v, AttentionForward>,
+               &data<&AttentionForward::y, AttentionForward>};
+template <>
+inline constexpr auto pointers_in<AttentionBackward> =
+    std::tuple{&AttentionBackward::state,
+               &AttentionBackward::lse,
+               &data<&AttentionBackward::q, AttentionBackward>,
+               &data<&AttentionBackward::k, AttentionBackward>,
+               &data<&AttentionBackward::v, AttentionBackward>,
+               &data<&AttentionBackward::y, AttentionBackward>,
+               &data<&AttentionBackward::dy, AttentionBackward>,
+               &data<&AttentionBackward::dq, AttentionBackward>,
+               &data<&AttentionBackward::dk, AttentionBackward>,
+               &data<&AttentionBackward::dv, AttentionBackward>};
+
+namespace {
+
 struct Size {
   int64_t B, H, Tq, Tk, D;
   double dropout = 0;

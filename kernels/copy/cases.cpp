@@ -2,6 +2,10 @@
 #include "kernels/copy/abi.h"
 
 namespace hewn {
+
+template <>
+inline constexpr auto pointers_in<Copy> = std::tuple{&Copy::x, &Copy::y};
+
 namespace {
 
 /// How a [d0, d1, d2] copy is laid out.

@@ -2,6 +2,20 @@
 #include "kernels/cross_entropy/abi.h"
 
 namespace hewn {
+
+template <>
+inline constexpr auto pointers_in<CountTargets> = std::tuple{&CountTargets::targets, &CountTargets::kept};
+template <>
+inline constexpr auto pointers_in<CrossEntropyForward> =
+    std::tuple{&CrossEntropyForward::logits, &CrossEntropyForward::targets, &CrossEntropyForward::losses,
+               &CrossEntropyForward::stats};
+template <>
+inline constexpr auto pointers_in<CrossEntropyBackward> =
+    std::tuple{&CrossEntropyBackward::logits, &CrossEntropyBackward::targets, &CrossEntropyBackward::stats,
+               &CrossEntropyBackward::dloss,  &CrossEntropyBackward::kept,    &CrossEntropyBackward::dlogits};
+template <>
+inline constexpr auto pointers_in<MeanLoss> = std::tuple{&MeanLoss::losses, &MeanLoss::kept, &MeanLoss::loss};
+
 namespace {
 
 /// To test, one row in four is left out, the first one kept; to time, none.

@@ -2,6 +2,10 @@
 #include "kernels/dropout/abi.h"
 
 namespace hewn {
+
+template <>
+inline constexpr auto pointers_in<Dropout> = std::tuple{&Dropout::state, &Dropout::x, &Dropout::y};
+
 namespace {
 
 Sketch like_dropout(const Dropout& args) {

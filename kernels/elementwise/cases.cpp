@@ -2,6 +2,15 @@
 #include "kernels/elementwise/abi.h"
 
 namespace hewn {
+
+template <>
+inline constexpr auto pointers_in<UnaryForward> = std::tuple{&UnaryForward::x, &UnaryForward::y};
+template <>
+inline constexpr auto pointers_in<UnaryBackward> =
+    std::tuple{&UnaryBackward::kept, &UnaryBackward::dy, &UnaryBackward::dx};
+template <>
+inline constexpr auto pointers_in<Binary> = std::tuple{&Binary::a, &Binary::b, &Binary::y};
+
 namespace {
 
 struct NamedUnary {

@@ -4,6 +4,14 @@
 #include "kernels/embedding/abi.h"
 
 namespace hewn {
+
+template <>
+inline constexpr auto pointers_in<EmbeddingForward> = std::tuple{
+    &EmbeddingForward::ids, &EmbeddingForward::weight, &EmbeddingForward::position, &EmbeddingForward::y};
+template <>
+inline constexpr auto pointers_in<EmbeddingBackward> =
+    std::tuple{&EmbeddingBackward::ids, &EmbeddingBackward::dy, &EmbeddingBackward::dweight};
+
 namespace {
 
 void add_cases(Cases& cases, const CaseRequest& request, int64_t rows, int64_t period, int64_t vocabulary,

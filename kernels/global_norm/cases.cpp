@@ -4,6 +4,22 @@
 namespace hewn {
 namespace {
 
+template <int i>
+const void*& span(GlobalNorm& a) {
+  return a.spans[i].data;
+}
+
+}  // namespace
+
+template <>
+inline constexpr auto pointers_in<GlobalNorm> =
+    std::tuple{&GlobalNorm::state, &GlobalNorm::loss, &span<0>, &span<1>, &span<2>, &span<3>};
+template <>
+inline constexpr auto pointers_in<StepLoss> =
+    std::tuple{&StepLoss::loss, &StepLoss::share, &StepLoss::state, &StepLoss::gradient, &StepLoss::sum};
+
+namespace {
+
 Sketch like_norm(const GlobalNorm& args) {
   int64_t n = 0;
   for (int i = 0; i < args.n_spans; ++i) n += args.spans[i].n;

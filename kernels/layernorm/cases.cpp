@@ -4,6 +4,16 @@
 #include "kernels/layernorm/abi.h"
 
 namespace hewn {
+
+template <>
+inline constexpr auto pointers_in<LayernormForward> = std::tuple{
+    &LayernormForward::x,     &LayernormForward::weight,   &LayernormForward::bias, &LayernormForward::y,
+    &LayernormForward::stats, &LayernormForward::residual, &LayernormForward::sum};
+template <>
+inline constexpr auto pointers_in<LayernormBackward> = std::tuple{
+    &LayernormBackward::x,  &LayernormBackward::weight,  &LayernormBackward::stats, &LayernormBackward::dy,
+    &LayernormBackward::dx, &LayernormBackward::dweight, &LayernormBackward::dbias};
+
 namespace {
 
 void add_forward(Cases& cases, const CaseRequest& request, int64_t rows, int64_t cols, double offset,

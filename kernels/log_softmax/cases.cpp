@@ -3,6 +3,13 @@
 
 namespace hewn {
 
+template <>
+inline constexpr auto pointers_in<LogSoftmaxForward> =
+    std::tuple{&LogSoftmaxForward::x, &LogSoftmaxForward::y};
+template <>
+inline constexpr auto pointers_in<LogSoftmaxBackward> =
+    std::tuple{&LogSoftmaxBackward::y, &LogSoftmaxBackward::dy, &LogSoftmaxBackward::dx};
+
 namespace {
 
 Sketch like_forward(const LogSoftmaxForward& args) {

@@ -4,6 +4,23 @@
 namespace hewn {
 namespace {
 
+template <auto member>
+auto& of_epilogue(Matmul& a) {
+  return a.epilogue.*member;
+}
+
+}  // namespace
+
+template <>
+inline constexpr auto pointers_in<Matmul> = std::tuple{&Matmul::a,
+                                                       &Matmul::b,
+                                                       &Matmul::c,
+                                                       &of_epilogue<&Epilogue::bias>,
+                                                       &of_epilogue<&Epilogue::pre>,
+                                                       &of_epilogue<&Epilogue::residual>};
+
+namespace {
+
 /// One product to try; the rest of its arguments follows from the sizes.
 struct Trial {
   int64_t M, N, K;

@@ -6,6 +6,15 @@
 #include "kernels/optimizer/abi.h"
 
 namespace hewn {
+
+template <>
+inline constexpr auto pointers_in<ParameterUpdate> =
+    std::tuple{&ParameterUpdate::w, &ParameterUpdate::g,     &ParameterUpdate::m,
+               &ParameterUpdate::v, &ParameterUpdate::state, &ParameterUpdate::half};
+template <>
+inline constexpr auto pointers_in<StochasticRounding> =
+    std::tuple{&StochasticRounding::w, &StochasticRounding::half, &StochasticRounding::state};
+
 namespace {
 
 const char* name_of(UpdateRule rule) {

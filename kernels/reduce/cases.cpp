@@ -4,6 +4,15 @@
 #include "kernels/reduce/abi.h"
 
 namespace hewn {
+
+template <>
+inline constexpr auto pointers_in<Reduce> = std::tuple{&Reduce::x, &Reduce::y};
+template <>
+inline constexpr auto pointers_in<MaxBackward> =
+    std::tuple{&MaxBackward::x, &MaxBackward::y, &MaxBackward::dy, &MaxBackward::dx};
+template <>
+inline constexpr auto pointers_in<Expand> = std::tuple{&Expand::x, &Expand::y};
+
 namespace {
 
 void add_cases(Cases& cases, const CaseRequest& request, int64_t outer, int64_t n, int64_t inner) {

@@ -4,6 +4,16 @@
 #include "kernels/rmsnorm/abi.h"
 
 namespace hewn {
+
+template <>
+inline constexpr auto pointers_in<RmsnormForward> =
+    std::tuple{&RmsnormForward::x,    &RmsnormForward::weight,   &RmsnormForward::y,
+               &RmsnormForward::rstd, &RmsnormForward::residual, &RmsnormForward::sum};
+template <>
+inline constexpr auto pointers_in<RmsnormBackward> =
+    std::tuple{&RmsnormBackward::x,  &RmsnormBackward::weight, &RmsnormBackward::rstd,
+               &RmsnormBackward::dy, &RmsnormBackward::dx,     &RmsnormBackward::dweight};
+
 namespace {
 
 void add_forward(Cases& cases, const CaseRequest& request, int64_t rows, int64_t cols,

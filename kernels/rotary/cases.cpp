@@ -4,6 +4,18 @@
 namespace hewn {
 namespace {
 
+template <auto heads, class A>
+auto& data(A& a) {
+  return (a.*heads).data;
+}
+
+}  // namespace
+
+template <>
+inline constexpr auto pointers_in<Rotary> = std::tuple{&data<&Rotary::x, Rotary>, &data<&Rotary::y, Rotary>};
+
+namespace {
+
 struct Size {
   int64_t B, T, H, D, turned, start = 0;
   double base = 10000;

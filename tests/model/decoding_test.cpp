@@ -21,7 +21,7 @@ struct ProductTypes final : Profiler {
   std::vector<DType> of;
 };
 
-constexpr ModelConfig config{.vocab_size = 48, .block_size = 16, .n_layer = 2, .n_head = 2, .n_embd = 32};
+const ModelConfig config{.vocab_size = 48, .block_size = 16, .n_layer = 2, .n_head = 2, .n_embd = 32};
 
 /// The logits of ten tokens by turns, fed one at a time.
 std::vector<double> decode(Executor& device, DType dtype, ProductTypes& products) {
