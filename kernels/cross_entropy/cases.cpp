@@ -29,7 +29,7 @@ int32_t* make_targets(CaseMemory& m, const CaseRequest& request, int64_t rows, i
 void add_cases(Cases& cases, const CaseRequest& request, int64_t rows, int64_t cols) {
   const DType t = request.dtype;
   const Fill fill = request.bench ? Fill::normal : Fill::harsh;
-  const double tolerance = t == DType::f64 ? 1e-14 : 1e-6;
+  const double tolerance = t == DType::f64 ? 1e-13 : 1e-6;
   const std::string shape = std::to_string(rows) + "x" + std::to_string(cols);
   CaseMemory f(request.seed);
   const auto* logits = f.input("logits", t, rows * cols, fill);

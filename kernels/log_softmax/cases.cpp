@@ -35,7 +35,7 @@ Sketch like_backward(const LogSoftmaxBackward& args) {
 Cases log_softmax_cases(const CaseRequest& request) {
   const DType t = request.dtype;
   if (t != DType::f32 && t != DType::f64) return {};
-  const double tolerance = t == DType::f64 ? 1e-14 : 1e-6;
+  const double tolerance = t == DType::f64 ? 1e-13 : 1e-6;
   std::vector<std::array<int64_t, 2>> sizes;
   if (!request.shape.empty()) {
     const auto s = parse_sizes(request.shape, 2, "ROWSxCOLS");

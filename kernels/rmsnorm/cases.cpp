@@ -19,7 +19,7 @@ namespace {
 void add_forward(Cases& cases, const CaseRequest& request, int64_t rows, int64_t cols,
                  bool with_residual = false) {
   const DType t = request.dtype;
-  const double tolerance = t == DType::f64 ? 1e-14 : 1e-6;
+  const double tolerance = t == DType::f64 ? 1e-13 : 1e-6;
   CaseMemory m(request.seed);
   const auto* x = m.input("x", t, rows * cols, request.bench ? Fill::normal : Fill::harsh);
   const auto* weight = m.input("weight", t, cols);
