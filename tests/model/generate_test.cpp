@@ -205,7 +205,7 @@ TEST_CASE("generate: tokens follow the distribution that the model gives, whatev
                                    SamplingOptions{.top_k = 3}, SamplingOptions{.top_p = 0.5},
                                    SamplingOptions{.min_p = 0.9}, SamplingOptions{.repetition_penalty = 3}}) {
     const std::vector<double> expected = sampling_distribution(logits, s, std::vector<int32_t>{4, 2});
-    const int draws = test::sanitizers().empty() ? 4000 : 800;  // there each takes ten times as long
+    const uint64_t draws = test::sanitizers().empty() ? 4000 : 800;  // there each takes ten times as long
     std::vector<double> seen(expected.size());
     for (uint64_t n = 0; n < draws; ++n)
       generate(*model, {4, 2},
@@ -219,11 +219,12 @@ TEST_CASE("generate: tokens follow the distribution that the model gives, whatev
                 .sample = n},
                [&](int32_t token) { return ++seen[static_cast<size_t>(token)] > 0; });
     double chi_square = 0;
+    const auto all = static_cast<double>(draws);
     for (size_t i = 0; i < seen.size(); ++i) {
       if (expected[i] == 0)
         CHECK(seen[i] == 0);
       else
-        chi_square += std::pow(seen[i] - draws * expected[i], 2) / (draws * expected[i]);
+        chi_square += std::pow(seen[i] - all * expected[i], 2) / (all * expected[i]);
     }
     CHECK(chi_square < 80);  // 10 degrees of freedom or fewer: by chance once in 10^12
   }
