@@ -63,11 +63,11 @@ def encoded(*words):
 
 
 def compare(what, theirs, tolerance=1e-4):
-    """Log probabilities of the text's tokens, theirs and Hewn's, as far as theirs go."""
+    """Log probabilities of the text's tokens, theirs and Hewn's, as far as theirs go; relative where they are large."""
     ours = scored[: len(theirs)]
-    gap = np.abs(np.array(theirs) - ours).max()
+    gap = (np.abs(np.array(theirs) - ours) / np.maximum(1, np.abs(ours))).max()
     say(what, bool(gap <= tolerance), f"loss {-np.mean(theirs):.6f}, Hewn's {-ours.mean():.6f}; "
-        f"largest difference of {len(theirs)} log probabilities {gap:.1e}")
+        f"largest difference of {len(theirs)} log probabilities {gap:.1e} of them")
 
 
 def same_tensors(what, a, b):
