@@ -33,7 +33,8 @@ template <int V, UpdateRule rule, class T>
 __device__ __forceinline__ void update(const ParameterUpdate& a, const Factors<T>& f, int64_t i, bool wide) {
   const bool decays = i < a.n_decayed;
   const T keep = decays ? f.keep : T{1}, decay = decays ? f.decay : T{0};
-  T *to_w = static_cast<T*>(a.w) + i, *to_m = static_cast<T*>(a.m) + i, *to_v = static_cast<T*>(a.v) + i;
+  T *to_w = static_cast<T*>(a.w) + i, *to_m = static_cast<T*>(a.m) + i;
+  T* const to_v = rule == UpdateRule::sgd ? nullptr : static_cast<T*>(a.v) + i;
   Pack<T, V> w = load_pack<V>(to_w, wide), m = load_pack<V>(to_m, wide), v{};
   const Pack<T, V> g = load_pack<V>(static_cast<const T*>(a.g) + i, wide);
   if constexpr (rule != UpdateRule::sgd) v = load_pack<V>(to_v, wide);
