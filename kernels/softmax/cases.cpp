@@ -11,31 +11,39 @@ inline constexpr auto pointers_in<SoftmaxBackward> =
 
 namespace {
 
+double tolerance_of(DType t) { return t == DType::f64 ? 1e-13 : 1e-6; }
+
+std::string shape_of(int64_t rows, int64_t cols, int64_t queries) {
+  return sizes_text({rows, cols}) + (queries > 0 ? " causal" : "");
+}
+
+void add_forward(Cases& cases, const CaseRequest& request, int64_t rows, int64_t cols, int64_t queries = 0) {
+  const DType t = request.dtype;
+  CaseMemory f(request.seed);
+  const auto* x = f.input("x", t, rows * cols, request.bench ? Fill::normal : Fill::harsh);
+  auto* y = f.output("y", t, rows * cols, tolerance_of(t));
+  cases.push_back(std::make_unique<CaseOf<SoftmaxForward>>(std::move(f), shape_of(rows, cols, queries), t,
+                                                           SoftmaxForward{t, rows, cols, x, y, queries}));
+}
+
 /// With queries > 0: causal, `rows` a multiple of it.
 void add_cases(Cases& cases, const CaseRequest& request, int64_t rows, int64_t cols, int64_t queries = 0) {
   const DType t = request.dtype;
-  const double tolerance = t == DType::f64 ? 1e-13 : 1e-6;
-  const std::string shape =
-      std::to_string(rows) + "x" + std::to_string(cols) + (queries > 0 ? " causal" : "");
-  CaseMemory f(request.seed);
-  const auto* x = f.input("x", t, rows * cols, request.bench ? Fill::normal : Fill::harsh);
-  auto* y = f.output("y", t, rows * cols, tolerance);
-  cases.push_back(std::make_unique<CaseOf<SoftmaxForward>>(std::move(f), shape, t,
-                                                           SoftmaxForward{t, rows, cols, x, y, queries}));
+  add_forward(cases, request, rows, cols, queries);
   for (const Write write : {Write::set, Write::add}) {
     CaseMemory b(request.seed);
     const auto* probabilities =
         b.input("y", t, rows * cols, [](Rng& rng, int64_t) { return rng.uniform_double(); });
     const auto* dy = b.input("dy", t, rows * cols);
-    auto* dx = b.output("dx", t, rows * cols, 5 * tolerance, 1);
+    auto* dx = b.output("dx", t, rows * cols, 5 * tolerance_of(t), 1);
     cases.push_back(std::make_unique<CaseOf<SoftmaxBackward>>(
-        std::move(b), shape + (write == Write::add ? " add" : ""), t,
+        std::move(b), shape_of(rows, cols, queries) + (write == Write::add ? " add" : ""), t,
         SoftmaxBackward{t, rows, cols, probabilities, dy, dx, write, queries}));
   }
 }
 
 Sketch like_forward(const SoftmaxForward& args) {
-  return sketch_of(args, args.dtype, sizes_text({args.rows, args.cols}) + (args.queries > 0 ? " causal" : ""),
+  return sketch_of(args, args.dtype, shape_of(args.rows, args.cols, args.queries),
                    [](CaseMemory& m, SoftmaxForward& a) {
                      a.x = m.input("x", a.dtype, a.rows * a.cols);
                      a.y = m.output("y", a.dtype, a.rows * a.cols, 1e-6);
@@ -43,14 +51,13 @@ Sketch like_forward(const SoftmaxForward& args) {
 }
 
 Sketch like_backward(const SoftmaxBackward& args) {
-  return sketch_of(
-      args, args.dtype,
-      sizes_text({args.rows, args.cols}) + (args.queries > 0 ? " causal" : "") + name_of(args.to_dx),
-      [](CaseMemory& m, SoftmaxBackward& a) {
-        a.y = m.input("y", a.dtype, a.rows * a.cols, [](Rng& rng, int64_t) { return rng.uniform_double(); });
-        a.dy = m.input("dy", a.dtype, a.rows * a.cols);
-        a.dx = m.output("dx", a.dtype, a.rows * a.cols, 5e-6, 1);
-      });
+  return sketch_of(args, args.dtype, shape_of(args.rows, args.cols, args.queries) + name_of(args.to_dx),
+                   [](CaseMemory& m, SoftmaxBackward& a) {
+                     a.y = m.input("y", a.dtype, a.rows * a.cols,
+                                   [](Rng& rng, int64_t) { return rng.uniform_double(); });
+                     a.dy = m.input("dy", a.dtype, a.rows * a.cols);
+                     a.dx = m.output("dx", a.dtype, a.rows * a.cols, 5e-6, 1);
+                   });
 }
 
 }  // namespace
@@ -67,7 +74,7 @@ Cases softmax_cases(const CaseRequest& request) {
     add_cases(cases, request, 256, 50257);
     add_cases(cases, request, 12 * 256, 256, 256);
   } else {
-    add_cases(cases, request, 1, 50257);  // a sum of many
+    add_forward(cases, request, 1, 50257);  // a sum of many
     for (const int64_t cols : sizes_around(request.width)) {
       add_cases(cases, request, 3, cols);
       add_cases(cases, request, 37, cols);
