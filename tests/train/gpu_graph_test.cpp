@@ -87,9 +87,12 @@ std::vector<GraphVariant> graph_variants() {
 TEST_CASE("gpu graphs: replayed steps are the bits of steps that were not", "[gpu]") {
   const auto gpu = test::make_test_gpu();
   if (!gpu) return;
-  for (const auto& [name, config, dtype, optimizer, recompute] : graph_variants())
+  int turn = 0;
+  for (const auto& [name, config, dtype, optimizer, recompute] : graph_variants()) {
+    ++turn;
     for (const int64_t micro_steps : {1, 2, 4}) {
-      if (!test::in_sample()) continue;
+      const bool its_turn = micro_steps == int64_t{1} << turn % 3;
+      if ((!test::full() && !its_turn) || !test::in_sample()) continue;
       INFO(name << ", micro-steps: " << micro_steps);
       Ahead replayed(*gpu, config, dtype, optimizer, recompute), plain(*gpu, config, dtype, optimizer);
       plain.trainer.graphs().use(false);
@@ -103,6 +106,7 @@ TEST_CASE("gpu graphs: replayed steps are the bits of steps that were not", "[gp
       CHECK(replayed.trainer.graphs().replays() >= 4);
       CHECK(plain.trainer.graphs().replays() == 0);
     }
+  }
 }
 
 TEST_CASE("gpu graphs: batches of other shapes and without targets", "[gpu]") {
