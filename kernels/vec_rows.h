@@ -3,6 +3,7 @@
 // follows from the length alone.
 
 #include "kernels/vec_math.h"
+#include "kernels/vec_stream.h"
 
 namespace hewn {
 namespace {
@@ -45,10 +46,10 @@ HEWN_INLINE float row_max(const float* x, int64_t n) {
 
 /// A row in at most this many pieces, each of whole vectors (but for the row's end) and short enough to stay
 /// in the first-level cache unless the row has millions of elements.
-constexpr int64_t max_pieces = 64;
+constexpr int64_t max_pieces = 64, shortest_piece = 1024;
 HEWN_INLINE int64_t piece_length(int64_t n) {
   const int64_t even = (n + max_pieces - 1) / max_pieces;
-  return even <= 1024 ? 1024 : (even + W - 1) / W * W;
+  return even <= shortest_piece ? shortest_piece : (even + W - 1) / W * W;
 }
 
 /// A piece of a row, or none.
@@ -93,7 +94,7 @@ HEWN_INLINE MaxSum row_max_sum_exp(const float* x, int64_t n, Piece next, float&
     double sum[1];
     sum_lanes_of_row(count, sum, [&](int64_t i, auto lanes, vf* add) {
       const vf e = exp(load(x + start + i, lanes, -inf) - m);
-      if (i < both) most_after = max(load(after.x + i), most_after);
+      if (i < both) most_after = max(load_ahead(after.x + i, AllLanes{}), most_after);
       keep(piece, start + i, lanes, e);
       add[0] += e;
     });
@@ -118,17 +119,38 @@ HEWN_INLINE void rows_max_sum_exp(const float* x, int64_t begin, int64_t end, in
                             [](int64_t, int64_t, auto, vf) {}));
 }
 
-/// Row r of sum = x + residual, on its way through the cache to be normalized.
+/// The rows to normalize: those of x, or of x + residual, which are also to be kept in `sum`.
 template <class Args>
-HEWN_INLINE const float* sum_row(const Args& a, int64_t r) {
-  const float *x = static_cast<const float*>(a.x) + r * a.cols,
-              *residual = static_cast<const float*>(a.residual) + r * a.cols;
-  float* sum = static_cast<float*>(a.sum) + r * a.cols;
-  for_lanes(0, a.cols, [=](int64_t i, auto lanes) {
-    store(sum + i, load(x + i, lanes) + load(residual + i, lanes), lanes);
-  });
-  return sum;
-}
+class NormRows {
+ public:
+  NormRows(const Args& args, To to) : a_(args), aside_(to == To::past_caches && args.cols <= room) {}
+
+  /// Row r, in a cache if it is a sum.
+  HEWN_INLINE const float* row(int64_t r) {
+    const float* x = static_cast<const float*>(a_.x) + r * a_.cols;
+    if (!a_.residual) return x;
+    const float* residual = static_cast<const float*>(a_.residual) + r * a_.cols;
+    float* sum = aside_ ? buffer_ : kept(r);
+    for_lanes(0, a_.cols, [=](int64_t i, auto lanes) {
+      store(sum + i, load_ahead(x + i, lanes) + load_ahead(residual + i, lanes), lanes);
+    });
+    return sum;
+  }
+
+  /// Writes the sum, if it is not yet in its place, past the caches.
+  HEWN_INLINE void keep(int64_t r) {
+    if (!a_.residual || !aside_) return;
+    stream_lanes(kept(r), 0, a_.cols, [this](int64_t i, auto lanes) { return load(buffer_ + i, lanes); });
+  }
+
+ private:
+  static constexpr int64_t room = 4096;
+  HEWN_INLINE float* kept(int64_t r) const { return static_cast<float*>(a_.sum) + r * a_.cols; }
+
+  const Args& a_;
+  bool aside_;
+  float buffer_[room];
+};
 
 /// out[i] (set or add) = sum over blocks b, in order, of partial[b * stride + i], for i < n.
 HEWN_INLINE void sum_blocks(const float* partial, int64_t blocks, int64_t stride, int64_t n, float* out,

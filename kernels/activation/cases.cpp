@@ -106,13 +106,18 @@ Cases activation_cases(const CaseRequest& request) {
   std::vector<int64_t> sizes = sizes_around(request.width);
   sizes.push_back(5000);  // more than one thread's block
   if (request.bench) sizes = {768 * 512, 256 * 3072};
-  if (!request.shape.empty()) sizes = parse_sizes(request.shape, 1, "N");
+  Cases cases;
+  if (request.shape.find('x') != std::string::npos) {
+    const auto matrix = parse_sizes(request.shape, 2, "RxC of SwiGLU, or N");
+    add_swiglu(cases, request, matrix[0], matrix[1]);
+    return cases;
+  }
+  if (!request.shape.empty()) sizes = parse_sizes(request.shape, 1, "N, or RxC of SwiGLU");
   constexpr std::pair<Activation, const char*> kinds[] = {{Activation::none, " none"},
                                                           {Activation::relu, " relu"},
                                                           {Activation::silu, " silu"},
                                                           {Activation::gelu_tanh, " gelu_tanh"},
                                                           {Activation::gelu_erf, " gelu_erf"}};
-  Cases cases;
   for (const auto& [kind, name] : kinds)
     for (const int64_t n : sizes) {
       const std::string shape = std::to_string(n) + name;

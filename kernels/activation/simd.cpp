@@ -2,29 +2,44 @@
 
 #include "kernels/activation/curves.h"
 #include "kernels/parallel.h"
+#include "kernels/vec_stream.h"
 
 namespace hewn {
 namespace {
 
+template <class Curve, To to>
+void values(const float* x, float* y, int64_t begin, int64_t end) {
+  write_lanes<to>(y, begin, end,
+                  [=](int64_t i, auto lanes) { return Curve::value(load_ahead(x + i, lanes)); });
+}
+
+template <class Curve, To to>
+void slopes(const float* x, const float* dy, float* dx, int64_t begin, int64_t end) {
+  write_lanes<to>(dx, begin, end, [=](int64_t i, auto lanes) {
+    return Curve::slope(load_ahead(x + i, lanes)) * load_ahead(dy + i, lanes);
+  });
+}
+
 template <class Curve>
 void forward(const Launch& launch, const ActivationForward& a, Curve) {
-  const float* x = static_cast<const float*>(a.x);
-  float* y = static_cast<float*>(a.y);
+  const auto* x = static_cast<const float*>(a.x);
+  auto* y = static_cast<float*>(a.y);
+  const To to = way_for(Write::set, a.n, x == y);
   parallel_elements(launch, a.n, [&](int64_t begin, int64_t end) {
-    for_lanes(begin, end,
-              [&](int64_t i, auto lanes) { store(y + i, Curve::value(load(x + i, lanes)), lanes); });
+    (to == To::set ? values<Curve, To::set> : values<Curve, To::past_caches>)(x, y, begin, end);
+    finish_stream();
   });
 }
 
 template <class Curve>
 void backward(const Launch& launch, const ActivationBackward& a, Curve) {
-  const float* x = static_cast<const float*>(a.x);
-  const float* dy = static_cast<const float*>(a.dy);
-  float* dx = static_cast<float*>(a.dx);
+  const auto *x = static_cast<const float*>(a.x), *dy = static_cast<const float*>(a.dy);
+  auto* dx = static_cast<float*>(a.dx);
+  const auto range = choose(way_for(a.to_dx, a.n, dx == dy || dx == x), slopes<Curve, To::set>,
+                            slopes<Curve, To::add>, slopes<Curve, To::past_caches>);
   parallel_elements(launch, a.n, [&](int64_t begin, int64_t end) {
-    for_lanes(begin, end, [&](int64_t i, auto lanes) {
-      write(dx + i, Curve::slope(load(x + i, lanes)) * load(dy + i, lanes), a.to_dx, lanes);
-    });
+    range(x, dy, dx, begin, end);
+    finish_stream();
   });
 }
 

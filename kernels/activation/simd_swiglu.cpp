@@ -1,6 +1,7 @@
 #include "kernels/activation/curves.h"
 #include "kernels/activation/simd.h"
 #include "kernels/parallel.h"
+#include "kernels/vec_stream.h"
 
 namespace hewn {
 namespace {
@@ -18,17 +19,25 @@ void for_pieces(const Launch& launch, int64_t rows, int64_t cols, const Body& bo
   });
 }
 
+template <To to>
+void products(const float* gate, const float* up, float* y, int64_t begin, int64_t end) {
+  write_lanes<to>(y, begin, end, [=](int64_t i, auto lanes) {
+    return SiluCurve::value(load_ahead(gate + i, lanes)) * load_ahead(up + i, lanes);
+  });
+}
+
 }  // namespace
 
 template <>
 void swiglu_simd<Isa::HEWN_ISA>(const Launch& launch, const SwigluForward& a) {
+  const auto range =
+      way_for(Write::set, a.rows * a.cols) == To::set ? products<To::set> : products<To::past_caches>;
   for_pieces(launch, a.rows, a.cols, [&](int64_t r, int64_t begin, int64_t end) {
     const float* gate = static_cast<const float*>(a.gate) + r * a.row;
     const float* up = static_cast<const float*>(a.up) + r * a.row;
     float* y = static_cast<float*>(a.y) + r * a.cols;
-    for_lanes(begin, end, [&](int64_t i, auto lanes) {
-      store(y + i, SiluCurve::value(load(gate + i, lanes)) * load(up + i, lanes), lanes);
-    });
+    range(gate, up, y, begin, end);
+    finish_stream();
   });
 }
 
@@ -41,9 +50,10 @@ void swiglu_simd<Isa::HEWN_ISA>(const Launch& launch, const SwigluBackward& a) {
     float* dgate = static_cast<float*>(a.dgate) + r * a.row;
     float* dup = static_cast<float*>(a.dup) + r * a.row;
     for_lanes(begin, end, [&](int64_t i, auto lanes) {
-      const vf x = load(gate + i, lanes), g = load(dy + i, lanes);
+      const vf x = load_ahead(gate + i, lanes), g = load_ahead(dy + i, lanes);
       const Sigmoid s = sigmoid_and_slope(x);
-      if (a.dgate) write(dgate + i, fma(x, s.slope, s.value) * load(up + i, lanes) * g, a.to_dgate, lanes);
+      if (a.dgate)
+        write(dgate + i, fma(x, s.slope, s.value) * load_ahead(up + i, lanes) * g, a.to_dgate, lanes);
       if (a.dup) write(dup + i, x * s.value * g, a.to_dup, lanes);
     });
   });

@@ -11,7 +11,7 @@ namespace {
 template <To to>
 void scaled_exp(const float* x, float* dx, int64_t n, float most, float scale) {
   write_lanes<to>(dx, 0, n, [=, m = set1(most), s = set1(scale)](int64_t i, auto lanes) {
-    return exp(load(x + i, lanes) - m) * s;
+    return exp(load_ahead(x + i, lanes) - m) * s;
   });
 }
 

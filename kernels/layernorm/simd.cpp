@@ -18,7 +18,8 @@ struct Normalize {
 };
 
 /// Mean and rstd of a row: a first mean, rounded to float, then the mean of what is left besides the squares
-/// (Chan, Golub and LeVeque 1983, the corrected two-pass algorithm).
+/// (Chan, Golub and LeVeque 1983, the corrected two-pass algorithm). Rows to come are fetched in the second
+/// walk.
 void row_stats(const float* x, int64_t cols, double eps, double* stats) {
   const double n = static_cast<double>(cols);
   double sum[1], left[2];
@@ -26,6 +27,7 @@ void row_stats(const float* x, int64_t cols, double eps, double* stats) {
   const auto first = static_cast<float>(sum[0] / n);
   sum_lanes_of_row(cols, left, [=, m = set1(first)](int64_t i, auto lanes, vf* add) {
     const vf d = load(x + i, lanes, first) - m;
+    fetch_ahead(x + i);
     add[0] += d;
     add[1] = fma(d, d, add[1]);
   });
@@ -50,7 +52,7 @@ void backward_row(const float* x, const float* weight, const float* dy, float* d
   const Normalize normalize(stats[0], stats[1]);
   double sums[2];
   sum_lanes_of_row(cols, sums, [=](int64_t i, auto lanes, vf* add) {
-    const vf n = normalize(load(x + i, lanes)), d = load(dy + i, lanes);
+    const vf n = normalize(load_ahead(x + i, lanes)), d = load_ahead(dy + i, lanes);
     const vf g = d * load(weight + i, lanes);
     add[0] += g;
     add[1] = fma(g, n, add[1]);
@@ -71,17 +73,19 @@ void backward_row(const float* x, const float* weight, const float* dy, float* d
 
 template <>
 void layernorm_simd<Isa::HEWN_ISA>(const Launch& launch, const LayernormForward& a) {
-  const auto *x = static_cast<const float*>(a.x), *weight = static_cast<const float*>(a.weight);
-  const auto* bias = static_cast<const float*>(a.bias);
+  const auto *weight = static_cast<const float*>(a.weight), *bias = static_cast<const float*>(a.bias);
   auto* y = static_cast<float*>(a.y);
-  const bool stream = way_for(Write::set, a.rows * a.cols) == To::past_caches;
+  const To to = way_for(Write::set, a.rows * a.cols);
+  const bool stream = to == To::past_caches;
   const auto write = bias ? (stream ? write_row<true, To::past_caches> : write_row<true, To::set>)
                           : (stream ? write_row<false, To::past_caches> : write_row<false, To::set>);
   parallel_for(launch, a.rows, [&](int64_t begin, int64_t end, int) {
+    NormRows rows(a, to);
     for (int64_t r = begin; r < end; ++r) {
-      const float* row = a.residual ? sum_row(a, r) : x + r * a.cols;
+      const float* row = rows.row(r);
       row_stats(row, a.cols, a.eps, a.stats + 2 * r);
       write(row, weight, bias, y + r * a.cols, a.cols, a.stats + 2 * r);
+      rows.keep(r);
     }
     finish_stream();
   });

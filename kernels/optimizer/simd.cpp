@@ -6,6 +6,7 @@
 #include "kernels/parallel.h"
 #include "kernels/vec_bf16.h"
 #include "kernels/vec_philox.h"
+#include "kernels/vec_stream.h"
 
 namespace hewn {
 namespace {
@@ -50,8 +51,8 @@ void update_range(const ParameterUpdate& a, const Factors& f, BFloat16* half, in
   const auto* g = static_cast<const float*>(a.g);
   const bool second = a.rule != UpdateRule::sgd;
   for_lanes(begin, end, [=, &f](int64_t i, auto lanes) {
-    const vf wi = load(w + i, lanes), gi = load(g + i, lanes), mi = load(m + i, lanes);
-    const Moments next = second ? adam(f, wi, gi, mi, load(v + i, lanes)) : sgd(f, wi, gi, mi);
+    const vf wi = load_ahead(w + i, lanes), gi = load_ahead(g + i, lanes), mi = load_ahead(m + i, lanes);
+    const Moments next = second ? adam(f, wi, gi, mi, load_ahead(v + i, lanes)) : sgd(f, wi, gi, mi);
     store(w + i, next.w, lanes);
     store(m + i, next.m, lanes);
     if (second) store(v + i, next.v, lanes);

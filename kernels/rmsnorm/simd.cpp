@@ -10,7 +10,7 @@ template <To to>
 void forward_row(const float* x, const float* weight, float* y, int64_t cols, double eps, double* rstd) {
   double squares[1];
   sum_lanes_of_row(cols, squares, [=](int64_t i, auto lanes, vf* add) {
-    const vf v = load(x + i, lanes);
+    const vf v = load_ahead(x + i, lanes);
     add[0] = fma(v, v, add[0]);
   });
   *rstd = 1 / __builtin_sqrt(squares[0] / static_cast<double>(cols) + eps);
@@ -26,7 +26,7 @@ void backward_row(const float* x, const float* weight, const float* dy, float* d
   const vf scale = set1(static_cast<float>(rstd));
   double sum[1];
   sum_lanes_of_row(cols, sum, [=](int64_t i, auto lanes, vf* add) {
-    const vf dn = load(dy + i, lanes) * (load(x + i, lanes) * scale);
+    const vf dn = load_ahead(dy + i, lanes) * (load_ahead(x + i, lanes) * scale);
     add[0] = fma(dn, load(weight + i, lanes), add[0]);
     store(dweight + i, load(dweight + i, lanes) + dn, lanes);
   });
@@ -42,13 +42,16 @@ void backward_row(const float* x, const float* weight, const float* dy, float* d
 
 template <>
 void rmsnorm_simd<Isa::HEWN_ISA>(const Launch& launch, const RmsnormForward& a) {
-  const auto *x = static_cast<const float*>(a.x), *weight = static_cast<const float*>(a.weight);
+  const auto* weight = static_cast<const float*>(a.weight);
   auto* y = static_cast<float*>(a.y);
-  const auto row =
-      way_for(Write::set, a.rows * a.cols) == To::set ? forward_row<To::set> : forward_row<To::past_caches>;
+  const To to = way_for(Write::set, a.rows * a.cols);
+  const auto row = to == To::set ? forward_row<To::set> : forward_row<To::past_caches>;
   parallel_for(launch, a.rows, [&](int64_t begin, int64_t end, int) {
-    for (int64_t r = begin; r < end; ++r)
-      row(a.residual ? sum_row(a, r) : x + r * a.cols, weight, y + r * a.cols, a.cols, a.eps, a.rstd + r);
+    NormRows rows(a, to);
+    for (int64_t r = begin; r < end; ++r) {
+      row(rows.row(r), weight, y + r * a.cols, a.cols, a.eps, a.rstd + r);
+      rows.keep(r);
+    }
     finish_stream();
   });
 }

@@ -10,17 +10,22 @@ namespace {
 
 /// Softmax of the first `seen` of n values, 0 for the rest: exponentials relative to the largest value up to
 /// their piece, then every piece scaled to the largest of all. `next` and `most` as in row_max_sum_exp.
-void forward_row(const float* x, float* y, int64_t n, int64_t seen, Piece next, float& most) {
-  float most_at[max_pieces];
-  const MaxSum total = row_max_sum_exp(x, seen, next, most, most_at,
-                                       [=](int64_t, int64_t i, auto lanes, vf e) { store(y + i, e, lanes); });
+/// Exponentials wait in y, or on the stack if y is to be written past the caches. That pays for rows of one
+/// piece; of longer rows, the line read ahead of a store is hidden behind the exponentials.
+void forward_row(const float* x, float* y, int64_t n, int64_t seen, Piece next, float& most, bool stream) {
+  float most_at[max_pieces], aside[shortest_piece];
+  stream = stream && seen <= shortest_piece;
+  float* exps = stream ? aside : y;
+  const MaxSum total = row_max_sum_exp(
+      x, seen, next, most, most_at, [=](int64_t, int64_t i, auto lanes, vf e) { store(exps + i, e, lanes); });
   const int64_t length = piece_length(seen);
   for (int64_t start = 0, piece = 0; start < seen; start += length, ++piece) {
     const float behind = most_at[piece] - total.most;
     const double down = behind == 0 ? 1 : static_cast<double>(exp(set1(behind))[0]);
     const vf scale = set1(static_cast<float>(down / total.sum));
-    for_lanes(start, start + length < seen ? start + length : seen,
-              [=](int64_t i, auto lanes) { store(y + i, load(y + i, lanes) * scale, lanes); });
+    const auto scaled = [=](int64_t i, auto lanes) { return load(exps + i, lanes) * scale; };
+    const int64_t end = start + length < seen ? start + length : seen;
+    stream ? stream_lanes(y, start, end, scaled) : write_lanes<To::set>(y, start, end, scaled);
   }
   for_lanes(seen, n, [=](int64_t i, auto lanes) { store(y + i, vf{}, lanes); });
 }
@@ -29,7 +34,7 @@ template <To to>
 void backward_row(const float* y, const float* dy, float* dx, int64_t n, int64_t seen) {
   double sum[1];
   sum_lanes_of_row(seen, sum, [=](int64_t i, auto lanes, vf* add) {
-    add[0] = fma(load(y + i, lanes), load(dy + i, lanes), add[0]);
+    add[0] = fma(load_ahead(y + i, lanes), load_ahead(dy + i, lanes), add[0]);
   });
   const vf dot = set1(static_cast<float>(sum[0]));
   write_lanes<to>(dx, 0, seen,
@@ -41,16 +46,17 @@ void backward_row(const float* y, const float* dy, float* dx, int64_t n, int64_t
 
 template <>
 void softmax_simd<Isa::HEWN_ISA>(const Launch& launch, const SoftmaxForward& a) {
-  // Writing past the caches loses here: the line read ahead of a store is hidden behind the exponentials.
   const auto* x = static_cast<const float*>(a.x);
   auto* y = static_cast<float*>(a.y);
+  const bool stream = way_for(Write::set, a.rows * a.cols, x == y) == To::past_caches;
   parallel_for(launch, a.rows, [&](int64_t begin, int64_t end, int) {
     const auto first_of = [&](int64_t r) {
       return r < end ? first_piece(x + r * a.cols, visible(a, r)) : Piece{x, 0};
     };
     float most = row_max(first_of(begin).x, first_of(begin).n);
     for (int64_t r = begin; r < end; ++r)
-      forward_row(x + r * a.cols, y + r * a.cols, a.cols, visible(a, r), first_of(r + 1), most);
+      forward_row(x + r * a.cols, y + r * a.cols, a.cols, visible(a, r), first_of(r + 1), most, stream);
+    finish_stream();
   });
 }
 
