@@ -34,10 +34,21 @@ Isa instruction_set(const Settings& settings, const std::string& name) {
   return isa;
 }
 
-// Whether `--op` asks for this operation: by room ("softmax") or by name ("softmax.forward").
-bool wanted(const std::vector<std::string>& ops, std::string_view room, std::string_view op) {
-  return ops.empty() || std::any_of(ops.begin(), ops.end(),
-                                    [&](const std::string& name) { return name == room || name == op; });
+// Whether a shape as the output writes it, "786432 gelu_tanh", has a word that is this name or begins with
+// it: "gelu_tanh", "gelu".
+bool says(const std::string& shape, const std::string& name) {
+  const std::vector<std::string> words = split(shape, ' ');
+  return std::any_of(words.begin(), words.end(),
+                     [&](const std::string& word) { return word == name || word.starts_with(name + "_"); });
+}
+
+// Whether `--op` asks for this case: by room ("softmax"), by operation ("softmax.forward") or by the kind its
+// shape tells ("gelu", "swiglu", "adamw").
+bool wanted(const std::vector<std::string>& ops, std::string_view room, std::string_view op,
+            const std::string& shape) {
+  return ops.empty() || std::any_of(ops.begin(), ops.end(), [&](const std::string& name) {
+           return name == room || name == op || says(shape, name);
+         });
 }
 
 bool holds(const Room& room, std::string_view op) {
@@ -51,10 +62,23 @@ const Room* room_called(std::string_view name) {
   return found == rooms().end() ? nullptr : &*found;
 }
 
+// The room with cases of this kind; null when there is none.
+const Room* room_with_kind(const std::string& name) {
+  const auto found = std::find_if(rooms().begin(), rooms().end(), [&](const Room& room) {
+    const Cases small = room.cases({});
+    return std::any_of(small.begin(), small.end(), [&](const auto& c) { return says(c->shape(), name); });
+  });
+  return found == rooms().end() ? nullptr : &*found;
+}
+
 // The rooms of what `--op` asks for, judged before their cases are made; all when it asks for nothing.
 std::vector<const Room*> rooms_for(const std::vector<std::string>& ops) {
   std::set<const Room*> chosen;
-  for (const std::string& op : ops) chosen.insert(room_called(op) ? room_called(op) : room_with(op));
+  for (const std::string& op : ops) {
+    const Room* room = room_called(op);
+    if (!room) room = room_with(op);
+    chosen.insert(room ? room : room_with_kind(op));
+  }
   std::vector<const Room*> list;
   for (const Room& room : rooms())
     if (ops.empty() || chosen.contains(&room)) list.push_back(&room);
@@ -179,7 +203,7 @@ bool visit_rooms(const BenchPlan& plan, const std::function<void(Case&, int64_t)
       CaseRequest request = plan.request;
       request.shape = sizes;
       for (auto& c : room->cases(request)) {
-        if (!wanted(plan.ops, room->name, c->op())) continue;
+        if (!wanted(plan.ops, room->name, c->op(), c->shape())) continue;
         if (sizes == shape || c->shape() == shape) {
           found = true;
           visit(*c, 0);
@@ -198,7 +222,7 @@ bool visit_rooms(const BenchPlan& plan, const std::function<void(Case&, int64_t)
 bool visit_run(const BenchPlan& plan, const std::function<void(Case&, int64_t)>& visit) {
   bool any = false;
   for (const RunKernel& kernel : *plan.of_run) {
-    if (!wanted(plan.ops, kernel.room->name, kernel.op)) continue;
+    if (!wanted(plan.ops, kernel.room->name, kernel.op, kernel.sketch.shape)) continue;
     any = true;
     // Operands, what they began as, and the reference's results in double.
     const double needed = 3 * kernel.bytes, space = static_cast<double>(available_memory());
