@@ -1,11 +1,14 @@
 #include "train/step_graphs.h"
 
+#include <cstdlib>
+
 #include "core/error.h"
 #include "kernels/contract.h"
 
 namespace hewn {
 
-StepGraphs::StepGraphs(Executor& device) : device_(device) {}
+StepGraphs::StepGraphs(Executor& device)
+    : device_(device), on_(std::getenv("CUDA_LAUNCH_BLOCKING") == nullptr) {}  // a graph names no kernel
 
 StepGraphs::~StepGraphs() {
   for (Kind& kind : kinds_) drop(kind);

@@ -28,7 +28,8 @@ class StepGraphs {
   StepGraphs(const StepGraphs&) = delete;
   StepGraphs& operator=(const StepGraphs&) = delete;
 
-  /// False: `work` is always done.
+  /// False: `work` is always done, as from the beginning where CUDA_LAUNCH_BLOCKING is set to find a kernel
+  /// that fails.
   void use(bool on) { on_ = on; }
   /// Does `work` the first two times of its kind, after which the pool has all blocks that it takes; captures
   /// and replays it the third time; replays it from then on, and is true then: `work` was not called. Begins
@@ -51,7 +52,7 @@ class StepGraphs {
 
   Executor& device_;
   Kind kinds_[4];  // by first and last
-  bool on_ = true;
+  bool on_;
   int64_t replays_ = 0;
 };
 

@@ -5,9 +5,38 @@
 #include <type_traits>
 #include <utility>
 
+#include "core/dtype.h"
+
 namespace hewn {
 
-/// "5000, 1.750000, pointer"; `pointers` are the addresses of values of these types.
+/// What the arguments of an op (abi.h of its room) say about its size: "bf16 M=256 N=768 K=3072",
+/// "f32 rows=256 cols=768"; "struct" when it is none of the names below.
+template <class Args>
+std::string sizes_text(const Args& a) {
+  std::string text;
+  const auto append = [&text](const std::string& word) { text += (text.empty() ? "" : " ") + word; };
+  const auto size = [&append](const char* name, int64_t n) { append(name + ("=" + std::to_string(n))); };
+  if constexpr (requires { a.dtype; }) append(std::string(name_of(a.dtype)));
+  if constexpr (requires { a.M; }) size("M", a.M), size("N", a.N), size("K", a.K);
+  if constexpr (requires { a.B; }) size("B", a.B);
+  if constexpr (requires { a.T; }) size("T", a.T);
+  if constexpr (requires { a.H; }) size("H", a.H);
+  if constexpr (requires { a.Hkv; }) size("Hkv", a.Hkv);
+  if constexpr (requires { a.Tq; }) size("Tq", a.Tq), size("Tk", a.Tk);
+  if constexpr (requires { a.D; }) size("D", a.D);
+  if constexpr (requires { a.rows; }) size("rows", a.rows);
+  if constexpr (requires { a.cols; }) size("cols", a.cols);
+  if constexpr (requires { a.outer; a.n; }) size("outer", a.outer);
+  if constexpr (requires { a.n; }) size("n", a.n);
+  if constexpr (requires { a.inner; a.n; }) size("inner", a.inner);
+  if constexpr (requires { a.width; }) size("width", a.width);
+  if constexpr (requires { a.vocabulary; }) size("vocabulary", a.vocabulary);
+  if constexpr (requires { a.shape[a.rank]; })
+    for (int d = 0; d < a.rank; ++d) size(("shape[" + std::to_string(d) + "]").c_str(), a.shape[d]);
+  return text.empty() ? "struct" : text;
+}
+
+/// "bf16 M=256 N=768 K=3072, 5000, 1.750000, pointer"; `pointers` are the addresses of values of these types.
 template <class... P>
 std::string arguments_text(void** pointers) {
   std::string text;
@@ -17,8 +46,10 @@ std::string arguments_text(void** pointers) {
       text += std::to_string(static_cast<int>(value));
     else if constexpr (std::is_arithmetic_v<V>)
       text += std::to_string(value);
+    else if constexpr (std::is_pointer_v<V>)
+      text += "pointer";
     else
-      text += std::is_pointer_v<V> ? "pointer" : "struct";
+      text += sizes_text(value);
   };
   [&]<size_t... I>(std::index_sequence<I...>) { (append(*static_cast<const P*>(pointers[I])), ...); }
   (std::index_sequence_for<P...>());

@@ -20,6 +20,12 @@ void check(cudaError_t error, const char* doing) {
        ")");
 }
 
+/// The same for what waits: the error is that of something queued before, which the GPU does not name.
+void check_queued(cudaError_t error) {
+  check(error, "waiting for the GPU, on which a kernel failed (with CUDA_LAUNCH_BLOCKING=1 in the "
+               "environment each one is awaited, and the message names it)");
+}
+
 class CudaRuntime final : public GpuRuntime {
  public:
   explicit CudaRuntime(int ordinal) {
@@ -82,7 +88,7 @@ class CudaRuntime final : public GpuRuntime {
     return true;
   }
   void wait(Event event) override {
-    check(cudaEventSynchronize(static_cast<cudaEvent_t>(event)), "waiting for the GPU");
+    check_queued(cudaEventSynchronize(static_cast<cudaEvent_t>(event)));
   }
   double seconds_between(Event first, Event second) override {
     float milliseconds = 0;
@@ -92,7 +98,7 @@ class CudaRuntime final : public GpuRuntime {
     return static_cast<double>(milliseconds) * 1e-3;
   }
 
-  void sync() override { check(cudaStreamSynchronize(stream_), "waiting for the GPU"); }
+  void sync() override { check_queued(cudaStreamSynchronize(stream_)); }
 
   void begin_capture() override {
     // Relaxed: the pool may ask for memory meanwhile.

@@ -142,10 +142,6 @@ __device__ __forceinline__ void multiply_stage(const typename Tile::Stage& stage
   }
 }
 
-struct Wide {
-  bool a, b, c;
-};
-
 template <class Tile, bool trans_a, bool trans_b>
 __global__ void __launch_bounds__(Tile::threads, Tile::blocks)
     multiply_tensor(Matmul m, TileGrid grid, Wide wide, float* scratch) {
@@ -154,18 +150,10 @@ __global__ void __launch_bounds__(Tile::threads, Tile::blocks)
   // For the end, where the sums are: registers are for them meanwhile.
   TilePlace& kept = shared_memory<TilePlace>();
   if (threadIdx.x == 0) kept = place;
-  const int64_t i0 = int64_t{place.m} * Tile::rows, j0 = int64_t{place.n} * Tile::cols;
-  const int64_t k0 = place.split * grid.split_depth;
-  // Terms of this piece of K.
-  const int K = static_cast<int>(k0 + grid.split_depth < m.K ? grid.split_depth : m.K - k0);
-  Fetch<Tile, Tile::rows, trans_a> fetch_a(static_cast<const bf16*>(m.a) +
-                                               offset_of(m.a_step, m, place.batch) +
-                                               (trans_a ? k0 * m.lda + i0 : i0 * m.lda + k0),
-                                           m.lda, m.M - i0);
-  Fetch<Tile, Tile::cols, !trans_b> fetch_b(static_cast<const bf16*>(m.b) +
-                                                offset_of(m.b_step, m, place.batch) +
-                                                (trans_b ? j0 * m.ldb + k0 : k0 * m.ldb + j0),
-                                            m.ldb, m.N - j0);
+  const auto work = operands_of<Tile, trans_a, trans_b, bf16>(m, grid, place);
+  const int K = work.K;
+  Fetch<Tile, Tile::rows, trans_a> fetch_a(work.a, m.lda, work.rows_left);
+  Fetch<Tile, Tile::cols, !trans_b> fetch_b(work.b, m.ldb, work.cols_left);
   int to_fetch = K, to_multiply = K, fill = 0, use = 0;
   const auto fetch = [&] {
     if (to_fetch > 0) {

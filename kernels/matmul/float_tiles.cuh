@@ -74,10 +74,6 @@ class Fetch {
   int offset_[along ? 1 : rounds];  ///< of a round; along the span: how many of the four are in the matrix
 };
 
-struct Wide {
-  bool a, b, c;
-};
-
 template <class Tile, bool trans_a, bool trans_b>
 __global__ void __launch_bounds__(Tile::threads, Tile::blocks)
     multiply_floats(Matmul m, TileGrid grid, Wide wide, float* scratch) {
@@ -86,18 +82,10 @@ __global__ void __launch_bounds__(Tile::threads, Tile::blocks)
   // For the end, where the sums are: registers are for them meanwhile.
   TilePlace& kept = shared_memory<TilePlace>();
   if (threadIdx.x == 0) kept = place;
-  const int64_t i0 = int64_t{place.m} * Tile::rows, j0 = int64_t{place.n} * Tile::cols;
-  const int64_t k0 = place.split * grid.split_depth;
-  // Terms of this piece of K.
-  const int K = static_cast<int>(k0 + grid.split_depth < m.K ? grid.split_depth : m.K - k0);
-  Fetch<Tile, Tile::rows, trans_a> fetch_a(static_cast<const float*>(m.a) +
-                                               offset_of(m.a_step, m, place.batch) +
-                                               (trans_a ? k0 * m.lda + i0 : i0 * m.lda + k0),
-                                           m.lda, m.M - i0);
-  Fetch<Tile, Tile::cols, !trans_b> fetch_b(static_cast<const float*>(m.b) +
-                                                offset_of(m.b_step, m, place.batch) +
-                                                (trans_b ? j0 * m.ldb + k0 : k0 * m.ldb + j0),
-                                            m.ldb, m.N - j0);
+  const auto work = operands_of<Tile, trans_a, trans_b, float>(m, grid, place);
+  const int K = work.K;
+  Fetch<Tile, Tile::rows, trans_a> fetch_a(work.a, m.lda, work.rows_left);
+  Fetch<Tile, Tile::cols, !trans_b> fetch_b(work.b, m.ldb, work.cols_left);
   // The stage to fill next, which is, once that has been begun, the one to multiply.
   int stage = 0;
   const auto fetch = [&](int terms) {

@@ -27,5 +27,30 @@ __host__ __device__ constexpr int64_t offset_of(const MatmulStep& step, const Ma
   return batch / inner * step.outer + batch % inner * step.inner;
 }
 
+/// Whether rows of an operand may be read, or rows of c written, sixteen bytes at a time.
+struct Wide {
+  bool a, b, c;
+};
+
+/// What a block multiplies for its tile of c: up to K terms of rows of op(a) and columns of op(b), of which
+/// so many are left from here on. Elements are of type T.
+template <class T>
+struct TileOperands {
+  const T *a, *b;
+  int64_t rows_left, cols_left;
+  int K;
+};
+template <class Tile, bool trans_a, bool trans_b, class T>
+__device__ __forceinline__ TileOperands<T> operands_of(const Matmul& m, const TileGrid& grid,
+                                                       const TilePlace& place) {
+  const int64_t i0 = int64_t{place.m} * Tile::rows, j0 = int64_t{place.n} * Tile::cols;
+  const int64_t k0 = place.split * grid.split_depth;
+  return {static_cast<const T*>(m.a) + offset_of(m.a_step, m, place.batch) +
+              (trans_a ? k0 * m.lda + i0 : i0 * m.lda + k0),
+          static_cast<const T*>(m.b) + offset_of(m.b_step, m, place.batch) +
+              (trans_b ? j0 * m.ldb + k0 : k0 * m.ldb + j0),
+          m.M - i0, m.N - j0, static_cast<int>(k0 + grid.split_depth < m.K ? grid.split_depth : m.K - k0)};
+}
+
 }  // namespace
 }  // namespace hewn

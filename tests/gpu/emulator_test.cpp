@@ -8,6 +8,8 @@
 
 #include "core/error.h"
 #include "kernels/gpu/simt.h"
+#include "kernels/matmul/abi.h"
+#include "kernels/softmax/abi.h"
 #include "tests/support/catch.h"
 
 namespace hewn {
@@ -65,6 +67,8 @@ __global__ void beyond_block() { __syncwarp(); }
 struct Large {
   char bytes[(48 << 10) + 1];
 };
+__global__ void of_matmul(Matmul, float) {}
+__global__ void of_rows(SoftmaxForward) {}
 __global__ void too_much() { shared_memory<Large>().bytes[0] = 1; }
 
 const Launch at_once{};
@@ -154,6 +158,13 @@ TEST_CASE("emulator: a launch that cannot be names kernel, arguments and grid") 
   CHECK(
       fails({"307200 bytes of shared memory"}, "reverse", {1, 1, 300 << 10}, reverse, 7, x.data(), x.data()));
   CHECK_NOTHROW(launch(at_once, "reverse", {0, 1}, reverse, 7, x.data(), x.data()));
+  Matmul product{};
+  product.dtype = DType::bf16;
+  product.M = 256, product.N = 768, product.K = 3072;
+  CHECK(fails({"kernel product(bf16 M=256 N=768 K=3072, 0.5"}, "product", {1, 2000}, of_matmul, product, 0.5));
+  SoftmaxForward rows{};
+  rows.dtype = DType::f32, rows.rows = 3, rows.cols = 50257;
+  CHECK(fails({"kernel rows(f32 rows=3 cols=50257) on 1x"}, "rows", {1, 2000}, of_rows, rows));
 }
 
 }  // namespace hewn
