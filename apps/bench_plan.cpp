@@ -1,5 +1,7 @@
 #include "apps/bench_plan.h"
 
+#include <sys/prctl.h>
+
 #include <algorithm>
 #include <cctype>
 #include <set>
@@ -120,7 +122,7 @@ std::string sizes_in(const std::string& shape) {
 void read_gpu(const Settings& settings, BenchPlan& plan) {
   plan.threads = {1};
   plan.isas = {plan.device == "cuda" ? Isa::cuda : Isa::emulated};
-  for (const char* key : {"threads", "isa", "rung", "counters", "asm"})
+  for (const char* key : {"threads", "isa", "rung", "pages", "counters", "asm"})
     require(!settings.given(key) || settings.where(key).starts_with("HEWN_"), settings.where(key),
             " is for kernels on the processor; leave it out with --device=", plan.device);
   require(!settings.given("cache") || settings.text("cache") == "cold", settings.where("cache"),
@@ -160,6 +162,8 @@ BenchPlan bench_plan(const Settings& settings) {
           "--shape needs one --op, since shapes are written differently");
   plan.device = settings.text("device");
   plan.device == "cpu" ? read_processor(settings, plan) : read_gpu(settings, plan);
+  if (settings.text("pages") == "small")
+    require(prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0) == 0, "--pages=small: this system has no choice of pages");
   plan.counters = settings.flag("counters");
   plan.assembly = settings.flag("asm");
   require(!plan.assembly || !plan.ops.empty() || !plan.rung.empty(),

@@ -275,6 +275,8 @@ constexpr Option benching[] = {
         "none"),
     choice("cache", "warm|cold|both", "both", takes::bench_kernels,
            "operands in the caches, in memory as in training, or both in turn; on a GPU in memory alone"),
+    choice("pages", "huge|small", "huge", takes::bench_kernels,
+           "pages of the system under large operands; tensors stand on huge ones"),
     flag("counters", "false", takes::bench_kernels,
          "hardware counters too: cycles, instructions, cache misses of a call"),
     flag("asm", "false", takes::bench_kernels, "show the hottest loop of each kernel as instructions"),

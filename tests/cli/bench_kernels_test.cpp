@@ -144,6 +144,31 @@ TEST_CASE("ceilings are measured for the charts and for all kernels") {
   CHECK(copy == read);
 }
 
+TEST_CASE("a kind of operation is asked for by its name in the output") {
+  const auto lines_of = [](const std::string& op, const std::string& shape) {
+    const auto r = hewn({"bench", "kernels", "--op=" + op, "--shape=" + shape, "--cache=warm", "--threads=1",
+                         "-r1", "--csv"});
+    CHECK(r.exit_code == 0);
+    std::vector<std::string> lines;
+    std::istringstream in(r.out);
+    for (std::string line; std::getline(in, line);) lines.push_back(line);
+    return lines;
+  };
+  const auto gelu = lines_of("gelu", "4096");
+  CHECK(gelu.size() == 7);  // two curves, forward, backward and backward adding, after the header
+  for (size_t i = 1; i < gelu.size(); ++i) CHECK(contains(gelu[i], "4096 gelu_"));
+  const auto swiglu = lines_of("swiglu", "3x512");
+  CHECK(swiglu.size() == 4);
+  for (size_t i = 1; i < swiglu.size(); ++i) CHECK(contains(swiglu[i], "3x512 swiglu"));
+  CHECK(contains(lines_of("adamw", "5000").at(1), "adamw 5000"));
+  CHECK_FAILS(hewn({"bench", "kernels", "--op=gel"}), 2, "no kernels called 'gel'");
+}
+
+TEST_CASE("operands stand on huge pages or small ones") {
+  for (const std::string pages : {"huge", "small"}) CHECK(hewn(small({"--pages=" + pages})).exit_code == 0);
+  CHECK_FAILS(hewn(small({"--pages=large"})), 2, "not one of huge or small");
+}
+
 TEST_CASE("one case alone is asked for as the output writes it") {
   const std::vector<std::string> relu{
       "bench", "kernels", "--op=activation.forward", "--cache=warm", "--threads=1", "-r1", "--csv"};

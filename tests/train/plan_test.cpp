@@ -98,9 +98,10 @@ TEST_CASE("nothing is asked of the system after the second step", "[plan]") {
   test::Random random("steady");
   for (int repeat = 0; repeat < test::repeats(5, 50); ++repeat) {
     const TrainConfig config = random_config(random);
-    INFO("config " << repeat << "\n" << to_json(config.model));
+    const int threads = 1 + repeat % 3;
+    INFO("config " << repeat << ", " << threads << " threads\n" << to_json(config.model));
     const auto calls = [&](int steps, bool evaluates) {
-      const auto device = make_cpu(1);
+      const auto device = make_cpu(threads);
       return measured(config, *device, random, steps, evaluates).system_calls;
     };
     CHECK(calls(2, false) == calls(8, false));
