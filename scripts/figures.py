@@ -94,10 +94,13 @@ def attention():
 
 
 def training():
-    compared = [f"```\n{run(PEERS, 'scripts/peers/compare_step.py', '--config', config, '--threads', threads,
-                            '--rounds', '3').strip()}\n```"
-                for config, threads in (("baby-gpt-cpu", "2"), ("baby-gpt-cpu", "1"), ("gpt2", "2"))]
-    return "\n\n".join(compared)
+    steps = [("baby-gpt-cpu", "f32", 2, 5), ("baby-gpt-cpu", "f32", 1, 3), ("baby-gpt", "f32", 2, 2),
+             ("gpt2", "f32", 2, 2), ("gpt2", "f32", 1, 2), ("gpt2", "bf16", 2, 2),
+             ("gpt2-1024", "f32", 2, 2), ("gpt2-1024", "bf16", 2, 2)]
+    compared = [run(PEERS, "scripts/peers/compare_step.py", "--config", config, "--dtype", dtype,
+                    "--threads", str(threads), "--rounds", str(rounds)).strip()
+                for config, dtype, threads, rounds in steps]
+    return "\n\n".join(f"```\n{text}\n```" for text in compared)
 
 
 def sampling():

@@ -2,9 +2,9 @@
 # A throw-away environment for the comparisons beside this file: current PyTorch, OpenBLAS, oneDNN and MKL from
 # PyPI, and what it can build of peers whose source is given.
 #   [ONEDNN=DIR] [BLIS=DIR] [LLMC=DIR] scripts/peers/setup.sh [DIR]      (default: build/peers)
-# DIR/env.sh then says where everything is; the scripts read it. PyPI's oneDNN has no OpenMP and no processor
-# engine, so that only its sgemm can be timed; a checkout of uxlfoundation/oneDNN in ONEDNN gives all of it. BLIS
-# (flame/blis) is not on PyPI as a library.
+# DIR/env.sh then says where everything is; the scripts read it. The oneDNN of PyPI that has a processor engine and
+# OpenMP is 3.2; a checkout of uxlfoundation/oneDNN in ONEDNN gives another, after an hour of compiling on two cores.
+# BLIS (flame/blis) is not on PyPI as a library.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 dir=${1:-build/peers}
@@ -14,7 +14,7 @@ if ! command -v python3 >/dev/null; then
 fi
 [ -x "$dir/bin/python" ] || python3 -m venv "$dir"
 dir=$(cd "$dir" && pwd)
-"$dir/bin/pip" install --quiet --disable-pip-version-check torch numpy scipy-openblas32 onednn mkl
+"$dir/bin/pip" install --quiet --disable-pip-version-check torch numpy scipy-openblas32 onednn-cpu-gomp mkl
 "$dir/bin/python" -c 'import torch; print("PyTorch", torch.__version__, torch.backends.cpu.get_cpu_capability())'
 
 first() { find "$dir" -name "$1" 2>/dev/null | sort | head -n 1; }
