@@ -69,10 +69,18 @@ bool fetching_pays() {
 #endif
 }
 
+bool bf16_pairs_pay() {
+#if defined(__x86_64__)
+  return !__builtin_cpu_is("intel") || __builtin_cpu_is("cooperlake");
+#else
+  return true;
+#endif
+}
+
 Isa best_isa() {
   Isa best = Isa::scalar;
   for (const Isa isa : known_isas)
-    if (supported(isa)) best = isa;
+    if (supported(isa) && (isa != Isa::avx512bf16 || bf16_pairs_pay())) best = isa;
   const char* cap = std::getenv("HEWN_ISA");
   if (!cap || !*cap) return best;
   for (int i = 0; i < n_isas; ++i) {
