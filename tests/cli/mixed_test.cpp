@@ -21,7 +21,7 @@ std::vector<double> validation_losses(const TempDir& dir, const std::filesystem:
                                     "--out_dir=" + out,
                                     "--threads=2"};
   if (!full()) train.insert(train.end(), {"--max_iters=60", "--eval_interval=20", "--eval_iters=5"});
-  CHECK_FAILS(hewn(train), 0, "");
+  CHECK_FAILS(hewn(train, {.timeout = 600}), 0, "");
   std::vector<double> losses;
   std::istringstream lines(read_file(out + "/metrics.jsonl"));
   const std::string key = "\"val_loss\":";
@@ -41,7 +41,7 @@ TEST_CASE("bf16 learns Tiny Shakespeare like float32: within 0.5% at every evalu
   const std::vector<double> mixed = validation_losses(dir, *text, "bf16");
   REQUIRE(wide.size() == (full() ? 9 : 4));
   REQUIRE(mixed.size() == wide.size());
-  CHECK(wide.back() < (full() ? 1.9 : 3.3));
+  CHECK(wide.back() < (full() ? 2.05 : 3.3));
   CHECK(mixed != wide);
   for (size_t i = 0; i < wide.size(); ++i) {
     INFO("evaluation " << i << ": " << mixed[i] << " in bf16, " << wide[i] << " in float32");
