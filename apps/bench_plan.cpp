@@ -1,7 +1,5 @@
 #include "apps/bench_plan.h"
 
-#include <sys/prctl.h>
-
 #include <algorithm>
 #include <cctype>
 #include <set>
@@ -162,8 +160,6 @@ BenchPlan bench_plan(const Settings& settings) {
           "--shape needs one --op, since shapes are written differently");
   plan.device = settings.text("device");
   plan.device == "cpu" ? read_processor(settings, plan) : read_gpu(settings, plan);
-  if (settings.text("pages") == "small")
-    require(prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0) == 0, "--pages=small: this system has no choice of pages");
   plan.counters = settings.flag("counters");
   plan.assembly = settings.flag("asm");
   require(!plan.assembly || !plan.ops.empty() || !plan.rung.empty(),

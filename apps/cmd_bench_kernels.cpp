@@ -1,5 +1,7 @@
 // hewn bench kernels: every room's cases at the sizes of real models, each result checked, then timed.
 
+#include <sys/prctl.h>
+
 #include <algorithm>
 #include <optional>
 #include <set>
@@ -87,6 +89,8 @@ bool add(std::vector<Contender>& list, std::vector<Contender> more) {
 int run_bench_kernels(const Settings& settings) {
   BenchPlan plan = bench_plan(settings);
   const Format format = format_of(settings);
+  if (settings.text("pages") == "small")
+    require(prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0) == 0, "--pages=small: this system has no choice of pages");
   const std::string plot = settings.text("plot");
   if (!plot.empty()) require_charts();
   std::optional<Baseline> baseline;

@@ -258,7 +258,8 @@ constexpr Option checking[] = {
 };
 
 constexpr Option benching[] = {
-    text("op", "NAME,...", "", takes::bench_kernels, "only these operations", "all"),
+    text("op", "NAME,...", "", takes::bench_kernels,
+         "only these operations, parts of them or kinds: softmax, softmax.forward, gelu", "all"),
     text("shape", "SIZES,...", "", takes::bench_kernels,
          "these sizes alone, written as in the output: 256x2304x768", "the sizes of real models"),
     text("shapes_from", "RUN|CONFIG.toml", "", takes::bench_kernels,

@@ -9,8 +9,7 @@ namespace hewn {
 namespace {
 
 /// Asks for what will be read 8 KiB after p. The processor asks by itself, but no farther than to the end of
-/// a page, and not far enough where exponentials or a second walk along a row take their time: the sum of the
-/// exponentials of 200 MB takes 27 ms without and 17 ms with this on a Xeon, GELU 34 and 22 ms.
+/// a page, and not far enough where exponentials or a second walk along a row take their time.
 HEWN_INLINE void fetch_ahead(const float* p) {
   if constexpr (W * sizeof(float) == 64) __builtin_prefetch(p + 2048, 0, 2);  // once for each line
 }
