@@ -66,7 +66,7 @@ endfunction()
 
 # hewn_simd(TARGET LABEL SOURCES...): adds SIMD sources to TARGET, compiled once per instruction set with HEWN_ISA
 # naming it and HEWN_VBYTES the width of its vectors; avx512bf16 is for sources called *bf16.cpp, amx for
-# those called *amx.cpp, which have nothing for the others. LABEL makes the objects' names unique.
+# those called *amx.cpp; others have nothing for these two. LABEL makes the objects' names unique.
 function(hewn_simd target label)
   if(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
     set(isas neon)
@@ -90,11 +90,10 @@ function(hewn_simd target label)
     set(sources ${ARGN})
     if(isa STREQUAL "amx")
       list(FILTER sources INCLUDE REGEX "amx\\.cpp$")
-    else()
-      list(FILTER sources EXCLUDE REGEX "amx\\.cpp$")
-    endif()
-    if(isa STREQUAL "avx512bf16")
+    elseif(isa STREQUAL "avx512bf16")
       list(FILTER sources INCLUDE REGEX "bf16\\.cpp$")
+    else()
+      list(FILTER sources EXCLUDE REGEX "(amx|bf16)\\.cpp$")
     endif()
     if(sources)
       set(object ${label}_${isa})

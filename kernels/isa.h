@@ -20,12 +20,12 @@ constexpr bool on_gpu(Isa isa) { return isa >= Isa::emulated; }
 /// `simd*amx.cpp`, and all this build holds code for.
 #if defined(__aarch64__)
 inline constexpr std::array compiled_isas{Isa::neon};
-inline constexpr std::array bf16_isas{Isa::neon};
+inline constexpr std::array<Isa, 0> bf16_isas{};
 inline constexpr std::array<Isa, 0> amx_isas{};
 inline constexpr std::array known_isas{Isa::neon};
 #else
 inline constexpr std::array compiled_isas{Isa::sse2, Isa::avx2, Isa::avx512};
-inline constexpr std::array bf16_isas{Isa::sse2, Isa::avx2, Isa::avx512, Isa::avx512bf16};
+inline constexpr std::array bf16_isas{Isa::avx512bf16};
 inline constexpr std::array amx_isas{Isa::amx};
 inline constexpr std::array known_isas{Isa::sse2, Isa::avx2, Isa::avx512, Isa::avx512bf16, Isa::amx};
 #endif

@@ -2,6 +2,7 @@
 // Arguments of a kernel as text, for messages about a launch.
 
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
@@ -14,9 +15,12 @@ namespace hewn {
 template <class Args>
 std::string sizes_text(const Args& a) {
   std::string text;
-  const auto append = [&text](const std::string& word) { text += (text.empty() ? "" : " ") + word; };
-  const auto size = [&append](const char* name, int64_t n) { append(name + ("=" + std::to_string(n))); };
-  if constexpr (requires { a.dtype; }) append(std::string(name_of(a.dtype)));
+  const auto append = [&text](std::string_view word) { text.append(text.empty() ? "" : " ").append(word); };
+  const auto size = [&](std::string_view name, int64_t n) {
+    append(name);
+    text.append("=").append(std::to_string(n));
+  };
+  if constexpr (requires { a.dtype; }) append(name_of(a.dtype));
   if constexpr (requires { a.M; }) size("M", a.M), size("N", a.N), size("K", a.K);
   if constexpr (requires { a.B; }) size("B", a.B);
   if constexpr (requires { a.T; }) size("T", a.T);
@@ -32,7 +36,8 @@ std::string sizes_text(const Args& a) {
   if constexpr (requires { a.width; }) size("width", a.width);
   if constexpr (requires { a.vocabulary; }) size("vocabulary", a.vocabulary);
   if constexpr (requires { a.shape[a.rank]; })
-    for (int d = 0; d < a.rank; ++d) size(("shape[" + std::to_string(d) + "]").c_str(), a.shape[d]);
+    for (int d = 0; d < a.rank; ++d)
+      size(std::string("shape[").append(std::to_string(d)).append("]"), a.shape[d]);
   return text.empty() ? "struct" : text;
 }
 

@@ -15,8 +15,13 @@ constexpr int64_t block_bytes = 384 << 10, small_block_bytes = 128 << 10;
 constexpr int64_t k_bytes = 3 << 10;
 /// A block, or a single panel of the longest k.
 constexpr int64_t scratch_of_b = block_bytes + (64 << 10);
-/// Strips of a turned a, at most.
-constexpr int64_t scratch_of_a = 1 << 20, scratch_per_worker = scratch_of_b + scratch_of_a;
+/// Strips of an a that is turned or widened, at most.
+constexpr int64_t scratch_of_a = 1 << 20;
+/// One worker's scratch: a block of b, strips of a, and float32 sums for all of a c of so many narrow
+/// elements.
+[[maybe_unused]] constexpr int64_t bytes_of_worker(int64_t narrow) {
+  return scratch_of_b + scratch_of_a + (narrow * 4 + 63) / 64 * 64;
+}
 
 /// Up to so many rows of a are multiplied without tiles: with b as it stands (skinny.h; more of them find
 /// tiles faster wherever b is in a cache), and with b transposed (dots.h), which would be turned for them
@@ -38,14 +43,14 @@ constexpr int64_t skinny_sums = 32 << 10;
   return (panels > 0 ? panels : 1) * panel;
 }
 
-/// Bytes from one strip of `rows` rows of a turned a to the next: a line more than whole pages, so that equal
+/// Bytes from one strip of `rows` rows of a to the next: a line more than whole pages, so that equal
 /// places of many strips do not compete for one set of the cache.
 [[maybe_unused]] constexpr int64_t strip_bytes(int64_t kc, size_t element, int64_t rows) {
   constexpr int64_t page = 4096;
   return (kc * rows * static_cast<int64_t>(element) + page - 1) / page * page + 64;
 }
 
-/// So many rows of a turned a are in strips at a time, of blocks of kc.
+/// So many rows of a are in strips at a time, of blocks of kc.
 [[maybe_unused]] constexpr int64_t rows_of_strips(int64_t kc, size_t element, int64_t rows) {
   return scratch_of_a / strip_bytes(kc, element, rows) * rows;
 }

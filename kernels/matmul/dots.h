@@ -19,8 +19,8 @@ constexpr int dots_at_once = tile_rows / 2;
 
 /// to[i, j] = the lanes of the dot product of row i of the few, which end in zeros to whole vectors, with row
 /// j of the many.
-template <class T, int rows, int cols>
-__attribute__((noinline)) void dots(int64_t k, const T* few, int64_t row, const T* many, int64_t ld, T* to) {
+template <class T, class S, int rows, int cols>
+__attribute__((noinline)) void dots(int64_t k, const T* few, int64_t row, const S* many, int64_t ld, T* to) {
   using V = Vector<T>;
   constexpr int w = lanes<T>;
   V sum[rows][cols] = {};
@@ -48,14 +48,14 @@ __attribute__((noinline)) void dots(int64_t k, const T* few, int64_t row, const 
 }
 
 /// All the few with n of the many, at most a vector's lanes of them, `cols` at a time.
-template <class T, int cols>
-HEWN_INLINE void dots_of(const Sums<T>& s, int64_t n, const T* many, int64_t ld, T* squares) {
+template <class T, class S, int cols>
+HEWN_INLINE void dots_of(const Sums<T>& s, int64_t n, const S* many, int64_t ld, T* squares) {
   constexpr int64_t w = lanes<T>, at_once = cols < w ? cols : w;
   const int64_t row = blocks_of(s.k, w) * w;
   const auto some = [&](int64_t j, auto count) __attribute__((always_inline)) {
     in_groups<dots_at_once>(
         s.rows, [&](int64_t i, auto rows) __attribute__((always_inline)) {
-          dots<T, rows, count>(s.k, s.a + i * row, row, many + j * ld, ld, squares + (i * w + j) * w);
+          dots<T, S, rows, count>(s.k, s.a + i * row, row, many + j * ld, ld, squares + (i * w + j) * w);
         });
   };
   int64_t j = 0;
@@ -77,8 +77,8 @@ HEWN_INLINE Vector<T> sum_lanes(const T* square) {
 }
 
 /// As multiply_skinny, for a turned matrix.
-template <class T, class Put>
-void multiply_dots(const Skinny<T>& s, int64_t K, Range range, T* scratch, const Put& put) {
+template <class T, class S, class Put>
+void multiply_dots(const Skinny<S>& s, int64_t K, Range range, T* scratch, const Put& put) {
   constexpr int64_t w = lanes<T>;
   const int64_t blocks = K > 0 ? blocks_of(K, most_dot_terms<T>) : 1;
   const int64_t kc = blocks_of(blocks_of(K, blocks), w) * w;
@@ -87,12 +87,14 @@ void multiply_dots(const Skinny<T>& s, int64_t K, Range range, T* scratch, const
     const int64_t k0 = block * kc, k = K - k0 < kc ? K - k0 : kc;
     for (int64_t r = 0; r < s.rows; ++r)
       for (int64_t p = 0; p < blocks_of(k, w) * w; ++p)
-        few[r * blocks_of(k, w) * w + p] = p < k ? s.few[r * s.row + (k0 + p) * s.step] : T{0};
+        few[r * blocks_of(k, w) * w + p] =
+            p < k ? static_cast<T>(s.few[r * s.row + (k0 + p) * s.step]) : T{0};
     const Sums<T> sums{s.rows, k, few, sum, w};
     for (int64_t j = range.begin; j < range.end; j += w) {
       const int64_t n = range.end - j < w ? range.end - j : w;
-      const T* many = s.many + j * s.ld + k0;
-      s.rows == 1 ? dots_of<T, 8>(sums, n, many, s.ld, squares) : dots_of<T, 4>(sums, n, many, s.ld, squares);
+      const S* many = s.many + j * s.ld + k0;
+      s.rows == 1 ? dots_of<T, S, 8>(sums, n, many, s.ld, squares)
+                  : dots_of<T, S, 4>(sums, n, many, s.ld, squares);
       for (int64_t r = 0; r < s.rows; ++r) store(sum + r * w, sum_lanes(squares + r * w * w));
       put(sums, j, n, block);
     }

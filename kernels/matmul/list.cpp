@@ -15,11 +15,9 @@
 namespace hewn {
 namespace {
 
-size_t scratch_bytes(const Matmul&, int threads) {
-  return static_cast<size_t>(threads) * static_cast<size_t>(scratch_per_worker);
+size_t scratch_bytes(const Matmul& a, int threads) {
+  return static_cast<size_t>(threads) * static_cast<size_t>(bytes_of_worker(a.narrow_c ? a.M * a.N : 0));
 }
-
-const char* not_bf16(const Matmul& a) { return a.dtype == DType::bf16 ? "not for bf16" : nullptr; }
 
 const char* bf16_only(const Matmul& a) { return a.dtype == DType::bf16 ? nullptr : "bf16 only"; }
 
@@ -125,14 +123,12 @@ constexpr Rung<Matmul> rungs[] = {
      .scratch_bytes = [](const Matmul& a,
                          int threads) { return one_block(a, 1) * static_cast<size_t>(threads); }},
     {.name = "simd",
-     .idea =
-         "register tiles over blocks that stay in cache, b packed where that pays, a rectangle per thread",
+     .idea = "register tiles over blocks that stay in cache, b packed where that pays, a rectangle per "
+             "thread; bfloat16 is widened while it is packed",
      .run = per_isa<Matmul>([]<Isa I>() { return matmul_simd<I>; }),
-     .why_not = not_bf16,
      .scratch_bytes = scratch_bytes},
     {.name = "pairs",
-     .idea = "bfloat16 neighbours along K are multiplied in pairs: twice the arithmetic where there is an "
-             "instruction for it",
+     .idea = "bfloat16 neighbours along K are multiplied in pairs by an instruction for that",
      .run = per_isa<Matmul, bf16_isas>([]<Isa I>() { return matmul_bf16_simd<I>; }),
      .why_not = bf16_only,
      .scratch_bytes = bf16_scratch_bytes},

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "kernels/matmul/tile.h"
+#include "kernels/vec_bf16.h"
 
 namespace hewn {
 namespace {
@@ -92,11 +93,11 @@ HEWN_INLINE void load_turned(const T* from, int64_t ld, int64_t rows, int64_t n,
 constexpr int64_t rows_ahead = 32;
 
 /// [k, cols] with rows ldb apart -> [k, width]; width is cols in whole vectors.
-template <class T>
-void pack_rows(int64_t k, int64_t cols, const T* b, int64_t ldb, T* panel, int64_t width) {
+template <class T, class S>
+void pack_rows(int64_t k, int64_t cols, const S* b, int64_t ldb, T* panel, int64_t width) {
   constexpr int w = lanes<T>;
   for (; k > 0; --k, b += ldb, panel += width) {
-    for (int64_t j = 0; j < cols; j += 64 / sizeof(T)) __builtin_prefetch(b + rows_ahead * ldb + j, 0, 2);
+    for (int64_t j = 0; j < cols; j += 64 / sizeof(S)) __builtin_prefetch(b + rows_ahead * ldb + j, 0, 2);
     int64_t j = 0;
     for (; j + w <= cols; j += w) store(panel + j, load(b + j));
     if (j < cols) store(panel + j, load_part(b + j, cols - j));

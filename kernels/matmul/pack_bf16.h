@@ -2,41 +2,10 @@
 // Copies of a and b as pairs along K, in the order the tiles of tile_bf16.h read them; an odd last term is
 // paired with zero. Compiled per instruction set; includers are simd*.cpp.
 
-#include <utility>
-
-#include "kernels/matmul/tile_bf16.h"
+#include "kernels/matmul/pairs.h"
 
 namespace hewn {
 namespace {
-
-template <bool upper, int... i>
-HEWN_INLINE vi zip(vi a, vi b, std::integer_sequence<int, i...>) {
-  return __builtin_shufflevector(a, b, (upper * W / 2 + i / 2 + i % 2 * W)...);
-}
-
-/// Turns W rows of W pairs into columns: each round interleaves row i with row i + W / 2, which rotates the
-/// bits of the index (row, column) by one; after log2 W rounds row and column have changed places.
-HEWN_INLINE void turn(vi (&rows)[W]) {
-  constexpr std::make_integer_sequence<int, W> all{};
-#pragma GCC unroll 4
-  for (int round = 1; round < W; round *= 2) {
-    vi zipped[W];
-#pragma GCC unroll 8
-    for (int i = 0; i < W / 2; ++i) {
-      zipped[2 * i] = zip<false>(rows[i], rows[i + W / 2], all);
-      zipped[2 * i + 1] = zip<true>(rows[i], rows[i + W / 2], all);
-    }
-#pragma GCC unroll 16
-    for (int i = 0; i < W; ++i) rows[i] = zipped[i];
-  }
-}
-
-/// The first n of 2W elements at p, the rest zero.
-HEWN_INLINE vi load_pairs(const BFloat16* p, int64_t n) {
-  vi bits{};
-  __builtin_memcpy(&bits, p, static_cast<size_t>(n) * sizeof *p);
-  return bits;
-}
 
 /// Where element `at` of a panel of `width` columns or rows begins, pair number `p` of `pairs`.
 template <int64_t width>
@@ -63,15 +32,8 @@ void pack_dot_columns(int64_t k, int64_t count, const BFloat16* from, int64_t ld
     const int64_t present = count - j < W ? count - j : W;
     for (int64_t p = 0; p < k; p += 2 * W) {
       const int64_t n = k - p < 2 * W ? k - p : 2 * W;
-      const BFloat16* at = from + j * ld + p;
       vi rows[W];
-      if (present == W && n == 2 * W) {
-#pragma GCC unroll 16
-        for (int i = 0; i < W; ++i) __builtin_memcpy(&rows[i], at + i * ld, sizeof(vi));
-      } else {
-        for (int i = 0; i < W; ++i) rows[i] = i < present ? load_pairs(at + i * ld, n) : vi{};
-      }
-      turn(rows);
+      load_turned_pairs(from + j * ld + p, ld, present, n, rows);
       if (n == 2 * W) {
 #pragma GCC unroll 16
         for (int i = 0; i < W; ++i) store_pairs<width>(to, pairs, p / 2 + i, j, rows[i], present);

@@ -3,6 +3,7 @@
 #include "kernels/matmul/blocks.h"
 #include "kernels/matmul/dots.h"
 #include "kernels/matmul/epilogue.h"
+#include "kernels/matmul/pack_widened.h"
 #include "kernels/matmul/skinny.h"
 #include "kernels/parallel.h"
 
@@ -16,14 +17,17 @@ constexpr bool worth_packing(int64_t rows, int64_t bytes) {
   return HEWN_VBYTES == 64 ? rows >= 512 || (rows >= 128 && bytes > (512 << 10)) : rows >= 32;
 }
 
-/// One matrix product of the batch.
-template <class T>
+template <class T, class S>
+constexpr bool widens = !std::is_same_v<T, S>;
+
+/// One matrix product of the batch, in T; memory holds S, which is T or narrower.
+template <class T, class S>
 struct Product {
   int64_t K;
   bool trans_b;
-  const T* a;
+  const S* a;
   int64_t lda;
-  const T* b;
+  const S* b;
   int64_t ldb;
   T* c;
   int64_t ldc;
@@ -32,8 +36,8 @@ struct Product {
   Finish<T> finish;
 };
 
-template <class T>
-Product<T> product(const Matmul& m, int64_t index) {
+template <class T, class S>
+Product<T, S> product(const Matmul& m, int64_t index) {
   const int64_t o = index / m.inner, i = index % m.inner;
   const auto offset = [&](MatmulStep step) { return o * step.outer + i * step.inner; };
   const Epilogue& e = m.epilogue;
@@ -41,11 +45,11 @@ Product<T> product(const Matmul& m, int64_t index) {
   const T* residual = static_cast<const T*>(e.residual);
   return {m.K,
           m.trans_b,
-          static_cast<const T*>(m.a) + offset(m.a_step),
+          static_cast<const S*>(m.a) + offset(m.a_step),
           m.lda,
-          static_cast<const T*>(m.b) + offset(m.b_step),
+          static_cast<const S*>(m.b) + offset(m.b_step),
           m.ldb,
-          static_cast<T*>(m.c) + offset(m.c_step),
+          m.narrow_c ? nullptr : static_cast<T*>(m.c) + offset(m.c_step),
           m.ldc,
           static_cast<T>(m.alpha),
           m.to_c == Write::add,
@@ -54,9 +58,9 @@ Product<T> product(const Matmul& m, int64_t index) {
 }
 
 /// A block of b, [k, cols] from row `k0` and column `j0`, as the tiles take it: where it stands, or packed.
-template <class T>
+template <class T, class S>
 struct BlockOfB {
-  const Product<T>& m;
+  const Product<T, S>& m;
   int64_t k0, k, j0, cols;
   bool packed;
   T* scratch;
@@ -74,23 +78,20 @@ struct BlockOfB {
   /// Points a tile at the panel that starts at column j of the block.
   void give(int64_t j, Tile<T>& t) const {
     t.cols = width_at(j);
-    if (packed || t.cols % lanes<T> != 0) {
-      t.b = packed_panel(j);
-      t.ldb = panel_width(t.cols);
-    } else {
-      t.b = m.b + k0 * m.ldb + j0 + j;
-      t.ldb = m.ldb;
-    }
+    t.b = packed_panel(j);
+    t.ldb = panel_width(t.cols);
+    if constexpr (!widens<T, S>)
+      if (!packed && t.cols % lanes<T> == 0) t.b = m.b + k0 * m.ldb + j0 + j, t.ldb = m.ldb;
   }
   /// Has the n-th tile of the block before fetch a part of this one, if there is still a part.
   void fetch(int64_t n, Tile<T>& t) const {
-    constexpr int64_t line = 64 / sizeof(T);
+    constexpr int64_t element = sizeof(S), line = 64 / element;
     t.ahead = nullptr;
     if (n * line >= cols) return;
     if (!m.trans_b)
-      t.ahead = m.b + k0 * m.ldb + j0 + n * line, t.ahead_step = m.ldb;
+      t.ahead = m.b + k0 * m.ldb + j0 + n * line, t.ahead_step = m.ldb * element;
     else if (k == m.ldb)
-      t.ahead = m.b + (j0 + n * line) * m.ldb, t.ahead_step = line;
+      t.ahead = m.b + (j0 + n * line) * m.ldb, t.ahead_step = line * element;
   }
 
  private:
@@ -99,8 +100,9 @@ struct BlockOfB {
   T* packed_panel(int64_t j) const { return scratch + (packed ? j * k : 0); }
 };
 
-/// Some rows of a, [rows, k] from column k0 on, as the tiles take them: where they stand, or, of a turned a,
-/// in strips: its rows of a tile are far apart, and often so that the caches have few places for them.
+/// Some rows of a, [rows, k] from column k0 on, as the tiles take them: where they stand, or in strips if
+/// they are to be widened or a is turned: its rows of a tile are far apart, and often so that the caches have
+/// few places for them.
 template <class T>
 struct RowsOfA {
   const T* a;
@@ -109,12 +111,12 @@ struct RowsOfA {
 
 /// One block of b against some rows: a tile's rows of a stay in the first-level cache while all panels of the
 /// block pass over them. The epilogue is for `finished` columns.
-template <class T, bool trans_a>
-void multiply_block(const Product<T>& m, Range rows, const RowsOfA<T>& a, const BlockOfB<T>& b,
-                    const BlockOfB<T>& next, int64_t finished) {
+template <class T, class S, bool trans_a>
+void multiply_block(const Product<T, S>& m, Range rows, const RowsOfA<T>& a, const BlockOfB<T, S>& b,
+                    const BlockOfB<T, S>& next, int64_t finished) {
   // Of many tiles, b needs a few for its next block. Short vectors have no instruction to spare for it.
   const bool fetch_b = HEWN_VBYTES == 64 && fetching_pays();
-  const bool fetch_a = fetch_b && (trans_a || m.lda == b.k) && b.cols > tile_cols<T> && rows.size() >= 64;
+  const bool fetch_a = fetch_b && (trans_a || a.lda == b.k) && b.cols > tile_cols<T> && rows.size() >= 64;
   b.prepare();
   int64_t tiles = 0;
   Tile<T> t{};
@@ -128,8 +130,8 @@ void multiply_block(const Product<T>& m, Range rows, const RowsOfA<T>& a, const 
     t.add = m.add || b.k0 > 0;
     for (int64_t j = 0; j < b.cols; j += tile_cols<T>) {
       b.give(j, t);
-      if (fetch_a && j == 0)  // the next tile's rows of a
-        t.ahead = t.a + a.step, t.ahead_step = trans_a ? tile_rows : m.lda;
+      if (fetch_a && j == 0)  // the next tile's rows of a, without a gap
+        t.ahead = t.a + a.step, t.ahead_step = tile_rows * static_cast<int64_t>(sizeof(T));
       else if (fetch_b)
         next.fetch(tiles++, t);
       t.c = m.c + i * m.ldc + b.j0 + j;
@@ -143,61 +145,66 @@ void multiply_block(const Product<T>& m, Range rows, const RowsOfA<T>& a, const 
 /// A rectangle of one product, by one thread; the `odd` columns after its last only await
 /// the epilogue. A block of b stays in the second-level cache while it is used;
 /// along K comes last, so that a's rows of such a block are still in the third when the next columns come.
-template <class T, bool trans_a>
-void multiply(const Product<T>& m, Range rows, Range cols, int64_t odd, T* scratch) {
+template <class T, class S, bool trans_a>
+void multiply(const Product<T, S>& m, Range rows, Range cols, int64_t odd, T* scratch) {
+  constexpr bool in_strips = trans_a || widens<T, S>;
   const int64_t blocks = k_blocks(m.K, sizeof(T)), kc = blocks_of(m.K, blocks);
   const int64_t nc =
       block_cols(HEWN_VBYTES == 64 ? block_bytes : small_block_bytes, kc, sizeof(T), tile_cols<T>);
-  const bool packed =
-      m.trans_b || worth_packing(rows.size(), kc * cols.size() * static_cast<int64_t>(sizeof(T)));
+  const bool packed = m.trans_b || widens<T, S> ||
+                      worth_packing(rows.size(), kc * cols.size() * static_cast<int64_t>(sizeof(T)));
   const int64_t strip = strip_bytes(kc, sizeof(T), tile_rows) / static_cast<int64_t>(sizeof(T));
-  const int64_t at_once = trans_a ? rows_of_strips(kc, sizeof(T), tile_rows) : rows.size();
+  const int64_t at_once = in_strips ? rows_of_strips(kc, sizeof(T), tile_rows) : rows.size();
   T* strips = scratch + scratch_of_b / static_cast<int64_t>(sizeof(T));
   const auto block_at = [&](int64_t k0, int64_t j0) {
-    return BlockOfB<T>{
+    return BlockOfB<T, S>{
         m, k0, m.K - k0 < kc ? m.K - k0 : kc, j0, cols.end - j0 < nc ? cols.end - j0 : nc, packed, scratch};
   };
   for (int64_t block = 0; block < blocks; ++block) {
     const bool last = block == blocks - 1;
     for (Range some{rows.begin, rows.begin}; some.begin < rows.end; some.begin = some.end) {
       some.end = rows.end - some.begin < at_once ? rows.end : some.begin + at_once;
-      RowsOfA<T> a{m.a + some.begin * m.lda + block * kc, m.lda, tile_rows * m.lda};
-      if constexpr (trans_a) {
-        a = {strips, tile_rows, strip};
-        pack_strips(block_at(block * kc, 0).k, some.size(), m.a + block * kc * m.lda + some.begin, m.lda,
-                    strips, strip);
-      }
+      const int64_t k = block_at(block * kc, 0).k;
+      const S* from = trans_a ? m.a + block * kc * m.lda + some.begin : m.a + some.begin * m.lda + block * kc;
+      RowsOfA<T> a{strips, trans_a ? tile_rows : k, strip};
+      if constexpr (trans_a)
+        pack_strips(k, some.size(), from, m.lda, strips, strip);
+      else if constexpr (widens<T, S>)
+        widen_rows(k, some.size(), from, m.lda, strips, strip);
+      else
+        a = {from, m.lda, tile_rows * m.lda};
       for (int64_t j0 = cols.begin; j0 < cols.end; j0 += nc) {
-        const BlockOfB<T> b = block_at(block * kc, j0);
+        const BlockOfB<T, S> b = block_at(block * kc, j0);
         const bool last_cols = j0 + nc >= cols.end;
         const bool next_k = last_cols && some.end == rows.end;
-        const BlockOfB<T> next =
+        const BlockOfB<T, S> next =
             block_at(next_k ? (last ? 0 : (block + 1) * kc) : b.k0, last_cols ? cols.begin : j0 + nc);
-        multiply_block<T, trans_a>(m, some, a, b, next, last ? b.cols + (last_cols ? odd : 0) : 0);
+        multiply_block<T, S, trans_a>(m, some, a, b, next, last ? b.cols + (last_cols ? odd : 0) : 0);
       }
     }
   }
 }
 
 /// A product of a few rows.
-template <class T>
-void multiply_rows(const Product<T>& m, bool trans_a, int64_t rows, Range cols, T* scratch) {
-  const Skinny<T> few{rows, m.a, trans_a ? 1 : m.lda, trans_a ? m.lda : 1, m.b, m.ldb};
+template <class T, class S>
+void multiply_rows(const Product<T, S>& m, bool trans_a, int64_t rows, Range cols, T* scratch) {
+  const Skinny<S> few{rows, m.a, trans_a ? 1 : m.lda, trans_a ? m.lda : 1, m.b, m.ldb};
   const auto put = [&](const Sums<T>& s, int64_t j, int64_t n, int64_t block) {
     for (int64_t r = 0; r < rows; ++r)
       put_row(s.sum + r * s.ld, m.alpha, m.add || block > 0, m.c + r * m.ldc + j, n);
   };
-  m.trans_b ? multiply_dots(few, m.K, cols, scratch, put) : multiply_skinny(few, m.K, cols, scratch, put);
+  m.trans_b ? multiply_dots<T>(few, m.K, cols, scratch, put)
+            : multiply_skinny<T>(few, m.K, cols, scratch, put);
   if (!m.finish.nothing())
     for (int64_t r = 0; r < rows; ++r)
       finish_row(m.finish, m.c, r * m.ldc + cols.begin, cols.begin, cols.size());
 }
 
 /// A few last columns, without the epilogue: the vectors run along rows of a, which is full of them.
-template <class T>
-void multiply_columns(const Product<T>& m, bool trans_a, Range rows, Range cols, T* scratch) {
+template <class T, class S>
+void multiply_columns(const Product<T, S>& m, bool trans_a, Range rows, Range cols, T* scratch) {
   const int64_t row = m.trans_b ? m.ldb : 1, step = m.trans_b ? 1 : m.ldb;
-  const Skinny<T> few{cols.size(), m.b + cols.begin * row, row, step, m.a, m.lda};
+  const Skinny<S> few{cols.size(), m.b + cols.begin * row, row, step, m.a, m.lda};
   const auto put = [&](const Sums<T>& s, int64_t i, int64_t n, int64_t block) {
     const bool add = m.add || block > 0;
     for (int64_t r = i; r < i + n; ++r) {
@@ -208,23 +215,40 @@ void multiply_columns(const Product<T>& m, bool trans_a, Range rows, Range cols,
       }
     }
   };
-  trans_a ? multiply_skinny(few, m.K, rows, scratch, put) : multiply_dots(few, m.K, rows, scratch, put);
+  trans_a ? multiply_skinny<T>(few, m.K, rows, scratch, put) : multiply_dots<T>(few, m.K, rows, scratch, put);
 }
 
 /// A rectangle of one product, by one thread.
-template <class T, bool trans_a>
-void multiply_rectangle(const Product<T>& m, Range rows, Range cols, T* scratch) {
+template <class T, class S, bool trans_a>
+void multiply_rectangle(const Product<T, S>& m, Range rows, Range cols, T* scratch) {
   const int64_t odd = cols.size() % lanes<T>, whole = cols.end - odd;
-  if (odd == 0 || odd > most_odd<T> || m.K < lanes<T>) return multiply<T, trans_a>(m, rows, cols, 0, scratch);
+  if (odd == 0 || odd > most_odd<T> || m.K < lanes<T>)
+    return multiply<T, S, trans_a>(m, rows, cols, 0, scratch);
   multiply_columns(m, trans_a, rows, {whole, cols.end}, scratch);
   if (cols.begin < whole)
-    multiply<T, trans_a>(m, rows, {cols.begin, whole}, odd, scratch);
+    multiply<T, S, trans_a>(m, rows, {cols.begin, whole}, odd, scratch);
   else if (!m.finish.nothing())
     for (int64_t r = rows.begin; r < rows.end; ++r)
       finish_row(m.finish, m.c, r * m.ldc + cols.begin, cols.begin, cols.size());
 }
 
-template <class T>
+/// Sums that a bf16 c could not hold between blocks of K, [M, N] for one product: finished here, and rounded.
+void put_narrow(const Matmul& m, int64_t index, Range rows, Range cols, const float* sums) {
+  const int64_t start = index / m.inner * m.c_step.outer + index % m.inner * m.c_step.inner;
+  BFloat16* c = static_cast<BFloat16*>(m.c) + start;
+  const Finish<float> finish = product<float, BFloat16>(m, index).finish;
+  for (int64_t r = rows.begin; r < rows.end; ++r)
+    for_lanes(cols.begin, cols.end, [&](int64_t j, auto lanes) {
+      const vf sum = load(sums + r * m.N + j, lanes);
+      const int64_t at = r * m.ldc + j;
+      store(c + at,
+            m.to_c == Write::add ? sum + load(c + at, lanes)
+                                 : finished(finish, sum, at, j, cols.end - j < W ? cols.end - j : W),
+            lanes);
+    });
+}
+
+template <class T, class S>
 void multiply_all(const Launch& launch, const Matmul& m) {
   const int64_t n_products = m.outer * m.inner;
   const int64_t row_tiles = blocks_of(m.M, tile_rows), col_tiles = blocks_of(m.N, tile_cols<T>);
@@ -236,10 +260,14 @@ void multiply_all(const Launch& launch, const Matmul& m) {
       split_for(n_products, skinny ? 1 : row_tiles, tile_rows, col_tiles, tile_cols<T>, on.threads);
   const int64_t parts = split.rows * split.cols;
   parallel_for(on, n_products * parts, [&](int64_t begin, int64_t end, int worker) {
-    T* scratch =
-        static_cast<T*>(launch.scratch) + worker * (scratch_per_worker / static_cast<int64_t>(sizeof(T)));
+    char* own = static_cast<char*>(launch.scratch) + worker * bytes_of_worker(m.narrow_c ? m.M * m.N : 0);
+    T* scratch = reinterpret_cast<T*>(own);
     for (int64_t item = begin; item < end; ++item) {
-      const Product<T> one = product<T>(m, item / parts);
+      Product<T, S> one = product<T, S>(m, item / parts);
+      if (m.narrow_c) {
+        one.c = reinterpret_cast<T*>(own + bytes_of_worker(0));
+        one.ldc = m.N, one.add = false, one.finish = {};
+      }
       const int64_t r = item % parts / split.cols, c = item % parts % split.cols;
       const auto range = [](int64_t tiles, int64_t tile, int64_t n, int64_t part, int64_t of) {
         const int64_t from = tiles * part / of * tile, to = tiles * (part + 1) / of * tile;
@@ -250,9 +278,11 @@ void multiply_all(const Launch& launch, const Matmul& m) {
       if (skinny)
         multiply_rows(one, m.trans_a, m.M, cols, scratch);
       else if (m.trans_a)
-        multiply_rectangle<T, true>(one, rows, cols, scratch);
+        multiply_rectangle<T, S, true>(one, rows, cols, scratch);
       else
-        multiply_rectangle<T, false>(one, rows, cols, scratch);
+        multiply_rectangle<T, S, false>(one, rows, cols, scratch);
+      if constexpr (widens<T, S>)
+        if (m.narrow_c) put_narrow(m, item / parts, skinny ? Range{0, m.M} : rows, cols, one.c);
     }
   });
 }
@@ -261,7 +291,11 @@ void multiply_all(const Launch& launch, const Matmul& m) {
 
 template <>
 void matmul_simd<Isa::HEWN_ISA>(const Launch& launch, const Matmul& a) {
-  a.dtype == DType::f64 ? multiply_all<double>(launch, a) : multiply_all<float>(launch, a);
+  switch (a.dtype) {
+    case DType::f64: return multiply_all<double, double>(launch, a);
+    case DType::bf16: return multiply_all<float, BFloat16>(launch, a);
+    default: return multiply_all<float, float>(launch, a);
+  }
 }
 
 }  // namespace hewn

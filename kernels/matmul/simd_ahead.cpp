@@ -8,7 +8,7 @@ HEWN_INLINE void fetch(const Matmul& m, const LessonBlock& next, int64_t n, Tile
   constexpr int64_t line = 64 / sizeof(float);
   if (n * line >= next.cols || next.k <= 0) return;
   t.ahead = Floats(m).b + next.k0 * m.ldb + next.j0 + n * line;
-  t.ahead_step = m.ldb;
+  t.ahead_step = m.ldb * static_cast<int64_t>(sizeof(float));
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include "kernels/matmul/blocks_bf16.h"
 #include "kernels/matmul/pack_bf16.h"
 #include "kernels/matmul/product_bf16.h"
+#include "kernels/matmul/tile_bf16.h"
 
 namespace hewn {
 namespace {

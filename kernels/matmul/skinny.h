@@ -45,11 +45,11 @@ struct Group {
 };
 
 /// Copies a few rows of a, element (r, k) at r * row + k * step, to where Sums has them.
-template <class T>
-void pack_groups(const Sums<T>& s, const T* a, int64_t row, int64_t step, T* to) {
+template <class T, class S>
+void pack_groups(const Sums<T>& s, const S* a, int64_t row, int64_t step, T* to) {
   in_groups<tile_rows>(s.rows, [&](int64_t first, auto count) {
     for (int64_t k = 0; k < s.k; ++k)
-      for (int r = 0; r < count; ++r) *to++ = a[(first + r) * row + k * step];
+      for (int r = 0; r < count; ++r) *to++ = static_cast<T>(a[(first + r) * row + k * step]);
   });
 }
 
@@ -57,8 +57,8 @@ void pack_groups(const Sums<T>& s, const T* a, int64_t row, int64_t step, T* to)
 constexpr int steps_at_once = 16;
 
 /// `steps` rows of b, n columns: `vectors` vectors, the last of which may be a part.
-template <class T, int rows, int vectors, int steps>
-__attribute__((noinline)) void add_steps(const Group<T>& s, const T* b, int64_t ldb, int64_t n) {
+template <class T, class S, int rows, int vectors, int steps>
+__attribute__((noinline)) void add_steps(const Group<T>& s, const S* b, int64_t ldb, int64_t n) {
   constexpr int w = lanes<T>;
   Vector<T> sum[rows][vectors];
 #pragma GCC unroll 8
@@ -87,12 +87,12 @@ __attribute__((noinline)) void add_steps(const Group<T>& s, const T* b, int64_t 
 }
 
 /// Adds to the sums what all rows of b [k, cols] give; a in groups of tile_rows.
-template <class T>
-__attribute__((noinline)) void add_rows(const Sums<T>& s, int64_t cols, const T* b, int64_t ldb) {
+template <class T, class S>
+__attribute__((noinline)) void add_rows(const Sums<T>& s, int64_t cols, const S* b, int64_t ldb) {
   constexpr int w = lanes<T>, wide = tile_cols<T>;
   for (int64_t p = 0; p < s.k;) {
     const bool many = p + steps_at_once <= s.k;
-    const T* from = b + p * ldb;
+    const S* from = b + p * ldb;
     for (int64_t j = 0; j < cols;) {
       const bool whole = j + wide <= cols;
       const int64_t n = cols - j < w ? cols - j : w;
@@ -100,11 +100,11 @@ __attribute__((noinline)) void add_rows(const Sums<T>& s, int64_t cols, const T*
           s.rows, [&](int64_t r, auto count) __attribute__((always_inline)) {
             const Group<T> here(s, r, count, p, j);
             if (many && whole)
-              add_steps<T, count, tile_vectors, steps_at_once>(here, from + j, ldb, n);
+              add_steps<T, S, count, tile_vectors, steps_at_once>(here, from + j, ldb, n);
             else if (many)
-              add_steps<T, count, 1, steps_at_once>(here, from + j, ldb, n);
+              add_steps<T, S, count, 1, steps_at_once>(here, from + j, ldb, n);
             else
-              add_steps<T, count, 1, 1>(here, from + j, ldb, n);
+              add_steps<T, S, count, 1, 1>(here, from + j, ldb, n);
           });
       j += many && whole ? wide : w;
     }
@@ -124,20 +124,20 @@ void put_row(const T* sum, T alpha, bool add, T* c, int64_t cols) {
 }
 
 /// A product of a few rows with a matrix: all rows of a with columns of b, or columns of b with rows of a.
-/// A turned one is for multiply_dots.
-template <class T>
+/// A turned one is for multiply_dots. S is what memory holds, which is widened on the way.
+template <class S>
 struct Skinny {
   int64_t rows;
-  const T* few;  ///< element (r, k) is at r * row + k * step
+  const S* few;  ///< element (r, k) is at r * row + k * step
   int64_t row, step;
-  const T* many;  ///< [K, n], or [n, K] when turned; rows ld apart
+  const S* many;  ///< [K, n], or [n, K] when turned; rows ld apart
   int64_t ld;
 };
 
 /// Columns `range` of such a product whose matrix is not turned, by one thread; calls put(sums, j, n, block)
 /// with those of n columns from j on over one block of K.
-template <class T, class Put>
-void multiply_skinny(const Skinny<T>& s, int64_t K, Range range, T* scratch, const Put& put) {
+template <class T, class S, class Put>
+void multiply_skinny(const Skinny<S>& s, int64_t K, Range range, T* scratch, const Put& put) {
   constexpr int64_t w = lanes<T>;
   const int64_t blocks = k_blocks(K, sizeof(T)), kc = blocks_of(K, blocks);
   const int64_t most = skinny_sums / static_cast<int64_t>(sizeof(T)) / s.rows / tile_cols<T> * tile_cols<T>;

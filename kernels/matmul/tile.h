@@ -50,9 +50,9 @@ struct Tile {
   int64_t ldc, cols;
   T alpha;
   bool add;
-  /// Memory wanted soon, one line per step of k, `ahead_step` elements apart: fetched from far away while the
+  /// Memory wanted soon, one line per step of k, `ahead_step` bytes apart: fetched from far away while the
   /// arithmetic goes on. Null: nothing.
-  const T* ahead;
+  const void* ahead;
   int64_t ahead_step;
 };
 
@@ -61,7 +61,8 @@ __attribute__((noinline)) void tile(const Tile<T>& t) {
   using V = Vector<T>;
   constexpr int w = lanes<T>;
   V sum[rows][vectors] = {};
-  const T *a = t.a, *b = t.b, *ahead = t.ahead;
+  const T *a = t.a, *b = t.b;
+  const char* ahead = static_cast<const char*>(t.ahead);
   const int64_t lda = t.lda, ldb = t.ldb, ahead_step = t.ahead_step;
 #pragma GCC unroll 8
   for (int i = 0; i < rows; ++i)

@@ -1,9 +1,7 @@
 #pragma once
 // The register tile for bfloat16. Two neighbours along K make a pair of 32 bits, which a lane of a float32
-// vector holds; a sum takes both products of a pair at a time. Where the processor has an instruction for
-// that (VDPBF16PS), it does twice the work of a multiply-add; elsewhere the two halves of a lane are widened,
-// which is a shift and a mask, and multiplied one after the other. Compiled per instruction set; includers
-// are simd*.cpp.
+// vector holds; the processor's instruction (VDPBF16PS) adds both products of a pair to a sum at a time.
+// Compiled for avx512bf16; includers are simd*bf16.cpp.
 
 #include "kernels/vec_bf16.h"
 
@@ -11,31 +9,11 @@ namespace hewn {
 namespace {
 
 /// As many sums as there are registers for besides pairs of b and of a.
-#if defined(__AVX512BF16__)
 constexpr int dot_rows = 8, dot_vectors = 3;
-#elif HEWN_VBYTES == 64 || defined(__aarch64__)
-constexpr int dot_rows = 8, dot_vectors = 2;
-#else
-constexpr int dot_rows = 4, dot_vectors = 2;
-#endif
 constexpr int64_t dot_panel = dot_vectors * W;
 
-#if defined(__AVX512BF16__)
 using Pairs = __m512bh;
 HEWN_INLINE Pairs pairs_of(vi bits) { return reinterpret_cast<Pairs>(bits); }
-HEWN_INLINE vf add_dot(vf sum, Pairs a, Pairs b) { return _mm512_dpbf16_ps(sum, a, b); }
-#else
-struct Pairs {
-  vf first, second;
-};
-HEWN_INLINE Pairs pairs_of(vi bits) {
-  return {as_float(bits << 16), as_float(bits & static_cast<int32_t>(0xffff0000))};
-}
-/// In the instruction's order.
-HEWN_INLINE vf add_dot(vf sum, const Pairs& a, const Pairs& b) {
-  return fma(a.first, b.first, fma(a.second, b.second, sum));
-}
-#endif
 
 /// c (set or add) alpha a b for one tile.
 struct DotTile {
@@ -95,7 +73,7 @@ __attribute__((noinline)) void dot_tile(const DotTile& t) {
       __builtin_memcpy(&bits, a + (packed_a ? 2 * i : i * lda), sizeof bits);
       const Pairs x = pairs_of(set1(bits));
 #pragma GCC unroll 8
-      for (int v = 0; v < vectors; ++v) sum[i][v] = add_dot(sum[i][v], x, row[v]);
+      for (int v = 0; v < vectors; ++v) sum[i][v] = _mm512_dpbf16_ps(sum[i][v], x, row[v]);
     }
     a += packed_a ? 2 * dot_rows : 2;
     b += 2 * dot_panel;
@@ -106,8 +84,7 @@ __attribute__((noinline)) void dot_tile(const DotTile& t) {
 
 template <bool packed_a>
 void dot_tile_of_cols(const DotTile& t) {
-  if constexpr (dot_vectors > 2)
-    if (t.cols > 2 * W) return dot_tile<3, packed_a>(t);
+  if (t.cols > 2 * W) return dot_tile<3, packed_a>(t);
   t.cols > W ? dot_tile<2, packed_a>(t) : dot_tile<1, packed_a>(t);
 }
 

@@ -1,8 +1,6 @@
 #include "kernels/roof/simd.h"
 #include "kernels/vec.h"
 
-#if defined(__AVX512BF16__)
-
 namespace hewn {
 namespace {
 
@@ -32,5 +30,3 @@ int64_t roof_dots_fmas<Isa::HEWN_ISA>() {
 }
 
 }  // namespace hewn
-
-#endif

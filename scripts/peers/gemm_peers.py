@@ -8,6 +8,7 @@ HEWN_OPENBLAS, HEWN_BLIS, HEWN_ONEDNN and HEWN_MKL name others. "hewn / best" is
 
 import argparse
 import json
+import math
 import pathlib
 import subprocess
 import sys
@@ -40,7 +41,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("shapes", nargs="*", help="MxNxK")
     parser.add_argument("--threads", default="1,2")
-    parser.add_argument("--repeat", type=int, default=30)
+    parser.add_argument("--repeat", type=int, help="of each; without it 30, and down to 6 where products are large")
     parser.add_argument("--hewn", default=str(ROOT / "build/apps/hewn"))
     args = parser.parse_args()
 
@@ -52,7 +53,9 @@ def main():
     print("|---" * (len(columns) + 4) + "|")
     for shape in args.shapes or SHAPES:
         results = {}
-        for row in bench(args.hewn, shape, args.threads, args.repeat, peers):
+        terms = math.prod(map(int, shape.split("x")))
+        repeat = args.repeat or min(30, max(6, 20_000_000_000 // terms))
+        for row in bench(args.hewn, shape, args.threads, repeat, peers):
             key = (row["shape"], row["threads"])
             name = row["rung"] if row["rung"] in columns else "hewn"
             results.setdefault(key, {})[name] = row
