@@ -16,7 +16,7 @@ struct Roof {
 /// The roof over the case's work on so many threads of such a processor: its arithmetic at the measured peak,
 /// its exponentials at the measured speed of our own, or its bytes at the measured speed of a plain stream
 /// with the same mix of reads, updates and writes, in a working set of the same size (cold: in memory),
-/// whichever takes longer. Measures each roof once.
+/// whichever takes longer. Streams are measured once; arithmetic each time, and the best so far counts.
 Roof roof_of(Case& c, Isa level, int threads, Cache cache);
 
 /// A ceiling as a row: what `row` says of it and nothing else, on such a device. `per_second` are operations

@@ -7,17 +7,9 @@
 
 namespace hewn {
 
-namespace {
-
-bool lives_on_gpu(const Parameter& p) { return on_gpu(executor(p.value.device()).isa()); }
-
-}  // namespace
-
-Tensor half_for(Parameter& weight, int64_t rows) {
-  return rows > 16 || lives_on_gpu(weight) ? half_of(weight) : Tensor();
+bool narrow_for(Parameter& weight) {
+  return on_gpu(executor(weight.value.device()).isa()) && half_of(weight).defined();
 }
-
-bool narrow_for(Parameter& weight) { return lives_on_gpu(weight) && half_of(weight).defined(); }
 
 LinearLayer::LinearLayer(Parameters& parameters, const std::string& name, int64_t in, int64_t out,
                          bool with_bias, double deviation)
@@ -26,12 +18,11 @@ LinearLayer::LinearLayer(Parameters& parameters, const std::string& name, int64_
 
 Tensor LinearLayer::operator()(const Tensor& x, Activation act, const Tensor& residual) const {
   return linear(x, weight->value, bias ? bias->value : Tensor(),
-                {.activation = act, .residual = residual, .half = half_for(*weight, x.rows())});
+                {.activation = act, .residual = residual, .half = half_of(*weight)});
 }
 
 Tensor LinearLayer::narrow(const Tensor& x) const {
-  return linear(x, weight->value, bias ? bias->value : Tensor(),
-                {.half = half_for(*weight, x.rows()), .narrow = true});
+  return linear(x, weight->value, bias ? bias->value : Tensor(), {.half = half_of(*weight), .narrow = true});
 }
 
 NormLayer::NormLayer(Parameters& parameters, const std::string& name, const ModelConfig& config)

@@ -8,11 +8,6 @@
 
 namespace hewn {
 
-/// The bf16 copy of a matrix for a product with this many rows. A few rows, as in decoding, take all their
-/// time to read the matrix once: on GPUs in half of it from bf16; a processor would have to copy it into
-/// pairs first, which costs more than the float32 values do: undefined.
-Tensor half_for(Parameter& weight, int64_t rows);
-
 /// Whether what a product with this matrix yields had better be bf16, for an operation that follows and
 /// takes it: on GPUs, in mixed precision. Processors have no kernels for it.
 bool narrow_for(Parameter& weight);

@@ -16,7 +16,7 @@ constexpr int64_t k_bytes = 3 << 10;
 /// A block, or a single panel of the longest k.
 constexpr int64_t scratch_of_b = block_bytes + (64 << 10);
 /// Strips of an a that is turned or widened, at most.
-constexpr int64_t scratch_of_a = 1 << 20;
+constexpr int64_t scratch_of_a = 4 << 20;
 /// One worker's scratch: a block of b, strips of a, and float32 sums for all of a c of so many narrow
 /// elements.
 [[maybe_unused]] constexpr int64_t bytes_of_worker(int64_t narrow) {
@@ -27,6 +27,9 @@ constexpr int64_t scratch_of_a = 1 << 20;
 /// tiles faster wherever b is in a cache), and with b transposed (dots.h), which would be turned for them
 /// alone.
 constexpr int64_t skinny_rows = 4, rows_of_dots = 16;
+[[maybe_unused]] constexpr bool is_skinny(int64_t M, bool trans_b) {
+  return M <= (trans_b ? rows_of_dots : skinny_rows);
+}
 /// Their sums fit into a second-level cache beside what streams through.
 constexpr int64_t skinny_sums = 32 << 10;
 

@@ -19,7 +19,10 @@ size_t scratch_bytes(const Matmul& a, int threads) {
   return static_cast<size_t>(threads) * static_cast<size_t>(bytes_of_worker(a.narrow_c ? a.M * a.N : 0));
 }
 
-const char* bf16_only(const Matmul& a) { return a.dtype == DType::bf16 ? nullptr : "bf16 only"; }
+const char* many_bf16_only(const Matmul& a) {
+  if (a.dtype != DType::bf16) return "bf16 only";
+  return is_skinny(a.M, a.trans_b) ? "not for rows as few as need no copies" : nullptr;
+}
 
 size_t bf16_scratch_bytes(const Matmul& a, int threads) {
   return static_cast<size_t>(threads) * static_cast<size_t>(dot_scratch(a).bytes());
@@ -130,12 +133,12 @@ constexpr Rung<Matmul> rungs[] = {
     {.name = "pairs",
      .idea = "bfloat16 neighbours along K are multiplied in pairs by an instruction for that",
      .run = per_isa<Matmul, bf16_isas>([]<Isa I>() { return matmul_bf16_simd<I>; }),
-     .why_not = bf16_only,
+     .why_not = many_bf16_only,
      .scratch_bytes = bf16_scratch_bytes},
     {.name = "tiles16",
      .idea = "a register of the processor holds 16 x 16 sums, and one instruction adds 32 products to each",
      .run = per_isa<Matmul, amx_isas>([]<Isa I>() { return matmul_amx<I>; }),
-     .why_not = bf16_only,
+     .why_not = many_bf16_only,
      .scratch_bytes = [](const Matmul& a,
                          int threads) { return static_cast<size_t>(threads * square_scratch(a).bytes()); }},
     {.name = "cuda.naive",

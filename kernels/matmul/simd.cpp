@@ -154,7 +154,10 @@ void multiply(const Product<T, S>& m, Range rows, Range cols, int64_t odd, T* sc
   const bool packed = m.trans_b || widens<T, S> ||
                       worth_packing(rows.size(), kc * cols.size() * static_cast<int64_t>(sizeof(T)));
   const int64_t strip = strip_bytes(kc, sizeof(T), tile_rows) / static_cast<int64_t>(sizeof(T));
-  const int64_t at_once = in_strips ? rows_of_strips(kc, sizeof(T), tile_rows) : rows.size();
+  // For all rows in strips b is packed anew, hence as few times as can be.
+  const int64_t fit = in_strips ? rows_of_strips(kc, sizeof(T), tile_rows) : rows.end;
+  const int64_t passes = rows.size() > fit ? blocks_of(rows.size(), fit) : 1;
+  const int64_t at_once = blocks_of(blocks_of(rows.size(), passes), tile_rows) * tile_rows;
   T* strips = scratch + scratch_of_b / static_cast<int64_t>(sizeof(T));
   const auto block_at = [&](int64_t k0, int64_t j0) {
     return BlockOfB<T, S>{
@@ -255,7 +258,7 @@ void multiply_all(const Launch& launch, const Matmul& m) {
   // Threads are woken for some microseconds of work at least.
   Launch on = launch;
   if (n_products * m.M * m.N * m.K < 100000) on.threads = 1;
-  const bool skinny = m.M <= (m.trans_b ? rows_of_dots : skinny_rows);
+  const bool skinny = is_skinny(m.M, m.trans_b);
   const Split split =
       split_for(n_products, skinny ? 1 : row_tiles, tile_rows, col_tiles, tile_cols<T>, on.threads);
   const int64_t parts = split.rows * split.cols;

@@ -10,24 +10,49 @@ namespace {
 
 /// Softmax of the first `seen` of n values, 0 for the rest: exponentials relative to the largest value up to
 /// their piece, then every piece scaled to the largest of all. `next` and `most` as in row_max_sum_exp.
-/// Exponentials wait in y, or on the stack if y is to be written past the caches. That pays for rows of one
-/// piece; of longer rows, the line read ahead of a store is hidden behind the exponentials.
-void forward_row(const float* x, float* y, int64_t n, int64_t seen, Piece next, float& most, bool stream) {
-  float most_at[max_pieces], aside[shortest_piece];
-  stream = stream && seen <= shortest_piece;
-  float* exps = stream ? aside : y;
-  const MaxSum total = row_max_sum_exp(
-      x, seen, next, most, most_at, [=](int64_t, int64_t i, auto lanes, vf e) { store(exps + i, e, lanes); });
+void forward_row(const float* x, float* y, int64_t n, int64_t seen, Piece next, float& most) {
+  float most_at[max_pieces];
+  const MaxSum total = row_max_sum_exp(x, seen, next, most, most_at,
+                                       [=](int64_t, int64_t i, auto lanes, vf e) { store(y + i, e, lanes); });
   const int64_t length = piece_length(seen);
   for (int64_t start = 0, piece = 0; start < seen; start += length, ++piece) {
     const float behind = most_at[piece] - total.most;
     const double down = behind == 0 ? 1 : static_cast<double>(exp(set1(behind))[0]);
     const vf scale = set1(static_cast<float>(down / total.sum));
-    const auto scaled = [=](int64_t i, auto lanes) { return load(exps + i, lanes) * scale; };
-    const int64_t end = start + length < seen ? start + length : seen;
-    stream ? stream_lanes(y, start, end, scaled) : write_lanes<To::set>(y, start, end, scaled);
+    for_lanes(start, start + length < seen ? start + length : seen,
+              [=](int64_t i, auto lanes) { store(y + i, load(y + i, lanes) * scale, lanes); });
   }
   for_lanes(seen, n, [=](int64_t i, auto lanes) { store(y + i, vf{}, lanes); });
+}
+
+/// Whether rows are written past the caches: that pays for those of one piece; of longer ones, the line read
+/// ahead of a store is hidden behind the exponentials.
+bool streams(const SoftmaxForward& a) {
+  const bool aligned = reinterpret_cast<uintptr_t>(a.y) % HEWN_VBYTES == 0 && a.cols % W == 0;
+  return aligned && a.queries == 0 && a.cols <= shortest_piece &&
+         way_for(Write::set, a.rows * a.cols, a.x == a.y) == To::past_caches;
+}
+
+/// Rows [begin, end) of n values, a piece each, the same bits as forward_row's: while the exponentials of one
+/// row keep the processor busy, those of the row before, which wait on the stack, leave for memory.
+void stream_rows(const float* x, float* y, int64_t n, int64_t begin, int64_t end) {
+  if (begin == end) return;
+  float exps[2][shortest_piece], most_at[max_pieces], most = row_max(x + begin * n, n);
+  vf scale{};
+  for (int64_t r = begin; r < end; ++r) {
+    const bool first = r == begin;
+    float *now = exps[r % 2], *before = exps[(r + 1) % 2], *to = y + (r - 1) * n;
+    const Piece next{x + (r + 1) * n, r + 1 < end ? n : 0};
+    const MaxSum total =
+        row_max_sum_exp(x + r * n, n, next, most, most_at, [=](int64_t, int64_t i, auto lanes, vf e) {
+          store(now + i, e, lanes);
+          if (!first) store_past_caches(to + i, load(before + i) * scale);
+        });
+    scale = set1(static_cast<float>(1 / total.sum));
+  }
+  stream_lanes(y + (end - 1) * n, 0, n, [last = exps[(end - 1) % 2], scale](int64_t i, auto lanes) {
+    return load(last + i, lanes) * scale;
+  });
 }
 
 template <To to>
@@ -48,15 +73,18 @@ template <>
 void softmax_simd<Isa::HEWN_ISA>(const Launch& launch, const SoftmaxForward& a) {
   const auto* x = static_cast<const float*>(a.x);
   auto* y = static_cast<float*>(a.y);
-  const bool stream = way_for(Write::set, a.rows * a.cols, x == y) == To::past_caches;
+  const bool stream = streams(a);
   parallel_for(launch, a.rows, [&](int64_t begin, int64_t end, int) {
+    if (stream) {
+      stream_rows(x, y, a.cols, begin, end);
+      return finish_stream();
+    }
     const auto first_of = [&](int64_t r) {
       return r < end ? first_piece(x + r * a.cols, visible(a, r)) : Piece{x, 0};
     };
     float most = row_max(first_of(begin).x, first_of(begin).n);
     for (int64_t r = begin; r < end; ++r)
-      forward_row(x + r * a.cols, y + r * a.cols, a.cols, visible(a, r), first_of(r + 1), most, stream);
-    finish_stream();
+      forward_row(x + r * a.cols, y + r * a.cols, a.cols, visible(a, r), first_of(r + 1), most);
   });
 }
 

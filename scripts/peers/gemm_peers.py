@@ -1,7 +1,8 @@
-"""Tables `hewn bench kernels --op=matmul --compare`: float32 products of ours and of the libraries found, in turn.
+"""Tables `hewn bench kernels --op=matmul --compare`: products of ours and of the libraries found, in turn.
 
     scripts/peers/gemm_peers.sh                                        # all shapes, with what setup.sh installed
     python3 scripts/peers/gemm_peers.py --threads 1 256x768x768        # with the system's libraries
+    scripts/peers/gemm_peers.sh build/peers --dtype bf16 --peers onednn
 
 HEWN_OPENBLAS, HEWN_BLIS, HEWN_ONEDNN and HEWN_MKL name others. "hewn / best" is our speed over the fastest of them.
 """
@@ -24,10 +25,10 @@ SHAPES = ["512x512x512", "1024x1024x1024", "2048x2048x2048",
           "1x2304x768", "1x3072x768", "1x50257x768"]
 
 
-def bench(hewn, shape, threads, repeat, peers):
+def bench(hewn, shape, threads, repeat, peers, dtype):
     """The rows of one shape, or None when a library is not there."""
     command = [hewn, "bench", "kernels", "--op=matmul", f"--shape={shape}", f"--threads={threads}",
-               f"--repeat={repeat}", f"--compare={','.join(peers)}", "--json"]
+               f"--dtype={dtype}", f"--repeat={repeat}", f"--compare={','.join(peers)}", "--json"]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     if done.returncode == 1 and len(peers) == 1:
         return None
@@ -42,20 +43,23 @@ def main():
     parser.add_argument("shapes", nargs="*", help="MxNxK")
     parser.add_argument("--threads", default="1,2")
     parser.add_argument("--repeat", type=int, help="of each; without it 30, and down to 6 where products are large")
+    parser.add_argument("--dtype", default="f32", choices=["f32", "bf16"])
+    parser.add_argument("--peers", default=",".join(PEERS), help="which to look for")
     parser.add_argument("--hewn", default=str(ROOT / "build/apps/hewn"))
     args = parser.parse_args()
 
-    peers = [p for p in PEERS if bench(args.hewn, "4x4x4", 1, 1, [p]) is not None]
+    peers = [p for p in args.peers.split(",") if bench(args.hewn, "4x4x4", 1, 1, [p], args.dtype) is not None]
     if not peers:
         sys.exit("gemm_peers.py: none of the libraries is there; run scripts/peers/setup.sh")
-    columns = [name for p in peers for name in ([p, "onednn.sgemm"] if p == "onednn" else [p])]
+    columns = [name for p in peers
+               for name in ([p, "onednn.sgemm"] if p == "onednn" and args.dtype == "f32" else [p])]
     print("| M x N x K | threads | hewn GFLOP/s | " + " | ".join(columns) + " | hewn / best |")
     print("|---" * (len(columns) + 4) + "|")
     for shape in args.shapes or SHAPES:
         results = {}
         terms = math.prod(map(int, shape.split("x")))
         repeat = args.repeat or min(30, max(6, 20_000_000_000 // terms))
-        for row in bench(args.hewn, shape, args.threads, repeat, peers):
+        for row in bench(args.hewn, shape, args.threads, repeat, peers, args.dtype):
             key = (row["shape"], row["threads"])
             name = row["rung"] if row["rung"] in columns else "hewn"
             results.setdefault(key, {})[name] = row
