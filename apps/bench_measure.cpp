@@ -16,6 +16,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 constexpr double least_seconds = 1e-3;                   // a repetition calls often enough to take this long
 constexpr std::chrono::milliseconds falling_asleep{10};  // what spinning threads of libraries need
+// After a pause cores wake, fill their caches again and raise their clock; kernels of a step find them so.
+constexpr double run_up_seconds = 2e-3;
 constexpr double longest_run_up = 0.05;  // seconds; of a longer call the beginning does not matter
 constexpr size_t most_twins = size_t{1} << 15;
 
@@ -63,18 +65,20 @@ double seconds_per_call(Operands& operands, const Contender& who, int64_t calls)
 
 /// What a contender does each time it is its turn.
 struct Turn {
-  int64_t calls = 1;    ///< timed
-  bool run_up = false;  ///< one call before, which wakes the threads and, warm, fetches the operands
+  int64_t calls = 1;   ///< timed
+  int64_t run_up = 0;  ///< calls before, which wake the threads and, warm, fetch the operands
 };
 
 Turn turn_of(Operands& operands, const Contender& who) {
   const double once = seconds_per_call(operands, who, 1);
-  const auto calls = static_cast<int64_t>(least_seconds / std::max(once, 1e-9));
-  return {.calls = std::clamp<int64_t>(calls, 1, 100'000), .run_up = once < longest_run_up};
+  const auto calls_in = [&](double seconds) {
+    return std::clamp<int64_t>(static_cast<int64_t>(seconds / std::max(once, 1e-9)), 1, 100'000);
+  };
+  return {.calls = calls_in(least_seconds), .run_up = once < longest_run_up ? calls_in(run_up_seconds) : 0};
 }
 
 double take(const Turn& turn, Operands& operands, const Contender& who) {
-  if (turn.run_up) who.run(operands.next());
+  for (int64_t i = 0; i < turn.run_up; ++i) who.run(operands.next());
   return seconds_per_call(operands, who, turn.calls);
 }
 
@@ -124,12 +128,14 @@ Measured CpuMeasurer::measure(Case& c, const std::vector<Contender>& list) {
       turns.push_back(turn_of(operands(cache), who));
     }
   }
-  // In turn: all contenders, again and again, so that a disturbance hits none alone.
+  // In turn: all contenders, again and again, so that a disturbance hits none alone, each round begun by
+  // another, so that none always comes after the same.
   clock_.since();
   std::vector<double> loops;
   for (int64_t r = 0; r < plan_.repeat; ++r) {
     loops.push_back(reference_loop_seconds());
-    for (size_t i = 0; i < result.of.size(); ++i) {
+    for (size_t k = 0; k < result.of.size(); ++k) {
+      const size_t i = (k + static_cast<size_t>(r)) % result.of.size();
       Measurement& m = result.of[i];
       m.seconds.push_back(take(turns[i], operands(m.cache), *m.who));
       if (m.who->peer) std::this_thread::sleep_for(falling_asleep);

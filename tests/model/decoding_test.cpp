@@ -38,16 +38,21 @@ std::vector<double> decode(Executor& device, DType dtype, ProductTypes& products
 
 }  // namespace
 
-TEST_CASE("decoding in mixed precision reads bf16 matrices on a GPU, float32 on a processor") {
-  ProductTypes here, there;
-  const std::vector<double> expected = decode(cpu(), DType::bf16, here);
-  CHECK(here.of == std::vector<DType>(here.of.size(), DType::f32));
+TEST_CASE("decoding in mixed precision reads bf16 matrices, on a processor and on a GPU") {
+  ProductTypes wide, here, there;
+  const std::vector<double> expected = decode(cpu(), DType::f32, wide);
+  CHECK(!wide.of.empty());
+  CHECK(wide.of == std::vector<DType>(wide.of.size(), DType::f32));
+  const std::vector<double> mixed = decode(cpu(), DType::bf16, here);
+  CHECK(here.of == std::vector<DType>(wide.of.size(), DType::bf16));
+  CHECK(mixed != expected);
+  CHECK(test::close_by_norm(mixed, expected, 1e-2));
   const auto gpu = test::make_test_gpu();
   if (!gpu) return;
   const std::vector<double> logits = decode(*gpu, DType::bf16, there);
   CHECK(!there.of.empty());
   CHECK(there.of == std::vector<DType>(there.of.size(), DType::bf16));
-  CHECK(test::close_by_norm(logits, expected, 1e-2));
+  CHECK(test::close_by_norm(logits, mixed, 1e-2));
 }
 
 }  // namespace hewn
