@@ -1,5 +1,7 @@
 #include "kernels/isa.h"
 
+#include <unistd.h>
+
 #include <cstdlib>
 
 #include "core/error.h"
@@ -7,7 +9,6 @@
 #if defined(__x86_64__)
 #include <cpuid.h>
 #include <sys/syscall.h>
-#include <unistd.h>
 #endif
 
 namespace hewn {
@@ -67,6 +68,11 @@ bool fetching_pays() {
 #else
   return true;
 #endif
+}
+
+int64_t second_level_cache() {
+  static const long told = sysconf(_SC_LEVEL2_CACHE_SIZE);
+  return told > 0 ? told : 1 << 20;
 }
 
 bool bf16_pairs_pay() {

@@ -42,6 +42,9 @@ bool supported(Isa isa);
 /// memory occupy the buffers through which the second-level cache delivers; others gain by it.
 bool fetching_pays();
 
+/// Bytes of a core's second-level cache, as the system tells; 1 MiB where it does not.
+int64_t second_level_cache();
+
 /// Whether the instruction for products of bf16 pairs beats widening them to float32, which is exact. Not on
 /// Intel's processors since Sapphire Rapids: they multiply bf16 in tiles, and do a vector of pairs in the time
 /// of four vectors of float32 (85 and 176 GFLOP/s on a core of an Emerald Rapids without tiles).

@@ -84,7 +84,9 @@ def ladders():
 
 
 def gemm():
-    return run("scripts/peers/gemm_peers.sh").strip()
+    wide = run("scripts/peers/gemm_peers.sh").strip()
+    half = run("scripts/peers/gemm_peers.sh", "build/peers", "--dtype", "bf16", "--peers", "onednn").strip()
+    return f"{wide}\n\nbfloat16, with float32 sums:\n\n{half}"
 
 
 def attention():
@@ -105,7 +107,8 @@ def training():
 
 def sampling():
     rows = []
-    for name, args in (("character model", []), ("GPT-2 124M", GPT2_SAMPLE)):
+    for name, args in (("character model", []), ("GPT-2 124M", GPT2_SAMPLE),
+                       ("GPT-2 124M, bf16", [*GPT2_SAMPLE, "--dtype=bf16"])):
         for r in bench("sample", *args, "--threads=2"):
             rows.append([name, r["shape"], significant(r["tokens_per_s"]), significant(r["ms_per_token"]),
                          f"{r['roof_percent']:.0f}"])

@@ -9,12 +9,12 @@ namespace hewn {
 namespace {
 
 /// A block of b fills less than half of a second-level cache of 1 MiB, which processors with vectors of 512
-/// bits have; where vectors are shorter, a quarter of one of 512 KiB.
-constexpr int64_t block_bytes = 384 << 10, small_block_bytes = 128 << 10;
+/// bits have at least, or of one of 2 MiB; where vectors are shorter, a quarter of one of 512 KiB.
+constexpr int64_t block_bytes = 384 << 10, large_block_bytes = 768 << 10, small_block_bytes = 128 << 10;
 /// A tile's rows of a, 8 x k_bytes, fit into a first-level cache of 32 KiB beside what streams through.
 constexpr int64_t k_bytes = 3 << 10;
 /// A block, or a single panel of the longest k.
-constexpr int64_t scratch_of_b = block_bytes + (64 << 10);
+constexpr int64_t scratch_of_b = large_block_bytes + (64 << 10);
 /// Strips of an a that is turned or widened, at most.
 constexpr int64_t scratch_of_a = 4 << 20;
 /// One worker's scratch: a block of b, strips of a, and float32 sums for all of a c of so many narrow

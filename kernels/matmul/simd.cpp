@@ -20,6 +20,11 @@ constexpr bool worth_packing(int64_t rows, int64_t bytes) {
 template <class T, class S>
 constexpr bool widens = !std::is_same_v<T, S>;
 
+int64_t bytes_of_block() {
+  if (HEWN_VBYTES < 64) return small_block_bytes;
+  return second_level_cache() >= 2 << 20 ? large_block_bytes : block_bytes;
+}
+
 /// One matrix product of the batch, in T; memory holds S, which is T or narrower.
 template <class T, class S>
 struct Product {
@@ -149,8 +154,7 @@ template <class T, class S, bool trans_a>
 void multiply(const Product<T, S>& m, Range rows, Range cols, int64_t odd, T* scratch) {
   constexpr bool in_strips = trans_a || widens<T, S>;
   const int64_t blocks = k_blocks(m.K, sizeof(T)), kc = blocks_of(m.K, blocks);
-  const int64_t nc =
-      block_cols(HEWN_VBYTES == 64 ? block_bytes : small_block_bytes, kc, sizeof(T), tile_cols<T>);
+  const int64_t nc = block_cols(bytes_of_block(), kc, sizeof(T), tile_cols<T>);
   const bool packed = m.trans_b || widens<T, S> ||
                       worth_packing(rows.size(), kc * cols.size() * static_cast<int64_t>(sizeof(T)));
   const int64_t strip = strip_bytes(kc, sizeof(T), tile_rows) / static_cast<int64_t>(sizeof(T));
