@@ -1,5 +1,7 @@
 #include "kernels/matmul/simd.h"
 
+#include <type_traits>
+
 #include "kernels/matmul/blocks.h"
 #include "kernels/matmul/dots.h"
 #include "kernels/matmul/epilogue.h"
@@ -17,6 +19,7 @@ constexpr bool worth_packing(int64_t rows, int64_t bytes) {
   return HEWN_VBYTES == 64 ? rows >= 512 || (rows >= 128 && bytes > (512 << 10)) : rows >= 32;
 }
 
+/// Whether what memory holds, S, is widened to T on its way to the tiles.
 template <class T, class S>
 constexpr bool widens = !std::is_same_v<T, S>;
 
