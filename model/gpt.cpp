@@ -171,8 +171,7 @@ Tensor Gpt::loss(const Tensor& tokens, const Tensor& targets, const ForwardOptio
   const Tensor x = hidden(tokens, options);
   const Scope scope("head");
   return linear_cross_entropy(reshape(x, {x.rows(), x.cols()}), head().value, Tensor(),
-                              targets.viewed({targets.numel()}), usual_logits_bytes,
-                              half_of(head()));
+                              targets.viewed({targets.numel()}), usual_logits_bytes, half_of(head()));
 }
 
 Tensor Gpt::logits(const Tensor& tokens, const ForwardOptions& options) {
