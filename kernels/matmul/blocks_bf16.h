@@ -7,7 +7,7 @@
 namespace hewn {
 namespace {
 
-/// The most rows of a that any instruction set copies at a time, and the most columns of its tiles.
+/// The rows of a that are copied at a time, and the columns of a tile.
 constexpr int64_t dot_most_rows = 16, dot_most_cols = 48;
 /// The most columns in a block of b.
 constexpr int64_t dot_block_cols = 1536;

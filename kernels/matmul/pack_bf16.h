@@ -1,6 +1,6 @@
 #pragma once
 // Copies of a and b as pairs along K, in the order the tiles of tile_bf16.h read them; an odd last term is
-// paired with zero. Compiled per instruction set; includers are simd*.cpp.
+// paired with zero. Includers are simd*bf16.cpp and simd*amx.cpp.
 
 #include "kernels/matmul/pairs.h"
 
