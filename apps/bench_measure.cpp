@@ -96,7 +96,7 @@ class CpuMeasurer final : public Measurer {
   std::vector<BenchRow> ceilings() override { return cli::ceilings(plan_); }
   Measured measure(Case& c, const std::vector<Contender>& list) override;
   Roof roof(Case& c, const Measurement& m) override {
-    return roof_of(c, m.who->level, m.who->threads, m.cache);
+    return roof_of(c, m.who->level, m.who->threads, m.cache, m.best());
   }
   void tell_conditions(const std::vector<BenchRow>& rows) const override;
 

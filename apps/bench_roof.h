@@ -16,8 +16,9 @@ struct Roof {
 /// The roof over the case's work on so many threads of such a processor: its arithmetic at the measured peak,
 /// its exponentials at the measured speed of our own, or its bytes at the measured speed of a plain stream
 /// with the same mix of reads, updates and writes, in a working set of the same size (cold: in memory),
-/// whichever takes longer. Streams are measured once; arithmetic each time, and the best so far counts.
-Roof roof_of(Case& c, Isa level, int threads, Cache cache);
+/// whichever takes longer. Streams are measured once; arithmetic again where the work, which `took` so many
+/// seconds, came near its peak, and the best so far counts.
+Roof roof_of(Case& c, Isa level, int threads, Cache cache, double took);
 
 /// A ceiling as a row: what `row` says of it and nothing else, on such a device. `per_second` are operations
 /// or bytes; that its time is the time for 10^9 of them, since a ceiling has no work of its own.

@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/matmul/abi.h"
+
 namespace hewn {
 namespace {
 
@@ -16,12 +18,7 @@ constexpr int64_t k_bytes = 3 << 10;
 /// A block, or a single panel of the longest k.
 constexpr int64_t scratch_of_b = large_block_bytes + (64 << 10);
 /// Strips of an a that is turned or widened, at most.
-constexpr int64_t scratch_of_a = 4 << 20;
-/// One worker's scratch: a block of b, strips of a, and float32 sums for all of a c of so many narrow
-/// elements.
-[[maybe_unused]] constexpr int64_t bytes_of_worker(int64_t narrow) {
-  return scratch_of_b + scratch_of_a + (narrow * 4 + 63) / 64 * 64;
-}
+constexpr int64_t most_of_a = 4 << 20;
 
 /// Up to so many rows of a are multiplied without tiles: with b as it stands (skinny.h; more of them find
 /// tiles faster wherever b is in a cache), and with b transposed (dots.h), which would be turned for them
@@ -55,7 +52,24 @@ constexpr int64_t skinny_sums = 32 << 10;
 
 /// So many rows of a are in strips at a time, of blocks of kc.
 [[maybe_unused]] constexpr int64_t rows_of_strips(int64_t kc, size_t element, int64_t rows) {
-  return scratch_of_a / strip_bytes(kc, element, rows) * rows;
+  return most_of_a / strip_bytes(kc, element, rows) * rows;
+}
+
+/// One worker's scratch, in bytes: a block of b, strips of a, float32 sums for all of a narrow c.
+struct TileScratch {
+  int64_t a, sums;
+  int64_t bytes() const { return scratch_of_b + a + sums; }
+};
+[[maybe_unused]] TileScratch tile_scratch(const Matmul& m) {
+  const size_t element = m.dtype == DType::f64 ? 8 : 4;  // bf16 is widened
+  const int64_t kc = (m.K + k_blocks(m.K, element) - 1) / k_blocks(m.K, element);
+  // Any instruction set's tiles have 4 to 8 rows: no more than this, whichever it is.
+  const int64_t strips =
+      (m.M + 7) * kc * static_cast<int64_t>(element) + (m.M + 3) / 4 * strip_bytes(4096, 1, 1);
+  const auto whole_lines = [](int64_t bytes) { return (bytes + 63) / 64 * 64; };
+  const bool in_strips = m.trans_a || m.dtype == DType::bf16;
+  return {!in_strips ? 0 : strips < most_of_a ? whole_lines(strips) : most_of_a,
+          m.narrow_c ? whole_lines(m.M * m.N * 4) : 0};
 }
 
 struct Range {

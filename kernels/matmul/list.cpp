@@ -16,7 +16,7 @@ namespace hewn {
 namespace {
 
 size_t scratch_bytes(const Matmul& a, int threads) {
-  return static_cast<size_t>(threads) * static_cast<size_t>(bytes_of_worker(a.narrow_c ? a.M * a.N : 0));
+  return static_cast<size_t>(threads) * static_cast<size_t>(tile_scratch(a).bytes());
 }
 
 const char* many_bf16_only(const Matmul& a) {

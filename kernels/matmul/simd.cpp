@@ -269,13 +269,14 @@ void multiply_all(const Launch& launch, const Matmul& m) {
   const Split split =
       split_for(n_products, skinny ? 1 : row_tiles, tile_rows, col_tiles, tile_cols<T>, on.threads);
   const int64_t parts = split.rows * split.cols;
+  const TileScratch own_scratch = tile_scratch(m);
   parallel_for(on, n_products * parts, [&](int64_t begin, int64_t end, int worker) {
-    char* own = static_cast<char*>(launch.scratch) + worker * bytes_of_worker(m.narrow_c ? m.M * m.N : 0);
+    char* own = static_cast<char*>(launch.scratch) + worker * own_scratch.bytes();
     T* scratch = reinterpret_cast<T*>(own);
     for (int64_t item = begin; item < end; ++item) {
       Product<T, S> one = product<T, S>(m, item / parts);
       if (m.narrow_c) {
-        one.c = reinterpret_cast<T*>(own + bytes_of_worker(0));
+        one.c = reinterpret_cast<T*>(own + scratch_of_b + own_scratch.a);
         one.ldc = m.N, one.add = false, one.finish = {};
       }
       const int64_t r = item % parts / split.cols, c = item % parts % split.cols;
