@@ -48,6 +48,7 @@ ProcessResult compare(const std::string& peers, const std::map<std::string, std:
 }  // namespace
 
 TEST_CASE("a library is timed beside our kernels and its results are checked") {
+  if (left_out()) return;
   const TempDir dir;
   const std::string good = library(dir, "good", little_blas);
   const auto table = compare("openblas", {{"HEWN_OPENBLAS", good}});

@@ -11,6 +11,7 @@
 #include "kernels/gpu/limits.h"
 #include "kernels/rooms.h"
 #include "tests/support/catch.h"
+#include "tests/support/env.h"
 #include "tests/support/gpu.h"
 #include "tests/support/random.h"
 
@@ -84,6 +85,7 @@ TEST_CASE("every GPU rung equals the reference") {
 }
 
 TEST_CASE("GPU kernels that work in pieces, on more than one") {
+  if (test::left_out()) return;
   const auto device = test::make_test_gpu();
   const std::pair<std::string_view, const char*> cases[] = {
       {"embedding", "2500x600x5"},

@@ -96,6 +96,7 @@ void check_preferred(const std::multimap<std::string, const char*>& shapes) {
 }  // namespace
 
 TEST_CASE("results too large for any cache are the same, written past them") {
+  if (test::left_out()) return;
   // Kinds of rows: of one piece and of many, and no rows at all. Without HEWN_SLOW, one of the first three.
   const std::multimap<std::string, const char*> shapes[] = {
       {{"softmax", "8401x1008"}, {"layernorm", "8301x1021"}, {"rmsnorm", "8301x1021"}},

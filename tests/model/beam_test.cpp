@@ -61,6 +61,7 @@ void try_all(Model& model, const std::vector<int32_t>& prompt, std::vector<int32
 }  // namespace
 
 TEST_CASE("beam search of full width finds the best of all texts", "[beam]") {
+  if (test::left_out()) return;
   constexpr int64_t length = 4;
   for (const double penalty : {0.0, 1.0, 2.0}) {
     for (uint64_t seed = 1; seed <= 4; ++seed) {
@@ -116,6 +117,7 @@ TEST_CASE("beam search: its log P is the model's, and seldom below the greedy te
 }
 
 TEST_CASE("beam search: of a trained model's texts, likelier than the greedy ones", "[beam]") {
+  if (test::left_out()) return;
   const auto file = test::shared("models/stories260K/stories260K.bin");
   if (!file) return;
   const ForeignModel foreign = open_foreign(file->string());

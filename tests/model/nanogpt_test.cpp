@@ -48,6 +48,7 @@ TEST_CASE("a checkpoint of nanoGPT's layout computes what PyTorch does", "[nanog
 }
 
 TEST_CASE("nanogpt-char: validation loss, logits and greedy text of the real checkpoint", "[nanogpt]") {
+  if (test::left_out()) return;
   const auto directory = test::shared("models/nanogpt-char");
   const auto text = test::shared("data/tinyshakespeare.txt");
   if (!directory || !text) return;

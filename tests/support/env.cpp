@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <fstream>
+#include <functional>
 #include <iostream>
 #include <sstream>
 #include <stdexcept>
@@ -55,6 +56,15 @@ bool in_sample() {
   static uint64_t next = run_seed();
   const std::string sample = environment("HEWN_TEST_SAMPLE");
   return sample.empty() || next++ % std::stoull(sample) == 0;
+}
+
+bool left_out() {
+  const std::string sample = environment("HEWN_TEST_SAMPLE");
+  if (sample.empty()) return false;
+  const uint64_t number = run_seed() + std::hash<std::string>{}(tally().running_test);
+  if (number % std::stoull(sample) == 0) return false;
+  skip("one in " + sample + " long tests is run (HEWN_TEST_SAMPLE)");
+  return true;
 }
 
 std::string read_file(const std::filesystem::path& path) {

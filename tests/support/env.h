@@ -37,6 +37,9 @@ inline int repeats(int sample, int whole) { return full() ? whole : sample; }
 /// Whether a test that walks all cases of all rooms takes the next one. All of them; where a run is slow, as
 /// under sanitizers, HEWN_TEST_SAMPLE=N takes one in N, from another beginning with each seed.
 bool in_sample();
+/// Whether the running test is to end at once: `if (test::left_out()) return;` stands first in those that take
+/// longest. With HEWN_TEST_SAMPLE=N one in N of them is run, another with each seed, and the rest skipped.
+bool left_out();
 
 /// The whole of a file; fails the test when it cannot be read.
 std::string read_file(const std::filesystem::path& path);

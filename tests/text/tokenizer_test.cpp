@@ -1,7 +1,6 @@
 #include "model/tokenizer/tokenizer.h"
 
 #include <algorithm>
-#include <chrono>
 #include <map>
 
 #include "model/tokenizer/utf8.h"
@@ -292,23 +291,15 @@ TEST_CASE("a tokenizer file with flipped bytes is refused or read, never worse",
   }
 }
 
-TEST_CASE("a real text: counts, round trip, time", "[tokenizer]") {
+TEST_CASE("a real text: counts and round trip", "[tokenizer]") {
   const auto path = test::shared("data/tinyshakespeare.txt");
   if (!path) return;
   const std::string text = test::read_file(*path);
   const std::map<std::string, int32_t> sizes{{"char", 65}, {"byte", 256}};
   for (const char* kind : {"char", "byte", "word", "bpe"}) {
-    const auto now = [] { return std::chrono::steady_clock::now(); };
-    const auto start = now();
+    INFO(kind);
     const auto tokenizer = train_tokenizer(kind, text);
-    const auto trained = now();
-    const Ids ids = tokenizer->encode(text);
-    const auto encoded = now();
-    CHECK(tokenizer->decode(ids) == text);
+    CHECK(tokenizer->decode(tokenizer->encode(text)) == text);
     if (sizes.contains(kind)) CHECK(tokenizer->vocab_size() == sizes.at(kind));
-    const auto ms = [](auto d) { return std::chrono::duration<double, std::milli>(d).count(); };
-    INFO(kind << ": trained in " << ms(trained - start) << " ms, encoded in " << ms(encoded - trained)
-              << " ms");
-    CHECK(ms(encoded - start) < 2000);  // far above what it takes, for slow machines and sanitizers
   }
 }

@@ -85,6 +85,7 @@ std::vector<GraphVariant> graph_variants() {
 }  // namespace
 
 TEST_CASE("gpu graphs: replayed steps are the bits of steps that were not", "[gpu]") {
+  if (test::left_out()) return;
   const auto gpu = test::make_test_gpu();
   if (!gpu) return;
   int turn = 0;
@@ -110,6 +111,7 @@ TEST_CASE("gpu graphs: replayed steps are the bits of steps that were not", "[gp
 }
 
 TEST_CASE("gpu graphs: batches of other shapes and without targets", "[gpu]") {
+  if (test::left_out()) return;
   const auto gpu = test::make_test_gpu();
   if (!gpu) return;
   Ahead replayed(*gpu), plain(*gpu);
@@ -128,6 +130,7 @@ TEST_CASE("gpu graphs: batches of other shapes and without targets", "[gpu]") {
 }
 
 TEST_CASE("gpu graphs: a step leaves memory alone that others have meanwhile", "[gpu]") {
+  if (test::left_out()) return;
   const auto gpu = test::make_test_gpu();
   if (!gpu) return;
   Ahead replayed(*gpu), plain(*gpu);
@@ -175,6 +178,7 @@ TEST_CASE("gpu graphs: weights that were loaded are those of the next step", "[g
 }
 
 TEST_CASE("gpu: a step is queued without waiting for anything", "[gpu]") {
+  if (test::left_out()) return;
   const auto gpu = test::make_test_gpu();
   if (!gpu || gpu->isa() != Isa::emulated) return;  // a GPU may be done at any time
   for (const auto& [graphs, micro_steps] :
@@ -215,6 +219,7 @@ TEST_CASE("gpu: no more steps are queued than there is room for, nor mixed with 
 }
 
 TEST_CASE("gpu: what is queued behind a step that is not finite changes nothing either", "[gpu]") {
+  if (test::left_out()) return;
   const auto gpu = test::make_test_gpu();
   if (!gpu) return;
   for (const bool graphs : {false, true})

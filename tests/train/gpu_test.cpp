@@ -74,6 +74,7 @@ bool has_time_for(DType dtype, const Executor& gpu) {
 }  // namespace
 
 TEST_CASE("gpu: the losses of training are those of the CPU", "[gpu]") {
+  if (test::left_out()) return;
   const auto gpu = test::make_test_gpu();
   if (!gpu) return;
   for (const auto& [name, config] : architectures()) {
@@ -93,6 +94,7 @@ TEST_CASE("gpu: the losses of training are those of the CPU", "[gpu]") {
 }
 
 TEST_CASE("gpu: every value and gradient of a step is the CPU's, and one that is not is named", "[gpu]") {
+  if (test::left_out()) return;
   const auto gpu = test::make_test_gpu();
   if (!gpu) return;
   for (const auto& [name, config] : architectures()) {
@@ -146,6 +148,7 @@ TEST_CASE("gpu: gradients in mixed precision are those of float64, within 1e-2 b
 }
 
 TEST_CASE("gpu: training twice gives the same bits", "[gpu]") {
+  if (test::left_out()) return;
   const auto gpu = test::make_test_gpu();
   if (!gpu) return;
   for (const auto& [name, config] : architectures()) {
@@ -205,6 +208,7 @@ TEST_CASE("gpu: texts are written as on the CPU, with and without a cache", "[gp
 }
 
 TEST_CASE("gpu: a plan knows the memory of training to the byte", "[gpu][plan]") {
+  if (test::left_out()) return;
   const auto gpu = test::make_test_gpu();
   if (!gpu) return;
   struct Kind {
