@@ -81,22 +81,26 @@ TEST_CASE("code for one instruction set exports no weak symbol", "[arch]") {
   if (objects == 0) skip("no such object in " + build_dir().string());
 }
 
-TEST_CASE("headers compile alone", "[arch]") {
-  std::vector<std::string> headers;
-  for (const auto& f : this_house())
-    if (f.path.ends_with(".h")) headers.push_back(f.path);
-  Random random("headers");
-  for (size_t i = headers.size(); i > 1; --i)
-    std::swap(headers[i - 1], headers[static_cast<size_t>(random.integer(0, static_cast<int64_t>(i) - 1))]);
-  if (!full()) headers.resize(std::min<size_t>(headers.size(), 5));
+// Builds compile a folder's files as one, where a file may lean on what its neighbours include.
+TEST_CASE("files compile alone", "[arch]") {
+  std::vector<std::string> files;
+  for (const auto& f : this_house()) {
+    const bool kernel = f.path.starts_with("kernels/") || f.path.starts_with("tests/");
+    const bool own_settings = f.path == "apps/version.cpp" || f.path.starts_with("apps/chart_js");
+    if (f.path.ends_with(".h") || (f.path.ends_with(".cpp") && !kernel && !own_settings)) files.push_back(f.path);
+  }
+  Random random("files");
+  for (size_t i = files.size(); i > 1; --i)
+    std::swap(files[i - 1], files[static_cast<size_t>(random.integer(0, static_cast<int64_t>(i) - 1))]);
+  files.resize(std::min<size_t>(files.size(), full() ? 80 : 5));
   const TempDir dir;
   const std::string source = (dir / "alone.cpp").string();
-  for (const auto& header : headers) {
-    write_file(source, "#include \"" + header + "\"\n");
+  for (const auto& path : files) {
+    write_file(source, "#include \"" + path + "\"\n");
     std::vector<std::string> command{compiler(), "-std=c++20", "-fsyntax-only",
                                      "-Wall",    "-Wextra",    "-I" + source_dir().string()};
 #if defined(__x86_64__)
-    if (header.ends_with("_amx.h") || header.ends_with("/tile_bf16.h"))
+    if (path.ends_with("_amx.h") || path.ends_with("/tile_bf16.h"))
       command.insert(command.end(),
                      {"-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mavx512bf16", "-mfma",
                       "-mamx-tile", "-mamx-bf16", "-DHEWN_ISA=amx", "-DHEWN_VBYTES=64"});
@@ -105,7 +109,7 @@ TEST_CASE("headers compile alone", "[arch]") {
 #endif
     command.push_back(source);
     const auto result = run_program(command);
-    INFO(header << "\n" << result.err);
+    INFO(path << "\n" << result.err);
     CHECK(result.exit_code == 0);
     CHECK(result.err == "");
   }

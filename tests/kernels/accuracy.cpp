@@ -1,5 +1,5 @@
 // The functions of kernels/vec_math.h and activation/curves.h are as accurate as they say, on every
-// instruction set: over a sample of the floats, or with HEWN_SLOW=1 over all 2^32.
+// instruction set: over a sample of the floats, or when asked for over all 2^32.
 
 #include <algorithm>
 #include <array>
@@ -42,8 +42,7 @@ struct Function {
   bool vanishes = false;  ///< may be 0 where the truth is subnormal
 };
 
-/// The first of them, which the others are made of; with HEWN_SLOW=1 these are compared for every float there
-/// is.
+/// The first of them, which the others are made of: for these, all floats can be compared.
 constexpr size_t n_primitives = 3;
 
 /// Where an activation's factor may already be 0, the value is less than a unit in the last place of this.
@@ -148,13 +147,9 @@ WorstByIsa sweep(const Function& f, uint32_t start, uint64_t step) {
   return all;
 }
 
-}  // namespace
-
-TEST_CASE("vector functions are as accurate as stated: a sample of floats, or with HEWN_SLOW=1 all",
-          "[vec]") {
+void check_accuracy(uint64_t step_of_primitives, uint64_t step_of_others) {
   for (const Function& f : functions) {
-    const bool primitive = &f < functions + n_primitives;
-    const uint64_t step = !full() ? 2003 : primitive ? 1 : 31;
+    const uint64_t step = &f < functions + n_primitives ? step_of_primitives : step_of_others;
     const auto start = static_cast<uint32_t>(Random("vec").integer(0, static_cast<int64_t>(step) - 1));
     const WorstByIsa worst = sweep(f, start, step);
     for_each_isa([&]<Isa I>() {
@@ -163,6 +158,16 @@ TEST_CASE("vector functions are as accurate as stated: a sample of floats, or wi
       CHECK(w.ulp <= vec_ulp<I>(f.id));
     });
   }
+}
+
+}  // namespace
+
+TEST_CASE("vector functions are as accurate as stated: a sample of floats", "[vec]") {
+  full() ? check_accuracy(61, 307) : check_accuracy(2003, 2003);
+}
+
+TEST_CASE("vector functions are as accurate as stated: all floats", "[vec][.all_floats]") {
+  check_accuracy(1, 31);
 }
 
 TEST_CASE("vector functions at their special points", "[vec]") {
