@@ -18,8 +18,8 @@ namespace {
 constexpr double always = std::numeric_limits<double>::infinity();
 constexpr size_t in_memory = size_t{256} << 20;  // a working set that no cache holds
 
-// What is measured once may fall into a moment when one core of two is away; where something comes near it, it is
-// measured again, and the best so far counts.
+// What is measured once may fall into a moment when one core of two is away; where something comes near it,
+// it is measured again, and the best so far counts.
 template <class Measure>
 double best_of(double& known, double reached, const Measure& measure) {
   if (known == 0 || reached > 0.5 * known) known = std::max(known, measure());
@@ -80,8 +80,10 @@ Roof roof_of(Case& c, Isa level, int threads, Cache cache, double took) {
   // In double precision they are the C++ library's, one at a time: no roof.
   if (c.dtype() != DType::f64) {
     const Needs needs = c.needs();
-    if (needs.exps > 0) raise(needs.exps / functions(MathFunction::exp, level, threads, needs.exps / took), "exp");
-    if (needs.tanhs > 0) raise(needs.tanhs / functions(MathFunction::tanh, level, threads, needs.tanhs / took), "tanh");
+    if (needs.exps > 0)
+      raise(needs.exps / functions(MathFunction::exp, level, threads, needs.exps / took), "exp");
+    if (needs.tanhs > 0)
+      raise(needs.tanhs / functions(MathFunction::tanh, level, threads, needs.tanhs / took), "tanh");
   }
   if (!(cost.bytes > 0)) return roof;
   const size_t bytes = cache == Cache::cold ? cold_set(c) : c.bytes();

@@ -68,7 +68,9 @@ struct TileScratch {
       (m.M + 7) * kc * static_cast<int64_t>(element) + (m.M + 3) / 4 * strip_bytes(4096, 1, 1);
   const auto whole_lines = [](int64_t bytes) { return (bytes + 63) / 64 * 64; };
   const bool in_strips = m.trans_a || m.dtype == DType::bf16;
-  return {!in_strips ? 0 : strips < most_of_a ? whole_lines(strips) : most_of_a,
+  return {!in_strips           ? 0
+          : strips < most_of_a ? whole_lines(strips)
+                               : most_of_a,
           m.narrow_c ? whole_lines(m.M * m.N * 4) : 0};
 }
 
