@@ -143,6 +143,9 @@ void multiply_block(const Product<T, S>& m, Range rows, const RowsOfA<T>& a, con
       else if (fetch_b)
         next.fetch(tiles++, t);
       t.c = m.c + i * m.ldc + b.j0 + j;
+      t.next_c = j + tile_cols<T> < b.cols  ? t.c + tile_cols<T>
+                 : i + tile_rows < rows.end ? m.c + (i + tile_rows) * m.ldc + b.j0
+                                            : nullptr;
       tile_column<T, trans_a>(t, ni);
     }
     if (finished > 0 && !m.finish.nothing())

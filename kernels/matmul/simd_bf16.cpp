@@ -85,6 +85,10 @@ void multiply_block(const Product& p, Range rows, const Block& b, const Block& n
       t.b = w.b + 2 * t.pairs * j;
       t.cols = b.cols - j < dot_panel ? b.cols - j : dot_panel;
       t.c = m.narrow_c ? w.sums + j : c + i * m.ldc + b.j0 + j;
+      t.next_c = m.narrow_c                ? nullptr
+                 : j + dot_panel < b.cols  ? t.c + dot_panel
+                 : i + dot_rows < rows.end ? c + (i + dot_rows) * m.ldc + b.j0
+                                           : nullptr;
       next.fetch(p, tiles++, t);
       copied ? dot_tile_of_cols<true>(t) : dot_tile_of_cols<false>(t);
     }

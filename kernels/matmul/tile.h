@@ -50,6 +50,8 @@ struct Tile {
   int64_t ldc, cols;
   T alpha;
   bool add;
+  /// Where the next tile's c begins (null: unknown), rows ldc apart too: fetched while this one is computed.
+  T* next_c;
   /// Memory wanted soon, one line per step of k, `ahead_step` bytes apart: fetched from far away while the
   /// arithmetic goes on. Null: nothing.
   const void* ahead;
@@ -64,23 +66,26 @@ __attribute__((noinline)) void tile(const Tile<T>& t) {
   const T *a = t.a, *b = t.b;
   const char* ahead = static_cast<const char*>(t.ahead);
   const int64_t lda = t.lda, ldb = t.ldb, ahead_step = t.ahead_step;
+  // A row of c at a time: all of them at once would take every place for lines on their way, and b, which
+  // comes from the second-level cache, had to wait for memory.
+  const T* c_line = t.next_c ? t.next_c : t.c;
+  for (int64_t k = 0, r = 1; r <= rows; ++r, c_line += t.ldc) {
 #pragma GCC unroll 8
-  for (int i = 0; i < rows; ++i)
+    for (int v = 0; v < vectors; ++v) __builtin_prefetch(c_line + v * w, 1);
+    for (const int64_t until = t.k * r / rows; k < until; ++k) {
+      if constexpr (fetches) __builtin_prefetch(ahead, 0, 2), ahead += ahead_step;
+      V row[vectors];
 #pragma GCC unroll 8
-    for (int v = 0; v < vectors; ++v) __builtin_prefetch(t.c + i * t.ldc + v * w, 1);
-  for (int64_t k = t.k; k > 0; --k) {
-    if constexpr (fetches) __builtin_prefetch(ahead, 0, 2), ahead += ahead_step;
-    V row[vectors];
+      for (int v = 0; v < vectors; ++v) row[v] = load(b + v * w);
 #pragma GCC unroll 8
-    for (int v = 0; v < vectors; ++v) row[v] = load(b + v * w);
+      for (int i = 0; i < rows; ++i) {
+        const V x = set1(a[k_major ? i : i * lda]);
 #pragma GCC unroll 8
-    for (int i = 0; i < rows; ++i) {
-      const V x = set1(a[k_major ? i : i * lda]);
-#pragma GCC unroll 8
-      for (int v = 0; v < vectors; ++v) sum[i][v] = fma(x, row[v], sum[i][v]);
+        for (int v = 0; v < vectors; ++v) sum[i][v] = fma(x, row[v], sum[i][v]);
+      }
+      a += k_major ? lda : 1;
+      b += ldb;
     }
-    a += k_major ? lda : 1;
-    b += ldb;
   }
   if (t.alpha != 1) {
 #pragma GCC unroll 8

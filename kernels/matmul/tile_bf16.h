@@ -25,6 +25,8 @@ struct DotTile {
   int64_t ldc, rows, cols;
   float alpha;
   bool add;
+  /// Where the next tile's c begins (null: unknown), rows ldc apart too: fetched while this one is computed.
+  float* next_c;
   /// Memory wanted soon: a line per pair, `ahead_step` elements apart.
   const BFloat16* ahead;
   int64_t ahead_step;
@@ -54,30 +56,32 @@ __attribute__((noinline)) void dot_tile(const DotTile& t) {
   vf sum[dot_rows][vectors] = {};
   const BFloat16 *a = t.a, *b = t.b, *ahead = t.ahead;
   const int64_t lda = t.lda, ahead_step = t.ahead_step;
+  // A row of c at a time, see tile.h.
+  const float* c_line = t.next_c ? t.next_c : t.c;
+  for (int64_t p = 0, r = 1; r <= dot_rows; ++r, c_line += t.ldc) {
 #pragma GCC unroll 8
-  for (int i = 0; i < dot_rows; ++i)
+    for (int v = 0; v < vectors; ++v) __builtin_prefetch(c_line + v * W, 1);
+    for (const int64_t until = t.pairs * r / dot_rows; p < until; ++p) {
+      __builtin_prefetch(ahead, 0, 2);
+      Pairs row[vectors];
 #pragma GCC unroll 8
-    for (int v = 0; v < vectors; ++v) __builtin_prefetch(t.c + i * t.ldc + v * W, 1);
-  for (int64_t p = t.pairs; p > 0; --p) {
-    __builtin_prefetch(ahead, 0, 2);
-    Pairs row[vectors];
+      for (int v = 0; v < vectors; ++v) {
+        vi bits;
+        __builtin_memcpy(&bits, b + 2 * v * W, sizeof bits);
+        row[v] = pairs_of(bits);
+      }
 #pragma GCC unroll 8
-    for (int v = 0; v < vectors; ++v) {
-      vi bits;
-      __builtin_memcpy(&bits, b + 2 * v * W, sizeof bits);
-      row[v] = pairs_of(bits);
+      for (int i = 0; i < dot_rows; ++i) {
+        int32_t bits;
+        __builtin_memcpy(&bits, a + (packed_a ? 2 * i : i * lda), sizeof bits);
+        const Pairs x = pairs_of(set1(bits));
+#pragma GCC unroll 8
+        for (int v = 0; v < vectors; ++v) sum[i][v] = _mm512_dpbf16_ps(sum[i][v], x, row[v]);
+      }
+      a += packed_a ? 2 * dot_rows : 2;
+      b += 2 * dot_panel;
+      ahead += ahead_step;
     }
-#pragma GCC unroll 8
-    for (int i = 0; i < dot_rows; ++i) {
-      int32_t bits;
-      __builtin_memcpy(&bits, a + (packed_a ? 2 * i : i * lda), sizeof bits);
-      const Pairs x = pairs_of(set1(bits));
-#pragma GCC unroll 8
-      for (int v = 0; v < vectors; ++v) sum[i][v] = _mm512_dpbf16_ps(sum[i][v], x, row[v]);
-    }
-    a += packed_a ? 2 * dot_rows : 2;
-    b += 2 * dot_panel;
-    ahead += ahead_step;
   }
   store_dots(t, sum);
 }
