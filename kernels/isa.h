@@ -38,7 +38,7 @@ std::string_view name_of(Isa isa);
 bool supported(Isa isa);
 
 /// Whether a program had better fetch large blocks of memory itself, while it computes, than leave that to
-/// the processor. Intel's do it well, and their tiles lose 5% if lines that are still on their way from
+/// the processor. Intel's do it well, and their tiles lose 5% if many lines that are still on their way from
 /// memory occupy the buffers through which the second-level cache delivers; others gain by it.
 bool fetching_pays();
 

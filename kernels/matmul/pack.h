@@ -91,6 +91,8 @@ HEWN_INLINE void load_turned(const T* from, int64_t ld, int64_t rows, int64_t n,
 /// So many rows ahead of the copying memory is asked for what it will read: pieces of rows are too short for
 /// the processor to foresee the next.
 constexpr int64_t rows_ahead = 32;
+/// And so many where rows are read whole, and only pages end too early.
+constexpr int64_t strips_ahead = 4;
 
 /// [k, cols] with rows ldb apart -> [k, width]; width is cols in whole vectors.
 template <class T, class S>
@@ -109,6 +111,7 @@ void pack_rows(int64_t k, int64_t cols, const S* b, int64_t ldb, T* panel, int64
 template <class T>
 void pack_strips(int64_t k, int64_t rows, const T* a, int64_t lda, T* to, int64_t stride) {
   for (; k > 0; --k, a += lda, to += tile_rows) {
+    for (int64_t i = 0; i < rows; i += 64 / sizeof(T)) __builtin_prefetch(a + strips_ahead * lda + i, 0, 2);
     int64_t r = 0;
     T* at = to;
     for (; r + tile_rows <= rows; r += tile_rows, at += stride)

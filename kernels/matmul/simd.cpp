@@ -94,7 +94,6 @@ struct BlockOfB {
   /// Has the n-th tile of the block before fetch a part of this one, if there is still a part.
   void fetch(int64_t n, Tile<T>& t) const {
     constexpr int64_t element = sizeof(S), line = 64 / element;
-    t.ahead = nullptr;
     if (n * line >= cols) return;
     if (!m.trans_b)
       t.ahead = m.b + k0 * m.ldb + j0 + n * line, t.ahead_step = m.ldb * element;
@@ -124,7 +123,8 @@ void multiply_block(const Product<T, S>& m, Range rows, const RowsOfA<T>& a, con
                     const BlockOfB<T, S>& next, int64_t finished) {
   // Of many tiles, b needs a few for its next block. Short vectors have no instruction to spare for it.
   const bool fetch_b = HEWN_VBYTES == 64 && fetching_pays();
-  const bool fetch_a = fetch_b && (trans_a || a.lda == b.k) && b.cols > tile_cols<T> && rows.size() >= 64;
+  const bool fetch_a =
+      HEWN_VBYTES == 64 && (trans_a || a.lda == b.k) && b.cols > tile_cols<T> && rows.size() >= 64;
   b.prepare();
   int64_t tiles = 0;
   Tile<T> t{};
@@ -138,6 +138,7 @@ void multiply_block(const Product<T, S>& m, Range rows, const RowsOfA<T>& a, con
     t.add = m.add || b.k0 > 0;
     for (int64_t j = 0; j < b.cols; j += tile_cols<T>) {
       b.give(j, t);
+      t.ahead = nullptr;
       if (fetch_a && j == 0)  // the next tile's rows of a, without a gap
         t.ahead = t.a + a.step, t.ahead_step = tile_rows * static_cast<int64_t>(sizeof(T));
       else if (fetch_b)
