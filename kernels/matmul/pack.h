@@ -91,7 +91,7 @@ HEWN_INLINE void load_turned(const T* from, int64_t ld, int64_t rows, int64_t n,
 /// So many rows ahead of the copying memory is asked for what it will read: pieces of rows are too short for
 /// the processor to foresee the next.
 constexpr int64_t rows_ahead = 32;
-/// And so many where rows are read whole, and only pages end too early.
+/// And so many where rows are read whole: the processor foresees them, but only to the end of a page.
 constexpr int64_t strips_ahead = 4;
 
 /// [k, cols] with rows ldb apart -> [k, width]; width is cols in whole vectors.

@@ -67,7 +67,7 @@ __attribute__((noinline)) void tile(const Tile<T>& t) {
   const char* ahead = static_cast<const char*>(t.ahead);
   const int64_t lda = t.lda, ldb = t.ldb, ahead_step = t.ahead_step;
   // A row of c at a time: all of them at once would take every place for lines on their way, and b, which
-  // comes from the second-level cache, had to wait for memory.
+  // comes from the second-level cache, would have to wait for memory.
   const T* c_line = t.next_c ? t.next_c : t.c;
   for (int64_t k = 0, r = 1; r <= rows; ++r, c_line += t.ldc) {
 #pragma GCC unroll 8
