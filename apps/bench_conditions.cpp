@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <barrier>
 #include <chrono>
 #include <cstdlib>
 #include <fstream>
@@ -48,25 +49,37 @@ std::vector<pid_t> threads_of_process() {
 
 PinnedThreads::PinnedThreads(int threads) : cores_(allowed_cores()) {
   if (static_cast<int>(cores_.size()) < threads) return;
-  parallel_for(Launch{.threads = threads}, threads, [](int64_t, int64_t, int) {});
-  std::vector<pid_t> tasks = threads_of_process();
-  std::erase(tasks, getpid());
-  if (static_cast<int>(tasks.size()) >= static_cast<int>(cores_.size())) return;
-  tasks_ = {getpid()};
-  tasks_.insert(tasks_.end(), tasks.begin(), tasks.end());
-  for (size_t i = 0; i < tasks_.size(); ++i) allow(tasks_[i], {cores_[i]});
+  ours_.resize(static_cast<size_t>(threads));
+  std::barrier all_here(threads);  // so that no thread takes the part of another
+  parallel_for(Launch{.threads = threads}, threads, [&](int64_t, int64_t, int worker) {
+    ours_[static_cast<size_t>(worker)] = gettid();
+    all_here.arrive_and_wait();
+  });
+  std::iter_swap(ours_.begin(), std::find(ours_.begin(), ours_.end(), gettid()));
+  for (size_t i = 0; i < ours_.size(); ++i) allow(ours_[i], {cores_[i]});
 }
 
 PinnedThreads::~PinnedThreads() {
-  for (const pid_t task : tasks_) allow(task, cores_);
-}
-
-void PinnedThreads::hold_caller() const {
-  if (pinned()) allow(tasks_[0], {cores_[0]});
+  for (const pid_t task : ours_) allow(task, cores_);
+  for (const pid_t task : others_) allow(task, cores_);
 }
 
 void PinnedThreads::release_caller() const {
-  if (pinned()) allow(tasks_[0], cores_);
+  if (pinned()) allow(ours_[0], cores_);
+}
+
+void PinnedThreads::hold() {
+  if (!pinned()) return;
+  allow(ours_[0], {cores_[0]});
+  size_t turn = 0;
+  for (const pid_t task : threads_of_process()) {
+    const auto is_in = [task](const auto& list) {
+      return std::find(list.begin(), list.end(), task) != list.end();
+    };
+    if (cores_.size() < 2 || is_in(ours_) || is_in(others_)) continue;
+    allow(task, {cores_[1 + turn++ % (cores_.size() - 1)]});
+    others_.push_back(task);
+  }
 }
 
 ShareClock::ShareClock() { since(); }

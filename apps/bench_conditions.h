@@ -10,8 +10,8 @@ namespace hewn::cli {
 /// Threads of this process, in the order of their making.
 std::vector<pid_t> threads_of_process();
 
-/// Keeps the kernels' threads each on a core of its own while it lives. Libraries make their threads where
-/// the calling thread may run: release it before they do.
+/// Keeps threads each on a core of its own while it lives: ours, and those of libraries that are measured
+/// beside us, which the system may leave on the caller's core otherwise.
 class PinnedThreads {
  public:
   /// Starts `threads` threads. Does nothing where there are fewer cores.
@@ -20,14 +20,16 @@ class PinnedThreads {
   PinnedThreads(const PinnedThreads&) = delete;
   PinnedThreads& operator=(const PinnedThreads&) = delete;
 
-  bool pinned() const { return !tasks_.empty(); }
-  /// Puts the calling thread on its core, and lets it go again.
-  void hold_caller() const;
+  bool pinned() const { return !ours_.empty(); }
+  /// Lets the calling thread go where it likes: libraries make their threads where their caller may run.
   void release_caller() const;
+  /// Puts the calling thread on its core, and threads made since the last call on the other cores by turns.
+  void hold();
 
  private:
   std::vector<int> cores_;
-  std::vector<pid_t> tasks_;  ///< the caller first; empty when not pinned
+  std::vector<pid_t> ours_;    ///< the caller first; empty when not pinned
+  std::vector<pid_t> others_;  ///< of libraries, held so far
 };
 
 /// Where the machine's processor time went, in percent; negative when unknown.

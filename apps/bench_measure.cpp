@@ -110,9 +110,11 @@ class CpuMeasurer final : public Measurer {
 
 Measured CpuMeasurer::measure(Case& c, const std::vector<Contender>& list) {
   const Reference reference = c.reference(most_threads(plan_));
-  threads_.release_caller();
-  for (const Contender& who : list) check(c, who, reference, "before");
-  threads_.hold_caller();
+  for (const Contender& who : list) {
+    threads_.release_caller();
+    check(c, who, reference, "before");
+    threads_.hold();
+  }
 
   c.reset();
   Operands warm(c, Cache::warm), cold(c, plan_.cold ? Cache::cold : Cache::warm);
