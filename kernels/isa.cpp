@@ -70,6 +70,12 @@ bool fetching_pays() {
 #endif
 }
 
+#if defined(__x86_64__)
+const bool streams_are_fetched = __builtin_cpu_is("intel");
+#else
+const bool streams_are_fetched = false;
+#endif
+
 int64_t second_level_cache() {
   static const long told = sysconf(_SC_LEVEL2_CACHE_SIZE);
   return told > 0 ? told : 1 << 20;

@@ -94,7 +94,10 @@ HEWN_INLINE MaxSum row_max_sum_exp(const float* x, int64_t n, Piece next, float&
     double sum[1];
     sum_lanes_of_row(count, sum, [&](int64_t i, auto lanes, vf* add) {
       const vf e = exp(load(x + start + i, lanes, -inf) - m);
-      if (i < both) most_after = max(load_ahead(after.x + i, AllLanes{}), most_after);
+      if (i < both) {
+        most_after = max(load(after.x + i), most_after);
+        fetch_under_exps(after.x + i);
+      }
       keep(piece, start + i, lanes, e);
       add[0] += e;
     });

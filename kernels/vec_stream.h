@@ -3,15 +3,25 @@
 // reads the line it changes, which for results too large to be found in a cache later is a third of all
 // traffic: they are written past the caches.
 
+#include "kernels/isa.h"
 #include "kernels/vec.h"
 
 namespace hewn {
 namespace {
 
-/// Asks for what will be read 8 KiB after p. The processor asks by itself, but no farther than to the end of
-/// a page, and not far enough where exponentials or a second walk along a row take their time.
+/// Asks for what will be read 8 KiB after p, where that helps. A processor asks by itself, but some no
+/// farther than to the end of a page, and not far enough where a second walk along a row takes its time.
 HEWN_INLINE void fetch_ahead(const float* p) {
-  if constexpr (W * sizeof(float) == 64) __builtin_prefetch(p + 2048, 0, 2);  // once for each line
+  if constexpr (W * sizeof(float) == 64) {  // once for each line
+    if (streams_are_fetched) __builtin_prefetch(p + 2048, 0, 2);
+  }
+}
+
+/// The same where exponentials leave every processor time to read: as far, or 4 KiB, into the first-level
+/// cache.
+HEWN_INLINE void fetch_under_exps(const float* p) {
+  if constexpr (W * sizeof(float) == 64)
+    streams_are_fetched ? __builtin_prefetch(p + 2048, 0, 2) : __builtin_prefetch(p + 1024, 0, 3);
 }
 
 /// load(p, lanes), and fetch_ahead.
