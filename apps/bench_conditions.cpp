@@ -55,8 +55,11 @@ PinnedThreads::PinnedThreads(int threads) : cores_(allowed_cores()) {
     ours_[static_cast<size_t>(worker)] = gettid();
     all_here.arrive_and_wait();
   });
-  std::iter_swap(ours_.begin(), std::find(ours_.begin(), ours_.end(), gettid()));
-  for (size_t i = 0; i < ours_.size(); ++i) allow(ours_[i], {cores_[i]});
+  // Where the team has been larger before, its other members may have taken every part.
+  std::erase(ours_, gettid());
+  ours_.insert(ours_.begin(), gettid());
+  allow(ours_[0], {cores_[0]});
+  for (size_t i = 1; i < ours_.size(); ++i) allow(ours_[i], {core_beside(i - 1)});
 }
 
 PinnedThreads::~PinnedThreads() {
@@ -77,7 +80,7 @@ void PinnedThreads::hold() {
       return std::find(list.begin(), list.end(), task) != list.end();
     };
     if (cores_.size() < 2 || is_in(ours_) || is_in(others_)) continue;
-    allow(task, {cores_[1 + turn++ % (cores_.size() - 1)]});
+    allow(task, {core_beside(turn++)});
     others_.push_back(task);
   }
 }

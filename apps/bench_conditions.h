@@ -27,6 +27,9 @@ class PinnedThreads {
   void hold();
 
  private:
+  /// The cores that are not the caller's, by turns. There must be two cores or more.
+  int core_beside(size_t turn) const { return cores_[1 + turn % (cores_.size() - 1)]; }
+
   std::vector<int> cores_;
   std::vector<pid_t> ours_;    ///< the caller first; empty when not pinned
   std::vector<pid_t> others_;  ///< of libraries, held so far
