@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <map>
 #include <thread>
+#include <tuple>
 
 #include "apps/bench_asm.h"
 #include "apps/format.h"
@@ -82,6 +84,31 @@ double take(const Turn& turn, Operands& operands, const Contender& who) {
   return seconds_per_call(operands, who, turn.calls);
 }
 
+/// What makes two measurements of a case have the same roof.
+using Conditions = std::tuple<Isa, int, Cache>;
+Conditions conditions_of(const Measurement& m) { return {m.who->level, m.who->threads, m.cache}; }
+
+/// A stream, and of how many calls it moves the bytes each time it is its turn.
+struct RoofWalk {
+  RoofStream stream;
+  int64_t calls;
+};
+
+/// The streams that may decide the roofs of these measurements.
+std::map<Conditions, RoofWalk> walks_for(Case& c, const std::vector<Measurement>& list,
+                                         const std::vector<Turn>& turns) {
+  std::map<Conditions, RoofWalk> walks;
+  for (size_t i = 0; i < list.size(); ++i) {
+    const auto [level, threads, cache] = conditions_of(list[i]);
+    const auto known = walks.find(conditions_of(list[i]));
+    if (known != walks.end())
+      known->second.calls = std::max(known->second.calls, turns[i].calls);
+    else if (streams(c, level, threads, cache))
+      walks.emplace(conditions_of(list[i]), RoofWalk{{c, level, threads, cache}, turns[i].calls});
+  }
+  return walks;
+}
+
 int most_threads(const BenchPlan& plan) {
   return *std::max_element(plan.threads.begin(), plan.threads.end());
 }
@@ -96,7 +123,7 @@ class CpuMeasurer final : public Measurer {
   std::vector<BenchRow> ceilings() override { return cli::ceilings(plan_); }
   Measured measure(Case& c, const std::vector<Contender>& list) override;
   Roof roof(Case& c, const Measurement& m) override {
-    return roof_of(c, m.who->level, m.who->threads, m.cache, m.best());
+    return roof_of(c, m.who->level, m.who->threads, m.cache, m.best(), m.streamed);
   }
   void tell_conditions(const std::vector<BenchRow>& rows) const override;
 
@@ -130,6 +157,7 @@ Measured CpuMeasurer::measure(Case& c, const std::vector<Contender>& list) {
       turns.push_back(turn_of(operands(cache), who));
     }
   }
+  std::map<Conditions, RoofWalk> walks = walks_for(c, result.of, turns);
   // In turn: all contenders, again and again, so that a disturbance hits none alone, each round begun by
   // another, so that none always comes after the same.
   clock_.since();
@@ -142,6 +170,7 @@ Measured CpuMeasurer::measure(Case& c, const std::vector<Contender>& list) {
       m.seconds.push_back(take(turns[i], operands(m.cache), *m.who));
       if (m.who->peer) std::this_thread::sleep_for(falling_asleep);
     }
+    for (auto& [conditions, walk] : walks) walk.stream.walk(walk.calls);
   }
   result.shares = clock_.since();
   std::sort(loops.begin(), loops.end());
@@ -151,6 +180,8 @@ Measured CpuMeasurer::measure(Case& c, const std::vector<Contender>& list) {
   for (size_t i = 0; i < result.of.size(); ++i) {
     Measurement& m = result.of[i];
     std::sort(m.seconds.begin(), m.seconds.end());
+    if (const auto walk = walks.find(conditions_of(m)); walk != walks.end())
+      m.streamed = walk->second.stream.best();
     const auto once = [&] { m.who->run(operands(m.cache).next()); };
     if (plan_.counters) m.counts = counters_.count(turns[i].calls, once);
     if (plan_.assembly) m.hot_loop = hot_loop(once);

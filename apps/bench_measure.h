@@ -18,6 +18,7 @@ struct Measurement {
   std::vector<double> seconds{};  ///< per call, one entry per repetition, ascending
   Counts counts{};                ///< of one call
   std::string hot_loop{};         ///< with --asm
+  double streamed = 0;            ///< bytes per second of the roof's stream, walked in turn; 0: it was not
 
   double best() const { return seconds.front(); }
   double median() const { return at(0.5); }

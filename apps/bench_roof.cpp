@@ -10,7 +10,6 @@
 #include "kernels/roof/caches.h"
 #include "kernels/roof/functions.h"
 #include "kernels/roof/roof.h"
-#include "kernels/roof/stream.h"
 
 namespace hewn::cli {
 namespace {
@@ -40,7 +39,7 @@ double functions(MathFunction function, Isa isa, int threads, double reached) {
 double stream(StreamMix mix, size_t set, Isa isa, int threads) {
   static std::map<std::tuple<StreamMix, size_t, Isa, int>, double> known;
   double& speed = known[{mix, set, isa, threads}];
-  if (speed == 0) speed = measured_stream(mix, set, isa, threads);
+  if (speed == 0) speed = PlainStream(mix, set, isa, threads).measured();
   return speed;
 }
 
@@ -68,9 +67,33 @@ std::string level_of(size_t set, int threads) {
   return "memory";
 }
 
+// The size of the stream's working set.
+size_t set_of(Case& c, Cache cache) {
+  const size_t bytes = cache == Cache::cold ? cold_set(c) : c.bytes();
+  size_t set = size_t{16} << 10;
+  while (set < bytes && set < in_memory) set *= 2;
+  return set;
+}
+
 }  // namespace
 
-Roof roof_of(Case& c, Isa level, int threads, Cache cache, double took) {
+RoofStream::RoofStream(Case& c, Isa level, int threads, Cache cache)
+    : stream_(mix_of(c), set_of(c, cache), level, threads), bytes_(c.cost().bytes) {}
+
+void RoofStream::walk(int64_t calls) {
+  const auto bytes = static_cast<size_t>(bytes_ * static_cast<double>(calls));
+  stream_.walk(std::min(bytes, size_t{4} << 20), false);  // wakes the threads, fills caches
+  for (const bool past_caches : {false, true})
+    if (!past_caches || stream_.writes()) best_ = std::max(best_, stream_.walk(bytes, past_caches));
+}
+
+bool streams(Case& c, Isa level, int threads, Cache cache) {
+  const double bytes = c.cost().bytes;
+  return bytes > 0 && bytes / stream(mix_of(c), set_of(c, cache), level, threads) >
+                          0.5 * roof_of(c, level, threads, cache, always).seconds;
+}
+
+Roof roof_of(Case& c, Isa level, int threads, Cache cache, double took, double streamed) {
   const Cost cost = c.cost();
   const DType type = c.dtype() == DType::f64 || c.dtype() == DType::bf16 ? c.dtype() : DType::f32;
   Roof roof{cost.flops / peak(type, level, threads, cost.flops / took), std::string(name_of(type)) + " peak"};
@@ -86,11 +109,8 @@ Roof roof_of(Case& c, Isa level, int threads, Cache cache, double took) {
       raise(needs.tanhs / functions(MathFunction::tanh, level, threads, needs.tanhs / took), "tanh");
   }
   if (!(cost.bytes > 0)) return roof;
-  const size_t bytes = cache == Cache::cold ? cold_set(c) : c.bytes();
-  size_t set = size_t{16} << 10;
-  while (set < bytes && set < in_memory) set *= 2;
-  raise(cost.bytes / stream(mix_of(c), set, level, threads),
-        cache == Cache::cold ? "memory" : level_of(c.bytes(), threads));
+  if (streamed == 0) streamed = stream(mix_of(c), set_of(c, cache), level, threads);
+  raise(cost.bytes / streamed, cache == Cache::cold ? "memory" : level_of(c.bytes(), threads));
   return roof;
 }
 

@@ -1,15 +1,17 @@
 #include "kernels/roof/stream.h"
 
 #include <algorithm>
+#include <chrono>
 
 #include "core/error.h"
-#include "kernels/huge_pages.h"
 #include "kernels/parallel.h"
 #include "kernels/roof/simd_stream.h"
 #include "kernels/roof/timing.h"
 
 namespace hewn {
 namespace {
+
+constexpr int64_t block = StreamWork::block;
 
 using StreamFn = float (*)(const StreamWork&, bool);
 
@@ -23,48 +25,65 @@ StreamFn stream_of(Isa isa) {
 #endif
 }
 
-}  // namespace
-
-double measured_stream(StreamMix mix, size_t bytes, Isa isa, int threads) {
+int64_t turns_of(StreamMix mix, size_t bytes, int threads) {
   const int parts = mix.read + mix.update + mix.write;
   require(mix.read >= 0 && mix.update >= 0 && mix.write >= 0 && parts > 0, "a stream of nothing");
-  constexpr int64_t block = StreamWork::block;
-  const auto set = static_cast<int64_t>(std::clamp<size_t>(bytes, size_t{16} << 10, size_t{256} << 20));
-  const int64_t turns = std::max<int64_t>(1, set / (parts * block * 4) / threads);
-  const int64_t per_thread = turns * parts * block;
-  // A call does some of the turns, or all several times over: 4 MiB, few enough that some calls are
-  // undisturbed.
-  const int64_t some = std::max<int64_t>(1, (int64_t{4} << 20) / (parts * block * 4) / threads);
-  const int64_t each = std::min(some, turns), passes = some / each;
-  // From one thread's part to the next a line more than the part, so that not all begin in the same cache
-  // set.
-  HugeVector<float> memory(static_cast<size_t>((per_thread + 16) * threads), 1.0f);
-  std::vector<float> kept(static_cast<size_t>(threads));
-  const auto seconds = [&](bool past_caches) {
-    int64_t first = 0;
-    return best_seconds([&] {
-      if (first + each > turns) first = 0;
-      parallel_for(Launch{.threads = threads}, threads, [&](int64_t, int64_t, int worker) {
-        float* const x = memory.data() + worker * (per_thread + 16);
-        float* const y = x + turns * mix.read * block;
-        float* const z = y + turns * mix.update * block;
-        const StreamWork work{x + first * mix.read * block,
-                              y + first * mix.update * block,
-                              z + first * mix.write * block,
-                              mix.read,
-                              mix.update,
-                              mix.write,
-                              each};
-        for (int64_t p = 0; p < passes; ++p)
-          kept[static_cast<size_t>(worker)] += stream_of(isa)(work, past_caches);
-      });
-      first += each;
-    });
-  };
-  double best = seconds(false);
-  if (mix.write > 0) best = std::min(best, seconds(true));
-  const int64_t moved = each * (parts + mix.update) * block * 4 * threads * passes;
-  return static_cast<double>(moved) / best;
+  return std::max<int64_t>(1, static_cast<int64_t>(bytes) / (parts * block * 4) / threads);
+}
+
+}  // namespace
+
+PlainStream::PlainStream(StreamMix mix, size_t bytes, Isa isa, int threads)
+    : mix_(mix),
+      isa_(isa),
+      threads_(threads),
+      turns_(turns_of(mix, std::clamp<size_t>(bytes, size_t{16} << 10, size_t{256} << 20), threads)),
+      // From one thread's part to the next a line more than the part, so that not all begin in the same cache
+      // set.
+      memory_(static_cast<size_t>((turns_ * (mix.read + mix.update + mix.write) * block + 16) * threads),
+              1.0f),
+      kept_(static_cast<size_t>(threads)) {}
+
+void PlainStream::run(int64_t turns, bool past_caches) {
+  parallel_for(Launch{.threads = threads_}, threads_, [&](int64_t, int64_t, int worker) {
+    float* const x = memory_.data() + worker * static_cast<int64_t>(memory_.size()) / threads_;
+    float* const y = x + turns_ * mix_.read * block;
+    float* const z = y + turns_ * mix_.update * block;
+    float sum = 0;
+    for (int64_t first = first_, left = turns; left > 0;) {
+      const int64_t some = std::min(left, turns_ - first);
+      const StreamWork work{x + first * mix_.read * block,
+                            y + first * mix_.update * block,
+                            z + first * mix_.write * block,
+                            mix_.read,
+                            mix_.update,
+                            mix_.write,
+                            some};
+      sum += stream_of(isa_)(work, past_caches);
+      left -= some;
+      first = (first + some) % turns_;
+    }
+    kept_[static_cast<size_t>(worker)] = sum;
+  });
+  first_ = (first_ + turns) % turns_;
+}
+
+double PlainStream::walk(size_t bytes, bool past_caches) {
+  const int64_t moved = (mix_.read + 2 * mix_.update + mix_.write) * block * 4 * threads_;
+  const int64_t turns = std::max<int64_t>(1, static_cast<int64_t>(bytes) / moved);
+  const auto start = std::chrono::steady_clock::now();
+  run(turns, past_caches);
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+  return static_cast<double>(turns * moved) / took.count();
+}
+
+double PlainStream::measured() {
+  double best = 0;
+  for (const bool past_caches : {false, true}) {
+    if (past_caches && !writes()) break;
+    best_seconds([&] { best = std::max(best, walk(size_t{4} << 20, past_caches)); });
+  }
+  return best;
 }
 
 }  // namespace hewn
