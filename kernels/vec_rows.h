@@ -2,6 +2,8 @@
 // Loops over one row of floats, as softmax, the losses and the norms share them. The order of every sum
 // follows from the length alone.
 
+#include <type_traits>
+
 #include "kernels/vec_math.h"
 #include "kernels/vec_stream.h"
 
@@ -93,7 +95,7 @@ HEWN_INLINE MaxSum row_max_sum_exp(const float* x, int64_t n, Piece next, float&
     vf most_after = set1(-inf);
     double sum[1];
     sum_lanes_of_row(count, sum, [&](int64_t i, auto lanes, vf* add) {
-      const vf e = exp(load(x + start + i, lanes, -inf) - m);
+      const vf e = exp_below_89(load(x + start + i, lanes, -inf) - m);  // at most 1
       if (i < both) {
         most_after = max(load(after.x + i), most_after);
         fetch_under_exps(after.x + i);
@@ -122,37 +124,61 @@ HEWN_INLINE void rows_max_sum_exp(const float* x, int64_t begin, int64_t end, in
                             [](int64_t, int64_t, auto, vf) {}));
 }
 
-/// The rows to normalize: those of x, or of x + residual, which are also to be kept in `sum`.
-template <class Args>
+/// The rows [begin, end) to normalize: those of x, or of x + residual, which are also to be kept in `sum`.
+/// Where that goes past the caches, as y does, it waits in a buffer until its row's y leaves: then memory is
+/// read, for the next row, and written all the time, and does not rest while a row's moments are computed.
+template <class Args, To to>
 class NormRows {
  public:
-  NormRows(const Args& args, To to) : a_(args), aside_(to == To::past_caches && args.cols <= room) {}
+  NormRows(const Args& args, int64_t begin, int64_t end)
+      : a_(args), end_(end), aside_(to == To::past_caches && a_.residual && a_.cols <= room && alike(a_)) {
+    if (aside_ && begin < end)
+      for_lanes(0, a_.cols, [=, this](int64_t i, auto lanes) { add(begin, i, lanes, buffer(begin)); });
+  }
 
-  /// Row r, in a cache if it is a sum.
+  /// Row r. They are asked for in order, each after the one before has left.
   HEWN_INLINE const float* row(int64_t r) {
-    const float* x = static_cast<const float*>(a_.x) + r * a_.cols;
-    if (!a_.residual) return x;
-    const float* residual = static_cast<const float*>(a_.residual) + r * a_.cols;
-    float* sum = aside_ ? buffer_ : kept(r);
-    for_lanes(0, a_.cols, [=](int64_t i, auto lanes) {
-      store(sum + i, load_ahead(x + i, lanes) + load_ahead(residual + i, lanes), lanes);
-    });
+    if (!a_.residual) return of(a_.x, r);
+    if (aside_) return buffer(r);
+    float* sum = kept(r);
+    for_lanes(0, a_.cols, [=, this](int64_t i, auto lanes) { add(r, i, lanes, sum); });
     return sum;
   }
 
-  /// Writes the sum, if it is not yet in its place, past the caches.
-  HEWN_INLINE void keep(int64_t r) {
-    if (!a_.residual || !aside_) return;
-    stream_lanes(kept(r), 0, a_.cols, [this](int64_t i, auto lanes) { return load(buffer_ + i, lanes); });
+  /// To be called for all lanes of row r as they leave for y.
+  template <class Lanes>
+  HEWN_INLINE void leave(int64_t r, int64_t i, Lanes lanes) {
+    if constexpr (to == To::past_caches) {
+      if (!aside_) return;
+      const vf sum = load(buffer(r) + i, lanes);
+      if constexpr (std::is_same_v<Lanes, AllLanes>)
+        store_past_caches(kept(r) + i, sum);
+      else
+        store(kept(r) + i, sum, lanes);
+      if (r + 1 < end_) add(r + 1, i, lanes, buffer(r + 1));
+    }
   }
 
  private:
   static constexpr int64_t room = 4096;
+  /// Whether sum and y have their whole vectors at the same places of a row.
+  static bool alike(const Args& a) {
+    return (reinterpret_cast<uintptr_t>(a.sum) - reinterpret_cast<uintptr_t>(a.y)) % HEWN_VBYTES == 0;
+  }
+  HEWN_INLINE const float* of(const void* x, int64_t r) const {
+    return static_cast<const float*>(x) + r * a_.cols;
+  }
   HEWN_INLINE float* kept(int64_t r) const { return static_cast<float*>(a_.sum) + r * a_.cols; }
+  HEWN_INLINE float* buffer(int64_t r) { return buffers_[r % 2]; }
+  template <class Lanes>
+  HEWN_INLINE void add(int64_t r, int64_t i, Lanes lanes, float* sum) const {
+    store(sum + i, load_ahead(of(a_.x, r) + i, lanes) + load_ahead(of(a_.residual, r) + i, lanes), lanes);
+  }
 
   const Args& a_;
+  int64_t end_;
   bool aside_;
-  float buffer_[room];
+  alignas(64) float buffers_[2][room];
 };
 
 /// out[i] (set or add) = sum over blocks b, in order, of partial[b * stride + i], for i < n.

@@ -37,12 +37,21 @@ void row_stats(const float* x, int64_t cols, double eps, double* stats) {
 }
 
 template <bool has_bias, To to>
-void write_row(const float* x, const float* weight, const float* bias, float* y, int64_t cols,
-               const double* stats) {
-  write_lanes<to>(y, 0, cols, [=, normalize = Normalize(stats[0], stats[1])](int64_t i, auto lanes) {
-    const vf n = normalize(load(x + i, lanes)), w = load(weight + i, lanes);
-    return has_bias ? fma(n, w, load(bias + i, lanes)) : n * w;
-  });
+void forward_rows(const LayernormForward& a, int64_t begin, int64_t end) {
+  const auto *weight = static_cast<const float*>(a.weight), *bias = static_cast<const float*>(a.bias);
+  NormRows<LayernormForward, to> rows(a, begin, end);
+  for (int64_t r = begin; r < end; ++r) {
+    const float* x = rows.row(r);
+    double* stats = a.stats + 2 * r;
+    row_stats(x, a.cols, a.eps, stats);
+    write_lanes<to>(static_cast<float*>(a.y) + r * a.cols, 0, a.cols,
+                    [=, &rows, normalize = Normalize(stats[0], stats[1])](int64_t i, auto lanes) {
+                      rows.leave(r, i, lanes);
+                      const vf n = normalize(load(x + i, lanes)), w = load(weight + i, lanes);
+                      return has_bias ? fma(n, w, load(bias + i, lanes)) : n * w;
+                    });
+  }
+  finish_stream();
 }
 
 /// One row: dx unless it is null, and what it contributes to dweight and dbias.
@@ -73,22 +82,10 @@ void backward_row(const float* x, const float* weight, const float* dy, float* d
 
 template <>
 void layernorm_simd<Isa::HEWN_ISA>(const Launch& launch, const LayernormForward& a) {
-  const auto *weight = static_cast<const float*>(a.weight), *bias = static_cast<const float*>(a.bias);
-  auto* y = static_cast<float*>(a.y);
-  const To to = way_for(Write::set, a.rows * a.cols);
-  const bool stream = to == To::past_caches;
-  const auto write = bias ? (stream ? write_row<true, To::past_caches> : write_row<true, To::set>)
-                          : (stream ? write_row<false, To::past_caches> : write_row<false, To::set>);
-  parallel_for(launch, a.rows, [&](int64_t begin, int64_t end, int) {
-    NormRows rows(a, to);
-    for (int64_t r = begin; r < end; ++r) {
-      const float* row = rows.row(r);
-      row_stats(row, a.cols, a.eps, a.stats + 2 * r);
-      write(row, weight, bias, y + r * a.cols, a.cols, a.stats + 2 * r);
-      rows.keep(r);
-    }
-    finish_stream();
-  });
+  const bool stream = way_for(Write::set, a.rows * a.cols) == To::past_caches;
+  const auto rows = a.bias ? (stream ? forward_rows<true, To::past_caches> : forward_rows<true, To::set>)
+                           : (stream ? forward_rows<false, To::past_caches> : forward_rows<false, To::set>);
+  parallel_for(launch, a.rows, [&](int64_t begin, int64_t end, int) { rows(a, begin, end); });
 }
 
 template <>

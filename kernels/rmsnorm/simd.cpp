@@ -7,16 +7,24 @@ namespace hewn {
 namespace {
 
 template <To to>
-void forward_row(const float* x, const float* weight, float* y, int64_t cols, double eps, double* rstd) {
-  double squares[1];
-  sum_lanes_of_row(cols, squares, [=](int64_t i, auto lanes, vf* add) {
-    const vf v = load_ahead(x + i, lanes);
-    add[0] = fma(v, v, add[0]);
-  });
-  *rstd = 1 / __builtin_sqrt(squares[0] / static_cast<double>(cols) + eps);
-  write_lanes<to>(y, 0, cols, [=, scale = set1(static_cast<float>(*rstd))](int64_t i, auto lanes) {
-    return load(x + i, lanes) * scale * load(weight + i, lanes);
-  });
+void forward_rows(const RmsnormForward& a, int64_t begin, int64_t end) {
+  const auto* weight = static_cast<const float*>(a.weight);
+  NormRows<RmsnormForward, to> rows(a, begin, end);
+  for (int64_t r = begin; r < end; ++r) {
+    const float* x = rows.row(r);
+    double squares[1];
+    sum_lanes_of_row(a.cols, squares, [=](int64_t i, auto lanes, vf* add) {
+      const vf v = load_ahead(x + i, lanes);
+      add[0] = fma(v, v, add[0]);
+    });
+    a.rstd[r] = 1 / __builtin_sqrt(squares[0] / static_cast<double>(a.cols) + a.eps);
+    write_lanes<to>(static_cast<float*>(a.y) + r * a.cols, 0, a.cols,
+                    [=, &rows, scale = set1(static_cast<float>(a.rstd[r]))](int64_t i, auto lanes) {
+                      rows.leave(r, i, lanes);
+                      return load(x + i, lanes) * scale * load(weight + i, lanes);
+                    });
+  }
+  finish_stream();
 }
 
 /// One row: dx unless it is null, and what it contributes to dweight.
@@ -42,18 +50,9 @@ void backward_row(const float* x, const float* weight, const float* dy, float* d
 
 template <>
 void rmsnorm_simd<Isa::HEWN_ISA>(const Launch& launch, const RmsnormForward& a) {
-  const auto* weight = static_cast<const float*>(a.weight);
-  auto* y = static_cast<float*>(a.y);
-  const To to = way_for(Write::set, a.rows * a.cols);
-  const auto row = to == To::set ? forward_row<To::set> : forward_row<To::past_caches>;
-  parallel_for(launch, a.rows, [&](int64_t begin, int64_t end, int) {
-    NormRows rows(a, to);
-    for (int64_t r = begin; r < end; ++r) {
-      row(rows.row(r), weight, y + r * a.cols, a.cols, a.eps, a.rstd + r);
-      rows.keep(r);
-    }
-    finish_stream();
-  });
+  const auto rows = way_for(Write::set, a.rows * a.cols) == To::past_caches ? forward_rows<To::past_caches>
+                                                                            : forward_rows<To::set>;
+  parallel_for(launch, a.rows, [&](int64_t begin, int64_t end, int) { rows(a, begin, end); });
 }
 
 template <>
