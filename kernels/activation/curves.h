@@ -21,7 +21,7 @@ struct ReluCurve {
 };
 
 struct SiluCurve {
-  static constexpr double value_ulp = 3.7, slope_ulp = 2.6;
+  static constexpr double value_ulp = 4.2, slope_ulp = 2.7;
   HEWN_INLINE static vf value(vf x) { return x * sigmoid(x); }
   HEWN_INLINE static vf slope(vf x) {
     const Sigmoid s = sigmoid_and_slope(x);
@@ -45,7 +45,7 @@ struct GeluTanhCurve {
 };
 
 struct GeluErfCurve {
-  static constexpr double value_ulp = 7, slope_ulp = 4;
+  static constexpr double value_ulp = 7.5, slope_ulp = 4.4;
   HEWN_INLINE static vf value(vf x) { return x * normal(x).cdf; }
   HEWN_INLINE static vf slope(vf x) {
     const Normal p = normal(x);
