@@ -19,6 +19,11 @@ constexpr bool worth_packing(int64_t rows, int64_t bytes) {
   return HEWN_VBYTES == 64 ? rows >= 512 || (rows >= 128 && bytes > (512 << 10)) : rows >= 32;
 }
 
+/// Whether a turned a of `bytes` is copied for the tiles. Where it stands, each step along k is on another
+/// line: that comes soon enough from a cache, behind the two dozen products of a step of long vectors, and
+/// not from memory.
+constexpr bool worth_strips(int64_t bytes) { return HEWN_VBYTES < 64 || bytes > (4 << 20); }
+
 /// Whether what memory holds, S, is widened to T on its way to the tiles.
 template <class T, class S>
 constexpr bool widens = !std::is_same_v<T, S>;
@@ -108,8 +113,7 @@ struct BlockOfB {
 };
 
 /// Some rows of a, [rows, k] from column k0 on, as the tiles take them: where they stand, or in strips if
-/// they are to be widened or a is turned: its rows of a tile are far apart, and often so that the caches have
-/// few places for them.
+/// they are to be widened, or a is turned and worth it.
 template <class T>
 struct RowsOfA {
   const T* a;
@@ -140,7 +144,8 @@ void multiply_block(const Product<T, S>& m, Range rows, const RowsOfA<T>& a, con
       b.give(j, t);
       t.ahead = nullptr;
       if (fetch_a && j == 0)  // the next tile's rows of a, without a gap
-        t.ahead = t.a + a.step, t.ahead_step = tile_rows * static_cast<int64_t>(sizeof(T));
+        t.ahead = t.a + a.step,
+        t.ahead_step = (trans_a ? a.lda : tile_rows) * static_cast<int64_t>(sizeof(T));
       else if (fetch_b)
         next.fetch(tiles++, t);
       t.c = m.c + i * m.ldc + b.j0 + j;
@@ -159,7 +164,8 @@ void multiply_block(const Product<T, S>& m, Range rows, const RowsOfA<T>& a, con
 /// along K comes last, so that a's rows of such a block are still in the third when the next columns come.
 template <class T, class S, bool trans_a>
 void multiply(const Product<T, S>& m, Range rows, Range cols, int64_t odd, T* scratch) {
-  constexpr bool in_strips = trans_a || widens<T, S>;
+  const bool in_strips =
+      widens<T, S> || (trans_a && worth_strips(rows.size() * m.K * static_cast<int64_t>(sizeof(T))));
   const int64_t blocks = k_blocks(m.K, sizeof(T)), kc = blocks_of(m.K, blocks);
   const int64_t nc = block_cols(bytes_of_block(), kc, sizeof(T), tile_cols<T>);
   const bool packed = m.trans_b || widens<T, S> ||
@@ -181,12 +187,13 @@ void multiply(const Product<T, S>& m, Range rows, Range cols, int64_t odd, T* sc
       const int64_t k = block_at(block * kc, 0).k;
       const S* from = trans_a ? m.a + block * kc * m.lda + some.begin : m.a + some.begin * m.lda + block * kc;
       RowsOfA<T> a{strips, trans_a ? tile_rows : k, strip};
-      if constexpr (trans_a)
-        pack_strips(k, some.size(), from, m.lda, strips, strip);
-      else if constexpr (widens<T, S>)
+      if constexpr (trans_a) {
+        if (in_strips) pack_strips(k, some.size(), from, m.lda, strips, strip);
+      } else if constexpr (widens<T, S>) {
         widen_rows(k, some.size(), from, m.lda, strips, strip);
-      else
-        a = {from, m.lda, tile_rows * m.lda};
+      }
+      if constexpr (!widens<T, S>)
+        if (!in_strips) a = {from, m.lda, trans_a ? tile_rows : tile_rows * m.lda};
       for (int64_t j0 = cols.begin; j0 < cols.end; j0 += nc) {
         const BlockOfB<T, S> b = block_at(block * kc, j0);
         const bool last_cols = j0 + nc >= cols.end;
