@@ -25,6 +25,13 @@ constexpr int64_t dot_block_cols = 1536;
   return cols < most ? cols : most;
 }
 
+/// Copies of a turned a, for one block along K, are kept for all blocks of b if they are at most so many
+/// bytes: lines that are a row of a apart cost more than reading the copies again.
+constexpr int64_t most_kept = 8 << 20;
+[[maybe_unused]] constexpr bool keeps_copies(const Matmul& m) {
+  return m.trans_a && (m.M + dot_most_rows) * dot_block_terms(m) * 2 <= most_kept;
+}
+
 /// One worker's scratch: some rows of a, a block of b, a tile's rows of float32 sums.
 struct DotScratch {
   int64_t a, b, sums;  // bytes, multiples of 64
@@ -33,7 +40,8 @@ struct DotScratch {
 [[maybe_unused]] DotScratch dot_scratch(const Matmul& m) {
   const int64_t terms = dot_block_terms(m), panel = dot_most_cols * terms * 2;
   const auto whole_lines = [](int64_t bytes) { return (bytes + 63) / 64 * 64; };
-  return {whole_lines(dot_most_rows * terms * 2), whole_lines(panel > block_bytes ? panel : block_bytes),
+  const int64_t rows = dot_most_rows + (keeps_copies(m) ? m.M : 0);
+  return {whole_lines(rows * terms * 2), whole_lines(panel > block_bytes ? panel : block_bytes),
           m.narrow_c ? dot_most_rows * dot_block_cols * 4 : 0};
 }
 

@@ -57,9 +57,12 @@ static_assert(copied_rows <= dot_most_rows && dot_panel <= dot_most_cols);
 
 /// One block of b against all rows of the rectangle: a tile's rows of a stay in the first-level cache while
 /// all panels of the block pass over them. Rows of a are copied where a pair's terms are no neighbours in
-/// them, and at the end, where they may be too few for a tile.
-void multiply_block(const Product& p, Range rows, const Block& b, const Block& next, const Workspace& w) {
+/// them, and at the end, where they may be too few for a tile; what is kept has been copied with the block at
+/// `first_col`.
+void multiply_block(const Product& p, Range rows, int64_t first_col, const Block& b, const Block& next,
+                    const Workspace& w) {
   const Matmul& m = p.m;
+  const bool kept = keeps_copies(m);
   const bool last = b.k0 + b.k == m.K;
   float* c = m.narrow_c ? nullptr : static_cast<float*>(m.c) + p.c;
   b.pack(p, w.b);
@@ -75,12 +78,13 @@ void multiply_block(const Product& p, Range rows, const Block& b, const Block& n
     t.rows = rows.end - i < dot_rows ? rows.end - i : dot_rows;
     t.a = m.trans_a ? p.a + b.k0 * m.lda + i : p.a + i * m.lda + b.k0;
     const int64_t nth = (i - rows.begin) % copied_rows, left = rows.end - i;
+    BFloat16* copy = w.a + 2 * t.pairs * (kept ? i - rows.begin : nth);
     if (nth == 0) {
       copied = m.trans_a || b.k % 2 != 0 || left < copied_rows;
-      if (copied)
-        pack_dots<dot_rows>(!m.trans_a, b.k, left < copied_rows ? left : copied_rows, t.a, m.lda, w.a);
+      if (copied && !(kept && b.j0 > first_col))
+        pack_dots<dot_rows>(!m.trans_a, b.k, left < copied_rows ? left : copied_rows, t.a, m.lda, copy);
     }
-    if (copied) t.a = w.a + 2 * t.pairs * nth;
+    if (copied) t.a = copy;
     for (int64_t j = 0; j < b.cols; j += dot_panel) {
       t.b = w.b + 2 * t.pairs * j;
       t.cols = b.cols - j < dot_panel ? b.cols - j : dot_panel;
@@ -110,7 +114,7 @@ void multiply(const Product& p, Range rows, Range cols, const Workspace& w) {
     for (int64_t j0 = cols.begin; j0 < cols.end; j0 += nc) {
       const bool last_cols = j0 + nc >= cols.end;
       const Block next = last_cols ? block_at(k0 + kc < K ? k0 + kc : 0, cols.begin) : block_at(k0, j0 + nc);
-      multiply_block(p, rows, block_at(k0, j0), next, w);
+      multiply_block(p, rows, cols.begin, block_at(k0, j0), next, w);
     }
     k0 += kc;
   } while (k0 < K);
