@@ -68,8 +68,8 @@ HEWN_INLINE vf exp_below_89(vf x) {
 /// e^x.
 HEWN_INLINE vf exp(vf x) { return exp_below_89(min(set1(89.0f), x)); }
 
-/// a / d for 2^-100 < |d| < 2^100, within 0.6 ulp: a division of 16 lanes keeps Intel's processors busy for 16
-/// cycles, from Ice Lake on (uops.info).
+/// a / d for 2^-100 < |d| < 2^100, within 0.6 ulp: a division of 16 lanes keeps Intel's processors busy
+/// for 16 cycles, from Ice Lake on (uops.info).
 HEWN_INLINE vf quotient(vf a, vf d) {
 #if HEWN_VBYTES == 64
   // 1/d to 14 bits, and one step of Newton's on what is left of a.

@@ -133,7 +133,7 @@ class NormRows {
   NormRows(const Args& args, int64_t begin, int64_t end)
       : a_(args), end_(end), aside_(to == To::past_caches && a_.residual && a_.cols <= room && alike(a_)) {
     if (aside_ && begin < end)
-      for_lanes(0, a_.cols, [=, this](int64_t i, auto lanes) { add(begin, i, lanes, buffer(begin)); });
+      for_lanes(0, a_.cols, [=, this](int64_t i, auto lanes) { this->add(begin, i, lanes, buffer(begin)); });
   }
 
   /// Row r. They are asked for in order, each after the one before has left.
@@ -141,7 +141,7 @@ class NormRows {
     if (!a_.residual) return of(a_.x, r);
     if (aside_) return buffer(r);
     float* sum = kept(r);
-    for_lanes(0, a_.cols, [=, this](int64_t i, auto lanes) { add(r, i, lanes, sum); });
+    for_lanes(0, a_.cols, [=, this](int64_t i, auto lanes) { this->add(r, i, lanes, sum); });
     return sum;
   }
 
