@@ -38,6 +38,27 @@ HEWN_INLINE ExpParts exp_parts(vf x) {
   return {n, as_int(shifted) - as_int(shift), r, polynomial(c, r)};
 }
 
+#if HEWN_VBYTES == 64
+/// 2^(i/16).
+constexpr float sixteenths[16] = {
+    1.0f,        1.04427373f, 1.09050775f, 1.13878858f, 1.18920708f, 1.24185777f, 1.29683959f, 1.35425556f,
+    1.41421354f, 1.47682619f, 1.54221082f, 1.61049032f, 1.68179286f, 1.75625217f, 1.8340081f,  1.91520655f};
+
+/// The same as integers to which i << 19 is still to be added.
+struct LowSixteenths {
+  int32_t bits[16];
+  constexpr LowSixteenths() : bits() {
+    for (int i = 0; i < 16; ++i) bits[i] = __builtin_bit_cast(int32_t, sixteenths[i]) - (i << 19);
+  }
+};
+constexpr LowSixteenths low_sixteenths;
+
+/// For each lane the element of a table that its last four bits choose.
+HEWN_INLINE vf chosen(vi index, vf table) {
+  return _mm512_maskz_permutexvar_ps(0xffff, reinterpret_cast<__m512i>(index), table);
+}
+#endif
+
 constexpr double exp_ulp = 1.3;  // 1.05 with fused multiply-add
 /// e^x for x <= 89. Overflows to inf above 88.72. Is 0 below -87.34, where it would be subnormal: some
 /// processors take a hundred times as long for one such number.
@@ -45,15 +66,12 @@ HEWN_INLINE vf exp_below_89(vf x) {
   constexpr float least = -87.33654f;  // ln 2^-126
 #if HEWN_VBYTES == 64
   // x = n ln 2 + r with n in sixteenths, whose powers of two fit a register: |r| <= ln 2 / 32.
-  constexpr vf powers = {1.0f,        1.04427373f, 1.09050775f, 1.13878858f, 1.18920708f, 1.24185777f,
-                         1.29683959f, 1.35425556f, 1.41421354f, 1.47682619f, 1.54221082f, 1.61049032f,
-                         1.68179286f, 1.75625217f, 1.8340081f,  1.91520655f};
   const vf shift = set1(786432.0f);  // 1.5 * 2^19: a sixteenth is its last bit
   const vf shifted = fma(x, set1(1.44269504f), shift);
   const vf n = shifted - shift;
   const vf r = fma(n, set1(2.12194440e-4f), fma(n, set1(-0.693359375f), x));
   constexpr float c[] = {1.0f, 0.50000977f, 0.16666960f};  // (e^r - 1) / r
-  const vf power = _mm512_maskz_permutexvar_ps(0xffff, reinterpret_cast<__m512i>(shifted), powers);
+  const vf power = chosen(as_int(shifted), load(sixteenths));
   const vf y = fma(power, polynomial(c, r) * r, power);
   // 2^floor(n), and any n where the result is 0 anyway.
   return _mm512_maskz_scalef_ps(_mm512_cmp_ps_mask(x, set1(least), _CMP_NLT_UQ), y, n);
@@ -67,6 +85,25 @@ HEWN_INLINE vf exp_below_89(vf x) {
 }
 /// e^x.
 HEWN_INLINE vf exp(vf x) { return exp_below_89(min(set1(89.0f), x)); }
+
+/// 2^y for y <= 0 and exactly 0 from -127 down; between that and -126, where it would be subnormal, something
+/// as small. Unlike exp it takes y as it is: right where y comes from a rounded product anyway.
+HEWN_INLINE vf exp2_below_0(vf y) {
+  y = max(set1(-127.0f), y);
+#if HEWN_VBYTES == 64
+  const vf shift = set1(786432.0f), shifted = y + shift, f = y - (shifted - shift);
+  constexpr float c[] = {0.693147182f, 0.240233555f, 0.0555050857f};  // (2^f - 1) / f, |f| <= 1/32
+  // As in exp, the nearest sixteenth's power; shifted along, what is above the sixteenths is its exponent.
+  const vi low = as_int(chosen(as_int(shifted), as_float(load(low_sixteenths.bits))));
+  const vf power = as_float((as_int(shifted) << 19) + low);
+#else
+  const vf shift = set1(12582912.0f), shifted = y + shift, f = y - (shifted - shift);
+  constexpr float c[] = {0.693147182f,   0.240226507f,   0.0555035695f,
+                         0.00961808302f, 0.00133908633f, 0.000154531634f};  // the same, |f| <= 1/2
+  const vf power = as_float((as_int(shifted) << 23) + (127 << 23));
+#endif
+  return fma(power, f * polynomial(c, f), power);
+}
 
 /// a / d for 2^-100 < |d| < 2^100, within 0.6 ulp: a division of 16 lanes keeps Intel's processors busy
 /// for 16 cycles, from Ice Lake on (uops.info).
@@ -121,11 +158,14 @@ constexpr double sigmoid_ulp = 3.6, sigmoid_slope_ulp = 5.7;
 struct Sigmoid {
   vf value, slope;
 };
-HEWN_INLINE Sigmoid sigmoid_and_slope(vf x) {
-  const vf e = exp_below_89(as_float(as_int(x) | INT32_MIN));  // e^-|x| <= 1
+/// The same at x of which e = e^-|x| is known.
+HEWN_INLINE Sigmoid sigmoid_and_slope(vf x, vf e) {
   const vf d = quotient(set1(1.0f), 1.0f + e);
-  return {x < 0.0f ? e * d : d, e * d * d};
+  const vf value = d * (as_int(x) < 0 ? e : set1(1.0f));
+  return {value, e * d * d};
 }
+HEWN_INLINE vf minus_abs(vf x) { return as_float(as_int(x) | INT32_MIN); }
+HEWN_INLINE Sigmoid sigmoid_and_slope(vf x) { return sigmoid_and_slope(x, exp_below_89(minus_abs(x))); }
 HEWN_INLINE vf sigmoid(vf x) { return sigmoid_and_slope(x).value; }
 
 constexpr double normal_cdf_ulp = 7.3, normal_density_ulp = 3;
