@@ -8,8 +8,9 @@ namespace hewn::test {
 
 TEST_CASE("shots: the answer alone, as after the prompt written out by hand", "[shots]") {
   const TempDir dir;
-  std::string content;  // a text of which every other line asks, and the next answers
-  for (int i = 0; i < 300; ++i) content += "Q: ab\nA: cd\n\nQ: ef\nA: gh\n\nInput: Output: gk {}\n";
+  std::string content;  // questions and their answers, in any order
+  const std::string parts[] = {"Q: ab\nA: cd\n\n", "Q: ef\nA: gh\n\n", "Input: Output: gk {}\n"};
+  for (int i = 0; i < 900; ++i) content += parts[i * i / 7 % 5 * 3 / 5];
   write_file(dir / "text.txt", content);
   const std::string run = (dir / "run").string(), shots = (dir / "shots.jsonl").string();
   REQUIRE(hewn({"train", "--dataset=" + (dir / "text.txt").string(), "--out_dir=" + run, "--n_layer=1",
