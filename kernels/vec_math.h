@@ -158,7 +158,7 @@ constexpr double sigmoid_ulp = 3.6, sigmoid_slope_ulp = 5.7;
 struct Sigmoid {
   vf value, slope;
 };
-/// The same at x of which e = e^-|x| is known.
+/// At an x of which only the sign is taken, where e = e^-|x| is known.
 HEWN_INLINE Sigmoid sigmoid_and_slope(vf x, vf e) {
   const vf d = quotient(set1(1.0f), 1.0f + e);
   const vf value = d * (as_int(x) < 0 ? e : set1(1.0f));

@@ -56,7 +56,7 @@ void pack_groups(const Sums<T>& s, const S* a, int64_t row, int64_t step, T* to)
 }
 
 /// How many rows of b are taken at once: so often are the sums loaded and stored, and so many streams must
-/// prefetchers follow. Twice as many took a quarter longer for 1 to 4 rows and the head of GPT-2, on a
+/// prefetchers follow. With twice as many, the head of GPT-2 took a quarter longer for 1 to 4 rows, on a
 /// Genoa.
 constexpr int steps_at_once = 8;
 
