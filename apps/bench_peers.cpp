@@ -122,8 +122,8 @@ const Peer& peer_named(const std::string& name) {
     list += (known.empty() ? "" : ", ") + std::string(peer.name);
     known.emplace_back(peer.name);
   }
-  fail(ErrorCode::usage, "--compare: there is no peer '", name, "'", did_you_mean(name, known),
-       "; known are ", list);
+  fail(ErrorCode::usage, "--compare: there is no peer '", name, "'; known are ", list,
+       did_you_mean(name, known));
 }
 
 SharedLibrary load(const Peer& peer) {

@@ -246,7 +246,7 @@ void for_each_case(const BenchPlan& plan, const std::function<void(Case&, int64_
   if (plan.of_run)
     require(any, "a step of this run calls no kernel '", asked, "'", did_you_mean(asked, known));
   require(any, "no kernels called '", asked, "' for ", name_of(plan.request.dtype),
-          did_you_mean(asked, known), "; `hewn info` lists them all");
+          " (`hewn info` lists them all)", did_you_mean(asked, known));
 }
 
 }  // namespace hewn::cli

@@ -81,8 +81,8 @@ const RungPlugin& load_rung(const std::string& file) {
   require_input(rung->op && rung->name && rung->run, "--rung: ", file,
                 " leaves out its op, name or function");
   const Room* room = room_with(rung->op);
-  require_input(room, "--rung: ", file, ": there is no operation '", rung->op, "'",
-                room ? "" : did_you_mean(rung->op, all_ops()), "; `hewn info` lists them all");
+  require_input(room, "--rung: ", file, ": there is no operation '", rung->op,
+                "' (`hewn info` lists them all)", room ? "" : did_you_mean(rung->op, all_ops()));
   for (const auto& c : room->cases({}))
     if (c->op() == std::string_view(rung->op))
       require_input(rung->args_bytes == c->arguments_bytes(), "--rung: ", file, ": the arguments of ",

@@ -31,7 +31,7 @@ int run_completion(const Settings& settings) {
     names.emplace_back(form.name);
   }
   fail(ErrorCode::usage, "no completions for '", settings.arguments[0], "'",
-       did_you_mean(settings.arguments[0], names), "; there are bash, zsh, fish, man, markdown");
+       "; there are bash, zsh, fish, man, markdown", did_you_mean(settings.arguments[0], names));
 }
 
 }  // namespace hewn::cli
