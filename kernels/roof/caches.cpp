@@ -1,7 +1,11 @@
 #include "kernels/roof/caches.h"
 
+#include <algorithm>
 #include <fstream>
+#include <set>
 #include <string>
+
+#include "kernels/parallel.h"
 
 namespace hewn {
 namespace {
@@ -44,5 +48,17 @@ const std::vector<CacheLevel>& cache_levels() {
 }
 
 size_t last_level_cache() { return cache_levels().back().bytes; }
+
+int physical_cores() {
+  std::set<std::string> cores;
+  for (int processor = 0;; ++processor) {
+    const std::string folder = "/sys/devices/system/cpu/cpu" + std::to_string(processor) + "/topology/";
+    const std::string its_threads = line_of(folder + "thread_siblings_list");
+    if (its_threads.empty()) break;
+    cores.insert(its_threads);
+  }
+  const int usable = available_cores();
+  return cores.empty() ? usable : std::min(usable, static_cast<int>(cores.size()));
+}
 
 }  // namespace hewn

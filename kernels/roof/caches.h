@@ -1,5 +1,5 @@
 #pragma once
-// The caches of this machine.
+// The caches and cores of this machine.
 
 #include <cstddef>
 #include <vector>
@@ -17,5 +17,9 @@ struct CacheLevel {
 const std::vector<CacheLevel>& cache_levels();
 /// Bytes of the last level.
 size_t last_level_cache();
+
+/// Cores that compute side by side: two hardware threads of one count once. As the system tells; the
+/// processors that this process may use where it does not.
+int physical_cores();
 
 }  // namespace hewn
