@@ -86,23 +86,44 @@ HEWN_INLINE vf exp_below_89(vf x) {
 /// e^x.
 HEWN_INLINE vf exp(vf x) { return exp_below_89(min(set1(89.0f), x)); }
 
-/// 2^y for y <= 0 and exactly 0 from -127 down; between that and -126, where it would be subnormal, something
-/// as small. Unlike exp it takes y as it is: right where y comes from a rounded product anyway.
-HEWN_INLINE vf exp2_below_0(vf y) {
-  y = max(set1(-127.0f), y);
+/// 2^(n + f), where `shifted` is n + split in float: n an integer, of sixteenths on vectors of 64 bytes, not
+/// below -127, and f what was left of the exponent. For n = -127 it is 0, if f is; between that and -126,
+/// where it would be subnormal, something as small.
 #if HEWN_VBYTES == 64
-  const vf shift = set1(786432.0f), shifted = y + shift, f = y - (shifted - shift);
+constexpr float split = 786432.0f;  // 1.5 * 2^19: a sixteenth is its last bit
+HEWN_INLINE vf two_to(vf shifted, vf f) {
   constexpr float c[] = {0.693147182f, 0.240233555f, 0.0555050857f};  // (2^f - 1) / f, |f| <= 1/32
   // As in exp, the nearest sixteenth's power; shifted along, what is above the sixteenths is its exponent.
   const vi low = as_int(chosen(as_int(shifted), as_float(load(low_sixteenths.bits))));
   const vf power = as_float((as_int(shifted) << 19) + low);
+  return fma(power * f, polynomial(c, f), power);
+}
 #else
-  const vf shift = set1(12582912.0f), shifted = y + shift, f = y - (shifted - shift);
+constexpr float split = 12582912.0f;
+HEWN_INLINE vf two_to(vf shifted, vf f) {
   constexpr float c[] = {0.693147182f,   0.240226507f,   0.0555035695f,
-                         0.00961808302f, 0.00133908633f, 0.000154531634f};  // the same, |f| <= 1/2
+                         0.00961808302f, 0.00133908633f, 0.000154531634f};  // (2^f - 1) / f, |f| <= 1/2
   const vf power = as_float((as_int(shifted) << 23) + (127 << 23));
+  return fma(power * f, polynomial(c, f), power);
+}
 #endif
-  return fma(power, f * polynomial(c, f), power);
+
+/// 2^y for y <= 0 and exactly 0 from -127 down. Unlike exp it takes y as it is: right where y comes from a
+/// rounded product anyway.
+HEWN_INLINE vf exp2_below_0(vf y) {
+  y = max(set1(-127.0f), y);
+  const vf shifted = y + split;
+  return two_to(shifted, y - (shifted - split));
+}
+
+constexpr double exp_below_0_ulp = 60;  // 16.4 with fused multiply-add
+/// e^x for x <= 0 and exactly 0 from -88.03 down: for what is to be summed, where e^x counts the less the
+/// larger its error.
+HEWN_INLINE vf exp_below_0(vf x) {
+  const vf per_ln2 = set1(1.44269502f);
+  x = max(set1(-88.0296936f), x);  // -127 ln 2
+  const vf shifted = fma(x, per_ln2, set1(split));
+  return two_to(shifted, fma(x, per_ln2, split - shifted));
 }
 
 /// a / d for 2^-100 < |d| < 2^100, within 0.6 ulp: a division of 16 lanes keeps Intel's processors busy

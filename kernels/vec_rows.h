@@ -95,7 +95,7 @@ HEWN_INLINE MaxSum row_max_sum_exp(const float* x, int64_t n, Piece next, float&
     vf most_after = set1(-inf);
     double sum[1];
     sum_lanes_of_row(count, sum, [&](int64_t i, auto lanes, vf* add) {
-      const vf e = exp_below_89(load(x + start + i, lanes, -inf) - m);  // at most 1
+      const vf e = exp_below_0(load(x + start + i, lanes, -inf) - m);
       if (i < both) {
         most_after = max(load(after.x + i), most_after);
         fetch_under_exps(after.x + i);

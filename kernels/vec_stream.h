@@ -17,11 +17,9 @@ HEWN_INLINE void fetch_ahead(const float* p) {
   }
 }
 
-/// The same where exponentials leave every processor time to read: as far, or 4 KiB, into the first-level
-/// cache.
+/// The same where exponentials leave every processor time to ask.
 HEWN_INLINE void fetch_under_exps(const float* p) {
-  if constexpr (W * sizeof(float) == 64)
-    streams_are_fetched ? __builtin_prefetch(p + 2048, 0, 2) : __builtin_prefetch(p + 1024, 0, 3);
+  if constexpr (W * sizeof(float) == 64) __builtin_prefetch(p + 2048, 0, 2);
 }
 
 /// load(p, lanes), and fetch_ahead.

@@ -45,8 +45,12 @@ struct Function {
 /// Where an activation's factor may already be 0, the value is less than a unit in the last place of this.
 constexpr double tiny = 1e-29;
 
+/// Where a power of two would be subnormal, its value may be anything as small as that.
+constexpr double subnormal = 1e-31;
+
 const Function functions[] = {
     {VecFunction::exp, "exp", [](double x) { return std::exp(x); }, 0, true},
+    {VecFunction::exp_below_0, "exp below 0", [](double x) { return std::exp(-std::fabs(x)); }, subnormal},
     {VecFunction::log, "log", [](double x) { return std::log(x); }},
     {VecFunction::tanh, "tanh", [](double x) { return std::tanh(x); }},
     {VecFunction::sigmoid, "sigmoid", sigmoid, 0, true},
@@ -185,6 +189,8 @@ TEST_CASE("vector functions at their special points", "[vec]") {
         CHECK(ulps(f, x, apply(f.id, x), f.truth(static_cast<double>(x))) <= vec_ulp<I>(f.id));
       }
     CHECK(apply(VecFunction::exp, -inf) == 0);
+    CHECK(apply(VecFunction::exp_below_0, -inf) == 0);
+    CHECK(apply(VecFunction::exp_below_0, 0) == 1);
     CHECK(apply(VecFunction::exp, 0) == 1);
     CHECK(apply(VecFunction::log, 1) == 0);
     CHECK(std::isnan(apply(VecFunction::log, -inf)));

@@ -20,6 +20,7 @@ template <>
 void vec_apply<Isa::HEWN_ISA>(VecFunction f, const float* x, float* y, int64_t n) {
   switch (f) {
     case VecFunction::exp: return apply(x, y, n, [](vf v) { return exp(v); });
+    case VecFunction::exp_below_0: return apply(x, y, n, [](vf v) { return exp_below_0(minus_abs(v)); });
     case VecFunction::log: return apply(x, y, n, [](vf v) { return log(v); });
     case VecFunction::tanh: return apply(x, y, n, [](vf v) { return tanh(v); });
     case VecFunction::sigmoid: return apply(x, y, n, [](vf v) { return sigmoid(v); });
@@ -39,6 +40,7 @@ template <>
 double vec_ulp<Isa::HEWN_ISA>(VecFunction f) {
   switch (f) {
     case VecFunction::exp: return exp_ulp;
+    case VecFunction::exp_below_0: return exp_below_0_ulp;
     case VecFunction::log: return log_ulp;
     case VecFunction::tanh: return tanh_ulp;
     case VecFunction::sigmoid: return sigmoid_ulp;

@@ -11,6 +11,7 @@ namespace hewn::test {
 
 enum class VecFunction : uint8_t {
   exp,
+  exp_below_0,
   log,
   tanh,
   sigmoid,
