@@ -19,10 +19,16 @@ inline constexpr auto pointers_in<SwigluBackward> =
 
 namespace {
 
-/// Normals, and every so often both zeros and the far tails.
-double input_value(Rng& rng, int64_t i) {
-  constexpr double special[] = {0.0, -0.0, 12.5, -12.5, 40.0, -40.0};
-  return i % 11 == 10 ? special[i / 11 % 6] : 2 * rng.normal();
+using Value = double (*)(Rng& rng, int64_t i);
+
+/// To time: standard normals, as in a layer. To test: wider ones, and every so often both zeros and the far
+/// tails.
+Value input_value(const CaseRequest& request) {
+  if (request.bench) return [](Rng& rng, int64_t) { return rng.normal(); };
+  return [](Rng& rng, int64_t i) {
+    constexpr double special[] = {0.0, -0.0, 12.5, -12.5, 40.0, -40.0};
+    return i % 11 == 10 ? special[i / 11 % 6] : 2 * rng.normal();
+  };
 }
 
 void* beside(void* x, DType t, int64_t cols) {
@@ -36,13 +42,13 @@ void add_swiglu(Cases& cases, const CaseRequest& request, int64_t rows, int64_t 
   const auto half = [&](void* x) { return beside(x, t, cols); };
   const std::string shape = std::to_string(rows) + "x" + std::to_string(cols) + " swiglu";
   CaseMemory f(request.seed);
-  void* x = f.input("x", t, rows * 2 * cols, input_value);
+  void* x = f.input("x", t, rows * 2 * cols, input_value(request));
   void* y = f.output("y", t, rows * cols, tolerance, 1);
   cases.push_back(std::make_unique<CaseOf<SwigluForward>>(
       std::move(f), shape, t, SwigluForward{t, rows, cols, 2 * cols, x, half(x), y}));
   for (const Write write : {Write::set, Write::add}) {
     CaseMemory b(request.seed);
-    x = b.input("x", t, rows * 2 * cols, input_value);
+    x = b.input("x", t, rows * 2 * cols, input_value(request));
     const void* dy = b.input("dy", t, rows * cols);
     void* dx = b.output("dx", t, rows * 2 * cols, tolerance, 1);
     cases.push_back(std::make_unique<CaseOf<SwigluBackward>>(
@@ -122,13 +128,13 @@ Cases activation_cases(const CaseRequest& request) {
     for (const int64_t n : sizes) {
       const std::string shape = std::to_string(n) + name;
       CaseMemory f(request.seed);
-      const auto* x = f.input("x", t, n, input_value);
+      const auto* x = f.input("x", t, n, input_value(request));
       auto* y = f.output("y", t, n, tolerance, 1);  // tails: tests/cases/activation.cpp
       cases.push_back(std::make_unique<CaseOf<ActivationForward>>(std::move(f), shape, t,
                                                                   ActivationForward{kind, t, n, x, y}));
       for (const Write write : {Write::set, Write::add}) {
         CaseMemory b(request.seed);
-        x = b.input("x", t, n, input_value);
+        x = b.input("x", t, n, input_value(request));
         const auto* dy = b.input("dy", t, n);
         auto* dx = b.output("dx", t, n, tolerance, 1);  // the slope of GELU crosses 0, as a difference
         cases.push_back(std::make_unique<CaseOf<ActivationBackward>>(

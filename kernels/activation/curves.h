@@ -4,6 +4,9 @@
 // (tests/kernels/accuracy.cpp): of the value in units in its last place, or in that of 1e-29 where it is
 // smaller; of the slope, which crosses 0, in those of the larger of it and 1/2.
 
+#if HEWN_VBYTES == 64
+#include "kernels/activation/gelu_erf_pieces.h"
+#endif
 #include "kernels/vec_math.h"
 
 namespace hewn {
@@ -52,7 +55,8 @@ struct GeluTanhCurve {
   }
 };
 
-struct GeluErfCurve {
+/// x P(X < x) for a standard normal X.
+struct GeluErf {
   static constexpr double value_ulp = 8, slope_ulp = 4.45;
   HEWN_INLINE static vf value(vf x) { return x * normal(x).cdf; }
   HEWN_INLINE static vf slope(vf x) {
@@ -60,6 +64,12 @@ struct GeluErfCurve {
     return fma(min(set1(32.0f), max(set1(-32.0f), x)), p.density, p.cdf);
   }
 };
+
+#if HEWN_VBYTES == 64
+using GeluErfCurve = GeluErfByPieces<GeluErf>;
+#else
+using GeluErfCurve = GeluErf;
+#endif
 
 }  // namespace
 }  // namespace hewn
