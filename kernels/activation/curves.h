@@ -5,7 +5,7 @@
 // smaller; of the slope, which crosses 0, in those of the larger of it and 1/2.
 
 #if HEWN_VBYTES == 64
-#include "kernels/activation/gelu_erf_pieces.h"
+#include "kernels/activation/pieces.h"
 #endif
 #include "kernels/vec_math.h"
 
@@ -23,7 +23,7 @@ struct ReluCurve {
   HEWN_INLINE static vf slope(vf x) { return x > 0.0f ? set1(1.0f) : vf{}; }
 };
 
-struct SiluCurve {
+struct Silu {
   static constexpr double value_ulp = 4.6, slope_ulp = 2.7;
   HEWN_INLINE static vf value(vf x) { return x * sigmoid(x); }
   HEWN_INLINE static vf slope(vf x) {
@@ -66,8 +66,10 @@ struct GeluErf {
 };
 
 #if HEWN_VBYTES == 64
-using GeluErfCurve = GeluErfByPieces<GeluErf>;
+using SiluCurve = ByPieces<Silu, silu_factor, silu_slope, 2>;
+using GeluErfCurve = ByPieces<GeluErf, erf_tail, erf_slope, 4>;
 #else
+using SiluCurve = Silu;
 using GeluErfCurve = GeluErf;
 #endif
 
