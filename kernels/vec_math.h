@@ -86,11 +86,11 @@ HEWN_INLINE vf exp_below_89(vf x) {
 /// e^x.
 HEWN_INLINE vf exp(vf x) { return exp_below_89(min(set1(89.0f), x)); }
 
-/// 2^(n + f), where `shifted` is n + split in float: n an integer, of sixteenths on vectors of 64 bytes, not
-/// below -127, and f what was left of the exponent. For n = -127 it is 0, if f is; between that and -126,
+/// 2^(n + f), where `shifted` is n + exp2_shift in float: n an integer, of sixteenths on vectors of 64 bytes,
+/// not below -127, and f what was left of the exponent. For n = -127 it is 0, if f is; between that and -126,
 /// where it would be subnormal, something as small.
 #if HEWN_VBYTES == 64
-constexpr float split = 786432.0f;  // 1.5 * 2^19: a sixteenth is its last bit
+constexpr float exp2_shift = 786432.0f;  // 1.5 * 2^19: a sixteenth is its last bit
 HEWN_INLINE vf two_to(vf shifted, vf f) {
   constexpr float c[] = {0.693147182f, 0.240233555f, 0.0555050857f};  // (2^f - 1) / f, |f| <= 1/32
   // As in exp, the nearest sixteenth's power; shifted along, what is above the sixteenths is its exponent.
@@ -99,7 +99,7 @@ HEWN_INLINE vf two_to(vf shifted, vf f) {
   return fma(power * f, polynomial(c, f), power);
 }
 #else
-constexpr float split = 12582912.0f;
+constexpr float exp2_shift = 12582912.0f;
 HEWN_INLINE vf two_to(vf shifted, vf f) {
   constexpr float c[] = {0.693147182f,   0.240226507f,   0.0555035695f,
                          0.00961808302f, 0.00133908633f, 0.000154531634f};  // (2^f - 1) / f, |f| <= 1/2
@@ -112,8 +112,8 @@ HEWN_INLINE vf two_to(vf shifted, vf f) {
 /// rounded product anyway.
 HEWN_INLINE vf exp2_below_0(vf y) {
   y = max(set1(-127.0f), y);
-  const vf shifted = y + split;
-  return two_to(shifted, y - (shifted - split));
+  const vf shifted = y + exp2_shift;
+  return two_to(shifted, y - (shifted - exp2_shift));
 }
 
 constexpr double exp_below_0_ulp = 60;  // 16.4 with fused multiply-add
@@ -122,8 +122,8 @@ constexpr double exp_below_0_ulp = 60;  // 16.4 with fused multiply-add
 HEWN_INLINE vf exp_below_0(vf x) {
   const vf per_ln2 = set1(1.44269502f);
   x = max(set1(-88.0296936f), x);  // -127 ln 2
-  const vf shifted = fma(x, per_ln2, set1(split));
-  return two_to(shifted, fma(x, per_ln2, split - shifted));
+  const vf shifted = fma(x, per_ln2, set1(exp2_shift));
+  return two_to(shifted, fma(x, per_ln2, exp2_shift - shifted));
 }
 
 /// a / d for 2^-100 < |d| < 2^100, within 0.6 ulp: a division of 16 lanes keeps Intel's processors busy

@@ -34,7 +34,7 @@ struct Silu {
 
 /// x sigmoid(2u), u = sqrt(2 / pi) (x + 0.044715 x^3), which is x (1 + tanh u) / 2 and keeps its digits for
 /// negative x.
-struct GeluTanhCurve {
+struct GeluTanh {
   static constexpr double value_ulp = 205, slope_ulp = 3;
   static constexpr float a = 1.59576912f, b = 0.0713548163f;  // 2 sqrt(2 / pi), and 0.044715 times that
   static constexpr float log2e = 1.44269504f;
@@ -66,10 +66,12 @@ struct GeluErf {
 };
 
 #if HEWN_VBYTES == 64
-using SiluCurve = ByPieces<Silu, silu_factor, silu_slope, 2>;
-using GeluErfCurve = ByPieces<GeluErf, erf_tail, erf_slope, 4>;
+using SiluCurve = ByPieces<Silu, 5, silu_factor, silu_slope, 8>;
+using GeluTanhCurve = ByPieces<GeluTanh, 6, tanh_factor, tanh_slope, 5>;
+using GeluErfCurve = ByPieces<GeluErf, 5, erf_tail, erf_slope, 4>;
 #else
 using SiluCurve = Silu;
+using GeluTanhCurve = GeluTanh;
 using GeluErfCurve = GeluErf;
 #endif
 

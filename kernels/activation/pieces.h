@@ -1,9 +1,9 @@
 #pragma once
-// GELU by erf and SiLU on vectors of 64 bytes. With t = |x| they are max(x, 0) - t f(t), f(t) being P(X > t)
-// for a standard normal X or sigmoid(-t); and where the derivative is g(t) for x = -t, it is 1 - g(t) for x =
-// t. Both functions of t are smooth enough for sixteen polynomials of degree 5 to reach as far as most x go.
-// Each equals the function at Chebyshev nodes; registers hold their coefficients, and an instruction chooses
-// them.
+// GELU and SiLU on vectors of 64 bytes. With t = |x| they are max(x, 0) - t f(t), f(t) being P(X > t) for a
+// standard normal X, sigmoid(-2u(t)) or sigmoid(-t); and where the derivative is g(t) for x = -t, it is 1 -
+// g(t) for x = t. Both functions of t are smooth enough for sixteen polynomials of degree 5 to reach as far
+// as most x go. Each equals the function at Chebyshev nodes; registers hold their coefficients, and an
+// instruction chooses them.
 
 #include "kernels/vec_math.h"
 
@@ -11,10 +11,11 @@ namespace hewn {
 namespace {
 
 /// c[0][k] + c[1][k] h + ... for t = k width + h, |h| <= width / 2.
-using Pieces = float[6][16];
+template <int degree>
+using Pieces = float[degree + 1][16];
 
 /// P(X > t), by quarters.
-constexpr Pieces erf_tail = {
+constexpr Pieces<5> erf_tail = {
     {0.5f, 0.401293665f, 0.308537543f, 0.22662735f, 0.158655256f, 0.105649777f, 0.066807203f, 0.0400591567f,
      0.0227501318f, 0.0122244721f, 0.00620966544f, 0.00297976332f, 0.00134989806f, 0.000577025057f,
      0.0002326291f, 8.84172987e-05f},
@@ -35,7 +36,7 @@ constexpr Pieces erf_tail = {
      -0.00110598106f, -0.000865250535f, -0.000579105865f, -0.000342663639f}};
 
 /// The derivative of -t P(X > t).
-constexpr Pieces erf_slope = {
+constexpr Pieces<5> erf_slope = {
     {0.5f, 0.304626644f, 0.13250488f, 0.000774280576f, -0.0833154693f, -0.122661583f, -0.127469197f,
      -0.110926151f, -0.0852318034f, -0.0591897443f, -0.0376110859f, -0.0220275335f, -0.0119456472f,
      -0.00601738086f, -0.00282176025f, -0.0012338165f},
@@ -56,7 +57,7 @@ constexpr Pieces erf_slope = {
      -0.00466204621f, -0.0014667213f, 0.000309540454f, 0.000922932173f}};
 
 /// sigmoid(-t), by halves.
-constexpr Pieces silu_factor = {
+constexpr Pieces<5> silu_factor = {
     {0.5f, 0.377540678f, 0.268941432f, 0.182425529f, 0.119202919f, 0.0758581758f, 0.0474258736f,
      0.0293122306f, 0.0179862101f, 0.0109869428f, 0.00669285096f, 0.00407013763f, 0.00247262325f,
      0.00150118233f, 0.000911051175f, 0.000552778656f},
@@ -77,7 +78,7 @@ constexpr Pieces silu_factor = {
      -1.9080413e-05f, -1.19554716e-05f, -7.39382676e-06f, -4.53737812e-06f}};
 
 /// The derivative of -t sigmoid(-t).
-constexpr Pieces silu_slope = {
+constexpr Pieces<5> silu_slope = {
     {0.5f, 0.260038853f, 0.0723295063f, -0.0412941612f, -0.0907842591f, -0.0994011164f, -0.0881041065f,
      -0.0702733546f, -0.0526646152f, -0.037911091f, -0.0265474319f, -0.0182245057f, -0.0123264324f,
      -0.00824185461f, -0.00546049699f, -0.00359076937f},
@@ -97,9 +98,58 @@ constexpr Pieces silu_slope = {
      -0.000741095108f, -0.000670041773f, -0.000419013668f, -0.000219010297f, -9.97530296e-05f,
      -3.81705577e-05f, -9.61136266e-06f, 2.06963909e-06f, 5.81946915e-06f, 6.17484102e-06f}};
 
+/// sigmoid(-2u(t)), by five sixteenths.
+constexpr Pieces<6> tanh_factor = {
+    {0.5f, 0.377339661f, 0.266046166f, 0.174390033f, 0.105828635f, 0.059212409f, 0.0304005146f, 0.0142358514f,
+     0.00603370648f, 0.00229310291f, 0.000773079984f, 0.000228485282f, 5.84672198e-05f, 1.27885578e-05f,
+     2.36020674e-06f, 3.62773307e-07f},
+    {-0.398942292f, -0.379844695f, -0.327926725f, -0.256844312f, -0.182657018f, -0.118007526f, -0.0692204088f,
+     -0.0367683806f, -0.0175941121f, -0.00752484007f, -0.00284755696f, -0.000942341634f, -0.000269287266f,
+     -6.55874755e-05f, -1.34368784e-05f, -2.28523982e-06f},
+    {2.17895835e-08f, 0.0596065633f, 0.102717534f, 0.120296121f, 0.11365322f, 0.0915581658f, 0.0645038784f,
+     0.0402257293f, 0.0222867243f, 0.0109406328f, 0.00472352421f, 0.00177471351f, 0.000573171419f,
+     0.000157062561f, 3.60380727e-05f, 6.83369308e-06f},
+    {0.0668186396f, 0.0572623722f, 0.0330457799f, 0.00474911835f, -0.0172465779f, -0.0279392507f,
+     -0.0283791069f, -0.0228008498f, -0.0154549479f, -0.0090346029f, -0.00457227556f, -0.00199226872f,
+     -0.000739867392f, -0.000231368322f, -6.01597239e-05f, -1.28428965e-05f},
+    {1.53339988e-05f, -0.0146556329f, -0.0225857571f, -0.0212282166f, -0.0132918535f, -0.0040022023f,
+     0.00268804654f, 0.00565038901f, 0.00574442139f, 0.00439888611f, 0.00275971694f, 0.00144834258f,
+     0.000635940465f, 0.000231854225f, 6.94751579e-05f, 1.69232153e-05f},
+    {-0.0103458222f, -0.007754602f, -0.0020748931f, 0.00345317204f, 0.00603226945f, 0.0053681219f,
+     0.00307226297f, 0.000839367101f, -0.000538754975f, -0.0010439863f, -0.000980631914f, -0.000679536664f,
+     -0.000373299146f, -0.000165102858f, -5.87714712e-05f, -1.67447215e-05f},
+    {0.000674194947f, 0.00241435226f, 0.00332175917f, 0.00231422577f, 0.000419170188f, -0.000969245681f,
+     -0.00132499216f, -0.000991111621f, -0.000481915515f, -8.57390405e-05f, 0.000123839418f, 0.000177042428f,
+     0.000141035547f, 8.12922735e-05f, 3.57696081e-05f, 1.21910352e-05f}};
+
+/// The derivative of -t sigmoid(-2u(t)).
+constexpr Pieces<6> tanh_slope = {
+    {0.5f, 0.258638203f, 0.0610919632f, -0.066401504f, -0.122492634f, -0.125174344f, -0.0993877575f,
+     -0.0661949813f, -0.0379515775f, -0.0188705102f, -0.00812553521f, -0.00301081408f, -0.000951359863f,
+     -0.000253660401f, -5.64260263e-05f, -1.03492384e-05f},
+    {-0.797884583f, -0.722435296f, -0.527456522f, -0.288133383f, -0.0811809897f, 0.0501042306f, 0.103448734f,
+     0.10245081f, 0.0762453973f, 0.0464913771f, 0.0238269139f, 0.0103164716f, 0.00376021047f, 0.00114495819f,
+     0.000288459414f, 5.94954508e-05f},
+    {1.73581725e-07f, 0.232503578f, 0.370113373f, 0.374244124f, 0.276283354f, 0.143708304f, 0.0338792764f,
+     -0.0289526135f, -0.0490510873f, -0.0434069522f, -0.0286942404f, -0.0152211403f, -0.00660414714f,
+     -0.00234877667f, -0.000681588426f, -0.000160151263f},
+    {0.26727125f, 0.210728377f, 0.0757193193f, -0.0606073812f, -0.135444134f, -0.136770606f, -0.093356654f,
+     -0.0417630896f, -0.00437591039f, 0.0133489789f, 0.0162074324f, 0.0119457552f, 0.00657972228f,
+     0.00284218485f, 0.000975170056f, 0.000265926676f},
+    {0.000122223559f, -0.0854506716f, -0.119405031f, -0.0897976384f, -0.0285349376f, 0.0220591817f,
+     0.0422272161f, 0.0373271853f, 0.021870805f, 0.00723011931f, -0.00156089023f, -0.0044365772f,
+     -0.00379875512f, -0.00217212806f, -0.000923745858f, -0.000301133172f},
+    {-0.0623599105f, -0.041936215f, -1.73207027e-05f, 0.0336564369f, 0.0392778292f, 0.0231154151f,
+     0.00355108967f, -0.00794774387f, -0.0104477061f, -0.00770746171f, -0.00356481806f, -0.000430637272f,
+     0.000930042414f, 0.000989770517f, 0.000586580019f, 0.00024289744f},
+    {0.00538241817f, 0.0187281128f, 0.0229907483f, 0.0110637788f, -0.00435800059f, -0.0110982535f,
+     -0.00876667164f, -0.00348666846f, 0.000455227972f, 0.00212730397f, 0.00208233809f, 0.0011984593f,
+     0.000302518427f, -0.000159980525f, -0.00022484042f, -0.000134385147f}};
+
 /// `Exact` for all x, and where the pieces end: lane by lane, so that an x gives the same bits in any
 /// company.
-template <class Exact, const Pieces& factor, const Pieces& negative_slope, int per_unit>
+template <class Exact, int degree, const Pieces<degree>& factor, const Pieces<degree>& negative_slope,
+          int sixteenths>
 struct ByPieces {
   static constexpr double value_ulp = Exact::value_ulp, slope_ulp = Exact::slope_ulp;
   HEWN_INLINE static vf value(vf x) {
@@ -114,15 +164,18 @@ struct ByPieces {
   }
 
  private:
-  static constexpr float end = 15.5f / per_unit;
-  /// At t < end.
-  HEWN_INLINE static vf at(const Pieces& c, vf t) {
-    const vf shift =
-        set1(12582912.0f / per_unit);  // 1.5 * 2^23 of them: a piece's number is in the last bits
-    const vf shifted = t + shift, h = t - (shifted - shift);
-    vf y = chosen(as_int(shifted), load(c[5]));
-#pragma GCC unroll 5
-    for (int i = 4; i >= 0; --i) y = fma(y, h, chosen(as_int(shifted), load(c[i])));
+  static constexpr float width = sixteenths / 16.0f, end = 15.5f * width;
+  /// At t < end. Where `top` is added, a number's last bits are the nearest integer: the piece.
+  HEWN_INLINE static vf at(const Pieces<degree>& c, vf t) {
+    constexpr float top = 12582912.0f;  // 1.5 * 2^23
+    // Additions are work for other units than the rest.
+    constexpr bool by_adding = (sixteenths & (sixteenths - 1)) == 0;
+    const vf base = set1(by_adding ? top * width : top);
+    const vf shifted = by_adding ? t + base : fma(t, set1(1 / width), base);
+    const vf h = by_adding ? t - (shifted - base) : fma(shifted - base, set1(-width), t);
+    vf y = chosen(as_int(shifted), load(c[degree]));
+#pragma GCC unroll 8
+    for (int i = degree - 1; i >= 0; --i) y = fma(y, h, chosen(as_int(shifted), load(c[i])));
     return y;
   }
   // Out of the loops around, where they would take registers.
