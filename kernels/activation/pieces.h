@@ -1,8 +1,8 @@
 #pragma once
 // GELU and SiLU on vectors of 64 bytes. With t = |x| they are max(x, 0) - t f(t), f(t) being P(X > t) for a
 // standard normal X, sigmoid(-2u(t)) or sigmoid(-t); and where the derivative is g(t) for x = -t, it is 1 -
-// g(t) for x = t. Both functions of t are smooth enough for sixteen polynomials of degree 5 to reach as far
-// as most x go. Each equals the function at Chebyshev nodes; registers hold their coefficients, and an
+// g(t) for x = t. Both functions of t are smooth enough for sixteen polynomials of degree 5 or 6 to reach as
+// far as most x go. Each equals the function at Chebyshev nodes; registers hold their coefficients, and an
 // instruction chooses them.
 
 #include "kernels/vec_math.h"
@@ -146,8 +146,8 @@ constexpr Pieces<6> tanh_slope = {
      -0.00876667164f, -0.00348666846f, 0.000455227972f, 0.00212730397f, 0.00208233809f, 0.0011984593f,
      0.000302518427f, -0.000159980525f, -0.00022484042f, -0.000134385147f}};
 
-/// `Exact` for all x, and where the pieces end: lane by lane, so that an x gives the same bits in any
-/// company.
+/// Pieces `sixteenths` / 16 wide, and `Exact` where they end: lane by lane, so that an x gives the same bits
+/// in any company.
 template <class Exact, int degree, const Pieces<degree>& factor, const Pieces<degree>& negative_slope,
           int sixteenths>
 struct ByPieces {
