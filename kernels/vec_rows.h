@@ -98,7 +98,7 @@ HEWN_INLINE MaxSum row_max_sum_exp(const float* x, int64_t n, Piece next, float&
       const vf e = exp_below_0(load(x + start + i, lanes, -inf) - m);
       if (i < both) {
         most_after = max(load(after.x + i), most_after);
-        fetch_under_exps(after.x + i);
+        always_fetch_ahead(after.x + i);
       }
       keep(piece, start + i, lanes, e);
       add[0] += e;
@@ -172,7 +172,9 @@ class NormRows {
   HEWN_INLINE float* buffer(int64_t r) { return buffers_[r % 2]; }
   template <class Lanes>
   HEWN_INLINE void add(int64_t r, int64_t i, Lanes lanes, float* sum) const {
-    store(sum + i, load_ahead(of(a_.x, r) + i, lanes) + load_ahead(of(a_.residual, r) + i, lanes), lanes);
+    store(sum + i,
+          always_load_ahead(of(a_.x, r) + i, lanes) + always_load_ahead(of(a_.residual, r) + i, lanes),
+          lanes);
   }
 
   const Args& a_;

@@ -17,8 +17,9 @@ HEWN_INLINE void fetch_ahead(const float* p) {
   }
 }
 
-/// The same where exponentials leave every processor time to ask.
-HEWN_INLINE void fetch_under_exps(const float* p) {
+/// The same on every processor: where exponentials leave time to ask, and where short rows of several arrays
+/// are walked twice, which leaves none to guess right.
+HEWN_INLINE void always_fetch_ahead(const float* p) {
   if constexpr (W * sizeof(float) == 64) __builtin_prefetch(p + 2048, 0, 2);
 }
 
@@ -26,6 +27,13 @@ HEWN_INLINE void fetch_under_exps(const float* p) {
 template <class Lanes>
 HEWN_INLINE vf load_ahead(const float* p, Lanes lanes) {
   fetch_ahead(p);
+  return load(p, lanes);
+}
+
+/// load(p, lanes), and always_fetch_ahead.
+template <class Lanes>
+HEWN_INLINE vf always_load_ahead(const float* p, Lanes lanes) {
+  always_fetch_ahead(p);
   return load(p, lanes);
 }
 
@@ -69,14 +77,15 @@ HEWN_INLINE To way_for(Write how, int64_t n, bool in_place = false) {
   return n * static_cast<int64_t>(sizeof(float)) >= beyond_caches && !in_place ? To::past_caches : To::set;
 }
 
-/// y[i] (set, add, past caches) value(i, lanes) for i from begin up to end.
-template <To to, class Value>
+/// y[i] (set, add, past caches) value(i, lanes) for i from begin up to end. What is added to is asked for
+/// early: with fetch_ahead, or always.
+template <To to, bool always = false, class Value>
 HEWN_INLINE void write_lanes(float* y, int64_t begin, int64_t end, const Value& value) {
   if constexpr (to == To::past_caches)
     stream_lanes(y, begin, end, value);
   else
     for_lanes(begin, end, [=](int64_t i, auto lanes) {
-      if constexpr (to == To::add) fetch_ahead(y + i);
+      if constexpr (to == To::add) always ? always_fetch_ahead(y + i) : fetch_ahead(y + i);
       write(y + i, value(i, lanes), to == To::add ? Write::add : Write::set, lanes);
     });
 }

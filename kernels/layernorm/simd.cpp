@@ -61,7 +61,7 @@ void backward_row(const float* x, const float* weight, const float* dy, float* d
   const Normalize normalize(stats[0], stats[1]);
   double sums[2];
   sum_lanes_of_row(cols, sums, [=](int64_t i, auto lanes, vf* add) {
-    const vf n = normalize(load_ahead(x + i, lanes)), d = load_ahead(dy + i, lanes);
+    const vf n = normalize(always_load_ahead(x + i, lanes)), d = always_load_ahead(dy + i, lanes);
     const vf g = d * load(weight + i, lanes);
     add[0] += g;
     add[1] = fma(g, n, add[1]);
@@ -71,7 +71,7 @@ void backward_row(const float* x, const float* weight, const float* dy, float* d
   if (!dx) return;
   const vf mean_g = set1(static_cast<float>(sums[0] / static_cast<double>(cols)));
   const vf mean_gn = set1(static_cast<float>(sums[1] / static_cast<double>(cols)));
-  write_lanes<to>(dx, 0, cols, [=](int64_t i, auto lanes) {
+  write_lanes<to, true>(dx, 0, cols, [=](int64_t i, auto lanes) {
     const vf n = normalize(load(x + i, lanes));
     const vf g = load(dy + i, lanes) * load(weight + i, lanes);
     return normalize.rstd * ((g - mean_g) - n * mean_gn);
