@@ -83,7 +83,7 @@ int run_bench_train(const Settings& settings) {
   const TrainConfig config = train_config(settings, model_config(settings, data_sizes(settings)));
   const auto device = open_device(settings);
   check_memory(config, *device);
-  const MachineRoof roof = roof_of(*device, settings);
+  MachineRoof roof = roof_of(*device, settings);
   const auto model = make_model(config.model, *device, config.dtype, config.seed);
   Trainer trainer(*model, config.optimizer, config.schedule, config.seed);
   trainer.recompute(config.recompute);
@@ -100,6 +100,7 @@ int run_bench_train(const Settings& settings) {
   };
   const int64_t steps = settings.integer("repeat");
   const Timing t = timing_of(seconds_of(*device, steps, step));
+  roof.measure_again(*device);
   StepProfile kernels(roof, *device);
   for (int64_t i = 0; i < steps; ++i) kernels.watch(step);
   detail(profile_tables(kernels));
@@ -130,7 +131,7 @@ int run_bench_sample(const Settings& settings) {
   require_no_arguments(settings);
   const ModelConfig config = model_config(settings, {.vocab_size = settings.integer("vocab_size")});
   const auto device = open_device(settings);
-  const MachineRoof roof = roof_of(*device, settings);
+  MachineRoof roof = roof_of(*device, settings);
   const auto model = make_model(config, *device, dtype_from_name(settings.text("dtype")), 1, false);
   const int64_t tokens = settings.integer("max_new_tokens");
   const GenerateOptions options{.max_new_tokens = tokens,
@@ -138,6 +139,7 @@ int run_bench_sample(const Settings& settings) {
   const auto write = [&] { generate(*model, {0}, options, [](int32_t) { return true; }); };
   write();  // warms up
   const Timing t = timing_of(seconds_of(*device, settings.integer("repeat"), write));
+  roof.measure_again(*device);
   StepProfile kernels(roof, *device);
   kernels.watch(write);
   detail(profile_tables(kernels));

@@ -39,7 +39,7 @@ void slowest_first(std::vector<StepProfile::Line>& lines) {
 
 }  // namespace
 
-MachineRoof::MachineRoof(DType dtype, Executor& device) {
+MachineRoof::MachineRoof(DType dtype, Executor& device) : dtype_(dtype) {
   if (GpuRuntime* const gpu = device.gpu()) {
     constexpr double endless = std::numeric_limits<double>::infinity();
     const KnownGpu* const known = known_gpu_called(gpu->properties().name);
@@ -56,6 +56,11 @@ MachineRoof::MachineRoof(DType dtype, Executor& device) {
     const size_t set = i < 2 ? sets[i] * static_cast<size_t>(threads) : sets[i];
     levels_[i] = {static_cast<double>(set), measured_bandwidth(set, isa, threads)};
   }
+}
+
+void MachineRoof::measure_again(Executor& device) {
+  if (!device.gpu())
+    flops_per_s_ = std::max(flops_per_s_, measured_flops(dtype_, device.isa(), device.threads()));
 }
 
 double MachineRoof::seconds(const Cost& cost) const {

@@ -23,8 +23,11 @@ class MachineRoof {
   /// Seconds: the larger of arithmetic at the peak, and bytes at the bandwidth of the smallest memory level
   /// that holds them.
   double seconds(const Cost& cost) const;
+  /// Measures the arithmetic peak once more, and keeps the better: a host may have halved the first.
+  void measure_again(Executor& device);
 
  private:
+  DType dtype_;
   double flops_per_s_ = 0;
   std::array<std::pair<double, double>, 4> levels_{};  // bytes it holds, bytes per second; smallest first
 };
