@@ -235,18 +235,30 @@ bool visit_run(const BenchPlan& plan, const std::function<void(Case&, int64_t)>&
   return any;
 }
 
+// What --op may name: operations, and the parts, such as "softmax.backward", of those whose name is near.
+std::vector<std::string> names_near(const std::string& asked) {
+  const std::string op = asked.substr(0, asked.find('.'));
+  std::vector<std::string> names;
+  for (const Room& room : rooms()) {
+    names.emplace_back(room.name);
+    if (op == asked || edit_distance(op, room.name) > 2) continue;
+    for (const auto& c : room.cases({}))
+      if (names.back() != c->op()) names.push_back(c->op());
+  }
+  return names;
+}
+
 }  // namespace
 
 void for_each_case(const BenchPlan& plan, const std::function<void(Case&, int64_t calls)>& visit) {
   const bool any = plan.of_run ? visit_run(plan, visit) : visit_rooms(plan, visit);
-  std::vector<std::string> known;
-  for (const Room& room : rooms()) known.emplace_back(room.name);
+  if (any) return;
   std::string asked;
   for (const std::string& op : plan.ops) asked += (asked.empty() ? "" : ",") + op;
-  if (plan.of_run)
-    require(any, "a step of this run calls no kernel '", asked, "'", did_you_mean(asked, known));
-  require(any, "no kernels called '", asked, "' for ", name_of(plan.request.dtype),
-          " (`hewn info` lists them all)", did_you_mean(asked, known));
+  const std::string hint = did_you_mean(asked, names_near(asked));
+  require(!plan.of_run, "a step of this run calls no kernel '", asked, "'", hint);
+  fail(ErrorCode::usage, "no kernels called '", asked, "' for ", name_of(plan.request.dtype),
+       " (`hewn info` lists them all)", hint);
 }
 
 }  // namespace hewn::cli

@@ -188,6 +188,7 @@ TEST_CASE("one case alone is asked for as the output writes it") {
 TEST_CASE("what cannot be measured is refused") {
   CHECK_FAILS(hewn({"bench", "kernels", "--op=sotfmax"}), 2, "did you mean 'softmax'?");
   CHECK_FAILS(hewn({"bench", "kernels", "--op=softmax.sideways"}), 2, "no kernels called 'softmax.sideways'");
+  CHECK_FAILS(hewn({"bench", "kernels", "--op=sotfmax.bakcward"}), 2, "did you mean 'softmax.backward'?");
   CHECK_FAILS(hewn({"bench", "kernels", "--shape=3x3"}), 2, "--shape needs one --op");
   CHECK_FAILS(hewn({"bench", "kernels", "--op=softmax", "--shape=3x"}), 2, "not of the form");
   CHECK_FAILS(hewn({"bench", "kernels", "--op=softmax", "--shape=0x3"}), 2, "not of the form");
