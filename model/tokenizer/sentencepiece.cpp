@@ -14,7 +14,7 @@
 namespace hewn::tokenizers {
 namespace {
 
-constexpr size_t longest_piece = 256;  // bytes; a piece of n bytes is looked at in n parts
+constexpr size_t longest_piece = 256;  // bytes, of a blank one; a piece of n bytes is looked at in n parts
 
 std::string with_replaced(std::string_view text, std::string_view from, std::string_view to) {
   std::string out;
@@ -101,8 +101,9 @@ void SentencePieceTokenizer::find_pieces() {
     const Doing context("reading token ", i);
     require_utf8(text, "it");
     if (!seen.insert(text).second) fail(ErrorCode::input, nlohmann::json(text).dump(), " is there twice");
-    if (text.empty() || text.size() > longest_piece)
-      fail(ErrorCode::input, "it has ", text.size(), " bytes; expected 1 to ", longest_piece);
+    std::string bytes = with_replaced(text, blank_sign, " ");
+    if (bytes.empty() || bytes.size() > longest_piece)
+      fail(ErrorCode::input, "it has ", bytes.size(), " bytes; expected 1 to ", longest_piece);
     const int byte = is_special_[i] ? -1 : byte_named(text);
     if (is_special_[i]) {
       bytes_.push_back(text);
@@ -110,7 +111,7 @@ void SentencePieceTokenizer::find_pieces() {
       bytes_.emplace_back(1, static_cast<char>(static_cast<unsigned char>(byte)));
       byte_ids_[static_cast<size_t>(byte)] = id;
     } else {
-      bytes_.push_back(with_replaced(text, blank_sign, " "));
+      bytes_.push_back(std::move(bytes));
       if (!id_of_.emplace(bytes_.back(), id).second)
         fail(ErrorCode::input, nlohmann::json(text).dump(),
              " is there twice, with a blank and with its sign");
