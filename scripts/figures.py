@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures again what docs/performance.md and docs/kernels.md show and writes it between the pages' markers.
 
-    scripts/figures.py                      # everything; a quarter of an hour on a quiet machine
+    scripts/figures.py                      # everything; over an hour with the peers, a few minutes without
     scripts/figures.py kernels ladders      # only these blocks
     PEERS=build/peers/bin/python scripts/figures.py training gemm attention      # beside the peers, see scripts/peers/
 
@@ -84,8 +84,9 @@ def ladders():
 
 
 def gemm():
-    wide = run("scripts/peers/gemm_peers.sh").strip()
-    half = run("scripts/peers/gemm_peers.sh", "build/peers", "--dtype", "bf16", "--peers", "onednn").strip()
+    wide = run("scripts/peers/gemm_peers.sh", "build/peers", "--repeat", "6").strip()
+    half = run("scripts/peers/gemm_peers.sh", "build/peers", "--repeat", "6", "--dtype", "bf16",
+               "--peers", "onednn").strip()
     return f"{wide}\n\nbfloat16, with float32 sums:\n\n{half}"
 
 
