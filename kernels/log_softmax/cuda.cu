@@ -67,9 +67,9 @@ __global__ void __launch_bounds__(S::block, S::threads > 32 ? 1 : 3)
     float* dx = static_cast<float*>(a.dx) + r * a.cols;
     Held<S> dy;
     dy.load(static_cast<const float*>(a.dy) + r * a.cols, cols, wide, 0);
-    float sum = 0;
-    dy.each([&](float& e, int, int) { sum += e; });
-    sum = static_cast<float>(S::sum(static_cast<double>(sum)));
+    double total = 0;
+    dy.each([&](float& e, int, int) { total += static_cast<double>(e); });
+    const float sum = static_cast<float>(S::sum(total));
     for_packs<S>(cols, [&](int k, int i) {
       auto g = load_pack<S::V>(y + i, wide);
       for (int v = 0; v < S::V; ++v) g.at[v] = dy.pack[k].at[v] - std::exp(g.at[v]) * sum;
