@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures again what docs/performance.md and docs/kernels.md show and writes it between the pages' markers.
 
-    scripts/figures.py                      # everything; over an hour with the peers, a few minutes without
+    scripts/figures.py                      # everything; about an hour, mostly for the peers
     scripts/figures.py kernels ladders      # only these blocks
     PEERS=build/peers/bin/python scripts/figures.py training gemm attention      # beside the peers, see scripts/peers/
 
