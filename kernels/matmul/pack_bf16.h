@@ -44,6 +44,9 @@ void pack_dot_columns(int64_t k, int64_t count, const BFloat16* from, int64_t ld
   }
 }
 
+/// So many rows ahead memory is asked for what will be copied, see pack.h.
+constexpr int64_t rows_ahead = 32;
+
 /// [k, count], rows ld apart.
 template <int64_t width>
 void pack_dot_rows(int64_t k, int64_t count, const BFloat16* from, int64_t ld, BFloat16* to) {
@@ -51,6 +54,10 @@ void pack_dot_rows(int64_t k, int64_t count, const BFloat16* from, int64_t ld, B
   const int64_t pairs = (k + 1) / 2;
   for (int64_t p = 0; p < pairs; ++p, from += 2 * ld) {
     const BFloat16* below = 2 * p + 1 < k ? from + ld : nullptr;
+    for (int64_t j = 0; j < count; j += 2 * W) {
+      __builtin_prefetch(from + rows_ahead * ld + j, 0, 2);
+      __builtin_prefetch(from + (rows_ahead + 1) * ld + j, 0, 2);
+    }
     for (int64_t j = 0; j < count; j += W) {
       const int64_t n = count - j;
       const vf first = n >= W ? load(from + j) : load_part(from + j, n);

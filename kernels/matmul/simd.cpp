@@ -96,17 +96,22 @@ struct BlockOfB {
     if constexpr (!widens<T, S>)
       if (!packed && t.cols % lanes<T> == 0) t.b = m.b + k0 * m.ldb + j0 + j, t.ldb = m.ldb;
   }
-  /// Has the n-th tile of the block before fetch a part of this one, if there is still a part.
+  /// How many tiles of the block before can each fetch a part of this one.
+  int64_t parts() const { return blocks_of(cols, m.trans_b ? rows_fetched : 64 / sizeof(S)); }
+  /// Has such a tile fetch the n-th part, if there is one: columns of a line, or rows of b if transposed.
   void fetch(int64_t n, Tile<T>& t) const {
     constexpr int64_t element = sizeof(S), line = 64 / element;
-    if (n * line >= cols) return;
-    if (!m.trans_b)
+    if (n < 0 || n >= parts()) return;
+    if (m.trans_b) {
+      t.ahead = m.b + (j0 + n * rows_fetched) * m.ldb + k0;
+      t.ahead_step = rows_fetched * element, t.ahead_gap = (m.ldb - k) * element;
+    } else {
       t.ahead = m.b + k0 * m.ldb + j0 + n * line, t.ahead_step = m.ldb * element;
-    else if (k == m.ldb)
-      t.ahead = m.b + (j0 + n * line) * m.ldb, t.ahead_step = line * element;
+    }
   }
 
  private:
+  static constexpr int64_t rows_fetched = tile_rows;  ///< as many as there are gaps, see Tile
   int64_t width_at(int64_t j) const { return cols - j < tile_cols<T> ? cols - j : tile_cols<T>; }
   static int64_t panel_width(int64_t n) { return blocks_of(n, lanes<T>) * lanes<T>; }
   T* packed_panel(int64_t j) const { return scratch + (packed ? j * k : 0); }
@@ -127,10 +132,11 @@ void multiply_block(const Product<T, S>& m, Range rows, const RowsOfA<T>& a, con
                     const BlockOfB<T, S>& next, int64_t finished) {
   // Of many tiles, b needs a few for its next block. Short vectors have no instruction to spare for it.
   const bool fetch_b = HEWN_VBYTES == 64 && fetching_pays();
-  const bool fetch_a =
-      HEWN_VBYTES == 64 && (trans_a || a.lda == b.k) && b.cols > tile_cols<T> && rows.size() >= 64;
+  const bool fetch_a = HEWN_VBYTES == 64 && b.cols > tile_cols<T> && rows.size() >= 64;
   b.prepare();
-  int64_t tiles = 0;
+  // The last tiles fetch the next block: what the first brought would leave again for a's rows that follow.
+  const int64_t fetching = rows.size() / tile_rows * (b.cols / tile_cols<T> - fetch_a);
+  int64_t part = next.parts() < fetching ? next.parts() - fetching : 0;
   Tile<T> t{};
   t.k = b.k;
   t.a = a.a;
@@ -142,12 +148,13 @@ void multiply_block(const Product<T, S>& m, Range rows, const RowsOfA<T>& a, con
     t.add = m.add || b.k0 > 0;
     for (int64_t j = 0; j < b.cols; j += tile_cols<T>) {
       b.give(j, t);
-      t.ahead = nullptr;
-      if (fetch_a && j == 0)  // the next tile's rows of a, without a gap
+      t.ahead = nullptr, t.ahead_gap = 0;
+      if (fetch_a && j == 0)  // the next tile's rows of a
         t.ahead = t.a + a.step,
-        t.ahead_step = (trans_a ? a.lda : tile_rows) * static_cast<int64_t>(sizeof(T));
-      else if (fetch_b)
-        next.fetch(tiles++, t);
+        t.ahead_step = (trans_a ? a.lda : tile_rows) * static_cast<int64_t>(sizeof(T)),
+        t.ahead_gap = trans_a ? 0 : (a.lda - b.k) * static_cast<int64_t>(sizeof(T));
+      else if (fetch_b && ni == tile_rows && t.cols == tile_cols<T>)
+        next.fetch(part++, t);
       t.c = m.c + i * m.ldc + b.j0 + j;
       t.next_c = j + tile_cols<T> < b.cols  ? t.c + tile_cols<T>
                  : i + tile_rows < rows.end ? m.c + (i + tile_rows) * m.ldc + b.j0

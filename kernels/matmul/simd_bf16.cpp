@@ -14,6 +14,8 @@ struct Workspace {
   float* sums;
 };
 
+constexpr int64_t elements_of_line = 32;
+
 /// A block of b, [k, cols] from row `k0` and column `j0`.
 struct Block {
   int64_t k0, k, j0, cols;
@@ -22,16 +24,19 @@ struct Block {
     const int64_t ldb = p.m.ldb;
     pack_dots<dot_panel>(p.m.trans_b, k, cols, p.b + (p.m.trans_b ? j0 * ldb + k0 : k0 * ldb + j0), ldb, to);
   }
-  /// Has the n-th tile of the block before fetch a part of this one, if there is still a part.
+  /// How many tiles of the block before can each fetch a part of this one.
+  int64_t parts(const Product& p) const {
+    return p.m.trans_b ? blocks_of(cols, dot_rows) : 2 * blocks_of(cols, elements_of_line);
+  }
+  /// Has such a tile fetch the n-th part, if there is one: every other row of a line's columns, or rows of b
+  /// if transposed.
   void fetch(const Product& p, int64_t n, DotTile& t) const {
-    constexpr int64_t line = 32;
     const int64_t ldb = p.m.ldb;
-    t.ahead = t.b, t.ahead_step = 0;
-    if (p.m.trans_b) {
-      if (k == ldb && n * line / 2 < cols) t.ahead = p.b + (j0 + n * line / 2) * ldb, t.ahead_step = line;
-    } else if (n / 2 * line < cols) {
-      t.ahead = p.b + (k0 + n % 2) * ldb + j0 + n / 2 * line, t.ahead_step = 2 * ldb;
-    }
+    if (n < 0 || n >= parts(p)) return t.fetch_nothing();
+    if (p.m.trans_b)
+      t.fetch_rows(p.b + (j0 + n * dot_rows) * ldb + k0, ldb);
+    else
+      t.fetch_lines(p.b + (k0 + n % 2) * ldb + j0 + n / 2 * elements_of_line, 2 * ldb);
   }
 };
 
@@ -66,7 +71,10 @@ void multiply_block(const Product& p, Range rows, int64_t first_col, const Block
   const bool last = b.k0 + b.k == m.K;
   float* c = m.narrow_c ? nullptr : static_cast<float*>(m.c) + p.c;
   b.pack(p, w.b);
-  int64_t tiles = 0;
+  const bool fetch_a = b.cols > dot_panel;
+  // The last tiles fetch the next block, see simd.cpp.
+  const int64_t fetching = blocks_of(rows.size(), dot_rows) * (blocks_of(b.cols, dot_panel) - fetch_a);
+  int64_t part = next.parts(p) < fetching ? next.parts(p) - fetching : 0;
   bool copied = false;
   DotTile t{};
   t.pairs = (b.k + 1) / 2;
@@ -93,7 +101,16 @@ void multiply_block(const Product& p, Range rows, int64_t first_col, const Block
                  : j + dot_panel < b.cols  ? t.c + dot_panel
                  : i + dot_rows < rows.end ? c + (i + dot_rows) * m.ldc + b.j0
                                            : nullptr;
-      next.fetch(p, tiles++, t);
+      if (j > 0 || !fetch_a)
+        next.fetch(p, part++, t);
+      else if (!copied)  // the next tile's rows of a
+        t.fetch_rows(t.a + dot_rows * t.lda, t.lda);
+      else if (kept && b.j0 > first_col)
+        t.fetch_rows(t.a + dot_rows * 2 * t.pairs, 2 * t.pairs);
+      else if (m.trans_a)  // what is copied next; by two tiles, hence every other term
+        t.fetch_lines(p.a + (b.k0 + (nth > 0)) * m.lda + i - nth + copied_rows, 2 * m.lda);
+      else
+        t.fetch_nothing();
       copied ? dot_tile_of_cols<true>(t) : dot_tile_of_cols<false>(t);
     }
     if (m.narrow_c)

@@ -52,10 +52,10 @@ struct Tile {
   bool add;
   /// Where the next tile's c begins (null: unknown), rows ldc apart too: fetched while this one is computed.
   T* next_c;
-  /// Memory wanted soon, one line per step of k, `ahead_step` bytes apart: fetched from far away while the
-  /// arithmetic goes on. Null: nothing.
+  /// Memory wanted soon, one line per step of k, `ahead_step` bytes apart and `ahead_gap` more after each
+  /// of `rows` equal parts of the steps: fetched from far away while the arithmetic goes on. Null: nothing.
   const void* ahead;
-  int64_t ahead_step;
+  int64_t ahead_step, ahead_gap;
 };
 
 template <class T, int rows, int vectors, bool k_major, bool fetches>
@@ -69,7 +69,7 @@ __attribute__((noinline)) void tile(const Tile<T>& t) {
   // A row of c at a time: all of them at once would take every place for lines on their way, and b, which
   // comes from the second-level cache, would have to wait for memory.
   const T* c_line = t.next_c ? t.next_c : t.c;
-  for (int64_t k = 0, r = 1; r <= rows; ++r, c_line += t.ldc) {
+  for (int64_t k = 0, r = 1; r <= rows; ++r, c_line += t.ldc, ahead += t.ahead_gap) {
 #pragma GCC unroll 8
     for (int v = 0; v < vectors; ++v) __builtin_prefetch(c_line + v * w, 1);
     for (const int64_t until = t.k * r / rows; k < until; ++k) {

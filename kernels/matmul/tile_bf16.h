@@ -27,9 +27,17 @@ struct DotTile {
   bool add;
   /// Where the next tile's c begins (null: unknown), rows ldc apart too: fetched while this one is computed.
   float* next_c;
-  /// Memory wanted soon: a line per pair, `ahead_step` elements apart.
+  /// Memory wanted soon: a line per pair, `ahead_step` elements apart and `ahead_gap` more after each eighth
+  /// of the pairs, which is a row's if it is rows of a.
   const BFloat16* ahead;
-  int64_t ahead_step;
+  int64_t ahead_step, ahead_gap;
+
+  void fetch_nothing() { fetch_lines(b, 0); }
+  void fetch_lines(const BFloat16* first, int64_t step) { ahead = first, ahead_step = step, ahead_gap = 0; }
+  /// As many rows as a tile has, of 2 pairs each.
+  void fetch_rows(const BFloat16* first, int64_t ld) {
+    ahead = first, ahead_step = 2 * dot_rows, ahead_gap = ld - 2 * pairs;
+  }
 };
 
 template <int vectors>
@@ -58,7 +66,7 @@ __attribute__((noinline)) void dot_tile(const DotTile& t) {
   const int64_t lda = t.lda, ahead_step = t.ahead_step;
   // A row of c at a time, see tile.h.
   const float* c_line = t.next_c ? t.next_c : t.c;
-  for (int64_t p = 0, r = 1; r <= dot_rows; ++r, c_line += t.ldc) {
+  for (int64_t p = 0, r = 1; r <= dot_rows; ++r, c_line += t.ldc, ahead += t.ahead_gap) {
 #pragma GCC unroll 8
     for (int v = 0; v < vectors; ++v) __builtin_prefetch(c_line + v * W, 1);
     for (const int64_t until = t.pairs * r / dot_rows; p < until; ++p) {
