@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures again what docs/performance.md and docs/kernels.md show and writes it between the pages' markers.
 
-    scripts/figures.py                      # everything; about an hour, mostly for the peers
+    scripts/figures.py                      # everything; an hour and a half, mostly for the peers
     scripts/figures.py kernels ladders      # only these blocks
     PEERS=build/peers/bin/python scripts/figures.py training gemm attention      # beside the peers, see scripts/peers/
 
@@ -97,9 +97,10 @@ def attention():
 
 
 def training():
-    steps = [("baby-gpt-cpu", "f32", 2, 5), ("baby-gpt-cpu", "f32", 1, 3), ("baby-gpt", "f32", 2, 2),
-             ("gpt2", "f32", 2, 2), ("gpt2", "f32", 1, 2), ("gpt2", "bf16", 2, 2),
-             ("gpt2-1024", "f32", 2, 2), ("gpt2-1024", "bf16", 2, 2)]
+    steps = [("baby-gpt-cpu", "f32", 2, 4), ("baby-gpt-cpu", "f32", 1, 2), ("baby-gpt", "f32", 2, 2),
+             ("gpt2", "f32", 2, 2), ("gpt2", "f32", 1, 1), ("gpt2", "bf16", 2, 2), ("gpt2", "bf16", 1, 1),
+             ("gpt2-1024", "f32", 2, 1), ("gpt2-1024", "f32", 1, 1), ("gpt2-1024", "bf16", 2, 1),
+             ("gpt2-1024", "bf16", 1, 1)]
     compared = [run(PEERS, "scripts/peers/compare_step.py", "--config", config, "--dtype", dtype,
                     "--threads", str(threads), "--rounds", str(rounds)).strip()
                 for config, dtype, threads, rounds in steps]
