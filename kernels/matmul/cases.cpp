@@ -166,6 +166,8 @@ std::vector<Trial> test_trials(int64_t w) {
   trials.push_back({530, 1004, 33, true, false, Write::set, false, false, 20});
   // More rows of a turned a than are in strips at a time, and a b that is packed for its size.
   trials.push_back({345, 196, 700, true, false, Write::add});
+  // One row, and a b that is read as one stream for its size, as bf16 too.
+  trials.push_back({1, 1030, 1060});
   // Rows of any length that begin at multiples of 16 bytes, as bf16 too; more of K than is fetched ahead.
   for (const bool trans_a : {false, true})
     for (const bool trans_b : {false, true}) {
