@@ -60,8 +60,8 @@ void pack_groups(const Sums<T>& s, const S* a, int64_t row, int64_t step, T* to)
 /// Genoa.
 constexpr int steps_at_once = 8;
 /// One row of b at once, though, for one row of a, where b is read without a gap and so large that it comes
-/// from memory: a single stream is what AMD's processors fetch fastest by themselves. From a cache it
-/// takes 1.4 times as long.
+/// from memory: a single stream is what AMD's processors fetch fastest by themselves. From a cache it takes
+/// 1.4 times as long.
 constexpr int64_t stream_bytes = 2 << 20;
 
 /// `steps` rows of b, n columns: `vectors` vectors, the last of which may be a part.
@@ -94,8 +94,8 @@ __attribute__((noinline)) void add_steps(const Group<T>& s, const S* b, int64_t 
     for (int v = 0; v < vectors; ++v) store(s.sum + r * s.ld + v * w, sum[r][v]);
 }
 
-/// Adds to the sums what all rows of b [k, cols] give; a in groups of `most`. With few rows of a, all time
-/// goes into waiting for b, and longer pieces of its rows come quicker.
+/// Adds to the sums what all rows of b [k, cols] give, `at_once` together; a in groups of `most`. With few
+/// rows of a, all time goes into waiting for b, and longer pieces of its rows come quicker.
 template <class T, class S, int most, int at_once>
 __attribute__((noinline)) void add_rows(const Sums<T>& s, int64_t cols, const S* b, int64_t ldb) {
   constexpr int w = lanes<T>, vectors = most <= 2 ? 2 * tile_vectors : tile_vectors, wide = vectors * w;

@@ -96,6 +96,10 @@ def llmc(args):
     return "llm.c", min(times[1:]), statistics.median(times[1:]), usage.ru_maxrss * 1024
 
 
+def counted(n, what):
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--config", choices=HEWN_SHAPES, default="baby-gpt-cpu")
@@ -115,7 +119,7 @@ def main():
             best[name] = min(least, best.get(name, least))
             medians.setdefault(name, []).append(median)
             peaks[name] = max(peak, peaks.get(name, 0))
-    print(f"{args.config}, {args.dtype}, {args.threads} threads, {args.rounds} rounds in turn")
+    print(f"{args.config}, {args.dtype}, {counted(args.threads, 'thread')}, {counted(args.rounds, 'round')} in turn")
     print(f"{'':28} {'best ms':>9} {'median ms':>10} {'peak MB':>8}   Hewn takes (of the best)")
     for name in best:
         print(f"{name:28} {best[name]:9.2f} {statistics.median(medians[name]):10.2f} {peaks[name] / 1e6:8.0f}"
