@@ -168,6 +168,8 @@ std::vector<Trial> test_trials(int64_t w) {
   trials.push_back({345, 196, 700, true, false, Write::add});
   // One row, and a b that is read as one stream for its size, as bf16 too.
   trials.push_back({1, 1030, 1060});
+  trials.push_back({4, 16499, 3});  // more sums than skinny.h keeps at once
+  trials.push_back({4, 16499, 3, true, false, Write::add});
   // Rows of any length that begin at multiples of 16 bytes, as bf16 too; more of K than is fetched ahead.
   for (const bool trans_a : {false, true})
     for (const bool trans_b : {false, true}) {

@@ -59,10 +59,13 @@ void pack_groups(const Sums<T>& s, const S* a, int64_t row, int64_t step, T* to)
 /// prefetchers follow. With twice as many, the head of GPT-2 took a quarter longer for 1 to 4 rows, on a
 /// Genoa.
 constexpr int steps_at_once = 8;
-/// One row of b at once, though, for one row of a, where b is read without a gap and so large that it comes
-/// from memory: a single stream is what AMD's processors fetch fastest by themselves. From a cache it takes
-/// 1.4 times as long.
-constexpr int64_t stream_bytes = 2 << 20;
+/// Of each, with one or two rows of a, a pair of lines: what prefetchers bring together. Pieces of 384 bytes
+/// took up to a fifth longer on two threads of a Genoa.
+constexpr int pair_of_lines = 128;
+/// One row of b at once, though, for one row of a, where b is read without a gap, so large that it comes from
+/// memory, and the sums stay in half a first-level cache: a single stream is what AMD's processors fetch
+/// fastest by themselves. From a cache it takes 1.4 times as long, and with sums of 32 KiB 1.6 times.
+constexpr int64_t stream_bytes = 2 << 20, stream_sums = 16 << 10;
 
 /// `steps` rows of b, n columns: `vectors` vectors, the last of which may be a part.
 template <class T, class S, int rows, int vectors, int steps>
@@ -94,11 +97,13 @@ __attribute__((noinline)) void add_steps(const Group<T>& s, const S* b, int64_t 
     for (int v = 0; v < vectors; ++v) store(s.sum + r * s.ld + v * w, sum[r][v]);
 }
 
-/// Adds to the sums what all rows of b [k, cols] give, `at_once` together; a in groups of `most`. With few
-/// rows of a, all time goes into waiting for b, and longer pieces of its rows come quicker.
+/// Adds to the sums what all rows of b [k, cols] give, `at_once` together; a in groups of `most`.
 template <class T, class S, int most, int at_once>
 __attribute__((noinline)) void add_rows(const Sums<T>& s, int64_t cols, const S* b, int64_t ldb) {
-  constexpr int w = lanes<T>, vectors = most <= 2 ? 2 * tile_vectors : tile_vectors, wide = vectors * w;
+  constexpr int w = lanes<T>, most_vectors = 2 * tile_vectors;
+  constexpr int pair = pair_of_lines / (w * static_cast<int>(sizeof(S)));
+  constexpr int vectors = most > 2 ? tile_vectors : at_once > 1 && pair < most_vectors ? pair : most_vectors;
+  constexpr int wide = vectors * w;
   for (int64_t p = 0; p < s.k;) {
     const bool many = p + at_once <= s.k;
     const S* from = b + p * ldb;
@@ -158,6 +163,7 @@ void multiply_skinny(const Skinny<S>& s, int64_t K, Range range, T* scratch, con
       for (int64_t i = 0; i < s.rows * ld; i += w) store(scratch + i, Vector<T>{});
       pack_groups(sums, s.few + k0 * s.step, s.row, s.step, scratch + s.rows * ld);
       const bool stream = s.rows == 1 && n == s.ld && !streams_are_fetched &&
+                          n * static_cast<int64_t>(sizeof(T)) <= stream_sums &&
                           n * K * static_cast<int64_t>(sizeof(S)) >= stream_bytes;
       const auto add = stream        ? add_rows<T, S, 1, 1>
                        : s.rows <= 2 ? add_rows<T, S, 2, steps_at_once>
