@@ -71,7 +71,7 @@ run_tests() {
 address_and_undefined() {
   export ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
   configure_and_build "clang, address + undefined sanitizers" asan &&
-    HEWN_TEST_SAMPLE=4 run_tests "address + undefined" build-asan -E "^(arch|docs|install)$"
+    HEWN_TEST_SAMPLE=8 run_tests "address + undefined" build-asan -E "^(arch|docs|install)$"
 }
 
 # What works on several threads.
