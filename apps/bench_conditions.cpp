@@ -12,7 +12,7 @@
 #include <fstream>
 #include <string>
 
-#include "kernels/parallel.h"
+#include "kernels/contract/parallel.h"
 
 namespace hewn::cli {
 namespace {

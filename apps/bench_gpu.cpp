@@ -10,10 +10,10 @@
 #include "apps/run_config.h"
 #include "apps/terminal.h"
 #include "core/error.h"
-#include "kernels/gpu/known.h"
-#include "kernels/gpu/runtime.h"
+#include "kernels/gpu/runtime/known.h"
+#include "kernels/gpu/runtime/runtime.h"
 #include "kernels/matmul/abi.h"
-#include "kernels/moments.h"
+#include "kernels/devices/moments.h"
 
 namespace hewn::cli {
 namespace {

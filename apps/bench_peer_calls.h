@@ -7,7 +7,7 @@
 
 #include "apps/shared_library.h"
 #include "core/error.h"
-#include "kernels/case.h"
+#include "kernels/contract/case.h"
 #include "kernels/matmul/abi.h"
 
 namespace hewn::cli {

@@ -9,9 +9,9 @@
 #include "apps/suggest.h"
 #include "apps/terminal.h"
 #include "core/error.h"
-#include "kernels/devices.h"
+#include "kernels/devices/devices.h"
 #include "kernels/roof/caches.h"
-#include "kernels/rooms.h"
+#include "kernels/contract/rooms.h"
 #include "train/plan.h"
 
 namespace hewn::cli {

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "apps/settings.h"
-#include "kernels/rooms.h"
+#include "kernels/contract/rooms.h"
 
 namespace hewn::cli {
 

@@ -8,7 +8,7 @@
 #include "apps/suggest.h"
 #include "apps/terminal.h"
 #include "core/error.h"
-#include "kernels/rooms.h"
+#include "kernels/contract/rooms.h"
 
 namespace hewn::cli {
 namespace {
@@ -77,7 +77,7 @@ const RungPlugin& load_rung(const std::string& file) {
   require_input(rung, "--rung: ", file, ": hewn_rung gave nothing");
   require_input(rung->version == rung_plugin_version && rung->launch_bytes == sizeof(Launch),
                 "--rung: ", file, " was built for version ", rung->version,
-                " of kernels/plugin.h, this program has ", rung_plugin_version, "; build it again");
+                " of kernels/contract/plugin.h, this program has ", rung_plugin_version, "; build it again");
   require_input(rung->op && rung->name && rung->run, "--rung: ", file,
                 " leaves out its op, name or function");
   const Room* room = room_with(rung->op);

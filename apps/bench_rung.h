@@ -5,11 +5,11 @@
 #include <vector>
 
 #include "apps/bench_plan.h"
-#include "kernels/plugin.h"
+#include "kernels/contract/plugin.h"
 
 namespace hewn::cli {
 
-/// Loads a library with a rung (kernels/plugin.h), a file in the working directory where it has no '/'. Input
+/// Loads a library with a rung (kernels/contract/plugin.h), a file in the working directory where it has no '/'. Input
 /// error when it is no such library, was built for other headers, or its op does not exist. The library stays
 /// loaded.
 const RungPlugin& load_rung(const std::string& file);

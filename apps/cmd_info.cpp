@@ -9,7 +9,7 @@
 #include "apps/terminal.h"
 #include "apps/version.h"
 #include "core/error.h"
-#include "kernels/rooms.h"
+#include "kernels/contract/rooms.h"
 #include "model/weights/gguf.h"
 #include "model/weights/gguf_model.h"
 #include "model/weights/llama2c.h"

@@ -7,7 +7,7 @@
 #include "apps/run_config.h"
 #include "apps/terminal.h"
 #include "core/error.h"
-#include "kernels/gpu/known.h"
+#include "kernels/gpu/runtime/known.h"
 #include "kernels/roof/roof.h"
 #include "train/plan.h"
 

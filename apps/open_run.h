@@ -5,7 +5,7 @@
 #include <string>
 
 #include "apps/settings.h"
-#include "kernels/devices.h"
+#include "kernels/devices/devices.h"
 #include "model/model.h"
 #include "model/tokenizer/tokenizer.h"
 #include "train/checkpoint.h"

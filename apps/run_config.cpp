@@ -6,8 +6,8 @@
 #include "apps/terminal.h"
 #include "core/error.h"
 #include "core/rng.h"
-#include "kernels/gpu/known.h"
-#include "kernels/gpu/runtime.h"
+#include "kernels/gpu/runtime/known.h"
+#include "kernels/gpu/runtime/runtime.h"
 #include "model/gpt.h"
 #include "train/plan.h"
 

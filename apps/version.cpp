@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/terminal.h"
-#include "kernels/devices.h"
+#include "kernels/devices/devices.h"
 
 namespace hewn::cli {
 namespace {

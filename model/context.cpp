@@ -3,7 +3,7 @@
 #include <cstddef>
 
 #include "core/error.h"
-#include "kernels/contract.h"
+#include "kernels/contract/contract.h"
 #include "kernels/embedding/op.h"
 
 namespace hewn {

@@ -1,6 +1,6 @@
 #include "model/layers.h"
 
-#include "kernels/contract.h"
+#include "kernels/contract/contract.h"
 #include "kernels/dropout/op.h"
 #include "kernels/layernorm/op.h"
 #include "kernels/rmsnorm/op.h"

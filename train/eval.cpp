@@ -6,7 +6,7 @@
 
 #include "core/error.h"
 #include "core/tape.h"
-#include "kernels/contract.h"
+#include "kernels/contract/contract.h"
 #include "kernels/cross_entropy/abi.h"
 #include "kernels/cross_entropy/op.h"
 #include "train/trainer.h"

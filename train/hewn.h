@@ -1,7 +1,7 @@
 #pragma once
 // Everything a program that trains or runs a model with Hewn needs.
 
-#include "kernels/devices.h"
+#include "kernels/devices/devices.h"
 #include "model/generate.h"
 #include "model/model.h"
 #include "model/weights/weights.h"

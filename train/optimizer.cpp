@@ -1,6 +1,6 @@
 #include "train/optimizer.h"
 
-#include "kernels/contract.h"
+#include "kernels/contract/contract.h"
 #include "kernels/global_norm/abi.h"
 #include "kernels/optimizer/abi.h"
 

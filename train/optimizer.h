@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "kernels/launch.h"
+#include "kernels/contract/launch.h"
 #include "model/parameters.h"
 #include "train/config.h"
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <fstream>
 
-#include "kernels/devices.h"
+#include "kernels/devices/devices.h"
 #include "train/trainer.h"
 
 namespace hewn {

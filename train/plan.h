@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "core/memory.h"
-#include "kernels/contract.h"
+#include "kernels/contract/contract.h"
 #include "train/config.h"
 
 namespace hewn {

@@ -4,8 +4,8 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
-#include "kernels/gpu/known.h"
-#include "kernels/gpu/runtime.h"
+#include "kernels/gpu/runtime/known.h"
+#include "kernels/gpu/runtime/runtime.h"
 #include "kernels/roof/roof.h"
 
 namespace hewn {

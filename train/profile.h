@@ -9,13 +9,13 @@
 #include <vector>
 
 #include "core/scope.h"
-#include "kernels/contract.h"
-#include "kernels/moments.h"
+#include "kernels/contract/contract.h"
+#include "kernels/devices/moments.h"
 
 namespace hewn {
 
 /// The least time this machine needs for given work: its measured arithmetic peak and bandwidths. Of a GPU
-/// what its maker states (kernels/gpu/known.h); one that is not known has no roof, and needs no time at all.
+/// what its maker states (kernels/gpu/runtime/known.h); one that is not known has no roof, and needs no time at all.
 class MachineRoof {
  public:
   /// Measures, in about half a second: `dtype` is f32, f64 or bf16.

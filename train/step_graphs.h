@@ -6,7 +6,7 @@
 
 #include "core/memory.h"
 #include "core/shape.h"
-#include "kernels/gpu/runtime.h"
+#include "kernels/gpu/runtime/runtime.h"
 
 namespace hewn {
 

@@ -4,7 +4,7 @@
 #include <cstddef>
 
 #include "core/error.h"
-#include "kernels/contract.h"
+#include "kernels/contract/contract.h"
 #include "kernels/embedding/op.h"
 #include "kernels/global_norm/abi.h"
 

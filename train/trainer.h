@@ -4,7 +4,7 @@
 #include <span>
 #include <string>
 
-#include "kernels/launch.h"
+#include "kernels/contract/launch.h"
 #include "model/model.h"
 #include "train/batches.h"
 #include "train/optimizer.h"

@@ -4,7 +4,7 @@
 
 #include "core/gradcheck.h"
 #include "core/tape.h"
-#include "kernels/devices.h"
+#include "kernels/devices/devices.h"
 #include "kernels/elementwise/op.h"
 #include "kernels/matmul/op.h"
 #include "kernels/reduce/op.h"

@@ -7,8 +7,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "kernels/parallel.h"
-#include "kernels/plugin.h"
+#include "kernels/contract/parallel.h"
+#include "kernels/contract/plugin.h"
 #include "kernels/softmax/abi.h"
 
 namespace {

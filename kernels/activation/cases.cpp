@@ -1,5 +1,5 @@
 #include "kernels/activation/abi.h"
-#include "kernels/case.h"
+#include "kernels/contract/case.h"
 
 namespace hewn {
 

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "kernels/activation/abi.h"
-#include "kernels/contract.h"
+#include "kernels/contract/contract.h"
 
 namespace hewn {
 

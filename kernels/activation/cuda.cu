@@ -1,7 +1,7 @@
 #include "kernels/activation/cuda.h"
 
 #include "kernels/activation/curves.cuh"
-#include "kernels/gpu/elements.cuh"
+#include "kernels/gpu/tiles/elements.cuh"
 
 namespace hewn {
 namespace {

@@ -7,7 +7,7 @@
 #include <type_traits>
 
 #include "kernels/activation/abi.h"
-#include "kernels/gpu/simt.h"
+#include "kernels/gpu/simt/simt.h"
 
 namespace hewn {
 namespace {

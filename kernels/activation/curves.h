@@ -7,7 +7,7 @@
 #if HEWN_VBYTES == 64
 #include "kernels/activation/pieces.h"
 #endif
-#include "kernels/vec_math.h"
+#include "kernels/simd/vec_math.h"
 
 namespace hewn {
 namespace {

@@ -3,7 +3,7 @@
 #include "kernels/activation/ref.h"
 #include "kernels/activation/rungs.h"
 #include "kernels/activation/simd.h"
-#include "kernels/contract.h"
+#include "kernels/contract/contract.h"
 
 namespace hewn {
 namespace {

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <numbers>
 
-#include "kernels/contract.h"
+#include "kernels/contract/contract.h"
 #include "kernels/elementwise/op.h"
 
 namespace hewn {

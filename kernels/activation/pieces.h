@@ -5,7 +5,7 @@
 // far as most x go. Each equals the function at Chebyshev nodes; registers hold their coefficients, and an
 // instruction chooses them.
 
-#include "kernels/vec_math.h"
+#include "kernels/simd/vec_math.h"
 
 namespace hewn {
 namespace {

@@ -1,7 +1,7 @@
 #include "kernels/activation/curves.h"
 #include "kernels/activation/simd.h"
-#include "kernels/parallel.h"
-#include "kernels/vec_stream.h"
+#include "kernels/contract/parallel.h"
+#include "kernels/simd/vec_stream.h"
 
 namespace hewn {
 namespace {

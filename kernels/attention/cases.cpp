@@ -4,8 +4,8 @@
 
 #include "kernels/attention/abi.h"
 #include "kernels/attention/ref.h"
-#include "kernels/case.h"
-#include "kernels/devices.h"
+#include "kernels/contract/case.h"
+#include "kernels/devices/devices.h"
 
 namespace hewn {
 namespace {

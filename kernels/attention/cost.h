@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "kernels/attention/abi.h"
-#include "kernels/contract.h"
+#include "kernels/contract/contract.h"
 
 namespace hewn {
 

@@ -1,9 +1,9 @@
 #include "kernels/attention/cost.h"
 #include "kernels/attention/cuda.h"
-#include "kernels/attention/naive.h"
+#include "kernels/attention/lessons/naive.h"
 #include "kernels/attention/ref.h"
 #include "kernels/attention/simd.h"
-#include "kernels/contract.h"
+#include "kernels/contract/contract.h"
 
 namespace hewn {
 namespace {

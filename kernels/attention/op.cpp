@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "kernels/attention/abi.h"
-#include "kernels/contract.h"
+#include "kernels/contract/contract.h"
 
 namespace hewn {
 namespace {

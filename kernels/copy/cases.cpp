@@ -1,4 +1,4 @@
-#include "kernels/case.h"
+#include "kernels/contract/case.h"
 #include "kernels/copy/abi.h"
 
 namespace hewn {

@@ -1,4 +1,4 @@
-#include "kernels/contract.h"
+#include "kernels/contract/contract.h"
 #include "kernels/copy/cost.h"
 #include "kernels/copy/cuda.h"
 #include "kernels/copy/rungs.h"

@@ -2,7 +2,7 @@
 
 #include <numeric>
 
-#include "kernels/contract.h"
+#include "kernels/contract/contract.h"
 #include "kernels/copy/abi.h"
 
 namespace hewn {

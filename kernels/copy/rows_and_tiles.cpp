@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "kernels/copy/element.h"
-#include "kernels/parallel.h"
+#include "kernels/contract/parallel.h"
 
 namespace hewn {
 namespace {

@@ -1,7 +1,7 @@
 #include "kernels/copy/simd.h"
 
-#include "kernels/parallel.h"
-#include "kernels/vec_bf16.h"
+#include "kernels/contract/parallel.h"
+#include "kernels/simd/vec_bf16.h"
 
 namespace hewn {
 namespace {

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "kernels/launch.h"
+#include "kernels/contract/launch.h"
 
 namespace hewn {
 

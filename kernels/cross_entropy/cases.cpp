@@ -1,4 +1,4 @@
-#include "kernels/case.h"
+#include "kernels/contract/case.h"
 #include "kernels/cross_entropy/abi.h"
 
 namespace hewn {

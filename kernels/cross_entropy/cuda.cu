@@ -1,6 +1,6 @@
 #include "kernels/cross_entropy/cuda.h"
 
-#include "kernels/gpu/rows.cuh"
+#include "kernels/gpu/tiles/rows.cuh"
 
 namespace hewn {
 namespace {

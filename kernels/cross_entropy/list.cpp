@@ -1,4 +1,4 @@
-#include "kernels/contract.h"
+#include "kernels/contract/contract.h"
 #include "kernels/cross_entropy/cost.h"
 #include "kernels/cross_entropy/cuda.h"
 #include "kernels/cross_entropy/ref.h"

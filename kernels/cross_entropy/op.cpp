@@ -1,6 +1,6 @@
 #include "kernels/cross_entropy/op.h"
 
-#include "kernels/contract.h"
+#include "kernels/contract/contract.h"
 #include "kernels/cross_entropy/abi.h"
 
 namespace hewn {

@@ -1,4 +1,4 @@
-#include "kernels/contract.h"
+#include "kernels/contract/contract.h"
 #include "kernels/dropout/cost.h"
 #include "kernels/dropout/cuda.h"
 #include "kernels/dropout/ref.h"

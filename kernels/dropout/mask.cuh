@@ -2,7 +2,7 @@
 // Dropout masks in GPU code, the same as on every device (abi.h), for this room's kernel and for others that
 // drop what they compute.
 
-#include "kernels/gpu/philox.cuh"
+#include "kernels/gpu/tiles/philox.cuh"
 
 namespace hewn {
 namespace {

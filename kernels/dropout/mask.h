@@ -3,7 +3,7 @@
 // weights).
 
 #include "kernels/dropout/abi.h"
-#include "kernels/vec_philox.h"
+#include "kernels/simd/vec_philox.h"
 
 namespace hewn {
 namespace {

@@ -1,6 +1,6 @@
 #include "kernels/dropout/op.h"
 
-#include "kernels/contract.h"
+#include "kernels/contract/contract.h"
 #include "kernels/dropout/abi.h"
 
 namespace hewn {

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "core/tape.h"
-#include "kernels/launch.h"
+#include "kernels/contract/launch.h"
 
 namespace hewn {
 

@@ -1,7 +1,7 @@
 #include "kernels/dropout/ref.h"
 
 #include "core/rng.h"
-#include "kernels/parallel.h"
+#include "kernels/contract/parallel.h"
 
 namespace hewn {
 namespace {

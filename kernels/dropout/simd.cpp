@@ -1,7 +1,7 @@
 #include "kernels/dropout/simd.h"
 
 #include "kernels/dropout/mask.h"
-#include "kernels/parallel.h"
+#include "kernels/contract/parallel.h"
 
 namespace hewn {
 

@@ -1,4 +1,4 @@
-#include "kernels/case.h"
+#include "kernels/contract/case.h"
 #include "kernels/elementwise/abi.h"
 
 namespace hewn {

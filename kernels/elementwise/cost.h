@@ -1,6 +1,6 @@
 #pragma once
 
-#include "kernels/contract.h"
+#include "kernels/contract/contract.h"
 #include "kernels/elementwise/abi.h"
 
 namespace hewn {

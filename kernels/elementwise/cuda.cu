@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "kernels/gpu/elements.cuh"
+#include "kernels/gpu/tiles/elements.cuh"
 
 namespace hewn {
 namespace {

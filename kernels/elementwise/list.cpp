@@ -1,4 +1,4 @@
-#include "kernels/contract.h"
+#include "kernels/contract/contract.h"
 #include "kernels/elementwise/cost.h"
 #include "kernels/elementwise/cuda.h"
 #include "kernels/elementwise/ref.h"

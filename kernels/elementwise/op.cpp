@@ -1,6 +1,6 @@
 #include "kernels/elementwise/op.h"
 
-#include "kernels/contract.h"
+#include "kernels/contract/contract.h"
 #include "kernels/elementwise/abi.h"
 #include "kernels/reduce/op.h"
 

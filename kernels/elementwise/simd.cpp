@@ -1,7 +1,7 @@
 #include "kernels/elementwise/simd.h"
 
-#include "kernels/parallel.h"
-#include "kernels/vec_math.h"
+#include "kernels/contract/parallel.h"
+#include "kernels/simd/vec_math.h"
 
 namespace hewn {
 namespace {

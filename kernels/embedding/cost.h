@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "kernels/contract.h"
+#include "kernels/contract/contract.h"
 #include "kernels/embedding/abi.h"
 
 namespace hewn {

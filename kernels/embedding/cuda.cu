@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "kernels/gpu/elements.cuh"
+#include "kernels/gpu/tiles/elements.cuh"
 
 namespace hewn {
 namespace {

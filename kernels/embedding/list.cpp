@@ -1,4 +1,4 @@
-#include "kernels/contract.h"
+#include "kernels/contract/contract.h"
 #include "kernels/embedding/cost.h"
 #include "kernels/embedding/cuda.h"
 #include "kernels/embedding/ref.h"

@@ -1,6 +1,6 @@
 #include "kernels/embedding/op.h"
 
-#include "kernels/contract.h"
+#include "kernels/contract/contract.h"
 #include "kernels/copy/op.h"
 #include "kernels/elementwise/op.h"
 #include "kernels/embedding/abi.h"

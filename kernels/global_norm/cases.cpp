@@ -1,4 +1,4 @@
-#include "kernels/case.h"
+#include "kernels/contract/case.h"
 #include "kernels/global_norm/abi.h"
 
 namespace hewn {

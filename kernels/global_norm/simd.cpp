@@ -1,8 +1,8 @@
 #include "kernels/global_norm/simd.h"
 
 #include "kernels/global_norm/ref.h"
-#include "kernels/parallel.h"
-#include "kernels/vec.h"
+#include "kernels/contract/parallel.h"
+#include "kernels/simd/vec.h"
 
 namespace hewn {
 namespace {

@@ -1,5 +1,5 @@
-#include "kernels/gpu/column_sums.cuh"
-#include "kernels/gpu/rows.cuh"
+#include "kernels/gpu/tiles/column_sums.cuh"
+#include "kernels/gpu/tiles/rows.cuh"
 #include "kernels/layernorm/cuda.h"
 
 namespace hewn {

@@ -1,6 +1,6 @@
 #include "kernels/layernorm/op.h"
 
-#include "kernels/contract.h"
+#include "kernels/contract/contract.h"
 #include "kernels/elementwise/op.h"
 #include "kernels/layernorm/abi.h"
 

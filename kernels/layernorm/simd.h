@@ -1,7 +1,7 @@
 #pragma once
 
 #include "kernels/layernorm/abi.h"
-#include "kernels/row_blocks.h"
+#include "kernels/simd/row_blocks.h"
 
 namespace hewn {
 

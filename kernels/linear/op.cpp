@@ -1,7 +1,7 @@
 #include "kernels/linear/op.h"
 
 #include "kernels/activation/op.h"
-#include "kernels/contract.h"
+#include "kernels/contract/contract.h"
 #include "kernels/copy/op.h"
 #include "kernels/elementwise/op.h"
 #include "kernels/matmul/op.h"

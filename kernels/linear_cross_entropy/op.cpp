@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "kernels/contract.h"
+#include "kernels/contract/contract.h"
 #include "kernels/copy/op.h"
 #include "kernels/cross_entropy/abi.h"
 #include "kernels/cross_entropy/op.h"

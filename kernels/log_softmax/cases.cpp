@@ -1,4 +1,4 @@
-#include "kernels/case.h"
+#include "kernels/contract/case.h"
 #include "kernels/log_softmax/abi.h"
 
 namespace hewn {

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "kernels/contract.h"
+#include "kernels/contract/contract.h"
 #include "kernels/log_softmax/abi.h"
 
 namespace hewn {

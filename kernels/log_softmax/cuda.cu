@@ -1,6 +1,6 @@
 #include "kernels/log_softmax/cuda.h"
 
-#include "kernels/gpu/rows.cuh"
+#include "kernels/gpu/tiles/rows.cuh"
 
 namespace hewn {
 namespace {

@@ -1,5 +1,5 @@
-#include "kernels/contract.h"
-#include "kernels/gpu/row_limits.h"
+#include "kernels/contract/contract.h"
+#include "kernels/gpu/tiles/row_limits.h"
 #include "kernels/log_softmax/cost.h"
 #include "kernels/log_softmax/cuda.h"
 #include "kernels/log_softmax/ref.h"

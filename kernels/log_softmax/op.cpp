@@ -1,6 +1,6 @@
 #include "kernels/log_softmax/op.h"
 
-#include "kernels/contract.h"
+#include "kernels/contract/contract.h"
 #include "kernels/log_softmax/abi.h"
 
 namespace hewn {

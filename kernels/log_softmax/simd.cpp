@@ -1,8 +1,8 @@
 #include "kernels/log_softmax/simd.h"
 
-#include "kernels/parallel.h"
-#include "kernels/vec_rows.h"
-#include "kernels/vec_stream.h"
+#include "kernels/contract/parallel.h"
+#include "kernels/simd/vec_rows.h"
+#include "kernels/simd/vec_stream.h"
 
 namespace hewn {
 namespace {

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <vector>
 
-#include "kernels/contract.h"
-#include "kernels/gpu/runtime.h"
+#include "kernels/contract/contract.h"
+#include "kernels/gpu/runtime/runtime.h"
 #include "kernels/matmul/run.h"
 
 namespace hewn {

@@ -2,7 +2,7 @@
 #include <cstring>
 #include <iterator>
 
-#include "kernels/case.h"
+#include "kernels/contract/case.h"
 #include "kernels/optimizer/abi.h"
 
 namespace hewn {

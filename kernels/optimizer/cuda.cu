@@ -2,8 +2,8 @@
 
 #include <type_traits>
 
-#include "kernels/gpu/philox.cuh"
-#include "kernels/gpu/rows.cuh"
+#include "kernels/gpu/tiles/philox.cuh"
+#include "kernels/gpu/tiles/rows.cuh"
 
 namespace hewn {
 namespace {

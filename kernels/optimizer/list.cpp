@@ -1,4 +1,4 @@
-#include "kernels/contract.h"
+#include "kernels/contract/contract.h"
 #include "kernels/optimizer/cost.h"
 #include "kernels/optimizer/cuda.h"
 #include "kernels/optimizer/ref.h"

@@ -3,10 +3,10 @@
 #include <algorithm>
 
 #include "kernels/optimizer/ref.h"
-#include "kernels/parallel.h"
-#include "kernels/vec_bf16.h"
-#include "kernels/vec_philox.h"
-#include "kernels/vec_stream.h"
+#include "kernels/contract/parallel.h"
+#include "kernels/simd/vec_bf16.h"
+#include "kernels/simd/vec_philox.h"
+#include "kernels/simd/vec_stream.h"
 
 namespace hewn {
 namespace {

@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "kernels/optimizer/ref.h"
-#include "kernels/parallel.h"
+#include "kernels/contract/parallel.h"
 
 namespace hewn {
 

@@ -1,6 +1,6 @@
 #include <cmath>
 
-#include "kernels/case.h"
+#include "kernels/contract/case.h"
 #include "kernels/reduce/abi.h"
 
 namespace hewn {

@@ -1,6 +1,6 @@
 #include "kernels/reduce/cuda.h"
 
-#include "kernels/gpu/simt.h"
+#include "kernels/gpu/simt/simt.h"
 
 namespace hewn {
 namespace {

@@ -1,5 +1,5 @@
-#include "kernels/contract.h"
-#include "kernels/parallel.h"
+#include "kernels/contract/contract.h"
+#include "kernels/contract/parallel.h"
 #include "kernels/reduce/cost.h"
 #include "kernels/reduce/cuda.h"
 #include "kernels/reduce/ref.h"

@@ -1,6 +1,6 @@
 #include "kernels/reduce/op.h"
 
-#include "kernels/contract.h"
+#include "kernels/contract/contract.h"
 #include "kernels/reduce/abi.h"
 
 namespace hewn {

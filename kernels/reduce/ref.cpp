@@ -1,6 +1,6 @@
 #include "kernels/reduce/ref.h"
 
-#include "kernels/parallel.h"
+#include "kernels/contract/parallel.h"
 
 namespace hewn {
 namespace {

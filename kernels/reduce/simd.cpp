@@ -1,7 +1,7 @@
 #include "kernels/reduce/simd.h"
 
-#include "kernels/parallel.h"
-#include "kernels/vec.h"
+#include "kernels/contract/parallel.h"
+#include "kernels/simd/vec.h"
 
 namespace hewn {
 namespace {

@@ -1,7 +1,7 @@
 #include "kernels/rmsnorm/cuda.h"
 
-#include "kernels/gpu/column_sums.cuh"
-#include "kernels/gpu/rows.cuh"
+#include "kernels/gpu/tiles/column_sums.cuh"
+#include "kernels/gpu/tiles/rows.cuh"
 
 namespace hewn {
 namespace {

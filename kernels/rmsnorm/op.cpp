@@ -1,6 +1,6 @@
 #include "kernels/rmsnorm/op.h"
 
-#include "kernels/contract.h"
+#include "kernels/contract/contract.h"
 #include "kernels/elementwise/op.h"
 #include "kernels/rmsnorm/abi.h"
 

@@ -1,7 +1,7 @@
 #include "kernels/rmsnorm/simd.h"
 
-#include "kernels/vec_rows.h"
-#include "kernels/vec_stream.h"
+#include "kernels/simd/vec_rows.h"
+#include "kernels/simd/vec_stream.h"
 
 namespace hewn {
 namespace {

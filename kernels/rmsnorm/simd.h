@@ -1,7 +1,7 @@
 #pragma once
 
 #include "kernels/rmsnorm/abi.h"
-#include "kernels/row_blocks.h"
+#include "kernels/simd/row_blocks.h"
 
 namespace hewn {
 

@@ -5,7 +5,7 @@
 #include <set>
 #include <string>
 
-#include "kernels/parallel.h"
+#include "kernels/contract/parallel.h"
 
 namespace hewn {
 namespace {

@@ -2,8 +2,8 @@
 
 #include <vector>
 
-#include "kernels/huge_pages.h"
-#include "kernels/parallel.h"
+#include "kernels/contract/huge_pages.h"
+#include "kernels/contract/parallel.h"
 #include "kernels/roof/simd_functions.h"
 #include "kernels/roof/timing.h"
 

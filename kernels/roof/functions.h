@@ -3,11 +3,11 @@
 
 #include <cstdint>
 
-#include "kernels/isa.h"
+#include "kernels/contract/isa.h"
 
 namespace hewn {
 
-/// Functions of kernels/vec_math.h.
+/// Functions of kernels/simd/vec_math.h.
 enum class MathFunction : uint8_t { exp, tanh };
 
 /// Results per second, of f32 arrays in the first-level cache, on `threads` threads. Takes about 60 ms; the

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "core/error.h"
-#include "kernels/parallel.h"
+#include "kernels/contract/parallel.h"
 #include "kernels/roof/caches.h"
 #include "kernels/roof/simd.h"
 #include "kernels/roof/timing.h"

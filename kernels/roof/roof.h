@@ -4,7 +4,7 @@
 #include <cstddef>
 
 #include "core/dtype.h"
-#include "kernels/isa.h"
+#include "kernels/contract/isa.h"
 
 namespace hewn {
 

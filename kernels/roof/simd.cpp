@@ -1,6 +1,6 @@
 #include "kernels/roof/simd.h"
 
-#include "kernels/vec.h"
+#include "kernels/simd/vec.h"
 
 namespace hewn {
 namespace {

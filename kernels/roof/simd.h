@@ -3,7 +3,7 @@
 #include <cstdint>
 
 #include "core/dtype.h"
-#include "kernels/isa.h"
+#include "kernels/contract/isa.h"
 
 namespace hewn {
 

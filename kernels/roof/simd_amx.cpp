@@ -1,4 +1,4 @@
-#include "kernels/matmul/tile_amx.h"
+#include "kernels/matmul/cpu/tile_amx.h"
 #include "kernels/roof/simd.h"
 
 namespace hewn {

@@ -1,5 +1,5 @@
 #include "kernels/roof/simd.h"
-#include "kernels/vec.h"
+#include "kernels/simd/vec.h"
 
 namespace hewn {
 namespace {

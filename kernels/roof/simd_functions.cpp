@@ -1,6 +1,6 @@
 #include "kernels/roof/simd_functions.h"
 
-#include "kernels/vec_math.h"
+#include "kernels/simd/vec_math.h"
 
 namespace hewn {
 namespace {

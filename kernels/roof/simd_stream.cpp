@@ -1,6 +1,6 @@
 #include "kernels/roof/simd_stream.h"
 
-#include "kernels/vec_stream.h"
+#include "kernels/simd/vec_stream.h"
 
 namespace hewn {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-#include "kernels/isa.h"
+#include "kernels/contract/isa.h"
 
 namespace hewn {
 

@@ -4,7 +4,7 @@
 #include <chrono>
 
 #include "core/error.h"
-#include "kernels/parallel.h"
+#include "kernels/contract/parallel.h"
 #include "kernels/roof/simd_stream.h"
 #include "kernels/roof/timing.h"
 

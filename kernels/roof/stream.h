@@ -4,8 +4,8 @@
 #include <cstddef>
 #include <vector>
 
-#include "kernels/huge_pages.h"
-#include "kernels/isa.h"
+#include "kernels/contract/huge_pages.h"
+#include "kernels/contract/isa.h"
 
 namespace hewn {
 

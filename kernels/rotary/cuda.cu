@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "kernels/gpu/simt.h"
+#include "kernels/gpu/simt/simt.h"
 
 namespace hewn {
 namespace {

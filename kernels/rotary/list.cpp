@@ -1,4 +1,4 @@
-#include "kernels/contract.h"
+#include "kernels/contract/contract.h"
 #include "kernels/rotary/cost.h"
 #include "kernels/rotary/cuda.h"
 #include "kernels/rotary/ref.h"

@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "kernels/contract.h"
+#include "kernels/contract/contract.h"
 #include "kernels/copy/op.h"
 #include "kernels/elementwise/op.h"
 

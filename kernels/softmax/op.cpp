@@ -1,6 +1,6 @@
 #include "kernels/softmax/op.h"
 
-#include "kernels/contract.h"
+#include "kernels/contract/contract.h"
 #include "kernels/softmax/abi.h"
 
 namespace hewn {

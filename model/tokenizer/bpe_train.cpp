@@ -9,7 +9,7 @@
 #include <unordered_map>
 
 #include "core/error.h"
-#include "kernels/parallel.h"
+#include "kernels/contract/parallel.h"
 #include "model/tokenizer/bpe.h"
 #include "model/tokenizer/gpt2_split.h"
 #include "model/tokenizer/kinds.h"

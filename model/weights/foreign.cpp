@@ -3,7 +3,7 @@
 #include <filesystem>
 
 #include "core/error.h"
-#include "kernels/devices.h"
+#include "kernels/devices/devices.h"
 #include "model/weights/gguf_model.h"
 #include "model/weights/huggingface.h"
 #include "model/weights/llama2c.h"

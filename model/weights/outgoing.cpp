@@ -5,7 +5,7 @@
 #include <cstring>
 
 #include "core/error.h"
-#include "kernels/devices.h"
+#include "kernels/devices/devices.h"
 #include "model/weights/huggingface_names.h"
 #include "model/weights/safetensors.h"
 

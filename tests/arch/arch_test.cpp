@@ -55,7 +55,7 @@ TEST_CASE("the rules see what they forbid", "[arch]") {
                  file("kernels/b/op.cpp", {"#include \"kernels/a/abi.h\""})})
             .size() == 1);
   CHECK(circles({file("kernels/a/op.h", {"#include \"kernels/b/op.h\""}),
-                 file("kernels/b/op.cpp", {"#include \"kernels/contract.h\""})})
+                 file("kernels/b/op.cpp", {"#include \"kernels/contract/contract.h\""})})
             .empty());
   CHECK(foreign_includes({file("kernels/k.cpp", {"#include <nlohmann/json.hpp>"}), core}).size() == 1);
   CHECK(foreign_includes({file("model/k.cpp", {"#include <nlohmann/json.hpp>"})}).empty());

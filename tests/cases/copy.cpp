@@ -4,9 +4,9 @@
 #include <cmath>
 
 #include "core/gradcheck.h"
-#include "kernels/contract.h"
+#include "kernels/contract/contract.h"
 #include "kernels/copy/abi.h"
-#include "kernels/devices.h"
+#include "kernels/devices/devices.h"
 #include "kernels/elementwise/op.h"
 #include "tests/support/catch.h"
 #include "tests/support/close.h"

@@ -2,7 +2,7 @@
 
 #include "core/gradcheck.h"
 #include "kernels/cross_entropy/abi.h"
-#include "kernels/devices.h"
+#include "kernels/devices/devices.h"
 #include "tests/support/catch.h"
 #include "tests/support/close.h"
 #include "tests/support/fixture.h"

@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "core/gradcheck.h"
-#include "kernels/devices.h"
+#include "kernels/devices/devices.h"
 #include "tests/support/catch.h"
 #include "tests/support/random.h"
 

@@ -1,7 +1,7 @@
 #include "kernels/embedding/op.h"
 
 #include "core/gradcheck.h"
-#include "kernels/devices.h"
+#include "kernels/devices/devices.h"
 #include "kernels/elementwise/op.h"
 #include "tests/support/catch.h"
 #include "tests/support/close.h"

@@ -1,7 +1,7 @@
 #include "kernels/log_softmax/op.h"
 
 #include "core/gradcheck.h"
-#include "kernels/devices.h"
+#include "kernels/devices/devices.h"
 #include "tests/support/catch.h"
 #include "tests/support/close.h"
 #include "tests/support/fixture.h"

@@ -1,7 +1,7 @@
 #include "kernels/matmul/op.h"
 
 #include "core/gradcheck.h"
-#include "kernels/devices.h"
+#include "kernels/devices/devices.h"
 #include "kernels/matmul/abi.h"
 #include "tests/support/catch.h"
 #include "tests/support/close.h"

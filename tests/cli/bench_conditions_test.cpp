@@ -5,7 +5,7 @@
 #include <sched.h>
 #include <unistd.h>
 
-#include "kernels/parallel.h"
+#include "kernels/contract/parallel.h"
 #include "tests/cli/hewn.h"
 
 namespace hewn::test {

@@ -4,7 +4,7 @@
 #include <set>
 
 #include "apps/bench_peer_calls.h"
-#include "kernels/rooms.h"
+#include "kernels/contract/rooms.h"
 #include "tests/cli/hewn.h"
 
 namespace hewn::test {

@@ -2,7 +2,7 @@
 
 #include <filesystem>
 
-#include "kernels/devices.h"
+#include "kernels/devices/devices.h"
 #include "tests/cli/small_run.h"
 
 namespace hewn::test {

@@ -7,7 +7,7 @@
 #include <set>
 #include <sstream>
 
-#include "kernels/rooms.h"
+#include "kernels/contract/rooms.h"
 #include "tests/support/catch.h"
 #include "tests/support/env.h"
 #include "tests/support/process.h"

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "kernels/attention/visits.cuh"
+#include "kernels/attention/gpu/visits.cuh"
 #include "tests/support/catch.h"
 
 namespace hewn {

@@ -2,9 +2,9 @@
 
 #include "tests/gpu/banks.h"
 
-#include "kernels/attention/layout.cuh"
-#include "kernels/gpu/hopper.cuh"
-#include "kernels/matmul/layout.cuh"
+#include "kernels/attention/gpu/layout.cuh"
+#include "kernels/gpu/tiles/hopper.cuh"
+#include "kernels/matmul/gpu/layout.cuh"
 #include "tests/support/catch.h"
 
 namespace hewn {

@@ -6,10 +6,10 @@
 #include <optional>
 #include <string_view>
 
-#include "kernels/devices.h"
-#include "kernels/gpu/emulator.h"
-#include "kernels/gpu/limits.h"
-#include "kernels/rooms.h"
+#include "kernels/devices/devices.h"
+#include "kernels/gpu/emulator/emulator.h"
+#include "kernels/gpu/simt/limits.h"
+#include "kernels/contract/rooms.h"
 #include "tests/support/catch.h"
 #include "tests/support/env.h"
 #include "tests/support/gpu.h"

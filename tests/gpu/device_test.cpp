@@ -4,10 +4,10 @@
 #include <numeric>
 
 #include "core/error.h"
-#include "kernels/devices.h"
+#include "kernels/devices/devices.h"
 #include "kernels/elementwise/abi.h"
-#include "kernels/gpu/runtime.h"
-#include "kernels/gpu/simt.h"
+#include "kernels/gpu/runtime/runtime.h"
+#include "kernels/gpu/simt/simt.h"
 #include "tests/support/catch.h"
 #include "tests/support/gpu.h"
 

@@ -1,13 +1,13 @@
 // The block emulator: threads of a block wait for each other as on a GPU, and what a GPU would hang at or
 // leave undefined is an error that says where.
 
-#include "kernels/gpu/emulator.h"
+#include "kernels/gpu/emulator/emulator.h"
 
 #include <numeric>
 #include <vector>
 
 #include "core/error.h"
-#include "kernels/gpu/simt.h"
+#include "kernels/gpu/simt/simt.h"
 #include "kernels/matmul/abi.h"
 #include "kernels/softmax/abi.h"
 #include "tests/support/catch.h"

@@ -1,7 +1,7 @@
 // What Hopper's instructions are told about shared memory and registers: everything once, banks counted, and
 // the copy engine's boxes read as they were written.
 
-#include "kernels/gpu/hopper.cuh"
+#include "kernels/gpu/tiles/hopper.cuh"
 
 #include <set>
 #include <string>

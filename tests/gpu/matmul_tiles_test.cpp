@@ -1,6 +1,6 @@
 // How GPU kernels cut products: every tile, piece of K and matrix of a batch exactly once.
 
-#include "kernels/matmul/tiles.cuh"
+#include "kernels/matmul/gpu/tiles.cuh"
 
 #include <algorithm>
 #include <set>
@@ -8,12 +8,12 @@
 #include <string_view>
 #include <tuple>
 
-#include "kernels/case.h"
-#include "kernels/devices.h"
-#include "kernels/gpu/emulator.h"
-#include "kernels/gpu/runtime.h"
+#include "kernels/contract/case.h"
+#include "kernels/devices/devices.h"
+#include "kernels/gpu/emulator/emulator.h"
+#include "kernels/gpu/runtime/runtime.h"
 #include "kernels/matmul/op.h"
-#include "kernels/rooms.h"
+#include "kernels/contract/rooms.h"
 #include "tests/support/catch.h"
 #include "tests/support/env.h"
 #include "tests/support/gpu.h"

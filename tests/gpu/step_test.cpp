@@ -4,7 +4,7 @@
 #include <cmath>
 #include <limits>
 
-#include "kernels/contract.h"
+#include "kernels/contract/contract.h"
 #include "kernels/cross_entropy/abi.h"
 #include "kernels/cross_entropy/op.h"
 #include "kernels/global_norm/abi.h"

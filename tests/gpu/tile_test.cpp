@@ -1,6 +1,6 @@
 // Where elements lie in the registers of a warp and in shared memory: everything once, and banks counted.
 
-#include "kernels/gpu/tile.cuh"
+#include "kernels/gpu/tiles/tile.cuh"
 
 #include <cmath>
 #include <set>

@@ -1,4 +1,4 @@
-// The functions of kernels/vec_math.h and activation/curves.h are as accurate as they say, on every
+// The functions of kernels/simd/vec_math.h and activation/curves.h are as accurate as they say, on every
 // instruction set: over a sample of the floats, or when asked for over all 2^32.
 
 #include <algorithm>
@@ -11,7 +11,7 @@
 #include <numbers>
 #include <vector>
 
-#include "kernels/parallel.h"
+#include "kernels/contract/parallel.h"
 #include "tests/kernels/vec.h"
 #include "tests/support/catch.h"
 #include "tests/support/env.h"

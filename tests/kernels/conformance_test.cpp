@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <map>
 
-#include "kernels/rooms.h"
+#include "kernels/contract/rooms.h"
 #include "tests/support/catch.h"
 #include "tests/support/env.h"
 #include "tests/support/random.h"

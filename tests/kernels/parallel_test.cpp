@@ -1,4 +1,4 @@
-#include "kernels/parallel.h"
+#include "kernels/contract/parallel.h"
 
 #include <thread>
 #include <vector>

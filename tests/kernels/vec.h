@@ -1,11 +1,11 @@
 #pragma once
-// What simd_vec.cpp offers this folder's tests: the functions of kernels/vec.h, vec_math.h and
+// What simd_vec.cpp offers this folder's tests: the functions of kernels/simd/vec.h, vec_math.h and
 // activation/curves.h, by instruction set.
 
 #include <cstdint>
 #include <utility>
 
-#include "kernels/isa.h"
+#include "kernels/contract/isa.h"
 
 namespace hewn::test {
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "kernels/devices.h"
+#include "kernels/devices/devices.h"
 #include "model/generate.h"
 #include "model/weights/foreign.h"
 #include "tests/support/catch.h"

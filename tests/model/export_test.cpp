@@ -8,7 +8,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "kernels/devices.h"
+#include "kernels/devices/devices.h"
 #include "model/weights/gguf.h"
 #include "model/weights/outgoing.h"
 #include "model/weights/safetensors.h"

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "kernels/devices.h"
+#include "kernels/devices/devices.h"
 #include "model/weights/export.h"
 #include "model/weights/outgoing.h"
 #include "model/weights/weights.h"

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <set>
 
-#include "kernels/devices.h"
+#include "kernels/devices/devices.h"
 #include "model/beam.h"
 #include "tests/support/catch.h"
 #include "tests/support/close.h"

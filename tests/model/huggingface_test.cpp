@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
-#include "kernels/devices.h"
+#include "kernels/devices/devices.h"
 #include "model/weights/safetensors.h"
 #include "tests/support/catch.h"
 #include "tests/support/close.h"

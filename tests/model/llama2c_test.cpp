@@ -5,7 +5,7 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
-#include "kernels/devices.h"
+#include "kernels/devices/devices.h"
 #include "model/generate.h"
 #include "model/weights/weights.h"
 #include "tests/support/catch.h"

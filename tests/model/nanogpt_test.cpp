@@ -4,7 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "kernels/devices.h"
+#include "kernels/devices/devices.h"
 #include "model/generate.h"
 #include "model/weights/torch_file.h"
 #include "tests/support/catch.h"

@@ -5,7 +5,7 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
-#include "kernels/devices.h"
+#include "kernels/devices/devices.h"
 #include "model/weights/crc32c.h"
 #include "model/weights/table.h"
 #include "tests/support/catch.h"

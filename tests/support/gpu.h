@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "core/error.h"
-#include "kernels/devices.h"
+#include "kernels/devices/devices.h"
 #include "tests/support/env.h"
 
 namespace hewn::test {

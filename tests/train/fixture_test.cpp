@@ -3,7 +3,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "kernels/devices.h"
+#include "kernels/devices/devices.h"
 #include "tests/support/catch.h"
 #include "tests/support/close.h"
 #include "tests/support/env.h"

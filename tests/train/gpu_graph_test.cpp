@@ -3,7 +3,7 @@
 
 #include <limits>
 
-#include "kernels/gpu/runtime.h"
+#include "kernels/gpu/runtime/runtime.h"
 #include "tests/support/gpu.h"
 #include "tests/train/tiny.h"
 #include "train/eval.h"

@@ -4,8 +4,8 @@
 #include <cmath>
 #include <limits>
 
-#include "kernels/contract.h"
-#include "kernels/devices.h"
+#include "kernels/contract/contract.h"
+#include "kernels/devices/devices.h"
 #include "kernels/optimizer/abi.h"
 #include "tests/train/tiny.h"
 #include "train/checkpoint.h"

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "kernels/devices.h"
+#include "kernels/devices/devices.h"
 #include "tests/support/catch.h"
 #include "tests/support/env.h"
 #include "tests/support/random.h"

@@ -1,0 +1,91 @@
+#pragma once
+// What GPU kernels of attention share: where rows lie, what dropout does.
+
+#include <limits>
+
+#include "kernels/attention/gpu/visits.cuh"
+#include "kernels/dropout/mask.cuh"
+#include "kernels/gpu/simt/simt.h"
+
+namespace hewn {
+namespace {
+
+/// The score of a key that is not seen.
+template <class T>
+inline constexpr T unseen = -std::numeric_limits<T>::infinity();
+
+/// Row 0 of head `bh` of the B * H query heads.
+template <class T>
+__device__ __forceinline__ const T* query_head(const AttentionSizes& a, const Heads& x, int bh) {
+  const int H = static_cast<int>(a.H);
+  return static_cast<const T*>(x.data) + bh / H * x.batch + bh % H * x.head;
+}
+template <class T>
+__device__ __forceinline__ T* query_head(const AttentionSizes& a, const HeadsOut& x, int bh) {
+  const int H = static_cast<int>(a.H);
+  return static_cast<T*>(x.data) + bh / H * x.batch + bh % H * x.head;
+}
+
+/// Row 0 of head `kv` of the B * Hkv heads of keys and values; that of query head bh is bh / (H / Hkv).
+template <class T>
+__device__ __forceinline__ const T* key_head(const AttentionSizes& a, const Heads& x, int kv) {
+  const int H = static_cast<int>(a.Hkv);
+  return static_cast<const T*>(x.data) + kv / H * x.batch + kv % H * x.head;
+}
+template <class T>
+__device__ __forceinline__ T* key_head(const AttentionSizes& a, const HeadsOut& x, int kv) {
+  const int H = static_cast<int>(a.Hkv);
+  return static_cast<T*>(x.data) + kv / H * x.batch + kv % H * x.head;
+}
+
+/// The mask of dropout, ready to be asked.
+struct DropoutMask {
+  uint32_t threshold;
+  float factor;  ///< of what survives; 1 without dropout
+};
+inline DropoutMask mask_of(const AttentionSizes& a) {
+  return {a.dropout > 0 ? dropout_threshold(a.dropout) : 0, static_cast<float>(1 / (1 - a.dropout))};
+}
+
+/// What dropout multiplies probability (i, j) of query head bh by.
+template <class T>
+__device__ __forceinline__ T kept(const AttentionSizes& a, const DropoutMask& mask, int bh, int i, int j) {
+  if (a.dropout <= 0) return 1;
+  const int64_t at = (bh * a.Tq + i) * a.Tk + j;
+  const PhiloxWords words = dropout_words(*a.state, a.site, at / 64, static_cast<int>(at % 16));
+  const int which = static_cast<int>(at % 64 / 16);
+  const uint32_t word = which == 0   ? words.at[0]
+                        : which == 1 ? words.at[1]
+                        : which == 2 ? words.at[2]
+                                     : words.at[3];
+  if (word < mask.threshold) return 0;
+  if constexpr (sizeof(T) == 8)
+    return 1 / (1 - a.dropout);
+  else
+    return mask.factor;
+}
+
+inline constexpr int delta_threads = 256;
+
+/// delta[bh Tq + i] = dy_i . y_i, a warp each, from elements E in T.
+template <class E, class T>
+__global__ void __launch_bounds__(delta_threads, 4) attention_delta(AttentionBackward a, T* delta) {
+  const int64_t row = (int64_t{blockIdx.x} * delta_threads + threadIdx.x) / 32;
+  if (row >= a.B * a.H * a.Tq) return;
+  const int lane = static_cast<int>(threadIdx.x) % 32, bh = static_cast<int>(row / a.Tq);
+  const E* y = query_head<E>(a, a.y, bh) + row % a.Tq * a.y.row;
+  const E* dy = query_head<E>(a, a.dy, bh) + row % a.Tq * a.dy.row;
+  T sum = 0;
+  for (int d = lane; d < a.D; d += 32) sum = std::fma(load_as<T>(dy + d), load_as<T>(y + d), sum);
+  sum = warp_sum(sum);
+  if (lane == 0) delta[row] = sum;
+}
+
+template <class E, class T>
+void launch_delta(const Launch& on, const AttentionBackward& a) {
+  launch(on, "attention_delta", {blocks_for(a.B * a.H * a.Tq, delta_threads / 32), delta_threads},
+         attention_delta<E, T>, a, static_cast<T*>(on.scratch));
+}
+
+}  // namespace
+}  // namespace hewn

@@ -1,0 +1,111 @@
+// Attention by blocks, as in Dao, "FlashAttention-2" (2023), in float32: scores of 64 queries and up to 64
+// keys are a product of small matrices in registers, and never leave the multiprocessor.
+
+#include "kernels/attention/cuda.h"
+#include "kernels/attention/gpu/tiled.cuh"
+#include "kernels/gpu/simt/limits.h"
+
+namespace hewn {
+namespace {
+
+/// What a block of the forward pass works on: its queries, and `keys` at a time. A thread has sums and scores
+/// in registers.
+template <int D>
+struct ForwardTile {
+  static constexpr int keys = D > 64 ? 32 : 64;
+  struct Memory {
+    Rows<D, own_rows> q;
+    Rows<D, keys> k, v;
+    Scores<keys> p;
+  };
+  static_assert(fits_everywhere({tiled_threads, 1, rows_each*(columns<D> + keys / 16), sizeof(Memory)}));
+};
+
+/// The largest, or the sum, of the 16 threads that have the same rows.
+__device__ __forceinline__ float row_max(float x) {
+#pragma unroll
+  for (int distance = 8; distance > 0; distance /= 2) x = max(x, __shfl_xor_sync(0xffffffffu, x, distance));
+  return x;
+}
+__device__ __forceinline__ float row_sum(float x) {
+#pragma unroll
+  for (int distance = 8; distance > 0; distance /= 2) x += __shfl_xor_sync(0xffffffffu, x, distance);
+  return x;
+}
+
+template <int D>
+__global__ void __launch_bounds__(tiled_threads, 1) attend(AttentionForward a, DropoutMask mask) {
+  constexpr int keys = ForwardTile<D>::keys;
+  auto& s = *dynamic_shared<typename ForwardTile<D>::Memory>();
+  constexpr float none = unseen<float>;
+  const auto [bh, i0] = queries_of_block(a, own_rows, static_cast<int>(blockIdx.x));
+  const int width = static_cast<int>(a.D), kv = bh / heads_per_key(a);
+  const auto scale = static_cast<float>(a.scale);
+  load_rows(s.q, query_head<float>(a, a.q, bh), a.q.row, i0, a.Tq, width);
+  float sum[rows_each][columns<D>] = {}, most[rows_each], total[rows_each] = {};
+#pragma unroll
+  for (int y = 0; y < rows_each; ++y) most[y] = none;
+  const auto [first, end] = keys_for(a, i0, own_rows, keys);
+  for (int j0 = first; j0 < end; j0 += keys) {
+    __syncthreads();  // nobody needs the keys and values before any more
+    load_rows(s.k, key_head<float>(a, a.k, kv), a.k.row, j0, a.Tk, width);
+    load_rows(s.v, key_head<float>(a, a.v, kv), a.v.row, j0, a.Tk, width);
+    __syncthreads();
+    float p[rows_each][keys / 16];
+    dots(s.q, s.k, p);
+#pragma unroll
+    for (int y = 0; y < rows_each; ++y) {
+      const int i = i0 + ty() + 16 * y;
+      float largest = most[y];
+#pragma unroll
+      for (int x = 0; x < keys / 16; ++x) {
+        p[y][x] = sees(a, i, j0 + tx() + 16 * x) ? scale * p[y][x] : none;
+        largest = max(largest, p[y][x]);
+      }
+      largest = row_max(largest);
+      const float base = largest == none ? 0 : largest;  // a row that has seen nothing yet
+      const float shrink = std::exp(most[y] - base);
+      most[y] = largest;
+      float part = 0;
+#pragma unroll
+      for (int x = 0; x < keys / 16; ++x) {
+        const int j = j0 + tx() + 16 * x;
+        const float probability = std::exp(p[y][x] - base);
+        part += probability;
+        s.p.at[ty() + 16 * y][tx() + 16 * x] =
+            probability == 0 ? 0 : probability * kept<float>(a, mask, bh, i, j);
+      }
+      total[y] = total[y] * shrink + part;
+#pragma unroll
+      for (int c = 0; c < columns<D>; ++c) sum[y][c] *= shrink;
+    }
+    __syncwarp();  // a warp reads the rows of p that it wrote
+    add_products(s.p, s.v, sum);
+  }
+  float factor[rows_each];
+#pragma unroll
+  for (int y = 0; y < rows_each; ++y) {
+    const float whole = row_sum(total[y]);
+    const int i = i0 + ty() + 16 * y;
+    factor[y] = 1 / whole;
+    if (tx() == 0 && i < a.Tq) static_cast<float*>(a.lse)[bh * a.Tq + i] = most[y] + std::log(whole);
+  }
+  write_rows<D>(query_head<float>(a, a.y, bh), a.y.row, i0, a.Tq, width, sum, factor, Write::set);
+}
+
+template <int D>
+void forward(const Launch& on, const AttentionForward& a) {
+  const int64_t blocks = a.B * a.H * ceil_div(a.Tq, int64_t{own_rows});
+  launch(on, "attention_tiled",
+         {static_cast<unsigned>(blocks), tiled_threads, sizeof(typename ForwardTile<D>::Memory)}, attend<D>,
+         a, mask_of(a));
+}
+
+}  // namespace
+
+template <>
+void attention_gpu_tiled<Isa::HEWN_ISA>(const Launch& on, const AttentionForward& a) {
+  a.D <= 32 ? forward<32>(on, a) : a.D <= 64 ? forward<64>(on, a) : forward<128>(on, a);
+}
+
+}  // namespace hewn

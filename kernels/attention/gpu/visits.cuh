@@ -1,0 +1,80 @@
+#pragma once
+// Which queries see which keys, and which blocks of a GPU visit them: constexpr, so that tests can count on
+// the host that everything is visited once.
+
+#include "kernels/attention/abi.h"
+#include "kernels/gpu/simt/simt.h"
+
+namespace hewn {
+namespace {
+
+/// How many query heads read a head of keys and values.
+__host__ __device__ constexpr int heads_per_key(const AttentionSizes& a) {
+  return static_cast<int>(a.H / a.Hkv);
+}
+
+/// Query i sees [first_key, end_key).
+__host__ __device__ constexpr int end_key(const AttentionSizes& a, int i) {
+  return static_cast<int>(a.Tk - a.Tq) + i + 1;
+}
+__host__ __device__ constexpr int first_key(const AttentionSizes& a, int i) {
+  const int end = end_key(a, i);
+  return a.window < end ? end - static_cast<int>(a.window) : 0;
+}
+
+/// Key j is seen by the queries [first_query, end_query).
+__host__ __device__ constexpr int first_query(const AttentionSizes& a, int j) {
+  const int i = j - static_cast<int>(a.Tk - a.Tq);
+  return i > 0 ? i : 0;
+}
+__host__ __device__ constexpr int end_query(const AttentionSizes& a, int j) {
+  const int64_t end = j - (a.Tk - a.Tq) + a.window;
+  return static_cast<int>(end < 0 ? 0 : end < a.Tq ? end : a.Tq);
+}
+__host__ __device__ constexpr bool sees(const AttentionSizes& a, int i, int j) {
+  return i < a.Tq && j < end_key(a, i) && j >= first_key(a, i);
+}
+
+/// Whether queries i0 to i1 all see keys j0 to j1, and whether any of them sees any.
+__host__ __device__ constexpr bool all_see(const AttentionSizes& a, int i0, int i1, int j0, int j1) {
+  return i1 < a.Tq && j1 < end_key(a, i0) && j0 >= first_key(a, i1);
+}
+__host__ __device__ constexpr bool some_see(const AttentionSizes& a, int i0, int i1, int j0, int j1) {
+  return i0 < a.Tq && j0 < end_key(a, i1) && j1 >= first_key(a, i0);
+}
+
+/// The rows that a block owns: from `first` on, of this query head, or head of keys and values.
+struct OwnRows {
+  int head, first;
+};
+
+/// Blocks own `rows` queries each. The last queries see most keys: their blocks, of all heads, are begun
+/// first.
+__host__ __device__ constexpr OwnRows queries_of_block(const AttentionSizes& a, int rows, int block) {
+  const int heads = static_cast<int>(a.B * a.H), tiles = ceil_div(static_cast<int>(a.Tq), rows);
+  return {block % heads, (tiles - 1 - block / heads) * rows};
+}
+/// Blocks own `rows` keys each. The first keys are seen by most queries: their blocks are begun first.
+__host__ __device__ constexpr OwnRows keys_of_block(const AttentionSizes& a, int rows, int block) {
+  const int heads = static_cast<int>(a.B * a.Hkv);
+  return {block % heads, block / heads * rows};
+}
+
+/// What a block goes over, `step` at a time from `first`, a multiple of it, while that is before `end`.
+struct Visits {
+  int first, end;
+};
+
+/// The keys that some of the queries i0 to i0 + rows - 1 see.
+__host__ __device__ constexpr Visits keys_for(const AttentionSizes& a, int i0, int rows, int step) {
+  const int last = static_cast<int>(i0 + rows < a.Tq ? i0 + rows : a.Tq) - 1;
+  return {first_key(a, i0) / step * step, end_key(a, last)};
+}
+/// The queries that see some of the keys j0 to j0 + rows - 1.
+__host__ __device__ constexpr Visits queries_for(const AttentionSizes& a, int j0, int rows, int step) {
+  const int last = static_cast<int>(j0 + rows < a.Tk ? j0 + rows : a.Tk) - 1;
+  return {first_query(a, j0) / step * step, end_query(a, last)};
+}
+
+}  // namespace
+}  // namespace hewn

@@ -1,0 +1,330 @@
+#include "kernels/contract/case.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <sstream>
+
+namespace hewn {
+namespace {
+
+constexpr size_t fence = 256;  // bytes before and after; also the alignment of data
+constexpr uint8_t canary = 0xc5;
+constexpr int64_t period = 1'000'003;  // of large inputs: a prime, so that rows do not line up with it
+
+void store(uint8_t* at, DType dtype, double value) {
+  const auto put = [at](auto typed) { std::memcpy(at, &typed, sizeof typed); };
+  // Asked for by whole types alone: of an infinity it is undefined. Out of range of a small type, it wraps.
+  const auto whole = [value] { return static_cast<int64_t>(value); };
+  switch (dtype) {
+    case DType::f64: return put(value);
+    case DType::f32: return put(static_cast<float>(value));
+    case DType::bf16: return put(BFloat16(static_cast<float>(value)));
+    case DType::f16: return put(Float16(static_cast<float>(value)));
+    case DType::i64: return put(whole());
+    case DType::i32: return put(static_cast<int32_t>(whole()));
+    case DType::u16: return put(static_cast<uint16_t>(whole()));
+    case DType::i8: return put(static_cast<int8_t>(whole()));
+    case DType::u8: return put(static_cast<uint8_t>(whole()));
+  }
+}
+
+template <class T>
+T load(const uint8_t* at) {
+  T value;
+  std::memcpy(&value, at, sizeof value);
+  return value;
+}
+
+double harsh_value(Rng& rng, int64_t i) {
+  if (i % 31 == 7) return 0.0;
+  if (i % 29 == 11) return 1.5;                  // ties
+  if (i % 97 == 13) return 40.0 * rng.normal();  // outliers
+  return rng.normal() + 2.0;
+}
+
+size_t start_of(const HugeVector<uint8_t>& memory) {
+  const auto address = reinterpret_cast<uintptr_t>(memory.data());
+  return fence + (fence - address % fence) % fence;
+}
+
+size_t bytes_of(const Operand& o) { return static_cast<size_t>(o.n) * size_of(o.dtype); }
+
+bool fences_whole(const Operand& o) {
+  const size_t start = start_of(o.memory), end = start + bytes_of(o);
+  const auto whole = [](uint8_t byte) { return byte == canary; };
+  return std::all_of(o.memory.begin(), o.memory.begin() + static_cast<std::ptrdiff_t>(start), whole) &&
+         std::all_of(o.memory.begin() + static_cast<std::ptrdiff_t>(end), o.memory.end(), whole);
+}
+
+/// Those of the pointers that point into the `bytes` at `from`, or to their end, become the same into `to`.
+void turn_pointers(const std::vector<void*>& pointers, const uint8_t* from, size_t bytes, uint8_t* to) {
+  const auto begin = reinterpret_cast<uintptr_t>(from), end = begin + bytes;
+  for (void* const pointer : pointers) {
+    const auto address = load<uintptr_t>(static_cast<const uint8_t*>(pointer));
+    if (address < begin || address > end) continue;
+    const uintptr_t turned = reinterpret_cast<uintptr_t>(to) + (address - begin);
+    std::memcpy(pointer, &turned, sizeof turned);
+  }
+}
+
+}  // namespace
+
+uint8_t* Operand::data() { return memory.data() + start_of(memory); }
+
+double Operand::value(int64_t i) const {
+  const uint8_t* at = memory.data() + start_of(memory) + static_cast<size_t>(i) * size_of(dtype);
+  switch (dtype) {
+    case DType::f64: return load<double>(at);
+    case DType::f32: return static_cast<double>(load<float>(at));
+    case DType::bf16: return static_cast<double>(static_cast<float>(load<BFloat16>(at)));
+    case DType::f16: return static_cast<double>(static_cast<float>(load<Float16>(at)));
+    case DType::i64: return static_cast<double>(load<int64_t>(at));
+    case DType::i32: return load<int32_t>(at);
+    case DType::u16: return load<uint16_t>(at);
+    case DType::i8: return load<int8_t>(at);
+    case DType::u8: return load<uint8_t>(at);
+  }
+  return 0;
+}
+
+Operand& CaseMemory::add(std::string name, DType dtype, int64_t n) {
+  Operand& o = operands_.emplace_back();
+  o.name = std::move(name);
+  o.dtype = dtype;
+  o.n = n;
+  o.memory.assign(bytes_of(o) + 3 * fence, canary);
+  return o;
+}
+
+void* CaseMemory::input(std::string name, DType dtype, int64_t n, Fill fill, double scale) {
+  Operand& o = add(std::move(name), dtype, n);
+  const auto value = [&](int64_t i) {
+    if (fill == Fill::zero) return 0.0;
+    return scale * (fill == Fill::harsh ? harsh_value(rng_, i) : rng_.normal());
+  };
+  const size_t element = size_of(dtype), all = bytes_of(o);
+  for (int64_t i = 0; i < std::min(n, period); ++i)
+    store(o.data() + static_cast<size_t>(i) * element, dtype, value(i));
+  const size_t block = static_cast<size_t>(period) * element;
+  for (size_t done = block; done < all; done += block)
+    std::memcpy(o.data() + done, o.data(), std::min(block, all - done));
+  o.initial.assign(o.data(), o.data() + all);
+  return o.data();
+}
+
+void* CaseMemory::input(std::string name, DType dtype, int64_t n,
+                        const std::function<double(Rng&, int64_t)>& value) {
+  Operand& o = add(std::move(name), dtype, n);
+  for (int64_t i = 0; i < n; ++i)
+    store(o.data() + static_cast<size_t>(i) * size_of(dtype), dtype, value(rng_, i));
+  o.initial.assign(o.data(), o.data() + bytes_of(o));
+  return o.data();
+}
+
+CaseMemory CaseMemory::twin(const std::vector<void*>& pointers) {
+  CaseMemory copy(0);
+  for (Operand& from : operands_) {
+    Operand& to = copy.add(from.name, from.dtype, from.n);
+    std::memcpy(to.data(), from.data(), bytes_of(from));
+    to.output = from.output;
+    to.tolerance = from.tolerance;
+    to.magnitude = from.magnitude;
+    turn_pointers(pointers, from.data(), bytes_of(from), to.data());
+  }
+  return copy;
+}
+
+void* CaseMemory::output(std::string name, DType dtype, int64_t n, double tolerance, double magnitude) {
+  void* data = input(std::move(name), dtype, n, Fill::normal);
+  operands_.back().output = true;
+  operands_.back().tolerance = tolerance;
+  operands_.back().magnitude = magnitude;
+  return data;
+}
+
+void Case::reset() {
+  for (Operand& o : operands())
+    if (o.output) std::copy(o.initial.begin(), o.initial.end(), o.data());
+}
+
+std::vector<std::vector<double>> Case::outputs() {
+  std::vector<std::vector<double>> all;
+  for (const Operand& o : operands()) {
+    if (!o.output) continue;
+    auto& values = all.emplace_back(static_cast<size_t>(o.n));
+    for (int64_t i = 0; i < o.n; ++i) values[static_cast<size_t>(i)] = o.value(i);
+  }
+  return all;
+}
+
+Reference Case::reference(int threads) {
+  Reference r;
+  reset();
+  if (!run_excerpts(threads)) {
+    run(0, Isa::scalar, threads);
+    r.values = outputs();
+    return r;
+  }
+  r.values = outputs();
+  for (Operand& o : operands()) {
+    if (!o.output) continue;
+    auto& reached = r.reached.emplace_back(static_cast<size_t>(o.n));
+    const size_t element = size_of(o.dtype);
+    for (size_t i = 0; i < reached.size(); ++i)
+      reached[i] = std::memcmp(o.data() + i * element, o.initial.data() + i * element, element) != 0;
+  }
+  return r;
+}
+
+std::string Case::difference(const Reference& reference, double least) {
+  std::ostringstream text;
+  size_t which = 0;
+  for (const Operand& o : operands()) {
+    if (!o.output) continue;
+    const std::vector<double>& expected = reference.values.at(which);
+    const std::vector<bool> all;
+    const std::vector<bool>& reached = reference.reached.empty() ? all : reference.reached.at(which);
+    const auto known = [&](int64_t i) { return reached.empty() || reached[static_cast<size_t>(i)]; };
+    ++which;
+    const double tolerance = o.tolerance > 0 ? std::max(o.tolerance, least) : 0;
+    double squares = 0, norm = 0, largest = o.magnitude;
+    int64_t compared = 0;
+    for (int64_t i = 0; i < o.n; ++i) {
+      const double e = expected[static_cast<size_t>(i)];
+      compared += known(i);
+      if (known(i) && std::isfinite(e)) norm += e * e, largest = std::max(largest, std::abs(e));
+    }
+    const double near = 30 * tolerance * largest;
+    for (int64_t i = 0; i < o.n; ++i) {
+      if (!known(i)) continue;
+      const double e = expected[static_cast<size_t>(i)], v = o.value(i);
+      const bool same = std::isfinite(e) ? std::abs(v - e) <= near : (std::isnan(e) ? std::isnan(v) : v == e);
+      if (!same) {
+        text << o.name << "[" << i << "] is " << v << ", expected " << e;
+        return text.str();
+      }
+      if (std::isfinite(e)) squares += (v - e) * (v - e);
+    }
+    const double floor = o.magnitude * std::sqrt(static_cast<double>(compared));
+    const double allowed = tolerance * std::max(std::sqrt(norm), floor);
+    if (!(std::sqrt(squares) <= allowed)) {
+      text << o.name << " differs by " << std::sqrt(squares) << " in norm, allowed are " << allowed;
+      return text.str();
+    }
+  }
+  return {};
+}
+
+std::string Case::damage() {
+  for (Operand& o : operands()) {
+    if (!fences_whole(o)) return "memory around " + o.name + " was overwritten";
+    if (!o.output && !std::equal(o.initial.begin(), o.initial.end(), o.data()))
+      return "input " + o.name + " was changed";
+  }
+  for (const auto& [size, block] : *scratch_)
+    if (!fences_whole(block)) return "memory around the scratch was overwritten";
+  return {};
+}
+
+void* Case::scratch(size_t bytes) {
+  if (device_) {
+    home_->scratch(bytes);
+    Block& there = (*scratch_there_)[bytes];
+    if (!there) there = upload(home_->scratch_->at(bytes));
+    return static_cast<uint8_t*>(there->data) + fence;
+  }
+  Operand& block = (*scratch_)[bytes];
+  if (block.memory.empty()) {
+    block.dtype = DType::u8;
+    block.n = static_cast<int64_t>(bytes);
+    block.memory.assign(bytes + 3 * fence, canary);
+  }
+  return block.data();
+}
+
+Case::Block Case::upload(Operand& o) const {
+  Block block = Storage::allocate(*device_, bytes_of(o) + 2 * fence);
+  device_->upload(block->data, o.data() - fence, block->bytes);
+  return block;
+}
+
+void Case::download(Operand& o, const Block& block) const {
+  device_->download(o.data() - fence, block->data, block->bytes);
+}
+
+void Case::stand_on(Executor& device, Case& home, const std::vector<void*>& pointers) {
+  device_ = &device;
+  home_ = &home;
+  for (Operand& o : home.operands()) {
+    blocks_.push_back(upload(o));
+    turn_pointers(pointers, o.data(), bytes_of(o), static_cast<uint8_t*>(blocks_.back()->data) + fence);
+  }
+}
+
+void Case::stand_beside(const Case& other, const std::vector<void*>& pointers) {
+  device_ = other.device_;
+  home_ = other.home_;
+  scratch_there_ = other.scratch_there_;
+  for (const Block& from : other.blocks_) {
+    blocks_.push_back(Storage::allocate(*device_, from->bytes));
+    device_->copy(blocks_.back()->data, from->data, from->bytes);
+    const size_t bytes = from->bytes - 2 * fence;
+    turn_pointers(pointers, static_cast<uint8_t*>(from->data) + fence, bytes,
+                  static_cast<uint8_t*>(blocks_.back()->data) + fence);
+  }
+}
+
+void Case::fetch() {
+  for (size_t i = 0; i < blocks_.size(); ++i) download(home_->operands()[i], blocks_[i]);
+  for (const auto& [bytes, block] : *scratch_there_) download(home_->scratch_->at(bytes), block);
+}
+
+void Case::run_on(Executor& device, size_t rung) {
+  const auto there = on(device);
+  there->run(rung, device.isa(), device.threads());
+  there->fetch();
+}
+
+size_t Case::bytes() {
+  size_t sum = 0;
+  for (const Operand& o : operands()) sum += bytes_of(o);
+  return sum;
+}
+
+const StepState* state_input(CaseMemory& memory, const StepState& state) {
+  const auto* bytes = reinterpret_cast<const uint8_t*>(&state);
+  return static_cast<const StepState*>(memory.input(
+      "state", DType::u8, sizeof state, [bytes](Rng&, int64_t i) { return static_cast<double>(bytes[i]); }));
+}
+
+std::string sizes_text(std::initializer_list<int64_t> sizes) {
+  std::string text;
+  for (const int64_t n : sizes) text += (text.empty() ? "" : "x") + std::to_string(n);
+  return text;
+}
+
+std::vector<int64_t> sizes_around(int width) {
+  const int64_t w = width;
+  std::vector<int64_t> sizes{1, w - 1, w, w + 1, 8 * w + 2};
+  std::sort(sizes.begin(), sizes.end());
+  sizes.erase(std::unique(sizes.begin(), sizes.end()), sizes.end());
+  sizes.erase(std::remove_if(sizes.begin(), sizes.end(), [](int64_t n) { return n < 1; }), sizes.end());
+  return sizes;
+}
+
+std::vector<int64_t> parse_sizes(const std::string& text, size_t count, const char* form) {
+  std::vector<int64_t> sizes;
+  std::istringstream in(text);
+  std::string part;
+  while (std::getline(in, part, 'x')) {
+    const bool number =
+        !part.empty() && part.size() < 10 && part.find_first_not_of("0123456789") == std::string::npos;
+    require(number && std::stoll(part) > 0, "shape \"", text, "\" is not of the form ", form);
+    sizes.push_back(std::stoll(part));
+  }
+  require(sizes.size() == count, "shape \"", text, "\" is not of the form ", form);
+  return sizes;
+}
+
+}  // namespace hewn

@@ -1,0 +1,172 @@
+#pragma once
+// The kernel contract: every operation is a ladder of rungs over one argument struct, on every device.
+//
+// A room (folder) declares in its abi.h an argument struct `A` and `const Ladder<A>& ladder_of(const A&)`.
+// Its list.cpp holds the rungs, naive first, preferred last. `run(device, args)` takes the last rung the
+// device accepts. Production, teaching ladder, conformance tests and benchmarks walk the same list.
+
+#include <array>
+#include <span>
+#include <string>
+
+#include "core/device.h"
+#include "core/error.h"
+#include "core/memory.h"
+#include "kernels/contract/compiled.h"
+#include "kernels/contract/isa.h"
+#include "kernels/contract/launch.h"
+
+namespace hewn {
+
+template <class A>
+using KernelFn = void (*)(const Launch&, const A&);
+
+/// One way to do the work.
+template <class A>
+struct Rung {
+  const char* name;                            ///< "online"
+  const char* idea;                            ///< one line: what is different here and why it helps
+  std::array<KernelFn<A>, n_isas> run{};       ///< per instruction set; null where there is none
+  const char* (*why_not)(const A&) = nullptr;  ///< a reason to decline, or null; absent: accepts all
+  size_t (*scratch_bytes)(const A&, int threads) = nullptr;  ///< scratch it needs; absent: none
+
+  /// The best variant for a processor of this level: scalar code runs on all of them, sse2 < avx2 < avx512 <
+  /// avx512bf16 < amx. A GPU runs its own code alone.
+  KernelFn<A> on(Isa isa) const {
+    if (on_gpu(isa)) return run[static_cast<size_t>(isa)];
+    for (auto i = static_cast<size_t>(isa);; --i) {
+      if (run[i] && (i == 0 || isa == Isa::neon || i != static_cast<size_t>(Isa::neon))) return run[i];
+      if (i == 0) return nullptr;
+    }
+  }
+};
+
+/// What else bounds some work, beside its cost.
+struct Needs {
+  double exps = 0, tanhs = 0;  ///< elementary functions that have to be computed
+  double updated = -1;         ///< bytes of results read before they are written; negative: as operands tell
+};
+
+template <class A>
+struct Ladder {
+  const char* op;                  ///< "softmax.forward"
+  std::span<const Rung<A>> rungs;  ///< rung 0 is the reference: plain loops, accumulating in double
+  Cost (*cost)(const A&);
+  Needs (*needs)(const A&) = nullptr;  ///< absent: nothing else
+};
+
+/// The table of a rung of plain C++, the same on every processor.
+template <class A>
+constexpr std::array<KernelFn<A>, n_isas> scalar(KernelFn<A> fn) {
+  std::array<KernelFn<A>, n_isas> table{};
+  table[0] = fn;
+  return table;
+}
+
+/// The table of a rung whose source is compiled once per instruction set; `get` names the specialisation:
+/// `per_isa<SoftmaxForward>([]<Isa I>() { return softmax_simd<I>; })`.
+/// For a `simd*bf16.cpp`, `per_isa<Matmul, bf16_isas>(...)`; for a `simd*amx.cpp`, amx_isas.
+template <class A, const auto& isas = compiled_isas, class Get>
+constexpr std::array<KernelFn<A>, n_isas> per_isa(Get get) {
+  std::array<KernelFn<A>, n_isas> table{};
+  [&]<size_t... N>(std::index_sequence<N...>) {
+    ((table[static_cast<size_t>(isas[N])] = get.template operator()<isas[N]>()), ...);
+  }
+  (std::make_index_sequence<isas.size()>());
+  return table;
+}
+
+/// The table of a rung whose source is a cuda*.cu; `get` names the specialisation as in per_isa:
+/// `per_gpu<SoftmaxForward>([]<Isa I>() -> KernelFn<SoftmaxForward> { return softmax_gpu<I>; })`.
+/// Code that this build has not is there all the same, for `meta` to plan with, and fails.
+template <class A, class Get>
+constexpr std::array<KernelFn<A>, n_isas> per_gpu(Get get) {
+  std::array<KernelFn<A>, n_isas> table{};
+  const KernelFn<A> absent = [](const Launch&, const A&) {
+    fail(ErrorCode::failed, "this build holds no GPU code; configure it with -DHEWN_CUDA=ON");
+  };
+  table[static_cast<size_t>(Isa::emulated)] = absent;
+  table[static_cast<size_t>(Isa::cuda)] = absent;
+  if constexpr (emulator_compiled)
+    table[static_cast<size_t>(Isa::emulated)] = get.template operator()<Isa::emulated>();
+  if constexpr (cuda_compiled) table[static_cast<size_t>(Isa::cuda)] = get.template operator()<Isa::cuda>();
+  return table;
+}
+
+/// A `why_not` for rungs that know float32 alone.
+template <class A>
+const char* f32_only(const A& args) {
+  return args.dtype == DType::f32 ? nullptr : "f32 only";
+}
+
+/// Told of every kernel that runs on a device; `hewn bench train` and profiles are made of it. Who wants to
+/// know how long they take marks moments of the device (kernels/devices/moments.h).
+class Profiler {
+ public:
+  virtual ~Profiler() = default;
+  /// Before each launch: the arguments, of the type that belongs to the ladder's op.
+  virtual void launching(const char* op, const void* args) { (void)op, (void)args; }
+  /// After it: the ladder's op, the rung, its cost. A GPU may not have begun.
+  virtual void launched(const char* op, const char* rung, const Cost& cost) = 0;
+};
+
+class GpuRuntime;
+
+/// A device that runs kernels: what the contract adds to core's Device.
+class Executor : public Device {
+ public:
+  /// The instruction set to choose rungs for; on `meta`, the one it impersonates.
+  virtual Isa isa() const = 0;
+  virtual int threads() const = 0;
+  /// False on `meta`: asks for scratch and costs like any other, and runs nothing.
+  virtual bool runs() const = 0;
+  /// What kernels are ordered on, for `Launch::stream`.
+  virtual void* stream() const { return nullptr; }
+  /// What drives a GPU: pinned memory, events, graphs (kernels/gpu/runtime/runtime.h); null on other devices.
+  virtual GpuRuntime* gpu() { return nullptr; }
+  /// A buffer of at least this size that lives until the next call; grows, never shrinks.
+  void* scratch(size_t bytes);
+  void profile(Profiler* profiler) { profiler_ = profiler; }
+  Profiler* profiler() const { return profiler_; }
+
+ protected:
+  /// Gives scratch and cached memory back; the derived destructor calls it.
+  void drop_memory();
+
+ private:
+  void* scratch_ = nullptr;
+  size_t scratch_bytes_ = 0;
+  Profiler* profiler_ = nullptr;
+};
+
+/// Every device of the project is made by kernels/ and is an Executor.
+inline Executor& executor(Device& device) { return static_cast<Executor&>(device); }
+
+/// The last rung that accepts these arguments on this device; null when none does.
+template <class A>
+const Rung<A>* choose(const Executor& device, const A& args) {
+  const auto rungs = ladder_of(args).rungs;
+  for (auto rung = rungs.rbegin(); rung != rungs.rend(); ++rung)
+    if (rung->on(device.isa()) && !(rung->why_not && rung->why_not(args))) return &*rung;
+  return nullptr;
+}
+
+/// Does the work on the device, by the best rung.
+template <class A>
+void run(Device& on, const A& args) {
+  Executor& device = executor(on);
+  const Rung<A>* rung = choose(device, args);
+  if (!rung)
+    fail(ErrorCode::failed, ladder_of(args).op, ": device ", device.name(), " has no kernel for this");
+  Launch launch{.threads = device.threads(), .stream = device.stream()};
+  if (rung->scratch_bytes) {
+    launch.scratch_bytes = rung->scratch_bytes(args, launch.threads);
+    launch.scratch = device.scratch(launch.scratch_bytes);
+  }
+  if (device.profiler()) device.profiler()->launching(ladder_of(args).op, &args);
+  if (device.runs()) rung->on(device.isa())(launch, args);
+  if (device.profiler())
+    device.profiler()->launched(ladder_of(args).op, rung->name, ladder_of(args).cost(args));
+}
+
+}  // namespace hewn

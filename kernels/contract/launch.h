@@ -1,0 +1,45 @@
+#pragma once
+// What every kernel receives besides its operands. Plain data: SIMD sources include it.
+
+#include <cstddef>
+#include <cstdint>
+
+#include "core/dtype.h"
+#include "core/write.h"
+#include "kernels/contract/isa.h"
+
+namespace hewn {
+
+/// A kernel runs in order on its stream, on at most `threads` CPU threads, with `scratch` bytes of its own.
+/// It never allocates, throws or synchronises, and its sums have an order fixed by shapes and dtype alone.
+struct Launch {
+  int threads = 1;
+  void* scratch = nullptr;  ///< aligned to 256, `scratch_bytes` long, uninitialised
+  size_t scratch_bytes = 0;
+  void* stream =
+      nullptr;  ///< of a GPU: a cudaStream_t, or the emulation's; null: none, and kernels run at once
+};
+
+/// What the work costs: floating-point operations (a fused multiply-add is two), and the least bytes that
+/// have to move between memory and processor.
+struct Cost {
+  double flops = 0;
+  double bytes = 0;
+};
+
+/// What changes from step to step lives on the device and is read there by kernels, so that a step can be
+/// captured once and replayed, and so that the optimizer refuses a poisoned step by itself.
+struct StepState {
+  uint64_t seed = 0;       ///< of dropout
+  int64_t step = 0;        ///< counts optimizer steps from 0
+  int64_t micro_step = 0;  ///< within an accumulated step
+  double learning_rate = 0;
+  double grad_norm = 0;    ///< global norm of the gradients, before clipping
+  double clip_factor = 1;  ///< what the optimizer multiplies gradients by
+  int64_t non_finite = 0;  ///< not 0 when loss or gradients hold NaN or Inf: the update does nothing
+};
+
+template <class Args>
+struct Ladder;
+
+}  // namespace hewn

@@ -1,0 +1,55 @@
+#pragma once
+// The one place CPU parallelism comes from.
+
+#include "kernels/contract/launch.h"
+
+namespace hewn {
+
+/// Calls body(context, worker) once for each worker 0..workers-1, on as many threads as are free, at most one
+/// per worker; returns when all are done. A region begun inside a region, or by a second thread at the same
+/// time, runs on its own thread alone.
+void parallel_region(int workers, void (*body)(void* context, int worker), void* context);
+
+/// Splits [0, n) into one contiguous range per thread and calls body(begin, end, worker) for the non-empty
+/// ones. Work items must not depend on how they are grouped: make an item a fixed block (of rows, of
+/// elements), so that results are the same bits for every number of threads.
+template <class Body>
+inline void parallel_for(const Launch& launch, int64_t n, const Body& body) {
+  const int workers = static_cast<int>(n < launch.threads ? n : launch.threads);
+  if (workers <= 1) {
+    if (n > 0) body(int64_t{0}, n, 0);
+    return;
+  }
+  struct Work {
+    const Body& body;
+    int64_t n;
+    int workers;
+  } work{body, n, workers};
+  parallel_region(
+      workers,
+      [](void* context, int worker) {
+        const Work& w = *static_cast<const Work*>(context);
+        w.body(w.n * worker / w.workers, w.n * (worker + 1) / w.workers, worker);
+      },
+      &work);
+}
+
+/// Cores this process may use.
+int available_cores();
+
+/// How many blocks of `block` items cover n.
+[[gnu::always_inline]] inline constexpr int64_t blocks_of(int64_t n, int64_t block) {
+  return (n + block - 1) / block;
+}
+
+/// parallel_for over n independent elements: calls body(begin, end) with ranges of whole blocks of 4096, but
+/// for the end of the last.
+template <class Body>
+inline void parallel_elements(const Launch& launch, int64_t n, const Body& body) {
+  constexpr int64_t block = 4096;
+  parallel_for(launch, (n + block - 1) / block, [&](int64_t begin, int64_t end, int) {
+    body(begin * block, end * block < n ? end * block : n);
+  });
+}
+
+}  // namespace hewn

@@ -1,0 +1,172 @@
+#include "kernels/devices/devices.h"
+
+#include <sys/mman.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <string>
+
+#include "kernels/devices/gpu_device.h"
+#include "kernels/contract/parallel.h"
+
+namespace hewn {
+namespace {
+
+constexpr size_t huge_page = size_t{2} << 20;
+
+template <class T>
+void add_elements(int64_t n, void* dst, const void* src) {
+  T* const sum = static_cast<T*>(dst);
+  const T* const term = static_cast<const T*>(src);
+  for (int64_t i = 0; i < n; ++i) sum[i] += term[i];
+}
+
+class Cpu final : public Executor {
+ public:
+  Cpu(int threads, Isa isa) : threads_(threads), isa_(isa) {
+    require(threads >= 1 && threads <= 1024, "threads = ", threads, "; from 1 to 1024 are possible");
+    require(supported(isa), "this processor cannot run ", name_of(isa));
+  }
+  ~Cpu() override { drop_memory(); }
+
+  Kind kind() const override { return Kind::cpu; }
+  std::string name() const override { return "cpu"; }
+  Isa isa() const override { return isa_; }
+  int threads() const override { return threads_; }
+  bool runs() const override { return true; }
+
+  void* raw_alloc(size_t bytes) override {
+    // Big blocks stand on huge-page boundaries: fewer page faults and TLB misses.
+    void* data = nullptr;
+    if (bytes >= 2 * huge_page) {
+      data = std::aligned_alloc(huge_page, (bytes + huge_page - 1) / huge_page * huge_page);
+      if (data) madvise(data, bytes, MADV_HUGEPAGE);
+    } else {
+      data = std::aligned_alloc(256, bytes);
+    }
+    if (!data)
+      fail(ErrorCode::memory, "out of memory: ", bytes, " bytes more than the ", pool().stats().reserved,
+           " in use; try a smaller batch_size or block_size (hewn plan tells what fits)");
+    return data;
+  }
+  void raw_free(void* data, size_t) override { std::free(data); }
+  void copy(void* dst, const void* src, size_t bytes) override { std::memmove(dst, src, bytes); }
+  void upload(void* dst, const void* host, size_t bytes) override {
+    if (bytes) std::memcpy(dst, host, bytes);
+  }
+  void download(void* host, const void* src, size_t bytes) override {
+    if (bytes) std::memcpy(host, src, bytes);
+  }
+  void fill(void* data, uint8_t value, size_t bytes) override { std::memset(data, value, bytes); }
+  void add(DType dtype, int64_t n, void* dst, const void* src) override {
+    switch (dtype) {
+      case DType::f32: return add_elements<float>(n, dst, src);
+      case DType::f64: return add_elements<double>(n, dst, src);
+      default: fail(ErrorCode::failed, "the cpu device cannot add elements of ", name_of(dtype));
+    }
+  }
+  void sync() override {}
+
+ private:
+  int threads_;
+  Isa isa_;
+};
+
+class Meta final : public Executor {
+ public:
+  Meta(int threads, Isa isa) : threads_(threads), isa_(isa) {}
+  ~Meta() override { drop_memory(); }
+
+  Kind kind() const override { return Kind::meta; }
+  std::string name() const override {
+    return on_gpu(isa_) ? "meta as " + std::string(hewn::name_of(isa_)) : "meta";
+  }
+  Isa isa() const override { return isa_; }
+  int threads() const override { return threads_; }
+  bool runs() const override { return false; }
+
+  /// Addresses nobody may touch, each range once.
+  void* raw_alloc(size_t bytes) override {
+    const uintptr_t at = next_;
+    next_ += (bytes + 255) / 256 * 256;
+    return reinterpret_cast<void*>(at);
+  }
+  void raw_free(void*, size_t) override {}
+  void copy(void*, const void*, size_t) override {}
+  void upload(void*, const void*, size_t) override {}
+  void download(void*, const void*, size_t) override {
+    fail(ErrorCode::failed, "the meta device holds no values to read");
+  }
+  void fill(void*, uint8_t, size_t) override {}
+  void add(DType, int64_t, void*, const void*) override {}
+  void sync() override {}
+
+ private:
+  int threads_;
+  Isa isa_;
+  uintptr_t next_ = uintptr_t{1} << 32;
+};
+
+}  // namespace
+
+int default_threads() {
+  for (const char* name : {"HEWN_THREADS", "OMP_NUM_THREADS"}) {
+    const char* asked = std::getenv(name);
+    if (!asked || !*asked) continue;
+    char* end = nullptr;
+    const long n = std::strtol(asked, &end, 10);
+    require(*end == '\0' && n >= 1 && n <= 1024, name, "=", asked, "; a number from 1 to 1024 is needed");
+    return static_cast<int>(n);
+  }
+  return available_cores();
+}
+
+std::unique_ptr<Executor> make_cpu(int threads, Isa isa) { return std::make_unique<Cpu>(threads, isa); }
+std::unique_ptr<Executor> make_meta(int threads, Isa isa) { return std::make_unique<Meta>(threads, isa); }
+
+std::string why_no_cuda() {
+  if constexpr (cuda_compiled) return cuda_obstacle();
+  return "this build has no CUDA (configure it with -DHEWN_CUDA=ON)";
+}
+
+std::unique_ptr<Executor> make_cuda() {
+  const std::string obstacle = why_no_cuda();
+  if (!obstacle.empty()) fail(ErrorCode::failed, "device cuda is not usable: ", obstacle);
+  if constexpr (cuda_compiled) return make_gpu("cuda", make_cuda_runtime());
+  return nullptr;
+}
+
+std::string cuda_description() {
+  if constexpr (!cuda_compiled) return "";
+  const auto runtime = make_cuda_runtime();
+  const GpuProperties& p = runtime->properties();
+  return p.name + " (sm_" + std::to_string(p.major) + std::to_string(p.minor) + ")";
+}
+
+std::unique_ptr<Executor> make_emulated_gpu() {
+  if constexpr (emulator_compiled) return make_gpu("emulated", make_emulated_runtime());
+  fail(ErrorCode::failed, "this build holds no emulated GPU; configure it with -DHEWN_EMULATOR=ON");
+}
+
+Executor& cpu() {
+  static const std::unique_ptr<Executor> device = make_cpu();
+  return *device;
+}
+
+void* Executor::scratch(size_t bytes) {
+  if (bytes > scratch_bytes_) {
+    const MemUseScope purpose(MemUse::scratch);
+    if (scratch_) pool().release(scratch_);
+    scratch_ = pool().allocate(bytes);
+    scratch_bytes_ = bytes;
+  }
+  return scratch_;
+}
+
+void Executor::drop_memory() {
+  if (scratch_) pool().release(scratch_);
+  scratch_ = nullptr;
+  drop_pool();
+}
+
+}  // namespace hewn

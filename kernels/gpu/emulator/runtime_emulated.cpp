@@ -1,0 +1,232 @@
+#include <sys/mman.h>
+
+#include <chrono>
+#include <cstring>
+#include <deque>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/error.h"
+#include "kernels/gpu/emulator/emulator.h"
+#include "kernels/gpu/runtime/runtime.h"
+#include "kernels/contract/launch.h"
+
+namespace hewn {
+namespace {
+
+constexpr size_t arena_bytes = size_t{16} << 30;  // of addresses; memory comes when it is touched
+constexpr size_t page = 4096;
+
+using Work = std::function<void()>;
+
+struct EmulatedEvent {
+  bool reached = false;
+  double seconds = 0;
+};
+
+double now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+/// Addresses of device memory, which can be touched only while a `Touch` lives.
+class Arena {
+ public:
+  Arena() {
+    void* const memory =
+        mmap(nullptr, arena_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED) fail(ErrorCode::memory, "the emulated device: no room for its addresses");
+    base_ = static_cast<uint8_t*>(memory);
+    free_[0] = arena_bytes;
+  }
+  ~Arena() { munmap(base_, arena_bytes); }
+  Arena(const Arena&) = delete;
+  Arena& operator=(const Arena&) = delete;
+
+  void* allocate(size_t bytes) {
+    const size_t size =
+        (bytes + page - 1) / page * page + page;  // a page that nobody owns lies between blocks
+    for (auto at = free_.begin(); at != free_.end(); ++at) {
+      if (at->second < size) continue;
+      const auto [offset, length] = *at;
+      free_.erase(at);
+      if (length > size) free_[offset + size] = length - size;
+      taken_[offset] = size;
+      return base_ + offset;
+    }
+    return nullptr;
+  }
+
+  void release(void* data) {
+    const auto offset = static_cast<size_t>(static_cast<uint8_t*>(data) - base_);
+    const auto at = taken_.find(offset);
+    if (at == taken_.end()) return;
+    size_t start = offset, length = at->second;
+    taken_.erase(at);
+    madvise(data, length, MADV_DONTNEED);
+    auto next = free_.lower_bound(start);
+    if (next != free_.end() && next->first == start + length)
+      length += next->second, next = free_.erase(next);
+    if (next != free_.begin()) {
+      const auto before = std::prev(next);
+      if (before->first + before->second == start) start = before->first, length += before->second;
+    }
+    free_[start] = length;
+  }
+
+  void open(bool on) {
+    for (const auto& [offset, size] : taken_)
+      mprotect(base_ + offset, size - page, on ? PROT_READ | PROT_WRITE : PROT_NONE);
+  }
+
+ private:
+  uint8_t* base_ = nullptr;
+  std::map<size_t, size_t> free_, taken_;  ///< offset -> bytes
+};
+
+}  // namespace
+
+/// What is in order waits here until somebody asks for a result, as on a GPU that is slower than its host.
+class EmulatedStream {
+ public:
+  void add(Work work) {
+    (captured_ ? *captured_ : waiting_).push_back(std::move(work));
+    if (!captured_ && waiting_.size() > 4096) run();
+  }
+
+  void run() {
+    if (waiting_.empty()) return;
+    arena.open(true);
+    try {
+      while (!waiting_.empty()) {
+        const Work work = std::move(waiting_.front());
+        waiting_.pop_front();
+        work();
+      }
+    } catch (...) {
+      waiting_.clear();
+      arena.open(false);
+      throw;
+    }
+    arena.open(false);
+  }
+
+  void begin_capture() {
+    require(!captured_, "the emulated device records a graph already");
+    captured_ = std::make_unique<std::deque<Work>>();
+  }
+  std::unique_ptr<std::deque<Work>> end_capture() { return std::move(captured_); }
+  bool capturing() const { return captured_ != nullptr; }
+
+  Arena arena;
+
+ private:
+  std::deque<Work> waiting_;
+  std::unique_ptr<std::deque<Work>> captured_;
+};
+
+namespace {
+
+class EmulatedRuntime final : public GpuRuntime {
+ public:
+  EmulatedRuntime() {
+    properties_ = {.name = "emulated",
+                   .major = 8,
+                   .minor = 0,
+                   .multiprocessors = 4,
+                   .memory_bytes = arena_bytes,
+                   .shared_bytes = emulator::options().shared_limit,
+                   .l2_bytes = page};
+  }
+
+  Isa isa() const override { return Isa::emulated; }
+  const GpuProperties& properties() const override { return properties_; }
+  void* stream() override { return &stream_; }
+
+  void* allocate(size_t bytes) override { return stream_.arena.allocate(bytes); }
+  void release(void* data) override {
+    if (!stream_.capturing()) stream_.run();  // what waits may still use it
+    stream_.arena.release(data);
+  }
+  void* allocate_pinned(size_t bytes) override {
+    return std::aligned_alloc(page, (bytes + page - 1) / page * page);
+  }
+  void release_pinned(void* data) override { std::free(data); }
+
+  void copy_in(void* device, const void* pinned, size_t bytes) override { move(device, pinned, bytes); }
+  void copy_out(void* pinned, const void* device, size_t bytes) override { move(pinned, device, bytes); }
+  void copy(void* to, const void* from, size_t bytes) override { move(to, from, bytes); }
+  void fill(void* device, uint8_t value, size_t bytes) override {
+    stream_.add([=] { std::memset(device, value, bytes); });
+  }
+
+  Event make_event() override { return new EmulatedEvent; }
+  void drop_event(Event event) override {
+    stream_.run();
+    delete static_cast<EmulatedEvent*>(event);
+  }
+  void record(Event event) override {
+    auto& e = *static_cast<EmulatedEvent*>(event);
+    e.reached = false;
+    stream_.add([&e] { e.reached = true, e.seconds = now(); });
+  }
+  bool reached(Event event) override { return static_cast<EmulatedEvent*>(event)->reached; }
+  void wait(Event event) override {
+    if (!reached(event)) stream_.run();
+  }
+  double seconds_between(Event first, Event second) override {
+    return static_cast<EmulatedEvent*>(second)->seconds - static_cast<EmulatedEvent*>(first)->seconds;
+  }
+
+  void sync() override {
+    require(!stream_.capturing(), "the emulated device was asked to wait while it records a graph");
+    stream_.run();
+  }
+
+  void begin_capture() override { stream_.begin_capture(); }
+  Graph end_capture() override { return stream_.end_capture().release(); }
+  bool capturing() const override { return stream_.capturing(); }
+  void replay(Graph graph) override {
+    for (const Work& work : *static_cast<std::deque<Work>*>(graph)) stream_.add(work);
+  }
+  void drop_graph(Graph graph) override { delete static_cast<std::deque<Work>*>(graph); }
+
+ private:
+  void move(void* to, const void* from, size_t bytes) {
+    stream_.add([=] { std::memmove(to, from, bytes); });
+  }
+
+  GpuProperties properties_;
+  EmulatedStream stream_;
+};
+
+std::string text_of(const Extent& d) {
+  return std::to_string(d.x) + "x" + std::to_string(d.y) + "x" + std::to_string(d.z);
+}
+
+}  // namespace
+
+void launch_emulated(const Launch& on, const char* name, const Grid& grid, std::function<void()> body,
+                     const std::string& arguments) {
+  const auto refuse = [&](const char* why) {
+    fail(ErrorCode::failed, "kernel ", name, "(", arguments, ") on ", text_of(grid.blocks), " blocks of ",
+         text_of(grid.threads), " threads with ", grid.shared_bytes, " bytes of shared memory: ", why);
+  };
+  const Extent &blocks = grid.blocks, &threads = grid.threads;
+  if (blocks.x == 0 || blocks.y == 0 || blocks.z == 0) return;
+  if (blocks.x > 0x7fffffffu || blocks.y > 65535 || blocks.z > 65535) refuse("too many blocks");
+  const uint64_t n = uint64_t{threads.x} * threads.y * threads.z;
+  if (n == 0 || n > 1024 || threads.z > 64)
+    refuse("a block has from 1 to 1024 threads, at most 64 of them in z");
+  if (grid.shared_bytes > emulator::options().shared_limit) refuse("there is less");
+  Work work = [name, grid, body = std::move(body)] { emulator::run_kernel(name, grid, body); };
+  if (on.stream)
+    static_cast<EmulatedStream*>(on.stream)->add(std::move(work));
+  else
+    work();
+}
+
+std::unique_ptr<GpuRuntime> make_emulated_runtime() { return std::make_unique<EmulatedRuntime>(); }
+
+}  // namespace hewn

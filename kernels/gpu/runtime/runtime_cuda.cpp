@@ -1,0 +1,202 @@
+#include <cuda_runtime.h>
+
+#include <string>
+
+#include "core/error.h"
+#include "kernels/gpu/simt/grid.h"
+#include "kernels/gpu/runtime/runtime.h"
+#include "kernels/contract/launch.h"
+
+namespace hewn {
+namespace {
+
+constexpr size_t shared_by_default = 48 << 10;  // what a kernel may have without asking for more
+
+/// Fails with what was being done; the error is no longer pending afterwards.
+void check(cudaError_t error, const char* doing) {
+  if (error == cudaSuccess) return;
+  cudaGetLastError();
+  fail(ErrorCode::failed, "cuda: ", doing, ": ", cudaGetErrorString(error), " (", cudaGetErrorName(error),
+       ")");
+}
+
+/// The same for what waits: the error is that of something queued before, which the GPU does not name.
+void check_queued(cudaError_t error) {
+  check(error, "waiting for the GPU, on which a kernel failed (with CUDA_LAUNCH_BLOCKING=1 in the "
+               "environment each one is awaited, and the message names it)");
+}
+
+class CudaRuntime final : public GpuRuntime {
+ public:
+  explicit CudaRuntime(int ordinal) {
+    check(cudaSetDevice(ordinal), "choosing the GPU");
+    cudaDeviceProp p{};
+    check(cudaGetDeviceProperties(&p, ordinal), "asking for the GPU's properties");
+    properties_ = {.name = p.name,
+                   .major = p.major,
+                   .minor = p.minor,
+                   .multiprocessors = p.multiProcessorCount,
+                   .memory_bytes = p.totalGlobalMem,
+                   .shared_bytes = p.sharedMemPerBlockOptin,
+                   .l2_bytes = static_cast<size_t>(p.l2CacheSize)};
+    check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "making a stream");
+  }
+  ~CudaRuntime() override { cudaStreamDestroy(stream_); }
+
+  Isa isa() const override { return Isa::cuda; }
+  const GpuProperties& properties() const override { return properties_; }
+  void* stream() override { return stream_; }
+
+  void* allocate(size_t bytes) override {
+    void* data = nullptr;
+    return enough(cudaMalloc(&data, bytes), "allocating memory") ? data : nullptr;
+  }
+  void release(void* data) override { cudaFree(data); }
+  void* allocate_pinned(size_t bytes) override {
+    void* data = nullptr;
+    return enough(cudaHostAlloc(&data, bytes, cudaHostAllocDefault), "allocating pinned memory") ? data
+                                                                                                 : nullptr;
+  }
+  void release_pinned(void* data) override { cudaFreeHost(data); }
+
+  void copy_in(void* device, const void* pinned, size_t bytes) override {
+    check(cudaMemcpyAsync(device, pinned, bytes, cudaMemcpyHostToDevice, stream_), "copying to the GPU");
+  }
+  void copy_out(void* pinned, const void* device, size_t bytes) override {
+    check(cudaMemcpyAsync(pinned, device, bytes, cudaMemcpyDeviceToHost, stream_), "copying from the GPU");
+  }
+  void copy(void* to, const void* from, size_t bytes) override {
+    check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream_), "copying on the GPU");
+  }
+  void fill(void* device, uint8_t value, size_t bytes) override {
+    check(cudaMemsetAsync(device, value, bytes, stream_), "filling memory of the GPU");
+  }
+
+  Event make_event() override {
+    cudaEvent_t event = nullptr;
+    check(cudaEventCreate(&event), "making an event");
+    return event;
+  }
+  void drop_event(Event event) override { cudaEventDestroy(static_cast<cudaEvent_t>(event)); }
+  void record(Event event) override {
+    check(cudaEventRecord(static_cast<cudaEvent_t>(event), stream_), "recording an event");
+  }
+  bool reached(Event event) override {
+    const cudaError_t state = cudaEventQuery(static_cast<cudaEvent_t>(event));
+    if (state == cudaErrorNotReady) return false;
+    check(state, "asking for an event");
+    return true;
+  }
+  void wait(Event event) override {
+    check_queued(cudaEventSynchronize(static_cast<cudaEvent_t>(event)));
+  }
+  double seconds_between(Event first, Event second) override {
+    float milliseconds = 0;
+    check(cudaEventElapsedTime(&milliseconds, static_cast<cudaEvent_t>(first),
+                               static_cast<cudaEvent_t>(second)),
+          "reading the time between two events");
+    return static_cast<double>(milliseconds) * 1e-3;
+  }
+
+  void sync() override { check_queued(cudaStreamSynchronize(stream_)); }
+
+  void begin_capture() override {
+    // Relaxed: the pool may ask for memory meanwhile.
+    check(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeRelaxed), "beginning a graph");
+    capturing_ = true;
+  }
+  Graph end_capture() override {
+    capturing_ = false;
+    cudaGraph_t graph = nullptr;
+    check(cudaStreamEndCapture(stream_, &graph), "ending a graph");
+    cudaGraphExec_t ready = nullptr;
+    const cudaError_t error = cudaGraphInstantiate(&ready, graph, 0);
+    cudaGraphDestroy(graph);
+    check(error, "preparing a graph");
+    return ready;
+  }
+  bool capturing() const override { return capturing_; }
+  void replay(Graph graph) override {
+    check(cudaGraphLaunch(static_cast<cudaGraphExec_t>(graph), stream_), "launching a graph");
+  }
+  void drop_graph(Graph graph) override { cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(graph)); }
+
+ private:
+  /// False when there is not enough memory.
+  static bool enough(cudaError_t error, const char* doing) {
+    if (error == cudaErrorMemoryAllocation) {
+      cudaGetLastError();
+      return false;
+    }
+    check(error, doing);
+    return true;
+  }
+
+  GpuProperties properties_;
+  cudaStream_t stream_ = nullptr;
+  bool capturing_ = false;
+};
+
+dim3 dim_of(const Extent& e) { return {e.x, e.y, e.z}; }
+
+}  // namespace
+
+void launch_cuda(const Launch& on, const char* name, const Grid& grid, const void* kernel, void** arguments,
+                 std::string (*text)(void** arguments)) {
+  const Extent &blocks = grid.blocks, &threads = grid.threads;
+  if (blocks.x == 0 || blocks.y == 0 || blocks.z == 0) return;
+  cudaError_t error = cudaSuccess;
+  if (grid.shared_bytes > shared_by_default)
+    error = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                 static_cast<int>(grid.shared_bytes));
+  if (error == cudaSuccess)
+    error = cudaLaunchKernel(kernel, dim_of(blocks), dim_of(threads), arguments, grid.shared_bytes,
+                             static_cast<cudaStream_t>(on.stream));
+  if (error == cudaSuccess) return;
+  cudaGetLastError();
+  fail(ErrorCode::failed, "kernel ", name, "(", text(arguments), ") on ", blocks.x, "x", blocks.y, "x",
+       blocks.z, " blocks of ", threads.x, "x", threads.y, "x", threads.z, " threads with ",
+       grid.shared_bytes, " bytes of shared memory: ", cudaGetErrorString(error), " (",
+       cudaGetErrorName(error), ")");
+}
+
+std::string cuda_obstacle() {
+  // The run time answers the first question that it is asked with what is wrong with driver and devices.
+  int count = 0;
+  const cudaError_t error = cudaGetDeviceCount(&count);
+  if (error != cudaSuccess) cudaGetLastError();
+  if (error == cudaErrorInsufficientDriver) {
+    int driver = 0;
+    if (cudaDriverGetVersion(&driver) != cudaSuccess || driver == 0)
+      return "no NVIDIA driver is installed here";
+    return "the NVIDIA driver here is too old: it knows CUDA " + std::to_string(driver / 1000) + "." +
+           std::to_string(driver % 1000 / 10) + ", this build needs " +
+           std::to_string(CUDART_VERSION / 1000) + ".0";
+  }
+  if (error == cudaErrorNoDevice || (error == cudaSuccess && count == 0))
+    return "there is no NVIDIA GPU here";
+  if (error != cudaSuccess) return cudaGetErrorString(error);
+  cudaDeviceProp p{};
+  if (const cudaError_t asked = cudaGetDeviceProperties(&p, 0); asked != cudaSuccess)
+    return cudaGetErrorString(asked);
+  if (p.major < 8)
+    return std::string("the ") + p.name + " has compute capability " + std::to_string(p.major) + "." +
+           std::to_string(p.minor) + "; 8.0 (Ampere) is the least";
+  return "";
+}
+
+int cuda_capability() {
+  static const int asked = [] {
+    int major = 0, minor = 0;
+    if (cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, 0) == cudaSuccess &&
+        cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, 0) == cudaSuccess)
+      return 10 * major + minor;
+    cudaGetLastError();
+    return 0;
+  }();
+  return asked;
+}
+
+std::unique_ptr<GpuRuntime> make_cuda_runtime() { return std::make_unique<CudaRuntime>(0); }
+
+}  // namespace hewn

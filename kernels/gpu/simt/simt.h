@@ -1,0 +1,87 @@
+#pragma once
+// What a room's cuda.cu includes. nvcc makes GPU code of it; g++ and clang++ make, of the same source, code
+// for the block emulator (emulator.h), so that kernels are tested where there is no GPU. Beside CUDA's own
+// words (threadIdx,
+// __syncthreads, __shfl_xor_sync, ...) a kernel uses what is declared here:
+//
+//   launch(on, "name", {blocks, threads, shared_bytes}, kernel, arguments...)   instead of <<<...>>>
+//   Tile& tile = shared_memory<Tile>()         instead of __shared__: the emulator can poison, fence and
+//   count it dynamic_shared<float>()                    the bytes asked for at the launch load_as<float>(p),
+//   store_as(p, x)          float and double as they are, bf16 converted
+//
+// Kernels and helpers stand in an anonymous namespace, since both builds can be in one program.
+
+#include <type_traits>
+
+#include "kernels/gpu/simt/limits.h"
+#include "kernels/contract/launch.h"
+
+#ifdef __CUDACC__
+#include "kernels/gpu/simt/simt_cuda.h"
+#else
+#include "kernels/gpu/simt/simt_emulated.h"
+#endif
+
+namespace hewn {
+namespace {
+
+/// How many blocks of `block` cover n.
+template <class T>
+__host__ __device__ constexpr T ceil_div(T n, T block) {
+  return (n + block - 1) / block;
+}
+
+/// Blocks for n items, `per_block` each, at most what one dimension of a grid may have: a kernel that is
+/// given fewer than its items needs goes over them with a stride.
+constexpr unsigned blocks_for(int64_t n, int64_t per_block) {
+  const int64_t blocks = ceil_div(n, per_block);
+  return static_cast<unsigned>(blocks < 0x7fffffff ? blocks : 0x7fffffff);
+}
+
+__device__ __forceinline__ float to_float(bf16 x) {
+  return __uint_as_float(static_cast<unsigned>(x.bits) << 16);
+}
+
+/// An element as a number to compute with: numbers as they are, bf16 as float.
+template <class T, class E>
+__device__ __forceinline__ T load_as(const E* p) {
+  if constexpr (std::is_arithmetic_v<E>)
+    return static_cast<T>(*p);
+  else
+    return static_cast<T>(to_float(*p));
+}
+
+template <class T>
+__device__ __forceinline__ void store_as(bf16* p, T x) {
+  *p = to_bf16(static_cast<float>(x));
+}
+template <class E, class T>
+__device__ __forceinline__ void store_as(E* p, T x) {
+  *p = static_cast<E>(x);
+}
+
+/// to[i] (set or add) x, in the type of x.
+template <class E, class T>
+__device__ __forceinline__ void write(E* to, T x, Write how) {
+  store_as(to, how == Write::add ? load_as<T>(to) + x : x);
+}
+
+/// The sum of a warp's 32 values, in a fixed order, in every lane.
+template <class T>
+__device__ __forceinline__ T warp_sum(T x) {
+  for (int distance = 16; distance > 0; distance /= 2) x += __shfl_xor_sync(0xffffffffu, x, distance);
+  return x;
+}
+
+/// The largest of a warp's 32 values; a NaN is passed over unless all are.
+template <class T>
+__device__ __forceinline__ T warp_max(T x) {
+  for (int distance = 16; distance > 0; distance /= 2) {
+    const T other = __shfl_xor_sync(0xffffffffu, x, distance);
+    x = x < other || x != x ? other : x;
+  }
+  return x;
+}
+
+}  // namespace
+}  // namespace hewn

@@ -1,0 +1,275 @@
+#pragma once
+// simt.h under g++ and clang++: the words of CUDA that kernels use, on the block emulator. What is missing
+// here is missing on purpose or has not been needed: there is no atomic addition of floats, since sums have a
+// fixed order.
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <functional>
+#include <new>
+#include <tuple>
+
+#include "core/dtype.h"
+#include "kernels/gpu/simt/arguments_text.h"
+#include "kernels/gpu/emulator/emulator.h"
+#include "kernels/gpu/simt/grid.h"
+#include "kernels/gpu/simt/simt_bf16.h"
+#include "kernels/contract/launch.h"
+
+#define __global__
+#define __device__
+#define __host__
+#define __constant__ static
+#define __forceinline__ inline
+#define __noinline__
+#define __launch_bounds__(...)
+#define __grid_constant__
+#define __align__(n) alignas(n)
+
+// Vectors that one instruction loads and stores.
+struct alignas(8) float2 {
+  float x, y;
+};
+struct alignas(16) float4 {
+  float x, y, z, w;
+};
+struct alignas(16) double2 {
+  double x, y;
+};
+struct alignas(8) int2 {
+  int x, y;
+};
+struct alignas(16) int4 {
+  int x, y, z, w;
+};
+struct alignas(8) uint2 {
+  unsigned x, y;
+};
+struct alignas(16) uint4 {
+  unsigned x, y, z, w;
+};
+
+namespace hewn {
+
+/// Starts a kernel on the emulated stream of `on`, or runs it at once where there is none. In
+/// runtime_emulated.cpp.
+void launch_emulated(const Launch& on, const char* name, const Grid& grid, std::function<void()> body,
+                     const std::string& arguments);
+
+namespace {
+
+/// Starts `kernel` on the stream of `on`. A grid without a block does nothing.
+template <class... P, class... A>
+void launch(const Launch& on, const char* name, const Grid& grid, void (*kernel)(P...),
+            const A&... arguments) {
+  std::tuple<P...> values(static_cast<P>(arguments)...);
+  std::string text = std::apply(
+      [](auto&... value) {
+        void* pointers[] = {static_cast<void*>(&value)..., nullptr};
+        return arguments_text<P...>(pointers);
+      },
+      values);
+  launch_emulated(
+      on, name, grid, [kernel, values] { std::apply(kernel, values); }, text);
+}
+
+/// Shared memory of the block for one T: the same in all threads, NaN to begin with.
+template <class T>
+T& shared_memory() {
+  static_assert(std::is_trivially_default_constructible_v<T>, "shared memory holds plain data");
+  static const char key = 0;
+  return *static_cast<T*>(emulator::block_shared(&key, sizeof(T)));
+}
+
+/// The bytes that the launch asked for.
+template <class T>
+T* dynamic_shared() {
+  return static_cast<T*>(emulator::dynamic_shared());
+}
+
+inline bf16 to_bf16(float x) { return {BFloat16(x).bits}; }
+inline f16 to_f16(float x) { return {Float16(x).bits}; }
+inline float to_float(f16 x) { return static_cast<float>(std::bit_cast<Float16>(x)); }
+
+/// One lane's part in a shuffle.
+template <class T>
+struct Shuffle {
+  T value;
+  int source;  ///< lane whose value it wants; its own where there is none
+  T result;
+};
+
+template <class T>
+T shuffle(uint32_t mask, const char* what, T value, int source) {
+  static_assert(sizeof(T) <= 8);
+  Shuffle<T> mine{value, source, value};
+  emulator::warp_together(mask, what, &mine, [](void* const lanes[32], uint32_t) {
+    for (int i = 0; i < 32; ++i) {
+      if (!lanes[i]) continue;
+      auto& lane = *static_cast<Shuffle<T>*>(lanes[i]);
+      if (!lanes[lane.source]) emulator::kernel_failed("a shuffle reads a lane that is not in its mask");
+      lane.result = static_cast<Shuffle<T>*>(lanes[lane.source])->value;
+    }
+  });
+  return mine.result;
+}
+
+inline int lane_of_this_thread() {
+  const emulator::Place& p = emulator::place();
+  return static_cast<int>(((p.thread.z * p.threads.y + p.thread.y) * p.threads.x + p.thread.x) % 32);
+}
+
+struct Vote {
+  bool value;
+  uint32_t result;
+};
+
+inline uint32_t vote(uint32_t mask, const char* what, bool value) {
+  Vote mine{value, 0};
+  emulator::warp_together(mask, what, &mine, [](void* const lanes[32], uint32_t) {
+    uint32_t all = 0;
+    for (int i = 0; i < 32; ++i)
+      if (lanes[i] && static_cast<Vote*>(lanes[i])->value) all |= 1u << i;
+    for (int i = 0; i < 32; ++i)
+      if (lanes[i]) static_cast<Vote*>(lanes[i])->result = all;
+  });
+  return mine.result;
+}
+
+}  // namespace
+}  // namespace hewn
+
+// CUDA has these names outside any namespace.
+namespace {
+
+constexpr int warpSize = 32;
+
+inline void __syncthreads() { hewn::emulator::block_barrier(); }
+inline void __syncwarp(unsigned mask = 0xffffffffu) {
+  hewn::emulator::warp_together(mask, "__syncwarp", nullptr, [](void* const*, uint32_t) {});
+}
+inline void __threadfence() {}
+inline void __threadfence_block() {}
+
+template <class T>
+T __shfl_sync(unsigned mask, T value, int source, int width = 32) {
+  const int lane = hewn::lane_of_this_thread();
+  return hewn::shuffle(mask, "__shfl_sync", value, lane / width * width + source % width);
+}
+template <class T>
+T __shfl_xor_sync(unsigned mask, T value, int bits, int width = 32) {
+  const int lane = hewn::lane_of_this_thread(), source = lane ^ bits;
+  return hewn::shuffle(mask, "__shfl_xor_sync", value, source / width > lane / width ? lane : source);
+}
+template <class T>
+T __shfl_up_sync(unsigned mask, T value, unsigned distance, int width = 32) {
+  const int lane = hewn::lane_of_this_thread(), source = lane - static_cast<int>(distance);
+  return hewn::shuffle(mask, "__shfl_up_sync", value, source < lane / width * width ? lane : source);
+}
+template <class T>
+T __shfl_down_sync(unsigned mask, T value, unsigned distance, int width = 32) {
+  const int lane = hewn::lane_of_this_thread(), source = lane + static_cast<int>(distance);
+  return hewn::shuffle(mask, "__shfl_down_sync", value, source >= (lane / width + 1) * width ? lane : source);
+}
+inline unsigned __ballot_sync(unsigned mask, int value) {
+  return hewn::vote(mask, "__ballot_sync", value != 0);
+}
+inline int __any_sync(unsigned mask, int value) { return hewn::vote(mask, "__any_sync", value != 0) != 0; }
+inline int __all_sync(unsigned mask, int value) { return hewn::vote(mask, "__all_sync", value != 0) == mask; }
+
+template <class T>
+T __ldg(const T* p) {
+  return *p;
+}
+template <class T>
+T __ldcs(const T* p) {
+  return *p;
+}
+template <class T>
+T __ldcg(const T* p) {
+  return *p;
+}
+template <class T>
+void __stcs(T* p, T x) {
+  *p = x;
+}
+template <class T>
+void __stcg(T* p, T x) {
+  *p = x;
+}
+
+inline float2 make_float2(float x, float y) { return {x, y}; }
+inline float4 make_float4(float x, float y, float z, float w) { return {x, y, z, w}; }
+inline int2 make_int2(int x, int y) { return {x, y}; }
+inline int4 make_int4(int x, int y, int z, int w) { return {x, y, z, w}; }
+inline uint2 make_uint2(unsigned x, unsigned y) { return {x, y}; }
+inline uint4 make_uint4(unsigned x, unsigned y, unsigned z, unsigned w) { return {x, y, z, w}; }
+
+inline unsigned __float_as_uint(float x) { return std::bit_cast<unsigned>(x); }
+inline int __float_as_int(float x) { return std::bit_cast<int>(x); }
+inline float __uint_as_float(unsigned x) { return std::bit_cast<float>(x); }
+inline float __int_as_float(int x) { return std::bit_cast<float>(x); }
+inline int __popc(unsigned x) { return std::popcount(x); }
+inline int __clz(int x) { return std::countl_zero(static_cast<unsigned>(x)); }
+inline int __ffs(int x) { return x == 0 ? 0 : std::countr_zero(static_cast<unsigned>(x)) + 1; }
+inline unsigned __umulhi(unsigned a, unsigned b) { return static_cast<unsigned>(uint64_t{a} * b >> 32); }
+
+inline float __fmaf_rn(float a, float b, float c) { return std::fma(a, b, c); }
+inline float __fadd_rn(float a, float b) { return a + b; }
+inline float __fmul_rn(float a, float b) { return a * b; }
+inline float __fsqrt_rn(float a) { return std::sqrt(a); }
+inline float __frcp_rn(float a) { return 1 / a; }
+inline float __fdividef(float a, float b) { return a / b; }
+inline float __expf(float x) { return std::exp(x); }
+inline float __logf(float x) { return std::log(x); }
+inline float rsqrtf(float x) { return 1 / std::sqrt(x); }
+inline double rsqrt(double x) { return 1 / std::sqrt(x); }
+inline float __frsqrt_rn(float x) { return 1 / std::sqrt(x); }
+
+inline int min(int a, int b) { return b < a ? b : a; }
+inline int max(int a, int b) { return a < b ? b : a; }
+inline unsigned min(unsigned a, unsigned b) { return b < a ? b : a; }
+inline unsigned max(unsigned a, unsigned b) { return a < b ? b : a; }
+inline long min(long a, long b) { return b < a ? b : a; }
+inline long max(long a, long b) { return a < b ? b : a; }
+inline float min(float a, float b) { return std::fmin(a, b); }
+inline float max(float a, float b) { return std::fmax(a, b); }
+inline double min(double a, double b) { return std::fmin(a, b); }
+inline double max(double a, double b) { return std::fmax(a, b); }
+
+// Threads of a block take turns and blocks come one after the other, so that any operation is atomic.
+template <class T, class V>
+T atomicAdd(T* p, V value) {
+  static_assert(std::is_integral_v<T>, "sums of floats have a fixed order, which atomic additions have not");
+  const T old = *p;
+  *p = old + static_cast<T>(value);
+  return old;
+}
+template <class T, class V>
+T atomicOr(T* p, V value) {
+  const T old = *p;
+  *p = old | static_cast<T>(value);
+  return old;
+}
+template <class T, class V>
+T atomicMax(T* p, V value) {
+  const T old = *p;
+  *p = old < static_cast<T>(value) ? static_cast<T>(value) : old;
+  return old;
+}
+template <class T>
+T atomicCAS(T* p, T expected, T value) {
+  const T old = *p;
+  if (old == expected) *p = value;
+  return old;
+}
+
+}  // namespace
+
+#define threadIdx (::hewn::emulator::place().thread)
+#define blockIdx (::hewn::emulator::place().block)
+#define blockDim (::hewn::emulator::place().threads)
+#define gridDim (::hewn::emulator::place().blocks)

@@ -1,0 +1,89 @@
+#pragma once
+// Copies from global to shared memory that go on while the thread computes (cp.async, from sm_80 on).
+
+#include "kernels/gpu/simt/simt.h"
+
+#ifndef __CUDACC__
+#include <vector>
+#endif
+
+namespace hewn {
+namespace {
+
+#ifdef __CUDACC__
+
+/// Starts a copy of N = 4 or 16 bytes, of which those from `bytes` on become zero without being read. Both
+/// addresses are multiples of N.
+template <int N>
+__device__ __forceinline__ void copy_async(void* shared, const void* global, int bytes = N) {
+  static_assert(N == 4 || N == 16);
+  const auto to = static_cast<unsigned>(__cvta_generic_to_shared(shared));
+  if constexpr (N == 16)
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(global), "r"(bytes)
+                 : "memory");
+  else
+    asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;" ::"r"(to), "l"(global), "r"(bytes)
+                 : "memory");
+}
+
+/// Ends a group of copies; it may be empty.
+__device__ __forceinline__ void end_copies() { asm volatile("cp.async.commit_group;" ::: "memory"); }
+
+/// Waits until all but the newest `n` groups of this thread have arrived. Others' need a barrier as well.
+template <int n>
+__device__ __forceinline__ void await_copies() {
+  asm volatile("cp.async.wait_group %0;" ::"n"(n) : "memory");
+}
+
+#else
+
+/// What a thread has asked for and not yet awaited.
+struct AsyncCopies {
+  struct Copy {
+    void* to;
+    const void* from;
+    int bytes, size;
+    int64_t group;
+    void perform() const {
+      std::memcpy(to, from, static_cast<size_t>(bytes));
+      std::memset(static_cast<uint8_t*>(to) + bytes, 0, static_cast<size_t>(size - bytes));
+    }
+  };
+  std::vector<Copy> waiting;
+  int64_t groups = 0;
+};
+
+inline AsyncCopies& copies_of_this_thread() {
+  static std::vector<AsyncCopies> all(1024);
+  const emulator::Place& p = emulator::place();
+  return all[(p.thread.z * p.threads.y + p.thread.y) * p.threads.x + p.thread.x];
+}
+
+/// In ascending order of threads a copy is done at once, which shows a stage that is filled while it is still
+/// read; in shuffled order as late as it may be, which shows one that is read before it has been awaited.
+template <int N>
+void copy_async(void* shared, const void* global, int bytes = N) {
+  static_assert(N == 4 || N == 16);
+  if (reinterpret_cast<uintptr_t>(shared) % N || reinterpret_cast<uintptr_t>(global) % N || bytes < 0 ||
+      bytes > N)
+    emulator::kernel_failed("an asynchronous copy is not aligned to its size");
+  AsyncCopies& mine = copies_of_this_thread();
+  const AsyncCopies::Copy copy{shared, global, bytes, N, mine.groups};
+  emulator::options().order == 0 ? copy.perform() : mine.waiting.push_back(copy);
+}
+
+inline void end_copies() { ++copies_of_this_thread().groups; }
+
+template <int n>
+void await_copies() {
+  AsyncCopies& mine = copies_of_this_thread();
+  const auto due = std::find_if(mine.waiting.begin(), mine.waiting.end(),
+                                [&](const auto& copy) { return copy.group >= mine.groups - n; });
+  std::for_each(mine.waiting.begin(), due, [](const auto& copy) { copy.perform(); });
+  mine.waiting.erase(mine.waiting.begin(), due);
+}
+
+#endif
+
+}  // namespace
+}  // namespace hewn

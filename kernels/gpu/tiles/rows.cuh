@@ -1,0 +1,227 @@
+#pragma once
+// Kernels over rows: the threads that share a row, their sums, and a row held in their registers.
+//
+// Who adds what to what follows from the length of the row alone. Whether addresses are multiples of sixteen
+// bytes decides only how a thread loads the elements it has anyway.
+
+#include <cmath>
+
+#include "kernels/gpu/tiles/elements.cuh"
+#include "kernels/gpu/tiles/row_limits.h"
+#include "kernels/gpu/simt/simt.h"
+
+namespace hewn {
+namespace {
+
+/// The threads that work on one row: a warp, four of which make a block, or a whole block.
+template <int threads_>
+struct Team {
+  static constexpr int threads = threads_;
+  static constexpr int block = threads == 32 ? 128 : threads;
+  static constexpr int per_block = block / threads;
+  static_assert(threads % 32 == 0 && threads <= 1024, "whole warps, whose sums one warp can add");
+
+  /// Blocks of a multiprocessor whose threads have so many registers.
+  template <int registers>
+  static constexpr int resident = blocks_with(block, registers);
+
+  static Grid grid(int64_t rows) { return {blocks_for(rows, per_block), block}; }
+
+  static __device__ int rank() { return static_cast<int>(threadIdx.x) % threads; }
+  /// The team's first row; the next one is step() further.
+  static __device__ int64_t first() { return int64_t{blockIdx.x} * per_block + threadIdx.x / threads; }
+  static __device__ int64_t step() { return int64_t{gridDim.x} * per_block; }
+
+  /// What `of_warp` makes of the values of all threads, in a fixed order, in every thread.
+  template <class T, class F>
+  static __device__ T combine(T x, T nothing, F of_warp) {
+    x = of_warp(x);
+    if constexpr (threads == 32) return x;
+    struct Warps {
+      T of[32];
+    };
+    Warps& warps = shared_memory<Warps>();
+    __syncthreads();  // whoever still reads the last result
+    if (threadIdx.x % 32 == 0) warps.of[threadIdx.x / 32] = x;
+    __syncthreads();
+    const int lane = static_cast<int>(threadIdx.x % 32);
+    return of_warp(lane < threads / 32 ? warps.of[lane] : nothing);
+  }
+  template <class T>
+  static __device__ T sum(T x) {
+    return combine(x, T{0}, [](T y) { return warp_sum(y); });
+  }
+  /// Passes NaN over unless there is nothing else.
+  template <class T>
+  static __device__ T max(T x) {
+    return combine(x, static_cast<T>(-INFINITY), [](T y) { return warp_max(y); });
+  }
+};
+
+/// How a row lies in a team's registers: thread t has the elements (k * threads + t) * V + v, k < packs, so
+/// that a warp's loads are next to each other. V is 4 where that divides the row, else 1.
+template <int V_, int packs_, int threads_>
+struct RowShape : Team<threads_> {
+  static constexpr int V = V_, packs = packs_;
+  static_assert(V == 1 || V * sizeof(float) == 16, "what one instruction loads");
+
+  /// The first element of this thread's pack k.
+  static __device__ int at(int k) { return (k * threads_ + Team<threads_>::rank()) * V; }
+};
+
+/// Blocks of a multiprocessor whose threads hold so many rows: they have registers for those, for what is
+/// made of them and for addresses, of which there are more where elements are loaded one by one. The numbers
+/// are those with which no register is spilled.
+template <class S, int rows, int held = rows* S::V* S::packs>
+constexpr int resident_rows = blocks_with(S::block, S::V == 1         ? 48 + 5 * held
+                                                    : S::threads > 32 ? 32 + 2 * held
+                                                                      : 44 + 3 * held / 2);
+
+/// f.operator()<RowShape<...>>() with the smallest shape for rows of `cols`, at most longest_held_row.
+template <int V, class F>
+void with_packs_of(int64_t cols, const F& f) {
+  if (cols <= 128) return f.template operator()<RowShape<V, 4 / V, 32>>();
+  if (cols <= 256) return f.template operator()<RowShape<V, 8 / V, 32>>();
+  if (cols <= 512) return f.template operator()<RowShape<V, 16 / V, 32>>();
+  if (cols <= 768) return f.template operator()<RowShape<V, 24 / V, 32>>();
+  if (cols <= 1024) return f.template operator()<RowShape<V, 32 / V, 32>>();
+  if (cols <= 2048) return f.template operator()<RowShape<V, 4 / V, 512>>();
+  if (cols <= 4096) return f.template operator()<RowShape<V, 8 / V, 512>>();
+  static_assert(longest_held_row == 16 * 512);
+  return f.template operator()<RowShape<V, 16 / V, 512>>();
+}
+template <class F>
+void with_row_shape(int64_t cols, const F& f) {
+  cols % 4 == 0 ? with_packs_of<4>(cols, f) : with_packs_of<1>(cols, f);
+}
+
+/// Whether packs of four floats can be loaded at once: `cols` is a multiple, and so are the addresses.
+template <class... P>
+bool loads_wide(int64_t cols, const P*... p) {
+  return cols % 4 == 0 && ((reinterpret_cast<uintptr_t>(p) % 16 == 0) && ...);
+}
+
+template <int V, class T>
+__device__ __forceinline__ Pack<T, V> load_pack(const T* p, bool wide) {
+  if (V > 1 && wide) return *reinterpret_cast<const Pack<T, V>*>(p);
+  Pack<T, V> x;
+#pragma unroll
+  for (int v = 0; v < V; ++v) x.at[v] = p[v];
+  return x;
+}
+
+template <int V, class T>
+__device__ __forceinline__ void store_pack(T* p, const Pack<T, V>& x, bool wide) {
+  if (V > 1 && wide) {
+    *reinterpret_cast<Pack<T, V>*>(p) = x;
+    return;
+  }
+#pragma unroll
+  for (int v = 0; v < V; ++v) p[v] = x.at[v];
+}
+
+/// Sets or adds a pack.
+template <int V, class T>
+__device__ __forceinline__ void write_pack(T* p, Pack<T, V> x, Write how, bool wide) {
+  if (how == Write::add) {
+    const Pack<T, V> old = load_pack<V>(p, wide);
+#pragma unroll
+    for (int v = 0; v < V; ++v) x.at[v] += old.at[v];
+  }
+  store_pack(p, x, wide);
+}
+
+/// A thread's part of a row.
+template <class S, class T = float>
+struct Held {
+  Pack<T, S::V> pack[S::packs];
+
+  /// The first n elements of a row, `beyond` in place of the rest. n may end within a pack.
+  __device__ __forceinline__ void load(const T* row, int n, bool wide, T beyond) {
+#pragma unroll
+    for (int k = 0; k < S::packs; ++k) {
+      const int i = S::at(k);
+      if (i + S::V <= n) {
+        pack[k] = load_pack<S::V>(row + i, wide);
+        continue;
+      }
+#pragma unroll
+      for (int v = 0; v < S::V; ++v) pack[k].at[v] = i + v < n ? row[i + v] : beyond;
+    }
+  }
+
+  /// f(element) or f(element, pack k, place v) for all, those beyond the row among them.
+  template <class F>
+  __device__ __forceinline__ void each(F f) {
+#pragma unroll
+    for (int k = 0; k < S::packs; ++k) {
+#pragma unroll
+      for (int v = 0; v < S::V; ++v) f(pack[k].at[v], k, v);
+    }
+  }
+};
+
+/// f(k, i) for this thread's packs k that begin, at element i, within a row of n.
+template <class S, class F>
+__device__ __forceinline__ void for_packs(int n, F f) {
+#pragma unroll
+  for (int k = 0; k < S::packs; ++k) {
+    const int i = S::at(k);
+    if (i < n) f(k, i);
+  }
+}
+
+/// Maximum and sum of exp(x - maximum) of values that come by one after the other: the sum is rescaled when a
+/// larger one turns up. std::exp of a float is within 1 ulp on a GPU (CUDA programming guide, appendix on
+/// mathematical functions), its argument here at most 0. NaN makes the sum NaN; of -inf alone it is 0.
+template <class T>
+struct RunningMaxSum {
+  T most = static_cast<T>(-INFINITY), sum = 0;
+
+  /// What to subtract from values whose maximum is m: -inf - -inf would be NaN.
+  static __device__ __forceinline__ T shift(T m) { return m == static_cast<T>(-INFINITY) ? T{0} : m; }
+
+  /// Takes n values at once, for one rescaling.
+  template <int n>
+  __device__ __forceinline__ void take(const T (&x)[n]) {
+    T larger = most;
+#pragma unroll
+    for (int i = 0; i < n; ++i) larger = x[i] > larger ? x[i] : larger;
+    const T s = shift(larger);
+    sum *= std::exp(most - s);
+#pragma unroll
+    for (int i = 0; i < n; ++i) sum += std::exp(x[i] - s);
+    most = larger;
+  }
+
+  /// Those of all values of a team, in every thread.
+  template <class Team>
+  __device__ __forceinline__ RunningMaxSum over_team() const {
+    RunningMaxSum all;
+    all.most = Team::max(most);
+    all.sum = Team::sum(sum * std::exp(most - shift(all.most)));
+    return all;
+  }
+};
+
+/// Of a team's row: take(values, first) gets this thread's elements, in `packs` packs of V at a time so that
+/// as many loads are under way: value k * V + v is element first + k * V * threads + v, `beyond` where the
+/// row has ended. V divides cols.
+template <class Team, int V, int packs, class T, class F>
+__device__ __forceinline__ void stride_row(const T* row, int64_t cols, bool wide, T beyond, F take) {
+  for (int64_t start = Team::rank() * V; start < cols; start += packs * V * Team::threads) {
+    T x[packs * V];
+#pragma unroll
+    for (int k = 0; k < packs; ++k) {
+      const int64_t i = start + k * V * Team::threads;
+      Pack<T, V> pack;
+      if (i < cols) pack = load_pack<V>(row + i, wide);
+#pragma unroll
+      for (int v = 0; v < V; ++v) x[k * V + v] = i < cols ? pack.at[v] : beyond;
+    }
+    take(x, start);
+  }
+}
+
+}  // namespace
+}  // namespace hewn

@@ -1,0 +1,80 @@
+#pragma once
+// Copies of a and b as pairs along K, in the order the tiles of tile_bf16.h read them; an odd last term is
+// paired with zero. Includers are simd*bf16.cpp and simd*amx.cpp.
+
+#include "kernels/matmul/cpu/pairs.h"
+
+namespace hewn {
+namespace {
+
+/// Where element `at` of a panel of `width` columns or rows begins, pair number `p` of `pairs`.
+template <int64_t width>
+HEWN_INLINE BFloat16* place(BFloat16* to, int64_t pairs, int64_t p, int64_t at) {
+  return to + 2 * (at / width * width * pairs + p * width + at % width);
+}
+
+/// Stores the first n of W neighbours of one pair, which may belong to several panels.
+template <int64_t width>
+HEWN_INLINE void store_pairs(BFloat16* to, int64_t pairs, int64_t p, int64_t at, vi bits, int64_t n) {
+  constexpr int64_t part = width < W ? width : W;
+#pragma GCC unroll 2
+  for (int64_t s = 0; s < W; s += part)
+    if (s < n)
+      __builtin_memcpy(&place<width>(to, pairs, p, at + s)->bits,
+                       reinterpret_cast<const char*>(&bits) + 4 * s, 4 * part);
+}
+
+/// [count, k], rows ld apart, so that the terms of a pair are neighbours.
+template <int64_t width>
+void pack_dot_columns(int64_t k, int64_t count, const BFloat16* from, int64_t ld, BFloat16* to) {
+  const int64_t pairs = (k + 1) / 2;
+  for (int64_t j = 0; j < count; j += W) {
+    const int64_t present = count - j < W ? count - j : W;
+    for (int64_t p = 0; p < k; p += 2 * W) {
+      const int64_t n = k - p < 2 * W ? k - p : 2 * W;
+      vi rows[W];
+      load_turned_pairs(from + j * ld + p, ld, present, n, rows);
+      if (n == 2 * W) {
+#pragma GCC unroll 16
+        for (int i = 0; i < W; ++i) store_pairs<width>(to, pairs, p / 2 + i, j, rows[i], present);
+      } else {
+        for (int i = 0; i < (n + 1) / 2; ++i) store_pairs<width>(to, pairs, p / 2 + i, j, rows[i], present);
+      }
+    }
+  }
+}
+
+/// So many rows ahead memory is asked for what will be copied, see pack.h.
+constexpr int64_t rows_ahead = 32;
+
+/// [k, count], rows ld apart.
+template <int64_t width>
+void pack_dot_rows(int64_t k, int64_t count, const BFloat16* from, int64_t ld, BFloat16* to) {
+  using Unsigned = uint32_t __attribute__((vector_size(HEWN_VBYTES)));
+  const int64_t pairs = (k + 1) / 2;
+  for (int64_t p = 0; p < pairs; ++p, from += 2 * ld) {
+    const BFloat16* below = 2 * p + 1 < k ? from + ld : nullptr;
+    for (int64_t j = 0; j < count; j += 2 * W) {
+      __builtin_prefetch(from + rows_ahead * ld + j, 0, 2);
+      __builtin_prefetch(from + (rows_ahead + 1) * ld + j, 0, 2);
+    }
+    for (int64_t j = 0; j < count; j += W) {
+      const int64_t n = count - j;
+      const vf first = n >= W ? load(from + j) : load_part(from + j, n);
+      vf second{};
+      if (below) second = n >= W ? load(below + j) : load_part(below + j, n);
+      const Unsigned bits = (reinterpret_cast<Unsigned>(first) >> 16) | reinterpret_cast<Unsigned>(second);
+      store_pairs<width>(to, pairs, p, j, reinterpret_cast<vi>(bits), n);
+    }
+  }
+}
+
+/// Panels of `width` columns of b, or rows of a, each [pairs, width, 2]; `count` are there. What is in a last
+/// panel past the count is not set. `along_k`: the terms of one column (or row of a) are neighbours.
+template <int64_t width>
+void pack_dots(bool along_k, int64_t k, int64_t count, const BFloat16* from, int64_t ld, BFloat16* to) {
+  along_k ? pack_dot_columns<width>(k, count, from, ld, to) : pack_dot_rows<width>(k, count, from, ld, to);
+}
+
+}  // namespace
+}  // namespace hewn

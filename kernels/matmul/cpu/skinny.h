@@ -1,0 +1,178 @@
+#pragma once
+// A few rows times a matrix, as when texts are continued token by token: every element of b is used a few
+// times only, so that reading it is most of the time there is. b is read in the order in which memory holds
+// it, and the sums wait in a near cache. They run in the same order as in the tiles, and give the same bits.
+// Compiled per instruction set; includers are simd*.cpp.
+
+#include "kernels/matmul/cpu/blocks.h"
+#include "kernels/matmul/cpu/pack.h"
+#include "kernels/contract/parallel.h"
+
+namespace hewn {
+namespace {
+
+/// Calls work(first, count) for groups of `most`, 4, 2 and 1 rows, the count as a constant.
+template <int most, class Work>
+HEWN_INLINE void in_groups(int64_t rows, const Work& work) {
+  int64_t r = 0;
+  for (; r + most <= rows; r += most) work(r, std::integral_constant<int, most>{});
+  if constexpr (most > 4)
+    if (r + 4 <= rows) work(r, std::integral_constant<int, 4>{}), r += 4;
+  if constexpr (most > 2)
+    if (r + 2 <= rows) work(r, std::integral_constant<int, 2>{}), r += 2;
+  if (r < rows) work(r, std::integral_constant<int, 1>{});
+}
+
+/// Up to so many columns after the last whole vector are cheaper with vectors along the rows of a.
+template <class T>
+constexpr int64_t most_odd = lanes<T> * 3 / 8;
+
+/// Sums of some rows over b's rows seen so far: sum[r, j] = sum over k of a[r, k] b[k, j].
+template <class T>
+struct Sums {
+  int64_t rows, k;
+  const T* a;  ///< groups of rows one after the other, each [k, rows of the group]
+  T* sum;      ///< [rows, ld], ld in whole vectors
+  int64_t ld;
+};
+
+/// The sums of one group of rows from column j on, and its a from row p of b on.
+template <class T>
+struct Group {
+  const T* a;
+  T* sum;
+  int64_t ld;
+  Group(const Sums<T>& s, int64_t first, int count, int64_t p, int64_t j)
+      : a(s.a + first * s.k + p * count), sum(s.sum + first * s.ld + j), ld(s.ld) {}
+};
+
+/// Copies a few rows of a, element (r, k) at r * row + k * step, to where Sums has them.
+template <class T, class S>
+void pack_groups(const Sums<T>& s, const S* a, int64_t row, int64_t step, T* to) {
+  in_groups<tile_rows>(s.rows, [&](int64_t first, auto count) {
+    for (int64_t k = 0; k < s.k; ++k)
+      for (int r = 0; r < count; ++r) *to++ = static_cast<T>(a[(first + r) * row + k * step]);
+  });
+}
+
+/// How many rows of b are taken at once: so often are the sums loaded and stored, and so many streams must
+/// prefetchers follow. With twice as many, the head of GPT-2 took a quarter longer for 1 to 4 rows, on a
+/// Genoa.
+constexpr int steps_at_once = 8;
+/// Of each, with one or two rows of a, a pair of lines: what prefetchers bring together. Pieces of 384 bytes
+/// took up to a fifth longer on two threads of a Genoa.
+constexpr int pair_of_lines = 128;
+/// One row of b at once, though, for one row of a, where b is read without a gap, so large that it comes from
+/// memory, and the sums stay in half a first-level cache: a single stream is what AMD's processors fetch
+/// fastest by themselves. From a cache it takes 1.4 times as long, and with sums of 32 KiB 1.6 times.
+constexpr int64_t stream_bytes = 2 << 20, stream_sums = 16 << 10;
+
+/// `steps` rows of b, n columns: `vectors` vectors, the last of which may be a part.
+template <class T, class S, int rows, int vectors, int steps>
+__attribute__((noinline)) void add_steps(const Group<T>& s, const S* b, int64_t ldb, int64_t n) {
+  constexpr int w = lanes<T>;
+  Vector<T> sum[rows][vectors];
+#pragma GCC unroll 8
+  for (int r = 0; r < rows; ++r)
+#pragma GCC unroll 8
+    for (int v = 0; v < vectors; ++v) sum[r][v] = load(s.sum + r * s.ld + v * w);
+#pragma GCC unroll 4
+  for (int i = 0; i < steps; ++i) {
+    Vector<T> x[vectors];
+#pragma GCC unroll 8
+    for (int v = 0; v < vectors; ++v)
+      x[v] = vectors == 1 ? load_part(b + i * ldb, n) : load(b + i * ldb + v * w);
+    if constexpr (vectors > 1 && rows > 2) {  // fewer are done before more could be fetched
+#pragma GCC unroll 8
+      for (int v = 0; v < vectors; ++v) __builtin_prefetch(b + i * ldb + (2 * vectors + v) * w);
+    }
+#pragma GCC unroll 8
+    for (int r = 0; r < rows; ++r)
+#pragma GCC unroll 8
+      for (int v = 0; v < vectors; ++v) sum[r][v] = fma(set1(s.a[i * rows + r]), x[v], sum[r][v]);
+  }
+#pragma GCC unroll 8
+  for (int r = 0; r < rows; ++r)
+#pragma GCC unroll 8
+    for (int v = 0; v < vectors; ++v) store(s.sum + r * s.ld + v * w, sum[r][v]);
+}
+
+/// Adds to the sums what all rows of b [k, cols] give, `at_once` together; a in groups of `most`.
+template <class T, class S, int most, int at_once>
+__attribute__((noinline)) void add_rows(const Sums<T>& s, int64_t cols, const S* b, int64_t ldb) {
+  constexpr int w = lanes<T>, most_vectors = 2 * tile_vectors;
+  constexpr int pair = pair_of_lines / (w * static_cast<int>(sizeof(S)));
+  constexpr int vectors = most > 2 ? tile_vectors : at_once > 1 && pair < most_vectors ? pair : most_vectors;
+  constexpr int wide = vectors * w;
+  for (int64_t p = 0; p < s.k;) {
+    const bool many = p + at_once <= s.k;
+    const S* from = b + p * ldb;
+    for (int64_t j = 0; j < cols;) {
+      const bool whole = j + wide <= cols;
+      const int64_t n = cols - j < w ? cols - j : w;
+      in_groups<most>(
+          s.rows, [&](int64_t r, auto count) __attribute__((always_inline)) {
+            const Group<T> here(s, r, count, p, j);
+            if (many && whole)
+              add_steps<T, S, count, vectors, at_once>(here, from + j, ldb, n);
+            else if (many)
+              add_steps<T, S, count, 1, at_once>(here, from + j, ldb, n);
+            else
+              add_steps<T, S, count, 1, 1>(here, from + j, ldb, n);
+          });
+      j += many && whole ? wide : w;
+    }
+    p += many ? at_once : 1;
+  }
+}
+
+/// c (set or add) alpha sum, for `cols` elements.
+template <class T>
+void put_row(const T* sum, T alpha, bool add, T* c, int64_t cols) {
+  constexpr int w = lanes<T>;
+  for (int64_t j = 0; j < cols; j += w) {
+    const int64_t n = cols - j < w ? cols - j : w;
+    const Vector<T> x = load(sum + j) * set1(alpha);
+    store_part(c + j, add ? load_part(c + j, n) + x : x, n);
+  }
+}
+
+/// A product of a few rows with a matrix: all rows of a with columns of b, or columns of b with rows of a.
+/// A turned one is for multiply_dots. S is what memory holds, which is widened on the way.
+template <class S>
+struct Skinny {
+  int64_t rows;
+  const S* few;  ///< element (r, k) is at r * row + k * step
+  int64_t row, step;
+  const S* many;  ///< [K, n], or [n, K] when turned; rows ld apart
+  int64_t ld;
+};
+
+/// Columns `range` of such a product whose matrix is not turned, by one thread; calls put(sums, j, n, block)
+/// with those of n columns from j on over one block of K.
+template <class T, class S, class Put>
+void multiply_skinny(const Skinny<S>& s, int64_t K, Range range, T* scratch, const Put& put) {
+  constexpr int64_t w = lanes<T>;
+  const int64_t blocks = k_blocks(K, sizeof(T)), kc = blocks_of(K, blocks);
+  const int64_t most = skinny_sums / static_cast<int64_t>(sizeof(T)) / s.rows / tile_cols<T> * tile_cols<T>;
+  for (int64_t j = range.begin; j < range.end; j += most) {
+    const int64_t n = range.end - j < most ? range.end - j : most, ld = blocks_of(n, w) * w;
+    for (int64_t block = 0; block < blocks; ++block) {
+      const int64_t k0 = block * kc, k = K - k0 < kc ? K - k0 : kc;
+      const Sums<T> sums{s.rows, k, scratch + s.rows * ld, scratch, ld};
+      for (int64_t i = 0; i < s.rows * ld; i += w) store(scratch + i, Vector<T>{});
+      pack_groups(sums, s.few + k0 * s.step, s.row, s.step, scratch + s.rows * ld);
+      const bool stream = s.rows == 1 && n == s.ld && !streams_are_fetched &&
+                          n * static_cast<int64_t>(sizeof(T)) <= stream_sums &&
+                          n * K * static_cast<int64_t>(sizeof(S)) >= stream_bytes;
+      const auto add = stream        ? add_rows<T, S, 1, 1>
+                       : s.rows <= 2 ? add_rows<T, S, 2, steps_at_once>
+                                     : add_rows<T, S, tile_rows, steps_at_once>;
+      add(sums, n, s.many + k0 * s.ld + j, s.ld);
+      put(sums, j, n, block);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace hewn

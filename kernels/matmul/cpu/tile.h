@@ -1,0 +1,140 @@
+#pragma once
+// The register tile: a few rows times a few vectors of c, held in registers while k runs. Per step of k it
+// loads `vectors` vectors of b and one number per row of a, and does rows * vectors multiply-adds: enough of
+// them to hide the loads and the latency of the additions. Compiled per instruction set; includers are
+// simd*.cpp.
+
+#include "kernels/simd/vec.h"
+
+namespace hewn {
+namespace {
+
+/// The vector of T.
+template <class T>
+struct VectorOf;
+template <>
+struct VectorOf<float> {
+  using Type = vf;
+};
+template <>
+struct VectorOf<double> {
+  using Type = vd;
+};
+template <class T>
+using Vector = typename VectorOf<T>::Type;
+template <class T>
+constexpr int lanes = HEWN_VBYTES / static_cast<int>(sizeof(T));
+
+/// As many sums as there are registers for, besides one row of b and one number of a: 8 x 3 of 32, 6 x 2 of
+/// 16 (4 x 3 would read half as much again of b, which comes from the second-level cache), and 4 x 2 where
+/// multiplying and adding are two instructions.
+#if HEWN_VBYTES == 64 || defined(__aarch64__)
+constexpr int tile_rows = 8, tile_vectors = 3;
+#elif HEWN_VBYTES == 32
+constexpr int tile_rows = 6, tile_vectors = 2;
+#else
+constexpr int tile_rows = 4, tile_vectors = 2;
+#endif
+template <class T>
+constexpr int tile_cols = tile_vectors* lanes<T>;
+
+/// c (set or add) alpha a b for one tile of `cols` columns.
+template <class T>
+struct Tile {
+  int64_t k;
+  const T* a;  ///< [rows, k], rows lda apart; k-major: [k, rows]
+  int64_t lda;
+  const T* b;  ///< [k, vectors], rows ldb apart; whole vectors are readable
+  int64_t ldb;
+  T* c;
+  int64_t ldc, cols;
+  T alpha;
+  bool add;
+  /// Where the next tile's c begins (null: unknown), rows ldc apart too: fetched while this one is computed.
+  T* next_c;
+  /// Memory wanted soon, one line per step of k, `ahead_step` bytes apart and `ahead_gap` more after each
+  /// of `rows` equal parts of the steps: fetched from far away while the arithmetic goes on. Null: nothing.
+  const void* ahead;
+  int64_t ahead_step, ahead_gap;
+};
+
+template <class T, int rows, int vectors, bool k_major, bool fetches>
+__attribute__((noinline)) void tile(const Tile<T>& t) {
+  using V = Vector<T>;
+  constexpr int w = lanes<T>;
+  V sum[rows][vectors] = {};
+  const T *a = t.a, *b = t.b;
+  const char* ahead = static_cast<const char*>(t.ahead);
+  const int64_t lda = t.lda, ldb = t.ldb, ahead_step = t.ahead_step;
+  // A row of c at a time: all of them at once would take every place for lines on their way, and b, which
+  // comes from the second-level cache, would have to wait for memory.
+  const T* c_line = t.next_c ? t.next_c : t.c;
+  for (int64_t k = 0, r = 1; r <= rows; ++r, c_line += t.ldc, ahead += t.ahead_gap) {
+#pragma GCC unroll 8
+    for (int v = 0; v < vectors; ++v) __builtin_prefetch(c_line + v * w, 1);
+    for (const int64_t until = t.k * r / rows; k < until; ++k) {
+      if constexpr (fetches) __builtin_prefetch(ahead, 0, 2), ahead += ahead_step;
+      V row[vectors];
+#pragma GCC unroll 8
+      for (int v = 0; v < vectors; ++v) row[v] = load(b + v * w);
+#pragma GCC unroll 8
+      for (int i = 0; i < rows; ++i) {
+        const V x = set1(a[k_major ? i : i * lda]);
+#pragma GCC unroll 8
+        for (int v = 0; v < vectors; ++v) sum[i][v] = fma(x, row[v], sum[i][v]);
+      }
+      a += k_major ? lda : 1;
+      b += ldb;
+    }
+  }
+  if (t.alpha != 1) {
+#pragma GCC unroll 8
+    for (int i = 0; i < rows; ++i)
+#pragma GCC unroll 8
+      for (int v = 0; v < vectors; ++v) sum[i][v] *= set1(t.alpha);
+  }
+  const bool whole = t.cols == vectors * w;
+#pragma GCC unroll 8
+  for (int i = 0; i < rows; ++i) {
+    T* c = t.c + i * t.ldc;
+#pragma GCC unroll 8
+    for (int v = 0; v < vectors; ++v) {
+      const V x = sum[i][v];
+      if (whole || v < vectors - 1) {
+        store(c + v * w, t.add ? load(c + v * w) + x : x);
+      } else {
+        const int64_t n = t.cols - v * w;
+        store_part(c + v * w, t.add ? load_part(c + v * w, n) + x : x, n);
+      }
+    }
+  }
+}
+
+template <class T, int rows, bool k_major>
+void tile_of_rows(const Tile<T>& t) {
+  if constexpr (rows == tile_rows)
+    if (t.ahead && t.cols == tile_cols<T>) return tile<T, rows, tile_vectors, k_major, true>(t);
+  if constexpr (tile_vectors > 2)
+    if (t.cols > 2 * lanes<T>) return tile<T, rows, 3, k_major, false>(t);
+  t.cols > lanes<T> ? tile<T, rows, 2, k_major, false>(t) : tile<T, rows, 1, k_major, false>(t);
+}
+
+/// Any number of rows up to tile_rows, as tiles of tile_rows, 4, 2 and 1. A whole tile is passed on as it
+/// stands: a copy would wait until the fields just written have left for the cache, behind all results before
+/// them.
+template <class T, bool k_major>
+void tile_column(const Tile<T>& tile, int64_t rows) {
+  if (rows == tile_rows) return tile_of_rows<T, tile_rows, k_major>(tile);
+  Tile<T> t = tile;
+  const auto advance = [&](int n) {
+    t.a += n * (k_major ? 1 : t.lda);
+    t.c += n * t.ldc;
+    rows -= n;
+  };
+  if (rows >= 4) tile_of_rows<T, 4, k_major>(t), advance(4);
+  if (rows >= 2) tile_of_rows<T, 2, k_major>(t), advance(2);
+  if (rows >= 1) tile_of_rows<T, 1, k_major>(t);
+}
+
+}  // namespace
+}  // namespace hewn

@@ -1,0 +1,163 @@
+// bfloat16 products by Hopper's own means (kernels/gpu/tiles/hopper.cuh), summed in float32. So far every warp had
+// a part in copying, kept the addresses of what it copied and handed operands to the tensor cores through its
+// registers. Here one thread of a warp that does nothing else asks for the tiles, two groups of four warps
+// multiply 64 x 128 x 16 by an instruction that reads shared memory, and their registers hold sums alone.
+// What to wait for, on either side, is said by two barriers a stage: it is full, it is empty.
+
+#include "kernels/gpu/tiles/hopper.cuh"
+#include "kernels/matmul/cuda.h"
+#include "kernels/matmul/gpu/epilogue.cuh"
+#include "kernels/matmul/gpu/layout.cuh"
+
+namespace hewn {
+namespace {
+
+struct HopperTile {
+  static constexpr int rows = hopper_halves.rows, cols = hopper_halves.cols;
+  static constexpr int depth = hopper_halves.depth;  ///< 128 bytes of terms: the width of the swizzle
+  static constexpr int stages = 3;                   ///< of which two blocks fit a multiprocessor
+  static constexpr int groups = rows / 64;           ///< of four warps, 64 rows each
+  static constexpr int multiplying = 128 * groups, threads = multiplying + 32;
+  struct Stage {
+    bf16 a[rows * depth], b[cols * depth];
+  };
+  static constexpr int staged_row = row_of_staged_pairs(cols);
+  static constexpr size_t pipeline = stages * sizeof(Stage), sums = sizeof(float) * rows * staged_row;
+  static constexpr size_t shared_bytes = pipeline > sums ? pipeline : sums;
+
+  static_assert(rows % 64 == 0 && cols == 128 && depth == TiledMatrix::box_cols);
+  static_assert(sizeof(Stage) % 1024 == 0, "the swizzle's pattern begins with every stage");
+  static_assert(2 * (shared_bytes + 1024) <= 227 << 10, "two blocks on a multiprocessor of sm_90");
+  static_assert(fits_everywhere({threads, 2, rows* cols / multiplying}), "but for shared memory");
+};
+
+/// Which stage the n-th of K's tiles goes to, and the parity of the phase that its being full ends.
+struct StageTurn {
+  int stage;
+  uint32_t parity;
+};
+__host__ __device__ constexpr StageTurn turn_of(int n) {
+  return {n % HopperTile::stages, static_cast<uint32_t>(n / HopperTile::stages % 2)};
+}
+
+struct StageBarriers {
+  Barrier full[HopperTile::stages], empty[HopperTile::stages];
+};
+
+/// Rows of a box of an operand, whose rows of memory go along the span or along the terms.
+template <int span, bool along>
+inline constexpr int box_rows = along ? HopperTile::depth : span;
+
+/// Asks for `depth` terms from `k` on of `span` rows or columns from `s` on.
+template <int span, bool along>
+__device__ __forceinline__ void fetch(bf16* to, const TensorMap& map, int s, int k, Barrier& full) {
+  if constexpr (along) {
+#pragma unroll
+    for (int i = 0; i < span; i += TiledMatrix::box_cols)
+      copy_box(to + i * HopperTile::depth, map, k, s + i, full);
+  } else {
+    copy_box(to, map, s, k, full);
+  }
+}
+
+template <bool trans_a, bool trans_b>
+__global__ void __launch_bounds__(HopperTile::threads, 2)
+    multiply_hopper(const __grid_constant__ TensorMap map_a, const __grid_constant__ TensorMap map_b,
+                    Matmul m, TileGrid grid, bool wide, float* scratch) {
+  if constexpr (!hopper_code) {
+    not_hopper();
+  } else {
+    using Tile = HopperTile;
+    auto* const stages = dynamic_shared<Tile::Stage>();
+    StageBarriers& barriers = shared_memory<StageBarriers>();
+    const int warp = static_cast<int>(threadIdx.x) / 32, lane = static_cast<int>(threadIdx.x) % 32;
+    if (threadIdx.x == 0) {
+      for (int s = 0; s < Tile::stages; ++s) {
+        make_barrier(barriers.full[s], 1);
+        make_barrier(barriers.empty[s], Tile::multiplying / 32);
+      }
+      publish_barriers();
+    }
+    __syncthreads();
+    const TilePlace place = place_of(grid, static_cast<int>(blockIdx.x));
+    const auto k0 = static_cast<int>(place.split * grid.split_depth);
+    // Terms of this piece of K: all pieces but the last are whole tiles, and beyond K there are zeros.
+    const int K = static_cast<int>(k0 + grid.split_depth < m.K ? grid.split_depth : m.K - k0);
+    const int steps = ceil_div(K, Tile::depth);
+    float sum[64] = {};
+    if (warp == Tile::multiplying / 32) {
+      if (lane == 0)
+        for (int n = 0; n < steps; ++n) {
+          const StageTurn turn = turn_of(n);
+          Tile::Stage& stage = stages[turn.stage];
+          Barrier& full = barriers.full[turn.stage];
+          if (n >= Tile::stages) await_phase(barriers.empty[turn.stage], turn.parity ^ 1);
+          arrive_expecting(full, sizeof(Tile::Stage));
+          fetch<Tile::rows, trans_a>(stage.a, map_a, place.m * Tile::rows, k0 + n * Tile::depth, full);
+          fetch<Tile::cols, !trans_b>(stage.b, map_b, place.n * Tile::cols, k0 + n * Tile::depth, full);
+        }
+      __syncwarp();
+    } else {
+      for (int n = 0; n < steps; ++n) {
+        const StageTurn turn = turn_of(n);
+        Tile::Stage& stage = stages[turn.stage];
+        // 64 rows of a: eight lots of 1024 bytes, or one box, if memory has rows along its rows.
+        const uint32_t a = shared_address(stage.a + warp / 4 * 64 * Tile::depth), b = shared_address(stage.b);
+        await_phase(barriers.full[turn.stage], turn.parity);
+        begin_products();
+#pragma unroll
+        for (int k = 0; k < Tile::depth; k += 16)
+          multiply_group<trans_a, !trans_b>(sum, descriptor_of(operand_at<trans_a, Tile::depth>(a, k)),
+                                            descriptor_of(operand_at<!trans_b, Tile::depth>(b, k)));
+        end_products();
+        await_products<1>();  // those of the step before, whose stage is free now
+        if (n > 0 && lane == 0) arrive(barriers.empty[turn_of(n - 1).stage]);
+      }
+      await_products<0>();
+    }
+    __syncthreads();  // nobody reads a stage any more
+    float* const staged = dynamic_shared<float>();
+    if (warp < Tile::multiplying / 32) {
+      float* const to = staged + warp / 4 * 64 * Tile::staged_row;
+#pragma unroll
+      for (int i = 0; i < 64; i += 2) {
+        const Element e = place_in_group(static_cast<int>(threadIdx.x), i);
+        *reinterpret_cast<float2*>(to + e.row * Tile::staged_row + e.col) = {sum[i], sum[i + 1]};
+      }
+    }
+    __syncthreads();
+    if (m.narrow_c)
+      store_tile<bf16, Tile>(m, staged, Tile::staged_row, scratch, grid, place, wide);
+    else
+      store_tile<float, Tile>(m, staged, Tile::staged_row, scratch, grid, place, wide);
+  }
+}
+
+/// a, or b, as its `span` rows or columns are fetched.
+template <int span, bool along>
+TensorMap map_of(const void* data, int64_t spans, int64_t terms, int64_t ld) {
+  return tensor_map({data, along ? terms : spans, along ? spans : terms, ld, box_rows<span, along>});
+}
+
+template <bool trans_a, bool trans_b>
+void multiply(const Launch& on, const Matmul& m) {
+  const TileGrid grid = tile_grid(m, hopper_halves);
+  launch(on, "matmul_hopper",
+         {static_cast<unsigned>(grid.blocks()), HopperTile::threads, HopperTile::shared_bytes},
+         multiply_hopper<trans_a, trans_b>, map_of<HopperTile::rows, trans_a>(m.a, m.M, m.K, m.lda),
+         map_of<HopperTile::cols, !trans_b>(m.b, m.N, m.K, m.ldb), m, grid, results_are_wide(m),
+         static_cast<float*>(on.scratch));
+  m.narrow_c ? join<bf16>(on, m, grid) : join<float>(on, m, grid);
+}
+
+}  // namespace
+
+template <>
+void matmul_gpu_hopper<Isa::HEWN_ISA>(const Launch& on, const Matmul& m) {
+  if (m.trans_a)
+    m.trans_b ? multiply<true, true>(on, m) : multiply<true, false>(on, m);
+  else
+    m.trans_b ? multiply<false, true>(on, m) : multiply<false, false>(on, m);
+}
+
+}  // namespace hewn

@@ -1,0 +1,240 @@
+// bfloat16 products on tensor cores, summed in float32: tiles come to shared memory several stages ahead, in
+// pieces of 16 bytes that lie so that neither writing nor reading them waits for a bank; a warp multiplies 16
+// x 8 x 16 at a time.
+
+#include "kernels/matmul/cuda.h"
+#include "kernels/matmul/gpu/epilogue.cuh"
+#include "kernels/matmul/gpu/layout.cuh"
+
+namespace hewn {
+namespace {
+
+/// A block's tile of c, cut into as many equal parts as it has warps.
+template <const TileSize& size, int warps_m_, int warps_n_, int stages_>
+struct TensorTile {
+  static constexpr int rows = size.rows, cols = size.cols;
+  static constexpr int depth = size.depth;  ///< terms in shared memory at a time
+  static constexpr int stages = stages_;    ///< such parts of K: one is multiplied, the others are coming
+  static constexpr int warps_m = warps_m_, warps_n = warps_n_, threads = 32 * warps_m * warps_n;
+  static constexpr int warp_rows = rows / warps_m, warp_cols = cols / warps_n;
+  static constexpr int blocks = rows * cols > 64 * 64 ? 2 : 4;  ///< of a multiprocessor
+  struct Stage {
+    bf16 a[rows * depth], b[cols * depth];
+  };
+  static constexpr int staged_row = row_of_staged_pairs(cols);
+  static constexpr size_t pipeline = stages * sizeof(Stage), sums = sizeof(float) * rows * staged_row;
+  static constexpr size_t shared_bytes = pipeline > sums ? pipeline : sums;
+
+  static_assert(warp_rows % 16 == 0 && warp_cols % 16 == 0 && depth % 16 == 0);
+  /// Sums, and fragments of both operands.
+  static constexpr int values = warp_rows * warp_cols / 32 + warp_rows / 16 * 4 + warp_cols / 8 * 2;
+  static_assert(fits_everywhere({threads, blocks, values, shared_bytes + sizeof(TilePlace)}));
+};
+
+/// Where piece (row of memory, 16 bytes of it) of an operand lies in a stage, in pieces.
+template <class Tile, int span, bool along>
+__device__ __forceinline__ int piece_at(int row, int piece) {
+  return swizzled<(along ? span : Tile::depth) / 8>(row, piece);
+}
+
+/// One thread's part in copying a (`span` rows) or b (`span` columns), `depth` terms at a time. `along`:
+/// memory holds the span, and not the terms, along its rows.
+template <class Tile, int span, bool along>
+class Fetch {
+ public:
+  /// `from`: the first term of the first of `spans` rows or columns; `ld` elements from one row of memory to
+  /// the next.
+  __device__ Fetch(const bf16* from, int64_t ld, int64_t spans) {
+    from_ = from + 8 * piece();
+    if constexpr (along) {
+      from_ += first_row() * ld;
+      const int64_t left = spans - 8 * piece();
+      offset_[0] = left < 0 ? 0 : left < 8 ? static_cast<int>(left) : 8;
+    } else {
+      // Beyond the matrix its last row again: what comes of it is not stored.
+#pragma unroll
+      for (int r = 0; r < rounds; ++r) {
+        const int64_t s = first_row() + r * step;
+        offset_[r] = static_cast<int>((s < spans ? s : spans - 1) * ld);
+      }
+    }
+  }
+
+  /// Starts the copy of the next `depth` terms, of which those from `terms` on are zero; `wide`: rows of
+  /// memory are aligned to 16 bytes.
+  __device__ __forceinline__ void operator()(bf16* to, int terms, int64_t ld, bool wide) {
+#pragma unroll
+    for (int r = 0; r < rounds; ++r) {
+      const int row = first_row() + r * step;
+      const bf16* p = from_;
+      int there;
+      if constexpr (along) {
+        p += r * step * ld;
+        there = row < terms ? offset_[0] : 0;
+      } else {
+        p += offset_[r];
+        there = min(8, max(0, terms - 8 * piece()));
+      }
+      bf16* const at = to + 8 * piece_at<Tile, span, along>(row, piece());
+      if (wide)
+        copy_async<16>(at, p, 2 * there);
+      else
+        copy_single(at, p, there);
+    }
+    from_ += along ? Tile::depth * ld : Tile::depth;
+  }
+
+ private:
+  static constexpr int pieces = (along ? span : Tile::depth) / 8;  ///< of a row
+  static constexpr int step = Tile::threads / pieces;              ///< rows that all threads copy in a round
+  static constexpr int rounds = (along ? Tile::depth : span) / step;
+  static_assert(pieces * step == Tile::threads && rounds * step == (along ? Tile::depth : span));
+
+  __device__ static int piece() { return static_cast<int>(threadIdx.x) % pieces; }
+  __device__ static int first_row() { return static_cast<int>(threadIdx.x) / pieces; }
+
+  /// Rows of any alignment, element by element, and not while anything else happens.
+  __device__ static void copy_single(bf16* to, const bf16* from, int n) {
+    uint32_t pairs[4] = {};
+#pragma unroll
+    for (int v = 0; v < 8; ++v)
+      if (v < n) pairs[v / 2] |= static_cast<uint32_t>(from[v].bits) << (16 * (v % 2));
+    *reinterpret_cast<uint4*>(to) = {pairs[0], pairs[1], pairs[2], pairs[3]};
+  }
+
+  const bf16* from_;
+  int offset_[along ? 1 : rounds];  ///< of a round; along the span: how many of the eight are in the matrix
+};
+
+/// Four 8 x 8 matrices, spans s to s + 15 by terms k to k + 15, as fragments of a (rows first) or of two
+/// neighbours of b (terms first).
+template <class Tile, int span, bool along, bool of_b>
+__device__ __forceinline__ void load_fragments(uint32_t (&to)[4], const bf16* from, int s, int k) {
+  const int lane = static_cast<int>(threadIdx.x) % 32;
+  const int first = lane / 8 % 2 * 8, second = lane / 16 * 8;
+  s += of_b ? second : first;
+  k += of_b ? first : second;
+  const int piece = along ? piece_at<Tile, span, along>(k + lane % 8, s / 8)
+                          : piece_at<Tile, span, along>(s + lane % 8, k / 8);
+  load_matrices<along>(to, from + 8 * piece);
+}
+
+/// sum += the products of one stage; the warp's first row and column in it.
+template <class Tile, bool trans_a, bool trans_b>
+__device__ __forceinline__ void multiply_stage(const typename Tile::Stage& stage, int row, int col,
+                                               float (&sum)[Tile::warp_rows / 16][Tile::warp_cols / 8][4]) {
+#pragma unroll
+  for (int k = 0; k < Tile::depth; k += 16) {
+    uint32_t a[Tile::warp_rows / 16][4], b[Tile::warp_cols / 8][2];
+#pragma unroll
+    for (int y = 0; y < Tile::warp_rows / 16; ++y)
+      load_fragments<Tile, Tile::rows, trans_a, false>(a[y], stage.a, row + 16 * y, k);
+#pragma unroll
+    for (int x = 0; x < Tile::warp_cols / 8; x += 2) {
+      uint32_t two[4];
+      load_fragments<Tile, Tile::cols, !trans_b, true>(two, stage.b, col + 8 * x, k);
+      b[x][0] = two[0], b[x][1] = two[1], b[x + 1][0] = two[2], b[x + 1][1] = two[3];
+    }
+#pragma unroll
+    for (int y = 0; y < Tile::warp_rows / 16; ++y)
+#pragma unroll
+      for (int x = 0; x < Tile::warp_cols / 8; ++x) mma(sum[y][x], a[y], b[x]);
+  }
+}
+
+template <class Tile, bool trans_a, bool trans_b>
+__global__ void __launch_bounds__(Tile::threads, Tile::blocks)
+    multiply_tensor(Matmul m, TileGrid grid, Wide wide, float* scratch) {
+  auto* const stages = dynamic_shared<typename Tile::Stage>();
+  const TilePlace place = place_of(grid, static_cast<int>(blockIdx.x));
+  // For the end, where the sums are: registers are for them meanwhile.
+  TilePlace& kept = shared_memory<TilePlace>();
+  if (threadIdx.x == 0) kept = place;
+  const auto work = operands_of<Tile, trans_a, trans_b, bf16>(m, grid, place);
+  const int K = work.K;
+  Fetch<Tile, Tile::rows, trans_a> fetch_a(work.a, m.lda, work.rows_left);
+  Fetch<Tile, Tile::cols, !trans_b> fetch_b(work.b, m.ldb, work.cols_left);
+  int to_fetch = K, to_multiply = K, fill = 0, use = 0;
+  const auto fetch = [&] {
+    if (to_fetch > 0) {
+      fetch_a(stages[fill].a, to_fetch, m.lda, wide.a);
+      fetch_b(stages[fill].b, to_fetch, m.ldb, wide.b);
+      to_fetch -= Tile::depth;
+    }
+    end_copies();
+    fill = fill + 1 == Tile::stages ? 0 : fill + 1;
+  };
+  const int warp = static_cast<int>(threadIdx.x) / 32, lane = static_cast<int>(threadIdx.x) % 32;
+  const int row = warp / Tile::warps_n * Tile::warp_rows, col = warp % Tile::warps_n * Tile::warp_cols;
+  float sum[Tile::warp_rows / 16][Tile::warp_cols / 8][4] = {};
+  for (int stage = 0; stage < Tile::stages - 1; ++stage) fetch();
+  for (; to_multiply > 0; to_multiply -= Tile::depth) {
+    if constexpr (Tile::stages == 1) {
+      __syncthreads();  // the only stage has been multiplied by all
+      fetch();
+      await_copies<0>();
+      __syncthreads();
+    } else {
+      await_copies<Tile::stages - 2>();
+      __syncthreads();  // this stage is there for all; the one before has been multiplied by all
+      fetch();
+    }
+    multiply_stage<Tile, trans_a, trans_b>(stages[use], row, col, sum);
+    use = use + 1 == Tile::stages ? 0 : use + 1;
+  }
+  await_copies<0>();
+  __syncthreads();
+  float* const staged = dynamic_shared<float>();
+#pragma unroll
+  for (int y = 0; y < Tile::warp_rows / 16; ++y)
+#pragma unroll
+    for (int x = 0; x < Tile::warp_cols / 8; ++x)
+#pragma unroll
+      for (int i = 0; i < 4; i += 2) {
+        const Element e = place_in_c(lane, i);
+        *reinterpret_cast<float2*>(staged + (row + 16 * y + e.row) * Tile::staged_row + col + 8 * x +
+                                   e.col) = {sum[y][x][i], sum[y][x][i + 1]};
+      }
+  __syncthreads();
+  if (m.narrow_c)
+    store_tile<bf16, Tile>(m, staged, Tile::staged_row, scratch, grid, kept, wide.c);
+  else
+    store_tile<float, Tile>(m, staged, Tile::staged_row, scratch, grid, kept, wide.c);
+}
+
+using Large = TensorTile<large_halves, 2, 2, 4>;
+using Small = TensorTile<small_halves, 2, 2, 4>;
+using Lesson = TensorTile<small_halves, 2, 2, 1>;
+
+template <class Tile, bool trans_a, bool trans_b>
+void multiply(const Launch& on, const Matmul& m, const char* name) {
+  const TileGrid grid = tile_grid(m, {Tile::rows, Tile::cols, Tile::depth});
+  const Wide wide{halves_are_wide(m.a, m.lda, m.a_step), halves_are_wide(m.b, m.ldb, m.b_step),
+                  results_are_wide(m)};
+  launch(on, name, {static_cast<unsigned>(grid.blocks()), Tile::threads, Tile::shared_bytes},
+         multiply_tensor<Tile, trans_a, trans_b>, m, grid, wide, static_cast<float*>(on.scratch));
+  m.narrow_c ? join<bf16>(on, m, grid) : join<float>(on, m, grid);
+}
+
+template <class Tile>
+void multiply(const Launch& on, const Matmul& m) {
+  constexpr const char* name = "matmul_tensor";
+  if (m.trans_a)
+    m.trans_b ? multiply<Tile, true, true>(on, m, name) : multiply<Tile, true, false>(on, m, name);
+  else
+    m.trans_b ? multiply<Tile, false, true>(on, m, name) : multiply<Tile, false, false>(on, m, name);
+}
+
+}  // namespace
+
+template <>
+void matmul_gpu_mma<Isa::HEWN_ISA>(const Launch& on, const Matmul& m) {
+  multiply<Lesson, false, false>(on, m, "matmul_mma");
+}
+
+template <>
+void matmul_gpu_tensor<Isa::HEWN_ISA>(const Launch& on, const Matmul& m) {
+  takes_large(m, large_halves) ? multiply<Large>(on, m) : multiply<Small>(on, m);
+}
+
+}  // namespace hewn

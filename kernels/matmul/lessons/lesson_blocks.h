@@ -1,0 +1,61 @@
+#pragma once
+// What the lessons with packed blocks share. Compiled per instruction set; includers are simd*.cpp.
+
+#include "kernels/matmul/lessons/lessons.h"
+#include "kernels/matmul/cpu/pack.h"
+
+namespace hewn {
+namespace {
+
+/// A block of b: [k, cols] from row k0 and column j0.
+struct LessonBlock {
+  int64_t k0, k, j0, cols;
+};
+
+HEWN_INLINE LessonBlock lesson_block(const Matmul& m, int64_t k0, int64_t j0) {
+  return {k0, at_most(m.K - k0, lesson_k), j0, at_most(m.N - j0, lesson_cols)};
+}
+
+/// Calls with_block(block, next) for all blocks of b, along j first; at least once, so that a sum of nothing
+/// is written too.
+template <class WithBlock>
+HEWN_INLINE void for_blocks(const Matmul& m, const WithBlock& with_block) {
+  for (int64_t k0 = 0; k0 == 0 || k0 < m.K; k0 += lesson_k)
+    for (int64_t j0 = 0; j0 < m.N; j0 += lesson_cols)
+      with_block(lesson_block(m, k0, j0), j0 + lesson_cols < m.N ? lesson_block(m, k0, j0 + lesson_cols)
+                                                                 : lesson_block(m, k0 + lesson_k, 0));
+}
+
+/// The block as the tiles read it: panels of their width, one after the other.
+HEWN_INLINE void pack_block(const Matmul& m, const LessonBlock& b, float* packed) {
+  const float* from = Floats(m).b + b.k0 * m.ldb + b.j0;
+  for (int64_t j = 0; j < b.cols; j += tile_cols<float>) {
+    const int64_t n = at_most(b.cols - j, tile_cols<float>), width = (n + W - 1) / W * W;
+    pack_rows(b.k, n, from + j, m.ldb, packed + j * b.k, width);
+  }
+}
+
+/// Rows [begin, end) of a times a packed block; look_ahead(n, tile) may tell the n-th tile what to fetch.
+template <class LookAhead>
+HEWN_INLINE void multiply_packed(const Matmul& m, const LessonBlock& b, const float* packed, int64_t begin,
+                                 int64_t end, const LookAhead& look_ahead) {
+  const Floats f(m);
+  int64_t tiles = 0;
+  for (int64_t i = begin; i < end; i += tile_rows) {
+    for (int64_t j = 0; j < b.cols; j += tile_cols<float>) {
+      Tile<float> t{};
+      t.k = b.k;
+      t.a = f.a + i * m.lda + b.k0, t.lda = m.lda;
+      t.cols = at_most(b.cols - j, tile_cols<float>);
+      t.b = packed + j * b.k, t.ldb = (t.cols + W - 1) / W * W;
+      t.c = f.c + i * m.ldc + b.j0 + j, t.ldc = m.ldc;
+      t.alpha = f.alpha;
+      t.add = m.to_c == Write::add || b.k0 > 0;
+      look_ahead(tiles++, t);
+      tile_column<float, false>(t, at_most(end - i, tile_rows));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace hewn

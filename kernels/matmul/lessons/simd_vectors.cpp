@@ -1,0 +1,27 @@
+#include "kernels/matmul/lessons/lessons.h"
+#include "kernels/simd/vec.h"
+
+namespace hewn {
+
+// Vectors in registers. The compiler's loop loads a vector of c, adds, and stores it again for every step of
+// k: three accesses to memory per multiply-add. With j outside and k inside, a vector of c stays in a
+// register for all of k, one load and one fused multiply-add per step, and c is written once. But each
+// addition waits for the one before it (4 cycles or so), while the units could start one or two per cycle;
+// and k walks down columns of b again, 64 bytes wide, which all come by once for every row of a.
+template <>
+void matmul_vectors<Isa::HEWN_ISA>(const Launch&, const Matmul& m) {
+  const Floats f(m);
+  for (int64_t i = 0; i < m.M; ++i) {
+    for (int64_t j = 0; j < m.N; j += W) {
+      const int64_t n = at_most(m.N - j, W);
+      vf sum{};
+      for (int64_t k = 0; k < m.K; ++k)
+        sum = fma(set1(f.a[i * m.lda + k]), load_part(f.b + k * m.ldb + j, n), sum);
+      float* c = f.c + i * m.ldc + j;
+      sum *= f.alpha;
+      store_part(c, m.to_c == Write::set ? sum : load_part(c, n) + sum, n);
+    }
+  }
+}
+
+}  // namespace hewn

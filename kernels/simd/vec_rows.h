@@ -1,0 +1,197 @@
+#pragma once
+// Loops over one row of floats, as softmax, the losses and the norms share them. The order of every sum
+// follows from the length alone.
+
+#include <type_traits>
+
+#include "kernels/simd/vec_math.h"
+#include "kernels/simd/vec_stream.h"
+
+namespace hewn {
+namespace {
+
+/// N sums over a row: each(i, lanes, sums) adds what the lanes from element i contribute to each sum, and 0
+/// in the lanes past the end. Short blocks are summed in float, which rounds little, and the blocks in
+/// double.
+template <int N, class Each>
+HEWN_INLINE void sum_lanes_of_row(int64_t n, double (&sums)[N], const Each& each) {
+  constexpr int64_t block = 64 * W;
+  constexpr int unroll = 4;
+  for (double& sum : sums) sum = 0;
+  for (int64_t start = 0; start < n; start += block) {
+    const int64_t end = start + block < n ? start + block : n;
+    vf part[unroll][N] = {};
+    int64_t i = start;
+    for (; i + unroll * W <= end; i += unroll * W) {
+#pragma GCC unroll 4
+      for (int u = 0; u < unroll; ++u) each(i + u * W, AllLanes{}, part[u]);
+    }
+    for_lanes(i, end, [&](int64_t j, auto lanes) { each(j, lanes, part[0]); });
+    for (int s = 0; s < N; ++s)
+      sums[s] += static_cast<double>(sum_lanes((part[0][s] + part[1][s]) + (part[2][s] + part[3][s])));
+  }
+}
+
+/// The largest of n > 0 values; NaNs are passed over.
+HEWN_INLINE float row_max(const float* x, int64_t n) {
+  const vf least = set1(-__builtin_inff());
+  vf most[4] = {least, least, least, least};
+  int64_t i = 0;
+  for (; i + 4 * W <= n; i += 4 * W) {
+#pragma GCC unroll 4
+    for (int u = 0; u < 4; ++u) most[u] = max(load(x + i + u * W), most[u]);
+  }
+  for_lanes(i, n,
+            [&](int64_t j, auto lanes) { most[0] = max(load(x + j, lanes, -__builtin_inff()), most[0]); });
+  return max_lanes(max(max(most[0], most[1]), max(most[2], most[3])));
+}
+
+/// A row in at most this many pieces, each of whole vectors (but for the row's end) and short enough to stay
+/// in the first-level cache unless the row has millions of elements.
+constexpr int64_t max_pieces = 64, shortest_piece = 1024;
+HEWN_INLINE int64_t piece_length(int64_t n) {
+  const int64_t even = (n + max_pieces - 1) / max_pieces;
+  return even <= shortest_piece ? shortest_piece : (even + W - 1) / W * W;
+}
+
+/// A piece of a row, or none.
+struct Piece {
+  const float* x;
+  int64_t n;
+};
+HEWN_INLINE Piece first_piece(const float* x, int64_t n) {
+  const int64_t length = piece_length(n);
+  return {x, length < n ? length : n};
+}
+
+/// The largest of a row's values and the sum of their exponentials relative to it.
+struct MaxSum {
+  float most;
+  double sum;
+};
+
+/// Largest value and sum of exponentials in one walk along x (Milakov and Gimelshein, "Online normalizer
+/// calculation for softmax", 2018): where the maximum grows, the sum so far is scaled down. Calls
+/// keep(piece, i, lanes, e) with e = exp(x - most_at[piece]), which is the largest value up to that piece.
+/// All -inf or any +inf makes the sum NaN. While the exponentials of one piece keep the processor busy, the
+/// next one comes from memory and is read for its maximum: after the last it is `next`, of the row that
+/// follows. `most` is the first piece's maximum, and then that of `next`.
+template <class Keep>
+HEWN_INLINE MaxSum row_max_sum_exp(const float* x, int64_t n, Piece next, float& most,
+                                   float (&most_at)[max_pieces], const Keep& keep) {
+  constexpr float inf = __builtin_inff();
+  const int64_t length = piece_length(n);
+  MaxSum total{-inf, 0};
+  for (int64_t start = 0, piece = 0; start < n; start += length, ++piece) {
+    if (most > total.most) {
+      total.sum *= static_cast<double>(exp(set1(total.most - most))[0]);
+      total.most = most;
+    }
+    most_at[piece] = total.most;
+    const vf m = set1(total.most == -inf ? 0 : total.most);
+    const int64_t left = n - start, count = length < left ? length : left;
+    const Piece after = left > length ? first_piece(x + start + length, left - length) : next;
+    const int64_t both = (after.n < count ? after.n : count) / W * W;
+    vf most_after = set1(-inf);
+    double sum[1];
+    sum_lanes_of_row(count, sum, [&](int64_t i, auto lanes, vf* add) {
+      const vf e = exp_below_0(load(x + start + i, lanes, -inf) - m);
+      if (i < both) {
+        most_after = max(load(after.x + i), most_after);
+        always_fetch_ahead(after.x + i);
+      }
+      keep(piece, start + i, lanes, e);
+      add[0] += e;
+    });
+    total.sum += sum[0];
+    most = max_lanes(most_after);
+    if (both < after.n) most = Larger{}(row_max(after.x + both, after.n - both), most);
+  }
+  total.sum += static_cast<double>(total.most - total.most);
+  return total;
+}
+
+/// row_max_sum_exp of rows [begin, end) of a matrix: done(r, its result).
+template <class Done>
+HEWN_INLINE void rows_max_sum_exp(const float* x, int64_t begin, int64_t end, int64_t cols,
+                                  const Done& done) {
+  if (begin == end) return;
+  const auto first_of = [=](int64_t r) { return r < end ? first_piece(x + r * cols, cols) : Piece{x, 0}; };
+  const Piece first = first_of(begin);
+  float most = row_max(first.x, first.n), most_at[max_pieces];
+  for (int64_t r = begin; r < end; ++r)
+    done(r, row_max_sum_exp(x + r * cols, cols, first_of(r + 1), most, most_at,
+                            [](int64_t, int64_t, auto, vf) {}));
+}
+
+/// The rows [begin, end) to normalize: those of x, or of x + residual, which are also to be kept in `sum`.
+/// Where that goes past the caches, as y does, it waits in a buffer until its row's y leaves: then memory is
+/// read, for the next row, and written all the time, and does not rest while a row's moments are computed.
+template <class Args, To to>
+class NormRows {
+ public:
+  NormRows(const Args& args, int64_t begin, int64_t end)
+      : a_(args), end_(end), aside_(to == To::past_caches && a_.residual && a_.cols <= room && alike(a_)) {
+    if (aside_ && begin < end)
+      for_lanes(0, a_.cols, [=, this](int64_t i, auto lanes) { this->add(begin, i, lanes, buffer(begin)); });
+  }
+
+  /// Row r. They are asked for in order, each after the one before has left.
+  HEWN_INLINE const float* row(int64_t r) {
+    if (!a_.residual) return of(a_.x, r);
+    if (aside_) return buffer(r);
+    float* sum = kept(r);
+    for_lanes(0, a_.cols, [=, this](int64_t i, auto lanes) { this->add(r, i, lanes, sum); });
+    return sum;
+  }
+
+  /// To be called for all lanes of row r as they leave for y.
+  template <class Lanes>
+  HEWN_INLINE void leave(int64_t r, int64_t i, Lanes lanes) {
+    if constexpr (to == To::past_caches) {
+      if (!aside_) return;
+      const vf sum = load(buffer(r) + i, lanes);
+      if constexpr (std::is_same_v<Lanes, AllLanes>)
+        store_past_caches(kept(r) + i, sum);
+      else
+        store(kept(r) + i, sum, lanes);
+      if (r + 1 < end_) add(r + 1, i, lanes, buffer(r + 1));
+    }
+  }
+
+ private:
+  static constexpr int64_t room = 4096;
+  /// Whether sum and y have their whole vectors at the same places of a row.
+  static bool alike(const Args& a) {
+    return (reinterpret_cast<uintptr_t>(a.sum) - reinterpret_cast<uintptr_t>(a.y)) % HEWN_VBYTES == 0;
+  }
+  HEWN_INLINE const float* of(const void* x, int64_t r) const {
+    return static_cast<const float*>(x) + r * a_.cols;
+  }
+  HEWN_INLINE float* kept(int64_t r) const { return static_cast<float*>(a_.sum) + r * a_.cols; }
+  HEWN_INLINE float* buffer(int64_t r) { return buffers_[r % 2]; }
+  template <class Lanes>
+  HEWN_INLINE void add(int64_t r, int64_t i, Lanes lanes, float* sum) const {
+    store(sum + i,
+          always_load_ahead(of(a_.x, r) + i, lanes) + always_load_ahead(of(a_.residual, r) + i, lanes),
+          lanes);
+  }
+
+  const Args& a_;
+  int64_t end_;
+  bool aside_;
+  alignas(64) float buffers_[2][room];
+};
+
+/// out[i] (set or add) = sum over blocks b, in order, of partial[b * stride + i], for i < n.
+HEWN_INLINE void sum_blocks(const float* partial, int64_t blocks, int64_t stride, int64_t n, float* out,
+                            Write how) {
+  for_lanes(0, n, [=](int64_t i, auto lanes) {
+    vf sum{};
+    for (int64_t b = 0; b < blocks; ++b) sum += load(partial + b * stride + i, lanes);
+    write(out + i, sum, how, lanes);
+  });
+}
+
+}  // namespace
+}  // namespace hewn
