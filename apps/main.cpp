@@ -3,11 +3,11 @@
 #include <cstdlib>
 #include <new>
 
-#include "apps/help.h"
-#include "apps/parse.h"
-#include "apps/signals.h"
-#include "apps/terminal.h"
-#include "apps/version.h"
+#include "apps/cli/help.h"
+#include "apps/cli/parse.h"
+#include "apps/cli/signals.h"
+#include "apps/cli/terminal.h"
+#include "apps/cli/version.h"
 #include "core/error.h"
 
 namespace hewn::cli {

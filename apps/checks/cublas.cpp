@@ -1,7 +1,7 @@
-// What apps/bench_cublas.h says of cuBLAS is what cuBLAS's own header says: compiled, where there is one, and
+// What apps/bench/peers/cublas.h says of cuBLAS is what cuBLAS's own header says: compiled, where there is one, and
 // never linked.
 
-#include "apps/bench_cublas.h"
+#include "apps/bench/peers/cublas.h"
 
 #include <cublas_v2.h>
 

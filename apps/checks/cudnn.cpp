@@ -1,7 +1,7 @@
-// What apps/bench_cudnn.h says of cuDNN is what cuDNN's own header says: compiled, where there is one, and
+// What apps/bench/peers/cudnn.h says of cuDNN is what cuDNN's own header says: compiled, where there is one, and
 // never linked.
 
-#include "apps/bench_cudnn.h"
+#include "apps/bench/peers/cudnn.h"
 
 #include <cudnn.h>
 

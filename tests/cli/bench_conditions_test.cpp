@@ -1,6 +1,6 @@
 // Threads are held on cores of their own while kernels are timed.
 
-#include "apps/bench_conditions.h"
+#include "apps/bench/machine/conditions.h"
 
 #include <sched.h>
 #include <unistd.h>

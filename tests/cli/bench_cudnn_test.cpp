@@ -3,7 +3,7 @@
 
 #include <set>
 
-#include "apps/bench_peer_calls.h"
+#include "apps/bench/peers/peer_calls.h"
 #include "kernels/contract/rooms.h"
 #include "tests/cli/hewn.h"
 

@@ -2,7 +2,7 @@
 
 #include <cstring>
 
-#include "apps/config_file.h"
+#include "apps/cli/config_file.h"
 #include "core/checksum.h"
 #include "core/error.h"
 #include "model/config.h"

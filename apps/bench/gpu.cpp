@@ -1,0 +1,283 @@
+#include "apps/bench/gpu.h"
+
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <utility>
+
+#include "apps/bench/roof.h"
+#include "apps/cli/format.h"
+#include "apps/run/run_config.h"
+#include "apps/cli/terminal.h"
+#include "core/error.h"
+#include "kernels/gpu/runtime/known.h"
+#include "kernels/gpu/runtime/runtime.h"
+#include "kernels/matmul/abi.h"
+#include "kernels/devices/moments.h"
+
+namespace hewn::cli {
+namespace {
+
+constexpr double recorded_seconds = 2e-3;  // of calls in a recording
+constexpr double longest_lead = 0.05;      // seconds; of longer recordings the beginning does not matter
+constexpr int64_t most_calls = 1024;       // in a recording
+constexpr size_t most_copies = 1024;       // of a case's operands
+
+/// By norm: sums are long here and in an order of their own, and tensor cores cut off where others round.
+double allowed_difference(DType dtype) {
+  return dtype == DType::bf16 ? 3e-3 : dtype == DType::f32 ? 1e-5 : 0;
+}
+
+/// Copies of a case's operands on the GPU, used by turns: so many that the second-level cache has lost one
+/// when it comes back to it.
+class Rotation {
+ public:
+  Rotation(Case& c, Executor& device) {
+    const size_t l2 = device.gpu()->properties().l2_bytes, one = std::max<size_t>(c.bytes(), 1);
+    const size_t copies = std::min(4 * l2 / one + 1, most_copies);
+    turns_.push_back(c.on(device));
+    while (turns_.size() < copies) turns_.push_back(turns_[0]->twin());
+    cache_ = copies * one >= 2 * l2 ? Cache::cold : Cache::warm;
+  }
+  Case& next() {
+    at_ = at_ + 1 == turns_.size() ? 0 : at_ + 1;
+    return *turns_[at_];
+  }
+  int64_t copies() const { return static_cast<int64_t>(turns_.size()); }
+  /// Warm where even so many of the smallest operands fit the cache.
+  Cache cache() const { return cache_; }
+
+ private:
+  std::vector<std::unique_ptr<Case>> turns_;
+  size_t at_ = 0;
+  Cache cache_ = Cache::cold;
+};
+
+/// Calls of a contender, recorded as a graph: what is timed is the GPU, not the host that launches.
+class Recording {
+ public:
+  Recording(Executor& device, Moments& moments, Rotation& operands, const Contender& who)
+      : gpu_(*device.gpu()), moments_(moments) {
+    who.run(operands.next());  // loads its code, allocates its scratch
+    const double once = timed([&] { who.run(operands.next()); });
+    calls_ = std::clamp(static_cast<int64_t>(recorded_seconds / std::max(once, 1e-9)),
+                        std::min(operands.copies(), most_calls), most_calls);
+    gpu_.begin_capture();
+    for (int64_t i = 0; i < calls_; ++i) who.run(operands.next());
+    graph_ = gpu_.end_capture();
+    run_up_ = once * static_cast<double>(calls_) < longest_lead;
+  }
+  ~Recording() {
+    if (graph_) gpu_.drop_graph(graph_);
+  }
+  Recording(Recording&& other) noexcept
+      : gpu_(other.gpu_),
+        moments_(other.moments_),
+        graph_(std::exchange(other.graph_, nullptr)),
+        calls_(other.calls_),
+        run_up_(other.run_up_) {}
+  Recording& operator=(Recording&&) = delete;
+
+  /// Of a call.
+  double seconds() {
+    if (run_up_) gpu_.replay(graph_);  // the next follows at once
+    return timed([&] { gpu_.replay(graph_); }) / static_cast<double>(calls_);
+  }
+
+ private:
+  double timed(const std::function<void()>& work) {
+    moments_.clear();
+    const Moments::Moment begin = moments_.mark();
+    work();
+    const Moments::Moment end = moments_.mark();
+    moments_.wait();
+    return moments_.between(begin, end);
+  }
+
+  GpuRuntime& gpu_;
+  Moments& moments_;
+  GpuRuntime::Graph graph_ = nullptr;
+  int64_t calls_ = 1;
+  bool run_up_ = false;
+};
+
+class GpuMeasurer final : public Measurer {
+ public:
+  GpuMeasurer(BenchPlan& plan, const Peers& peers)
+      : plan_(plan), peers_(peers), device_(open_device(plan.device, 0)), moments_(*device_) {
+    plan.threads = {device_->threads()};
+  }
+
+  std::vector<BenchRow> ceilings() override;
+  Measured measure(Case& c, const std::vector<Contender>& list) override;
+  Roof roof(Case& c, const Measurement& m) override;
+  void tell_conditions(const std::vector<BenchRow>&) const override;
+
+ private:
+  /// FLOP/s that somebody reaches, or states.
+  struct Peak {
+    double flops = 0;
+    std::string by;
+  };
+  struct Products {
+    std::string shape;
+    std::vector<Peak> peaks;
+    bool of_libraries = false;  ///< too
+  };
+
+  bool emulated() const { return device_->isa() == Isa::emulated; }
+  const KnownGpu* known() const { return known_gpu_called(device_->gpu()->properties().name); }
+  void check(Case& c, const Contender& who, const Reference& reference, const char* when);
+  /// Bytes per second, read and written.
+  double copy_speed();
+  /// A large product of such numbers, by our preferred rung and by the libraries.
+  const Products& products(DType dtype);
+  /// What arithmetic is held against: the best of those where libraries take part; else what the GPU's maker
+  /// states, if it is known; else our own.
+  Peak peak(DType dtype);
+  BenchRow ceiling(const char* what, const std::string& where, const std::string& dtype,
+                   const std::string& by, double per_second) const;
+
+  const BenchPlan& plan_;
+  const Peers& peers_;
+  std::unique_ptr<Executor> device_;
+  Moments moments_;
+  double copy_speed_ = 0;
+  std::map<DType, Products> products_;
+};
+
+void GpuMeasurer::check(Case& c, const Contender& who, const Reference& reference, const char* when) {
+  c.reset();
+  const auto there = c.on(*device_);
+  who.run(*there);
+  there->fetch();
+  std::string wrong = c.difference(reference, std::max(who.tolerance, allowed_difference(c.dtype())));
+  if (wrong.empty()) wrong = c.damage();
+  if (!wrong.empty())
+    fail(ErrorCode::numerical, c.op(), " ", c.shape(), " ", name_of(c.dtype()), ", rung ", who.name, " on ",
+         device_->name(), ", ", when, " timing: ", wrong);
+}
+
+Measured GpuMeasurer::measure(Case& c, const std::vector<Contender>& list) {
+  const Reference reference = c.reference(default_threads());
+  for (const Contender& who : list) check(c, who, reference, "before");
+  c.reset();
+  Measured result;
+  {
+    Rotation operands(c, *device_);
+    std::vector<Recording> recordings;
+    for (const Contender& who : list) {
+      result.of.push_back({.who = &who, .cache = operands.cache()});
+      recordings.emplace_back(*device_, moments_, operands, who);
+    }
+    for (int64_t r = 0; r < plan_.repeat; ++r)
+      for (size_t i = 0; i < list.size(); ++i) result.of[i].seconds.push_back(recordings[i].seconds());
+  }
+  for (Measurement& m : result.of) std::sort(m.seconds.begin(), m.seconds.end());
+  for (const Contender& who : list) check(c, who, reference, "after");
+  return result;
+}
+
+double GpuMeasurer::copy_speed() {
+  if (copy_speed_ > 0) return copy_speed_;
+  GpuRuntime& gpu = *device_->gpu();
+  const size_t bytes =
+      emulated() ? size_t{1} << 20 : std::max(size_t{256} << 20, 8 * gpu.properties().l2_bytes);
+  const auto from = Storage::allocate(*device_, bytes), to = Storage::allocate(*device_, bytes);
+  device_->fill(from->data, 1, bytes);
+  const auto copies = [&] {
+    for (int i = 0; i < 4; ++i) device_->copy(to->data, from->data, bytes);
+  };
+  for (int64_t r = 0; r < std::max<int64_t>(plan_.repeat, 3); ++r) {
+    moments_.clear();
+    copies();  // the next follow at once
+    const Moments::Moment begin = moments_.mark();
+    copies();
+    const Moments::Moment end = moments_.mark();
+    moments_.wait();
+    const double moved = 4 * 2 * static_cast<double>(bytes);  // read and written
+    copy_speed_ = std::max(copy_speed_, moved / moments_.between(begin, end));
+  }
+  return copy_speed_;
+}
+
+BenchRow GpuMeasurer::ceiling(const char* what, const std::string& where, const std::string& dtype,
+                              const std::string& by, double per_second) const {
+  return ceiling_row({.op = what, .shape = where, .dtype = dtype, .rung = by}, device_->isa(),
+                     device_->threads(), per_second);
+}
+
+const GpuMeasurer::Products& GpuMeasurer::products(DType dtype) {
+  Products& found = products_[dtype];
+  if (!found.peaks.empty()) return found;
+  const int64_t n = emulated() ? 16 : dtype == DType::bf16 ? 8192 : dtype == DType::f32 ? 4096 : 2048;
+  Matmul m{};
+  m.dtype = dtype;
+  m.M = m.N = m.K = m.lda = m.ldb = m.ldc = n;
+  const auto c = room_with("matmul")->like("matmul", &m).make();
+  BenchPlan preferred = plan_;
+  preferred.ladder = false;
+  std::vector<Contender> list = rungs_of(*c, preferred);
+  for (Contender& who : peers_.contenders(*c, preferred))
+    if (who.tolerance == 0) list.push_back(std::move(who));
+  found.of_libraries = list.back().peer;
+  found.shape = c->shape();
+  for (const Measurement& best : measure(*c, list).of)
+    found.peaks.push_back({c->cost().flops / best.best(), best.who->name});
+  return found;
+}
+
+GpuMeasurer::Peak GpuMeasurer::peak(DType dtype) {
+  const bool beside_libraries = !plan_.compare.empty() && products(dtype).of_libraries;
+  if (!beside_libraries && known()) return {known()->flops(dtype), "stated"};
+  const auto& peaks = products(dtype).peaks;
+  return *std::max_element(peaks.begin(), peaks.end(),
+                           [](const Peak& a, const Peak& b) { return a.flops < b.flops; });
+}
+
+std::vector<BenchRow> GpuMeasurer::ceilings() {
+  const DType dtype = plan_.request.dtype;
+  const std::string type(name_of(dtype));
+  std::vector<BenchRow> rows;
+  const auto bytes = [&](const std::string& by, double speed) {
+    rows.push_back(ceiling("copy", "memory", "", by, speed));
+    rows.back().gbps = speed * 1e-9;
+  };
+  const auto flops = [&](const std::string& where, const std::string& by, double speed) {
+    rows.push_back(ceiling("matmul", where, type, by, speed));
+    rows.back().gflops = speed * 1e-9;
+  };
+  bytes("measured", copy_speed());
+  for (const Peak& peak : products(dtype).peaks) flops(products(dtype).shape, peak.by, peak.flops);
+  if (known()) {
+    bytes("stated", known()->bytes_per_s);
+    flops("data sheet", "stated", known()->flops(dtype));
+  }
+  return rows;
+}
+
+Roof GpuMeasurer::roof(Case& c, const Measurement&) {
+  const Cost cost = c.cost();
+  const DType type = c.dtype() == DType::f64 || c.dtype() == DType::bf16 ? c.dtype() : DType::f32;
+  const Peak most = peak(type);
+  const Roof arithmetic{cost.flops / most.flops, join(name_of(type), " by ", most.by)};
+  const Roof memory{cost.bytes / copy_speed(), "memory"};
+  return memory.seconds > arithmetic.seconds ? memory : arithmetic;
+}
+
+void GpuMeasurer::tell_conditions(const std::vector<BenchRow>&) const {
+  if (emulated())
+    return say("The host played the GPU: results were checked, but the times say nothing about any GPU.");
+  say("Times are the GPU's own, of calls that follow each other at once; operands were in memory, not in "
+      "the ",
+      bytes_text(static_cast<double>(device_->gpu()->properties().l2_bytes)), " of its second-level cache",
+      ", unless called warm.");
+}
+
+}  // namespace
+
+std::unique_ptr<Measurer> make_gpu_measurer(BenchPlan& plan, const Peers& peers) {
+  return std::make_unique<GpuMeasurer>(plan, peers);
+}
+
+}  // namespace hewn::cli

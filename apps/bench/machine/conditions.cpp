@@ -1,0 +1,128 @@
+#include "apps/bench/machine/conditions.h"
+
+#include <dirent.h>
+#include <sched.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <barrier>
+#include <chrono>
+#include <cstdlib>
+#include <fstream>
+#include <string>
+
+#include "kernels/contract/parallel.h"
+
+namespace hewn::cli {
+namespace {
+
+std::vector<int> allowed_cores() {
+  std::vector<int> cores;
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (sched_getaffinity(0, sizeof set, &set) != 0) return cores;
+  for (int core = 0; core < CPU_SETSIZE; ++core)
+    if (CPU_ISSET(core, &set)) cores.push_back(core);
+  return cores;
+}
+
+void allow(pid_t task, const std::vector<int>& cores) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  for (const int core : cores) CPU_SET(core, &set);
+  sched_setaffinity(task, sizeof set, &set);  // where it is refused, the threads stay where the system likes
+}
+
+}  // namespace
+
+std::vector<pid_t> threads_of_process() {
+  std::vector<pid_t> tasks;
+  DIR* const folder = opendir("/proc/self/task");
+  if (!folder) return tasks;
+  while (const dirent* entry = readdir(folder))
+    if (const int task = std::atoi(entry->d_name); task > 0) tasks.push_back(task);
+  closedir(folder);
+  std::sort(tasks.begin(), tasks.end());
+  return tasks;
+}
+
+PinnedThreads::PinnedThreads(int threads) : cores_(allowed_cores()) {
+  if (static_cast<int>(cores_.size()) < threads) return;
+  ours_.resize(static_cast<size_t>(threads));
+  std::barrier all_here(threads);  // so that no thread takes the part of another
+  parallel_for(Launch{.threads = threads}, threads, [&](int64_t, int64_t, int worker) {
+    ours_[static_cast<size_t>(worker)] = gettid();
+    all_here.arrive_and_wait();
+  });
+  // Where the team has been larger before, its other members may have taken every part.
+  std::erase(ours_, gettid());
+  ours_.insert(ours_.begin(), gettid());
+  allow(ours_[0], {cores_[0]});
+  for (size_t i = 1; i < ours_.size(); ++i) allow(ours_[i], {core_beside(i - 1)});
+}
+
+PinnedThreads::~PinnedThreads() {
+  for (const pid_t task : ours_) allow(task, cores_);
+  for (const pid_t task : others_) allow(task, cores_);
+}
+
+void PinnedThreads::release_caller() const {
+  if (pinned()) allow(ours_[0], cores_);
+}
+
+void PinnedThreads::hold() {
+  if (!pinned()) return;
+  allow(ours_[0], {cores_[0]});
+  size_t turn = 0;
+  for (const pid_t task : threads_of_process()) {
+    const auto is_in = [task](const auto& list) {
+      return std::find(list.begin(), list.end(), task) != list.end();
+    };
+    if (cores_.size() < 2 || is_in(ours_) || is_in(others_)) continue;
+    allow(task, {core_beside(turn++)});
+    others_.push_back(task);
+  }
+}
+
+ShareClock::ShareClock() { since(); }
+
+Shares ShareClock::since() {
+  std::ifstream stat("/proc/stat");
+  std::string cpu;
+  double times[8] = {};  // user nice system idle iowait irq softirq steal, since the machine started
+  stat >> cpu;
+  for (double& time : times) stat >> time;
+  if (!stat) return {};
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  const auto ticks = [](const timeval& time) {
+    return (static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6) *
+           static_cast<double>(sysconf(_SC_CLK_TCK));
+  };
+  const double own = ticks(usage.ru_utime) + ticks(usage.ru_stime);
+  const double stolen = times[7], busy = times[0] + times[1] + times[2] + times[5] + times[6];
+  const double all = busy + times[3] + times[4] + stolen, passed = all - all_;
+  Shares shares;
+  if (passed > 0)
+    shares = {.others = std::clamp(100 * ((busy - busy_) - (own - own_)) / passed, 0.0, 100.0),
+              .stolen = 100 * (stolen - stolen_) / passed};
+  all_ = all, busy_ = busy, stolen_ = stolen, own_ = own;
+  return shares;
+}
+
+double reference_loop_seconds() {
+  double best = 1e30;
+  volatile double kept = 1;
+  for (int attempt = 0; attempt < 3; ++attempt) {
+    const auto start = std::chrono::steady_clock::now();
+    double x = kept;
+    for (int i = 0; i < 20'000; ++i) x = x * 0.999 + 0.001;
+    kept = x;
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+    best = std::min(best, took.count());
+  }
+  return best;
+}
+
+}  // namespace hewn::cli

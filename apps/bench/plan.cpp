@@ -1,0 +1,264 @@
+#include "apps/bench/plan.h"
+
+#include <algorithm>
+#include <cctype>
+#include <set>
+
+#include "apps/bench/shapes.h"
+#include "apps/cli/format.h"
+#include "apps/cli/suggest.h"
+#include "apps/cli/terminal.h"
+#include "core/error.h"
+#include "kernels/devices/devices.h"
+#include "kernels/roof/caches.h"
+#include "kernels/contract/rooms.h"
+#include "train/plan.h"
+
+namespace hewn::cli {
+namespace {
+
+int thread_count(const Settings& settings, const std::string& text) {
+  int64_t n = 0;
+  require(parse_integer(text, n) && n >= 1 && n <= 1024, settings.where("threads"), ": '", text,
+          "' is not a number of threads; give one or several, as in 1,2");
+  return static_cast<int>(n);
+}
+
+Isa instruction_set(const Settings& settings, const std::string& name) {
+  const auto* found =
+      std::find_if(known_isas.begin(), known_isas.end(), [&](Isa isa) { return name_of(isa) == name; });
+  require(found != known_isas.end() || name == "scalar", settings.where("isa"),
+          ": this build has no code for '", name, "'");
+  const Isa isa = name == "scalar" ? Isa::scalar : *found;
+  require(supported(isa), settings.where("isa"), ": this processor cannot run ", name);
+  return isa;
+}
+
+// Whether a shape as the output writes it, "786432 gelu_tanh", has a word that is this name or begins with
+// it: "gelu_tanh", "gelu".
+bool says(const std::string& shape, const std::string& name) {
+  const std::vector<std::string> words = split(shape, ' ');
+  return std::any_of(words.begin(), words.end(),
+                     [&](const std::string& word) { return word == name || word.starts_with(name + "_"); });
+}
+
+// Whether `--op` asks for this case: by room ("softmax"), by operation ("softmax.forward") or by the kind its
+// shape tells ("gelu", "swiglu", "adamw").
+bool wanted(const std::vector<std::string>& ops, std::string_view room, std::string_view op,
+            const std::string& shape) {
+  return ops.empty() || std::any_of(ops.begin(), ops.end(), [&](const std::string& name) {
+           return name == room || name == op || says(shape, name);
+         });
+}
+
+bool holds(const Room& room, std::string_view op) {
+  const Cases small = room.cases({});
+  return std::any_of(small.begin(), small.end(), [&](const auto& c) { return c->op() == op; });
+}
+
+const Room* room_called(std::string_view name) {
+  const auto found =
+      std::find_if(rooms().begin(), rooms().end(), [&](const Room& room) { return room.name == name; });
+  return found == rooms().end() ? nullptr : &*found;
+}
+
+// The room with cases of this kind; null when there is none.
+const Room* room_with_kind(const std::string& name) {
+  const auto found = std::find_if(rooms().begin(), rooms().end(), [&](const Room& room) {
+    const Cases small = room.cases({});
+    return std::any_of(small.begin(), small.end(), [&](const auto& c) { return says(c->shape(), name); });
+  });
+  return found == rooms().end() ? nullptr : &*found;
+}
+
+// The rooms of what `--op` asks for, judged before their cases are made; all when it asks for nothing.
+std::vector<const Room*> rooms_for(const std::vector<std::string>& ops) {
+  std::set<const Room*> chosen;
+  for (const std::string& op : ops) {
+    const Room* room = room_called(op);
+    if (!room) room = room_with(op);
+    chosen.insert(room ? room : room_with_kind(op));
+  }
+  std::vector<const Room*> list;
+  for (const Room& room : rooms())
+    if (ops.empty() || chosen.contains(&room)) list.push_back(&room);
+  return list;
+}
+
+// The variant a rung runs on a processor of this level: its own, or a lower one.
+bool runs_on(const Case& c, size_t rung, Isa level, Isa& variant) {
+  if (on_gpu(level)) return c.has(rung, variant = level);
+  for (int i = static_cast<int>(level); i >= 0; --i) {
+    variant = static_cast<Isa>(i);
+    if (c.has(rung, variant)) return true;
+  }
+  return false;
+}
+
+void read_processor(const Settings& settings, BenchPlan& plan) {
+  if (!settings.has("threads"))
+    plan.threads = {default_threads()};
+  else
+    for (const std::string& text : split(settings.text("threads"), ','))
+      plan.threads.push_back(thread_count(settings, text));
+  if (!settings.has("isa"))
+    plan.isas = {best_isa()};
+  else
+    for (const std::string& name : split(settings.text("isa"), ','))
+      plan.isas.push_back(instruction_set(settings, name));
+}
+
+// The word of sizes in a shape that names one case as the output does, "786432 relu"; one of sizes alone as
+// it is.
+std::string sizes_in(const std::string& shape) {
+  for (const std::string& word : split(shape, ' '))
+    if (!word.empty() && std::isdigit(static_cast<unsigned char>(word[0]))) return word;
+  return shape;
+}
+
+// A GPU has no threads to choose, one instruction set, and operands in memory alone.
+void read_gpu(const Settings& settings, BenchPlan& plan) {
+  plan.threads = {1};
+  plan.isas = {plan.device == "cuda" ? Isa::cuda : Isa::emulated};
+  for (const char* key : {"threads", "isa", "rung", "pages", "counters", "asm"})
+    require(!settings.given(key) || settings.where(key).starts_with("HEWN_"), settings.where(key),
+            " is for kernels on the processor; leave it out with --device=", plan.device);
+  require(!settings.given("cache") || settings.text("cache") == "cold", settings.where("cache"),
+          ": on a GPU operands are always found in its memory; leave it out with --device=", plan.device);
+  plan.warm = false;
+}
+
+}  // namespace
+
+const Room* room_with(std::string_view op) {
+  const std::string_view first = op.substr(0, op.find('.'));
+  for (const bool by_name : {true, false})
+    for (const Room& room : rooms())
+      if ((room.name == first) == by_name && holds(room, op)) return &room;
+  return nullptr;
+}
+
+size_t cold_set(Case& c) {
+  const size_t last = last_level_cache();
+  return c.bytes() >= 2 * last ? c.bytes() : 4 * last;
+}
+
+BenchPlan bench_plan(const Settings& settings) {
+  require(settings.arguments.empty(), "bench kernels takes no argument '",
+          settings.arguments.empty() ? "" : settings.arguments[0], "'; choose with --op, --shape, --isa");
+  BenchPlan plan;
+  plan.request = {
+      .dtype = dtype_from_name(settings.text("dtype")), .bench = true, .shape = settings.text("shape")};
+  plan.repeat = settings.integer("repeat");
+  plan.ladder = settings.flag("ladder");
+  plan.rung = settings.text("rung");
+  plan.warm = settings.text("cache") != "cold";
+  plan.cold = settings.text("cache") != "warm";
+  if (settings.has("compare")) plan.compare = split(settings.text("compare"), ',');
+  if (settings.has("op")) plan.ops = split(settings.text("op"), ',');
+  require(plan.ops.size() == 1 || !settings.has("shape") || !plan.rung.empty(),
+          "--shape needs one --op, since shapes are written differently");
+  plan.device = settings.text("device");
+  plan.device == "cpu" ? read_processor(settings, plan) : read_gpu(settings, plan);
+  plan.counters = settings.flag("counters");
+  plan.assembly = settings.flag("asm");
+  require(!plan.assembly || !plan.ops.empty() || !plan.rung.empty(),
+          "--asm shows a loop for each kernel; choose which with --op");
+  if (!settings.has("shapes_from")) return plan;
+  for (const char* other : {"shape", "dtype"})
+    require(!settings.given(other), settings.where(other),
+            " and --shapes-from exclude each other: the run says both");
+  plan.of_run = kernels_of_run(settings.text("shapes_from"), plan.threads.front(), plan.isas.back());
+  return plan;
+}
+
+std::vector<Contender> rungs_of(const Case& c, const BenchPlan& plan) {
+  std::vector<Contender> list;
+  for (const int threads : plan.threads)
+    for (const Isa level : plan.isas) {
+      std::vector<Contender> here;
+      for (size_t rung = 0; rung < c.rungs(); ++rung) {
+        Isa isa = level;
+        if (c.why_not(rung) || !runs_on(c, rung, level, isa)) continue;
+        here.push_back({c.rung_name(rung), isa, level, threads,
+                        [rung, isa, threads](Case& on) { on.run(rung, isa, threads); }});
+      }
+      if (!plan.ladder && here.size() > 1) here.erase(here.begin(), here.end() - 1);
+      list.insert(list.end(), here.begin(), here.end());
+    }
+  return list;
+}
+
+namespace {
+
+bool visit_rooms(const BenchPlan& plan, const std::function<void(Case&, int64_t)>& visit) {
+  std::vector<std::string> shapes = split(plan.request.shape, ',');
+  if (shapes.empty()) shapes.emplace_back();  // those of real models
+  bool any = false;
+  for (const std::string& shape : shapes) {
+    const std::string sizes = sizes_in(shape);
+    bool found = false;
+    std::string others;
+    for (const Room* room : rooms_for(plan.ops)) {
+      CaseRequest request = plan.request;
+      request.shape = sizes;
+      for (auto& c : room->cases(request)) {
+        if (!wanted(plan.ops, room->name, c->op(), c->shape())) continue;
+        if (sizes == shape || c->shape() == shape) {
+          found = true;
+          visit(*c, 0);
+        } else {
+          others += " \"" + c->shape() + '"';
+        }
+        c.reset();  // its memory may be large
+      }
+    }
+    require(found || others.empty(), "no shape \"", shape, "\" here; with these sizes there are", others);
+    any |= found;
+  }
+  return any;
+}
+
+bool visit_run(const BenchPlan& plan, const std::function<void(Case&, int64_t)>& visit) {
+  bool any = false;
+  for (const RunKernel& kernel : *plan.of_run) {
+    if (!wanted(plan.ops, kernel.room->name, kernel.op, kernel.sketch.shape)) continue;
+    any = true;
+    // Operands, what they began as, and the reference's results in double.
+    const double needed = 3 * kernel.bytes, space = static_cast<double>(available_memory());
+    if (space > 0 && needed > space)
+      say("leaving out ", kernel.op, " ", kernel.sketch.shape, ": to check it takes about ",
+          bytes_text(needed), " of memory");
+    else
+      visit(*kernel.sketch.make(), kernel.calls);
+  }
+  return any;
+}
+
+// What --op may name: operations, and the parts, such as "softmax.backward", of those whose name is near.
+std::vector<std::string> names_near(const std::string& asked) {
+  const std::string op = asked.substr(0, asked.find('.'));
+  std::vector<std::string> names;
+  for (const Room& room : rooms()) {
+    names.emplace_back(room.name);
+    if (op == asked || edit_distance(op, room.name) > 2) continue;
+    for (const auto& c : room.cases({}))
+      if (names.back() != c->op()) names.push_back(c->op());
+  }
+  return names;
+}
+
+}  // namespace
+
+void for_each_case(const BenchPlan& plan, const std::function<void(Case&, int64_t calls)>& visit) {
+  const bool any = plan.of_run ? visit_run(plan, visit) : visit_rooms(plan, visit);
+  if (any) return;
+  std::string asked;
+  for (const std::string& op : plan.ops) asked += (asked.empty() ? "" : ",") + op;
+  const std::string hint = did_you_mean(asked, names_near(asked));
+  require(!plan.of_run, "a step of this run calls no kernel '", asked, "'", hint);
+  fail(ErrorCode::usage, "no kernels called '", asked, "' for ", name_of(plan.request.dtype),
+       " (`hewn info` lists them all)", hint);
+}
+
+}  // namespace hewn::cli

@@ -1,0 +1,196 @@
+#include "apps/bench/report/charts.h"
+
+#include <string_view>
+
+#include "core/error.h"
+
+// Made by CMake from the file it found, or empty: see apps/CMakeLists.txt.
+extern "C" const char hewn_chart_js[];
+extern "C" const char hewn_chart_js_end[];
+
+namespace hewn::cli {
+namespace {
+
+constexpr std::string_view page_begin = R"(<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>hewn bench kernels</title>
+<style>
+  body { font: 15px/1.5 sans-serif; max-width: 1100px; margin: 2em auto; padding: 0 1em; color: #222 }
+  table { border-collapse: collapse; font-size: 13px } td, th { padding: 2px 8px; text-align: right }
+  th { border-bottom: 1px solid #888 } td:nth-child(-n+2), th:nth-child(-n+2) { text-align: left }
+  .chart { position: relative; margin: 1.5em 0 }
+</style></head><body>
+<h1>hewn bench kernels</h1>
+<h2>Roofline</h2>
+<p>Each point is a kernel: operations per byte it has to move, and operations per second it reached. Lines are
+measured ceilings: slanting ones the bandwidth of a level of memory (reading), level ones the arithmetic peak; dashed
+on one thread, solid and named on <span id="most-threads"></span>. Filled points found their operands in the caches,
+hollow ones in memory. Point at one to read its name.</p>
+<div class="chart" style="height:620px"><canvas id="roofline"></canvas></div>
+<h2 id="ladders-title">Ladders</h2>
+<div id="ladders"></div>
+<h2>Ceilings</h2>
+<table id="ceilings"></table>
+<h2>Kernels</h2>
+<div style="overflow-x:auto"><table id="kernels"></table></div>
+<script>
+)";
+
+constexpr std::string_view page_end = R"(
+const colors = ['#1f77b4', '#d62728', '#2ca02c', '#9467bd', '#ff7f0e', '#17becf', '#8c564b', '#e377c2'];
+const ceilings = rows.filter(r => r.op.startsWith('ceiling.'));
+const kernels = rows.filter(r => !r.op.startsWith('ceiling.'));
+const points = kernels.filter(r => r.gflops > 0 && r.gbps > 0);
+const intensity = r => r.gflops / r.gbps;
+const range = values => [Math.min(...values), Math.max(...values)];
+const name = r => `${r.op} ${r.shape} ${r.dtype}, ${r.rung} on ${r.isa}, ${r.threads} threads, ${r.cache}`;
+
+const most_threads = Math.max(...ceilings.map(r => r.threads), 1);
+const threads = n => n === 1 ? '1 thread' : `${n} threads`;
+document.getElementById('most-threads').textContent = most_threads === 1 ? 'one too' : threads(most_threads);
+
+const intensities = range([0.05, 100, ...points.map(intensity)]);
+
+// One line for each ceiling: bandwidth times intensity up to the highest peak, or the peak.
+function ceilingLines() {
+  const named = (...ops) => ceilings.filter(r => ops.includes(r.op.slice(8)));
+  const peaks = named('fma', 'matmul'), reads = named('read').length ? named('read') : named('copy');
+  const most = Math.max(...peaks.map(r => r.gflops), 1);
+  const [low, high] = intensities;
+  const line = (r, label, slanting, data) => ({type: 'line', label, slanting, data, borderWidth: 1.2, ceiling: true,
+      named: r.threads === most_threads, borderDash: r.threads < most_threads ? [5, 4] : [], borderColor: '#777', pointRadius: 0});
+  return [...reads.map(r => line(r, `${r.shape} ${r.gbps.toFixed(0)} GB/s`, true, [{x: low, y: low * r.gbps}, {x: most / r.gbps, y: most}])),
+          ...peaks.map(r => line(r, `${r.dtype} ${r.gflops.toFixed(0)} GFLOP/s`, false, [{x: low, y: r.gflops}, {x: high, y: r.gflops}]))];
+}
+
+// Names along the lines: slanting ones where they begin, level ones where they end; those too near to another are left out.
+const lineNames = {id: 'lineNames', afterDatasetsDraw(chart) {
+  const g = chart.ctx, taken = [];
+  g.save();
+  g.font = '12px sans-serif';
+  g.fillStyle = '#444';
+  g.strokeStyle = '#fff';
+  g.lineWidth = 4;
+  chart.data.datasets.forEach((set, i) => {
+    if (!set.named || !chart.isDatasetVisible(i)) return;
+    const [begin, end] = chart.getDatasetMeta(i).data;
+    const x = set.slanting ? begin.x + 6 : end.x - 6, y = set.slanting ? begin.y : end.y;
+    if (taken.some(t => t.slanting === set.slanting && Math.abs(t.y - y) < 14)) return;
+    taken.push({slanting: set.slanting, y});
+    g.save();
+    g.translate(x, y);
+    if (set.slanting) g.rotate(Math.atan2(end.y - begin.y, end.x - begin.x));
+    g.textAlign = set.slanting ? 'left' : 'right';
+    g.strokeText(set.label, set.slanting ? 4 : 0, -4);
+    g.fillText(set.label, set.slanting ? 4 : 0, -4);
+    g.restore();
+  });
+  g.restore();
+}};
+
+function drawRoofline() {
+  const rooms = [...new Set(points.map(r => r.op.split('.')[0]))];
+  const shapes = ['circle', 'triangle', 'rect'];
+  const datasets = rooms.map((room, i) => {
+    const mine = points.filter(r => r.op.split('.')[0] === room), color = colors[i % colors.length];
+    return {label: room, borderColor: color, borderWidth: 1.5, pointRadius: 4, pointStyle: shapes[Math.floor(i / colors.length) % 3],
+        backgroundColor: color, pointBackgroundColor: mine.map(r => r.cache === 'cold' ? 'transparent' : color),
+        data: mine.map(r => ({x: intensity(r), y: r.gflops, row: r}))};
+  });
+  const short = value => +value.toPrecision(3) >= 1000 ? `${value / 1000}k` : `${+value.toPrecision(3)}`;
+  const ticks = {maxRotation: 0, callback: value => [1, 2, 5].includes(+(value / 10 ** Math.floor(Math.log10(value) + 1e-9)).toPrecision(3)) ? short(value) : ''};
+  new Chart('roofline', {type: 'scatter', data: {datasets: [...datasets, ...ceilingLines()]}, plugins: [lineNames], options: {
+    maintainAspectRatio: false, animation: false,
+    scales: {x: {type: 'logarithmic', min: intensities[0], max: intensities[1], title: {display: true, text: 'FLOP per byte'}, ticks},
+             y: {type: 'logarithmic', title: {display: true, text: 'GFLOP/s'}, ticks}},
+    plugins: {legend: {labels: {usePointStyle: true, boxWidth: 7, boxHeight: 7, filter: (item, data) => !data.datasets[item.datasetIndex].ceiling}},
+              tooltip: {filter: c => c.raw.row, callbacks: {label: c =>
+                  `${name(c.raw.row)}: ${c.raw.y.toFixed(1)} GFLOP/s, ${c.raw.row.roof_percent.toFixed(0)}% of its roof (${c.raw.row.bound})`}}}}});
+}
+
+// At the end of each bar its time, and how much faster it is than the first.
+const barTimes = {id: 'barTimes', afterDatasetsDraw(chart) {
+  const g = chart.ctx, rungs = chart.data.rungs;
+  g.save();
+  g.font = '12px sans-serif';
+  g.fillStyle = '#222';
+  g.textBaseline = 'middle';
+  chart.getDatasetMeta(0).data.forEach((bar, i) =>
+    g.fillText(`${+rungs[i].best_ms.toPrecision(3)} ms` + (i ? `, ${+(rungs[0].best_ms / rungs[i].best_ms).toPrecision(3)}×` : '') +
+               `, ${+rungs[i].roof_percent.toPrecision(2)}% of roof`, bar.x + 5, bar.y));
+  g.restore();
+}};
+
+function drawLadders() {
+  const groups = new Map();
+  for (const r of kernels) {
+    const key = `${r.op} ${r.shape} ${r.dtype}, ${threads(r.threads)}, ${r.cache}`;
+    groups.set(key, [...(groups.get(key) ?? []), r]);
+  }
+  const ladders = [...groups].filter(([, rungs]) => rungs.length > 1);
+  if (!ladders.length) document.getElementById('ladders-title').remove();
+  for (const [title, rungs] of ladders) {
+    const box = document.createElement('div'), canvas = document.createElement('canvas');
+    box.className = 'chart';
+    box.style.height = `${90 + 26 * rungs.length}px`;
+    box.append(canvas);
+    document.getElementById('ladders').append(box);
+    new Chart(canvas, {type: 'bar', plugins: [barTimes], data: {rungs, labels: rungs.map(r => `${r.rung} (${r.isa})`),
+      datasets: [{data: rungs.map(r => 1 / r.best_ms), backgroundColor: colors[0]}]}, options: {
+        indexAxis: 'y', maintainAspectRatio: false, animation: false, layout: {padding: {right: 190}},
+        scales: {x: {beginAtZero: true, title: {display: true, text: 'calls per millisecond'}}, y: {ticks: {autoSkip: false}}},
+        plugins: {legend: {display: false}, title: {display: true, text: title}, tooltip: {enabled: false}}}});
+  }
+}
+
+function fillTable(id, list, columns) {
+  const add = (parent, tag, text) => { const e = document.createElement(tag); e.textContent = text; parent.append(e); };
+  const table = document.getElementById(id), head = table.insertRow();
+  for (const [heading] of columns) add(head, 'th', heading);
+  for (const r of list) {
+    const line = table.insertRow();
+    for (const [, value] of columns) {
+      const v = value(r);
+      add(line, 'td', typeof v === 'number' ? +v.toPrecision(4) : v ?? '');
+    }
+  }
+}
+
+const speed = r => r.gflops > 0 ? `${r.gflops.toFixed(1)} GFLOP/s` : r.gbps > 0 ? `${r.gbps.toFixed(1)} GB/s` : `${(1000 / r.best_ms).toFixed(2)} G/s`;
+const head = [['op', r => r.op], ['shape', r => r.shape], ['dtype', r => r.dtype], ['threads', r => `${r.threads}`], ['isa', r => r.isa]];
+fillTable('ceilings', ceilings, [['ceiling', r => r.op.slice(8)], ['in', r => r.shape], ...head.slice(2), ['speed', speed]]);
+fillTable('kernels', kernels, [...head, ['rung', r => r.rung], ['cache', r => r.cache], ['best ms', r => r.best_ms],
+    ['median ms', r => r.median_ms], ['spread %', r => r.spread_percent], ['GFLOP/s', r => r.gflops], ['GB/s', r => r.gbps],
+    ['roof %', r => r.roof_percent], ['bound by', r => r.bound]]);
+drawRoofline();
+drawLadders();
+</script></body></html>
+)";
+
+std::string_view chart_js() {
+  return {hewn_chart_js, static_cast<size_t>(hewn_chart_js_end - hewn_chart_js)};
+}
+
+// JSON inside a script must not end it: "</script>" can only stand in a string, where \/ is a slash.
+std::string inside_script(std::string json) {
+  for (size_t at = json.find("</"); at != json.npos; at = json.find("</", at + 3)) json.insert(at + 1, "\\");
+  return json;
+}
+
+}  // namespace
+
+void require_charts() {
+  if (chart_js().empty())
+    fail(ErrorCode::failed,
+         "this build of hewn has no charts, since Chart.js was not found when it was made; ",
+         "install it (Debian: libjs-chart.js), configure and build again, or use --json or --md");
+}
+
+std::string charts_page(const std::vector<BenchRow>& rows) {
+  std::string page(page_begin);
+  page += chart_js();
+  page += "\nconst rows = " + inside_script(rows_json(rows)) + ";\n";
+  page += page_end;
+  return page;
+}
+
+}  // namespace hewn::cli

@@ -1,0 +1,158 @@
+#include "apps/bench/report/report.h"
+
+#include <algorithm>
+#include <functional>
+#include <nlohmann/json.hpp>
+
+#include "apps/cli/format.h"
+#include "apps/cli/terminal.h"
+
+namespace hewn::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using Rows = std::vector<BenchRow>;
+using Cells = std::vector<std::vector<std::string>>;
+
+/// What is told of a row: by its key in JSON and CSV, under its heading in tables (not at all without one).
+/// A null value does not apply to this row.
+struct Column {
+  const char* key;
+  const char* heading;
+  Json (*value)(const BenchRow&);
+  int digits = 0;
+};
+
+Json known(double count) { return count < 0 ? Json() : Json(count); }
+
+constexpr Column columns[] = {
+    {"op", "op", [](const BenchRow& r) -> Json { return r.op; }},
+    {"shape", "shape", [](const BenchRow& r) -> Json { return r.shape; }},
+    {"dtype", "dtype", [](const BenchRow& r) -> Json { return r.dtype; }},
+    {"threads", "threads", [](const BenchRow& r) -> Json { return r.threads; }},
+    {"isa", "isa", [](const BenchRow& r) -> Json { return r.isa; }},
+    {"rung", "rung", [](const BenchRow& r) -> Json { return r.rung; }},
+    {"cache", "cache", [](const BenchRow& r) { return r.is_ceiling() ? Json() : Json(r.cache); }},
+    {"best_ms", "best ms", [](const BenchRow& r) -> Json { return r.best_ms; }, 4},
+    {"median_ms", "median ms", [](const BenchRow& r) -> Json { return r.median_ms; }, 4},
+    {"spread_percent", "spread %",
+     [](const BenchRow& r) { return r.is_ceiling() ? Json() : Json(r.spread_percent); }, 1},
+    {"gflops", "GFLOP/s", [](const BenchRow& r) -> Json { return r.gflops; }, 2},
+    {"gbps", "GB/s", [](const BenchRow& r) -> Json { return r.gbps; }, 2},
+    {"roof_percent", "roof %", [](const BenchRow& r) -> Json { return r.roof_percent; }, 1},
+    {"bound", "bound by", [](const BenchRow& r) { return r.is_ceiling() ? Json() : Json(r.bound); }},
+    {"calls_per_step", "calls/step", [](const BenchRow& r) { return r.calls > 0 ? Json(r.calls) : Json(); }},
+    {"cycles", "cycles", [](const BenchRow& r) { return known(r.counts.cycles); }, 0},
+    {"instructions", "instructions", [](const BenchRow& r) { return known(r.counts.instructions); }, 0},
+    {"instructions_per_cycle", "instr/cycle", [](const BenchRow& r) { return known(r.counts.per_cycle()); },
+     2},
+    {"flops_per_cycle", "FLOP/cycle", [](const BenchRow& r) { return known(r.flops_per_cycle); }, 2},
+    {"l1_misses", "L1 misses", [](const BenchRow& r) { return known(r.counts.l1_misses); }, 0},
+    {"llc_misses", "LLC misses", [](const BenchRow& r) { return known(r.counts.llc_misses); }, 0},
+    {"drift_percent", nullptr, [](const BenchRow& r) { return known(r.drift_percent); }},
+    {"others_percent", nullptr,
+     [](const BenchRow& r) { return r.others_percent < 0 ? Json() : Json(r.others_percent); }},
+    {"steal_percent", nullptr,
+     [](const BenchRow& r) { return r.steal_percent < 0 ? Json() : Json(r.steal_percent); }},
+    {"speedup", "speedup", [](const BenchRow& r) { return r.speedup > 0 ? Json(r.speedup) : Json(); }, 2},
+    {"baseline_ms", "baseline ms",
+     [](const BenchRow& r) { return r.change ? Json(r.change->baseline_ms) : Json(); }, 4},
+    {"change_percent", "change %",
+     [](const BenchRow& r) { return r.change ? Json(r.change->percent) : Json(); }, 1},
+    {"noise_percent", "noise %",
+     [](const BenchRow& r) { return r.change ? Json(r.change->noise_percent) : Json(); }, 1},
+    {"verdict", "verdict", [](const BenchRow& r) { return r.change ? Json(r.change->verdict()) : Json(); }},
+};
+
+std::vector<const Column*> columns_of(const Rows& rows, bool in_table) {
+  std::vector<const Column*> used;
+  for (const Column& column : columns) {
+    const bool applies =
+        std::any_of(rows.begin(), rows.end(), [&](const BenchRow& r) { return !column.value(r).is_null(); });
+    if (applies && (column.heading || !in_table)) used.push_back(&column);
+  }
+  return used;
+}
+
+Cells cells_of(const Rows& rows) {
+  const auto used = columns_of(rows, true);
+  Cells cells(1);
+  for (const Column* column : used) cells[0].emplace_back(column->heading);
+  for (const BenchRow& row : rows) {
+    auto& line = cells.emplace_back();
+    for (const Column* column : used) {
+      const Json value = column->value(row);
+      line.push_back(value.is_null()           ? ""
+                     : value.is_string()       ? value.get<std::string>()
+                     : value.is_number_float() ? fixed(value.get<double>(), column->digits)
+                                               : value.dump());
+    }
+  }
+  return cells;
+}
+
+// A ceiling is a speed; the time it stands for is nobody's.
+Cells ceiling_cells(const Rows& rows) {
+  Cells cells{{"ceiling", "in", "dtype", "threads", "isa", "speed", "by"}};
+  for (const BenchRow& r : rows)
+    cells.push_back({r.op.substr(r.op.find('.') + 1), r.shape, r.dtype, std::to_string(r.threads), r.isa,
+                     r.gflops > 0 ? fixed(r.gflops, 1) + " GFLOP/s"
+                     : r.gbps > 0 ? fixed(r.gbps, 1) + " GB/s"
+                                  : fixed(1e3 / r.best_ms, 2) + " G/s",
+                     r.rung});
+  return cells;
+}
+
+std::string markdown(const Cells& cells) {
+  const auto line = [](const std::vector<std::string>& row) {
+    std::string text = "|";
+    for (const std::string& cell : row) text += " " + cell + " |";
+    return text + "\n";
+  };
+  std::string text = line(cells[0]) + line(std::vector<std::string>(cells[0].size(), "---"));
+  for (size_t i = 1; i < cells.size(); ++i) text += line(cells[i]);
+  return text;
+}
+
+std::string csv_cell(const Json& value) {
+  if (value.is_null()) return "";
+  if (!value.is_string()) return value.dump();
+  std::string text = value.get<std::string>();
+  if (text.find_first_of(",\"") == text.npos) return text;
+  for (size_t at = text.find('"'); at != text.npos; at = text.find('"', at + 2)) text.insert(at, "\"");
+  return '"' + text + '"';
+}
+
+void print_csv(const Rows& rows) {
+  const auto used = columns_of(rows, false);
+  for (const Column* column : used) print(column == used[0] ? "" : ",", column->key);
+  print("\n");
+  for (const BenchRow& row : rows) {
+    for (const Column* column : used) print(column == used[0] ? "" : ",", csv_cell(column->value(row)));
+    print("\n");
+  }
+}
+
+}  // namespace
+
+std::string rows_json(const Rows& rows) {
+  Json list = Json::array();
+  for (const BenchRow& row : rows) {
+    Json& object = list.emplace_back(Json::object());
+    for (const Column& column : columns)
+      if (Json value = column.value(row); !value.is_null()) object[column.key] = std::move(value);
+  }
+  return list.dump(2);
+}
+
+void print_rows(const Rows& rows, Format format) {
+  if (format == Format::json) return print(rows_json(rows), "\n");
+  if (format == Format::csv) return print_csv(rows);
+  const auto shown = format == Format::md ? markdown : table_text;
+  Rows ceilings, others;
+  for (const BenchRow& row : rows) (row.is_ceiling() ? ceilings : others).push_back(row);
+  if (!ceilings.empty()) print(shown(ceiling_cells(ceilings)), others.empty() ? "" : "\n");
+  if (!others.empty()) print(shown(cells_of(others)));
+}
+
+}  // namespace hewn::cli

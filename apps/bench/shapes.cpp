@@ -1,0 +1,70 @@
+#include "apps/bench/shapes.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <tuple>
+
+#include "apps/cli/config_file.h"
+#include "apps/run/input.h"
+#include "apps/run/open_run.h"
+#include "apps/run/run_config.h"
+#include "apps/cli/terminal.h"
+#include "core/error.h"
+#include "train/plan.h"
+
+namespace hewn::cli {
+namespace {
+
+/// Sketches every launch it is told of.
+class Sketcher final : public Profiler {
+ public:
+  void launching(const char* op, const void* args) override {
+    RunKernel kernel{.op = op};
+    for (const Room& room : rooms()) {
+      kernel.sketch = room.like(op, args);
+      kernel.room = &room;
+      if (kernel.sketch.make) break;
+    }
+    if (!kernel.sketch.make) fail(ErrorCode::failed, "no room makes cases of ", op);
+    const auto same = [&](const RunKernel& known) {
+      return std::tie(known.op, known.sketch.shape, known.sketch.dtype) ==
+             std::tie(kernel.op, kernel.sketch.shape, kernel.sketch.dtype);
+    };
+    at_ = static_cast<size_t>(std::find_if(list.begin(), list.end(), same) - list.begin());
+    if (at_ == list.size()) list.push_back(std::move(kernel));
+    ++list[at_].calls;
+  }
+  void launched(const char*, const char*, const Cost& cost) override { list[at_].bytes = cost.bytes; }
+
+  std::vector<RunKernel> list;
+
+ private:
+  size_t at_ = 0;  ///< the launch that goes on
+};
+
+TrainConfig config_of_file(const std::string& file) {
+  Settings settings(*find_command("bench train"));
+  settings.fill(read_config(file));
+  return train_config(settings, model_config(settings, data_sizes(settings)));
+}
+
+TrainConfig config_of_run(const std::string& path) {
+  // A run that was stopped before its first checkpoint has its configuration all the same.
+  const bool bare = std::filesystem::exists(path + "/config.toml") && list_checkpoints(path).empty();
+  const std::string checkpoint = bare ? "" : find_checkpoint(path), run = bare ? path : run_of(checkpoint);
+  const Settings settings = read_run_config(run);
+  return train_config(settings,
+                      bare ? model_config(settings, data_sizes(settings)) : checkpoint_config(checkpoint));
+}
+
+}  // namespace
+
+std::vector<RunKernel> kernels_of_run(const std::string& of, int threads, Isa isa) {
+  const TrainConfig config = of.ends_with(".toml") ? config_of_file(of) : config_of_run(of);
+  Sketcher sketcher;
+  make_plan(config, {.threads = threads, .isa = isa}, &sketcher);
+  detail("a step calls ", sketcher.list.size(), " different kernels");
+  return std::move(sketcher.list);
+}
+
+}  // namespace hewn::cli

@@ -1,0 +1,118 @@
+#include "apps/cli/config_file.h"
+
+#include <toml++/toml.h>
+
+#include <algorithm>
+#include <cctype>
+
+#include "apps/cli/terminal.h"
+#include "core/error.h"
+#include "core/file.h"
+
+namespace hewn::cli {
+namespace {
+
+constexpr size_t most_bytes = 1 << 20;
+
+std::string place(const std::string& path, const toml::source_region& region) {
+  return join(path, ":", region.begin.line, ":", region.begin.column);
+}
+
+std::string value_text(const toml::node& node, const std::string& where) {
+  if (const auto* text = node.as_string()) return text->get();
+  if (const auto* whole = node.as_integer()) return std::to_string(whole->get());
+  if (const auto* real = node.as_floating_point()) return real_text(real->get());
+  if (const auto* truth = node.as_boolean()) return truth->get() ? "true" : "false";
+  fail(ErrorCode::usage, where,
+       ": a value must be a number, a string, true or false; tables, lists and dates are not used");
+}
+
+/// Whether a string may follow this beginning of a line: nothing, or a key and its =.
+bool string_may_follow(std::string_view line) {
+  const auto without_blanks = [](std::string_view part) {
+    part.remove_prefix(std::min(part.find_first_not_of(" \t"), part.size()));
+    return part.substr(0, part.find_last_not_of(" \t") + 1);
+  };
+  line = without_blanks(line);
+  if (line.empty()) return true;
+  const std::string_view key = without_blanks(line.substr(0, line.size() - 1));
+  return line.ends_with('=') && !key.empty() && std::all_of(key.begin(), key.end(), [](unsigned char c) {
+           return std::isalnum(c) || c == '_' || c == '-';
+         });
+}
+
+/// Throws ErrorCode::input for characters beyond ASCII wherever toml++ 3.3 runs into undefined behaviour at
+/// them: outside of strings and comments, where TOML has no use for them, after a backslash, and in strings
+/// that do not follow a key, since it does not take all of those for strings.
+void require_ascii_outside_strings(std::string_view text, const std::string& path) {
+  if (std::all_of(text.begin(), text.end(), [](unsigned char c) { return c < 0x80; })) return;
+  std::string_view quote;  // what ends the string that is open, if any
+  bool comment = false;
+  size_t line = 1;
+  const size_t start = text.starts_with("\xef\xbb\xbf") ? 3 : 0;
+  size_t line_start = start;
+  for (size_t i = start; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '\n') {
+      ++line;
+      line_start = i + 1;
+      comment = false;
+      if (quote.size() == 1) quote = {};
+    } else if (comment) {
+      continue;
+    } else if (!quote.empty()) {
+      const size_t length = quote.size();
+      if (c == '\\' && quote[0] == '"') {
+        const size_t next = std::min(text.find_first_not_of(" \t\r\n", i + 1), text.size() - 1);
+        if (static_cast<unsigned char>(text[next]) >= 0x80)
+          fail(ErrorCode::input, path, ":", line, ": not TOML: a character beyond ASCII after \\");
+        if (i + 1 < text.size() && text[i + 1] != '\n') ++i;
+      } else if (text.substr(i, length) == quote) {
+        i += length - 1;
+        // Up to two more quotes are the end of the text of a long string.
+        for (int more = 0; length == 3 && more < 2 && text.substr(i + 1, 1) == quote.substr(0, 1); ++more)
+          ++i;
+        quote = {};
+      }
+    } else if (c == '#') {
+      comment = true;
+    } else if (c == '"' || c == '\'') {
+      if (!string_may_follow(text.substr(line_start, i - line_start)))
+        fail(ErrorCode::input, path, ":", line,
+             ": not TOML that is used here: a quote that comes neither first in its line nor right after "
+             "`key =`; "
+             "a value is one number, one string, true or false");
+      const std::string_view three = text.substr(i, 3);
+      quote = three == "\"\"\"" || three == "'''" ? three : text.substr(i, 1);
+      i += quote.size() - 1;
+    } else if (static_cast<unsigned char>(c) >= 0x80) {
+      fail(ErrorCode::input, path, ":", line, ": not TOML: a character beyond ASCII outside of a string");
+    }
+  }
+}
+
+toml::table parse_toml(const std::string& path) {
+  const std::string text = read_small_file(path, most_bytes);
+  require_ascii_outside_strings(text, path);
+  try {
+    return toml::parse(text, path);
+  } catch (const toml::parse_error& error) {
+    fail(ErrorCode::input, place(path, error.source()), ": not TOML: ", error.description());
+  }
+}
+
+}  // namespace
+
+std::vector<Assignment> read_config(const std::string& path) {
+  std::vector<std::pair<toml::source_position, Assignment>> found;
+  for (const auto& [key, node] : parse_toml(path)) {
+    const std::string where = place(path, key.source());
+    found.push_back({key.source().begin, {std::string(key.str()), value_text(node, where), where}});
+  }
+  std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::vector<Assignment> assignments;
+  for (auto& entry : found) assignments.push_back(std::move(entry.second));
+  return assignments;
+}
+
+}  // namespace hewn::cli

@@ -1,0 +1,35 @@
+#pragma once
+// The texts of `hewn`, `hewn --help`, `hewn COMMAND --help`, and the pieces manual and reference share with
+// them.
+
+#include <string>
+
+#include "apps/cli/options.h"
+
+namespace hewn::cli {
+
+/// What a bare `hewn` says: how to get from nothing to a trained model.
+std::string welcome();
+/// All commands of a group ("data"), or all there are for "".
+std::string overview(const std::string& group);
+/// Synopsis, options by section, examples of one command.
+std::string help(const Command& command);
+
+/// "--batch_size=N", with the letter form first where there is one.
+std::string signature(const Option& option);
+/// "12", "max_iters", "required", or "" for nothing worth saying.
+std::string shown_default(const Option& option);
+/// "hewn train [CONFIG.toml] [--key=value ...]".
+std::string synopsis(const Command& command);
+
+/// The exit statuses, one "code  meaning" per line.
+inline constexpr std::string_view exit_codes =
+    "0  done, also when stopped by max_iters, max_time or patience\n"
+    "1  failed: disk full, run in use, no such device\n"
+    "2  usage: unknown command or option, value out of range\n"
+    "3  bad input, run or checkpoint\n"
+    "4  does not fit in memory\n"
+    "5  numerical or verification failure\n"
+    "130  interrupted, saved and resumable (143: terminated)\n";
+
+}  // namespace hewn::cli

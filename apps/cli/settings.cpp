@@ -1,0 +1,180 @@
+#include "apps/cli/settings.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "apps/cli/suggest.h"
+#include "apps/cli/terminal.h"
+#include "core/error.h"
+
+namespace hewn::cli {
+namespace {
+
+// Variables that are no keys: of the kernels, of bench kernels --compare, of the tests.
+constexpr std::string_view no_keys[] = {"isa",  "openblas", "blis",    "onednn",    "mkl",
+                                        "slow", "shared",   "program", "test_seed", "test_tally"};
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  for (char& c : out)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return out;
+}
+
+std::string checked_number(const Option& option, const Assignment& a) {
+  int64_t whole = 0;
+  double real = 0;
+  const bool integer = option.kind == Kind::integer;
+  require(integer ? parse_integer(a.value, whole) : parse_real(a.value, real), a.where, ": ", option.name,
+          " = '", a.value, "' is not a ", integer ? "whole number" : "number", "; give ",
+          shown_range(option));
+  const double x = integer ? static_cast<double>(whole) : real;
+  require(option.least <= x && x <= option.most, a.where, ": ", option.name, " = ", a.value,
+          " is out of range; give ", shown_range(option));
+  return integer ? std::to_string(whole) : real_text(real);
+}
+
+std::string checked_flag(const Option& option, const Assignment& a) {
+  const std::string word = lower(a.value);
+  if (word == "true" || word == "1" || word == "yes" || word == "on") return "true";
+  if (word == "false" || word == "0" || word == "no" || word == "off") return "false";
+  fail(ErrorCode::usage, a.where, ": ", option.name, " = '", a.value, "' is neither true nor false");
+}
+
+std::string checked_choice(const Option& option, const Assignment& a) {
+  std::string word = lower(a.value);
+  if (option.name == "dtype" && word == "float32") word = "f32";
+  if (option.name == "dtype" && word == "float64") word = "f64";
+  if (option.name == "dtype" && word == "bfloat16") word = "bf16";
+  const std::vector<std::string> choices = split(option.choices, '|');
+  for (const std::string& choice : choices)
+    if (choice == word) return word;
+  std::string list = choices.front();
+  for (size_t i = 1; i < choices.size(); ++i) list += (i + 1 == choices.size() ? " or " : ", ") + choices[i];
+  fail(ErrorCode::usage, a.where, ": ", option.name, " = '", a.value, "' is not one of ", list,
+       did_you_mean(word, choices));
+}
+
+std::string checked(const Option& option, const Assignment& assignment) {
+  switch (option.kind) {
+    case Kind::flag: return checked_flag(option, assignment);
+    case Kind::integer:
+    case Kind::real: return checked_number(option, assignment);
+    case Kind::choice: return checked_choice(option, assignment);
+    case Kind::text: return assignment.value;
+  }
+  return assignment.value;
+}
+
+[[noreturn]] void fail_unknown(const Command& command, const Assignment& a) {
+  const bool flag = a.where.starts_with('-');
+  std::vector<std::string> names;
+  for (const Option* option : options_of(command)) names.emplace_back(option->name);
+  const std::vector<std::string> others = commands_with(a.key);
+  if (others.empty())
+    fail(ErrorCode::usage, flag ? "unknown option " + a.where : a.where + ": unknown key '" + a.key + "'",
+         did_you_mean(a.key, names), flag ? join("\nSee `hewn ", command.name, " --help`.") : "");
+  std::string list = others.front();
+  for (size_t i = 1; i < others.size(); ++i) list += ", " + others[i];
+  fail(ErrorCode::usage, a.where, flag ? " is an option of " : ": '" + a.key + "' is a key of ", list,
+       ", not of ", command.name);
+}
+
+}  // namespace
+
+void Settings::set(const Assignment& a) {
+  const Option* option = find_option(*command_, a.key);
+  if (!option) fail_unknown(*command_, a);
+  require(option->is_key() || a.where.starts_with('-'), a.where, ": ", a.key,
+          " can only be given on the command line, as --", a.key);
+  values_[a.key] = {checked(*option, a), a.where};
+}
+
+void Settings::fill(const std::vector<Assignment>& assignments) {
+  Settings lower_rank(*command_);
+  for (const Assignment& a : assignments) lower_rank.set(a);
+  values_.merge(lower_rank.values_);
+}
+
+std::vector<Assignment> Settings::environment(const Command& command) {
+  std::vector<Assignment> found;
+  std::vector<std::string> names;
+  for (const Option* option : options_of(command))
+    if (option->is_key()) names.emplace_back(option->name);
+  for (char** entry = environ; entry && *entry; ++entry) {
+    const std::string_view line = *entry;
+    if (!line.starts_with("HEWN_")) continue;
+    const std::string_view variable = line.substr(0, line.find('='));
+    const std::string key = lower(variable.substr(5));
+    if (variable.size() == line.size() ||
+        std::find(std::begin(no_keys), std::end(no_keys), key) != std::end(no_keys))
+      continue;
+    if (std::find(names.begin(), names.end(), key) != names.end()) {
+      found.push_back({key, std::string(line.substr(variable.size() + 1)), std::string(variable)});
+    } else if (commands_with(key).empty()) {
+      const std::string hint = did_you_mean(key, names);
+      if (!hint.empty()) say("note: ", variable, " is not a key of ", command.name, hint);
+    }
+  }
+  return found;
+}
+
+const Option& Settings::option(std::string_view name) const {
+  const Option* found = find_option(*command_, name);
+  if (!found) throw std::logic_error(join("no option '", name, "' in the table for ", command_->name));
+  return *found;
+}
+
+std::string Settings::value(std::string_view name) const {
+  const Option& known = option(name);
+  const auto it = values_.find(name);
+  return it != values_.end() ? it->second.text : std::string(known.initial);
+}
+
+int64_t Settings::integer(std::string_view name) const {
+  int64_t x = 0;
+  if (!parse_integer(value(name), x)) throw std::logic_error(join(name, " has no value"));
+  return x;
+}
+
+double Settings::real(std::string_view name) const {
+  double x = 0;
+  if (!parse_real(value(name), x)) throw std::logic_error(join(name, " has no value"));
+  return x;
+}
+
+bool Settings::flag(std::string_view name) const { return value(name) == "true"; }
+
+bool Settings::has(std::string_view name) const { return !value(name).empty(); }
+
+bool Settings::given(std::string_view name) const { return values_.find(name) != values_.end(); }
+
+std::string Settings::where(std::string_view name) const {
+  const auto it = values_.find(name);
+  return it != values_.end() ? it->second.where : join("the default of ", name);
+}
+
+std::string Settings::text(std::string_view name) const { return value(name); }
+
+std::string Settings::to_toml(bool given_only) const {
+  std::string out;
+  for (const Section& section : sections()) {
+    std::string lines;
+    for (const Option& option : section.options) {
+      if (!(option.commands & command_->bit) || !option.is_key() || option.once || !has(option.name) ||
+          (given_only && !given(option.name)))
+        continue;
+      const bool quoted = option.kind == Kind::text || option.kind == Kind::choice;
+      std::string shown = value(option.name);
+      if (quoted) shown = toml_string(shown);
+      if (option.kind == Kind::real) shown = real_text(real(option.name));
+      lines += join(option.name, " = ", shown, "\n");
+    }
+    if (!lines.empty()) out += join(out.empty() ? "" : "\n", "# ", section.title, "\n", lines);
+  }
+  return out;
+}
+
+}  // namespace hewn::cli

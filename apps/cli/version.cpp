@@ -1,0 +1,67 @@
+#include "apps/cli/version.h"
+
+#include <unistd.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "apps/cli/terminal.h"
+#include "kernels/devices/devices.h"
+
+namespace hewn::cli {
+namespace {
+
+std::string processor() {
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line);) {
+    const size_t colon = line.find(": ");
+    if (line.starts_with("model name") && colon != line.npos) return line.substr(colon + 2);
+  }
+  return "unknown processor";
+}
+
+std::string usable_isas() {
+  std::string list;
+  for (const Isa isa : known_isas)
+    if (supported(isa)) list += join(list.empty() ? "" : ", ", name_of(isa));
+  return list;
+}
+
+std::string cuda_text() {
+  const std::string obstacle = why_no_cuda();
+  return obstacle.empty() ? join("usable: ", cuda_description()) : join("not usable: ", obstacle);
+}
+
+nlohmann::ordered_json cuda_json() {
+  const std::string obstacle = why_no_cuda();
+  if (obstacle.empty()) return {{"name", "cuda"}, {"usable", true}, {"gpu", cuda_description()}};
+  return {{"name", "cuda"}, {"usable", false}, {"why_not", obstacle}};
+}
+
+}  // namespace
+
+std::string version_number() { return HEWN_VERSION; }
+std::string build_description() { return HEWN_BUILD; }
+
+std::string version_text() {
+  return join("hewn ", version_number(), "\nbuild    ", build_description(), "\nmachine  ", processor(), ", ",
+              default_threads(), " threads\nisa      ", name_of(best_isa()), " (usable: ", usable_isas(),
+              "; HEWN_ISA chooses)\ndevices  cpu: usable\n         cuda: ", cuda_text(), "\n");
+}
+
+std::string version_json() {
+  nlohmann::ordered_json isas = nlohmann::ordered_json::array();
+  for (const Isa isa : known_isas)
+    if (supported(isa)) isas.push_back(name_of(isa));
+  const nlohmann::ordered_json out = {
+      {"version", version_number()},
+      {"build", build_description()},
+      {"processor", processor()},
+      {"threads", default_threads()},
+      {"isa", name_of(best_isa())},
+      {"isas", isas},
+      {"devices", nlohmann::ordered_json::array({{{"name", "cpu"}, {"usable", true}}, cuda_json()})}};
+  return out.dump(2) + "\n";
+}
+
+}  // namespace hewn::cli

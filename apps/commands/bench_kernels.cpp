@@ -1,0 +1,152 @@
+// hewn bench kernels: every room's cases at the sizes of real models, each result checked, then timed.
+
+#include <sys/prctl.h>
+
+#include <algorithm>
+#include <optional>
+#include <set>
+
+#include "apps/bench/machine/asm.h"
+#include "apps/bench/report/baseline.h"
+#include "apps/bench/report/charts.h"
+#include "apps/bench/gpu.h"
+#include "apps/bench/measure.h"
+#include "apps/bench/peers/peers.h"
+#include "apps/bench/report/report.h"
+#include "apps/bench/roof.h"
+#include "apps/bench/rung.h"
+#include "apps/commands/commands.h"
+#include "apps/cli/format.h"
+#include "apps/cli/terminal.h"
+#include "core/error.h"
+#include "core/file.h"
+
+namespace hewn::cli {
+namespace {
+
+// The best seconds of a library that does the same, under the same conditions; 0 without one.
+double fastest_peer(const Measured& measured, const Measurement& beside) {
+  double fastest = 0;
+  for (const Measurement& m : measured.of)
+    if (m.who->peer && m.who->tolerance == 0 && m.who->threads == beside.who->threads &&
+        m.cache == beside.cache && (fastest == 0 || m.best() < fastest))
+      fastest = m.best();
+  return fastest;
+}
+
+BenchRow row_of(Case& c, int64_t calls, const Measured& measured, const Measurement& m, const Roof& roof) {
+  const Contender& who = *m.who;
+  const Cost cost = c.cost();
+  return {.op = c.op(),
+          .shape = c.shape(),
+          .dtype = std::string(name_of(c.dtype())),
+          .isa = std::string(name_of(who.isa)),
+          .rung = who.name,
+          .cache = m.cache == Cache::warm ? "warm" : "cold",
+          .bound = roof.bound,
+          .threads = who.threads,
+          .best_ms = m.best() * 1e3,
+          .median_ms = m.median() * 1e3,
+          .spread_percent = m.spread_percent(),
+          .gflops = cost.flops / m.best() * 1e-9,
+          .gbps = cost.bytes / m.best() * 1e-9,
+          .roof_percent = 100 * roof.seconds / m.best(),
+          .calls = calls,
+          .counts = m.counts,
+          .flops_per_cycle = m.counts.cycles > 0 ? cost.flops / m.counts.cycles : -1,
+          .speedup = fastest_peer(measured, m) / m.best(),
+          .drift_percent = measured.drift_percent,
+          .others_percent = measured.shares.others,
+          .steal_percent = measured.shares.stolen};
+}
+
+Format format_of(const Settings& settings) {
+  Format format = Format::table;
+  std::string chosen;
+  for (const auto& [name, meaning] :
+       {std::pair{"json", Format::json}, {"csv", Format::csv}, {"md", Format::md}}) {
+    if (!settings.flag(name)) continue;
+    require(chosen.empty(), "--", name, " and --", chosen, " exclude each other; --plot goes with each");
+    chosen = name;
+    format = meaning;
+  }
+  return format;
+}
+
+std::string loop_title(const BenchRow& r) {
+  return join(r.op, " ", r.shape, " ", r.dtype, ", ", r.rung, " on ", r.isa, ", ", r.threads,
+              r.threads == 1 ? " thread, " : " threads, ", r.cache, ":");
+}
+
+// Appends; whether there was anything.
+bool add(std::vector<Contender>& list, std::vector<Contender> more) {
+  for (Contender& who : more) list.push_back(std::move(who));
+  return !more.empty();
+}
+
+}  // namespace
+
+int run_bench_kernels(const Settings& settings) {
+  BenchPlan plan = bench_plan(settings);
+  const Format format = format_of(settings);
+  if (settings.text("pages") == "small")
+    require(prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0) == 0, "--pages=small: this system has no choice of pages");
+  const std::string plot = settings.text("plot");
+  if (!plot.empty()) require_charts();
+  std::optional<Baseline> baseline;
+  if (settings.has("baseline")) baseline.emplace(settings.text("baseline"));
+  const Peers peers(plan.compare, plan.device);
+  const RungPlugin* own = plan.rung.empty() ? nullptr : &load_rung(plan.rung);
+  const bool everything = plan.ops.empty() && !own;
+  if (own) {
+    if (plan.ops.empty()) plan.ops = {own->op};
+    check_rung(*own, plan.request.dtype);
+  }
+
+  if (plan.assembly) {
+    require(format == Format::table || format == Format::md, "--asm prints text; leave out --json and --csv");
+    require_disassembler();
+  }
+  const bool on_cpu = plan.device == "cpu";
+  const auto measurer = on_cpu ? make_cpu_measurer(plan) : make_gpu_measurer(plan, peers);
+  std::vector<BenchRow> rows;
+  if (everything || !plot.empty() || !on_cpu) {
+    say("measuring the ceilings of ", on_cpu ? "the machine" : plan.device);
+    rows = measurer->ceilings();
+  }
+  bool own_timed = !own, compared = plan.compare.empty();
+  std::set<std::string> declined;
+  std::string loops;
+  for_each_case(plan, [&](Case& c, int64_t calls) {
+    detail("timing ", c.op(), " ", c.shape());
+    std::vector<Contender> list = rungs_of(c, plan);
+    if (own) own_timed |= add(list, contenders(*own, c, plan));
+    compared |= add(list, peers.contenders(c, plan));
+    for (std::string& why : peers.declined(c)) declined.insert(std::move(why));
+    if (list.empty()) return;  // no kernel for this on the device
+    const Measured measured = measurer->measure(c, list);
+    for (const Measurement& m : measured.of) {
+      rows.push_back(row_of(c, calls, measured, m, measurer->roof(c, m)));
+      if (plan.assembly) loops += join("\n", loop_title(rows.back()), "\n", m.hot_loop);
+    }
+  });
+  require(own_timed, "--rung: ", plan.rung, " does ", own_timed ? "" : own->op,
+          " and declined everything asked for; see --op, --shape and --dtype");
+  std::string reasons;
+  for (const std::string& why : declined) reasons += (reasons.empty() ? "" : "; ") + why;
+  require(compared, "--compare: there was nothing to compare: ", reasons);
+  if (!declined.empty()) detail("--compare: some were left out: ", reasons);
+
+  const int64_t slower = baseline ? baseline->compare(rows) : 0;
+  if (!plot.empty()) write_file_atomically(plot, charts_page(rows));
+  print_rows(rows, format);
+  if (format == Format::md && !loops.empty()) loops = "\n```" + loops + "```\n";
+  print(loops);
+  measurer->tell_conditions(rows);
+  if (slower == 0) return 0;
+  say(slower, " of ", rows.size(), " are slower than in ", settings.text("baseline"),
+      " by more than the noise");
+  return static_cast<int>(ErrorCode::numerical);
+}
+
+}  // namespace hewn::cli

@@ -1,0 +1,158 @@
+// hewn bench train, bench sample: a whole model, timed with random tokens.
+
+#include <algorithm>
+#include <chrono>
+#include <functional>
+#include <nlohmann/json.hpp>
+
+#include "apps/commands/commands.h"
+#include "apps/cli/format.h"
+#include "apps/bench/profile_tables.h"
+#include "apps/run/run_config.h"
+#include "apps/cli/terminal.h"
+#include "core/error.h"
+#include "model/generate.h"
+#include "train/trainer.h"
+
+namespace hewn::cli {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using Json = nlohmann::ordered_json;
+
+struct Timing {
+  double best = 0, median = 0;  // seconds
+};
+
+Timing timing_of(std::vector<double> seconds) {
+  std::sort(seconds.begin(), seconds.end());
+  return {.best = seconds.front(), .median = seconds[seconds.size() / 2]};
+}
+
+// The seconds of each of so many calls, until the device has done what it was asked for.
+std::vector<double> seconds_of(Executor& device, int64_t calls, const std::function<void()>& call) {
+  std::vector<double> seconds;
+  for (int64_t i = 0; i < calls; ++i) {
+    device.sync();
+    const auto start = Clock::now();
+    call();
+    device.sync();
+    seconds.push_back(std::chrono::duration<double>(Clock::now() - start).count());
+  }
+  return seconds;
+}
+
+// Measured before there is a model, so that it adds nothing to the most memory the process holds.
+MachineRoof roof_of(Executor& device, const Settings& settings) {
+  return {dtype_from_name(settings.text("dtype")), device};
+}
+
+// The fields that every entry of `bench … --json` has.
+Json entry(const char* op, const std::string& shape, const Model& model, const Timing& t,
+           const StepProfile& kernels) {
+  const Executor& device = executor(model.device());
+  const auto steps = static_cast<double>(kernels.steps());
+  const Cost all = kernels.total().cost, cost{.flops = all.flops / steps, .bytes = all.bytes / steps};
+  return {{"op", op},
+          {"shape", shape},
+          {"dtype", name_of(model.parameters().product_dtype())},
+          {"threads", device.threads()},
+          {"isa", name_of(device.isa())},
+          {"rung", name_of(model.config().attention)},
+          {"best_ms", t.best * 1e3},
+          {"median_ms", t.median * 1e3},
+          {"gflops", cost.flops / t.best * 1e-9},
+          {"gbps", cost.bytes / t.best * 1e-9},
+          {"roof_percent", 100 * kernels.roof().seconds(cost) / t.best}};
+}
+
+std::string shape_text(const ModelConfig& m, int64_t batch_size) {
+  return join(batch_size, "x", m.block_size, ", ", m.n_layer, " layers of ", m.n_embd, ", vocabulary ",
+              m.vocab_size);
+}
+
+void require_no_arguments(const Settings& settings) {
+  require(settings.arguments.empty(), "'", settings.arguments.empty() ? "" : settings.arguments[0],
+          "' is neither a CONFIG.toml nor a key");
+}
+
+}  // namespace
+
+int run_bench_train(const Settings& settings) {
+  require_no_arguments(settings);
+  const TrainConfig config = train_config(settings, model_config(settings, data_sizes(settings)));
+  const auto device = open_device(settings);
+  check_memory(config, *device);
+  MachineRoof roof = roof_of(*device, settings);
+  const auto model = make_model(config.model, *device, config.dtype, config.seed);
+  Trainer trainer(*model, config.optimizer, config.schedule, config.seed);
+  trainer.recompute(config.recompute);
+  trainer.graphs().use(settings.flag("cuda_graph"));
+  std::vector<Batch> batches;
+  for (int64_t m = 0; m < config.gradient_accumulation_steps; ++m)
+    batches.push_back(random_batch(config.batch_size, config.model.block_size, config.model.vocab_size,
+                                   config.seed + static_cast<uint64_t>(m)));
+  for (int warm_up = 0; warm_up < 3; ++warm_up) trainer.step(batches);  // a GPU captures the third
+  const auto step = [&] {
+    const StepResult result = trainer.step(batches);
+    if (!result.finite)
+      fail(ErrorCode::numerical, "step ", result.step, " was not finite; try a smaller learning_rate");
+  };
+  const int64_t steps = settings.integer("repeat");
+  const Timing t = timing_of(seconds_of(*device, steps, step));
+  roof.measure_again(*device);
+  StepProfile kernels(roof, *device);
+  for (int64_t i = 0; i < steps; ++i) kernels.watch(step);
+  detail(profile_tables(kernels));
+
+  const int64_t tokens = config.batch_size * config.gradient_accumulation_steps * config.model.block_size;
+  Json result = entry("train", shape_text(config.model, config.batch_size), *model, t, kernels);
+  result["ms_per_step"] = t.median * 1e3;
+  result["tokens_per_s"] = static_cast<double>(tokens) / t.median;
+  result["peak_bytes"] = device->pool().stats().peak;
+  result["outside_kernels_percent"] = outside_kernels_percent(kernels);
+  const double peak = peak_tokens_per_s(*model, config.dtype);
+  if (peak > 0) result["mfu_percent"] = 100 * static_cast<double>(tokens) / t.median / peak;
+  if (settings.flag("json")) {
+    print(Json::array({result}).dump(2), "\n");
+    return 0;
+  }
+  print(fixed(t.median * 1e3, 2), " ms per step (best ", fixed(t.best * 1e3, 2), "), ",
+        short_count(static_cast<double>(tokens) / t.median), " tokens/s, ",
+        bytes_text(static_cast<double>(device->pool().stats().peak)), " at the peak, ",
+        fixed(result["gflops"].get<double>(), 1), " GFLOP/s, ",
+        fixed(result["roof_percent"].get<double>(), 1), "% of the roof, ",
+        fixed(outside_kernels_percent(kernels), 1), "% outside kernels",
+        peak > 0 ? join(", MFU ", fixed(result["mfu_percent"].get<double>(), 1), "%") : "", "\n");
+  return 0;
+}
+
+int run_bench_sample(const Settings& settings) {
+  require_no_arguments(settings);
+  const ModelConfig config = model_config(settings, {.vocab_size = settings.integer("vocab_size")});
+  const auto device = open_device(settings);
+  MachineRoof roof = roof_of(*device, settings);
+  const auto model = make_model(config, *device, dtype_from_name(settings.text("dtype")), 1, false);
+  const int64_t tokens = settings.integer("max_new_tokens");
+  const GenerateOptions options{.max_new_tokens = tokens,
+                                .seed = static_cast<uint64_t>(settings.integer("seed"))};
+  const auto write = [&] { generate(*model, {0}, options, [](int32_t) { return true; }); };
+  write();  // warms up
+  const Timing t = timing_of(seconds_of(*device, settings.integer("repeat"), write));
+  roof.measure_again(*device);
+  StepProfile kernels(roof, *device);
+  kernels.watch(write);
+  detail(profile_tables(kernels));
+  Json result = entry("sample", shape_text(config, 1), *model, t, kernels);
+  result["tokens_per_s"] = static_cast<double>(tokens) / t.median;
+  result["ms_per_token"] = t.median * 1e3 / static_cast<double>(tokens);
+  if (settings.flag("json"))
+    print(Json::array({result}).dump(2), "\n");
+  else
+    print(short_count(static_cast<double>(tokens) / t.median), " tokens/s, ",
+          fixed(t.median * 1e3 / static_cast<double>(tokens), 4), " ms per token (", tokens,
+          " tokens, median of ", settings.integer("repeat"), ")\n");
+  return 0;
+}
+
+}  // namespace hewn::cli

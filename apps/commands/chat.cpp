@@ -1,0 +1,124 @@
+// hewn chat: line by line with a trained model.
+
+#include <algorithm>
+
+#include "apps/commands/commands.h"
+#include "apps/run/line_editor.h"
+#include "apps/run/prompts.h"
+#include "apps/run/shots.h"
+#include "apps/cli/signals.h"
+#include "apps/cli/terminal.h"
+#include "apps/run/text_writer.h"
+#include "core/error.h"
+
+namespace hewn::cli {
+namespace {
+
+constexpr std::string_view chat_keys[] = {"seed",  "temperature",        "top_k",         "top_p",
+                                          "min_p", "repetition_penalty", "max_new_tokens"};
+
+class Chat {
+ public:
+  Chat(const Settings& settings, const OpenRun& run)
+      : settings_(settings), run_(run), begun_(shots_from(settings)), talk_(begun_) {}
+
+  /// Does what a line says; false when it ends the talk.
+  bool take(std::string line) {
+    line.erase(line.find_last_not_of(" \t\r") + 1);
+    if (line.empty()) return true;
+    if (line.front() == '/') return command(line);
+    try {
+      answer(line);
+    } catch (const Error& error) {  // such as a character that the vocabulary lacks
+      if (error.code() != ErrorCode::input) throw;
+      say(error.what());
+    }
+    return true;
+  }
+
+ private:
+  bool command(const std::string& line) {
+    const size_t blank = std::min(line.find(' '), line.size());
+    const std::string name = line.substr(1, blank - 1), value = line.substr(std::min(blank + 1, line.size()));
+    if (name == "quit" || name == "exit") return false;
+    if (name == "reset") {
+      talk_ = begun_;
+      turns_ = 0;
+      say("(from the beginning)");
+    } else if (std::find(std::begin(chat_keys), std::end(chat_keys), name) == std::end(chat_keys)) {
+      help();
+    } else if (value.empty()) {
+      say("/", name, " ", settings_.text(name));
+    } else {
+      change(name, value);
+    }
+    return true;
+  }
+
+  void change(const std::string& name, const std::string& value) {
+    try {
+      settings_.set({name, value, "/" + name});
+      if (name == "seed") turns_ = 0;
+    } catch (const Error& error) {
+      say(error.what());
+    }
+  }
+
+  void help() const {
+    std::string keys;
+    for (const std::string_view key : chat_keys) keys += join("/", key, " ", settings_.text(key), "  ");
+    say("/reset forgets what was said, /quit ends (as Ctrl-D does), Ctrl-C stops an answer\n", keys);
+  }
+
+  // What was said and this line, as much of it as leaves room for an answer.
+  Prompt prompt(const std::string& line) {
+    const int64_t block = run_.model->config().block_size,
+                  room = std::max(block - settings_.integer("max_new_tokens"), block / 2);
+    while (true) {
+      Prompt prompt = encoded_prompt(*run_.tokenizer, talk_.prompt(line), "what was said");
+      if (std::ssize(prompt.tokens) <= room || talk_.examples.empty()) return prompt;
+      talk_.examples.erase(talk_.examples.begin());
+    }
+  }
+
+  void answer(const std::string& line) {
+    Ends ends = ends_of(settings_, *run_.tokenizer);
+    if (ends.texts.empty()) ends.texts = {"\n"};
+    GenerateOptions options = generation(settings_, *run_.tokenizer, ends);
+    options.sample = turns_++;
+    TextFlow flow(ends.texts);
+    generate(*run_.model, prompt(line).tokens, options, [&](const Generated& g) {
+      write_result(flow.push(run_.tokenizer->piece(g.token)));
+      flush_results();
+      return !flow.ended() && !stop_signal();
+    });
+    write_result(flow.finish() + "\n");
+    flush_results();
+    talk_.examples.push_back({line, flow.text()});
+  }
+
+  Settings settings_;  // as they are by now
+  const OpenRun& run_;
+  Shots begun_, talk_;  // the talk is examples, too: what was said, what was answered
+  uint64_t turns_ = 0;
+};
+
+}  // namespace
+
+int run_chat(const Settings& settings) {
+  const OpenRun run = open_writer(settings);
+  Chat chat(settings, run);
+  LineEditor editor;
+  catch_signals();
+  if (editor.is_interactive()) say("/help lists commands, Ctrl-D ends");
+  while (const std::optional<std::string> line = editor.read("> ")) {
+    if (!chat.take(*line)) break;
+    // Ctrl-C on a terminal means this answer; anything else means the program.
+    if (stop_signal() == 0) continue;
+    if (!editor.is_interactive() || stop_status() != 130) break;
+    forget_signal();
+  }
+  return stop_signal() ? stop_status() : 0;
+}
+
+}  // namespace hewn::cli

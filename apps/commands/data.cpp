@@ -1,0 +1,81 @@
+// hewn data prepare, data stats.
+
+#include <nlohmann/json.hpp>
+
+#include "apps/commands/commands.h"
+#include "apps/cli/format.h"
+#include "apps/run/run_config.h"
+#include "apps/cli/terminal.h"
+#include "core/error.h"
+
+namespace hewn::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// Several files as one dataset, one after the other.
+std::string joined(const std::vector<std::string>& paths) {
+  std::string all;
+  for (const std::string& path : paths) all += all.empty() ? path : "," + path;
+  return all;
+}
+
+}  // namespace
+
+int run_data_prepare(const Settings& settings) {
+  require(!settings.arguments.empty(), "which text? `hewn data prepare FILE... --out_dir=DIR`");
+  DataOptions options{.dataset = joined(settings.arguments),
+                      .val = settings.text("val"),
+                      .val_fraction = settings.real("val_fraction"),
+                      .tokenizer = settings.text("tokenizer")};
+  const std::string directory = settings.text("out_dir");
+  const PreparedData made = prepare_data(options, directory, settings.flag("force"));
+  if (settings.flag("json")) {
+    print(Json{{"out_dir", directory},
+               {"train_tokens", made.train_tokens},
+               {"val_tokens", made.val_tokens},
+               {"vocab_size", made.vocab_size},
+               {"aligned", made.aligned}}
+              .dump(2),
+          "\n");
+    return 0;
+  }
+  say(directory, ": ", long_count(made.train_tokens), " tokens to train on, ", long_count(made.val_tokens),
+      " to validate, vocabulary of ", long_count(made.vocab_size),
+      made.aligned ? ", aligned to documents" : "");
+  say("next: hewn train --dataset=", directory);
+  return 0;
+}
+
+int run_data_stats(const Settings& settings) {
+  require(!settings.arguments.empty(), "of what? `hewn data stats FILE|DIR`");
+  const DataStats stats = data_stats({.dataset = joined(settings.arguments), .val = "", .tokenizer = ""});
+  Json all;
+  const auto add = [&](const char* key, int64_t n) {
+    if (n > 0) all[key] = n;
+  };
+  add("bytes", stats.bytes);
+  add("characters", stats.characters);
+  add("distinct_characters", stats.distinct_characters);
+  add("lines", stats.lines);
+  add("longest_line", stats.longest_line);
+  add("train_tokens", stats.train_tokens);
+  add("val_tokens", stats.val_tokens);
+  add("vocab_size", stats.vocab_size);
+  add("documents", stats.documents);
+  if (stats.tokens_per_character) all["tokens_per_character"] = *stats.tokens_per_character;
+  if (stats.nats_per_character) all["nats_per_character"] = *stats.nats_per_character;
+  if (settings.flag("json")) {
+    print(all.dump(2), "\n");
+    return 0;
+  }
+  std::vector<std::vector<std::string>> rows = {{"", ""}};
+  for (const auto& [key, value] : all.items())
+    rows.push_back(
+        {key, value.is_number_integer() ? long_count(value.get<int64_t>()) : fixed(value.get<double>(), 6)});
+  rows.erase(rows.begin());
+  print(table_text(rows));
+  return 0;
+}
+
+}  // namespace hewn::cli

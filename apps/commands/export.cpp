@@ -1,0 +1,56 @@
+// hewn export: a trained model in the formats of other programs.
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "apps/commands/commands.h"
+#include "apps/run/input.h"
+#include "apps/run/open_run.h"
+#include "apps/cli/terminal.h"
+#include "core/error.h"
+#include "model/weights/export.h"
+#include "model/weights/outgoing.h"
+
+namespace hewn::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A run or one of its checkpoints; what is neither may be a model of another program.
+ForeignModel model_to_export(const std::string& path) {
+  const fs::path given(path);
+  const bool run = fs::exists(given / "checkpoints") || fs::exists(given / "state.json");
+  if (!run && fs::exists(given) && !fs::exists(given / "config.toml")) return open_foreign(path);
+  const std::string checkpoint = find_checkpoint(path);
+  return own_model(checkpoint + "/model.safetensors", checkpoint_config(checkpoint),
+                   run_tokenizer(run_of(checkpoint), checkpoint_state(checkpoint).tokenizer_hash));
+}
+
+}  // namespace
+
+int run_export(const Settings& settings) {
+  require(settings.arguments.size() == 1,
+          settings.arguments.empty() ? "which model? " : "one model at a time: ",
+          "`hewn export RUN --format=hf --out=PATH`");
+  require(settings.has("format"), "in which format? --format=hf, safetensors, llama2c or gguf");
+  require(settings.has("out"), "where to? --out=PATH");
+  const ForeignModel model = model_to_export(settings.arguments[0]);
+  const Exported done =
+      export_model(model, settings.text("format"), settings.text("out"),
+                   {.dtype = dtype_from_name(settings.text("dtype")),
+                    .block_size = settings.has("block_size") ? settings.integer("block_size") : 0,
+                    .force = settings.flag("force")});
+  if (settings.flag("json")) {
+    print(
+        nlohmann::ordered_json{
+            {"format", settings.text("format")}, {"files", done.files}, {"notes", done.notes}}
+            .dump(2),
+        "\n");
+    return 0;
+  }
+  for (const std::string& note : done.notes) say(note);
+  for (const std::string& file : done.files) say("wrote ", file);
+  return 0;
+}
+
+}  // namespace hewn::cli

@@ -1,0 +1,129 @@
+// hewn import: another program's model becomes a run.
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "apps/commands/commands.h"
+#include "apps/cli/format.h"
+#include "apps/run/input.h"
+#include "apps/run/open_run.h"
+#include "apps/cli/terminal.h"
+#include "apps/cli/version.h"
+#include "core/error.h"
+#include "model/weights/foreign.h"
+#include "train/checkpoint.h"
+#include "train/run_directory.h"
+
+namespace hewn::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+// The model's keys as settings of `train`, whose names they have.
+Settings imported_config(const ModelConfig& model, const std::string& dtype, const std::string& source) {
+  Settings config(*find_command("train"));
+  const Json keys = Json::parse(to_json(model));
+  for (const auto& [key, value] : keys.items())
+    if (key != "vocab_size")  // that of the tokenizer, for a run that is trained
+      config.set({key, value.is_string() ? value.get<std::string>() : value.dump(), source});
+  config.set({"dtype", dtype, source});
+  return config;
+}
+
+// An import that fails leaves nothing: the run's directory is removed if it is not finished.
+class UnfinishedRun {
+ public:
+  explicit UnfinishedRun(const RunDirectory& run) : path_(run.path()) {}
+  ~UnfinishedRun() {
+    if (path_.empty()) return;
+    std::error_code ignored;
+    for (const char* name : {"config.toml", "env.json", "tokenizer.json", ".lock", "checkpoints"})
+      fs::remove_all(fs::path(path_) / name, ignored);
+    fs::remove(path_, ignored);
+  }
+  UnfinishedRun(const UnfinishedRun&) = delete;
+  UnfinishedRun& operator=(const UnfinishedRun&) = delete;
+  void finish() { path_.clear(); }
+
+ private:
+  std::string path_;
+};
+
+// The checkpoint is last: without one, a directory is no run.
+std::string write_run(const RunDirectory& run, const ForeignModel& foreign, const Settings& config,
+                      const std::string& source) {
+  UnfinishedRun unfinished(run);
+  Json environment = Json::parse(version_json());
+  environment["imported_from"] = fs::absolute(source).lexically_normal().string();
+  environment["format"] = foreign.format;
+  write_file_atomically(run.file("env.json"), environment.dump(2) + "\n");
+  write_file_atomically(run.file("config.toml"), config.to_toml(true));
+  if (foreign.tokenizer) foreign.tokenizer->save(run.file("tokenizer.json"));
+  RunState state;
+  state.tokenizer_hash = foreign.tokenizer ? from_hex(foreign.tokenizer->hash()) : 0;
+  const DType dtype = dtype_from_name(config.text("dtype"));
+  const std::string checkpoint = save_imported(run.path(), state, [&](const std::string& path) {
+    return save_foreign(path, foreign, dtype == DType::f64 ? DType::f64 : DType::f32);
+  });
+  unfinished.finish();
+  return checkpoint;
+}
+
+std::string architecture_text(const ModelConfig& c) {
+  std::string text = join(c.n_layer, " layers of width ", c.n_embd, ", ", c.n_head, " heads");
+  if (c.kv_heads() != c.n_head) text += join(", ", c.kv_heads(), " of keys and values");
+  text += join(", context ", c.block_size, ", vocabulary ", long_count(c.vocab_size));
+  text += join("; ", name_of(c.norm), ", positions ", name_of(c.pos), ", ", name_of(c.act));
+  if (c.window > 0) text += join(", window ", c.window);
+  return text + (c.tie ? ", head tied" : ", head of its own");
+}
+
+}  // namespace
+
+int run_import(const Settings& settings) {
+  require(settings.arguments.size() == 1, "which model? `hewn import SRC --out=RUN`, one file or directory");
+  require(settings.has("out"), "where to? --out=RUN, the run to make");
+  const std::string source = settings.arguments[0];
+  ForeignModel foreign = open_foreign(source);
+  if (settings.has("tokenizer")) {
+    foreign.tokenizer = open_tokenizer(settings.text("tokenizer"));
+    require(foreign.tokenizer->vocab_size() <= foreign.config.vocab_size, settings.where("tokenizer"),
+            ": it has ", foreign.tokenizer->vocab_size(), " tokens, but the model only ",
+            foreign.config.vocab_size);
+  }
+  if (settings.has("block_size")) crop_context(foreign, settings.integer("block_size"));
+  const Settings config = imported_config(foreign.config, settings.text("dtype"), source);
+  const auto model = declare_model(foreign.config);
+  {
+    const Doing checking("opening ", source);
+    check_fit(*foreign.tensors, foreign.naming, *model);
+  }
+  const bool force = settings.flag("force");
+  const RunDirectory run(settings.text("out"), force ? RunDirectory::Open::force : RunDirectory::Open::fresh,
+                         "out");
+  const std::string checkpoint = write_run(run, foreign, config, source);
+  const int64_t parameters = model->parameters().numel();
+  const std::string tokenizer =
+      foreign.tokenizer
+          ? join(foreign.tokenizer->kind(), ", ", long_count(foreign.tokenizer->vocab_size()), " tokens")
+          : "none: " + foreign.no_tokenizer;
+  if (settings.flag("json")) {
+    Json out{{"run", run.path()},
+             {"checkpoint", checkpoint},
+             {"format", foreign.format},
+             {"parameters", parameters}};
+    out["model"] = Json::parse(to_json(foreign.config));
+    out["tokenizer"] = foreign.tokenizer ? Json(foreign.tokenizer->kind()) : Json(nullptr);
+    if (!foreign.tokenizer) out["no_tokenizer"] = foreign.no_tokenizer;
+    print(out.dump(2), "\n");
+    return 0;
+  }
+  print("format      ", foreign.format, "\n", "model       ", architecture_text(foreign.config), "\n",
+        "parameters  ", long_count(parameters), "\n", "tokenizer   ", tokenizer, "\n", "run         ",
+        run.path(), "\n");
+  if (foreign.tokenizer) say("next: hewn sample ", run.path());
+  return 0;
+}
+
+}  // namespace hewn::cli

@@ -1,0 +1,224 @@
+// hewn info: what something is, a file or this machine.
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "apps/commands/commands.h"
+#include "apps/cli/format.h"
+#include "apps/run/input.h"
+#include "apps/cli/terminal.h"
+#include "apps/cli/version.h"
+#include "core/error.h"
+#include "kernels/contract/rooms.h"
+#include "model/weights/gguf.h"
+#include "model/weights/gguf_model.h"
+#include "model/weights/llama2c.h"
+#include "model/weights/safetensors.h"
+#include "train/checkpoint.h"
+#include "train/token_file.h"
+
+namespace hewn::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+// One small case of every operation of every room, to ask its ladder.
+Json kernel_list() {
+  Json ops = Json::object();
+  for (const Room& room : rooms()) {
+    for (const auto& c : room.cases({.width = 4, .shape = ""})) {
+      if (ops.contains(c->op())) continue;
+      Json rungs = Json::array();
+      for (size_t i = 0; i < c->rungs(); ++i) {
+        Json isas = Json::array();
+        for (int k = 0; k < n_isas; ++k)
+          if (c->has(i, static_cast<Isa>(k))) isas.push_back(name_of(static_cast<Isa>(k)));
+        rungs.push_back({{"rung", c->rung_name(i)}, {"idea", c->rung_idea(i)}, {"isas", isas}});
+        if (c->why_not(i)) rungs.back()["why_not"] = c->why_not(i);
+      }
+      ops[c->op()] = rungs;
+    }
+  }
+  return ops;
+}
+
+int describe_machine(bool json) {
+  const Json kernels = kernel_list();
+  if (json) {
+    Json all = Json::parse(version_json());
+    all["kernels"] = kernels;
+    print(all.dump(2), "\n");
+    return 0;
+  }
+  print(version_text(), "\nKernels, from the reference to the preferred:\n");
+  for (const auto& [op, rungs] : kernels.items()) {
+    print(op, "\n");
+    for (const Json& rung : rungs) {
+      std::string isas;
+      for (const Json& isa : rung["isas"]) isas += (isas.empty() ? "" : " ") + isa.get<std::string>();
+      const std::string declined =
+          rung.contains("why_not") ? ", declines here: " + rung["why_not"].get<std::string>() : "";
+      print("  ", rung["rung"].get<std::string>(), " (", isas, declined,
+            "): ", rung["idea"].get<std::string>(), "\n");
+    }
+  }
+  return 0;
+}
+
+Json about_checkpoint(const std::string& path) {
+  const RunState state = checkpoint_state(path);
+  Json out{
+      {"checkpoint", path}, {"step", state.step}, {"tokens_seen", state.tokens}, {"seconds", state.seconds}};
+  if (state.val_loss) out["val_loss"] = *state.val_loss;
+  if (state.best_val_loss) out["best_val_loss"] = *state.best_val_loss, out["best_step"] = state.best_step;
+  out["model"] = Json::parse(to_json(checkpoint_config(path)));
+  return out;
+}
+
+Json about_run(const std::string& path) {
+  Json out{{"run", path}, {"checkpoints", Json::array()}};
+  for (const CheckpointInfo& checkpoint : list_checkpoints(path))
+    out["checkpoints"].push_back(checkpoint.path);
+  out["last"] = about_checkpoint(find_checkpoint(path));
+  return out;
+}
+
+/// Adds "parameters" and "tensors".
+void describe_tensors(const std::vector<TensorEntry>& entries, Json& out) {
+  int64_t parameters = 0;
+  out["parameters"] = 0;
+  out["tensors"] = Json::object();
+  for (const TensorEntry& entry : entries) {
+    int64_t n = 1;
+    std::string shape;
+    for (const int64_t size : entry.shape)
+      n *= size, shape += (shape.empty() ? "" : ", ") + std::to_string(size);
+    parameters += n;
+    out["tensors"][entry.name] = join(name_of(entry.dtype), " [", shape, "]");
+  }
+  out["parameters"] = parameters;
+}
+
+Json about_weights(const std::string& path) {
+  const SafetensorsFile file(path);
+  Json out{{"file", path}};
+  describe_tensors(file.entries(), out);
+  out["metadata"] = file.metadata();
+  return out;
+}
+
+/// A key's value; of lists, which may be as long as a vocabulary, the length.
+struct DescribeKey {
+  template <class T>
+  Json operator()(const T& value) const {
+    return value;
+  }
+  template <class T>
+  Json operator()(const std::vector<T>& values) const {
+    return join("a list of ", values.size());
+  }
+  Json operator()(std::monostate) const { return "a list of a type that is not read"; }
+};
+
+Json about_gguf(const std::string& path) {
+  const GgufFile file(path);
+  Json out{{"file", path}, {"format", "GGUF"}, {"keys", Json::object()}};
+  for (const auto& [name, value] : file.keys()) out["keys"][name] = std::visit(DescribeKey{}, value);
+  describe_tensors(file.entries(), out);
+  return out;
+}
+
+/// A model that `hewn import` takes.
+Json about_foreign(const std::string& path) {
+  const ForeignModel model = open_foreign(path);
+  Json out{{"file", path}, {"format", model.format}, {"model", Json::parse(to_json(model.config))}};
+  out["tokenizer"] =
+      model.tokenizer ? Json{{"kind", model.tokenizer->kind()}, {"vocab_size", model.tokenizer->vocab_size()}}
+                      : Json("none: " + model.no_tokenizer);
+  std::vector<TensorEntry> entries;
+  model.tensors->each([&](const TensorEntry& entry) { entries.push_back(entry); });
+  describe_tensors(entries, out);
+  return out;
+}
+
+/// Whether a .bin is a model of llama2.c: its size is exactly what the numbers at its beginning ask for.
+bool is_llama2c(const std::string& path) {
+  try {
+    open_llama2c(path);
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+Json about_tokens(const std::string& path) {
+  const TokenFile file = open_token_file(path);
+  Json out{{"file", path}, {"tokens", file.tokens.size()}, {"vocab_size", file.info.vocab_size}};
+  if (file.headerless)
+    out["format"] = "bare 16-bit ids, as nanoGPT writes them";
+  else
+    out["tokenizer_hash"] = to_hex(file.info.tokenizer_hash);
+  if (file.info.separator) out["separator"] = *file.info.separator;
+  if (file.info.text_bytes > 0) out["text_bytes"] = file.info.text_bytes;
+  if (file.info.neg_log_prob) out["neg_log_prob"] = *file.info.neg_log_prob;
+  return out;
+}
+
+Json about_tokenizer(const std::string& path) {
+  const auto tokenizer = load_tokenizer(path);
+  return {{"file", path},
+          {"kind", tokenizer->kind()},
+          {"vocab_size", tokenizer->vocab_size()},
+          {"hash", tokenizer->hash()}};
+}
+
+Json about(const std::string& path) {
+  if (!fs::exists(path)) fail(ErrorCode::input, path, ": there is no such file or directory");
+  if (fs::is_directory(path)) {
+    const bool checkpoint = fs::exists(fs::path(path) / "state.json");
+    if (!checkpoint && fs::exists(fs::path(path) / "train.bin")) return about_tokens(path + "/train.bin");
+    for (const char* config : {"config.json", "hparams.json"})
+      if (fs::exists(fs::path(path) / config)) return about_foreign(path);
+    return checkpoint ? about_checkpoint(path) : about_run(path);
+  }
+  if (path.ends_with(".safetensors")) return about_weights(path);
+  if (looks_like_gguf(path)) return about_gguf(path);
+  if (path.ends_with(".pt") || (path.ends_with(".bin") && is_llama2c(path))) return about_foreign(path);
+  if (path.ends_with(".bin")) return about_tokens(path);
+  if (path.ends_with(".json")) return about_tokenizer(path);
+  fail(ErrorCode::input, path,
+       ": not a run, checkpoint, model, .safetensors, tokenizer.json or token file (.bin); for a text see "
+       "`hewn data stats`");
+}
+
+// Nested values as indented lines.
+void print_lines(const Json& value, int indent) {
+  for (const auto& [key, inner] : value.items()) {
+    print(std::string(static_cast<size_t>(indent), ' '), value.is_array() ? "" : key);
+    if (inner.is_structured()) {
+      print("\n");
+      print_lines(inner, indent + 2);
+    } else {
+      const std::string text = inner.is_string()           ? inner.get<std::string>()
+                               : inner.is_number_integer() ? long_count(inner.get<int64_t>())
+                                                           : inner.dump();
+      print(value.is_array() ? "" : "  ", text, "\n");
+    }
+  }
+}
+
+}  // namespace
+
+int run_info(const Settings& settings) {
+  require(settings.arguments.size() <= 1, "one thing at a time: `hewn info [RUN|FILE]`");
+  if (settings.arguments.empty()) return describe_machine(settings.flag("json"));
+  const Json answer = about(settings.arguments[0]);
+  if (settings.flag("json"))
+    print(answer.dump(2), "\n");
+  else
+    print_lines(answer, 0);
+  return 0;
+}
+
+}  // namespace hewn::cli

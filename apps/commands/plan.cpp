@@ -1,0 +1,136 @@
+// hewn plan: the real model on the meta device, which asks for everything and does nothing.
+
+#include <nlohmann/json.hpp>
+
+#include "apps/commands/commands.h"
+#include "apps/cli/format.h"
+#include "apps/run/run_config.h"
+#include "apps/cli/terminal.h"
+#include "core/error.h"
+#include "kernels/gpu/runtime/known.h"
+#include "kernels/roof/roof.h"
+#include "train/plan.h"
+
+namespace hewn::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// Everything plan tells, before it is text.
+struct Answer {
+  TrainConfig config;
+  Plan plan;
+  PlanTarget target;
+  const KnownGpu* gpu = nullptr;            // planned for, with its maker's figures; null: this machine
+  double flops_per_s = 0, bytes_per_s = 0;  // the roofs
+  size_t available = 0;                     // bytes of memory
+  int64_t largest_batch = 0;
+
+  int64_t tokens_per_step() const {
+    return config.batch_size * config.gradient_accumulation_steps * config.model.block_size;
+  }
+  double floor_seconds() const { return plan.floor_seconds(flops_per_s, bytes_per_s); }
+};
+
+Json memory_json(const MemStats& memory) {
+  Json out{{"peak_bytes", memory.peak}, {"peak_reserved_bytes", memory.peak_reserved}};
+  for (int use = 0; use < n_mem_uses; ++use)
+    out[std::string(name_of(static_cast<MemUse>(use)))] = memory.at_peak_by_use[use];
+  return out;
+}
+
+Json as_json(const Answer& a) {
+  Json parts = Json::object();
+  for (const auto& [part, n] : a.plan.parameters) parts[part] = n;
+  Json out{{"parameters", a.plan.total_parameters},
+           {"parts", parts},
+           {"tokens_per_step", a.tokens_per_step()},
+           {"flops_per_token", a.plan.flops_per_token},
+           {"memory", memory_json(a.plan.memory)},
+           {"peak_bytes", a.plan.memory.peak},
+           {"flops_per_second", a.flops_per_s},
+           {"bytes_per_second", a.bytes_per_s},
+           {"floor_ms_per_step", a.floor_seconds() * 1e3},
+           {"available_bytes", a.available},
+           {"largest_batch_size", a.largest_batch}};
+  if (a.gpu) out["gpu"] = a.gpu->name;
+  return out;
+}
+
+// Where the roofs come from.
+std::string roofs_text(const Answer& a) {
+  if (a.gpu) return join("as the maker of the ", a.gpu->name, " states them; ");
+  return join("measured on ", a.target.threads, a.target.threads == 1 ? " thread; " : " threads; ");
+}
+
+void print_text(const Answer& a) {
+  print("parameters  ", long_count(a.plan.total_parameters), "\n");
+  for (const auto& [part, n] : a.plan.parameters)
+    print("  ", part, std::string(part.size() < 12 ? 12 - part.size() : 1, ' '), long_count(n), "\n");
+  print("step        ", long_count(a.tokens_per_step()), " tokens, ",
+        scaled(a.plan.flops_per_token * static_cast<double>(a.tokens_per_step()), "FLOP"), ", ",
+        scaled(a.plan.flops_per_token, "FLOP"), " per token\n");
+  print("memory      ", bytes_text(static_cast<double>(a.plan.memory.peak)), " at the peak\n");
+  for (int use = 0; use < n_mem_uses; ++use) {
+    const std::string name(name_of(static_cast<MemUse>(use)));
+    const size_t bytes = a.plan.memory.at_peak_by_use[use];
+    if (bytes > 0)
+      print("  ", name, std::string(12 - name.size(), ' '), bytes_text(static_cast<double>(bytes)), "\n");
+  }
+  print("floor       ", fixed(a.floor_seconds() * 1e3, 3), " ms per step at ",
+        scaled(a.flops_per_s, "FLOP/s"), " and ", scaled(a.bytes_per_s, "B/s"), ", ", roofs_text(a),
+        long_count(a.config.max_iters), " steps take at least ",
+        duration_text(a.floor_seconds() * static_cast<double>(a.config.max_iters)), "\n");
+  if (a.available == 0) return;
+  const std::string space =
+      bytes_text(static_cast<double>(a.available)) + (a.gpu ? " it has" : " that are free");
+  print("fits        ",
+        a.largest_batch > 0 ? join("batch_size up to ", a.largest_batch, " in the ", space)
+                            : join("not even batch_size 1 in the ", space),
+        "\n");
+}
+
+// This machine: what its processor does and its memory has left.
+void plan_here(Answer& a, const Settings& settings) {
+  const auto device = open_device(settings);
+  a.target = {.threads = device->threads(), .isa = device->isa()};
+  a.flops_per_s = measured_flops(a.config.dtype, a.target.isa, a.target.threads);
+  a.bytes_per_s = measured_bandwidth(size_t{256} << 20, a.target.isa, a.target.threads);
+  a.available = available_memory();
+}
+
+// A GPU, which need not be here.
+void plan_for_gpu(Answer& a, const KnownGpu& gpu) {
+  a.gpu = &gpu;
+  a.target = {.threads = gpu.multiprocessors, .isa = Isa::cuda};
+  a.flops_per_s = gpu.flops(a.config.dtype);
+  a.bytes_per_s = gpu.bytes_per_s;
+  a.available = gpu.memory_bytes;
+}
+
+}  // namespace
+
+int run_plan(const Settings& settings) {
+  require(settings.arguments.empty(), "'", settings.arguments.empty() ? "" : settings.arguments[0],
+          "' is neither a CONFIG.toml nor a key; for a text write --dataset=FILE");
+  Answer a;
+  a.config = train_config(settings, model_config(settings, data_sizes(settings)));
+  const std::string device = settings.text("device");
+  require(device != "emulated", settings.where("device"),
+          ": nothing is planned for the emulated device; --device=cuda plans for a GPU, here or not");
+  require(device == "cuda" || !settings.given("gpu"), settings.where("gpu"),
+          ": a GPU is planned for with --device=cuda");
+  if (device == "cuda")
+    plan_for_gpu(a, *known_gpu(settings.text("gpu")));
+  else
+    plan_here(a, settings);
+  a.plan = make_plan(a.config, a.target);
+  if (a.available > 0) a.largest_batch = largest_batch(a.config, a.target, a.available);
+  if (settings.flag("json"))
+    print(as_json(a).dump(2), "\n");
+  else
+    print_text(a);
+  return 0;
+}
+
+}  // namespace hewn::cli

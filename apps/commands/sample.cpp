@@ -1,0 +1,108 @@
+// hewn sample: text from a trained model, printed as it is made.
+
+#include <nlohmann/json.hpp>
+
+#include "apps/commands/commands.h"
+#include "apps/run/comparison.h"
+#include "apps/cli/format.h"
+#include "apps/run/prompts.h"
+#include "apps/run/shots.h"
+#include "apps/cli/signals.h"
+#include "apps/cli/terminal.h"
+#include "apps/run/text_writer.h"
+#include "core/error.h"
+#include "model/beam.h"
+#include "model/tokenizer/utf8.h"
+
+namespace hewn::cli {
+namespace {
+
+View view_of(const Settings& settings) {
+  const bool lines = settings.flag("show_probs"), records = settings.flag("logprobs"),
+             json = settings.flag("json");
+  require(lines + records + json <= 1,
+          "show_probs, logprobs and json print three different things; give one of them");
+  return lines ? View::probabilities : records ? View::log_probabilities : json ? View::json : View::text;
+}
+
+// The best texts of a beam search, each with what it was ranked by.
+int run_beams(const Settings& settings, const OpenRun& run, const std::vector<Prompt>& prompts) {
+  for (const char* drawn :
+       {"temperature", "top_k", "top_p", "min_p", "repetition_penalty", "show_probs", "logprobs", "stop"})
+    require(!settings.given(drawn), settings.where(drawn),
+            ": nothing is drawn in a beam search; leave out beam or this");
+  require(prompts.size() == 1, settings.where("start"), ": a beam search takes one prompt, not ",
+          prompts.size());
+  const BeamOptions options{.beams = settings.integer("beam"),
+                            .max_new_tokens = settings.integer("max_new_tokens"),
+                            .length_penalty = settings.real("length_penalty"),
+                            .n_best = settings.integer("num_samples"),
+                            .vocab_size = run.tokenizer->vocab_size(),
+                            .slide = slide_of(settings),
+                            .stop_tokens = ends_of(settings, *run.tokenizer).tokens};
+  require(options.n_best <= options.beams, "num_samples = ", options.n_best,
+          " is more than beam = ", options.beams, "; follow at least as many texts as are shown");
+  nlohmann::ordered_json texts = nlohmann::ordered_json::array();
+  for (const BeamText& best : beam_search(*run.model, prompts[0].tokens, options)) {
+    Utf8Stream characters;
+    std::string text =
+        prompts[0].text + characters.push(run.tokenizer->decode_more(best.tokens)) + characters.finish();
+    if (settings.flag("json")) {
+      texts.push_back({{"text", text}, {"score", best.score}, {"log_probability", best.log_probability}});
+      continue;
+    }
+    if (options.n_best > 1) print("--------------- score ", fixed(best.score, 4), "\n");
+    print(text, text.ends_with('\n') ? "" : "\n");
+  }
+  if (settings.flag("json")) print(texts.dump(2), "\n");
+  return 0;
+}
+
+// num_samples texts for each prompt, some at a time.
+int run_draws(const Settings& settings, const OpenRun& run, const std::vector<Prompt>& prompts, View view) {
+  const Ends ends = ends_of(settings, *run.tokenizer);
+  std::vector<GenerateRequest> requests;
+  std::vector<std::string> begins;
+  for (const Prompt& prompt : prompts)
+    for (int64_t n = 0; n < settings.integer("num_samples"); ++n) {
+      requests.push_back({prompt.tokens, static_cast<uint64_t>(n)});
+      begins.push_back(prompt.text);
+    }
+  catch_signals();
+  TextWriter writer(*run.tokenizer, view, begins, ends.texts, shots_of(settings).has_value());
+  bool slid = false;
+  generate(*run.model, requests, generation(settings, *run.tokenizer, ends),
+           static_cast<size_t>(settings.integer("batch_size")),
+           {.token = [&](size_t i, const Generated& g) { return writer.token(i, g); },
+            .done =
+                [&](size_t i, bool did) {
+                  slid |= did;
+                  writer.done(i);
+                },
+            .stop = [] { return stop_signal() != 0; }});
+  if (stop_signal()) writer.stop();
+  if (view == View::json) {
+    nlohmann::ordered_json texts = nlohmann::ordered_json::array();
+    for (size_t i = 0; i < requests.size(); ++i) texts.push_back(writer.text(i));
+    print(texts.dump(2), "\n");
+  }
+  flush_results();
+  if (slid)
+    say("note: longer than the ", run.model->config().block_size,
+        " tokens the model sees; it went on with the newest ",
+        slide_of(settings) == Slide::one ? "of them" : "half of them each time it was full");
+  return stop_signal() ? stop_status() : 0;
+}
+
+}  // namespace
+
+int run_sample(const Settings& settings) {
+  const View view = view_of(settings);
+  OpenRun run = open_writer(settings);
+  const std::vector<Prompt> prompts = prompts_of(settings, *run.tokenizer);
+  if (settings.flag("compare")) return run_comparison(settings, run, prompts);
+  return settings.integer("beam") > 0 ? run_beams(settings, run, prompts)
+                                      : run_draws(settings, run, prompts, view);
+}
+
+}  // namespace hewn::cli

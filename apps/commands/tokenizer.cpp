@@ -1,0 +1,97 @@
+// hewn tokenizer train, encode, decode.
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "apps/commands/commands.h"
+#include "apps/cli/format.h"
+#include "apps/run/input.h"
+#include "apps/cli/terminal.h"
+#include "core/error.h"
+
+namespace hewn::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+constexpr size_t most_input = size_t{1} << 30;
+
+std::unique_ptr<Tokenizer> tokenizer_of(const Settings& settings) {
+  require(settings.has("tokenizer"),
+          "which tokenizer? --tokenizer=FILE, a tokenizer.json or a run that holds one");
+  return open_tokenizer(settings.text("tokenizer"));
+}
+
+// The arguments with blanks between, or standard input where there are none.
+std::string arguments_or_input(const Settings& settings) {
+  if (settings.arguments.empty()) return read_standard_input(most_input);
+  std::string text;
+  for (const std::string& argument : settings.arguments) text += (text.empty() ? "" : " ") + argument;
+  return text;
+}
+
+std::vector<int32_t> ids_in(const std::string& text) {
+  std::vector<int32_t> ids;
+  std::istringstream words(text);
+  for (std::string word; words >> word;) {
+    int64_t id = 0;
+    if (!parse_integer(word, id) || id < 0 || id > INT32_MAX)
+      fail(ErrorCode::input, "'", word,
+           "' is not a token id; give whole numbers from 0, with blanks between");
+    ids.push_back(static_cast<int32_t>(id));
+  }
+  return ids;
+}
+
+}  // namespace
+
+int run_tokenizer_train(const Settings& settings) {
+  require(!settings.arguments.empty(), "which text? `hewn tokenizer train FILE...`");
+  std::vector<MappedFile> files;
+  std::vector<std::string_view> texts;
+  for (const std::string& path : settings.arguments) files.emplace_back(path);
+  for (const MappedFile& file : files) texts.push_back(file.text());
+  const std::string out = settings.text("out");
+  require(settings.flag("force") || !std::filesystem::exists(out), out,
+          " exists; --force replaces it, --out=FILE writes another");
+  const std::string kind = settings.text(settings.given("type") ? "type" : "tokenizer");
+  const auto tokenizer = train_tokenizer(kind, texts, {.vocab_size = settings.integer("vocab_size")});
+  tokenizer->save(out);
+  if (settings.flag("json"))
+    print(Json{{"kind", tokenizer->kind()},
+               {"vocab_size", tokenizer->vocab_size()},
+               {"hash", tokenizer->hash()},
+               {"file", out}}
+              .dump(2),
+          "\n");
+  else
+    say("wrote ", out, ": ", tokenizer->kind(), ", ", long_count(tokenizer->vocab_size()), " tokens");
+  return 0;
+}
+
+int run_tokenizer_encode(const Settings& settings) {
+  const auto tokenizer = tokenizer_of(settings);
+  const std::string& special = settings.text("special");
+  const Specials mode = special == "allow"    ? Specials::allowed
+                        : special == "refuse" ? Specials::refused
+                                              : Specials::as_text;
+  const std::vector<int32_t> ids = tokenizer->encode(arguments_or_input(settings), mode);
+  if (settings.flag("json")) {
+    print(Json(ids).dump(), "\n");
+    return 0;
+  }
+  for (size_t i = 0; i < ids.size(); ++i) print(i ? " " : "", ids[i]);
+  print("\n");
+  return 0;
+}
+
+int run_tokenizer_decode(const Settings& settings) {
+  const auto tokenizer = tokenizer_of(settings);
+  const std::string text = tokenizer->decode(ids_in(arguments_or_input(settings)));
+  if (settings.flag("json"))
+    print(Json(text).dump(-1, ' ', false, Json::error_handler_t::replace), "\n");
+  else
+    write_result(text);
+  return 0;
+}
+
+}  // namespace hewn::cli

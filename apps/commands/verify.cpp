@@ -1,0 +1,199 @@
+// hewn verify: are the files whole, and are the bits the same whichever way one comes to them?
+
+#include <unistd.h>
+
+#include <cmath>
+#include <filesystem>
+
+#include "apps/commands/commands.h"
+#include "apps/run/input.h"
+#include "apps/run/run_config.h"
+#include "apps/cli/terminal.h"
+#include "core/error.h"
+#include "train/divergence.h"
+#include "train/loop.h"
+#include "train/manifest.h"
+
+namespace hewn::cli {
+namespace {
+
+namespace fs = std::filesystem;
+constexpr int failed_status = static_cast<int>(ErrorCode::numerical);
+
+/// Runs made to be compared, removed at the end.
+class Workshop {
+ public:
+  Workshop() : path_(fs::temp_directory_path() / join("hewn-verify-", ::getpid())) {
+    fs::create_directories(path_);
+  }
+  ~Workshop() {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
+  Workshop(const Workshop&) = delete;
+  Workshop& operator=(const Workshop&) = delete;
+  std::string run(const std::string& name) const { return (path_ / name).string(); }
+
+ private:
+  fs::path path_;
+};
+
+// Trains the run up to step `until`, from its last checkpoint if it has one.
+void train_until(const std::string& path, const TrainConfig& config, const Dataset& data, int threads,
+                 int64_t until) {
+  const bool resumed = fs::exists(path);
+  RunDirectory run(path, resumed ? RunDirectory::Open::resume : RunDirectory::Open::fresh);
+  const auto device = make_cpu(threads);
+  const auto model = make_model(config.model, *device, config.dtype, config.seed);
+  Trainer trainer(*model, config.optimizer, config.schedule, config.seed);
+  trainer.recompute(config.recompute);
+  RunState state;
+  state.seed = config.seed;
+  if (resumed) {
+    const std::string checkpoint = find_checkpoint(path);
+    load_checkpoint(checkpoint, trainer);
+    state = checkpoint_state(checkpoint);
+  }
+  int64_t steps = state.step;
+  LoopEvents events;
+  events.on_step = [&](const Progress& progress) { steps = progress.step.step + 1; };
+  events.should_stop = [&] { return steps >= until; };
+  const BatchLoader loader = training_loader(data, config);
+  run_training(run, config, trainer, data, loader, state, events);
+}
+
+// The checksums of what a run has learned: weights and moments.
+std::map<std::string, FileSum> learned(const std::string& run) {
+  std::map<std::string, FileSum> sums;
+  const Manifest manifest = Manifest::read(find_checkpoint(run));
+  for (const auto& [name, sum] : manifest.files())
+    if (name.ends_with(".safetensors")) sums[name] = sum;
+  return sums;
+}
+
+int verify_files(const std::string& path) {
+  const std::string run = run_of(path);
+  const std::vector<CheckpointInfo> found = list_checkpoints(run);
+  if (found.empty()) fail(ErrorCode::input, path, ": there are no checkpoints here; give a run's directory");
+  int status = 0;
+  for (const CheckpointInfo& checkpoint : found) {
+    const std::string damage = checkpoint_damage(checkpoint.path);
+    print(checkpoint.path, ": ", damage.empty() ? "whole" : damage, "\n");
+    if (!damage.empty()) status = failed_status;
+  }
+  return status;
+}
+
+// One line per comparison; remembers whether any failed.
+class Verdict {
+ public:
+  void compare(const std::string& what, const std::string& run, const std::string& reference) {
+    const bool same = learned(run) == learned(reference);
+    print(what, same ? ": same bits\n" : ": DIFFERENT bits\n");
+    if (!same) status_ = failed_status;
+  }
+  int status() const { return status_; }
+
+ private:
+  int status_ = 0;
+};
+
+std::vector<int> thread_counts(const Settings& settings) {
+  std::vector<int> counts;
+  for (const std::string& word : split(settings.text("threads"), ',')) {
+    int64_t n = 0;
+    require(parse_integer(word, n) && n >= 1 && n <= 1024, settings.where("threads"), ": '", word,
+            "' is not a number of threads; give several, as in 1,2,4");
+    counts.push_back(static_cast<int>(n));
+  }
+  return counts;
+}
+
+/// A device with a model in training.
+struct Trainee {
+  Trainee(const std::string& name, const TrainConfig& config)
+      : device(open_device(name, 0)),
+        model(make_model(config.model, *device, config.dtype, config.seed)),
+        trainer(*model, config.optimizer, config.schedule, config.seed) {
+    trainer.recompute(config.recompute);
+  }
+  std::unique_ptr<Executor> device;
+  std::unique_ptr<Model> model;
+  Trainer trainer;
+};
+
+// Trains on both devices from the same start, with the same batches.
+int verify_devices(const Settings& settings, const TrainConfig& config, const Dataset& data) {
+  const std::vector<std::string> names = split(settings.text("devices"), ',');
+  require(names.size() == 2, settings.where("devices"), ": give two devices, as in cpu,cuda");
+  Trainee one(names[0], config), other(names[1], config);
+  const BatchLoader loader = training_loader(data, config);
+  std::vector<Batch> batches(static_cast<size_t>(config.gradient_accumulation_steps));
+  const auto says = [&](const std::string& place) {
+    print(names[1], " parts from ", names[0], " at ", place, "\n");
+    return failed_status;
+  };
+  const double allowed = node_tolerance(config.dtype);
+  double worst = 0;
+  for (int64_t step = 0; step < config.max_iters; ++step) {
+    for (size_t m = 0; m < batches.size(); ++m)
+      loader.fill(step * config.gradient_accumulation_steps + static_cast<int64_t>(m), batches[m]);
+    if (step == 0)
+      if (const std::string place = first_divergence(one.trainer, other.trainer, batches, allowed);
+          !place.empty())
+        return says(place);
+    const double expected = one.trainer.step(batches).loss, loss = other.trainer.step(batches).loss;
+    const double apart = std::abs(loss - expected);
+    worst = std::max(worst, apart);
+    if (apart <= loss_tolerance(config.dtype)) continue;
+    print("step ", step, ": loss ", loss, " on ", names[1], ", ", expected, " on ", names[0], "\n");
+    const std::string place = first_divergence(one.trainer, other.trainer, batches, allowed);
+    return says(place.empty() ? "no single node: small differences have added up" : place);
+  }
+  print(names[1], " and ", names[0], ": losses of ", config.max_iters, " steps at most ", worst, " apart\n");
+  return 0;
+}
+
+}  // namespace
+
+int run_verify(const Settings& settings) {
+  const bool resume = settings.flag("resume");
+  // HEWN_THREADS is for everything else: here a list was asked for, or it was not.
+  const bool threads = settings.has("threads") && settings.where("threads") != "HEWN_THREADS";
+  const bool devices = settings.has("devices");
+  if (!resume && !threads && !devices) {
+    require(settings.arguments.size() == 1,
+            "what? `hewn verify RUN` checks a run's files; --resume and --threads=1,2,4 "
+            "check that training gives the same bits, --devices=cpu,cuda that it gives the same losses");
+    return verify_files(settings.arguments[0]);
+  }
+  require(settings.arguments.empty(), "'", settings.arguments.empty() ? "" : settings.arguments[0],
+          "' cannot be combined with --resume, --threads or --devices; those train a model of their own");
+  require(!devices || !(resume || threads), settings.where("devices"),
+          ": devices are compared alone, without --resume and --threads");
+  const Dataset data = open_dataset(data_options(settings));
+  TrainConfig config =
+      train_config(settings, model_config(settings, {data.vocab_size, data.longest_document()}));
+  if (devices) return verify_devices(settings, config, data);
+  const std::vector<int> counts = threads ? thread_counts(settings) : std::vector<int>{default_threads()};
+  const Workshop workshop;
+  Verdict verdict;
+  const int64_t steps = config.max_iters;
+  const std::string whole = workshop.run("whole");
+  train_until(whole, config, data, counts[0], steps);
+  if (resume) {
+    const std::string halves = workshop.run("halves");
+    train_until(halves, config, data, counts[0], steps / 2);
+    train_until(halves, config, data, counts[0], steps);
+    verdict.compare(join(steps / 2, " + ", steps - steps / 2, " steps and ", steps, " in one go"), halves,
+                    whole);
+  }
+  for (size_t i = 1; i < counts.size(); ++i) {
+    const std::string other = workshop.run(join("threads-", counts[i]));
+    train_until(other, config, data, counts[i], steps);
+    verdict.compare(join(counts[i], " threads and ", counts[0]), other, whole);
+  }
+  return verdict.status();
+}
+
+}  // namespace hewn::cli

@@ -1,0 +1,44 @@
+#include "apps/run/input.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+#include "core/error.h"
+
+namespace hewn::cli {
+
+namespace fs = std::filesystem;
+
+std::string read_standard_input(size_t max_bytes) {
+  std::string text;
+  char buffer[1 << 14];
+  while (true) {
+    const ssize_t n = ::read(STDIN_FILENO, buffer, sizeof buffer);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) fail(ErrorCode::input, "cannot read standard input: ", std::strerror(errno));
+    if (n == 0) return text;
+    text.append(buffer, static_cast<size_t>(n));
+    if (text.size() > max_bytes)
+      fail(ErrorCode::input, "standard input holds more than ", max_bytes, " bytes; give a file instead");
+  }
+}
+
+std::string run_of(const std::string& run_or_checkpoint) {
+  const fs::path path = fs::weakly_canonical(fs::absolute(run_or_checkpoint));
+  const fs::path parent = path.parent_path();
+  return parent.filename() == "checkpoints" ? parent.parent_path().string() : run_or_checkpoint;
+}
+
+std::unique_ptr<Tokenizer> open_tokenizer(const std::string& path) {
+  if (!fs::is_directory(path)) return load_tokenizer(path);
+  const fs::path inside = fs::path(run_of(path)) / "tokenizer.json";
+  if (!fs::exists(inside))
+    fail(ErrorCode::input, path,
+         ": no tokenizer.json in this directory; give a run, a data directory or the file");
+  return load_tokenizer(inside.string());
+}
+
+}  // namespace hewn::cli

@@ -1,0 +1,232 @@
+#include "apps/run/line_editor.h"
+
+#include <poll.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+
+#include "apps/cli/signals.h"
+#include "apps/cli/terminal.h"
+#include "core/error.h"
+#include "model/tokenizer/utf8.h"
+
+namespace hewn::cli {
+namespace {
+
+constexpr size_t most_line_bytes = size_t{1} << 20;
+
+constexpr char control(char letter) { return static_cast<char>(letter & 0x1f); }
+
+/// The terminal without echo, signals and line editing of its own, as long as this lives.
+class RawTerminal {
+ public:
+  RawTerminal() {
+    tcgetattr(STDIN_FILENO, &before_);
+    termios raw = before_;
+    raw.c_iflag &= ~static_cast<tcflag_t>(ICRNL | IXON | ISTRIP);
+    raw.c_lflag &= ~static_cast<tcflag_t>(ECHO | ICANON | ISIG | IEXTEN);
+    raw.c_cc[VMIN] = 1;
+    raw.c_cc[VTIME] = 0;
+    tcsetattr(STDIN_FILENO, TCSADRAIN, &raw);
+  }
+  ~RawTerminal() { tcsetattr(STDIN_FILENO, TCSADRAIN, &before_); }
+  RawTerminal(const RawTerminal&) = delete;
+  RawTerminal& operator=(const RawTerminal&) = delete;
+
+ private:
+  termios before_{};
+};
+
+/// How many bytes the character that begins so has; 1 for what begins none.
+size_t bytes_after(char first) {
+  const auto byte = static_cast<unsigned char>(first);
+  return byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc0 ? 2 : 1;
+}
+
+std::vector<std::string> characters_of(const std::string& text) {
+  std::vector<std::string> characters;
+  for (size_t at = 0; at < text.size();) {
+    const size_t bytes = std::max<size_t>(decode_utf8(text, at).bytes, 1);
+    characters.push_back(text.substr(at, bytes));
+    at += bytes;
+  }
+  return characters;
+}
+
+}  // namespace
+
+LineEditor::LineEditor() {
+  const char* term = std::getenv("TERM");
+  interactive_ =
+      ::isatty(STDIN_FILENO) == 1 && is_terminal(Stream::messages) && term && std::strcmp(term, "dumb") != 0;
+}
+
+std::optional<std::string> LineEditor::read(const std::string& prompt) {
+  if (!interactive_) return plain_line();
+  std::optional<std::string> text = edit(prompt);
+  if (text && !text->empty() && (history_.empty() || history_.back() != *text)) history_.push_back(*text);
+  return text;
+}
+
+// Waits in short naps: a signal may come between the question whether there was one and the wait.
+std::optional<char> LineEditor::next_byte() {
+  while (buffer_.empty()) {
+    if (stop_signal()) return std::nullopt;
+    pollfd input{STDIN_FILENO, POLLIN, 0};
+    if (::poll(&input, 1, 200) <= 0) continue;
+    std::array<char, 4096> some;
+    const ssize_t n = ::read(STDIN_FILENO, some.data(), some.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0 && errno != EIO)  // a terminal that was closed
+      fail(ErrorCode::input, "cannot read standard input: ", std::strerror(errno));
+    if (n <= 0) return std::nullopt;
+    buffer_.assign(some.data(), static_cast<size_t>(n));
+  }
+  const char byte = buffer_.front();
+  buffer_.erase(0, 1);
+  return byte;
+}
+
+std::optional<std::string> LineEditor::plain_line() {
+  std::string text;
+  while (const std::optional<char> byte = next_byte()) {
+    if (*byte == '\n') return text;
+    text += *byte;
+    if (text.size() > most_line_bytes)
+      fail(ErrorCode::input, "a line of more than ", most_line_bytes, " bytes");
+  }
+  if (text.empty() || stop_signal()) return std::nullopt;
+  return text;
+}
+
+std::optional<std::string> LineEditor::edit(const std::string& prompt) {
+  const RawTerminal raw;
+  line_.clear(), draft_.clear();
+  cursor_ = 0, entry_ = history_.size();
+  while (true) {
+    if (buffer_.empty()) draw(prompt);
+    const std::optional<char> byte = next_byte();
+    const Step step = byte ? key(*byte) : Step::ended;
+    if (step == Step::goes_on) continue;
+    cursor_ = line_.size();
+    draw(prompt);
+    write_message("\n");
+    if (step == Step::ended) return std::nullopt;
+    return line();
+  }
+}
+
+LineEditor::Step LineEditor::key(char byte) {
+  switch (byte) {
+    case '\r':
+    case '\n': return Step::done;
+    case '\x1b': return escape();
+    case control('A'): cursor_ = 0; break;
+    case control('E'): cursor_ = line_.size(); break;
+    case control('B'): cursor_ -= cursor_ > 0; break;
+    case control('F'): cursor_ += cursor_ < line_.size(); break;
+    case control('U'): erase(0, cursor_); break;
+    case control('K'): erase(cursor_, line_.size()); break;
+    case control('W'): erase(word_start(), cursor_); break;
+    case control('C'): erase(0, line_.size()); break;
+    case control('L'): write_message("\x1b[H\x1b[2J"); break;
+    case control('P'): recall(entry_ - (entry_ > 0)); break;
+    case control('N'): recall(entry_ + (entry_ < history_.size())); break;
+    case control('D'):
+      if (line_.empty()) return Step::ended;
+      if (cursor_ < line_.size()) erase(cursor_, cursor_ + 1);
+      break;
+    case control('H'):
+    case '\x7f':
+      if (cursor_ > 0) erase(cursor_ - 1, cursor_);
+      break;
+    default: insert(byte); break;
+  }
+  return Step::goes_on;
+}
+
+// What a terminal sends for a key without a character: ESC [ or ESC O, digits, a letter or ~ (ECMA-48, 5.4).
+LineEditor::Step LineEditor::escape() {
+  const std::optional<char> kind = next_byte();
+  if (!kind) return Step::ended;
+  if (*kind != '[' && *kind != 'O') return Step::goes_on;
+  std::string sent;
+  do {
+    const std::optional<char> byte = next_byte();
+    if (!byte) return Step::ended;
+    sent += *byte;
+  } while (sent.back() < 0x40 && sent.size() < 16);
+  if (sent == "A") return key(control('P'));
+  if (sent == "B") return key(control('N'));
+  if (sent == "C") return key(control('F'));
+  if (sent == "D") return key(control('B'));
+  if (sent == "H" || sent == "1~" || sent == "7~") return key(control('A'));
+  if (sent == "F" || sent == "4~" || sent == "8~") return key(control('E'));
+  if (sent == "3~" && cursor_ < line_.size()) erase(cursor_, cursor_ + 1);
+  return Step::goes_on;
+}
+
+// A character, its later bytes read; other control codes and what is no UTF-8 are passed over.
+void LineEditor::insert(char first) {
+  std::string character(1, first);
+  while (character.size() < bytes_after(first)) {
+    const std::optional<char> byte = next_byte();
+    if (!byte) return;
+    character += *byte;
+  }
+  const bool is_control = first >= 0 && first < ' ' && first != '\t';
+  if (is_control || valid_utf8_prefix(character) != character.size()) return;
+  line_.insert(line_.begin() + static_cast<std::ptrdiff_t>(cursor_++), character);
+}
+
+void LineEditor::recall(size_t entry) {
+  if (entry_ == history_.size()) draft_ = line();
+  entry_ = entry;
+  line_ = characters_of(entry == history_.size() ? draft_ : history_[entry]);
+  cursor_ = line_.size();
+}
+
+void LineEditor::erase(size_t from, size_t to) {
+  line_.erase(line_.begin() + static_cast<std::ptrdiff_t>(from),
+              line_.begin() + static_cast<std::ptrdiff_t>(to));
+  cursor_ = from;
+}
+
+size_t LineEditor::word_start() const {
+  size_t at = cursor_;
+  while (at > 0 && line_[at - 1] == " ") --at;
+  while (at > 0 && line_[at - 1] != " ") --at;
+  return at;
+}
+
+std::string LineEditor::line() const {
+  std::string text;
+  for (const std::string& character : line_) text += character;
+  return text;
+}
+
+// The prompt and as much of the line as fits beside it, the cursor within.
+void LineEditor::draw(const std::string& prompt) const {
+  const auto columns = [](const std::string& character) {
+    return character == "\t" ? 1 : columns_of(decode_utf8(character, 0).value);
+  };
+  const int room = std::max(terminal_width(Stream::messages) - static_cast<int>(prompt.size()) - 1, 8);
+  size_t begin = cursor_;
+  int before = 0;  // columns from the first character shown to the cursor
+  while (begin > 0 && before + columns(line_[begin - 1]) <= room - 1) before += columns(line_[--begin]);
+  std::string shown;
+  int used = 0;
+  for (size_t i = begin; i < line_.size() && used + columns(line_[i]) <= room; ++i) {
+    shown += line_[i] == "\t" ? " " : line_[i];
+    used += columns(line_[i]);
+  }
+  const int back = static_cast<int>(prompt.size()) + before;
+  write_message(join("\r", prompt, shown, "\x1b[K\r", back > 0 ? join("\x1b[", back, "C") : ""));
+}
+
+}  // namespace hewn::cli

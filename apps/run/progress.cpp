@@ -1,0 +1,87 @@
+#include "apps/run/progress.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "apps/cli/format.h"
+#include "apps/cli/terminal.h"
+
+namespace hewn::cli {
+namespace {
+
+constexpr int bar_width = 8;
+constexpr std::chrono::milliseconds redraw_every{100};
+constexpr std::string_view clear_line = "\r\x1b[K";
+
+std::string bar_text(double done) {
+  const int full = static_cast<int>(std::clamp(done, 0.0, 1.0) * bar_width);
+  return "[" + std::string(static_cast<size_t>(full), '#') +
+         std::string(static_cast<size_t>(bar_width - full), '.') + "]";
+}
+
+}  // namespace
+
+std::string progress_text(const Progress& p, int width, bool bar) {
+  const int64_t steps = p.step.step + 1;
+  const double part = p.max_iters > 0 ? static_cast<double>(steps) / static_cast<double>(p.max_iters) : 1.0;
+  const std::string count = join(steps, "/", p.max_iters);
+  std::vector<std::string> fields;
+  fields.push_back(bar ? bar_text(part) + " " + count : "step " + count);
+  fields.push_back("loss " + fixed(p.step.loss, 4));
+  if (p.val_loss) fields.push_back("val " + fixed(*p.val_loss, 4));
+  fields.push_back(duration_text(p.seconds_left) + " left");
+  if (p.next_save > steps) fields.push_back(join("save ", p.next_save));
+  fields.push_back(short_count(p.tokens_per_s) + " tok/s");
+  if (p.mfu) fields.push_back("MFU " + fixed(100 * *p.mfu, 1) + "%");
+  std::string text;
+  for (const std::string& field : fields) {
+    const std::string gap = text.empty() ? "" : "  ";
+    if (static_cast<int>(text.size() + gap.size() + field.size()) > width) break;
+    text += gap + field;
+  }
+  return text;
+}
+
+TrainLog::TrainLog(const std::string& path, int64_t interval)
+    : file_(path, std::ios::app),
+      interval_(std::max<int64_t>(interval, 1)),
+      in_place_(is_terminal(Stream::messages)) {}
+
+void TrainLog::show(const Progress& progress) {
+  last_ = progress;
+  const int64_t steps = progress.step.step + 1;
+  const bool last = steps >= progress.max_iters;
+  if (in_place_) {
+    const auto now = std::chrono::steady_clock::now();
+    if (now < next_draw_ && !last) return;
+    next_draw_ = now + redraw_every;
+    draw(progress);
+  } else if (steps % interval_ == 0 || last) {
+    say(progress_text(progress, 1000, false));
+  }
+}
+
+void TrainLog::draw(const Progress& progress) {
+  if (is_quiet()) return;
+  // One column stays free: some terminals wrap as soon as the last one is written.
+  write_message(join(clear_line, progress_text(progress, terminal_width(Stream::messages) - 1, true)));
+  drawn_ = true;
+}
+
+void TrainLog::line(const std::string& text) {
+  file_ << text << std::endl;  // unwritable: the screen still says it, and checkpoints are what matters
+  if (drawn_) write_message(clear_line);
+  say(text);
+  if (drawn_ && last_) draw(*last_);
+}
+
+void TrainLog::finish() {
+  if (drawn_ && last_) {
+    draw(*last_);
+    write_message("\n");
+  }
+  drawn_ = false;
+  last_.reset();
+}
+
+}  // namespace hewn::cli

@@ -1,0 +1,120 @@
+#include "apps/run/prompts.h"
+
+#include <optional>
+
+#include "apps/run/input.h"
+#include "apps/run/shots.h"
+#include "core/error.h"
+#include "core/file.h"
+
+namespace hewn::cli {
+namespace {
+
+constexpr size_t most_prompt = size_t{16} << 20;
+
+std::string content_of(const std::string& path) {
+  return path == "-" ? read_standard_input(most_prompt) : read_small_file(path, most_prompt);
+}
+
+// Lines that are not empty, their escapes read.
+std::vector<std::string> filled_lines(const std::string& content) {
+  std::vector<std::string> lines;
+  for (std::string& line : split(content, '\n')) {
+    if (line.ends_with('\r')) line.pop_back();
+    if (!line.empty()) lines.push_back(unescaped(line));
+  }
+  return lines;
+}
+
+// Texts with | between and \n, \t, \| and \\ for what could not be written otherwise.
+std::vector<std::string> stop_texts(const Settings& settings) {
+  if (!settings.has("stop")) return {};
+  std::vector<std::string> stops(1);
+  const std::string text = settings.text("stop");
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char next = i + 1 < text.size() ? text[i + 1] : 0;
+    if (text[i] == '|') {
+      stops.emplace_back();
+    } else if (text[i] == '\\' && (next == 'n' || next == 't' || next == '|' || next == '\\')) {
+      stops.back() += next == 'n' ? '\n' : next == 't' ? '\t' : next;
+      ++i;
+    } else {
+      stops.back() += text[i];
+    }
+  }
+  for (const std::string& stop : stops)
+    require(!stop.empty(), settings.where("stop"), ": a stop string is empty; write a | of the text as \\|");
+  return stops;
+}
+
+}  // namespace
+
+OpenRun open_writer(const Settings& settings) {
+  OpenRun run = open_run(settings);
+  if (!run.tokenizer)
+    fail(ErrorCode::input, run.run,
+         ": this run has no tokenizer.json, so its tokens cannot be shown as text");
+  return run;
+}
+
+Prompt encoded_prompt(const Tokenizer& tokenizer, std::string text, const std::string& where) {
+  const Doing context("encoding the start (", where, ")");
+  std::vector<int32_t> tokens = tokenizer.encode(text, Specials::allowed);
+  const std::optional<int32_t> first = tokenizer.begin_token();
+  if (first && (tokens.empty() || tokens[0] != *first)) tokens.insert(tokens.begin(), *first);
+  return {std::move(text), std::move(tokens)};
+}
+
+std::vector<Prompt> prompts_of(const Settings& settings, const Tokenizer& tokenizer) {
+  const std::optional<Shots> shots = shots_of(settings);
+  require(!shots || settings.given("start"), "shots and template need an input: --start=TEXT");
+  if (!settings.given("start")) {
+    if (const auto first = tokenizer.begin_token()) return {{"", {*first}}};
+    try {
+      return {{"", tokenizer.encode("\n")}};
+    } catch (const Error&) {
+      return {{"", {0}}};
+    }
+  }
+  const std::string start = settings.text("start"), where = settings.where("start");
+  std::vector<std::string> texts{start};
+  if (start == "-" || start.starts_with("FILE:"))
+    texts = {content_of(start == "-" ? start : start.substr(5))};
+  else if (start.starts_with("LINES:"))
+    texts = filled_lines(content_of(start.substr(6)));
+  require(!texts.empty() && !texts[0].empty(), where,
+          ": an empty start; give at least one character, or leave it out");
+  std::vector<Prompt> prompts;
+  for (std::string& text : texts) {
+    prompts.push_back(encoded_prompt(tokenizer, shots ? shots->prompt(text) : std::move(text), where));
+    if (shots) prompts.back().text.clear();
+  }
+  return prompts;
+}
+
+Ends ends_of(const Settings& settings, const Tokenizer& tokenizer) {
+  Ends ends{.texts = stop_texts(settings), .tokens = tokenizer.end_tokens()};
+  if (ends.texts.empty() && shots_of(settings)) ends.texts = {"\n"};
+  for (const Special& special : tokenizer.specials())
+    if (std::erase(ends.texts, special.text) > 0) ends.tokens.push_back(special.id);
+  return ends;
+}
+
+Slide slide_of(const Settings& settings) {
+  return settings.text("slide") == "one" ? Slide::one : Slide::half;
+}
+
+GenerateOptions generation(const Settings& settings, const Tokenizer& tokenizer, const Ends& ends) {
+  return {.max_new_tokens = settings.integer("max_new_tokens"),
+          .temperature = settings.real("temperature"),
+          .top_k = settings.integer("top_k"),
+          .top_p = settings.real("top_p"),
+          .min_p = settings.real("min_p"),
+          .repetition_penalty = settings.real("repetition_penalty"),
+          .seed = static_cast<uint64_t>(settings.integer("seed")),
+          .vocab_size = tokenizer.vocab_size(),
+          .slide = slide_of(settings),
+          .stop_tokens = ends.tokens};
+}
+
+}  // namespace hewn::cli
