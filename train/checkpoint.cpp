@@ -7,7 +7,7 @@
 #include <sstream>
 
 #include "core/error.h"
-#include "core/file.h"
+#include "core/io/file.h"
 #include "model/json.h"
 #include "model/weights/weights.h"
 #include "train/manifest.h"

@@ -5,7 +5,7 @@
 #include <optional>
 
 #include "model/model.h"
-#include "train/data.h"
+#include "train/data/data.h"
 
 namespace hewn {
 

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "train/checkpoint.h"
-#include "train/data.h"
+#include "train/data/data.h"
 #include "train/profile.h"
 #include "train/run_directory.h"
 

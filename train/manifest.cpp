@@ -9,7 +9,7 @@
 #include <filesystem>
 #include <sstream>
 
-#include "core/checksum.h"
+#include "core/io/checksum.h"
 #include "core/error.h"
 
 namespace hewn {

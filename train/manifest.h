@@ -5,7 +5,7 @@
 #include <map>
 #include <string>
 
-#include "core/file.h"
+#include "core/io/file.h"
 
 namespace hewn {
 

@@ -6,7 +6,7 @@
 
 #include "kernels/contract/launch.h"
 #include "model/model.h"
-#include "train/batches.h"
+#include "train/data/batches.h"
 #include "train/optimizer.h"
 #include "train/step_graphs.h"
 #include "train/step_results.h"

@@ -19,7 +19,7 @@
 #include "apps/cli/format.h"
 #include "apps/cli/terminal.h"
 #include "core/error.h"
-#include "core/file.h"
+#include "core/io/file.h"
 
 namespace hewn::cli {
 namespace {

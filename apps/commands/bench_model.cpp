@@ -11,7 +11,7 @@
 #include "apps/run/run_config.h"
 #include "apps/cli/terminal.h"
 #include "core/error.h"
-#include "model/generate.h"
+#include "model/generation/generate.h"
 #include "train/trainer.h"
 
 namespace hewn::cli {

@@ -6,7 +6,7 @@
 #include "apps/cli/format.h"
 #include "apps/cli/terminal.h"
 #include "core/error.h"
-#include "train/corpus.h"
+#include "train/data/corpus.h"
 
 namespace hewn::cli {
 

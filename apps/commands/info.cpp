@@ -10,12 +10,12 @@
 #include "apps/cli/version.h"
 #include "core/error.h"
 #include "kernels/contract/rooms.h"
-#include "model/weights/gguf.h"
-#include "model/weights/gguf_model.h"
-#include "model/weights/llama2c.h"
-#include "model/weights/safetensors.h"
+#include "model/weights/gguf/gguf.h"
+#include "model/weights/gguf/gguf_model.h"
+#include "model/weights/llama2c/llama2c.h"
+#include "model/weights/safetensors/safetensors.h"
 #include "train/checkpoint.h"
-#include "train/token_file.h"
+#include "train/data/token_file.h"
 
 namespace hewn::cli {
 namespace {

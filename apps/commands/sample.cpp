@@ -11,7 +11,7 @@
 #include "apps/cli/terminal.h"
 #include "apps/run/text_writer.h"
 #include "core/error.h"
-#include "model/beam.h"
+#include "model/generation/beam.h"
 #include "model/tokenizer/utf8.h"
 
 namespace hewn::cli {

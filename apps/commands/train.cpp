@@ -17,7 +17,7 @@
 #include "apps/run/train_start.h"
 #include "apps/cli/version.h"
 #include "core/error.h"
-#include "model/generate.h"
+#include "model/generation/generate.h"
 #include "train/loop.h"
 
 namespace hewn::cli {

@@ -9,8 +9,8 @@
 #include "apps/cli/terminal.h"
 #include "apps/run/text_writer.h"
 #include "core/error.h"
-#include "model/beam.h"
-#include "model/context.h"
+#include "model/generation/beam.h"
+#include "model/generation/context.h"
 #include "model/tokenizer/utf8.h"
 
 namespace hewn::cli {

@@ -5,7 +5,7 @@
 #include "apps/run/input.h"
 #include "apps/run/shots.h"
 #include "core/error.h"
-#include "core/file.h"
+#include "core/io/file.h"
 
 namespace hewn::cli {
 namespace {

@@ -6,7 +6,7 @@
 
 #include "apps/run/open_run.h"
 #include "apps/cli/settings.h"
-#include "model/generate.h"
+#include "model/generation/generate.h"
 
 namespace hewn::cli {
 

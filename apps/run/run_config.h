@@ -8,7 +8,7 @@
 #include "kernels/devices/devices.h"
 #include "model/model.h"
 #include "train/config.h"
-#include "train/data.h"
+#include "train/data/data.h"
 
 namespace hewn::cli {
 

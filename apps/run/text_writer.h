@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "model/generate.h"
+#include "model/generation/generate.h"
 #include "model/tokenizer/tokenizer.h"
 #include "model/tokenizer/utf8.h"
 

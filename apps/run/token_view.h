@@ -4,7 +4,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
-#include "model/generate.h"
+#include "model/generation/generate.h"
 #include "model/tokenizer/tokenizer.h"
 
 namespace hewn::cli {

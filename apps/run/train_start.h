@@ -7,7 +7,7 @@
 #include "apps/cli/settings.h"
 #include "model/tokenizer/tokenizer.h"
 #include "train/checkpoint.h"
-#include "train/data.h"
+#include "train/data/data.h"
 #include "train/run_directory.h"
 
 namespace hewn::cli {

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/file.h"
+#include "core/io/file.h"
 
 namespace hewn {
 

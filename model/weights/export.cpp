@@ -5,8 +5,8 @@
 
 #include "core/error.h"
 #include "model/weights/export_formats.h"
-#include "model/weights/huggingface_names.h"
-#include "model/weights/safetensors.h"
+#include "model/weights/huggingface/huggingface_names.h"
+#include "model/weights/safetensors/safetensors.h"
 
 namespace hewn {
 namespace {

@@ -6,7 +6,7 @@
 #include "model/tokenizer/bpe.h"
 #include "model/tokenizer/huggingface_file.h"
 #include "model/tokenizer/sentencepiece.h"
-#include "model/weights/gguf_tokenizer.h"
+#include "model/weights/gguf/gguf_tokenizer.h"
 
 namespace hewn::exporting {
 namespace {

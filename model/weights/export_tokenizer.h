@@ -5,7 +5,7 @@
 #include <string>
 
 #include "model/tokenizer/tokenizer.h"
-#include "model/weights/gguf.h"
+#include "model/weights/gguf/gguf.h"
 
 namespace hewn::exporting {
 

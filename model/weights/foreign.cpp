@@ -4,11 +4,11 @@
 
 #include "core/error.h"
 #include "kernels/devices/devices.h"
-#include "model/weights/gguf_model.h"
-#include "model/weights/huggingface.h"
-#include "model/weights/llama2c.h"
-#include "model/weights/nanogpt.h"
-#include "model/weights/tensorflow.h"
+#include "model/weights/gguf/gguf_model.h"
+#include "model/weights/huggingface/huggingface.h"
+#include "model/weights/llama2c/llama2c.h"
+#include "model/weights/torch/nanogpt.h"
+#include "model/weights/tensorflow/tensorflow.h"
 #include "model/weights/weights.h"
 
 namespace hewn {

@@ -6,8 +6,8 @@
 
 #include "core/error.h"
 #include "kernels/devices/devices.h"
-#include "model/weights/huggingface_names.h"
-#include "model/weights/safetensors.h"
+#include "model/weights/huggingface/huggingface_names.h"
+#include "model/weights/safetensors/safetensors.h"
 
 namespace hewn {
 namespace {

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "model/model.h"
-#include "model/weights/safetensors.h"
+#include "model/weights/safetensors/safetensors.h"
 
 namespace hewn {
 

@@ -3,7 +3,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "model/weights/safetensors.h"
+#include "model/weights/safetensors/safetensors.h"
 #include "tests/cli/hewn.h"
 #include "tests/support/random.h"
 

@@ -6,9 +6,9 @@
 #include "tests/support/catch.h"
 #include "tests/support/env.h"
 #include "tests/support/random.h"
-#include "train/corpus.h"
-#include "train/data.h"
-#include "train/text_source.h"
+#include "train/data/corpus.h"
+#include "train/data/data.h"
+#include "train/data/text_source.h"
 
 using namespace hewn;
 using test::TempDir;

@@ -1,4 +1,4 @@
-#include "train/grammar.h"
+#include "train/data/grammar.h"
 
 #include <cmath>
 #include <map>

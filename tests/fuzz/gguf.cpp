@@ -1,4 +1,4 @@
-#include "model/weights/gguf.h"
+#include "model/weights/gguf/gguf.h"
 
 #include "tests/fuzz/target.h"
 

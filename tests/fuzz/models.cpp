@@ -2,8 +2,8 @@
 
 #include <stdexcept>
 
-#include "model/weights/gguf_model.h"
-#include "model/weights/llama2c.h"
+#include "model/weights/gguf/gguf_model.h"
+#include "model/weights/llama2c/llama2c.h"
 #include "tests/fuzz/target.h"
 
 namespace hewn::test {

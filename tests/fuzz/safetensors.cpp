@@ -1,6 +1,6 @@
-#include "model/weights/safetensors.h"
+#include "model/weights/safetensors/safetensors.h"
 
-#include "model/weights/huggingface.h"
+#include "model/weights/huggingface/huggingface.h"
 #include "tests/fuzz/target.h"
 
 namespace hewn::test {

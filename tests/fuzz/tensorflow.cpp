@@ -1,9 +1,9 @@
-#include "model/weights/tensorflow.h"
+#include "model/weights/tensorflow/tensorflow.h"
 
 #include <algorithm>
 #include <cstring>
 
-#include "model/weights/crc32c.h"
+#include "model/weights/tensorflow/crc32c.h"
 #include "tests/fuzz/target.h"
 
 namespace hewn::test {

@@ -1,5 +1,5 @@
-#include "model/weights/nanogpt.h"
-#include "model/weights/torch_file.h"
+#include "model/weights/torch/nanogpt.h"
+#include "model/weights/torch/torch_file.h"
 #include "tests/fuzz/target.h"
 
 namespace hewn::test {

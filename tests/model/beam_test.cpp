@@ -1,10 +1,10 @@
-#include "model/beam.h"
+#include "model/generation/beam.h"
 
 #include <algorithm>
 #include <cmath>
 
 #include "kernels/devices/devices.h"
-#include "model/generate.h"
+#include "model/generation/generate.h"
 #include "model/weights/foreign.h"
 #include "tests/support/catch.h"
 #include "tests/support/close.h"

@@ -3,7 +3,7 @@
 #include <string_view>
 
 #include "kernels/matmul/abi.h"
-#include "model/generate.h"
+#include "model/generation/generate.h"
 #include "tests/support/catch.h"
 #include "tests/support/close.h"
 #include "tests/support/gpu.h"

@@ -9,9 +9,9 @@
 #include <nlohmann/json.hpp>
 
 #include "kernels/devices/devices.h"
-#include "model/weights/gguf.h"
+#include "model/weights/gguf/gguf.h"
 #include "model/weights/outgoing.h"
-#include "model/weights/safetensors.h"
+#include "model/weights/safetensors/safetensors.h"
 #include "model/weights/weights.h"
 #include "tests/model/exportable.h"
 #include "tests/support/catch.h"

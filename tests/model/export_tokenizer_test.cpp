@@ -3,8 +3,8 @@
 #include <nlohmann/json.hpp>
 
 #include "model/weights/export.h"
-#include "model/weights/gguf.h"
-#include "model/weights/gguf_tokenizer.h"
+#include "model/weights/gguf/gguf.h"
+#include "model/weights/gguf/gguf_tokenizer.h"
 #include "tests/model/exportable.h"
 #include "tests/support/catch.h"
 #include "tests/support/env.h"

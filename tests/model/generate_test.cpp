@@ -1,10 +1,10 @@
-#include "model/generate.h"
+#include "model/generation/generate.h"
 
 #include <cmath>
 #include <set>
 
 #include "kernels/devices/devices.h"
-#include "model/beam.h"
+#include "model/generation/beam.h"
 #include "tests/support/catch.h"
 #include "tests/support/close.h"
 #include "tests/support/env.h"

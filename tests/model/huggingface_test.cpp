@@ -1,13 +1,13 @@
 // Models as transformers keeps them: parity with a float64 reference, and what is refused.
 
-#include "model/weights/huggingface.h"
+#include "model/weights/huggingface/huggingface.h"
 
 #include <cmath>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
 #include "kernels/devices/devices.h"
-#include "model/weights/safetensors.h"
+#include "model/weights/safetensors/safetensors.h"
 #include "tests/support/catch.h"
 #include "tests/support/close.h"
 #include "tests/support/env.h"

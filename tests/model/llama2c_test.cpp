@@ -1,12 +1,12 @@
 // Models of llama2.c: files written byte by byte here, and stories260K.
 
-#include "model/weights/llama2c.h"
+#include "model/weights/llama2c/llama2c.h"
 
 #include <cstring>
 #include <nlohmann/json.hpp>
 
 #include "kernels/devices/devices.h"
-#include "model/generate.h"
+#include "model/generation/generate.h"
 #include "model/weights/weights.h"
 #include "tests/support/catch.h"
 #include "tests/support/close.h"

@@ -1,12 +1,12 @@
 // nanoGPT's checkpoints: a small one of the same layout, written by PyTorch, and the real one.
 
-#include "model/weights/nanogpt.h"
+#include "model/weights/torch/nanogpt.h"
 
 #include <nlohmann/json.hpp>
 
 #include "kernels/devices/devices.h"
-#include "model/generate.h"
-#include "model/weights/torch_file.h"
+#include "model/generation/generate.h"
+#include "model/weights/torch/torch_file.h"
 #include "tests/support/catch.h"
 #include "tests/support/close.h"
 #include "tests/support/env.h"

@@ -1,6 +1,6 @@
 // Every way of cutting and bending a distribution against the same one done naively.
 
-#include "model/sampling.h"
+#include "model/generation/sampling.h"
 
 #include <algorithm>
 #include <cmath>

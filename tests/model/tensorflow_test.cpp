@@ -1,13 +1,13 @@
 // OpenAI's directories of GPT-2: a small one, written by TensorFlow, and damaged ones.
 
-#include "model/weights/tensorflow.h"
+#include "model/weights/tensorflow/tensorflow.h"
 
 #include <cstring>
 #include <nlohmann/json.hpp>
 
 #include "kernels/devices/devices.h"
-#include "model/weights/crc32c.h"
-#include "model/weights/table.h"
+#include "model/weights/tensorflow/crc32c.h"
+#include "model/weights/tensorflow/table.h"
 #include "tests/support/catch.h"
 #include "tests/support/close.h"
 #include "tests/support/env.h"

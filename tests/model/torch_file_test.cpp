@@ -1,10 +1,10 @@
 // Files of torch.save: what PyTorch wrote is read, and nothing of it is executed.
 
-#include "model/weights/torch_file.h"
+#include "model/weights/torch/torch_file.h"
 
 #include <cstring>
 
-#include "model/weights/zip.h"
+#include "model/weights/torch/zip.h"
 #include "tests/support/catch.h"
 #include "tests/support/env.h"
 #include "tests/support/random.h"

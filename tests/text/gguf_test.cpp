@@ -1,6 +1,6 @@
 // GGUF files: what the official library wrote is read, what is written comes back, damage is named.
 
-#include "model/weights/gguf.h"
+#include "model/weights/gguf/gguf.h"
 
 #include <cmath>
 #include <cstring>

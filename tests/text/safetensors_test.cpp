@@ -1,4 +1,4 @@
-#include "model/weights/safetensors.h"
+#include "model/weights/safetensors/safetensors.h"
 
 #include <sys/mman.h>
 #include <unistd.h>

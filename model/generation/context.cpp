@@ -1,0 +1,107 @@
+#include "model/generation/context.h"
+
+#include <cstddef>
+
+#include "core/error.h"
+#include "kernels/contract/contract.h"
+#include "kernels/embedding/op.h"
+
+namespace hewn {
+namespace {
+
+/// Tokens where the model is. Its embedding looks at them itself, but on a GPU.
+Tensor on_device(const Model& model, const std::vector<int32_t>& tokens, const Shape& shape) {
+  if (executor(model.device()).gpu()) check_ids(tokens, model.config().vocab_size, "token");
+  return Tensor::from(model.device(), tokens, shape);
+}
+
+}  // namespace
+
+Context::Context(Model& model, bool use_cache, int64_t vocab_size, Slide slide)
+    : model_(model),
+      vocab_size_(vocab_size == 0 ? model.config().vocab_size : vocab_size),
+      limit_(model.config().block_size),
+      kept_(slide == Slide::one ? limit_ - 1 : limit_ / 2),
+      cache_(use_cache && model.uses_cache()
+                 ? std::make_unique<KvCache>(model.config(), model.device(), model.parameters().dtype(), 1,
+                                             limit_)
+                 : nullptr) {
+  require(vocab_size_ >= 1 && vocab_size_ <= model.config().vocab_size, "vocab_size = ", vocab_size,
+          "; expected at most the model's ", model.config().vocab_size);
+}
+
+std::vector<double> Context::given_out(const std::vector<double>& logits, int64_t rows) const {
+  std::vector<double> given;
+  const auto V = static_cast<std::ptrdiff_t>(logits.size()) / rows;
+  for (auto row = logits.begin(); row != logits.end(); row += V)
+    given.insert(given.end(), row, row + static_cast<std::ptrdiff_t>(vocab_size_));
+  return given;
+}
+
+void Context::push(const std::vector<int32_t>& tokens) {
+  if (static_cast<int64_t>(tokens_[0].size()) == limit_) {
+    for (std::vector<int32_t>& sequence : tokens_) sequence.erase(sequence.begin(), sequence.end() - kept_);
+    seen_ = 0;
+    slid_ = true;
+    if (cache_) cache_->clear();
+  }
+  for (size_t b = 0; b < tokens_.size(); ++b) tokens_[b].push_back(tokens[b]);
+}
+
+std::vector<double> Context::next_logits() {
+  const auto from = static_cast<std::ptrdiff_t>(cache_ ? seen_ : 0);
+  std::vector<int32_t> fresh;  // [B, T]
+  for (const std::vector<int32_t>& sequence : tokens_)
+    fresh.insert(fresh.end(), sequence.begin() + from, sequence.end());
+  const int64_t B = sequences(), T = static_cast<int64_t>(fresh.size()) / B;
+  seen_ = tokens_[0].size();
+  const Tensor tokens = on_device(model_, fresh, {B, T});
+  return given_out(model_.logits(tokens, {.cache = cache_.get(), .last_only = true}).doubles(), B);
+}
+
+std::vector<std::vector<double>> Context::next_logits(std::span<Context* const> contexts) {
+  std::vector<std::vector<double>> logits(contexts.size());
+  std::vector<size_t> together;
+  for (size_t i = 0; i < contexts.size(); ++i) {
+    const Context& c = *contexts[i];
+    if (c.cache_ && c.seen_ > 0 && c.seen_ + 1 == c.tokens_[0].size())
+      together.push_back(i);
+    else
+      logits[i] = contexts[i]->next_logits();
+  }
+  if (together.size() == 1)
+    logits[together[0]] = contexts[together[0]]->next_logits();
+  else if (!together.empty())
+    next_tokens(contexts, together, logits);
+  return logits;
+}
+
+void Context::next_tokens(std::span<Context* const> contexts, std::span<const size_t> which,
+                          std::vector<std::vector<double>>& logits) {
+  std::vector<int32_t> fresh;  // [B, 1]
+  ForwardOptions options;
+  for (const size_t i : which) {
+    Context& c = *contexts[i];
+    fresh.push_back(c.tokens_[0].back());
+    options.caches.push_back(c.cache_.get());
+    c.seen_ = c.tokens_[0].size();
+  }
+  Model& model = contexts[0]->model_;
+  const auto B = static_cast<int64_t>(which.size());
+  const std::vector<double> all = model.logits(on_device(model, fresh, {B, 1}), options).doubles();
+  const auto V = static_cast<std::ptrdiff_t>(all.size() / which.size());
+  auto row = all.begin();
+  for (const size_t i : which) {
+    logits[i] = contexts[i]->given_out({row, row + V}, 1);
+    row += V;
+  }
+}
+
+void Context::select(const std::vector<int64_t>& sequences) {
+  std::vector<std::vector<int32_t>> chosen;
+  for (const int64_t b : sequences) chosen.push_back(tokens_[static_cast<size_t>(b)]);
+  tokens_ = std::move(chosen);
+  if (cache_) cache_->select(sequences);
+}
+
+}  // namespace hewn

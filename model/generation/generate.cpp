@@ -1,0 +1,109 @@
+#include "model/generation/generate.h"
+
+#include <algorithm>
+#include <list>
+#include <utility>
+
+#include "core/error.h"
+#include "core/rng.h"
+#include "model/generation/context.h"
+
+namespace hewn {
+namespace {
+
+/// A text that is being written.
+struct Writing {
+  size_t request;
+  Context context;
+  Rng random;
+  std::vector<int32_t> seen;
+  int64_t left;  // tokens that may still come
+
+  Writing(Model& model, size_t number, const GenerateRequest& asked, const GenerateOptions& options)
+      : request(number),
+        context(model, options.cache, options.vocab_size, options.slide),
+        random(options.seed, asked.sample),
+        seen(asked.prompt),
+        left(options.max_new_tokens) {
+    require(!asked.prompt.empty(), "generation needs a prompt of at least one token");
+    for (const int32_t token : asked.prompt) context.push({token});
+  }
+
+  /// Chooses the next token; false when the text is at its end.
+  bool go_on(const std::vector<double>& logits, const GenerateOptions& options,
+             const GenerateEvents& events) {
+    const int32_t token =
+        draw(sampling_distribution(logits, options.sampling(), seen), random.uniform_double());
+    if (std::find(options.stop_tokens.begin(), options.stop_tokens.end(), token) != options.stop_tokens.end())
+      return false;
+    if (!events.token(request, {token, logits}) || --left == 0) return false;
+    context.push({token});
+    seen.push_back(token);
+    return true;
+  }
+};
+
+}  // namespace
+
+void generate(Model& model, const std::vector<GenerateRequest>& requests, const GenerateOptions& options,
+              size_t at_once, const GenerateEvents& events) {
+  require(at_once >= 1, "at_once is 0; expected 1 or more");
+  check_sampling(options.sampling());
+  const NoGrad none;
+  const Scope scope("generate");
+  std::list<Writing> texts;
+  for (size_t next = 0; next < requests.size() || !texts.empty();) {
+    if (events.stop && events.stop()) return;
+    while (texts.size() < at_once && next < requests.size()) {
+      texts.emplace_back(model, next, requests[next], options);
+      ++next;
+    }
+    std::vector<Context*> contexts;
+    for (Writing& text : texts) contexts.push_back(&text.context);
+    const std::vector<std::vector<double>> logits = Context::next_logits(contexts);
+    auto row = logits.begin();
+    for (auto text = texts.begin(); text != texts.end(); ++row) {
+      if (text->left > 0 && text->go_on(*row, options, events)) {
+        ++text;
+        continue;
+      }
+      events.done(text->request, text->context.slid());
+      text = texts.erase(text);
+    }
+  }
+}
+
+bool generate(Model& model, const std::vector<int32_t>& prompt, const GenerateOptions& options,
+              const std::function<bool(const Generated&)>& emit) {
+  bool slid = false;
+  generate(model, {{prompt, options.sample}}, options, 1,
+           {.token = [&](size_t, const Generated& g) { return emit(g); },
+            .done = [&](size_t, bool did) { slid = did; }});
+  return slid;
+}
+
+StopStrings::StopStrings(std::vector<std::string> stops) : stops_(std::move(stops)) {
+  for (const std::string& stop : stops_) require(!stop.empty(), "a stop string is empty; expected some text");
+}
+
+std::string StopStrings::push(std::string_view text) {
+  if (found_) return {};
+  held_ += text;
+  size_t end = held_.size();
+  for (const std::string& stop : stops_)
+    if (const size_t at = held_.find(stop); at < end) end = at, found_ = true;
+  if (!found_)
+    for (const std::string& stop : stops_)  // the longest tail that begins a stop string
+      for (size_t n = std::min(stop.size() - 1, held_.size()); n > 0; --n)
+        if (held_.ends_with(std::string_view(stop).substr(0, n))) {
+          end = std::min(end, held_.size() - n);
+          break;
+        }
+  std::string shown = held_.substr(0, end);
+  held_.erase(0, found_ ? held_.size() : end);
+  return shown;
+}
+
+std::string StopStrings::finish() { return std::exchange(held_, {}); }
+
+}  // namespace hewn

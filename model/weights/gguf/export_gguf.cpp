@@ -1,0 +1,76 @@
+// GGUF as llama.cpp and the other programs built on ggml open it.
+
+#include "core/error.h"
+#include "model/weights/export_formats.h"
+#include "model/weights/export_tokenizer.h"
+#include "model/weights/gguf/gguf_model.h"
+
+namespace hewn::exporting {
+namespace {
+
+/// What llama.cpp calls the type that most tensors have (llama.h, llama_ftype).
+uint32_t gguf_file_type(DType dtype) { return dtype == DType::f16 ? 1 : dtype == DType::bf16 ? 32 : 0; }
+
+uint32_t gguf_count(int64_t n) { return static_cast<uint32_t>(n); }
+
+GgufKeys gguf_keys(const ModelConfig& c, Family family, DType dtype) {
+  const std::string arch = family == Family::gpt2 ? "gpt2" : "llama";
+  GgufKeys keys{{"general.architecture", arch},
+                {"general.file_type", gguf_file_type(dtype)},
+                {"general.alignment", uint32_t{32}},
+                {arch + ".vocab_size", gguf_count(c.vocab_size)},
+                {arch + ".context_length", gguf_count(c.block_size)},
+                {arch + ".embedding_length", gguf_count(c.n_embd)},
+                {arch + ".feed_forward_length", gguf_count(c.mlp_size())},
+                {arch + ".block_count", gguf_count(c.n_layer)},
+                {arch + ".attention.head_count", gguf_count(c.n_head)}};
+  const auto epsilon = static_cast<float>(c.norm_eps);
+  if (family == Family::gpt2) {
+    keys.emplace_back("gpt2.attention.layer_norm_epsilon", epsilon);
+  } else {
+    keys.emplace_back("llama.attention.head_count_kv", gguf_count(c.kv_heads()));
+    keys.emplace_back("llama.attention.layer_norm_rms_epsilon", epsilon);
+    keys.emplace_back("llama.rope.dimension_count", gguf_count(c.head_size()));
+    keys.emplace_back("llama.rope.freq_base", static_cast<float>(c.rope_theta));
+  }
+  return keys;
+}
+
+}  // namespace
+
+Exported write_gguf(const ForeignModel& model, const std::string& path, const ExportOptions& options) {
+  Unsayable unsayable("llama.cpp");
+  const Family family = family_of(model.config, unsayable);
+  const ModelConfig as = recast_config(model.config, options, family, RotaryPairs::interleaved);
+  if (family == Family::gpt2)
+    unsayable.unless(as.act == MlpActivation::gelu || as.act == MlpActivation::swiglu,
+                     "act = " + name_of(as.act), "gelu");
+  else
+    unsayable.unless(as.window == 0, "window = " + std::to_string(as.window), "none");
+  unsayable.check();
+  GgufKeys keys = gguf_keys(as, family, options.dtype);
+  Exported done{.files = {path}, .notes = {}};
+  if (!model.tokenizer) {
+    done.notes.push_back("no tokenizer is written: " + model.no_tokenizer);
+  } else if (const auto more = gguf_tokenizer(*model.tokenizer, as.vocab_size)) {
+    keys.insert(keys.end(), more->begin(), more->end());
+  } else {
+    done.notes.push_back("no tokenizer is written: llama.cpp cannot express this one, of kind " +
+                         std::string(model.tokenizer->kind()));
+  }
+  if (keys.back().first.find("tokenizer") == std::string::npos)
+    keys.emplace_back("tokenizer.ggml.model", std::string("none"));
+  Outgoing outgoing(model, as, gguf_naming());
+  std::vector<TensorEntry> entries = outgoing.entries();
+  // Vectors and learned positions stay float32, as with llama.cpp's own converter: ggml adds them as such.
+  for (TensorEntry& entry : entries)
+    if (entry.shape.size() == 2 && entry.name != "position_embd.weight") entry.dtype = options.dtype;
+  GgufWriter writer(path, keys, entries);
+  outgoing.write(entries, [&](const std::string& name, const void* data, size_t bytes) {
+    writer.append(name, data, bytes);
+  });
+  writer.finish();
+  return done;
+}
+
+}  // namespace hewn::exporting

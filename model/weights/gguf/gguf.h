@@ -1,0 +1,92 @@
+#pragma once
+// GGUF, the format of ggml and llama.cpp (github.com/ggml-org/ggml, docs/gguf.md, version 3), little-endian:
+//   "GGUF", u32 version, u64 number of tensors, u64 number of keys
+//   each key:     its name, u32 type, the value
+//   each tensor:  its name, u32 number of dimensions, u64 sizes (innermost first), u32 type, u64 place in the
+//   data the data, from the next multiple of the alignment on (32 unless general.alignment says otherwise),
+//   each tensor filled up to such a multiple
+// Texts are a u64 length and as many bytes.
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "core/io/file.h"
+#include "model/weights/named_tensors.h"
+
+namespace hewn {
+
+/// What a key holds. Integers of 8 and 16 bits are read as those of 32; lists of anything but texts, i32 and
+/// f32 are read over and held as std::monostate, which cannot be written.
+using GgufValue =
+    std::variant<std::monostate, bool, uint32_t, int32_t, uint64_t, int64_t, float, double, std::string,
+                 std::vector<std::string>, std::vector<int32_t>, std::vector<float>>;
+
+/// Keys in the order in which they are written.
+using GgufKeys = std::vector<std::pair<std::string, GgufValue>>;
+
+/// A GGUF file, mapped. Pointers live as long as this object.
+class GgufFile final : public NamedTensors {
+ public:
+  /// Checks everything but the values: counts and lengths against the bytes there are, before memory is taken
+  /// for them; names given twice; types; that the tensors follow each other from the start of the data, each
+  /// with the bytes its shape and type ask for. Reads versions 2 and 3, which are the same here. Throws
+  /// ErrorCode::input naming file and key or tensor; for quantised tensors too.
+  explicit GgufFile(const std::string& path);
+
+  /// In the order of the file; shapes outermost first.
+  const std::vector<TensorEntry>& entries() const { return entries_; }
+  const std::string& path() const { return file_.path(); }
+
+  const TensorEntry* find(std::string_view name) const override;
+  void each(const std::function<void(const TensorEntry&)>& use) const override;
+  /// The keys by their names.
+  const std::map<std::string, GgufValue, std::less<>>& keys() const { return keys_; }
+  /// nullptr if there is no such key.
+  const GgufValue* find_key(std::string_view name) const;
+  /// The value of a key that has to be there, be of any integer or of any real type. Throws ErrorCode::input.
+  std::string text(std::string_view key) const;
+  int64_t integer(std::string_view key) const;
+  double real(std::string_view key) const;
+
+ private:
+  MappedFile file_;
+  std::map<std::string, GgufValue, std::less<>> keys_;
+  std::vector<TensorEntry> entries_;
+  std::map<std::string, size_t, std::less<>> index_;  // name -> place in entries_
+};
+
+/// Writes a GGUF file, values streamed in the order of the tensors, through `AtomicFile`: without `finish`
+/// there is no file.
+class GgufWriter {
+ public:
+  /// Name, dtype (f64, f32, f16, bf16, i64, i32 or i8) and shape of each tensor are used, shapes of 1 to 4
+  /// sizes. Throws ErrorCode::usage for anything else and for names given twice, ErrorCode::failed as
+  /// AtomicFile.
+  GgufWriter(const std::string& path, const GgufKeys& keys, const std::vector<TensorEntry>& tensors);
+
+  /// The next tensor's values, all of them. Throws ErrorCode::usage for another name or another number of
+  /// bytes, ErrorCode::failed as AtomicFile.
+  void append(std::string_view name, const void* data, size_t bytes);
+
+  /// Throws ErrorCode::usage if tensors are missing, ErrorCode::failed as AtomicFile.
+  FileSum finish();
+
+ private:
+  struct Waiting {
+    std::string name;
+    size_t bytes = 0;
+  };
+  void pad();
+
+  AtomicFile file_;
+  std::vector<Waiting> waiting_;
+  size_t next_ = 0;  // of waiting_
+};
+
+}  // namespace hewn

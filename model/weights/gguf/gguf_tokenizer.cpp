@@ -1,0 +1,133 @@
+#include "model/weights/gguf/gguf_tokenizer.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "core/error.h"
+#include "model/tokenizer/bpe.h"
+#include "model/tokenizer/sentencepiece.h"
+
+namespace hewn {
+namespace {
+
+template <class T>
+const std::vector<T>* gguf_list(const GgufFile& file, const char* key) {
+  const GgufValue* value = file.find_key(std::string("tokenizer.ggml.") + key);
+  return value ? std::get_if<std::vector<T>>(value) : nullptr;
+}
+
+bool gguf_flag(const GgufFile& file, const char* key, bool otherwise) {
+  const GgufValue* value = file.find_key(std::string("tokenizer.ggml.") + key);
+  const bool* flag = value ? std::get_if<bool>(value) : nullptr;
+  return flag ? *flag : otherwise;
+}
+
+/// What both kinds have.
+struct GgufTokens {
+  std::vector<std::string> texts;
+  std::vector<int32_t> types;  // as long
+};
+
+GgufTokens tokens_of(const GgufFile& file) {
+  const auto* texts = gguf_list<std::string>(file, "tokens");
+  const auto* types = gguf_list<int32_t>(file, "token_type");
+  if (!texts || texts->empty()) fail(ErrorCode::input, "it has no list of tokens");
+  if (types && types->size() != texts->size())
+    fail(ErrorCode::input, "it has ", types->size(), " types of tokens for ", texts->size(), " tokens");
+  GgufTokens tokens{*texts, types ? *types : std::vector(texts->size(), gguf_token::normal)};
+  while (!tokens.texts.empty() && tokens.types.back() == gguf_token::unused &&
+         tokens.texts.back() == gguf_padding_token(tokens.texts.size() - 1)) {
+    tokens.texts.pop_back();
+    tokens.types.pop_back();
+  }
+  return tokens;
+}
+
+/// A vocabulary from which nothing is merged, if that is all there is: null if it is none of bytes or ASCII.
+std::shared_ptr<const Tokenizer> single_characters(const GgufTokens& tokens) {
+  std::vector<std::string> pieces;
+  for (size_t id = 0; id < tokens.texts.size(); ++id) {
+    pieces.push_back(tokens.types[id] == gguf_token::normal ? tokenizers::from_printable(tokens.texts[id])
+                                                            : "");
+    if (pieces.back().size() != 1) return nullptr;
+  }
+  const auto is_byte = [&](const std::string& piece) {
+    return static_cast<unsigned char>(piece[0]) == &piece - pieces.data();
+  };
+  if (pieces.size() == 256 && std::all_of(pieces.begin(), pieces.end(), is_byte))
+    return train_tokenizer("byte", "");
+  if (std::any_of(pieces.begin(), pieces.end(),
+                  [](const std::string& piece) { return static_cast<unsigned char>(piece[0]) > 127; }))
+    return nullptr;
+  return tokenizer_from_json(nlohmann::json{
+      {"format", "hewn-tokenizer"},
+      {"version", 1},
+      {"kind", "char"},
+      {"vocab", pieces}}.dump());
+}
+
+std::shared_ptr<const Tokenizer> gguf_byte_pairs(const GgufFile& file) {
+  const std::string cut = file.find_key("tokenizer.ggml.pre") ? file.text("tokenizer.ggml.pre") : "gpt-2";
+  if (cut != "gpt-2") fail(ErrorCode::input, "it cuts text as \"", cut, "\" does; only \"gpt-2\" is read");
+  const GgufTokens tokens = tokens_of(file);
+  const auto* merges = gguf_list<std::string>(file, "merges");
+  if (!merges || merges->empty())
+    if (auto single = single_characters(tokens)) return single;
+  std::string vocabulary = "{", pairs;
+  for (size_t id = 0; id < tokens.texts.size(); ++id)
+    vocabulary +=
+        (id ? "," : "") +
+        nlohmann::json(tokens.texts[id]).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) +
+        ":" + std::to_string(id);
+  if (merges)
+    for (const std::string& pair : *merges) pairs += pair + "\n";
+  return tokenizers::read_gpt2_vocabulary(vocabulary + "}", pairs);
+}
+
+std::shared_ptr<const Tokenizer> gguf_sentence_pieces(const GgufFile& file) {
+  GgufTokens tokens = tokens_of(file);
+  const auto* scores = gguf_list<float>(file, "scores");
+  if (!scores || scores->size() < tokens.texts.size())
+    fail(ErrorCode::input, "it has ", scores ? scores->size() : 0, " scores for ", tokens.texts.size(),
+         " tokens");
+  tokenizers::SentencePieces pieces;
+  pieces.scores.assign(scores->begin(), scores->begin() + static_cast<std::ptrdiff_t>(tokens.texts.size()));
+  for (size_t id = 0; id < tokens.texts.size(); ++id) {
+    const int32_t type = tokens.types[id];
+    if (type == gguf_token::control || type == gguf_token::unknown)
+      pieces.specials.push_back({tokens.texts[id], static_cast<int32_t>(id)});
+    else if (type != gguf_token::normal && type != gguf_token::byte)
+      fail(ErrorCode::input, "token ", id, " is of type ", type, ", which is not supported");
+  }
+  pieces.texts = std::move(tokens.texts);
+  if (!gguf_flag(file, "add_space_prefix", true)) pieces.blank = tokenizers::Blank::never;
+  if (gguf_flag(file, "add_eos_token", false))
+    fail(ErrorCode::input, "it adds a token after every text, which is not supported");
+  if (gguf_flag(file, "add_bos_token", true)) {
+    const int64_t begin =
+        file.find_key("tokenizer.ggml.bos_token_id") ? file.integer("tokenizer.ggml.bos_token_id") : 1;
+    if (std::none_of(pieces.specials.begin(), pieces.specials.end(),
+                     [&](const Special& s) { return s.id == begin; }))
+      fail(ErrorCode::input, "texts begin with token ", begin, ", which is no special one");
+    pieces.begin = static_cast<int32_t>(begin);
+  }
+  return tokenizers::make_sentencepiece(std::move(pieces));
+}
+
+}  // namespace
+
+std::shared_ptr<const Tokenizer> tokenizer_in(const GgufFile& file, std::string& why_not) {
+  try {
+    const std::string kind =
+        file.find_key("tokenizer.ggml.model") ? file.text("tokenizer.ggml.model") : "none";
+    if (kind == "gpt2") return gguf_byte_pairs(file);
+    if (kind == "llama") return gguf_sentence_pieces(file);
+    why_not =
+        kind == "none" ? "the file holds none" : "its kind is \"" + kind + "\"; gpt2 and llama are read";
+  } catch (const Error& error) {
+    why_not = error.what();
+  }
+  return nullptr;
+}
+
+}  // namespace hewn

@@ -1,0 +1,180 @@
+// config.json, model.safetensors and tokenizer.json as transformers opens them.
+
+#include <unistd.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "core/error.h"
+#include "model/weights/export_formats.h"
+#include "model/weights/export_tokenizer.h"
+#include "model/weights/huggingface/huggingface_names.h"
+#include "model/weights/safetensors/safetensors.h"
+
+namespace hewn::exporting {
+namespace {
+
+namespace fs = std::filesystem;
+using Ordered = nlohmann::ordered_json;
+
+/// A directory under a temporary name beside `path`, renamed to it at the end; removed where that is not
+/// reached.
+class NewDirectory {
+ public:
+  explicit NewDirectory(const fs::path& path) : path_(path.has_filename() ? path : path.parent_path()) {
+    fresh_ =
+        path_.parent_path() / (".hewn-tmp-" + std::to_string(::getpid()) + "-" + path_.filename().string());
+    std::error_code error;
+    fs::create_directory(fresh_, error);
+    if (error)
+      fail(ErrorCode::failed, "cannot create the directory ", fresh_.string(), ": ", error.message());
+  }
+  ~NewDirectory() {
+    std::error_code ignored;
+    if (!fresh_.empty()) fs::remove_all(fresh_, ignored);
+  }
+  NewDirectory(const NewDirectory&) = delete;
+  NewDirectory& operator=(const NewDirectory&) = delete;
+
+  std::string file(const char* name) const { return (fresh_ / name).string(); }
+
+  /// Gives the directory its name. What bears it is moved to PATH.1, PATH.2 ..., the first that is free;
+  /// returns that name, or "".
+  std::string finish() {
+    std::error_code error;
+    fs::path aside;
+    for (int n = 1; fs::exists(path_, error); ++n) {
+      aside = path_.string() + "." + std::to_string(n);
+      if (fs::exists(aside, error)) continue;
+      fs::rename(path_, aside, error);
+      if (error) fail(ErrorCode::failed, "cannot move ", path_.string(), " aside: ", error.message());
+    }
+    fs::rename(fresh_, path_, error);
+    if (error) fail(ErrorCode::failed, "cannot name the directory ", path_.string(), ": ", error.message());
+    fresh_.clear();
+    return aside.string();
+  }
+
+ private:
+  fs::path path_, fresh_;
+};
+
+const char* transformers_activation(MlpActivation act) {
+  switch (act) {
+    case MlpActivation::gelu: return "gelu_new";
+    case MlpActivation::gelu_erf: return "gelu";
+    case MlpActivation::relu: return "relu";
+    case MlpActivation::silu:
+    case MlpActivation::swiglu: break;
+  }
+  return "silu";
+}
+
+Ordered transformers_gpt2(const ModelConfig& c) {
+  return {{"architectures", {"GPT2LMHeadModel"}},
+          {"model_type", "gpt2"},
+          {"vocab_size", c.vocab_size},
+          {"n_positions", c.block_size},
+          {"n_ctx", c.block_size},
+          {"n_embd", c.n_embd},
+          {"n_layer", c.n_layer},
+          {"n_head", c.n_head},
+          {"n_inner", c.mlp_size()},
+          {"activation_function", transformers_activation(c.act)},
+          {"layer_norm_epsilon", c.norm_eps},
+          {"embd_pdrop", c.dropout},
+          {"resid_pdrop", c.dropout},
+          {"attn_pdrop", c.attention_dropout()}};
+}
+
+Ordered transformers_llama(const ModelConfig& c) {
+  const bool mistral = c.window > 0;
+  Ordered config{{"architectures", {mistral ? "MistralForCausalLM" : "LlamaForCausalLM"}},
+                 {"model_type", mistral ? "mistral" : "llama"},
+                 {"vocab_size", c.vocab_size},
+                 {"max_position_embeddings", c.block_size},
+                 {"hidden_size", c.n_embd},
+                 {"intermediate_size", c.mlp_size()},
+                 {"num_hidden_layers", c.n_layer},
+                 {"num_attention_heads", c.n_head},
+                 {"num_key_value_heads", c.kv_heads()},
+                 {"head_dim", c.head_size()},
+                 {"hidden_act", "silu"},
+                 {"rms_norm_eps", c.norm_eps},
+                 {"attention_dropout", c.attention_dropout()},
+                 // transformers 5 reads the second, earlier ones the first
+                 {"rope_theta", c.rope_theta},
+                 {"rope_parameters", {{"rope_type", "default"}, {"rope_theta", c.rope_theta}}}};
+  if (mistral) {
+    config["sliding_window"] = c.window;
+  } else {
+    config["attention_bias"] = c.bias;
+    config["mlp_bias"] = c.bias;
+  }
+  return config;
+}
+
+Ordered transformers_config(const ModelConfig& c, Family family, DType dtype, const TextEnds& ends) {
+  Ordered config = family == Family::gpt2 ? transformers_gpt2(c) : transformers_llama(c);
+  config["tie_word_embeddings"] = c.tie;
+  const auto id = [](const Special* special) { return special ? Ordered(special->id) : Ordered(nullptr); };
+  config["bos_token_id"] = id(ends.begin);
+  config["eos_token_id"] = id(ends.end);
+  config["dtype"] = dtype == DType::f16 ? "float16" : dtype == DType::bf16 ? "bfloat16" : "float32";
+  return config;
+}
+
+/// tokenizer.json and tokenizer_config.json; the note that says why not, or "".
+std::string write_tokenizer(const NewDirectory& directory, const ForeignModel& model, const ModelConfig& as) {
+  if (!model.tokenizer) return "no tokenizer is written: " + model.no_tokenizer;
+  const auto file = huggingface_tokenizer(*model.tokenizer);
+  if (!file)
+    return "no tokenizer is written: Hugging Face's tokenizers cannot express one of kind " +
+           std::string(model.tokenizer->kind());
+  write_file_atomically(directory.file("tokenizer.json"), *file + "\n");
+  Ordered config{{"tokenizer_class", "PreTrainedTokenizerFast"},
+                 {"model_max_length", as.block_size},
+                 {"clean_up_tokenization_spaces", false}};
+  const TextEnds ends = text_ends(model.tokenizer.get());
+  if (ends.begin) config["bos_token"] = ends.begin->text;
+  if (ends.end) config["eos_token"] = ends.end->text;
+  if (const auto kind = model.tokenizer->kind(); kind == "word" || kind == "regex")
+    config["unk_token"] = "<|unk|>";
+  write_file_atomically(directory.file("tokenizer_config.json"), config.dump(2) + "\n");
+  return "";
+}
+
+}  // namespace
+
+Exported write_huggingface(const ForeignModel& model, const std::string& path, const ExportOptions& options) {
+  Unsayable unsayable("transformers");
+  const Family family = family_of(model.config, unsayable);
+  const ModelConfig as = recast_config(model.config, options, family, RotaryPairs::half);
+  if (family == Family::llama)
+    unsayable.unless(!(as.bias && as.window > 0), "bias = true beside window = " + std::to_string(as.window),
+                     "false (Mistral)");
+  unsayable.check();
+  Exported done;
+  NewDirectory directory(path);
+  write_file_atomically(
+      directory.file("config.json"),
+      transformers_config(as, family, options.dtype, text_ends(model.tokenizer.get())).dump(2) + "\n");
+  Outgoing outgoing(model, as, family == Family::gpt2 ? gpt2_naming() : llama_naming());
+  std::vector<TensorEntry> entries = outgoing.entries();
+  for (TensorEntry& entry : entries) entry.dtype = options.dtype;
+  SafetensorsWriter writer(directory.file("model.safetensors"), entries, {{"format", "pt"}});
+  outgoing.write(entries, [&](const std::string& name, const void* data, size_t bytes) {
+    writer.append(name, data, bytes);
+  });
+  writer.finish();
+  if (family == Family::gpt2 && (!model.config.bias || !model.config.qkv_bias))
+    done.notes.push_back("biases of 0 are written where the model has none");
+  if (std::string note = write_tokenizer(directory, model, as); !note.empty())
+    done.notes.push_back(std::move(note));
+  if (const std::string aside = directory.finish(); !aside.empty())
+    done.notes.push_back("what was there is " + aside + " now");
+  done.files = {path};
+  return done;
+}
+
+}  // namespace hewn::exporting

@@ -1,0 +1,101 @@
+// The files of llama2.c (github.com/karpathy/llama2.c), version 0, as its run.c opens them.
+
+#include <cmath>
+#include <filesystem>
+
+#include "core/error.h"
+#include "model/tokenizer/sentencepiece.h"
+#include "model/weights/export_formats.h"
+#include "model/weights/gguf/gguf_model.h"
+
+namespace hewn::exporting {
+namespace {
+
+/// The tensors of each layer in the order of the file: all layers' of one kind, then the next kind.
+constexpr const char* llama2c_layers[] = {"attn_norm", "attn_q",   "attn_k",   "attn_v", "attn_output",
+                                          "ffn_norm",  "ffn_gate", "ffn_down", "ffn_up"};
+
+/// Cosines, then sines, of every position and pair; run.c computes them itself and skips these.
+std::vector<float> llama2c_turns(const ModelConfig& c) {
+  std::vector<float> turns;
+  for (const bool sines : {false, true}) {
+    for (int64_t t = 0; t < c.block_size; ++t) {
+      for (int64_t i = 0; i < c.head_size() / 2; ++i) {
+        const double angle =
+            static_cast<double>(t) *
+            std::pow(c.rope_theta, -2.0 * static_cast<double>(i) / static_cast<double>(c.head_size()));
+        turns.push_back(static_cast<float>(sines ? std::sin(angle) : std::cos(angle)));
+      }
+    }
+  }
+  return turns;
+}
+
+void require_llama2c(const ModelConfig& c, const ExportOptions& options, Family family,
+                     Unsayable& unsayable) {
+  unsayable.unless(family == Family::llama, "pos = " + name_of(c.pos), "rope");
+  if (family == Family::llama) {
+    // run.c has both as constants.
+    unsayable.unless(c.rope_theta == 10000, "rope_theta = " + std::to_string(c.rope_theta), "10000");
+    unsayable.unless(c.norm_eps == 1e-5, "a norm_eps of its own", "1e-5");
+    unsayable.unless(!c.bias, "bias = true", "false");
+    unsayable.unless(c.window == 0, "window = " + std::to_string(c.window), "none");
+  }
+  unsayable.check();
+  require(options.dtype == DType::f32, "dtype = ", name_of(options.dtype),
+          "; llama2.c's version 0 holds f32");
+}
+
+/// What `run.c -z` reads, beside the model under the name that `open_llama2c` looks for; the note that says
+/// why not, or "".
+std::string write_llama2c_vocabulary(const ForeignModel& model, int64_t vocab_size,
+                                     const ExportOptions& options, const std::string& path, Exported& done) {
+  if (!model.tokenizer) return "no tokenizer is written: " + model.no_tokenizer;
+  const auto* pieces = tokenizers::sentence_pieces(*model.tokenizer);
+  const auto file = pieces ? tokenizers::write_llama2c_tokenizer(*pieces, vocab_size) : std::nullopt;
+  if (!file)
+    return "no tokenizer is written: llama2.c cannot express this one, of kind " +
+           std::string(model.tokenizer->kind());
+  namespace fs = std::filesystem;
+  const fs::path beside = fs::path(path).parent_path() / ("tok" + std::to_string(vocab_size) + ".bin");
+  std::error_code error;
+  if (!options.force && fs::exists(beside, error))
+    return "no tokenizer is written: " + beside.string() + " exists";
+  write_file_atomically(beside.string(), *file);
+  done.files.push_back(beside.string());
+  return "";
+}
+
+}  // namespace
+
+Exported write_llama2c(const ForeignModel& model, const std::string& path, const ExportOptions& options) {
+  Unsayable unsayable("llama2.c");
+  const Family family = family_of(model.config, unsayable);
+  const ModelConfig as = recast_config(model.config, options, family, RotaryPairs::interleaved);
+  require_llama2c(as, options, family, unsayable);
+  Outgoing outgoing(model, as, gguf_naming());
+  AtomicFile file(path);
+  const auto put = [&](const std::vector<float>& values) {
+    file.append(values.data(), values.size() * sizeof(float));
+  };
+  const auto number = [](int64_t n) { return static_cast<int32_t>(n); };
+  const int32_t header[] = {number(as.n_embd),     number(as.mlp_size()),
+                            number(as.n_layer),    number(as.n_head),
+                            number(as.kv_heads()), number(as.tie ? as.vocab_size : -as.vocab_size),
+                            number(as.block_size)};
+  file.append(header, sizeof header);
+  put(outgoing.values("token_embd.weight"));
+  for (const char* kind : llama2c_layers)
+    for (int64_t layer = 0; layer < as.n_layer; ++layer)
+      put(outgoing.values("blk." + std::to_string(layer) + "." + kind + ".weight"));
+  put(outgoing.values("output_norm.weight"));
+  put(llama2c_turns(as));
+  if (!as.tie) put(outgoing.values("output.weight"));
+  file.commit();
+  Exported done{.files = {path}, .notes = {}};
+  if (std::string note = write_llama2c_vocabulary(model, as.vocab_size, options, path, done); !note.empty())
+    done.notes.push_back(std::move(note));
+  return done;
+}
+
+}  // namespace hewn::exporting

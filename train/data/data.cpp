@@ -1,0 +1,180 @@
+#include "train/data/data.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/io/checksum.h"
+#include "core/error.h"
+#include "train/data/corpus.h"
+#include "train/data/sources.h"
+
+namespace hewn {
+namespace {
+
+Split encode_split(const std::string& name, std::string_view text, const Tokenizer& tokenizer, bool tales) {
+  const Doing encoding("encoding ", name);
+  Split split;
+  split.name = name;
+  split.text_bytes = text.size();
+  std::vector<int32_t> ids;
+  encode_in_pieces(tokenizer, text, [&](const std::vector<int32_t>& some) {
+    ids.insert(ids.end(), some.begin(), some.end());
+  });
+  split.tokens = Tokens(std::move(ids));
+  if (tales) {
+    const TalesScore score = score_tales(text);
+    split.neg_log_prob = score.neg_log_prob;
+    split.separator = line_end_id(tokenizer, name);
+    split.find_documents();
+    check_line_ends(std::ssize(split.documents) - 1, score.tales, name);
+  }
+  return split;
+}
+
+void add_text(Dataset& data, const TextSource& text, double weight, double val_fraction) {
+  const TextSides sides = split_text(text, val_fraction);
+  data.train.push_back(
+      encode_split(text.name() + " (training)", sides.train, *data.tokenizer, text.is_tales()));
+  data.weights.push_back(weight);
+  if (sides.val.empty()) return;
+  data.val.push_back(
+      encode_split(text.name() + " (validation)", sides.val, *data.tokenizer, text.is_tales()));
+  data.val_weights.push_back(weight);
+}
+
+/// Reads one token file into a split and checks that the dataset's tokenizer made it.
+Split open_split(Dataset& data, const std::string& path) {
+  TokenFile file = open_token_file(path);
+  if (data.tokenizer != nullptr) {
+    const bool known = file.info.tokenizer_hash != 0;
+    if (known && to_hex(file.info.tokenizer_hash) != data.tokenizer->hash()) {
+      fail(ErrorCode::input, path, ": made by tokenizer ", to_hex(file.info.tokenizer_hash),
+           ", but tokenizer ", data.tokenizer->hash(),
+           " is in use; prepare the data with that one, or start a new run");
+    }
+    if (file.info.vocab_size > data.tokenizer->vocab_size()) {
+      fail(ErrorCode::input, path, ": has token ids up to ", file.info.vocab_size - 1,
+           ", but the tokenizer in use knows only ", data.tokenizer->vocab_size(),
+           " tokens; it is not the one that made the file");
+    }
+  }
+  data.vocab_size = std::max<int64_t>(data.vocab_size, file.info.vocab_size);
+  Split split;
+  split.name = path;
+  split.tokens = std::move(file.tokens);
+  split.separator = file.info.separator;
+  split.text_bytes = file.info.text_bytes;
+  split.neg_log_prob = file.info.neg_log_prob;
+  split.find_documents();
+  return split;
+}
+
+void add_directory(Dataset& data, const DatasetPart& part, bool with_val) {
+  data.train.push_back(open_split(data, part.spec + "/train.bin"));
+  data.weights.push_back(part.weight);
+  if (!with_val) return;
+  Split val = open_split(data, part.spec + "/val.bin");
+  if (val.tokens.size() == 0) return;
+  data.val.push_back(std::move(val));
+  data.val_weights.push_back(part.weight);
+}
+
+uint64_t hash_of(const Dataset& data) {
+  Checksum sum;
+  std::vector<int32_t> some(size_t{1} << 16);
+  for (const auto* side : {&data.train, &data.val}) {
+    for (const Split& split : *side) {
+      const int64_t shape[2] = {split.tokens.size(), split.separator.value_or(-1)};
+      sum.update(shape, sizeof shape);
+      for (int64_t at = 0; at < split.tokens.size(); at += std::ssize(some)) {
+        const int64_t n = std::min(std::ssize(some), split.tokens.size() - at);
+        split.tokens.copy(at, n, some.data());
+        sum.update(some.data(), static_cast<size_t>(n) * sizeof(int32_t));
+      }
+    }
+  }
+  return sum.value();
+}
+
+std::vector<WeightedSplit> weighted(const std::vector<Split>& splits, const std::vector<double>& weights) {
+  std::vector<WeightedSplit> result;
+  for (size_t i = 0; i < splits.size(); ++i) result.push_back({&splits[i], weights[i]});
+  return result;
+}
+
+int64_t token_count(const std::vector<Split>& splits) {
+  int64_t sum = 0;
+  for (const Split& split : splits) sum += split.tokens.size();
+  return sum;
+}
+
+}  // namespace
+
+Dataset open_dataset(const DataOptions& options, std::shared_ptr<const Tokenizer> tokenizer) {
+  const Sources sources = open_sources(options);
+  Dataset data;
+  data.tokenizer = tokenizer != nullptr ? std::move(tokenizer) : choose_tokenizer(options, sources);
+  for (const Source& source : sources.parts) {
+    if (source.text) {
+      add_text(data, *source.text, source.part.weight, sources.val ? 0 : options.val_fraction);
+    } else {
+      add_directory(data, source.part, !sources.val);
+    }
+  }
+  if (sources.val) {
+    data.val.push_back(
+        encode_split(sources.val->name(), sources.val->text(), *data.tokenizer, sources.val->is_tales()));
+    data.val_weights.push_back(1);
+  }
+  if (data.tokenizer != nullptr) data.vocab_size = data.tokenizer->vocab_size();
+  data.hash = hash_of(data);
+  return data;
+}
+
+Dataset open_validation(const std::string& file, std::shared_ptr<const Tokenizer> tokenizer) {
+  const TextSource text = TextSource::file(file);
+  Dataset data;
+  data.tokenizer = std::move(tokenizer);
+  data.val.push_back(encode_split(text.name(), text.text(), *data.tokenizer, false));
+  data.val_weights.push_back(1);
+  data.vocab_size = data.tokenizer->vocab_size();
+  data.hash = hash_of(data);
+  return data;
+}
+
+std::vector<WeightedSplit> Dataset::train_splits() const { return weighted(train, weights); }
+std::vector<WeightedSplit> Dataset::val_splits() const { return weighted(val, val_weights); }
+int64_t Dataset::train_tokens() const { return token_count(train); }
+int64_t Dataset::val_tokens() const { return token_count(val); }
+
+int64_t Dataset::longest_document() const {
+  int64_t longest = 0;
+  for (const auto* side : {&train, &val}) {
+    for (const Split& split : *side) {
+      if (split.separator) longest = std::max(longest, split.longest_document());
+    }
+  }
+  return longest;
+}
+
+std::optional<double> Dataset::val_floor() const {
+  double nats = 0;
+  for (const Split& split : val) {
+    if (!split.separator || !split.neg_log_prob) return std::nullopt;
+    nats += *split.neg_log_prob;
+  }
+  if (val_tokens() == 0) return std::nullopt;
+  return nats / static_cast<double>(val_tokens());
+}
+
+std::optional<double> Dataset::val_bytes_per_token() const {
+  uint64_t bytes = 0;
+  for (const Split& split : val) {
+    if (split.text_bytes == 0) return std::nullopt;
+    bytes += split.text_bytes;
+  }
+  if (val_tokens() == 0) return std::nullopt;
+  return static_cast<double>(bytes) / static_cast<double>(val_tokens());
+}
+
+}  // namespace hewn

@@ -1,0 +1,151 @@
+#include <algorithm>
+#include <filesystem>
+
+#include "core/io/checksum.h"
+#include "core/error.h"
+#include "model/tokenizer/utf8.h"
+#include "train/data/corpus.h"
+#include "train/data/data.h"
+#include "train/data/sources.h"
+
+namespace hewn {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// One side of the data on its way to a token file.
+struct Side {
+  std::vector<std::string_view> texts;
+
+  uint64_t bytes() const {
+    uint64_t sum = 0;
+    for (const std::string_view text : texts) sum += text.size();
+    return sum;
+  }
+
+  /// Returns how many tokens were written.
+  int64_t write(const std::string& path, const Tokenizer& tokenizer, bool tales) const {
+    const Doing writing("writing ", path);
+    TokenFileInfo info;
+    info.vocab_size = tokenizer.vocab_size();
+    info.tokenizer_hash = from_hex(tokenizer.hash());
+    if (tales) info.separator = line_end_id(tokenizer, path);
+    TokenFileWriter writer(path, info);
+    int64_t line_ends = 0;
+    for (const std::string_view text : texts) {
+      encode_in_pieces(tokenizer, text, [&](const std::vector<int32_t>& ids) {
+        writer.append(ids);
+        if (tales) line_ends += std::count(ids.begin(), ids.end(), *info.separator);
+      });
+    }
+    std::optional<double> neg_log_prob;
+    if (tales) {
+      TalesScore score;
+      for (const std::string_view text : texts) score += score_tales(text);
+      check_line_ends(line_ends, score.tales, path);
+      neg_log_prob = score.neg_log_prob;
+    }
+    writer.describe_text(bytes(), neg_log_prob);
+    writer.commit();
+    return writer.count();
+  }
+};
+
+void create_directory(const std::string& directory, bool force) {
+  std::error_code error;
+  fs::create_directories(directory, error);
+  if (error) fail(ErrorCode::failed, directory, ": cannot be created: ", error.message());
+  for (const char* name : {"train.bin", "val.bin", "tokenizer.json"}) {
+    const fs::path path = fs::path(directory) / name;
+    if (!force && fs::exists(path, error)) {
+      fail(ErrorCode::failed, path.string(),
+           ": exists already; write to another directory, or replace it with --force");
+    }
+  }
+}
+
+void count_text(const std::vector<std::string_view>& texts, DataStats& stats) {
+  std::vector<bool> seen(0x110000);
+  for (const std::string_view text : texts) {
+    stats.bytes += std::ssize(text);
+    stats.lines += text.back() == '\n' ? 0 : 1;
+    int64_t line = 0;
+    for (size_t at = 0; at < text.size();) {
+      const CodePoint c = decode_utf8(text, at);
+      at += std::max<size_t>(c.bytes, 1);
+      ++stats.characters;
+      if (c.bytes > 0) seen[c.value] = true;
+      line = c.value == U'\n' && c.bytes > 0 ? 0 : line + 1;
+      stats.lines += line == 0 ? 1 : 0;
+      stats.longest_line = std::max(stats.longest_line, line);
+    }
+  }
+  stats.distinct_characters = std::count(seen.begin(), seen.end(), true);
+}
+
+}  // namespace
+
+PreparedData prepare_data(const DataOptions& options, const std::string& directory, bool force) {
+  const Sources sources = open_sources(options);
+  Side train, val;
+  bool tales = true;
+  for (const Source& source : sources.parts) {
+    if (!source.text) {
+      fail(ErrorCode::input, source.part.spec,
+           ": is a directory; `data prepare` expects text files, or `tales`");
+    }
+    const TextSides sides = split_text(*source.text, sources.val ? 0 : options.val_fraction);
+    train.texts.push_back(sides.train);
+    val.texts.push_back(sides.val);
+    tales = tales && source.text->is_tales();
+  }
+  if (sources.val) {
+    val.texts.push_back(sources.val->text());
+    tales = tales && sources.val->is_tales();
+  }
+  const std::shared_ptr<const Tokenizer> tokenizer = choose_tokenizer(options, sources);
+  create_directory(directory, force);
+  PreparedData result;
+  result.vocab_size = tokenizer->vocab_size();
+  result.aligned = tales;
+  tokenizer->save(directory + "/tokenizer.json");
+  result.train_tokens = train.write(directory + "/train.bin", *tokenizer, tales);
+  result.val_tokens = val.write(directory + "/val.bin", *tokenizer, tales);
+  return result;
+}
+
+DataStats data_stats(const DataOptions& options) {
+  DataStats stats;
+  const Sources sources = open_sources(options);
+  std::vector<std::string_view> texts;
+  for (const Source& source : sources.parts) {
+    if (source.text) texts.push_back(source.text->text());
+  }
+  if (sources.val) texts.push_back(sources.val->text());
+  count_text(texts, stats);
+  const Dataset data = open_dataset(options);
+  stats.train_tokens = data.train_tokens();
+  stats.val_tokens = data.val_tokens();
+  stats.vocab_size = data.vocab_size;
+  double nats = 0;
+  bool nats_known = true;
+  for (const auto* side : {&data.train, &data.val}) {
+    for (const Split& split : *side) {
+      stats.documents += split.separator ? std::ssize(split.documents) - 1 : 0;
+      nats += split.neg_log_prob.value_or(0);
+      nats_known = nats_known && split.neg_log_prob.has_value();
+    }
+  }
+  const bool only_texts = texts.size() == sources.parts.size() + (sources.val ? 1 : 0);
+  if (only_texts) {
+    stats.tokens_per_character =
+        static_cast<double>(stats.train_tokens + stats.val_tokens) / static_cast<double>(stats.characters);
+  }
+  if (nats_known) {
+    const auto characters = only_texts ? stats.characters : stats.train_tokens + stats.val_tokens;
+    stats.nats_per_character = nats / static_cast<double>(characters);
+  }
+  return stats;
+}
+
+}  // namespace hewn

@@ -1,0 +1,127 @@
+#include "train/data/sources.h"
+
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+
+#include "core/error.h"
+
+namespace hewn {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool exists(const std::string& path) {
+  std::error_code ignored;
+  return fs::exists(path, ignored);
+}
+
+double parse_weight(std::string_view text, const std::string& dataset) {
+  double weight = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), weight);
+  require(error == std::errc() && end == text.data() + text.size() && weight > 0 && weight < 1e9,
+          "dataset \"", dataset, "\": \"", text,
+          "\" is no weight; a mixture is written NAME:WEIGHT,NAME:WEIGHT with weights above 0");
+  return weight;
+}
+
+Source open_part(const DatasetPart& part, const DataOptions& options) {
+  std::error_code ignored;
+  if (part.spec == "tales" && !exists(part.spec))
+    return {part, TextSource::tales(options.tales, options.tales_seed)};
+  if (fs::is_directory(part.spec, ignored)) return {part, std::nullopt};
+  if (!exists(part.spec)) {
+    fail(ErrorCode::input, "dataset \"", part.spec,
+         "\": there is no such file or directory; expected a text file, a directory "
+         "with train.bin and val.bin, `tales` for the built-in corpus, or a mixture A:0.7,B:0.3");
+  }
+  return {part, TextSource::file(part.spec)};
+}
+
+}  // namespace
+
+std::vector<DatasetPart> parse_dataset(const std::string& dataset) {
+  require(!dataset.empty(), "dataset is not set; give a text file, or `tales` for the built-in corpus");
+  if (exists(dataset)) return {{dataset, 1}};
+  std::vector<DatasetPart> parts;
+  for (size_t at = 0; at <= dataset.size();) {
+    const size_t comma = std::min(dataset.find(',', at), dataset.size());
+    const std::string item = dataset.substr(at, comma - at);
+    at = comma + 1;
+    const size_t colon = item.rfind(':');
+    if (exists(item) || colon == std::string::npos) {
+      parts.push_back({item, 1});
+    } else {
+      parts.push_back(
+          {item.substr(0, colon), parse_weight(std::string_view(item).substr(colon + 1), dataset)});
+    }
+    require(!parts.back().spec.empty(), "dataset \"", dataset, "\": a name is missing");
+  }
+  return parts;
+}
+
+Sources open_sources(const DataOptions& options) {
+  Sources sources;
+  for (const DatasetPart& part : parse_dataset(options.dataset))
+    sources.parts.push_back(open_part(part, options));
+  if (!options.val.empty()) sources.val = TextSource::file(options.val);
+  return sources;
+}
+
+std::shared_ptr<const Tokenizer> choose_tokenizer(const DataOptions& options, const Sources& sources) {
+  std::vector<std::string_view> texts;
+  std::string prepared;  // the first directory with a tokenizer
+  bool bare = false;     // a directory without one
+  for (const Source& source : sources.parts) {
+    if (source.text) {
+      texts.push_back(source.text->text());
+    } else if (!exists(source.part.spec + "/tokenizer.json")) {
+      bare = true;
+    } else if (prepared.empty()) {
+      prepared = source.part.spec + "/tokenizer.json";
+    }
+  }
+  if (sources.val) texts.push_back(sources.val->text());
+
+  const auto kinds = tokenizer_kinds();
+  const bool by_kind = std::find(kinds.begin(), kinds.end(), options.tokenizer) != kinds.end();
+  if (!options.tokenizer.empty() && !by_kind) {
+    require(exists(options.tokenizer), "tokenizer \"", options.tokenizer,
+            "\": neither a file nor a kind of tokenizer; "
+            "expected char, byte, word, bpe or a tokenizer.json");
+    return load_tokenizer(options.tokenizer);
+  }
+  if (!by_kind && !prepared.empty()) return load_tokenizer(prepared);
+  if (texts.empty()) {
+    require(!by_kind, "tokenizer ", options.tokenizer,
+            ": there is no text to make it of, the data is token files already");
+    return nullptr;
+  }
+  require(!bare, "dataset \"", options.dataset,
+          "\": text is mixed with token files that come without tokenizer.json; "
+          "give the tokenizer that made them with --tokenizer=FILE");
+  const Doing making("making the vocabulary of ", options.dataset, sources.val ? " and " + options.val : "");
+  return train_tokenizer(by_kind ? options.tokenizer : "char", texts);
+}
+
+TextSides split_text(const TextSource& source, double val_fraction) {
+  const std::string_view text = source.text();
+  const size_t cut = training_bytes(text, val_fraction, source.is_tales());
+  return {text.substr(0, cut), text.substr(cut)};
+}
+
+int32_t line_end_id(const Tokenizer& tokenizer, const std::string& name) {
+  const std::vector<int32_t> ids = tokenizer.encode_more("\n");
+  if (ids.size() != 1)
+    fail(ErrorCode::input, name,
+         ": its lines are documents, but the tokenizer has no token for a line's end");
+  return ids[0];
+}
+
+void check_line_ends(int64_t found, int64_t lines, const std::string& name) {
+  if (found == lines) return;
+  fail(ErrorCode::input, name, ": its ", lines, " lines are documents, but the tokenizer shows ", found,
+       " ends of line; it joins them with other characters, use --tokenizer=char");
+}
+
+}  // namespace hewn

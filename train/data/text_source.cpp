@@ -1,0 +1,96 @@
+#include "train/data/text_source.h"
+
+#include <algorithm>
+
+#include "core/error.h"
+#include "model/tokenizer/utf8.h"
+#include "train/data/corpus.h"
+
+namespace hewn {
+namespace {
+
+constexpr size_t piece_bytes = size_t{1} << 20;
+
+bool continues(char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; }
+
+/// Whether a character other than white space ends at `at`, and one begins at `next`.
+bool between_visible(std::string_view text, size_t at, size_t next) {
+  size_t begin = at - 1;
+  while (begin > 0 && continues(text[begin])) --begin;
+  const CodePoint before = decode_utf8(text, begin), after = decode_utf8(text, next);
+  return before.bytes == at - begin && !is_white_space(before.value) && after.bytes > 0 &&
+         !is_white_space(after.value);
+}
+
+/// Where the piece of `text` that begins at `begin` ends: after a line end with something visible on both
+/// sides. White space beside it may belong to the same token.
+size_t piece_end(std::string_view text, size_t begin) {
+  size_t at = begin + piece_bytes;
+  while (at < text.size()) {
+    at = text.find('\n', at);
+    if (at == std::string_view::npos) return text.size();
+    ++at;
+    if (at < text.size() && between_visible(text, at - 1, at)) return at;
+  }
+  return text.size();
+}
+
+}  // namespace
+
+TextSource TextSource::file(const std::string& path) {
+  TextSource source;
+  source.name_ = path;
+  source.file_ = MappedFile(path);
+  if (source.text().empty()) fail(ErrorCode::input, path, ": is empty; expected a text");
+  source.is_tales_ = score_if_tales(source.text()).has_value();
+  return source;
+}
+
+TextSource TextSource::tales(int64_t count, uint64_t seed) {
+  require(count >= 1, "the tales corpus needs at least 1 tale, got ", count);
+  TextSource source;
+  source.name_ = "tales";
+  source.made_ = generate_tales(count, seed);
+  source.is_tales_ = true;
+  return source;
+}
+
+int64_t count_characters(std::string_view text) {
+  return std::ssize(text) - std::count_if(text.begin(), text.end(), continues);
+}
+
+size_t training_bytes(std::string_view text, double val_fraction, bool by_lines) {
+  require(val_fraction >= 0 && val_fraction < 1, "val_fraction is ", val_fraction,
+          ", expected 0 <= val_fraction < 1");
+  // Rounded as in nanoGPT, whose int(n * 0.9) this is for 0.1.
+  const auto share = [&](int64_t n) {
+    return static_cast<int64_t>((1 - val_fraction) * static_cast<double>(n));
+  };
+  if (by_lines) {
+    int64_t lines = std::count(text.begin(), text.end(), '\n');
+    if (!text.empty() && text.back() != '\n') ++lines;
+    size_t at = 0;
+    for (int64_t left = share(lines); left > 0; --left)
+      at = std::min(text.find('\n', at), text.size() - 1) + 1;
+    return at;
+  }
+  int64_t left = share(count_characters(text));
+  size_t at = 0;
+  while (at < text.size() && (left > 0 || continues(text[at]))) {
+    if (!continues(text[at])) --left;
+    ++at;
+  }
+  return at;
+}
+
+void encode_in_pieces(const Tokenizer& tokenizer, std::string_view text,
+                      const std::function<void(const std::vector<int32_t>&)>& take) {
+  for (size_t at = 0; at < text.size();) {
+    const size_t end = piece_end(text, at);
+    const std::string_view piece = text.substr(at, end - at);
+    take(at == 0 ? tokenizer.encode(piece) : tokenizer.encode_more(piece));
+    at = end;
+  }
+}
+
+}  // namespace hewn

@@ -1,0 +1,50 @@
+#pragma once
+// Text before it becomes tokens: where it comes from, whether it is tales, where it is split.
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/io/file.h"
+#include "model/tokenizer/tokenizer.h"
+
+namespace hewn {
+
+/// A text, mapped from a file or generated. Holds its bytes; `text()` stays valid when it is moved.
+class TextSource {
+ public:
+  /// Maps a text file. Throws ErrorCode::input if it is unreadable or empty.
+  static TextSource file(const std::string& path);
+  /// Generates `count` tales of `seed` (train/data/corpus.h).
+  static TextSource tales(int64_t count, uint64_t seed);
+
+  const std::string& name() const { return name_; }
+  std::string_view text() const { return made_ ? std::string_view(*made_) : file_.text(); }
+  /// Whether it is nothing but tales of the built-in corpus: then lines are documents and its exact
+  /// probability is known.
+  bool is_tales() const { return is_tales_; }
+
+ private:
+  std::string name_;
+  MappedFile file_;
+  std::optional<std::string> made_;
+  bool is_tales_ = false;
+};
+
+/// Characters (code points) of a text: bytes that do not continue another.
+int64_t count_characters(std::string_view text);
+
+/// How many bytes of `text` are for training: the first int((1 - val_fraction) * n) of its n characters, as
+/// nanoGPT does, or of its n lines if `by_lines`. Fails (usage) unless 0 <= val_fraction < 1.
+size_t training_bytes(std::string_view text, double val_fraction, bool by_lines);
+
+/// Encodes a text of any size in pieces of about 1 MiB, cut only after a line's end with no white space
+/// before and after it, where no tokenizer joins what is on the two sides; hands the ids of each piece to
+/// `take`.
+void encode_in_pieces(const Tokenizer& tokenizer, std::string_view text,
+                      const std::function<void(const std::vector<int32_t>&)>& take);
+
+}  // namespace hewn
