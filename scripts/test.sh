@@ -77,7 +77,7 @@ address_and_undefined() {
 # What works on several threads.
 thread() {
   export TSAN_OPTIONS=halt_on_error=1
-  local threaded="core kernels cases text train"
+  local threaded="core kernels cases tokenizer weights data train"
   configure_and_build "clang, thread sanitizer" tsan -- $(printf 'test_%s ' $threaded) &&
     HEWN_TEST_SAMPLE=8 run_tests "thread" build-tsan -R "^(${threaded// /|})$"
 }

@@ -9,8 +9,8 @@
 #include <filesystem>
 #include <sstream>
 
-#include "core/io/checksum.h"
 #include "core/error.h"
+#include "core/io/checksum.h"
 
 namespace hewn {
 namespace fs = std::filesystem;

@@ -3,8 +3,8 @@
 
 #include <cstddef>
 
-#include "kernels/gpu/runtime/runtime.h"
 #include "kernels/contract/launch.h"
+#include "kernels/gpu/runtime/runtime.h"
 
 namespace hewn {
 

@@ -7,13 +7,13 @@
 
 #include "apps/bench/roof.h"
 #include "apps/cli/format.h"
-#include "apps/run/run_config.h"
 #include "apps/cli/terminal.h"
+#include "apps/run/run_config.h"
 #include "core/error.h"
+#include "kernels/devices/moments.h"
 #include "kernels/gpu/runtime/known.h"
 #include "kernels/gpu/runtime/runtime.h"
 #include "kernels/matmul/abi.h"
-#include "kernels/devices/moments.h"
 
 namespace hewn::cli {
 namespace {

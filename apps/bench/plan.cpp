@@ -9,9 +9,9 @@
 #include "apps/cli/suggest.h"
 #include "apps/cli/terminal.h"
 #include "core/error.h"
+#include "kernels/contract/rooms.h"
 #include "kernels/devices/devices.h"
 #include "kernels/roof/caches.h"
-#include "kernels/contract/rooms.h"
 #include "train/plan.h"
 
 namespace hewn::cli {

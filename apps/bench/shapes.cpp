@@ -5,10 +5,10 @@
 #include <tuple>
 
 #include "apps/cli/config_file.h"
+#include "apps/cli/terminal.h"
 #include "apps/run/input.h"
 #include "apps/run/open_run.h"
 #include "apps/run/run_config.h"
-#include "apps/cli/terminal.h"
 #include "core/error.h"
 #include "train/plan.h"
 

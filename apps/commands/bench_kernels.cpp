@@ -6,18 +6,18 @@
 #include <optional>
 #include <set>
 
-#include "apps/bench/machine/asm.h"
-#include "apps/bench/report/baseline.h"
-#include "apps/bench/report/charts.h"
 #include "apps/bench/gpu.h"
+#include "apps/bench/machine/asm.h"
 #include "apps/bench/measure.h"
 #include "apps/bench/peers/peers.h"
+#include "apps/bench/report/baseline.h"
+#include "apps/bench/report/charts.h"
 #include "apps/bench/report/report.h"
 #include "apps/bench/roof.h"
 #include "apps/bench/rung.h"
-#include "apps/commands/commands.h"
 #include "apps/cli/format.h"
 #include "apps/cli/terminal.h"
+#include "apps/commands/commands.h"
 #include "core/error.h"
 #include "core/io/file.h"
 

@@ -5,11 +5,11 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 
-#include "apps/commands/commands.h"
-#include "apps/cli/format.h"
 #include "apps/bench/profile_tables.h"
-#include "apps/run/run_config.h"
+#include "apps/cli/format.h"
 #include "apps/cli/terminal.h"
+#include "apps/commands/commands.h"
+#include "apps/run/run_config.h"
 #include "core/error.h"
 #include "model/generation/generate.h"
 #include "train/trainer.h"

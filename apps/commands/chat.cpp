@@ -2,12 +2,12 @@
 
 #include <algorithm>
 
+#include "apps/cli/signals.h"
+#include "apps/cli/terminal.h"
 #include "apps/commands/commands.h"
 #include "apps/run/line_editor.h"
 #include "apps/run/prompts.h"
 #include "apps/run/shots.h"
-#include "apps/cli/signals.h"
-#include "apps/cli/terminal.h"
 #include "apps/run/text_writer.h"
 #include "core/error.h"
 

@@ -177,7 +177,8 @@ constexpr Command command_table[] = {
      "hewn bench kernels --device=cuda --shapes-from=configs/gpt2-124m.toml",
      run_bench_kernels},
     {takes::bench_train, "bench train", "", "time training steps of a configuration",
-     "Milliseconds per step, tokens per second, peak bytes, on a GPU that is known MFU; takes the keys of `hewn train`.",
+     "Milliseconds per step, tokens per second, peak bytes, on a GPU that is known MFU; takes the keys of "
+     "`hewn train`.",
      "hewn bench train configs/baby-gpt-cpu.toml --threads=2\n"
      "hewn bench train --n_layer=12 --n_head=12 --n_embd=768 --batch_size=4 --block_size=64 --json",
      run_bench_train},

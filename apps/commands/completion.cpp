@@ -1,9 +1,9 @@
 #include <array>
 
-#include "apps/commands/commands.h"
 #include "apps/cli/manual.h"
 #include "apps/cli/suggest.h"
 #include "apps/cli/terminal.h"
+#include "apps/commands/commands.h"
 #include "core/error.h"
 
 namespace hewn::cli {

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-#include "apps/commands/commands.h"
 #include "apps/cli/format.h"
 #include "apps/cli/terminal.h"
+#include "apps/commands/commands.h"
 #include "core/error.h"
 #include "train/data/corpus.h"
 

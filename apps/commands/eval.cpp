@@ -2,11 +2,11 @@
 
 #include <nlohmann/json.hpp>
 
+#include "apps/cli/terminal.h"
 #include "apps/commands/commands.h"
 #include "apps/run/evaluation.h"
 #include "apps/run/open_run.h"
 #include "apps/run/run_config.h"
-#include "apps/cli/terminal.h"
 #include "apps/run/token_view.h"
 #include "core/error.h"
 

@@ -3,10 +3,10 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "apps/cli/terminal.h"
 #include "apps/commands/commands.h"
 #include "apps/run/input.h"
 #include "apps/run/open_run.h"
-#include "apps/cli/terminal.h"
 #include "core/error.h"
 #include "model/weights/export.h"
 #include "model/weights/outgoing.h"

@@ -3,12 +3,12 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "apps/commands/commands.h"
 #include "apps/cli/format.h"
-#include "apps/run/input.h"
-#include "apps/run/open_run.h"
 #include "apps/cli/terminal.h"
 #include "apps/cli/version.h"
+#include "apps/commands/commands.h"
+#include "apps/run/input.h"
+#include "apps/run/open_run.h"
 #include "core/error.h"
 #include "model/weights/foreign.h"
 #include "train/checkpoint.h"

@@ -3,11 +3,11 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "apps/commands/commands.h"
 #include "apps/cli/format.h"
-#include "apps/run/input.h"
 #include "apps/cli/terminal.h"
 #include "apps/cli/version.h"
+#include "apps/commands/commands.h"
+#include "apps/run/input.h"
 #include "core/error.h"
 #include "kernels/contract/rooms.h"
 #include "model/weights/gguf/gguf.h"

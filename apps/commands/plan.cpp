@@ -2,10 +2,10 @@
 
 #include <nlohmann/json.hpp>
 
-#include "apps/commands/commands.h"
 #include "apps/cli/format.h"
-#include "apps/run/run_config.h"
 #include "apps/cli/terminal.h"
+#include "apps/commands/commands.h"
+#include "apps/run/run_config.h"
 #include "core/error.h"
 #include "kernels/gpu/runtime/known.h"
 #include "kernels/roof/roof.h"

@@ -2,13 +2,13 @@
 
 #include <nlohmann/json.hpp>
 
-#include "apps/commands/commands.h"
-#include "apps/run/comparison.h"
 #include "apps/cli/format.h"
-#include "apps/run/prompts.h"
-#include "apps/run/shots.h"
 #include "apps/cli/signals.h"
 #include "apps/cli/terminal.h"
+#include "apps/commands/commands.h"
+#include "apps/run/comparison.h"
+#include "apps/run/prompts.h"
+#include "apps/run/shots.h"
 #include "apps/run/text_writer.h"
 #include "core/error.h"
 #include "model/generation/beam.h"

@@ -3,10 +3,10 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "apps/commands/commands.h"
 #include "apps/cli/format.h"
-#include "apps/run/input.h"
 #include "apps/cli/terminal.h"
+#include "apps/commands/commands.h"
+#include "apps/run/input.h"
 #include "core/error.h"
 
 namespace hewn::cli {

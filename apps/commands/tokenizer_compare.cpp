@@ -5,10 +5,10 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "apps/commands/commands.h"
 #include "apps/cli/format.h"
-#include "apps/run/input.h"
 #include "apps/cli/terminal.h"
+#include "apps/commands/commands.h"
+#include "apps/run/input.h"
 #include "core/error.h"
 #include "model/tokenizer/utf8.h"
 

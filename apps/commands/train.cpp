@@ -6,16 +6,16 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "apps/commands/commands.h"
-#include "apps/run/evaluation.h"
-#include "apps/cli/format.h"
 #include "apps/bench/profile_tables.h"
-#include "apps/run/progress.h"
-#include "apps/run/run_config.h"
+#include "apps/cli/format.h"
 #include "apps/cli/signals.h"
 #include "apps/cli/terminal.h"
-#include "apps/run/train_start.h"
 #include "apps/cli/version.h"
+#include "apps/commands/commands.h"
+#include "apps/run/evaluation.h"
+#include "apps/run/progress.h"
+#include "apps/run/run_config.h"
+#include "apps/run/train_start.h"
 #include "core/error.h"
 #include "model/generation/generate.h"
 #include "train/loop.h"

@@ -5,10 +5,10 @@
 #include <cmath>
 #include <filesystem>
 
+#include "apps/cli/terminal.h"
 #include "apps/commands/commands.h"
 #include "apps/run/input.h"
 #include "apps/run/run_config.h"
-#include "apps/cli/terminal.h"
 #include "core/error.h"
 #include "train/divergence.h"
 #include "train/loop.h"

@@ -4,9 +4,9 @@
 #include <set>
 
 #include "apps/cli/format.h"
-#include "apps/run/shots.h"
 #include "apps/cli/signals.h"
 #include "apps/cli/terminal.h"
+#include "apps/run/shots.h"
 #include "apps/run/text_writer.h"
 #include "core/error.h"
 #include "model/generation/beam.h"

@@ -3,9 +3,9 @@
 #include <filesystem>
 
 #include "apps/cli/config_file.h"
+#include "apps/cli/terminal.h"
 #include "apps/run/input.h"
 #include "apps/run/run_config.h"
-#include "apps/cli/terminal.h"
 #include "core/error.h"
 
 namespace hewn::cli {

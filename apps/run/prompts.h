@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "apps/run/open_run.h"
 #include "apps/cli/settings.h"
+#include "apps/run/open_run.h"
 #include "model/generation/generate.h"
 
 namespace hewn::cli {

@@ -2,9 +2,9 @@
 
 #include <filesystem>
 
+#include "apps/cli/terminal.h"
 #include "apps/run/input.h"
 #include "apps/run/open_run.h"
-#include "apps/cli/terminal.h"
 #include "core/error.h"
 
 namespace hewn::cli {

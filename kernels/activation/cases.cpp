@@ -129,7 +129,7 @@ Cases activation_cases(const CaseRequest& request) {
       const std::string shape = std::to_string(n) + name;
       CaseMemory f(request.seed);
       const auto* x = f.input("x", t, n, input_value(request));
-      auto* y = f.output("y", t, n, tolerance, 1);  // tails: tests/cases/activation.cpp
+      auto* y = f.output("y", t, n, tolerance, 1);  // tails: tests/kernels/cases/activation.cpp
       cases.push_back(std::make_unique<CaseOf<ActivationForward>>(std::move(f), shape, t,
                                                                   ActivationForward{kind, t, n, x, y}));
       for (const Write write : {Write::set, Write::add}) {

@@ -6,8 +6,8 @@
 #include <cstring>
 #include <string>
 
-#include "kernels/devices/gpu_device.h"
 #include "kernels/contract/parallel.h"
+#include "kernels/devices/gpu_device.h"
 
 namespace hewn {
 namespace {

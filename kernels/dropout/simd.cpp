@@ -1,7 +1,7 @@
 #include "kernels/dropout/simd.h"
 
-#include "kernels/dropout/mask.h"
 #include "kernels/contract/parallel.h"
+#include "kernels/dropout/mask.h"
 
 namespace hewn {
 

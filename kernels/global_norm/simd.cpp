@@ -1,7 +1,7 @@
 #include "kernels/global_norm/simd.h"
 
-#include "kernels/global_norm/ref.h"
 #include "kernels/contract/parallel.h"
+#include "kernels/global_norm/ref.h"
 #include "kernels/simd/vec.h"
 
 namespace hewn {

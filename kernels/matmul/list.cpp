@@ -1,16 +1,16 @@
 #include "kernels/contract/contract.h"
 #include "kernels/gpu/runtime/runtime.h"
+#include "kernels/matmul/cost.h"
 #include "kernels/matmul/cpu/blocks.h"
 #include "kernels/matmul/cpu/blocks_amx.h"
 #include "kernels/matmul/cpu/blocks_bf16.h"
-#include "kernels/matmul/cost.h"
+#include "kernels/matmul/cpu/simd_amx.h"
+#include "kernels/matmul/cpu/simd_bf16.h"
 #include "kernels/matmul/cuda.h"
 #include "kernels/matmul/gpu/gpu_plan.h"
 #include "kernels/matmul/lessons/lessons.h"
 #include "kernels/matmul/ref.h"
 #include "kernels/matmul/simd.h"
-#include "kernels/matmul/cpu/simd_amx.h"
-#include "kernels/matmul/cpu/simd_bf16.h"
 
 namespace hewn {
 namespace {

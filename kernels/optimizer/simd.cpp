@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "kernels/optimizer/ref.h"
 #include "kernels/contract/parallel.h"
+#include "kernels/optimizer/ref.h"
 #include "kernels/simd/vec_bf16.h"
 #include "kernels/simd/vec_philox.h"
 #include "kernels/simd/vec_stream.h"

@@ -2,8 +2,8 @@
 
 #include <cmath>
 
-#include "kernels/optimizer/ref.h"
 #include "kernels/contract/parallel.h"
+#include "kernels/optimizer/ref.h"
 
 namespace hewn {
 

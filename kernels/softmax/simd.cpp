@@ -1,9 +1,9 @@
 #include "kernels/softmax/simd.h"
 
 #include "kernels/contract/parallel.h"
-#include "kernels/softmax/visible.h"
 #include "kernels/simd/vec_rows.h"
 #include "kernels/simd/vec_stream.h"
+#include "kernels/softmax/visible.h"
 
 namespace hewn {
 namespace {

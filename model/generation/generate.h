@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "model/generation/context.h"
-#include "model/model.h"
 #include "model/generation/sampling.h"
+#include "model/model.h"
 
 namespace hewn {
 

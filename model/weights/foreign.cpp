@@ -7,8 +7,8 @@
 #include "model/weights/gguf/gguf_model.h"
 #include "model/weights/huggingface/huggingface.h"
 #include "model/weights/llama2c/llama2c.h"
-#include "model/weights/torch/nanogpt.h"
 #include "model/weights/tensorflow/tensorflow.h"
+#include "model/weights/torch/nanogpt.h"
 #include "model/weights/weights.h"
 
 namespace hewn {

@@ -50,6 +50,12 @@ TEST_CASE("the rules see what they forbid", "[arch]") {
   CHECK(against_the_arrow({core, up, model}).size() == 1);
   CHECK(against_the_arrow({file("core/c.h", {"#include \"a.h\""}), core}).size() == 1);
   CHECK(against_the_arrow({file("core/c.h", {"#include \"tests/t.h\""}), file("tests/t.h", {})}).size() == 1);
+  const auto cli = file("apps/cli/c.h", {}),
+             command = file("apps/commands/x.cpp", {"#include \"apps/cli/c.h\""});
+  CHECK(against_the_arrow({cli, command}).empty());
+  CHECK(against_the_arrow(
+            {file("apps/run/r.h", {"#include \"apps/commands/x.h\""}), file("apps/commands/x.h", {})})
+            .size() == 1);
   CHECK(circles({core, model}).size() == 1);
   CHECK(circles({file("kernels/a/op.h", {"#include \"kernels/b/op.h\""}),
                  file("kernels/b/op.cpp", {"#include \"kernels/a/abi.h\""})})

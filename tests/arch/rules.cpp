@@ -12,6 +12,7 @@ namespace hewn::test {
 namespace {
 
 const std::vector<std::string> layers{"core", "kernels", "model", "train", "apps"};
+const std::vector<std::string> floors{"apps/cli", "apps/run", "apps/bench", "apps/commands"};
 
 bool has_suffix(const std::string& path, std::initializer_list<std::string_view> suffixes) {
   return std::any_of(suffixes.begin(), suffixes.end(), [&](auto s) { return path.ends_with(s); });
@@ -21,14 +22,25 @@ bool is_code(const std::string& path) { return has_suffix(path, {".h", ".cpp", "
 
 std::string top(const std::string& path) { return path.substr(0, path.find('/')); }
 
-std::string folder(const std::string& path) { return path.substr(0, path.rfind('/')); }
+/// The room of a file: "kernels/matmul" for kernels/matmul/cpu/tile.h; empty for files that have none, such as
+/// core/tensor.h.
+std::string room(const std::string& path) {
+  const size_t first = path.find('/');
+  const size_t second = first == path.npos ? path.npos : path.find('/', first + 1);
+  return second == path.npos ? "" : path.substr(0, second);
+}
+
+std::optional<std::ptrdiff_t> position(const std::vector<std::string>& names, const std::string& name) {
+  const auto it = std::find(names.begin(), names.end(), name);
+  if (it == names.end()) return std::nullopt;
+  return it - names.begin();
+}
 
 // Position in the arrow, or nothing for tests, scripts and the like.
-std::optional<std::ptrdiff_t> layer(const std::string& path) {
-  const auto it = std::find(layers.begin(), layers.end(), top(path));
-  if (it == layers.end()) return std::nullopt;
-  return it - layers.begin();
-}
+std::optional<std::ptrdiff_t> layer(const std::string& path) { return position(layers, top(path)); }
+
+// The same among the floors of apps/.
+std::optional<std::ptrdiff_t> floor_of(const std::string& path) { return position(floors, room(path)); }
 
 // What a line includes, with its delimiters: `"core/tensor.h"` or `<vector>`; empty if nothing.
 std::string included(std::string line) {
@@ -116,18 +128,19 @@ Problems against_the_arrow(const std::vector<SourceFile>& files) {
       problems.push_back(where(file, line) + "no " + what + " (includes start at the root of the tree)");
     else if (from && (!to || *to > *from))
       problems.push_back(where(file, line) + top(file.path) + " must not know of " + what);
+    else if (floor_of(file.path) && floor_of(what) && *floor_of(what) > *floor_of(file.path))
+      problems.push_back(where(file, line) + room(file.path) + " must not know of " + what);
   });
   return problems;
 }
 
 Problems circles(const std::vector<SourceFile>& files) {
   Graph by_file, by_room;
-  const auto is_room = [](const std::string& path) { return path.find('/') != std::string::npos; };
   for_each_include(files, [&](const SourceFile& file, size_t, const std::string& what, bool quoted) {
     if (!quoted) return;
     by_file[file.path].insert(what);
-    const std::string from = folder(file.path), to = folder(what);
-    if (from != to && is_room(from) && is_room(to)) by_room[from].insert(to);
+    const std::string from = room(file.path), to = room(what);
+    if (from != to && !from.empty() && !to.empty()) by_room[from].insert(to);
   });
   Problems problems = circles_of(by_file, "files include each other");
   const Problems rooms = circles_of(by_room, "rooms include each other");

@@ -20,10 +20,11 @@ struct SourceFile {
 /// path.
 std::vector<SourceFile> house(const std::filesystem::path& root);
 
-/// Includes go with the arrow core <- kernels <- model <- train <- apps, and name a file from the root.
+/// Includes follow the arrow core <- kernels <- model <- train <- apps, within apps/ the arrow cli <- run <- bench <-
+/// commands, and name a file from the root.
 Problems against_the_arrow(const std::vector<SourceFile>& files);
 
-/// No file includes itself through others, and no folder below the top level (a room) does.
+/// No file includes itself through others, and no room does: a folder below the top level with its sub-folders.
 Problems circles(const std::vector<SourceFile>& files);
 
 /// core/ and kernels/ include nothing but the C++ standard library, OpenMP, CUDA, the processor and

@@ -3,12 +3,12 @@
 #include <cstring>
 
 #include "apps/cli/config_file.h"
-#include "core/io/checksum.h"
 #include "core/error.h"
+#include "core/io/checksum.h"
 #include "model/config.h"
 #include "tests/fuzz/target.h"
-#include "train/manifest.h"
 #include "train/data/token_file.h"
+#include "train/manifest.h"
 
 namespace hewn::test {
 namespace {

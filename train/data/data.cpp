@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "core/io/checksum.h"
 #include "core/error.h"
+#include "core/io/checksum.h"
 #include "train/data/corpus.h"
 #include "train/data/sources.h"
 

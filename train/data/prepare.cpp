@@ -1,8 +1,8 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "core/io/checksum.h"
 #include "core/error.h"
+#include "core/io/checksum.h"
 #include "model/tokenizer/utf8.h"
 #include "train/data/corpus.h"
 #include "train/data/data.h"

@@ -11,9 +11,9 @@
 #include <sstream>
 #include <vector>
 
+#include "apps/bench/machine/run_program.h"
 #include "apps/bench/machine/samples.h"
 #include "apps/cli/format.h"
-#include "apps/bench/machine/run_program.h"
 #include "apps/cli/terminal.h"
 #include "core/error.h"
 

@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "core/error.h"
+#include "kernels/contract/launch.h"
 #include "kernels/gpu/emulator/emulator.h"
 #include "kernels/gpu/runtime/runtime.h"
-#include "kernels/contract/launch.h"
 
 namespace hewn {
 namespace {

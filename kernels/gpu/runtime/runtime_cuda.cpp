@@ -3,9 +3,9 @@
 #include <string>
 
 #include "core/error.h"
-#include "kernels/gpu/simt/grid.h"
-#include "kernels/gpu/runtime/runtime.h"
 #include "kernels/contract/launch.h"
+#include "kernels/gpu/runtime/runtime.h"
+#include "kernels/gpu/simt/grid.h"
 
 namespace hewn {
 namespace {
@@ -22,8 +22,9 @@ void check(cudaError_t error, const char* doing) {
 
 /// The same for what waits: the error is that of something queued before, which the GPU does not name.
 void check_queued(cudaError_t error) {
-  check(error, "waiting for the GPU, on which a kernel failed (with CUDA_LAUNCH_BLOCKING=1 in the "
-               "environment each one is awaited, and the message names it)");
+  check(error,
+        "waiting for the GPU, on which a kernel failed (with CUDA_LAUNCH_BLOCKING=1 in the "
+        "environment each one is awaited, and the message names it)");
 }
 
 class CudaRuntime final : public GpuRuntime {
@@ -87,9 +88,7 @@ class CudaRuntime final : public GpuRuntime {
     check(state, "asking for an event");
     return true;
   }
-  void wait(Event event) override {
-    check_queued(cudaEventSynchronize(static_cast<cudaEvent_t>(event)));
-  }
+  void wait(Event event) override { check_queued(cudaEventSynchronize(static_cast<cudaEvent_t>(event))); }
   double seconds_between(Event first, Event second) override {
     float milliseconds = 0;
     check(cudaEventElapsedTime(&milliseconds, static_cast<cudaEvent_t>(first),

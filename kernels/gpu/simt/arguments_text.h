@@ -30,9 +30,17 @@ std::string sizes_text(const Args& a) {
   if constexpr (requires { a.D; }) size("D", a.D);
   if constexpr (requires { a.rows; }) size("rows", a.rows);
   if constexpr (requires { a.cols; }) size("cols", a.cols);
-  if constexpr (requires { a.outer; a.n; }) size("outer", a.outer);
+  if constexpr (requires {
+                  a.outer;
+                  a.n;
+                })
+    size("outer", a.outer);
   if constexpr (requires { a.n; }) size("n", a.n);
-  if constexpr (requires { a.inner; a.n; }) size("inner", a.inner);
+  if constexpr (requires {
+                  a.inner;
+                  a.n;
+                })
+    size("inner", a.inner);
   if constexpr (requires { a.width; }) size("width", a.width);
   if constexpr (requires { a.vocabulary; }) size("vocabulary", a.vocabulary);
   if constexpr (requires { a.shape[a.rank]; })

@@ -13,8 +13,8 @@
 
 #include <type_traits>
 
-#include "kernels/gpu/simt/limits.h"
 #include "kernels/contract/launch.h"
+#include "kernels/gpu/simt/limits.h"
 
 #ifdef __CUDACC__
 #include "kernels/gpu/simt/simt_cuda.h"

@@ -3,10 +3,10 @@
 
 #include <cuda_runtime.h>
 
+#include "kernels/contract/launch.h"
 #include "kernels/gpu/simt/arguments_text.h"
 #include "kernels/gpu/simt/grid.h"
 #include "kernels/gpu/simt/simt_bf16.h"
-#include "kernels/contract/launch.h"
 
 namespace hewn {
 

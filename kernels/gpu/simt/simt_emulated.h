@@ -13,11 +13,11 @@
 #include <tuple>
 
 #include "core/dtype.h"
-#include "kernels/gpu/simt/arguments_text.h"
+#include "kernels/contract/launch.h"
 #include "kernels/gpu/emulator/emulator.h"
+#include "kernels/gpu/simt/arguments_text.h"
 #include "kernels/gpu/simt/grid.h"
 #include "kernels/gpu/simt/simt_bf16.h"
-#include "kernels/contract/launch.h"
 
 #define __global__
 #define __device__

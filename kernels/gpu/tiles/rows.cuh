@@ -6,9 +6,9 @@
 
 #include <cmath>
 
+#include "kernels/gpu/simt/simt.h"
 #include "kernels/gpu/tiles/elements.cuh"
 #include "kernels/gpu/tiles/row_limits.h"
-#include "kernels/gpu/simt/simt.h"
 
 namespace hewn {
 namespace {

@@ -3,8 +3,8 @@
 // lies, in registers and in shared memory, is said by constexpr functions, from which the emulator's twins of
 // the instructions are made and which tests check.
 
-#include "kernels/gpu/tiles/async.cuh"
 #include "kernels/gpu/simt/simt.h"
+#include "kernels/gpu/tiles/async.cuh"
 
 namespace hewn {
 namespace {

@@ -2,9 +2,9 @@
 // Copies of a and b in the shape of the processor's tiles: of a 16 rows of 32 terms, of b 16 pairs of terms
 // of 16 columns; what is not there is zero. Includers are simd*amx.cpp.
 
+#include "kernels/contract/parallel.h"
 #include "kernels/matmul/cpu/pack_bf16.h"
 #include "kernels/matmul/cpu/tile_amx.h"
-#include "kernels/contract/parallel.h"
 
 namespace hewn {
 namespace {

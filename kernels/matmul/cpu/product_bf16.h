@@ -2,10 +2,10 @@
 // One of a batch of products of bfloat16 matrices, and how threads share them. Compiled per instruction set;
 // includers are simd*.cpp.
 
+#include "kernels/contract/parallel.h"
 #include "kernels/matmul/abi.h"
 #include "kernels/matmul/cpu/blocks.h"
 #include "kernels/matmul/cpu/epilogue.h"
-#include "kernels/contract/parallel.h"
 
 namespace hewn {
 namespace {

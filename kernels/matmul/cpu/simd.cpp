@@ -2,12 +2,12 @@
 
 #include <type_traits>
 
+#include "kernels/contract/parallel.h"
 #include "kernels/matmul/cpu/blocks.h"
 #include "kernels/matmul/cpu/dots.h"
 #include "kernels/matmul/cpu/epilogue.h"
 #include "kernels/matmul/cpu/pack_widened.h"
 #include "kernels/matmul/cpu/skinny.h"
-#include "kernels/contract/parallel.h"
 
 namespace hewn {
 namespace {

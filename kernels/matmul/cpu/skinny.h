@@ -4,9 +4,9 @@
 // it, and the sums wait in a near cache. They run in the same order as in the tiles, and give the same bits.
 // Compiled per instruction set; includers are simd*.cpp.
 
+#include "kernels/contract/parallel.h"
 #include "kernels/matmul/cpu/blocks.h"
 #include "kernels/matmul/cpu/pack.h"
-#include "kernels/contract/parallel.h"
 
 namespace hewn {
 namespace {

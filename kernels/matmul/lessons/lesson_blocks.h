@@ -1,8 +1,8 @@
 #pragma once
 // What the lessons with packed blocks share. Compiled per instruction set; includers are simd*.cpp.
 
-#include "kernels/matmul/lessons/lessons.h"
 #include "kernels/matmul/cpu/pack.h"
+#include "kernels/matmul/lessons/lessons.h"
 
 namespace hewn {
 namespace {

@@ -1,5 +1,5 @@
-#include "kernels/matmul/lessons/lesson_blocks.h"
 #include "kernels/contract/parallel.h"
+#include "kernels/matmul/lessons/lesson_blocks.h"
 
 namespace hewn {
 

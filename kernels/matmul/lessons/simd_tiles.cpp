@@ -1,5 +1,5 @@
-#include "kernels/matmul/lessons/lessons.h"
 #include "kernels/matmul/cpu/pack.h"
+#include "kernels/matmul/lessons/lessons.h"
 
 namespace hewn {
 

@@ -1,8 +1,8 @@
 #include "model/weights/tensorflow/table.h"
 
 #include "model/weights/bytes.h"
-#include "model/weights/tensorflow/crc32c.h"
 #include "model/weights/safetensors/safetensors_header.h"
+#include "model/weights/tensorflow/crc32c.h"
 
 namespace hewn {
 namespace {

@@ -1,0 +1,65 @@
+// hewn bench, plan, info.
+
+#include "tests/apps/small_run.h"
+
+namespace hewn::test {
+
+TEST_CASE("kernels are timed after being checked") {
+  if (left_out()) return;
+  const auto r = hewn(
+      {"bench", "kernels", "--op=softmax", "--shape=7x65", "--threads=1,2", "-r", "2", "--json", "--ladder"});
+  CHECK(r.exit_code == 0);
+  for (const char* key : {"op", "shape", "dtype", "threads", "isa", "rung", "best_ms", "median_ms", "gflops",
+                          "gbps", "roof_percent"})
+    CHECK(contains(r.out, "\"" + std::string(key) + "\": "));
+  CHECK(contains(r.out, "\"rung\": \"reference\""));
+  const auto two = hewn({"bench", "kernels", "--op=softmax.forward", "--shape=7x65,3x9", "-r1", "--csv"});
+  CHECK(two.exit_code == 0);
+  CHECK(contains(two.out, "softmax.forward,7x65,"));
+  CHECK(contains(two.out, "softmax.forward,3x9,"));
+}
+
+TEST_CASE("training and sampling are timed") {
+  const auto train = hewn({"bench", "train", "--vocab_size=20", "--n_layer=1", "--n_embd=16",
+                           "--batch_size=2", "--threads=1", "-r2", "--json"});
+  CHECK(train.exit_code == 0);
+  for (const char* key : {"\"ms_per_step\"", "\"tokens_per_s\"", "\"peak_bytes\""})
+    CHECK(contains(train.out, key));
+  CHECK(!contains(train.out, "mfu"));  // of GPUs alone, whose peaks are known
+  const auto sample =
+      hewn({"bench", "sample", "--n_layer=1", "--n_embd=16", "--max_new_tokens=10", "-r2", "--json"});
+  CHECK(contains(sample.out, "\"tokens_per_s\""));
+  CHECK(contains(hewn({"bench", "sample", "--n_layer=1", "--n_embd=16", "--max_new_tokens=10"}).out,
+                 "tokens/s"));
+}
+
+TEST_CASE("a plan tells parameters, memory, floor and what fits") {
+  const auto r = hewn({"plan", "--vocab_size=65", "--json"});
+  CHECK(r.exit_code == 0);
+  for (const char* key : {"\"parameters\": ", "\"flops_per_token\"", "\"peak_bytes\"",
+                          "\"floor_ms_per_step\"", "\"largest_batch_size\""})
+    CHECK(contains(r.out, key));
+  CHECK(contains(hewn({"plan", "--vocab_size=65"}).out, "at the peak"));
+  CHECK_FAILS(hewn({"plan", "--vocab_size=65", "--n_head=3"}), 2, "n_head");
+}
+
+TEST_CASE("info describes this machine and what it is given") {
+  const auto machine = hewn({"info"});
+  CHECK(contains(machine.out, "softmax.forward"));
+  CHECK(contains(hewn({"info", "--json"}).out, "\"kernels\""));
+  const TempDir dir;
+  REQUIRE(hewn(small_train(dir)).exit_code == 0);
+  CHECK(contains(hewn({"info", (dir / "run").string()}).out, "step-000020"));
+  CHECK(contains(hewn({"info", (dir / "run/checkpoints/best").string()}).out, "n_embd"));
+  CHECK(contains(hewn({"info", (dir / "run/checkpoints/last/model.safetensors").string()}).out,
+                 "transformer.wte.weight"));
+  CHECK(contains(hewn({"info", (dir / "run/tokenizer.json").string()}).out, "char"));
+  REQUIRE(
+      hewn({"data", "prepare", (dir / "text.txt").string(), "--out_dir=" + (dir / "d").string()}).exit_code ==
+      0);
+  CHECK(contains(hewn({"info", (dir / "d/train.bin").string()}).out, "tokens"));
+  CHECK_FAILS(hewn({"info", (dir / "none").string()}), 3, "none");
+  CHECK_FAILS(hewn({"info", (dir / "text.txt").string()}), 3, "text.txt");
+}
+
+}  // namespace hewn::test

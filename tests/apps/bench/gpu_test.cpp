@@ -1,0 +1,126 @@
+// hewn bench kernels --device: the emulated GPU from end to end, what is refused on GPUs, and their
+// libraries.
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "tests/apps/hewn.h"
+
+namespace hewn::test {
+namespace {
+
+using Json = nlohmann::json;
+
+/// A short bench on the emulated GPU.
+std::vector<std::string> emulated(std::vector<std::string> more) {
+  std::vector<std::string> words{"bench", "kernels", "--device=emulated", "-r2"};
+  words.insert(words.end(), more.begin(), more.end());
+  return words;
+}
+
+/// Its rows; none, and the running test is skipped, where this build has no emulated GPU.
+std::vector<Json> rows_of(std::vector<std::string> more) {
+  more.push_back("--json");
+  const auto r = hewn(emulated(more));
+  INFO(r.err);
+  if (contains(r.err, "holds no emulated GPU")) {
+    skip("this build has no emulated GPU");
+    return {};
+  }
+  CHECK(r.exit_code == 0);
+  CHECK(contains(r.err, "the times say nothing about any GPU"));
+  return r.exit_code == 0 ? Json::parse(r.out).get<std::vector<Json>>() : std::vector<Json>{};
+}
+
+std::set<std::string> rungs_in(const std::vector<Json>& rows) {
+  std::set<std::string> names;
+  for (const Json& row : rows)
+    if (!row["op"].get<std::string>().starts_with("ceiling.")) names.insert(row["rung"]);
+  return names;
+}
+
+}  // namespace
+
+TEST_CASE("a GPU's ladder is checked and timed, its ceilings first") {
+  const auto rows = rows_of({"--op=softmax.forward", "--shape=3x65", "--ladder"});
+  if (rows.empty()) return;
+  REQUIRE(rows.size() == 5);
+  CHECK(rows[0]["op"] == "ceiling.copy");
+  CHECK(rows[0]["gbps"].get<double>() > 0);
+  CHECK(rows[1]["op"] == "ceiling.matmul");
+  CHECK(rows[1]["gflops"].get<double>() > 0);
+  CHECK(rungs_in(rows) == std::set<std::string>{"cuda.threads", "cuda.blocks", "cuda"});
+  for (const Json& row : rows) {
+    CHECK(row["isa"] == "emulated");
+    CHECK(row["dtype"] == (row["op"] == "ceiling.copy" ? "" : "f32"));
+    CHECK(!row.contains("drift_percent"));
+    if (row["op"] != "softmax.forward") continue;
+    CHECK(row["cache"] == "cold");
+    CHECK(row["best_ms"].get<double>() > 0);
+    CHECK(row["best_ms"] <= row["median_ms"]);
+    CHECK(row["roof_percent"].get<double>() > 0);
+    CHECK(row["gbps"].get<double>() > 0);
+  }
+}
+
+TEST_CASE("on a GPU only the preferred rung of each operation is timed, unless the ladder is asked for") {
+  const auto softmax = rows_of({"--op=softmax", "--shape=3x65"});
+  if (softmax.empty()) return;
+  CHECK(rungs_in(softmax) == std::set<std::string>{"cuda"});
+  CHECK(rungs_in(rows_of({"--op=layernorm.forward", "--shape=2x33"})) == std::set<std::string>{"cuda"});
+  CHECK(rungs_in(rows_of({"--op=attention", "--shape=1x2x5x9x8"})).size() == 1);
+  const auto products = rows_of({"--op=matmul", "--shape=9x17x5", "--ladder"});
+  CHECK(rungs_in(products).count("cuda.naive") == 1);
+  CHECK(rungs_in(products).count("cuda.floats") == 1);
+  CHECK(rungs_in(rows_of({"--op=matmul", "--shape=9x17x5", "--dtype=bf16"})).size() == 1);
+}
+
+TEST_CASE("a GPU's result is a table too") {
+  const auto r = hewn(emulated({"--op=softmax.forward", "--shape=3x65", "--md"}));
+  if (contains(r.err, "holds no emulated GPU")) return skip("this build has no emulated GPU");
+  REQUIRE(r.exit_code == 0);
+  CHECK(contains(r.out, "| copy | memory |"));
+  CHECK(contains(r.out, "| matmul | 16x16x16 NN | f32 |"));
+  CHECK(contains(r.out, "| softmax.forward | 3x65 | f32 |"));
+}
+
+TEST_CASE("what cannot be meant on a GPU is refused") {
+  for (const std::string device : {"cuda", "emulated"})
+    for (const std::string key : {"threads=2", "isa=avx2", "counters", "asm", "rung=x.so"})
+      CHECK_FAILS(hewn({"bench", "kernels", "--device=" + device, "--op=softmax", "--" + key}), 2,
+                  "--" + key.substr(0, key.find('=')) + " is for kernels on the processor; leave it out");
+  CHECK_FAILS(hewn(emulated({"--op=softmax", "--cache=warm"})), 2, "always found in its memory");
+  CHECK_FAILS(hewn({"bench", "kernels", "--device=gpu"}), 2, "not one of cpu, cuda or emulated");
+  // Of the environment, what is for the processor is left aside.
+  const auto r = hewn(emulated({"--op=softmax.forward", "--shape=1x3"}), {.env = {{"HEWN_THREADS", "2"}}});
+  if (contains(r.err, "holds no emulated GPU")) return skip("this build has no emulated GPU");
+  INFO(r.err);
+  CHECK(r.exit_code == 0);
+}
+
+TEST_CASE("libraries are compared on the device that they compute on") {
+  const TempDir dir;
+  const auto compare = [](const std::string& peer, const std::string& device,
+                          const std::map<std::string, std::string>& env = {}) {
+    return hewn({"bench", "kernels", "--compare=" + peer, "--device=" + device, "--op=matmul",
+                 "--shape=5x5x5", "-r1"},
+                {.env = env});
+  };
+  CHECK_FAILS(compare("cublas", "cpu"), 2, "cublas computes on the device cuda, not on cpu");
+  CHECK_FAILS(compare("cublas", "emulated"), 2, "cublas computes on the device cuda, not on emulated");
+  CHECK_FAILS(compare("openblas", "cuda"), 2, "openblas computes on the device cpu, not on cuda");
+  CHECK_FAILS(compare("cublass", "cuda"), 2, "did you mean 'cublas'?");
+  CHECK_FAILS(compare("cudnn", "emulated"), 2, "cudnn computes on the device cuda, not on emulated");
+  const std::string none = (dir / "none.so").string(), other = (dir / "other.so").string();
+  CHECK_FAILS(compare("cublas", "cuda", {{"HEWN_CUBLAS", none}}), 1, "HEWN_CUBLAS=" + none);
+  CHECK_FAILS(compare("cudnn", "cuda", {{"HEWN_CUDNN", none}}), 1, "HEWN_CUDNN=" + none);
+  write_file(dir / "other.cpp", "extern \"C\" int other() { return 0; }");
+  REQUIRE(
+      run_program({compiler(), "-shared", "-fPIC", (dir / "other.cpp").string(), "-o", other}).exit_code ==
+      0);
+  CHECK_FAILS(compare("cublas", "cuda", {{"HEWN_CUBLAS", other}}), 1, "no function cublasGemmEx");
+  CHECK_FAILS(compare("cudnn", "cuda", {{"HEWN_CUDNN", other}}), 1, "no function cudnnSoftmaxForward");
+}
+
+}  // namespace hewn::test

@@ -1,0 +1,203 @@
+// hewn bench kernels: its options, outputs and what it refuses.
+
+#include <algorithm>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "tests/apps/small_run.h"
+
+namespace hewn::test {
+namespace {
+
+using Json = nlohmann::json;
+
+/// A short bench of one small softmax, on one thread.
+std::vector<std::string> small(std::vector<std::string> more) {
+  std::vector<std::string> words{"bench",        "kernels",     "--op=softmax.forward",
+                                 "--shape=7x65", "--threads=1", "-r3"};
+  words.insert(words.end(), more.begin(), more.end());
+  return words;
+}
+
+}  // namespace
+
+TEST_CASE("kernels are timed with warm caches, cold ones, or both") {
+  for (const std::string cache : {"warm", "cold", "both"}) {
+    const auto r = hewn(small({"--cache=" + cache, "--json"}));
+    REQUIRE(r.exit_code == 0);
+    const Json rows = Json::parse(r.out);
+    REQUIRE(rows.size() == (cache == "both" ? 2 : 1));
+    CHECK(rows[0]["cache"] == (cache == "cold" ? "cold" : "warm"));
+    for (const Json& row : rows) {
+      CHECK(row["best_ms"].get<double>() > 0);
+      CHECK(row["best_ms"] <= row["median_ms"]);
+      CHECK(row["spread_percent"].get<double>() >= 0);
+      CHECK(row["roof_percent"].get<double>() > 0);
+      CHECK(row["drift_percent"].get<double>() >= 0);
+    }
+    CHECK(contains(r.err, "reference loop"));
+  }
+  CHECK_FAILS(hewn(small({"--cache=hot"})), 2, "not one of warm, cold or both");
+}
+
+TEST_CASE("a result is a table, Markdown, CSV or JSON") {
+  CHECK(contains(hewn(small({})).out, "best ms"));
+  const auto md = hewn(small({"--md"}));
+  CHECK(contains(md.out, "| op | shape | dtype |"));
+  CHECK(contains(md.out, "| softmax.forward | 7x65 | f32 | 1 |"));
+  const auto csv = hewn(small({"--csv", "--cache=warm"}));
+  CHECK(contains(csv.out, "op,shape,dtype,threads,isa,rung,cache,best_ms,median_ms"));
+  CHECK(std::count(csv.out.begin(), csv.out.end(), '\n') == 2);
+  CHECK(hewn(small({"--json", "-q"})).err.empty());
+  CHECK_FAILS(hewn(small({"--json", "--csv"})), 2, "--csv and --json exclude each other");
+  CHECK_FAILS(hewn(small({"--md", "--csv"})), 2, "exclude each other");
+}
+
+TEST_CASE("a result is compared with an earlier one") {
+  if (left_out()) return;
+  const TempDir dir;
+  const std::string file = (dir / "before.json").string();
+  const std::string baseline = "--baseline=" + file;
+  const auto before = hewn(small({"--json"}));
+  REQUIRE(before.exit_code == 0);
+  Json rows = Json::parse(before.out);
+  const auto against = [&](double factor, const std::string& form) {
+    Json changed = rows;
+    for (Json& row : changed) {
+      row["best_ms"] = row["best_ms"].get<double>() * factor;
+      row["spread_percent"] = 0;
+    }
+    write_file(file, changed.dump());
+    return hewn(small({baseline, form, "-r50"}));
+  };
+  const auto slower = against(1e-3, "--json");
+  CHECK(slower.exit_code == 5);
+  CHECK(contains(slower.err, "slower than in"));
+  CHECK(Json::parse(slower.out)[0]["verdict"] == "slower");
+  const auto faster = against(1e6, "--json");
+  CHECK(faster.exit_code == 0);
+  const Json row = Json::parse(faster.out)[0];
+  CHECK(row["verdict"] == "faster");
+  CHECK(row["change_percent"].get<double>() < -99);
+  CHECK(row["noise_percent"].get<double>() >= 2);
+  CHECK(contains(against(1e6, "--md").out, "| faster |"));
+}
+
+TEST_CASE("a baseline that is none is refused before anything is timed") {
+  const TempDir dir;
+  const std::string file = (dir / "file.json").string();
+  const auto with = [&](const std::string& content) {
+    write_file(file, content);
+    return hewn(small({"--baseline=" + file}));
+  };
+  CHECK_FAILS(hewn(small({"--baseline=" + (dir / "none").string()})), 3, "none");
+  CHECK_FAILS(hewn(small({"--baseline=" + dir.path().string()})), 3, dir.path().string());
+  CHECK_FAILS(with(""), 3, "not JSON");
+  CHECK_FAILS(with("{\"op\": "), 3, "not JSON");
+  CHECK_FAILS(with("{}"), 3, "not a list");
+  CHECK_FAILS(with("[3]"), 3, "not an object");
+  CHECK_FAILS(with("[{}]"), 3, "there is no \"op\"");
+  CHECK_FAILS(with("[{\"op\": 7}]"), 3, "\"op\" is not a string");
+  const std::string row =
+      R"({"op": "softmax.forward", "shape": "7x65", "dtype": "f32", "isa": "x", "rung": "y", )";
+  CHECK_FAILS(with("[" + row + R"("threads": "1", "best_ms": 1}])"), 3, "\"threads\" is not a number");
+  CHECK_FAILS(with("[" + row + R"("threads": 1, "best_ms": 0}])"), 3, "\"best_ms\" is not positive");
+  CHECK_FAILS(with("[" + row + R"("threads": 1, "best_ms": 1}])"), 3, "none of what was measured");
+  CHECK_FAILS(with("[]"), 3, "none of what was measured");
+}
+
+TEST_CASE("charts stand in a page that needs no other") {
+  const TempDir dir;
+  const std::string file = (dir / "charts.html").string();
+  const auto r = hewn(small({"--ladder", "--plot=" + file}));
+  if (contains(r.err, "libjs-chart.js")) {
+    CHECK(r.exit_code == 1);
+    CHECK(!std::filesystem::exists(file));
+    skip("charts: Chart.js was not found when hewn was built");
+    return;
+  }
+  REQUIRE(r.exit_code == 0);
+  const std::string page = read_file(file);
+  CHECK(contains(page, "Chart.js v"));
+  CHECK(contains(page, "\"op\": \"ceiling.fma\""));
+  CHECK(contains(page, "\"rung\": \"reference\""));
+  CHECK(!contains(page, "src="));
+  CHECK(!contains(page, "<link"));
+  CHECK(contains(page, "</script></body></html>"));
+  CHECK_FAILS(hewn(small({"--plot=" + (dir / "none/x.html").string()})), 1, "x.html");
+}
+
+TEST_CASE("ceilings are measured for the charts and for all kernels") {
+  const TempDir dir;
+  const auto r = hewn(small({"--json", "--plot=" + (dir / "charts.html").string()}));
+  if (r.exit_code != 0) return skip("ceilings: Chart.js was not found when hewn was built");
+  int read = 0, copy = 0, fma = 0, functions = 0;
+  for (const Json& row : Json::parse(r.out)) {
+    fma += row["op"] == "ceiling.fma" && row["gflops"].get<double>() > 0.1;
+    read += row["op"] == "ceiling.read" && row["gbps"].get<double>() > 0.1;
+    copy += row["op"] == "ceiling.copy" && row["gbps"].get<double>() > 0.1;
+    functions += row["op"] == "ceiling.exp" || row["op"] == "ceiling.tanh";
+    CHECK(row["best_ms"].get<double>() > 0);
+  }
+  CHECK(functions >= 2);
+  CHECK(fma >= 2);
+  CHECK(read >= 2);
+  CHECK(copy == read);
+}
+
+TEST_CASE("a kind of operation is asked for by its name in the output") {
+  if (left_out()) return;
+  const auto lines_of = [](const std::string& op, const std::string& shape) {
+    const auto r = hewn({"bench", "kernels", "--op=" + op, "--shape=" + shape, "--cache=warm", "--threads=1",
+                         "-r1", "--csv"});
+    CHECK(r.exit_code == 0);
+    std::vector<std::string> lines;
+    std::istringstream in(r.out);
+    for (std::string line; std::getline(in, line);) lines.push_back(line);
+    return lines;
+  };
+  const auto gelu = lines_of("gelu", "4096");
+  CHECK(gelu.size() == 7);  // two curves, forward, backward and backward adding, after the header
+  for (size_t i = 1; i < gelu.size(); ++i) CHECK(contains(gelu[i], "4096 gelu_"));
+  const auto swiglu = lines_of("swiglu", "3x512");
+  CHECK(swiglu.size() == 4);
+  for (size_t i = 1; i < swiglu.size(); ++i) CHECK(contains(swiglu[i], "3x512 swiglu"));
+  CHECK(contains(lines_of("adamw", "5000").at(1), "adamw 5000"));
+  CHECK_FAILS(hewn({"bench", "kernels", "--op=gel"}), 2, "no kernels called 'gel'");
+}
+
+TEST_CASE("operands stand on huge pages or small ones") {
+  for (const std::string pages : {"huge", "small"}) CHECK(hewn(small({"--pages=" + pages})).exit_code == 0);
+  CHECK_FAILS(hewn(small({"--pages=large"})), 2, "not one of huge or small");
+}
+
+TEST_CASE("one case alone is asked for as the output writes it") {
+  const std::vector<std::string> relu{
+      "bench", "kernels", "--op=activation.forward", "--cache=warm", "--threads=1", "-r1", "--csv"};
+  auto words = relu;
+  words.push_back("--shape=4096 relu");
+  const auto one = hewn(words);
+  CHECK(one.exit_code == 0);
+  CHECK(contains(one.out, "4096 relu"));
+  CHECK(std::count(one.out.begin(), one.out.end(), '\n') == 2);
+  words.back() = "--shape=4096 relo";
+  CHECK_FAILS(hewn(words), 2,
+              "no shape \"4096 relo\" here; with these sizes there are \"4096 none\" \"4096 relu\"");
+}
+
+TEST_CASE("what cannot be measured is refused") {
+  CHECK_FAILS(hewn({"bench", "kernels", "--op=sotfmax"}), 2, "did you mean 'softmax'?");
+  CHECK_FAILS(hewn({"bench", "kernels", "--op=softmax.sideways"}), 2, "no kernels called 'softmax.sideways'");
+  CHECK_FAILS(hewn({"bench", "kernels", "--op=sotfmax.bakcward"}), 2, "did you mean 'softmax.backward'?");
+  CHECK_FAILS(hewn({"bench", "kernels", "--shape=3x3"}), 2, "--shape needs one --op");
+  CHECK_FAILS(hewn({"bench", "kernels", "--op=softmax", "--shape=3x"}), 2, "not of the form");
+  CHECK_FAILS(hewn({"bench", "kernels", "--op=softmax", "--shape=0x3"}), 2, "not of the form");
+  CHECK_FAILS(hewn({"bench", "kernels", "--isa=mmx"}), 2, "no code for 'mmx'");
+  CHECK_FAILS(hewn({"bench", "kernels", "--threads=none"}), 2, "not a number of threads");
+  CHECK_FAILS(hewn({"bench", "kernels", "--threads=0"}), 2, "not a number of threads");
+  CHECK_FAILS(hewn({"bench", "kernels", "--threads=1,"}), 2, "not a number of threads");
+  CHECK_FAILS(hewn({"bench", "kernels", "-r0"}), 2, "out of range");
+  CHECK_FAILS(hewn({"bench", "kernels", "softmax"}), 2, "takes no argument 'softmax'");
+}
+
+}  // namespace hewn::test

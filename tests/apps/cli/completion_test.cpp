@@ -1,0 +1,64 @@
+// Completions, manual and reference are printed from the one table of options, and work.
+
+#include "tests/apps/hewn.h"
+
+namespace hewn::test {
+namespace {
+
+// What bash completes for these words, the last one unfinished.
+std::string completed(const std::string& words) {
+  const std::string script =
+      "compopt() { :; }\n"
+      "source <(\"$0\" completion bash)\n"
+      "COMP_WORDS=(hewn " +
+      words +
+      ")\n"
+      "COMP_CWORD=$((${#COMP_WORDS[@]} - 1))\n"
+      "_hewn\n"
+      "echo \"${COMPREPLY[*]}\"\n";
+  const auto r = run_program({"bash", "-c", script, hewn_program().string()});
+  CHECK(r.err.empty());
+  return r.out.substr(0, r.out.find('\n'));
+}
+
+}  // namespace
+
+TEST_CASE("bash completes commands, options and choices") {
+  CHECK(completed("inf") == "info");
+  CHECK(completed("data cor") == "corpus");
+  CHECK(completed("data corpus --ta") == "--tales=");
+  CHECK(completed("bench kernels --dtype = ''") == "f32 f64 bf16");
+  CHECK(completed("bench kernels --dtype = f6") == "f64");
+  CHECK(completed("bench kernels --dt") == "--dtype=");
+  CHECK(completed("info --color = a") == "auto always");
+  CHECK(completed("completion z") == "zsh");
+  CHECK(completed("data corpus xyz") == "");
+}
+
+TEST_CASE("zsh and fish completions are printed") {
+  CHECK(contains(hewn({"completion", "zsh"}).out, "#compdef hewn"));
+  CHECK(contains(hewn({"completion", "fish"}).out, "complete -c hewn"));
+  CHECK_FAILS(hewn({"completion", "ksh"}), 2, "no completions for 'ksh'");
+  CHECK_FAILS(hewn({"completion"}), 2, "bash, zsh, fish");
+}
+
+TEST_CASE("the manual page is sound") {
+  const auto r = hewn({"completion", "man"});
+  CHECK(r.exit_code == 0);
+  CHECK(contains(r.out, ".TH HEWN 1"));
+  CHECK(contains(r.out, ".SH EXIT STATUS"));
+  if (run_program({"sh", "-c", "command -v groff"}).exit_code != 0) return skip("groff is not installed");
+  const auto formatted = run_program({"groff", "-man", "-Tascii", "-ww", "-z"}, {.input = r.out});
+  CHECK(formatted.exit_code == 0);
+  CHECK(formatted.err == "");
+}
+
+TEST_CASE("docs/cli.md holds the reference this program prints") {
+  const std::string reference = hewn({"completion", "markdown"}).out;
+  CHECK(contains(reference, "## Exit codes"));
+  const std::string page = read_file(source_dir() / "docs/cli.md");
+  INFO("run: hewn completion markdown, and put it after the marker in docs/cli.md");
+  CHECK(contains(page, reference));
+}
+
+}  // namespace hewn::test

@@ -1,0 +1,178 @@
+// What is asked for wrongly is refused with status 2, says what was wrong and what was probably meant.
+
+#include <chrono>
+
+#include "tests/apps/hewn.h"
+
+namespace hewn::test {
+
+TEST_CASE("a bare call welcomes") {
+  const auto r = hewn({});
+  CHECK(r.exit_code == 0);
+  CHECK(r.err.empty());
+  CHECK(contains(r.out, "hewn train "));
+  CHECK(contains(r.out, "hewn sample out"));
+}
+
+TEST_CASE("every help ends with examples and names its options") {
+  const auto all = hewn({"--help"});
+  CHECK(all.exit_code == 0);
+  const std::string commands =
+      all.out.substr(all.out.find("Commands"), all.out.find("Options") - all.out.find("Commands"));
+  size_t seen = 0;
+  for (size_t at = 0; (at = commands.find("\n  ", at)) != commands.npos; ++at) {
+    const std::string name = commands.substr(at + 3, 20);
+    if (name.front() == ' ') continue;
+    std::vector<std::string> words{""};
+    for (const char c : name.substr(0, name.find("  "))) {
+      if (c == ' ')
+        words.emplace_back();
+      else
+        words.back().push_back(c);
+    }
+    words.push_back("--help");
+    const auto r = hewn(words);
+    INFO(name);
+    CHECK(r.exit_code == 0);
+    CHECK(r.err.empty());
+    CHECK(contains(r.out, "Examples\n  "));
+    CHECK(r.out.find("Examples\n") > r.out.find("--version"));
+    ++seen;
+  }
+  CHECK(seen >= 4);
+}
+
+TEST_CASE("unknown commands and options are refused with a suggestion") {
+  CHECK_FAILS(hewn({"inof"}), 2, "did you mean 'info'?");
+  CHECK_FAILS(hewn({"data", "corpsu"}), 2, "did you mean 'corpus'?");
+  CHECK_FAILS(hewn({"entirely-unknown"}), 2, "unknown command 'entirely-unknown'\n");
+  CHECK_FAILS(hewn({"data"}), 2, "corpus");
+  CHECK_FAILS(hewn({"data", "corpus", "--tails=3"}), 2, "unknown option --tails; did you mean 'tales'?");
+  CHECK_FAILS(hewn({"data", "corpus", "--nonsense"}), 2, "unknown option --nonsense");
+  CHECK_FAILS(hewn({"data", "corpus", "-x"}), 2, "unknown option -x");
+  CHECK_FAILS(hewn({"data", "corpus", "--ladder"}), 2,
+              "--ladder is an option of bench kernels, not of data corpus");
+  CHECK_FAILS(hewn({"data", "corpus", "extra"}), 2, "no arguments");
+  // Commands and keys of later days are unknown until they exist.
+  CHECK_FAILS(hewn({"finetune"}), 2, "unknown command");
+  CHECK_FAILS(hewn({"data", "corpus", "--tensorboard=1"}), 2, "unknown option --tensorboard");
+}
+
+TEST_CASE("values are checked for type, range and choice") {
+  CHECK_FAILS(hewn({"data", "corpus", "--tales=many"}), 2,
+              "tales = 'many' is not a whole number; give 1 to 1e+08");
+  CHECK_FAILS(hewn({"data", "corpus", "--tales=3.5"}), 2, "not a whole number");
+  CHECK_FAILS(hewn({"data", "corpus", "--tales=0"}), 2, "out of range");
+  CHECK_FAILS(hewn({"data", "corpus", "--tales", "-4"}), 2, "out of range");
+  CHECK_FAILS(hewn({"data", "corpus", "--tales="}), 2, "not a whole number");
+  CHECK_FAILS(hewn({"data", "corpus", "--tales"}), 2, "--tales needs a value");
+  CHECK_FAILS(hewn({"data", "corpus", "--tales=99999999999999999999"}), 2, "not a whole number");
+  CHECK_FAILS(hewn({"bench", "kernels", "--dtype=f23"}), 2,
+              "not one of f32, f64 or bf16; did you mean 'f32'?");
+  CHECK_FAILS(hewn({"bench", "kernels", "--ladder=maybe"}), 2, "neither true nor false");
+  CHECK_FAILS(hewn({"data", "corpus", "--color=pink"}), 2, "not one of auto, always or never");
+}
+
+TEST_CASE("a dash is an underscore, and a value may follow after a blank") {
+  const auto joined = hewn({"data", "corpus", "--tales=2", "--seed=5"});
+  const auto apart = hewn({"data", "corpus", "--tales", "2", "--seed", "5"});
+  CHECK(joined.exit_code == 0);
+  CHECK(joined.out == apart.out);
+  CHECK(joined.out != hewn({"data", "corpus", "--tales=2", "--seed=6"}).out);
+  const auto twice = hewn({"data", "corpus", "--tales=9", "--tales=2", "--seed=5"});
+  CHECK(twice.out == joined.out);
+  const auto quiet = hewn({"-q", "data", "corpus", "--tales=2", "--seed=5"});
+  CHECK(quiet.out == joined.out);
+  CHECK(quiet.err.empty());
+  CHECK(contains(joined.err, "nats per character"));
+}
+
+TEST_CASE("flags beat the environment, which beats the configuration, which beats the defaults") {
+  const TempDir dir;
+  write_file(dir / "two.toml", "tales = 2\nseed = 3\n");
+  const std::string config = (dir / "two.toml").string();
+  const auto lines = [](const ProcessResult& r) {
+    INFO(r.err);
+    CHECK(r.exit_code == 0);
+    return std::count(r.out.begin(), r.out.end(), '\n');
+  };
+  const ProcessOptions three{.env = {{"HEWN_TALES", "3"}}};
+  CHECK(lines(hewn({"data", "corpus", config})) == 2);
+  CHECK(lines(hewn({"data", "corpus", config}, three)) == 3);
+  CHECK(lines(hewn({"data", "corpus", config, "--tales=4"}, three)) == 4);
+  CHECK(hewn({"data", "corpus", config}).out == hewn({"data", "corpus", "--tales=2", "--seed=3"}).out);
+  CHECK_FAILS(hewn({"data", "corpus"}, {.env = {{"HEWN_TALES", "x"}}}), 2, "HEWN_TALES: tales = 'x'");
+  CHECK_FAILS(hewn({"data", "corpus", "--tales=1"}, {.env = {{"HEWN_TALSE", "3"}}}), 0,
+              "HEWN_TALSE is not a key of data corpus; did you mean 'tales'?");
+}
+
+TEST_CASE("mistakes in a configuration are named by line and column") {
+  const TempDir dir;
+  const auto with = [&](const std::string& text) {
+    write_file(dir / "c.toml", text);
+    return hewn({"data", "corpus", (dir / "c.toml").string()});
+  };
+  CHECK_FAILS(with("seed = 1\n  tails = 3\n"), 2, "c.toml:2:3: unknown key 'tails'; did you mean 'tales'?");
+  CHECK_FAILS(with("# comment\ntales = 0\n"), 2, "c.toml:2:1: tales = 0 is out of range");
+  CHECK_FAILS(with("ladder = true\n"), 2,
+              "c.toml:1:1: 'ladder' is a key of bench kernels, not of data corpus");
+  CHECK_FAILS(with("tales = [1]\n"), 2, "c.toml:1:1: a value must be");
+  CHECK_FAILS(with("[data]\ntales = 1\n"), 2, "c.toml:1:");
+  CHECK_FAILS(with("quiet = true\n"), 2,
+              "c.toml:1:1: quiet can only be given on the command line, as --quiet");
+  CHECK_FAILS(with("tales = = 1\n"), 3, "c.toml:1:9: not TOML");
+  CHECK_FAILS(with("tales = 1\ntales = 2\n"), 3, "c.toml:2:");
+  CHECK_FAILS(hewn({"data", "corpus", (dir / "none.toml").string()}), 3, "none.toml");
+  CHECK_FAILS(hewn({"data", "corpus", "a.toml", "b.toml"}), 3, "a.toml");
+}
+
+TEST_CASE("characters beyond ASCII are taken in strings and comments of a configuration") {
+  const TempDir dir;
+  const auto with = [&](const std::string& text) {
+    write_file(dir / "c.toml", text);
+    return hewn({"data", "corpus", (dir / "c.toml").string()});
+  };
+  const std::string good = "# \u00e9t\u00e9\ntales = 1\n";
+  CHECK(with(good).exit_code == 0);
+  CHECK(with("\xef\xbb\xbf" + good).exit_code == 0);  // a byte order mark is no character of the first line
+  CHECK(with("# \u00e9\n  \"tales\" = 1 # \"\u00e9\"\n").exit_code == 0);
+  CHECK_FAILS(with("tales = \"\u00e9\"\n"), 2, "c.toml:1:1: tales = '\u00e9'");
+  CHECK_FAILS(with("tales = '\\\u00e9'\n"), 2, "c.toml:1:1: tales = '\\\u00e9'");  // there a backslash is one
+  CHECK_FAILS(with("tales = \"\"\"\n\u00e9\"\"\"\"\"\n"), 2, "c.toml:1:1: tales = '\u00e9\"\"'");
+  const std::string quote =
+      "not TOML that is used here: a quote that comes neither first in its line nor right "
+      "after `key =`";
+  CHECK_FAILS(with(good + "tales = 1\"\u00e9\"\n"), 3, "c.toml:3: " + quote);
+  CHECK_FAILS(with("tales\"\u00e9\" = 1\n"), 3, "c.toml:1: " + quote);
+  CHECK_FAILS(with("tales = [\"\u00e9\"]\n"), 3, "c.toml:1: " + quote);
+  CHECK_FAILS(with("tales = \"\"\"a\u00e9\"\"\" 'b'\n"), 3, "c.toml:1: " + quote);
+  CHECK_FAILS(with("tales = 'a' 'b' # c\n"), 3,
+              "c.toml:1:13: not TOML");  // of ASCII alone, the parser says so
+  CHECK_FAILS(with("seed = 1\ntales = \u00e9\n"), 3,
+              "c.toml:2: not TOML: a character beyond ASCII outside of a string");
+  CHECK_FAILS(with("tales = \"a\\\u00e9\"\n"), 3, "c.toml:1: not TOML: a character beyond ASCII after \\");
+  CHECK_FAILS(with("tales = \"\"\"a\\\n \u00e9\"\"\"\n"), 3, "a character beyond ASCII after \\");
+}
+
+TEST_CASE("the version tells build, instruction set, threads and devices") {
+  const auto r = hewn({"--version"});
+  CHECK(r.exit_code == 0);
+  for (const char* part : {"hewn 0.", "build", "isa", "threads", "cpu: usable", "cuda: not usable: "})
+    CHECK(contains(r.out, part));
+  CHECK(contains(hewn({"--version", "--json"}).out, "\"isa\": "));
+  CHECK(contains(hewn({"--version"}, {.env = {{"HEWN_ISA", "sse2"}}}).out, "isa      sse2"));
+  CHECK_FAILS(hewn({"--version"}, {.env = {{"HEWN_ISA", "mmx"}}}), 2, "HEWN_ISA=mmx is unknown");
+}
+
+TEST_CASE("help starts in under 20 ms") {
+  double best = 1;
+  for (int i = 0; i < 20; ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    CHECK(hewn({"--help"}).exit_code == 0);
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+    best = std::min(best, took.count());
+  }
+  if (sanitizers().empty()) CHECK(best < 0.020);  // which make a program several times slower
+}
+
+}  // namespace hewn::test

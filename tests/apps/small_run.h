@@ -1,0 +1,41 @@
+#pragma once
+// A run small enough to train in a test.
+
+#include "tests/apps/hewn.h"
+
+namespace hewn::test {
+
+inline constexpr const char* small_text =
+    "the cat sat on the mat and the dog ran in the fog. a bird in a tree sang to a bee by the sea.\n";
+
+/// `hewn train` on a text of its own in `dir`, with these keys added; the run is dir/run.
+inline std::vector<std::string> small_train(const TempDir& dir, std::vector<std::string> more = {}) {
+  std::string text;
+  for (int i = 0; i < 40; ++i) text += small_text;
+  write_file(dir / "text.txt", text);
+  std::vector<std::string> arguments = {"train",
+                                        "--dataset=" + (dir / "text.txt").string(),
+                                        "--out_dir=" + (dir / "run").string(),
+                                        "--n_layer=1",
+                                        "--n_head=2",
+                                        "--n_embd=16",
+                                        "--block_size=16",
+                                        "--batch_size=4",
+                                        "--max_iters=20",
+                                        "--threads=1",
+                                        "--eval_interval=10",
+                                        "--eval_iters=2",
+                                        "--log_interval=5"};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return arguments;
+}
+
+/// The same arguments going on with the run.
+inline std::vector<std::string> small_resume(const TempDir& dir, std::vector<std::string> more = {}) {
+  std::vector<std::string> arguments = {"train", "--init_from=resume", "--out_dir=" + (dir / "run").string(),
+                                        "--threads=1"};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return arguments;
+}
+
+}  // namespace hewn::test

@@ -1,0 +1,207 @@
+#include "core/io/file.h"
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <filesystem>
+
+#include "tests/support/catch.h"
+#include "tests/support/env.h"
+#include "tests/support/errors.h"
+#include "tests/support/random.h"
+
+using namespace hewn;
+using test::fails;
+using test::Random;
+using test::TempDir;
+
+namespace {
+
+int64_t files_in(const TempDir& dir) {
+  return std::distance(std::filesystem::directory_iterator(dir.path()),
+                       std::filesystem::directory_iterator());
+}
+
+/// Files of this process cannot grow beyond `bytes` while this lives: a full disk, as far as write() can
+/// tell.
+class FileSizeLimit {
+ public:
+  explicit FileSizeLimit(rlim_t bytes) {
+    std::signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &before_);
+    const rlimit limit{bytes, before_.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &limit);
+  }
+  ~FileSizeLimit() { setrlimit(RLIMIT_FSIZE, &before_); }
+
+ private:
+  rlimit before_{};
+};
+
+}  // namespace
+
+TEST_CASE("files come back as they were written", "[file]") {
+  Random random("file round trip");
+  const TempDir dir;
+  const std::string path = dir / "data";
+  for (size_t size :
+       {size_t{0}, size_t{1}, size_t{4096}, (size_t{1} << 20) - 1, size_t{1} << 20, size_t{3} << 20}) {
+    const std::string bytes = random.bytes(size);
+    const FileSum sum = write_file_atomically(path, bytes);
+    CHECK(sum == FileSum{size, checksum(bytes)});
+    CHECK(sum_file(path) == sum);
+    const MappedFile mapped(path);
+    CHECK(mapped.text() == bytes);
+    CHECK(mapped.size() == size);
+    CHECK(read_small_file(path, size) == bytes);
+    CHECK(files_in(dir) == 1);
+  }
+}
+
+TEST_CASE("an atomic file takes pieces of any size", "[file]") {
+  Random random("file pieces");
+  const TempDir dir;
+  std::string all;
+  AtomicFile file(dir / "pieces");
+  for (const size_t size : std::initializer_list<size_t>{1, 1000, 0, 1 << 20, 7, (1 << 20) - 1, (1 << 20) + 1,
+                                                         2, 1 << 19, 1 << 19, 3}) {
+    const std::string piece = random.bytes(size);
+    file.append(piece);
+    all += piece;
+    CHECK(file.sum() == FileSum{all.size(), checksum(all)});
+  }
+  CHECK_FALSE(std::filesystem::exists(dir / "pieces"));
+  CHECK(file.commit() == FileSum{all.size(), checksum(all)});
+  CHECK(test::read_file(dir / "pieces") == all);
+  CHECK_THROWS_AS(file.append("more"), Error);
+  CHECK_THROWS_AS(file.commit(), Error);
+}
+
+TEST_CASE("without a commit the old file stays and nothing is left behind", "[file]") {
+  const TempDir dir;
+  write_file_atomically(dir / "kept", "old");
+  {
+    AtomicFile file(dir / "kept");
+    file.append(std::string(3 << 20, 'x'));
+    CHECK(files_in(dir) == 2);
+  }
+  CHECK(files_in(dir) == 1);
+  CHECK(test::read_file(dir / "kept") == "old");
+}
+
+TEST_CASE("two writers of one name do not disturb each other", "[file]") {
+  const TempDir dir;
+  AtomicFile first(dir / "same"), second(dir / "same");
+  first.append("first");
+  second.append("second");
+  first.commit();
+  CHECK(test::read_file(dir / "same") == "first");
+  second.commit();
+  CHECK(test::read_file(dir / "same") == "second");
+  CHECK(files_in(dir) == 1);
+}
+
+TEST_CASE("a full disk leaves the old file and no half of a new one", "[file]") {
+  const TempDir dir;
+  write_file_atomically(dir / "kept", "old");
+  const auto write = [&](size_t piece) {
+    AtomicFile file(dir / "kept");
+    for (size_t done = 0; done < size_t{4} << 20; done += piece) file.append(std::string(piece, 'x'));
+    file.commit();
+  };
+  for (size_t piece : {size_t{1000}, size_t{1} << 20, size_t{4} << 20}) {
+    const FileSizeLimit limit(2'500'000);  // in the middle of a write: the first part is written short
+    CHECK(fails(ErrorCode::failed, {"kept: cannot be written: ", "ulimit -f"}, [&] { write(piece); }));
+    CHECK(files_in(dir) == 1);
+  }
+  CHECK(test::read_file(dir / "kept") == "old");
+  const FileSizeLimit limit(10);  // found when the buffer is flushed by commit
+  CHECK(fails(ErrorCode::failed, {"cannot be written"},
+              [&] { write_file_atomically(dir / "new", "eleven bytes"); }));
+  CHECK(files_in(dir) == 1);
+}
+
+TEST_CASE("the errors of write are reported", "[file]") {
+  const int full = ::open("/dev/full", O_WRONLY | O_CLOEXEC);
+  REQUIRE(full >= 0);
+  CHECK(write_fully(full, "x", 1) == ENOSPC);
+  CHECK(write_fully(full, "", 0) == 0);
+  ::close(full);
+  CHECK(write_fully(-1, "x", 1) == EBADF);
+}
+
+TEST_CASE("where a file cannot be written, it is said before any work is done", "[file]") {
+  const TempDir dir;
+  std::filesystem::create_directory(dir / "sub");
+  CHECK(fails(ErrorCode::failed, {"sub: cannot be written: it is a directory"},
+              [&] { AtomicFile(dir / "sub"); }));
+  CHECK(fails(ErrorCode::failed, {"not a regular file"}, [&] { AtomicFile("/dev/null"); }));
+  CHECK(fails(ErrorCode::failed, {"No such file", "there is no directory ", "/none"},
+              [&] { AtomicFile((dir / "none").string() + "/file"); }));
+  write_file_atomically(dir / "file", "");
+  CHECK(
+      fails(ErrorCode::failed, {"Not a directory"}, [&] { AtomicFile((dir / "file").string() + "/file"); }));
+  CHECK(fails(ErrorCode::failed, {"name too long"},
+              [&] { write_file_atomically((dir / std::string(300, 'n')).string(), ""); }));
+  CHECK(files_in(dir) == 2);
+  if (::geteuid() != 0) {
+    std::filesystem::permissions(dir / "sub", std::filesystem::perms::owner_read);
+    CHECK(fails(ErrorCode::failed, {"permissions"}, [&] { AtomicFile((dir / "sub").string() + "/file"); }));
+  }
+}
+
+TEST_CASE("what cannot be read is named with the reason", "[file]") {
+  const TempDir dir;
+  std::filesystem::create_directory(dir / "sub");
+  REQUIRE(::mkfifo((dir / "pipe").c_str(), 0600) == 0);
+  const auto missing = dir / "missing";
+  CHECK(fails(ErrorCode::input, {"missing: cannot be read", "No such file", "check the name"},
+              [&] { MappedFile{missing}; }));
+  CHECK(fails(ErrorCode::input, {"missing: cannot be read"}, [&] { read_small_file(missing, 10); }));
+  CHECK(fails(ErrorCode::input, {"missing: cannot be read"}, [&] { sum_file(missing); }));
+  CHECK(fails(ErrorCode::input, {"sub: is a directory"}, [&] { MappedFile{dir / "sub"}; }));
+  CHECK(fails(ErrorCode::input, {"sub: is a directory"}, [&] { read_small_file(dir / "sub", 10); }));
+  CHECK(fails(ErrorCode::input, {"pipe or a device"}, [&] { MappedFile{dir / "pipe"}; }));
+  CHECK(fails(ErrorCode::input, {"pipe or a device"}, [&] { MappedFile{"/dev/zero"}; }));
+  CHECK(fails(ErrorCode::input, {"larger than the 100 bytes"}, [&] { read_small_file("/dev/zero", 100); }));
+  if (::geteuid() != 0) {
+    write_file_atomically(dir / "secret", "x");
+    std::filesystem::permissions(dir / "secret", std::filesystem::perms::none);
+    CHECK(fails(ErrorCode::input, {"check the permissions"}, [&] { MappedFile{dir / "secret"}; }));
+  }
+}
+
+TEST_CASE("small files stop at their limit", "[file]") {
+  const TempDir dir;
+  write_file_atomically(dir / "text", std::string(100'000, 'x'));
+  CHECK(read_small_file(dir / "text", 100'000).size() == 100'000);
+  CHECK(fails(ErrorCode::input, {"larger than the 99999 bytes"},
+              [&] { read_small_file(dir / "text", 99'999); }));
+  CHECK(read_small_file("/dev/null", 0).empty());
+}
+
+TEST_CASE("a mapped file can be moved and outlives its name", "[file]") {
+  const TempDir dir;
+  write_file_atomically(dir / "a", "hello");
+  MappedFile first(dir / "a"), second;
+  std::filesystem::remove(dir / "a");
+  second = std::move(first);
+  const MappedFile third(std::move(second));
+  CHECK(third.text() == "hello");
+  CHECK(third.path() == (dir / "a").string());
+}
+
+TEST_CASE("temporary files of a killed process can be removed", "[file]") {
+  const TempDir dir;
+  write_file_atomically(dir / "kept", "kept");
+  test::write_file(dir / ".hewn-tmp-1-0", "half");
+  test::write_file(dir / ".hewn-tmp-99-7", "half");
+  CHECK(remove_temporary_files(dir.path()) == 2);
+  CHECK(files_in(dir) == 1);
+  CHECK(remove_temporary_files(dir / "nowhere") == 0);
+}

@@ -1,0 +1,128 @@
+// Every rung of GPU code equals its room's reference, leaves memory around its operands alone and gives the
+// same bits twice: on the block emulator, in whatever order blocks and threads come, or with
+// HEWN_TEST_DEVICE=cuda on the machine's GPU.
+
+#include <algorithm>
+#include <optional>
+#include <string_view>
+
+#include "kernels/contract/rooms.h"
+#include "kernels/devices/devices.h"
+#include "kernels/gpu/emulator/emulator.h"
+#include "kernels/gpu/simt/limits.h"
+#include "tests/support/catch.h"
+#include "tests/support/env.h"
+#include "tests/support/gpu.h"
+#include "tests/support/random.h"
+
+namespace hewn {
+namespace {
+
+std::vector<std::vector<uint8_t>> bits_of(Case& c) {
+  std::vector<std::vector<uint8_t>> bits;
+  for (Operand& o : c.operands())
+    if (o.output) bits.emplace_back(o.data(), o.data() + static_cast<size_t>(o.n) * size_of(o.dtype));
+  return bits;
+}
+
+/// What kernels may have: `most_shared`, but for those that only Hopper runs.
+size_t shared_limit(std::string_view rung) {
+  return rung.ends_with(".hopper") ? size_t{227} << 10 : most_shared;
+}
+
+void check_rung(Case& c, size_t rung, Executor& device, const Reference& reference) {
+  INFO(c.op() << " " << c.shape() << " " << name_of(c.dtype()) << ", rung " << c.rung_name(rung) << " on "
+              << device.name());
+  const emulator::Options before = emulator::options();
+  emulator::options().shared_limit = shared_limit(c.rung_name(rung));
+  std::vector<std::vector<uint8_t>> first;
+  for (const uint64_t order : {uint64_t{0}, test::run_seed() | 1}) {
+    emulator::options().order = order;
+    c.reset();
+    c.run_on(device, rung);
+    CHECK(c.damage() == "");
+    if (order == 0) {
+      CHECK(c.difference(reference) == "");
+      first = bits_of(c);
+    } else {
+      INFO("blocks and threads in order " << order);
+      CHECK((bits_of(c) == first));
+    }
+  }
+  emulator::options() = before;
+}
+
+/// All GPU rungs on a room's cases.
+void check_room(const Room& room, Executor& device, const CaseRequest& request) {
+  for (const auto& c : room.cases(request)) {
+    if (!test::in_sample()) continue;
+    std::optional<Reference> reference;
+    for (size_t rung = 0; rung < c->rungs(); ++rung) {
+      if (!c->has(rung, device.isa()) || c->why_not(rung)) continue;
+      if (!reference) reference = c->reference(1);
+      check_rung(*c, rung, device, *reference);
+    }
+  }
+}
+
+const Room& room_called(std::string_view name) {
+  const auto room =
+      std::find_if(rooms().begin(), rooms().end(), [&](const Room& r) { return r.name == name; });
+  REQUIRE(room != rooms().end());
+  return *room;
+}
+
+}  // namespace
+
+TEST_CASE("every GPU rung equals the reference") {
+  const auto device = test::make_test_gpu();
+  for (const Room& room : rooms()) {
+    SECTION(room.name) {
+      for (const DType dtype : {DType::f32, DType::f64, DType::bf16})
+        check_room(room, *device, {.dtype = dtype, .seed = test::run_seed(), .width = 4});
+    }
+  }
+}
+
+TEST_CASE("GPU kernels that work in pieces, on more than one") {
+  if (test::left_out()) return;
+  const auto device = test::make_test_gpu();
+  const std::pair<std::string_view, const char*> cases[] = {
+      {"embedding", "2500x600x5"},
+      {"embedding", "1500x3x2"},
+      {"embedding", "130x70000x3"},
+      {"reduce", "2x20000x1"},
+      {"reduce", "1x1100x35"},
+      {"reduce", "2x1025x1"},
+      {"attention", "1x4x150x200x40x2x30"},  // blocks of keys, and of queries, that nobody looks at
+      {"attention", "1x2x70x100x100x1x50"},  // heads so wide that fewer keys come at a time
+      {"attention", "1x2x9x70x150x1x40"},    // heads wider than what a warp sums at a time
+  };
+  const char* halves[] = {"1x4x150x200x40x2x30", "2x2x260x260x64", "1x2x130x200x128x1x70", "1x1x140x140x96",
+                          "1x2x9x70x144x1x40"};  // the last too wide for tensor cores
+  for (const auto& [name, shape] : cases) {
+    check_room(room_called(name), *device, {.seed = test::run_seed(), .shape = shape});
+  }
+  for (const char* shape : halves)
+    check_room(room_called("attention"), *device,
+               {.dtype = DType::bf16, .seed = test::run_seed(), .shape = shape});
+}
+
+TEST_CASE("GPU rungs over rows equal the reference, whoever shares a row") {
+  const auto device = test::make_test_gpu();
+  for (const char* name : {"softmax", "log_softmax", "layernorm", "rmsnorm", "cross_entropy"}) {
+    SECTION(name) {
+      const Room& room = room_called(name);
+      const uint64_t seed = test::run_seed();
+      // Around a warp's 32 lanes; then what a warp holds, what a block does, and more.
+      check_room(room, *device, {.seed = seed, .width = 32});
+      for (const char* shape :
+           {"3x127", "5x257", "5x384", "5x768", "2x1021", "2x1028", "1x3000", "3x4099", "2x8192", "1x8193"})
+        check_room(room, *device, {.seed = seed, .shape = shape});
+      for (const char* shape : {"3x33", "2x2050"})
+        check_room(room, *device, {.dtype = DType::f64, .seed = seed, .shape = shape});
+    }
+  }
+}
+
+}  // namespace hewn

@@ -1,0 +1,136 @@
+// How GPU kernels cut products: every tile, piece of K and matrix of a batch exactly once.
+
+#include "kernels/matmul/gpu/tiles.cuh"
+
+#include <algorithm>
+#include <set>
+#include <string>
+#include <string_view>
+#include <tuple>
+
+#include "kernels/contract/case.h"
+#include "kernels/contract/rooms.h"
+#include "kernels/devices/devices.h"
+#include "kernels/gpu/emulator/emulator.h"
+#include "kernels/gpu/runtime/runtime.h"
+#include "kernels/matmul/op.h"
+#include "tests/support/catch.h"
+#include "tests/support/env.h"
+#include "tests/support/gpu.h"
+#include "tests/support/random.h"
+
+namespace hewn {
+
+TEST_CASE("blocks cover the tiles of a product exactly once") {
+  for (const auto& [tiles_m, tiles_n, splits, batch] :
+       {std::tuple{1, 1, 1, 1}, {7, 1, 1, 1}, {8, 3, 2, 1}, {17, 5, 1, 6}, {9, 11, 3, 2}, {64, 2, 1, 1}}) {
+    const TileGrid grid{tiles_m, tiles_n, splits, batch, 0};
+    std::set<std::tuple<int, int, int, int>> seen;
+    for (int block = 0; block < grid.blocks(); ++block) {
+      const TilePlace p = place_of(grid, block);
+      CHECK((p.m >= 0 && p.m < tiles_m && p.n >= 0 && p.n < tiles_n));
+      CHECK((p.split >= 0 && p.split < splits && p.batch >= 0 && p.batch < batch));
+      seen.emplace(p.m, p.n, p.split, p.batch);
+    }
+    CHECK(static_cast<int64_t>(seen.size()) == grid.blocks());
+  }
+}
+
+TEST_CASE("a wave of blocks reads few rows and columns of tiles") {
+  const TileGrid grid{64, 64, 1, 1, 0};
+  std::set<int> rows, cols;
+  for (int block = 0; block < 256; ++block) {
+    rows.insert(place_of(grid, block).m);
+    cols.insert(place_of(grid, block).n);
+  }
+  CHECK(rows.size() + cols.size() == 8 + 32);
+}
+
+TEST_CASE("pieces of K make up K") {
+  for (const int64_t K : {0, 1, 511, 1024, 1601, 4096, 65536, 65537}) {
+    for (const int64_t M : {1, 64, 768, 4096}) {
+      Matmul m{};
+      m.M = M, m.N = 768, m.K = K;
+      const TileGrid grid = tile_grid(m, large_floats);
+      INFO(M << " x 768 x " << K << ": " << grid.splits << " pieces of " << grid.split_depth);
+      CHECK(grid.splits >= 1);
+      CHECK(grid.split_depth % large_floats.depth == 0);
+      CHECK(grid.splits * grid.split_depth >= K);
+      CHECK((K == 0 || (grid.splits - 1) * grid.split_depth < K));
+      CHECK((grid.splits == 1) == (split_bytes(m, large_floats) == 0));
+    }
+  }
+}
+
+TEST_CASE("K is cut where tiles are too few for the device") {
+  CHECK(splits_of(36, 65536) == 7);     // 768 x 768 of GPT-2 124M: 252 of 264 blocks
+  CHECK(splits_of(36, 768) == 1);       // pieces would be less than 512 deep
+  CHECK(splits_of(264, 65536) == 1);    // full as it is
+  CHECK(splits_of(10000, 65536) == 1);  // many waves
+}
+
+TEST_CASE("large tiles, with K cut, equal the reference") {
+  if (test::left_out()) return;
+  struct Try {
+    DType dtype;
+    std::string_view rung, shape;
+    uint64_t order;
+  };
+  const auto device = test::make_test_gpu();
+  const auto& all = rooms();
+  const auto room =
+      std::find_if(all.begin(), all.end(), [](const Room& r) { return r.name == std::string("matmul"); });
+  for (const Try& t : {Try{DType::f32, "cuda.floats", "132x72x4096", test::run_seed() | 1},
+                       Try{DType::bf16, "cuda.tensor", "72x80x4096", test::run_seed() | 1},
+                       Try{DType::bf16, "cuda.tensor", "70x77x4100", 0},
+                       Try{DType::bf16, "cuda.hopper", "136x72x2048", test::run_seed() | 1},
+                       Try{DType::bf16, "cuda.hopper", "72x136x1608", 0}}) {
+    emulator::options().order = t.order;
+    const CaseRequest request{.dtype = t.dtype, .seed = test::run_seed(), .shape = std::string(t.shape)};
+    for (const auto& c : room->cases(request)) {
+      INFO(c->shape() << " " << name_of(t.dtype) << ", order " << t.order);
+      const Reference reference = c->reference(1);
+      c->reset();
+      size_t rung = 0;
+      while (c->rung_name(rung) != t.rung) ++rung;
+      if (device->isa() == Isa::cuda && c->why_not(rung)) continue;  // for a GPU of another generation
+      REQUIRE(c->why_not(rung) == nullptr);
+      c->run_on(*device, rung);
+      CHECK(c->damage() == "");
+      CHECK(c->difference(reference) == "");
+    }
+  }
+  emulator::options().order = 0;
+}
+
+TEST_CASE("products are rounded to TF32 for those alone who asked for it") {
+  const auto device = test::make_test_gpu();
+  test::Random random("TF32");
+  const Tensor a = Tensor::from(*device, random.normals(64 * 96), {64, 96});
+  const Tensor b = Tensor::from(*device, random.normals(96 * 80), {96, 80});
+  const auto exact = matmul(a, b).values<float>();
+  device->gpu()->tf32 = true;
+  const auto rounded = matmul(a, b).values<float>();
+  double difference = 0, norm = 0;
+  for (size_t i = 0; i < exact.size(); ++i) {
+    const double x = exact[i], d = x - static_cast<double>(rounded[i]);
+    norm += x * x, difference += d * d;
+  }
+  CHECK(difference > 1e-10 * norm);
+  CHECK(difference < 1e-6 * norm);
+}
+
+TEST_CASE("a rung that has not run on a GPU is not the preferred one") {
+  const auto device = make_emulated_gpu();
+  Matmul m{};
+  m.dtype = DType::bf16;
+  m.M = m.N = m.K = m.lda = m.ldb = m.ldc = 1024;
+  m.outer = m.inner = 1;
+  bool accepted = false;
+  for (const Rung<Matmul>& rung : ladder_of(m).rungs)
+    if (rung.name == std::string_view("cuda.hopper")) accepted = rung.why_not(m) == nullptr;
+  CHECK(accepted);
+  CHECK(choose(*device, m)->name == std::string_view("cuda.tensor"));
+}
+
+}  // namespace hewn

@@ -1,0 +1,182 @@
+// Tokenizers written for other programs: opened again they make the same ids.
+
+#include <nlohmann/json.hpp>
+
+#include "model/weights/export.h"
+#include "model/weights/gguf/gguf.h"
+#include "model/weights/gguf/gguf_tokenizer.h"
+#include "tests/model/weights/exportable.h"
+#include "tests/support/catch.h"
+#include "tests/support/env.h"
+#include "tests/support/errors.h"
+
+namespace hewn {
+
+using nlohmann::json;
+using test::Exportable;
+using test::gpt2_like;
+using test::llama_like;
+using test::with;
+
+TEST_CASE("tokenizers as other programs read them", "[export]") {
+  const auto written = [](const char* kind, std::string_view text) {
+    const std::shared_ptr<const Tokenizer> tokenizer = train_tokenizer(kind, text);
+    const Exportable e(with(gpt2_like(), [&](auto& c) { c.vocab_size = tokenizer->vocab_size() + 1; }),
+                       tokenizer);
+    export_model(e.own, "hf", e.path("hf"));
+    export_model(e.own, "gguf", e.path("gguf"));
+    const GgufFile gguf(e.path("gguf"));
+    const GgufValue* tokens = gguf.find_key("tokenizer.ggml.tokens");
+    return std::pair{json::parse(test::read_file(e.path("hf/tokenizer.json"))),
+                     tokens ? std::get<std::vector<std::string>>(*tokens) : std::vector<std::string>()};
+  };
+  const auto [characters, ascii] = written("char", "b a\n");
+  CHECK(characters["model"]["vocab"] == json{{"\n", 0}, {" ", 1}, {"a", 2}, {"b", 3}});
+  CHECK(characters["model"]["merges"].empty());
+  CHECK(characters["pre_tokenizer"].is_null());
+  CHECK(characters["decoder"]["type"] == "Fuse");
+  CHECK(ascii == std::vector<std::string>{"\u010a", "\u0120", "a", "b", "[PAD4]"});
+  CHECK(written("char", "\u00e9").second.empty());  // two bytes, which are no token
+
+  const auto [words, no_words] = written("word", "one two two");
+  CHECK(words["model"]["type"] == "WordLevel");
+  CHECK(words["model"]["unk_token"] == "<|unk|>");
+  CHECK(words["model"]["vocab"]["<|unk|>"] == 0);
+  CHECK(no_words.empty());
+
+  const auto [course, no_signs] = written("regex", "one, two");
+  CHECK(course["model"]["vocab"] ==
+        json{{",", 0}, {"one", 1}, {"two", 2}, {"<|endoftext|>", 3}, {"<|unk|>", 4}});
+  CHECK(no_signs.empty());
+
+  const auto [bytes, byte_tokens] = written("byte", "x");
+  CHECK(bytes["model"]["vocab"]["\u0120"] == 32);
+  CHECK(bytes["pre_tokenizer"]["use_regex"] == false);
+  CHECK(byte_tokens.size() == 257);
+  CHECK(byte_tokens[32] == "\u0120");
+}
+
+TEST_CASE("byte pairs travel with a model", "[export]") {
+  const std::string text = "the cat and the hat and the mat";
+  const std::shared_ptr<const Tokenizer> tokenizer = train_tokenizer("bpe", text, {.vocab_size = 265});
+  const Exportable e(with(gpt2_like(), [&](auto& c) { c.vocab_size = tokenizer->vocab_size(); }), tokenizer);
+  export_model(e.own, "hf", e.path("hf"));
+  CHECK(load_tokenizer(e.path("hf/tokenizer.json"))->hash() == tokenizer->hash());
+  const json config = json::parse(test::read_file(e.path("hf/config.json")));
+  CHECK(config["eos_token_id"] == tokenizer->vocab_size() - 1);
+  export_model(e.own, "gguf", e.path("gguf"));
+  const ForeignModel again = open_foreign(e.path("gguf"));
+  REQUIRE(again.tokenizer);
+  CHECK(again.tokenizer->hash() == tokenizer->hash());
+  CHECK(again.tokenizer->encode(text) == tokenizer->encode(text));
+}
+
+TEST_CASE("Llama's tokenizer travels with a model", "[export]") {
+  const auto file = test::shared("models/stories260K/tok512.bin");
+  if (!file) return;
+  const std::shared_ptr<const Tokenizer> tokenizer = load_tokenizer(file->string());
+  const Exportable e(with(llama_like(), [](auto& c) { c.vocab_size = 512; }), tokenizer);
+  export_model(e.own, "hf", e.path("hf"));
+  const std::string written = test::read_file(e.path("hf/tokenizer.json"));
+  CHECK_FALSE(json::parse(written).contains("hewn"));  // tokenizers would refuse the file
+  const std::string text = "Once upon a time, \u00e9 was  a\nletter.";
+  CHECK(load_tokenizer(e.path("hf/tokenizer.json"))->encode(text) == tokenizer->encode(text));
+}
+
+TEST_CASE("Llama's tokenizer travels in GGUF and beside llama2.c's model", "[export]") {
+  const auto file = test::shared("models/stories260K/tok512.bin");
+  if (!file) return;
+  const std::shared_ptr<const Tokenizer> tokenizer = load_tokenizer(file->string());
+  const std::string text = "Once upon a time, \u00e9 was  a\nletter.";
+  for (const int64_t vocab_size : {512, 520}) {
+    const Exportable e(with(llama_like(), [&](auto& c) { c.vocab_size = vocab_size; }), tokenizer);
+    export_model(e.own, "gguf", e.path("gguf"));
+    const GgufFile gguf(e.path("gguf"));
+    CHECK(gguf.text("tokenizer.ggml.model") == "llama");
+    CHECK(gguf.integer("tokenizer.ggml.bos_token_id") == 1);
+    CHECK(gguf.integer("tokenizer.ggml.eos_token_id") == 2);
+    CHECK(gguf.integer("tokenizer.ggml.unknown_token_id") == 0);
+    const auto& types = std::get<std::vector<int32_t>>(*gguf.find_key("tokenizer.ggml.token_type"));
+    CHECK(static_cast<int64_t>(types.size()) == vocab_size);
+    CHECK(std::vector(types.begin(), types.begin() + 4) == std::vector<int32_t>{2, 3, 3, 6});
+    const ForeignModel again = open_foreign(e.path("gguf"));
+    REQUIRE(again.tokenizer);
+    CHECK(again.tokenizer->hash() == tokenizer->hash());
+
+    const Exported done = export_model(e.own, "llama2c", e.path("model.bin"));
+    const std::string beside = e.path("tok" + std::to_string(vocab_size) + ".bin");
+    CHECK(done.files == std::vector<std::string>{e.path("model.bin"), beside});
+    if (vocab_size == 512) CHECK(test::read_file(beside) == test::read_file(*file));
+    const ForeignModel reopened = open_foreign(e.path("model.bin"));
+    REQUIRE(reopened.tokenizer);
+    CHECK(reopened.tokenizer->vocab_size() == vocab_size);
+    CHECK(reopened.tokenizer->encode(text) == tokenizer->encode(text));
+    // What is there is not replaced.
+    const Exported second = export_model(e.own, "llama2c", e.path("other.bin"));
+    CHECK(second.files.size() == 1);
+    CHECK(second.notes.at(0).find("exists") != std::string::npos);
+
+    export_model(e.own, "hf", e.path("hf"));
+    const json config = json::parse(test::read_file(e.path("hf/config.json")));
+    CHECK(config["bos_token_id"] == 1);
+    CHECK(config["eos_token_id"] == 2);
+    const json words = json::parse(test::read_file(e.path("hf/tokenizer_config.json")));
+    CHECK(words["bos_token"] == "<s>");
+    CHECK(words["eos_token"] == "</s>");
+    // Without scores: they are made of the order of the merges.
+    const Exportable merged(with(llama_like(), [&](auto& c) { c.vocab_size = vocab_size; }),
+                            load_tokenizer(e.path("hf/tokenizer.json")));
+    export_model(merged.own, "gguf", merged.path("gguf"));
+    const ForeignModel scored = open_foreign(merged.path("gguf"));
+    REQUIRE(scored.tokenizer);
+    CHECK(scored.tokenizer->encode(text) == tokenizer->encode(text));
+  }
+}
+
+TEST_CASE("a GGUF file of characters or bytes comes back with its tokenizer", "[export]") {
+  for (const char* kind : {"char", "byte"}) {
+    const std::shared_ptr<const Tokenizer> tokenizer = train_tokenizer(kind, "one, two\n");
+    for (const int64_t more : {0, 3}) {
+      const Exportable e(with(gpt2_like(), [&](auto& c) { c.vocab_size = tokenizer->vocab_size() + more; }),
+                         tokenizer);
+      export_model(e.own, "gguf", e.path("gguf"));
+      const ForeignModel again = open_foreign(e.path("gguf"));
+      INFO(again.no_tokenizer);
+      REQUIRE(again.tokenizer);
+      CHECK(again.tokenizer->hash() == tokenizer->hash());
+    }
+  }
+}
+
+TEST_CASE("GGUF tokenizers that cannot be followed are left out, with the reason", "[export]") {
+  const test::TempDir dir;
+  const std::string path = (dir / "model.gguf").string();
+  const auto why_not = [&](GgufKeys keys) {
+    keys.emplace_back("general.architecture", std::string("llama"));
+    GgufWriter(path, keys, {}).finish();
+    std::string why;
+    CHECK(tokenizer_in(GgufFile(path), why) == nullptr);
+    return why;
+  };
+  const auto has = [](const std::string& text, const char* part) { return text.find(part) != text.npos; };
+  const auto model = [](const char* kind) {
+    return std::pair<std::string, GgufValue>{"tokenizer.ggml.model", std::string(kind)};
+  };
+  const std::pair<std::string, GgufValue> tokens{"tokenizer.ggml.tokens", std::vector<std::string>{"a", "b"}};
+  CHECK(has(why_not({}), "holds none"));
+  CHECK(has(why_not({model("bert")}), "\"bert\""));
+  CHECK(has(why_not({model("llama")}), "no list of tokens"));
+  CHECK(has(why_not({model("llama"), tokens}), "0 scores for 2 tokens"));
+  CHECK(has(why_not({model("llama"), tokens, {"tokenizer.ggml.token_type", std::vector<int32_t>{1}}}),
+            "1 types of tokens for 2"));
+  const std::pair<std::string, GgufValue> scores{"tokenizer.ggml.scores", std::vector<float>{0, 0}};
+  CHECK(has(
+      why_not({model("llama"), tokens, scores, {"tokenizer.ggml.token_type", std::vector<int32_t>{1, 4}}}),
+      "token 1 is of type 4"));
+  CHECK(has(why_not({model("llama"), tokens, scores}), "begin with token 1"));
+  CHECK(has(why_not({model("llama"), tokens, scores, {"tokenizer.ggml.add_bos_token", false}}),
+            "no token for byte 0"));
+  CHECK(has(why_not({model("gpt2"), tokens, {"tokenizer.ggml.pre", std::string("qwen2")}}), "\"qwen2\""));
+}
+
+}  // namespace hewn

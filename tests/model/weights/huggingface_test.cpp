@@ -1,0 +1,229 @@
+// Models as transformers keeps them: parity with a float64 reference, and what is refused.
+
+#include "model/weights/huggingface/huggingface.h"
+
+#include <cmath>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+
+#include "kernels/devices/devices.h"
+#include "model/weights/safetensors/safetensors.h"
+#include "tests/support/catch.h"
+#include "tests/support/close.h"
+#include "tests/support/env.h"
+#include "tests/support/errors.h"
+#include "tests/support/fixture.h"
+
+namespace hewn {
+namespace {
+
+using nlohmann::json;
+using test::Fixture;
+
+/// Tensors of the fixture side by side, those of matrices turned to [in, out].
+std::vector<double> packed(const Fixture& f, const std::vector<std::string>& names, bool turned) {
+  if (!turned) return f.values(names[0]);
+  const int64_t rows = f.shape(names[0])[1];
+  std::vector<double> all;
+  for (int64_t r = 0; r < rows; ++r)
+    for (const std::string& name : names)
+      for (int64_t c = 0; c < f.shape(name)[0]; ++c)
+        all.push_back(f.values(name)[static_cast<size_t>(c * rows + r)]);
+  return all;
+}
+
+/// The gradient that the fixture has for a parameter of ours.
+std::vector<double> expected_gradient(const Fixture& f, const std::string& ours) {
+  if (ours == "transformer.wte.weight") return f.values("grad.model.embed_tokens.weight");
+  if (ours == "transformer.ln_f.weight") return f.values("grad.model.norm.weight");
+  if (ours == "lm_head.weight") return f.values("grad.lm_head.weight");
+  const size_t dot = ours.find('.', 14);
+  const std::string layer = "grad.model.layers." + ours.substr(14, dot - 14) + ".",
+                    part = ours.substr(dot + 1);
+  const auto at = [&](const std::string& name) { return layer + name + ".weight"; };
+  if (part == "ln_1.weight") return packed(f, {at("input_layernorm")}, false);
+  if (part == "ln_2.weight") return packed(f, {at("post_attention_layernorm")}, false);
+  if (part == "attn.c_attn.weight")
+    return packed(f, {at("self_attn.q_proj"), at("self_attn.k_proj"), at("self_attn.v_proj")}, true);
+  if (part == "attn.c_proj.weight") return packed(f, {at("self_attn.o_proj")}, true);
+  if (part == "mlp.c_fc.weight") return packed(f, {at("mlp.gate_proj"), at("mlp.up_proj")}, true);
+  return packed(f, {at("mlp.down_proj")}, true);
+}
+
+std::unique_ptr<Model> open_at(const std::filesystem::path& directory, DType dtype = DType::f32,
+                               int64_t block_size = 0, bool grads = false) {
+  ForeignModel foreign = open_foreign(directory.string());
+  crop_context(foreign, block_size);
+  return load_foreign(foreign, cpu(), dtype, grads);
+}
+
+/// A small directory to damage: GPT-2 with names as OpenAI's files have them.
+struct Gpt2Directory {
+  test::TempDir dir;
+  json config{{"model_type", "gpt2"}, {"vocab_size", 5}, {"n_positions", 4},
+              {"n_layer", 0},         {"n_head", 1},     {"n_embd", 2}};
+  std::vector<float> wte = std::vector<float>(10, 0.5f), wpe{1, 2, 3, 4, 5, 6, 7, 8}, ones{1, 1},
+                     mask = std::vector<float>(16);
+  std::vector<TensorEntry> tensors;
+
+  Gpt2Directory() {
+    add("wte.weight", {5, 2}, wte);
+    add("wpe.weight", {4, 2}, wpe);
+    add("ln_f.weight", {2}, ones);
+    add("ln_f.bias", {2}, ones);
+    add("h.0.attn.bias", {1, 1, 4, 4}, mask);
+  }
+  void add(const std::string& name, const std::vector<int64_t>& shape, const std::vector<float>& values) {
+    tensors.push_back({.name = name,
+                       .dtype = DType::f32,
+                       .shape = shape,
+                       .data = values.data(),
+                       .bytes = 4 * values.size()});
+  }
+  std::unique_ptr<Model> open(int64_t block_size = 0) const {
+    test::write_file(dir / "config.json", config.dump());
+    write_safetensors((dir / "model.safetensors").string(), tensors);
+    return open_at(dir.path(), DType::f32, block_size);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("llama-tiny: logits, loss and gradients", "[huggingface]") {
+  const auto directory = test::shared("fixtures/llama-tiny");
+  if (!directory) return;
+  const Fixture inputs(*directory / "inputs.safetensors"), expected(*directory / "expected.safetensors");
+  const json reference = json::parse(test::read_file(*directory / "expected.json"));
+  const Tensor tokens = inputs.tensor(cpu(), "tokens", DType::i32),
+               targets = inputs.tensor(cpu(), "targets", DType::i32);
+  for (const DType dtype : {DType::f64, DType::f32}) {
+    INFO(name_of(dtype));
+    const double tolerance = dtype == DType::f64 ? 1e-6 : 1e-5;  // the reference is stored in float32
+    const auto model = open_at(*directory, dtype, 0, true);
+    Tape tape;
+    const Tensor loss = model->loss(tokens, targets);
+    CHECK(std::abs(loss.item() - reference.at("loss").get<double>()) <= (dtype == DType::f64 ? 1e-12 : 1e-5));
+    tape.backward(loss);
+    for (const Parameter& p : model->parameters().all()) {
+      INFO(p.name);
+      CHECK(test::close_by_norm(grad_of(p.value).doubles(), expected_gradient(expected, p.name), tolerance));
+    }
+    const NoGrad none;
+    CHECK(test::close_by_norm(model->logits(tokens).doubles(), expected.values("logits"), tolerance));
+  }
+}
+
+TEST_CASE("gpt2-tiny opens as transformers' directory", "[huggingface]") {
+  const auto directory = test::shared("fixtures/gpt2-tiny");
+  if (!directory) return;
+  const Fixture inputs(*directory / "inputs.safetensors"), expected(*directory / "expected.safetensors");
+  const auto model = open_at(*directory, DType::f64);
+  const NoGrad none;
+  const Tensor logits = model->logits(inputs.tensor(cpu(), "tokens", DType::i32));
+  CHECK(test::close_by_norm(logits.doubles(), expected.values("logits"), 1e-6));
+}
+
+// Models of scripts/peers/make_models.py, too large to be kept.
+TEST_CASE("models of transformers compute the same logits", "[huggingface]") {
+  const char* models = std::getenv("HEWN_MODELS");
+  if (!models) return test::skip("HEWN_MODELS names no directory made by scripts/peers/make_models.py");
+  const auto device = make_cpu(default_threads());
+  for (const auto& directory : std::filesystem::directory_iterator(models)) {
+    const Fixture inputs(directory.path() / "inputs.safetensors"),
+        expected(directory.path() / "expected.safetensors");
+    const auto model = load_foreign(open_foreign(directory.path().string()), *device);
+    const NoGrad none;
+    const std::vector<double> got = model->logits(inputs.tensor(*device, "tokens", DType::i32)).doubles(),
+                              want = expected.values("logits");
+    double most = 0, squares = 0, error = 0;
+    for (size_t i = 0; i < want.size(); ++i) {
+      most = std::max(most, std::abs(got.at(i) - want[i]));
+      squares += want[i] * want[i];
+      error += (got[i] - want[i]) * (got[i] - want[i]);
+    }
+    WARN(directory.path().filename().string()
+         << ": logits differ by " << most << " at most, " << std::sqrt(error / squares) << " relative");
+    CHECK(test::close_by_norm(got, want, 1e-4));
+    CHECK(most <= 1e-4 * std::sqrt(squares / static_cast<double>(want.size())));
+  }
+}
+
+TEST_CASE("names without their first part, masks, a cropped context", "[huggingface]") {
+  const Gpt2Directory d;
+  const auto whole = d.open();
+  CHECK(whole->config().block_size == 4);
+  CHECK(whole->config().tie);
+  const auto cropped = d.open(3);
+  CHECK(cropped->config().block_size == 3);
+  CHECK(cropped->parameters().find("transformer.wpe.weight")->value.values<float>() ==
+        std::vector<float>(d.wpe.begin(), d.wpe.begin() + 6));
+  CHECK_THROWS_WITH(d.open(5), Catch::Contains("longer than the model's 4"));
+}
+
+TEST_CASE("tensors in several files", "[huggingface]") {
+  Gpt2Directory d;
+  const auto whole = d.open();
+  write_safetensors((d.dir / "a.safetensors").string(), {d.tensors.begin(), d.tensors.begin() + 2});
+  write_safetensors((d.dir / "b.safetensors").string(), {d.tensors.begin() + 2, d.tensors.end()});
+  std::filesystem::remove(d.dir / "model.safetensors");
+  const auto index = [&](const std::string& second) {
+    test::write_file(d.dir / "model.safetensors.index.json",
+                     json{{"weight_map", {{"wte.weight", "a.safetensors"}, {"ln_f.weight", second}}}}.dump());
+    return open_at(d.dir.path());
+  };
+  const auto parts = index("b.safetensors");
+  for (size_t i = 0; i < parts->parameters().all().size(); ++i)
+    CHECK(parts->parameters().all()[i].value.values<float>() ==
+          whole->parameters().all()[i].value.values<float>());
+  CHECK_THROWS_WITH(index("../b.safetensors"), Catch::Contains("expected a name in this directory"));
+  CHECK_THROWS_WITH(index("c.safetensors"), Catch::Contains("c.safetensors"));
+  write_safetensors((d.dir / "b.safetensors").string(), d.tensors);
+  CHECK_THROWS_WITH(index("b.safetensors"), Catch::Contains("wte.weight is in two files"));
+}
+
+TEST_CASE("what cannot be opened is refused with the reason, before memory is taken for it",
+          "[huggingface]") {
+  const auto refused = [](const std::function<void(Gpt2Directory&)>& damage,
+                          std::initializer_list<std::string> reasons) {
+    Gpt2Directory d;
+    damage(d);
+    return test::fails(ErrorCode::input, reasons, [&] { d.open(); });
+  };
+  const test::TempDir empty;
+  CHECK_THROWS_WITH(open_foreign(empty.path().string()), Catch::Contains("a directory with config.json"));
+  CHECK_THROWS_WITH(open_foreign("no/where"), Catch::Contains("no such file"));
+  CHECK(
+      refused([](auto& d) { d.config["model_type"] = "bert"; }, {"config.json", "\"bert\"", "gpt2, llama"}));
+  CHECK(refused([](auto& d) { d.config.erase("n_head"); }, {"n_head"}));
+  CHECK(refused([](auto& d) { d.config["n_embd"] = "two"; },
+                {"it is not as expected: type must be number", "config.json"}));
+  CHECK(refused([](auto& d) { d.config["n_head"] = 0; }, {"n_head = 0"}));
+  CHECK(refused([](auto& d) { d.config["scale_attn_by_inverse_layer_idx"] = true; },
+                {"scale_attn_by_inverse_layer_idx"}));
+  CHECK(refused([](auto& d) { d.config["activation_function"] = "mish"; }, {"\"mish\""}));
+  CHECK(refused(
+      [](auto& d) {
+        d.config["n_embd"] = 1 << 19;
+        d.config["vocab_size"] = 1 << 20;
+      },
+      {"wte.weight is [5, 2]", "does not fit"}));
+  CHECK(refused([](auto& d) { d.tensors.erase(d.tensors.begin()); }, {"missing: wte.weight"}));
+  CHECK(refused([](auto& d) { d.add("extra.weight", {2}, d.ones); }, {"unknown: extra.weight"}));
+  CHECK(refused([](auto& d) { d.tensors[1].shape = {2, 4}; }, {"wpe.weight is [2, 4]"}));
+  const json llama{{"model_type", "llama"},  {"vocab_size", 5},          {"max_position_embeddings", 8},
+                   {"num_hidden_layers", 1}, {"num_attention_heads", 2}, {"hidden_size", 8},
+                   {"intermediate_size", 6}};
+  const auto config = [&](const json& more) {
+    json all = llama;
+    all.update(more);
+    return huggingface_config(all.dump());
+  };
+  CHECK(config({{"rope_parameters", {{"rope_type", "default"}, {"rope_theta", 5e5}}}}).rope_theta == 5e5);
+  CHECK(config({{"rope_theta", 1e6}, {"sliding_window", 4}}).window == 4);
+  CHECK_THROWS_WITH(config({{"rope_scaling", {{"type", "linear"}}}}), Catch::Contains("\"linear\""));
+  CHECK_THROWS_WITH(config({{"head_dim", 16}}), Catch::Contains("head_dim is 16"));
+  CHECK_THROWS_WITH(config({{"attention_bias", true}}), Catch::Contains("only one of attention and MLP"));
+  CHECK_THROWS_WITH(config({{"hidden_act", "gelu"}}), Catch::Contains("hidden_act"));
+}
+
+}  // namespace hewn

@@ -1,0 +1,121 @@
+// nanoGPT's checkpoints: a small one of the same layout, written by PyTorch, and the real one.
+
+#include "model/weights/torch/nanogpt.h"
+
+#include <nlohmann/json.hpp>
+
+#include "kernels/devices/devices.h"
+#include "model/generation/generate.h"
+#include "model/weights/torch/torch_file.h"
+#include "tests/support/catch.h"
+#include "tests/support/close.h"
+#include "tests/support/env.h"
+#include "tests/support/errors.h"
+
+namespace hewn {
+namespace {
+
+using nlohmann::json;
+
+const std::filesystem::path nanogpt_files = test::source_dir() / "tests/files/torch";
+
+Tensor tokens_of(const std::vector<int32_t>& ids, int64_t rows) {
+  return Tensor::from(cpu(), ids, {rows, static_cast<int64_t>(ids.size()) / rows});
+}
+
+}  // namespace
+
+TEST_CASE("a checkpoint of nanoGPT's layout computes what PyTorch does", "[nanogpt]") {
+  const ForeignModel opened = open_foreign((nanogpt_files / "ckpt.pt").string());
+  CHECK(opened.config.n_layer == 1);
+  CHECK(opened.config.bias);
+  CHECK(opened.config.dropout == 0.1);
+  CHECK(opened.config.act == MlpActivation::gelu_erf);
+  REQUIRE(opened.tokenizer);
+  CHECK(opened.tokenizer->encode("a\u4e16\n") == std::vector<int32_t>{2, 4, 0});
+
+  const json expected = json::parse(test::read_file(nanogpt_files / "expected.json"));
+  std::vector<int32_t> ids;
+  for (const json& row : expected.at("tokens"))
+    for (const json& id : row) ids.push_back(id);
+  std::vector<double> logits;
+  for (const json& row : expected.at("logits"))
+    for (const json& position : row)
+      for (const json& value : position) logits.push_back(value);
+  const auto model = load_foreign(opened, cpu(), DType::f64);
+  const NoGrad none;
+  CHECK(test::close_by_norm(model->logits(tokens_of(ids, 2)).doubles(), logits, 1e-12));
+}
+
+TEST_CASE("nanogpt-char: validation loss, logits and greedy text of the real checkpoint", "[nanogpt]") {
+  if (test::left_out()) return;
+  const auto directory = test::shared("models/nanogpt-char");
+  const auto text = test::shared("data/tinyshakespeare.txt");
+  if (!directory || !text) return;
+  const json expected = json::parse(test::read_file(*directory / "expected.json"));
+  const ForeignModel opened = open_foreign((*directory / "ckpt.pt").string());
+  CHECK(opened.config.n_embd == expected.at("model_args").at("n_embd"));
+  REQUIRE(opened.tokenizer);
+  const auto model = load_foreign(opened, cpu());
+  const NoGrad none;
+
+  for (const json& run : expected.at("greedy")) {
+    const std::string prompt = run.at("prompt");
+    INFO(prompt);
+    const auto ids = opened.tokenizer->encode(prompt);
+    CHECK(test::close_abs(model->logits(tokens_of(ids, 1), {.last_only = true}).doubles(),
+                          run.at("next_logits").get<std::vector<double>>(), 2e-5));
+    const auto wanted = run.at("text").get<std::string>();
+    std::string produced = prompt;
+    const auto count = static_cast<int64_t>(wanted.size() - prompt.size());
+    generate(*model, ids, {.max_new_tokens = count, .temperature = 0, .slide = Slide::one},
+             [&](int32_t token) { return produced += opened.tokenizer->piece(token), true; });
+    CHECK(produced == wanted);
+  }
+
+  // The last tenth of the text in windows that do not overlap, as the reference was measured.
+  const std::string all = test::read_file(*text);
+  const auto ids = opened.tokenizer->encode(all.substr(all.size() * 9 / 10));
+  const auto T = static_cast<size_t>(model->config().block_size), windows = (ids.size() - 1) / T;
+  double sum = 0;
+  for (size_t first = 0; first < windows; first += 64) {
+    const size_t n = std::min<size_t>(64, windows - first);
+    const auto rows = [&](size_t shift) {
+      const auto begin = ids.begin() + static_cast<std::ptrdiff_t>(first * T + shift);
+      return tokens_of({begin, begin + static_cast<std::ptrdiff_t>(n * T)}, static_cast<int64_t>(n));
+    };
+    sum += model->loss(rows(0), rows(1)).item() * static_cast<double>(n);
+  }
+  // Given to four places.
+  CHECK(std::abs(sum / static_cast<double>(windows) -
+                 expected.at("val_loss_full_split_non_overlapping_64").get<double>()) <= 6e-5);
+}
+
+TEST_CASE("relatives of nanoGPT and damaged vocabularies are refused by name", "[nanogpt]") {
+  const std::string types = (nanogpt_files / "types.pt").string();
+  CHECK(test::fails(ErrorCode::input, {types, "model_args", "nanoGPT"}, [&] { open_nanogpt(types); }));
+  const test::TempDir dir;
+  const auto meta = [&](const std::string& pickle, const std::string& part) {
+    test::write_file(dir / "meta.pkl", pickle);
+    return test::fails(ErrorCode::input, {"meta.pkl", part},
+                       [&] { nanogpt_tokenizer((dir / "meta.pkl").string()); });
+  };
+  const std::string start("\x80\x04}\x8c\x04itos}(", 11);
+  CHECK(meta(std::string("\x80\x04}.", 4), "no entry \"itos\""));
+  CHECK(meta(start + "K\x01\x8c\x01"
+                     "aus.",
+             "its ids should be 0 to 0"));
+  CHECK(meta(start + std::string("K\0\x8c\x02"
+                                 "abus.",
+                                 9),
+             "single characters"));
+  CHECK(meta(start + std::string("K\0\x8c\x01"
+                                 "aK\0\x8c\x01"
+                                 "bus.",
+                                 13),
+             "each once"));
+  CHECK(meta(start + std::string("K\0K\0us.", 7), "an integer where a text is expected"));
+  CHECK(meta(start + std::string("\x8c\0\x8c\0us.", 7), "a text where an integer is expected"));
+}
+
+}  // namespace hewn
