@@ -1,4 +1,4 @@
-#include "kernels/activation/cuda.h"
+#include "kernels/activation/kernels.h"
 
 #include "kernels/activation/curves.cuh"
 #include "kernels/gpu/tiles/elements.cuh"

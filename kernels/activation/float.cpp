@@ -1,4 +1,4 @@
-#include "kernels/activation/rungs.h"
+#include "kernels/activation/kernels.h"
 
 #include <cmath>
 

@@ -1,8 +1,5 @@
 #include "kernels/activation/cost.h"
-#include "kernels/activation/cuda.h"
-#include "kernels/activation/ref.h"
-#include "kernels/activation/rungs.h"
-#include "kernels/activation/simd.h"
+#include "kernels/activation/kernels.h"
 #include "kernels/contract/contract.h"
 
 namespace hewn {

@@ -1,4 +1,4 @@
-#include "kernels/activation/ref.h"
+#include "kernels/activation/kernels.h"
 
 #include <cmath>
 #include <numbers>

@@ -1,4 +1,4 @@
-#include "kernels/activation/simd.h"
+#include "kernels/activation/kernels.h"
 
 #include "kernels/activation/curves.h"
 #include "kernels/contract/parallel.h"

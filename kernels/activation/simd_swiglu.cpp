@@ -1,5 +1,5 @@
 #include "kernels/activation/curves.h"
-#include "kernels/activation/simd.h"
+#include "kernels/activation/kernels.h"
 #include "kernels/contract/parallel.h"
 #include "kernels/simd/vec_stream.h"
 

@@ -3,7 +3,7 @@
 #include <type_traits>
 
 #include "kernels/attention/abi.h"
-#include "kernels/attention/ref.h"
+#include "kernels/attention/kernels.h"
 #include "kernels/contract/case.h"
 #include "kernels/devices/devices.h"
 

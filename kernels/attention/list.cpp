@@ -1,8 +1,5 @@
 #include "kernels/attention/cost.h"
-#include "kernels/attention/cuda.h"
-#include "kernels/attention/lessons/naive.h"
-#include "kernels/attention/ref.h"
-#include "kernels/attention/simd.h"
+#include "kernels/attention/kernels.h"
 #include "kernels/contract/contract.h"
 
 namespace hewn {

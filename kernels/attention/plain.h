@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "kernels/attention/abi.h"
-#include "kernels/dropout/ref.h"
+#include "kernels/dropout/kernels.h"
 
 namespace hewn {
 

@@ -1,4 +1,4 @@
-#include "kernels/attention/ref.h"
+#include "kernels/attention/kernels.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,4 +1,4 @@
-#include "kernels/copy/cuda.h"
+#include "kernels/copy/kernels.h"
 
 #include <limits>
 

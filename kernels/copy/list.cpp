@@ -1,8 +1,6 @@
 #include "kernels/contract/contract.h"
 #include "kernels/copy/cost.h"
-#include "kernels/copy/cuda.h"
-#include "kernels/copy/rungs.h"
-#include "kernels/copy/simd.h"
+#include "kernels/copy/kernels.h"
 
 namespace hewn {
 namespace {

@@ -1,5 +1,5 @@
 #include "kernels/copy/element.h"
-#include "kernels/copy/rungs.h"
+#include "kernels/copy/kernels.h"
 
 namespace hewn {
 namespace {

@@ -1,4 +1,4 @@
-#include "kernels/copy/rungs.h"
+#include "kernels/copy/kernels.h"
 
 #include <algorithm>
 #include <cstring>

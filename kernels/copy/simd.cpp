@@ -1,4 +1,4 @@
-#include "kernels/copy/simd.h"
+#include "kernels/copy/kernels.h"
 
 #include "kernels/contract/parallel.h"
 #include "kernels/simd/vec_bf16.h"

@@ -1,4 +1,4 @@
-#include "kernels/cross_entropy/cuda.h"
+#include "kernels/cross_entropy/kernels.h"
 
 #include "kernels/gpu/tiles/rows.cuh"
 

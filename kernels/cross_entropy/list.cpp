@@ -1,9 +1,6 @@
 #include "kernels/contract/contract.h"
 #include "kernels/cross_entropy/cost.h"
-#include "kernels/cross_entropy/cuda.h"
-#include "kernels/cross_entropy/ref.h"
-#include "kernels/cross_entropy/rungs.h"
-#include "kernels/cross_entropy/simd.h"
+#include "kernels/cross_entropy/kernels.h"
 
 namespace hewn {
 namespace {

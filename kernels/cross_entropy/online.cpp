@@ -1,4 +1,4 @@
-#include "kernels/cross_entropy/rungs.h"
+#include "kernels/cross_entropy/kernels.h"
 
 #include <cmath>
 #include <limits>

@@ -1,4 +1,4 @@
-#include "kernels/cross_entropy/ref.h"
+#include "kernels/cross_entropy/kernels.h"
 
 #include <algorithm>
 #include <cmath>

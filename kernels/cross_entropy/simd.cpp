@@ -1,4 +1,4 @@
-#include "kernels/cross_entropy/simd.h"
+#include "kernels/cross_entropy/kernels.h"
 
 #include "kernels/contract/parallel.h"
 #include "kernels/simd/vec_rows.h"

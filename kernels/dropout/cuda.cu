@@ -1,4 +1,4 @@
-#include "kernels/dropout/cuda.h"
+#include "kernels/dropout/kernels.h"
 
 #include "kernels/dropout/mask.cuh"
 

@@ -1,8 +1,6 @@
 #include "kernels/contract/contract.h"
 #include "kernels/dropout/cost.h"
-#include "kernels/dropout/cuda.h"
-#include "kernels/dropout/ref.h"
-#include "kernels/dropout/simd.h"
+#include "kernels/dropout/kernels.h"
 
 namespace hewn {
 namespace {

@@ -1,4 +1,4 @@
-#include "kernels/dropout/ref.h"
+#include "kernels/dropout/kernels.h"
 
 #include "core/rng.h"
 #include "kernels/contract/parallel.h"

@@ -1,4 +1,4 @@
-#include "kernels/dropout/simd.h"
+#include "kernels/dropout/kernels.h"
 
 #include "kernels/contract/parallel.h"
 #include "kernels/dropout/mask.h"

@@ -1,4 +1,4 @@
-#include "kernels/elementwise/cuda.h"
+#include "kernels/elementwise/kernels.h"
 
 #include <cmath>
 

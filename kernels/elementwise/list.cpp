@@ -1,8 +1,6 @@
 #include "kernels/contract/contract.h"
 #include "kernels/elementwise/cost.h"
-#include "kernels/elementwise/cuda.h"
-#include "kernels/elementwise/ref.h"
-#include "kernels/elementwise/simd.h"
+#include "kernels/elementwise/kernels.h"
 
 namespace hewn {
 namespace {

@@ -1,4 +1,4 @@
-#include "kernels/elementwise/ref.h"
+#include "kernels/elementwise/kernels.h"
 
 #include <cmath>
 

@@ -1,4 +1,4 @@
-#include "kernels/elementwise/simd.h"
+#include "kernels/elementwise/kernels.h"
 
 #include "kernels/contract/parallel.h"
 #include "kernels/simd/vec_math.h"

@@ -1,4 +1,4 @@
-#include "kernels/embedding/cuda.h"
+#include "kernels/embedding/kernels.h"
 
 #include <utility>
 

@@ -1,8 +1,6 @@
 #include "kernels/contract/contract.h"
 #include "kernels/embedding/cost.h"
-#include "kernels/embedding/cuda.h"
-#include "kernels/embedding/ref.h"
-#include "kernels/embedding/simd.h"
+#include "kernels/embedding/kernels.h"
 
 namespace hewn {
 namespace {

@@ -1,4 +1,4 @@
-#include "kernels/embedding/ref.h"
+#include "kernels/embedding/kernels.h"
 
 namespace hewn {
 namespace {

@@ -1,4 +1,4 @@
-#include "kernels/embedding/simd.h"
+#include "kernels/embedding/kernels.h"
 
 #include "kernels/contract/parallel.h"
 #include "kernels/simd/vec.h"

@@ -1,4 +1,4 @@
-#include "kernels/global_norm/cuda.h"
+#include "kernels/global_norm/kernels.h"
 
 #include "kernels/gpu/tiles/rows.cuh"
 

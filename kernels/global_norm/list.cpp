@@ -1,9 +1,7 @@
 #include "kernels/contract/contract.h"
 #include "kernels/contract/parallel.h"
 #include "kernels/global_norm/cost.h"
-#include "kernels/global_norm/cuda.h"
-#include "kernels/global_norm/ref.h"
-#include "kernels/global_norm/simd.h"
+#include "kernels/global_norm/kernels.h"
 
 namespace hewn {
 namespace {

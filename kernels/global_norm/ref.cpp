@@ -1,4 +1,4 @@
-#include "kernels/global_norm/ref.h"
+#include "kernels/global_norm/kernels.h"
 
 #include <algorithm>
 #include <cmath>

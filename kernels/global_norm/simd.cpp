@@ -1,7 +1,6 @@
-#include "kernels/global_norm/simd.h"
+#include "kernels/global_norm/kernels.h"
 
 #include "kernels/contract/parallel.h"
-#include "kernels/global_norm/ref.h"
 #include "kernels/simd/vec.h"
 
 namespace hewn {

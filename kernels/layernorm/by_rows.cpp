@@ -1,4 +1,4 @@
-#include "kernels/layernorm/rungs.h"
+#include "kernels/layernorm/kernels.h"
 
 namespace hewn {
 

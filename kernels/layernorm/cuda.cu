@@ -1,4 +1,4 @@
-#include "kernels/layernorm/cuda.h"
+#include "kernels/layernorm/kernels.h"
 
 #include "kernels/gpu/tiles/rows.cuh"
 

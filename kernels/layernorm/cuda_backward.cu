@@ -1,6 +1,6 @@
 #include "kernels/gpu/tiles/column_sums.cuh"
 #include "kernels/gpu/tiles/rows.cuh"
-#include "kernels/layernorm/cuda.h"
+#include "kernels/layernorm/kernels.h"
 
 namespace hewn {
 namespace {

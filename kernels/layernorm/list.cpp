@@ -1,10 +1,7 @@
 #include "kernels/contract/contract.h"
 #include "kernels/gpu/tiles/row_limits.h"
 #include "kernels/layernorm/cost.h"
-#include "kernels/layernorm/cuda.h"
-#include "kernels/layernorm/ref.h"
-#include "kernels/layernorm/rungs.h"
-#include "kernels/layernorm/simd.h"
+#include "kernels/layernorm/kernels.h"
 
 namespace hewn {
 namespace {

@@ -1,4 +1,4 @@
-#include "kernels/layernorm/ref.h"
+#include "kernels/layernorm/kernels.h"
 
 #include <cmath>
 

@@ -1,4 +1,4 @@
-#include "kernels/layernorm/simd.h"
+#include "kernels/layernorm/kernels.h"
 
 #include "kernels/simd/vec_rows.h"
 #include "kernels/simd/vec_stream.h"

@@ -1,4 +1,4 @@
-#include "kernels/log_softmax/cuda.h"
+#include "kernels/log_softmax/kernels.h"
 
 #include "kernels/gpu/tiles/rows.cuh"
 

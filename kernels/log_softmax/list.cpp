@@ -1,9 +1,7 @@
 #include "kernels/contract/contract.h"
 #include "kernels/gpu/tiles/row_limits.h"
 #include "kernels/log_softmax/cost.h"
-#include "kernels/log_softmax/cuda.h"
-#include "kernels/log_softmax/ref.h"
-#include "kernels/log_softmax/simd.h"
+#include "kernels/log_softmax/kernels.h"
 
 namespace hewn {
 namespace {

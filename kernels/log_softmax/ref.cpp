@@ -1,4 +1,4 @@
-#include "kernels/log_softmax/ref.h"
+#include "kernels/log_softmax/kernels.h"
 
 #include <algorithm>
 #include <cmath>

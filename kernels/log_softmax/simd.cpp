@@ -1,4 +1,4 @@
-#include "kernels/log_softmax/simd.h"
+#include "kernels/log_softmax/kernels.h"
 
 #include "kernels/contract/parallel.h"
 #include "kernels/simd/vec_rows.h"

@@ -4,13 +4,9 @@
 #include "kernels/matmul/cpu/blocks.h"
 #include "kernels/matmul/cpu/blocks_amx.h"
 #include "kernels/matmul/cpu/blocks_bf16.h"
-#include "kernels/matmul/cpu/simd_amx.h"
-#include "kernels/matmul/cpu/simd_bf16.h"
-#include "kernels/matmul/cuda.h"
 #include "kernels/matmul/gpu/gpu_plan.h"
+#include "kernels/matmul/kernels.h"
 #include "kernels/matmul/lessons/lessons.h"
-#include "kernels/matmul/ref.h"
-#include "kernels/matmul/simd.h"
 
 namespace hewn {
 namespace {

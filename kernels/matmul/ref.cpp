@@ -1,6 +1,6 @@
-#include "kernels/matmul/ref.h"
+#include "kernels/matmul/kernels.h"
 
-#include "kernels/activation/ref.h"
+#include "kernels/activation/kernels.h"
 
 namespace hewn {
 namespace {

@@ -1,4 +1,4 @@
-#include "kernels/optimizer/cuda.h"
+#include "kernels/optimizer/kernels.h"
 
 #include <type_traits>
 

@@ -1,9 +1,6 @@
 #include "kernels/contract/contract.h"
 #include "kernels/optimizer/cost.h"
-#include "kernels/optimizer/cuda.h"
-#include "kernels/optimizer/ref.h"
-#include "kernels/optimizer/rungs.h"
-#include "kernels/optimizer/simd.h"
+#include "kernels/optimizer/kernels.h"
 
 namespace hewn {
 namespace {

@@ -1,4 +1,4 @@
-#include "kernels/optimizer/ref.h"
+#include "kernels/optimizer/kernels.h"
 
 #include <bit>
 #include <cmath>

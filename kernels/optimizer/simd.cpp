@@ -1,9 +1,8 @@
-#include "kernels/optimizer/simd.h"
+#include "kernels/optimizer/kernels.h"
 
 #include <algorithm>
 
 #include "kernels/contract/parallel.h"
-#include "kernels/optimizer/ref.h"
 #include "kernels/simd/vec_bf16.h"
 #include "kernels/simd/vec_philox.h"
 #include "kernels/simd/vec_stream.h"

@@ -1,9 +1,8 @@
-#include "kernels/optimizer/rungs.h"
+#include "kernels/optimizer/kernels.h"
 
 #include <cmath>
 
 #include "kernels/contract/parallel.h"
-#include "kernels/optimizer/ref.h"
 
 namespace hewn {
 

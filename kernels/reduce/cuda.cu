@@ -1,4 +1,4 @@
-#include "kernels/reduce/cuda.h"
+#include "kernels/reduce/kernels.h"
 
 #include "kernels/gpu/simt/simt.h"
 

@@ -1,9 +1,7 @@
 #include "kernels/contract/contract.h"
 #include "kernels/contract/parallel.h"
 #include "kernels/reduce/cost.h"
-#include "kernels/reduce/cuda.h"
-#include "kernels/reduce/ref.h"
-#include "kernels/reduce/simd.h"
+#include "kernels/reduce/kernels.h"
 
 namespace hewn {
 namespace {

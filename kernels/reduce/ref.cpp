@@ -1,4 +1,4 @@
-#include "kernels/reduce/ref.h"
+#include "kernels/reduce/kernels.h"
 
 #include "kernels/contract/parallel.h"
 

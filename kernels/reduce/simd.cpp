@@ -1,4 +1,4 @@
-#include "kernels/reduce/simd.h"
+#include "kernels/reduce/kernels.h"
 
 #include "kernels/contract/parallel.h"
 #include "kernels/simd/vec.h"

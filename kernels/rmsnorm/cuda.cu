@@ -1,4 +1,4 @@
-#include "kernels/rmsnorm/cuda.h"
+#include "kernels/rmsnorm/kernels.h"
 
 #include "kernels/gpu/tiles/column_sums.cuh"
 #include "kernels/gpu/tiles/rows.cuh"

@@ -1,9 +1,7 @@
 #include "kernels/contract/contract.h"
 #include "kernels/gpu/tiles/row_limits.h"
 #include "kernels/rmsnorm/cost.h"
-#include "kernels/rmsnorm/cuda.h"
-#include "kernels/rmsnorm/ref.h"
-#include "kernels/rmsnorm/simd.h"
+#include "kernels/rmsnorm/kernels.h"
 
 namespace hewn {
 namespace {

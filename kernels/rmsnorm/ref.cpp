@@ -1,4 +1,4 @@
-#include "kernels/rmsnorm/ref.h"
+#include "kernels/rmsnorm/kernels.h"
 
 #include <cmath>
 

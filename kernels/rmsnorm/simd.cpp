@@ -1,4 +1,4 @@
-#include "kernels/rmsnorm/simd.h"
+#include "kernels/rmsnorm/kernels.h"
 
 #include "kernels/simd/vec_rows.h"
 #include "kernels/simd/vec_stream.h"

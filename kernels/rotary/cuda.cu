@@ -1,4 +1,4 @@
-#include "kernels/rotary/cuda.h"
+#include "kernels/rotary/kernels.h"
 
 #include <cmath>
 

@@ -1,8 +1,6 @@
 #include "kernels/contract/contract.h"
 #include "kernels/rotary/cost.h"
-#include "kernels/rotary/cuda.h"
-#include "kernels/rotary/ref.h"
-#include "kernels/rotary/simd.h"
+#include "kernels/rotary/kernels.h"
 
 namespace hewn {
 namespace {

@@ -1,4 +1,4 @@
-#include "kernels/rotary/ref.h"
+#include "kernels/rotary/kernels.h"
 
 #include <cmath>
 

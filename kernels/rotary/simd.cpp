@@ -1,4 +1,4 @@
-#include "kernels/rotary/simd.h"
+#include "kernels/rotary/kernels.h"
 
 #include "kernels/contract/parallel.h"
 #include "kernels/simd/vec.h"

@@ -1,4 +1,4 @@
-#include "kernels/softmax/cuda.h"
+#include "kernels/softmax/kernels.h"
 
 #include "kernels/gpu/tiles/rows.cuh"
 

@@ -1,10 +1,7 @@
 #include "kernels/contract/contract.h"
 #include "kernels/gpu/tiles/row_limits.h"
 #include "kernels/softmax/cost.h"
-#include "kernels/softmax/cuda.h"
-#include "kernels/softmax/ref.h"
-#include "kernels/softmax/rungs.h"
-#include "kernels/softmax/simd.h"
+#include "kernels/softmax/kernels.h"
 
 namespace hewn {
 namespace {

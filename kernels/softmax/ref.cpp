@@ -1,4 +1,4 @@
-#include "kernels/softmax/ref.h"
+#include "kernels/softmax/kernels.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,4 +1,4 @@
-#include "kernels/softmax/simd.h"
+#include "kernels/softmax/kernels.h"
 
 #include "kernels/contract/parallel.h"
 #include "kernels/simd/vec_rows.h"

@@ -1,7 +1,7 @@
 #include <cmath>
 #include <limits>
 
-#include "kernels/softmax/rungs.h"
+#include "kernels/softmax/kernels.h"
 #include "kernels/softmax/visible.h"
 
 namespace hewn {

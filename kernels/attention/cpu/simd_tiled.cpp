@@ -1,5 +1,5 @@
 #include "kernels/attention/cpu/tile.h"
-#include "kernels/attention/simd.h"
+#include "kernels/attention/kernels.h"
 #include "kernels/contract/parallel.h"
 #include "kernels/simd/vec_math.h"
 

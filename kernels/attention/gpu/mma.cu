@@ -1,8 +1,8 @@
 // Attention by blocks on tensor cores, in bf16 with sums in float32, after Dao, "FlashAttention-2" (2023):
 // a warp owns its queries, scores stay in its registers and become the left factor of the sums there.
 
-#include "kernels/attention/cuda.h"
 #include "kernels/attention/gpu/mma.cuh"
+#include "kernels/attention/kernels.h"
 
 namespace hewn {
 namespace {

@@ -2,8 +2,8 @@
 // own rows of dk and dv. Both make the probabilities again from the saved lse. Seven products where five
 // would do, but nothing is added by two blocks, so that there are neither atomics nor sums to wait for.
 
-#include "kernels/attention/cuda.h"
 #include "kernels/attention/gpu/mma.cuh"
+#include "kernels/attention/kernels.h"
 
 namespace hewn {
 namespace {

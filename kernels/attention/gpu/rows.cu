@@ -1,8 +1,8 @@
 // A warp a query. Scores: a key a lane; sums: columns of the values over lanes. No score is stored: running
 // maximum and sum (Milakov and Gimelshein 2018, as in op.cpp). For any head size, for float, double and bf16.
 
-#include "kernels/attention/cuda.h"
 #include "kernels/attention/gpu/heads.cuh"
+#include "kernels/attention/kernels.h"
 
 namespace hewn {
 namespace {

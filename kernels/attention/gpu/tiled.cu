@@ -1,8 +1,8 @@
 // Attention by blocks, as in Dao, "FlashAttention-2" (2023), in float32: scores of 64 queries and up to 64
 // keys are a product of small matrices in registers, and never leave the multiprocessor.
 
-#include "kernels/attention/cuda.h"
 #include "kernels/attention/gpu/tiled.cuh"
+#include "kernels/attention/kernels.h"
 #include "kernels/gpu/simt/limits.h"
 
 namespace hewn {

@@ -1,8 +1,8 @@
 // The backward pass of attention by blocks in float32: one kernel whose blocks own rows of dq, one whose
 // blocks own rows of dk and dv. Both make the probabilities again from the saved lse.
 
-#include "kernels/attention/cuda.h"
 #include "kernels/attention/gpu/tiled.cuh"
+#include "kernels/attention/kernels.h"
 #include "kernels/gpu/simt/limits.h"
 
 namespace hewn {

@@ -4,8 +4,8 @@
 // cuda_rows.cu, gives a query to the 32 lanes of a warp, each with a key: no score is stored at all, for a
 // running maximum and sum replace the passes over them.
 
-#include "kernels/attention/cuda.h"
 #include "kernels/attention/gpu/heads.cuh"
+#include "kernels/attention/kernels.h"
 
 namespace hewn {
 namespace {

@@ -1,4 +1,4 @@
-#include "kernels/attention/lessons/naive.h"
+#include "kernels/attention/kernels.h"
 
 #include <algorithm>
 #include <cmath>

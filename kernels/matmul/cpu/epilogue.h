@@ -3,7 +3,7 @@
 // includers are simd*.cpp.
 
 #include "kernels/activation/curves.h"
-#include "kernels/activation/ref.h"
+#include "kernels/activation/kernels.h"
 #include "kernels/matmul/cpu/tile.h"
 
 namespace hewn {

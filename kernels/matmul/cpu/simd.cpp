@@ -1,4 +1,4 @@
-#include "kernels/matmul/simd.h"
+#include "kernels/matmul/kernels.h"
 
 #include <type_traits>
 

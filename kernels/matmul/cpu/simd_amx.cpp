@@ -1,4 +1,4 @@
-#include "kernels/matmul/cpu/simd_amx.h"
+#include "kernels/matmul/kernels.h"
 
 #include "kernels/matmul/cpu/pack_amx.h"
 #include "kernels/matmul/cpu/product_bf16.h"

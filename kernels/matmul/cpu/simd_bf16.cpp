@@ -1,4 +1,4 @@
-#include "kernels/matmul/cpu/simd_bf16.h"
+#include "kernels/matmul/kernels.h"
 
 #include "kernels/matmul/cpu/blocks_bf16.h"
 #include "kernels/matmul/cpu/pack_bf16.h"

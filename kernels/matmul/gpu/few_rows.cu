@@ -1,8 +1,8 @@
 // Up to eight rows, as in decoding: b is read once from memory, and that is the time it takes. So every byte
 // of b is loaded once, whole lines by a warp, many loads at a time, for all rows of a together.
 
-#include "kernels/matmul/cuda.h"
 #include "kernels/matmul/gpu/epilogue.cuh"
+#include "kernels/matmul/kernels.h"
 
 namespace hewn {
 namespace {

@@ -5,9 +5,9 @@
 // What to wait for, on either side, is said by two barriers a stage: it is full, it is empty.
 
 #include "kernels/gpu/tiles/hopper.cuh"
-#include "kernels/matmul/cuda.h"
 #include "kernels/matmul/gpu/epilogue.cuh"
 #include "kernels/matmul/gpu/layout.cuh"
+#include "kernels/matmul/kernels.h"
 
 namespace hewn {
 namespace {

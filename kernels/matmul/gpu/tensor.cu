@@ -2,9 +2,9 @@
 // pieces of 16 bytes that lie so that neither writing nor reading them waits for a bank; a warp multiplies 16
 // x 8 x 16 at a time.
 
-#include "kernels/matmul/cuda.h"
 #include "kernels/matmul/gpu/epilogue.cuh"
 #include "kernels/matmul/gpu/layout.cuh"
+#include "kernels/matmul/kernels.h"
 
 namespace hewn {
 namespace {

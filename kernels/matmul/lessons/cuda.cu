@@ -1,7 +1,7 @@
 // The first four steps from the dot product to the production kernel, an idea each.
 
-#include "kernels/matmul/cuda.h"
 #include "kernels/matmul/gpu/epilogue.cuh"
+#include "kernels/matmul/kernels.h"
 
 namespace hewn {
 namespace {

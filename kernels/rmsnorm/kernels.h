@@ -1,8 +1,23 @@
 #pragma once
+// All kernels of this room; list.cpp has the ladder they form.
 
 #include "kernels/rmsnorm/abi.h"
+#include "kernels/simd/row_blocks.h"
 
 namespace hewn {
+
+/// The oracle: plain loops in double, for f32 and f64.
+void rmsnorm_reference(const Launch&, const RmsnormForward& a);
+void rmsnorm_reference(const Launch&, const RmsnormBackward& a);
+
+// Vectors, compiled once per instruction set.
+
+template <Isa I>
+void rmsnorm_simd(const Launch& launch, const RmsnormForward& a);
+template <Isa I>
+void rmsnorm_backward_simd(const Launch& launch, const RmsnormBackward& a);
+
+// GPUs.
 
 /// f32 and f64, rows of any length: a block a row.
 template <Isa I>

@@ -1,8 +1,26 @@
 #pragma once
+// All kernels of this room; list.cpp has the ladder they form.
 
 #include "kernels/global_norm/abi.h"
 
 namespace hewn {
+
+/// The oracle: one sum after the other, for f32 and f64.
+void global_norm_reference(const Launch&, const GlobalNorm& a);
+void step_loss_reference(const Launch&, const StepLoss& a);
+
+/// What follows from the sum of squares, written into the step state.
+void conclude_norm(const GlobalNorm& a, double sum_of_squares);
+
+// Vectors, compiled once per instruction set.
+
+/// Elements summed as one block: the unit of work, and of the fixed order of the sum.
+inline constexpr int64_t norm_block = 8192;
+
+template <Isa I>
+void global_norm_simd(const Launch& launch, const GlobalNorm& a);
+
+// GPUs.
 
 /// f32 and f64. Scratch: global_norm_gpu_scratch.
 template <Isa I>

@@ -1,4 +1,5 @@
 #pragma once
+// All kernels of this room; list.cpp has the ladder they form.
 
 #include "kernels/optimizer/abi.h"
 
@@ -19,5 +20,28 @@ struct UpdateScalars {
   double root_scale;  ///< 1 / sqrt(1 - beta2^t)
 };
 UpdateScalars scalars_of(const ParameterUpdate& a, bool decayed);
+
+// Lessons.
+
+/// Teaching rung, float and AdamW only; its idea stands in list.cpp.
+void update_sweeps(const Launch& launch, const ParameterUpdate& a);
+
+// Vectors, compiled once per instruction set.
+
+template <Isa I>
+void update_simd(const Launch& launch, const ParameterUpdate& a);
+
+template <Isa I>
+void round_simd(const Launch& launch, const StochasticRounding& a);
+
+// GPUs.
+
+/// f32 and f64, with or without bf16 copies.
+template <Isa I>
+void update_gpu(const Launch& launch, const ParameterUpdate& a);
+
+/// Half a warp has the 64 elements of a group, a thread every sixteenth of them.
+template <Isa I>
+void round_gpu(const Launch& launch, const StochasticRounding& a);
 
 }  // namespace hewn

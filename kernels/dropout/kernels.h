@@ -1,4 +1,5 @@
 #pragma once
+// All kernels of this room; list.cpp has the ladder they form.
 
 #include "kernels/dropout/abi.h"
 
@@ -12,5 +13,17 @@ void dropout_reference(const Launch&, const Dropout& a);
 
 /// The same, elements to threads.
 void dropout_parallel(const Launch& launch, const Dropout& a);
+
+// Vectors, compiled once per instruction set.
+
+/// f32, 64 elements at a time.
+template <Isa I>
+void dropout_simd(const Launch& launch, const Dropout& a);
+
+// GPUs.
+
+/// f32 and f64: a Philox block a thread, for four elements.
+template <Isa I>
+void dropout_gpu(const Launch& launch, const Dropout& a);
 
 }  // namespace hewn

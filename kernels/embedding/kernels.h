@@ -1,8 +1,27 @@
 #pragma once
+// All kernels of this room; list.cpp has the ladder they form.
 
 #include "kernels/embedding/abi.h"
 
 namespace hewn {
+
+/// The oracle: plain loops, sums in double, for f32 and f64.
+void embedding_reference(const Launch&, const EmbeddingForward& a);
+void embedding_reference(const Launch&, const EmbeddingBackward& a);
+
+// Vectors, compiled once per instruction set.
+
+// Both f32.
+
+template <Isa I>
+void embedding_simd(const Launch& launch, const EmbeddingForward& a);
+
+/// Strips of 64 columns to threads: each walks all ids in order, so that nobody waits for or collides with
+/// anybody, and every sum has the order of the text.
+template <Isa I>
+void embedding_backward_simd(const Launch& launch, const EmbeddingBackward& a);
+
+// GPUs.
 
 /// f32 and f64. Rows of the table to rows of the result, a block each.
 template <Isa I>

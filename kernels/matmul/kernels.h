@@ -1,9 +1,27 @@
 #pragma once
-// The product on GPUs: lessons (float32, one plain product), then what takes every case.
+// All kernels of this room; list.cpp has the ladder they form.
 
 #include "kernels/matmul/abi.h"
 
 namespace hewn {
+
+/// The oracle and the first rung: a dot product in double per element, for f32 and f64.
+void matmul_reference(const Launch&, const Matmul& a);
+
+// Vectors, compiled once per instruction set.
+
+template <Isa I>
+void matmul_simd(const Launch& launch, const Matmul& a);
+
+/// Products of bf16 matrices by products of pairs, for avx512bf16; dot_scratch in cpu/blocks_bf16.h gives its scratch.
+template <Isa I>
+void matmul_bf16_simd(const Launch& launch, const Matmul& a);
+
+/// Products of bf16 matrices by AMX's tiles; square_scratch in cpu/blocks_amx.h gives its scratch.
+template <Isa I>
+void matmul_amx(const Launch& launch, const Matmul& a);
+
+// The product on GPUs: lessons (float32, one plain product), then what takes every case.
 
 template <Isa I>
 void matmul_gpu_naive(const Launch& on, const Matmul& m);

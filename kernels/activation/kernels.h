@@ -1,0 +1,50 @@
+#pragma once
+// All kernels of this room; list.cpp has the ladder they form.
+
+#include "kernels/activation/abi.h"
+
+namespace hewn {
+
+/// f(x) and f'(x) in double, accurate relative to themselves however small.
+double activation_value(Activation kind, double x);
+double activation_slope(Activation kind, double x);
+
+/// The oracle: plain loops in double, for f32 and f64.
+void activation_reference(const Launch&, const ActivationForward& a);
+void activation_reference(const Launch&, const ActivationBackward& a);
+
+/// The same of SwiGLU.
+void swiglu_reference(const Launch&, const SwigluForward& a);
+void swiglu_reference(const Launch&, const SwigluBackward& a);
+
+// Lessons.
+
+/// Teaching rung, float and tanh-GELU only; its idea stands in list.cpp.
+void activation_float(const Launch&, const ActivationForward& a);
+
+// Vectors, compiled once per instruction set.
+
+/// f32, whole vectors at a time, blocks of elements shared out to the threads.
+template <Isa I>
+void activation_simd(const Launch& launch, const ActivationForward& a);
+template <Isa I>
+void activation_simd(const Launch& launch, const ActivationBackward& a);
+
+template <Isa I>
+void swiglu_simd(const Launch& launch, const SwigluForward& a);
+template <Isa I>
+void swiglu_simd(const Launch& launch, const SwigluBackward& a);
+
+// GPUs.
+
+/// f32 and f64: sixteen bytes a thread where rows allow it.
+template <Isa I>
+void activation_gpu(const Launch& launch, const ActivationForward& a);
+template <Isa I>
+void activation_gpu(const Launch& launch, const ActivationBackward& a);
+template <Isa I>
+void swiglu_gpu(const Launch& launch, const SwigluForward& a);
+template <Isa I>
+void swiglu_gpu(const Launch& launch, const SwigluBackward& a);
+
+}  // namespace hewn

@@ -1,0 +1,38 @@
+#pragma once
+// All kernels of this room; list.cpp has the ladder they form.
+
+#include "kernels/cross_entropy/abi.h"
+
+namespace hewn {
+
+/// The oracle: plain loops in double, for f32 and f64.
+void cross_entropy_reference(const Launch&, const CountTargets& a);
+void cross_entropy_reference(const Launch&, const CrossEntropyForward& a);
+void cross_entropy_reference(const Launch&, const CrossEntropyBackward& a);
+void cross_entropy_reference(const Launch&, const MeanLoss& a);
+
+// Lessons.
+
+/// Teaching rung, float only; its idea stands in list.cpp.
+void cross_entropy_online(const Launch&, const CrossEntropyForward& a);
+
+// Vectors, compiled once per instruction set.
+
+template <Isa I>
+void cross_entropy_simd(const Launch& launch, const CrossEntropyForward& a);
+template <Isa I>
+void cross_entropy_backward_simd(const Launch& launch, const CrossEntropyBackward& a);
+
+// GPUs.
+
+/// f32 and f64, rows of any length.
+template <Isa I>
+void cross_entropy_gpu(const Launch& launch, const CountTargets& a);
+template <Isa I>
+void cross_entropy_gpu(const Launch& launch, const CrossEntropyForward& a);
+template <Isa I>
+void cross_entropy_gpu(const Launch& launch, const CrossEntropyBackward& a);
+template <Isa I>
+void cross_entropy_gpu(const Launch& launch, const MeanLoss& a);
+
+}  // namespace hewn

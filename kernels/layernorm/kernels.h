@@ -1,0 +1,61 @@
+#pragma once
+// All kernels of this room; list.cpp has the ladder they form.
+
+#include <cmath>
+
+#include "kernels/layernorm/abi.h"
+#include "kernels/simd/row_blocks.h"
+
+namespace hewn {
+
+/// The oracle: plain loops in double, for f32 and f64.
+void layernorm_reference(const Launch&, const LayernormForward& a);
+void layernorm_reference(const Launch&, const LayernormBackward& a);
+
+// Lessons.
+
+/// Teaching rungs, float only; the idea of each stands in list.cpp.
+void layernorm_welford(const Launch&, const LayernormForward& a);
+void layernorm_shifted(const Launch&, const LayernormForward& a);
+void layernorm_by_rows(const Launch&, const LayernormBackward& a);
+size_t layernorm_by_rows_scratch(const LayernormBackward& a, int threads);
+
+/// Row r of y and of the statistics, once its mean and variance are known.
+inline void write_normalized(const LayernormForward& a, int64_t r, double mean, double variance) {
+  const auto *x = static_cast<const float*>(a.x) + r * a.cols, *weight = static_cast<const float*>(a.weight);
+  const auto* bias = static_cast<const float*>(a.bias);
+  auto* y = static_cast<float*>(a.y) + r * a.cols;
+  const double rstd = 1 / std::sqrt(variance + a.eps);
+  for (int64_t i = 0; i < a.cols; ++i) {
+    const auto n = static_cast<float>((static_cast<double>(x[i]) - mean) * rstd);
+    y[i] = n * weight[i] + (bias ? bias[i] : 0);
+  }
+  a.stats[2 * r] = mean;
+  a.stats[2 * r + 1] = rstd;
+}
+
+// Vectors, compiled once per instruction set.
+
+template <Isa I>
+void layernorm_simd(const Launch& launch, const LayernormForward& a);
+template <Isa I>
+void layernorm_backward_simd(const Launch& launch, const LayernormBackward& a);
+
+// GPUs.
+
+/// The ladder for GPUs, the idea of each above its kernel. `thread` and `block` do f32 and f64, rows of any
+/// length; the others f32 and rows that held_rows_only takes.
+template <Isa I>
+void layernorm_thread_gpu(const Launch& launch, const LayernormForward& a);
+template <Isa I>
+void layernorm_block_gpu(const Launch& launch, const LayernormForward& a);
+template <Isa I>
+void layernorm_gpu(const Launch& launch, const LayernormForward& a);
+
+template <Isa I>
+void layernorm_block_gpu(const Launch& launch, const LayernormBackward& a);
+/// Scratch: column_sum_bytes(rows, cols, 2).
+template <Isa I>
+void layernorm_gpu(const Launch& launch, const LayernormBackward& a);
+
+}  // namespace hewn
