@@ -2,9 +2,10 @@
 // Errors with context. Every failure a user can meet is thrown as `Error`, whose text says what was wrong,
 // where, what was expected and what to do; its code is the exit status the command line returns.
 
-#include <sstream>
 #include <stdexcept>
 #include <string>
+
+#include "core/text.h"
 
 namespace hewn {
 
@@ -33,9 +34,7 @@ class Doing {
  public:
   template <class... Parts>
   explicit Doing(const Parts&... parts) {
-    std::ostringstream text;
-    (text << ... << parts);
-    enter(text.str());
+    enter(join(parts...));
   }
   ~Doing();
   Doing(const Doing&) = delete;
@@ -48,12 +47,10 @@ class Doing {
 /// Throws `Error{code, message + active contexts}`.
 [[noreturn]] void throw_error(ErrorCode code, const std::string& message);
 
-/// Streams the parts into a message and throws: `fail(ErrorCode::input, path, ": empty file")`.
+/// Joins the parts to a message and throws: `fail(ErrorCode::input, path, ": empty file")`.
 template <class... Parts>
 [[noreturn]] void fail(ErrorCode code, const Parts&... parts) {
-  std::ostringstream text;
-  (text << ... << parts);
-  throw_error(code, text.str());
+  throw_error(code, join(parts...));
 }
 
 /// Fails with `ErrorCode::usage` unless `ok`: for wrong shapes, dtypes and arguments.

@@ -2,9 +2,10 @@
 // What the command says and where: results to standard output, messages to standard error, colour on a
 // terminal only.
 
-#include <sstream>
 #include <string>
 #include <string_view>
+
+#include "core/text.h"
 
 namespace hewn::cli {
 
@@ -42,12 +43,6 @@ void write_message(std::string_view text);
 bool is_quiet();
 bool is_verbose();
 
-template <class... Parts>
-std::string join(const Parts&... parts) {
-  std::ostringstream text;
-  (text << ... << parts);
-  return text.str();
-}
 /// A result on standard output: `print("loss ", loss, "\n")`.
 template <class... Parts>
 void print(const Parts&... parts) {
