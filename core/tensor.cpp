@@ -136,7 +136,7 @@ Tensor Tensor::transposed(int i, int j) const {
   return t;
 }
 
-Tensor Tensor::narrowed(int dim, int64_t start, int64_t length) const {
+Tensor Tensor::sliced(int dim, int64_t start, int64_t length) const {
   const int d = shape_.axis(dim);
   require(start >= 0 && length >= 0 && start <= shape_[d] - length, "slice [", start, ", ", start + length,
           ") of dimension ", d, " of a tensor of shape ", shape_);

@@ -75,7 +75,7 @@ class Tensor {
   /// Views without a gradient; kernels/copy has the differentiable ones. `viewed` needs contiguous elements.
   Tensor viewed(const Shape& shape) const;
   Tensor transposed(int i, int j) const;
-  Tensor narrowed(int dim, int64_t start, int64_t length) const;
+  Tensor sliced(int dim, int64_t start, int64_t length) const;
   /// Any strides over the same storage, `offset` elements from its start. Throws usage outside of the
   /// storage.
   Tensor strided(const Shape& shape, const Strides& strides, int64_t offset) const;

@@ -44,20 +44,20 @@ Tensor SelfAttention::with_positions(const Tensor& qkv, int64_t start) const {
 
 Tensor SelfAttention::project(const Tensor& x) const { return with_positions(c_attn(x), 0); }
 
-Tensor SelfAttention::project_narrow(const Tensor& x) const {
+Tensor SelfAttention::project_bf16(const Tensor& x) const {
   const int64_t D = config.head_size();
-  if (D % 8 != 0 || D > 128 || !narrow_for(*c_attn.weight)) return project(x);
-  return config.pos == Positions::rotary ? cast(project(x), DType::bf16) : c_attn.narrow(x);
+  if (D % 8 != 0 || D > 128 || !bf16_result_for(*c_attn.weight)) return project(x);
+  return config.pos == Positions::rotary ? cast(project(x), DType::bf16) : c_attn.bf16_result(x);
 }
 
 Tensor SelfAttention::fused(const Tensor& x, const AttentionPass& pass) const {
   const Tensor& state = pass.options.step_state;
-  return causal_attention(project_narrow(x), {.n_head = config.n_head,
-                                              .n_kv_head = config.kv_heads(),
-                                              .window = config.window,
-                                              .dropout = state.defined() ? config.attention_dropout() : 0,
-                                              .step_state = state,
-                                              .site = pass.weights_site});
+  return causal_attention(project_bf16(x), {.n_head = config.n_head,
+                                            .n_kv_head = config.kv_heads(),
+                                            .window = config.window,
+                                            .dropout = state.defined() ? config.attention_dropout() : 0,
+                                            .step_state = state,
+                                            .site = pass.weights_site});
 }
 
 Tensor SelfAttention::batched(const Tensor& x, const AttentionPass& pass) const {
@@ -65,7 +65,7 @@ Tensor SelfAttention::batched(const Tensor& x, const AttentionPass& pass) const 
                 D = config.head_size();
   const Tensor qkv = project(x);
   const auto heads = [&](int64_t first, int64_t n) {  // n heads of q, k or v -> [B, n, T, D]
-    const Tensor t = contiguous(narrow(qkv, 2, first * D, n * D));
+    const Tensor t = contiguous(slice(qkv, 2, first * D, n * D));
     return contiguous(permute(reshape(t, {B, T, n, D}), {0, 2, 1, 3}));
   };
   const Tensor& state = pass.options.step_state;
@@ -87,16 +87,16 @@ Tensor SelfAttention::per_head(const Tensor& x, const AttentionPass& pass) const
     const Scope scope("head." + std::to_string(h));
     const auto columns = [&](int64_t head) {  // one head's columns of the projection: [B, 1, T, D]
       const int64_t column = head * D;
-      const Tensor weight = contiguous(narrow(c_attn.weight->value, 1, column, D));
-      const Tensor bias = c_attn.bias ? contiguous(narrow(c_attn.bias->value, 0, column, D)) : Tensor();
+      const Tensor weight = contiguous(slice(c_attn.weight->value, 1, column, D));
+      const Tensor bias = c_attn.bias ? contiguous(slice(c_attn.bias->value, 0, column, D)) : Tensor();
       return reshape(linear(x, weight, bias), {B, 1, T, D});
     };
-    const auto turned = [&](int64_t head) {
+    const auto rotated = [&](int64_t head) {
       return config.pos == Positions::rotary ? rotary(columns(head), turn(0)) : columns(head);
     };
     const int64_t kv = h / (H / Hkv);  // the keys and values this head reads
     const Tensor y =
-        causal_attention_composed(turned(h), turned(H + kv), columns(H + Hkv + kv),
+        causal_attention_composed(rotated(h), rotated(H + kv), columns(H + Hkv + kv),
                                   {.n_head = 1,
                                    .window = config.window,
                                    .dropout = state.defined() ? config.attention_dropout() : 0,
@@ -114,8 +114,7 @@ Tensor SelfAttention::cached(const Tensor& x, const AttentionPass& pass) const {
   if (pass.options.cache) return attend(qkv, *pass.options.cache, pass.layer);
   std::vector<Tensor> outputs;
   for (size_t b = 0; b < pass.options.caches.size(); ++b)
-    outputs.push_back(
-        attend(qkv.narrowed(0, static_cast<int64_t>(b), 1), *pass.options.caches[b], pass.layer));
+    outputs.push_back(attend(qkv.sliced(0, static_cast<int64_t>(b), 1), *pass.options.caches[b], pass.layer));
   return concat(outputs, 0);
 }
 

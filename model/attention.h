@@ -31,7 +31,7 @@ struct SelfAttention {
   Tensor project(const Tensor& x) const;
   /// The same as bf16 where attention has tensor cores for it, i.e. on GPUs in mixed precision, for heads of
   /// up to 128 in whole pieces of 16 bytes.
-  Tensor project_narrow(const Tensor& x) const;
+  Tensor project_bf16(const Tensor& x) const;
   Tensor with_positions(const Tensor& qkv, int64_t start) const;
   RotaryOptions turn(int64_t start) const;
   Tensor per_head(const Tensor& x, const AttentionPass& pass) const;

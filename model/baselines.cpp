@@ -10,8 +10,7 @@ namespace hewn {
 namespace {
 
 Tensor last_tokens(const Tensor& tokens, const ForwardOptions& options) {
-  return options.last_only && tokens.dim(1) > 1 ? contiguous(tokens.narrowed(1, tokens.dim(1) - 1, 1))
-                                                : tokens;
+  return options.last_only && tokens.dim(1) > 1 ? contiguous(tokens.sliced(1, tokens.dim(1) - 1, 1)) : tokens;
 }
 
 }  // namespace

@@ -171,14 +171,14 @@ Tensor Gpt::loss(const Tensor& tokens, const Tensor& targets, const ForwardOptio
   const Tensor x = hidden(tokens, options);
   const Scope scope("head");
   return linear_cross_entropy(reshape(x, {x.rows(), x.cols()}), head().value, Tensor(),
-                              targets.viewed({targets.numel()}), usual_logits_bytes, half_of(head()));
+                              targets.viewed({targets.numel()}), usual_logits_bytes, bf16_of(head()));
 }
 
 Tensor Gpt::logits(const Tensor& tokens, const ForwardOptions& options) {
   Tensor x = hidden(tokens, options);
   const Scope scope("head");
-  if (options.last_only && x.dim(1) > 1) x = contiguous(narrow(x, 1, x.dim(1) - 1, 1));
-  return linear(x, head().value, Tensor(), {.layout = Layout::out_in, .half = half_of(head())});
+  if (options.last_only && x.dim(1) > 1) x = contiguous(slice(x, 1, x.dim(1) - 1, 1));
+  return linear(x, head().value, Tensor(), {.layout = Layout::out_in, .weight_bf16 = bf16_of(head())});
 }
 
 double product_flops_per_token(const Gpt& model) {

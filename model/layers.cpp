@@ -7,8 +7,8 @@
 
 namespace hewn {
 
-bool narrow_for(Parameter& weight) {
-  return on_gpu(executor(weight.value.device()).isa()) && half_of(weight).defined();
+bool bf16_result_for(Parameter& weight) {
+  return on_gpu(executor(weight.value.device()).isa()) && bf16_of(weight).defined();
 }
 
 LinearLayer::LinearLayer(Parameters& parameters, const std::string& name, int64_t in, int64_t out,
@@ -18,11 +18,12 @@ LinearLayer::LinearLayer(Parameters& parameters, const std::string& name, int64_
 
 Tensor LinearLayer::operator()(const Tensor& x, Activation act, const Tensor& residual) const {
   return linear(x, weight->value, bias ? bias->value : Tensor(),
-                {.activation = act, .residual = residual, .half = half_of(*weight)});
+                {.activation = act, .residual = residual, .weight_bf16 = bf16_of(*weight)});
 }
 
-Tensor LinearLayer::narrow(const Tensor& x) const {
-  return linear(x, weight->value, bias ? bias->value : Tensor(), {.half = half_of(*weight), .narrow = true});
+Tensor LinearLayer::bf16_result(const Tensor& x) const {
+  return linear(x, weight->value, bias ? bias->value : Tensor(),
+                {.weight_bf16 = bf16_of(*weight), .bf16_result = true});
 }
 
 NormLayer::NormLayer(Parameters& parameters, const std::string& name, const ModelConfig& config)

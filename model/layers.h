@@ -10,7 +10,7 @@ namespace hewn {
 
 /// Whether what a product with this matrix yields had better be bf16, for an operation that follows and
 /// takes it: on GPUs, in mixed precision. Processors have no kernels for it.
-bool narrow_for(Parameter& weight);
+bool bf16_result_for(Parameter& weight);
 
 /// y = act(x W + b), W [in, out] as in GPT-2 files.
 struct LinearLayer {
@@ -23,8 +23,8 @@ struct LinearLayer {
               double deviation);
   /// x [..., in] -> [..., out]; `residual` of the output's shape is added if given.
   Tensor operator()(const Tensor& x, Activation act = Activation::none, const Tensor& residual = {}) const;
-  /// x W + b as bf16, where narrow_for says so.
-  Tensor narrow(const Tensor& x) const;
+  /// x W + b as bf16, where bf16_result_for says so.
+  Tensor bf16_result(const Tensor& x) const;
 };
 
 /// Layernorm or RMSnorm over the last dimension.

@@ -16,20 +16,20 @@ void upload_initial(Tensor& t, const Init& init, Rng rng) {
 
 }  // namespace
 
-Tensor half_of(Parameter& p) {
+Tensor bf16_of(Parameter& p) {
   const uint64_t version = p.value.storage()->version;
-  if (p.half.defined() && p.half_version != version) {
-    copy_into(p.half, p.value, Write::set);
-    p.half.changed();
-    p.half_version = version;
+  if (p.value_bf16.defined() && p.bf16_version != version) {
+    copy_into(p.value_bf16, p.value, Write::set);
+    p.value_bf16.changed();
+    p.bf16_version = version;
   }
-  return p.half;
+  return p.value_bf16;
 }
 
 Parameter* Parameters::add(std::string name, const Shape& shape, Init init) {
   require(!allocated(), "parameter ", name, " declared after allocation");
   require(!find(name), "parameter ", name, " is declared twice");
-  all_.push_back({.name = std::move(name), .shape = shape, .init = init, .value = {}, .half = {}});
+  all_.push_back({.name = std::move(name), .shape = shape, .init = init, .value = {}, .value_bf16 = {}});
   Parameter* added = &all_.back();
   by_name_.emplace(added->name, added);
   return added;
@@ -62,8 +62,8 @@ void Parameters::adopt(Device& device, DType dtype,
   for (Parameter& p : all_) {
     p.value = Tensor::over(storage_of(p), dtype_, p.shape);
     if (!mixed_ || !p.decayed()) continue;
-    p.half = Tensor::empty(device, DType::bf16, p.shape);
-    p.half_version = p.value.storage()->version - 1;  // not yet made
+    p.value_bf16 = Tensor::empty(device, DType::bf16, p.shape);
+    p.bf16_version = p.value.storage()->version - 1;  // not yet made
   }
 }
 
@@ -92,21 +92,22 @@ void Parameters::allocate(Device& device, DType dtype, uint64_t seed, bool grads
     p.value = Tensor::over(slab_.values->slice(i), dtype, p.shape);
     if (grads) require_grad(p.value, p.name, Tensor::over(slab_.grads->slice(i), dtype, p.shape));
   }
-  if (mixed_ && slab_.n_decayed > 0) add_halves();
+  if (mixed_ && slab_.n_decayed > 0) add_bf16();
   uint64_t stream = 0;
   for (Parameter& p : all_) initialise(p, seed, stream++);
 }
 
-void Parameters::add_halves() {
+void Parameters::add_bf16() {
   const MemUseScope use(MemUse::parameter);
-  slab_.halves = Tensor::zeros(*device_, DType::bf16, {slab_.n_decayed});
+  slab_.values_bf16 = Tensor::zeros(*device_, DType::bf16, {slab_.n_decayed});
   for (size_t i = 0; i < slab_.members.size(); ++i) {
     Parameter& p = *slab_.members[i];
     if (!p.decayed()) return;
-    auto* data = static_cast<uint8_t*>(slab_.halves.data()) + slab_.values->offset(i) / 2;
-    p.half = Tensor::over(Storage::borrow(*device_, data, p.value.bytes() / 2, slab_.halves.storage()),
-                          DType::bf16, p.shape);
-    p.half_version = p.value.storage()->version - 1;  // not yet made
+    auto* data = static_cast<uint8_t*>(slab_.values_bf16.data()) + slab_.values->offset(i) / 2;
+    p.value_bf16 =
+        Tensor::over(Storage::borrow(*device_, data, p.value.bytes() / 2, slab_.values_bf16.storage()),
+                     DType::bf16, p.shape);
+    p.bf16_version = p.value.storage()->version - 1;  // not yet made
   }
 }
 
@@ -132,9 +133,9 @@ void Parameters::complete_grads() {
 void Parameters::updated() {
   for (Parameter& p : all_) {
     p.value.changed();
-    if (!p.half.defined()) continue;
-    p.half.changed();
-    p.half_version = p.value.storage()->version;
+    if (!p.value_bf16.defined()) continue;
+    p.value_bf16.changed();
+    p.bf16_version = p.value.storage()->version;
   }
 }
 

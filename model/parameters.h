@@ -29,8 +29,8 @@ struct Parameter {
   Shape shape;
   Init init;
   Tensor value;               ///< a leaf of the tape, once allocated
-  Tensor half;                ///< of a matrix in mixed precision: a bf16 copy of the value, see half_of
-  uint64_t half_version = 0;  ///< the value's version that the copy is of
+  Tensor value_bf16;          ///< of a matrix in mixed precision: a bf16 copy of the value, see bf16_of
+  uint64_t bf16_version = 0;  ///< the value's version that the copy is of
 
   /// Weight decay applies to matrices only (and embeddings), not to biases and norms.
   bool decayed() const { return shape.rank() >= 2; }
@@ -43,12 +43,12 @@ struct ParameterSlab {
   int64_t n = 0,
           n_decayed = 0;  ///< elements, gaps included: all, and those before the first that do not decay
   Tensor
-      halves;  ///< [n_decayed], in mixed precision: bf16 copies at the places of the values; else undefined
+      values_bf16;  ///< [n_decayed], in mixed precision: bf16 copies at the places of the values; else undefined
 };
 
 /// The bf16 copy of a matrix in mixed precision, brought up to date where the value has changed since; else
 /// undefined.
-Tensor half_of(Parameter& p);
+Tensor bf16_of(Parameter& p);
 
 class Parameters {
  public:
@@ -95,7 +95,7 @@ class Parameters {
 
  private:
   void settle_on(Device& device, DType dtype);
-  void add_halves();
+  void add_bf16();
   void initialise(Parameter& parameter, uint64_t seed, uint64_t stream);
 
   std::deque<Parameter> all_;

@@ -49,7 +49,7 @@ void Optimizer::step(const Tensor& state, const double* loss) {
   const ParameterSlab& slab = parameters_.slab();
   auto* step_state = static_cast<StepState*>(state.data());
   run(parameters_.device(), norm_of(parameters_, config_.grad_clip, step_state, loss));
-  for (Parameter* p : slab.members) half_of(*p);  // good, should the step be refused
+  for (Parameter* p : slab.members) bf16_of(*p);  // good, should the step be refused
   const bool nearest = !config_.stochastic_rounding;
   run(parameters_.device(),
       ParameterUpdate{.rule = rule_of(config_.kind),
@@ -65,17 +65,17 @@ void Optimizer::step(const Tensor& state, const double* loss) {
                       .eps = config_.eps,
                       .weight_decay = config_.weight_decay,
                       .state = step_state,
-                      .half = nearest && slab.halves.defined() ? slab.halves.data() : nullptr});
+                      .w_bf16 = nearest && slab.values_bf16.defined() ? slab.values_bf16.data() : nullptr});
   if (!nearest) round_stochastically(step_state, 1);
   parameters_.updated();
 }
 
 void Optimizer::round_stochastically(const StepState* state, int64_t extra) {
   const ParameterSlab& slab = parameters_.slab();
-  if (!slab.halves.defined()) return;
+  if (!slab.values_bf16.defined()) return;
   run(parameters_.device(), StochasticRounding{.n = slab.n_decayed,
                                                .w = slab.values->data(),
-                                               .half = slab.halves.data(),
+                                               .w_bf16 = slab.values_bf16.data(),
                                                .state = state,
                                                .extra = extra});
 }

@@ -74,7 +74,7 @@ Trainer::Trainer(Model& model, const OptimizerConfig& optimizer, const ScheduleC
   step_.state.seed = seed;
   const MemUseScope use(MemUse::optimizer);
   on_device_ = Tensor::zeros(model.device(), DType::u8, {static_cast<int64_t>(sizeof(StepOnDevice))});
-  state_ = on_device_.narrowed(0, offsetof(StepOnDevice, state), sizeof(StepState));
+  state_ = on_device_.sliced(0, offsetof(StepOnDevice, state), sizeof(StepState));
 }
 
 void Trainer::set_steps_done(int64_t steps) {
@@ -148,7 +148,7 @@ void Trainer::queue(std::span<const Batch> micro_batches) {
   require(begun.tokens > 0, "step ", begun.step, ": no target of the batch counts");
   step_.state.learning_rate = begun.learning_rate;
   Parameters& parameters = model_.parameters();
-  for (Parameter& p : parameters.all()) half_of(p);  // a graph takes them as they are
+  for (Parameter& p : parameters.all()) bf16_of(p);  // a graph takes them as they are
   each_micro_step(micro_batches, [&](const MicroStep& step) {
     const bool replayed = graphs_.run(step, [&] {
       pass(step, nullptr);

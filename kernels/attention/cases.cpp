@@ -89,7 +89,7 @@ void shift(H& h, const AttentionSizes& s, int64_t b, int64_t head) {
 /// two rungs may round to different sides, and the same for the probabilities that are summed; for gradients,
 /// also for those of the scores. One query over many keys is mostly cancellation, and so few numbers that
 /// chance does not even out: errors of 2e-3 are usual there, of 5e-3 rare.
-constexpr double half_tolerance = 8e-3, half_gradient_tolerance = 1e-2;
+constexpr double bf16_tolerance = 8e-3, bf16_gradient_tolerance = 1e-2;
 
 /// The part of the work that is about one head of keys and values in one sequence.
 template <class A>
@@ -143,7 +143,7 @@ class Builder {
         s_(s),
         t_(request.dtype),
         tolerance_(t_ == DType::f64    ? 1e-13
-                   : t_ == DType::bf16 ? half_tolerance
+                   : t_ == DType::bf16 ? bf16_tolerance
                                        : 5e-6) {}
 
   std::string shape() const {
@@ -180,7 +180,7 @@ class Builder {
     a.lse = f.lse;
     a.dy = read_only(rows_of(m.input("dy", t_, rows() * s_.D)));
     const Qkv d = lay_out(s_, t_, "d", [&](const std::string& name, int64_t count) {
-      return m.output(name, t_, count, t_ == DType::bf16 ? half_gradient_tolerance : 4 * tolerance_);
+      return m.output(name, t_, count, t_ == DType::bf16 ? bf16_gradient_tolerance : 4 * tolerance_);
     });
     a.dq = d.q, a.dk = d.k, a.dv = d.v;
     return std::make_unique<CaseOf<AttentionBackward>>(

@@ -33,7 +33,7 @@ size_t tiled_scratch(const AttentionBackward& a, int threads) {
 }
 
 template <class A>
-const char* no_halves(const A& a) {
+const char* no_bf16(const A& a) {
   return a.dtype == DType::bf16 ? "f32 and f64 only" : nullptr;
 }
 
@@ -68,7 +68,7 @@ size_t gpu_scores(const AttentionForward& a, int) {
 }
 
 const char* gpu_lesson(const AttentionForward& a) {
-  const char* const why = no_halves(a) ? no_halves(a) : gpu_counts(a);
+  const char* const why = no_bf16(a) ? no_bf16(a) : gpu_counts(a);
   return !why && gpu_scores(a, 1) > size_t{1} << 30 ? "scores of more than 1 GiB" : why;
 }
 
@@ -86,7 +86,7 @@ bool in_pieces(const AttentionBackward& a) {
 }
 
 template <class A>
-const char* gpu_halves(const A& a) {
+const char* gpu_bf16(const A& a) {
   if (a.dtype != DType::bf16) return "bf16 only";
   if (a.D > most_tiled_width) return "heads wider than 128";
   return a.D % 8 == 0 && in_pieces(a) ? gpu_counts(a) : "rows are not whole pieces of 16 bytes";
@@ -105,7 +105,7 @@ constexpr Rung<AttentionForward> forward_rungs[] = {
     {.name = "naive",
      .idea = "all scores of a head in memory: scores, softmax, sums, one after the other",
      .run = scalar<AttentionForward>(attention_naive),
-     .why_not = no_halves,
+     .why_not = no_bf16,
      .scratch_bytes = attention_naive_scratch},
     {.name = "online",
      .idea = "one pass over the keys with a running maximum: no score is stored",
@@ -147,7 +147,7 @@ constexpr Rung<AttentionForward> forward_rungs[] = {
      .idea = "bf16 on tensor cores: scores stay in the registers of a warp, as the left factor of the sums",
      .run = per_gpu<AttentionForward>(
          []<Isa I>() -> KernelFn<AttentionForward> { return attention_gpu_mma<I>; }),
-     .why_not = gpu_halves},
+     .why_not = gpu_bf16},
 };
 
 constexpr Rung<AttentionBackward> backward_rungs[] = {
@@ -158,7 +158,7 @@ constexpr Rung<AttentionBackward> backward_rungs[] = {
     {.name = "naive",
      .idea = "probabilities and score gradients of a head in memory, then three sums",
      .run = scalar<AttentionBackward>(attention_naive),
-     .why_not = no_halves,
+     .why_not = no_bf16,
      .scratch_bytes = attention_naive_scratch},
     {.name = "online",
      .idea = "query by query, each key's share added at once: no probability is stored",
@@ -186,7 +186,7 @@ constexpr Rung<AttentionBackward> backward_rungs[] = {
      .idea = "bf16 on tensor cores: scores stay in the registers of a warp, as the left factor of the sums",
      .run = per_gpu<AttentionBackward>(
          []<Isa I>() -> KernelFn<AttentionBackward> { return attention_gpu_mma<I>; }),
-     .why_not = gpu_halves,
+     .why_not = gpu_bf16,
      .scratch_bytes = gpu_scratch},
 };
 

@@ -63,8 +63,8 @@ void turn_pointers(const std::vector<void*>& pointers, const uint8_t* from, size
   for (void* const pointer : pointers) {
     const auto address = load<uintptr_t>(static_cast<const uint8_t*>(pointer));
     if (address < begin || address > end) continue;
-    const uintptr_t turned = reinterpret_cast<uintptr_t>(to) + (address - begin);
-    std::memcpy(pointer, &turned, sizeof turned);
+    const uintptr_t moved = reinterpret_cast<uintptr_t>(to) + (address - begin);
+    std::memcpy(pointer, &moved, sizeof moved);
   }
 }
 

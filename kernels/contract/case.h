@@ -55,7 +55,7 @@ class CaseMemory {
   Rng& rng() { return rng_; }
   std::vector<Operand>& operands() { return operands_; }
   /// The same values in other memory, without `initial`. Those of the pointers that point into the
-  /// operands are turned to the new memory.
+  /// operands are moved to the new memory.
   CaseMemory twin(const std::vector<void*>& pointers);
 
  private:
@@ -132,7 +132,7 @@ class Case {
   void* scratch(size_t bytes);
 
  protected:
-  /// Puts copies of a case's operands on a device. Those of the pointers that point to them are turned.
+  /// Puts copies of a case's operands on a device. Those of the pointers that point to them are moved.
   void stand_on(Executor& device, Case& home, const std::vector<void*>& pointers);
   /// The same beside a case that stands there, with its values and its scratch.
   void stand_beside(const Case& other, const std::vector<void*>& pointers);

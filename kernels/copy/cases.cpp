@@ -54,7 +54,7 @@ Sketch like_copy(const Copy& args) {
   for (int d = 0; d < args.rank; ++d) shape += (d ? "x" : "") + std::to_string(args.shape[d]);
   for (int d = 0; d + 1 < args.rank; ++d)
     if (args.x_stride[d] < args.x_stride[d + 1]) {
-      shape += " turned";
+      shape += " transposed";
       break;
     }
   shape += " to " + std::string(name_of(args.to)) + name_of(args.to_y);

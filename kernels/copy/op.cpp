@@ -12,7 +12,7 @@ constexpr OpInfo contiguous_info{"contiguous", "y = x, in row-major order", "dx 
 constexpr OpInfo reshape_info{"reshape", "y = x under another shape", "dx = dy under x's shape"};
 constexpr OpInfo permute_info{"permute", "y[i_order(0), i_order(1), ...] = x[i_0, i_1, ...]",
                               "dx = dy with its dimensions put back"};
-constexpr OpInfo narrow_info{"narrow", "y_i = x_(start + i)", "dx_(start + i) = dy_i, 0 elsewhere"};
+constexpr OpInfo slice_info{"slice", "y_i = x_(start + i)", "dx_(start + i) = dy_i, 0 elsewhere"};
 constexpr OpInfo concat_info{"concat", "y = x_1, then x_2, ...", "dx_k = its slice of dy"};
 constexpr OpInfo cast_info{"cast", "y = x as another type", "dx = dy as x's type"};
 
@@ -49,15 +49,15 @@ struct PermuteNode final : Node {
   }
 };
 
-struct NarrowNode final : Node {
+struct SliceNode final : Node {
   int dim;
   int64_t start;
-  NarrowNode(int d, int64_t s) : dim(d), start(s) {}
-  const OpInfo& info() const override { return narrow_info; }
+  SliceNode(int d, int64_t s) : dim(d), start(s) {}
+  const OpInfo& info() const override { return slice_info; }
   void backward(const Tensor& dy, Grads& grads) override {
     auto [dx, write] = grads.at(0);
     if (write == Write::set) dx.zero();
-    copy_into(dx.narrowed(dim, start, dy.dim(dim)), dy, write);
+    copy_into(dx.sliced(dim, start, dy.dim(dim)), dy, write);
   }
 };
 
@@ -71,7 +71,7 @@ struct ConcatNode final : Node {
     for (size_t i = 0; i < lengths.size(); start += lengths[i++]) {
       if (!grads.wants(i)) continue;
       const auto [dx, write] = grads.at(i);
-      copy_into(dx, dy.narrowed(dim, start, lengths[i]), write);
+      copy_into(dx, dy.sliced(dim, start, lengths[i]), write);
     }
   }
 };
@@ -153,10 +153,10 @@ Tensor permute(const Tensor& x, const std::vector<int>& order) {
   return record(x.strided(shape, strides, x.offset()), {x}, PermuteNode(std::move(axes)));
 }
 
-Tensor narrow(const Tensor& x, int dim, int64_t start, int64_t length) {
-  const Doing step("narrow");
+Tensor slice(const Tensor& x, int dim, int64_t start, int64_t length) {
+  const Doing step("slice");
   const int axis = x.shape().axis(dim);
-  return record(x.narrowed(axis, start, length), {x}, NarrowNode(axis, start));
+  return record(x.sliced(axis, start, length), {x}, SliceNode(axis, start));
 }
 
 std::vector<Tensor> split(const Tensor& x, int dim, const std::vector<int64_t>& lengths) {
@@ -166,7 +166,7 @@ std::vector<Tensor> split(const Tensor& x, int dim, const std::vector<int64_t>& 
   std::vector<Tensor> parts;
   int64_t start = 0;
   for (const int64_t length : lengths) {
-    parts.push_back(narrow(x, dim, start, length));
+    parts.push_back(slice(x, dim, start, length));
     start += length;
   }
   return parts;
@@ -189,7 +189,7 @@ Tensor concat(const std::vector<Tensor>& parts, int dim) {
   const Tensor y = first.like(first.shape().with(axis, total));
   int64_t start = 0;
   for (const Tensor& part : parts) {
-    copy_into(y.narrowed(axis, start, part.dim(axis)), part, Write::set);
+    copy_into(y.sliced(axis, start, part.dim(axis)), part, Write::set);
     start += part.dim(axis);
   }
   return record(y, parts, std::make_unique<ConcatNode>(axis, std::move(lengths)));

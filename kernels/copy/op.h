@@ -19,7 +19,7 @@ Tensor transpose(const Tensor& x, int i, int j);
 /// Dimension k of the result is dimension order[k] of x.
 Tensor permute(const Tensor& x, const std::vector<int>& order);
 /// Elements [start, start + length) along a dimension.
-Tensor narrow(const Tensor& x, int dim, int64_t start, int64_t length);
+Tensor slice(const Tensor& x, int dim, int64_t start, int64_t length);
 /// Consecutive slices of these lengths along a dimension, which they fill.
 std::vector<Tensor> split(const Tensor& x, int dim, const std::vector<int64_t>& lengths);
 

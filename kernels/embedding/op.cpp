@@ -52,7 +52,7 @@ struct EmbeddingNode final : Node {
       auto [dposition, write] = grads.at(1);
       if (write == Write::set && dposition.dim(0) > period) dposition.zero(), write = Write::add;
       if (dy.numel() == 0) return;
-      sum_copies(dy.viewed({dy.rows() / period, period, dy.cols()}), 1, dposition.narrowed(0, start, period),
+      sum_copies(dy.viewed({dy.rows() / period, period, dy.cols()}), 1, dposition.sliced(0, start, period),
                  write);
     }
   }
@@ -62,7 +62,7 @@ Tensor forward(const Tensor& weight, const Tensor& position, const Tensor& ids, 
                int64_t period) {
   const int64_t width = weight.dim(1);
   Tensor y = weight.like(ids.shape().inserted(ids.rank(), width));
-  const Tensor rows = period > 0 ? position.narrowed(0, start, period) : Tensor();
+  const Tensor rows = period > 0 ? position.sliced(0, start, period) : Tensor();
   run(weight.device(),
       EmbeddingForward{weight.dtype(), ids.dtype(), ids.numel(), period, weight.dim(0), width, ids.data(),
                        weight.data(), rows.defined() ? rows.data() : nullptr, y.data()});
@@ -99,7 +99,7 @@ Tensor embedding(const Tensor& weight, const Tensor& position, const Tensor& ids
 }
 
 Tensor embedding_composed(const Tensor& weight, const Tensor& position, const Tensor& ids, int64_t start) {
-  return add(embedding(weight, ids), contiguous(narrow(position, 0, start, ids.dim(-1))));
+  return add(embedding(weight, ids), contiguous(slice(position, 0, start, ids.dim(-1))));
 }
 
 }  // namespace hewn

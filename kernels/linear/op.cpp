@@ -20,8 +20,8 @@ Tensor as_rows(const Tensor& t) { return t.viewed({t.rows(), t.cols()}); }
 
 void check(const Tensor& x, const Tensor& weight, const Tensor& bias, const LinearOptions& options) {
   const bool in_out = options.layout == Layout::in_out;
-  const bool narrow_x = x.dtype() == DType::bf16 && options.half.defined();
-  const DType t = narrow_x ? DType::f32 : x.dtype();  // of weight, bias and residual
+  const bool bf16_x = x.dtype() == DType::bf16 && options.weight_bf16.defined();
+  const DType t = bf16_x ? DType::f32 : x.dtype();  // of weight, bias and residual
   require(t == DType::f32 || t == DType::f64, "linear: x is ", name_of(t),
           ", expected f32 or f64, or bf16 with a bf16 copy of the weight");
   require(x.rank() >= 1 && x.is_contiguous(), "linear: x of shape ", x.shape(),
@@ -35,7 +35,7 @@ void check(const Tensor& x, const Tensor& weight, const Tensor& bias, const Line
   require(!bias.defined() || (bias.shape() == Shape{out} && bias.dtype() == t && bias.is_contiguous()),
           "linear: the bias has shape ", bias.defined() ? bias.shape() : Shape{}, ", expected [", out,
           "] of ", name_of(t));
-  const Tensor& h = options.half;
+  const Tensor& h = options.weight_bf16;
   require(
       !h.defined() ||
           (h.shape() == weight.shape() && h.dtype() == DType::bf16 && h.is_contiguous() && t == DType::f32),
@@ -44,7 +44,7 @@ void check(const Tensor& x, const Tensor& weight, const Tensor& bias, const Line
   require(!r.defined() || (r.shape() == x.shape().with(-1, out) && r.dtype() == t && r.is_contiguous()),
           "linear: the residual has shape ", r.defined() ? r.shape() : Shape{}, ", expected ",
           x.shape().with(-1, out));
-  require(!options.narrow || (h.defined() && !r.defined() && options.activation == Activation::none),
+  require(!options.bf16_result || (h.defined() && !r.defined() && options.activation == Activation::none),
           "linear: a bf16 result needs a bf16 copy of the weight, and neither activation nor residual");
 }
 
@@ -103,10 +103,10 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias, const L
   const bool in_out = options.layout == Layout::in_out;
   const int64_t out = weight.dim(in_out ? 1 : 0);
   Tensor y =
-      Tensor::empty(x.device(), options.narrow ? DType::bf16 : weight.dtype(), x.shape().with(-1, out));
+      Tensor::empty(x.device(), options.bf16_result ? DType::bf16 : weight.dtype(), x.shape().with(-1, out));
   Tensor z;
   if (options.activation != Activation::none && recording({x, weight, bias})) z = y.like();
-  const Tensor& factor = options.half.defined() ? options.half : weight;
+  const Tensor& factor = options.weight_bf16.defined() ? options.weight_bf16 : weight;
   const Tensor rows = as_type(x, factor.dtype());
   Matmul m{};
   m.dtype = rows.dtype();
@@ -119,7 +119,7 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias, const L
                 .pre = z.defined() ? z.data() : nullptr,
                 .activation = options.activation,
                 .residual = options.residual.defined() ? options.residual.data() : nullptr};
-  m.narrow_c = options.narrow;
+  m.bf16_c = options.bf16_result;
   if (y.numel() > 0) run_product(x.device(), m);
   return record(y, {x, weight, bias, options.residual}, LinearNode(rows, factor, z, options));
 }

@@ -47,7 +47,7 @@ Tensor logits_of(const Tensor& x, const Tensor& weight, const Tensor& bias, cons
   m.c = logits.data(), m.ldc = m.N;
   m.epilogue.bias = bias.defined() ? bias.data() : nullptr;
   run_product(x.device(), m);
-  return logits.narrowed(0, 0, x.dim(0));
+  return logits.sliced(0, 0, x.dim(0));
 }
 
 const int32_t* targets_at(const Tensor& targets, int64_t row) { return targets.ptr<int32_t>() + row; }
@@ -79,10 +79,10 @@ struct LinearCrossEntropyNode final : Node {
                               ? *logits
                               : Tensor::empty(x->device(), dloss.dtype(), {chunks.per_chunk, weight->dim(0)});
     chunks.each([&](int64_t row, int64_t rows) {
-      const Tensor part = x->narrowed(0, row, rows);
+      const Tensor part = x->sliced(0, row, rows);
       const Tensor dz = gradient_of_logits(part, row, dloss, buffer);
       const Tensor factor = as_type(dz, weight->dtype());
-      if (dx.tensor.defined()) multiply(factor, *weight, dx.tensor.narrowed(0, row, rows), dx.write);
+      if (dx.tensor.defined()) multiply(factor, *weight, dx.tensor.sliced(0, row, rows), dx.write);
       if (dw.tensor.defined()) multiply(factor.transposed(0, 1), part, dw.tensor, dw.write);
       if (db.tensor.defined()) sum_copies(dz, 1, db.tensor, db.write);
       dw.write = db.write = Write::add;
@@ -95,7 +95,7 @@ struct LinearCrossEntropyNode final : Node {
     const Tensor z =
         logits.defined() ? buffer : logits_of(part, *weight, bias.defined() ? *bias : Tensor{}, buffer);
     run(z.device(), CrossEntropyBackward{z.dtype(), z.dim(0), z.dim(1), z.data(), targets_at(*targets, row),
-                                         stats->narrowed(0, row, z.dim(0)).data(), dloss.data(),
+                                         stats->sliced(0, row, z.dim(0)).data(), dloss.data(),
                                          kept->ptr<int64_t>(), z.data(), Write::set});
     buffer.changed();
     return z;
@@ -122,14 +122,15 @@ void check(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tens
 // dloss/dz is cross_entropy's, and z = x W^T + b gives dx = dz W, dW = dz^T x, db_j = sum_r dz_rj (see
 // linear). Chunks change the order of the sums over rows in dW and db, and nothing else.
 Tensor linear_cross_entropy(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& targets,
-                            size_t logits_bytes, const Tensor& half) {
+                            size_t logits_bytes, const Tensor& weight_bf16) {
   const InOp op(linear_cross_entropy_info);
   check(x, weight, bias, targets);
-  require(!half.defined() || (half.shape() == weight.shape() && half.dtype() == DType::bf16 &&
-                              half.is_contiguous() && x.dtype() == DType::f32),
+  require(!weight_bf16.defined() ||
+              (weight_bf16.shape() == weight.shape() && weight_bf16.dtype() == DType::bf16 &&
+               weight_bf16.is_contiguous() && x.dtype() == DType::f32),
           "linear_cross_entropy: a bf16 copy of the weight ", weight.shape(),
           " goes with f32 alone, not with ", name_of(x.dtype()));
-  const Tensor& factor = half.defined() ? half : weight;
+  const Tensor& factor = weight_bf16.defined() ? weight_bf16 : weight;
   const Tensor terms = as_type(x, factor.dtype());
   const DType t = x.dtype();
   const int64_t rows = x.dim(0), classes = weight.dim(0);
@@ -141,9 +142,9 @@ Tensor linear_cross_entropy(const Tensor& x, const Tensor& weight, const Tensor&
   Tensor logits = x.like({chunks.per_chunk, classes});
   run(device, CountTargets{rows, targets_at(targets, 0), kept.ptr<int64_t>()});
   chunks.each([&](int64_t row, int64_t n) {
-    const Tensor z = logits_of(terms.narrowed(0, row, n), factor, bias, logits);
+    const Tensor z = logits_of(terms.sliced(0, row, n), factor, bias, logits);
     run(device, CrossEntropyForward{t, n, classes, z.data(), targets_at(targets, row),
-                                    losses.narrowed(0, row, n).data(), stats.narrowed(0, row, n).data()});
+                                    losses.sliced(0, row, n).data(), stats.sliced(0, row, n).data()});
   });
   run(device, MeanLoss{t, rows, losses.data(), kept.ptr<int64_t>(), loss.data()});
   if (!chunks.one()) logits = {};

@@ -11,9 +11,9 @@ inline constexpr size_t usual_logits_bytes = size_t{64} << 20;
 /// contiguous, weight [V, C], bias [V] or undefined, targets i32 [N]; f32 or f64. Works on chunks of rows
 /// whose logits take at most `logits_bytes` (at least one row). A single chunk keeps its logits for the
 /// backward pass; several are computed again there, so that those of a whole batch never exist. Throws like
-/// cross_entropy. `half`, the weight as bf16, if defined: the products are of bf16 numbers, as in linear.
+/// cross_entropy. `weight_bf16`, the weight as bf16, if defined: the products are of bf16 numbers, as in linear.
 Tensor linear_cross_entropy(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& targets,
-                            size_t logits_bytes = usual_logits_bytes, const Tensor& half = {});
+                            size_t logits_bytes = usual_logits_bytes, const Tensor& weight_bf16 = {});
 
 /// The same from matmul, add and cross_entropy: what the fused one is compared with.
 Tensor linear_cross_entropy_composed(const Tensor& x, const Tensor& weight, const Tensor& bias,

@@ -39,8 +39,8 @@ struct Matmul {
   Epilogue epilogue = {};
   int64_t outer = 1, inner = 1;
   MatmulStep a_step = {}, b_step = {}, c_step = {};
-  bool narrow_c = false;  ///< with bf16: c is bf16 too, rounded once from the finished float32 value
-  bool tf32 = false;      ///< with f32: a and b may be rounded to TF32, float32 with 10 bits of mantissa
+  bool bf16_c = false;  ///< with bf16: c is bf16 too, rounded once from the finished float32 value
+  bool tf32 = false;    ///< with f32: a and b may be rounded to TF32, float32 with 10 bits of mantissa
 };
 
 const Ladder<Matmul>& ladder_of(const Matmul&);

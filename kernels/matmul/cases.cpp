@@ -30,7 +30,7 @@ struct Trial {
   int64_t gap = 0;  ///< elements between one row's end and the next row
   double alpha = 1;
   Activation activation = Activation::gelu_tanh;  // of the epilogue
-  bool narrow = false;                            ///< bf16: c as well
+  bool bf16_c = false;                            ///< bf16: c as well
   bool tf32 = false;                              ///< f32: operands may be rounded
 };
 
@@ -44,7 +44,7 @@ std::string name_of(const Trial& t) {
   if (t.epilogue) name += " epilogue";
   if (t.batched) name += " batched";
   if (t.gap) name += " apart";
-  if (t.narrow) name += " narrow";
+  if (t.bf16_c) name += " bf16_c";
   if (t.tf32) name += " tf32";
   return name;
 }
@@ -58,7 +58,7 @@ void* at(void* data, DType t, int64_t element) {
 
 /// Rows [i, i + rows) and columns [j, j + cols) of a product.
 Matmul excerpt(Matmul m, int64_t i, int64_t rows, int64_t j, int64_t cols) {
-  const DType wide = m.dtype == DType::bf16 ? DType::f32 : m.dtype, c_type = m.narrow_c ? m.dtype : wide;
+  const DType wide = m.dtype == DType::bf16 ? DType::f32 : m.dtype, c_type = m.bf16_c ? m.dtype : wide;
   m.M = rows, m.N = cols;
   m.a = at(m.a, m.dtype, m.trans_a ? i : i * m.lda);
   m.b = at(m.b, m.dtype, m.trans_b ? j * m.ldb : j);
@@ -96,12 +96,12 @@ std::unique_ptr<Case> make(const Trial& t, const CaseRequest& request) {
   const auto [a_rows, a_cols] = t.trans_a ? stored(t.K, t.M) : stored(t.M, t.K);
   const auto [b_rows, b_cols] = t.trans_b ? stored(t.N, t.K) : stored(t.K, t.N);
   const auto [c_rows, c_cols] = stored(t.M, t.N);
-  const DType wide = type == DType::bf16 ? DType::f32 : type, c_type = t.narrow ? type : wide;
+  const DType wide = type == DType::bf16 ? DType::f32 : type, c_type = t.bf16_c ? type : wide;
   // Sums that differ in their last digits may be rounded to different bfloat16 numbers.
   const double wide_tolerance = wide == DType::f64 ? 1e-14
                                 : t.tf32           ? tf32_tolerance
                                                    : 2e-6,
-               tolerance = t.narrow ? 4e-3 : wide_tolerance;
+               tolerance = t.bf16_c ? 4e-3 : wide_tolerance;
   CaseMemory memory(request.seed);
   Matmul m{};
   m.dtype = type;
@@ -120,7 +120,7 @@ std::unique_ptr<Case> make(const Trial& t, const CaseRequest& request) {
   m.to_c = t.write;
   m.alpha = t.alpha;
   m.outer = outer, m.inner = inner;
-  m.narrow_c = t.narrow;
+  m.bf16_c = t.bf16_c;
   m.tf32 = t.tf32;
   m.a_step = {a_rows * a_cols * inner, a_cols};
   m.b_step = {b_rows * b_cols * inner, b_cols};
@@ -164,7 +164,7 @@ std::vector<Trial> test_trials(int64_t w) {
   trials.push_back({35, 1000, 601, false, true, Write::add});
   trials.push_back({70, 1111, 601, true, false, Write::set, true});
   trials.push_back({530, 1004, 33, true, false, Write::set, false, false, 20});
-  // More rows of a turned a than are in strips at a time, and a b that is packed for its size.
+  // More rows of a transposed a than are in strips at a time, and a b that is packed for its size.
   trials.push_back({345, 196, 700, true, false, Write::add});
   // One row, and a b that is read as one stream for its size, as bf16 too.
   trials.push_back({1, 1030, 1060});
@@ -218,9 +218,8 @@ int64_t reach(const Matmul& m, int64_t rows, int64_t cols, int64_t row, const Ma
 }
 
 void fill_like(CaseMemory& memory, Matmul& m) {
-  const DType wide = m.dtype == DType::bf16 ? DType::f32 : m.dtype, c_type = m.narrow_c ? m.dtype : wide;
-  const double wide_tolerance = m.tf32 ? tf32_tolerance : 2e-6,
-               tolerance = m.narrow_c ? 4e-3 : wide_tolerance;
+  const DType wide = m.dtype == DType::bf16 ? DType::f32 : m.dtype, c_type = m.bf16_c ? m.dtype : wide;
+  const double wide_tolerance = m.tf32 ? tf32_tolerance : 2e-6, tolerance = m.bf16_c ? 4e-3 : wide_tolerance;
   const int64_t n_c = reach(m, m.M, m.N, m.ldc, m.c_step);
   m.a = memory.input("a", m.dtype, reach(m, m.trans_a ? m.K : m.M, m.trans_a ? m.M : m.K, m.lda, m.a_step));
   m.b = memory.input("b", m.dtype, reach(m, m.trans_b ? m.N : m.K, m.trans_b ? m.K : m.N, m.ldb, m.b_step));
@@ -237,7 +236,7 @@ Sketch like_matmul(const Matmul& m) {
   if (m.epilogue.activation != Activation::none) shape += m.epilogue.pre ? " curve kept" : " curve";
   if (m.epilogue.residual) shape += " residual";
   if (m.outer * m.inner > 1) shape += " batch " + std::to_string(m.outer * m.inner);
-  if (m.narrow_c) shape += " narrow";
+  if (m.bf16_c) shape += " bf16_c";
   if (m.tf32) shape += " tf32";
   return sketch_of(m, m.dtype, shape, fill_like, excerpts_of);
 }
@@ -261,7 +260,7 @@ Cases matmul_cases(const CaseRequest& request) {
   for (Trial trial : trials) {
     cases.push_back(make(trial, request));
     if (!half || request.bench) continue;
-    trial.narrow = true;
+    trial.bf16_c = true;
     cases.push_back(make(trial, request));
   }
   return cases;

@@ -11,7 +11,7 @@ inline Cost cost_of(const Matmul& a) {
   const double results =
       1 + (a.to_c == Write::add ? 1 : 0) + (a.epilogue.pre ? 1 : 0) + (a.epilogue.residual ? 1 : 0);
   const auto element = static_cast<double>(size_of(a.dtype));
-  const double of_c = a.dtype == DType::bf16 && !a.narrow_c ? sizeof(float) : element;
+  const double of_c = a.dtype == DType::bf16 && !a.bf16_c ? sizeof(float) : element;
   return {2 * batch * M * N * K, batch * ((M * K + K * N) * element + results * M * N * of_c)};
 }
 

@@ -58,7 +58,7 @@ const char* hopper_only(const Matmul& a) {
   if (a.outer * a.inner != 1) return "one product at a time";
   if (a.K == 0) return "no terms";
   if (a.M > 0x7fffffff || a.N > 0x7fffffff) return "more rows or columns than 32 bits count";
-  if (!halves_are_wide(a.a, a.lda, a.a_step) || !halves_are_wide(a.b, a.ldb, a.b_step))
+  if (!bf16_rows_are_wide(a.a, a.lda, a.a_step) || !bf16_rows_are_wide(a.b, a.ldb, a.b_step))
     return "rows not aligned to 16 bytes";
   if constexpr (cuda_compiled)
     if (const int there = cuda_capability(); there != 0 && there != 90) return "compute capability 9.0 only";
@@ -71,7 +71,7 @@ const char* mma_lesson_only(const Matmul& a) {
 }
 
 size_t tensor_scratch(const Matmul& a, int) {
-  return split_bytes(a, takes_large(a, large_halves) ? large_halves : small_halves);
+  return split_bytes(a, takes_large(a, large_bf16) ? large_bf16 : small_bf16);
 }
 
 size_t floats_scratch(const Matmul& a, int) {
@@ -168,14 +168,14 @@ constexpr Rung<Matmul> rungs[] = {
      .idea = "tensor cores: a warp multiplies 16 x 8 x 16 by an instruction, from swizzled shared memory",
      .run = per_gpu<Matmul>([]<Isa I>() -> KernelFn<Matmul> { return matmul_gpu_mma<I>; }),
      .why_not = mma_lesson_only,
-     .scratch_bytes = [](const Matmul& a, int) { return split_bytes(a, small_halves); }},
+     .scratch_bytes = [](const Matmul& a, int) { return split_bytes(a, small_bf16); }},
     // Has not run on a GPU. When one has shown it right and faster, it changes places with the next, which
     // takes all that it takes.
     {.name = "cuda.hopper",
      .idea = "sm_90a: a thread asks for whole tiles, four warps multiply 64 x 128 x 16 from shared memory",
      .run = per_gpu<Matmul>([]<Isa I>() -> KernelFn<Matmul> { return matmul_gpu_hopper<I>; }),
      .why_not = hopper_only,
-     .scratch_bytes = [](const Matmul& a, int) { return split_bytes(a, hopper_halves); }},
+     .scratch_bytes = [](const Matmul& a, int) { return split_bytes(a, hopper_bf16); }},
     {.name = "cuda.tensor",
      .idea = "64 x 64 of c a warp, three stages of copies on their way while the fourth is multiplied",
      .run = per_gpu<Matmul>([]<Isa I>() -> KernelFn<Matmul> { return matmul_gpu_tensor<I>; }),

@@ -77,7 +77,7 @@ void run_batch(Device& device, Matmul m, const std::vector<Axis>& axes, size_t f
   const Axis axis = axes[at];
   rest.erase(rest.begin() + static_cast<std::ptrdiff_t>(at));
   const auto element = static_cast<int64_t>(size_of(m.dtype));
-  const auto element_of_c = m.dtype == DType::bf16 && !m.narrow_c ? int64_t{4} : element;
+  const auto element_of_c = m.dtype == DType::bf16 && !m.bf16_c ? int64_t{4} : element;
   for (int64_t i = 0; i < axis.size; ++i) {
     run_batch(device, m, rest, first);
     m.a = static_cast<const char*>(m.a) + axis.a * element;
@@ -133,7 +133,7 @@ void multiply(const Tensor& a, const Tensor& b, const Tensor& c, Write to_c, dou
               (a.dtype() == c.dtype() || (a.dtype() == DType::bf16 && c.dtype() == DType::f32)),
           "matmul: ", name_of(a.dtype()), " times ", name_of(b.dtype()), " into ", name_of(c.dtype()));
   m.dtype = a.dtype();
-  m.narrow_c = c.dtype() == DType::bf16;
+  m.bf16_c = c.dtype() == DType::bf16;
   m.M = c.dim(-2), m.N = c.dim(-1), m.K = a.dim(-1);
   m.trans_a = la.trans, m.trans_b = lb.trans;
   m.a = a.data(), m.b = b.data(), m.c = c.data();

@@ -59,7 +59,7 @@ void matmul_reference(const Launch&, const Matmul& a) {
   switch (a.dtype) {
     case DType::f64: return batch<double>(a);
     case DType::bf16:
-      return a.narrow_c ? batch<BFloat16, BFloat16, float>(a) : batch<BFloat16, float, float>(a);
+      return a.bf16_c ? batch<BFloat16, BFloat16, float>(a) : batch<BFloat16, float, float>(a);
     default: return batch<float>(a);
   }
 }

@@ -27,10 +27,10 @@ struct ParameterUpdate {
   void* v;        ///< [n] second moments; null with sgd
   double beta1, beta2, eps, weight_decay;
   const StepState* state;
-  void* half = nullptr;  ///< [n_decayed] bf16 copies of the new w, with f32; null for none
+  void* w_bf16 = nullptr;  ///< [n_decayed] bf16 copies of the new w, with f32; null for none
 };
 
-/// Stochastic rounding of w to bf16: half[i] is one of the two neighbours of w[i], the upper one with a
+/// Stochastic rounding of w to bf16: w_bf16[i] is one of the two neighbours of w[i], the upper one with a
 /// probability that is the part of the way to it, so that the mean of many roundings is w[i] (Gupta et al.,
 /// "Deep learning with limited numerical precision", 2015, section 3.1). On the bits of w: to the last 16 are
 /// added the upper 16 of a word, then they are cut off. Infinities and NaN are rounded as usual.
@@ -41,7 +41,7 @@ struct ParameterUpdate {
 struct StochasticRounding {
   int64_t n;
   const void* w;  ///< [n] f32
-  void* half;     ///< [n] bf16
+  void* w_bf16;   ///< [n] bf16
   const StepState* state;
   int64_t extra;  ///< w has had state->step + extra updates: 1 just after that of this step
 };

@@ -10,10 +10,10 @@ namespace hewn {
 template <>
 inline constexpr auto pointers_in<ParameterUpdate> =
     std::tuple{&ParameterUpdate::w, &ParameterUpdate::g,     &ParameterUpdate::m,
-               &ParameterUpdate::v, &ParameterUpdate::state, &ParameterUpdate::half};
+               &ParameterUpdate::v, &ParameterUpdate::state, &ParameterUpdate::w_bf16};
 template <>
 inline constexpr auto pointers_in<StochasticRounding> =
-    std::tuple{&StochasticRounding::w, &StochasticRounding::half, &StochasticRounding::state};
+    std::tuple{&StochasticRounding::w, &StochasticRounding::w_bf16, &StochasticRounding::state};
 
 namespace {
 
@@ -51,11 +51,11 @@ std::unique_ptr<Case> make_case(const CaseRequest& request, UpdateRule rule, int
                 size_of(t));
   }
   // A float that is off by its last bit may be rounded to the other neighbour.
-  auto* half = mixed ? memory.output("half", DType::bf16, n_decayed, 1.0 / 256, 1) : nullptr;
+  auto* w_bf16 = mixed ? memory.output("w_bf16", DType::bf16, n_decayed, 1.0 / 256, 1) : nullptr;
   auto made = std::make_unique<CaseOf<ParameterUpdate>>(
       std::move(memory), shape_of(rule, n, n_decayed, mixed), t,
       ParameterUpdate{rule, t, n, n_decayed, w, g, m, v, 0.9, 0.99, 1e-8, 0.1,
-                      static_cast<const StepState*>(at), half});
+                      static_cast<const StepState*>(at), w_bf16});
   made->reset();
   return made;
 }
@@ -68,9 +68,9 @@ std::unique_ptr<Case> make_rounding(const CaseRequest& request, int64_t n) {
   const auto* w = memory.input("w", DType::f32, n, [&](Rng& rng, int64_t i) {
     return i % 11 == 5 ? special[static_cast<size_t>(i / 11) % std::size(special)] : rng.normal();
   });
-  auto* half = memory.output("half", DType::bf16, n, 0);
+  auto* w_bf16 = memory.output("w_bf16", DType::bf16, n, 0);
   return std::make_unique<CaseOf<StochasticRounding>>(std::move(memory), "round " + std::to_string(n),
-                                                      DType::f32, StochasticRounding{n, w, half, at, 1});
+                                                      DType::f32, StochasticRounding{n, w, w_bf16, at, 1});
 }
 
 Sketch like_rounding(const StochasticRounding& a) {
@@ -80,8 +80,8 @@ Sketch like_rounding(const StochasticRounding& a) {
 
 Sketch like_update(const ParameterUpdate& a) {
   const CaseRequest request{.dtype = a.dtype, .bench = true};
-  return {shape_of(a.rule, a.n, a.n_decayed, a.half != nullptr), a.dtype,
-          [=, rule = a.rule, n = a.n, n_decayed = a.n_decayed, mixed = a.half != nullptr] {
+  return {shape_of(a.rule, a.n, a.n_decayed, a.w_bf16 != nullptr), a.dtype,
+          [=, rule = a.rule, n = a.n, n_decayed = a.n_decayed, mixed = a.w_bf16 != nullptr] {
             return make_case(request, rule, n, n_decayed, mixed);
           }};
 }

@@ -7,7 +7,7 @@ namespace hewn {
 /// AdamW: about 14 operations per parameter; w, m, v are read and written, g is read, a bf16 copy written.
 inline Cost cost_of(const ParameterUpdate& a) {
   const bool sgd = a.rule == UpdateRule::sgd;
-  const double n = static_cast<double>(a.n), copy = a.half ? 2 * static_cast<double>(a.n_decayed) : 0;
+  const double n = static_cast<double>(a.n), copy = a.w_bf16 ? 2 * static_cast<double>(a.n_decayed) : 0;
   return {(sgd ? 7 : 14) * n, (sgd ? 5 : 7) * n * static_cast<double>(size_of(a.dtype)) + copy};
 }
 

@@ -57,11 +57,11 @@ __device__ __forceinline__ void update(const ParameterUpdate& a, const Factors<T
   store_pack(to_m, m, wide);
   if constexpr (rule != UpdateRule::sgd) store_pack(to_v, v, wide);
   if constexpr (std::is_same_v<T, float>) {
-    if (!a.half || !decays) return;
-    Pack<bf16, V> half;
+    if (!a.w_bf16 || !decays) return;
+    Pack<bf16, V> w_bf16;
 #pragma unroll
-    for (int k = 0; k < V; ++k) half.at[k] = to_bf16(w.at[k]);
-    store_pack(static_cast<bf16*>(a.half) + i, half, wide);
+    for (int k = 0; k < V; ++k) w_bf16.at[k] = to_bf16(w.at[k]);
+    store_pack(static_cast<bf16*>(a.w_bf16) + i, w_bf16, wide);
   }
 }
 
@@ -89,7 +89,7 @@ template <class T>
 void run(const Launch& on, const ParameterUpdate& a) {
   constexpr int V = 16 / static_cast<int>(sizeof(T));
   const unsigned all = blocks_for(a.n, threads * V), most = static_cast<unsigned>(on.threads * resident);
-  const bool wide = loads_wide(V, a.w, a.g, a.m, a.v) && aligned_for(4, static_cast<const bf16*>(a.half));
+  const bool wide = loads_wide(V, a.w, a.g, a.m, a.v) && aligned_for(4, static_cast<const bf16*>(a.w_bf16));
   const auto kernel = a.rule == UpdateRule::adamw  ? update_parameters<T, UpdateRule::adamw>
                       : a.rule == UpdateRule::adam ? update_parameters<T, UpdateRule::adam>
                                                    : update_parameters<T, UpdateRule::sgd>;
@@ -111,7 +111,7 @@ __global__ void __launch_bounds__(threads, resident) round_stochastically(Stocha
     const float w = static_cast<const float*>(a.w)[i];
     const unsigned bits = __float_as_uint(w), sum = bits + (words.at[k] >> 16);
     const bool finite = (bits & 0x7f800000u) != 0x7f800000u;
-    static_cast<bf16*>(a.half)[i] = finite ? bf16{static_cast<uint16_t>(sum >> 16)} : to_bf16(w);
+    static_cast<bf16*>(a.w_bf16)[i] = finite ? bf16{static_cast<uint16_t>(sum >> 16)} : to_bf16(w);
   }
 }
 

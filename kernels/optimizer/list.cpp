@@ -6,7 +6,7 @@ namespace hewn {
 namespace {
 
 const char* only_f32_adamw(const ParameterUpdate& a) {
-  if (a.half) return "no bf16 copy";
+  if (a.w_bf16) return "no bf16 copy";
   return a.rule == UpdateRule::adamw ? f32_only(a) : "only AdamW";
 }
 

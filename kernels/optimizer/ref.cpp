@@ -49,9 +49,9 @@ UpdateScalars scalars_of(const ParameterUpdate& a, bool decayed) {
 void update_reference(const Launch&, const ParameterUpdate& a) {
   if (a.state->non_finite) return;
   a.dtype == DType::f64 ? update<double>(a) : update<float>(a);
-  if (!a.half) return;
+  if (!a.w_bf16) return;
   const auto* w = static_cast<const float*>(a.w);
-  for (int64_t i = 0; i < a.n_decayed; ++i) static_cast<BFloat16*>(a.half)[i] = BFloat16(w[i]);
+  for (int64_t i = 0; i < a.n_decayed; ++i) static_cast<BFloat16*>(a.w_bf16)[i] = BFloat16(w[i]);
 }
 
 void round_reference(const Launch&, const StochasticRounding& a) {
@@ -60,12 +60,12 @@ void round_reference(const Launch&, const StochasticRounding& a) {
   const std::array key{static_cast<uint32_t>(a.state->seed), static_cast<uint32_t>(a.state->seed >> 32)};
   for (int64_t i = 0; i < a.n; ++i) {
     const float w = static_cast<const float*>(a.w)[i];
-    auto& half = static_cast<BFloat16*>(a.half)[i];
-    half = BFloat16(w);
+    auto& w_bf16 = static_cast<BFloat16*>(a.w_bf16)[i];
+    w_bf16 = BFloat16(w);
     if (!std::isfinite(w)) continue;
     const auto block = static_cast<uint32_t>(i / 64 * 16 + i % 16);
     const uint32_t word = philox({block, updates, 0, rounding_site}, key)[static_cast<size_t>(i % 64 / 16)];
-    half.bits = static_cast<uint16_t>((std::bit_cast<uint32_t>(w) + (word >> 16)) >> 16);
+    w_bf16.bits = static_cast<uint16_t>((std::bit_cast<uint32_t>(w) + (word >> 16)) >> 16);
   }
 }
 

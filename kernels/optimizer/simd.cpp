@@ -44,8 +44,8 @@ Moments sgd(const Factors& f, vf w, vf g, vf m) {
   return {w - f.step_size * m, m, vf{}};
 }
 
-/// Those from begin to end, with copies of the new w unless `half` is null.
-void update_range(const ParameterUpdate& a, const Factors& f, BFloat16* half, int64_t begin, int64_t end) {
+/// Those from begin to end, with copies of the new w unless `w_bf16` is null.
+void update_range(const ParameterUpdate& a, const Factors& f, BFloat16* w_bf16, int64_t begin, int64_t end) {
   auto *w = static_cast<float*>(a.w), *m = static_cast<float*>(a.m), *v = static_cast<float*>(a.v);
   const auto* g = static_cast<const float*>(a.g);
   const bool second = a.rule != UpdateRule::sgd;
@@ -55,11 +55,11 @@ void update_range(const ParameterUpdate& a, const Factors& f, BFloat16* half, in
     store(w + i, next.w, lanes);
     store(m + i, next.m, lanes);
     if (second) store(v + i, next.v, lanes);
-    if (half) store(half + i, next.w, lanes);
+    if (w_bf16) store(w_bf16 + i, next.w, lanes);
   });
 }
 
-/// w with the lower half of its bits zero, which no rounding changes any more.
+/// w with the lower w_bf16 of its bits zero, which no rounding changes any more.
 vf rounded_by(vi words, vf w) {
   const vi bits = reinterpret_cast<vi>(w);
   const vi sum = (bits + ((words >> 16) & 0xffff)) & static_cast<int32_t>(0xffff0000u);
@@ -74,7 +74,7 @@ void update_simd<Isa::HEWN_ISA>(const Launch& launch, const ParameterUpdate& a) 
   const Factors with_decay(a, scalars_of(a, true)), without(a, scalars_of(a, false));
   parallel_elements(launch, a.n, [&](int64_t begin, int64_t end) {
     const int64_t between = std::clamp(a.n_decayed, begin, end);
-    update_range(a, with_decay, static_cast<BFloat16*>(a.half), begin, between);
+    update_range(a, with_decay, static_cast<BFloat16*>(a.w_bf16), begin, between);
     update_range(a, without, nullptr, between, end);
   });
 }
@@ -83,7 +83,7 @@ template <>
 void round_simd<Isa::HEWN_ISA>(const Launch& launch, const StochasticRounding& a) {
   if (a.state->non_finite) return;
   const auto* w = static_cast<const float*>(a.w);
-  auto* half = static_cast<BFloat16*>(a.half);
+  auto* w_bf16 = static_cast<BFloat16*>(a.w_bf16);
   const auto updates = static_cast<uint32_t>(a.state->step + a.extra);
   parallel_for(launch, blocks_of(a.n, block), [&](int64_t begin, int64_t end, int) {
     for (int64_t i = begin * block; i < end * block && i < a.n; i += 64) {
@@ -94,7 +94,7 @@ void round_simd<Isa::HEWN_ISA>(const Launch& launch, const StochasticRounding& a
         for (int k = 0; k < 4; ++k) store(words + k * 16 + lane, drawn.at[k]);
       }
       for_lanes(0, i + 64 < a.n ? 64 : a.n - i, [&](int64_t k, auto lanes) {
-        store(half + i + k, rounded_by(load(words + k), load(w + i + k, lanes)), lanes);
+        store(w_bf16 + i + k, rounded_by(load(words + k), load(w + i + k, lanes)), lanes);
       });
     }
   });

@@ -4,18 +4,18 @@
 
 namespace hewn {
 
-/// Which two elements of a row of D are turned together, for i < D / 2: i and i + D / 2 (GPT-NeoX, Llama as
+/// Which two elements of a row of D are rotated together, for i < D / 2: i and i + D / 2 (GPT-NeoX, Llama as
 /// Hugging Face stores it), or 2i and 2i + 1 (the paper, Llama as Meta stores it).
 enum class RotaryPairs : uint8_t { half, interleaved };
 
 /// Turns pair i of row t of every head by the angle a = direction (start + t) base^(-2i / D): with x1, x2 its
-/// elements, y1 = x1 cos a - x2 sin a, y2 = x2 cos a + x1 sin a (set or add). Heads from `turned` on are
+/// elements, y1 = x1 cos a - x2 sin a, y2 = x2 cos a + x1 sin a (set or add). Heads from `rotated` on are
 /// copied as they are.
 struct Rotary {
   RotaryPairs pairs;
   DType dtype;
   int64_t B, T, H, D;  ///< D is even
-  int64_t turned;      ///< <= H
+  int64_t rotated;     ///< <= H
   int64_t start;       ///< position of row 0
   double base;
   double direction;  ///< 1 forward, -1 backward

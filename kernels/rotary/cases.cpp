@@ -17,7 +17,7 @@ inline constexpr auto pointers_in<Rotary> = std::tuple{&data<&Rotary::x, Rotary>
 namespace {
 
 struct Size {
-  int64_t B, T, H, D, turned, start = 0;
+  int64_t B, T, H, D, rotated, start = 0;
   double base = 10000;
 };
 
@@ -32,17 +32,17 @@ std::unique_ptr<Case> make(const CaseRequest& request, RotaryPairs pairs, const 
   const DType t = request.dtype;
   const int64_t n = s.B * s.T * s.H * s.D;
   CaseMemory m(request.seed);
-  Rotary a{pairs, t, s.B, s.T, s.H, s.D, s.turned, s.start, s.base, direction, {}, {}, write};
+  Rotary a{pairs, t, s.B, s.T, s.H, s.D, s.rotated, s.start, s.base, direction, {}, {}, write};
   a.x = {m.input("x", t, n), s.T * s.H * s.D, s.D, s.H * s.D};
   a.y = {m.output("y", t, n, t == DType::f64 ? 1e-14 : 1e-6, 1), s.T * s.H * s.D, s.D, s.H * s.D};
-  if (s.turned == s.H) a.y.head = s.T * s.D, a.y.row = s.D;
+  if (s.rotated == s.H) a.y.head = s.T * s.D, a.y.row = s.D;
   return std::make_unique<CaseOf<Rotary>>(std::move(m), text_of(pairs, s, direction, write), t, a);
 }
 
 /// Heads side by side, as in training, whatever the launch had.
 Sketch like_rotary(const Rotary& a) {
   const CaseRequest request{.dtype = a.dtype, .bench = true};
-  const Size size{a.B, a.T, a.H, a.D, a.turned, a.start, a.base};
+  const Size size{a.B, a.T, a.H, a.D, a.rotated, a.start, a.base};
   return {text_of(a.pairs, size, a.direction, a.to_y), a.dtype,
           [=, pairs = a.pairs, direction = a.direction, write = a.to_y] {
             return make(request, pairs, size, direction, write);

@@ -42,9 +42,9 @@ __global__ void __launch_bounds__(threads, blocks_with(threads, 48)) turn(Rotary
       const T* x = static_cast<const T*>(a.x.data) + b * a.x.batch + h * a.x.head + t * a.x.row;
       T* y = static_cast<T*>(a.y.data) + b * a.y.batch + h * a.y.head + t * a.y.row;
       const T x1 = x[first], x2 = x[second];
-      const bool turned = h < a.turned;
-      write(y + first, turned ? x1 * by.cosine - x2 * by.sine : x1, a.to_y);
-      write(y + second, turned ? x2 * by.cosine + x1 * by.sine : x2, a.to_y);
+      const bool rotated = h < a.rotated;
+      write(y + first, rotated ? x1 * by.cosine - x2 * by.sine : x1, a.to_y);
+      write(y + second, rotated ? x2 * by.cosine + x1 * by.sine : x2, a.to_y);
     }
 }
 

@@ -14,14 +14,14 @@ constexpr OpInfo rotary_info{
     "dx1 = dy1 cos a + dy2 sin a, dx2 = dy2 cos a - dy1 sin a"};
 
 Rotary rotary_of(const Tensor& x, const Tensor& y, const RotaryOptions& options, int64_t n_head,
-                 int64_t turned) {
+                 int64_t rotated) {
   Rotary a{.pairs = options.pairs,
            .dtype = y.dtype(),
            .B = y.dim(0),
            .T = y.dim(-2),
            .H = n_head,
            .D = y.rank() == 3 ? y.dim(2) / n_head : y.dim(3),
-           .turned = turned,
+           .rotated = rotated,
            .start = options.start,
            .base = options.base,
            .direction = 1,
@@ -39,13 +39,13 @@ Rotary rotary_of(const Tensor& x, const Tensor& y, const RotaryOptions& options,
 /// Nothing is saved: the angles follow from the place.
 struct RotaryNode final : Node {
   RotaryOptions options;
-  int64_t n_head, turned;
-  RotaryNode(const RotaryOptions& o, int64_t heads, int64_t turned_heads)
-      : options(o), n_head(heads), turned(turned_heads) {}
+  int64_t n_head, rotated;
+  RotaryNode(const RotaryOptions& o, int64_t heads, int64_t rotated_heads)
+      : options(o), n_head(heads), rotated(rotated_heads) {}
   const OpInfo& info() const override { return rotary_info; }
   void backward(const Tensor& dy, Grads& grads) override {
     const auto [dx, write] = grads.at(0);
-    Rotary a = rotary_of(dy, dx, options, n_head, turned);
+    Rotary a = rotary_of(dy, dx, options, n_head, rotated);
     a.direction = -1;
     a.to_y = write;
     run(dy.device(), a);
@@ -62,8 +62,8 @@ void require_rows(const Tensor& x, const RotaryOptions& options) {
 }  // namespace
 
 // Su, Lu, Pan, Murtadha, Wen, Liu, "RoFormer: Enhanced transformer with rotary position embedding" (2021),
-// equations 14, 15 and 34. A pair is a point of the plane, turned by the angle a. Turning keeps lengths and
-// inner products, so the gradient is turned back:
+// equations 14, 15 and 34. A pair is a point of the plane, rotated by the angle a. Turning keeps lengths and
+// inner products, so the gradient is rotated back:
 //   dx1 = dy1 ∂y1/∂x1 + dy2 ∂y2/∂x1 = dy1 cos a + dy2 sin a,  dx2 = -dy1 sin a + dy2 cos a
 // which is the forward formula with -a.
 Tensor rotary(const Tensor& x, const RotaryOptions& options) {
@@ -77,16 +77,16 @@ Tensor rotary(const Tensor& x, const RotaryOptions& options) {
   return record(y, {x}, RotaryNode(options, H, H));
 }
 
-Tensor rotary_packed(const Tensor& x, int64_t n_head, int64_t turned, const RotaryOptions& options) {
+Tensor rotary_packed(const Tensor& x, int64_t n_head, int64_t rotated, const RotaryOptions& options) {
   const InOp op(rotary_info);
   require(x.rank() == 3 && x.numel() > 0 && x.is_contiguous() && n_head > 0 && x.dim(2) % (2 * n_head) == 0 &&
-              turned >= 0 && turned <= n_head,
-          "rotary: x is ", x.shape(), " with n_head = ", n_head, ", turned = ", turned,
-          "; it must be [B, T, n_head D], contiguous, with an even D and turned <= n_head");
+              rotated >= 0 && rotated <= n_head,
+          "rotary: x is ", x.shape(), " with n_head = ", n_head, ", rotated = ", rotated,
+          "; it must be [B, T, n_head D], contiguous, with an even D and rotated <= n_head");
   require_rows(x, options);
   Tensor y = x.like();
-  run(x.device(), rotary_of(x, y, options, n_head, turned));
-  return record(y, {x}, RotaryNode(options, n_head, turned));
+  run(x.device(), rotary_of(x, y, options, n_head, rotated));
+  return record(y, {x}, RotaryNode(options, n_head, rotated));
 }
 
 Tensor rotary_composed(const Tensor& x, const RotaryOptions& options) {
@@ -108,7 +108,7 @@ Tensor rotary_composed(const Tensor& x, const RotaryOptions& options) {
   };
   const Tensor cosine = table(cosines), sine = table(sines);
   const Tensor pairs = half ? reshape(x, {B, H, T, 2, D / 2}) : reshape(x, {B, H, T, D / 2, 2});
-  const Tensor x1 = contiguous(narrow(pairs, dim, 0, 1)), x2 = contiguous(narrow(pairs, dim, 1, 1));
+  const Tensor x1 = contiguous(slice(pairs, dim, 0, 1)), x2 = contiguous(slice(pairs, dim, 1, 1));
   const Tensor y1 = sub(mul(x1, cosine), mul(x2, sine)), y2 = add(mul(x2, cosine), mul(x1, sine));
   return reshape(concat({y1, y2}, dim), {B, H, T, D});
 }

@@ -5,7 +5,7 @@
 
 namespace hewn {
 
-/// How rows are turned by their position.
+/// How rows are rotated by their position.
 struct RotaryOptions {
   RotaryPairs pairs = RotaryPairs::half;
   double base = 10000;  ///< of the frequencies base^(-2i / D), more than 0
@@ -13,13 +13,13 @@ struct RotaryOptions {
 };
 
 /// Rotary positions: x [B, H, T, D], D even, f32 or f64, of any strides with contiguous rows -> y [B, H, T,
-/// D], contiguous. Row t is turned by the angles (start + t) base^(-2i / D), so that q_i . k_j depends on
+/// D], contiguous. Row t is rotated by the angles (start + t) base^(-2i / D), so that q_i . k_j depends on
 /// where i and j stand only through i - j.
 Tensor rotary(const Tensor& x, const RotaryOptions& options = {});
 
-/// The same of the first `turned` heads of a packed projection x [B, T, n_head D], contiguous; the others
+/// The same of the first `rotated` heads of a packed projection x [B, T, n_head D], contiguous; the others
 /// (the values) pass as they are.
-Tensor rotary_packed(const Tensor& x, int64_t n_head, int64_t turned, const RotaryOptions& options = {});
+Tensor rotary_packed(const Tensor& x, int64_t n_head, int64_t rotated, const RotaryOptions& options = {});
 
 /// `rotary` of a contiguous x said slowly: cut into halves, multiply, put together.
 Tensor rotary_composed(const Tensor& x, const RotaryOptions& options = {});

@@ -31,7 +31,7 @@ void rotary(const Rotary& a) {
       for (int64_t t = 0; t < a.T; ++t) {
         const T* x = static_cast<const T*>(a.x.data) + b * a.x.batch + h * a.x.head + t * a.x.row;
         T* y = static_cast<T*>(a.y.data) + b * a.y.batch + h * a.y.head + t * a.y.row;
-        if (h < a.turned)
+        if (h < a.rotated)
           turn(a, a.start + t, x, y);
         else
           for (int64_t d = 0; d < a.D; ++d) put(y[d], static_cast<double>(x[d]), a.to_y);

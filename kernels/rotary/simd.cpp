@@ -81,7 +81,7 @@ void rotary_simd<Isa::HEWN_ISA>(const Launch& launch, const Rotary& a) {
           for (int64_t h = 0; h < a.H; ++h) {
             const float* from = x + b * a.x.batch + h * a.x.head + (first + row) * a.x.row;
             float* to = y + b * a.y.batch + h * a.y.head + (first + row) * a.y.row;
-            if (h < a.turned)
+            if (h < a.rotated)
               turn(a, from, table.cosine + row * a.D, table.sine + row * a.D, to);
             else
               for_lanes(0, a.D,

@@ -36,9 +36,9 @@ void reorder_projection(std::vector<float>& values, const ModelConfig& to) {
   }
 }
 
-/// Columns first to first + width of a matrix with `cols` columns, turned to [width, rows] if asked for.
-void slice_columns(const std::vector<float>& from, int64_t cols, int64_t first, int64_t width, bool turned,
-                   std::vector<float>& to) {
+/// Columns first to first + width of a matrix with `cols` columns, transposed to [width, rows] if asked for.
+void slice_columns(const std::vector<float>& from, int64_t cols, int64_t first, int64_t width,
+                   bool transposed, std::vector<float>& to) {
   constexpr int64_t tile = 32;  // turning jumps through memory
   const int64_t rows = static_cast<int64_t>(from.size()) / cols;
   to.resize(static_cast<size_t>(rows * width));
@@ -46,7 +46,7 @@ void slice_columns(const std::vector<float>& from, int64_t cols, int64_t first, 
     for (int64_t c0 = 0; c0 < width; c0 += tile)
       for (int64_t r = r0; r < std::min(r0 + tile, rows); ++r)
         for (int64_t c = c0; c < std::min(c0 + tile, width); ++c)
-          to[static_cast<size_t>(turned ? c * rows + r : r * width + c)] =
+          to[static_cast<size_t>(transposed ? c * rows + r : r * width + c)] =
               from[static_cast<size_t>(r * cols + first + c)];
 }
 
@@ -80,10 +80,10 @@ Outgoing::Outgoing(const ForeignModel& model, const ModelConfig& as, const Namin
     const Origin origin = naming.origin(p, as);
     int64_t first = 0;
     for (const Origin::Part& part : origin.parts) {
-      const bool turned = matrix && origin.turned;
+      const bool transposed = matrix && origin.transposed;
       TensorEntry entry{.name = part.name, .shape = {part.width}};
-      if (matrix) entry.shape.insert(turned ? entry.shape.end() : entry.shape.begin(), p.shape[0]);
-      slices_[entry.name] = {&p, first, part.width, turned};
+      if (matrix) entry.shape.insert(transposed ? entry.shape.end() : entry.shape.begin(), p.shape[0]);
+      slices_[entry.name] = {&p, first, part.width, transposed};
       entries_.push_back(std::move(entry));
       first += part.width;
     }
@@ -113,8 +113,8 @@ const std::vector<float>& Outgoing::values(std::string_view name) {
   const Slice& slice = found->second;
   const std::vector<float>& all = parameter_values(*slice.parameter);
   const int64_t cols = slice.parameter->shape[slice.parameter->shape.rank() - 1];
-  if (slice.width == cols && !slice.turned) return all;
-  slice_columns(all, cols, slice.first, slice.width, slice.turned, slice_values_);
+  if (slice.width == cols && !slice.transposed) return all;
+  slice_columns(all, cols, slice.first, slice.width, slice.transposed, slice_values_);
   return slice_values_;
 }
 

@@ -36,11 +36,11 @@ class Outgoing {
   void write(const std::vector<TensorEntry>& entries, const Append& append);
 
  private:
-  /// Columns of a parameter of ours, perhaps turned.
+  /// Columns of a parameter of ours, perhaps transposed.
   struct Slice {
     const Parameter* parameter = nullptr;
     int64_t first = 0, width = 0;
-    bool turned = false;
+    bool transposed = false;
   };
   const std::vector<float>& parameter_values(const Parameter& p);
 

@@ -18,9 +18,9 @@ struct Extent {
   int64_t rows = 1, cols = 0;
 };
 
-Extent extent_of(const TensorEntry& entry, bool turned) {
+Extent extent_of(const TensorEntry& entry, bool transposed) {
   if (entry.shape.size() == 1) return {1, entry.shape[0]};
-  return turned ? Extent{entry.shape[1], entry.shape[0]} : Extent{entry.shape[0], entry.shape[1]};
+  return transposed ? Extent{entry.shape[1], entry.shape[0]} : Extent{entry.shape[0], entry.shape[1]};
 }
 
 /// What does not fit. A configuration of thousands of layers misses thousands of tensors; the first few tell.
@@ -50,7 +50,7 @@ void add_misfits(const NamedTensors& theirs, const Origin& origin, const Paramet
       continue;
     }
     const bool same_rank = entry->shape.size() == static_cast<size_t>(p.shape.rank());
-    const Extent extent = same_rank ? extent_of(*entry, origin.turned) : Extent{};
+    const Extent extent = same_rank ? extent_of(*entry, origin.transposed) : Extent{};
     const bool enough_rows =
         extent.rows == rows_of(p) || (p.name == "transformer.wpe.weight" && extent.rows > rows_of(p));
     if (!same_rank || !enough_rows || extent.cols != part.width)
@@ -61,9 +61,9 @@ void add_misfits(const NamedTensors& theirs, const Origin& origin, const Paramet
 }
 
 /// Copies a matrix into columns `first` and after of one with `cols` columns; the source is [rows, n], or
-/// turned [n, rows]. By tiles, for turning jumps through memory.
+/// transposed [n, rows]. By tiles, for turning jumps through memory.
 template <class T>
-void put_columns(const std::vector<T>& from, bool turned, int64_t rows, int64_t n, int64_t first,
+void put_columns(const std::vector<T>& from, bool transposed, int64_t rows, int64_t n, int64_t first,
                  int64_t cols, std::vector<T>& to) {
   constexpr int64_t tile = 32;
   for (int64_t r0 = 0; r0 < rows; r0 += tile)
@@ -71,15 +71,15 @@ void put_columns(const std::vector<T>& from, bool turned, int64_t rows, int64_t 
       for (int64_t r = r0; r < std::min(r0 + tile, rows); ++r)
         for (int64_t c = c0; c < std::min(c0 + tile, n); ++c)
           to[static_cast<size_t>(r * cols + first + c)] =
-              from[static_cast<size_t>(turned ? c * rows + r : r * n + c)];
+              from[static_cast<size_t>(transposed ? c * rows + r : r * n + c)];
 }
 
 template <class T>
 std::vector<T> assembled_values(const NamedTensors& theirs, const Origin& origin, const Parameter& p) {
   const int64_t rows = rows_of(p), cols = p.shape[p.shape.rank() - 1];
-  const bool turned = origin.turned && p.shape.rank() == 2;
+  const bool transposed = origin.transposed && p.shape.rank() == 2;
   std::vector<T> all;
-  if (origin.parts.size() > 1 || turned) all.resize(static_cast<size_t>(rows * cols));
+  if (origin.parts.size() > 1 || transposed) all.resize(static_cast<size_t>(rows * cols));
   int64_t first = 0;
   for (const Origin::Part& part : origin.parts) {
     std::vector<T> values = values_of<T>(*theirs.find(part.name));
@@ -87,7 +87,7 @@ std::vector<T> assembled_values(const NamedTensors& theirs, const Origin& origin
       values.resize(static_cast<size_t>(rows * cols));
       return values;
     }
-    put_columns(values, turned, rows, part.width, first, cols, all);
+    put_columns(values, transposed, rows, part.width, first, cols, all);
     first += part.width;
   }
   return all;

@@ -20,7 +20,7 @@ struct Origin {
     int64_t width = 0;  ///< columns of ours that it takes
   };
   std::vector<Part> parts;
-  bool turned = false;  ///< their matrices are [out, in], ours [in, out]
+  bool transposed = false;  ///< their matrices are [out, in], ours [in, out]
 };
 
 /// How another program names the parameters of a model.

@@ -60,17 +60,17 @@ void check_copies(Parameters& parameters) {
   size_t copies = 0;
   for (Parameter& p : parameters.all()) {
     CHECK(p.value.dtype() == DType::f32);
-    CHECK(p.half.defined() == (p.shape.rank() == 2));
-    if (!p.half.defined()) continue;
+    CHECK(p.value_bf16.defined() == (p.shape.rank() == 2));
+    if (!p.value_bf16.defined()) continue;
     ++copies;
     const std::vector<float> values = p.value.values<float>();
-    const std::vector<double> rounded = p.half.doubles();
+    const std::vector<double> rounded = p.value_bf16.doubles();
     size_t wrong = 0;
     for (size_t i = 0; i < values.size(); ++i)
       if (rounded[i] != static_cast<double>(static_cast<float>(BFloat16(values[i])))) ++wrong;
     INFO(p.name);
     CHECK(wrong == 0);
-    CHECK(p.half_version == p.value.storage()->version);  // so that nothing is rounded again
+    CHECK(p.bf16_version == p.value.storage()->version);  // so that nothing is rounded again
   }
   CHECK(copies > 8);
 }
@@ -158,7 +158,7 @@ TEST_CASE("mixed precision: copies that are rounded by chance follow the matrice
   losses(run.trainer, 3);
   const Parameter& p = *run.model->parameters().find("transformer.wte.weight");
   const std::vector<float> values = p.value.values<float>();
-  const std::vector<double> copy = p.half.doubles();
+  const std::vector<double> copy = p.value_bf16.doubles();
   size_t far = 0, nearest = 0;
   for (size_t i = 0; i < values.size(); ++i) {
     const double w = static_cast<double>(values[i]);
@@ -168,7 +168,7 @@ TEST_CASE("mixed precision: copies that are rounded by chance follow the matrice
   CHECK(far == 0);
   CHECK(nearest > values.size() / 2);
   CHECK(nearest < values.size());
-  CHECK(p.half_version == p.value.storage()->version);  // so that nothing is rounded again
+  CHECK(p.bf16_version == p.value.storage()->version);  // so that nothing is rounded again
 }
 
 }  // namespace hewn

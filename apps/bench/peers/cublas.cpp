@@ -28,7 +28,7 @@ class CuBlas {
     check(set_stream_(handle_, on.stream), "cublasSetStream");
     check(set_workspace_(handle_, on.scratch, on.scratch_bytes), "cublasSetWorkspace");
     const cublas::Type type = type_of(m.dtype),
-                       type_c = m.dtype != DType::bf16 || m.narrow_c ? type : cublas::f32;
+                       type_c = m.dtype != DType::bf16 || m.bf16_c ? type : cublas::f32;
     const double alpha = m.alpha, beta = m.to_c == Write::add ? 1 : 0;
     const float alpha_f32 = static_cast<float>(alpha), beta_f32 = static_cast<float>(beta);
     const bool wide = compute == cublas::in_f64;

@@ -101,7 +101,7 @@ class OneDnnMatmul {
       return transposed ? std::array{int64_t{1}, ld} : std::array{ld, int64_t{1}};
     };
     constexpr int bf16 = 2, f32 = 3;
-    const int type = m.dtype == DType::bf16 ? bf16 : f32, type_of_c = m.narrow_c ? bf16 : f32;
+    const int type = m.dtype == DType::bf16 ? bf16 : f32, type_of_c = m.bf16_c ? bf16 : f32;
     const std::array matrices = {describe(m.M, m.K, type, strides(m.lda, m.trans_a)),
                                  describe(m.K, m.N, type, strides(m.ldb, m.trans_b)),
                                  describe(m.M, m.N, type_of_c, strides(m.ldc, false))};

@@ -13,10 +13,10 @@ template <int D>
 struct ForwardTile {
   static constexpr int m = 2, queries = mma_warps * 16 * m, keys = D > 64 ? 32 : 64;
   struct Stage {
-    HalfRows<D, keys> k, v;
+    Bf16Rows<D, keys> k, v;
   };
   struct Memory {
-    HalfRows<D, queries> q;
+    Bf16Rows<D, queries> q;
     Stage stage[2];  ///< one is worked on, the other is coming
   };
   static_assert(fits_mma(16 * m * (D + keys) / 32, sizeof(Memory)), "with sums and scores in registers");

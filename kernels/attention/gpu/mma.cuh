@@ -16,7 +16,7 @@ constexpr float log2_e = 1.44269504f;
 /// n rows of a head in shared memory, in pieces of 16 bytes. Rows of 96 columns lie as if they had 128: their
 /// 12 pieces alone cannot be swizzled.
 template <int D, int n>
-struct HalfRows {
+struct Bf16Rows {
   static_assert(D == 32 || D == 64 || D == 96 || D == 128);
   static constexpr int pieces = D == 96 ? 16 : D / 8;
   bf16 at[n * pieces * 8];
@@ -34,7 +34,7 @@ __device__ __forceinline__ int warp_index() { return static_cast<int>(threadIdx.
 
 /// Starts copies of rows first to first + n - 1 of a head, zero from row `rows` and column `width` on.
 template <int D, int n>
-__device__ __forceinline__ void copy_rows(HalfRows<D, n>& to, const bf16* head, int64_t row, int first,
+__device__ __forceinline__ void copy_rows(Bf16Rows<D, n>& to, const bf16* head, int64_t row, int first,
                                           int64_t rows, int width) {
   constexpr int pieces = D / 8;
   static_assert(n * pieces % mma_threads == 0);
@@ -42,30 +42,30 @@ __device__ __forceinline__ void copy_rows(HalfRows<D, n>& to, const bf16* head, 
   for (int e = 0; e < n * pieces; e += mma_threads) {
     const int at = e + static_cast<int>(threadIdx.x), r = at / pieces, piece = at % pieces;
     const bool there = first + r < rows && 8 * piece < width;
-    copy_async<16>(to.at + 8 * swizzled<HalfRows<D, n>::pieces>(r, piece),
+    copy_async<16>(to.at + 8 * swizzled<Bf16Rows<D, n>::pieces>(r, piece),
                    there ? head + (first + r) * row + 8 * piece : head, there ? 16 : 0);
   }
 }
 
 /// The addresses for four matrices, rows r to r + 15 by columns k to k + 15: a fragment of a (rows by
-/// columns), or turned, two neighbours of b (columns first).
+/// columns), or transposed, two neighbours of b (columns first).
 template <int D, int n>
-__device__ __forceinline__ const bf16* fragment_at(const HalfRows<D, n>& rows, int r, int k) {
+__device__ __forceinline__ const bf16* fragment_at(const Bf16Rows<D, n>& rows, int r, int k) {
   const int lane = lane_index();
-  return rows.at + 8 * swizzled<HalfRows<D, n>::pieces>(r + lane % 16, k / 8 + lane / 16);
+  return rows.at + 8 * swizzled<Bf16Rows<D, n>::pieces>(r + lane % 16, k / 8 + lane / 16);
 }
 
-/// The same for two neighbours of b that need not be turned: rows are the columns of b.
+/// The same for two neighbours of b that need not be transposed: rows are the columns of b.
 template <int D, int n>
-__device__ __forceinline__ const bf16* columns_at(const HalfRows<D, n>& rows, int r, int k) {
+__device__ __forceinline__ const bf16* columns_at(const Bf16Rows<D, n>& rows, int r, int k) {
   const int lane = lane_index();
-  return rows.at + 8 * swizzled<HalfRows<D, n>::pieces>(r + lane % 8 + lane / 16 * 8, k / 8 + lane / 8 % 2);
+  return rows.at + 8 * swizzled<Bf16Rows<D, n>::pieces>(r + lane % 8 + lane / 16 * 8, k / 8 + lane / 8 % 2);
 }
 
 /// s[y] = rows a0 + 16 y to a0 + 16 y + 15 of a times the n rows of b, as fragments of c.
 template <int D, int m, int n, int rows>
-__device__ __forceinline__ void multiply_rows(float (&s)[m][n / 8][4], const HalfRows<D, rows>& a, int a0,
-                                              const HalfRows<D, n>& b) {
+__device__ __forceinline__ void multiply_rows(float (&s)[m][n / 8][4], const Bf16Rows<D, rows>& a, int a0,
+                                              const Bf16Rows<D, n>& b) {
 #pragma unroll
   for (int y = 0; y < m; ++y)
 #pragma unroll
@@ -94,7 +94,7 @@ __device__ __forceinline__ void multiply_rows(float (&s)[m][n / 8][4], const Hal
 /// sum += p, rounded to bf16, times the n rows. Two neighbouring fragments of c are one of a.
 template <int D, int m, int n>
 __device__ __forceinline__ void add_products(float (&sum)[m][D / 8][4], const float (&p)[m][n / 8][4],
-                                             const HalfRows<D, n>& rows) {
+                                             const Bf16Rows<D, n>& rows) {
 #pragma unroll
   for (int k = 0; k < n / 8; k += 2) {
     uint32_t left[m][4];

@@ -13,10 +13,10 @@ template <int D>
 struct QueryTile {
   static constexpr int m = D > 64 ? 1 : 2, own = mma_warps * 16 * m, other = 32;
   struct Stage {
-    HalfRows<D, other> k, v;
+    Bf16Rows<D, other> k, v;
   };
   struct Memory {
-    HalfRows<D, own> q, dy;
+    Bf16Rows<D, own> q, dy;
     Stage stage[2];
   };
   static_assert(fits_mma(16 * m * (D + 2 * other) / 32, sizeof(Memory)),
@@ -27,11 +27,11 @@ template <int D>
 struct KeyTile {
   static constexpr int m = 1, own = mma_warps * 16 * m, other = D > 64 ? 32 : 64;
   struct Stage {
-    HalfRows<D, other> q, dy;
+    Bf16Rows<D, other> q, dy;
     float lse[other], delta[other];
   };
   struct Memory {
-    HalfRows<D, own> k, v;
+    Bf16Rows<D, own> k, v;
     Stage stage[2];
   };
   static_assert(fits_mma(16 * m * (2 * D + 2 * other) / 32, sizeof(Memory)),

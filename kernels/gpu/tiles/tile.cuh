@@ -35,7 +35,7 @@ __host__ __device__ constexpr Element place_in_tf32_b(int lane, int i) {
   return {lane % 4 + i * 4, lane / 4};
 }
 
-/// Of an 8 x 8 matrix that ldmatrix gives out, what the i-th of a lane's two values is; of the turned one if
+/// Of an 8 x 8 matrix that ldmatrix gives out, what the i-th of a lane's two values is; of the transposed one if
 /// it is asked to turn it.
 __host__ __device__ constexpr Element place_in_matrix(int lane, int i) {
   return {lane / 4, lane % 4 * 2 + i};
@@ -95,11 +95,11 @@ __device__ __forceinline__ void mma_tf32(float (&c)[4], const uint32_t (&a)[4], 
 }
 
 /// Four 8 x 8 matrices of bf16: lane l brings the address of row l % 8 of matrix l / 8, and gets its pair of
-/// each matrix, or of each matrix turned.
-template <bool turned>
+/// each matrix, or of each matrix transposed.
+template <bool transposed>
 __device__ __forceinline__ void load_matrices(uint32_t (&to)[4], const void* row) {
   const auto from = static_cast<unsigned>(__cvta_generic_to_shared(row));
-  if constexpr (turned)
+  if constexpr (transposed)
     asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0,%1,%2,%3}, [%4];"
                  : "=r"(to[0]), "=r"(to[1]), "=r"(to[2]), "=r"(to[3])
                  : "r"(from)
@@ -120,7 +120,7 @@ inline uint32_t pair_of(float first, float second) {
 inline float power_of_two(float x) { return x < -126 ? 0 : std::exp2(x); }
 
 /// The i-th bf16 in a lane's registers.
-inline float half_of(const uint32_t* registers, int i) {
+inline float bf16_of(const uint32_t* registers, int i) {
   return to_float(bf16{static_cast<uint16_t>(registers[i / 2] >> (16 * (i % 2)))});
 }
 
@@ -135,9 +135,9 @@ inline void mma(float (&c)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
     float left[16][16], right[16][8];
     for (int lane = 0; lane < 32; ++lane) {
       const auto& from = *static_cast<const MmaLane*>(lanes[lane]);
-      for (int i = 0; i < 8; ++i) left[place_in_a(lane, i).row][place_in_a(lane, i).col] = half_of(from.a, i);
+      for (int i = 0; i < 8; ++i) left[place_in_a(lane, i).row][place_in_a(lane, i).col] = bf16_of(from.a, i);
       for (int i = 0; i < 4; ++i)
-        right[place_in_b(lane, i).row][place_in_b(lane, i).col] = half_of(from.b, i);
+        right[place_in_b(lane, i).row][place_in_b(lane, i).col] = bf16_of(from.b, i);
     }
     for (int lane = 0; lane < 32; ++lane)
       for (int i = 0; i < 4; ++i) {
@@ -177,13 +177,13 @@ inline void mma_tf32(float (&c)[4], const uint32_t (&a)[4], const uint32_t (&b)[
 struct MatrixLane {
   const bf16* row;
   uint32_t* to;
-  bool turned;
+  bool transposed;
 };
 
-template <bool turned>
+template <bool transposed>
 void load_matrices(uint32_t (&to)[4], const void* row) {
   if (reinterpret_cast<uintptr_t>(row) % 16) emulator::kernel_failed("a row of ldmatrix is not aligned");
-  MatrixLane mine{static_cast<const bf16*>(row), to, turned};
+  MatrixLane mine{static_cast<const bf16*>(row), to, transposed};
   emulator::warp_together(0xffffffffu, "ldmatrix", &mine, [](void* const lanes[32], uint32_t) {
     for (int lane = 0; lane < 32; ++lane) {
       const auto& into = *static_cast<const MatrixLane*>(lanes[lane]);
@@ -191,7 +191,7 @@ void load_matrices(uint32_t (&to)[4], const void* row) {
         uint32_t pair = 0;
         for (int i = 0; i < 2; ++i) {
           const Element e = place_in_matrix(lane, i);
-          const int r = into.turned ? e.col : e.row, c = into.turned ? e.row : e.col;
+          const int r = into.transposed ? e.col : e.row, c = into.transposed ? e.row : e.col;
           const bf16 x = static_cast<const MatrixLane*>(lanes[8 * matrix + r])->row[c];
           pair |= static_cast<uint32_t>(x.bits) << (16 * i);
         }

@@ -17,11 +17,11 @@ constexpr int64_t block_bytes = 384 << 10, large_block_bytes = 768 << 10, small_
 constexpr int64_t k_bytes = 3 << 10;
 /// A block, or a single panel of the longest k.
 constexpr int64_t scratch_of_b = large_block_bytes + (64 << 10);
-/// Strips of an a that is turned or widened, at most.
+/// Strips of an a that is transposed or widened, at most.
 constexpr int64_t most_of_a = 4 << 20;
 
 /// Up to so many rows of a are multiplied without tiles: with b as it stands (skinny.h; more of them find
-/// tiles faster wherever b is in a cache), and with b transposed (dots.h), which would be turned for them
+/// tiles faster wherever b is in a cache), and with b transposed (dots.h), which would be transposed for them
 /// alone.
 constexpr int64_t skinny_rows = 4, rows_of_dots = 16;
 [[maybe_unused]] constexpr bool is_skinny(int64_t M, bool trans_b) {
@@ -73,7 +73,7 @@ struct TileScratch {
   return {!in_strips           ? 0
           : strips < most_of_a ? whole_lines(strips)
                                : most_of_a,
-          m.narrow_c ? whole_lines(m.M * m.N * 4) : 0};
+          m.bf16_c ? whole_lines(m.M * m.N * 4) : 0};
 }
 
 struct Range {

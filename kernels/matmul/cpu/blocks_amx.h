@@ -18,7 +18,7 @@ constexpr int64_t square_most_terms = 512;
 /// Terms of a block along K, in whole registers. Sums go on in c from block to block, which takes a float32
 /// c.
 [[maybe_unused]] constexpr int64_t square_block_terms(const Matmul& m) {
-  const int64_t most = m.narrow_c ? m.K : square_most_terms;
+  const int64_t most = m.bf16_c ? m.K : square_most_terms;
   const int64_t blocks = m.K > most ? (m.K + most - 1) / most : 1;
   const int64_t terms = (m.K + blocks - 1) / blocks;
   return (terms + square_terms - 1) / square_terms * square_terms;

@@ -14,7 +14,7 @@ constexpr int64_t dot_block_cols = 1536;
 
 /// Terms of a block along K: an even number. Sums go on in c from block to block, which takes a float32 c.
 [[maybe_unused]] constexpr int64_t dot_block_terms(const Matmul& m) {
-  const int64_t blocks = m.narrow_c ? 1 : k_blocks(m.K, 2);
+  const int64_t blocks = m.bf16_c ? 1 : k_blocks(m.K, 2);
   const int64_t terms = (m.K + blocks - 1) / blocks;
   return terms + terms % 2;
 }
@@ -25,7 +25,7 @@ constexpr int64_t dot_block_cols = 1536;
   return cols < most ? cols : most;
 }
 
-/// Copies of a turned a, for one block along K, are kept for all blocks of b if they are at most so many
+/// Copies of a transposed a, for one block along K, are kept for all blocks of b if they are at most so many
 /// bytes: lines that are a row of a apart cost more than reading the copies again.
 constexpr int64_t most_kept = 8 << 20;
 [[maybe_unused]] constexpr bool keeps_copies(const Matmul& m) {
@@ -42,7 +42,7 @@ struct DotScratch {
   const auto whole_lines = [](int64_t bytes) { return (bytes + 63) / 64 * 64; };
   const int64_t rows = dot_most_rows + (keeps_copies(m) ? m.M : 0);
   return {whole_lines(rows * terms * 2), whole_lines(panel > block_bytes ? panel : block_bytes),
-          m.narrow_c ? dot_most_rows * dot_block_cols * 4 : 0};
+          m.bf16_c ? dot_most_rows * dot_block_cols * 4 : 0};
 }
 
 }  // namespace

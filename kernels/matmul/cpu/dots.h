@@ -1,7 +1,7 @@
 #pragma once
 // A few rows times many, both as they run along K: every element is a dot product, with vectors along K, one
 // chain of multiply-adds per lane, and the lanes summed at the end. So the many are read once, in the order
-// in which memory holds them, and nothing has to be turned but the lanes. Compiled per instruction set;
+// in which memory holds them, and nothing has to be transposed but the lanes. Compiled per instruction set;
 // includers are simd*.cpp.
 
 #include "kernels/matmul/cpu/blocks.h"
@@ -68,7 +68,7 @@ template <class T>
 HEWN_INLINE Vector<T> sum_lanes(const T* square) {
   constexpr int w = lanes<T>;
   Vector<T> x[w];
-  load_turned<T>(square, w, x);
+  load_transposed<T>(square, w, x);
 #pragma GCC unroll 4
   for (int step = 1; step < w; step *= 2)
 #pragma GCC unroll 8
@@ -76,7 +76,7 @@ HEWN_INLINE Vector<T> sum_lanes(const T* square) {
   return x[0];
 }
 
-/// As multiply_skinny, for a turned matrix.
+/// As multiply_skinny, for a transposed matrix.
 template <class T, class S, class Put>
 void multiply_dots(const Skinny<S>& s, int64_t K, Range range, T* scratch, const Put& put) {
   constexpr int64_t w = lanes<T>;

@@ -24,7 +24,7 @@ constexpr int near_lanes = 16 / static_cast<int>(sizeof(T));
 
 /// One vector of the halves at `low` and `high`: the upper half is put in its place while it is loaded.
 template <class T, int... i>
-HEWN_INLINE Vector<T> load_halves(const T* low, const T* high, std::integer_sequence<int, i...>) {
+HEWN_INLINE Vector<T> load_bf16(const T* low, const T* high, std::integer_sequence<int, i...>) {
   typedef T Half __attribute__((vector_size(HEWN_VBYTES / 2)));
   Half a, b;
   __builtin_memcpy(&a, low, sizeof a);
@@ -39,10 +39,10 @@ HEWN_INLINE Vector<T> load_halves(const T* low, const T* high, std::integer_sequ
 
 /// to[c] = column c of the square of w rows and columns at `from`. First rows c, c + n, c + 2n ... (n lanes
 /// are 128 bits) come to stand beside each other, as far as possible while they are loaded. Then squares of n
-/// are turned: each round interleaves row i with row i + n / 2, which rotates the bits of the index (row,
+/// are transposed: each round interleaves row i with row i + n / 2, which rotates the bits of the index (row,
 /// column) by one, so that after log2 n rounds row and column have changed places.
 template <class T>
-HEWN_INLINE void load_turned(const T* from, int64_t ld, Vector<T> (&to)[lanes<T>]) {
+HEWN_INLINE void load_transposed(const T* from, int64_t ld, Vector<T> (&to)[lanes<T>]) {
   constexpr int w = lanes<T>, n = near_lanes<T>, h = w > n ? w / 2 : w;
   constexpr std::make_integer_sequence<int, w> all{};
   asm("" : "+r"(ld));  // or w addresses would be kept from call to call, in too few registers
@@ -50,7 +50,7 @@ HEWN_INLINE void load_turned(const T* from, int64_t ld, Vector<T> (&to)[lanes<T>
   for (int i = 0; i < w; ++i) {
     const T* row = from + i % h * ld + i / h * h;
     if constexpr (h < w)
-      to[i] = load_halves<T>(row, row + h * ld, all);
+      to[i] = load_bf16<T>(row, row + h * ld, all);
     else
       to[i] = load(row);
   }
@@ -80,12 +80,13 @@ HEWN_INLINE void load_turned(const T* from, int64_t ld, Vector<T> (&to)[lanes<T>
 
 /// The same for `rows` rows of n elements each, both at most a vector's; zeros beyond.
 template <class T>
-HEWN_INLINE void load_turned(const T* from, int64_t ld, int64_t rows, int64_t n, Vector<T> (&to)[lanes<T>]) {
+HEWN_INLINE void load_transposed(const T* from, int64_t ld, int64_t rows, int64_t n,
+                                 Vector<T> (&to)[lanes<T>]) {
   constexpr int w = lanes<T>;
-  if (rows == w && n == w) return load_turned<T>(from, ld, to);
+  if (rows == w && n == w) return load_transposed<T>(from, ld, to);
   T square[w * w] = {};
   for (int i = 0; i < rows; ++i) store(square + i * w, load_part(from + i * ld, n));
-  load_turned<T>(square, w, to);
+  load_transposed<T>(square, w, to);
 }
 
 /// So many rows ahead of the copying memory is asked for what it will read: pieces of rows are too short for
@@ -130,7 +131,7 @@ void pack_columns(int64_t k, int64_t cols, const T* b, int64_t ldb, T* panel, in
       const int64_t n = k - p < w ? k - p : w;
       T* to = panel + p * width + j;
       Vector<T> rows[w];
-      load_turned<T>(b + j * ldb + p, ldb, present, n, rows);
+      load_transposed<T>(b + j * ldb + p, ldb, present, n, rows);
       if (n == w) {
 #pragma GCC unroll 16
         for (int i = 0; i < w; ++i) store(to + i * width, rows[i]);

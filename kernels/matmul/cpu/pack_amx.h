@@ -49,8 +49,8 @@ HEWN_INLINE void pack_pairs(int64_t cols, int64_t terms, const BFloat16* from, i
 
 /// The same with rows and columns exchanged on the way: terms in rows become rows with their terms, and rows
 /// with their terms become pairs of terms in rows.
-HEWN_INLINE void pack_turned(bool terms_in_rows, int64_t count, int64_t terms, const BFloat16* from,
-                             int64_t ld, BFloat16* to) {
+HEWN_INLINE void pack_transposed(bool terms_in_rows, int64_t count, int64_t terms, const BFloat16* from,
+                                 int64_t ld, BFloat16* to) {
   vi rows[W];
   if (terms_in_rows) {
 #pragma GCC unroll 16
@@ -72,7 +72,7 @@ HEWN_INLINE void pack_turned(bool terms_in_rows, int64_t count, int64_t terms, c
     for (int64_t i = 0; i < square_side; i += 16, to += register_elements) {
       if (i >= rows) continue;
       if (trans)
-        pack_turned(true, rows - i, terms - k, a + k * lda + i, lda, to);
+        pack_transposed(true, rows - i, terms - k, a + k * lda + i, lda, to);
       else
         pack_straight(rows - i, terms - k, a + i * lda + k, lda, to);
     }
@@ -90,7 +90,7 @@ __attribute__((noinline)) void pack_block(bool trans, int64_t cols, int64_t term
   if (trans) {  // row after row of memory
     for (int64_t j = 0; j < cols; j += 16)
       for (int64_t k = 0; k < terms; k += square_terms)
-        pack_turned(false, cols - j, terms - k, b + j * ldb + k, ldb, place(j, k));
+        pack_transposed(false, cols - j, terms - k, b + j * ldb + k, ldb, place(j, k));
   } else {
     for (int64_t k = 0; k < terms; k += square_terms)
       for (int64_t j = 0; j < cols; j += 16)

@@ -33,7 +33,7 @@ void pack_dot_columns(int64_t k, int64_t count, const BFloat16* from, int64_t ld
     for (int64_t p = 0; p < k; p += 2 * W) {
       const int64_t n = k - p < 2 * W ? k - p : 2 * W;
       vi rows[W];
-      load_turned_pairs(from + j * ld + p, ld, present, n, rows);
+      load_transposed_pairs(from + j * ld + p, ld, present, n, rows);
       if (n == 2 * W) {
 #pragma GCC unroll 16
         for (int i = 0; i < W; ++i) store_pairs<width>(to, pairs, p / 2 + i, j, rows[i], present);

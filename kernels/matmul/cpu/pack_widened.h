@@ -9,7 +9,7 @@
 namespace hewn {
 namespace {
 
-/// [cols, k] with rows ldb apart -> [k, width]: pairs along K are turned, then taken apart.
+/// [cols, k] with rows ldb apart -> [k, width]: pairs along K are transposed, then taken apart.
 void pack_columns(int64_t k, int64_t cols, const BFloat16* b, int64_t ldb, float* panel, int64_t width) {
   constexpr auto upper_half = static_cast<int32_t>(0xffff0000);
   for (int64_t j = 0; j < cols; j += W) {
@@ -18,7 +18,7 @@ void pack_columns(int64_t k, int64_t cols, const BFloat16* b, int64_t ldb, float
       const int64_t n = k - p < 2 * W ? k - p : 2 * W;
       float* to = panel + p * width + j;
       vi pairs[W];
-      load_turned_pairs(b + j * ldb + p, ldb, present, n, pairs);
+      load_transposed_pairs(b + j * ldb + p, ldb, present, n, pairs);
       if (n == 2 * W) {
 #pragma GCC unroll 16
         for (int i = 0; i < W; ++i) {

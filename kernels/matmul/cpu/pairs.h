@@ -1,5 +1,5 @@
 #pragma once
-// Neighbours along K of bfloat16 numbers as pairs: 32 bits, which a lane holds, and which are turned as one.
+// Neighbours along K of bfloat16 numbers as pairs: 32 bits, which a lane holds, and which are transposed as one.
 // Compiled per instruction set; includers are simd*.cpp.
 
 #include <utility>
@@ -39,7 +39,8 @@ HEWN_INLINE vi load_pairs(const BFloat16* p, int64_t n) {
 }
 
 /// pairs[i] = pair i of each of `count` rows at p, ld apart, of which n terms are there; zeros beyond.
-HEWN_INLINE void load_turned_pairs(const BFloat16* p, int64_t ld, int64_t count, int64_t n, vi (&pairs)[W]) {
+HEWN_INLINE void load_transposed_pairs(const BFloat16* p, int64_t ld, int64_t count, int64_t n,
+                                       vi (&pairs)[W]) {
   if (count == W && n == 2 * W) {
 #pragma GCC unroll 16
     for (int i = 0; i < W; ++i) __builtin_memcpy(&pairs[i], p + i * ld, sizeof(vi));

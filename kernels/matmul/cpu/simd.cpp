@@ -19,7 +19,7 @@ constexpr bool worth_packing(int64_t rows, int64_t bytes) {
   return HEWN_VBYTES == 64 ? rows >= 512 || (rows >= 128 && bytes > (512 << 10)) : rows >= 32;
 }
 
-/// Whether a turned a of `bytes` is copied for the tiles. Where it stands, each step along k is on another
+/// Whether a transposed a of `bytes` is copied for the tiles. Where it stands, each step along k is on another
 /// line: that comes soon enough from a cache, behind the two dozen products of a step of long vectors, and
 /// not from memory.
 constexpr bool worth_strips(int64_t bytes) { return HEWN_VBYTES < 64 || bytes > (4 << 20); }
@@ -62,7 +62,7 @@ Product<T, S> product(const Matmul& m, int64_t index) {
           m.lda,
           static_cast<const S*>(m.b) + offset(m.b_step),
           m.ldb,
-          m.narrow_c ? nullptr : static_cast<T*>(m.c) + offset(m.c_step),
+          m.bf16_c ? nullptr : static_cast<T*>(m.c) + offset(m.c_step),
           m.ldc,
           static_cast<T>(m.alpha),
           m.to_c == Write::add,
@@ -118,7 +118,7 @@ struct BlockOfB {
 };
 
 /// Some rows of a, [rows, k] from column k0 on, as the tiles take them: where they stand, or in strips if
-/// they are to be widened, or a is turned and worth it.
+/// they are to be widened, or a is transposed and worth it.
 template <class T>
 struct RowsOfA {
   const T* a;
@@ -261,7 +261,7 @@ void multiply_rectangle(const Product<T, S>& m, Range rows, Range cols, T* scrat
 }
 
 /// Sums that a bf16 c could not hold between blocks of K, [M, N] for one product: finished here, and rounded.
-void put_narrow(const Matmul& m, int64_t index, Range rows, Range cols, const float* sums) {
+void put_bf16(const Matmul& m, int64_t index, Range rows, Range cols, const float* sums) {
   const int64_t start = index / m.inner * m.c_step.outer + index % m.inner * m.c_step.inner;
   BFloat16* c = static_cast<BFloat16*>(m.c) + start;
   const Finish<float> finish = product<float, BFloat16>(m, index).finish;
@@ -293,7 +293,7 @@ void multiply_all(const Launch& launch, const Matmul& m) {
     T* scratch = reinterpret_cast<T*>(own);
     for (int64_t item = begin; item < end; ++item) {
       Product<T, S> one = product<T, S>(m, item / parts);
-      if (m.narrow_c) {
+      if (m.bf16_c) {
         one.c = reinterpret_cast<T*>(own + scratch_of_b + own_scratch.a);
         one.ldc = m.N, one.add = false, one.finish = {};
       }
@@ -311,7 +311,7 @@ void multiply_all(const Launch& launch, const Matmul& m) {
       else
         multiply_rectangle<T, S, false>(one, rows, cols, scratch);
       if constexpr (widens<T, S>)
-        if (m.narrow_c) put_narrow(m, item / parts, skinny ? Range{0, m.M} : rows, cols, one.c);
+        if (m.bf16_c) put_bf16(m, item / parts, skinny ? Range{0, m.M} : rows, cols, one.c);
     }
   });
 }

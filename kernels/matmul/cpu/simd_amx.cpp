@@ -54,7 +54,7 @@ struct Put {
   }
 };
 __attribute__((noinline)) void put_rows(const Product& p, Put& put, int64_t n) {
-  p.m.narrow_c ? put.some<BFloat16>(p, n) : put.some<float>(p, n);
+  p.m.bf16_c ? put.some<BFloat16>(p, n) : put.some<float>(p, n);
 }
 
 /// Results too large to be found in a cache later, such as the gradients of weights, are written past them:
@@ -62,7 +62,7 @@ __attribute__((noinline)) void put_rows(const Product& p, Put& put, int64_t n) {
 bool writes_past_caches(const Matmul& m) {
   constexpr int64_t large = 2 << 20, line = 64;
   const auto c = static_cast<int64_t>(reinterpret_cast<uintptr_t>(m.c));
-  return m.trans_a && m.to_c == Write::set && !m.narrow_c && m.outer * m.inner == 1 &&
+  return m.trans_a && m.to_c == Write::set && !m.bf16_c && m.outer * m.inner == 1 &&
          m.K <= square_most_terms && 4 * m.M * m.N >= large && c % line == 0 && 4 * m.ldc % line == 0;
 }
 
@@ -97,7 +97,7 @@ Square square_at(const Product& p, const Strip& strip, int64_t j, int64_t cols, 
                  int64_t steps, const BFloat16* panel, Worker& w) {
   const Matmul& m = p.m;
   Square s{steps, w.strip, panel, nullptr, square_side, w.sums[w.turn], square_side};
-  if (m.narrow_c || m.alpha != 1) return s;
+  if (m.bf16_c || m.alpha != 1) return s;
   float* c = static_cast<float*>(m.c) + p.c + strip.i * m.ldc + j;
   const bool whole = strip.rows == square_side && cols == square_side;
   if (whole && plain) s.sums = c, s.sums_row = m.ldc;
@@ -126,7 +126,7 @@ void multiply_block(const Product& p, Range rows, const Block& b, Ahead next, Wo
   const bool add = m.to_c == Write::add || b.k0 > 0, last = b.k0 + b.k == m.K;
   const bool past_caches = writes_past_caches(m);
   const bool plain = !past_caches && !(last && !p.finish.nothing());
-  const int64_t element = m.narrow_c ? sizeof(BFloat16) : sizeof(float);
+  const int64_t element = m.bf16_c ? sizeof(BFloat16) : sizeof(float);
   for (int64_t i = rows.begin; i < rows.end; i += square_side) {
     const Strip strip(p, i, rows.end, b.k0);
     pack_strip(m.trans_a, strip.rows, b.k, strip.at, m.lda, w.strip);

@@ -41,7 +41,7 @@ struct Block {
 };
 
 /// The rows of c that a tile's sums belong to, finished and rounded to bf16.
-void finish_narrow(const Product& p, const float* sums, int64_t row, int64_t rows, const Block& b) {
+void finish_bf16(const Product& p, const float* sums, int64_t row, int64_t rows, const Block& b) {
   BFloat16* c = static_cast<BFloat16*>(p.m.c) + p.c;
   for (int64_t i = 0; i < rows; ++i, sums += dot_block_cols) {
     const int64_t start = (row + i) * p.m.ldc + b.j0;
@@ -69,7 +69,7 @@ void multiply_block(const Product& p, Range rows, int64_t first_col, const Block
   const Matmul& m = p.m;
   const bool kept = keeps_copies(m);
   const bool last = b.k0 + b.k == m.K;
-  float* c = m.narrow_c ? nullptr : static_cast<float*>(m.c) + p.c;
+  float* c = m.bf16_c ? nullptr : static_cast<float*>(m.c) + p.c;
   b.pack(p, w.b);
   const bool fetch_a = b.cols > dot_panel;
   // The last tiles fetch the next block, see simd.cpp.
@@ -79,9 +79,9 @@ void multiply_block(const Product& p, Range rows, int64_t first_col, const Block
   DotTile t{};
   t.pairs = (b.k + 1) / 2;
   t.lda = m.lda;
-  t.ldc = m.narrow_c ? dot_block_cols : m.ldc;
+  t.ldc = m.bf16_c ? dot_block_cols : m.ldc;
   t.alpha = static_cast<float>(m.alpha);
-  t.add = !m.narrow_c && (m.to_c == Write::add || b.k0 > 0);
+  t.add = !m.bf16_c && (m.to_c == Write::add || b.k0 > 0);
   for (int64_t i = rows.begin; i < rows.end; i += dot_rows) {
     t.rows = rows.end - i < dot_rows ? rows.end - i : dot_rows;
     t.a = m.trans_a ? p.a + b.k0 * m.lda + i : p.a + i * m.lda + b.k0;
@@ -96,8 +96,8 @@ void multiply_block(const Product& p, Range rows, int64_t first_col, const Block
     for (int64_t j = 0; j < b.cols; j += dot_panel) {
       t.b = w.b + 2 * t.pairs * j;
       t.cols = b.cols - j < dot_panel ? b.cols - j : dot_panel;
-      t.c = m.narrow_c ? w.sums + j : c + i * m.ldc + b.j0 + j;
-      t.next_c = m.narrow_c                ? nullptr
+      t.c = m.bf16_c ? w.sums + j : c + i * m.ldc + b.j0 + j;
+      t.next_c = m.bf16_c                  ? nullptr
                  : j + dot_panel < b.cols  ? t.c + dot_panel
                  : i + dot_rows < rows.end ? c + (i + dot_rows) * m.ldc + b.j0
                                            : nullptr;
@@ -113,8 +113,8 @@ void multiply_block(const Product& p, Range rows, int64_t first_col, const Block
         t.fetch_nothing();
       copied ? dot_tile_of_cols<true>(t) : dot_tile_of_cols<false>(t);
     }
-    if (m.narrow_c)
-      finish_narrow(p, w.sums, i, t.rows, b);
+    if (m.bf16_c)
+      finish_bf16(p, w.sums, i, t.rows, b);
     else if (last && !p.finish.nothing())
       for (int64_t r = i; r < i + t.rows; ++r) finish_row(p.finish, c, r * m.ldc + b.j0, b.j0, b.cols);
   }

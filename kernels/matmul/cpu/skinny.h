@@ -138,17 +138,17 @@ void put_row(const T* sum, T alpha, bool add, T* c, int64_t cols) {
 }
 
 /// A product of a few rows with a matrix: all rows of a with columns of b, or columns of b with rows of a.
-/// A turned one is for multiply_dots. S is what memory holds, which is widened on the way.
+/// A transposed one is for multiply_dots. S is what memory holds, which is widened on the way.
 template <class S>
 struct Skinny {
   int64_t rows;
   const S* few;  ///< element (r, k) is at r * row + k * step
   int64_t row, step;
-  const S* many;  ///< [K, n], or [n, K] when turned; rows ld apart
+  const S* many;  ///< [K, n], or [n, K] when transposed; rows ld apart
   int64_t ld;
 };
 
-/// Columns `range` of such a product whose matrix is not turned, by one thread; calls put(sums, j, n, block)
+/// Columns `range` of such a product whose matrix is not transposed, by one thread; calls put(sums, j, n, block)
 /// with those of n columns from j on over one block of K.
 template <class T, class S, class Put>
 void multiply_skinny(const Skinny<S>& s, int64_t K, Range range, T* scratch, const Put& put) {

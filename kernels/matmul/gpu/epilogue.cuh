@@ -61,7 +61,7 @@ inline bool results_are_wide(const Matmul& m) {
   const auto aligned = [](const void* p, uintptr_t to) { return reinterpret_cast<uintptr_t>(p) % to == 0; };
   const Epilogue& e = m.epilogue;
   return m.ldc % 4 == 0 && m.c_step.outer % 4 == 0 && m.c_step.inner % 4 == 0 &&
-         aligned(m.c, m.narrow_c ? 8 : 16) && aligned(e.bias, 16) && aligned(e.pre, 16) &&
+         aligned(m.c, m.bf16_c ? 8 : 16) && aligned(e.bias, 16) && aligned(e.pre, 16) &&
          aligned(e.residual, 16);
 }
 

@@ -138,7 +138,7 @@ template <>
 void matmul_gpu_few_rows<Isa::HEWN_ISA>(const Launch& on, const Matmul& m) {
   if (m.dtype == DType::f32)
     multiply<float, float>(on, m);
-  else if (m.narrow_c)
+  else if (m.bf16_c)
     multiply<bf16, bf16>(on, m);
   else
     multiply<bf16, float>(on, m);

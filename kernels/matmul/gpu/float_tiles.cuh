@@ -29,7 +29,7 @@ class Fetch {
       // Beyond the matrix its last row again: what comes of it is not stored.
 #pragma unroll
       for (int r = 0; r < rounds; ++r) {
-        const int64_t s = turned_place(thread).row + r * step;
+        const int64_t s = transposed_place(thread).row + r * step;
         offset_[r] = static_cast<int>((s < spans ? s : spans - 1) * ld);
       }
     }
@@ -55,7 +55,7 @@ class Fetch {
       } else {
 #pragma unroll
         for (int k = 0; k < Tile::depth; k += 8)
-          copy_async<4>(&to[first_k + k][turned_place(thread).row + r * step], from_ + offset_[r] + k,
+          copy_async<4>(&to[first_k + k][transposed_place(thread).row + r * step], from_ + offset_[r] + k,
                         first_k + k < terms ? 4 : 0);
       }
     }
@@ -68,7 +68,7 @@ class Fetch {
   static constexpr int rounds = (along ? Tile::depth : span) / step;
   static_assert(rounds * step == (along ? Tile::depth : span) && Tile::depth % 8 == 0, "whole rounds");
 
-  __device__ static int k_of(int thread) { return along ? 4 * thread / span : turned_place(thread).term; }
+  __device__ static int k_of(int thread) { return along ? 4 * thread / span : transposed_place(thread).term; }
 
   const float* from_;
   int offset_[along ? 1 : rounds];  ///< of a round; along the span: how many of the four are in the matrix

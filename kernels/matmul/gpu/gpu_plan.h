@@ -58,7 +58,7 @@ constexpr size_t split_bytes(const Matmul& m, const TileSize& tile) {
 
 /// Tiles for float32 and for bf16.
 inline constexpr TileSize large_floats{128, 128, 16}, small_floats{64, 64, 16};
-inline constexpr TileSize large_halves{128, 128, 32}, small_halves{64, 64, 32}, hopper_halves{128, 128, 64};
+inline constexpr TileSize large_bf16{128, 128, 32}, small_bf16{64, 64, 32}, hopper_bf16{128, 128, 64};
 
 /// Large tiles read less, small ones are enough for more multiprocessors.
 constexpr bool takes_large(const Matmul& m, const TileSize& large) {
@@ -74,7 +74,7 @@ constexpr bool gpu_tiles_reach(const Matmul& m) {
 }
 
 /// Whether every row of a bf16 operand begins at a multiple of 16 bytes.
-inline bool halves_are_wide(const void* data, int64_t ld, const MatmulStep& step) {
+inline bool bf16_rows_are_wide(const void* data, int64_t ld, const MatmulStep& step) {
   return reinterpret_cast<uintptr_t>(data) % 16 == 0 && ld % 8 == 0 && step.outer % 8 == 0 &&
          step.inner % 8 == 0;
 }

@@ -13,10 +13,10 @@ namespace hewn {
 namespace {
 
 struct HopperTile {
-  static constexpr int rows = hopper_halves.rows, cols = hopper_halves.cols;
-  static constexpr int depth = hopper_halves.depth;  ///< 128 bytes of terms: the width of the swizzle
-  static constexpr int stages = 3;                   ///< of which two blocks fit a multiprocessor
-  static constexpr int groups = rows / 64;           ///< of four warps, 64 rows each
+  static constexpr int rows = hopper_bf16.rows, cols = hopper_bf16.cols;
+  static constexpr int depth = hopper_bf16.depth;  ///< 128 bytes of terms: the width of the swizzle
+  static constexpr int stages = 3;                 ///< of which two blocks fit a multiprocessor
+  static constexpr int groups = rows / 64;         ///< of four warps, 64 rows each
   static constexpr int multiplying = 128 * groups, threads = multiplying + 32;
   struct Stage {
     bf16 a[rows * depth], b[cols * depth];
@@ -126,7 +126,7 @@ __global__ void __launch_bounds__(HopperTile::threads, 2)
       }
     }
     __syncthreads();
-    if (m.narrow_c)
+    if (m.bf16_c)
       store_tile<bf16, Tile>(m, staged, Tile::staged_row, scratch, grid, place, wide);
     else
       store_tile<float, Tile>(m, staged, Tile::staged_row, scratch, grid, place, wide);
@@ -141,13 +141,13 @@ TensorMap map_of(const void* data, int64_t spans, int64_t terms, int64_t ld) {
 
 template <bool trans_a, bool trans_b>
 void multiply(const Launch& on, const Matmul& m) {
-  const TileGrid grid = tile_grid(m, hopper_halves);
+  const TileGrid grid = tile_grid(m, hopper_bf16);
   launch(on, "matmul_hopper",
          {static_cast<unsigned>(grid.blocks()), HopperTile::threads, HopperTile::shared_bytes},
          multiply_hopper<trans_a, trans_b>, map_of<HopperTile::rows, trans_a>(m.a, m.M, m.K, m.lda),
          map_of<HopperTile::cols, !trans_b>(m.b, m.N, m.K, m.ldb), m, grid, results_are_wide(m),
          static_cast<float*>(on.scratch));
-  m.narrow_c ? join<bf16>(on, m, grid) : join<float>(on, m, grid);
+  m.bf16_c ? join<bf16>(on, m, grid) : join<float>(on, m, grid);
 }
 
 }  // namespace

@@ -10,12 +10,14 @@ namespace {
 
 // Stages of float32 have a row per term of both operands.
 
-/// An operand whose rows of memory go along the terms is turned on its way: the row and the term, of eight,
+/// An operand whose rows of memory go along the terms is transposed on its way: the row and the term, of eight,
 /// that a thread copies.
-struct TurnedPlace {
+struct TransposedPlace {
   int row, term;
 };
-__host__ __device__ constexpr TurnedPlace turned_place(int thread) { return {thread / 8, thread % 8}; }
+__host__ __device__ constexpr TransposedPlace transposed_place(int thread) {
+  return {thread / 8, thread % 8};
+}
 
 /// Floats between rows of a stage. Threads that turn an operand write eight terms of four rows: all banks
 /// once.

@@ -196,24 +196,24 @@ __global__ void __launch_bounds__(Tile::threads, Tile::blocks)
                                    e.col) = {sum[y][x][i], sum[y][x][i + 1]};
       }
   __syncthreads();
-  if (m.narrow_c)
+  if (m.bf16_c)
     store_tile<bf16, Tile>(m, staged, Tile::staged_row, scratch, grid, kept, wide.c);
   else
     store_tile<float, Tile>(m, staged, Tile::staged_row, scratch, grid, kept, wide.c);
 }
 
-using Large = TensorTile<large_halves, 2, 2, 4>;
-using Small = TensorTile<small_halves, 2, 2, 4>;
-using Lesson = TensorTile<small_halves, 2, 2, 1>;
+using Large = TensorTile<large_bf16, 2, 2, 4>;
+using Small = TensorTile<small_bf16, 2, 2, 4>;
+using Lesson = TensorTile<small_bf16, 2, 2, 1>;
 
 template <class Tile, bool trans_a, bool trans_b>
 void multiply(const Launch& on, const Matmul& m, const char* name) {
   const TileGrid grid = tile_grid(m, {Tile::rows, Tile::cols, Tile::depth});
-  const Wide wide{halves_are_wide(m.a, m.lda, m.a_step), halves_are_wide(m.b, m.ldb, m.b_step),
+  const Wide wide{bf16_rows_are_wide(m.a, m.lda, m.a_step), bf16_rows_are_wide(m.b, m.ldb, m.b_step),
                   results_are_wide(m)};
   launch(on, name, {static_cast<unsigned>(grid.blocks()), Tile::threads, Tile::shared_bytes},
          multiply_tensor<Tile, trans_a, trans_b>, m, grid, wide, static_cast<float*>(on.scratch));
-  m.narrow_c ? join<bf16>(on, m, grid) : join<float>(on, m, grid);
+  m.bf16_c ? join<bf16>(on, m, grid) : join<float>(on, m, grid);
 }
 
 template <class Tile>
@@ -234,7 +234,7 @@ void matmul_gpu_mma<Isa::HEWN_ISA>(const Launch& on, const Matmul& m) {
 
 template <>
 void matmul_gpu_tensor<Isa::HEWN_ISA>(const Launch& on, const Matmul& m) {
-  takes_large(m, large_halves) ? multiply<Large>(on, m) : multiply<Small>(on, m);
+  takes_large(m, large_bf16) ? multiply<Large>(on, m) : multiply<Small>(on, m);
 }
 
 }  // namespace hewn

@@ -135,7 +135,7 @@ void matmul_gpu_coalesced<Isa::HEWN_ISA>(const Launch& on, const Matmul& m) {
     coalesced<double>(on, m);
   else if (m.dtype == DType::f32)
     coalesced<float>(on, m);
-  else if (m.narrow_c)
+  else if (m.bf16_c)
     coalesced<bf16, bf16, float>(on, m);
   else
     coalesced<bf16, float, float>(on, m);

@@ -89,11 +89,11 @@ TEST_CASE("activation: digits far in the tails, no overflow beyond them") {
     const Tensor wide = Tensor::from(cpu(), x.doubles(), {6});
     const auto [y2, dx2] = forward_backward(op, wide, Tensor::from(cpu(), ones.doubles(), {6}));
     // tanh-GELU multiplies the rounding of its exponent by that exponent, some 75.
-    CHECK(test::close_rel(y.narrowed(0, 0, 4).doubles(), y2.narrowed(0, 0, 4).doubles(), 3e-5));
-    CHECK(test::close_rel(dx.narrowed(0, 0, 4).doubles(), dx2.narrowed(0, 0, 4).doubles(), 3e-5));
-    CHECK(test::close_abs(y.narrowed(0, 4, 2).doubles(), std::vector<double>{static_cast<double>(3e30f), 0},
-                          0));
-    CHECK(test::close_abs(dx.narrowed(0, 4, 2).doubles(), std::vector<double>{1, 0}, 1e-30));
+    CHECK(test::close_rel(y.sliced(0, 0, 4).doubles(), y2.sliced(0, 0, 4).doubles(), 3e-5));
+    CHECK(test::close_rel(dx.sliced(0, 0, 4).doubles(), dx2.sliced(0, 0, 4).doubles(), 3e-5));
+    CHECK(
+        test::close_abs(y.sliced(0, 4, 2).doubles(), std::vector<double>{static_cast<double>(3e30f), 0}, 0));
+    CHECK(test::close_abs(dx.sliced(0, 4, 2).doubles(), std::vector<double>{1, 0}, 1e-30));
   }
 }
 
@@ -133,8 +133,8 @@ TEST_CASE("swiglu: fused equals composed, and both forms each other, with gradie
   const auto y = results([&] { return swiglu(gate, up); });
   const auto dgate = grad_of(gate).doubles(), dup = grad_of(up).doubles();
   CHECK(results([&] { return swiglu(x); }) == y);
-  CHECK(grad_of(x).narrowed(1, 0, F).doubles() == dgate);
-  CHECK(grad_of(x).narrowed(1, F, F).doubles() == dup);
+  CHECK(grad_of(x).sliced(1, 0, F).doubles() == dgate);
+  CHECK(grad_of(x).sliced(1, F, F).doubles() == dup);
   CHECK(test::close_by_norm(y, results([&] { return swiglu_composed(gate, up); }), 3e-7));
   CHECK(test::close_by_norm(dgate, grad_of(gate).doubles(), 3e-7));
   CHECK(test::close_by_norm(dup, grad_of(up).doubles(), 3e-7));

@@ -41,7 +41,7 @@ Tensor heads_of(const Tensor& qkv, int64_t D, int64_t first, int64_t n) {
 }
 
 /// Copies rows of x [B, H, T, D] (contiguous) from row `from` on.
-Tensor rows_from(const Tensor& x, int64_t from) { return x.narrowed(2, from, x.dim(2) - from); }
+Tensor rows_from(const Tensor& x, int64_t from) { return x.sliced(2, from, x.dim(2) - from); }
 
 }  // namespace
 
@@ -145,8 +145,8 @@ TEST_CASE("attention: a window forgets what has left it, bit for bit") {
     const Tensor changed = causal_attention(x.q, Tensor::from(cpu(), k, x.k.shape()),
                                             Tensor::from(cpu(), v, x.v.shape()), {.window = window});
     CHECK(rows_from(y, at + window).values<float>() == rows_from(changed, at + window).values<float>());
-    CHECK(y.narrowed(2, at + window - 1, 1).values<float>() !=
-          changed.narrowed(2, at + window - 1, 1).values<float>());
+    CHECK(y.sliced(2, at + window - 1, 1).values<float>() !=
+          changed.sliced(2, at + window - 1, 1).values<float>());
   }
 }
 
@@ -154,7 +154,7 @@ TEST_CASE("attention: the first row attends only to itself") {
   test::Random random("attention first");
   const Qkv x = random_heads(random, 2, 3, 70, 70, 33);
   const Tensor y = causal_attention(x.q, x.k, x.v);
-  CHECK(test::close_abs(y.narrowed(2, 0, 1).doubles(), x.v.narrowed(2, 0, 1).doubles(), 1e-6));
+  CHECK(test::close_abs(y.sliced(2, 0, 1).doubles(), x.v.sliced(2, 0, 1).doubles(), 1e-6));
 }
 
 TEST_CASE("attention: later tokens change nothing, bit for bit") {
@@ -168,7 +168,7 @@ TEST_CASE("attention: later tokens change nothing, bit for bit") {
       for (int64_t i = (b * T + cut) * 3 * C; i < (b + 1) * T * 3 * C; ++i)
         values[static_cast<size_t>(i)] = static_cast<float>(100 * random.normal());
     const Tensor after = causal_attention(Tensor::from(cpu(), values, {B, T, 3 * C}), {.n_head = H});
-    CHECK(after.narrowed(1, 0, cut).values<float>() == before.narrowed(1, 0, cut).values<float>());
+    CHECK(after.sliced(1, 0, cut).values<float>() == before.sliced(1, 0, cut).values<float>());
     CHECK(after.values<float>() != before.values<float>());
   }
 }
@@ -223,7 +223,7 @@ TEST_CASE("attention: keys that are minus infinity away have no part, wherever t
   // From row 70 on the only finite score is that of key 70.
   std::vector<double> expected;
   for (int64_t i = 70; i < T; ++i)
-    for (const double value : x.v.narrowed(2, 70, 1).doubles()) expected.push_back(value);
+    for (const double value : x.v.sliced(2, 70, 1).doubles()) expected.push_back(value);
   CHECK(test::close_abs(rows_from(y, 70).doubles(), expected, 1e-6));
 }
 
@@ -273,9 +273,9 @@ TEST_CASE("attention: memory grows with T, not with its square") {
   const Tensor y = pass(*device, qkv, 1);
   CHECK(device->pool().stats().peak == planned(T, 1, D));
   CHECK(device->pool().stats().peak < 20 * static_cast<size_t>(T * D) * sizeof(float));
-  const Tensor last = heads_of(qkv, D, 0, 1).narrowed(2, T - 1, 1);
+  const Tensor last = heads_of(qkv, D, 0, 1).sliced(2, T - 1, 1);
   const Tensor alone = causal_attention(last, heads_of(qkv, D, 1, 1), heads_of(qkv, D, 2, 1));
-  CHECK(test::close_by_norm(y.narrowed(1, T - 1, 1).doubles(), alone.doubles(), 1e-5));
+  CHECK(test::close_by_norm(y.sliced(1, T - 1, 1).doubles(), alone.doubles(), 1e-5));
 }
 
 TEST_CASE("attention: shapes that do not fit are refused") {

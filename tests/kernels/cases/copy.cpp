@@ -33,9 +33,9 @@ TEST_CASE("copy: gradients of views and copies") {
        [](const Tensor& t) {
          return contiguous(permute(t, {1, -1, 0}));
        }},
-      {"narrow", [](const Tensor& t) { return contiguous(narrow(t, 1, 1, 2)); }},
+      {"narrow", [](const Tensor& t) { return contiguous(slice(t, 1, 1, 2)); }},
       {"narrow of transpose",
-       [](const Tensor& t) { return contiguous(narrow(transpose(t, 1, 2), -2, 2, 2)); }},
+       [](const Tensor& t) { return contiguous(slice(transpose(t, 1, 2), -2, 2, 2)); }},
       {"reshape",
        [](const Tensor& t) {
          return reshape(t, {4, -1});
@@ -80,20 +80,20 @@ TEST_CASE("copy: elements go where they should") {
   CHECK(transpose(x, 0, 1).doubles() == std::vector<double>{0, 3, 1, 4, 2, 5});
   CHECK(contiguous(transpose(x, 0, 1)).is_contiguous());
   CHECK(contiguous(x).storage() == x.storage());
-  CHECK(narrow(x, -1, 1, 2).doubles() == std::vector<double>{1, 2, 4, 5});
+  CHECK(slice(x, -1, 1, 2).doubles() == std::vector<double>{1, 2, 4, 5});
   CHECK(reshape(x, {-1}).shape() == Shape{6});
   CHECK(concat({x, x}, 0).doubles() == std::vector<double>{0, 1, 2, 3, 4, 5, 0, 1, 2, 3, 4, 5});
-  CHECK(concat({narrow(x, 1, 0, 1), x}, 1).doubles() == std::vector<double>{0, 0, 1, 2, 3, 3, 4, 5});
+  CHECK(concat({slice(x, 1, 0, 1), x}, 1).doubles() == std::vector<double>{0, 0, 1, 2, 3, 3, 4, 5});
   CHECK(concat({x, Tensor::zeros(cpu(), DType::f32, {2, 0})}, 1).doubles() == x.doubles());
 }
 
 TEST_CASE("copy: heads of a packed projection, there and back") {
   const Tensor packed = counted({2, 5, 12});  // [B, T, 3 C] with C = 4 as 2 heads of 2
-  const Tensor q = reshape(narrow(packed, 2, 4, 4), {2, 5, 2, 2});
+  const Tensor q = reshape(slice(packed, 2, 4, 4), {2, 5, 2, 2});
   const Tensor heads = contiguous(transpose(q, 1, 2));
   CHECK(heads.shape() == Shape{2, 2, 5, 2});
   const Tensor back = reshape(transpose(heads, 1, 2), {2, 5, 4});
-  CHECK(back.doubles() == narrow(packed, 2, 4, 4).doubles());
+  CHECK(back.doubles() == slice(packed, 2, 4, 4).doubles());
 }
 
 TEST_CASE("copy: casts") {
@@ -165,7 +165,7 @@ TEST_CASE("copy: what does not fit is refused by name") {
   CHECK_THROWS_WITH(reshape(x, {4, -1}), Catch::Contains("[2, 3]"));
   CHECK_THROWS_WITH(reshape(x, {-1, -1}), Catch::Contains("-1"));
   CHECK_THROWS_WITH(permute(x, {0, 0}), Catch::Contains("twice"));
-  CHECK_THROWS_WITH(narrow(x, 1, 2, 2), Catch::Contains("[2, 4)"));
+  CHECK_THROWS_WITH(slice(x, 1, 2, 2), Catch::Contains("[2, 4)"));
   CHECK_THROWS_WITH(split(x, 1, {1, 1}), Catch::Contains("add up to 2"));
   CHECK_THROWS_WITH(concat({x, counted({3, 2})}, 0), Catch::Contains("[3, 2]"));
   CHECK_THROWS_WITH(concat({}, 0), Catch::Contains("no tensors"));

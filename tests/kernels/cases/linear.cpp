@@ -77,11 +77,11 @@ TEST_CASE("linear: equals its composition, with its gradients") {
 TEST_CASE("linear: a bf16 weight makes the products those of rounded numbers") {
   const auto rounded = [](const Tensor& t) { return cast(cast(t.detached(), DType::bf16), DType::f32); };
   for_all_options(DType::f32, {3, 7, 37}, 51, [&](const std::vector<Tensor>& inputs, const auto& apply) {
-    const Tensor half = cast(inputs[1], DType::bf16);
+    const Tensor weight_bf16 = cast(inputs[1], DType::bf16);
     bool straight = true;  // no activation: then the gradient that arrives, a multiple of 1/2, is not rounded
     const auto got = with_gradients(inputs, [&](const auto& in) {
       return apply(in, [&](const Tensor& x, const Tensor& w, const Tensor& bias, LinearOptions options) {
-        options.half = half;
+        options.weight_bf16 = weight_bf16;
         straight = options.activation == Activation::none;
         return linear(x, w, bias, options);
       });
@@ -97,31 +97,32 @@ TEST_CASE("linear: a bf16 weight makes the products those of rounded numbers") {
 }
 
 TEST_CASE("linear: with a bf16 weight, x and y may be bf16 as well") {
-  test::Random random("narrow");
+  test::Random random("bf16_result");
   for (const Layout layout : {Layout::in_out, Layout::out_in}) {
     INFO((layout == Layout::in_out ? "[in, out]" : "[out, in]"));
     const Tensor x = as_type(Tensor::from(cpu(), random.normals(3 * 7 * 37), {3, 7, 37}), DType::bf16);
     const Tensor w = Tensor::from(cpu(), random.normals(37 * 51),
                                   layout == Layout::in_out ? Shape{37, 51} : Shape{51, 37});
     const Tensor bias = Tensor::from(cpu(), random.normals(51), {51});
-    const auto all = [&](const Tensor& input, bool narrow) {
+    const auto all = [&](const Tensor& input, bool bf16_result) {
       return with_gradients({input, w, bias}, [&](const auto& in) {
-        const Tensor y = linear(in[0], in[1], in[2],
-                                {.layout = layout, .half = as_type(w, DType::bf16), .narrow = narrow});
-        CHECK(y.dtype() == (narrow ? DType::bf16 : DType::f32));
+        const Tensor y =
+            linear(in[0], in[1], in[2],
+                   {.layout = layout, .weight_bf16 = as_type(w, DType::bf16), .bf16_result = bf16_result});
+        CHECK(y.dtype() == (bf16_result ? DType::bf16 : DType::f32));
         return y;
       });
     };
-    const auto wide = all(as_type(x, DType::f32), false), narrow = all(x, true), half_way = all(x, false);
+    const auto wide = all(as_type(x, DType::f32), false), bf16_result = all(x, true), between = all(x, false);
     for (size_t i = 0; i < wide.size(); ++i) {
       INFO("of y, dx, dW, db, number " << i);
-      CHECK(test::close_by_norm(narrow[i], wide[i], i < 2 ? 3e-3 : 1e-6));
-      CHECK(test::close_by_norm(half_way[i], wide[i], i == 1 ? 3e-3 : 1e-6));
+      CHECK(test::close_by_norm(bf16_result[i], wide[i], i < 2 ? 3e-3 : 1e-6));
+      CHECK(test::close_by_norm(between[i], wide[i], i == 1 ? 3e-3 : 1e-6));
     }
   }
   const Tensor x = Tensor::from(cpu(), random.normals(6), {2, 3}),
                w = Tensor::from(cpu(), random.normals(12), {3, 4});
-  CHECK_THROWS_AS(linear(x, w, {}, {.narrow = true}), Error);
+  CHECK_THROWS_AS(linear(x, w, {}, {.bf16_result = true}), Error);
   CHECK_THROWS_AS(linear(as_type(x, DType::bf16), w, {}), Error);
 }
 

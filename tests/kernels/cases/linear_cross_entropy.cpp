@@ -77,10 +77,10 @@ TEST_CASE("linear_cross_entropy: a bf16 weight makes the products those of round
   low.x = rounded(all.x), low.weight = rounded(all.weight);
   const auto expected = with_gradients(
       low, [](const Inputs& in) { return linear_cross_entropy(in.x, in.weight, in.bias, in.targets); });
-  const Tensor half = cast(all.weight, DType::bf16);
+  const Tensor weight_bf16 = cast(all.weight, DType::bf16);
   for (const size_t bytes : {one_chunk, 20 * 131 * sizeof(float)}) {
     const auto got = with_gradients(all, [&](const Inputs& in) {
-      return linear_cross_entropy(in.x, in.weight, in.bias, in.targets, bytes, half);
+      return linear_cross_entropy(in.x, in.weight, in.bias, in.targets, bytes, weight_bf16);
     });
     for (size_t i = 0; i < got.size(); ++i) {
       INFO("of loss, dx, dW, db, number " << i << ", logits in at most " << bytes << " bytes");

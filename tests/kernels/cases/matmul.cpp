@@ -85,7 +85,7 @@ TEST_CASE("matmul: an element's bits do not depend on its neighbours") {
       const Tensor a = Tensor::from(cpu(), random.normals(M * K), {M, K});
       const Tensor b = Tensor::from(cpu(), random.normals(N * K), trans_b ? Shape{N, K} : Shape{K, N});
       const auto rows_of = [&](int64_t from, int64_t rows) {
-        return matmul(a.narrowed(0, from, rows), b, false, trans_b).values<float>();
+        return matmul(a.sliced(0, from, rows), b, false, trans_b).values<float>();
       };
       const auto whole = rows_of(0, M), few = rows_of(0, most);
       const auto by_rounding = [](float x, float y) { return std::abs(x - y) <= 1e-3f; };
@@ -102,7 +102,7 @@ TEST_CASE("matmul: an element's bits do not depend on its neighbours") {
       // The last three are too few for a vector, and are so in both.
       for (const auto& [from, cols] :
            std::vector<std::pair<int64_t, int64_t>>{{0, 48}, {101, 48}, {144, 19}, {160, 3}}) {
-        const auto part = matmul(a, b.narrowed(trans_b ? 0 : 1, from, cols), false, trans_b).values<float>();
+        const auto part = matmul(a, b.sliced(trans_b ? 0 : 1, from, cols), false, trans_b).values<float>();
         for (int64_t i = 0; i < M * cols; ++i)
           CHECK(part[static_cast<size_t>(i)] == whole[static_cast<size_t>(i / cols * N + from + i % cols)]);
       }

@@ -97,19 +97,19 @@ TEST_CASE("rotary: scores depend on the distance alone, position 0 changes nothi
 
 TEST_CASE("rotary: one position at a time equals all at once, and the packed form the general one") {
   test::Random random("rotary decode");
-  const int64_t B = 2, T = 37, H = 5, turned = 3, D = 12;
+  const int64_t B = 2, T = 37, H = 5, rotated = 3, D = 12;
   const Tensor packed = Tensor::from(cpu(), random.normals(B * T * H * D), {B, T, H * D});
   const Tensor x = packed.viewed({B, T, H, D}).transposed(1, 2);
   for (const RotaryPairs pairs : both) {
     const Tensor all = rotary(x, {.pairs = pairs, .start = 3});
     for (const int64_t t : {0, 15, 16, 36}) {
-      const Tensor one = rotary(x.narrowed(2, t, 1), {.pairs = pairs, .start = 3 + t});
-      CHECK(test::close_abs(one.doubles(), all.narrowed(2, t, 1).doubles(), 1e-6));
+      const Tensor one = rotary(x.sliced(2, t, 1), {.pairs = pairs, .start = 3 + t});
+      CHECK(test::close_abs(one.doubles(), all.sliced(2, t, 1).doubles(), 1e-6));
     }
-    const Tensor y = rotary_packed(packed, H, turned, {.pairs = pairs, .start = 3});
+    const Tensor y = rotary_packed(packed, H, rotated, {.pairs = pairs, .start = 3});
     const Tensor heads = y.viewed({B, T, H, D}).transposed(1, 2);
-    CHECK(heads.narrowed(1, 0, turned).doubles() == all.narrowed(1, 0, turned).doubles());
-    CHECK(heads.narrowed(1, turned, H - turned).doubles() == x.narrowed(1, turned, H - turned).doubles());
+    CHECK(heads.sliced(1, 0, rotated).doubles() == all.sliced(1, 0, rotated).doubles());
+    CHECK(heads.sliced(1, rotated, H - rotated).doubles() == x.sliced(1, rotated, H - rotated).doubles());
   }
 }
 

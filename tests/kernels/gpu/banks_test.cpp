@@ -21,7 +21,7 @@ void check_float_lanes(const TileSize& size, const FloatLanes& lanes) {
   CHECK(passes_of_warp(16, [&](int lane) { return row(lane) * staged + col(lane); }) == 1);
   const int span = size.rows + floats_gap;
   CHECK(passes_of_warp(4, [&](int lane) {
-          const TurnedPlace place = turned_place(lane);
+          const TransposedPlace place = transposed_place(lane);
           return place.term * span + place.row;
         }) == 1);
 }
@@ -76,7 +76,7 @@ TEST_CASE("fragments of TF32 are read without conflicts of banks") {
 }
 
 TEST_CASE("sums in fragments are staged without conflicts of banks") {
-  for (const int cols : {large_halves.cols, small_halves.cols, large_floats.cols, small_floats.cols}) {
+  for (const int cols : {large_bf16.cols, small_bf16.cols, large_floats.cols, small_floats.cols}) {
     const int row = row_of_staged_pairs(cols);
     for (int i = 0; i < 4; i += 2)
       CHECK(passes_of_warp(8, [&](int lane) {
@@ -84,7 +84,7 @@ TEST_CASE("sums in fragments are staged without conflicts of banks") {
               return e.row * row + e.col;
             }) == 1);
   }
-  const int row = row_of_staged_pairs(hopper_halves.cols);
+  const int row = row_of_staged_pairs(hopper_bf16.cols);
   for (int warp = 0; warp < 4; ++warp)
     for (int i = 0; i < 64; i += 2)
       CHECK(passes_of_warp(8, [&](int lane) {

@@ -90,7 +90,7 @@ TEST_CASE("a fragment of a is four matrices, one of b two") {
       }
       for (int matrix = 0; matrix < 2; ++matrix) {
         const Element b = place_in_b(lane, 2 * matrix + i);
-        CHECK((b.col == e.row && b.row == e.col + matrix * 8));  // turned
+        CHECK((b.col == e.row && b.row == e.col + matrix * 8));  // transposed
       }
     }
 }
@@ -103,8 +103,8 @@ TEST_CASE("two neighbouring fragments of results are one of a") {
         CHECK((a.row == c.row && a.col == c.col + 8 * half));
       }
   const uint32_t pair = pair_of(1, -2);
-  CHECK(half_of(&pair, 0) == 1);
-  CHECK(half_of(&pair, 1) == -2);
+  CHECK(bf16_of(&pair, 0) == 1);
+  CHECK(bf16_of(&pair, 1) == -2);
 }
 
 TEST_CASE("TF32 keeps 10 bits of mantissa, the nearest, of two the one further from zero") {

@@ -20,9 +20,9 @@ namespace {
 using nlohmann::json;
 using test::Fixture;
 
-/// Tensors of the fixture side by side, those of matrices turned to [in, out].
-std::vector<double> packed(const Fixture& f, const std::vector<std::string>& names, bool turned) {
-  if (!turned) return f.values(names[0]);
+/// Tensors of the fixture side by side, those of matrices transposed to [in, out].
+std::vector<double> packed(const Fixture& f, const std::vector<std::string>& names, bool transposed) {
+  if (!transposed) return f.values(names[0]);
   const int64_t rows = f.shape(names[0])[1];
   std::vector<double> all;
   for (int64_t r = 0; r < rows; ++r)
