@@ -1,6 +1,6 @@
 #pragma once
-// A case is one op at one size with memory of its own. The conformance tests and `hewn bench kernels` drive
-// every rung of every room through this one interface, so that what is timed is what is tested.
+// A case is one op at one size with its own memory. The conformance tests and `hewn bench kernels` drive
+// every rung of every room through this interface, so the timed code is the tested code.
 
 #include <functional>
 #include <initializer_list>
@@ -25,37 +25,37 @@ struct Operand {
   int64_t n = 0;
   bool output = false;
   double tolerance = 0;  ///< outputs: allowed |difference| / |reference| by norm; 0: exactly equal
-  double magnitude = 0;  ///< outputs: the least size to take values for, where terms may cancel
+  double magnitude = 0;  ///< outputs: lower bound for the size of values whose terms may cancel
   HugeVector<uint8_t> memory;
-  std::vector<uint8_t> initial;  ///< outputs: what stood there before, for Write::add
+  std::vector<uint8_t> initial;  ///< outputs: values before the run, for Write::add
 
   uint8_t* data();
   double value(int64_t i) const;
 };
 
-/// Values of a case's inputs.
+/// Distribution of a case's inputs.
 enum class Fill : uint8_t {
   normal,  ///< standard normals
-  harsh,   ///< normals with outliers, ties, zeros and offsets: what naive kernels get wrong
+  harsh,   ///< normals with outliers, ties, zeros and offsets, which naive kernels get wrong
   zero
 };
 
-/// Makes and owns the buffers of a case. Everything in them follows from the seed.
+/// Creates and owns the buffers of a case. All contents follow from the seed.
 class CaseMemory {
  public:
   explicit CaseMemory(uint64_t seed) : rng_(seed) {}
-  /// n elements, `scale` times the fill's values; they repeat after a million, so that large cases are made
-  /// soon.
+  /// n elements, `scale` times the fill's values. Values repeat after a million elements, so that large cases
+  /// are created quickly.
   void* input(std::string name, DType dtype, int64_t n, Fill fill = Fill::normal, double scale = 1);
   /// n elements given by a function of the index.
   void* input(std::string name, DType dtype, int64_t n, const std::function<double(Rng&, int64_t)>& value);
-  /// n elements to be written or added to; they start as normals. A sum whose terms may cancel has an error
-  /// of the terms' size, not its own: `magnitude` is what its values would be without luck.
+  /// n elements to be written or added to, initialised with normals. If the terms of a sum cancel, its error
+  /// has the size of the terms, not of the sum: `magnitude` is the size to expect without cancellation.
   void* output(std::string name, DType dtype, int64_t n, double tolerance, double magnitude = 1e-6);
   Rng& rng() { return rng_; }
   std::vector<Operand>& operands() { return operands_; }
-  /// The same values in other memory, without `initial`. Those of the pointers that point into the
-  /// operands are moved to the new memory.
+  /// The same values in other memory, without `initial`. Those of the pointers that point into the operands
+  /// are redirected to the new memory.
   CaseMemory twin(const std::vector<void*>& pointers);
 
  private:
@@ -64,10 +64,10 @@ class CaseMemory {
   std::vector<Operand> operands_;
 };
 
-/// What the outputs of a case should be.
+/// Expected outputs of a case.
 struct Reference {
   std::vector<std::vector<double>> values;
-  std::vector<std::vector<bool>> reached;  ///< the elements that are known; empty: all
+  std::vector<std::vector<bool>> reached;  ///< the elements that were computed; empty: all
 };
 
 class Case {
@@ -82,27 +82,26 @@ class Case {
   virtual size_t rungs() const = 0;
   virtual const char* rung_name(size_t rung) const = 0;
   virtual const char* rung_idea(size_t rung) const = 0;
-  /// Why this rung declines these arguments; null when it accepts.
+  /// Why this rung declines these arguments; null if it accepts.
   virtual const char* why_not(size_t rung) const = 0;
-  /// Whether the rung has code of its own for this instruction set (scalar rungs only for `scalar`).
+  /// Whether the rung has its own code for this instruction set (scalar rungs only for `scalar`).
   virtual bool has(size_t rung, Isa isa) const = 0;
-  /// Runs a rung that accepts; scratch is the case's own.
+  /// Runs a rung that accepts the arguments; scratch belongs to the case.
   virtual void run(size_t rung, Isa isa, int threads) = 0;
-  /// The same work on operands that stand on a device with memory of its own, as they are now, with all that
-  /// stands around them: for `run`, `arguments`, `twin` and `fetch` alone. This case and the device have to
-  /// outlive it.
+  /// The same work on copies of the operands, with their current values and fences, in the memory of a
+  /// device. Supports only `run`, `arguments`, `twin` and `fetch`. This case and the device must outlive it.
   virtual std::unique_ptr<Case> on(Executor& device) = 0;
-  /// Of a case made by `on`: copies its memory back to the case it was made of.
+  /// For a case made by `on`: copies its memory back to the original case.
   void fetch();
-  /// Runs a rung that accepts on such a device, there and back.
+  /// Runs a rung that accepts the arguments on a device, including both copies.
   void run_on(Executor& device, size_t rung);
   virtual Cost cost() const = 0;
   virtual Needs needs() const = 0;
-  /// The argument struct of the op, for kernels that are no rungs of the ladder.
+  /// The argument struct of the op, for kernels that are not rungs of the ladder.
   virtual const void* arguments() const = 0;
   virtual size_t arguments_bytes() const = 0;
-  /// The same work on memory of its own, with the values the operands have now; for `run` alone. Of a case on
-  /// a device, there.
+  /// The same work on separate memory, with the operands' current values; supports only `run`. The twin of a
+  /// case on a device is on that device.
   virtual std::unique_ptr<Case> twin() = 0;
 
   /// "[64, 65]", "256x2304x768 NT add"
@@ -112,33 +111,32 @@ class Case {
   /// Bytes of all operands.
   size_t bytes();
 
-  /// Puts the outputs back to what they were before any run.
+  /// Resets the outputs to their initial values.
   void reset();
-  /// The outputs' values now.
+  /// The current values of the outputs.
   std::vector<std::vector<double>> outputs();
-  /// What the first rung makes of the work, or of excerpts of it where all would take too long.
+  /// The result of the first rung, restricted to excerpts of the work if all of it would take too long.
   Reference reference(int threads);
-  /// Compares the outputs with a reference's; "" or what differs, by how much. NaN equals only NaN,
-  /// infinities must agree, the rest is within tolerance by norm and, thirty times wider, element by element;
-  /// a tolerance that is
-  /// less than `least`, but not 0, counts as that.
+  /// Compares the outputs with a reference. Returns "" or a description of the difference. NaN equals only
+  /// NaN, infinities must agree, the rest must be within the tolerance by norm and within thirty times the
+  /// tolerance element by element. A nonzero tolerance below `least` is raised to it.
   std::string difference(const Reference& reference, double least = 0);
-  /// "" or the operand whose canaries were overwritten, or the input that was changed.
+  /// Returns "" or names the operand whose canaries were overwritten, or the input that was changed.
   std::string damage();
-  /// Of a case on a device: the stream that orders what is done with its operands; else null.
+  /// For a case on a device: the stream that orders work on its operands; otherwise null.
   void* stream() const { return device_ ? device_->stream() : nullptr; }
-  /// Scratch of exactly this size, fenced, where the operands are; the same block for the same size, and for
-  /// a case and its twins.
+  /// Scratch of exactly this size, fenced, in the same memory as the operands; the same block for the same
+  /// size, shared by a case and its twins.
   void* scratch(size_t bytes);
 
  protected:
-  /// Puts copies of a case's operands on a device. Those of the pointers that point to them are moved.
+  /// Copies a case's operands to a device and redirects those of the pointers that point to them.
   void stand_on(Executor& device, Case& home, const std::vector<void*>& pointers);
-  /// The same beside a case that stands there, with its values and its scratch.
+  /// The same, next to a case that is already there, with its values and its scratch.
   void stand_beside(const Case& other, const std::vector<void*>& pointers);
   bool on_device() const { return device_ != nullptr; }
   void share_scratch(const Case& with) { scratch_ = with.scratch_; }
-  /// Runs the first rung on the excerpts; false when there are none.
+  /// Runs the first rung on the excerpts; false if there are none.
   virtual bool run_excerpts(int threads) = 0;
 
   CaseMemory memory_;
@@ -152,16 +150,16 @@ class Case {
   std::string shape_;
   DType dtype_;
   std::shared_ptr<std::map<size_t, Operand>> scratch_ = std::make_shared<std::map<size_t, Operand>>();
-  // Of a case on a device:
+  // For a case on a device:
   Executor* device_ = nullptr;
-  Case* home_ = nullptr;       ///< whose operands these are
+  Case* home_ = nullptr;       ///< the case that owns these operands
   std::vector<Block> blocks_;  ///< in the order of the operands
   std::shared_ptr<std::map<size_t, Block>> scratch_there_ = std::make_shared<std::map<size_t, Block>>();
 };
 
-/// Where arguments hold pointers, which a twin turns to operands of its own: members, or functions that give
-/// a reference to one. Each room says it beside its cases. Not guessed from the bytes, since what lies
-/// between the members is whatever lay there before, pointers not excepted.
+/// The pointers among the arguments, which a twin redirects to its own operands: members, or functions that
+/// return a reference to one. Each room lists them next to its cases. They cannot be found by scanning the
+/// bytes, since padding may contain stale pointers.
 template <class A>
 inline constexpr auto pointers_in = nullptr;
 
@@ -171,8 +169,8 @@ class CaseOf final : public Case {
   static_assert(std::is_trivially_copyable_v<A>);
   using Pointers = std::vector<void*> (*)(A&);
 
-  /// `excerpts` are arguments for parts of the work: each writes some elements of the outputs just as the
-  /// whole does, none writes one twice.
+  /// `excerpts` are arguments for parts of the work: each writes some elements of the outputs exactly as the
+  /// whole does, and no element is written twice.
   CaseOf(CaseMemory memory, std::string shape, DType dtype, const A& args, std::vector<A> excerpts = {},
          Pointers pointers = pointers_of)
       : Case(std::move(memory), std::move(shape), dtype),
@@ -199,7 +197,7 @@ class CaseOf final : public Case {
     there->stand_on(device, *this, pointers_(there->args_));
     return there;
   }
-  /// Runs a rung that need not stand on the ladder.
+  /// Runs a rung that need not be on the ladder.
   void run(const Rung<A>& r, Isa isa, int threads) { run(r, isa, threads, args_); }
   Cost cost() const override { return ladder_.cost(args_); }
   Needs needs() const override { return ladder_.needs ? ladder_.needs(args_) : Needs{}; }
@@ -249,24 +247,24 @@ class CaseOf final : public Case {
 
 using Cases = std::vector<std::unique_ptr<Case>>;
 
-/// What cases to make.
+/// Selects the cases to create.
 struct CaseRequest {
   DType dtype = DType::f32;
   uint64_t seed = 1;
-  bool bench = false;  ///< the sizes of real models, to time; else small odd sizes around `width`, to test
+  bool bench = false;  ///< sizes of real models, for timing; else small odd sizes around `width`, for testing
   int width = 16;      ///< vector width in elements the test sizes should straddle: 1, w-1, w, w+1, 8w+2
-  std::string shape = {};  ///< one size instead, as the room writes shapes ("256x2304x768"); "" for the set
+  std::string shape = {};  ///< a single size in the room's notation ("256x2304x768"); "": the whole set
 };
 
-/// A case yet to be made, with memory of its own, of the sizes that a launch had.
+/// A case that has not been created yet, with the sizes of a launch and separate memory.
 struct Sketch {
-  std::string shape;  ///< the case's
+  std::string shape;  ///< shape of the case
   DType dtype = DType::f32;
   std::function<std::unique_ptr<Case>()> make{};
 };
 
-/// The sketch of a launch: `fill(memory, args)` puts operands of a case where `args`, with its sizes, has
-/// pointers. `excerpts` as a case takes them.
+/// The sketch of a launch: `fill(memory, args)` sets the pointers of `args`, which has the launch's sizes, to
+/// operands of a case. `excerpts` as in CaseOf.
 template <class A, class FillIn>
 Sketch sketch_of(const A& args, DType dtype, std::string shape, FillIn fill,
                  std::vector<A> (*excerpts)(const A&) = nullptr) {
@@ -279,8 +277,8 @@ Sketch sketch_of(const A& args, DType dtype, std::string shape, FillIn fill,
           }};
 }
 
-/// What `like`, one function for each kind of arguments in a room, makes of a launch of `op`; a sketch that
-/// makes nothing when none of them is of this op.
+/// Builds the sketch of a launch of `op` with `like`, which has one overload per argument type of a room. The
+/// sketch is empty if none of them belongs to this op.
 template <class... A>
 Sketch sketch_of_launch(std::string_view op, const void* args, Sketch (*... like)(const A&)) {
   Sketch sketch;

@@ -2,7 +2,7 @@
 
 namespace hewn {
 
-/// What of GPU code is in this build.
+/// Which GPU code this build contains.
 #ifdef HEWN_WITH_EMULATOR
 inline constexpr bool emulator_compiled = true;
 #else

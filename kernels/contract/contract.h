@@ -2,8 +2,9 @@
 // The kernel contract: every operation is a ladder of rungs over one argument struct, on every device.
 //
 // A room (folder) declares in its abi.h an argument struct `A` and `const Ladder<A>& ladder_of(const A&)`.
-// Its list.cpp holds the rungs, naive first, preferred last. `run(device, args)` takes the last rung the
-// device accepts. Production, teaching ladder, conformance tests and benchmarks walk the same list.
+// Its list.cpp lists the rungs, the naive one first, the preferred one last. `run(device, args)` takes the
+// last rung that accepts the arguments on the device. Production code, the teaching ladder, conformance tests
+// and benchmarks all walk the same list.
 
 #include <array>
 #include <span>
@@ -25,13 +26,13 @@ using KernelFn = void (*)(const Launch&, const A&);
 template <class A>
 struct Rung {
   const char* name;                            ///< "online"
-  const char* idea;                            ///< one line: what is different here and why it helps
-  std::array<KernelFn<A>, n_isas> run{};       ///< per instruction set; null where there is none
+  const char* idea;                            ///< one line: the difference from the previous rung and why it helps
+  std::array<KernelFn<A>, n_isas> run{};       ///< per instruction set; null if there is none
   const char* (*why_not)(const A&) = nullptr;  ///< a reason to decline, or null; absent: accepts all
-  size_t (*scratch_bytes)(const A&, int threads) = nullptr;  ///< scratch it needs; absent: none
+  size_t (*scratch_bytes)(const A&, int threads) = nullptr;  ///< scratch required; absent: none
 
   /// The best variant for a processor of this level: scalar code runs on all of them, sse2 < avx2 < avx512 <
-  /// avx512bf16 < amx. A GPU runs its own code alone.
+  /// avx512bf16 < amx. A GPU only runs its own code.
   KernelFn<A> on(Isa isa) const {
     if (on_gpu(isa)) return run[static_cast<size_t>(isa)];
     for (auto i = static_cast<size_t>(isa);; --i) {
@@ -41,10 +42,10 @@ struct Rung {
   }
 };
 
-/// What else bounds some work, beside its cost.
+/// Bounds on the speed of some work beyond its cost.
 struct Needs {
-  double exps = 0, tanhs = 0;  ///< elementary functions that have to be computed
-  double updated = -1;         ///< bytes of results read before they are written; negative: as operands tell
+  double exps = 0, tanhs = 0;  ///< evaluations of elementary functions
+  double updated = -1;         ///< bytes of results read before they are written; negative: derived from the operands
 };
 
 template <class A>
@@ -52,10 +53,10 @@ struct Ladder {
   const char* op;                  ///< "softmax.forward"
   std::span<const Rung<A>> rungs;  ///< rung 0 is the reference: plain loops, accumulating in double
   Cost (*cost)(const A&);
-  Needs (*needs)(const A&) = nullptr;  ///< absent: nothing else
+  Needs (*needs)(const A&) = nullptr;  ///< absent: no further bounds
 };
 
-/// The table of a rung of plain C++, the same on every processor.
+/// The table of a rung in plain C++, the same on every processor.
 template <class A>
 constexpr std::array<KernelFn<A>, n_isas> scalar(KernelFn<A> fn) {
   std::array<KernelFn<A>, n_isas> table{};
@@ -76,9 +77,10 @@ constexpr std::array<KernelFn<A>, n_isas> per_isa(Get get) {
   return table;
 }
 
-/// The table of a rung whose source is a cuda*.cu; `get` names the specialisation as in per_isa:
+/// The table of a rung whose source is a *.cu file; `get` names the specialisation as in per_isa:
 /// `per_gpu<SoftmaxForward>([]<Isa I>() -> KernelFn<SoftmaxForward> { return softmax_gpu<I>; })`.
-/// Code that this build has not is there all the same, for `meta` to plan with, and fails.
+/// GPU code that is not part of this build is listed nonetheless, so that `meta` can plan with it; calling it
+/// fails.
 template <class A, class Get>
 constexpr std::array<KernelFn<A>, n_isas> per_gpu(Get get) {
   std::array<KernelFn<A>, n_isas> table{};
@@ -93,20 +95,20 @@ constexpr std::array<KernelFn<A>, n_isas> per_gpu(Get get) {
   return table;
 }
 
-/// A `why_not` for rungs that know float32 alone.
+/// A `why_not` for rungs that support float32 only.
 template <class A>
 const char* f32_only(const A& args) {
   return args.dtype == DType::f32 ? nullptr : "f32 only";
 }
 
-/// Told of every kernel that runs on a device; `hewn bench train` and profiles are made of it. Who wants to
-/// know how long they take marks moments of the device (kernels/devices/moments.h).
+/// Notified of every kernel that runs on a device; `hewn bench train` and profiles are built on it. To time
+/// kernels, record events on the device (kernels/devices/moments.h).
 class Profiler {
  public:
   virtual ~Profiler() = default;
   /// Before each launch: the arguments, of the type that belongs to the ladder's op.
   virtual void launching(const char* op, const void* args) { (void)op, (void)args; }
-  /// After it: the ladder's op, the rung, its cost. A GPU may not have begun.
+  /// Called after it, with the ladder's op, the rung and its cost. A GPU may not have started yet.
   virtual void launched(const char* op, const char* rung, const Cost& cost) = 0;
 };
 
@@ -118,19 +120,20 @@ class Executor : public Device {
   /// The instruction set to choose rungs for; on `meta`, the one it impersonates.
   virtual Isa isa() const = 0;
   virtual int threads() const = 0;
-  /// False on `meta`: asks for scratch and costs like any other, and runs nothing.
+  /// False on `meta`, which provides scratch and reports costs like any other device but runs no kernel.
   virtual bool runs() const = 0;
-  /// What kernels are ordered on, for `Launch::stream`.
+  /// The value of `Launch::stream`: the stream that orders kernels.
   virtual void* stream() const { return nullptr; }
-  /// What drives a GPU: pinned memory, events, graphs (kernels/gpu/runtime/runtime.h); null on other devices.
+  /// The driver of a GPU: pinned memory, events, graphs (kernels/gpu/runtime/runtime.h); null on other
+  /// devices.
   virtual GpuRuntime* gpu() { return nullptr; }
-  /// A buffer of at least this size that lives until the next call; grows, never shrinks.
+  /// A buffer of at least this size, valid until the next call; it grows and never shrinks.
   void* scratch(size_t bytes);
   void profile(Profiler* profiler) { profiler_ = profiler; }
   Profiler* profiler() const { return profiler_; }
 
  protected:
-  /// Gives scratch and cached memory back; the derived destructor calls it.
+  /// Releases scratch and cached memory; called by the derived destructor.
   void drop_memory();
 
  private:
@@ -139,10 +142,10 @@ class Executor : public Device {
   Profiler* profiler_ = nullptr;
 };
 
-/// Every device of the project is made by kernels/ and is an Executor.
+/// All devices of the project are made by kernels/ and are Executors.
 inline Executor& executor(Device& device) { return static_cast<Executor&>(device); }
 
-/// The last rung that accepts these arguments on this device; null when none does.
+/// The last rung that accepts these arguments on this device; null if none does.
 template <class A>
 const Rung<A>* choose(const Executor& device, const A& args) {
   const auto rungs = ladder_of(args).rungs;
@@ -151,7 +154,7 @@ const Rung<A>* choose(const Executor& device, const A& args) {
   return nullptr;
 }
 
-/// Does the work on the device, by the best rung.
+/// Does the work on the device with the best rung.
 template <class A>
 void run(Device& on, const A& args) {
   Executor& device = executor(on);

@@ -1,5 +1,5 @@
 #pragma once
-// Large vectors on huge pages, as tensors stand.
+// Large vectors on huge pages, allocated as tensors are.
 
 #include <sys/mman.h>
 
@@ -10,8 +10,7 @@
 
 namespace hewn {
 
-/// Allocates 4 MiB and more on huge pages where the system has some to give: fewer page faults and TLB
-/// misses.
+/// Allocates blocks of 4 MiB or more on huge pages if the system has them: fewer page faults and TLB misses.
 template <class T>
 struct OnHugePages {
   using value_type = T;

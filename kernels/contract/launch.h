@@ -1,5 +1,5 @@
 #pragma once
-// What every kernel receives besides its operands. Plain data: SIMD sources include it.
+// Common parameters of every kernel besides its operands. Plain data: SIMD sources include it.
 
 #include <cstddef>
 #include <cstdint>
@@ -11,7 +11,7 @@
 namespace hewn {
 
 /// A kernel runs in order on its stream, on at most `threads` CPU threads, with `scratch` bytes of its own.
-/// It never allocates, throws or synchronises, and its sums have an order fixed by shapes and dtype alone.
+/// It never allocates, throws or synchronises, and the order of its sums depends only on shapes and dtype.
 struct Launch {
   int threads = 1;
   void* scratch = nullptr;  ///< aligned to 256, `scratch_bytes` long, uninitialised
@@ -20,23 +20,23 @@ struct Launch {
       nullptr;  ///< of a GPU: a cudaStream_t, or the emulation's; null: none, and kernels run at once
 };
 
-/// What the work costs: floating-point operations (a fused multiply-add is two), and the least bytes that
-/// have to move between memory and processor.
+/// The cost of some work: floating-point operations (a fused multiply-add counts as two), and the least
+/// number of bytes that must move between memory and processor.
 struct Cost {
   double flops = 0;
   double bytes = 0;
 };
 
-/// What changes from step to step lives on the device and is read there by kernels, so that a step can be
-/// captured once and replayed, and so that the optimizer refuses a poisoned step by itself.
+/// Values that change from step to step. They live on the device, where kernels read them, so that a step can
+/// be captured once and replayed, and so that the optimizer refuses a non-finite step by itself.
 struct StepState {
   uint64_t seed = 0;       ///< of dropout
   int64_t step = 0;        ///< counts optimizer steps from 0
   int64_t micro_step = 0;  ///< within an accumulated step
   double learning_rate = 0;
   double grad_norm = 0;    ///< global norm of the gradients, before clipping
-  double clip_factor = 1;  ///< what the optimizer multiplies gradients by
-  int64_t non_finite = 0;  ///< not 0 when loss or gradients hold NaN or Inf: the update does nothing
+  double clip_factor = 1;  ///< factor that the optimizer applies to gradients
+  int64_t non_finite = 0;  ///< nonzero if loss or gradients contain NaN or Inf: the update does nothing
 };
 
 template <class Args>

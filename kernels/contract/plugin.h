@@ -1,31 +1,34 @@
 #pragma once
-// A rung of your own in a shared library, which `hewn bench kernels --rung FILE.so` checks and times beside
+// A user's own rung in a shared library, which `hewn bench kernels --rung=FILE.so` checks and times next to
 // the ladder. The library exports `hewn_rung`, as apps/examples/my_softmax.cpp shows:
 //
 //   extern "C" const hewn::RungPlugin* hewn_rung() {
-//     static constexpr auto rung = hewn::rung_plugin<hewn::SoftmaxForward, my_softmax>("softmax.forward",
-//     "mine"); return &rung;
+//     static constexpr auto rung =
+//         hewn::rung_plugin<hewn::SoftmaxForward, my_softmax>("softmax.forward", "mine");
+//     return &rung;
 //   }
 
 #include "kernels/contract/launch.h"
 
 namespace hewn {
 
-/// Grows when the meaning of Launch, of RungPlugin or of a room's arguments changes.
+/// Incremented whenever the meaning of Launch, RungPlugin or a room's arguments changes.
 inline constexpr uint32_t rung_plugin_version = 1;
 
-/// What a library says of its rung. Sizes and version come first and tell whether the rest can be read.
+/// Describes the rung of a library. Sizes and version come first, since they decide whether the rest can be
+/// read.
 struct RungPlugin {
   uint32_t version, launch_bytes, args_bytes;
   const char* op;    ///< of the room: "softmax.forward"; `hewn info` lists them
-  const char* name;  ///< shown as the rung
+  const char* name;  ///< name of the rung in tables
   void (*run)(const Launch&, const void* args);
   const char* (*why_not)(const void* args);                ///< as in a Rung; null: accepts all
   size_t (*scratch_bytes)(const void* args, int threads);  ///< as in a Rung; null: none
 };
 
 /// Describes the rung `kernel` over the arguments A, which the op's room declares in its abi.h. `why_not` is
-/// a function (const A&) that gives a reason to decline or null, `scratch_bytes` one (const A&, int threads).
+/// a function (const A&) that returns a reason to decline or null; `scratch_bytes` is a function (const A&,
+/// int threads).
 template <class A, void (*kernel)(const Launch&, const A&), auto why_not = nullptr,
           auto scratch_bytes = nullptr>
 constexpr RungPlugin rung_plugin(const char* op, const char* name) {
@@ -42,5 +45,5 @@ constexpr RungPlugin rung_plugin(const char* op, const char* name) {
 
 }  // namespace hewn
 
-/// The one function that a library with a rung exports.
+/// The only function that a library with a rung exports.
 extern "C" const hewn::RungPlugin* hewn_rung();

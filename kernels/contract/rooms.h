@@ -1,5 +1,5 @@
 #pragma once
-// All rooms, for tools that go through every op: conformance tests, `hewn bench kernels`, `hewn info`.
+// All rooms, for tools that walk every op: conformance tests, `hewn bench kernels`, `hewn info`.
 
 #include <span>
 
@@ -9,9 +9,9 @@ namespace hewn {
 
 struct Room {
   const char* name;                    ///< the folder
-  Cases (*cases)(const CaseRequest&);  ///< its kernels at the requested sizes; empty where a dtype has none
-  /// The sketch of a launch of one of its ops, by that op's arguments; makes nothing for an op of other
-  /// rooms.
+  Cases (*cases)(const CaseRequest&);  ///< its kernels at the requested sizes; empty for a dtype without kernels
+  /// The sketch of a launch of one of the room's ops with that op's arguments; empty for an op of another
+  /// room.
   Sketch (*like)(std::string_view op, const void* args);
 };
 

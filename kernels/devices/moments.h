@@ -1,5 +1,5 @@
 #pragma once
-// How long a device works on something: the host's clock would only tell how long it takes to ask a GPU.
+// Times work on a device. The host's clock cannot: on a GPU it would only measure how long the launch takes.
 
 #include <cstddef>
 #include <vector>
@@ -8,7 +8,7 @@
 
 namespace hewn {
 
-/// Points in the order of a device's work, and the time between them.
+/// Marks points in the order of a device's work and measures the time between them.
 class Moments {
  public:
   using Moment = size_t;
@@ -18,20 +18,20 @@ class Moments {
   Moments(const Moments&) = delete;
   Moments& operator=(const Moments&) = delete;
 
-  /// Now; on a GPU, when it has done what it was asked for so far. Nobody waits.
+  /// Marks this point: now on a CPU; on a GPU, when all work queued so far is done. Does not wait.
   Moment mark();
-  /// Waits until all have come.
+  /// Waits until all marks have been reached.
   void wait();
-  /// Seconds between two that have come.
+  /// Seconds between two marks that have been reached.
   double between(Moment first, Moment second) const;
-  /// Forgets all, to begin anew.
+  /// Forgets all marks.
   void clear() { n_ = 0; }
 
  private:
   Executor& device_;
   size_t n_ = 0;
-  std::vector<double> seconds_;  ///< on a processor
-  std::vector<void*> events_;    ///< on a GPU; those past n_ are to be used again
+  std::vector<double> seconds_;  ///< on a CPU
+  std::vector<void*> events_;    ///< on a GPU; those past n_ are reused
 };
 
 }  // namespace hewn

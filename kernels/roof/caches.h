@@ -13,13 +13,14 @@ struct CacheLevel {
   bool shared = false;  ///< one for several cores, rather than one for each
 };
 
-/// The levels, nearest first, as the system tells; 32 KiB, 1 MiB and shared 32 MiB where it does not.
+/// The levels, nearest first, as reported by the system; if it reports none, 32 KiB, 1 MiB and a shared 32
+/// MiB.
 const std::vector<CacheLevel>& cache_levels();
-/// Bytes of the last level.
+/// Size of the last level, in bytes.
 size_t last_level_cache();
 
-/// Cores that compute side by side: two hardware threads of one count once. As the system tells; the
-/// processors that this process may use where it does not.
+/// Physical cores: two hardware threads of a core count once. As reported by the system; if it reports
+/// nothing, the number of processors that this process may use.
 int physical_cores();
 
 }  // namespace hewn

@@ -1,5 +1,5 @@
 #pragma once
-// How fast the elementary functions are that kernels are made of.
+// Measured throughput of the elementary functions that kernels use.
 
 #include <cstdint>
 
@@ -10,8 +10,8 @@ namespace hewn {
 /// Functions of kernels/simd/vec_math.h.
 enum class MathFunction : uint8_t { exp, tanh };
 
-/// Results per second, of f32 arrays in the first-level cache, on `threads` threads. Takes about 60 ms; the
-/// best of many tries.
+/// Results per second for f32 arrays in the first-level cache on `threads` threads. Takes about 60 ms and
+/// returns the best of many tries.
 double measured_functions(MathFunction function, Isa isa, int threads);
 
 }  // namespace hewn

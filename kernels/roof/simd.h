@@ -13,12 +13,12 @@ double roof_fma(DType dtype, int64_t rounds);
 /// Multiply-adds of one round.
 template <Isa I>
 int64_t roof_fmas(DType dtype);
-/// The same of instructions that add two products of bfloat16 numbers per lane; avx512bf16 alone.
+/// The same with dot products of bfloat16 pairs; avx512bf16 only.
 template <Isa I>
 double roof_dots(DType, int64_t rounds);
 template <Isa I>
 int64_t roof_dots_fmas();
-/// The same of instructions that multiply two tiles of bfloat16 numbers; amx alone.
+/// The same with products of bfloat16 tiles; amx only.
 template <Isa I>
 double roof_tile_products(DType, int64_t rounds);
 template <Isa I>

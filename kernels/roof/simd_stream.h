@@ -6,8 +6,8 @@
 
 namespace hewn {
 
-/// Turns of a stream: each reads `read` blocks of x, updates `update` blocks of y and writes `write` blocks
-/// of z, and goes on to the next ones. All aligned to 64 bytes.
+/// Rounds of a stream: each reads `read` blocks of x, updates `update` blocks of y and writes `write` blocks
+/// of z, then advances. All arrays are aligned to 64 bytes.
 struct StreamWork {
   static constexpr int64_t block = 256;  // floats
   const float* x;
@@ -16,7 +16,8 @@ struct StreamWork {
   int64_t turns;
 };
 
-/// Does the work; returns something that depends on all that was read. `past_caches` is how z is written.
+/// Does the work; returns a value that depends on everything read. `past_caches`: z is written with
+/// non-temporal stores.
 template <Isa I>
 float roof_stream(const StreamWork& work, bool past_caches);
 

@@ -1,5 +1,5 @@
 #pragma once
-// What a plain stream of reads and writes reaches on this machine.
+// Measured bandwidth of a plain stream of reads and writes.
 
 #include <cstddef>
 #include <vector>
@@ -9,20 +9,20 @@
 
 namespace hewn {
 
-/// The parts of a stream: elements only read, read and written back, only written.
+/// The composition of a stream: elements that are only read, read and written back, only written.
 struct StreamMix {
   int read = 0, update = 0, write = 0;
   auto operator<=>(const StreamMix&) const = default;
 };
 
-/// A plain stream of a mix over a working set of `bytes` (held between 16 KiB and 256 MiB) split over
-/// `threads` threads. At least one part must be positive.
+/// A plain stream over a working set of `bytes` (clamped to 16 KiB .. 256 MiB), split over `threads` threads.
+/// At least one part must be positive.
 class PlainStream {
  public:
   PlainStream(StreamMix mix, size_t bytes, Isa isa, int threads);
 
-  /// Goes on along the working set, again and again, until about `bytes` have moved, an updated one counted
-  /// twice; says how many moved in a second. What is only written goes past the caches if asked.
+  /// Continues along the working set, again and again, until about `bytes` have moved, where an updated byte
+  /// counts twice; returns bytes per second. `past_caches`: only-written data uses non-temporal stores.
   double walk(size_t bytes, bool past_caches);
   /// The fastest of many walks of 4 MiB, through the caches or past them. Takes about 0.1 s.
   double measured();
@@ -37,7 +37,7 @@ class PlainStream {
   int64_t turns_;      ///< the working set, per thread
   int64_t first_ = 0;  ///< the next of them
   HugeVector<float> memory_;
-  std::vector<float> kept_;  ///< sums, so that reading is not left out
+  std::vector<float> kept_;  ///< sums, so that reads are not optimised away
 };
 
 }  // namespace hewn

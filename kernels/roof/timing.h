@@ -5,7 +5,7 @@
 
 namespace hewn {
 
-/// Seconds of the fastest call in about 60 ms of them, the first of which is not counted: short calls, so
+/// Seconds of the fastest call within about 60 ms of calls, not counting the first. Calls should be short, so
 /// that some are undisturbed on a busy machine.
 template <class Work>
 double best_seconds(const Work& work) {

@@ -1,13 +1,14 @@
 #pragma once
-// Sums down the rows of a matrix, such as the gradient of a bias: each block of rows is summed for itself,
-// then the blocks, in order. The blocks follow from the number of rows alone, never from that of threads.
+// Sums over the rows of a matrix, such as the gradient of a bias: each block of rows is summed separately,
+// then the block sums are added in order. The blocks depend only on the number of rows, never on the number
+// of threads.
 
 #include "kernels/contract/parallel.h"
 
 namespace hewn {
 namespace {
 
-/// At least 32 rows, and more where there would be over 128 blocks.
+/// At least 32 rows, and more once there would be over 128 blocks.
 [[maybe_unused]] constexpr int64_t rows_per_block(int64_t rows) {
   const int64_t even = blocks_of(rows, 128);
   return even < 32 ? 32 : even;

@@ -1,11 +1,12 @@
 #pragma once
-// SIMD vectors of one instruction set: the compilers' vector extensions, plus what they lack. Arithmetic,
-// comparisons (which give a vi of 0 and -1), selection `mask ? a : b` and conversions between equal lanes
-// (`__builtin_convertvector`) are the language's own; here are loads, fused multiply-add, reductions.
+// SIMD vectors of one instruction set: the compilers' vector extensions plus loads, fused multiply-add and
+// reductions, which these lack. Arithmetic, comparisons (which yield a vi of 0 and -1), selection `mask ? a :
+// b` and conversions between types with equally many lanes (`__builtin_convertvector`) belong to the
+// language.
 //
-// A simd.cpp is compiled once per instruction set with HEWN_VBYTES set. Everything is in an anonymous
-// namespace and inlined by force: a function shared between differently compiled objects would be one weak
-// symbol, and the linker might keep the AVX-512 one for a machine without it.
+// A simd.cpp is compiled once per instruction set, with HEWN_VBYTES set. Everything here is in an anonymous
+// namespace and force-inlined: a function shared by differently compiled objects would be a single weak
+// symbol, and the linker might keep the AVX-512 version for a machine without AVX-512.
 
 #ifndef HEWN_VBYTES
 #define HEWN_VBYTES 16
@@ -40,7 +41,8 @@ HEWN_INLINE vf set1(float x) { return x - vf{}; }
 HEWN_INLINE vd set1(double x) { return x - vd{}; }
 HEWN_INLINE vi set1(int32_t x) { return x - vi{}; }
 
-/// W or WD consecutive elements from or to any address (an aligned one is no slower this way).
+/// Loads or stores W or WD consecutive elements at any address (aligned addresses gain nothing from aligned
+/// instructions).
 HEWN_INLINE vf load(const float* p) {
   vf v;
   __builtin_memcpy(&v, p, sizeof v);
@@ -71,10 +73,10 @@ HEWN_INLINE vi lane_index() {
   return v;
 }
 
-// What differs between instruction sets. fma(a, b, c) is a * b + c, rounded once where the hardware can and
-// twice under SSE2. max and min return b where either operand is NaN: put the value that may be NaN second.
-// load_part reads the first n of W lanes, 0 <= n <= W, touching no other memory; the rest become 0.
-// store_part writes the first n.
+// Operations that differ between instruction sets. fma(a, b, c) is a * b + c, rounded once if the hardware
+// can, twice with SSE2. max and min return b if either operand is NaN: pass the value that may be NaN second.
+// load_part reads the first n of W lanes, 0 <= n <= W, and touches no other memory; the remaining lanes
+// become 0. store_part writes the first n.
 
 #if HEWN_VBYTES == 64
 
@@ -156,12 +158,12 @@ HEWN_INLINE void store_part(double* p, vd v, int64_t n) {
 
 #endif
 
-/// load_part with another value than 0 in the lanes past n: -inf for a maximum.
+/// load_part with another value than 0 in the lanes from n on, such as -inf for a maximum.
 HEWN_INLINE vf load_part(const float* p, int64_t n, float rest) {
   return lane_index() < static_cast<int32_t>(n) ? load_part(p, n) : set1(rest);
 }
 
-/// How many lanes a step of `for_lanes` is about: all, or the first n.
+/// The lanes that a step of `for_lanes` covers: all, or the first n.
 struct AllLanes {};
 struct FirstLanes {
   int64_t n;
@@ -179,7 +181,7 @@ HEWN_INLINE void write(float* p, vf v, Write how, Lanes lanes) {
   store(p, how == Write::add ? load(p, lanes) + v : v, lanes);
 }
 
-/// Calls step(i, lanes) for i = begin, begin + W, ... up to end; the last one may be about fewer lanes:
+/// Calls step(i, lanes) for i = begin, begin + W, ... up to end; the last call may cover fewer lanes:
 /// `for_lanes(0, n, [&](int64_t i, auto lanes) { store(y + i, exp(load(x + i, lanes)), lanes); });`
 template <class Step>
 HEWN_INLINE void for_lanes(int64_t begin, int64_t end, const Step& step) {
@@ -203,7 +205,7 @@ struct Larger {
   }
 };
 
-/// Folds the upper half of the lanes upon the lower until one is left.
+/// Folds the upper half of the lanes onto the lower half until one lane is left.
 template <class Op>
 HEWN_INLINE float fold_lanes(vf v, Op op) {
 #if HEWN_VBYTES == 64
@@ -221,7 +223,7 @@ HEWN_INLINE float fold_lanes(vf v, Op op) {
   return op(op(v4[0], v4[2]), op(v4[1], v4[3]));
 }
 
-/// The sum of the lanes, always in the same order.
+/// The sum of the lanes, always added in the same order.
 HEWN_INLINE float sum_lanes(vf v) { return fold_lanes(v, Plus{}); }
 HEWN_INLINE double sum_lanes(vd v) {
   double sum = v[0];

@@ -1,7 +1,7 @@
 #pragma once
-// bfloat16 in vectors: W of them in memory are a vf in registers. Widening is exact; narrowing rounds to
-// nearest even and keeps NaN a NaN, as BFloat16 does, subnormals included (the processor's own conversion
-// flushes them).
+// bfloat16 in vectors: W of them in memory become a vf in registers. Widening is exact; rounding goes to
+// nearest even and keeps NaN a NaN, as BFloat16 does, including subnormals (which the processor's own
+// conversion flushes to zero).
 
 #include "core/dtype.h"
 #include "kernels/simd/vec.h"
@@ -9,8 +9,8 @@
 namespace hewn {
 namespace {
 
-/// The bits of a bfloat16 are the upper half of a lane; the lower half is 0 after widening, and dropped by
-/// narrowing.
+/// The bits of a bfloat16 are the upper half of a 32-bit lane; widening clears the lower half, and storing
+/// drops it.
 #if HEWN_VBYTES == 64
 using Bf16Vector = __m256i;
 HEWN_INLINE vi upper_halves(Bf16Vector h) {
@@ -44,7 +44,7 @@ HEWN_INLINE Bf16Vector upper_halves(vi v) {
 }
 #endif
 
-/// The nearest bfloat16 of each lane, its bits in the upper half.
+/// The nearest bfloat16 of each lane, with its bits in the upper half of the lane.
 HEWN_INLINE vi rounded_to_bf16(vf v) {
   using Unsigned = uint32_t __attribute__((vector_size(HEWN_VBYTES)));
   const auto bits = reinterpret_cast<Unsigned>(v);

@@ -1,8 +1,8 @@
 #pragma once
-// exp, log, tanh and relatives on vectors. NaN comes out as NaN. Polynomials are our own fits: interpolation
-// at Chebyshev nodes. The errors stated, as `exp_ulp`, are bounds over every float there is, in units in the
-// last place against a double result, for the worst of the instruction sets (SSE2 has no fused multiply-add);
-// tests/kernels/accuracy.cpp looks at all of them.
+// exp, log, tanh and related functions on vectors. NaN yields NaN. The polynomials are our own fits:
+// interpolation at Chebyshev nodes. The stated errors, such as `exp_ulp`, are bounds over all floats, in
+// units in the last place against a double result, for the worst instruction set (SSE2 has no fused
+// multiply-add); tests/kernels/accuracy.cpp checks all of them.
 
 #include "kernels/simd/vec.h"
 
@@ -44,7 +44,7 @@ constexpr float sixteenths[16] = {
     1.0f,        1.04427373f, 1.09050775f, 1.13878858f, 1.18920708f, 1.24185777f, 1.29683959f, 1.35425556f,
     1.41421354f, 1.47682619f, 1.54221082f, 1.61049032f, 1.68179286f, 1.75625217f, 1.8340081f,  1.91520655f};
 
-/// The same as integers to which i << 19 is still to be added.
+/// The same as integers from which i << 19 has been subtracted.
 struct LowSixteenths {
   int32_t bits[16];
   constexpr LowSixteenths() : bits() {
@@ -53,19 +53,19 @@ struct LowSixteenths {
 };
 constexpr LowSixteenths low_sixteenths;
 
-/// For each lane the element of a table that its last four bits choose.
+/// For each lane, the table element selected by its last four bits.
 HEWN_INLINE vf chosen(vi index, vf table) {
   return _mm512_maskz_permutexvar_ps(0xffff, reinterpret_cast<__m512i>(index), table);
 }
 #endif
 
 constexpr double exp_ulp = 1.3;  // 1.05 with fused multiply-add
-/// e^x for x <= 89. Overflows to inf above 88.72. Is 0 below -87.34, where it would be subnormal: some
-/// processors take a hundred times as long for one such number.
+/// e^x for x <= 89. Overflows to inf above 88.72. Returns 0 below -87.34, where the result would be
+/// subnormal: on some processors an operation on subnormals takes a hundred times as long.
 HEWN_INLINE vf exp_below_89(vf x) {
   constexpr float least = -87.33654f;  // ln 2^-126
 #if HEWN_VBYTES == 64
-  // x = n ln 2 + r with n in sixteenths, whose powers of two fit a register: |r| <= ln 2 / 32.
+  // x = n ln 2 + r with n in sixteenths, whose powers of two fit in a register: |r| <= ln 2 / 32.
   const vf shift = set1(786432.0f);  // 1.5 * 2^19: a sixteenth is its last bit
   const vf shifted = fma(x, set1(1.44269504f), shift);
   const vf n = shifted - shift;
@@ -73,12 +73,12 @@ HEWN_INLINE vf exp_below_89(vf x) {
   constexpr float c[] = {1.0f, 0.50000977f, 0.16666960f};  // (e^r - 1) / r
   const vf power = chosen(as_int(shifted), load(sixteenths));
   const vf y = fma(power, polynomial(c, r) * r, power);
-  // 2^floor(n), and any n where the result is 0 anyway.
+  // 2^floor(n); n does not matter where the result is 0 anyway.
   return _mm512_maskz_scalef_ps(_mm512_cmp_ps_mask(x, set1(least), _CMP_NLT_UQ), y, n);
 #else
   const ExpParts e = exp_parts(max(set1(least), x));
   const vf exp_r = fma(fma(e.p, e.r, set1(1.0f)), e.r, set1(1.0f));
-  // In two steps, since 2^n itself may be out of range where the result is not.
+  // In two steps, since 2^n may be out of range even if the result is not.
   const vi half = e.int_n >> 1, vanishes = x < least;
   return vanishes ? vf{} : exp_r * power_of_two(half) * power_of_two(e.int_n - half);
 #endif
@@ -86,14 +86,14 @@ HEWN_INLINE vf exp_below_89(vf x) {
 /// e^x.
 HEWN_INLINE vf exp(vf x) { return exp_below_89(min(set1(89.0f), x)); }
 
-/// 2^(n + f), where `shifted` is n + exp2_shift in float: n an integer, of sixteenths on vectors of 64 bytes,
-/// not below -127, and f what was left of the exponent. For n = -127 it is 0, if f is; between that and -126,
-/// where it would be subnormal, something as small.
+/// 2^(n + f), where `shifted` is n + exp2_shift as a float, n >= -127 is an integer (a multiple of 1/16 with
+/// vectors of 64 bytes) and f is the remainder of the exponent. For n = -127 and f = 0 the result is 0;
+/// results between that and 2^-126 would be subnormal and are only of that order of magnitude.
 #if HEWN_VBYTES == 64
 constexpr float exp2_shift = 786432.0f;  // 1.5 * 2^19: a sixteenth is its last bit
 HEWN_INLINE vf two_to(vf shifted, vf f) {
   constexpr float c[] = {0.693147182f, 0.240233555f, 0.0555050857f};  // (2^f - 1) / f, |f| <= 1/32
-  // As in exp, the nearest sixteenth's power; shifted along, what is above the sixteenths is its exponent.
+  // As in exp, the power of the nearest sixteenth; the bits above the sixteenths, shifted, are its exponent.
   const vi low = as_int(chosen(as_int(shifted), as_float(load(low_sixteenths.bits))));
   const vf power = as_float((as_int(shifted) << 19) + low);
   return fma(power * f, polynomial(c, f), power);
@@ -108,8 +108,8 @@ HEWN_INLINE vf two_to(vf shifted, vf f) {
 }
 #endif
 
-/// 2^y for y <= 0 and exactly 0 from -127 down. Unlike exp it takes y as it is: right where y comes from a
-/// rounded product anyway.
+/// 2^y for y <= 0, and exactly 0 for y <= -127. Unlike exp it does not compensate for rounding of its
+/// argument, since y is a rounded product anyway.
 HEWN_INLINE vf exp2_below_0(vf y) {
   y = max(set1(-127.0f), y);
   const vf shifted = y + exp2_shift;
@@ -117,8 +117,8 @@ HEWN_INLINE vf exp2_below_0(vf y) {
 }
 
 constexpr double exp_below_0_ulp = 60;  // 16.4 with fused multiply-add
-/// e^x for x <= 0 and exactly 0 from -88.03 down: for what is to be summed, where e^x counts the less the
-/// larger its error.
+/// e^x for x <= 0, and exactly 0 for x <= -88.03. For sums: the error grows as e^x, and with it its share of
+/// the sum, vanishes.
 HEWN_INLINE vf exp_below_0(vf x) {
   const vf per_ln2 = set1(1.44269502f);
   x = max(set1(-88.0296936f), x);  // -127 ln 2
@@ -126,11 +126,11 @@ HEWN_INLINE vf exp_below_0(vf x) {
   return two_to(shifted, fma(x, per_ln2, exp2_shift - shifted));
 }
 
-/// a / d for 2^-100 < |d| < 2^100, within 0.6 ulp: a division of 16 lanes keeps Intel's processors busy
-/// for 16 cycles, from Ice Lake on (uops.info).
+/// a / d for 2^-100 < |d| < 2^100, within 0.6 ulp. A division of 16 lanes would occupy Intel's processors for
+/// 16 cycles, from Ice Lake on (uops.info).
 HEWN_INLINE vf quotient(vf a, vf d) {
 #if HEWN_VBYTES == 64
-  // 1/d to 14 bits, and one step of Newton's on what is left of a.
+  // 1/d to 14 bits, then one Newton step on the remainder of a.
   const vf y = _mm512_maskz_rcp14_ps(0xffff, d), q = a * y;
   return fma(fma(-d, q, a), y, q);
 #else
@@ -139,8 +139,7 @@ HEWN_INLINE vf quotient(vf a, vf d) {
 }
 
 constexpr double log_ulp = 1.05;
-/// Natural logarithm. log(0) = -inf, of a negative number NaN, log(inf) = inf; subnormals are
-/// right.
+/// Natural logarithm. log(0) = -inf, log of a negative number is NaN, log(inf) = inf; subnormals are handled.
 HEWN_INLINE vf log(vf x) {
   const vi subnormal = x < 1.17549435e-38f;
   const vf scaled = subnormal ? x * 8388608.0f : x;
@@ -166,7 +165,7 @@ HEWN_INLINE vf copy_sign(vf magnitude, vf sign) {
 }
 
 constexpr double tanh_ulp = 2.6;
-/// tanh by way of e^2|x| - 1, which keeps small x.
+/// tanh through e^2|x| - 1, which preserves small x.
 HEWN_INLINE vf tanh(vf x) {
   const ExpParts e = exp_parts(2.0f * min(set1(9.1f), abs(x)));
   const vf scale = power_of_two(e.int_n), expm1_r = fma(e.r * e.r, e.p, e.r);
@@ -179,7 +178,7 @@ constexpr double sigmoid_ulp = 3.6, sigmoid_slope_ulp = 5.7;
 struct Sigmoid {
   vf value, slope;
 };
-/// At an x of which only the sign is taken, where e = e^-|x| is known.
+/// Evaluated at x, of which only the sign is used, given e = e^-|x|.
 HEWN_INLINE Sigmoid sigmoid_and_slope(vf x, vf e) {
   const vf d = quotient(set1(1.0f), 1.0f + e);
   const vf value = d * (as_int(x) < 0 ? e : set1(1.0f));
@@ -190,15 +189,14 @@ HEWN_INLINE Sigmoid sigmoid_and_slope(vf x) { return sigmoid_and_slope(x, exp_be
 HEWN_INLINE vf sigmoid(vf x) { return sigmoid_and_slope(x).value; }
 
 constexpr double normal_cdf_ulp = 7.3, normal_density_ulp = 3;
-/// The standard normal distribution: P(X < x), accurate also where tiny, and its density.
-/// The tail is density times Mills' ratio, and that a polynomial over |x| + 4: a fit good for every |x|
-/// < 14.6.
+/// The standard normal distribution: P(X < x), accurate in the tail too, and its density. The tail is the
+/// density times Mills' ratio, which is fitted by a polynomial over |x| + 4, valid for |x| < 14.6.
 struct Normal {
   vf cdf, density;
 };
 HEWN_INLINE Normal normal(vf x) {
   const vf t = min(set1(16.0f), abs(x));
-  // e^(-t^2/2) wants more digits of t^2 than one float has: square + rest.
+  // e^(-t^2/2) needs more digits of t^2 than a float has: square + rest.
   const vf square = t * t;
 #if defined(__FMA__) || defined(__aarch64__)
   const vf rest = fma(t, t, -square);

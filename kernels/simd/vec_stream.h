@@ -1,7 +1,7 @@
 #pragma once
-// Arrays that no cache holds. What is read comes sooner if it is asked for early. And an ordinary store first
-// reads the line it changes, which for results too large to be found in a cache later is a third of all
-// traffic: they are written past the caches.
+// Arrays too large for any cache. Data that is read arrives sooner if it is prefetched. An ordinary store
+// first reads the line that it changes; for results too large to be found in a cache later that is a third of
+// all traffic, so non-temporal stores write them past the caches.
 
 #include "kernels/contract/isa.h"
 #include "kernels/simd/vec.h"
@@ -9,16 +9,16 @@
 namespace hewn {
 namespace {
 
-/// Asks for what will be read 8 KiB after p, where that helps. A processor asks by itself, but some no
-/// farther than to the end of a page, and not far enough where a second walk along a row takes its time.
+/// Prefetches the data 8 KiB after p on processors that gain from it. Hardware prefetchers stop at the end of
+/// a page on some processors, and fall behind where a second pass over a row takes its time.
 HEWN_INLINE void fetch_ahead(const float* p) {
   if constexpr (W * sizeof(float) == 64) {  // once for each line
     if (streams_are_fetched) __builtin_prefetch(p + 2048, 0, 2);
   }
 }
 
-/// The same on every processor: where exponentials leave time to ask, and where short rows of several arrays
-/// are walked twice, which leaves none to guess right.
+/// The same on every processor: for loops that spend their time on exponentials, and for short rows of
+/// several arrays that are read twice, whose pattern no hardware prefetcher recognises.
 HEWN_INLINE void always_fetch_ahead(const float* p) {
   if constexpr (W * sizeof(float) == 64) __builtin_prefetch(p + 2048, 0, 2);
 }
@@ -37,7 +37,7 @@ HEWN_INLINE vf always_load_ahead(const float* p, Lanes lanes) {
   return load(p, lanes);
 }
 
-/// W floats to an address that is a multiple of their size.
+/// Non-temporal store of W floats to an address that is a multiple of their size.
 HEWN_INLINE void store_past_caches(float* p, vf v) {
 #if HEWN_VBYTES == 64
   _mm512_stream_ps(p, v);
@@ -50,9 +50,9 @@ HEWN_INLINE void store_past_caches(float* p, vf v) {
 #endif
 }
 
-/// y[i] = value(i, lanes) for i from begin up to end, past the caches where whole vectors are aligned. For
-/// values of what is in a cache already or has been asked for early: lines on their way in and lines on their
-/// way out compete for the same few buffers.
+/// y[i] = value(i, lanes) for i from begin up to end, past the caches if whole vectors are aligned. Use it
+/// for values computed from cached or prefetched data: lines on their way in and lines on their way out
+/// compete for the same few buffers.
 template <class Value>
 HEWN_INLINE void stream_lanes(float* y, int64_t begin, int64_t end, const Value& value) {
   const auto place = static_cast<int64_t>(reinterpret_cast<uintptr_t>(y + begin) / sizeof(float));
@@ -63,22 +63,22 @@ HEWN_INLINE void stream_lanes(float* y, int64_t begin, int64_t end, const Value&
   for_lanes(i, end, [=](int64_t j, auto lanes) { store(y + j, value(j, lanes), lanes); });
 }
 
-/// Results of so many bytes and more are written past the caches: whoever reads them would not find them
-/// there.
+/// Results of at least this many bytes are written past the caches, since a later reader would not find them
+/// there anyway.
 constexpr int64_t beyond_caches = int64_t{32} << 20;
 
-/// How results reach memory.
+/// How results are stored.
 enum class To { set, add, past_caches };
 
-/// For n floats. Not past the caches where they replace what was just read (`in_place`), and so is in a
-/// cache.
+/// The way to store n floats. Results that replace data just read (`in_place`) are cached and not written
+/// past the caches.
 HEWN_INLINE To way_for(Write how, int64_t n, bool in_place = false) {
   if (how == Write::add) return To::add;
   return n * static_cast<int64_t>(sizeof(float)) >= beyond_caches && !in_place ? To::past_caches : To::set;
 }
 
-/// y[i] (set, add, past caches) value(i, lanes) for i from begin up to end. What is added to is asked for
-/// early: with fetch_ahead, or always.
+/// y[i] (set, add, past caches) value(i, lanes) for i from begin up to end. Data that is added to is
+/// prefetched, by fetch_ahead or always.
 template <To to, bool always = false, class Value>
 HEWN_INLINE void write_lanes(float* y, int64_t begin, int64_t end, const Value& value) {
   if constexpr (to == To::past_caches)
@@ -90,14 +90,13 @@ HEWN_INLINE void write_lanes(float* y, int64_t begin, int64_t end, const Value& 
     });
 }
 
-/// The one of three functions for `to`, such as instances of one template.
+/// Selects one of three functions by `to`, such as instances of one template.
 template <class F>
 HEWN_INLINE F choose(To to, F set, F add, F past_caches) {
   return to == To::add ? add : to == To::set ? set : past_caches;
 }
 
-/// Makes what this thread wrote past the caches visible before what it writes next: call it at the end of a
-/// work item.
+/// Orders this thread's non-temporal stores before its later stores; call it at the end of a work item.
 HEWN_INLINE void finish_stream() {
 #if defined(__x86_64__)
   _mm_sfence();

@@ -1,12 +1,11 @@
 #pragma once
-// Runs the blocks of a SIMT kernel on the host: what stands behind simt_emulated.h.
+// Runs the blocks of a SIMT kernel on the host; simt_emulated.h is built on it.
 //
-// The threads of a block are fibers. One runs until it waits for others: at a barrier of the block, or at an
-// operation that the lanes of a warp do together, or until something has become true. What a GPU would hang
-// at or leave undefined is an error here that names kernel, block and thread: a barrier that some threads
-// never reach, lanes of a warp that do different things, something that never becomes true, more shared
-// memory than there is. Fresh shared memory holds NaN. Nothing may depend on the order of blocks and threads,
-// so that it can be shuffled.
+// The threads of a block are fibers. A fiber runs until it has to wait: at a block barrier, at a collective operation of
+// its warp, or for a condition that another thread makes true. Hangs and undefined behaviour of a GPU are errors here,
+// which name kernel, block and thread: a barrier that some threads never reach, diverging lanes in a warp-wide
+// operation, a condition that never becomes true, more shared memory than allowed. Fresh shared memory holds NaN.
+// Results must not depend on the order of blocks and threads; tests shuffle it.
 
 #include <cstddef>
 #include <cstdint>
@@ -18,35 +17,35 @@ namespace hewn::emulator {
 
 struct Options {
   uint64_t order = 0;                ///< seed of the order of blocks and threads; 0: ascending
-  size_t shared_limit = 227u << 10;  ///< bytes a block may have, as on sm_90
+  size_t shared_limit = 227u << 10;  ///< bytes per block, as on sm_90
 };
 Options& options();
 
-/// Runs all blocks, `body` once in each thread. Throws ErrorCode::failed; one kernel at a time.
+/// Runs all blocks, calling `body` once per thread. Throws ErrorCode::failed. Runs one kernel at a time.
 void run_kernel(const char* name, const Grid& grid, const std::function<void()>& body);
 
-// The rest is called from inside a kernel.
+// The following functions are called from inside a kernel.
 
-/// Waits until every thread of the block is here.
+/// Waits until every thread of the block has arrived.
 void block_barrier();
 
-/// What a warp does together: `lanes[i]` is what lane i brought, null where the lane is not in the mask.
+/// A warp-wide operation: `lanes[i]` is the argument of lane i, null if the lane is not in the mask.
 using WarpWork = void (*)(void* const lanes[32], uint32_t mask);
-/// Waits until every lane of `mask` is here with the same mask and `work`, does the work once, goes on.
-/// `what` names it in messages.
+/// Waits until every lane of `mask` has arrived with the same mask and `work`, then does the work once. `what` names the
+/// operation in messages.
 void warp_together(uint32_t mask, const char* what, void* mine, WarpWork work);
 
-/// Waits until `done(subject)`, which other threads bring about. `what` names it in messages.
+/// Waits until `done(subject)` holds; other threads make it true. `what` names the condition in messages.
 void wait_until(bool (*done)(const void* subject), const void* subject, const char* what);
 
-/// Shared memory of the block; the same for the same key, which stands for one declaration.
+/// Shared memory of the block. Each key stands for one declaration and always yields the same memory.
 void* block_shared(const void* key, size_t bytes);
-/// The shared memory whose size was given at the launch.
+/// The dynamic shared memory, of the size given at the launch.
 void* dynamic_shared();
 /// Ends the kernel with an error.
 [[noreturn]] void kernel_failed(const char* why);
 
-/// Where the running thread stands; simt_emulated.h shows them under CUDA's names.
+/// The indices of the running thread; simt_emulated.h exposes them under CUDA's names.
 struct Place {
   Extent thread, block, threads, blocks;
 };

@@ -1,13 +1,12 @@
 #pragma once
-// Threads that are switched by hand: what the emulator makes the threads of a block of.
+// Cooperative threads; the emulator runs the threads of a block on them.
 
 #include <cstddef>
 
 namespace hewn::emulator {
 
-/// A function call with a stack of its own, which can be left in the middle and gone on with. `resume` and
-/// `yield` save and restore the registers a call preserves, nothing else: some twenty instructions. Address
-/// and thread sanitizers are told.
+/// A function call with its own stack that can be suspended and resumed. `resume` and `yield` save and restore only the
+/// callee-saved registers, some twenty instructions. Switches are announced to the address and thread sanitizers.
 class Fiber {
  public:
   Fiber();
@@ -15,12 +14,12 @@ class Fiber {
   Fiber(const Fiber&) = delete;
   Fiber& operator=(const Fiber&) = delete;
 
-  /// Begins `entry(argument)` anew at the next `resume`, whatever it was in the middle of. `entry` must not
-  /// return and must not let an exception out.
+  /// Restarts at `entry(argument)` at the next `resume`, even if a previous call was suspended. `entry` must neither
+  /// return nor throw.
   void start(void (*entry)(void*), void* argument);
-  /// Goes on with the fiber until it yields.
+  /// Runs the fiber until it yields.
   void resume();
-  /// Inside the fiber: back to who resumed it.
+  /// Called inside the fiber: returns to the caller of `resume`.
   void yield();
 
  private:
@@ -28,10 +27,10 @@ class Fiber {
 
   std::byte* stack_ = nullptr;
   void* position_ = nullptr;  ///< the fiber's stack pointer while it waits
-  void* caller_ = nullptr;    ///< that of who resumed it
+  void* caller_ = nullptr;    ///< the stack pointer of the caller of resume
   void (*entry_)(void*) = nullptr;
   void* argument_ = nullptr;
-  // For sanitizers alone: what they know the two stacks by.
+  // Handles by which the sanitizers know the two stacks.
   [[maybe_unused]] void *own_shadow_ = nullptr, *caller_shadow_ = nullptr;
   [[maybe_unused]] const void* caller_stack_ = nullptr;
   [[maybe_unused]] size_t caller_stack_bytes_ = 0;

@@ -1,5 +1,5 @@
 #pragma once
-// GPUs that can be planned for where there is none: the figures their maker states.
+// Data-sheet figures of GPUs, so that `hewn plan` can plan for a GPU that is not there.
 
 #include <cstddef>
 #include <span>
@@ -9,19 +9,19 @@
 
 namespace hewn {
 
-/// Of a GPU's data sheet: peaks without sparsity, at boost clocks. Real kernels stay below both peaks, so
-/// times that follow from them are floors.
+/// Peaks from a GPU's data sheet, without sparsity, at boost clocks. Real kernels stay below them, so times derived
+/// from them are lower bounds.
 struct KnownGpu {
-  std::string_view key;   ///< "h200", as options name it
-  std::string_view name;  ///< "NVIDIA H100 80GB HBM3", as CUDA does
+  std::string_view key;   ///< "h200", its name in options
+  std::string_view name;  ///< "NVIDIA H100 80GB HBM3", its name in CUDA
   int multiprocessors;
   size_t memory_bytes;
   double bytes_per_s;
-  double bf16_flops;  ///< FLOP/s of tensor cores that add in float32
-  double f32_flops;   ///< of CUDA cores, as f64_flops
+  double bf16_flops;  ///< FLOP/s of tensor cores with float32 accumulation
+  double f32_flops;   ///< FLOP/s of CUDA cores, like f64_flops
   double f64_flops;
 
-  /// FLOP/s of products whose operands are of this type.
+  /// Peak FLOP/s of matrix products with operands of this type.
   constexpr double flops(DType dtype) const {
     return dtype == DType::bf16 ? bf16_flops : dtype == DType::f64 ? f64_flops : f32_flops;
   }
@@ -29,10 +29,10 @@ struct KnownGpu {
 
 /// The GPUs this project knows, best first.
 std::span<const KnownGpu> known_gpus();
-/// The one of this key; null when it is not known.
+/// The GPU with this key; null if unknown.
 const KnownGpu* known_gpu(std::string_view key);
-/// The one that CUDA calls exactly so; null when it is not known. Others of a family have names that go on
-/// ("NVIDIA H100 PCIe", "NVIDIA GeForce RTX 3090 Ti"), and other figures.
+/// The GPU with exactly this CUDA name; null if unknown. A prefix does not match: "NVIDIA H100 PCIe" and "NVIDIA GeForce
+/// RTX 3090 Ti" differ in more than the name from their siblings.
 const KnownGpu* known_gpu_called(std::string_view name);
 
 }  // namespace hewn

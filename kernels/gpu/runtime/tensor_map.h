@@ -1,13 +1,12 @@
 #pragma once
-// What Hopper's copy engine (TMA) has to know of a matrix before it can copy boxes of it.
+// Describes a matrix to Hopper's copy engine (TMA), which copies boxes of it.
 
 #include <cstdint>
 
 namespace hewn {
 
-/// bf16 in rows, copied in boxes of `box_rows` rows by `box_cols` columns to shared memory, where a row of a
-/// box is 128 bytes; what of a box is beyond the matrix becomes zero. `data` and rows are aligned to 16
-/// bytes.
+/// A row-major bf16 matrix, copied to shared memory in boxes of `box_rows` rows by `box_cols` columns; a row of a box is
+/// 128 bytes. Elements of a box outside the matrix become zero. `data` and all rows are aligned to 16 bytes.
 struct TiledMatrix {
   static constexpr int box_cols = 64;
   const void* data;
@@ -16,12 +15,12 @@ struct TiledMatrix {
   int box_rows;
 };
 
-/// The same as the engine reads it, from a kernel's arguments.
+/// The encoded form that the engine reads, passed as a kernel argument.
 struct alignas(128) EncodedTensorMap {
   uint64_t words[16];
 };
 
-/// Asks the driver, which alone knows the encoding. In tensor_map_cuda.cpp, only in builds with CUDA.
+/// Encodes through the driver, since the format is not documented. Only in builds with CUDA.
 EncodedTensorMap encode_tensor_map(const TiledMatrix& matrix);
 
 }  // namespace hewn

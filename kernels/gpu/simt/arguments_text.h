@@ -1,5 +1,5 @@
 #pragma once
-// Arguments of a kernel as text, for messages about a launch.
+// The arguments of a kernel as text, for messages about a launch.
 
 #include <string>
 #include <string_view>
@@ -10,8 +10,8 @@
 
 namespace hewn {
 
-/// What the arguments of an op (abi.h of its room) say about its size: "bf16 M=256 N=768 K=3072",
-/// "f32 rows=256 cols=768"; "struct" when it is none of the names below.
+/// The sizes among the arguments of an op (abi.h of its room): "bf16 M=256 N=768 K=3072", "f32 rows=256 cols=768".
+/// "struct" when the arguments have none of the names below.
 template <class Args>
 std::string sizes_text(const Args& a) {
   std::string text;
@@ -49,7 +49,7 @@ std::string sizes_text(const Args& a) {
   return text.empty() ? "struct" : text;
 }
 
-/// "bf16 M=256 N=768 K=3072, 5000, 1.750000, pointer"; `pointers` are the addresses of values of these types.
+/// "bf16 M=256 N=768 K=3072, 5000, 1.750000, pointer"; `pointers` holds the addresses of values of the types P.
 template <class... P>
 std::string arguments_text(void** pointers) {
   std::string text;

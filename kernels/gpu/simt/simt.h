@@ -1,15 +1,17 @@
 #pragma once
-// What a room's cuda.cu includes. nvcc makes GPU code of it; g++ and clang++ make, of the same source, code
-// for the block emulator (emulator.h), so that kernels are tested where there is no GPU. Beside CUDA's own
-// words (threadIdx,
-// __syncthreads, __shfl_xor_sync, ...) a kernel uses what is declared here:
+// The common header of all *.cu files. nvcc compiles them for GPUs; g++ and clang++ compile the same source for the
+// block emulator (emulator.h), so that kernels can be tested without a GPU. Besides CUDA's own names (threadIdx,
+// __syncthreads, __shfl_xor_sync, ...) a kernel uses the following:
 //
-//   launch(on, "name", {blocks, threads, shared_bytes}, kernel, arguments...)   instead of <<<...>>>
-//   Tile& tile = shared_memory<Tile>()         instead of __shared__: the emulator can poison, fence and
-//   count it dynamic_shared<float>()                    the bytes asked for at the launch load_as<float>(p),
-//   store_as(p, x)          float and double as they are, bf16 converted
+//   launch(on, "name", {blocks, threads, shared_bytes}, kernel, arguments...)
+//                                    instead of <<<...>>>
+//   Tile& tile = shared_memory<Tile>()
+//                                    instead of __shared__, so that the emulator can poison, fence and count it
+//   dynamic_shared<float>()          the dynamic shared memory requested at the launch
+//   load_as<float>(p), store_as(p, x)
+//                                    loads and stores that convert bf16, and leave float and double as they are
 //
-// Kernels and helpers stand in an anonymous namespace, since both builds can be in one program.
+// Kernels and helpers are in an anonymous namespace, since one program can contain both builds.
 
 #include <type_traits>
 
@@ -31,8 +33,8 @@ __host__ __device__ constexpr T ceil_div(T n, T block) {
   return (n + block - 1) / block;
 }
 
-/// Blocks for n items, `per_block` each, at most what one dimension of a grid may have: a kernel that is
-/// given fewer than its items needs goes over them with a stride.
+/// Blocks for n items, `per_block` each, capped at the largest grid dimension. A kernel launched with fewer blocks than
+/// it has items loops over them with a stride.
 constexpr unsigned blocks_for(int64_t n, int64_t per_block) {
   const int64_t blocks = ceil_div(n, per_block);
   return static_cast<unsigned>(blocks < 0x7fffffff ? blocks : 0x7fffffff);
@@ -42,7 +44,7 @@ __device__ __forceinline__ float to_float(bf16 x) {
   return __uint_as_float(static_cast<unsigned>(x.bits) << 16);
 }
 
-/// An element as a number to compute with: numbers as they are, bf16 as float.
+/// An element as a number to compute with: bf16 is widened to float.
 template <class T, class E>
 __device__ __forceinline__ T load_as(const E* p) {
   if constexpr (std::is_arithmetic_v<E>)
@@ -73,7 +75,7 @@ __device__ __forceinline__ T warp_sum(T x) {
   return x;
 }
 
-/// The largest of a warp's 32 values; a NaN is passed over unless all are.
+/// The largest of a warp's 32 values. A NaN is ignored unless all values are NaN.
 template <class T>
 __device__ __forceinline__ T warp_max(T x) {
   for (int distance = 16; distance > 0; distance /= 2) {

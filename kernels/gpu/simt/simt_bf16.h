@@ -1,5 +1,5 @@
 #pragma once
-// The 16-bit floats as storage in kernels: plain structs, since ones with constructors cannot stand in shared
+// The 16-bit floats as kernels store them: plain structs, since types with constructors cannot be placed in shared
 // memory.
 
 #include <cstdint>

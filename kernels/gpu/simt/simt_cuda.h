@@ -1,5 +1,5 @@
 #pragma once
-// simt.h under nvcc.
+// The part of simt.h that is specific to nvcc.
 
 #include <cuda_runtime.h>
 
@@ -10,13 +10,13 @@
 
 namespace hewn {
 
-/// Starts a kernel; throws an error that names it, its arguments and the grid. In runtime_cuda.cpp.
+/// Launches a kernel. Errors name the kernel, its arguments and the grid. Defined in runtime_cuda.cpp.
 void launch_cuda(const Launch& on, const char* name, const Grid& grid, const void* kernel, void** arguments,
                  std::string (*text)(void** arguments));
 
 namespace {
 
-/// Starts `kernel` on the stream of `on`. A grid without a block does nothing.
+/// Launches `kernel` on the stream of `on`. An empty grid does nothing.
 template <class... P, class... A>
 void launch(const Launch& on, const char* name, const Grid& grid, void (*kernel)(P...),
             const A&... arguments) {

@@ -1,7 +1,6 @@
 #pragma once
-// simt.h under g++ and clang++: the words of CUDA that kernels use, on the block emulator. What is missing
-// here is missing on purpose or has not been needed: there is no atomic addition of floats, since sums have a
-// fixed order.
+// The part of simt.h that is specific to the block emulator: those names of CUDA that kernels use. There is no atomic
+// addition of floats, on purpose: sums have a fixed order.
 
 #include <algorithm>
 #include <bit>
@@ -29,7 +28,7 @@
 #define __grid_constant__
 #define __align__(n) alignas(n)
 
-// Vectors that one instruction loads and stores.
+// Vectors that a single instruction loads or stores.
 struct alignas(8) float2 {
   float x, y;
 };
@@ -54,14 +53,14 @@ struct alignas(16) uint4 {
 
 namespace hewn {
 
-/// Starts a kernel on the emulated stream of `on`, or runs it at once where there is none. In
+/// Launches a kernel on the emulated stream of `on`, or runs it at once if `on` has none. Defined in
 /// runtime_emulated.cpp.
 void launch_emulated(const Launch& on, const char* name, const Grid& grid, std::function<void()> body,
                      const std::string& arguments);
 
 namespace {
 
-/// Starts `kernel` on the stream of `on`. A grid without a block does nothing.
+/// Launches `kernel` on the stream of `on`. An empty grid does nothing.
 template <class... P, class... A>
 void launch(const Launch& on, const char* name, const Grid& grid, void (*kernel)(P...),
             const A&... arguments) {
@@ -76,7 +75,7 @@ void launch(const Launch& on, const char* name, const Grid& grid, void (*kernel)
       on, name, grid, [kernel, values] { std::apply(kernel, values); }, text);
 }
 
-/// Shared memory of the block for one T: the same in all threads, NaN to begin with.
+/// Shared memory of the block for one T: the same address in all threads, initialised to NaN.
 template <class T>
 T& shared_memory() {
   static_assert(std::is_trivially_default_constructible_v<T>, "shared memory holds plain data");
@@ -84,7 +83,7 @@ T& shared_memory() {
   return *static_cast<T*>(emulator::block_shared(&key, sizeof(T)));
 }
 
-/// The bytes that the launch asked for.
+/// The dynamic shared memory requested at the launch.
 template <class T>
 T* dynamic_shared() {
   return static_cast<T*>(emulator::dynamic_shared());
@@ -98,7 +97,7 @@ inline float to_float(f16 x) { return static_cast<float>(std::bit_cast<Float16>(
 template <class T>
 struct Shuffle {
   T value;
-  int source;  ///< lane whose value it wants; its own where there is none
+  int source;  ///< lane to read from; its own if there is none
   T result;
 };
 
@@ -142,7 +141,7 @@ inline uint32_t vote(uint32_t mask, const char* what, bool value) {
 }  // namespace
 }  // namespace hewn
 
-// CUDA has these names outside any namespace.
+// CUDA declares these names in the global namespace.
 namespace {
 
 constexpr int warpSize = 32;
@@ -240,10 +239,10 @@ inline float max(float a, float b) { return std::fmax(a, b); }
 inline double min(double a, double b) { return std::fmin(a, b); }
 inline double max(double a, double b) { return std::fmax(a, b); }
 
-// Threads of a block take turns and blocks come one after the other, so that any operation is atomic.
+// Only one thread runs at a time, so every operation is atomic.
 template <class T, class V>
 T atomicAdd(T* p, V value) {
-  static_assert(std::is_integral_v<T>, "sums of floats have a fixed order, which atomic additions have not");
+  static_assert(std::is_integral_v<T>, "sums of floats have a fixed order, which atomic additions do not");
   const T old = *p;
   *p = old + static_cast<T>(value);
   return old;

@@ -1,5 +1,5 @@
 #pragma once
-// Copies from global to shared memory that go on while the thread computes (cp.async, from sm_80 on).
+// Asynchronous copies from global to shared memory, which overlap with computation (cp.async, from sm_80).
 
 #include "kernels/gpu/simt/simt.h"
 
@@ -12,7 +12,7 @@ namespace {
 
 #ifdef __CUDACC__
 
-/// Starts a copy of N = 4 or 16 bytes, of which those from `bytes` on become zero without being read. Both
+/// Starts a copy of N = 4 or 16 bytes. Bytes from `bytes` on are set to zero without being read. Both
 /// addresses are multiples of N.
 template <int N>
 __device__ __forceinline__ void copy_async(void* shared, const void* global, int bytes = N) {
@@ -26,10 +26,11 @@ __device__ __forceinline__ void copy_async(void* shared, const void* global, int
                  : "memory");
 }
 
-/// Ends a group of copies; it may be empty.
+/// Closes the current group of copies, which may be empty.
 __device__ __forceinline__ void end_copies() { asm volatile("cp.async.commit_group;" ::: "memory"); }
 
-/// Waits until all but the newest `n` groups of this thread have arrived. Others' need a barrier as well.
+/// Waits until all but the newest `n` groups of this thread have arrived. Copies of other threads need a
+/// barrier as well.
 template <int n>
 __device__ __forceinline__ void await_copies() {
   asm volatile("cp.async.wait_group %0;" ::"n"(n) : "memory");
@@ -37,7 +38,7 @@ __device__ __forceinline__ void await_copies() {
 
 #else
 
-/// What a thread has asked for and not yet awaited.
+/// Copies that a thread has started but not yet waited for.
 struct AsyncCopies {
   struct Copy {
     void* to;
@@ -59,8 +60,9 @@ inline AsyncCopies& copies_of_this_thread() {
   return all[(p.thread.z * p.threads.y + p.thread.y) * p.threads.x + p.thread.x];
 }
 
-/// In ascending order of threads a copy is done at once, which shows a stage that is filled while it is still
-/// read; in shuffled order as late as it may be, which shows one that is read before it has been awaited.
+/// With ascending thread order a copy is done at once, which exposes a stage that is filled while it is still
+/// being read. With shuffled order it is done as late as possible, which exposes a stage that is read before
+/// its copy was awaited.
 template <int N>
 void copy_async(void* shared, const void* global, int bytes = N) {
   static_assert(N == 4 || N == 16);

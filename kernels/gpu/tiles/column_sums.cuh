@@ -1,15 +1,15 @@
 #pragma once
-// Sums down the columns of a matrix whose rows are spread over a fixed number of blocks (row_limits.h), with
-// no atomic addition: every block writes what it has, and a second kernel adds that in the order of the
-// blocks.
+// Sums down the columns of a matrix whose rows are spread over a fixed number of blocks (row_limits.h),
+// without atomic additions: every block writes its partial sums, and a second kernel adds them in block
+// order.
 
 #include "kernels/gpu/tiles/rows.cuh"
 
 namespace hewn {
 namespace {
 
-/// Blocks that a multiprocessor is to hold of a kernel whose threads keep up to four parts of rows, two of
-/// them sums: no more than there are registers for.
+/// Resident blocks per multiprocessor for a kernel whose threads keep up to four row parts in registers, two
+/// of them sums: as many as registers allow.
 template <class S>
 constexpr int column_sums_resident = S::threads > 32                          ? 1
                                      : S::V* S::packs > (S::V == 1 ? 16 : 24) ? 2
@@ -18,7 +18,7 @@ template <class S>
 constexpr bool column_sums_fit = fits_everywhere({S::block, column_sums_resident<S>, 4 * S::V* S::packs,
                                                   sizeof(float) * S::V* S::packs* S::threads});
 
-/// Adds up what the teams of a block hold of a row of sums, team after team, into to[0 .. cols).
+/// Adds the teams' parts of a row of sums, team by team, into to[0 .. cols).
 template <class S>
 __device__ __forceinline__ void store_team_sums(const Held<S>& sums, float* to, int cols) {
   struct Row {
@@ -44,7 +44,7 @@ __device__ __forceinline__ void store_team_sums(const Held<S>& sums, float* to, 
   }
 }
 
-/// 32 columns by 8 groups, of which group g adds rows g, g + 8, ...
+/// 32 columns by 8 groups; group g adds rows g, g + 8, ...
 struct ColumnGroups {
   float of[8][32];
 };

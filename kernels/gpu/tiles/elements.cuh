@@ -1,6 +1,5 @@
 #pragma once
-// Kernels over elements that do not depend on each other, for rooms whose whole work that is. Each byte is
-// moved once, sixteen at a time where addresses allow it.
+// Elementwise kernels. Each byte is moved once, sixteen bytes per access where addresses allow it.
 
 #include <type_traits>
 
@@ -9,7 +8,7 @@
 namespace hewn {
 namespace {
 
-/// V elements that one instruction loads or stores.
+/// V elements that a single instruction loads or stores.
 template <class T, int V>
 struct alignas(sizeof(T) * V) Pack {
   T at[V];
@@ -26,8 +25,8 @@ __device__ __forceinline__ void store_pack(T* p, Pack<T, V> x) {
 
 inline constexpr int map_threads = 256;
 
-/// y[i] (set or add) f(x[i]...), V neighbours by a thread at a time. Only numbers can be added to, bf16 is
-/// set.
+/// y[i] (set or add) f(x[i]...), V adjacent elements per thread at a time. Add requires float or double; bf16
+/// can only be set.
 template <int V, class T, class F, class... In>
 __global__ void __launch_bounds__(map_threads, 4)
     map_elements(int64_t n, T* y, Write how, F f, const In*... x) {
@@ -64,7 +63,7 @@ bool aligned_for(int elements, const T* p) {
   return reinterpret_cast<uintptr_t>(p) % (sizeof(T) * static_cast<size_t>(elements)) == 0;
 }
 
-/// Launches map_elements. `f` is plain data with an operator() that device code can call.
+/// Launches map_elements. `f` is plain data with an operator() callable from device code.
 template <class T, class F, class... In>
 void map(const Launch& on, const char* name, int64_t n, T* y, Write how, F f, const In*... x) {
   constexpr int wide = 16 / static_cast<int>(sizeof(T));

@@ -1,10 +1,10 @@
 #pragma once
-// Products as Hopper makes them (sm_90a): one thread asks for a whole tile, which the copy engine (TMA)
-// brings to shared memory by itself; a barrier there counts the bytes that have arrived; and four warps, a
-// group, multiply 64 rows straight from shared memory (wgmma), while they go on. Where an element lies is
-// said by constexpr functions, from which the emulator's twins are made and which tests check. Formats: PTX
-// ISA 8.0, "Asynchronous Warpgroup Level Matrix Instructions", "Parallel Synchronization and Communication:
-// mbarrier", "Tensors: swizzling modes".
+// Matrix products with Hopper's instructions (sm_90a). One thread requests a whole tile, which the copy
+// engine (TMA) writes to shared memory asynchronously; a barrier in shared memory counts the bytes that have
+// arrived. A warpgroup of four warps multiplies 64 rows directly from shared memory (wgmma), also
+// asynchronously. Constexpr functions define where each element lies; the emulator is built on them and tests
+// check them. Formats: PTX ISA 8.0, "Asynchronous Warpgroup Level Matrix Instructions", "Parallel
+// Synchronization and Communication: mbarrier", "Tensors: swizzling modes".
 
 #include "kernels/gpu/runtime/tensor_map.h"
 #include "kernels/gpu/tiles/tile.cuh"
@@ -18,28 +18,29 @@
 namespace hewn {
 namespace {
 
-/// Whether these instructions exist where the compiler's present pass aims: sm_90a, or the emulator. Kernels
-/// have them in `if constexpr`, and fail elsewhere.
+/// Whether the current compilation pass targets these instructions: sm_90a or the emulator. Kernels use them
+/// inside `if constexpr` and trap elsewhere.
 #if !defined(__CUDACC__) || defined(__CUDA_ARCH_FEAT_SM90_ALL)
 inline constexpr bool hopper_code = true;
 #else
 inline constexpr bool hopper_code = false;
 #endif
 
-/// Where byte `at` of rows of 128 bytes stands: the 16-byte pieces of a row change places, so that those of
-/// eight rows one below the other are in different banks. The pattern begins at multiples of 1024.
+/// Offset of byte `at` in swizzled rows of 128 bytes: the 16-byte chunks of a row are permuted so that those
+/// of eight consecutive rows fall into different banks. The pattern starts at multiples of 1024.
 __host__ __device__ constexpr uint32_t swizzled_byte(uint32_t at) { return at ^ ((at >> 7 & 7) << 4); }
 
-/// An operand of wgmma, 16 terms of it, in shared memory: in bytes from its beginning, before swizzling.
+/// A wgmma operand of 16 terms in shared memory; offsets in bytes from its start, before swizzling.
 struct SharedOperand {
   uint32_t start;
   uint32_t leading;  ///< memory along the span: from 64 of the span to the next 64; else not used
   uint32_t stride;   ///< along the span: from eight terms to the next eight; else from eight of the span
 };
 
-/// A stage of `span` rows of a, or columns of b, by `depth` terms, as boxes of 64 elements in a row come
-/// from the copy engine. `along`: memory holds the span, and not the terms, along its rows; then a box has 64
-/// of the span and `depth` terms, and box follows box. Else one box has 64 terms of the whole span.
+/// A stage of `span` rows of A, or columns of B, by `depth` terms, in the boxes of 64 elements per row that
+/// the copy engine writes. If `along`, memory rows run along the span instead of the terms: each box then has
+/// 64 of the span by `depth` terms, and boxes follow each other. Otherwise one box has 64 terms of the whole
+/// span.
 template <bool along, int depth>
 __host__ __device__ constexpr SharedOperand operand_at(uint32_t start, int term) {
   static_assert(depth % 16 == 0 && (along || depth == 64));
@@ -49,7 +50,7 @@ __host__ __device__ constexpr SharedOperand operand_at(uint32_t start, int term)
     return {start + static_cast<uint32_t>(term) * 2, 16, 8 * 128};
 }
 
-/// Where bf16 (s, k) of an operand stands, swizzled, s from 0 on, k < 16.
+/// Swizzled position of bf16 element (s, k) of an operand, s >= 0, k < 16.
 template <bool along>
 __host__ __device__ constexpr uint32_t byte_of(const SharedOperand& x, int s, int k) {
   const auto span = static_cast<uint32_t>(s), term = static_cast<uint32_t>(k);
@@ -58,7 +59,7 @@ __host__ __device__ constexpr uint32_t byte_of(const SharedOperand& x, int s, in
                              : x.start + span / 8 * x.stride + span % 8 * 128 + term * 2);
 }
 
-/// As 64 bits: units of 16 bytes, and the swizzle of 128 bytes.
+/// The 64-bit descriptor: offsets in units of 16 bytes, and the 128-byte swizzle mode.
 __host__ __device__ constexpr uint64_t descriptor_of(const SharedOperand& x) {
   const auto field = [](uint32_t bytes) { return uint64_t{(bytes & 0x3ffff) >> 4}; };
   return field(x.start) | field(x.leading) << 16 | field(x.stride) << 32 | uint64_t{1} << 62;
@@ -68,14 +69,14 @@ __host__ __device__ constexpr SharedOperand operand_of(uint64_t descriptor) {
   return {bytes(0), bytes(16), bytes(32)};
 }
 
-/// Where in the 64 rows of a group's product the i-th float of a thread stands, in eight columns after every
-/// four floats.
+/// Position of a thread's i-th float within the 64 rows of a warpgroup's product; every four floats move on
+/// by eight columns.
 __host__ __device__ constexpr Element place_in_group(int thread, int i) {
   return {thread / 32 % 4 * 16 + thread % 32 / 4 + i / 2 % 2 * 8, i / 4 * 8 + thread % 4 * 2 + i % 2};
 }
 
-/// A barrier in shared memory. Its phases are 0, 1, 0, ...; one ends when as many threads have arrived as
-/// were announced at its making, and as many bytes as they expect.
+/// A barrier in shared memory. Its phases alternate 0, 1, 0, ...; a phase ends when the number of threads
+/// given at initialisation and all expected bytes have arrived.
 struct Barrier {
   uint64_t state;
 };
@@ -85,7 +86,7 @@ struct Barrier {
 using TensorMap = EncodedTensorMap;
 inline TensorMap tensor_map(const TiledMatrix& matrix) { return encode_tensor_map(matrix); }
 
-/// Ends a kernel that was not compiled for the GPU it runs on.
+/// Ends a kernel that was compiled for another GPU.
 __device__ __forceinline__ void not_hopper() { __trap(); }
 
 __device__ __forceinline__ uint32_t shared_address(const void* shared) {
@@ -95,19 +96,19 @@ __device__ __forceinline__ uint32_t shared_address(const void* shared) {
 __device__ __forceinline__ void make_barrier(Barrier& b, int arrivals) {
   asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(shared_address(&b)), "r"(arrivals) : "memory");
 }
-/// Shows new barriers to the copy engine; other threads need __syncthreads as well.
+/// Makes new barriers visible to the copy engine; other threads need __syncthreads as well.
 __device__ __forceinline__ void publish_barriers() {
   asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
 }
 __device__ __forceinline__ void arrive(Barrier& b) {
   asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(shared_address(&b)) : "memory");
 }
-/// Arrives, and has the phase last until so many bytes more have come.
+/// Arrives and makes the phase wait for `bytes` more bytes.
 __device__ __forceinline__ void arrive_expecting(Barrier& b, int bytes) {
   asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(shared_address(&b)), "r"(bytes)
                : "memory");
 }
-/// Waits until the phase of this parity, the present one or the one before, is over.
+/// Waits until the phase of this parity, the current or the previous one, has ended.
 __device__ __forceinline__ void await_phase(Barrier& b, uint32_t parity) {
   uint32_t over = 0;
   while (!over)
@@ -119,7 +120,7 @@ __device__ __forceinline__ void await_phase(Barrier& b, uint32_t parity) {
 }
 
 /// Starts the copy of the box whose first element is (row, col), swizzled, to a multiple of 1024 bytes in
-/// shared memory; `arrived` gets its bytes, those beyond the matrix too.
+/// shared memory. `arrived` counts all of its bytes, including those outside the matrix.
 __device__ __forceinline__ void copy_box(void* to, const TensorMap& map, int row, int col, Barrier& arrived) {
   asm volatile(
       "cp.async.bulk.tensor.2d.shared::cluster.global.tile.mbarrier::complete_tx::bytes [%0], [%1, {%2, "
@@ -129,20 +130,20 @@ __device__ __forceinline__ void copy_box(void* to, const TensorMap& map, int row
       : "memory");
 }
 
-/// Before the first product, and after other instructions have written its sums.
+/// Required before the first product and after other instructions have written its accumulators.
 __device__ __forceinline__ void begin_products() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
-/// Ends a batch of products.
+/// Closes a batch of products.
 __device__ __forceinline__ void end_products() {
   asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory");
 }
-/// Waits until all but the newest `n` batches are done.
+/// Waits until all but the newest `n` batches have finished.
 template <int n>
 __device__ __forceinline__ void await_products() {
   asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(n) : "memory");
 }
 
-/// c [64, 128] += a [64, 16] b [16, 128] by a group of four warps, all of whose threads call it. The sums
-/// belong to it until it is awaited.
+/// C [64, 128] += A [64, 16] B [16, 128] by a warpgroup, all of whose threads must call it. The accumulators
+/// must not be touched until the batch has been awaited.
 template <bool a_along, bool b_along>
 __device__ __forceinline__ void multiply_group(float (&c)[64], uint64_t a, uint64_t b) {
   asm volatile(
@@ -175,15 +176,15 @@ inline TensorMap tensor_map(const TiledMatrix& m) {
 
 inline void not_hopper() {}
 
-/// From the beginning of the dynamic shared memory.
+/// Offset from the start of the dynamic shared memory.
 inline uint32_t shared_address(const void* shared) {
   return static_cast<uint32_t>(static_cast<const uint8_t*>(shared) - dynamic_shared<uint8_t>());
 }
 
-/// What a barrier's 64 bits hold here.
+/// The emulator's layout of a barrier's 64 bits.
 struct BarrierState {
-  int32_t bytes;    ///< expected and not yet there
-  int16_t missing;  ///< arrivals in this phase
+  int32_t bytes;    ///< expected but not yet arrived
+  int16_t missing;  ///< arrivals still missing in this phase
   uint8_t arrivals, phase;
 };
 
@@ -199,7 +200,7 @@ inline void change(Barrier& b, int arrivals, int bytes) {
   b.state = std::bit_cast<uint64_t>(state);
 }
 
-/// What has been asked for and not yet awaited: copies of the block, products of each warp.
+/// Operations that have been started but not yet awaited: copies per block, products per warp.
 struct InFlight {
   struct Box {
     void* to;
@@ -253,10 +254,10 @@ inline void arrive_expecting(Barrier& b, int bytes) {
   change(b, 1, 0);
 }
 
-/// In ascending order of threads products are made at once, else when they are awaited, which shows a stage
-/// that is given back before it was read. Boxes are copied at once, which shows a stage that is filled too
-/// soon; in shuffled order every other one is copied when it is waited for, which shows one that is read too
-/// soon.
+/// With ascending thread order products are computed at once, otherwise when they are awaited, which exposes
+/// a stage that is released before it was read. Boxes are copied at once, which exposes a stage that is
+/// filled too early; in shuffled order every other box is copied only when it is awaited, which exposes a
+/// stage that is read too early.
 inline bool late() { return emulator::options().order != 0; }
 
 inline void copy_box(void* to, const TensorMap& map, int row, int col, Barrier& arrived) {
@@ -307,7 +308,7 @@ void await_products() {
   });
 }
 
-/// A warp's 16 rows of a group's product. Products of bf16 are exact in float.
+/// One warp's 16 rows of a warpgroup's product. Products of bf16 are exact in float.
 template <bool a_along, bool b_along>
 void multiply_quarter(const InFlight::Product& p) {
   const uint8_t* const base = dynamic_shared<uint8_t>();

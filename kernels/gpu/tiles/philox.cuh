@@ -1,5 +1,5 @@
 #pragma once
-// Random words in GPU code, the same as on every device.
+// Random words in GPU code, identical on every device.
 
 #include "kernels/gpu/simt/simt.h"
 

@@ -1,8 +1,8 @@
 #pragma once
-// Kernels over rows: the threads that share a row, their sums, and a row held in their registers.
+// Kernels over rows: the threads that share a row, their reductions, and a row kept in their registers.
 //
-// Who adds what to what follows from the length of the row alone. Whether addresses are multiples of sixteen
-// bytes decides only how a thread loads the elements it has anyway.
+// The order of additions depends only on the length of the row. Alignment to sixteen bytes only decides how a
+// thread loads the elements it owns anyway.
 
 #include <cmath>
 
@@ -13,7 +13,7 @@
 namespace hewn {
 namespace {
 
-/// The threads that work on one row: a warp, four of which make a block, or a whole block.
+/// The threads that work on one row: a warp (four of them form a block) or a whole block.
 template <int threads_>
 struct Team {
   static constexpr int threads = threads_;
@@ -21,18 +21,18 @@ struct Team {
   static constexpr int per_block = block / threads;
   static_assert(threads % 32 == 0 && threads <= 1024, "whole warps, whose sums one warp can add");
 
-  /// Blocks of a multiprocessor whose threads have so many registers.
+  /// Resident blocks per multiprocessor for threads with this many registers.
   template <int registers>
   static constexpr int resident = blocks_with(block, registers);
 
   static Grid grid(int64_t rows) { return {blocks_for(rows, per_block), block}; }
 
   static __device__ int rank() { return static_cast<int>(threadIdx.x) % threads; }
-  /// The team's first row; the next one is step() further.
+  /// The team's first row; step() leads to its next one.
   static __device__ int64_t first() { return int64_t{blockIdx.x} * per_block + threadIdx.x / threads; }
   static __device__ int64_t step() { return int64_t{gridDim.x} * per_block; }
 
-  /// What `of_warp` makes of the values of all threads, in a fixed order, in every thread.
+  /// Reduces the values of all threads with `of_warp`, in a fixed order; every thread gets the result.
   template <class T, class F>
   static __device__ T combine(T x, T nothing, F of_warp) {
     x = of_warp(x);
@@ -51,33 +51,34 @@ struct Team {
   static __device__ T sum(T x) {
     return combine(x, T{0}, [](T y) { return warp_sum(y); });
   }
-  /// Passes NaN over unless there is nothing else.
+  /// Ignores NaN unless all values are NaN.
   template <class T>
   static __device__ T max(T x) {
     return combine(x, static_cast<T>(-INFINITY), [](T y) { return warp_max(y); });
   }
 };
 
-/// How a row lies in a team's registers: thread t has the elements (k * threads + t) * V + v, k < packs, so
-/// that a warp's loads are next to each other. V is 4 where that divides the row, else 1.
+/// Layout of a row in a team's registers: thread t owns the elements (k * threads + t) * V + v, k < packs, so
+/// that the loads of a warp are adjacent. V is 4 if it divides the row length, else 1.
 template <int V_, int packs_, int threads_>
 struct RowShape : Team<threads_> {
   static constexpr int V = V_, packs = packs_;
   static_assert(V == 1 || V * sizeof(float) == 16, "what one instruction loads");
 
-  /// The first element of this thread's pack k.
+  /// First element of this thread's pack k.
   static __device__ int at(int k) { return (k * threads_ + Team<threads_>::rank()) * V; }
 };
 
-/// Blocks of a multiprocessor whose threads hold so many rows: they have registers for those, for what is
-/// made of them and for addresses, of which there are more where elements are loaded one by one. The numbers
-/// are those with which no register is spilled.
+/// Resident blocks per multiprocessor for threads that hold `rows` rows: registers must suffice for these,
+/// for values derived from them, and for addresses, of which there are more if elements are loaded one by
+/// one. The numbers are the largest without spills.
 template <class S, int rows, int held = rows* S::V* S::packs>
 constexpr int resident_rows = blocks_with(S::block, S::V == 1         ? 48 + 5 * held
                                                     : S::threads > 32 ? 32 + 2 * held
                                                                       : 44 + 3 * held / 2);
 
-/// f.operator()<RowShape<...>>() with the smallest shape for rows of `cols`, at most longest_held_row.
+/// Calls f.operator()<RowShape<...>>() with the smallest shape that fits rows of `cols`, at most
+/// longest_held_row.
 template <int V, class F>
 void with_packs_of(int64_t cols, const F& f) {
   if (cols <= 128) return f.template operator()<RowShape<V, 4 / V, 32>>();
@@ -95,7 +96,7 @@ void with_row_shape(int64_t cols, const F& f) {
   cols % 4 == 0 ? with_packs_of<4>(cols, f) : with_packs_of<1>(cols, f);
 }
 
-/// Whether packs of four floats can be loaded at once: `cols` is a multiple, and so are the addresses.
+/// Whether packs of four floats can be loaded at once: `cols` and all addresses are multiples of that.
 template <class... P>
 bool loads_wide(int64_t cols, const P*... p) {
   return cols % 4 == 0 && ((reinterpret_cast<uintptr_t>(p) % 16 == 0) && ...);
@@ -120,7 +121,7 @@ __device__ __forceinline__ void store_pack(T* p, const Pack<T, V>& x, bool wide)
   for (int v = 0; v < V; ++v) p[v] = x.at[v];
 }
 
-/// Sets or adds a pack.
+/// Sets a pack or adds to it.
 template <int V, class T>
 __device__ __forceinline__ void write_pack(T* p, Pack<T, V> x, Write how, bool wide) {
   if (how == Write::add) {
@@ -136,7 +137,7 @@ template <class S, class T = float>
 struct Held {
   Pack<T, S::V> pack[S::packs];
 
-  /// The first n elements of a row, `beyond` in place of the rest. n may end within a pack.
+  /// Loads the first n elements of a row, with `beyond` in place of the rest. n may end within a pack.
   __device__ __forceinline__ void load(const T* row, int n, bool wide, T beyond) {
 #pragma unroll
     for (int k = 0; k < S::packs; ++k) {
@@ -150,7 +151,8 @@ struct Held {
     }
   }
 
-  /// f(element) or f(element, pack k, place v) for all, those beyond the row among them.
+  /// Calls f(element) or f(element, pack k, place v) for all elements, including those past the end of the
+  /// row.
   template <class F>
   __device__ __forceinline__ void each(F f) {
 #pragma unroll
@@ -161,7 +163,7 @@ struct Held {
   }
 };
 
-/// f(k, i) for this thread's packs k that begin, at element i, within a row of n.
+/// Calls f(k, i) for this thread's packs k that start at an element i < n.
 template <class S, class F>
 __device__ __forceinline__ void for_packs(int n, F f) {
 #pragma unroll
@@ -171,17 +173,18 @@ __device__ __forceinline__ void for_packs(int n, F f) {
   }
 }
 
-/// Maximum and sum of exp(x - maximum) of values that come by one after the other: the sum is rescaled when a
-/// larger one turns up. std::exp of a float is within 1 ulp on a GPU (CUDA programming guide, appendix on
-/// mathematical functions), its argument here at most 0. NaN makes the sum NaN; of -inf alone it is 0.
+/// Running maximum, and sum of exp(x - maximum), of a sequence of values; the sum is rescaled whenever the
+/// maximum grows. std::exp of a float is within 1 ulp on a GPU (CUDA programming guide, appendix on
+/// mathematical functions); its argument here is at most 0. NaN makes the sum NaN; the sum over -inf values
+/// only is 0.
 template <class T>
 struct RunningMaxSum {
   T most = static_cast<T>(-INFINITY), sum = 0;
 
-  /// What to subtract from values whose maximum is m: -inf - -inf would be NaN.
+  /// The value to subtract when the maximum is m: -inf - -inf would be NaN.
   static __device__ __forceinline__ T shift(T m) { return m == static_cast<T>(-INFINITY) ? T{0} : m; }
 
-  /// Takes n values at once, for one rescaling.
+  /// Takes n values at once and rescales only once.
   template <int n>
   __device__ __forceinline__ void take(const T (&x)[n]) {
     T larger = most;
@@ -194,7 +197,7 @@ struct RunningMaxSum {
     most = larger;
   }
 
-  /// Those of all values of a team, in every thread.
+  /// The result over all values of a team, in every thread.
   template <class Team>
   __device__ __forceinline__ RunningMaxSum over_team() const {
     RunningMaxSum all;
@@ -204,9 +207,9 @@ struct RunningMaxSum {
   }
 };
 
-/// Of a team's row: take(values, first) gets this thread's elements, in `packs` packs of V at a time so that
-/// as many loads are under way: value k * V + v is element first + k * V * threads + v, `beyond` where the
-/// row has ended. V divides cols.
+/// Loads this thread's elements of a team's row and calls take(values, first), with `packs` packs of V at a
+/// time so that as many loads are in flight: value k * V + v is element first + k * V * threads + v, or
+/// `beyond` past the end of the row. V divides cols.
 template <class Team, int V, int packs, class T, class F>
 __device__ __forceinline__ void stride_row(const T* row, int64_t cols, bool wide, T beyond, F take) {
   for (int64_t start = Team::rank() * V; start < cols; start += packs * V * Team::threads) {

@@ -1,7 +1,7 @@
 #pragma once
-// Products on tensor cores (mma.sync, from sm_80 on), and shared memory as they read it. Where an element
-// lies, in registers and in shared memory, is said by constexpr functions, from which the emulator's twins of
-// the instructions are made and which tests check.
+// Matrix products on tensor cores (mma.sync, from sm_80), and the shared-memory layout they read. Constexpr
+// functions define where each element lies, in registers and in shared memory; the emulator's versions of the
+// instructions are built on them and tests check them.
 
 #include "kernels/gpu/simt/simt.h"
 #include "kernels/gpu/tiles/async.cuh"
@@ -13,10 +13,10 @@ struct Element {
   int row, col;
 };
 
-// Fragments of mma.m16n8k16: c [16, 8] += a [16, 16] b [16, 8]. a has 8 values a lane, two to a register; b
-// 4, likewise; c 4 floats.
+// Fragments of mma.m16n8k16: C [16, 8] += A [16, 16] B [16, 8]. A has 8 values per lane, two to a register; B
+// has 4, packed likewise; C has 4 floats.
 
-/// Where in a, b or c the i-th value of a lane stands.
+/// Position in A, B or C of a lane's i-th value.
 __host__ __device__ constexpr Element place_in_a(int lane, int i) {
   return {lane / 4 + i / 2 % 2 * 8, lane % 4 * 2 + i % 2 + i / 4 * 8};
 }
@@ -26,7 +26,8 @@ __host__ __device__ constexpr Element place_in_b(int lane, int i) {
 __host__ __device__ constexpr Element place_in_c(int lane, int i) {
   return {lane / 4 + i / 2 * 8, lane % 4 * 2 + i % 2};
 }
-// Fragments of mma.m16n8k8 for TF32: c [16, 8] += a [16, 8] b [8, 8]; a has 4 values a lane, b 2, c as above.
+// Fragments of mma.m16n8k8 for TF32: C [16, 8] += A [16, 8] B [8, 8]; A has 4 values per lane, B 2, C as
+// above.
 
 __host__ __device__ constexpr Element place_in_tf32_a(int lane, int i) {
   return {lane / 4 + i % 2 * 8, lane % 4 + i / 2 * 4};
@@ -35,15 +36,15 @@ __host__ __device__ constexpr Element place_in_tf32_b(int lane, int i) {
   return {lane % 4 + i * 4, lane / 4};
 }
 
-/// Of an 8 x 8 matrix that ldmatrix gives out, what the i-th of a lane's two values is; of the transposed one if
-/// it is asked to turn it.
+/// Position within an 8 x 8 matrix loaded by ldmatrix of a lane's i-th value, of two; in the transposed
+/// matrix if transposition was requested.
 __host__ __device__ constexpr Element place_in_matrix(int lane, int i) {
   return {lane / 4, lane % 4 * 2 + i};
 }
 
-/// Rows of shared memory in pieces of 16 bytes, `pieces` a row: where piece `piece` of a row lies, counted in
-/// pieces from the first. Eight rows one below the other are then in different banks, so that a matrix of
-/// ldmatrix is read at once, and eight neighbours of a row too, for writing.
+/// Position of 16-byte chunk `piece` of a row in shared memory with `pieces` chunks per row, in chunks from
+/// the first. Eight consecutive rows fall into different banks, so that ldmatrix reads a matrix without
+/// conflicts, and so do eight adjacent chunks of a row, for writing.
 template <int pieces>
 __host__ __device__ constexpr int swizzled(int row, int piece) {
   static_assert(pieces == 4 || pieces % 8 == 0);
@@ -55,21 +56,21 @@ __host__ __device__ constexpr int swizzled(int row, int piece) {
 
 #ifdef __CUDACC__
 
-/// Two numbers rounded to bf16, the first of them in the lower half.
+/// Two numbers rounded to bf16, the first in the lower 16 bits.
 __device__ __forceinline__ uint32_t pair_of(float first, float second) {
   uint32_t pair;
   asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(second), "f"(first));
   return pair;
 }
 
-/// 2^x within 2 units of the last place; what is below 2^-126 is zero.
+/// 2^x within 2 ulp; results below 2^-126 are zero.
 __device__ __forceinline__ float power_of_two(float x) {
   float y;
   asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
   return y;
 }
 
-/// c += a b, from bf16 in pairs, the first of them in the lower half.
+/// C += A B of bf16 pairs, the first of a pair in the lower 16 bits.
 __device__ __forceinline__ void mma(float (&c)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
   asm volatile(
       "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, "
@@ -78,14 +79,14 @@ __device__ __forceinline__ void mma(float (&c)[4], const uint32_t (&a)[4], const
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 }
 
-/// The nearest float with 10 bits of mantissa, of two the one further from zero.
+/// The nearest float with 10 bits of mantissa; ties go away from zero.
 __device__ __forceinline__ uint32_t to_tf32(float x) {
   uint32_t y;
   asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(y) : "f"(x));
   return y;
 }
 
-/// c += a b, from TF32.
+/// C += A B of TF32.
 __device__ __forceinline__ void mma_tf32(float (&c)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
   asm volatile(
       "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, "
@@ -94,8 +95,8 @@ __device__ __forceinline__ void mma_tf32(float (&c)[4], const uint32_t (&a)[4], 
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 }
 
-/// Four 8 x 8 matrices of bf16: lane l brings the address of row l % 8 of matrix l / 8, and gets its pair of
-/// each matrix, or of each matrix transposed.
+/// Loads four 8 x 8 matrices of bf16: lane l provides the address of row l % 8 of matrix l / 8, and receives
+/// its pair of each matrix, or of each transposed matrix.
 template <bool transposed>
 __device__ __forceinline__ void load_matrices(uint32_t (&to)[4], const void* row) {
   const auto from = static_cast<unsigned>(__cvta_generic_to_shared(row));
