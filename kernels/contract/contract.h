@@ -25,8 +25,8 @@ using KernelFn = void (*)(const Launch&, const A&);
 /// One way to do the work.
 template <class A>
 struct Rung {
-  const char* name;                            ///< "online"
-  const char* idea;                            ///< one line: the difference from the previous rung and why it helps
+  const char* name;  ///< "online"
+  const char* idea;  ///< one line: the difference from the previous rung and why it helps
   std::array<KernelFn<A>, n_isas> run{};       ///< per instruction set; null if there is none
   const char* (*why_not)(const A&) = nullptr;  ///< a reason to decline, or null; absent: accepts all
   size_t (*scratch_bytes)(const A&, int threads) = nullptr;  ///< scratch required; absent: none
@@ -45,7 +45,8 @@ struct Rung {
 /// Bounds on the speed of some work beyond its cost.
 struct Needs {
   double exps = 0, tanhs = 0;  ///< evaluations of elementary functions
-  double updated = -1;         ///< bytes of results read before they are written; negative: derived from the operands
+  double updated =
+      -1;  ///< bytes of results read before they are written; negative: derived from the operands
 };
 
 template <class A>
