@@ -1,5 +1,5 @@
 #pragma once
-// A byte pair vocabulary, however it was come by.
+// Byte pair vocabularies, from whatever source.
 
 #include <memory>
 #include <string>
@@ -11,23 +11,23 @@
 
 namespace hewn::tokenizers {
 
-/// What a byte pair tokenizer is made of. `pieces[id]` are the bytes of a token, or the text of a special
-/// one.
+/// The parts of a byte pair tokenizer. `pieces[id]` holds the bytes of a token, or the text of a special
+/// token.
 struct BpeVocabulary {
   std::vector<std::string> pieces;
-  std::vector<Merge> merges;      ///< the first learnt first
+  std::vector<Merge> merges;      ///< in the order in which they were learned
   std::vector<Special> specials;  ///< by id
 };
 
 /// Throws ErrorCode::input unless there is a token for each byte.
 std::unique_ptr<Tokenizer> make_bpe(BpeVocabulary vocabulary);
 
-/// From GPT-2's two files: an object of token texts and ids, and a list of merges, one a line. Throws
+/// Reads GPT-2's two files: an object from token texts to ids, and a list of merges, one per line. Throws
 /// ErrorCode::input.
 std::unique_ptr<Tokenizer> read_gpt2_vocabulary(std::string_view vocab_json, std::string_view merges);
 
-/// Bytes as the printable characters that GPT-2's files write them in, one each, and back. Throws
-/// ErrorCode::input for text with other characters.
+/// Converts bytes to the printable characters by which GPT-2's files represent them, one character per byte,
+/// and back. Throws ErrorCode::input for text with other characters.
 std::string to_printable(std::string_view bytes);
 std::string from_printable(std::string_view text);
 /// The bytes in the order of their printable characters: the first 256 tokens of GPT-2.

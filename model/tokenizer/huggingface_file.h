@@ -1,6 +1,6 @@
 #pragma once
-// Parts of a tokenizer.json of Hugging Face's tokenizers. Those that read throw ErrorCode::input or a JSON
-// exception.
+// Parts of a tokenizer.json of Hugging Face's tokenizers. Functions that read throw ErrorCode::input or a
+// JSON exception.
 
 #include <nlohmann/json_fwd.hpp>
 #include <span>
@@ -15,14 +15,14 @@ namespace hewn::tokenizers {
 
 using TextPair = std::pair<std::string, std::string>;
 
-/// Token texts by id, from an object of texts and ids and the list of added tokens. Every id from 0 on is
-/// there once.
+/// Token texts by id, from an object of texts and ids and the list of added tokens. Every id from 0 on must
+/// occur exactly once.
 std::vector<std::string> texts_by_id(const nlohmann::json& vocab, const nlohmann::json& added);
 
 /// The added tokens.
 std::vector<Special> specials_in(const nlohmann::json& added);
 
-/// The inverse: special tokens as such a file lists them.
+/// The inverse: special tokens in the form of such a file.
 nlohmann::ordered_json added_tokens(std::span<const Special> specials);
 
 /// The merges of a model, each as "left right" or as [left, right].

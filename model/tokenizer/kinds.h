@@ -1,5 +1,6 @@
 #pragma once
-// The kinds of tokenizers, each in its own file; only the table in tokenizer.cpp uses this.
+// The kinds of tokenizers, each implemented in its own file. Only the table in tokenizer.cpp uses this
+// header.
 
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
@@ -15,7 +16,7 @@ namespace hewn::tokenizers {
 
 using Texts = std::span<const std::string_view>;
 
-/// What a kind knows to do: make a vocabulary, and take one from the JSON object of a file.
+/// Operations of a kind: learn a vocabulary, and read one from the JSON object of a file.
 std::unique_ptr<Tokenizer> train_byte(Texts texts, const TokenizerOptions& options);
 std::unique_ptr<Tokenizer> read_byte(const nlohmann::json& file);
 std::unique_ptr<Tokenizer> train_char(Texts texts, const TokenizerOptions& options);
@@ -33,19 +34,19 @@ std::string write_json(std::string_view kind, std::span<const std::string> vocab
 /// "vocab" of a file: at least one piece, none empty, none twice. Throws ErrorCode::input.
 std::vector<std::string> read_vocab(const nlohmann::json& file);
 
-/// How often each piece of the texts occurs.
+/// Number of occurrences of each piece in the texts.
 using PieceCounts = std::unordered_map<std::string_view, int64_t>;
 
-/// The pieces a vocabulary is made of, the most frequent first, of equals the lesser in bytes: those that
-/// occur min_count times, and no more than vocab_size less the `reserved` tokens beside them. Throws
-/// ErrorCode::usage for options out of range, ErrorCode::input where no piece is left.
+/// The pieces of a vocabulary, the most frequent first, ties in byte order: those that occur at least
+/// min_count times, and at most vocab_size minus the `reserved` other tokens. Throws ErrorCode::usage for
+/// options out of range, ErrorCode::input if no piece is left.
 std::vector<std::string> most_frequent(const PieceCounts& counts, const TokenizerOptions& options,
                                        int64_t reserved);
 
-/// Throws ErrorCode::input unless there is text and all of it is UTF-8.
+/// Throws ErrorCode::input unless the texts are non-empty and valid UTF-8.
 void require_text(Texts texts);
 
-/// Throws ErrorCode::usage if an option was given to a kind that takes none.
+/// Throws ErrorCode::usage if an option was given to a kind that has none.
 void require_no_options(std::string_view kind, const TokenizerOptions& options);
 
 }  // namespace hewn::tokenizers

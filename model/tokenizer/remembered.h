@@ -1,5 +1,5 @@
 #pragma once
-// The words of a text come again and again: what was made of them is kept while it is encoded.
+// Words repeat within a text, so their tokens are cached while it is encoded.
 
 #include <algorithm>
 #include <array>
@@ -12,16 +12,17 @@
 
 namespace hewn::tokenizers {
 
-/// The tokens of short pieces. Bytes and tokens stand in the table itself, two pieces in neighbouring places,
-/// for what is looked up is most often somewhere in memory otherwise. What does not fit takes the place of
-/// the older.
+/// A cache of the tokens of short pieces. Bytes and tokens are stored in the table itself, two pieces per
+/// slot, since following a pointer would most often miss the processor's caches. A new piece replaces the
+/// older one of its slot.
 template <size_t most_tokens>
 class Remembered {
  public:
   explicit Remembered(size_t text_bytes)
       : pairs_(std::bit_ceil(std::clamp<size_t>(text_bytes / 32, 16, 1 << 16))) {}
 
-  /// Appends the tokens of a piece to `ids`, those that `encode()` appends where it was not met before.
+  /// Appends the tokens of a piece to `ids`, calling `encode()` to append them if the piece is not in the
+  /// cache.
   template <class Encode>
   void append(std::string_view piece, std::vector<int32_t>& ids, const Encode& encode) {
     const Key key(piece);
@@ -42,7 +43,7 @@ class Remembered {
   }
 
  private:
-  /// The bytes of a piece of 1 to 16 as two numbers, which with its size say what it is.
+  /// The bytes of a piece of 1 to 16 bytes as two numbers, which identify it together with its size.
   struct Key {
     uint64_t low = 0, high = 0;
     bool fits;

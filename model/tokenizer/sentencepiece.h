@@ -1,8 +1,8 @@
 #pragma once
-// Byte pairs over characters as SentencePiece merges them (Kudo and Richardson 2018, "SentencePiece: A simple
-// and language independent subword tokenizer and detokenizer for Neural Text Processing"), as Llama's
-// tokenizers do: a text begins with a blank of its own, a character that the vocabulary lacks becomes its
-// bytes.
+// Byte pairs over characters, merged as SentencePiece does (Kudo and Richardson 2018, "SentencePiece: A
+// simple and language independent subword tokenizer and detokenizer for Neural Text Processing") and as
+// Llama's tokenizers do: a space is put before a text, and a character that is not in the vocabulary becomes
+// its bytes.
 
 #include <array>
 #include <memory>
@@ -17,20 +17,20 @@
 
 namespace hewn::tokenizers {
 
-/// How files write a blank.
+/// The character that represents a space in files.
 inline constexpr std::string_view blank_sign = "\u2581";
 
-/// Where encoding puts a blank that is not in the text; decoding takes it away.
+/// Where encoding inserts a space that is not in the text; decoding removes it.
 enum class Blank {
   never,
   first,     ///< before the text
-  each_part  ///< before the text and before what follows a special token in it
+  each_part  ///< before the text and after each special token in it
 };
 
-/// What such a tokenizer is made of. What is merged follows from `scores`, the highest first, if there are
-/// any, else from `merges`, the first first.
+/// The parts of such a tokenizer. The order of merges follows from `scores`, highest first, if there are any;
+/// otherwise from `merges`, in list order.
 struct SentencePieces {
-  std::vector<std::string> texts;  ///< as in files: "▁the", "<0x0A>"; "▁" is a blank
+  std::vector<std::string> texts;  ///< as in files: "▁the", "<0x0A>"; "▁" is a space
   std::vector<Special> specials;
   std::vector<float> scores;
   std::vector<std::pair<std::string, std::string>> merges;
@@ -41,26 +41,26 @@ struct SentencePieces {
 /// Throws ErrorCode::input unless there is a token for each byte and nothing is there twice.
 std::unique_ptr<Tokenizer> make_sentencepiece(SentencePieces pieces);
 
-/// What a tokenizer of this kind was made of; null for other kinds.
+/// The parts of a tokenizer of this kind; null for other kinds.
 const SentencePieces* sentence_pieces(const Tokenizer& tokenizer);
 
 /// The byte that "<0x0A>" stands for, -1 for other texts.
 int byte_named(std::string_view text);
 
-/// Scores that the same merges follow from: its own, or such as fall with the order of its merges. Nothing
-/// where no scores say the same.
+/// Scores that yield the same merges: the tokenizer's own, or scores that decrease with the order of its
+/// merges. Empty if no scores yield the same.
 std::optional<std::vector<float>> merge_scores(const SentencePieces& pieces);
 
-/// From a tokenizer.json of Hugging Face's tokenizers whose model has "byte_fallback". Throws
-/// ErrorCode::input for settings that would make other tokens than this program does.
+/// Reads a tokenizer.json of Hugging Face's tokenizers whose model has "byte_fallback". Throws
+/// ErrorCode::input for settings that would produce other tokens than this implementation.
 std::unique_ptr<Tokenizer> read_sentencepiece(const nlohmann::json& file);
 
-/// From llama2.c's tokenizer.bin: u32 length of the longest piece; for each token f32 score, i32 length,
+/// Reads llama2.c's tokenizer.bin: u32 length of the longest piece; for each token f32 score, i32 length,
 /// bytes. Tokens 0, 1 and 2 are unknown, begin and end. Throws ErrorCode::input.
 std::unique_ptr<Tokenizer> read_llama2c_tokenizer(std::string_view bytes);
 
-/// The inverse, filled up to `vocab_size` tokens with such as no text holds. Nothing for tokenizers that the
-/// file cannot express: without scores, other special tokens, or without a blank before a text.
+/// The inverse, padded to `vocab_size` tokens with tokens that occur in no text. Empty for tokenizers that
+/// the file cannot express: without scores, with other special tokens, or without a space before a text.
 std::optional<std::string> write_llama2c_tokenizer(const SentencePieces& pieces, int64_t vocab_size);
 
 }  // namespace hewn::tokenizers

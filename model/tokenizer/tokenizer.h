@@ -1,5 +1,5 @@
 #pragma once
-// Text to token ids and back. A tokenizer is immutable, so that one can serve many threads.
+// Text to token ids and back. A tokenizer is immutable, so several threads can share one.
 
 #include <cstdint>
 #include <memory>
@@ -13,40 +13,38 @@
 
 namespace hewn {
 
-/// A token and the part of the text it stands for.
+/// A token and the part of the text that it stands for.
 struct Piece {
   int32_t id = 0;
   std::string_view source;  ///< points into the text that was encoded
 };
 
-/// A token that stands for no bytes of a text, such as the end of a document; `text` is how it is written.
+/// A token that stands for no bytes of a text, such as the end of a document; `text` is its written form.
 struct Special {
   std::string text;
   int32_t id = 0;
 };
 
-/// What the text of a special token means inside a text that is encoded.
+/// Treatment of the text of a special token inside a text to encode.
 enum class Specials {
-  as_text,  ///< nothing: text like any other
-  allowed,  ///< the token
-  refused   ///< a mistake: throws ErrorCode::input
+  as_text,  ///< ordinary text
+  allowed,  ///< that token
+  refused   ///< an error: throws ErrorCode::input
 };
 
-/// The kinds, each with what its `decode(encode(text))` keeps:
-///   byte   the 256 bytes. Takes anything and keeps all of it.
-///   char   the code points of the training text, in order. Takes only these (others are an error), keeps all
-///          of it.
-///   word   words (letters, marks and numbers of any script) and every other code point by itself, spaces and
-///   line
-///          ends too; the most frequent first. What is not in the vocabulary becomes <|unk|> (id 0): only
-///          there is something lost.
-///   regex  words and signs as the courses that write a GPT from scratch cut them: at white space, which is
-///          lost, and around , . : ; ? _ ! " ( ) ' and --; sorted, then <|endoftext|> and <|unk|>, which is
-///          what the vocabulary lacks. Decoding puts a blank before every token but , . : ; ? ! " ( ) '.
-///   bpe    byte pairs as GPT-2 merges them. Takes anything and keeps all of it.
-///   sentencepiece  characters merged as Llama does, bytes where there is none. Takes anything and keeps all
-///   of
-///          it. Only read from files, not learnt here.
+/// The kinds, and what `decode(encode(text))` preserves:
+///   byte   the 256 bytes. Accepts anything, lossless.
+///   char   the code points of the training text, in order. Accepts only these; others are an error. Lossless.
+///   word   words (letters, marks and numbers of any script), and every other code point by itself, spaces and
+///          newlines included; the most frequent first. Anything outside the vocabulary becomes <|unk|> (id 0),
+///          the only loss.
+///   regex  words and punctuation, split as in courses that write a GPT from scratch: at white space, which is
+///          lost, and around , . : ; ? _ ! " ( ) ' and --; sorted, then <|endoftext|> and <|unk|>, which replaces
+///          anything outside the vocabulary. Decoding puts a space before every token except , . : ; ? ! " ( ) '.
+///   bpe    byte pairs, merged as GPT-2 does. Accepts anything, lossless.
+///   sentencepiece
+///          characters, merged as Llama does, with bytes as a fallback. Accepts anything, lossless. Can be read
+///          from files, but not learned here.
 class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
@@ -54,50 +52,50 @@ class Tokenizer {
   virtual std::string_view kind() const = 0;
   virtual int32_t vocab_size() const = 0;
 
-  /// Token ids of a text. Throws ErrorCode::input for text this vocabulary cannot express, naming the
+  /// Token ids of a text. Throws ErrorCode::input for text that this vocabulary cannot express, naming the
   /// character and its byte offset.
   std::vector<int32_t> encode(std::string_view text, Specials specials = Specials::as_text) const;
 
-  /// Token ids of text that goes on from text before it: without the blank that `sentencepiece` begins with.
+  /// Token ids of a text that continues another one: without the space that `sentencepiece` inserts.
   virtual std::vector<int32_t> encode_more(std::string_view text) const { return encode_with(text, nullptr); }
 
-  /// The special token that every text begins with for the model, if it was trained so; `encode` leaves it to
-  /// whoever makes a prompt.
+  /// The special token that precedes every text in the model's training data, if any. `encode` does not add
+  /// it; the code that builds a prompt does.
   virtual std::optional<int32_t> begin_token() const { return std::nullopt; }
 
-  /// The tokens after which a text is over: <|endoftext|>, </s> and their like, and that which begins the
-  /// next.
+  /// The tokens that end a text: <|endoftext|>, </s> and similar ones, and the token that begins the next
+  /// text.
   std::vector<int32_t> end_tokens() const;
 
-  /// The special tokens; of most kinds none.
+  /// The special tokens; most kinds have none.
   virtual std::span<const Special> specials() const { return {}; }
 
-  /// The same, with the part of the text each token stands for: their concatenation is the text, but for
-  /// `regex` of nothing but white space, which has no tokens.
+  /// The same, with the part of the text that each token stands for. Concatenated, the parts are the text,
+  /// except that `regex` yields no tokens for text that is all white space.
   std::vector<Piece> pieces(std::string_view text) const;
 
   /// The bytes of one token. Throws ErrorCode::input for an id outside [0, vocab_size).
   std::string_view piece(int32_t id) const;
 
-  /// The bytes of many; `sentencepiece` and `regex` leave out the blank that it began with. With `byte` they
-  /// may be cut inside a character: show them through `Utf8Stream`.
+  /// The bytes of several tokens; `sentencepiece` and `regex` drop the initial space that they inserted. With
+  /// `byte` the result may end within a character: print it through `Utf8Stream`.
   virtual std::string decode(std::span<const int32_t> ids) const { return decode_more(ids); }
-  /// The bytes of tokens that go on from others: of all, one after the other.
+  /// The bytes of tokens that continue others: the bytes of all of them, concatenated.
   std::string decode_more(std::span<const int32_t> ids) const;
 
   /// The whole tokenizer as JSON, the same bytes for the same tokenizer (docs/formats.md).
   virtual std::string to_json() const = 0;
 
-  /// 16 hexadecimal digits that name this tokenizer: the checksum of `to_json`.
+  /// 16 hexadecimal digits that identify this tokenizer: the checksum of `to_json`.
   std::string hash() const { return to_hex(checksum(to_json())); }
 
-  /// Writes `to_json` and a line end, atomically. Throws ErrorCode::failed.
+  /// Writes `to_json` and a newline atomically. Throws ErrorCode::failed.
   FileSum save(const std::string& path) const;
 
  protected:
-  /// Encodes; where `ends` is given it receives the offset after each token.
+  /// Encodes; if `ends` is given, it receives the offset after each token.
   virtual std::vector<int32_t> encode_with(std::string_view text, std::vector<size_t>* ends) const = 0;
-  /// Encodes what follows a special token in a text.
+  /// Encodes the text after a special token.
   virtual std::vector<int32_t> encode_after_special(std::string_view text) const {
     return encode_with(text, nullptr);
   }
@@ -105,7 +103,7 @@ class Tokenizer {
   virtual std::string_view bytes_of(int32_t id) const = 0;
 };
 
-/// How to make a vocabulary. A kind that has no use for an option refuses it.
+/// How to learn a vocabulary. A kind refuses options that it does not use.
 struct TokenizerOptions {
   int64_t vocab_size =
       0;  ///< word, regex: at most so many tokens, the special ones among them; 0 = no limit.
@@ -113,11 +111,11 @@ struct TokenizerOptions {
   int64_t min_count = 1;  ///< word, regex: rarer ones become <|unk|>; bpe: rarer pairs are not merged
 };
 
-/// The kinds there are, for help texts.
+/// All kinds, for help texts.
 std::vector<std::string_view> tokenizer_kinds();
 
-/// Makes the vocabulary of one or more texts. Throws ErrorCode::usage for an unknown kind or an option it has
-/// no use for, ErrorCode::input for empty text or, except for `byte`, text that is not UTF-8.
+/// Learns a vocabulary from one or more texts. Throws ErrorCode::usage for an unknown kind or an option that
+/// it does not use, ErrorCode::input for empty text or, except for `byte`, text that is not UTF-8.
 std::unique_ptr<Tokenizer> train_tokenizer(std::string_view kind, std::span<const std::string_view> texts,
                                            const TokenizerOptions& options = {});
 inline std::unique_ptr<Tokenizer> train_tokenizer(std::string_view kind, std::string_view text,
@@ -125,13 +123,13 @@ inline std::unique_ptr<Tokenizer> train_tokenizer(std::string_view kind, std::st
   return train_tokenizer(kind, std::span<const std::string_view>(&text, 1), options);
 }
 
-/// The inverse of `to_json`. Throws ErrorCode::input for anything else, saying what is wrong.
+/// The inverse of `to_json`. Throws ErrorCode::input for anything else, naming the mistake.
 std::unique_ptr<Tokenizer> tokenizer_from_json(std::string_view json);
 
-/// Reads what `save` wrote, or a vocabulary from elsewhere: a tokenizer.json of Hugging Face's tokenizers
-/// (byte pairs as GPT-2's, or as Llama's with byte_fallback), GPT-2's two files, named by the first:
-/// encoder.json with vocab.bpe beside it, or vocab.json with merges.txt, or llama2.c's tokenizer.bin. Throws
-/// ErrorCode::input.
+/// Reads a file written by `save`, or another program's vocabulary: a tokenizer.json of Hugging Face's
+/// tokenizers (byte pairs like GPT-2's, or like Llama's with byte_fallback); GPT-2's two files, named by the
+/// first: encoder.json next to vocab.bpe, or vocab.json next to merges.txt; or llama2.c's tokenizer.bin.
+/// Throws ErrorCode::input.
 std::unique_ptr<Tokenizer> load_tokenizer(const std::string& path);
 
 }  // namespace hewn

@@ -1,5 +1,5 @@
 #pragma once
-// Numbers and pieces off the front of bytes that nobody vouches for.
+// Reads numbers and strings from untrusted bytes.
 
 #include <cstdint>
 #include <cstring>
@@ -10,8 +10,8 @@
 
 namespace hewn {
 
-/// Walks through bytes and never past their end: what is not there throws ErrorCode::input, naming `what` the
-/// bytes are.
+/// Reads bytes from front to back and never past their end: missing bytes throw ErrorCode::input, with `what`
+/// naming their source.
 class ByteReader {
  public:
   ByteReader(std::string_view bytes, std::string_view what) : bytes_(bytes), what_(what) {}
@@ -38,7 +38,7 @@ class ByteReader {
     return value;
   }
 
-  /// Everything up to `end`, which is passed over.
+  /// Everything before `end`, which is skipped.
   std::string_view take_until(char end) {
     const size_t found = bytes_.find(end, at_);
     if (found == bytes_.npos) fail(ErrorCode::input, what_, " ends inside a line; was it cut short?");
@@ -47,7 +47,7 @@ class ByteReader {
     return text;
   }
 
-  /// A number of 7 bits per byte, the lowest first (developers.google.com/protocol-buffers, "Base 128
+  /// A number of 7 bits per byte, lowest bits first (developers.google.com/protocol-buffers, "Base 128
   /// varints").
   uint64_t varint() {
     uint64_t value = 0;

@@ -1,5 +1,5 @@
 #pragma once
-// Models in the formats of other programs.
+// Writes models in the formats of other programs.
 
 #include <string>
 #include <string_view>
@@ -10,23 +10,22 @@
 namespace hewn {
 
 struct ExportOptions {
-  DType dtype =
-      DType::f32;          ///< of matrices, and of vectors too where the format has them so: f32, f16 or bf16
-  int64_t block_size = 0;  ///< crops the context; 0: the model's
-  bool force = false;      ///< what is at the path may go: a file is replaced, a directory moved to PATH.1
+  DType dtype = DType::f32;  ///< of matrices, and of vectors if the format allows: f32, f16 or bf16
+  int64_t block_size = 0;    ///< crops the context; 0: the model's
+  bool force = false;        ///< an existing path may go: a file is replaced, a directory moved to PATH.1
 };
 
 struct Exported {
-  std::vector<std::string> files;  ///< written, with their paths
-  std::vector<std::string> notes;  ///< what is not as in the model, a sentence each
+  std::vector<std::string> files;  ///< paths of the files written
+  std::vector<std::string> notes;  ///< differences from the model, one sentence each
 };
 
 /// The names of the formats: hf, safetensors, llama2c, gguf.
 std::vector<std::string_view> export_formats();
 
-/// Writes the model so that other programs compute what this one does. What a format has no words for is
-/// refused (ErrorCode::usage) before anything is written, as is a path that exists, without `force`. A file
-/// appears whole or not at all, and so does a directory. Throws ErrorCode::failed when it cannot be written.
+/// Writes the model so that other programs compute the same. Settings that a format cannot express are
+/// refused (ErrorCode::usage) before anything is written; so is an existing path, without `force`. A file or
+/// directory appears whole or not at all. Throws ErrorCode::failed if it cannot be written.
 Exported export_model(const ForeignModel& model, std::string_view format, const std::string& path,
                       const ExportOptions& options = {});
 

@@ -1,6 +1,6 @@
 #pragma once
-// Tensors by name, as files of any format hold them: what a reader of a format hands on. Nothing here knows
-// `Tensor`: these are names, shapes and pointers.
+// Named tensors of a file in any format, as its reader provides them. Independent of `Tensor`: only names,
+// shapes and pointers.
 
 #include <cstddef>
 #include <cstdint>
@@ -20,24 +20,26 @@ struct TensorEntry {
   std::string name;
   DType dtype = DType::f32;
   std::vector<int64_t> shape = {};  ///< outermost first; empty for a single number
-  const void* data = nullptr;  ///< row-major values; in a file of others possibly not aligned to their size
-  size_t bytes = 0;            ///< what shape and dtype ask for
+  const void* data =
+      nullptr;       ///< row-major values; possibly not aligned to their size in other programs' files
+  size_t bytes = 0;  ///< as shape and dtype require
 };
 
-/// Tensors found by name. Their values live as long as this object; a mapped file reads them when touched.
+/// Tensors found by name. Their values live as long as this object; a mapped file reads them when they are
+/// touched.
 class NamedTensors {
  public:
   virtual ~NamedTensors() = default;
-  /// nullptr if there is no tensor of this name.
+  /// nullptr if there is no tensor with this name.
   virtual const TensorEntry* find(std::string_view name) const = 0;
-  /// All of them, in an order of the reader's.
+  /// Visits all tensors, in an order chosen by the reader.
   virtual void each(const std::function<void(const TensorEntry&)>& use) const = 0;
 };
 
-/// A list of tensors over memory of `owner`, such as a mapped file.
+/// A list of tensors in memory owned by `owner`, such as a mapped file.
 class TensorList final : public NamedTensors {
  public:
-  /// Throws ErrorCode::input where a name is given twice.
+  /// Throws ErrorCode::input if a name occurs twice.
   TensorList(std::vector<TensorEntry> entries, std::shared_ptr<const void> owner);
   const TensorEntry* find(std::string_view name) const override;
   void each(const std::function<void(const TensorEntry&)>& use) const override;

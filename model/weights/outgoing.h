@@ -1,5 +1,5 @@
 #pragma once
-// A model's parameters as the tensors of another program: the way out, as place.h is the way in.
+// A model's parameters as the tensors of another program, for export; place.h does the reverse for import.
 
 #include <functional>
 #include <map>
@@ -13,13 +13,13 @@
 
 namespace hewn {
 
-/// The parameters of a model under a configuration that computes the same, named as another program does.
+/// The parameters of a model under an equivalent configuration, with another program's names.
 class Outgoing {
  public:
-  /// `as` may differ from the model's own configuration in what does not change what is computed: biases
-  /// where there are none become zeros, rotary pairs are brought into the other order, a shorter context
-  /// leaves the later learned positions out. Throws ErrorCode::input if the model's tensors do not fit its
-  /// configuration. The model has to outlive this.
+  /// `as` may differ from the model's own configuration where the result is the same: missing biases become
+  /// zeros, rotary pairs are reordered, a shorter context drops the later learned positions. Throws
+  /// ErrorCode::input if the model's tensors do not fit its configuration. The model must outlive this
+  /// object.
   Outgoing(const ForeignModel& model, const ModelConfig& as, const Naming& naming);
   ~Outgoing();
   Outgoing(const Outgoing&) = delete;
@@ -27,16 +27,16 @@ class Outgoing {
 
   /// Name and shape of each tensor, in the order of our parameters; dtype f32, no values.
   const std::vector<TensorEntry>& entries() const { return entries_; }
-  /// The values of one of them, row-major. Throws ErrorCode::usage for another name.
+  /// The values of one tensor, row-major. Throws ErrorCode::usage for another name.
   const std::vector<float>& values(std::string_view name);
 
-  /// Calls append(name, data, bytes) for each of `entries` (of these names, in any dtype of f32, f16, bf16)
-  /// with the values in that dtype. Throws ErrorCode::input where a value is too large for f16.
+  /// Calls append(name, data, bytes) for each of `entries` (with these names, and dtype f32, f16 or bf16)
+  /// with the values in that dtype. Throws ErrorCode::input if a value is too large for f16.
   using Append = std::function<void(const std::string& name, const void* data, size_t bytes)>;
   void write(const std::vector<TensorEntry>& entries, const Append& append);
 
  private:
-  /// Columns of a parameter of ours, perhaps transposed.
+  /// Columns of one of our parameters, possibly transposed.
   struct Slice {
     const Parameter* parameter = nullptr;
     int64_t first = 0, width = 0;
@@ -53,7 +53,7 @@ class Outgoing {
   std::vector<float> held_values_, slice_values_;
 };
 
-/// A model of Hewn itself, from a file of its parameters such as a checkpoint's model.safetensors.
+/// One of Hewn's own models, from a file of its parameters such as a checkpoint's model.safetensors.
 ForeignModel own_model(const std::string& weights, const ModelConfig& config,
                        std::shared_ptr<const Tokenizer> tokenizer);
 

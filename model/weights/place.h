@@ -1,6 +1,6 @@
 #pragma once
-// Somebody else's tensors as the parameters of a Model: which belong to which, whether they fit, their
-// values.
+// Maps another program's tensors to the parameters of a Model: which belong together, whether they fit, and
+// their values.
 
 #include <functional>
 #include <string>
@@ -12,12 +12,12 @@
 
 namespace hewn {
 
-/// The tensors of theirs that make up one parameter of ours: side by side along our columns (of a vector: end
-/// to end). Read one way it imports, the other way it exports.
+/// The foreign tensors that make up one of our parameters: side by side along our columns (for a vector: end
+/// to end). Used in both directions, for import and export.
 struct Origin {
   struct Part {
-    std::string name;   ///< theirs
-    int64_t width = 0;  ///< columns of ours that it takes
+    std::string name;   ///< foreign name
+    int64_t width = 0;  ///< number of our columns that it fills
   };
   std::vector<Part> parts;
   bool transposed = false;  ///< their matrices are [out, in], ours [in, out]
@@ -26,17 +26,17 @@ struct Origin {
 /// How another program names the parameters of a model.
 struct Naming {
   std::function<Origin(const Parameter& ours, const ModelConfig& config)> origin;
-  /// Tensors that belong to such a model but are no parameters of it: masks, frequencies.
+  /// Tensors that belong to such a model but are not parameters: masks, frequencies.
   std::function<bool(std::string_view theirs, const ModelConfig& config)> passed_over =
       [](std::string_view, const ModelConfig&) { return false; };
 };
 
-/// Compares names and shapes, reads no values. `model` may be on a device without memory. More rows than a
-/// table of positions needs are fine: a cropped context leaves the later ones out. Throws ErrorCode::input
-/// with all that is missing, unknown or misshapen.
+/// Compares names and shapes without reading values. `model` may be on a device without memory. A table of
+/// positions may have more rows than needed: a cropped context drops the later ones. Throws ErrorCode::input
+/// listing everything missing, unknown or misshapen.
 void check_fit(const NamedTensors& theirs, const Naming& naming, const Model& model);
 
-/// The values of one parameter of ours, row-major, as float or double. The tensors have to fit.
+/// The values of one of our parameters, row-major, as float or double. The tensors must fit.
 template <class T>
 std::vector<T> placed_values(const NamedTensors& theirs, const Naming& naming, const Parameter& ours,
                              const ModelConfig& config);
@@ -47,7 +47,7 @@ template <>
 std::vector<double> placed_values<double>(const NamedTensors& theirs, const Naming& naming,
                                           const Parameter& ours, const ModelConfig& config);
 
-/// Overwrites all parameters of a model on a device that runs. Throws as `check_fit`.
+/// Overwrites all parameters of a model on a device with memory. Throws like `check_fit`.
 void place(const NamedTensors& theirs, const Naming& naming, Model& model);
 
 }  // namespace hewn

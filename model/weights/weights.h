@@ -1,5 +1,5 @@
 #pragma once
-// A model's parameters to and from a safetensors file.
+// Saves and loads a model's parameters as a safetensors file.
 
 #include <string>
 
@@ -14,18 +14,18 @@ FileSum save_weights(const std::string& path, const Model& model);
 /// The metadata of such a file.
 Metadata weights_metadata(const ModelConfig& config);
 
-/// Overwrites all parameters. Every one has to be there with its shape and nothing else may be; f64, f32,
-/// bf16 and f16 are converted to the model's dtype. Throws ErrorCode::input naming all that is missing,
+/// Overwrites all parameters. The file must contain exactly the model's parameters, with their shapes; f64,
+/// f32, bf16 and f16 are converted to the model's dtype. Throws ErrorCode::input listing everything missing,
 /// unknown or misshapen.
 void load_weights(const std::string& path, Model& model);
 
-/// The model that `save_weights` wrote, to be read only, without gradients. Its parameters are the mapped
-/// file itself where that holds them as the dtype needs them (f32 values for f32 and bf16), else copies: so
-/// nothing is read before it is used. Throws as `load_weights`, and ErrorCode::input if the file does not say
-/// what model it is of.
+/// Opens the model that `save_weights` wrote, read-only and without gradients. Its parameters are the mapped
+/// file itself if that holds them in the required dtype (f32 values for f32 and bf16), otherwise copies; so
+/// nothing is read before it is used. Throws like `load_weights`, and ErrorCode::input if the file does not
+/// contain the model's configuration.
 std::unique_ptr<Model> open_weights(const std::string& path, Device& device, DType dtype = DType::f32);
 
-/// The configuration that such a file carries. Throws ErrorCode::input if there is none.
+/// The configuration in such a file. Throws ErrorCode::input if there is none.
 ModelConfig config_in(const SafetensorsFile& file);
 
 /// The values of an entry of any float type, as float or double. Throws ErrorCode::input for other types.

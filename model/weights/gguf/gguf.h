@@ -2,10 +2,10 @@
 // GGUF, the format of ggml and llama.cpp (github.com/ggml-org/ggml, docs/gguf.md, version 3), little-endian:
 //   "GGUF", u32 version, u64 number of tensors, u64 number of keys
 //   each key:     its name, u32 type, the value
-//   each tensor:  its name, u32 number of dimensions, u64 sizes (innermost first), u32 type, u64 place in the
-//   data the data, from the next multiple of the alignment on (32 unless general.alignment says otherwise),
-//   each tensor filled up to such a multiple
-// Texts are a u64 length and as many bytes.
+//   each tensor:  its name, u32 number of dimensions, u64 sizes (innermost first), u32 type, u64 offset in the data
+//   the data:     starts at the next multiple of the alignment (32 unless general.alignment says otherwise), and
+//                 each tensor is padded to such a multiple
+// Strings are a u64 length followed by as many bytes.
 
 #include <cstddef>
 #include <cstdint>
@@ -21,8 +21,8 @@
 
 namespace hewn {
 
-/// What a key holds. Integers of 8 and 16 bits are read as those of 32; lists of anything but texts, i32 and
-/// f32 are read over and held as std::monostate, which cannot be written.
+/// The value of a key. Integers of 8 and 16 bits are read as 32 bits; lists of anything but strings, i32 and
+/// f32 are skipped and represented by std::monostate, which cannot be written.
 using GgufValue =
     std::variant<std::monostate, bool, uint32_t, int32_t, uint64_t, int64_t, float, double, std::string,
                  std::vector<std::string>, std::vector<int32_t>, std::vector<float>>;
@@ -33,23 +33,23 @@ using GgufKeys = std::vector<std::pair<std::string, GgufValue>>;
 /// A GGUF file, mapped. Pointers live as long as this object.
 class GgufFile final : public NamedTensors {
  public:
-  /// Checks everything but the values: counts and lengths against the bytes there are, before memory is taken
-  /// for them; names given twice; types; that the tensors follow each other from the start of the data, each
-  /// with the bytes its shape and type ask for. Reads versions 2 and 3, which are the same here. Throws
-  /// ErrorCode::input naming file and key or tensor; for quantised tensors too.
+  /// Checks everything but the values: counts and lengths against the bytes available, before memory is
+  /// allocated for them; duplicate names; types; that the tensors follow each other from the start of the
+  /// data, each with the bytes that its shape and type require. Reads versions 2 and 3, which are the same
+  /// here. Throws ErrorCode::input naming file and key or tensor; also for quantised tensors.
   explicit GgufFile(const std::string& path);
 
-  /// In the order of the file; shapes outermost first.
+  /// In file order; shapes outermost first.
   const std::vector<TensorEntry>& entries() const { return entries_; }
   const std::string& path() const { return file_.path(); }
 
   const TensorEntry* find(std::string_view name) const override;
   void each(const std::function<void(const TensorEntry&)>& use) const override;
-  /// The keys by their names.
+  /// The keys by name.
   const std::map<std::string, GgufValue, std::less<>>& keys() const { return keys_; }
   /// nullptr if there is no such key.
   const GgufValue* find_key(std::string_view name) const;
-  /// The value of a key that has to be there, be of any integer or of any real type. Throws ErrorCode::input.
+  /// The value of a required key, of any integer or any real type. Throws ErrorCode::input.
   std::string text(std::string_view key) const;
   int64_t integer(std::string_view key) const;
   double real(std::string_view key) const;
@@ -61,20 +61,20 @@ class GgufFile final : public NamedTensors {
   std::map<std::string, size_t, std::less<>> index_;  // name -> place in entries_
 };
 
-/// Writes a GGUF file, values streamed in the order of the tensors, through `AtomicFile`: without `finish`
-/// there is no file.
+/// Writes a GGUF file through `AtomicFile`, streaming values in the order of the tensors. Without `finish` no
+/// file appears.
 class GgufWriter {
  public:
-  /// Name, dtype (f64, f32, f16, bf16, i64, i32 or i8) and shape of each tensor are used, shapes of 1 to 4
-  /// sizes. Throws ErrorCode::usage for anything else and for names given twice, ErrorCode::failed as
+  /// Uses name, dtype (f64, f32, f16, bf16, i64, i32 or i8) and shape of each tensor; shapes have 1 to 4
+  /// sizes. Throws ErrorCode::usage for anything else and for duplicate names, ErrorCode::failed like
   /// AtomicFile.
   GgufWriter(const std::string& path, const GgufKeys& keys, const std::vector<TensorEntry>& tensors);
 
-  /// The next tensor's values, all of them. Throws ErrorCode::usage for another name or another number of
-  /// bytes, ErrorCode::failed as AtomicFile.
+  /// All values of the next tensor. Throws ErrorCode::usage for another name or number of bytes,
+  /// ErrorCode::failed like AtomicFile.
   void append(std::string_view name, const void* data, size_t bytes);
 
-  /// Throws ErrorCode::usage if tensors are missing, ErrorCode::failed as AtomicFile.
+  /// Throws ErrorCode::usage if tensors are missing, ErrorCode::failed like AtomicFile.
   FileSum finish();
 
  private:

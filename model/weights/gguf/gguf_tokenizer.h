@@ -1,5 +1,5 @@
 #pragma once
-// The tokenizer that a GGUF file holds.
+// Reads the tokenizer of a GGUF file.
 
 #include <memory>
 #include <string>
@@ -9,17 +9,17 @@
 
 namespace hewn {
 
-/// What ggml calls the kinds of tokens (llama.h, llama_token_type).
+/// ggml's numbers for the kinds of tokens (llama.h, llama_token_type).
 namespace gguf_token {
 inline constexpr int32_t normal = 1, unknown = 2, control = 3, unused = 5, byte = 6;
 }
 
-/// The name of token `id` that fills a vocabulary up to the model's.
+/// The name of token `id` if it only pads the vocabulary to the model's size.
 inline std::string gguf_padding_token(size_t id) { return "[PAD" + std::to_string(id) + "]"; }
 
-/// GPT-2's byte pairs ("gpt2"; of single bytes alone it is a `byte`, of ASCII characters alone a `char`
-/// tokenizer), or Llama's ("llama"), without the tokens that fill the vocabulary up at its end. Null for
-/// other kinds and for what this program would encode differently, and why.
+/// GPT-2's byte pairs ("gpt2"; with only single bytes it becomes a `byte`, with only ASCII characters a
+/// `char` tokenizer) or Llama's ("llama"), without padding tokens at the end. Null, with the reason in
+/// `why_not`, for other kinds and for tokenizers that this program would apply differently.
 std::shared_ptr<const Tokenizer> tokenizer_in(const GgufFile& file, std::string& why_not);
 
 }  // namespace hewn

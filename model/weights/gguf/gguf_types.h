@@ -1,5 +1,5 @@
 #pragma once
-// The numbers that GGUF files give to types. Used by reader and writer only.
+// The numbers of types in GGUF files. Only the reader and the writer use this header.
 
 #include <cstddef>
 #include <cstdint>
@@ -32,16 +32,16 @@ enum class ValueType : uint32_t {
   f64 = 12
 };
 
-/// Types of tensors (ggml.h, ggml_type); those without a DType are quantised, or of no use here.
+/// Types of tensors (ggml.h, ggml_type); those without a DType are quantised or unsupported.
 struct TensorType {
   uint32_t number;
   std::string_view name;
   std::optional<DType> dtype;
 };
 
-/// nullptr for a number that is none.
+/// nullptr for an unknown number.
 const TensorType* find_tensor_type(uint32_t number);
-/// nullptr for a DType that the format has no number for.
+/// nullptr for a DType without a number in the format.
 const TensorType* find_tensor_type(DType dtype);
 
 }  // namespace hewn::gguf

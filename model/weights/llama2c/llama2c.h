@@ -1,6 +1,6 @@
 #pragma once
-// Models as llama2.c keeps them (github.com/karpathy/llama2.c, export.py and run.c): a header of sizes, then
-// float32 values without names, tensor after tensor, each for all layers. Version 0 begins with its sizes,
+// Models in llama2.c's format (github.com/karpathy/llama2.c, export.py and run.c): a header of sizes, then
+// float32 values without names, tensor by tensor, each for all layers. Version 0 begins with its sizes,
 // version 1 with "ak42"; the quantised version 2 is refused.
 
 #include <filesystem>
@@ -10,11 +10,11 @@
 
 namespace hewn {
 
-/// Whether a path is a file of that ending, .bin; what is in it, `open_llama2c` finds out.
+/// Whether the file's name ends in .bin; `open_llama2c` checks the content.
 bool looks_like_llama2c(const std::filesystem::path& path);
 
-/// Opens such a file, with tokenizer.bin or tokN.bin beside it, N the size of the vocabulary. The file has to
-/// have exactly the bytes that its header asks for. Throws ErrorCode::input.
+/// Opens such a file, with the tokenizer.bin or tokN.bin next to it, where N is the vocabulary size. The
+/// file's size must be exactly as its header implies. Throws ErrorCode::input.
 ForeignModel open_llama2c(const std::string& path);
 
 }  // namespace hewn

@@ -1,9 +1,9 @@
 #pragma once
-// Named tensors in a file: the safetensors format (github.com/huggingface/safetensors, "Format"): the length
+// Named tensors in a file: the safetensors format (github.com/huggingface/safetensors, "Format"). The length
 // of the header as 8 little-endian bytes, the header in JSON, then the values, row-major, little-endian,
-// without holes.
-//   {"__metadata__": {"key": "text"}, "wte": {"dtype": "F32", "shape": [V, C], "data_offsets": [begin, end]},
-//   ...}
+// without gaps.
+//   {"__metadata__": {"key": "text"},
+//    "wte": {"dtype": "F32", "shape": [V, C], "data_offsets": [begin, end]}, ...}
 
 #include <cstddef>
 #include <map>
@@ -16,25 +16,25 @@
 
 namespace hewn {
 
-/// Free text that travels in the header.
+/// Free text in the header.
 using Metadata = std::map<std::string, std::string>;
 
-/// A safetensors file, mapped; nothing is read until it is touched. Pointers live as long as this object.
+/// A mapped safetensors file; nothing is read until it is touched. Pointers live as long as this object.
 class SafetensorsFile final : public NamedTensors {
  public:
   /// Checks everything: the header's length and JSON, names, dtypes, and that the tensors cover the data
-  /// exactly, each with the bytes its shape and dtype ask for. Throws ErrorCode::input naming file and
+  /// exactly, each with the bytes that its shape and dtype require. Throws ErrorCode::input naming file and
   /// tensor.
   explicit SafetensorsFile(const std::string& path);
 
-  /// In the order of their data. Tensors of types Hewn has no use for (BOOL, U32, F8 ...) are not among them.
+  /// In the order of their data, without tensors of unsupported types (BOOL, U32, F8 ...).
   const std::vector<TensorEntry>& entries() const { return entries_; }
   const Metadata& metadata() const { return metadata_; }
   const std::string& path() const { return file_.path(); }
 
   const TensorEntry* find(std::string_view name) const override;
   void each(const std::function<void(const TensorEntry&)>& use) const override;
-  /// Throws ErrorCode::input if there is no such tensor, or if its type is one Hewn has no use for.
+  /// Throws ErrorCode::input if there is no such tensor or its type is unsupported.
   const TensorEntry& at(std::string_view name) const;
 
  private:
@@ -45,22 +45,22 @@ class SafetensorsFile final : public NamedTensors {
   Metadata metadata_;
 };
 
-/// Writes a safetensors file, values streamed in the order of the header, through `AtomicFile`: without
-/// `finish` there is no file. The data begins at a multiple of 64 bytes. Same tensors and metadata, same
-/// bytes.
+/// Writes a safetensors file through `AtomicFile`, streaming values in the order of the header. Without
+/// `finish` no file appears. The data begins at a multiple of 64 bytes. The same tensors and metadata give
+/// the same bytes.
 class SafetensorsWriter {
  public:
-  /// Name, dtype and shape of each entry are used. Throws ErrorCode::usage for a name given twice,
-  /// "__metadata__" as a name, text that is not UTF-8 or a shape with a negative or overflowing size;
-  /// ErrorCode::failed as AtomicFile.
+  /// Uses name, dtype and shape of each entry. Throws ErrorCode::usage for a duplicate name, "__metadata__"
+  /// as a name, text that is not UTF-8, or a shape with a negative or overflowing size; ErrorCode::failed
+  /// like AtomicFile.
   SafetensorsWriter(const std::string& path, const std::vector<TensorEntry>& tensors,
                     const Metadata& metadata = {});
 
-  /// The next bytes of tensor `name`, which has to be the one begun or the next in order. A tensor may come
-  /// in pieces. Throws ErrorCode::usage for another name or bytes too many, ErrorCode::failed as AtomicFile.
+  /// The next bytes of tensor `name`, which must be the current or the next one. A tensor may arrive in
+  /// pieces. Throws ErrorCode::usage for another name or too many bytes, ErrorCode::failed like AtomicFile.
   void append(std::string_view name, const void* data, size_t bytes);
 
-  /// Throws ErrorCode::usage if values are missing, ErrorCode::failed as AtomicFile. Returns size and
+  /// Throws ErrorCode::usage if values are missing, ErrorCode::failed like AtomicFile. Returns size and
   /// checksum.
   FileSum finish();
 
@@ -74,8 +74,7 @@ class SafetensorsWriter {
   size_t next_ = 0;  // of pending_, the one that was appended to last
 };
 
-/// Writes whole tensors from `data`; `bytes` has to be what dtype and shape say. Throws as
-/// `SafetensorsWriter`.
+/// Writes whole tensors from `data`; `bytes` must match dtype and shape. Throws like `SafetensorsWriter`.
 FileSum write_safetensors(const std::string& path, const std::vector<TensorEntry>& tensors,
                           const Metadata& metadata = {});
 

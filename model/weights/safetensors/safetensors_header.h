@@ -1,5 +1,5 @@
 #pragma once
-// The header of a safetensors file, as text and as data. Used by reader and writer only.
+// The header of a safetensors file, as text and as data. Only the reader and the writer use this header file.
 
 #include <cstdint>
 #include <optional>
@@ -27,11 +27,11 @@ struct Header {
   Metadata metadata;
 };
 
-/// Reads the JSON. Checks its form, not whether sizes fit. Throws ErrorCode::input with what was found and
-/// expected.
+/// Parses the JSON. Checks its form, not whether sizes fit. Throws ErrorCode::input with found and expected
+/// values.
 Header parse_header(std::string_view json);
 
-/// A type of the format: its bytes per element, and ours if there is one.
+/// A type of the format: its bytes per element, and the corresponding DType if there is one.
 struct Type {
   std::string_view name;
   size_t size;
@@ -47,7 +47,7 @@ std::string supported_types();
 /// The name in quotes, escaped and shortened for a message.
 std::string in_quotes(std::string_view name);
 
-/// a * b, nothing if that does not fit.
+/// a * b; nothing if it overflows.
 inline std::optional<uint64_t> multiply(uint64_t a, uint64_t b) {
   uint64_t product = 0;
   if (__builtin_mul_overflow(a, b, &product)) return std::nullopt;

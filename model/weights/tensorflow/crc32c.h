@@ -6,10 +6,10 @@
 
 namespace hewn {
 
-/// The checksum of one piece of memory: of "123456789" it is 0xe3069283.
+/// The checksum of a piece of memory; for "123456789" it is 0xe3069283.
 uint32_t crc32c(std::string_view bytes);
 
-/// As it is stored: transposed and moved, so that the checksum of bytes that hold checksums stays a good one.
+/// The stored form: rotated and offset, so that checksums of data containing checksums stay meaningful.
 constexpr uint32_t masked_crc32c(uint32_t crc) { return (crc >> 15 | crc << 17) + 0xa282ead8u; }
 
 }  // namespace hewn

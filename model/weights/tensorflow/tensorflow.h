@@ -13,31 +13,30 @@
 
 namespace hewn {
 
-/// What an index says of a tensor.
+/// The index entry of a tensor.
 struct BundleEntry {
   std::string name;
-  int dtype = 0;  ///< TensorFlow's number of the type
+  int dtype = 0;  ///< TensorFlow's type number
   std::vector<int64_t> shape;
-  uint64_t offset = 0, size = 0;  ///< bytes in the file of data
+  uint64_t offset = 0, size = 0;  ///< bytes in the data file
   uint32_t checksum = 0;          ///< masked CRC-32C of these
 };
 
-/// The tensors of an index file, in the order of their names. Throws ErrorCode::input where it is damaged or
-/// of several files, a tensor is in slices, or sizes cannot be.
+/// The tensors of an index file, in the order of their names. Throws ErrorCode::input if it is damaged or
+/// refers to several files, a tensor is sliced, or sizes are impossible.
 std::vector<BundleEntry> read_bundle_index(std::string_view index);
 
 /// Such a checkpoint, mapped.
 class TensorflowCheckpoint final : public NamedTensors {
  public:
-  /// Opens PREFIX.index and PREFIX.data-00000-of-00001, and checks that every tensor lies within the data,
-  /// without overlaps. Tensors of types Hewn has no use for are left out. Throws ErrorCode::input naming file
-  /// and tensor.
+  /// Opens PREFIX.index and PREFIX.data-00000-of-00001 and checks that every tensor lies within the data,
+  /// without overlaps. Skips tensors of unsupported types. Throws ErrorCode::input naming file and tensor.
   explicit TensorflowCheckpoint(const std::string& prefix);
 
   const TensorEntry* find(std::string_view name) const override { return tensors_->find(name); }
   void each(const std::function<void(const TensorEntry&)>& use) const override { tensors_->each(use); }
 
-  /// Reads all values and compares their checksums. Throws ErrorCode::input naming the tensor.
+  /// Reads all values and verifies their checksums. Throws ErrorCode::input naming the tensor.
   void verify() const;
 
  private:
@@ -46,10 +45,10 @@ class TensorflowCheckpoint final : public NamedTensors {
   std::unique_ptr<TensorList> tensors_;
 };
 
-/// Whether a path is a directory as OpenAI's: hparams.json is there.
+/// Whether the directory contains hparams.json, as OpenAI's do.
 bool looks_like_tensorflow(const std::filesystem::path& path);
 
-/// Opens such a directory with its tokenizer. Throws ErrorCode::input naming what is wrong.
+/// Opens such a directory with its tokenizer. Throws ErrorCode::input naming the problem.
 ForeignModel open_tensorflow(const std::string& directory);
 
 }  // namespace hewn

@@ -1,8 +1,7 @@
 #pragma once
-// Python's pickles as data (docs.python.org, "pickle"; the opcodes are described in CPython's
-// pickletools.py). A pickle is a program for a machine with a stack. This one knows the instructions that
-// make plain values and PyTorch's tensors, and refuses all others by name: nothing is imported, nothing is
-// called.
+// Reads Python's pickles as data (docs.python.org, "pickle"; CPython's pickletools.py describes the opcodes).
+// A pickle is a program for a stack machine. This one implements the instructions that build plain values and
+// PyTorch's tensors, and refuses all others by name: nothing is imported, nothing is called.
 
 #include <cstdint>
 #include <deque>
@@ -31,11 +30,11 @@ std::string_view name_of(PickleKind kind);
 
 class PickleValue;
 
-/// A pickle of protocol 2 to 5, read. Holds pointers into the bytes it was made of.
+/// A parsed pickle of protocol 2 to 5. Holds pointers into the bytes it was parsed from.
 class Pickle {
  public:
-  /// Throws ErrorCode::input naming what it would do otherwise, and where. Takes time and memory in
-  /// proportion to the pickle's length, a million instructions at most.
+  /// Throws ErrorCode::input naming the refused instruction and its position. Time and memory are
+  /// proportional to the pickle's length; at most a million instructions.
   explicit Pickle(std::string_view bytes);
 
   PickleValue root() const;
@@ -57,27 +56,26 @@ class Pickle {
   Place root_ = 0;
 };
 
-/// One of its values; copies are cheap. The accessors throw ErrorCode::input where the value is of another
-/// kind.
+/// One of its values; cheap to copy. Accessors throw ErrorCode::input if the value has another kind.
 class PickleValue {
  public:
   PickleKind kind() const { return node().kind; }
   bool boolean() const { return expect(PickleKind::boolean).integer != 0; }
   int64_t integer() const { return expect(PickleKind::integer).integer; }
-  double real() const;  ///< also of an integer
+  double real() const;  ///< accepts an integer too
   std::string_view text() const { return expect(PickleKind::text).text; }
   /// The name of a global: "torch.FloatStorage".
   std::string_view global() const { return expect(PickleKind::global).text; }
 
-  /// How many items a list or tuple has, or entries a dict. A storage and a tensor are what they were made
-  /// of: (global, key, place, numel), and (storage, offset, shape, strides, ...).
+  /// Number of items of a list or tuple, or of entries of a dict. A storage and a tensor have the items they
+  /// were constructed from: (global, key, place, numel), and (storage, offset, shape, strides, ...).
   size_t size() const;
   PickleValue item(size_t i) const;  ///< of anything but a dict; throws where there are fewer
   PickleValue key(size_t i) const;   ///< of a dict, in order of insertion; i < size()
   PickleValue value(size_t i) const;
-  /// The entry of a dict with this text as its key, the last one as in Python.
+  /// The dict entry with this text as its key; the last one, as in Python.
   std::optional<PickleValue> find(std::string_view key) const;
-  /// The same; throws ErrorCode::input where there is none.
+  /// The same; throws ErrorCode::input if there is none.
   PickleValue at(std::string_view key) const;
 
  private:

@@ -1,7 +1,7 @@
 #pragma once
-// What PyTorch's torch.save writes since version 1.6: a zip archive of a pickle, NAME/data.pkl, and the
-// values of each storage, NAME/data/KEY. The pickle is read as data (model/weights/torch/pickle.h), nothing of it
-// is executed.
+// Files of PyTorch's torch.save since version 1.6: a zip archive of a pickle, NAME/data.pkl, and the values
+// of each storage, NAME/data/KEY. The pickle is read as data (model/weights/torch/pickle.h); nothing in it is
+// executed.
 
 #include <functional>
 #include <memory>
@@ -17,16 +17,15 @@ namespace hewn {
 /// Such a file, mapped. Pointers and values live as long as this object.
 class TorchFile final : public NamedTensors {
  public:
-  /// Checks the structure, and that every tensor lies within its storage, row after row: a strided view (a
-  /// transposed one, say) is refused by name. Throws ErrorCode::input naming file and tensor.
+  /// Checks the structure, and that every tensor lies within its storage, row after row: a strided view (such
+  /// as a transposed one) is refused by name. Throws ErrorCode::input naming file and tensor.
   explicit TorchFile(const std::string& path);
 
-  /// The tensors are those of the state dict: of the dict that was saved, or of what it holds under "model"
-  /// (as nanoGPT has it), "model_state_dict" or "state_dict". In its order; those of types Hewn has no use
-  /// for (bool, int16) are left out.
+  /// The tensors of the state dict: the saved dict itself, or its entry "model" (as in nanoGPT),
+  /// "model_state_dict" or "state_dict". In its order, without tensors of unsupported types (bool, int16).
   const TensorEntry* find(std::string_view name) const override { return tensors_->find(name); }
   void each(const std::function<void(const TensorEntry&)>& use) const override { tensors_->each(use); }
-  /// All that was saved.
+  /// The saved value.
   PickleValue root() const { return pickle_->root(); }
   const std::string& path() const { return file_.path(); }
 
