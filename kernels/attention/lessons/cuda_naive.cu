@@ -1,8 +1,8 @@
-// A thread a query, the formula as it stands: a row of scores in global memory, their maximum, exponentials,
-// sums. Every score is written once and read three times or more, and neighbouring threads read and write
-// rows of scores a whole row apart, so that each access is a transaction of its own. The next rung,
-// cuda_rows.cu, gives a query to the 32 lanes of a warp, each with a key: no score is stored at all, for a
-// running maximum and sum replace the passes over them.
+// One thread per query, the formula as written: a row of scores in global memory, their maximum,
+// exponentials, sums. Every score is written once and read at least three times, and adjacent threads access
+// rows of scores a whole row apart, so each access is a separate transaction. The next rung, gpu/rows.cu,
+// assigns a query to the 32 lanes of a warp, one key per lane: no score is stored at all, since a running
+// maximum and sum replace the passes over them.
 
 #include "kernels/attention/gpu/heads.cuh"
 #include "kernels/attention/kernels.h"

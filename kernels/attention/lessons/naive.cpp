@@ -21,7 +21,7 @@ void add_scaled(T* sum, T factor, const T* x, int64_t n) {
   for (int64_t d = 0; d < n; ++d) sum[d] += factor * x[d];
 }
 
-/// Calls body(head, its scratch) for each of n heads, on all threads.
+/// Calls body(head, scratch of that head) for each of n heads, on all threads.
 template <class T, class Body>
 void for_heads(const Launch& launch, int64_t n, const Body& body) {
   const size_t share = launch.scratch_bytes / static_cast<size_t>(launch.threads) / sizeof(T);
@@ -56,14 +56,14 @@ void forward(const Launch& launch, const AttentionForward& a) {
   });
 }
 
-/// Zeroes what is to be set, so that all that follows is added.
+/// Zeroes the gradients that are to be set, so that everything after can add.
 template <class T>
 void prepare(const Head<T>& x, int64_t rows, int64_t D, Write write) {
   if (write == Write::add) return;
   for (int64_t t = 0; t < rows; ++t) std::fill_n(x[t], D, T{0});
 }
 
-/// One query head: p and ds [Tq][Tk] first, then its dq and its share of dk and dv.
+/// One query head: first p and ds [Tq][Tk], then its dq and its share of dk and dv.
 template <class T>
 void backward_head(const AttentionBackward& a, int64_t bh, const Head<T>& dk, const Head<T>& dv, T* p,
                    T* ds) {
@@ -110,8 +110,8 @@ size_t matrices(const AttentionSizes& a, int threads, int64_t n) {
 
 }  // namespace
 
-// The formula as it stands: all scores of a head, then all of its probabilities, then all sums. Easy to check
-// against the paper, and T x T numbers per head travel to memory and back between the steps.
+// The formula as written: all scores of a head, then all of its probabilities, then all sums. It is easy to
+// check against the paper, but T x T numbers per head travel to memory and back between the steps.
 void attention_naive(const Launch& launch, const AttentionForward& a) {
   a.dtype == DType::f64 ? forward<double>(launch, a) : forward<float>(launch, a);
 }

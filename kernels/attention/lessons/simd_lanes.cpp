@@ -6,7 +6,7 @@
 namespace hewn {
 namespace {
 
-/// A block of queries, one per lane, takes one key after the other. q and y are [D][query_block].
+/// A block of queries, one per lane, processes one key after the other. q and y are [D][query_block].
 void forward_block(const AttentionForward& a, const Queries& block, float* q, float* y) {
   const int64_t kv = kv_of(a, block.bh);
   const In queries = head_of(a, a.q, block.bh), k = kv_head(a, a.k, kv), v = kv_head(a, a.v, kv);
@@ -22,7 +22,7 @@ void forward_block(const AttentionForward& a, const Queries& block, float* q, fl
       score[g] = lanes_that_see(block, key, g * W) ? score[g] : set1(-infinity);
       const vf before = most[g];
       most[g] = max(score[g], before);
-      // While all scores are -inf, 0 stands in: -inf - -inf would be NaN.
+      // While all scores are -inf, use 0 instead: -inf - -inf would be NaN.
       const vf base = most[g] == -infinity ? vf{} : most[g];
       shrink[g] = exp(before - base);
       p[g] = exp(score[g] - base);
@@ -39,9 +39,9 @@ void forward_block(const AttentionForward& a, const Queries& block, float* q, fl
 
 }  // namespace
 
-// Queries in the lanes. With keys in the lanes, a maximum and a sum need all lanes of a vector folded, and
-// each key that was read serves one query. Turn it round: 2 W queries lie transposed, one per lane, and take
-// the keys one after the other. A key read once serves them all, every lane has its own maximum and sum, and
+// Queries in lanes. With keys in lanes, a maximum and a sum require folding all lanes of a vector, and each
+// key that was read serves only one query. So transpose the roles: 2 W queries, one per lane, process the
+// keys one after the other. A key that is read serves them all, every lane has its own maximum and sum, and
 // nothing is folded. The price: y is read and written for every key.
 template <>
 void attention_lanes<Isa::HEWN_ISA>(const Launch& launch, const AttentionForward& a) {

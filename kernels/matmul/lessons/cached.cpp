@@ -4,10 +4,10 @@
 
 namespace hewn {
 
-// Blocks. The rung before passes over all of b for every row of a: a b of several megabytes comes from far
-// away M times. Cut k and j, so that a block of b fits a near cache, and take all rows of a past one block
-// before the next is touched: b comes from far away once. The price is that c is read and written once per
-// block along k instead of staying where it is; it is short, and still near.
+// Cache blocking. The previous rung passes over all of B for every row of A: a B of several megabytes comes
+// from memory M times. Cut k and j so that a block of B fits a near cache, and process all rows of A with one
+// block before moving to the next: B comes from memory once. The price is that C is read and written once per
+// block along k. It is small, and still in a near cache.
 void matmul_cached(const Launch&, const Matmul& m) {
   const Floats f(m);
   if (m.to_c == Write::set)

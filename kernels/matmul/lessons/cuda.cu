@@ -1,4 +1,4 @@
-// The first four steps from the dot product to the production kernel, an idea each.
+// The first four steps from the dot product to the production kernel on a GPU, one idea each.
 
 #include "kernels/matmul/gpu/epilogue.cuh"
 #include "kernels/matmul/kernels.h"
@@ -6,7 +6,7 @@
 namespace hewn {
 namespace {
 
-/// One float32 product of matrices as they stand in memory: c (set or add) alpha a b.
+/// One plain float32 product, with operands as they are in memory: C (set or add) alpha A B.
 struct Floats {
   int64_t M, N, K, lda, ldb, ldc;
   const float *a, *b;
@@ -26,8 +26,8 @@ struct Floats {
         to_c(m.to_c) {}
 };
 
-/// A thread makes one element. Neighbours in a warp are rows apart: each of their loads of a, and each store,
-/// is a transaction of its own.
+/// One thread per element. Adjacent threads of a warp work a row apart: each of their loads of A, and each
+/// store, is a separate memory transaction.
 __global__ void __launch_bounds__(256, blocks_with(256, 64)) multiply_naive(Floats m) {
   const int64_t i = int64_t{blockIdx.x} * 16 + threadIdx.x, j = int64_t{blockIdx.y} * 16 + threadIdx.y;
   if (i >= m.M || j >= m.N) return;
@@ -36,9 +36,9 @@ __global__ void __launch_bounds__(256, blocks_with(256, 64)) multiply_naive(Floa
   write(m.c + i * m.ldc + j, m.alpha * sum, m.to_c);
 }
 
-/// The same with neighbours along a row: they share what they load of a, and what they load of b and store is
-/// one piece of memory. For every type and every option, so that whatever has no better kernel comes here. T
-/// is the type of the operands, C that of c, S that of sums.
+/// The same with adjacent threads along a row (coalesced): they share their loads of A, and their loads of B
+/// and their stores are contiguous. Supports every type and every option, as the fallback for arguments that
+/// no better kernel takes. T is the type of the operands, C that of C, S that of the sums.
 template <class T, class C, class S>
 __global__ void __launch_bounds__(256, blocks_with(256, 64)) multiply_coalesced(Matmul m, unsigned blocks_m) {
   const int batch = static_cast<int>(blockIdx.y / blocks_m);
@@ -54,7 +54,7 @@ __global__ void __launch_bounds__(256, blocks_with(256, 64)) multiply_coalesced(
   finish<C>(m, offset_of(m.c_step, m, batch), i, j, sum);
 }
 
-/// A block loads squares of a and b into shared memory, from which each element is read 32 times.
+/// A block loads square tiles of A and B into shared memory, from which each element is read 32 times.
 constexpr int square = 32;
 struct Squares {
   float a[square][square], b[square][square];
@@ -76,7 +76,8 @@ __global__ void __launch_bounds__(square* square, 1) multiply_shared(Floats m) {
   if (i < m.M && j < m.N) write(m.c + i * m.ldc + j, m.alpha * sum, m.to_c);
 }
 
-/// A thread makes 4 x 4 elements: eight loads from shared memory for sixteen multiply-adds, not two for one.
+/// Each thread computes 4 x 4 elements: eight loads from shared memory for sixteen multiply-adds, instead of
+/// two for one.
 constexpr int patch = 64, patch_depth = 16;
 struct Patches {
   float a[patch_depth][patch], b[patch_depth][patch];

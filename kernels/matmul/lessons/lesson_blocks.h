@@ -1,5 +1,5 @@
 #pragma once
-// What the lessons with packed blocks share. Compiled per instruction set; includers are simd*.cpp.
+// Shared by the lessons with packed blocks. Compiled per instruction set; included only by simd*.cpp.
 
 #include "kernels/matmul/cpu/pack.h"
 #include "kernels/matmul/lessons/lessons.h"
@@ -16,8 +16,8 @@ HEWN_INLINE LessonBlock lesson_block(const Matmul& m, int64_t k0, int64_t j0) {
   return {k0, at_most(m.K - k0, lesson_k), j0, at_most(m.N - j0, lesson_cols)};
 }
 
-/// Calls with_block(block, next) for all blocks of b, along j first; at least once, so that a sum of nothing
-/// is written too.
+/// Calls with_block(block, next) for all blocks of B, along j first; at least once, so that an empty sum is
+/// written too.
 template <class WithBlock>
 HEWN_INLINE void for_blocks(const Matmul& m, const WithBlock& with_block) {
   for (int64_t k0 = 0; k0 == 0 || k0 < m.K; k0 += lesson_k)
@@ -26,7 +26,7 @@ HEWN_INLINE void for_blocks(const Matmul& m, const WithBlock& with_block) {
                                                                  : lesson_block(m, k0 + lesson_k, 0));
 }
 
-/// The block as the tiles read it: panels of their width, one after the other.
+/// Copies the block in the order in which tiles read it: panels of their width, one after the other.
 HEWN_INLINE void pack_block(const Matmul& m, const LessonBlock& b, float* packed) {
   const float* from = Floats(m).b + b.k0 * m.ldb + b.j0;
   for (int64_t j = 0; j < b.cols; j += tile_cols<float>) {
@@ -35,7 +35,8 @@ HEWN_INLINE void pack_block(const Matmul& m, const LessonBlock& b, float* packed
   }
 }
 
-/// Rows [begin, end) of a times a packed block; look_ahead(n, tile) may tell the n-th tile what to fetch.
+/// Multiplies rows [begin, end) of A by a packed block; look_ahead(n, tile) may give the n-th tile lines to
+/// prefetch.
 template <class LookAhead>
 HEWN_INLINE void multiply_packed(const Matmul& m, const LessonBlock& b, const float* packed, int64_t begin,
                                  int64_t end, const LookAhead& look_ahead) {

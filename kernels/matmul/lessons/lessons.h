@@ -1,6 +1,6 @@
 #pragma once
-// The lessons between the dot product and the production kernel, one file and one idea each. They take one
-// float32 product of matrices as they stand in memory: c (set or add) alpha a b.
+// The lessons between the dot product and the production kernel, one file and one idea each. They compute one
+// plain float32 product, with operands as they are in memory: C (set or add) alpha A B.
 
 #include "kernels/matmul/abi.h"
 
@@ -24,7 +24,8 @@ struct Floats {
 
 }  // namespace
 
-/// A block of b in the lessons that cut it: 128 x 192 floats, 96 KiB, which a second-level cache holds.
+/// The block of B in the lessons that use blocks: 128 x 192 floats, 96 KiB, which a second-level cache can
+/// hold.
 constexpr int64_t lesson_k = 128, lesson_cols = 192;
 constexpr int64_t lesson_block_bytes = lesson_k * lesson_cols * 4;
 

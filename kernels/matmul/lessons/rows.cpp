@@ -4,10 +4,10 @@
 
 namespace hewn {
 
-// Order of loops. A dot product walks down a column of b: every step lands in another cache line, and uses
-// 4 of its 64 bytes. With k in the middle the innermost loop walks along a row of b and a row of c instead:
-// every byte that is fetched is used, and neighbouring elements can be computed side by side in one vector,
-// which compilers see by themselves. The arithmetic is the same.
+// Loop order. A dot product walks down a column of B: every step touches another cache line and uses 4 of its
+// 64 bytes. With k as the middle loop, the inner loop walks along a row of B and a row of C instead. Every
+// byte fetched is used, and adjacent elements can be computed side by side in one vector, which compilers do
+// on their own. The arithmetic is unchanged.
 void matmul_rows(const Launch&, const Matmul& m) {
   const Floats f(m);
   for (int64_t i = 0; i < m.M; ++i) {

@@ -3,7 +3,7 @@
 namespace hewn {
 namespace {
 
-/// The n-th tile walks down the n-th column of cache lines of the block to come.
+/// The n-th tile prefetches the n-th column of cache lines of the next block.
 HEWN_INLINE void fetch(const Matmul& m, const LessonBlock& next, int64_t n, Tile<float>& t) {
   constexpr int64_t line = 64 / sizeof(float);
   if (n * line >= next.cols || next.k <= 0) return;
@@ -13,10 +13,10 @@ HEWN_INLINE void fetch(const Matmul& m, const LessonBlock& next, int64_t n, Tile
 
 }  // namespace
 
-// Fetching ahead. While a block is multiplied, memory is idle; while the next is copied, arithmetic is. So
-// the tiles ask for the next block on the way: one prefetch of a line per step of k costs nothing beside 24
-// multiply-adds, and when its turn comes the block is in the second-level cache already. This matters when b
-// comes from memory, as a layer's weights do in training, and not at all when it is near anyway.
+// Prefetching. While a block is multiplied, memory is idle; while the next block is copied, arithmetic is. So
+// tiles prefetch the next block as they go: one prefetched line per step of k costs nothing next to 24
+// multiply-adds, and the block is in the second-level cache when its turn comes. This matters if B comes from
+// memory, as a layer's weights do in training, and not if B is in a cache already.
 template <>
 void matmul_ahead<Isa::HEWN_ISA>(const Launch& launch, const Matmul& m) {
   auto* packed = static_cast<float*>(launch.scratch);

@@ -6,7 +6,7 @@ namespace {
 
 constexpr int chains = 8;
 
-/// One row of c, `vectors` vectors from c on, the last of n elements.
+/// One row of C: `vectors` vectors from c on, the last with n elements.
 template <int vectors>
 HEWN_INLINE void row_of_sums(const Matmul& m, const float* a, const float* b, float* c, float alpha,
                              int64_t n) {
@@ -27,10 +27,10 @@ HEWN_INLINE void row_of_sums(const Matmul& m, const float* a, const float* b, fl
 
 }  // namespace
 
-// Independent sums. Eight vectors of one row of c are summed side by side: while one addition is under way,
-// seven others start, and nobody waits. An element of a, once in a register, serves eight multiply-adds, and
-// k walks over eight neighbouring cache lines instead of one. Now each multiply-add needs a load of b, and
-// loads are what there is too few of.
+// Independent sums. Eight vectors of one row of C are summed side by side: while one addition is in flight,
+// seven others can start, and the latency is hidden. An element of A, once in a register, serves eight
+// multiply-adds, and k walks over eight adjacent cache lines instead of one. Now each multiply-add needs one
+// load of B, and load ports are the bottleneck.
 template <>
 void matmul_chains<Isa::HEWN_ISA>(const Launch&, const Matmul& m) {
   const Floats f(m);

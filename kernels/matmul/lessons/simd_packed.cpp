@@ -2,11 +2,11 @@
 
 namespace hewn {
 
-// Packing. Blocks again, so that the tiles find b in a near cache, and each is copied first, in the order in
-// which tiles read it: a panel of three vectors, row after row. Then a tile walks straight through memory,
-// where fetching ahead by the processor works, no page is left after a few steps, and rows a power of two
-// apart do not compete for the same places in the cache. The copy costs one load and one store per element,
-// and pays when many rows of a use it.
+// Packing. As in cache blocking, tiles find a block of B in a near cache; in addition, each block is first
+// copied in the order in which tiles read it: a panel of three vectors, row after row. A tile then reads
+// memory sequentially: hardware prefetching works, one page serves many steps, and rows a power of two apart
+// no longer compete for the same cache sets. The copy costs one load and one store per element, and pays off
+// if many rows of A use it.
 template <>
 void matmul_packed<Isa::HEWN_ISA>(const Launch& launch, const Matmul& m) {
   auto* packed = static_cast<float*>(launch.scratch);

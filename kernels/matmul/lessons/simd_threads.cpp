@@ -3,11 +3,11 @@
 
 namespace hewn {
 
-// Threads. Every core takes some rows of tiles, with its own copy of the blocks: nothing is shared but what
-// is only read, no two write to one element, and nobody waits before the end. An element's sum is the work of
-// one thread from its first term to its last, in the same order for any number of them, so the result has
-// the same bits. What is left for the production kernel: rectangles instead of strips, so that b is not
-// copied by everyone, the other transpositions, epilogues, and shapes with few rows or an odd width.
+// Threads. Every core computes some rows of tiles with its own copy of the blocks: threads share only data
+// that is read, no element is written by two of them, and none waits before the end. One thread adds up an
+// element's whole sum, in the same order for any number of threads, so the result has the same bits. The
+// production kernel improves on this with rectangles instead of strips, so that not every thread copies B,
+// and adds transposed operands, epilogues, and shapes with few rows or an odd width.
 template <>
 void matmul_threads<Isa::HEWN_ISA>(const Launch& launch, const Matmul& m) {
   parallel_for(launch, blocks_of(m.M, tile_rows), [&](int64_t begin, int64_t end, int worker) {

@@ -3,10 +3,11 @@
 
 namespace hewn {
 
-// Register tiles. Keep 8 rows times 3 vectors of c in 24 registers (fewer where there are 16): each vector of
-// b that is loaded serves 8 multiply-adds, each element of a 3. 11 loads for 24 of them, and the units are
-// busy every cycle, as long as a and b come from a near cache; which nobody sees to here. The tile itself is
-// the production kernel's (tile.h). Columns past the last whole vector are copied, padded with zeros.
+// Register tiles. Keep 8 rows by 3 vectors of C in 24 registers (fewer on machines with 16): each vector of B
+// that is loaded serves 8 multiply-adds, each element of A serves 3. 11 loads for 24 multiply-adds keep the
+// arithmetic units busy in every cycle, provided that A and B come from a near cache, which this rung does
+// not ensure. The tile itself is the production kernel's (tile.h). Columns past the last whole vector are
+// copied and padded with zeros.
 template <>
 void matmul_tiles<Isa::HEWN_ISA>(const Launch& launch, const Matmul& m) {
   const Floats f(m);

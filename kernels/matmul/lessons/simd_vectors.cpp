@@ -3,11 +3,11 @@
 
 namespace hewn {
 
-// Vectors in registers. The compiler's loop loads a vector of c, adds, and stores it again for every step of
-// k: three accesses to memory per multiply-add. With j outside and k inside, a vector of c stays in a
-// register for all of k, one load and one fused multiply-add per step, and c is written once. But each
-// addition waits for the one before it (4 cycles or so), while the units could start one or two per cycle;
-// and k walks down columns of b again, 64 bytes wide, which all come by once for every row of a.
+// Vectors in registers. The compiler's loop loads a vector of C, adds to it, and stores it again at every
+// step of k: three memory accesses per multiply-add. With j as the outer and k as the inner loop, a vector of
+// C stays in a register for all of k: one load and one fused multiply-add per step, and C is written once.
+// But each addition waits for the previous one (about 4 cycles), while the units could start one or two per
+// cycle; and k walks down columns of B again, 64 bytes wide, all of which are read once for every row of A.
 template <>
 void matmul_vectors<Isa::HEWN_ISA>(const Launch&, const Matmul& m) {
   const Floats f(m);
