@@ -1,5 +1,5 @@
 #pragma once
-// `hewn bench kernels --device`: how to measure on a GPU.
+// `hewn bench kernels --device`: measuring on a GPU.
 
 #include <memory>
 
@@ -8,8 +8,8 @@
 
 namespace hewn::cli {
 
-/// For kernels on a GPU, or on the emulated one, whose times say nothing. The plan's threads become its
-/// multiprocessors. `peers` help to find out what the GPU can do.
+/// For kernels on a GPU, or on the emulated one, whose times mean nothing. The plan's thread count becomes
+/// the number of multiprocessors. `peers` are used to find the ceilings of the GPU.
 std::unique_ptr<Measurer> make_gpu_measurer(BenchPlan& plan, const Peers& peers);
 
 }  // namespace hewn::cli

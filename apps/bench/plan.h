@@ -11,26 +11,27 @@
 
 namespace hewn::cli {
 
-/// One way of doing the work of a case: a rung of the ladder, a rung from elsewhere, a library. Contenders of
-/// the same case are checked against its reference and timed in turn.
+/// One way of doing the work of a case: a rung of the ladder, a rung from a plug-in, or a library. Contenders
+/// of a case are checked against its reference and timed interleaved.
 struct Contender {
   std::string name;         ///< "packed", "openblas"
   Isa isa = Isa::scalar;    ///< of its code
-  Isa level = Isa::scalar;  ///< of the processor whose roof it is held against
+  Isa level = Isa::scalar;  ///< of the processor whose roof it is compared with
   int threads = 1;
-  std::function<void(Case&)> run;  ///< the work, once, on the operands of the case it is given
-  bool peer = false;     ///< another library's; its threads may look for work for a while after their turn
-  double tolerance = 0;  ///< that its results need where it rounds operands: it does less than was asked for
+  std::function<void(Case&)> run;  ///< does the work once, on the operands of the given case
+  bool peer = false;     ///< belongs to another library, whose threads may spin for a while after their turn
+  double tolerance = 0;  ///< required by its results if it rounds operands, and so does less than requested
 };
 
-/// Where a call finds its operands: in the caches, from the call before, or in memory.
+/// Where a call finds its operands: in the caches, left there by the previous call, or in memory.
 enum class Cache : uint8_t { warm, cold };
 
-/// Bytes that cold calls of a case go through before they come back to the first: its own where they fill the
-/// last cache twice over, else four times that cache. A cache that does not drop the oldest first keeps some.
+/// Total size of the operand copies that cold calls of a case cycle through: its own size if that is at least
+/// twice the last-level cache, otherwise four times that cache, since a cache that does not evict the oldest
+/// line first retains some.
 size_t cold_set(Case& c);
 
-/// A kernel as a step of some run calls it.
+/// A kernel as a training step of some run calls it.
 struct RunKernel {
   const Room* room = nullptr;
   std::string op;
@@ -39,32 +40,32 @@ struct RunKernel {
   double bytes = 0;   ///< of a call, by its cost
 };
 
-/// What the options ask for.
+/// The requested measurements.
 struct BenchPlan {
   std::string device = "cpu";    ///< or "cuda", "emulated"
   std::vector<std::string> ops;  ///< rooms or operations; empty: all
   CaseRequest request;
-  std::vector<int> threads;  ///< of a GPU: its multiprocessors, once it is open
-  std::vector<Isa> isas;     ///< of a GPU: cuda or emulated
+  std::vector<int> threads;  ///< for a GPU: its multiprocessors, once it is open
+  std::vector<Isa> isas;     ///< for a GPU: cuda or emulated
   int64_t repeat = 5;
-  bool warm = true, cold = true;     ///< how to find the operands
+  bool warm = true, cold = true;     ///< states of the operands
   bool ladder = false;               ///< every rung, not only the preferred one
-  std::string rung;                  ///< file of a rung from elsewhere
+  std::string rung;                  ///< file of a plug-in rung
   std::vector<std::string> compare;  ///< libraries
   std::optional<std::vector<RunKernel>>
       of_run;             ///< with --shapes-from: these sizes instead of the rooms' own
-  bool counters = false;  ///< hardware counters too
-  bool assembly = false;  ///< show the hottest loop of each
+  bool counters = false;  ///< report hardware counters
+  bool assembly = false;  ///< print the hottest loop of each
 };
 
-/// The room with this operation; null when there is none. Quick where the name begins with the room's.
+/// The room with this operation; null if there is none. Fast if the name begins with the room's.
 const Room* room_with(std::string_view op);
 /// Reads and checks the options; usage errors name the option.
 BenchPlan bench_plan(const Settings& settings);
-/// The rungs to time for this case: for each number of threads and instruction set the preferred one, or all.
+/// The rungs to time for this case: the preferred one for each number of threads and instruction set, or all.
 std::vector<Contender> rungs_of(const Case& c, const BenchPlan& plan);
-/// Makes the cases asked for, one after another, and hands each to `visit`, with the number of calls in a
-/// step of the run it comes from (0 without one). Usage error where there is none.
+/// Creates the requested cases one after another and passes each to `visit`, with the number of calls per
+/// step of the run that it comes from (0 without a run). Usage error if there are none.
 void for_each_case(const BenchPlan& plan, const std::function<void(Case&, int64_t calls)>& visit);
 
 }  // namespace hewn::cli

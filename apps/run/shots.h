@@ -1,6 +1,6 @@
 #pragma once
-// Zero- and few-shot prompts (Brown et al. 2020, "Language Models are Few-Shot Learners", section 2): a task
-// is shown by examples in the prompt, the last of them without its output.
+// Zero- and few-shot prompts (Brown et al. 2020, "Language Models are Few-Shot Learners", section 2):
+// examples in the prompt show the task; the last one lacks its output.
 
 #include <optional>
 #include <string>
@@ -15,22 +15,22 @@ struct Shot {
   std::string input, output;
 };
 
-/// Examples, and how one is written: before + input + between + output + after.
+/// Examples, and the format of one: before + input + between + output + after.
 struct Shots {
   std::string before, between, after;
   std::vector<Shot> examples;
-  /// All examples, then this input as far as its output; a blank before that is left to the model, whose
+  /// All examples, then this input up to its output. A space before the output is left to the model, whose
   /// words begin with it.
   std::string prompt(const std::string& input) const;
 };
 
-/// What `shots` and `template` say, given or by default. Throws ErrorCode::input for a line that is no
-/// example, naming it, ErrorCode::usage for a template without {input} before {output}.
+/// The examples and format given by `shots` and `template`, or the defaults. Throws ErrorCode::input naming a
+/// line that is not an example, ErrorCode::usage for a template without {input} before {output}.
 Shots shots_from(const Settings& settings);
-/// The same; nothing when neither is given.
+/// The same; nothing if neither is given.
 std::optional<Shots> shots_of(const Settings& settings);
 
-/// Text in which \n, \t and \\ stand for a line end, a tab and a backslash; any other backslash is one.
+/// Text in which \n, \t and \\ stand for newline, tab and backslash; any other backslash is literal.
 std::string unescaped(std::string_view text);
 
 }  // namespace hewn::cli

@@ -1,5 +1,5 @@
 #pragma once
-// Texts as they are made: several grow at a time, and are printed one after the other.
+// Prints texts as they are generated: several grow at a time and are printed in order.
 
 #include <string>
 #include <vector>
@@ -10,22 +10,22 @@
 
 namespace hewn::cli {
 
-/// What becomes of the tokens: text as it is made, a line for each, or data at the end.
+/// Output form: text as it is generated, one line per token, or data at the end.
 enum class View { text, probabilities, log_probabilities, json };
 
-/// The characters of one text: whole ones only, and none of what comes from a stop string on.
+/// The characters of one text: only complete ones, and nothing from a stop string on.
 class TextFlow {
  public:
-  /// `trims`: blanks at the beginning are left out.
+  /// `trims`: leading blanks are dropped.
   explicit TextFlow(std::vector<std::string> stops, bool trims = false)
       : stop_(std::move(stops)), trims_(trims) {}
-  /// What can be shown after these bytes.
+  /// The text that is complete after these bytes.
   std::string push(std::string_view bytes);
-  /// What was held back, now that nothing follows.
+  /// The text that was held back, once no more bytes follow.
   std::string finish();
-  /// Whether a stop string has come.
+  /// Whether a stop string has occurred.
   bool ended() const { return stop_.found(); }
-  /// All that was shown.
+  /// Everything printed so far.
   const std::string& text() const { return text_; }
 
  private:
@@ -37,19 +37,19 @@ class TextFlow {
   std::string text_;
 };
 
-/// Prints texts in their order. The first that is not done is printed as it grows, the others wait.
+/// Prints texts in order. The first unfinished one is printed as it grows; the others wait.
 class TextWriter {
  public:
-  /// `begins`: what stands before each text; `trims`: blanks at their beginning are left out.
+  /// `begins`: the prefix of each text; `trims`: leading blanks are dropped.
   TextWriter(const Tokenizer& tokenizer, View view, std::vector<std::string> begins,
              const std::vector<std::string>& stops, bool trims = false);
-  /// A token of one of the texts; false when a stop string ended it.
+  /// Adds a token to one of the texts; false if a stop string ended it.
   bool token(size_t text, const Generated& generated);
-  /// Nothing follows in this text.
+  /// Marks this text as finished.
   void done(size_t text);
-  /// Nothing follows at all: ends the text that is being printed.
+  /// Ends the text that is being printed; nothing follows.
   void stop();
-  /// A text with what stands before it.
+  /// A text with its prefix.
   std::string text(size_t i) const { return texts_[i].begin + texts_[i].flow.text(); }
 
  private:

@@ -1,17 +1,17 @@
 #pragma once
-// `hewn bench kernels --asm`: the hottest loop of a kernel, as the processor reads it.
+// `hewn bench kernels --asm`: the instructions of a kernel's hottest loop.
 
 #include <functional>
 #include <string>
 
 namespace hewn::cli {
 
-/// Fails, naming the package, unless objdump (of binutils), which disassembles, can be run.
+/// Fails unless objdump, the disassembler, can be run; names its package (binutils).
 void require_disassembler();
 
-/// Runs `work` for a while, and finds the function where the calling thread spends most of its time and there
-/// the innermost loop that holds most of that: text with one instruction a line, its address in the file and
-/// its share of the samples. Needs no symbols: functions begin where the tables for exceptions say.
+/// Runs `work` for a while, finds the function in which the calling thread spends most of its time, and in it
+/// the innermost loop with most of the samples. Returns one line per instruction, with its address in the
+/// file and its share of the samples. Needs no symbols: exception tables mark the start of functions.
 std::string hot_loop(const std::function<void()>& work);
 
 }  // namespace hewn::cli

@@ -1,5 +1,5 @@
 #pragma once
-// `hewn bench kernels`: what else happens on the machine while it is measured.
+// `hewn bench kernels`: disturbances on the machine during the measurement.
 
 #include <sys/types.h>
 
@@ -7,53 +7,54 @@
 
 namespace hewn::cli {
 
-/// Threads of this process, in the order of their making.
+/// Threads of this process, in the order of their creation.
 std::vector<pid_t> threads_of_process();
 
-/// Keeps threads each on a core of its own while it lives: ours, and those of libraries that are measured
-/// beside us, which the system may leave on the caller's core otherwise.
+/// Keeps threads pinned to separate cores during its lifetime: ours, and those of libraries measured next to
+/// us, which the system might otherwise leave on the caller's core.
 class PinnedThreads {
  public:
-  /// Starts `threads` threads. Does nothing where there are fewer cores.
+  /// Starts `threads` threads. Does nothing if there are fewer cores.
   explicit PinnedThreads(int threads);
   ~PinnedThreads();
   PinnedThreads(const PinnedThreads&) = delete;
   PinnedThreads& operator=(const PinnedThreads&) = delete;
 
   bool pinned() const { return !ours_.empty(); }
-  /// Lets the calling thread go where it likes: libraries make their threads where their caller may run.
+  /// Lifts the calling thread's pinning: threads that a library creates inherit the cores of their creator.
   void release_caller() const;
-  /// Puts the calling thread on its core, and threads made since the last call on the other cores by turns.
+  /// Pins the calling thread to its core, and threads created since the last call to the other cores,
+  /// round-robin.
   void hold();
 
  private:
-  /// The cores that are not the caller's, by turns. There must be two cores or more.
+  /// The cores other than the caller's, round-robin. Requires at least two cores.
   int core_beside(size_t turn) const { return cores_[1 + turn % (cores_.size() - 1)]; }
 
   std::vector<int> cores_;
-  std::vector<pid_t> ours_;    ///< the caller first; empty when not pinned
-  std::vector<pid_t> others_;  ///< of libraries, held so far
+  std::vector<pid_t> ours_;    ///< the caller first; empty if not pinned
+  std::vector<pid_t> others_;  ///< threads of libraries pinned so far
 };
 
-/// Where the machine's processor time went, in percent; negative when unknown.
+/// The machine's processor time that went elsewhere, in percent; negative if unknown.
 struct Shares {
   double others = -1;  ///< other processes
-  double stolen = -1;  ///< the host gave it to other machines
+  double stolen = -1;  ///< given to other machines by the host
 };
 
-/// Watches them by /proc/stat, whose ticks are hundredths of a second.
+/// Measures these shares with /proc/stat, whose ticks are hundredths of a second.
 class ShareClock {
  public:
   ShareClock();
-  /// Since the last call, or since construction; unknown when no tick has passed.
+  /// Shares since the last call, or since construction; unknown if no tick has passed.
   Shares since();
 
  private:
   double all_ = 0, busy_ = 0, stolen_ = 0, own_ = 0;  // ticks so far
 };
 
-/// Seconds of a fixed chain of dependent operations in registers, the best of three: only the clock frequency
-/// changes it. About 100 microseconds.
+/// Seconds of a fixed chain of dependent register operations, the best of three; depends only on the clock
+/// frequency. Takes about 100 microseconds.
 double reference_loop_seconds();
 
 }  // namespace hewn::cli

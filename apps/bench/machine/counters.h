@@ -1,5 +1,5 @@
 #pragma once
-// `hewn bench kernels --counters`: what the processor itself counts.
+// `hewn bench kernels --counters`: hardware counters.
 
 #include <functional>
 #include <string>
@@ -7,22 +7,22 @@
 
 namespace hewn::cli {
 
-/// Events of one call, on all threads together, in user mode; negative where this was not counted.
+/// Events per call, summed over all threads, in user mode; negative if not counted.
 struct Counts {
   double cycles = -1, instructions = -1, l1_misses = -1, llc_misses = -1;
-  /// Instructions per cycle; negative when unknown.
+  /// Instructions per cycle; negative if unknown.
   double per_cycle() const { return cycles > 0 && instructions >= 0 ? instructions / cycles : -1; }
 };
 
-/// The hardware counters of every thread this process has when work is counted (perf_event_open(2)).
+/// The hardware counters of every thread that this process has when work is counted (perf_event_open(2)).
 class Counters {
  public:
-  /// Tries them on the calling thread.
+  /// Tries the counters on the calling thread.
   Counters();
-  /// "" or why nothing can be counted, and what to do about it.
+  /// "", or why nothing can be counted and what to do about it.
   const std::string& why_not() const { return why_not_; }
-  /// The events of `calls` calls of work in a row, by call. Where the processor has fewer counters than
-  /// events, the kernel takes turns with them and the counts are scaled. All unknown when there are none.
+  /// Events per call over `calls` consecutive calls of work. If the processor has fewer counters than events,
+  /// the kernel multiplexes them and the counts are scaled. All unknown if there are no counters.
   Counts count(int64_t calls, const std::function<void()>& work) const;
 
  private:

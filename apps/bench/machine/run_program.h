@@ -1,13 +1,14 @@
 #pragma once
-// Another program's output.
+// Runs another program and returns its output.
 
 #include <string>
 #include <vector>
 
 namespace hewn::cli {
 
-/// Runs a program found along PATH, without a shell, and returns its standard output; its standard error and
-/// input are empty. Throws ErrorCode::failed when it cannot be started or does not exit with 0.
+/// Runs a program found along PATH, without a shell, and returns its standard output; standard input is
+/// empty, standard error is dropped. Throws ErrorCode::failed if it cannot be started or does not exit with
+/// 0.
 std::string output_of(const std::vector<std::string>& command);
 
 }  // namespace hewn::cli

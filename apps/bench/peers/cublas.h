@@ -1,5 +1,6 @@
 #pragma once
-// What of cuBLAS's C interface a product takes. apps/checks/cublas.cpp holds it against the library's header.
+// The part of cuBLAS's C interface that products use. apps/checks/cublas.cpp compares it with the library's
+// header.
 
 #include <cstddef>
 

@@ -1,6 +1,6 @@
 #pragma once
-// What of cuDNN's C interface softmax and activations take, in version 8 and 9. apps/checks/cudnn.cpp holds
-// it against the library's header.
+// The part of cuDNN's C interface that softmax and activations use, in versions 8 and 9.
+// apps/checks/cudnn.cpp compares it with the library's header.
 
 namespace hewn::cli::cudnn {
 
@@ -18,7 +18,7 @@ using SetStream = int (*)(void* handle, void* stream);
 using ErrorString = const char* (*)(int status);
 
 using CreateTensor = int (*)(void** tensor);
-/// n images of c channels of h by w elements, which stand in this order.
+/// n images of c channels of h by w elements, in this order in memory.
 using SetTensor = int (*)(void* tensor, int format, int type, int n, int c, int h, int w);
 using CreateActivation = int (*)(void** activation);
 using SetActivation = int (*)(void* activation, int mode, int nan, double coefficient);

@@ -12,18 +12,18 @@
 
 namespace hewn::cli {
 
-/// A loaded library and what was found in it.
+/// A loaded library and the functions found in it.
 struct PeerCalls {
   std::string name;  ///< "openblas"
   SharedLibrary library;
-  void* entry = nullptr;        ///< its sgemm; of libraries with handles, what tells that they are these
-  void* set_threads = nullptr;  ///< null: it has no call of its own for that
+  void* entry = nullptr;        ///< its sgemm; for libraries with handles, a function that identifies them
+  void* set_threads = nullptr;  ///< null: it has no call for that
 };
 
 /// A library's way of doing the work of a case.
 struct PeerWay {
   std::string name;  ///< "onednn", "onednn.sgemm"
-  /// For cases that differ in nothing but addresses; on the launch's threads, or its stream.
+  /// For cases that differ only in addresses; runs on the launch's threads, or its stream.
   std::function<void(const Launch&, Case&)> run{};
   double tolerance = 0;  ///< as a contender's
 };
@@ -35,7 +35,7 @@ struct PeerProduct {
   double tolerance = 0;
 };
 
-/// A function of a library; fails, naming both, where it has none of this name.
+/// A function of a library; if there is none with this name, fails naming both.
 template <class F>
 F function_in(const PeerCalls& peer, const char* name) {
   const auto f = peer.library.symbol<F>(name);
@@ -43,28 +43,29 @@ F function_in(const PeerCalls& peer, const char* name) {
   return f;
 }
 
-/// By the library's own call. Set before each product, since libraries may share one OpenMP and its number.
-/// BLIS takes 64 bits, the others an int, which is the lower half of the same register.
+/// Sets the number of threads by the library's own call. Called before each product, since libraries may
+/// share one OpenMP runtime and its thread count. BLIS takes 64 bits, the others an int, which is the lower
+/// half of the same register.
 void set_threads(const PeerCalls& peer, int threads);
-/// 0 where the product is set, 1 where it is added.
+/// 0 if the product is set, 1 if it is added.
 inline float beta_of(const Matmul& m) { return m.to_c == Write::add ? 1.0f : 0.0f; }
 inline const float* floats(const void* p) { return static_cast<const float*>(p); }
 
-/// By cblas_sgemm: float32 alone.
+/// By cblas_sgemm: float32 only.
 std::vector<PeerProduct> cblas_products(const PeerCalls& peer, const Matmul& m);
 
-/// By oneDNN 3's matmul primitive, on operands as they stand and made once as frameworks do (float32 and
-/// bfloat16), and by dnnl_sgemm. On OpenMP or oneTBB, whichever the library was built with.
+/// By oneDNN 3's matmul primitive (float32 and bfloat16), on operands in place, with primitives created once
+/// as frameworks do; and by dnnl_sgemm. Runs on OpenMP or oneTBB, whichever the library was built with.
 std::vector<PeerProduct> onednn_products(const PeerCalls& peer, const Matmul& m);
 
-/// By cublasGemmEx, on a GPU: float32, float64, bfloat16 with float32 sums; and float32 rounded to TF32 on
-/// the way into tensor cores. The launch's scratch is its workspace.
+/// By cublasGemmEx, on a GPU: float32, float64, bfloat16 with float32 sums; and float32 rounded to TF32 for
+/// tensor cores. The launch's scratch is its workspace.
 std::vector<PeerProduct> cublas_products(const PeerCalls& peer, const Matmul& m);
 
 /// By cuDNN, on a GPU: softmax and log_softmax, both ways, in float32 and float64, and ReLU and SiLU forwards
 /// in float32. None for any other case.
 std::vector<PeerWay> cudnn_ways(const PeerCalls& peer, const Case& c);
-/// Why there is no way of doing this case; null where there is one.
+/// Why this case cannot be done; null if it can.
 const char* cudnn_why_not(const Case& c);
 
 }  // namespace hewn::cli

@@ -1,19 +1,19 @@
 #pragma once
-// `hewn bench kernels --baseline FILE`: how an earlier result compares.
+// `hewn bench kernels --baseline=FILE`: comparison with an earlier result.
 
 #include "apps/bench/report/report.h"
 
 namespace hewn::cli {
 
-/// An earlier result: what `hewn bench kernels --json` printed.
+/// An earlier result, as printed by `hewn bench kernels --json`.
 class Baseline {
  public:
-  /// Reads it; an input error says what in the file is not as it should be.
+  /// Reads the file; input errors name the mistake in it.
   explicit Baseline(const std::string& file);
 
-  /// Adds what the earlier result says of each row it has too (same op, shape, dtype, threads, isa, rung and
-  /// cache). Input error when it has none of them. Ceilings are compared, but no work is slower by them.
-  /// Returns how many rows are slower than before by more than the noise.
+  /// Adds the earlier figures to each row that the earlier result contains too (same op, shape, dtype,
+  /// threads, isa, rung and cache). Input error if it contains none of them. Ceilings are compared but never
+  /// count as slower. Returns the number of rows that are slower than before by more than the noise.
   int64_t compare(std::vector<BenchRow>& rows) const;
 
  private:
