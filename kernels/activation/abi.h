@@ -1,11 +1,9 @@
 #pragma once
 
+#include "kernels/activation/table.h"
 #include "kernels/contract/launch.h"
 
 namespace hewn {
-
-/// Pointwise non-linearities; `none` leaves values as they are. Their formulas stand in op.cpp.
-enum class Activation : uint8_t { none, relu, silu, gelu_tanh, gelu_erf };
 
 /// y[i] = f(x[i]).
 struct ActivationForward {

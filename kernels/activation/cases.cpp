@@ -57,10 +57,7 @@ void add_swiglu(Cases& cases, const CaseRequest& request, int64_t rows, int64_t 
   }
 }
 
-std::string name_of(Activation kind) {
-  constexpr const char* names[] = {" none", " relu", " silu", " gelu_tanh", " gelu_erf"};
-  return names[static_cast<size_t>(kind)];
-}
+std::string name_of(Activation kind) { return std::string(" ") + row_of(kind).name; }
 
 Sketch like_forward(const ActivationForward& args) {
   return sketch_of(args, args.dtype, sizes_text({args.n}) + name_of(args.kind),
@@ -119,19 +116,14 @@ Cases activation_cases(const CaseRequest& request) {
     return cases;
   }
   if (!request.shape.empty()) sizes = parse_sizes(request.shape, 1, "N, or RxC of SwiGLU");
-  constexpr std::pair<Activation, const char*> kinds[] = {{Activation::none, " none"},
-                                                          {Activation::relu, " relu"},
-                                                          {Activation::silu, " silu"},
-                                                          {Activation::gelu_tanh, " gelu_tanh"},
-                                                          {Activation::gelu_erf, " gelu_erf"}};
-  for (const auto& [kind, name] : kinds)
+  for (const ActivationRow& row : activation_table)
     for (const int64_t n : sizes) {
-      const std::string shape = std::to_string(n) + name;
+      const std::string shape = std::to_string(n) + name_of(row.kind);
       CaseMemory f(request.seed);
       const auto* x = f.input("x", t, n, input_value(request));
       auto* y = f.output("y", t, n, tolerance, 1);  // tails: tests/kernels/cases/activation.cpp
       cases.push_back(std::make_unique<CaseOf<ActivationForward>>(std::move(f), shape, t,
-                                                                  ActivationForward{kind, t, n, x, y}));
+                                                                  ActivationForward{row.kind, t, n, x, y}));
       for (const Write write : {Write::set, Write::add}) {
         CaseMemory b(request.seed);
         x = b.input("x", t, n, input_value(request));
@@ -139,7 +131,7 @@ Cases activation_cases(const CaseRequest& request) {
         auto* dx = b.output("dx", t, n, tolerance, 1);  // the slope of GELU crosses 0, as a difference
         cases.push_back(std::make_unique<CaseOf<ActivationBackward>>(
             std::move(b), shape + (write == Write::add ? " add" : ""), t,
-            ActivationBackward{kind, t, n, x, dy, dx, write}));
+            ActivationBackward{row.kind, t, n, x, dy, dx, write}));
       }
     }
   if (!request.shape.empty()) return cases;

@@ -5,22 +5,17 @@
 
 namespace hewn {
 
-/// Whether it is a curve by way of an exponential: GELU by tanh too, as a sigmoid.
-inline bool curved(Activation kind) { return kind != Activation::none && kind != Activation::relu; }
-
-/// ReLU is one operation per element, curves about 20: exponential (8), division, a few products.
+/// Reads x, writes y.
 inline Cost cost_of(const ActivationForward& a) {
   const auto n = static_cast<double>(a.n);
-  const double operations = curved(a.kind) ? 20 : a.kind == Activation::relu ? 1 : 0;
-  return {operations * n, 2 * n * static_cast<double>(size_of(a.dtype))};
+  return {row_of(a.kind).value_operations * n, 2 * n * static_cast<double>(size_of(a.dtype))};
 }
 
 /// Reads dy and, to know a slope, x.
 inline Cost cost_of(const ActivationBackward& a) {
   const auto n = static_cast<double>(a.n);
-  const double operations = curved(a.kind) ? 25 : a.kind == Activation::relu ? 1 : 0;
   const double moved = (a.kind == Activation::none ? 2 : 3) + (a.to_dx == Write::add ? 1 : 0);
-  return {(operations + (a.to_dx == Write::add ? 1 : 0)) * n,
+  return {(row_of(a.kind).slope_operations + (a.to_dx == Write::add ? 1 : 0)) * n,
           moved * n * static_cast<double>(size_of(a.dtype))};
 }
 
@@ -41,10 +36,10 @@ inline Cost cost_of(const SwigluBackward& a) {
 }
 
 inline Needs needs_of(const ActivationForward& a) {
-  return {.exps = curved(a.kind) ? static_cast<double>(a.n) : 0};
+  return {.exps = row_of(a.kind).exponential ? static_cast<double>(a.n) : 0};
 }
 inline Needs needs_of(const ActivationBackward& a) {
-  return {.exps = curved(a.kind) ? static_cast<double>(a.n) : 0};
+  return {.exps = row_of(a.kind).exponential ? static_cast<double>(a.n) : 0};
 }
 inline Needs needs_of(const SwigluForward& a) { return {.exps = static_cast<double>(a.rows * a.cols)}; }
 inline Needs needs_of(const SwigluBackward& a) { return {.exps = static_cast<double>(a.rows * a.cols)}; }

@@ -1,6 +1,6 @@
 #include "kernels/activation/kernels.h"
 
-#include "kernels/activation/curves.cuh"
+#include "kernels/activation/curves.h"
 #include "kernels/gpu/tiles/elements.cuh"
 
 namespace hewn {
@@ -10,7 +10,7 @@ template <Activation kind>
 struct Value {
   template <class T>
   __device__ T operator()(T x) const {
-    return activation_value_of<kind>(x);
+    return Curve<kind>::value(x);
   }
 };
 
@@ -18,25 +18,13 @@ template <Activation kind>
 struct Slope {
   template <class T>
   __device__ T operator()(T x, T dy) const {
-    return activation_slope_of<kind>(x) * dy;
+    return Curve<kind>::slope(x) * dy;
   }
 };
 
-/// Calls f with the activation as a template argument.
-template <class F>
-void with_kind(Activation kind, F f) {
-  switch (kind) {
-    case Activation::none: return f.template operator()<Activation::none>();
-    case Activation::relu: return f.template operator()<Activation::relu>();
-    case Activation::silu: return f.template operator()<Activation::silu>();
-    case Activation::gelu_tanh: return f.template operator()<Activation::gelu_tanh>();
-    case Activation::gelu_erf: return f.template operator()<Activation::gelu_erf>();
-  }
-}
-
 template <class T>
 void forward(const Launch& on, const ActivationForward& a) {
-  with_kind(a.kind, [&]<Activation kind>() {
+  visit(a.kind, [&]<Activation kind>() {
     map(on, "activation_forward", a.n, static_cast<T*>(a.y), Write::set, Value<kind>{},
         static_cast<const T*>(a.x));
   });
@@ -44,7 +32,7 @@ void forward(const Launch& on, const ActivationForward& a) {
 
 template <class T>
 void backward(const Launch& on, const ActivationBackward& a) {
-  with_kind(a.kind, [&]<Activation kind>() {
+  visit(a.kind, [&]<Activation kind>() {
     map(on, "activation_backward", a.n, static_cast<T*>(a.dx), a.to_dx, Slope<kind>{},
         static_cast<const T*>(a.x), static_cast<const T*>(a.dy));
   });
@@ -62,7 +50,7 @@ __global__ void __launch_bounds__(threads, 4) swiglu_forward(SwigluForward a) {
     const auto up = load_pack<V>(static_cast<const T*>(a.up) + r * a.row + c);
     Pack<T, V> y;
 #pragma unroll
-    for (int v = 0; v < V; ++v) y.at[v] = activation_value_of<Activation::silu>(gate.at[v]) * up.at[v];
+    for (int v = 0; v < V; ++v) y.at[v] = Curve<Activation::silu>::value(gate.at[v]) * up.at[v];
     store_pack(static_cast<T*>(a.y) + r * a.cols + c, y);
   }
 }
@@ -89,8 +77,8 @@ __global__ void __launch_bounds__(threads, 4) swiglu_backward(SwigluBackward a) 
     Pack<T, V> dgate, dup;
 #pragma unroll
     for (int v = 0; v < V; ++v) {
-      dgate.at[v] = activation_slope_of<Activation::silu>(gate.at[v]) * up.at[v] * dy.at[v];
-      dup.at[v] = activation_value_of<Activation::silu>(gate.at[v]) * dy.at[v];
+      dgate.at[v] = Curve<Activation::silu>::slope(gate.at[v]) * up.at[v] * dy.at[v];
+      dup.at[v] = Curve<Activation::silu>::value(gate.at[v]) * dy.at[v];
     }
     if (a.dgate) put(static_cast<T*>(a.dgate) + at, dgate, a.to_dgate);
     if (a.dup) put(static_cast<T*>(a.dup) + at, dup, a.to_dup);

@@ -1,34 +1,53 @@
 #pragma once
-// The activations on vectors, for this room's kernels and for those of linear, which apply them to their
-// results. Each has value(x) = f(x) and slope(x) = f'(x), and their errors over all finite floats
+// The activations as code, written once for the vectors of all instruction sets and for GPUs: V is vf in a
+// simd*.cpp, float or double in a cuda.cu. The kernels of this room and the epilogue of the matrix product
+// call them through `visit`. To add one, specialise `Curve` for its name in table.h.
+//
+// Each has value(x) = f(x) and slope(x) = f'(x), and the errors of its vectors over all finite floats
 // (tests/kernels/accuracy.cpp): of the value in units in its last place, or in that of 1e-29 where it is
 // smaller; of the slope, which crosses 0, in those of the larger of it and 1/2.
 
+#include "kernels/activation/table.h"
+
+#ifndef HEWN_VBYTES
+#include "kernels/activation/on_gpus.cuh"
+#else
+#include "kernels/activation/on_vectors.h"
 #if HEWN_VBYTES == 64
 #include "kernels/activation/pieces.h"
 #endif
-#include "kernels/simd/vec_math.h"
+#endif
 
 namespace hewn {
 namespace {
 
-struct NoCurve {
-  HEWN_INLINE static vf value(vf x) { return x; }
-  HEWN_INLINE static vf slope(vf) { return set1(1.0f); }
+/// The code of an activation. `visit` does not compile while one is missing.
+template <Activation kind>
+struct Curve;
+
+template <>
+struct Curve<Activation::none> {
+  static constexpr double value_ulp = 0.5, slope_ulp = 0.5;
+  template <class V>
+  HEWN_INLINE static V value(V x) {
+    return x;
+  }
+  template <class V>
+  HEWN_INLINE static V slope(V) {
+    return constant<V>(1);
+  }
 };
 
-struct ReluCurve {
-  /// max(x, 0); NaN stays NaN.
-  HEWN_INLINE static vf value(vf x) { return max(vf{}, x); }
-  HEWN_INLINE static vf slope(vf x) { return x > 0.0f ? set1(1.0f) : vf{}; }
-};
-
-struct Silu {
-  static constexpr double value_ulp = 4.6, slope_ulp = 2.7;
-  HEWN_INLINE static vf value(vf x) { return x * sigmoid(x); }
-  HEWN_INLINE static vf slope(vf x) {
-    const Sigmoid s = sigmoid_and_slope(x);
-    return fma(x, s.slope, s.value);
+template <>
+struct Curve<Activation::relu> {
+  static constexpr double value_ulp = 0.5, slope_ulp = 0.5;
+  template <class V>
+  HEWN_INLINE static V value(V x) {
+    return positive(x);
+  }
+  template <class V>
+  HEWN_INLINE static V slope(V x) {
+    return x > 0.0f ? constant<V>(1) : V{};
   }
 };
 
@@ -36,44 +55,77 @@ struct Silu {
 /// negative x.
 struct GeluTanh {
   static constexpr double value_ulp = 205, slope_ulp = 3;
-  static constexpr float a = 1.59576912f, b = 0.0713548163f;  // 2 sqrt(2 / pi), and 0.044715 times that
-  static constexpr float log2e = 1.44269504f;
-
-  HEWN_INLINE static vf value(vf x) { return x * sigmoid_of_2u(x).value; }
-  HEWN_INLINE static vf slope(vf x) {
-    // Beyond 32 the second term has long vanished; x^2 must not overflow to inf times 0.
-    const vf z = min(set1(32.0f), max(set1(-32.0f), x));
-    const Sigmoid s = sigmoid_of_2u(z);
-    return fma(z * s.slope, fma(z * z, set1(3 * b), set1(a)), s.value);
+  static constexpr double a = 1.5957691216057308, b = a * 0.044715;  // 2u = a x + b x^3, a = 2 sqrt(2 / pi)
+  template <class V>
+  HEWN_INLINE static V value(V x) {
+    return x * sigmoid_of_cubic(x, a, b).value;
   }
-
- private:
-  /// sigmoid(2u) and its derivative by 2u, where 2u has the sign of x; e^-|2u| as a power of two.
-  HEWN_INLINE static Sigmoid sigmoid_of_2u(vf x) {
-    const vf exponent = x * fma(x * x, set1(b * log2e), set1(a * log2e));
-    return sigmoid_and_slope(x, exp2_below_0(minus_abs(exponent)));
+  template <class V>
+  HEWN_INLINE static V slope(V x) {
+    // Beyond 32 the second term has long vanished; x^2 must not overflow to inf times 0.
+    const V z = within_32(x);
+    const auto s = sigmoid_of_cubic(z, a, b);
+    return fma(z * s.slope, fma(z * z, constant<V>(3 * b), constant<V>(a)), s.value);
   }
 };
 
 /// x P(X < x) for a standard normal X.
 struct GeluErf {
   static constexpr double value_ulp = 8, slope_ulp = 4.45;
-  HEWN_INLINE static vf value(vf x) { return x * normal(x).cdf; }
-  HEWN_INLINE static vf slope(vf x) {
-    const Normal p = normal(x);
-    return fma(min(set1(32.0f), max(set1(-32.0f), x)), p.density, p.cdf);
+  template <class V>
+  HEWN_INLINE static V value(V x) {
+    return x * normal(x).cdf;
+  }
+  template <class V>
+  HEWN_INLINE static V slope(V x) {
+    const auto p = normal(x);
+    return fma(within_32(x), p.density, p.cdf);
   }
 };
 
-#if HEWN_VBYTES == 64
-using SiluCurve = ByPieces<Silu, 5, silu_factor, silu_slope, 8>;
-using GeluTanhCurve = ByPieces<GeluTanh, 6, tanh_factor, tanh_slope, 5>;
-using GeluErfCurve = ByPieces<GeluErf, 5, erf_tail, erf_slope, 4>;
+struct Silu {
+  static constexpr double value_ulp = 4.6, slope_ulp = 2.7;
+  template <class V>
+  HEWN_INLINE static V value(V x) {
+    return x * sigmoid(x);
+  }
+  template <class V>
+  HEWN_INLINE static V slope(V x) {
+    const auto s = sigmoid_and_slope(x);
+    return fma(beside_slope(x), s.slope, s.value);
+  }
+};
+
+// On vectors of 64 bytes polynomials take the place of these formulas for all but far x.
+#if defined(HEWN_VBYTES) && HEWN_VBYTES == 64
+template <>
+struct Curve<Activation::gelu_tanh> : ByPieces<GeluTanh, 6, tanh_factor, tanh_slope, 5> {};
+template <>
+struct Curve<Activation::gelu_erf> : ByPieces<GeluErf, 5, erf_tail, erf_slope, 4> {};
+template <>
+struct Curve<Activation::silu> : ByPieces<Silu, 5, silu_factor, silu_slope, 8> {};
 #else
-using SiluCurve = Silu;
-using GeluTanhCurve = GeluTanh;
-using GeluErfCurve = GeluErf;
+template <>
+struct Curve<Activation::gelu_tanh> : GeluTanh {};
+template <>
+struct Curve<Activation::gelu_erf> : GeluErf {};
+template <>
+struct Curve<Activation::silu> : Silu {};
 #endif
+
+/// f.operator()<kind>() for an activation known only at run time: the one place where a kind becomes code.
+#ifdef __CUDACC__
+#pragma nv_exec_check_disable  // f may be code of the GPU or of its host, as the caller is
+#endif
+template <int first = 0, class F>
+HEWN_HOST_INLINE auto visit(Activation kind, const F& f) {
+  constexpr auto here = static_cast<Activation>(first);
+  static_assert(requires { Curve<here>::value_ulp; }, "an activation of table.h has no Curve in curves.h");
+  if constexpr (first + 1 < n_activations) {
+    if (kind != here) return visit<first + 1>(kind, f);
+  }
+  return f.template operator()<here>();
+}
 
 }  // namespace
 }  // namespace hewn

@@ -5,7 +5,7 @@
 
 namespace hewn {
 
-/// f(x) and f'(x) in double, accurate relative to themselves however small.
+/// f(x) and f'(x) of the table, for code of one instruction set, which must not hold the table's functions.
 double activation_value(Activation kind, double x);
 double activation_slope(Activation kind, double x);
 

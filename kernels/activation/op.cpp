@@ -1,5 +1,6 @@
 #include "kernels/activation/op.h"
 
+#include <array>
 #include <cmath>
 #include <numbers>
 
@@ -9,14 +10,13 @@
 namespace hewn {
 namespace {
 
-constexpr OpInfo infos[] = {
-    {"none", "y = x", "dx = dy"},
-    {"relu", "y = max(x, 0)", "dx = [x > 0] dy"},
-    {"silu", "y = x s, s = 1 / (1 + exp(-x))", "dx = (s + x s (1 - s)) dy"},
-    {"gelu_tanh", "y = x (1 + tanh u) / 2, u = sqrt(2/pi) (x + 0.044715 x^3)",
-     "dx = ((1 + tanh u) / 2 + x (1 - tanh^2 u) / 2 du/dx) dy, du/dx = sqrt(2/pi) (1 + 0.134145 x^2)"},
-    {"gelu_erf", "y = x P, P = (1 + erf(x / sqrt 2)) / 2", "dx = (P + x exp(-x^2 / 2) / sqrt(2 pi)) dy"},
-};
+/// The texts of the table, as operations have them.
+constexpr auto infos = [] {
+  std::array<OpInfo, n_activations> all{};
+  for (const ActivationRow& row : activation_table)
+    all[static_cast<size_t>(row.kind)] = {row.name, row.formula, row.gradient};
+  return all;
+}();
 const OpInfo& info_of(Activation kind) { return infos[static_cast<size_t>(kind)]; }
 
 struct ActivationNode final : Node {
@@ -92,11 +92,6 @@ Tensor activation(Activation kind, const Tensor& x) {
   run(x.device(), ActivationForward{kind, x.dtype(), x.numel(), x.data(), y.data()});
   return record(y, {x}, ActivationNode(kind, x));
 }
-
-Tensor relu(const Tensor& x) { return activation(Activation::relu, x); }
-Tensor silu(const Tensor& x) { return activation(Activation::silu, x); }
-Tensor gelu_tanh(const Tensor& x) { return activation(Activation::gelu_tanh, x); }
-Tensor gelu_erf(const Tensor& x) { return activation(Activation::gelu_erf, x); }
 
 // y = f(gate) up with f = silu: by the product rule dgate = f'(gate) up dy and dup = f(gate) dy.
 Tensor swiglu(const Tensor& gate, const Tensor& up) {

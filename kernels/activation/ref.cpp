@@ -1,23 +1,7 @@
 #include "kernels/activation/kernels.h"
 
-#include <cmath>
-#include <numbers>
-
 namespace hewn {
 namespace {
-
-using std::numbers::inv_sqrtpi;
-using std::numbers::sqrt2;
-
-double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
-double sigmoid_slope(double x) { return sigmoid(x) * sigmoid(-x); }
-double normal_cdf(double x) { return 0.5 * std::erfc(-x / sqrt2); }
-double normal_density(double x) { return std::exp(-0.5 * x * x) * inv_sqrtpi / sqrt2; }
-
-// 0.5 (1 + tanh u) = sigmoid(2u), which keeps its digits where tanh u is nearly -1.
-constexpr double gelu_a = sqrt2 * 2 * inv_sqrtpi, gelu_b = 0.044715;
-double twice_u(double x) { return gelu_a * (x + gelu_b * x * x * x); }
-double twice_u_slope(double x) { return gelu_a * (1 + 3 * gelu_b * x * x); }
 
 template <class T>
 void forward(const ActivationForward& a) {
@@ -71,27 +55,8 @@ void swiglu(const SwigluBackward& a) {
 
 }  // namespace
 
-double activation_value(Activation kind, double x) {
-  switch (kind) {
-    case Activation::none: return x;
-    case Activation::relu: return x > 0 ? x : 0 * x;  // NaN stays NaN
-    case Activation::silu: return x * sigmoid(x);
-    case Activation::gelu_tanh: return x * sigmoid(twice_u(x));
-    case Activation::gelu_erf: return x * normal_cdf(x);
-  }
-  return 0;
-}
-
-double activation_slope(Activation kind, double x) {
-  switch (kind) {
-    case Activation::none: return 1;
-    case Activation::relu: return x > 0 ? 1 : 0;
-    case Activation::silu: return sigmoid(x) + x * sigmoid_slope(x);
-    case Activation::gelu_tanh: return sigmoid(twice_u(x)) + x * sigmoid_slope(twice_u(x)) * twice_u_slope(x);
-    case Activation::gelu_erf: return normal_cdf(x) + x * normal_density(x);
-  }
-  return 0;
-}
+double activation_value(Activation kind, double x) { return row_of(kind).value(x); }
+double activation_slope(Activation kind, double x) { return row_of(kind).slope(x); }
 
 void activation_reference(const Launch&, const ActivationForward& a) {
   a.dtype == DType::f64 ? forward<double>(a) : forward<float>(a);

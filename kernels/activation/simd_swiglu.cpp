@@ -22,7 +22,7 @@ void for_pieces(const Launch& launch, int64_t rows, int64_t cols, const Body& bo
 template <To to>
 void products(const float* gate, const float* up, float* y, int64_t begin, int64_t end) {
   write_lanes<to>(y, begin, end, [=](int64_t i, auto lanes) {
-    return SiluCurve::value(load_ahead(gate + i, lanes)) * load_ahead(up + i, lanes);
+    return Curve<Activation::silu>::value(load_ahead(gate + i, lanes)) * load_ahead(up + i, lanes);
   });
 }
 

@@ -177,8 +177,8 @@ std::vector<Trial> test_trials(int64_t w) {
           {141, 133, 69, trans_a, trans_b, trans_a ? Write::add : Write::set, !trans_a, false, 3, 0.375});
       trials.push_back({13, 21, 453, trans_a, trans_b, Write::set, false, false, 3});
     }
-  for (const auto kind : {Activation::none, Activation::relu, Activation::silu, Activation::gelu_erf})
-    trials.push_back({3, w + 2, 9, false, false, Write::set, true, false, 0, 1, kind});
+  for (const ActivationRow& row : activation_table)
+    trials.push_back({3, w + 2, 9, false, false, Write::set, true, false, 0, 1, row.kind});
   return trials;
 }
 

@@ -9,6 +9,7 @@
 #include <limits>
 #include <memory>
 #include <numbers>
+#include <string>
 #include <vector>
 
 #include "kernels/contract/parallel.h"
@@ -30,41 +31,51 @@ double sigmoid_slope(double x) {
 double cdf(double x) { return std::erfc(-x * std::numbers::sqrt2 / 2) / 2; }
 double density(double x) { return std::exp(-x * x / 2) * std::numbers::inv_sqrtpi * std::numbers::sqrt2 / 2; }
 
-constexpr double gelu_a = std::numbers::sqrt2 * 2 * std::numbers::inv_sqrtpi, gelu_b = 0.044715;
-double twice_u(double x) { return gelu_a * (x + gelu_b * x * x * x); }
-double twice_u_slope(double x) { return gelu_a * (1 + 3 * gelu_b * x * x); }
-
+/// A function of vectors: of kernels/simd/vec_math.h, or the curve of an activation.
 struct Function {
-  VecFunction id;
-  const char* name;
+  std::string name;
   double (*truth)(double);
+  VecFunction id{};
   double least = 0;  ///< errors are relative to the truth or to this, whichever is larger: slopes cross 0
   bool vanishes = false;  ///< may be 0 where the truth is subnormal
-};
+  Activation kind = Activation::count;
+  CurvePart part = CurvePart::value;
 
-/// Where an activation's factor may already be 0, the value is less than a unit in the last place of this.
-constexpr double tiny = 1e-29;
+  template <Isa I>
+  void apply(const float* x, float* y, int64_t n) const {
+    kind == Activation::count ? vec_apply<I>(id, x, y, n) : curve_apply<I>(kind, part, x, y, n);
+  }
+  template <Isa I>
+  double ulp() const {
+    return kind == Activation::count ? vec_ulp<I>(id) : curve_ulp<I>(kind, part);
+  }
+};
 
 /// Where a power of two would be subnormal, its value may be anything as small as that.
 constexpr double subnormal = 1e-31;
 
-const Function functions[] = {
-    {VecFunction::exp, "exp", [](double x) { return std::exp(x); }, 0, true},
-    {VecFunction::exp_below_0, "exp below 0", [](double x) { return std::exp(-std::fabs(x)); }, subnormal},
-    {VecFunction::log, "log", [](double x) { return std::log(x); }},
-    {VecFunction::tanh, "tanh", [](double x) { return std::tanh(x); }},
-    {VecFunction::sigmoid, "sigmoid", sigmoid, 0, true},
-    {VecFunction::sigmoid_slope, "sigmoid'", sigmoid_slope, 0, true},
-    {VecFunction::normal_cdf, "normal cdf", cdf, 0, true},
-    {VecFunction::normal_density, "normal density", density, 0, true},
-    {VecFunction::silu, "silu", [](double x) { return x * sigmoid(x); }, tiny},
-    {VecFunction::gelu_tanh, "gelu_tanh", [](double x) { return x * sigmoid(twice_u(x)); }, tiny},
-    {VecFunction::gelu_erf, "gelu_erf", [](double x) { return x * cdf(x); }, tiny},
-    {VecFunction::silu_slope, "silu'", [](double x) { return sigmoid(x) + x * sigmoid_slope(x); }, 0.5},
-    {VecFunction::gelu_tanh_slope, "gelu_tanh'",
-     [](double x) { return sigmoid(twice_u(x)) + x * twice_u_slope(x) * sigmoid_slope(twice_u(x)); }, 0.5},
-    {VecFunction::gelu_erf_slope, "gelu_erf'", [](double x) { return cdf(x) + x * density(x); }, 0.5},
-};
+const std::vector<Function>& functions() {
+  static const std::vector<Function> all = [] {
+    std::vector<Function> list = {{"exp", [](double x) { return std::exp(x); }, VecFunction::exp, 0, true},
+                                  {"exp below 0", [](double x) { return std::exp(-std::fabs(x)); },
+                                   VecFunction::exp_below_0, subnormal},
+                                  {"log", [](double x) { return std::log(x); }, VecFunction::log},
+                                  {"tanh", [](double x) { return std::tanh(x); }, VecFunction::tanh},
+                                  {"sigmoid", sigmoid, VecFunction::sigmoid, 0, true},
+                                  {"sigmoid'", sigmoid_slope, VecFunction::sigmoid_slope, 0, true},
+                                  {"normal cdf", cdf, VecFunction::normal_cdf, 0, true},
+                                  {"normal density", density, VecFunction::normal_density, 0, true}};
+    // Where an activation's factor may already be 0, the value is less than a unit in the last place of 1e-29.
+    for (const ActivationRow& row : activation_table) {
+      const std::string name = row.name;
+      list.push_back({.name = name, .truth = row.value, .least = 1e-29, .kind = row.kind});
+      list.push_back(
+          {.name = name + "'", .truth = row.slope, .least = 0.5, .kind = row.kind, .part = CurvePart::slope});
+    }
+    return list;
+  }();
+  return all;
+}
 
 /// Distance from the true value f(x) in units in the last place of float there, or at its `least` where the
 /// truth is smaller; infinite where only one is NaN or inf. What is inf times 0 may come out as it likes.
@@ -106,7 +117,7 @@ class Sweep {
       rounded_[i] = static_cast<float>(want_[i]);
     }
     for_each_isa([&]<Isa I>() {
-      vec_apply<I>(f_.id, x_.data(), got_.data(), block);
+      f_.template apply<I>(x_.data(), got_.data(), block);
       compare(worst[static_cast<size_t>(I)]);
     });
   }
@@ -149,13 +160,13 @@ WorstByIsa sweep(const Function& f, uint32_t start, uint64_t step) {
 }
 
 void check_accuracy(uint64_t step) {
-  for (const Function& f : functions) {
+  for (const Function& f : functions()) {
     const auto start = static_cast<uint32_t>(Random("vec").integer(0, static_cast<int64_t>(step) - 1));
     const WorstByIsa worst = sweep(f, start, step);
     for_each_isa([&]<Isa I>() {
       const Worst& w = worst[static_cast<size_t>(I)];
       INFO(f.name << " on " << name_of(I) << ": " << w.ulp << " ulp at x = " << w.x);
-      CHECK(w.ulp <= vec_ulp<I>(f.id));
+      CHECK(w.ulp <= f.template ulp<I>());
     });
   }
 }
@@ -178,15 +189,20 @@ TEST_CASE("vector functions at their special points", "[vec]") {
       0.5f, 2.0f};
   for_each_isa([&]<Isa I>() {
     INFO("instruction set " << name_of(I));
-    const auto apply = [](VecFunction f, float x) {
+    const auto last = [](float x, auto run) {
       std::vector<float> in(static_cast<size_t>(vec_lanes<I>()), x), out(in);
-      vec_apply<I>(f, in.data(), out.data(), vec_lanes<I>());
+      run(in.data(), out.data(), vec_lanes<I>());
       return out.back();
     };
-    for (const Function& f : functions)
+    const auto apply = [&](VecFunction f, float at) {
+      return last(at, [f](const float* x, float* y, int64_t n) { vec_apply<I>(f, x, y, n); });
+    };
+    for (const Function& f : functions())
       for (const float x : special) {
         INFO(f.name << " of " << x);
-        CHECK(ulps(f, x, apply(f.id, x), f.truth(static_cast<double>(x))) <= vec_ulp<I>(f.id));
+        const float got =
+            last(x, [&f](const float* in, float* out, int64_t n) { f.template apply<I>(in, out, n); });
+        CHECK(ulps(f, x, got, f.truth(static_cast<double>(x))) <= f.template ulp<I>());
       }
     CHECK(apply(VecFunction::exp, -inf) == 0);
     CHECK(apply(VecFunction::exp_below_0, -inf) == 0);

@@ -27,12 +27,6 @@ void vec_apply<Isa::HEWN_ISA>(VecFunction f, const float* x, float* y, int64_t n
     case VecFunction::sigmoid_slope: return apply(x, y, n, [](vf v) { return sigmoid_and_slope(v).slope; });
     case VecFunction::normal_cdf: return apply(x, y, n, [](vf v) { return normal(v).cdf; });
     case VecFunction::normal_density: return apply(x, y, n, [](vf v) { return normal(v).density; });
-    case VecFunction::silu: return apply(x, y, n, [](vf v) { return SiluCurve::value(v); });
-    case VecFunction::gelu_tanh: return apply(x, y, n, [](vf v) { return GeluTanhCurve::value(v); });
-    case VecFunction::gelu_erf: return apply(x, y, n, [](vf v) { return GeluErfCurve::value(v); });
-    case VecFunction::silu_slope: return apply(x, y, n, [](vf v) { return SiluCurve::slope(v); });
-    case VecFunction::gelu_tanh_slope: return apply(x, y, n, [](vf v) { return GeluTanhCurve::slope(v); });
-    case VecFunction::gelu_erf_slope: return apply(x, y, n, [](vf v) { return GeluErfCurve::slope(v); });
   }
 }
 
@@ -47,14 +41,25 @@ double vec_ulp<Isa::HEWN_ISA>(VecFunction f) {
     case VecFunction::sigmoid_slope: return sigmoid_slope_ulp;
     case VecFunction::normal_cdf: return normal_cdf_ulp;
     case VecFunction::normal_density: return normal_density_ulp;
-    case VecFunction::silu: return SiluCurve::value_ulp;
-    case VecFunction::gelu_tanh: return GeluTanhCurve::value_ulp;
-    case VecFunction::gelu_erf: return GeluErfCurve::value_ulp;
-    case VecFunction::silu_slope: return SiluCurve::slope_ulp;
-    case VecFunction::gelu_tanh_slope: return GeluTanhCurve::slope_ulp;
-    case VecFunction::gelu_erf_slope: return GeluErfCurve::slope_ulp;
   }
   return 0;
+}
+
+template <>
+void curve_apply<Isa::HEWN_ISA>(Activation kind, CurvePart part, const float* x, float* y, int64_t n) {
+  visit(kind, [&]<Activation a>() {
+    if (part == CurvePart::value)
+      apply(x, y, n, [](vf v) { return Curve<a>::value(v); });
+    else
+      apply(x, y, n, [](vf v) { return Curve<a>::slope(v); });
+  });
+}
+
+template <>
+double curve_ulp<Isa::HEWN_ISA>(Activation kind, CurvePart part) {
+  return visit(kind, [&]<Activation a>() {
+    return part == CurvePart::value ? Curve<a>::value_ulp : Curve<a>::slope_ulp;
+  });
 }
 
 template <>

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <utility>
 
+#include "kernels/activation/table.h"
 #include "kernels/contract/isa.h"
 
 namespace hewn::test {
@@ -17,13 +18,7 @@ enum class VecFunction : uint8_t {
   sigmoid,
   sigmoid_slope,
   normal_cdf,
-  normal_density,
-  silu,
-  gelu_tanh,
-  gelu_erf,
-  silu_slope,
-  gelu_tanh_slope,
-  gelu_erf_slope
+  normal_density
 };
 
 /// Lanes of a vector of floats.
@@ -37,6 +32,13 @@ void vec_apply(VecFunction f, const float* x, float* y, int64_t n);
 /// The error stated for f, in units in the last place.
 template <Isa I>
 double vec_ulp(VecFunction f);
+
+/// The same of an activation's curve, of its value or of its slope.
+enum class CurvePart : uint8_t { value, slope };
+template <Isa I>
+void curve_apply(Activation kind, CurvePart part, const float* x, float* y, int64_t n);
+template <Isa I>
+double curve_ulp(Activation kind, CurvePart part);
 
 /// One vector's worth: `first` elements of x are read by load_part (the rest are `rest`) and written to y by
 /// store_part; results[0..2] = sum_lanes, max_lanes and the sum of the doubles.

@@ -1,6 +1,7 @@
 #include "apps/bench/peers/cudnn.h"
 
 #include <limits>
+#include <optional>
 #include <type_traits>
 
 #include "apps/bench/peers/peer_calls.h"
@@ -29,8 +30,14 @@ const char* refused(const SoftmaxBackward& a) {
 }
 const char* refused(const LogSoftmaxForward& a) { return refused(a.dtype, a.rows * a.cols); }
 const char* refused(const LogSoftmaxBackward& a) { return refused(a.dtype, a.rows * a.cols); }
+/// cuDNN's word for an activation that it has.
+std::optional<cudnn::Activation> in_cudnn(Activation kind) {
+  if (kind == Activation::relu) return cudnn::relu;
+  if (kind == Activation::silu) return cudnn::silu;
+  return std::nullopt;
+}
 const char* refused(const ActivationForward& a) {
-  if (a.kind != Activation::relu && a.kind != Activation::silu)
+  if (!in_cudnn(a.kind))
     return "has of our activations ReLU and SiLU alone; GELU it computes in graphs, which are not described "
            "to it";
   return a.dtype == DType::f32 ? refused(a.dtype, a.n) : "is asked for activations of f32 alone";
@@ -91,8 +98,8 @@ class CuDnn {
   void run(const LogSoftmaxBackward& a) const { backward(cudnn::logarithm, a); }
   void run(const ActivationForward& a) const {
     operands_are(a.dtype, 1, a.n);
-    const auto kind = a.kind == Activation::relu ? cudnn::relu : cudnn::silu;
-    check(set_activation_(activation_, kind, cudnn::propagated, 0), "cudnnSetActivationDescriptor");
+    check(set_activation_(activation_, in_cudnn(a.kind).value(), cudnn::propagated, 0),
+          "cudnnSetActivationDescriptor");
     check(activate_(handle_, activation_, one.for_type(a.dtype), tensor_, a.x, zero.for_type(a.dtype),
                     tensor_, a.y),
           "cudnnActivationForward");

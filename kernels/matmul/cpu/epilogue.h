@@ -20,14 +20,7 @@ struct Finish {
 };
 
 HEWN_INLINE vf activated(Activation kind, vf x) {
-  switch (kind) {
-    case Activation::none: return x;
-    case Activation::relu: return ReluCurve::value(x);
-    case Activation::silu: return SiluCurve::value(x);
-    case Activation::gelu_tanh: return GeluTanhCurve::value(x);
-    case Activation::gelu_erf: return GeluErfCurve::value(x);
-  }
-  return x;
+  return visit(kind, [x]<Activation a>() { return Curve<a>::value(x); });
 }
 /// float64 is for checking: as exact as the reference, one by one.
 HEWN_INLINE vd activated(Activation kind, vd x) {

@@ -1,7 +1,7 @@
 #pragma once
 // From finished sums to c.
 
-#include "kernels/activation/curves.cuh"
+#include "kernels/activation/curves.h"
 #include "kernels/gpu/simt/simt.h"
 #include "kernels/matmul/gpu/tiles.cuh"
 
@@ -10,14 +10,7 @@ namespace {
 
 template <class T>
 __device__ __forceinline__ T activated(Activation kind, T x) {
-  switch (kind) {
-    case Activation::none: return x;
-    case Activation::relu: return activation_value_of<Activation::relu>(x);
-    case Activation::silu: return activation_value_of<Activation::silu>(x);
-    case Activation::gelu_tanh: return activation_value_of<Activation::gelu_tanh>(x);
-    case Activation::gelu_erf: return activation_value_of<Activation::gelu_erf>(x);
-  }
-  return x;
+  return visit(kind, [x]<Activation a>() { return Curve<a>::value(x); });
 }
 
 /// c of type C from `sum`, element (i, j) of the matrix that begins `offset` elements after the first.

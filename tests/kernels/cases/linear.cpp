@@ -1,5 +1,7 @@
 #include "kernels/linear/op.h"
 
+#include <cmath>
+
 #include "core/gradcheck.h"
 #include "kernels/copy/op.h"
 #include "kernels/devices/devices.h"
@@ -10,10 +12,14 @@
 namespace hewn {
 namespace {
 
-constexpr Activation activations[] = {Activation::none, Activation::gelu_tanh, Activation::gelu_erf,
-                                      Activation::silu};
+/// Whether f'' is the same from either side of 0, where the inputs of a gradient check may lie.
+bool smooth_at_0(Activation kind) {
+  const auto slope = row_of(kind).slope;
+  constexpr double h = 1e-5;
+  return std::abs(slope(h) - 2 * slope(0) + slope(-h)) < 1e-3 * h;
+}
 
-/// Calls with every layout and activation, with and without bias and residual. Inputs: x, weight, bias,
+/// Calls with every layout and activation (those with a kink in f32 only), with and without bias and residual. Inputs: x, weight, bias,
 /// residual.
 template <class Call>
 void for_all_options(DType dtype, const Shape& x, int64_t out, const Call& call) {
@@ -23,10 +29,12 @@ void for_all_options(DType dtype, const Shape& x, int64_t out, const Call& call)
                                : Tensor::from(cpu(), random.normals<float>(shape.numel()), shape);
   };
   for (const Layout layout : {Layout::in_out, Layout::out_in}) {
-    for (const Activation kind : activations) {
+    for (const ActivationRow& row : activation_table) {
+      const Activation kind = row.kind;
+      if (dtype == DType::f64 && !smooth_at_0(kind)) continue;
       for (const bool extras : {false, true}) {
         INFO((layout == Layout::in_out ? "[in, out]" : "[out, in]")
-             << ", activation " << static_cast<int>(kind) << (extras ? ", bias and residual" : ""));
+             << ", activation " << row.name << (extras ? ", bias and residual" : ""));
         std::vector<Tensor> in{normals(x),
                                normals(layout == Layout::in_out ? Shape{x[-1], out} : Shape{out, x[-1]})};
         if (extras) in.push_back(normals({out})), in.push_back(normals(x.with(-1, out)));
