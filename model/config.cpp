@@ -28,11 +28,6 @@ constexpr Choice<AttentionForm> forms[] = {{AttentionForm::per_head, "per_head"}
                                            {AttentionForm::fused, "fused"}};
 constexpr Choice<RotaryPairs> pairings[] = {{RotaryPairs::half, "half"},
                                             {RotaryPairs::interleaved, "interleaved"}};
-constexpr Choice<MlpActivation> acts[] = {{MlpActivation::gelu, "gelu"},
-                                          {MlpActivation::gelu_erf, "gelu_erf"},
-                                          {MlpActivation::relu, "relu"},
-                                          {MlpActivation::silu, "silu"},
-                                          {MlpActivation::swiglu, "swiglu"}};
 
 template <class E>
 std::string name_in(std::span<const Choice<E>> choices, E value) {
@@ -53,6 +48,10 @@ void find_in(std::span<const Choice<E>> choices, const std::string& name, E& val
   }
   fail(ErrorCode::usage, "\"", name, "\" is not one of ", known);
 }
+
+/// Whether values are written by name.
+template <class T>
+constexpr bool named = std::is_enum_v<T> || std::is_same_v<T, MlpActivation>;
 
 /// Calls f(key, member) for every key of the config: one list for writing and reading.
 template <class Config, class F>
@@ -95,14 +94,12 @@ std::string name_of(Positions v) { return name_in<Positions>(positions, v); }
 std::string name_of(PosCombine v) { return name_in<PosCombine>(combines, v); }
 std::string name_of(AttentionForm v) { return name_in<AttentionForm>(forms, v); }
 std::string name_of(RotaryPairs v) { return name_in<RotaryPairs>(pairings, v); }
-std::string name_of(MlpActivation v) { return name_in<MlpActivation>(acts, v); }
 void parse_name(const std::string& name, NormKind& v) { find_in<NormKind>(norms, name, v); }
 void parse_name(const std::string& name, NormPlace& v) { find_in<NormPlace>(places, name, v); }
 void parse_name(const std::string& name, Positions& v) { find_in<Positions>(positions, name, v); }
 void parse_name(const std::string& name, PosCombine& v) { find_in<PosCombine>(combines, name, v); }
 void parse_name(const std::string& name, AttentionForm& v) { find_in<AttentionForm>(forms, name, v); }
 void parse_name(const std::string& name, RotaryPairs& v) { find_in<RotaryPairs>(pairings, name, v); }
-void parse_name(const std::string& name, MlpActivation& v) { find_in<MlpActivation>(acts, name, v); }
 
 void ModelConfig::check() const {
   require(arch == "gpt" || arch == "bigram" || arch == "bigram_linear", "arch = \"", arch,
@@ -144,7 +141,7 @@ std::string to_json(const ModelConfig& given) {
   config.attn_dropout = given.attention_dropout();
   nlohmann::ordered_json json;
   for_each_key(config, [&](const char* key, const auto& value) {
-    if constexpr (std::is_enum_v<std::remove_cvref_t<decltype(value)>>)
+    if constexpr (named<std::remove_cvref_t<decltype(value)>>)
       json[key] = name_of(value);
     else
       json[key] = value;
@@ -160,7 +157,7 @@ ModelConfig model_config_from_json(const std::string& text) {
     if (!json.is_object()) fail(ErrorCode::input, "it is not a JSON object");
     for_each_key(config, [&](const char* key, auto& value) {
       if (!json.contains(key)) return;
-      if constexpr (std::is_enum_v<std::remove_cvref_t<decltype(value)>>)
+      if constexpr (named<std::remove_cvref_t<decltype(value)>>)
         parse_name(json[key].template get<std::string>(), value);
       else
         json[key].get_to(value);

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "kernels/rotary/abi.h"
+#include "model/mlp_activation.h"
 
 namespace hewn {
 
@@ -14,7 +15,6 @@ enum class NormPlace : uint8_t { pre, post };
 enum class Positions : uint8_t { learned, sinusoidal, rotary, none };
 enum class PosCombine : uint8_t { add, concat };
 enum class AttentionForm : uint8_t { per_head, batched, fused };
-enum class MlpActivation : uint8_t { gelu, gelu_erf, relu, silu, swiglu };
 
 struct ModelConfig {
   std::string arch = "gpt";  ///< gpt, bigram (a table) or bigram_linear (embedding and a linear layer)
@@ -39,7 +39,7 @@ struct ModelConfig {
   RotaryPairs rope_pairs = RotaryPairs::half;
   int64_t window = 0;  ///< a token sees itself and the window - 1 before it; 0: all
   AttentionForm attention = AttentionForm::fused;
-  MlpActivation act = MlpActivation::gelu;  ///< swiglu: silu(x W) * (x V), as in Llama
+  MlpActivation act = Activation::gelu_tanh;
   double norm_eps = 1e-5;
 
   int64_t head_size() const { return n_embd / n_head; }
@@ -61,7 +61,7 @@ struct ModelConfig {
 std::string to_json(const ModelConfig& config);
 ModelConfig model_config_from_json(const std::string& json);
 
-/// The names of the choices, as on the command line: "layernorm", "pre", "sin", "add", "fused", "gelu". The
+/// The names of the choices, as on the command line: "layernorm", "pre", "sin", "add", "fused". The
 /// inverse throws usage with the list of names.
 std::string name_of(NormKind v);
 std::string name_of(NormPlace v);
@@ -69,13 +69,11 @@ std::string name_of(Positions v);
 std::string name_of(PosCombine v);
 std::string name_of(AttentionForm v);
 std::string name_of(RotaryPairs v);
-std::string name_of(MlpActivation v);
 void parse_name(const std::string& name, NormKind& v);
 void parse_name(const std::string& name, NormPlace& v);
 void parse_name(const std::string& name, Positions& v);
 void parse_name(const std::string& name, PosCombine& v);
 void parse_name(const std::string& name, AttentionForm& v);
 void parse_name(const std::string& name, RotaryPairs& v);
-void parse_name(const std::string& name, MlpActivation& v);
 
 }  // namespace hewn

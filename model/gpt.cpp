@@ -22,16 +22,7 @@ double join_deviation(const ModelConfig& config) {
 }
 
 /// What follows the first layer of an MLP; a gate is none of that layer's business.
-Activation activation_of(MlpActivation act) {
-  switch (act) {
-    case MlpActivation::gelu: return Activation::gelu_tanh;
-    case MlpActivation::gelu_erf: return Activation::gelu_erf;
-    case MlpActivation::relu: return Activation::relu;
-    case MlpActivation::silu: return Activation::silu;
-    case MlpActivation::swiglu: break;
-  }
-  return Activation::none;
-}
+Activation activation_of(MlpActivation act) { return act.gated ? Activation::none : act.curve; }
 
 /// Numbers of the places where dropout happens: embeddings are 0, layer l has 3l + 1 to 3l + 3.
 enum Site : uint32_t { attention_weights = 1, attention_output = 2, mlp_output = 3 };
@@ -41,8 +32,7 @@ uint32_t site_of(int64_t layer, Site place) { return static_cast<uint32_t>(3 * l
 
 Mlp::Mlp(Parameters& parameters, const std::string& name, const ModelConfig& config)
     : c_fc(parameters, name + ".c_fc", config.n_embd,
-           config.act == MlpActivation::swiglu ? 2 * config.mlp_size() : config.mlp_size(), config.bias,
-           deviation),
+           config.act.gated ? 2 * config.mlp_size() : config.mlp_size(), config.bias, deviation),
       c_proj(parameters, name + ".c_proj", config.mlp_size(), config.n_embd, config.bias,
              join_deviation(config)) {}
 
@@ -130,7 +120,7 @@ Tensor Gpt::mlp(const Block& block, const Tensor& x, const Tensor& residual, int
   const Scope scope("mlp");
   const DropoutPlace drop{config().dropout, site_of(layer, mlp_output)};
   Tensor wide = block.mlp.c_fc(x, activation_of(config().act));
-  if (config().act == MlpActivation::swiglu) wide = swiglu(wide);
+  if (config().act.gated) wide = swiglu(wide);
   if (drop.p == 0 || !options.step_state.defined()) return block.mlp.c_proj(wide, Activation::none, residual);
   const Tensor y = drop(block.mlp.c_proj(wide), options.step_state);
   return residual.defined() ? add(residual, y) : y;

@@ -3,6 +3,8 @@
 #include <cmath>
 #include <sstream>
 
+#include "model/mlp_activation.h"
+
 namespace hewn::cli {
 namespace {
 
@@ -136,7 +138,7 @@ constexpr Option architecture[] = {
             "a token sees only so many, itself among them (0: all before it)"),
     choice("attention", "per_head|batched|fused", "fused", model,
            "one module per head, all heads with the T x T matrix, or block by block: same result"),
-    choice("act", "gelu|gelu_erf|relu|silu|swiglu", "gelu", model,
+    choice("act", mlp_activation_names, "gelu", model,
            "activation of the feed-forward layer; swiglu has a gate beside it, as Llama does"),
     integer("mlp_width", "", 1, 1 << 24, model, "width of the feed-forward layer", "4 n_embd"),
     flag("residual", "true", model, "residual connections; switch off to see why they are there"),

@@ -75,7 +75,7 @@ Family family_of(const ModelConfig& c, Unsayable& unsayable) {
     unsayable.unless(!c.concatenates(), "pos_combine = concat", "add");
     unsayable.unless(c.norm == NormKind::layernorm, "norm = " + name_of(c.norm) + " beside pos = " + kind,
                      "layernorm");
-    unsayable.unless(c.act != MlpActivation::swiglu, "act = swiglu beside pos = " + kind, "gelu");
+    unsayable.unless(!c.act.gated, "act = " + name_of(c.act) + " beside pos = " + kind, "gelu");
     unsayable.unless(c.kv_heads() == c.n_head, "n_kv_head = " + std::to_string(c.kv_heads()), "n_head");
     unsayable.unless(c.window == 0 || c.window >= c.block_size, "window = " + std::to_string(c.window),
                      "none beside pos = " + kind);

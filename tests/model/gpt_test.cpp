@@ -87,10 +87,10 @@ std::vector<ModelConfig> variants() {
   all[4].pos_combine = PosCombine::concat;
   all[4].tie = false;
   all[5].bias = false;
-  all[5].act = MlpActivation::silu;
+  all[5].act = Activation::silu;
   all[6].qkv_bias = false;
   all[6].mlp_width = 12;
-  all[6].act = MlpActivation::gelu_erf;
+  all[6].act = Activation::gelu_erf;
   all[7].pos = Positions::none;
   all[7].n_head = 1;
   all[8].arch = "bigram_linear";

@@ -37,7 +37,7 @@ std::vector<Architecture> architectures() {
   list.push_back({"dropout", dropped});
   ModelConfig plain = test::tiny_model();
   plain.attention = AttentionForm::batched;
-  plain.act = MlpActivation::relu;
+  plain.act = Activation::relu;
   list.push_back({"batched attention", plain});
   return list;
 }
@@ -132,7 +132,7 @@ TEST_CASE("gpu: gradients in mixed precision are those of float64, within 1e-2 b
     ModelConfig config = tiny;  // as much of it as sums on tensor cores need
     config.n_embd = 32, config.block_size = 16;
     config.dropout = 0;
-    if (config.act == MlpActivation::relu) config.act = MlpActivation::gelu;  // its slope leaps at 0
+    if (config.act == Activation::relu) config.act = Activation::gelu_tanh;  // its slope leaps at 0
     INFO(name);
     test::Random random("gradients in mixed precision");
     const Batch batch = test::random_batch(random, config, 2);

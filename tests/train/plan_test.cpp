@@ -35,8 +35,9 @@ TrainConfig random_config(test::Random& random) {
       {Positions::learned, Positions::sinusoidal, Positions::rotary, Positions::none});
   m.attention =
       random.one_of<AttentionForm>({AttentionForm::per_head, AttentionForm::batched, AttentionForm::fused});
-  m.act = random.one_of<MlpActivation>({MlpActivation::gelu, MlpActivation::gelu_erf, MlpActivation::relu,
-                                        MlpActivation::silu, MlpActivation::swiglu});
+  std::vector<MlpActivation> acts;
+  for_each_mlp_activation([&](MlpActivation act, std::string_view) { acts.push_back(act); });
+  m.act = random.one_of(acts);
   TrainConfig config{.model = m, .optimizer = {}, .schedule = {}};
   config.optimizer.kind =
       random.one_of<OptimizerKind>({OptimizerKind::adamw, OptimizerKind::adam, OptimizerKind::sgd});

@@ -43,8 +43,7 @@ Exported write_gguf(const ForeignModel& model, const std::string& path, const Ex
   const Family family = family_of(model.config, unsayable);
   const ModelConfig as = recast_config(model.config, options, family, RotaryPairs::interleaved);
   if (family == Family::gpt2)
-    unsayable.unless(as.act == MlpActivation::gelu || as.act == MlpActivation::swiglu,
-                     "act = " + name_of(as.act), "gelu");
+    unsayable.unless(as.act == Activation::gelu_tanh || as.act.gated, "act = " + name_of(as.act), "gelu");
   else
     unsayable.unless(as.window == 0, "window = " + std::to_string(as.window), "none");
   unsayable.check();

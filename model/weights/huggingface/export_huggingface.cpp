@@ -59,17 +59,6 @@ class NewDirectory {
   fs::path path_, fresh_;
 };
 
-const char* transformers_activation(MlpActivation act) {
-  switch (act) {
-    case MlpActivation::gelu: return "gelu_new";
-    case MlpActivation::gelu_erf: return "gelu";
-    case MlpActivation::relu: return "relu";
-    case MlpActivation::silu:
-    case MlpActivation::swiglu: break;
-  }
-  return "silu";
-}
-
 Ordered transformers_gpt2(const ModelConfig& c) {
   return {{"architectures", {"GPT2LMHeadModel"}},
           {"model_type", "gpt2"},
@@ -80,7 +69,7 @@ Ordered transformers_gpt2(const ModelConfig& c) {
           {"n_layer", c.n_layer},
           {"n_head", c.n_head},
           {"n_inner", c.mlp_size()},
-          {"activation_function", transformers_activation(c.act)},
+          {"activation_function", row_of(c.act.curve).huggingface},
           {"layer_norm_epsilon", c.norm_eps},
           {"embd_pdrop", c.dropout},
           {"resid_pdrop", c.dropout},
@@ -99,7 +88,7 @@ Ordered transformers_llama(const ModelConfig& c) {
                  {"num_attention_heads", c.n_head},
                  {"num_key_value_heads", c.kv_heads()},
                  {"head_dim", c.head_size()},
-                 {"hidden_act", "silu"},
+                 {"hidden_act", row_of(c.act.curve).huggingface},
                  {"rms_norm_eps", c.norm_eps},
                  {"attention_dropout", c.attention_dropout()},
                  // transformers 5 reads the second, earlier ones the first
@@ -153,6 +142,7 @@ Exported write_huggingface(const ForeignModel& model, const std::string& path, c
   if (family == Family::llama)
     unsayable.unless(!(as.bias && as.window > 0), "bias = true beside window = " + std::to_string(as.window),
                      "false (Mistral)");
+  unsayable.unless(row_of(as.act.curve).huggingface, "act = " + name_of(as.act), "gelu");
   unsayable.check();
   Exported done;
   NewDirectory directory(path);

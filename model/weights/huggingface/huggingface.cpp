@@ -38,6 +38,17 @@ T value_or(const json& config, const char* key, T otherwise) {
   return config.contains(key) && !config[key].is_null() ? config[key].get<T>() : otherwise;
 }
 
+/// The activation that transformers calls so.
+Activation activation_called(const std::string& name) {
+  std::string known;
+  for (const ActivationRow& row : activation_table) {
+    if (!row.huggingface) continue;
+    if (name == row.huggingface || (row.huggingface_too && name == row.huggingface_too)) return row.kind;
+    known += (known.empty() ? "" : ", ") + std::string(row.huggingface);
+  }
+  fail(ErrorCode::input, "its activation_function is \"", name, "\"; expected one of ", known);
+}
+
 ModelConfig gpt2_config(const json& config) {
   for (const char* key : {"scale_attn_by_inverse_layer_idx", "add_cross_attention"})
     require_usual(config, key, false);
@@ -51,17 +62,12 @@ ModelConfig gpt2_config(const json& config) {
   c.mlp_width = value_or<int64_t>(config, "n_inner", 0);
   c.norm_eps = value_or(config, "layer_norm_epsilon", 1e-5);
   c.tie = value_or(config, "tie_word_embeddings", true);
-  const auto act = value_or<std::string>(config, "activation_function", "gelu_new");
-  if (act == "gelu_new" || act == "gelu_pytorch_tanh") return c;
-  if (act == "gelu") return c.act = MlpActivation::gelu_erf, c;
-  if (act == "relu") return c.act = MlpActivation::relu, c;
-  if (act == "silu" || act == "swish") return c.act = MlpActivation::silu, c;
-  fail(ErrorCode::input, "its activation_function is \"", act,
-       "\"; gelu_new, gelu, relu and silu are supported");
+  c.act = activation_called(value_or<std::string>(config, "activation_function", "gelu_new"));
+  return c;
 }
 
 ModelConfig llama_config(const json& config) {
-  require_usual(config, "hidden_act", "silu");
+  require_usual(config, "hidden_act", row_of(MlpActivation::swiglu.curve).huggingface);
   ModelConfig c;
   c.vocab_size = config.at("vocab_size");
   c.block_size = config.at("max_position_embeddings");

@@ -20,7 +20,7 @@ ModelConfig nanogpt_config(PickleValue saved) {
     fail(ErrorCode::input, "there are none; is it a checkpoint of nanoGPT's train.py?");
   const PickleValue args = saved.at("model_args");
   ModelConfig c;
-  c.act = MlpActivation::gelu_erf;
+  c.act = Activation::gelu_erf;
   for (size_t i = 0; i < args.size(); ++i) {
     const std::string_view key = args.key(i).text();
     const PickleValue value = args.value(i);

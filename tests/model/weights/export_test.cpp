@@ -10,6 +10,7 @@
 
 #include "kernels/devices/devices.h"
 #include "model/weights/gguf/gguf.h"
+#include "model/weights/huggingface/huggingface.h"
 #include "model/weights/outgoing.h"
 #include "model/weights/safetensors/safetensors.h"
 #include "model/weights/weights.h"
@@ -63,7 +64,7 @@ TEST_CASE("written for transformers and opened again, models are the same", "[ex
       {"a head of its own, another activation", with(gpt2_like(),
                                                      [](auto& c) {
                                                        c.tie = false;
-                                                       c.act = MlpActivation::gelu_erf;
+                                                       c.act = Activation::gelu_erf;
                                                        c.norm_eps = 1e-6;
                                                      })},
       {"no layers", with(gpt2_like(), [](auto& c) { c.n_layer = 0; })},
@@ -232,6 +233,22 @@ TEST_CASE("llama2.c's file, number by number", "[export]") {
   }
 }
 
+TEST_CASE("every activation that transformers has comes back from its files", "[export]") {
+  for (const ActivationRow& row : activation_table) {
+    if (!row.act || !row.huggingface) continue;
+    INFO(row.name);
+    const Exportable e(with(gpt2_like(), [&](auto& c) { c.act = row.kind; }));
+    export_model(e.own, "hf", e.path("out"), {});
+    CHECK(open_foreign(e.path("out")).config.act == row.kind);
+    if (row.huggingface_too) {
+      CHECK(huggingface_config(R"({"model_type": "gpt2", "vocab_size": 3, "n_positions": 4, "n_layer": 1,
+                                   "n_head": 1, "n_embd": 2, "activation_function": ")" +
+                               std::string(row.huggingface_too) + "\"}")
+                .act == row.kind);
+    }
+  }
+}
+
 TEST_CASE("what a format has no words for is refused, with everything named", "[export]") {
   const auto refused = [](const char* format, const ModelConfig& config,
                           std::initializer_list<std::string> parts, const ExportOptions& options = {}) {
@@ -253,11 +270,11 @@ TEST_CASE("what a format has no words for is refused, with everything named", "[
                 {"pos_combine = concat"}));
   CHECK(
       refused("hf", with(llama_like(), [](auto& c) { c.norm = NormKind::layernorm; }), {"norm = layernorm"}));
-  CHECK(refused("hf", with(llama_like(), [](auto& c) { c.act = MlpActivation::silu; }), {"act = silu"}));
+  CHECK(refused("hf", with(llama_like(), [](auto& c) { c.act = Activation::silu; }), {"act = silu"}));
   CHECK(refused("hf", with(llama_like(), [](auto& c) { c.bias = true, c.window = 2; }),
                 {"bias = true", "Mistral"}));
   CHECK(refused("gguf", with(llama_like(), [](auto& c) { c.window = 2; }), {"llama.cpp", "window = 2"}));
-  CHECK(refused("gguf", with(gpt2_like(), [](auto& c) { c.act = MlpActivation::relu; }), {"act = relu"}));
+  CHECK(refused("gguf", with(gpt2_like(), [](auto& c) { c.act = Activation::relu; }), {"act = relu"}));
   CHECK(refused("llama2c", gpt2_like(), {"llama2.c", "pos = learned"}));
   CHECK(refused("llama2c", with(llama_like(), [](auto& c) { c.rope_theta = 5e5, c.bias = true; }),
                 {"rope_theta", "bias = true"}));

@@ -30,7 +30,7 @@ TEST_CASE("a checkpoint of nanoGPT's layout computes what PyTorch does", "[nanog
   CHECK(opened.config.n_layer == 1);
   CHECK(opened.config.bias);
   CHECK(opened.config.dropout == 0.1);
-  CHECK(opened.config.act == MlpActivation::gelu_erf);
+  CHECK(opened.config.act == Activation::gelu_erf);
   REQUIRE(opened.tokenizer);
   CHECK(opened.tokenizer->encode("a\u4e16\n") == std::vector<int32_t>{2, 4, 0});
 
