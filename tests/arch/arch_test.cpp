@@ -87,6 +87,21 @@ TEST_CASE("code for one instruction set exports no weak symbol", "[arch]") {
   if (objects == 0) skip("no such object in " + build_dir().string());
 }
 
+// scripts/try-patches.sh builds and tests what they make of the tree.
+TEST_CASE("the patches of tests/house apply", "[arch]") {
+  size_t patches = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(source_dir() / "tests/house")) {
+    if (entry.path().extension() != ".patch") continue;
+    ++patches;
+    const auto result =
+        run_program({"git", "-C", source_dir().string(), "apply", "--check", entry.path().string()});
+    if (result.exit_code == 127) return skip("git is not installed");
+    INFO(entry.path().string() << "\n" << result.err);
+    CHECK(result.exit_code == 0);
+  }
+  CHECK(patches > 0);
+}
+
 // Builds compile a folder's files as one, where a file may lean on what its neighbours include.
 TEST_CASE("files compile alone", "[arch]") {
   std::vector<std::string> files;
