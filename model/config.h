@@ -4,18 +4,33 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "kernels/rotary/abi.h"
+#include "model/keys.h"
 #include "model/mlp_activation.h"
 
 namespace hewn {
 
+// Each with the names of its enumerators, in their order.
 enum class NormKind : uint8_t { layernorm, rmsnorm };
-enum class NormPlace : uint8_t { pre, post };
-enum class Positions : uint8_t { learned, sinusoidal, rotary, none };
-enum class PosCombine : uint8_t { add, concat };
-enum class AttentionForm : uint8_t { per_head, batched, fused };
+constexpr std::string_view names_of(NormKind) { return "layernorm|rmsnorm"; }
 
+enum class NormPlace : uint8_t { pre, post };
+constexpr std::string_view names_of(NormPlace) { return "pre|post"; }
+
+enum class Positions : uint8_t { learned, sinusoidal, rotary, none };
+constexpr std::string_view names_of(Positions) { return "learned|sin|rope|none"; }
+
+enum class PosCombine : uint8_t { add, concat };
+constexpr std::string_view names_of(PosCombine) { return "add|concat"; }
+
+enum class AttentionForm : uint8_t { per_head, batched, fused };
+constexpr std::string_view names_of(AttentionForm) { return "per_head|batched|fused"; }
+
+constexpr std::string_view names_of(RotaryPairs) { return "half|interleaved"; }
+
+/// A member that is set by name has a line in `model_keys` below.
 struct ModelConfig {
   std::string arch = "gpt";  ///< gpt, bigram (a table) or bigram_linear (embedding and a linear layer)
   int64_t vocab_size = 0;
@@ -27,7 +42,7 @@ struct ModelConfig {
   int64_t mlp_width = 0;     ///< 0: 4 n_embd
   double dropout = 0;        ///< on embeddings and residual branches
   double attn_dropout = -1;  ///< on attention weights; negative: the same as dropout
-  bool bias = true;          ///< in linear layers and layernorms
+  bool bias = false;         ///< in linear layers and layernorms
   bool qkv_bias = true;      ///< in the query, key and value projection (also needs bias)
   bool residual = true;      ///< x + f(x); false shows what depth does without
   bool tie = true;           ///< the head is the token embedding
@@ -39,7 +54,7 @@ struct ModelConfig {
   RotaryPairs rope_pairs = RotaryPairs::half;
   int64_t window = 0;  ///< a token sees itself and the window - 1 before it; 0: all
   AttentionForm attention = AttentionForm::fused;
-  MlpActivation act = Activation::gelu_tanh;
+  MlpActivation act = MlpActivation::gelu;  ///< swiglu: silu(x W) * (x V), as in Llama
   double norm_eps = 1e-5;
 
   int64_t head_size() const { return n_embd / n_head; }
@@ -52,28 +67,73 @@ struct ModelConfig {
   }
   int64_t mlp_size() const { return mlp_width > 0 ? mlp_width : 4 * n_embd; }
   double attention_dropout() const { return attn_dropout < 0 ? dropout : attn_dropout; }
+  /// With every value that follows from others filled in: equal models are equal member by member.
+  ModelConfig resolved() const;
   /// Throws usage with what is wrong and what would be right.
   void check() const;
 };
 
-/// The config as a JSON object, keys named as on the command line, and back. Unknown keys, wrong types and
-/// nonsense sizes throw ErrorCode::input.
+/// Every key of a model, in the order of help and JSON.
+inline constexpr Key<ModelConfig> model_keys[] = {
+    key<&ModelConfig::arch>("arch", Change::new_model, Choices{"gpt|bigram|bigram_linear"},
+                            "gpt, or a baseline: a table of bigrams, or an embedding with a linear layer"),
+    key<&ModelConfig::vocab_size>("vocab_size", Change::new_model, Integers{1, 1 << 24},
+                                  "tokens in the vocabulary")
+        .of_data(),
+    key<&ModelConfig::n_layer>("n_layer", Change::new_model, Integers{0, 4096}, "transformer blocks"),
+    key<&ModelConfig::n_head>("n_head", Change::new_model, Integers{1, 4096},
+                              "attention heads; divides n_embd"),
+    key<&ModelConfig::n_kv_head>(
+        "n_kv_head", Change::new_model, Integers{1, 4096},
+        "heads of keys and values, shared by groups of attention heads; divides n_head")
+        .following("n_head", [](ModelConfig& c) { c.n_kv_head = c.kv_heads(); }),
+    key<&ModelConfig::n_embd>("n_embd", Change::new_model, Integers{1, 1 << 20},
+                              "width of the residual stream"),
+    key<&ModelConfig::block_size>("block_size", Change::new_run, Integers{1, 1 << 24},
+                                  "context length in tokens")
+        .following("the longest document where data is aligned to documents"),
+    key<&ModelConfig::dropout>("dropout", Change::always, Reals{.most = 1, .most_excluded = true},
+                               "dropout on embeddings and residual branches"),
+    key<&ModelConfig::attn_dropout>("attn_dropout", Change::always, Reals{.most = 1, .most_excluded = true},
+                                    "dropout on attention weights")
+        .following("dropout", [](ModelConfig& c) { c.attn_dropout = c.attention_dropout(); }),
+    key<&ModelConfig::bias>("bias", Change::new_model, "biases in linear layers and norms"),
+    key<&ModelConfig::qkv_bias>("qkv_bias", Change::new_model,
+                                "biases in the query, key and value projections; needs bias")
+        .following("bias", [](ModelConfig& c) { c.qkv_bias = c.bias && c.qkv_bias; }),
+    key<&ModelConfig::norm>("norm", Change::new_model, "kind of normalisation"),
+    key<&ModelConfig::norm_eps>("norm_eps", Change::new_run, Reals{},
+                                "added to the variance in normalisation"),
+    key<&ModelConfig::norm_place>("norm_place", Change::new_model, "normalise before or after each branch"),
+    key<&ModelConfig::pos>("pos", Change::new_model, "positions: learned, sinusoidal, rotary, or none"),
+    key<&ModelConfig::pos_combine>("pos_combine", Change::new_model,
+                                   "how positions join the token embeddings"),
+    key<&ModelConfig::rope_theta>("rope_theta", Change::new_run, Reals{.least_excluded = true},
+                                  "base of the frequencies of rotary positions"),
+    key<&ModelConfig::rope_pairs>("rope_pairs", Change::new_model,
+                                  "which elements of a head rotate together: i and i + D/2 (Hugging Face), "
+                                  "or 2i and 2i + 1 (llama2.c)"),
+    key<&ModelConfig::window>(
+        "window", Change::new_run, Integers{0, 1 << 24},
+        "sliding window: each token attends to at most N tokens, itself included (0: to "
+        "all tokens before it)"),
+    key<&ModelConfig::attention>(
+        "attention", Change::always,
+        "one module per head, all heads with the T x T matrix, or block by block: same result"),
+    key<&ModelConfig::act>(
+        "act", Change::new_model,
+        "activation of the feed-forward layer; swiglu has a gate beside it, as Llama does"),
+    key<&ModelConfig::mlp_width>("mlp_width", Change::new_model, Integers{1, 1 << 24},
+                                 "width of the feed-forward layer")
+        .following("4 n_embd", [](ModelConfig& c) { c.mlp_width = c.mlp_size(); }),
+    key<&ModelConfig::residual>("residual", Change::new_model,
+                                "residual connections; switch off to see why they are there"),
+    key<&ModelConfig::tie>("tie", Change::new_model, "the head shares the token embedding's weights"),
+};
+
+/// The config as a JSON object, one entry for each key, and back. Unknown keys, wrong types and nonsense sizes
+/// throw ErrorCode::input.
 std::string to_json(const ModelConfig& config);
 ModelConfig model_config_from_json(const std::string& json);
-
-/// The names of the choices, as on the command line: "layernorm", "pre", "sin", "add", "fused". The
-/// inverse throws usage with the list of names.
-std::string name_of(NormKind v);
-std::string name_of(NormPlace v);
-std::string name_of(Positions v);
-std::string name_of(PosCombine v);
-std::string name_of(AttentionForm v);
-std::string name_of(RotaryPairs v);
-void parse_name(const std::string& name, NormKind& v);
-void parse_name(const std::string& name, NormPlace& v);
-void parse_name(const std::string& name, Positions& v);
-void parse_name(const std::string& name, PosCombine& v);
-void parse_name(const std::string& name, AttentionForm& v);
-void parse_name(const std::string& name, RotaryPairs& v);
 
 }  // namespace hewn

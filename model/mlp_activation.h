@@ -43,11 +43,12 @@ inline constexpr auto mlp_activation_text = [] {
   });
   return text;
 }();
-/// "gelu|gelu_erf|relu|silu|swiglu": the names, as the table of options has choices.
-inline constexpr std::string_view mlp_activation_names{mlp_activation_text.data(),
-                                                       mlp_activation_text.size() - 1};
+/// "gelu|gelu_erf|relu|silu|swiglu": all names, in the order of the table.
+constexpr std::string_view names_of(MlpActivation) {
+  return {mlp_activation_text.data(), mlp_activation_text.size() - 1};
+}
 
-/// The name of one of them, as on the command line; the inverse throws usage with the list of names.
+/// The name of an activation, as on the command line; the inverse throws usage with the list of names.
 std::string name_of(MlpActivation v);
 void parse_name(const std::string& name, MlpActivation& v);
 

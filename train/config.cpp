@@ -6,53 +6,10 @@
 #include "core/error.h"
 
 namespace hewn {
-namespace {
-
-void need(const char* name, double value, double low, double high) {
-  require(value >= low && value <= high, name, " = ", value, "; it must lie between ", low, " and ", high);
-}
-
-}  // namespace
-
-std::string name_of(OptimizerKind v) {
-  return v == OptimizerKind::adamw ? "adamw" : v == OptimizerKind::adam ? "adam" : "sgd";
-}
-
-std::string name_of(ScheduleKind v) {
-  return v == ScheduleKind::cosine ? "cosine" : v == ScheduleKind::linear ? "linear" : "constant";
-}
-
-void parse_name(const std::string& name, OptimizerKind& v) {
-  for (const auto kind : {OptimizerKind::adamw, OptimizerKind::adam, OptimizerKind::sgd})
-    if (name_of(kind) == name) return void(v = kind);
-  fail(ErrorCode::usage, "optimizer \"", name, "\" is not one of adamw, adam, sgd");
-}
-
-void parse_name(const std::string& name, ScheduleKind& v) {
-  for (const auto kind : {ScheduleKind::cosine, ScheduleKind::linear, ScheduleKind::constant})
-    if (name_of(kind) == name) return void(v = kind);
-  fail(ErrorCode::usage, "schedule \"", name, "\" is not one of cosine, linear, constant");
-}
-
 void TrainConfig::check() const {
   model.check();
-  constexpr double many = 1e15;
-  need("batch_size", static_cast<double>(batch_size), 1, 1 << 24);
-  need("gradient_accumulation_steps", static_cast<double>(gradient_accumulation_steps), 1, 1 << 20);
-  need("max_iters", static_cast<double>(max_iters), 0, many);
-  need("max_time", max_time, 0, many);
-  need("patience", static_cast<double>(patience), 0, many);
-  need("eval_interval", static_cast<double>(eval_interval), 1, many);
-  need("eval_iters", static_cast<double>(eval_iters), 1, 1 << 24);
-  need("log_interval", static_cast<double>(log_interval), 1, many);
-  need("keep", static_cast<double>(keep), 1, 1 << 20);
-  need("learning_rate", schedule.learning_rate, 0, 1e6);
-  need("min_lr", schedule.min_lr, 0, 1e6);
-  need("warmup_iters", static_cast<double>(schedule.warmup_iters), 0, many);
-  need("weight_decay", optimizer.weight_decay, 0, 1e6);
-  need("beta1", optimizer.beta1, 0, 0.999999999);
-  need("beta2", optimizer.beta2, 0, 0.999999999);
-  need("grad_clip", optimizer.grad_clip, 0, 1e12);
+  check_keys(training_keys, *this);
+  check_keys(watching_keys, *this);
   require(!optimizer.stochastic_rounding || dtype == DType::bf16,
           "stochastic_rounding is of matrices that are rounded to bf16, with dtype = bf16; dtype is ",
           name_of(dtype));

@@ -2,20 +2,23 @@
 // Everything that decides a training run, with nanoGPT's names. The command line fills it; a run saves it.
 
 #include <cstdint>
-#include <string>
+#include <string_view>
 
 #include "model/config.h"
 
 namespace hewn {
 
 enum class OptimizerKind : uint8_t { adamw, adam, sgd };
+constexpr std::string_view names_of(OptimizerKind) { return "adamw|adam|sgd"; }
+
 enum class ScheduleKind : uint8_t { cosine, linear, constant };
+constexpr std::string_view names_of(ScheduleKind) { return "cosine|linear|constant"; }
 
 /// How parameters follow gradients.
 struct OptimizerConfig {
   OptimizerKind kind = OptimizerKind::adamw;
-  double weight_decay =
-      0.1;             ///< on matrices only; decoupled with adamw, added to the gradient with adam and sgd
+  /// On matrices only; decoupled with adamw, added to the gradient with adam and sgd.
+  double weight_decay = 0.1;
   double beta1 = 0.9;  ///< momentum with sgd
   double beta2 = 0.99;
   double eps = 1e-8;
@@ -33,7 +36,7 @@ struct ScheduleConfig {
   bool decay_lr = true;  ///< false: constant after the warm-up
 };
 
-/// What is computed: a run of the same TrainConfig is the same bits.
+/// A member that is set by name has a line in `training_keys` or `watching_keys` below. What is computed: a run of the same TrainConfig is the same bits.
 struct TrainConfig {
   ModelConfig model;
   OptimizerConfig optimizer;
@@ -59,10 +62,82 @@ struct TrainConfig {
   void check() const;
 };
 
-std::string name_of(OptimizerKind v);
-std::string name_of(ScheduleKind v);
-void parse_name(const std::string& name, OptimizerKind& v);
-void parse_name(const std::string& name, ScheduleKind& v);
+inline constexpr int64_t most_steps = 1'000'000'000'000;
+
+/// Every key that decides what a step computes, in the order of the help. A key that follows others comes after
+/// them.
+inline constexpr Key<TrainConfig> training_keys[] = {
+    key<&TrainConfig::batch_size>("batch_size", Change::always, Integers{1, 1 << 20},
+                                  "sequences per micro-step"),
+    key<&TrainConfig::gradient_accumulation_steps>("gradient_accumulation_steps", Change::always,
+                                                   Integers{1, 1 << 20}, "micro-steps per step"),
+    key<&TrainConfig::max_iters>("max_iters", Change::always, Integers{0, most_steps}, "steps to train"),
+    key<&TrainConfig::optimizer, &OptimizerConfig::kind>("optimizer", Change::new_run,
+                                                         "how gradients become updates"),
+    key<&TrainConfig::schedule, &ScheduleConfig::learning_rate>("learning_rate", Change::always,
+                                                                Reals{0, 1e6}, "peak learning rate"),
+    key<&TrainConfig::schedule, &ScheduleConfig::kind>("schedule", Change::always,
+                                                       "how the learning rate falls after the warm-up"),
+    key<&TrainConfig::schedule, &ScheduleConfig::decay_lr>(
+        "decay_lr", Change::always, "let the learning rate fall at all; false is schedule=constant"),
+    key<&TrainConfig::schedule, &ScheduleConfig::lr_decay_iters>(
+        "lr_decay_iters", Change::always, Integers{1, most_steps}, "step at which min_lr is reached")
+        .following("max_iters",
+                   [](TrainConfig& c) { c.schedule.lr_decay_iters = c.max_iters > 0 ? c.max_iters : 1; }),
+    key<&TrainConfig::schedule, &ScheduleConfig::warmup_iters>(
+        "warmup_iters", Change::always, Integers{0, most_steps}, "steps of linear warm-up")
+        .following("lr_decay_iters / 20, at most 100",
+                   [](TrainConfig& c) {
+                     const int64_t part = c.schedule.lr_decay_iters / 20;
+                     c.schedule.warmup_iters = part < 100 ? part : 100;
+                   }),
+    key<&TrainConfig::schedule, &ScheduleConfig::min_lr>("min_lr", Change::always, Reals{0, 1e6},
+                                                         "learning rate at the end of the decay")
+        .following("learning_rate / 10",
+                   [](TrainConfig& c) { c.schedule.min_lr = c.schedule.learning_rate / 10; }),
+    key<&TrainConfig::optimizer, &OptimizerConfig::weight_decay>(
+        "weight_decay", Change::always, Reals{0, 1e3},
+        "decay of matrices; biases, norms and vectors are never decayed"),
+    key<&TrainConfig::optimizer, &OptimizerConfig::beta1>("beta1", Change::always,
+                                                          Reals{.most = 1, .most_excluded = true},
+                                                          "decay of the first moment; momentum of sgd"),
+    key<&TrainConfig::optimizer, &OptimizerConfig::beta2>(
+        "beta2", Change::always, Reals{.most = 1, .most_excluded = true}, "decay of the second moment"),
+    key<&TrainConfig::optimizer, &OptimizerConfig::grad_clip>("grad_clip", Change::always, Reals{},
+                                                              "clip the gradient's global norm (0: do not)"),
+    key<&TrainConfig::optimizer, &OptimizerConfig::stochastic_rounding>(
+        "stochastic_rounding", Change::always,
+        "with dtype=bf16, round matrices to bf16 up or down at random, so that the mean is right"),
+    key<&TrainConfig::recompute>(
+        "recompute", Change::always,
+        "keep only the input of each block for the backward pass and compute the rest again: less memory"),
+    key<&TrainConfig::seed>("seed", Change::new_run,
+                            Integers{0, (int64_t{1} << 53) - 1},  // exact in JSON, TOML
+                            "all random numbers follow from it: same seed, same bits, any number of threads"),
+    key<&TrainConfig::dtype>(
+        "dtype", Change::new_run, Choices{"f32|f64|bf16"},
+        "number type; bf16 trains in mixed precision: bf16 products over float32 weights"),
+};
+
+/// Every key that decides when a run is evaluated, saved, sampled and stopped.
+inline constexpr Key<TrainConfig> watching_keys[] = {
+    key<&TrainConfig::eval_interval>("eval_interval", Change::always, Integers{1, most_steps},
+                                     "steps between validations and checkpoints"),
+    key<&TrainConfig::eval_iters>("eval_iters", Change::always, Integers{1, most_steps},
+                                  "batches per validation while training"),
+    key<&TrainConfig::log_interval>("log_interval", Change::always, Integers{1, most_steps},
+                                    "steps between lines of metrics.jsonl"),
+    key<&TrainConfig::always_save_checkpoint>("always_save_checkpoint", Change::always,
+                                              "save at every validation, not only at a new best"),
+    key<&TrainConfig::keep>("keep", Change::always, Integers{1, 1'000'000},
+                            "checkpoints to keep beside the best"),
+    key<&TrainConfig::patience>("patience", Change::always, Integers{0, 1'000'000'000},
+                                "stop after this many validations without a new best (0: never)"),
+    key<&TrainConfig::max_time>("max_time", Change::always, Reals{0, 1e9},
+                                "stop, saved, after this many seconds (0: no limit)"),
+    key<&TrainConfig::sample_interval>("sample_interval", Change::always, Integers{0, most_steps},
+                                       "steps between samples written to the run (0: none)"),
+};
 
 /// The learning rate of step `step`, counted from 0. The warm-up reaches `learning_rate` after `warmup_iters`
 /// steps and is never zero.

@@ -8,22 +8,70 @@
 #include <string_view>
 #include <vector>
 
+#include "model/keys.h"
+
 namespace hewn::cli {
 
 class Settings;
 
-/// Which commands take an option, one bit each.
-using CommandSet = uint32_t;
+/// The commands, in the order of the help and of the table in apps/commands/commands.cpp, which has a line for
+/// each. `takes::train | takes::plan` is the set of those that take an option.
 namespace takes {
-inline constexpr CommandSet train = 1u << 0, sample = 1u << 1, eval = 1u << 2, plan = 1u << 3, info = 1u << 4,
-                            verify = 1u << 5, data_prepare = 1u << 6, data_corpus = 1u << 7,
-                            data_stats = 1u << 8, tokenizer_train = 1u << 9, tokenizer_encode = 1u << 10,
-                            tokenizer_decode = 1u << 11, tokenizer_compare = 1u << 12,
-                            bench_kernels = 1u << 13, bench_train = 1u << 14, bench_sample = 1u << 15,
-                            completion = 1u << 16, chat = 1u << 17, export_model = 1u << 18,
-                            import_model = 1u << 19;
-inline constexpr CommandSet no_command = 1u << 31;  // `hewn --version`
-inline constexpr CommandSet all = ~0u;
+enum class Name : uint8_t {
+  train,
+  sample,
+  chat,
+  eval,
+  plan,
+  info,
+  verify,
+  data_prepare,
+  data_corpus,
+  data_stats,
+  tokenizer_train,
+  tokenizer_encode,
+  tokenizer_decode,
+  tokenizer_compare,
+  bench_kernels,
+  bench_train,
+  bench_sample,
+  import_model,
+  export_model,
+  completion,
+  no_command  ///< `hewn --version`; the last one
+};
+using enum Name;
+}  // namespace takes
+
+/// A set of up to 128 commands.
+class CommandSet {
+ public:
+  constexpr CommandSet() = default;
+  constexpr CommandSet(takes::Name name) {  // NOLINT(google-explicit-constructor)
+    words_[static_cast<size_t>(name) / 64] = uint64_t{1} << static_cast<size_t>(name) % 64;
+  }
+  constexpr bool contains(takes::Name name) const { return static_cast<bool>(*this & name); }
+  /// Whether there is any.
+  constexpr explicit operator bool() const { return (words_[0] | words_[1]) != 0; }
+  friend constexpr CommandSet operator|(CommandSet a, CommandSet b) {
+    return {a.words_[0] | b.words_[0], a.words_[1] | b.words_[1]};
+  }
+  friend constexpr CommandSet operator&(CommandSet a, CommandSet b) {
+    return {a.words_[0] & b.words_[0], a.words_[1] & b.words_[1]};
+  }
+  friend constexpr CommandSet operator~(CommandSet a) { return {~a.words_[0], ~a.words_[1]}; }
+
+ private:
+  constexpr CommandSet(uint64_t low, uint64_t high) : words_{low, high} {}
+  uint64_t words_[2] = {};
+};
+static_assert(static_cast<int>(takes::no_command) < 128);
+
+namespace takes {
+constexpr CommandSet operator|(Name a, Name b) { return CommandSet(a) | CommandSet(b); }
+constexpr CommandSet operator|(CommandSet a, Name b) { return a | CommandSet(b); }
+constexpr CommandSet operator~(Name a) { return ~CommandSet(a); }
+inline constexpr CommandSet all = ~CommandSet();
 }  // namespace takes
 
 /// What an option's value may be.
@@ -34,19 +82,20 @@ enum class Kind : uint8_t { flag, integer, real, choice, text };
 struct Option {
   std::string_view name;
   Kind kind = Kind::flag;
-  std::string_view initial;  ///< the default as text; empty: none, or derived as `derived` says
-  std::string_view derived;  ///< shown instead of the default where that depends on something
-  double least = 0;          ///< range of integer and real, both ends included
-  double most = 0;
+  std::string initial;       ///< the default as text; empty: none, or derived as `derived` says
+  std::string derived;       ///< shown instead of the default where that depends on something
+  Domain range = Switch{};   ///< Integers or Reals of a number
   std::string_view choices;  ///< "cosine|linear|constant"; for text, the placeholder shown in help: "FILE"
   std::string_view help;
-  CommandSet commands = 0;
+  CommandSet commands = {};
   char letter = 0;    ///< a one-letter form, or 0
   bool once = false;  ///< what to do this time: not part of the configuration that is saved with a run
+  Change change = Change::always;  ///< when a run's value of it may be changed
 
   /// Whether it may stand in CONFIG.toml and the environment too; the general options (--help, -q, …) may
   /// not.
-  bool is_key() const { return !(commands & takes::no_command); }
+  bool is_key() const { return !commands.contains(takes::no_command); }
+  bool taken_by(takes::Name command) const { return commands.contains(command); }
 };
 
 /// Options under one heading of the help.
@@ -57,7 +106,7 @@ struct Section {
 
 /// One command.
 struct Command {
-  CommandSet bit = 0;
+  takes::Name bit = takes::no_command;
   std::string_view name;                  ///< "train", "data prepare"
   std::string_view arguments;             ///< as shown in the synopsis: "RUN", "FILE..."
   std::string_view summary;               ///< one line
@@ -82,7 +131,7 @@ const Option* find_option(const Command& command, std::string_view name);
 std::vector<const Option*> options_of(const Command& command);
 /// Names of all commands that take an option of this name as a key, for "… is an option of train, plan".
 std::vector<std::string> commands_with(std::string_view option);
-/// "1 to 1048576" for numbers, else "".
+/// "1 to 1048576" for numbers, "0 or more"; else "".
 std::string shown_range(const Option& option);
 /// "a|b|c" as a list.
 std::vector<std::string> split(std::string_view text, char separator);

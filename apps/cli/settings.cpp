@@ -30,9 +30,8 @@ std::string checked_number(const Option& option, const Assignment& a) {
   require(integer ? parse_integer(a.value, whole) : parse_real(a.value, real), a.where, ": ", option.name,
           " = '", a.value, "' is not a ", integer ? "whole number" : "number", "; give ",
           shown_range(option));
-  const double x = integer ? static_cast<double>(whole) : real;
-  require(option.least <= x && x <= option.most, a.where, ": ", option.name, " = ", a.value,
-          " is out of range; give ", shown_range(option));
+  require(allows(option.range, integer ? KeyValue(whole) : KeyValue(real)), a.where, ": ", option.name, " = ",
+          a.value, " is out of range; give ", shown_range(option));
   return integer ? std::to_string(whole) : real_text(real);
 }
 
@@ -51,10 +50,8 @@ std::string checked_choice(const Option& option, const Assignment& a) {
   const std::vector<std::string> choices = split(option.choices, '|');
   for (const std::string& choice : choices)
     if (choice == word) return word;
-  std::string list = choices.front();
-  for (size_t i = 1; i < choices.size(); ++i) list += (i + 1 == choices.size() ? " or " : ", ") + choices[i];
-  fail(ErrorCode::usage, a.where, ": ", option.name, " = '", a.value, "' is not one of ", list,
-       did_you_mean(word, choices));
+  fail(ErrorCode::usage, a.where, ": ", option.name, " = '", a.value, "' is not one of ",
+       choices_text(option.choices), did_you_mean(word, choices));
 }
 
 std::string checked(const Option& option, const Assignment& assignment) {
@@ -163,7 +160,7 @@ std::string Settings::to_toml(bool given_only) const {
   for (const Section& section : sections()) {
     std::string lines;
     for (const Option& option : section.options) {
-      if (!(option.commands & command_->bit) || !option.is_key() || option.once || !has(option.name) ||
+      if (!option.taken_by(command_->bit) || !option.is_key() || option.once || !has(option.name) ||
           (given_only && !given(option.name)))
         continue;
       const bool quoted = option.kind == Kind::text || option.kind == Kind::choice;

@@ -1,5 +1,7 @@
 #include "apps/commands/commands.h"
 
+#include <iterator>
+
 namespace hewn::cli {
 namespace {
 
@@ -226,6 +228,13 @@ constexpr Command command_table[] = {
      "hewn completion man > hewn.1",
      run_completion},
 };
+
+constexpr bool in_order() {
+  for (size_t i = 0; i < std::size(command_table); ++i)
+    if (static_cast<size_t>(command_table[i].bit) != i) return false;
+  return std::size(command_table) == static_cast<size_t>(takes::no_command);
+}
+static_assert(in_order(), "every name in takes:: has one line here, in the same order");
 
 }  // namespace
 

@@ -9,6 +9,7 @@
 #include "apps/commands/commands.h"
 #include "apps/run/input.h"
 #include "apps/run/open_run.h"
+#include "apps/run/run_config.h"
 #include "core/error.h"
 #include "model/weights/foreign.h"
 #include "train/checkpoint.h"
@@ -20,13 +21,10 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
-// The model's keys as settings of `train`, whose names they have.
+// The configuration of the run that is made, as settings of `train`.
 Settings imported_config(const ModelConfig& model, const std::string& dtype, const std::string& source) {
   Settings config(*find_command("train"));
-  const Json keys = Json::parse(to_json(model));
-  for (const auto& [key, value] : keys.items())
-    if (key != "vocab_size")  // that of the tokenizer, for a run that is trained
-      config.set({key, value.is_string() ? value.get<std::string>() : value.dump(), source});
+  config.fill(model_settings(model, source));
   config.set({"dtype", dtype, source});
   return config;
 }

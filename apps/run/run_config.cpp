@@ -1,7 +1,5 @@
 #include "apps/run/run_config.h"
 
-#include <algorithm>
-
 #include "apps/cli/format.h"
 #include "apps/cli/terminal.h"
 #include "core/error.h"
@@ -14,9 +12,31 @@
 namespace hewn::cli {
 namespace {
 
-template <class Enum>
-void choose(const Settings& settings, const char* key, Enum& value) {
-  parse_name(settings.text(key), value);
+KeyValue value_of(const Settings& settings, std::string_view name, const Domain& domain) {
+  if (std::holds_alternative<Switch>(domain)) return settings.flag(name);
+  if (std::holds_alternative<Integers>(domain)) return settings.integer(name);
+  if (std::holds_alternative<Reals>(domain)) return settings.real(name);
+  return settings.text(name);
+}
+
+// Sets every key of a table that is an option: to its value, or to what follows from the keys before it.
+template <class Keys, class Config>
+void read_keys(const Settings& settings, const Keys& keys, Config& config) {
+  for (const Key<Config>& key : keys) {
+    if (key.from_data) continue;
+    if (settings.has(key.name))
+      key.set(config, value_of(settings, key.name, key.domain));
+    else if (key.derive)
+      key.derive(config);
+  }
+}
+
+// Notes every value that was not given but follows from others.
+template <class Keys, class Config>
+void note_derived(Settings& settings, const Keys& keys, const Config& config) {
+  for (const Key<Config>& key : keys)
+    if (!key.follows.empty() && !settings.given(key.name))
+      settings.set({std::string(key.name), text_of(key.get(config)), "derived"});
 }
 
 }  // namespace
@@ -54,31 +74,9 @@ DataSizes data_sizes(const Settings& settings) {
 
 ModelConfig model_config(const Settings& s, const DataSizes& data) {
   ModelConfig m;
-  m.arch = s.text("arch");
   m.vocab_size = data.vocab_size;
-  const bool free = !s.given("block_size") && data.longest_document > 0;
-  m.block_size = free ? data.longest_document : s.integer("block_size");
-  m.n_layer = s.integer("n_layer");
-  m.n_head = s.integer("n_head");
-  m.n_kv_head = s.has("n_kv_head") ? s.integer("n_kv_head") : m.n_head;
-  m.n_embd = s.integer("n_embd");
-  m.mlp_width = s.has("mlp_width") ? s.integer("mlp_width") : 4 * m.n_embd;
-  m.dropout = s.real("dropout");
-  m.attn_dropout = s.has("attn_dropout") ? s.real("attn_dropout") : m.dropout;
-  m.bias = s.flag("bias");
-  m.qkv_bias = s.has("qkv_bias") ? s.flag("qkv_bias") : m.bias;
-  m.residual = s.flag("residual");
-  m.tie = s.flag("tie");
-  choose(s, "norm", m.norm);
-  m.norm_eps = s.real("norm_eps");
-  choose(s, "norm_place", m.norm_place);
-  choose(s, "pos", m.pos);
-  choose(s, "pos_combine", m.pos_combine);
-  m.rope_theta = s.real("rope_theta");
-  choose(s, "rope_pairs", m.rope_pairs);
-  m.window = s.integer("window");
-  choose(s, "attention", m.attention);
-  choose(s, "act", m.act);
+  read_keys(s, model_keys, m);
+  if (!s.given("block_size") && data.longest_document > 0) m.block_size = data.longest_document;
   m.check();
   return m;
 }
@@ -86,36 +84,18 @@ ModelConfig model_config(const Settings& s, const DataSizes& data) {
 TrainConfig train_config(const Settings& s, const ModelConfig& model) {
   TrainConfig c;
   c.model = model;
-  choose(s, "optimizer", c.optimizer.kind);
-  c.optimizer.weight_decay = s.real("weight_decay");
-  c.optimizer.beta1 = s.real("beta1");
-  c.optimizer.beta2 = s.real("beta2");
-  c.optimizer.grad_clip = s.real("grad_clip");
-  c.optimizer.stochastic_rounding = s.flag("stochastic_rounding");
-  c.batch_size = s.integer("batch_size");
-  c.gradient_accumulation_steps = s.integer("gradient_accumulation_steps");
-  c.max_iters = s.integer("max_iters");
-  choose(s, "schedule", c.schedule.kind);
-  c.schedule.learning_rate = s.real("learning_rate");
-  c.schedule.min_lr = s.has("min_lr") ? s.real("min_lr") : c.schedule.learning_rate / 10;
-  c.schedule.lr_decay_iters =
-      s.has("lr_decay_iters") ? s.integer("lr_decay_iters") : std::max<int64_t>(c.max_iters, 1);
-  c.schedule.warmup_iters = s.has("warmup_iters") ? s.integer("warmup_iters")
-                                                  : std::min<int64_t>(100, c.schedule.lr_decay_iters / 20);
-  c.schedule.decay_lr = s.flag("decay_lr");
-  c.max_time = s.real("max_time");
-  c.patience = s.integer("patience");
-  c.seed = static_cast<uint64_t>(s.integer("seed"));
-  c.dtype = dtype_from_name(s.text("dtype"));
-  c.recompute = s.flag("recompute");
-  c.eval_interval = s.integer("eval_interval");
-  c.eval_iters = s.integer("eval_iters");
-  c.log_interval = s.integer("log_interval");
-  c.always_save_checkpoint = s.flag("always_save_checkpoint");
-  c.keep = s.integer("keep");
-  c.sample_interval = s.integer("sample_interval");
+  read_keys(s, training_keys, c);
+  read_keys(s, watching_keys, c);
   c.check();
   return c;
+}
+
+std::vector<Assignment> model_settings(const ModelConfig& model, const std::string& where) {
+  const ModelConfig resolved = model.resolved();
+  std::vector<Assignment> values;
+  for (const auto& key : model_keys)
+    if (!key.from_data) values.push_back({std::string(key.name), text_of(key.get(resolved)), where});
+  return values;
 }
 
 void check_memory(const TrainConfig& c, Executor& device) {
@@ -142,16 +122,8 @@ void check_memory(const TrainConfig& c, Executor& device) {
 }
 
 void note_resolved(Settings& settings, const TrainConfig& c) {
-  const auto note = [&](const char* key, const std::string& value) {
-    if (!settings.given(key)) settings.set({key, value, "derived"});
-  };
-  note("block_size", std::to_string(c.model.block_size));
-  note("min_lr", real_text(c.schedule.min_lr));
-  note("lr_decay_iters", std::to_string(c.schedule.lr_decay_iters));
-  note("warmup_iters", std::to_string(c.schedule.warmup_iters));
-  note("qkv_bias", c.model.qkv_bias ? "true" : "false");
-  note("mlp_width", std::to_string(c.model.mlp_size()));
-  note("attn_dropout", real_text(c.model.attention_dropout()));
+  note_derived(settings, model_keys, c.model);
+  note_derived(settings, training_keys, c);
 }
 
 double peak_tokens_per_s(const Model& model, DType dtype) {

@@ -34,6 +34,9 @@ ModelConfig model_config(const Settings& settings, const DataSizes& data);
 /// All training keys, with what depends on others filled in. Checked.
 TrainConfig train_config(const Settings& settings, const ModelConfig& model);
 
+/// A model's keys as settings of `train`, read from `where`.
+std::vector<Assignment> model_settings(const ModelConfig& model, const std::string& where);
+
 /// Fails with ErrorCode::memory, naming the largest batch that fits, when the run needs more than the system
 /// has free, or a GPU has: before a page of it is touched.
 void check_memory(const TrainConfig& config, Executor& device);

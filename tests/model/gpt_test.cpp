@@ -19,6 +19,7 @@ ModelConfig tiny() {
   config.n_layer = 2;
   config.n_head = 2;
   config.n_embd = 8;
+  config.bias = true;
   return config;
 }
 

@@ -33,6 +33,7 @@ struct Gpt2Fixture {
     c.n_head = config.at("n_head");
     c.n_embd = config.at("n_embd");
     c.norm_eps = config.at("layer_norm_epsilon");
+    c.bias = true;
     c.attention = form;
     auto made = make_model(c, cpu(), dtype);
     load_weights((directory / "model.safetensors").string(), *made);

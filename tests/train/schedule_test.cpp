@@ -76,9 +76,9 @@ TEST_CASE("optimizers and schedules are known by name", "[schedule]") {
     parse_name(name_of(kind), optimizer);
     CHECK(optimizer == kind);
   }
-  CHECK_ERROR(parse_name("adamv", optimizer), ErrorCode::usage, "adamw, adam, sgd");
+  CHECK_ERROR(parse_name("adamv", optimizer), ErrorCode::usage, "adamw, adam or sgd");
   ScheduleKind schedule{};
-  CHECK_ERROR(parse_name("cosinus", schedule), ErrorCode::usage, "cosine, linear, constant");
+  CHECK_ERROR(parse_name("cosinus", schedule), ErrorCode::usage, "cosine, linear or constant");
 }
 
 }  // namespace hewn

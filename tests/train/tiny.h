@@ -14,7 +14,7 @@
 namespace hewn::test {
 
 inline ModelConfig tiny_model() {
-  return {.vocab_size = 11, .block_size = 8, .n_layer = 2, .n_head = 2, .n_embd = 16};
+  return {.vocab_size = 11, .block_size = 8, .n_layer = 2, .n_head = 2, .n_embd = 16, .bias = true};
 }
 
 /// Random tokens and targets for `config`, every fifth target ignored.

@@ -59,6 +59,7 @@ ModelConfig gguf_config(const GgufFile& file, bool llama) {
   c.mlp_width = optional("feed_forward_length", 0);
   c.tie = file.find("output.weight") == nullptr;
   if (!llama) {
+    c.bias = true;
     c.norm_eps = file.real(arch + "attention.layer_norm_epsilon");
     return c;
   }

@@ -54,6 +54,7 @@ ModelConfig gpt2_config(const json& config) {
     require_usual(config, key, false);
   require_usual(config, "scale_attn_weights", true);
   ModelConfig c;
+  c.bias = true;
   c.vocab_size = config.at("vocab_size");
   c.block_size = config.contains("n_positions") ? config["n_positions"] : config.at("n_ctx");
   c.n_layer = config.at("n_layer");

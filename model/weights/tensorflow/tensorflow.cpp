@@ -133,6 +133,7 @@ void check_bundle_places(std::vector<const BundleEntry*> tensors, uint64_t data_
 
 ModelConfig openai_config(const std::string& text) {
   ModelConfig c;
+  c.bias = true;
   try {
     const auto hparams = parse_json(text);
     c.vocab_size = hparams.at("n_vocab");

@@ -21,6 +21,7 @@ ModelConfig nanogpt_config(PickleValue saved) {
   const PickleValue args = saved.at("model_args");
   ModelConfig c;
   c.act = Activation::gelu_erf;
+  c.bias = true;  // where it says nothing
   for (size_t i = 0; i < args.size(); ++i) {
     const std::string_view key = args.key(i).text();
     const PickleValue value = args.value(i);

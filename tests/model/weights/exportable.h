@@ -24,6 +24,7 @@ inline ModelConfig gpt2_like() {
   c.n_head = 2;
   c.n_embd = 8;
   c.mlp_width = 12;
+  c.bias = true;
   return c;
 }
 
