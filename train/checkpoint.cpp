@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/io/file.h"
 #include "model/json.h"
+#include "model/weights/outgoing.h"
 #include "model/weights/weights.h"
 #include "train/manifest.h"
 
@@ -228,7 +229,12 @@ RunState checkpoint_state(const std::string& path) {
 }
 
 void load_checkpoint(const std::string& path, Model& model) {
-  load_weights((fs::path(path) / model_file).string(), model);
+  const std::string weights = (fs::path(path) / model_file).string();
+  const ModelConfig trained = checkpoint_config(path);
+  if (model.config().block_size >= trained.block_size) return load_weights(weights, model);
+  ForeignModel longer = own_model(weights, trained, nullptr);
+  crop_context(longer, model.config().block_size);
+  place(*longer.tensors, longer.naming, model);
 }
 
 void load_checkpoint(const std::string& path, Trainer& trainer) {

@@ -73,7 +73,8 @@ RunState checkpoint_state(const std::string& path);
 /// A checkpoint's model, to be read only: its weights are mapped. As `open_weights`.
 std::unique_ptr<Model> open_checkpoint(const std::string& path, Device& device, DType dtype);
 
-/// Restores weights; with a trainer also moments and step. Throws ErrorCode::input when something does not
+/// Restores weights; with a trainer also moments and step. A model with a shorter context takes the first
+/// positions. Throws ErrorCode::input when something does not
 /// fit.
 void load_checkpoint(const std::string& path, Model& model);
 void load_checkpoint(const std::string& path, Trainer& trainer);

@@ -5,6 +5,7 @@
 #include "apps/cli/terminal.h"
 #include "apps/run/input.h"
 #include "apps/run/open_run.h"
+#include "apps/run/run_config.h"
 #include "core/error.h"
 
 namespace hewn::cli {
@@ -12,32 +13,64 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// What the weights, the moments or the order of batches depend on.
-constexpr std::string_view fixed_keys[] = {
-    "arch",      "n_layer",     "n_head",     "n_embd",     "block_size", "bias",   "qkv_bias",
-    "norm",      "norm_place",  "norm_eps",   "pos",        "act",        "tie",    "dtype",
-    "seed",      "n_kv_head",   "rope_theta", "rope_pairs", "window",     "stride", "mlp_width",
-    "optimizer", "pos_combine", "residual",   "tokenizer"};
+// The configuration of a run. What an older program did not write there, the checkpoint says.
+Settings config_of(const std::string& run, const std::string& checkpoint) {
+  Settings config = read_run_config(run);
+  if (!checkpoint.empty()) config.fill(model_settings(checkpoint_config(checkpoint), checkpoint));
+  return config;
+}
 
-void refuse_changes(const Settings& settings, const Settings& old, const std::string& run) {
-  for (const std::string_view key : fixed_keys)
-    require(!settings.given(key) || !old.has(key) || settings.text(key) == old.text(key), settings.where(key),
-            ": ", key, " = ", settings.text(key), ", but the run in ", run, " has ", old.text(key),
-            "; a resumed run keeps it. Leave it out, or begin a new run with --init_from=", run);
+bool same_value(const Option& option, const Settings& one, const Settings& other) {
+  if (option.kind == Kind::real) return one.real(option.name) == other.real(option.name);
+  return one.text(option.name) == other.text(option.name);
+}
+
+// Refuses keys that were given and that the run fixes: for a run that is resumed, or for a model to begin from.
+void refuse_changes(const Settings& settings, const Settings& old, const std::string& run, bool resumed) {
+  for (const Option* option : options_of(settings.command())) {
+    const std::string_view key = option->name;
+    const bool fixed = resumed ? option->change != Change::always : option->change == Change::new_model;
+    if (!fixed || !settings.given(key) || !old.has(key) || same_value(*option, settings, old)) continue;
+    const std::string advice =
+        option->change == Change::new_model
+            ? "its weights depend on it. Leave it out, or train a new model"
+            : "a resumed run keeps it. Leave it out, or begin a new run with --init_from=" + run;
+    fail(ErrorCode::usage, settings.where(key), ": ", key, " = ", settings.text(key), ", but the run in ",
+         run, " has ", old.text(key), "; ", advice);
+  }
+}
+
+// Positions that were learned end somewhere.
+void refuse_longer(const Settings& settings, const ModelConfig& trained, const std::string& run) {
+  if (trained.pos != Positions::learned || !settings.given("block_size")) return;
+  require(settings.integer("block_size") <= trained.block_size, settings.where("block_size"),
+          ": block_size = ", settings.text("block_size"), ", but the model in ", run, " has learned ",
+          trained.block_size, " positions; give at most ", trained.block_size);
 }
 
 std::vector<Assignment> keys_of(const Settings& old, bool model_only) {
   std::vector<Assignment> values;
-  for (const Section& section : sections()) {
-    if (model_only && section.title != "Model") continue;
-    for (const Option* option : options_of(old.command())) {
-      const bool here =
-          option >= section.options.data() && option < section.options.data() + section.options.size();
-      if (here && !option->once && old.given(option->name) && option->name != "out_dir")
-        values.push_back({std::string(option->name), old.text(option->name), old.where(option->name)});
-    }
+  const auto take = [&](std::string_view key) {
+    if (old.given(key)) values.push_back({std::string(key), old.text(key), old.where(key)});
+  };
+  if (model_only) {
+    for (const auto& key : model_keys)
+      if (!key.from_data) take(key.name);
+    return values;
   }
+  for (const Option* option : options_of(old.command()))
+    if (option->is_key() && !option->once && option->name != "out_dir") take(option->name);
   return values;
+}
+
+// The checkpoint to begin from. A name without a directory may be meant for a model that is published.
+std::string find_start(const Settings& settings) {
+  const std::string from = settings.text("init_from");
+  if (!fs::exists(from))
+    fail(ErrorCode::input, settings.where("init_from"), ": there is no run or checkpoint ", from,
+         "; to train from a published model such as GPT-2, fetch its files (docs/import.md), make a run of "
+         "them with `hewn import DIR --out=RUN`, and give --init_from=RUN");
+  return find_checkpoint(from);
 }
 
 // Whether a value of the key `tokenizer` says what a run has: its kind, what it was given itself, or an equal
@@ -59,10 +92,11 @@ TrainStart begin_training(Settings& settings) {
     start.run = std::make_unique<RunDirectory>(settings.text("out_dir"), RunDirectory::Open::resume);
   // A run that was killed before its first checkpoint goes on from its beginning.
   if (!start.resumed || !list_checkpoints(start.run->path()).empty())
-    start.checkpoint = find_checkpoint(start.resumed ? start.run->path() : from);
+    start.checkpoint = start.resumed ? find_checkpoint(start.run->path()) : find_start(settings);
   const std::string run = start.resumed ? start.run->path() : run_of(start.checkpoint);
-  const Settings old = read_run_config(run);
-  if (start.resumed) refuse_changes(settings, old, run);
+  const Settings old = config_of(run, start.checkpoint);
+  refuse_changes(settings, old, run, start.resumed);
+  if (!start.resumed) refuse_longer(settings, checkpoint_config(start.checkpoint), run);
   settings.fill(keys_of(old, !start.resumed));
   RunState state;
   state.seed = static_cast<uint64_t>(settings.integer("seed"));

@@ -137,6 +137,27 @@ TEST_CASE("a checkpoint brings everything back, bit for bit", "[checkpoint]") {
     }
 }
 
+TEST_CASE("a shorter model takes the first positions of a checkpoint", "[checkpoint]") {
+  for (const DType dtype : {DType::f32, DType::f64}) {
+    const test::TempDir run;
+    Trained before(OptimizerKind::adamw, dtype);
+    const std::string path = save_checkpoint(run.path().string(), state_at(0), before.trainer);
+    ModelConfig shorter = test::tiny_model();
+    shorter.block_size = 3;
+    const auto model = make_model(shorter, cpu(), dtype, 5);
+    load_checkpoint(path, *model);
+    for (const Parameter& p : model->parameters().all()) {
+      INFO(p.name);
+      const std::string all = test::bytes_of(before.model->parameters().find(p.name)->value);
+      const bool positions = p.name == "transformer.wpe.weight";
+      CHECK((test::bytes_of(p.value) == (positions ? all.substr(0, all.size() * 3 / 8) : all)));
+    }
+    ModelConfig longer = test::tiny_model();
+    longer.block_size = 9;
+    CHECK_ERROR(load_checkpoint(path, *make_model(longer, cpu(), dtype)), ErrorCode::input, "wpe");
+  }
+}
+
 TEST_CASE("a checkpoint of another model or optimizer is refused", "[checkpoint]") {
   const test::TempDir run;
   Trained sgd(OptimizerKind::sgd), adam;

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <limits>
+#include <set>
 
 #include "tests/train/tiny.h"
 #include "train/config.h"
@@ -68,6 +69,23 @@ TEST_CASE("a training configuration that makes no sense is refused", "[schedule]
   refused("grad_clip", [&](TrainConfig& c) { c.optimizer.grad_clip = nan; });
   refused("stochastic_rounding", [](TrainConfig& c) { c.optimizer.stochastic_rounding = true; });
   refused("vocab_size", [](TrainConfig& c) { c.model.vocab_size = 0; });
+}
+
+TEST_CASE("the default of a key that follows others is what follows from their defaults", "[schedule]") {
+  const TrainConfig fresh;
+  std::set<std::string_view> names;
+  const auto check = [&](const auto& keys) {
+    for (const auto& key : keys) {
+      INFO(key.name);
+      CHECK(names.insert(key.name).second);
+      CHECK(allows(key.domain, key.get(fresh)));
+      TrainConfig derived;
+      if (key.derive) key.derive(derived);
+      CHECK(key.get(derived) == key.get(fresh));
+    }
+  };
+  check(training_keys);
+  check(watching_keys);
 }
 
 TEST_CASE("optimizers and schedules are known by name", "[schedule]") {

@@ -4,6 +4,7 @@
 
 #include "kernels/devices/devices.h"
 #include "tests/apps/small_run.h"
+#include "train/config.h"
 
 namespace hewn::test {
 
@@ -121,6 +122,75 @@ TEST_CASE("a run is resumed with its own configuration") {
   write_file(dir / "text.txt", std::string(small_text) + small_text + small_text + small_text + small_text);
   on.push_back("--dataset=" + (dir / "text.txt").string());
   CHECK_FAILS(hewn(on), 0, "done after step 0");
+}
+
+TEST_CASE("a run begun from another has its model, and the message names the key that was given") {
+  const TempDir dir;
+  CHECK(hewn(small_train(dir, {"--n_head=4", "--n_kv_head=2", "--pos=learned"})).exit_code == 0);
+  const std::string text = (dir / "text.txt").string(), run = (dir / "run").string();
+  const auto from = [&](const std::string& out, std::vector<std::string> more) {
+    more.insert(more.begin(), {"train", "--init_from=" + run, "--out_dir=" + (dir / out).string(),
+                               "--dataset=" + text, "--max_iters=1", "--threads=1", "--batch_size=2"});
+    return hewn(more);
+  };
+  CHECK_FAILS(from("next", {"--n_head=2"}), 2, "--n_head: n_head = 2, but the run in " + run + " has 4");
+  CHECK_FAILS(from("next", {"--n_kv_head=4"}), 2, "--n_kv_head: n_kv_head = 4, but");
+  CHECK_FAILS(from("next", {"--act=relu"}), 2, "--act: act = relu, but");
+  write_file(dir / "c.toml", "n_layer = 2\n");
+  CHECK_FAILS(from("next", {(dir / "c.toml").string()}), 2, "c.toml:1:1: n_layer = 2, but");
+  CHECK_FAILS(from("next", {"--block_size=32"}), 2, "--block_size: block_size = 32, but the model in " + run);
+  CHECK_FALSE(fs::exists(dir / "next"));
+  // The same value is no change, and what the weights do not depend on may be another.
+  CHECK_FAILS(
+      from("same", {"--n_head=4", "--norm_eps=0.00001", "--rope_theta=1e4", "--window=5", "--seed=3"}), 0,
+      "done after step 1");
+  // A shorter context takes the first of the learned positions.
+  CHECK_FAILS(from("short", {"--block_size=8"}), 0, "done after step 1");
+  CHECK(contains(hewn({"info", (dir / "short").string()}).out, "block_size  8\n"));
+  // A key that the run's configuration lacks is that of its checkpoint: a run of an older program.
+  std::string config = read_file(dir / "run/config.toml");
+  const size_t line = config.find("n_kv_head = 2\n");
+  REQUIRE(line != config.npos);
+  write_file(dir / "run/config.toml", config.erase(line, 14));
+  CHECK_FAILS(from("next", {"--n_kv_head=4"}), 2, "--n_kv_head: n_kv_head = 4, but");
+  CHECK_FAILS(from("older", {}), 0, "done after step 1");
+  CHECK(contains(hewn({"info", (dir / "older").string()}).out, "n_kv_head  2\n"));
+  CHECK_FAILS(hewn(small_resume(dir, {"--norm_eps=0.1"})), 2, "a resumed run keeps it");
+}
+
+TEST_CASE("a published model's name is no run, and the message says what to do") {
+  const TempDir dir;
+  for (const std::string name : {"gpt2", "gpt2-medium", "openai-community/gpt2"})
+    CHECK_FAILS(hewn({"train", "--init_from=" + name, "--out_dir=" + (dir / "run").string()}), 3,
+                "hewn import");
+}
+
+TEST_CASE("what train does by default is what the library does by default") {
+  const TempDir dir;
+  write_file(dir / "text.txt", std::string(small_text) + small_text + small_text + small_text + small_text +
+                                   small_text + small_text + small_text);
+  const auto r = hewn({"train", "--dry_run", "--dataset=" + (dir / "text.txt").string()});
+  INFO(r.err);
+  REQUIRE(r.exit_code == 0);
+  const auto check = [&](const auto& keys, const auto& config) {
+    for (const auto& key : keys) {
+      if (key.from_data) continue;
+      INFO(key.name);
+      const std::string line = "\n" + std::string(key.name) + " = ";
+      REQUIRE(contains(r.out, line));
+      std::string value = r.out.substr(r.out.find(line) + line.size());
+      value = value.substr(0, value.find('\n'));
+      const KeyValue expected = key.get(config);
+      if (const auto* real = std::get_if<double>(&expected))
+        CHECK(std::stod(value) == *real);
+      else
+        CHECK(value == (std::holds_alternative<std::string>(expected) ? '"' + text_of(expected) + '"'
+                                                                      : text_of(expected)));
+    }
+  };
+  check(model_keys, ModelConfig{}.resolved());
+  check(training_keys, TrainConfig{});
+  check(watching_keys, TrainConfig{});
 }
 
 TEST_CASE("what cannot be trained on has status 3 and leaves nothing behind") {
