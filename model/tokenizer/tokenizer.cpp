@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "model/json.h"
 #include "model/tokenizer/bpe.h"
+#include "model/tokenizer/huggingface_kinds.h"
 #include "model/tokenizer/kinds.h"
 #include "model/tokenizer/sentencepiece.h"
 #include "model/tokenizer/utf8.h"
@@ -68,7 +69,10 @@ std::unique_ptr<Tokenizer> train_tokenizer(std::string_view kind, std::span<cons
 std::unique_ptr<Tokenizer> tokenizer_from_json(std::string_view text) {
   return or_not_one([&] {
     const json file = parse_json(text);
-    if (file.is_object() && file.contains("model")) return tokenizers::read_bpe(file);
+    if (file.is_object() && file.contains("model")) {
+      if (auto kind = tokenizers::read_huggingface_kind(file)) return kind;
+      return tokenizers::read_bpe(file);
+    }
     if (!file.is_object() || file.value("format", "") != format) {
       fail(ErrorCode::input, "it is not a tokenizer of Hewn: expected an object with \"format\": \"", format,
            "\", or with a \"model\" as Hugging Face's tokenizers write it");

@@ -127,9 +127,9 @@ inline std::unique_ptr<Tokenizer> train_tokenizer(std::string_view kind, std::st
 std::unique_ptr<Tokenizer> tokenizer_from_json(std::string_view json);
 
 /// Reads a file written by `save`, or another program's vocabulary: a tokenizer.json of Hugging Face's
-/// tokenizers (byte pairs like GPT-2's, or like Llama's with byte_fallback); GPT-2's two files, named by the
-/// first: encoder.json next to vocab.bpe, or vocab.json next to merges.txt; or llama2.c's tokenizer.bin.
-/// Throws ErrorCode::input.
+/// tokenizers (byte pairs like GPT-2's, or like Llama's with byte_fallback, or the export of another kind of
+/// ours); GPT-2's two files, named by the first: encoder.json next to vocab.bpe, or vocab.json next to
+/// merges.txt; or llama2.c's tokenizer.bin. Throws ErrorCode::input.
 std::unique_ptr<Tokenizer> load_tokenizer(const std::string& path);
 
 }  // namespace hewn

@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "model/tokenizer/bpe.h"
-#include "model/tokenizer/huggingface_file.h"
+#include "model/tokenizer/huggingface_kinds.h"
 #include "model/tokenizer/sentencepiece.h"
 #include "model/weights/gguf/gguf_tokenizer.h"
 
@@ -12,79 +12,6 @@ namespace hewn::exporting {
 namespace {
 
 using Ordered = nlohmann::ordered_json;
-
-/// What stands in every tokenizer.json, around a model given as text (an ordered object of many tokens would
-/// look for each new one among all before it).
-std::string tokenizer_file(const Tokenizer& tokenizer, const Ordered& cut, const Ordered& decoder,
-                           const std::string& model) {
-  const Ordered file{
-      {"version", "1.0"},          {"truncation", nullptr},
-      {"padding", nullptr},        {"added_tokens", tokenizers::added_tokens(tokenizer.specials())},
-      {"normalizer", nullptr},     {"pre_tokenizer", cut},
-      {"post_processor", nullptr}, {"decoder", decoder}};
-  std::string text = file.dump();
-  text.pop_back();
-  return text + ",\"model\":" + model + "}";
-}
-
-template <class Written>
-std::string vocabulary_object(const Tokenizer& tokenizer, const Written& written) {
-  std::string object = "{";
-  for (int32_t id = 0; id < tokenizer.vocab_size(); ++id)
-    object += (id ? "," : "") + Ordered(written(tokenizer.piece(id))).dump() + ":" + std::to_string(id);
-  return object + "}";
-}
-
-/// A vocabulary of single characters, from which nothing is merged.
-std::string characters_model(const std::string& vocabulary) {
-  return R"({"type":"BPE","dropout":null,"unk_token":null,"continuing_subword_prefix":null,)"
-         R"("end_of_word_suffix":null,"fuse_unk":false,"byte_fallback":false,"ignore_merges":false,"vocab":)" +
-         vocabulary + R"(,"merges":[]})";
-}
-
-const auto as_it_is = [](std::string_view piece) { return std::string(piece); };
-
-std::string byte_file(const Tokenizer& tokenizer) {
-  const Ordered bytes{
-      {"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", false}};
-  return tokenizer_file(tokenizer, bytes, bytes,
-                        characters_model(vocabulary_object(tokenizer, tokenizers::to_printable)));
-}
-
-std::string char_file(const Tokenizer& tokenizer) {
-  return tokenizer_file(tokenizer, nullptr, {{"type", "Fuse"}},
-                        characters_model(vocabulary_object(tokenizer, as_it_is)));
-}
-
-std::string word_file(const Tokenizer& tokenizer) {
-  const auto split = [](const char* pattern) {
-    return Ordered{
-        {"type", "Split"}, {"pattern", {{"Regex", pattern}}}, {"behavior", "Isolated"}, {"invert", false}};
-  };
-  const Ordered cut{{"type", "Sequence"},
-                    {"pretokenizers", {split("[\\p{L}\\p{M}\\p{N}]+"), split("[^\\p{L}\\p{M}\\p{N}]")}}};
-  return tokenizer_file(tokenizer, cut, {{"type", "Fuse"}},
-                        R"({"type":"WordLevel","vocab":)" + vocabulary_object(tokenizer, as_it_is) +
-                            R"(,"unk_token":"<|unk|>"})");
-}
-
-std::string regex_file(const Tokenizer& tokenizer) {
-  const auto split = [](const char* pattern, const char* behavior) {
-    return Ordered{
-        {"type", "Split"}, {"pattern", {{"Regex", pattern}}}, {"behavior", behavior}, {"invert", false}};
-  };
-  const Ordered cut{{"type", "Sequence"},
-                    {"pretokenizers", {split("\\s+", "Removed"), split("[,.:;?_!\"()']|--", "Isolated")}}};
-  const Ordered blank{{"type", "Replace"}, {"pattern", {{"Regex", "^(?=[^,.:;?!\"()'])"}}}, {"content", " "}};
-  const Ordered joined{
-      {"type", "Sequence"},
-      {"decoders",
-       {blank, {{"type", "Fuse"}}, {{"type", "Strip"}, {"content", " "}, {"start", 1}, {"stop", 0}}}}};
-  const auto alone = [](std::string_view piece) { return std::string(piece.substr(piece.starts_with(' '))); };
-  return tokenizer_file(
-      tokenizer, cut, joined,
-      R"({"type":"WordLevel","vocab":)" + vocabulary_object(tokenizer, alone) + R"(,"unk_token":"<|unk|>"})");
-}
 
 /// Llama's kind is kept in Hugging Face's format already, but for the scores, a key that others do not take.
 std::string without_scores(std::string file) {
@@ -155,11 +82,7 @@ std::optional<std::string> huggingface_tokenizer(const Tokenizer& tokenizer) {
   const std::string_view kind = tokenizer.kind();
   if (kind == "bpe") return tokenizer.to_json();
   if (kind == "sentencepiece") return without_scores(tokenizer.to_json());
-  if (kind == "byte") return byte_file(tokenizer);
-  if (kind == "char") return char_file(tokenizer);
-  if (kind == "word") return word_file(tokenizer);
-  if (kind == "regex") return regex_file(tokenizer);
-  return std::nullopt;
+  return tokenizers::huggingface_text(tokenizer);
 }
 
 std::optional<GgufKeys> gguf_tokenizer(const Tokenizer& tokenizer, int64_t vocab_size) {

@@ -9,9 +9,8 @@
 
 namespace hewn::exporting {
 
-/// The tokenizer in the format of Hugging Face's tokenizers (tokenizer.json), which then makes the same ids
-/// of a text: byte pairs and Llama's kind as they are, bytes as byte pairs that are never merged, characters
-/// as a vocabulary without merges, words as a list of words. Nothing for kinds it has no words for.
+/// The tokenizer in the format of Hugging Face's tokenizers (tokenizer.json), which then makes the same ids of
+/// a text; nothing for kinds that it cannot express. `load_tokenizer` makes the same tokenizer of it again.
 std::optional<std::string> huggingface_tokenizer(const Tokenizer& tokenizer);
 
 /// The keys "tokenizer.ggml.*" of a GGUF file, with `vocab_size` tokens, those beyond the tokenizer's unused.

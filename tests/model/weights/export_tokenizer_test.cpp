@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "model/weights/export.h"
+#include "model/weights/export_tokenizer.h"
 #include "model/weights/gguf/gguf.h"
 #include "model/weights/gguf/gguf_tokenizer.h"
 #include "tests/model/weights/exportable.h"
@@ -54,6 +55,34 @@ TEST_CASE("tokenizers as other programs read them", "[export]") {
   CHECK(bytes["pre_tokenizer"]["use_regex"] == false);
   CHECK(byte_tokens.size() == 257);
   CHECK(byte_tokens[32] == "\u0120");
+}
+
+TEST_CASE("every kind of tokenizer comes back from Hugging Face's layout as it was", "[export]") {
+  const std::string text = "The caf\u00e9's \"door\"--shut?\n\n  12 \u4e2d\u6587 {a_b}\t(the end).\n";
+  for (const std::string_view kind : tokenizer_kinds()) {
+    INFO(kind);
+    const std::shared_ptr<const Tokenizer> tokenizer = train_tokenizer(kind, text);
+    const Exportable e(with(gpt2_like(), [&](auto& c) { c.vocab_size = tokenizer->vocab_size(); }),
+                       tokenizer);
+    export_model(e.own, "hf", e.path("hf"));
+    const ForeignModel again = open_foreign(e.path("hf"));
+    INFO(again.no_tokenizer);
+    REQUIRE(again.tokenizer);
+    CHECK(again.tokenizer->to_json() == tokenizer->to_json());
+  }
+}
+
+TEST_CASE("a file of tokens that were added to one of our kinds is refused by name", "[export]") {
+  const auto tokenizer = train_tokenizer("word", "one two");
+  json file = json::parse(*exporting::huggingface_tokenizer(*tokenizer));
+  // What transformers writes where it saves the tokenizer again.
+  file["added_tokens"] = {{{"id", 0}, {"content", "<|unk|>"}, {"special", true}}};
+  CHECK(tokenizer_from_json(file.dump())->hash() == tokenizer->hash());
+  file["added_tokens"].push_back({{"id", tokenizer->vocab_size()}, {"content", "<pad>"}, {"special", true}});
+  CHECK_THROWS_WITH(tokenizer_from_json(file.dump()), Catch::Contains("it adds the token \"<pad>\""));
+  json bytes = json::parse(*exporting::huggingface_tokenizer(*train_tokenizer("byte", "")));
+  bytes["model"]["vocab"]["a"] = 98, bytes["model"]["vocab"]["b"] = 97;
+  CHECK_THROWS_WITH(tokenizer_from_json(bytes.dump()), Catch::Contains("pre_tokenizer"));
 }
 
 TEST_CASE("byte pairs travel with a model", "[export]") {
