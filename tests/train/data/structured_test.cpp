@@ -1,0 +1,78 @@
+// Tables and JSON among text files are recognised, plain texts are not taken for them.
+
+#include "train/data/structured.h"
+
+#include "tests/support/catch.h"
+#include "tests/support/env.h"
+#include "train/data/corpus.h"
+
+namespace hewn {
+namespace {
+
+using Format = Structure::Format;
+
+std::string repeated(const std::string& line, int n) {
+  std::string text;
+  for (int i = 0; i < n; ++i) text += line;
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("structure: a table has the same tabs on every line") {
+  const std::string row = "good\ta film that I saw twice\n";
+  CHECK(structure_of(repeated(row, 3)).format == Format::table);
+  CHECK(structure_of(repeated("good\ta film\r\n", 3)).format == Format::table);
+  CHECK(structure_of(repeated(row, 10000)).format == Format::table);  // the last line looked at is incomplete
+  CHECK(structure_of(repeated(row, 3)).columns == 2);
+  CHECK(structure_of(repeated(row, 3)).widest == 2);
+  CHECK(structure_of(repeated("a film that I saw twice\tgood\n", 3)).widest == 1);
+  CHECK(structure_of(repeated(row, 2)).format == Format::plain);
+  CHECK(structure_of(repeated(row, 3) + "a line without\n").format == Format::plain);
+  CHECK(structure_of(repeated("\tindented\n", 5)).format == Format::plain);
+  CHECK(structure_of(repeated("if (x)\t\t// twice\n", 5)).format == Format::plain);
+}
+
+TEST_CASE("structure: JSON, on lines or as one value, whole or cut off") {
+  const std::string line = R"({"label": 1, "text": "a film with \"quotes\" and {braces}"})"
+                           "\n";
+  CHECK(structure_of(line + line).format == Format::json_lines);
+  CHECK(structure_of("\n" + line + "\n" + line).format == Format::json_lines);
+  CHECK(structure_of(repeated(line, 5000)).format == Format::json_lines);
+  CHECK(structure_of(line + line).keys == std::vector<std::string>{"label", "text"});
+  CHECK(structure_of(line).format == Format::json);
+  const std::string item = R"(  {"title": "x", "text": "\u00e9 and more"},)"
+                           "\n";
+  CHECK(structure_of("[\n" + item + R"({"text": "y"}])").format == Format::json);
+  CHECK(structure_of("[\n" + item + R"({"text": "y"}])").keys == std::vector<std::string>{"title", "text"});
+  for (int more = 0; more < 8; ++more)  // cut at any place of a value
+    CHECK(structure_of("[" + std::string(static_cast<size_t>(more), ' ') + repeated(item, 5000)).format ==
+          Format::json);
+  CHECK(structure_of(R"({"a": [1, 2, {"b": null}]})").format == Format::json);
+  CHECK(structure_of(line + "and a line of text\n").format == Format::plain);
+  CHECK(structure_of("{\"a\": 1, and no JSON}").format == Format::plain);
+}
+
+TEST_CASE("structure: plain texts are plain") {
+  for (const std::string text : {"", "\n\n\n", "one line", "[Enter HAMLET]\n[Exit]\n[Exeunt]\n", "1\n2\n3\n",
+                                 "{\n\n", "[1]\n", "\"a\"\n\"b\"\n\"c\"\n", "{}\n{}x\n"}) {
+    INFO(text);
+    CHECK(structure_note("a.txt", text) == "");
+  }
+  CHECK(structure_note("tales", generate_tales(500, 1)) == "");
+  CHECK(structure_note("README.md", test::read_file(test::source_dir() / "README.md")) == "");
+  CHECK(structure_note("loop.cpp", test::read_file(test::source_dir() / "train/loop.cpp")) == "");
+}
+
+TEST_CASE("structure: the note names the command that takes the texts out") {
+  const auto has = [](const std::string& text, const char* part) { return text.find(part) != text.npos; };
+  CHECK(has(structure_note("films.tsv", repeated("good\ta film\n", 3)), "cut -f2 films.tsv > texts.txt"));
+  const std::string lines = structure_note("films", repeated(R"({"label": 1, "text": "a film"})"
+                                                             "\n",
+                                                             3));
+  CHECK(has(lines, "JSON Lines with the keys label, text; "));
+  CHECK(has(lines, R"(jq -r '.["text"]' films > texts.txt)"));
+  CHECK(has(structure_note("f", R"([{"content": "x"}])"), R"(jq -r '.. | .["content"]? // empty' f)"));
+}
+
+}  // namespace hewn
