@@ -56,7 +56,7 @@ struct TrainConfig {
   int64_t log_interval = 10;
   bool always_save_checkpoint = true;  ///< at every evaluation, not only at better ones
   int64_t keep = 3;                    ///< checkpoints to keep besides the best
-  int64_t sample_interval = 0;         ///< steps between samples written to the run; 0: none
+  int64_t sample_interval = 0;         ///< steps between samples, the first at step 0; 0: none
 
   /// Throws usage with what is wrong: sizes, ranges, a warm-up longer than the decay.
   void check() const;

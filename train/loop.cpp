@@ -38,6 +38,7 @@ class Loop {
   }
 
   Outcome go() {
+    if (state_.step == 0) sample_if_due();
     for (;;) {
       const bool late = config_.max_time > 0 && seconds_since(start_) >= config_.max_time;
       if (late) take_all();
@@ -98,6 +99,10 @@ class Loop {
     state_.tokens += result.tokens;
     state_.seconds = before_ + seconds_since(start_);
     report(result);
+    sample_if_due();
+  }
+
+  void sample_if_due() {
     if (config_.sample_interval > 0 && state_.step % config_.sample_interval == 0 && events_.on_sample)
       events_.on_sample(state_.step);
   }

@@ -15,7 +15,7 @@ TEST_CASE("a run is trained, scored, sampled and verified") {
   const std::string run = (dir / "run").string();
   CHECK_FAILS(hewn(small_train(dir, {"--sample_interval=10"})), 0, "next: hewn sample " + run);
   for (const char* name : {"config.toml", "env.json", "tokenizer.json", "metrics.jsonl", "train.log",
-                           "samples/step-000010.txt", "checkpoints/last/MANIFEST",
+                           "samples/step-000000.txt", "samples/step-000010.txt", "checkpoints/last/MANIFEST",
                            "checkpoints/best/state.json", "checkpoints/step-000020/model.safetensors"}) {
     INFO(name);
     CHECK(fs::exists(fs::path(run) / name));
