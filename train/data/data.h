@@ -20,6 +20,8 @@ struct DataOptions {
   double val_fraction = 0.1;  ///< of the characters of a text, or of its documents if aligned
   /// `char`, `byte`, `word` or a tokenizer.json; "" = that of the dataset if it has one, else char.
   std::string tokenizer = {};
+  /// Of a tokenizer that is learnt from the texts, as in TokenizerOptions; 0: that kind's default.
+  int64_t vocab_size = 0;
   int64_t tales = 20000;  ///< how many tales `tales` stands for
   uint64_t tales_seed = 1;
 };

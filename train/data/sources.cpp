@@ -38,6 +38,16 @@ Source open_part(const DatasetPart& part, const DataOptions& options) {
   return {part, TextSource::file(part.spec)};
 }
 
+/// A tokenizer that was learnt before, whose vocabulary is what it is.
+std::shared_ptr<const Tokenizer> made_before(const std::string& path, const DataOptions& options) {
+  std::shared_ptr<const Tokenizer> tokenizer = load_tokenizer(path);
+  require(options.vocab_size == 0 || options.vocab_size == tokenizer->vocab_size(),
+          "vocab_size = ", options.vocab_size, ", but ", path, " holds a tokenizer of ",
+          tokenizer->vocab_size(), " tokens, and only one that is learnt now can be given a size; ",
+          "leave vocab_size out, or learn another tokenizer with --tokenizer=word or bpe");
+  return tokenizer;
+}
+
 }  // namespace
 
 std::vector<DatasetPart> parse_dataset(const std::string& dataset) {
@@ -88,10 +98,10 @@ std::shared_ptr<const Tokenizer> choose_tokenizer(const DataOptions& options, co
   if (!options.tokenizer.empty() && !by_kind) {
     require(exists(options.tokenizer), "tokenizer \"", options.tokenizer,
             "\": neither a file nor a kind of tokenizer; "
-            "expected char, byte, word, bpe or a tokenizer.json");
-    return load_tokenizer(options.tokenizer);
+            "expected char, byte, word, regex, bpe or a tokenizer.json");
+    return made_before(options.tokenizer, options);
   }
-  if (!by_kind && !prepared.empty()) return load_tokenizer(prepared);
+  if (!by_kind && !prepared.empty()) return made_before(prepared, options);
   if (texts.empty()) {
     require(!by_kind, "tokenizer ", options.tokenizer,
             ": there is no text to make it of, the data is token files already");
@@ -101,7 +111,7 @@ std::shared_ptr<const Tokenizer> choose_tokenizer(const DataOptions& options, co
           "\": text is mixed with token files that come without tokenizer.json; "
           "give the tokenizer that made them with --tokenizer=FILE");
   const Doing making("making the vocabulary of ", options.dataset, sources.val ? " and " + options.val : "");
-  return train_tokenizer(by_kind ? options.tokenizer : "char", texts);
+  return train_tokenizer(by_kind ? options.tokenizer : "char", texts, {.vocab_size = options.vocab_size});
 }
 
 TextSides split_text(const TextSource& source, double val_fraction) {
