@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/io/file.h"
 #include "model/json.h"
+#include "model/weights/foreign.h"
 #include "model/weights/outgoing.h"
 #include "model/weights/weights.h"
 #include "train/manifest.h"
@@ -164,7 +165,7 @@ std::string find_checkpoint(const std::string& run_or_checkpoint, const std::str
   std::error_code error;
   if (!fs::is_directory(given, error))
     fail(ErrorCode::input, run_or_checkpoint, " is not a run or checkpoint directory",
-         fs::exists(given, error) ? import_hint : "");
+         fs::exists(given, error) ? import_hint : fetch_hint(run_or_checkpoint));
   fs::path path = given;
   fs::path run = given.parent_path().parent_path();
   if (!fs::exists(given / Manifest::file_name, error)) {

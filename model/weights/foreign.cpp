@@ -1,5 +1,7 @@
 #include "model/weights/foreign.h"
 
+#include <algorithm>
+#include <cctype>
 #include <filesystem>
 
 #include "core/error.h"
@@ -7,6 +9,7 @@
 #include "model/weights/gguf/gguf_model.h"
 #include "model/weights/huggingface/huggingface.h"
 #include "model/weights/llama2c/llama2c.h"
+#include "model/weights/outgoing.h"
 #include "model/weights/tensorflow/tensorflow.h"
 #include "model/weights/torch/nanogpt.h"
 #include "model/weights/weights.h"
@@ -21,13 +24,40 @@ struct ForeignFormat {
   ForeignModel (*open)(const std::string& path);
 };
 
+bool looks_like_own_weights(const std::filesystem::path& path) { return path.extension() == ".safetensors"; }
+
+/// Parameters that `hewn export --format=safetensors` or a checkpoint wrote, with the tokenizer.json beside
+/// them, if any.
+ForeignModel open_own_weights(const std::string& path) {
+  const Doing context("opening ", path);
+  const std::filesystem::path tokenizer = std::filesystem::path(path).parent_path() / "tokenizer.json";
+  ForeignModel own = own_model(path, config_in(SafetensorsFile(path)), nullptr);
+  own.no_tokenizer = "there is no tokenizer.json beside it";
+  if (std::filesystem::exists(tokenizer)) own.tokenizer = load_tokenizer(tokenizer.string());
+  return own;
+}
+
 constexpr ForeignFormat foreign_formats[] = {
     {"a directory with config.json (Hugging Face)", looks_like_huggingface, open_huggingface},
     {"a .gguf file (llama.cpp)", looks_like_gguf, open_gguf},
     {"a checkpoint of nanoGPT, ckpt.pt", looks_like_nanogpt, open_nanogpt},
     {"a .bin of llama2.c", looks_like_llama2c, open_llama2c},
     {"a directory with hparams.json (OpenAI's GPT-2)", looks_like_tensorflow, open_tensorflow},
+    {"a .safetensors that Hewn wrote", looks_like_own_weights, open_own_weights},
 };
+
+/// Whether a path is written as the names of models on huggingface.co are: OWNER/NAME, or a GPT-2 without owner.
+bool looks_like_hub_name(const std::string& path) {
+  const auto is_part = [](const std::string& part) {
+    return !part.empty() && part[0] != '.' && std::all_of(part.begin(), part.end(), [](char c) {
+      return std::isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_' || c == '.';
+    });
+  };
+  const size_t slash = path.find('/');
+  if (slash == path.npos) return path == "gpt2" || path.starts_with("gpt2-");
+  const std::string owner = path.substr(0, slash);
+  return is_part(owner) && is_part(path.substr(slash + 1)) && !std::filesystem::exists(owner);
+}
 
 /// A tokenizer that knows more tokens than the model is none of this model's.
 ForeignModel with_fitting_tokenizer(ForeignModel foreign) {
@@ -41,8 +71,17 @@ ForeignModel with_fitting_tokenizer(ForeignModel foreign) {
 
 }  // namespace
 
+std::string fetch_hint(const std::string& path) {
+  if (std::filesystem::exists(path) || !looks_like_hub_name(path)) return "";
+  return join(
+      "; Hewn downloads nothing: if this is a model on huggingface.co, fetch its config.json, ",
+      "model.safetensors and tokenizer.json (or vocab.json and merges.txt) into a directory, and give ",
+      "that directory; docs/import.md says from where");
+}
+
 ForeignModel open_foreign(const std::string& path) {
-  if (!std::filesystem::exists(path)) fail(ErrorCode::input, path, ": there is no such file or directory");
+  if (!std::filesystem::exists(path))
+    fail(ErrorCode::input, path, ": there is no such file or directory", fetch_hint(path));
   std::string known;
   for (const ForeignFormat& format : foreign_formats) {
     if (format.matches(path)) return with_fitting_tokenizer(format.open(path));
@@ -85,10 +124,14 @@ std::unique_ptr<Model> load_foreign(const ForeignModel& foreign, Device& device,
   // First without memory: what a configuration says is nothing to allocate by before the tensors are there.
   check_fit(*foreign.tensors, foreign.naming, *declare_model(foreign.config));
   auto model = make_model(foreign.config, device, dtype, 1, grads);
-  if (!executor(device).runs()) return model;
-  foreign.verify();
-  place(*foreign.tensors, foreign.naming, *model);
+  if (executor(device).runs()) load_foreign(foreign, *model);
   return model;
+}
+
+void load_foreign(const ForeignModel& foreign, Model& model) {
+  check_fit(*foreign.tensors, foreign.naming, model);
+  foreign.verify();
+  place(*foreign.tensors, foreign.naming, model);
 }
 
 }  // namespace hewn

@@ -23,8 +23,13 @@ struct ForeignModel {
 };
 
 /// Opens a model of any supported format, recognised by its files. Does not read values yet, nor compare
-/// names and shapes with the configuration. Throws ErrorCode::input.
+/// names and shapes with the configuration. Throws ErrorCode::input; where `path` looks like a model's name on
+/// huggingface.co, the message lists the files to fetch.
 ForeignModel open_foreign(const std::string& path);
+
+/// "; Hewn downloads nothing: ..." for a path that does not exist and looks like a model's name on
+/// huggingface.co ("openai-community/gpt2", "gpt2-xl"), else "".
+std::string fetch_hint(const std::string& path);
 
 /// Crops the context to `block_size` tokens; 0 leaves it unchanged. Throws ErrorCode::usage if that is longer
 /// than the model's.
@@ -38,5 +43,8 @@ FileSum save_foreign(const std::string& path, const ForeignModel& foreign, DType
 /// make_model. Throws like `check_fit` and `verify`.
 std::unique_ptr<Model> load_foreign(const ForeignModel& foreign, Device& device, DType dtype = DType::f32,
                                     bool grads = false);
+
+/// Overwrites the parameters of a model. Throws as `check_fit` and `verify` before it does.
+void load_foreign(const ForeignModel& foreign, Model& model);
 
 }  // namespace hewn
