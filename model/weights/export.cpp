@@ -1,9 +1,12 @@
 #include "model/weights/export.h"
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 
 #include "core/error.h"
+#include "core/rng.h"
+#include "kernels/devices/devices.h"
 #include "model/weights/export_formats.h"
 #include "model/weights/huggingface/huggingface_names.h"
 #include "model/weights/safetensors/safetensors.h"
@@ -23,6 +26,47 @@ constexpr ExportFormat export_table[] = {{"hf", exporting::write_huggingface},
                                          {"llama2c", exporting::write_llama2c},
                                          {"gguf", exporting::write_gguf}};
 
+/// Of the activations, only the two GELUs are near enough to stand for each other.
+void check_activation(const ModelConfig& config, const ExportOptions& options) {
+  const auto is_gelu = [](MlpActivation act) {
+    return act == MlpActivation::gelu || act == MlpActivation::gelu_erf;
+  };
+  if (!options.act || *options.act == config.act) return;
+  require(is_gelu(*options.act) && is_gelu(config.act), "act = ", name_of(*options.act),
+          ", but the model has ", name_of(config.act),
+          "; only gelu and gelu_erf can be written for each other");
+}
+
+/// Logits of random tokens by the model and by the same parameters with another activation.
+std::string activation_note(const ForeignModel& model, MlpActivation act) {
+  constexpr int64_t windows = 4;
+  const NoGrad none;
+  const auto device = make_cpu(default_threads());
+  const auto own = load_foreign(model, *device);
+  ModelConfig changed = model.config;
+  changed.act = act;
+  const auto other = declare_model(changed);
+  other->parameters().adopt(*device, DType::f32, [&](const Parameter& p) {
+    Tensor& value = own->parameters().find(p.name)->value;
+    return Storage::borrow(*device, value.data(), value.bytes(), value.storage());
+  });
+  const int64_t length = std::min<int64_t>(model.config.block_size, 32);
+  Rng rng(1);
+  std::vector<int32_t> ids;
+  for (int64_t i = 0; i < windows * length; ++i)
+    ids.push_back(static_cast<int32_t>(rng.below(static_cast<uint64_t>(model.config.vocab_size))));
+  const Tensor tokens = Tensor::from(*device, ids, Shape{windows, length});
+  const std::vector<double> ours = own->logits(tokens).doubles(), theirs = other->logits(tokens).doubles();
+  double largest = 0, squares = 0;
+  for (size_t i = 0; i < ours.size(); ++i) {
+    largest = std::max(largest, std::abs(ours[i] - theirs[i]));
+    squares += ours[i] * ours[i];
+  }
+  return join("warning: act = ", name_of(act), " is written for a model with ", name_of(model.config.act),
+              ": on ", windows, " windows of ", length, " random tokens the logits differ by at most ",
+              largest, "; their root mean square is ", std::sqrt(squares / static_cast<double>(ours.size())));
+}
+
 }  // namespace
 
 std::vector<std::string_view> export_formats() {
@@ -41,8 +85,11 @@ Exported export_model(const ForeignModel& model, std::string_view name, const st
   require(options.force || !fs::exists(path, error), path, " exists; write elsewhere, or give --force");
   require(options.block_size >= 0 && options.block_size <= model.config.block_size,
           "block_size = ", options.block_size, " is longer than the model's ", model.config.block_size);
+  check_activation(model.config, options);
   const Doing context("exporting to ", path);
   Exported done = format->write(model, path, options);
+  if (options.act && *options.act != model.config.act)
+    done.notes.insert(done.notes.begin(), activation_note(model, *options.act));
   bool wide = false;
   model.tensors->each([&](const TensorEntry& entry) { wide |= entry.dtype == DType::f64; });
   if (wide)
@@ -87,6 +134,7 @@ ModelConfig recast_config(const ModelConfig& config, const ExportOptions& option
                           RotaryPairs pairs) {
   ModelConfig as = config;
   if (options.block_size > 0) as.block_size = options.block_size;
+  if (options.act) as.act = *options.act;
   if (as.window >= as.block_size) as.window = 0;
   if (family == Family::gpt2) as.bias = true;
   as.qkv_bias = as.bias;
@@ -114,6 +162,7 @@ TextEnds text_ends(const Tokenizer* tokenizer) {
 Exported write_own(const ForeignModel& model, const std::string& path, const ExportOptions& options) {
   ModelConfig as = model.config;
   if (options.block_size > 0) as.block_size = options.block_size;
+  if (options.act) as.act = *options.act;
   Outgoing outgoing(model, as, gpt2_naming());
   std::vector<TensorEntry> entries = outgoing.entries();
   for (TensorEntry& entry : entries) entry.dtype = options.dtype;

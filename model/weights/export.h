@@ -1,6 +1,7 @@
 #pragma once
 // Writes models in the formats of other programs.
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,7 +13,10 @@ namespace hewn {
 struct ExportOptions {
   DType dtype = DType::f32;  ///< of matrices, and of vectors if the format allows: f32, f16 or bf16
   int64_t block_size = 0;    ///< crops the context; 0: the model's
-  bool force = false;        ///< an existing path may go: a file is replaced, a directory moved to PATH.1
+  /// Replaces the model's activation, which only gelu and gelu_erf can do for each other. A note reports how far
+  /// the logits move.
+  std::optional<MlpActivation> act = {};
+  bool force = false;  ///< an existing path may go: a file is replaced, a directory moved to PATH.1
 };
 
 struct Exported {

@@ -43,7 +43,10 @@ Exported write_gguf(const ForeignModel& model, const std::string& path, const Ex
   const Family family = family_of(model.config, unsayable);
   const ModelConfig as = recast_config(model.config, options, family, RotaryPairs::interleaved);
   if (family == Family::gpt2)
-    unsayable.unless(as.act == Activation::gelu_tanh || as.act.gated, "act = " + name_of(as.act), "gelu");
+    unsayable.unless(as.act == Activation::gelu_tanh || as.act.gated, "act = " + name_of(as.act),
+                     as.act == Activation::gelu_erf
+                         ? "gelu (--act=gelu writes that, and measures the difference)"
+                         : "gelu");
   else
     unsayable.unless(as.window == 0, "window = " + std::to_string(as.window), "none");
   unsayable.check();
