@@ -135,8 +135,9 @@ inline constexpr Key<TrainConfig> watching_keys[] = {
                                 "stop after this many validations without a new best (0: never)"),
     key<&TrainConfig::max_time>("max_time", Change::always, Reals{0, 1e9},
                                 "stop, saved, after this many seconds (0: no limit)"),
-    key<&TrainConfig::sample_interval>("sample_interval", Change::always, Integers{0, most_steps},
-                                       "steps between samples written to the run (0: none)"),
+    key<&TrainConfig::sample_interval>(
+        "sample_interval", Change::always, Integers{0, most_steps},
+        "steps between samples written to the run, the first before training (0: none)"),
 };
 
 /// The learning rate of step `step`, counted from 0. The warm-up reaches `learning_rate` after `warmup_iters`

@@ -157,6 +157,9 @@ const Option data[] = {
         "that beside the model"),
     integer("vocab_size", "0", 0, 1 << 24, takes::tokenizer_train,
             "keep only the most frequent N tokens of word or regex (0: all), or learn N of bpe (0: 4096)"),
+    kept(sized("vocab_size", "", takes::train | takes::verify | takes::data_prepare,
+               "learn at most N tokens: of word and regex the most frequent, of bpe by N - 257 merges",
+               "all of word and regex, 4096 of bpe")),
     sized("vocab_size", "", takes::plan | takes::bench_train,
           "assume a vocabulary of this size, and read no dataset", "the dataset's"),
     sized("vocab_size", "65", takes::bench_sample, "tokens in the vocabulary"),
@@ -182,9 +185,10 @@ Options architecture_options() {
 
 Options training_options() {
   Options options{
-      this_time(
-          text("init_from", "scratch|resume|RUN", "scratch", run,
-               "start afresh, go on with the run in out_dir, or start from the weights of another run")),
+      this_time(text(
+          "init_from", "scratch|resume|RUN", "scratch", run,
+          "start from scratch, resume the run in out_dir, or start from the weights of another run or of "
+          "another program's model")),
   };
   add_keys(options, training_keys, takers_of);
   options.push_back(
@@ -264,6 +268,11 @@ const Option exchange[] = {
     choice("dtype", "f32|f16|bf16", "f32", takes::export_model,
            "number type to write; llama2c holds f32 only"),
     sized("block_size", "", takes::export_model, "crop the context to at most N tokens", "the model's"),
+    choice("act", "gelu|gelu_erf", "", takes::export_model,
+           "write the other GELU instead of the model's, as GGUF only has the approximation; prints how far "
+           "logits "
+           "move",
+           "the model's"),
     flag("force", "false", takes::export_model, "replace a file that exists; a directory is moved to PATH.1"),
 };
 
@@ -325,6 +334,8 @@ Options machine_options() {
              "(10 bits of mantissa)"),
       choice("dtype", "f32|f64|bf16", "f32", takes::import_model,
              "number type that the run computes in; weights are kept as f32, of f64 as f64"),
+      choice("dtype", "f32|f64|bf16", "", takes::sample | takes::chat | takes::eval,
+             "element type to compute in; with bf16 a token reads half the bytes of f32", "the run's"),
       integer("threads", "0", 0, 1024, computes, "threads to use (0: one per core)"),
   };
   add_keys(options, training_keys, takers_of_dtype);

@@ -5,6 +5,7 @@
 #include "apps/cli/format.h"
 #include "apps/cli/terminal.h"
 #include "apps/commands/commands.h"
+#include "apps/run/input.h"
 #include "apps/run/run_config.h"
 #include "core/error.h"
 
@@ -27,7 +28,8 @@ int run_data_prepare(const Settings& settings) {
   DataOptions options{.dataset = joined(settings.arguments),
                       .val = settings.text("val"),
                       .val_fraction = settings.real("val_fraction"),
-                      .tokenizer = settings.text("tokenizer")};
+                      .tokenizer = settings.text("tokenizer"),
+                      .vocab_size = settings.has("vocab_size") ? settings.integer("vocab_size") : 0};
   const std::string directory = settings.text("out_dir");
   const PreparedData made = prepare_data(options, directory, settings.flag("force"));
   if (settings.flag("json")) {
@@ -40,6 +42,9 @@ int run_data_prepare(const Settings& settings) {
           "\n");
     return 0;
   }
+  std::vector<std::string> texts = settings.arguments;
+  texts.push_back(options.val);
+  note_structured_files(texts);
   say(directory, ": ", long_count(made.train_tokens), " tokens to train on, ", long_count(made.val_tokens),
       " to validate, vocabulary of ", long_count(made.vocab_size),
       made.aligned ? ", aligned to documents" : "");

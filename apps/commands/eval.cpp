@@ -16,11 +16,11 @@ namespace {
 Dataset text_to_score(const Settings& settings, const OpenRun& run) {
   if (settings.given("val")) {
     require(run.tokenizer != nullptr, settings.where("val"), ": ", run.run,
-            " has no tokenizer.json, so it cannot read text");
+            " cannot read text: ", run.no_tokenizer);
     return open_validation(settings.text("val"), run.tokenizer);
   }
   require(settings.given("dataset") || run.config.given("dataset"), run.run,
-          " was imported, so it has no data of its own; which text? --dataset=WHAT or --val=FILE");
+          " was not trained here, so it has no data of its own; which text? --dataset=WHAT or --val=FILE");
   DataOptions options = data_options(run.config);
   if (settings.given("dataset")) options.dataset = settings.text("dataset"), options.val.clear();
   return open_dataset(options, run.tokenizer);

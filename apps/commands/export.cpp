@@ -1,6 +1,5 @@
 // hewn export: a trained model in the formats of other programs.
 
-#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "apps/cli/terminal.h"
@@ -14,16 +13,18 @@
 namespace hewn::cli {
 namespace {
 
-namespace fs = std::filesystem;
-
-/// A run or one of its checkpoints; what is neither may be a model of another program.
 ForeignModel model_to_export(const std::string& path) {
-  const fs::path given(path);
-  const bool run = fs::exists(given / "checkpoints") || fs::exists(given / "state.json");
-  if (!run && fs::exists(given) && !fs::exists(given / "config.toml")) return open_foreign(path);
+  if (is_foreign_model(path)) return open_foreign(path);
   const std::string checkpoint = find_checkpoint(path);
   return own_model(checkpoint + "/model.safetensors", checkpoint_config(checkpoint),
                    run_tokenizer(run_of(checkpoint), checkpoint_state(checkpoint).tokenizer_hash));
+}
+
+std::optional<MlpActivation> activation_of(const Settings& settings) {
+  if (!settings.has("act")) return std::nullopt;
+  MlpActivation act{};
+  parse_name(settings.text("act"), act);
+  return act;
 }
 
 }  // namespace
@@ -39,6 +40,7 @@ int run_export(const Settings& settings) {
       export_model(model, settings.text("format"), settings.text("out"),
                    {.dtype = dtype_from_name(settings.text("dtype")),
                     .block_size = settings.has("block_size") ? settings.integer("block_size") : 0,
+                    .act = activation_of(settings),
                     .force = settings.flag("force")});
   if (settings.flag("json")) {
     print(

@@ -21,14 +21,6 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
-// The configuration of the run that is made, as settings of `train`.
-Settings imported_config(const ModelConfig& model, const std::string& dtype, const std::string& source) {
-  Settings config(*find_command("train"));
-  config.fill(model_settings(model, source));
-  config.set({"dtype", dtype, source});
-  return config;
-}
-
 // An import that fails leaves nothing: the run's directory is removed if it is not finished.
 class UnfinishedRun {
  public:
@@ -91,7 +83,7 @@ int run_import(const Settings& settings) {
             foreign.config.vocab_size);
   }
   if (settings.has("block_size")) crop_context(foreign, settings.integer("block_size"));
-  const Settings config = imported_config(foreign.config, settings.text("dtype"), source);
+  const Settings config = settings_of(foreign.config, settings.text("dtype"), source);
   const auto model = declare_model(foreign.config);
   {
     const Doing checking("opening ", source);

@@ -13,6 +13,7 @@
 #include "apps/cli/version.h"
 #include "apps/commands/commands.h"
 #include "apps/run/evaluation.h"
+#include "apps/run/input.h"
 #include "apps/run/progress.h"
 #include "apps/run/run_config.h"
 #include "apps/run/train_start.h"
@@ -161,9 +162,8 @@ int run_train(const Settings& given) {
   check_same_data(start, data);
 
   // A model from elsewhere may have room for more tokens than its tokenizer has.
-  const int64_t vocab_size = start.checkpoint.empty() ? 0 : checkpoint_config(start.checkpoint).vocab_size;
   const ModelConfig architecture =
-      model_config(settings, {std::max(vocab_size, data.vocab_size), data.longest_document()});
+      model_config(settings, {std::max(start.vocab_size(), data.vocab_size), data.longest_document()});
   TrainConfig config = train_config(settings, architecture);
   if (const double epochs = settings.real("epochs"); epochs > 0) {
     const int64_t steps =
@@ -173,6 +173,9 @@ int run_train(const Settings& given) {
     config = train_config(settings, architecture);
   }
   note_resolved(settings, config);
+  std::vector<std::string> texts{settings.text("val")};
+  for (const DatasetPart& part : parse_dataset(settings.text("dataset"))) texts.push_back(part.spec);
+  note_structured_files(texts);
   const BatchLoader loader = loader_of(settings, data, config);
   check_validation(data, config);
 
@@ -185,7 +188,7 @@ int run_train(const Settings& given) {
     return 0;
   }
   if (settings.flag("eval_only")) {
-    if (!start.checkpoint.empty()) load_checkpoint(start.checkpoint, *model);
+    start.load_weights(*model);
     const Evaluation result = evaluate(*model, data, {.block_size = config.model.block_size});
     print(settings.flag("json") ? evaluation_json(result, start.checkpoint) : evaluation_text(result));
     return 0;
@@ -193,12 +196,10 @@ int run_train(const Settings& given) {
   Trainer trainer(*model, config.optimizer, config.schedule, config.seed);
   trainer.recompute(config.recompute);
   trainer.graphs().use(settings.flag("cuda_graph"));
-  if (!start.checkpoint.empty()) {
-    if (start.resumed)
-      load_checkpoint(start.checkpoint, trainer);
-    else
-      load_checkpoint(start.checkpoint, *model);
-  }
+  if (start.resumed && start.has_weights())
+    load_checkpoint(start.checkpoint, trainer);
+  else
+    start.load_weights(*model);
 
   if (!start.run) {
     const bool force = settings.flag("force");
@@ -209,7 +210,7 @@ int run_train(const Settings& given) {
   start.state.data_hash = data.hash;
   start.state.tokenizer_hash = data.tokenizer ? from_hex(data.tokenizer->hash()) : 0;
   // Weights from elsewhere are kept before there is a run to resume, or it might resume without them.
-  if (!start.resumed && !start.checkpoint.empty()) save_checkpoint(start.run->path(), start.state, trainer);
+  if (!start.resumed && start.has_weights()) save_checkpoint(start.run->path(), start.state, trainer);
   write_run_files(*start.run, settings, data);
   say_what(config, data, *model);
   if (start.resumed)

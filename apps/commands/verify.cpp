@@ -8,8 +8,10 @@
 #include "apps/cli/terminal.h"
 #include "apps/commands/commands.h"
 #include "apps/run/input.h"
+#include "apps/run/open_run.h"
 #include "apps/run/run_config.h"
 #include "core/error.h"
+#include "model/weights/foreign.h"
 #include "train/divergence.h"
 #include "train/loop.h"
 #include "train/manifest.h"
@@ -71,7 +73,18 @@ std::map<std::string, FileSum> learned(const std::string& run) {
   return sums;
 }
 
+/// Names, shapes and, where the format has them, checksums of a model that is no run.
+int verify_model(const std::string& path) {
+  const ForeignModel model = open_foreign(path);
+  const Doing opening("opening ", path);
+  check_fit(*model.tensors, model.naming, *declare_model(model.config));
+  model.verify();
+  print(path, ": every parameter is there with its shape (", model.format, ")\n");
+  return 0;
+}
+
 int verify_files(const std::string& path) {
+  if (is_foreign_model(path)) return verify_model(path);
   const std::string run = run_of(path);
   const std::vector<CheckpointInfo> found = list_checkpoints(run);
   if (found.empty()) fail(ErrorCode::input, path, ": there are no checkpoints here; give a run's directory");

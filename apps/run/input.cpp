@@ -6,7 +6,9 @@
 #include <cstring>
 #include <filesystem>
 
+#include "apps/cli/terminal.h"
 #include "core/error.h"
+#include "train/data/structured.h"
 
 namespace hewn::cli {
 
@@ -23,6 +25,14 @@ std::string read_standard_input(size_t max_bytes) {
     text.append(buffer, static_cast<size_t>(n));
     if (text.size() > max_bytes)
       fail(ErrorCode::input, "standard input holds more than ", max_bytes, " bytes; give a file instead");
+  }
+}
+
+void note_structured_files(const std::vector<std::string>& paths) {
+  for (const std::string& path : paths) {
+    if (!fs::is_regular_file(path)) continue;
+    const std::string note = structure_note(path, MappedFile(path).text());
+    if (!note.empty()) say("note    ", note);
   }
 }
 

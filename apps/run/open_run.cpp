@@ -7,8 +7,47 @@
 #include "apps/run/input.h"
 #include "apps/run/run_config.h"
 #include "core/error.h"
+#include "model/weights/foreign.h"
 
 namespace hewn::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// The number type that was asked for, else that of the run.
+DType dtype_of(const Settings& settings, const Settings& config) {
+  return dtype_from_name((settings.has("dtype") ? settings : config).text("dtype"));
+}
+
+OpenRun open_own_run(const Settings& settings, const std::string& path) {
+  const std::string checkpoint = find_checkpoint(path, "last", Manifest::Look::quick);
+  const std::string run = run_of(checkpoint);
+  OpenRun opened{.run = run,
+                 .checkpoint = checkpoint,
+                 .device = open_device(settings),
+                 .tokenizer = run_tokenizer(run, checkpoint_state(checkpoint).tokenizer_hash),
+                 .no_tokenizer = "this run has no tokenizer.json",
+                 .model = nullptr,
+                 .config = read_run_config(run)};
+  opened.model = open_checkpoint(checkpoint, *opened.device, dtype_of(settings, opened.config));
+  return opened;
+}
+
+OpenRun open_model_file(const Settings& settings, const std::string& path) {
+  const ForeignModel foreign = open_foreign(path);
+  OpenRun opened{.run = path,
+                 .checkpoint = path,
+                 .device = open_device(settings),
+                 .tokenizer = foreign.tokenizer,
+                 .no_tokenizer = foreign.no_tokenizer,
+                 .model = nullptr,
+                 .config = settings_of(foreign.config, "f32", path)};
+  const Doing opening("opening ", path);
+  opened.model = load_foreign(foreign, *opened.device, dtype_of(settings, opened.config));
+  return opened;
+}
+
+}  // namespace
 
 Settings read_run_config(const std::string& run) {
   Settings config(*find_command("train"));
@@ -18,7 +57,7 @@ Settings read_run_config(const std::string& run) {
 
 std::shared_ptr<const Tokenizer> run_tokenizer(const std::string& run, uint64_t expected_hash) {
   const std::string path = run + "/tokenizer.json";
-  if (!std::filesystem::exists(path)) {
+  if (!fs::exists(path)) {
     if (expected_hash != 0) fail(ErrorCode::input, path, " is missing; the run was trained with a tokenizer");
     return nullptr;
   }
@@ -29,21 +68,26 @@ std::shared_ptr<const Tokenizer> run_tokenizer(const std::string& run, uint64_t 
   return tokenizer;
 }
 
+bool is_foreign_model(const std::string& path) {
+  const fs::path given(path);
+  const bool own = fs::exists(given / "checkpoints") || fs::exists(given / "state.json");
+  return !own && fs::exists(given) && !fs::exists(given / "config.toml");
+}
+
+Settings settings_of(const ModelConfig& model, const std::string& dtype, const std::string& source) {
+  Settings config(*find_command("train"));
+  config.fill(model_settings(model, source));
+  config.set({"dtype", dtype, source});
+  return config;
+}
+
 OpenRun open_run(const Settings& settings) {
   require(settings.arguments.size() == 1,
           settings.arguments.empty() ? "which run? " : "one run at a time: ", "`hewn ",
-          settings.command().name, " RUN`, a run's directory or one of its checkpoints");
-  const std::string checkpoint = find_checkpoint(settings.arguments[0], "last", Manifest::Look::quick);
-  const std::string run = run_of(checkpoint);
-  OpenRun opened{.run = run,
-                 .checkpoint = checkpoint,
-                 .device = open_device(settings),
-                 .tokenizer = run_tokenizer(run, checkpoint_state(checkpoint).tokenizer_hash),
-                 .model = nullptr,
-                 .config = read_run_config(run)};
-  const DType dtype = dtype_from_name(opened.config.text("dtype"));
-  opened.model = open_checkpoint(checkpoint, *opened.device, dtype);
-  detail("opened ", checkpoint, ", ", opened.model->parameters().numel(), " parameters");
+          settings.command().name, " RUN`, a run's directory, one of its checkpoints, or a model's file");
+  const std::string& path = settings.arguments[0];
+  OpenRun opened = is_foreign_model(path) ? open_model_file(settings, path) : open_own_run(settings, path);
+  detail("opened ", opened.checkpoint, ", ", opened.model->parameters().numel(), " parameters");
   return opened;
 }
 

@@ -13,13 +13,21 @@
 namespace hewn::cli {
 
 struct OpenRun {
-  std::string run;         ///< the run's directory
-  std::string checkpoint;  ///< the checkpoint's
+  std::string run;         ///< the run's directory; a model of another program as it was named
+  std::string checkpoint;  ///< the checkpoint's; of such a model the same as `run`
   std::unique_ptr<Executor> device;
-  std::shared_ptr<const Tokenizer> tokenizer;  ///< null if the run was trained on bare token ids
+  std::shared_ptr<const Tokenizer> tokenizer;  ///< null if there is none
+  std::string no_tokenizer;                    ///< then why: "there is no tokenizer.json"
   std::unique_ptr<Model> model;
-  Settings config;  ///< the run's config.toml, as settings of `train`
+  Settings config;  ///< as settings of `train`: the run's config.toml, or the keys of such a model
 };
+
+/// Whether a path exists and is neither a run nor a checkpoint: a model of another program, or parameters that
+/// `hewn export` wrote, which `open_foreign` opens.
+bool is_foreign_model(const std::string& path);
+
+/// A model's keys as settings of `train`, whose names they have, without vocab_size, which is the tokenizer's.
+Settings settings_of(const ModelConfig& model, const std::string& dtype, const std::string& source);
 
 /// What RUN/config.toml says, as settings of `train`.
 Settings read_run_config(const std::string& run);
@@ -27,8 +35,9 @@ Settings read_run_config(const std::string& run);
 /// The tokenizer of a run, checked against the hash its checkpoints remember; null if it has none.
 std::shared_ptr<const Tokenizer> run_tokenizer(const std::string& run, uint64_t expected_hash);
 
-/// Opens the one argument RUN (a run, or one of its checkpoints) of a command on the device the settings ask
-/// for. Usage error without exactly one argument, input error when it is damaged.
+/// Opens the one argument RUN of a command (a run, one of its checkpoints, or a model of another program) on the
+/// device and in the dtype that the settings ask for. Usage error without exactly one argument, input error when
+/// it is damaged.
 OpenRun open_run(const Settings& settings);
 
 }  // namespace hewn::cli

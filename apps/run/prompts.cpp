@@ -52,8 +52,7 @@ std::vector<std::string> stop_texts(const Settings& settings) {
 OpenRun open_writer(const Settings& settings) {
   OpenRun run = open_run(settings);
   if (!run.tokenizer)
-    fail(ErrorCode::input, run.run,
-         ": this run has no tokenizer.json, so its tokens cannot be shown as text");
+    fail(ErrorCode::input, run.run, ": ", run.no_tokenizer, ", so its tokens cannot be shown as text");
   return run;
 }
 

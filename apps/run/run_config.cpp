@@ -63,6 +63,7 @@ DataOptions data_options(const Settings& settings) {
                       .val = settings.text("val"),
                       .val_fraction = settings.real("val_fraction")};
   if (settings.given("tokenizer")) options.tokenizer = settings.text("tokenizer");
+  if (settings.has("vocab_size")) options.vocab_size = settings.integer("vocab_size");
   return options;
 }
 

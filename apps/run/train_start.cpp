@@ -35,8 +35,8 @@ void refuse_changes(const Settings& settings, const Settings& old, const std::st
         option->change == Change::new_model
             ? "its weights depend on it. Leave it out, or train a new model"
             : "a resumed run keeps it. Leave it out, or begin a new run with --init_from=" + run;
-    fail(ErrorCode::usage, settings.where(key), ": ", key, " = ", settings.text(key), ", but the run in ",
-         run, " has ", old.text(key), "; ", advice);
+    fail(ErrorCode::usage, settings.where(key), ": ", key, " = ", settings.text(key), ", but ", run, " has ",
+         old.text(key), "; ", advice);
   }
 }
 
@@ -80,13 +80,54 @@ bool means(const std::string& value, const Tokenizer& tokenizer, const Settings&
          (fs::is_regular_file(value) && load_tokenizer(value)->hash() == tokenizer.hash());
 }
 
+/// Refuses another tokenizer than that of the weights, which know no other tokens.
+void check_tokenizer(const Settings& settings, const TrainStart& start, const Settings& old,
+                     const std::string& run) {
+  if (!start.tokenizer) return;
+  if (settings.given("tokenizer"))
+    require(means(settings.text("tokenizer"), *start.tokenizer, old), settings.where("tokenizer"),
+            ": tokenizer = ", settings.text("tokenizer"), ", but ", run, " has ", start.tokenizer->kind(),
+            "; its weights only know those tokens, so leave it out");
+  if (!start.resumed)
+    require(!settings.given("vocab_size"), settings.where("vocab_size"), ": the tokens are those of ", run,
+            ", which has ", start.tokenizer->vocab_size(), " of them; leave vocab_size out");
+}
+
+TrainStart begin_from_model(Settings& settings, const std::string& path) {
+  TrainStart start;
+  start.foreign = open_foreign(path);
+  const Settings old = settings_of(start.foreign->config, "f32", path);
+  refuse_changes(settings, old, path, false);
+  refuse_longer(settings, start.foreign->config, path);
+  if (settings.given("block_size")) crop_context(*start.foreign, settings.integer("block_size"));
+  settings.fill(keys_of(old, true));
+  start.state.seed = static_cast<uint64_t>(settings.integer("seed"));
+  start.tokenizer = start.foreign->tokenizer;
+  check_tokenizer(settings, start, old, path);
+  return start;
+}
+
 }  // namespace
+
+int64_t TrainStart::vocab_size() const {
+  return foreign              ? foreign->config.vocab_size
+         : checkpoint.empty() ? 0
+                              : checkpoint_config(checkpoint).vocab_size;
+}
+
+void TrainStart::load_weights(Model& model) const {
+  if (foreign)
+    load_foreign(*foreign, model);
+  else if (!checkpoint.empty())
+    load_checkpoint(checkpoint, model);
+}
 
 TrainStart begin_training(Settings& settings) {
   TrainStart start;
   const std::string from = settings.text("init_from");
   start.state.seed = static_cast<uint64_t>(settings.integer("seed"));
   if (from == "scratch") return start;
+  if (from != "resume" && is_foreign_model(from)) return begin_from_model(settings, from);
   start.resumed = from == "resume";
   if (start.resumed)
     start.run = std::make_unique<RunDirectory>(settings.text("out_dir"), RunDirectory::Open::resume);
@@ -102,10 +143,7 @@ TrainStart begin_training(Settings& settings) {
   state.seed = static_cast<uint64_t>(settings.integer("seed"));
   if (!start.checkpoint.empty()) state = checkpoint_state(start.checkpoint);
   start.tokenizer = run_tokenizer(run, state.tokenizer_hash);
-  if (start.tokenizer && settings.given("tokenizer"))
-    require(means(settings.text("tokenizer"), *start.tokenizer, old), settings.where("tokenizer"),
-            ": tokenizer = ", settings.text("tokenizer"), ", but the run in ", run, " has ",
-            start.tokenizer->kind(), "; its weights only know those tokens, so leave it out");
+  check_tokenizer(settings, start, old, "the run in " + run);
   if (start.resumed) start.state = state;
   return start;
 }

@@ -18,6 +18,43 @@ TEST_CASE("text is prepared and described") {
   CHECK_FAILS(hewn({"data", "prepare", text, "--out_dir=" + made, "--force"}), 0, "next:");
 }
 
+TEST_CASE("the size of a vocabulary that is learnt can be chosen") {
+  const TempDir dir;
+  const std::string text = (dir / "tales.txt").string(), data = (dir / "data").string();
+  write_file(text, hewn({"data", "corpus", "--tales=60"}).out);
+  const auto vocabulary = [&](const std::string& tokenizer, const std::string& vocab_size) {
+    const auto r = hewn({"data", "prepare", text, "--out_dir=" + data, "--tokenizer=" + tokenizer,
+                         "--vocab_size=" + vocab_size, "--force", "--json"});
+    INFO(r.err);
+    return r.exit_code == 0 && contains(r.out, "\"vocab_size\": " + vocab_size + ",");
+  };
+  const std::string plain = (dir / "plain.txt").string();
+  write_file(plain, "one two three four five six seven eight nine ten\n");
+  CHECK_FAILS(hewn({"data", "prepare", plain, "--out_dir=" + data, "--tokenizer=regex", "--vocab_size=9"}), 0,
+              "vocabulary of 9");
+  CHECK(vocabulary("word", "20"));
+  CHECK(vocabulary("bpe", "270"));
+  CHECK_FAILS(hewn({"data", "prepare", text, "--out_dir=" + data, "--vocab_size=20", "--force"}), 2,
+              "vocab_size is not an option of the char tokenizer; only of word, regex and bpe");
+
+  const auto train = [&](std::vector<std::string> more) {
+    std::vector<std::string> arguments = {"train",       "--n_layer=1",    "--n_head=1",     "--n_embd=8",
+                                          "--threads=1", "--batch_size=2", "--eval_iters=1", "--max_iters=1"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return hewn(arguments);
+  };
+  const std::string run = (dir / "run").string(), other = "--out_dir=" + (dir / "other").string();
+  CHECK_FAILS(train({"--dataset=" + text, "--out_dir=" + run, "--tokenizer=bpe", "--vocab_size=270"}), 0,
+              "vocabulary of 270");
+  // Where the vocabulary is what it is, another size is refused, not overlooked.
+  CHECK_FAILS(train({"--dataset=" + data, other, "--vocab_size=300"}), 2,
+              "tokenizer.json holds a tokenizer of 270 tokens");
+  CHECK_FAILS(hewn({"train", "--init_from=resume", "--out_dir=" + run, "--vocab_size=300"}), 2,
+              "vocab_size = 300, but the run in");
+  CHECK_FAILS(hewn({"train", "--init_from=" + run, other, "--vocab_size=300"}), 2, "leave vocab_size out");
+  CHECK_FAILS(hewn({"train", "--init_from=resume", "--out_dir=" + run, "--max_iters=2"}), 0, "step 2");
+}
+
 TEST_CASE("bad data has status 3 and is named") {
   const TempDir dir;
   const std::string out = "--out_dir=" + (dir / "out").string();
