@@ -102,8 +102,8 @@ constexpr Command command_table[] = {
      "differs. Exits 5 if something differs.",
      "hewn verify out\n"
      "hewn verify --resume --max_iters=20\n"
-     "hewn verify configs/baby-gpt-cpu.toml --threads=1,2,4 --max_iters=10\n"
-     "hewn verify configs/baby-gpt-cpu.toml --devices=cpu,cuda --max_iters=100",
+     "hewn verify configs/baby-gpt-cpu.toml --dataset=book.txt --threads=1,2,4 --max_iters=10\n"
+     "hewn verify configs/baby-gpt-cpu.toml --dataset=book.txt --devices=cpu,cuda --max_iters=100",
      run_verify},
     {takes::data_prepare, "data prepare", "FILE...", "turn text files into train.bin and val.bin",
      "Reads the files as one text, trains the tokenizer on it and writes train.bin, val.bin and "
