@@ -59,8 +59,7 @@ struct GenerateEvents {
 };
 
 /// The same for several texts, `at_once` (1 or more) at a time. Prompts may be of different lengths; each
-/// gets the tokens that it gets alone, up to the rounding of logits. A text that is done makes room for the
-/// next.
+/// gets the logits that it gets alone, up to rounding. A text that is done makes room for the next.
 void generate(Model& model, const std::vector<GenerateRequest>& requests, const GenerateOptions& options,
               size_t at_once, const GenerateEvents& events);
 

@@ -1,13 +1,12 @@
-// What the pages say exists: files they link to or name, headings, code names, rungs, and the programs and
-// output they quote.
+// What the pages say exists: files they link to or name, headings, rungs, and the programs and output they quote.
 
 #include <algorithm>
 #include <filesystem>
 #include <regex>
 #include <set>
-#include <sstream>
 
 #include "kernels/contract/rooms.h"
+#include "tests/docs/pages.h"
 #include "tests/support/catch.h"
 #include "tests/support/env.h"
 #include "tests/support/process.h"
@@ -16,35 +15,6 @@ namespace fs = std::filesystem;
 using namespace hewn::test;
 
 namespace {
-
-/// A page, with the text inside of code blocks apart.
-struct Page {
-  std::string path;  ///< from the root
-  std::string prose, blocks;
-};
-
-Page page(std::string path, const std::string& text) {
-  Page p{.path = std::move(path), .prose = {}, .blocks = {}};
-  bool inside = false;
-  std::istringstream lines(text);
-  for (std::string line; std::getline(lines, line);) {
-    if (line.starts_with("```"))
-      inside = !inside;
-    else
-      (inside ? p.blocks : p.prose) += line + "\n";
-  }
-  return p;
-}
-
-Page page(const std::string& path) { return page(path, read_file(source_dir() / path)); }
-
-std::vector<std::string> matches(const std::string& text, const char* pattern) {
-  const std::regex regex(pattern);
-  std::vector<std::string> found;
-  for (auto it = std::sregex_iterator(text.begin(), text.end(), regex); it != std::sregex_iterator(); ++it)
-    found.push_back((*it)[1]);
-  return found;
-}
 
 /// A heading as the part of a link behind '#': small letters, no punctuation, dashes for blanks.
 std::string anchor_of(const std::string& heading) {
@@ -104,27 +74,6 @@ std::vector<std::string> missing_files(const Page& p) {
   return paths;
 }
 
-std::vector<std::string> pages() {
-  std::vector<std::string> all{"README.md", "CONTRIBUTING.md"};
-  for (const auto& entry : fs::directory_iterator(source_dir() / "docs"))
-    if (entry.path().extension() == ".md") all.push_back("docs/" + entry.path().filename().string());
-  std::sort(all.begin(), all.end());
-  return all;
-}
-
-/// All C++ of the house.
-const std::string& sources() {
-  static const std::string text = [] {
-    std::string all;
-    for (const char* folder : {"core", "kernels", "model", "train", "apps", "tests"})
-      for (const auto& entry : fs::recursive_directory_iterator(source_dir() / folder))
-        if (entry.path().extension() == ".h" || entry.path().extension() == ".cpp")
-          all += read_file(entry.path());
-    return all;
-  }();
-  return text;
-}
-
 }  // namespace
 
 TEST_CASE("docs: links and files that pages name exist") {
@@ -144,22 +93,6 @@ TEST_CASE("docs: the checks see what they look for") {
            "```\nscripts/gone.sh and core/not-looked-at\n```\n");
   CHECK(broken_links(wrong) == std::vector<std::string>{"gone.md", "#no"});
   CHECK(missing_files(wrong) == std::vector<std::string>{"scripts/gone.sh", "core/gone.h"});
-}
-
-TEST_CASE("docs: nodes and member functions that pages name exist") {
-  size_t seen = 0;
-  for (const char* path :
-       {"docs/backprop.md", "docs/architecture.md", "docs/start-here.md", "docs/kernels.md"}) {
-    const std::string prose = page(path).prose;
-    std::vector<std::string> names = matches(prose, "`([A-Za-z]+Node)`");
-    for (const std::string& name : matches(prose, "`[A-Z][A-Za-z]+::([a-z_]+)`")) names.push_back(name);
-    for (const std::string& name : names) {
-      INFO(path << ": " << name);
-      CHECK((name == "CubeNode" || std::regex_search(sources(), std::regex("\\b" + name + "\\b"))));
-      ++seen;
-    }
-  }
-  CHECK(seen > 20);
 }
 
 TEST_CASE("docs: kernels.md lists every rung of every operation") {

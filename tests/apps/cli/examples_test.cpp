@@ -1,5 +1,7 @@
 // Every example of every help is run as it is printed, in a directory with small files of the names that it uses.
 
+#include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <regex>
 #include <sstream>

@@ -1,8 +1,10 @@
 // Models of other programs are used as they are, without an import; the number type to compute in.
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "tests/apps/small_run.h"
 

@@ -194,6 +194,25 @@ TEST_CASE("generate: several prompts of different lengths, each as alone") {
   CHECK_THROWS(generate(*model, {{{1}, 0}, {{}, 0}}, {}, 2, {}));
 }
 
+TEST_CASE("generate: among others a text has the logits that it has alone, up to rounding") {
+  const auto model = tiny_model();
+  std::vector<GenerateRequest> requests;
+  for (int i = 0; i < 20; ++i) requests.push_back({.prompt = {i % 7, (3 * i) % 5}});
+  const auto logits_of = [&](size_t at_once) {
+    std::vector<std::vector<double>> logits(requests.size());
+    generate(*model, requests, {.max_new_tokens = 3, .temperature = 0}, at_once,
+             {.token =
+                  [&](size_t i, const Generated& g) {
+                    logits[i].insert(logits[i].end(), g.logits.begin(), g.logits.end());
+                    return true;
+                  },
+              .done = [](size_t, bool) {}});
+    return logits;
+  };
+  const auto together = logits_of(20), alone = logits_of(1);
+  for (size_t i = 0; i < requests.size(); ++i) CHECK(test::close_abs(together[i], alone[i], 1e-5));
+}
+
 TEST_CASE("generate: tokens follow the distribution that the model gives, whatever is cut away") {
   if (test::left_out()) return;
   const auto model = tiny_model();
