@@ -1,6 +1,16 @@
 # Flags and helpers shared by every folder.
 
 find_package(Threads REQUIRED)
+include(cmake/HewnIsas.cmake)
+
+# What kernels the library holds: known to all that is compiled with its headers, installed ones included.
+set(hewn_contents ${hewn_isas_definition})
+if(HEWN_EMULATOR)
+  list(APPEND hewn_contents HEWN_WITH_EMULATOR)
+endif()
+if(HEWN_CUDA_FOUND)
+  list(APPEND hewn_contents HEWN_WITH_CUDA)
+endif()
 
 # Our own code is compiled with these; third-party headers are SYSTEM and stay silent.
 add_library(hewn_flags INTERFACE)
@@ -18,12 +28,7 @@ endif()
 if(HEWN_SANITIZE OR CMAKE_BUILD_TYPE STREQUAL "Debug")
   target_compile_definitions(hewn_flags INTERFACE HEWN_CHECK_MEMORY)  # NaN in fresh memory, canaries around it
 endif()
-if(HEWN_EMULATOR)
-  target_compile_definitions(hewn_flags INTERFACE HEWN_WITH_EMULATOR)
-endif()
-if(HEWN_CUDA_FOUND)
-  target_compile_definitions(hewn_flags INTERFACE HEWN_WITH_CUDA)
-endif()
+target_compile_definitions(hewn_flags INTERFACE ${hewn_contents})
 if(HEWN_SANITIZE)
   # What is found ends the program: code that goes on after each check takes clang three times as long to compile, as
   # does the check of every sum of a pointer; one that leaves its array is found where it is used.
@@ -67,29 +72,11 @@ function(hewn_quickly target level under_sanitizers)
                          $<$<CONFIG:RelWithDebInfo>:-O${under_sanitizers}>)
 endfunction()
 
-# hewn_simd(TARGET LABEL SOURCES...): adds SIMD sources to TARGET, compiled once per instruction set with HEWN_ISA
-# naming it and HEWN_VBYTES the width of its vectors; avx512bf16 is for sources called *bf16.cpp, amx for
+# hewn_simd(TARGET LABEL SOURCES...): adds SIMD sources to TARGET, compiled once for each instruction set of HEWN_ISAS,
+# with HEWN_ISA naming it and HEWN_VBYTES the width of its vectors; avx512bf16 is for sources called *bf16.cpp, amx for
 # those called *amx.cpp; others have nothing for these two. LABEL makes the objects' names unique.
 function(hewn_simd target label)
-  if(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
-    set(isas neon)
-    set(flags_neon "")
-  else()
-    set(isas sse2 avx2 avx512 avx512bf16 amx)
-    set(flags_sse2 -msse2)
-    set(flags_avx2 -mavx2 -mfma)
-    set(flags_avx512 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma -mprefer-vector-width=512)
-    set(flags_avx512bf16 ${flags_avx512} -mavx512bf16)
-    set(flags_amx ${flags_avx512bf16} -mamx-tile -mamx-bf16)
-  endif()
-  set(width_sse2 16)
-  set(width_neon 16)
-  set(width_avx2 32)
-  set(width_avx512 64)
-  set(width_avx512bf16 64)
-  set(width_amx 64)
-
-  foreach(isa ${isas})
+  foreach(isa ${hewn_isas})
     set(sources ${ARGN})
     if(isa STREQUAL "amx")
       list(FILTER sources INCLUDE REGEX "amx\\.cpp$")
@@ -102,8 +89,8 @@ function(hewn_simd target label)
       set(object ${label}_${isa})
       add_library(${object} OBJECT ${sources})
       set_target_properties(${object} PROPERTIES UNITY_BUILD OFF)  # what is inlined where decides their speed
-      target_compile_definitions(${object} PRIVATE HEWN_ISA=${isa} HEWN_VBYTES=${width_${isa}})
-      target_compile_options(${object} PRIVATE ${flags_${isa}} -fno-math-errno -fno-trapping-math)
+      target_compile_definitions(${object} PRIVATE HEWN_ISA=${isa} HEWN_VBYTES=${hewn_isa_bytes_${isa}})
+      target_compile_options(${object} PRIVATE ${hewn_isa_flags_${isa}} -fno-math-errno -fno-trapping-math)
       target_link_libraries(${object} PRIVATE hewn_flags)
       target_sources(${target} PRIVATE $<TARGET_OBJECTS:${object}>)
     endif()

@@ -28,7 +28,7 @@ Isa instruction_set(const Settings& settings, const std::string& name) {
   const auto* found =
       std::find_if(known_isas.begin(), known_isas.end(), [&](Isa isa) { return name_of(isa) == name; });
   require(found != known_isas.end() || name == "scalar", settings.where("isa"),
-          ": this build has no code for '", name, "'");
+          ": this build has no code for '", name, "'; it has code for ", compiled_names());
   const Isa isa = name == "scalar" ? Isa::scalar : *found;
   require(supported(isa), settings.where("isa"), ": this processor cannot run ", name);
   return isa;

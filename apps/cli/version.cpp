@@ -46,13 +46,16 @@ std::string build_description() { return HEWN_BUILD; }
 std::string version_text() {
   return join("hewn ", version_number(), "\nbuild    ", build_description(), "\nmachine  ", processor(), ", ",
               default_threads(), " threads\nisa      ", name_of(best_isa()), " (usable: ", usable_isas(),
-              "; HEWN_ISA chooses)\ndevices  cpu: usable\n         cuda: ", cuda_text(), "\n");
+              "; HEWN_ISA chooses)\n         compiled: ", compiled_names(),
+              "\ndevices  cpu: usable\n         cuda: ", cuda_text(), "\n");
 }
 
 std::string version_json() {
   nlohmann::ordered_json isas = nlohmann::ordered_json::array();
   for (const Isa isa : known_isas)
     if (supported(isa)) isas.push_back(name_of(isa));
+  nlohmann::ordered_json all = nlohmann::ordered_json::array();
+  for (const Isa isa : known_isas) all.push_back(name_of(isa));
   const nlohmann::ordered_json out = {
       {"version", version_number()},
       {"build", build_description()},
@@ -60,6 +63,7 @@ std::string version_json() {
       {"threads", default_threads()},
       {"isa", name_of(best_isa())},
       {"isas", isas},
+      {"compiled_isas", all},
       {"devices", nlohmann::ordered_json::array({{{"name", "cpu"}, {"usable", true}}, cuda_json()})}};
   return out.dump(2) + "\n";
 }

@@ -14,9 +14,6 @@
 namespace hewn {
 namespace {
 
-constexpr std::string_view names[n_isas] = {"scalar", "sse2", "avx2",     "avx512", "avx512bf16",
-                                            "amx",    "neon", "emulated", "cuda"};
-
 #if defined(__x86_64__)
 /// CPUID leaf 7 tells of tiles and of their bf16 product, XCR0 whether the system keeps them; Linux keeps
 /// them for those who ask (its Documentation/arch/x86/xstate.rst).
@@ -32,8 +29,6 @@ bool ask_for_tiles() {
 #endif
 
 }  // namespace
-
-std::string_view name_of(Isa isa) { return names[static_cast<size_t>(isa)]; }
 
 bool supported(Isa isa) {
 #if defined(__x86_64__)
@@ -89,17 +84,36 @@ bool bf16_pairs_pay() {
 #endif
 }
 
+std::string compiled_names() {
+  std::string names;
+  for (const Isa isa : known_isas) names += (names.empty() ? "" : ", ") + std::string(name_of(isa));
+  return names;
+}
+
+void must_run(Isa isa) {
+  if (!supported(isa))
+    fail(ErrorCode::failed, "this build has vector code for ", compiled_names(),
+         " only, which this processor cannot run; build it here or with -DHEWN_ISAS=all"
+         " (HEWN_ISA=scalar runs it without vector code, slowly)");
+}
+
 Isa best_isa() {
   Isa best = Isa::scalar;
   for (const Isa isa : known_isas)
     if (supported(isa) && (isa != Isa::avx512bf16 || bf16_pairs_pay())) best = isa;
   const char* cap = std::getenv("HEWN_ISA");
-  if (!cap || !*cap) return best;
+  if (!cap || !*cap) {
+    if (best == Isa::scalar) must_run(known_isas[0]);
+    return best;
+  }
   for (int i = 0; i < n_isas; ++i) {
     const auto isa = static_cast<Isa>(i);
     if (name_of(isa) != cap || on_gpu(isa)) continue;
     require(supported(isa), "HEWN_ISA=", cap, " is not supported by this processor; the best it has is ",
             name_of(best));
+    require(isa == Isa::scalar || isa_compiled(isa), "HEWN_ISA=", cap,
+            " is not in this build, which has code for ", compiled_names(),
+            "; configure it with -DHEWN_ISAS=all");
     return isa;
   }
   fail(ErrorCode::usage, "HEWN_ISA=", cap,

@@ -3,7 +3,9 @@
 
 #include <array>
 #include <cstdint>
+#include <string>
 #include <string_view>
+#include <utility>
 
 namespace hewn {
 
@@ -16,22 +18,61 @@ inline constexpr int n_isas = 9;
 /// Whether code of it runs on the device that a GPU is, rather than on a processor's threads.
 constexpr bool on_gpu(Isa isa) { return isa >= Isa::emulated; }
 
-/// The SIMD instruction sets each `simd*.cpp` is compiled for, those of a `simd*bf16.cpp`, those of a
-/// `simd*amx.cpp`, and all this build holds code for.
+/// The SIMD instruction sets that a processor of this architecture may run.
 #if defined(__aarch64__)
-inline constexpr std::array compiled_isas{Isa::neon};
-inline constexpr std::array<Isa, 0> bf16_isas{};
-inline constexpr std::array<Isa, 0> amx_isas{};
-inline constexpr std::array known_isas{Isa::neon};
+inline constexpr std::array architecture_isas{Isa::neon};
 #else
-inline constexpr std::array compiled_isas{Isa::sse2, Isa::avx2, Isa::avx512};
-inline constexpr std::array bf16_isas{Isa::avx512bf16};
-inline constexpr std::array amx_isas{Isa::amx};
-inline constexpr std::array known_isas{Isa::sse2, Isa::avx2, Isa::avx512, Isa::avx512bf16, Isa::amx};
+inline constexpr std::array architecture_isas{Isa::sse2, Isa::avx2, Isa::avx512, Isa::avx512bf16, Isa::amx};
 #endif
+/// Whether every `simd*.cpp` is compiled for it; for avx512bf16 only `simd*bf16.cpp` are, for amx `simd*amx.cpp`.
+constexpr bool has_vectors(Isa isa) { return isa != Isa::avx512bf16 && isa != Isa::amx; }
 
 /// "scalar", "sse2", "avx2", "avx512", "avx512bf16", "amx", "neon", "emulated", "cuda".
-std::string_view name_of(Isa isa);
+constexpr std::string_view name_of(Isa isa) {
+  constexpr std::array<std::string_view, n_isas> names{"scalar", "sse2", "avx2",     "avx512", "avx512bf16",
+                                                       "amx",    "neon", "emulated", "cuda"};
+  return names[static_cast<size_t>(isa)];
+}
+
+/// Whether this build holds code for it: CMake's HEWN_ISAS, as "sse2+avx2"; all of the architecture without it.
+constexpr bool isa_compiled(Isa isa) {
+#ifdef HEWN_ISAS
+  for (std::string_view rest = HEWN_ISAS;; rest.remove_prefix(rest.find('+') + 1)) {
+    if (rest.substr(0, rest.find('+')) == name_of(isa)) return true;
+    if (rest.find('+') == rest.npos) return false;
+  }
+#else
+  for (const Isa one : architecture_isas)
+    if (one == isa) return true;
+  return false;
+#endif
+}
+
+/// Those of the architecture for which `take` is true, narrowest first.
+template <bool (*take)(Isa)>
+consteval auto isas_where() {
+  constexpr size_t n = [] {
+    size_t count = 0;
+    for (const Isa isa : architecture_isas) count += take(isa);
+    return count;
+  }();
+  std::array<Isa, n> isas{};
+  size_t i = 0;
+  for (const Isa isa : architecture_isas)
+    if (take(isa)) isas[i++] = isa;
+  return isas;
+}
+
+constexpr bool vectors_compiled(Isa isa) { return isa_compiled(isa) && has_vectors(isa); }
+constexpr bool bf16_compiled(Isa isa) { return isa_compiled(isa) && isa == Isa::avx512bf16; }
+constexpr bool amx_compiled(Isa isa) { return isa_compiled(isa) && isa == Isa::amx; }
+
+/// The SIMD instruction sets each `simd*.cpp` is compiled for, those of a `simd*bf16.cpp`, those of a
+/// `simd*amx.cpp`, and all this build holds code for.
+inline constexpr auto compiled_isas = isas_where<vectors_compiled>();
+inline constexpr auto bf16_isas = isas_where<bf16_compiled>();
+inline constexpr auto amx_isas = isas_where<amx_compiled>();
+inline constexpr auto known_isas = isas_where<isa_compiled>();
 
 /// Whether processor and operating system (saved register state, XGETBV) both support it. Linux is asked to
 /// save tiles for this process, once.
@@ -55,8 +96,29 @@ int64_t second_level_cache();
 /// of four vectors of float32 (85 and 176 GFLOP/s on a core of an Emerald Rapids without tiles).
 bool bf16_pairs_pay();
 
-/// The best supported one, capped by HEWN_ISA=sse2|avx2|avx512|avx512bf16|amx|scalar; avx512bf16 only where
-/// it pays or is asked for. Unknown or unsupported names throw usage.
+/// The best one that this build has code for and the processor supports, capped by
+/// HEWN_ISA=sse2|avx2|avx512|avx512bf16|amx|scalar; avx512bf16 only where it pays or is asked for. Throws usage for names
+/// that are unknown, not supported or not in this build, and failed if the processor supports none of this build.
 Isa best_isa();
+
+/// Throws failed unless this processor supports it, one of known_isas.
+void must_run(Isa isa);
+
+/// known_isas, as "sse2, avx2".
+std::string compiled_names();
+
+/// What `get.operator()<I>()` names for the widest I of compiled_isas that a processor of this level runs, and for the
+/// narrowest where there is no such I: `best_of(isa, []<Isa I>() { return roof_read<I>; })`. Throws failed where the
+/// processor cannot run that.
+template <class Get>
+auto best_of(Isa level, Get get) {
+  auto best = get.template operator()<compiled_isas[0]>();
+  if (level < compiled_isas[0]) must_run(compiled_isas[0]);
+  [&]<size_t... N>(std::index_sequence<N...>) {
+    ((compiled_isas[N] <= level ? void(best = get.template operator()<compiled_isas[N]>()) : void()), ...);
+  }
+  (std::make_index_sequence<compiled_isas.size()>());
+  return best;
+}
 
 }  // namespace hewn

@@ -13,13 +13,7 @@ namespace {
 using Apply = void (*)(MathFunction, const float*, float*, int64_t);
 
 Apply apply_on(Isa isa) {
-#if defined(__aarch64__)
-  (void)isa;
-  return roof_function<Isa::neon>;
-#else
-  if (isa == Isa::sse2 || isa == Isa::scalar) return roof_function<Isa::sse2>;
-  return isa == Isa::avx2 ? roof_function<Isa::avx2> : roof_function<Isa::avx512>;
-#endif
+  return best_of(isa, []<Isa I>() -> Apply { return roof_function<I>; });
 }
 
 }  // namespace

@@ -24,19 +24,8 @@ struct Roofs {
 template <Isa I>
 constexpr Roofs roofs_of{roof_fma<I>, roof_fmas<I>, roof_read<I>, roof_copy<I>};
 
-const Roofs& roofs(Isa isa) {
-#if defined(__aarch64__)
-  (void)isa;
-  return roofs_of<Isa::neon>;
-#else
-  switch (isa) {
-    case Isa::amx:
-    case Isa::avx512bf16:
-    case Isa::avx512: return roofs_of<Isa::avx512>;
-    case Isa::avx2: return roofs_of<Isa::avx2>;
-    default: return roofs_of<Isa::sse2>;
-  }
-#endif
+Roofs roofs(Isa isa) {
+  return best_of(isa, []<Isa I>() { return roofs_of<I>; });
 }
 
 /// The arithmetic that counts for a type: one round of it, and its multiply-adds.
@@ -46,12 +35,12 @@ struct Peak {
 };
 
 Peak peak_of(DType dtype, Isa isa) {
-#if !defined(__aarch64__)
-  if (dtype == DType::bf16 && isa == Isa::amx)
-    return {roof_tile_products<Isa::amx>, roof_tile_products_fmas<Isa::amx>()};
-  if (dtype == DType::bf16 && isa == Isa::avx512bf16)
-    return {roof_dots<Isa::avx512bf16>, roof_dots_fmas<Isa::avx512bf16>()};
-#endif
+  if constexpr (isa_compiled(Isa::amx))
+    if (dtype == DType::bf16 && isa == Isa::amx)
+      return {roof_tile_products<Isa::amx>, roof_tile_products_fmas<Isa::amx>()};
+  if constexpr (isa_compiled(Isa::avx512bf16))
+    if (dtype == DType::bf16 && isa == Isa::avx512bf16)
+      return {roof_dots<Isa::avx512bf16>, roof_dots_fmas<Isa::avx512bf16>()};
   const DType wide = dtype == DType::f64 ? DType::f64 : DType::f32;
   return {roofs(isa).fma, roofs(isa).fmas(wide)};
 }
@@ -103,7 +92,7 @@ double measured_bandwidth(size_t bytes, Isa isa, int threads) {
   const int64_t passes = std::max<int64_t>(1, (int64_t{4} << 20) / (per_thread * 4));
   std::vector<float> x(static_cast<size_t>(per_thread * threads), 1.0f);
   std::vector<float> kept(static_cast<size_t>(threads));
-  const Roofs& r = roofs(isa);
+  const Roofs r = roofs(isa);
   const Launch launch{.threads = threads};
   const auto on_slices = [&](const auto& work) {
     return best_seconds([&] {

@@ -16,13 +16,7 @@ constexpr int64_t block = StreamWork::block;
 using StreamFn = float (*)(const StreamWork&, bool);
 
 StreamFn stream_of(Isa isa) {
-#if defined(__aarch64__)
-  (void)isa;
-  return roof_stream<Isa::neon>;
-#else
-  if (isa == Isa::sse2 || isa == Isa::scalar) return roof_stream<Isa::sse2>;
-  return isa == Isa::avx2 ? roof_stream<Isa::avx2> : roof_stream<Isa::avx512>;
-#endif
+  return best_of(isa, []<Isa I>() -> StreamFn { return roof_stream<I>; });
 }
 
 int64_t turns_of(StreamMix mix, size_t bytes, int threads) {

@@ -1,0 +1,93 @@
+// What CMake is told to compile for: instruction sets (HEWN_ISAS).
+
+#include "kernels/contract/isa.h"
+#include "tests/support/catch.h"
+#include "tests/support/env.h"
+#include "tests/support/process.h"
+
+using namespace hewn::test;
+
+namespace {
+
+bool contains(const std::string& text, std::string_view part) { return text.find(part) != text.npos; }
+
+const char* const main_of_isas = R"(
+#include <cstdio>
+#include "core/error.h"
+#include "kernels/contract/isa.h"
+int main() try {
+  std::printf("%s of %s\n", hewn::name_of(hewn::best_isa()).data(), hewn::compiled_names().c_str());
+} catch (const hewn::Error& error) {
+  std::printf("%s\n", error.what());
+  return static_cast<int>(error.code());
+}
+)";
+
+/// A program that prints best_isa(), compiled with -DHEWN_ISAS="isas".
+std::string program_with(const TempDir& dir, const std::string& isas) {
+  write_file(dir / "main.cpp", main_of_isas);
+  const std::string program = (dir / isas).string(), root = source_dir().string();
+  const auto built = run_program({compiler(), "-std=c++20", "-I" + root, "-DHEWN_ISAS=\"" + isas + "\"",
+                                  (dir / "main.cpp").string(), root + "/kernels/contract/isa.cpp",
+                                  root + "/core/error.cpp", root + "/core/text.cpp", "-o", program});
+  INFO(built.err);
+  REQUIRE(built.exit_code == 0);
+  return program;
+}
+
+/// Configures kernels/ with these options; what CMake says.
+std::string configured(const TempDir& dir, const std::vector<std::string>& options) {
+  std::vector<std::string> command{"cmake",
+                                   "-S",
+                                   source_dir().string(),
+                                   "-B",
+                                   (dir / "build").string(),
+                                   "-DHEWN_TESTS=OFF",
+                                   "-DHEWN_KERNELS_ONLY=ON",
+                                   "-DCMAKE_CXX_COMPILER=" + compiler()};
+  command.insert(command.end(), options.begin(), options.end());
+  const auto result = run_program(command, {.timeout = 120});
+  return result.out + result.err;
+}
+
+}  // namespace
+
+#if defined(__x86_64__)
+TEST_CASE("a build refuses instruction sets that it has no code for") {
+  const TempDir dir;
+  const std::string narrow = program_with(dir, "sse2");
+  CHECK(run_program({narrow}, {.env = {{"HEWN_ISA", ""}}}).out == "sse2 of sse2\n");
+  CHECK(run_program({narrow}, {.env = {{"HEWN_ISA", "scalar"}}}).out == "scalar of sse2\n");
+  if (!supported(hewn::Isa::avx2)) return skip("this processor has no avx2");
+  const auto refused = run_program({narrow}, {.env = {{"HEWN_ISA", "avx2"}}});
+  CHECK(refused.exit_code == 2);
+  CHECK(contains(refused.out,
+                 "HEWN_ISA=avx2 is not in this build, which has code for sse2; configure it with"));
+}
+
+TEST_CASE("a build whose vector code the processor cannot run says so") {
+  if (supported(hewn::Isa::amx)) return skip("this processor runs all instruction sets");
+  const TempDir dir;
+  const auto foreign = program_with(dir, "amx");
+  const auto refused = run_program({foreign}, {.env = {{"HEWN_ISA", ""}}});
+  CHECK(refused.exit_code == 1);
+  CHECK(contains(refused.out, "this build has vector code for amx only, which this processor cannot run"));
+  CHECK(run_program({foreign}, {.env = {{"HEWN_ISA", "scalar"}}}).out == "scalar of amx\n");
+}
+#endif
+
+TEST_CASE("CMake reads HEWN_ISAS") {
+  const TempDir dir;
+  const auto said = [&](const std::string& isas) {
+    return configured(dir, {"-DHEWN_CUDA=OFF", "-DHEWN_ISAS=" + isas});
+  };
+  hewn::Isa widest = hewn::architecture_isas[0];
+  for (const hewn::Isa isa : hewn::architecture_isas)
+    if (hewn::has_vectors(isa) && hewn::supported(isa)) widest = isa;
+  CHECK(contains(said("native"), "SIMD code for " + std::string(name_of(widest))));
+  CHECK(contains(said("mmx"), "HEWN_ISAS=mmx: expected all, native or a list of"));
+#if defined(__x86_64__)
+  CHECK(contains(said("avx512,avx2"), "SIMD code for avx2 avx512\n"));
+  CHECK(contains(said("amx"), "amx only adds to avx512"));
+#endif
+}
