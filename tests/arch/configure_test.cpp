@@ -1,4 +1,4 @@
-// What CMake is told to compile for: instruction sets (HEWN_ISAS).
+// What CMake is told to compile for: instruction sets (HEWN_ISAS) and GPUs (HEWN_CUDA).
 
 #include "kernels/contract/isa.h"
 #include "tests/support/catch.h"
@@ -50,6 +50,13 @@ std::string configured(const TempDir& dir, const std::vector<std::string>& optio
   return result.out + result.err;
 }
 
+/// A program that prints this text.
+std::string printer(const TempDir& dir, const std::string& name, const std::string& text) {
+  write_file(dir / name, "#!/bin/sh\necho '" + text + "'\n");
+  std::filesystem::permissions(dir / name, std::filesystem::perms::owner_all);
+  return (dir / name).string();
+}
+
 }  // namespace
 
 #if defined(__x86_64__)
@@ -90,4 +97,25 @@ TEST_CASE("CMake reads HEWN_ISAS") {
   CHECK(contains(said("avx512,avx2"), "SIMD code for avx2 avx512\n"));
   CHECK(contains(said("amx"), "amx only adds to avx512"));
 #endif
+}
+
+TEST_CASE("CMake compiles GPU code for the GPU that is there, and for none unasked") {
+  const TempDir dir;
+  const std::string nvcc =
+      "-DCMAKE_CUDA_COMPILER=" + printer(dir, "nvcc", "compute_80 compute_89 compute_90 compute_100");
+  const auto said = [&](const std::string& mode, const std::string& gpus) {
+    std::filesystem::remove_all(dir / "build");
+    return configured(dir,
+                      {"-DHEWN_CUDA=" + mode, nvcc, "-DHEWN_NVIDIA_SMI=" + printer(dir, "nvidia-smi", gpus)});
+  };
+  // With a GPU the configuration ends at this nvcc, which compiles nothing.
+  CHECK(contains(said("AUTO", "9.0\n9.0"), "GPU code for 90a-real,"));
+  CHECK(contains(said("AUTO", "8.9\n7.5"), "GPU code for 89-real,"));
+  CHECK(contains(said("AUTO", "99.0"), "GPU code for 80-virtual,"));
+  CHECK(contains(said("ON", ""), "GPU code for 80 90a-real 100-real,"));
+  for (const char* gpus : {"", "7.5", "NVIDIA-SMI has failed"}) {
+    const std::string none = said("AUTO", gpus);
+    CHECK(contains(none, "No GPU code: nvidia-smi shows no GPU from Ampere on"));
+    CHECK(contains(none, "Build files have been written"));
+  }
 }
