@@ -60,7 +60,9 @@ int guarded(const std::vector<std::string>& words) {
   } catch (const std::bad_alloc&) {
     return report("out of memory; `hewn plan` shows what a run needs", ErrorCode::memory);
   } catch (const std::exception& error) {
-    return report(join("internal error: ", error.what(), "\nPlease report this."), ErrorCode::failed);
+    return report(join("internal error: ", error.what(), "\nPlease report this to ", bug_reports(),
+                       ", with the command and the output of `hewn --version`."),
+                  ErrorCode::failed);
   }
 }
 

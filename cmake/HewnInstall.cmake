@@ -1,5 +1,6 @@
 # cmake --install: the program with its manual page and completions, and the libraries with headers and a package,
-# so that `find_package(hewn)` gives others the target hewn::hewn. Headers keep their paths: #include "core/tensor.h".
+# so that `find_package(hewn)` gives others the target hewn::hewn and #include <hewn/hewn.h>. Headers keep their paths
+# within include/hewn: #include "core/tensor.h".
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
@@ -9,7 +10,14 @@ target_link_libraries(hewn_package INTERFACE hewn_train)
 target_compile_features(hewn_package INTERFACE cxx_std_20)
 add_library(hewn::hewn ALIAS hewn_package)
 
+# <hewn/hewn.h>: for the package, and for the examples in this tree.
+set(hewn_public_headers ${PROJECT_BINARY_DIR}/include)
+file(CONFIGURE OUTPUT ${hewn_public_headers}/hewn/hewn.h CONTENT "#pragma once\n#include \"train/hewn.h\"\n")
+target_include_directories(hewn_package INTERFACE $<BUILD_INTERFACE:${hewn_public_headers}>
+                                                  $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+
 set(headers ${CMAKE_INSTALL_INCLUDEDIR}/hewn)
+install(FILES ${hewn_public_headers}/hewn/hewn.h DESTINATION ${headers})
 set(package ${CMAKE_INSTALL_LIBDIR}/cmake/hewn)
 foreach(layer core kernels model train)
   set_target_properties(hewn_${layer} PROPERTIES EXPORT_NAME ${layer})
@@ -23,8 +31,13 @@ write_basic_package_version_file(hewnConfigVersion.cmake COMPATIBILITY SameMinor
 install(FILES ${PROJECT_BINARY_DIR}/hewnConfig.cmake ${PROJECT_BINARY_DIR}/hewnConfigVersion.cmake
               cmake/FindUtf8proc.cmake DESTINATION ${package})
 
+install(FILES README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(DIRECTORY docs DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(DIRECTORY apps/examples DESTINATION ${CMAKE_INSTALL_DOCDIR} FILES_MATCHING PATTERN "*.cpp")
+
 if(TARGET hewn)
   install(TARGETS hewn)
+  install(DIRECTORY configs DESTINATION ${CMAKE_INSTALL_DATADIR}/hewn)
   set(generated ${PROJECT_BINARY_DIR}/apps/generated)
   install(FILES ${generated}/hewn.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
   install(FILES ${generated}/hewn.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME hewn)

@@ -42,6 +42,7 @@ nlohmann::ordered_json cuda_json() {
 
 std::string version_number() { return HEWN_VERSION; }
 std::string build_description() { return HEWN_BUILD; }
+std::string bug_reports() { return HEWN_BUGS_URL; }
 
 std::string version_text() {
   return join("hewn ", version_number(), "\nbuild    ", build_description(), "\nmachine  ", processor(), ", ",

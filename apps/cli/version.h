@@ -5,10 +5,12 @@
 
 namespace hewn::cli {
 
-/// "0.1.0".
+/// "0.2.0".
 std::string version_number();
 /// Compiler, its version, build type and flags, on one line.
 std::string build_description();
+/// Where bugs are to be reported: an address, or words for it (CMake's HEWN_BUGS_URL).
+std::string bug_reports();
 /// The text of `hewn --version`: version, build, processor, instruction sets, threads, devices and why one is
 /// not usable.
 std::string version_text();

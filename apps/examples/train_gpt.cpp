@@ -1,8 +1,9 @@
 // Trains a small GPT on a text file and lets it write: train_gpt input.txt [steps]
+#include <hewn/hewn.h>
+
+#include <algorithm>
 #include <cstdlib>
 #include <iostream>
-
-#include "train/hewn.h"
 
 int main(int argc, char** argv) {
   using namespace hewn;

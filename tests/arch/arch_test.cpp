@@ -118,8 +118,13 @@ TEST_CASE("files compile alone", "[arch]") {
   const std::string wrapper = (dir / "alone.cpp").string();
   for (const auto& path : files) {
     write_file(wrapper, "#include \"" + path + "\"\n");
-    std::vector<std::string> command{compiler(), "-std=c++20", "-fsyntax-only",
-                                     "-Wall",    "-Wextra",    "-I" + source_dir().string()};
+    std::vector<std::string> command{compiler(),
+                                     "-std=c++20",
+                                     "-fsyntax-only",
+                                     "-Wall",
+                                     "-Wextra",
+                                     "-I" + source_dir().string(),
+                                     "-I" + (build_dir() / "include").string()};
 #if defined(__x86_64__)
     if (path.ends_with("_amx.h") || path.ends_with("/tile_bf16.h"))
       command.insert(command.end(),

@@ -1,8 +1,8 @@
 // Trains one step of a tiny model, with nothing but the installed headers and libraries.
+#include <hewn/hewn.h>
+
 #include <cmath>
 #include <cstdio>
-
-#include "train/hewn.h"
 
 int main() {
   using namespace hewn;

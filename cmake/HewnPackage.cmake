@@ -1,0 +1,16 @@
+# What scripts/package.sh makes with CPack: a Debian package and a tarball of what `cmake --install` installs.
+if(HEWN_PORTABLE)  # libc stays shared: `bench kernels --compare` opens other libraries at run time
+  target_link_options(hewn PRIVATE -static-libstdc++ -static-libgcc)
+endif()
+
+set(CPACK_PACKAGE_VENDOR "The Hewn authors")
+set(CPACK_PACKAGE_CONTACT "The Hewn authors")
+set(CPACK_PACKAGE_FILE_NAME hewn-${PROJECT_VERSION}-linux-${CMAKE_SYSTEM_PROCESSOR})
+set(CPACK_PACKAGE_CHECKSUM SHA256)
+set(CPACK_STRIP_FILES ON)
+set(CPACK_GENERATOR DEB TGZ)
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_DEBIAN_PACKAGE_SECTION science)
+set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "bash-completion")
+set(CPACK_DEBIAN_PACKAGE_SUGGESTS "libutf8proc-dev, cmake, g++")  # to compile programs with hewn::hewn
+include(CPack)

@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# Makes the packages (scripts/package.sh), installs each in a bare root that holds only libc, and there trains a model
+# and samples from it. The root is made of this machine's libc6, hence needs Debian and root. The last line says it all.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+[ $# = 0 ] || { echo "usage: scripts/package-test.sh" >&2; exit 2; }
+
+if [ "$(id -u)" != 0 ] || ! command -v dpkg-query >/dev/null || ! chroot / true 2>/dev/null; then
+  echo "skipped: packages are tried only as root on Debian"
+  exit 0
+fi
+scripts/package.sh
+deb=$(ls build-package/hewn_*.deb) tarball=$(ls build-package/hewn-*.tar.gz)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# bare_root DIR: libc6 and what it depends on, with their entries in dpkg's list, and nothing else.
+bare_root() {
+  local packages=(libc6 libgcc-s1 libcrypt1 gcc-12-base) package there=()
+  mkdir -p "$1"/{tmp,var/lib/dpkg/{info,updates,triggers}}
+  for package in "${packages[@]}"; do
+    dpkg-query -W "$package" >/dev/null 2>&1 && there+=("$package")
+  done
+  dpkg-query -s "${there[@]}" >"$1/var/lib/dpkg/status"
+  dpkg-query -L "${there[@]}" | sort -u | while IFS= read -r file; do [ -d "$file" ] || printf '%s\0' "$file"; done |
+    tar -C / -cP --null -T - 2>/dev/null | tar -C "$1" -x --strip-components=0
+}
+
+# try ROOT PROGRAM: it says what it is, trains and samples.
+try() {
+  chroot "$1" "$2" --version
+  chroot "$1" "$2" train --dataset=tales --n_layer=1 --n_head=1 --n_embd=8 --max_iters=3 --out_dir=/tmp/run --quiet
+  chroot "$1" "$2" sample /tmp/run --max_new_tokens=5 --quiet >/dev/null
+}
+
+bare_root "$work/deb"
+dpkg --root="$work/deb" --force-script-chrootless --install "$deb" >/dev/null
+try "$work/deb" /usr/bin/hewn
+for path in share/man/man1/hewn.1 share/hewn/configs/quickstart.toml share/doc/hewn/LICENSE include/hewn/hewn.h; do
+  ls "$work/deb/usr/$path" >/dev/null
+done
+
+bare_root "$work/tar"
+tar -C "$work/tar" -xzf "$tarball" --strip-components=1
+try "$work/tar" /bin/hewn
+echo "$deb and $tarball run in a bare root"
