@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Installs what is missing of the Debian packages Hewn is built and tested with.
 #   scripts/install-deps.sh [build] [test] [full] [arm]      (default: build)
-# build: to build `hewn`; test: to build and run its tests; full: other compilers, sanitizers, charts;
+# build: to build `hewn`; test: to build and run its tests; full: other compilers, sanitizers;
 # arm: to test on aarch64.
 set -euo pipefail
 
-packages_build="g++ cmake ninja-build nlohmann-json3-dev libtomlplusplus-dev libcli11-dev libutf8proc-dev"
+packages_build="g++ cmake ninja-build nlohmann-json3-dev libtomlplusplus-dev libcli11-dev libutf8proc-dev libjs-chart.js"
 packages_test="catch2"
-packages_full="clang libclang-rt-14-dev libjs-chart.js"
+packages_full="clang libclang-rt-14-dev"
 packages_arm="g++-aarch64-linux-gnu qemu-user"
 
 missing=()

@@ -17,13 +17,34 @@ bold='' plain=''
 if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then bold=$'\e[1m' plain=$'\e[0m'; fi
 say() { printf '\n%s%s%s\n' "$bold" "$*" "$plain"; }
 
-say "1. Building (once)"
+# build LOG: builds hewn and shows how far it is: on a terminal in one line that is rewritten, elsewhere every 20 s.
+build() {
+  local start=$SECONDS shown=$SECONDS every=20 line left
+  [ ! -t 1 ] || every=1
+  cmake --build build --target hewn -j "$(nproc)" 2>&1 | while IFS= read -r line; do
+    printf '%s\n' "$line" >>"$1"
+    [[ $line =~ ^\[([0-9]+)/([0-9]+)\] ]] && [ $((SECONDS - shown)) -ge $every ] || continue
+    shown=$SECONDS
+    left=$(((SECONDS - start) * (BASH_REMATCH[2] - BASH_REMATCH[1]) / BASH_REMATCH[1]))
+    line="building ${BASH_REMATCH[1]} of ${BASH_REMATCH[2]}, about $(((left + 9) / 10 * 10)) s left"
+    if [ -t 1 ]; then printf '\r\e[K%s' "$line"; else echo "$line"; fi
+  done
+  local status=${PIPESTATUS[0]}
+  [ ! -t 1 ] || printf '\r\e[K'
+  return "$status"
+}
+
 scripts/install-deps.sh build
 log=build/quickstart.log
 mkdir -p build
-if ! { [ -e build/CMakeCache.txt ] ||
-       cmake --preset release -G Ninja -DHEWN_TESTS=OFF -DHEWN_EXAMPLES=OFF; } >"$log" 2>&1 ||
-   ! cmake --build build --target hewn -j "$(nproc)" >>"$log" 2>&1; then
+configure=(:)
+if [ -e build/CMakeCache.txt ]; then
+  say "1. Building hewn, as build/ is configured:"
+else
+  say "1. Building hewn (once; for this processor only, without GPU code):"
+  configure=(cmake --preset release -G Ninja -DHEWN_TESTS=OFF -DHEWN_EXAMPLES=OFF -DHEWN_ISAS=native -DHEWN_CUDA=OFF)
+fi
+if ! "${configure[@]}" >"$log" 2>&1 || ! build "$log"; then
   tail -n 30 "$log" >&2
   echo "quickstart.sh: the build failed; all of its output is in $log" >&2
   exit 1
