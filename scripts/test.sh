@@ -1,16 +1,42 @@
 #!/usr/bin/env bash
 # Builds Hewn and runs its tests; installs what is missing first (scripts/install-deps.sh).
 #   scripts/test.sh           what a user needs to trust the build: under 10 minutes on 2 cores
-#   scripts/test.sh --full    also clang, address + undefined and thread sanitizers, aarch64, every long test: under 45
+#   scripts/test.sh --ci      what every commit must pass: under 45 minutes on 2 cores. All tests with gcc (the longest
+#                             sampled), address + undefined sanitizers, CUDA for one target, the exercises' patches, and
+#                             in turn by the number of commits: clang, thread sanitizer and packages, aarch64,
+#                             all CUDA targets
+#   scripts/test.sh --full    everything, every long test: what a release must pass
+#   scripts/test.sh PART...   only these: gcc clang address thread aarch64 cuda cuda-one patches gpu-script package
 # The last line adds everything up: N passed, N failed, N skipped.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 
-full=no
+usage() { echo "usage: scripts/test.sh [--ci | --full | PART...]" >&2; exit 2; }
+
+# The part of --ci whose turn it is. A shallow clone does not know the number of commits; there the hash decides.
+turn() {
+  local number=0 parts=(clang "thread package" aarch64 cuda)
+  if [ "$(git rev-parse --is-shallow-repository 2>/dev/null)" = false ]; then
+    number=$(git rev-list --count HEAD)
+  elif number=$(git rev-parse --short=7 HEAD 2>/dev/null); then
+    number=$((16#${number:0:7}))
+  fi
+  echo "${parts[number % 4]}"
+}
+
+all_parts=(gcc gpu-script clang address thread aarch64 cuda patches package)
+long=HEWN_SLOW=0 one_in=1
 case "${1:-}" in
-  --full) full=yes ;;
-  "") ;;
-  *) echo "usage: scripts/test.sh [--full]" >&2; exit 2 ;;
+  "") parts=(gcc) ;;
+  --full) parts=("${all_parts[@]}") long=HEWN_SLOW=1 ;;
+  --ci)
+    parts=(gcc gpu-script address patches $(turn)) long=HEWN_SLOW=1 one_in=4
+    [ "${parts[-1]}" = cuda ] || parts+=(cuda-one)
+    ;;
+  *)
+    parts=("$@") long=HEWN_SLOW=1
+    for part in "$@"; do [[ " ${all_parts[*]} cuda-one " = *" $part "* ]] || usage; done
+    ;;
 esac
 
 jobs=$(nproc)
@@ -30,7 +56,8 @@ build_dir() { if [ "$1" = release ]; then echo build; else echo "build-$1"; fi; 
 # quickstart.sh leaves a build directory without tests and examples, hence the options.
 # configure_and_build NAME PRESET [OPTION...] [-- TARGET...]
 configure_and_build() {
-  local name=$1 preset=$2 log=$work/$2.log options=(-DHEWN_TESTS=ON -DHEWN_EXAMPLES=ON) start=$SECONDS
+  local name=$1 preset=$2 log=$work/$2.log start=$SECONDS
+  local options=(-DHEWN_TESTS=ON -DHEWN_EXAMPLES=ON -DHEWN_WERROR=ON -DHEWN_ISAS=all)
   shift 2
   while [ $# -gt 0 ] && [ "$1" != -- ]; do options+=("$1"); shift; done
   [ $# -gt 0 ] && shift
@@ -49,12 +76,14 @@ configure_and_build() {
   echo "== $name: built in $((SECONDS - start)) s"
 }
 
-# run_tests NAME BUILD_DIR [CTEST_OPTION...]: counts come from the test programs themselves (tests/support/main.cpp).
+# run_tests NAME BUILD_DIR [VARIABLE=VALUE...] [CTEST_OPTION...]: counts come from the test programs themselves (tests/support/main.cpp).
 run_tests() {
   local name=$1 dir=$2 log=$work/tests.log start=$SECONDS ok=yes p=0 f=0 s=0 a b c
   shift 2
+  local variables=()
+  while [[ "${1:-}" = *=* ]]; do variables+=("$1"); shift; done
   rm -rf "$work/tally" && mkdir "$work/tally"
-  HEWN_TEST_TALLY=$work/tally ctest --test-dir "$dir" -j "$jobs" --output-on-failure "$@" >"$log" 2>&1 || ok=no
+  env "${variables[@]}" HEWN_TEST_TALLY="$work/tally" ctest --test-dir "$dir" -j "$jobs" --output-on-failure "$@" >"$log" 2>&1 || ok=no
   for file in "$work"/tally/*; do
     [ -f "$file" ] || continue
     read -r a b c <"$file"
@@ -68,25 +97,38 @@ run_tests() {
   passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
 }
 
-address_and_undefined() {
+# sampled NUMBER: one in so many of the longest tests, and fewer where --ci samples too.
+sampled() { echo "HEWN_TEST_SAMPLE=$(($1 * one_in))"; }
+
+part_gcc() {
+  # quickstart.sh leaves a build directory for one instruction set, without tests and examples.
+  configure_and_build "gcc release" release -DHEWN_CUDA=OFF &&
+    run_tests "gcc release" build "$long" "$(sampled 1)"
+}
+
+part_clang() {
+  configure_and_build "clang release" clang && run_tests "clang release" build-clang "$(sampled 3)"
+}
+
+part_address() {
   export ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
   configure_and_build "clang, address + undefined sanitizers" asan &&
-    HEWN_TEST_SAMPLE=8 run_tests "address + undefined" build-asan -E "^(arch|docs|install)$"
+    run_tests "address + undefined" build-asan "$(sampled 8)" -E "^(arch|docs|install)$"
 }
 
 # What works on several threads.
-thread() {
+part_thread() {
   export TSAN_OPTIONS=halt_on_error=1
   local threaded="core kernels cases tokenizer weights data train"
   configure_and_build "clang, thread sanitizer" tsan -- $(printf 'test_%s ' $threaded) &&
-    HEWN_TEST_SAMPLE=8 run_tests "thread" build-tsan -R "^(${threaded// /|})$"
+    run_tests "thread" build-tsan "$(sampled 8)" -R "^(${threaded// /|})$"
 }
 
 # Its tests count themselves like all others; HEWN_TEST_TALLY reaches them through ctest and qemu.
-arm() {
+part_aarch64() {
   local start=$SECONDS
   mkdir -p "$work/arm"
-  if ! HEWN_TEST_SAMPLE=8 HEWN_TEST_TALLY=$work/arm scripts/test-arm.sh >"$work/arm.log" 2>&1; then
+  if ! env "$(sampled 8)" HEWN_TEST_TALLY="$work/arm" scripts/test-arm.sh >"$work/arm.log" 2>&1; then
     cat "$work/arm.log"
     fail "aarch64"
   fi
@@ -104,26 +146,32 @@ slow_kernels() {
     grep -vE "spilled to local memory in function '[^(]*[<,] *double[,>]"
 }
 
-# Which GPUs a program has code for, as the program itself says: all that this project names, for every file of kernels.
-# without_targets PROGRAM FILES
+# Which GPUs a program has code for, as the program itself says: these, for every file of kernels.
+# without_targets PROGRAM FILES TARGET...
 without_targets() {
-  local list there target
-  list=$("$cuobjdump" --list-elf "$1" && "$cuobjdump" --list-ptx "$1") || { echo "cuobjdump fails"; return; }
-  for target in sm_80.cubin sm_90a.cubin sm_100.cubin sm_80.ptx; do
+  local list there target program=$1 files=$2
+  shift 2
+  list=$("$cuobjdump" --list-elf "$program" && "$cuobjdump" --list-ptx "$program") || { echo "cuobjdump fails"; return; }
+  for target in "$@"; do
     there=$(echo "$list" | grep -c "\.$target\$")
-    [ "$there" -ge "$2" ] || echo "$there of $2 files are compiled to $target"
+    [ "$there" -ge "$files" ] || echo "$there of $files files are compiled to $target"
   done
 }
 
-# Every GPU kernel for every GPU.
-cuda() {
-  local log=$work/cuda.log start=$SECONDS count bad targets
+# Every GPU kernel for every GPU, and for Hopper alone, which has the most code of its own.
+part_cuda() { compile_cuda "-UCMAKE_CUDA_ARCHITECTURES" sm_80.cubin sm_90a.cubin sm_100.cubin sm_80.ptx; }
+part_cuda-one() { compile_cuda "-DCMAKE_CUDA_ARCHITECTURES=90a-real" sm_90a.cubin; }
+
+# compile_cuda CMAKE_OPTION TARGET...
+compile_cuda() {
+  local log=$work/cuda.log start=$SECONDS count bad architectures=$1
+  shift
   if ! command -v nvcc >/dev/null && [ ! -x /usr/local/cuda/bin/nvcc ]; then
     echo "skipped: CUDA is not compiled (no nvcc here)"
     skipped=$((skipped + 1))
     return 0
   fi
-  local options=(-DHEWN_TESTS=OFF -DHEWN_EMULATOR=OFF) cuobjdump
+  local options=("$architectures" -DHEWN_TESTS=OFF -DHEWN_EMULATOR=OFF -DHEWN_WERROR=ON -DHEWN_ISAS=native) cuobjdump
   cuobjdump=$(command -v cuobjdump || command -v /usr/local/cuda/bin/cuobjdump)
   command -v ccache >/dev/null && options+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
   [ -e build-cuda/CMakeCache.txt ] || options+=(-G Ninja)
@@ -153,24 +201,23 @@ cuda() {
   fi
   count=$(find core kernels apps -name '*.cu' | wc -l)
   if [ -n "$cuobjdump" ]; then
-    bad=$(without_targets build-cuda/apps/hewn "$count")
+    bad=$(without_targets build-cuda/apps/hewn "$count" "$@")
     if [ -n "$bad" ]; then
       echo "$bad"
       fail "CUDA has not been compiled for every GPU"
       return
     fi
-    targets="sm_80, sm_90a, sm_100 and, as PTX, compute_80"
   else
     echo "skipped: for which GPUs there is code is not read from the program (no cuobjdump here)"
     skipped=$((skipped + 1))
-    targets="$(sed -n 's/^CMAKE_CUDA_ARCHITECTURES:STRING=//p' build-cuda/CMakeCache.txt), as CMake was told"
   fi
-  echo "== CUDA: $count files compiled for $targets, in $((SECONDS - start)) s"
+  echo "== CUDA: $count files compiled for $*, in $((SECONDS - start)) s"
   passed=$((passed + count))
 }
 
 # The script for machines with a GPU, on the emulated one: it has no mistake that a GPU would have to find.
-gpu_script() {
+part_gpu-script() {
+  configure_and_build "gcc release" release -DHEWN_CUDA=OFF -- hewn test_gpu test_train || return
   local start=$SECONDS
   if ! scripts/gpu-check.sh --dry --prebuilt build >"$work/dry.log" 2>&1; then
     cat "$work/dry.log"
@@ -192,21 +239,30 @@ no_gpu_is_said() {
   [ $status = 1 ] && [ "$(echo "$said" | wc -l)" = 1 ] && echo "$said" | grep -q "device cuda is not usable"
 }
 
+# script FILE: one of the project's scripts that checks by itself; its last line says what it found, or why it skipped.
+script() {
+  local start=$SECONDS log=$work/script.log last
+  if ! "$1" >"$log" 2>&1; then
+    cat "$log"
+    fail "$1"
+    return
+  fi
+  last=$(tail -n 1 "$log")
+  echo "== $1: $last, in $((SECONDS - start)) s"
+  if [[ $last = skipped* ]]; then skipped=$((skipped + 1)); else passed=$((passed + 1)); fi
+}
+
+# The changes that the documentation takes somebody through: they apply, build and pass.
+part_patches() { script scripts/try-patches.sh; }
+
+# The Debian package and the tarball, installed and run in a bare root.
+part_package() { script scripts/package-test.sh; }
+
 sets=(build test)
-[ $full = yes ] && sets+=(full)
+[[ " ${parts[*]} " =~ \ (clang|address|thread)\  ]] && sets+=(full)
 scripts/install-deps.sh "${sets[@]}" || exit 1
 
-if [ $full = yes ]; then
-  configure_and_build "gcc release" release -DHEWN_CUDA=OFF && HEWN_SLOW=1 run_tests "gcc release, long tests too" build
-  gpu_script
-  configure_and_build "clang release" clang && HEWN_TEST_SAMPLE=3 run_tests "clang release" build-clang
-  address_and_undefined
-  thread
-  arm
-  cuda
-else
-  configure_and_build "release" release -DHEWN_CUDA=OFF && run_tests "release" build
-fi
+for part in "${parts[@]}"; do "part_$part"; done
 
 echo "$passed passed, $failed failed, $skipped skipped"
 [ $failed = 0 ]

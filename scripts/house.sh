@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# Counts what keeps the house easy to find one's way in, and exits 1 where a limit is passed:
+#   files of a folder         at most 25, in kernels/ and its rooms at most 20 (sub-folders count by themselves)
+#   lines of a source file    at most 500
+#   places to touch           for each patch of tests/house, the number in its line "places: N": 3 for an operation, else 2
+set -euo pipefail
+cd "$(dirname "$0")/.."
+[ $# = 0 ] || { echo "usage: scripts/house.sh" >&2; exit 2; }
+
+# What is tracked and what is new; without git all but builds.
+files() {
+  if git rev-parse --git-dir >/dev/null 2>&1; then
+    git ls-files --cached --others --exclude-standard | sort -u | while IFS= read -r file; do [ ! -e "$file" ] || echo "$file"; done
+  else
+    find . -type f -not -path './build*' -not -path './out/*' | sed 's|^\./||' | sort
+  fi
+}
+
+passed_limits=0
+# judge WHAT COUNT LIMIT
+judge() {
+  local note=''
+  if [ "$2" -gt "$3" ]; then note="  OVER THE LIMIT" passed_limits=$((passed_limits + 1)); fi
+  printf '%-44s %5s of %s%s\n' "$1" "$2" "$3" "$note"
+}
+
+echo "files per folder (the largest, and all over the limit)"
+while read -r count folder; do
+  limit=25
+  case "$folder" in kernels | kernels/*) limit=20 ;; esac
+  if [ "$count" -gt $((limit * 3 / 4)) ]; then judge "  $folder" "$count" $limit; fi
+done < <(files | sed 's|/[^/]*$||; t; s|.*|.|' | sort | uniq -c | sort -k1,1nr -k2)
+
+echo "lines per source file (the longest, and all over the limit)"
+rank=0
+while read -r count file; do
+  rank=$((rank + 1))
+  if [ $rank -le 3 ] || [ "$count" -gt 500 ]; then judge "  $file" "$count" 500; fi
+done < <(files | grep -E '\.(h|cpp|cu|cuh|sh|py|cmake)$' | tr '\n' '\0' | xargs -0 wc -l | grep -v ' total$' | sort -k1,1nr)
+
+echo "places to touch for something new (scripts/try-patches.sh holds the patches to them)"
+for patch in tests/house/*.patch; do
+  [ -e "$patch" ] || continue
+  limit=2
+  case "$patch" in */op*) limit=3 ;; esac
+  judge "  ${patch#tests/house/}" "$(sed -n '/^diff /q; s/^places: *//p' "$patch")" $limit
+done
+
+[ $passed_limits = 0 ] || { echo "$passed_limits over the limit"; exit 1; }
+echo "all within the limits"
