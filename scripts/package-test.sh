@@ -16,14 +16,14 @@ trap 'rm -rf "$work"' EXIT
 
 # bare_root DIR: libc6 and what it depends on, with their entries in dpkg's list, and nothing else.
 bare_root() {
-  local packages=(libc6 libgcc-s1 libcrypt1 gcc-12-base) package there=()
-  mkdir -p "$1"/{tmp,var/lib/dpkg/{info,updates,triggers}}
-  for package in "${packages[@]}"; do
-    dpkg-query -W "$package" >/dev/null 2>&1 && there+=("$package")
+  local packages=() pattern
+  for pattern in libc6 libgcc-s1 libcrypt1 'gcc-*-base'; do
+    mapfile -t -O ${#packages[@]} packages < <(dpkg-query -W -f='${Package}\n' "$pattern" 2>/dev/null)
   done
-  dpkg-query -s "${there[@]}" >"$1/var/lib/dpkg/status"
-  dpkg-query -L "${there[@]}" | sort -u | while IFS= read -r file; do [ -d "$file" ] || printf '%s\0' "$file"; done |
-    tar -C / -cP --null -T - 2>/dev/null | tar -C "$1" -x --strip-components=0
+  mkdir -p "$1"/{tmp,var/lib/dpkg/{info,updates,triggers}}
+  dpkg-query -s "${packages[@]}" >"$1/var/lib/dpkg/status"
+  dpkg-query -L "${packages[@]}" | sort -u | while IFS= read -r file; do [ -d "$file" ] || printf '%s\0' "${file#/}"; done |
+    tar -C / -c --null -T - | tar -C "$1" -x
 }
 
 # try ROOT PROGRAM: it says what it is, trains and samples.
@@ -34,7 +34,8 @@ try() {
 }
 
 bare_root "$work/deb"
-dpkg --root="$work/deb" --force-script-chrootless --install "$deb" >/dev/null
+dpkg --root="$work/deb" --force-script-chrootless --install "$deb" >/dev/null 2>"$work/dpkg.log" ||
+  { cat "$work/dpkg.log"; exit 1; }
 try "$work/deb" /usr/bin/hewn
 for path in share/man/man1/hewn.1 share/hewn/configs/quickstart.toml share/doc/hewn/LICENSE include/hewn/hewn.h; do
   ls "$work/deb/usr/$path" >/dev/null
