@@ -2,6 +2,7 @@
 
 #include <chrono>
 
+#include "kernels/contract/isa.h"
 #include "tests/apps/hewn.h"
 
 namespace hewn::test {
