@@ -13,7 +13,7 @@ namespace {
 static_assert(CUDNN_STATUS_SUCCESS == 0);
 static_assert(packed == number(CUDNN_TENSOR_NCHW));
 static_assert(f32 == number(CUDNN_DATA_FLOAT) && f64 == number(CUDNN_DATA_DOUBLE));
-static_assert(less_the_maximum == number(CUDNN_SOFTMAX_ACCURATE) && logarithm == number(CUDNN_SOFTMAX_LOG));
+static_assert(less_the_maximum == number(CUDNN_SOFTMAX_ACCURATE));
 static_assert(over_each_image == number(CUDNN_SOFTMAX_MODE_INSTANCE));
 static_assert(relu == number(CUDNN_ACTIVATION_RELU) && silu == number(CUDNN_ACTIVATION_SWISH));
 static_assert(propagated == number(CUDNN_PROPAGATE_NAN));

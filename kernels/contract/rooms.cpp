@@ -5,7 +5,6 @@ namespace hewn {
 // Each is defined in its room's cases.cpp.
 Cases cross_entropy_cases(const CaseRequest& request);
 Cases layernorm_cases(const CaseRequest& request);
-Cases log_softmax_cases(const CaseRequest& request);
 Cases matmul_cases(const CaseRequest& request);
 Cases global_norm_cases(const CaseRequest& request);
 Cases optimizer_cases(const CaseRequest& request);
@@ -22,7 +21,6 @@ Cases softmax_cases(const CaseRequest& request);
 
 Sketch cross_entropy_like(std::string_view op, const void* args);
 Sketch layernorm_like(std::string_view op, const void* args);
-Sketch log_softmax_like(std::string_view op, const void* args);
 Sketch matmul_like(std::string_view op, const void* args);
 Sketch global_norm_like(std::string_view op, const void* args);
 Sketch optimizer_like(std::string_view op, const void* args);
@@ -41,7 +39,6 @@ std::span<const Room> rooms() {
   static constexpr Room all[] = {
       {"cross_entropy", cross_entropy_cases, cross_entropy_like},
       {"layernorm", layernorm_cases, layernorm_like},
-      {"log_softmax", log_softmax_cases, log_softmax_like},
       {"matmul", matmul_cases, matmul_like},
       {"global_norm", global_norm_cases, global_norm_like},
       {"optimizer", optimizer_cases, optimizer_like},

@@ -8,7 +8,6 @@
 #include "core/error.h"
 #include "kernels/activation/abi.h"
 #include "kernels/attention/abi.h"
-#include "kernels/log_softmax/abi.h"
 #include "kernels/softmax/abi.h"
 
 namespace hewn::cli {
@@ -28,8 +27,6 @@ const char* refused(const SoftmaxForward& a) {
 const char* refused(const SoftmaxBackward& a) {
   return a.queries > 0 ? masked : refused(a.dtype, a.rows * a.cols);
 }
-const char* refused(const LogSoftmaxForward& a) { return refused(a.dtype, a.rows * a.cols); }
-const char* refused(const LogSoftmaxBackward& a) { return refused(a.dtype, a.rows * a.cols); }
 /// cuDNN's word for an activation that it has.
 std::optional<cudnn::Activation> in_cudnn(Activation kind) {
   if (kind == Activation::relu) return cudnn::relu;
@@ -92,10 +89,19 @@ class CuDnn {
 
   void on(void* stream) const { check(set_stream_(handle_, stream), "cudnnSetStream"); }
 
-  void run(const SoftmaxForward& a) const { forward(cudnn::less_the_maximum, a); }
-  void run(const SoftmaxBackward& a) const { backward(cudnn::less_the_maximum, a); }
-  void run(const LogSoftmaxForward& a) const { forward(cudnn::logarithm, a); }
-  void run(const LogSoftmaxBackward& a) const { backward(cudnn::logarithm, a); }
+  void run(const SoftmaxForward& a) const {
+    operands_are(a.dtype, a.rows, a.cols);
+    check(softmax_(handle_, cudnn::less_the_maximum, cudnn::over_each_image, one.for_type(a.dtype), tensor_,
+                   a.x, zero.for_type(a.dtype), tensor_, a.y),
+          "cudnnSoftmaxForward");
+  }
+  void run(const SoftmaxBackward& a) const {
+    operands_are(a.dtype, a.rows, a.cols);
+    const Factor& what_was = a.to_dx == Write::add ? one : zero;
+    check(softmax_backward_(handle_, cudnn::less_the_maximum, cudnn::over_each_image, one.for_type(a.dtype),
+                            tensor_, a.y, tensor_, a.dy, what_was.for_type(a.dtype), tensor_, a.dx),
+          "cudnnSoftmaxBackward");
+  }
   void run(const ActivationForward& a) const {
     operands_are(a.dtype, 1, a.n);
     check(set_activation_(activation_, in_cudnn(a.kind).value(), cudnn::propagated, 0),
@@ -114,19 +120,6 @@ class CuDnn {
     check(set_tensor_(tensor_, cudnn::packed, dtype == DType::f64 ? cudnn::f64 : cudnn::f32,
                       static_cast<int>(rows), static_cast<int>(cols), 1, 1),
           "cudnnSetTensor4dDescriptor");
-  }
-  void forward(cudnn::Softmax which, const auto& a) const {
-    operands_are(a.dtype, a.rows, a.cols);
-    check(softmax_(handle_, which, cudnn::over_each_image, one.for_type(a.dtype), tensor_, a.x,
-                   zero.for_type(a.dtype), tensor_, a.y),
-          "cudnnSoftmaxForward");
-  }
-  void backward(cudnn::Softmax which, const auto& a) const {
-    operands_are(a.dtype, a.rows, a.cols);
-    const Factor& what_was = a.to_dx == Write::add ? one : zero;
-    check(softmax_backward_(handle_, which, cudnn::over_each_image, one.for_type(a.dtype), tensor_, a.y,
-                            tensor_, a.dy, what_was.for_type(a.dtype), tensor_, a.dx),
-          "cudnnSoftmaxBackward");
   }
 
   cudnn::ErrorString error_;
@@ -150,22 +143,20 @@ const CuDnn& made_of(const PeerCalls& peer) {
 
 std::vector<PeerWay> cudnn_ways(const PeerCalls& peer, const Case& c) {
   std::vector<PeerWay> ways;
-  with_arguments<SoftmaxForward, SoftmaxBackward, LogSoftmaxForward, LogSoftmaxBackward, ActivationForward>(
-      c, [&]<class A>(const A& asked) {
-        if (refused(asked)) return;
-        ways.push_back({.name = peer.name, .run = [&peer](const Launch& launch, Case& like) {
-                          made_of(peer).on(launch.stream);
-                          made_of(peer).run(static_cast<CaseOf<A>&>(like).args());
-                        }});
-      });
+  with_arguments<SoftmaxForward, SoftmaxBackward, ActivationForward>(c, [&]<class A>(const A& asked) {
+    if (refused(asked)) return;
+    ways.push_back({.name = peer.name, .run = [&peer](const Launch& launch, Case& like) {
+                      made_of(peer).on(launch.stream);
+                      made_of(peer).run(static_cast<CaseOf<A>&>(like).args());
+                    }});
+  });
   return ways;
 }
 
 const char* cudnn_why_not(const Case& c) {
   const char* why = "has no call of its own for this; try --op=softmax";
-  with_arguments<SoftmaxForward, SoftmaxBackward, LogSoftmaxForward, LogSoftmaxBackward, ActivationForward,
-                 ActivationBackward, AttentionForward, AttentionBackward>(
-      c, [&](const auto& asked) { why = refused(asked); });
+  with_arguments<SoftmaxForward, SoftmaxBackward, ActivationForward, ActivationBackward, AttentionForward,
+                 AttentionBackward>(c, [&](const auto& asked) { why = refused(asked); });
   return why;
 }
 

@@ -8,7 +8,7 @@ namespace hewn::cli::cudnn {
 /// cudnnActivationMode_t, cudnnNanPropagation_t.
 enum Format { packed = 0 };
 enum Type { f32 = 0, f64 = 1 };
-enum Softmax { less_the_maximum = 1, logarithm = 2 };
+enum Softmax { less_the_maximum = 1 };
 enum Mode { over_each_image = 0 };
 enum Activation { relu = 1, silu = 6 };
 enum NaN { propagated = 1 };

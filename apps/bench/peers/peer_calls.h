@@ -62,8 +62,7 @@ std::vector<PeerProduct> onednn_products(const PeerCalls& peer, const Matmul& m)
 /// tensor cores. The launch's scratch is its workspace.
 std::vector<PeerProduct> cublas_products(const PeerCalls& peer, const Matmul& m);
 
-/// By cuDNN, on a GPU: softmax and log_softmax, both ways, in float32 and float64, and ReLU and SiLU forwards
-/// in float32. None for any other case.
+/// By cuDNN, on a GPU: softmax, both ways, in float32 and float64, and ReLU and SiLU forwards in float32. None for any other case.
 std::vector<PeerWay> cudnn_ways(const PeerCalls& peer, const Case& c);
 /// Why this case cannot be done; null if it can.
 const char* cudnn_why_not(const Case& c);
