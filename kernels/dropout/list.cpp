@@ -5,8 +5,6 @@
 namespace hewn {
 namespace {
 
-const char* only_f32(const Dropout& a) { return a.dtype == DType::f32 ? nullptr : "only f32"; }
-
 constexpr Rung<Dropout> rungs[] = {
     {.name = "reference",
      .idea = "a Philox block for every element, of which one word is used",
@@ -15,7 +13,7 @@ constexpr Rung<Dropout> rungs[] = {
     {.name = "vector",
      .idea = "a Philox block per lane, all four words used: 64 elements from 16 blocks",
      .run = per_isa<Dropout>([]<Isa I>() { return dropout_simd<I>; }),
-     .why_not = only_f32},
+     .why_not = f32_only},
     {.name = "cuda",
      .idea = "a Philox block a thread; half a warp has the 64 elements of a group",
      .run = per_gpu<Dropout>([]<Isa I>() -> KernelFn<Dropout> { return dropout_gpu<I>; })},

@@ -5,11 +5,6 @@
 namespace hewn {
 namespace {
 
-template <class A>
-const char* only_f32(const A& a) {
-  return a.dtype == DType::f32 ? nullptr : "only f32";
-}
-
 constexpr Rung<UnaryForward> unary_forward_rungs[] = {
     {.name = "reference",
      .idea = "one element at a time, functions of the C library in double",
@@ -17,7 +12,7 @@ constexpr Rung<UnaryForward> unary_forward_rungs[] = {
     {.name = "vector",
      .idea = "a vector at a time with functions of our own; blocks to threads",
      .run = per_isa<UnaryForward>([]<Isa I>() -> KernelFn<UnaryForward> { return unary_simd<I>; }),
-     .why_not = only_f32},
+     .why_not = f32_only},
     {.name = "cuda",
      .idea = "sixteen bytes a thread, so that a warp moves whole cache lines",
      .run = per_gpu<UnaryForward>([]<Isa I>() -> KernelFn<UnaryForward> { return unary_gpu<I>; })},
@@ -30,7 +25,7 @@ constexpr Rung<UnaryBackward> unary_backward_rungs[] = {
     {.name = "vector",
      .idea = "the slope from the kept value, a vector at a time",
      .run = per_isa<UnaryBackward>([]<Isa I>() -> KernelFn<UnaryBackward> { return unary_simd<I>; }),
-     .why_not = only_f32},
+     .why_not = f32_only},
     {.name = "cuda",
      .idea = "sixteen bytes a thread, the slope from the kept value",
      .run = per_gpu<UnaryBackward>([]<Isa I>() -> KernelFn<UnaryBackward> { return unary_gpu<I>; })},
@@ -43,7 +38,7 @@ constexpr Rung<Binary> binary_rungs[] = {
     {.name = "vector",
      .idea = "rows of the last dimension a vector at a time; groups of rows to threads",
      .run = per_isa<Binary>([]<Isa I>() -> KernelFn<Binary> { return binary_simd<I>; }),
-     .why_not = only_f32},
+     .why_not = f32_only},
     {.name = "cuda",
      .idea = "sixteen bytes a thread; stretched operands by strides, an element a thread",
      .run = per_gpu<Binary>([]<Isa I>() -> KernelFn<Binary> { return binary_gpu<I>; })},

@@ -5,11 +5,6 @@
 namespace hewn {
 namespace {
 
-template <class A>
-const char* only_f32(const A& a) {
-  return a.dtype == DType::f32 ? nullptr : "only f32";
-}
-
 size_t gpu_scratch_bytes(const EmbeddingBackward& a, int) { return EmbeddingScratch(a).end; }
 
 constexpr Rung<EmbeddingForward> forward_rungs[] = {
@@ -19,7 +14,7 @@ constexpr Rung<EmbeddingForward> forward_rungs[] = {
     {.name = "vector",
      .idea = "rows a vector at a time, shared out to threads",
      .run = per_isa<EmbeddingForward>([]<Isa I>() { return embedding_simd<I>; }),
-     .why_not = only_f32},
+     .why_not = f32_only},
     {.name = "cuda",
      .idea = "a block a row, sixteen bytes a thread",
      .run =
@@ -33,7 +28,7 @@ constexpr Rung<EmbeddingBackward> backward_rungs[] = {
     {.name = "strips",
      .idea = "threads own strips of columns and walk the positions in order: no atomics, no collisions",
      .run = per_isa<EmbeddingBackward>([]<Isa I>() { return embedding_backward_simd<I>; }),
-     .why_not = only_f32},
+     .why_not = f32_only},
     {.name = "cuda",
      .idea = "positions sorted by id, their rows summed in order: no atomics",
      .run =

@@ -6,11 +6,6 @@
 namespace hewn {
 namespace {
 
-template <class A>
-const char* only_f32(const A& a) {
-  return a.dtype == DType::f32 ? nullptr : "only f32";
-}
-
 /// One float per block and column.
 size_t scratch_bytes(const Reduce& a, int) {
   const int64_t blocks = blocks_of(a.n, a.inner == 1 ? row_block : column_block);
@@ -30,7 +25,7 @@ constexpr Rung<Reduce> reduce_rungs[] = {
     {.name = "vector",
      .idea = "fixed blocks to threads, lanes along rows or across columns; the blocks' results in order",
      .run = per_isa<Reduce>([]<Isa I>() -> KernelFn<Reduce> { return reduce_simd<I>; }),
-     .why_not = only_f32,
+     .why_not = f32_only,
      .scratch_bytes = scratch_bytes},
     {.name = "cuda",
      .idea = "fixed pieces of rows or columns to blocks; pieces in order",
@@ -55,7 +50,7 @@ constexpr Rung<Expand> expand_rungs[] = {
     {.name = "vector",
      .idea = "a vector at a time, rows to threads",
      .run = per_isa<Expand>([]<Isa I>() -> KernelFn<Expand> { return expand_simd<I>; }),
-     .why_not = only_f32},
+     .why_not = f32_only},
     {.name = "cuda", .idea = "an element a thread", .run = per_gpu<Expand>([]<Isa I>() -> KernelFn<Expand> {
                                                       return expand_gpu<I>;
                                                     })},
