@@ -13,7 +13,7 @@ constexpr size_t gb = 1'000'000'000;
 // Architecture" and "NVIDIA A100 Tensor Core GPU Architecture". The appendices of the white papers "NVIDIA
 // Ada GPU Architecture" and "NVIDIA Ampere GA102 GPU Architecture" have the last two: bf16 as "Peak BF16
 // Tensor TFLOPS with FP32 Accumulate", f64 as a 64th of f32.
-constexpr KnownGpu all[] = {
+constexpr KnownGpu known[] = {
     {"h200", "NVIDIA H200", 132, 141 * gb, 4.8e12, 989e12, 67e12, 34e12},
     {"h100", "NVIDIA H100 80GB HBM3", 132, 80 * gb, 3.35e12, 989e12, 67e12, 34e12},
     {"a100", "NVIDIA A100-SXM4-80GB", 108, 80 * gb, 2.039e12, 312e12, 19.5e12, 9.7e12},
@@ -23,18 +23,16 @@ constexpr KnownGpu all[] = {
 
 }  // namespace
 
-std::span<const KnownGpu> known_gpus() { return all; }
-
 const KnownGpu* known_gpu(std::string_view key) {
   const auto* found =
-      std::find_if(std::begin(all), std::end(all), [&](const auto& g) { return g.key == key; });
-  return found == std::end(all) ? nullptr : found;
+      std::find_if(std::begin(known), std::end(known), [&](const auto& g) { return g.key == key; });
+  return found == std::end(known) ? nullptr : found;
 }
 
 const KnownGpu* known_gpu_called(std::string_view name) {
   const auto* found =
-      std::find_if(std::begin(all), std::end(all), [&](const auto& g) { return g.name == name; });
-  return found == std::end(all) ? nullptr : found;
+      std::find_if(std::begin(known), std::end(known), [&](const auto& g) { return g.name == name; });
+  return found == std::end(known) ? nullptr : found;
 }
 
 }  // namespace hewn

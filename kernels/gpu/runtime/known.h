@@ -2,7 +2,6 @@
 // Data-sheet figures of GPUs, so that `hewn plan` can plan for a GPU that is not there.
 
 #include <cstddef>
-#include <span>
 #include <string_view>
 
 #include "core/dtype.h"
@@ -27,8 +26,6 @@ struct KnownGpu {
   }
 };
 
-/// The GPUs this project knows, best first.
-std::span<const KnownGpu> known_gpus();
 /// The GPU with this key; null if unknown.
 const KnownGpu* known_gpu(std::string_view key);
 /// The GPU with exactly this CUDA name; null if unknown. A prefix does not match: "NVIDIA H100 PCIe" and "NVIDIA GeForce
