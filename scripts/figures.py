@@ -5,7 +5,7 @@
     scripts/figures.py kernels ladders      # only these blocks
     PEERS=build/peers/bin/python scripts/figures.py training gemm attention      # beside the peers, see scripts/peers/
 
-Needs a built `hewn`. Blocks: kernels, ladders, gemm, attention, training, sampling, size.
+Needs a built `hewn`. Blocks: kernels, ladders, rungs (measures nothing), gemm, attention, training, sampling, size.
 """
 
 import json
@@ -83,6 +83,18 @@ def ladders():
                  [[*key, *cells(by)] for key, by in rows.items()])
 
 
+def rungs():
+    built = json.loads(run(HEWN, "info", "--json"))
+    rows = []
+    for room, ops in built["rooms"].items():
+        for op in ops:
+            names = ", ".join(f"`{rung['rung']}`" for rung in built["kernels"][op])
+            reason = built["no_gpu"].get(op)
+            rows.append([f"`kernels/{room}`" if op == ops[0] else "", f"`{op}`",
+                         f"{names}; no GPU rung: {reason}" if reason else names])
+    return table(["room", "operation", "rungs"], rows)
+
+
 def gemm():
     wide = run("scripts/peers/gemm_peers.sh", "build/peers", "--repeat", "6").strip()
     half = run("scripts/peers/gemm_peers.sh", "build/peers", "--repeat", "6", "--dtype", "bf16",
@@ -128,7 +140,7 @@ def size():
     return table(["what", "size"], rows)
 
 
-BLOCKS = {f.__name__: f for f in (kernels, ladders, gemm, attention, training, sampling, size)}
+BLOCKS = {f.__name__: f for f in (kernels, ladders, rungs, gemm, attention, training, sampling, size)}
 
 
 def main():

@@ -23,37 +23,48 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
-// One small case of every operation of every room, to ask its ladder.
-Json kernel_list() {
-  Json ops = Json::object();
-  for (const Room& room : rooms()) {
-    for (const auto& c : room.cases({.width = 4, .shape = ""})) {
-      if (ops.contains(c->op())) continue;
-      Json rungs = Json::array();
-      for (size_t i = 0; i < c->rungs(); ++i) {
-        Json isas = Json::array();
-        for (int k = 0; k < n_isas; ++k)
-          if (c->has(i, static_cast<Isa>(k))) isas.push_back(name_of(static_cast<Isa>(k)));
-        rungs.push_back({{"rung", c->rung_name(i)}, {"idea", c->rung_idea(i)}, {"isas", isas}});
-        if (c->why_not(i)) rungs.back()["why_not"] = c->why_not(i);
-      }
-      ops[c->op()] = rungs;
-    }
+Json rungs_of(const Case& c) {
+  Json rungs = Json::array();
+  for (size_t i = 0; i < c.rungs(); ++i) {
+    Json isas = Json::array();
+    for (int k = 0; k < n_isas; ++k)
+      if (c.has(i, static_cast<Isa>(k))) isas.push_back(name_of(static_cast<Isa>(k)));
+    rungs.push_back({{"rung", c.rung_name(i)}, {"idea", c.rung_idea(i)}, {"isas", isas}});
+    if (c.why_not(i)) rungs.back()["why_not"] = c.why_not(i);
   }
-  return ops;
+  return rungs;
+}
+
+/// `kernels`: the ladder of every operation. `rooms`: the operations of every room. `no_gpu`: why a ladder has no
+/// rung for GPUs.
+Json kernel_list() {
+  Json ladders = Json::object(), ops_of = Json::object(), no_gpu = Json::object();
+  for (const Room& room : rooms()) {
+    Json ops = Json::array();
+    for (const auto& c : room.cases({.width = 4, .shape = ""})) {  // small ones, to ask their ladders
+      if (ladders.contains(c->op())) continue;
+      ops.push_back(c->op());
+      ladders[c->op()] = rungs_of(*c);
+      if (c->why_no_gpu()) no_gpu[c->op()] = c->why_no_gpu();
+    }
+    ops_of[room.name] = ops;
+  }
+  return {{"kernels", ladders}, {"rooms", ops_of}, {"no_gpu", no_gpu}};
 }
 
 int describe_machine(bool json) {
-  const Json kernels = kernel_list();
+  const Json list = kernel_list();
   if (json) {
     Json all = Json::parse(version_json());
-    all["kernels"] = kernels;
+    all.update(list);
     print(all.dump(2), "\n");
     return 0;
   }
   print(version_text(), "\nKernels, from the reference to the preferred:\n");
-  for (const auto& [op, rungs] : kernels.items()) {
+  for (const auto& [op, rungs] : list["kernels"].items()) {
     print(op, "\n");
+    if (list["no_gpu"].contains(op))
+      print("  no rung for GPUs: ", list["no_gpu"][op].get<std::string>(), "\n");
     for (const Json& rung : rungs) {
       std::string isas;
       for (const Json& isa : rung["isas"]) isas += (isas.empty() ? "" : " ") + isa.get<std::string>();

@@ -80,6 +80,8 @@ class Case {
 
   virtual const char* op() const = 0;
   virtual size_t rungs() const = 0;
+  /// Why no rung of the ladder is for GPUs; null if one is.
+  virtual const char* why_no_gpu() const = 0;
   virtual const char* rung_name(size_t rung) const = 0;
   virtual const char* rung_idea(size_t rung) const = 0;
   /// Why this rung declines these arguments; null if it accepts.
@@ -181,6 +183,7 @@ class CaseOf final : public Case {
 
   const char* op() const override { return ladder_.op; }
   size_t rungs() const override { return ladder_.rungs.size(); }
+  const char* why_no_gpu() const override { return ladder_.why_no_gpu; }
   const char* rung_name(size_t rung) const override { return ladder_.rungs[rung].name; }
   const char* rung_idea(size_t rung) const override { return ladder_.rungs[rung].idea; }
   const char* why_not(size_t rung) const override {

@@ -55,6 +55,7 @@ struct Ladder {
   std::span<const Rung<A>> rungs;  ///< rung 0 is the reference: plain loops, accumulating in double
   Cost (*cost)(const A&);
   Needs (*needs)(const A&) = nullptr;  ///< absent: no further bounds
+  const char* why_no_gpu = nullptr;    ///< the reason why no rung is for GPUs; absent: one is
 };
 
 /// The table of a rung in plain C++, the same on every processor.

@@ -78,6 +78,16 @@ TEST_CASE("every rung equals the reference") {
   }
 }
 
+TEST_CASE("every ladder has a rung for GPUs or says why not") {
+  for (const Room& room : rooms())
+    for (const auto& c : room.cases({.width = 4})) {
+      INFO(room.name << ", " << c->op() << ": add a rung for GPUs or set why_no_gpu in list.cpp, not both");
+      bool on_gpu = false;
+      for (size_t rung = 0; rung < c->rungs(); ++rung) on_gpu |= c->has(rung, Isa::cuda);
+      CHECK(on_gpu == (c->why_no_gpu() == nullptr));
+    }
+}
+
 namespace {
 
 /// The preferred rung of every instruction set, for these shapes of these rooms.
