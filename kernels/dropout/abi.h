@@ -7,8 +7,8 @@ namespace hewn {
 /// y[i] (set or add) keep(i) ? x[i] / (1 - p) : 0, where keep(i) is true with probability 1 - p.
 ///
 /// keep depends on the seed, step and micro-step in `state`, on `site` and on i alone, never on threads or
-/// vector width: element i of group g = i / 64 keeps when word i % 64 / 16 of Philox block g * 16 + i % 16 is
-/// at least p 2^32. Backward is the same call on dy: the mask is computed again, not stored.
+/// vector width: element i is kept when its word (kernels/contract/random_words.h) is at least p 2^32.
+/// Backward is the same call on dy: the mask is computed again, not stored.
 struct Dropout {
   DType dtype;
   int64_t n;

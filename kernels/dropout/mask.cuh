@@ -11,8 +11,8 @@ namespace {
 /// survives when its word is at least `dropout_threshold`.
 __device__ __forceinline__ PhiloxWords dropout_words(const StepState& state, uint32_t site, int64_t g,
                                                      int lane) {
-  return philox_words(static_cast<uint32_t>(g * 16 + lane), static_cast<uint32_t>(state.step),
-                      static_cast<uint32_t>(state.micro_step), site, state.seed);
+  return random_words(g, lane, static_cast<uint32_t>(state.step), static_cast<uint32_t>(state.micro_step),
+                      site, state.seed);
 }
 
 /// ceil(p 2^32)

@@ -14,9 +14,8 @@ HEWN_INLINE void dropout_factors(const Dropout& a, int64_t group, float* factors
       static_cast<int32_t>(static_cast<uint32_t>(__builtin_ceil(a.p * 4294967296.0)) ^ 0x80000000u);
   const auto factor = static_cast<float>(1 / (1 - a.p));
   for (int lane = 0; lane < 16; lane += W) {
-    const PhiloxLanes words =
-        philox(lane_index() + static_cast<int32_t>(group * 16 + lane), static_cast<uint32_t>(a.state->step),
-               static_cast<uint32_t>(a.state->micro_step), a.site, a.state->seed);
+    const PhiloxLanes words = random_words(group, lane, static_cast<uint32_t>(a.state->step),
+                                           static_cast<uint32_t>(a.state->micro_step), a.site, a.state->seed);
     // Unsigned comparison by way of the signed one: both sides with their top bit flipped.
     for (int w = 0; w < 4; ++w)
       store(factors + w * 16 + lane, (words.at[w] ^ INT32_MIN) >= threshold ? set1(factor) : vf{});

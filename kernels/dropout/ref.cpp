@@ -1,7 +1,7 @@
 #include "kernels/dropout/kernels.h"
 
-#include "core/rng.h"
 #include "kernels/contract/parallel.h"
+#include "kernels/contract/random_words.h"
 
 namespace hewn {
 namespace {
@@ -24,12 +24,9 @@ void range(const Dropout& a, int64_t begin, int64_t end) {
 }  // namespace
 
 bool dropout_keeps(const Dropout& a, int64_t i) {
-  const auto block = static_cast<uint64_t>(i / 64 * 16 + i % 16);
-  const auto step = static_cast<uint64_t>(a.state->step), micro = static_cast<uint64_t>(a.state->micro_step);
-  const auto words = philox(
-      {static_cast<uint32_t>(block), static_cast<uint32_t>(step), static_cast<uint32_t>(micro), a.site},
-      {static_cast<uint32_t>(a.state->seed), static_cast<uint32_t>(a.state->seed >> 32)});
-  return static_cast<double>(words[static_cast<size_t>(i % 64 / 16)]) >= a.p * 4294967296.0;
+  const uint32_t word = random_word(i, static_cast<uint32_t>(a.state->step),
+                                    static_cast<uint32_t>(a.state->micro_step), a.site, a.state->seed);
+  return static_cast<double>(word) >= a.p * 4294967296.0;
 }
 
 void dropout_reference(const Launch&, const Dropout& a) { range(a, 0, a.n); }

@@ -35,9 +35,9 @@ struct ParameterUpdate {
 /// "Deep learning with limited numerical precision", 2015, section 3.1). On the bits of w: to the last 16 are
 /// added the upper 16 of a word, then they are cut off. Infinities and NaN are rounded as usual.
 ///
-/// The word depends on the seed in `state`, on how many updates w has had, and on i alone: element i of group
-/// g = i / 64 has word i % 64 / 16 of Philox block {g * 16 + i % 16, updates, 0, rounding_site}. When the
-/// non-finite flag of `state` is set, nothing changes.
+/// The word depends on the seed in `state`, on how many updates w has had, and on i alone: it is that of
+/// element i in kernels/contract/random_words.h, with {updates, 0, rounding_site} after the number of the block. When
+/// the non-finite flag of `state` is set, nothing changes.
 struct StochasticRounding {
   int64_t n;
   const void* w;  ///< [n] f32

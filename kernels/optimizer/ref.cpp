@@ -3,7 +3,7 @@
 #include <bit>
 #include <cmath>
 
-#include "core/rng.h"
+#include "kernels/contract/random_words.h"
 
 namespace hewn {
 namespace {
@@ -57,14 +57,12 @@ void update_reference(const Launch&, const ParameterUpdate& a) {
 void round_reference(const Launch&, const StochasticRounding& a) {
   if (a.state->non_finite) return;
   const auto updates = static_cast<uint32_t>(a.state->step + a.extra);
-  const std::array key{static_cast<uint32_t>(a.state->seed), static_cast<uint32_t>(a.state->seed >> 32)};
   for (int64_t i = 0; i < a.n; ++i) {
     const float w = static_cast<const float*>(a.w)[i];
     auto& w_bf16 = static_cast<BFloat16*>(a.w_bf16)[i];
     w_bf16 = BFloat16(w);
     if (!std::isfinite(w)) continue;
-    const auto block = static_cast<uint32_t>(i / 64 * 16 + i % 16);
-    const uint32_t word = philox({block, updates, 0, rounding_site}, key)[static_cast<size_t>(i % 64 / 16)];
+    const uint32_t word = random_word(i, updates, 0, rounding_site, a.state->seed);
     w_bf16.bits = static_cast<uint16_t>((std::bit_cast<uint32_t>(w) + (word >> 16)) >> 16);
   }
 }

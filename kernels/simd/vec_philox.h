@@ -60,5 +60,12 @@ HEWN_INLINE PhiloxLanes philox(vi x0, uint32_t second, uint32_t third, uint32_t 
   return {{x0, x1, x2, x3}};
 }
 
+/// The words of elements 64 g + lane, 64 g + 16 + lane, + 32, + 48 and their neighbours, a lane each, for 0 <= lane < 16
+/// (kernels/contract/random_words.h).
+HEWN_INLINE PhiloxLanes random_words(int64_t g, int lane, uint32_t second, uint32_t third, uint32_t fourth,
+                                     uint64_t key) {
+  return philox(lane_index() + static_cast<int32_t>(g * 16 + lane), second, third, fourth, key);
+}
+
 }  // namespace
 }  // namespace hewn

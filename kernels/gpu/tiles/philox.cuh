@@ -28,5 +28,12 @@ __device__ __forceinline__ PhiloxWords philox_words(uint32_t x0, uint32_t x1, ui
   return {{x0, x1, x2, x3}};
 }
 
+/// The words of elements 64 g + lane, 64 g + 16 + lane, + 32, + 48, for 0 <= lane < 16
+/// (kernels/contract/random_words.h).
+__device__ __forceinline__ PhiloxWords random_words(int64_t g, int lane, uint32_t second, uint32_t third,
+                                                    uint32_t fourth, uint64_t key) {
+  return philox_words(static_cast<uint32_t>(g * 16 + lane), second, third, fourth, key);
+}
+
 }  // namespace
 }  // namespace hewn
