@@ -169,16 +169,6 @@ Tensor sub(const Tensor& a, const Tensor& b) { return binary(BinaryOp::sub, a, b
 Tensor mul(const Tensor& a, const Tensor& b) { return binary(BinaryOp::mul, a, b); }
 Tensor div(const Tensor& a, const Tensor& b) { return binary(BinaryOp::div, a, b); }
 
-void check_residual(const char* op, const Tensor& residual, const Tensor& x) {
-  require(residual.dtype() == x.dtype() && residual.shape() == x.shape() && residual.is_contiguous(), op,
-          ": the residual is ", name_of(residual.dtype()), " ", residual.shape(), ", expected contiguous ",
-          name_of(x.dtype()), " ", x.shape());
-}
-
-Tensor record_sum(Tensor sum, const Tensor& x, const Tensor& residual) {
-  return record(sum, {x, residual}, BinaryNode(BinaryOp::add, x, residual, sum));
-}
-
 Tensor scale(const Tensor& x, double c) { return unary(UnaryOp::scale, x, c); }
 Tensor add_scalar(const Tensor& x, double c) { return unary(UnaryOp::add_scalar, x, c); }
 Tensor neg(const Tensor& x) { return scale(x, -1); }

@@ -13,11 +13,6 @@ Tensor sub(const Tensor& a, const Tensor& b);
 Tensor mul(const Tensor& a, const Tensor& b);
 Tensor div(const Tensor& a, const Tensor& b);
 
-/// For kernels that add a residual of x's shape on their way: its checks, and `sum` on the tape as x +
-/// residual. Backward, both get the gradient of the sum as it is, without a copy.
-void check_residual(const char* op, const Tensor& residual, const Tensor& x);
-Tensor record_sum(Tensor sum, const Tensor& x, const Tensor& residual);
-
 /// c x, x + c, -x.
 Tensor scale(const Tensor& x, double c);
 Tensor add_scalar(const Tensor& x, double c);

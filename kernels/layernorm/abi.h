@@ -16,9 +16,6 @@ struct LayernormForward {
   const void* bias;    ///< [cols], or null for none
   void* y;             ///< [rows, cols]
   double* stats;       ///< [rows, 2]: mean, rstd
-  /// With a residual, all this is about x + residual, which is written to `sum`.
-  const void* residual = nullptr;  ///< [rows, cols], or null for none
-  void* sum = nullptr;             ///< [rows, cols]
 };
 
 /// With n = (x - mean) rstd and g = dy weight: dx = rstd (g - mean(g) - n mean(g n)) over each row,

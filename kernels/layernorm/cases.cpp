@@ -6,9 +6,9 @@
 namespace hewn {
 
 template <>
-inline constexpr auto pointers_in<LayernormForward> = std::tuple{
-    &LayernormForward::x,     &LayernormForward::weight,   &LayernormForward::bias, &LayernormForward::y,
-    &LayernormForward::stats, &LayernormForward::residual, &LayernormForward::sum};
+inline constexpr auto pointers_in<LayernormForward> =
+    std::tuple{&LayernormForward::x, &LayernormForward::weight, &LayernormForward::bias, &LayernormForward::y,
+               &LayernormForward::stats};
 template <>
 inline constexpr auto pointers_in<LayernormBackward> = std::tuple{
     &LayernormBackward::x,  &LayernormBackward::weight,  &LayernormBackward::stats, &LayernormBackward::dy,
@@ -17,7 +17,7 @@ inline constexpr auto pointers_in<LayernormBackward> = std::tuple{
 namespace {
 
 void add_forward(Cases& cases, const CaseRequest& request, int64_t rows, int64_t cols, double offset,
-                 bool with_bias, bool with_residual = false) {
+                 bool with_bias) {
   const DType t = request.dtype;
   // Far from 0 even a mean in double is off by some last bits of the offset, more of them in a longer row,
   // and others in another order of the sum.
@@ -34,11 +34,6 @@ void add_forward(Cases& cases, const CaseRequest& request, int64_t rows, int64_t
   std::string shape = std::to_string(rows) + "x" + std::to_string(cols);
   if (offset != 0) shape += " offset";
   LayernormForward a{t, rows, cols, 1e-5, x, weight, bias, y, stats};
-  if (with_residual) {
-    a.residual = m.input("residual", t, rows * cols);
-    a.sum = m.output("sum", t, rows * cols, tolerance);
-    shape += " residual";
-  }
   cases.push_back(std::make_unique<CaseOf<LayernormForward>>(std::move(m), shape, t, a));
 }
 
@@ -69,7 +64,7 @@ void add_backward(Cases& cases, const CaseRequest& request, int64_t rows, int64_
 }
 
 Sketch like_forward(const LayernormForward& args) {
-  return sketch_of(args, args.dtype, sizes_text({args.rows, args.cols}) + (args.residual ? " residual" : ""),
+  return sketch_of(args, args.dtype, sizes_text({args.rows, args.cols}),
                    [](CaseMemory& m, LayernormForward& a) {
                      const int64_t n = a.rows * a.cols;
                      a.x = m.input("x", a.dtype, n);
@@ -77,8 +72,6 @@ Sketch like_forward(const LayernormForward& args) {
                      if (a.bias) a.bias = m.input("bias", a.dtype, a.cols);
                      a.y = m.output("y", a.dtype, n, 1e-6);
                      a.stats = static_cast<double*>(m.output("stats", DType::f64, 2 * a.rows, 1e-6));
-                     if (a.residual) a.residual = m.input("residual", a.dtype, n);
-                     if (a.sum) a.sum = m.output("sum", a.dtype, n, 1e-6);
                    });
 }
 
@@ -118,7 +111,6 @@ Cases layernorm_cases(const CaseRequest& request) {
   Cases cases;
   for (const auto [rows, cols] : sizes) {
     add_forward(cases, request, rows, cols, 0, true);
-    add_forward(cases, request, rows, cols, 0, true, true);
     add_backward(cases, request, rows, cols, Write::set);
     add_backward(cases, request, rows, cols, Write::add);
     if (request.bench) continue;

@@ -31,12 +31,6 @@ __global__ void __launch_bounds__(128, blocks_with(128, 40)) layernorm_thread(La
   for (int64_t r = int64_t{blockIdx.x} * 128 + threadIdx.x; r < a.rows; r += step) {
     const T* x = static_cast<const T*>(a.x) + r * a.cols;
     T* y = static_cast<T*>(a.y) + r * a.cols;
-    if (a.residual) {
-      const T* residual = static_cast<const T*>(a.residual) + r * a.cols;
-      T* sum = static_cast<T*>(a.sum) + r * a.cols;
-      for (int64_t i = 0; i < a.cols; ++i) sum[i] = x[i] + residual[i];
-      x = sum;
-    }
     const double n = static_cast<double>(a.cols);
     double mean = 0, variance = 0;
     for (int64_t i = 0; i < a.cols; ++i) mean += static_cast<double>(x[i]);
@@ -64,12 +58,6 @@ __global__ void __launch_bounds__(Block::block, Block::resident<48>) layernorm_b
     const auto each = [&](auto f) {
       for (int64_t i = Block::rank(); i < a.cols; i += Block::threads) f(i);
     };
-    if (a.residual) {
-      const T* residual = static_cast<const T*>(a.residual) + r * a.cols;
-      T* sum = static_cast<T*>(a.sum) + r * a.cols;
-      each([&](int64_t i) { sum[i] = x[i] + residual[i]; });  // read again by the same thread alone
-      x = sum;
-    }
     T sum = 0, d = 0, dd = 0;
     each([&](int64_t i) { sum += x[i]; });
     const T first = Block::sum(sum) / static_cast<T>(a.cols);
@@ -91,15 +79,6 @@ __global__ void __launch_bounds__(S::block, resident_rows<S, 1>)
   for (int64_t r = S::first(); r < a.rows; r += S::step()) {
     Held<S> x;
     x.load(static_cast<const float*>(a.x) + r * a.cols, cols, wide, 0);
-    if (a.residual) {
-      const float* residual = static_cast<const float*>(a.residual) + r * a.cols;
-      float* to = static_cast<float*>(a.sum) + r * a.cols;
-      for_packs<S>(cols, [&](int k, int i) {
-        const auto other = load_pack<S::V>(residual + i, wide);
-        for (int v = 0; v < S::V; ++v) x.pack[k].at[v] += other.at[v];
-        store_pack(to + i, x.pack[k], wide);
-      });
-    }
     float sum = 0, d = 0, dd = 0;
     x.each([&](float& e, int, int) { sum += e; });
     const float first = S::sum(sum) / static_cast<float>(cols);
@@ -141,7 +120,7 @@ template <>
 void layernorm_gpu<Isa::HEWN_ISA>(const Launch& on, const LayernormForward& a) {
   with_row_shape(a.cols, [&]<class S>() {
     launch(on, "layernorm_rows", S::grid(a.rows), layernorm_rows<S>, a,
-           loads_wide(a.cols, a.x, a.weight, a.bias, a.y, a.residual, a.sum));
+           loads_wide(a.cols, a.x, a.weight, a.bias, a.y));
   });
 }
 

@@ -12,8 +12,6 @@ size_t backward_scratch(const LayernormBackward& a, int) {
 
 size_t gpu_scratch(const LayernormBackward& a, int) { return column_sum_bytes(a.rows, a.cols, 2); }
 
-const char* f32_alone(const LayernormForward& a) { return a.residual ? "no residual" : f32_only(a); }
-
 constexpr Rung<LayernormForward> forward_rungs[] = {
     {.name = "reference",
      .idea = "mean, then variance, then y: three passes over each row, in double",
@@ -21,11 +19,11 @@ constexpr Rung<LayernormForward> forward_rungs[] = {
     {.name = "welford",
      .idea = "mean and variance in one pass, for a division per element",
      .run = scalar<LayernormForward>(layernorm_welford),
-     .why_not = f32_alone},
+     .why_not = f32_only},
     {.name = "shifted",
      .idea = "one pass without divisions: sums of differences from the first element, and of their squares",
      .run = scalar<LayernormForward>(layernorm_shifted),
-     .why_not = f32_alone},
+     .why_not = f32_only},
     {.name = "simd",
      .idea = "vectors of floats; the row stays in cache, so a second pass that corrects the mean is cheap",
      .run = per_isa<LayernormForward>([]<Isa I>() { return layernorm_simd<I>; }),

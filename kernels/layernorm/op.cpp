@@ -1,7 +1,6 @@
 #include "kernels/layernorm/op.h"
 
 #include "kernels/contract/contract.h"
-#include "kernels/elementwise/op.h"
 #include "kernels/layernorm/abi.h"
 
 namespace hewn {
@@ -63,20 +62,6 @@ Tensor layernorm(const Tensor& x, const Tensor& weight, const Tensor& bias, doub
   run(x.device(), LayernormForward{x.dtype(), x.rows(), x.cols(), eps, x.data(), weight.data(),
                                    bias.defined() ? bias.data() : nullptr, y.data(), stats.ptr<double>()});
   return record(y, {x, weight, bias}, LayernormNode(x, weight, stats));
-}
-
-std::pair<Tensor, Tensor> layernorm_residual(const Tensor& x, const Tensor& residual, const Tensor& weight,
-                                             const Tensor& bias, double eps) {
-  const InOp op(layernorm_info);
-  check(x, weight, bias, eps);
-  check_residual("layernorm", residual, x);
-  Tensor sum = x.like(), y = x.like();
-  const Tensor stats = Tensor::empty(x.device(), DType::f64, {x.rows(), 2});
-  run(x.device(), LayernormForward{x.dtype(), x.rows(), x.cols(), eps, x.data(), weight.data(),
-                                   bias.defined() ? bias.data() : nullptr, y.data(), stats.ptr<double>(),
-                                   residual.data(), sum.data()});
-  sum = record_sum(sum, x, residual);
-  return {sum, record(y, {sum, weight, bias}, LayernormNode(sum, weight, stats))};
 }
 
 }  // namespace hewn

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <utility>
-
 #include "core/tape.h"
 
 namespace hewn {
@@ -10,10 +8,5 @@ namespace hewn {
 /// f64, weight and bias [C] of x's dtype -> (x - mean) / sqrt(variance + eps) weight + bias. The variance is
 /// the biased one. `bias` may be undefined. C > 0, eps > 0.
 Tensor layernorm(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps = 1e-5);
-
-/// (sum, y) with sum = x + residual, of x's shape and dtype, contiguous, and y = layernorm(sum): one walk
-/// through memory instead of two.
-std::pair<Tensor, Tensor> layernorm_residual(const Tensor& x, const Tensor& residual, const Tensor& weight,
-                                             const Tensor& bias, double eps = 1e-5);
 
 }  // namespace hewn

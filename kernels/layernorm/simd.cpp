@@ -39,14 +39,12 @@ void row_stats(const float* x, int64_t cols, double eps, double* stats) {
 template <bool has_bias, To to>
 void forward_rows(const LayernormForward& a, int64_t begin, int64_t end) {
   const auto *weight = static_cast<const float*>(a.weight), *bias = static_cast<const float*>(a.bias);
-  NormRows<LayernormForward, to> rows(a, begin, end);
   for (int64_t r = begin; r < end; ++r) {
-    const float* x = rows.row(r);
+    const float* x = static_cast<const float*>(a.x) + r * a.cols;
     double* stats = a.stats + 2 * r;
     row_stats(x, a.cols, a.eps, stats);
     write_lanes<to>(static_cast<float*>(a.y) + r * a.cols, 0, a.cols,
-                    [=, &rows, normalize = Normalize(stats[0], stats[1])](int64_t i, auto lanes) {
-                      rows.leave(r, i, lanes);
+                    [=, normalize = Normalize(stats[0], stats[1])](int64_t i, auto lanes) {
                       const vf n = normalize(load(x + i, lanes)), w = load(weight + i, lanes);
                       return has_bias ? fma(n, w, load(bias + i, lanes)) : n * w;
                     });

@@ -13,9 +13,6 @@ struct RmsnormForward {
   const void* weight;  ///< [cols]
   void* y;             ///< [rows, cols]
   double* rstd;        ///< [rows]
-  /// With a residual, all this is about x + residual, which is written to `sum`.
-  const void* residual = nullptr;  ///< [rows, cols], or null for none
-  void* sum = nullptr;             ///< [rows, cols]
 };
 
 /// With n = x rstd and g = dy weight: dx = rstd (g - n mean(g n)) over each row, dweight = sum over rows of

@@ -7,8 +7,7 @@ namespace hewn {
 
 template <>
 inline constexpr auto pointers_in<RmsnormForward> =
-    std::tuple{&RmsnormForward::x,    &RmsnormForward::weight,   &RmsnormForward::y,
-               &RmsnormForward::rstd, &RmsnormForward::residual, &RmsnormForward::sum};
+    std::tuple{&RmsnormForward::x, &RmsnormForward::weight, &RmsnormForward::y, &RmsnormForward::rstd};
 template <>
 inline constexpr auto pointers_in<RmsnormBackward> =
     std::tuple{&RmsnormBackward::x,  &RmsnormBackward::weight, &RmsnormBackward::rstd,
@@ -16,8 +15,7 @@ inline constexpr auto pointers_in<RmsnormBackward> =
 
 namespace {
 
-void add_forward(Cases& cases, const CaseRequest& request, int64_t rows, int64_t cols,
-                 bool with_residual = false) {
+void add_forward(Cases& cases, const CaseRequest& request, int64_t rows, int64_t cols) {
   const DType t = request.dtype;
   const double tolerance = t == DType::f64 ? 1e-13 : 1e-6;
   CaseMemory m(request.seed);
@@ -27,11 +25,6 @@ void add_forward(Cases& cases, const CaseRequest& request, int64_t rows, int64_t
   auto* rstd = static_cast<double*>(m.output("rstd", DType::f64, rows, tolerance));
   std::string shape = std::to_string(rows) + "x" + std::to_string(cols);
   RmsnormForward a{t, rows, cols, 1e-5, x, weight, y, rstd};
-  if (with_residual) {
-    a.residual = m.input("residual", t, rows * cols);
-    a.sum = m.output("sum", t, rows * cols, tolerance);
-    shape += " residual";
-  }
   cases.push_back(std::make_unique<CaseOf<RmsnormForward>>(std::move(m), shape, t, a));
 }
 
@@ -58,15 +51,13 @@ void add_backward(Cases& cases, const CaseRequest& request, int64_t rows, int64_
 }
 
 Sketch like_forward(const RmsnormForward& args) {
-  return sketch_of(args, args.dtype, sizes_text({args.rows, args.cols}) + (args.residual ? " residual" : ""),
+  return sketch_of(args, args.dtype, sizes_text({args.rows, args.cols}),
                    [](CaseMemory& m, RmsnormForward& a) {
                      const int64_t n = a.rows * a.cols;
                      a.x = m.input("x", a.dtype, n);
                      a.weight = m.input("weight", a.dtype, a.cols);
                      a.y = m.output("y", a.dtype, n, 1e-6);
                      a.rstd = static_cast<double*>(m.output("rstd", DType::f64, a.rows, 1e-6));
-                     if (a.residual) a.residual = m.input("residual", a.dtype, n);
-                     if (a.sum) a.sum = m.output("sum", a.dtype, n, 1e-6);
                    });
 }
 
@@ -104,7 +95,6 @@ Cases rmsnorm_cases(const CaseRequest& request) {
   Cases cases;
   for (const auto [rows, cols] : sizes) {
     add_forward(cases, request, rows, cols);
-    add_forward(cases, request, rows, cols, true);
     add_backward(cases, request, rows, cols, Write::set);
     add_backward(cases, request, rows, cols, Write::add);
     if (!request.bench) add_backward(cases, request, rows, cols, Write::add, true);

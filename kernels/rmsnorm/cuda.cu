@@ -19,13 +19,6 @@ __global__ void __launch_bounds__(Block::block, Block::resident<64>) rmsnorm_blo
   for (int64_t r = Block::first(); r < a.rows; r += Block::step()) {
     const T* x = static_cast<const T*>(a.x) + r * a.cols;
     T squares = 0;
-    if (a.residual) {
-      const T* residual = static_cast<const T*>(a.residual) + r * a.cols;
-      T* sum = static_cast<T*>(a.sum) + r * a.cols;
-      // Read again by the same thread alone.
-      for (int64_t i = Block::rank(); i < a.cols; i += Block::threads) sum[i] = x[i] + residual[i];
-      x = sum;
-    }
     for (int64_t i = Block::rank(); i < a.cols; i += Block::threads) squares += x[i] * x[i];
     const T rstd = rstd_of(Block::sum(squares), a.cols, a.eps);
     T* y = static_cast<T*>(a.y) + r * a.cols;
@@ -42,15 +35,6 @@ __global__ void __launch_bounds__(S::block, resident_rows<S, 1>) rmsnorm_rows(Rm
   for (int64_t r = S::first(); r < a.rows; r += S::step()) {
     Held<S> x;
     x.load(static_cast<const float*>(a.x) + r * a.cols, cols, wide, 0);
-    if (a.residual) {
-      const float* residual = static_cast<const float*>(a.residual) + r * a.cols;
-      float* to = static_cast<float*>(a.sum) + r * a.cols;
-      for_packs<S>(cols, [&](int k, int i) {
-        const auto other = load_pack<S::V>(residual + i, wide);
-        for (int v = 0; v < S::V; ++v) x.pack[k].at[v] += other.at[v];
-        store_pack(to + i, x.pack[k], wide);
-      });
-    }
     float squares = 0;
     x.each([&](float& e, int, int) { squares = std::fma(e, e, squares); });
     const float rstd = rstd_of(S::sum(squares), cols, a.eps);
@@ -146,8 +130,7 @@ void rmsnorm_block_gpu<Isa::HEWN_ISA>(const Launch& on, const RmsnormForward& a)
 template <>
 void rmsnorm_gpu<Isa::HEWN_ISA>(const Launch& on, const RmsnormForward& a) {
   with_row_shape(a.cols, [&]<class S>() {
-    launch(on, "rmsnorm_rows", S::grid(a.rows), rmsnorm_rows<S>, a,
-           loads_wide(a.cols, a.x, a.weight, a.y, a.residual, a.sum));
+    launch(on, "rmsnorm_rows", S::grid(a.rows), rmsnorm_rows<S>, a, loads_wide(a.cols, a.x, a.weight, a.y));
   });
 }
 

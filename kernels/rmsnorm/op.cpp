@@ -1,7 +1,6 @@
 #include "kernels/rmsnorm/op.h"
 
 #include "kernels/contract/contract.h"
-#include "kernels/elementwise/op.h"
 #include "kernels/rmsnorm/abi.h"
 
 namespace hewn {
@@ -56,19 +55,6 @@ Tensor rmsnorm(const Tensor& x, const Tensor& weight, double eps) {
   run(x.device(), RmsnormForward{x.dtype(), x.rows(), x.cols(), eps, x.data(), weight.data(), y.data(),
                                  rstd.ptr<double>()});
   return record(y, {x, weight}, RmsnormNode(x, weight, rstd));
-}
-
-std::pair<Tensor, Tensor> rmsnorm_residual(const Tensor& x, const Tensor& residual, const Tensor& weight,
-                                           double eps) {
-  const InOp op(rmsnorm_info);
-  check(x, weight, eps);
-  check_residual("rmsnorm", residual, x);
-  Tensor sum = x.like(), y = x.like();
-  const Tensor rstd = Tensor::empty(x.device(), DType::f64, {x.rows()});
-  run(x.device(), RmsnormForward{x.dtype(), x.rows(), x.cols(), eps, x.data(), weight.data(), y.data(),
-                                 rstd.ptr<double>(), residual.data(), sum.data()});
-  sum = record_sum(sum, x, residual);
-  return {sum, record(y, {sum, weight}, RmsnormNode(sum, weight, rstd))};
 }
 
 }  // namespace hewn

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <utility>
-
 #include "core/tape.h"
 
 namespace hewn {
@@ -9,10 +7,5 @@ namespace hewn {
 /// Root-mean-square normalization over the last dimension (Zhang and Sennrich 2019): x [..., C] contiguous,
 /// f32 or f64, weight [C] of x's dtype -> x / sqrt(mean(x^2) + eps) weight. C > 0, eps > 0.
 Tensor rmsnorm(const Tensor& x, const Tensor& weight, double eps = 1e-5);
-
-/// (sum, y) with sum = x + residual, of x's shape and dtype, contiguous, and y = rmsnorm(sum): one walk
-/// through memory instead of two.
-std::pair<Tensor, Tensor> rmsnorm_residual(const Tensor& x, const Tensor& residual, const Tensor& weight,
-                                           double eps = 1e-5);
 
 }  // namespace hewn

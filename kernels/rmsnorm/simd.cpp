@@ -9,9 +9,8 @@ namespace {
 template <To to>
 void forward_rows(const RmsnormForward& a, int64_t begin, int64_t end) {
   const auto* weight = static_cast<const float*>(a.weight);
-  NormRows<RmsnormForward, to> rows(a, begin, end);
   for (int64_t r = begin; r < end; ++r) {
-    const float* x = rows.row(r);
+    const float* x = static_cast<const float*>(a.x) + r * a.cols;
     double squares[1];
     sum_lanes_of_row(a.cols, squares, [=](int64_t i, auto lanes, vf* add) {
       const vf v = load_ahead(x + i, lanes);
@@ -19,8 +18,7 @@ void forward_rows(const RmsnormForward& a, int64_t begin, int64_t end) {
     });
     a.rstd[r] = 1 / __builtin_sqrt(squares[0] / static_cast<double>(a.cols) + a.eps);
     write_lanes<to>(static_cast<float*>(a.y) + r * a.cols, 0, a.cols,
-                    [=, &rows, scale = set1(static_cast<float>(a.rstd[r]))](int64_t i, auto lanes) {
-                      rows.leave(r, i, lanes);
+                    [=, scale = set1(static_cast<float>(a.rstd[r]))](int64_t i, auto lanes) {
                       return load(x + i, lanes) * scale * load(weight + i, lanes);
                     });
   }

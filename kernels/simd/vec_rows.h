@@ -2,8 +2,6 @@
 // Loops over one row of floats, as softmax, the losses and the norms share them. The order of every sum
 // follows from the length alone.
 
-#include <type_traits>
-
 #include "kernels/simd/vec_math.h"
 #include "kernels/simd/vec_stream.h"
 
@@ -123,65 +121,6 @@ HEWN_INLINE void rows_max_sum_exp(const float* x, int64_t begin, int64_t end, in
     done(r, row_max_sum_exp(x + r * cols, cols, first_of(r + 1), most, most_at,
                             [](int64_t, int64_t, auto, vf) {}));
 }
-
-/// The rows [begin, end) to normalize: those of x, or of x + residual, which are also to be kept in `sum`.
-/// Where that goes past the caches, as y does, it waits in a buffer until its row's y leaves: then memory is
-/// read, for the next row, and written all the time, and does not rest while a row's moments are computed.
-template <class Args, To to>
-class NormRows {
- public:
-  NormRows(const Args& args, int64_t begin, int64_t end)
-      : a_(args), end_(end), aside_(to == To::past_caches && a_.residual && a_.cols <= room && alike(a_)) {
-    if (aside_ && begin < end)
-      for_lanes(0, a_.cols, [=, this](int64_t i, auto lanes) { this->add(begin, i, lanes, buffer(begin)); });
-  }
-
-  /// Row r. They are asked for in order, each after the one before has left.
-  HEWN_INLINE const float* row(int64_t r) {
-    if (!a_.residual) return of(a_.x, r);
-    if (aside_) return buffer(r);
-    float* sum = kept(r);
-    for_lanes(0, a_.cols, [=, this](int64_t i, auto lanes) { this->add(r, i, lanes, sum); });
-    return sum;
-  }
-
-  /// To be called for all lanes of row r as they leave for y.
-  template <class Lanes>
-  HEWN_INLINE void leave(int64_t r, int64_t i, Lanes lanes) {
-    if constexpr (to == To::past_caches) {
-      if (!aside_) return;
-      const vf sum = load(buffer(r) + i, lanes);
-      if constexpr (std::is_same_v<Lanes, AllLanes>)
-        store_past_caches(kept(r) + i, sum);
-      else
-        store(kept(r) + i, sum, lanes);
-      if (r + 1 < end_) add(r + 1, i, lanes, buffer(r + 1));
-    }
-  }
-
- private:
-  static constexpr int64_t room = 4096;
-  /// Whether sum and y have their whole vectors at the same places of a row.
-  static bool alike(const Args& a) {
-    return (reinterpret_cast<uintptr_t>(a.sum) - reinterpret_cast<uintptr_t>(a.y)) % HEWN_VBYTES == 0;
-  }
-  HEWN_INLINE const float* of(const void* x, int64_t r) const {
-    return static_cast<const float*>(x) + r * a_.cols;
-  }
-  HEWN_INLINE float* kept(int64_t r) const { return static_cast<float*>(a_.sum) + r * a_.cols; }
-  HEWN_INLINE float* buffer(int64_t r) { return buffers_[r % 2]; }
-  template <class Lanes>
-  HEWN_INLINE void add(int64_t r, int64_t i, Lanes lanes, float* sum) const {
-    store(sum + i,
-          always_load_ahead(of(a_.x, r) + i, lanes) + always_load_ahead(of(a_.residual, r) + i, lanes),
-          lanes);
-  }
-
-  const Args& a_;
-  int64_t end_;
-  bool aside_;
-  alignas(64) float buffers_[2][room];
-};
 
 /// out[i] (set or add) = sum over blocks b, in order, of partial[b * stride + i], for i < n.
 HEWN_INLINE void sum_blocks(const float* partial, int64_t blocks, int64_t stride, int64_t n, float* out,

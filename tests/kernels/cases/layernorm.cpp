@@ -2,7 +2,6 @@
 
 #include "core/gradcheck.h"
 #include "kernels/devices/devices.h"
-#include "kernels/elementwise/op.h"
 #include "tests/support/catch.h"
 #include "tests/support/close.h"
 #include "tests/support/fixture.h"
@@ -46,30 +45,6 @@ TEST_CASE("layernorm: a large offset changes nothing") {
   const Tensor weight = Tensor::from(cpu(), random.normals<float>(96), {96});
   const auto y = layernorm(Tensor::from(cpu(), near, {2, 96}), weight, {}).doubles();
   CHECK(test::close_by_norm(layernorm(Tensor::from(cpu(), far, {2, 96}), weight, {}).doubles(), y, 1e-6));
-}
-
-TEST_CASE("layernorm: with a residual, the gradient and the bits of adding first") {
-  test::Random random("layernorm, residual");
-  const Tensor x = Tensor::from(cpu(), random.normals<double>(42), {2, 3, 7});
-  const Tensor r = Tensor::from(cpu(), random.normals<double>(42), {2, 3, 7});
-  const Tensor weight = Tensor::from(cpu(), random.normals<double>(7), {7});
-  const Tensor bias = Tensor::from(cpu(), random.normals<double>(7), {7});
-  const auto result = gradcheck(
-      [](const std::vector<Tensor>& in) {
-        const auto [sum, y] = layernorm_residual(in[0], in[1], in[2], in[3]);
-        return add(mul(sum, sum), y);  // the sum goes on beside the branch, as in a transformer
-      },
-      {x, r, weight, bias});
-  INFO(result.worst);
-  CHECK(result.below(1e-8));
-
-  const Tensor a = Tensor::from(cpu(), random.normals<float>(600), {6, 100});
-  const Tensor c = Tensor::from(cpu(), random.normals<float>(600), {6, 100});
-  const Tensor w = Tensor::from(cpu(), random.normals<float>(100), {100});
-  const auto [sum, y] = layernorm_residual(a, c, w, {});
-  CHECK((sum.values<float>() == add(a, c).values<float>()));
-  CHECK((y.values<float>() == layernorm(add(a, c), w, {}).values<float>()));
-  CHECK_THROWS_WITH(layernorm_residual(a, w, w, {}), Catch::Contains("residual is f32 [100]"));
 }
 
 TEST_CASE("layernorm: wrong shapes are named") {

@@ -2,7 +2,6 @@
 
 #include "core/gradcheck.h"
 #include "kernels/devices/devices.h"
-#include "kernels/elementwise/op.h"
 #include "tests/support/catch.h"
 #include "tests/support/close.h"
 #include "tests/support/fixture.h"
@@ -24,29 +23,6 @@ TEST_CASE("rmsnorm: scaling a row changes nothing, zeros stay zeros") {
   const Tensor weight = Tensor::from(cpu(), std::vector<float>{1, 2}, {2});
   const Tensor x = Tensor::from(cpu(), std::vector<float>{3e9f, -3e9f, 5e-2f, -5e-2f, 0, 0}, {3, 2});
   CHECK(test::close_abs(rmsnorm(x, weight, 1e-12).doubles(), std::vector<double>{1, -2, 1, -2, 0, 0}, 1e-6));
-}
-
-TEST_CASE("rmsnorm: with a residual, the gradient and the bits of adding first") {
-  test::Random random("rmsnorm, residual");
-  const Tensor x = Tensor::from(cpu(), random.normals<double>(42), {2, 3, 7});
-  const Tensor r = Tensor::from(cpu(), random.normals<double>(42), {2, 3, 7});
-  const Tensor weight = Tensor::from(cpu(), random.normals<double>(7), {7});
-  const auto result = gradcheck(
-      [](const std::vector<Tensor>& in) {
-        const auto [sum, y] = rmsnorm_residual(in[0], in[1], in[2]);
-        return add(mul(sum, sum), y);  // the sum goes on beside the branch, as in a transformer
-      },
-      {x, r, weight});
-  INFO(result.worst);
-  CHECK(result.below(1e-8));
-
-  const Tensor a = Tensor::from(cpu(), random.normals<float>(600), {6, 100});
-  const Tensor c = Tensor::from(cpu(), random.normals<float>(600), {6, 100});
-  const Tensor w = Tensor::from(cpu(), random.normals<float>(100), {100});
-  const auto [sum, y] = rmsnorm_residual(a, c, w);
-  CHECK((sum.values<float>() == add(a, c).values<float>()));
-  CHECK((y.values<float>() == rmsnorm(add(a, c), w).values<float>()));
-  CHECK_THROWS_WITH(rmsnorm_residual(a, w, w), Catch::Contains("residual is f32 [100]"));
 }
 
 TEST_CASE("rmsnorm: wrong shapes are named") {
