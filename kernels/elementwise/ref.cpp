@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "kernels/contract/reference.h"
+
 namespace hewn {
 namespace {
 
@@ -40,11 +42,6 @@ double value(BinaryOp op, double a, double b) {
     case BinaryOp::div: return a / b;
   }
   return 0;
-}
-
-template <class T>
-void put(T& to, double v, Write how) {
-  to = static_cast<T>(how == Write::add ? static_cast<double>(to) + v : v);
 }
 
 template <class T>

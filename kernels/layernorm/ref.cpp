@@ -2,25 +2,14 @@
 
 #include <cmath>
 
+#include "kernels/contract/reference.h"
+
 namespace hewn {
 namespace {
 
-/// Elements of a float or double array as double.
-template <class T>
-struct View {
-  const void* data;
-  double operator[](int64_t i) const { return static_cast<double>(static_cast<const T*>(data)[i]); }
-};
-
-template <class T>
-void put(void* array, int64_t i, double value, Write write) {
-  T& at = static_cast<T*>(array)[i];
-  at = static_cast<T>(write == Write::add ? static_cast<double>(at) + value : value);
-}
-
 template <class T>
 void forward(const LayernormForward& a) {
-  const View<T> x{a.x}, weight{a.weight}, bias{a.bias};
+  const Doubles<T> x{a.x}, weight{a.weight}, bias{a.bias};
   const double n = static_cast<double>(a.cols);
   for (int64_t r = 0; r < a.rows; ++r) {
     const int64_t row = r * a.cols;
@@ -40,7 +29,7 @@ void forward(const LayernormForward& a) {
 
 template <class T>
 void backward_x(const LayernormBackward& a) {
-  const View<T> x{a.x}, weight{a.weight}, dy{a.dy};
+  const Doubles<T> x{a.x}, weight{a.weight}, dy{a.dy};
   for (int64_t r = 0; r < a.rows; ++r) {
     const int64_t row = r * a.cols;
     const double mean = a.stats[2 * r], rstd = a.stats[2 * r + 1];
@@ -59,7 +48,7 @@ void backward_x(const LayernormBackward& a) {
 
 template <class T>
 void backward(const LayernormBackward& a) {
-  const View<T> x{a.x}, dy{a.dy};
+  const Doubles<T> x{a.x}, dy{a.dy};
   if (a.dx) backward_x<T>(a);
   for (int64_t i = 0; i < a.cols; ++i) {
     double dweight = 0, dbias = 0;

@@ -1,14 +1,10 @@
 #include "kernels/reduce/kernels.h"
 
 #include "kernels/contract/parallel.h"
+#include "kernels/contract/reference.h"
 
 namespace hewn {
 namespace {
-
-template <class T>
-void put(T& to, double v, Write how) {
-  to = static_cast<T>(how == Write::add ? static_cast<double>(to) + v : v);
-}
 
 template <class T>
 void reduce(const Reduce& a) {

@@ -2,25 +2,14 @@
 
 #include <cmath>
 
+#include "kernels/contract/reference.h"
+
 namespace hewn {
 namespace {
 
-/// Elements of a float or double array as double.
-template <class T>
-struct View {
-  const void* data;
-  double operator[](int64_t i) const { return static_cast<double>(static_cast<const T*>(data)[i]); }
-};
-
-template <class T>
-void put(void* array, int64_t i, double value, Write write) {
-  T& at = static_cast<T*>(array)[i];
-  at = static_cast<T>(write == Write::add ? static_cast<double>(at) + value : value);
-}
-
 template <class T>
 void forward(const RmsnormForward& a) {
-  const View<T> x{a.x}, weight{a.weight};
+  const Doubles<T> x{a.x}, weight{a.weight};
   for (int64_t r = 0; r < a.rows; ++r) {
     const int64_t row = r * a.cols;
     double squares = 0;
@@ -32,7 +21,7 @@ void forward(const RmsnormForward& a) {
 
 template <class T>
 void backward(const RmsnormBackward& a) {
-  const View<T> x{a.x}, weight{a.weight}, dy{a.dy};
+  const Doubles<T> x{a.x}, weight{a.weight}, dy{a.dy};
   for (int64_t r = 0; a.dx && r < a.rows; ++r) {
     const int64_t row = r * a.cols;
     double mean_gn = 0;

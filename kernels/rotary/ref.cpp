@@ -2,13 +2,10 @@
 
 #include <cmath>
 
+#include "kernels/contract/reference.h"
+
 namespace hewn {
 namespace {
-
-template <class T>
-void put(T& y, double value, Write how) {
-  y = static_cast<T>(how == Write::add ? static_cast<double>(y) + value : value);
-}
 
 /// One row of D elements at position `at`.
 template <class T>
