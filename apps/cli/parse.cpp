@@ -1,11 +1,9 @@
 #include "apps/cli/parse.h"
 
-#include <CLI/CLI.hpp>
-#include <algorithm>
-
 #include "apps/cli/config_file.h"
 #include "apps/cli/suggest.h"
 #include "apps/cli/terminal.h"
+#include "apps/cli/words.h"
 #include "core/error.h"
 
 namespace hewn::cli {
@@ -29,8 +27,6 @@ std::vector<std::string> second_words(const std::string& group) {
   return names;
 }
 
-bool is_option(const std::string& word) { return word.size() > 1 && word[0] == '-'; }
-
 // Takes the word at `i` out of the words and returns it, or "" if it is missing or an option.
 std::string take_word(std::vector<std::string>& words, size_t i) {
   if (i >= words.size() || is_option(words[i])) return "";
@@ -39,10 +35,20 @@ std::string take_word(std::vector<std::string>& words, size_t i) {
   return word;
 }
 
-// Takes the words of the command's name out of the words; general options may stand before it.
-void take_command(std::vector<std::string>& words, Call& call) {
+// Where the command's name begins: behind the options, and the values of general ones, that stand before it.
+size_t command_word(const std::vector<std::string>& words) {
   size_t i = 0;
-  while (i < words.size() && is_option(words[i])) ++i;
+  while (i < words.size() && is_option(words[i]) && words[i] != "--") {
+    const Option* const option = find_option(general_only, long_name(words[i]));
+    const bool value_follows = option && option->kind != Kind::flag && words[i].find('=') == words[i].npos;
+    i += value_follows ? 2 : 1;
+  }
+  return i;
+}
+
+// Takes the words of the command's name out of the words.
+void take_command(std::vector<std::string>& words, Call& call) {
+  const size_t i = command_word(words);
   const std::string first = take_word(words, i);
   if (first.empty() || (call.command = find_command(first))) return;
   const std::vector<std::string> seconds = second_words(first);
@@ -55,109 +61,16 @@ void take_command(std::vector<std::string>& words, Call& call) {
           did_you_mean(second, seconds), "\nSee `hewn ", first, " --help`.");
 }
 
-bool is_truth_word(const std::string& word) {
-  static constexpr std::string_view known[] = {"true", "false", "True", "False", "yes",
-                                               "no",   "on",    "off",  "0",     "1"};
-  return std::find(std::begin(known), std::end(known), word) != std::end(known);
-}
-
-// `-qv` as `--quiet --verbose`; letters that take a value (`-r 9`) are left alone.
-std::vector<std::string> spelt_out(const std::string& word, const Command& command) {
-  std::vector<std::string> out;
-  for (const char letter : word.substr(1)) {
-    for (const Option* option : options_of(command))
-      if (option->letter == letter && option->kind == Kind::flag)
-        out.push_back(join("--", option->name, "=true"));
-  }
-  return out.size() == word.size() - 1 ? out : std::vector<std::string>{word};
-}
-
-// Dashes in names become underscores, and a flag gets its value joined on: `--eval-only` is
-// `--eval_only=true`,
-// `--bias false` is `--bias=false`.
-std::vector<std::string> normalised(const std::vector<std::string>& words, const Command& command) {
-  std::vector<std::string> out;
-  for (size_t i = 0; i < words.size(); ++i) {
-    std::string word = words[i];
-    if (word == "--") {
-      out.insert(out.end(), words.begin() + static_cast<std::ptrdiff_t>(i), words.end());
-      return out;
-    }
-    if (is_option(word) && word[1] != '-') {
-      for (const std::string& part : spelt_out(word, command)) out.push_back(part);
-      continue;
-    }
-    if (word.starts_with("--")) {
-      const size_t end = std::min(word.find('='), word.size());
-      std::replace(word.begin() + 2, word.begin() + static_cast<std::ptrdiff_t>(end), '-', '_');
-      const Option* option = find_option(command, std::string_view(word).substr(2, end - 2));
-      if (option && end + 1 == word.size()) {  // `--start=`: CLI11 takes an empty value only on its own
-        out.push_back(word.substr(0, end));
-        word.clear();
-      } else if (option && option->kind == Kind::flag && end == word.size()) {
-        const bool follows = option->is_key() && i + 1 < words.size() && is_truth_word(words[i + 1]);
-        word += "=" + (follows ? words[++i] : "true");
-      }
-    }
-    out.push_back(word);
-  }
-  return out;
-}
-
-std::string value_hint(const Option& option) {
-  if (option.kind == Kind::choice) return join(" (one of ", option.choices, ")");
-  return join(": --", option.name, "=", option.choices);
-}
-
-// CLI11 splits the words; everything else (types, ranges, merging) is done by Settings for all sources alike.
-void parse_options(const std::vector<std::string>& words, const Command& command, Call& call) {
-  CLI::App app;
-  app.set_help_flag();
-  app.allow_extras();
-  const std::vector<const Option*> options = options_of(command);
-  std::vector<std::string> values(options.size());
-  std::vector<CLI::Option*> parsed;
-  for (size_t i = 0; i < options.size(); ++i) {
-    const Option& option = *options[i];
-    std::string names = join("--", option.name);
-    if (option.letter) names += join(",-", option.letter);
-    CLI::Option* added = app.add_option(names, values[i]);
-    added->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
-    parsed.push_back(added);
-  }
-  app.add_option("arguments", call.arguments);
-  std::vector<std::string> reversed = words;
-  std::reverse(reversed.begin(), reversed.end());
-  try {
-    app.parse(reversed);
-  } catch (const CLI::ParseError&) {
-    // The one thing that can be wrong here is a missing value.
-    for (size_t i = 0; i < options.size(); ++i) {
-      const std::string name = join("--", options[i]->name);
-      require(words.empty() || words.back() != name, name, " needs a value", value_hint(*options[i]));
-    }
-    fail(ErrorCode::usage, "cannot make sense of: ", words.empty() ? "" : words.back());
-  }
-  for (size_t i = 0; i < options.size(); ++i) {
-    if (parsed[i]->count() == 0) continue;
-    call.flags.push_back({std::string(options[i]->name), values[i], join("--", options[i]->name)});
-  }
-  for (const std::string& extra : app.remaining()) {
-    if (!is_option(extra)) continue;
-    const std::string name = extra.substr(0, extra.find('='));
-    const std::string key = name.substr(name.find_first_not_of('-'));
-    call.flags.push_back({key, "", name});  // Settings::set explains what is wrong with it
-  }
-}
-
 }  // namespace
 
 Call parse(const std::vector<std::string>& all) {
   Call call;
   std::vector<std::string> words = all;
   take_command(words, call);
-  const Command& command = call.command ? *call.command : general_only;
-  parse_options(normalised(words, command), command, call);
+  Words given = split_words(words, options_of(call.command ? *call.command : general_only));
+  for (GivenOption& option : given.options)
+    call.flags.push_back({std::move(option.name), std::move(option.value), std::move(option.typed)});
+  call.arguments = std::move(given.arguments);
   return call;
 }
 
