@@ -1,10 +1,12 @@
 // hewn: the command line. Everything it knows about options stands in options.cpp and commands.cpp.
 
+#include <algorithm>
 #include <cstdlib>
 #include <new>
 
 #include "apps/cli/help.h"
 #include "apps/cli/parse.h"
+#include "apps/cli/shell.h"
 #include "apps/cli/signals.h"
 #include "apps/cli/terminal.h"
 #include "apps/cli/version.h"
@@ -24,27 +26,23 @@ int dispatch(const std::vector<std::string>& words) {
     print(general.flag("json") ? version_json() : version_text());
     return 0;
   }
-  if (!call.command) {
-    if (words.empty()) {
-      print(welcome());
-      return 0;
-    }
-    if (!general.flag("help")) {
-      write_message(overview(call.group));
-      return usage_status;
-    }
-    print(overview(call.group));
+  if (words.empty()) {
+    print(welcome());
     return 0;
   }
   if (general.flag("help")) {
-    print(help(*call.command));
+    print(call.command ? help(*call.command) : overview(call.group));
     return 0;
+  }
+  if (!call.command) {
+    write_message(overview(call.group));
+    return usage_status;
   }
   return call.command->run(resolve(call));
 }
 
 int report(std::string_view message, ErrorCode code) {
-  write_message(join(red(Stream::messages, "hewn: "), message, "\n"));
+  write_message(join(red(Stream::messages, "hewn: "), as_called(message), "\n"));
   return static_cast<int>(code);
 }
 
@@ -71,5 +69,6 @@ int guarded(const std::vector<std::string>& words) {
 
 int main(int argc, char** argv) {
   hewn::cli::ignore_broken_pipes();
-  return hewn::cli::guarded({argv + 1, argv + argc});
+  hewn::cli::set_program(argc > 0 ? argv[0] : "");
+  return hewn::cli::guarded({argv + std::min(argc, 1), argv + argc});
 }

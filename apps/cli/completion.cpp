@@ -51,24 +51,40 @@ std::vector<std::string> option_words(const Command& command) {
   return words;
 }
 
-// Text inside single quotes of a shell.
-std::string in_quotes(std::string_view text) {
+// What may stand behind a command beside options and files.
+std::vector<std::string> arguments_of(const Command& command) {
+  if (command.bit == takes::completion) return {"bash", "zsh", "fish", "man", "markdown"};
+  return command.bit == takes::help ? words_after("") : std::vector<std::string>{};
+}
+
+// The text with a backslash before each of these characters.
+std::string escaped(std::string_view text, std::string_view special) {
+  std::string out;
+  for (const char c : text) {
+    if (special.find(c) != special.npos) out += '\\';
+    out += c;
+  }
+  return out;
+}
+
+// Text as one word of fish, in whose single quotes a backslash escapes itself and the quote.
+std::string fish_word(std::string_view text) { return "'" + escaped(text, "\\'") + "'"; }
+
+// Text as one word of zsh, in whose single quotes nothing escapes.
+std::string zsh_word(std::string_view text) {
   std::string out;
   for (const char c : text) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
   return "'" + out + "'";
 }
 
 std::string zsh_spec(const Option& option) {
-  std::string help;
-  for (const char c : option.help)
-    help += c == '[' || c == ']' || c == ':' ? std::string{'\\', c} : std::string(1, c);
   const std::vector<std::string> values = values_of(option);
   const std::string action = !values.empty()             ? "(" + spaced(values) + ")"
                              : option.kind == Kind::text ? "_files"
                                                          : " ";
   const bool bare = option.kind == Kind::flag;
-  return in_quotes(join("--", option.name, bare ? "" : "=", "[", help, "]",
-                        bare ? "" : join(":", option.name, ":", action)));
+  return zsh_word(join("--", option.name, bare ? "" : "=", "[", escaped(option.help, "[]:\\"), "]",
+                       bare ? "" : join(":", option.name, ":", action)));
 }
 
 }  // namespace
@@ -106,20 +122,19 @@ std::string bash_completion() {
   out += join("    '') words='", spaced(words_after("")), " --help --version';;\n");
   for (const std::string& group : groups())
     out += join("    ", group, ") words='", spaced(words_after(group)), "';;\n");
+  std::string with_words;  // commands that words are completed for, and not only options
+  for (const std::string& group : groups()) with_words += "|" + group;
   for (const Command& command : commands()) {
-    const bool shells = command.bit == takes::completion;
-    out += join("    '", command.name, "') words='", shells ? "bash zsh fish man markdown " : "",
+    const std::string arguments = spaced(arguments_of(command));
+    if (!arguments.empty()) with_words += join("|", command.name);
+    out += join("    '", command.name, "') words='", arguments, arguments.empty() ? "" : " ",
                 spaced(option_words(command)), "';;\n");
   }
   return out +
          "  esac\n"
-         "  [[ $cur == -* || $command != *' '* && $command =~ ^(|" +
-         [] {
-           std::string pattern;
-           for (const std::string& group : groups()) pattern += (pattern.empty() ? "" : "|") + group;
-           return pattern;
-         }() +
-         "|completion)$ ]] &&\n"
+         "  [[ $cur == -* || $command != *' '* && $command =~ ^(" +
+         with_words +
+         ")$ ]] &&\n"
          "    COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
          "  [[ ${COMPREPLY[0]} == *= ]] && compopt -o nospace\n"
          "  return 0\n"
@@ -142,8 +157,8 @@ std::string zsh_completion() {
   for (const Command& command : commands()) {
     out += join("    '", command.name, "') options=(\n");
     for (const Option* option : options_of(command)) out += "      " + zsh_spec(*option) + "\n";
-    out += command.bit == takes::completion ? "      '1:shell:(bash zsh fish man markdown)'\n"
-                                            : "      '*:file:_files'\n";
+    const std::string arguments = spaced(arguments_of(command));
+    out += arguments.empty() ? "      '*:file:_files'\n" : join("      '*:word:(", arguments, ")'\n");
     out += "    );;\n";
   }
   return out + "  esac\n  _arguments -s $options\n}\n_hewn \"$@\"\n";
@@ -154,7 +169,7 @@ std::string fish_completion() {
   for (const std::string& word : words_after("")) {
     const Command* command = find_command(word);
     out += join("complete -c hewn -n __fish_use_subcommand -f -a ", word,
-                command ? " -d " + in_quotes(command->summary) : "", "\n");
+                command ? " -d " + fish_word(command->summary) : "", "\n");
   }
   for (const Command& command : commands()) {
     const std::vector<std::string> parts = split(command.name, ' ');
@@ -162,17 +177,17 @@ std::string fish_completion() {
     if (parts.size() == 2) {
       const std::string siblings = spaced(words_after(parts[0]));
       out += join("complete -c hewn -n '", here, "; and not __fish_seen_subcommand_from ", siblings,
-                  "' -f -a ", parts[1], " -d ", in_quotes(command.summary), "\n");
+                  "' -f -a ", parts[1], " -d ", fish_word(command.summary), "\n");
       here += "; and __fish_seen_subcommand_from " + parts[1];
     }
-    if (command.bit == takes::completion)
-      out += join("complete -c hewn -n '", here, "' -f -a 'bash zsh fish man markdown'\n");
+    if (const std::string arguments = spaced(arguments_of(command)); !arguments.empty())
+      out += join("complete -c hewn -n '", here, "' -f -a ", fish_word(arguments), "\n");
     for (const Option* option : options_of(command)) {
       const std::vector<std::string> values = values_of(*option);
       out += join("complete -c hewn -n '", here, "' -l ", option->name,
                   option->letter ? join(" -s ", option->letter) : "", option->kind == Kind::flag ? "" : " -r",
-                  option->kind == Kind::choice ? " -f -a " + in_quotes(spaced(values)) : "", " -d ",
-                  in_quotes(option->help), "\n");
+                  option->kind == Kind::choice ? " -f -a " + fish_word(spaced(values)) : "", " -d ",
+                  fish_word(option->help), "\n");
     }
   }
   return out;

@@ -2,13 +2,16 @@
 
 #include <algorithm>
 
+#include "apps/cli/shell.h"
 #include "apps/cli/terminal.h"
 #include "apps/cli/version.h"
 
 namespace hewn::cli {
 namespace {
 
-int page_width() { return std::clamp(terminal_width(Stream::results), 60, 100); }
+constexpr int narrow = 60;  // columns below which a term and its text do not fit side by side
+
+int page_width() { return std::clamp(terminal_width(Stream::results), 30, 100); }
 
 std::string heading(std::string_view text) { return bold(Stream::results, text) + "\n"; }
 
@@ -17,22 +20,29 @@ std::string padded(std::string text, size_t width) {
   return text;
 }
 
-// "  term   text", the text wrapped in its own column.
+// "  term   text", the text wrapped in its own column; on narrow pages below the term.
 std::string entry(const std::string& term, std::string_view text, int column) {
+  if (page_width() < narrow) column = 6;
   std::string line = "  " + padded(term, static_cast<size_t>(column - 4)) + "  ";
   if (static_cast<int>(term.size()) > column - 4)
     line = "  " + term + "\n" + std::string(static_cast<size_t>(column), ' ');
-  return line + wrap(text, page_width(), column) + "\n";
+  return line + wrap(as_called(text), page_width(), column) + "\n";
+}
+
+// A command with a remark behind it, or above where both are too wide. Commands are not broken: they are to be copied.
+std::string example(std::string_view line) {
+  const size_t end = std::min(line.find("  # "), line.size());
+  const std::string command = as_called(line.substr(0, end));
+  const std::string remark(line.substr(std::min(end + 2, line.size())));
+  if (remark.empty()) return "  " + command + "\n";
+  if (static_cast<int>(command.size() + remark.size()) + 5 <= page_width())
+    return "  " + command + "   " + remark + "\n";
+  return "  " + wrap(remark, page_width(), 2) + "\n  " + command + "\n";
 }
 
 std::string examples(const Command& command) {
   std::string out = heading("Examples");
-  for (const std::string& line : split(command.examples, '\n')) {
-    const size_t note = line.find("  # ");
-    out += "  " + line.substr(0, note);
-    if (note != line.npos) out += "   " + line.substr(note + 2);
-    out += "\n";
-  }
+  for (const std::string& line : split(command.examples, '\n')) out += example(line);
   return out;
 }
 
@@ -45,9 +55,8 @@ std::string command_list(const std::string& group) {
 }
 
 std::string description(const Option& option) {
-  std::string text(option.help);
-  const std::string initial = shown_default(option);
-  return initial.empty() ? text : text + " [" + initial + "]";
+  const std::string more = facts(option);
+  return more.empty() ? std::string(option.help) : join(option.help, " (", more, ")");
 }
 
 }  // namespace
@@ -56,64 +65,93 @@ std::string signature(const Option& option) {
   std::string text = option.letter ? join("-", option.letter, ", ") : "";
   text += join("--", option.name);
   if (option.kind != Kind::flag) return join(text, "=", option.choices);
-  return option.initial == "true" ? text + "=false" : text;
+  return option.initial == "true" ? text + "=true|false" : text;
 }
 
-std::string shown_default(const Option& option) {
-  if (!option.derived.empty()) return std::string(option.derived);
-  if (option.kind == Kind::flag && option.initial == "false") return "";
-  return std::string(option.initial);
-}
-
-std::string synopsis(const Command& command) {
-  std::string text = join("hewn ", command.name);
-  if (!command.arguments.empty()) text += join(" ", command.arguments);
-  if (command.bit != takes::completion) text += " [CONFIG.toml] [--key=value | --key value]";
+std::string facts(const Option& option) {
+  const std::string_view initial = option.derived.empty() ? option.initial : option.derived;
+  std::string text;
+  if (!initial.empty() && option.is_key())
+    text = initial == "required" ? "required" : join("default: ", initial);
+  if (const std::string range = shown_range(option); !range.empty())
+    text += (text.empty() ? "" : "; ") + range;
   return text;
 }
 
+std::string synopsis(const Command& command) {
+  std::string text = command_line(command);
+  if (!command.arguments.empty()) text += join(" ", command.arguments);
+  const std::vector<const Option*> options = options_of(command);
+  const bool keys =
+      std::any_of(options.begin(), options.end(), [](const Option* option) { return option->is_key(); });
+  return text + (keys ? " [CONFIG.toml] [--key=value | --key value]" : " [OPTION...]");
+}
+
 std::string welcome() {
-  const auto line = [](std::string_view command, std::string_view what) {
-    return "  " + bold(Stream::results, padded(std::string(command), 46)) + "  " + std::string(what) + "\n";
+  struct Line {
+    std::string_view command, what;
   };
-  return join("hewn ", version_number(),
-              ": a GPT hewn from scratch, from raw text to text, on your own machine.\n\n") +
-         line("hewn train", "train a small model on the built-in tales") +
-         line("hewn sample out", "let it write") + "\n" +
-         line("hewn train --dataset=book.txt --out_dir=book", "train on your own text") +
-         line("hewn plan --dataset=book.txt", "first see what that costs") +
-         line("hewn train --help", "every key, with examples") + line("hewn --help", "every command");
+  static constexpr Line lines[] = {{"hewn train", "train a small model on the built-in tales"},
+                                   {"hewn sample out", "let it write"},
+                                   {"", ""},
+                                   {"hewn train --dataset=book.txt --out_dir=book", "train on your own text"},
+                                   {"hewn plan --dataset=book.txt", "see beforehand what that takes"},
+                                   {"hewn train --help", "every key, with examples"},
+                                   {"hewn --help", "every command"}};
+  size_t width = 0;
+  for (const Line& line : lines) width = std::max(width, as_called(line.command).size());
+  std::string out = wrap(join("hewn ", version_number(),
+                              ": a GPT hewn from scratch, from raw text to text, on your own machine."),
+                         page_width(), 0) +
+                    "\n\n";
+  const bool beside = static_cast<int>(width) + 4 + 30 <= page_width();
+  for (const auto& [command, what] : lines) {
+    const std::string call = as_called(command);
+    if (command.empty())
+      out += "\n";
+    else if (beside)
+      out += "  " + bold(Stream::results, padded(call, width)) + "  " + std::string(what) + "\n";
+    else
+      out += "  " + bold(Stream::results, call) + "\n      " + std::string(what) + "\n";
+  }
+  return out;
 }
 
 std::string overview(const std::string& group) {
   const std::string spaced = group.empty() ? "" : group + " ";
-  std::string out = join("Usage: hewn ", spaced, "COMMAND [CONFIG.toml] [--key=value | --key value]\n\n");
+  std::string out =
+      "Usage: " +
+      wrap(as_called(join("hewn ", spaced, "COMMAND [CONFIG.toml] [--key=value | --key value]")),
+           page_width(), 7) +
+      "\n\n";
   out += heading("Commands") + command_list(group) + "\n";
   if (group.empty()) {
     out += heading("Options");
     for (const Option& option : sections().back().options)
       out += entry(signature(option), description(option), 34);
-    out += "\n" + join(
-                      "In names a dash is an underscore. Flags beat HEWN_* variables, those beat "
-                      "CONFIG.toml, and that\n"
-                      "beats the defaults. `hewn COMMAND --help` shows the keys of a command.\n\n");
+    out += "\n" +
+           wrap(as_called("A dash in a name is an underscore, and --no-KEY is --KEY=false. Flags override "
+                          "HEWN_* variables, those "
+                          "override CONFIG.toml, and that overrides the defaults. `hewn COMMAND --help` "
+                          "describes the keys of "
+                          "a command."),
+                page_width(), 0) +
+           "\n\n";
   }
   out += heading("Examples");
-  if (group.empty()) {
-    out +=
-        "  hewn train --dataset=book.txt --out_dir=book\n  hewn sample book --start=\"Once\"\n  hewn eval "
-        "book --json\n";
-    return out;
-  }
+  if (group.empty())
+    return out + as_called(
+                     "  hewn train --dataset=book.txt --out_dir=book\n"
+                     "  hewn sample book --start=\"Once\"\n"
+                     "  hewn eval book --json\n");
   for (const Command& command : commands())
-    if (command.name.starts_with(spaced))
-      out += "  " + split(split(command.examples, '\n')[0], '#')[0] + "\n";
+    if (command.name.starts_with(spaced)) out += example(split(command.examples, '\n')[0]);
   return out;
 }
 
 std::string help(const Command& command) {
-  std::string out = join("Usage: ", wrap(synopsis(command), page_width(), 7), "\n\n");
-  out += wrap(command.about, page_width(), 0) + "\n\n";
+  std::string out = "Usage: " + wrap(as_called(synopsis(command)), page_width(), 7) + "\n\n";
+  out += wrap(as_called(command.about), page_width(), 0) + "\n\n";
   for (const Section& section : sections()) {
     std::string lines;
     for (const Option& option : section.options)

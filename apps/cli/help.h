@@ -17,9 +17,9 @@ std::string help(const Command& command);
 
 /// "--batch_size=N", with the letter form first where there is one.
 std::string signature(const Option& option);
-/// "12", "max_iters", "required", or "" for nothing worth saying.
-std::string shown_default(const Option& option);
-/// "hewn train [CONFIG.toml] [--key=value ...]".
+/// Default and range: "default: 12; 1 to 1048576", "required", or "" for nothing worth saying.
+std::string facts(const Option& option);
+/// "hewn train [CONFIG.toml] [--key=value | --key value]".
 std::string synopsis(const Command& command);
 
 /// The exit statuses, one "code  meaning" per line.

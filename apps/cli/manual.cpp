@@ -35,14 +35,6 @@ std::string takers(const Option& option) {
   return out;
 }
 
-std::string facts(const Option& option) {
-  std::string out;
-  if (const std::string range = shown_range(option); !range.empty()) out += range;
-  if (const std::string initial = shown_default(option); !initial.empty())
-    out += join(out.empty() ? "" : "; ", "default: ", initial);
-  return out;
-}
-
 // Table cells of markdown cannot hold a bare bar.
 std::string cell(std::string_view text) {
   std::string out;
@@ -52,7 +44,7 @@ std::string cell(std::string_view text) {
 
 std::string option_table(const Section& section, bool general) {
   std::string out = general ? "| option | meaning |\n|---|---|\n"
-                            : "| key | meaning | range and default | commands |\n|---|---|---|---|\n";
+                            : "| key | meaning | default and range | commands |\n|---|---|---|---|\n";
   for (const Option& option : section.options) {
     const std::string help = cell(option.help);
     const std::string name =
@@ -74,7 +66,7 @@ std::string man_page() {
       ".SH SYNOPSIS\n.B hewn\n.I COMMAND\n.RI [ CONFIG.toml ]\n.RI [ \\-\\-key=value | \\-\\-key\\ value ]\n"
       ".SH DESCRIPTION\nTrains, samples and measures GPT models, from raw text to text.\n"
       "Results go to standard output, messages to standard error.\n"
-      "In names a dash is an underscore.\n.SH COMMANDS\n");
+      "A dash in a name is an underscore, and \\-\\-no\\-KEY is \\-\\-KEY=false.\n.SH COMMANDS\n");
   for (const Command& command : commands())
     out += join(".SS ", troff(synopsis(command)), "\n", troff(command.about), "\n", troff_examples(command));
   out += ".SH OPTIONS\n";
@@ -89,7 +81,7 @@ std::string man_page() {
   }
   out +=
       ".SH ENVIRONMENT\nEvery key can be given as\n.BR HEWN_ KEY,\nfor example\n.BR HEWN_BATCH_SIZE .\n"
-      "Flags beat the environment, which beats CONFIG.toml, which beats the defaults.\n"
+      "Flags override the environment, which overrides CONFIG.toml, which overrides the defaults.\n"
       ".TP\n.B HEWN_ISA\nCaps the instruction set: sse2, avx2, avx512, avx512bf16, amx or scalar.\n"
       ".TP\n.B HEWN_OPENBLAS, HEWN_BLIS, HEWN_ONEDNN, HEWN_MKL\n"
       "The library that bench kernels --compare loads.\n"

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "core/text.h"
 #include "train/config.h"
 
 namespace hewn::cli {
@@ -343,13 +344,14 @@ Options machine_options() {
 }
 
 const Option general[] = {
-    flag("json", "false", takes::all & ~(takes::data_corpus | takes::completion | takes::chat),
+    flag("json", "false", takes::all & ~(takes::data_corpus | takes::completion | takes::chat | takes::help),
          "print the result as JSON"),
     short_form('q', flag("quiet", "false", takes::all, "no messages, only results and errors")),
     short_form('v', flag("verbose", "false", takes::all, "more messages")),
     choice("color", "auto|always|never", "auto", takes::all, "colour; NO_COLOR is respected"),
     short_form('h', flag("help", "false", takes::all, "show this help")),
-    flag("version", "false", takes::all, "show version, build, instruction set, threads and devices"),
+    short_form('V', flag("version", "false", takes::all,
+                         "show version, build, instruction set, threads and devices")),
 };
 
 }  // namespace
@@ -371,6 +373,10 @@ const Command* find_command(std::string_view name) {
   for (const Command& command : commands())
     if (command.name == name) return &command;
   return nullptr;
+}
+
+std::string command_line(const Command& command) {
+  return command.bit == general_only.bit ? "hewn" : join("hewn ", command.name);
 }
 
 const Option* find_option(const Command& command, std::string_view name) {

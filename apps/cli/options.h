@@ -38,6 +38,8 @@ enum class Name : uint8_t {
   import_model,
   export_model,
   completion,
+  help,
+  version,
   no_command  ///< `hewn --version`; the last one
 };
 using enum Name;
@@ -125,6 +127,8 @@ std::span<const Command> commands();
 
 /// The command of that name ("data prepare"), or null.
 const Command* find_command(std::string_view name);
+/// How a command is called: "hewn train"; without one, "hewn".
+std::string command_line(const Command& command);
 /// The option `name` of a command, or null. Names are in their underscore form.
 const Option* find_option(const Command& command, std::string_view name);
 /// All options a command takes, in table order.

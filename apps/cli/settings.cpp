@@ -72,7 +72,7 @@ std::string checked(const Option& option, const Assignment& assignment) {
   const std::vector<std::string> others = commands_with(a.key);
   if (others.empty())
     fail(ErrorCode::usage, flag ? "unknown option " + a.where : a.where + ": unknown key '" + a.key + "'",
-         did_you_mean(a.key, names), flag ? join("\nSee `hewn ", command.name, " --help`.") : "");
+         did_you_mean(a.key, names), flag ? join("\nSee `", command_line(command), " --help`.") : "");
   std::string list = others.front();
   for (size_t i = 1; i < others.size(); ++i) list += ", " + others[i];
   fail(ErrorCode::usage, a.where, flag ? " is an option of " : ": '" + a.key + "' is a key of ", list,

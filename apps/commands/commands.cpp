@@ -227,6 +227,16 @@ constexpr Command command_table[] = {
      "hewn completion fish > ~/.config/fish/completions/hewn.fish\n"
      "hewn completion man > hewn.1",
      run_completion},
+    {takes::help, "help", "[COMMAND]", "show the help of a command",
+     "The same as `hewn COMMAND --help`; without a COMMAND, the list of all of them.",
+     "hewn help train\n"
+     "hewn help data prepare",
+     run_help},
+    {takes::version, "version", "", "show version, build, instruction set, threads and devices",
+     "The same as `hewn --version`.",
+     "hewn version\n"
+     "hewn version --json",
+     run_version},
 };
 
 constexpr bool in_order() {

@@ -25,5 +25,7 @@ int run_bench_sample(const Settings& settings);
 int run_import(const Settings& settings);
 int run_export(const Settings& settings);
 int run_completion(const Settings& settings);
+int run_help(const Settings& settings);
+int run_version(const Settings& settings);
 
 }  // namespace hewn::cli

@@ -1,6 +1,7 @@
 #pragma once
 // Running the built program in tests.
 
+#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -10,9 +11,16 @@
 
 namespace hewn::test {
 
-/// Runs `hewn` with these arguments, free of the caller's HEWN_* keys and colour settings.
+/// The PATH on which a shell finds `hewn`.
+inline std::string path_with_hewn() {
+  const char* path = std::getenv("PATH");
+  return hewn_program().parent_path().string() + ":" + (path ? path : "/usr/bin:/bin");
+}
+
+/// Runs `hewn`, found on the PATH, with these arguments, free of the caller's HEWN_* keys and colour settings.
 inline ProcessResult hewn(std::vector<std::string> arguments, ProcessOptions options = {}) {
-  arguments.insert(arguments.begin(), hewn_program().string());
+  arguments.insert(arguments.begin(), "hewn");
+  options.env.emplace("PATH", path_with_hewn());
   for (const char* name : {"NO_COLOR", "COLUMNS", "HEWN_THREADS", "HEWN_SEED", "HEWN_DTYPE"})
     if (!options.env.count(name)) options.unset_env.emplace_back(name);
   return run_program(arguments, options);

@@ -21,6 +21,22 @@ std::string completed(const std::string& words) {
   return r.out.substr(0, r.out.find('\n'));
 }
 
+bool installed(const std::string& program) {
+  return run_program({"sh", "-c", "command -v " + program}).exit_code == 0;
+}
+
+void check_parsed_by(const std::string& shell) {
+  const auto completion = hewn({"completion", shell});
+  CHECK(completion.exit_code == 0);
+  CHECK(contains(completion.out, "hewn"));
+  if (!installed(shell)) return skip(shell + " is not installed");
+  const TempDir dir;
+  write_file(dir / "completion", completion.out);
+  const auto r = run_program({shell, "-n", (dir / "completion").string()});
+  CHECK(r.err == "");
+  CHECK(r.exit_code == 0);
+}
+
 }  // namespace
 
 TEST_CASE("bash completes commands, options and choices") {
@@ -35,9 +51,27 @@ TEST_CASE("bash completes commands, options and choices") {
   CHECK(completed("data corpus xyz") == "");
 }
 
-TEST_CASE("zsh and fish completions are printed") {
-  CHECK(contains(hewn({"completion", "zsh"}).out, "#compdef hewn"));
-  CHECK(contains(hewn({"completion", "fish"}).out, "complete -c hewn"));
+TEST_CASE("bash parses its completion") { check_parsed_by("bash"); }
+TEST_CASE("zsh parses its completion") { check_parsed_by("zsh"); }
+TEST_CASE("fish parses its completion") { check_parsed_by("fish"); }
+
+TEST_CASE("fish completes commands, options and choices") {
+  if (!installed("fish")) return skip("fish is not installed");
+  const auto completed = [](const std::string& words) {
+    const auto r =
+        run_program({"fish", "--no-config", "-c", "$argv[1] completion fish | source; complete -C $argv[2]",
+                     hewn_program().string(), words});
+    CHECK(r.err == "");
+    return r.out;
+  };
+  CHECK(contains(completed("hewn inf"), "info\tdescribe"));
+  CHECK(contains(completed("hewn data "), "prepare\t"));
+  CHECK(contains(completed("hewn train --dtype="), "--dtype=bf16"));
+  CHECK(contains(completed("hewn sample --sto"), "\\n, \\t, \\| and \\\\"));  // as the help has it
+  CHECK(contains(completed("hewn help tok"), "tokenizer"));
+}
+
+TEST_CASE("completions are refused for what is no shell of ours") {
   CHECK_FAILS(hewn({"completion", "ksh"}), 2, "no completions for 'ksh'");
   CHECK_FAILS(hewn({"completion"}), 2, "bash, zsh, fish");
 }
@@ -47,7 +81,7 @@ TEST_CASE("the manual page is sound") {
   CHECK(r.exit_code == 0);
   CHECK(contains(r.out, ".TH HEWN 1"));
   CHECK(contains(r.out, ".SH EXIT STATUS"));
-  if (run_program({"sh", "-c", "command -v groff"}).exit_code != 0) return skip("groff is not installed");
+  if (!installed("groff")) return skip("groff is not installed");
   const auto formatted = run_program({"groff", "-man", "-Tascii", "-ww", "-z"}, {.input = r.out});
   CHECK(formatted.exit_code == 0);
   CHECK(formatted.err == "");

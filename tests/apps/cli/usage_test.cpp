@@ -1,6 +1,7 @@
 // What is asked for wrongly is refused with status 2, says what was wrong and what was probably meant.
 
 #include <chrono>
+#include <filesystem>
 
 #include "kernels/contract/isa.h"
 #include "tests/apps/hewn.h"
@@ -12,7 +13,7 @@ TEST_CASE("a bare call welcomes") {
   CHECK(r.exit_code == 0);
   CHECK(r.err.empty());
   CHECK(contains(r.out, "hewn train "));
-  CHECK(contains(r.out, "hewn sample out"));
+  CHECK(contains(r.out, "  hewn sample out "));
 }
 
 TEST_CASE("every help ends with examples and names its options") {
@@ -53,7 +54,9 @@ TEST_CASE("unknown commands and options are refused with a suggestion") {
   CHECK_FAILS(hewn({"data", "corpus", "-x"}), 2, "unknown option -x");
   CHECK_FAILS(hewn({"data", "corpus", "--ladder"}), 2,
               "--ladder is an option of bench kernels, not of data corpus");
+  CHECK_FAILS(hewn({"data", "corpus", "-tales=3"}), 2, "unknown option -tales; did you mean --tales?");
   CHECK_FAILS(hewn({"data", "corpus", "extra"}), 2, "no arguments");
+  CHECK_FAILS(hewn({"--color", "never", "dat"}), 2, "unknown command 'dat'");
   // Commands and keys of later days are unknown until they exist.
   CHECK_FAILS(hewn({"finetune"}), 2, "unknown command");
   CHECK_FAILS(hewn({"data", "corpus", "--tensorboard=1"}), 2, "unknown option --tensorboard");
@@ -165,6 +168,68 @@ TEST_CASE("the version tells build, instruction set, threads and devices") {
   const std::string narrowest(name_of(compiled_isas[0]));
   CHECK(contains(hewn({"--version"}, {.env = {{"HEWN_ISA", narrowest}}}).out, "isa      " + narrowest));
   CHECK_FAILS(hewn({"--version"}, {.env = {{"HEWN_ISA", "mmx"}}}), 2, "HEWN_ISA=mmx is unknown");
+}
+
+TEST_CASE("help and version are commands and options alike") {
+  const std::string version = hewn({"--version"}).out;
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"-V"}, {"version"}, {"train", "-V"}, {"-V", "train"}, {"-qV"}})
+    CHECK(hewn(words).out == version);
+  CHECK(hewn({"version", "--json"}).out == hewn({"--version", "--json"}).out);
+  CHECK(hewn({"help"}).out == hewn({"--help"}).out);
+  CHECK(hewn({"-h"}).out == hewn({"--help"}).out);
+  CHECK(hewn({"help", "train"}).out == hewn({"train", "--help"}).out);
+  CHECK(hewn({"help", "data", "prepare"}).out == hewn({"data", "prepare", "--help"}).out);
+  CHECK(hewn({"help", "data"}).out == hewn({"data", "--help"}).out);
+  CHECK_FAILS(hewn({"help", "trian"}), 2,
+              "no help for 'trian', there is no such command; did you mean 'train'?");
+  CHECK_FAILS(hewn({"version", "1"}), 2, "version` takes no arguments");
+  CHECK_FAILS(hewn({"--hlep"}), 2, "unknown option --hlep; did you mean 'help'?\nSee `hewn --help`.");
+}
+
+TEST_CASE("help calls the program as it was called") {
+  const TempDir dir;
+  std::filesystem::create_directory(dir / "my bin");
+  std::filesystem::create_symlink(hewn_program(), dir / "my bin/hewn");
+  const auto r = run_program({"my bin/hewn", "trian"}, {.directory = dir.path().string()});
+  CHECK_FAILS(r, 2, "See `'my bin/hewn' --help` for all commands.");
+  CHECK(contains(run_program({"my bin/hewn"}, {.directory = dir.path().string()}).out,
+                 "\n  'my bin/hewn' train\n"));
+  const std::string help =
+      run_program({"my bin/hewn", "help", "train"}, {.directory = dir.path().string()}).out;
+  CHECK(contains(help, "Usage: 'my bin/hewn' train "));
+  CHECK(contains(help, "\n  'my bin/hewn' train --dataset"));
+  CHECK_FALSE(contains(help, "\n  hewn"));
+}
+
+// What an option does, then its default, then its range.
+TEST_CASE("help shows defaults and exact ranges, and what false does") {
+  const std::string help = hewn({"train", "--help"}, {.env = {{"COLUMNS", "100"}}}).out;
+  CHECK(contains(help, "default: 12; 1 to 1048576)"));
+  CHECK(contains(help, "default: false)"));
+  CHECK_FALSE(contains(help, "e+0"));
+  CHECK(contains(hewn({"completion", "markdown"}).out, "1 to 16777216"));
+  CHECK_FALSE(contains(hewn({"completion", "markdown"}).out, "e+07"));
+  size_t switches = 0;
+  for (size_t at = 0; (at = help.find("=true|false ", at)) != help.npos; ++at, ++switches)
+    CHECK(contains(help.substr(at + 12, help.find("\n  -", at) - at), "false:"));
+  CHECK(switches >= 4);
+}
+
+TEST_CASE("help fits a narrow terminal") {
+  for (const std::string columns : {"40", "59", "80"}) {
+    const std::string help = hewn({"train", "--help"}, {.env = {{"COLUMNS", columns}}}).out;
+    const std::string text = help.substr(0, help.find("\nExamples"));  // commands are whole, to be copied
+    size_t broken = 0;
+    for (size_t at = 0, end; at < text.size(); at = end + 1) {
+      end = std::min(text.find('\n', at), text.size());
+      const std::string line = text.substr(at, end - at);
+      broken += line.size() > std::stoul(columns) && line.find(' ', line.find_first_not_of(' ')) != line.npos;
+      const bool text_beside_term = line.starts_with("  --") && contains(line.substr(2), "  ");
+      CHECK(text_beside_term <= (columns == "80"));
+    }
+    CHECK(broken == 0);
+  }
 }
 
 TEST_CASE("help starts in under 20 ms") {
