@@ -92,7 +92,7 @@ std::string welcome() {
     std::string_view command, what;
   };
   static constexpr Line lines[] = {{"hewn train", "train a small model on the built-in tales"},
-                                   {"hewn sample out", "let it write"},
+                                   {"hewn sample", "let it write"},
                                    {"", ""},
                                    {"hewn train --dataset=book.txt --out_dir=book", "train on your own text"},
                                    {"hewn plan --dataset=book.txt", "see beforehand what that takes"},

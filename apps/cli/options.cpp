@@ -18,6 +18,7 @@ constexpr CommandSet computes = takes::train | takes::sample | takes::chat | tak
                                 takes::bench_train | takes::bench_sample;
 
 constexpr CommandSet writes = takes::sample | takes::chat;
+constexpr CommandSet reads_run = writes | takes::eval | takes::info | takes::export_model;  // verify: see `run`
 
 Option flag(std::string_view name, std::string_view initial, CommandSet commands, std::string_view help,
             std::string_view derived = "") {
@@ -118,6 +119,7 @@ void add_keys(Options& options, const Keys& keys, CommandSet (*takers)(std::stri
 
 const Option data[] = {
     text("out_dir", "DIR", "out", run, "where the run is kept; if not empty, see init_from and force"),
+    text("out_dir", "RUN", "", reads_run, "the run to read, instead of the argument RUN", "out, if it is a run"),
     text("out_dir", "DIR", "data", takes::data_prepare,
          "where train.bin, val.bin and tokenizer.json are written"),
     text("dataset", "WHAT", "", takes::eval, "score the last part of this instead", "the run's"),

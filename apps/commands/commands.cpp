@@ -17,7 +17,7 @@ constexpr Command command_table[] = {
      "hewn train --init_from=resume --out_dir=book --max_iters=4000  # go on\n"
      "hewn train --dataset=book.txt --dry_run  # what would happen",
      run_train},
-    {takes::sample, "sample", "RUN", "write text with a trained model",
+    {takes::sample, "sample", "[RUN]", "write text with a trained model",
      "Prints the text as it is made. RUN is a run, which means its last checkpoint, or one checkpoint such "
      "as "
      "RUN/checkpoints/best. The same seed gives the same text. Tokens are drawn after repetition_penalty, "
@@ -28,7 +28,7 @@ constexpr Command command_table[] = {
      "model finds it, and how "
      "much it "
      "repeats: distinct-n is the part of its runs of n tokens that differ.",
-     "hewn sample out\n"
+     "hewn sample  # the run in out\n"
      "hewn sample out --start=\"Once upon\" --temperature=0.7 --top_k=40\n"
      "hewn sample out --start=\"Once upon\" --top_p=0.9 --stop='\\n\\n'\n"
      "hewn sample out --temperature=0 --max_new_tokens=20 --show_probs\n"
@@ -40,7 +40,7 @@ constexpr Command command_table[] = {
      "docs/generation.md\n"
      "hewn sample out --start=LINES:starts.txt --json  # many starts in one batch",
      run_sample},
-    {takes::chat, "chat", "RUN", "talk with a trained model, line by line",
+    {takes::chat, "chat", "[RUN]", "talk with a trained model, line by line",
      "Each line goes to the model after all that was said before, and the answer is printed as it is made, "
      "up to "
      "the end of a line (or what --stop says). By default the model goes on with the line; --template says "
@@ -54,19 +54,19 @@ constexpr Command command_table[] = {
      "commands: /reset, /seed N, /temperature X and the other keys of sampling. Lines from a file or pipe "
      "are "
      "answered one after the other.",
-     "hewn chat out\n"
+     "hewn chat\n"
      "hewn chat out --temperature=0.7 --top_k=40 --max_new_tokens=100\n"
      "hewn chat gpt2 --template='Q: {input}\\nA: {output}\\n\\n' --shots=capitals.jsonl\n"
      "echo \"The fox\" | hewn chat out",
      run_chat},
-    {takes::eval, "eval", "RUN", "score a model on its whole validation split, or on any text",
+    {takes::eval, "eval", "[RUN]", "score a model on its whole validation split, or on any text",
      "Loss in nats per token over the whole validation split, in non-overlapping windows of block_size, or "
      "one document per window where the data is aligned to documents; perplexity, bits per byte, and how "
      "often "
      "the next token was the likeliest. With --stride windows overlap and each token is scored once, as far "
      "from the beginning of its window as may be. Bits per byte compare models whatever their tokens are. "
      "Where the corpus knows its exact -log P, that floor is shown beside it.",
-     "hewn eval out\n"
+     "hewn eval\n"
      "hewn eval out --json\n"
      "hewn eval out --val=book.txt --stride=32\n"
      "hewn eval out --val=book.txt --per_token > tokens.jsonl\n"
@@ -204,7 +204,7 @@ constexpr Command command_table[] = {
      "hewn import ckpt.pt --out=nano --block_size=128\n"
      "hewn train --init_from=gpt2-run --dataset=book.txt --out_dir=book --learning_rate=3e-5",
      run_import},
-    {takes::export_model, "export", "RUN", "write a model as other programs open it",
+    {takes::export_model, "export", "[RUN]", "write a model as other programs open it",
      "Formats: hf, a directory with config.json, model.safetensors and, where it can be expressed, "
      "tokenizer.json, for Hugging Face's transformers; gguf, for llama.cpp and what else is built on ggml; "
      "llama2c, "

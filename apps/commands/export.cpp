@@ -30,12 +30,9 @@ std::optional<MlpActivation> activation_of(const Settings& settings) {
 }  // namespace
 
 int run_export(const Settings& settings) {
-  require(settings.arguments.size() == 1,
-          settings.arguments.empty() ? "which model? " : "one model at a time: ",
-          "`hewn export RUN --format=hf --out=PATH`");
   require(settings.has("format"), "in which format? --format=hf, safetensors, llama2c or gguf");
   require(settings.has("out"), "where to? --out=PATH");
-  const ForeignModel model = model_to_export(settings.arguments[0]);
+  const ForeignModel model = model_to_export(named_run(settings));
   const Exported done =
       export_model(model, settings.text("format"), settings.text("out"),
                    {.dtype = dtype_from_name(settings.text("dtype")),

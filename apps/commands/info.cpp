@@ -7,7 +7,7 @@
 #include "apps/cli/terminal.h"
 #include "apps/cli/version.h"
 #include "apps/commands/commands.h"
-#include "apps/run/input.h"
+#include "apps/run/open_run.h"
 #include "core/error.h"
 #include "kernels/contract/rooms.h"
 #include "model/weights/gguf/gguf.h"
@@ -223,8 +223,9 @@ void print_lines(const Json& value, int indent) {
 
 int run_info(const Settings& settings) {
   require(settings.arguments.size() <= 1, "one thing at a time: `hewn info [RUN|FILE]`");
-  if (settings.arguments.empty()) return describe_machine(settings.flag("json"));
-  const Json answer = about(settings.arguments[0]);
+  if (settings.arguments.empty() && !settings.given("out_dir"))
+    return describe_machine(settings.flag("json"));
+  const Json answer = about(named_run(settings));
   if (settings.flag("json"))
     print(answer.dump(2), "\n");
   else

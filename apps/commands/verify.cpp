@@ -175,10 +175,7 @@ int run_verify(const Settings& settings) {
   const bool threads = settings.has("threads") && settings.where("threads") != "HEWN_THREADS";
   const bool devices = settings.has("devices");
   if (!resume && !threads && !devices) {
-    require(settings.arguments.size() == 1,
-            "what? `hewn verify RUN` checks a run's files; --resume and --threads=1,2,4 "
-            "check that training gives the same bits, --devices=cpu,cuda that it gives the same losses");
-    return verify_files(settings.arguments[0]);
+    return verify_files(named_run(settings));
   }
   require(settings.arguments.empty(), "'", settings.arguments.empty() ? "" : settings.arguments[0],
           "' cannot be combined with --resume, --threads or --devices; those train a model of their own");

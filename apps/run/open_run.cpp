@@ -81,11 +81,25 @@ Settings settings_of(const ModelConfig& model, const std::string& dtype, const s
   return config;
 }
 
+std::string named_run(const Settings& settings) {
+  const std::vector<std::string>& named = settings.arguments;
+  const std::string call = join("`", command_line(settings.command()), " RUN`");
+  require(named.size() <= 1, "one run at a time: ", call, ", a run's directory, one of its checkpoints, or a model's file");
+  const bool by_key = settings.given("out_dir");
+  require(named.empty() || settings.where("out_dir") != "--out_dir", "two runs, ",
+          named.empty() ? "" : named[0], " and --out_dir=", settings.text("out_dir"), "; give one");
+  if (!named.empty()) return named[0];
+  if (by_key) return settings.text("out_dir");
+  const std::string made(find_option(*find_command("train"), "out_dir")->initial);
+  require(std::filesystem::exists(made + "/config.toml"), "which run? ", call,
+          ", a run's directory, one of its checkpoints, or a model's file; there is none in ./", made,
+          ", where `hewn train` makes one");
+  detail("run ", made);
+  return made;
+}
+
 OpenRun open_run(const Settings& settings) {
-  require(settings.arguments.size() == 1,
-          settings.arguments.empty() ? "which run? " : "one run at a time: ", "`hewn ",
-          settings.command().name, " RUN`, a run's directory, one of its checkpoints, or a model's file");
-  const std::string& path = settings.arguments[0];
+  const std::string path = named_run(settings);
   OpenRun opened = is_foreign_model(path) ? open_model_file(settings, path) : open_own_run(settings, path);
   detail("opened ", opened.checkpoint, ", ", opened.model->parameters().numel(), " parameters");
   return opened;

@@ -35,9 +35,12 @@ Settings read_run_config(const std::string& run);
 /// The tokenizer of a run, checked against the hash its checkpoints remember; null if it has none.
 std::shared_ptr<const Tokenizer> run_tokenizer(const std::string& run, uint64_t expected_hash);
 
-/// Opens the one argument RUN of a command (a run, one of its checkpoints, or a model of another program) on the
-/// device and in the dtype that the settings ask for. Usage error without exactly one argument, input error when
-/// it is damaged.
+/// The run that a command reads: its one argument, else --out_dir, else ./out if that is a run, where `hewn train`
+/// creates it. Usage error if two are named, or none and there is no ./out.
+std::string named_run(const Settings& settings);
+
+/// Opens the run of a command (see `named_run`), one of its checkpoints, or a model of another program, on the
+/// device and in the dtype that the settings request. Usage error if none is named, input error if it is damaged.
 OpenRun open_run(const Settings& settings);
 
 }  // namespace hewn::cli

@@ -13,7 +13,7 @@ TEST_CASE("a bare call welcomes") {
   CHECK(r.exit_code == 0);
   CHECK(r.err.empty());
   CHECK(contains(r.out, "hewn train "));
-  CHECK(contains(r.out, "  hewn sample out "));
+  CHECK(contains(r.out, "  hewn sample "));
 }
 
 TEST_CASE("every help ends with examples and names its options") {

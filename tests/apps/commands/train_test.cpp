@@ -264,8 +264,8 @@ TEST_CASE("prompts and runs that make no sense are refused") {
   const TempDir dir;
   CHECK(hewn(small_train(dir)).exit_code == 0);
   const std::string run = (dir / "run").string();
-  CHECK_FAILS(hewn({"sample"}), 2, "which run?");
-  CHECK_FAILS(hewn({"chat"}), 2, "which run? `hewn chat RUN`");
+  CHECK_FAILS(hewn({"sample"}, {.directory = "/"}), 2, "which run?");
+  CHECK_FAILS(hewn({"chat"}, {.directory = "/"}), 2, "which run? `hewn chat RUN`");
   CHECK_FAILS(hewn({"sample", (dir / "none").string()}), 3, "none");
   CHECK_FAILS(hewn({"eval", dir.path().string()}), 3, dir.path().string());
   CHECK_FAILS(hewn({"sample", run, "--start=Ж"}), 3, "Ж");
@@ -293,7 +293,7 @@ TEST_CASE("resuming and thread counts are verified on the spot") {
   CHECK(contains(a.out, "3 + 3 steps and 6 in one go: same bits"));
   CHECK(b.exit_code == 0);
   CHECK(contains(b.out, "3 threads and 1: same bits"));
-  CHECK_FAILS(hewn({"verify"}), 2, "what?");
+  CHECK_FAILS(hewn({"verify"}, {.directory = "/"}), 2, "which run?");
   CHECK_FAILS(hewn({"verify", "--threads=1,x"}), 2, "'x' is not a number of threads");
 }
 
