@@ -18,7 +18,8 @@ constexpr CommandSet computes = takes::train | takes::sample | takes::chat | tak
                                 takes::bench_train | takes::bench_sample;
 
 constexpr CommandSet writes = takes::sample | takes::chat;
-constexpr CommandSet reads_run = writes | takes::eval | takes::info | takes::export_model;  // verify: see `run`
+constexpr CommandSet reads_run =
+    writes | takes::eval | takes::info | takes::export_model;  // verify: see `run`
 
 Option flag(std::string_view name, std::string_view initial, CommandSet commands, std::string_view help,
             std::string_view derived = "") {
@@ -119,7 +120,8 @@ void add_keys(Options& options, const Keys& keys, CommandSet (*takers)(std::stri
 
 const Option data[] = {
     text("out_dir", "DIR", "out", run, "where the run is kept; if not empty, see init_from and force"),
-    text("out_dir", "RUN", "", reads_run, "the run to read, instead of the argument RUN", "out, if it is a run"),
+    text("out_dir", "RUN", "", reads_run, "the run to read, instead of the argument RUN",
+         "out, if it is a run"),
     text("out_dir", "DIR", "data", takes::data_prepare,
          "where train.bin, val.bin and tokenizer.json are written"),
     text("dataset", "WHAT", "", takes::eval, "score the last part of this instead", "the run's"),
@@ -312,6 +314,8 @@ const Option benching[] = {
     flag("counters", "false", takes::bench_kernels,
          "hardware counters too: cycles, instructions, cache misses of a call"),
     flag("asm", "false", takes::bench_kernels, "show the hottest loop of each kernel as instructions"),
+    flag("wide", "false", takes::bench_kernels,
+         "print every column of the table, however wide the terminal is"),
     flag("csv", "false", takes::bench_kernels, "print comma-separated values"),
     flag("md", "false", takes::bench_kernels, "print a Markdown table"),
     text("plot", "FILE.html", "", takes::bench_kernels, "write charts too: roofline and ladders", "none"),

@@ -31,12 +31,25 @@ bool is_verbose() { return manners.verbose; }
 
 bool is_terminal(Stream stream) { return ::isatty(descriptor(stream)) == 1; }
 
-int terminal_width(Stream stream) {
+std::optional<int> known_width(Stream stream) {
   winsize size{};
   if (::ioctl(descriptor(stream), TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
   const char* columns = std::getenv("COLUMNS");
   const int width = columns ? std::atoi(columns) : 0;
-  return width > 0 ? width : 80;
+  if (width > 0) return width;
+  return is_terminal(stream) ? std::optional(80) : std::nullopt;
+}
+
+int terminal_width(Stream stream) { return known_width(stream).value_or(80); }
+
+bool has_utf8() {
+  for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
+    const char* value = std::getenv(name);
+    if (!value || !*value) continue;
+    const std::string_view locale = value;
+    return locale.find("UTF-8") != locale.npos || locale.find("utf8") != locale.npos;
+  }
+  return false;
 }
 
 bool has_color(Stream stream) {

@@ -2,6 +2,7 @@
 // What the command says and where: results to standard output, messages to standard error, colour on a
 // terminal only.
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -21,8 +22,12 @@ void set_manners(const Manners& manners);
 enum class Stream : int { results = 1, messages = 2 };
 
 bool is_terminal(Stream stream);
-/// Columns of the terminal: asked of it, else COLUMNS, else 80.
+/// Columns of the terminal, else COLUMNS, else 80 of a terminal that does not know; nothing for what is none.
+std::optional<int> known_width(Stream stream);
+/// The same, and 80 for what is no terminal.
 int terminal_width(Stream stream);
+/// Whether the locale (LC_ALL, LC_CTYPE or LANG) has UTF-8.
+bool has_utf8();
 /// Whether colour goes to this stream: --color, then NO_COLOR, then whether it is a terminal that can show
 /// it.
 bool has_color(Stream stream);
@@ -57,6 +62,13 @@ void say(const Parts&... parts) {
 template <class... Parts>
 void detail(const Parts&... parts) {
   if (is_verbose()) write_message(join(parts..., "\n"));
+}
+
+/// What to do next, behind the result: a message that does not overtake what was printed before it.
+template <class... Parts>
+void say_next(const Parts&... parts) {
+  flush_results();
+  say("next: ", parts...);
 }
 
 /// Text broken at spaces into lines of at most `width` columns, all but the first indented.

@@ -34,6 +34,19 @@ double fastest_peer(const Measured& measured, const Measurement& beside) {
   return fastest;
 }
 
+// The best seconds of the first rung under the same conditions: where a ladder begins.
+double first_rung(const Measured& measured, const Measurement& beside) {
+  for (const Measurement& m : measured.of)
+    if (!m.who->peer && m.who->threads == beside.who->threads && m.cache == beside.cache) return m.best();
+  return 0;
+}
+
+std::string idea_of(const Case& c, const std::string& rung) {
+  for (size_t i = 0; i < c.rungs(); ++i)
+    if (rung == c.rung_name(i)) return c.rung_idea(i);
+  return "";
+}
+
 BenchRow row_of(Case& c, int64_t calls, const Measured& measured, const Measurement& m, const Roof& roof) {
   const Contender& who = *m.who;
   const Cost cost = c.cost();
@@ -127,6 +140,8 @@ int run_bench_kernels(const Settings& settings) {
     const Measured measured = measurer->measure(c, list);
     for (const Measurement& m : measured.of) {
       rows.push_back(row_of(c, calls, measured, m, measurer->roof(c, m)));
+      if (plan.ladder) rows.back().times_first = first_rung(measured, m) / m.best();
+      if (plan.ladder && !m.who->peer) rows.back().idea = idea_of(c, m.who->name);
       if (plan.assembly) loops += join("\n", loop_title(rows.back()), "\n", m.hot_loop);
     }
   });
@@ -139,7 +154,7 @@ int run_bench_kernels(const Settings& settings) {
 
   const int64_t slower = baseline ? baseline->compare(rows) : 0;
   if (!plot.empty()) write_file_atomically(plot, charts_page(rows));
-  print_rows(rows, format);
+  print_rows(rows, format, settings.flag("wide") ? std::nullopt : known_width(Stream::results));
   if (format == Format::md && !loops.empty()) loops = "\n```" + loops + "```\n";
   print(loops);
   measurer->tell_conditions(rows);

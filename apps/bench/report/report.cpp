@@ -54,6 +54,9 @@ constexpr Column columns[] = {
      [](const BenchRow& r) { return r.others_percent < 0 ? Json() : Json(r.others_percent); }},
     {"steal_percent", nullptr,
      [](const BenchRow& r) { return r.steal_percent < 0 ? Json() : Json(r.steal_percent); }},
+    {"times_first", "x first",
+     [](const BenchRow& r) { return r.times_first > 0 ? Json(r.times_first) : Json(); }, 2},
+    {"idea", nullptr, [](const BenchRow& r) { return r.idea.empty() ? Json() : Json(r.idea); }},
     {"speedup", "speedup", [](const BenchRow& r) { return r.speedup > 0 ? Json(r.speedup) : Json(); }, 2},
     {"baseline_ms", "baseline ms",
      [](const BenchRow& r) { return r.change ? Json(r.change->baseline_ms) : Json(); }, 4},
@@ -74,8 +77,7 @@ std::vector<const Column*> columns_of(const Rows& rows, bool in_table) {
   return used;
 }
 
-Cells cells_of(const Rows& rows) {
-  const auto used = columns_of(rows, true);
+Cells cells_of(const Rows& rows, const std::vector<const Column*>& used) {
   Cells cells(1);
   for (const Column* column : used) cells[0].emplace_back(column->heading);
   for (const BenchRow& row : rows) {
@@ -89,6 +91,79 @@ Cells cells_of(const Rows& rows) {
     }
   }
   return cells;
+}
+
+/// A table that is made to fit.
+class Fitted {
+ public:
+  explicit Fitted(const Rows& rows) : rows_(rows), used_(columns_of(rows, true)) { set(); }
+
+  const std::string& text() const { return text_; }
+  bool fits(size_t width) const { return text_.find('\n') <= width; }
+
+  /// Leaves out the column of this key; its heading, or "" if there is none.
+  std::string leave_out(std::string_view key) {
+    const auto it = std::find_if(used_.begin(), used_.end(), [&](const Column* c) { return c->key == key; });
+    if (it == used_.end()) return "";
+    const std::string heading = (*it)->heading;
+    used_.erase(it);
+    set();
+    return heading;
+  }
+
+  /// Leaves out the column of this key if it is the same in all rows; "threads 1", or "" if it is not.
+  std::string take_constant(std::string_view key) {
+    const auto it = std::find_if(used_.begin(), used_.end(), [&](const Column* c) { return c->key == key; });
+    if (it == used_.end()) return "";
+    const Json value = (*it)->value(rows_[0]);
+    for (const BenchRow& row : rows_)
+      if ((*it)->value(row) != value) return "";
+    return join(leave_out(key), " ", value.is_string() ? value.get<std::string>() : value.dump());
+  }
+
+ private:
+  void set() { text_ = table_text(cells_of(rows_, used_)); }
+
+  const Rows& rows_;
+  std::vector<const Column*> used_;
+  std::string text_;
+};
+
+void print_fitted(const Rows& rows, size_t width) {
+  Fitted table(rows);
+  std::string constant, left_out;
+  const auto add = [](std::string& list, const std::string& more) {
+    if (!more.empty()) list += (list.empty() ? "" : ", ") + more;
+  };
+  if (!table.fits(width))
+    for (const char* key : {"dtype", "threads", "isa", "cache"}) add(constant, table.take_constant(key));
+  // The least important first; what tells rows apart and the best time always stay.
+  for (const char* key : {"spread_percent", "gbps", "median_ms", "noise_percent", "llc_misses", "l1_misses",
+                          "instructions", "cycles", "flops_per_cycle", "calls_per_step", "baseline_ms",
+                          "bound", "gflops", "instructions_per_cycle", "roof_percent"})
+    if (!table.fits(width)) add(left_out, table.leave_out(key));
+  if (!constant.empty()) print("All rows: ", constant, "\n");
+  print(table.text());
+  if (left_out.empty()) return;
+  flush_results();
+  say(wrap(join("left out for lack of width: ", left_out, "; --wide prints them"), static_cast<int>(width),
+           0));
+}
+
+// The rungs of each operation, with their ideas.
+std::string ideas(const Rows& rows, bool md) {
+  std::string out, op;
+  std::vector<std::string> told;
+  for (const BenchRow& row : rows) {
+    const std::string rung = row.op + " " + row.rung;
+    if (row.idea.empty() || std::find(told.begin(), told.end(), rung) != told.end()) continue;
+    told.push_back(rung);
+    if (row.op != op) out += join("\n", row.op, md ? ":\n\n" : "\n");
+    op = row.op;
+    out += md ? join("- `", row.rung, "`: ", row.idea, "\n")
+              : "  " + wrap(join(row.rung, ": ", row.idea), terminal_width(Stream::results), 4) + "\n";
+  }
+  return out;
 }
 
 // A ceiling is a speed; the time it stands for is nobody's.
@@ -145,14 +220,20 @@ std::string rows_json(const Rows& rows) {
   return list.dump(2);
 }
 
-void print_rows(const Rows& rows, Format format) {
+void print_rows(const Rows& rows, Format format, std::optional<int> width) {
   if (format == Format::json) return print(rows_json(rows), "\n");
   if (format == Format::csv) return print_csv(rows);
-  const auto shown = format == Format::md ? markdown : table_text;
+  const bool md = format == Format::md;
+  const auto shown = md ? markdown : table_text;
   Rows ceilings, others;
   for (const BenchRow& row : rows) (row.is_ceiling() ? ceilings : others).push_back(row);
   if (!ceilings.empty()) print(shown(ceiling_cells(ceilings)), others.empty() ? "" : "\n");
-  if (!others.empty()) print(shown(cells_of(others)));
+  if (others.empty()) return;
+  if (md || !width)
+    print(shown(cells_of(others, columns_of(others, true))));
+  else
+    print_fitted(others, static_cast<size_t>(*width));
+  print(ideas(others, md));
 }
 
 }  // namespace hewn::cli

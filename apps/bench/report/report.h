@@ -30,6 +30,8 @@ struct BenchRow {
   int64_t calls = 0;  ///< in a step of the run that the shape is from; 0 without one
   Counts counts{};    ///< with --counters
   double flops_per_cycle = -1;
+  double times_first = 0;     ///< with --ladder: how many times as fast as the first rung; 0 without
+  std::string idea{};         ///< with --ladder: what the rung does differently
   double speedup = 0;         ///< over the fastest library of --compare; 0 where there is none
   double drift_percent = -1;  ///< how much slower the reference loop was than at its best; negative: unknown
   double others_percent = -1, steal_percent = -1;  ///< of the machine's time meanwhile; negative: unknown
@@ -40,8 +42,10 @@ struct BenchRow {
 
 enum class Format { table, md, csv, json };
 
-/// The rows on standard output. Tables show the ceilings first, by themselves.
-void print_rows(const std::vector<BenchRow>& rows, Format format);
+/// The rows on standard output. Tables show the ceilings first, by themselves, and the ideas of a ladder's rungs last.
+/// A plain table is fitted to `width` columns where one is given: what is the same in all rows stands once above it,
+/// then the least important columns are left out, which a message says.
+void print_rows(const std::vector<BenchRow>& rows, Format format, std::optional<int> width);
 /// The rows as JSON: a list of objects.
 std::string rows_json(const std::vector<BenchRow>& rows);
 

@@ -1,6 +1,7 @@
 // hewn bench kernels: its options, outputs and what it refuses.
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -51,6 +52,50 @@ TEST_CASE("a result is a table, Markdown, CSV or JSON") {
   CHECK(hewn(small({"--json", "-q"})).err.empty());
   CHECK_FAILS(hewn(small({"--json", "--csv"})), 2, "--csv and --json exclude each other");
   CHECK_FAILS(hewn(small({"--md", "--csv"})), 2, "exclude each other");
+}
+
+TEST_CASE("a table fits the terminal, and --wide and files hold every column") {
+  const ProcessOptions terminal{.env = {{"TERM", "xterm"}}, .terminal = true};
+  const auto widest = [](const std::string& text) {
+    size_t most = 0;
+    for (size_t at = 0, end; at < text.size(); at = end + 2) {
+      end = std::min(text.find("\r\n", at), text.size());
+      most = std::max(most, end - at);
+    }
+    return most;
+  };
+  const auto fitted = hewn(small({"--ladder"}), terminal).out;
+  INFO(fitted);
+  const std::string table = fitted.substr(0, fitted.find("left out for lack of width: "));
+  CHECK(table.size() < fitted.size());
+  CHECK(widest(table) <= 80);
+  CHECK(contains(table, "All rows: dtype f32, threads 1"));
+  for (const char* heading : {"op ", "shape", "rung", "best ms", "x first"}) CHECK(contains(table, heading));
+  CHECK_FALSE(contains(table, "spread %"));
+  CHECK(contains(fitted, "spread %"));  // in the message
+  CHECK(widest(hewn(small({"--cache=warm", "-q"}), terminal).out) <= 80);
+  for (const std::string& whole : {hewn(small({"--wide"}), terminal).out, hewn(small({})).out}) {
+    CHECK(contains(whole, "spread %"));
+    CHECK(contains(whole, "dtype  threads"));
+    CHECK_FALSE(contains(whole, "left out"));
+  }
+}
+
+TEST_CASE("a ladder says what each rung gains over the first, and its idea") {
+  const Json rows = Json::parse(hewn(small({"--ladder", "--cache=warm", "--json"})).out);
+  REQUIRE(rows.size() >= 2);
+  CHECK(rows[0]["times_first"] == 1);
+  for (const Json& row : rows) {
+    const double gain = rows[0]["best_ms"].get<double>() / row["best_ms"].get<double>();
+    CHECK(std::abs(row["times_first"].get<double>() / gain - 1) < 1e-9);
+    CHECK(row["idea"].get<std::string>().size() > 5);
+  }
+  const std::string rung = rows.back()["rung"], idea = rows.back()["idea"];
+  const std::string table = hewn(small({"--ladder", "--cache=warm"}), {.env = {{"COLUMNS", "500"}}}).out;
+  CHECK(contains(table, "x first"));
+  CHECK(contains(table, "\n  " + rung + ": " + idea + "\n"));
+  CHECK(contains(hewn(small({"--ladder", "--md"})).out, "- `" + rung + "`: " + idea + "\n"));
+  CHECK_FALSE(contains(hewn(small({})).out, "x first"));
 }
 
 TEST_CASE("a result is compared with an earlier one") {
