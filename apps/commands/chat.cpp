@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "apps/cli/signals.h"
+#include "apps/cli/suggest.h"
 #include "apps/cli/terminal.h"
 #include "apps/commands/commands.h"
 #include "apps/run/line_editor.h"
@@ -46,7 +47,7 @@ class Chat {
       turns_ = 0;
       say("(from the beginning)");
     } else if (std::find(std::begin(chat_keys), std::end(chat_keys), name) == std::end(chat_keys)) {
-      help();
+      explain(name);
     } else if (value.empty()) {
       say("/", name, " ", settings_.text(name));
     } else {
@@ -62,6 +63,15 @@ class Chat {
     } catch (const Error& error) {
       say(error.what());
     }
+  }
+
+  // /help, and what is no command.
+  void explain(const std::string& name) const {
+    if (name == "help") return help();
+    std::vector<std::string> names = {"/help", "/reset", "/quit", "/exit"};
+    for (const std::string_view key : chat_keys) names.push_back(join("/", key));
+    const std::string hint = did_you_mean("/" + name, names);
+    say("unknown command '/", name, "'", hint.empty() ? "; /help lists them all" : hint);
   }
 
   void help() const {
@@ -108,9 +118,9 @@ class Chat {
 int run_chat(const Settings& settings) {
   const OpenRun run = open_writer(settings);
   Chat chat(settings, run);
-  LineEditor editor;
+  LineEditor editor(settings.given("history") ? settings.text("history") : default_history_file());
   catch_signals();
-  if (editor.is_interactive()) say("/help lists commands, Ctrl-D ends");
+  if (editor.is_interactive()) say("/help lists the commands, Ctrl-R searches earlier lines, Ctrl-D ends");
   while (const std::optional<std::string> line = editor.read("> ")) {
     if (!chat.take(*line)) break;
     // Ctrl-C on a terminal means this answer; anything else means the program.

@@ -60,16 +60,17 @@ std::vector<std::string> characters_of(const std::string& text) {
 
 }  // namespace
 
-LineEditor::LineEditor() {
+LineEditor::LineEditor(const std::string& history_file) {
   const char* term = std::getenv("TERM");
   interactive_ =
       ::isatty(STDIN_FILENO) == 1 && is_terminal(Stream::messages) && term && std::strcmp(term, "dumb") != 0;
+  if (interactive_) history_ = History(history_file);
 }
 
 std::optional<std::string> LineEditor::read(const std::string& prompt) {
   if (!interactive_) return plain_line();
   std::optional<std::string> text = edit(prompt);
-  if (text && !text->empty() && (history_.empty() || history_.back() != *text)) history_.push_back(*text);
+  if (text) history_.add(*text);
   return text;
 }
 
@@ -107,7 +108,7 @@ std::optional<std::string> LineEditor::plain_line() {
 std::optional<std::string> LineEditor::edit(const std::string& prompt) {
   const RawTerminal raw;
   line_.clear(), draft_.clear();
-  cursor_ = 0, entry_ = history_.size();
+  cursor_ = 0, entry_ = history_.lines().size();
   while (true) {
     if (buffer_.empty()) draw(prompt);
     const std::optional<char> byte = next_byte();
@@ -136,7 +137,8 @@ LineEditor::Step LineEditor::key(char byte) {
     case control('C'): erase(0, line_.size()); break;
     case control('L'): write_message("\x1b[H\x1b[2J"); break;
     case control('P'): recall(entry_ - (entry_ > 0)); break;
-    case control('N'): recall(entry_ + (entry_ < history_.size())); break;
+    case control('N'): recall(entry_ + (entry_ < history_.lines().size())); break;
+    case control('R'): return search();
     case control('D'):
       if (line_.empty()) return Step::ended;
       if (cursor_ < line_.size()) erase(cursor_, cursor_ + 1);
@@ -171,6 +173,39 @@ LineEditor::Step LineEditor::escape() {
   return Step::goes_on;
 }
 
+// Ctrl-R: the newest line that holds what is typed, then older ones.
+LineEditor::Step LineEditor::search() {
+  const std::vector<std::string> before = line_;
+  const size_t entry_before = entry_, cursor_before = cursor_, newest = history_.lines().size();
+  std::string wanted;
+  size_t from = newest;  // lines before this one are searched
+  while (true) {
+    const std::optional<size_t> found = wanted.empty() ? std::nullopt : history_.find_before(from, wanted);
+    if (found && *found != entry_) recall(*found);
+    if (buffer_.empty()) show_search(wanted, found || wanted.empty());
+    const std::optional<char> byte = next_byte();
+    if (!byte) return Step::ended;
+    if (*byte == control('R')) {
+      if (found) from = *found;
+    } else if (*byte == control('G') || *byte == control('C')) {
+      line_ = before, entry_ = entry_before, cursor_ = cursor_before;
+      return Step::goes_on;
+    } else if (*byte == '\x7f' || *byte == control('H')) {
+      std::vector<std::string> characters = characters_of(wanted);
+      if (!characters.empty()) wanted.resize(wanted.size() - characters.back().size());
+      from = newest;
+    } else if (static_cast<unsigned char>(*byte) >= 0x20) {
+      wanted += *byte;
+    } else {
+      return key(*byte);
+    }
+  }
+}
+
+void LineEditor::show_search(const std::string& wanted, bool found) const {
+  draw(join(found ? "(search) " : "(not found) ", wanted, ": "), line_, cursor_);
+}
+
 // A character, its later bytes read; other control codes and what is no UTF-8 are passed over.
 void LineEditor::insert(char first) {
   std::string character(1, first);
@@ -185,9 +220,10 @@ void LineEditor::insert(char first) {
 }
 
 void LineEditor::recall(size_t entry) {
-  if (entry_ == history_.size()) draft_ = line();
+  const std::vector<std::string>& lines = history_.lines();
+  if (entry_ == lines.size()) draft_ = line();
   entry_ = entry;
-  line_ = characters_of(entry == history_.size() ? draft_ : history_[entry]);
+  line_ = characters_of(entry == lines.size() ? draft_ : lines[entry]);
   cursor_ = line_.size();
 }
 
@@ -210,22 +246,25 @@ std::string LineEditor::line() const {
   return text;
 }
 
-// The prompt and as much of the line as fits beside it, the cursor within.
-void LineEditor::draw(const std::string& prompt) const {
+void LineEditor::draw(const std::string& prompt) const { draw(prompt, line_, cursor_); }
+
+void LineEditor::draw(const std::string& prompt, const std::vector<std::string>& line, size_t cursor) {
   const auto columns = [](const std::string& character) {
     return character == "\t" ? 1 : columns_of(decode_utf8(character, 0).value);
   };
-  const int room = std::max(terminal_width(Stream::messages) - static_cast<int>(prompt.size()) - 1, 8);
-  size_t begin = cursor_;
+  int prompt_columns = 0;
+  for (const std::string& character : characters_of(prompt)) prompt_columns += columns(character);
+  const int room = std::max(terminal_width(Stream::messages) - prompt_columns - 1, 8);
+  size_t begin = cursor;
   int before = 0;  // columns from the first character shown to the cursor
-  while (begin > 0 && before + columns(line_[begin - 1]) <= room - 1) before += columns(line_[--begin]);
+  while (begin > 0 && before + columns(line[begin - 1]) <= room - 1) before += columns(line[--begin]);
   std::string shown;
   int used = 0;
-  for (size_t i = begin; i < line_.size() && used + columns(line_[i]) <= room; ++i) {
-    shown += line_[i] == "\t" ? " " : line_[i];
-    used += columns(line_[i]);
+  for (size_t i = begin; i < line.size() && used + columns(line[i]) <= room; ++i) {
+    shown += line[i] == "\t" ? " " : line[i];
+    used += columns(line[i]);
   }
-  const int back = static_cast<int>(prompt.size()) + before;
+  const int back = prompt_columns + before;
   write_message(join("\r", prompt, shown, "\x1b[K\r", back > 0 ? join("\x1b[", back, "C") : ""));
 }
 

@@ -5,11 +5,14 @@
 #include <string>
 #include <vector>
 
+#include "apps/run/history.h"
+
 namespace hewn::cli {
 
 class LineEditor {
  public:
-  LineEditor();
+  /// With a `history_file`, lines typed on a terminal are kept there (`History`), and begin with those it holds.
+  explicit LineEditor(const std::string& history_file = "");
 
   /// Whether a person types: standard input and standard error are a terminal that can move its cursor.
   bool is_interactive() const { return interactive_; }
@@ -18,8 +21,9 @@ class LineEditor {
   /// has asked to stop (`stop_signal`). On a terminal `prompt` is shown before it, on standard error, and
   /// these keys edit it: left and right or Ctrl-B and Ctrl-F, Home and End or Ctrl-A and Ctrl-E, Backspace,
   /// Delete or Ctrl-D, Ctrl-U and Ctrl-K (cut to the beginning, to the end), Ctrl-W (cut the word before), up
-  /// and down or Ctrl-P and Ctrl-N (earlier lines), Ctrl-L (clear the screen), Ctrl-C (empty the line). A
-  /// character is a code point. Throws ErrorCode::input when standard input cannot be read or a line is
+  /// and down or Ctrl-P and Ctrl-N (earlier lines), Ctrl-R (search them: what is typed, Ctrl-R for the next older one,
+  /// Ctrl-G or Ctrl-C to give up, any other key to go on with the line found), Ctrl-L (clear the screen), Ctrl-C (empty
+  /// the line). A character is a code point. Throws ErrorCode::input when standard input cannot be read or a line is
   /// longer than 1 MiB.
   std::optional<std::string> read(const std::string& prompt);
 
@@ -32,15 +36,19 @@ class LineEditor {
   std::optional<char> next_byte();
   Step key(char byte);
   Step escape();
+  Step search();
+  void show_search(const std::string& wanted, bool found) const;
   void insert(char first);
   void recall(size_t entry);
   void erase(size_t from, size_t to);
   size_t word_start() const;
   std::string line() const;
   void draw(const std::string& prompt) const;
+  /// The line behind a prompt, of the text as much as fits, and the cursor in it.
+  static void draw(const std::string& prompt, const std::vector<std::string>& line, size_t cursor);
 
   bool interactive_;
-  std::vector<std::string> history_;
+  History history_;
   std::string buffer_;             // bytes read and not used
   std::vector<std::string> line_;  // a character each
   size_t cursor_ = 0;              // before this character

@@ -1,6 +1,8 @@
 // hewn chat: lines in, answers out; the keys of the line editor, typed into a pseudo-terminal.
 
 #include <csignal>
+#include <filesystem>
+#include <memory>
 
 #include "tests/apps/small_run.h"
 
@@ -13,7 +15,10 @@ std::vector<std::string> chat_words(const std::string& run, const std::vector<st
   return words;
 }
 
-ProcessOptions terminal() { return {.env = {{"TERM", "xterm"}}, .timeout = 120, .terminal = true}; }
+// A terminal, and lines that are kept in this file, or nowhere.
+ProcessOptions terminal(const std::string& history = "") {
+  return {.env = {{"TERM", "xterm"}, {"HEWN_HISTORY", history}}, .timeout = 120, .terminal = true};
+}
 
 const std::string up = "\x1b[A", down = "\x1b[B", right = "\x1b[C", left = "\x1b[D", home = "\x1b[H",
                   end = "\x1bOF", remove_key = "\x1b[3~", backspace = "\x7f";
@@ -57,6 +62,9 @@ TEST_CASE("chat: answers follow from all that was said", "[chat]") {
   CHECK(contains(said("/top_k many\n"), "is not a whole number"));
   CHECK(contains(said("/help\n"), "/reset forgets"));
   CHECK(contains(said("Z\n"), "Z"));
+  CHECK(contains(said("/tempreature 1\n"), "unknown command '/tempreature'; did you mean '/temperature'?"));
+  CHECK(contains(said("/hepl\n"), "did you mean '/help'?"));
+  CHECK(contains(said("/nonsense\n"), "unknown command '/nonsense'; /help lists them all"));
   const auto drawn = [&](const std::string& lines) {
     return hewn({"chat", run, "--temperature=1", "--max_new_tokens=12", "--stop=zzz"}, {.input = lines}).out;
   };
@@ -113,6 +121,72 @@ TEST_CASE("chat: the line is edited as people expect", "[chat]") {
   chat.type("not the end" + control('D') + control('U') + control('D'));
   const ProcessResult r = chat.finish();
   CHECK(r.exit_code == 0);
+}
+
+TEST_CASE("chat: earlier lines are searched, and kept for the next time", "[chat]") {
+  const TempDir dir;
+  REQUIRE(hewn(small_train(dir, {"--max_iters=1"})).exit_code == 0);
+  const std::string run = (dir / "run").string(), history = (dir / "state/hewn/history").string();
+  const auto seed_is = [&](Process& chat, const std::string& keys, const std::string& value) {
+    INFO("expected /seed " << value);
+    chat.type(keys + "\r/seed\r");
+    CHECK(chat.wait_for("\n/seed " + value + "\r\n\r> "));
+    chat.forget();
+  };
+  const auto start = [&](const ProcessOptions& options) {
+    auto chat = std::make_unique<Process>(chat_words(run, {"--max_new_tokens=4"}), options);
+    REQUIRE(chat->wait_for("\r> "));
+    return chat;
+  };
+  {
+    const auto chat = start(terminal(history));
+    seed_is(*chat, "/seed 111", "111");
+    seed_is(*chat, "/seed 222", "222");
+    seed_is(*chat, "/seed 333", "333");
+    seed_is(*chat, control('R') + "d 2", "222");
+    seed_is(*chat, control('R') + "d 1" + end + "5", "1115");
+    seed_is(*chat, control('R') + "d " + control('R') + control('R'), "333");  // over 1115 and 222
+    seed_is(*chat, "/seed 77" + control('R') + "d 2" + control('G'), "77");
+    seed_is(*chat, control('R') + "d 19" + backspace, "1115");
+    chat->type(control('R') + "d 9");
+    CHECK(chat->wait_for("(not found) d 9: "));
+    chat->type(control('C') + control('D'));
+    CHECK(chat->finish().exit_code == 0);
+  }
+  const auto lines = [&] {
+    const std::string text = read_file(history);
+    return std::count(text.begin(), text.end(), '\n');
+  };
+  CHECK(contains(read_file(history), "/seed 1115\n/seed\n/seed 333\n"));
+  using std::filesystem::perms;
+  CHECK((std::filesystem::status(history).permissions() & perms::mask) ==
+        (perms::owner_read | perms::owner_write));
+  CHECK((std::filesystem::status(dir / "state/hewn").permissions() & perms::mask) == perms::owner_all);
+
+  const auto kept = lines();
+  const auto says = [&](const ProcessOptions& options, const std::string& keys, const std::string& value) {
+    const auto chat = start(options);
+    seed_is(*chat, keys, value);
+    chat->type(control('D'));
+    CHECK(chat->finish().exit_code == 0);
+  };
+  says(terminal(history), control('R') + "d 333", "333");  // of the program before
+  CHECK(lines() == kept + 2);
+  says(terminal(""), "/seed 5", "5");
+  says(terminal("/proc/nowhere/history"), "/seed 6", "6");
+  says(terminal(dir.path().string()), "/seed 7", "7");  // a directory
+  CHECK(lines() == kept + 2);
+  ProcessOptions usual = terminal();
+  usual.env.erase("HEWN_HISTORY"), usual.env["XDG_STATE_HOME"] = (dir / "xdg").string();
+  says(usual, "/seed 8", "8");
+  CHECK(read_file(dir / "xdg/hewn/history") == "/seed 8\n/seed\n");
+
+  // Bounded, whatever is in the file.
+  std::string long_one = "/seed 4\x1b[2J\n\xff\xfe\n" + std::string(5000, 'x') + "\n\n";
+  for (int i = 0; i < 3000; ++i) long_one += "/seed " + std::to_string(i) + "\n";
+  write_file(history, long_one + "no end");
+  says(terminal(history), control('R') + "d 2999" + control('E'), "2999");
+  CHECK(lines() == 1002);
 }
 
 TEST_CASE("chat: Ctrl-C stops an answer, not the talk", "[chat]") {
