@@ -37,7 +37,7 @@ std::string example(std::string_view line) {
   if (remark.empty()) return "  " + command + "\n";
   if (static_cast<int>(command.size() + remark.size()) + 5 <= page_width())
     return "  " + command + "   " + remark + "\n";
-  return "  " + wrap(remark, page_width(), 2) + "\n  " + command + "\n";
+  return "  " + remark + "\n  " + command + "\n";
 }
 
 std::string examples(const Command& command) {
