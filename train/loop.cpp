@@ -166,13 +166,17 @@ class Loop {
     const bool save_now =
         last || (state_.step > 0 && (better || config_.always_save_checkpoint || !val_loader_));
     if (save_now) save();
-    if (!events_.on_message) return;
+    if (events_.on_message) events_.on_message(evaluation_message(better, save_now));
+    if (events_.on_evaluated) events_.on_evaluated(state_);
+  }
+
+  std::string evaluation_message(bool better, bool saved) const {
     std::ostringstream text;
     text.precision(4);
     text << std::fixed << "step " << state_.step;
     if (state_.val_loss) text << ": val loss " << *state_.val_loss << (better ? " (best)" : "");
-    if (save_now) text << ", saved " << checkpoint_;
-    events_.on_message(text.str());
+    if (saved) text << ", saved " << checkpoint_;
+    return text.str();
   }
 
   void save() {

@@ -28,6 +28,7 @@ struct Progress {
 struct LoopEvents {
   std::function<void(const Progress&)> on_step;
   std::function<void(const std::string&)> on_message;  ///< "step 250: val loss 2.43, saved ..."
+  std::function<void(const RunState&)> on_evaluated;   ///< after each evaluation, its checkpoint and message
   std::function<void(int64_t step)> on_sample;         ///< every sample_interval steps, from step 0 on
   std::function<bool()> should_stop;                   ///< asked after each step: Ctrl-C
   double peak_tokens_per_s = 0;    ///< at the device's peak, for `Progress::mfu`; 0: not known

@@ -26,17 +26,17 @@ bool begins_call(std::string_view before) {
 
 }  // namespace
 
-void set_program(std::string_view called) { remembered() = called.empty() ? own_name : quoted(called); }
+void set_program(std::string_view called) { remembered() = called.empty() ? own_name : shell_word(called); }
 
 const std::string& program() { return remembered(); }
 
-std::string quoted(std::string_view word) {
+std::string shell_word(std::string_view word) {
   const bool safe = std::all_of(word.begin(), word.end(), is_safe);
   if (safe && !word.empty()) return std::string(word);
   const size_t equals = std::min(word.find('='), word.size());
   const std::string_view key = word.substr(0, equals);
   if (equals < word.size() && key.starts_with("--") && std::all_of(key.begin(), key.end(), is_safe))
-    return std::string(key) + "=" + quoted(word.substr(equals + 1));
+    return std::string(key) + "=" + shell_word(word.substr(equals + 1));
   std::string out = "'";
   for (const char c : word) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
   return out + "'";

@@ -14,7 +14,7 @@ const std::string& program();
 
 /// A word as a shell reads it back: unchanged where that is safe, else in single quotes. Of `--key=value` only the
 /// value is quoted.
-std::string quoted(std::string_view word);
+std::string shell_word(std::string_view word);
 
 /// A text of ours with every call of `hewn` in it (first in a line, after a backquote, a pipe or `<(`) under the name
 /// the program was called by.

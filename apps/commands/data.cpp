@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/cli/format.h"
+#include "apps/cli/shell.h"
 #include "apps/cli/terminal.h"
 #include "apps/commands/commands.h"
 #include "apps/run/input.h"
@@ -48,7 +49,7 @@ int run_data_prepare(const Settings& settings) {
   say(directory, ": ", long_count(made.train_tokens), " tokens to train on, ", long_count(made.val_tokens),
       " to validate, vocabulary of ", long_count(made.vocab_size),
       made.aligned ? ", aligned to documents" : "");
-  say("next: hewn train --dataset=", directory);
+  say_next(program(), " train ", shell_word("--dataset=" + directory));
   return 0;
 }
 

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/cli/format.h"
+#include "apps/cli/shell.h"
 #include "apps/cli/terminal.h"
 #include "apps/cli/version.h"
 #include "apps/commands/commands.h"
@@ -112,7 +113,7 @@ int run_import(const Settings& settings) {
   print("format      ", foreign.format, "\n", "model       ", architecture_text(foreign.config), "\n",
         "parameters  ", long_count(parameters), "\n", "tokenizer   ", tokenizer, "\n", "run         ",
         run.path(), "\n");
-  if (foreign.tokenizer) say("next: hewn sample ", run.path());
+  if (foreign.tokenizer) say_next(program(), " sample ", shell_word(run.path()));
   return 0;
 }
 

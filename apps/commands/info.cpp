@@ -83,7 +83,9 @@ Json about_checkpoint(const std::string& path) {
       {"checkpoint", path}, {"step", state.step}, {"tokens_seen", state.tokens}, {"seconds", state.seconds}};
   if (state.val_loss) out["val_loss"] = *state.val_loss;
   if (state.best_val_loss) out["best_val_loss"] = *state.best_val_loss, out["best_step"] = state.best_step;
-  out["model"] = Json::parse(to_json(checkpoint_config(path)));
+  const ModelConfig config = checkpoint_config(path);
+  out["parameters"] = declare_model(config)->parameters().numel();
+  out["model"] = Json::parse(to_json(config));
   return out;
 }
 
@@ -203,6 +205,16 @@ Json about(const std::string& path) {
        "`hewn data stats`");
 }
 
+// A value for people: times in hours, minutes and seconds, real numbers without digits that nobody needs.
+std::string shown_value(const std::string& key, const Json& value) {
+  if (value.is_string()) return value.get<std::string>();
+  if (value.is_number_integer()) return long_count(value.get<int64_t>());
+  if (!value.is_number_float()) return value.dump();
+  const double number = value.get<double>();
+  if (key == "seconds") return number < 60 ? fixed(number, 1) + "s" : duration_text(number);
+  return join(number);  // six digits
+}
+
 // Nested values as indented lines.
 void print_lines(const Json& value, int indent) {
   for (const auto& [key, inner] : value.items()) {
@@ -211,10 +223,7 @@ void print_lines(const Json& value, int indent) {
       print("\n");
       print_lines(inner, indent + 2);
     } else {
-      const std::string text = inner.is_string()           ? inner.get<std::string>()
-                               : inner.is_number_integer() ? long_count(inner.get<int64_t>())
-                                                           : inner.dump();
-      print(value.is_array() ? "" : "  ", text, "\n");
+      print(value.is_array() ? "" : "  ", shown_value(key, inner), "\n");
     }
   }
 }

@@ -8,6 +8,7 @@
 
 #include "apps/bench/profile_tables.h"
 #include "apps/cli/format.h"
+#include "apps/cli/shell.h"
 #include "apps/cli/signals.h"
 #include "apps/cli/terminal.h"
 #include "apps/cli/version.h"
@@ -55,6 +56,31 @@ void say_what(const TrainConfig& config, const Dataset& data, const Model& model
   say("train   ", long_count(config.max_iters), " steps of ", long_count(tokens), " tokens");
 }
 
+// A value of a configuration as what it is.
+Json json_value(const Settings& settings, const Option& option) {
+  switch (option.kind) {
+    case Kind::flag: return settings.flag(option.name);
+    case Kind::integer: return settings.integer(option.name);
+    case Kind::real: return settings.real(option.name);
+    case Kind::choice:
+    case Kind::text: return settings.text(option.name);
+  }
+  return nullptr;
+}
+
+// What --dry_run says, for programs.
+Json dry_run_json(const Settings& settings, const Dataset& data, const Model& model) {
+  Json config = Json::object();
+  for (const Option* option : options_of(settings.command()))
+    if (option->is_key() && !option->once && settings.has(option->name))
+      config[std::string(option->name)] = json_value(settings, *option);
+  return {{"parameters", model.parameters().numel()},
+          {"train_tokens", data.train_tokens()},
+          {"val_tokens", data.val_tokens()},
+          {"vocab_size", data.vocab_size},
+          {"config", config}};
+}
+
 // What a run keeps beside its checkpoints.
 void write_run_files(const RunDirectory& run, const Settings& settings, const Dataset& data) {
   write_file_atomically(run.file("config.toml"), settings.to_toml());
@@ -64,24 +90,40 @@ void write_run_files(const RunDirectory& run, const Settings& settings, const Da
   if (data.tokenizer) data.tokenizer->save(run.file("tokenizer.json"));
 }
 
-// A text of the model as it is, into RUN/samples.
-void write_sample(const RunDirectory& run, Model& model, const Tokenizer& tokenizer, int64_t step,
-                  uint64_t seed) {
+// A text of the model as it is.
+std::string drawn_text(Model& model, const Tokenizer& tokenizer, int64_t tokens, uint64_t seed) {
   std::vector<int32_t> ids, prompt{0};
   try {
     prompt = tokenizer.encode("\n");
   } catch (const Error&) {  // a vocabulary without line ends begins with its first token
   }
   generate(model, prompt,
-           {.max_new_tokens = 300, .temperature = 0.8, .seed = seed, .vocab_size = tokenizer.vocab_size()},
+           {.max_new_tokens = tokens, .temperature = 0.8, .seed = seed, .vocab_size = tokenizer.vocab_size()},
            [&](int32_t id) {
              ids.push_back(id);
              return true;
            });
+  return tokenizer.decode(ids);
+}
+
+// The same into RUN/samples.
+void write_sample(const RunDirectory& run, Model& model, const Tokenizer& tokenizer, int64_t step,
+                  uint64_t seed) {
   std::string number = std::to_string(step);
   number.insert(0, 6 - std::min<size_t>(6, number.size()), '0');
   std::filesystem::create_directories(run.file("samples"));
-  write_file_atomically(run.file("samples/step-" + number + ".txt"), tokenizer.decode(ids) + "\n");
+  write_file_atomically(run.file("samples/step-" + number + ".txt"),
+                        drawn_text(model, tokenizer, 300, seed) + "\n");
+}
+
+// The beginning of a text for the terminal, where memory is left for it.
+std::string shown_text(Model& model, const Tokenizer& tokenizer, uint64_t seed) {
+  try {
+    return drawn_text(model, tokenizer, 60, seed);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::memory) throw;
+    return "";
+  }
 }
 
 // To the terminal in short, to the run whole.
@@ -113,7 +155,7 @@ int conclude(const Outcome& outcome, const std::string& run, TrainLog& log) {
   switch (outcome.reason) {
     case StopReason::asked:
       log.line(join("stopped after step ", step, saved));
-      log.line(join("go on with: hewn train --init_from=resume --out_dir=", run));
+      log.line(join("go on with: ", program(), " train --init_from=resume ", shell_word("--out_dir=" + run)));
       return stop_status();
     case StopReason::max_time: log.line(join("max_time is over after step ", step, saved)); break;
     case StopReason::patience:
@@ -121,7 +163,7 @@ int conclude(const Outcome& outcome, const std::string& run, TrainLog& log) {
       break;
     case StopReason::max_iters: log.line(join("done after step ", step, saved)); break;
   }
-  log.line(join("next: hewn sample ", run));
+  log.line(join("next: ", program(), " sample ", shell_word(run)));
   return 0;
 }
 
@@ -134,6 +176,10 @@ int train(const Settings& settings, RunDirectory& run, const TrainConfig& config
   events.on_message = [&](const std::string& line) { log.line(line); };
   events.should_stop = [] { return stop_signal() != 0; };
   events.peak_tokens_per_s = peak_tokens_per_s(trainer.model(), config.dtype);
+  events.on_evaluated = [&](const RunState& evaluated) {
+    const bool text = log.shows_samples() && data.tokenizer;
+    log.evaluated(evaluated.val_loss, text ? shown_text(trainer.model(), *data.tokenizer, config.seed) : "");
+  };
   if (data.tokenizer)
     events.on_sample = [&](int64_t step) {
       write_sample(run, trainer.model(), *data.tokenizer, step, config.seed);
@@ -147,6 +193,7 @@ int train(const Settings& settings, RunDirectory& run, const TrainConfig& config
   log.finish();
   if (profile) write_profile(run, *profile);
   if (settings.flag("json")) print(summary(outcome).dump(2), "\n");
+  flush_results();
   return conclude(outcome, run.path(), log);
 }
 
@@ -184,7 +231,7 @@ int run_train(const Settings& given) {
   const auto model = make_model(config.model, *device, config.dtype, config.seed);
   if (settings.flag("dry_run")) {
     say_what(config, data, *model);
-    print(settings.to_toml());
+    print(settings.flag("json") ? dry_run_json(settings, data, *model).dump(2) + "\n" : settings.to_toml());
     return 0;
   }
   if (settings.flag("eval_only")) {

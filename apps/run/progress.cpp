@@ -5,6 +5,7 @@
 
 #include "apps/cli/format.h"
 #include "apps/cli/terminal.h"
+#include "model/tokenizer/utf8.h"
 
 namespace hewn::cli {
 namespace {
@@ -42,6 +43,29 @@ std::string progress_text(const Progress& p, int width, bool bar) {
   return text;
 }
 
+std::string sample_text(const std::string& curve, size_t curve_columns, const std::string& sample,
+                        int width) {
+  std::string text = "  " + curve + "  ";
+  size_t bars = 0;
+  for (const char c : curve) bars += (static_cast<unsigned char>(c) & 0xc0) != 0x80;  // characters, not bytes
+  text.append(curve_columns - std::min(curve_columns, bars), ' ');
+  int room = width - static_cast<int>(curve_columns) - 4;
+  bool blank = true;  // line ends and runs of blanks become one
+  for (size_t at = 0; at < sample.size();) {
+    const CodePoint point = decode_utf8(sample, at);
+    const std::string_view character = std::string_view(sample).substr(at, std::max<size_t>(point.bytes, 1));
+    at += character.size();
+    const bool space = is_white_space(point.value) || point.value < 0x20 || point.value == 0x7f;
+    const int columns = space ? 1 : columns_of(point.value);
+    if (space && blank) continue;
+    if (columns > room) break;
+    text += space ? " " : character;
+    room -= columns;
+    blank = space;
+  }
+  return text.substr(0, text.find_last_not_of(' ') + 1);
+}
+
 TrainLog::TrainLog(const std::string& path, int64_t interval)
     : file_(path, std::ios::app),
       interval_(std::max<int64_t>(interval, 1)),
@@ -49,6 +73,7 @@ TrainLog::TrainLog(const std::string& path, int64_t interval)
 
 void TrainLog::show(const Progress& progress) {
   last_ = progress;
+  curve_.add(progress.step.loss);
   const int64_t steps = progress.step.step + 1;
   const bool last = steps >= progress.max_iters;
   if (in_place_) {
@@ -72,6 +97,17 @@ void TrainLog::line(const std::string& text) {
   file_ << text << std::endl;  // unwritable: the screen still says it, and checkpoints are what matters
   if (drawn_) write_message(clear_line);
   say(text);
+}
+
+bool TrainLog::shows_samples() const { return in_place_ && !is_quiet(); }
+
+void TrainLog::evaluated(std::optional<double> val_loss, const std::string& sample) {
+  if (last_) last_->val_loss = val_loss;
+  if (shows_samples()) {
+    const std::string curve = curve_.text(!has_utf8());
+    write_message(join(
+        clear_line, sample_text(curve, curve_columns, sample, terminal_width(Stream::messages) - 1), "\n"));
+  }
   if (drawn_ && last_) draw(*last_);
 }
 

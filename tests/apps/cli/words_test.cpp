@@ -146,14 +146,14 @@ TEST_CASE("words: odd ones neither vanish nor crash") {
 
 TEST_CASE("a shell reads a quoted word back") {
   const auto read_back = [](const std::string& word) {
-    return run_program({"sh", "-c", "printf '%s' " + cli::quoted(word)}).out;
+    return run_program({"sh", "-c", "printf '%s' " + cli::shell_word(word)}).out;
   };
   for (const std::string word : {"out", "my run", "it's", "a\\b", "$HOME", "`ls`", "*", "~", "a\nb", "é",
                                  "--out_dir=my run", "--out_dir=", "--a b=c", "#", "a;b", "\"", ""})
     CHECK(read_back(word) == word);
-  CHECK(cli::quoted("out/book-2") == "out/book-2");
-  CHECK(cli::quoted("--out_dir=my run") == "--out_dir='my run'");
-  CHECK(cli::quoted("") == "''");
+  CHECK(cli::shell_word("out/book-2") == "out/book-2");
+  CHECK(cli::shell_word("--out_dir=my run") == "--out_dir='my run'");
+  CHECK(cli::shell_word("") == "''");
 }
 
 TEST_CASE("texts call the program as it was called") {

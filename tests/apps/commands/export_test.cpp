@@ -56,7 +56,7 @@ TEST_CASE("an export that cannot be says why", "[cli]") {
   CHECK_FAILS(hewn({"export", run, "--format=onnx", out}), 2, "onnx");
   CHECK_FAILS(hewn({"export", run, out}), 2, "in which format?");
   CHECK_FAILS(hewn({"export", run, "--format=hf"}), 2, "where to?");
-  CHECK_FAILS(hewn({"export", "--format=hf", out}), 2, "which model?");
+  CHECK_FAILS(hewn({"export", "--format=hf", out}, {.directory = "/"}), 2, "which run?");
   CHECK_FAILS(hewn({"export", (dir / "none").string(), "--format=hf", out}), 3, "none");
   CHECK_FAILS(hewn({"export", (dir / "text.txt").string(), "--format=hf", out}), 3,
               "no model of a known format");
