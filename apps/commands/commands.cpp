@@ -31,6 +31,7 @@ constexpr Command command_table[] = {
      "hewn sample out --temperature=0 --max_new_tokens=20 --show_probs\n"
      "hewn sample out --start=\"Once upon\" --max_new_tokens=40 --beam=8 --num_samples=3\n"
      "hewn sample out/checkpoints/best --num_samples=5 --seed=7\n"
+     "hewn sample model.gguf --start=\"Once upon\"  # another program's model, as it is\n"
      "echo \"The fox\" | hewn sample out --start=-\n"
      "hewn sample out --start=\"Once upon\" --max_new_tokens=40 --compare\n"
      "hewn sample gpt2 --shots=capitals.jsonl --start=Italy --temperature=0  # few-shot, see "

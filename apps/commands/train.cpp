@@ -237,7 +237,9 @@ int run_train(const Settings& given) {
   if (settings.flag("eval_only")) {
     start.load_weights(*model);
     const Evaluation result = evaluate(*model, data, {.block_size = config.model.block_size});
-    print(settings.flag("json") ? evaluation_json(result, start.checkpoint) : evaluation_text(result));
+    print(settings.flag("json")
+              ? evaluation_json(result, start.foreign ? settings.text("init_from") : start.checkpoint)
+              : evaluation_text(result));
     return 0;
   }
   Trainer trainer(*model, config.optimizer, config.schedule, config.seed);

@@ -70,8 +70,9 @@ std::shared_ptr<const Tokenizer> run_tokenizer(const std::string& run, uint64_t 
 
 bool is_foreign_model(const std::string& path) {
   const fs::path given(path);
-  const bool own = fs::exists(given / "checkpoints") || fs::exists(given / "state.json");
-  return !own && fs::exists(given) && !fs::exists(given / "config.toml");
+  const auto holds = [&](const char* name) { return fs::exists(given / name); };
+  if (!fs::is_directory(given)) return fs::exists(given);
+  return (holds("config.json") || holds("hparams.json")) && !holds("checkpoints") && !holds("state.json");
 }
 
 Settings settings_of(const ModelConfig& model, const std::string& dtype, const std::string& source) {

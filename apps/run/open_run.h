@@ -22,8 +22,8 @@ struct OpenRun {
   Settings config;  ///< as settings of `train`: the run's config.toml, or the keys of such a model
 };
 
-/// Whether a path exists and is neither a run nor a checkpoint: a model of another program, or parameters that
-/// `hewn export` wrote, which `open_foreign` opens.
+/// Whether a path is for `open_foreign`: a file, or a directory with another program's configuration that is
+/// neither a run nor a checkpoint.
 bool is_foreign_model(const std::string& path);
 
 /// A model's keys as settings of `train`, whose names they have, without vocab_size, which is the tokenizer's.
