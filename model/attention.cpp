@@ -1,129 +1,124 @@
 #include "model/attention.h"
 
-#include "kernels/attention/op.h"
 #include "kernels/copy/op.h"
-#include "kernels/elementwise/op.h"
 
 namespace hewn {
 
-SelfAttention::SelfAttention(Parameters& parameters, const std::string& name, const ModelConfig& model_config,
-                             double deviation, double join_deviation)
-    : c_attn(parameters, name + ".c_attn", model_config.n_embd, model_config.qkv_size(),
-             model_config.bias && model_config.qkv_bias, deviation),
-      c_proj(parameters, name + ".c_proj", model_config.n_embd, model_config.n_embd, model_config.bias,
-             join_deviation),
-      config(model_config) {}
-
-Tensor SelfAttention::operator()(const Tensor& x, const Tensor& residual, const AttentionPass& pass) const {
-  const Scope scope("attn");
-  Tensor y;
-  if (pass.options.cache || !pass.options.caches.empty()) {
-    y = cached(x, pass);
-  } else {
-    switch (config.attention) {
-      case AttentionForm::per_head: y = per_head(x, pass); break;
-      case AttentionForm::batched: y = batched(x, pass); break;
-      case AttentionForm::fused: y = fused(x, pass); break;
-    }
-  }
-  const DropoutPlace drop{config.dropout, pass.output_site};
-  if (drop.p == 0 || !pass.options.step_state.defined()) return c_proj(y, Activation::none, residual);
-  y = drop(c_proj(y), pass.options.step_state);
-  return residual.defined() ? add(residual, y) : y;
+SelfAttention::SelfAttention(Parameters& parameters, const std::string& name, const ModelConfig& config,
+                             int64_t layer)
+    : c_attn_(parameters, name + ".c_attn", config.n_embd, config.qkv_size(), config.bias && config.qkv_bias),
+      c_proj_(parameters, name + ".c_proj", config.n_embd, config, DropoutPlace::attention_output, layer),
+      weights_dropout_(config.attention_dropout(), DropoutPlace::attention_weights, layer),
+      form_(config.attention),
+      layer_(layer),
+      n_head_(config.n_head),
+      n_kv_head_(config.kv_heads()),
+      head_size_(config.head_size()),
+      window_(config.window) {
+  if (config.pos == Positions::rotary) rotary_ = {.pairs = config.rope_pairs, .base = config.rope_theta};
 }
 
-RotaryOptions SelfAttention::turn(int64_t start) const {
-  return {.pairs = config.rope_pairs, .base = config.rope_theta, .start = start};
+// For each head:  q, k, v = x Wq, x Wk, x Wv          [T, D] each; rotary positions turn q and k
+//                 y = softmax(q k^T / sqrt(D)) v      over the keys up to the query's own, in its window
+Tensor SelfAttention::operator()(const Tensor& x, const Tensor& residual,
+                                 const ForwardOptions& options) const {
+  const Scope scope("attn");
+  Tensor y;  // the heads' outputs side by side, [B, T, C]
+  if (options.cached()) {
+    y = cached(x, options);
+  } else {
+    switch (form_) {
+      case AttentionForm::per_head: y = per_head(x, options); break;
+      case AttentionForm::batched: y = batched(x, options); break;
+      case AttentionForm::fused: y = fused(x, options); break;
+    }
+  }
+  return c_proj_(y, residual, options.step_state);
+}
+
+AttentionOptions SelfAttention::attention_options(int64_t heads, int64_t kv_heads,
+                                                  const ForwardOptions& options) const {
+  return {.n_head = heads,
+          .n_kv_head = kv_heads,
+          .window = window_,
+          .dropout = weights_dropout_.active(options.step_state) ? weights_dropout_.p : 0,
+          .step_state = options.step_state,
+          .site = weights_dropout_.site};
 }
 
 Tensor SelfAttention::with_positions(const Tensor& qkv, int64_t start) const {
-  if (config.pos != Positions::rotary) return qkv;
-  const int64_t heads = config.n_head + config.kv_heads();
-  return rotary_packed(qkv, heads + config.kv_heads(), heads, turn(start));
+  if (!rotary_) return qkv;
+  RotaryOptions rotation = *rotary_;
+  rotation.start = start;
+  return rotary_packed(qkv, n_head_ + 2 * n_kv_head_, n_head_ + n_kv_head_, rotation);
 }
 
-Tensor SelfAttention::project(const Tensor& x) const { return with_positions(c_attn(x), 0); }
+Tensor SelfAttention::project(const Tensor& x) const { return with_positions(c_attn_(x), 0); }
 
 Tensor SelfAttention::project_bf16(const Tensor& x) const {
-  const int64_t D = config.head_size();
-  if (D % 8 != 0 || D > 128 || !bf16_result_for(*c_attn.weight)) return project(x);
-  return config.pos == Positions::rotary ? cast(project(x), DType::bf16) : c_attn.bf16_result(x);
+  if (head_size_ % 8 != 0 || head_size_ > 128 || !bf16_result_for(*c_attn_.weight)) return project(x);
+  return rotary_ ? cast(project(x), DType::bf16) : c_attn_.bf16_result(x);
 }
 
-Tensor SelfAttention::fused(const Tensor& x, const AttentionPass& pass) const {
-  const Tensor& state = pass.options.step_state;
-  return causal_attention(project_bf16(x), {.n_head = config.n_head,
-                                            .n_kv_head = config.kv_heads(),
-                                            .window = config.window,
-                                            .dropout = state.defined() ? config.attention_dropout() : 0,
-                                            .step_state = state,
-                                            .site = pass.weights_site});
+// One operation: it reads the heads where they stand in the packed projection and stores nothing T x T.
+Tensor SelfAttention::fused(const Tensor& x, const ForwardOptions& options) const {
+  return causal_attention(project_bf16(x), attention_options(n_head_, n_kv_head_, options));
 }
 
-Tensor SelfAttention::batched(const Tensor& x, const AttentionPass& pass) const {
-  const int64_t B = x.dim(0), T = x.dim(1), C = x.dim(2), H = config.n_head, Hkv = config.kv_heads(),
-                D = config.head_size();
-  const Tensor qkv = project(x);
+// As in a textbook: heads become a dimension of a batch, [B, H, T, D], and weights are [B, H, T, T].
+Tensor SelfAttention::batched(const Tensor& x, const ForwardOptions& options) const {
+  const int64_t B = x.dim(0), T = x.dim(1), C = x.dim(2), H = n_head_, Hkv = n_kv_head_, D = head_size_;
+  const Tensor qkv = project(x);                      // [B, T, (H + 2 Hkv) D]
   const auto heads = [&](int64_t first, int64_t n) {  // n heads of q, k or v -> [B, n, T, D]
     const Tensor t = contiguous(slice(qkv, 2, first * D, n * D));
     return contiguous(permute(reshape(t, {B, T, n, D}), {0, 2, 1, 3}));
   };
-  const Tensor& state = pass.options.step_state;
   const Tensor y = causal_attention_composed(heads(0, H), heads(H, Hkv), heads(H + Hkv, Hkv),
-                                             {.n_head = H,
-                                              .window = config.window,
-                                              .dropout = state.defined() ? config.attention_dropout() : 0,
-                                              .step_state = state,
-                                              .site = pass.weights_site});
+                                             attention_options(H, Hkv, options));  // [B, H, T, D]
   return reshape(contiguous(permute(y, {0, 2, 1, 3})), {B, T, C});
 }
 
-Tensor SelfAttention::per_head(const Tensor& x, const AttentionPass& pass) const {
-  const int64_t B = x.dim(0), T = x.dim(1), H = config.n_head, Hkv = config.kv_heads(),
-                D = config.head_size();
-  const Tensor& state = pass.options.step_state;
+// Each head by itself, with its own columns of the projection.
+Tensor SelfAttention::per_head(const Tensor& x, const ForwardOptions& options) const {
+  const int64_t B = x.dim(0), T = x.dim(1), H = n_head_, Hkv = n_kv_head_, D = head_size_;
+  const auto project_head = [&](int64_t head) {  // q, k or v of one head: [B, 1, T, D]
+    const Tensor weight = contiguous(slice(c_attn_.weight->value, 1, head * D, D));
+    const Tensor bias = c_attn_.bias ? contiguous(slice(c_attn_.bias->value, 0, head * D, D)) : Tensor();
+    return reshape(linear(x, weight, bias), {B, 1, T, D});
+  };
+  const auto rotated = [&](int64_t head) {
+    return rotary_ ? rotary(project_head(head), *rotary_) : project_head(head);
+  };
   std::vector<Tensor> outputs;
   for (int64_t h = 0; h < H; ++h) {
     const Scope scope("head." + std::to_string(h));
-    const auto columns = [&](int64_t head) {  // one head's columns of the projection: [B, 1, T, D]
-      const int64_t column = head * D;
-      const Tensor weight = contiguous(slice(c_attn.weight->value, 1, column, D));
-      const Tensor bias = c_attn.bias ? contiguous(slice(c_attn.bias->value, 0, column, D)) : Tensor();
-      return reshape(linear(x, weight, bias), {B, 1, T, D});
-    };
-    const auto rotated = [&](int64_t head) {
-      return config.pos == Positions::rotary ? rotary(columns(head), turn(0)) : columns(head);
-    };
-    const int64_t kv = h / (H / Hkv);  // the keys and values this head reads
+    AttentionOptions of_head = attention_options(1, 1, options);
+    of_head.site += static_cast<uint32_t>(h) << 20;  // a mask of its own
+    const int64_t kv = h / (H / Hkv);                // the keys and values that this head reads
     const Tensor y =
-        causal_attention_composed(rotated(h), rotated(H + kv), columns(H + Hkv + kv),
-                                  {.n_head = 1,
-                                   .window = config.window,
-                                   .dropout = state.defined() ? config.attention_dropout() : 0,
-                                   .step_state = state,
-                                   .site = pass.weights_site + (static_cast<uint32_t>(h) << 20)});
+        causal_attention_composed(rotated(h), rotated(H + kv), project_head(H + Hkv + kv), of_head);
     outputs.push_back(reshape(y, {B, T, D}));
   }
   return H == 1 ? outputs[0] : concat(outputs, 2);
 }
 
-/// Without a gradient. Sequences of different lengths share the projections, and attend one by one.
-Tensor SelfAttention::cached(const Tensor& x, const AttentionPass& pass) const {
+// Decoding, without a gradient. Sequences of different lengths share the projections, and attend one by one.
+Tensor SelfAttention::cached(const Tensor& x, const ForwardOptions& options) const {
   const NoGrad none;
-  const Tensor qkv = c_attn(x);
-  if (pass.options.cache) return attend(qkv, *pass.options.cache, pass.layer);
+  const Tensor qkv = c_attn_(x);
+  if (options.cache) return attend(qkv, *options.cache);
   std::vector<Tensor> outputs;
-  for (size_t b = 0; b < pass.options.caches.size(); ++b)
-    outputs.push_back(attend(qkv.sliced(0, static_cast<int64_t>(b), 1), *pass.options.caches[b], pass.layer));
+  for (size_t b = 0; b < options.caches.size(); ++b)
+    outputs.push_back(attend(qkv.sliced(0, static_cast<int64_t>(b), 1), *options.caches[b]));
   return concat(outputs, 0);
 }
 
-Tensor SelfAttention::attend(const Tensor& packed, KvCache& cache, int64_t layer) const {
+Tensor SelfAttention::attend(const Tensor& packed, KvCache& cache) const {
   const Tensor qkv = with_positions(packed, cache.length());
-  const int64_t B = qkv.dim(0), T = qkv.dim(1), H = config.n_head, D = config.head_size();
+  const int64_t B = qkv.dim(0), T = qkv.dim(1), H = n_head_, D = head_size_;
   const Tensor q = qkv.strided({B, H, T, D}, {T * qkv.dim(2), D, qkv.dim(2), 1}, qkv.offset());
-  const auto [k, v] = cache.append(layer, qkv);
-  const Tensor y = causal_attention(q, k, v, {.window = config.window});
+  const auto [k, v] = cache.append(layer_, qkv);
+  const Tensor y = causal_attention(q, k, v, {.window = window_});
   return reshape(contiguous(permute(y, {0, 2, 1, 3})), {B, T, H * D});
 }
 

@@ -1,45 +1,53 @@
 #pragma once
-// Causal self-attention in three forms that compute the same thing: one small module per head, all heads at
-// once with the T x T weights written out, and block-wise without them (FlashAttention, Dao et al. 2022). The
-// parameters are the same, so that a model can change form at any time.
+// Causal self-attention in three forms that compute the same: one small module per head; all heads at once
+// with the T x T weights written out; block by block without them (FlashAttention, Dao et al. 2022). They
+// share their parameters, so a model can change form at any time.
 
+#include <optional>
+
+#include "kernels/attention/op.h"
 #include "kernels/rotary/op.h"
+#include "model/kv_cache.h"
 #include "model/layers.h"
 #include "model/model.h"
 
 namespace hewn {
 
-/// What one application of attention needs besides its input.
-struct AttentionPass {
-  int64_t layer = 0;
-  uint32_t weights_site = 0, output_site = 0;  ///< of dropout
-  const ForwardOptions& options;
-};
-
-struct SelfAttention {
-  LinearLayer c_attn;  ///< [C, (H + 2 Hkv) D]: queries, keys, values of all heads side by side
-  LinearLayer c_proj;  ///< [C, C]
-  ModelConfig config;
-
-  SelfAttention(Parameters& parameters, const std::string& name, const ModelConfig& config, double deviation,
-                double join_deviation);
-  /// residual + c_proj(attention(x)), x [B, T, C]; an undefined residual counts as zero.
-  Tensor operator()(const Tensor& x, const Tensor& residual, const AttentionPass& pass) const;
+class SelfAttention {
+ public:
+  /// Declares NAME.c_attn and NAME.c_proj of layer number `layer`.
+  SelfAttention(Parameters& parameters, const std::string& name, const ModelConfig& config, int64_t layer);
+  /// residual + dropout(c_proj(attention(x))), all [B, T, C]; an undefined residual counts as zero.
+  Tensor operator()(const Tensor& x, const Tensor& residual, const ForwardOptions& options) const;
 
  private:
-  /// Queries, keys and values, packed [B, T, (H + 2 Hkv) D]; the first two turned by their positions.
+  /// Queries, keys and values, packed: [B, T, (H + 2 Hkv) D]. Rotary positions are applied.
   Tensor project(const Tensor& x) const;
-  /// The same as bf16 where attention has tensor cores for it, i.e. on GPUs in mixed precision, for heads of
-  /// up to 128 in whole pieces of 16 bytes.
+  /// The same as bf16 where attention runs on tensor cores: on GPUs in mixed precision, for heads of at most
+  /// 128 elements that are a multiple of 16 bytes.
   Tensor project_bf16(const Tensor& x) const;
+  /// Rotates queries and keys of a packed projection whose first row stands at position `start`.
   Tensor with_positions(const Tensor& qkv, int64_t start) const;
-  RotaryOptions turn(int64_t start) const;
-  Tensor per_head(const Tensor& x, const AttentionPass& pass) const;
-  Tensor batched(const Tensor& x, const AttentionPass& pass) const;
-  Tensor fused(const Tensor& x, const AttentionPass& pass) const;
-  Tensor cached(const Tensor& x, const AttentionPass& pass) const;
-  /// New queries [B, T, ..] against everything in a cache, which takes their keys and values.
-  Tensor attend(const Tensor& qkv, KvCache& cache, int64_t layer) const;
+  /// For an operation on one head or all: with dropout of the weights in training.
+  AttentionOptions attention_options(int64_t heads, int64_t kv_heads, const ForwardOptions& options) const;
+
+  // x [B, T, C] -> what c_proj takes, the heads' outputs side by side: [B, T, C].
+  Tensor per_head(const Tensor& x, const ForwardOptions& options) const;
+  Tensor batched(const Tensor& x, const ForwardOptions& options) const;
+  Tensor fused(const Tensor& x, const ForwardOptions& options) const;
+  Tensor cached(const Tensor& x, const ForwardOptions& options) const;
+  /// The same for a packed projection of new tokens, which attend to all that the cache holds and themselves.
+  Tensor attend(const Tensor& qkv, KvCache& cache) const;
+
+  LinearLayer c_attn_;    // [C, (H + 2 Hkv) D]: queries, keys and values of all heads side by side
+  ResidualLayer c_proj_;  // [C, C]
+  DropoutLayer weights_dropout_;
+  AttentionForm form_;
+  std::optional<RotaryOptions> rotary_;  // none with other positions
+  int64_t layer_;                        // which of a cache's layers is this one's
+  int64_t n_head_, n_kv_head_;           // H, Hkv
+  int64_t head_size_;                    // D
+  int64_t window_;                       // 0: none
 };
 
 }  // namespace hewn

@@ -5,6 +5,7 @@
 #include "kernels/embedding/op.h"
 #include "kernels/linear/op.h"
 #include "kernels/linear_cross_entropy/op.h"
+#include "model/layers.h"
 
 namespace hewn {
 namespace {
@@ -17,7 +18,8 @@ Tensor last_tokens(const Tensor& tokens, const ForwardOptions& options) {
 
 Bigram::Bigram(const ModelConfig& config)
     : Model(config),
-      table_(parameters().add("table.weight", {config.vocab_size, config.vocab_size}, Init::normal(0.02))) {}
+      table_(parameters().add("table.weight", {config.vocab_size, config.vocab_size},
+                              Init::normal(initial_deviation))) {}
 
 Tensor Bigram::loss(const Tensor& tokens, const Tensor& targets, const ForwardOptions&) {
   check_tokens(tokens, {});
@@ -32,8 +34,10 @@ Tensor Bigram::logits(const Tensor& tokens, const ForwardOptions& options) {
 
 BigramLinear::BigramLinear(const ModelConfig& config)
     : Model(config),
-      wte_(parameters().add("wte.weight", {config.vocab_size, config.n_embd}, Init::normal(0.02))),
-      head_(parameters().add("lm_head.weight", {config.vocab_size, config.n_embd}, Init::normal(0.02))),
+      wte_(parameters().add("wte.weight", {config.vocab_size, config.n_embd},
+                            Init::normal(initial_deviation))),
+      head_(parameters().add("lm_head.weight", {config.vocab_size, config.n_embd},
+                             Init::normal(initial_deviation))),
       bias_(config.bias ? parameters().add("lm_head.bias", {config.vocab_size}, Init::zeros()) : nullptr) {}
 
 Tensor BigramLinear::loss(const Tensor& tokens, const Tensor& targets, const ForwardOptions&) {

@@ -1,32 +1,46 @@
 #pragma once
 // The transformer: GPT-2 (Radford et al., "Language models are unsupervised multitask learners", 2019) and,
-// by configuration, its variants, Llama (Touvron et al., "LLaMA: open and efficient foundation language
-// models", 2023) among them.
+// by configuration, its variants, such as Llama (Touvron et al., "LLaMA: open and efficient foundation
+// language models", 2023). gpt.cpp reads from top to bottom: MLP, block, model.
 
-#include <map>
-#include <utility>
+#include <string>
 #include <vector>
 
 #include "model/attention.h"
 #include "model/layers.h"
 #include "model/model.h"
+#include "model/positions.h"
 
 namespace hewn {
 
-/// Two linear layers with an activation between: [.., C] -> [.., mlp_size] -> [.., C]. With swiglu the first
-/// makes gate | up, [.., 2 mlp_size].
-struct Mlp {
-  LinearLayer c_fc, c_proj;
-  Mlp(Parameters& parameters, const std::string& name, const ModelConfig& config);
+/// Two linear layers with an activation between: [B, T, C] -> [B, T, mlp_size] -> [B, T, C].
+class Mlp {
+ public:
+  Mlp(Parameters& parameters, const std::string& name, const ModelConfig& config, int64_t layer);
+  /// residual + dropout(c_proj(act(c_fc(x)))), all [B, T, C]; an undefined residual counts as zero.
+  Tensor operator()(const Tensor& x, const Tensor& residual, const ForwardOptions& options) const;
+
+ private:
+  MlpActivation act_;
+  LinearLayer c_fc_;      // [C, mlp_size]; with swiglu [C, 2 mlp_size], gate | up
+  ResidualLayer c_proj_;  // [mlp_size, C]
 };
 
-/// One layer: attention and MLP, each with its norm and residual connection.
-struct Block {
-  NormLayer ln_1;
-  SelfAttention attn;
-  NormLayer ln_2;
-  Mlp mlp;
+/// A layer of the transformer: attention and MLP, each with its norm and its residual connection.
+class Block {
+ public:
   Block(Parameters& parameters, const ModelConfig& config, int64_t layer);
+  /// x [B, T, C] -> [B, T, C].
+  Tensor operator()(const Tensor& x, const ForwardOptions& options) const;
+
+ private:
+  std::string name_;  // "h.3", in profiles and messages
+  NormPlace norm_place_;
+  bool residual_;  // false: without residual connections
+  NormLayer ln_1_;
+  SelfAttention attn_;
+  NormLayer ln_2_;
+  Mlp mlp_;
 };
 
 class Gpt final : public Model {
@@ -41,32 +55,21 @@ class Gpt final : public Model {
  private:
   /// Token and position embeddings: [B, T] -> [B, T, C].
   Tensor embed(const Tensor& tokens, const ForwardOptions& options);
-  const Tensor& position_table();
-  /// Where each of the tokens [B, T] stands in its sequence, counted with what a cache holds.
-  Tensor positions_of(const Tensor& tokens, const ForwardOptions& options);
-  /// What the head sees: [B, T] -> [B, T, C].
-  Tensor hidden(const Tensor& tokens, const ForwardOptions& options);
-  Tensor apply(const Block& block, Tensor x, int64_t layer, const ForwardOptions& options);
-  /// x + f, or f alone without residual connections.
-  Tensor mlp(const Block& block, const Tensor& x, const Tensor& residual, int64_t layer,
-             const ForwardOptions& options);
+  /// Everything but the head: tokens [B, T] -> [B, T, C].
+  Tensor trunk(const Tensor& tokens, const ForwardOptions& options);
+  /// The head's weights, [V, C]: with `tie` those of the token embeddings.
   Parameter& head() const { return *(lm_head_ ? lm_head_ : wte_); }
 
-  Parameter *wte_ = nullptr, *wpe_ = nullptr, *lm_head_ = nullptr;
-  std::vector<Block> blocks_;
-  NormLayer ln_f_;
-  Tensor sinusoids_;                                         // [block_size, width], made at first use
-  std::map<std::pair<int64_t, int64_t>, Tensor> positions_;  // of training batches [B, T], likewise
+  Parameter* wte_;                // token embeddings, [V, C]; [V, C / 2] where positions are concatenated
+  PositionTable wpe_;             // [block_size, C], or C / 2
+  std::vector<Block> blocks_;     // n_layer
+  NormLayer ln_f_;                // with norms before the branches only
+  Parameter* lm_head_ = nullptr;  // null: tied
 };
 
 /// FLOPs per token of training that are in matrix products, as model FLOPs utilisation counts them (Chowdhery
-/// et al., "PaLM", 2022, appendix B): 6 per weight that is multiplied with, and those of attention, of which
-/// the causal mask and a window leave the part that is counted. Not what is computed twice, nor anything
-/// else.
+/// et al., "PaLM", 2022, appendix B): 6 for each weight of a product, and those of attention, without the
+/// pairs that the causal mask or a window leaves out. What `recompute` does again does not count.
 double product_flops_per_token(const Gpt& model);
-
-/// Sinusoidal positions (Vaswani et al., "Attention is all you need", 2017, section 3.5), [length, width]:
-/// column 2i is sin(t / 10000^(2i / width)), column 2i + 1 the cosine.
-std::vector<double> sinusoids(int64_t length, int64_t width);
 
 }  // namespace hewn

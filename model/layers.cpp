@@ -1,7 +1,11 @@
 #include "model/layers.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include "kernels/contract/contract.h"
 #include "kernels/dropout/op.h"
+#include "kernels/elementwise/op.h"
 #include "kernels/layernorm/op.h"
 #include "kernels/rmsnorm/op.h"
 
@@ -39,9 +43,24 @@ Tensor NormLayer::operator()(const Tensor& x) const {
   return layernorm(x, weight->value, bias ? bias->value : Tensor(), eps);
 }
 
-Tensor DropoutPlace::operator()(const Tensor& x, const Tensor& step_state) const {
-  return p > 0 && step_state.defined() ? dropout(x, p, site, static_cast<const StepState*>(step_state.data()))
-                                       : x;
+DropoutLayer::DropoutLayer(double probability, DropoutPlace place, int64_t layer)
+    : p(probability), site(static_cast<uint32_t>(3 * layer) + static_cast<uint32_t>(place)) {}
+
+Tensor DropoutLayer::operator()(const Tensor& x, const Tensor& step_state) const {
+  return active(step_state) ? dropout(x, p, site, static_cast<const StepState*>(step_state.data())) : x;
+}
+
+ResidualLayer::ResidualLayer(Parameters& parameters, const std::string& name, int64_t in,
+                             const ModelConfig& config, DropoutPlace place, int64_t layer)
+    : linear(parameters, name, in, config.n_embd, config.bias,
+             initial_deviation / std::sqrt(2.0 * static_cast<double>(std::max<int64_t>(config.n_layer, 1)))),
+      dropout(config.dropout, place, layer) {}
+
+// Dropout comes between the product and the sum, so only without it the product can add the residual itself.
+Tensor ResidualLayer::operator()(const Tensor& x, const Tensor& residual, const Tensor& step_state) const {
+  if (!dropout.active(step_state)) return linear(x, Activation::none, residual);
+  const Tensor y = dropout(linear(x), step_state);
+  return residual.defined() ? add(residual, y) : y;
 }
 
 }  // namespace hewn

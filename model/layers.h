@@ -1,6 +1,6 @@
 #pragma once
-// The parts a transformer is put together from. A layer holds pointers to its parameters and knows how to
-// apply them; memory and gradients are the business of `Parameters` and the tape.
+// The parts of a transformer block. A layer points to its parameters and applies them; `Parameters` owns
+// their memory, and the tape computes their gradients.
 
 #include "kernels/linear/op.h"
 #include "model/config.h"
@@ -8,11 +8,14 @@
 
 namespace hewn {
 
-/// Whether what a product with this matrix yields had better be bf16, for an operation that follows and
-/// takes it: on GPUs, in mixed precision. Processors have no kernels for it.
+/// Standard deviation of fresh weights, as in GPT-2.
+inline constexpr double initial_deviation = 0.02;
+
+/// Whether the result of a product with this matrix should be bf16: on GPUs in mixed precision, if the next
+/// operation takes bf16. CPUs have no kernels for that.
 bool bf16_result_for(Parameter& weight);
 
-/// y = act(x W + b), W [in, out] as in GPT-2 files.
+/// y = act(x W + b), W [in, out] as in GPT-2's files.
 struct LinearLayer {
   Parameter* weight = nullptr;
   Parameter* bias = nullptr;  ///< null: none
@@ -20,17 +23,17 @@ struct LinearLayer {
   LinearLayer() = default;
   /// Declares NAME.weight, normal with this deviation, and NAME.bias, zero.
   LinearLayer(Parameters& parameters, const std::string& name, int64_t in, int64_t out, bool with_bias,
-              double deviation);
-  /// x [..., in] -> [..., out]; `residual` of the output's shape is added if given.
+              double deviation = initial_deviation);
+  /// x [..., in] -> [..., out]. A `residual` of the output's shape, if defined, is added: see `linear`.
   Tensor operator()(const Tensor& x, Activation act = Activation::none, const Tensor& residual = {}) const;
-  /// x W + b as bf16, where bf16_result_for says so.
+  /// x W + b as bf16; only where `bf16_result_for` is true.
   Tensor bf16_result(const Tensor& x) const;
 };
 
 /// Layernorm or RMSnorm over the last dimension.
 struct NormLayer {
   Parameter* weight = nullptr;
-  Parameter* bias = nullptr;
+  Parameter* bias = nullptr;  ///< null: none
   NormKind kind = NormKind::layernorm;
   double eps = 1e-5;
 
@@ -40,13 +43,33 @@ struct NormLayer {
   Tensor operator()(const Tensor& x) const;
 };
 
-/// Places of dropout: each has a number of its own, so that no two share a mask.
-struct DropoutPlace {
-  double p = 0;
-  uint32_t site = 0;
-  /// x with a share p of its elements zeroed and the rest scaled by 1 / (1 - p); x itself when p is 0 or
-  /// there is no step state (evaluation).
+/// The places of dropout in a model. Each has a number of its own, so that no two share a mask: 0 for the
+/// embeddings, 3 l + 1 to 3 l + 3 in layer l.
+enum class DropoutPlace : uint32_t { embeddings, attention_weights, attention_output, mlp_output };
+
+/// Dropout at one place.
+struct DropoutLayer {
+  double p;
+  uint32_t site;  ///< the number of the place
+
+  DropoutLayer(double probability, DropoutPlace place, int64_t layer = 0);
+  /// Whether this pass drops anything: p > 0, and there is a step state (training).
+  bool active(const Tensor& step_state) const { return p > 0 && step_state.defined(); }
+  /// Each element of x is zeroed with probability p, and the rest divided by 1 - p; x itself if not active.
   Tensor operator()(const Tensor& x, const Tensor& step_state) const;
+};
+
+/// The end of a residual branch, `residual + dropout(x W + b)`: c_proj of attention and of the MLP.
+struct ResidualLayer {
+  LinearLayer linear;
+  DropoutLayer dropout;
+
+  /// Declares the parameters of a linear layer. Its weights are smaller by sqrt(2 n_layer), as in GPT-2: so
+  /// many branches are added to the residual stream (section 2.3 of its paper).
+  ResidualLayer(Parameters& parameters, const std::string& name, int64_t in, const ModelConfig& config,
+                DropoutPlace place, int64_t layer);
+  /// x [..., in], residual [..., C] -> [..., C]; an undefined residual counts as zero.
+  Tensor operator()(const Tensor& x, const Tensor& residual, const Tensor& step_state) const;
 };
 
 }  // namespace hewn

@@ -9,39 +9,22 @@
 
 namespace hewn {
 
-/// Keys and values of the tokens a model has already seen, per layer, so that the next token costs one row.
-class KvCache {
- public:
-  /// Room for `capacity` tokens of `batch` sequences.
-  KvCache(const ModelConfig& config, Device& device, DType dtype, int64_t batch, int64_t capacity);
-
-  int64_t length() const { return length_; }
-  int64_t capacity() const { return capacity_; }
-  /// Appends the k and v columns of qkv [B, T, (H + 2 Hkv) D] after `length()` and returns all so far as
-  /// views [B, Hkv, length + T, D]. `advance` moves on once all layers have done so.
-  struct View {
-    Tensor k, v;
-  };
-  View append(int64_t layer, const Tensor& qkv);
-  void advance(int64_t tokens) { length_ += tokens; }
-  void clear() { length_ = 0; }
-  /// Becomes a cache of these sequences, in this order; one may be taken several times.
-  void select(const std::vector<int64_t>& sequences);
-
- private:
-  int64_t n_head_, n_kv_head_, capacity_, length_ = 0;
-  std::vector<Tensor> layers_;  // [B, capacity, 2 Hkv D], k before v
-};
+class KvCache;
 
 /// How to run a forward pass.
 struct ForwardOptions {
-  Tensor step_state = {};    ///< u8 [sizeof(StepState)] on the device: dropout is on; undefined: evaluation
-  KvCache* cache = nullptr;  ///< tokens continue what it holds
-  bool last_only = false;    ///< logits of the last position of each sequence alone
-  bool recompute =
-      false;  ///< blocks keep their input alone for the backward pass, and are computed again there
-  /// Instead of `cache`: one of a single sequence for each row of tokens, which may hold different lengths.
+  /// u8 [sizeof(StepState)] on the device: a training step, with dropout. Undefined: evaluation, without.
+  Tensor step_state = {};
+  /// The tokens continue the sequences that this cache holds, and are added to it.
+  KvCache* cache = nullptr;
+  /// `logits` only of the last position of each sequence.
+  bool last_only = false;
+  /// Blocks keep only their input for the backward pass, which computes the rest again.
+  bool recompute = false;
+  /// Instead of `cache`: for each row of tokens a cache of one sequence. Their lengths may differ.
   std::vector<KvCache*> caches = {};
+
+  bool cached() const { return cache != nullptr || !caches.empty(); }
 };
 
 class Model {
@@ -51,20 +34,22 @@ class Model {
   Model(const Model&) = delete;
   Model& operator=(const Model&) = delete;
 
-  /// Mean cross-entropy in nats of targets [B, T] (i32, -100 is ignored) after tokens [B, T] (i32). A scalar.
+  /// Mean cross-entropy, in nats, of targets [B, T] (i32, -100 is ignored) after tokens [B, T] (i32): a
+  /// scalar. Throws usage when the shapes do not fit each other or the model.
   virtual Tensor loss(const Tensor& tokens, const Tensor& targets, const ForwardOptions& options = {}) = 0;
-  /// [B, T, V], or [B, 1, V] with `last_only`.
+  /// tokens [B, T] (i32) -> [B, T, V], or [B, 1, V] with `last_only`. Throws as `loss` does.
   virtual Tensor logits(const Tensor& tokens, const ForwardOptions& options = {}) = 0;
-  /// Whether a KvCache means anything to this architecture.
+  /// Whether this architecture can use a KvCache.
   virtual bool uses_cache() const { return false; }
 
   const ModelConfig& config() const { return config_; }
   Parameters& parameters() { return parameters_; }
   const Parameters& parameters() const { return parameters_; }
+  /// Where the parameters are.
   Device& device() const { return parameters_.device(); }
 
  protected:
-  /// Tokens as [B, T] with 1 <= T and T plus what a cache holds <= block_size; throws usage otherwise.
+  /// Throws usage unless tokens are i32 [B, T] with T >= 1, and T plus what a cache holds <= block_size.
   void check_tokens(const Tensor& tokens, const ForwardOptions& options) const;
 
  private:
@@ -72,10 +57,11 @@ class Model {
   Parameters parameters_;
 };
 
-/// Builds the architecture `config.arch`, its parameters declared but without values: to be given or adopted.
+/// The architecture `config.arch`. Its parameters are declared and have no values yet: `Parameters::allocate`
+/// or `Parameters::adopt` gives them some. Throws usage when the config is inconsistent.
 std::unique_ptr<Model> declare_model(const ModelConfig& config);
 
-/// The same, and allocates its parameters with fresh values; `grads` false for sampling alone.
+/// The same with parameters allocated and drawn from `seed`; `grads` false for a model that only samples.
 std::unique_ptr<Model> make_model(const ModelConfig& config, Device& device, DType dtype = DType::f32,
                                   uint64_t seed = 1, bool grads = true);
 

@@ -40,10 +40,10 @@ struct Parameter {
 struct ParameterSlab {
   std::vector<Parameter*> members;
   std::unique_ptr<Slab> values, grads;
-  int64_t n = 0,
-          n_decayed = 0;  ///< elements, gaps included: all, and those before the first that do not decay
-  Tensor
-      values_bf16;  ///< [n_decayed], in mixed precision: bf16 copies at the places of the values; else undefined
+  int64_t n = 0;          ///< elements, gaps included
+  int64_t n_decayed = 0;  ///< those before the first parameter without weight decay
+  /// [n_decayed], in mixed precision: the bf16 copy of each element at the element's place; else undefined.
+  Tensor values_bf16;
 };
 
 /// The bf16 copy of a matrix in mixed precision, brought up to date where the value has changed since; else

@@ -1,0 +1,48 @@
+#include "model/kv_cache.h"
+
+#include "core/error.h"
+
+namespace hewn {
+
+KvCache::KvCache(const ModelConfig& config, Device& device, DType dtype, int64_t batch, int64_t capacity)
+    : n_head_(config.n_head), n_kv_head_(config.kv_heads()), capacity_(capacity) {
+  for (int64_t layer = 0; layer < config.n_layer; ++layer)
+    layers_.push_back(
+        Tensor::empty(device, dtype, {batch, capacity, 2 * config.kv_heads() * config.head_size()}));
+}
+
+KvCache::View KvCache::append(int64_t layer, const Tensor& qkv) {
+  const Tensor& all = layers_[static_cast<size_t>(layer)];
+  const int64_t B = qkv.dim(0), T = qkv.dim(1), D = qkv.dim(2) / (n_head_ + 2 * n_kv_head_),
+                width = n_kv_head_ * D;
+  require(length_ + T <= capacity_ && B == all.dim(0), "cache of ", all.dim(0), " x ", capacity_,
+          " tokens holds ", length_, "; ", B, " x ", T, " more do not fit");
+  const size_t element = size_of(qkv.dtype()), row = static_cast<size_t>(2 * width) * element,
+               step = static_cast<size_t>(qkv.dim(2)) * element,
+               before = static_cast<size_t>(n_head_ * D) * element;
+  for (int64_t b = 0; b < B; ++b) {
+    auto* to = static_cast<uint8_t*>(all.data()) + static_cast<size_t>(b * capacity_ + length_) * row;
+    const auto* from = static_cast<const uint8_t*>(qkv.data()) + static_cast<size_t>(b * T) * step + before;
+    for (int64_t t = 0; t < T; ++t, to += row, from += step) qkv.device().copy(to, from, row);
+  }
+  const Shape shape{B, n_kv_head_, length_ + T, D};
+  const Strides strides{capacity_ * 2 * width, D, 2 * width, 1};
+  return {all.strided(shape, strides, 0), all.strided(shape, strides, width)};
+}
+
+void KvCache::select(const std::vector<int64_t>& sequences) {
+  for (Tensor& layer : layers_) {
+    const auto width = layer.dim(2);
+    const size_t row = static_cast<size_t>(width) * size_of(layer.dtype()),
+                 used = static_cast<size_t>(length_) * row, all = static_cast<size_t>(capacity_) * row;
+    const Tensor chosen = Tensor::empty(layer.device(), layer.dtype(),
+                                        {static_cast<int64_t>(sequences.size()), capacity_, width});
+    for (size_t b = 0; b < sequences.size(); ++b)
+      layer.device().copy(static_cast<uint8_t*>(chosen.data()) + b * all,
+                          static_cast<const uint8_t*>(layer.data()) + static_cast<size_t>(sequences[b]) * all,
+                          used);
+    layer = chosen;
+  }
+}
+
+}  // namespace hewn

@@ -1,0 +1,41 @@
+#pragma once
+// What decoding keeps of the tokens a model has read, so that a new token costs one row, not a whole context.
+
+#include <cstdint>
+#include <vector>
+
+#include "core/tensor.h"
+#include "model/config.h"
+
+namespace hewn {
+
+/// The keys and values of every layer, for a batch of sequences of one length. With rotary positions the keys
+/// are stored rotated, so that cached rows never change.
+class KvCache {
+ public:
+  /// Room for `capacity` tokens of each of `batch` sequences.
+  KvCache(const ModelConfig& config, Device& device, DType dtype, int64_t batch, int64_t capacity);
+
+  /// Tokens held of each sequence.
+  int64_t length() const { return length_; }
+  int64_t capacity() const { return capacity_; }
+
+  /// Keys and values of one layer, both [B, Hkv, tokens, D]: views of the cache.
+  struct View {
+    Tensor k, v;
+  };
+  /// Writes the k and v columns of qkv [B, T, (H + 2 Hkv) D] behind the tokens held and returns a view of all
+  /// length() + T. Every layer appends the same tokens; then `advance` counts them, once. Throws usage when
+  /// they do not fit.
+  View append(int64_t layer, const Tensor& qkv);
+  void advance(int64_t tokens) { length_ += tokens; }
+  void clear() { length_ = 0; }
+  /// Keeps these sequences, in this order; one may be taken several times, as beam search does.
+  void select(const std::vector<int64_t>& sequences);
+
+ private:
+  int64_t n_head_, n_kv_head_, capacity_, length_ = 0;
+  std::vector<Tensor> layers_;  // each [B, capacity, 2 Hkv D], k before v
+};
+
+}  // namespace hewn

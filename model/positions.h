@@ -1,0 +1,37 @@
+#pragma once
+// Positions from a table with one row for each place of the context: learned (GPT-2), or sinusoids (Vaswani
+// et al., "Attention is all you need", 2017, section 3.5). Rotary positions are applied in model/attention.h.
+
+#include <map>
+#include <utility>
+
+#include "model/model.h"
+
+namespace hewn {
+
+class PositionTable {
+ public:
+  /// Declares transformer.wpe.weight [block_size, width] for learned positions. `width` is that of the token
+  /// embeddings.
+  PositionTable(Parameters& parameters, const ModelConfig& config, int64_t width);
+
+  /// Whether the config has a table; rotary positions and none have not.
+  bool exists() const { return kind_ == Positions::learned || kind_ == Positions::sinusoidal; }
+  /// All rows: [block_size, width].
+  const Tensor& rows();
+  /// The row of each token [B, T], counted from behind what its cache holds: [B, T, width].
+  Tensor rows_of(const Tensor& tokens, const ForwardOptions& options);
+
+ private:
+  /// The position of each token, i32 [B, T].
+  Tensor positions_of(const Tensor& tokens, const ForwardOptions& options);
+
+  Parameters& parameters_;
+  Positions kind_;
+  int64_t length_, width_;
+  Parameter* wpe_ = nullptr;
+  Tensor sinusoids_;                                         // [block_size, width], made at first use
+  std::map<std::pair<int64_t, int64_t>, Tensor> positions_;  // of training batches [B, T], likewise
+};
+
+}  // namespace hewn
