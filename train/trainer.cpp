@@ -82,8 +82,26 @@ void Trainer::set_steps_done(int64_t steps) {
   if (steps > 0) optimizer_.round_again(step_.state);
 }
 
-/// Tokens and targets to their place, and what is the host's to say of the step.
-void Trainer::upload(const Batch& batch) {
+// Gradients are those of the mean loss over all targets of all micro-batches: the loss of each is weighted with
+// its share of the targets. One without targets has no gradient and is left out.
+std::vector<Trainer::Part> Trainer::parts_of(std::span<const Batch> micro_batches) {
+  const auto all = static_cast<double>(count_targets(micro_batches));
+  std::vector<Part> parts;
+  for (size_t m = 0; m < micro_batches.size(); ++m)
+    if (const int64_t targets = micro_batches[m].target_count(); targets > 0)
+      parts.push_back({.batch = &micro_batches[m],
+                       .micro_step = static_cast<int64_t>(m),
+                       .share = static_cast<double>(targets) / all,
+                       .first = parts.empty(),
+                       .last = false});
+  if (!parts.empty()) parts.back().last = true;
+  return parts;
+}
+
+/// Brings a micro-batch to its place on the device, and the host's part of `StepOnDevice` with it.
+MicroStep Trainer::upload(const Part& part) {
+  const Batch& batch = *part.batch;
+  check_batch(model_, batch);
   const Shape shape{batch.rows, batch.block_size};
   const auto n = static_cast<size_t>(shape.numel());
   require(batch.tokens.size() == n && batch.targets.size() == n, batch.tokens.size(), " tokens and ",
@@ -97,35 +115,14 @@ void Trainer::upload(const Batch& batch) {
   targets_ = Tensor::over(targets_.storage(), DType::i32, shape);
   tokens_.upload(batch.tokens.data());
   targets_.upload(batch.targets.data());
+  step_.state.micro_step = part.micro_step;
+  step_.share = part.share;
   model_.device().upload(there(), &step_, StepOnDevice::given);
-}
-
-/// Gradients of the mean loss over all targets of all micro-batches: `pass` is called for each that has any,
-/// when it is on the device.
-template <class Pass>
-void Trainer::each_micro_step(std::span<const Batch> micro_batches, const Pass& pass) {
-  std::vector<size_t> counted;
-  int64_t targets = 0;
-  for (size_t m = 0; m < micro_batches.size(); ++m) {
-    const int64_t n = micro_batches[m].target_count();
-    if (n > 0) counted.push_back(m);
-    targets += n;
-  }
-  for (const size_t m : counted) {
-    const Batch& batch = micro_batches[m];
-    check_batch(model_, batch);
-    step_.state.micro_step = static_cast<int64_t>(m);
-    step_.share = static_cast<double>(batch.target_count()) / static_cast<double>(targets);
-    upload(batch);
-    pass(MicroStep{.first = m == counted.front(),
-                   .last = m == counted.back(),
-                   .shape = tokens_.shape(),
-                   .tokens = tokens_.data()});
-  }
+  return {.first = part.first, .last = part.last, .shape = shape, .tokens = tokens_.data()};
 }
 
 /// Forward and backward of the micro-batch that is on the device.
-void Trainer::pass(const MicroStep& step, TapeObserver* observer) {
+void Trainer::forward_backward(const MicroStep& step, TapeObserver* observer) {
   if (step.first) model_.parameters().clear_grads();
   Tape tape;
   tape.observe(observer);
@@ -141,23 +138,29 @@ void Trainer::pass(const MicroStep& step, TapeObserver* observer) {
   tape.backward(loss, gradient, {.last_micro_step = step.last});
 }
 
+void Trainer::update() {
+  model_.parameters().complete_grads();
+  optimizer_.step(state_, &there()->loss);
+}
+
+/// The work of a micro-step: what a graph of the GPU replays.
+void Trainer::micro_step(const MicroStep& step) {
+  forward_backward(step, nullptr);
+  if (step.last) update();
+}
+
 void Trainer::queue(std::span<const Batch> micro_batches) {
   const StepResult begun{.step = steps_done(),
                          .learning_rate = learning_rate_at(schedule_, steps_done()),
                          .tokens = count_targets(micro_batches)};
   require(begun.tokens > 0, "step ", begun.step, ": no target of the batch counts");
   step_.state.learning_rate = begun.learning_rate;
-  Parameters& parameters = model_.parameters();
-  for (Parameter& p : parameters.all()) bf16_of(p);  // a graph takes them as they are
-  each_micro_step(micro_batches, [&](const MicroStep& step) {
-    const bool replayed = graphs_.run(step, [&] {
-      pass(step, nullptr);
-      if (!step.last) return;
-      parameters.complete_grads();
-      optimizer_.step(state_, &there()->loss);
-    });
-    if (replayed && step.last) parameters.updated();
-  });
+  for (Parameter& p : model_.parameters().all()) bf16_of(p);  // a graph takes the copies as they are
+  for (const Part& part : parts_of(micro_batches)) {
+    const MicroStep step = upload(part);
+    const bool replayed = graphs_.run(step, [&] { micro_step(step); });
+    if (replayed && step.last) model_.parameters().updated();  // micro_step was not called to say so
+  }
   results_.push(begun, there());
   ++step_.state.step;
 }
@@ -183,7 +186,7 @@ int64_t Trainer::most_queued() const {
 }
 
 void Trainer::watch(std::span<const Batch> micro_batches, TapeObserver& observer) {
-  each_micro_step(micro_batches, [&](const MicroStep& step) { pass(step, &observer); });
+  for (const Part& part : parts_of(micro_batches)) forward_backward(upload(part), &observer);
 }
 
 std::string Trainer::bad_parameter() const {

@@ -58,10 +58,18 @@ class Trainer {
   std::string first_bad_node(std::span<const Batch> micro_batches);
 
  private:
-  template <class Pass>
-  void each_micro_step(std::span<const Batch> micro_batches, const Pass& pass);
-  void upload(const Batch& batch);
-  void pass(const MicroStep& step, TapeObserver* observer);
+  /// A micro-batch with targets, as a part of its step.
+  struct Part {
+    const Batch* batch;
+    int64_t micro_step;  ///< its place among all micro-batches of the step
+    double share;        ///< of its targets in those of the step
+    bool first, last;    ///< of those with targets
+  };
+  static std::vector<Part> parts_of(std::span<const Batch> micro_batches);
+  MicroStep upload(const Part& part);
+  void forward_backward(const MicroStep& step, TapeObserver* observer);
+  void micro_step(const MicroStep& step);
+  void update();
   StepOnDevice* there() const { return static_cast<StepOnDevice*>(on_device_.data()); }
 
   Model& model_;
