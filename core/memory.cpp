@@ -41,8 +41,8 @@ Pool::~Pool() { trim(); }
 void* Pool::allocate(size_t bytes) {
   require(bytes < (size_t{1} << 56), "allocation of ", bytes, " bytes");
   const size_t size = std::max(unit, (bytes + unit - 1) / unit * unit) + 2 * fence;
-  Block block{
-      nullptr, size, {current_use, count_tags_ ? Scope::current() : 0, count_tags_ ? InOp::current() : ""}};
+  const Tag tag{current_use, count_tags_ ? Scope::current() : 0, count_tags_ ? InOp::current() : ""};
+  Block block{.raw = nullptr, .size = size, .counted = size, .tag = tag};
   if (const auto at = free_.lower_bound(size); at != free_.end() && at->first <= size + size / 4) {
     block.raw = at->second;
     block.size = at->first;
@@ -122,12 +122,12 @@ bool Pool::idle(const MemTrace& trace) const {
 }
 
 void Pool::count(const Block& block, bool add) {
-  const auto change = [&](size_t& bytes) { bytes = add ? bytes + block.size : bytes - block.size; };
+  const auto change = [&](size_t& bytes) { bytes = add ? bytes + block.counted : bytes - block.counted; };
   change(stats_.live);
   change(stats_.live_by_use[static_cast<size_t>(block.tag.use)]);
   if (count_tags_) {
     TagCount& tag = tags_[block.tag];
-    if (add || tag.live >= block.size) change(tag.live);  // blocks from before counting began have no tag
+    if (add || tag.live >= block.counted) change(tag.live);  // blocks from before counting began have no tag
   }
   if (stats_.live <= stats_.peak) return;
   stats_.peak = stats_.live;

@@ -32,12 +32,14 @@ class MemUseScope {
   MemUse before_;
 };
 
-/// Bytes handed out and bytes held, now and at the highest point since `reset_peak`.
+/// Bytes handed out and bytes held, now and at the highest point since `reset_peak`. An allocation counts with
+/// the bytes asked for, rounded up to 256, even if a larger block serves it. So `live` and `peak` depend only on
+/// the work, `reserved` and `peak_reserved` also on what was cached before it.
 struct MemStats {
   size_t live = 0;           ///< handed out now
-  size_t peak = 0;           ///< most ever handed out at once
-  size_t reserved = 0;       ///< taken from the system now: live + cached
-  size_t peak_reserved = 0;  ///< most ever taken from the system
+  size_t peak = 0;           ///< maximum of `live`
+  size_t reserved = 0;       ///< taken from the system now: blocks in use and cached blocks
+  size_t peak_reserved = 0;  ///< maximum of `reserved`
   size_t system_calls = 0;   ///< times the system was asked
   size_t live_by_use[n_mem_uses] = {};
   size_t at_peak_by_use[n_mem_uses] = {};  ///< the split of `peak`
@@ -96,7 +98,8 @@ class Pool {
   };
   struct Block {
     void* raw;
-    size_t size;  ///< bytes from the system, a multiple of 256
+    size_t size;     ///< bytes from the system, a multiple of 256
+    size_t counted;  ///< bytes asked for, likewise; at most size
     Tag tag;
   };
   struct TagCount {

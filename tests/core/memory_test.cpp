@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <vector>
 
 #include "core/error.h"
 #include "tests/support/catch.h"
@@ -57,6 +58,29 @@ TEST_CASE("a pool gives back what it has cached before it says that memory is ou
   pool.end_trace();
   CHECK(pool.stats().reserved > pool.stats().live);
   pool.release(kept);
+}
+
+TEST_CASE("the same work takes the same bytes, whatever blocks the cache holds", "[pool]") {
+  const auto peak_after = [](const std::vector<size_t>& cached) {
+    SmallDevice device;
+    Pool& pool = device.pool();
+    std::vector<void*> blocks;
+    for (const size_t bytes : cached) blocks.push_back(pool.allocate(bytes));
+    for (void* block : blocks) pool.release(block);
+    pool.reset_peak();
+    void *const a = pool.allocate(4000), *const b = pool.allocate(1025);
+    const MemStats stats = pool.stats();
+    CHECK(stats.live == stats.peak);
+    CHECK(stats.live_by_use[static_cast<int>(MemUse::activation)] == stats.live);
+    pool.release(a);
+    pool.release(b);
+    CHECK(pool.stats().live == 0);
+    return stats.peak;
+  };
+  const size_t peak = peak_after({});
+  CHECK(peak == peak_after({4096, 1280}));
+  CHECK(peak == peak_after({5120, 1536}));  // each a quarter too large or less, and taken
+  CHECK(peak == peak_after({9000}));        // much too large, and left
 }
 
 }  // namespace hewn

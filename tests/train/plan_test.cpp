@@ -85,6 +85,8 @@ TEST_CASE("a plan predicts the peak of memory of any configuration to the byte",
     const MemStats real = measured(config, *device, random, 4);
     CHECK(plan.memory.peak == real.peak);
     CHECK(plan.memory.peak_reserved == real.peak_reserved);
+    const auto no_evaluations = make_cpu(threads);
+    CHECK(plan.memory.peak == measured(config, *no_evaluations, random, 3, false).peak);
     CHECK(plan.memory.live_by_use[static_cast<int>(MemUse::parameter)] > 0);
     int64_t parameters = 0;
     for (const auto& part : plan.parameters) parameters += part.second;
