@@ -57,6 +57,7 @@ ModelConfig model_config_from_json(const std::string& text) {
   try {
     nlohmann::json json = parse_json(text);
     if (!json.is_object()) fail(ErrorCode::input, "it is not a JSON object");
+    const bool scaled = json.contains("pos_scale");
     for (const auto& key : model_keys) {
       const std::string name(key.name);
       if (!json.contains(name)) continue;
@@ -65,6 +66,8 @@ ModelConfig model_config_from_json(const std::string& text) {
       key.set(config, value);
       json.erase(name);
     }
+    if (!scaled && config.pos == Positions::sinusoidal)
+      config.pos_scale = 1;  // written before there was the key
     if (!json.empty()) fail(ErrorCode::input, "unknown key \"", json.begin().key(), "\"");
     config.check();
   } catch (const nlohmann::json::exception& e) {

@@ -50,6 +50,9 @@ struct ModelConfig {
   NormPlace norm_place = NormPlace::pre;
   Positions pos = Positions::learned;
   PosCombine pos_combine = PosCombine::add;
+  /// Factor of sinusoidal positions. Their rms is 1 / sqrt(2), that of fresh token embeddings 0.02, so
+  /// 0.02 sqrt(2) makes them equal. Vaswani et al. (section 3.4) multiply embeddings by sqrt(n_embd) instead.
+  double pos_scale = 0.0283;
   double rope_theta = 10000;  ///< of rotary positions: the base of their frequencies
   RotaryPairs rope_pairs = RotaryPairs::half;
   int64_t window = 0;  ///< a token sees itself and the window - 1 before it; 0: all
@@ -108,6 +111,9 @@ inline constexpr Key<ModelConfig> model_keys[] = {
     key<&ModelConfig::pos>("pos", Change::new_model, "positions: learned, sinusoidal, rotary, or none"),
     key<&ModelConfig::pos_combine>("pos_combine", Change::new_model,
                                    "how positions join the token embeddings"),
+    key<&ModelConfig::pos_scale>("pos_scale", Change::new_model, Reals{.least_excluded = true},
+                                 "factor of sinusoidal positions; the default makes them as large as freshly "
+                                 "initialised token embeddings"),
     key<&ModelConfig::rope_theta>("rope_theta", Change::new_run, Reals{.least_excluded = true},
                                   "base of the frequencies of rotary positions"),
     key<&ModelConfig::rope_pairs>("rope_pairs", Change::new_model,

@@ -19,7 +19,9 @@ namespace hewn {
 /// Types whose values have the names that `names_of(T{})` lists, as in "pre|post". Functions `name_of` and
 /// `parse_name` convert between values and names.
 template <class T>
-concept Named = requires(T t) { std::string_view(names_of(t)); };
+concept Named = requires(T t) {
+  std::string_view(names_of(t));
+};
 
 /// Enumerations whose enumerators 0, 1, ... have these names, in this order.
 template <class E>

@@ -9,15 +9,15 @@
 namespace hewn {
 namespace {
 
-// Column 2i of row t is sin(t / 10000^(2i / width)), column 2i + 1 the cosine. [length, width]
-std::vector<double> sinusoids(int64_t length, int64_t width) {
+// [length, width]: column 2i of row t is scale sin(t / 10000^(2i / width)), column 2i + 1 the cosine.
+std::vector<double> sinusoids(int64_t length, int64_t width, double scale) {
   std::vector<double> table;
   table.reserve(static_cast<size_t>(length * width));
   for (int64_t t = 0; t < length; ++t) {
     for (int64_t i = 0; i < width; ++i) {
       const double even = static_cast<double>(i - i % 2);
       const double angle = static_cast<double>(t) / std::pow(10000.0, even / static_cast<double>(width));
-      table.push_back(i % 2 == 0 ? std::sin(angle) : std::cos(angle));
+      table.push_back(scale * (i % 2 == 0 ? std::sin(angle) : std::cos(angle)));
     }
   }
   return table;
@@ -26,7 +26,11 @@ std::vector<double> sinusoids(int64_t length, int64_t width) {
 }  // namespace
 
 PositionTable::PositionTable(Parameters& parameters, const ModelConfig& config, int64_t width)
-    : parameters_(parameters), kind_(config.pos), length_(config.block_size), width_(width) {
+    : parameters_(parameters),
+      kind_(config.pos),
+      scale_(config.pos_scale),
+      length_(config.block_size),
+      width_(width) {
   if (kind_ == Positions::learned)
     wpe_ = parameters.add("transformer.wpe.weight", {length_, width_}, Init::normal(initial_deviation));
 }
@@ -34,7 +38,7 @@ PositionTable::PositionTable(Parameters& parameters, const ModelConfig& config, 
 const Tensor& PositionTable::rows() {
   if (wpe_) return wpe_->value;
   if (!sinusoids_.defined()) {
-    const std::vector<double> table = sinusoids(length_, width_);
+    const std::vector<double> table = sinusoids(length_, width_, scale_);
     const std::vector<float> floats(table.begin(), table.end());
     const Shape shape{length_, width_};
     const MemUseScope use(MemUse::parameter);

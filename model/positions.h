@@ -28,6 +28,7 @@ class PositionTable {
 
   Parameters& parameters_;
   Positions kind_;
+  double scale_;  // of sinusoids
   int64_t length_, width_;
   Parameter* wpe_ = nullptr;
   Tensor sinusoids_;                                         // [block_size, width], made at first use

@@ -85,7 +85,8 @@ Settings settings_of(const ModelConfig& model, const std::string& dtype, const s
 std::string named_run(const Settings& settings) {
   const std::vector<std::string>& named = settings.arguments;
   const std::string call = join("`", command_line(settings.command()), " RUN`");
-  require(named.size() <= 1, "one run at a time: ", call, ", a run's directory, one of its checkpoints, or a model's file");
+  require(named.size() <= 1, "one run at a time: ", call,
+          ", a run's directory, one of its checkpoints, or a model's file");
   const bool by_key = settings.given("out_dir");
   require(named.empty() || settings.where("out_dir") != "--out_dir", "two runs, ",
           named.empty() ? "" : named[0], " and --out_dir=", settings.text("out_dir"), "; give one");

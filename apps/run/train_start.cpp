@@ -26,7 +26,8 @@ bool same_value(const Option& option, const Settings& one, const Settings& other
 }
 
 // Refuses keys that were given and that the run fixes: for a run that is resumed, or for a model to begin from.
-void refuse_changes(const Settings& settings, const Settings& old, const std::string& run, bool resumed) {
+void refuse_changes(const Settings& settings, const Settings& old, const std::string& run, bool resumed,
+                    std::string_view what = "run") {
   for (const Option* option : options_of(settings.command())) {
     const std::string_view key = option->name;
     const bool fixed = resumed ? option->change != Change::always : option->change == Change::new_model;
@@ -35,8 +36,8 @@ void refuse_changes(const Settings& settings, const Settings& old, const std::st
         option->change == Change::new_model
             ? "its weights depend on it. Leave it out, or train a new model"
             : "a resumed run keeps it. Leave it out, or begin a new run with --init_from=" + run;
-    fail(ErrorCode::usage, settings.where(key), ": ", key, " = ", settings.text(key), ", but ", run, " has ",
-         old.text(key), "; ", advice);
+    fail(ErrorCode::usage, settings.where(key), ": ", key, " = ", settings.text(key), ", but the ", what,
+         " in ", run, " has ", old.text(key), "; ", advice);
   }
 }
 
@@ -97,7 +98,7 @@ TrainStart begin_from_model(Settings& settings, const std::string& path) {
   TrainStart start;
   start.foreign = open_foreign(path);
   const Settings old = settings_of(start.foreign->config, "f32", path);
-  refuse_changes(settings, old, path, false);
+  refuse_changes(settings, old, path, false, "model");
   refuse_longer(settings, start.foreign->config, path);
   if (settings.given("block_size")) crop_context(*start.foreign, settings.integer("block_size"));
   settings.fill(keys_of(old, true));

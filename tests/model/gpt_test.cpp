@@ -214,6 +214,32 @@ TEST_CASE("gpt: what does not fit is refused") {
   CHECK_THROWS_WITH(make_model(bad, cpu()), Catch::Contains("rope_theta = 0"));
 }
 
+TEST_CASE("gpt: sinusoids are as large as fresh token embeddings, but in models from before pos_scale") {
+  ModelConfig config = tiny();
+  config.pos = Positions::sinusoidal;
+  CHECK(config.pos_scale / std::sqrt(2.0) == Approx(0.02).epsilon(1e-3));
+  CHECK(model_config_from_json(to_json(config)).pos_scale == config.pos_scale);
+  std::string old = to_json(config);
+  const size_t key = old.find("\"pos_scale\"");
+  REQUIRE(key != std::string::npos);
+  old.erase(key, old.find(',', key) + 1 - key);
+  CHECK(model_config_from_json(old).pos_scale == 1);
+
+  // Without blocks the logits are those of wte[token] + pos_scale sinusoid.
+  config.n_layer = 0;
+  config.norm_place = NormPlace::post;
+  config.tie = false;
+  const auto model = make_model(config, cpu(), DType::f64);
+  Parameter& head = *model->parameters().find("lm_head.weight");
+  std::vector<double> identity(static_cast<size_t>(head.shape.numel()));
+  for (size_t c = 0; c < 8; ++c) identity[c * 8 + c] = 1;
+  head.value.upload(identity.data());
+  const auto table = model->parameters().find("transformer.wte.weight")->value.doubles();
+  const auto logits = model->logits(Tensor::from(cpu(), std::vector<int32_t>{3, 3}, {1, 2})).doubles();
+  CHECK(logits[13] - table[24] == Approx(config.pos_scale * std::sin(1.0)));
+  CHECK(logits[14] - table[25] == Approx(config.pos_scale * std::cos(1.0)));
+}
+
 TEST_CASE("gpt: a fresh model knows nothing") {
   ModelConfig config = tiny();
   config.vocab_size = 65;

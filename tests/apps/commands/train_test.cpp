@@ -193,6 +193,23 @@ TEST_CASE("what train does by default is what the library does by default") {
   check(watching_keys, TrainConfig{});
 }
 
+TEST_CASE("a run from before pos_scale keeps the sinusoids that it was trained with") {
+  const TempDir dir;
+  CHECK(hewn(small_train(dir, {"--pos=sin", "--pos_scale=1"})).exit_code == 0);
+  const fs::path file = dir / "run/config.toml";
+  std::string old = read_file(file);
+  const std::string key = "pos_scale = 1.0\n";
+  REQUIRE(contains(old, key));
+  write_file(file, old.erase(old.find(key), key.size()));
+  CHECK_FAILS(hewn(small_resume(dir, {"--pos_scale=0.0283"})), 2, "pos_scale = 0.0283, but the run in");
+  CHECK_FAILS(hewn(small_resume(dir, {"--max_iters=30"})), 0, "done after step 30");
+  CHECK(contains(read_file(file), key));
+  CHECK(contains(hewn({"train", "--dry_run", "--init_from=" + (dir / "run").string(),
+                       "--dataset=" + (dir / "text.txt").string(), "--out_dir=" + (dir / "next").string()})
+                     .out,
+                 key));
+}
+
 TEST_CASE("what cannot be trained on has status 3 and leaves nothing behind") {
   if (left_out()) return;
   const TempDir dir;
