@@ -1,5 +1,5 @@
 #pragma once
-// Models that look at one token only: what a transformer has to beat.
+// Models that see only one token: the baselines that a transformer has to beat.
 
 #include "model/model.h"
 
@@ -16,7 +16,7 @@ class Bigram final : public Model {
   Parameter* table_;  // [V, V]
 };
 
-/// An embedding and a linear layer: the same through n_embd numbers per token.
+/// An embedding and a linear layer: a bigram table of rank n_embd.
 class BigramLinear final : public Model {
  public:
   explicit BigramLinear(const ModelConfig& config);

@@ -29,8 +29,8 @@ struct Parameter {
   Shape shape;
   Init init;
   Tensor value;               ///< a leaf of the tape, once allocated
-  Tensor value_bf16;          ///< of a matrix in mixed precision: a bf16 copy of the value, see bf16_of
-  uint64_t bf16_version = 0;  ///< the value's version that the copy is of
+  Tensor value_bf16;          ///< for a matrix in mixed precision: the value as bf16, see bf16_of
+  uint64_t bf16_version = 0;  ///< the version of the value that was copied
 
   /// Weight decay applies to matrices only (and embeddings), not to biases and norms.
   bool decayed() const { return shape.rank() >= 2; }
@@ -46,8 +46,7 @@ struct ParameterSlab {
   Tensor values_bf16;
 };
 
-/// The bf16 copy of a matrix in mixed precision, brought up to date where the value has changed since; else
-/// undefined.
+/// The bf16 copy of a matrix in mixed precision, updated if the value has changed since; else undefined.
 Tensor bf16_of(Parameter& p);
 
 class Parameters {
@@ -59,15 +58,14 @@ class Parameters {
   /// Declares a parameter; its value exists after `allocate`. The address stays valid.
   Parameter* add(std::string name, const Shape& shape, Init init);
 
-  /// Lays out all declared parameters, at least one, and their gradients unless `grads` is false, and gives
-  /// them their initial values: parameter number n of seed s is drawn from stream n of s, the same on every
-  /// device. f32, f64, or bf16 for mixed precision (Micikevicius et al., "Mixed precision training", 2018,
-  /// section 3.1): values and gradients are float32 then, and matrices have bf16 copies for the matrix
-  /// products.
+  /// Allocates all declared parameters (at least one), and their gradients unless `grads` is false. Initial
+  /// values are drawn from `seed`, parameter n from stream n: the same on every device. `dtype` is f32, f64,
+  /// or bf16 for mixed precision (Micikevicius et al., "Mixed precision training", 2018, section 3.1): then
+  /// values and gradients are float32, and each matrix has a bf16 copy for the matrix products.
   void allocate(Device& device, DType dtype, uint64_t seed, bool grads = true);
-  /// Takes values that are elsewhere instead of a slab of its own, to be read only, without gradients.
-  /// `storage_of` gives those of one parameter, row-major, of `dtype` (f32 for bf16). Matrices have bf16
-  /// copies as in `allocate`.
+  /// Uses values that are elsewhere in memory, read-only and without gradients, instead of allocating them.
+  /// `storage_of` returns the values of one parameter, row-major, of `dtype` (f32 for bf16). Matrices have
+  /// bf16 copies as in `allocate`.
   void adopt(Device& device, DType dtype,
              const std::function<std::shared_ptr<Storage>(const Parameter&)>& storage_of);
   bool allocated() const { return device_ != nullptr; }
@@ -75,22 +73,22 @@ class Parameters {
   /// In order of declaration.
   const std::deque<Parameter>& all() const { return all_; }
   std::deque<Parameter>& all() { return all_; }
-  /// Null when there is none of that name.
+  /// The parameter of that name, or null.
   Parameter* find(const std::string& name);
   int64_t numel() const;
   Device& device() const { return *device_; }
-  /// Of values, gradients and moments: f32 or f64.
+  /// The dtype of values, gradients and moments: f32 or f64.
   DType dtype() const { return dtype_; }
-  /// Of the matrix products' operands: bf16 in mixed precision.
+  /// The dtype of the operands of matrix products: bf16 in mixed precision, else `dtype()`.
   DType product_dtype() const { return mixed_ ? DType::bf16 : dtype_; }
-  /// Where `allocate` has put them.
+  /// The memory that `allocate` has laid out.
   const ParameterSlab& slab() const { return slab_; }
 
   /// Forgets all gradients: the next backward sets them.
   void clear_grads();
-  /// Zeroes the gradients no backward has reached, so that a sweep over the slab reads no old ones.
+  /// Zeroes the gradients that the backward pass has not reached, so that the optimizer reads no old ones.
   void complete_grads();
-  /// Notes that the optimizer changed the values in place, and the bf16 copies with them.
+  /// To be called after the optimizer has changed the values, and their bf16 copies, in place.
   void updated();
 
  private:

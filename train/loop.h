@@ -12,19 +12,20 @@
 
 namespace hewn {
 
-/// Where training stands after a step, for the progress line.
+/// The state of training after a step, for the progress line.
 struct Progress {
   StepResult step;
   int64_t max_iters = 0;
   std::optional<double> val_loss;  ///< of the latest evaluation
   double tokens_per_s = 0;
-  std::optional<double>
-      mfu;                  ///< the part of the device's peak that the model's products make of it, if known
-  double seconds_left = 0;  ///< until max_iters or max_time, at the present pace
+  /// Model FLOPs utilisation: the fraction of the device's peak that the model's matrix products reach, if
+  /// known.
+  std::optional<double> mfu;
+  double seconds_left = 0;  ///< until max_iters or max_time, at the current pace
   int64_t next_save = 0;    ///< the step after which the next checkpoint is written
 };
 
-/// What the loop tells and asks; all may be empty.
+/// Callbacks of the loop; all may be empty.
 struct LoopEvents {
   std::function<void(const Progress&)> on_step;
   std::function<void(const std::string&)> on_message;  ///< "step 250: val loss 2.43, saved ..."
@@ -40,13 +41,13 @@ enum class StopReason : uint8_t { max_iters, max_time, patience, asked };
 struct Outcome {
   StopReason reason = StopReason::max_iters;
   RunState state;
-  std::string checkpoint;  ///< the last one written; "" if there was none to write
+  std::string checkpoint;  ///< path of the last one written; "" if none was
 };
 
-/// Trains from `state` on, after rewinding the metrics to it. Batch n of the run is batch n of its seed, so
-/// that a resumed run is the same bits as one that never stopped. Throws ErrorCode::numerical at the first
-/// step whose loss or gradients are not finite, naming step, first bad node and the last good checkpoint, and
-/// rather than save parameters that are not.
+/// Rewinds the metrics to `state` and trains from there. Batch n depends only on the seed and n, so a resumed
+/// run gives the same bits as one that never stopped. Throws ErrorCode::numerical at the first step whose
+/// loss or gradients are not finite, naming the step, the first bad node and the last good checkpoint;
+/// likewise instead of saving parameters that are not finite.
 Outcome run_training(RunDirectory& run, const TrainConfig& config, Trainer& trainer, const Dataset& data,
                      const BatchLoader& loader, RunState state, const LoopEvents& events);
 

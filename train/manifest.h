@@ -1,5 +1,5 @@
 #pragma once
-// MANIFEST: what a directory written in one go holds, one line "checksum  bytes  name" per file.
+// MANIFEST: the files of a directory that is written as a whole, one line "checksum  bytes  name" each.
 
 #include <cstdint>
 #include <map>
@@ -14,12 +14,12 @@ class Manifest {
   static constexpr const char* file_name = "MANIFEST";
 
   void add(const std::string& name, const FileSum& sum) { files_[name] = sum; }
-  /// Writes it into `directory`; last, since a directory without one does not count.
+  /// Writes it into `directory`. To be called last: a directory without a manifest counts as incomplete.
   void write(const std::string& directory) const;
   /// Throws ErrorCode::input when it is missing or not a manifest.
   static Manifest read(const std::string& directory);
-  /// How far to look: at sizes, and at the bytes of files of at most 64 MB, which takes no time; or at all
-  /// bytes.
+  /// How much to check. `quick`: all sizes, and the checksums of files of at most 64 MB. `whole`: all
+  /// checksums.
   enum class Look : uint8_t { quick, whole };
   /// "" or the first file of the directory that is missing, of another size or another checksum.
   std::string damage(const std::string& directory, Look look = Look::whole) const;
@@ -29,11 +29,11 @@ class Manifest {
   std::map<std::string, FileSum> files_;
 };
 
-/// Renames a complete directory to its final name, durably. An older one of that name changes places with it
-/// in one step and is then removed. Throws ErrorCode::failed.
+/// Renames a complete directory to its final name and syncs the change to disk. A directory that has this
+/// name already is exchanged with it atomically, then removed. Throws ErrorCode::failed.
 void replace_directory(const std::string& fresh, const std::string& final_name);
 
-/// Removes a directory, by another name first, so that half of it never counts.
+/// Removes a directory. It is renamed first, so that a half-removed one is never taken for a whole one.
 void remove_directory(const std::string& directory);
 
 }  // namespace hewn

@@ -1,5 +1,5 @@
 #pragma once
-// The optimizer: moments in slabs beside the parameters, one kernel call for all of them.
+// The optimizer: its moments lie in slabs laid out like the parameters, and one kernel call updates them all.
 
 #include <string>
 #include <vector>
@@ -15,13 +15,14 @@ class Optimizer {
   /// Allocates zero moments for all parameters.
   Optimizer(Parameters& parameters, const OptimizerConfig& config);
 
-  /// Clips by global norm and updates every parameter. `state` is a StepState on the device: learning rate
-  /// and step are read from it; norm, clip factor and non-finite flag are written. Does nothing when
-  /// gradients, or the loss on the device if one is given, are not finite. Gradients are left as they are.
+  /// Clips the gradients by their global norm and updates every parameter. `state` is a StepState on the
+  /// device: learning rate and step are read; norm, clip factor and non-finite flag are written. Updates
+  /// nothing if the gradients, or the `loss` on the device if given, are not finite. Gradients are not
+  /// changed.
   void step(const Tensor& state, const double* loss = nullptr);
 
-  /// Makes the bf16 copies of parameters that were loaded after state.step updates: what they were when these
-  /// had been made. Does nothing without stochastic rounding.
+  /// Restores the bf16 copies after parameters were loaded from a checkpoint of step `state.step`: the same
+  /// bits as when it was saved. Does nothing without stochastic rounding.
   void round_again(const StepState& state);
 
   /// The moments by name, "m.PARAMETER" and "v.PARAMETER", to save and to restore.

@@ -1,5 +1,5 @@
 #pragma once
-// Where the time of training steps goes: kernel by kernel, part by part of the model, beside the roof.
+// Where the time of training steps goes: by kernel and by part of the model, compared with the roofline.
 
 #include <array>
 #include <functional>
@@ -14,28 +14,29 @@
 
 namespace hewn {
 
-/// The least time this machine needs for given work: its measured arithmetic peak and bandwidths. Of a GPU
-/// what its maker states (kernels/gpu/runtime/known.h); one that is not known has no roof, and needs no time at all.
+/// The roofline of this machine: its arithmetic peak and bandwidths, which bound the time of any work from
+/// below. A CPU's are measured; a GPU's are its vendor's figures (kernels/gpu/runtime/known.h). For an
+/// unknown GPU the bound is zero.
 class MachineRoof {
  public:
-  /// Measures, in about half a second: `dtype` is f32, f64 or bf16.
+  /// Measures, which takes about half a second. `dtype` is f32, f64 or bf16.
   MachineRoof(DType dtype, Executor& device);
-  /// Seconds: the larger of arithmetic at the peak, and bytes at the bandwidth of the smallest memory level
-  /// that holds them.
+  /// Seconds this work takes at least: the larger of its arithmetic at the peak and its bytes at the
+  /// bandwidth of the smallest memory level that holds them.
   double seconds(const Cost& cost) const;
-  /// Measures the arithmetic peak once more, and keeps the better: a host may have halved the first.
+  /// Measures the arithmetic peak again and keeps the larger: other load may have disturbed the first.
   void measure_again(Executor& device);
 
  private:
   DType dtype_;
   double flops_per_s_ = 0;
-  std::array<std::pair<double, double>, 4> levels_{};  // bytes it holds, bytes per second; smallest first
+  std::array<std::pair<double, double>, 4> levels_{};  // capacity in bytes, bytes per second; smallest first
 };
 
 /// Adds up every launch of the steps it watches.
 class StepProfile final : public Profiler {
  public:
-  /// What one line of a table stands for; an empty name sums over all.
+  /// One line of a table. An empty name stands for the sum over all.
   struct Line {
     Phase phase = Phase::forward;
     std::string scope, op, rung;  ///< "h.0.attn", "matmul", "simd"
@@ -47,7 +48,7 @@ class StepProfile final : public Profiler {
 
   StepProfile(const MachineRoof& roof, Executor& device) : roof_(roof), device_(device), moments_(device) {}
 
-  /// Does one step and counts it, kernels and everything between them, until the device has done the last.
+  /// Runs one step and measures it, until the device has finished: kernels and the time between them.
   void watch(const std::function<void()>& step);
   void launching(const char* op, const void* args) override;
   void launched(const char* op, const char* rung, const Cost& cost) override;
@@ -69,7 +70,7 @@ class StepProfile final : public Profiler {
   template <class Name>
   std::vector<Line> grouped(const Name& name) const;
 
-  /// A launch of the step that goes on: how long it took is known when the device has done it.
+  /// A launch of the current step. Its duration is known once the device has finished it.
   struct Launched {
     Line* line;
     Moments::Moment begin, end;
@@ -78,7 +79,7 @@ class StepProfile final : public Profiler {
   MachineRoof roof_;
   Executor& device_;
   Moments moments_;
-  Moments::Moment begin_ = 0;  ///< of the launch that goes on
+  Moments::Moment begin_ = 0;  ///< of the current launch
   std::vector<Launched> launches_;
   std::map<std::tuple<Phase, int, std::string_view, std::string_view>, Line> lines_;
   int64_t steps_ = 0;

@@ -1,5 +1,5 @@
 #pragma once
-// RUN/: everything a training run leaves behind, in use by one process at a time.
+// RUN/: the directory of a training run, used by one process at a time.
 
 #include <cstdint>
 #include <string>
@@ -10,13 +10,14 @@ class RunDirectory {
  public:
   enum class Open : uint8_t {
     fresh,   ///< must not exist, or be empty
-    force,   ///< what is there is moved aside to PATH.1, PATH.2 ..., never deleted
+    force,   ///< existing files are moved to PATH.1, PATH.2 ..., never deleted
     resume,  ///< must hold a run
   };
 
-  /// Creates or opens the directory and locks it. Throws ErrorCode::usage when `fresh` meets a non-empty one,
-  /// ErrorCode::input when `resume` meets none, ErrorCode::failed when another process uses it. `option` is
-  /// what the path was given by; only that of training can be gone on with.
+  /// Creates or opens the directory and locks it. Throws ErrorCode::usage if it is not empty and `how` is
+  /// fresh, ErrorCode::input if it holds no run and `how` is resume, ErrorCode::failed if another process
+  /// uses it. `option` names the option that gave the path, for messages; only a path of out_dir can be
+  /// resumed.
   RunDirectory(const std::string& path, Open how, const std::string& option = "out_dir");
   ~RunDirectory();
   RunDirectory(const RunDirectory&) = delete;
@@ -26,10 +27,10 @@ class RunDirectory {
   /// PATH/name
   std::string file(const std::string& name) const { return path_ + "/" + name; }
 
-  /// Appends one line to metrics.jsonl and hands it to the system at once. Throws ErrorCode::failed.
+  /// Appends one line to metrics.jsonl and flushes it. Throws ErrorCode::failed.
   void add_metrics(const std::string& json_line);
-  /// Drops the lines of metrics.jsonl that a run going on from `step` writes again: those whose "step" is
-  /// past it, and those with a "val_loss" past `evaluated_step`.
+  /// Drops the lines of metrics.jsonl that a run resumed at `step` will write again: those whose "step" is
+  /// later, and those with a "val_loss" later than `evaluated_step`.
   void rewind_metrics(int64_t step, int64_t evaluated_step);
 
  private:

@@ -1,6 +1,6 @@
 #pragma once
-// The micro-steps of training as CUDA graphs: what the host queues kernel by kernel it queues at once, when
-// it has done the same before.
+// The micro-steps of training as CUDA graphs. The host launches a micro-step kernel by kernel at first, then
+// captures it and replays the whole in one call.
 
 #include <functional>
 
@@ -12,15 +12,15 @@ namespace hewn {
 
 class Executor;
 
-/// Which micro-step: those of a kind launch the same kernels at the same addresses.
+/// What distinguishes micro-steps: equal ones launch the same kernels at the same addresses.
 struct MicroStep {
-  bool first = true, last = true;  ///< of its step: the first sets gradients, the last updates parameters
+  bool first = true, last = true;  ///< in its step: the first sets gradients, the last updates parameters
   Shape shape;                     ///< of the batch
-  const void* tokens = nullptr;    ///< where it lies on the device
+  const void* tokens = nullptr;    ///< its address on the device
   bool operator==(const MicroStep&) const = default;
 };
 
-/// Replays the micro-steps of a GPU. What changes from step to step has to be in device memory.
+/// Replays micro-steps on a GPU. Everything that changes from step to step has to be in device memory.
 class StepGraphs {
  public:
   explicit StepGraphs(Executor& device);
@@ -28,14 +28,14 @@ class StepGraphs {
   StepGraphs(const StepGraphs&) = delete;
   StepGraphs& operator=(const StepGraphs&) = delete;
 
-  /// False: `work` is always done, as from the beginning where CUDA_LAUNCH_BLOCKING is set to find a kernel
-  /// that fails.
+  /// False: never capture. That is the default where CUDA_LAUNCH_BLOCKING is set, to find a kernel that
+  /// fails.
   void use(bool on) { on_ = on; }
-  /// Does `work` the first two times of its kind, after which the pool has all blocks that it takes; captures
-  /// and replays it the third time; replays it from then on, and is true then: `work` was not called. Begins
-  /// anew where another shape or place comes, or the blocks are somebody else's now.
+  /// Calls `work` the first two times, after which the pool holds all blocks that it needs; the third time
+  /// captures and replays it; from then on only replays it. Returns true if `work` was not called. Starts
+  /// again when shape or address change, or when blocks of the graph are in use elsewhere.
   bool run(const MicroStep& step, const std::function<void()>& work);
-  /// How many micro-steps were replays.
+  /// How many micro-steps were replayed.
   int64_t replays() const { return replays_; }
 
  private:
@@ -43,7 +43,7 @@ class StepGraphs {
     MicroStep step;
     int times = 0;
     GpuRuntime::Graph graph = nullptr;
-    MemTrace memory;          ///< blocks that the graph uses
+    MemTrace memory;          ///< blocks of the pool that the graph uses
     void* scratch = nullptr;  ///< of the device, which the graph uses too
   };
   void capture(Kind& kind, const std::function<void()>& work);

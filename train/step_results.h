@@ -1,5 +1,5 @@
 #pragma once
-// What training steps found, on its way to the host: on a GPU the host need not wait for it.
+// The results of training steps, on their way to the host. On a GPU the host does not wait for them.
 
 #include <cstddef>
 
@@ -10,13 +10,13 @@ namespace hewn {
 
 class Executor;
 
-/// What a step works with that is not in its tensors, as it lies on the device.
+/// The numbers of a step beside its tensors, as they lie on the device.
 struct StepOnDevice {
-  double share = 0;  ///< of the micro-batch in the targets of the step
+  double share = 0;  ///< the micro-batch's targets as a fraction of the step's
   StepState state;
-  double loss = 0;  ///< sum of the losses of micro-batches, each times its share
+  double loss = 0;  ///< sum of the micro-batches' losses, each times its share
 
-  /// Bytes from the first on that the host sets; kernels find the rest.
+  /// The host sets this many bytes from the beginning; kernels set the rest.
   static constexpr size_t given = sizeof(double) + offsetof(StepState, grad_norm);
 };
 
@@ -30,7 +30,7 @@ struct StepResult {
   bool finite = true;  ///< false: loss or gradients held NaN or Inf, and nothing was updated
 };
 
-/// The results of up to `most` steps, first in, first out. A GPU copies them into pinned memory by itself.
+/// The results of up to `most` steps, first in, first out. A GPU copies them into pinned memory.
 class StepResults {
  public:
   static constexpr size_t most = 2;
@@ -41,10 +41,10 @@ class StepResults {
   StepResults& operator=(const StepResults&) = delete;
 
   size_t size() const { return size_; }
-  /// Of a step all of which is queued: what is known of it, and the StepOnDevice that will hold the rest.
-  /// Throws usage when there are `most` already.
+  /// Adds a step whose work is queued: what is known of it already, and the StepOnDevice that will hold the
+  /// rest. Throws usage if there are `most` already.
   void push(const StepResult& begun, const StepOnDevice* step);
-  /// The oldest, when the step is done. Throws usage when there is none.
+  /// Waits for the oldest step and returns its result. Throws usage if there is none.
   StepResult take();
 
  private:
@@ -56,7 +56,7 @@ class StepResults {
   Executor& device_;
   StepOnDevice* found_ = nullptr;  ///< [most], pinned where there is a GPU
   Slot slots_[most];
-  StepOnDevice here_[most] = {};  ///< elsewhere
+  StepOnDevice here_[most] = {};  ///< where there is no GPU
   size_t first_ = 0, size_ = 0;
 };
 

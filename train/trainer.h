@@ -15,46 +15,46 @@ namespace hewn {
 
 class Trainer {
  public:
-  /// Allocates the optimizer's state. `seed` is that of dropout.
+  /// Allocates the optimizer's state. `seed` is for dropout.
   Trainer(Model& model, const OptimizerConfig& optimizer, const ScheduleConfig& schedule, uint64_t seed);
 
-  /// Forward and backward of each micro-batch, gradients weighted by their targets, then one update. On a GPU
-  /// nothing is waited for: the step is queued, and the batches may change at once.
+  /// Forward and backward of each micro-batch, weighted with its number of targets, then one update. On a GPU
+  /// this returns before the work is done, and the batches may change at once. Throws usage when no target
+  /// counts.
   void queue(std::span<const Batch> micro_batches);
-  /// What the oldest step that is queued did, once it is done. One that was not finite changed nothing, and
-  /// neither did those behind it: they are forgotten.
+  /// Waits for the oldest queued step and returns its result. If it was not finite, neither it nor the steps
+  /// queued after it changed anything, and these are dropped.
   StepResult read();
-  /// Both: a step, and what it did.
+  /// Both: queues a step and reads its result.
   StepResult step(std::span<const Batch> micro_batches);
   StepResult step(const Batch& batch) { return step(std::span(&batch, 1)); }
 
   /// Steps whose results have not been read.
   int64_t queued() const { return static_cast<int64_t>(results_.size()); }
-  /// How many to queue so that the device never waits for the host; more than that are refused.
+  /// How many steps may be queued; with that many the device never waits for the host.
   int64_t most_queued() const;
-  /// A GPU's micro-steps as CUDA graphs.
+  /// The CUDA graphs of micro-steps.
   StepGraphs& graphs() { return graphs_; }
 
-  /// Whether blocks are computed again in the backward pass instead of being kept: less memory, the same
-  /// bits.
+  /// Whether the backward pass computes blocks again instead of keeping their values: less memory, same bits.
   void recompute(bool on) { recompute_ = on; }
 
-  /// Steps queued so far and not refused; the number of the next one.
+  /// Steps queued and not dropped; also the number of the next one.
   int64_t steps_done() const { return step_.state.step; }
-  /// After parameters and moments were loaded.
+  /// To be called after parameters and moments were loaded.
   void set_steps_done(int64_t steps);
   Model& model() { return model_; }
   Optimizer& optimizer() { return optimizer_; }
   const Optimizer& optimizer() const { return optimizer_; }
 
-  /// Forward and backward of each micro-batch without an update, under the eyes of `observer`.
+  /// Forward and backward of each micro-batch without an update, observed by `observer`.
   void watch(std::span<const Batch> micro_batches, TapeObserver& observer);
 
   /// The first parameter with values that are not finite, "transformer.wte.weight: 3 of 4096 values are not
   /// finite", or "": an update can overflow though its gradients are finite.
   std::string bad_parameter() const;
-  /// Repeats the forward and backward passes of a step that was not finite and names the first node whose
-  /// value or gradient is not: "h.2.attn softmax: 3 of 4096 values are not finite". Costs one slow step.
+  /// Repeats a step that was not finite, without the update, and names the first node whose value or gradient
+  /// is not finite: "h.2.attn softmax: 3 of 4096 values are not finite". Costs one slow step.
   std::string first_bad_node(std::span<const Batch> micro_batches);
 
  private:
@@ -77,7 +77,7 @@ class Trainer {
   ScheduleConfig schedule_;
   bool recompute_ = false;
   StepOnDevice step_;
-  // What a micro-step reads is always at the same place of the device.
+  // The inputs of a micro-step, at fixed addresses of the device, so that graphs can be replayed.
   Tensor on_device_;         // u8 [sizeof(StepOnDevice)]
   Tensor state_;             // the StepState in it
   Tensor tokens_, targets_;  // i32 [rows, block_size]
@@ -85,8 +85,7 @@ class Trainer {
   StepResults results_;
 };
 
-/// Where operations do not look at ids themselves, on a GPU: throws input for a token or target that is none
-/// of the model's.
+/// On a GPU, where operations do not check ids: throws input for a token or target outside the vocabulary.
 void check_batch(const Model& model, const Batch& batch);
 /// Tokens or targets of a batch on a device: i32 [rows, block_size].
 Tensor batch_tensor(Device& device, const Batch& batch, const std::vector<int32_t>& values);

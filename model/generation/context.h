@@ -1,6 +1,5 @@
 #pragma once
-// What a model sees while it writes: one or several sequences of equal length, and what is remembered of
-// them.
+// The tokens that a model continues, and the cache of their keys and values.
 
 #include <cstdint>
 #include <memory>
@@ -12,43 +11,50 @@
 
 namespace hewn {
 
-/// What sequences that have reached block_size go on with: their newest half, so that a new token costs one
-/// row instead of a whole context; or all but the oldest token, each time, as nanoGPT does.
+/// Which tokens a sequence keeps when it has reached block_size. `half`: the newest half, so that the cache
+/// is rebuilt once per half block. `one`: all but the oldest, as in nanoGPT; the cache is then rebuilt for
+/// every token.
 enum class Slide : uint8_t { half, one };
 
+/// One or more sequences of equal length that a model continues token by token. `Context` holds the tokens,
+/// up to block_size of each; its `KvCache` holds the keys and values that the model has computed for them,
+/// and can be rebuilt from the tokens at any time. After `push`, `next_logits` runs the model on the tokens
+/// that the cache does not hold yet.
 class Context {
  public:
-  /// Begins with one empty sequence. Without the cache every step computes everything anew: the same up to
-  /// rounding. Of the logits only those of ids below `vocab_size` are given out, 0: all; a model may have
-  /// more tokens than its tokenizer, for a rounder number.
+  /// Begins with one empty sequence. Without a cache each call of `next_logits` computes the whole context:
+  /// the same logits up to rounding. Logits are returned only for ids below `vocab_size` (0: all), since a
+  /// model's vocabulary may be padded beyond its tokenizer's.
   Context(Model& model, bool use_cache, int64_t vocab_size = 0, Slide slide = Slide::half);
 
   int64_t sequences() const { return static_cast<int64_t>(tokens_.size()); }
-  /// Appends a token to each sequence.
+  /// Appends one token to each sequence, and drops old ones first where the block is full (`Slide`).
   void push(const std::vector<int32_t>& tokens);
-  /// Logits of what follows, [sequences, vocab_size] in one row.
+  /// Logits of the next token of each sequence: [sequences, vocab_size], row-major.
   std::vector<double> next_logits();
-  /// The same of several contexts of one model and one sequence each, whose lengths may differ: those that
-  /// one token is new in share a pass, the others have their own. One row for each.
+  /// The same for several contexts of one model, with one sequence each and of any lengths: one row per
+  /// context. Contexts with exactly one new token share a pass through the model; each of the others has its
+  /// own.
   static std::vector<std::vector<double>> next_logits(std::span<Context* const> contexts);
-  /// Goes on with these sequences, in this order; one may be taken several times.
+  /// Keeps these sequences, in this order; one may be taken several times, as beam search does.
   void select(const std::vector<int64_t>& sequences);
 
-  /// Whether tokens were left out since the beginning.
+  /// Whether old tokens have been dropped.
   bool slid() const { return slid_; }
 
  private:
   static void next_tokens(std::span<Context* const> contexts, std::span<const size_t> which,
                           std::vector<std::vector<double>>& logits);
-  /// The logits of [rows, V] that are given out.
+  /// The columns below `vocab_size` of logits [rows, V].
   std::vector<double> given_out(const std::vector<double>& logits, int64_t rows) const;
 
   Model& model_;
   int64_t vocab_size_;
-  int64_t limit_, kept_;  // tokens of a sequence at most, and when it has slid
+  int64_t limit_;  // block_size
+  int64_t kept_;   // tokens that stay when a sequence has reached it
   std::unique_ptr<KvCache> cache_;
   std::vector<std::vector<int32_t>> tokens_{1};
-  size_t seen_ = 0;  // tokens of each that the cache holds
+  size_t seen_ = 0;  // tokens of each sequence that the cache holds
   bool slid_ = false;
 };
 
