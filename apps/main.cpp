@@ -11,6 +11,7 @@
 #include "apps/cli/terminal.h"
 #include "apps/cli/version.h"
 #include "core/error.h"
+#include "kernels/contract/parallel.h"
 
 namespace hewn::cli {
 namespace {
@@ -38,6 +39,7 @@ int dispatch(const std::vector<std::string>& words) {
     write_message(overview(call.group));
     return usage_status;
   }
+  parallelism();  // a wrong HEWN_PARALLEL is reported before any work
   return call.command->run(resolve(call));
 }
 

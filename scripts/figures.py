@@ -5,13 +5,15 @@
     scripts/figures.py kernels ladders      # only these blocks
     PEERS=build/peers/bin/python scripts/figures.py training gemm attention      # beside the peers, see scripts/peers/
 
-Needs a built `hewn`. Blocks: kernels, ladders, rungs (measures nothing), gemm, attention, training, sampling, size.
+Needs a built `hewn`. Blocks: kernels, ladders, rungs (measures nothing), gemm, attention, training, sampling, parallel,
+size. The block `parallel` starts two busy loops of its own for half of its time: let nothing else run.
 """
 
 import json
 import os
 import pathlib
 import re
+import statistics
 import subprocess
 import sys
 
@@ -26,10 +28,10 @@ GPT2_SAMPLE = ["--n_layer=12", "--n_head=12", "--n_embd=768", "--vocab_size=5025
                "--max_new_tokens=200"]
 
 
-def run(*command):
+def run(*command, env=None):
     """Standard output of `command`, run at the root of the repository; ends the script if it fails."""
     print("  " + " ".join(command), file=sys.stderr)
-    return subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
+    return subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True, env=env).stdout
 
 
 def table(head, rows):
@@ -41,8 +43,8 @@ def significant(x):
     return f"{x:#.3g}".rstrip(".")
 
 
-def bench(*args):
-    return json.loads(run(HEWN, "bench", *args, "--json"))
+def bench(*args, env=None):
+    return json.loads(run(HEWN, "bench", *args, "--json", env=env))
 
 
 def measured_rows(results, *columns):
@@ -129,6 +131,39 @@ def sampling():
     return table(["model", "shape", "tokens/s", "ms per token", "% of the roof"], rows)
 
 
+def beside(busy_loops, measure):
+    """measure() while so many processes loop."""
+    loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(busy_loops)]
+    try:
+        return measure()
+    finally:
+        for loop in loops:
+            loop.kill()
+            loop.wait()
+
+
+def parallel():
+    """What runs the parallel loops, in turn, on a quiet machine and beside two busy loops; medians of three."""
+    work = [("step of baby-gpt-cpu, ms", "median_ms", ["train", *BABY, "--repeat=40"]),
+            ("step of GPT-2, ms", "median_ms", ["train", *GPT2, "--repeat=3"]),
+            ("character model, tokens/s", "tokens_per_s", ["sample"]),
+            ("GPT-2, tokens/s", "tokens_per_s", ["sample", *GPT2_SAMPLE])]
+    ways = [("`openmp`", {"HEWN_PARALLEL": "openmp"}),
+            ("`openmp`, `OMP_WAIT_POLICY=passive`", {"HEWN_PARALLEL": "openmp", "OMP_WAIT_POLICY": "passive"}),
+            ("`team`", {"HEWN_PARALLEL": "team"})]
+    rows = []
+    for busy_loops, when in ((0, "quiet"), (2, "beside two busy loops")):
+        seen = {}
+        for _ in range(3):
+            for what, column, args in work:
+                for way, environment in ways:
+                    one = lambda: bench(*args, "--threads=2", env={**os.environ, **environment})[0][column]
+                    seen.setdefault((what, way), []).append(beside(busy_loops, one))
+        rows += [[when, what, *(significant(statistics.median(seen[what, way])) for way, _ in ways)]
+                 for what, _, _ in work]
+    return table(["machine", "what", *(way for way, _ in ways)], rows)
+
+
 def size():
     stripped = ROOT / "build/hewn.stripped"
     run("strip", "-o", str(stripped), HEWN)
@@ -140,7 +175,7 @@ def size():
     return table(["what", "size"], rows)
 
 
-BLOCKS = {f.__name__: f for f in (kernels, ladders, rungs, gemm, attention, training, sampling, size)}
+BLOCKS = {f.__name__: f for f in (kernels, ladders, rungs, gemm, attention, training, sampling, parallel, size)}
 
 
 def main():

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/cli/terminal.h"
+#include "kernels/contract/parallel.h"
 #include "kernels/devices/devices.h"
 
 namespace hewn::cli {
@@ -46,8 +47,9 @@ std::string bug_reports() { return HEWN_BUGS_URL; }
 
 std::string version_text() {
   return join("hewn ", version_number(), "\nbuild    ", build_description(), "\nmachine  ", processor(), ", ",
-              default_threads(), " threads\nisa      ", name_of(best_isa()), " (usable: ", usable_isas(),
-              "; HEWN_ISA chooses)\n         compiled: ", compiled_names(),
+              default_threads(), " threads\nparallel ", name_of(parallelism()),
+              " (usable: openmp, team; HEWN_PARALLEL chooses)\nisa      ", name_of(best_isa()),
+              " (usable: ", usable_isas(), "; HEWN_ISA chooses)\n         compiled: ", compiled_names(),
               "\ndevices  cpu: usable\n         cuda: ", cuda_text(), "\n");
 }
 
@@ -62,6 +64,7 @@ std::string version_json() {
       {"build", build_description()},
       {"processor", processor()},
       {"threads", default_threads()},
+      {"parallel", name_of(parallelism())},
       {"isa", name_of(best_isa())},
       {"isas", isas},
       {"compiled_isas", all},

@@ -5,10 +5,24 @@
 
 namespace hewn {
 
-/// Calls body(context, worker) once for each worker 0..workers-1, on as many threads as are free, at most one
-/// per worker; returns when all are done. A region begun inside a region, or by a second thread at the same
-/// time, runs on its own thread alone.
-void parallel_region(int workers, void (*body)(void* context, int worker), void* context);
+/// Calls body(context, part) once for each part 0..parts-1, in any order, on the caller's thread and on
+/// others that are free; returns when all parts are done. `threads` is the launch's number of threads and
+/// stays the same from region to region, however many parts a region has. A region begun inside a region, or
+/// by a second thread at the same time, runs on its own thread only. The body must not throw: where several
+/// threads work, an exception ends the program. Throws as parallelism() does.
+void parallel_region(int threads, int parts, void (*body)(void* context, int part), void* context);
+
+/// What runs parallel regions. The team is the project's own, for machines that other programs keep busy
+/// (docs/architecture.md says why it is faster there).
+enum class Parallelism { openmp, team };
+
+/// The choice of this process: HEWN_PARALLEL=openmp|team in the environment, OpenMP when it is not set.
+/// Throws ErrorCode::usage for any other value.
+Parallelism parallelism();
+/// "openmp" or "team".
+const char* name_of(Parallelism parallelism);
+/// Replaces the choice. No region may be running.
+void set_parallelism(Parallelism parallelism);
 
 /// Splits [0, n) into one contiguous range per thread and calls body(begin, end, worker) for the non-empty
 /// ones. Work items must not depend on how they are grouped: make an item a fixed block (of rows, of
@@ -26,10 +40,10 @@ inline void parallel_for(const Launch& launch, int64_t n, const Body& body) {
     int workers;
   } work{body, n, workers};
   parallel_region(
-      workers,
-      [](void* context, int worker) {
+      launch.threads, workers,
+      [](void* context, int part) {
         const Work& w = *static_cast<const Work*>(context);
-        w.body(w.n * worker / w.workers, w.n * (worker + 1) / w.workers, worker);
+        w.body(w.n * part / w.workers, w.n * (part + 1) / w.workers, part);
       },
       &work);
 }

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <string>
+#include <string_view>
 
 #include "kernels/contract/parallel.h"
 #include "kernels/devices/gpu_device.h"
@@ -26,6 +27,7 @@ class Cpu final : public Executor {
   Cpu(int threads, Isa isa) : threads_(threads), isa_(isa) {
     require(threads >= 1 && threads <= 1024, "threads = ", threads, "; from 1 to 1024 are possible");
     require(supported(isa), "this processor cannot run ", name_of(isa));
+    parallelism();  // its kernels must not be the first to find HEWN_PARALLEL wrong
   }
   ~Cpu() override { drop_memory(); }
 
@@ -107,17 +109,24 @@ class Meta final : public Executor {
   uintptr_t next_ = uintptr_t{1} << 32;
 };
 
+/// The number of threads that an environment variable begins with; 0 when it is not set. `more` are the
+/// characters that may follow: OpenMP's variable is a list with an entry for each level of nested regions,
+/// and ours are the first.
+int threads_from(const char* name, std::string_view more) {
+  const char* const asked = std::getenv(name);
+  if (!asked || !*asked) return 0;
+  char* end = nullptr;
+  const long n = std::strtol(asked, &end, 10);
+  const bool ends = *end == '\0' || more.find(*end) != more.npos;
+  require(ends && n >= 1 && n <= 1024, name, "=", asked, "; a number from 1 to 1024 is needed");
+  return static_cast<int>(n);
+}
+
 }  // namespace
 
 int default_threads() {
-  for (const char* name : {"HEWN_THREADS", "OMP_NUM_THREADS"}) {
-    const char* asked = std::getenv(name);
-    if (!asked || !*asked) continue;
-    char* end = nullptr;
-    const long n = std::strtol(asked, &end, 10);
-    require(*end == '\0' && n >= 1 && n <= 1024, name, "=", asked, "; a number from 1 to 1024 is needed");
-    return static_cast<int>(n);
-  }
+  if (const int n = threads_from("HEWN_THREADS", "")) return n;
+  if (const int n = threads_from("OMP_NUM_THREADS", ", \t")) return n;
   return available_cores();
 }
 

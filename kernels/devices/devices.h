@@ -8,7 +8,9 @@
 
 namespace hewn {
 
-/// Threads used when nobody says otherwise: HEWN_THREADS, OMP_NUM_THREADS, or one per available core.
+/// Threads to use when nobody says otherwise: HEWN_THREADS, else OMP_NUM_THREADS (the first entry of a list),
+/// else one per available core. Throws usage when a variable holds something else than a number from 1 to
+/// 1024.
 int default_threads();
 
 /// A separate CPU device with its own pool. Throws usage if the machine cannot run `isa`.

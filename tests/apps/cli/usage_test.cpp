@@ -232,6 +232,39 @@ TEST_CASE("help fits a narrow terminal") {
   }
 }
 
+TEST_CASE("the environment chooses what runs parallel loops") {
+  const auto version = [](const char* parallel) {
+    return hewn({"--version", "--json"}, {.env = {{"HEWN_PARALLEL", parallel}}});
+  };
+  CHECK(contains(version("").out, "\"parallel\": \"openmp\""));
+  CHECK(contains(version("openmp").out, "\"parallel\": \"openmp\""));
+  CHECK(contains(version("team").out, "\"parallel\": \"team\""));
+  CHECK(contains(hewn({"--version"}).out, "parallel openmp"));
+  for (const char* command : {"--version", "info", "data"})
+    CHECK_FAILS(hewn({command, command == std::string("data") ? "corpus" : "--json"},
+                     {.env = {{"HEWN_PARALLEL", "tbb"}}}),
+                2, "HEWN_PARALLEL=tbb is unknown; known are openmp and team");
+}
+
+TEST_CASE("the number of threads is the first of OMP_NUM_THREADS, unless HEWN_THREADS says otherwise") {
+  const auto threads = [](const std::string& omp, const std::string& ours) {
+    return hewn({"--version"}, {.env = {{"OMP_NUM_THREADS", omp}, {"HEWN_THREADS", ours}}}).out;
+  };
+  CHECK(contains(threads("3", ""), ", 3 threads"));
+  CHECK(contains(threads("3,2", ""), ", 3 threads"));
+  CHECK(contains(threads("3 , 2", ""), ", 3 threads"));
+  CHECK(contains(threads("3,2", "5"), ", 5 threads"));
+  for (const char* wrong : {"none", "0", "3;2", "-1"})
+    CHECK_FAILS(hewn({"--version"}, {.env = {{"OMP_NUM_THREADS", wrong}}}), 2, "a number from 1 to 1024");
+}
+
+TEST_CASE("OpenMP's own settings keep the number of threads") {
+  const auto plain = hewn({"--version"}, {.unset_env = {"OMP_NUM_THREADS"}});
+  const auto bound = hewn({"--version"}, {.env = {{"OMP_PROC_BIND", "true"}, {"OMP_PLACES", "cores"}},
+                                          .unset_env = {"OMP_NUM_THREADS"}});
+  CHECK(plain.out == bound.out);
+}
+
 TEST_CASE("help starts in under 20 ms") {
   double best = 1;
   for (int i = 0; i < 20; ++i) {
