@@ -88,6 +88,11 @@ constexpr Rung<Matmul> rungs[] = {
      .idea = "k in the middle: the inner loop walks along rows, whole cache lines are used",
      .run = scalar<Matmul>(matmul_rows),
      .why_not = lesson_only},
+    {.name = "openmp",
+     .idea =
+         "two pragmas: rows are dealt out to the threads, neighbours share a vector; memory stays the limit",
+     .run = scalar<Matmul>(matmul_openmp),
+     .why_not = lesson_only},
     {.name = "cached",
      .idea = "a block of b that fits the cache serves all rows of a before the next comes",
      .run = scalar<Matmul>(matmul_cached),

@@ -14,6 +14,7 @@ void softmax_reference(const Launch&, const SoftmaxBackward& a);
 /// Teaching rungs, float only; the idea of each stands in list.cpp.
 void softmax_online(const Launch&, const SoftmaxForward& a);
 void softmax_stored(const Launch&, const SoftmaxForward& a);
+void softmax_openmp(const Launch& launch, const SoftmaxForward& a);
 
 // Vectors, compiled once per instruction set.
 
