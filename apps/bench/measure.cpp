@@ -79,8 +79,9 @@ Turn turn_of(Operands& operands, const Contender& who) {
   return {.calls = calls_in(least_seconds), .run_up = once < longest_run_up ? calls_in(run_up_seconds) : 0};
 }
 
-double take(const Turn& turn, Operands& operands, const Contender& who) {
+double take(const Turn& turn, Operands& operands, const Contender& who, PinnedThreads& threads) {
   for (int64_t i = 0; i < turn.run_up; ++i) who.run(operands.next());
+  threads.hold();
   return seconds_per_call(operands, who, turn.calls);
 }
 
@@ -161,14 +162,15 @@ Measured CpuMeasurer::measure(Case& c, const std::vector<Contender>& list) {
   // In turn: all contenders, again and again, so that a disturbance hits none alone, each round begun by
   // another, so that none always comes after the same.
   clock_.since();
+  const bool beside_peers = std::any_of(list.begin(), list.end(), [](const Contender& who) { return who.peer; });
   std::vector<double> loops;
   for (int64_t r = 0; r < plan_.repeat; ++r) {
     loops.push_back(reference_loop_seconds());
     for (size_t k = 0; k < result.of.size(); ++k) {
       const size_t i = (k + static_cast<size_t>(r)) % result.of.size();
       Measurement& m = result.of[i];
-      m.seconds.push_back(take(turns[i], operands(m.cache), *m.who));
-      if (m.who->peer) std::this_thread::sleep_for(falling_asleep);
+      m.seconds.push_back(take(turns[i], operands(m.cache), *m.who, threads_));
+      if (beside_peers) std::this_thread::sleep_for(falling_asleep);
     }
     for (auto& [conditions, walk] : walks) walk.stream.walk(walk.calls);
   }

@@ -6,11 +6,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <barrier>
+#include <atomic>
 #include <chrono>
 #include <cstdlib>
 #include <fstream>
 #include <string>
+#include <thread>
 
 #include "kernels/contract/parallel.h"
 
@@ -50,10 +51,15 @@ std::vector<pid_t> threads_of_process() {
 PinnedThreads::PinnedThreads(int threads) : cores_(allowed_cores()) {
   if (static_cast<int>(cores_.size()) < threads) return;
   ours_.resize(static_cast<size_t>(threads));
-  std::barrier all_here(threads);  // so that no thread takes the part of another
+  // Each thread waits for the others, so that none takes another's part; but not for long: OpenMP may give
+  // fewer threads than were asked for (OMP_THREAD_LIMIT).
+  std::atomic<int> here = 0;
   parallel_for(Launch{.threads = threads}, threads, [&](int64_t, int64_t, int worker) {
     ours_[static_cast<size_t>(worker)] = gettid();
-    all_here.arrive_and_wait();
+    ++here;
+    const auto start = std::chrono::steady_clock::now();
+    while (here < threads && std::chrono::steady_clock::now() - start < std::chrono::seconds(1))
+      std::this_thread::yield();
   });
   // Where the team has been larger before, its other members may have taken every part.
   std::erase(ours_, gettid());
@@ -74,12 +80,16 @@ void PinnedThreads::release_caller() const {
 void PinnedThreads::hold() {
   if (!pinned()) return;
   allow(ours_[0], {cores_[0]});
-  size_t turn = 0;
-  for (const pid_t task : threads_of_process()) {
-    const auto is_in = [task](const auto& list) {
-      return std::find(list.begin(), list.end(), task) != list.end();
-    };
-    if (cores_.size() < 2 || is_in(ours_) || is_in(others_)) continue;
+  const std::vector<pid_t> tasks = threads_of_process();
+  const auto is_in = [](const std::vector<pid_t>& list, pid_t task) {
+    return std::find(list.begin(), list.end(), task) != list.end();
+  };
+  const auto has_ended = [&](pid_t task) { return !is_in(tasks, task); };
+  std::erase_if(ours_, has_ended);
+  std::erase_if(others_, has_ended);
+  size_t turn = ours_.size() - 1;
+  for (const pid_t task : tasks) {
+    if (cores_.size() < 2 || is_in(ours_, task) || is_in(others_, task)) continue;
     allow(task, {core_beside(turn++)});
     others_.push_back(task);
   }

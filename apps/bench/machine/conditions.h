@@ -24,7 +24,7 @@ class PinnedThreads {
   /// Lifts the calling thread's pinning: threads that a library creates inherit the cores of their creator.
   void release_caller() const;
   /// Pins the calling thread to its core, and threads created since the last call to the other cores,
-  /// round-robin.
+  /// round-robin. OpenMP ends threads and creates others when two kernels use different numbers of threads.
   void hold();
 
  private:
@@ -33,7 +33,7 @@ class PinnedThreads {
 
   std::vector<int> cores_;
   std::vector<pid_t> ours_;    ///< the caller first; empty if not pinned
-  std::vector<pid_t> others_;  ///< threads of libraries pinned so far
+  std::vector<pid_t> others_;  ///< threads pinned later: of libraries, and of ours that OpenMP has replaced
 };
 
 /// The machine's processor time that went elsewhere, in percent; negative if unknown.

@@ -11,10 +11,11 @@
 namespace hewn::test {
 namespace {
 
+/// The cores a thread may use; none when it has ended.
 cpu_set_t cores_of(pid_t task) {
   cpu_set_t set;
   CPU_ZERO(&set);
-  sched_getaffinity(task, sizeof set, &set);
+  if (sched_getaffinity(task, sizeof set, &set) != 0) CPU_ZERO(&set);
   return set;
 }
 
@@ -32,6 +33,7 @@ TEST_CASE("threads are held on cores of their own, and let go") {
     REQUIRE(CPU_COUNT(&callers) == 1);
     for (const pid_t task : cli::threads_of_process()) {
       const cpu_set_t set = cores_of(task);
+      if (CPU_COUNT(&set) == 0) continue;  // OpenMP has ended it
       CHECK(CPU_COUNT(&set) == 1);
       CHECK((task == gettid()) == (CPU_EQUAL(&set, &callers) != 0));
     }
@@ -41,8 +43,27 @@ TEST_CASE("threads are held on cores of their own, and let go") {
   }
   for (const pid_t task : cli::threads_of_process()) {
     const cpu_set_t set = cores_of(task);
-    CHECK(CPU_EQUAL(&set, &before));
+    CHECK((CPU_COUNT(&set) == 0 || CPU_EQUAL(&set, &before)));
   }
+}
+
+TEST_CASE("threads that OpenMP starts later are held, too") {
+  if (available_cores() < 2) return skip("threads on cores of their own: there is one core");
+  const auto before = parallelism();
+  set_parallelism(Parallelism::openmp);
+  {
+    cli::PinnedThreads threads(2);
+    for (const int n : {4, 2, 3, 2}) {
+      parallel_for(Launch{.threads = n}, n, [](int64_t, int64_t, int) {});
+      threads.hold();
+      const cpu_set_t callers = cores_of(0);
+      for (const pid_t task : cli::threads_of_process()) {
+        const cpu_set_t set = cores_of(task);
+        if (task != gettid() && CPU_COUNT(&set) != 0) CHECK_FALSE(CPU_EQUAL(&set, &callers));
+      }
+    }
+  }
+  set_parallelism(before);
 }
 
 }  // namespace hewn::test
