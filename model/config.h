@@ -78,63 +78,70 @@ struct ModelConfig {
 
 /// Every key of a model, in the order of help and JSON.
 inline constexpr Key<ModelConfig> model_keys[] = {
-    key<&ModelConfig::arch>("arch", Change::new_model, Choices{"gpt|bigram|bigram_linear"},
-                            "gpt, or a baseline: a table of bigrams, or an embedding with a linear layer"),
-    key<&ModelConfig::vocab_size>("vocab_size", Change::new_model, Integers{1, 1 << 24},
-                                  "tokens in the vocabulary")
+    key<&ModelConfig::arch>(
+        "arch", Change::new_model, Choices{"gpt|bigram|bigram_linear"},
+        "architecture: gpt, or a baseline: a table of bigrams, or an embedding with a linear "
+        "layer"),
+    key<&ModelConfig::vocab_size>("vocab_size", Change::new_model, Integers{1, 1 << 24}, "vocabulary size")
         .of_data(),
-    key<&ModelConfig::n_layer>("n_layer", Change::new_model, Integers{0, 4096}, "transformer blocks"),
+    key<&ModelConfig::n_layer>("n_layer", Change::new_model, Integers{0, 4096},
+                               "number of transformer blocks"),
     key<&ModelConfig::n_head>("n_head", Change::new_model, Integers{1, 4096},
-                              "attention heads; divides n_embd"),
+                              "number of attention heads; must divide n_embd"),
     key<&ModelConfig::n_kv_head>(
         "n_kv_head", Change::new_model, Integers{1, 4096},
-        "heads of keys and values, shared by groups of attention heads; divides n_head")
+        "number of key and value heads, shared by groups of attention heads (grouped-query "
+        "attention); must divide n_head")
         .following("n_head", [](ModelConfig& c) { c.n_kv_head = c.kv_heads(); }),
     key<&ModelConfig::n_embd>("n_embd", Change::new_model, Integers{1, 1 << 20},
-                              "width of the residual stream"),
+                              "embedding width: size of the residual stream"),
     key<&ModelConfig::block_size>("block_size", Change::new_run, Integers{1, 1 << 24},
                                   "context length in tokens")
         .following("the longest document where data is aligned to documents"),
     key<&ModelConfig::dropout>("dropout", Change::always, Reals{.most = 1, .most_excluded = true},
-                               "dropout on embeddings and residual branches"),
+                               "dropout probability of embeddings and residual branches"),
     key<&ModelConfig::attn_dropout>("attn_dropout", Change::always, Reals{.most = 1, .most_excluded = true},
-                                    "dropout on attention weights")
+                                    "dropout probability of attention weights")
         .following("dropout", [](ModelConfig& c) { c.attn_dropout = c.attention_dropout(); }),
-    key<&ModelConfig::bias>("bias", Change::new_model, "biases in linear layers and norms"),
+    key<&ModelConfig::bias>("bias", Change::new_model, "use biases in linear layers and norms"),
     key<&ModelConfig::qkv_bias>("qkv_bias", Change::new_model,
-                                "biases in the query, key and value projections; needs bias")
+                                "use biases in the query, key and value projections; requires bias")
         .following("bias", [](ModelConfig& c) { c.qkv_bias = c.bias && c.qkv_bias; }),
-    key<&ModelConfig::norm>("norm", Change::new_model, "kind of normalisation"),
+    key<&ModelConfig::norm>("norm", Change::new_model, "normalisation"),
     key<&ModelConfig::norm_eps>("norm_eps", Change::new_run, Reals{},
-                                "added to the variance in normalisation"),
-    key<&ModelConfig::norm_place>("norm_place", Change::new_model, "normalise before or after each branch"),
-    key<&ModelConfig::pos>("pos", Change::new_model, "positions: learned, sinusoidal, rotary, or none"),
+                                "epsilon added to the variance in normalisation"),
+    key<&ModelConfig::norm_place>("norm_place", Change::new_model,
+                                  "normalise before (pre) or after (post) each residual branch"),
+    key<&ModelConfig::pos>("pos", Change::new_model,
+                           "position encoding: learned, sinusoidal, rotary, or none"),
     key<&ModelConfig::pos_combine>("pos_combine", Change::new_model,
-                                   "how positions join the token embeddings"),
+                                   "add positions to the token embeddings, or concatenate them"),
     key<&ModelConfig::pos_scale>("pos_scale", Change::new_model, Reals{.least_excluded = true},
                                  "factor of sinusoidal positions; the default makes them as large as freshly "
                                  "initialised token embeddings"),
     key<&ModelConfig::rope_theta>("rope_theta", Change::new_run, Reals{.least_excluded = true},
-                                  "base of the frequencies of rotary positions"),
-    key<&ModelConfig::rope_pairs>("rope_pairs", Change::new_model,
-                                  "which elements of a head rotate together: i and i + D/2 (Hugging Face), "
-                                  "or 2i and 2i + 1 (llama2.c)"),
+                                  "base of the rotary frequencies"),
+    key<&ModelConfig::rope_pairs>(
+        "rope_pairs", Change::new_model,
+        "elements of a head that rotate as a pair: i and i + D/2 (Hugging Face), or 2i and "
+        "2i + 1 (llama2.c)"),
     key<&ModelConfig::window>(
         "window", Change::new_run, Integers{0, 1 << 24},
-        "sliding window: each token attends to at most N tokens, itself included (0: to "
-        "all tokens before it)"),
+        "sliding window: each token attends to at most N tokens, itself included (0: no "
+        "limit)"),
     key<&ModelConfig::attention>(
         "attention", Change::always,
-        "one module per head, all heads with the T x T matrix, or block by block: same result"),
-    key<&ModelConfig::act>(
-        "act", Change::new_model,
-        "activation of the feed-forward layer; swiglu has a gate beside it, as Llama does"),
+        "implementation of attention, all with the same result: one module per head, all "
+        "heads at once with the T x T matrix, or fused, block by block"),
+    key<&ModelConfig::act>("act", Change::new_model,
+                           "activation of the feed-forward layer; swiglu adds a gate, as in Llama"),
     key<&ModelConfig::mlp_width>("mlp_width", Change::new_model, Integers{1, 1 << 24},
-                                 "width of the feed-forward layer")
+                                 "hidden width of the feed-forward layer")
         .following("4 n_embd", [](ModelConfig& c) { c.mlp_width = c.mlp_size(); }),
     key<&ModelConfig::residual>("residual", Change::new_model,
-                                "residual connections; switch off to see why they are there"),
-    key<&ModelConfig::tie>("tie", Change::new_model, "the head shares the token embedding's weights"),
+                                "use residual connections; false: none, to see what they are for"),
+    key<&ModelConfig::tie>("tie", Change::new_model,
+                           "share the token embedding's weights with the output head; false: it has its own"),
 };
 
 /// The config as a JSON object, one entry for each key, and back. Unknown keys, wrong types and nonsense sizes

@@ -70,18 +70,19 @@ inline constexpr Key<TrainConfig> training_keys[] = {
     key<&TrainConfig::batch_size>("batch_size", Change::always, Integers{1, 1 << 20},
                                   "sequences per micro-step"),
     key<&TrainConfig::gradient_accumulation_steps>("gradient_accumulation_steps", Change::always,
-                                                   Integers{1, 1 << 20}, "micro-steps per step"),
-    key<&TrainConfig::max_iters>("max_iters", Change::always, Integers{0, most_steps}, "steps to train"),
-    key<&TrainConfig::optimizer, &OptimizerConfig::kind>("optimizer", Change::new_run,
-                                                         "how gradients become updates"),
+                                                   Integers{1, 1 << 20}, "micro-steps per optimizer step"),
+    key<&TrainConfig::max_iters>("max_iters", Change::always, Integers{0, most_steps},
+                                 "number of optimizer steps"),
+    key<&TrainConfig::optimizer, &OptimizerConfig::kind>("optimizer", Change::new_run, "optimizer"),
     key<&TrainConfig::schedule, &ScheduleConfig::learning_rate>("learning_rate", Change::always,
                                                                 Reals{0, 1e6}, "peak learning rate"),
     key<&TrainConfig::schedule, &ScheduleConfig::kind>("schedule", Change::always,
-                                                       "how the learning rate falls after the warm-up"),
+                                                       "shape of the learning-rate decay after the warm-up"),
     key<&TrainConfig::schedule, &ScheduleConfig::decay_lr>(
-        "decay_lr", Change::always, "let the learning rate fall at all; false is schedule=constant"),
+        "decay_lr", Change::always, "decay the learning rate; false: schedule=constant"),
     key<&TrainConfig::schedule, &ScheduleConfig::lr_decay_iters>(
-        "lr_decay_iters", Change::always, Integers{1, most_steps}, "step at which min_lr is reached")
+        "lr_decay_iters", Change::always, Integers{1, most_steps},
+        "step at which the learning rate reaches min_lr")
         .following("max_iters",
                    [](TrainConfig& c) { c.schedule.lr_decay_iters = c.max_iters > 0 ? c.max_iters : 1; }),
     key<&TrainConfig::schedule, &ScheduleConfig::warmup_iters>(
@@ -97,23 +98,27 @@ inline constexpr Key<TrainConfig> training_keys[] = {
                    [](TrainConfig& c) { c.schedule.min_lr = c.schedule.learning_rate / 10; }),
     key<&TrainConfig::optimizer, &OptimizerConfig::weight_decay>(
         "weight_decay", Change::always, Reals{0, 1e3},
-        "decay of matrices; biases, norms and vectors are never decayed"),
-    key<&TrainConfig::optimizer, &OptimizerConfig::beta1>("beta1", Change::always,
-                                                          Reals{.most = 1, .most_excluded = true},
-                                                          "decay of the first moment; momentum of sgd"),
+        "weight decay of matrices; biases, norms and vectors are never decayed"),
+    key<&TrainConfig::optimizer, &OptimizerConfig::beta1>(
+        "beta1", Change::always, Reals{.most = 1, .most_excluded = true},
+        "decay rate of the first moment; the momentum of sgd"),
     key<&TrainConfig::optimizer, &OptimizerConfig::beta2>(
-        "beta2", Change::always, Reals{.most = 1, .most_excluded = true}, "decay of the second moment"),
-    key<&TrainConfig::optimizer, &OptimizerConfig::grad_clip>("grad_clip", Change::always, Reals{},
-                                                              "clip the gradient's global norm (0: do not)"),
+        "beta2", Change::always, Reals{.most = 1, .most_excluded = true}, "decay rate of the second moment"),
+    key<&TrainConfig::optimizer, &OptimizerConfig::grad_clip>(
+        "grad_clip", Change::always, Reals{},
+        "largest global norm of the gradient; larger gradients are scaled down (0: no "
+        "clipping)"),
     key<&TrainConfig::optimizer, &OptimizerConfig::stochastic_rounding>(
         "stochastic_rounding", Change::always,
-        "with dtype=bf16, round matrices to bf16 up or down at random, so that the mean is right"),
+        "with dtype=bf16, round matrices to bf16 stochastically: up or down at random, "
+        "unbiased"),
     key<&TrainConfig::recompute>(
         "recompute", Change::always,
-        "keep only the input of each block for the backward pass and compute the rest again: less memory"),
+        "keep only the input of each block and recompute the block in the backward pass: "
+        "less memory, more time"),
     key<&TrainConfig::seed>("seed", Change::new_run,
                             Integers{0, (int64_t{1} << 53) - 1},  // exact in JSON, TOML
-                            "all random numbers follow from it: same seed, same bits, any number of threads"),
+                            "random seed; the same seed gives the same bits with any number of threads"),
     key<&TrainConfig::dtype>(
         "dtype", Change::new_run, Choices{"f32|f64|bf16"},
         "number type; bf16 trains in mixed precision: bf16 products over float32 weights"),
@@ -124,20 +129,21 @@ inline constexpr Key<TrainConfig> watching_keys[] = {
     key<&TrainConfig::eval_interval>("eval_interval", Change::always, Integers{1, most_steps},
                                      "steps between validations and checkpoints"),
     key<&TrainConfig::eval_iters>("eval_iters", Change::always, Integers{1, most_steps},
-                                  "batches per validation while training"),
+                                  "batches per validation during training"),
     key<&TrainConfig::log_interval>("log_interval", Change::always, Integers{1, most_steps},
                                     "steps between lines of metrics.jsonl"),
     key<&TrainConfig::always_save_checkpoint>("always_save_checkpoint", Change::always,
-                                              "save at every validation, not only at a new best"),
+                                              "save at every validation; false: only when the loss improves"),
     key<&TrainConfig::keep>("keep", Change::always, Integers{1, 1'000'000},
-                            "checkpoints to keep beside the best"),
+                            "number of checkpoints to keep besides the best"),
     key<&TrainConfig::patience>("patience", Change::always, Integers{0, 1'000'000'000},
-                                "stop after this many validations without a new best (0: never)"),
+                                "stop after this many validations without improvement (0: never)"),
     key<&TrainConfig::max_time>("max_time", Change::always, Reals{0, 1e9},
-                                "stop, saved, after this many seconds (0: no limit)"),
+                                "save and stop after this many seconds (0: no limit)"),
     key<&TrainConfig::sample_interval>(
         "sample_interval", Change::always, Integers{0, most_steps},
-        "steps between samples written to the run, the first before training (0: none)"),
+        "steps between samples written to the run; the first is written before training (0: "
+        "none)"),
 };
 
 /// The learning rate of step `step`, counted from 0. The warm-up reaches `learning_rate` after `warmup_iters`

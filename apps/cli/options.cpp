@@ -119,65 +119,67 @@ void add_keys(Options& options, const Keys& keys, CommandSet (*takers)(std::stri
 }
 
 const Option data[] = {
-    text("out_dir", "DIR", "out", run, "where the run is kept; if not empty, see init_from and force"),
+    text("out_dir", "DIR", "out", run, "run directory; if it is not empty, see --init_from and --force"),
     text("out_dir", "RUN", "", reads_run, "the run to read, instead of the argument RUN",
          "out, if it is a run"),
     text("out_dir", "DIR", "data", takes::data_prepare,
-         "where train.bin, val.bin and tokenizer.json are written"),
-    text("dataset", "WHAT", "", takes::eval, "score the last part of this instead", "the run's"),
+         "directory for train.bin, val.bin and tokenizer.json"),
+    text("dataset", "WHAT", "", takes::eval, "score the last part of this dataset instead", "the run's"),
     text("val", "FILE", "", takes::eval, "score all of this text instead", "the run's"),
-    integer(
-        "stride", "0", 0, most_size, takes::eval,
-        "windows begin this many tokens apart and overlap, and in each only the tokens that are new count: "
-        "closer to what the model can do, slower (0: windows that do not overlap)"),
+    integer("stride", "0", 0, most_size, takes::eval,
+            "distance in tokens between the starts of overlapping windows; only the new tokens "
+            "of each window are scored, so each is predicted from more context, at more cost (0: "
+            "windows do not overlap)"),
     flag("per_token", "false", takes::eval,
-         "a line of JSON for each token instead: its text, its natural log probability, whether it was found "
-         "likeliest"),
+         "print one line of JSON per token instead: its text, its natural log probability, "
+         "and whether it was the most likely token"),
     text("dataset", "WHAT", "tales", run,
-         "a text file, a directory made by `hewn data prepare`, `tales` (the built-in corpus), or several "
-         "mixed by "
-         "weight: A:0.7,B:0.3"),
+         "text file, directory made by `hewn data prepare`, `tales` (the built-in corpus), or "
+         "a weighted mixture: A:0.7,B:0.3"),
     kept(text("tokenizer", "KIND|FILE", "", run | takes::data_prepare,
-              "how text becomes tokens: char, byte, word, regex or bpe, learnt from the text; or a "
-              "tokenizer.json, or GPT-2's encoder.json or vocab.json with its merges beside it",
+              "tokenizer: char, byte, word, regex or bpe, learned from the text; or a file: "
+              "tokenizer.json, or GPT-2's encoder.json or vocab.json next to its merges",
               "the dataset's own, else char")),
-    choice("type", "char|byte|word|regex|bpe", "", takes::tokenizer_train, "the kind to learn",
+    choice("type", "char|byte|word|regex|bpe", "", takes::tokenizer_train, "kind of tokenizer to learn",
            "that of tokenizer"),
     choice("tokenizer", "char|byte|word|regex|bpe", "char", takes::tokenizer_train,
-           "the same, by the name it has for `hewn train`"),
-    text("text", "TEXT", "", takes::tokenizer_compare, "compare on this text instead of a FILE", "FILE"),
+           "the same, under its name in `hewn train`"),
+    text("text", "TEXT", "", takes::tokenizer_compare, "text to compare on, instead of FILE", "FILE"),
     integer("pieces", "40", 0, 1'000'000, takes::tokenizer_compare,
-            "how many tokens of each to show (0: none)"),
+            "number of tokens of each to show (0: none)"),
     text("tokenizer", "FILE", "", takes::tokenizer_encode | takes::tokenizer_decode,
-         "tokenizer.json, a run or data directory that holds one, or GPT-2's encoder.json or vocab.json",
+         "tokenizer.json, a run or data directory that contains one, or GPT-2's encoder.json "
+         "or vocab.json",
          "required"),
     choice("special", "text|allow|refuse", "text", takes::tokenizer_encode,
-           "the text of a special token, such as <|endoftext|>, is text like any other, that token, or an "
-           "error"),
-    text("out", "FILE", "tokenizer.json", takes::tokenizer_train, "the file to write"),
-    text("out", "RUN", "", takes::import_model, "the run to make; if not empty, see force", "required"),
-    text(
-        "tokenizer", "FILE", "", takes::import_model,
-        "tokenizer.json, a directory that holds one, encoder.json or vocab.json, or llama2.c's tokenizer.bin",
-        "that beside the model"),
+           "how to read the text of a special token such as <|endoftext|>: as ordinary text, as "
+           "that token, or as an error"),
+    text("out", "FILE", "tokenizer.json", takes::tokenizer_train, "file to write"),
+    text("out", "RUN", "", takes::import_model, "run directory to create; if it is not empty, see --force",
+         "required"),
+    text("tokenizer", "FILE", "", takes::import_model,
+         "tokenizer.json, a directory that contains one, encoder.json or vocab.json, or "
+         "llama2.c's tokenizer.bin",
+         "that beside the model"),
     integer("vocab_size", "0", 0, 1 << 24, takes::tokenizer_train,
-            "keep only the most frequent N tokens of word or regex (0: all), or learn N of bpe (0: 4096)"),
+            "vocabulary size: keep the N most frequent tokens of word or regex (0: all), or "
+            "learn N tokens of bpe (0: 4096)"),
     kept(sized("vocab_size", "", takes::train | takes::verify | takes::data_prepare,
-               "learn at most N tokens: of word and regex the most frequent, of bpe by N - 257 merges",
+               "vocabulary size to learn: at most N tokens, the most frequent ones for word and "
+               "regex, N - 257 merges for bpe",
                "all of word and regex, 4096 of bpe")),
     sized("vocab_size", "", takes::plan | takes::bench_train,
-          "assume a vocabulary of this size, and read no dataset", "the dataset's"),
-    sized("vocab_size", "65", takes::bench_sample, "tokens in the vocabulary"),
+          "vocabulary size to assume, without reading a dataset", "the dataset's"),
+    sized("vocab_size", "65", takes::bench_sample, "vocabulary size"),
     real("val_fraction", "0.1", 0, 0.9, run | takes::data_prepare,
-         "the part at the end of the text kept for validation"),
+         "fraction of the text, at its end, kept for validation"),
     text("val", "FILE", "", run | takes::data_prepare,
-         "a text of its own for validation, instead of val_fraction"),
-    kept(integer(
-        "stride", "0", 0, most_size, run,
-        "read the text in order, windows this far apart, shuffled in each epoch (0: windows at random "
-        "places)")),
-    real("epochs", "0", 0, 1e6, run, "stop after this many passes over the text (0: after max_iters)"),
-    integer("tales", "20000", 1, 100'000'000, takes::data_corpus, "how many tales to tell"),
+         "separate text for validation, instead of val_fraction"),
+    kept(integer("stride", "0", 0, most_size, run,
+                 "distance in tokens between windows, which are shuffled in each epoch (0: windows at "
+                 "random positions)")),
+    real("epochs", "0", 0, 1e6, run, "stop after this many passes over the text (0: after max_iters steps)"),
+    integer("tales", "20000", 1, 100'000'000, takes::data_corpus, "number of tales"),
 };
 
 Options architecture_options() {
@@ -197,7 +199,7 @@ Options training_options() {
   };
   add_keys(options, training_keys, takers_of);
   options.push_back(
-      integer("max_iters", "20", 2, 1'000'000, takes::verify, "steps to train for each comparison"));
+      integer("max_iters", "20", 2, 1'000'000, takes::verify, "number of steps per comparison"));
   return options;
 }
 
@@ -207,12 +209,12 @@ Options watching_options() {
   for (const Option& option : {
            this_time(flag("eval_only", "false", takes::train, "validate once and stop")),
            this_time(flag("profile", "false", takes::train,
-                          "time every kernel; tables at the end, all of it in the run's profile.json")),
+                          "time every kernel; prints tables at the end and writes profile.json to the run")),
            this_time(flag("dry_run", "false", takes::train,
                           "check everything, print what would be done, and stop")),
            this_time(flag("force", "false", takes::train | takes::import_model,
-                          "move a run that is in the way aside (nothing is deleted)")),
-           flag("force", "false", takes::data_prepare | takes::tokenizer_train, "replace files that exist"),
+                          "move an existing run aside (nothing is deleted)")),
+           flag("force", "false", takes::data_prepare | takes::tokenizer_train, "replace existing files"),
        })
     options.push_back(option);
   return options;
@@ -220,110 +222,119 @@ Options watching_options() {
 
 const Option sampling[] = {
     text("start", "TEXT|FILE:path|LINES:path|-", "", takes::sample,
-         "what to go on from; - reads standard input, and LINES: takes every line of a file (or of -) as a "
-         "start "
-         "of its own, with \\n, \\t and \\\\ for a line end, a tab and \\",
+         "prompt to continue. - reads standard input; LINES: takes each line of a file (or of "
+         "-) as a separate prompt, with \\n, \\t and \\\\ for newline, tab and backslash",
          "a newline"),
-    integer("num_samples", "1", 1, 1'000'000, takes::sample, "how many texts to write, for each start"),
-    integer("batch_size", "8", 1, 1'000'000, takes::sample, "how many texts are written at a time"),
-    integer("max_new_tokens", "500", 1, 1'000'000'000, writes | takes::bench_sample, "tokens to add to each"),
-    real("temperature", "0.8", 0, 1e3, writes, "0 always takes the likeliest token"),
-    integer("top_k", "0", 0, 1 << 24, writes, "choose among the k likeliest tokens only (0: all)"),
+    integer("num_samples", "1", 1, 1'000'000, takes::sample, "number of texts per prompt"),
+    integer("batch_size", "8", 1, 1'000'000, takes::sample, "number of texts generated at a time"),
+    integer("max_new_tokens", "500", 1, 1'000'000'000, writes | takes::bench_sample,
+            "number of tokens to generate per text, at most"),
+    real("temperature", "0.8", 0, 1e3, writes,
+         "divides the logits: below 1 sharpens the distribution, above 1 flattens it; 0 "
+         "always takes the most likely token"),
+    integer("top_k", "0", 0, 1 << 24, writes, "keep only the k most likely tokens (0: all)"),
     real("top_p", "1", 1e-9, 1, writes,
-         "choose among the fewest likeliest tokens whose probabilities add up to this (1: all)"),
-    real("min_p", "0", 0, 1, writes, "only tokens at least so likely as this part of the likeliest (0: all)"),
+         "keep the smallest set of most likely tokens whose probabilities sum to this (1: all)"),
+    real("min_p", "0", 0, 1, writes,
+         "keep tokens whose probability is at least this fraction of the most likely token's "
+         "(0: all)"),
     real("repetition_penalty", "1", 1e-3, 1e3, writes,
-         "above 1 makes tokens that are already there less likely, below 1 more"),
+         "above 1 makes tokens that have already occurred less likely, below 1 more likely "
+         "(1: no change)"),
     integer("beam", "0", 0, 4096, takes::sample,
-            "search for the likeliest texts, following so many at a time, instead of drawing; num_samples "
-            "are shown, the "
-            "best first (0: draw)"),
+            "beam search with this many beams instead of sampling; prints the best num_samples "
+            "texts, best first (0: sample)"),
     real("length_penalty", "1", -100, 100, takes::sample,
-         "beams are ranked by log P / tokens^length_penalty: more favours longer texts"),
+         "exponent that ranks beams by log P / tokens^length_penalty; larger values favour "
+         "longer texts"),
     choice("slide", "half|one", "half", writes,
-           "how a text longer than block_size goes on: with its newest half each time the block is full, or "
-           "without its oldest token each time, as nanoGPT does: a whole context of work for every token"),
+           "what to drop when a text exceeds block_size: the older half of the context, once it "
+           "is full; or the oldest token, at each step, as nanoGPT does, which recomputes the "
+           "whole context for every token"),
     text("stop", "TEXT|TEXT...", "", writes,
-         "end before one of these texts or special tokens; \\n, \\t, \\| and \\\\ are a line end, a tab, | "
-         "and \\",
+         "end before any of these texts or special tokens; write \\n, \\t, \\| and \\\\ for "
+         "newline, tab, | and backslash",
          "the tokenizer's <|endoftext|>"),
     flag("show_probs", "false", takes::sample,
-         "a line for each token: how likely the model found it, and which others"),
+         "print one line per token: its probability and the most likely alternatives"),
     text("shots", "FILE.jsonl", "", writes,
-         "examples to show before the start, one a line: {\"input\": ..., \"output\": ...}; the answer alone "
-         "is "
-         "printed, up to the line's end",
+         "examples to put before the prompt (few-shot), one per line: {\"input\": ..., "
+         "\"output\": ...}; only the answer is printed, up to the end of its line",
          "none"),
     text("template", "TEXT", "Input: {input}\\nOutput: {output}\\n\\n", takes::sample,
-         "how an example is written, with {input} and {output}; without shots the start alone is written so"),
+         "how to write an example, with {input} and {output}; without shots it is applied to "
+         "the prompt only"),
     text("history", "FILE", "", takes::chat,
          "where lines typed on a terminal are kept, the newest 1000; empty: nowhere",
          "~/.local/state/hewn/history"),
     text("template", "TEXT", "{input}{output}\\n", takes::chat,
-         "how a line of the talk and its answer are written for the model"),
+         "how to write a line of the chat and its answer for the model"),
     flag("compare", "false", takes::sample,
-         "one text by every method in a table: log P in all and per token, distinct tokens and pairs, the "
-         "text; keys "
-         "that are given are those of their method"),
-    flag("logprobs", "false", takes::sample,
-         "the same as JSON, a line for each token, with natural logarithms"),
+         "table with one text per decoding method: total log P, log P per token, distinct "
+         "tokens and pairs, and the text; keys that are given apply to their method"),
+    flag("logprobs", "false", takes::sample, "the same as JSON, one line per token, with natural logarithms"),
 };
 
 const Option exchange[] = {
-    choice("format", "hf|safetensors|llama2c|gguf", "", takes::export_model, "the program that is to open it",
-           "required"),
-    text("out", "PATH", "", takes::export_model, "the file to write, of hf the directory", "required"),
+    choice("format", "hf|safetensors|llama2c|gguf", "", takes::export_model,
+           "format to write, by the program that opens it", "required"),
+    text("out", "PATH", "", takes::export_model, "file to write; for hf, the directory", "required"),
     choice("dtype", "f32|f16|bf16", "f32", takes::export_model,
-           "number type to write; llama2c holds f32 only"),
+           "element type to write; llama2c supports f32 only"),
     sized("block_size", "", takes::export_model, "crop the context to at most N tokens", "the model's"),
     choice("act", "gelu|gelu_erf", "", takes::export_model,
            "write the other GELU instead of the model's, as GGUF only has the approximation; prints how far "
            "logits "
            "move",
            "the model's"),
-    flag("force", "false", takes::export_model, "replace a file that exists; a directory is moved to PATH.1"),
+    flag("force", "false", takes::export_model,
+         "replace an existing file; an existing directory is moved to PATH.1"),
 };
 
 const Option checking[] = {
-    flag("resume", "false", takes::verify, "train N+N steps with a stop between and 2N without: same bits?"),
-    text("threads", "1,2,4", "", takes::verify, "train with each of these thread counts: same bits?",
-         "not checked"),
+    flag("resume", "false", takes::verify,
+         "check that N + N steps with a stop in between give the same bits as 2N steps"),
+    text("threads", "1,2,4", "", takes::verify,
+         "check that training gives the same bits with each of these thread counts", "not checked"),
     text("devices", "NAME,NAME", "", takes::verify,
-         "train on both of two devices, cpu,cuda: do their losses agree, and if not, where do they part?",
+         "check that the losses of two devices agree, such as cpu,cuda; if not, report the "
+         "first node that diverges",
          "not checked"),
 };
 
 const Option benching[] = {
     text("op", "NAME,...", "", takes::bench_kernels,
-         "only these operations, parts of them or kinds: softmax, softmax.forward, gelu", "all"),
-    text("shape", "SIZES,...", "", takes::bench_kernels,
-         "these sizes alone, written as in the output: 256x2304x768", "the sizes of real models"),
+         "operations, parts of operations, or kinds: softmax, softmax.forward, gelu", "all"),
+    text("shape", "SIZES,...", "", takes::bench_kernels, "sizes, written as in the output: 256x2304x768",
+         "the sizes of real models"),
     text("shapes_from", "RUN|CONFIG.toml", "", takes::bench_kernels,
-         "the kernels that a training step of this run calls, with its shapes and dtype", "none"),
+         "time the kernels of a training step of this run, with its shapes and dtype", "none"),
     text("threads", "N,...", "", takes::bench_kernels, "thread counts to time", "one per core"),
     text("isa", "NAME,...", "", takes::bench_kernels, "instruction sets to time", "the one in use"),
-    flag("ladder", "false", takes::bench_kernels, "time every rung, from naive to preferred"),
+    flag("ladder", "false", takes::bench_kernels, "time every rung of the ladder, from naive to preferred"),
     text("rung", "FILE.so", "", takes::bench_kernels,
-         "check and time a kernel of your own too; docs/kernels.md tells how to write one", "none"),
-    text(
-        "compare", "NAME,...", "", takes::bench_kernels,
-        "time other libraries too, where they are installed: matrix products by openblas, blis, onednn, mkl; "
-        "with --device=cuda by cublas, softmax by cudnn",
-        "none"),
+         "check and time your own kernel too; docs/kernels.md describes how to write one", "none"),
+    text("compare", "NAME,...", "", takes::bench_kernels,
+         "time other installed libraries too: openblas, blis, onednn, mkl for matrix "
+         "products; with --device=cuda, cublas for matrix products and cudnn for softmax",
+         "none"),
     choice("cache", "warm|cold|both", "both", takes::bench_kernels,
-           "operands in the caches, in memory as in training, or both in turn; on a GPU in memory alone"),
+           "operands in cache (warm), in memory as during training (cold), or both in turn; on "
+           "a GPU, in memory only"),
     choice("pages", "huge|small", "huge", takes::bench_kernels,
-           "pages of the system under large operands; tensors stand on huge ones"),
+           "page size of large operands; tensors use huge pages"),
     flag("counters", "false", takes::bench_kernels,
-         "hardware counters too: cycles, instructions, cache misses of a call"),
-    flag("asm", "false", takes::bench_kernels, "show the hottest loop of each kernel as instructions"),
+         "report hardware counters per call: cycles, instructions, cache misses"),
+    flag("asm", "false", takes::bench_kernels, "print the instructions of each kernel's hottest loop"),
     flag("wide", "false", takes::bench_kernels,
-         "print every column of the table, however wide the terminal is"),
+         "print all columns of the table, whatever the width of the terminal"),
     flag("csv", "false", takes::bench_kernels, "print comma-separated values"),
     flag("md", "false", takes::bench_kernels, "print a Markdown table"),
-    text("plot", "FILE.html", "", takes::bench_kernels, "write charts too: roofline and ladders", "none"),
+    text("plot", "FILE.html", "", takes::bench_kernels, "write charts: roofline and ladders", "none"),
     text("baseline", "FILE", "", takes::bench_kernels,
-         "compare with what --json printed earlier; exit 5 if slower by more than the noise", "none"),
+         "compare with an earlier --json output; exit with status 5 if slower by more than "
+         "the noise",
+         "none"),
     short_form('r', integer("repeat", "5", 1, 1'000'000, takes::bench_kernels | takes::bench_sample,
                             "timed repetitions; best and median are printed")),
     short_form('r', integer("repeat", "20", 1, 1'000'000, takes::bench_train,
@@ -333,20 +344,20 @@ const Option benching[] = {
 Options machine_options() {
   Options options{
       choice("device", "cpu|cuda|emulated", "cpu", computes | takes::bench_kernels,
-             "where to compute: cpu, cuda (an NVIDIA GPU), emulated (its kernels on the host, to test them; "
-             "slow)"),
+             "device: cpu, cuda (an NVIDIA GPU), or emulated (GPU kernels run on the host, "
+             "slowly, for tests)"),
       flag("cuda_graph", "true", takes::train | takes::bench_train,
-           "on a GPU, queue the kernels of a step all at once, as a CUDA graph"),
+           "on a GPU, launch the kernels of a step as one CUDA graph; false: one by one"),
       choice("gpu", "h200|h100|a100|rtx4090|rtx3090", "h200", takes::plan,
-             "with --device=cuda: the GPU to plan for, by what its maker states; it need not be here"),
+             "with --device=cuda, the GPU to plan for, by its data sheet; it need not be present"),
       choice("matmul_precision", "highest|tf32", "highest", computes & ~takes::plan,
-             "on a GPU: float32 products as they are, or on tensor cores, with operands rounded to TF32 "
-             "(10 bits of mantissa)"),
+             "on a GPU, precision of float32 products: highest, or tf32: on tensor cores, with "
+             "operands rounded to 10 bits of mantissa"),
       choice("dtype", "f32|f64|bf16", "f32", takes::import_model,
-             "number type that the run computes in; weights are kept as f32, of f64 as f64"),
+             "element type that the run computes in; weights are stored as f32, or as f64 for f64"),
       choice("dtype", "f32|f64|bf16", "", takes::sample | takes::chat | takes::eval,
              "element type to compute in; with bf16 a token reads half the bytes of f32", "the run's"),
-      integer("threads", "0", 0, 1024, computes, "threads to use (0: one per core)"),
+      integer("threads", "0", 0, 1024, computes, "number of threads (0: one per core)"),
   };
   add_keys(options, training_keys, takers_of_dtype);
   return options;
@@ -355,9 +366,9 @@ Options machine_options() {
 const Option general[] = {
     flag("json", "false", takes::all & ~(takes::data_corpus | takes::completion | takes::chat | takes::help),
          "print the result as JSON"),
-    short_form('q', flag("quiet", "false", takes::all, "no messages, only results and errors")),
-    short_form('v', flag("verbose", "false", takes::all, "more messages")),
-    choice("color", "auto|always|never", "auto", takes::all, "colour; NO_COLOR is respected"),
+    short_form('q', flag("quiet", "false", takes::all, "print only results and errors")),
+    short_form('v', flag("verbose", "false", takes::all, "print more messages")),
+    choice("color", "auto|always|never", "auto", takes::all, "use colour; auto respects NO_COLOR"),
     short_form('h', flag("help", "false", takes::all, "show this help")),
     short_form('V', flag("version", "false", takes::all,
                          "show version, build, instruction set, threads and devices")),

@@ -38,7 +38,7 @@ constexpr Command command_table[] = {
      "docs/generation.md\n"
      "hewn sample out --start=LINES:starts.txt --json  # many starts in one batch",
      run_sample},
-    {takes::chat, "chat", "[RUN]", "talk with a trained model, line by line",
+    {takes::chat, "chat", "[RUN]", "chat with a trained model, line by line",
      "Sends each line to the model after the whole conversation so far and prints the answer as it is "
      "generated, up to the end of a line or --stop. By default the model continues the line; --template "
      "sets how a line and its answer are written for a model that was trained to answer, and --shots "
@@ -165,7 +165,7 @@ constexpr Command command_table[] = {
      "hewn bench train configs/baby-gpt-cpu.toml --threads=2\n"
      "hewn bench train --n_layer=12 --n_head=12 --n_embd=768 --batch_size=4 --block_size=64 --json",
      run_bench_train},
-    {takes::bench_sample, "bench sample", "", "time generation, token by token",
+    {takes::bench_sample, "bench sample", "", "time text generation, token by token",
      "Prints tokens per second for one text with the key/value cache, for a model of the given shape with "
      "random weights.",
      "hewn bench sample\n"

@@ -29,7 +29,7 @@ constexpr ExportFormat export_table[] = {{"hf", exporting::write_huggingface},
 /// Of the activations, only the two GELUs are near enough to stand for each other.
 void check_activation(const ModelConfig& config, const ExportOptions& options) {
   const auto is_gelu = [](MlpActivation act) {
-    return act == MlpActivation::gelu || act == MlpActivation::gelu_erf;
+    return act == Activation::gelu_tanh || act == Activation::gelu_erf;
   };
   if (!options.act || *options.act == config.act) return;
   require(is_gelu(*options.act) && is_gelu(config.act), "act = ", name_of(*options.act),

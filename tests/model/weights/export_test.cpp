@@ -112,17 +112,17 @@ TEST_CASE("written as GGUF and opened again, models are the same", "[export]") {
 
 TEST_CASE("a model with exact GELU is written with the approximation if asked to, and says how far off",
           "[export]") {
-  const Exportable e(with(gpt2_like(), [](auto& c) { c.act = MlpActivation::gelu_erf; }));
+  const Exportable e(with(gpt2_like(), [](auto& c) { c.act = Activation::gelu_erf; }));
   CHECK_THROWS_WITH(e.again("gguf"), Catch::Contains("act = gelu_erf") && Catch::Contains("--act=gelu"));
-  const auto again = e.again("gguf", {.act = MlpActivation::gelu});
-  CHECK(again->config().act == MlpActivation::gelu);
+  const auto again = e.again("gguf", {.act = Activation::gelu_tanh});
+  CHECK(again->config().act == Activation::gelu_tanh);
   CHECK(same_bits(*e.model, *again));
   const std::vector<double> exact = logits_of(*e.model), near = logits_of(*again);
   CHECK(exact != near);
   CHECK(test::close_by_norm(near, exact, 1e-3));
 
   fs::remove(e.path("gguf"));
-  const Exported done = export_model(e.own, "gguf", e.path("gguf"), {.act = MlpActivation::gelu});
+  const Exported done = export_model(e.own, "gguf", e.path("gguf"), {.act = Activation::gelu_tanh});
   const std::string note = done.notes.at(0), before = "differ by at most ";
   INFO(note);
   CHECK(
@@ -131,10 +131,11 @@ TEST_CASE("a model with exact GELU is written with the approximation if asked to
   CHECK(largest > 1e-6);
   CHECK(largest < 1e-2);
   CHECK(export_model(e.own, "hf", e.path("hf")).notes.size() == 1);  // of the tokenizer, which is missing
-  CHECK(e.again("hf", {.act = MlpActivation::gelu})->config().act == MlpActivation::gelu);
-  CHECK_THROWS_WITH(e.again("hf", {.act = MlpActivation::relu}), Catch::Contains("gelu_erf"));
-  const Exportable relu(with(gpt2_like(), [](auto& c) { c.act = MlpActivation::relu; }));
-  CHECK_THROWS_WITH(relu.again("gguf", {.act = MlpActivation::gelu}), Catch::Contains("the model has relu"));
+  CHECK(e.again("hf", {.act = Activation::gelu_tanh})->config().act == Activation::gelu_tanh);
+  CHECK_THROWS_WITH(e.again("hf", {.act = Activation::relu}), Catch::Contains("gelu_erf"));
+  const Exportable relu(with(gpt2_like(), [](auto& c) { c.act = Activation::relu; }));
+  CHECK_THROWS_WITH(relu.again("gguf", {.act = Activation::gelu_tanh}),
+                    Catch::Contains("the model has relu"));
 }
 
 TEST_CASE("16-bit numbers are the rounded weights; vectors of GGUF stay float32", "[export]") {
