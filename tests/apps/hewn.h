@@ -17,9 +17,11 @@ inline std::string path_with_hewn() {
   return hewn_program().parent_path().string() + ":" + (path ? path : "/usr/bin:/bin");
 }
 
-/// Runs `hewn`, found on the PATH, with these arguments, free of the caller's HEWN_* keys and colour settings.
+/// Runs `hewn` with these arguments, free of the caller's HEWN_* keys and colour settings: by that name, found on the
+/// PATH, unless the options set a PATH.
 inline ProcessResult hewn(std::vector<std::string> arguments, ProcessOptions options = {}) {
-  arguments.insert(arguments.begin(), "hewn");
+  const bool own_path = options.env.count("PATH") > 0;
+  arguments.insert(arguments.begin(), own_path ? hewn_program().string() : "hewn");
   options.env.emplace("PATH", path_with_hewn());
   for (const char* name : {"NO_COLOR", "COLUMNS", "HEWN_THREADS", "HEWN_SEED", "HEWN_DTYPE"})
     if (!options.env.count(name)) options.unset_env.emplace_back(name);
