@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <new>
 
-#include "apps/cli/help.h"
+#include "apps/cli/help/help.h"
 #include "apps/cli/parse.h"
 #include "apps/cli/shell.h"
 #include "apps/cli/signals.h"

@@ -5,7 +5,7 @@
 #include "model/generation/generate.h"
 #include "model/model.h"
 #include "model/weights/weights.h"
-#include "train/checkpoint.h"
+#include "train/checkpoint/checkpoint.h"
 #include "train/data/data.h"
 #include "train/eval.h"
 #include "train/trainer.h"

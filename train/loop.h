@@ -5,10 +5,10 @@
 #include <optional>
 #include <string>
 
-#include "train/checkpoint.h"
+#include "train/checkpoint/checkpoint.h"
+#include "train/checkpoint/run_directory.h"
 #include "train/data/data.h"
 #include "train/profile.h"
-#include "train/run_directory.h"
 
 namespace hewn {
 

@@ -162,7 +162,8 @@ Measured CpuMeasurer::measure(Case& c, const std::vector<Contender>& list) {
   // In turn: all contenders, again and again, so that a disturbance hits none alone, each round begun by
   // another, so that none always comes after the same.
   clock_.since();
-  const bool beside_peers = std::any_of(list.begin(), list.end(), [](const Contender& who) { return who.peer; });
+  const bool beside_peers =
+      std::any_of(list.begin(), list.end(), [](const Contender& who) { return who.peer; });
   std::vector<double> loops;
   for (int64_t r = 0; r < plan_.repeat; ++r) {
     loops.push_back(reference_loop_seconds());

@@ -7,9 +7,9 @@
 #include "apps/cli/terminal.h"
 #include "apps/commands/commands.h"
 #include "apps/run/line_editor.h"
-#include "apps/run/prompts.h"
-#include "apps/run/shots.h"
-#include "apps/run/text_writer.h"
+#include "apps/run/text/prompts.h"
+#include "apps/run/text/shots.h"
+#include "apps/run/text/text_writer.h"
 #include "core/error.h"
 
 namespace hewn::cli {

@@ -1,6 +1,6 @@
 #include <array>
 
-#include "apps/cli/manual.h"
+#include "apps/cli/help/manual.h"
 #include "apps/cli/suggest.h"
 #include "apps/cli/terminal.h"
 #include "apps/commands/commands.h"

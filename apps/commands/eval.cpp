@@ -7,7 +7,7 @@
 #include "apps/run/evaluation.h"
 #include "apps/run/open_run.h"
 #include "apps/run/run_config.h"
-#include "apps/run/token_view.h"
+#include "apps/run/text/token_view.h"
 #include "core/error.h"
 
 namespace hewn::cli {

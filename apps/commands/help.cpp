@@ -1,6 +1,6 @@
 // hewn help, hewn version: what --help and --version print, as commands.
 
-#include "apps/cli/help.h"
+#include "apps/cli/help/help.h"
 
 #include "apps/cli/suggest.h"
 #include "apps/cli/terminal.h"

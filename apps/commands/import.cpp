@@ -13,8 +13,8 @@
 #include "apps/run/run_config.h"
 #include "core/error.h"
 #include "model/weights/foreign.h"
-#include "train/checkpoint.h"
-#include "train/run_directory.h"
+#include "train/checkpoint/checkpoint.h"
+#include "train/checkpoint/run_directory.h"
 
 namespace hewn::cli {
 namespace {

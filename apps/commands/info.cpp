@@ -14,7 +14,7 @@
 #include "model/weights/gguf/gguf_model.h"
 #include "model/weights/llama2c/llama2c.h"
 #include "model/weights/safetensors/safetensors.h"
-#include "train/checkpoint.h"
+#include "train/checkpoint/checkpoint.h"
 #include "train/data/token_file.h"
 
 namespace hewn::cli {

@@ -12,9 +12,9 @@
 #include "apps/run/run_config.h"
 #include "core/error.h"
 #include "model/weights/foreign.h"
+#include "train/checkpoint/manifest.h"
 #include "train/divergence.h"
 #include "train/loop.h"
-#include "train/manifest.h"
 
 namespace hewn::cli {
 namespace {

@@ -8,7 +8,7 @@
 #include "kernels/devices/devices.h"
 #include "model/model.h"
 #include "model/tokenizer/tokenizer.h"
-#include "train/checkpoint.h"
+#include "train/checkpoint/checkpoint.h"
 
 namespace hewn::cli {
 

@@ -8,9 +8,9 @@
 #include "apps/cli/settings.h"
 #include "model/tokenizer/tokenizer.h"
 #include "model/weights/foreign.h"
-#include "train/checkpoint.h"
+#include "train/checkpoint/checkpoint.h"
+#include "train/checkpoint/run_directory.h"
 #include "train/data/data.h"
-#include "train/run_directory.h"
 
 namespace hewn::cli {
 

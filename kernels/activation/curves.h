@@ -120,7 +120,8 @@ struct Curve<Activation::silu> : Silu {};
 template <int first = 0, class F>
 HEWN_HOST_INLINE auto visit(Activation kind, const F& f) {
   constexpr auto here = static_cast<Activation>(first);
-  static_assert(requires { Curve<here>::value_ulp; }, "an activation of table.h has no Curve in curves.h");
+  static_assert(
+      requires { Curve<here>::value_ulp; }, "an activation of table.h has no Curve in curves.h");
   if constexpr (first + 1 < n_activations) {
     if (kind != here) return visit<first + 1>(kind, f);
   }

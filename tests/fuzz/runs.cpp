@@ -7,8 +7,8 @@
 #include "core/io/checksum.h"
 #include "model/config.h"
 #include "tests/fuzz/target.h"
+#include "train/checkpoint/manifest.h"
 #include "train/data/token_file.h"
-#include "train/manifest.h"
 
 namespace hewn::test {
 namespace {

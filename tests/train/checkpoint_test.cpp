@@ -6,7 +6,7 @@
 #include <filesystem>
 
 #include "tests/train/tiny.h"
-#include "train/checkpoint.h"
+#include "train/checkpoint/checkpoint.h"
 
 namespace hewn {
 namespace {

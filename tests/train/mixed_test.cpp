@@ -8,7 +8,7 @@
 #include "kernels/devices/devices.h"
 #include "kernels/optimizer/abi.h"
 #include "tests/train/tiny.h"
-#include "train/checkpoint.h"
+#include "train/checkpoint/checkpoint.h"
 
 namespace hewn {
 namespace {

@@ -1,6 +1,6 @@
 // RUN/: who may write there, and what its metrics keep.
 
-#include "train/run_directory.h"
+#include "train/checkpoint/run_directory.h"
 
 #include <filesystem>
 

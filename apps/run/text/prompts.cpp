@@ -1,9 +1,9 @@
-#include "apps/run/prompts.h"
+#include "apps/run/text/prompts.h"
 
 #include <optional>
 
 #include "apps/run/input.h"
-#include "apps/run/shots.h"
+#include "apps/run/text/shots.h"
 #include "core/error.h"
 #include "core/io/file.h"
 

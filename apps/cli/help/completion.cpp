@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "apps/cli/manual.h"
+#include "apps/cli/help/manual.h"
 #include "apps/cli/options.h"
 #include "apps/cli/terminal.h"
 

@@ -1,4 +1,4 @@
-#include "train/checkpoint.h"
+#include "train/checkpoint/checkpoint.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -12,7 +12,7 @@
 #include "model/weights/foreign.h"
 #include "model/weights/outgoing.h"
 #include "model/weights/weights.h"
-#include "train/manifest.h"
+#include "train/checkpoint/manifest.h"
 
 namespace hewn {
 namespace fs = std::filesystem;

@@ -1,4 +1,4 @@
-#include "apps/cli/help.h"
+#include "apps/cli/help/help.h"
 
 #include <algorithm>
 

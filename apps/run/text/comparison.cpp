@@ -1,4 +1,4 @@
-#include "apps/run/comparison.h"
+#include "apps/run/text/comparison.h"
 
 #include <nlohmann/json.hpp>
 #include <set>
@@ -6,8 +6,8 @@
 #include "apps/cli/format.h"
 #include "apps/cli/signals.h"
 #include "apps/cli/terminal.h"
-#include "apps/run/shots.h"
-#include "apps/run/text_writer.h"
+#include "apps/run/text/shots.h"
+#include "apps/run/text/text_writer.h"
 #include "core/error.h"
 #include "model/generation/beam.h"
 #include "model/generation/context.h"

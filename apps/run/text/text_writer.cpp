@@ -1,10 +1,10 @@
-#include "apps/run/text_writer.h"
+#include "apps/run/text/text_writer.h"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "apps/cli/terminal.h"
-#include "apps/run/token_view.h"
+#include "apps/run/text/token_view.h"
 
 namespace hewn::cli {
 

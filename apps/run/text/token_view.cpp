@@ -1,4 +1,4 @@
-#include "apps/run/token_view.h"
+#include "apps/run/text/token_view.h"
 
 #include <algorithm>
 #include <cmath>

@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "apps/run/prompts.h"
+#include "apps/run/text/prompts.h"
 
 namespace hewn::cli {
 

@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "train/manifest.h"
+#include "train/checkpoint/manifest.h"
 #include "train/trainer.h"
 
 namespace hewn {

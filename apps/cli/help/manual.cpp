@@ -1,8 +1,8 @@
 // The manual page and the reference, from the table.
 
-#include "apps/cli/manual.h"
+#include "apps/cli/help/manual.h"
 
-#include "apps/cli/help.h"
+#include "apps/cli/help/help.h"
 #include "apps/cli/options.h"
 #include "apps/cli/terminal.h"
 #include "apps/cli/version.h"

@@ -1,4 +1,4 @@
-#include "apps/run/shots.h"
+#include "apps/run/text/shots.h"
 
 #include <nlohmann/json.hpp>
 
