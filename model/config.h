@@ -57,7 +57,7 @@ struct ModelConfig {
   RotaryPairs rope_pairs = RotaryPairs::half;
   int64_t window = 0;  ///< a token sees itself and the window - 1 before it; 0: all
   AttentionForm attention = AttentionForm::fused;
-  MlpActivation act;  ///< gelu unless given; swiglu: silu(x W) * (x V), as in Llama
+  MlpActivation act{};  ///< gelu unless given; swiglu: silu(x W) * (x V), as in Llama
   double norm_eps = 1e-5;
 
   int64_t head_size() const { return n_embd / n_head; }

@@ -43,9 +43,9 @@ std::vector<Variant> variants() {
        }},
       {"norm=rmsnorm", near, [](TrainConfig& c) { c.model.norm = NormKind::rmsnorm; }},
       {"norm_place=post", 0.35, [](TrainConfig& c) { c.model.norm_place = NormPlace::post; }},
-      {"act=gelu_erf", near, [](TrainConfig& c) { c.model.act = MlpActivation::gelu_erf; }},
-      {"act=relu", near, [](TrainConfig& c) { c.model.act = MlpActivation::relu; }},
-      {"act=silu", near, [](TrainConfig& c) { c.model.act = MlpActivation::silu; }},
+      {"act=gelu_erf", near, [](TrainConfig& c) { c.model.act = Activation::gelu_erf; }},
+      {"act=relu", near, [](TrainConfig& c) { c.model.act = Activation::relu; }},
+      {"act=silu", near, [](TrainConfig& c) { c.model.act = Activation::silu; }},
       // The product of two small numbers starts slowly: after 500 steps 0.2 behind.
       {"act=swiglu", 0.5, [](TrainConfig& c) { c.model.act = MlpActivation::swiglu; }},
       {"attention=per_head", near, [](TrainConfig& c) { c.model.attention = AttentionForm::per_head; }},
