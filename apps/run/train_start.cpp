@@ -68,9 +68,8 @@ std::vector<Assignment> keys_of(const Settings& old, bool model_only) {
 std::string find_start(const Settings& settings) {
   const std::string from = settings.text("init_from");
   if (!fs::exists(from))
-    fail(ErrorCode::input, settings.where("init_from"), ": there is no run or checkpoint ", from,
-         "; to train from a published model such as GPT-2, fetch its files (docs/import.md), make a run of "
-         "them with `hewn import DIR --out=RUN`, and give --init_from=RUN");
+    fail(ErrorCode::input, settings.where("init_from"), ": there is no run, checkpoint or model ", from,
+         fetch_hint(from));
   return find_checkpoint(from);
 }
 

@@ -227,7 +227,7 @@ TEST_CASE("one case alone is asked for as the output writes it") {
   CHECK(std::count(one.out.begin(), one.out.end(), '\n') == 2);
   words.back() = "--shape=4096 relo";
   CHECK_FAILS(hewn(words), 2,
-              "no shape \"4096 relo\" here; with these sizes there are \"4096 none\" \"4096 relu\"");
+              "no shape \"4096 relo\" here; with these sizes there are \"4096 none\" \"4096 gelu_tanh\"");
 }
 
 TEST_CASE("what cannot be measured is refused") {

@@ -162,7 +162,7 @@ TEST_CASE("a published model's name is no run, and the message says what to do")
   const TempDir dir;
   for (const std::string name : {"gpt2", "gpt2-medium", "openai-community/gpt2"})
     CHECK_FAILS(hewn({"train", "--init_from=" + name, "--out_dir=" + (dir / "run").string()}), 3,
-                "hewn import");
+                "docs/import.md");
 }
 
 TEST_CASE("what train does by default is what the library does by default") {

@@ -32,8 +32,8 @@ TEST_CASE("commands that read a run find it where train puts it") {
       CHECK(with({}, {.env = {{"HEWN_OUT_DIR", run}}, .directory = empty.path().string()}).exit_code == 0);
       CHECK_FAILS(with({}, elsewhere), 2,
                   "which run? `hewn " + call[0] +
-                      " RUN`, a run's directory or one of its checkpoints; there is none in "
-                      "./out, where `hewn train` makes one");
+                      " RUN`, a run's directory, one of its checkpoints, or a model's file; there is "
+                      "none in ./out, where `hewn train` makes one");
     }
     CHECK_FAILS(with({run, "--out_dir=" + run}, elsewhere), 2, "two runs, " + run + " and --out_dir=" + run);
   }

@@ -112,7 +112,7 @@ TEST_CASE("interrupted or terminated, a run saves, says so by its status and res
     INFO(stopped.err);
     if (stopped.exit_code != 0) {  // 0: it was done before the signal arrived
       CHECK(stopped.exit_code == 128 + signal);
-      CHECK(contains(stopped.err, "go on with: hewn train --init_from=resume"));
+      CHECK(contains(stopped.err, "hewn train --init_from=resume"));
       CHECK(hewn({"verify", (dir / run).string()}).exit_code == 0);
     }
     const ProcessResult resumed = run_program(command(dir, run));
