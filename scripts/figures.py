@@ -145,9 +145,7 @@ def beside(busy_loops, measure):
 def parallel():
     """What runs the parallel loops, in turn, on a quiet machine and beside two busy loops; medians of three."""
     work = [("step of baby-gpt-cpu, ms", "median_ms", ["train", *BABY, "--repeat=40"]),
-            ("step of GPT-2, ms", "median_ms", ["train", *GPT2, "--repeat=3"]),
-            ("character model, tokens/s", "tokens_per_s", ["sample"]),
-            ("GPT-2, tokens/s", "tokens_per_s", ["sample", *GPT2_SAMPLE])]
+            ("character model, tokens/s", "tokens_per_s", ["sample"])]
     ways = [("`openmp`", {"HEWN_PARALLEL": "openmp"}),
             ("`openmp`, `OMP_WAIT_POLICY=passive`", {"HEWN_PARALLEL": "openmp", "OMP_WAIT_POLICY": "passive"}),
             ("`team`", {"HEWN_PARALLEL": "team"})]
