@@ -6,6 +6,9 @@
 // elements and a vector's lanes are neighbours. The same in vectors: kernels/simd/vec_philox.h; on GPUs:
 // kernels/gpu/tiles/philox.cuh.
 
+#include <cstddef>
+#include <cstdint>
+
 #include "core/rng.h"
 
 namespace hewn {
