@@ -42,7 +42,7 @@ std::vector<Variant> variants() {
          c.model.tie = false;
        }},
       {"norm=rmsnorm", near, [](TrainConfig& c) { c.model.norm = NormKind::rmsnorm; }},
-      {"norm_place=post", 0.35, [](TrainConfig& c) { c.model.norm_place = NormPlace::post; }},
+      {"norm_place=post", 0.5, [](TrainConfig& c) { c.model.norm_place = NormPlace::post; }},
       {"act=gelu_erf", near, [](TrainConfig& c) { c.model.act = Activation::gelu_erf; }},
       {"act=relu", near, [](TrainConfig& c) { c.model.act = Activation::relu; }},
       {"act=silu", near, [](TrainConfig& c) { c.model.act = Activation::silu; }},
