@@ -4,8 +4,8 @@
 
 namespace hewn {
 
-/// Queries, keys, values or their gradients where they lie: element (b, h, t, d) is
-/// data[b * batch + h * head + t * row + d].
+/// Location of queries, keys, values or their gradients: element (b, h, t, d) is data[b * batch + h * head +
+/// t * row + d].
 struct Heads {
   const void* data;
   int64_t batch, head, row;
@@ -15,19 +15,18 @@ struct HeadsOut {
   int64_t batch, head, row;
 };
 
-/// Causal attention of H query heads over Hkv heads of keys and values: query head h reads key head
-/// h / (H / Hkv). The queries are the last Tq of Tk positions, so that query i stands at position t = Tk - Tq
-/// + i; it sees the `window` keys up to there, t - window + 1 .. t, as far as they exist. With dropout > 0,
-/// element ((b H + h) Tq + i) Tk + j of the mask that the dropout room would make for [B, H, Tq, Tk] decides
-/// about probability (i, j).
+/// Causal attention of H query heads over Hkv heads of keys and values: query head h reads key head h / (H /
+/// Hkv). The queries are the last Tq of Tk positions, so query i has position t = Tk - Tq + i; it attends to
+/// the `window` keys t - window + 1 .. t, as far as they exist. With dropout > 0, probability (i, j) is
+/// dropped or kept by element ((b H + h) Tq + i) Tk + j of the dropout room's mask for [B, H, Tq, Tk].
 struct AttentionSizes {
-  DType dtype;        ///< of everything but lse and what is computed: with bf16, both are float32
+  DType dtype;        ///< of the operands; with bf16, lse and all arithmetic are float32
   int64_t B, H, Hkv;  ///< Hkv divides H
   int64_t Tq, Tk, D;
-  int64_t window;  ///< > 0; Tk or more: all keys up to the query
+  int64_t window;  ///< > 0; Tk or more: all keys up to the query's position
   double scale;    ///< > 0, of the scores: s_ij = scale q_i . k_j
   double dropout;
-  const StepState* state;  ///< only read with dropout
+  const StepState* state;  ///< read only with dropout
   uint32_t site;
   DType lse_dtype() const { return dtype == DType::bf16 ? DType::f32 : dtype; }
 };

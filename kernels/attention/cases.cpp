@@ -55,8 +55,8 @@ struct Qkv {
   HeadsOut q, k, v;
 };
 
-/// q, k, v or their gradients; `make(name, n)` makes a buffer. Packed [B, T, (H + 2 Hkv) D] when Tq = Tk, as
-/// in training; otherwise q [B, H, Tq, D] against a cache [B, Hkv, Tk, D].
+/// q, k, v or their gradients; `make(name, n)` allocates a buffer. Packed [B, T, (H + 2 Hkv) D] when Tq = Tk,
+/// as in training; otherwise q [B, H, Tq, D] and a cache [B, Hkv, Tk, D].
 template <class Make>
 Qkv lay_out(const Size& s, DType t, const std::string& prefix, const Make& make) {
   if (s.Tq == s.Tk) {
@@ -71,27 +71,27 @@ Qkv lay_out(const Size& s, DType t, const std::string& prefix, const Make& make)
   return {heads("q", s.H, s.Tq), heads("k", s.Hkv, s.Tk), heads("v", s.Hkv, s.Tk)};
 }
 
-/// Normals with zeros, ties and outliers; the outliers are small enough that no softmax is all but one-hot,
-/// where dp - dy . y cancels in any arithmetic.
+/// Normals with zeros, ties and outliers; the outliers are too small for a nearly one-hot softmax, for which
+/// dp - dy . y cancels in any arithmetic.
 double value(Rng& rng, int64_t i) {
   if (i % 31 == 7) return 0;
   if (i % 29 == 11) return 0.5;
   return (i % 97 == 13 ? 1.2 : 0.4) * rng.normal();
 }
 
-/// From here to query head g H / Hkv, or to key head g, of sequence b.
+/// Advances to query head g H / Hkv, or to key head g, of sequence b.
 template <class H>
 void shift(H& h, const AttentionSizes& s, int64_t b, int64_t head) {
   h.data = offset(const_cast<void*>(static_cast<const void*>(h.data)), s.dtype, b * h.batch + head * h.head);
 }
 
-/// What bf16 results may be off by, in norm: half a unit in the last of 8 bits (2^-9) for the result, which
-/// two rungs may round to different sides, and the same for the probabilities that are summed; for gradients,
-/// also for those of the scores. One query over many keys is mostly cancellation, and so few numbers that
-/// chance does not even out: errors of 2e-3 are usual there, of 5e-3 rare.
+/// Tolerances of bf16 results, in norm: half a unit in the last of 8 bits (2^-9) for the result, which two
+/// rungs may round in different directions, and the same for the probabilities that are summed; for
+/// gradients, also for those of the scores. One query over many keys is mostly cancellation and has few
+/// results, so errors do not average out: 2e-3 is usual there, 5e-3 rare.
 constexpr double bf16_tolerance = 8e-3, bf16_gradient_tolerance = 1e-2;
 
-/// The part of the work that is about one head of keys and values in one sequence.
+/// The part of the work that belongs to one head of keys and values in one sequence.
 template <class A>
 A excerpt(A a, int64_t b, int64_t g) {
   const int64_t heads = a.H / a.Hkv;
@@ -105,7 +105,7 @@ A excerpt(A a, int64_t b, int64_t g) {
   return a;
 }
 
-/// `n` queries of a head alone, from `first` on, with the keys before them.
+/// Queries [first, first + n) of a single head, with the keys up to the last of them.
 AttentionForward queries_of(AttentionForward a, int64_t first, int64_t n) {
   a.q.data = offset(const_cast<void*>(a.q.data), a.dtype, first * a.q.row);
   a.y.data = offset(a.y.data, a.dtype, first * a.y.row);
@@ -116,16 +116,16 @@ AttentionForward queries_of(AttentionForward a, int64_t first, int64_t n) {
   return a;
 }
 
-/// What a large case is checked by: the first head of keys and the last; of long ones that nothing has to be
-/// passed back through, some queries at the beginning, in the middle and at the end. Not with dropout, whose
-/// mask is numbered through.
+/// The parts of a large case that are checked: the first and the last head of keys; in the forward pass, only
+/// some queries of long sequences, at the beginning, in the middle and at the end. None with dropout, because
+/// the mask's element numbers span the whole case.
 template <class A>
 std::vector<A> excerpts_of(const A& a, bool bench) {
   if (!bench || a.dropout > 0 || a.B * a.Hkv < 3 || a.B * a.H * a.Tq * a.Tk * a.D < int64_t{1} << 24)
     return {};
   std::vector<A> heads{excerpt(a, 0, 0), excerpt(a, a.B - 1, a.Hkv - 1)};
   if constexpr (std::is_same_v<A, AttentionForward>) {
-    constexpr int64_t few = 130;  // more than a block's, and not a multiple
+    constexpr int64_t few = 130;  // more than a block's queries, and not a multiple
     if (a.H != a.Hkv || a.Tq < 1024) return heads;
     std::vector<A> stretches;
     for (const A& head : heads)
@@ -159,7 +159,7 @@ class Builder {
     CaseMemory m(request_.seed);
     AttentionForward a = inputs(m);
     a.y = rows_of(m.output("y", t_, rows() * s_.D, tolerance_));
-    // Scores are summed and kept as the numbers that they are, in float32 for bf16 too.
+    // Scores are summed and stored in float32 for bf16 too, so lse is not rounded to bf16.
     a.lse = m.output("lse", a.lse_dtype(), rows(), std::min(tolerance_, 5e-6));
     return std::make_unique<CaseOf<AttentionForward>>(std::move(m), shape(), t_, a,
                                                       excerpts_of(a, request_.bench));
@@ -168,7 +168,8 @@ class Builder {
   std::unique_ptr<Case> backward(Write write) const {
     CaseMemory m(request_.seed);
     AttentionForward f = inputs(m);
-    // y and lse have to belong to the inputs: from the reference, or soon.
+    // y and lse must match the inputs: they are computed by the reference or, in benchmarks, by the best
+    // rung.
     f.y = rows_of(m.input("y", t_, rows() * s_.D, Fill::zero));
     f.lse = m.input("lse", f.lse_dtype(), rows(), Fill::zero);
     std::vector<double> scratch(static_cast<size_t>(s_.Tk + s_.D));
@@ -225,7 +226,7 @@ class Builder {
   double tolerance_;
 };
 
-/// "BxHxTQxTKxD", or with "xHKVxWINDOW" for grouped queries and a window.
+/// "BxHxTQxTKxD", optionally followed by "xHKVxWINDOW" for grouped queries and a window.
 Size parse_size(const std::string& text) {
   if (std::count(text.begin(), text.end(), 'x') <= 4) {
     const auto s = parse_sizes(text, 5, "BxHxTQxTKxD");
@@ -236,7 +237,7 @@ Size parse_size(const std::string& text) {
   return {s[0], s[1], s[2], s[3], s[4], 0, s[5], std::min(s[6], s[3])};
 }
 
-/// Small sizes around vectors (w lanes) and the blocks of 2 w queries and 64 keys.
+/// Small sizes around vectors (w lanes) and blocks of 2 w queries and 64 keys.
 std::vector<Size> test_sizes(int64_t w) {
   std::vector<Size> sizes{{1, 1, 1, 1, 1}, {2, 3, 7, 7, 5}, {1, 2, 64 + w, 64 + w, 8}};
   for (const int64_t D : sizes_around(static_cast<int>(w))) sizes.push_back({1, 2, 2 * w + 3, 2 * w + 3, D});
@@ -248,14 +249,14 @@ std::vector<Size> test_sizes(int64_t w) {
   sizes.push_back({1, 2, 4 * w, 4 * w, 16, 0.25});
   sizes.push_back({1, 3, 2 * w + 1, 2 * w + 1, 9, 0.5});
   sizes.push_back({2, 2, 3, 70, 9, 0.1});
-  // Heads as wide as those of real models.
+  // Head sizes of real models.
   sizes.push_back({1, 2, 67, 67, 40});
   sizes.push_back({1, 1, 3, 70, 100});
   // Grouped queries, windows, both.
   sizes.push_back({2, 4, w + 3, w + 3, 9, 0, 2});
   sizes.push_back({1, 6, w, 5 * w, 8, 0, 1});
-  sizes.push_back({9, 4, 2 * w, 2 * w, 5, 0, 2});  // so many key heads that each is one item of work
-  for (const int64_t window : {int64_t{2}, w - 1, 2 * w, 64 + w}) {  // 1: dp - dy . y is all rounding
+  sizes.push_back({9, 4, 2 * w, 2 * w, 5, 0, 2});  // enough key heads for one item of work each
+  for (const int64_t window : {int64_t{2}, w - 1, 2 * w, 64 + w}) {  // at 1, dp - dy . y is all rounding
     if (window < 2) continue;
     sizes.push_back({1, 2, 80 + 3 * w, 80 + 3 * w, 7, 0, 2, window});
     sizes.push_back({1, 4, w + 5, 9 * w + 5, 16, 0.3, 2, window});
@@ -263,7 +264,7 @@ std::vector<Size> test_sizes(int64_t w) {
   return sizes;
 }
 
-/// Packed as in training where Tq = Tk, whatever the launch had.
+/// Packed as in training where Tq = Tk, whatever the layout of the launch.
 Size size_of_launch(const AttentionSizes& a) {
   return {a.B, a.H, a.Tq, a.Tk, a.D, a.dropout, a.Hkv, std::min(a.window, a.Tk)};
 }

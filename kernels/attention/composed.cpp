@@ -1,4 +1,4 @@
-// The fused operation said slowly, with the T x T weights written out.
+// The fused operation composed of simple ones, with the T x T weights stored.
 
 #include <cmath>
 #include <limits>
@@ -13,7 +13,7 @@
 namespace hewn {
 namespace {
 
-/// [Tq, Tk] of 0 and, for the keys that have left the window of a query, -inf: what is added to the scores.
+/// The mask to add to the scores, [Tq, Tk]: -inf for keys outside a query's window, 0 elsewhere.
 Tensor window_mask(const Tensor& scores, int64_t window) {
   const int64_t Tq = scores.dim(-2), Tk = scores.dim(-1);
   std::vector<double> mask;
@@ -26,8 +26,8 @@ Tensor window_mask(const Tensor& scores, int64_t window) {
 }  // namespace
 
 // y = dropout(softmax(mask(q k^T / sqrt D))) v (Vaswani et al., "Attention is all you need", 2017, equation
-// 1); the gradients are those of the operations it is made of. A head of keys stands beside the query heads
-// that read it and is stretched over them.
+// 1); the gradients are those of the component operations. A head of keys is broadcast over the query heads
+// that read it.
 Tensor causal_attention_composed(const Tensor& q, const Tensor& k, const Tensor& v,
                                  const AttentionOptions& options) {
   const int64_t B = q.dim(0), H = q.dim(1), Hkv = k.dim(1), Tq = q.dim(2), Tk = k.dim(2), D = q.dim(3);

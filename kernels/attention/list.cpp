@@ -5,8 +5,8 @@
 namespace hewn {
 namespace {
 
-// Scratch of the SIMD rungs, for the widest vectors (16 lanes; blocks of 32 queries and 64 keys). Every
-// worker takes an equal share, in pieces aligned to 64 bytes.
+// Scratch of the SIMD rungs, for the widest vectors (16 lanes; blocks of 32 queries and 64 keys). All workers
+// get equal shares, which they divide into pieces aligned to 64 bytes.
 constexpr int64_t query_block = 32, key_block = 64;
 
 size_t shares(int64_t floats_per_worker, int threads) {
@@ -92,7 +92,7 @@ const char* gpu_bf16(const A& a) {
   return a.D % 8 == 0 && in_pieces(a) ? gpu_counts(a) : "rows are not whole pieces of 16 bytes";
 }
 
-/// dy_i . y_i of each query.
+/// For dy_i . y_i of each query.
 size_t gpu_scratch(const AttentionBackward& a, int) {
   return static_cast<size_t>(a.B * a.H * a.Tq) * size_of(a.lse_dtype());
 }
@@ -103,7 +103,7 @@ constexpr Rung<AttentionForward> forward_rungs[] = {
      .run = scalar<AttentionForward>(attention_reference),
      .scratch_bytes = attention_reference_scratch},
     {.name = "naive",
-     .idea = "all scores of a head in memory: scores, softmax, sums, one after the other",
+     .idea = "all scores of a head in memory: scores, then softmax, then sums",
      .run = scalar<AttentionForward>(attention_naive),
      .why_not = no_bf16,
      .scratch_bytes = attention_naive_scratch},
@@ -113,12 +113,12 @@ constexpr Rung<AttentionForward> forward_rungs[] = {
      .why_not = f32_only,
      .scratch_bytes = online_scratch},
     {.name = "rows",
-     .idea = "a row of scores fits the cache: kept there, nothing shrinks, y stays in registers",
+     .idea = "a row of scores fits in cache: stored there, nothing is rescaled and y stays in registers",
      .run = per_isa<AttentionForward>([]<Isa I>() { return attention_rows<I>; }),
      .why_not = f32_only,
      .scratch_bytes = rows_scratch},
     {.name = "lanes",
-     .idea = "a query per lane: a key or value read once serves them all, softmax needs no sums across lanes",
+     .idea = "one query per lane: each key or value that is read serves all of them; no sums across lanes",
      .run = per_isa<AttentionForward>([]<Isa I>() { return attention_lanes<I>; }),
      .why_not = plain_queries,
      .scratch_bytes = tiled_scratch},
@@ -128,23 +128,24 @@ constexpr Rung<AttentionForward> forward_rungs[] = {
      .why_not = enough_queries,
      .scratch_bytes = tiled_scratch},
     {.name = "cuda.naive",
-     .idea = "a thread a query: a row of scores in memory, then softmax, then sums",
+     .idea = "one thread per query: a row of scores in memory, then softmax, then sums",
      .run = per_gpu<AttentionForward>(
          []<Isa I>() -> KernelFn<AttentionForward> { return attention_gpu_naive<I>; }),
      .why_not = gpu_lesson,
      .scratch_bytes = gpu_scores},
     {.name = "cuda.rows",
-     .idea = "a warp a query: a key a lane, running maximum and sum; no score is stored",
+     .idea = "one warp per query, one key per lane, running maximum and sum: no score is stored",
      .run = per_gpu<AttentionForward>(
          []<Isa I>() -> KernelFn<AttentionForward> { return attention_gpu_rows<I>; }),
      .why_not = gpu_counts},
     {.name = "cuda.tiled",
-     .idea = "64 queries a block, up to 64 keys at a time: products of small matrices in registers",
+     .idea = "64 queries per block, up to 64 keys at a time: products of small matrices in registers",
      .run = per_gpu<AttentionForward>(
          []<Isa I>() -> KernelFn<AttentionForward> { return attention_gpu_tiled<I>; }),
      .why_not = gpu_tiles},
     {.name = "cuda.mma",
-     .idea = "bf16 on tensor cores: scores stay in the registers of a warp, as the left factor of the sums",
+     .idea =
+         "bf16 on tensor cores: scores stay in a warp's registers as the left operand of the second product",
      .run = per_gpu<AttentionForward>(
          []<Isa I>() -> KernelFn<AttentionForward> { return attention_gpu_mma<I>; }),
      .why_not = gpu_bf16},
@@ -152,7 +153,7 @@ constexpr Rung<AttentionForward> forward_rungs[] = {
 
 constexpr Rung<AttentionBackward> backward_rungs[] = {
     {.name = "reference",
-     .idea = "probabilities again from the saved lse, gradients of a head gathered in double",
+     .idea = "probabilities recomputed from the saved lse; gradients of a head accumulated in double",
      .run = scalar<AttentionBackward>(attention_reference),
      .scratch_bytes = attention_reference_scratch},
     {.name = "naive",
@@ -161,29 +162,30 @@ constexpr Rung<AttentionBackward> backward_rungs[] = {
      .why_not = no_bf16,
      .scratch_bytes = attention_naive_scratch},
     {.name = "online",
-     .idea = "query by query, each key's share added at once: no probability is stored",
+     .idea = "one query at a time, shares of dk and dv added immediately: no probability is stored",
      .run = per_isa<AttentionBackward>([]<Isa I>() { return attention_backward_online<I>; }),
      .why_not = f32_only,
      .scratch_bytes = online_scratch},
     {.name = "tiled",
-     .idea = "a query per lane, 64 keys at a time: five products of small matrices kept in registers",
+     .idea = "one query per lane, 64 keys at a time: five products of small matrices kept in registers",
      .run = per_isa<AttentionBackward>([]<Isa I>() { return attention_backward_tiled<I>; }),
      .why_not = enough_queries,
      .scratch_bytes = tiled_scratch},
     {.name = "cuda.rows",
-     .idea = "a warp a query for dq, a warp a key for dk and dv: no atomics, probabilities made twice",
+     .idea = "one warp per query for dq, one per key for dk and dv: no atomics, probabilities computed twice",
      .run = per_gpu<AttentionBackward>(
          []<Isa I>() -> KernelFn<AttentionBackward> { return attention_gpu_rows<I>; }),
      .why_not = gpu_counts,
      .scratch_bytes = gpu_scratch},
     {.name = "cuda.tiled",
-     .idea = "64 rows of dq, or of dk and dv, a block: products of small matrices in registers",
+     .idea = "a block owns 64 rows of dq, or of dk and dv: products of small matrices in registers",
      .run = per_gpu<AttentionBackward>(
          []<Isa I>() -> KernelFn<AttentionBackward> { return attention_gpu_tiled<I>; }),
      .why_not = gpu_tiles,
      .scratch_bytes = gpu_scratch},
     {.name = "cuda.mma",
-     .idea = "bf16 on tensor cores: scores stay in the registers of a warp, as the left factor of the sums",
+     .idea =
+         "bf16 on tensor cores: scores stay in a warp's registers as the left operand of the next product",
      .run = per_gpu<AttentionBackward>(
          []<Isa I>() -> KernelFn<AttentionBackward> { return attention_gpu_mma<I>; }),
      .why_not = gpu_bf16,

@@ -18,7 +18,7 @@ constexpr const char* gradient =
 constexpr OpInfo packed_info{"causal_attention_packed", formula, gradient};
 constexpr OpInfo general_info{"causal_attention", formula, gradient};
 
-/// B, H, Hkv, Tq, Tk and D of a call.
+/// The sizes B, H, Hkv, Tq, Tk and D of a call.
 struct Dims {
   int64_t B, H, Hkv, Tq, Tk, D;
 };
@@ -46,7 +46,7 @@ AttentionSizes sizes_of(const Tensor& q, const Dims& n, const AttentionOptions& 
           .site = options.site};
 }
 
-/// The heads of [B, T, heads D] from a given one on: of a packed projection, 0 (q), H (k) or H + Hkv (v).
+/// The heads of [B, T, heads D] from head `first` on; in a packed projection, 0 (q), H (k) or H + Hkv (v).
 HeadsOut heads_out(const Tensor& x, int64_t D, int64_t first) {
   return {static_cast<uint8_t*>(x.data()) + static_cast<size_t>(first * D) * size_of(x.dtype()), x.stride(0),
           D, x.stride(1)};
@@ -56,7 +56,7 @@ Heads heads_in(const Tensor& x, int64_t D, int64_t first) {
   return {h.data, h.batch, h.head, h.row};
 }
 
-/// A tensor [B, H, T, D].
+/// The heads of a tensor [B, H, T, D].
 HeadsOut heads_out(const Tensor& x) { return {x.data(), x.stride(0), x.stride(1), x.stride(2)}; }
 Heads heads_in(const Tensor& x) { return {x.data(), x.stride(0), x.stride(1), x.stride(2)}; }
 
@@ -97,7 +97,7 @@ struct AttentionNode final : Node {
     return {{"q", &q}, {"k", &k}, {"v", &v}, {"y", &y}, {"lse", &lse}, {"step_state", &step_state}};
   }
   void backward(const Tensor& dy, Grads& grads) override {
-    // The kernel makes all three gradients at once; one that nobody wants goes to a buffer that is dropped.
+    // The kernel computes all three gradients in one pass; unneeded ones go to a temporary buffer.
     const auto target = [&](size_t i, const Saved& input) {
       return grads.wants(i) ? grads.at(i) : Grads::Target{input->like(), Write::set};
     };
@@ -112,7 +112,7 @@ struct AttentionNode final : Node {
   }
 };
 
-/// Throws usage unless q, k, v are [B, H, Tq, D], [B, Hkv, Tk, D], [B, Hkv, Tk, D] with Tq <= Tk, Hkv a
+/// Throws usage unless q, k and v are [B, H, Tq, D], [B, Hkv, Tk, D] and [B, Hkv, Tk, D] with Tq <= Tk, Hkv a
 /// divisor of H, and contiguous rows.
 void require_heads(const Tensor& q, const Tensor& k, const Tensor& v) {
   const bool shapes = q.rank() == 4 && k.rank() == 4 && k.shape() == v.shape() && k.numel() > 0 &&
@@ -140,8 +140,8 @@ void require_heads(const Tensor& q, const Tensor& k, const Tensor& v) {
 //   dq_i = sum_j ds_ij k_j / sqrt(D),  dk_j = sum_i ds_ij q_i / sqrt(D)
 // With a window, the sums over j begin at i - window + 1 (Child et al., "Generating long sequences with
 // sparse transformers", 2019, section 4; Jiang et al., "Mistral 7B", 2023). With fewer key heads than query
-// heads (Ainslie et al., "GQA", 2023, section 2), a key is in the sums of several heads: dk and dv are summed
-// over them as well.
+// heads (Ainslie et al., "GQA", 2023, section 2), several query heads read the same key; dk and dv are summed
+// over them too.
 Tensor causal_attention(const Tensor& qkv, const AttentionOptions& options) {
   const InOp op(packed_info);
   const int64_t H = options.n_head, Hkv = options.n_kv_head == 0 ? H : options.n_kv_head;

@@ -1,5 +1,5 @@
 #pragma once
-// What the plain rungs share: where a row lies, and which probabilities dropout keeps.
+// Shared by the plain rungs: the location of a row, and which probabilities dropout keeps.
 
 #include <algorithm>
 
@@ -16,7 +16,7 @@ struct Head {
   T* operator[](int64_t t) const { return data + t * row; }
 };
 
-/// Queries (or what has their shape) of head `bh` of the B * H heads.
+/// Head `bh` of the B * H query heads of the queries, or of an operand of the same shape.
 template <class T>
 Head<const T> head_of(const AttentionSizes& a, const Heads& x, int64_t bh) {
   return {static_cast<const T*>(x.data) + bh / a.H * x.batch + bh % a.H * x.head, x.row};
@@ -26,10 +26,10 @@ Head<T> head_of(const AttentionSizes& a, const HeadsOut& x, int64_t bh) {
   return {static_cast<T*>(x.data) + bh / a.H * x.batch + bh % a.H * x.head, x.row};
 }
 
-/// Which of the B * Hkv heads of keys and values head `bh` reads.
+/// The index of the head, of the B * Hkv heads of keys and values, that query head `bh` reads.
 inline int64_t kv_of(const AttentionSizes& a, int64_t bh) { return bh / (a.H / a.Hkv); }
 
-/// Keys or values, of head `kv` of the B * Hkv heads.
+/// Head `kv` of the B * Hkv heads of keys or values.
 template <class T>
 Head<const T> kv_head(const AttentionSizes& a, const Heads& x, int64_t kv) {
   return {static_cast<const T*>(x.data) + kv / a.Hkv * x.batch + kv % a.Hkv * x.head, x.row};
@@ -39,7 +39,7 @@ Head<T> kv_head(const AttentionSizes& a, const HeadsOut& x, int64_t kv) {
   return {static_cast<T*>(x.data) + kv / a.Hkv * x.batch + kv % a.Hkv * x.head, x.row};
 }
 
-/// Query i sees the keys [first_key, end_key).
+/// Query i attends to keys [first_key, end_key).
 inline int64_t end_key(const AttentionSizes& a, int64_t i) { return a.Tk - a.Tq + i + 1; }
 inline int64_t first_key(const AttentionSizes& a, int64_t i) {
   return std::max<int64_t>(0, end_key(a, i) - a.window);
@@ -50,7 +50,7 @@ inline Dropout mask_of(const AttentionSizes& a) {
   return {a.dtype, a.B * a.H * a.Tq * a.Tk, a.dropout, a.site, a.state, nullptr, nullptr, Write::set};
 }
 
-/// What dropout multiplies probability (i, j) of head bh by: 0 or 1 / (1 - dropout).
+/// The dropout factor of probability (i, j) of head bh: 0 or 1 / (1 - dropout).
 inline double dropout_factor(const AttentionSizes& a, int64_t bh, int64_t i, int64_t j) {
   if (a.dropout <= 0) return 1;
   return dropout_keeps(mask_of(a), (bh * a.Tq + i) * a.Tk + j) ? 1 / (1 - a.dropout) : 0;

@@ -10,7 +10,7 @@
 namespace hewn {
 namespace {
 
-/// An element as a double and back; bf16 is a float in between.
+/// Conversion of an element to double and back; bf16 goes through float.
 template <class E>
 double widened(E x) {
   if constexpr (std::is_same_v<E, BFloat16>)
@@ -44,7 +44,7 @@ void write(E* to, const double* from, int64_t n, Write how) {
   for (int64_t d = 0; d < n; ++d) to[d] = narrowed<E>(how == Write::add ? widened(to[d]) + from[d] : from[d]);
 }
 
-/// E: elements; L: lse.
+/// E: type of the elements; L: type of lse.
 template <class E, class L>
 void forward_reference(const Launch& launch, const AttentionForward& a) {
   double* const score = static_cast<double*>(launch.scratch);  // [Tk]
@@ -69,7 +69,7 @@ void forward_reference(const Launch& launch, const AttentionForward& a) {
   }
 }
 
-/// One query head: its dq, and its share of dk and dv [Tk, D].
+/// One query head: its dq, and its shares of dk and dv [Tk, D].
 template <class E, class L>
 void backward_head(const AttentionBackward& a, int64_t bh, double* dq, double* dk, double* dv) {
   const auto q = head_of<E>(a, a.q, bh), k = kv_head<E>(a, a.k, kv_of(a, bh)),

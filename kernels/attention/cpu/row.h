@@ -1,12 +1,12 @@
 #pragma once
-// What the SIMD rungs that take one query at a time share.
+// Shared by the SIMD rungs that process one query at a time.
 
 #include "kernels/attention/cpu/tile.h"
 
 namespace hewn {
 namespace {
 
-/// Lane j of the result is a . rows[j] for n <= W rows of length D, 0 in the other lanes.
+/// The dot products of `a` with n <= W rows of length D: lane j is a . rows[j], 0 beyond the n-th.
 [[maybe_unused]] vf dots(const float* a, const In& rows, int64_t n, int64_t D) {
   vf sum[W]{};
   for (int64_t j = 0; j < n; ++j) {
@@ -30,7 +30,7 @@ namespace {
   }
 }
 
-/// The dropout factors of one query, for its keys from `first` on, W at a time in order.
+/// The dropout factors of one query, in order: W keys at a time, from key `first` on.
 struct RowFactors {
   const AttentionSizes& a;
   int64_t bh, i, first;

@@ -32,7 +32,8 @@ void add_outer(vf weight, const float* row, int64_t n, int64_t D, float* to) {
   }
 }
 
-/// Query i of head bh: y gathers exp(score - maximum so far) v, and shrinks whenever the maximum grows.
+/// Query i of head bh: y accumulates exp(score - running maximum) v and is rescaled whenever the maximum
+/// grows.
 void forward_row(const AttentionForward& a, int64_t bh, int64_t i, float* y) {
   const In q = head_of(a, a.q, bh), k = kv_head(a, a.k, kv_of(a, bh)), v = kv_head(a, a.v, kv_of(a, bh));
   const Queries row = queries(a, bh, i);
@@ -46,7 +47,7 @@ void forward_row(const AttentionForward& a, int64_t bh, int64_t i, float* y) {
     s = lane_index() < static_cast<int32_t>(n) ? s : set1(-infinity);
     const float largest = max_lanes(s), before = most;
     most = largest > most ? largest : most;
-    // While all scores are -inf, 0 stands in: -inf - -inf would be NaN.
+    // While all scores are -inf, use 0 instead: -inf - -inf would be NaN.
     const float base = most == -infinity ? 0 : most;
     const float shrink = before == most ? 1 : exp(set1(before - base))[0];
     vf p = exp(s - base);
@@ -60,7 +61,7 @@ void forward_row(const AttentionForward& a, int64_t bh, int64_t i, float* y) {
   static_cast<float*>(a.lse)[bh * a.Tq + i] = most + log(set1(total))[0];
 }
 
-/// Query i of head bh: makes its probabilities again and adds its share to dk and dv, [Tk][D].
+/// Query i of head bh: recomputes its probabilities and adds its shares to dk and dv, [Tk][D].
 void backward_row(const AttentionBackward& a, int64_t bh, int64_t i, float* dq, float* dk, float* dv) {
   const float* q = head_of(a, a.q, bh)[i];
   const float* dy = head_of(a, a.dy, bh)[i];
@@ -89,11 +90,11 @@ void backward_row(const AttentionBackward& a, int64_t bh, int64_t i, float* dq, 
 
 }  // namespace
 
-// One pass. The naive rung writes a T x T matrix and comes back to it twice, long after it has left the
-// cache. But a row does not know the others, and even of a row no score need be stored: the sums so far are
-// kept as if the largest score so far were the largest of all, and shrink by exp(before - now) whenever it
-// grows (Milakov and Gimelshein, 2018, algorithm 3). W keys are taken at a time and their values added at
-// once; a query needs D + 2 numbers, however long the context.
+// One pass. The naive rung writes a T x T matrix and reads it twice, long after it has left the cache. But
+// rows are independent, and even within a row no score needs to be stored: the sums are relative to the
+// largest score so far and are rescaled by exp(before - now) whenever it grows (Milakov and Gimelshein, 2018,
+// algorithm 3). W keys are processed at a time, and their values are added immediately; a query needs D + 2
+// numbers, however long the context is.
 template <>
 void attention_online<Isa::HEWN_ISA>(const Launch& launch, const AttentionForward& a) {
   parallel_for(launch, a.B * a.H * a.Tq, [&](int64_t begin, int64_t end, int worker) {
@@ -102,8 +103,8 @@ void attention_online<Isa::HEWN_ISA>(const Launch& launch, const AttentionForwar
   });
 }
 
-// The same backwards. With lse saved, a probability is made again from its score alone, so W keys at a time
-// give their shares of dq, dk and dv, and no probability is stored.
+// The same for the backward pass. Given lse, a probability can be recomputed from its score, so W keys at a
+// time contribute their shares of dq, dk and dv, and no probability is stored.
 template <>
 void attention_backward_online<Isa::HEWN_ISA>(const Launch& launch, const AttentionBackward& a) {
   const int64_t group = a.H / a.Hkv;

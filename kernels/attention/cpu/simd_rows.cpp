@@ -16,7 +16,7 @@ void weighted_sum(const float* weight, const In& rows, int64_t n, float factor, 
   for (int v = 0; v < V; ++v) store(to + v * W, sum[v] * factor);
 }
 
-/// Query i of head bh, with room for its scores [visible, rounded up to W].
+/// Query i of head bh; `score` has room for its scores [visible, rounded up to W].
 void forward_row(const AttentionForward& a, int64_t bh, int64_t i, float* score) {
   const In q = head_of(a, a.q, bh), k = kv_head(a, a.k, kv_of(a, bh)), v = kv_head(a, a.v, kv_of(a, bh));
   const Queries row = queries(a, bh, i);
@@ -46,10 +46,10 @@ void forward_row(const AttentionForward& a, int64_t bh, int64_t i, float* score)
 
 }  // namespace
 
-// A row kept. T scores of one query are a few kilobytes: they may as well be stored, in the nearest cache.
-// Then the maximum is known before the first exponential, nothing has to shrink, and the values are added in
-// one sweep in which 4 W elements of y stay in registers, where the one pass reads and writes y for every W
-// keys.
+// A stored row. T scores of one query are a few kilobytes, which fit in the nearest cache. If they are stored
+// there, the maximum is known before the first exponential, nothing has to be rescaled, and the values are
+// added in one sweep in which 4 W elements of y stay in registers; the one-pass rung reads and writes y for
+// every W keys.
 template <>
 void attention_rows<Isa::HEWN_ISA>(const Launch& launch, const AttentionForward& a) {
   parallel_for(launch, a.B * a.H * a.Tq, [&](int64_t begin, int64_t end, int worker) {

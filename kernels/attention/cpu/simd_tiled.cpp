@@ -11,7 +11,7 @@ struct Running {
   vf most[2], sum[2];
 };
 
-/// What a worker needs besides the operands.
+/// A worker's buffers.
 struct Workspace {
   float* q;                      ///< [D][query_block], scaled
   float* scores;                 ///< [key_block][query_block]
@@ -19,7 +19,7 @@ struct Workspace {
   float *factor_rows, *factors;  ///< of dropout: [query_block][key_block] and [key_block][query_block]
 };
 
-/// Scores of keys that a query does not see become minus infinity.
+/// Sets the scores of keys that a query does not attend to to minus infinity.
 void mask_scores(float* scores, const Keys& keys, const Queries& block) {
   for (int64_t lane = 0; lane < query_block; lane += W) {
     const auto mask = [&](int64_t from, int64_t to) {
@@ -35,14 +35,14 @@ void mask_scores(float* scores, const Keys& keys, const Queries& block) {
   }
 }
 
-/// Scores become exp(score - maximum so far). Returns in `shrink` the factors by which everything summed
-/// under the former maximum has to shrink.
+/// Replaces scores by exp(score - running maximum). Returns in `shrink` the factors by which all sums under
+/// the previous maximum must be multiplied.
 void take_exponentials(float* scores, const Keys& keys, Running& running, vf (&shrink)[2]) {
   for (int v = 0; v < 2; ++v) {
     const int64_t n = v == 0 ? keys.both : keys.n;
     vf most = running.most[v];
     for (int64_t j = 0; j < n; ++j) most = max(load(scores + j * query_block + v * W), most);
-    // While all scores are -inf, 0 stands in: -inf - -inf would be NaN.
+    // While all scores are -inf, use 0 instead: -inf - -inf would be NaN.
     const vf base = most == -infinity ? vf{} : most;
     shrink[v] = exp(running.most[v] - base);
     vf sum = running.sum[v] * shrink[v];
@@ -57,7 +57,7 @@ void take_exponentials(float* scores, const Keys& keys, Running& running, vf (&s
   }
 }
 
-/// Drops some of the probabilities.
+/// Applies dropout to the probabilities.
 void drop(const AttentionForward& a, const Queries& block, const Keys& keys, const Workspace& w) {
   block_factors(a, block, keys, w.factor_rows, w.factors);
   for (int64_t at = 0; at < keys.n * query_block; at += W)
@@ -85,10 +85,11 @@ void forward_block(const AttentionForward& a, const Queries& block, const Worksp
 
 }  // namespace
 
-// Small matrix products. For 64 keys at a time, scores are a product [64, D] [D, queries] and the sums one of
-// [D, 64] [64, queries], each done in tiles of 8 rows by 2 vectors that stay in registers: 10 loads for 16
-// multiply-adds, where the rung before needs 3 loads and a store for 2. Maximum and shrinking happen once per
-// 64 keys instead of for each. What no query of a vector sees is left out.
+// Small matrix products. For 64 keys at a time, scores are a product [64, D] [D, queries] and the sums a
+// product [D, 64] [64, queries], both computed in tiles of 8 rows by 2 vectors that stay in registers: 10
+// loads for 16 multiply-adds, where the previous rung needs 3 loads and a store for 2. The maximum is updated
+// and the sums are rescaled once per 64 keys instead of per key. Keys that no query of a vector attends to
+// are skipped.
 template <>
 void attention_tiled<Isa::HEWN_ISA>(const Launch& launch, const AttentionForward& a) {
   const int64_t blocks = blocks_of(a.Tq, query_block);
@@ -101,7 +102,7 @@ void attention_tiled<Isa::HEWN_ISA>(const Launch& launch, const AttentionForward
                       .factor_rows = scratch.take(scores_size),
                       .factors = scratch.take(scores_size)};
     for (int64_t item = begin; item < end; ++item) {
-      // From both ends in turn, so that threads get equal shares of short and long rows.
+      // Alternately from both ends, so that threads get equal shares of short and long rows.
       const int64_t i = item % blocks, block = i % 2 ? blocks - 1 - i / 2 : i / 2;
       forward_block(a, queries(a, item / blocks, block * query_block), w);
     }

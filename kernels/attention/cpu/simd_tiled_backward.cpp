@@ -6,26 +6,26 @@
 namespace hewn {
 namespace {
 
-/// What a worker needs besides the operands. Rows of `D` are padded to whole vectors, `width` long.
+/// A worker's buffers. Rows of `D` elements are padded to whole vectors, `width` elements.
 struct Workspace {
   int64_t width;
-  float *q, *dy;                 ///< [D][query_block]; q scaled
+  float *q, *dy;                 ///< [D][query_block]; q is scaled
   float *q_rows, *dy_rows;       ///< [query_block][width]
   float *lse, *delta;            ///< [query_block]
   float *p, *ds;                 ///< [key_block][query_block]
-  float *factor_rows, *factors;  ///< of dropout: [query_block][key_block] and [key_block][query_block]
+  float *factor_rows, *factors;  ///< for dropout: [query_block][key_block] and [key_block][query_block]
   float* dq;                     ///< [D][query_block]
   float *dk, *dv;                ///< [Tk][width]
 };
 
-/// Rows padded with zeros.
+/// Copies rows and pads them with zeros.
 void copy_rows(const In& from, int64_t n, int64_t D, float* to, int64_t width) {
   for (int64_t i = 0; i < n; ++i)
     for (int64_t d = 0; d < width; d += W)
       store(to + i * width + d, load_part(from[i] + d, smaller(W, D - d)));
 }
 
-/// Brings a block of queries into the workspace.
+/// Loads a block of queries into the workspace.
 void load_queries(const AttentionBackward& a, const Queries& block, const Workspace& w) {
   const In q = head_of(a, a.q, block.bh), y = head_of(a, a.y, block.bh), dy = head_of(a, a.dy, block.bh);
   const In q_block{q[block.first], q.row}, dy_block{dy[block.first], dy.row};
@@ -35,7 +35,7 @@ void load_queries(const AttentionBackward& a, const Queries& block, const Worksp
   copy_rows(dy_block, block.n, a.D, w.dy_rows, w.width);
   const float* lse = static_cast<const float*>(a.lse) + block.bh * a.Tq + block.first;
   for (int64_t i = 0; i < query_block; ++i) {
-    w.lse[i] = i < block.n ? lse[i] : __builtin_inff();  // probability 0 in absent lanes
+    w.lse[i] = i < block.n ? lse[i] : __builtin_inff();  // gives absent lanes probability 0
     w.delta[i] = i < block.n ? dot(dy_block[i], y[block.first + i], a.D) : 0;
   }
 }
@@ -103,7 +103,7 @@ void write_rows(const float* from, int64_t width, int64_t n, int64_t D, const Ou
   }
 }
 
-/// dk or dv of one key head, rows [first, first + n) of [Tk][width]: the parts summed in order.
+/// Sums the parts of dk or dv of one key head in order, for rows [first, first + n) of [Tk][width].
 void sum_parts(float* parts, int64_t n_parts, int64_t stride, int64_t width, int64_t first, int64_t n,
                int64_t D, const Out& to, Write write) {
   float* sum = parts + first * width;
@@ -133,9 +133,10 @@ Workspace take_workspace(Scratch& s, int64_t D, int64_t width) {
 
 }  // namespace
 
-// Small matrix products, backwards. For a block of queries and 64 keys, p and ds are two products, and dq, dv
-// and dk three more. Only dk and dv are kept for a whole head; they gather block by block. An item of work is
-// a head of keys with its query heads in order or, where that would be few items, one query head.
+// Small matrix products in the backward pass. For a block of queries and 64 keys, p and ds are two products,
+// and dq, dv and dk three more. Only dk and dv are stored for a whole head; they are accumulated block by
+// block. An item of work is a head of keys with its query heads in order or, where these would be too few
+// items, one query head.
 template <>
 void attention_backward_tiled<Isa::HEWN_ISA>(const Launch& launch, const AttentionBackward& a) {
   const int64_t width = rounded_up(a.D, W), size = a.Tk * width;

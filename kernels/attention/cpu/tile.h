@@ -1,8 +1,8 @@
 #pragma once
-// Small matrix products and transpositions of the SIMD rungs.
+// Small matrix products and transpositions for the SIMD rungs.
 //
-// A block of `query_block` queries lies transposed, [D][query_block], so that lanes are queries: the softmax
-// over the keys then needs no sums across lanes, and keys and values are used where they lie, one broadcast
+// A block of `query_block` queries is stored transposed, [D][query_block], so that lanes are queries: the
+// softmax over the keys needs no sums across lanes, and keys and values are read in place, one broadcast
 // element at a time.
 
 #include "kernels/attention/abi.h"
@@ -37,7 +37,8 @@ HEWN_INLINE In head_of(const AttentionSizes& a, const Heads& x, int64_t bh) {
 HEWN_INLINE Out head_of(const AttentionSizes& a, const HeadsOut& x, int64_t bh) {
   return {static_cast<float*>(x.data) + bh / a.H * x.batch + bh % a.H * x.head, x.row};
 }
-/// Which of the B * Hkv heads of keys and values head `bh` reads, and one such head.
+/// The index of the head, of the B * Hkv heads of keys and values, that query head `bh` reads, and one such
+/// head.
 HEWN_INLINE int64_t kv_of(const AttentionSizes& a, int64_t bh) { return bh / (a.H / a.Hkv); }
 HEWN_INLINE In kv_head(const AttentionSizes& a, const Heads& x, int64_t kv) {
   return {static_cast<const float*>(x.data) + kv / a.Hkv * x.batch + kv % a.Hkv * x.head, x.row};
@@ -46,7 +47,7 @@ HEWN_INLINE Out kv_head(const AttentionSizes& a, const HeadsOut& x, int64_t kv) 
   return {static_cast<float*>(x.data) + kv / a.Hkv * x.batch + kv % a.Hkv * x.head, x.row};
 }
 
-/// A worker's share of the scratch after its first `shared` floats, handed out in pieces aligned to 64 bytes.
+/// A worker's share of the scratch, which starts after `shared` floats; allocates pieces aligned to 64 bytes.
 struct Scratch {
   float* next;
   HEWN_INLINE Scratch(const Launch& launch, int worker, int64_t shared = 0) {
@@ -86,7 +87,7 @@ HEWN_INLINE vf interleave_low(vf a, vf b) { return __builtin_shufflevector(a, b,
 HEWN_INLINE vf interleave_high(vf a, vf b) { return __builtin_shufflevector(a, b, 2, 6, 3, 7); }
 #endif
 
-/// Transposes W x W elements. Interleaving row r with row r + W / 2 rotates the bits of an element's place
+/// Transposes W x W elements. Interleaving row r with row r + W / 2 rotates the bits of an element's index
 /// (row, column) by one; log2 W rotations exchange row and column.
 HEWN_INLINE void transpose(vf (&x)[W]) {
 #pragma GCC unroll 4
@@ -102,7 +103,7 @@ HEWN_INLINE void transpose(vf (&x)[W]) {
   }
 }
 
-/// to[d][i] = scale from[i][d] for n <= query_block rows of length D; the lanes of absent rows become 0.
+/// to[d][i] = scale from[i][d] for n <= query_block rows of length D; the lanes of absent rows are 0.
 [[maybe_unused]] void transpose_in(const In& from, int64_t n, int64_t D, float scale, float* to) {
   for (int64_t lane = 0; lane < query_block; lane += W) {
     const int64_t rows = n - lane;
@@ -138,7 +139,7 @@ HEWN_INLINE void transpose(vf (&x)[W]) {
   }
 }
 
-/// A factor of a product: element (m, k) is data[m * stride + k], or transposed data[k * stride + m].
+/// The layout of a factor: element (m, k) is data[m * stride + k], or transposed data[k * stride + m].
 enum class Order { rows, columns };
 
 /// c[R][V * W] (set or add) a[R][n] b[n][V * W], summed in registers over k in order.
@@ -171,7 +172,7 @@ HEWN_INLINE void tile(int64_t n, const float* a, int64_t a_stride, const float* 
 template <int V, Order order>
 void product(int64_t m, int64_t n, const float* a, int64_t a_stride, const float* b, int64_t b_row, float* c,
              int64_t c_row, Write write) {
-  constexpr int most = W == 16 ? 8 : 4;  // sums and operands have to fit 32 or 16 registers
+  constexpr int most = W == 16 ? 8 : 4;  // sums and operands must fit in 32 or 16 registers
   const int64_t a_step = order == Order::rows ? a_stride : 1;
   int64_t r = 0;
   for (; r + most <= m; r += most)
@@ -181,13 +182,13 @@ void product(int64_t m, int64_t n, const float* a, int64_t a_stride, const float
   if (r < m) tile<1, V, order>(n, a + r * a_step, a_stride, b, b_row, c + r * c_row, c_row, write);
 }
 
-/// A block of queries of one head: its first query and how many there are. Query i of them sees the keys
-/// below visible + i, but not those below visible + i - window.
+/// A block of n queries of one head, the first being `first`. Query i of the block attends to keys [visible +
+/// i - window, visible + i).
 struct Queries {
   int64_t bh, first, n, visible, window;
   HEWN_INLINE int64_t first_key() const { return visible < window ? 0 : visible - window; }
   HEWN_INLINE int64_t end_key() const { return visible + n - 1; }
-  /// The keys in [from, to) are seen by all queries of the vector of lanes that starts at `lane`.
+  /// All queries of the vector of lanes that starts at `lane` attend to the keys in [from, to).
   HEWN_INLINE int64_t seen_from(int64_t lane) const { return visible + lane + W - 1 - window; }
   HEWN_INLINE int64_t seen_to(int64_t lane) const { return visible + lane; }
 };
@@ -195,8 +196,8 @@ HEWN_INLINE Queries queries(const AttentionSizes& a, int64_t bh, int64_t first) 
   return {bh, first, smaller(query_block, a.Tq - first), a.Tk - a.Tq + first + 1, a.window};
 }
 
-/// n keys from `first` on, of which the queries in the first W lanes see only the first `both`: what lies
-/// above the diagonal by whole vectors is left out.
+/// n keys from `first` on; the queries in the first W lanes attend to none past the first `both` of these.
+/// Whole vectors above the diagonal are skipped.
 struct Keys {
   int64_t first, n, both;
 };
@@ -206,7 +207,7 @@ HEWN_INLINE Keys keys(const Queries& block, int64_t first) {
   return {first, n, seen < 0 ? 0 : smaller(seen, n)};
 }
 
-/// Lanes whose query sees key `key`.
+/// Lanes whose query attends to key `key`.
 HEWN_INLINE vi lanes_that_see(const Queries& block, int64_t key, int64_t lane) {
   const int64_t first = key - block.visible + 1 - lane;
   return (lane_index() >= static_cast<int32_t>(first)) &
@@ -232,7 +233,7 @@ HEWN_INLINE vi lanes_that_see(const Queries& block, int64_t key, int64_t lane) {
                                Write::add);
 }
 
-/// x[m][query_block] times a factor per lane.
+/// Multiplies x[m][query_block] by a factor per lane.
 [[maybe_unused]] void scale_lanes(float* x, int64_t m, const vf (&factor)[2]) {
   for (int64_t r = 0; r < m; ++r)
     for (int v = 0; v < 2; ++v) {
@@ -241,7 +242,7 @@ HEWN_INLINE vi lanes_that_see(const Queries& block, int64_t key, int64_t lane) {
     }
 }
 
-/// Writes y / sum and lse = most + log sum of a block's queries; y [D][query_block] is sums of exp(score -
+/// Writes y / sum and lse = most + log sum of a block's queries; y [D][query_block] holds sums of exp(score -
 /// most) v.
 [[maybe_unused]] void finish_block(const AttentionForward& a, const Queries& block, const vf (&most)[2],
                                    const vf (&sum)[2], float* y) {
@@ -253,8 +254,8 @@ HEWN_INLINE vi lanes_that_see(const Queries& block, int64_t key, int64_t lane) {
     store_part(lse + g * W, most[g] + log(sum[g]), smaller(W, block.n - g * W));
 }
 
-/// The dropout factors of probabilities (i, key), (i, key + 1), ... of head bh: at least 64 of them,
-/// somewhere in the buffer.
+/// The dropout factors of probabilities (i, key), (i, key + 1), ... of head bh: at least 64, somewhere in the
+/// buffer.
 [[maybe_unused]] const float* row_factors(const AttentionSizes& a, int64_t bh, int64_t i, int64_t key,
                                           float (&buffer)[128]) {
   const Dropout mask{a.dtype,   a.B * a.H * a.Tq * a.Tk, a.dropout, a.site, a.state, nullptr, nullptr,
@@ -265,7 +266,7 @@ HEWN_INLINE vi lanes_that_see(const Queries& block, int64_t key, int64_t lane) {
   return buffer + element % 64;
 }
 
-/// The dropout factors of a block, to[key][lane], by way of `rows` [query_block][key_block].
+/// The dropout factors of a block, to[key][lane]; `rows` [query_block][key_block] is a temporary.
 [[maybe_unused]] void block_factors(const AttentionSizes& a, const Queries& block, const Keys& keys,
                                     float* rows, float* to) {
   static_assert(key_block == 64);

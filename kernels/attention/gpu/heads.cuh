@@ -1,5 +1,5 @@
 #pragma once
-// What GPU kernels of attention share: where rows lie, what dropout does.
+// Shared by the GPU kernels of attention: locations of rows, and dropout.
 
 #include <limits>
 
@@ -10,7 +10,7 @@
 namespace hewn {
 namespace {
 
-/// The score of a key that is not seen.
+/// The score of a key that the query does not attend to.
 template <class T>
 inline constexpr T unseen = -std::numeric_limits<T>::infinity();
 
@@ -26,7 +26,7 @@ __device__ __forceinline__ T* query_head(const AttentionSizes& a, const HeadsOut
   return static_cast<T*>(x.data) + bh / H * x.batch + bh % H * x.head;
 }
 
-/// Row 0 of head `kv` of the B * Hkv heads of keys and values; that of query head bh is bh / (H / Hkv).
+/// Row 0 of head `kv` of the B * Hkv heads of keys and values; query head bh reads head bh / (H / Hkv).
 template <class T>
 __device__ __forceinline__ const T* key_head(const AttentionSizes& a, const Heads& x, int kv) {
   const int H = static_cast<int>(a.Hkv);
@@ -38,16 +38,16 @@ __device__ __forceinline__ T* key_head(const AttentionSizes& a, const HeadsOut& 
   return static_cast<T*>(x.data) + kv / H * x.batch + kv % H * x.head;
 }
 
-/// The mask of dropout, ready to be asked.
+/// The parameters of the dropout mask.
 struct DropoutMask {
   uint32_t threshold;
-  float factor;  ///< of what survives; 1 without dropout
+  float factor;  ///< of the elements that are kept; 1 without dropout
 };
 inline DropoutMask mask_of(const AttentionSizes& a) {
   return {a.dropout > 0 ? dropout_threshold(a.dropout) : 0, static_cast<float>(1 / (1 - a.dropout))};
 }
 
-/// What dropout multiplies probability (i, j) of query head bh by.
+/// The dropout factor of probability (i, j) of query head bh.
 template <class T>
 __device__ __forceinline__ T kept(const AttentionSizes& a, const DropoutMask& mask, int bh, int i, int j) {
   if (a.dropout <= 0) return 1;
@@ -67,7 +67,7 @@ __device__ __forceinline__ T kept(const AttentionSizes& a, const DropoutMask& ma
 
 inline constexpr int delta_threads = 256;
 
-/// delta[bh Tq + i] = dy_i . y_i, a warp each, from elements E in T.
+/// delta[bh Tq + i] = dy_i . y_i, one warp per query; elements are of type E, arithmetic is in T.
 template <class E, class T>
 __global__ void __launch_bounds__(delta_threads, 4) attention_delta(AttentionBackward a, T* delta) {
   const int64_t row = (int64_t{blockIdx.x} * delta_threads + threadIdx.x) / 32;

@@ -1,5 +1,6 @@
-// Attention by blocks on tensor cores, in bf16 with sums in float32, after Dao, "FlashAttention-2" (2023):
-// a warp owns its queries, scores stay in its registers and become the left factor of the sums there.
+// Blockwise attention on tensor cores, in bf16 with float32 sums, after Dao, "FlashAttention-2" (2023): a
+// warp owns its queries, and scores stay in its registers, where they become the left operand of the second
+// product.
 
 #include "kernels/attention/gpu/mma.cuh"
 #include "kernels/attention/kernels.h"
@@ -7,8 +8,8 @@
 namespace hewn {
 namespace {
 
-/// What a block of the forward pass works on: m times 16 queries a warp, `keys` at a time. Sums and scores
-/// have 16 m (D + keys) numbers, in the registers of 32 lanes.
+/// The tile of a block of the forward pass: 16 m queries per warp, `keys` keys at a time. Sums and scores are
+/// 16 m (D + keys) numbers in the registers of 32 lanes.
 template <int D>
 struct ForwardTile {
   static constexpr int m = 2, queries = mma_warps * 16 * m, keys = D > 64 ? 32 : 64;
@@ -17,13 +18,13 @@ struct ForwardTile {
   };
   struct Memory {
     Bf16Rows<D, queries> q;
-    Stage stage[2];  ///< one is worked on, the other is coming
+    Stage stage[2];  ///< one in use, the other being copied
   };
   static_assert(fits_mma(16 * m * (D + keys) / 32, sizeof(Memory)), "with sums and scores in registers");
 };
 
-/// Turns scores into probabilities times exp(most), whose sum goes to `total`, and shrinks what was summed
-/// before as the maximum grows.
+/// Replaces scores by their exponentials relative to the running maximum `most`, adds these to `total`, and
+/// rescales all previous sums when the maximum grows.
 template <int D, int m, int n>
 __device__ __forceinline__ void soften(const AttentionForward& a, const DropoutMask& mask, int bh, int i0,
                                        int j0, bool whole, float factor, float (&p)[m][n / 8][4],
@@ -43,7 +44,7 @@ __device__ __forceinline__ void soften(const AttentionForward& a, const DropoutM
         largest = max(largest, s);
       }
       largest = row_max(largest);
-      const float base = largest == none ? 0 : largest * factor;  // a row that has seen nothing yet
+      const float base = largest == none ? 0 : largest * factor;  // a row whose keys so far are all masked
       const float shrink = power_of_two(std::fma(most[y][h], factor, -base));
       most[y][h] = largest;
       float part = 0;
@@ -85,7 +86,7 @@ __global__ void __launch_bounds__(mma_threads, mma_blocks) attend(AttentionForwa
   int use = 0;
   for (int j0 = visits.first; j0 < visits.end; j0 += keys, use ^= 1) {
     await_copies<0>();
-    __syncthreads();  // this stage is there for all, and all are done with the other
+    __syncthreads();  // this stage is ready for all threads, and none still reads the other
     fetch(memory.stage[use ^ 1], j0 + keys);
     if (!some_see(a, i0 + own, last, j0, j0 + keys - 1)) continue;
     float p[m][keys / 8][4];

@@ -1,7 +1,7 @@
 #pragma once
-// What the kernels of attention on tensor cores are made of: rows of bf16 in shared memory, and the two
-// products that all of their work is: rows times rows (scores and their gradients), and scores times rows
-// (everything that is summed). What comes of the first is in registers just where the second wants it.
+// Building blocks of the tensor-core attention kernels: rows of bf16 in shared memory, and the two products
+// that make up all of their work: rows times rows (scores and their gradients), and scores times rows (all
+// sums). The first leaves its result in the registers where the second reads its left operand.
 
 #include "kernels/attention/gpu/heads.cuh"
 #include "kernels/gpu/tiles/tile.cuh"
@@ -10,11 +10,11 @@ namespace hewn {
 namespace {
 
 constexpr int mma_warps = 4, mma_threads = 32 * mma_warps;
-constexpr int mma_blocks = 2;  ///< of a multiprocessor
+constexpr int mma_blocks = 2;  ///< per multiprocessor
 constexpr float log2_e = 1.44269504f;
 
-/// n rows of a head in shared memory, in pieces of 16 bytes. Rows of 96 columns lie as if they had 128: their
-/// 12 pieces alone cannot be swizzled.
+/// n rows of a head in shared memory, in pieces of 16 bytes. Rows of 96 columns are laid out like rows of
+/// 128, because 12 pieces cannot be swizzled.
 template <int D, int n>
 struct Bf16Rows {
   static_assert(D == 32 || D == 64 || D == 96 || D == 128);
@@ -22,8 +22,8 @@ struct Bf16Rows {
   bf16 at[n * pieces * 8];
 };
 
-/// Whether a kernel starts everywhere, and two of its blocks are on a multiprocessor of sm_80 at a time: they
-/// have its 164 KiB of shared memory, of which each block costs 1 KiB more than it asks for.
+/// Whether a kernel can start on every GPU, and two of its blocks fit on a multiprocessor of sm_80: it has
+/// 164 KiB of shared memory, of which each block occupies 1 KiB more than it requests.
 constexpr bool fits_mma(int values, size_t shared) {
   return fits_everywhere({mma_threads, mma_blocks, values, shared}) &&
          mma_blocks * (shared + 1024) <= size_t{164} << 10;
@@ -32,7 +32,7 @@ constexpr bool fits_mma(int values, size_t shared) {
 __device__ __forceinline__ int lane_index() { return static_cast<int>(threadIdx.x) % 32; }
 __device__ __forceinline__ int warp_index() { return static_cast<int>(threadIdx.x) / 32; }
 
-/// Starts copies of rows first to first + n - 1 of a head, zero from row `rows` and column `width` on.
+/// Starts copying rows first to first + n - 1 of a head; zeros from row `rows` and column `width` on.
 template <int D, int n>
 __device__ __forceinline__ void copy_rows(Bf16Rows<D, n>& to, const bf16* head, int64_t row, int first,
                                           int64_t rows, int width) {
@@ -47,22 +47,22 @@ __device__ __forceinline__ void copy_rows(Bf16Rows<D, n>& to, const bf16* head, 
   }
 }
 
-/// The addresses for four matrices, rows r to r + 15 by columns k to k + 15: a fragment of a (rows by
-/// columns), or transposed, two neighbours of b (columns first).
+/// The addresses of four matrices, rows r to r + 15 by columns k to k + 15: a fragment of A (rows by columns)
+/// or, transposed, two adjacent fragments of B (columns first).
 template <int D, int n>
 __device__ __forceinline__ const bf16* fragment_at(const Bf16Rows<D, n>& rows, int r, int k) {
   const int lane = lane_index();
   return rows.at + 8 * swizzled<Bf16Rows<D, n>::pieces>(r + lane % 16, k / 8 + lane / 16);
 }
 
-/// The same for two neighbours of b that need not be transposed: rows are the columns of b.
+/// The same for two adjacent fragments of B without transposition: rows are the columns of B.
 template <int D, int n>
 __device__ __forceinline__ const bf16* columns_at(const Bf16Rows<D, n>& rows, int r, int k) {
   const int lane = lane_index();
   return rows.at + 8 * swizzled<Bf16Rows<D, n>::pieces>(r + lane % 8 + lane / 16 * 8, k / 8 + lane / 8 % 2);
 }
 
-/// s[y] = rows a0 + 16 y to a0 + 16 y + 15 of a times the n rows of b, as fragments of c.
+/// s[y] = rows a0 + 16 y to a0 + 16 y + 15 of A times the n rows of B, as fragments of C.
 template <int D, int m, int n, int rows>
 __device__ __forceinline__ void multiply_rows(float (&s)[m][n / 8][4], const Bf16Rows<D, rows>& a, int a0,
                                               const Bf16Rows<D, n>& b) {
@@ -91,7 +91,7 @@ __device__ __forceinline__ void multiply_rows(float (&s)[m][n / 8][4], const Bf1
   }
 }
 
-/// sum += p, rounded to bf16, times the n rows. Two neighbouring fragments of c are one of a.
+/// sum += p, rounded to bf16, times the n rows. Two adjacent fragments of C form one of A.
 template <int D, int m, int n>
 __device__ __forceinline__ void add_products(float (&sum)[m][D / 8][4], const float (&p)[m][n / 8][4],
                                              const Bf16Rows<D, n>& rows) {
@@ -117,7 +117,7 @@ __device__ __forceinline__ void add_products(float (&sum)[m][D / 8][4], const fl
   }
 }
 
-/// Fragments of c to rows of a head of n rows: those of `y` to rows first + 16 y on, times `factor`.
+/// Writes fragments of C to rows of a head of n rows: those of `y` to rows first + 16 y on, times `factor`.
 template <int D, int m>
 __device__ __forceinline__ void write_rows(bf16* head, int64_t row, int first, int64_t n, int width,
                                            const float (&sum)[m][D / 8][4], const float (&factor)[m][2],
@@ -140,7 +140,7 @@ __device__ __forceinline__ void write_rows(bf16* head, int64_t row, int first, i
     }
 }
 
-/// The largest, or the sum, of the four lanes that have the same rows of c.
+/// The maximum, or the sum, over the four lanes that hold the same rows of C.
 __device__ __forceinline__ float row_max(float x) {
   x = max(x, __shfl_xor_sync(0xffffffffu, x, 2));
   return max(x, __shfl_xor_sync(0xffffffffu, x, 1));

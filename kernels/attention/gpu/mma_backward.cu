@@ -1,6 +1,7 @@
-// The backward pass of attention on tensor cores: one kernel whose blocks own rows of dq, one whose blocks
-// own rows of dk and dv. Both make the probabilities again from the saved lse. Seven products where five
-// would do, but nothing is added by two blocks, so that there are neither atomics nor sums to wait for.
+// The backward pass of attention on tensor cores: one kernel whose blocks own rows of dq, and one whose
+// blocks own rows of dk and dv. Both recompute the probabilities from the saved lse. This takes seven
+// products instead of five, but every result is written by a single block, so it needs neither atomics nor a
+// reduction over blocks.
 
 #include "kernels/attention/gpu/mma.cuh"
 #include "kernels/attention/kernels.h"
@@ -8,7 +9,7 @@
 namespace hewn {
 namespace {
 
-/// Own rows of a block, m times 16 a warp, and what comes by, `other` rows at a time.
+/// The block's own rows, 16 m per warp, and the other rows, `other` at a time.
 template <int D>
 struct QueryTile {
   static constexpr int m = D > 64 ? 1 : 2, own = mma_warps * 16 * m, other = 32;
@@ -38,7 +39,7 @@ struct KeyTile {
                 "with dk, dv, scores and their gradients in registers");
 };
 
-/// A block owns rows of dq, and goes over the keys that they see.
+/// A block owns rows of dq and loops over the keys that these rows attend to.
 template <int D>
 __global__ void __launch_bounds__(mma_threads, mma_blocks)
     query_gradients(AttentionBackward a, DropoutMask mask, const float* delta) {
@@ -72,7 +73,7 @@ __global__ void __launch_bounds__(mma_threads, mma_blocks)
   int use = 0;
   for (int j0 = visits.first; j0 < visits.end; j0 += keys, use ^= 1) {
     await_copies<0>();
-    __syncthreads();  // this stage is there for all, and all are done with the other
+    __syncthreads();  // this stage is ready for all threads, and none still reads the other
     fetch(memory.stage[use ^ 1], j0 + keys);
     if (!some_see(a, i0 + own, last, j0, j0 + keys - 1)) continue;
     const bool whole = all_see(a, i0 + own, last, j0, j0 + keys - 1);
@@ -99,8 +100,8 @@ __global__ void __launch_bounds__(mma_threads, mma_blocks)
   write_rows<D, m>(query_head<bf16>(a, a.dq, bh), a.dq.row, i0 + own, a.Tq, width, dq, scale, a.to_dq);
 }
 
-/// A block owns rows of dk and dv, and goes over the queries that see them, of all heads that read them, head
-/// by head. Here keys are the rows of the scores.
+/// A block owns rows of dk and dv and loops over the queries that attend to them, head by head for all heads
+/// that read them. Here the rows of the scores are keys.
 template <int D>
 __global__ void __launch_bounds__(mma_threads, mma_blocks)
     key_gradients(AttentionBackward a, DropoutMask mask, const float* delta) {
@@ -113,7 +114,7 @@ __global__ void __launch_bounds__(mma_threads, mma_blocks)
   const float factor = static_cast<float>(a.scale) * log2_e;
   const Visits visits = queries_for(a, j0, keys, queries);
   const int end_head = (kv + 1) * heads;
-  int next_head = kv * heads, next = visits.first;  // what is to be fetched
+  int next_head = kv * heads, next = visits.first;  // the next stage to fetch
   const auto fetch = [&](typename Tile::Stage& stage) {
     if (next_head < end_head && next < visits.end) {
       copy_rows(stage.q, query_head<bf16>(a, a.q, next_head), a.q.row, next, a.Tq, width);
@@ -136,7 +137,7 @@ __global__ void __launch_bounds__(mma_threads, mma_blocks)
   for (int bh = kv * heads; bh < end_head; ++bh) {
     for (int i0 = visits.first; i0 < visits.end; i0 += queries, use ^= 1) {
       await_copies<0>();
-      __syncthreads();  // this stage is there for all, and all are done with the other
+      __syncthreads();  // this stage is ready for all threads, and none still reads the other
       fetch(memory.stage[use ^ 1]);
       if (!some_see(a, i0, i0 + queries - 1, j0 + own, last)) continue;
       const auto& stage = memory.stage[use];

@@ -1,5 +1,6 @@
-// A warp a query. Scores: a key a lane; sums: columns of the values over lanes. No score is stored: running
-// maximum and sum (Milakov and Gimelshein 2018, as in op.cpp). For any head size, for float, double and bf16.
+// One warp per query. Lanes are keys for the scores, and columns of the values for the sums. No score is
+// stored: running maximum and sum (Milakov and Gimelshein 2018, as in op.cpp). For any head size, in float,
+// double and bf16.
 
 #include "kernels/attention/gpu/heads.cuh"
 #include "kernels/attention/kernels.h"
@@ -8,11 +9,11 @@ namespace hewn {
 namespace {
 
 constexpr int threads = 128, warps = threads / 32;
-constexpr int blocks = 4;  ///< of a multiprocessor: 128 registers for each thread, so that none is spilled
+constexpr int blocks = 4;  ///< per multiprocessor: 128 registers per thread, so that none is spilled
 constexpr int parts = 4, span = 32 * parts;  ///< columns that a warp sums at a time
 constexpr uint32_t all = 0xffffffffu;
 
-// E: the type of elements; T: what they are computed with, float or double.
+// E: the type of the elements; T: the type of the arithmetic, float or double.
 
 template <class T, class E>
 __device__ __forceinline__ T dot(const E* x, const E* y, int n) {
@@ -21,7 +22,7 @@ __device__ __forceinline__ T dot(const E* x, const E* y, int n) {
   return sum;
 }
 
-/// sum[c] += factors of 32 lanes times rows `first`, `first` + 1, ..., columns d0 + lane + 32 c.
+/// sum[c] += rows `first`, `first` + 1, ... weighted by the factors of 32 lanes, columns d0 + lane + 32 c.
 template <class T, class E>
 __device__ __forceinline__ void add_rows(T factor, const E* rows, int64_t row, int n, int d0, int D,
                                          T (&sum)[parts]) {
@@ -72,7 +73,7 @@ __global__ void __launch_bounds__(threads, blocks) attend(AttentionForward a, Dr
   }
 }
 
-/// Probability and gradient of a score: p_ij with dropout, and scale ds_ij.
+/// The probability p_ij with dropout, and the gradient of the score, scale ds_ij.
 template <class T>
 struct Share {
   T p, ds;
@@ -110,7 +111,7 @@ __global__ void __launch_bounds__(threads, blocks)
   }
 }
 
-/// A warp a key: the queries that see it, of all heads that read it, head by head.
+/// One warp per key: loops over the queries that attend to it, head by head for all heads that read it.
 template <class E, class T>
 __global__ void __launch_bounds__(threads, blocks)
     key_gradients(AttentionBackward a, DropoutMask mask, const T* delta) {

@@ -1,5 +1,5 @@
-// Attention by blocks, as in Dao, "FlashAttention-2" (2023), in float32: scores of 64 queries and up to 64
-// keys are a product of small matrices in registers, and never leave the multiprocessor.
+// Blockwise attention in float32, as in Dao, "FlashAttention-2" (2023): scores of 64 queries and up to 64
+// keys are a product of small matrices in registers and never leave the multiprocessor.
 
 #include "kernels/attention/gpu/tiled.cuh"
 #include "kernels/attention/kernels.h"
@@ -8,8 +8,8 @@
 namespace hewn {
 namespace {
 
-/// What a block of the forward pass works on: its queries, and `keys` at a time. A thread has sums and scores
-/// in registers.
+/// The tile of a block of the forward pass: its queries, and `keys` keys at a time. Sums and scores are in
+/// the threads' registers.
 template <int D>
 struct ForwardTile {
   static constexpr int keys = D > 64 ? 32 : 64;
@@ -21,7 +21,7 @@ struct ForwardTile {
   static_assert(fits_everywhere({tiled_threads, 1, rows_each*(columns<D> + keys / 16), sizeof(Memory)}));
 };
 
-/// The largest, or the sum, of the 16 threads that have the same rows.
+/// The maximum, or the sum, over the 16 threads that hold the same rows.
 __device__ __forceinline__ float row_max(float x) {
 #pragma unroll
   for (int distance = 8; distance > 0; distance /= 2) x = max(x, __shfl_xor_sync(0xffffffffu, x, distance));
@@ -47,7 +47,7 @@ __global__ void __launch_bounds__(tiled_threads, 1) attend(AttentionForward a, D
   for (int y = 0; y < rows_each; ++y) most[y] = none;
   const auto [first, end] = keys_for(a, i0, own_rows, keys);
   for (int j0 = first; j0 < end; j0 += keys) {
-    __syncthreads();  // nobody needs the keys and values before any more
+    __syncthreads();  // all threads are done with the previous keys and values
     load_rows(s.k, key_head<float>(a, a.k, kv), a.k.row, j0, a.Tk, width);
     load_rows(s.v, key_head<float>(a, a.v, kv), a.v.row, j0, a.Tk, width);
     __syncthreads();
@@ -63,7 +63,7 @@ __global__ void __launch_bounds__(tiled_threads, 1) attend(AttentionForward a, D
         largest = max(largest, p[y][x]);
       }
       largest = row_max(largest);
-      const float base = largest == none ? 0 : largest;  // a row that has seen nothing yet
+      const float base = largest == none ? 0 : largest;  // a row whose keys so far are all masked
       const float shrink = std::exp(most[y] - base);
       most[y] = largest;
       float part = 0;
@@ -79,7 +79,7 @@ __global__ void __launch_bounds__(tiled_threads, 1) attend(AttentionForward a, D
 #pragma unroll
       for (int c = 0; c < columns<D>; ++c) sum[y][c] *= shrink;
     }
-    __syncwarp();  // a warp reads the rows of p that it wrote
+    __syncwarp();  // a warp reads only rows of p that it wrote itself
     add_products(s.p, s.v, sum);
   }
   float factor[rows_each];

@@ -1,6 +1,6 @@
 #pragma once
-// What the kernels of attention by blocks in float32 are made of: the two products that all of their work is,
-// rows times rows (scores and their gradients), and scores times rows (everything that is summed).
+// Building blocks of the blockwise float32 attention kernels: the two products that make up all of their
+// work, rows times rows (scores and their gradients), and scores times rows (all sums).
 
 #include "kernels/attention/gpu/heads.cuh"
 #include "kernels/attention/gpu/layout.cuh"
@@ -11,7 +11,7 @@ namespace {
 __device__ __forceinline__ int tx() { return tx_of(static_cast<int>(threadIdx.x)); }
 __device__ __forceinline__ int ty() { return ty_of(static_cast<int>(threadIdx.x)); }
 
-/// Rows first to first + n - 1 of a head, zero from row `rows` and column `width` on.
+/// Loads rows first to first + n - 1 of a head; zeros from row `rows` and column `width` on.
 template <int D, int n>
 __device__ __forceinline__ void load_rows(Rows<D, n>& to, const float* head, int64_t row, int first,
                                           int64_t rows, int width) {
@@ -50,7 +50,7 @@ __device__ __forceinline__ void dots(const Rows<D, own_rows>& a, const Rows<D, n
   }
 }
 
-/// Columns of a head that a thread sums: two neighbours in each 32.
+/// Columns of a head that a thread sums: two adjacent ones of each 32.
 template <int D>
 inline constexpr int columns = D / 16;
 
@@ -80,7 +80,7 @@ __device__ __forceinline__ void add_products(const Scores<n>& p, const Rows<D, n
   }
 }
 
-/// Row ty + 16 y of the sums to row `first` + that of a head of n rows, times factor[y].
+/// Writes row ty + 16 y of the sums to that row, counted from `first`, of a head of n rows, times factor[y].
 template <int D>
 __device__ __forceinline__ void write_rows(float* head, int64_t row, int first, int64_t n, int width,
                                            const float (&sum)[rows_each][columns<D>],

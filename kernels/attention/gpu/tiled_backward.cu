@@ -1,5 +1,5 @@
-// The backward pass of attention by blocks in float32: one kernel whose blocks own rows of dq, one whose
-// blocks own rows of dk and dv. Both make the probabilities again from the saved lse.
+// The backward pass of blockwise attention in float32: one kernel whose blocks own rows of dq, and one whose
+// blocks own rows of dk and dv. Both recompute the probabilities from the saved lse.
 
 #include "kernels/attention/gpu/tiled.cuh"
 #include "kernels/attention/kernels.h"
@@ -8,7 +8,7 @@
 namespace hewn {
 namespace {
 
-/// Rows that come by a block at a time.
+/// The number of other rows that a block processes at a time.
 template <int D>
 inline constexpr int others = D > 64 ? 16 : 64;
 
@@ -28,7 +28,7 @@ struct KeyMemory {
   float lse[others<D>], delta[others<D>];
 };
 
-/// Scores and their gradients, and dq, or dk and dv, are in registers.
+/// Scores and their gradients, and dq or dk and dv, must fit in registers.
 template <int D>
 inline constexpr bool fits = fits_everywhere({tiled_threads, 1, rows_each*(columns<D> + 2 * others<D> / 16),
                                               sizeof(QueryMemory<D>)}) &&
@@ -47,7 +47,7 @@ __device__ __forceinline__ void load_row_values(float (&lse)[n], float (&delta)[
   delta[r] = there ? of[bh * a.Tq + i0 + r] : 0;
 }
 
-/// A block owns 64 rows of dq, and goes over the keys that they see.
+/// A block owns 64 rows of dq and loops over the keys that these rows attend to.
 template <int D>
 __global__ void __launch_bounds__(tiled_threads, 1)
     query_gradients(AttentionBackward a, DropoutMask mask, const float* delta) {
@@ -87,8 +87,8 @@ __global__ void __launch_bounds__(tiled_threads, 1)
   write_rows<D>(query_head<float>(a, a.dq, bh), a.dq.row, i0, a.Tq, width, sum, one, a.to_dq);
 }
 
-/// A block owns 64 rows of dk and dv, and goes over the queries that see them, of all heads that read them,
-/// head by head. Here keys are the rows of the scores.
+/// A block owns 64 rows of dk and dv and loops over the queries that attend to them, head by head for all
+/// heads that read them. Here the rows of the scores are keys.
 template <int D>
 __global__ void __launch_bounds__(tiled_threads, 1)
     key_gradients(AttentionBackward a, DropoutMask mask, const float* delta) {

@@ -1,6 +1,6 @@
 #pragma once
-// Which queries see which keys, and which blocks of a GPU visit them: constexpr, so that tests can count on
-// the host that everything is visited once.
+// Which queries attend to which keys, and which blocks of a GPU visit them. The functions are constexpr, so
+// that tests can verify on the host that everything is visited exactly once.
 
 #include "kernels/attention/abi.h"
 #include "kernels/gpu/simt/simt.h"
@@ -8,12 +8,12 @@
 namespace hewn {
 namespace {
 
-/// How many query heads read a head of keys and values.
+/// Query heads per head of keys and values.
 __host__ __device__ constexpr int heads_per_key(const AttentionSizes& a) {
   return static_cast<int>(a.H / a.Hkv);
 }
 
-/// Query i sees [first_key, end_key).
+/// Query i attends to keys [first_key, end_key).
 __host__ __device__ constexpr int end_key(const AttentionSizes& a, int i) {
   return static_cast<int>(a.Tk - a.Tq) + i + 1;
 }
@@ -22,7 +22,7 @@ __host__ __device__ constexpr int first_key(const AttentionSizes& a, int i) {
   return a.window < end ? end - static_cast<int>(a.window) : 0;
 }
 
-/// Key j is seen by the queries [first_query, end_query).
+/// Key j is attended to by queries [first_query, end_query).
 __host__ __device__ constexpr int first_query(const AttentionSizes& a, int j) {
   const int i = j - static_cast<int>(a.Tk - a.Tq);
   return i > 0 ? i : 0;
@@ -35,7 +35,7 @@ __host__ __device__ constexpr bool sees(const AttentionSizes& a, int i, int j) {
   return i < a.Tq && j < end_key(a, i) && j >= first_key(a, i);
 }
 
-/// Whether queries i0 to i1 all see keys j0 to j1, and whether any of them sees any.
+/// Whether queries i0 to i1 all attend to all keys j0 to j1, and whether any of them attends to any.
 __host__ __device__ constexpr bool all_see(const AttentionSizes& a, int i0, int i1, int j0, int j1) {
   return i1 < a.Tq && j1 < end_key(a, i0) && j0 >= first_key(a, i1);
 }
@@ -43,34 +43,34 @@ __host__ __device__ constexpr bool some_see(const AttentionSizes& a, int i0, int
   return i0 < a.Tq && j0 < end_key(a, i1) && j1 >= first_key(a, i0);
 }
 
-/// The rows that a block owns: from `first` on, of this query head, or head of keys and values.
+/// The rows that a block owns: from `first` on, of this query head or head of keys and values.
 struct OwnRows {
   int head, first;
 };
 
-/// Blocks own `rows` queries each. The last queries see most keys: their blocks, of all heads, are begun
-/// first.
+/// Blocks own `rows` queries each. The last queries attend to the most keys, so their blocks, of all heads,
+/// start first.
 __host__ __device__ constexpr OwnRows queries_of_block(const AttentionSizes& a, int rows, int block) {
   const int heads = static_cast<int>(a.B * a.H), tiles = ceil_div(static_cast<int>(a.Tq), rows);
   return {block % heads, (tiles - 1 - block / heads) * rows};
 }
-/// Blocks own `rows` keys each. The first keys are seen by most queries: their blocks are begun first.
+/// Blocks own `rows` keys each. The first keys are read by the most queries, so their blocks start first.
 __host__ __device__ constexpr OwnRows keys_of_block(const AttentionSizes& a, int rows, int block) {
   const int heads = static_cast<int>(a.B * a.Hkv);
   return {block % heads, block / heads * rows};
 }
 
-/// What a block goes over, `step` at a time from `first`, a multiple of it, while that is before `end`.
+/// The rows that a block loops over: from `first`, a multiple of `step`, while below `end`, `step` at a time.
 struct Visits {
   int first, end;
 };
 
-/// The keys that some of the queries i0 to i0 + rows - 1 see.
+/// The keys that at least one of the queries i0 to i0 + rows - 1 attends to.
 __host__ __device__ constexpr Visits keys_for(const AttentionSizes& a, int i0, int rows, int step) {
   const int last = static_cast<int>(i0 + rows < a.Tq ? i0 + rows : a.Tq) - 1;
   return {first_key(a, i0) / step * step, end_key(a, last)};
 }
-/// The queries that see some of the keys j0 to j0 + rows - 1.
+/// The queries that attend to at least one of the keys j0 to j0 + rows - 1.
 __host__ __device__ constexpr Visits queries_for(const AttentionSizes& a, int j0, int rows, int step) {
   const int last = static_cast<int>(j0 + rows < a.Tk ? j0 + rows : a.Tk) - 1;
   return {first_query(a, j0) / step * step, end_query(a, last)};

@@ -56,14 +56,14 @@ void forward(const Launch& launch, const AttentionForward& a) {
   });
 }
 
-/// Zeroes the gradients that are to be set, so that everything after can add.
+/// Zeroes the gradients that are to be set, so that all later code can add.
 template <class T>
 void prepare(const Head<T>& x, int64_t rows, int64_t D, Write write) {
   if (write == Write::add) return;
   for (int64_t t = 0; t < rows; ++t) std::fill_n(x[t], D, T{0});
 }
 
-/// One query head: first p and ds [Tq][Tk], then its dq and its share of dk and dv.
+/// One query head: first p and ds [Tq][Tk], then its dq and its shares of dk and dv.
 template <class T>
 void backward_head(const AttentionBackward& a, int64_t bh, const Head<T>& dk, const Head<T>& dv, T* p,
                    T* ds) {

@@ -39,10 +39,10 @@ void forward_block(const AttentionForward& a, const Queries& block, float* q, fl
 
 }  // namespace
 
-// Queries in lanes. With keys in lanes, a maximum and a sum require folding all lanes of a vector, and each
-// key that was read serves only one query. So transpose the roles: 2 W queries, one per lane, process the
-// keys one after the other. A key that is read serves them all, every lane has its own maximum and sum, and
-// nothing is folded. The price: y is read and written for every key.
+// Queries in lanes. With keys in lanes, a maximum and a sum require a reduction over the lanes of a vector,
+// and each key that is read serves only one query. So swap the roles: 2 W queries, one per lane, process the
+// keys one after the other. A key that is read serves all of them, every lane has its own maximum and sum,
+// and there are no reductions across lanes. The price: y is read and written for every key.
 template <>
 void attention_lanes<Isa::HEWN_ISA>(const Launch& launch, const AttentionForward& a) {
   const int64_t blocks = blocks_of(a.Tq, query_block);
