@@ -4,28 +4,29 @@
 
 namespace hewn {
 
-/// Elements from one matrix of a batch to the next, for two nested batch dimensions. 0 repeats a matrix.
+/// Distance in elements between successive matrices of a batch, for two nested batch dimensions. 0 repeats a
+/// matrix.
 struct MatmulStep {
   int64_t outer = 0, inner = 0;
 };
 
-/// What happens to a product before it is stored, in this order; null means nothing.
+/// Operations on a product before it is stored, in this order; null means none.
 struct Epilogue {
   const void* bias = nullptr;  ///< [N], added to every row
-  void* pre = nullptr;  ///< [M, N] with c's strides, gets the value so far, for the activation's gradient
+  void* pre = nullptr;  ///< [M, N] with C's strides, receives the value so far, for the activation's gradient
   Activation activation = Activation::none;
-  const void* residual = nullptr;  ///< [M, N] with c's strides, added
+  const void* residual = nullptr;  ///< [M, N] with C's strides, added
 };
 
-/// c (set or add) alpha op(a) op(b), then the epilogue (only where c is set): for each matrix of a batch of
-/// outer * inner. Rows are any distance apart, so that the heads of a packed [B, T, 3C] are operands as they
-/// stand. The matrices of c must not overlap each other or the operands.
-/// Every element is one chain of fused multiply-adds along K, broken where K says so alone; or, where rows of
-/// a or columns of b are few and memory holds them along K, one such chain per lane; or the order in which
-/// the processor's tiles are multiplied. An element's bits depend on its row of a, its column of b and the
-/// way that M and N ask for, not on the number of threads.
+/// C (set or add) alpha op(A) op(B), then the epilogue (only where C is set), for each of the outer * inner
+/// matrices of a batch. Rows may be any distance apart, so the heads of a packed [B, T, 3C] are operands
+/// without a copy. The matrices of C must not overlap each other or the operands.
+/// Every element is one chain of fused multiply-adds along K, split at positions that depend only on K; or,
+/// where A has few rows or B few columns and memory holds them along K, one such chain per lane; or it is
+/// summed in the order in which the processor's tiles multiply. The bits of an element depend on its row of
+/// A, its column of B and the algorithm chosen by M and N, not on the number of threads.
 struct Matmul {
-  DType dtype;  ///< of everything; bf16: of a and b alone, while c and the epilogue are float32
+  DType dtype;  ///< of everything; bf16: of A and B only, while C and the epilogue are float32
   int64_t M, N, K;
   bool trans_a, trans_b;
   const void* a;  ///< [M, K], rows lda apart; [K, M] when trans_a
@@ -39,8 +40,8 @@ struct Matmul {
   Epilogue epilogue = {};
   int64_t outer = 1, inner = 1;
   MatmulStep a_step = {}, b_step = {}, c_step = {};
-  bool bf16_c = false;  ///< with bf16: c is bf16 too, rounded once from the finished float32 value
-  bool tf32 = false;    ///< with f32: a and b may be rounded to TF32, float32 with 10 bits of mantissa
+  bool bf16_c = false;  ///< with bf16: C is bf16 too, rounded once from the finished float32 value
+  bool tf32 = false;    ///< with f32: A and B may be rounded to TF32, float32 with 10 bits of mantissa
 };
 
 const Ladder<Matmul>& ladder_of(const Matmul&);

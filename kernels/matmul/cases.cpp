@@ -21,20 +21,20 @@ inline constexpr auto pointers_in<Matmul> = std::tuple{&Matmul::a,
 
 namespace {
 
-/// One product to try; the rest of its arguments follows from the sizes.
+/// One product to test; its remaining arguments follow from the sizes.
 struct Trial {
   int64_t M, N, K;
   bool trans_a = false, trans_b = false;
   Write write = Write::set;
   bool epilogue = false, batched = false;
-  int64_t gap = 0;  ///< elements between one row's end and the next row
+  int64_t gap = 0;  ///< elements between the end of a row and the next row
   double alpha = 1;
   Activation activation = Activation::gelu_tanh;  // of the epilogue
-  bool bf16_c = false;                            ///< bf16: c as well
-  bool tf32 = false;                              ///< f32: operands may be rounded
+  bool bf16_c = false;                            ///< for bf16: C is bf16 as well
+  bool tf32 = false;                              ///< for f32: operands may be rounded
 };
 
-/// Both operands are rounded by up to 2^-11 of themselves.
+/// Both operands are rounded with a relative error of up to 2^-11.
 constexpr double tf32_tolerance = 1e-3;
 
 std::string name_of(const Trial& t) {
@@ -69,7 +69,7 @@ Matmul excerpt(Matmul m, int64_t i, int64_t rows, int64_t j, int64_t cols) {
   return m;
 }
 
-/// What a large product is checked by: some whole rows, and a few columns of the rows between.
+/// The parts of a large product that are checked: some whole rows, and a few columns of the rows between.
 std::vector<Matmul> excerpts_of(const Matmul& m) {
   if (m.M < 16 || m.N < 16 || m.M * m.N * m.K < int64_t{1} << 26) return {};
   std::vector<Matmul> excerpts;
@@ -91,13 +91,13 @@ std::unique_ptr<Case> make(const Trial& t, const CaseRequest& request) {
   const DType type = request.dtype;
   const Fill fill = request.bench ? Fill::normal : Fill::harsh;
   const int64_t outer = t.batched ? 2 : 1, inner = t.batched ? 3 : 1, batch = outer * inner;
-  // A batch interleaves its matrices' rows, like heads in [B, T, H, D].
+  // A batch interleaves the rows of its matrices, like heads in [B, T, H, D].
   const auto stored = [&](int64_t rows, int64_t cols) { return std::array{rows, cols + t.gap}; };
   const auto [a_rows, a_cols] = t.trans_a ? stored(t.K, t.M) : stored(t.M, t.K);
   const auto [b_rows, b_cols] = t.trans_b ? stored(t.N, t.K) : stored(t.K, t.N);
   const auto [c_rows, c_cols] = stored(t.M, t.N);
   const DType wide = type == DType::bf16 ? DType::f32 : type, c_type = t.bf16_c ? type : wide;
-  // Sums that differ in their last digits may be rounded to different bfloat16 numbers.
+  // Sums that differ in their last digits may round to different bf16 numbers.
   const double wide_tolerance = wide == DType::f64 ? 1e-14
                                 : t.tf32           ? tf32_tolerance
                                                    : 2e-6,
@@ -129,7 +129,7 @@ std::unique_ptr<Case> make(const Trial& t, const CaseRequest& request) {
                                           request.bench ? excerpts_of(m) : std::vector<Matmul>{});
 }
 
-/// Sizes around the vector and the tile (three vectors), every transposition, and each extra in turn.
+/// Sizes around the vector and the tile (three vectors), every transposition, and each option in turn.
 std::vector<Trial> test_trials(int64_t w) {
   std::vector<Trial> trials;
   const std::vector<std::array<int64_t, 3>> sizes = {
@@ -141,13 +141,13 @@ std::vector<Trial> test_trials(int64_t w) {
       for (const bool trans_b : {false, true}) {
         const size_t turn = trials.size() % 5;
         trials.push_back({M, N, K, trans_a, trans_b});
-        if (M * N == 1) continue;  // a sum of two may cancel, and keep no digit
+        if (M * N == 1) continue;  // a sum of two terms may cancel and keep no correct digit
         trials.push_back({M, N, K, trans_a, trans_b, turn % 2 ? Write::add : Write::set, turn == 2, turn > 2,
                           static_cast<int64_t>(turn), turn == 4 ? 1.0 : 0.375});
       }
     }
   }
-  // No terms at all; several blocks along K; enough rows to pack b, and a batch of many.
+  // K = 0; several blocks along K; enough rows to pack B, and a large batch.
   trials.push_back({3, 2 * w + 1, 0});
   trials.push_back({3, 2 * w + 1, 0, false, true, Write::set, true});
   trials.push_back({5, 4 * w + 1, 1601});
@@ -160,17 +160,17 @@ std::vector<Trial> test_trials(int64_t w) {
   trials.push_back({67, 4 * w + 1, 3 * w + 1, false, false, Write::set, true});
   trials.push_back({19, 1, 3 * w, true, true, Write::set, true});
   trials.push_back({1031, 3 * w + 1, 5, false, false, Write::set, true});
-  // Blocks of columns as well as of K; and results that are written past the caches.
+  // Several blocks of columns as well as of K, and results that are stored past the caches.
   trials.push_back({35, 1000, 601, false, true, Write::add});
   trials.push_back({70, 1111, 601, true, false, Write::set, true});
   trials.push_back({530, 1004, 33, true, false, Write::set, false, false, 20});
-  // More rows of a transposed a than are in strips at a time, and a b that is packed for its size.
+  // More rows of a transposed A than fit in strips at a time, and a B that is packed because of its size.
   trials.push_back({345, 196, 700, true, false, Write::add});
-  // One row, and a b that is read as one stream for its size, as bf16 too.
+  // One row, and a B that is read as one stream because of its size, in bf16 too.
   trials.push_back({1, 1030, 1060});
-  trials.push_back({4, 16499, 3});  // more sums than skinny.h keeps at once
+  trials.push_back({4, 16499, 3});  // more sums than skinny.h holds at a time
   trials.push_back({4, 16499, 3, true, false, Write::add});
-  // Rows of any length that begin at multiples of 16 bytes, as bf16 too; more of K than is fetched ahead.
+  // Rows of various lengths that start at multiples of 16 bytes, in bf16 too; more of K than is prefetched.
   for (const bool trans_a : {false, true})
     for (const bool trans_b : {false, true}) {
       trials.push_back(
@@ -182,7 +182,7 @@ std::vector<Trial> test_trials(int64_t w) {
   return trials;
 }
 
-/// What float32 kernels for TF32 may be off by more for: every transposition, and the extras.
+/// Trials with the larger tolerance of TF32 kernels: every transposition, and the options.
 std::vector<Trial> tf32_trials() {
   std::vector<Trial> trials;
   for (const bool trans_a : {false, true})
@@ -212,7 +212,8 @@ std::vector<Trial> bench_trials() {
   return trials;
 }
 
-/// Elements from the first to the last of an operand: rows of `cols`, `row` apart, for each matrix.
+/// Elements from the first to the last of an operand whose rows have `cols` elements and are `row` apart,
+/// over all matrices of the batch.
 int64_t reach(const Matmul& m, int64_t rows, int64_t cols, int64_t row, const MatmulStep& step) {
   return (m.outer - 1) * step.outer + (m.inner - 1) * step.inner + (rows - 1) * row + cols;
 }

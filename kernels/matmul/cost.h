@@ -4,7 +4,7 @@
 
 namespace hewn {
 
-/// 2 M N K per matrix; each operand is read once, the result written (and read, when added to) once.
+/// 2 M N K per matrix; each operand is read once; the result is written once, and read once if added to.
 inline Cost cost_of(const Matmul& a) {
   const auto M = static_cast<double>(a.M), N = static_cast<double>(a.N), K = static_cast<double>(a.K);
   const double batch = static_cast<double>(a.outer) * static_cast<double>(a.inner);

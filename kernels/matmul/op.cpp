@@ -10,7 +10,7 @@
 namespace hewn {
 namespace {
 
-/// A dimension of the batch: its size, and how far each operand steps along it (0 where it broadcasts).
+/// A batch dimension: its size and the step of each operand along it (0 where it broadcasts).
 struct Axis {
   int64_t size, a, b, c;
 };
@@ -20,7 +20,7 @@ int64_t step_of(const Tensor& t, int from_back) {
   return t.stride(-1 - from_back);
 }
 
-/// The batch dimensions, outermost first, neighbours merged where every operand allows it.
+/// The batch dimensions, outermost first, adjacent ones merged where every operand allows it.
 std::vector<Axis> batch_axes(const Tensor& a, const Tensor& b, const Tensor& c) {
   std::vector<Axis> axes;
   for (int d = std::max({a.rank(), b.rank(), c.rank()}) - 1; d >= 2; --d) {
@@ -41,7 +41,7 @@ std::vector<Axis> batch_axes(const Tensor& a, const Tensor& b, const Tensor& c) 
   return axes;
 }
 
-/// How the kernel sees a matrix: transposed or not, and the distance between its dense rows.
+/// The kernel's view of a matrix: whether it is transposed, and the distance between its dense rows.
 struct Layout {
   bool trans;
   int64_t ld;
@@ -57,8 +57,8 @@ Layout layout_of(const char* what, const Tensor& t) {
   return {true, std::max(col, t.dim(-2))};
 }
 
-/// Runs the kernel over two batch dimensions at a time. Dimensions along which c stands still are sums: they
-/// run one after the other, each adding to the one before.
+/// Runs the kernel over two batch dimensions at a time. Dimensions along which C has step 0 are summed over:
+/// their products run one after the other, each adding to the previous result.
 void run_batch(Device& device, Matmul m, const std::vector<Axis>& axes, size_t first) {
   const auto summed = std::find_if(axes.begin() + static_cast<std::ptrdiff_t>(first), axes.end(),
                                    [](const Axis& axis) { return axis.c == 0; });
@@ -90,7 +90,7 @@ void run_batch(Device& device, Matmul m, const std::vector<Axis>& axes, size_t f
 constexpr OpInfo matmul_info{"matmul", "y_ij = sum_k a_ik b_kj", "da = dy b^T, db = a^T dy"};
 
 struct MatmulNode final : Node {
-  Saved a, b;  // as op() left them
+  Saved a, b;  // after op()
   bool trans_a, trans_b;
   MatmulNode(const Tensor& left, const Tensor& right, bool ta, bool tb)
       : a(left), b(right), trans_a(ta), trans_b(tb) {}
@@ -142,7 +142,7 @@ void multiply(const Tensor& a, const Tensor& b, const Tensor& c, Write to_c, dou
   m.alpha = alpha;
   std::vector<Axis> axes = batch_axes(a, b, c);
   if (!axes.empty()) {
-    // The innermost batch dimension becomes more rows where b is shared, more terms where c is.
+    // The innermost batch dimension becomes additional rows if B is shared, additional terms if C is.
     const Axis axis = axes.back();
     if (axis.b == 0 && !m.trans_a && axis.a == m.M * m.lda && axis.c == m.M * m.ldc)
       m.M *= axis.size, axes.pop_back();
@@ -152,8 +152,8 @@ void multiply(const Tensor& a, const Tensor& b, const Tensor& c, Write to_c, dou
   run_batch(c.device(), m, axes, 0);
 }
 
-// y = a b: dy_ij reaches a_ik through b_kj, so da_ik = sum_j dy_ij b_kj = (dy b^T)_ik; likewise db = a^T dy.
-// Where an operand was broadcast, its gradient is the sum over the copies.
+// y = a b: dy_ij depends on a_ik through b_kj, so da_ik = sum_j dy_ij b_kj = (dy b^T)_ik; likewise db = a^T
+// dy. Where an operand was broadcast, its gradient is the sum over the copies.
 Tensor matmul(const Tensor& a, const Tensor& b, bool trans_a, bool trans_b) {
   const InOp op(matmul_info);
   require(a.rank() >= 2 && b.rank() >= 2, "matmul: a is ", a.shape(), " and b ", b.shape(),

@@ -16,7 +16,7 @@ double to_double(double x) { return x; }
 double to_double(float x) { return static_cast<double>(x); }
 double to_double(BFloat16 x) { return static_cast<double>(static_cast<float>(x)); }
 
-/// Operands of T, a result of C, an epilogue of E.
+/// Operands of type T, a result of type C, an epilogue with operands of type E.
 template <class T, class C, class E>
 void multiply(const Matmul& m, Matrix<const T> a, Matrix<const T> b, Matrix<C> c, int64_t c_offset) {
   const auto* bias = static_cast<const E*>(m.epilogue.bias);

@@ -5,7 +5,7 @@
 
 namespace hewn {
 
-/// Runs a product, in TF32 where that is what the device has been told (GpuRuntime::tf32).
+/// Runs a product, in TF32 if the device is configured for it (GpuRuntime::tf32).
 void run_product(Device& device, Matmul m);
 
 }  // namespace hewn

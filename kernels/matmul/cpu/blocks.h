@@ -1,6 +1,6 @@
 #pragma once
-// How the work is cut. constexpr functions would be weak symbols of one instruction set if they were not
-// inlined, hence the anonymous namespace.
+// How the work is split. constexpr functions that are not inlined would be weak symbols of one instruction
+// set, hence the anonymous namespace.
 
 #include <cstddef>
 #include <cstdint>
@@ -10,54 +10,54 @@
 namespace hewn {
 namespace {
 
-/// A block of b fills less than half of a second-level cache of 1 MiB, which processors with vectors of 512
-/// bits have at least, or of one of 2 MiB; where vectors are shorter, a quarter of one of 512 KiB.
+/// A block of B fills less than half of a second-level cache of 1 MiB, the minimum on processors with 512-bit
+/// vectors, or of one of 2 MiB; with shorter vectors, a quarter of one of 512 KiB.
 constexpr int64_t block_bytes = 384 << 10, large_block_bytes = 768 << 10, small_block_bytes = 128 << 10;
-/// A tile's rows of a, 8 x k_bytes, fit into a first-level cache of 32 KiB beside what streams through.
+/// A tile's rows of A, 8 x k_bytes, fit in a first-level cache of 32 KiB beside streamed data.
 constexpr int64_t k_bytes = 3 << 10;
 /// A block, or a single panel of the longest k.
 constexpr int64_t scratch_of_b = large_block_bytes + (64 << 10);
-/// Strips of an a that is transposed or widened, at most.
+/// Maximum size in bytes of the strips of an A that is transposed or widened.
 constexpr int64_t most_of_a = 4 << 20;
 
-/// Up to so many rows of a are multiplied without tiles: with b as it stands (skinny.h; more of them find
-/// tiles faster wherever b is in a cache), and with b transposed (dots.h), which would be transposed for them
-/// alone.
+/// Maximum numbers of rows of A that are multiplied without tiles: with B in place (skinny.h; for more rows,
+/// tiles are faster wherever B is in a cache), and with a transposed B (dots.h), which tiles would have to
+/// transpose first.
 constexpr int64_t skinny_rows = 4, rows_of_dots = 16;
 [[maybe_unused]] constexpr bool is_skinny(int64_t M, bool trans_b) {
   return M <= (trans_b ? rows_of_dots : skinny_rows);
 }
-/// Their sums fit into a second-level cache beside what streams through. The longer the pieces of b's rows
-/// are, the less often a stream starts anew: on a Genoa, 1 to 4 rows times the head of GPT-2 took up to a
-/// third longer with sums of 32 KiB.
+/// The sums fit in a second-level cache beside streamed data. The longer the pieces of B's rows, the less
+/// often a stream restarts: on a Genoa, 1 to 4 rows times the head of GPT-2 took up to a third longer with
+/// sums of 32 KiB.
 constexpr int64_t skinny_sums = 256 << 10;
 
-/// Into how many blocks K is cut: it alone decides the order of sums.
+/// The number of blocks along K; it determines the order of sums.
 [[maybe_unused]] constexpr int64_t k_blocks(int64_t K, size_t element) {
   const int64_t most = k_bytes / static_cast<int64_t>(element);
   return K <= most ? 1 : (K + most - 1) / most;
 }
 
-/// Columns of b in a block of kc rows and of `bytes`: whole panels, at least one.
+/// Columns of B in a block of kc rows and `bytes` bytes: whole panels, at least one.
 [[maybe_unused]] constexpr int64_t block_cols(int64_t bytes, int64_t kc, size_t element, int64_t panel) {
   const int64_t row = panel * static_cast<int64_t>(element) * (kc > 0 ? kc : 1);
   const int64_t panels = bytes / row;
   return (panels > 0 ? panels : 1) * panel;
 }
 
-/// Bytes from one strip of `rows` rows of a to the next: a line more than whole pages, so that equal
-/// places of many strips do not compete for one set of the cache.
+/// Bytes from one strip of `rows` rows of A to the next: whole pages plus one line, so that equal positions
+/// in many strips do not compete for one cache set.
 [[maybe_unused]] constexpr int64_t strip_bytes(int64_t kc, size_t element, int64_t rows) {
   constexpr int64_t page = 4096;
   return (kc * rows * static_cast<int64_t>(element) + page - 1) / page * page + 64;
 }
 
-/// So many rows of a are in strips at a time, of blocks of kc.
+/// The number of rows of A that are in strips at a time, for blocks of kc.
 [[maybe_unused]] constexpr int64_t rows_of_strips(int64_t kc, size_t element, int64_t rows) {
   return most_of_a / strip_bytes(kc, element, rows) * rows;
 }
 
-/// One worker's scratch, in bytes: a block of b, strips of a, float32 sums for all of a narrow c.
+/// One worker's scratch, in bytes: a block of B, strips of A, float32 sums for all of a bf16 C.
 struct TileScratch {
   int64_t a, sums;
   int64_t bytes() const { return scratch_of_b + a + sums; }
@@ -65,7 +65,7 @@ struct TileScratch {
 [[maybe_unused]] TileScratch tile_scratch(const Matmul& m) {
   const size_t element = m.dtype == DType::f64 ? 8 : 4;  // bf16 is widened
   const int64_t kc = (m.K + k_blocks(m.K, element) - 1) / k_blocks(m.K, element);
-  // Any instruction set's tiles have 4 to 8 rows: no more than this, whichever it is.
+  // Tiles of every instruction set have 4 to 8 rows: this is an upper bound for all of them.
   const int64_t strips =
       (m.M + 7) * kc * static_cast<int64_t>(element) + (m.M + 3) / 4 * strip_bytes(4096, 1, 1);
   const auto whole_lines = [](int64_t bytes) { return (bytes + 63) / 64 * 64; };
@@ -81,13 +81,13 @@ struct Range {
   int64_t size() const { return end - begin; }
 };
 
-/// Every product is cut into rows * cols rectangles.
+/// Every product is divided into rows * cols rectangles.
 struct Split {
   int64_t rows, cols;
 };
 
-/// The split among threads whose largest rectangle is smallest; of equal ones the squarest, which reads
-/// least. Results do not depend on it.
+/// The division among threads with the smallest largest rectangle; of equal ones the one closest to a square,
+/// which reads least. Results do not depend on it.
 [[maybe_unused]] Split split_for(int64_t products, int64_t row_tiles, int64_t tile_rows, int64_t col_tiles,
                                  int64_t tile_cols, int threads) {
   if (threads <= 1 || products >= 4 * threads) return {1, 1};

@@ -1,8 +1,7 @@
 #pragma once
-// A few rows times many, both as they run along K: every element is a dot product, with vectors along K, one
-// chain of multiply-adds per lane, and the lanes summed at the end. So the many are read once, in the order
-// in which memory holds them, and nothing has to be transposed but the lanes. Compiled per instruction set;
-// includers are simd*.cpp.
+// A few rows times many, both stored along K: every element is a dot product, with vectors along K, one chain
+// of multiply-adds per lane, and the lanes summed at the end. The many are read once, in memory order, and
+// only the lanes need to be transposed. Compiled per instruction set; included only by simd*.cpp.
 
 #include "kernels/matmul/cpu/blocks.h"
 #include "kernels/matmul/cpu/pack.h"
@@ -11,14 +10,15 @@
 namespace hewn {
 namespace {
 
-/// Terms of a block along K: with rows_of_dots rows of so many terms there is still room in the scratch.
+/// Terms of a block along K: rows_of_dots rows of this many terms fit in the scratch.
 template <class T>
 constexpr int64_t most_dot_terms = (16 << 10) / sizeof(T);
-/// How many of the few are taken at once: with four of the many, half the registers hold their sums.
+/// How many of the few rows are processed together: with four of the many, half the registers hold their
+/// sums.
 constexpr int dots_at_once = tile_rows / 2;
 
-/// to[i, j] = the lanes of the dot product of row i of the few, which end in zeros to whole vectors, with row
-/// j of the many.
+/// to[i, j] = the lanes of the dot product of row i of the few, which are padded with zeros to whole vectors,
+/// and row j of the many.
 template <class T, class S, int rows, int cols>
 __attribute__((noinline)) void dots(int64_t k, const T* few, int64_t row, const S* many, int64_t ld, T* to) {
   using V = Vector<T>;
@@ -47,7 +47,7 @@ __attribute__((noinline)) void dots(int64_t k, const T* few, int64_t row, const 
     for (int j = 0; j < cols; ++j) store(to + (i * w + j) * w, sum[i][j]);
 }
 
-/// All the few with n of the many, at most a vector's lanes of them, `cols` at a time.
+/// All of the few with n of the many, `cols` at a time; n is at most the number of lanes of a vector.
 template <class T, class S, int cols>
 HEWN_INLINE void dots_of(const Sums<T>& s, int64_t n, const S* many, int64_t ld, T* squares) {
   constexpr int64_t w = lanes<T>, at_once = cols < w ? cols : w;
@@ -63,7 +63,7 @@ HEWN_INLINE void dots_of(const Sums<T>& s, int64_t n, const S* many, int64_t ld,
   for (; j < n; ++j) some(j, std::integral_constant<int, 1>{});
 }
 
-/// The sum of each row of the square, in pairs.
+/// The sum of each row of the square, added in pairs.
 template <class T>
 HEWN_INLINE Vector<T> sum_lanes(const T* square) {
   constexpr int w = lanes<T>;
@@ -76,7 +76,7 @@ HEWN_INLINE Vector<T> sum_lanes(const T* square) {
   return x[0];
 }
 
-/// As multiply_skinny, for a transposed matrix.
+/// Like multiply_skinny, for a transposed matrix.
 template <class T, class S, class Put>
 void multiply_dots(const Skinny<S>& s, int64_t K, Range range, T* scratch, const Put& put) {
   constexpr int64_t w = lanes<T>;

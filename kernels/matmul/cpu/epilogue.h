@@ -1,6 +1,6 @@
 #pragma once
-// The epilogue of finished elements, while they are in the nearest cache. Compiled per instruction set;
-// includers are simd*.cpp.
+// Applies the epilogue to finished elements while they are in the nearest cache. Compiled per instruction
+// set; included only by simd*.cpp.
 
 #include "kernels/activation/curves.h"
 #include "kernels/activation/kernels.h"
@@ -9,7 +9,7 @@
 namespace hewn {
 namespace {
 
-/// The epilogue of one matrix of a batch; null means nothing.
+/// The epilogue of one matrix of a batch; null means none.
 template <class T>
 struct Finish {
   const T* bias;
@@ -22,14 +22,14 @@ struct Finish {
 HEWN_INLINE vf activated(Activation kind, vf x) {
   return visit(kind, [x]<Activation a>() { return Curve<a>::value(x); });
 }
-/// float64 is for checking: as exact as the reference, one by one.
+/// float64 is for checking, so it is as exact as the reference: one element at a time.
 HEWN_INLINE vd activated(Activation kind, vd x) {
   if (kind != Activation::none)
     for (int i = 0; i < WD; ++i) x[i] = activation_value(kind, x[i]);
   return x;
 }
 
-/// n values, the first of them in column j and `at` elements from the start of c.
+/// Finishes n values, the first of them in column j and `at` elements from the start of C.
 template <class T>
 HEWN_INLINE Vector<T> finished(const Finish<T>& f, Vector<T> y, int64_t at, int64_t j, int64_t n) {
   if (f.bias) y += load_part(f.bias + j, n);
@@ -38,7 +38,7 @@ HEWN_INLINE Vector<T> finished(const Finish<T>& f, Vector<T> y, int64_t at, int6
   return f.residual ? y + load_part(f.residual + at, n) : y;
 }
 
-/// `cols` elements of one row, `offset` from the start of c, the first in column j.
+/// Finishes `cols` elements of one row, `offset` from the start of C, the first in column j.
 template <class T>
 void finish_row(const Finish<T>& f, T* c, int64_t offset, int64_t j, int64_t cols) {
   constexpr int w = lanes<T>;

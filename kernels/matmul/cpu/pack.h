@@ -1,6 +1,6 @@
 #pragma once
-// Copies of b in the order the tiles read it: panels of tile_cols columns, within a panel row after row,
-// padded with zeros to whole vectors. Compiled per instruction set; includers are simd*.cpp.
+// Copies of B in the order in which tiles read it: panels of tile_cols columns, row after row within a panel,
+// padded with zeros to whole vectors. Compiled per instruction set; included only by simd*.cpp.
 
 #include <utility>
 
@@ -10,7 +10,7 @@
 namespace hewn {
 namespace {
 
-/// a0 b0 a1 b1 ... of the lower half of every block of lanes, or of the upper; each of them `unit` lanes.
+/// Interleaves a0 b0 a1 b1 ... of the lower or upper half of every block of lanes, in units of `unit` lanes.
 template <int unit, int block, bool upper, class V, int... i>
 HEWN_INLINE V zip(V a, V b, std::integer_sequence<int, i...>) {
   constexpr int n = sizeof...(i), start = upper ? block / 2 : 0;
@@ -18,18 +18,18 @@ HEWN_INLINE V zip(V a, V b, std::integer_sequence<int, i...>) {
       a, b, (i / block * block + start + i % block / unit / 2 * unit + i % unit + i / unit % 2 * n)...);
 }
 
-/// Lanes of 128 bits: shuffles that stay within those are the cheapest.
+/// Lanes per 128 bits: shuffles within 128 bits are the cheapest.
 template <class T>
 constexpr int near_lanes = 16 / static_cast<int>(sizeof(T));
 
-/// One vector of the halves at `low` and `high`: the upper half is put in its place while it is loaded.
+/// One vector whose halves are at `low` and `high`: the upper half is inserted during the load.
 template <class T, int... i>
 HEWN_INLINE Vector<T> load_bf16(const T* low, const T* high, std::integer_sequence<int, i...>) {
   typedef T Half __attribute__((vector_size(HEWN_VBYTES / 2)));
   Half a, b;
   __builtin_memcpy(&a, low, sizeof a);
   __builtin_memcpy(&b, high, sizeof b);
-#if HEWN_VBYTES == 64  // gcc 12 would take a shuffle for it
+#if HEWN_VBYTES == 64  // gcc 12 would use a shuffle
   const auto wide = reinterpret_cast<__m512d>(__builtin_shufflevector(a, Half{}, i...));
   return reinterpret_cast<Vector<T>>(_mm512_maskz_insertf64x4(0xff, wide, reinterpret_cast<__m256d>(b), 1));
 #else
@@ -37,15 +37,15 @@ HEWN_INLINE Vector<T> load_bf16(const T* low, const T* high, std::integer_sequen
 #endif
 }
 
-/// to[c] = column c of the square of w rows and columns at `from`. First rows c, c + n, c + 2n ... (n lanes
-/// are 128 bits) come to stand beside each other, as far as possible while they are loaded. Then squares of n
-/// are transposed: each round interleaves row i with row i + n / 2, which rotates the bits of the index (row,
-/// column) by one, so that after log2 n rounds row and column have changed places.
+/// to[c] = column c of the w x w square at `from`. First, rows c, c + n, c + 2n ... (n lanes are 128 bits)
+/// are placed side by side, as far as possible during the loads. Then squares of n are transposed: each round
+/// interleaves row i with row i + n / 2, which rotates the bits of the index (row, column) by one, so that
+/// log2 n rounds exchange row and column.
 template <class T>
 HEWN_INLINE void load_transposed(const T* from, int64_t ld, Vector<T> (&to)[lanes<T>]) {
   constexpr int w = lanes<T>, n = near_lanes<T>, h = w > n ? w / 2 : w;
   constexpr std::make_integer_sequence<int, w> all{};
-  asm("" : "+r"(ld));  // or w addresses would be kept from call to call, in too few registers
+  asm("" : "+r"(ld));  // keeps gcc from holding w addresses between calls, in too few registers
 #pragma GCC unroll 16
   for (int i = 0; i < w; ++i) {
     const T* row = from + i % h * ld + i / h * h;
@@ -78,7 +78,7 @@ HEWN_INLINE void load_transposed(const T* from, int64_t ld, Vector<T> (&to)[lane
   }
 }
 
-/// The same for `rows` rows of n elements each, both at most a vector's; zeros beyond.
+/// The same for `rows` rows of n elements each, both at most the lanes of a vector; zeros beyond.
 template <class T>
 HEWN_INLINE void load_transposed(const T* from, int64_t ld, int64_t rows, int64_t n,
                                  Vector<T> (&to)[lanes<T>]) {
@@ -89,13 +89,13 @@ HEWN_INLINE void load_transposed(const T* from, int64_t ld, int64_t rows, int64_
   load_transposed<T>(square, w, to);
 }
 
-/// So many rows ahead of the copying memory is asked for what it will read: pieces of rows are too short for
-/// the processor to foresee the next.
+/// How many rows ahead of the copy memory is prefetched: pieces of rows are too short for the hardware
+/// prefetcher to predict the next one.
 constexpr int64_t rows_ahead = 32;
-/// And so many where rows are read whole: the processor foresees them, but only to the end of a page.
+/// The same where whole rows are read: the hardware prefetcher predicts those, but only to the end of a page.
 constexpr int64_t strips_ahead = 4;
 
-/// [k, cols] with rows ldb apart -> [k, width]; width is cols in whole vectors.
+/// [k, cols] with rows ldb apart -> [k, width]; width is cols rounded up to whole vectors.
 template <class T, class S>
 void pack_rows(int64_t k, int64_t cols, const S* b, int64_t ldb, T* panel, int64_t width) {
   constexpr int w = lanes<T>;
@@ -107,8 +107,8 @@ void pack_rows(int64_t k, int64_t cols, const S* b, int64_t ldb, T* panel, int64
   }
 }
 
-/// [k, rows] with rows lda apart -> strips of tile_rows columns, `stride` apart, each [k, tile_rows]. Rows
-/// are read whole.
+/// [k, rows] with rows lda apart -> strips of tile_rows columns, `stride` apart, each [k, tile_rows]. Reads
+/// whole rows.
 template <class T>
 void pack_strips(int64_t k, int64_t rows, const T* a, int64_t lda, T* to, int64_t stride) {
   for (; k > 0; --k, a += lda, to += tile_rows) {

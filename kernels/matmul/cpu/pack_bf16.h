@@ -1,19 +1,19 @@
 #pragma once
-// Copies of a and b as pairs along K, in the order the tiles of tile_bf16.h read them; an odd last term is
-// paired with zero. Includers are simd*bf16.cpp and simd*amx.cpp.
+// Copies of A and B as pairs along K, in the order in which the tiles of tile_bf16.h read them; an odd last
+// term is paired with zero. Included only by simd*bf16.cpp and simd*amx.cpp.
 
 #include "kernels/matmul/cpu/pairs.h"
 
 namespace hewn {
 namespace {
 
-/// Where element `at` of a panel of `width` columns or rows begins, pair number `p` of `pairs`.
+/// The position of element `at` and pair number `p` of `pairs` in panels of `width` columns or rows.
 template <int64_t width>
 HEWN_INLINE BFloat16* place(BFloat16* to, int64_t pairs, int64_t p, int64_t at) {
   return to + 2 * (at / width * width * pairs + p * width + at % width);
 }
 
-/// Stores the first n of W neighbours of one pair, which may belong to several panels.
+/// Stores the first n of W adjacent elements of one pair; they may belong to several panels.
 template <int64_t width>
 HEWN_INLINE void store_pairs(BFloat16* to, int64_t pairs, int64_t p, int64_t at, vi bits, int64_t n) {
   constexpr int64_t part = width < W ? width : W;
@@ -24,7 +24,7 @@ HEWN_INLINE void store_pairs(BFloat16* to, int64_t pairs, int64_t p, int64_t at,
                        reinterpret_cast<const char*>(&bits) + 4 * s, 4 * part);
 }
 
-/// [count, k], rows ld apart, so that the terms of a pair are neighbours.
+/// [count, k], rows ld apart: the terms of a pair are adjacent.
 template <int64_t width>
 void pack_dot_columns(int64_t k, int64_t count, const BFloat16* from, int64_t ld, BFloat16* to) {
   const int64_t pairs = (k + 1) / 2;
@@ -44,7 +44,7 @@ void pack_dot_columns(int64_t k, int64_t count, const BFloat16* from, int64_t ld
   }
 }
 
-/// So many rows ahead memory is asked for what will be copied, see pack.h.
+/// How many rows ahead of the copy memory is prefetched, see pack.h.
 constexpr int64_t rows_ahead = 32;
 
 /// [k, count], rows ld apart.
@@ -69,8 +69,8 @@ void pack_dot_rows(int64_t k, int64_t count, const BFloat16* from, int64_t ld, B
   }
 }
 
-/// Panels of `width` columns of b, or rows of a, each [pairs, width, 2]; `count` are there. What is in a last
-/// panel past the count is not set. `along_k`: the terms of one column (or row of a) are neighbours.
+/// Panels of `width` columns of B, or rows of A, each [pairs, width, 2], for `count` columns or rows; the
+/// last panel is not set beyond `count`. `along_k`: the terms of one column of B (or row of A) are adjacent.
 template <int64_t width>
 void pack_dots(bool along_k, int64_t k, int64_t count, const BFloat16* from, int64_t ld, BFloat16* to) {
   along_k ? pack_dot_columns<width>(k, count, from, ld, to) : pack_dot_rows<width>(k, count, from, ld, to);

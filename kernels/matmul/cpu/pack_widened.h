@@ -1,7 +1,7 @@
 #pragma once
-// Copies of bfloat16 operands as float32, in the order the tiles of float32 read them (pack.h). Widening is
-// exact and done once per copy, while tiles read each copy many times: they multiply as fast as if float32
-// had stood in memory, and memory holds half as much. Compiled per instruction set; includers are simd*.cpp.
+// Copies of bf16 operands as float32, in the order in which the float32 tiles read them (pack.h). Widening is
+// exact and done once per copy, while tiles read each copy many times: they multiply as fast as with float32
+// operands, which take twice the memory. Compiled per instruction set; included only by simd*.cpp.
 
 #include "kernels/matmul/cpu/pairs.h"
 #include "kernels/matmul/cpu/tile.h"
@@ -9,7 +9,7 @@
 namespace hewn {
 namespace {
 
-/// [cols, k] with rows ldb apart -> [k, width]: pairs along K are transposed, then taken apart.
+/// [cols, k] with rows ldb apart -> [k, width]: transposes pairs along K, then separates them.
 void pack_columns(int64_t k, int64_t cols, const BFloat16* b, int64_t ldb, float* panel, int64_t width) {
   constexpr auto upper_half = static_cast<int32_t>(0xffff0000);
   for (int64_t j = 0; j < cols; j += W) {

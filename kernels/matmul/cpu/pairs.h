@@ -1,6 +1,6 @@
 #pragma once
-// Neighbours along K of bfloat16 numbers as pairs: 32 bits, which a lane holds, and which are transposed as one.
-// Compiled per instruction set; includers are simd*.cpp.
+// Pairs of adjacent bf16 numbers along K: 32 bits, which occupy one lane and are transposed as a unit.
+// Compiled per instruction set; included only by simd*.cpp.
 
 #include <utility>
 
@@ -14,8 +14,8 @@ HEWN_INLINE vi zip_pairs(vi a, vi b, std::integer_sequence<int, i...>) {
   return __builtin_shufflevector(a, b, (upper * W / 2 + i / 2 + i % 2 * W)...);
 }
 
-/// Turns W rows of W pairs into columns: each round interleaves row i with row i + W / 2, which rotates the
-/// bits of the index (row, column) by one; after log2 W rounds row and column have changed places.
+/// Transposes W rows of W pairs: each round interleaves row i with row i + W / 2, which rotates the bits of
+/// the index (row, column) by one; log2 W rounds exchange row and column.
 HEWN_INLINE void turn(vi (&rows)[W]) {
   constexpr std::make_integer_sequence<int, W> all{};
 #pragma GCC unroll 4
@@ -38,7 +38,7 @@ HEWN_INLINE vi load_pairs(const BFloat16* p, int64_t n) {
   return bits;
 }
 
-/// pairs[i] = pair i of each of `count` rows at p, ld apart, of which n terms are there; zeros beyond.
+/// pairs[i] = pair i of each of `count` rows at p, ld apart, each with n terms; zeros beyond.
 HEWN_INLINE void load_transposed_pairs(const BFloat16* p, int64_t ld, int64_t count, int64_t n,
                                        vi (&pairs)[W]) {
   if (count == W && n == 2 * W) {

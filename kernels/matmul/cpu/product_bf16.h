@@ -1,6 +1,6 @@
 #pragma once
-// One of a batch of products of bfloat16 matrices, and how threads share them. Compiled per instruction set;
-// includers are simd*.cpp.
+// One product of a batch of bf16 products, and its division among threads. Compiled per instruction set;
+// included only by simd*.cpp.
 
 #include "kernels/contract/parallel.h"
 #include "kernels/matmul/abi.h"
@@ -13,7 +13,7 @@ namespace {
 struct Product {
   const Matmul& m;
   const BFloat16 *a, *b;
-  int64_t c;  ///< elements from the start of c, and of the epilogue's operands
+  int64_t c;  ///< elements from the start of C and of the epilogue's operands
   Finish<float> finish;
 
   Product(const Matmul& all, int64_t index) : m(all) {
@@ -35,7 +35,7 @@ HEWN_INLINE void for_rectangles(const Launch& launch, const Matmul& m, int64_t t
   const int64_t products = m.outer * m.inner;
   const int64_t row_tiles = blocks_of(m.M, tile_m), col_tiles = blocks_of(m.N, tile_n);
   Launch on = launch;
-  if (products * m.M * m.N * m.K < 100000) on.threads = 1;  // not worth waking others
+  if (products * m.M * m.N * m.K < 100000) on.threads = 1;  // too small to be worth waking other threads
   const Split split = split_for(products, row_tiles, tile_m, col_tiles, tile_n, on.threads);
   const int64_t parts = split.rows * split.cols;
   parallel_for(on, products * parts, [&](int64_t begin, int64_t end, int worker) {

@@ -12,19 +12,19 @@
 namespace hewn {
 namespace {
 
-/// Whether `rows` rows of a are enough to pack a b of `bytes` for: reading it where it stands is cheaper for
-/// a few, and for more where all of it stays in a cache. Short vectors pass over it more often, and touch
-/// half cache lines.
+/// Whether packing a B of `bytes` pays off for `rows` rows of A. For few rows it is cheaper to read B in
+/// place, and for more rows if all of B stays in a cache. Short vectors pass over B more often and touch half
+/// cache lines.
 constexpr bool worth_packing(int64_t rows, int64_t bytes) {
   return HEWN_VBYTES == 64 ? rows >= 512 || (rows >= 128 && bytes > (512 << 10)) : rows >= 32;
 }
 
-/// Whether a transposed a of `bytes` is copied for the tiles. Where it stands, each step along k is on another
-/// line: that comes soon enough from a cache, behind the two dozen products of a step of long vectors, and
-/// not from memory.
+/// Whether to copy a transposed A of `bytes` for the tiles. In place, each step along k reads another cache
+/// line, whose latency is hidden by the two dozen products of a step of long vectors if the line is in a
+/// cache, but not if it is in memory.
 constexpr bool worth_strips(int64_t bytes) { return HEWN_VBYTES < 64 || bytes > (4 << 20); }
 
-/// Whether what memory holds, S, is widened to T on its way to the tiles.
+/// Whether elements of type S in memory are widened to T on their way to the tiles.
 template <class T, class S>
 constexpr bool widens = !std::is_same_v<T, S>;
 
@@ -33,7 +33,7 @@ int64_t bytes_of_block() {
   return second_level_cache() >= 2 << 20 ? large_block_bytes : block_bytes;
 }
 
-/// One matrix product of the batch, in T; memory holds S, which is T or narrower.
+/// One matrix product of the batch in T; elements in memory have type S, which is T or narrower.
 template <class T, class S>
 struct Product {
   int64_t K;
@@ -70,7 +70,7 @@ Product<T, S> product(const Matmul& m, int64_t index) {
            residual ? residual + offset(m.c_step) : nullptr}};
 }
 
-/// A block of b, [k, cols] from row `k0` and column `j0`, as the tiles take it: where it stands, or packed.
+/// A block of B, [k, cols] from row `k0` and column `j0`, as the tiles read it: in place, or packed.
 template <class T, class S>
 struct BlockOfB {
   const Product<T, S>& m;
@@ -78,7 +78,7 @@ struct BlockOfB {
   bool packed;
   T* scratch;
 
-  /// Packs what has to be: everything, or just a last panel that ends within a vector.
+  /// Packs all panels, or only a last panel that ends within a vector if the block is read in place.
   void prepare() const {
     for (int64_t j = 0; j < cols; j += tile_cols<T>) {
       const int64_t n = width_at(j);
@@ -96,9 +96,10 @@ struct BlockOfB {
     if constexpr (!widens<T, S>)
       if (!packed && t.cols % lanes<T> == 0) t.b = m.b + k0 * m.ldb + j0 + j, t.ldb = m.ldb;
   }
-  /// How many tiles of the block before can each fetch a part of this one.
+  /// The number of parts into which the prefetch of this block is divided, one per tile of the previous
+  /// block.
   int64_t parts() const { return blocks_of(cols, m.trans_b ? rows_fetched : 64 / sizeof(S)); }
-  /// Has such a tile fetch the n-th part, if there is one: columns of a line, or rows of b if transposed.
+  /// Makes a tile prefetch part n, if it exists: the columns of a cache line, or rows of B if transposed.
   void fetch(int64_t n, Tile<T>& t) const {
     constexpr int64_t element = sizeof(S), line = 64 / element;
     if (n < 0 || n >= parts()) return;
@@ -117,24 +118,26 @@ struct BlockOfB {
   T* packed_panel(int64_t j) const { return scratch + (packed ? j * k : 0); }
 };
 
-/// Some rows of a, [rows, k] from column k0 on, as the tiles take them: where they stand, or in strips if
-/// they are to be widened, or a is transposed and worth it.
+/// Some rows of A, [rows, k] from column k0 on, as the tiles read them: in place, or in strips if they are
+/// widened, or if A is transposed and copying it pays off.
 template <class T>
 struct RowsOfA {
   const T* a;
   int64_t lda, step;  ///< elements between a tile's rows (or steps of k), and between tiles
 };
 
-/// One block of b against some rows: a tile's rows of a stay in the first-level cache while all panels of the
-/// block pass over them. The epilogue is for `finished` columns.
+/// Multiplies some rows by one block of B: a tile's rows of A stay in the first-level cache while all panels
+/// of the block pass over them. Applies the epilogue to the first `finished` columns.
 template <class T, class S, bool trans_a>
 void multiply_block(const Product<T, S>& m, Range rows, const RowsOfA<T>& a, const BlockOfB<T, S>& b,
                     const BlockOfB<T, S>& next, int64_t finished) {
-  // Of many tiles, b needs a few for its next block. Short vectors have no instruction to spare for it.
+  // Only a few of many tiles are needed to prefetch the next block. Short vectors have no instructions to
+  // spare.
   const bool fetch_b = HEWN_VBYTES == 64 && fetching_pays();
   const bool fetch_a = HEWN_VBYTES == 64 && b.cols > tile_cols<T> && rows.size() >= 64;
   b.prepare();
-  // The last tiles fetch the next block: what the first brought would leave again for a's rows that follow.
+  // The last tiles prefetch the next block: lines prefetched by the first would be evicted by later rows of
+  // A.
   const int64_t fetching = rows.size() / tile_rows * (b.cols / tile_cols<T> - fetch_a);
   int64_t part = next.parts() < fetching ? next.parts() - fetching : 0;
   Tile<T> t{};
@@ -149,7 +152,7 @@ void multiply_block(const Product<T, S>& m, Range rows, const RowsOfA<T>& a, con
     for (int64_t j = 0; j < b.cols; j += tile_cols<T>) {
       b.give(j, t);
       t.ahead = nullptr, t.ahead_gap = 0;
-      if (fetch_a && j == 0)  // the next tile's rows of a
+      if (fetch_a && j == 0)  // the next tile's rows of A
         t.ahead = t.a + a.step,
         t.ahead_step = (trans_a ? a.lda : tile_rows) * static_cast<int64_t>(sizeof(T)),
         t.ahead_gap = trans_a ? 0 : (a.lda - b.k) * static_cast<int64_t>(sizeof(T));
@@ -166,9 +169,9 @@ void multiply_block(const Product<T, S>& m, Range rows, const RowsOfA<T>& a, con
   }
 }
 
-/// A rectangle of one product, by one thread; the `odd` columns after its last only await
-/// the epilogue. A block of b stays in the second-level cache while it is used;
-/// along K comes last, so that a's rows of such a block are still in the third when the next columns come.
+/// A rectangle of one product, on one thread; the `odd` columns past its end only need the epilogue. A block
+/// of B stays in the second-level cache while it is used. The loop along K is the outermost, so that the rows
+/// of A for this block of K are still in the third-level cache for the next columns.
 template <class T, class S, bool trans_a>
 void multiply(const Product<T, S>& m, Range rows, Range cols, int64_t odd, T* scratch) {
   const bool in_strips =
@@ -178,7 +181,7 @@ void multiply(const Product<T, S>& m, Range rows, Range cols, int64_t odd, T* sc
   const bool packed = m.trans_b || widens<T, S> ||
                       worth_packing(rows.size(), kc * cols.size() * static_cast<int64_t>(sizeof(T)));
   const int64_t strip = strip_bytes(kc, sizeof(T), tile_rows) / static_cast<int64_t>(sizeof(T));
-  // For all rows in strips b is packed anew, hence as few times as can be.
+  // B is packed anew for each set of rows in strips, so use as few sets as possible.
   const int64_t fit = in_strips ? rows_of_strips(kc, sizeof(T), tile_rows) : rows.end;
   const int64_t passes = rows.size() > fit ? blocks_of(rows.size(), fit) : 1;
   const int64_t at_once = blocks_of(blocks_of(rows.size(), passes), tile_rows) * tile_rows;
@@ -213,7 +216,7 @@ void multiply(const Product<T, S>& m, Range rows, Range cols, int64_t odd, T* sc
   }
 }
 
-/// A product of a few rows.
+/// A product of few rows.
 template <class T, class S>
 void multiply_rows(const Product<T, S>& m, bool trans_a, int64_t rows, Range cols, T* scratch) {
   const Skinny<S> few{rows, m.a, trans_a ? 1 : m.lda, trans_a ? m.lda : 1, m.b, m.ldb};
@@ -228,7 +231,7 @@ void multiply_rows(const Product<T, S>& m, bool trans_a, int64_t rows, Range col
       finish_row(m.finish, m.c, r * m.ldc + cols.begin, cols.begin, cols.size());
 }
 
-/// A few last columns, without the epilogue: the vectors run along rows of a, which is full of them.
+/// The last few columns, without the epilogue: vectors run along rows of A, which fill them completely.
 template <class T, class S>
 void multiply_columns(const Product<T, S>& m, bool trans_a, Range rows, Range cols, T* scratch) {
   const int64_t row = m.trans_b ? m.ldb : 1, step = m.trans_b ? 1 : m.ldb;
@@ -246,7 +249,7 @@ void multiply_columns(const Product<T, S>& m, bool trans_a, Range rows, Range co
   trans_a ? multiply_skinny<T>(few, m.K, rows, scratch, put) : multiply_dots<T>(few, m.K, rows, scratch, put);
 }
 
-/// A rectangle of one product, by one thread.
+/// A rectangle of one product, on one thread.
 template <class T, class S, bool trans_a>
 void multiply_rectangle(const Product<T, S>& m, Range rows, Range cols, T* scratch) {
   const int64_t odd = cols.size() % lanes<T>, whole = cols.end - odd;
@@ -260,7 +263,7 @@ void multiply_rectangle(const Product<T, S>& m, Range rows, Range cols, T* scrat
       finish_row(m.finish, m.c, r * m.ldc + cols.begin, cols.begin, cols.size());
 }
 
-/// Sums that a bf16 c could not hold between blocks of K, [M, N] for one product: finished here, and rounded.
+/// Finishes and rounds sums, [M, N] for one product, which a bf16 C could not hold between blocks of K.
 void put_bf16(const Matmul& m, int64_t index, Range rows, Range cols, const float* sums) {
   const int64_t start = index / m.inner * m.c_step.outer + index % m.inner * m.c_step.inner;
   BFloat16* c = static_cast<BFloat16*>(m.c) + start;
@@ -280,7 +283,7 @@ template <class T, class S>
 void multiply_all(const Launch& launch, const Matmul& m) {
   const int64_t n_products = m.outer * m.inner;
   const int64_t row_tiles = blocks_of(m.M, tile_rows), col_tiles = blocks_of(m.N, tile_cols<T>);
-  // Threads are woken for some microseconds of work at least.
+  // Waking threads takes microseconds: use one thread for less work than that.
   Launch on = launch;
   if (n_products * m.M * m.N * m.K < 100000) on.threads = 1;
   const bool skinny = is_skinny(m.M, m.trans_b);

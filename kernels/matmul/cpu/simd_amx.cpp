@@ -7,7 +7,7 @@
 namespace hewn {
 namespace {
 
-/// A block of b, [k, cols] from row `k0` and column `j0`.
+/// A block of B, [k, cols] from row `k0` and column `j0`.
 struct Block {
   int64_t k0, k, j0, cols;
 
@@ -30,13 +30,13 @@ HEWN_INLINE void store_result(float* p, vf v, AllLanes lanes, bool past_caches) 
   past_caches ? store_past_caches(p, v) : store(p, v, lanes);
 }
 
-/// Sums on their way to c, with the epilogue when they are `last`.
+/// Sums to be written to C, with the epilogue if they are `last`.
 struct Put {
   const float* sums;  ///< [32, 32]
   int64_t i, rows, j, cols;
   bool add, last, past_caches;
 
-  /// Has the next n rows written.
+  /// Writes the next n rows.
   template <class T>
   HEWN_INLINE void some(const Product& p, int64_t n) {
     T* c = static_cast<T*>(p.m.c) + p.c;
@@ -57,8 +57,8 @@ __attribute__((noinline)) void put_rows(const Product& p, Put& put, int64_t n) {
   p.m.bf16_c ? put.some<BFloat16>(p, n) : put.some<float>(p, n);
 }
 
-/// Results too large to be found in a cache later, such as the gradients of weights, are written past them:
-/// whole lines, and once.
+/// Results that are too large to remain in a cache, such as the gradients of weights, are stored past the
+/// caches, in whole lines and only once.
 bool writes_past_caches(const Matmul& m) {
   constexpr int64_t large = 2 << 20, line = 64;
   const auto c = static_cast<int64_t>(reinterpret_cast<uintptr_t>(m.c));
@@ -66,8 +66,8 @@ bool writes_past_caches(const Matmul& m) {
          m.K <= square_most_terms && 4 * m.M * m.N >= large && c % line == 0 && 4 * m.ldc % line == 0;
 }
 
-/// What a thread works with: its part of the scratch, and the sums of two squares, of which one is being put
-/// into c while the other is made.
+/// The state of a thread: its part of the scratch, and the sums of two squares, of which one is written to C
+/// while the other is computed.
 struct Worker {
   BFloat16 *strip, *block;
   alignas(64) float sums[2][square_side * square_side];
@@ -76,7 +76,7 @@ struct Worker {
   Worker(BFloat16* for_strip, BFloat16* for_block) : strip(for_strip), block(for_block) {}
 };
 
-/// Up to 32 rows of a, from row i on, over the terms of a block of b.
+/// Up to 32 rows of A, from row i on, over the terms of a block of B.
 struct Strip {
   int64_t i, rows;
   const BFloat16* at;
@@ -91,8 +91,8 @@ struct Strip {
   }
 };
 
-/// The square of c at a strip and column j. Its sums begin with what is in c if they are to be added to it;
-/// and where nothing is left to be done to them, registers are loaded from and stored to c itself.
+/// The square of C at a strip and column j. Its sums start from C if they are to be added to it; if nothing
+/// else remains to be done to them, registers are loaded from and stored to C directly.
 Square square_at(const Product& p, const Strip& strip, int64_t j, int64_t cols, bool add, bool plain,
                  int64_t steps, const BFloat16* panel, Worker& w) {
   const Matmul& m = p.m;
@@ -111,12 +111,12 @@ Square square_at(const Product& p, const Strip& strip, int64_t j, int64_t cols, 
   return s;
 }
 
-/// One block of b against all rows of the rectangle: a strip of a stays in the first-level cache while all
-/// panels of the block pass over it. While a square is multiplied, the one before is put into c, and the next
-/// strip, a part of the next block and the square's place in c are fetched.
+/// Multiplies all rows of the rectangle by one block of B: a strip of A stays in the first-level cache while
+/// all panels of the block pass over it. While a square is multiplied, the previous one is written to C, and
+/// the next strip, a part of the next block and the square's place in C are prefetched.
 void multiply_block(const Product& p, Range rows, const Block& b, Ahead next, Worker& w) {
   const Matmul& m = p.m;
-  put_rows(p, w.put, square_side);  // the last square of a block may be the first that the next one adds to
+  put_rows(p, w.put, square_side);  // the last square of a block may be the first that the next block adds to
   b.pack(p, w.block);
   const int64_t steps = b.steps(), panels = blocks_of(b.cols, square_side);
   const int64_t all_steps = blocks_of(rows.size(), square_side) * panels * steps;
@@ -151,7 +151,7 @@ void multiply_block(const Product& p, Range rows, const Block& b, Ahead next, Wo
   }
 }
 
-/// A rectangle of one product, by one thread.
+/// A rectangle of one product, on one thread.
 void multiply(const Product& p, Range rows, Range cols, Worker& w) {
   const TileRegisters registers;
   const int64_t K = p.m.K, kc = square_block_terms(p.m), nc = square_block_cols(kc, cols.size());
@@ -160,7 +160,7 @@ void multiply(const Product& p, Range rows, Range cols, Worker& w) {
   };
   for (int64_t j0 = cols.begin; j0 < cols.end; j0 += nc) {
     int64_t k0 = 0;
-    do {  // once at least, for a c without any terms
+    do {  // at least once, to write C if K is 0
       Ahead next{};
       if (k0 + kc < K)
         next = block_at(k0 + kc, j0).ahead(p);

@@ -8,7 +8,7 @@
 namespace hewn {
 namespace {
 
-/// Where a worker keeps its packed panels and sums.
+/// A worker's packed panels and sums.
 struct Workspace {
   BFloat16 *a, *b;
   float* sums;
@@ -16,7 +16,7 @@ struct Workspace {
 
 constexpr int64_t elements_of_line = 32;
 
-/// A block of b, [k, cols] from row `k0` and column `j0`.
+/// A block of B, [k, cols] from row `k0` and column `j0`.
 struct Block {
   int64_t k0, k, j0, cols;
 
@@ -24,11 +24,12 @@ struct Block {
     const int64_t ldb = p.m.ldb;
     pack_dots<dot_panel>(p.m.trans_b, k, cols, p.b + (p.m.trans_b ? j0 * ldb + k0 : k0 * ldb + j0), ldb, to);
   }
-  /// How many tiles of the block before can each fetch a part of this one.
+  /// The number of parts into which the prefetch of this block is divided, one per tile of the previous
+  /// block.
   int64_t parts(const Product& p) const {
     return p.m.trans_b ? blocks_of(cols, dot_rows) : 2 * blocks_of(cols, elements_of_line);
   }
-  /// Has such a tile fetch the n-th part, if there is one: every other row of a line's columns, or rows of b
+  /// Makes a tile prefetch part n, if it exists: every other row of the columns of a cache line, or rows of B
   /// if transposed.
   void fetch(const Product& p, int64_t n, DotTile& t) const {
     const int64_t ldb = p.m.ldb;
@@ -40,7 +41,7 @@ struct Block {
   }
 };
 
-/// The rows of c that a tile's sums belong to, finished and rounded to bf16.
+/// Finishes the rows of C that a tile's sums belong to, and rounds them to bf16.
 void finish_bf16(const Product& p, const float* sums, int64_t row, int64_t rows, const Block& b) {
   BFloat16* c = static_cast<BFloat16*>(p.m.c) + p.c;
   for (int64_t i = 0; i < rows; ++i, sums += dot_block_cols) {
@@ -56,14 +57,14 @@ void finish_bf16(const Product& p, const float* sums, int64_t row, int64_t rows,
   }
 }
 
-/// Rows of a that are copied at a time: tiles, and vectors.
+/// The number of rows of A that are copied at a time: whole tiles and whole vectors.
 constexpr int64_t copied_rows = dot_rows > W ? dot_rows : W;
 static_assert(copied_rows <= dot_most_rows && dot_panel <= dot_most_cols);
 
-/// One block of b against all rows of the rectangle: a tile's rows of a stay in the first-level cache while
-/// all panels of the block pass over them. Rows of a are copied where a pair's terms are no neighbours in
-/// them, and at the end, where they may be too few for a tile; what is kept has been copied with the block at
-/// `first_col`.
+/// Multiplies all rows of the rectangle by one block of B: a tile's rows of A stay in the first-level cache
+/// while all panels of the block pass over them. Rows of A are copied if the terms of a pair are not adjacent
+/// in memory, and at the end, where the rows may be too few for a tile. Copies that are kept were made with
+/// the block at `first_col`.
 void multiply_block(const Product& p, Range rows, int64_t first_col, const Block& b, const Block& next,
                     const Workspace& w) {
   const Matmul& m = p.m;
@@ -72,7 +73,7 @@ void multiply_block(const Product& p, Range rows, int64_t first_col, const Block
   float* c = m.bf16_c ? nullptr : static_cast<float*>(m.c) + p.c;
   b.pack(p, w.b);
   const bool fetch_a = b.cols > dot_panel;
-  // The last tiles fetch the next block, see simd.cpp.
+  // The last tiles prefetch the next block, see simd.cpp.
   const int64_t fetching = blocks_of(rows.size(), dot_rows) * (blocks_of(b.cols, dot_panel) - fetch_a);
   int64_t part = next.parts(p) < fetching ? next.parts(p) - fetching : 0;
   bool copied = false;
@@ -103,11 +104,11 @@ void multiply_block(const Product& p, Range rows, int64_t first_col, const Block
                                            : nullptr;
       if (j > 0 || !fetch_a)
         next.fetch(p, part++, t);
-      else if (!copied)  // the next tile's rows of a
+      else if (!copied)  // the next tile's rows of A
         t.fetch_rows(t.a + dot_rows * t.lda, t.lda);
       else if (kept && b.j0 > first_col)
         t.fetch_rows(t.a + dot_rows * 2 * t.pairs, 2 * t.pairs);
-      else if (m.trans_a)  // what is copied next; by two tiles, hence every other term
+      else if (m.trans_a)  // the next rows to copy; two tiles share them, hence every other term
         t.fetch_lines(p.a + (b.k0 + (nth > 0)) * m.lda + i - nth + copied_rows, 2 * m.lda);
       else
         t.fetch_nothing();
@@ -120,14 +121,14 @@ void multiply_block(const Product& p, Range rows, int64_t first_col, const Block
   }
 }
 
-/// A rectangle of one product, by one thread.
+/// A rectangle of one product, on one thread.
 void multiply(const Product& p, Range rows, Range cols, const Workspace& w) {
   const int64_t K = p.m.K, kc = dot_block_terms(p.m), nc = dot_cols(kc, dot_panel);
   const auto block_at = [&](int64_t k0, int64_t j0) {
     return Block{k0, K - k0 < kc ? K - k0 : kc, j0, cols.end - j0 < nc ? cols.end - j0 : nc};
   };
   int64_t k0 = 0;
-  do {  // once at least, for a c without any terms
+  do {  // at least once, to write C if K is 0
     for (int64_t j0 = cols.begin; j0 < cols.end; j0 += nc) {
       const bool last_cols = j0 + nc >= cols.end;
       const Block next = last_cols ? block_at(k0 + kc < K ? k0 + kc : 0, cols.begin) : block_at(k0, j0 + nc);

@@ -1,8 +1,8 @@
 #pragma once
-// A few rows times a matrix, as when texts are continued token by token: every element of b is used a few
-// times only, so that reading it is most of the time there is. b is read in the order in which memory holds
-// it, and the sums wait in a near cache. They run in the same order as in the tiles, and give the same bits.
-// Compiled per instruction set; includers are simd*.cpp.
+// A few rows times a matrix, as in token-by-token generation: every element of B is used only a few times, so
+// the run time is dominated by reading B. B is read in memory order, and the sums are held in a near cache.
+// They are accumulated in the same order as in the tiles and have the same bits. Compiled per instruction
+// set; included only by simd*.cpp.
 
 #include "kernels/contract/parallel.h"
 #include "kernels/matmul/cpu/blocks.h"
@@ -11,7 +11,7 @@
 namespace hewn {
 namespace {
 
-/// Calls work(first, count) for groups of `most`, 4, 2 and 1 rows, the count as a constant.
+/// Calls work(first, count) for groups of `most`, 4, 2 and 1 rows, with the count as a compile-time constant.
 template <int most, class Work>
 HEWN_INLINE void in_groups(int64_t rows, const Work& work) {
   int64_t r = 0;
@@ -23,20 +23,20 @@ HEWN_INLINE void in_groups(int64_t rows, const Work& work) {
   if (r < rows) work(r, std::integral_constant<int, 1>{});
 }
 
-/// Up to so many columns after the last whole vector are cheaper with vectors along the rows of a.
+/// Up to this many columns after the last whole vector, vectors along the rows of A are cheaper.
 template <class T>
 constexpr int64_t most_odd = lanes<T> * 3 / 8;
 
-/// Sums of some rows over b's rows seen so far: sum[r, j] = sum over k of a[r, k] b[k, j].
+/// Partial sums of some rows over the rows of B processed so far: sum[r, j] = sum over k of a[r, k] b[k, j].
 template <class T>
 struct Sums {
   int64_t rows, k;
-  const T* a;  ///< groups of rows one after the other, each [k, rows of the group]
+  const T* a;  ///< groups of rows, one after the other, each [k, rows of the group]
   T* sum;      ///< [rows, ld], ld in whole vectors
   int64_t ld;
 };
 
-/// The sums of one group of rows from column j on, and its a from row p of b on.
+/// The sums of one group of rows from column j on, and the group's elements of A from row p of B on.
 template <class T>
 struct Group {
   const T* a;
@@ -46,7 +46,7 @@ struct Group {
       : a(s.a + first * s.k + p * count), sum(s.sum + first * s.ld + j), ld(s.ld) {}
 };
 
-/// Copies a few rows of a, element (r, k) at r * row + k * step, to where Sums has them.
+/// Copies a few rows of A, element (r, k) at r * row + k * step, to the layout of Sums.
 template <class T, class S>
 void pack_groups(const Sums<T>& s, const S* a, int64_t row, int64_t step, T* to) {
   in_groups<tile_rows>(s.rows, [&](int64_t first, auto count) {
@@ -55,19 +55,20 @@ void pack_groups(const Sums<T>& s, const S* a, int64_t row, int64_t step, T* to)
   });
 }
 
-/// How many rows of b are taken at once: so often are the sums loaded and stored, and so many streams must
-/// prefetchers follow. With twice as many, the head of GPT-2 took a quarter longer for 1 to 4 rows, on a
-/// Genoa.
+/// How many rows of B are processed together: the sums are loaded and stored once for each such group, and
+/// the prefetchers must follow this many streams. With twice as many, the head of GPT-2 took a quarter longer
+/// for 1 to 4 rows, on a Genoa.
 constexpr int steps_at_once = 8;
-/// Of each, with one or two rows of a, a pair of lines: what prefetchers bring together. Pieces of 384 bytes
-/// took up to a fifth longer on two threads of a Genoa.
+/// With one or two rows of A, each row of B is read in pieces of a pair of lines, which hardware prefetchers
+/// fetch together. Pieces of 384 bytes took up to a fifth longer on two threads of a Genoa.
 constexpr int pair_of_lines = 128;
-/// One row of b at once, though, for one row of a, where b is read without a gap, so large that it comes from
-/// memory, and the sums stay in half a first-level cache: a single stream is what AMD's processors fetch
-/// fastest by themselves. From a cache it takes 1.4 times as long, and with sums of 32 KiB 1.6 times.
+/// Thresholds for reading one row of B at a time, which is done for one row of A if B is contiguous and so
+/// large that it comes from memory, and the sums fit in half a first-level cache: AMD's hardware prefetchers
+/// are fastest on a single stream. If B is in a cache this takes 1.4 times as long, and with sums of 32 KiB
+/// 1.6 times.
 constexpr int64_t stream_bytes = 2 << 20, stream_sums = 16 << 10;
 
-/// `steps` rows of b, n columns: `vectors` vectors, the last of which may be a part.
+/// Adds `steps` rows of B, n columns in `vectors` vectors; the last vector may be partial.
 template <class T, class S, int rows, int vectors, int steps>
 __attribute__((noinline)) void add_steps(const Group<T>& s, const S* b, int64_t ldb, int64_t n) {
   constexpr int w = lanes<T>;
@@ -82,7 +83,7 @@ __attribute__((noinline)) void add_steps(const Group<T>& s, const S* b, int64_t 
 #pragma GCC unroll 8
     for (int v = 0; v < vectors; ++v)
       x[v] = vectors == 1 ? load_part(b + i * ldb, n) : load(b + i * ldb + v * w);
-    if constexpr (vectors > 1 && rows > 2) {  // fewer are done before more could be fetched
+    if constexpr (vectors > 1 && rows > 2) {  // with fewer rows, the loop ends before a prefetch could help
 #pragma GCC unroll 8
       for (int v = 0; v < vectors; ++v) __builtin_prefetch(b + i * ldb + (2 * vectors + v) * w);
     }
@@ -97,7 +98,8 @@ __attribute__((noinline)) void add_steps(const Group<T>& s, const S* b, int64_t 
     for (int v = 0; v < vectors; ++v) store(s.sum + r * s.ld + v * w, sum[r][v]);
 }
 
-/// Adds to the sums what all rows of b [k, cols] give, `at_once` together; a in groups of `most`.
+/// Adds the products with all rows of B [k, cols] to the sums, `at_once` rows at a time; A in groups of
+/// `most`.
 template <class T, class S, int most, int at_once>
 __attribute__((noinline)) void add_rows(const Sums<T>& s, int64_t cols, const S* b, int64_t ldb) {
   constexpr int w = lanes<T>, most_vectors = 2 * tile_vectors;
@@ -137,19 +139,19 @@ void put_row(const T* sum, T alpha, bool add, T* c, int64_t cols) {
   }
 }
 
-/// A product of a few rows with a matrix: all rows of a with columns of b, or columns of b with rows of a.
-/// A transposed one is for multiply_dots. S is what memory holds, which is widened on the way.
+/// A product of few rows with a matrix: all rows of A with columns of B, or columns of B with rows of A. A
+/// transposed matrix is handled by multiply_dots. S is the type in memory, which is widened while reading.
 template <class S>
 struct Skinny {
   int64_t rows;
   const S* few;  ///< element (r, k) is at r * row + k * step
   int64_t row, step;
-  const S* many;  ///< [K, n], or [n, K] when transposed; rows ld apart
+  const S* many;  ///< [K, n], or [n, K] if transposed; rows ld apart
   int64_t ld;
 };
 
-/// Columns `range` of such a product whose matrix is not transposed, by one thread; calls put(sums, j, n, block)
-/// with those of n columns from j on over one block of K.
+/// Columns `range` of such a product with a matrix that is not transposed, on one thread; calls put(sums, j,
+/// n, block) with the sums of n columns from j on over one block of K.
 template <class T, class S, class Put>
 void multiply_skinny(const Skinny<S>& s, int64_t K, Range range, T* scratch, const Put& put) {
   constexpr int64_t w = lanes<T>;

@@ -1,7 +1,7 @@
 #pragma once
-// The register tile: a few rows times a few vectors of c, held in registers while k runs. Per step of k it
-// loads `vectors` vectors of b and one number per row of a, and does rows * vectors multiply-adds: enough of
-// them to hide the loads and the latency of the additions. Compiled per instruction set; includers are
+// The register tile: a few rows times a few vectors of C, held in registers throughout the loop over k. Each
+// step of k loads `vectors` vectors of B and one number per row of A, and does rows * vectors multiply-adds:
+// enough to hide the loads and the latency of the additions. Compiled per instruction set; included only by
 // simd*.cpp.
 
 #include "kernels/simd/vec.h"
@@ -9,7 +9,7 @@
 namespace hewn {
 namespace {
 
-/// The vector of T.
+/// The vector type of T.
 template <class T>
 struct VectorOf;
 template <>
@@ -25,9 +25,9 @@ using Vector = typename VectorOf<T>::Type;
 template <class T>
 constexpr int lanes = HEWN_VBYTES / static_cast<int>(sizeof(T));
 
-/// As many sums as there are registers for, besides one row of b and one number of a: 8 x 3 of 32, 6 x 2 of
-/// 16 (4 x 3 would read half as much again of b, which comes from the second-level cache), and 4 x 2 where
-/// multiplying and adding are two instructions.
+/// As many sums as fit in the registers beside one row of B and one number of A: 8 x 3 of 32, 6 x 2 of 16 (4
+/// x 3 would read half as much again of B, which comes from the second-level cache), and 4 x 2 where multiply
+/// and add are two instructions.
 #if HEWN_VBYTES == 64 || defined(__aarch64__)
 constexpr int tile_rows = 8, tile_vectors = 3;
 #elif HEWN_VBYTES == 32
@@ -50,10 +50,10 @@ struct Tile {
   int64_t ldc, cols;
   T alpha;
   bool add;
-  /// Where the next tile's c begins (null: unknown), rows ldc apart too: fetched while this one is computed.
+  /// The next tile's C (null: unknown), rows ldc apart too; prefetched while this tile is computed.
   T* next_c;
-  /// Memory wanted soon, one line per step of k, `ahead_step` bytes apart and `ahead_gap` more after each
-  /// of `rows` equal parts of the steps: fetched from far away while the arithmetic goes on. Null: nothing.
+  /// Memory to prefetch meanwhile, one line per step of k, `ahead_step` bytes apart and `ahead_gap` more
+  /// after each of `rows` equal parts of the steps. Null: none.
   const void* ahead;
   int64_t ahead_step, ahead_gap;
 };
@@ -66,8 +66,8 @@ __attribute__((noinline)) void tile(const Tile<T>& t) {
   const T *a = t.a, *b = t.b;
   const char* ahead = static_cast<const char*>(t.ahead);
   const int64_t lda = t.lda, ldb = t.ldb, ahead_step = t.ahead_step;
-  // A row of c at a time: all of them at once would take every place for lines on their way, and b, which
-  // comes from the second-level cache, would have to wait for memory.
+  // Prefetch C one row at a time: all rows together would occupy every line-fill buffer, and loads of B from
+  // the second-level cache would have to wait for memory.
   const T* c_line = t.next_c ? t.next_c : t.c;
   for (int64_t k = 0, r = 1; r <= rows; ++r, c_line += t.ldc, ahead += t.ahead_gap) {
 #pragma GCC unroll 8
@@ -119,9 +119,9 @@ void tile_of_rows(const Tile<T>& t) {
   t.cols > lanes<T> ? tile<T, rows, 2, k_major, false>(t) : tile<T, rows, 1, k_major, false>(t);
 }
 
-/// Any number of rows up to tile_rows, as tiles of tile_rows, 4, 2 and 1. A whole tile is passed on as it
-/// stands: a copy would wait until the fields just written have left for the cache, behind all results before
-/// them.
+/// Any number of rows up to tile_rows, as tiles of tile_rows, 4, 2 and 1 rows. A whole tile is passed by
+/// reference: a copy would have to wait until the fields just written have reached the cache, behind all
+/// earlier stores of results.
 template <class T, bool k_major>
 void tile_column(const Tile<T>& tile, int64_t rows) {
   if (rows == tile_rows) return tile_of_rows<T, tile_rows, k_major>(tile);

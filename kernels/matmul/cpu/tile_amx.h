@@ -1,8 +1,8 @@
 #pragma once
-// The square of c that the processor's own tiles hold: 2 x 2 registers of 16 x 16 sums. One instruction
-// multiplies 16 rows of a with 16 columns of b over 32 terms and adds the products: 16 thousand operations
-// in the time of 16 vector instructions. Each register of a and of b serves two products, so that a load is
-// done for each, which is just what the first-level cache gives. Includers are simd*amx.cpp.
+// A square of C in the processor's AMX tiles: 2 x 2 registers of 16 x 16 sums. One instruction multiplies 16
+// rows of A by 16 columns of B over 32 terms and adds the products: 16 thousand operations in the time of 16
+// vector instructions. Each register of A and of B serves two products, so there is one load per product,
+// which is exactly the throughput of the first-level cache. Included only by simd*amx.cpp.
 
 #include "kernels/matmul/cpu/blocks_amx.h"
 #include "kernels/simd/vec_bf16.h"
@@ -10,11 +10,11 @@
 namespace hewn {
 namespace {
 
-/// Numbers of a register full of bfloat16.
+/// bf16 elements per register.
 constexpr int64_t register_elements = 16 * square_terms;
 
-/// The registers' shape, 16 rows of 64 bytes, as long as it lives: a thread that has it longer than it needs
-/// makes every switch to another thread dearer.
+/// Configures the registers' shape, 16 rows of 64 bytes, for its lifetime. Release it soon: while a thread
+/// holds tile state, every switch to another thread is more expensive.
 class TileRegisters {
  public:
   TileRegisters() {
@@ -31,7 +31,7 @@ class TileRegisters {
   TileRegisters& operator=(const TileRegisters&) = delete;
 };
 
-/// Memory wanted soon: `lines` cache lines of each of `rows` rows, ld elements apart.
+/// Memory to prefetch: `lines` cache lines of each of `rows` rows, ld elements apart.
 struct Ahead {
   const BFloat16* row = nullptr;
   int64_t ld = 0, rows = 0, lines = 0, at = 0;
@@ -43,25 +43,25 @@ struct Ahead {
   }
 };
 
-/// Up to 32 rows of a times up to 32 columns of b.
+/// Up to 32 rows of A times up to 32 columns of B.
 struct Square {
   int64_t steps;       ///< of 32 terms
   const BFloat16* a;   ///< [steps, 2, 16 rows, 32]
   const BFloat16* b;   ///< [steps, 2, 16 pairs, 16 columns, 2]
-  const float* start;  ///< what sums begin with, [32, 32], rows start_row apart; null: 0
+  const float* start;  ///< initial values of the sums, [32, 32], rows start_row apart; null: 0
   int64_t start_row;
   float* sums;  ///< [32, 32], rows sums_row apart
   int64_t sums_row;
 };
 
-/// `meanwhile(step)` is called at every step for what vector instructions can do while the tiles are
-/// multiplied. rows, cols: registers of c below and beside each other, 1 or 2.
+/// Computes the sums; calls `meanwhile(step)` at every step, for vector instructions that run while the tiles
+/// are multiplied. rows, cols: registers of C below and beside each other, 1 or 2.
 template <int rows, int cols, class Meanwhile>
 __attribute__((noinline)) void square_sums(const Square& s, const Meanwhile& meanwhile) {
   const int64_t from_row = s.start_row * static_cast<int64_t>(sizeof(float));
   const int64_t row = s.sums_row * static_cast<int64_t>(sizeof(float));
   const BFloat16 *a = s.a, *b = s.b;
-  asm volatile("" ::: "memory");  // gcc does not know that registers are loaded from what was stored
+  asm volatile("" ::: "memory");  // gcc does not know that the loads below read what was stored before
   if (s.start) {
     _tile_loadd(0, s.start, from_row);
     if constexpr (cols == 2) _tile_loadd(1, s.start + 16, from_row);

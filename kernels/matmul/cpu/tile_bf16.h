@@ -1,14 +1,14 @@
 #pragma once
-// The register tile for bfloat16. Two neighbours along K make a pair of 32 bits, which a lane of a float32
-// vector holds; the processor's instruction (VDPBF16PS) adds both products of a pair to a sum at a time.
-// Compiled for avx512bf16; includers are simd*bf16.cpp.
+// The register tile for bf16. Two adjacent terms along K form a pair of 32 bits in a lane of a float32
+// vector; one instruction (VDPBF16PS) adds both products of a pair to a sum. Compiled for avx512bf16;
+// included only by simd*bf16.cpp.
 
 #include "kernels/simd/vec_bf16.h"
 
 namespace hewn {
 namespace {
 
-/// As many sums as there are registers for besides pairs of b and of a.
+/// As many sums as fit in the registers beside pairs of B and of A.
 constexpr int dot_rows = 8, dot_vectors = 3;
 constexpr int64_t dot_panel = dot_vectors * W;
 
@@ -25,16 +25,16 @@ struct DotTile {
   int64_t ldc, rows, cols;
   float alpha;
   bool add;
-  /// Where the next tile's c begins (null: unknown), rows ldc apart too: fetched while this one is computed.
+  /// The next tile's C (null: unknown), rows ldc apart too; prefetched while this tile is computed.
   float* next_c;
-  /// Memory wanted soon: a line per pair, `ahead_step` elements apart and `ahead_gap` more after each eighth
-  /// of the pairs, which is a row's if it is rows of a.
+  /// Memory to prefetch meanwhile, one line per pair, `ahead_step` elements apart and `ahead_gap` more after
+  /// each eighth of the pairs, which corresponds to one row if rows of A are prefetched.
   const BFloat16* ahead;
   int64_t ahead_step, ahead_gap;
 
   void fetch_nothing() { fetch_lines(b, 0); }
   void fetch_lines(const BFloat16* first, int64_t step) { ahead = first, ahead_step = step, ahead_gap = 0; }
-  /// As many rows as a tile has, of 2 pairs each.
+  /// Prefetches as many rows as a tile has, of 2 `pairs` elements each.
   void fetch_rows(const BFloat16* first, int64_t ld) {
     ahead = first, ahead_step = 2 * dot_rows, ahead_gap = ld - 2 * pairs;
   }
@@ -64,7 +64,7 @@ __attribute__((noinline)) void dot_tile(const DotTile& t) {
   vf sum[dot_rows][vectors] = {};
   const BFloat16 *a = t.a, *b = t.b, *ahead = t.ahead;
   const int64_t lda = t.lda, ahead_step = t.ahead_step;
-  // A row of c at a time, see tile.h.
+  // Prefetch C one row at a time, see tile.h.
   const float* c_line = t.next_c ? t.next_c : t.c;
   for (int64_t p = 0, r = 1; r <= dot_rows; ++r, c_line += t.ldc, ahead += t.ahead_gap) {
 #pragma GCC unroll 8

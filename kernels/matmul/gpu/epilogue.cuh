@@ -1,5 +1,5 @@
 #pragma once
-// From finished sums to c.
+// Writes finished sums to C.
 
 #include "kernels/activation/curves.h"
 #include "kernels/gpu/simt/simt.h"
@@ -13,7 +13,8 @@ __device__ __forceinline__ T activated(Activation kind, T x) {
   return visit(kind, [x]<Activation a>() { return Curve<a>::value(x); });
 }
 
-/// c of type C from `sum`, element (i, j) of the matrix that begins `offset` elements after the first.
+/// Applies the epilogue to `sum` and stores it in C, of type C: element (i, j) of the matrix that starts
+/// `offset` elements after the first.
 template <class C, class T>
 __device__ __forceinline__ void finish(const Matmul& m, int64_t offset, int64_t i, int64_t j, T sum) {
   const int64_t at = offset + i * m.ldc + j;
@@ -31,7 +32,7 @@ __device__ __forceinline__ void finish(const Matmul& m, int64_t offset, int64_t 
   store_as(c, y);
 }
 
-/// Four neighbours in memory.
+/// Loads four adjacent elements.
 __device__ __forceinline__ float4 load_four(const float* p) { return *reinterpret_cast<const float4*>(p); }
 __device__ __forceinline__ float4 load_four(const bf16* p) {
   const uint2 x = *reinterpret_cast<const uint2*>(p);
@@ -49,7 +50,8 @@ __device__ __forceinline__ float4 operator+(float4 x, float4 y) {
   return {x.x + y.x, x.y + y.y, x.z + y.z, x.w + y.w};
 }
 
-/// Whether four results at a multiple of four are one aligned piece of memory in c and all that goes with it.
+/// Whether four results at a multiple of four are one aligned piece of memory in C and in the epilogue's
+/// operands.
 inline bool results_are_wide(const Matmul& m) {
   const auto aligned = [](const void* p, uintptr_t to) { return reinterpret_cast<uintptr_t>(p) % to == 0; };
   const Epilogue& e = m.epilogue;
@@ -87,8 +89,8 @@ __device__ __forceinline__ void finish_four(const Matmul& m, int64_t offset, int
   store_four(c, y);
 }
 
-/// A tile of sums that the block has put into shared memory, its rows `staged_row` floats apart, goes to c,
-/// whole lines at a time; or, where K is cut, to its piece of scratch [splits, M, N].
+/// Writes a tile of sums that the block has placed in shared memory, its rows `staged_row` floats apart, to
+/// C, whole lines at a time; or, if K is split, to its piece of scratch [splits, M, N].
 template <class C, class Tile>
 __device__ __forceinline__ void store_tile(const Matmul& m, const float* staged, int staged_row,
                                            float* scratch, const TileGrid& g, const TilePlace& place,
@@ -130,7 +132,7 @@ __global__ void __launch_bounds__(join_threads, blocks_with(join_threads, 64))
   }
 }
 
-/// Launches join_splits where K was cut.
+/// Launches join_splits if K was split.
 template <class C>
 void join(const Launch& on, const Matmul& m, const TileGrid& g) {
   if (g.splits > 1)

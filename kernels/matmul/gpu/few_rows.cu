@@ -1,5 +1,5 @@
-// Up to eight rows, as in decoding: b is read once from memory, and that is the time it takes. So every byte
-// of b is loaded once, whole lines by a warp, many loads at a time, for all rows of a together.
+// Up to eight rows, as in decoding: the time is that of reading B from memory. So every byte of B is loaded
+// only once, in whole lines per warp, with many loads in flight, for all rows of A together.
 
 #include "kernels/matmul/gpu/epilogue.cuh"
 #include "kernels/matmul/kernels.h"
@@ -9,7 +9,7 @@ namespace {
 
 constexpr int warps = 8, threads = 32 * warps;
 
-/// Four neighbours along K, by one load where `wide` says that they are aligned.
+/// Loads four terms adjacent along K, with one load if `wide`, i.e. if they are aligned.
 template <class T>
 __device__ __forceinline__ void load_terms(const T* p, bool wide, float (&to)[4]) {
   if (wide) {
@@ -21,13 +21,13 @@ __device__ __forceinline__ void load_terms(const T* p, bool wide, float (&to)[4]
   }
 }
 
-/// b as [N, K]: a warp makes one column of c. Lane l takes terms 4 l + 128 n to 4 l + 128 n + 3.
+/// B as [N, K]: a warp computes one column of C. Lane l takes terms 4 l + 128 n to 4 l + 128 n + 3.
 template <class T, class C, int rows>
 __global__ void __launch_bounds__(threads, 2) multiply_along_terms(Matmul m, bool wide_a, bool wide_b) {
   const int lane = static_cast<int>(threadIdx.x) % 32;
   const int64_t j = int64_t{blockIdx.x} * warps + threadIdx.x / 32;
   const int batch = static_cast<int>(blockIdx.y);
-  if (j >= m.N) return;  // a whole warp
+  if (j >= m.N) return;  // uniform over the warp
   const T* a = static_cast<const T*>(m.a) + offset_of(m.a_step, m, batch);
   const T* b = static_cast<const T*>(m.b) + offset_of(m.b_step, m, batch) + j * m.ldb;
   const int64_t next_row = m.trans_a ? 1 : m.lda, next_term = m.trans_a ? m.lda : 1;
@@ -51,7 +51,7 @@ __global__ void __launch_bounds__(threads, 2) multiply_along_terms(Matmul m, boo
       for (int v = 0; v < 4; ++v) sum[r] = std::fma(y[v], x[v], sum[r]);
     }
   }
-  for (; k < m.K; ++k)  // at most three terms, of one lane
+  for (; k < m.K; ++k)  // at most three terms, in one lane
 #pragma unroll
     for (int r = 0; r < rows; ++r)
       if (r < m.M)
@@ -64,14 +64,14 @@ __global__ void __launch_bounds__(threads, 2) multiply_along_terms(Matmul m, boo
   }
 }
 
-/// What the warps of a block add up to.
+/// The partial sums of the warps of a block.
 template <int rows>
 struct Sums {
   float at[warps][rows][32];
 };
 
-/// b as [K, N]: a block makes 32 columns of c, a lane each. Its warps take every eighth row of b, and their
-/// sums are added in order.
+/// B as [K, N]: a block computes 32 columns of C, one per lane. Each warp takes every eighth row of B, and
+/// the warps' sums are added in order.
 template <class T, class C, int rows>
 __global__ void __launch_bounds__(threads, 2) multiply_along_columns(Matmul m) {
   Sums<rows>& sums = shared_memory<Sums<rows>>();
@@ -82,7 +82,7 @@ __global__ void __launch_bounds__(threads, 2) multiply_along_columns(Matmul m) {
   const T* b = static_cast<const T*>(m.b) + offset_of(m.b_step, m, batch) + j;
   const int64_t next_row = m.trans_a ? 1 : m.lda, next_term = m.trans_a ? m.lda : 1;
   float sum[rows] = {};
-  // rows of b; with more, registers spill. Unused where the pragma means nothing.
+  // Rows of B per unrolled iteration; with more, registers spill. Unused where the pragma has no effect.
   [[maybe_unused]] constexpr int at_once = rows > 4 ? 2 : 8;
   if (j < m.N) {
 #pragma unroll at_once

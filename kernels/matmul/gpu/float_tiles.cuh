@@ -1,7 +1,7 @@
 #pragma once
-// Products of float32 by tiles, whoever multiplies them: how tiles come to shared memory, several stages
-// ahead, and how sums go to c. A kernel's Tile says its sizes, its `Stage` of shared memory, in which both
-// operands have a row per term, and its `Sums`: a thread's part of the tile.
+// Products of float32 by tiles, with or without tensor cores: copying tiles to shared memory, several stages
+// ahead, and writing sums to C. A kernel's Tile defines its sizes, its `Stage` of shared memory, in which
+// both operands have one row per term, and its `Sums`: a thread's part of the tile.
 
 #include "kernels/gpu/tiles/async.cuh"
 #include "kernels/matmul/gpu/epilogue.cuh"
@@ -11,13 +11,13 @@
 namespace hewn {
 namespace {
 
-/// One thread's part in copying a (`span` rows) or b (`span` columns), `depth` terms at a time. `along`:
-/// memory holds the span, and not the terms, along its rows.
+/// One thread's part in copying A (`span` rows) or B (`span` columns), `depth` terms at a time. `along`:
+/// memory rows run along the span rather than along the terms.
 template <class Tile, int span, bool along>
 class Fetch {
  public:
-  /// `from`: the first term of the first of `spans` rows or columns; `ld` elements from one row of memory to
-  /// the next.
+  /// `from`: the first term of the first of `spans` rows or columns; `ld`: distance between memory rows in
+  /// elements.
   __device__ Fetch(const float* from, int64_t ld, int64_t spans) {
     const int thread = static_cast<int>(threadIdx.x);
     if constexpr (along) {
@@ -26,7 +26,7 @@ class Fetch {
       offset_[0] = spans - first < 4 ? static_cast<int>(spans - first) : 4;
     } else {
       from_ = from + k_of(thread);
-      // Beyond the matrix its last row again: what comes of it is not stored.
+      // Past the end of the matrix, read its last row again: results computed from it are not stored.
 #pragma unroll
       for (int r = 0; r < rounds; ++r) {
         const int64_t s = transposed_place(thread).row + r * step;
@@ -35,8 +35,8 @@ class Fetch {
     }
   }
 
-  /// Starts the copy of the next `depth` terms, of which those from `terms` on are zero; `wide`: rows of
-  /// memory are aligned to 16 bytes.
+  /// Starts copying the next `depth` terms; those from `terms` on are zero. `wide`: memory rows are aligned
+  /// to 16 bytes.
   __device__ __forceinline__ void operator()(float (*to)[span + Tile::gap], int terms, int64_t ld,
                                              bool wide) {
     const int thread = static_cast<int>(threadIdx.x), first_k = k_of(thread);
@@ -63,7 +63,7 @@ class Fetch {
   }
 
  private:
-  /// Rows of memory (or of the span) that all threads together copy in a round.
+  /// Memory rows (or rows of the span) that all threads together copy in a round.
   static constexpr int step = along ? 4 * Tile::threads / span : Tile::threads / 8;
   static constexpr int rounds = (along ? Tile::depth : span) / step;
   static_assert(rounds * step == (along ? Tile::depth : span) && Tile::depth % 8 == 0, "whole rounds");
@@ -71,7 +71,7 @@ class Fetch {
   __device__ static int k_of(int thread) { return along ? 4 * thread / span : transposed_place(thread).term; }
 
   const float* from_;
-  int offset_[along ? 1 : rounds];  ///< of a round; along the span: how many of the four are in the matrix
+  int offset_[along ? 1 : rounds];  ///< per round; along the span: how many of the four are in the matrix
 };
 
 template <class Tile, bool trans_a, bool trans_b>
@@ -79,14 +79,14 @@ __global__ void __launch_bounds__(Tile::threads, Tile::blocks)
     multiply_floats(Matmul m, TileGrid grid, Wide wide, float* scratch) {
   auto* const stages = dynamic_shared<typename Tile::Stage>();
   const TilePlace place = place_of(grid, static_cast<int>(blockIdx.x));
-  // For the end, where the sums are: registers are for them meanwhile.
+  // Keep the place in shared memory until the end; until then, registers are needed for the sums.
   TilePlace& kept = shared_memory<TilePlace>();
   if (threadIdx.x == 0) kept = place;
   const auto work = operands_of<Tile, trans_a, trans_b, float>(m, grid, place);
   const int K = work.K;
   Fetch<Tile, Tile::rows, trans_a> fetch_a(work.a, m.lda, work.rows_left);
   Fetch<Tile, Tile::cols, !trans_b> fetch_b(work.b, m.ldb, work.cols_left);
-  // The stage to fill next, which is, once that has been begun, the one to multiply.
+  // The stage to fill next; once its copy has started, the stage to multiply.
   int stage = 0;
   const auto fetch = [&](int terms) {
     if (terms > 0) {
@@ -102,7 +102,7 @@ __global__ void __launch_bounds__(Tile::threads, Tile::blocks)
   for (int s = 0; s < ahead; ++s) fetch(K - s * Tile::depth);
   for (int left = K; left > 0; left -= Tile::depth) {
     await_copies<ahead - 1>();
-    __syncthreads();  // this stage is there for all; the one before has been multiplied by all
+    __syncthreads();  // this stage is ready for all threads, and all have multiplied the previous one
     fetch(left - ahead * Tile::depth);
     sums.add(stages[stage]);
   }

@@ -1,22 +1,22 @@
-// The product in true float32, for every option: tiles of c in registers, four floats a load, the next tiles
-// on their way while this one is multiplied.
+// The product in full float32, with every option: tiles of C in registers, four floats per load, the next
+// tiles being copied while this one is multiplied.
 
 #include "kernels/matmul/gpu/float_tiles.cuh"
 
 namespace hewn {
 namespace {
 
-/// A block's tile of c, and how a warp shares its part of it.
+/// A block's tile of C, and how the lanes of a warp share its part of it.
 template <const TileSize& size, const FloatLanes& lanes>
 struct FloatTile {
   static constexpr int rows = size.rows, cols = size.cols;
   static constexpr int depth = size.depth;  ///< terms in shared memory at a time
-  static constexpr int stages = 3;          ///< such pieces: one is multiplied, two are on their way
+  static constexpr int stages = 3;          ///< stages: one is multiplied while two are being copied
   static constexpr int lanes_n = lanes.lanes_n(), parts_n = lanes.parts_n;
   static constexpr int warp_rows = 8 * lanes.lanes_m, warp_cols = 4 * lanes_n * parts_n;
   static constexpr int warps_m = rows / warp_rows, warps_n = cols / warp_cols;
   static constexpr int threads = 32 * warps_m * warps_n;
-  static constexpr int blocks = 512 / threads;  ///< of a multiprocessor: 128 registers for each thread
+  static constexpr int blocks = 512 / threads;  ///< per multiprocessor: 128 registers per thread
   static constexpr int gap = floats_gap;
   struct Stage {
     float a[depth][rows + gap], b[depth][cols + gap];
@@ -27,7 +27,7 @@ struct FloatTile {
 
   struct Sums {
     float sum[8][4 * parts_n] = {};
-    int row, col;  ///< the thread's first
+    int row, col;  ///< the first row and column of the thread
     __device__ Sums() {
       const int warp = static_cast<int>(threadIdx.x) / 32, lane = static_cast<int>(threadIdx.x) % 32;
       const Element first = first_of_lane(lane, lanes_n);
@@ -35,7 +35,7 @@ struct FloatTile {
       col = warp % warps_n * warp_cols + first.col;
     }
     __device__ __forceinline__ void add(const Stage& s) {
-#pragma unroll 2  // more at a time, and their registers spill
+#pragma unroll 2  // with more, registers spill
       for (int k = 0; k < depth; ++k) {
         float a[8], b[4 * parts_n];
 #pragma unroll
@@ -66,7 +66,7 @@ struct FloatTile {
 
   static_assert(rows % warp_rows == 0 && cols % warp_cols == 0);
   static_assert(gap % 4 == 0 && staged_row % 4 == 0, "four floats are loaded and stored at once");
-  /// Sums, and what of both operands they are made of next.
+  /// Registers for sums, and for the values of both operands that are multiplied next.
   static constexpr int values = 8 * 4 * parts_n + 8 + 4 * parts_n;
   static_assert(fits_everywhere({threads, blocks, values, shared_bytes + sizeof(TilePlace)}));
 };

@@ -1,32 +1,32 @@
 #pragma once
-// How GPU kernels cut a product into blocks' work. Here, because the scratch that pieces of K need is known
-// from it without a GPU; it depends on the product alone, as the order of sums has to.
+// How GPU kernels divide a product among blocks. It is separate from the kernels because the scratch for
+// pieces of K must be known without a GPU; it depends only on the product, as the order of sums must.
 
 #include "kernels/matmul/abi.h"
 
 namespace hewn {
 
-/// What a block makes: rows x cols of c, `depth` terms of the sums at a time.
+/// The work of a block: rows x cols of C, `depth` terms of the sums at a time.
 struct TileSize {
   int rows, cols, depth;
 };
 
-/// Tiles of c, times pieces of K, times matrices of the batch. All products of these fit an int.
+/// Tiles of C, times pieces of K, times matrices of the batch. The product of these fits in an int.
 struct TileGrid {
   int tiles_m, tiles_n, splits, batch;
-  int64_t split_depth;  ///< terms of a piece of K, the last may have fewer
+  int64_t split_depth;  ///< terms per piece of K; the last may have fewer
   constexpr int64_t blocks() const { return int64_t{tiles_m} * tiles_n * splits * batch; }
 };
 
-/// Blocks of a large GPU at a time: two on each of 132 multiprocessors. A constant, and only a guess on
-/// others, since the order of sums must not depend on the device.
+/// Concurrent blocks of a large GPU: two on each of 132 multiprocessors. It is a constant, and only a guess
+/// for other GPUs, since the order of sums must not depend on the device.
 inline constexpr int64_t blocks_at_once = 264;
 
 constexpr int64_t pieces_of(int64_t n, int64_t piece) { return (n + piece - 1) / piece; }
 
-/// Into how many pieces K is cut where tiles of c are too few to fill the device, as for gradients of
-/// weights: as many as make the last wave of blocks full, a piece at least 512 deep, and each counted with
-/// 2% of the work for its way through memory.
+/// The number of pieces of K if the tiles of C are too few to fill the device, as for gradients of weights:
+/// the number that minimises the time in waves of blocks, where each piece is at least 512 deep and costs an
+/// extra 2% for its memory traffic.
 constexpr int splits_of(int64_t tiles, int64_t K) {
   int best = 1;
   double least = 0;
@@ -50,22 +50,22 @@ constexpr TileGrid tile_grid(const Matmul& m, const TileSize& tile) {
           piece == 0 ? 1 : static_cast<int>(pieces_of(m.K, piece)), static_cast<int>(batch), piece};
 }
 
-/// Scratch for the pieces' sums: [splits, M, N] floats, nothing for one.
+/// Scratch for the sums of the pieces: [splits, M, N] floats, none for one piece.
 constexpr size_t split_bytes(const Matmul& m, const TileSize& tile) {
   const TileGrid g = tile_grid(m, tile);
   return g.splits == 1 ? 0 : static_cast<size_t>(g.splits * m.M * m.N) * sizeof(float);
 }
 
-/// Tiles for float32 and for bf16.
+/// Tile sizes for float32 and for bf16.
 inline constexpr TileSize large_floats{128, 128, 16}, small_floats{64, 64, 16};
 inline constexpr TileSize large_bf16{128, 128, 32}, small_bf16{64, 64, 32}, hopper_bf16{128, 128, 64};
 
-/// Large tiles read less, small ones are enough for more multiprocessors.
+/// Whether to use large tiles: they read less, but small ones occupy more multiprocessors.
 constexpr bool takes_large(const Matmul& m, const TileSize& large) {
   return (m.M > 64 && m.N > 64 && m.K >= 4096) || tile_grid(m, large).blocks() >= 100;
 }
 
-/// Whether the kernels of tiles can count in 32 bits: the elements of 128 rows of memory, the terms, the
+/// Whether the tile kernels can use 32-bit counts for the elements of 128 memory rows, the terms and the
 /// blocks.
 constexpr bool gpu_tiles_reach(const Matmul& m) {
   constexpr int64_t most = 0x7fffffff;
@@ -73,13 +73,13 @@ constexpr bool gpu_tiles_reach(const Matmul& m) {
          pieces_of(m.M, 64) * pieces_of(m.N, 64) * m.outer * m.inner < most / 16;
 }
 
-/// Whether every row of a bf16 operand begins at a multiple of 16 bytes.
+/// Whether every row of a bf16 operand starts at a multiple of 16 bytes.
 inline bool bf16_rows_are_wide(const void* data, int64_t ld, const MatmulStep& step) {
   return reinterpret_cast<uintptr_t>(data) % 16 == 0 && ld % 8 == 0 && step.outer % 8 == 0 &&
          step.inner % 8 == 0;
 }
 
-/// Rows up to which reading b is all there is to do.
+/// Up to this many rows, the time is that of reading B.
 inline constexpr int64_t few_rows = 8;
 
 }  // namespace hewn

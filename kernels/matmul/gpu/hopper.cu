@@ -1,8 +1,8 @@
-// bfloat16 products by Hopper's own means (kernels/gpu/tiles/hopper.cuh), summed in float32. So far every warp had
-// a part in copying, kept the addresses of what it copied and handed operands to the tensor cores through its
-// registers. Here one thread of a warp that does nothing else asks for the tiles, two groups of four warps
-// multiply 64 x 128 x 16 by an instruction that reads shared memory, and their registers hold sums alone.
-// What to wait for, on either side, is said by two barriers a stage: it is full, it is empty.
+// bf16 products with Hopper's own instructions (kernels/gpu/tiles/hopper.cuh), summed in float32. In the
+// previous kernels every warp takes part in copying, holds the addresses of its copies and passes operands to
+// the tensor cores through registers. Here one thread of a dedicated warp requests the tiles, two groups of
+// four warps multiply 64 x 128 x 16 per instruction, reading shared memory directly, and their registers hold
+// only sums. The two sides synchronise by two barriers per stage: full and empty.
 
 #include "kernels/gpu/tiles/hopper.cuh"
 #include "kernels/matmul/gpu/epilogue.cuh"
@@ -15,8 +15,8 @@ namespace {
 struct HopperTile {
   static constexpr int rows = hopper_bf16.rows, cols = hopper_bf16.cols;
   static constexpr int depth = hopper_bf16.depth;  ///< 128 bytes of terms: the width of the swizzle
-  static constexpr int stages = 3;                 ///< of which two blocks fit a multiprocessor
-  static constexpr int groups = rows / 64;         ///< of four warps, 64 rows each
+  static constexpr int stages = 3;                 ///< two blocks of three stages fit on a multiprocessor
+  static constexpr int groups = rows / 64;         ///< groups of four warps, 64 rows each
   static constexpr int multiplying = 128 * groups, threads = multiplying + 32;
   struct Stage {
     bf16 a[rows * depth], b[cols * depth];
@@ -31,7 +31,7 @@ struct HopperTile {
   static_assert(fits_everywhere({threads, 2, rows* cols / multiplying}), "but for shared memory");
 };
 
-/// Which stage the n-th of K's tiles goes to, and the parity of the phase that its being full ends.
+/// The stage of the n-th tile of K, and the parity of the phase that ends when the stage is full.
 struct StageTurn {
   int stage;
   uint32_t parity;
@@ -44,11 +44,11 @@ struct StageBarriers {
   Barrier full[HopperTile::stages], empty[HopperTile::stages];
 };
 
-/// Rows of a box of an operand, whose rows of memory go along the span or along the terms.
+/// Rows of a box of an operand whose memory rows run along the span, or along the terms.
 template <int span, bool along>
 inline constexpr int box_rows = along ? HopperTile::depth : span;
 
-/// Asks for `depth` terms from `k` on of `span` rows or columns from `s` on.
+/// Requests `depth` terms from `k` on of `span` rows or columns from `s` on.
 template <int span, bool along>
 __device__ __forceinline__ void fetch(bf16* to, const TensorMap& map, int s, int k, Barrier& full) {
   if constexpr (along) {
@@ -81,7 +81,7 @@ __global__ void __launch_bounds__(HopperTile::threads, 2)
     __syncthreads();
     const TilePlace place = place_of(grid, static_cast<int>(blockIdx.x));
     const auto k0 = static_cast<int>(place.split * grid.split_depth);
-    // Terms of this piece of K: all pieces but the last are whole tiles, and beyond K there are zeros.
+    // Terms of this piece of K: all pieces but the last are whole tiles, and terms past K are zero.
     const int K = static_cast<int>(k0 + grid.split_depth < m.K ? grid.split_depth : m.K - k0);
     const int steps = ceil_div(K, Tile::depth);
     float sum[64] = {};
@@ -101,7 +101,7 @@ __global__ void __launch_bounds__(HopperTile::threads, 2)
       for (int n = 0; n < steps; ++n) {
         const StageTurn turn = turn_of(n);
         Tile::Stage& stage = stages[turn.stage];
-        // 64 rows of a: eight lots of 1024 bytes, or one box, if memory has rows along its rows.
+        // 64 rows of A: eight pieces of 1024 bytes, or a single box if memory rows run along the rows of A.
         const uint32_t a = shared_address(stage.a + warp / 4 * 64 * Tile::depth), b = shared_address(stage.b);
         await_phase(barriers.full[turn.stage], turn.parity);
         begin_products();
@@ -110,12 +110,12 @@ __global__ void __launch_bounds__(HopperTile::threads, 2)
           multiply_group<trans_a, !trans_b>(sum, descriptor_of(operand_at<trans_a, Tile::depth>(a, k)),
                                             descriptor_of(operand_at<!trans_b, Tile::depth>(b, k)));
         end_products();
-        await_products<1>();  // those of the step before, whose stage is free now
+        await_products<1>();  // the products of the previous step, whose stage is free now
         if (n > 0 && lane == 0) arrive(barriers.empty[turn_of(n - 1).stage]);
       }
       await_products<0>();
     }
-    __syncthreads();  // nobody reads a stage any more
+    __syncthreads();  // all threads have finished reading the stages
     float* const staged = dynamic_shared<float>();
     if (warp < Tile::multiplying / 32) {
       float* const to = staged + warp / 4 * 64 * Tile::staged_row;
@@ -133,7 +133,7 @@ __global__ void __launch_bounds__(HopperTile::threads, 2)
   }
 }
 
-/// a, or b, as its `span` rows or columns are fetched.
+/// The map of A, or B, for fetching boxes of its `span` rows or columns.
 template <int span, bool along>
 TensorMap map_of(const void* data, int64_t spans, int64_t terms, int64_t ld) {
   return tensor_map({data, along ? terms : spans, along ? spans : terms, ld, box_rows<span, along>});

@@ -1,5 +1,5 @@
-// bfloat16 products on tensor cores, summed in float32: tiles come to shared memory several stages ahead, in
-// pieces of 16 bytes that lie so that neither writing nor reading them waits for a bank; a warp multiplies 16
+// bf16 products on tensor cores, summed in float32: tiles are copied to shared memory several stages ahead,
+// in pieces of 16 bytes, laid out so that neither writes nor reads have bank conflicts; a warp multiplies 16
 // x 8 x 16 at a time.
 
 #include "kernels/matmul/gpu/epilogue.cuh"
@@ -9,15 +9,15 @@
 namespace hewn {
 namespace {
 
-/// A block's tile of c, cut into as many equal parts as it has warps.
+/// A block's tile of C, divided into as many equal parts as it has warps.
 template <const TileSize& size, int warps_m_, int warps_n_, int stages_>
 struct TensorTile {
   static constexpr int rows = size.rows, cols = size.cols;
   static constexpr int depth = size.depth;  ///< terms in shared memory at a time
-  static constexpr int stages = stages_;    ///< such parts of K: one is multiplied, the others are coming
+  static constexpr int stages = stages_;    ///< stages: one is multiplied while the others are being copied
   static constexpr int warps_m = warps_m_, warps_n = warps_n_, threads = 32 * warps_m * warps_n;
   static constexpr int warp_rows = rows / warps_m, warp_cols = cols / warps_n;
-  static constexpr int blocks = rows * cols > 64 * 64 ? 2 : 4;  ///< of a multiprocessor
+  static constexpr int blocks = rows * cols > 64 * 64 ? 2 : 4;  ///< per multiprocessor
   struct Stage {
     bf16 a[rows * depth], b[cols * depth];
   };
@@ -26,24 +26,24 @@ struct TensorTile {
   static constexpr size_t shared_bytes = pipeline > sums ? pipeline : sums;
 
   static_assert(warp_rows % 16 == 0 && warp_cols % 16 == 0 && depth % 16 == 0);
-  /// Sums, and fragments of both operands.
+  /// Registers for sums, and for fragments of both operands.
   static constexpr int values = warp_rows * warp_cols / 32 + warp_rows / 16 * 4 + warp_cols / 8 * 2;
   static_assert(fits_everywhere({threads, blocks, values, shared_bytes + sizeof(TilePlace)}));
 };
 
-/// Where piece (row of memory, 16 bytes of it) of an operand lies in a stage, in pieces.
+/// The position, in pieces of 16 bytes, of a piece of a memory row of an operand in a stage.
 template <class Tile, int span, bool along>
 __device__ __forceinline__ int piece_at(int row, int piece) {
   return swizzled<(along ? span : Tile::depth) / 8>(row, piece);
 }
 
-/// One thread's part in copying a (`span` rows) or b (`span` columns), `depth` terms at a time. `along`:
-/// memory holds the span, and not the terms, along its rows.
+/// One thread's part in copying A (`span` rows) or B (`span` columns), `depth` terms at a time. `along`:
+/// memory rows run along the span rather than along the terms.
 template <class Tile, int span, bool along>
 class Fetch {
  public:
-  /// `from`: the first term of the first of `spans` rows or columns; `ld` elements from one row of memory to
-  /// the next.
+  /// `from`: the first term of the first of `spans` rows or columns; `ld`: distance between memory rows in
+  /// elements.
   __device__ Fetch(const bf16* from, int64_t ld, int64_t spans) {
     from_ = from + 8 * piece();
     if constexpr (along) {
@@ -51,7 +51,7 @@ class Fetch {
       const int64_t left = spans - 8 * piece();
       offset_[0] = left < 0 ? 0 : left < 8 ? static_cast<int>(left) : 8;
     } else {
-      // Beyond the matrix its last row again: what comes of it is not stored.
+      // Past the end of the matrix, read its last row again: results computed from it are not stored.
 #pragma unroll
       for (int r = 0; r < rounds; ++r) {
         const int64_t s = first_row() + r * step;
@@ -60,8 +60,8 @@ class Fetch {
     }
   }
 
-  /// Starts the copy of the next `depth` terms, of which those from `terms` on are zero; `wide`: rows of
-  /// memory are aligned to 16 bytes.
+  /// Starts copying the next `depth` terms; those from `terms` on are zero. `wide`: memory rows are aligned
+  /// to 16 bytes.
   __device__ __forceinline__ void operator()(bf16* to, int terms, int64_t ld, bool wide) {
 #pragma unroll
     for (int r = 0; r < rounds; ++r) {
@@ -85,7 +85,7 @@ class Fetch {
   }
 
  private:
-  static constexpr int pieces = (along ? span : Tile::depth) / 8;  ///< of a row
+  static constexpr int pieces = (along ? span : Tile::depth) / 8;  ///< per row
   static constexpr int step = Tile::threads / pieces;              ///< rows that all threads copy in a round
   static constexpr int rounds = (along ? Tile::depth : span) / step;
   static_assert(pieces * step == Tile::threads && rounds * step == (along ? Tile::depth : span));
@@ -93,7 +93,7 @@ class Fetch {
   __device__ static int piece() { return static_cast<int>(threadIdx.x) % pieces; }
   __device__ static int first_row() { return static_cast<int>(threadIdx.x) / pieces; }
 
-  /// Rows of any alignment, element by element, and not while anything else happens.
+  /// Copies elements of unaligned rows one by one, synchronously.
   __device__ static void copy_single(bf16* to, const bf16* from, int n) {
     uint32_t pairs[4] = {};
 #pragma unroll
@@ -103,11 +103,11 @@ class Fetch {
   }
 
   const bf16* from_;
-  int offset_[along ? 1 : rounds];  ///< of a round; along the span: how many of the eight are in the matrix
+  int offset_[along ? 1 : rounds];  ///< per round; along the span: how many of the eight are in the matrix
 };
 
-/// Four 8 x 8 matrices, spans s to s + 15 by terms k to k + 15, as fragments of a (rows first) or of two
-/// neighbours of b (terms first).
+/// Loads four 8 x 8 matrices, spans s to s + 15 by terms k to k + 15, as a fragment of A (rows first) or as
+/// two adjacent fragments of B (terms first).
 template <class Tile, int span, bool along, bool of_b>
 __device__ __forceinline__ void load_fragments(uint32_t (&to)[4], const bf16* from, int s, int k) {
   const int lane = static_cast<int>(threadIdx.x) % 32;
@@ -119,7 +119,7 @@ __device__ __forceinline__ void load_fragments(uint32_t (&to)[4], const bf16* fr
   load_matrices<along>(to, from + 8 * piece);
 }
 
-/// sum += the products of one stage; the warp's first row and column in it.
+/// sum += the products of one stage; `row` and `col` are the warp's first.
 template <class Tile, bool trans_a, bool trans_b>
 __device__ __forceinline__ void multiply_stage(const typename Tile::Stage& stage, int row, int col,
                                                float (&sum)[Tile::warp_rows / 16][Tile::warp_cols / 8][4]) {
@@ -147,7 +147,7 @@ __global__ void __launch_bounds__(Tile::threads, Tile::blocks)
     multiply_tensor(Matmul m, TileGrid grid, Wide wide, float* scratch) {
   auto* const stages = dynamic_shared<typename Tile::Stage>();
   const TilePlace place = place_of(grid, static_cast<int>(blockIdx.x));
-  // For the end, where the sums are: registers are for them meanwhile.
+  // Keep the place in shared memory until the end; until then, registers are needed for the sums.
   TilePlace& kept = shared_memory<TilePlace>();
   if (threadIdx.x == 0) kept = place;
   const auto work = operands_of<Tile, trans_a, trans_b, bf16>(m, grid, place);
@@ -170,13 +170,13 @@ __global__ void __launch_bounds__(Tile::threads, Tile::blocks)
   for (int stage = 0; stage < Tile::stages - 1; ++stage) fetch();
   for (; to_multiply > 0; to_multiply -= Tile::depth) {
     if constexpr (Tile::stages == 1) {
-      __syncthreads();  // the only stage has been multiplied by all
+      __syncthreads();  // all threads have multiplied the only stage
       fetch();
       await_copies<0>();
       __syncthreads();
     } else {
       await_copies<Tile::stages - 2>();
-      __syncthreads();  // this stage is there for all; the one before has been multiplied by all
+      __syncthreads();  // this stage is ready for all threads, and all have multiplied the previous one
       fetch();
     }
     multiply_stage<Tile, trans_a, trans_b>(stages[use], row, col, sum);

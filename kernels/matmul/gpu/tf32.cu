@@ -1,18 +1,19 @@
 // The product of float32 on tensor cores: operands are rounded to TF32, 10 bits of mantissa and float32's
-// exponents, on their way from shared memory to registers; sums are float32. Only for those who asked for it.
+// exponents, on their way from shared memory to registers; sums are float32. Used only if the caller permits
+// TF32.
 
 #include "kernels/matmul/gpu/float_tiles.cuh"
 
 namespace hewn {
 namespace {
 
-/// A block's tile of c, a quarter for each of four warps.
+/// A block's tile of C, a quarter for each of four warps.
 template <const TileSize& size>
 struct Tf32Tile {
   static constexpr int rows = size.rows, cols = size.cols, depth = size.depth, stages = 4;
   static constexpr int warps_m = 2, warps_n = 2, threads = 32 * warps_m * warps_n;
   static constexpr int warp_rows = rows / warps_m, warp_cols = cols / warps_n;
-  static constexpr int blocks = rows * cols > 64 * 64 ? 2 : 4;  ///< of a multiprocessor
+  static constexpr int blocks = rows * cols > 64 * 64 ? 2 : 4;  ///< per multiprocessor
   static constexpr int gap = tf32_gap;
   struct Stage {
     float a[depth][rows + gap], b[depth][cols + gap];
@@ -67,7 +68,7 @@ struct Tf32Tile {
 
   static_assert(warp_rows % 16 == 0 && warp_cols % 8 == 0 && depth % 8 == 0);
   static_assert(gap % 4 == 0, "four floats are copied at once");
-  /// Sums, and fragments of both operands.
+  /// Registers for sums, and for fragments of both operands.
   static constexpr int values = warp_rows * warp_cols / 32 + warp_rows / 16 * 4 + warp_cols / 8 * 2;
   static_assert(fits_everywhere({threads, blocks, values, shared_bytes + sizeof(TilePlace)}));
 };

@@ -1,5 +1,5 @@
 #pragma once
-// Which block makes which part of the product, in every kernel that cuts c into tiles.
+// Which block computes which part of the product, for all kernels that divide C into tiles.
 
 #include "kernels/gpu/simt/simt.h"
 #include "kernels/matmul/gpu/gpu_plan.h"
@@ -11,8 +11,8 @@ struct TilePlace {
   int m, n, split, batch;
 };
 
-/// Eight rows of tiles at a time, column by column: blocks that run together read few rows of a and few
-/// columns of b, which the second-level cache then holds.
+/// Eight rows of tiles at a time, column by column: concurrent blocks read few rows of A and few columns of
+/// B, which the second-level cache then holds.
 __host__ __device__ constexpr TilePlace place_of(const TileGrid& g, int block) {
   constexpr int band_rows = 8;
   const int tiles = g.tiles_m * g.tiles_n, tile = block % tiles, rest = block / tiles;
@@ -21,19 +21,19 @@ __host__ __device__ constexpr TilePlace place_of(const TileGrid& g, int block) {
   return {first + in_band % rows, in_band / rows, rest % g.splits, rest / g.splits};
 }
 
-/// Elements from the first matrix of a batch to this one.
+/// Distance in elements from the first matrix of a batch to this one.
 __host__ __device__ constexpr int64_t offset_of(const MatmulStep& step, const Matmul& m, int batch) {
   const int inner = static_cast<int>(m.inner);
   return batch / inner * step.outer + batch % inner * step.inner;
 }
 
-/// Whether rows of an operand may be read, or rows of c written, sixteen bytes at a time.
+/// Whether rows of an operand can be read, or rows of C written, sixteen bytes at a time.
 struct Wide {
   bool a, b, c;
 };
 
-/// What a block multiplies for its tile of c: up to K terms of rows of op(a) and columns of op(b), of which
-/// so many are left from here on. Elements are of type T.
+/// The operands of a block for its tile of C: up to K terms of the rows of op(A) and the columns of op(B),
+/// with the numbers of rows and columns left from here on. Elements are of type T.
 template <class T>
 struct TileOperands {
   const T *a, *b;

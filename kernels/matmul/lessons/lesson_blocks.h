@@ -7,7 +7,7 @@
 namespace hewn {
 namespace {
 
-/// A block of b: [k, cols] from row k0 and column j0.
+/// A block of B: [k, cols] from row k0 and column j0.
 struct LessonBlock {
   int64_t k0, k, j0, cols;
 };
