@@ -4,9 +4,9 @@
 
 namespace hewn {
 
-// Cross entropy in steps that also work on a chunk of rows at a time, so that the logits of a whole batch
-// need not exist: count the kept rows once; then per chunk the losses, and the gradient; average once.
-// A target is a column, or -100 for a row that is left out. Pointers are to the chunk's first row.
+// Cross entropy in steps that also work on one chunk of rows at a time, so that the logits of a whole batch
+// need not exist: count the kept rows once; then per chunk compute the losses and the gradient; average once.
+// A target is a column, or -100 for a row that is left out. Pointers refer to the chunk's first row.
 
 inline constexpr int32_t ignored_target = -100;
 
@@ -25,7 +25,7 @@ struct CrossEntropyForward {
   const void* logits;      ///< [rows, cols]
   const int32_t* targets;  ///< [rows]
   void* losses;            ///< [rows]
-  void* stats;             ///< [rows, 2]: kept apart, since m + log s would round away digits of log s
+  void* stats;             ///< [rows, 2]; separate, since m + log s would round away digits of log s
 };
 
 /// dlogits[r, j] (set or add) dloss / kept (exp(logits[r, j] - m) / s - [j = targets[r]]); 0 where ignored.
@@ -37,11 +37,11 @@ struct CrossEntropyBackward {
   const void* stats;       ///< [rows, 2] of the forward pass
   const void* dloss;       ///< []: gradient of the mean loss
   const int64_t* kept;     ///< []
-  void* dlogits;           ///< [rows, cols]; may be `logits` itself when it is set
+  void* dlogits;           ///< [rows, cols]; may be `logits` itself if it is set
   Write to_dlogits;
 };
 
-/// *loss = sum_r losses[r] / *kept, added up in double in a fixed order.
+/// *loss = sum_r losses[r] / *kept, summed in double in a fixed order.
 struct MeanLoss {
   DType dtype;
   int64_t rows;

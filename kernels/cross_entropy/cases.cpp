@@ -18,7 +18,7 @@ inline constexpr auto pointers_in<MeanLoss> = std::tuple{&MeanLoss::losses, &Mea
 
 namespace {
 
-/// To test, one row in four is left out, the first one kept; to time, none.
+/// In tests, one row in four is ignored, but not the first; in benchmarks, none.
 int32_t* make_targets(CaseMemory& m, const CaseRequest& request, int64_t rows, int64_t cols) {
   return static_cast<int32_t*>(m.input("targets", DType::i32, rows, [&request, cols](Rng& rng, int64_t r) {
     if (r % 4 == 3 && !request.bench) return static_cast<double>(ignored_target);
@@ -41,12 +41,12 @@ void add_cases(Cases& cases, const CaseRequest& request, int64_t rows, int64_t c
 
   struct Way {
     Write write;
-    bool in_place;  // what stands in dlogits serves as logits
+    bool in_place;  // the initial values of dlogits are the logits
     const char* name;
   };
   for (const Way way :
        {Way{Write::set, false, ""}, {Write::add, false, " add"}, {Write::set, true, " in place"}}) {
-    if (way.in_place && request.bench) continue;  // each repetition would have other logits
+    if (way.in_place && request.bench) continue;  // each repetition would have different logits
     CaseMemory b(request.seed);
     const void* x = way.in_place ? nullptr : b.input("logits", t, rows * cols);
     const auto* labels = make_targets(b, request, rows, cols);
@@ -80,7 +80,7 @@ void add_small_cases(Cases& cases, const CaseRequest& request, int64_t rows) {
                                          MeanLoss{t, rows, losses, static_cast<const int64_t*>(kept), loss}));
 }
 
-/// Likely values of (m, s), and the gradient of a mean over three rows.
+/// Plausible values of (m, s), and the gradient of a mean over three rows.
 void add_saved(CaseMemory& m, CrossEntropyBackward& a) {
   a.stats = m.input("stats", a.dtype, 2 * a.rows, [cols = a.cols](Rng& rng, int64_t i) {
     return i % 2 == 0 ? 4 + rng.uniform_double() : static_cast<double>(cols) * (1 + rng.uniform_double());
@@ -106,7 +106,7 @@ Sketch like_forward(const CrossEntropyForward& args) {
                    });
 }
 
-/// Where the gradient takes the place of the logits it does so here: what stood there serves as logits.
+/// In place if the original launch was: then the initial values of dlogits are the logits.
 Sketch like_backward(const CrossEntropyBackward& args) {
   const bool in_place = args.dlogits == args.logits;
   return sketch_of(args, args.dtype,

@@ -5,17 +5,17 @@
 namespace hewn {
 namespace {
 
-using Warp = Team<32>;      // on rows such as a character model's
-using Block = Team<512>;    // on those of a vocabulary
-using Single = Team<1024>;  // on a number per row
+using Warp = Team<32>;      // for short rows, e.g. of a character model
+using Block = Team<512>;    // for rows of a large vocabulary
+using Single = Team<1024>;  // for one number per row
 constexpr int64_t longest_of_a_warp = 2048;
 
-/// What a thread has under way at a time, in packs of V elements.
+/// Loads in flight per thread, in packs of V elements.
 template <int V, class T>
 constexpr int packs_of = (sizeof(T) == 8 ? 2 : 8) / V;
 
-/// Blocks that a multiprocessor is to hold at a time: some compute while others load. Exponentials in double
-/// take many registers.
+/// Blocks resident per multiprocessor, so that some compute while others load. Exponentials in double take
+/// many registers.
 template <class Team, class T>
 [[maybe_unused]] constexpr int resident = Team::threads == 32 ? 4
                                           : sizeof(T) == 8    ? 1
@@ -28,13 +28,13 @@ __global__ void __launch_bounds__(Single::block, 1) count_targets(CountTargets a
   if (Single::rank() == 0) *a.kept = kept;
 }
 
-/// On a GPU nobody has looked before (check_targets): what else there is makes loss and gradients NaN, and
-/// the optimizer refuses the step.
+/// On a GPU targets have not been checked before (check_targets): an invalid one makes loss and gradients
+/// NaN, and the optimizer refuses the step.
 __device__ __forceinline__ bool is_column(int32_t target, int64_t cols) {
   return target >= 0 && target < cols;
 }
 
-/// The logits are read once: the sum goes along with the maximum.
+/// Reads the logits once: maximum and sum are computed together.
 template <class Team, int V, class T>
 __global__ void __launch_bounds__(Team::block, resident<Team, T>)
     cross_entropy_forward(CrossEntropyForward a, bool wide) {
@@ -55,7 +55,7 @@ __global__ void __launch_bounds__(Team::block, resident<Team, T>)
   }
 }
 
-/// Every element is read and written by one thread, so that the gradient can take the place of the logits.
+/// Every element is read and written by one thread, so that the gradient can overwrite the logits.
 template <class Team, int V, class T>
 __global__ void __launch_bounds__(Team::block, resident<Team, T>)
     cross_entropy_backward(CrossEntropyBackward a, bool wide) {
@@ -94,7 +94,7 @@ __global__ void __launch_bounds__(Single::block, 1) mean_loss(MeanLoss a) {
   if (Single::rank() == 0) *static_cast<T*>(a.loss) = static_cast<T>(sum / static_cast<double>(*a.kept));
 }
 
-/// f.operator()<Team, V, T>() for rows of this length.
+/// Calls f.operator()<Team, V, T>() for rows of this length.
 template <class A, class F>
 void with_team(const A& a, const F& f) {
   const bool by_warp = a.cols <= longest_of_a_warp;

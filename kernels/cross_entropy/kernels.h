@@ -1,5 +1,5 @@
 #pragma once
-// All kernels of this room; list.cpp has the ladder they form.
+// All kernels of this room; list.cpp arranges them in ladders.
 
 #include "kernels/cross_entropy/abi.h"
 
@@ -13,10 +13,10 @@ void cross_entropy_reference(const Launch&, const MeanLoss& a);
 
 // Lessons.
 
-/// Teaching rung, float only; its idea stands in list.cpp.
+/// Teaching rung, float only; list.cpp states its idea.
 void cross_entropy_online(const Launch&, const CrossEntropyForward& a);
 
-// Vectors, compiled once per instruction set.
+// SIMD, compiled once per instruction set.
 
 template <Isa I>
 void cross_entropy_simd(const Launch& launch, const CrossEntropyForward& a);

@@ -8,7 +8,7 @@ namespace {
 constexpr Rung<CountTargets> count_rungs[] = {
     {.name = "reference", .idea = "one loop", .run = scalar<CountTargets>(cross_entropy_reference)},
     {.name = "cuda",
-     .idea = "a block, whose threads count in turn",
+     .idea = "one block whose threads share the count",
      .run = per_gpu<CountTargets>([]<Isa I>() -> KernelFn<CountTargets> { return cross_entropy_gpu<I>; })},
 };
 
@@ -17,15 +17,16 @@ constexpr Rung<CrossEntropyForward> forward_rungs[] = {
      .idea = "largest logit, then the sum of exponentials, in double",
      .run = scalar<CrossEntropyForward>(cross_entropy_reference)},
     {.name = "online",
-     .idea = "one walk along the logits: the sum goes with the maximum, rescaled when a larger one turns up",
+     .idea =
+         "one pass over the logits: maximum and sum together, the sum rescaled when a larger one is found",
      .run = scalar<CrossEntropyForward>(cross_entropy_online),
      .why_not = f32_only},
     {.name = "simd",
-     .idea = "one walk in pieces, the maximum of the next piece found under the exponentials of this one",
+     .idea = "one pass in pieces, the maximum of the next piece found during the exponentials of this one",
      .run = per_isa<CrossEntropyForward>([]<Isa I>() { return cross_entropy_simd<I>; }),
      .why_not = f32_only},
     {.name = "cuda",
-     .idea = "one reading: a block a row (a warp, of a short one), the sum along with the maximum",
+     .idea = "one read: one block per row (one warp for a short row), maximum and sum together",
      .run = per_gpu<CrossEntropyForward>(
          []<Isa I>() -> KernelFn<CrossEntropyForward> { return cross_entropy_gpu<I>; })},
 };
@@ -35,11 +36,11 @@ constexpr Rung<CrossEntropyBackward> backward_rungs[] = {
      .idea = "softmax minus one-hot, in double",
      .run = scalar<CrossEntropyBackward>(cross_entropy_reference)},
     {.name = "simd",
-     .idea = "a vector of exponentials at a time, the target's column corrected after, rows over threads",
+     .idea = "a vector of exponentials at a time, then the target's column corrected; rows over threads",
      .run = per_isa<CrossEntropyBackward>([]<Isa I>() { return cross_entropy_backward_simd<I>; }),
      .why_not = f32_only},
     {.name = "cuda",
-     .idea = "a block a row, sixteen bytes a load, in the place of the logits if wanted",
+     .idea = "one block per row, sixteen bytes per load, in place of the logits if requested",
      .run = per_gpu<CrossEntropyBackward>(
          []<Isa I>() -> KernelFn<CrossEntropyBackward> { return cross_entropy_gpu<I>; })},
 };
@@ -47,7 +48,7 @@ constexpr Rung<CrossEntropyBackward> backward_rungs[] = {
 constexpr Rung<MeanLoss> mean_rungs[] = {
     {.name = "reference", .idea = "one sum in double", .run = scalar<MeanLoss>(cross_entropy_reference)},
     {.name = "cuda",
-     .idea = "a block, whose threads add in turn, in double",
+     .idea = "one block whose threads share the sum, in double",
      .run = per_gpu<MeanLoss>([]<Isa I>() -> KernelFn<MeanLoss> { return cross_entropy_gpu<I>; })},
 };
 

@@ -12,7 +12,7 @@ void forward(const CrossEntropyForward& a) {
   for (int64_t r = 0; r < a.rows; ++r) {
     const T* x = static_cast<const T*>(a.logits) + r * a.cols;
     double most = -std::numeric_limits<double>::infinity(), sum = 0, loss = 0;
-    for (int64_t i = 0; i < a.cols; ++i) most = std::max(most, static_cast<double>(x[i]));  // passes NaN over
+    for (int64_t i = 0; i < a.cols; ++i) most = std::max(most, static_cast<double>(x[i]));  // skips NaN
     for (int64_t i = 0; i < a.cols; ++i) sum += std::exp(static_cast<double>(x[i]) - most);
     if (a.targets[r] != ignored_target) loss = std::log(sum) + (most - static_cast<double>(x[a.targets[r]]));
     static_cast<T*>(a.losses)[r] = static_cast<T>(loss);

@@ -5,8 +5,8 @@
 namespace hewn {
 
 /// Over each row of x: y = (x - mean) rstd weight + bias, with rstd = 1 / sqrt(variance + eps) and the biased
-/// variance mean((x - mean)^2). mean and rstd are kept in double: a float mean of values far from 0 is off by
-/// more than their spread may be.
+/// variance mean((x - mean)^2). mean and rstd are stored in double: if values are far from 0, the rounding
+/// error of a float mean can exceed their spread.
 struct LayernormForward {
   DType dtype;
   int64_t rows, cols;
@@ -18,8 +18,8 @@ struct LayernormForward {
   double* stats;       ///< [rows, 2]: mean, rstd
 };
 
-/// With n = (x - mean) rstd and g = dy weight: dx = rstd (g - mean(g) - n mean(g n)) over each row,
-/// dweight = sum over rows of dy n, dbias = sum over rows of dy. Outputs that are null are not wanted.
+/// With n = (x - mean) rstd and g = dy weight: dx = rstd (g - mean(g) - n mean(g n)) over each row, dweight =
+/// sum over rows of dy n, dbias = sum over rows of dy. Null outputs are not computed.
 struct LayernormBackward {
   DType dtype;
   int64_t rows, cols;

@@ -2,9 +2,9 @@
 
 namespace hewn {
 
-// The reference walks down every column for dweight and dbias, a cache line for each element. Here the sums
-// of all columns are kept at hand instead, and rows are read as they lie in memory: twice for dx, and the
-// first of these walks serves the columns too.
+// The reference walks down every column for dweight and dbias and touches a cache line per element. Here the
+// sums of all columns are accumulated side by side, and rows are read in memory order: twice for dx, and the
+// first of these passes also serves the columns.
 size_t layernorm_by_rows_scratch(const LayernormBackward& a, int) {
   return 2 * static_cast<size_t>(a.cols) * sizeof(double);
 }

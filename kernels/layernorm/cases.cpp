@@ -19,8 +19,8 @@ namespace {
 void add_forward(Cases& cases, const CaseRequest& request, int64_t rows, int64_t cols, double offset,
                  bool with_bias) {
   const DType t = request.dtype;
-  // Far from 0 even a mean in double is off by some last bits of the offset, more of them in a longer row,
-  // and others in another order of the sum.
+  // Far from 0, even a mean in double has an error in the last bits of the offset; it grows with the length
+  // of the row and depends on the order of the sum.
   const double exact = offset == 0 ? 1e-13 : 1e-11 * std::sqrt(static_cast<double>(cols));
   const double tolerance = t == DType::f64 ? exact : 1e-6;
   CaseMemory m(request.seed);
@@ -37,12 +37,12 @@ void add_forward(Cases& cases, const CaseRequest& request, int64_t rows, int64_t
   cases.push_back(std::make_unique<CaseOf<LayernormForward>>(std::move(m), shape, t, a));
 }
 
-/// All gradients with the same write, or with `some`, only dweight.
+/// All gradients with the same write, or, with `some`, only dweight.
 void add_backward(Cases& cases, const CaseRequest& request, int64_t rows, int64_t cols, Write write,
                   bool some = false) {
   const DType t = request.dtype;
   const double tolerance = t == DType::f64 ? 1e-13 : 2e-6;
-  const double terms = std::sqrt(static_cast<double>(rows));  // the size of a sum of so many normals
+  const double terms = std::sqrt(static_cast<double>(rows));  // the size of a sum of this many normals
   CaseMemory m(request.seed);
   LayernormBackward a{t, rows, cols, {}, {}, {}, {}};
   a.x = m.input("x", t, rows * cols, request.bench ? Fill::normal : Fill::harsh);

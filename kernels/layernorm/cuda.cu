@@ -5,14 +5,14 @@
 namespace hewn {
 namespace {
 
-/// Mean and rstd from a first, rounded mean and the sums over a row of d = x - first and of d^2: what the
-/// rounding left out is corrected for (Chan, Golub and LeVeque 1983, the corrected two-pass algorithm).
+/// Mean and rstd from a first, rounded mean and the sums over a row of d = x - first and of d^2, corrected
+/// for the rounding of the first mean (Chan, Golub and LeVeque 1983, the corrected two-pass algorithm).
 template <class T>
 struct Stats {
   T first, rest, rstd;
   __device__ Stats(T first_, T sum_d, T sum_dd, int64_t cols, double eps)
       : first(first_), rest(sum_d / static_cast<T>(cols)) {
-    const T variance = sum_dd / static_cast<T>(cols) - rest * rest;  // below 0 by rounding, of equal values
+    const T variance = sum_dd / static_cast<T>(cols) - rest * rest;  // equal values may round below 0
     rstd = 1 / std::sqrt((variance < 0 ? 0 : variance) + static_cast<T>(eps));
   }
   __device__ T normalized(T x) const { return (x - first - rest) * rstd; }
@@ -22,8 +22,8 @@ struct Stats {
   }
 };
 
-/// A thread a row, in double so that long sums are as good as the others'. As in softmax's first rung, lanes
-/// load a whole row apart, three times over.
+/// One thread per row, in double, so that long sums are as accurate as those of the other kernels. As in
+/// softmax's first rung, the lanes of a warp load elements a whole row apart, in three passes.
 template <class T>
 __global__ void __launch_bounds__(128, blocks_with(128, 40)) layernorm_thread(LayernormForward a) {
   const int64_t step = int64_t{gridDim.x} * 128;
@@ -47,8 +47,8 @@ __global__ void __launch_bounds__(128, blocks_with(128, 40)) layernorm_thread(La
 
 using Block = Team<256>;
 
-/// A block a row: a warp loads whole cache lines, 256 threads add. Three readings still, though the second
-/// and third come from a cache, and at each sum two barriers at which all wait.
+/// One block per row: a warp loads whole cache lines, and 256 threads add. There are still three passes,
+/// though the second and third read from a cache, and each sum has two barriers at which all threads wait.
 template <class T>
 __global__ void __launch_bounds__(Block::block, Block::resident<48>) layernorm_block(LayernormForward a) {
   const T *weight = static_cast<const T*>(a.weight), *bias = static_cast<const T*>(a.bias);
@@ -69,8 +69,8 @@ __global__ void __launch_bounds__(Block::block, Block::resident<48>) layernorm_b
   }
 }
 
-/// A warp a row (a block, of more than 1024 columns), sixteen bytes a load, the row in registers: it is read
-/// once, and shuffles replace the barriers. weight and bias come from the first-level cache.
+/// One warp per row (one block for more than 1024 columns), sixteen bytes per load, the row in registers: it
+/// is read once, and shuffles replace the barriers. weight and bias come from the first-level cache.
 template <class S>
 __global__ void __launch_bounds__(S::block, resident_rows<S, 1>)
     layernorm_rows(LayernormForward a, bool wide) {

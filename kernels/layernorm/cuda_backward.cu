@@ -5,7 +5,7 @@
 namespace hewn {
 namespace {
 
-/// (x - mean) rstd, with a mean known in double: what its rounding to float leaves out is subtracted as well.
+/// (x - mean) rstd for a mean given in double: the error of rounding it to float is subtracted as well.
 template <class T>
 struct Normalize {
   T high, rest, rstd;
@@ -18,7 +18,7 @@ struct Normalize {
 
 using Block = Team<256>;
 
-/// dx with a block a row, which is read twice.
+/// dx with one block per row, which reads the row twice.
 template <class T>
 __global__ void __launch_bounds__(Block::block, Block::resident<64>)
     layernorm_backward_block(LayernormBackward a) {
@@ -39,12 +39,12 @@ __global__ void __launch_bounds__(Block::block, Block::resident<64>)
   }
 }
 
-/// dweight and dbias with a thread a column, which reads all of x and dy once more.
+/// dweight and dbias with one thread per column, which reads all of x and dy once more.
 template <class T>
 __global__ void __launch_bounds__(32, blocks_with(32, 64)) layernorm_backward_columns(LayernormBackward a) {
   const int64_t step = int64_t{gridDim.x} * 32;
   for (int64_t i = int64_t{blockIdx.x} * 32 + threadIdx.x; i < a.cols; i += step) {
-    double dweight = 0, dbias = 0;  // in double, since so many are added one after the other
+    double dweight = 0, dbias = 0;  // in double, because many terms are added sequentially
     for (int64_t r = 0; r < a.rows; ++r) {
       const T d = static_cast<const T*>(a.dy)[r * a.cols + i];
       dweight +=
@@ -63,10 +63,10 @@ void backward_block(const Launch& on, const LayernormBackward& a) {
     launch(on, "layernorm_backward_columns", {blocks_for(a.cols, 32), 32}, layernorm_backward_columns<T>, a);
 }
 
-/// All three gradients from one reading: x and dy stay in registers between the two sums of a row and its dx,
-/// and each thread goes on adding dweight and dbias of its columns from row to row. A block's warps add
-/// theirs up in turn and leave [2, cols] in scratch, which add_column_sums adds in the order of the blocks.
-/// How the rows are shared follows from their number.
+/// All three gradients from one read: x and dy stay in registers between the two sums of a row and its dx,
+/// and each thread accumulates dweight and dbias of its columns from row to row. The warps of a block add
+/// theirs up in order and store [2, cols] in scratch, which add_column_sums adds in the order of the blocks.
+/// The division of rows among blocks depends only on their number.
 template <class S>
 __global__ void __launch_bounds__(S::block, column_sums_resident<S>)
     layernorm_backward_rows(LayernormBackward a, float* partial, bool wide) {
@@ -76,7 +76,7 @@ __global__ void __launch_bounds__(S::block, column_sums_resident<S>)
   Held<S> dweight{}, dbias{};
   for (int64_t r = S::first(); r < a.rows; r += S::step()) {
     const Normalize<float> normalize(a.stats + 2 * r);
-    Held<S> n, g;  // g is dy, and times weight after the sums
+    Held<S> n, g;  // g is dy, and dy times weight after the sums
     n.load(static_cast<const float*>(a.x) + r * a.cols, cols, wide, 0);
     g.load(static_cast<const float*>(a.dy) + r * a.cols, cols, wide, 0);
     float sum_g = 0, sum_gn = 0;

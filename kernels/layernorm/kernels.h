@@ -1,5 +1,5 @@
 #pragma once
-// All kernels of this room; list.cpp has the ladder they form.
+// All kernels of this room; list.cpp arranges them in ladders.
 
 #include <cmath>
 
@@ -14,14 +14,14 @@ void layernorm_reference(const Launch&, const LayernormBackward& a);
 
 // Lessons.
 
-/// Teaching rungs, float only; the idea of each stands in list.cpp.
+/// Teaching rungs, float only; list.cpp states the idea of each.
 void layernorm_welford(const Launch&, const LayernormForward& a);
 void layernorm_shifted(const Launch&, const LayernormForward& a);
 void layernorm_openmp(const Launch& launch, const LayernormForward& a);
 void layernorm_by_rows(const Launch&, const LayernormBackward& a);
 size_t layernorm_by_rows_scratch(const LayernormBackward& a, int threads);
 
-/// Row r of y and of the statistics, once its mean and variance are known.
+/// Writes row r of y and of the statistics from its mean and variance.
 inline void write_normalized(const LayernormForward& a, int64_t r, double mean, double variance) {
   const auto *x = static_cast<const float*>(a.x) + r * a.cols, *weight = static_cast<const float*>(a.weight);
   const auto* bias = static_cast<const float*>(a.bias);
@@ -35,7 +35,7 @@ inline void write_normalized(const LayernormForward& a, int64_t r, double mean, 
   a.stats[2 * r + 1] = rstd;
 }
 
-// Vectors, compiled once per instruction set.
+// SIMD, compiled once per instruction set.
 
 template <Isa I>
 void layernorm_simd(const Launch& launch, const LayernormForward& a);
@@ -44,8 +44,8 @@ void layernorm_backward_simd(const Launch& launch, const LayernormBackward& a);
 
 // GPUs.
 
-/// The ladder for GPUs, the idea of each above its kernel. `thread` and `block` do f32 and f64, rows of any
-/// length; the others f32 and rows that held_rows_only takes.
+/// The ladder for GPUs; a comment above each kernel explains its idea. `thread` and `block` support f32 and
+/// f64 and rows of any length; the others f32 and rows that held_rows_only accepts.
 template <Isa I>
 void layernorm_thread_gpu(const Launch& launch, const LayernormForward& a);
 template <Isa I>

@@ -52,8 +52,8 @@ void check(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps
 
 }  // namespace
 
-// With n = (x - mean) rstd, dn_j/dx_i = rstd ([i = j] - 1/C - n_i n_j / C): the two means in dx are what
-// shifting and scaling the whole row cannot change.
+// With n = (x - mean) rstd, dn_j/dx_i = rstd ([i = j] - 1/C - n_i n_j / C): the two means in dx remove the
+// components along which shifting and scaling the whole row leave n unchanged.
 Tensor layernorm(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps) {
   const InOp op(layernorm_info);
   check(x, weight, bias, eps);

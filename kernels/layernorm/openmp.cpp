@@ -2,9 +2,9 @@
 
 namespace hewn {
 
-// The reference's passes with the pragmas of a textbook. `parallel for` deals out the rows; `simd
+// The reference's passes with the pragmas of a textbook. `parallel for` divides the rows among threads; `simd
 // reduction(+)` keeps a partial sum in each lane of a vector, so that additions need not wait for each other.
-// It changes the order of a sum, but the lanes follow from the compiler and not from the threads: the result
+// This changes the order of a sum, but lanes are determined by the compiler and not by threads, so the result
 // has the same bits for any number of threads.
 // This is where the pragmas end. The sums are in double, and a vector of any x86-64 holds two of them. The
 // next rung sums in float, corrects the mean in its second pass, and uses the widest vectors.

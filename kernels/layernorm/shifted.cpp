@@ -3,8 +3,8 @@
 namespace hewn {
 
 // Chan, Golub and LeVeque, "Algorithms for computing the sample variance", The American Statistician 37
-// (1983): variance = mean(d^2) - mean(d)^2 with d = x - shift is the textbook formula, which loses all digits
-// when the mean is large against the spread; not so when the shift is one of the values.
+// (1983): variance = mean(d^2) - mean(d)^2 with d = x - shift. This textbook formula loses all digits if the
+// mean is large compared with the spread, but not if the shift is one of the values.
 void layernorm_shifted(const Launch&, const LayernormForward& a) {
   for (int64_t r = 0; r < a.rows; ++r) {
     const float* x = static_cast<const float*>(a.x) + r * a.cols;

@@ -6,8 +6,8 @@
 namespace hewn {
 namespace {
 
-/// (x - mean) rstd in float for a mean known in double: x - high is nearly exact, and what the rounding of
-/// the mean left out is put back.
+/// (x - mean) rstd in float for a mean given in double: x - high is nearly exact, and the rounding error of
+/// the mean is added back.
 struct Normalize {
   vf high, rstd, rest;
   Normalize(double mean, double r)
@@ -17,9 +17,9 @@ struct Normalize {
   HEWN_INLINE vf operator()(vf x) const { return fma(x - high, rstd, rest); }
 };
 
-/// Mean and rstd of a row: a first mean, rounded to float, then the mean of what is left besides the squares
-/// (Chan, Golub and LeVeque 1983, the corrected two-pass algorithm). Rows to come are fetched in the second
-/// walk.
+/// Mean and rstd of a row: a first mean, rounded to float, then the mean of the remainders along with the
+/// squares (Chan, Golub and LeVeque 1983, the corrected two-pass algorithm). The second pass prefetches the
+/// following rows.
 void row_stats(const float* x, int64_t cols, double eps, double* stats) {
   const double n = static_cast<double>(cols);
   double sum[1], left[2];
@@ -52,7 +52,7 @@ void forward_rows(const LayernormForward& a, int64_t begin, int64_t end) {
   finish_stream();
 }
 
-/// One row: dx unless it is null, and what it contributes to dweight and dbias.
+/// One row: dx unless it is null, and its contributions to dweight and dbias.
 template <To to>
 void backward_row(const float* x, const float* weight, const float* dy, float* dx, int64_t cols,
                   const double* stats, float* dweight, float* dbias) {

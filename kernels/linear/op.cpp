@@ -15,7 +15,7 @@ constexpr OpInfo linear_info{
     "linear", "y = residual + f(z), z = x W + b",
     "dz = f'(z) dy, dx = dz W^T, dW = x^T dz, db = sum over rows of dz, dresidual = dy"};
 
-/// All leading dimensions as one.
+/// Merges all leading dimensions into one.
 Tensor as_rows(const Tensor& t) { return t.viewed({t.rows(), t.cols()}); }
 
 void check(const Tensor& x, const Tensor& weight, const Tensor& bias, const LinearOptions& options) {
@@ -49,7 +49,7 @@ void check(const Tensor& x, const Tensor& weight, const Tensor& bias, const Line
 }
 
 struct LinearNode final : Node {
-  Saved x, weight, z;  // as they were multiplied, f32 or bf16; z only where there is an activation
+  Saved x, weight, z;  // as multiplied, f32 or bf16; z only with an activation
   Layout layout;
   Activation kind;
   LinearNode(const Tensor& input, const Tensor& w, const Tensor& before, const LinearOptions& options)
@@ -62,7 +62,7 @@ struct LinearNode final : Node {
 
   void backward(const Tensor& dy, Grads& grads) override {
     if (grads.wants(3)) grads.give(3, dy);
-    if (!grads.wants(0) && !grads.wants(1) && !grads.wants(2)) return;  // nor was z kept
+    if (!grads.wants(0) && !grads.wants(1) && !grads.wants(2)) return;  // z was not kept either
     const Tensor dz = as_rows(kind == Activation::none ? dy : before_activation(dy));
     const Tensor factor = as_type(dz, weight->dtype());
     const bool in_out = layout == Layout::in_out;
@@ -95,8 +95,8 @@ struct LinearNode final : Node {
 
 }  // namespace
 
-// With z = x W + b: dz_ri = f'(z_ri) dy_ri; z_rj holds x_ri W_ij, so dx = dz W^T and dW = x^T dz; b_j is in
-// every row, so db_j = sum_r dz_rj.
+// With z = x W + b: dz_ri = f'(z_ri) dy_ri; z_rj contains x_ri W_ij, so dx = dz W^T and dW = x^T dz; b_j is
+// in every row, so db_j = sum_r dz_rj.
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias, const LinearOptions& options) {
   const InOp op(linear_info);
   check(x, weight, bias, options);

@@ -19,7 +19,7 @@ constexpr OpInfo linear_cross_entropy_info{"linear_cross_entropy",
                                            "dz_rj = dloss / kept (softmax(z_r)_j - [j = target_r]), dx = dz "
                                            "W, dW = dz^T x, db = sum over rows of dz"};
 
-/// The rows of x in chunks as equal as can be.
+/// Divides the rows of x into chunks of nearly equal size.
 struct Chunks {
   int64_t rows, per_chunk;
   Chunks(int64_t n, int64_t row_bytes, size_t most_bytes) : rows(n) {
@@ -29,14 +29,14 @@ struct Chunks {
     per_chunk = (n + count - 1) / count;
   }
   bool one() const { return per_chunk == rows; }
-  /// body(first row, number of rows)
+  /// Calls body(first row, number of rows) for each chunk.
   template <class Body>
   void each(const Body& body) const {
     for (int64_t r = 0; r < rows; r += per_chunk) body(r, std::min(per_chunk, rows - r));
   }
 };
 
-/// z = x W^T + b into the first rows of `logits`.
+/// Computes z = x W^T + b into the first rows of `logits`.
 Tensor logits_of(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& logits) {
   Matmul m{};
   m.dtype = x.dtype();
@@ -53,9 +53,9 @@ Tensor logits_of(const Tensor& x, const Tensor& weight, const Tensor& bias, cons
 const int32_t* targets_at(const Tensor& targets, int64_t row) { return targets.ptr<int32_t>() + row; }
 
 struct LinearCrossEntropyNode final : Node {
-  Saved x, weight;  // as they were multiplied, f32 or bf16
+  Saved x, weight;  // as multiplied, f32 or bf16
   Saved bias, targets, stats, kept;
-  Saved logits;  // of a single chunk
+  Saved logits;  // defined for a single chunk
   Chunks chunks;
 
   LinearCrossEntropyNode(const Tensor& x_, const Tensor& w, const Tensor& b, const Tensor& t, const Tensor& s,
@@ -90,7 +90,7 @@ struct LinearCrossEntropyNode final : Node {
   }
 
  private:
-  /// Turns the logits of a chunk into their gradient where they stand.
+  /// Replaces the logits of a chunk by their gradient, in place.
   Tensor gradient_of_logits(const Tensor& part, int64_t row, const Tensor& dloss, Tensor buffer) const {
     const Tensor z =
         logits.defined() ? buffer : logits_of(part, *weight, bias.defined() ? *bias : Tensor{}, buffer);
@@ -120,7 +120,7 @@ void check(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tens
 }  // namespace
 
 // dloss/dz is cross_entropy's, and z = x W^T + b gives dx = dz W, dW = dz^T x, db_j = sum_r dz_rj (see
-// linear). Chunks change the order of the sums over rows in dW and db, and nothing else.
+// linear). Chunks change only the order of the sums over rows in dW and db.
 Tensor linear_cross_entropy(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& targets,
                             size_t logits_bytes, const Tensor& weight_bf16) {
   const InOp op(linear_cross_entropy_info);

@@ -16,7 +16,7 @@ struct RmsnormForward {
 };
 
 /// With n = x rstd and g = dy weight: dx = rstd (g - n mean(g n)) over each row, dweight = sum over rows of
-/// dy n. Outputs that are null are not wanted.
+/// dy n. Null outputs are not computed.
 struct RmsnormBackward {
   DType dtype;
   int64_t rows, cols;

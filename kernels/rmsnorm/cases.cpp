@@ -28,12 +28,12 @@ void add_forward(Cases& cases, const CaseRequest& request, int64_t rows, int64_t
   cases.push_back(std::make_unique<CaseOf<RmsnormForward>>(std::move(m), shape, t, a));
 }
 
-/// Both gradients with the same write, or with `some`, only dweight.
+/// Both gradients with the same write, or, with `some`, only dweight.
 void add_backward(Cases& cases, const CaseRequest& request, int64_t rows, int64_t cols, Write write,
                   bool some = false) {
   const DType t = request.dtype;
   const double tolerance = t == DType::f64 ? 1e-13 : 2e-6;
-  const double terms = std::sqrt(static_cast<double>(rows));  // the size of a sum of so many normals
+  const double terms = std::sqrt(static_cast<double>(rows));  // the size of a sum of this many normals
   CaseMemory m(request.seed);
   RmsnormBackward a{t, rows, cols, {}, {}, {}, {}};
   a.x = m.input("x", t, rows * cols, request.bench ? Fill::normal : Fill::harsh);

@@ -13,7 +13,7 @@ __device__ __forceinline__ T rstd_of(T squares, int64_t cols, double eps) {
   return 1 / std::sqrt(squares / static_cast<T>(cols) + static_cast<T>(eps));
 }
 
-/// A block a row, read a second time for y.
+/// One block per row, which reads the row a second time for y.
 template <class T>
 __global__ void __launch_bounds__(Block::block, Block::resident<64>) rmsnorm_block(RmsnormForward a) {
   for (int64_t r = Block::first(); r < a.rows; r += Block::step()) {
@@ -28,7 +28,7 @@ __global__ void __launch_bounds__(Block::block, Block::resident<64>) rmsnorm_blo
   }
 }
 
-/// As layernorm_rows: the row stays in registers.
+/// Like layernorm_rows: the row stays in registers.
 template <class S>
 __global__ void __launch_bounds__(S::block, resident_rows<S, 1>) rmsnorm_rows(RmsnormForward a, bool wide) {
   const int cols = static_cast<int>(a.cols);
@@ -48,7 +48,7 @@ __global__ void __launch_bounds__(S::block, resident_rows<S, 1>) rmsnorm_rows(Rm
   }
 }
 
-/// dx with a block a row, which is read twice.
+/// dx with one block per row, which reads the row twice.
 template <class T>
 __global__ void __launch_bounds__(Block::block, Block::resident<64>)
     rmsnorm_backward_block(RmsnormBackward a) {
@@ -65,12 +65,12 @@ __global__ void __launch_bounds__(Block::block, Block::resident<64>)
   }
 }
 
-/// dweight with a thread a column, which reads all of x and dy once more.
+/// dweight with one thread per column, which reads all of x and dy once more.
 template <class T>
 __global__ void __launch_bounds__(32, blocks_with(32, 64)) rmsnorm_backward_columns(RmsnormBackward a) {
   const int64_t step = int64_t{gridDim.x} * 32;
   for (int64_t i = int64_t{blockIdx.x} * 32 + threadIdx.x; i < a.cols; i += step) {
-    double sum = 0;  // in double, since so many are added one after the other
+    double sum = 0;  // in double, because many terms are added sequentially
     for (int64_t r = 0; r < a.rows; ++r)
       sum += static_cast<double>(static_cast<const T*>(a.dy)[r * a.cols + i] *
                                  (static_cast<const T*>(a.x)[r * a.cols + i] * static_cast<T>(a.rstd[r])));
@@ -85,7 +85,7 @@ void backward_block(const Launch& on, const RmsnormBackward& a) {
     launch(on, "rmsnorm_backward_columns", {blocks_for(a.cols, 32), 32}, rmsnorm_backward_columns<T>, a);
 }
 
-/// As layernorm_backward_rows: both gradients from one reading.
+/// Like layernorm_backward_rows: both gradients from one read.
 template <class S>
 __global__ void __launch_bounds__(S::block, column_sums_resident<S>)
     rmsnorm_backward_rows(RmsnormBackward a, float* partial, bool wide) {
@@ -94,7 +94,7 @@ __global__ void __launch_bounds__(S::block, column_sums_resident<S>)
   Held<S> dweight{};
   for (int64_t r = S::first(); r < a.rows; r += S::step()) {
     const float rstd = static_cast<float>(a.rstd[r]);
-    Held<S> n, g;  // g is dy, and times weight after the sum
+    Held<S> n, g;  // g is dy, and dy times weight after the sum
     n.load(static_cast<const float*>(a.x) + r * a.cols, cols, wide, 0);
     g.load(static_cast<const float*>(a.dy) + r * a.cols, cols, wide, 0);
     float sum_gn = 0;

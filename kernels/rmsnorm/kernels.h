@@ -1,5 +1,5 @@
 #pragma once
-// All kernels of this room; list.cpp has the ladder they form.
+// All kernels of this room; list.cpp arranges them in ladders.
 
 #include "kernels/rmsnorm/abi.h"
 #include "kernels/simd/row_blocks.h"
@@ -10,7 +10,7 @@ namespace hewn {
 void rmsnorm_reference(const Launch&, const RmsnormForward& a);
 void rmsnorm_reference(const Launch&, const RmsnormBackward& a);
 
-// Vectors, compiled once per instruction set.
+// SIMD, compiled once per instruction set.
 
 template <Isa I>
 void rmsnorm_simd(const Launch& launch, const RmsnormForward& a);
@@ -19,13 +19,13 @@ void rmsnorm_backward_simd(const Launch& launch, const RmsnormBackward& a);
 
 // GPUs.
 
-/// f32 and f64, rows of any length: a block a row.
+/// f32 and f64, rows of any length: one block per row.
 template <Isa I>
 void rmsnorm_block_gpu(const Launch& launch, const RmsnormForward& a);
 template <Isa I>
 void rmsnorm_block_gpu(const Launch& launch, const RmsnormBackward& a);
 
-/// f32 and rows that held_rows_only takes: a warp a row, or for long ones a block, in registers.
+/// f32 and rows that held_rows_only accepts: one warp per row, or one block for long rows, in registers.
 template <Isa I>
 void rmsnorm_gpu(const Launch& launch, const RmsnormForward& a);
 /// Scratch: column_sum_bytes(rows, cols, 1).

@@ -21,11 +21,11 @@ constexpr Rung<RmsnormForward> forward_rungs[] = {
      .run = per_isa<RmsnormForward>([]<Isa I>() { return rmsnorm_simd<I>; }),
      .why_not = f32_only},
     {.name = "cuda.blocks",
-     .idea = "a block a row, which is read twice",
+     .idea = "one block per row, which reads it twice",
      .run =
          per_gpu<RmsnormForward>([]<Isa I>() -> KernelFn<RmsnormForward> { return rmsnorm_block_gpu<I>; })},
     {.name = "cuda",
-     .idea = "a warp a row, sixteen bytes a load, in registers: one reading, no barrier",
+     .idea = "one warp per row, sixteen bytes per load, in registers: one read, no barrier",
      .run = per_gpu<RmsnormForward>([]<Isa I>() -> KernelFn<RmsnormForward> { return rmsnorm_gpu<I>; }),
      .why_not = held_rows_only},
 };
@@ -40,11 +40,11 @@ constexpr Rung<RmsnormBackward> backward_rungs[] = {
      .why_not = f32_only,
      .scratch_bytes = backward_scratch},
     {.name = "cuda.blocks",
-     .idea = "dx with a block a row, then dweight with a thread a column",
+     .idea = "dx with one block per row, then dweight with one thread per column",
      .run =
          per_gpu<RmsnormBackward>([]<Isa I>() -> KernelFn<RmsnormBackward> { return rmsnorm_block_gpu<I>; })},
     {.name = "cuda",
-     .idea = "both from one reading: rows in registers, as are sums down the columns",
+     .idea = "both from one read: rows in registers, and sums over columns as well",
      .run = per_gpu<RmsnormBackward>([]<Isa I>() -> KernelFn<RmsnormBackward> { return rmsnorm_gpu<I>; }),
      .why_not = held_rows_only,
      .scratch_bytes = gpu_scratch},

@@ -45,8 +45,8 @@ void check(const Tensor& x, const Tensor& weight, double eps) {
 
 }  // namespace
 
-// With n = x rstd, dn_j/dx_i = rstd ([i = j] - n_i n_j / C): the mean in dx is what scaling the whole row
-// cannot change.
+// With n = x rstd, dn_j/dx_i = rstd ([i = j] - n_i n_j / C): the mean in dx removes the component along which
+// scaling the whole row leaves n unchanged.
 Tensor rmsnorm(const Tensor& x, const Tensor& weight, double eps) {
   const InOp op(rmsnorm_info);
   check(x, weight, eps);

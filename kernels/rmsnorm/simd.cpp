@@ -25,7 +25,7 @@ void forward_rows(const RmsnormForward& a, int64_t begin, int64_t end) {
   finish_stream();
 }
 
-/// One row: dx unless it is null, and what it contributes to dweight.
+/// One row: dx unless it is null, and its contribution to dweight.
 template <To to>
 void backward_row(const float* x, const float* weight, const float* dy, float* dx, int64_t cols, double rstd,
                   float* dweight) {

@@ -4,9 +4,9 @@
 
 namespace hewn {
 
-/// y[r, :] = softmax(x[r, :]) over rows of length `cols`. A row of -inf alone becomes NaN.
-/// With `queries` > 0 the rows are those of matrices [queries, cols] under a causal mask: the last query sees
-/// all columns and each one before it sees one less. What a row does not see is not read, and y is 0 there.
+/// y[r, :] = softmax(x[r, :]) over rows of length `cols`. A row in which all values are -inf becomes NaN.
+/// With `queries` > 0 the rows belong to matrices [queries, cols] under a causal mask: the last query sees
+/// all columns and each earlier query one less than the next. Masked elements are not read, and y is 0 there.
 struct SoftmaxForward {
   DType dtype;
   int64_t rows, cols;
@@ -15,7 +15,7 @@ struct SoftmaxForward {
   int64_t queries = 0;  ///< 0: no mask; else at most `cols`, and `rows` is a multiple of it
 };
 
-/// dx[r, i] (set or add) y[r, i] (dy[r, i] - sum_j dy[r, j] y[r, j]), 0 where the row does not see.
+/// dx[r, i] (set or add) y[r, i] (dy[r, i] - sum_j dy[r, j] y[r, j]), 0 for masked elements.
 struct SoftmaxBackward {
   DType dtype;
   int64_t rows, cols;

@@ -26,7 +26,7 @@ void add_forward(Cases& cases, const CaseRequest& request, int64_t rows, int64_t
                                                            SoftmaxForward{t, rows, cols, x, y, queries}));
 }
 
-/// With queries > 0: causal, `rows` a multiple of it.
+/// With queries > 0: causal, and `rows` is a multiple of it.
 void add_cases(Cases& cases, const CaseRequest& request, int64_t rows, int64_t cols, int64_t queries = 0) {
   const DType t = request.dtype;
   add_forward(cases, request, rows, cols, queries);
@@ -74,7 +74,7 @@ Cases softmax_cases(const CaseRequest& request) {
     add_cases(cases, request, 256, 50257);
     add_cases(cases, request, 12 * 256, 256, 256);
   } else {
-    add_forward(cases, request, 1, 50257);  // a sum of many
+    add_forward(cases, request, 1, 50257);  // a sum of many terms
     for (const int64_t cols : sizes_around(request.width)) {
       add_cases(cases, request, 3, cols);
       add_cases(cases, request, 37, cols);

@@ -5,7 +5,7 @@
 
 namespace hewn {
 
-/// How many elements take part: under a causal mask a row sees (queries - 1) / 2 less on average.
+/// The number of unmasked elements: under a causal mask a row has (queries - 1) / 2 fewer on average.
 template <class Args>
 double seen_elements(const Args& a) {
   const double hidden = a.queries == 0 ? 0 : static_cast<double>(a.queries - 1) / 2;

@@ -5,15 +5,15 @@
 namespace hewn {
 namespace {
 
-/// How many columns row r sees (SoftmaxForward::queries).
+/// The number of columns that row r sees (SoftmaxForward::queries).
 template <class Args>
 __device__ __forceinline__ int64_t seen_by(const Args& a, int64_t r) {
   return a.queries == 0 ? a.cols : a.cols - a.queries + r % a.queries + 1;
 }
 
-/// A thread a row. What the lanes of a warp load together lies a whole row apart: each element brings a
-/// sector of 32 bytes along for the four that are wanted. The caches save some of that, for the second and
-/// third reading as well; and short of a hundred thousand rows most of the GPU has nothing to do.
+/// One thread per row. The lanes of a warp load elements a whole row apart: each load transfers a sector of
+/// 32 bytes for the four that are needed. The caches reduce this cost, also for the second and third pass;
+/// and with fewer than a hundred thousand rows, most of the GPU is idle.
 template <class T>
 __global__ void __launch_bounds__(128, 4) softmax_thread(SoftmaxForward a) {
   const int64_t step = int64_t{gridDim.x} * 128;
@@ -22,7 +22,7 @@ __global__ void __launch_bounds__(128, 4) softmax_thread(SoftmaxForward a) {
     T* y = static_cast<T*>(a.y) + r * a.cols;
     const int64_t seen = seen_by(a, r);
     T most = static_cast<T>(-INFINITY);
-    double sum = 0;  // one long sum in float would not do
+    double sum = 0;  // a long sum in float would be too inaccurate
     for (int64_t i = 0; i < seen; ++i) most = x[i] > most ? x[i] : most;
     for (int64_t i = 0; i < seen; ++i) sum += static_cast<double>(std::exp(x[i] - most));
     for (int64_t i = 0; i < seen; ++i) y[i] = std::exp(x[i] - most) / static_cast<T>(sum);
@@ -31,12 +31,12 @@ __global__ void __launch_bounds__(128, 4) softmax_thread(SoftmaxForward a) {
 }
 
 using Block = Team<512>;
-constexpr int loads = 8;  // of a thread under way at a time
+constexpr int loads = 8;  // in flight per thread
 
-/// A block a row. Neighbouring threads now have neighbouring elements, so that a warp loads whole cache
-/// lines, and one row is work for 512 threads. Maximum and sum go along in one reading; the second, for y,
-/// finds the row in the second-level cache. Each exponential is computed twice, and a short row leaves most
-/// threads idle while two barriers wait for all.
+/// One block per row. Adjacent threads read adjacent elements, so a warp loads whole cache lines, and 512
+/// threads share a row. Maximum and sum are computed in one pass; the second pass, for y, finds the row in
+/// the second-level cache. Each exponential is computed twice, and on a short row most threads are idle while
+/// two barriers make all of them wait.
 template <class T>
 __global__ void __launch_bounds__(Block::block, 1) softmax_block(SoftmaxForward a) {
   for (int64_t r = Block::first(); r < a.rows; r += Block::step()) {
@@ -52,9 +52,9 @@ __global__ void __launch_bounds__(Block::block, 1) softmax_block(SoftmaxForward 
   }
 }
 
-/// A warp a row, sixteen bytes a load, the row in registers. Nothing is read or computed twice, a warp's
-/// shuffles replace the barriers, and sixteen bytes a thread make a quarter of the instructions. Rows of more
-/// than 1024 columns are too long for the registers of a warp: a block shares them in the same way.
+/// One warp per row, sixteen bytes per load, the row in registers. Nothing is read or computed twice, a
+/// warp's shuffles replace the barriers, and sixteen bytes per load take a quarter of the instructions. Rows
+/// of more than 1024 columns do not fit in the registers of a warp: a block shares them in the same way.
 template <class S>
 __global__ void __launch_bounds__(S::block, resident_rows<S, 1>) softmax_rows(SoftmaxForward a, bool wide) {
   for (int64_t r = S::first(); r < a.rows; r += S::step()) {
@@ -66,14 +66,14 @@ __global__ void __launch_bounds__(S::block, resident_rows<S, 1>) softmax_rows(So
     most = S::max(most);
     x.each([&](float& e, int, int) { sum += e = std::exp(e - most); });
     const float scale = 1 / S::sum(sum);
-    // What is not seen is exp(-inf) by now, but NaN in a row that has no maximum.
+    // Masked elements are exp(-inf) = 0 by now, but NaN in a row that has no maximum.
     x.each([&](float& e, int k, int v) { e = S::at(k) + v < seen ? e * scale : 0; });
     float* y = static_cast<float*>(a.y) + r * a.cols;
     for_packs<S>(static_cast<int>(a.cols), [&](int k, int i) { store_pack(y + i, x.pack[k], wide); });
   }
 }
 
-/// A block a row, twice: for the dot product, then for dx.
+/// One block per row, in two passes: the dot product, then dx.
 template <class T>
 __global__ void __launch_bounds__(Block::block, Block::resident<40>)
     softmax_backward_block(SoftmaxBackward a) {
@@ -89,7 +89,7 @@ __global__ void __launch_bounds__(Block::block, Block::resident<40>)
   }
 }
 
-/// As softmax_rows: y and dy are in registers from the dot product on.
+/// Like softmax_rows: y and dy stay in registers after the dot product.
 template <class S>
 __global__ void __launch_bounds__(S::block, resident_rows<S, 2>)
     softmax_backward_rows(SoftmaxBackward a, bool wide) {

@@ -4,11 +4,11 @@
 
 namespace hewn {
 
-/// Softmax over the last dimension: x [..., C] contiguous, f32 or f64 -> y of the same shape. C > 0.
-/// Columns at -inf get 0; a row of nothing but -inf becomes NaN, as in PyTorch.
+/// Softmax over the last dimension: x [..., C] contiguous, f32 or f64 -> y of the same shape. C > 0. Columns
+/// at -inf get 0; a row in which all values are -inf becomes NaN, as in PyTorch.
 Tensor softmax(const Tensor& x);
 
-/// Softmax under a causal mask: x [..., Tq, Tk] with Tq <= Tk, the queries being the last Tq of Tk places:
+/// Softmax under a causal mask: x [..., Tq, Tk] with Tq <= Tk, the queries being the last Tq of Tk positions:
 /// row i sees the first Tk - Tq + i + 1 columns, and y is 0 in the others.
 Tensor causal_softmax(const Tensor& x);
 

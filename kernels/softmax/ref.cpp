@@ -16,7 +16,7 @@ void forward(const SoftmaxForward& a) {
     T* y = static_cast<T*>(a.y) + r * a.cols;
     const int64_t seen = visible(a, r);
     double most = -std::numeric_limits<double>::infinity(), sum = 0;
-    for (int64_t i = 0; i < seen; ++i) most = std::max(most, static_cast<double>(x[i]));  // passes NaN over
+    for (int64_t i = 0; i < seen; ++i) most = std::max(most, static_cast<double>(x[i]));  // skips NaN
     for (int64_t i = 0; i < seen; ++i) sum += std::exp(static_cast<double>(x[i]) - most);
     for (int64_t i = 0; i < seen; ++i)
       y[i] = static_cast<T>(std::exp(static_cast<double>(x[i]) - most) / sum);

@@ -8,8 +8,9 @@
 namespace hewn {
 namespace {
 
-/// Softmax of the first `seen` of n values, 0 for the rest: exponentials relative to the largest value up to
-/// their piece, then every piece scaled to the largest of all. `next` and `most` as in row_max_sum_exp.
+/// Softmax of the first `seen` of n values, 0 for the rest: each piece's exponentials are relative to the
+/// largest value up to that piece, then every piece is scaled to the overall maximum. `next` and `most` as in
+/// row_max_sum_exp.
 void forward_row(const float* x, float* y, int64_t n, int64_t seen, Piece next, float& most) {
   float most_at[max_pieces];
   const MaxSum total = row_max_sum_exp(x, seen, next, most, most_at,
@@ -25,16 +26,16 @@ void forward_row(const float* x, float* y, int64_t n, int64_t seen, Piece next, 
   for_lanes(seen, n, [=](int64_t i, auto lanes) { store(y + i, vf{}, lanes); });
 }
 
-/// Whether rows are written past the caches: that pays for those of one piece; of longer ones, the line read
-/// ahead of a store is hidden behind the exponentials.
+/// Whether rows are stored past the caches: this pays off for rows of one piece; for longer rows, reading a
+/// line before it is overwritten is hidden behind the exponentials.
 bool streams(const SoftmaxForward& a) {
   const bool aligned = reinterpret_cast<uintptr_t>(a.y) % HEWN_VBYTES == 0 && a.cols % W == 0;
   return aligned && a.queries == 0 && a.cols <= shortest_piece &&
          way_for(Write::set, a.rows * a.cols, a.x == a.y) == To::past_caches;
 }
 
-/// Rows [begin, end) of n values, a piece each, the same bits as forward_row's: while the exponentials of one
-/// row keep the processor busy, those of the row before, which wait on the stack, leave for memory.
+/// Rows [begin, end) of n values, one piece each, with the same bits as forward_row: while the processor
+/// computes the exponentials of one row, those of the previous row are stored to memory from the stack.
 void stream_rows(const float* x, float* y, int64_t n, int64_t begin, int64_t end) {
   if (begin == end) return;
   float exps[2][shortest_piece], most_at[max_pieces], most = row_max(x + begin * n, n);

@@ -6,9 +6,9 @@
 
 namespace hewn {
 
-// An exponential takes longer than a store and a load: each is computed once and kept in y until the sum is
-// known, and n divisions become one and n products.
-// The sum is kept in double: one float sum over 50,257 values loses more than the rounding of each.
+// An exponential takes longer than a store and a load: each is computed once and stored in y until the sum is
+// known, and n divisions become one division and n products. The sum is in double: a float sum of 50,257
+// values loses more than the rounding of each.
 void softmax_stored(const Launch&, const SoftmaxForward& a) {
   for (int64_t r = 0; r < a.rows; ++r) {
     const float* x = static_cast<const float*>(a.x) + r * a.cols;
