@@ -25,7 +25,7 @@ struct ActivationBackward {
   Write to_dx;
 };
 
-/// SwiGLU, over rows of `cols` elements: y = silu(gate) up. Rows of gate and up (and of their gradients) are
+/// SwiGLU over rows of `cols` elements: y = silu(gate) up. Rows of gate and up (and of their gradients) are
 /// `row` elements apart, those of y (and dy) `cols`.
 struct SwigluForward {
   DType dtype;
@@ -35,7 +35,7 @@ struct SwigluForward {
 };
 
 /// With s = 1 / (1 + exp(-gate)): dgate (set or add) (s + gate s (1 - s)) up dy, dup (set or add) gate s dy.
-/// One that is null is not wanted.
+/// Null outputs are not computed.
 struct SwigluBackward {
   DType dtype;
   int64_t rows, cols, row;

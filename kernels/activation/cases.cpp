@@ -21,8 +21,8 @@ namespace {
 
 using Value = double (*)(Rng& rng, int64_t i);
 
-/// To time: standard normals, as in a layer. To test: wider ones, and every so often both zeros and the far
-/// tails.
+/// In benchmarks: standard normals, as in a layer. In tests: wider ones, with both zeros and the far tails at
+/// intervals.
 Value input_value(const CaseRequest& request) {
   if (request.bench) return [](Rng& rng, int64_t) { return rng.normal(); };
   return [](Rng& rng, int64_t i) {
@@ -35,7 +35,7 @@ void* beside(void* x, DType t, int64_t cols) {
   return static_cast<uint8_t*>(x) + static_cast<size_t>(cols) * size_of(t);
 }
 
-/// SwiGLU with gate and up beside each other in rows of 2 cols.
+/// SwiGLU with gate and up side by side in rows of 2 cols.
 void add_swiglu(Cases& cases, const CaseRequest& request, int64_t rows, int64_t cols) {
   const DType t = request.dtype;
   const double tolerance = t == DType::f64 ? 1e-14 : 1e-6;
@@ -76,7 +76,7 @@ Sketch like_backward(const ActivationBackward& args) {
                    });
 }
 
-/// Gate and up beside each other in rows of 2 cols, as the model has them.
+/// Gate and up side by side in rows of 2 cols, as in the model.
 Sketch like_swiglu(const SwigluForward& args) {
   return sketch_of(args, args.dtype, sizes_text({args.rows, args.cols}) + " swiglu",
                    [](CaseMemory& m, SwigluForward& a) {
@@ -121,14 +121,14 @@ Cases activation_cases(const CaseRequest& request) {
       const std::string shape = std::to_string(n) + name_of(row.kind);
       CaseMemory f(request.seed);
       const auto* x = f.input("x", t, n, input_value(request));
-      auto* y = f.output("y", t, n, tolerance, 1);  // tails: tests/kernels/cases/activation.cpp
+      auto* y = f.output("y", t, n, tolerance, 1);  // tails are tested in tests/kernels/cases/activation.cpp
       cases.push_back(std::make_unique<CaseOf<ActivationForward>>(std::move(f), shape, t,
                                                                   ActivationForward{row.kind, t, n, x, y}));
       for (const Write write : {Write::set, Write::add}) {
         CaseMemory b(request.seed);
         x = b.input("x", t, n, input_value(request));
         const auto* dy = b.input("dy", t, n);
-        auto* dx = b.output("dx", t, n, tolerance, 1);  // the slope of GELU crosses 0, as a difference
+        auto* dx = b.output("dx", t, n, tolerance, 1);  // the derivative of GELU crosses 0, as a difference
         cases.push_back(std::make_unique<CaseOf<ActivationBackward>>(
             std::move(b), shape + (write == Write::add ? " add" : ""), t,
             ActivationBackward{row.kind, t, n, x, dy, dx, write}));

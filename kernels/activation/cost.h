@@ -11,7 +11,7 @@ inline Cost cost_of(const ActivationForward& a) {
   return {row_of(a.kind).value_operations * n, 2 * n * static_cast<double>(size_of(a.dtype))};
 }
 
-/// Reads dy and, to know a slope, x.
+/// Reads dy and, to compute a derivative, x.
 inline Cost cost_of(const ActivationBackward& a) {
   const auto n = static_cast<double>(a.n);
   const double moved = (a.kind == Activation::none ? 2 : 3) + (a.to_dx == Write::add ? 1 : 0);
@@ -19,13 +19,13 @@ inline Cost cost_of(const ActivationBackward& a) {
           moved * n * static_cast<double>(size_of(a.dtype))};
 }
 
-/// 20 for silu, a product; reads two, writes one.
+/// 20 for silu, plus a product; reads two arrays, writes one.
 inline Cost cost_of(const SwigluForward& a) {
   const double n = static_cast<double>(a.rows) * static_cast<double>(a.cols);
   return {21 * n, 3 * n * static_cast<double>(size_of(a.dtype))};
 }
 
-/// 25 for silu and its slope, three products; reads three, writes what is wanted.
+/// 25 for silu and its derivative, plus three products; reads three arrays, writes the requested ones.
 inline Cost cost_of(const SwigluBackward& a) {
   const double n = static_cast<double>(a.rows) * static_cast<double>(a.cols);
   const auto moved = [](const void* to, Write write) {

@@ -40,7 +40,7 @@ void backward(const Launch& on, const ActivationBackward& a) {
 
 constexpr int threads = 256;
 
-/// V neighbours by a thread: blockIdx.y and its strides are rows, blockIdx.x pieces of a row.
+/// V adjacent elements per thread: blockIdx.y and its strides count rows, blockIdx.x pieces of a row.
 template <int V, class T>
 __global__ void __launch_bounds__(threads, 4) swiglu_forward(SwigluForward a) {
   const int64_t c = (int64_t{blockIdx.x} * threads + threadIdx.x) * V;

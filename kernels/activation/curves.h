@@ -1,11 +1,11 @@
 #pragma once
 // The activations as code, written once for the vectors of all instruction sets and for GPUs: V is vf in a
 // simd*.cpp, float or double in a cuda.cu. The kernels of this room and the epilogue of the matrix product
-// call them through `visit`. To add one, specialise `Curve` for its name in table.h.
+// call them through `visit`. To add one, specialise `Curve` for its enumerator in table.h.
 //
-// Each has value(x) = f(x) and slope(x) = f'(x), and the errors of its vectors over all finite floats
-// (tests/kernels/accuracy.cpp): of the value in units in its last place, or in that of 1e-29 where it is
-// smaller; of the slope, which crosses 0, in those of the larger of it and 1/2.
+// Each has value(x) = f(x) and slope(x) = f'(x), and states the errors of its vector code over all finite
+// floats (tests/kernels/accuracy.cpp): of the value in units in its last place, or in that of 1e-29 if it is
+// smaller; of the slope, which crosses 0, in units of the larger of it and 1/2.
 
 #include "kernels/activation/table.h"
 
@@ -21,7 +21,7 @@
 namespace hewn {
 namespace {
 
-/// The code of an activation. `visit` does not compile while one is missing.
+/// The code of an activation. `visit` does not compile unless all exist.
 template <Activation kind>
 struct Curve;
 
@@ -51,8 +51,8 @@ struct Curve<Activation::relu> {
   }
 };
 
-/// x sigmoid(2u), u = sqrt(2 / pi) (x + 0.044715 x^3), which is x (1 + tanh u) / 2 and keeps its digits for
-/// negative x.
+/// x sigmoid(2u), u = sqrt(2 / pi) (x + 0.044715 x^3), which equals x (1 + tanh u) / 2 but keeps its digits
+/// for negative x.
 struct GeluTanh {
   static constexpr double value_ulp = 205, slope_ulp = 3;
   static constexpr double a = 1.5957691216057308, b = a * 0.044715;  // 2u = a x + b x^3, a = 2 sqrt(2 / pi)
@@ -62,7 +62,7 @@ struct GeluTanh {
   }
   template <class V>
   HEWN_INLINE static V slope(V x) {
-    // Beyond 32 the second term has long vanished; x^2 must not overflow to inf times 0.
+    // Beyond 32 the second term is zero; x^2 must not overflow to inf times 0.
     const V z = within_32(x);
     const auto s = sigmoid_of_cubic(z, a, b);
     return fma(z * s.slope, fma(z * z, constant<V>(3 * b), constant<V>(a)), s.value);
@@ -96,7 +96,7 @@ struct Silu {
   }
 };
 
-// On vectors of 64 bytes polynomials take the place of these formulas for all but far x.
+// With 64-byte vectors, polynomials replace these formulas except for large |x|.
 #if defined(HEWN_VBYTES) && HEWN_VBYTES == 64
 template <>
 struct Curve<Activation::gelu_tanh> : ByPieces<GeluTanh, 6, tanh_factor, tanh_slope, 5> {};
@@ -113,9 +113,9 @@ template <>
 struct Curve<Activation::silu> : Silu {};
 #endif
 
-/// f.operator()<kind>() for an activation known only at run time: the one place where a kind becomes code.
+/// f.operator()<kind>() for an activation known only at run time; only here is a kind turned into code.
 #ifdef __CUDACC__
-#pragma nv_exec_check_disable  // f may be code of the GPU or of its host, as the caller is
+#pragma nv_exec_check_disable  // f may be GPU code or host code, like the caller
 #endif
 template <int first = 0, class F>
 HEWN_HOST_INLINE auto visit(Activation kind, const F& f) {

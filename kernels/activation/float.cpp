@@ -4,9 +4,8 @@
 
 namespace hewn {
 
-// The formula of Hendrycks and Gimpel (2016, section 2) as it stands in the paper, with tanh of the C
-// library: a call per element, of some thirty nanoseconds' work that cannot be done for several elements at
-// once.
+// The formula of Hendrycks and Gimpel (2016, section 2) as published, with tanh of the C library: one call of
+// some thirty nanoseconds per element, which cannot be vectorised.
 void activation_float(const Launch&, const ActivationForward& a) {
   const auto* x = static_cast<const float*>(a.x);
   auto* y = static_cast<float*>(a.y);

@@ -1,11 +1,12 @@
 #pragma once
-// All kernels of this room; list.cpp has the ladder they form.
+// All kernels of this room; list.cpp arranges them in ladders.
 
 #include "kernels/activation/abi.h"
 
 namespace hewn {
 
-/// f(x) and f'(x) of the table, for code of one instruction set, which must not hold the table's functions.
+/// f(x) and f'(x) of the table, for code of one instruction set, which must not contain the table's
+/// functions.
 double activation_value(Activation kind, double x);
 double activation_slope(Activation kind, double x);
 
@@ -13,18 +14,18 @@ double activation_slope(Activation kind, double x);
 void activation_reference(const Launch&, const ActivationForward& a);
 void activation_reference(const Launch&, const ActivationBackward& a);
 
-/// The same of SwiGLU.
+/// The same for SwiGLU.
 void swiglu_reference(const Launch&, const SwigluForward& a);
 void swiglu_reference(const Launch&, const SwigluBackward& a);
 
 // Lessons.
 
-/// Teaching rung, float and tanh-GELU only; its idea stands in list.cpp.
+/// Teaching rung, float and tanh-GELU only; list.cpp states its idea.
 void activation_float(const Launch&, const ActivationForward& a);
 
-// Vectors, compiled once per instruction set.
+// SIMD, compiled once per instruction set.
 
-/// f32, whole vectors at a time, blocks of elements shared out to the threads.
+/// f32, whole vectors at a time, blocks of elements divided among threads.
 template <Isa I>
 void activation_simd(const Launch& launch, const ActivationForward& a);
 template <Isa I>
@@ -37,7 +38,7 @@ void swiglu_simd(const Launch& launch, const SwigluBackward& a);
 
 // GPUs.
 
-/// f32 and f64: sixteen bytes a thread where rows allow it.
+/// f32 and f64: sixteen bytes per thread if rows allow it.
 template <Isa I>
 void activation_gpu(const Launch& launch, const ActivationForward& a);
 template <Isa I>

@@ -20,16 +20,17 @@ constexpr Rung<ActivationForward> forward_rungs[] = {
      .idea = "one element at a time, functions of the C library in double",
      .run = scalar<ActivationForward>(activation_reference)},
     {.name = "float",
-     .idea = "the formula as published, in float: half the bytes and a cheaper tanh, still a call each",
+     .idea =
+         "the formula as published, in float: half the bytes and a cheaper tanh, still one call per element",
      .run = scalar<ActivationForward>(activation_float),
      .why_not = only_f32_gelu},
     {.name = "vector",
-     .idea = "a vector at a time: own exponential, no branches; blocks to threads",
+     .idea = "a vector at a time: our own exponential, no branches; blocks over threads",
      .run = per_isa<ActivationForward>(
          []<Isa I>() -> KernelFn<ActivationForward> { return activation_simd<I>; }),
      .why_not = only_f32},
     {.name = "cuda",
-     .idea = "sixteen bytes a thread, so that a warp moves whole cache lines",
+     .idea = "sixteen bytes per thread, so that a warp moves whole cache lines",
      .run = per_gpu<ActivationForward>(
          []<Isa I>() -> KernelFn<ActivationForward> { return activation_gpu<I>; })},
 };
@@ -39,12 +40,12 @@ constexpr Rung<ActivationBackward> backward_rungs[] = {
      .idea = "one element at a time, functions of the C library in double",
      .run = scalar<ActivationBackward>(activation_reference)},
     {.name = "vector",
-     .idea = "the slope again from x, so that only x is kept; a vector at a time",
+     .idea = "the derivative recomputed from x, so that only x is kept; a vector at a time",
      .run = per_isa<ActivationBackward>(
          []<Isa I>() -> KernelFn<ActivationBackward> { return activation_simd<I>; }),
      .why_not = only_f32},
     {.name = "cuda",
-     .idea = "the slope again from x; sixteen bytes a thread",
+     .idea = "the derivative recomputed from x; sixteen bytes per thread",
      .run = per_gpu<ActivationBackward>(
          []<Isa I>() -> KernelFn<ActivationBackward> { return activation_gpu<I>; })},
 };
@@ -54,11 +55,11 @@ constexpr Rung<SwigluForward> swiglu_rungs[] = {
      .idea = "one element at a time, functions of the C library in double",
      .run = scalar<SwigluForward>(swiglu_reference)},
     {.name = "vector",
-     .idea = "silu and product in one pass: nothing but the result is written",
+     .idea = "silu and product in one pass: only the result is written",
      .run = per_isa<SwigluForward>([]<Isa I>() -> KernelFn<SwigluForward> { return swiglu_simd<I>; }),
      .why_not = only_f32},
     {.name = "cuda",
-     .idea = "silu and product in one pass, sixteen bytes a thread",
+     .idea = "silu and product in one pass, sixteen bytes per thread",
      .run = per_gpu<SwigluForward>([]<Isa I>() -> KernelFn<SwigluForward> { return swiglu_gpu<I>; })},
 };
 
@@ -67,11 +68,11 @@ constexpr Rung<SwigluBackward> swiglu_backward_rungs[] = {
      .idea = "one element at a time, functions of the C library in double",
      .run = scalar<SwigluBackward>(swiglu_reference)},
     {.name = "vector",
-     .idea = "both gradients from one exponential, made again from gate",
+     .idea = "both gradients from one exponential, recomputed from gate",
      .run = per_isa<SwigluBackward>([]<Isa I>() -> KernelFn<SwigluBackward> { return swiglu_simd<I>; }),
      .why_not = only_f32},
     {.name = "cuda",
-     .idea = "both gradients in one pass, sixteen bytes a thread",
+     .idea = "both gradients in one pass, sixteen bytes per thread",
      .run = per_gpu<SwigluBackward>([]<Isa I>() -> KernelFn<SwigluBackward> { return swiglu_gpu<I>; })},
 };
 

@@ -1,5 +1,5 @@
 #pragma once
-// The functions that curves.h is written in, for GPUs: T is float or double.
+// The functions used by curves.h, for GPUs: T is float or double.
 
 #include <cmath>
 #include <numbers>
@@ -7,7 +7,8 @@
 
 #include "kernels/gpu/simt/simt.h"
 
-// kernels/simd/vec.h defines HEWN_INLINE for vectors; the second is for functions that the host calls too.
+// kernels/simd/vec.h defines HEWN_INLINE for vectors; HEWN_HOST_INLINE is for functions that the host calls
+// too.
 #define HEWN_INLINE __device__ __forceinline__
 #define HEWN_HOST_INLINE __host__ __device__ __forceinline__
 
@@ -32,13 +33,13 @@ HEWN_INLINE T positive(T x) {
   return x > 0 ? x : 0 * x;
 }
 
-/// x, kept between -32 and 32; NaN stays NaN.
+/// x clamped to [-32, 32]; NaN stays NaN.
 template <class T>
 HEWN_INLINE T within_32(T x) {
   return x > 32 ? T{32} : x < -32 ? T{-32} : x;
 }
 
-/// x as the factor of a slope that is 0 where x is large; bounded, since inf times 0 is NaN.
+/// x as a factor of a derivative that is 0 for large x; bounded, since inf times 0 is NaN.
 template <class T>
 HEWN_INLINE T beside_slope(T x) {
   return within_32(x);
@@ -53,7 +54,7 @@ HEWN_INLINE T sigmoid(T x) {
     return 1 / (1 + std::exp(-x));
 }
 
-/// The same and its derivative.
+/// The sigmoid and its derivative.
 template <class T>
 struct Sigmoid {
   T value, slope;
@@ -64,7 +65,7 @@ HEWN_INLINE Sigmoid<T> sigmoid_and_slope(T x) {
   return {s, s * sigmoid(-x)};
 }
 
-/// sigmoid(y) and its derivative by y for y = a x + b x^3.
+/// sigmoid(y) and its derivative with respect to y, for y = a x + b x^3.
 template <class T>
 HEWN_INLINE Sigmoid<T> sigmoid_of_cubic(T x, double a, double b) {
   return sigmoid_and_slope(x * (static_cast<T>(a) + static_cast<T>(b) * (x * x)));

@@ -1,9 +1,9 @@
 #pragma once
-// The functions that curves.h is written in, for vectors: kernels/simd/vec_math.h and what is missing there.
+// The functions used by curves.h, for vectors: kernels/simd/vec_math.h and additions to it.
 
 #include "kernels/simd/vec_math.h"
 
-// Declares a function that GPU builds need on the host as well (on_gpus.cuh).
+// Declares a function that the host also needs in GPU builds (on_gpus.cuh).
 #define HEWN_HOST_INLINE HEWN_INLINE
 
 namespace hewn {
@@ -18,13 +18,14 @@ HEWN_INLINE V constant(double x) {
 /// max(x, 0); NaN stays NaN.
 HEWN_INLINE vf positive(vf x) { return max(vf{}, x); }
 
-/// x, kept between -32 and 32.
+/// x clamped to [-32, 32].
 HEWN_INLINE vf within_32(vf x) { return min(set1(32.0f), max(set1(-32.0f), x)); }
 
-/// x as the factor of a slope that is 0 where x is large; unbounded, since inf times 0 may be NaN.
+/// x as a factor of a derivative that is 0 for large x; unbounded, since inf times 0 may be NaN.
 HEWN_INLINE vf beside_slope(vf x) { return x; }
 
-/// sigmoid(y) and its derivative by y for y = a x + b x^3, which has the sign of x; e^-|y| as a power of two.
+/// sigmoid(y) and its derivative with respect to y, for y = a x + b x^3, which has the sign of x; e^-|y| as a
+/// power of two.
 HEWN_INLINE Sigmoid sigmoid_of_cubic(vf x, double a, double b) {
   constexpr float log2e = 1.44269504f;
   const vf exponent =

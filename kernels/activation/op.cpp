@@ -10,7 +10,7 @@
 namespace hewn {
 namespace {
 
-/// The texts of the table, as operations have them.
+/// The names and formulas of the table, as OpInfo.
 constexpr auto infos = [] {
   std::array<OpInfo, n_activations> all{};
   for (const ActivationRow& row : activation_table)
@@ -35,7 +35,7 @@ struct ActivationNode final : Node {
 constexpr OpInfo swiglu_info{"swiglu", "y = gate s up, s = 1 / (1 + exp(-gate))",
                              "dgate = (s + gate s (1 - s)) up dy, dup = gate s dy"};
 
-/// Element i of a tensor, i counted in elements.
+/// A pointer to element i of a tensor.
 void* element(const Tensor& x, int64_t i) {
   return static_cast<uint8_t*>(x.data()) + static_cast<size_t>(i) * size_of(x.dtype());
 }
@@ -61,7 +61,7 @@ struct SwigluNode final : Node {
   }
 };
 
-/// Of gate | up in one tensor.
+/// For gate | up in one tensor.
 struct PackedSwigluNode final : Node {
   Saved x;
   explicit PackedSwigluNode(const Tensor& input) : x(input) {}
@@ -93,7 +93,7 @@ Tensor activation(Activation kind, const Tensor& x) {
   return record(y, {x}, ActivationNode(kind, x));
 }
 
-// y = f(gate) up with f = silu: by the product rule dgate = f'(gate) up dy and dup = f(gate) dy.
+// y = f(gate) up with f = silu: by the product rule, dgate = f'(gate) up dy and dup = f(gate) dy.
 Tensor swiglu(const Tensor& gate, const Tensor& up) {
   const InOp op(swiglu_info);
   require_floats(swiglu_info, "gate", gate);

@@ -5,17 +5,17 @@
 
 namespace hewn {
 
-/// y = f(x), f a row of table.h: x of any shape, contiguous, f32 or f64 -> y of the same shape. x itself for
-/// `none`.
+/// y = f(x), where f is a row of table.h: x of any shape, contiguous, f32 or f64 -> y of the same shape.
+/// `none` returns x itself.
 Tensor activation(Activation kind, const Tensor& x);
 
 /// The gated unit of Llama: y = silu(gate) up, of one shape (Shazeer, "GLU variants improve Transformer",
 /// 2020, equation 6).
 Tensor swiglu(const Tensor& gate, const Tensor& up);
-/// The same of one projection for both: x [..., 2F] = gate | up -> [..., F].
+/// The same for a joint projection: x [..., 2F] = gate | up -> [..., F].
 Tensor swiglu(const Tensor& x);
 
-/// SiLU and GELU said slowly, in primitive operations: what the fused ones are compared with.
+/// SiLU and GELU composed of simple operations: the fused ones are tested against them.
 Tensor silu_composed(const Tensor& x);
 Tensor gelu_tanh_composed(const Tensor& x);
 Tensor swiglu_composed(const Tensor& gate, const Tensor& up);

@@ -1,9 +1,9 @@
 #pragma once
-// GELU and SiLU on vectors of 64 bytes. With t = |x| they are max(x, 0) - t f(t), f(t) being P(X > t) for a
-// standard normal X, sigmoid(-2u(t)) or sigmoid(-t); and where the derivative is g(t) for x = -t, it is 1 -
-// g(t) for x = t. Both functions of t are smooth enough for sixteen polynomials of degree 5 or 6 to reach as
-// far as most x go. Each equals the function at Chebyshev nodes; registers hold their coefficients, and an
-// instruction chooses them.
+// GELU and SiLU on 64-byte vectors. With t = |x| they are max(x, 0) - t f(t), where f(t) is P(X > t) for a
+// standard normal X, sigmoid(-2u(t)) or sigmoid(-t); and if the derivative at x = -t is g(t), it is 1 - g(t)
+// at x = t. Both functions of t are smooth enough for sixteen polynomials of degree 5 or 6 to cover the range
+// of most x. Each polynomial equals the function at Chebyshev nodes; registers hold their coefficients, and
+// one instruction selects them.
 
 #include "kernels/simd/vec_math.h"
 
@@ -14,7 +14,7 @@ namespace {
 template <int degree>
 using Pieces = float[degree + 1][16];
 
-/// P(X > t), by quarters.
+/// P(X > t), in pieces 1/4 wide.
 constexpr Pieces<5> erf_tail = {
     {0.5f, 0.401293665f, 0.308537543f, 0.22662735f, 0.158655256f, 0.105649777f, 0.066807203f, 0.0400591567f,
      0.0227501318f, 0.0122244721f, 0.00620966544f, 0.00297976332f, 0.00134989806f, 0.000577025057f,
@@ -56,7 +56,7 @@ constexpr Pieces<5> erf_slope = {
      0.0292378794f, 0.0121376505f, -0.00263444474f, -0.0105510382f, -0.0116649456f, -0.00869594701f,
      -0.00466204621f, -0.0014667213f, 0.000309540454f, 0.000922932173f}};
 
-/// sigmoid(-t), by halves.
+/// sigmoid(-t), in pieces 1/2 wide.
 constexpr Pieces<5> silu_factor = {
     {0.5f, 0.377540678f, 0.268941432f, 0.182425529f, 0.119202919f, 0.0758581758f, 0.0474258736f,
      0.0293122306f, 0.0179862101f, 0.0109869428f, 0.00669285096f, 0.00407013763f, 0.00247262325f,
@@ -98,7 +98,7 @@ constexpr Pieces<5> silu_slope = {
      -0.000741095108f, -0.000670041773f, -0.000419013668f, -0.000219010297f, -9.97530296e-05f,
      -3.81705577e-05f, -9.61136266e-06f, 2.06963909e-06f, 5.81946915e-06f, 6.17484102e-06f}};
 
-/// sigmoid(-2u(t)), by five sixteenths.
+/// sigmoid(-2u(t)), in pieces 5/16 wide.
 constexpr Pieces<6> tanh_factor = {
     {0.5f, 0.377339661f, 0.266046166f, 0.174390033f, 0.105828635f, 0.059212409f, 0.0304005146f, 0.0142358514f,
      0.00603370648f, 0.00229310291f, 0.000773079984f, 0.000228485282f, 5.84672198e-05f, 1.27885578e-05f,
@@ -146,8 +146,8 @@ constexpr Pieces<6> tanh_slope = {
      -0.00876667164f, -0.00348666846f, 0.000455227972f, 0.00212730397f, 0.00208233809f, 0.0011984593f,
      0.000302518427f, -0.000159980525f, -0.00022484042f, -0.000134385147f}};
 
-/// Pieces `sixteenths` / 16 wide, and `Exact` where they end: lane by lane, so that an x gives the same bits
-/// in any company.
+/// Pieces `sixteenths` / 16 wide, and `Exact` beyond them, selected lane by lane, so that the bits of a
+/// result do not depend on other lanes.
 template <class Exact, int degree, const Pieces<degree>& factor, const Pieces<degree>& negative_slope,
           int sixteenths>
 struct ByPieces {
@@ -165,10 +165,10 @@ struct ByPieces {
 
  private:
   static constexpr float width = sixteenths / 16.0f, end = 15.5f * width;
-  /// At t < end. Where `top` is added, a number's last bits are the nearest integer: the piece.
+  /// For t < end. Adding `top` leaves the nearest integer, the number of the piece, in the last bits.
   HEWN_INLINE static vf at(const Pieces<degree>& c, vf t) {
     constexpr float top = 12582912.0f;  // 1.5 * 2^23
-    // Additions are work for other units than the rest.
+    // Additions run on other execution units than the rest.
     constexpr bool by_adding = (sixteenths & (sixteenths - 1)) == 0;
     const vf base = set1(by_adding ? top * width : top);
     const vf shifted = by_adding ? t + base : fma(t, set1(1 / width), base);
@@ -178,7 +178,7 @@ struct ByPieces {
     for (int i = degree - 1; i >= 0; --i) y = fma(y, h, chosen(as_int(shifted), load(c[i])));
     return y;
   }
-  // Out of the loops around, where they would take registers.
+  // Not inlined: in the surrounding loops they would take registers.
   [[gnu::noinline, gnu::cold]] static vf exact_value(vf x) { return Exact::value(x); }
   [[gnu::noinline, gnu::cold]] static vf exact_slope(vf x) { return Exact::slope(x); }
 };

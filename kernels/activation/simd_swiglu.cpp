@@ -6,7 +6,7 @@
 namespace hewn {
 namespace {
 
-/// Calls body(row, begin, end) for pieces of at most 4096 columns of every row, over threads.
+/// Calls body(row, begin, end) for pieces of at most 4096 columns of every row, divided among threads.
 template <class Body>
 void for_pieces(const Launch& launch, int64_t rows, int64_t cols, const Body& body) {
   constexpr int64_t piece = 4096;

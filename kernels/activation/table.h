@@ -1,7 +1,7 @@
 #pragma once
-// The table of activations: everything about each but its code for vectors and GPUs, which is in curves.h.
+// The table of activations: everything about each except its code for vectors and GPUs, which is in curves.h.
 // Kernels, the model, the command line, import, export, benchmarks and tests read it. To add an activation,
-// give it a name in the enum, a row in the table and a `Curve` in curves.h.
+// add an enumerator, a row of the table and a `Curve` in curves.h.
 
 #include <cmath>
 #include <cstdint>
@@ -16,16 +16,16 @@ inline constexpr int n_activations = static_cast<int>(Activation::count);
 /// One activation: y = f(x) for each element.
 struct ActivationRow {
   Activation kind;
-  const char* name;                           ///< of operations, cases and benchmarks: "gelu_tanh"
+  const char* name;                           ///< in operations, cases and benchmarks: "gelu_tanh"
   const char *formula, *gradient;             ///< of y, and of dx from dy
-  double (*value)(double x);                  ///< f(x), accurate relative to itself however small
+  double (*value)(double x);                  ///< f(x), accurate relative to its own size, however small
   double (*slope)(double x);                  ///< f'(x), likewise
   double value_operations, slope_operations;  ///< per element, for cost.h: an exponential counts as 8
   bool exponential;                           ///< whether each of the two computes an exponential
-  const char* act = nullptr;    ///< its name for `--act` and in configurations; null: models do not offer it
+  const char* act = nullptr;    ///< its name for `--act` and in configurations; null: not available in models
   const char* gated = nullptr;  ///< the name of the gated form f(gate) up; null: there is none
   /// Its name as `activation_function` of a GPT-2 in transformers, which export writes, and an alias that
-  /// import accepts too. Null: transformers cannot express it.
+  /// import also accepts. Null: transformers cannot express it.
   const char* huggingface = nullptr;
   const char* huggingface_too = nullptr;
 };
@@ -43,7 +43,7 @@ inline double normal_density(double x) {
 inline double none(double x) { return x; }
 inline double none_slope(double) { return 1; }
 
-// 0.5 (1 + tanh u) = sigmoid(2u), which keeps its digits where tanh u is nearly -1.
+// 0.5 (1 + tanh u) = sigmoid(2u), which keeps its digits if tanh u is close to -1.
 inline constexpr double gelu_a = std::numbers::sqrt2 * 2 * std::numbers::inv_sqrtpi, gelu_b = 0.044715;
 inline double twice_u(double x) { return gelu_a * (x + gelu_b * x * x * x); }
 inline double twice_u_slope(double x) { return gelu_a * (1 + 3 * gelu_b * x * x); }
@@ -110,8 +110,8 @@ inline constexpr ActivationRow activation_table[] = {
      .exponential = false,
      .act = "relu",
      .huggingface = "relu"},
-    // Ramachandran, Zoph, Le, "Searching for activation functions", 2017. The only one that kernels have with
-    // a gate (Shazeer, "GLU variants improve Transformer", 2020, equation 6).
+    // Ramachandran, Zoph, Le, "Searching for activation functions", 2017. The only activation whose gated
+    // form has kernels (Shazeer, "GLU variants improve Transformer", 2020, equation 6).
     {.kind = Activation::silu,
      .name = "silu",
      .formula = "y = x s, s = 1 / (1 + exp(-x))",
@@ -127,7 +127,7 @@ inline constexpr ActivationRow activation_table[] = {
      .huggingface_too = "swish"},
 };
 
-/// Whether the table has the rows of the enum, each whole, in the same order.
+/// Whether the table has one complete row per enumerator, in the same order.
 consteval bool one_row_each() {
   int at = 0;
   for (const ActivationRow& row : activation_table)

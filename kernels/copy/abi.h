@@ -4,9 +4,9 @@
 
 namespace hewn {
 
-/// y[i, j, ...] (set or add) x[i, j, ...], converted to y's type. Both have strides of their own over one
-/// shape, in elements; x may repeat (stride 0), y's elements are distinct. Adding needs floating types. To an
-/// integer type, values are cut off towards zero and to its range; NaN becomes 0.
+/// y[i, j, ...] (set or add) x[i, j, ...], converted to y's type. x and y have separate strides over one
+/// shape, in elements; x may repeat (stride 0), y's elements are distinct. Adding requires floating types.
+/// Conversion to an integer type truncates towards zero and saturates; NaN becomes 0.
 struct Copy {
   static constexpr int max_dims = 6;
   DType from, to;

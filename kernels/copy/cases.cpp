@@ -8,12 +8,12 @@ inline constexpr auto pointers_in<Copy> = std::tuple{&Copy::x, &Copy::y};
 
 namespace {
 
-/// How a [d0, d1, d2] copy is laid out.
+/// The layout of a [d0, d1, d2] copy.
 struct Form {
   const char* name;
   int x_order[3];  ///< dimensions of x from the slowest to the fastest
   bool y_padded;   ///< rows of y are parts of longer rows, as in a slice
-  bool repeat;     ///< x does not move along the second dimension
+  bool repeat;     ///< x has stride 0 along the second dimension
 };
 constexpr Form forms[] = {{"rows", {0, 1, 2}, false, false},         {"slice", {0, 1, 2}, true, false},
                           {"swap 1 2", {0, 2, 1}, false, false},     {"swap 0 2", {2, 1, 0}, false, false},
@@ -83,7 +83,7 @@ Cases copy_cases(const CaseRequest& request) {
     all_forms({1024, 12, 64});
   } else {
     for (const int64_t n : sizes_around(request.width)) all_forms({3, 5, n}), all_forms({2, n, 7});
-    all_forms({1, 2, 9001});  // more than one piece of a row
+    all_forms({1, 2, 9001});  // more than one piece per row
     for (const DType to : {DType::f64, DType::f32, DType::bf16, DType::f16, DType::i64, DType::i32,
                            DType::u16, DType::i8, DType::u8})
       for (const Form& form : forms) add_case(cases, request, {2, 5, 300}, form, to, Write::set);

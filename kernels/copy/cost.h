@@ -4,7 +4,7 @@
 
 namespace hewn {
 
-/// No arithmetic to speak of: every element of x is read, and every one of y written, once.
+/// No arithmetic is counted: every element of x is read once, and every element of y is written once.
 inline Cost cost_of(const Copy& a) {
   double n = 1, n_x = 1;
   for (int i = 0; i < a.rank; ++i) {

@@ -9,9 +9,9 @@ namespace {
 
 constexpr int threads = 256;
 
-// What can be done with one element, by its places in x and y.
+// Operations on one element, given its positions in x and y.
 
-/// Bit by bit.
+/// Copies bit by bit.
 template <class Word>
 struct Same {
   const Word* x;
@@ -27,7 +27,7 @@ struct Convert {
   __device__ void operator()(int64_t from, int64_t to) const { write(y + to, load_as<float>(x + from), how); }
 };
 
-/// Between any types, by way of double, which holds all of them exactly but long integers.
+/// Converts between any types through double, which represents all of them exactly except large i64.
 struct ConvertAny {
   DType x_type, y_type;
   const void* x;
@@ -75,7 +75,8 @@ struct ConvertAny {
   }
 };
 
-/// An element a thread. I counts them, in 32 bits where those do, for the sake of the divisions.
+/// One element per thread. I is the index type, 32 bits where these suffice, because divisions are cheaper
+/// then.
 template <class I, class Put>
 __global__ void __launch_bounds__(threads, blocks_with(threads, 48)) copy_strided(I n, Copy a, Put put) {
   const I step = static_cast<I>(gridDim.x) * threads;
@@ -106,7 +107,7 @@ void same(const Launch& on, const Copy& a, int64_t n) {
   strided(on, a, n, Same<Word>{static_cast<const Word*>(a.x), static_cast<Word*>(a.y)});
 }
 
-/// Whether elements lie one after the other.
+/// Whether elements are contiguous.
 bool whole(const Copy& a, const int64_t (&stride)[Copy::max_dims]) {
   int64_t expected = 1;
   for (int d = a.rank - 1; d >= 0; expected *= a.shape[d--])
@@ -135,7 +136,7 @@ void bytes(const Launch& on, const Copy& a, int64_t n) {
   map(on, "copy", words, static_cast<Word*>(a.y), Write::set, Identity{}, static_cast<const Word*>(a.x));
 }
 
-/// Without gaps; false when there is no kernel for these types.
+/// Copies elements without gaps; false if there is no kernel for these types.
 bool copy_whole(const Launch& on, const Copy& a, int64_t n) {
   const bool set = a.to_y == Write::set;
   if (a.from == a.to && set) {

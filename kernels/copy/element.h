@@ -1,5 +1,5 @@
 #pragma once
-// One element of any type as a double and back: exact for every type but i64 beyond 2^53.
+// Conversion of one element of any type to double and back: exact for every type except i64 beyond 2^53.
 
 #include <limits>
 #include <type_traits>

@@ -18,15 +18,15 @@ constexpr Rung<Copy> rungs[] = {
      .idea = "nested loops over the dimensions, one element at a time",
      .run = scalar<Copy>(copy_reference)},
     {.name = "rows and tiles",
-     .idea = "memcpy where both sides are contiguous, else 32 x 32 tiles that fit the L1 cache; shared out "
-             "to threads",
+     .idea = "memcpy where both sides are contiguous, else 32 x 32 tiles that fit in the L1 cache; "
+             "divided among threads",
      .run = scalar<Copy>(copy_rows_and_tiles)},
     {.name = "simd",
-     .idea = "a vector of float32 against half a vector of bfloat16, rounded by integer arithmetic",
+     .idea = "a vector of float32 for half a vector of bf16, rounded by integer arithmetic",
      .run = per_isa<Copy>([]<Isa I>() { return copy_simd<I>; }),
      .why_not = not_bf16_rows},
     {.name = "cuda",
-     .idea = "sixteen bytes a thread where there are no gaps, else an element a thread",
+     .idea = "sixteen bytes per thread if there are no gaps, else one element per thread",
      .run = per_gpu<Copy>([]<Isa I>() -> KernelFn<Copy> { return copy_gpu<I>; })},
 };
 

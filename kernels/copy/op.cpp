@@ -16,7 +16,7 @@ constexpr OpInfo slice_info{"slice", "y_i = x_(start + i)", "dx_(start + i) = dy
 constexpr OpInfo concat_info{"concat", "y = x_1, then x_2, ...", "dx_k = its slice of dy"};
 constexpr OpInfo cast_info{"cast", "y = x as another type", "dx = dy as x's type"};
 
-/// Appends a dimension, joined with the one before where both sides step through the two alike.
+/// Appends a dimension; merges it with the previous one if both sides have compatible strides.
 void append_dimension(Copy& args, int64_t size, int64_t x_stride, int64_t y_stride) {
   if (size == 1) return;
   const int last = args.rank - 1;
@@ -42,7 +42,7 @@ struct PermuteNode final : Node {
   const OpInfo& info() const override { return permute_info; }
   void backward(const Tensor& dy, Grads& grads) override {
     const auto [dx, write] = grads.at(0);
-    // dx seen through the order has dy's shape.
+    // dx permuted by `order` has dy's shape.
     Strides strides{};
     for (size_t k = 0; k < order.size(); ++k) strides[k] = dx.stride(order[k]);
     copy_into(dx.strided(dy.shape(), strides, dx.offset()), dy, write);
@@ -84,7 +84,7 @@ struct CastNode final : Node {
   }
 };
 
-/// A shape with the one -1 replaced by what the number of elements asks for.
+/// The shape with its -1, if any, replaced so that the number of elements matches.
 Shape resolve(const Tensor& x, std::vector<int64_t> sizes) {
   int64_t known = 1;
   int64_t* unknown = nullptr;

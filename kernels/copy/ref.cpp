@@ -4,7 +4,7 @@
 namespace hewn {
 namespace {
 
-/// Dimension d and those below, starting at these elements; `put` copies one.
+/// Dimension d and the inner ones, starting at these elements; `put` copies one element.
 template <class Put>
 void nested(const Copy& a, int d, int64_t x, int64_t y, const Put& put) {
   if (d == a.rank) return put(x, y);
@@ -12,7 +12,7 @@ void nested(const Copy& a, int d, int64_t x, int64_t y, const Put& put) {
     nested(a, d + 1, x + i * a.x_stride[d], y + i * a.y_stride[d], put);
 }
 
-/// One type, bit by bit unless it is added.
+/// Between elements of one type: bit by bit unless they are added.
 template <class T>
 void copy_same(const Copy& a) {
   nested(a, 0, 0, 0, [&, from = static_cast<const T*>(a.x), to = static_cast<T*>(a.y)](int64_t x, int64_t y) {

@@ -9,10 +9,10 @@
 namespace hewn {
 namespace {
 
-constexpr int64_t piece = 4096;  // elements of a long row that are one item of work
-constexpr int64_t tile = 32;     // side of a tile: two of 4-byte elements fill 8 KiB of the L1 cache
+constexpr int64_t piece = 4096;  // elements of a long row per work item
+constexpr int64_t tile = 32;     // side of a tile: two tiles of 4-byte elements fill 8 KiB of the L1 cache
 
-/// Where a row or tile starts: the sum of index times stride over the given dimensions, row-major.
+/// Where a row or tile starts: the sum of index times stride over the given dimensions, in row-major order.
 struct Start {
   int64_t x = 0, y = 0;
 };
@@ -37,7 +37,7 @@ void copy_row(const T* x, T* y, int64_t n, Write write) {
   std::memcpy(y, x, static_cast<size_t>(n) * sizeof(T));
 }
 
-/// By way of doubles, so that 9 types need 18 loops and not 81.
+/// Converts through double, so that 9 types need 18 loops rather than 81.
 void convert_row(const Copy& a, const uint8_t* x, uint8_t* y, int64_t n) {
   double values[256];
   for (int64_t first = 0; first < n; first += 256) {
@@ -60,7 +60,7 @@ void copy_any_row(const Copy& a, const uint8_t* x, uint8_t* y, int64_t n) {
             [&]<class T>(T) { copy_row(reinterpret_cast<const T*>(x), reinterpret_cast<T*>(y), n, a.to_y); });
 }
 
-/// Both sides contiguous along the last dimension.
+/// Copies rows; both sides are contiguous along the last dimension.
 void copy_rows(const Launch& launch, const Copy& a) {
   const int last = a.rank - 1;
   const int64_t cols = a.shape[last], pieces = blocks_of(cols, piece);
@@ -78,12 +78,12 @@ void copy_rows(const Launch& launch, const Copy& a) {
 }
 
 /// Calls body(x, y, rows, cols), where x and y are the first elements, for tiles of two dimensions: one along
-/// which x is contiguous (or nearly), one along which y is. A cache line that was fetched for one element is
-/// used for its neighbours before it goes.
+/// which x is contiguous (or nearly), and one along which y is. A cache line that was fetched for one element
+/// is used for adjacent elements before it is evicted.
 template <class Body>
 void for_tiles(const Launch& launch, const Copy& a, int across, const Body& body) {
   const int last = a.rank - 1;
-  Copy outer = a;  // the dimensions besides the two
+  Copy outer = a;  // all other dimensions
   outer.rank = 0;
   int64_t outer_count = 1;
   for (int d = 0; d < last; ++d) {
@@ -105,7 +105,7 @@ void for_tiles(const Launch& launch, const Copy& a, int across, const Body& body
   });
 }
 
-/// Between elements of one type.
+/// Tiles of elements of one type.
 template <class T>
 void copy_tiles(const Launch& launch, const Copy& a, int across) {
   const int last = a.rank - 1;
@@ -122,7 +122,7 @@ void copy_tiles(const Launch& launch, const Copy& a, int across) {
   });
 }
 
-/// Between any types, by way of doubles, as convert_row.
+/// Tiles of elements of different types, converted through double like convert_row.
 void convert_tiles(const Launch& launch, const Copy& a, int across) {
   const int last = a.rank - 1;
   for_tiles(launch, a, across, [&](int64_t x_first, int64_t y_first, int64_t rows, int64_t cols) {
@@ -143,7 +143,7 @@ void convert_tiles(const Launch& launch, const Copy& a, int across) {
   });
 }
 
-/// The dimension besides the last along which x moves least: the other side of the tiles.
+/// The dimension, other than the last, with the smallest stride of x: the other side of the tiles.
 int dimension_across(const Copy& a) {
   int best = 0;
   for (int d = 1; d < a.rank - 1; ++d)
@@ -151,7 +151,7 @@ int dimension_across(const Copy& a) {
   return best;
 }
 
-/// A type of the same size whose values are copied bit by bit.
+/// Calls f with an integer type of the same size, whose values are copied bit by bit.
 template <class F>
 void with_bits(DType t, F f) {
   switch (size_of(t)) {
@@ -167,7 +167,7 @@ void with_bits(DType t, F f) {
 void copy_rows_and_tiles(const Launch& launch, const Copy& args) {
   Copy a = args;
   if (a.rank < 2 && (a.rank == 0 || a.x_stride[0] != 1 || a.y_stride[0] != 1)) {
-    // As a column of rows, so that there are two dimensions.
+    // Treat it as one row [1, n], so that there are two dimensions.
     a.shape[1] = a.rank == 0 ? 1 : a.shape[0];
     a.x_stride[1] = a.rank == 0 ? 1 : a.x_stride[0];
     a.y_stride[1] = a.rank == 0 ? 1 : a.y_stride[0];

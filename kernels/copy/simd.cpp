@@ -6,7 +6,7 @@
 namespace hewn {
 namespace {
 
-constexpr int64_t piece = 4096;  // elements of a long row that are one item of work
+constexpr int64_t piece = 4096;  // elements of a long row per work item
 
 template <class X, class Y>
 void convert(const Launch& launch, const Copy& a) {

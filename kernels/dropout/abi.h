@@ -6,14 +6,14 @@ namespace hewn {
 
 /// y[i] (set or add) keep(i) ? x[i] / (1 - p) : 0, where keep(i) is true with probability 1 - p.
 ///
-/// keep depends on the seed, step and micro-step in `state`, on `site` and on i alone, never on threads or
-/// vector width: element i is kept when its word (kernels/contract/random_words.h) is at least p 2^32.
-/// Backward is the same call on dy: the mask is computed again, not stored.
+/// keep depends only on the seed, step and micro-step in `state`, on `site` and on i, never on threads or
+/// vector width: element i is kept if its random word (kernels/contract/random_words.h) is at least p 2^32.
+/// The backward pass is the same call on dy: the mask is recomputed, not stored.
 struct Dropout {
   DType dtype;
   int64_t n;
   double p;       ///< 0 <= p < 1
-  uint32_t site;  ///< which dropout of the model; different ones have different masks
+  uint32_t site;  ///< index of this dropout in the model; each has its own mask
   const StepState* state;
   const void* x;  ///< [n]
   void* y;        ///< [n]

@@ -7,8 +7,8 @@ namespace {
 
 constexpr int threads = 256;
 
-/// Half a warp has the 64 elements of a group, a thread every sixteenth of them, so that each access of the
-/// half is one piece of memory.
+/// Half a warp processes a group of 64 elements, each thread every sixteenth of them, so that each access of
+/// the half-warp is contiguous.
 template <class T>
 __global__ void __launch_bounds__(threads, blocks_with(threads, 40))
     dropout(Dropout a, uint32_t threshold, T factor) {

@@ -1,20 +1,20 @@
 #pragma once
-// All kernels of this room; list.cpp has the ladder they form.
+// All kernels of this room; list.cpp arranges them in a ladder.
 
 #include "kernels/dropout/abi.h"
 
 namespace hewn {
 
-/// Whether element i survives.
+/// Whether element i is kept.
 bool dropout_keeps(const Dropout& a, int64_t i);
 
 /// The oracle: one element at a time, for f32 and f64.
 void dropout_reference(const Launch&, const Dropout& a);
 
-/// The same, elements to threads.
+/// The same, elements divided among threads.
 void dropout_parallel(const Launch& launch, const Dropout& a);
 
-// Vectors, compiled once per instruction set.
+// SIMD, compiled once per instruction set.
 
 /// f32, 64 elements at a time.
 template <Isa I>
@@ -22,7 +22,7 @@ void dropout_simd(const Launch& launch, const Dropout& a);
 
 // GPUs.
 
-/// f32 and f64: a Philox block a thread, for four elements.
+/// f32 and f64: one Philox block per thread, for four elements.
 template <Isa I>
 void dropout_gpu(const Launch& launch, const Dropout& a);
 

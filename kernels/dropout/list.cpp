@@ -7,15 +7,15 @@ namespace {
 
 constexpr Rung<Dropout> rungs[] = {
     {.name = "reference",
-     .idea = "a Philox block for every element, of which one word is used",
+     .idea = "one Philox block per element, of which it uses one word",
      .run = scalar<Dropout>(dropout_reference)},
-    {.name = "parallel", .idea = "the same, elements to threads", .run = scalar<Dropout>(dropout_parallel)},
+    {.name = "parallel", .idea = "the same, elements over threads", .run = scalar<Dropout>(dropout_parallel)},
     {.name = "vector",
-     .idea = "a Philox block per lane, all four words used: 64 elements from 16 blocks",
+     .idea = "one Philox block per lane, all four words used: 64 elements from 16 blocks",
      .run = per_isa<Dropout>([]<Isa I>() { return dropout_simd<I>; }),
      .why_not = f32_only},
     {.name = "cuda",
-     .idea = "a Philox block a thread; half a warp has the 64 elements of a group",
+     .idea = "one Philox block per thread; half a warp processes a group of 64 elements",
      .run = per_gpu<Dropout>([]<Isa I>() -> KernelFn<Dropout> { return dropout_gpu<I>; })},
 };
 

@@ -1,14 +1,14 @@
 #pragma once
 // Dropout masks in GPU code, the same as on every device (abi.h), for this room's kernel and for others that
-// drop what they compute.
+// apply dropout to their results.
 
 #include "kernels/gpu/tiles/philox.cuh"
 
 namespace hewn {
 namespace {
 
-/// The words that decide over elements 64 g + lane, 64 g + 16 + lane, + 32, + 48, for 0 <= lane < 16: each
-/// survives when its word is at least `dropout_threshold`.
+/// The random words of elements 64 g + lane, 64 g + 16 + lane, + 32, + 48, for 0 <= lane < 16: an element is
+/// kept if its word is at least `dropout_threshold`.
 __device__ __forceinline__ PhiloxWords dropout_words(const StepState& state, uint32_t site, int64_t g,
                                                      int lane) {
   return random_words(g, lane, static_cast<uint32_t>(state.step), static_cast<uint32_t>(state.micro_step),

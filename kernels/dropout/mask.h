@@ -1,6 +1,6 @@
 #pragma once
-// Dropout masks on vectors, for this room's kernel and for others that drop what they compute (attention
-// weights).
+// Dropout masks in SIMD code, for this room's kernel and for others that apply dropout to their results
+// (attention weights).
 
 #include "kernels/dropout/abi.h"
 #include "kernels/simd/vec_philox.h"
@@ -16,7 +16,7 @@ HEWN_INLINE void dropout_factors(const Dropout& a, int64_t group, float* factors
   for (int lane = 0; lane < 16; lane += W) {
     const PhiloxLanes words = random_words(group, lane, static_cast<uint32_t>(a.state->step),
                                            static_cast<uint32_t>(a.state->micro_step), a.site, a.state->seed);
-    // Unsigned comparison by way of the signed one: both sides with their top bit flipped.
+    // Unsigned comparison by a signed one: flip the top bit of both sides.
     for (int w = 0; w < 4; ++w)
       store(factors + w * 16 + lane, (words.at[w] ^ INT32_MIN) >= threshold ? set1(factor) : vf{});
   }

@@ -9,7 +9,7 @@ enum class BinaryOp : uint8_t { add, sub, mul, div };
 
 inline constexpr int max_dims = 6;
 
-/// y[i] (set or add) f(x[i]); `c` is the factor or summand of scale and add_scalar.
+/// y[i] (set or add) f(x[i]); `c` is the operand of scale and add_scalar.
 struct UnaryForward {
   UnaryOp op;
   DType dtype;
@@ -20,8 +20,8 @@ struct UnaryForward {
   Write to_y;
 };
 
-/// dx[i] (set or add) f'(x[i]) dy[i], the slope from what was kept: y for exp, sqrt, tanh and sigmoid, x for
-/// log. scale and add_scalar have no kernel of their own here.
+/// dx[i] (set or add) f'(x[i]) dy[i]. f' is computed from the kept value: y for exp, sqrt, tanh and sigmoid,
+/// x for log. scale and add_scalar have no kernel here.
 struct UnaryBackward {
   UnaryOp op;
   DType dtype;
@@ -32,8 +32,8 @@ struct UnaryBackward {
   Write to_dx;
 };
 
-/// y (set or add) a op b. `shape` is y's, contiguous; a and b are broadcast to it: a step of 0 in their
-/// strides repeats. The last dimension's strides are 0 or 1.
+/// y (set or add) a op b. `shape` is that of y, which is contiguous; a and b are broadcast to it by strides
+/// of 0. The strides of the last dimension are 0 or 1.
 struct Binary {
   BinaryOp op;
   DType dtype;

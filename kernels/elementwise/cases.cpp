@@ -27,12 +27,12 @@ constexpr NamedUnary unary_ops[] = {
 constexpr std::pair<BinaryOp, const char*> binary_ops[] = {
     {BinaryOp::add, "add"}, {BinaryOp::sub, "sub"}, {BinaryOp::mul, "mul"}, {BinaryOp::div, "div"}};
 
-/// Away from 0 and positive, as logarithm, root and quotient want it.
+/// Positive and not close to 0, for logarithm, square root and quotient.
 double positive(Rng& rng, int64_t) { return 0.1 + 3 * rng.uniform_double(); }
 
 const char* suffix(Write write) { return write == Write::add ? " add" : ""; }
 
-/// What is added to may cancel what is added: the error is then that of values about 1.
+/// In an addition, y may cancel the result: the tolerance is then that of values of about 1.
 double may_cancel(Write write) { return write == Write::add ? 1 : 1e-6; }
 
 void add_unary_cases(Cases& cases, const CaseRequest& request, int64_t n, double tolerance) {
@@ -58,7 +58,7 @@ void add_unary_cases(Cases& cases, const CaseRequest& request, int64_t n, double
   }
 }
 
-/// How the operands of a [2, rows, cols] result are stretched: strides of a and b.
+/// How the operands of a [2, rows, cols] result are broadcast.
 struct Stretch {
   const char* name;
   bool a[3], b[3];  ///< whether the operand has the dimension

@@ -5,7 +5,7 @@
 
 namespace hewn {
 
-/// exp, log, tanh and sigmoid are counted as 10 operations, the rest as one.
+/// exp, log, tanh and sigmoid count as 10 operations, the others as one.
 inline Cost cost_of(const UnaryForward& a) {
   const auto n = static_cast<double>(a.n);
   const bool simple = a.op == UnaryOp::scale || a.op == UnaryOp::add_scalar || a.op == UnaryOp::sqrt;
@@ -17,7 +17,7 @@ inline Cost cost_of(const UnaryBackward& a) {
   return {3 * n, (a.to_dx == Write::add ? 4 : 3) * n * static_cast<double>(size_of(a.dtype))};
 }
 
-/// Every element of y once, and of a and b as many as they have.
+/// Every element of y, a and b once.
 inline Cost cost_of(const Binary& a) {
   double n = 1, n_a = 1, n_b = 1;
   for (int i = 0; i < a.rank; ++i) {

@@ -21,7 +21,7 @@ struct Value {
   }
 };
 
-/// The slope from y, for log from x, times dy.
+/// The derivative, from y (for log from x), times dy.
 template <UnaryOp op, class T>
 struct Slope {
   __device__ T operator()(T kept, T dy) const {
@@ -58,7 +58,8 @@ void backward(const Launch& on, const UnaryBackward& a) {
 
 constexpr int threads = 256;
 
-/// An element by a thread; I counts elements, in 32 bits where those do, for the sake of the divisions.
+/// One element per thread; I is the index type, 32 bits where these suffice, because divisions are cheaper
+/// then.
 template <class I, class T, class F>
 __global__ void __launch_bounds__(threads, blocks_with(threads, 48)) binary_stretched(I n, Binary args, F f) {
   const I step = static_cast<I>(gridDim.x) * threads;
@@ -76,7 +77,7 @@ __global__ void __launch_bounds__(threads, blocks_with(threads, 48)) binary_stre
   }
 }
 
-/// Whether an operand of these strides lies just as y does.
+/// Whether an operand with these strides has the layout of y.
 bool whole(const Binary& a, const int64_t (&stride)[max_dims]) {
   int64_t expected = 1;
   for (int d = a.rank - 1; d >= 0; expected *= a.shape[d--])
@@ -129,7 +130,7 @@ void unary_gpu<Isa::HEWN_ISA>(const Launch& on, const UnaryBackward& a) {
     case UnaryOp::tanh: return run.operator()<UnaryOp::tanh>();
     case UnaryOp::sigmoid: return run.operator()<UnaryOp::sigmoid>();
     case UnaryOp::scale:
-    case UnaryOp::add_scalar: return;  // need no slope (abi.h)
+    case UnaryOp::add_scalar: return;  // use no slope (abi.h)
   }
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-// All kernels of this room; list.cpp has the ladder they form.
+// All kernels of this room; list.cpp arranges them in ladders.
 
 #include "kernels/elementwise/abi.h"
 
@@ -10,9 +10,9 @@ void unary_reference(const Launch&, const UnaryForward& a);
 void unary_reference(const Launch&, const UnaryBackward& a);
 void binary_reference(const Launch&, const Binary& a);
 
-// Vectors, compiled once per instruction set.
+// SIMD, compiled once per instruction set.
 
-/// f32, whole vectors at a time, blocks of elements (binary: of rows) shared out to the threads.
+/// f32, whole vectors at a time, blocks of elements (binary: of rows) divided among threads.
 template <Isa I>
 void unary_simd(const Launch& launch, const UnaryForward& a);
 template <Isa I>
@@ -22,8 +22,7 @@ void binary_simd(const Launch& launch, const Binary& a);
 
 // GPUs.
 
-/// f32 and f64: one thread for each sixteen bytes of a row without gaps, one for each element of a stretched
-/// operand.
+/// f32 and f64: one thread per sixteen bytes of a row without gaps, one per element of a broadcast operand.
 template <Isa I>
 void unary_gpu(const Launch& launch, const UnaryForward& a);
 template <Isa I>

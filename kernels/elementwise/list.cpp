@@ -10,11 +10,11 @@ constexpr Rung<UnaryForward> unary_forward_rungs[] = {
      .idea = "one element at a time, functions of the C library in double",
      .run = scalar<UnaryForward>(unary_reference)},
     {.name = "vector",
-     .idea = "a vector at a time with functions of our own; blocks to threads",
+     .idea = "a vector at a time with our own functions; blocks over threads",
      .run = per_isa<UnaryForward>([]<Isa I>() -> KernelFn<UnaryForward> { return unary_simd<I>; }),
      .why_not = f32_only},
     {.name = "cuda",
-     .idea = "sixteen bytes a thread, so that a warp moves whole cache lines",
+     .idea = "sixteen bytes per thread, so that a warp moves whole cache lines",
      .run = per_gpu<UnaryForward>([]<Isa I>() -> KernelFn<UnaryForward> { return unary_gpu<I>; })},
 };
 
@@ -23,11 +23,11 @@ constexpr Rung<UnaryBackward> unary_backward_rungs[] = {
      .idea = "one element at a time, in double",
      .run = scalar<UnaryBackward>(unary_reference)},
     {.name = "vector",
-     .idea = "the slope from the kept value, a vector at a time",
+     .idea = "the derivative from the kept value, a vector at a time",
      .run = per_isa<UnaryBackward>([]<Isa I>() -> KernelFn<UnaryBackward> { return unary_simd<I>; }),
      .why_not = f32_only},
     {.name = "cuda",
-     .idea = "sixteen bytes a thread, the slope from the kept value",
+     .idea = "sixteen bytes per thread, the derivative from the kept value",
      .run = per_gpu<UnaryBackward>([]<Isa I>() -> KernelFn<UnaryBackward> { return unary_gpu<I>; })},
 };
 
@@ -36,11 +36,11 @@ constexpr Rung<Binary> binary_rungs[] = {
      .idea = "nested loops over the dimensions, one element at a time, in double",
      .run = scalar<Binary>(binary_reference)},
     {.name = "vector",
-     .idea = "rows of the last dimension a vector at a time; groups of rows to threads",
+     .idea = "rows of the last dimension a vector at a time; groups of rows over threads",
      .run = per_isa<Binary>([]<Isa I>() -> KernelFn<Binary> { return binary_simd<I>; }),
      .why_not = f32_only},
     {.name = "cuda",
-     .idea = "sixteen bytes a thread; stretched operands by strides, an element a thread",
+     .idea = "sixteen bytes per thread; broadcast operands by strides, one element per thread",
      .run = per_gpu<Binary>([]<Isa I>() -> KernelFn<Binary> { return binary_gpu<I>; })},
 };
 

@@ -40,7 +40,7 @@ void run_unary(UnaryOp op, const Tensor& x, double c, const Tensor& y, Write to_
 struct UnaryNode final : Node {
   UnaryOp op;
   double c;
-  Saved kept;  ///< x for log, nothing for scale and add_scalar, else y
+  Saved kept;  ///< x for log, undefined for scale and add_scalar, else y
   UnaryNode(UnaryOp o, double constant, const Tensor& x, const Tensor& y) : op(o), c(constant) {
     if (op == UnaryOp::log) kept = x;
     if (op > UnaryOp::log || op == UnaryOp::exp) kept = y;
@@ -66,14 +66,14 @@ Tensor unary(UnaryOp op, const Tensor& x, double c = 0) {
   return record(y, {x}, UnaryNode(op, c, x, y));
 }
 
-/// Stride of an operand in dimension i of the shape it is broadcast to.
+/// Stride of an operand in dimension i of the shape that it is broadcast to.
 int64_t stretched_stride(const Tensor& operand, const Shape& shape, int i) {
   const int own = i - (shape.rank() - operand.rank());
   return own < 0 || operand.dim(own) == 1 ? 0 : operand.stride(own);
 }
 
-/// Appends a dimension, joined with the one before where both operands go through the two alike, so that rows
-/// are as long as possible. A size of 1 says nothing.
+/// Appends a dimension; merges it with the previous one if both operands have compatible strides, so that
+/// rows are as long as possible. Dimensions of size 1 are skipped.
 void append_dimension(Binary& args, int64_t size, int64_t a_stride, int64_t b_stride) {
   if (size == 1) return;
   const int last = args.rank - 1;
@@ -96,7 +96,7 @@ void run_binary(BinaryOp op, const Tensor& a, const Tensor& b, const Tensor& y, 
 
 struct BinaryNode final : Node {
   BinaryOp op;
-  Saved a, b, y;  ///< mul: a and b; div: b and y; add and sub need none
+  Saved a, b, y;  ///< mul: a and b; div: b and y; add and sub: none
   Shape a_shape, b_shape;
   BinaryNode(BinaryOp o, const Tensor& left, const Tensor& right, const Tensor& out)
       : op(o), a_shape(left.shape()), b_shape(right.shape()) {
@@ -131,14 +131,14 @@ struct BinaryNode final : Node {
   }
 
  private:
-  /// Input i's gradient is sign times g, summed over copies.
+  /// The gradient of input i is sign times g, summed over copies.
   static void pass(const Tensor& g, double sign, Grads& grads, size_t i, const Shape& shape) {
     if (shape == g.shape() && sign == 1) return grads.give(i, g);
     const auto [d, write] = grads.at(i);
     if (shape == g.shape()) return run_unary(UnaryOp::scale, g, sign, d, write);
     sum_copies(g, sign, d, write);
   }
-  /// Input i's gradient is (dy how other), summed over copies.
+  /// The gradient of input i is (dy `how` other), summed over copies.
   static void combine(BinaryOp how, const Tensor& dy, const Tensor& other, Grads& grads, size_t i,
                       const Shape& shape) {
     const auto [d, write] = grads.at(i);

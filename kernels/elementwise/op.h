@@ -4,9 +4,9 @@
 
 namespace hewn {
 
-// Arithmetic by elements. Operands are contiguous, f32 or f64, of one dtype. Two operands are broadcast by
-// NumPy's rule (aligned at the last dimension, 1 stretches); the gradient of a stretched one is summed over
-// the copies.
+// Elementwise arithmetic. Operands are contiguous, f32 or f64, of one dtype. Two operands are broadcast by
+// NumPy's rule (aligned at the last dimension, sizes of 1 are repeated); the gradient of a broadcast operand
+// is summed over the copies.
 
 Tensor add(const Tensor& a, const Tensor& b);
 Tensor sub(const Tensor& a, const Tensor& b);

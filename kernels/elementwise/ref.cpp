@@ -20,7 +20,7 @@ double value(UnaryOp op, double x, double c) {
   return 0;
 }
 
-/// The slope from y, for log from x.
+/// The derivative, from y (for log from x).
 double slope(UnaryOp op, double kept) {
   switch (op) {
     case UnaryOp::exp: return kept;
@@ -60,7 +60,7 @@ void backward(const UnaryBackward& a) {
   }
 }
 
-/// Dimension d and those below, starting at these elements.
+/// Dimension d and the inner ones, starting at these elements.
 template <class T>
 void nested(const Binary& args, int d, const T* a, const T* b, T*& y) {
   if (d == args.rank) {

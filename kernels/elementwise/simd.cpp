@@ -27,7 +27,7 @@ void backward(const Launch& launch, const UnaryBackward& a, const F& slope) {
   });
 }
 
-/// One row of the last dimension, in which an operand advances (step 1) or stays (step 0).
+/// One row of the last dimension, in which an operand advances (step 1) or repeats (step 0).
 template <class F>
 void row(const Binary& args, const float* a, const float* b, float* y, int64_t begin, int64_t end,
          const F& f) {
@@ -56,7 +56,7 @@ void binary(const Launch& launch, const Binary& args, const F& f) {
   const int64_t cols = args.shape[last];
   int64_t rows = 1;
   for (int d = 0; d < last; ++d) rows *= args.shape[d];
-  // An item is some whole rows of about 4096 elements, or a piece of one long row.
+  // A work item is several whole rows of about 4096 elements in total, or a piece of one long row.
   const int64_t pieces = blocks_of(cols, 4096);
   const int64_t group = pieces > 1 ? 1 : 4096 / (cols > 0 ? cols : 1);
   parallel_for(launch, blocks_of(rows, group) * pieces, [&](int64_t begin, int64_t end, int) {
@@ -102,7 +102,7 @@ void unary_simd<Isa::HEWN_ISA>(const Launch& launch, const UnaryBackward& a) {
     case UnaryOp::tanh: return backward(launch, a, [](vf y) { return (1.0f - y) * (1.0f + y); });
     case UnaryOp::sigmoid: return backward(launch, a, [](vf y) { return y * (1.0f - y); });
     case UnaryOp::scale:
-    case UnaryOp::add_scalar: return;  // need no slope (abi.h)
+    case UnaryOp::add_scalar: return;  // use no slope (abi.h)
   }
 }
 

@@ -4,7 +4,7 @@
 
 namespace hewn {
 
-/// y[i, :] = weight[ids[i], :] (+ position[i mod period, :]). Every id is within the table.
+/// y[i, :] = weight[ids[i], :] (+ position[i mod period, :]). Every id must be within the table.
 struct EmbeddingForward {
   DType dtype, ids_dtype;  ///< f32 or f64; i64 or i32
   int64_t n, period, vocabulary, width;

@@ -21,7 +21,8 @@ void add_cases(Cases& cases, const CaseRequest& request, int64_t rows, int64_t p
   const double tolerance = t == DType::f64 ? 1e-14 : 1e-6;
   const std::string shape =
       std::to_string(n) + "x" + std::to_string(vocabulary) + "x" + std::to_string(width);
-  // To test, some rows often, some never; to time, all as likely, as the cost has it.
+  // In tests, some ids are frequent and some absent; in benchmarks, all are equally likely, as the cost
+  // assumes.
   const auto id = [vocabulary, often = !request.bench](Rng& rng, int64_t i) {
     return static_cast<double>(often && i % 3 == 0 ? 0 : rng.below(static_cast<uint64_t>(vocabulary)));
   };
@@ -46,7 +47,7 @@ void add_cases(Cases& cases, const CaseRequest& request, int64_t rows, int64_t p
   }
 }
 
-/// Ids to time by: all as likely, as the cost has it.
+/// Ids for benchmarks: all equally likely, as the cost assumes.
 void* likely_ids(CaseMemory& m, DType dtype, int64_t n, int64_t vocabulary) {
   return m.input("ids", dtype, n, [vocabulary](Rng& rng, int64_t) {
     return static_cast<double>(rng.below(static_cast<uint64_t>(vocabulary)));

@@ -7,26 +7,26 @@
 
 namespace hewn {
 
-/// How many different rows so many ids are likely to name, when all rows are as likely.
+/// Expected number of distinct rows among n ids if all rows are equally likely.
 inline double rows_named(int64_t n, int64_t vocabulary) {
   const auto rows = static_cast<double>(vocabulary);
   return rows - rows * std::pow(1 - 1 / rows, static_cast<double>(n));
 }
 
-/// The rows that are named, and the positions, are read once each, and all of y written.
+/// The distinct rows and the positions are read once each, and all of y is written.
 inline Cost cost_of(const EmbeddingForward& a) {
   const double n = static_cast<double>(a.n), width = static_cast<double>(a.width);
   const double rows = rows_named(a.n, a.vocabulary) + (a.position ? static_cast<double>(a.period) : 0);
   return {a.position ? n * width : 0, (rows + n) * width * static_cast<double>(size_of(a.dtype))};
 }
 
-/// Bytes of the table's rows that adding reads and writes.
+/// Bytes of the table's rows that are read and written when adding.
 inline double bytes_added_to(const EmbeddingBackward& a) {
   if (a.to_dweight == Write::set) return 0;
   return rows_named(a.n, a.vocabulary) * static_cast<double>(a.width) * static_cast<double>(size_of(a.dtype));
 }
 
-/// All of dy is read. Setting writes the whole table, adding reads and writes the rows that are named.
+/// All of dy is read. Setting writes the whole table; adding reads and writes the distinct rows.
 inline Cost cost_of(const EmbeddingBackward& a) {
   const double n = static_cast<double>(a.n), width = static_cast<double>(a.width);
   const double row = width * static_cast<double>(size_of(a.dtype));

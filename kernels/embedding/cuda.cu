@@ -14,7 +14,7 @@ __device__ __forceinline__ int64_t id_at(DType dtype, const void* ids, int64_t i
   return dtype == DType::i64 ? static_cast<const int64_t*>(ids)[i] : static_cast<const int32_t*>(ids)[i];
 }
 
-/// Row blockIdx.x of the result.
+/// Computes row blockIdx.x of the result.
 template <int V, class T>
 __global__ void __launch_bounds__(threads, blocks_with(threads, 40)) forward(EmbeddingForward a) {
   const int64_t i = blockIdx.x;
@@ -32,8 +32,8 @@ __global__ void __launch_bounds__(threads, blocks_with(threads, 40)) forward(Emb
   }
 }
 
-// Sorting: from the lowest eight bits of ids to the highest, each pass keeping the order of equals. A pass
-// counts digits per chunk of positions, turns counts into places, and moves.
+// A stable radix sort, from the lowest eight bits of the ids to the highest. A pass counts digits per chunk
+// of positions, turns counts into destinations, and moves.
 
 __global__ void __launch_bounds__(threads, blocks_with(threads, 40))
     list_positions(EmbeddingBackward a, uint32_t* keys, uint32_t* places) {
@@ -61,7 +61,7 @@ __global__ void __launch_bounds__(threads, blocks_with(threads, 40))
   counts[int64_t{threadIdx.x} * gridDim.x + blockIdx.x] = mine.at[threadIdx.x];
 }
 
-/// Makes of n counts the sums of those before each, in one block: a piece a thread.
+/// Replaces n counts by their exclusive prefix sums, in one block: one piece per thread.
 __global__ void __launch_bounds__(threads, blocks_with(threads, 40))
     sums_before(int64_t n, uint32_t* counts) {
   Counts& pieces = shared_memory<Counts>();
@@ -83,7 +83,7 @@ struct Digits {
   uint32_t at[chunk];
 };
 
-/// A position a thread; how many before it in its chunk have its digit is counted by looking at them.
+/// One position per thread, which counts earlier positions with its digit in the chunk by reading them.
 __global__ void __launch_bounds__(chunk, 1)
     move_positions(int64_t n, int shift, const uint32_t* keys, const uint32_t* places, const uint32_t* starts,
                    uint32_t* new_keys, uint32_t* new_places) {
@@ -99,25 +99,26 @@ __global__ void __launch_bounds__(chunk, 1)
   new_places[to] = places[i];
 }
 
-/// Positions [first, end) of the sorted list.
+/// A window: positions [first, end) of the sorted list.
 struct Window {
   int64_t first, end;
   __device__ Window(int64_t w, int64_t n)
       : first(w * Scratch::window), end(first + Scratch::window < n ? first + Scratch::window : n) {}
 };
 
-/// Whether the id at the start of a window had rows in the one before.
+/// Whether the id at the start of a window has rows in the previous window.
 __device__ __forceinline__ bool began_before(const uint32_t* keys, const Window& w) {
   return w.first > 0 && keys[w.first - 1] == keys[w.first];
 }
 
-/// Whether the id at the end of a window has more rows.
+/// Whether the id at the end of a window has rows in the next window.
 __device__ __forceinline__ bool goes_on(const uint32_t* keys, const Window& w, int64_t n) {
   return w.end < n && keys[w.end] == keys[w.end - 1];
 }
 
-/// Sums window blockIdx.x, a column a thread. An id whose rows all lie in the window is done; of one that
-/// began before the sum goes to partial[window, 0], of one that only goes on to partial[window, 1].
+/// Sums window blockIdx.x, one column per thread. The sum of an id whose rows all lie in the window is final;
+/// the sum of an id that began earlier goes to partial[window, 0], that of an id that only continues in the
+/// next window to partial[window, 1].
 template <class T>
 __global__ void __launch_bounds__(threads, 2)
     sum_windows(EmbeddingBackward a, const uint32_t* keys, const uint32_t* places, T* partial) {
@@ -144,7 +145,7 @@ __global__ void __launch_bounds__(threads, 2)
   }
 }
 
-/// For the id, if any, that begins in window blockIdx.x and goes on beyond it: its sums, window after window.
+/// Adds the sums, window by window, of the id that begins in window blockIdx.x and extends beyond it, if any.
 template <class T>
 __global__ void __launch_bounds__(threads, blocks_with(threads, 40))
     join_windows(EmbeddingBackward a, const uint32_t* keys, const T* partial) {

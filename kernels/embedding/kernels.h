@@ -1,5 +1,5 @@
 #pragma once
-// All kernels of this room; list.cpp has the ladder they form.
+// All kernels of this room; list.cpp arranges them in ladders.
 
 #include "kernels/embedding/abi.h"
 
@@ -9,32 +9,32 @@ namespace hewn {
 void embedding_reference(const Launch&, const EmbeddingForward& a);
 void embedding_reference(const Launch&, const EmbeddingBackward& a);
 
-// Vectors, compiled once per instruction set.
+// SIMD, compiled once per instruction set.
 
-// Both f32.
+// f32 only.
 
 template <Isa I>
 void embedding_simd(const Launch& launch, const EmbeddingForward& a);
 
-/// Strips of 64 columns to threads: each walks all ids in order, so that nobody waits for or collides with
-/// anybody, and every sum has the order of the text.
+/// Divides strips of 64 columns among threads: each thread processes all ids in order, so threads neither
+/// wait nor collide, and the order of every sum is that of the positions.
 template <Isa I>
 void embedding_backward_simd(const Launch& launch, const EmbeddingBackward& a);
 
 // GPUs.
 
-/// f32 and f64. Rows of the table to rows of the result, a block each.
+/// f32 and f64. One block per row of the result.
 template <Isa I>
 void embedding_gpu(const Launch& launch, const EmbeddingForward& a);
-/// Positions are sorted by id, stably; then each id's rows are summed in the order of positions, in windows
-/// of sorted positions that depend on nothing but the ids. No atomic sums, the same bits always.
+/// Sorts positions by id, stably; then sums each id's rows in the order of positions, in windows of sorted
+/// positions that depend only on the ids. There are no atomic sums, and the bits are always the same.
 template <Isa I>
 void embedding_gpu(const Launch& launch, const EmbeddingBackward& a);
 
-/// The parts of the scratch of the backward pass, as byte offsets.
+/// The layout of the scratch of the backward pass, as byte offsets.
 struct EmbeddingScratch {
   static constexpr int64_t chunk = 1024;  ///< positions that a block sorts
-  static constexpr int64_t digits = 256;  ///< of one pass of sorting
+  static constexpr int64_t digits = 256;  ///< per pass of the sort
   static constexpr int64_t window = 64;   ///< sorted positions that a block sums
   size_t keys[2], places[2], counts, partial, end;
 

@@ -12,21 +12,21 @@ constexpr Rung<EmbeddingForward> forward_rungs[] = {
      .idea = "one element at a time",
      .run = scalar<EmbeddingForward>(embedding_reference)},
     {.name = "vector",
-     .idea = "rows a vector at a time, shared out to threads",
+     .idea = "rows a vector at a time, divided among threads",
      .run = per_isa<EmbeddingForward>([]<Isa I>() { return embedding_simd<I>; }),
      .why_not = f32_only},
     {.name = "cuda",
-     .idea = "a block a row, sixteen bytes a thread",
+     .idea = "one block per row, sixteen bytes per thread",
      .run =
          per_gpu<EmbeddingForward>([]<Isa I>() -> KernelFn<EmbeddingForward> { return embedding_gpu<I>; })},
 };
 
 constexpr Rung<EmbeddingBackward> backward_rungs[] = {
     {.name = "reference",
-     .idea = "for each row of the table, all positions that have its id",
+     .idea = "for each row of the table, all positions with its id",
      .run = scalar<EmbeddingBackward>(embedding_reference)},
     {.name = "strips",
-     .idea = "threads own strips of columns and walk the positions in order: no atomics, no collisions",
+     .idea = "threads own strips of columns and process positions in order: no atomics, no collisions",
      .run = per_isa<EmbeddingBackward>([]<Isa I>() { return embedding_backward_simd<I>; }),
      .why_not = f32_only},
     {.name = "cuda",

@@ -12,7 +12,7 @@ int64_t id_at(DType dtype, const void* ids, int64_t i) {
   return dtype == DType::i64 ? static_cast<const int64_t*>(ids)[i] : static_cast<const int32_t*>(ids)[i];
 }
 
-/// to[0..n) (set or add) from[0..n)
+/// to[0 .. n) (set or add) from[0 .. n)
 void put_row(float* to, const float* from, int64_t n, Write how) {
   for_lanes(0, n, [&](int64_t i, auto lanes) { write(to + i, load(from + i, lanes), how, lanes); });
 }

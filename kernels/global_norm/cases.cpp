@@ -67,8 +67,8 @@ Cases global_norm_cases(const CaseRequest& request) {
     CaseMemory memory(request.seed);
     const void* a = memory.input("decayed", t, n);
     const void* b = memory.input("rest", t, n / 3 + 1, Fill::normal, 1e3);
-    // StepState is a row of 8-byte fields; those written are doubles but for the last, an integer 0 or 1
-    // whose bits as a double are 0 for finite gradients.
+    // StepState is a row of 8-byte fields; those written are doubles except for the last, an integer 0 or 1,
+    // which as a double is 0 for finite gradients.
     auto* state = memory.output("state", DType::f64, sizeof(StepState) / 8, 1e-12);
     cases.push_back(std::make_unique<CaseOf<GlobalNorm>>(
         std::move(memory), std::to_string(n), t,

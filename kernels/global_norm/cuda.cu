@@ -8,11 +8,11 @@ namespace {
 using Block = Team<256>;
 using Single = Team<512>;
 
-/// Each block adds up the squares of its part of a span, in double.
+/// Each block sums the squares of its part of a span, in double.
 template <class T>
 __global__ void __launch_bounds__(Block::block, Block::resident<40>) norm_blocks(GlobalNorm a, double* sums) {
   constexpr int V = 16 / static_cast<int>(sizeof(T));
-  GradientSpan span{};  // this block's, from element `first` on
+  GradientSpan span{};  // this block's part, from element `first` on
   int64_t first = 0, before = 0;
 #pragma unroll
   for (int s = 0; s < GlobalNorm::max_spans; ++s) {
@@ -40,7 +40,7 @@ __global__ void __launch_bounds__(Block::block, Block::resident<40>) norm_blocks
   if (Block::rank() == 0) sums[blockIdx.x] = sum[0];
 }
 
-/// Adds up what the blocks have and concludes, as conclude_norm does on the host.
+/// Adds the sums of the blocks and derives the state, like conclude_norm on the host.
 __global__ void __launch_bounds__(Single::block, Single::resident<40>)
     conclude(GlobalNorm a, const double* sums, int64_t n) {
   double sum = 0;
@@ -51,11 +51,11 @@ __global__ void __launch_bounds__(Single::block, Single::resident<40>)
   const double norm = std::sqrt(sum), factor = a.max_norm / (norm + 1e-6);
   state.grad_norm = norm;
   state.non_finite = std::isfinite(norm) && (!a.loss || std::isfinite(*a.loss)) ? 0 : 1;
-  // std::min(1, factor) of conclude_norm, which is 1 where the factor is NaN.
+  // Like std::min(1, factor) in conclude_norm, which is 1 if the factor is NaN.
   state.clip_factor = a.max_norm > 0 && factor < 1 ? factor : 1.0;
 }
 
-/// One thread: a handful of numbers.
+/// One thread, for a handful of numbers.
 template <class T>
 __global__ void __launch_bounds__(32, 1) add_loss(StepLoss a) {
   if (threadIdx.x != 0) return;

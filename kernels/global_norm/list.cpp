@@ -22,7 +22,7 @@ constexpr Rung<GlobalNorm> rungs[] = {
      .run = per_isa<GlobalNorm>([]<Isa I>() { return global_norm_simd<I>; }),
      .scratch_bytes = block_sums},
     {.name = "cuda",
-     .idea = "stretches of fixed size to blocks, in double; one block adds their sums and concludes",
+     .idea = "ranges of fixed size over blocks, in double; one block adds their sums and derives the state",
      .run = per_gpu<GlobalNorm>([]<Isa I>() -> KernelFn<GlobalNorm> { return global_norm_gpu<I>; }),
      .scratch_bytes = global_norm_gpu_scratch},
 };
@@ -30,7 +30,7 @@ constexpr Rung<GlobalNorm> rungs[] = {
 constexpr Rung<StepLoss> loss_rungs[] = {
     {.name = "reference", .idea = "in double", .run = scalar<StepLoss>(step_loss_reference)},
     {.name = "cuda",
-     .idea = "one thread, so that the host need not see the loss",
+     .idea = "one thread on the GPU, so that the host need not wait for the loss",
      .run = per_gpu<StepLoss>([]<Isa I>() -> KernelFn<StepLoss> { return step_loss_gpu<I>; })},
 };
 

@@ -21,7 +21,7 @@ const char* name_of(UpdateRule rule) {
   return rule == UpdateRule::adamw ? "adamw" : rule == UpdateRule::adam ? "adam" : "sgd";
 }
 
-/// "adamw 804096", all of which decay, or "adamw 804096/803840", of which fewer do.
+/// "adamw 804096" if all parameters decay, "adamw 804096/803840" if only the first 803840 do.
 std::string shape_of(UpdateRule rule, int64_t n, int64_t n_decayed, bool mixed) {
   const std::string decayed = n_decayed < n ? "/" + std::to_string(n_decayed) : "";
   return std::string(name_of(rule)) + " " + std::to_string(n) + decayed + (mixed ? " mixed" : "");
@@ -39,7 +39,7 @@ std::unique_ptr<Case> make_case(const CaseRequest& request, UpdateRule rule, int
   auto* w = memory.output("w", t, n, tolerance, 1);
   const auto* g = memory.input("g", t, n);
   auto* m = memory.output("m", t, n, tolerance, 1);
-  // Second moments are not negative: the output starts as normals, so the case starts them anew as squares.
+  // Second moments are not negative: outputs start as normals, so replace these by their squares.
   auto* v = memory.output("v", t, n, tolerance);
   Operand& squares = memory.operands().back();
   for (int64_t i = 0; i < n; ++i) {
@@ -50,7 +50,7 @@ std::unique_ptr<Case> make_case(const CaseRequest& request, UpdateRule rule, int
     std::memcpy(squares.initial.data() + offset, t == DType::f64 ? static_cast<const void*>(&wide) : &narrow,
                 size_of(t));
   }
-  // A float that is off by its last bit may be rounded to the other neighbour.
+  // A float with an error in its last bit may round to the other bf16 neighbour.
   auto* w_bf16 = mixed ? memory.output("w_bf16", DType::bf16, n_decayed, 1.0 / 256, 1) : nullptr;
   auto made = std::make_unique<CaseOf<ParameterUpdate>>(
       std::move(memory), shape_of(rule, n, n_decayed, mixed), t,
@@ -60,7 +60,7 @@ std::unique_ptr<Case> make_case(const CaseRequest& request, UpdateRule rule, int
   return made;
 }
 
-/// All rungs give the same bits.
+/// All rungs must produce the same bits.
 std::unique_ptr<Case> make_rounding(const CaseRequest& request, int64_t n) {
   CaseMemory memory(request.seed);
   const StepState* at = state_input(memory, {.seed = request.seed * 0x9E3779B97F4A7C15u, .step = 3});
@@ -102,7 +102,7 @@ Cases optimizer_cases(const CaseRequest& request) {
       cases.push_back(make_rounding(request, n));
     }
     if (request.bench) continue;
-    const int64_t part = (5 * n + 7) / 8;  // seldom where a vector ends
+    const int64_t part = (5 * n + 7) / 8;  // rarely a multiple of the vector length
     cases.push_back(make_case(request, UpdateRule::adamw, n, part));
     cases.push_back(make_case(request, UpdateRule::adam, n, part));
     cases.push_back(make_case(request, UpdateRule::sgd, n, part));

@@ -11,7 +11,7 @@ inline Cost cost_of(const ParameterUpdate& a) {
   return {(sgd ? 7 : 14) * n, (sgd ? 5 : 7) * n * static_cast<double>(size_of(a.dtype)) + copy};
 }
 
-/// w is read, bf16 written; an addition each, the words not counted.
+/// w is read, bf16 written; one addition each, not counting the random words.
 inline Cost cost_of(const StochasticRounding& a) {
   const auto n = static_cast<double>(a.n);
   return {n, 6 * n};

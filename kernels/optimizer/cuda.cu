@@ -9,9 +9,10 @@ namespace hewn {
 namespace {
 
 constexpr int threads = 256;
-constexpr int resident = 4;  ///< blocks a multiprocessor keeps: 64 KB of loads under way
+constexpr int resident = 4;  ///< resident blocks per multiprocessor: 64 KB of loads in flight
 
-/// What all elements of one update share, as UpdateScalars on the host of those that decay.
+/// The factors common to all elements of one update, like UpdateScalars on the host for the decayed
+/// parameters.
 template <class T>
 struct Factors {
   T clip, keep, decay, step_size, root_scale;
@@ -28,7 +29,7 @@ __device__ Factors<T> factors_of(const ParameterUpdate& a) {
   return {clip, static_cast<T>(1 - lr * a.weight_decay), 0, step_size, root_scale};
 }
 
-/// The parameters i .. i + V, all of which decay or none.
+/// Updates parameters i .. i + V - 1, either all with decay or all without.
 template <int V, UpdateRule rule, class T>
 __device__ __forceinline__ void update(const ParameterUpdate& a, const Factors<T>& f, int64_t i, bool wide) {
   const bool decays = i < a.n_decayed;
@@ -65,8 +66,9 @@ __device__ __forceinline__ void update(const ParameterUpdate& a, const Factors<T
   }
 }
 
-/// All parameters in one sweep, sixteen bytes a load. As many blocks as the GPU holds at a time go on from
-/// one stretch to the next, so that the powers of the betas are computed once in each, by one of its threads.
+/// All parameters in one sweep, sixteen bytes per load. There are as many blocks as the GPU holds
+/// concurrently, and each processes several ranges, so that the powers of the betas are computed only once
+/// per block, by one thread.
 template <class T, UpdateRule rule>
 __global__ void __launch_bounds__(threads, resident) update_parameters(ParameterUpdate a, bool wide) {
   if (a.state->non_finite) return;

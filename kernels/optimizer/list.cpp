@@ -15,27 +15,27 @@ constexpr Rung<ParameterUpdate> rungs[] = {
      .idea = "one parameter at a time, in double",
      .run = scalar<ParameterUpdate>(update_reference)},
     {.name = "sweeps",
-     .idea = "float, a sweep over all parameters for each line of the algorithm, blocks over threads",
+     .idea = "float, one sweep over all parameters per line of the algorithm, blocks over threads",
      .run = scalar<ParameterUpdate>(update_sweeps),
      .why_not = only_f32_adamw},
     {.name = "simd",
-     .idea = "one sweep over all parameters in vectors, blocks over threads: as fast as memory",
+     .idea = "one sweep over all parameters in vectors, blocks over threads: memory-bound",
      .run = per_isa<ParameterUpdate>([]<Isa I>() { return update_simd<I>; }),
      .why_not = f32_only},
     {.name = "cuda",
-     .idea = "one sweep, sixteen bytes a load; what all share is worked out on the GPU",
+     .idea = "one sweep, sixteen bytes per load; common factors are computed on the GPU",
      .run = per_gpu<ParameterUpdate>([]<Isa I>() -> KernelFn<ParameterUpdate> { return update_gpu<I>; })},
 };
 
 constexpr Rung<StochasticRounding> round_rungs[] = {
     {.name = "reference",
-     .idea = "a Philox block for each element, of which it takes a word",
+     .idea = "one Philox block per element, of which it uses one word",
      .run = scalar<StochasticRounding>(round_reference)},
     {.name = "simd",
-     .idea = "64 elements share 16 blocks, a block a lane",
+     .idea = "64 elements share 16 blocks, one block per lane",
      .run = per_isa<StochasticRounding>([]<Isa I>() { return round_simd<I>; })},
     {.name = "cuda",
-     .idea = "the same, a block a thread",
+     .idea = "the same, one block per thread",
      .run =
          per_gpu<StochasticRounding>([]<Isa I>() -> KernelFn<StochasticRounding> { return round_gpu<I>; })},
 };

@@ -10,9 +10,9 @@
 namespace hewn {
 namespace {
 
-constexpr int64_t block = 4096;  // elements one work item updates
+constexpr int64_t block = 4096;  // elements per work item
 
-/// The shared numbers of parameters with or without decay, as vectors.
+/// The factors of parameters with or without decay, as vectors.
 struct Factors {
   vf clip, keep, decay, step_size, root_scale, beta1, beta2, rest1, rest2, eps;
   Factors(const ParameterUpdate& a, const UpdateScalars& s)
@@ -44,7 +44,7 @@ Moments sgd(const Factors& f, vf w, vf g, vf m) {
   return {w - f.step_size * m, m, vf{}};
 }
 
-/// Those from begin to end, with copies of the new w unless `w_bf16` is null.
+/// Updates elements [begin, end), with copies of the new w unless `w_bf16` is null.
 void update_range(const ParameterUpdate& a, const Factors& f, BFloat16* w_bf16, int64_t begin, int64_t end) {
   auto *w = static_cast<float*>(a.w), *m = static_cast<float*>(a.m), *v = static_cast<float*>(a.v);
   const auto* g = static_cast<const float*>(a.g);
@@ -59,7 +59,7 @@ void update_range(const ParameterUpdate& a, const Factors& f, BFloat16* w_bf16, 
   });
 }
 
-/// w with the lower w_bf16 of its bits zero, which no rounding changes any more.
+/// w rounded stochastically; the lower 16 bits of the result are zero, so converting it to bf16 is exact.
 vf rounded_by(vi words, vf w) {
   const vi bits = reinterpret_cast<vi>(w);
   const vi sum = (bits + ((words >> 16) & 0xffff)) & static_cast<int32_t>(0xffff0000u);

@@ -6,9 +6,9 @@
 
 namespace hewn {
 
-// A sweep for each line of the algorithm, as a program of whole-array operations would make them. The loops
-// are simple and the compiler makes vectors of them, but m, v and w come from memory for one line each: 10
-// arrays pass by where one sweep over all of them moves 7.
+// One sweep per line of the algorithm, as in a program of whole-array operations. The loops are simple, and
+// the compiler vectorises them, but m, v and w are read from memory for every single line: this moves 10
+// arrays where a single sweep moves 7.
 void update_sweeps(const Launch& launch, const ParameterUpdate& a) {
   if (a.state->non_finite) return;
   auto *w = static_cast<float*>(a.w), *m = static_cast<float*>(a.m), *v = static_cast<float*>(a.v);

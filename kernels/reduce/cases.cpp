@@ -36,7 +36,7 @@ void add_cases(Cases& cases, const CaseRequest& request, int64_t outer, int64_t 
     auto* y = e.output("y", t, all, tolerance, 1);
     cases.push_back(std::make_unique<CaseOf<Expand>>(std::move(e), shape, t,
                                                      Expand{t, outer, n, inner, 0.75, x, y, write}));
-    CaseMemory b(request.seed);  // everything ties: the gradient goes to the first
+    CaseMemory b(request.seed);  // all elements are equal: the gradient goes to the first
     x = b.input("x", t, all, Fill::zero);
     const auto* most = b.input("y", t, some, Fill::zero);
     const auto* dy = b.input("dy", t, some);
@@ -98,7 +98,7 @@ Cases reduce_cases(const CaseRequest& request) {
       add_cases(cases, request, 1, 5, n);
       add_cases(cases, request, 2, 300, n);  // more than one block of rows
     }
-    add_cases(cases, request, 2, 20001, 1);  // more than one block of a row
+    add_cases(cases, request, 2, 20001, 1);  // more than one block per row
   }
   return cases;
 }

@@ -7,7 +7,7 @@ namespace {
 
 constexpr int threads = 256, lanes = 32, warps = threads / lanes;
 
-/// Of two values the sum, or the larger, where NaN wins and stays.
+/// The sum or the maximum of two values; NaN propagates.
 template <ReduceOp op, class T>
 __device__ __forceinline__ T combine(T a, T b) {
   if constexpr (op == ReduceOp::sum) return a + b;
@@ -31,10 +31,10 @@ __device__ __forceinline__ T combine_warp(T x) {
   return x;
 }
 
-/// Where a result goes: into y, or among the partial ones.
+/// Where to write a result: to y, or to the partial results.
 template <class T>
 struct Target {
-  T* partial;  ///< null: there is one piece, and it is the result
+  T* partial;  ///< null: there is one piece, whose result is final
   T* y;
   T scale;
   Write how;
@@ -46,7 +46,7 @@ struct Target {
   }
 };
 
-/// A piece of a row by a block.
+/// One block reduces a piece of a row.
 template <ReduceOp op, class T>
 __global__ void __launch_bounds__(threads, blocks_with(threads, 40))
     reduce_row(int64_t n, int64_t pieces, const T* x, Target<T> to) {
@@ -63,7 +63,7 @@ __global__ void __launch_bounds__(threads, blocks_with(threads, 40))
   to.put(blockIdx.x, result);
 }
 
-/// A short row by a warp.
+/// One warp reduces a short row.
 template <ReduceOp op, class T>
 __global__ void __launch_bounds__(threads, blocks_with(threads, 40))
     reduce_short_row(int64_t rows, int64_t n, const T* x, Target<T> to) {
@@ -80,12 +80,13 @@ struct OfColumns {
   T at[warps][lanes];
 };
 
-/// 32 columns by a block: a warp reads 32 neighbours of a row, every eighth row of the piece.
+/// One block reduces 32 columns: a warp reads 32 adjacent elements of a row, and every eighth row of the
+/// piece.
 template <ReduceOp op, class T>
 __global__ void __launch_bounds__(threads, blocks_with(threads, 40))
     reduce_columns(int64_t n, int64_t inner, int64_t pieces, const T* x, Target<T> to) {
   const int64_t strips = ceil_div(inner, int64_t{lanes});
-  const int64_t piece = blockIdx.x / strips;  // of all rows of pieces: o pieces + k
+  const int64_t piece = blockIdx.x / strips;  // among the pieces of all rows: o pieces + k
   const int64_t o = piece / pieces, first = piece % pieces * gpu_column_piece;
   const int lane = static_cast<int>(threadIdx.x) % lanes, warp = static_cast<int>(threadIdx.x) / lanes;
   const int64_t c = blockIdx.x % strips * lanes + lane;
@@ -102,7 +103,7 @@ __global__ void __launch_bounds__(threads, blocks_with(threads, 40))
   to.put(piece * inner + c, result);
 }
 
-/// The results of pieces [outer, pieces, inner], in their order.
+/// Combines the results of pieces [outer, pieces, inner], in order.
 template <ReduceOp op, class T>
 __global__ void __launch_bounds__(threads, blocks_with(threads, 40))
     reduce_pieces(int64_t outer, int64_t pieces, int64_t inner, const T* partial, Target<T> to) {
@@ -137,7 +138,7 @@ void reduce(const Launch& on, const Reduce& a) {
            a.outer, pieces, a.inner, static_cast<const T*>(partial), whole);
 }
 
-/// A result a thread: looks for the first that equals it.
+/// One thread per result, which searches for the first element equal to it.
 template <class T>
 __global__ void __launch_bounds__(threads, 4) max_backward(MaxBackward a) {
   const int64_t at = int64_t{blockIdx.x} * threads + threadIdx.x;
@@ -153,7 +154,7 @@ __global__ void __launch_bounds__(threads, 4) max_backward(MaxBackward a) {
   }
 }
 
-/// An element a thread.
+/// One element per thread.
 template <class T>
 __global__ void __launch_bounds__(threads, blocks_with(threads, 40)) expand(Expand a) {
   const int64_t all = a.outer * a.n * a.inner;

@@ -12,43 +12,42 @@ size_t scratch_bytes(const Reduce& a, int) {
   return static_cast<size_t>(a.outer * blocks * a.inner) * sizeof(float);
 }
 
-/// One element per piece and column, where there is more than one piece.
+/// One element per piece and column if there is more than one piece.
 size_t gpu_scratch_bytes(const Reduce& a, int) {
   const int64_t pieces = blocks_of(a.n, a.inner == 1 ? gpu_row_piece : gpu_column_piece);
   return pieces > 1 ? static_cast<size_t>(a.outer * pieces * a.inner) * size_of(a.dtype) : 0;
 }
 
 constexpr Rung<Reduce> reduce_rungs[] = {
-    {.name = "reference",
-     .idea = "one sum after the other, in double",
-     .run = scalar<Reduce>(reduce_reference)},
+    {.name = "reference", .idea = "one sequential sum, in double", .run = scalar<Reduce>(reduce_reference)},
     {.name = "vector",
-     .idea = "fixed blocks to threads, lanes along rows or across columns; the blocks' results in order",
+     .idea =
+         "fixed blocks over threads, lanes along rows or across columns; results of blocks added in order",
      .run = per_isa<Reduce>([]<Isa I>() -> KernelFn<Reduce> { return reduce_simd<I>; }),
      .why_not = f32_only,
      .scratch_bytes = scratch_bytes},
     {.name = "cuda",
-     .idea = "fixed pieces of rows or columns to blocks; pieces in order",
+     .idea = "fixed pieces of rows or columns over blocks of threads; results of pieces added in order",
      .run = per_gpu<Reduce>([]<Isa I>() -> KernelFn<Reduce> { return reduce_gpu<I>; }),
      .scratch_bytes = gpu_scratch_bytes},
 };
 
 constexpr Rung<MaxBackward> max_backward_rungs[] = {
     {.name = "reference",
-     .idea = "looks for the first that equals the maximum",
+     .idea = "searches for the first element that equals the maximum",
      .run = scalar<MaxBackward>(max_backward_reference)},
     {.name = "parallel",
-     .idea = "the same, rows to threads",
+     .idea = "the same, rows over threads",
      .run = scalar<MaxBackward>(max_backward_parallel)},
     {.name = "cuda",
-     .idea = "a result a thread",
+     .idea = "one result per thread",
      .run = per_gpu<MaxBackward>([]<Isa I>() -> KernelFn<MaxBackward> { return max_backward_gpu<I>; })},
 };
 
 constexpr Rung<Expand> expand_rungs[] = {
     {.name = "reference", .idea = "one element at a time", .run = scalar<Expand>(expand_reference)},
     {.name = "vector",
-     .idea = "a vector at a time, rows to threads",
+     .idea = "a vector at a time, rows over threads",
      .run = per_isa<Expand>([]<Isa I>() -> KernelFn<Expand> { return expand_simd<I>; }),
      .why_not = f32_only},
     {.name = "cuda", .idea = "an element a thread", .run = per_gpu<Expand>([]<Isa I>() -> KernelFn<Expand> {

@@ -10,7 +10,7 @@ constexpr OpInfo sum_info{"sum", "y = sum_i x_i", "dx_i = dy"};
 constexpr OpInfo mean_info{"mean", "y = sum_i x_i / n", "dx_i = dy / n"};
 constexpr OpInfo max_info{"max", "y = max_i x_i", "dx_i = dy for the first i with x_i = y, else 0"};
 
-/// A tensor as [outer, n, inner]; n is what a reduction takes away.
+/// A tensor as [outer, n, inner]; a reduction removes n.
 struct Layout {
   int64_t outer = 1, n = 1, inner = 1;
 };
@@ -81,7 +81,7 @@ Tensor mean(const Tensor& x, int dim) { return over_dim(mean_info, x, dim); }
 Tensor max(const Tensor& x, int dim) { return over_dim(max_info, x, dim); }
 
 void sum_copies(const Tensor& g, double factor, const Tensor& target, Write to_target) {
-  // Stretched dimensions that stand together are summed at once, from the last group to the first.
+  // Adjacent broadcast dimensions are summed together, from the last group to the first.
   const int missing = g.rank() - target.rank();
   const auto stretched = [&](int i) {
     return i < missing || (target.dim(i - missing) == 1 && g.dim(i) != 1);

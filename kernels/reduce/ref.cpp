@@ -16,7 +16,7 @@ void reduce(const Reduce& a) {
         const auto v = static_cast<double>(x[i * a.inner]);
         if (a.op == ReduceOp::sum)
           result += v;
-        else if (!(result >= v) && result == result)  // NaN wins and stays
+        else if (!(result >= v) && result == result)  // NaN propagates
           result = v;
       }
       put(static_cast<T*>(a.y)[o * a.inner + c], a.scale * result, a.to_y);

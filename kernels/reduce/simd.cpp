@@ -16,7 +16,7 @@ struct Sum {
 
 struct Max {
   static constexpr float start = -__builtin_inff();
-  /// NaN wins and stays.
+  /// NaN propagates.
   HEWN_INLINE static vf combine(vf a, vf b) { return ((a >= b) | (a != a)) ? a : b; }
   HEWN_INLINE static float lanes(vf v) {
     float most = v[0];
@@ -27,7 +27,7 @@ struct Max {
   HEWN_INLINE static float combine(float a, float b) { return a >= b || a != a ? a : b; }
 };
 
-/// n consecutive elements: four vectors at a time, so that additions need not wait for each other.
+/// n consecutive elements, four vectors at a time, so that additions need not wait for each other.
 template <class Op>
 float reduce_row(const float* x, int64_t n) {
   vf part[4] = {set1(Op::start), set1(Op::start), set1(Op::start), set1(Op::start)};
@@ -39,7 +39,7 @@ float reduce_row(const float* x, int64_t n) {
   return Op::lanes(Op::combine(Op::combine(part[0], part[1]), Op::combine(part[2], part[3])));
 }
 
-/// Columns [begin, end) of n rows `step` apart.
+/// Columns [begin, end) of n rows, `step` apart.
 template <class Op>
 void reduce_columns(const float* x, int64_t n, int64_t step, int64_t begin, int64_t end, float* out) {
   int64_t c = begin;
@@ -56,7 +56,7 @@ void reduce_columns(const float* x, int64_t n, int64_t step, int64_t begin, int6
   });
 }
 
-/// parts[o, b, c]: the result of block b of [0, n), for b = 0..blocks-1.
+/// parts[o, b, c] = the result of block b of [0, n), for b = 0 .. blocks - 1.
 template <class Op>
 void reduce_blocks(const Launch& launch, const Reduce& a, int64_t block, float* parts) {
   const float* x = static_cast<const float*>(a.x);
@@ -105,7 +105,7 @@ void expand_simd<Isa::HEWN_ISA>(const Launch& launch, const Expand& a) {
   const float* x = static_cast<const float*>(a.x);
   float* y = static_cast<float*>(a.y);
   const auto scale = static_cast<float>(a.scale);
-  // Rows along which lanes run: of `inner` elements, or of n equal ones.
+  // Rows along which lanes run: of `inner` elements, or of n equal elements.
   const int64_t rows = a.inner == 1 ? a.outer : a.outer * a.n, cols = a.inner == 1 ? a.n : a.inner;
   parallel_for(launch, rows, [&](int64_t begin, int64_t end, int) {
     for (int64_t r = begin; r < end; ++r) {

@@ -4,13 +4,13 @@
 
 namespace hewn {
 
-/// Which two elements of a row of D are rotated together, for i < D / 2: i and i + D / 2 (GPT-NeoX, Llama as
-/// Hugging Face stores it), or 2i and 2i + 1 (the paper, Llama as Meta stores it).
+/// Which two elements of a row of D are rotated together, for i < D / 2: i and i + D / 2 (GPT-NeoX, and Llama
+/// as Hugging Face stores it), or 2i and 2i + 1 (the paper, and Llama as Meta stores it).
 enum class RotaryPairs : uint8_t { half, interleaved };
 
-/// Turns pair i of row t of every head by the angle a = direction (start + t) base^(-2i / D): with x1, x2 its
-/// elements, y1 = x1 cos a - x2 sin a, y2 = x2 cos a + x1 sin a (set or add). Heads from `rotated` on are
-/// copied as they are.
+/// Rotates pair i of row t of every head by the angle a = direction (start + t) base^(-2i / D): with x1, x2
+/// its elements, y1 = x1 cos a - x2 sin a, y2 = x2 cos a + x1 sin a (set or add). Heads from `rotated` on are
+/// copied.
 struct Rotary {
   RotaryPairs pairs;
   DType dtype;
@@ -20,7 +20,7 @@ struct Rotary {
   double base;
   double direction;  ///< 1 forward, -1 backward
   Heads x;           ///< [B, H, T, D]
-  HeadsOut y;        ///< [B, H, T, D], not x
+  HeadsOut y;        ///< [B, H, T, D], distinct from x
   Write to_y;
 };
 

@@ -26,7 +26,7 @@ std::string text_of(RotaryPairs pairs, const Size& s, double direction, Write wr
          (direction < 0 ? " back" : "") + name_of(write);
 }
 
-/// x and y [B, T, H, D], or y [B, H, T, D] when there is only one head to copy.
+/// x and y [B, T, H, D]; y [B, H, T, D] if all heads are rotated.
 std::unique_ptr<Case> make(const CaseRequest& request, RotaryPairs pairs, const Size& s, double direction,
                            Write write) {
   const DType t = request.dtype;
@@ -39,7 +39,7 @@ std::unique_ptr<Case> make(const CaseRequest& request, RotaryPairs pairs, const 
   return std::make_unique<CaseOf<Rotary>>(std::move(m), text_of(pairs, s, direction, write), t, a);
 }
 
-/// Heads side by side, as in training, whatever the launch had.
+/// Heads interleaved as in training, whatever the layout of the launch.
 Sketch like_rotary(const Rotary& a) {
   const CaseRequest request{.dtype = a.dtype, .bench = true};
   const Size size{a.B, a.T, a.H, a.D, a.rotated, a.start, a.base};

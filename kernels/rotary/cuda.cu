@@ -14,8 +14,8 @@ struct Turn {
   T cosine, sine;
 };
 
-/// Position blockIdx.y, pair by pair. Angles grow with the position, so that a float would not tell them
-/// well.
+/// Computes position blockIdx.y, one pair per thread, in double: angles grow with the position, and a float
+/// would be too inaccurate.
 template <class T>
 __global__ void __launch_bounds__(threads, blocks_with(threads, 48)) make_table(Rotary a, Turn<T>* table) {
   const int64_t i = int64_t{blockIdx.x} * threads + threadIdx.x;
@@ -27,8 +27,8 @@ __global__ void __launch_bounds__(threads, blocks_with(threads, 48)) make_table(
   }
 }
 
-/// A pair of a row a thread: blockIdx.x and threads count pairs of all rows of a head, y and its strides
-/// heads, z and its strides batches.
+/// One pair of a row per thread: blockIdx.x and threads count the pairs of all rows of a head, y and its
+/// strides the heads, z and its strides the batches.
 template <class T>
 __global__ void __launch_bounds__(threads, blocks_with(threads, 48)) turn(Rotary a, const Turn<T>* table) {
   const int64_t at = int64_t{blockIdx.x} * threads + threadIdx.x, pairs = a.D / 2;

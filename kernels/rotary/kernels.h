@@ -1,16 +1,16 @@
 #pragma once
-// All kernels of this room; list.cpp has the ladder they form.
+// All kernels of this room; list.cpp arranges them in a ladder.
 
 #include "kernels/rotary/abi.h"
 
 namespace hewn {
 
-/// The oracle: every angle, sine and cosine for itself, in double, for f32 and f64.
+/// The oracle: every angle, sine and cosine computed individually, in double, for f32 and f64.
 void rotary_reference(const Launch&, const Rotary& a);
 
-// Vectors, compiled once per instruction set.
+// SIMD, compiled once per instruction set.
 
-/// How many positions share a table of sines and cosines: one block is one thread's.
+/// The number of positions that share a table of sines and cosines; a block belongs to one thread.
 inline constexpr int64_t rotary_block = 16;
 
 template <Isa I>
@@ -18,7 +18,7 @@ void rotary_simd(const Launch& launch, const Rotary& a);
 
 // GPUs.
 
-/// f32 and f64. Sines and cosines of all positions first, in double, then a pair a thread.
+/// f32 and f64. First the sines and cosines of all positions, in double, then one pair per thread.
 template <Isa I>
 void rotary_gpu(const Launch& launch, const Rotary& a);
 

@@ -14,15 +14,15 @@ size_t gpu_table_bytes(const Rotary& a, int) { return static_cast<size_t>(a.T * 
 
 constexpr Rung<Rotary> rungs[] = {
     {.name = "reference",
-     .idea = "every angle for itself, sine and cosine from the C library, in double",
+     .idea = "every angle individually, sine and cosine from the C library, in double",
      .run = scalar<Rotary>(rotary_reference)},
     {.name = "simd",
-     .idea = "a table of sines and cosines for 16 positions at a time, which all heads of the batch share",
+     .idea = "a table of sines and cosines for 16 positions at a time, shared by all heads of the batch",
      .run = per_isa<Rotary>([]<Isa I>() { return rotary_simd<I>; }),
      .why_not = f32_only,
      .scratch_bytes = table_bytes},
     {.name = "cuda",
-     .idea = "a table of all sines and cosines, made in double; then a pair a thread",
+     .idea = "a table of all sines and cosines, computed in double; then one pair per thread",
      .run = per_gpu<Rotary>([]<Isa I>() -> KernelFn<Rotary> { return rotary_gpu<I>; }),
      .scratch_bytes = gpu_table_bytes},
 };

@@ -36,7 +36,7 @@ Rotary rotary_of(const Tensor& x, const Tensor& y, const RotaryOptions& options,
   return a;
 }
 
-/// Nothing is saved: the angles follow from the place.
+/// Nothing is saved: the angles follow from the positions.
 struct RotaryNode final : Node {
   RotaryOptions options;
   int64_t n_head, rotated;
@@ -62,8 +62,8 @@ void require_rows(const Tensor& x, const RotaryOptions& options) {
 }  // namespace
 
 // Su, Lu, Pan, Murtadha, Wen, Liu, "RoFormer: Enhanced transformer with rotary position embedding" (2021),
-// equations 14, 15 and 34. A pair is a point of the plane, rotated by the angle a. Turning keeps lengths and
-// inner products, so the gradient is rotated back:
+// equations 14, 15 and 34. A pair is a point of the plane, rotated by the angle a. A rotation preserves
+// lengths and inner products, and the gradient is rotated back:
 //   dx1 = dy1 ∂y1/∂x1 + dy2 ∂y2/∂x1 = dy1 cos a + dy2 sin a,  dx2 = -dy1 sin a + dy2 cos a
 // which is the forward formula with -a.
 Tensor rotary(const Tensor& x, const RotaryOptions& options) {

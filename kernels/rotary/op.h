@@ -5,23 +5,23 @@
 
 namespace hewn {
 
-/// How rows are rotated by their position.
+/// How rows are rotated according to their position.
 struct RotaryOptions {
   RotaryPairs pairs = RotaryPairs::half;
-  double base = 10000;  ///< of the frequencies base^(-2i / D), more than 0
-  int64_t start = 0;    ///< position of the first row; when decoding, how many rows the cache holds
+  double base = 10000;  ///< of the frequencies base^(-2i / D), > 0
+  int64_t start = 0;    ///< position of the first row; in decoding, the number of rows in the cache
 };
 
 /// Rotary positions: x [B, H, T, D], D even, f32 or f64, of any strides with contiguous rows -> y [B, H, T,
-/// D], contiguous. Row t is rotated by the angles (start + t) base^(-2i / D), so that q_i . k_j depends on
-/// where i and j stand only through i - j.
+/// D], contiguous. Row t is rotated by the angles (start + t) base^(-2i / D), so q_i . k_j depends on the
+/// positions i and j only through i - j.
 Tensor rotary(const Tensor& x, const RotaryOptions& options = {});
 
-/// The same of the first `rotated` heads of a packed projection x [B, T, n_head D], contiguous; the others
-/// (the values) pass as they are.
+/// The same for the first `rotated` heads of a packed projection x [B, T, n_head D], contiguous; the other
+/// heads (the values) are copied.
 Tensor rotary_packed(const Tensor& x, int64_t n_head, int64_t rotated, const RotaryOptions& options = {});
 
-/// `rotary` of a contiguous x said slowly: cut into halves, multiply, put together.
+/// `rotary` of a contiguous x, composed of simple operations: slice into halves, multiply, concatenate.
 Tensor rotary_composed(const Tensor& x, const RotaryOptions& options = {});
 
 }  // namespace hewn

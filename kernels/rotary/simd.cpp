@@ -6,8 +6,8 @@
 namespace hewn {
 namespace {
 
-/// The factors of a block of positions: y_d = cosine_d x_d + sine_d x_partner(d), so that sine has the sign
-/// that its half of the pair needs.
+/// The factors of a block of positions: y_d = cosine_d x_d + sine_d x_partner(d); sine includes the sign for
+/// its element of the pair.
 struct Table {
   float *cosine, *sine;  ///< [rotary_block][D]
   HEWN_INLINE void put(const Rotary& a, int64_t row, int64_t i, double c, double s) const {
@@ -19,9 +19,9 @@ struct Table {
   }
 };
 
-/// Rows for positions `at` to at + n - 1. The first row's angles are computed each for itself; every further
-/// row turns the one before by the frequency, in double, which over 16 rows costs a few units of its last
-/// place.
+/// Rows for positions `at` to at + n - 1. The angles of the first row are computed individually; each further
+/// row rotates the previous one by the frequency, in double, which costs a few units in the last place over
+/// 16 rows.
 void fill_table(const Rotary& a, int64_t at, int64_t n, const Table& table) {
   for (int64_t i = 0; i < a.D / 2; ++i) {
     const double frequency =
