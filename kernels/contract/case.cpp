@@ -10,11 +10,12 @@ namespace {
 
 constexpr size_t fence = 256;  // bytes before and after; also the alignment of data
 constexpr uint8_t canary = 0xc5;
-constexpr int64_t period = 1'000'003;  // of large inputs: a prime, so that rows do not line up with it
+constexpr int64_t period = 1'000'003;  // period of large inputs: a prime, so that rows do not align with it
 
 void store(uint8_t* at, DType dtype, double value) {
   const auto put = [at](auto typed) { std::memcpy(at, &typed, sizeof typed); };
-  // Asked for by whole types alone: of an infinity it is undefined. Out of range of a small type, it wraps.
+  // Called for integer types only, because the conversion of an infinity is undefined. Values out of the
+  // range of a small type wrap.
   const auto whole = [value] { return static_cast<int64_t>(value); };
   switch (dtype) {
     case DType::f64: return put(value);
@@ -57,7 +58,7 @@ bool fences_whole(const Operand& o) {
          std::all_of(o.memory.begin() + static_cast<std::ptrdiff_t>(end), o.memory.end(), whole);
 }
 
-/// Those of the pointers that point into the `bytes` at `from`, or to their end, become the same into `to`.
+/// Redirects the pointers that point into the `bytes` at `from`, or to their end, to the same place in `to`.
 void turn_pointers(const std::vector<void*>& pointers, const uint8_t* from, size_t bytes, uint8_t* to) {
   const auto begin = reinterpret_cast<uintptr_t>(from), end = begin + bytes;
   for (void* const pointer : pointers) {

@@ -54,8 +54,8 @@ class CaseMemory {
   void* output(std::string name, DType dtype, int64_t n, double tolerance, double magnitude = 1e-6);
   Rng& rng() { return rng_; }
   std::vector<Operand>& operands() { return operands_; }
-  /// The same values in other memory, without `initial`. Those of the pointers that point into the operands
-  /// are redirected to the new memory.
+  /// The same values in other memory, without `initial`. Those of `pointers` that point into the operands are
+  /// redirected to the new memory.
   CaseMemory twin(const std::vector<void*>& pointers);
 
  private:
@@ -132,9 +132,9 @@ class Case {
   void* scratch(size_t bytes);
 
  protected:
-  /// Copies a case's operands to a device and redirects those of the pointers that point to them.
+  /// Copies a case's operands to a device and redirects those of `pointers` that point to them.
   void stand_on(Executor& device, Case& home, const std::vector<void*>& pointers);
-  /// The same, next to a case that is already there, with its values and its scratch.
+  /// The same for a copy next to a case that is already on the device, with its values and its scratch.
   void stand_beside(const Case& other, const std::vector<void*>& pointers);
   bool on_device() const { return device_ != nullptr; }
   void share_scratch(const Case& with) { scratch_ = with.scratch_; }

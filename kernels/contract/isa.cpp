@@ -15,8 +15,8 @@ namespace hewn {
 namespace {
 
 #if defined(__x86_64__)
-/// CPUID leaf 7 tells of tiles and of their bf16 product, XCR0 whether the system keeps them; Linux keeps
-/// them for those who ask (its Documentation/arch/x86/xstate.rst).
+/// Whether the processor has tiles and their bf16 product (CPUID leaf 7) and the system saves them (XCR0).
+/// Linux saves them only for processes that request it (its Documentation/arch/x86/xstate.rst).
 bool ask_for_tiles() {
   constexpr unsigned bf16_products = 1u << 22, tiles = 1u << 24, xgetbv = 1u << 27, tile_state = 3u << 17;
   constexpr long request_permission = 0x1023, tile_data = 18;
@@ -32,8 +32,7 @@ bool ask_for_tiles() {
 
 bool supported(Isa isa) {
 #if defined(__x86_64__)
-  // gcc and clang check CPUID together with XGETBV: a feature counts only when the system saves its
-  // registers.
+  // gcc and clang check CPUID together with XGETBV: a feature counts only if the system saves its registers.
   switch (isa) {
     case Isa::scalar:
     case Isa::sse2: return true;

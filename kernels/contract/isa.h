@@ -9,13 +9,13 @@
 
 namespace hewn {
 
-/// CPU instruction sets in order of preference. `scalar` is plain C++ of the baseline: references and naive
-/// rungs. `avx512bf16` is avx512 with the dot product of bfloat16 pairs, `amx` that with registers that hold
-/// tiles of a matrix. The last two are GPU kernels: `emulated` is a cuda.cu compiled for the block emulator,
-/// `cuda` the same for GPUs.
+/// CPU instruction sets in order of preference. `scalar` is plain C++ for the baseline: references and naive
+/// rungs. `avx512bf16` is avx512 with the dot product of bf16 pairs, `amx` adds tile registers for matrices.
+/// The last two are GPU kernels: `emulated` is a *.cu file compiled for the block emulator, `cuda` the same
+/// for GPUs.
 enum class Isa : uint8_t { scalar, sse2, avx2, avx512, avx512bf16, amx, neon, emulated, cuda };
 inline constexpr int n_isas = 9;
-/// Whether code of it runs on the device that a GPU is, rather than on a processor's threads.
+/// Whether its code runs on a GPU device rather than on a processor's threads.
 constexpr bool on_gpu(Isa isa) { return isa >= Isa::emulated; }
 
 /// The SIMD instruction sets that a processor of this architecture may run.
@@ -24,7 +24,8 @@ inline constexpr std::array architecture_isas{Isa::neon};
 #else
 inline constexpr std::array architecture_isas{Isa::sse2, Isa::avx2, Isa::avx512, Isa::avx512bf16, Isa::amx};
 #endif
-/// Whether every `simd*.cpp` is compiled for it; for avx512bf16 only `simd*bf16.cpp` are, for amx `simd*amx.cpp`.
+/// Whether every `simd*.cpp` is compiled for it. For avx512bf16, only `simd*bf16.cpp` are; for amx, only
+/// `simd*amx.cpp`.
 constexpr bool has_vectors(Isa isa) { return isa != Isa::avx512bf16 && isa != Isa::amx; }
 
 /// "scalar", "sse2", "avx2", "avx512", "avx512bf16", "amx", "neon", "emulated", "cuda".
@@ -34,7 +35,8 @@ constexpr std::string_view name_of(Isa isa) {
   return names[static_cast<size_t>(isa)];
 }
 
-/// Whether this build holds code for it: CMake's HEWN_ISAS, as "sse2+avx2"; all of the architecture without it.
+/// Whether this build contains code for it: CMake's HEWN_ISAS, e.g. "sse2+avx2"; without it, all of the
+/// architecture.
 constexpr bool isa_compiled(Isa isa) {
 #ifdef HEWN_ISAS
   for (std::string_view rest = HEWN_ISAS;; rest.remove_prefix(rest.find('+') + 1)) {
@@ -48,7 +50,7 @@ constexpr bool isa_compiled(Isa isa) {
 #endif
 }
 
-/// Those of the architecture for which `take` is true, narrowest first.
+/// The instruction sets of the architecture for which `take` is true, narrowest first.
 template <bool (*take)(Isa)>
 consteval auto isas_where() {
   constexpr size_t n = [] {
@@ -67,49 +69,50 @@ constexpr bool vectors_compiled(Isa isa) { return isa_compiled(isa) && has_vecto
 constexpr bool bf16_compiled(Isa isa) { return isa_compiled(isa) && isa == Isa::avx512bf16; }
 constexpr bool amx_compiled(Isa isa) { return isa_compiled(isa) && isa == Isa::amx; }
 
-/// The SIMD instruction sets each `simd*.cpp` is compiled for, those of a `simd*bf16.cpp`, those of a
-/// `simd*amx.cpp`, and all this build holds code for.
+/// The SIMD instruction sets that every `simd*.cpp` is compiled for, those of a `simd*bf16.cpp`, those of a
+/// `simd*amx.cpp`, and all for which this build contains code.
 inline constexpr auto compiled_isas = isas_where<vectors_compiled>();
 inline constexpr auto bf16_isas = isas_where<bf16_compiled>();
 inline constexpr auto amx_isas = isas_where<amx_compiled>();
 inline constexpr auto known_isas = isas_where<isa_compiled>();
 
-/// Whether processor and operating system (saved register state, XGETBV) both support it. Linux is asked to
-/// save tiles for this process, once.
+/// Whether processor and operating system (saved register state, XGETBV) both support it. For tiles, this
+/// requests permission from Linux, once per process.
 bool supported(Isa isa);
 
-/// Whether a program had better fetch large blocks of memory itself, while it computes, than leave that to
-/// the processor. Intel's do it well, and their tiles lose 5% if many lines that are still on their way from
-/// memory occupy the buffers through which the second-level cache delivers; others gain by it.
+/// Whether a program should prefetch large blocks of memory itself while it computes, rather than leave that
+/// to the processor. Intel's hardware prefetchers do it well, and AMX tiles lose 5% if many lines in flight
+/// from memory occupy the buffers through which the second-level cache delivers; other processors benefit.
 bool fetching_pays();
 
-/// Whether streams gain if what they read is asked for well ahead of what the processor fetches by itself.
-/// Intel's processors do; AMD's are disturbed by it (a core of a Genoa reads 32 GB/s, and 22 if each line is
-/// asked for 8 KiB early).
+/// Whether streams benefit from prefetching well ahead of the hardware prefetcher. On Intel's processors they
+/// do; AMD's get slower (a core of a Genoa reads 32 GB/s, but 22 if each line is prefetched 8 KiB ahead).
 extern const bool streams_are_fetched;
 
-/// Bytes of a core's second-level cache, as the system tells; 1 MiB where it does not.
+/// Bytes of a core's second-level cache, as reported by the system; 1 MiB if it reports nothing.
 int64_t second_level_cache();
 
-/// Whether the instruction for products of bf16 pairs beats widening them to float32, which is exact. Not on
-/// Intel's processors since Sapphire Rapids: they multiply bf16 in tiles, and do a vector of pairs in the time
-/// of four vectors of float32 (85 and 176 GFLOP/s on a core of an Emerald Rapids without tiles).
+/// Whether the instruction for products of bf16 pairs is faster than widening them to float32, which is
+/// exact. Not on Intel's processors since Sapphire Rapids: they multiply bf16 in tiles, and one vector of
+/// pairs takes the time of four vectors of float32 (85 and 176 GFLOP/s on a core of an Emerald Rapids without
+/// tiles).
 bool bf16_pairs_pay();
 
-/// The best one that this build has code for and the processor supports, capped by
-/// HEWN_ISA=sse2|avx2|avx512|avx512bf16|amx|scalar; avx512bf16 only where it pays or is asked for. Throws usage for names
-/// that are unknown, not supported or not in this build, and failed if the processor supports none of this build.
+/// The best instruction set for which this build has code and that the processor supports, capped by
+/// HEWN_ISA=sse2|avx2|avx512|avx512bf16|amx|scalar; avx512bf16 only where it pays off or is requested. Throws
+/// usage for names that are unknown, not supported or not in this build, and failed if the processor supports
+/// none of this build's sets.
 Isa best_isa();
 
 /// Throws failed unless this processor supports it, one of known_isas.
 void must_run(Isa isa);
 
-/// known_isas, as "sse2, avx2".
+/// known_isas as text, e.g. "sse2, avx2".
 std::string compiled_names();
 
-/// What `get.operator()<I>()` names for the widest I of compiled_isas that a processor of this level runs, and for the
-/// narrowest where there is no such I: `best_of(isa, []<Isa I>() { return roof_read<I>; })`. Throws failed where the
-/// processor cannot run that.
+/// The result of `get.operator()<I>()` for the widest I of compiled_isas that a processor of this level can
+/// run, or for the narrowest if there is none: `best_of(isa, []<Isa I>() { return roof_read<I>; })`. Throws
+/// failed if the processor cannot run that set.
 template <class Get>
 auto best_of(Isa level, Get get) {
   auto best = get.template operator()<compiled_isas[0]>();

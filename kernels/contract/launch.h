@@ -1,5 +1,5 @@
 #pragma once
-// Common parameters of every kernel besides its operands. Plain data: SIMD sources include it.
+// Parameters common to all kernels, besides their operands. Plain data, because SIMD sources include it.
 
 #include <cstddef>
 #include <cstdint>
@@ -10,8 +10,9 @@
 
 namespace hewn {
 
-/// A kernel runs in order on its stream, on at most `threads` CPU threads, with `scratch` bytes of its own.
-/// It never allocates, throws or synchronises, and the order of its sums depends only on shapes and dtype.
+/// A kernel runs in order on its stream, on at most `threads` CPU threads, with `scratch` for its exclusive
+/// use. It never allocates, throws or synchronises, and the order of its sums depends only on shapes and
+/// dtype.
 struct Launch {
   int threads = 1;
   void* scratch = nullptr;  ///< aligned to 256, `scratch_bytes` long, uninitialised

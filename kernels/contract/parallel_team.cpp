@@ -13,12 +13,12 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// How long a thread looks for work before it sleeps. On a quiet machine longer than the pause between two
-/// tokens of a text, since waking a thread takes tens of microseconds; on a busy one only longer than the
-/// pause between two kernels, since a thread that spins uses up time it will need.
+/// How long an idle thread spins before it sleeps. On a quiet machine, longer than the pause between two
+/// tokens of a text, since waking a thread takes tens of microseconds; on a busy machine, only longer than
+/// the pause between two kernels, since a spinning thread uses up its time slice.
 constexpr std::chrono::microseconds quiet_spin{200}, busy_spin{20};
-/// A spinning thread that stood still for this long was taken off its core: the machine is busy, and is
-/// assumed to stay so for a while.
+/// A spinning thread that stood still for this long was taken off its core: the machine is busy and is
+/// assumed to stay busy for a while.
 constexpr std::chrono::microseconds standstill{100};
 constexpr std::chrono::milliseconds busy_for{100};
 
@@ -28,7 +28,7 @@ void relax() {
 #endif
 }
 
-/// Polls a condition; false when it did not become true in the time for that.
+/// Polls a condition; returns false if it did not become true within the time limit.
 class Spinner {
  public:
   template <class There>
@@ -48,9 +48,9 @@ class Spinner {
   Clock::time_point busy_until_{};
 };
 
-/// Threads that sleep until a condition is true. A mutex and a condition variable rather than std::atomic's
-/// wait, which yields the processor a few times first: beside other programs, each yield can cost one of
-/// their time slices.
+/// Threads that sleep until a condition is true. Uses a mutex and a condition variable rather than
+/// std::atomic's wait, which first yields the processor a few times: while other programs run, each yield can
+/// cost one of their time slices.
 class Sleepers {
  public:
   template <class There>
@@ -61,10 +61,10 @@ class Sleepers {
     --sleepers_;
   }
 
-  /// To be called after a change that may have made it true.
+  /// Call this after a change that may have made the condition true.
   void wake() {
     if (sleepers_ == 0) return;
-    { const std::lock_guard lock(mutex_); }  // those that saw it false are asleep now
+    { const std::lock_guard lock(mutex_); }  // threads that saw the condition false are asleep now
     awake_.notify_all();
   }
 
@@ -75,9 +75,8 @@ class Sleepers {
 };
 
 /// The process's helper threads. A region is published as one ticket (serial number, parts, parts claimed);
-/// helpers and the caller claim parts until none is left. So a helper that the system is not running at the
-/// moment delays nobody: the caller takes its part as well. Who does a part makes no difference to the
-/// result.
+/// helpers and the caller claim parts until none is left. A helper that the system is not running delays
+/// nobody: the caller takes its part too. The result does not depend on which thread runs a part.
 class Team {
  public:
   ~Team() {
@@ -97,15 +96,15 @@ class Team {
     helpers_.wake();
     work();
     const auto done = [this] { return left_ == 0; };
-    // Asleep, the caller leaves its core to the helper that it waits for.
+    // While the caller sleeps, its core is free for the helper that it waits for.
     if (!spinner_.until(done)) caller_.sleep_until(done);
   }
 
  private:
   static constexpr uint64_t part_step = uint64_t{1} << 16, serial_step = uint64_t{1} << 32;
 
-  /// The number of a part nobody has begun, or -1. Once claimed, body and context stay until the part is
-  /// done.
+  /// Claims a part that nobody has started and returns its number, or -1. Once claimed, body and context stay
+  /// valid until the part is done.
   int claim() {
     uint64_t ticket = ticket_;
     for (;;) {

@@ -1,5 +1,5 @@
 #pragma once
-// What references share: they compute in double on arrays of float or double.
+// Shared by the references, which compute in double on arrays of float or double.
 
 #include "core/write.h"
 #include "kernels/contract/launch.h"

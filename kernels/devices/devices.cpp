@@ -27,7 +27,7 @@ class Cpu final : public Executor {
   Cpu(int threads, Isa isa) : threads_(threads), isa_(isa) {
     require(threads >= 1 && threads <= 1024, "threads = ", threads, "; from 1 to 1024 are possible");
     require(supported(isa), "this processor cannot run ", name_of(isa));
-    parallelism();  // its kernels must not be the first to find HEWN_PARALLEL wrong
+    parallelism();  // reports an invalid HEWN_PARALLEL before any kernel runs
   }
   ~Cpu() override { drop_memory(); }
 
@@ -87,7 +87,7 @@ class Meta final : public Executor {
   int threads() const override { return threads_; }
   bool runs() const override { return false; }
 
-  /// Addresses nobody may touch, each range once.
+  /// Returns addresses that must not be accessed, each range only once.
   void* raw_alloc(size_t bytes) override {
     const uintptr_t at = next_;
     next_ += (bytes + 255) / 256 * 256;
@@ -109,9 +109,9 @@ class Meta final : public Executor {
   uintptr_t next_ = uintptr_t{1} << 32;
 };
 
-/// The number of threads that an environment variable begins with; 0 when it is not set. `more` are the
-/// characters that may follow: OpenMP's variable is a list with an entry for each level of nested regions,
-/// and ours are the first.
+/// The number of threads at the start of an environment variable; 0 if it is not set. `more` are the
+/// characters that may follow: OpenMP's variable is a list with an entry per level of nested regions, and
+/// ours are the first level.
 int threads_from(const char* name, std::string_view more) {
   const char* const asked = std::getenv(name);
   if (!asked || !*asked) return 0;

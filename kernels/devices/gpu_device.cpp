@@ -11,9 +11,8 @@
 namespace hewn {
 namespace {
 
-/// A ring of pinned memory through which uploads from ordinary memory go, so that the caller's bytes may
-/// change at once and nobody waits for the GPU while there is room. It holds the batches of dozens of
-/// micro-steps.
+/// A ring of pinned memory for uploads from ordinary memory: the caller may change its bytes right away, and
+/// nobody waits for the GPU while there is room. It holds the batches of dozens of micro-steps.
 class Staging {
  public:
   explicit Staging(GpuRuntime& gpu) : gpu_(gpu) {}
@@ -48,7 +47,8 @@ class Staging {
  private:
   static constexpr size_t capacity = size_t{16} << 20, piece = size_t{1} << 20, alignment = 256;
 
-  /// Bytes of the ring from `place` on, until the event. Places count on from one round to the next.
+  /// Bytes of the ring from `place` on, in use until the event. Places keep counting up from one round to the
+  /// next.
   struct Use {
     uint64_t place;
     GpuRuntime::Event done;
@@ -56,7 +56,8 @@ class Staging {
 
   uint8_t* at(uint64_t place) const { return ring_ + place % capacity; }
 
-  /// The place of so many bytes in a row, once those that lay there a round ago were used.
+  /// Returns the place of `bytes` contiguous bytes, after waiting until the previous contents there are no
+  /// longer used.
   uint64_t make_room(size_t bytes) {
     if (!ring_) ring_ = static_cast<uint8_t*>(gpu_.allocate_pinned(capacity));
     if (!ring_)
@@ -72,7 +73,7 @@ class Staging {
     return place;
   }
 
-  /// What was begun with the bytes there goes on until the event that is returned.
+  /// Records and returns an event; the bytes at `place` are in use until it is reached.
   GpuRuntime::Event keep(uint64_t place) {
     if (spare_events_.empty()) spare_events_.push_back(gpu_.make_event());
     const GpuRuntime::Event done = spare_events_.back();
@@ -85,7 +86,7 @@ class Staging {
   GpuRuntime& gpu_;
   uint8_t* ring_ = nullptr;
   uint64_t end_ = 0;
-  std::deque<Use> uses_;  // the oldest first
+  std::deque<Use> uses_;  // oldest first
   std::vector<GpuRuntime::Event> spare_events_;
 };
 
@@ -97,7 +98,7 @@ class Gpu final : public Executor {
     try {
       runtime_->sync();
     } catch (const Error&) {
-      // What failed has been reported, or nobody asked for its result.
+      // The failure has been reported, or nobody needed the result.
     }
     drop_memory();
   }
@@ -144,7 +145,7 @@ class Gpu final : public Executor {
   void sync() override { runtime_->sync(); }
 
  private:
-  /// Each replay of a graph would copy whatever stands in a buffer of the ring by then.
+  /// Each replay of a graph would copy whatever the ring buffer contains at that time.
   void require_no_capture(const char* what) const {
     if (runtime_->capturing())
       fail(ErrorCode::failed, name_, ": nothing can be ", what, " while a graph is captured");

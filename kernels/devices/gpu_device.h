@@ -1,5 +1,5 @@
 #pragma once
-// The GPU as a device of the project: over CUDA's run time, or over the emulation.
+// The GPU as a device of the project, on CUDA's runtime or on the emulator.
 
 #include <memory>
 
@@ -8,7 +8,7 @@
 
 namespace hewn {
 
-/// A device over this run time, with its own pool and stream.
+/// A device on this runtime, with its own pool and stream.
 std::unique_ptr<Executor> make_gpu(std::string name, std::unique_ptr<GpuRuntime> runtime);
 
 }  // namespace hewn

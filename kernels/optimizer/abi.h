@@ -38,7 +38,6 @@ struct ParameterUpdate {
 /// The word depends only on the seed in `state`, the number of updates of w, and i: it is the word of element
 /// i in kernels/contract/random_words.h, with {updates, 0, rounding_site} after the block number. If the
 /// non-finite flag of `state` is set, nothing changes.
-/// the non-finite flag of `state` is set, nothing changes.
 struct StochasticRounding {
   int64_t n;
   const void* w;  ///< [n] f32

@@ -17,7 +17,7 @@ std::string line_of(const std::string& path) {
   return line;
 }
 
-// "32768K" in bytes; 0 when it is not of that form.
+// "32768K" in bytes; 0 if it has another form.
 size_t size_from(const std::string& text) {
   size_t n = 0, i = 0;
   for (; i < text.size() && text[i] >= '0' && text[i] <= '9' && n < size_t{1} << 40; ++i)

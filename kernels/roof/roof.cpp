@@ -28,7 +28,7 @@ Roofs roofs(Isa isa) {
   return best_of(isa, []<Isa I>() { return roofs_of<I>; });
 }
 
-/// The arithmetic that counts for a type: one round of it, and its multiply-adds.
+/// The arithmetic measured for a type: a function that runs rounds, and the multiply-adds of one round.
 struct Peak {
   double (*fma)(DType, int64_t);
   int64_t fmas;
@@ -45,7 +45,7 @@ Peak peak_of(DType dtype, Isa isa) {
   return {roofs(isa).fma, roofs(isa).fmas(wide)};
 }
 
-/// FLOP/s of the best of many tries, and how many processors they had all in all.
+/// FLOP/s of the best of many tries, and the average number of processors that they used.
 struct Rate {
   double flops, processors;
 };
@@ -74,8 +74,9 @@ double measured_flops(DType dtype, Isa isa, int threads) {
   require(!on_gpu(isa), "no roof of a GPU is measured");
   const Peak peak = peak_of(dtype, isa);
   Rate rate = rate_of(peak, dtype, threads);
-  // A host may run several processors of a virtual machine on one core of its own, for seconds: they are all
-  // there, and slow. Such a moment is no roof. Where they are not there, others use them: waiting is no help.
+  // A host may run several processors of a virtual machine on one of its cores, for seconds: they all run,
+  // but slowly. Such a measurement is not a roof, so repeat it. If fewer processors run than requested, other
+  // programs use them, and repeating does not help.
   const int cores = std::min(threads, physical_cores());
   const double enough = cores > 1 ? 0.7 * cores * rate_of(peak, dtype, 1).flops : 0;
   double flops = rate.flops;
@@ -103,7 +104,7 @@ double measured_bandwidth(size_t bytes, Isa isa, int threads) {
   };
   const double read = on_slices(
       [&](float* slice, int worker) { kept[static_cast<size_t>(worker)] += r.read(slice, per_thread); });
-  // Half of the set is read while the other half is written.
+  // Half of the working set is read while the other half is written.
   const double copy =
       on_slices([&](float* slice, int) { r.copy(slice, slice + per_thread / 2, per_thread / 2); });
   return static_cast<double>(per_thread * threads * passes) * sizeof(float) / std::min(read, copy);

@@ -1,6 +1,6 @@
 #pragma once
-// The measured roofs of this machine (of its roofline model), which `hewn bench kernels` and `hewn plan`
-// compare with.
+// The measured roofs of this machine (of its roofline model), with which `hewn bench kernels` and `hewn plan`
+// compare.
 
 #include <cstddef>
 
@@ -9,10 +9,10 @@
 
 namespace hewn {
 
-/// FLOP/s of nothing but fused multiply-adds in registers (each counts as two) on `threads` threads. For
-/// bf16: dot products of pairs if the instruction set has them (avx512bf16), products of tiles if it has
-/// those (amx), otherwise as f32, since bf16 is then widened. Returns the best of many tries; takes about 0.1
-/// s, and up to 1.5 s if threads slow each other down although each has a core.
+/// FLOP/s of fused multiply-adds in registers (each counts as two) on `threads` threads. For bf16: dot
+/// products of pairs if the instruction set has them (avx512bf16), products of tiles if it has those (amx),
+/// otherwise as f32, since bf16 is then widened. Returns the best of many tries; takes about 0.1 s, and up to
+/// 1.5 s if threads slow each other down although each has a core.
 double measured_flops(DType dtype, Isa isa, int threads);
 
 /// Bytes per second read and written over a working set of `bytes` (clamped to 16 KiB .. 256 MiB), split over

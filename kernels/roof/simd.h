@@ -7,18 +7,18 @@
 
 namespace hewn {
 
-/// `rounds` rounds of `roof_fmas(dtype)` fused multiply-adds; returns something that depends on all of them.
+/// `rounds` rounds of `roof_fmas(dtype)` fused multiply-adds; returns a value that depends on all of them.
 template <Isa I>
 double roof_fma(DType dtype, int64_t rounds);
 /// Multiply-adds of one round.
 template <Isa I>
 int64_t roof_fmas(DType dtype);
-/// The same with dot products of bfloat16 pairs; avx512bf16 only.
+/// The same with dot products of bf16 pairs; avx512bf16 only.
 template <Isa I>
 double roof_dots(DType, int64_t rounds);
 template <Isa I>
 int64_t roof_dots_fmas();
-/// The same with products of bfloat16 tiles; amx only.
+/// The same with products of bf16 tiles; amx only.
 template <Isa I>
 double roof_tile_products(DType, int64_t rounds);
 template <Isa I>

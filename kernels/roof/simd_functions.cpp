@@ -5,7 +5,7 @@
 namespace hewn {
 namespace {
 
-// Four at a time, so that one's latency hides behind the others.
+// Four vectors at a time, to hide the latency of each behind the others.
 template <class F>
 void apply(const float* x, float* y, int64_t n, F f) {
   for (int64_t i = 0; i < n; i += 4 * W) {

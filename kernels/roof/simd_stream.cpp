@@ -7,8 +7,8 @@ namespace {
 
 vf read_block(const float* x, vf total) {
   vf sum[4] = {};
-  // In the order of memory: unrolled, the compiler goes along one sum after the other, and the processor no
-  // longer sees a stream (a Genoa copied half as fast).
+  // In memory order: if the compiler unrolls the loop, it processes one sum after the other, and the hardware
+  // prefetcher no longer recognises a stream (a Genoa copied half as fast).
 #pragma GCC unroll 1
   for (int64_t i = 0; i < StreamWork::block; i += 4 * W)
     for (int c = 0; c < 4; ++c) sum[c] += load(x + i + c * W);

@@ -21,8 +21,8 @@ class PlainStream {
  public:
   PlainStream(StreamMix mix, size_t bytes, Isa isa, int threads);
 
-  /// Continues along the working set, again and again, until about `bytes` have moved, where an updated byte
-  /// counts twice; returns bytes per second. `past_caches`: only-written data uses non-temporal stores.
+  /// Continues through the working set, cyclically, until about `bytes` have moved, where an updated byte
+  /// counts twice; returns bytes per second. `past_caches`: write-only data is stored non-temporally.
   double walk(size_t bytes, bool past_caches);
   /// The fastest of many walks of 4 MiB, through the caches or past them. Takes about 0.1 s.
   double measured();

@@ -38,12 +38,12 @@ HEWN_INLINE Product wide_product(vi a, uint32_t c) {
           reinterpret_cast<vi>((even & ~upper) | (odd << 32))};
 }
 
-/// The four words of one block a lane.
+/// The four words of one block per lane.
 struct PhiloxLanes {
   vi at[4];
 };
 
-/// Of blocks {x0, x1, x2, x3}, x0 a lane each, under `key`.
+/// Of blocks {x0, x1, x2, x3} under `key`, with one x0 per lane.
 HEWN_INLINE PhiloxLanes philox(vi x0, uint32_t second, uint32_t third, uint32_t fourth, uint64_t key) {
   vi x1 = set1(static_cast<int32_t>(second)), x2 = set1(static_cast<int32_t>(third)),
      x3 = set1(static_cast<int32_t>(fourth));
@@ -60,8 +60,8 @@ HEWN_INLINE PhiloxLanes philox(vi x0, uint32_t second, uint32_t third, uint32_t 
   return {{x0, x1, x2, x3}};
 }
 
-/// The words of elements 64 g + lane, 64 g + 16 + lane, + 32, + 48 and their neighbours, a lane each, for 0 <= lane < 16
-/// (kernels/contract/random_words.h).
+/// The words of elements 64 g + lane, 64 g + 16 + lane, + 32, + 48 and of the elements after them, one per
+/// lane, for 0 <= lane < 16 (kernels/contract/random_words.h).
 HEWN_INLINE PhiloxLanes random_words(int64_t g, int lane, uint32_t second, uint32_t third, uint32_t fourth,
                                      uint64_t key) {
   return philox(lane_index() + static_cast<int32_t>(g * 16 + lane), second, third, fourth, key);

@@ -1,6 +1,6 @@
 #pragma once
-// Loops over one row of floats, as softmax, the losses and the norms share them. The order of every sum
-// follows from the length alone.
+// Loops over one row of floats, shared by softmax, the losses and the norms. The order of every sum depends
+// only on the length.
 
 #include "kernels/simd/vec_math.h"
 #include "kernels/simd/vec_stream.h"
@@ -30,7 +30,7 @@ HEWN_INLINE void sum_lanes_of_row(int64_t n, double (&sums)[N], const Each& each
   }
 }
 
-/// The largest of n > 0 values; NaNs are passed over.
+/// The maximum of n > 0 values; NaNs are ignored.
 HEWN_INLINE float row_max(const float* x, int64_t n) {
   const vf least = set1(-__builtin_inff());
   vf most[4] = {least, least, least, least};
@@ -68,12 +68,12 @@ struct MaxSum {
   double sum;
 };
 
-/// Largest value and sum of exponentials in one walk along x (Milakov and Gimelshein, "Online normalizer
-/// calculation for softmax", 2018): where the maximum grows, the sum so far is scaled down. Calls
-/// keep(piece, i, lanes, e) with e = exp(x - most_at[piece]), which is the largest value up to that piece.
-/// All -inf or any +inf makes the sum NaN. While the exponentials of one piece keep the processor busy, the
-/// next one comes from memory and is read for its maximum: after the last it is `next`, of the row that
-/// follows. `most` is the first piece's maximum, and then that of `next`.
+/// Maximum and sum of exponentials in one pass over x (Milakov and Gimelshein, "Online normalizer calculation
+/// for softmax", 2018): when the maximum grows, the sum so far is rescaled. Calls keep(piece, i, lanes, e)
+/// with e = exp(x - most_at[piece]), where most_at[piece] is the maximum up to that piece. All -inf or any
+/// +inf makes the sum NaN. During the exponentials of one piece, the next piece is fetched from memory and
+/// its maximum is computed: after the last piece this is `next`, of the following row. `most` is the maximum
+/// of the first piece on entry and that of `next` on return.
 template <class Keep>
 HEWN_INLINE MaxSum row_max_sum_exp(const float* x, int64_t n, Piece next, float& most,
                                    float (&most_at)[max_pieces], const Keep& keep) {
@@ -109,7 +109,7 @@ HEWN_INLINE MaxSum row_max_sum_exp(const float* x, int64_t n, Piece next, float&
   return total;
 }
 
-/// row_max_sum_exp of rows [begin, end) of a matrix: done(r, its result).
+/// Calls done(r, result) with the result of row_max_sum_exp for rows [begin, end) of a matrix.
 template <class Done>
 HEWN_INLINE void rows_max_sum_exp(const float* x, int64_t begin, int64_t end, int64_t cols,
                                   const Done& done) {

@@ -1,7 +1,7 @@
 #pragma once
 // Arrays too large for any cache. Data that is read arrives sooner if it is prefetched. An ordinary store
-// first reads the line that it changes; for results too large to be found in a cache later that is a third of
-// all traffic, so non-temporal stores write them past the caches.
+// first reads the line that it changes; for results too large to remain in a cache that is a third of all
+// traffic, so non-temporal stores write them past the caches.
 
 #include "kernels/contract/isa.h"
 #include "kernels/simd/vec.h"
@@ -9,8 +9,8 @@
 namespace hewn {
 namespace {
 
-/// Prefetches the data 8 KiB after p on processors that gain from it. Hardware prefetchers stop at the end of
-/// a page on some processors, and fall behind where a second pass over a row takes its time.
+/// Prefetches the data 8 KiB after p on processors that benefit. Hardware prefetchers stop at the end of a
+/// page on some processors, and fall behind during a slow second pass over a row.
 HEWN_INLINE void fetch_ahead(const float* p) {
   if constexpr (W * sizeof(float) == 64) {  // once for each line
     if (streams_are_fetched) __builtin_prefetch(p + 2048, 0, 2);

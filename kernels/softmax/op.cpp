@@ -8,7 +8,7 @@ namespace {
 
 constexpr OpInfo softmax_info{"softmax", "y_i = exp(x_i - max_j x_j) / sum_k exp(x_k - max_j x_j)",
                               "dx_i = y_i (dy_i - sum_j dy_j y_j)"};
-constexpr OpInfo causal_softmax_info{"causal_softmax", "y_t = softmax of the places query t sees, else 0",
+constexpr OpInfo causal_softmax_info{"causal_softmax", "y_t = softmax of the keys that query t sees, else 0",
                                      "dx_i = y_i (dy_i - sum_j dy_j y_j)"};
 
 struct SoftmaxNode final : Node {

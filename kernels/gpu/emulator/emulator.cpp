@@ -28,12 +28,12 @@ struct Thread {
   Fiber fiber;
   State state = State::ready;
   Extent index{};
-  // What a lane waits in its warp with.
+  // The lane's state while it waits for its warp.
   uint32_t mask = 0;
   const char* what = "";
   void* mine = nullptr;
   WarpWork work = nullptr;
-  // What it waits for.
+  // The condition that the thread waits for.
   bool (*done)(const void*) = nullptr;
   const void* subject = nullptr;
 };
@@ -99,10 +99,10 @@ class Machine {
   const std::function<void()>* body_ = nullptr;
   std::vector<std::unique_ptr<Thread>> threads_;
   size_t n_ = 0;        ///< threads of a block
-  size_t current_ = 0;  ///< the one that runs
+  size_t current_ = 0;  ///< the running thread
   size_t dynamic_bytes_ = 0;
   std::vector<Piece> pieces_;    ///< of shared memory; the first is the dynamic one
-  std::vector<uint8_t> memory_;  ///< what they lie in, from base_ on
+  std::vector<uint8_t> memory_;  ///< holds the pieces, from base_ on
   uint8_t* base_ = nullptr;
   std::exception_ptr error_;
 };
@@ -145,7 +145,7 @@ void Machine::run(const char* name, const Grid& grid, const std::function<void()
       run_block(order_of(n_, random));
     }
   } catch (...) {
-    // Fibers that were in the middle of the kernel are given up.
+    // Abandons fibers that were in the middle of the kernel.
     for (auto& thread : threads_) thread->fiber.start(enter, nullptr);
     throw;
   }
@@ -180,7 +180,7 @@ void Machine::run_block(const std::vector<size_t>& order) {
   check_shared();
 }
 
-/// Nobody can go on: says who waits for whom.
+/// No thread can continue: reports which threads wait for what.
 void Machine::stuck(size_t at_barrier) {
   const auto first = [&](State state) {
     return static_cast<size_t>(std::find_if(threads_.begin(),

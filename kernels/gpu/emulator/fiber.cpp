@@ -18,9 +18,9 @@
 #endif
 
 extern "C" {
-/// Stores the stack pointer at *from, with everything a call preserves on the stack, and goes on at `to`.
+/// Stores the stack pointer at *from, with all callee-saved registers on the stack, and continues at `to`.
 void hewn_switch_stack(void** from, void* to);
-/// Where a fresh stack begins: calls the function in its first saved register with the second.
+/// Where a new stack starts: calls the function in its first saved register with the second as argument.
 void hewn_fresh_stack();
 #if defined(HEWN_ADDRESS_SANITIZER)
 void __sanitizer_start_switch_fiber(void** shadow, const void* bottom, size_t size);
@@ -112,9 +112,9 @@ hewn_fresh_stack:
 namespace hewn::emulator {
 namespace {
 
-constexpr size_t stack_bytes = 256 << 10;  // of which only what is touched takes memory
+constexpr size_t stack_bytes = 256 << 10;  // only the pages that are touched take memory
 
-/// A stack on which hewn_switch_stack finds the registers that make hewn_fresh_stack call begin(fiber).
+/// Prepares a stack on which hewn_switch_stack finds registers that make hewn_fresh_stack call begin(fiber).
 void* prepared(std::byte* stack, void (*begin)(Fiber*), Fiber* fiber) {
   auto* top = reinterpret_cast<uintptr_t*>(stack + stack_bytes);
   const auto function = reinterpret_cast<uintptr_t>(begin), argument = reinterpret_cast<uintptr_t>(fiber);

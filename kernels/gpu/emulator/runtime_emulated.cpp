@@ -16,7 +16,7 @@
 namespace hewn {
 namespace {
 
-constexpr size_t arena_bytes = size_t{16} << 30;  // of addresses; memory comes when it is touched
+constexpr size_t arena_bytes = size_t{16} << 30;  // of addresses; memory is allocated on first access
 constexpr size_t page = 4096;
 
 using Work = std::function<void()>;
@@ -30,7 +30,7 @@ double now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-/// Addresses of device memory, which can be touched only while a `Touch` lives.
+/// The address range of device memory, accessible only while a `Touch` exists.
 class Arena {
  public:
   Arena() {
@@ -46,7 +46,7 @@ class Arena {
 
   void* allocate(size_t bytes) {
     const size_t size =
-        (bytes + page - 1) / page * page + page;  // a page that nobody owns lies between blocks
+        (bytes + page - 1) / page * page + page;  // an unused page separates blocks
     for (auto at = free_.begin(); at != free_.end(); ++at) {
       if (at->second < size) continue;
       const auto [offset, length] = *at;
@@ -87,7 +87,7 @@ class Arena {
 
 }  // namespace
 
-/// What is in order waits here until somebody asks for a result, as on a GPU that is slower than its host.
+/// Queued work waits here until a result is needed, as on a GPU that is slower than its host.
 class EmulatedStream {
  public:
   void add(Work work) {
@@ -146,7 +146,7 @@ class EmulatedRuntime final : public GpuRuntime {
 
   void* allocate(size_t bytes) override { return stream_.arena.allocate(bytes); }
   void release(void* data) override {
-    if (!stream_.capturing()) stream_.run();  // what waits may still use it
+    if (!stream_.capturing()) stream_.run();  // waiting work may still use it
     stream_.arena.release(data);
   }
   void* allocate_pinned(size_t bytes) override {

@@ -1,5 +1,5 @@
 #pragma once
-// Data-sheet figures of GPUs, so that `hewn plan` can plan for a GPU that is not there.
+// Data-sheet figures of GPUs, so that `hewn plan` can plan for a GPU that this machine does not have.
 
 #include <cstddef>
 #include <string_view>

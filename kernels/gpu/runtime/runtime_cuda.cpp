@@ -10,9 +10,9 @@
 namespace hewn {
 namespace {
 
-constexpr size_t shared_by_default = 48 << 10;  // what a kernel may have without asking for more
+constexpr size_t shared_by_default = 48 << 10;  // limit unless a kernel requests more
 
-/// Fails with what was being done; the error is no longer pending afterwards.
+/// Throws with the operation that failed; clears the pending error.
 void check(cudaError_t error, const char* doing) {
   if (error == cudaSuccess) return;
   cudaGetLastError();
@@ -20,7 +20,7 @@ void check(cudaError_t error, const char* doing) {
        ")");
 }
 
-/// The same for what waits: the error is that of something queued before, which the GPU does not name.
+/// The same for waiting calls: the error is that of earlier queued work, which the GPU does not name.
 void check_queued(cudaError_t error) {
   check(error,
         "waiting for the GPU, on which a kernel failed (with CUDA_LAUNCH_BLOCKING=1 in the "
@@ -100,7 +100,7 @@ class CudaRuntime final : public GpuRuntime {
   void sync() override { check_queued(cudaStreamSynchronize(stream_)); }
 
   void begin_capture() override {
-    // Relaxed: the pool may ask for memory meanwhile.
+    // Relaxed, because the pool may allocate memory meanwhile.
     check(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeRelaxed), "beginning a graph");
     capturing_ = true;
   }
@@ -121,7 +121,7 @@ class CudaRuntime final : public GpuRuntime {
   void drop_graph(Graph graph) override { cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(graph)); }
 
  private:
-  /// False when there is not enough memory.
+  /// Returns false if there is not enough memory.
   static bool enough(cudaError_t error, const char* doing) {
     if (error == cudaErrorMemoryAllocation) {
       cudaGetLastError();
@@ -160,7 +160,7 @@ void launch_cuda(const Launch& on, const char* name, const Grid& grid, const voi
 }
 
 std::string cuda_obstacle() {
-  // The run time answers the first question that it is asked with what is wrong with driver and devices.
+  // The first call of the runtime reports what is wrong with driver and devices, if anything.
   int count = 0;
   const cudaError_t error = cudaGetDeviceCount(&count);
   if (error != cudaSuccess) cudaGetLastError();

@@ -12,7 +12,7 @@ namespace {
 
 using Encoder = decltype(&cuTensorMapEncodeTiled);
 
-/// Fetched while the program runs, since the driver's library is not linked.
+/// Looked up at run time, since the driver's library is not linked.
 Encoder find_encoder() {
   void* function = nullptr;
   cudaDriverEntryPointQueryResult found{};

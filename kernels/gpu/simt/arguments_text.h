@@ -1,5 +1,5 @@
 #pragma once
-// The arguments of a kernel as text, for messages about a launch.
+// The arguments of a kernel as text, for error messages about a launch.
 
 #include <string>
 #include <string_view>
@@ -10,8 +10,8 @@
 
 namespace hewn {
 
-/// The sizes among the arguments of an op (abi.h of its room): "bf16 M=256 N=768 K=3072", "f32 rows=256 cols=768".
-/// "struct" when the arguments have none of the names below.
+/// The sizes among the arguments of an op (abi.h of its room): "bf16 M=256 N=768 K=3072", "f32 rows=256
+/// cols=768". "struct" if the arguments have none of the names below.
 template <class Args>
 std::string sizes_text(const Args& a) {
   std::string text;

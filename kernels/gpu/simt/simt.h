@@ -27,7 +27,7 @@
 namespace hewn {
 namespace {
 
-/// How many blocks of `block` cover n.
+/// The number of blocks of `block` that cover n.
 template <class T>
 __host__ __device__ constexpr T ceil_div(T n, T block) {
   return (n + block - 1) / block;

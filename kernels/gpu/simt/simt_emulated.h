@@ -53,7 +53,7 @@ struct alignas(16) uint4 {
 
 namespace hewn {
 
-/// Launches a kernel on the emulated stream of `on`, or runs it at once if `on` has none. Defined in
+/// Launches a kernel on the emulated stream of `on`, or runs it immediately if `on` has none. Defined in
 /// runtime_emulated.cpp.
 void launch_emulated(const Launch& on, const char* name, const Grid& grid, std::function<void()> body,
                      const std::string& arguments);

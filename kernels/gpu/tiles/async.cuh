@@ -60,9 +60,9 @@ inline AsyncCopies& copies_of_this_thread() {
   return all[(p.thread.z * p.threads.y + p.thread.y) * p.threads.x + p.thread.x];
 }
 
-/// With ascending thread order a copy is done at once, which exposes a stage that is filled while it is still
-/// being read. With shuffled order it is done as late as possible, which exposes a stage that is read before
-/// its copy was awaited.
+/// In ascending thread order, a copy is executed immediately, which exposes a stage that is filled while it
+/// is still being read. In shuffled order, it is executed as late as possible, which exposes a stage that is
+/// read before its copy was awaited.
 template <int N>
 void copy_async(void* shared, const void* global, int bytes = N) {
   static_assert(N == 4 || N == 16);

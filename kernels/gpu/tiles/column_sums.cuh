@@ -36,7 +36,7 @@ __device__ __forceinline__ void store_team_sums(const Held<S>& sums, float* to, 
     }
     __syncthreads();
     for (int i = static_cast<int>(threadIdx.x); i < cols; i += S::block) to[i] = row.of[i];
-    __syncthreads();  // the next sums take the same place
+    __syncthreads();  // the next sums use the same memory
   } else {
     for_packs<S>(cols, [&](int k, int i) {
       for (int v = 0; v < S::V; ++v) to[i + v] = sums.pack[k].at[v];

@@ -245,7 +245,7 @@ inline void make_barrier(Barrier& b, int arrivals) {
   if (arrivals < 1 || arrivals > 255) emulator::kernel_failed("a barrier for so many is not emulated");
   b.state = std::bit_cast<uint64_t>(
       BarrierState{0, static_cast<int16_t>(arrivals), static_cast<uint8_t>(arrivals), 0});
-  in_flight() = {};  // what a kernel that failed has left
+  in_flight() = {};  // remnants of a kernel that failed
 }
 inline void publish_barriers() {}
 inline void arrive(Barrier& b) { change(b, 1, 0); }
@@ -254,10 +254,10 @@ inline void arrive_expecting(Barrier& b, int bytes) {
   change(b, 1, 0);
 }
 
-/// With ascending thread order products are computed at once, otherwise when they are awaited, which exposes
-/// a stage that is released before it was read. Boxes are copied at once, which exposes a stage that is
-/// filled too early; in shuffled order every other box is copied only when it is awaited, which exposes a
-/// stage that is read too early.
+/// In ascending thread order, products are computed immediately, otherwise when they are awaited, which
+/// exposes a stage that is released before it was read. Boxes are copied immediately, which exposes a stage
+/// that is filled too early; in shuffled order, every other box is copied only when it is awaited, which
+/// exposes a stage that is read too early.
 inline bool late() { return emulator::options().order != 0; }
 
 inline void copy_box(void* to, const TensorMap& map, int row, int col, Barrier& arrived) {

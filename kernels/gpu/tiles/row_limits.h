@@ -18,8 +18,8 @@ const char* held_rows_only(const A& a) {
   return a.cols <= longest_held_row ? nullptr : "rows of at most 8192";
 }
 
-/// Number of blocks that share the rows, each keeping its own column sums: 16 rows per block, and more once
-/// there would be over 512 blocks, which is what the largest GPUs hold at a time.
+/// Number of blocks that share the rows, each with its own column sums: 16 rows per block, and more where
+/// this would exceed 512 blocks, the number that the largest GPUs hold concurrently.
 constexpr int64_t column_sum_blocks(int64_t rows) {
   const int64_t blocks = (rows + 15) / 16;
   return blocks < 512 ? blocks : 512;

@@ -41,7 +41,7 @@ struct Team {
       T of[32];
     };
     Warps& warps = shared_memory<Warps>();
-    __syncthreads();  // whoever still reads the last result
+    __syncthreads();  // other threads may still read the previous result
     if (threadIdx.x % 32 == 0) warps.of[threadIdx.x / 32] = x;
     __syncthreads();
     const int lane = static_cast<int>(threadIdx.x % 32);
@@ -96,7 +96,8 @@ void with_row_shape(int64_t cols, const F& f) {
   cols % 4 == 0 ? with_packs_of<4>(cols, f) : with_packs_of<1>(cols, f);
 }
 
-/// Whether packs of four floats can be loaded at once: `cols` and all addresses are multiples of that.
+/// Whether packs of four floats can be loaded with one instruction: `cols` and all addresses are multiples of
+/// that.
 template <class... P>
 bool loads_wide(int64_t cols, const P*... p) {
   return cols % 4 == 0 && ((reinterpret_cast<uintptr_t>(p) % 16 == 0) && ...);
@@ -184,7 +185,7 @@ struct RunningMaxSum {
   /// The value to subtract when the maximum is m: -inf - -inf would be NaN.
   static __device__ __forceinline__ T shift(T m) { return m == static_cast<T>(-INFINITY) ? T{0} : m; }
 
-  /// Takes n values at once and rescales only once.
+  /// Adds n values and rescales only once.
   template <int n>
   __device__ __forceinline__ void take(const T (&x)[n]) {
     T larger = most;

@@ -12,7 +12,6 @@ namespace {
 
 /// An operand whose memory rows run along the terms is transposed while it is copied: the row and the term,
 /// one of eight, that a thread copies.
-/// that a thread copies.
 struct TransposedPlace {
   int row, term;
 };
