@@ -21,8 +21,8 @@ namespace {
 
 using Value = double (*)(Rng& rng, int64_t i);
 
-/// In benchmarks: standard normals, as in a layer. In tests: wider ones, with both zeros and the far tails at
-/// intervals.
+/// In benchmarks: standard normals, as in a layer. In tests: wider ones, with both zeros and the far
+/// tails at intervals.
 Value input_value(const CaseRequest& request) {
   if (request.bench) return [](Rng& rng, int64_t) { return rng.normal(); };
   return [](Rng& rng, int64_t i) {

@@ -5,8 +5,8 @@
 
 namespace hewn {
 
-/// f(x) and f'(x) of the table, for code of one instruction set, which must not contain the table's
-/// functions.
+/// f(x) and f'(x) of the table, for code of one instruction set, which must not contain the
+/// table's functions.
 double activation_value(Activation kind, double x);
 double activation_slope(Activation kind, double x);
 

@@ -7,8 +7,8 @@
 
 #include "kernels/gpu/simt/simt.h"
 
-// kernels/simd/vec.h defines HEWN_INLINE for vectors; HEWN_HOST_INLINE is for functions that the host calls
-// too.
+// kernels/simd/vec.h defines HEWN_INLINE for vectors; HEWN_HOST_INLINE is for functions that
+// the host calls too.
 #define HEWN_INLINE __device__ __forceinline__
 #define HEWN_HOST_INLINE __host__ __device__ __forceinline__
 

@@ -39,8 +39,8 @@ struct AttentionForward : AttentionSizes {
 };
 
 /// dv_j = sum_i d_ij p_ij dy_i, ds_ij = p_ij (d_ij dy_i . v_j - dy_i . y_i),
-/// dq_i = scale sum_j ds_ij k_j, dk_j = scale sum_i ds_ij q_i; dk and dv summed over the query heads that
-/// read them.
+/// dq_i = scale sum_j ds_ij k_j, dk_j = scale sum_i ds_ij q_i; dk and dv summed over the query
+/// heads that read them.
 struct AttentionBackward : AttentionSizes {
   Heads q, k, v, y, dy;
   const void* lse;  ///< [B, H, Tq]

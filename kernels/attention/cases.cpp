@@ -168,8 +168,8 @@ class Builder {
   std::unique_ptr<Case> backward(Write write) const {
     CaseMemory m(request_.seed);
     AttentionForward f = inputs(m);
-    // y and lse must match the inputs: they are computed by the reference or, in benchmarks, by the best
-    // rung.
+    // y and lse must match the inputs: they are computed by the reference or, in
+    // benchmarks, by the best rung.
     f.y = rows_of(m.input("y", t_, rows() * s_.D, Fill::zero));
     f.lse = m.input("lse", f.lse_dtype(), rows(), Fill::zero);
     std::vector<double> scratch(static_cast<size_t>(s_.Tk + s_.D));

@@ -19,9 +19,9 @@ struct AttentionOptions {
 /// x T matrix is stored. f32, f64, or bf16 with float32 sums.
 Tensor causal_attention(const Tensor& qkv, const AttentionOptions& options);
 
-/// The same for separate q [B, H, Tq, D], k and v [B, Hkv, Tk, D], Tq <= Tk, of any strides with contiguous
-/// rows, e.g. views of a cache: the queries are the last Tq positions. -> [B, H, Tq, D]. Ignores `n_head` and
-/// `n_kv_head`.
+/// The same for separate q [B, H, Tq, D], k and v [B, Hkv, Tk, D], Tq <= Tk, of any strides with
+/// contiguous rows, e.g. views of a cache: the queries are the last Tq positions. -> [B, H, Tq, D].
+/// Ignores `n_head` and `n_kv_head`.
 Tensor causal_attention(const Tensor& q, const Tensor& k, const Tensor& v,
                         const AttentionOptions& options = {});
 

@@ -9,10 +9,10 @@
 
 namespace hewn {
 
-/// CPU instruction sets in order of preference. `scalar` is plain C++ for the baseline: references and naive
-/// rungs. `avx512bf16` is avx512 with the dot product of bf16 pairs, `amx` adds tile registers for matrices.
-/// The last two are GPU kernels: `emulated` is a *.cu file compiled for the block emulator, `cuda` the same
-/// for GPUs.
+/// CPU instruction sets in order of preference. `scalar` is plain C++ for the baseline: references and
+/// naive rungs. `avx512bf16` is avx512 with the dot product of bf16 pairs, `amx` adds tile registers for
+/// matrices. The last two are GPU kernels: `emulated` is a *.cu file compiled for the block emulator,
+/// `cuda` the same for GPUs.
 enum class Isa : uint8_t { scalar, sse2, avx2, avx512, avx512bf16, amx, neon, emulated, cuda };
 inline constexpr int n_isas = 9;
 /// Whether its code runs on a GPU device rather than on a processor's threads.
@@ -24,8 +24,8 @@ inline constexpr std::array architecture_isas{Isa::neon};
 #else
 inline constexpr std::array architecture_isas{Isa::sse2, Isa::avx2, Isa::avx512, Isa::avx512bf16, Isa::amx};
 #endif
-/// Whether every `simd*.cpp` is compiled for it. For avx512bf16, only `simd*bf16.cpp` are; for amx, only
-/// `simd*amx.cpp`.
+/// Whether every `simd*.cpp` is compiled for it. For avx512bf16, only `simd*bf16.cpp` are; for amx,
+/// only `simd*amx.cpp`.
 constexpr bool has_vectors(Isa isa) { return isa != Isa::avx512bf16 && isa != Isa::amx; }
 
 /// "scalar", "sse2", "avx2", "avx512", "avx512bf16", "amx", "neon", "emulated", "cuda".
@@ -35,8 +35,8 @@ constexpr std::string_view name_of(Isa isa) {
   return names[static_cast<size_t>(isa)];
 }
 
-/// Whether this build contains code for it: CMake's HEWN_ISAS, e.g. "sse2+avx2"; without it, all of the
-/// architecture.
+/// Whether this build contains code for it: CMake's HEWN_ISAS, e.g. "sse2+avx2"; without it, all
+/// of the architecture.
 constexpr bool isa_compiled(Isa isa) {
 #ifdef HEWN_ISAS
   for (std::string_view rest = HEWN_ISAS;; rest.remove_prefix(rest.find('+') + 1)) {
@@ -93,9 +93,9 @@ extern const bool streams_are_fetched;
 int64_t second_level_cache();
 
 /// Whether the instruction for products of bf16 pairs is faster than widening them to float32, which is
-/// exact. Not on Intel's processors since Sapphire Rapids: they multiply bf16 in tiles, and one vector of
-/// pairs takes the time of four vectors of float32 (85 and 176 GFLOP/s on a core of an Emerald Rapids without
-/// tiles).
+/// exact. Not on Intel's processors since Sapphire Rapids: they multiply bf16 in tiles, and one vector
+/// of pairs takes the time of four vectors of float32 (85 and 176 GFLOP/s on a core of an Emerald
+/// Rapids without tiles).
 bool bf16_pairs_pay();
 
 /// The best instruction set for which this build has code and that the processor supports, capped by

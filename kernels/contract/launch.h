@@ -10,9 +10,9 @@
 
 namespace hewn {
 
-/// A kernel runs in order on its stream, on at most `threads` CPU threads, with `scratch` for its exclusive
-/// use. It never allocates, throws or synchronises, and the order of its sums depends only on shapes and
-/// dtype.
+/// A kernel runs in order on its stream, on at most `threads` CPU threads, with `scratch` for its
+/// exclusive use. It never allocates, throws or synchronises, and the order of its sums depends only
+/// on shapes and dtype.
 struct Launch {
   int threads = 1;
   void* scratch = nullptr;  ///< aligned to 256, `scratch_bytes` long, uninitialised

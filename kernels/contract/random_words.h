@@ -1,6 +1,6 @@
 #pragma once
-// Random words for the elements of an array, the same on every device; used by dropout and stochastic
-// rounding.
+// Random words for the elements of an array, the same on every device; used by dropout and
+// stochastic rounding.
 //
 // Elements form groups of 64. Element 64 g + 16 w + lane, with 0 <= lane < 16 and 0 <= w < 4, has word w of
 // the Philox 4x32-10 block {16 g + lane, second, third, fourth} under `key` (core/rng.h), so that one block

@@ -11,8 +11,8 @@ struct Room {
   const char* name;  ///< the folder
   Cases (*cases)(
       const CaseRequest&);  ///< its cases at the requested sizes; empty for a dtype without kernels
-  /// The sketch of a launch of one of the room's ops with that op's arguments; empty for an op of another
-  /// room.
+  /// The sketch of a launch of one of the room's ops with that op's arguments; empty for an
+  /// op of another room.
   Sketch (*like)(std::string_view op, const void* args);
 };
 

@@ -75,8 +75,8 @@ struct ConvertAny {
   }
 };
 
-/// One element per thread. I is the index type, 32 bits where these suffice, because divisions are cheaper
-/// then.
+/// One element per thread. I is the index type, 32 bits where these suffice, because
+/// divisions are cheaper then.
 template <class I, class Put>
 __global__ void __launch_bounds__(threads, blocks_with(threads, 48)) copy_strided(I n, Copy a, Put put) {
   const I step = static_cast<I>(gridDim.x) * threads;

@@ -23,8 +23,8 @@ Tensor slice(const Tensor& x, int dim, int64_t start, int64_t length);
 /// Consecutive slices of these lengths along a dimension; the lengths must add up to its size.
 std::vector<Tensor> split(const Tensor& x, int dim, const std::vector<int64_t>& lengths);
 
-/// Concatenates tensors of one dtype, whose shapes are equal except for dimension `dim`, along that
-/// dimension.
+/// Concatenates tensors of one dtype, whose shapes are equal except for dimension `dim`,
+/// along that dimension.
 Tensor concat(const std::vector<Tensor>& parts, int dim);
 /// Converts to another element type; see kernels/copy/abi.h for conversions to integers, through which no
 /// gradient flows.

@@ -5,9 +5,9 @@
 
 namespace hewn {
 
-// Milakov and Gimelshein, "Online normalizer calculation for softmax" (2018): the logits are read once. When
-// a larger logit is found, the sum so far is rescaled to it; in a row of V random logits this happens about
-// ln V times.
+// Milakov and Gimelshein, "Online normalizer calculation for softmax" (2018): the logits are read once.
+// When a larger logit is found, the sum so far is rescaled to it; in a row of V random logits this
+// happens about ln V times.
 void cross_entropy_online(const Launch&, const CrossEntropyForward& a) {
   auto *losses = static_cast<float*>(a.losses), *stats = static_cast<float*>(a.stats);
   for (int64_t r = 0; r < a.rows; ++r) {

@@ -47,8 +47,8 @@ class Staging {
  private:
   static constexpr size_t capacity = size_t{16} << 20, piece = size_t{1} << 20, alignment = 256;
 
-  /// Bytes of the ring from `place` on, in use until the event. Places keep counting up from one round to the
-  /// next.
+  /// Bytes of the ring from `place` on, in use until the event. Places keep counting up from one
+  /// round to the next.
   struct Use {
     uint64_t place;
     GpuRuntime::Event done;
@@ -56,8 +56,8 @@ class Staging {
 
   uint8_t* at(uint64_t place) const { return ring_ + place % capacity; }
 
-  /// Returns the place of `bytes` contiguous bytes, after waiting until the previous contents there are no
-  /// longer used.
+  /// Returns the place of `bytes` contiguous bytes, after waiting until the previous contents there
+  /// are no longer used.
   uint64_t make_room(size_t bytes) {
     if (!ring_) ring_ = static_cast<uint8_t*>(gpu_.allocate_pinned(capacity));
     if (!ring_)

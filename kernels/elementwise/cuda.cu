@@ -58,8 +58,8 @@ void backward(const Launch& on, const UnaryBackward& a) {
 
 constexpr int threads = 256;
 
-/// One element per thread; I is the index type, 32 bits where these suffice, because divisions are cheaper
-/// then.
+/// One element per thread; I is the index type, 32 bits where these suffice, because
+/// divisions are cheaper then.
 template <class I, class T, class F>
 __global__ void __launch_bounds__(threads, blocks_with(threads, 48)) binary_stretched(I n, Binary args, F f) {
   const I step = static_cast<I>(gridDim.x) * threads;

@@ -21,8 +21,8 @@ void add_cases(Cases& cases, const CaseRequest& request, int64_t rows, int64_t p
   const double tolerance = t == DType::f64 ? 1e-14 : 1e-6;
   const std::string shape =
       std::to_string(n) + "x" + std::to_string(vocabulary) + "x" + std::to_string(width);
-  // In tests, some ids are frequent and some absent; in benchmarks, all are equally likely, as the cost
-  // assumes.
+  // In tests, some ids are frequent and some absent; in benchmarks, all are equally likely,
+  // as the cost assumes.
   const auto id = [vocabulary, often = !request.bench](Rng& rng, int64_t i) {
     return static_cast<double>(often && i % 3 == 0 ? 0 : rng.below(static_cast<uint64_t>(vocabulary)));
   };

@@ -4,8 +4,8 @@
 
 namespace hewn {
 
-/// Distance in elements between successive matrices of a batch, for two nested batch dimensions. 0 repeats a
-/// matrix.
+/// Distance in elements between successive matrices of a batch, for two nested batch dimensions.
+/// 0 repeats a matrix.
 struct MatmulStep {
   int64_t outer = 0, inner = 0;
 };

@@ -13,8 +13,8 @@ void matmul_reference(const Launch&, const Matmul& a);
 template <Isa I>
 void matmul_simd(const Launch& launch, const Matmul& a);
 
-/// Products of bf16 matrices by pairs along K, for avx512bf16; dot_scratch in cpu/blocks_bf16.h is its
-/// scratch.
+/// Products of bf16 matrices by pairs along K, for avx512bf16; dot_scratch in
+/// cpu/blocks_bf16.h is its scratch.
 template <Isa I>
 void matmul_bf16_simd(const Launch& launch, const Matmul& a);
 
@@ -41,8 +41,8 @@ void matmul_gpu_floats(const Launch& on, const Matmul& m);
 template <Isa I>
 void matmul_gpu_tf32(const Launch& on, const Matmul& m);
 
-/// bf16: a lesson for one plain product that waits for each copy, and the full kernel with a pipeline of
-/// stages.
+/// bf16: a lesson for one plain product that waits for each copy, and the full kernel with a
+/// pipeline of stages.
 template <Isa I>
 void matmul_gpu_mma(const Launch& on, const Matmul& m);
 template <Isa I>

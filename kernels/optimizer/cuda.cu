@@ -11,8 +11,8 @@ namespace {
 constexpr int threads = 256;
 constexpr int resident = 4;  ///< resident blocks per multiprocessor: 64 KB of loads in flight
 
-/// The factors common to all elements of one update, like UpdateScalars on the host for the decayed
-/// parameters.
+/// The factors common to all elements of one update, like UpdateScalars on the host for the
+/// decayed parameters.
 template <class T>
 struct Factors {
   T clip, keep, decay, step_size, root_scale;

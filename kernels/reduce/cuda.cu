@@ -80,8 +80,8 @@ struct OfColumns {
   T at[warps][lanes];
 };
 
-/// One block reduces 32 columns: a warp reads 32 adjacent elements of a row, and every eighth row of the
-/// piece.
+/// One block reduces 32 columns: a warp reads 32 adjacent elements of a row, and every
+/// eighth row of the piece.
 template <ReduceOp op, class T>
 __global__ void __launch_bounds__(threads, blocks_with(threads, 40))
     reduce_columns(int64_t n, int64_t inner, int64_t pieces, const T* x, Target<T> to) {

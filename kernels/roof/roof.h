@@ -1,6 +1,6 @@
 #pragma once
-// The measured roofs of this machine (of its roofline model), with which `hewn bench kernels` and `hewn plan`
-// compare.
+// The measured roofs of this machine (of its roofline model), with which `hewn bench kernels` and
+// `hewn plan` compare.
 
 #include <cstddef>
 

@@ -32,8 +32,8 @@ PlainStream::PlainStream(StreamMix mix, size_t bytes, Isa isa, int threads)
       isa_(isa),
       threads_(threads),
       turns_(turns_of(mix, std::clamp<size_t>(bytes, size_t{16} << 10, size_t{256} << 20), threads)),
-      // One cache line of padding after each thread's part, so that the parts do not all start in the same
-      // cache set.
+      // One cache line of padding after each thread's part, so that the parts do not all start in
+      // the same cache set.
       memory_(static_cast<size_t>((turns_ * (mix.read + mix.update + mix.write) * block + 16) * threads),
               1.0f),
       kept_(static_cast<size_t>(threads)) {}

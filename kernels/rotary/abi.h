@@ -8,9 +8,9 @@ namespace hewn {
 /// as Hugging Face stores it), or 2i and 2i + 1 (the paper, and Llama as Meta stores it).
 enum class RotaryPairs : uint8_t { half, interleaved };
 
-/// Rotates pair i of row t of every head by the angle a = direction (start + t) base^(-2i / D): with x1, x2
-/// its elements, y1 = x1 cos a - x2 sin a, y2 = x2 cos a + x1 sin a (set or add). Heads from `rotated` on are
-/// copied.
+/// Rotates pair i of row t of every head by the angle a = direction (start + t) base^(-2i / D): with x1,
+/// x2 its elements, y1 = x1 cos a - x2 sin a, y2 = x2 cos a + x1 sin a (set or add). Heads from
+/// `rotated` on are copied.
 struct Rotary {
   RotaryPairs pairs;
   DType dtype;

@@ -19,9 +19,9 @@ struct Table {
   }
 };
 
-/// Rows for positions `at` to at + n - 1. The angles of the first row are computed individually; each further
-/// row rotates the previous one by the frequency, in double, which costs a few units in the last place over
-/// 16 rows.
+/// Rows for positions `at` to at + n - 1. The angles of the first row are computed individually; each
+/// further row rotates the previous one by the frequency, in double, which costs a few units in the last
+/// place over 16 rows.
 void fill_table(const Rotary& a, int64_t at, int64_t n, const Table& table) {
   for (int64_t i = 0; i < a.D / 2; ++i) {
     const double frequency =

@@ -8,9 +8,9 @@
 namespace hewn {
 namespace {
 
-/// N sums over a row: each(i, lanes, sums) adds what the lanes from element i contribute to each sum, and 0
-/// in the lanes past the end. Short blocks are summed in float, which rounds little, and the blocks in
-/// double.
+/// N sums over a row: each(i, lanes, sums) adds what the lanes from element i contribute to each
+/// sum, and 0 in the lanes past the end. Short blocks are summed in float, which rounds little, and
+/// the blocks in double.
 template <int N, class Each>
 HEWN_INLINE void sum_lanes_of_row(int64_t n, double (&sums)[N], const Each& each) {
   constexpr int64_t block = 64 * W;

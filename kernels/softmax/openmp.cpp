@@ -10,10 +10,10 @@ namespace hewn {
 // the loops along a row permits something that the compiler may not do by itself: `reduction` keeps a partial
 // maximum or sum in each lane of a vector, which changes the order of a sum. Lanes are determined by the
 // compiler and not by threads, so the result has the same bits for any number of threads.
-// This is where the pragmas end. An exponential is still a call of the C library, one element at a time; no
-// pragma replaces it. Vectors are those of any x86-64, and each of the four loops along a row starts when the
-// previous one has finished. The next rung has its own exponential, uses the widest vectors, and overlaps
-// loops.
+// This is where the pragmas end. An exponential is still a call of the C library, one element at a time;
+// no pragma replaces it. Vectors are those of any x86-64, and each of the four loops along a row starts
+// when the previous one has finished. The next rung has its own exponential, uses the widest vectors,
+// and overlaps loops.
 void softmax_openmp(const Launch& launch, const SoftmaxForward& a) {
 #pragma omp parallel for num_threads(launch.threads) schedule(static)
   for (int64_t r = 0; r < a.rows; ++r) {

@@ -9,8 +9,8 @@ namespace hewn {
 namespace {
 
 /// Softmax of the first `seen` of n values, 0 for the rest: each piece's exponentials are relative to the
-/// largest value up to that piece, then every piece is scaled to the overall maximum. `next` and `most` as in
-/// row_max_sum_exp.
+/// largest value up to that piece, then every piece is scaled to the overall maximum. `next` and `most` as
+/// in row_max_sum_exp.
 void forward_row(const float* x, float* y, int64_t n, int64_t seen, Piece next, float& most) {
   float most_at[max_pieces];
   const MaxSum total = row_max_sum_exp(x, seen, next, most, most_at,

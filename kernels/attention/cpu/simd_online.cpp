@@ -32,8 +32,8 @@ void add_outer(vf weight, const float* row, int64_t n, int64_t D, float* to) {
   }
 }
 
-/// Query i of head bh: y accumulates exp(score - running maximum) v and is rescaled whenever the maximum
-/// grows.
+/// Query i of head bh: y accumulates exp(score - running maximum) v and is rescaled whenever
+/// the maximum grows.
 void forward_row(const AttentionForward& a, int64_t bh, int64_t i, float* y) {
   const In q = head_of(a, a.q, bh), k = kv_head(a, a.k, kv_of(a, bh)), v = kv_head(a, a.v, kv_of(a, bh));
   const Queries row = queries(a, bh, i);

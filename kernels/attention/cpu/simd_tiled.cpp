@@ -87,9 +87,9 @@ void forward_block(const AttentionForward& a, const Queries& block, const Worksp
 
 // Small matrix products. For 64 keys at a time, scores are a product [64, D] [D, queries] and the sums a
 // product [D, 64] [64, queries], both computed in tiles of 8 rows by 2 vectors that stay in registers: 10
-// loads for 16 multiply-adds, where the previous rung needs 3 loads and a store for 2. The maximum is updated
-// and the sums are rescaled once per 64 keys instead of per key. Keys that no query of a vector attends to
-// are skipped.
+// loads for 16 multiply-adds, where the previous rung needs 3 loads and a store for 2. The maximum is
+// updated and the sums are rescaled once per 64 keys instead of per key. Keys that no query of a vector
+// attends to are skipped.
 template <>
 void attention_tiled<Isa::HEWN_ISA>(const Launch& launch, const AttentionForward& a) {
   const int64_t blocks = blocks_of(a.Tq, query_block);

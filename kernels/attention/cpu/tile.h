@@ -37,8 +37,8 @@ HEWN_INLINE In head_of(const AttentionSizes& a, const Heads& x, int64_t bh) {
 HEWN_INLINE Out head_of(const AttentionSizes& a, const HeadsOut& x, int64_t bh) {
   return {static_cast<float*>(x.data) + bh / a.H * x.batch + bh % a.H * x.head, x.row};
 }
-/// The index of the head, of the B * Hkv heads of keys and values, that query head `bh` reads, and one such
-/// head.
+/// The index of the head, of the B * Hkv heads of keys and values, that query head `bh` reads,
+/// and one such head.
 HEWN_INLINE int64_t kv_of(const AttentionSizes& a, int64_t bh) { return bh / (a.H / a.Hkv); }
 HEWN_INLINE In kv_head(const AttentionSizes& a, const Heads& x, int64_t kv) {
   return {static_cast<const float*>(x.data) + kv / a.Hkv * x.batch + kv % a.Hkv * x.head, x.row};
@@ -242,8 +242,8 @@ HEWN_INLINE vi lanes_that_see(const Queries& block, int64_t key, int64_t lane) {
     }
 }
 
-/// Writes y / sum and lse = most + log sum of a block's queries; y [D][query_block] holds sums of exp(score -
-/// most) v.
+/// Writes y / sum and lse = most + log sum of a block's queries; y [D][query_block] holds sums of
+/// exp(score - most) v.
 [[maybe_unused]] void finish_block(const AttentionForward& a, const Queries& block, const vf (&most)[2],
                                    const vf (&sum)[2], float* y) {
   scale_lanes(y, a.D, {1.0f / sum[0], 1.0f / sum[1]});
@@ -254,8 +254,8 @@ HEWN_INLINE vi lanes_that_see(const Queries& block, int64_t key, int64_t lane) {
     store_part(lse + g * W, most[g] + log(sum[g]), smaller(W, block.n - g * W));
 }
 
-/// The dropout factors of probabilities (i, key), (i, key + 1), ... of head bh: at least 64, somewhere in the
-/// buffer.
+/// The dropout factors of probabilities (i, key), (i, key + 1), ... of head bh: at least 64,
+/// somewhere in the buffer.
 [[maybe_unused]] const float* row_factors(const AttentionSizes& a, int64_t bh, int64_t i, int64_t key,
                                           float (&buffer)[128]) {
   const Dropout mask{a.dtype,   a.B * a.H * a.Tq * a.Tk, a.dropout, a.site, a.state, nullptr, nullptr,

@@ -1,6 +1,6 @@
-// Blockwise attention on tensor cores, in bf16 with float32 sums, after Dao, "FlashAttention-2" (2023): a
-// warp owns its queries, and scores stay in its registers, where they become the left operand of the second
-// product.
+// Blockwise attention on tensor cores, in bf16 with float32 sums, after Dao, "FlashAttention-2"
+// (2023): a warp owns its queries, and scores stay in its registers, where they become the left
+// operand of the second product.
 
 #include "kernels/attention/gpu/mma.cuh"
 #include "kernels/attention/kernels.h"

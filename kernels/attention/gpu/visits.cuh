@@ -48,8 +48,8 @@ struct OwnRows {
   int head, first;
 };
 
-/// Blocks own `rows` queries each. The last queries attend to the most keys, so their blocks, of all heads,
-/// start first.
+/// Blocks own `rows` queries each. The last queries attend to the most keys, so their blocks, of all
+/// heads, start first.
 __host__ __device__ constexpr OwnRows queries_of_block(const AttentionSizes& a, int rows, int block) {
   const int heads = static_cast<int>(a.B * a.H), tiles = ceil_div(static_cast<int>(a.Tq), rows);
   return {block % heads, (tiles - 1 - block / heads) * rows};

@@ -45,8 +45,7 @@ class Arena {
   Arena& operator=(const Arena&) = delete;
 
   void* allocate(size_t bytes) {
-    const size_t size =
-        (bytes + page - 1) / page * page + page;  // an unused page separates blocks
+    const size_t size = (bytes + page - 1) / page * page + page;  // an unused page separates blocks
     for (auto at = free_.begin(); at != free_.end(); ++at) {
       if (at->second < size) continue;
       const auto [offset, length] = *at;

@@ -1,7 +1,7 @@
 #pragma once
-// Sums down the columns of a matrix whose rows are spread over a fixed number of blocks (row_limits.h),
-// without atomic additions: every block writes its partial sums, and a second kernel adds them in block
-// order.
+// Sums down the columns of a matrix whose rows are spread over a fixed number of blocks
+// (row_limits.h), without atomic additions: every block writes its partial sums, and a second kernel
+// adds them in block order.
 
 #include "kernels/gpu/tiles/rows.cuh"
 

@@ -37,10 +37,10 @@ struct SharedOperand {
   uint32_t stride;   ///< along the span: from eight terms to the next eight; else from eight of the span
 };
 
-/// A stage of `span` rows of A, or columns of B, by `depth` terms, in the boxes of 64 elements per row that
-/// the copy engine writes. If `along`, memory rows run along the span instead of the terms: each box then has
-/// 64 of the span by `depth` terms, and boxes follow each other. Otherwise one box has 64 terms of the whole
-/// span.
+/// A stage of `span` rows of A, or columns of B, by `depth` terms, in the boxes of 64 elements per row
+/// that the copy engine writes. If `along`, memory rows run along the span instead of the terms: each box
+/// then has 64 of the span by `depth` terms, and boxes follow each other. Otherwise one box has 64 terms
+/// of the whole span.
 template <bool along, int depth>
 __host__ __device__ constexpr SharedOperand operand_at(uint32_t start, int term) {
   static_assert(depth % 16 == 0 && (along || depth == 64));

@@ -77,8 +77,8 @@ constexpr int resident_rows = blocks_with(S::block, S::V == 1         ? 48 + 5 *
                                                     : S::threads > 32 ? 32 + 2 * held
                                                                       : 44 + 3 * held / 2);
 
-/// Calls f.operator()<RowShape<...>>() with the smallest shape that fits rows of `cols`, at most
-/// longest_held_row.
+/// Calls f.operator()<RowShape<...>>() with the smallest shape that fits rows of `cols`, at
+/// most longest_held_row.
 template <int V, class F>
 void with_packs_of(int64_t cols, const F& f) {
   if (cols <= 128) return f.template operator()<RowShape<V, 4 / V, 32>>();
@@ -96,8 +96,8 @@ void with_row_shape(int64_t cols, const F& f) {
   cols % 4 == 0 ? with_packs_of<4>(cols, f) : with_packs_of<1>(cols, f);
 }
 
-/// Whether packs of four floats can be loaded with one instruction: `cols` and all addresses are multiples of
-/// that.
+/// Whether packs of four floats can be loaded with one instruction: `cols` and all addresses are
+/// multiples of that.
 template <class... P>
 bool loads_wide(int64_t cols, const P*... p) {
   return cols % 4 == 0 && ((reinterpret_cast<uintptr_t>(p) % 16 == 0) && ...);
@@ -152,8 +152,8 @@ struct Held {
     }
   }
 
-  /// Calls f(element) or f(element, pack k, place v) for all elements, including those past the end of the
-  /// row.
+  /// Calls f(element) or f(element, pack k, place v) for all elements, including those past
+  /// the end of the row.
   template <class F>
   __device__ __forceinline__ void each(F f) {
 #pragma unroll
@@ -174,10 +174,10 @@ __device__ __forceinline__ void for_packs(int n, F f) {
   }
 }
 
-/// Running maximum, and sum of exp(x - maximum), of a sequence of values; the sum is rescaled whenever the
-/// maximum grows. std::exp of a float is within 1 ulp on a GPU (CUDA programming guide, appendix on
-/// mathematical functions); its argument here is at most 0. NaN makes the sum NaN; the sum over -inf values
-/// only is 0.
+/// Running maximum, and sum of exp(x - maximum), of a sequence of values; the sum is rescaled whenever
+/// the maximum grows. std::exp of a float is within 1 ulp on a GPU (CUDA programming guide, appendix
+/// on mathematical functions); its argument here is at most 0. NaN makes the sum NaN; the sum over
+/// -inf values only is 0.
 template <class T>
 struct RunningMaxSum {
   T most = static_cast<T>(-INFINITY), sum = 0;

@@ -15,8 +15,8 @@ constexpr int64_t square_block_bytes = 512 << 10;
 /// A strip of A, 32 rows of at most this many terms, stays in a first-level cache beside streamed data.
 constexpr int64_t square_most_terms = 512;
 
-/// Terms of a block along K, in whole registers. Sums continue in C from block to block, which requires a
-/// float32 C.
+/// Terms of a block along K, in whole registers. Sums continue in C from block to block, which
+/// requires a float32 C.
 [[maybe_unused]] constexpr int64_t square_block_terms(const Matmul& m) {
   const int64_t most = m.bf16_c ? m.K : square_most_terms;
   const int64_t blocks = m.K > most ? (m.K + most - 1) / most : 1;

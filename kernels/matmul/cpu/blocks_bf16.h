@@ -12,8 +12,8 @@ constexpr int64_t dot_most_rows = 16, dot_most_cols = 48;
 /// The maximum number of columns of a block of B.
 constexpr int64_t dot_block_cols = 1536;
 
-/// Terms of a block along K, an even number. Sums continue in C from block to block, which requires a float32
-/// C.
+/// Terms of a block along K, an even number. Sums continue in C from block to block, which
+/// requires a float32 C.
 [[maybe_unused]] constexpr int64_t dot_block_terms(const Matmul& m) {
   const int64_t blocks = m.bf16_c ? 1 : k_blocks(m.K, 2);
   const int64_t terms = (m.K + blocks - 1) / blocks;

@@ -13,8 +13,8 @@ namespace {
 /// Terms of a block along K: rows_of_dots rows of this many terms fit in the scratch.
 template <class T>
 constexpr int64_t most_dot_terms = (16 << 10) / sizeof(T);
-/// How many of the few rows are processed together: with four of the many, half the registers hold their
-/// sums.
+/// How many of the few rows are processed together: with four of the many, half the
+/// registers hold their sums.
 constexpr int dots_at_once = tile_rows / 2;
 
 /// to[i, j] = the lanes of the dot product of row i of the few, which are padded with zeros to whole vectors,

@@ -12,9 +12,9 @@
 namespace hewn {
 namespace {
 
-/// Whether packing a B of `bytes` pays off for `rows` rows of A. For few rows it is cheaper to read B in
-/// place, and for more rows if all of B stays in a cache. Short vectors pass over B more often and touch half
-/// cache lines.
+/// Whether packing a B of `bytes` pays off for `rows` rows of A. For few rows it is cheaper to read B
+/// in place, and for more rows if all of B stays in a cache. Short vectors pass over B more often and
+/// touch half cache lines.
 constexpr bool worth_packing(int64_t rows, int64_t bytes) {
   return HEWN_VBYTES == 64 ? rows >= 512 || (rows >= 128 && bytes > (512 << 10)) : rows >= 32;
 }
@@ -96,8 +96,8 @@ struct BlockOfB {
     if constexpr (!widens<T, S>)
       if (!packed && t.cols % lanes<T> == 0) t.b = m.b + k0 * m.ldb + j0 + j, t.ldb = m.ldb;
   }
-  /// The number of parts into which the prefetch of this block is divided, one per tile of the previous
-  /// block.
+  /// The number of parts into which the prefetch of this block is divided, one per tile of
+  /// the previous block.
   int64_t parts() const { return blocks_of(cols, m.trans_b ? rows_fetched : 64 / sizeof(S)); }
   /// Makes a tile prefetch part n, if it exists: the columns of a cache line, or rows of B if transposed.
   void fetch(int64_t n, Tile<T>& t) const {
@@ -131,13 +131,13 @@ struct RowsOfA {
 template <class T, class S, bool trans_a>
 void multiply_block(const Product<T, S>& m, Range rows, const RowsOfA<T>& a, const BlockOfB<T, S>& b,
                     const BlockOfB<T, S>& next, int64_t finished) {
-  // Only a few of many tiles are needed to prefetch the next block. Short vectors have no instructions to
-  // spare.
+  // Only a few of many tiles are needed to prefetch the next block. Short vectors have no
+  // instructions to spare.
   const bool fetch_b = HEWN_VBYTES == 64 && fetching_pays();
   const bool fetch_a = HEWN_VBYTES == 64 && b.cols > tile_cols<T> && rows.size() >= 64;
   b.prepare();
-  // The last tiles prefetch the next block: lines prefetched by the first would be evicted by later rows of
-  // A.
+  // The last tiles prefetch the next block: lines prefetched by the first would be evicted
+  // by later rows of A.
   const int64_t fetching = rows.size() / tile_rows * (b.cols / tile_cols<T> - fetch_a);
   int64_t part = next.parts() < fetching ? next.parts() - fetching : 0;
   Tile<T> t{};

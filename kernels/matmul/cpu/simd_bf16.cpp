@@ -24,8 +24,8 @@ struct Block {
     const int64_t ldb = p.m.ldb;
     pack_dots<dot_panel>(p.m.trans_b, k, cols, p.b + (p.m.trans_b ? j0 * ldb + k0 : k0 * ldb + j0), ldb, to);
   }
-  /// The number of parts into which the prefetch of this block is divided, one per tile of the previous
-  /// block.
+  /// The number of parts into which the prefetch of this block is divided, one per tile of
+  /// the previous block.
   int64_t parts(const Product& p) const {
     return p.m.trans_b ? blocks_of(cols, dot_rows) : 2 * blocks_of(cols, elements_of_line);
   }

@@ -63,9 +63,9 @@ constexpr int steps_at_once = 8;
 /// fetch together. Pieces of 384 bytes took up to a fifth longer on two threads of a Genoa.
 constexpr int pair_of_lines = 128;
 /// Thresholds for reading one row of B at a time, which is done for one row of A if B is contiguous and so
-/// large that it comes from memory, and the sums fit in half a first-level cache: AMD's hardware prefetchers
-/// are fastest on a single stream. If B is in a cache this takes 1.4 times as long, and with sums of 32 KiB
-/// 1.6 times.
+/// large that it comes from memory, and the sums fit in half a first-level cache: AMD's hardware
+/// prefetchers are fastest on a single stream. If B is in a cache this takes 1.4 times as long, and with
+/// sums of 32 KiB 1.6 times.
 constexpr int64_t stream_bytes = 2 << 20, stream_sums = 16 << 10;
 
 /// Adds `steps` rows of B, n columns in `vectors` vectors; the last vector may be partial.
@@ -98,8 +98,8 @@ __attribute__((noinline)) void add_steps(const Group<T>& s, const S* b, int64_t 
     for (int v = 0; v < vectors; ++v) store(s.sum + r * s.ld + v * w, sum[r][v]);
 }
 
-/// Adds the products with all rows of B [k, cols] to the sums, `at_once` rows at a time; A in groups of
-/// `most`.
+/// Adds the products with all rows of B [k, cols] to the sums, `at_once` rows at a time; A
+/// in groups of `most`.
 template <class T, class S, int most, int at_once>
 __attribute__((noinline)) void add_rows(const Sums<T>& s, int64_t cols, const S* b, int64_t ldb) {
   constexpr int w = lanes<T>, most_vectors = 2 * tile_vectors;

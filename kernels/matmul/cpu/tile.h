@@ -1,8 +1,8 @@
 #pragma once
-// The register tile: a few rows times a few vectors of C, held in registers throughout the loop over k. Each
-// step of k loads `vectors` vectors of B and one number per row of A, and does rows * vectors multiply-adds:
-// enough to hide the loads and the latency of the additions. Compiled per instruction set; included only by
-// simd*.cpp.
+// The register tile: a few rows times a few vectors of C, held in registers throughout the loop over k.
+// Each step of k loads `vectors` vectors of B and one number per row of A, and does rows * vectors
+// multiply-adds: enough to hide the loads and the latency of the additions. Compiled per instruction set;
+// included only by simd*.cpp.
 
 #include "kernels/simd/vec.h"
 

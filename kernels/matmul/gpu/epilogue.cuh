@@ -50,8 +50,8 @@ __device__ __forceinline__ float4 operator+(float4 x, float4 y) {
   return {x.x + y.x, x.y + y.y, x.z + y.z, x.w + y.w};
 }
 
-/// Whether four results at a multiple of four are one aligned piece of memory in C and in the epilogue's
-/// operands.
+/// Whether four results at a multiple of four are one aligned piece of memory in C and in the
+/// epilogue's operands.
 inline bool results_are_wide(const Matmul& m) {
   const auto aligned = [](const void* p, uintptr_t to) { return reinterpret_cast<uintptr_t>(p) % to == 0; };
   const Epilogue& e = m.epilogue;

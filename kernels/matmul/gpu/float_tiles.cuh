@@ -16,8 +16,8 @@ namespace {
 template <class Tile, int span, bool along>
 class Fetch {
  public:
-  /// `from`: the first term of the first of `spans` rows or columns; `ld`: distance between memory rows in
-  /// elements.
+  /// `from`: the first term of the first of `spans` rows or columns; `ld`: distance between
+  /// memory rows in elements.
   __device__ Fetch(const float* from, int64_t ld, int64_t spans) {
     const int thread = static_cast<int>(threadIdx.x);
     if constexpr (along) {
@@ -35,8 +35,8 @@ class Fetch {
     }
   }
 
-  /// Starts copying the next `depth` terms; those from `terms` on are zero. `wide`: memory rows are aligned
-  /// to 16 bytes.
+  /// Starts copying the next `depth` terms; those from `terms` on are zero. `wide`: memory rows are
+  /// aligned to 16 bytes.
   __device__ __forceinline__ void operator()(float (*to)[span + Tile::gap], int terms, int64_t ld,
                                              bool wide) {
     const int thread = static_cast<int>(threadIdx.x), first_k = k_of(thread);

@@ -65,8 +65,8 @@ constexpr bool takes_large(const Matmul& m, const TileSize& large) {
   return (m.M > 64 && m.N > 64 && m.K >= 4096) || tile_grid(m, large).blocks() >= 100;
 }
 
-/// Whether the tile kernels can use 32-bit counts for the elements of 128 memory rows, the terms and the
-/// blocks.
+/// Whether the tile kernels can use 32-bit counts for the elements of 128 memory rows, the
+/// terms and the blocks.
 constexpr bool gpu_tiles_reach(const Matmul& m) {
   constexpr int64_t most = 0x7fffffff;
   return m.lda < most / 256 && m.ldb < most / 256 && m.K < most / 2 &&

@@ -42,8 +42,8 @@ __device__ __forceinline__ int piece_at(int row, int piece) {
 template <class Tile, int span, bool along>
 class Fetch {
  public:
-  /// `from`: the first term of the first of `spans` rows or columns; `ld`: distance between memory rows in
-  /// elements.
+  /// `from`: the first term of the first of `spans` rows or columns; `ld`: distance between
+  /// memory rows in elements.
   __device__ Fetch(const bf16* from, int64_t ld, int64_t spans) {
     from_ = from + 8 * piece();
     if constexpr (along) {
@@ -60,8 +60,8 @@ class Fetch {
     }
   }
 
-  /// Starts copying the next `depth` terms; those from `terms` on are zero. `wide`: memory rows are aligned
-  /// to 16 bytes.
+  /// Starts copying the next `depth` terms; those from `terms` on are zero. `wide`: memory rows are
+  /// aligned to 16 bytes.
   __device__ __forceinline__ void operator()(bf16* to, int terms, int64_t ld, bool wide) {
 #pragma unroll
     for (int r = 0; r < rounds; ++r) {

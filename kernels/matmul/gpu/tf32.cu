@@ -1,6 +1,6 @@
-// The product of float32 on tensor cores: operands are rounded to TF32, 10 bits of mantissa and float32's
-// exponents, on their way from shared memory to registers; sums are float32. Used only if the caller permits
-// TF32.
+// The product of float32 on tensor cores: operands are rounded to TF32, 10 bits of mantissa and
+// float32's exponents, on their way from shared memory to registers; sums are float32. Used only if the
+// caller permits TF32.
 
 #include "kernels/matmul/gpu/float_tiles.cuh"
 

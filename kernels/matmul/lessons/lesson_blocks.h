@@ -16,8 +16,8 @@ HEWN_INLINE LessonBlock lesson_block(const Matmul& m, int64_t k0, int64_t j0) {
   return {k0, at_most(m.K - k0, lesson_k), j0, at_most(m.N - j0, lesson_cols)};
 }
 
-/// Calls with_block(block, next) for all blocks of B, along j first; at least once, so that an empty sum is
-/// written too.
+/// Calls with_block(block, next) for all blocks of B, along j first; at least once, so that an empty
+/// sum is written too.
 template <class WithBlock>
 HEWN_INLINE void for_blocks(const Matmul& m, const WithBlock& with_block) {
   for (int64_t k0 = 0; k0 == 0 || k0 < m.K; k0 += lesson_k)
@@ -35,8 +35,8 @@ HEWN_INLINE void pack_block(const Matmul& m, const LessonBlock& b, float* packed
   }
 }
 
-/// Multiplies rows [begin, end) of A by a packed block; look_ahead(n, tile) may give the n-th tile lines to
-/// prefetch.
+/// Multiplies rows [begin, end) of A by a packed block; look_ahead(n, tile) may give the n-th tile
+/// lines to prefetch.
 template <class LookAhead>
 HEWN_INLINE void multiply_packed(const Matmul& m, const LessonBlock& b, const float* packed, int64_t begin,
                                  int64_t end, const LookAhead& look_ahead) {
