@@ -1,5 +1,5 @@
-// The functions of kernels/simd/vec_math.h and activation/curves.h are as accurate as they say, on every
-// instruction set: over a sample of the floats, or when asked for over all 2^32.
+// Checks the stated accuracy of the functions of kernels/simd/vec_math.h and activation/curves.h on every
+// instruction set: over a sample of the floats or, on request, over all 2^32.
 
 #include <algorithm>
 #include <array>
@@ -31,13 +31,13 @@ double sigmoid_slope(double x) {
 double cdf(double x) { return std::erfc(-x * std::numbers::sqrt2 / 2) / 2; }
 double density(double x) { return std::exp(-x * x / 2) * std::numbers::inv_sqrtpi * std::numbers::sqrt2 / 2; }
 
-/// A function of vectors: of kernels/simd/vec_math.h, or the curve of an activation.
+/// A vector function of kernels/simd/vec_math.h, or the curve of an activation.
 struct Function {
   std::string name;
   double (*truth)(double);
   VecFunction id{};
-  double least = 0;  ///< errors are relative to the truth or to this, whichever is larger: slopes cross 0
-  bool vanishes = false;  ///< may be 0 where the truth is subnormal
+  double least = 0;  ///< errors are relative to the true value or to this if it is larger: slopes cross 0
+  bool vanishes = false;  ///< may be 0 where the true value is subnormal
   Activation kind = Activation::count;
   CurvePart part = CurvePart::value;
 
@@ -51,7 +51,7 @@ struct Function {
   }
 };
 
-/// Where a power of two would be subnormal, its value may be anything as small as that.
+/// Where a power of two would be subnormal, any value of at most this size is accepted.
 constexpr double subnormal = 1e-31;
 
 const std::vector<Function>& functions() {
@@ -65,7 +65,7 @@ const std::vector<Function>& functions() {
                                   {"sigmoid'", sigmoid_slope, VecFunction::sigmoid_slope, 0, true},
                                   {"normal cdf", cdf, VecFunction::normal_cdf, 0, true},
                                   {"normal density", density, VecFunction::normal_density, 0, true}};
-    // Where an activation's factor may already be 0, the value is less than a unit in the last place of 1e-29.
+    // An activation's factor may already be 0 where the value is less than a unit in the last place of 1e-29.
     for (const ActivationRow& row : activation_table) {
       const std::string name = row.name;
       list.push_back({.name = name, .truth = row.value, .least = 1e-29, .kind = row.kind});
@@ -77,8 +77,8 @@ const std::vector<Function>& functions() {
   return all;
 }
 
-/// Distance from the true value f(x) in units in the last place of float there, or at its `least` where the
-/// truth is smaller; infinite where only one is NaN or inf. What is inf times 0 may come out as it likes.
+/// Distance from the true value f(x) in units in the last place of float there, or at `least` if the true
+/// value is smaller; infinite if only one of them is NaN or inf. Any result is accepted for inf times 0.
 double ulps(const Function& f, float x, float got, double want) {
   if (std::isinf(x) && std::isnan(want)) return 0;
   if (f.vanishes && got == 0 && std::fabs(want) < std::numeric_limits<float>::min()) return 0;
@@ -103,12 +103,12 @@ using WorstByIsa = std::array<Worst, n_isas>;
 
 constexpr int64_t block = 4096;
 
-/// A block of floats, the truth, and what each instruction set makes of it.
+/// A block of floats, their true values, and the results of each instruction set.
 class Sweep {
  public:
   Sweep(const Function& f, uint32_t start, uint64_t step) : f_(f), start_(start), step_(step) {}
 
-  /// Floats number block b to (b + 1) block - 1 of the sample.
+  /// Runs floats b block to (b + 1) block - 1 of the sample.
   void run(int64_t b) {
     const auto first = static_cast<uint64_t>(b * block);
     for (size_t i = 0; i < block; ++i) {
@@ -125,7 +125,7 @@ class Sweep {
   WorstByIsa worst{};
 
  private:
-  /// What equals the rounded truth needs no closer look; whole runs of floats do.
+  /// Skips runs of results that equal the rounded true values, which are frequent.
   void compare(Worst& worst_here) const {
     constexpr size_t run = 64;
     for (size_t i = 0; i < block; i += run) {

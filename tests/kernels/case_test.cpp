@@ -1,4 +1,4 @@
-// What benchmarks lean on: twins of a case, and references made of excerpts.
+// Features of cases that benchmarks rely on: twins, and references made of excerpts.
 
 #include <algorithm>
 #include <map>

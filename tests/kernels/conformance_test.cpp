@@ -1,5 +1,5 @@
-// Every rung of every instruction set present equals its room's reference, leaves memory around its operands
-// alone, and gives the same bits for any number of threads.
+// Every rung on every instruction set present agrees with its room's reference, leaves memory around its
+// operands unchanged, and produces the same bits for any number of threads.
 
 #include <algorithm>
 #include <map>
@@ -33,7 +33,7 @@ std::vector<std::vector<uint8_t>> bits_of(Case& c) {
   return bits;
 }
 
-/// The last rung with code of this instruction set that takes the case.
+/// The last rung with code for this instruction set that accepts the case.
 size_t preferred(const Case& c, Isa isa) {
   size_t rung = c.rungs() - 1;
   while (rung > 0 && (!c.has(rung, isa) || c.why_not(rung))) --rung;
@@ -90,7 +90,7 @@ TEST_CASE("every ladder has a rung for GPUs or says why not") {
 
 namespace {
 
-/// The preferred rung of every instruction set, for these shapes of these rooms.
+/// Checks the preferred rung of every instruction set for these shapes of these rooms.
 void check_preferred(const std::multimap<std::string, const char*>& shapes) {
   for (const Room& room : rooms()) {
     const auto [first, last] = shapes.equal_range(room.name);
@@ -107,7 +107,8 @@ void check_preferred(const std::multimap<std::string, const char*>& shapes) {
 
 TEST_CASE("results too large for any cache are the same, written past them") {
   if (test::left_out()) return;
-  // Kinds of rows: of one piece and of many, and no rows at all. Without HEWN_SLOW, one of the first three.
+  // Different kinds of rows: of one piece, of many pieces, and no rows at all. Without HEWN_SLOW, one
+  // of the first three.
   const std::multimap<std::string, const char*> shapes[] = {
       {{"softmax", "8401x1008"}, {"layernorm", "8301x1021"}, {"rmsnorm", "8301x1021"}},
       {{"softmax", "181x46351"}, {"cross_entropy", "181x46351"}},

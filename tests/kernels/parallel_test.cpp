@@ -12,7 +12,7 @@
 namespace hewn {
 namespace {
 
-/// Parallel loops run on one of the two while this lives.
+/// Parallel loops use this backend during its lifetime.
 class By {
  public:
   explicit By(Parallelism parallelism) { set_parallelism(parallelism); }
@@ -22,7 +22,7 @@ class By {
   Parallelism before_ = parallelism();
 };
 
-/// The same test on OpenMP and on the team.
+/// Runs the same test on OpenMP and on the team.
 template <class Test>
 void on_both(const Test& test) {
   for (const Parallelism parallelism : {Parallelism::openmp, Parallelism::team}) {
@@ -32,7 +32,7 @@ void on_both(const Test& test) {
   }
 }
 
-/// Sums of every row, rows over threads.
+/// Sums of every row, with rows divided among threads.
 std::vector<int64_t> row_sums(int threads, int64_t rows) {
   std::vector<int64_t> sums(static_cast<size_t>(rows), 0);
   parallel_for(Launch{.threads = threads}, rows, [&](int64_t begin, int64_t end, int) {
@@ -85,7 +85,7 @@ TEST_CASE("parallel: parts are done once each, however many there are") {
 TEST_CASE("parallel: several threads do work") {
   if (available_cores() < 2) return test::skip("work on several threads: there is one core");
   on_both([] {
-    // A part waits for the other: one thread alone would not come through in time.
+    // Each part waits for the other: a single thread would not finish in time.
     std::atomic<int> here = 0;
     for (int attempt = 0; attempt < 100 && here != 2; ++attempt) {
       here = 0;

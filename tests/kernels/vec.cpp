@@ -16,7 +16,7 @@ TEST_CASE("partial loads and stores touch their lanes only; lanes are summed in 
     const int lanes = vec_lanes<I>();
     Random random("lanes");
     for (int64_t n = 0; n <= lanes; ++n) {
-      const std::vector<float> x = random.normals(n);  // just n: a sanitizer sees reading too far
+      const std::vector<float> x = random.normals(n);  // exactly n: sanitizers detect reads past the end
       std::vector<float> y(static_cast<size_t>(lanes) + 1, 7.0f);
       double results[3];
       vec_parts<I>(x.data(), n, -2.0f, y.data(), results);

@@ -1,6 +1,6 @@
 #pragma once
-// What simd_vec.cpp offers this folder's tests: the functions of kernels/simd/vec.h, vec_math.h and
-// activation/curves.h, by instruction set.
+// Functions of kernels/simd/vec.h, vec_math.h and activation/curves.h by instruction set, compiled in
+// simd_vec.cpp for the tests of this folder.
 
 #include <cstdint>
 #include <utility>
@@ -25,7 +25,7 @@ enum class VecFunction : uint8_t {
 template <Isa I>
 int vec_lanes();
 
-/// y[i] = f(x[i]) for i < n, a multiple of the lanes.
+/// y[i] = f(x[i]) for i < n, where n is a multiple of the number of lanes.
 template <Isa I>
 void vec_apply(VecFunction f, const float* x, float* y, int64_t n);
 
@@ -33,19 +33,19 @@ void vec_apply(VecFunction f, const float* x, float* y, int64_t n);
 template <Isa I>
 double vec_ulp(VecFunction f);
 
-/// The same of an activation's curve, of its value or of its slope.
+/// The same for an activation's curve: of its value or of its slope.
 enum class CurvePart : uint8_t { value, slope };
 template <Isa I>
 void curve_apply(Activation kind, CurvePart part, const float* x, float* y, int64_t n);
 template <Isa I>
 double curve_ulp(Activation kind, CurvePart part);
 
-/// One vector's worth: `first` elements of x are read by load_part (the rest are `rest`) and written to y by
-/// store_part; results[0..2] = sum_lanes, max_lanes and the sum of the doubles.
+/// Tests one vector: reads `first` elements of x with load_part (the other lanes are `rest`) and writes them
+/// to y with store_part; results[0 .. 2] = sum_lanes, max_lanes and the sum of the doubles.
 template <Isa I>
 void vec_parts(const float* x, int64_t first, float rest, float* y, double* results);
 
-/// Calls body.operator()<I>() for every compiled instruction set this machine has.
+/// Calls body.operator()<I>() for every compiled instruction set that this machine supports.
 template <class Body>
 void for_each_isa(Body body) {
   const auto one = [&]<Isa I>() {

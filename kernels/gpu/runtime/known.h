@@ -29,7 +29,7 @@ struct KnownGpu {
 /// The GPU with this key; null if unknown.
 const KnownGpu* known_gpu(std::string_view key);
 /// The GPU with exactly this CUDA name; null if unknown. A prefix does not match: "NVIDIA H100 PCIe" and
-/// "NVIDIA GeForce RTX 3090 Ti" differ in more than the name from the GPUs named without "PCIe" and "Ti".
+/// "NVIDIA GeForce RTX 3090 Ti" are GPUs with other figures, not other names of the same GPU.
 const KnownGpu* known_gpu_called(std::string_view name);
 
 }  // namespace hewn

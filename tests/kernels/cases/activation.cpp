@@ -20,7 +20,7 @@ Op op_of(Activation kind) {
   return [kind](const Tensor& x) { return activation(kind, x); };
 }
 
-/// Those with fixtures, which are smooth, x far above 0 and 0 far below it.
+/// The activations with fixtures: smooth, close to x far above 0 and to 0 far below it.
 constexpr Activation smooth[] = {Activation::silu, Activation::gelu_tanh, Activation::gelu_erf};
 
 /// y and dx of an op.
@@ -38,10 +38,10 @@ std::pair<Tensor, Tensor> forward_backward(const Op& op, Tensor x, const Tensor&
 TEST_CASE("activation: gradients") {
   test::Random random("activation");
   std::vector<double> values = random.normals<double>(35, 2);
-  for (double& v : values) v += v > 0 ? 0.1 : -0.1;  // at 0 a slope may leap
+  for (double& v : values) v += v > 0 ? 0.1 : -0.1;  // a slope may be discontinuous at 0
   const Tensor x = Tensor::from(cpu(), values, {5, 7});
   for (const ActivationRow& row : activation_table) {
-    if (row.kind == Activation::none) continue;  // x itself, of which there is no node
+    if (row.kind == Activation::none) continue;  // returns x itself, without a node
     const auto result =
         gradcheck([&](const std::vector<Tensor>& in) { return activation(row.kind, in[0]); }, {x});
     INFO(row.name << ": " << result.worst);
@@ -97,7 +97,7 @@ TEST_CASE("activation: fixtures") {
         CHECK(test::close_by_norm(y.doubles(), tensors.values(c.name + ".out"), tolerance));
         CHECK(test::close_by_norm(dx.doubles(), tensors.values(c.name + ".grad_x"), tolerance));
       }
-    // One element far in the tail: its digits count, not its size.
+    // A single element far in the tail: compares its digits, i.e. the relative error.
     const auto [y, dx] = forward_backward(op, fixture->tensors.tensor(cpu(), "c0.x", DType::f32),
                                           fixture->tensors.tensor(cpu(), "c0.grad_out", DType::f32));
     CHECK(test::close_rel(y.doubles(), fixture->tensors.values("c0.out"), 1e-5));
@@ -114,7 +114,7 @@ TEST_CASE("activation: digits far in the tails, no overflow beyond them") {
     const auto [y, dx] = forward_backward(op, x, ones);
     const Tensor wide = Tensor::from(cpu(), x.doubles(), {6});
     const auto [y2, dx2] = forward_backward(op, wide, Tensor::from(cpu(), ones.doubles(), {6}));
-    // tanh-GELU multiplies the rounding of its exponent by that exponent, some 75.
+    // tanh-GELU multiplies the rounding error of its exponent by that exponent, about 75.
     CHECK(test::close_rel(y.sliced(0, 0, 4).doubles(), y2.sliced(0, 0, 4).doubles(), 3e-5));
     CHECK(test::close_rel(dx.sliced(0, 0, 4).doubles(), dx2.sliced(0, 0, 4).doubles(), 3e-5));
     CHECK(

@@ -18,7 +18,7 @@ struct Qkv {
   Tensor q, k, v;
 };
 
-/// Hkv = 0: as many as H.
+/// Hkv = 0 means H.
 template <class T = float>
 Qkv random_heads(test::Random& random, int64_t B, int64_t H, int64_t Tq, int64_t Tk, int64_t D,
                  int64_t Hkv = 0) {
@@ -220,7 +220,7 @@ TEST_CASE("attention: keys that are minus infinity away have no part, wherever t
     if (j != 70) k[static_cast<size_t>(j * D)] = -INFINITY;
   const Tensor y =
       causal_attention(Tensor::from(cpu(), q, {1, 1, T, D}), Tensor::from(cpu(), k, {1, 1, T, D}), x.v);
-  // From row 70 on the only finite score is that of key 70.
+  // From row 70 on, the score of key 70 is the only finite one.
   std::vector<double> expected;
   for (int64_t i = 70; i < T; ++i)
     for (const double value : x.v.sliced(2, 70, 1).doubles()) expected.push_back(value);
@@ -247,7 +247,7 @@ TEST_CASE("attention: dropout keeps the expectation and needs the step's state")
 }
 
 TEST_CASE("attention: memory grows with T, not with its square") {
-  // The pool's arithmetic is the same on meta; on the processor it also has to be enough.
+  // The pool's arithmetic is the same on meta; on the CPU, the memory must also suffice.
   const auto pass = [](Executor& device, const Tensor& qkv, int64_t H) {
     Tensor leaf = qkv.detached();
     require_grad(leaf);

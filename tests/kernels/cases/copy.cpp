@@ -26,7 +26,7 @@ Tensor counted(const Shape& shape) {
 TEST_CASE("copy: gradients of views and copies") {
   test::Random random("copy");
   const Tensor x = Tensor::from(cpu(), random.normals<double>(24), {2, 3, 4});
-  // Each is followed by a square, so that the gradient depends on where it goes.
+  // Each is followed by a square, so that the gradient depends on the position of an element.
   const std::pair<const char*, Tensor (*)(const Tensor&)> ops[] = {
       {"transpose", [](const Tensor& t) { return contiguous(transpose(t, 0, 2)); }},
       {"permute",
@@ -115,7 +115,8 @@ TEST_CASE("copy: casts") {
 }
 
 TEST_CASE("copy: every bfloat16, and what lies between two, rounds to the nearest") {
-  // Each bfloat16 with all kinds of lower halves: nothing, less than half, half, more, all.
+  // Each bf16 number with all kinds of lower halves: zero, less than half, exactly half, more
+  // than half, all ones.
   std::vector<float> values;
   for (uint32_t upper = 0; upper < 0x10000; ++upper)
     for (const uint32_t lower : {0u, 1u, 0x7fffu, 0x8000u, 0x8001u, 0xffffu})

@@ -32,7 +32,7 @@ TEST_CASE("embedding: gradients") {
                 {weight, position});
   INFO(both.worst);
   CHECK(both.below(1e-8));
-  // The table used twice, as when tokens of two texts are looked up: the second gradient is added.
+  // The table is used twice, as when tokens of two texts are looked up: the second gradient is added.
   const auto twice = gradcheck(
       [&](const std::vector<Tensor>& in) {
         return mul(embedding(in[0], in[1], ids), embedding(in[0], in[1], ids, 2));

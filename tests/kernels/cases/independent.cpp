@@ -49,7 +49,7 @@ Cases doubled_cases(const CaseRequest& request) {
   return cases;
 }
 
-/// References that stand alone and have no formula, and those that differ from theirs.
+/// References without further rungs that have no formula, and references that differ from their formulas.
 std::set<std::string> unproved(std::span<const Room> all, const test::Formulas& formulas) {
   std::set<std::string> problems;
   for (const Room& room : all)

@@ -1,6 +1,7 @@
 #pragma once
-// Independent formulas for references. A rung is checked against its reference, and a reference that stands alone on its
-// ladder against a formula of another kind: without that, nothing would find its mistakes.
+// Independent formulas for references. A rung is checked against its reference. If the reference is the
+// only rung of its ladder, it is checked against an independent formula, because otherwise no test would
+// find its mistakes.
 
 #include <functional>
 #include <map>
@@ -10,14 +11,14 @@
 
 namespace hewn::test {
 
-/// By op: computes the outputs of a case.
+/// By op: a function that computes the outputs of a case.
 using Formulas = std::map<std::string, std::function<void(Case&)>>;
 
 /// All formulas that this program defines.
 Formulas& independent_formulas();
 
-/// Defines `compute` as the independent formula of the op with the arguments A. It writes the outputs that the arguments
-/// point to, from another formula than the reference's and in long double:
+/// Defines `compute` as the independent formula of the op with the arguments A. It writes the outputs to
+/// which the arguments point, with a formula different from the reference's and in long double:
 /// `const IndependentFormula<SoftplusForward> forward([](const SoftplusForward& a) { ... });`
 template <class A>
 struct IndependentFormula {

@@ -12,15 +12,15 @@
 namespace hewn {
 namespace {
 
-/// Whether f'' is the same from either side of 0, where the inputs of a gradient check may lie.
+/// Whether f'' is the same on both sides of 0, where the inputs of a gradient check may be.
 bool smooth_at_0(Activation kind) {
   const auto slope = row_of(kind).slope;
   constexpr double h = 1e-5;
   return std::abs(slope(h) - 2 * slope(0) + slope(-h)) < 1e-3 * h;
 }
 
-/// Calls with every layout and activation (those with a kink in f32 only), with and without bias and residual. Inputs: x, weight, bias,
-/// residual.
+/// Calls `call` with every layout and activation (those with a kink in f32 only), with and without bias and
+/// residual. Inputs: x, weight, bias, residual.
 template <class Call>
 void for_all_options(DType dtype, const Shape& x, int64_t out, const Call& call) {
   test::Random random("linear");
@@ -86,7 +86,7 @@ TEST_CASE("linear: a bf16 weight makes the products those of rounded numbers") {
   const auto rounded = [](const Tensor& t) { return cast(cast(t.detached(), DType::bf16), DType::f32); };
   for_all_options(DType::f32, {3, 7, 37}, 51, [&](const std::vector<Tensor>& inputs, const auto& apply) {
     const Tensor weight_bf16 = cast(inputs[1], DType::bf16);
-    bool straight = true;  // no activation: then the gradient that arrives, a multiple of 1/2, is not rounded
+    bool straight = true;  // no activation: then the incoming gradient, a multiple of 1/2, is not rounded
     const auto got = with_gradients(inputs, [&](const auto& in) {
       return apply(in, [&](const Tensor& x, const Tensor& w, const Tensor& bias, LinearOptions options) {
         options.weight_bf16 = weight_bf16;

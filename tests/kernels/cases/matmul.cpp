@@ -35,8 +35,8 @@ TEST_CASE("matmul: gradient") {
 }
 
 TEST_CASE("matmul: gradient where the batch broadcasts") {
-  check_gradient({2, 3, 5, 4}, {4, 3}, false, false);    // becomes more rows
-  check_gradient({2, 3, 4, 5}, {4, 3}, true, false);     // cannot
+  check_gradient({2, 3, 5, 4}, {4, 3}, false, false);    // dimensions become more rows
+  check_gradient({2, 3, 4, 5}, {4, 3}, true, false);     // not possible here
   check_gradient({2, 1, 5, 4}, {3, 3, 4}, false, true);  // both are copied
   check_gradient({5, 4}, {2, 1, 2, 4, 3}, false, false);
   check_gradient({3, 1, 2, 2, 4}, {1, 2, 1, 4, 3}, false, false);
@@ -81,7 +81,7 @@ TEST_CASE("matmul: an element's bits do not depend on its neighbours") {
   test::Random random("rows");
   for (const bool trans_b : {false, true}) {
     for (const int64_t K : {40, 800}) {
-      const int64_t M = 40, N = 163, most = trans_b ? 16 : 4;  // of which are few
+      const int64_t M = 40, N = 163, most = trans_b ? 16 : 4;  // rows that count as few
       const Tensor a = Tensor::from(cpu(), random.normals(M * K), {M, K});
       const Tensor b = Tensor::from(cpu(), random.normals(N * K), trans_b ? Shape{N, K} : Shape{K, N});
       const auto rows_of = [&](int64_t from, int64_t rows) {
@@ -99,7 +99,7 @@ TEST_CASE("matmul: an element's bits do not depend on its neighbours") {
         const auto part = rows_of(from, rows);
         CHECK(std::equal(part.begin(), part.end(), whole.begin() + from * N));
       }
-      // The last three are too few for a vector, and are so in both.
+      // The last three columns do not fill a vector in either product.
       for (const auto& [from, cols] :
            std::vector<std::pair<int64_t, int64_t>>{{0, 48}, {101, 48}, {144, 19}, {160, 3}}) {
         const auto part = matmul(a, b.sliced(trans_b ? 0 : 1, from, cols), false, trans_b).values<float>();

@@ -11,7 +11,7 @@ namespace hewn {
 
 TEST_CASE("reduce: gradients") {
   test::Random random("reduce");
-  std::vector<double> values(24);  // far enough apart that a step of the stencil changes no maximum
+  std::vector<double> values(24);  // far enough apart that no maximum changes in a finite difference
   for (size_t i = 0; i < values.size(); ++i) values[i] = 0.3 * static_cast<double>(i) - 3;
   for (size_t i = 0; i < values.size(); ++i)
     std::swap(values[i], values[static_cast<size_t>(random.integer(static_cast<int64_t>(i), 23))]);
@@ -27,7 +27,7 @@ TEST_CASE("reduce: gradients") {
       {"max -1", [](const Tensor& t) { return max(t, -1); }},
       {"max 1", [](const Tensor& t) { return max(t, 1); }}};
   for (const auto& [name, op] : ops) {
-    // The square makes the gradient depend on where it goes.
+    // The square makes the gradient depend on the position of an element.
     const auto result =
         gradcheck([f = op](const std::vector<Tensor>& in) { return mul(f(in[0]), f(in[0])); }, {x});
     INFO(name << ": " << result.worst);

@@ -1,5 +1,5 @@
-// Which blocks of attention's GPU kernels visit which queries and keys: what a query sees, once, and nothing
-// else.
+// Which blocks of attention's GPU kernels visit which queries and keys: every visible pair once,
+// and no other pair.
 
 #include <algorithm>
 #include <vector>
@@ -16,7 +16,7 @@ AttentionSizes sizes(int64_t B, int64_t H, int64_t Hkv, int64_t Tq, int64_t Tk, 
   return a;
 }
 
-/// As abi.h has it.
+/// Visibility as defined in abi.h.
 bool seen(const AttentionSizes& a, int64_t i, int64_t j) {
   const int64_t t = a.Tk - a.Tq + i;
   return i >= 0 && i < a.Tq && j >= 0 && j < a.Tk && j <= t && j > t - a.window;
@@ -30,19 +30,19 @@ const std::vector<AttentionSizes> cases = {
 };
 
 struct Tiles {
-  int own, warp, step;  ///< rows of a block and of each of its warps, rows that come by at a time
+  int own, warp, step;  ///< rows of a block and of each of its warps, other rows per step
 };
-/// Those of the kernels, and one that no size is a multiple of.
+/// The tiles of the kernels, and tiles that divide none of the sizes.
 constexpr Tiles tiles[] = {{64, 64, 64},  {64, 64, 32}, {64, 64, 16}, {128, 32, 64},
                            {128, 32, 32}, {64, 16, 32}, {64, 16, 64}, {15, 5, 7}};
 
-/// How often each pair of a query head's query and key is computed with: [B H, Tq, Tk].
+/// The number of times that each pair of a query and a key is computed: [B H, Tq, Tk].
 class Visited {
  public:
   explicit Visited(const AttentionSizes& a) : a_(a), times_(static_cast<size_t>(a.B * a.H * a.Tq * a.Tk)) {}
 
-  /// Queries i0 on by keys j0 on, as kernels go through them. False where all are said to see all and there
-  /// is none.
+  /// Visits queries from i0 on and keys from j0 on, as kernels do. Returns false if the tile is said to be
+  /// fully visible but extends beyond the matrix.
   bool tile(int head, int i0, int queries, int j0, int keys) {
     if (!some_see(a_, i0, i0 + queries - 1, j0, j0 + keys - 1)) return true;
     const bool whole = all_see(a_, i0, i0 + queries - 1, j0, j0 + keys - 1);
@@ -55,7 +55,7 @@ class Visited {
     return true;
   }
 
-  /// Whether what is seen was computed with once, and nothing else.
+  /// Whether every visible pair was computed once, and no other.
   bool exact() const {
     for (int64_t e = 0; e < static_cast<int64_t>(times_.size()); ++e)
       if (times_[static_cast<size_t>(e)] != (seen(a_, e / a_.Tk % a_.Tq, e % a_.Tk) ? 1 : 0)) return false;

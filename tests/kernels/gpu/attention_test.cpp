@@ -1,5 +1,5 @@
-// Attention on tensor cores beside attention computed in the plainest way with the same numbers: operands,
-// probabilities and results of bf16, everything else exact.
+// Compares attention on tensor cores with a plain implementation of the same roundings: operands,
+// probabilities and results are bf16, everything else is exact.
 
 #include <cmath>
 
@@ -21,7 +21,7 @@ Numbers rounded(Numbers x) {
   return x;
 }
 
-/// One head, [T, D] each.
+/// One head, with operands [T, D] each.
 struct Head {
   int64_t T, D;
   Numbers q, k, v, dy;
@@ -30,8 +30,8 @@ struct Results {
   Numbers y, dq, dk, dv;
 };
 
-/// The formulas in double. With `halves`, probabilities and gradients of scores are rounded to bf16 before
-/// they are factors of a sum, and so are the results.
+/// The formulas in double. With `halves`, results are rounded to bf16, and so are probabilities and gradients
+/// of scores before they are factors of a sum.
 Results attend(const Head& h, bool halves) {
   const auto at = [&](int64_t t, int64_t d) { return static_cast<size_t>(t * h.D + d); };
   const auto factor = [&](double x) { return halves ? rounded(x) : x; };
@@ -75,7 +75,7 @@ double error(const Numbers& x, const Numbers& truth) {
   return std::sqrt(squares / norm);
 }
 
-/// What the device makes of it.
+/// The result of the device.
 Results on_device(Device& device, const Head& h) {
   const auto leaf = [&](const Numbers& x) {
     Tensor t = cast(cast(Tensor::from(device, x, {1, 1, h.T, h.D}), DType::f32), DType::bf16);

@@ -1,5 +1,5 @@
 #pragma once
-// How shared memory serves a warp: 32 banks of four bytes, each of which gives out one word at a time.
+// A model of shared memory: 32 banks of four bytes, each of which delivers one word at a time.
 
 #include <algorithm>
 #include <array>
@@ -8,8 +8,9 @@
 
 namespace hewn::test {
 
-/// How often the slowest group of lanes has to be served. Lane l touches `bytes` (4, 8 or 16) from byte at[l]
-/// on. 32, 16 or 8 neighbours are served together, and those that read the same word get it at once.
+/// The number of accesses for the slowest group of lanes. Lane l accesses `bytes` (4, 8 or 16)
+/// from byte at[l] on. 32, 16 or 8 adjacent lanes are served together, and those that read the
+/// same word share one access.
 inline int passes(const std::vector<int>& at, int bytes) {
   const size_t together = 128 / static_cast<size_t>(bytes);
   int most = 0;
@@ -23,7 +24,7 @@ inline int passes(const std::vector<int>& at, int bytes) {
   return most;
 }
 
-/// The same for the float that place(lane) counts from the first.
+/// The same for the float with index place(lane).
 template <class Place>
 int passes_of_warp(int bytes, Place place) {
   std::vector<int> at;

@@ -1,4 +1,5 @@
-// Where kernels say that no bank of shared memory is waited for, none is: with the kernels' own constants.
+// Kernels claim that certain accesses to shared memory have no bank conflicts; checks this with
+// their own constants.
 
 #include "tests/kernels/gpu/banks.h"
 

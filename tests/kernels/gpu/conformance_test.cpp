@@ -1,5 +1,5 @@
-// Every rung of GPU code equals its room's reference, leaves memory around its operands alone and gives the
-// same bits twice: on the block emulator, in whatever order blocks and threads come, or with
+// Every rung of GPU code agrees with its room's reference, leaves memory around its operands unchanged and
+// produces the same bits twice: on the block emulator, in any order of blocks and threads, or with
 // HEWN_TEST_DEVICE=cuda on the machine's GPU.
 
 #include <algorithm>
@@ -25,7 +25,7 @@ std::vector<std::vector<uint8_t>> bits_of(Case& c) {
   return bits;
 }
 
-/// What kernels may have: `most_shared`, but for those that only Hopper runs.
+/// The shared memory that a kernel may use: `most_shared`, except for kernels that only Hopper runs.
 size_t shared_limit(std::string_view rung) {
   return rung.ends_with(".hopper") ? size_t{227} << 10 : most_shared;
 }
@@ -52,7 +52,7 @@ void check_rung(Case& c, size_t rung, Executor& device, const Reference& referen
   emulator::options() = before;
 }
 
-/// All GPU rungs on a room's cases.
+/// Checks all GPU rungs on a room's cases.
 void check_room(const Room& room, Executor& device, const CaseRequest& request) {
   for (const auto& c : room.cases(request)) {
     if (!test::in_sample()) continue;
@@ -94,12 +94,12 @@ TEST_CASE("GPU kernels that work in pieces, on more than one") {
       {"reduce", "2x20000x1"},
       {"reduce", "1x1100x35"},
       {"reduce", "2x1025x1"},
-      {"attention", "1x4x150x200x40x2x30"},  // blocks of keys, and of queries, that nobody looks at
-      {"attention", "1x2x70x100x100x1x50"},  // heads so wide that fewer keys come at a time
-      {"attention", "1x2x9x70x150x1x40"},    // heads wider than what a warp sums at a time
+      {"attention", "1x4x150x200x40x2x30"},  // blocks of keys, and of queries, that are not visited
+      {"attention", "1x2x70x100x100x1x50"},  // wide heads: fewer keys per step
+      {"attention", "1x2x9x70x150x1x40"},    // heads wider than a warp sums at a time
   };
   const char* halves[] = {"1x4x150x200x40x2x30", "2x2x260x260x64", "1x2x130x200x128x1x70", "1x1x140x140x96",
-                          "1x2x9x70x144x1x40"};  // the last too wide for tensor cores
+                          "1x2x9x70x144x1x40"};  // the last is too wide for tensor cores
   for (const auto& [name, shape] : cases) {
     check_room(room_called(name), *device, {.seed = test::run_seed(), .shape = shape});
   }
@@ -114,7 +114,7 @@ TEST_CASE("GPU rungs over rows equal the reference, whoever shares a row") {
     SECTION(name) {
       const Room& room = room_called(name);
       const uint64_t seed = test::run_seed();
-      // Around a warp's 32 lanes; then what a warp holds, what a block does, and more.
+      // Sizes around a warp's 32 lanes, then around what a warp and a block can hold, and larger.
       check_room(room, *device, {.seed = seed, .width = 32});
       for (const char* shape :
            {"3x127", "5x257", "5x384", "5x768", "2x1021", "2x1028", "1x3000", "3x4099", "2x8192", "1x8193"})

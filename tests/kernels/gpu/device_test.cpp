@@ -1,5 +1,6 @@
-// The emulated GPU as a device: work is done in order and when it is asked for, its memory is its own, a
-// graph does again what was recorded, errors of a kernel arrive where its result is waited for.
+// The emulated GPU as a device: work runs in order and only when a result is needed, the host cannot
+// access its memory, a graph repeats the recorded work, and errors of a kernel are reported where its
+// result is awaited.
 
 #include <numeric>
 
@@ -36,7 +37,7 @@ TEST_CASE("gpu: bytes go there and back, however many") {
     void* const data = device->pool().allocate(n * 4);
     device->upload(data, there.data(), n * 4);
     const std::vector<float> kept = there;
-    std::fill(there.begin(), there.end(), -1.0f);  // what was uploaded is the device's now
+    std::fill(there.begin(), there.end(), -1.0f);  // the upload has copied the values
     device->download(back.data(), data, n * 4);
     CHECK(back == kept);
     device->pool().release(data);
@@ -48,7 +49,7 @@ TEST_CASE("gpu: uploads do not wait while there is room, and none is overwritten
   GpuRuntime& gpu = *device->gpu();
   const GpuRuntime::Event begun = gpu.make_event();
   for (const size_t n :
-       {size_t{1}, size_t{70001}, size_t{250000}}) {  // the last two leave a gap where they wrap
+       {size_t{1}, size_t{70001}, size_t{250000}}) {  // the last two leave a gap at the wraparound
     INFO(n << " floats");
     const size_t uploads = (size_t{40} << 20) / (4 * n + 1'000'000) + 10;
     std::vector<float> values = ramp(n), back(n);

@@ -1,5 +1,5 @@
-// The block emulator: threads of a block wait for each other as on a GPU, and what a GPU would hang at or
-// leave undefined is an error that says where.
+// The block emulator: threads of a block wait for each other as on a GPU, and hangs and undefined behaviour
+// of a GPU are errors that name the place.
 
 #include "kernels/gpu/emulator/emulator.h"
 
@@ -73,7 +73,7 @@ __global__ void too_much() { shared_memory<Large>().bytes[0] = 1; }
 
 const Launch at_once{};
 
-/// Whether a launch fails with a message that holds all of these.
+/// Whether a launch fails with a message that contains all of `parts`.
 template <class... P, class... A>
 bool fails(std::initializer_list<const char*> parts, const char* name, const Grid& grid, void (*kernel)(P...),
            const A&... arguments) {
@@ -139,7 +139,7 @@ TEST_CASE("emulator: what would hang or be undefined is an error that says where
   CHECK(fails({"thread (8, 0, 0)", "not in the mask"}, "outside", {1, 32}, lane_outside_mask));
   CHECK(fails({"__shfl_xor_sync", "elsewhere, in __shfl_up_sync"}, "two", {1, 32}, two_shuffles));
   CHECK(fails({"beyond the block's 20 threads"}, "few", {1, 20}, beyond_block));
-  // The machine goes on after an error.
+  // The machine still works after an error.
   std::vector<float> x(32, 1), y(1);
   launch(at_once, "sums", {1, 32}, sums, x.data(), y.data());
   CHECK(y[0] == 32);

@@ -1,5 +1,5 @@
-// What Hopper's instructions are told about shared memory and registers: everything once, banks counted, and
-// the copy engine's boxes read as they were written.
+// Operand layouts for Hopper's instructions: every element occurs once, there are no bank conflicts, and
+// boxes of the copy engine are read as they were written.
 
 #include "kernels/gpu/tiles/hopper.cuh"
 
@@ -13,8 +13,8 @@
 namespace hewn {
 namespace {
 
-/// The bytes that (s, k) of a stage has when its boxes are copied one after the other: a row of a box is 128
-/// bytes. `along`: rows of memory go along the span.
+/// The byte offset of element (s, k) of a stage whose boxes are copied one after the other; a row of a box is
+/// 128 bytes. `along`: memory rows run along the span.
 template <bool along>
 uint32_t as_copied(uint32_t start, int depth, int s, int k) {
   const int box = along ? s / 64 : 0, row = along ? k : s, col = along ? s % 64 : k;
@@ -41,7 +41,7 @@ struct Boxes {
   bf16 at[2][64 * 64];
 };
 
-/// Two boxes of 64 x 64, `awaited` or not, element by element to `to`.
+/// Copies two boxes of 64 x 64 element by element to `to`, after waiting for them if `awaited`.
 template <bool awaited>
 __global__ void through_boxes(TensorMap map, float* to) {
   auto* const boxes = dynamic_shared<Boxes>();
@@ -65,7 +65,8 @@ __global__ void through_boxes(TensorMap map, float* to) {
   }
 }
 
-/// A ring of one: `rounds` numbers from lane 0 to all others of another warp, who give the place back.
+/// A ring of one element: lane 0 passes `rounds` numbers to all lanes of another warp, which
+/// release the element.
 __global__ void hand_over(int rounds, int* to) {
   struct Ring {
     Barrier full, empty;
@@ -136,7 +137,7 @@ TEST_CASE("a group's sums are every element of its product once") {
 
 TEST_CASE("wgmma reads a stage where the copy engine wrote it") {
   check_operand<false>(0, 64);
-  check_operand<false>(8192, 64);  // the second group's rows
+  check_operand<false>(8192, 64);  // the rows of the second group
   check_operand<false>(3 * 16384, 128);
   check_operand<true>(0, 64);
   check_operand<true>(8192, 64);
@@ -178,7 +179,7 @@ TEST_CASE("boxes come swizzled, with zeros beyond the matrix, when they are awai
     }
   }
   launch(Launch{}, "not awaited", {1, 32, sizeof(Boxes)}, through_boxes<false>, map, to.data());
-  size_t missing = 0;  // one box of two
+  size_t missing = 0;  // elements of one of the two boxes
   for (const float x : to) missing += x != x;
   CHECK(missing == 64 * 64);
   emulator::options().order = 0;

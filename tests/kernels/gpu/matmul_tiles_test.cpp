@@ -1,4 +1,4 @@
-// How GPU kernels cut products: every tile, piece of K and matrix of a batch exactly once.
+// How GPU kernels divide products: every tile, piece of K and matrix of a batch occurs exactly once.
 
 #include "kernels/matmul/gpu/tiles.cuh"
 
@@ -65,7 +65,7 @@ TEST_CASE("pieces of K make up K") {
 TEST_CASE("K is cut where tiles are too few for the device") {
   CHECK(splits_of(36, 65536) == 7);     // 768 x 768 of GPT-2 124M: 252 of 264 blocks
   CHECK(splits_of(36, 768) == 1);       // pieces would be less than 512 deep
-  CHECK(splits_of(264, 65536) == 1);    // full as it is
+  CHECK(splits_of(264, 65536) == 1);    // full without splitting
   CHECK(splits_of(10000, 65536) == 1);  // many waves
 }
 

@@ -1,5 +1,5 @@
-// What lives in device memory decides on the device: a gradient that is not a number stops the update, and a
-// target that no class has makes loss and gradients NaN, without the host looking.
+// Decisions made on the device from device memory: a gradient that is not finite suppresses the update, and
+// an invalid target makes loss and gradients NaN, without the host reading them.
 
 #include <cmath>
 #include <limits>
@@ -55,7 +55,7 @@ TEST_CASE("GPU step: the norm of the gradients clips or stops the update") {
   CHECK(after.grad_norm == 5);
   CHECK(std::abs(after.clip_factor - 0.2) < 1e-6);
   CHECK(after.non_finite == 0);
-  // The first step of AdamW goes by the learning rate, whatever the size of the gradient.
+  // The first step of AdamW has the size of the learning rate, whatever the size of the gradient.
   CHECK(std::abs(good.w.values<float>()[3] - 0.9f) < 1e-6f);
   CHECK(std::abs(good.w.values<float>()[69999] - 1.1f) < 1e-6f);
 

@@ -1,4 +1,5 @@
-// Where elements lie in the registers of a warp and in shared memory: everything once, and banks counted.
+// Layouts of elements in a warp's registers and in shared memory: every element occurs once, and there are no
+// bank conflicts.
 
 #include "kernels/gpu/tiles/tile.cuh"
 
@@ -25,7 +26,7 @@ size_t places(Place place, int values, int rows, int cols) {
   return seen.size();
 }
 
-/// How often shared memory serves eight lanes that touch these pieces of 16 bytes.
+/// The number of accesses for eight lanes that access these pieces of 16 bytes.
 int passes(std::vector<int> pieces) {
   for (int& piece : pieces) piece *= 16;
   return test::passes(pieces, 16);
@@ -46,7 +47,7 @@ void check_swizzle(int rows) {
       for (int r = 0; r < 8; ++r) read.push_back(swizzled<pieces>(row + r, piece));
       CHECK(passes(read) == 1);
     }
-  for (int first = 0; first < rows * pieces; first += 8) {  // eight neighbours that write
+  for (int first = 0; first < rows * pieces; first += 8) {  // eight adjacent lanes that write
     std::vector<int> written;
     for (int p = first; p < first + 8; ++p) written.push_back(swizzled<pieces>(p / pieces, p % pieces));
     CHECK(passes(written) == 1);
@@ -132,7 +133,7 @@ TEST_CASE("swizzled rows are read and written without conflicts of banks") {
   check_swizzle<16>(32);
   std::vector<int> plain;
   for (int row = 0; row < 8; ++row) plain.push_back(row * 8);
-  CHECK(passes(plain) == 8);  // what it would be otherwise
+  CHECK(passes(plain) == 8);  // without swizzling
 }
 
 TEST_CASE("asynchronous copies arrive when they are awaited, and no sooner") {
