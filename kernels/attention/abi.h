@@ -4,8 +4,8 @@
 
 namespace hewn {
 
-/// Location of queries, keys, values or their gradients: element (b, h, t, d) is data[b * batch + h * head +
-/// t * row + d].
+/// Location of queries, keys, values or their gradients: element (b, h, t, d) is
+/// data[b * batch + h * head + t * row + d].
 struct Heads {
   const void* data;
   int64_t batch, head, row;
@@ -15,10 +15,11 @@ struct HeadsOut {
   int64_t batch, head, row;
 };
 
-/// Causal attention of H query heads over Hkv heads of keys and values: query head h reads key head h / (H /
-/// Hkv). The queries are the last Tq of Tk positions, so query i has position t = Tk - Tq + i; it attends to
-/// the `window` keys t - window + 1 .. t, as far as they exist. With dropout > 0, probability (i, j) is
-/// dropped or kept by element ((b H + h) Tq + i) Tk + j of the dropout room's mask for [B, H, Tq, Tk].
+/// Causal attention of H query heads over Hkv heads of keys and values: query head h reads key head
+/// h / (H / Hkv). The queries are the last Tq of Tk positions, so query i has position t = Tk - Tq + i; it
+/// attends to the `window` keys t - window + 1 .. t, as far as they exist. With dropout > 0,
+/// probability (i, j) is dropped or kept by element ((b H + h) Tq + i) Tk + j of the dropout room's mask for
+/// [B, H, Tq, Tk].
 struct AttentionSizes {
   DType dtype;        ///< of the operands; with bf16, lse and all arithmetic are float32
   int64_t B, H, Hkv;  ///< Hkv divides H

@@ -14,9 +14,9 @@ struct AttentionOptions {
   uint32_t site = 0;       ///< index of this dropout in the model, as in dropout()
 };
 
-/// Causal attention on the packed projection: qkv [B, T, (H + 2 Hkv) D] = q [B, T, H, D] | k | v, both [B, T,
-/// Hkv, D] -> [B, T, H D]. Query head h reads key head h / (H / Hkv). Scores are scaled by 1 / sqrt(D). No T
-/// x T matrix is stored. f32, f64, or bf16 with float32 sums.
+/// Causal attention on the packed projection: qkv [B, T, (H + 2 Hkv) D] = q [B, T, H, D] | k | v, both
+/// [B, T, Hkv, D] -> [B, T, H D]. Query head h reads key head h / (H / Hkv). Scores are scaled by
+/// 1 / sqrt(D). No T x T matrix is stored. f32, f64, or bf16 with float32 sums.
 Tensor causal_attention(const Tensor& qkv, const AttentionOptions& options);
 
 /// The same for separate q [B, H, Tq, D], k and v [B, Hkv, Tk, D], Tq <= Tk, of any strides with

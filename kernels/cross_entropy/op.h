@@ -4,9 +4,9 @@
 
 namespace hewn {
 
-/// Mean of -log softmax(logits)[target] over the rows whose target is not -100, as a scalar. logits [...,
-/// V] contiguous, targets i32 [...] contiguous. Throws usage for wrong shapes, input for a target outside
-/// of [0, V) and if all are -100; on a GPU, where the host does not wait for the values, loss and
+/// Mean of -log softmax(logits)[target] over the rows whose target is not -100, as a scalar. logits [..., V]
+/// contiguous, targets i32 [...] contiguous. Throws usage for wrong shapes, input for a target outside of
+/// [0, V) and if all are -100; on a GPU, where the host does not wait for the values, loss and
 /// gradients are NaN instead.
 Tensor cross_entropy(const Tensor& logits, const Tensor& targets);
 

@@ -18,8 +18,8 @@ struct LayernormForward {
   double* stats;       ///< [rows, 2]: mean, rstd
 };
 
-/// With n = (x - mean) rstd and g = dy weight: dx = rstd (g - mean(g) - n mean(g n)) over each row, dweight =
-/// sum over rows of dy n, dbias = sum over rows of dy. Null outputs are not computed.
+/// With n = (x - mean) rstd and g = dy weight: dx = rstd (g - mean(g) - n mean(g n)) over each row,
+/// dweight = sum over rows of dy n, dbias = sum over rows of dy. Null outputs are not computed.
 struct LayernormBackward {
   DType dtype;
   int64_t rows, cols;

@@ -24,8 +24,8 @@ struct SoftmaxNode final : Node {
   }
 };
 
-// y_i = exp(x_i - m) / sum_k exp(x_k - m), m = max x: subtracting m only avoids overflow. dy_k/dx_i = y_k ([k
-// = i] - y_i), hence dx_i = sum_k dy_k y_k ([k = i] - y_i) = y_i (dy_i - sum_k dy_k y_k).
+// y_i = exp(x_i - m) / sum_k exp(x_k - m), m = max x: subtracting m only avoids overflow. dy_k/dx_i = y_k
+// ([k = i] - y_i), hence dx_i = sum_k dy_k y_k ([k = i] - y_i) = y_i (dy_i - sum_k dy_k y_k).
 Tensor softmax_of(const OpInfo& info, const Tensor& x, int64_t queries) {
   const InOp op(info);
   require(x.cols() > 0 && x.is_contiguous(), info.name, ": x is ", x.shape(),

@@ -182,8 +182,8 @@ void product(int64_t m, int64_t n, const float* a, int64_t a_stride, const float
   if (r < m) tile<1, V, order>(n, a + r * a_step, a_stride, b, b_row, c + r * c_row, c_row, write);
 }
 
-/// A block of n queries of one head, the first being `first`. Query i of the block attends to keys [visible +
-/// i - window, visible + i).
+/// A block of n queries of one head, the first being `first`. Query i of the block attends to keys
+/// [visible + i - window, visible + i).
 struct Queries {
   int64_t bh, first, n, visible, window;
   HEWN_INLINE int64_t first_key() const { return visible < window ? 0 : visible - window; }

@@ -86,7 +86,7 @@ struct Split {
   int64_t rows, cols;
 };
 
-/// The division among threads with the smallest largest rectangle; of equal ones the one closest to a square,
+/// The division among threads that minimises the largest rectangle; of equal ones the one closest to squares,
 /// which reads least. Results do not depend on it.
 [[maybe_unused]] Split split_for(int64_t products, int64_t row_tiles, int64_t tile_rows, int64_t col_tiles,
                                  int64_t tile_cols, int threads) {

@@ -107,8 +107,8 @@ void pack_rows(int64_t k, int64_t cols, const S* b, int64_t ldb, T* panel, int64
   }
 }
 
-/// [k, rows] with rows lda apart -> strips of tile_rows columns, `stride` apart, each [k,
-/// tile_rows]. Reads whole rows.
+/// [k, rows] with rows lda apart -> strips of tile_rows columns, `stride` apart, each
+/// [k, tile_rows]. Reads whole rows.
 template <class T>
 void pack_strips(int64_t k, int64_t rows, const T* a, int64_t lda, T* to, int64_t stride) {
   for (; k > 0; --k, a += lda, to += tile_rows) {

@@ -2,7 +2,7 @@
 // A square of C in the processor's AMX tiles: 2 x 2 registers of 16 x 16 sums. One instruction multiplies 16
 // rows of A by 16 columns of B over 32 terms and adds the products: 16 thousand operations in the time of 16
 // vector instructions. Each register of A and of B serves two products, so there is one load per product,
-// which is exactly the throughput of the first-level cache. Included only by simd*amx.cpp.
+// exactly what the first-level cache can deliver. Included only by simd*amx.cpp.
 
 #include "kernels/matmul/cpu/blocks_amx.h"
 #include "kernels/simd/vec_bf16.h"
