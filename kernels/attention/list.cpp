@@ -44,7 +44,7 @@ const char* enough_queries(const A& a) {
 }
 
 const char* plain_queries(const AttentionForward& a) {
-  return a.dropout > 0 ? "it shows the idea without dropout" : enough_queries(a);
+  return a.dropout > 0 ? "without dropout only" : enough_queries(a);
 }
 
 /// GPU kernels count positions and heads in 32 bits.

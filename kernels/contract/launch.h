@@ -18,7 +18,7 @@ struct Launch {
   void* scratch = nullptr;  ///< aligned to 256, `scratch_bytes` long, uninitialised
   size_t scratch_bytes = 0;
   void* stream =
-      nullptr;  ///< of a GPU: a cudaStream_t, or the emulation's; null: none, and kernels run at once
+      nullptr;  ///< of a GPU: a cudaStream_t, or the emulator's; null: none, and kernels run immediately
 };
 
 /// The cost of some work: floating-point operations (a fused multiply-add counts as two), and the least

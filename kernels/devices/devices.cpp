@@ -38,7 +38,7 @@ class Cpu final : public Executor {
   bool runs() const override { return true; }
 
   void* raw_alloc(size_t bytes) override {
-    // Big blocks stand on huge-page boundaries: fewer page faults and TLB misses.
+    // Large blocks start on huge-page boundaries: fewer page faults and TLB misses.
     void* data = nullptr;
     if (bytes >= 2 * huge_page) {
       data = std::aligned_alloc(huge_page, (bytes + huge_page - 1) / huge_page * huge_page);

@@ -17,7 +17,7 @@ size_t scratch_bytes(const Matmul& a, int threads) {
 
 const char* many_bf16_only(const Matmul& a) {
   if (a.dtype != DType::bf16) return "bf16 only";
-  return is_skinny(a.M, a.trans_b) ? "not for rows as few as need no copies" : nullptr;
+  return is_skinny(a.M, a.trans_b) ? "few rows are multiplied without copies" : nullptr;
 }
 
 size_t bf16_scratch_bytes(const Matmul& a, int threads) {

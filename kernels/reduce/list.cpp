@@ -50,9 +50,9 @@ constexpr Rung<Expand> expand_rungs[] = {
      .idea = "a vector at a time, rows over threads",
      .run = per_isa<Expand>([]<Isa I>() -> KernelFn<Expand> { return expand_simd<I>; }),
      .why_not = f32_only},
-    {.name = "cuda", .idea = "an element a thread", .run = per_gpu<Expand>([]<Isa I>() -> KernelFn<Expand> {
-                                                      return expand_gpu<I>;
-                                                    })},
+    {.name = "cuda",
+     .idea = "one element per thread",
+     .run = per_gpu<Expand>([]<Isa I>() -> KernelFn<Expand> { return expand_gpu<I>; })},
 };
 
 constexpr Ladder<Reduce> reduce_ladder{"reduce", reduce_rungs, cost_of};
