@@ -11,8 +11,8 @@ namespace hewn {
 /// this would stall: check them with `check_ids` before the upload.
 Tensor embedding(const Tensor& weight, const Tensor& ids);
 
-/// The same plus a row per position: ids [..., T], position [P, C] -> weight[ids] + position[start + t], t <
-/// T. start + T <= P.
+/// The same plus a row per position: ids [..., T], position [P, C] -> weight[ids] + position[start + t],
+/// t < T. start + T <= P.
 Tensor embedding(const Tensor& weight, const Tensor& position, const Tensor& ids, int64_t start = 0);
 
 /// Throws input if an id is not in [0, vocabulary); `what` names the ids in the message.

@@ -31,7 +31,7 @@ constexpr int64_t row_block = 2048, column_block = 64;
 // GPUs.
 
 /// f32 and f64. The number of row elements, or rows of a column, per block of threads: sums are always
-/// grouped like this, on every device.
+/// grouped like this, on every GPU.
 inline constexpr int64_t gpu_row_piece = 8192, gpu_column_piece = 512;
 
 template <Isa I>

@@ -1,11 +1,12 @@
 #pragma once
 // Runs the blocks of a SIMT kernel on the host; simt_emulated.h is built on it.
 //
-// The threads of a block are fibers. A fiber runs until it has to wait: at a block barrier, at a collective operation of
-// its warp, or for a condition that another thread makes true. Hangs and undefined behaviour of a GPU are errors here,
-// which name kernel, block and thread: a barrier that some threads never reach, diverging lanes in a warp-wide
-// operation, a condition that never becomes true, more shared memory than allowed. Fresh shared memory holds NaN.
-// Results must not depend on the order of blocks and threads; tests shuffle it.
+// The threads of a block are fibers. A fiber runs until it has to wait: at a block barrier, at a
+// collective operation of its warp, or for a condition that another thread makes true. Hangs and
+// undefined behaviour of a GPU are errors here that name kernel, block and thread: a barrier that some
+// threads never reach, diverging lanes in a warp-wide operation, a condition that never becomes true,
+// more shared memory than allowed. Fresh shared memory holds NaN. Results must not depend on the order of
+// blocks and threads; tests shuffle it.
 
 #include <cstddef>
 #include <cstdint>
@@ -31,8 +32,8 @@ void block_barrier();
 
 /// A warp-wide operation: `lanes[i]` is the argument of lane i, null if the lane is not in the mask.
 using WarpWork = void (*)(void* const lanes[32], uint32_t mask);
-/// Waits until every lane of `mask` has arrived with the same mask and `work`, then does the work once. `what` names the
-/// operation in messages.
+/// Waits until every lane of `mask` has arrived with the same mask and `work`, then does the work once.
+/// `what` names the operation in messages.
 void warp_together(uint32_t mask, const char* what, void* mine, WarpWork work);
 
 /// Waits until `done(subject)` holds; other threads make it true. `what` names the condition in messages.

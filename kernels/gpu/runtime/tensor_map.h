@@ -5,8 +5,9 @@
 
 namespace hewn {
 
-/// A row-major bf16 matrix, copied to shared memory in boxes of `box_rows` rows by `box_cols` columns; a row of a box is
-/// 128 bytes. Elements of a box outside the matrix become zero. `data` and all rows are aligned to 16 bytes.
+/// A row-major bf16 matrix, copied to shared memory in boxes of `box_rows` rows by `box_cols` columns; a
+/// row of a box is 128 bytes. Elements of a box outside the matrix become zero. `data` and all rows are
+/// aligned to 16 bytes.
 struct TiledMatrix {
   static constexpr int box_cols = 64;
   const void* data;

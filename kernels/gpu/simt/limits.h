@@ -6,8 +6,8 @@
 
 namespace hewn {
 
-// The minimum over compute capabilities 8.0, 8.6, 8.9, 9.0, 10.0 and 12.0: CUDA Programming Guide, "Technical Specifications per
-// Compute Capability".
+// The minimum over compute capabilities 8.0, 8.6, 8.9, 9.0, 10.0 and 12.0: CUDA Programming Guide, "Technical
+// Specifications per Compute Capability".
 inline constexpr size_t most_shared = 99 << 10;  ///< bytes per block, limited by 8.6, 8.9, 12.0
 inline constexpr int most_threads = 1536;        ///< per multiprocessor, limited by 8.6, 8.9, 12.0
 inline constexpr int most_blocks = 16;           ///< per multiprocessor, limited by 8.6
@@ -36,8 +36,8 @@ constexpr int blocks_with(int threads, int registers) {
   return blocks < most_blocks ? blocks : most_blocks;
 }
 
-/// Whether the kernel can be launched on every GPU with 20 registers to spare for addresses and counters, so that none
-/// is spilled.
+/// Whether the kernel can be launched on every GPU with 20 registers to spare for addresses and counters, so
+/// that none is spilled.
 constexpr bool fits_everywhere(const Footprint& f) {
   return f.threads % 32 == 0 && f.threads <= 1024 && f.threads * f.blocks <= most_threads &&
          f.blocks <= most_blocks && f.values + 20 <= registers_of(f) && f.shared <= most_shared;
