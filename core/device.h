@@ -1,5 +1,6 @@
 #pragma once
-// Where bytes live. core/ knows a device by these few calls; kernels/ implements them (cpu, meta, cuda).
+// Devices: where the bytes of tensors live. core/ knows a device only by these few calls; kernels/ implements
+// them (cpu, meta, cuda).
 
 #include <cstddef>
 #include <cstdint>
@@ -25,20 +26,20 @@ class Device {
   /// "cpu", "meta", "cuda:0"
   virtual std::string name() const = 0;
 
-  /// Bytes straight from the system, aligned to 256. Throws ErrorCode::memory. Only `Pool` calls these.
+  /// Memory directly from the system, aligned to 256 bytes. Throws ErrorCode::memory. Only `Pool` calls these.
   virtual void* raw_alloc(size_t bytes) = 0;
   virtual void raw_free(void* data, size_t bytes) = 0;
 
-  /// dst := src, both on this device. Ordered after everything launched before.
+  /// dst := src, both on this device, in order with everything launched before.
   virtual void copy(void* dst, const void* src, size_t bytes) = 0;
-  /// Between this device and host memory. `download` returns when the bytes are there.
+  /// Copies between this device and host memory. `download` returns once the bytes have arrived.
   virtual void upload(void* dst, const void* host, size_t bytes) = 0;
   virtual void download(void* host, const void* src, size_t bytes) = 0;
-  /// Every byte := value.
+  /// Sets every byte to `value`.
   virtual void fill(void* data, uint8_t value, size_t bytes) = 0;
-  /// dst[i] += src[i] for n elements of a floating type: the one sum the tape itself needs.
+  /// dst[i] += src[i] for n elements of a floating type: the only arithmetic that the tape itself needs.
   virtual void add(DType dtype, int64_t n, void* dst, const void* src) = 0;
-  /// Waits until everything launched is done.
+  /// Waits until all launched work is finished.
   virtual void sync() = 0;
 
   /// The caching allocator of this device.
@@ -46,7 +47,7 @@ class Device {
   const Pool& pool() const { return *pool_; }
 
  protected:
-  /// Gives cached memory back; a derived class calls it in its destructor, while raw_free still exists.
+  /// Returns cached memory to the system. Derived classes call it in their destructor, while raw_free still exists.
   void drop_pool();
 
  private:

@@ -1,5 +1,5 @@
 #pragma once
-// Element types, and the two 16-bit floats as storage (gcc 12 and clang 14 have no usable __bf16).
+// Element types, and the two 16-bit floats as storage types (gcc 12 and clang 14 have no usable __bf16).
 
 #include <bit>
 #include <cstddef>
@@ -32,7 +32,7 @@ constexpr bool is_float(DType t) { return t <= DType::f16; }
 /// "f32", "i64", ...
 std::string_view name_of(DType t);
 
-/// The inverse of `name_of`; also takes nanoGPT's and PyTorch's long names ("float32", "bfloat16",
+/// The inverse of `name_of`; also accepts the long names of nanoGPT and PyTorch ("float32", "bfloat16",
 /// "float64"). Throws ErrorCode::usage with the list of names.
 DType dtype_from_name(std::string_view name);
 
@@ -48,7 +48,7 @@ struct BFloat16 {
   explicit operator float() const { return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16); }
 };
 
-/// IEEE 754 binary16. Rounds to nearest even, overflow goes to infinity, subnormals are kept.
+/// IEEE 754 binary16. Rounds to nearest even; overflow becomes infinity; subnormals are kept.
 struct Float16 {
   uint16_t bits = 0;
   Float16() = default;

@@ -1,6 +1,6 @@
 #pragma once
-// Errors with context. Every failure a user can meet is thrown as `Error`, whose text says what was wrong,
-// where, what was expected and what to do; its code is the exit status the command line returns.
+// Errors with context. Every failure that a user can meet is thrown as `Error`. Its text says what was wrong,
+// where, what was expected and what to do; its code is the exit status of the program.
 
 #include <stdexcept>
 #include <string>
@@ -11,11 +11,11 @@ namespace hewn {
 
 /// Why something failed; the value is the exit status of the `hewn` command (docs/cli.md).
 enum class ErrorCode : int {
-  failed = 1,    ///< the world refused: disk full, run in use, no such device
-  usage = 2,     ///< the caller asked for something that does not exist or cannot be
-  input = 3,     ///< a file, run or checkpoint is not what it should be
-  memory = 4,    ///< it does not fit
-  numerical = 5  ///< NaN or Inf, or a verification that failed
+  failed = 1,    ///< the environment failed: disk full, run in use, no such device
+  usage = 2,     ///< the request was wrong: an unknown name, an impossible combination
+  input = 3,     ///< a file, run or checkpoint is missing, damaged or malformed
+  memory = 4,    ///< not enough memory
+  numerical = 5  ///< NaN or Inf, or a failed verification
 };
 
 /// The one exception type of the project.
@@ -28,8 +28,8 @@ class Error : public std::runtime_error {
   ErrorCode code_;
 };
 
-/// Adds "while <what>" to every error thrown during its lifetime: `Doing step("reading ", path);`.
-/// Contexts nest, innermost first in the message. Thread-local; costs one string.
+/// Adds "while <activity>" to every error thrown during its lifetime: `Doing step("reading ", path);`.
+/// Contexts nest; the message lists the innermost first. Thread-local; costs one string.
 class Doing {
  public:
   template <class... Parts>
@@ -47,7 +47,7 @@ class Doing {
 /// Throws `Error{code, message + active contexts}`.
 [[noreturn]] void throw_error(ErrorCode code, const std::string& message);
 
-/// Joins the parts to a message and throws: `fail(ErrorCode::input, path, ": empty file")`.
+/// Joins the parts into a message and throws: `fail(ErrorCode::input, path, ": empty file")`.
 template <class... Parts>
 [[noreturn]] void fail(ErrorCode code, const Parts&... parts) {
   throw_error(code, join(parts...));

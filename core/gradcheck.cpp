@@ -25,7 +25,7 @@ std::vector<double> random_normals(Rng& rng, int64_t n) {
   return values;
 }
 
-/// The function with all inputs moved, as a scalar.
+/// f as a scalar function r . f of a common displacement of all inputs.
 class Probe {
  public:
   Probe(const Function& f, std::vector<Tensor>& inputs, Rng& rng) : f_(f), inputs_(inputs) {
@@ -37,11 +37,11 @@ class Probe {
     const std::vector<double> values = y.doubles();
     for (size_t i = 0; i < values.size(); ++i) size_ += std::abs(values[i] * weights_[i]);
   }
-  /// What rounding alone may do to a derivative with distance h: the terms of r . f, half a unit each.
+  /// The error that rounding alone can cause in a derivative with distance h: half a unit for each term of r . f.
   double rounding(double h) const { return size_ * std::numeric_limits<double>::epsilon() / h; }
   const std::vector<std::vector<double>>& start() const { return start_; }
 
-  /// Gradient of every input by the tape.
+  /// The tape's gradient of every input.
   std::vector<std::vector<double>> by_tape() {
     for (Tensor& t : inputs_)
       if (!t.requires_grad()) require_grad(t);
@@ -57,7 +57,7 @@ class Probe {
     return grads;
   }
 
-  /// d/ds of r . f(start + s direction) at 0 with distance h, moving only the inputs with a direction.
+  /// d/ds of r . f(start + s direction) at 0, with distance h; inputs without a direction stay fixed.
   double derivative(const std::vector<std::vector<double>>& direction, double h) {
     const double d =
         8.0 * (at(direction, h) - at(direction, -h)) - (at(direction, 2 * h) - at(direction, -2 * h));
@@ -84,7 +84,7 @@ class Probe {
   double size_ = 0;  // sum of |r_i f_i|
 };
 
-/// Which entries of an input to check: all, or `most` distinct ones spread by the seed.
+/// The entries of an input to check: all of them, or `most` distinct ones sampled by `rng`.
 std::vector<size_t> entries_of(int64_t n, int64_t most, Rng& rng) {
   std::vector<size_t> all(static_cast<size_t>(n));
   std::iota(all.begin(), all.end(), size_t{0});
@@ -120,7 +120,7 @@ GradcheckResult gradcheck(const Function& f, std::vector<Tensor> inputs, const G
     }
     const double root = std::sqrt(static_cast<double>(entries.size()));
     const double apart = std::sqrt(difference), rounding = probe.rounding(options.step) * root;
-    const double excess = apart <= rounding ? 0.0 : apart - rounding;  // NaN stays
+    const double excess = apart <= rounding ? 0.0 : apart - rounding;  // NaN stays NaN
     const double error = entries.empty() ? 0.0 : excess / std::max(std::sqrt(norm), 1e-6 * root);
     if (!(error <= result.by_norm)) {
       std::ostringstream text;

@@ -64,7 +64,7 @@ void* Pool::allocate(size_t bytes) {
   return data;
 }
 
-/// What is traced refers to cached blocks, so they stay while a trace goes on.
+/// Blocks of a running trace must stay in the cache, so the pool is not trimmed while it records one.
 void* Pool::from_system(size_t size) {
   try {
     return device_.raw_alloc(size);
@@ -127,7 +127,7 @@ void Pool::count(const Block& block, bool add) {
   change(stats_.live_by_use[static_cast<size_t>(block.tag.use)]);
   if (count_tags_) {
     TagCount& tag = tags_[block.tag];
-    if (add || tag.live >= block.counted) change(tag.live);  // blocks from before counting began have no tag
+    if (add || tag.live >= block.counted) change(tag.live);  // blocks from before counting have no tag
   }
   if (stats_.live <= stats_.peak) return;
   stats_.peak = stats_.live;

@@ -14,12 +14,12 @@
 
 namespace hewn {
 
-/// What bytes are for; counters are kept per use.
+/// The purpose of an allocation. The pool keeps a counter for each.
 enum class MemUse : uint8_t { parameter, gradient, optimizer, activation, scratch, data };
 inline constexpr int n_mem_uses = 6;
 std::string_view name_of(MemUse use);
 
-/// Makes `use` the purpose of allocations for a while; outside, they are activations.
+/// Sets the purpose of allocations during its lifetime; the default is `activation`.
 class MemUseScope {
  public:
   explicit MemUseScope(MemUse use);
@@ -32,15 +32,15 @@ class MemUseScope {
   MemUse before_;
 };
 
-/// Bytes handed out and bytes held, now and at the highest point since `reset_peak`. An allocation counts with
-/// the bytes asked for, rounded up to 256, even if a larger block serves it. So `live` and `peak` depend only on
-/// the work, `reserved` and `peak_reserved` also on what was cached before it.
+/// Bytes in use and bytes held, now and at their maximum since `reset_peak`. An allocation counts as its
+/// requested size, rounded up to 256 bytes, even if a larger block serves it. `live` and `peak` therefore
+/// depend only on the work; `reserved` and `peak_reserved` also depend on the blocks that were already cached.
 struct MemStats {
-  size_t live = 0;           ///< handed out now
+  size_t live = 0;           ///< in use now
   size_t peak = 0;           ///< maximum of `live`
-  size_t reserved = 0;       ///< taken from the system now: blocks in use and cached blocks
+  size_t reserved = 0;       ///< obtained from the system now: blocks in use and cached blocks
   size_t peak_reserved = 0;  ///< maximum of `reserved`
-  size_t system_calls = 0;   ///< times the system was asked
+  size_t system_calls = 0;   ///< allocations that no cached block could serve
   size_t live_by_use[n_mem_uses] = {};
   size_t at_peak_by_use[n_mem_uses] = {};  ///< the split of `peak`
 };
@@ -52,16 +52,16 @@ struct MemTagStats {
   size_t live, at_peak;
 };
 
-/// The blocks that some work was handed, for one who wants to do it again with the very same addresses.
+/// The blocks that a piece of work was given, recorded to repeat the work later at the same addresses.
 struct MemTrace {
   std::vector<void*> blocks;
-  uint64_t trims = 0;  ///< of the pool, until then
+  uint64_t trims = 0;  ///< the pool's trims up to the end of the trace
 };
 
-/// Caching allocator of one device. Sizes are rounded to 256 bytes; a free block is reused when it is at most
-/// a quarter larger than asked. When the system has no more, cached blocks go back to it before it is asked
-/// once again. The arithmetic is the same on every device, so that `meta` predicts it exactly. Used from one
-/// thread.
+/// The caching allocator of a device. Sizes are rounded up to 256 bytes; a free block is reused if it is at
+/// most a quarter larger than the request. If the system is out of memory, the pool returns its cached blocks
+/// and tries once more. The arithmetic is the same on every device, so that `meta` predicts it exactly. Not
+/// thread-safe: all calls come from one thread.
 class Pool {
  public:
   explicit Pool(Device& device) : device_(device) {}
@@ -69,24 +69,24 @@ class Pool {
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
 
-  /// At least `bytes` bytes, aligned to 256, tagged with the current MemUse, Scope and operation.
-  /// Uninitialised; filled with 0xff (NaN as a float) and fenced by canaries in checking builds.
+  /// At least `bytes` bytes, aligned to 256, tagged with the current MemUse, Scope and operation. The memory
+  /// is uninitialised; checking builds fill it with 0xff (NaN as a float) and surround it with canaries.
   void* allocate(size_t bytes);
-  /// Gives a block back to the cache. A damaged canary aborts the program in checking builds.
+  /// Returns a block to the cache. In checking builds, a damaged canary aborts the program.
   void release(void* data) noexcept;
   /// Returns all cached blocks to the system.
   void trim() noexcept;
-  /// From here to `end_trace`, notes the blocks that are handed out.
+  /// Starts to record the blocks that `allocate` returns, until `end_trace`.
   void begin_trace();
   MemTrace end_trace();
-  /// Whether all blocks of a trace are in the cache, so that the work may use them without disturbing anyone.
+  /// Whether all blocks of a trace are in the cache, so that the work can use them again.
   bool idle(const MemTrace& trace) const;
   const MemStats& stats() const { return stats_; }
   /// Live and at-peak bytes per (use, scope, op), largest first.
   std::vector<MemTagStats> by_tag() const;
-  /// Forgets the peaks: they become what is live now.
+  /// Restarts the peaks from the bytes in use now.
   void reset_peak();
-  /// Per-tag counting costs a little; off unless a tool wants it.
+  /// Counting by tag has a small cost; off unless a tool turns it on.
   void count_tags(bool on) { count_tags_ = on; }
 
  private:
@@ -98,8 +98,8 @@ class Pool {
   };
   struct Block {
     void* raw;
-    size_t size;     ///< bytes from the system, a multiple of 256
-    size_t counted;  ///< bytes asked for, likewise; at most size
+    size_t size;     ///< bytes obtained from the system, a multiple of 256
+    size_t counted;  ///< bytes requested, rounded up likewise; at most `size`
     Tag tag;
   };
   struct TagCount {
@@ -123,8 +123,8 @@ struct Storage {
   Device* device = nullptr;
   void* data = nullptr;
   size_t bytes = 0;
-  uint64_t version = 0;  ///< counts in-place changes; what the tape saved must not have changed since
-  bool pooled = false;   ///< whether `data` goes back to the device's pool
+  uint64_t version = 0;               ///< counts in-place changes, which invalidate values saved by the tape
+  bool pooled = false;                ///< whether `data` goes back to the device's pool
   std::shared_ptr<const void> owner;  ///< keeps foreign or enclosing memory alive
 
   Storage() = default;

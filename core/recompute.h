@@ -1,6 +1,7 @@
 #pragma once
-// Part of a model whose interior is not kept for the backward pass but computed once more there: memory for
-// time (Chen et al., "Training deep nets with sublinear memory cost", 2016).
+// Recomputation (gradient checkpointing): a part of the model whose intermediate values are not kept for the
+// backward pass but computed again there. Trades time for memory (Chen et al., "Training deep nets with
+// sublinear memory cost", 2016).
 
 #include <functional>
 
@@ -8,9 +9,9 @@
 
 namespace hewn {
 
-/// f(x). On a tape it is one node, which keeps x alone; its backward pass calls f again, on a tape within.
-/// Then f must do the same work as before, from x, leaves of the tape and what does not change: gradients are
-/// the same bits as without.
+/// Returns f(x). On a tape it is one node, which keeps only x; its backward pass calls f again, on a nested
+/// tape. f must then do the same work from the same values: x, leaves of the tape and constants. Gradients
+/// have the same bits as without recomputation.
 Tensor recomputed(const Tensor& x, std::function<Tensor(const Tensor&)> f);
 
 }  // namespace hewn

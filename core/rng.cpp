@@ -72,7 +72,7 @@ double portable_log(double x) {
 }
 
 double portable_cos_2pi(double t) {
-  // Fold to an angle r in [0, pi/4] of one octant, then Taylor series of sine or cosine.
+  // Reduce to an angle r in [0, pi/4] within one octant, then use the Taylor series of sine or cosine.
   const double eighths = t * 8.0;
   const auto octant = static_cast<int>(eighths) & 7;
   double f = eighths - static_cast<double>(static_cast<int>(eighths));

@@ -1,5 +1,5 @@
 #pragma once
-// Where in the model, and in which operation, the program is: names for nodes, memory and profiles.
+// The current place in the model and the current operation: names for nodes, memory and profiles.
 
 #include <cstdint>
 #include <string>
@@ -7,7 +7,7 @@
 
 namespace hewn {
 
-/// What an operation is, as data, so that tools print what the comments say.
+/// Name and formulas of an operation as data, for tools to print.
 struct OpInfo {
   const char* name;      ///< "softmax"
   const char* formula;   ///< "y_i = exp(x_i - max x) / sum_j exp(x_j - max x)"
@@ -15,7 +15,7 @@ struct OpInfo {
 };
 
 /// Enters a part of the model for its lifetime: `Scope s("attn")` inside `Scope s("h.2")` is "h.2.attn".
-/// Thread-local. Names are interned, so that a scope costs one hash look-up.
+/// Thread-local. Names are interned, so entering a scope costs one hash look-up.
 class Scope {
  public:
   explicit Scope(std::string_view name);
@@ -23,7 +23,7 @@ class Scope {
   Scope(const Scope&) = delete;
   Scope& operator=(const Scope&) = delete;
 
-  /// The current scope as a number, 0 outside of all; stable for the life of the process.
+  /// The number of the current scope, 0 outside of all scopes; stable for the life of the process.
   static int current();
   /// The full dotted name of a scope number; "" for 0.
   static const std::string& path(int scope);
@@ -33,7 +33,7 @@ class Scope {
   int before_;
 };
 
-/// Makes a known scope current for a while: the backward pass runs each node in the scope that recorded it.
+/// Makes a known scope current for its lifetime: the backward pass runs each node in the scope that recorded it.
 class ScopeAt {
  public:
   explicit ScopeAt(int scope);
@@ -45,7 +45,7 @@ class ScopeAt {
   int before_;
 };
 
-/// Names the running operation for memory tags and profiles; the outermost one counts.
+/// Names the running operation for memory tags and profiles. When they nest, the outermost one counts.
 class InOp {
  public:
   explicit InOp(const OpInfo& info);
@@ -53,17 +53,17 @@ class InOp {
   InOp(const InOp&) = delete;
   InOp& operator=(const InOp&) = delete;
 
-  /// The running operation's name, "" outside of all.
+  /// The running operation's name; "" if there is none.
   static const char* current();
 
  private:
   const char* before_;
 };
 
-/// Which part of a training step runs.
+/// The part of a training step that is running.
 enum class Phase : uint8_t { forward, backward, update };
 
-/// Says so for its lifetime; outside of all it is `forward`. Thread-local.
+/// Sets the phase for its lifetime; the default is `forward`. Thread-local.
 class InPhase {
  public:
   explicit InPhase(Phase phase);

@@ -26,7 +26,7 @@ class Shape {
   int64_t operator[](int i) const { return sizes_[static_cast<size_t>(axis(i))]; }
   /// i as a non-negative dimension index. Throws usage when out of range.
   int axis(int i) const;
-  /// This shape with dimension i replaced, removed, or a new one put before it.
+  /// This shape with dimension i replaced, with dimension i removed, or with a new dimension inserted before it.
   Shape with(int i, int64_t size) const;
   Shape without(int i) const;
   Shape inserted(int i, int64_t size) const;
@@ -43,14 +43,14 @@ class Shape {
 
 std::ostream& operator<<(std::ostream& out, const Shape& shape);
 
-/// Elements to step per dimension; same order as the shape. Only the first `rank` entries mean anything.
+/// Elements to step per dimension, in the order of the shape. Only the first `rank` entries are used.
 using Strides = std::array<int64_t, max_rank>;
 
 /// Row-major strides of a shape.
 Strides contiguous_strides(const Shape& shape);
 
-/// The shape both broadcast to by NumPy's rule (align at the last dimension, 1 stretches). Throws usage with
-/// both shapes when they do not.
+/// The shape to which both broadcast by NumPy's rule (aligned at the last dimension, 1 stretches). Throws
+/// usage, with both shapes, if they do not broadcast.
 Shape broadcast(const Shape& a, const Shape& b);
 
 }  // namespace hewn

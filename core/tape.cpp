@@ -12,7 +12,7 @@ thread_local int no_grad_depth = 0;
 
 bool is_leaf(const Variable& v) { return v.node < 0; }
 
-/// A description of a tensor's shape, dtype and device that keeps none of its memory alive.
+/// A tensor with t's shape, dtype and device, but without its memory.
 Tensor outline(const Tensor& t) {
   auto nothing = std::make_shared<Storage>();
   nothing->device = &t.device();
@@ -63,7 +63,7 @@ Grads::Target Grads::at(size_t i) {
     v.has_grad = true;
     return {v.grad, Write::set};
   }
-  // A gradient that was handed over may still be read elsewhere under another name: then add to a copy.
+  // A gradient that was passed on may still be read elsewhere through another tensor; add to a copy then.
   if (!is_leaf(v) && v.grad.storage().use_count() > 1) v.grad = v.grad.clone();
   return {v.grad, Write::add};
 }
@@ -190,7 +190,7 @@ void Tape::run(Entry& entry, const BackwardOptions& options) {
       if (entry.inputs[i]) observer_->after_backward(*entry.node, i, entry.inputs[i]->grad);
 }
 
-/// Counts the node as done: leaves that waited for it alone are complete; what it saved is freed.
+/// Marks the node as finished: leaves for which it was the last consumer are complete; its saved values are freed.
 void Tape::settle(Entry& entry, const BackwardOptions& options) {
   entry.settled = true;
   if (!options.keep) {

@@ -1,11 +1,11 @@
 #pragma once
-// The tape: reverse-mode differentiation, define-by-run.
+// The tape: define-by-run reverse-mode differentiation.
 //
-// While a `Tape` lives, every operation on a tensor that requires a gradient leaves a node on it: what ran,
-// where, on which inputs, and what its backward needs. `backward` walks the nodes from the newest to the
-// oldest, hands each the gradient of its output, and frees it. There is no recursion and no graph search:
-// creation order is already a topological order (Griewank and Walther, Evaluating Derivatives, 2nd ed.,
-// section 3.2).
+// While a `Tape` lives, every operation on a tensor that requires a gradient records a node on it: the
+// operation, its scope, its inputs and the values that its backward pass needs. `backward` visits the nodes
+// from the newest to the oldest, passes each one the gradient of its output, and frees it. There is no
+// recursion and no graph search: the order of creation is already a topological order (Griewank and Walther,
+// Evaluating Derivatives, 2nd ed., section 3.2).
 
 #include <functional>
 #include <initializer_list>
@@ -21,38 +21,37 @@ namespace hewn {
 
 class Tape;
 
-/// Called when a leaf's gradient is complete: all its consumers have contributed.
+/// Called when a leaf's gradient is complete, that is, when all its consumers have contributed.
 struct LeafHook {
   std::function<void(const Tensor& grad)> call;
-  bool last_micro_step_only = false;  ///< skip all but the last backward of an accumulated step
+  bool last_micro_step_only = false;  ///< run only in the last backward pass of an accumulated step
 };
 
 /// The tape's side of a tensor that requires a gradient: a leaf (parameter, input) or the output of a node.
 struct Variable {
   Tape* tape = nullptr;   ///< null for a leaf
   int64_t node = -1;      ///< index of the producing node on its tape, -1 for a leaf
-  Tensor grad;            ///< leaf: its buffer, kept; otherwise: what has arrived so far
+  Tensor grad;            ///< leaf: its buffer, kept; otherwise: the sum of the contributions so far
   bool has_grad = false;  ///< whether `grad` holds a value (the next contribution adds, the first one sets)
   int consumers = 0;      ///< leaf: nodes on living tapes that have yet to contribute
   std::string name;       ///< leaf: "h.0.attn.c_attn.weight"
   std::vector<LeafHook> hooks;
 };
 
-/// Makes a leaf of a constant: gradients are gathered for it, in `grad_buffer` if given, else in one of its
-/// own.
+/// Makes a constant a leaf: its gradients are accumulated in `grad_buffer`, or in a new buffer if none is given.
 void require_grad(Tensor& t, std::string name = {}, Tensor grad_buffer = {});
-/// The gradient gathered in a leaf (undefined if none has arrived).
+/// The gradient accumulated in a leaf (undefined if none has arrived).
 Tensor grad_of(const Tensor& leaf);
-/// Forgets a leaf's gradient: the next one sets, so that nothing has to be zeroed.
+/// Discards a leaf's gradient: the next contribution overwrites, so nothing has to be zeroed.
 void clear_grad(const Tensor& leaf);
 
-/// A value kept for the backward pass: storage without graph edges (so that there are no cycles) and its
-/// version.
+/// A value kept for the backward pass: its storage, without graph edges (so that there are no cycles), and
+/// the storage's version.
 class Saved {
  public:
   Saved() = default;
   Saved(const Tensor& t);  // NOLINT: implicit, so that SoftmaxNode{.y = y} reads well
-  /// The value. Throws failed when it was changed in place since it was saved.
+  /// The value. Throws ErrorCode::failed if it was changed in place after it was saved.
   const Tensor& get() const;
   const Tensor& operator*() const { return get(); }
   const Tensor* operator->() const { return &get(); }
@@ -71,11 +70,11 @@ struct SavedField {
 };
 
 struct BackwardOptions {
-  bool last_micro_step = true;  ///< whether hooks that wait for the last micro-step run
-  bool keep = false;            ///< keep nodes and interior gradients for inspection instead of freeing them
+  bool last_micro_step = true;  ///< whether hooks with `last_micro_step_only` run
+  bool keep = false;            ///< keep nodes and intermediate gradients for inspection
 };
 
-/// Where the gradients of a node's inputs go.
+/// Where a node's backward pass puts the gradients of its inputs.
 class Grads {
  public:
   struct Target {
@@ -83,14 +82,14 @@ class Grads {
     Write write;    ///< whether to overwrite or add to it
   };
 
-  /// Whether input i requires a gradient at all.
+  /// Whether input i requires a gradient.
   bool wants(size_t i) const { return inputs_[i] != nullptr; }
-  /// The buffer to write input i's gradient into, and how.
+  /// The buffer for the gradient of input i, and whether to overwrite it or add to it.
   Target at(size_t i);
-  /// Hands over a finished gradient of input i, of its shape (any contiguous view; may share storage with
-  /// dy).
+  /// Passes on a finished gradient of input i, which has its shape (any contiguous view; it may share
+  /// storage with dy).
   void give(size_t i, const Tensor& grad);
-  /// Of the backward pass, for a node that makes one within it.
+  /// The options of this backward pass, for a node that runs a backward pass of its own.
   const BackwardOptions& options() const { return options_; }
 
  private:
@@ -99,15 +98,15 @@ class Grads {
         const BackwardOptions& options)
       : inputs_(inputs), likes_(likes), options_(options) {}
   std::vector<std::shared_ptr<Variable>>& inputs_;
-  std::vector<Tensor>& likes_;  // shape, dtype and device of each input; no storage of its own is kept
+  std::vector<Tensor>& likes_;  // shape, dtype and device of each input, without its storage
   const BackwardOptions& options_;
 };
 
-/// One recorded operation. An op derives from it, with its saved fields as named members.
+/// A recorded operation. Each op derives its own node, with the saved fields as named members.
 struct Node {
   virtual ~Node() = default;
   virtual const OpInfo& info() const = 0;
-  /// Turns dy, the gradient of the output (contiguous, of its shape), into those of the inputs.
+  /// Computes the gradients of the inputs from dy, the gradient of the output (contiguous, of the output's shape).
   virtual void backward(const Tensor& dy, Grads& grads) = 0;
   /// The saved fields by name, so that tools can print, count and free them.
   virtual std::vector<SavedField> saved() const { return {}; }
@@ -117,21 +116,21 @@ struct Node {
   Shape shape;      ///< of the output
 };
 
-/// Watches a tape, for tools that print, check or time; costs nothing when there is none.
+/// Observes a tape, for tools that print, check or time. Costs nothing if there is none.
 class TapeObserver {
  public:
   virtual ~TapeObserver() = default;
-  /// After `node` was recorded with output y.
+  /// Called after `node` was recorded with output y.
   virtual void recorded(const Node& node, const Tensor& y) { (void)node, (void)y; }
-  /// Before a node's backward, with the gradient of its output.
+  /// Called before a node's backward, with the gradient of its output.
   virtual void before_backward(const Node& node, const Tensor& dy) { (void)node, (void)dy; }
-  /// After a node's backward: what has arrived so far for its input i.
+  /// Called after a node's backward, with the gradient accumulated so far for its input i.
   virtual void after_backward(const Node& node, size_t input, const Tensor& grad) {
     (void)node, (void)input, (void)grad;
   }
 };
 
-/// Records from its construction on, on this thread; tapes nest, the innermost one records.
+/// Records operations of this thread while it lives. Tapes nest; the innermost one records.
 class Tape {
  public:
   Tape();
@@ -139,22 +138,22 @@ class Tape {
   Tape(const Tape&) = delete;
   Tape& operator=(const Tape&) = delete;
 
-  /// Gradients of `y` (a scalar when dy is left out, which is then `seed`) with respect to every leaf it
-  /// depends on. Throws usage when y was not recorded on this tape, dy has another shape, or a backward ran
-  /// here already.
+  /// Computes the gradients of y with respect to every leaf that it depends on. Without dy, y must be a
+  /// scalar, and `seed` is its gradient. Throws usage if y was not recorded on this tape, if dy has another
+  /// shape, or if a backward pass already ran on this tape.
   void backward(const Tensor& y, const BackwardOptions& options = {}, double seed = 1.0);
   void backward(const Tensor& y, const Tensor& dy, const BackwardOptions& options = {});
 
-  /// Forgets everything recorded.
+  /// Removes everything recorded.
   void clear();
   size_t size() const { return entries_.size(); }
-  /// Node `id`; null once it was freed.
+  /// Node `id`; null after it was freed.
   const Node* node(size_t id) const { return entries_[id].node.get(); }
-  /// The gradient that arrived at a node's output, after a backward with `keep`.
+  /// The gradient that arrived at a node's output, after a backward pass with `keep`.
   const Tensor& output_grad(size_t id) const { return entries_[id].output->grad; }
   void observe(TapeObserver* observer) { observer_ = observer; }
 
-  /// The recording tape of this thread; null when there is none or under `NoGrad`.
+  /// The tape that records on this thread; null if there is none, or under `NoGrad`.
   static Tape* current();
 
  private:
@@ -163,9 +162,9 @@ class Tape {
   struct Entry {
     std::unique_ptr<Node> node;
     std::shared_ptr<Variable> output;
-    std::vector<std::shared_ptr<Variable>> inputs;  // null where no gradient is wanted
+    std::vector<std::shared_ptr<Variable>> inputs;  // null where no gradient is required
     std::vector<Tensor> likes;
-    bool settled = false;  // its leaves no longer wait for it
+    bool settled = false;  // whether it no longer counts among its leaves' consumers
   };
   Tensor push(Tensor y, const Tensor* inputs, size_t n_inputs, std::unique_ptr<Node> node);
   void run(Entry& entry, const BackwardOptions& options);
@@ -176,7 +175,7 @@ class Tape {
   Tape* outer_;
 };
 
-/// Nothing is recorded on this thread while it lives.
+/// Prevents recording on this thread while it lives.
 class NoGrad {
  public:
   NoGrad();
@@ -185,8 +184,8 @@ class NoGrad {
   NoGrad& operator=(const NoGrad&) = delete;
 };
 
-/// Operations are recorded again while it lives, whatever `NoGrad` is around it: for a node that runs a part
-/// of the model once more in its backward.
+/// Enables recording again while it lives, also within a `NoGrad`: for a node whose backward pass runs part
+/// of the model again.
 class WithGrad {
  public:
   WithGrad();
@@ -198,11 +197,11 @@ class WithGrad {
   int no_grad_depth_;
 };
 
-/// Whether an operation on these inputs has to be recorded.
+/// Whether an operation on these inputs must be recorded.
 bool recording(std::initializer_list<Tensor> inputs);
 
-/// Puts a node on the current tape and returns y as its output. Without a tape, or when no input requires a
-/// gradient, y comes back as it is. An undefined input is a constant.
+/// Records a node on the current tape and returns y as its output. Without a tape, or if no input requires a
+/// gradient, returns y unchanged. An undefined input counts as a constant.
 Tensor record(Tensor y, std::initializer_list<Tensor> inputs, std::unique_ptr<Node> node);
 Tensor record(Tensor y, const std::vector<Tensor>& inputs, std::unique_ptr<Node> node);
 template <class N>

@@ -1,6 +1,5 @@
 #pragma once
-// Tensors: a shape and strides over shared storage. A tensor is a small value; copying one shares its
-// elements.
+// Tensors: shape and strides over shared storage. A tensor is a small value; copies share the elements.
 
 #include <memory>
 #include <span>
@@ -16,16 +15,16 @@ struct Variable;  // the tape's side of a tensor (core/tape.h)
 
 class Tensor {
  public:
-  /// No tensor at all; `defined()` is false.
+  /// No tensor; `defined()` is false.
   Tensor() = default;
 
   /// Uninitialised, contiguous, from the device's pool.
   static Tensor empty(Device& device, DType dtype, const Shape& shape);
   /// All bytes zero.
   static Tensor zeros(Device& device, DType dtype, const Shape& shape);
-  /// Over given storage, contiguous from its first byte. Throws usage when it is too small.
+  /// A contiguous tensor at the start of existing storage. Throws usage if the storage is too small.
   static Tensor over(std::shared_ptr<Storage> storage, DType dtype, const Shape& shape);
-  /// A copy of host values. Throws usage when their count is not the shape's.
+  /// A copy of host values. Throws usage if their number does not match the shape.
   template <class T>
   static Tensor from(Device& device, std::span<const T> values, const Shape& shape) {
     return from_host(device, dtype_of<T>, values.data(), values.size(), shape);
@@ -40,7 +39,7 @@ class Tensor {
   int rank() const { return shape_.rank(); }
   int64_t dim(int i) const { return shape_[i]; }
   int64_t numel() const { return shape_.numel(); }
-  /// Size of the last dimension (1 for a scalar), and how many such rows there are.
+  /// Size of the last dimension (1 for a scalar), and the number of such rows.
   int64_t cols() const { return rank() == 0 ? 1 : dim(-1); }
   int64_t rows() const { return cols() == 0 ? 0 : numel() / cols(); }
   int64_t stride(int i) const { return strides_[static_cast<size_t>(shape_.axis(i))]; }
@@ -51,7 +50,7 @@ class Tensor {
   size_t bytes() const { return static_cast<size_t>(numel()) * size_of(dtype_); }
   bool is_contiguous() const;
 
-  /// First element, on the device. Typed: throws usage when T is not the dtype.
+  /// The first element, on the device. `ptr` throws usage if T is not the dtype.
   void* data() const;
   template <class T>
   T* ptr() const {
@@ -59,8 +58,8 @@ class Tensor {
     return static_cast<T*>(data());
   }
 
-  /// Host copies, in row-major order whatever the strides. `values` needs T to be the dtype; `doubles` widens
-  /// any floating or integer type. Neither works on `meta`.
+  /// Host copies in row-major order, whatever the strides. `values` requires T to be the dtype; `doubles`
+  /// converts any floating or integer type. Neither works on `meta`.
   template <class T>
   std::vector<T> values() const {
     expect(dtype_of<T>);
@@ -69,32 +68,32 @@ class Tensor {
     return host;
   }
   std::vector<double> doubles() const;
-  /// The only element. Throws usage unless there is exactly one.
+  /// The value of a one-element tensor. Throws usage if there is not exactly one element.
   double item() const;
 
-  /// Views without a gradient; kernels/copy has the differentiable ones. `viewed` needs contiguous elements.
+  /// Views without a gradient; kernels/copy has differentiable ones. `viewed` requires contiguous elements.
   Tensor viewed(const Shape& shape) const;
   Tensor transposed(int i, int j) const;
   Tensor sliced(int dim, int64_t start, int64_t length) const;
-  /// Any strides over the same storage, `offset` elements from its start. Throws usage outside of the
-  /// storage.
+  /// Any strides over the same storage, starting `offset` elements from its start. Throws usage if elements
+  /// would lie outside of the storage.
   Tensor strided(const Shape& shape, const Strides& strides, int64_t offset) const;
   int64_t offset() const { return offset_; }
 
-  /// New uninitialised tensor of the same device, dtype and shape (or another shape, or dtype).
+  /// A new uninitialised tensor on the same device, of the same dtype and of this or another shape.
   Tensor like() const { return empty(device(), dtype_, shape_); }
   Tensor like(const Shape& shape) const { return empty(device(), dtype_, shape); }
   /// A contiguous copy of a contiguous tensor, without a gradient.
   Tensor clone() const;
-  /// Overwrites the elements from host memory (`bytes()` of it) or from another tensor of the same shape and
-  /// dtype. Both contiguous. Counts as an in-place change.
+  /// Overwrites the elements, from `bytes()` bytes of host memory or from another tensor of the same shape
+  /// and dtype. Both must be contiguous. Counts as an in-place change.
   void upload(const void* host);
   void copy_from(const Tensor& other);
   void zero();
-  /// Notes an in-place change, so that what the tape saved is not used by mistake.
+  /// Registers an in-place change, so that the tape refuses a value saved before it.
   void changed() { ++storage_->version; }
 
-  /// The tape's side; null for a constant.
+  /// The tape's side of this tensor; null for a constant.
   const std::shared_ptr<Variable>& variable() const { return variable_; }
   void set_variable(std::shared_ptr<Variable> variable) { variable_ = std::move(variable); }
   /// The same elements as a constant.

@@ -1,5 +1,5 @@
 #pragma once
-// Text from parts.
+// Building text from parts.
 
 #include <concepts>
 #include <string>
@@ -7,8 +7,9 @@
 
 namespace hewn {
 
-/// Appends one part of a text: text, a character, a number as an output stream would print it, a shape or a path.
-/// Streams themselves are not used: their header would cost every file that includes this one half a second.
+/// Appends one part: text, a character, a number as an output stream would print it, a shape or a path.
+/// Output streams are not used because their header would add half a second to the compilation of every file
+/// that includes this one.
 void append_part(std::string& text, std::string_view part);
 void append_part(std::string& text, char part);
 template <std::same_as<bool> Flag>
@@ -27,7 +28,7 @@ template <class Path>
 requires requires(const Path& path) { std::string(path.string()); }
 void append_part(std::string& text, const Path& path) { text += path.string(); }
 
-/// The parts as one text.
+/// The parts joined into one string.
 template <class... Parts>
 std::string join(const Parts&... parts) {
   std::string text;

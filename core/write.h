@@ -4,7 +4,7 @@
 
 namespace hewn {
 
-/// Whether a kernel overwrites an output or adds to it. Gradients are told, they never guess.
+/// Whether a kernel overwrites an output or adds to it. The caller states it; kernels never infer it.
 enum class Write : uint8_t { set, add };
 
 }  // namespace hewn

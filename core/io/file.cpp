@@ -51,7 +51,7 @@ std::string advice(int error, const std::string& path) {
   fail(code, path, ": ", what, ": ", std::generic_category().message(error), advice(error, path));
 }
 
-/// A descriptor that closes itself.
+/// A file descriptor that is closed with its scope.
 struct Descriptor {
   int fd = -1;
   explicit Descriptor(int opened) : fd(opened) {}
@@ -62,7 +62,7 @@ struct Descriptor {
   Descriptor& operator=(const Descriptor&) = delete;
 };
 
-/// Opens for reading anything but a directory; `status` receives what it is.
+/// Opens anything but a directory for reading; `status` receives its metadata.
 int open_to_read(const std::string& path, struct stat& status, int flags = 0) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | flags);
   if (fd < 0) fail_errno(ErrorCode::input, path, "cannot be read", errno);
@@ -182,8 +182,8 @@ FileSum AtomicFile::commit() {
   flush();
   if (::fsync(fd_) != 0) give_up(errno);
   if (::rename(temporary_.c_str(), path_.c_str()) != 0) give_up(errno);
-  // From here the file stands under its name. The directory is synced too, or a power cut could undo the
-  // rename; file systems that cannot sync a directory say EINVAL.
+  // From here on the file exists under its name. The directory is synced too, because a power cut could
+  // otherwise undo the rename. File systems that cannot sync a directory return EINVAL.
   if (::close(std::exchange(fd_, -1)) != 0) fail_errno(ErrorCode::failed, path_, "cannot be written", errno);
   const Descriptor directory(::open(directory_of(path_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (directory.fd < 0 || (::fsync(directory.fd) != 0 && errno != EINVAL)) {
@@ -229,8 +229,7 @@ std::string read_small_file(const std::string& path, size_t max_bytes) {
   std::string content;
   size_t size = 0;
   for (;;) {
-    content.resize(
-        std::min(size + 65536, max_bytes + 1));  // one byte more than allowed shows that there is more
+    content.resize(std::min(size + 65536, max_bytes + 1));  // one extra byte shows that the file is too long
     const size_t n = read_some(file.fd, path, content.data() + size, content.size() - size);
     size += n;
     if (n == 0) break;

@@ -1,7 +1,6 @@
 #pragma once
-// Files as they should be used: mapped for reading, replaced in one step for writing. Every error names the
-// path, the system's reason and what to do. Failing to read throws ErrorCode::input, failing to write
-// ErrorCode::failed.
+// Safe file access: reading by mapping, writing by atomic replacement. Every error names the path, the
+// system's reason and the remedy. Failed reads throw ErrorCode::input, failed writes ErrorCode::failed.
 
 #include <cstddef>
 #include <cstdint>
@@ -13,13 +12,13 @@
 
 namespace hewn {
 
-/// A whole regular file, mapped read-only. An empty file is fine and has data() == nullptr. The bytes are
-/// read when touched: shortening the file while it is mapped ends the process (SIGBUS), so never write to a
-/// file in place.
+/// A regular file, mapped read-only as a whole. An empty file is valid and has data() == nullptr. Bytes are
+/// read when first accessed: if the file is shortened while mapped, the process ends with SIGBUS, so never
+/// write to a file in place.
 class MappedFile {
  public:
   MappedFile() = default;
-  /// Throws ErrorCode::input if it is missing, unreadable, a directory, or a pipe or device (nothing to map).
+  /// Throws ErrorCode::input if the file is missing or unreadable, or is a directory, a pipe or a device.
   explicit MappedFile(std::string path);
   ~MappedFile();
   MappedFile(MappedFile&& other) noexcept;
@@ -36,16 +35,16 @@ class MappedFile {
   size_t size_ = 0;
 };
 
-/// What a manifest remembers of a file.
+/// Size and checksum of a file, as manifests record them.
 struct FileSum {
   uint64_t size = 0;      ///< bytes
   uint64_t checksum = 0;  ///< `Checksum` of all of them
   bool operator==(const FileSum&) const = default;
 };
 
-/// A file that appears under its name whole or not at all, even if the machine loses power: bytes go to a
-/// temporary file in the same directory, which `commit` syncs and renames over `path`. Until then an older
-/// file stays as it was; without a commit the temporary file is removed. A symbolic link at `path` is
+/// A file that appears under its name completely or not at all, even if the machine loses power. Bytes go to
+/// a temporary file in the same directory, which `commit` syncs and renames to `path`. An older file remains
+/// unchanged until then; without a commit, the temporary file is removed. A symbolic link at `path` is
 /// replaced, not followed.
 class AtomicFile {
  public:
@@ -56,8 +55,8 @@ class AtomicFile {
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;
 
-  /// Appends `size` bytes. Large pieces go straight to the system, without a copy. Throws ErrorCode::failed
-  /// (disk full, quota, size limit, I/O error) and removes the temporary file.
+  /// Appends `size` bytes. Large pieces are written directly, without a copy. On failure (disk full, quota,
+  /// size limit, I/O error), removes the temporary file and throws ErrorCode::failed.
   void append(const void* data, size_t size);
   void append(std::string_view text) { append(text.data(), text.size()); }
 
@@ -79,24 +78,24 @@ class AtomicFile {
   Checksum checksum_;
 };
 
-/// Writes a whole file in one go through `AtomicFile`.
+/// Writes a whole file through `AtomicFile`.
 FileSum write_file_atomically(const std::string& path, std::string_view content);
 
-/// Whether a file of this name (without its directory) is one that AtomicFile has not finished.
+/// Whether a file name (without directory) is that of an unfinished AtomicFile.
 bool is_temporary(std::string_view name);
 
-/// Removes temporary files that a killed process left in `directory`; returns how many. Only for a directory
-/// that no other process is writing to.
+/// Removes temporary files that a killed process left in `directory`; returns their number. Use it only on a
+/// directory to which no other process is writing.
 int remove_temporary_files(const std::string& directory);
 
 /// Size and checksum of a file, read in pieces. Throws ErrorCode::input.
 FileSum sum_file(const std::string& path);
 
-/// The content of a small file (a configuration, a prompt); pipes are fine. Throws ErrorCode::input if it
-/// cannot be read or holds more than `max_bytes`.
+/// The content of a small file (a configuration, a prompt); pipes are accepted. Throws ErrorCode::input if
+/// the file cannot be read or holds more than `max_bytes`.
 std::string read_small_file(const std::string& path, size_t max_bytes);
 
-/// Writes all bytes to an open descriptor, going on after signals and short writes. Returns 0 or the `errno`.
+/// Writes all bytes to an open descriptor; continues after signals and short writes. Returns 0 or the `errno`.
 int write_fully(int fd, const void* data, size_t size);
 
 }  // namespace hewn
