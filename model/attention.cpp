@@ -18,7 +18,7 @@ SelfAttention::SelfAttention(Parameters& parameters, const std::string& name, co
   if (config.pos == Positions::rotary) rotary_ = {.pairs = config.rope_pairs, .base = config.rope_theta};
 }
 
-// For each head:  q, k, v = x Wq, x Wk, x Wv          [T, D] each; rotary positions turn q and k
+// For each head:  q, k, v = x Wq, x Wk, x Wv          [T, D] each; rotary positions rotate q and k
 //                 y = softmax(q k^T / sqrt(D)) v      over the keys up to the query's own, in its window
 Tensor SelfAttention::operator()(const Tensor& x, const Tensor& residual,
                                  const ForwardOptions& options) const {
@@ -60,12 +60,12 @@ Tensor SelfAttention::project_bf16(const Tensor& x) const {
   return rotary_ ? cast(project(x), DType::bf16) : c_attn_.bf16_result(x);
 }
 
-// One operation: it reads the heads where they stand in the packed projection and stores nothing T x T.
+// One operation, which reads the heads directly from the packed projection and stores no T x T matrix.
 Tensor SelfAttention::fused(const Tensor& x, const ForwardOptions& options) const {
   return causal_attention(project_bf16(x), attention_options(n_head_, n_kv_head_, options));
 }
 
-// As in a textbook: heads become a dimension of a batch, [B, H, T, D], and weights are [B, H, T, T].
+// The textbook form: heads become a batch dimension, [B, H, T, D], and the weights are [B, H, T, T].
 Tensor SelfAttention::batched(const Tensor& x, const ForwardOptions& options) const {
   const int64_t B = x.dim(0), T = x.dim(1), C = x.dim(2), H = n_head_, Hkv = n_kv_head_, D = head_size_;
   const Tensor qkv = project(x);                      // [B, T, (H + 2 Hkv) D]
@@ -78,7 +78,7 @@ Tensor SelfAttention::batched(const Tensor& x, const ForwardOptions& options) co
   return reshape(contiguous(permute(y, {0, 2, 1, 3})), {B, T, C});
 }
 
-// Each head by itself, with its own columns of the projection.
+// One head at a time, each with its own columns of the projection.
 Tensor SelfAttention::per_head(const Tensor& x, const ForwardOptions& options) const {
   const int64_t B = x.dim(0), T = x.dim(1), H = n_head_, Hkv = n_kv_head_, D = head_size_;
   const auto project_head = [&](int64_t head) {  // q, k or v of one head: [B, 1, T, D]
@@ -93,7 +93,7 @@ Tensor SelfAttention::per_head(const Tensor& x, const ForwardOptions& options) c
   for (int64_t h = 0; h < H; ++h) {
     const Scope scope("head." + std::to_string(h));
     AttentionOptions of_head = attention_options(1, 1, options);
-    of_head.site += static_cast<uint32_t>(h) << 20;  // a mask of its own
+    of_head.site += static_cast<uint32_t>(h) << 20;  // its own dropout mask
     const int64_t kv = h / (H / Hkv);                // the keys and values that this head reads
     const Tensor y =
         causal_attention_composed(rotated(h), rotated(H + kv), project_head(H + Hkv + kv), of_head);
@@ -102,7 +102,7 @@ Tensor SelfAttention::per_head(const Tensor& x, const ForwardOptions& options) c
   return H == 1 ? outputs[0] : concat(outputs, 2);
 }
 
-// Decoding, without a gradient. Sequences of different lengths share the projections, and attend one by one.
+// Decoding, without gradients. Sequences of different lengths share the projections and attend one after the other.
 Tensor SelfAttention::cached(const Tensor& x, const ForwardOptions& options) const {
   const NoGrad none;
   const Tensor qkv = c_attn_(x);

@@ -1,7 +1,7 @@
 #pragma once
-// Causal self-attention in three forms that compute the same: one small module per head; all heads at once
-// with the T x T weights written out; block by block without them (FlashAttention, Dao et al. 2022). They
-// share their parameters, so a model can change form at any time.
+// Causal self-attention in three forms with the same result: one module per head; all heads in one batch,
+// with explicit T x T weights; and block by block without them (FlashAttention, Dao et al. 2022). They use
+// the same parameters, so a model can change form at any time.
 
 #include <optional>
 
@@ -23,31 +23,31 @@ class SelfAttention {
  private:
   /// Queries, keys and values, packed: [B, T, (H + 2 Hkv) D]. Rotary positions are applied.
   Tensor project(const Tensor& x) const;
-  /// The same as bf16 where attention runs on tensor cores: on GPUs in mixed precision, for heads of at most
-  /// 128 elements that are a multiple of 16 bytes.
+  /// The same as bf16 if attention runs on tensor cores: on GPUs in mixed precision, with heads of at most
+  /// 128 elements and a multiple of 16 bytes.
   Tensor project_bf16(const Tensor& x) const;
-  /// Rotates queries and keys of a packed projection whose first row stands at position `start`.
+  /// Rotates the queries and keys of a packed projection whose first row is at position `start`.
   Tensor with_positions(const Tensor& qkv, int64_t start) const;
-  /// For an operation on one head or all: with dropout of the weights in training.
+  /// Options of the operation for one head or for all heads; with dropout of the weights in training.
   AttentionOptions attention_options(int64_t heads, int64_t kv_heads, const ForwardOptions& options) const;
 
-  // x [B, T, C] -> what c_proj takes, the heads' outputs side by side: [B, T, C].
+  // x [B, T, C] -> the input of c_proj, which is the heads' outputs side by side: [B, T, C].
   Tensor per_head(const Tensor& x, const ForwardOptions& options) const;
   Tensor batched(const Tensor& x, const ForwardOptions& options) const;
   Tensor fused(const Tensor& x, const ForwardOptions& options) const;
   Tensor cached(const Tensor& x, const ForwardOptions& options) const;
-  /// The same for a packed projection of new tokens, which attend to all that the cache holds and themselves.
+  /// Attention of new tokens, given as a packed projection, to all cached tokens and to themselves.
   Tensor attend(const Tensor& qkv, KvCache& cache) const;
 
   LinearLayer c_attn_;    // [C, (H + 2 Hkv) D]: queries, keys and values of all heads side by side
   ResidualLayer c_proj_;  // [C, C]
   DropoutLayer weights_dropout_;
   AttentionForm form_;
-  std::optional<RotaryOptions> rotary_;  // none with other positions
-  int64_t layer_;                        // which of a cache's layers is this one's
+  std::optional<RotaryOptions> rotary_;  // empty unless positions are rotary
+  int64_t layer_;                        // this layer's index in a cache
   int64_t n_head_, n_kv_head_;           // H, Hkv
   int64_t head_size_;                    // D
-  int64_t window_;                       // 0: none
+  int64_t window_;                       // 0: no limit
 };
 
 }  // namespace hewn

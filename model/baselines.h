@@ -1,11 +1,11 @@
 #pragma once
-// Models that see only one token: the baselines that a transformer has to beat.
+// Baselines that see only one token; a transformer must beat them.
 
 #include "model/model.h"
 
 namespace hewn {
 
-/// A table: row t holds the logits of what follows token t.
+/// A table of logits: row t holds the logits of the token after t.
 class Bigram final : public Model {
  public:
   explicit Bigram(const ModelConfig& config);

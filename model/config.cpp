@@ -9,7 +9,7 @@
 namespace hewn {
 namespace {
 
-// The value of a key as JSON. Throws nlohmann::json::exception for another type.
+// The value of a key as JSON. Throws nlohmann::json::exception if its type is wrong.
 KeyValue value_in(const nlohmann::json& json, const Domain& domain) {
   if (std::holds_alternative<Integers>(domain)) return json.get<int64_t>();
   if (std::holds_alternative<Reals>(domain)) return json.get<double>();
@@ -67,7 +67,7 @@ ModelConfig model_config_from_json(const std::string& text) {
       json.erase(name);
     }
     if (!scaled && config.pos == Positions::sinusoidal)
-      config.pos_scale = 1;  // written before there was the key
+      config.pos_scale = 1;  // the file is older than this key
     if (!json.empty()) fail(ErrorCode::input, "unknown key \"", json.begin().key(), "\"");
     config.check();
   } catch (const nlohmann::json::exception& e) {

@@ -1,6 +1,6 @@
 #pragma once
-// What a model is made of. GPT-2, Llama, their relatives and the teaching variants are values of this struct,
-// not copies of the code.
+// The configuration of a model. GPT-2, Llama, their relatives and the teaching variants are values of this
+// struct, not copies of the code.
 
 #include <cstdint>
 #include <string>
@@ -12,7 +12,7 @@
 
 namespace hewn {
 
-// Each with the names of its enumerators, in their order.
+// The names of an enumeration's values, in order.
 enum class NormKind : uint8_t { layernorm, rmsnorm };
 constexpr std::string_view names_of(NormKind) { return "layernorm|rmsnorm"; }
 
@@ -30,22 +30,22 @@ constexpr std::string_view names_of(AttentionForm) { return "per_head|batched|fu
 
 constexpr std::string_view names_of(RotaryPairs) { return "half|interleaved"; }
 
-/// A member that is set by name has a line in `model_keys` below.
+/// Every member that users set by name has a line in `model_keys` below.
 struct ModelConfig {
-  std::string arch = "gpt";  ///< gpt, bigram (a table) or bigram_linear (embedding and a linear layer)
+  std::string arch = "gpt";  ///< gpt, bigram (a table) or bigram_linear (an embedding and a linear layer)
   int64_t vocab_size = 0;
   int64_t block_size = 64;  ///< longest context, in tokens
   int64_t n_layer = 4;
   int64_t n_head = 4;
-  int64_t n_kv_head = 0;  ///< heads of keys and values, a divisor of n_head; 0: as many
+  int64_t n_kv_head = 0;  ///< key and value heads, a divisor of n_head; 0: n_head
   int64_t n_embd = 128;
   int64_t mlp_width = 0;     ///< 0: 4 n_embd
   double dropout = 0;        ///< on embeddings and residual branches
   double attn_dropout = -1;  ///< on attention weights; negative: the same as dropout
   bool bias = false;         ///< in linear layers and layernorms
   bool qkv_bias = true;      ///< in the query, key and value projection (also needs bias)
-  bool residual = true;      ///< x + f(x); false shows what depth does without
-  bool tie = true;           ///< the head is the token embedding
+  bool residual = true;      ///< x + f(x); false trains without, for comparison
+  bool tie = true;           ///< the head shares the token embedding's weights
   NormKind norm = NormKind::layernorm;
   NormPlace norm_place = NormPlace::pre;
   Positions pos = Positions::learned;
@@ -53,9 +53,9 @@ struct ModelConfig {
   /// Factor of sinusoidal positions. Their rms is 1 / sqrt(2), that of fresh token embeddings 0.02, so
   /// 0.02 sqrt(2) makes them equal. Vaswani et al. (section 3.4) multiply embeddings by sqrt(n_embd) instead.
   double pos_scale = 0.0283;
-  double rope_theta = 10000;  ///< of rotary positions: the base of their frequencies
+  double rope_theta = 10000;  ///< base of the rotary frequencies
   RotaryPairs rope_pairs = RotaryPairs::half;
-  int64_t window = 0;  ///< a token sees itself and the window - 1 before it; 0: all
+  int64_t window = 0;  ///< each token attends to at most this many, itself included; 0: no limit
   AttentionForm attention = AttentionForm::fused;
   MlpActivation act{};  ///< gelu unless given; swiglu: silu(x W) * (x V), as in Llama
   double norm_eps = 1e-5;
@@ -64,15 +64,15 @@ struct ModelConfig {
   int64_t kv_heads() const { return n_kv_head > 0 ? n_kv_head : n_head; }
   /// Columns of the projection to queries, keys and values.
   int64_t qkv_size() const { return (n_head + 2 * kv_heads()) * head_size(); }
-  /// Whether token and position embeddings stand side by side.
+  /// Whether token and position embeddings are concatenated.
   bool concatenates() const {
     return pos_combine == PosCombine::concat && (pos == Positions::learned || pos == Positions::sinusoidal);
   }
   int64_t mlp_size() const { return mlp_width > 0 ? mlp_width : 4 * n_embd; }
   double attention_dropout() const { return attn_dropout < 0 ? dropout : attn_dropout; }
-  /// With every value that follows from others filled in: equal models are equal member by member.
+  /// The configuration with every derived value filled in: equal models are equal member by member.
   ModelConfig resolved() const;
-  /// Throws usage with what is wrong and what would be right.
+  /// Throws usage, naming the wrong value and the expected ones.
   void check() const;
 };
 
@@ -144,8 +144,8 @@ inline constexpr Key<ModelConfig> model_keys[] = {
                            "share the token embedding's weights with the output head; false: it has its own"),
 };
 
-/// The config as a JSON object, one entry for each key, and back. Unknown keys, wrong types and nonsense sizes
-/// throw ErrorCode::input.
+/// Converts the config to a JSON object with one entry per key, and back. Unknown keys, wrong types and
+/// values out of range throw ErrorCode::input.
 std::string to_json(const ModelConfig& config);
 ModelConfig model_config_from_json(const std::string& json);
 

@@ -15,7 +15,7 @@
 namespace hewn {
 namespace {
 
-/// The activation of an MLP's first layer. A gated one comes after that layer, so there is none.
+/// The activation within an MLP's first layer: none if gated, since a gate is applied after that layer.
 Activation activation_of(MlpActivation act) { return act.gated ? Activation::none : act.curve; }
 
 }  // namespace
@@ -48,12 +48,12 @@ Block::Block(Parameters& parameters, const ModelConfig& config, int64_t layer)
 //   y = x + attn(ln_1(x))           y = ln_1(x + attn(x))
 //   z = y + mlp(ln_2(y))            z = ln_2(y + mlp(y))
 //
-// Where is "x +"? The second argument of attn and mlp is what their result is added to. They hand it to their
-// last layer (`ResidualLayer`), which hands it to `linear`; the epilogue of the matrix product adds it, which
-// saves reading and writing [B, T, C] once more. With dropout, `ResidualLayer` adds it with `add`.
+// The residual (the x in x + attn(...)) is the second argument of attn and mlp. They pass it to their last
+// layer (`ResidualLayer`), which passes it to `linear`; the epilogue of the matrix product adds it, which
+// saves another read and write of [B, T, C]. With dropout, `ResidualLayer` adds it with `add`.
 Tensor Block::operator()(const Tensor& x, const ForwardOptions& options) const {
   const Scope scope(name_);
-  const Tensor zero;  // an undefined residual
+  const Tensor zero;  // an undefined residual counts as zero
   if (norm_place_ == NormPlace::pre) {
     const Tensor y = attn_(ln_1_(x), residual_ ? x : zero, options);
     return mlp_(ln_2_(y), residual_ ? y : zero, options);
@@ -83,7 +83,7 @@ Tensor Gpt::embed(const Tensor& tokens, const ForwardOptions& options) {
     x = embedding(wte_->value, tokens);
   } else if (!config().concatenates() && options.caches.empty()) {
     const int64_t start = options.cache ? options.cache->length() : 0;
-    x = embedding(wte_->value, wpe_.rows(), tokens, start);  // both rows and their sum in one operation
+    x = embedding(wte_->value, wpe_.rows(), tokens, start);  // both look-ups and the sum in one operation
   } else {
     const Tensor position = wpe_.rows_of(tokens, options);
     x = embedding(wte_->value, tokens);
@@ -107,7 +107,7 @@ Tensor Gpt::trunk(const Tensor& tokens, const ForwardOptions& options) {
   return ln_f_(x);
 }
 
-// loss = mean over targets of -log softmax(x head^T)[target], without the [B T, V] logits of the whole batch
+// loss = mean over targets of -log softmax(x head^T)[target], without storing the [B T, V] logits of the batch
 Tensor Gpt::loss(const Tensor& tokens, const Tensor& targets, const ForwardOptions& options) {
   require(tokens.shape() == targets.shape(), "tokens are ", tokens.shape(), ", targets ", targets.shape());
   const Tensor x = trunk(tokens, options);
@@ -132,7 +132,7 @@ double product_flops_per_token(const Gpt& model) {
         p.name == "transformer.wpe.weight" || (p.name == "transformer.wte.weight" && !config.tie);
     if (p.shape.rank() == 2 && !table) weights += static_cast<double>(p.shape.numel());
   }
-  // A query sees the keys up to its own that lie in its window, `keys` of them on average. Each takes two
+  // A query attends to the keys up to its own within its window, `keys` of them on average. Each takes two
   // products of n_embd multiply-adds, and twice as many in the backward pass.
   const double T = static_cast<double>(config.block_size);
   const double w = config.window > 0 ? std::min(static_cast<double>(config.window), T) : T;

@@ -1,7 +1,7 @@
 #pragma once
 // The transformer: GPT-2 (Radford et al., "Language models are unsupervised multitask learners", 2019) and,
 // by configuration, its variants, such as Llama (Touvron et al., "LLaMA: open and efficient foundation
-// language models", 2023). gpt.cpp reads from top to bottom: MLP, block, model.
+// language models", 2023). Read gpt.cpp from top to bottom: MLP, block, model.
 
 #include <string>
 #include <vector>
@@ -63,13 +63,13 @@ class Gpt final : public Model {
   Parameter* wte_;                // token embeddings, [V, C]; [V, C / 2] where positions are concatenated
   PositionTable wpe_;             // [block_size, C], or C / 2
   std::vector<Block> blocks_;     // n_layer
-  NormLayer ln_f_;                // with norms before the branches only
+  NormLayer ln_f_;                // exists only with norm_place = pre
   Parameter* lm_head_ = nullptr;  // null: tied
 };
 
-/// FLOPs per token of training that are in matrix products, as model FLOPs utilisation counts them (Chowdhery
-/// et al., "PaLM", 2022, appendix B): 6 for each weight of a product, and those of attention, without the
-/// pairs that the causal mask or a window leaves out. What `recompute` does again does not count.
+/// FLOPs per training token in matrix products, as counted for model FLOPs utilisation (Chowdhery et al.,
+/// "PaLM", 2022, appendix B): 6 for each weight of a product, plus those of attention, without the pairs
+/// excluded by the causal mask or a window. Work repeated by `recompute` does not count.
 double product_flops_per_token(const Gpt& model);
 
 }  // namespace hewn

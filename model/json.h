@@ -1,5 +1,5 @@
 #pragma once
-// JSON of files that nobody vouches for.
+// Parses JSON from untrusted files.
 
 #include <exception>
 #include <nlohmann/json_fwd.hpp>
@@ -8,12 +8,11 @@
 
 namespace hewn {
 
-/// The tree of a text. Throws nlohmann::json::parse_error where it is not JSON, ErrorCode::input for a number
-/// of 2^63 or more: it would be undefined what it becomes where an integer is expected.
+/// Parses a text. Throws nlohmann::json::parse_error if it is not JSON, ErrorCode::input for a number of 2^63
+/// or more, since its conversion to an integer would be undefined.
 nlohmann::json parse_json(std::string_view text);
 
-/// What is wrong in the words of the JSON library, without its name for the kind of mistake; at most 200
-/// bytes.
+/// The reason in an error of the JSON library, without the library's error code; at most 200 bytes.
 std::string json_reason(const std::exception& error);
 
 }  // namespace hewn

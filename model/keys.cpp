@@ -30,7 +30,7 @@ bool contains(const Reals& reals, double x) {
   return above && below && std::isfinite(x);
 }
 
-// The next name of "a|b|c", which it takes off.
+// Removes and returns the first name of "a|b|c".
 std::string_view take_name(std::string_view& names) {
   const std::string_view name = names.substr(0, names.find('|'));
   names.remove_prefix(std::min(names.size(), name.size() + 1));

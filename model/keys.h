@@ -1,8 +1,8 @@
 #pragma once
 // Keys: the members of a configuration that users set by name. One table per configuration (`model_keys` in
-// model/config.h, `train_keys` in train/config.h) holds name, range, choices, help and what a later run may
-// change. Options of the command line, HEWN_* variables, CONFIG.toml, JSON, checks and resuming read the tables.
-// The default of a key is the one of its member.
+// model/config.h, `training_keys` and `watching_keys` in train/config.h) holds name, range, choices, help,
+// and when a later run may change the value. Command-line options, HEWN_* variables, CONFIG.toml, JSON,
+// checks and resuming read the tables. A key's default is its member's.
 
 #include <cstdint>
 #include <limits>
@@ -16,71 +16,71 @@
 
 namespace hewn {
 
-/// Types whose values have the names that `names_of(T{})` lists, as in "pre|post". Functions `name_of` and
+/// Types whose values have names, listed by `names_of(T{})` as in "pre|post". The functions `name_of` and
 /// `parse_name` convert between values and names.
 template <class T>
 concept Named = requires(T t) {
   std::string_view(names_of(t));
 };
 
-/// Enumerations whose enumerators 0, 1, ... have these names, in this order.
+/// Enumerations with enumerators 0, 1, ..., named in this order.
 template <class E>
 concept NamedEnum = std::is_enum_v<E> && Named<E>;
 
-/// Name number `index` of "a|b|c"; "?" when there are fewer.
+/// Name number `index` in "a|b|c"; "?" if there are fewer.
 std::string_view name_at(std::string_view names, size_t index);
-/// The number of `name` among "a|b|c". Throws usage with all names when it is none of them.
+/// The index of `name` in "a|b|c". Throws usage with all names if it is not among them.
 size_t index_of(std::string_view names, std::string_view name);
 
 template <NamedEnum E>
 std::string name_of(E value) {
   return std::string(name_at(names_of(value), static_cast<size_t>(value)));
 }
-/// The inverse. Throws usage with the list of names.
+/// The inverse of `name_of`. Throws usage with the list of names.
 template <NamedEnum E>
 void parse_name(std::string_view name, E& value) {
   value = static_cast<E>(index_of(names_of(value), name));
 }
 
-/// The values of a whole number, both ends included.
+/// The range of an integer, both ends included.
 struct Integers {
   int64_t least = 0, most = 0;
 };
-/// The values of a real number, ends included unless said otherwise; `most` may be infinite.
+/// The range of a real number, ends included unless excluded; `most` may be infinite.
 struct Reals {
   double least = 0, most = std::numeric_limits<double>::infinity();
   bool least_excluded = false, most_excluded = false;
 };
 struct Switch {};
-/// One of these names: "cosine|linear|constant".
+/// A list of names: "cosine|linear|constant".
 struct Choices {
   std::string_view names;
 };
-/// What a key's value may be.
+/// The values that a key accepts.
 using Domain = std::variant<Switch, Integers, Reals, Choices>;
 
-/// A key's value; that of an enumeration is its name.
+/// A key's value; an enumeration's is its name.
 using KeyValue = std::variant<bool, int64_t, double, std::string>;
 
-/// Whether a value is of the kind and in the range of the domain. NaN is in none.
+/// Whether a value has the domain's type and is in its range. NaN never is.
 bool allows(const Domain& domain, const KeyValue& value);
-/// The range of a number in words, "1 to 4096", "0 or more", "0 to less than 1"; else "".
+/// The range of a number in words: "1 to 4096", "0 or more", "0 to less than 1"; "" for other domains.
 std::string range_text(const Domain& domain);
-/// "a, b or c" of "a|b|c".
+/// Converts "a|b|c" to "a, b or c".
 std::string choices_text(std::string_view names);
-/// A value as a user writes it: "true", "12", "1e-05", "gelu".
+/// A value as users write it: "true", "12", "1e-05", "gelu".
 std::string text_of(const KeyValue& value);
 /// Throws usage unless the value is allowed: "n_head = 0 is out of range; give 1 to 4096".
 void require_allowed(std::string_view name, const Domain& domain, const KeyValue& value);
 
-/// When the value of a key may differ from that of the run whose weights are used.
+/// When a key's value may differ from that of the run that supplies the weights.
 enum class Change : uint8_t {
-  always,    ///< also when the run is resumed
-  new_run,   ///< when another run begins from its weights, not when it is resumed
-  new_model  ///< only with new weights: they mean nothing without it
+  always,    ///< even when the run is resumed
+  new_run,   ///< when a new run starts from its weights, not when it is resumed
+  new_model  ///< only with new weights, since the old ones depend on it
 };
 
-/// One key of a configuration. Made by `key`.
+/// A key of a configuration. Created by `key`.
 template <class Config>
 struct Key {
   std::string_view name;
@@ -88,12 +88,12 @@ struct Key {
   Domain domain;
   std::string_view help;
   KeyValue (*get)(const Config&) = nullptr;
-  void (*set)(Config&, const KeyValue&) = nullptr;  ///< the value has to be allowed
-  std::string_view follows;                         ///< what decides where no value is given: "n_head"
-  void (*derive)(Config&) = nullptr;  ///< sets the value that follows; null: the member's default
-  bool from_data = false;             ///< no option: the data decides
+  void (*set)(Config&, const KeyValue&) = nullptr;  ///< the value must be allowed
+  std::string_view follows;                         ///< source of the value if none is given: "n_head"
+  void (*derive)(Config&) = nullptr;                ///< sets the derived value; null: the member's default
+  bool from_data = false;                           ///< no option: the data determines the value
 
-  /// Without a value given, `derive` computes it, or the data decides. `what` says so in the help.
+  /// If no value is given, `derive` computes it or the data determines it. The help prints `what` as the default.
   constexpr Key following(std::string_view what, void (*how)(Config&) = nullptr) const {
     Key key = *this;
     key.follows = what;
@@ -112,7 +112,7 @@ namespace keys_detail {
 template <class C, class M>
 C class_of(M C::*);
 
-/// The member that a path of pointers to members leads to.
+/// The member that a path of member pointers leads to.
 template <class C, class P, class... Rest>
 constexpr auto& member(C& config, P pointer, Rest... rest) {
   if constexpr (sizeof...(rest) == 0)
@@ -157,8 +157,8 @@ constexpr Domain domain_of() {
 
 }  // namespace keys_detail
 
-/// The key of a member, `key<&ModelConfig::n_head>(...)`, or of a member's member. Throws nothing; numbers and
-/// strings need a domain.
+/// The key of a member, `key<&ModelConfig::n_head>(...)`, or of a member's member. Numbers and strings
+/// require a domain.
 template <auto First, auto... Rest>
 constexpr auto key(std::string_view name, Change change, Domain domain, std::string_view help) {
   using Config = decltype(keys_detail::class_of(First));
@@ -171,7 +171,7 @@ constexpr auto key(std::string_view name, Change change, Domain domain, std::str
                      .follows = "",
                      .derive = nullptr};
 }
-/// The same of a switch or an enumeration, whose type is its domain.
+/// The key of a switch or an enumeration, whose type is its domain.
 template <auto First, auto... Rest>
 constexpr auto key(std::string_view name, Change change, std::string_view help) {
   using Config = decltype(keys_detail::class_of(First));
@@ -180,8 +180,8 @@ constexpr auto key(std::string_view name, Change change, std::string_view help) 
   return key<First, Rest...>(name, change, keys_detail::domain_of<T>(), help);
 }
 
-/// Throws usage at the first key whose value is not allowed. A member at a default that stands for "derived
-/// from others" is fine.
+/// Throws usage at the first key whose value is not allowed. Values at a default that means "derived from
+/// other members" are not checked.
 template <class Keys, class Config>
 void check_keys(const Keys& keys, const Config& config) {
   const Config fresh{};

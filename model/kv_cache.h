@@ -1,5 +1,5 @@
 #pragma once
-// What decoding keeps of the tokens a model has read, so that a new token costs one row, not a whole context.
+// The key-value cache of decoding: a new token costs one row of computation instead of a whole context.
 
 #include <cstdint>
 #include <vector>
@@ -9,14 +9,14 @@
 
 namespace hewn {
 
-/// The keys and values of every layer, for a batch of sequences of one length. With rotary positions the keys
-/// are stored rotated, so that cached rows never change.
+/// The keys and values of every layer, for a batch of sequences of equal length. With rotary positions the
+/// keys are stored rotated, so cached rows never change.
 class KvCache {
  public:
   /// Room for `capacity` tokens of each of `batch` sequences.
   KvCache(const ModelConfig& config, Device& device, DType dtype, int64_t batch, int64_t capacity);
 
-  /// Tokens held of each sequence.
+  /// Tokens held per sequence.
   int64_t length() const { return length_; }
   int64_t capacity() const { return capacity_; }
 
@@ -24,13 +24,13 @@ class KvCache {
   struct View {
     Tensor k, v;
   };
-  /// Writes the k and v columns of qkv [B, T, (H + 2 Hkv) D] behind the tokens held and returns a view of all
-  /// length() + T. Every layer appends the same tokens; then `advance` counts them, once. Throws usage when
-  /// they do not fit.
+  /// Writes the k and v columns of qkv [B, T, (H + 2 Hkv) D] after the tokens held, and returns a view of all
+  /// length() + T tokens. Every layer appends the same tokens; then `advance` counts them, once. Throws usage
+  /// if they do not fit.
   View append(int64_t layer, const Tensor& qkv);
   void advance(int64_t tokens) { length_ += tokens; }
   void clear() { length_ = 0; }
-  /// Keeps these sequences, in this order; one may be taken several times, as beam search does.
+  /// Selects these sequences, in this order; a sequence may occur several times, as in beam search.
   void select(const std::vector<int64_t>& sequences);
 
  private:

@@ -56,7 +56,7 @@ ResidualLayer::ResidualLayer(Parameters& parameters, const std::string& name, in
              initial_deviation / std::sqrt(2.0 * static_cast<double>(std::max<int64_t>(config.n_layer, 1)))),
       dropout(config.dropout, place, layer) {}
 
-// Dropout comes between the product and the sum, so only without it the product can add the residual itself.
+// Dropout comes between the product and the sum, so the product can add the residual only without dropout.
 Tensor ResidualLayer::operator()(const Tensor& x, const Tensor& residual, const Tensor& step_state) const {
   if (!dropout.active(step_state)) return linear(x, Activation::none, residual);
   const Tensor y = dropout(linear(x), step_state);

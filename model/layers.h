@@ -8,11 +8,11 @@
 
 namespace hewn {
 
-/// Standard deviation of fresh weights, as in GPT-2.
+/// Standard deviation of initial weights, as in GPT-2.
 inline constexpr double initial_deviation = 0.02;
 
 /// Whether the result of a product with this matrix should be bf16: on GPUs in mixed precision, if the next
-/// operation takes bf16. CPUs have no kernels for that.
+/// operation accepts bf16. CPUs have no kernels for that.
 bool bf16_result_for(Parameter& weight);
 
 /// y = act(x W + b), W [in, out] as in GPT-2's files.
@@ -43,7 +43,7 @@ struct NormLayer {
   Tensor operator()(const Tensor& x) const;
 };
 
-/// The places of dropout in a model. Each has a number of its own, so that no two share a mask: 0 for the
+/// The places of dropout in a model. Each has its own number, so that no two share a mask: 0 for the
 /// embeddings, 3 l + 1 to 3 l + 3 in layer l.
 enum class DropoutPlace : uint32_t { embeddings, attention_weights, attention_output, mlp_output };
 
@@ -53,9 +53,9 @@ struct DropoutLayer {
   uint32_t site;  ///< the number of the place
 
   DropoutLayer(double probability, DropoutPlace place, int64_t layer = 0);
-  /// Whether this pass drops anything: p > 0, and there is a step state (training).
+  /// Whether this pass drops elements: p > 0, and there is a step state (training).
   bool active(const Tensor& step_state) const { return p > 0 && step_state.defined(); }
-  /// Each element of x is zeroed with probability p, and the rest divided by 1 - p; x itself if not active.
+  /// Zeroes each element of x with probability p and divides the rest by 1 - p; returns x if not active.
   Tensor operator()(const Tensor& x, const Tensor& step_state) const;
 };
 
@@ -64,8 +64,8 @@ struct ResidualLayer {
   LinearLayer linear;
   DropoutLayer dropout;
 
-  /// Declares the parameters of a linear layer. Its weights are smaller by sqrt(2 n_layer), as in GPT-2: so
-  /// many branches are added to the residual stream (section 2.3 of its paper).
+  /// Declares the parameters of a linear layer. Initial weights are divided by sqrt(2 n_layer), as in GPT-2,
+  /// because 2 n_layer branches are added to the residual stream (section 2.3 of its paper).
   ResidualLayer(Parameters& parameters, const std::string& name, int64_t in, const ModelConfig& config,
                 DropoutPlace place, int64_t layer);
   /// x [..., in], residual [..., C] -> [..., C]; an undefined residual counts as zero.

@@ -1,5 +1,5 @@
 #pragma once
-// What stands between the two linear layers of an MLP: a view of the table of activations.
+// The activation between the two linear layers of an MLP: a view of the table of activations.
 
 #include <array>
 #include <string>
@@ -9,7 +9,7 @@
 
 namespace hewn {
 
-/// An activation f(x W), or the product f(x W) (x V) with a gate beside it.
+/// An activation f(x W), or a gated one, f(x W) (x V).
 struct MlpActivation {
   Activation curve;
   bool gated;
@@ -20,7 +20,7 @@ struct MlpActivation {
 };
 inline constexpr MlpActivation MlpActivation::swiglu{Activation::silu, true};
 
-/// Calls use(activation, name) for all that models may have, in the order of the table.
+/// Calls use(activation, name) for all activations that models may use, in the order of the table.
 template <class Use>
 constexpr void for_each_mlp_activation(Use use) {
   for (const ActivationRow& row : activation_table) {

@@ -63,7 +63,7 @@ void Parameters::adopt(Device& device, DType dtype,
     p.value = Tensor::over(storage_of(p), dtype_, p.shape);
     if (!mixed_ || !p.decayed()) continue;
     p.value_bf16 = Tensor::empty(device, DType::bf16, p.shape);
-    p.bf16_version = p.value.storage()->version - 1;  // not yet made
+    p.bf16_version = p.value.storage()->version - 1;  // the copy is outdated
   }
 }
 
@@ -107,7 +107,7 @@ void Parameters::add_bf16() {
     p.value_bf16 =
         Tensor::over(Storage::borrow(*device_, data, p.value.bytes() / 2, slab_.values_bf16.storage()),
                      DType::bf16, p.shape);
-    p.bf16_version = p.value.storage()->version - 1;  // not yet made
+    p.bf16_version = p.value.storage()->version - 1;  // the copy is outdated
   }
 }
 

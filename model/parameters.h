@@ -1,6 +1,6 @@
 #pragma once
 // The parameters of a model: declared by name as layers are built, then laid out in a slab so that the
-// optimizer sweeps over all of them in one kernel call.
+// optimizer updates all of them in one kernel call.
 
 #include <deque>
 #include <functional>
@@ -15,7 +15,7 @@
 
 namespace hewn {
 
-/// How a parameter starts: normal with this standard deviation, or a constant when the deviation is 0.
+/// How a parameter is initialised: normal with this standard deviation, or a constant if the deviation is 0.
 struct Init {
   double deviation = 0;
   double constant = 0;
@@ -25,18 +25,18 @@ struct Init {
 };
 
 struct Parameter {
-  std::string name;  ///< Hugging Face's: "transformer.h.0.attn.c_attn.weight"
+  std::string name;  ///< as in Hugging Face's files: "transformer.h.0.attn.c_attn.weight"
   Shape shape;
   Init init;
   Tensor value;               ///< a leaf of the tape, once allocated
-  Tensor value_bf16;          ///< for a matrix in mixed precision: the value as bf16, see bf16_of
+  Tensor value_bf16;          ///< a matrix in mixed precision: the value as bf16, see bf16_of
   uint64_t bf16_version = 0;  ///< the version of the value that was copied
 
-  /// Weight decay applies to matrices only (and embeddings), not to biases and norms.
+  /// Weight decay applies only to matrices (embeddings included), not to biases and norms.
   bool decayed() const { return shape.rank() >= 2; }
 };
 
-/// All parameters, contiguous in memory, those that decay first; gradients in the same layout.
+/// All parameters, contiguous in memory, those with weight decay first; gradients in the same layout.
 struct ParameterSlab {
   std::vector<Parameter*> members;
   std::unique_ptr<Slab> values, grads;
@@ -55,15 +55,15 @@ class Parameters {
   Parameters(const Parameters&) = delete;
   Parameters& operator=(const Parameters&) = delete;
 
-  /// Declares a parameter; its value exists after `allocate`. The address stays valid.
+  /// Declares a parameter; it has a value after `allocate`. The address stays valid.
   Parameter* add(std::string name, const Shape& shape, Init init);
 
   /// Allocates all declared parameters (at least one), and their gradients unless `grads` is false. Initial
-  /// values are drawn from `seed`, parameter n from stream n: the same on every device. `dtype` is f32, f64,
-  /// or bf16 for mixed precision (Micikevicius et al., "Mixed precision training", 2018, section 3.1): then
-  /// values and gradients are float32, and each matrix has a bf16 copy for the matrix products.
+  /// values are drawn from `seed`, those of parameter n from stream n: the same on every device. `dtype` is
+  /// f32, f64, or bf16 for mixed precision (Micikevicius et al., "Mixed precision training", 2018, section
+  /// 3.1); values and gradients are then float32, and each matrix has a bf16 copy for the matrix products.
   void allocate(Device& device, DType dtype, uint64_t seed, bool grads = true);
-  /// Uses values that are elsewhere in memory, read-only and without gradients, instead of allocating them.
+  /// Uses existing values in memory, read-only and without gradients, instead of allocating them.
   /// `storage_of` returns the values of one parameter, row-major, of `dtype` (f32 for bf16). Matrices have
   /// bf16 copies as in `allocate`.
   void adopt(Device& device, DType dtype,
@@ -73,7 +73,7 @@ class Parameters {
   /// In order of declaration.
   const std::deque<Parameter>& all() const { return all_; }
   std::deque<Parameter>& all() { return all_; }
-  /// The parameter of that name, or null.
+  /// The parameter with this name, or null.
   Parameter* find(const std::string& name);
   int64_t numel() const;
   Device& device() const { return *device_; }
@@ -81,14 +81,14 @@ class Parameters {
   DType dtype() const { return dtype_; }
   /// The dtype of the operands of matrix products: bf16 in mixed precision, else `dtype()`.
   DType product_dtype() const { return mixed_ ? DType::bf16 : dtype_; }
-  /// The memory that `allocate` has laid out.
+  /// The memory laid out by `allocate`.
   const ParameterSlab& slab() const { return slab_; }
 
-  /// Forgets all gradients: the next backward sets them.
+  /// Discards all gradients: the next backward pass overwrites them.
   void clear_grads();
-  /// Zeroes the gradients that the backward pass has not reached, so that the optimizer reads no old ones.
+  /// Zeroes the gradients that the backward pass has not reached, so that the optimizer reads no old values.
   void complete_grads();
-  /// To be called after the optimizer has changed the values, and their bf16 copies, in place.
+  /// Must be called after the optimizer has changed the values, and their bf16 copies, in place.
   void updated();
 
  private:

@@ -54,7 +54,7 @@ Tensor PositionTable::rows_of(const Tensor& tokens, const ForwardOptions& option
 }
 
 Tensor PositionTable::positions_of(const Tensor& tokens, const ForwardOptions& options) {
-  // Those of training batches stay where they are: a captured step finds them again and copies nothing.
+  // Positions of training batches are kept: a captured step reads them at the same address and copies nothing.
   Tensor* const kept =
       !options.cached() && Tape::current() ? &positions_[{tokens.dim(0), tokens.dim(1)}] : nullptr;
   if (kept && kept->defined()) return *kept;

@@ -1,6 +1,6 @@
 #pragma once
-// Positions from a table with one row for each place of the context: learned (GPT-2), or sinusoids (Vaswani
-// et al., "Attention is all you need", 2017, section 3.5). Rotary positions are applied in model/attention.h.
+// Position embeddings from a table with one row per position: learned (GPT-2) or sinusoidal (Vaswani et al.,
+// "Attention is all you need", 2017, section 3.5). Rotary positions are applied in model/attention.h.
 
 #include <map>
 #include <utility>
@@ -11,15 +11,15 @@ namespace hewn {
 
 class PositionTable {
  public:
-  /// Declares transformer.wpe.weight [block_size, width] for learned positions. `width` is that of the token
-  /// embeddings.
+  /// Declares transformer.wpe.weight [block_size, width] for learned positions. `width` is the width of
+  /// the token embeddings.
   PositionTable(Parameters& parameters, const ModelConfig& config, int64_t width);
 
-  /// Whether the config has a table; rotary positions and none have not.
+  /// Whether the config uses a table: not with rotary positions or none.
   bool exists() const { return kind_ == Positions::learned || kind_ == Positions::sinusoidal; }
   /// All rows: [block_size, width].
   const Tensor& rows();
-  /// The row of each token [B, T], counted from behind what its cache holds: [B, T, width].
+  /// The row of each token [B, T], counted from the end of its cache: [B, T, width].
   Tensor rows_of(const Tensor& tokens, const ForwardOptions& options);
 
  private:
@@ -31,7 +31,7 @@ class PositionTable {
   double scale_;  // of sinusoids
   int64_t length_, width_;
   Parameter* wpe_ = nullptr;
-  Tensor sinusoids_;                                         // [block_size, width], made at first use
+  Tensor sinusoids_;                                         // [block_size, width], computed on first use
   std::map<std::pair<int64_t, int64_t>, Tensor> positions_;  // of training batches [B, T], likewise
 };
 

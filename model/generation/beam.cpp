@@ -16,7 +16,7 @@ struct Candidate {
   double log_probability = 0;
 };
 
-/// The n best next steps of all beams, the best first.
+/// The n best next steps of all beams, best first.
 std::vector<Candidate> best_steps(const std::vector<double>& logits, const std::vector<BeamText>& beams,
                                   size_t n) {
   std::vector<Candidate> all;
@@ -63,8 +63,8 @@ class Search {
     done_.push_back(std::move(text));
   }
 
-  // Whether no live text can still become one of the n best: its log P only falls, and length can help so
-  // much.
+  // Whether no live text can still become one of the n best: log P only decreases, and a text cannot be
+  // longer than max_new_tokens.
   bool settled(int64_t tokens) const {
     if (static_cast<int64_t>(done_.size()) < options_.n_best) return false;
     if (live_.empty()) return true;
@@ -77,7 +77,7 @@ class Search {
 
   void step() {
     const auto width = static_cast<size_t>(options_.beams);
-    // Of so many steps at least `width` do not end their text.
+    // Among this many steps, at least `width` do not end their text.
     const size_t wanted = width * (1 + options_.stop_tokens.size());
     std::vector<BeamText> next;
     std::vector<int64_t> from;

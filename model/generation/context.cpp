@@ -9,7 +9,7 @@
 namespace hewn {
 namespace {
 
-/// Tokens where the model is. Its embedding looks at them itself, but on a GPU.
+/// Tokens on the model's device. On a GPU they are checked here; on a CPU the embedding checks them.
 Tensor on_device(const Model& model, const std::vector<int32_t>& tokens, const Shape& shape) {
   if (executor(model.device()).gpu()) check_ids(tokens, model.config().vocab_size, "token");
   return Tensor::from(model.device(), tokens, shape);

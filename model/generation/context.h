@@ -11,32 +11,30 @@
 
 namespace hewn {
 
-/// Which tokens a sequence keeps when it has reached block_size. `half`: the newest half, so that the cache
-/// is rebuilt once per half block. `one`: all but the oldest, as in nanoGPT; the cache is then rebuilt for
-/// every token.
+/// The tokens that a sequence keeps when it reaches block_size. `half`: the newest half, so that the cache is
+/// rebuilt once per half block. `one`: all but the oldest, as in nanoGPT; the cache is then rebuilt for every token.
 enum class Slide : uint8_t { half, one };
 
 /// One or more sequences of equal length that a model continues token by token. `Context` holds the tokens,
 /// up to block_size of each; its `KvCache` holds the keys and values that the model has computed for them,
-/// and can be rebuilt from the tokens at any time. After `push`, `next_logits` runs the model on the tokens
-/// that the cache does not hold yet.
+/// and can be rebuilt from the tokens at any time. `next_logits` runs the model on the tokens that are not
+/// yet in the cache.
 class Context {
  public:
-  /// Begins with one empty sequence. Without a cache each call of `next_logits` computes the whole context:
-  /// the same logits up to rounding. Logits are returned only for ids below `vocab_size` (0: all), since a
-  /// model's vocabulary may be padded beyond its tokenizer's.
+  /// Begins with one empty sequence. Without a cache, every call of `next_logits` computes the whole context;
+  /// the logits are the same up to rounding. Logits are returned only for ids below `vocab_size` (0: all),
+  /// since a model's vocabulary may be padded beyond its tokenizer's.
   Context(Model& model, bool use_cache, int64_t vocab_size = 0, Slide slide = Slide::half);
 
   int64_t sequences() const { return static_cast<int64_t>(tokens_.size()); }
-  /// Appends one token to each sequence, and drops old ones first where the block is full (`Slide`).
+  /// Appends one token to each sequence; drops old ones first if the block is full (`Slide`).
   void push(const std::vector<int32_t>& tokens);
   /// Logits of the next token of each sequence: [sequences, vocab_size], row-major.
   std::vector<double> next_logits();
-  /// The same for several contexts of one model, with one sequence each and of any lengths: one row per
-  /// context. Contexts with exactly one new token share a pass through the model; each of the others has its
-  /// own.
+  /// The next logits of several contexts of one model, with one sequence each and of any lengths: one row per
+  /// context. Contexts with exactly one new token share a forward pass; each of the others has its own.
   static std::vector<std::vector<double>> next_logits(std::span<Context* const> contexts);
-  /// Keeps these sequences, in this order; one may be taken several times, as beam search does.
+  /// Selects these sequences, in this order; a sequence may occur several times, as in beam search.
   void select(const std::vector<int64_t>& sequences);
 
   /// Whether old tokens have been dropped.
@@ -51,10 +49,10 @@ class Context {
   Model& model_;
   int64_t vocab_size_;
   int64_t limit_;  // block_size
-  int64_t kept_;   // tokens that stay when a sequence has reached it
+  int64_t kept_;   // tokens kept when a sequence has reached it
   std::unique_ptr<KvCache> cache_;
   std::vector<std::vector<int32_t>> tokens_{1};
-  size_t seen_ = 0;  // tokens of each sequence that the cache holds
+  size_t seen_ = 0;  // tokens of each sequence in the cache
   bool slid_ = false;
 };
 

@@ -11,13 +11,13 @@
 namespace hewn {
 namespace {
 
-/// A text that is being written.
+/// A text in progress.
 struct Writing {
   size_t request;
   Context context;
   Rng random;
   std::vector<int32_t> seen;
-  int64_t left;  // tokens that may still come
+  int64_t left;  // tokens that may still be added
 
   Writing(Model& model, size_t number, const GenerateRequest& asked, const GenerateOptions& options)
       : request(number),
@@ -29,7 +29,7 @@ struct Writing {
     for (const int32_t token : asked.prompt) context.push({token});
   }
 
-  /// Chooses the next token; false when the text is at its end.
+  /// Chooses the next token; returns false at the end of the text.
   bool go_on(const std::vector<double>& logits, const GenerateOptions& options,
              const GenerateEvents& events) {
     const int32_t token =
@@ -93,7 +93,7 @@ std::string StopStrings::push(std::string_view text) {
   for (const std::string& stop : stops_)
     if (const size_t at = held_.find(stop); at < end) end = at, found_ = true;
   if (!found_)
-    for (const std::string& stop : stops_)  // the longest tail that begins a stop string
+    for (const std::string& stop : stops_)  // the longest suffix that begins a stop string
       for (size_t n = std::min(stop.size() - 1, held_.size()); n > 0; --n)
         if (held_.ends_with(std::string_view(stop).substr(0, n))) {
           end = std::min(end, held_.size() - n);

@@ -13,13 +13,14 @@ namespace {
 
 void penalize(std::vector<double>& logits, double penalty, std::span<const int32_t> seen) {
   for (const int32_t id : std::unordered_set<int32_t>(seen.begin(), seen.end())) {
-    if (static_cast<size_t>(id) >= logits.size()) continue;  // of a prompt, not to be drawn
+    if (static_cast<size_t>(id) >= logits.size()) continue;  // a prompt token that cannot be drawn
     double& logit = logits[static_cast<size_t>(id)];
     logit = logit > 0 ? logit / penalty : logit * penalty;
   }
 }
 
-/// How many of the likeliest tokens, in falling order, are left; `all` is what top_p is a part of.
+/// The number of tokens that top_p and min_p keep. `order`: the most likely ids, in descending order; `all`:
+/// the total weight to which top_p refers.
 size_t kept(const std::vector<double>& weights, const std::vector<int32_t>& order,
             const SamplingOptions& options, double all) {
   size_t n = 0;
@@ -31,8 +32,8 @@ size_t kept(const std::vector<double>& weights, const std::vector<int32_t>& orde
   return std::max<size_t>(n, 1);
 }
 
-/// The tokens that top_k, top_p and min_p leave. Most are never sorted: few likely ones are tried first, then
-/// more.
+/// The tokens that top_k, top_p and min_p keep. Avoids sorting the whole vocabulary: tries a few of the most
+/// likely tokens first, then more.
 std::vector<int32_t> left_over(const std::vector<double>& weights, const SamplingOptions& options) {
   const size_t most =
       options.top_k == 0 ? weights.size() : std::min(weights.size(), static_cast<size_t>(options.top_k));
@@ -119,7 +120,7 @@ int32_t draw(const std::vector<double>& probabilities, double u) {
     sum += probabilities[i];
     if (u < sum) return last;
   }
-  return last;  // rounding left the sum a hair below u
+  return last;  // rounding left the sum slightly below u
 }
 
 }  // namespace hewn

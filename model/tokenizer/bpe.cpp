@@ -61,7 +61,7 @@ class BpeTokenizer final : public Tokenizer {
   MergeTable table_;
 };
 
-/// The file format of Hugging Face's tokenizers, so that they open it.
+/// In the format of Hugging Face's tokenizers, so that other programs can open it.
 std::string BpeTokenizer::to_json() const {
   using Ordered = nlohmann::ordered_json;
   const auto is_special = [&](int32_t id) {
@@ -70,7 +70,7 @@ std::string BpeTokenizer::to_json() const {
   const Ordered byte_level{
       {"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", true}};
   Ordered merges = Ordered::array();
-  std::string object;  // by hand: an ordered object looks for each new key among all before it
+  std::string object;  // by hand: inserting into an ordered object takes linear time
   for (int32_t id = 0; id < vocab_size(); ++id)
     object += (id ? "," : "") +
               Ordered(is_special(id) ? std::string(bytes_of(id)) : to_printable(bytes_of(id))).dump() + ":" +
@@ -89,7 +89,7 @@ std::string BpeTokenizer::to_json() const {
          object + R"(},"merges":)" + merges.dump() + "}}";
 }
 
-/// Puts a vocabulary together from printable texts, pairs of them, and special texts.
+/// Builds a vocabulary from printable texts, pairs of them, and special texts.
 BpeVocabulary assembled(std::vector<std::string> texts,
                         const std::vector<std::pair<std::string, std::string>>& pairs,
                         std::vector<Special> specials) {
@@ -116,7 +116,7 @@ BpeVocabulary assembled(std::vector<std::string> texts,
   return vocabulary;
 }
 
-/// Refuses what would make other tokens of a text than this program does.
+/// Refuses settings that would produce other tokens than this implementation.
 void require_gpt2_like(const json& file) {
   const auto is_null = [&](const json& where, const char* name) {
     return !where.contains(name) || where[name].is_null();

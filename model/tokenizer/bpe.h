@@ -1,5 +1,5 @@
 #pragma once
-// Byte pair vocabularies, from whatever source.
+// Byte pair vocabularies from any source.
 
 #include <memory>
 #include <string>
@@ -11,8 +11,7 @@
 
 namespace hewn::tokenizers {
 
-/// The parts of a byte pair tokenizer. `pieces[id]` holds the bytes of a token, or the text of a special
-/// token.
+/// The parts of a byte pair tokenizer. `pieces[id]` holds the bytes of a token, or the text of a special token.
 struct BpeVocabulary {
   std::vector<std::string> pieces;
   std::vector<Merge> merges;      ///< in the order in which they were learned
@@ -22,11 +21,11 @@ struct BpeVocabulary {
 /// Throws ErrorCode::input unless there is a token for each byte.
 std::unique_ptr<Tokenizer> make_bpe(BpeVocabulary vocabulary);
 
-/// Reads GPT-2's two files: an object from token texts to ids, and a list of merges, one per line. Throws
-/// ErrorCode::input.
+/// Reads GPT-2's two files: an object that maps token texts to ids, and a list of merges, one per line.
+/// Throws ErrorCode::input.
 std::unique_ptr<Tokenizer> read_gpt2_vocabulary(std::string_view vocab_json, std::string_view merges);
 
-/// Converts bytes to the printable characters by which GPT-2's files represent them, one character per byte,
+/// Converts bytes to the printable characters that represent them in GPT-2's files, one character per byte,
 /// and back. Throws ErrorCode::input for text with other characters.
 std::string to_printable(std::string_view bytes);
 std::string from_printable(std::string_view text);

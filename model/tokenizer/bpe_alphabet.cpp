@@ -1,5 +1,5 @@
-// The printable characters that stand for bytes in GPT-2's files (OpenAI, encoder.py, bytes_to_unicode):
-// visible ones of Latin-1 for themselves, the other 68 bytes in order as U+0100 and following.
+// The printable characters that represent bytes in GPT-2's files (OpenAI, encoder.py, bytes_to_unicode):
+// visible Latin-1 characters represent themselves; the other 68 bytes become U+0100 and following, in order.
 
 #include <algorithm>
 

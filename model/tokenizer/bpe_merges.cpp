@@ -70,7 +70,7 @@ void MergeTable::merge_from(size_t first, std::vector<int32_t>& ids) const {
 }
 
 size_t MergeTable::merge_short(Short& token, size_t n) const {
-  std::array<const Slot*, short_piece> with_next;  // the merge of a token and the one after
+  std::array<const Slot*, short_piece> with_next;  // the merge of each token with the next
   for (size_t i = 0; i + 1 < n; ++i) with_next[i] = &find({token[i], token[i + 1]});
   while (n > 1) {
     size_t best = 0;
@@ -92,8 +92,7 @@ void MergeTable::merge_long(size_t first, std::vector<int32_t>& ids) const {
     int32_t token;
     size_t before, after;
   };
-  // A merge that may still be possible. Nodes never move, so that the leftmost of equal rank is the lowest
-  // index.
+  // A merge that may still be possible. Nodes never move, so among equal ranks the lowest index is the leftmost.
   struct Candidate {
     const Slot* merge;
     size_t left, right;
@@ -117,7 +116,7 @@ void MergeTable::merge_long(size_t first, std::vector<int32_t>& ids) const {
       continue;
     nodes[left].token = merge->into;
     nodes[left].after = nodes[right].after;
-    nodes[right].token = -1;  // no longer there
+    nodes[right].token = -1;  // removed
     if (nodes[left].after < end) nodes[nodes[left].after].before = left, consider(left, nodes[left].after);
     if (left > 0) consider(nodes[left].before, left);
   }

@@ -1,7 +1,7 @@
 #pragma once
 // Byte pair encoding (Sennrich, Haddow and Birch 2016, "Neural Machine Translation of Rare Words with Subword
-// Units", section 3.2) over bytes: a piece starts as its bytes; the adjacent pair that was learned first is
-// merged, again and again, until no known pair is left.
+// Units", section 3.2) over bytes: a piece starts as its bytes; then the adjacent pair that was learned first
+// is merged, repeatedly, until no known pair is left.
 
 #include <array>
 #include <cstdint>
@@ -17,7 +17,7 @@ struct TokenPair {
   bool operator==(const TokenPair&) const = default;
 };
 
-/// A pair and the token that it becomes; its index in a list of merges is its rank.
+/// A pair and the token that replaces it; its index in a list of merges is its rank.
 struct Merge {
   TokenPair pair;
   int32_t into = 0;
@@ -36,7 +36,7 @@ class MergeTable {
   /// Appends the tokens of a piece, in O(n log n) time for n bytes.
   void encode(std::string_view piece, std::vector<int32_t>& ids) const;
 
-  /// Merges the tokens from index `first` on, which need not be bytes, in the same time.
+  /// Merges the tokens from index `first` on, which need not be bytes, in O(n log n) time.
   void merge_from(size_t first, std::vector<int32_t>& ids) const;
 
  private:

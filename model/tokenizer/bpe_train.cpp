@@ -1,7 +1,6 @@
-// Learning a byte pair vocabulary: the pair of neighbours that is most frequent in the text becomes a token,
-// again and again (Sennrich, Haddow and Birch 2016, algorithm 1). Each distinct piece of the text is kept
-// once, with how often it occurs; a merge visits only the pieces that hold its pair, and corrects the counts
-// of the pairs around it.
+// Learns a byte pair vocabulary: the most frequent adjacent pair in the text becomes a token, repeatedly
+// (Sennrich, Haddow and Birch 2016, algorithm 1). Each distinct piece of the text is stored once, with its
+// count; a merge visits only the pieces that contain its pair, and corrects the counts of the pairs around it.
 
 #include <algorithm>
 #include <map>
@@ -21,15 +20,14 @@ using Counts = std::unordered_map<std::string_view, int64_t>;
 
 bool is_letter(char c) { return (c | 0x20) >= 'a' && (c | 0x20) <= 'z'; }
 
-/// The first place from `at` on that is a border of pieces whatever stands around it: before a blank between
-/// letters.
+/// The first position from `at` on that is a border of pieces in any context: before a space between letters.
 size_t border_from(std::string_view text, size_t at) {
   for (at = std::max<size_t>(at, 1); at + 1 < text.size(); ++at)
     if (text[at] == ' ' && is_letter(text[at - 1]) && is_letter(text[at + 1])) return at;
   return text.size();
 }
 
-/// How often each piece occurs, by the bytes of the piece, counted by all cores.
+/// The number of occurrences of each piece, ordered by the bytes of the piece. Uses all cores.
 std::map<std::string_view, int64_t> count_pieces(Texts texts) {
   constexpr size_t part_bytes = size_t{1} << 20;
   std::vector<std::string_view> parts;
@@ -70,14 +68,14 @@ class Learner {
     for (const auto& [key, about] : pairs_) queue_.push({about.count, pair_of(key)});
   }
 
-  /// Merges until there are `tokens`, or no pair is left that occurs `min_count` times.
+  /// Merges until there are `tokens` tokens, or no remaining pair occurs `min_count` times.
   void learn(size_t tokens, int64_t min_count) {
     while (vocabulary_.pieces.size() < tokens && !queue_.empty()) {
       const Candidate best = queue_.top();
       queue_.pop();
       const auto found = pairs_.find(key_of(best.pair));
       const int64_t count = found == pairs_.end() ? 0 : found->second.count;
-      if (count != best.count) {  // its count has changed since
+      if (count != best.count) {  // outdated: the count has changed since it was queued
         if (count > 0) queue_.push({count, best.pair});
         continue;
       }
@@ -95,9 +93,9 @@ class Learner {
   };
   struct About {
     int64_t count = 0;
-    std::vector<size_t> words;  ///< that hold the pair, or did; rising
+    std::vector<size_t> words;  ///< indices of the words that contain the pair or once did; increasing
   };
-  /// The more frequent first, of equal ones the pair of older tokens.
+  /// More frequent pairs first; among equals, the pair of older tokens.
   struct Candidate {
     int64_t count;
     TokenPair pair;
@@ -130,7 +128,7 @@ class Learner {
 
   void merge(TokenPair pair, std::vector<size_t> words) {
     const std::string& left = vocabulary_.pieces[static_cast<size_t>(pair.left)];
-    // Two pairs can make the same bytes; they are one token.
+    // Two pairs can have the same bytes; they become the same token.
     const int32_t into = add_piece(left + vocabulary_.pieces[static_cast<size_t>(pair.right)]);
     vocabulary_.merges.push_back({pair, into});
     touched_.clear();
@@ -174,7 +172,7 @@ class Learner {
   std::vector<Word> words_;
   std::unordered_map<uint64_t, About, Hash> pairs_;
   std::priority_queue<Candidate> queue_;
-  std::vector<TokenPair> touched_;  ///< that the merge at hand made more frequent
+  std::vector<TokenPair> touched_;  ///< pairs that the current merge made more frequent
 };
 
 }  // namespace

@@ -32,7 +32,7 @@ struct Char {
   size_t bytes;
 };
 
-/// The same of ASCII: the loop over a text does little else than to look this up.
+/// The classes of ASCII characters, in a table: most of the splitting time goes into this lookup.
 constexpr std::array<Class, 128> ascii_classes = [] {
   std::array<Class, 128> classes{};
   for (size_t c = 0; c < classes.size(); ++c) {
@@ -50,7 +50,7 @@ inline Char char_at(std::string_view text, size_t at) {
   return c.bytes == 0 ? Char{Class::sign, 1} : Char{class_of(c.value), c.bytes};
 }
 
-/// Bytes of a clitic at `at`, 0 if there is none.
+/// Length in bytes of the clitic at `at`; 0 if there is none.
 size_t clitic(std::string_view text, size_t at) {
   if (text[at] != '\'') return 0;
   for (const std::string_view one : {"'s", "'t", "'re", "'ve", "'m", "'ll", "'d"})

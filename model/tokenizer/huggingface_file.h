@@ -15,8 +15,8 @@ namespace hewn::tokenizers {
 
 using TextPair = std::pair<std::string, std::string>;
 
-/// Token texts by id, from an object of texts and ids and the list of added tokens. Every id from 0 on must
-/// occur exactly once.
+/// Token texts by id, from an object that maps texts to ids and the list of added tokens. Every id from 0 on
+/// must occur exactly once.
 std::vector<std::string> texts_by_id(const nlohmann::json& vocab, const nlohmann::json& added);
 
 /// The added tokens.
@@ -28,7 +28,7 @@ nlohmann::ordered_json added_tokens(std::span<const Special> specials);
 /// The merges of a model, each as "left right" or as [left, right].
 std::vector<TextPair> merges_in(const nlohmann::json& model);
 
-/// "left right" of merge `rank`.
+/// Splits "left right"; `rank` is for error messages.
 TextPair split_pair(std::string_view line, size_t rank);
 
 }  // namespace hewn::tokenizers

@@ -14,11 +14,11 @@ namespace {
 using nlohmann::json;
 using Ordered = nlohmann::ordered_json;
 
-/// How a kind looks in such a file.
+/// The form of a kind in such a file.
 struct Layout {
   std::string_view kind;
   Ordered cut, decoder;  ///< "pre_tokenizer" and "decoder"
-  bool words = false;    ///< the model is a list of words, else byte pairs without merges
+  bool words = false;    ///< the model is a list of words; otherwise byte pairs without merges
 };
 
 Ordered split_at(const char* pattern, const char* behavior) {
@@ -54,14 +54,14 @@ Layout regex_layout() {
       in_sequence("decoders", {blank, fuse, strip}), true};
 }
 
-/// A token as the file writes it.
+/// A token in the form used by the file.
 std::string written(const Layout& layout, std::string_view piece) {
   if (layout.kind == "byte") return to_printable(piece);
   if (layout.kind == "regex" && piece.starts_with(' ')) piece.remove_prefix(1);
   return std::string(piece);
 }
 
-/// As text: an ordered object of many tokens would look for each new one among all before it.
+/// Built as text, because inserting into an ordered object takes linear time.
 std::string model_text(const Layout& layout, const Tokenizer& tokenizer) {
   std::string vocabulary = "{";
   for (int32_t id = 0; id < tokenizer.vocab_size(); ++id)
@@ -89,7 +89,7 @@ bool is_laid_out_as(const Layout& layout, const json& file) {
          is_null(file, "normalizer") && is_null(file, "post_processor");
 }
 
-/// The tokens in order. Only the special tokens that the kinds know may be added.
+/// The tokens in order. Added tokens must be special tokens of these kinds.
 std::vector<std::string> tokens_in(const json& file) {
   const json added = file.value("added_tokens", json::array());
   for (const json& token : added)
@@ -99,7 +99,7 @@ std::vector<std::string> tokens_in(const json& file) {
   return texts_by_id(file.at("model").at("vocab"), added);
 }
 
-/// Whether these are the 256 bytes, as GPT-2 writes them.
+/// Whether these are the 256 bytes in GPT-2's form.
 bool are_bytes(const std::vector<std::string>& tokens) {
   if (tokens.size() != 256) return false;
   for (size_t byte = 0; byte < tokens.size(); ++byte) {

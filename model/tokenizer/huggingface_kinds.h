@@ -1,7 +1,7 @@
 #pragma once
-// byte, char, word and regex as a tokenizer.json of Hugging Face's tokenizers, which then makes the same ids of a
-// text: bytes as byte pairs that are never merged, characters as a vocabulary without merges, words as a list of
-// words. The kinds bpe and sentencepiece are kept in that format anyway.
+// Writes and reads byte, char, word and regex tokenizers as a tokenizer.json of Hugging Face's tokenizers
+// that produces the same ids: bytes as byte pairs without merges, characters as a vocabulary without merges,
+// words as a list of words. The kinds bpe and sentencepiece always use that format.
 
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
@@ -12,12 +12,12 @@
 
 namespace hewn::tokenizers {
 
-/// The file's text; nothing for other kinds.
+/// The file's content; empty for other kinds.
 std::optional<std::string> huggingface_text(const Tokenizer& tokenizer);
 
-/// The inverse: the tokenizer of a file that cuts and joins text as one of these kinds does, also where another
-/// program has saved it again. Null for any other file. Throws ErrorCode::input or a JSON exception for a
-/// vocabulary that is none of the kind.
+/// The inverse: reads a file that splits and joins text like one of these kinds, even if another program has
+/// rewritten it. Null for any other file. Throws ErrorCode::input or a JSON exception if the vocabulary does
+/// not fit the kind.
 std::unique_ptr<Tokenizer> read_huggingface_kind(const nlohmann::json& file);
 
 }  // namespace hewn::tokenizers

@@ -10,19 +10,19 @@ namespace hewn::tokenizers {
 namespace {
 
 constexpr std::string_view end_of_text = "<|endoftext|>", unknown_token = "<|unk|>";
-constexpr std::string_view signs = ",.:;?_!\"()'";  // tokens of their own
+constexpr std::string_view signs = ",.:;?_!\"()'";  // each is a token
 constexpr std::string_view after_word =
-    ",.:;?!\"()'";  // those that decoding puts right after what was before
+    ",.:;?!\"()'";  // those that decoding puts directly after the previous token
 
-/// Bytes of the white space at `at`, 0 if there is none. The text is UTF-8.
+/// Length in bytes of the white space at `at`; 0 if there is none. The text must be UTF-8.
 size_t white_space(std::string_view text, size_t at) {
   const auto byte = static_cast<unsigned char>(text[at]);
   const CodePoint c = byte < 0x80 ? CodePoint{byte, 1} : decode_utf8(text, at);
   return is_white_space(c.value) ? c.bytes : 0;
 }
 
-/// Where the token that begins at `begin`, not with white space, ends: what Python's
-/// re.split(r'([,.:;?_!"()\']|--|\s)', text) leaves in one part.
+/// The end of the token that begins at `begin`, which is not white space: Python's
+/// re.split(r'([,.:;?_!"()\']|--|\s)', text) yields the same part.
 size_t regex_token_end(std::string_view text, size_t begin) {
   const auto is_sign = [&](size_t at) { return signs.find(text[at]) != signs.npos; };
   const auto is_dash = [&](size_t at) { return text.substr(at, 2) == "--"; };
@@ -99,9 +99,9 @@ class RegexTokenizer final : public Tokenizer {
 
  private:
   std::vector<std::string> vocab_;
-  std::vector<std::string> shown_;  // with the blank before
+  std::vector<std::string> shown_;  // with the space before it
   std::vector<Special> specials_;
-  std::unordered_map<std::string_view, int32_t> id_of_;  // views into vocab_, without the last two
+  std::unordered_map<std::string_view, int32_t> id_of_;  // views into vocab_, without its last two
 };
 
 }  // namespace

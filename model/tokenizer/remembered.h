@@ -1,5 +1,5 @@
 #pragma once
-// Words repeat within a text, so their tokens are cached while it is encoded.
+// A cache of tokenized words, used while a text is encoded, since words repeat.
 
 #include <algorithm>
 #include <array>
@@ -12,17 +12,15 @@
 
 namespace hewn::tokenizers {
 
-/// A cache of the tokens of short pieces. Bytes and tokens are stored in the table itself, two pieces per
-/// slot, since following a pointer would most often miss the processor's caches. A new piece replaces the
-/// older one of its slot.
+/// The tokens of short pieces. Bytes and tokens are stored in the table itself, two pieces per slot, because
+/// following a pointer would usually miss the processor's caches. A new piece replaces the older one in its slot.
 template <size_t most_tokens>
 class Remembered {
  public:
   explicit Remembered(size_t text_bytes)
       : pairs_(std::bit_ceil(std::clamp<size_t>(text_bytes / 32, 16, 1 << 16))) {}
 
-  /// Appends the tokens of a piece to `ids`, calling `encode()` to append them if the piece is not in the
-  /// cache.
+  /// Appends the tokens of a piece to `ids`. If the piece is not in the cache, `encode()` must append them.
   template <class Encode>
   void append(std::string_view piece, std::vector<int32_t>& ids, const Encode& encode) {
     const Key key(piece);
@@ -43,7 +41,7 @@ class Remembered {
   }
 
  private:
-  /// The bytes of a piece of 1 to 16 bytes as two numbers, which identify it together with its size.
+  /// The bytes of a piece of 1 to 16 bytes as two numbers, which together with its size identify it.
   struct Key {
     uint64_t low = 0, high = 0;
     bool fits;
@@ -72,7 +70,7 @@ class Remembered {
   };
   struct Place {
     uint64_t low = 0, high = 0;
-    uint16_t size = 0, count = 0;  // bytes and tokens; no piece has 0 bytes
+    uint16_t size = 0, count = 0;  // in bytes and tokens; no piece has 0 bytes
     std::array<int32_t, most_tokens> tokens;
   };
   std::vector<std::array<Place, 2>> pairs_;

@@ -14,7 +14,7 @@
 namespace hewn::tokenizers {
 namespace {
 
-constexpr size_t longest_piece = 256;  // bytes, of a blank one; a piece of n bytes is looked at in n parts
+constexpr size_t longest_piece = 256;  // in bytes, of a piece with blanks; every split of a piece is tried
 
 std::string with_replaced(std::string_view text, std::string_view from, std::string_view to) {
   std::string out;
@@ -27,7 +27,7 @@ std::string with_replaced(std::string_view text, std::string_view from, std::str
   }
 }
 
-/// A merge in the order of the highest score: equal scores are equal ranks.
+/// Merges ordered by score, highest first; equal scores have equal ranks.
 struct RankedMerges {
   std::vector<Merge> merges;
   std::vector<int32_t> ranks;
@@ -78,12 +78,12 @@ class SentencePieceTokenizer final : public Tokenizer {
   std::vector<int32_t> encode_as(std::string_view text, bool prefix, std::vector<size_t>* ends) const;
 
   SentencePieces given_;
-  std::vector<std::string> bytes_;  // by id; of a special its text
+  std::vector<std::string> bytes_;  // by id; for special tokens, their text
   std::vector<bool> is_special_;
   std::array<int32_t, 256> byte_ids_;
   std::unordered_map<std::string_view, int32_t> id_of_;  // pieces that are neither bytes nor special
-  std::array<int32_t, 128> ascii_;                       // the same of single characters; -1: none
-  bool cuts_ = false;                                    // no merge joins a blank to what is before it
+  std::array<int32_t, 128> ascii_;                       // id_of_ for ASCII characters; -1: none
+  bool cuts_ = false;                                    // no merge joins a blank to the text before it
   std::vector<Merge> merges_;
   std::unique_ptr<MergeTable> table_;
 };
@@ -94,7 +94,7 @@ void SentencePieceTokenizer::find_pieces() {
   byte_ids_.fill(-1);
   ascii_.fill(-1);
   std::unordered_set<std::string_view> seen;
-  bytes_.reserve(given_.texts.size());  // id_of_ looks into these
+  bytes_.reserve(given_.texts.size());  // id_of_ points into it
   for (size_t i = 0; i < given_.texts.size(); ++i) {
     const std::string& text = given_.texts[i];
     const auto id = static_cast<int32_t>(i);
@@ -180,8 +180,8 @@ RankedMerges SentencePieceTokenizer::scored_merges() const {
   return found;
 }
 
-/// Where the part of the text that begins at `begin` ends and nothing is merged across: before the blanks of
-/// the next word, if the merges allow.
+/// The end of the part that begins at `begin`. No merge crosses it: it is before the blanks of the next word
+/// if no merge joins those to the text before, else the end of the text.
 size_t SentencePieceTokenizer::word_end(std::string_view text, size_t begin) const {
   if (!cuts_) return text.size();
   const size_t word = std::min(text.find_first_not_of(' ', begin), text.size());
@@ -231,7 +231,7 @@ std::vector<int32_t> SentencePieceTokenizer::encode_as(std::string_view text, bo
 
 std::string SentencePieceTokenizer::decode(std::span<const int32_t> ids) const {
   std::string text;
-  bool begins = given_.blank != Blank::never;  // what comes next may begin with a blank that was put there
+  bool begins = given_.blank != Blank::never;  // the next token may begin with an inserted blank
   for (const int32_t id : ids) {
     std::string_view part = piece(id);
     if (is_special_[static_cast<size_t>(id)]) {
@@ -245,8 +245,8 @@ std::string SentencePieceTokenizer::decode(std::span<const int32_t> ids) const {
   return text;
 }
 
-/// The file format of Hugging Face's tokenizers, which open it without the scores: it has no place for those,
-/// they are beside.
+/// In the format of Hugging Face's tokenizers, which read it without the scores: the format has no place for
+/// them, so they are in a separate key.
 std::string SentencePieceTokenizer::to_json() const {
   using Ordered = nlohmann::ordered_json;
   const auto written = [&](int32_t id) { return Ordered(given_.texts[static_cast<size_t>(id)]).dump(); };
@@ -284,7 +284,7 @@ std::string SentencePieceTokenizer::to_json() const {
                {"normalizer", normalizer}, {"pre_tokenizer", cut},
                {"post_processor", post},   {"decoder", {{"type", "Sequence"}, {"decoders", decoders}}}};
   if (!given_.scores.empty()) file["hewn"] = {{"scores", given_.scores}};
-  std::string object, list;  // by hand: an ordered object looks for each new key among all before it
+  std::string object, list;  // by hand: inserting into an ordered object takes linear time
   for (int32_t id = 0; id < vocab_size(); ++id)
     object += (id ? "," : "") + written(id) + ":" + std::to_string(id);
   for (const Merge& m : merges_)

@@ -1,8 +1,7 @@
 #pragma once
-// Byte pairs over characters, merged as SentencePiece does (Kudo and Richardson 2018, "SentencePiece: A
-// simple and language independent subword tokenizer and detokenizer for Neural Text Processing") and as
-// Llama's tokenizers do: a space is put before a text, and a character that is not in the vocabulary becomes
-// its bytes.
+// Byte pairs over characters, merged as in SentencePiece (Kudo and Richardson 2018, "SentencePiece: A simple and
+// language independent subword tokenizer and detokenizer for Neural Text Processing") and Llama's tokenizers: a
+// space is inserted before a text, and a character that is not in the vocabulary becomes its bytes.
 
 #include <array>
 #include <memory>
@@ -20,34 +19,34 @@ namespace hewn::tokenizers {
 /// The character that represents a space in files.
 inline constexpr std::string_view blank_sign = "\u2581";
 
-/// Where encoding inserts a space that is not in the text; decoding removes it.
+/// Where encoding inserts a space that is not in the text. Decoding removes it.
 enum class Blank {
   never,
   first,     ///< before the text
   each_part  ///< before the text and after each special token in it
 };
 
-/// The parts of such a tokenizer. The order of merges follows from `scores`, highest first, if there are any;
-/// otherwise from `merges`, in list order.
+/// The parts of such a tokenizer. Merges are ordered by `scores`, highest first, if there are any; otherwise
+/// as in `merges`.
 struct SentencePieces {
   std::vector<std::string> texts;  ///< as in files: "▁the", "<0x0A>"; "▁" is a space
   std::vector<Special> specials;
   std::vector<float> scores;
   std::vector<std::pair<std::string, std::string>> merges;
   Blank blank = Blank::each_part;
-  int32_t begin = -1;  ///< the special token that a text begins with for the model; -1: none
+  int32_t begin = -1;  ///< special token at the beginning of a text for the model; -1: none
 };
 
-/// Throws ErrorCode::input unless there is a token for each byte and nothing is there twice.
+/// Throws ErrorCode::input unless there is a token for each byte and no duplicates.
 std::unique_ptr<Tokenizer> make_sentencepiece(SentencePieces pieces);
 
 /// The parts of a tokenizer of this kind; null for other kinds.
 const SentencePieces* sentence_pieces(const Tokenizer& tokenizer);
 
-/// The byte that "<0x0A>" stands for, -1 for other texts.
+/// The byte named by "<0x0A>"; -1 for other texts.
 int byte_named(std::string_view text);
 
-/// Scores that yield the same merges: the tokenizer's own, or scores that decrease with the order of its
+/// Scores that yield the same merges: the tokenizer's own, or scores that decrease in the order of its
 /// merges. Empty if no scores yield the same.
 std::optional<std::vector<float>> merge_scores(const SentencePieces& pieces);
 

@@ -1,4 +1,4 @@
-// Vocabularies of Llama's kind as other programs keep them.
+// Reads and writes vocabularies of Llama's kind in the formats of other programs.
 
 #include <algorithm>
 #include <cstring>
@@ -24,7 +24,7 @@ bool is_null_in(const json& where, const char* name) {
        expected, " is read");
 }
 
-/// The steps of a normalizer or decoder: those of a Sequence, itself, or none.
+/// The steps of a normalizer or decoder: those of a Sequence, a single one, or none.
 std::vector<json> steps_of(const json& part, const char* list) {
   if (part.is_null()) return {};
   if (part.value("type", "") == "Sequence") return part.at(list).get<std::vector<json>>();
@@ -36,7 +36,7 @@ bool replaces(const json& step, std::string_view from, std::string_view to) {
          step.at("content") == to;
 }
 
-/// Where a blank is put; refuses what does anything else than that and writing blanks as "▁".
+/// Where a blank is inserted. Refuses any other operation than that and writing blanks as "▁".
 Blank blank_of(const json& file) {
   const json normalizer = file.value("normalizer", json()), cut = file.value("pre_tokenizer", json());
   if (cut.is_object()) {
@@ -81,7 +81,7 @@ void check_decoder(const json& file, Blank blank) {
                 "before a text");
 }
 
-/// The token before a text; refuses what adds others.
+/// The token inserted before a text. Refuses other inserted tokens.
 int32_t begin_of(const json& file) {
   const json post = file.value("post_processor", json());
   if (post.is_null()) return -1;
@@ -99,7 +99,7 @@ int32_t begin_of(const json& file) {
   return ids.front();
 }
 
-/// Reads numbers and bytes off a file, refusing to go past its end.
+/// Reads numbers and bytes in order, never past the end of the file.
 class Llama2cReader {
  public:
   explicit Llama2cReader(std::string_view bytes) : left_(bytes) {}
@@ -186,7 +186,7 @@ std::unique_ptr<Tokenizer> read_llama2c_tokenizer(std::string_view bytes) {
   if (pieces.texts.size() < 3 + 256)
     fail(ErrorCode::input, "it has ", pieces.texts.size(),
          " tokens; expected 3 special ones, 256 bytes and more");
-  for (int32_t id = 0; id < 3; ++id)  // llama2.c writes line ends around two of them
+  for (int32_t id = 0; id < 3; ++id)  // llama2.c puts newlines around two of them
     pieces.specials.push_back({pieces.texts[static_cast<size_t>(id)] = llama2c_specials[id], id});
   pieces.begin = 1;
   return make_sentencepiece(std::move(pieces));
@@ -203,10 +203,10 @@ std::optional<std::vector<float>> merge_scores(const SentencePieces& pieces) {
   for (const auto& [left, right] : pieces.merges) {
     if (left + right == last) continue;
     last = left + right;
-    if (!merged.insert(last).second) return std::nullopt;  // merged early of some parts, late of others
+    if (!merged.insert(last).second) return std::nullopt;  // merged early from some pairs, late from others
     scored.scores[id_of.at(last)] = -static_cast<float>(merged.size());
   }
-  // From scores every two neighbours merge whose text is a piece.
+  // Scores merge every adjacent pair whose concatenation is a piece.
   const json file = json::parse(make_sentencepiece(scored)->to_json());
   const std::vector<TextPair> all = merges_in(file.at("model"));
   if (std::set(all.begin(), all.end()) != std::set(pieces.merges.begin(), pieces.merges.end()))
@@ -226,7 +226,7 @@ std::optional<std::string> write_llama2c_tokenizer(const SentencePieces& pieces,
   for (size_t id = 0; id < static_cast<size_t>(vocab_size); ++id) {
     const bool there = id < pieces.texts.size();
     std::string text = there ? with_blanks(pieces.texts[id]) : "[PAD" + std::to_string(id) + "]";
-    if (id == 1 || id == 2) text = "\n" + text + "\n";  // as llama2.c has them
+    if (id == 1 || id == 2) text = "\n" + text + "\n";  // as in llama2.c
     number(there ? (*scores)[id] : 0.0f);
     number(static_cast<int32_t>(text.size()));
     tokens += text;

@@ -43,7 +43,7 @@ const Kind& kind_named(std::string_view name, ErrorCode code) {
   fail(code, "unknown kind of tokenizer \"", name, "\"; known are ", known);
 }
 
-/// What `read` returns; JSON that is not as expected becomes an Error.
+/// Returns the result of `read`; errors in the JSON's form become an Error.
 template <class Read>
 std::unique_ptr<Tokenizer> or_not_one(const Read& read) {
   try {
@@ -114,7 +114,7 @@ std::vector<int32_t> Tokenizer::encode(std::string_view text, Specials mode) con
     const std::vector<int32_t> more = begin == 0 ? encode_with(part, nullptr) : encode_after_special(part);
     ids.insert(ids.end(), more.begin(), more.end());
   };
-  std::vector<size_t> next(specials().size(), 0);  // where each is found next, looked for from here on
+  std::vector<size_t> next(specials().size(), 0);  // next occurrence of each, searched for on demand
   for (size_t begin = 0; begin < text.size();) {
     size_t first = 0;
     for (size_t i = 0; i < next.size(); ++i) {

@@ -19,21 +19,21 @@ struct Piece {
   std::string_view source;  ///< points into the text that was encoded
 };
 
-/// A token that stands for no bytes of a text, such as the end of a document; `text` is its written form.
+/// A token without bytes in a text, such as the end of a document; `text` is its written form.
 struct Special {
   std::string text;
   int32_t id = 0;
 };
 
-/// Treatment of the text of a special token inside a text to encode.
+/// How to treat the text of a special token inside a text to encode.
 enum class Specials {
   as_text,  ///< ordinary text
   allowed,  ///< that token
   refused   ///< an error: throws ErrorCode::input
 };
 
-/// The kinds, and what `decode(encode(text))` preserves:
-///   byte   the 256 bytes. Accepts anything, lossless.
+/// The kinds of tokenizers, and what `decode(encode(text))` preserves:
+///   byte   the 256 bytes. Accepts any text, lossless.
 ///   char   the code points of the training text, in order. Accepts only these; others are an error. Lossless.
 ///   word   words (letters, marks and numbers of any script), and every other code point by itself, spaces and
 ///          newlines included; the most frequent first. Anything outside the vocabulary becomes <|unk|> (id 0),
@@ -41,9 +41,9 @@ enum class Specials {
 ///   regex  words and punctuation, split as in courses that write a GPT from scratch: at white space, which is
 ///          lost, and around , . : ; ? _ ! " ( ) ' and --; sorted, then <|endoftext|> and <|unk|>, which replaces
 ///          anything outside the vocabulary. Decoding puts a space before every token except , . : ; ? ! " ( ) '.
-///   bpe    byte pairs, merged as GPT-2 does. Accepts anything, lossless.
+///   bpe    byte pairs, merged as in GPT-2. Accepts any text, lossless.
 ///   sentencepiece
-///          characters, merged as Llama does, with bytes as a fallback. Accepts anything, lossless. Can be read
+///          characters, merged as in Llama, with bytes as a fallback. Accepts any text, lossless. Can be read
 ///          from files, but not learned here.
 class Tokenizer {
  public:
@@ -52,8 +52,8 @@ class Tokenizer {
   virtual std::string_view kind() const = 0;
   virtual int32_t vocab_size() const = 0;
 
-  /// Token ids of a text. Throws ErrorCode::input for text that this vocabulary cannot express, naming the
-  /// character and its byte offset.
+  /// Token ids of a text. Throws ErrorCode::input, naming the character and its byte offset, for text that
+  /// this vocabulary cannot express.
   std::vector<int32_t> encode(std::string_view text, Specials specials = Specials::as_text) const;
 
   /// Token ids of a text that continues another one: without the space that `sentencepiece` inserts.
@@ -70,8 +70,8 @@ class Tokenizer {
   /// The special tokens; most kinds have none.
   virtual std::span<const Special> specials() const { return {}; }
 
-  /// The same, with the part of the text that each token stands for. Concatenated, the parts are the text,
-  /// except that `regex` yields no tokens for text that is all white space.
+  /// Token ids together with the part of the text that each token stands for. The parts concatenate to the
+  /// text, except that `regex` yields no tokens for text that is all white space.
   std::vector<Piece> pieces(std::string_view text) const;
 
   /// The bytes of one token. Throws ErrorCode::input for an id outside [0, vocab_size).
@@ -99,23 +99,22 @@ class Tokenizer {
   virtual std::vector<int32_t> encode_after_special(std::string_view text) const {
     return encode_with(text, nullptr);
   }
-  /// The bytes of an id that is in range.
+  /// The bytes of an id that is known to be in range.
   virtual std::string_view bytes_of(int32_t id) const = 0;
 };
 
 /// How to learn a vocabulary. A kind refuses options that it does not use.
 struct TokenizerOptions {
-  int64_t vocab_size =
-      0;  ///< word, regex: at most so many tokens, the special ones among them; 0 = no limit.
-          ///< bpe: so many unless the text holds too few pairs, <|endoftext|> the last of them; 0 = 4096
-  int64_t min_count = 1;  ///< word, regex: rarer ones become <|unk|>; bpe: rarer pairs are not merged
+  int64_t vocab_size = 0;  ///< word, regex: at most this many tokens, special ones included; 0 = no limit.
+                           ///< bpe: this many unless the text has too few pairs, <|endoftext|> last; 0 = 4096
+  int64_t min_count = 1;   ///< word, regex: rarer ones become <|unk|>; bpe: rarer pairs are not merged
 };
 
 /// All kinds, for help texts.
 std::vector<std::string_view> tokenizer_kinds();
 
-/// Learns a vocabulary from one or more texts. Throws ErrorCode::usage for an unknown kind or an option that
-/// it does not use, ErrorCode::input for empty text or, except for `byte`, text that is not UTF-8.
+/// Learns a vocabulary from one or more texts. Throws ErrorCode::usage for an unknown kind or an unused
+/// option, ErrorCode::input for empty text or, except for `byte`, text that is not UTF-8.
 std::unique_ptr<Tokenizer> train_tokenizer(std::string_view kind, std::span<const std::string_view> texts,
                                            const TokenizerOptions& options = {});
 inline std::unique_ptr<Tokenizer> train_tokenizer(std::string_view kind, std::string_view text,
@@ -123,13 +122,13 @@ inline std::unique_ptr<Tokenizer> train_tokenizer(std::string_view kind, std::st
   return train_tokenizer(kind, std::span<const std::string_view>(&text, 1), options);
 }
 
-/// The inverse of `to_json`. Throws ErrorCode::input for anything else, naming the mistake.
+/// The inverse of `to_json`. Throws ErrorCode::input, naming the mistake, for anything else.
 std::unique_ptr<Tokenizer> tokenizer_from_json(std::string_view json);
 
 /// Reads a file written by `save`, or another program's vocabulary: a tokenizer.json of Hugging Face's
-/// tokenizers (byte pairs like GPT-2's, or like Llama's with byte_fallback, or the export of another kind of
-/// ours); GPT-2's two files, named by the first: encoder.json next to vocab.bpe, or vocab.json next to
-/// merges.txt; or llama2.c's tokenizer.bin. Throws ErrorCode::input.
+/// tokenizers (byte pairs like GPT-2's, or like Llama's with byte_fallback, or an exported tokenizer of
+/// another kind); GPT-2's two files, named by the first one (encoder.json next to vocab.bpe, or vocab.json
+/// next to merges.txt); or llama2.c's tokenizer.bin. Throws ErrorCode::input.
 std::unique_ptr<Tokenizer> load_tokenizer(const std::string& path);
 
 }  // namespace hewn

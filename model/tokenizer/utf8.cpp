@@ -15,9 +15,9 @@ constexpr std::string_view replacement = "\xEF\xBF\xBD";
 
 unsigned byte_at(std::string_view text, size_t at) { return static_cast<unsigned char>(text[at]); }
 
-/// What the first byte of a character asks for.
+/// The properties of a character's first byte.
 struct Lead {
-  size_t bytes = 0;                                // of the whole character, 0 if no character begins so
+  size_t bytes = 0;                                // of the character; 0 if none begins with this byte
   unsigned payload = 0;                            // its bits of the code point
   unsigned second_low = 0x80, second_high = 0xBF;  // the second byte is restricted after some leads
 };
@@ -31,7 +31,7 @@ Lead lead_of(unsigned byte) {
   return {};
 }
 
-/// A character as far as the bytes at `at` agree with one.
+/// A character, as far as the bytes at `at` match one.
 struct Match {
   char32_t value = 0;
   size_t matched = 0, wanted = 0;  // bytes; complete if equal and not 0
@@ -61,7 +61,7 @@ size_t skip_ascii(std::string_view text, size_t at) {
   return at;
 }
 
-/// Letters, numbers, punctuation and symbols; not marks, which need a letter, nor spaces and controls.
+/// Letters, numbers, punctuation and symbols; not marks, which need a letter, and not spaces or controls.
 bool is_visible(char32_t code_point) {
   const auto category = utf8proc_category(static_cast<utf8proc_int32_t>(code_point));
   return (category >= UTF8PROC_CATEGORY_LU && category <= UTF8PROC_CATEGORY_LO) ||
@@ -106,7 +106,7 @@ void append_utf8(std::string& text, char32_t c) {
 
 size_t valid_utf8_prefix(std::string_view text) {
   for (size_t at = skip_ascii(text, 0); at < text.size(); at = skip_ascii(text, at)) {
-    while (at < text.size() && byte_at(text, at) >= 0x80) {  // other scripts come in runs
+    while (at < text.size() && byte_at(text, at) >= 0x80) {  // non-ASCII characters come in runs
       const size_t bytes = decode_utf8(text, at).bytes;
       if (bytes == 0) return at;
       at += bytes;

@@ -1,6 +1,6 @@
 #pragma once
-// Text as code points. UTF-8 as the Unicode Standard defines it (chapter 3, table 3-7: no overlong forms, no
-// surrogates, nothing above U+10FFFF).
+// Code points of a text. UTF-8 as defined by the Unicode Standard (chapter 3, table 3-7: no overlong forms,
+// no surrogates, nothing above U+10FFFF).
 
 #include <cstddef>
 #include <string>
@@ -23,8 +23,8 @@ void append_utf8(std::string& text, char32_t code_point);
 /// Offset of the first byte that is not part of valid UTF-8; text.size() if all of it is valid.
 size_t valid_utf8_prefix(std::string_view text);
 
-/// Throws ErrorCode::input unless the text is valid UTF-8. The message names `what` the text is, the offset,
-/// line and bytes of the first error, and what to do.
+/// Throws ErrorCode::input unless the text is valid UTF-8. The message names the text (`what`), the offset,
+/// line and bytes of the first error, and the remedy.
 void require_utf8(std::string_view text, std::string_view what);
 
 /// For messages: `"é" (U+00E9)`, or only `U+0007` if the character is not printable.
@@ -47,7 +47,7 @@ class Utf8Stream {
  public:
   /// The text that is complete after these bytes; always valid UTF-8.
   std::string push(std::string_view bytes);
-  /// The text that was held back, once no more bytes follow.
+  /// The text still held back, once no more bytes follow.
   std::string finish();
 
  private:

@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::string_view unknown = "<|unk|>";
 
-/// Whether a word goes on at `at`, and how many bytes the code point there has. The text is UTF-8.
+/// The code point at some place: whether it continues a word, and its length in bytes. The text must be UTF-8.
 struct Step {
   bool word = false;
   size_t bytes = 0;

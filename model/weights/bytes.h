@@ -10,7 +10,7 @@
 
 namespace hewn {
 
-/// Reads bytes from front to back and never past their end: missing bytes throw ErrorCode::input, with `what`
+/// Reads bytes from front to back, never past their end: missing bytes throw ErrorCode::input, with `what`
 /// naming their source.
 class ByteReader {
  public:
@@ -47,8 +47,8 @@ class ByteReader {
     return text;
   }
 
-  /// A number of 7 bits per byte, lowest bits first (developers.google.com/protocol-buffers, "Base 128
-  /// varints").
+  /// A variable-length number with 7 bits per byte, lowest bits first
+  /// (developers.google.com/protocol-buffers, "Base 128 varints").
   uint64_t varint() {
     uint64_t value = 0;
     for (int shift = 0; shift < 64; shift += 7) {

@@ -26,7 +26,7 @@ constexpr ExportFormat export_table[] = {{"hf", exporting::write_huggingface},
                                          {"llama2c", exporting::write_llama2c},
                                          {"gguf", exporting::write_gguf}};
 
-/// Of the activations, only the two GELUs are near enough to stand for each other.
+/// Only the two GELUs are close enough to replace each other.
 void check_activation(const ModelConfig& config, const ExportOptions& options) {
   const auto is_gelu = [](MlpActivation act) {
     return act == Activation::gelu_tanh || act == Activation::gelu_erf;
@@ -37,7 +37,7 @@ void check_activation(const ModelConfig& config, const ExportOptions& options) {
           "; only gelu and gelu_erf can be written for each other");
 }
 
-/// Logits of random tokens by the model and by the same parameters with another activation.
+/// A note on the difference between the logits of random tokens with the model's activation and with another one.
 std::string activation_note(const ForeignModel& model, MlpActivation act) {
   constexpr int64_t windows = 4;
   const NoGrad none;
@@ -151,7 +151,7 @@ TextEnds text_ends(const Tokenizer* tokenizer) {
     return nullptr;
   };
   const std::vector<int32_t> after =
-      tokenizer->end_tokens();  // that which begins the next is the last of them
+      tokenizer->end_tokens();  // the last one is the token that begins the next text
   if (!after.empty()) {
     ends.end = special_of(after.front());
     ends.begin = special_of(tokenizer->begin_token().value_or(after.front()));

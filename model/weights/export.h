@@ -13,10 +13,10 @@ namespace hewn {
 struct ExportOptions {
   DType dtype = DType::f32;  ///< of matrices, and of vectors if the format allows: f32, f16 or bf16
   int64_t block_size = 0;    ///< crops the context; 0: the model's
-  /// Replaces the model's activation, which only gelu and gelu_erf can do for each other. A note reports how far
-  /// the logits move.
+  /// Replaces the model's activation; only gelu and gelu_erf can replace each other. A note reports the
+  /// change of the logits.
   std::optional<MlpActivation> act = {};
-  bool force = false;  ///< an existing path may go: a file is replaced, a directory moved to PATH.1
+  bool force = false;  ///< replace an existing file; move an existing directory to PATH.1
 };
 
 struct Exported {
@@ -27,9 +27,9 @@ struct Exported {
 /// The names of the formats: hf, safetensors, llama2c, gguf.
 std::vector<std::string_view> export_formats();
 
-/// Writes the model so that other programs compute the same. Settings that a format cannot express are
-/// refused (ErrorCode::usage) before anything is written; so is an existing path, without `force`. A file or
-/// directory appears whole or not at all. Throws ErrorCode::failed if it cannot be written.
+/// Writes the model so that other programs compute the same results. Settings that a format cannot express
+/// are refused (ErrorCode::usage) before anything is written; so is an existing path, without `force`. A file
+/// or directory appears completely or not at all. Throws ErrorCode::failed if it cannot be written.
 Exported export_model(const ForeignModel& model, std::string_view format, const std::string& path,
                       const ExportOptions& options = {});
 

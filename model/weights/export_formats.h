@@ -1,5 +1,5 @@
 #pragma once
-// The formats of export.h, each in its own file, and what they share. Only these files use it.
+// The formats of export.h, each in its own file, and what they share. Only these files use this header.
 
 #include <string>
 
@@ -8,7 +8,7 @@
 
 namespace hewn::exporting {
 
-/// Each writes one format at `path`, which is free or a file that may be replaced.
+/// Each writes one format to `path`, which does not exist or is a file that may be replaced.
 Exported write_huggingface(const ForeignModel& model, const std::string& path, const ExportOptions& options);
 Exported write_own(const ForeignModel& model, const std::string& path, const ExportOptions& options);
 Exported write_llama2c(const ForeignModel& model, const std::string& path, const ExportOptions& options);
@@ -17,30 +17,30 @@ Exported write_gguf(const ForeignModel& model, const std::string& path, const Ex
 /// The families that other programs know.
 enum class Family : uint8_t { gpt2, llama };
 
-/// Collects what a format cannot say of a model.
+/// Collects the settings of a model that a format cannot express.
 class Unsayable {
  public:
   explicit Unsayable(std::string format) : format_(std::move(format)) {}
-  /// Notes a setting, "norm_place = post", with what the format has instead, unless it is as it should be.
+  /// Notes a setting, "norm_place = post", and the format's value `instead`, unless the setting is `right`.
   void unless(bool right, const std::string& setting, const std::string& instead);
-  /// Throws ErrorCode::usage with all that was noted.
+  /// Throws ErrorCode::usage with all notes.
   void check() const;
 
  private:
   std::string format_, wrong_;
 };
 
-/// Llama's where positions are rotary, else GPT-2's. Throws ErrorCode::usage with all the settings in which
-/// the model differs from its family, whatever the format.
+/// Llama if positions are rotary, otherwise GPT-2. Notes in `unsayable` every setting in which the model
+/// differs from its family.
 Family family_of(const ModelConfig& config, Unsayable& unsayable);
 
-/// The configuration to write: the context cropped, biases everywhere or nowhere, rotary pairs as `pairs`, no
-/// window where none is felt. Throws ErrorCode::usage for a longer context than the model's.
+/// The configuration to write: the context cropped, biases everywhere or nowhere, rotary pairs as `pairs`,
+/// and no window if it covers the whole context.
 ModelConfig recast_config(const ModelConfig& config, const ExportOptions& options, Family family,
                           RotaryPairs pairs);
 
-/// The special tokens that begin and end a text for other programs, null where there is none: "<s>" and
-/// "</s>" of Llama's kind, of others "<|endoftext|>" for both.
+/// The special tokens that begin and end a text in other programs, null if there are none: "<s>" and "</s>"
+/// for Llama's kind, "<|endoftext|>" for both in other kinds.
 struct TextEnds {
   const Special* begin = nullptr;
   const Special* end = nullptr;

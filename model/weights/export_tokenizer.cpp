@@ -13,7 +13,8 @@ namespace {
 
 using Ordered = nlohmann::ordered_json;
 
-/// Llama's kind is kept in Hugging Face's format already, but for the scores, a key that others do not take.
+/// Llama's kind is already stored in Hugging Face's format, except for the key of the scores, which other
+/// programs do not accept.
 std::string without_scores(std::string file) {
   constexpr std::string_view key = ",\"hewn\":{";
   const size_t begin = file.find(key);
@@ -25,8 +26,8 @@ bool is_ascii(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 128; });
 }
 
-/// Whether llama.cpp's GPT-2 tokenizer makes these ids: it cuts text into words, these into bytes, and
-/// merges.
+/// Whether llama.cpp's GPT-2 tokenizer yields the same ids. It splits text into words and words into
+/// bytes, and merges.
 bool is_byte_level(const Tokenizer& tokenizer) {
   if (tokenizer.kind() == "bpe" || tokenizer.kind() == "byte") return true;
   if (tokenizer.kind() != "char") return false;
@@ -35,7 +36,7 @@ bool is_byte_level(const Tokenizer& tokenizer) {
   return true;
 }
 
-/// Llama's kind; nothing where its merges follow from no scores.
+/// Llama's kind; empty if no scores yield its merges.
 std::optional<GgufKeys> gguf_pieces(const tokenizers::SentencePieces& pieces, int64_t vocab_size) {
   auto scores = tokenizers::merge_scores(pieces);
   if (!scores) return std::nullopt;
@@ -70,7 +71,7 @@ std::optional<GgufKeys> gguf_pieces(const tokenizers::SentencePieces& pieces, in
   return keys;
 }
 
-/// The merges as tokenizer.json has them, "a b".
+/// The merges in the form of tokenizer.json, "a b".
 std::vector<std::string> merges_of(const Tokenizer& tokenizer) {
   if (tokenizer.kind() != "bpe") return {};
   return Ordered::parse(tokenizer.to_json()).at("model").at("merges").get<std::vector<std::string>>();

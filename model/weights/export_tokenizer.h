@@ -1,5 +1,5 @@
 #pragma once
-// Tokenizers as other programs read them.
+// Tokenizers in the formats of other programs.
 
 #include <optional>
 #include <string>
@@ -9,13 +9,13 @@
 
 namespace hewn::exporting {
 
-/// The tokenizer in the format of Hugging Face's tokenizers (tokenizer.json), which then makes the same ids of
-/// a text; nothing for kinds that it cannot express. `load_tokenizer` makes the same tokenizer of it again.
+/// The tokenizer in the format of Hugging Face's tokenizers (tokenizer.json), which then yields the same ids;
+/// empty for kinds that it cannot express. `load_tokenizer` reads it back as the same tokenizer.
 std::optional<std::string> huggingface_tokenizer(const Tokenizer& tokenizer);
 
 /// The keys "tokenizer.ggml.*" of a GGUF file, with `vocab_size` tokens, those beyond the tokenizer's unused.
-/// Nothing where llama.cpp would make other ids of a text: of words, of characters beyond ASCII,
-/// and of Llama's kind with merges that follow from no scores.
+/// Empty where llama.cpp would yield other ids: for words, for characters beyond ASCII, and for Llama's kind
+/// if no scores yield its merges.
 std::optional<GgufKeys> gguf_tokenizer(const Tokenizer& tokenizer, int64_t vocab_size);
 
 }  // namespace hewn::exporting

@@ -17,7 +17,7 @@
 namespace hewn {
 namespace {
 
-/// A format: what its files are, how to know them (cheaply; the path exists), how to open them.
+/// A format: a description of its files, a cheap test that recognises them (the path exists), and its reader.
 struct ForeignFormat {
   const char* files;
   bool (*matches)(const std::filesystem::path& path);
@@ -26,8 +26,8 @@ struct ForeignFormat {
 
 bool looks_like_own_weights(const std::filesystem::path& path) { return path.extension() == ".safetensors"; }
 
-/// Parameters that `hewn export --format=safetensors` or a checkpoint wrote, with the tokenizer.json beside
-/// them, if any.
+/// Opens parameters written by `hewn export --format=safetensors` or a checkpoint, with the tokenizer.json
+/// next to them, if any.
 ForeignModel open_own_weights(const std::string& path) {
   const Doing context("opening ", path);
   const std::filesystem::path tokenizer = std::filesystem::path(path).parent_path() / "tokenizer.json";
@@ -46,7 +46,7 @@ constexpr ForeignFormat foreign_formats[] = {
     {"a .safetensors that Hewn wrote", looks_like_own_weights, open_own_weights},
 };
 
-/// Whether a path is written as the names of models on huggingface.co are: OWNER/NAME, or a GPT-2 without owner.
+/// Whether a path has the form of a model's name on huggingface.co: OWNER/NAME, or a GPT-2 without owner.
 bool looks_like_hub_name(const std::string& path) {
   const auto is_part = [](const std::string& part) {
     return !part.empty() && part[0] != '.' && std::all_of(part.begin(), part.end(), [](char c) {
@@ -59,7 +59,7 @@ bool looks_like_hub_name(const std::string& path) {
   return is_part(owner) && is_part(path.substr(slash + 1)) && !std::filesystem::exists(owner);
 }
 
-/// A tokenizer that knows more tokens than the model is none of this model's.
+/// Drops a tokenizer that has more tokens than the model, since it must belong to another one.
 ForeignModel with_fitting_tokenizer(ForeignModel foreign) {
   if (foreign.tokenizer && foreign.tokenizer->vocab_size() > foreign.config.vocab_size) {
     foreign.no_tokenizer = "the one found has " + std::to_string(foreign.tokenizer->vocab_size()) +
@@ -121,7 +121,8 @@ FileSum save_foreign(const std::string& path, const ForeignModel& foreign, DType
 }
 
 std::unique_ptr<Model> load_foreign(const ForeignModel& foreign, Device& device, DType dtype, bool grads) {
-  // First without memory: what a configuration says is nothing to allocate by before the tensors are there.
+  // Check without memory first: nothing may be allocated by an untrusted configuration before its tensors are
+  // known to exist.
   check_fit(*foreign.tensors, foreign.naming, *declare_model(foreign.config));
   auto model = make_model(foreign.config, device, dtype, 1, grads);
   if (executor(device).runs()) load_foreign(foreign, *model);

@@ -1,6 +1,6 @@
 #pragma once
-// Models of other programs, in any format: a reader opens one as a ForeignModel, on which checking, loading
-// and importing work.
+// Models of other programs, in any format. A reader opens one as a ForeignModel, which can be checked,
+// loaded and imported.
 
 #include <memory>
 #include <string>
@@ -16,35 +16,35 @@ struct ForeignModel {
   ModelConfig config;
   std::unique_ptr<NamedTensors> tensors;
   Naming naming;
-  std::shared_ptr<const Tokenizer> tokenizer;  ///< null: none was found with it
-  std::string no_tokenizer;                    ///< the reason, for messages: "there is no tokenizer.json"
+  std::shared_ptr<const Tokenizer> tokenizer;  ///< null: none was found
+  std::string no_tokenizer;                    ///< the reason for messages: "there is no tokenizer.json"
   /// Compares checksums of the values if the format has any; reads all of them. Throws ErrorCode::input.
   std::function<void()> verify = [] {};
 };
 
-/// Opens a model of any supported format, recognised by its files. Does not read values yet, nor compare
-/// names and shapes with the configuration. Throws ErrorCode::input; where `path` looks like a model's name on
+/// Opens a model of any supported format, recognised by its files. Neither reads values nor compares names
+/// and shapes with the configuration yet. Throws ErrorCode::input; if `path` looks like a model's name on
 /// huggingface.co, the message lists the files to fetch.
 ForeignModel open_foreign(const std::string& path);
 
 /// "; Hewn downloads nothing: ..." for a path that does not exist and looks like a model's name on
-/// huggingface.co ("openai-community/gpt2", "gpt2-xl"), else "".
+/// huggingface.co ("openai-community/gpt2", "gpt2-xl"); otherwise "".
 std::string fetch_hint(const std::string& path);
 
-/// Crops the context to `block_size` tokens; 0 leaves it unchanged. Throws ErrorCode::usage if that is longer
-/// than the model's.
+/// Crops the context to `block_size` tokens; 0 leaves it unchanged. Throws ErrorCode::usage if the
+/// model's is shorter.
 void crop_context(ForeignModel& foreign, int64_t block_size);
 
-/// Writes the parameters as `save_weights` would, as f32 or f64, one at a time, so that at most the largest
-/// is in memory. Throws like `check_fit` and `verify` before anything is written, and ErrorCode::failed.
+/// Writes the parameters like `save_weights`, as f32 or f64, one at a time, so that memory holds at most the
+/// largest. Throws like `check_fit` and `verify` before anything is written, and ErrorCode::failed.
 FileSum save_foreign(const std::string& path, const ForeignModel& foreign, DType dtype = DType::f32);
 
-/// The model with its parameters. Tensors are checked before memory is allocated for them. `grads` as in
+/// Creates the model with its parameters. Checks tensors before it allocates memory for them. `grads` as in
 /// make_model. Throws like `check_fit` and `verify`.
 std::unique_ptr<Model> load_foreign(const ForeignModel& foreign, Device& device, DType dtype = DType::f32,
                                     bool grads = false);
 
-/// Overwrites the parameters of a model. Throws as `check_fit` and `verify` before it does.
+/// Overwrites the parameters of a model. Throws like `check_fit` and `verify` before it changes any.
 void load_foreign(const ForeignModel& foreign, Model& model);
 
 }  // namespace hewn

@@ -22,11 +22,10 @@ struct TensorEntry {
   std::vector<int64_t> shape = {};  ///< outermost first; empty for a single number
   const void* data =
       nullptr;       ///< row-major values; possibly not aligned to their size in other programs' files
-  size_t bytes = 0;  ///< as shape and dtype require
+  size_t bytes = 0;  ///< as implied by shape and dtype
 };
 
-/// Tensors found by name. Their values live as long as this object; a mapped file reads them when they are
-/// touched.
+/// Tensors found by name. Their values live as long as this object; those of a mapped file are read when accessed.
 class NamedTensors {
  public:
   virtual ~NamedTensors() = default;

@@ -12,7 +12,7 @@
 namespace hewn {
 namespace {
 
-/// The rotary pairs of one head in the other order: elements i and i + D/2 become 2i and 2i + 1, or back.
+/// Reorders the rotary pairs of one head: elements i and i + D/2 become 2i and 2i + 1, or the reverse.
 void reorder_pairs(const float* from, int64_t head_size, RotaryPairs to, float* out) {
   const int64_t pairs = head_size / 2;
   for (int64_t i = 0; i < pairs; ++i) {
@@ -36,10 +36,10 @@ void reorder_projection(std::vector<float>& values, const ModelConfig& to) {
   }
 }
 
-/// Columns first to first + width of a matrix with `cols` columns, transposed to [width, rows] if asked for.
+/// Copies columns first to first + width of a matrix with `cols` columns; if `transposed`, to [width, rows].
 void slice_columns(const std::vector<float>& from, int64_t cols, int64_t first, int64_t width,
                    bool transposed, std::vector<float>& to) {
-  constexpr int64_t tile = 32;  // turning jumps through memory
+  constexpr int64_t tile = 32;  // transposing accesses memory with large strides
   const int64_t rows = static_cast<int64_t>(from.size()) / cols;
   to.resize(static_cast<size_t>(rows * width));
   for (int64_t r0 = 0; r0 < rows; r0 += tile)
@@ -50,7 +50,7 @@ void slice_columns(const std::vector<float>& from, int64_t cols, int64_t first, 
               from[static_cast<size_t>(r * cols + first + c)];
 }
 
-/// Whether a value is finite, but the 16-bit one made of it is not.
+/// Whether a finite value becomes infinite in a 16-bit type.
 bool overflows(float value, float narrow) { return std::isfinite(value) && !std::isfinite(narrow); }
 
 template <class To>

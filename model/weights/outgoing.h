@@ -1,5 +1,5 @@
 #pragma once
-// A model's parameters as the tensors of another program, for export; place.h does the reverse for import.
+// A model's parameters as another program's tensors, for export; place.h does the reverse for import.
 
 #include <functional>
 #include <map>
@@ -16,10 +16,9 @@ namespace hewn {
 /// The parameters of a model under an equivalent configuration, with another program's names.
 class Outgoing {
  public:
-  /// `as` may differ from the model's own configuration where the result is the same: missing biases become
+  /// `as` may differ from the model's own configuration if the result is the same: missing biases become
   /// zeros, rotary pairs are reordered, a shorter context drops the later learned positions. Throws
-  /// ErrorCode::input if the model's tensors do not fit its configuration. The model must outlive this
-  /// object.
+  /// ErrorCode::input if the model's tensors do not fit its configuration. The model must outlive this object.
   Outgoing(const ForeignModel& model, const ModelConfig& as, const Naming& naming);
   ~Outgoing();
   Outgoing(const Outgoing&) = delete;
@@ -49,7 +48,7 @@ class Outgoing {
   std::unique_ptr<Model> ours_, theirs_;  // without memory: names and shapes
   std::vector<TensorEntry> entries_;
   std::map<std::string, Slice, std::less<>> slices_;
-  const Parameter* held_ = nullptr;  // whose values are in held_values_: slices of one come after each other
+  const Parameter* held_ = nullptr;  // parameter in held_values_; its slices are requested in sequence
   std::vector<float> held_values_, slice_values_;
 };
 

@@ -10,10 +10,10 @@
 namespace hewn {
 namespace {
 
-/// Rows of ours, and how many of theirs may be there at most.
+/// Rows of one of our parameters; 1 for a vector.
 int64_t rows_of(const Parameter& p) { return p.shape.rank() == 2 ? p.shape[0] : 1; }
 
-/// A tensor of theirs as rows and columns of ours.
+/// The shape of a foreign tensor in rows and columns of ours.
 struct Extent {
   int64_t rows = 1, cols = 0;
 };
@@ -23,7 +23,8 @@ Extent extent_of(const TensorEntry& entry, bool transposed) {
   return transposed ? Extent{entry.shape[1], entry.shape[0]} : Extent{entry.shape[0], entry.shape[1]};
 }
 
-/// What does not fit. A configuration of thousands of layers misses thousands of tensors; the first few tell.
+/// Collects mismatches. A configuration of thousands of layers could miss thousands of tensors, so only the
+/// first are listed.
 class Misfits {
  public:
   template <class... Parts>
@@ -61,7 +62,7 @@ void add_misfits(const NamedTensors& theirs, const Origin& origin, const Paramet
 }
 
 /// Copies a matrix into columns `first` and after of one with `cols` columns; the source is [rows, n], or
-/// transposed [n, rows]. By tiles, for turning jumps through memory.
+/// transposed [n, rows]. Works in tiles because transposing accesses memory with large strides.
 template <class T>
 void put_columns(const std::vector<T>& from, bool transposed, int64_t rows, int64_t n, int64_t first,
                  int64_t cols, std::vector<T>& to) {

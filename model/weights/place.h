@@ -1,6 +1,5 @@
 #pragma once
-// Maps another program's tensors to the parameters of a Model: which belong together, whether they fit, and
-// their values.
+// Maps another program's tensors to the parameters of a Model: correspondence, shape checks and values.
 
 #include <functional>
 #include <string>
@@ -32,8 +31,8 @@ struct Naming {
 };
 
 /// Compares names and shapes without reading values. `model` may be on a device without memory. A table of
-/// positions may have more rows than needed: a cropped context drops the later ones. Throws ErrorCode::input
-/// listing everything missing, unknown or misshapen.
+/// positions may have more rows than needed, since a cropped context drops the later ones. Throws
+/// ErrorCode::input listing everything missing, unknown or misshapen.
 void check_fit(const NamedTensors& theirs, const Naming& naming, const Model& model);
 
 /// The values of one of our parameters, row-major, as float or double. The tensors must fit.

@@ -19,9 +19,9 @@ Metadata weights_metadata(const ModelConfig& config);
 /// unknown or misshapen.
 void load_weights(const std::string& path, Model& model);
 
-/// Opens the model that `save_weights` wrote, read-only and without gradients. Its parameters are the mapped
-/// file itself if that holds them in the required dtype (f32 values for f32 and bf16), otherwise copies; so
-/// nothing is read before it is used. Throws like `load_weights`, and ErrorCode::input if the file does not
+/// Opens a model written by `save_weights`, read-only and without gradients. Its parameters are the mapped
+/// file itself if it holds them in the required dtype (f32 values for f32 and bf16), otherwise copies. Mapped
+/// values are read when accessed. Throws like `load_weights`, and ErrorCode::input if the file does not
 /// contain the model's configuration.
 std::unique_ptr<Model> open_weights(const std::string& path, Device& device, DType dtype = DType::f32);
 
@@ -36,7 +36,7 @@ std::vector<float> values_of<float>(const TensorEntry& entry);
 template <>
 std::vector<double> values_of<double>(const TensorEntry& entry);
 
-/// Copies one entry of a file into a tensor of the same number of elements, converting between float types.
+/// Copies one entry of a file into a tensor with the same number of elements, converting between float types.
 void upload_entry(const TensorEntry& entry, Tensor& to);
 
 }  // namespace hewn

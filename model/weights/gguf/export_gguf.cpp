@@ -1,4 +1,4 @@
-// GGUF as llama.cpp and the other programs built on ggml open it.
+// Writes GGUF files for llama.cpp and other programs built on ggml.
 
 #include "core/error.h"
 #include "model/weights/export_formats.h"
@@ -8,7 +8,7 @@
 namespace hewn::exporting {
 namespace {
 
-/// What llama.cpp calls the type that most tensors have (llama.h, llama_ftype).
+/// llama.cpp's number for the type that most tensors have (llama.h, llama_ftype).
 uint32_t gguf_file_type(DType dtype) { return dtype == DType::f16 ? 1 : dtype == DType::bf16 ? 32 : 0; }
 
 uint32_t gguf_count(int64_t n) { return static_cast<uint32_t>(n); }
@@ -64,7 +64,7 @@ Exported write_gguf(const ForeignModel& model, const std::string& path, const Ex
     keys.emplace_back("tokenizer.ggml.model", std::string("none"));
   Outgoing outgoing(model, as, gguf_naming());
   std::vector<TensorEntry> entries = outgoing.entries();
-  // Vectors and learned positions stay float32, as with llama.cpp's own converter: ggml adds them as such.
+  // Vectors and learned positions stay float32, as in llama.cpp's own converter, because ggml adds them as float32.
   for (TensorEntry& entry : entries)
     if (entry.shape.size() == 2 && entry.name != "position_embd.weight") entry.dtype = options.dtype;
   GgufWriter writer(path, keys, entries);

@@ -38,7 +38,7 @@ const TensorType* find_tensor_type(DType dtype) {
 
 namespace {
 
-/// Reads from the front of the file; asking for more than there is is an error.
+/// Reads from the front of the file; never past the end, which is an error.
 class GgufCursor {
  public:
   explicit GgufCursor(std::string_view bytes) : bytes_(bytes) {}
@@ -60,7 +60,7 @@ class GgufCursor {
     return value;
   }
   std::string_view text(std::string_view what) { return take(number<uint64_t>(what), what); }
-  /// How many there are of something, of which one takes at least `least` bytes.
+  /// A count of items that take at least `least` bytes each.
   size_t count(uint64_t least, std::string_view what) {
     const auto n = number<uint64_t>(what);
     if (n > left() / least)
@@ -87,7 +87,7 @@ constexpr size_t bytes_of(ValueType type) {
     case ValueType::u64:
     case ValueType::i64:
     case ValueType::f64:
-    case ValueType::text: return 8;  // of a text its length, at least
+    case ValueType::text: return 8;  // at least its length
     case ValueType::list: break;
   }
   return 0;
@@ -137,7 +137,7 @@ GgufValue read_value(GgufCursor& from) {
   fail(ErrorCode::input, "it is of type ", type, ", which there is not");
 }
 
-/// A tensor as the header describes it; `data` is still to be set.
+/// A tensor as described by the header; `data` is set later.
 struct GgufTensor {
   TensorEntry entry;
   uint64_t place = 0;
@@ -175,7 +175,7 @@ uint64_t padded(uint64_t bytes, uint64_t alignment) {
   return (bytes + alignment - 1) / alignment * alignment;
 }
 
-/// What the file says data are aligned to.
+/// The alignment stated in the file.
 uint64_t alignment_of(const GgufFile& file) {
   const std::string_view key = "general.alignment";
   if (file.find_key(key) == nullptr) return usual_alignment;
@@ -185,7 +185,7 @@ uint64_t alignment_of(const GgufFile& file) {
   return static_cast<uint64_t>(given);
 }
 
-/// Sets `data` and moves the entries out: each begins where the one before it, filled up, ends.
+/// Sets `data` and returns the entries. Each tensor begins at the padded end of the previous one.
 std::vector<TensorEntry> placed(std::vector<GgufTensor> tensors, std::string_view file, size_t header,
                                 uint64_t alignment) {
   const uint64_t start = padded(header, alignment);

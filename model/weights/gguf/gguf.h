@@ -30,13 +30,13 @@ using GgufValue =
 /// Keys in the order in which they are written.
 using GgufKeys = std::vector<std::pair<std::string, GgufValue>>;
 
-/// A GGUF file, mapped. Pointers live as long as this object.
+/// A memory-mapped GGUF file. Pointers live as long as this object.
 class GgufFile final : public NamedTensors {
  public:
-  /// Checks everything but the values: counts and lengths against the bytes available, before memory is
-  /// allocated for them; duplicate names; types; that the tensors follow each other from the start of the
-  /// data, each with the bytes that its shape and type require. Reads versions 2 and 3, which are the same
-  /// here. Throws ErrorCode::input naming file and key or tensor; also for quantised tensors.
+  /// Checks everything but the values: counts and lengths against the available bytes, before memory is
+  /// allocated for them; duplicate names; types; and that the tensors follow each other from the start of the
+  /// data, each with the bytes that its shape and type require. Reads versions 2 and 3, which are equal in
+  /// this respect. Throws ErrorCode::input naming file and key or tensor; also for quantised tensors.
   explicit GgufFile(const std::string& path);
 
   /// In file order; shapes outermost first.
@@ -61,8 +61,8 @@ class GgufFile final : public NamedTensors {
   std::map<std::string, size_t, std::less<>> index_;  // name -> place in entries_
 };
 
-/// Writes a GGUF file through `AtomicFile`, streaming values in the order of the tensors. Without `finish` no
-/// file appears.
+/// Writes a GGUF file through `AtomicFile`, streaming values in the order of the tensors. The file appears
+/// only after `finish`.
 class GgufWriter {
  public:
   /// Uses name, dtype (f64, f32, f16, bf16, i64, i32 or i8) and shape of each tensor; shapes have 1 to 4

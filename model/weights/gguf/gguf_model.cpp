@@ -9,7 +9,7 @@
 namespace hewn {
 namespace {
 
-/// Tensors of a block, without "blk.0." and ".weight".
+/// The tensors of part of a block, without "blk.0." and ".weight".
 std::vector<Origin::Part> gguf_parts(const std::string& part, const ModelConfig& c) {
   const bool llama = c.pos == Positions::rotary;
   const int64_t q = c.n_head * c.head_size(), kv = c.kv_heads() * c.head_size();

@@ -22,10 +22,10 @@ bool gguf_flag(const GgufFile& file, const char* key, bool otherwise) {
   return flag ? *flag : otherwise;
 }
 
-/// What both kinds have.
+/// The parts that both kinds have.
 struct GgufTokens {
   std::vector<std::string> texts;
-  std::vector<int32_t> types;  // as long
+  std::vector<int32_t> types;  // one per text
 };
 
 GgufTokens tokens_of(const GgufFile& file) {
@@ -43,7 +43,7 @@ GgufTokens tokens_of(const GgufFile& file) {
   return tokens;
 }
 
-/// A vocabulary from which nothing is merged, if that is all there is: null if it is none of bytes or ASCII.
+/// A tokenizer of single bytes or ASCII characters, for vocabularies without merges; null for other vocabularies.
 std::shared_ptr<const Tokenizer> single_characters(const GgufTokens& tokens) {
   std::vector<std::string> pieces;
   for (size_t id = 0; id < tokens.texts.size(); ++id) {

@@ -1,5 +1,5 @@
 #pragma once
-// The numbers of types in GGUF files. Only the reader and the writer use this header.
+// Type numbers in GGUF files. Only the reader and the writer use this header.
 
 #include <cstddef>
 #include <cstdint>

@@ -20,7 +20,8 @@ void put_text(AtomicFile& file, std::string_view text) {
   file.append(text);
 }
 
-/// The type of a value, of a list's elements, and the bytes: one overload for each alternative of GgufValue.
+/// Writes a value's type, the type of a list's elements, and the bytes: one overload for each
+/// alternative of GgufValue.
 struct PutValue {
   AtomicFile& file;
 
@@ -58,7 +59,7 @@ struct PutValue {
   }
 };
 
-/// Bytes of the values of a tensor that can be written.
+/// The size in bytes of a tensor's values. Refuses tensors that cannot be written.
 uint64_t gguf_bytes(const TensorEntry& tensor) {
   const std::string name = safetensors::in_quotes(tensor.name);
   require(!tensor.shape.empty() && tensor.shape.size() <= gguf::most_dimensions, "tensor ", name, " has ",

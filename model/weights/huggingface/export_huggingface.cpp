@@ -1,4 +1,4 @@
-// config.json, model.safetensors and tokenizer.json as transformers opens them.
+// Writes config.json, model.safetensors and tokenizer.json for transformers.
 
 #include <unistd.h>
 
@@ -17,8 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 using Ordered = nlohmann::ordered_json;
 
-/// A directory under a temporary name beside `path`, renamed to it at the end; removed where that is not
-/// reached.
+/// A directory under a temporary name next to `path`, renamed to it by `finish`; removed without `finish`.
 class NewDirectory {
  public:
   explicit NewDirectory(const fs::path& path) : path_(path.has_filename() ? path : path.parent_path()) {
@@ -38,7 +37,7 @@ class NewDirectory {
 
   std::string file(const char* name) const { return (fresh_ / name).string(); }
 
-  /// Gives the directory its name. What bears it is moved to PATH.1, PATH.2 ..., the first that is free;
+  /// Gives the directory its name. An existing one is first moved to PATH.1, PATH.2 ..., the first free name;
   /// returns that name, or "".
   std::string finish() {
     std::error_code error;
@@ -91,7 +90,7 @@ Ordered transformers_llama(const ModelConfig& c) {
                  {"hidden_act", row_of(c.act.curve).huggingface},
                  {"rms_norm_eps", c.norm_eps},
                  {"attention_dropout", c.attention_dropout()},
-                 // transformers 5 reads the second, earlier ones the first
+                 // transformers 5 reads rope_parameters, earlier versions rope_theta
                  {"rope_theta", c.rope_theta},
                  {"rope_parameters", {{"rope_type", "default"}, {"rope_theta", c.rope_theta}}}};
   if (mistral) {
@@ -113,7 +112,7 @@ Ordered transformers_config(const ModelConfig& c, Family family, DType dtype, co
   return config;
 }
 
-/// tokenizer.json and tokenizer_config.json; the note that says why not, or "".
+/// Writes tokenizer.json and tokenizer_config.json. Returns a note with the reason if there are none, else "".
 std::string write_tokenizer(const NewDirectory& directory, const ForeignModel& model, const ModelConfig& as) {
   if (!model.tokenizer) return "no tokenizer is written: " + model.no_tokenizer;
   const auto file = huggingface_tokenizer(*model.tokenizer);

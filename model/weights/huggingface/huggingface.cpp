@@ -17,7 +17,7 @@ using nlohmann::json;
 
 constexpr size_t max_json_bytes = size_t{64} << 20;
 
-/// What `read` returns; JSON that is not as expected becomes an Error.
+/// Returns the result of `read`; errors in the JSON's form become an Error.
 template <class Read>
 auto as_input(const Read& read) -> decltype(read()) {
   try {
@@ -27,7 +27,7 @@ auto as_input(const Read& read) -> decltype(read()) {
   }
 }
 
-/// Absent, null or equal to what this program does.
+/// Requires a setting to be absent, null or equal to the only value that this program supports.
 void require_usual(const json& config, const char* key, const json& usual) {
   if (!config.contains(key) || config[key].is_null() || config[key] == usual) return;
   fail(ErrorCode::input, "its ", key, " is ", config[key].dump(), "; only ", usual.dump(), " is supported");
@@ -38,7 +38,7 @@ T value_or(const json& config, const char* key, T otherwise) {
   return config.contains(key) && !config[key].is_null() ? config[key].get<T>() : otherwise;
 }
 
-/// The activation that transformers calls so.
+/// The activation with this name in transformers.
 Activation activation_called(const std::string& name) {
   std::string known;
   for (const ActivationRow& row : activation_table) {
@@ -86,7 +86,7 @@ ModelConfig llama_config(const json& config) {
   c.bias = value_or(config, "attention_bias", false);
   if (c.bias != value_or(config, "mlp_bias", false))
     fail(ErrorCode::input, "it has biases in only one of attention and MLP; only both or none are supported");
-  // transformers 5 keeps the base among rope_parameters, earlier ones beside the others.
+  // transformers 5 stores the base in rope_parameters, earlier versions next to the other keys.
   const json rope = value_or(config, "rope_parameters", value_or(config, "rope_scaling", json::object()));
   const auto type = value_or<std::string>(rope, "rope_type", value_or<std::string>(rope, "type", "default"));
   if (type != "default")
@@ -96,7 +96,7 @@ ModelConfig llama_config(const json& config) {
   return c;
 }
 
-/// The files of tensors of a directory, as one.
+/// All tensor files of a directory as one collection.
 class ShardedTensors final : public NamedTensors {
  public:
   explicit ShardedTensors(const fs::path& directory) {
@@ -142,7 +142,8 @@ class ShardedTensors final : public NamedTensors {
   std::vector<std::unique_ptr<SafetensorsFile>> files_;
 };
 
-/// The tokenizer of the directory. One that this program cannot follow is none: the weights are still good.
+/// Finds the directory's tokenizer. One that this program does not support counts as missing, since the
+/// weights are still usable.
 void find_tokenizer(const fs::path& directory, ForeignModel& opened) {
   opened.no_tokenizer = "there is no tokenizer.json, nor vocab.json with merges.txt";
   for (const char* name : {"tokenizer.json", "vocab.json"}) {

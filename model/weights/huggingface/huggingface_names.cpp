@@ -3,8 +3,7 @@
 namespace hewn {
 namespace {
 
-/// A parameter of a block by its pieces: "transformer.h.3.attn.c_attn.weight" is {"3", "attn.c_attn",
-/// ".weight"}.
+/// The pieces of a block parameter's name: "transformer.h.3.attn.c_attn.weight" is {"3", "attn.c_attn", ".weight"}.
 struct BlockName {
   std::string layer, part, kind;
 };
@@ -16,7 +15,7 @@ BlockName block_name(const std::string& ours) {
           ours.substr(layer_end + 1, part_end - layer_end - 1), ours.substr(part_end)};
 }
 
-/// The tensors of a layer that make up a part of a block of ours, with their widths.
+/// The tensors of a Llama layer that make up one part of our block, with their widths.
 std::vector<Origin::Part> llama_parts(const std::string& part, const ModelConfig& c) {
   const int64_t q = c.n_head * c.head_size(), kv = c.kv_heads() * c.head_size();
   if (part == "ln_1") return {{"input_layernorm", c.n_embd}};
@@ -40,7 +39,7 @@ Origin llama_origin(const Parameter& p, const ModelConfig& config) {
   return origin;
 }
 
-/// A second copy of a tied head.
+/// Whether a tensor is a second copy of a tied head.
 bool is_tied_head(std::string_view name, const ModelConfig& config) {
   return config.tie && name == "lm_head.weight";
 }

@@ -1,6 +1,6 @@
 #pragma once
-// Parameter names in files of Hugging Face's transformers. Ours are those of its GPT-2, with [in, out]
-// matrices as there.
+// Parameter names in files of Hugging Face's transformers. Hewn's names are those of its GPT-2, and so is the
+// [in, out] layout of matrices.
 
 #include "model/weights/place.h"
 

@@ -1,4 +1,4 @@
-// The files of llama2.c (github.com/karpathy/llama2.c), version 0, as its run.c opens them.
+// Writes the files of llama2.c (github.com/karpathy/llama2.c), version 0, for its run.c.
 
 #include <cmath>
 #include <filesystem>
@@ -11,11 +11,11 @@
 namespace hewn::exporting {
 namespace {
 
-/// The tensors of each layer in the order of the file: all layers' of one kind, then the next kind.
+/// The tensors of each layer in file order: first one kind for all layers, then the next kind.
 constexpr const char* llama2c_layers[] = {"attn_norm", "attn_q",   "attn_k",   "attn_v", "attn_output",
                                           "ffn_norm",  "ffn_gate", "ffn_down", "ffn_up"};
 
-/// Cosines, then sines, of every position and pair; run.c computes them itself and skips these.
+/// Cosines, then sines, of every position and pair. run.c computes its own and skips these.
 std::vector<float> llama2c_turns(const ModelConfig& c) {
   std::vector<float> turns;
   for (const bool sines : {false, true}) {
@@ -35,7 +35,7 @@ void require_llama2c(const ModelConfig& c, const ExportOptions& options, Family 
                      Unsayable& unsayable) {
   unsayable.unless(family == Family::llama, "pos = " + name_of(c.pos), "rope");
   if (family == Family::llama) {
-    // run.c has both as constants.
+    // Both are constants in run.c.
     unsayable.unless(c.rope_theta == 10000, "rope_theta = " + std::to_string(c.rope_theta), "10000");
     unsayable.unless(c.norm_eps == 1e-5, "a norm_eps of its own", "1e-5");
     unsayable.unless(!c.bias, "bias = true", "false");
@@ -46,8 +46,8 @@ void require_llama2c(const ModelConfig& c, const ExportOptions& options, Family 
           "; llama2.c's version 0 holds f32");
 }
 
-/// What `run.c -z` reads, beside the model under the name that `open_llama2c` looks for; the note that says
-/// why not, or "".
+/// Writes the vocabulary that `run.c -z` reads, next to the model, under the name that `open_llama2c` looks
+/// for. Returns a note with the reason if there is none, else "".
 std::string write_llama2c_vocabulary(const ForeignModel& model, int64_t vocab_size,
                                      const ExportOptions& options, const std::string& path, Exported& done) {
   if (!model.tokenizer) return "no tokenizer is written: " + model.no_tokenizer;

@@ -13,11 +13,11 @@ namespace fs = std::filesystem;
 constexpr uint32_t llama2c_magic = 0x616b3432;
 constexpr size_t version1_header = 256;
 
-/// What the header says.
+/// The content of the header.
 struct Llama2cHeader {
   int version = 0;
   ModelConfig config;
-  size_t bytes = 0;  ///< of the header
+  size_t bytes = 0;  ///< length of the header
 };
 
 Llama2cHeader read_llama2c_header(std::string_view file) {
@@ -35,7 +35,7 @@ Llama2cHeader read_llama2c_header(std::string_view file) {
   int64_t sizes[7];
   for (int64_t& size : sizes) size = reader.number<int32_t>();
   const auto [dim, hidden, layers, heads, kv_heads, vocab, longest] = sizes;
-  // In version 0 a negative vocabulary says that the head is not the embedding.
+  // In version 0, a negative vocabulary size means that the head has its own weights.
   c.tie = header.version == 1 ? reader.number<uint8_t>() != 0 : vocab > 0;
   header.bytes = header.version == 1 ? version1_header : reader.at();
   const int64_t tokens = header.version == 0 && vocab < 0 ? -vocab : vocab;
@@ -69,12 +69,12 @@ Llama2cHeader read_llama2c_header(std::string_view file) {
   return header;
 }
 
-/// Takes tensors off the values one after the other, by the names that Hugging Face's files would have.
+/// Takes tensors from the values in file order, under the names used in Hugging Face's files.
 class Llama2cTensors {
  public:
   explicit Llama2cTensors(std::string_view values) : values_(values) {}
 
-  /// Without a name the values are passed over.
+  /// Without a name, the values are skipped.
   void take(const std::string& name, const std::vector<int64_t>& shape) {
     size_t bytes = sizeof(float);
     for (const int64_t size : shape)
@@ -86,7 +86,7 @@ class Llama2cTensors {
     if (!name.empty())
       entries_.push_back({.name = name, .dtype = DType::f32, .shape = shape, .data = data, .bytes = bytes});
   }
-  /// One for each layer.
+  /// Takes one tensor per layer.
   void take_layers(int64_t layers, const std::string& name, const std::vector<int64_t>& shape) {
     for (int64_t layer = 0; layer < layers && needed_ <= values_.size(); ++layer)
       take("model.layers." + std::to_string(layer) + "." + name + ".weight", shape);
@@ -131,7 +131,7 @@ std::vector<TensorEntry> llama2c_entries(const Llama2cHeader& header, std::strin
   tensors.take_layers(L, "mlp.up_proj", {H, C});
   if (old) {
     tensors.take("model.norm.weight", {C});
-    tensors.take("", {c.block_size, c.head_size()});  // cosines and sines, which are made anew
+    tensors.take("", {c.block_size, c.head_size()});  // cosines and sines, which are computed here instead
   }
   if (!c.tie) tensors.take("lm_head.weight", {c.vocab_size, C});
   return tensors.finish(header.bytes);

@@ -1,7 +1,7 @@
 #pragma once
 // Models in llama2.c's format (github.com/karpathy/llama2.c, export.py and run.c): a header of sizes, then
-// float32 values without names, tensor by tensor, each for all layers. Version 0 begins with its sizes,
-// version 1 with "ak42"; the quantised version 2 is refused.
+// float32 values without names, each tensor for all layers. Version 0 begins with its sizes, version 1 with
+// "ak42"; the quantised version 2 is refused.
 
 #include <filesystem>
 #include <string>

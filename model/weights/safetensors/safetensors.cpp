@@ -35,7 +35,7 @@ std::string_view header_text(const MappedFile& file) {
   return text;
 }
 
-/// Bytes of a tensor of the file. Throws ErrorCode::input if that overflows.
+/// Size in bytes of a tensor in the file. Throws ErrorCode::input if it overflows.
 uint64_t checked_bytes(const HeaderEntry& tensor, size_t element) {
   uint64_t bytes = element;
   for (uint64_t size : tensor.shape) {
@@ -49,7 +49,7 @@ uint64_t checked_bytes(const HeaderEntry& tensor, size_t element) {
   return bytes;
 }
 
-/// The tensors in the order of their data, which they have to cover exactly.
+/// The tensors in the order of their data, which they must cover exactly.
 std::vector<const HeaderEntry*> in_data_order(const Header& header, uint64_t data_bytes) {
   std::vector<const HeaderEntry*> order;
   for (const HeaderEntry& tensor : header.tensors) {
@@ -77,7 +77,7 @@ std::vector<const HeaderEntry*> in_data_order(const Header& header, uint64_t dat
   return order;
 }
 
-/// The type of a tensor whose bytes are as many as its shape says.
+/// The type of a tensor. Checks that its size in bytes matches its shape.
 const Type& checked_type(const HeaderEntry& tensor) {
   const Type* const type = find_type(tensor.type);
   if (type == nullptr) {
@@ -92,7 +92,7 @@ const Type& checked_type(const HeaderEntry& tensor) {
   return *type;
 }
 
-/// Bytes of a tensor to be written. Throws ErrorCode::usage.
+/// Size in bytes of a tensor to be written. Throws ErrorCode::usage.
 size_t checked_bytes(const TensorEntry& tensor) {
   uint64_t bytes = size_of(tensor.dtype);
   for (int64_t size : tensor.shape) {

@@ -1,7 +1,6 @@
 #pragma once
-// Named tensors in a file: the safetensors format (github.com/huggingface/safetensors, "Format"). The length
-// of the header as 8 little-endian bytes, the header in JSON, then the values, row-major, little-endian,
-// without gaps.
+// Named tensors in a file: the safetensors format (github.com/huggingface/safetensors, "Format"). The length of the
+// header as 8 little-endian bytes, the header in JSON, then the values, row-major, little-endian, without gaps.
 //   {"__metadata__": {"key": "text"},
 //    "wte": {"dtype": "F32", "shape": [V, C], "data_offsets": [begin, end]}, ...}
 
@@ -19,7 +18,7 @@ namespace hewn {
 /// Free text in the header.
 using Metadata = std::map<std::string, std::string>;
 
-/// A mapped safetensors file; nothing is read until it is touched. Pointers live as long as this object.
+/// A memory-mapped safetensors file; values are read when accessed. Pointers live as long as this object.
 class SafetensorsFile final : public NamedTensors {
  public:
   /// Checks everything: the header's length and JSON, names, dtypes, and that the tensors cover the data
@@ -45,8 +44,8 @@ class SafetensorsFile final : public NamedTensors {
   Metadata metadata_;
 };
 
-/// Writes a safetensors file through `AtomicFile`, streaming values in the order of the header. Without
-/// `finish` no file appears. The data begins at a multiple of 64 bytes. The same tensors and metadata give
+/// Writes a safetensors file through `AtomicFile`, streaming values in the order of the header. The file
+/// appears only after `finish`. The data begins at a multiple of 64 bytes. The same tensors and metadata give
 /// the same bytes.
 class SafetensorsWriter {
  public:
@@ -56,7 +55,7 @@ class SafetensorsWriter {
   SafetensorsWriter(const std::string& path, const std::vector<TensorEntry>& tensors,
                     const Metadata& metadata = {});
 
-  /// The next bytes of tensor `name`, which must be the current or the next one. A tensor may arrive in
+  /// Appends bytes of tensor `name`, which must be the current or the next one. A tensor may arrive in
   /// pieces. Throws ErrorCode::usage for another name or too many bytes, ErrorCode::failed like AtomicFile.
   void append(std::string_view name, const void* data, size_t bytes);
 
@@ -71,7 +70,7 @@ class SafetensorsWriter {
   };
   AtomicFile file_;
   std::vector<Pending> pending_;
-  size_t next_ = 0;  // of pending_, the one that was appended to last
+  size_t next_ = 0;  // index in pending_ of the tensor appended to last
 };
 
 /// Writes whole tensors from `data`; `bytes` must match dtype and shape. Throws like `SafetensorsWriter`.

@@ -21,8 +21,8 @@ constexpr Type types[] = {
     {"BOOL", 1, std::nullopt}, {"I16", 2, std::nullopt},     {"U32", 4, std::nullopt},
     {"U64", 8, std::nullopt},  {"F8_E4M3", 1, std::nullopt}, {"F8_E5M2", 1, std::nullopt}};
 
-// Takes the parser's events one by one, so that a hostile header never becomes a tree in memory, nothing
-// nests deeper than the format does, and a key given twice is seen.
+// Handles the parser's events one by one, so that a hostile header never becomes a tree in memory, nesting is
+// limited to the format's depth, and duplicate keys are detected.
 class HeaderEvents final : public nlohmann::json_sax<json> {
  public:
   Header take() { return std::move(header_); }

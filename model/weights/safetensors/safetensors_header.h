@@ -1,5 +1,5 @@
 #pragma once
-// The header of a safetensors file, as text and as data. Only the reader and the writer use this header file.
+// The header of a safetensors file, as text and as data. Only the reader and the writer use this file.
 
 #include <cstdint>
 #include <optional>
@@ -12,7 +12,7 @@
 namespace hewn::safetensors {
 
 inline constexpr size_t length_bytes = 8;
-inline constexpr size_t max_header_bytes = 100'000'000;  // what the format allows
+inline constexpr size_t max_header_bytes = 100'000'000;  // the format's limit
 
 /// One tensor as the header describes it.
 struct HeaderEntry {
@@ -47,7 +47,7 @@ std::string supported_types();
 /// The name in quotes, escaped and shortened for a message.
 std::string in_quotes(std::string_view name);
 
-/// a * b; nothing if it overflows.
+/// a * b; empty if it overflows.
 inline std::optional<uint64_t> multiply(uint64_t a, uint64_t b) {
   uint64_t product = 0;
   if (__builtin_mul_overflow(a, b, &product)) return std::nullopt;

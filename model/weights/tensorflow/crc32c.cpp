@@ -6,7 +6,7 @@
 namespace hewn {
 namespace {
 
-// What a byte does to the checksum when 0 to 7 bytes follow it in a group of eight.
+// The contribution of a byte to the checksum if 0 to 7 bytes follow it in a group of eight.
 using CrcTables = std::array<std::array<uint32_t, 256>, 8>;
 
 constexpr CrcTables make_crc_tables() {

@@ -6,7 +6,7 @@
 
 namespace hewn {
 
-/// The checksum of a piece of memory; for "123456789" it is 0xe3069283.
+/// The checksum of a piece of memory; 0xe3069283 for "123456789".
 uint32_t crc32c(std::string_view bytes);
 
 /// The stored form: rotated and offset, so that checksums of data containing checksums stay meaningful.

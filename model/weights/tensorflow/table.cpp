@@ -22,7 +22,7 @@ BlockHandle read_handle(ByteReader& bytes) {
   return handle;
 }
 
-/// The bytes of a block, after a look at its trailer: its kind and checksum.
+/// The bytes of a block, after checking its trailer: compression type and checksum.
 std::string_view checked_block(std::string_view table, const BlockHandle& handle) {
   const size_t blocks = table.size() - footer_bytes;
   if (handle.size > blocks || handle.size + trailer_bytes > blocks ||
@@ -39,7 +39,8 @@ std::string_view checked_block(std::string_view table, const BlockHandle& handle
   return table.substr(handle.offset, handle.size);
 }
 
-/// Appends the entries of a block. Every one says how much of its key it shares with the one before.
+/// Appends the entries of a block. Each entry states the length of the key prefix that it shares with
+/// the previous one.
 void read_block(std::string_view block, std::vector<TableEntry>& entries) {
   constexpr size_t number_bytes = 4;
   if (block.size() < number_bytes) fail(ErrorCode::input, "a block of ", block.size(), " bytes is too short");
@@ -70,7 +71,7 @@ std::vector<TableEntry> read_table(std::string_view table) {
   if (table.size() < footer_bytes)
     fail(ErrorCode::input, "its ", table.size(), " bytes are too few for a table");
   ByteReader footer(table.substr(table.size() - footer_bytes), "the footer");
-  read_handle(footer);  // of a block about blocks, which is empty
+  read_handle(footer);  // of the meta-index block, which is empty
   const BlockHandle list = read_handle(footer);
   footer.take(footer_bytes - 8 - footer.at());
   if (footer.number<uint64_t>() != table_magic)
@@ -78,7 +79,7 @@ std::vector<TableEntry> read_table(std::string_view table) {
 
   std::vector<TableEntry> blocks, entries;
   read_block(checked_block(table, list), blocks);
-  uint64_t behind = 0;  // the block before
+  uint64_t behind = 0;  // end of the previous block
   for (const TableEntry& block : blocks) {
     ByteReader bytes(block.value, "a block's place");
     const BlockHandle handle = read_handle(bytes);

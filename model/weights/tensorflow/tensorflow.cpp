@@ -96,7 +96,7 @@ BundleEntry bundle_entry(const TableEntry& entry) {
   return tensor;
 }
 
-/// TensorFlow's numbers of types (tensorflow/core/framework/types.proto).
+/// The DType of TensorFlow's type number (tensorflow/core/framework/types.proto).
 std::optional<DType> bundle_dtype(int number) {
   constexpr std::pair<int, DType> known[] = {{1, DType::f32},   {2, DType::f64},  {3, DType::i32},
                                              {4, DType::u8},    {6, DType::i8},   {9, DType::i64},
@@ -106,7 +106,7 @@ std::optional<DType> bundle_dtype(int number) {
   return std::nullopt;
 }
 
-/// Throws ErrorCode::input unless shape and type ask for just the bytes there are.
+/// Throws ErrorCode::input unless shape and type match the size in bytes.
 void check_bundle_size(const BundleEntry& tensor, DType dtype) {
   std::optional<uint64_t> bytes = size_of(dtype);
   for (const int64_t size : tensor.shape)
@@ -150,7 +150,7 @@ ModelConfig openai_config(const std::string& text) {
   return c;
 }
 
-/// "transformer.h.3.attn.c_attn.weight" is "model/h3/attn/c_attn/w"; of a norm "g" and "b".
+/// "transformer.h.3.attn.c_attn.weight" is "model/h3/attn/c_attn/w"; norms have "g" and "b".
 Origin openai_origin(const Parameter& p, const ModelConfig&) {
   const int64_t width = p.shape[p.shape.rank() - 1];
   constexpr std::string_view first = "transformer.", block = "transformer.h.";
@@ -218,7 +218,7 @@ ForeignModel open_tensorflow(const std::string& directory) {
   std::vector<TensorEntry> tensors;
   checkpoint->each([&](const TensorEntry& entry) {
     tensors.push_back(entry);
-    std::vector<int64_t>& shape = tensors.back().shape;  // weights are kept as convolutions of width 1
+    std::vector<int64_t>& shape = tensors.back().shape;  // weights are stored as convolutions of width 1
     if (shape.size() == 3 && shape[0] == 1) shape.erase(shape.begin());
   });
   opened.tensors = std::make_unique<TensorList>(std::move(tensors), checkpoint);

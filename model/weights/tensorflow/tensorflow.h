@@ -22,11 +22,11 @@ struct BundleEntry {
   uint32_t checksum = 0;          ///< masked CRC-32C of these
 };
 
-/// The tensors of an index file, in the order of their names. Throws ErrorCode::input if it is damaged or
-/// refers to several files, a tensor is sliced, or sizes are impossible.
+/// The tensors of an index file, in the order of their names. Throws ErrorCode::input if the index is damaged
+/// or refers to several files, a tensor is sliced, or sizes are impossible.
 std::vector<BundleEntry> read_bundle_index(std::string_view index);
 
-/// Such a checkpoint, mapped.
+/// A memory-mapped checkpoint.
 class TensorflowCheckpoint final : public NamedTensors {
  public:
   /// Opens PREFIX.index and PREFIX.data-00000-of-00001 and checks that every tensor lies within the data,
@@ -45,7 +45,7 @@ class TensorflowCheckpoint final : public NamedTensors {
   std::unique_ptr<TensorList> tensors_;
 };
 
-/// Whether the directory contains hparams.json, as OpenAI's do.
+/// Whether the directory contains hparams.json, as OpenAI's directories do.
 bool looks_like_tensorflow(const std::filesystem::path& path);
 
 /// Opens such a directory with its tokenizer. Throws ErrorCode::input naming the problem.

@@ -12,7 +12,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr size_t most_meta_bytes = size_t{16} << 20;
-constexpr std::string_view compiled_prefix = "_orig_mod.";  // torch.compile puts it before every name
+constexpr std::string_view compiled_prefix = "_orig_mod.";  // torch.compile adds it to every name
 
 ModelConfig nanogpt_config(PickleValue saved) {
   const Doing context("reading its model_args");
@@ -21,7 +21,7 @@ ModelConfig nanogpt_config(PickleValue saved) {
   const PickleValue args = saved.at("model_args");
   ModelConfig c;
   c.act = Activation::gelu_erf;
-  c.bias = true;  // where it says nothing
+  c.bias = true;  // the default if it is not stated
   for (size_t i = 0; i < args.size(); ++i) {
     const std::string_view key = args.key(i).text();
     const PickleValue value = args.value(i);
@@ -52,7 +52,7 @@ ModelConfig nanogpt_config(PickleValue saved) {
   return c;
 }
 
-/// The same names as ours, matrices of linear layers [out, in]; the head is a second name of wte.
+/// Hewn's names, with [out, in] matrices in linear layers; the head is a second name of wte.
 Naming nanogpt_naming(bool compiled) {
   const std::string prefix(compiled ? compiled_prefix : "");
   return {

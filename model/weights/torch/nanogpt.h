@@ -10,11 +10,11 @@
 
 namespace hewn {
 
-/// Whether the name is one of torch.save's: *.pt or *.pth.
+/// Whether the name has one of torch.save's extensions: *.pt or *.pth.
 bool looks_like_nanogpt(const std::filesystem::path& path);
 
-/// Opens ckpt.pt, with the vocabulary of the meta.pkl next to it. The GELU is assumed to be the exact one, as
-/// in nanoGPT's current code. Throws ErrorCode::input naming the problem.
+/// Opens ckpt.pt, with the vocabulary of the meta.pkl next to it. Assumes the exact GELU, as in nanoGPT's
+/// current code. Throws ErrorCode::input naming the problem.
 ForeignModel open_nanogpt(const std::string& path);
 
 /// The characters of a meta.pkl ("itos", from ids to characters) as a tokenizer. Throws ErrorCode::input.

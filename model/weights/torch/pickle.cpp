@@ -12,7 +12,7 @@ namespace {
 
 using safetensors::in_quotes;
 
-// A checkpoint has about 40 instructions for each tensor.
+// A checkpoint has about 40 instructions per tensor.
 constexpr size_t most_instructions = 1'000'000;
 
 constexpr std::string_view ordered_dict = "collections.OrderedDict";
@@ -111,7 +111,7 @@ class PickleMachine {
     return true;
   }
 
-  /// Two's complement, the lowest byte first.
+  /// Two's complement, lowest byte first.
   void long_integer(std::string_view bytes) {
     if (bytes.size() > 8) stop("holds an integer of ", bytes.size(), " bytes; up to 8 are read");
     uint64_t value = !bytes.empty() && (bytes.back() & 0x80) ? ~uint64_t{0} : 0;
@@ -170,7 +170,7 @@ class PickleMachine {
       case 'h': recall(code_.number<uint8_t>()); break;
       case 'j': recall(code_.number<uint32_t>()); break;
       case 0x95: {
-        const auto bytes = code_.number<uint64_t>();  // a frame only groups what is read at a time
+        const auto bytes = code_.number<uint64_t>();  // a frame only groups bytes for reading
         if (bytes > code_.left()) stop("says that ", bytes, " bytes follow where there are ", code_.left());
         break;
       }
@@ -212,7 +212,7 @@ class PickleMachine {
       }
       case 'R': reduce(); break;
       case 'b': {
-        // Attributes of an OrderedDict: the versions of a state dict's layers, which mean nothing here.
+        // Attributes of an OrderedDict: the versions of a state dict's layers, which are not needed.
         pop();
         const Place object = pop();
         expect(object, PickleKind::dict);

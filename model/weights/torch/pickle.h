@@ -1,7 +1,7 @@
 #pragma once
 // Reads Python's pickles as data (docs.python.org, "pickle"; CPython's pickletools.py describes the opcodes).
-// A pickle is a program for a stack machine. This one implements the instructions that build plain values and
-// PyTorch's tensors, and refuses all others by name: nothing is imported, nothing is called.
+// A pickle is a program for a stack machine. This reader implements only the instructions that build plain
+// values and PyTorch's tensors, and refuses all others by name: nothing is imported, nothing is called.
 
 #include <cstdint>
 #include <deque>
@@ -34,7 +34,7 @@ class PickleValue;
 class Pickle {
  public:
   /// Throws ErrorCode::input naming the refused instruction and its position. Time and memory are
-  /// proportional to the pickle's length; at most a million instructions.
+  /// proportional to the pickle's length; at most a million instructions are executed.
   explicit Pickle(std::string_view bytes);
 
   PickleValue root() const;
@@ -42,21 +42,21 @@ class Pickle {
  private:
   friend class PickleValue;
   friend class PickleMachine;
-  using Place = uint32_t;  // in nodes_
+  using Place = uint32_t;  // index in nodes_
   struct Node {
     PickleKind kind = PickleKind::none;
     union {
-      int64_t integer = 0;  // also of a boolean
+      int64_t integer = 0;  // also for booleans
       double real;
     };
-    std::string_view text = {};     // of a text, or a global's name
-    std::vector<Place> items = {};  // of a dict: key, value, key, value
+    std::string_view text = {};     // of a text, or the name of a global
+    std::vector<Place> items = {};  // of a dict: key, value, key, value, ...
   };
-  std::deque<Node> nodes_;  // values may be shared and may hold themselves: places instead of pointers
+  std::deque<Node> nodes_;  // indices instead of pointers, since values may be shared or contain themselves
   Place root_ = 0;
 };
 
-/// One of its values; cheap to copy. Accessors throw ErrorCode::input if the value has another kind.
+/// A value of a pickle; cheap to copy. Accessors throw ErrorCode::input if the value has another kind.
 class PickleValue {
  public:
   PickleKind kind() const { return node().kind; }
@@ -67,13 +67,13 @@ class PickleValue {
   /// The name of a global: "torch.FloatStorage".
   std::string_view global() const { return expect(PickleKind::global).text; }
 
-  /// Number of items of a list or tuple, or of entries of a dict. A storage and a tensor have the items they
-  /// were constructed from: (global, key, place, numel), and (storage, offset, shape, strides, ...).
+  /// Number of items of a list or tuple, or of entries of a dict. Storages and tensors have the items from
+  /// which they were constructed: (global, key, place, numel), and (storage, offset, shape, strides, ...).
   size_t size() const;
-  PickleValue item(size_t i) const;  ///< of anything but a dict; throws where there are fewer
+  PickleValue item(size_t i) const;  ///< of anything but a dict; throws if out of range
   PickleValue key(size_t i) const;   ///< of a dict, in order of insertion; i < size()
   PickleValue value(size_t i) const;
-  /// The dict entry with this text as its key; the last one, as in Python.
+  /// The dict entry with this text as its key; the last one if repeated, as in Python.
   std::optional<PickleValue> find(std::string_view key) const;
   /// The same; throws ErrorCode::input if there is none.
   PickleValue at(std::string_view key) const;

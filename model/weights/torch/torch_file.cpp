@@ -34,7 +34,7 @@ const TorchType& torch_type_of(PickleValue storage) {
   fail(ErrorCode::input, storage.item(0).global(), " is no type of a storage");
 }
 
-/// The folder of the archive that holds everything, with its slash.
+/// The archive's top folder, which holds all files, with its slash.
 std::string folder_of(const ZipFiles& files) {
   constexpr std::string_view pickle = "/data.pkl";
   for (const auto& [name, bytes] : files)
@@ -54,7 +54,7 @@ std::vector<int64_t> tuple_sizes(PickleValue tuple) {
   return sizes;
 }
 
-/// Elements of a tensor that lies in its storage row after row. Throws ErrorCode::input for any other.
+/// Number of elements of a row-major, contiguous tensor. Throws ErrorCode::input for other strides.
 uint64_t rows_in_order(const std::vector<int64_t>& shape, const std::vector<int64_t>& strides) {
   if (shape.size() != strides.size())
     fail(ErrorCode::input, "it has ", shape.size(), " sizes and ", strides.size(), " strides");
@@ -72,7 +72,7 @@ uint64_t rows_in_order(const std::vector<int64_t>& shape, const std::vector<int6
   return numel;
 }
 
-/// A tensor of the file; no dtype that Hewn knows, no entry.
+/// A tensor of the file; empty if Hewn does not support its type.
 std::optional<TensorEntry> tensor_entry(const ZipFiles& files, const std::string& folder,
                                         std::string_view name, PickleValue tensor) {
   const Doing context("reading its tensor ", in_quotes(name));

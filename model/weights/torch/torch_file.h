@@ -1,7 +1,6 @@
 #pragma once
-// Files of PyTorch's torch.save since version 1.6: a zip archive of a pickle, NAME/data.pkl, and the values
-// of each storage, NAME/data/KEY. The pickle is read as data (model/weights/torch/pickle.h); nothing in it is
-// executed.
+// Files of PyTorch's torch.save since version 1.6: a zip archive of a pickle, NAME/data.pkl, and the values of
+// each storage, NAME/data/KEY. The pickle is read as data (model/weights/torch/pickle.h); none of it is executed.
 
 #include <functional>
 #include <memory>
@@ -14,11 +13,11 @@
 
 namespace hewn {
 
-/// Such a file, mapped. Pointers and values live as long as this object.
+/// A memory-mapped file. Pointers and values live as long as this object.
 class TorchFile final : public NamedTensors {
  public:
-  /// Checks the structure, and that every tensor lies within its storage, row after row: a strided view (such
-  /// as a transposed one) is refused by name. Throws ErrorCode::input naming file and tensor.
+  /// Checks the structure, and that every tensor is row-major and contiguous within its storage; strided
+  /// views (such as transposed ones) are refused by name. Throws ErrorCode::input naming file and tensor.
   explicit TorchFile(const std::string& path);
 
   /// The tensors of the state dict: the saved dict itself, or its entry "model" (as in nanoGPT),

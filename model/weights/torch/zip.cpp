@@ -13,16 +13,16 @@ using safetensors::in_quotes;
 
 constexpr uint32_t local_magic = 0x04034b50, central_magic = 0x02014b50, end_magic = 0x06054b50,
                    end64_magic = 0x06064b50, locator64_magic = 0x07064b50;
-constexpr uint32_t elsewhere32 = 0xffffffff;  // the number stands in a field of 64 bits
+constexpr uint32_t elsewhere32 = 0xffffffff;  // the number is in a 64-bit field elsewhere
 constexpr uint16_t elsewhere16 = 0xffff;
 constexpr size_t end_bytes = 22, locator64_bytes = 20, central_bytes = 46;
 
-/// Where the list of the files stands.
+/// Location of the list of files.
 struct ZipDirectory {
   uint64_t files = 0, bytes = 0, offset = 0;
 };
 
-/// The last record of the archive. A comment may follow it, whose length it states.
+/// Offset of the last record of the archive. A comment may follow it; the record states its length.
 size_t end_record(std::string_view archive) {
   const size_t longest = std::min<size_t>(archive.size(), end_bytes + elsewhere16);
   for (size_t behind = end_bytes; behind <= longest; ++behind) {
@@ -79,7 +79,7 @@ struct ZipFile {
   size_t begin = 0;  // of its local header
 };
 
-/// Takes from the extra fields of zip64 those of the three numbers that did not fit (4.5.3).
+/// Reads the numbers that did not fit from the extra fields of zip64 (4.5.3).
 void widen(std::string_view extra, std::initializer_list<uint64_t*> numbers) {
   ByteReader fields(extra, "an extra field of the directory");
   while (fields.left() >= 4) {

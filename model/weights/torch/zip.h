@@ -8,7 +8,7 @@ namespace hewn {
 
 /// The files of an archive, by name, as parts of its bytes. Supports zip64. Throws ErrorCode::input with the
 /// reason if the archive is damaged or split, a file is compressed or encrypted, or two files have the same
-/// name or overlap. Does not verify checksums, since that would read everything.
+/// name or overlap. Does not verify checksums, which would read the whole archive.
 std::map<std::string_view, std::string_view> read_zip(std::string_view archive);
 
 }  // namespace hewn
