@@ -1,5 +1,5 @@
 #pragma once
-// Everything that decides a training run, with nanoGPT's names. The command line fills it; a run saves it.
+// The configuration of a training run, with nanoGPT's names. The command line fills it in; a run saves it.
 
 #include <cstdint>
 #include <string_view>
@@ -14,19 +14,19 @@ constexpr std::string_view names_of(OptimizerKind) { return "adamw|adam|sgd"; }
 enum class ScheduleKind : uint8_t { cosine, linear, constant };
 constexpr std::string_view names_of(ScheduleKind) { return "cosine|linear|constant"; }
 
-/// How parameters follow gradients.
+/// How the optimizer updates the parameters.
 struct OptimizerConfig {
   OptimizerKind kind = OptimizerKind::adamw;
-  /// On matrices only; decoupled with adamw, added to the gradient with adam and sgd.
+  /// Of matrices only; decoupled with adamw, added to the gradient with adam and sgd.
   double weight_decay = 0.1;
   double beta1 = 0.9;  ///< momentum with sgd
   double beta2 = 0.99;
   double eps = 1e-8;
-  double grad_clip = 1.0;            ///< largest global norm of the gradients; 0: no clipping
-  bool stochastic_rounding = false;  ///< of the bf16 copies of matrices; else to the nearest
+  double grad_clip = 1.0;            ///< limit of the gradients' global norm; 0: no clipping
+  bool stochastic_rounding = false;  ///< of the bf16 copies of matrices; false: to nearest
 };
 
-/// Learning rate by step: a linear warm-up, then a fall to `min_lr` at `lr_decay_iters`.
+/// Learning rate by step: a linear warm-up, then a decay to `min_lr` at `lr_decay_iters`.
 struct ScheduleConfig {
   ScheduleKind kind = ScheduleKind::cosine;
   double learning_rate = 1e-3;
@@ -36,7 +36,8 @@ struct ScheduleConfig {
   bool decay_lr = true;  ///< false: constant after the warm-up
 };
 
-/// A member that is set by name has a line in `training_keys` or `watching_keys` below. What is computed: a run of the same TrainConfig is the same bits.
+/// The configuration of a run; equal configurations give the same bits. Every member that users set by name
+/// has a line in `training_keys` or `watching_keys` below.
 struct TrainConfig {
   ModelConfig model;
   OptimizerConfig optimizer;
@@ -45,8 +46,8 @@ struct TrainConfig {
   int64_t batch_size = 12;
   int64_t gradient_accumulation_steps = 1;
   int64_t max_iters = 2000;
-  double max_time = 0;   ///< seconds of training after which to stop; 0: no limit
-  int64_t patience = 0;  ///< evaluations without a better validation loss after which to stop; 0: no limit
+  double max_time = 0;   ///< stop after this many seconds of training; 0: no limit
+  int64_t patience = 0;  ///< stop after this many evaluations without improvement; 0: no limit
   uint64_t seed = 1337;
   DType dtype = DType::f32;
   bool recompute = false;  ///< less memory for activations, a third more work; the same bits
@@ -54,18 +55,17 @@ struct TrainConfig {
   int64_t eval_interval = 250;
   int64_t eval_iters = 20;  ///< fixed validation batches per evaluation
   int64_t log_interval = 10;
-  bool always_save_checkpoint = true;  ///< at every evaluation, not only at better ones
-  int64_t keep = 3;                    ///< checkpoints to keep besides the best
+  bool always_save_checkpoint = true;  ///< at every evaluation; false: only when the loss improves
+  int64_t keep = 3;                    ///< number of checkpoints to keep besides the best
   int64_t sample_interval = 0;         ///< steps between samples, the first at step 0; 0: none
 
-  /// Throws usage with what is wrong: sizes, ranges, a warm-up longer than the decay.
+  /// Throws usage, naming the mistake: sizes, ranges, a warm-up longer than the decay.
   void check() const;
 };
 
 inline constexpr int64_t most_steps = 1'000'000'000'000;
 
-/// Every key that decides what a step computes, in the order of the help. A key that follows others comes after
-/// them.
+/// Every key that affects the result of a step, in the order of the help. A key derived from others comes after them.
 inline constexpr Key<TrainConfig> training_keys[] = {
     key<&TrainConfig::batch_size>("batch_size", Change::always, Integers{1, 1 << 20},
                                   "sequences per micro-step"),
@@ -124,7 +124,7 @@ inline constexpr Key<TrainConfig> training_keys[] = {
         "number type; bf16 trains in mixed precision: bf16 products over float32 weights"),
 };
 
-/// Every key that decides when a run is evaluated, saved, sampled and stopped.
+/// Every key that controls when a run is evaluated, saved, sampled and stopped.
 inline constexpr Key<TrainConfig> watching_keys[] = {
     key<&TrainConfig::eval_interval>("eval_interval", Change::always, Integers{1, most_steps},
                                      "steps between validations and checkpoints"),

@@ -10,8 +10,8 @@
 namespace hewn {
 namespace {
 
-/// |a - b| / |b| by norm; NaN and infinities only equal themselves. What is nearly zero throughout is
-/// compared with 1e-6 an element.
+/// The distance |a - b| / |b| by norm. NaN and infinities equal only themselves. Where b is nearly zero
+/// throughout, the difference is relative to 1e-6 per element.
 double apart(const std::vector<double>& a, const std::vector<double>& b) {
   if (a.size() != b.size()) return INFINITY;
   double squares = 0, norm = 0;
@@ -31,7 +31,7 @@ std::string sentence(const std::string& what, double distance, double tolerance)
   return text.str();
 }
 
-/// Hands on every value and gradient of a pass, in the order in which they are made.
+/// Passes every value and gradient to `look`, in the order of computation.
 class Walker : public TapeObserver {
  public:
   void recorded(const Node& node, const Tensor& y) override { see(node, y, "values"); }
@@ -48,7 +48,7 @@ class Walker : public TapeObserver {
  private:
   void see(const Node& node, const Tensor& t, const std::string& what) {
     if (!t.defined() || !is_float(t.dtype())) return;
-    if (node.info().name == std::string_view("cast")) return;  // what one device rounds, another may not
+    if (node.info().name == std::string_view("cast")) return;  // not every device rounds the same tensors
     const std::string& scope = Scope::path(node.scope);
     look((scope.empty() ? "" : scope + " ") + std::string(node.info().name) + ", " + what, t);
   }
@@ -56,8 +56,7 @@ class Walker : public TapeObserver {
 
 struct Seen {
   std::string what;
-  std::vector<float>
-      values;  // enough for every tolerance but that of f64, whose distances are taken in double
+  std::vector<float> values;  // exact enough for all dtypes but f64, whose distances need doubles
   std::vector<double> wide;
 };
 

@@ -14,8 +14,8 @@
 namespace hewn {
 namespace {
 
-/// Rows of an evaluation batch: about this many tokens at a time, whatever the training batch is, and fewer
-/// where their logits would take more than so many bytes.
+/// Size of an evaluation batch: about this many tokens, independent of the training batch, and fewer if their
+/// logits would take more than the second limit.
 constexpr int64_t tokens_at_a_time = 4096;
 constexpr int64_t logits_bytes_at_a_time = int64_t{64} << 20;
 
@@ -34,7 +34,7 @@ void add_batch(Model& model, const Batch& batch, Sum& sum) {
   sum.tokens += n;
 }
 
-/// The windows of one split in the order of the text, every token a target once.
+/// The windows of one split, in the order of the text; every token is a target once.
 class ScoredWindows {
  public:
   ScoredWindows(const Split& split, const EvalOptions& options)
@@ -46,7 +46,7 @@ class ScoredWindows {
       count_ = whole_->count();
       return;
     }
-    const int64_t last = split.tokens.size() - 1;  // the last token is a target only
+    const int64_t last = split.tokens.size() - 1;  // the last token is only a target
     if (last < 1)
       fail(ErrorCode::input, split.name, ": has ", split.tokens.size(),
            " tokens; the first is never scored, so give at least 2");
@@ -58,7 +58,7 @@ class ScoredWindows {
   void copy(int64_t window, int32_t* tokens, int32_t* targets) const {
     if (whole_) return whole_->copy(window, tokens, targets);
     const int64_t begin = window * stride_, end = std::min(begin + T_, split_.tokens.size() - 1);
-    const int64_t fresh = window == 0 ? begin : begin - stride_ + T_;  // where the last window ended
+    const int64_t fresh = window == 0 ? begin : begin - stride_ + T_;  // the end of the previous window
     std::fill(tokens, tokens + T_, 0);
     std::fill(targets, targets + T_, ignored_target);
     split_.tokens.copy(begin, end - begin, tokens);
@@ -71,14 +71,14 @@ class ScoredWindows {
   std::optional<Windows> whole_;
 };
 
-/// Whether no token is likelier than the target, and none of a lower id as likely.
+/// Whether no token is likelier than the target, and no lower id equally likely.
 template <class T>
 bool is_likeliest(const T* logits, int32_t target, double highest) {
   const T mine = logits[target];
   return static_cast<double>(mine) >= highest && std::find(logits, logits + target, mine) == logits + target;
 }
 
-/// Scores the targets of a batch, in their order.
+/// Scores the targets of a batch, in order.
 void score_batch(Model& model, const Batch& batch, const std::function<void(const ScoredToken&)>& each) {
   const Tensor targets = batch_tensor(model.device(), batch, batch.targets);
   const Tensor logits = model.logits(batch_tensor(model.device(), batch, batch.tokens));
@@ -99,7 +99,7 @@ void score_batch(Model& model, const Batch& batch, const std::function<void(cons
   }
 }
 
-/// All windows of a split, some at a time.
+/// Scores all windows of a split, in batches.
 int64_t score_split(Model& model, const Split& split, const EvalOptions& options,
                     const std::function<void(const ScoredToken&)>& each) {
   const ScoredWindows windows(split, options);

@@ -1,5 +1,5 @@
 #pragma once
-// Everything a program that trains or runs a model with Hewn needs.
+// Includes everything that a program needs to train or run a model with Hewn.
 
 #include "kernels/devices/devices.h"
 #include "model/generation/generate.h"

@@ -17,7 +17,7 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-/// One run of the loop: what stays the same, and where it stands.
+/// One run of the loop: its constants and its state.
 class Loop {
  public:
   Loop(RunDirectory& run, const TrainConfig& config, Trainer& trainer, const Dataset& data,
@@ -33,7 +33,7 @@ class Loop {
     if (state.step > 0) saved_step_ = state.step;
     before_ = state.seconds;
     run.rewind_metrics(state.step, state.evaluated_step);
-    point_links(run.path(), state);  // what a killed process did not get to, and what it left
+    point_links(run.path(), state);  // completes the work of a killed process
     prune_checkpoints(run.path(), config.keep);
   }
 
@@ -58,8 +58,8 @@ class Loop {
   }
 
  private:
-  /// One step further. A GPU is given the next step before the result of this one is asked for, so that it
-  /// never waits for batches or for the host; state_.step counts steps whose results are known.
+  /// Does one step. On a GPU, the next step is queued before the result of this one is read, so that the GPU
+  /// never waits for batches or the host. state_.step counts the steps whose results are known.
   void step() {
     if (events_.profile && ++steps_here_ > 2) return take(profiled_step());
     const int64_t most = events_.profile ? 1 : trainer_.most_queued();
@@ -70,7 +70,7 @@ class Loop {
     take(trainer_.read());
   }
 
-  /// Whether this step can be queued: not behind one after which something is done with the model.
+  /// Whether this step can be queued: not if the model is used for something else before it.
   bool may_begin(int64_t step) const {
     if (step == state_.step) return true;
     const bool sample = config_.sample_interval > 0 && step % config_.sample_interval == 0;
@@ -89,7 +89,7 @@ class Loop {
 
   void take(const StepResult& result) {
     if (!result.finite) {
-      draw(result.step);  // the batches may be those of the step behind it
+      draw(result.step);  // batches_ may hold those of the next step
       stop_for_bad_numbers("step " + std::to_string(result.step) + ": loss " + std::to_string(result.loss) +
                            ", gradient norm " + std::to_string(result.grad_norm) +
                            ": not finite. First bad node: " + trainer_.first_bad_node(batches_) +
@@ -145,7 +145,8 @@ class Loop {
                                            config_.max_iters)});
   }
 
-  /// Validation loss on fixed batches; a checkpoint when it is better, when all are wanted, or at the end.
+  /// Computes the validation loss on fixed batches. Saves a checkpoint if it improved, if all are saved, or
+  /// at the end.
   void evaluate_and_save(bool last) {
     bool better = false;
     if (val_loader_) {

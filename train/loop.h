@@ -1,5 +1,5 @@
 #pragma once
-// A training run from its current step to its end: steps, evaluations, checkpoints.
+// Runs training from the current step to its end: steps, evaluations, checkpoints.
 
 #include <functional>
 #include <optional>
@@ -18,22 +18,21 @@ struct Progress {
   int64_t max_iters = 0;
   std::optional<double> val_loss;  ///< of the latest evaluation
   double tokens_per_s = 0;
-  /// Model FLOPs utilisation: the fraction of the device's peak that the model's matrix products reach, if
-  /// known.
+  /// Model FLOPs utilisation: the fraction of the device's peak that the model's matrix products reach, if known.
   std::optional<double> mfu;
   double seconds_left = 0;  ///< until max_iters or max_time, at the current pace
   int64_t next_save = 0;    ///< the step after which the next checkpoint is written
 };
 
-/// Callbacks of the loop; all may be empty.
+/// Callbacks of the loop; each may be empty.
 struct LoopEvents {
   std::function<void(const Progress&)> on_step;
   std::function<void(const std::string&)> on_message;  ///< "step 250: val loss 2.43, saved ..."
   std::function<void(const RunState&)> on_evaluated;   ///< after each evaluation, its checkpoint and message
   std::function<void(int64_t step)> on_sample;         ///< every sample_interval steps, from step 0 on
-  std::function<bool()> should_stop;                   ///< asked after each step: Ctrl-C
-  double peak_tokens_per_s = 0;    ///< at the device's peak, for `Progress::mfu`; 0: not known
-  StepProfile* profile = nullptr;  ///< gets every step but the first two, which warm caches and pools up
+  std::function<bool()> should_stop;                   ///< called after each step; true stops (Ctrl-C)
+  double peak_tokens_per_s = 0;    ///< at the device's peak, for `Progress::mfu`; 0: unknown
+  StepProfile* profile = nullptr;  ///< measures every step but the first two, which warm up caches and pools
 };
 
 enum class StopReason : uint8_t { max_iters, max_time, patience, asked };
@@ -41,13 +40,13 @@ enum class StopReason : uint8_t { max_iters, max_time, patience, asked };
 struct Outcome {
   StopReason reason = StopReason::max_iters;
   RunState state;
-  std::string checkpoint;  ///< path of the last one written; "" if none was
+  std::string checkpoint;  ///< path of the last one written; "" if there is none
 };
 
 /// Rewinds the metrics to `state` and trains from there. Batch n depends only on the seed and n, so a resumed
-/// run gives the same bits as one that never stopped. Throws ErrorCode::numerical at the first step whose
-/// loss or gradients are not finite, naming the step, the first bad node and the last good checkpoint;
-/// likewise instead of saving parameters that are not finite.
+/// run gives the same bits as one without interruption. Throws ErrorCode::numerical at the first step with a
+/// loss or gradients that are not finite, naming the step, the first bad node and the last good checkpoint;
+/// also instead of saving parameters that are not finite.
 Outcome run_training(RunDirectory& run, const TrainConfig& config, Trainer& trainer, const Dataset& data,
                      const BatchLoader& loader, RunState state, const LoopEvents& events);
 

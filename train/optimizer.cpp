@@ -13,7 +13,7 @@ constexpr UpdateRule rule_of(OptimizerKind kind) {
                                        : UpdateRule::sgd;
 }
 
-/// Of all gradients, in two spans: its blocks of sums, and so the bits of runs, begin anew where decay ends.
+/// The norm of all gradients, in two spans: the blocks of sums, and so the bits of a run, restart where decay ends.
 GlobalNorm norm_of(const Parameters& parameters, double max_norm, StepState* state, const double* loss) {
   const ParameterSlab& slab = parameters.slab();
   GlobalNorm norm{.dtype = parameters.dtype(),
@@ -49,7 +49,7 @@ void Optimizer::step(const Tensor& state, const double* loss) {
   const ParameterSlab& slab = parameters_.slab();
   auto* step_state = static_cast<StepState*>(state.data());
   run(parameters_.device(), norm_of(parameters_, config_.grad_clip, step_state, loss));
-  for (Parameter* p : slab.members) bf16_of(*p);  // good, should the step be refused
+  for (Parameter* p : slab.members) bf16_of(*p);  // must be current if the step is refused
   const bool nearest = !config_.stochastic_rounding;
   run(parameters_.device(),
       ParameterUpdate{.rule = rule_of(config_.kind),

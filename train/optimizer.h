@@ -1,5 +1,5 @@
 #pragma once
-// The optimizer: its moments lie in slabs laid out like the parameters, and one kernel call updates them all.
+// The optimizer. Its moments are in slabs laid out like the parameters, and one kernel call updates all of them.
 
 #include <string>
 #include <vector>
@@ -16,16 +16,15 @@ class Optimizer {
   Optimizer(Parameters& parameters, const OptimizerConfig& config);
 
   /// Clips the gradients by their global norm and updates every parameter. `state` is a StepState on the
-  /// device: learning rate and step are read; norm, clip factor and non-finite flag are written. Updates
-  /// nothing if the gradients, or the `loss` on the device if given, are not finite. Gradients are not
-  /// changed.
+  /// device: reads learning rate and step; writes norm, clip factor and non-finite flag. Updates nothing if
+  /// the gradients, or `loss` (on the device, if given), are not finite. Does not change the gradients.
   void step(const Tensor& state, const double* loss = nullptr);
 
   /// Restores the bf16 copies after parameters were loaded from a checkpoint of step `state.step`: the same
   /// bits as when it was saved. Does nothing without stochastic rounding.
   void round_again(const StepState& state);
 
-  /// The moments by name, "m.PARAMETER" and "v.PARAMETER", to save and to restore.
+  /// The moments by name, "m.PARAMETER" and "v.PARAMETER", to be saved and restored.
   struct Moment {
     std::string name;
     Tensor value;

@@ -30,7 +30,7 @@ class Collector final : public Profiler {
   Profiler* watch_;
 };
 
-/// The part of the model a parameter belongs to, by its name.
+/// The part of the model that a parameter belongs to, from its name.
 std::string part_of(const std::string& name) {
   for (const auto& [key, part] :
        {std::pair{".attn.", "attention"}, std::pair{".mlp.", "mlp"}, std::pair{"ln_", "norms"},
@@ -85,7 +85,7 @@ Plan make_plan(const TrainConfig& config, const PlanTarget& target, Profiler* wa
   const std::vector<Batch> batches(static_cast<size_t>(config.gradient_accumulation_steps),
                                    empty_batch(config));
   const Scope scope("train");
-  // Evaluations lie between steps: the second finds other blocks free than the first, as in a training run.
+  // Evaluations come between steps: the second step finds other free blocks than the first, as in a training run.
   evaluate_once(*model, batches[0]);
   trainer.step(batches);
   evaluate_once(*model, batches[0]);
@@ -109,7 +109,7 @@ int64_t largest_batch(TrainConfig config, const PlanTarget& target, size_t bytes
   if (!fits(1)) return 0;
   int64_t low = 1;  // fits
   while (low < (int64_t{1} << 20) && fits(2 * low)) low *= 2;
-  int64_t high = 2 * low;  // does not
+  int64_t high = 2 * low;  // does not fit
   while (high - low > std::max<int64_t>(1, low / 64)) {
     const int64_t middle = (low + high) / 2;
     (fits(middle) ? low : high) = middle;

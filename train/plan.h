@@ -1,6 +1,6 @@
 #pragma once
-// What a run will cost, before it runs. The real model and optimizer work on the meta device, which allocates
-// and launches as a real device does, but holds no bytes and runs no kernel.
+// Predicts the cost of a run. The real model and optimizer run on the meta device, which allocates and
+// launches like a real device but holds no bytes and runs no kernel.
 
 #include <map>
 #include <string>
@@ -33,8 +33,8 @@ struct Plan {
   MemStats memory;                               ///< of training with evaluations
   std::vector<MemTagStats> by_tag;               ///< bytes in memory at the peak, largest first
 
-  /// Seconds a step takes at least on a machine with this arithmetic peak and bandwidth: for each launch the
-  /// larger of the time of its arithmetic and that of its bytes.
+  /// Lower bound of a step's time, in seconds, on a machine with this arithmetic peak and bandwidth: for each
+  /// launch, the larger of the time of its arithmetic and that of its bytes.
   double floor_seconds(double flops_per_s, double bytes_per_s) const;
 };
 
@@ -45,7 +45,7 @@ Plan make_plan(const TrainConfig& config, const PlanTarget& target, Profiler* wa
 /// The largest batch_size whose peak is at most `bytes`; 0 if not even 1 fits.
 int64_t largest_batch(TrainConfig config, const PlanTarget& target, size_t bytes);
 
-/// Bytes of memory that are available, from /proc/meminfo; 0 if that does not say.
+/// Available memory in bytes, from /proc/meminfo; 0 if unknown.
 size_t available_memory();
 
 }  // namespace hewn

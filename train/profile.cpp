@@ -19,7 +19,7 @@ void add(StepProfile::Line& sum, const StepProfile::Line& line) {
   sum.cost.bytes += line.cost.bytes;
 }
 
-/// "h.3.attn" is "h.*.attn".
+/// Replaces numbers: "h.3.attn" becomes "h.*.attn".
 std::string without_numbers(const std::string& scope) {
   std::string text;
   for (size_t begin = 0; begin <= scope.size();) {
@@ -50,7 +50,7 @@ MachineRoof::MachineRoof(DType dtype, Executor& device) : dtype_(dtype) {
   const Isa isa = device.isa();
   const int threads = device.threads();
   flops_per_s_ = measured_flops(dtype, isa, threads);
-  // Sizes well inside a first, second and third level of today's processors, and well outside of all.
+  // Sizes well inside the first, second and third cache level of today's processors, and well outside of all.
   constexpr size_t sets[] = {size_t{16} << 10, size_t{256} << 10, size_t{4} << 20, size_t{256} << 20};
   for (size_t i = 0; i < levels_.size(); ++i) {
     const size_t set = i < 2 ? sets[i] * static_cast<size_t>(threads) : sets[i];

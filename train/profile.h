@@ -1,5 +1,5 @@
 #pragma once
-// Where the time of training steps goes: by kernel and by part of the model, compared with the roofline.
+// Where the time of training steps goes, by kernel and by part of the model, compared with the roofline.
 
 #include <array>
 #include <functional>
@@ -15,16 +15,17 @@
 namespace hewn {
 
 /// The roofline of this machine: its arithmetic peak and bandwidths, which bound the time of any work from
-/// below. A CPU's are measured; a GPU's are its vendor's figures (kernels/gpu/runtime/known.h). For an
-/// unknown GPU the bound is zero.
+/// below. Measured on a CPU; a GPU's are the vendor's figures (kernels/gpu/runtime/known.h). For an unknown
+/// GPU the bound is zero.
 class MachineRoof {
  public:
-  /// Measures, which takes about half a second. `dtype` is f32, f64 or bf16.
+  /// Measures on a CPU, which takes about half a second. `dtype` is f32, f64 or bf16.
   MachineRoof(DType dtype, Executor& device);
-  /// Seconds this work takes at least: the larger of its arithmetic at the peak and its bytes at the
-  /// bandwidth of the smallest memory level that holds them.
+  /// Lower bound of the time of this work, in seconds: the larger of its arithmetic at the peak and its bytes
+  /// at the bandwidth of the smallest memory level that holds them.
   double seconds(const Cost& cost) const;
-  /// Measures the arithmetic peak again and keeps the larger: other load may have disturbed the first.
+  /// Measures the arithmetic peak again and keeps the larger, since other load may have disturbed
+  /// the first measurement.
   void measure_again(Executor& device);
 
  private:
@@ -33,22 +34,22 @@ class MachineRoof {
   std::array<std::pair<double, double>, 4> levels_{};  // capacity in bytes, bytes per second; smallest first
 };
 
-/// Adds up every launch of the steps it watches.
+/// Accumulates every launch of the steps it watches.
 class StepProfile final : public Profiler {
  public:
-  /// One line of a table. An empty name stands for the sum over all.
+  /// A line of a table. An empty name means the sum over all.
   struct Line {
     Phase phase = Phase::forward;
     std::string scope, op, rung;  ///< "h.0.attn", "matmul", "simd"
     int64_t calls = 0;
     double seconds = 0;
-    double floor = 0;  ///< seconds at the roof
+    double floor = 0;  ///< the roofline's lower bound, in seconds
     Cost cost;
   };
 
   StepProfile(const MachineRoof& roof, Executor& device) : roof_(roof), device_(device), moments_(device) {}
 
-  /// Runs one step and measures it, until the device has finished: kernels and the time between them.
+  /// Runs one step and measures it until the device has finished: the kernels and the time between them.
   void watch(const std::function<void()>& step);
   void launching(const char* op, const void* args) override;
   void launched(const char* op, const char* rung, const Cost& cost) override;
@@ -57,20 +58,20 @@ class StepProfile final : public Profiler {
   const Executor& device() const { return device_; }
   int64_t steps() const { return steps_; }
   double step_seconds() const { return step_seconds_; }  ///< of all steps together
-  /// Everything summed.
+  /// The sum of all lines.
   Line total() const;
   /// One line per phase, scope, op and rung; slowest first.
   std::vector<Line> lines() const;
   /// One line per op and rung; slowest first.
   std::vector<Line> by_kernel() const;
-  /// One line per part of the model and phase, the layers together ("h.*.attn"); slowest first.
+  /// One line per part of the model and phase, with all layers together ("h.*.attn"); slowest first.
   std::vector<Line> by_part() const;
 
  private:
   template <class Name>
   std::vector<Line> grouped(const Name& name) const;
 
-  /// A launch of the current step. Its duration is known once the device has finished it.
+  /// A launch of the current step. Its duration is known after the device has finished it.
   struct Launched {
     Line* line;
     Moments::Moment begin, end;

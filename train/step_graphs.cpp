@@ -8,14 +8,14 @@
 namespace hewn {
 
 StepGraphs::StepGraphs(Executor& device)
-    : device_(device), on_(std::getenv("CUDA_LAUNCH_BLOCKING") == nullptr) {}  // a graph names no kernel
+    : device_(device), on_(std::getenv("CUDA_LAUNCH_BLOCKING") == nullptr) {}  // to find a failing kernel
 
 StepGraphs::~StepGraphs() {
   for (Kind& kind : kinds_) drop(kind);
 }
 
 bool StepGraphs::run(const MicroStep& step, const std::function<void()>& work) {
-  if (!device_.gpu() || !on_ || device_.profiler()) {  // a profiler wants to see each kernel
+  if (!device_.gpu() || !on_ || device_.profiler()) {  // a profiler needs individual kernels
     work();
     return false;
   }
@@ -47,7 +47,7 @@ void StepGraphs::capture(Kind& kind, const std::function<void()>& work) {
     try {
       gpu.drop_graph(gpu.end_capture());
     } catch (const Error&) {
-      // It is what went wrong first that counts.
+      // The first error is the one to report.
     }
     throw;
   }
@@ -56,8 +56,8 @@ void StepGraphs::capture(Kind& kind, const std::function<void()>& work) {
   kind.graph = gpu.end_capture();
 }
 
-/// Whether a replay would write to nobody's memory: activations lie in blocks that the pool has back by now,
-/// and may have handed out again.
+/// Whether a replay would overwrite memory in use elsewhere: activations are in blocks that the pool has got
+/// back and may have handed out again.
 bool StepGraphs::usable(const Kind& kind) const {
   return device_.pool().idle(kind.memory) && device_.scratch(0) == kind.scratch;
 }
@@ -65,9 +65,9 @@ bool StepGraphs::usable(const Kind& kind) const {
 void StepGraphs::drop(Kind& kind) {
   if (!kind.graph) return;
   try {
-    device_.sync();  // it may be running
+    device_.sync();  // the graph may be running
   } catch (const Error&) {
-    // What failed is reported to whoever asks for a result.
+    // The failure is reported when a result is read.
   }
   device_.gpu()->drop_graph(kind.graph);
   kind.graph = nullptr;

@@ -1,6 +1,6 @@
 #pragma once
-// The micro-steps of training as CUDA graphs. The host launches a micro-step kernel by kernel at first, then
-// captures it and replays the whole in one call.
+// The micro-steps of training as CUDA graphs. The host first launches the kernels of a micro-step
+// individually, then captures them and replays all of them in one call.
 
 #include <functional>
 
@@ -12,15 +12,15 @@ namespace hewn {
 
 class Executor;
 
-/// What distinguishes micro-steps: equal ones launch the same kernels at the same addresses.
+/// Identifies a micro-step: equal ones launch the same kernels at the same addresses.
 struct MicroStep {
-  bool first = true, last = true;  ///< in its step: the first sets gradients, the last updates parameters
+  bool first = true, last = true;  ///< in its step: first sets gradients, last updates parameters
   Shape shape;                     ///< of the batch
-  const void* tokens = nullptr;    ///< its address on the device
+  const void* tokens = nullptr;    ///< address on the device
   bool operator==(const MicroStep&) const = default;
 };
 
-/// Replays micro-steps on a GPU. Everything that changes from step to step has to be in device memory.
+/// Replays micro-steps on a GPU. Everything that changes between steps must be in device memory.
 class StepGraphs {
  public:
   explicit StepGraphs(Executor& device);
@@ -28,14 +28,13 @@ class StepGraphs {
   StepGraphs(const StepGraphs&) = delete;
   StepGraphs& operator=(const StepGraphs&) = delete;
 
-  /// False: never capture. That is the default where CUDA_LAUNCH_BLOCKING is set, to find a kernel that
-  /// fails.
+  /// Turns capturing on or off. Off by default if CUDA_LAUNCH_BLOCKING is set, which serves to find a failing kernel.
   void use(bool on) { on_ = on; }
-  /// Calls `work` the first two times, after which the pool holds all blocks that it needs; the third time
+  /// Calls `work` the first two times, after which the pool holds all required blocks; the third time
   /// captures and replays it; from then on only replays it. Returns true if `work` was not called. Starts
-  /// again when shape or address change, or when blocks of the graph are in use elsewhere.
+  /// again if shape or address change, or if blocks of the graph are in use elsewhere.
   bool run(const MicroStep& step, const std::function<void()>& work);
-  /// How many micro-steps were replayed.
+  /// The number of replayed micro-steps.
   int64_t replays() const { return replays_; }
 
  private:
@@ -43,15 +42,15 @@ class StepGraphs {
     MicroStep step;
     int times = 0;
     GpuRuntime::Graph graph = nullptr;
-    MemTrace memory;          ///< blocks of the pool that the graph uses
-    void* scratch = nullptr;  ///< of the device, which the graph uses too
+    MemTrace memory;          ///< the pool's blocks that the graph uses
+    void* scratch = nullptr;  ///< the device's scratch, which the graph also uses
   };
   void capture(Kind& kind, const std::function<void()>& work);
   bool usable(const Kind& kind) const;
   void drop(Kind& kind);
 
   Executor& device_;
-  Kind kinds_[4];  // by first and last
+  Kind kinds_[4];  // indexed by first and last
   bool on_;
   int64_t replays_ = 0;
 };

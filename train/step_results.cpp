@@ -21,9 +21,9 @@ StepResults::~StepResults() {
   GpuRuntime* const gpu = device_.gpu();
   if (!gpu) return;
   try {
-    while (size_ > 0) take();  // copies under way still write to the memory
+    while (size_ > 0) take();  // running copies still write to the memory
   } catch (const Error&) {
-    // What failed has been reported, or nobody asked for its result.
+    // The failure has been reported, or the result was not needed.
   }
   for (const Slot& slot : slots_) gpu->drop_event(slot.done);
   gpu->release_pinned(found_);

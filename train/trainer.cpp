@@ -17,7 +17,7 @@ int64_t count_targets(std::span<const Batch> batches) {
   return n;
 }
 
-/// How many values of a tensor are NaN or infinite.
+/// The number of values of a tensor that are NaN or infinite.
 int64_t count_bad(const Tensor& t) {
   if (!t.defined() || !is_float(t.dtype())) return 0;
   int64_t bad = 0;
@@ -25,7 +25,7 @@ int64_t count_bad(const Tensor& t) {
   return bad;
 }
 
-/// Remembers the first node that made a value, or received a gradient, that is no finite number.
+/// Records the first node whose value or incoming gradient is not finite.
 class BadNodeFinder final : public TapeObserver {
  public:
   void recorded(const Node& node, const Tensor& y) override { look(node, y, "values"); }
@@ -82,8 +82,8 @@ void Trainer::set_steps_done(int64_t steps) {
   if (steps > 0) optimizer_.round_again(step_.state);
 }
 
-// Gradients are those of the mean loss over all targets of all micro-batches: the loss of each is weighted with
-// its share of the targets. One without targets has no gradient and is left out.
+// Gradients are those of the mean loss over all targets of all micro-batches: each micro-batch's loss is
+// weighted by its share of the targets. A micro-batch without targets has no gradient and is skipped.
 std::vector<Trainer::Part> Trainer::parts_of(std::span<const Batch> micro_batches) {
   const auto all = static_cast<double>(count_targets(micro_batches));
   std::vector<Part> parts;
@@ -98,7 +98,7 @@ std::vector<Trainer::Part> Trainer::parts_of(std::span<const Batch> micro_batche
   return parts;
 }
 
-/// Brings a micro-batch to its place on the device, and the host's part of `StepOnDevice` with it.
+/// Copies a micro-batch to its place on the device, with the host's part of `StepOnDevice`.
 MicroStep Trainer::upload(const Part& part) {
   const Batch& batch = *part.batch;
   check_batch(model_, batch);
@@ -121,7 +121,7 @@ MicroStep Trainer::upload(const Part& part) {
   return {.first = part.first, .last = part.last, .shape = shape, .tokens = tokens_.data()};
 }
 
-/// Forward and backward of the micro-batch that is on the device.
+/// Runs the forward and backward pass of the micro-batch on the device.
 void Trainer::forward_backward(const MicroStep& step, TapeObserver* observer) {
   if (step.first) model_.parameters().clear_grads();
   Tape tape;
@@ -143,7 +143,7 @@ void Trainer::update() {
   optimizer_.step(state_, &there()->loss);
 }
 
-/// The work of a micro-step: what a graph of the GPU replays.
+/// The work of a micro-step, which a GPU graph replays.
 void Trainer::micro_step(const MicroStep& step) {
   forward_backward(step, nullptr);
   if (step.last) update();
@@ -155,11 +155,11 @@ void Trainer::queue(std::span<const Batch> micro_batches) {
                          .tokens = count_targets(micro_batches)};
   require(begun.tokens > 0, "step ", begun.step, ": no target of the batch counts");
   step_.state.learning_rate = begun.learning_rate;
-  for (Parameter& p : model_.parameters().all()) bf16_of(p);  // a graph takes the copies as they are
+  for (Parameter& p : model_.parameters().all()) bf16_of(p);  // a graph does not recreate the copies
   for (const Part& part : parts_of(micro_batches)) {
     const MicroStep step = upload(part);
     const bool replayed = graphs_.run(step, [&] { micro_step(step); });
-    if (replayed && step.last) model_.parameters().updated();  // micro_step was not called to say so
+    if (replayed && step.last) model_.parameters().updated();  // else micro_step has done it
   }
   results_.push(begun, there());
   ++step_.state.step;

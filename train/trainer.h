@@ -1,5 +1,5 @@
 #pragma once
-// One training step: batches in, better parameters out.
+// A training step: computes gradients from batches and updates the parameters.
 
 #include <span>
 #include <string>
@@ -15,55 +15,55 @@ namespace hewn {
 
 class Trainer {
  public:
-  /// Allocates the optimizer's state. `seed` is for dropout.
+  /// Allocates the optimizer's state. `seed` determines the dropout masks.
   Trainer(Model& model, const OptimizerConfig& optimizer, const ScheduleConfig& schedule, uint64_t seed);
 
-  /// Forward and backward of each micro-batch, weighted with its number of targets, then one update. On a GPU
-  /// this returns before the work is done, and the batches may change at once. Throws usage when no target
-  /// counts.
+  /// Runs the forward and backward pass of each micro-batch, weighted by its number of targets, then one
+  /// update. On a GPU it returns before the work is done; the batches may be changed immediately. Throws
+  /// usage if all targets are ignored.
   void queue(std::span<const Batch> micro_batches);
   /// Waits for the oldest queued step and returns its result. If it was not finite, neither it nor the steps
-  /// queued after it changed anything, and these are dropped.
+  /// queued after it changed anything, and those are dropped.
   StepResult read();
-  /// Both: queues a step and reads its result.
+  /// Queues a step and reads its result.
   StepResult step(std::span<const Batch> micro_batches);
   StepResult step(const Batch& batch) { return step(std::span(&batch, 1)); }
 
-  /// Steps whose results have not been read.
+  /// The number of steps whose results have not been read.
   int64_t queued() const { return static_cast<int64_t>(results_.size()); }
-  /// How many steps may be queued; with that many the device never waits for the host.
+  /// The number of steps that may be queued; with that many, the device never waits for the host.
   int64_t most_queued() const;
   /// The CUDA graphs of micro-steps.
   StepGraphs& graphs() { return graphs_; }
 
-  /// Whether the backward pass computes blocks again instead of keeping their values: less memory, same bits.
+  /// Whether the backward pass recomputes blocks instead of keeping their values: less memory, same bits.
   void recompute(bool on) { recompute_ = on; }
 
-  /// Steps queued and not dropped; also the number of the next one.
+  /// Steps queued and not dropped; also the number of the next step.
   int64_t steps_done() const { return step_.state.step; }
-  /// To be called after parameters and moments were loaded.
+  /// Must be called after parameters and moments were loaded.
   void set_steps_done(int64_t steps);
   Model& model() { return model_; }
   Optimizer& optimizer() { return optimizer_; }
   const Optimizer& optimizer() const { return optimizer_; }
 
-  /// Forward and backward of each micro-batch without an update, observed by `observer`.
+  /// Runs the forward and backward pass of each micro-batch without an update, observed by `observer`.
   void watch(std::span<const Batch> micro_batches, TapeObserver& observer);
 
   /// The first parameter with values that are not finite, "transformer.wte.weight: 3 of 4096 values are not
-  /// finite", or "": an update can overflow though its gradients are finite.
+  /// finite", or "". An update can overflow even if its gradients are finite.
   std::string bad_parameter() const;
-  /// Repeats a step that was not finite, without the update, and names the first node whose value or gradient
-  /// is not finite: "h.2.attn softmax: 3 of 4096 values are not finite". Costs one slow step.
+  /// Repeats a non-finite step, without the update, and names the first node whose value or gradient is not
+  /// finite: "h.2.attn softmax: 3 of 4096 values are not finite". Takes as long as one slow step.
   std::string first_bad_node(std::span<const Batch> micro_batches);
 
  private:
   /// A micro-batch with targets, as a part of its step.
   struct Part {
     const Batch* batch;
-    int64_t micro_step;  ///< its place among all micro-batches of the step
-    double share;        ///< of its targets in those of the step
-    bool first, last;    ///< of those with targets
+    int64_t micro_step;  ///< index among all micro-batches of the step
+    double share;        ///< its targets as a fraction of the step's
+    bool first, last;    ///< among those with targets
   };
   static std::vector<Part> parts_of(std::span<const Batch> micro_batches);
   MicroStep upload(const Part& part);
@@ -77,7 +77,7 @@ class Trainer {
   ScheduleConfig schedule_;
   bool recompute_ = false;
   StepOnDevice step_;
-  // The inputs of a micro-step, at fixed addresses of the device, so that graphs can be replayed.
+  // The inputs of a micro-step, at fixed device addresses, so that graphs can be replayed.
   Tensor on_device_;         // u8 [sizeof(StepOnDevice)]
   Tensor state_;             // the StepState in it
   Tensor tokens_, targets_;  // i32 [rows, block_size]
@@ -85,7 +85,7 @@ class Trainer {
   StepResults results_;
 };
 
-/// On a GPU, where operations do not check ids: throws input for a token or target outside the vocabulary.
+/// On a GPU, where operations do not check ids: throws input for a token or target outside of the vocabulary.
 void check_batch(const Model& model, const Batch& batch);
 /// Tokens or targets of a batch on a device: i32 [rows, block_size].
 Tensor batch_tensor(Device& device, const Batch& batch, const std::vector<int32_t>& values);

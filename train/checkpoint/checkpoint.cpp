@@ -29,7 +29,7 @@ std::string name_of_step(int64_t step) {
   return name;
 }
 
-/// The step of "step-001000"; nothing for other names.
+/// The step of "step-001000"; empty for other names.
 std::optional<int64_t> step_of_name(const std::string& name) {
   const std::string digits = name.substr(std::min<size_t>(5, name.size()));
   if (name.rfind("step-", 0) != 0 || digits.empty() || digits.size() > 18) return std::nullopt;
@@ -76,7 +76,7 @@ FileSum save_moments(const std::string& path, const Optimizer& optimizer) {
   return writer.finish();
 }
 
-/// A symbolic link put in place in one step.
+/// Creates or replaces a symbolic link atomically.
 void point_link(const fs::path& link, const std::string& target) {
   const fs::path fresh = link.parent_path() / (".unfinished-link-" + link.filename().string());
   std::error_code error;
@@ -86,7 +86,7 @@ void point_link(const fs::path& link, const std::string& target) {
   if (error) fail(ErrorCode::failed, "cannot point ", link.string(), " at ", target, ": ", error.message());
 }
 
-/// Writes a checkpoint of the files that `fill` writes into a directory and lists, and state.json.
+/// Writes a checkpoint: `fill` writes files into a directory and lists them in the manifest; state.json is added.
 std::string save_files(const std::string& run, const RunState& state,
                        const std::function<void(const fs::path& directory, Manifest& manifest)>& fill) {
   const fs::path all = fs::path(run) / "checkpoints", final_path = all / name_of_step(state.step);
@@ -161,7 +161,7 @@ constexpr const char* import_hint = "; of another program's model `hewn import` 
 std::string find_checkpoint(const std::string& run_or_checkpoint, const std::string& which,
                             Manifest::Look look) {
   fs::path given(run_or_checkpoint);
-  if (!given.has_filename()) given = given.parent_path();  // RUN/ is RUN
+  if (!given.has_filename()) given = given.parent_path();  // RUN/ becomes RUN
   std::error_code error;
   if (!fs::is_directory(given, error))
     fail(ErrorCode::input, run_or_checkpoint, " is not a run or checkpoint directory",
@@ -178,7 +178,7 @@ std::string find_checkpoint(const std::string& run_or_checkpoint, const std::str
       fail(ErrorCode::input, run_or_checkpoint,
            " holds no checkpoint; training writes the first one at its first "
            "evaluation and when it stops");
-    // After a crash the link may be one behind: the newest directory counts.
+    // After a crash the link may point to the previous checkpoint, so the newest directory counts.
     path = which == "last" ? fs::path(all.back().path) : run / "checkpoints" / which;
     if (!fs::exists(path / Manifest::file_name, error)) path = all.back().path;
     path = fs::canonical(path, error);

@@ -23,18 +23,18 @@ void sync_directory(const fs::path& directory) {
   const int result = ::fsync(fd);
   const int error = errno;
   ::close(fd);
-  if (result != 0 && error != EINVAL)  // some file systems cannot, and say so
+  if (result != 0 && error != EINVAL)  // some file systems cannot, and return EINVAL
     fail(ErrorCode::failed, "cannot sync ", directory.string(), ": ", std::strerror(error));
 }
 
 constexpr uint64_t quick_bytes = uint64_t{64} << 20;
 
-/// Where a directory waits to be removed: a name that prune_checkpoints clears away after a crash.
+/// A temporary name for a directory to be removed, which prune_checkpoints also removes after a crash.
 fs::path aside_of(const fs::path& directory) {
   return directory.parent_path() / (".unfinished-old-" + directory.filename().string());
 }
 
-/// Lets two names change places in one step. False where the file system cannot.
+/// Exchanges two names atomically. Returns false if the file system cannot.
 bool exchange_paths(const fs::path& a, const fs::path& b) {
   return ::renameat2(AT_FDCWD, a.c_str(), AT_FDCWD, b.c_str(), RENAME_EXCHANGE) == 0;
 }

@@ -28,7 +28,7 @@ bool holds_something(const fs::path& directory) {
   return false;
 }
 
-/// Whether a run that goes on from `step` keeps a line of its metrics; a torn or foreign one it does not.
+/// Whether a run resumed from `step` keeps a line of its metrics; incomplete and foreign lines are dropped.
 bool keeps(const std::string& line, int64_t step, int64_t evaluated_step) {
   const auto json = nlohmann::json::parse(line, nullptr, false);
   if (!json.is_object() || !json.contains("step") || !json["step"].is_number_integer()) return false;
@@ -63,7 +63,7 @@ RunDirectory::RunDirectory(const std::string& path, Open how, const std::string&
          option == "out_dir" ? "go on with it by --init_from=resume, " : "",
          "start anew by --force (which moves it aside), or choose another --", option);
   if (how == Open::force && exists && holds_something(path_)) {
-    lock();  // not while another process writes there
+    lock();  // fails if another process is writing there
     ::close(lock_);
     lock_ = -1;
     move_aside(path_);

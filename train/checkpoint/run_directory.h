@@ -1,5 +1,5 @@
 #pragma once
-// RUN/: the directory of a training run, used by one process at a time.
+// RUN/: the directory of a training run, for one process at a time.
 
 #include <cstdint>
 #include <string>
@@ -15,9 +15,8 @@ class RunDirectory {
   };
 
   /// Creates or opens the directory and locks it. Throws ErrorCode::usage if it is not empty and `how` is
-  /// fresh, ErrorCode::input if it holds no run and `how` is resume, ErrorCode::failed if another process
-  /// uses it. `option` names the option that gave the path, for messages; only a path of out_dir can be
-  /// resumed.
+  /// fresh, ErrorCode::input if it holds no run and `how` is resume, ErrorCode::failed if another process uses
+  /// it. `option` is the option that gave the path, for messages; only a path given by out_dir can be resumed.
   RunDirectory(const std::string& path, Open how, const std::string& option = "out_dir");
   ~RunDirectory();
   RunDirectory(const RunDirectory&) = delete;
@@ -29,8 +28,8 @@ class RunDirectory {
 
   /// Appends one line to metrics.jsonl and flushes it. Throws ErrorCode::failed.
   void add_metrics(const std::string& json_line);
-  /// Drops the lines of metrics.jsonl that a run resumed at `step` will write again: those whose "step" is
-  /// later, and those with a "val_loss" later than `evaluated_step`.
+  /// Removes the lines of metrics.jsonl that a run resumed at `step` will write again: those with a later
+  /// "step", and those with a "val_loss" later than `evaluated_step`.
   void rewind_metrics(int64_t step, int64_t evaluated_step);
 
  private:

@@ -9,7 +9,7 @@
 namespace hewn {
 namespace {
 
-// Keeps the draws of data apart from those of weights and dropout under the same user's seed.
+// Separates the draws of data from those of weights and dropout that use the same seed.
 constexpr uint64_t data_key = 0x7461'6c65'7321'0000;
 
 }  // namespace

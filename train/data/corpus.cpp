@@ -7,7 +7,7 @@
 namespace hewn {
 namespace {
 
-/// The tale's end of line: of which line, and where the next one begins.
+/// A line of a text, and whether it ended with a newline.
 struct Line {
   std::string_view text;
   bool ended = false;

@@ -42,7 +42,7 @@ void add_text(Dataset& data, const TextSource& text, double weight, double val_f
   data.val_weights.push_back(weight);
 }
 
-/// Reads one token file into a split and checks that the dataset's tokenizer made it.
+/// Reads a token file into a split and checks that it was encoded by the dataset's tokenizer.
 Split open_split(Dataset& data, const std::string& path) {
   TokenFile file = open_token_file(path);
   if (data.tokenizer != nullptr) {

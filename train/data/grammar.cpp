@@ -121,7 +121,7 @@ Grammar::Alternative Grammar::read_alternative(const Rule& rule, std::string_vie
     } else {
       const std::size_t close = rest.find('}');
       require(close != std::string_view::npos && close > 1, "grammar: bad {...} in rule \"", rule.name, "\"");
-      piece.kind = Kind::expand;  // what it really is, resolve() finds out when all rules are known
+      piece.kind = Kind::expand;  // its final kind is set by resolve() when all rules are known
       piece.text = rest.substr(1, close - 1);
       rest.remove_prefix(close + 1);
     }
@@ -160,7 +160,7 @@ void Grammar::resolve(const Rule& rule, Piece& piece) const {
           "}, which is no rule and no field");
 }
 
-/// Sorts the rules so that each comes after those it says; fails if one says itself.
+/// Sorts the rules so that each comes after the rules it uses; fails if a rule uses itself.
 void Grammar::order_rules() {
   std::vector<int> state(rules_.size(), 0);  // 0 new, 1 being visited, 2 done
   const std::function<void(int)> visit = [&](int r) {
@@ -184,7 +184,7 @@ void Grammar::order_rules() {
 
 // ---- drawing --------------------------------------------------------------------------------------------
 
-/// What a rule's latest expansion said: its text and, for its fields, the alternative.
+/// The text of a rule's latest expansion and, for its fields, the chosen alternative.
 struct Grammar::Memory {
   std::size_t begin = 0, end = 0;
   const Alternative* chosen = nullptr;
@@ -238,8 +238,8 @@ Grammar::Sample Grammar::sample(const DrawBelow& below) const {
 
 // ---- parsing --------------------------------------------------------------------------------------------
 
-/// Backtracking over all derivations. A Frame is a rule under way: what it has yet to say, and who goes on
-/// when it has finished; frames live on the call stack, so depth is bounded by the pieces of one derivation.
+/// Backtracking over all derivations. A Frame is a rule being expanded: its remaining pieces, and the frame to
+/// continue afterwards. Frames live on the call stack, so depth is bounded by the pieces of one derivation.
 class Grammar::Parser {
  public:
   Parser(const Grammar& grammar, std::string_view text)
@@ -256,7 +256,7 @@ class Grammar::Parser {
  private:
   struct Frame {
     const Alternative* alternative;
-    std::size_t next;  // index of the next piece to say
+    std::size_t next;  // index of the next piece
     std::size_t begin;
     int rule;
     const Frame* up;
@@ -306,7 +306,7 @@ class Grammar::Parser {
         std::mismatch(a.begin(), a.begin() + static_cast<std::ptrdiff_t>(n), b.begin()).first - a.begin());
   }
 
-  // Probabilities are summed relative to the first one found, so that e^-cost cannot underflow.
+  // Probabilities are summed relative to the first derivation's, so that e^-cost cannot underflow.
   void add(double cost) {
     if (count_++ == 0) shift_ = cost;
     probability_sum_ += std::exp(shift_ - cost);

@@ -1,14 +1,14 @@
 #pragma once
-// A probabilistic grammar, written as text, that knows the exact probability of every text it emits.
+// A probabilistic grammar, written as text, that can compute the exact probability of every text it generates.
 //
-//   tale: {hero} {did} {goods}. /        a rule, its alternatives separated by " / "
-//         2 {hero} slept. {He} snored.   an alternative may start with an integer weight (else 1)
-//   last he: o | he / a | she            a rule whose alternatives carry a field: last ends in o -> he
+//   tale: {hero} {did} {goods}. /        a rule; its alternatives are separated by " / "
+//         2 {hero} slept. {He} snored.   an alternative may start with an integer weight (default 1)
+//   last he: o | he / a | she            a rule whose alternatives have a field: if last is "o", {he} is "he"
 //   hero: Mil{last}
 //
-// {rule} expands a rule anew, {=rule} repeats the text of its latest expansion, {field} says the field of
-// the latest choice of the rule that owns it, {Field} the same with a capital. The first rule is the start.
-// Rules may not be recursive, so the language is finite (though it may be astronomically large).
+// {rule} expands a rule, {=rule} repeats the text of its latest expansion, {field} inserts the field of the
+// latest choice of the rule that owns it, {Field} the same with a capital letter. The first rule is the
+// start. Rules may not be recursive, so the language is finite (though it may be astronomically large).
 
 #include <cstddef>
 #include <cstdint>
@@ -24,42 +24,43 @@ class Grammar {
   /// Draws an integer uniformly from [0, n), n >= 1.
   using DrawBelow = std::function<std::uint64_t(std::uint64_t n)>;
 
-  /// One text with what it cost to choose it, -log P in nats.
+  /// A text, and the cost of the choices in it: -log P in nats.
   struct Sample {
     std::string text;
     double neg_log_prob = 0;
   };
 
-  /// All ways to derive a text: how many, and -log of the sum of their probabilities (infinite if none).
+  /// All derivations of a text: their number, and -log of the sum of their probabilities (infinite if
+  /// there are none).
   struct Derivations {
     std::int64_t count = 0;
     double neg_log_prob = 0;
-    std::size_t furthest = 0;  ///< how many bytes of the text fitted at best
+    std::size_t furthest = 0;  ///< length of the longest prefix that fits, in bytes
   };
 
   struct Lengths {
     std::size_t shortest = 0, longest = 0;
   };
 
-  /// Parses the rules; fails (usage) naming the rule on a syntax error, an unknown or a recursive rule.
+  /// Parses the rules. Throws usage, naming the rule, for a syntax error, or an unknown or recursive rule.
   explicit Grammar(std::string_view rules);
 
-  /// Draws one text, calling `below` once per choice in order of appearance.
+  /// Draws one text, calling `below` once per choice, in order of appearance.
   Sample sample(const DrawBelow& below) const;
 
-  /// Parses `text`, trying every alternative everywhere, independently of how texts are generated.
+  /// Parses `text` by trying every alternative at every position, independently of how texts are generated.
   Derivations derivations(std::string_view text) const;
 
-  /// Shannon entropy of one text in nats, assuming unambiguity: choices are independent, so it is the sum
-  /// over choices of their entropy times how often they are expected to be made.
+  /// Shannon entropy of one text in nats, if the grammar is unambiguous. Choices are independent, so it is
+  /// the sum over all choices of their entropy times their expected number.
   double entropy() const;
 
-  /// Bounds on the bytes of a text: no text is shorter or longer, though the bounds need not be reached.
+  /// Bounds on the length of a text in bytes: no text is shorter or longer, but the bounds may not be reached.
   Lengths lengths() const;
 
-  /// Names the first rule two of whose alternatives could begin alike (one's leading text a prefix of the
-  /// other's), or "" if there is none. "" proves that every text has exactly one derivation: at each
-  /// choice the text itself tells which alternative was taken.
+  /// Names the first rule with two alternatives that could begin with the same text (the leading text of one
+  /// is a prefix of the other's), or "" if there is none. "" proves that every text has exactly one
+  /// derivation, since the text itself determines the alternative at each choice.
   std::string ambiguous_rule() const;
 
  private:
@@ -67,9 +68,9 @@ class Grammar {
   struct Piece {
     Kind kind = Kind::literal;
     std::string text;       // literal: the text; field: its name
-    int rule = 0;           // expand, repeat, field: which rule
-    std::size_t field = 0;  // field: which of the rule's fields
-    bool capital = false;   // field: say it with a capital
+    int rule = 0;           // expand, repeat, field: index of the rule
+    std::size_t field = 0;  // field: index of the rule's field
+    bool capital = false;   // field: capitalise it
   };
   struct Alternative {
     std::uint64_t weight = 1;
@@ -96,7 +97,7 @@ class Grammar {
   Lengths lengths(const std::vector<Lengths>& of_rule, const Piece& piece) const;
 
   std::vector<Rule> rules_;
-  std::vector<int> bottom_up_;  // rule numbers, every rule after those it uses
+  std::vector<int> bottom_up_;  // rule indices, every rule after those it uses
 };
 
 }  // namespace hewn

@@ -13,7 +13,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// One side of the data on its way to a token file.
+/// One side of the data, to be written to a token file.
 struct Side {
   std::vector<std::string_view> texts;
 
@@ -23,7 +23,7 @@ struct Side {
     return sum;
   }
 
-  /// Returns how many tokens were written.
+  /// Returns the number of tokens written.
   int64_t write(const std::string& path, const Tokenizer& tokenizer, bool tales) const {
     const Doing writing("writing ", path);
     TokenFileInfo info;

@@ -38,7 +38,7 @@ Source open_part(const DatasetPart& part, const DataOptions& options) {
   return {part, TextSource::file(part.spec)};
 }
 
-/// A tokenizer that was learnt before, whose vocabulary is what it is.
+/// Loads an existing tokenizer, whose vocabulary size is fixed.
 std::shared_ptr<const Tokenizer> made_before(const std::string& path, const DataOptions& options) {
   std::shared_ptr<const Tokenizer> tokenizer = load_tokenizer(path);
   require(options.vocab_size == 0 || options.vocab_size == tokenizer->vocab_size(),

@@ -13,7 +13,7 @@ using Json = nlohmann::ordered_json;
 constexpr size_t looked_at = size_t{1} << 16;
 constexpr size_t most_lines = 50;
 
-/// The first lines that are not blank. The last line of a text that goes on is left out.
+/// The first non-blank lines, without the last one if the text continues after it.
 std::vector<std::string_view> first_lines(std::string_view text, bool goes_on) {
   std::vector<std::string_view> lines;
   while (!text.empty() && lines.size() < most_lines) {
@@ -27,7 +27,7 @@ std::vector<std::string_view> first_lines(std::string_view text, bool goes_on) {
   return lines;
 }
 
-/// Whether all lines have the same columns, two or more.
+/// Whether all lines have the same number of columns, at least two.
 bool is_table(const std::vector<std::string_view>& lines) {
   if (lines.size() < 3) return false;
   const auto tabs = [](std::string_view line) { return std::count(line.begin(), line.end(), '\t'); };
@@ -56,7 +56,7 @@ bool is_object(std::string_view line) {
   return line.find('{') != line.npos && Json::parse(line, nullptr, false).is_object();
 }
 
-/// Whether it is JSON as far as it is there: all of it, or up to where a longer text was cut.
+/// Whether it is JSON: all of it or, if a longer text was cut off, everything up to there.
 bool is_json(std::string_view text, bool goes_on) {
   const size_t begin = std::min(text.find_first_not_of(" \t\r\n"), text.size());
   const size_t inside = std::min(text.find_first_not_of(" \t\r\n", begin + 1), text.size());
@@ -66,7 +66,7 @@ bool is_json(std::string_view text, bool goes_on) {
     return !Json::parse(text).is_null();
   } catch (const Json::parse_error& error) {
     return goes_on &&
-           error.byte + 8 > text.size();  // in the middle of a value, at most \u1234 of which is kept
+           error.byte + 8 > text.size();  // cut off inside a value: the error is within \u1234 of the end
   }
 }
 
@@ -78,7 +78,7 @@ std::vector<std::string> keys_of(std::string_view object) {
   return keys;
 }
 
-/// The first object of a list of objects, as text; "" where it is not complete.
+/// The first object in a list of objects, as text; "" if it is incomplete.
 std::string_view first_object(std::string_view text) {
   const size_t begin = std::min(text.find('{'), text.size());
   for (size_t end = text.find('}', begin); end != text.npos; end = text.find('}', end + 1))
@@ -86,7 +86,7 @@ std::string_view first_object(std::string_view text) {
   return {};
 }
 
-/// The key that holds the text, by the names that data sets use; else the first.
+/// The key that holds the text, by the names common in data sets; otherwise the first key.
 std::string text_key(const std::vector<std::string>& keys) {
   for (const char* usual : {"text", "content", "output", "sentence"})
     if (std::find(keys.begin(), keys.end(), usual) != keys.end()) return usual;

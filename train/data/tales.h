@@ -1,10 +1,11 @@
 #pragma once
-// The rules of the tales, in the notation of train/data/grammar.h. tests/data checks that they are unambiguous and
-// that every tale takes 80 to 159 characters, so that one with its end of line fits a window of 160 tokens.
+// The rules of the tales, in the notation of train/data/grammar.h. tests/train/data checks that they are
+// unambiguous and that every tale has 80 to 159 characters, so that a tale with its newline fits in a window
+// of 160 tokens.
 //
-// Made to be learned: most choices are local; what must be carried over a distance is a made-up name (copied
-// its letters), he or she (by the name's last letter), what a thing does, how a vehicle moves, and the
-// fear or missing skill a tale starts from.
+// Designed to be learned: most choices are local. The long-range dependencies are a made-up name (copied
+// letter by letter), he or she (by the name's last letter), the action of a thing, the motion of a vehicle,
+// and the fear or missing skill at the start of a tale.
 
 #include <string_view>
 

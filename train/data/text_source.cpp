@@ -13,7 +13,7 @@ constexpr size_t piece_bytes = size_t{1} << 20;
 
 bool continues(char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; }
 
-/// Whether a character other than white space ends at `at`, and one begins at `next`.
+/// Whether a character other than white space ends at `at`, and another begins at `next`.
 bool between_visible(std::string_view text, size_t at, size_t next) {
   size_t begin = at - 1;
   while (begin > 0 && continues(text[begin])) --begin;
@@ -22,8 +22,8 @@ bool between_visible(std::string_view text, size_t at, size_t next) {
          !is_white_space(after.value);
 }
 
-/// Where the piece of `text` that begins at `begin` ends: after a line end with something visible on both
-/// sides. White space beside it may belong to the same token.
+/// The end of the piece of `text` that begins at `begin`: after a newline with visible characters on both
+/// sides, because a token may include white space next to it.
 size_t piece_end(std::string_view text, size_t begin) {
   size_t at = begin + piece_bytes;
   while (at < text.size()) {
@@ -62,7 +62,7 @@ int64_t count_characters(std::string_view text) {
 size_t training_bytes(std::string_view text, double val_fraction, bool by_lines) {
   require(val_fraction >= 0 && val_fraction < 1, "val_fraction is ", val_fraction,
           ", expected 0 <= val_fraction < 1");
-  // Rounded as in nanoGPT, whose int(n * 0.9) this is for 0.1.
+  // Rounds like nanoGPT's int(n * 0.9), which this is for 0.1.
   const auto share = [&](int64_t n) {
     return static_cast<int64_t>((1 - val_fraction) * static_cast<double>(n));
   };

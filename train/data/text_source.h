@@ -1,5 +1,5 @@
 #pragma once
-// Text before it becomes tokens: where it comes from, whether it is tales, where it is split.
+// Text before tokenization: its source, whether it consists of tales, and its split.
 
 #include <cstdint>
 #include <functional>
@@ -13,7 +13,7 @@
 
 namespace hewn {
 
-/// A text, mapped from a file or generated. Holds its bytes; `text()` stays valid when it is moved.
+/// A text, mapped from a file or generated. Owns its bytes; `text()` stays valid when the source is moved.
 class TextSource {
  public:
   /// Maps a text file. Throws ErrorCode::input if it is unreadable or empty.
@@ -23,7 +23,7 @@ class TextSource {
 
   const std::string& name() const { return name_; }
   std::string_view text() const { return made_ ? std::string_view(*made_) : file_.text(); }
-  /// Whether it is nothing but tales of the built-in corpus: then lines are documents and its exact
+  /// Whether it consists only of tales of the built-in corpus: lines are then documents, and its exact
   /// probability is known.
   bool is_tales() const { return is_tales_; }
 
@@ -34,16 +34,15 @@ class TextSource {
   bool is_tales_ = false;
 };
 
-/// Characters (code points) of a text: bytes that do not continue another.
+/// The number of characters (code points) of a text: the bytes that are not continuation bytes.
 int64_t count_characters(std::string_view text);
 
-/// How many bytes of `text` are for training: the first int((1 - val_fraction) * n) of its n characters, as
-/// nanoGPT does, or of its n lines if `by_lines`. Fails (usage) unless 0 <= val_fraction < 1.
+/// The number of bytes of `text` used for training: the first int((1 - val_fraction) * n) of its n
+/// characters, as in nanoGPT, or of its n lines if `by_lines`. Throws usage unless 0 <= val_fraction < 1.
 size_t training_bytes(std::string_view text, double val_fraction, bool by_lines);
 
-/// Encodes a text of any size in pieces of about 1 MiB, cut only after a line's end with no white space
-/// before and after it, where no tokenizer joins what is on the two sides; hands the ids of each piece to
-/// `take`.
+/// Encodes a text of any size in pieces of about 1 MiB and passes the ids of each piece to `take`. Cuts only
+/// after a newline without white space next to it, since no tokenizer joins the text on its two sides.
 void encode_in_pieces(const Tokenizer& tokenizer, std::string_view text,
                       const std::function<void(const std::vector<int32_t>&)>& take);
 

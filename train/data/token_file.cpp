@@ -66,7 +66,7 @@ std::string to_block(const Trailer& trailer) {
 static_assert(sizeof(Header) == 32 && sizeof(Trailer) == 32,
               "the layout of docs/formats.md, without padding");
 
-/// Fails unless all ids are inside [0, vocab_size); returns the largest, -1 if there are none.
+/// Throws unless all ids are in [0, vocab_size). Returns the largest, or -1 if there are none.
 int64_t largest_id(const Tokens& tokens, int64_t vocab_size, const std::string& path) {
   std::array<int32_t, 4096> some;
   int64_t largest = -1;
