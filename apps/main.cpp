@@ -1,4 +1,4 @@
-// hewn: the command line. Everything it knows about options stands in options.cpp and commands.cpp.
+// hewn: the command line. Options are declared in options.cpp, commands in commands.cpp.
 
 #include <algorithm>
 #include <cstdlib>
@@ -39,7 +39,7 @@ int dispatch(const std::vector<std::string>& words) {
     write_message(overview(call.group));
     return usage_status;
   }
-  parallelism();  // a wrong HEWN_PARALLEL is reported before any work
+  parallelism();  // reports a wrong HEWN_PARALLEL before any work
   return call.command->run(resolve(call));
 }
 
@@ -54,7 +54,7 @@ int guarded(const std::vector<std::string>& words) {
     flush_results();
     return status;
   } catch (const ClosedPipe&) {
-    return 0;  // whoever read has seen enough
+    return 0;  // the reader has closed the pipe
   } catch (const Error& error) {
     return report(error.what(), error.code());
   } catch (const std::bad_alloc&) {

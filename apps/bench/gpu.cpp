@@ -18,18 +18,19 @@
 namespace hewn::cli {
 namespace {
 
-constexpr double recorded_seconds = 2e-3;  // of calls in a recording
-constexpr double longest_lead = 0.05;      // seconds; of longer recordings the beginning does not matter
+constexpr double recorded_seconds = 2e-3;  // total of the calls in a recording
+constexpr double longest_lead = 0.05;      // in seconds; longer recordings need no run-up
 constexpr int64_t most_calls = 1024;       // in a recording
 constexpr size_t most_copies = 1024;       // of a case's operands
 
-/// By norm: sums are long here and in an order of their own, and tensor cores cut off where others round.
+/// The allowed difference by norm: sums are long here and their order differs, and tensor cores truncate
+/// instead of rounding.
 double allowed_difference(DType dtype) {
   return dtype == DType::bf16 ? 3e-3 : dtype == DType::f32 ? 1e-5 : 0;
 }
 
-/// Copies of a case's operands on the GPU, used by turns: so many that the second-level cache has lost one
-/// when it comes back to it.
+/// Copies of a case's operands on the GPU, used in rotation: enough for the second-level cache to have
+/// evicted one before it is used again.
 class Rotation {
  public:
   Rotation(Case& c, Executor& device) {
@@ -44,7 +45,7 @@ class Rotation {
     return *turns_[at_];
   }
   int64_t copies() const { return static_cast<int64_t>(turns_.size()); }
-  /// Warm where even so many of the smallest operands fit the cache.
+  /// Warm if even this many copies of the operands fit in the cache.
   Cache cache() const { return cache_; }
 
  private:
@@ -53,7 +54,7 @@ class Rotation {
   Cache cache_ = Cache::cold;
 };
 
-/// Calls of a contender, recorded as a graph: what is timed is the GPU, not the host that launches.
+/// Calls of a contender, recorded as a graph, so that the GPU is timed and not the host that launches.
 class Recording {
  public:
   Recording(Executor& device, Moments& moments, Rotation& operands, const Contender& who)
@@ -78,9 +79,9 @@ class Recording {
         run_up_(other.run_up_) {}
   Recording& operator=(Recording&&) = delete;
 
-  /// Of a call.
+  /// Seconds per call.
   double seconds() {
-    if (run_up_) gpu_.replay(graph_);  // the next follows at once
+    if (run_up_) gpu_.replay(graph_);  // keeps the GPU busy until the timed replay
     return timed([&] { gpu_.replay(graph_); }) / static_cast<double>(calls_);
   }
 
@@ -114,7 +115,7 @@ class GpuMeasurer final : public Measurer {
   void tell_conditions(const std::vector<BenchRow>&) const override;
 
  private:
-  /// FLOP/s that somebody reaches, or states.
+  /// The FLOP/s that a library or rung reaches, or that the GPU's maker states.
   struct Peak {
     double flops = 0;
     std::string by;
@@ -122,7 +123,7 @@ class GpuMeasurer final : public Measurer {
   struct Products {
     std::string shape;
     std::vector<Peak> peaks;
-    bool of_libraries = false;  ///< too
+    bool of_libraries = false;  ///< whether libraries are among them
   };
 
   bool emulated() const { return device_->isa() == Isa::emulated; }
@@ -130,10 +131,10 @@ class GpuMeasurer final : public Measurer {
   void check(Case& c, const Contender& who, const Reference& reference, const char* when);
   /// Bytes per second, read and written.
   double copy_speed();
-  /// A large product of such numbers, by our preferred rung and by the libraries.
+  /// A large product in this dtype, by our preferred rung and by the libraries.
   const Products& products(DType dtype);
-  /// What arithmetic is held against: the best of those where libraries take part; else what the GPU's maker
-  /// states, if it is known; else our own.
+  /// The peak with which arithmetic is compared: the fastest of those products if libraries take part;
+  /// otherwise the figure of the GPU's maker, if known; otherwise our own.
   Peak peak(DType dtype);
   BenchRow ceiling(const char* what, const std::string& where, const std::string& dtype,
                    const std::string& by, double per_second) const;
@@ -190,7 +191,7 @@ double GpuMeasurer::copy_speed() {
   };
   for (int64_t r = 0; r < std::max<int64_t>(plan_.repeat, 3); ++r) {
     moments_.clear();
-    copies();  // the next follow at once
+    copies();  // keeps the GPU busy until the timed copies
     const Moments::Moment begin = moments_.mark();
     copies();
     const Moments::Moment end = moments_.mark();

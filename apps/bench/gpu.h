@@ -1,5 +1,5 @@
 #pragma once
-// `hewn bench kernels --device`: measuring on a GPU.
+// `hewn bench kernels --device`: measurements on a GPU.
 
 #include <memory>
 
@@ -8,8 +8,8 @@
 
 namespace hewn::cli {
 
-/// For kernels on a GPU, or on the emulated one, whose times mean nothing. The plan's thread count becomes
-/// the number of multiprocessors. `peers` are used to find the ceilings of the GPU.
+/// For kernels on a GPU, or on the emulated one, whose times are meaningless. Sets the plan's thread count to
+/// the number of multiprocessors. `peers` take part in finding the ceilings of the GPU.
 std::unique_ptr<Measurer> make_gpu_measurer(BenchPlan& plan, const Peers& peers);
 
 }  // namespace hewn::cli

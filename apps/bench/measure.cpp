@@ -16,11 +16,12 @@ namespace hewn::cli {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-constexpr double least_seconds = 1e-3;                   // a repetition calls often enough to take this long
-constexpr std::chrono::milliseconds falling_asleep{10};  // what spinning threads of libraries need
-// After a pause cores wake, fill their caches again and raise their clock; kernels of a step find them so.
+constexpr double least_seconds = 1e-3;                   // minimum duration of a repetition
+constexpr std::chrono::milliseconds falling_asleep{10};  // how long spinning threads of libraries need
+// Calls before the timed ones, as in a step: after a pause, cores must wake up, refill their caches and
+// raise their clock.
 constexpr double run_up_seconds = 2e-3;
-constexpr double longest_run_up = 0.05;  // seconds; of a longer call the beginning does not matter
+constexpr double longest_run_up = 0.05;  // in seconds; longer calls need no run-up
 constexpr size_t most_twins = size_t{1} << 15;
 
 void check(Case& c, const Contender& who, const Reference& reference, const char* when) {
@@ -33,9 +34,9 @@ void check(Case& c, const Contender& who, const Reference& reference, const char
          name_of(who.isa), ", ", who.threads, " threads, ", when, " timing: ", wrong);
 }
 
-/// The operands for calls. Warm: the same ones again and again. Cold: by turns those of twins that together
-/// fill the last cache several times over, so that each call finds its own in memory; a case that alone is so
-/// large needs no twin, and is never warm.
+/// The operands for calls. Warm: the same ones every time. Cold: copies in rotation, which together fill the
+/// last cache several times over, so that each call finds its operands in memory. A case that is already that
+/// large needs no copies and is never warm.
 class Operands {
  public:
   Operands(Case& c, Cache cache) {
@@ -65,10 +66,10 @@ double seconds_per_call(Operands& operands, const Contender& who, int64_t calls)
   return took.count() / static_cast<double>(calls);
 }
 
-/// What a contender does each time it is its turn.
+/// The calls of a contender in one round.
 struct Turn {
   int64_t calls = 1;   ///< timed
-  int64_t run_up = 0;  ///< calls before, which wake the threads and, warm, fetch the operands
+  int64_t run_up = 0;  ///< calls before, which wake the threads and, if warm, load the operands
 };
 
 Turn turn_of(Operands& operands, const Contender& who) {
@@ -85,17 +86,17 @@ double take(const Turn& turn, Operands& operands, const Contender& who, PinnedTh
   return seconds_per_call(operands, who, turn.calls);
 }
 
-/// What makes two measurements of a case have the same roof.
+/// Measurements of a case with equal conditions have the same roof.
 using Conditions = std::tuple<Isa, int, Cache>;
 Conditions conditions_of(const Measurement& m) { return {m.who->level, m.who->threads, m.cache}; }
 
-/// A stream, and of how many calls it moves the bytes each time it is its turn.
+/// A stream, and the number of calls whose bytes it moves in one round.
 struct RoofWalk {
   RoofStream stream;
   int64_t calls;
 };
 
-/// The streams that may decide the roofs of these measurements.
+/// The streams that may bound these measurements.
 std::map<Conditions, RoofWalk> walks_for(Case& c, const std::vector<Measurement>& list,
                                          const std::vector<Turn>& turns) {
   std::map<Conditions, RoofWalk> walks;
@@ -133,7 +134,7 @@ class CpuMeasurer final : public Measurer {
   PinnedThreads threads_;
   ShareClock clock_;
   Counters counters_;
-  double reference_loop_ = 1e30;  ///< the best so far, in seconds
+  double reference_loop_ = 1e30;  ///< best time so far, in seconds
 };
 
 Measured CpuMeasurer::measure(Case& c, const std::vector<Contender>& list) {
@@ -159,8 +160,8 @@ Measured CpuMeasurer::measure(Case& c, const std::vector<Contender>& list) {
     }
   }
   std::map<Conditions, RoofWalk> walks = walks_for(c, result.of, turns);
-  // In turn: all contenders, again and again, so that a disturbance hits none alone, each round begun by
-  // another, so that none always comes after the same.
+  // Interleaves all contenders, so that a disturbance affects all of them, and starts each round with a
+  // different one, so that none always follows the same.
   clock_.since();
   const bool beside_peers =
       std::any_of(list.begin(), list.end(), [](const Contender& who) { return who.peer; });

@@ -1,5 +1,5 @@
 #pragma once
-// `hewn bench kernels`: measuring.
+// `hewn bench kernels`: measurements.
 
 #include <memory>
 
@@ -29,13 +29,12 @@ struct Measurement {
   double at(double part) const;
 };
 
-/// All contenders of a case, and the state of the machine meanwhile.
+/// The measurements of all contenders of a case, and the state of the machine during them.
 struct Measured {
   std::vector<Measurement> of;
-  /// How much longer than at its best so far the reference loop took, by median, in percent; negative:
-  /// unknown.
+  /// By how much the reference loop was slower than its best time so far (median, in percent); negative: unknown.
   double drift_percent = -1;
-  Shares shares{};  ///< the machine's time that went elsewhere
+  Shares shares{};  ///< the machine's processor time used elsewhere
 };
 
 /// Times kernels on a device.
@@ -49,7 +48,7 @@ class Measurer {
   virtual Measured measure(Case& c, const std::vector<Contender>& list) = 0;
   /// The least time that the work can take under the conditions of this measurement.
   virtual Roof roof(Case& c, const Measurement& m) = 0;
-  /// Prints to standard error how far the times can be trusted.
+  /// Prints to standard error how reliable the times are.
   virtual void tell_conditions(const std::vector<BenchRow>& rows) const = 0;
 };
 

@@ -34,7 +34,7 @@ Isa instruction_set(const Settings& settings, const std::string& name) {
   return isa;
 }
 
-// Whether a shape as the output writes it, "786432 gelu_tanh", has a word that is this name or begins with
+// Whether a printed shape, such as "786432 gelu_tanh", contains a word that is this name or begins with
 // it: "gelu_tanh", "gelu".
 bool says(const std::string& shape, const std::string& name) {
   const std::vector<std::string> words = split(shape, ' ');
@@ -42,8 +42,8 @@ bool says(const std::string& shape, const std::string& name) {
                      [&](const std::string& word) { return word == name || word.starts_with(name + "_"); });
 }
 
-// Whether `--op` asks for this case: by room ("softmax"), by operation ("softmax.forward") or by the kind its
-// shape tells ("gelu", "swiglu", "adamw").
+// Whether `--op` selects this case: by room ("softmax"), by operation ("softmax.forward") or by the kind in
+// its shape ("gelu", "swiglu", "adamw").
 bool wanted(const std::vector<std::string>& ops, std::string_view room, std::string_view op,
             const std::string& shape) {
   return ops.empty() || std::any_of(ops.begin(), ops.end(), [&](const std::string& name) {
@@ -62,7 +62,7 @@ const Room* room_called(std::string_view name) {
   return found == rooms().end() ? nullptr : &*found;
 }
 
-// The room with cases of this kind; null when there is none.
+// The room with cases of this kind; null if there is none.
 const Room* room_with_kind(const std::string& name) {
   const auto found = std::find_if(rooms().begin(), rooms().end(), [&](const Room& room) {
     const Cases small = room.cases({});
@@ -71,7 +71,7 @@ const Room* room_with_kind(const std::string& name) {
   return found == rooms().end() ? nullptr : &*found;
 }
 
-// The rooms of what `--op` asks for, judged before their cases are made; all when it asks for nothing.
+// The rooms selected by `--op`, found without creating all cases; every room if it is empty.
 std::vector<const Room*> rooms_for(const std::vector<std::string>& ops) {
   std::set<const Room*> chosen;
   for (const std::string& op : ops) {
@@ -85,7 +85,7 @@ std::vector<const Room*> rooms_for(const std::vector<std::string>& ops) {
   return list;
 }
 
-// The variant a rung runs on a processor of this level: its own, or a lower one.
+// The variant of a rung for a processor of this level: its own, or a lower one.
 bool runs_on(const Case& c, size_t rung, Isa level, Isa& variant) {
   if (on_gpu(level)) return c.has(rung, variant = level);
   for (int i = static_cast<int>(level); i >= 0; --i) {
@@ -108,15 +108,15 @@ void read_processor(const Settings& settings, BenchPlan& plan) {
       plan.isas.push_back(instruction_set(settings, name));
 }
 
-// The word of sizes in a shape that names one case as the output does, "786432 relu"; one of sizes alone as
-// it is.
+// The sizes in a shape: of "786432 relu", as printed for a case, the word of sizes; a shape of sizes is
+// returned as it is.
 std::string sizes_in(const std::string& shape) {
   for (const std::string& word : split(shape, ' '))
     if (!word.empty() && std::isdigit(static_cast<unsigned char>(word[0]))) return word;
   return shape;
 }
 
-// A GPU has no threads to choose, one instruction set, and operands in memory alone.
+// A GPU has no threads to choose, one instruction set, and only cold operands.
 void read_gpu(const Settings& settings, BenchPlan& plan) {
   plan.threads = {1};
   plan.isas = {plan.device == "cuda" ? Isa::cuda : Isa::emulated};
@@ -193,7 +193,7 @@ namespace {
 
 bool visit_rooms(const BenchPlan& plan, const std::function<void(Case&, int64_t)>& visit) {
   std::vector<std::string> shapes = split(plan.request.shape, ',');
-  if (shapes.empty()) shapes.emplace_back();  // those of real models
+  if (shapes.empty()) shapes.emplace_back();  // the sizes of real models
   bool any = false;
   for (const std::string& shape : shapes) {
     const std::string sizes = sizes_in(shape);
@@ -224,7 +224,7 @@ bool visit_run(const BenchPlan& plan, const std::function<void(Case&, int64_t)>&
   for (const RunKernel& kernel : *plan.of_run) {
     if (!wanted(plan.ops, kernel.room->name, kernel.op, kernel.sketch.shape)) continue;
     any = true;
-    // Operands, what they began as, and the reference's results in double.
+    // Operands, their initial values, and the reference's results in double.
     const double needed = 3 * kernel.bytes, space = static_cast<double>(available_memory());
     if (space > 0 && needed > space)
       say("leaving out ", kernel.op, " ", kernel.sketch.shape, ": to check it takes about ",
@@ -235,7 +235,7 @@ bool visit_run(const BenchPlan& plan, const std::function<void(Case&, int64_t)>&
   return any;
 }
 
-// What --op may name: operations, and the parts, such as "softmax.backward", of those whose name is near.
+// Names that --op accepts: rooms, and the operations, such as "softmax.backward", of rooms with a similar name.
 std::vector<std::string> names_near(const std::string& asked) {
   const std::string op = asked.substr(0, asked.find('.'));
   std::vector<std::string> names;

@@ -1,5 +1,5 @@
 #pragma once
-// `hewn bench kernels`: what to measure.
+// `hewn bench kernels`: selects the measurements.
 
 #include <functional>
 #include <optional>
@@ -11,33 +11,33 @@
 
 namespace hewn::cli {
 
-/// One way of doing the work of a case: a rung of the ladder, a rung from a plug-in, or a library. Contenders
-/// of a case are checked against its reference and timed interleaved.
+/// An implementation of a case: a rung of the ladder, a rung from a plug-in, or a library. Contenders of a
+/// case are checked against its reference and timed in alternation.
 struct Contender {
   std::string name;         ///< "packed", "openblas"
   Isa isa = Isa::scalar;    ///< of its code
-  Isa level = Isa::scalar;  ///< of the processor whose roof it is compared with
+  Isa level = Isa::scalar;  ///< of the processor with whose roof it is compared
   int threads = 1;
   std::function<void(Case&)> run;  ///< does the work once, on the operands of the given case
-  bool peer = false;     ///< belongs to another library, whose threads may spin for a while after their turn
-  double tolerance = 0;  ///< required by its results if it rounds operands, and so does less than requested
+  bool peer = false;     ///< from another library, whose threads may spin for a while after their turn
+  double tolerance = 0;  ///< of its results, if it rounds operands and so is less exact than requested
 };
 
-/// Where a call finds its operands: in the caches, left there by the previous call, or in memory.
+/// Location of a call's operands: in the caches, left there by the previous call, or in memory.
 enum class Cache : uint8_t { warm, cold };
 
-/// Total size of the operand copies that cold calls of a case cycle through: its own size if that is at least
-/// twice the last-level cache, otherwise four times that cache, since a cache that does not evict the oldest
-/// line first retains some.
+/// Total size of the operand copies used in rotation by cold calls of a case: the case's own size if that is
+/// at least twice the last-level cache, otherwise four times that cache, since a cache that does not evict
+/// the oldest line first retains some.
 size_t cold_set(Case& c);
 
-/// A kernel as a training step of some run calls it.
+/// A kernel as it is called by a training step of a run.
 struct RunKernel {
   const Room* room = nullptr;
   std::string op;
   Sketch sketch{};
-  int64_t calls = 0;  ///< in a step
-  double bytes = 0;   ///< of a call, by its cost
+  int64_t calls = 0;  ///< per step
+  double bytes = 0;   ///< per call, according to its cost
 };
 
 /// The requested measurements.
@@ -45,11 +45,11 @@ struct BenchPlan {
   std::string device = "cpu";    ///< or "cuda", "emulated"
   std::vector<std::string> ops;  ///< rooms or operations; empty: all
   CaseRequest request;
-  std::vector<int> threads;  ///< for a GPU: its multiprocessors, once it is open
+  std::vector<int> threads;  ///< for a GPU: its multiprocessors, set when it is opened
   std::vector<Isa> isas;     ///< for a GPU: cuda or emulated
   int64_t repeat = 5;
   bool warm = true, cold = true;     ///< states of the operands
-  bool ladder = false;               ///< every rung, not only the preferred one
+  bool ladder = false;               ///< every rung instead of only the preferred one
   std::string rung;                  ///< file of a plug-in rung
   std::vector<std::string> compare;  ///< libraries
   std::optional<std::vector<RunKernel>>
@@ -58,14 +58,14 @@ struct BenchPlan {
   bool assembly = false;  ///< print the hottest loop of each
 };
 
-/// The room with this operation; null if there is none. Fast if the name begins with the room's.
+/// The room with this operation; null if there is none. Fast if the name begins with the room's name.
 const Room* room_with(std::string_view op);
 /// Reads and checks the options; usage errors name the option.
 BenchPlan bench_plan(const Settings& settings);
-/// The rungs to time for this case: the preferred one for each number of threads and instruction set, or all.
+/// The rungs to time for this case, for each number of threads and instruction set: the preferred one, or all.
 std::vector<Contender> rungs_of(const Case& c, const BenchPlan& plan);
 /// Creates the requested cases one after another and passes each to `visit`, with the number of calls per
-/// step of the run that it comes from (0 without a run). Usage error if there are none.
+/// step of the run it comes from (0 without a run). Throws usage if there are none.
 void for_each_case(const BenchPlan& plan, const std::function<void(Case&, int64_t calls)>& visit);
 
 }  // namespace hewn::cli

@@ -7,10 +7,10 @@
 
 namespace hewn::cli {
 
-/// Two tables, by kernel and by part of the model, and what was spent outside kernels; per step.
+/// Two tables, by kernel and by part of the model, and the time outside kernels; per step.
 std::string profile_tables(const StepProfile& profile);
 
-/// The share of the steps' time outside kernels: tape, allocator, thread team. In percent.
+/// The share of the steps' time outside kernels (tape, allocator, thread team), in percent.
 double outside_kernels_percent(const StepProfile& profile);
 
 }  // namespace hewn::cli

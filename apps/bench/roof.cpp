@@ -15,10 +15,10 @@ namespace hewn::cli {
 namespace {
 
 constexpr double always = std::numeric_limits<double>::infinity();
-constexpr size_t in_memory = size_t{256} << 20;  // a working set that no cache holds
+constexpr size_t in_memory = size_t{256} << 20;  // a working set larger than any cache
 
-// What is measured once may fall into a moment when one core of two is away; where something comes near it,
-// it is measured again, and the best so far counts.
+// A single measurement may be disturbed, for instance while one of two cores is taken away. If a result comes
+// near it, it is repeated, and the best value is kept.
 template <class Measure>
 double best_of(double& known, double reached, const Measure& measure) {
   if (known == 0 || reached > 0.5 * known) known = std::max(known, measure());
@@ -43,8 +43,8 @@ double stream(StreamMix mix, size_t set, Isa isa, int threads) {
   return speed;
 }
 
-// What a kernel reads, updates in place and writes, in eighths. Its cost tells the bytes that have to move;
-// what its outputs hold was written, and what is left over the inputs was read from outputs first.
+// The bytes that a kernel reads, updates in place and writes, in eighths. Its cost is the total number of
+// bytes moved. The size of its outputs was written; the rest beyond the inputs was read from outputs first.
 StreamMix mix_of(Case& c) {
   double inputs = 0, outputs = 0;
   for (const Operand& o : c.operands())
@@ -100,7 +100,7 @@ Roof roof_of(Case& c, Isa level, int threads, Cache cache, double took, double s
   const auto raise = [&](double seconds, const std::string& bound) {
     if (seconds > roof.seconds) roof = {seconds, bound};
   };
-  // In double precision they are the C++ library's, one at a time: no roof.
+  // In double precision these come from the C++ library, one at a time, and are no roof.
   if (c.dtype() != DType::f64) {
     const Needs needs = c.needs();
     if (needs.exps > 0)
@@ -144,7 +144,7 @@ std::vector<BenchRow> ceilings(const BenchPlan& plan) {
     for (size_t i = 0; i <= cache_levels().size(); ++i) {
       const bool memory = i == cache_levels().size();
       const CacheLevel level = memory ? CacheLevel{} : cache_levels()[i];
-      // Half of a level, which leaves room for others.
+      // Half of a level, which leaves room for other data.
       const size_t set = memory ? in_memory : level.bytes / 2 * static_cast<size_t>(level.shared ? 1 : n);
       const std::string name = memory ? "memory" : "L" + std::to_string(level.level);
       for (const auto& [what, mix] : {std::pair{"read", StreamMix{8, 0, 0}}, {"copy", StreamMix{4, 0, 4}}}) {

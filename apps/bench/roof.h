@@ -13,16 +13,16 @@ struct Roof {
   std::string bound;  ///< the bound: "f32 peak", "exp", "tanh", or the source of the bytes: "L1" … "memory"
 };
 
-/// The roof for the case's work on this many threads of such a processor: its arithmetic at the measured
-/// peak, its exponentials at the measured speed of our own, or its bytes at the speed of a plain stream with
-/// the same mix of reads, updates and writes in a working set of the same size (cold: in memory), whichever
-/// takes longest. If the work, which `took` this many seconds, came near the arithmetic peak, the peak is
-/// measured again, and the best so far counts. `streamed` is the bytes per second of that stream, measured
-/// while the work was timed (RoofStream); 0: not measured, in which case it is measured here, once.
+/// The roof for the case's work on this many threads of such a processor: the longest of its arithmetic at
+/// the measured peak, its exponentials at the measured speed of our own, and its bytes at the speed of a
+/// plain stream with the same mix of reads, updates and writes in a working set of the same size (cold: in
+/// memory). If the work, which `took` this many seconds, came near the arithmetic peak, the peak is measured
+/// again and the best value is kept. `streamed` is that stream's bytes per second, measured while the work
+/// was timed (RoofStream); 0: measured here, once.
 Roof roof_of(Case& c, Isa level, int threads, Cache cache, double took, double streamed = 0);
 
-/// The stream of a case's roof, interleaved with its kernels: memory is shared with other machines of the
-/// host, and a stream in a quiet moment is no bound for a kernel in a busy one.
+/// The stream of a case's roof, timed in alternation with its kernels: other virtual machines of the host
+/// share the memory, so a stream in a quiet moment is no bound for a kernel in a busy one.
 class RoofStream {
  public:
   RoofStream(Case& c, Isa level, int threads, Cache cache);
@@ -36,16 +36,15 @@ class RoofStream {
   double best_ = 0;
 };
 
-/// Whether the stream decides the roof, or nearly so.
+/// Whether the stream determines the roof, or nearly does.
 bool streams(Case& c, Isa level, int threads, Cache cache);
 
 /// A ceiling as a row, with the labels of `row` and otherwise empty. `per_second` is operations or bytes per
-/// second; the row's time is that for 10^9 of them, since a ceiling has no work of its own.
+/// second; the row's time is that of 10^9 of them, since a ceiling has no work of its own.
 BenchRow ceiling_row(BenchRow row, Isa isa, int threads, double per_second);
 
 /// The ceilings of the machine as rows named "ceiling.…": arithmetic for each element type, exp and tanh,
-/// reading and copying in each level of cache and in memory, on one thread and on the plan's number of
-/// threads.
+/// reading and copying in each cache level and in memory, on one thread and on the plan's number of threads.
 std::vector<BenchRow> ceilings(const BenchPlan& plan);
 
 }  // namespace hewn::cli

@@ -37,7 +37,7 @@ bool same_bits(const std::vector<std::vector<double>>& a, const std::vector<std:
   });
 }
 
-// "" or what the rung does wrong on a case.
+// The error of the rung on a case; "" if there is none.
 std::string fault(const RungPlugin& rung, Case& c) {
   c.reset();
   c.run(0, Isa::scalar, 1);

@@ -1,5 +1,5 @@
 #pragma once
-// `hewn bench kernels --rung=FILE.so`: a plug-in rung next to the ladder.
+// `hewn bench kernels --rung=FILE.so`: a plug-in rung beside the ladder.
 
 #include <string>
 #include <vector>
@@ -10,14 +10,13 @@
 namespace hewn::cli {
 
 /// Loads a library with a rung (kernels/contract/plugin.h); a name without '/' is a file in the working
-/// directory. Input error if it is not such a library, was built for other headers, or its op does not exist.
+/// directory. Throws input if it is not such a library, was built for other headers, or has an unknown op.
 /// The library stays loaded.
 const RungPlugin& load_rung(const std::string& file);
-/// Compares the rung with the reference on the small odd sizes of the conformance tests, with 1 to 4 threads,
-/// whose results must have the same bits. Throws numerical, naming the difference.
+/// Compares the rung with the reference on the small odd sizes of the conformance tests, with 1 to 4 threads;
+/// results for any number of threads must have the same bits. Throws numerical, naming the difference.
 void check_rung(const RungPlugin& rung, DType dtype);
-/// The rung on this case for each number of threads; empty if the case belongs to another op or the rung
-/// declines.
+/// The rung on this case for each number of threads; empty if the case belongs to another op or the rung declines.
 std::vector<Contender> contenders(const RungPlugin& rung, const Case& c, const BenchPlan& plan);
 
 }  // namespace hewn::cli

@@ -15,7 +15,7 @@
 namespace hewn::cli {
 namespace {
 
-/// Sketches every launch it is told of.
+/// Sketches every launch that it observes.
 class Sketcher final : public Profiler {
  public:
   void launching(const char* op, const void* args) override {
@@ -39,7 +39,7 @@ class Sketcher final : public Profiler {
   std::vector<RunKernel> list;
 
  private:
-  size_t at_ = 0;  ///< the launch that goes on
+  size_t at_ = 0;  ///< index of the current launch
 };
 
 TrainConfig config_of_file(const std::string& file) {
@@ -49,7 +49,7 @@ TrainConfig config_of_file(const std::string& file) {
 }
 
 TrainConfig config_of_run(const std::string& path) {
-  // A run that was stopped before its first checkpoint has its configuration all the same.
+  // A run that was stopped before its first checkpoint still has its configuration.
   const bool bare = std::filesystem::exists(path + "/config.toml") && list_checkpoints(path).empty();
   const std::string checkpoint = bare ? "" : find_checkpoint(path), run = bare ? path : run_of(checkpoint);
   const Settings settings = read_run_config(run);

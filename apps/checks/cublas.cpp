@@ -1,5 +1,4 @@
-// What apps/bench/peers/cublas.h says of cuBLAS is what cuBLAS's own header says: compiled, where there is one, and
-// never linked.
+// Checks apps/bench/peers/cublas.h against cuBLAS's own header. Compiled if that header is installed; never linked.
 
 #include "apps/bench/peers/cublas.h"
 
@@ -19,7 +18,7 @@ static_assert(preferred == number(CUBLAS_GEMM_DEFAULT));
 static_assert(same<Create, decltype(&cublasCreate_v2)>);
 static_assert(same<SetStream, decltype(&cublasSetStream_v2)>);
 static_assert(same<SetWorkspace, decltype(&cublasSetWorkspace_v2)>);
-// There are two of this name; the other one, inline, takes a cudaDataType for what it computes in.
+// Selects one of two overloads; the other one, inline, takes a cudaDataType for the compute type.
 using TheirGemmEx = cublasStatus_t (*)(cublasHandle_t, cublasOperation_t, cublasOperation_t, int, int, int,
                                        const void*, const void*, cudaDataType, int, const void*, cudaDataType,
                                        int, const void*, void*, cudaDataType, int, cublasComputeType_t,

@@ -1,5 +1,4 @@
-// What apps/bench/peers/cudnn.h says of cuDNN is what cuDNN's own header says: compiled, where there is one, and
-// never linked.
+// Checks apps/bench/peers/cudnn.h against cuDNN's own header. Compiled if that header is installed; never linked.
 
 #include "apps/bench/peers/cudnn.h"
 

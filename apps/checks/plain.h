@@ -1,14 +1,14 @@
 #pragma once
-// How declarations of this program are held against those of a library's header.
+// Compares declarations of this program with those of a library's header.
 
 #include <type_traits>
 
 namespace hewn::cli {
 
-/// The number behind an enumerator.
+/// The value of an enumerator.
 constexpr int number(auto enumerator) { return static_cast<int>(enumerator); }
 
-/// A type as this program declares it: enumerations are int, pointers to what it does not know void*.
+/// A type as this program declares it: enumerations are int, pointers to the library's classes void*.
 template <class T>
 struct Plain {
   static_assert(!std::is_enum_v<T> || sizeof(T) == sizeof(int));
@@ -29,7 +29,7 @@ struct Plain<R (*)(A...)> {
   using type = typename Plain<R>::type (*)(typename Plain<A>::type...);
 };
 
-/// Whether a function pointer is declared as the library has it.
+/// Whether a function pointer is declared as in the library.
 template <class Declared, class Theirs>
 constexpr bool same = std::is_same_v<Declared, typename Plain<Theirs>::type>;
 

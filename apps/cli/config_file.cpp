@@ -41,12 +41,12 @@ bool string_may_follow(std::string_view line) {
          });
 }
 
-/// Throws ErrorCode::input for characters beyond ASCII wherever toml++ 3.3 runs into undefined behaviour at
-/// them: outside of strings and comments, where TOML has no use for them, after a backslash, and in strings
-/// that do not follow a key, since it does not take all of those for strings.
+/// Throws ErrorCode::input for non-ASCII characters at which toml++ 3.3 has undefined behaviour: outside of
+/// strings and comments, where TOML does not allow them; after a backslash; and in strings that do not follow
+/// a key, since it does not recognise all of those as strings.
 void require_ascii_outside_strings(std::string_view text, const std::string& path) {
   if (std::all_of(text.begin(), text.end(), [](unsigned char c) { return c < 0x80; })) return;
-  std::string_view quote;  // what ends the string that is open, if any
+  std::string_view quote;  // the delimiter of the open string, if any
   bool comment = false;
   size_t line = 1;
   const size_t start = text.starts_with("\xef\xbb\xbf") ? 3 : 0;
@@ -69,7 +69,7 @@ void require_ascii_outside_strings(std::string_view text, const std::string& pat
         if (i + 1 < text.size() && text[i + 1] != '\n') ++i;
       } else if (text.substr(i, length) == quote) {
         i += length - 1;
-        // Up to two more quotes are the end of the text of a long string.
+        // Up to two more quotes belong to the text of a multi-line string.
         for (int more = 0; length == 3 && more < 2 && text.substr(i + 1, 1) == quote.substr(0, 1); ++more)
           ++i;
         quote = {};

@@ -8,8 +8,8 @@
 
 namespace hewn::cli {
 
-/// The assignments of a TOML file in file order, each with "path:line:column" as its place. Input error for a
-/// file that cannot be read or is not TOML; usage error for tables, arrays and dates, which no key takes.
+/// The assignments of a TOML file in file order, each located as "path:line:column". Throws input for a file
+/// that cannot be read or is not TOML, usage for tables, arrays and dates, which no key accepts.
 std::vector<Assignment> read_config(const std::string& path);
 
 }  // namespace hewn::cli

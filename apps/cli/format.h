@@ -1,5 +1,5 @@
 #pragma once
-// Numbers for people.
+// Formats numbers for people.
 
 #include <cstdint>
 #include <string>
@@ -12,17 +12,17 @@ namespace hewn::cli {
 std::string duration_text(double seconds);
 /// A count with three digits: "950", "12.3k", "4.56M", "1.20G".
 std::string short_count(double n);
-/// The same with a unit: "9.82 GFLOP".
+/// A scaled number with a unit: "9.82 GFLOP".
 std::string scaled(double n, std::string_view unit);
-/// A whole count with thousands separated: "1,048,576".
+/// An integer with thousands separators: "1,048,576".
 std::string long_count(int64_t n);
 /// Bytes as "512 B", "1.5 KiB", "3.20 GiB".
 std::string bytes_text(double bytes);
-/// With that many digits after the point.
+/// A number with this many decimals.
 std::string fixed(double x, int digits);
 
-/// Rows of cells as aligned columns: the first column to the left, the others to the right; the first row is
-/// a heading.
+/// Aligns rows of cells in columns: the first column to the left, the others to the right; the first row
+/// is a heading.
 std::string table_text(const std::vector<std::vector<std::string>>& rows);
 
 }  // namespace hewn::cli

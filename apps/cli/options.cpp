@@ -53,13 +53,13 @@ Option this_time(Option option) {
   option.once = true;
   return option;
 }
-// A run that is resumed keeps its value.
+// Marks an option whose value a resumed run keeps.
 Option kept(Option option) {
   option.change = Change::new_run;
   return option;
 }
 
-// A number with the name and the range of a model's key.
+// A number with the name and range of a model's key.
 Option sized(std::string_view name, std::string_view initial, CommandSet commands, std::string_view help,
              std::string_view derived = "") {
   Option option = integer(name, initial, 0, 0, commands, help, derived);
@@ -68,7 +68,7 @@ Option sized(std::string_view name, std::string_view initial, CommandSet command
   return option;
 }
 
-// The option of a key that a configuration has.
+// The option of a configuration key.
 template <class Config>
 Option option_of(const Key<Config>& key, CommandSet commands) {
   const std::string initial = text_of(key.get(Config{}));
@@ -98,11 +98,11 @@ Option option_of(const Key<Config>& key, CommandSet commands) {
 
 using Options = std::vector<Option>;
 
-// Which commands take a training key: those that train or plan to, with these exceptions.
+// The commands that take a training key: those that train or plan a training, with these exceptions.
 CommandSet takers_of(std::string_view training_key) {
-  if (training_key == "max_iters") return run & ~takes::verify;  // it has one of its own
+  if (training_key == "max_iters") return run & ~takes::verify;  // it has its own
   if (training_key == "seed") return model | writes | takes::data_corpus;
-  if (training_key == "dtype") return {};  // under "Machine"
+  if (training_key == "dtype") return {};  // in section "Machine"
   return run;
 }
 
@@ -110,7 +110,7 @@ CommandSet takers_of_dtype(std::string_view key) {
   return key == "dtype" ? model | takes::bench_kernels : CommandSet();
 }
 
-// Adds the options of the keys of a table that any command takes.
+// Adds the options of all keys in a table that are taken by any command.
 template <class Keys>
 void add_keys(Options& options, const Keys& keys, CommandSet (*takers)(std::string_view)) {
   for (const auto& key : keys)

@@ -1,6 +1,6 @@
 #pragma once
-// The one table behind the command line. Parser, `--help`, manual page, shell completions, docs/cli.md,
-// environment variables and the keys of CONFIG.toml are all read from it, so that they cannot disagree.
+// The table of all options. Parser, `--help`, manual page, shell completions, docs/cli.md, environment
+// variables and the keys of CONFIG.toml all read it, so that they cannot disagree.
 
 #include <cstdint>
 #include <span>
@@ -14,8 +14,8 @@ namespace hewn::cli {
 
 class Settings;
 
-/// The commands, in the order of the help and of the table in apps/commands/commands.cpp, which has a line for
-/// each. `takes::train | takes::plan` is the set of those that take an option.
+/// The commands, in the order of the help and of the table in apps/commands/commands.cpp, which has a line
+/// for each. `takes::train | takes::plan` is the set of commands that take an option.
 namespace takes {
 enum class Name : uint8_t {
   train,
@@ -40,7 +40,7 @@ enum class Name : uint8_t {
   completion,
   help,
   version,
-  no_command  ///< `hewn --version`; the last one
+  no_command  ///< `hewn --version`; must be the last one
 };
 using enum Name;
 }  // namespace takes
@@ -53,7 +53,7 @@ class CommandSet {
     words_[static_cast<size_t>(name) / 64] = uint64_t{1} << static_cast<size_t>(name) % 64;
   }
   constexpr bool contains(takes::Name name) const { return static_cast<bool>(*this & name); }
-  /// Whether there is any.
+  /// Whether the set is not empty.
   constexpr explicit operator bool() const { return (words_[0] | words_[1]) != 0; }
   friend constexpr CommandSet operator|(CommandSet a, CommandSet b) {
     return {a.words_[0] | b.words_[0], a.words_[1] | b.words_[1]};
@@ -76,48 +76,46 @@ constexpr CommandSet operator~(Name a) { return ~CommandSet(a); }
 inline constexpr CommandSet all = ~CommandSet();
 }  // namespace takes
 
-/// What an option's value may be.
+/// The type of an option's value.
 enum class Kind : uint8_t { flag, integer, real, choice, text };
 
-/// One option: `--batch_size=12`, `--batch-size 12`, `HEWN_BATCH_SIZE=12`, or `batch_size = 12` in
-/// CONFIG.toml.
+/// An option: `--batch_size=12`, `--batch-size 12`, `HEWN_BATCH_SIZE=12`, or `batch_size = 12` in CONFIG.toml.
 struct Option {
   std::string_view name;
   Kind kind = Kind::flag;
-  std::string initial;       ///< the default as text; empty: none, or derived as `derived` says
-  std::string derived;       ///< shown instead of the default where that depends on something
+  std::string initial;       ///< the default as text; empty: none, or as described by `derived`
+  std::string derived;       ///< shown instead of the default if that depends on other values
   Domain range = Switch{};   ///< Integers or Reals of a number
-  std::string_view choices;  ///< "cosine|linear|constant"; for text, the placeholder shown in help: "FILE"
+  std::string_view choices;  ///< "cosine|linear|constant"; for text, the placeholder in the help: "FILE"
   std::string_view help;
   CommandSet commands = {};
-  char letter = 0;    ///< a one-letter form, or 0
-  bool once = false;  ///< what to do this time: not part of the configuration that is saved with a run
-  Change change = Change::always;  ///< when a run's value of it may be changed
+  char letter = 0;                 ///< the one-letter form, or 0
+  bool once = false;               ///< applies to this call only: not saved with a run's configuration
+  Change change = Change::always;  ///< when the value stored in a run may be changed
 
-  /// Whether it may stand in CONFIG.toml and the environment too; the general options (--help, -q, …) may
-  /// not.
+  /// Whether it is also allowed in CONFIG.toml and the environment, unlike the general options (--help, -q, …).
   bool is_key() const { return !commands.contains(takes::no_command); }
   bool taken_by(takes::Name command) const { return commands.contains(command); }
 };
 
-/// Options under one heading of the help.
+/// The options under one heading of the help.
 struct Section {
   std::string_view title;
   std::span<const Option> options;
 };
 
-/// One command.
+/// A command.
 struct Command {
   takes::Name bit = takes::no_command;
   std::string_view name;                  ///< "train", "data prepare"
   std::string_view arguments;             ///< as shown in the synopsis: "RUN", "FILE..."
   std::string_view summary;               ///< one line
-  std::string_view about;                 ///< a paragraph or more
+  std::string_view about;                 ///< one or more paragraphs
   std::string_view examples;              ///< lines of "command  # what it does"
   int (*run)(const Settings&) = nullptr;  ///< returns the exit status
 };
 
-/// Stands for no command at all: it takes the general options only.
+/// Used if no command is given: takes only the general options.
 inline constexpr Command general_only{takes::no_command, "hewn", "", "", "", ""};
 
 /// All sections, in the order of the help; the last one holds the general options.
@@ -125,19 +123,19 @@ std::span<const Section> sections();
 /// All commands, in the order of the help.
 std::span<const Command> commands();
 
-/// The command of that name ("data prepare"), or null.
+/// The command with this name ("data prepare"), or null.
 const Command* find_command(std::string_view name);
-/// How a command is called: "hewn train"; without one, "hewn".
+/// The call of a command: "hewn train"; without a command, "hewn".
 std::string command_line(const Command& command);
-/// The option `name` of a command, or null. Names are in their underscore form.
+/// The option `name` of a command, or null. Names are in the form with underscores.
 const Option* find_option(const Command& command, std::string_view name);
-/// All options a command takes, in table order.
+/// All options of a command, in the order of the table.
 std::vector<const Option*> options_of(const Command& command);
-/// Names of all commands that take an option of this name as a key, for "… is an option of train, plan".
+/// Names of all commands that take an option with this name as a key, for "… is an option of train, plan".
 std::vector<std::string> commands_with(std::string_view option);
-/// "1 to 1048576" for numbers, "0 or more"; else "".
+/// The range of a number, "1 to 1048576" or "0 or more"; otherwise "".
 std::string shown_range(const Option& option);
-/// "a|b|c" as a list.
+/// Splits "a|b|c" into a list.
 std::vector<std::string> split(std::string_view text, char separator);
 
 }  // namespace hewn::cli

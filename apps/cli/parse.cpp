@@ -27,7 +27,7 @@ std::vector<std::string> second_words(const std::string& group) {
   return names;
 }
 
-// Takes the word at `i` out of the words and returns it, or "" if it is missing or an option.
+// Removes the word at `i` and returns it, or "" if it is missing or an option.
 std::string take_word(std::vector<std::string>& words, size_t i) {
   if (i >= words.size() || is_option(words[i])) return "";
   const std::string word = words[i];
@@ -35,7 +35,7 @@ std::string take_word(std::vector<std::string>& words, size_t i) {
   return word;
 }
 
-// Where the command's name begins: behind the options, and the values of general ones, that stand before it.
+// Index of the command's name: after preceding options and the values of general options.
 size_t command_word(const std::vector<std::string>& words) {
   size_t i = 0;
   while (i < words.size() && is_option(words[i]) && words[i] != "--") {
@@ -46,7 +46,7 @@ size_t command_word(const std::vector<std::string>& words) {
   return i;
 }
 
-// Takes the words of the command's name out of the words.
+// Removes the words of the command's name.
 void take_command(std::vector<std::string>& words, Call& call) {
   const size_t i = command_word(words);
   const std::string first = take_word(words, i);

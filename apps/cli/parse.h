@@ -1,5 +1,5 @@
 #pragma once
-// The command line, taken apart.
+// Parses the command line.
 
 #include <string>
 #include <vector>
@@ -8,19 +8,19 @@
 
 namespace hewn::cli {
 
-/// What was asked for.
+/// A parsed command line.
 struct Call {
-  const Command* command = nullptr;  ///< null: no command given
-  std::string group;                 ///< "data" when only the first word of a command was given
-  std::vector<Assignment> flags;     ///< in the order given
+  const Command* command = nullptr;  ///< null: no command was given
+  std::string group;                 ///< "data" if only the first word of a command was given
+  std::vector<Assignment> flags;     ///< in command-line order
   std::vector<std::string> arguments;
 };
 
-/// Takes the arguments after the program's name apart. Usage errors name the word and suggest what was meant;
-/// values are not checked yet.
+/// Parses the arguments after the program's name. Usage errors name the word and suggest a correction; values
+/// are not checked yet.
 Call parse(const std::vector<std::string>& words);
 
-/// Everything merged: flags, environment, CONFIG.toml (an argument ending in ".toml"), defaults.
+/// Merges flags, environment, CONFIG.toml (an argument ending in ".toml") and defaults.
 Settings resolve(const Call& call);
 
 }  // namespace hewn::cli

@@ -12,7 +12,7 @@
 namespace hewn::cli {
 namespace {
 
-// Variables that are no keys: of the kernels, of bench kernels --compare, of the tests.
+// Variables that are not keys: for the kernels, bench kernels --compare and the tests.
 constexpr std::string_view no_keys[] = {"isa",  "openblas", "blis",    "onednn",    "mkl",
                                         "slow", "shared",   "program", "test_seed", "test_tally"};
 

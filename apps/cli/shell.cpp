@@ -17,7 +17,7 @@ bool is_safe(char c) {
          std::string_view("_-+=./,:@%").find(c) != std::string_view::npos;
 }
 
-// Whether a call of the program may begin behind this text.
+// Whether a command may begin after this text.
 bool begins_call(std::string_view before) {
   const size_t last = before.find_last_not_of(' ');
   if (last == before.npos || before[last] == '\n') return true;

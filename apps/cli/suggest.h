@@ -7,11 +7,12 @@
 
 namespace hewn::cli {
 
-/// Edits between two words: insert, delete, replace, swap neighbours. The optimal string alignment form of
-/// Damerau's distance (Boytsov, "Indexing methods for approximate dictionary searching", 2011, section 2.2).
+/// Edit distance of two words: insertions, deletions, replacements and swaps of neighbours. The optimal
+/// string alignment form of Damerau's distance (Boytsov, "Indexing methods for approximate dictionary
+/// searching", 2011, section 2.2).
 size_t edit_distance(std::string_view a, std::string_view b);
 
-/// "; did you mean 'NAME'?" for the nearest of `names` if one is near enough to be meant, or "".
+/// "; did you mean 'NAME'?" for the nearest of `names`, or "" if none is near enough.
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& names);
 
 }  // namespace hewn::cli

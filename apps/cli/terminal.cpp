@@ -14,7 +14,7 @@ namespace hewn::cli {
 namespace {
 
 Manners manners;
-std::string pending;  // results not yet handed to the system
+std::string pending;  // results not yet written
 
 int descriptor(Stream stream) { return static_cast<int>(stream); }
 

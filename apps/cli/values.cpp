@@ -1,4 +1,4 @@
-// Values of options as text.
+// Converts option values from and to text.
 
 #include <charconv>
 #include <cmath>

@@ -1,5 +1,5 @@
 #pragma once
-// Which build this is and what it finds on this machine.
+// Information about this build and this machine.
 
 #include <string>
 
@@ -9,10 +9,10 @@ namespace hewn::cli {
 std::string version_number();
 /// Compiler, its version, build type and flags, on one line.
 std::string build_description();
-/// Where bugs are to be reported: an address, or words for it (CMake's HEWN_BUGS_URL).
+/// Where to report bugs: an address or a description (CMake's HEWN_BUGS_URL).
 std::string bug_reports();
-/// The text of `hewn --version`: version, build, processor, instruction sets, threads, devices and why one is
-/// not usable.
+/// The text of `hewn --version`: version, build, processor, instruction sets, threads, devices, and the
+/// reason why a device is not usable.
 std::string version_text();
 /// The same as JSON.
 std::string version_json();

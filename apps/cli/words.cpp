@@ -9,7 +9,7 @@ namespace {
 
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
-// What may stand in a word of its own after a flag; any other word is an argument.
+// A word accepted as the value of the preceding flag; any other word is an argument.
 bool is_truth_word(const std::string& word) {
   static constexpr std::string_view known[] = {"true", "false", "True", "False", "yes",
                                                "no",   "on",    "off",  "0",     "1"};

@@ -1,5 +1,5 @@
 #pragma once
-// The words of a command line, split into options with their values, and arguments.
+// Splits the words of a command line into options with their values, and arguments.
 
 #include <string>
 #include <vector>
@@ -8,32 +8,32 @@
 
 namespace hewn::cli {
 
-/// An option as it was given.
+/// An option as given.
 struct GivenOption {
   std::string name;   ///< in its underscore form: "batch_size"
-  std::string value;  ///< as text, not checked yet; "true" of a flag that was given without one
-  std::string typed;  ///< "--batch_size", "-r"; of an option that is not known, as it was typed
+  std::string value;  ///< as text, not checked yet; "true" for a flag without a value
+  std::string typed;  ///< "--batch_size", "-r"; an unknown option as typed
 };
 
-/// What was given, each list in the order of the words.
+/// The split command line; each list is in the order of the words.
 struct Words {
   std::vector<GivenOption> options;
   std::vector<std::string> arguments;
 };
 
-/// Whether a word is an option and not an argument: it begins with a dash and is longer than that.
+/// Whether a word is an option rather than an argument: it begins with a dash and has more than one character.
 bool is_option(std::string_view word);
-/// The name in a word such as `--batch-size=12`, in its underscore form: "batch_size". Empty for a word that does not
-/// begin with two dashes and a letter.
+/// The option name in a word such as `--batch-size=12`, with underscores: "batch_size". Empty unless the word
+/// begins with two dashes and a letter.
 std::string long_name(std::string_view word);
 
-/// Splits words by the options that are known:
+/// Splits words by the known options:
 ///   --batch_size=12   --batch-size 12   a value, joined or in the next word
 ///   --bias   --bias=false   --bias false   --no-bias   a flag
-///   -r 9   -r9   -qv   letters; the last of them may take a value
-///   --   everything behind it is an argument, as is `-` alone
-/// Options that are not known are returned too, for the caller to explain. Throws ErrorCode::usage when a value is
-/// missing: the next word is one unless it is an option itself (`--start=--x` passes such a value).
+///   -r 9   -r9   -qv   letters; the last one may take a value
+///   --   everything after it is an argument, as is a single `-`
+/// Unknown options are returned too, for the caller to report. Throws ErrorCode::usage if a value is missing:
+/// the next word is the value unless it is an option itself (`--start=--x` passes such a value).
 Words split_words(const std::vector<std::string>& words, const std::vector<const Option*>& known);
 
 }  // namespace hewn::cli

@@ -1,4 +1,4 @@
-// hewn bench kernels: every room's cases at the sizes of real models, each result checked, then timed.
+// hewn bench kernels: runs every room's cases at the sizes of real models; checks each result, then times it.
 
 #include <sys/prctl.h>
 
@@ -24,7 +24,7 @@
 namespace hewn::cli {
 namespace {
 
-// The best seconds of a library that does the same, under the same conditions; 0 without one.
+// The best time, in seconds, of a library under the same conditions; 0 if there is none.
 double fastest_peer(const Measured& measured, const Measurement& beside) {
   double fastest = 0;
   for (const Measurement& m : measured.of)
@@ -34,7 +34,7 @@ double fastest_peer(const Measured& measured, const Measurement& beside) {
   return fastest;
 }
 
-// The best seconds of the first rung under the same conditions: where a ladder begins.
+// The best time, in seconds, of the first rung under the same conditions: the start of the ladder.
 double first_rung(const Measured& measured, const Measurement& beside) {
   for (const Measurement& m : measured.of)
     if (!m.who->peer && m.who->threads == beside.who->threads && m.cache == beside.cache) return m.best();
@@ -91,7 +91,7 @@ std::string loop_title(const BenchRow& r) {
               r.threads == 1 ? " thread, " : " threads, ", r.cache, ":");
 }
 
-// Appends; whether there was anything.
+// Appends `more` to the list; returns whether it had any elements.
 bool add(std::vector<Contender>& list, std::vector<Contender> more) {
   for (Contender& who : more) list.push_back(std::move(who));
   return !more.empty();
@@ -136,7 +136,7 @@ int run_bench_kernels(const Settings& settings) {
     if (own) own_timed |= add(list, contenders(*own, c, plan));
     compared |= add(list, peers.contenders(c, plan));
     for (std::string& why : peers.declined(c)) declined.insert(std::move(why));
-    if (list.empty()) return;  // no kernel for this on the device
+    if (list.empty()) return;  // the device has no kernel for this
     const Measured measured = measurer->measure(c, list);
     for (const Measurement& m : measured.of) {
       rows.push_back(row_of(c, calls, measured, m, measurer->roof(c, m)));

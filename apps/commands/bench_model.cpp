@@ -1,4 +1,4 @@
-// hewn bench train, bench sample: a whole model, timed with random tokens.
+// hewn bench train, bench sample: time a whole model with random tokens.
 
 #include <algorithm>
 #include <chrono>
@@ -29,7 +29,7 @@ Timing timing_of(std::vector<double> seconds) {
   return {.best = seconds.front(), .median = seconds[seconds.size() / 2]};
 }
 
-// The seconds of each of so many calls, until the device has done what it was asked for.
+// The time of each of these calls, in seconds, until the device has finished.
 std::vector<double> seconds_of(Executor& device, int64_t calls, const std::function<void()>& call) {
   std::vector<double> seconds;
   for (int64_t i = 0; i < calls; ++i) {
@@ -42,12 +42,12 @@ std::vector<double> seconds_of(Executor& device, int64_t calls, const std::funct
   return seconds;
 }
 
-// Measured before there is a model, so that it adds nothing to the most memory the process holds.
+// Measured before the model exists, so that it does not add to the peak memory of the process.
 MachineRoof roof_of(Executor& device, const Settings& settings) {
   return {dtype_from_name(settings.text("dtype")), device};
 }
 
-// The fields that every entry of `bench … --json` has.
+// The fields common to all entries of `bench … --json`.
 Json entry(const char* op, const std::string& shape, const Model& model, const Timing& t,
            const StepProfile& kernels) {
   const Executor& device = executor(model.device());
@@ -137,7 +137,7 @@ int run_bench_sample(const Settings& settings) {
   const GenerateOptions options{.max_new_tokens = tokens,
                                 .seed = static_cast<uint64_t>(settings.integer("seed"))};
   const auto write = [&] { generate(*model, {0}, options, [](int32_t) { return true; }); };
-  write();  // warms up
+  write();  // warm-up
   const Timing t = timing_of(seconds_of(*device, settings.integer("repeat"), write));
   roof.measure_again(*device);
   StepProfile kernels(roof, *device);

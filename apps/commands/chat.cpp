@@ -1,4 +1,4 @@
-// hewn chat: line by line with a trained model.
+// hewn chat: a dialogue with a trained model, line by line.
 
 #include <algorithm>
 
@@ -23,14 +23,14 @@ class Chat {
   Chat(const Settings& settings, const OpenRun& run)
       : settings_(settings), run_(run), begun_(shots_from(settings)), talk_(begun_) {}
 
-  /// Does what a line says; false when it ends the talk.
+  /// Handles a line; returns false if it ends the chat.
   bool take(std::string line) {
     line.erase(line.find_last_not_of(" \t\r") + 1);
     if (line.empty()) return true;
     if (line.front() == '/') return command(line);
     try {
       answer(line);
-    } catch (const Error& error) {  // such as a character that the vocabulary lacks
+    } catch (const Error& error) {  // for example, a character that is not in the vocabulary
       if (error.code() != ErrorCode::input) throw;
       say(error.what());
     }
@@ -65,7 +65,7 @@ class Chat {
     }
   }
 
-  // /help, and what is no command.
+  // Handles /help and unknown commands.
   void explain(const std::string& name) const {
     if (name == "help") return help();
     std::vector<std::string> names = {"/help", "/reset", "/quit", "/exit"};
@@ -80,7 +80,7 @@ class Chat {
     say("/reset forgets what was said, /quit ends (as Ctrl-D does), Ctrl-C stops an answer\n", keys);
   }
 
-  // What was said and this line, as much of it as leaves room for an answer.
+  // The dialogue so far and this line, shortened to leave room for an answer.
   Prompt prompt(const std::string& line) {
     const int64_t block = run_.model->config().block_size,
                   room = std::max(block - settings_.integer("max_new_tokens"), block / 2);
@@ -107,9 +107,9 @@ class Chat {
     talk_.examples.push_back({line, flow.text()});
   }
 
-  Settings settings_;  // as they are by now
+  Settings settings_;  // the current values
   const OpenRun& run_;
-  Shots begun_, talk_;  // the talk is examples, too: what was said, what was answered
+  Shots begun_, talk_;  // the dialogue is stored as examples too: inputs and answers
   uint64_t turns_ = 0;
 };
 
@@ -123,7 +123,7 @@ int run_chat(const Settings& settings) {
   if (editor.is_interactive()) say("/help lists the commands, Ctrl-R searches earlier lines, Ctrl-D ends");
   while (const std::optional<std::string> line = editor.read("> ")) {
     if (!chat.take(*line)) break;
-    // Ctrl-C on a terminal means this answer; anything else means the program.
+    // On a terminal, Ctrl-C ends this answer; anywhere else, and any other signal, the program.
     if (stop_signal() == 0) continue;
     if (!editor.is_interactive() || stop_status() != 130) break;
     forget_signal();

@@ -1,5 +1,5 @@
 #pragma once
-// One function per command, each in its NAME.cpp. They return the exit status and throw Error.
+// One function per command, each in its own NAME.cpp. They return the exit status and throw Error.
 
 #include "apps/cli/settings.h"
 

@@ -1,4 +1,4 @@
-// hewn eval: how likely a model finds a text, beside the exact floor where there is one.
+// hewn eval: the probability of a text under a model, with the exact floor if it is known.
 
 #include <nlohmann/json.hpp>
 
@@ -26,7 +26,7 @@ Dataset text_to_score(const Settings& settings, const OpenRun& run) {
   return open_dataset(options, run.tokenizer);
 }
 
-/// Training asks for a longer text or a smaller block_size here; for scoring neither is needed.
+/// Replaces training's error, which asks for a longer text or a smaller block_size; scoring needs neither.
 void require_whole_windows(const Dataset& data, int64_t block_size) {
   for (const Split& split : data.val)
     if (!split.separator && split.tokens.size() <= block_size)

@@ -1,4 +1,4 @@
-// hewn export: a trained model in the formats of other programs.
+// hewn export: writes a trained model in the format of another program.
 
 #include <nlohmann/json.hpp>
 

@@ -1,4 +1,4 @@
-// hewn help, hewn version: what --help and --version print, as commands.
+// hewn help, hewn version: print the same as --help and --version.
 
 #include "apps/cli/help/help.h"
 

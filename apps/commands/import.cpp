@@ -1,4 +1,4 @@
-// hewn import: another program's model becomes a run.
+// hewn import: converts another program's model to a run.
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -22,7 +22,7 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
-// An import that fails leaves nothing: the run's directory is removed if it is not finished.
+// Removes the run's directory if an import fails.
 class UnfinishedRun {
  public:
   explicit UnfinishedRun(const RunDirectory& run) : path_(run.path()) {}
@@ -41,7 +41,7 @@ class UnfinishedRun {
   std::string path_;
 };
 
-// The checkpoint is last: without one, a directory is no run.
+// Writes the checkpoint last: a directory without one is not a run.
 std::string write_run(const RunDirectory& run, const ForeignModel& foreign, const Settings& config,
                       const std::string& source) {
   UnfinishedRun unfinished(run);

@@ -1,4 +1,4 @@
-// hewn info: what something is, a file or this machine.
+// hewn info: describes a file or this machine.
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -35,13 +35,13 @@ Json rungs_of(const Case& c) {
   return rungs;
 }
 
-/// `kernels`: the ladder of every operation. `rooms`: the operations of every room. `no_gpu`: why a ladder has no
-/// rung for GPUs.
+/// `kernels`: the ladder of every operation. `rooms`: the operations of every room. `no_gpu`: the reason why
+/// a ladder has no rung for GPUs.
 Json kernel_list() {
   Json ladders = Json::object(), ops_of = Json::object(), no_gpu = Json::object();
   for (const Room& room : rooms()) {
     Json ops = Json::array();
-    for (const auto& c : room.cases({.width = 4, .shape = ""})) {  // small ones, to ask their ladders
+    for (const auto& c : room.cases({.width = 4, .shape = ""})) {  // small cases, to find their ladders
       if (ladders.contains(c->op())) continue;
       ops.push_back(c->op());
       ladders[c->op()] = rungs_of(*c);
@@ -121,7 +121,7 @@ Json about_weights(const std::string& path) {
   return out;
 }
 
-/// A key's value; of lists, which may be as long as a vocabulary, the length.
+/// A key's value; for lists, which may be as long as a vocabulary, their length.
 struct DescribeKey {
   template <class T>
   Json operator()(const T& value) const {
@@ -142,7 +142,7 @@ Json about_gguf(const std::string& path) {
   return out;
 }
 
-/// A model that `hewn import` takes.
+/// Describes a model that `hewn import` accepts.
 Json about_foreign(const std::string& path) {
   const ForeignModel model = open_foreign(path);
   Json out{{"file", path}, {"format", model.format}, {"model", Json::parse(to_json(model.config))}};
@@ -155,7 +155,7 @@ Json about_foreign(const std::string& path) {
   return out;
 }
 
-/// Whether a .bin is a model of llama2.c: its size is exactly what the numbers at its beginning ask for.
+/// Whether a .bin file is a llama2.c model: its size must match the numbers in its header exactly.
 bool is_llama2c(const std::string& path) {
   try {
     open_llama2c(path);
@@ -205,7 +205,7 @@ Json about(const std::string& path) {
        "`hewn data stats`");
 }
 
-// A value for people: times in hours, minutes and seconds, real numbers without digits that nobody needs.
+// Formats a value for people: times in hours, minutes and seconds, real numbers with few digits.
 std::string shown_value(const std::string& key, const Json& value) {
   if (value.is_string()) return value.get<std::string>();
   if (value.is_number_integer()) return long_count(value.get<int64_t>());
@@ -215,7 +215,7 @@ std::string shown_value(const std::string& key, const Json& value) {
   return join(number);  // six digits
 }
 
-// Nested values as indented lines.
+// Prints nested values as indented lines.
 void print_lines(const Json& value, int indent) {
   for (const auto& [key, inner] : value.items()) {
     print(std::string(static_cast<size_t>(indent), ' '), value.is_array() ? "" : key);

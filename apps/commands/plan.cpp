@@ -1,4 +1,4 @@
-// hewn plan: the real model on the meta device, which asks for everything and does nothing.
+// hewn plan: runs the real model on the meta device, which allocates and launches but computes nothing.
 
 #include <nlohmann/json.hpp>
 
@@ -16,14 +16,14 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// Everything plan tells, before it is text.
+// All figures of the plan, before formatting.
 struct Answer {
   TrainConfig config;
   Plan plan;
   PlanTarget target;
-  const KnownGpu* gpu = nullptr;            // planned for, with its maker's figures; null: this machine
-  double flops_per_s = 0, bytes_per_s = 0;  // the roofs
-  size_t available = 0;                     // bytes of memory
+  const KnownGpu* gpu = nullptr;            // target GPU, with its maker's figures; null: this machine
+  double flops_per_s = 0, bytes_per_s = 0;  // of the roofline
+  size_t available = 0;                     // memory in bytes
   int64_t largest_batch = 0;
 
   int64_t tokens_per_step() const {
@@ -57,7 +57,7 @@ Json as_json(const Answer& a) {
   return out;
 }
 
-// Where the roofs come from.
+// The source of the roofs.
 std::string roofs_text(const Answer& a) {
   if (a.gpu) return join("as the maker of the ", a.gpu->name, " states them; ");
   return join("measured on ", a.target.threads, a.target.threads == 1 ? " thread; " : " threads; ");
@@ -90,7 +90,7 @@ void print_text(const Answer& a) {
         "\n");
 }
 
-// This machine: what its processor does and its memory has left.
+// Plans for this machine: its measured speed and its available memory.
 void plan_here(Answer& a, const Settings& settings) {
   const auto device = open_device(settings);
   a.target = {.threads = device->threads(), .isa = device->isa()};
@@ -99,7 +99,7 @@ void plan_here(Answer& a, const Settings& settings) {
   a.available = available_memory();
 }
 
-// A GPU, which need not be here.
+// Plans for a GPU, which need not be present.
 void plan_for_gpu(Answer& a, const KnownGpu& gpu) {
   a.gpu = &gpu;
   a.target = {.threads = gpu.multiprocessors, .isa = Isa::cuda};

@@ -1,4 +1,4 @@
-// hewn sample: text from a trained model, printed as it is made.
+// hewn sample: generates text from a trained model and prints it as it is generated.
 
 #include <nlohmann/json.hpp>
 
@@ -25,7 +25,7 @@ View view_of(const Settings& settings) {
   return lines ? View::probabilities : records ? View::log_probabilities : json ? View::json : View::text;
 }
 
-// The best texts of a beam search, each with what it was ranked by.
+// Prints the best texts of a beam search, each with its score.
 int run_beams(const Settings& settings, const OpenRun& run, const std::vector<Prompt>& prompts) {
   for (const char* drawn :
        {"temperature", "top_k", "top_p", "min_p", "repetition_penalty", "show_probs", "logprobs", "stop"})
@@ -58,7 +58,7 @@ int run_beams(const Settings& settings, const OpenRun& run, const std::vector<Pr
   return 0;
 }
 
-// num_samples texts for each prompt, some at a time.
+// Generates num_samples texts for each prompt, several at a time.
 int run_draws(const Settings& settings, const OpenRun& run, const std::vector<Prompt>& prompts, View view) {
   const Ends ends = ends_of(settings, *run.tokenizer);
   std::vector<GenerateRequest> requests;

@@ -21,7 +21,7 @@ std::unique_ptr<Tokenizer> tokenizer_of(const Settings& settings) {
   return open_tokenizer(settings.text("tokenizer"));
 }
 
-// The arguments with blanks between, or standard input where there are none.
+// The arguments joined by spaces, or standard input if there are none.
 std::string arguments_or_input(const Settings& settings) {
   if (settings.arguments.empty()) return read_standard_input(most_input);
   std::string text;

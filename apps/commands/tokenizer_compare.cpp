@@ -18,13 +18,13 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 struct Compared {
-  std::string name;  // as it was given
+  std::string name;  // as given
   std::unique_ptr<Tokenizer> tokenizer;
 };
 
 struct ComparedCounts {
   int64_t tokens = 0;
-  double seconds = 0;  // of the fastest time the text was encoded
+  double seconds = 0;  // best time to encode the text
 };
 
 int64_t characters_in(std::string_view text) {
@@ -32,7 +32,7 @@ int64_t characters_in(std::string_view text) {
                        [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; });
 }
 
-/// Encodes the text, a short one again and again: the first time pays for memory that the others have.
+/// Encodes the text, short ones repeatedly, because the first run also pays for allocating memory.
 ComparedCounts count_tokens(const Tokenizer& tokenizer, std::string_view text) {
   using Clock = std::chrono::steady_clock;
   const auto since = [](Clock::time_point t) {
@@ -49,20 +49,20 @@ ComparedCounts count_tokens(const Tokenizer& tokenizer, std::string_view text) {
   return counts;
 }
 
-/// The first `most` pieces of a text. A long text is not cut into all of its pieces for them: of a part of
-/// it, the last piece might have gone on.
+/// The first `most` pieces of a text. Of a long text only the beginning is encoded, and its last piece is
+/// dropped because it might be incomplete.
 std::vector<Piece> first_pieces(const Tokenizer& tokenizer, std::string_view text, size_t most) {
   const size_t looked_at = std::max<size_t>(64 * most, 4096);
   std::string_view part = text.substr(0, looked_at);
   if (part.size() < text.size()) part = part.substr(0, valid_utf8_prefix(part));
-  if (part.empty()) part = text;  // bytes that are no UTF-8
+  if (part.empty()) part = text;  // bytes that are not UTF-8
   std::vector<Piece> pieces = tokenizer.pieces(part);
   if (part.size() < text.size() && !pieces.empty()) pieces.pop_back();
   pieces.resize(std::min(pieces.size(), most));
   return pieces;
 }
 
-/// What a terminal can show of a piece: \n, \t and \xNN for what it cannot.
+/// A piece as a terminal can show it: with \n, \t and \xNN for unprintable bytes.
 std::string visible_piece(std::string_view bytes) {
   std::string text;
   for (size_t at = 0; at < bytes.size();) {
@@ -81,8 +81,8 @@ std::string visible_piece(std::string_view bytes) {
   return text;
 }
 
-/// Pieces one after the other, each on a colour of its own, or with bars between where there is no colour; a
-/// new line after the text's line ends.
+/// The pieces in sequence, in alternating colours, or separated by bars if there is no colour; with a line
+/// break after each newline of the text.
 std::string pieces_text(const std::vector<Piece>& pieces, bool all) {
   const char* const colors[] = {"\033[30;46m", "\033[30;43m", "\033[30;42m", "\033[30;45m", "\033[30;47m"};
   const bool color = has_color(Stream::results);
@@ -99,7 +99,7 @@ std::string pieces_text(const std::vector<Piece>& pieces, bool all) {
   return text + (text.ends_with('\n') ? "" : "\n");
 }
 
-/// A kind learns from the text, anything else is a file or directory.
+/// Learns the tokenizer from the text if `name` is a kind; otherwise opens that file or directory.
 Compared opened_or_learnt(const std::string& name, std::string_view text) {
   const auto kinds = tokenizer_kinds();
   const bool learns = std::find(kinds.begin(), kinds.end(), name) != kinds.end();

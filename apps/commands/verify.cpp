@@ -1,4 +1,4 @@
-// hewn verify: are the files whole, and are the bits the same whichever way one comes to them?
+// hewn verify: checks that files are intact, and that different ways to the same result give the same bits.
 
 #include <unistd.h>
 
@@ -22,7 +22,7 @@ namespace {
 namespace fs = std::filesystem;
 constexpr int failed_status = static_cast<int>(ErrorCode::numerical);
 
-/// Runs made to be compared, removed at the end.
+/// A directory for runs to be compared; removed at the end.
 class Workshop {
  public:
   Workshop() : path_(fs::temp_directory_path() / join("hewn-verify-", ::getpid())) {
@@ -40,7 +40,7 @@ class Workshop {
   fs::path path_;
 };
 
-// Trains the run up to step `until`, from its last checkpoint if it has one.
+// Trains the run up to step `until`, from its last checkpoint if there is one.
 void train_until(const std::string& path, const TrainConfig& config, const Dataset& data, int threads,
                  int64_t until) {
   const bool resumed = fs::exists(path);
@@ -64,7 +64,7 @@ void train_until(const std::string& path, const TrainConfig& config, const Datas
   run_training(run, config, trainer, data, loader, state, events);
 }
 
-// The checksums of what a run has learned: weights and moments.
+// The checksums of a run's learned state: weights and moments.
 std::map<std::string, FileSum> learned(const std::string& run) {
   std::map<std::string, FileSum> sums;
   const Manifest manifest = Manifest::read(find_checkpoint(run));
@@ -73,7 +73,7 @@ std::map<std::string, FileSum> learned(const std::string& run) {
   return sums;
 }
 
-/// Names, shapes and, where the format has them, checksums of a model that is no run.
+/// Checks names, shapes and, if the format has them, checksums of a model that is not a run.
 int verify_model(const std::string& path) {
   const ForeignModel model = open_foreign(path);
   const Doing opening("opening ", path);
@@ -97,7 +97,7 @@ int verify_files(const std::string& path) {
   return status;
 }
 
-// One line per comparison; remembers whether any failed.
+// Prints one line per comparison; records whether any failed.
 class Verdict {
  public:
   void compare(const std::string& what, const std::string& run, const std::string& reference) {
@@ -135,7 +135,7 @@ struct Trainee {
   Trainer trainer;
 };
 
-// Trains on both devices from the same start, with the same batches.
+// Trains on both devices from the same start with the same batches.
 int verify_devices(const Settings& settings, const TrainConfig& config, const Dataset& data) {
   const std::vector<std::string> names = split(settings.text("devices"), ',');
   require(names.size() == 2, settings.where("devices"), ": give two devices, as in cpu,cuda");
@@ -171,7 +171,7 @@ int verify_devices(const Settings& settings, const TrainConfig& config, const Da
 
 int run_verify(const Settings& settings) {
   const bool resume = settings.flag("resume");
-  // HEWN_THREADS is for everything else: here a list was asked for, or it was not.
+  // HEWN_THREADS applies to all commands and does not select this check.
   const bool threads = settings.has("threads") && settings.where("threads") != "HEWN_THREADS";
   const bool devices = settings.has("devices");
   if (!resume && !threads && !devices) {

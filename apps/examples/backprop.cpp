@@ -1,5 +1,5 @@
-// A small function of two matrices, its gradients by the tape, and the same by differences. docs/backprop.md
-// follows the numbers by hand.
+// Computes a small function of two matrices, its gradients on the tape, and the same gradients by finite
+// differences. docs/backprop.md follows the numbers by hand.
 #include <iostream>
 
 #include "core/gradcheck.h"
@@ -19,7 +19,7 @@ std::ostream& operator<<(std::ostream& out, const Tensor& t) {
   return out << " ]";
 }
 
-/// Prints what a tape records and what its backward pass hands from node to node.
+/// Prints the nodes that a tape records and the gradients that its backward pass passes between them.
 struct Narrator final : TapeObserver {
   void recorded(const Node& node, const Tensor& y) override {
     std::cout << "node " << node.id << ", " << node.info().name << ": y = " << y << "\n";

@@ -1,9 +1,9 @@
-// A rung of your own, to start from. From the root of the repository:
+// A template for your own rung. From the root of the repository:
 //
 //   g++ -std=c++20 -O3 -march=native -shared -fPIC -I. apps/examples/my_softmax.cpp -o my_softmax.so
 //   hewn bench kernels --rung=my_softmax.so --shape=3072x256
 //
-// The first command takes a second, so try an idea, run both, read the table. docs/kernels.md has the rules.
+// The first command takes a second, so edit, run both, and read the table. docs/kernels.md has the rules.
 #include <algorithm>
 #include <cmath>
 
@@ -13,8 +13,8 @@
 
 namespace {
 
-// y[r, :] = softmax(x[r, :]), rows in float32. Rows are shared out among the threads, never split, so that
-// the result is the same for any number of them.
+// y[r, :] = softmax(x[r, :]), rows in float32. Rows are distributed among the threads and never split, so the
+// result is the same for any number of threads.
 void my_softmax(const hewn::Launch& launch, const hewn::SoftmaxForward& a) {
   hewn::parallel_for(launch, a.rows, [&a](int64_t begin, int64_t end, int) {
     for (int64_t r = begin; r < end; ++r) {
@@ -28,7 +28,7 @@ void my_softmax(const hewn::Launch& launch, const hewn::SoftmaxForward& a) {
   });
 }
 
-// What it does not do it declines, and is then neither checked nor timed.
+// Declines unsupported arguments; those cases are neither checked nor timed.
 const char* why_not(const hewn::SoftmaxForward& a) {
   if (a.dtype != hewn::DType::f32) return "f32 only";
   return a.queries ? "no causal mask" : nullptr;

@@ -6,9 +6,9 @@
 
 namespace hewn::cli {
 
-/// An evaluation as lines for people.
+/// Formats an evaluation for people.
 std::string evaluation_text(const Evaluation& evaluation);
-/// The same as a JSON object; `checkpoint` says of what.
+/// The same as a JSON object; `checkpoint` names the evaluated checkpoint.
 std::string evaluation_json(const Evaluation& evaluation, const std::string& checkpoint);
 
 }  // namespace hewn::cli

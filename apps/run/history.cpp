@@ -29,7 +29,8 @@ bool can_be_kept(const std::string& line) {
   return plain && !line.empty() && line.size() <= most_kept_bytes && valid_utf8_prefix(line) == line.size();
 }
 
-// Opens a regular file, made with mode 0600; -1 and errno otherwise. Without waiting for the other end of a pipe.
+// Opens a regular file, created with mode 0600; returns -1 with errno on failure. Does not wait for the other
+// end of a pipe.
 int open_private(const std::string& path, int flags) {
   const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | flags, 0600);
   struct stat status {};
@@ -41,7 +42,7 @@ int open_private(const std::string& path, int flags) {
   return fd;
 }
 
-// Writes to the end of the file, or to a new one in its place; 0 or the errno.
+// Appends to the file or replaces it by a new one; returns 0 or the errno.
 int write_private(const std::string& path, const std::string& text, bool append) {
   const std::string written = append ? path : path + ".new";
   const int fd = open_private(written, append ? O_APPEND : O_TRUNC);
@@ -63,7 +64,7 @@ void make_private_directory(const fs::path& path) {
 
 std::string default_history_file() {
   const char* state = std::getenv("XDG_STATE_HOME");
-  if (state && *state == '/') return std::string(state) + "/hewn/history";  // a relative one is to be ignored
+  if (state && *state == '/') return std::string(state) + "/hewn/history";  // relative paths must be ignored
   const char* home = std::getenv("HOME");
   return home && *home == '/' ? std::string(home) + "/.local/state/hewn/history" : "";
 }

@@ -1,5 +1,5 @@
 #pragma once
-// Lines that were typed, kept from one program to the next.
+// A history of typed lines, kept between runs of the program.
 
 #include <cstddef>
 #include <optional>
@@ -8,25 +8,25 @@
 
 namespace hewn::cli {
 
-/// The file for them when nothing else is asked for: $XDG_STATE_HOME/hewn/history, else ~/.local/state/hewn/history
-/// (XDG Base Directory Specification 0.8). Empty without a home.
+/// The default history file: $XDG_STATE_HOME/hewn/history, else ~/.local/state/hewn/history (XDG Base
+/// Directory Specification 0.8). Empty if there is no home directory.
 std::string default_history_file();
 
-/// The newest 1000 lines, oldest first. A file that cannot be read or written is no error (--verbose says so): the
-/// lines are then kept by this program only.
+/// The newest 1000 lines, oldest first. Failing to read or write the file is not an error (--verbose reports
+/// it): the lines are then kept only until the program ends.
 class History {
  public:
-  /// Without a file.
+  /// A history without a file.
   History() = default;
-  /// Reads the file, if it is there; lines with control characters in them are left out. An empty path is no file.
+  /// Reads the file, if it exists; skips lines with control characters. An empty path means no file.
   explicit History(const std::string& path);
 
-  /// Adds a line, to the file too, unless it is empty, longer than 4 KiB or the same as the last one. The file is made
-  /// with mode 0600, its directories with 0700.
+  /// Adds a line, also to the file, unless it is empty, longer than 4 KiB or equal to the last one. The file
+  /// is created with mode 0600, its directories with 0700.
   void add(const std::string& line);
 
   const std::vector<std::string>& lines() const { return lines_; }
-  /// The newest line before line `end` that holds `wanted`.
+  /// The newest line before line `end` that contains `wanted`.
   std::optional<size_t> find_before(size_t end, const std::string& wanted) const;
 
  private:

@@ -22,7 +22,7 @@ constexpr size_t most_line_bytes = size_t{1} << 20;
 
 constexpr char control(char letter) { return static_cast<char>(letter & 0x1f); }
 
-/// The terminal without echo, signals and line editing of its own, as long as this lives.
+/// Disables the terminal's echo, signals and line editing during its lifetime.
 class RawTerminal {
  public:
   RawTerminal() {
@@ -42,7 +42,7 @@ class RawTerminal {
   termios before_{};
 };
 
-/// How many bytes the character that begins so has; 1 for what begins none.
+/// Length of the character that begins with this byte; 1 if none does.
 size_t bytes_after(char first) {
   const auto byte = static_cast<unsigned char>(first);
   return byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc0 ? 2 : 1;
@@ -74,7 +74,7 @@ std::optional<std::string> LineEditor::read(const std::string& prompt) {
   return text;
 }
 
-// Waits in short naps: a signal may come between the question whether there was one and the wait.
+// Waits in short intervals, because a signal may arrive between the check for one and the wait.
 std::optional<char> LineEditor::next_byte() {
   while (buffer_.empty()) {
     if (stop_signal()) return std::nullopt;
@@ -83,7 +83,7 @@ std::optional<char> LineEditor::next_byte() {
     std::array<char, 4096> some;
     const ssize_t n = ::read(STDIN_FILENO, some.data(), some.size());
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0 && errno != EIO)  // a terminal that was closed
+    if (n < 0 && errno != EIO)  // EIO: the terminal was closed
       fail(ErrorCode::input, "cannot read standard input: ", std::strerror(errno));
     if (n <= 0) return std::nullopt;
     buffer_.assign(some.data(), static_cast<size_t>(n));
@@ -152,7 +152,7 @@ LineEditor::Step LineEditor::key(char byte) {
   return Step::goes_on;
 }
 
-// What a terminal sends for a key without a character: ESC [ or ESC O, digits, a letter or ~ (ECMA-48, 5.4).
+// Reads the rest of a key without a character: ESC [ or ESC O, digits, a letter or ~ (ECMA-48, 5.4).
 LineEditor::Step LineEditor::escape() {
   const std::optional<char> kind = next_byte();
   if (!kind) return Step::ended;
@@ -173,12 +173,12 @@ LineEditor::Step LineEditor::escape() {
   return Step::goes_on;
 }
 
-// Ctrl-R: the newest line that holds what is typed, then older ones.
+// Ctrl-R: finds the newest line that contains the typed text, then older ones.
 LineEditor::Step LineEditor::search() {
   const std::vector<std::string> before = line_;
   const size_t entry_before = entry_, cursor_before = cursor_, newest = history_.lines().size();
   std::string wanted;
-  size_t from = newest;  // lines before this one are searched
+  size_t from = newest;  // search the lines before this one
   while (true) {
     const std::optional<size_t> found = wanted.empty() ? std::nullopt : history_.find_before(from, wanted);
     if (found && *found != entry_) recall(*found);
@@ -206,7 +206,7 @@ void LineEditor::show_search(const std::string& wanted, bool found) const {
   draw(join(found ? "(search) " : "(not found) ", wanted, ": "), line_, cursor_);
 }
 
-// A character, its later bytes read; other control codes and what is no UTF-8 are passed over.
+// Inserts a character after reading its remaining bytes; ignores other control codes and invalid UTF-8.
 void LineEditor::insert(char first) {
   std::string character(1, first);
   while (character.size() < bytes_after(first)) {
@@ -256,7 +256,7 @@ void LineEditor::draw(const std::string& prompt, const std::vector<std::string>&
   for (const std::string& character : characters_of(prompt)) prompt_columns += columns(character);
   const int room = std::max(terminal_width(Stream::messages) - prompt_columns - 1, 8);
   size_t begin = cursor;
-  int before = 0;  // columns from the first character shown to the cursor
+  int before = 0;  // columns from the first visible character to the cursor
   while (begin > 0 && before + columns(line[begin - 1]) <= room - 1) before += columns(line[--begin]);
   std::string shown;
   int used = 0;

@@ -1,5 +1,5 @@
 #pragma once
-// The loss of a run, as a line of bars.
+// The loss curve of a run as a line of bars.
 
 #include <cstddef>
 #include <string>
@@ -7,16 +7,17 @@
 
 namespace hewn::cli {
 
-/// Keeps the mean loss of at most `columns` equal parts of the steps so far: parts are merged in pairs as they fill up.
+/// Keeps the mean loss of at most `columns` equal parts of the steps so far. When all parts are full,
+/// pairs are merged.
 class LossCurve {
  public:
   explicit LossCurve(size_t columns) : columns_(columns) {}
 
-  /// The loss of the next step. One that is not finite is left out.
+  /// Adds the loss of the next step; ignored if it is not finite.
   void add(double loss);
 
-  /// One bar for each part, the lowest for the least loss, the highest for the greatest: "█▅▃▂▁▁", or "#+.-__" of ASCII
-  /// only. Between half of `columns` and all of them, once there are as many steps.
+  /// One bar per part, lowest for the smallest loss, highest for the largest: "█▅▃▂▁▁", or "#~,.__" in ASCII.
+  /// Has between half of `columns` and `columns` bars, once there are that many steps.
   std::string text(bool ascii) const;
 
  private:

@@ -14,7 +14,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// The number type that was asked for, else that of the run.
+/// The requested number type, else the run's.
 DType dtype_of(const Settings& settings, const Settings& config) {
   return dtype_from_name((settings.has("dtype") ? settings : config).text("dtype"));
 }

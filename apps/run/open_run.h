@@ -1,5 +1,5 @@
 #pragma once
-// A trained model, opened with everything that belongs to it.
+// Opens a trained model with everything that belongs to it.
 
 #include <memory>
 #include <string>
@@ -13,34 +13,34 @@
 namespace hewn::cli {
 
 struct OpenRun {
-  std::string run;         ///< the run's directory; a model of another program as it was named
-  std::string checkpoint;  ///< the checkpoint's; of such a model the same as `run`
+  std::string run;         ///< the run's directory; for another program's model, its path
+  std::string checkpoint;  ///< the checkpoint's directory; for such a model, the same as `run`
   std::unique_ptr<Executor> device;
   std::shared_ptr<const Tokenizer> tokenizer;  ///< null if there is none
-  std::string no_tokenizer;                    ///< then why: "there is no tokenizer.json"
+  std::string no_tokenizer;                    ///< the reason: "there is no tokenizer.json"
   std::unique_ptr<Model> model;
   Settings config;  ///< as settings of `train`: the run's config.toml, or the keys of such a model
 };
 
-/// Whether a path is for `open_foreign`: a file, or a directory with another program's configuration that is
-/// neither a run nor a checkpoint.
+/// Whether `open_foreign` should open a path: a file, or a directory with another program's configuration
+/// that is neither a run nor a checkpoint.
 bool is_foreign_model(const std::string& path);
 
-/// A model's keys as settings of `train`, whose names they have, without vocab_size, which is the tokenizer's.
+/// A model's keys as settings of `train`, under the same names, without vocab_size, which the tokenizer determines.
 Settings settings_of(const ModelConfig& model, const std::string& dtype, const std::string& source);
 
-/// What RUN/config.toml says, as settings of `train`.
+/// The content of RUN/config.toml as settings of `train`.
 Settings read_run_config(const std::string& run);
 
-/// The tokenizer of a run, checked against the hash its checkpoints remember; null if it has none.
+/// The tokenizer of a run, checked against the hash stored in its checkpoints; null if it has none.
 std::shared_ptr<const Tokenizer> run_tokenizer(const std::string& run, uint64_t expected_hash);
 
-/// The run that a command reads: its one argument, else --out_dir, else ./out if that is a run, where `hewn train`
-/// creates it. Usage error if two are named, or none and there is no ./out.
+/// The run that a command reads: its argument, else --out_dir, else ./out if that is a run, since `hewn
+/// train` creates it there. Throws usage if two are given, or none and ./out is not a run.
 std::string named_run(const Settings& settings);
 
 /// Opens the run of a command (see `named_run`), one of its checkpoints, or a model of another program, on the
-/// device and in the dtype that the settings request. Usage error if none is named, input error if it is damaged.
+/// device and in the dtype requested by the settings. Throws usage if none is given, input if it is damaged.
 OpenRun open_run(const Settings& settings);
 
 }  // namespace hewn::cli

@@ -50,7 +50,7 @@ std::string sample_text(const std::string& curve, size_t curve_columns, const st
   for (const char c : curve) bars += (static_cast<unsigned char>(c) & 0xc0) != 0x80;  // characters, not bytes
   text.append(curve_columns - std::min(curve_columns, bars), ' ');
   int room = width - static_cast<int>(curve_columns) - 4;
-  bool blank = true;  // line ends and runs of blanks become one
+  bool blank = true;  // newlines and runs of blanks become one
   for (size_t at = 0; at < sample.size();) {
     const CodePoint point = decode_utf8(sample, at);
     const std::string_view character = std::string_view(sample).substr(at, std::max<size_t>(point.bytes, 1));
@@ -88,13 +88,13 @@ void TrainLog::show(const Progress& progress) {
 
 void TrainLog::draw(const Progress& progress) {
   if (is_quiet()) return;
-  // One column stays free: some terminals wrap as soon as the last one is written.
+  // Leave one column free: some terminals wrap when the last one is written.
   write_message(join(clear_line, progress_text(progress, terminal_width(Stream::messages) - 1, true)));
   drawn_ = true;
 }
 
 void TrainLog::line(const std::string& text) {
-  file_ << text << std::endl;  // unwritable: the screen still says it, and checkpoints are what matters
+  file_ << text << std::endl;  // ignores errors: the screen shows it too, and checkpoints matter more
   if (drawn_) write_message(clear_line);
   say(text);
 }

@@ -19,7 +19,7 @@ KeyValue value_of(const Settings& settings, std::string_view name, const Domain&
   return settings.text(name);
 }
 
-// Sets every key of a table that is an option: to its value, or to what follows from the keys before it.
+// Sets every key of a table that is an option: to its value, or to the value derived from the keys before it.
 template <class Keys, class Config>
 void read_keys(const Settings& settings, const Keys& keys, Config& config) {
   for (const Key<Config>& key : keys) {
@@ -31,7 +31,7 @@ void read_keys(const Settings& settings, const Keys& keys, Config& config) {
   }
 }
 
-// Notes every value that was not given but follows from others.
+// Stores every value that was not given but derived from others.
 template <class Keys, class Config>
 void note_derived(Settings& settings, const Keys& keys, const Config& config) {
   for (const Key<Config>& key : keys)

@@ -13,7 +13,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// The configuration of a run. What an older program did not write there, the checkpoint says.
+// The configuration of a run. Keys that an older program did not write are taken from the checkpoint.
 Settings config_of(const std::string& run, const std::string& checkpoint) {
   Settings config = read_run_config(run);
   if (!checkpoint.empty()) config.fill(model_settings(checkpoint_config(checkpoint), checkpoint));
@@ -25,7 +25,7 @@ bool same_value(const Option& option, const Settings& one, const Settings& other
   return one.text(option.name) == other.text(option.name);
 }
 
-// Refuses keys that were given and that the run fixes: for a run that is resumed, or for a model to begin from.
+// Refuses given keys that the run fixes: when it is resumed, or when its weights start another run.
 void refuse_changes(const Settings& settings, const Settings& old, const std::string& run, bool resumed,
                     std::string_view what = "run") {
   for (const Option* option : options_of(settings.command())) {
@@ -41,7 +41,7 @@ void refuse_changes(const Settings& settings, const Settings& old, const std::st
   }
 }
 
-// Positions that were learned end somewhere.
+// Refuses a longer context for learned positions, whose number is fixed.
 void refuse_longer(const Settings& settings, const ModelConfig& trained, const std::string& run) {
   if (trained.pos != Positions::learned || !settings.given("block_size")) return;
   require(settings.integer("block_size") <= trained.block_size, settings.where("block_size"),
@@ -64,7 +64,7 @@ std::vector<Assignment> keys_of(const Settings& old, bool model_only) {
   return values;
 }
 
-// The checkpoint to begin from. A name without a directory may be meant for a model that is published.
+// The checkpoint to begin from. A name that does not exist may be meant as a published model.
 std::string find_start(const Settings& settings) {
   const std::string from = settings.text("init_from");
   if (!fs::exists(from))
@@ -73,14 +73,13 @@ std::string find_start(const Settings& settings) {
   return find_checkpoint(from);
 }
 
-// Whether a value of the key `tokenizer` says what a run has: its kind, what it was given itself, or an equal
-// file.
+// Whether a value of the key `tokenizer` means the run's tokenizer: its kind, the run's own value, or an equal file.
 bool means(const std::string& value, const Tokenizer& tokenizer, const Settings& run) {
   return value == tokenizer.kind() || (run.has("tokenizer") && value == run.text("tokenizer")) ||
          (fs::is_regular_file(value) && load_tokenizer(value)->hash() == tokenizer.hash());
 }
 
-/// Refuses another tokenizer than that of the weights, which know no other tokens.
+/// Refuses a tokenizer other than that of the weights, which were trained on its tokens.
 void check_tokenizer(const Settings& settings, const TrainStart& start, const Settings& old,
                      const std::string& run) {
   if (!start.tokenizer) return;
@@ -131,7 +130,7 @@ TrainStart begin_training(Settings& settings) {
   start.resumed = from == "resume";
   if (start.resumed)
     start.run = std::make_unique<RunDirectory>(settings.text("out_dir"), RunDirectory::Open::resume);
-  // A run that was killed before its first checkpoint goes on from its beginning.
+  // A run that was killed before its first checkpoint restarts from the beginning.
   if (!start.resumed || !list_checkpoints(start.run->path()).empty())
     start.checkpoint = start.resumed ? find_checkpoint(start.run->path()) : find_start(settings);
   const std::string run = start.resumed ? start.run->path() : run_of(start.checkpoint);

@@ -23,8 +23,8 @@ namespace {
 /// A loaded program or library.
 struct Module {
   std::string file;
-  uintptr_t base = 0;  ///< address in memory less that in the file
-  uintptr_t end = 0;   ///< of the executable segment with the address asked for
+  uintptr_t base = 0;  ///< address in memory minus address in the file
+  uintptr_t end = 0;   ///< of the executable segment that contains the address
 };
 
 struct Search {
@@ -65,7 +65,7 @@ struct HotFunction {
   int64_t total = 0;
 };
 
-/// The function with most samples; none when all lie outside of every module's tables.
+/// The function with the most samples; empty if all samples are outside of the modules' tables.
 std::optional<HotFunction> hottest(const std::vector<uintptr_t>& addresses) {
   std::map<uintptr_t, std::vector<uintptr_t>> functions;
   for (const uintptr_t address : addresses) functions[function_of(address)].push_back(address);
@@ -93,7 +93,7 @@ std::string hex(uint64_t n) {
   return text.str();
 }
 
-/// "  4010f0:\tjne    4010c0 <name+0x10>" as an instruction; none for other lines.
+/// Parses "  4010f0:\tjne    4010c0 <name+0x10>" as an instruction; empty for other lines.
 std::optional<Instruction> instruction_in(const std::string& line) {
   const size_t colon = line.find(":\t");
   const size_t first = line.find_first_not_of(' ');
@@ -107,7 +107,7 @@ std::optional<Instruction> instruction_in(const std::string& line) {
   const size_t space = in.text.find(' ');
   const std::string name = in.text.substr(0, space);
   if (name != "call" && name != "bl") in.text.resize(std::min(in.text.find(" <"), in.text.size()));
-  // x86: jmp, jne, …; Arm: b, b.ne, cbz, tbnz, …, whose target is the last operand. Calls are no loops.
+  // x86: jmp, jne, …; Arm: b, b.ne, cbz, tbnz, …, whose target is the last operand. Calls do not count.
   const bool jump = name[0] == 'j' || name == "b" || name.starts_with("b.") || name.starts_with("cb") ||
                     name.starts_with("tb");
   if (!jump || space == in.text.npos) return in;
@@ -120,11 +120,11 @@ std::optional<Instruction> instruction_in(const std::string& line) {
 }
 
 struct Loop {
-  size_t first = 0, last = 0;  ///< instructions; the last one jumps back to the first
+  size_t first = 0, last = 0;  ///< instruction indices; the last one jumps back to the first
   int64_t samples = 0;
 };
 
-/// The innermost loop that holds at least half of what the hottest one around it holds.
+/// The innermost loop with at least half of the samples of the hottest loop around it.
 std::optional<Loop> hottest_loop(const std::vector<Instruction>& code, const HotFunction& function) {
   const auto samples_at = [&](size_t i) {
     const auto found = function.samples.find(code[i].address);
@@ -148,9 +148,9 @@ std::optional<Loop> hottest_loop(const std::vector<Instruction>& code, const Hot
   return best && best->samples > 0 ? best : std::nullopt;
 }
 
-/// The function's instructions, and its name where the file has symbols.
+/// The function's instructions, and its name if the file has symbols.
 std::vector<Instruction> disassembled(const HotFunction& function, std::string& name) {
-  // A loop may end behind the last address seen; what follows the function does no harm.
+  // A loop may end after the last sampled address. Including code after the function is harmless.
   constexpr uint64_t more = 4096;
   const Module& module = function.module;
   const uint64_t end = std::min<uint64_t>(function.samples.rbegin()->first + more, module.end - module.base);
@@ -162,10 +162,10 @@ std::vector<Instruction> disassembled(const HotFunction& function, std::string& 
     if (const auto in = instruction_in(line)) {
       code.push_back(*in);
     } else if (line.ends_with(">:")) {
-      if (!code.empty()) break;  // the next function, where there are symbols
+      if (!code.empty()) break;  // start of the next function, if there are symbols
       name = line.substr(line.find('<') + 1);
       name.resize(name.size() - 2);
-      if (name.find("+0x") != name.npos) name.clear();  // another's, the nearest in a file without symbols
+      if (name.find("+0x") != name.npos) name.clear();  // a nearby symbol, not this function
     }
   }
   return code;

@@ -32,7 +32,7 @@ void allow(pid_t task, const std::vector<int>& cores) {
   cpu_set_t set;
   CPU_ZERO(&set);
   for (const int core : cores) CPU_SET(core, &set);
-  sched_setaffinity(task, sizeof set, &set);  // where it is refused, the threads stay where the system likes
+  sched_setaffinity(task, sizeof set, &set);  // if refused, the system places the threads
 }
 
 }  // namespace
@@ -51,8 +51,8 @@ std::vector<pid_t> threads_of_process() {
 PinnedThreads::PinnedThreads(int threads) : cores_(allowed_cores()) {
   if (static_cast<int>(cores_.size()) < threads) return;
   ours_.resize(static_cast<size_t>(threads));
-  // Each thread waits for the others, so that none takes another's part; but not for long: OpenMP may give
-  // fewer threads than were asked for (OMP_THREAD_LIMIT).
+  // Each thread waits for the others, so that none takes another's part, but only for a limited time: OpenMP
+  // may provide fewer threads than requested (OMP_THREAD_LIMIT).
   std::atomic<int> here = 0;
   parallel_for(Launch{.threads = threads}, threads, [&](int64_t, int64_t, int worker) {
     ours_[static_cast<size_t>(worker)] = gettid();
@@ -61,7 +61,7 @@ PinnedThreads::PinnedThreads(int threads) : cores_(allowed_cores()) {
     while (here < threads && std::chrono::steady_clock::now() - start < std::chrono::seconds(1))
       std::this_thread::yield();
   });
-  // Where the team has been larger before, its other members may have taken every part.
+  // If the team was larger before, its other members may have taken all parts.
   std::erase(ours_, gettid());
   ours_.insert(ours_.begin(), gettid());
   allow(ours_[0], {cores_[0]});
@@ -100,7 +100,7 @@ ShareClock::ShareClock() { since(); }
 Shares ShareClock::since() {
   std::ifstream stat("/proc/stat");
   std::string cpu;
-  double times[8] = {};  // user nice system idle iowait irq softirq steal, since the machine started
+  double times[8] = {};  // user nice system idle iowait irq softirq steal, since boot
   stat >> cpu;
   for (double& time : times) stat >> time;
   if (!stat) return {};

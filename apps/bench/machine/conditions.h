@@ -7,11 +7,11 @@
 
 namespace hewn::cli {
 
-/// Threads of this process, in the order of their creation.
+/// The threads of this process, in order of creation.
 std::vector<pid_t> threads_of_process();
 
-/// Keeps threads pinned to separate cores during its lifetime: ours, and those of libraries measured next to
-/// us, which the system might otherwise leave on the caller's core.
+/// Pins threads to separate cores during its lifetime: the project's threads, and those of libraries measured
+/// beside it, which the system might otherwise leave on the caller's core.
 class PinnedThreads {
  public:
   /// Starts `threads` threads. Does nothing if there are fewer cores.
@@ -21,10 +21,10 @@ class PinnedThreads {
   PinnedThreads& operator=(const PinnedThreads&) = delete;
 
   bool pinned() const { return !ours_.empty(); }
-  /// Lifts the calling thread's pinning: threads that a library creates inherit the cores of their creator.
+  /// Removes the calling thread's pinning: threads that a library creates inherit the cores of their creator.
   void release_caller() const;
   /// Pins the calling thread to its core, and threads created since the last call to the other cores,
-  /// round-robin. OpenMP ends threads and creates others when two kernels use different numbers of threads.
+  /// round-robin. OpenMP ends and creates threads when consecutive kernels use different numbers of threads.
   void hold();
 
  private:
@@ -33,16 +33,16 @@ class PinnedThreads {
 
   std::vector<int> cores_;
   std::vector<pid_t> ours_;    ///< the caller first; empty if not pinned
-  std::vector<pid_t> others_;  ///< threads pinned later: of libraries, and of ours that OpenMP has replaced
+  std::vector<pid_t> others_;  ///< threads pinned later: of libraries, and replacements that OpenMP created
 };
 
-/// The machine's processor time that went elsewhere, in percent; negative if unknown.
+/// The machine's processor time used elsewhere, in percent; negative if unknown.
 struct Shares {
   double others = -1;  ///< other processes
-  double stolen = -1;  ///< given to other machines by the host
+  double stolen = -1;  ///< taken by the host for other virtual machines
 };
 
-/// Measures these shares with /proc/stat, whose ticks are hundredths of a second.
+/// Measures these shares from /proc/stat, whose ticks are hundredths of a second.
 class ShareClock {
  public:
   ShareClock();
@@ -53,7 +53,7 @@ class ShareClock {
   double all_ = 0, busy_ = 0, stolen_ = 0, own_ = 0;  // ticks so far
 };
 
-/// Seconds of a fixed chain of dependent register operations, the best of three; depends only on the clock
+/// Seconds for a fixed chain of dependent register operations, the best of three; depends only on the clock
 /// frequency. Takes about 100 microseconds.
 double reference_loop_seconds();
 

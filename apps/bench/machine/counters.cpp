@@ -16,7 +16,7 @@
 namespace hewn::cli {
 namespace {
 
-/// An event, and where its count belongs.
+/// An event, and the member that receives its count.
 struct Event {
   uint32_t type;
   uint64_t config;
@@ -36,7 +36,7 @@ constexpr Event events[] = {
     {PERF_TYPE_HARDWARE, PERF_COUNT_HW_CACHE_MISSES, &Counts::llc_misses},
 };
 
-/// One event of one thread. Without a file where the kernel refuses; errno says why.
+/// One event of one thread. Has no file if the kernel refuses; errno then holds the reason.
 class Counter {
  public:
   Counter(const Event& event, pid_t thread) {
@@ -45,7 +45,7 @@ class Counter {
     what.type = event.type;
     what.config = event.config;
     what.disabled = 1;
-    what.exclude_kernel = 1;  // more is not asked, so that less has to be allowed
+    what.exclude_kernel = 1;  // user mode only, which requires fewer permissions
     what.exclude_hv = 1;
     what.read_format = PERF_FORMAT_TOTAL_TIME_ENABLED | PERF_FORMAT_TOTAL_TIME_RUNNING;
     file_ = static_cast<int>(syscall(SYS_perf_event_open, &what, thread, -1, -1, PERF_FLAG_FD_CLOEXEC));
@@ -64,7 +64,7 @@ class Counter {
   void stop() const {
     if (counts()) ioctl(file_, PERF_EVENT_IOC_DISABLE, 0);
   }
-  /// So many so far; negative when it never had its turn.
+  /// The count so far; negative if it never ran.
   double value() const {
     uint64_t numbers[3] = {};  // the count, nanoseconds enabled, nanoseconds counting
     if (!counts() || read(file_, numbers, sizeof numbers) != sizeof numbers) return -1;

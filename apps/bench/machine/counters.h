@@ -14,15 +14,15 @@ struct Counts {
   double per_cycle() const { return cycles > 0 && instructions >= 0 ? instructions / cycles : -1; }
 };
 
-/// The hardware counters of every thread that this process has when work is counted (perf_event_open(2)).
+/// Hardware counters of all threads that the process has during the counted work (perf_event_open(2)).
 class Counters {
  public:
-  /// Tries the counters on the calling thread.
+  /// Tests the counters on the calling thread.
   Counters();
-  /// "", or why nothing can be counted and what to do about it.
+  /// "", or the reason why nothing can be counted, with a remedy.
   const std::string& why_not() const { return why_not_; }
-  /// Events per call over `calls` consecutive calls of work. If the processor has fewer counters than events,
-  /// the kernel multiplexes them and the counts are scaled. All unknown if there are no counters.
+  /// Events per call over `calls` consecutive calls of `work`. If the processor has fewer counters than
+  /// events, the kernel multiplexes them, and the counts are scaled. All are unknown if there are no counters.
   Counts count(int64_t calls, const std::function<void()>& work) const;
 
  private:

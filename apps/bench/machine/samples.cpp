@@ -19,8 +19,8 @@ namespace hewn::cli {
 namespace {
 
 constexpr double long_enough = 0.3;                 // seconds
-constexpr long interval_ns = 97'000;                // no whole part of a millisecond: no beat with a loop
-std::array<std::atomic<uintptr_t>, 1 << 14> noted;  // what the handler writes; lock-free
+constexpr long interval_ns = 97'000;                // not a fraction of 1 ms: no aliasing with loops
+std::array<std::atomic<uintptr_t>, 1 << 14> noted;  // written by the handler; lock-free
 std::atomic<size_t> n_noted;
 
 void note_address(int, siginfo_t*, void* context) {
@@ -34,7 +34,7 @@ void note_address(int, siginfo_t*, void* context) {
   if (i < noted.size()) noted[i].store(address, std::memory_order_relaxed);
 }
 
-/// Interrupts the calling thread while it lives.
+/// Interrupts the calling thread during its lifetime.
 class Alarm {
  public:
   Alarm() {
@@ -56,7 +56,7 @@ class Alarm {
   }
   ~Alarm() {
     timer_delete(timer_);
-    // A signal that is still on its way must not meet the default action, which ends the process.
+    // A pending signal must not meet the default action, which ends the process.
     struct sigaction ignore {};
     ignore.sa_handler = SIG_IGN;
     sigaction(SIGPROF, &ignore, nullptr);

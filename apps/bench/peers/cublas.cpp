@@ -9,7 +9,7 @@
 namespace hewn::cli {
 namespace {
 
-// With 10 bits of fraction each factor is off by up to 2^-11 of itself; sums of many products by about that.
+// With a 10-bit fraction, each factor has a relative error of up to 2^-11; long sums have about the same.
 constexpr double tf32_tolerance = 2e-3;
 
 /// A handle of the library, and products on it.
@@ -22,8 +22,7 @@ class CuBlas {
     check(function_in<cublas::Create>(peer, "cublasCreate_v2")(&handle_), "cublasCreate");
   }
 
-  /// Matrices there have their columns side by side, ours their rows: so it is told of c transposed, which is
-  /// b transposed times a transposed.
+  /// cuBLAS is column-major, Hewn row-major, so this computes C transposed, which is B transposed times A transposed.
   void multiply(const Launch& on, const Matmul& m, cublas::Compute compute) const {
     check(set_stream_(handle_, on.stream), "cublasSetStream");
     check(set_workspace_(handle_, on.scratch, on.scratch_bytes), "cublasSetWorkspace");

@@ -1,6 +1,5 @@
 #pragma once
-// The part of cuBLAS's C interface that products use. apps/checks/cublas.cpp compares it with the library's
-// header.
+// The part of cuBLAS's C interface needed for products. apps/checks/cublas.cpp compares it with the library's header.
 
 #include <cstddef>
 
@@ -15,7 +14,7 @@ enum Algorithm { preferred = -1 };
 using Create = int (*)(void** handle);
 using SetStream = int (*)(void* handle, void* stream);
 using SetWorkspace = int (*)(void* handle, void* workspace, size_t bytes);
-/// C = alpha op(A) op(B) + beta C, columns of each matrix side by side.
+/// C = alpha op(A) op(B) + beta C, with column-major matrices.
 using GemmEx = int (*)(void* handle, int op_a, int op_b, int m, int n, int k, const void* alpha,
                        const void* a, int type_a, int lda, const void* b, int type_b, int ldb,
                        const void* beta, void* c, int type_c, int ldc, int compute, int algorithm);

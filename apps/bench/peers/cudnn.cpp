@@ -15,7 +15,7 @@ namespace {
 
 constexpr const char* masked = "knows softmax without a causal mask alone";
 
-// Why cuDNN does not do what these arguments say; null where it does.
+// The reason why cuDNN cannot handle these arguments; null if it can.
 
 const char* refused(DType dtype, int64_t elements) {
   if (dtype != DType::f32 && dtype != DType::f64) return "is asked for f32 and f64 alone";
@@ -27,7 +27,7 @@ const char* refused(const SoftmaxForward& a) {
 const char* refused(const SoftmaxBackward& a) {
   return a.queries > 0 ? masked : refused(a.dtype, a.rows * a.cols);
 }
-/// cuDNN's word for an activation that it has.
+/// cuDNN's constant for an activation; empty if it has none.
 std::optional<cudnn::Activation> in_cudnn(Activation kind) {
   if (kind == Activation::relu) return cudnn::relu;
   if (kind == Activation::silu) return cudnn::silu;
@@ -49,7 +49,7 @@ const char* refused(const A&) {
          "PyTorch's attention, on cuDNN too";
 }
 
-/// Calls f with the case's arguments, if they are of one of these types.
+/// Calls f with the case's arguments if they have one of these types.
 template <class... A, class F>
 bool with_arguments(const Case& c, const F& f) {
   const auto of = [&]<class B>(const CaseOf<B>* ours) {
@@ -59,7 +59,7 @@ bool with_arguments(const Case& c, const F& f) {
   return (of(dynamic_cast<const CaseOf<A>*>(&c)) || ...);
 }
 
-/// A factor, as float and as double.
+/// A scale factor, as float and as double.
 struct Factor {
   double wide;
   float narrow = static_cast<float>(wide);
@@ -69,7 +69,7 @@ struct Factor {
 };
 constexpr Factor one{1}, zero{0};
 
-/// A handle of the library, and calls by it.
+/// A handle of the library, and calls through it.
 class CuDnn {
  public:
   explicit CuDnn(const PeerCalls& peer)
@@ -115,7 +115,7 @@ class CuDnn {
   void check(int status, const char* function) const {
     if (status != 0) fail(ErrorCode::failed, "cuDNN: ", function, " returned ", error_(status));
   }
-  /// All operands of a call have one shape: images are rows, channels columns.
+  /// Sets the common shape of all operands: images are rows, channels are columns.
   void operands_are(DType dtype, int64_t rows, int64_t cols) const {
     check(set_tensor_(tensor_, cudnn::packed, dtype == DType::f64 ? cudnn::f64 : cudnn::f32,
                       static_cast<int>(rows), static_cast<int>(cols), 1, 1),
@@ -133,7 +133,7 @@ class CuDnn {
   void *handle_ = nullptr, *tensor_ = nullptr, *activation_ = nullptr;
 };
 
-/// Made when it is first needed: by then the GPU is open.
+/// Created at first use, when the GPU is already open.
 const CuDnn& made_of(const PeerCalls& peer) {
   static const CuDnn dnn(peer);
   return dnn;

@@ -1,5 +1,5 @@
 #pragma once
-// The part of cuDNN's C interface that softmax and activations use, in versions 8 and 9.
+// The part of cuDNN's C interface needed for softmax and activations, in versions 8 and 9.
 // apps/checks/cudnn.cpp compares it with the library's header.
 
 namespace hewn::cli::cudnn {
@@ -23,10 +23,10 @@ using SetTensor = int (*)(void* tensor, int format, int type, int n, int c, int 
 using CreateActivation = int (*)(void** activation);
 using SetActivation = int (*)(void* activation, int mode, int nan, double coefficient);
 
-/// y = alpha softmax(x) + beta y. Scalars are double where tensors are, else float.
+/// y = alpha softmax(x) + beta y. Scalars are double if the tensors are, otherwise float.
 using SoftmaxForward = int (*)(void* handle, int algorithm, int mode, const void* alpha, void* x_is,
                                const void* x, const void* beta, void* y_is, void* y);
-/// dx = alpha (gradient of softmax at y, dy) + beta dx.
+/// dx = alpha dsoftmax(y, dy) + beta dx, where dsoftmax is the gradient of softmax.
 using SoftmaxBackward = int (*)(void* handle, int algorithm, int mode, const void* alpha, void* y_is,
                                 const void* y, void* dy_is, const void* dy, const void* beta, void* dx_is,
                                 void* dx);

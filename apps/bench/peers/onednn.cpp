@@ -7,8 +7,8 @@
 namespace hewn::cli {
 namespace {
 
-/// oneTBB's global_control (oneapi/tbb/global_control.h): the most threads that work while one exists. The
-/// entry points of its inline constructor and destructor are called, by the names its compiler gave them.
+/// oneTBB's global_control (oneapi/tbb/global_control.h), which limits the number of working threads while it
+/// exists. Calls the entry points of its inline constructor and destructor by their mangled names.
 class TbbThreads {
  public:
   explicit TbbThreads(const SharedLibrary& library)
@@ -37,7 +37,7 @@ void set_onednn_threads(const PeerCalls& peer, int threads) {
   peer.set_threads ? set_threads(peer, threads) : tbb.set(threads);
 }
 
-/// The part of oneDNN 3's C interface (oneapi/dnnl/dnnl.h) that a matrix product takes.
+/// The part of oneDNN 3's C interface (oneapi/dnnl/dnnl.h) needed for a matrix product.
 class OneDnn {
  public:
   using Object = std::shared_ptr<void>;
@@ -52,7 +52,7 @@ class OneDnn {
     };
     const auto version = library_.symbol<const Version* (*)()>("dnnl_version");
     if (!version || version()->major != 3) return;
-    // A build for SYCL has an engine only where a SYCL processor device is installed.
+    // A build for SYCL has an engine only if a SYCL processor device is installed.
     void* engine = nullptr;
     if (library_.symbol<int (*)(void**, int, size_t)>("dnnl_engine_create")(&engine, 1, 0) != 0) return;
     engine_ = owned(engine, "dnnl_engine_destroy");
@@ -75,7 +75,7 @@ class OneDnn {
     if (const int status = this->function<int (*)(Args...)>(function)(args...))
       fail(ErrorCode::failed, "oneDNN: ", function, " returned ", status);
   }
-  /// Calls a function that makes an object, to be ended by `end`.
+  /// Calls a function that creates an object, which `end` destroys.
   template <class... Args>
   Object made(const char* function, const char* end, Args... args) const {
     void* object = nullptr;
@@ -89,7 +89,7 @@ class OneDnn {
   Object engine_, stream_;
 };
 
-/// One product as a primitive: made for sizes and strides, executed on any addresses.
+/// A product as a primitive: created for sizes and strides, executed on any addresses.
 class OneDnnMatmul {
  public:
   OneDnnMatmul(const OneDnn& dnn, const Matmul& m)

@@ -11,7 +11,7 @@
 namespace hewn::cli {
 namespace {
 
-/// A variable that a library reads while it is loaded; what the user set stays.
+/// A variable that a library reads when it is loaded. A value set by the user is kept.
 struct Preset {
   const char* variable = nullptr;
   const char* value = nullptr;
@@ -24,18 +24,18 @@ const char* no_plain_product(const Case&) {
 
 struct Peer {
   const char* name;
-  const char* variable;              ///< names the file to load
-  std::array<const char*, 4> files;  ///< else these are tried in turn
+  const char* variable;              ///< overrides the file to load
+  std::array<const char*, 4> files;  ///< otherwise tried in order
   std::array<Preset, 2> presets;
-  std::array<const char*, 2> entry;  ///< its functions, under one of these names
+  std::array<const char*, 2> entry;  ///< alternative names of its function
   std::array<const char*, 2> set_threads;
   std::vector<PeerWay> (*ways)(const PeerCalls&, const Case&);
-  const char* (*why_none)(const Case&) = no_plain_product;  ///< where it has no way
-  const char* device = "cpu";                               ///< that it computes on
-  size_t scratch_bytes = 0;                                 ///< that it gets
+  const char* (*why_none)(const Case&) = no_plain_product;  ///< the reason if it has no way
+  const char* device = "cpu";                               ///< on which it computes
+  size_t scratch_bytes = 0;                                 ///< required size
 };
 
-/// Whether the case is c = alpha a b, or that added to c, and no more.
+/// Whether the case is C = alpha A B, or C += alpha A B, without anything else.
 bool plain_product(const Case& c) {
   const auto* matmul = dynamic_cast<const CaseOf<Matmul>*>(&c);
   if (!matmul) return false;
@@ -59,9 +59,9 @@ std::vector<PeerWay> ways_by(const PeerCalls& peer, const Case& c) {
   return ways;
 }
 
-// OpenBLAS 0.3.21 takes a processor it does not know for one without AVX-512, BLIS 0.9 for any at all: they
-// then run at half their speed or less. Threads that go on spinning would take the cores of who comes next.
-// oneDNN complains on standard output where it has no engine.
+// OpenBLAS 0.3.21 takes unknown processors, and BLIS 0.9 all processors, for one without AVX-512, and then
+// runs at half speed or less. Threads that keep spinning would take cores from the next contender. oneDNN
+// complains on standard output if it has no engine.
 constexpr Peer known_peers[] = {
     {.name = "openblas",
      .variable = "HEWN_OPENBLAS",
@@ -92,8 +92,7 @@ constexpr Peer known_peers[] = {
      .entry = {"cblas_sgemm"},
      .set_threads = {"MKL_Set_Num_Threads"},
      .ways = ways_by<cblas_products>},
-    // A workspace of what NVIDIA advises for Hopper: without one, a recorded call would allocate its own each
-    // time.
+    // The workspace that NVIDIA recommends for Hopper: without one, a recorded call would allocate its own each time.
     {.name = "cublas",
      .variable = "HEWN_CUBLAS",
      .files = {"libcublas.so.13", "libcublas.so.12", "libcublas.so", "/usr/local/cuda/lib64/libcublas.so"},

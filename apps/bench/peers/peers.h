@@ -1,5 +1,5 @@
 #pragma once
-// `hewn bench kernels --compare`: other libraries next to our kernels, found on request and never linked.
+// `hewn bench kernels --compare`: other libraries beside our kernels, loaded on request and never linked.
 
 #include <memory>
 #include <string>
@@ -14,19 +14,19 @@ struct LoadedPeer;
 /// The libraries named in --compare.
 class Peers {
  public:
-  /// Loads each of `names` ("openblas", "blis", "onednn", "mkl"; for the device cuda "cublas", "cudnn"): the
-  /// file in HEWN_OPENBLAS (HEWN_BLIS, ...) if that is set, otherwise the first of the names in the table of
-  /// peers.cpp that the dynamic loader finds. Usage error for other names and for libraries of another
-  /// device; fails, listing what was tried, if a library is not found or is not what its name says.
+  /// Loads each of `names` ("openblas", "blis", "onednn", "mkl"; for device cuda "cublas", "cudnn"): the file
+  /// in HEWN_OPENBLAS (HEWN_BLIS, ...) if that is set, otherwise the first name in the table of peers.cpp
+  /// that the dynamic loader finds. Throws usage for other names and for libraries of another device; fails,
+  /// listing the files tried, if a library is not found or is not the named one.
   Peers(const std::vector<std::string>& names, const std::string& device);
   ~Peers();
   Peers(const Peers&) = delete;
   Peers& operator=(const Peers&) = delete;
 
-  /// Each library's ways of doing this case, for each number of threads; libraries that cannot do it are
-  /// omitted.
+  /// The contenders of each library for this case, for each number of threads; libraries that cannot handle
+  /// it are omitted.
   std::vector<Contender> contenders(const Case& c, const BenchPlan& plan) const;
-  /// Name and reason of each library that cannot do this case: "cudnn has no GELU ...".
+  /// Name and reason of each library that cannot handle this case: "cudnn has no GELU ...".
   std::vector<std::string> declined(const Case& c) const;
 
  private:

@@ -5,20 +5,20 @@
 
 namespace hewn::cli {
 
-/// A shared library. It stays loaded until the program ends, since its threads may outlive their use.
+/// A shared library. Stays loaded until the program ends, since its threads may outlive their use.
 class SharedLibrary {
  public:
   /// Loads nothing yet.
   SharedLibrary() = default;
-  /// Loads `file` as the dynamic loader finds it (a path, or a name to search for). `loaded` tells whether
-  /// that worked, `problem` why not.
+  /// Loads `file` through the dynamic loader (a path, or a name to search for). On failure `loaded` is false
+  /// and `problem` holds the reason.
   explicit SharedLibrary(const std::string& file);
   bool loaded() const { return handle_ != nullptr; }
   const std::string& problem() const { return problem_; }
 
   /// The function (or data) with this name in the library or its dependencies; null if there is none.
   void* symbol(const char* name) const;
-  /// The same as a pointer of type T.
+  /// The same, as a pointer of type T.
   template <class T>
   T symbol(const char* name) const {
     return reinterpret_cast<T>(symbol(name));

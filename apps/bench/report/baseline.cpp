@@ -12,7 +12,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 constexpr size_t largest_file = size_t{64} << 20;
-constexpr double least_noise_percent = 2;  // of any timing, even where its repetitions agree
+constexpr double least_noise_percent = 2;  // of any timing, even if its repetitions agree
 
 const Json& member(const Json& object, const char* key) {
   const auto found = object.find(key);

@@ -4,7 +4,7 @@
 
 #include "core/error.h"
 
-// Made by CMake from the file it found, or empty: see apps/CMakeLists.txt.
+// Created by CMake from the file it found, or empty: see apps/CMakeLists.txt.
 extern "C" const char hewn_chart_js[];
 extern "C" const char hewn_chart_js_end[];
 
@@ -170,7 +170,7 @@ std::string_view chart_js() {
   return {hewn_chart_js, static_cast<size_t>(hewn_chart_js_end - hewn_chart_js)};
 }
 
-// JSON inside a script must not end it: "</script>" can only stand in a string, where \/ is a slash.
+// Escapes JSON inside a script, which "</script>" would end: it can only occur in a string, where \/ is a slash.
 std::string inside_script(std::string json) {
   for (size_t at = json.find("</"); at != json.npos; at = json.find("</", at + 3)) json.insert(at + 1, "\\");
   return json;

@@ -5,7 +5,7 @@
 
 namespace hewn::cli {
 
-/// Fails unless this build contains Chart.js, which draws the charts.
+/// Throws unless this build contains Chart.js, which draws the charts.
 void require_charts();
 
 /// A self-contained page: the roofline of this machine (from the ceilings among the rows) with the kernels

@@ -14,8 +14,8 @@ using Json = nlohmann::ordered_json;
 using Rows = std::vector<BenchRow>;
 using Cells = std::vector<std::vector<std::string>>;
 
-/// What is told of a row: by its key in JSON and CSV, under its heading in tables (not at all without one).
-/// A null value does not apply to this row.
+/// A column: its key in JSON and CSV, and its heading in tables (omitted there without one). A null value
+/// does not apply to the row.
 struct Column {
   const char* key;
   const char* heading;
@@ -93,7 +93,7 @@ Cells cells_of(const Rows& rows, const std::vector<const Column*>& used) {
   return cells;
 }
 
-/// A table that is made to fit.
+/// A table that is fitted to a width.
 class Fitted {
  public:
   explicit Fitted(const Rows& rows) : rows_(rows), used_(columns_of(rows, true)) { set(); }
@@ -101,7 +101,7 @@ class Fitted {
   const std::string& text() const { return text_; }
   bool fits(size_t width) const { return text_.find('\n') <= width; }
 
-  /// Leaves out the column of this key; its heading, or "" if there is none.
+  /// Removes the column with this key. Returns its heading, or "" if there is none.
   std::string leave_out(std::string_view key) {
     const auto it = std::find_if(used_.begin(), used_.end(), [&](const Column* c) { return c->key == key; });
     if (it == used_.end()) return "";
@@ -111,7 +111,7 @@ class Fitted {
     return heading;
   }
 
-  /// Leaves out the column of this key if it is the same in all rows; "threads 1", or "" if it is not.
+  /// Removes the column with this key if all rows have the same value. Returns "threads 1", or "" if they differ.
   std::string take_constant(std::string_view key) {
     const auto it = std::find_if(used_.begin(), used_.end(), [&](const Column* c) { return c->key == key; });
     if (it == used_.end()) return "";
@@ -137,7 +137,7 @@ void print_fitted(const Rows& rows, size_t width) {
   };
   if (!table.fits(width))
     for (const char* key : {"dtype", "threads", "isa", "cache"}) add(constant, table.take_constant(key));
-  // The least important first; what tells rows apart and the best time always stay.
+  // The least important first. Columns that distinguish rows and the best time are always kept.
   for (const char* key : {"spread_percent", "gbps", "median_ms", "noise_percent", "llc_misses", "l1_misses",
                           "instructions", "cycles", "flops_per_cycle", "calls_per_step", "baseline_ms",
                           "bound", "gflops", "instructions_per_cycle", "roof_percent"})
@@ -150,7 +150,7 @@ void print_fitted(const Rows& rows, size_t width) {
            0));
 }
 
-// The rungs of each operation, with their ideas.
+// Lists the rungs of each operation with their ideas.
 std::string ideas(const Rows& rows, bool md) {
   std::string out, op;
   std::vector<std::string> told;
@@ -166,7 +166,7 @@ std::string ideas(const Rows& rows, bool md) {
   return out;
 }
 
-// A ceiling is a speed; the time it stands for is nobody's.
+// Ceilings are printed as speeds, since their times belong to no kernel.
 Cells ceiling_cells(const Rows& rows) {
   Cells cells{{"ceiling", "in", "dtype", "threads", "isa", "speed", "by"}};
   for (const BenchRow& r : rows)

@@ -1,4 +1,4 @@
-// Completions for bash, zsh and fish.
+// Generates completions for bash, zsh and fish.
 
 #include <algorithm>
 
@@ -9,7 +9,7 @@
 namespace hewn::cli {
 namespace {
 
-// The words of a flag or choice that can be completed; empty for everything else.
+// The values of a flag or choice; empty for other options.
 std::vector<std::string> values_of(const Option& option) {
   if (option.kind == Kind::flag && option.is_key()) return {"true", "false"};
   return option.kind == Kind::choice ? split(option.choices, '|') : std::vector<std::string>{};
@@ -21,7 +21,7 @@ std::string spaced(const std::vector<std::string>& words) {
   return out;
 }
 
-// First words of all commands ("data"), or the second words of a group.
+// The first words of all commands ("data"), or the second words in a group.
 std::vector<std::string> words_after(const std::string& group) {
   std::vector<std::string> words;
   for (const Command& command : commands()) {
@@ -41,7 +41,7 @@ std::vector<std::string> groups() {
   return found;
 }
 
-// Options of a command as "--key=" or, for general flags, "--key".
+// Options of a command as "--key=", or "--key" for general flags.
 std::vector<std::string> option_words(const Command& command) {
   std::vector<std::string> words;
   for (const Option* option : options_of(command)) {
@@ -51,13 +51,13 @@ std::vector<std::string> option_words(const Command& command) {
   return words;
 }
 
-// What may stand behind a command beside options and files.
+// The possible arguments of a command besides options and files.
 std::vector<std::string> arguments_of(const Command& command) {
   if (command.bit == takes::completion) return {"bash", "zsh", "fish", "man", "markdown"};
   return command.bit == takes::help ? words_after("") : std::vector<std::string>{};
 }
 
-// The text with a backslash before each of these characters.
+// Puts a backslash before each occurrence of these characters.
 std::string escaped(std::string_view text, std::string_view special) {
   std::string out;
   for (const char c : text) {
@@ -67,10 +67,10 @@ std::string escaped(std::string_view text, std::string_view special) {
   return out;
 }
 
-// Text as one word of fish, in whose single quotes a backslash escapes itself and the quote.
+// Quotes text as a word of fish, in whose single quotes a backslash escapes itself and the quote.
 std::string fish_word(std::string_view text) { return "'" + escaped(text, "\\'") + "'"; }
 
-// Text as one word of zsh, in whose single quotes nothing escapes.
+// Quotes text as a word of zsh, whose single quotes have no escapes.
 std::string zsh_word(std::string_view text) {
   std::string out;
   for (const char c : text) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
@@ -122,7 +122,7 @@ std::string bash_completion() {
   out += join("    '') words='", spaced(words_after("")), " --help --version';;\n");
   for (const std::string& group : groups())
     out += join("    ", group, ") words='", spaced(words_after(group)), "';;\n");
-  std::string with_words;  // commands that words are completed for, and not only options
+  std::string with_words;  // commands whose arguments are completed, not only options
   for (const std::string& group : groups()) with_words += "|" + group;
   for (const Command& command : commands()) {
     const std::string arguments = spaced(arguments_of(command));

@@ -9,7 +9,7 @@
 namespace hewn::cli {
 namespace {
 
-constexpr int narrow = 60;  // columns below which a term and its text do not fit side by side
+constexpr int narrow = 60;  // columns below which a term and its text do not fit beside each other
 
 int page_width() { return std::clamp(terminal_width(Stream::results), 30, 100); }
 
@@ -20,7 +20,7 @@ std::string padded(std::string text, size_t width) {
   return text;
 }
 
-// "  term   text", the text wrapped in its own column; on narrow pages below the term.
+// "  term   text" with the text wrapped in its own column, or below the term on narrow pages.
 std::string entry(const std::string& term, std::string_view text, int column) {
   if (page_width() < narrow) column = 6;
   std::string line = "  " + padded(term, static_cast<size_t>(column - 4)) + "  ";
@@ -29,7 +29,8 @@ std::string entry(const std::string& term, std::string_view text, int column) {
   return line + wrap(as_called(text), page_width(), column) + "\n";
 }
 
-// A command with a remark behind it, or above where both are too wide. Commands are not broken: they are to be copied.
+// A command with its remark after it, or above it if both are too wide. Commands are never broken, so that
+// they can be copied.
 std::string example(std::string_view line) {
   const size_t end = std::min(line.find("  # "), line.size());
   const std::string command = as_called(line.substr(0, end));

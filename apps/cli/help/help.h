@@ -1,6 +1,6 @@
 #pragma once
-// The texts of `hewn`, `hewn --help`, `hewn COMMAND --help`, and the pieces manual and reference share with
-// them.
+// The texts of `hewn`, `hewn --help` and `hewn COMMAND --help`, and the parts they share with the manual page
+// and the reference.
 
 #include <string>
 
@@ -8,16 +8,16 @@
 
 namespace hewn::cli {
 
-/// What a bare `hewn` says: how to get from nothing to a trained model.
+/// The text of `hewn` without arguments: the way to a first trained model.
 std::string welcome();
-/// All commands of a group ("data"), or all there are for "".
+/// Lists the commands of a group ("data"), or all commands for "".
 std::string overview(const std::string& group);
-/// Synopsis, options by section, examples of one command.
+/// The help of a command: synopsis, options by section, examples.
 std::string help(const Command& command);
 
-/// "--batch_size=N", with the letter form first where there is one.
+/// "--batch_size=N", preceded by the one-letter form if there is one.
 std::string signature(const Option& option);
-/// Default and range: "default: 12; 1 to 1048576", "required", or "" for nothing worth saying.
+/// Default and range: "default: 12; 1 to 1048576", "required", or "".
 std::string facts(const Option& option);
 /// "hewn train [CONFIG.toml] [--key=value | --key value]".
 std::string synopsis(const Command& command);

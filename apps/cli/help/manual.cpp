@@ -1,4 +1,4 @@
-// The manual page and the reference, from the table.
+// Generates the manual page and the reference from the table.
 
 #include "apps/cli/help/manual.h"
 
@@ -10,7 +10,7 @@
 namespace hewn::cli {
 namespace {
 
-// Text safe in troff: backslashes and dashes escaped, no line starting with a control character.
+// Escapes text for troff: backslashes and dashes; no line may start with a control character.
 std::string troff(std::string_view text) {
   std::string out;
   for (const char c : text) {
@@ -26,8 +26,7 @@ std::string troff_examples(const Command& command) {
   return out + ".EE\n";
 }
 
-// Which commands take the keys of a section under which name: sections are printed once, with this beside
-// each key.
+// The commands that take a key. Sections are printed once, with this list beside each key.
 std::string takers(const Option& option) {
   std::string out;
   for (const Command& command : commands())
@@ -35,7 +34,7 @@ std::string takers(const Option& option) {
   return out;
 }
 
-// Table cells of markdown cannot hold a bare bar.
+// Escapes bars, which would end a table cell in Markdown.
 std::string cell(std::string_view text) {
   std::string out;
   for (const char c : text) out += c == '|' ? std::string("\\|") : std::string(1, c);

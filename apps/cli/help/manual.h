@@ -1,5 +1,5 @@
 #pragma once
-// What is printed from the table of options beside the help: completions, manual page, reference.
+// Output generated from the table of options besides the help: completions, manual page, reference.
 
 #include <string>
 

@@ -18,12 +18,12 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// What a method wrote.
+/// The text of one method.
 struct Outcome {
   std::string method;
   std::vector<int32_t> tokens;
   std::string text;
-  double log_probability = 0;  // of these tokens, as the model itself thinks
+  double log_probability = 0;  // of these tokens, by the model itself
 };
 
 class Comparison {
@@ -68,7 +68,7 @@ class Comparison {
   }
 
  private:
-  /// Adds a token; false when a stop string has ended the text.
+  /// Adds a token; returns false if a stop string has ended the text.
   bool take(Outcome& outcome, TextFlow& flow, int32_t token, double log_probability) const {
     outcome.tokens.push_back(token);
     outcome.log_probability += log_probability;
@@ -125,7 +125,7 @@ double per_token(const Outcome& o) {
   return o.tokens.empty() ? 0 : o.log_probability / static_cast<double>(o.tokens.size());
 }
 
-// The table of numbers, and beside each row its text on one line, wrapped on a terminal.
+// The table of numbers, with the text of each row on one line beside it, wrapped on a terminal.
 std::string comparison_table(const std::vector<Outcome>& outcomes) {
   std::vector<std::vector<std::string>> rows = {
       {"method", "tokens", "log P", "per token", "distinct-1", "distinct-2"}};

@@ -16,7 +16,7 @@ std::string content_of(const std::string& path) {
   return path == "-" ? read_standard_input(most_prompt) : read_small_file(path, most_prompt);
 }
 
-// Lines that are not empty, their escapes read.
+// The non-empty lines, with their escapes resolved.
 std::vector<std::string> filled_lines(const std::string& content) {
   std::vector<std::string> lines;
   for (std::string& line : split(content, '\n')) {
@@ -26,7 +26,7 @@ std::vector<std::string> filled_lines(const std::string& content) {
   return lines;
 }
 
-// Texts with | between and \n, \t, \| and \\ for what could not be written otherwise.
+// The texts in `stop`, separated by |, with the escapes \n, \t, \| and \\.
 std::vector<std::string> stop_texts(const Settings& settings) {
   if (!settings.has("stop")) return {};
   std::vector<std::string> stops(1);

@@ -10,7 +10,7 @@ namespace {
 
 constexpr size_t most_shots = size_t{16} << 20;
 
-// One line of the file as an example.
+// Parses one line of the file as an example.
 Shot shot_of(const std::string& line, const std::string& where) {
   const nlohmann::json object = nlohmann::json::parse(line, nullptr, false);
   const auto has_text = [&](const char* key) { return object.contains(key) && object[key].is_string(); };

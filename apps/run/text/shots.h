@@ -19,7 +19,7 @@ struct Shot {
 struct Shots {
   std::string before, between, after;
   std::vector<Shot> examples;
-  /// All examples, then this input up to its output. A space before the output is left to the model, whose
+  /// All examples, then this input, up to its output. Omits a space before the output, since the model's
   /// words begin with it.
   std::string prompt(const std::string& input) const;
 };
@@ -27,10 +27,10 @@ struct Shots {
 /// The examples and format given by `shots` and `template`, or the defaults. Throws ErrorCode::input naming a
 /// line that is not an example, ErrorCode::usage for a template without {input} before {output}.
 Shots shots_from(const Settings& settings);
-/// The same; nothing if neither is given.
+/// The same; empty if neither is given.
 std::optional<Shots> shots_of(const Settings& settings);
 
-/// Text in which \n, \t and \\ stand for newline, tab and backslash; any other backslash is literal.
+/// Replaces \n, \t and \\ by newline, tab and backslash; any other backslash is literal.
 std::string unescaped(std::string_view text);
 
 }  // namespace hewn::cli

@@ -35,7 +35,7 @@ TextWriter::TextWriter(const Tokenizer& tokenizer, View view, std::vector<std::s
   open_front();
 }
 
-// What is printed before the text that comes next.
+// Prints the separator and the beginning of the next text.
 void TextWriter::open_front() {
   if (front_ == texts_.size()) return;
   if (front_ > 0 && (view_ == View::text || view_ == View::probabilities)) write_result("---------------\n");

@@ -1,5 +1,5 @@
 #pragma once
-// Prints texts as they are generated: several grow at a time and are printed in order.
+// Prints texts while they are generated: several grow at the same time and are printed in order.
 
 #include <string>
 #include <vector>
@@ -13,15 +13,15 @@ namespace hewn::cli {
 /// Output form: text as it is generated, one line per token, or data at the end.
 enum class View { text, probabilities, log_probabilities, json };
 
-/// The characters of one text: only complete ones, and nothing from a stop string on.
+/// The text of one generation: only complete characters, and nothing from a stop string on.
 class TextFlow {
  public:
   /// `trims`: leading blanks are dropped.
   explicit TextFlow(std::vector<std::string> stops, bool trims = false)
       : stop_(std::move(stops)), trims_(trims) {}
-  /// The text that is complete after these bytes.
+  /// The text that these bytes complete.
   std::string push(std::string_view bytes);
-  /// The text that was held back, once no more bytes follow.
+  /// The text still held back, once no more bytes follow.
   std::string finish();
   /// Whether a stop string has occurred.
   bool ended() const { return stop_.found(); }
@@ -37,13 +37,13 @@ class TextFlow {
   std::string text_;
 };
 
-/// Prints texts in order. The first unfinished one is printed as it grows; the others wait.
+/// Prints texts in order. The first unfinished one is printed as it grows; later ones are held until their turn.
 class TextWriter {
  public:
   /// `begins`: the prefix of each text; `trims`: leading blanks are dropped.
   TextWriter(const Tokenizer& tokenizer, View view, std::vector<std::string> begins,
              const std::vector<std::string>& stops, bool trims = false);
-  /// Adds a token to one of the texts; false if a stop string ended it.
+  /// Adds a token to one of the texts; returns false if a stop string ended it.
   bool token(size_t text, const Generated& generated);
   /// Marks this text as finished.
   void done(size_t text);
@@ -56,7 +56,7 @@ class TextWriter {
   struct Text {
     std::string begin;
     TextFlow flow;
-    std::string waiting = {};  // lines or characters that another text is in the way of
+    std::string waiting = {};  // lines or characters held back until earlier texts are finished
     bool is_done = false;
   };
   void add(size_t text, const std::string& shown);

@@ -12,7 +12,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 constexpr size_t shown_others = 4;
-constexpr size_t column = 16;  // characters of the chosen token
+constexpr size_t column = 16;  // width of the chosen token, in characters
 
 Json as_json_text(const Tokenizer& tokenizer, int32_t id) {
   return Json::parse(
@@ -21,7 +21,7 @@ Json as_json_text(const Tokenizer& tokenizer, int32_t id) {
 
 std::string percent(double log_probability) { return fixed(100 * std::exp(log_probability), 1) + "%"; }
 
-/// Green where the model was sure, yellow, red where it was surprised.
+/// Green for a high probability, yellow, red for a low one.
 std::string in_color_of(double log_probability, const std::string& text) {
   if (!has_color(Stream::results)) return text;
   const double p = std::exp(log_probability);

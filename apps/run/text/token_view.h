@@ -1,5 +1,5 @@
 #pragma once
-// Single tokens for people and programs: the choice, its probability, and the alternatives.
+// Shows single tokens: the choice, its probability, and the alternatives.
 
 #include <nlohmann/json_fwd.hpp>
 #include <string>
