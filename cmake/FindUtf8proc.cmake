@@ -1,4 +1,4 @@
-# Utf8proc::Utf8proc, the static library where there is one: a program then needs nothing at run time.
+# Utf8proc::Utf8proc: the static library if installed, so that programs have no run-time dependency.
 find_library(Utf8proc_LIBRARY NAMES libutf8proc.a utf8proc)
 find_path(Utf8proc_INCLUDE_DIR utf8proc.h)
 include(FindPackageHandleStandardArgs)

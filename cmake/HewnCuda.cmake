@@ -1,4 +1,4 @@
-# Whether GPU code is compiled (HEWN_CUDA_FOUND), for which GPUs, and how.
+# Decides whether GPU code is compiled (HEWN_CUDA_FOUND), for which GPUs, and how.
 
 set(HEWN_CUDA_FOUND OFF)
 if(HEWN_CUDA STREQUAL "OFF" OR NOT HEWN_CUDA)
@@ -17,7 +17,8 @@ if(NOT CMAKE_CUDA_COMPILER)
 endif()
 execute_process(COMMAND ${CMAKE_CUDA_COMPILER} --list-gpu-arch OUTPUT_VARIABLE known ERROR_QUIET)
 
-# hewn_gpus_here(RESULT): the GPUs of this machine as targets of nvcc, such as 90a-real; those before Ampere are left out.
+# hewn_gpus_here(RESULT): the GPUs of this machine as nvcc targets, such as 90a-real. GPUs older than
+# Ampere are omitted.
 function(hewn_gpus_here result)
   find_program(HEWN_NVIDIA_SMI nvidia-smi)
   mark_as_advanced(HEWN_NVIDIA_SMI)
@@ -35,7 +36,7 @@ function(hewn_gpus_here result)
     elseif(NOT known MATCHES "compute_${number}")
       set(number 80-virtual)  # newer than nvcc: compiled by the driver
     elseif(number EQUAL 90)
-      set(number 90a-real)  # Hopper with its own instructions
+      set(number 90a-real)  # Hopper, with its architecture-specific instructions
     else()
       set(number ${number}-real)
     endif()
@@ -45,8 +46,9 @@ function(hewn_gpus_here result)
   set(${result} "${targets}" PARENT_SCOPE)
 endfunction()
 
-# AUTO: for the GPU of this machine. ON: Ampere and what has no code of its own (Ada, Blackwell's small ones) by
-# compute_80's PTX, Hopper with its own instructions, Blackwell where nvcc knows it; three times the time to compile.
+# AUTO: for the GPU of this machine. ON: Ampere; GPUs without code of their own (Ada, small Blackwell GPUs)
+# through compute_80's PTX; Hopper with its architecture-specific instructions; Blackwell if nvcc supports it.
+# ON takes three times as long to compile.
 if(NOT CMAKE_CUDA_ARCHITECTURES)
   if(HEWN_CUDA STREQUAL "AUTO")
     hewn_gpus_here(CMAKE_CUDA_ARCHITECTURES)
@@ -65,7 +67,7 @@ string(REPLACE ";" " " text "${CMAKE_CUDA_ARCHITECTURES}")
 message(STATUS "GPU code for ${text}, about three minutes each on two cores")
 set(HEWN_CUDA_TARGETS ${CMAKE_CUDA_ARCHITECTURES} CACHE INTERNAL "GPUs that are compiled for")
 enable_language(CUDA)
-if(NOT CMAKE_CUDA20_STANDARD_COMPILE_OPTION)  # CMake 3.25 knows of C++20 in clang alone
+if(NOT CMAKE_CUDA20_STANDARD_COMPILE_OPTION)  # CMake 3.25 supports C++20 only with clang
   set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION -std=c++20)
 endif()
 set(CMAKE_CUDA_STANDARD 20)

@@ -1,6 +1,6 @@
-# cmake --install: the program with its manual page and completions, and the libraries with headers and a package,
-# so that `find_package(hewn)` gives others the target hewn::hewn and #include <hewn/hewn.h>. Headers keep their paths
-# within include/hewn: #include "core/tensor.h".
+# cmake --install: the program with its manual page and completions, and the libraries with headers and a
+# CMake package: `find_package(hewn)` provides the target hewn::hewn and #include <hewn/hewn.h>. Headers keep
+# their paths below include/hewn: #include "core/tensor.h".
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
@@ -10,7 +10,7 @@ target_link_libraries(hewn_package INTERFACE hewn_train)
 target_compile_features(hewn_package INTERFACE cxx_std_20)
 add_library(hewn::hewn ALIAS hewn_package)
 
-# <hewn/hewn.h>: for the package, and for the examples in this tree.
+# <hewn/hewn.h>, for the package and for the examples in this tree.
 set(hewn_public_headers ${PROJECT_BINARY_DIR}/include)
 file(CONFIGURE OUTPUT ${hewn_public_headers}/hewn/hewn.h CONTENT "#pragma once\n#include \"train/hewn.h\"\n")
 target_include_directories(hewn_package INTERFACE $<BUILD_INTERFACE:${hewn_public_headers}>

@@ -1,5 +1,5 @@
-# HEWN_ISAS: the instruction sets that simd*.cpp are compiled for, narrowest first (`enum class Isa` in
-# kernels/contract/isa.h); hewn_isa_flags_NAME and hewn_isa_bytes_NAME: compiler options and the width of a vector.
+# HEWN_ISAS: the instruction sets for which simd*.cpp are compiled, narrowest first (`enum class Isa` in
+# kernels/contract/isa.h). hewn_isa_flags_NAME and hewn_isa_bytes_NAME: compiler options and vector width.
 
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
   set(hewn_all_isas neon)
@@ -20,7 +20,8 @@ set(hewn_isa_bytes_avx512 64)
 set(hewn_isa_bytes_avx512bf16 64)
 set(hewn_isa_bytes_amx 64)
 
-# What this processor runs: the widest vectors, and what comes on top of them. The program's own check decides.
+# The instruction sets of this processor: the one with the widest vectors, and its extensions. Runs the
+# program's own check.
 function(hewn_native_isas result)
   if(CMAKE_CROSSCOMPILING)
     message(FATAL_ERROR "HEWN_ISAS=native is for the machine that builds; name some of ${hewn_all_isas_text}")
@@ -60,13 +61,13 @@ else()
     message(FATAL_ERROR "HEWN_ISAS=${HEWN_ISAS}: expected all, native or a list of ${hewn_all_isas_text}")
   endif()
   list(GET hewn_isas 0 narrowest)
-  if(narrowest MATCHES "avx512bf16|amx")  # which only some kernels have code for
+  if(narrowest MATCHES "avx512bf16|amx")  # only some kernels have code for these
     message(FATAL_ERROR "HEWN_ISAS=${HEWN_ISAS}: ${narrowest} only adds to avx512; name that, too")
   endif()
 endif()
 list(JOIN hewn_isas ", " text)
 message(STATUS "SIMD code for ${text}")
 
-# For kernels/contract/isa.h.
+# Definition for kernels/contract/isa.h.
 list(JOIN hewn_isas "+" hewn_isas_definition)
 set(hewn_isas_definition "HEWN_ISAS=\"${hewn_isas_definition}\"")

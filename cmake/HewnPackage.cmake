@@ -1,4 +1,5 @@
-# What scripts/package.sh makes with CPack: a Debian package and a tarball of what `cmake --install` installs.
+# CPack's settings for scripts/package.sh: a Debian package and a tarball of the files that
+# `cmake --install` installs.
 if(HEWN_PORTABLE)  # libc stays shared: `bench kernels --compare` opens other libraries at run time
   target_link_options(hewn PRIVATE -static-libstdc++ -static-libgcc)
 endif()
