@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Measures again what docs/performance.md and docs/kernels.md show and writes it between the pages' markers.
+"""Repeats the measurements of docs/performance.md and docs/kernels.md and writes them between the pages' markers.
 
     scripts/figures.py                      # everything; an hour and a half, mostly for the peers
     scripts/figures.py kernels ladders      # only these blocks
-    PEERS=build/peers/bin/python scripts/figures.py training gemm attention      # beside the peers, see scripts/peers/
+    PEERS=build/peers/bin/python scripts/figures.py training gemm attention      # with the peers, see scripts/peers/
 
 Needs a built `hewn`. Blocks: kernels, ladders, rungs (measures nothing), gemm, attention, training, sampling, parallel,
-size. The block `parallel` starts two busy loops of its own for half of its time: let nothing else run.
+size. The block `parallel` runs two busy loops for half of its time. Run nothing else meanwhile.
 """
 
 import json
@@ -132,7 +132,7 @@ def sampling():
 
 
 def beside(busy_loops, measure):
-    """measure() while so many processes loop."""
+    """measure() while this many processes run busy loops."""
     loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(busy_loops)]
     try:
         return measure()
@@ -143,7 +143,7 @@ def beside(busy_loops, measure):
 
 
 def parallel():
-    """What runs the parallel loops, in turn, on a quiet machine and beside two busy loops; medians of three."""
+    """Compares the implementations of parallel loops, quiet and beside two busy loops; medians of three."""
     work = [("step of baby-gpt-cpu, ms", "median_ms", ["train", *BABY, "--repeat=40"]),
             ("character model, tokens/s", "tokens_per_s", ["sample"])]
     ways = [("`openmp`", {"HEWN_PARALLEL": "openmp"}),
@@ -186,7 +186,7 @@ def main():
         text = BLOCKS[name]()
         pattern = re.compile(rf"(<!-- begin {name} -->\n).*?(<!-- end {name} -->)", re.DOTALL)
         written = 0
-        for path in PAGES:  # read late and written at once, so that an edit made meanwhile is kept
+        for path in PAGES:  # read only now, so that edits made meanwhile are kept
             page, found = pattern.subn(lambda m: m[1] + text + "\n" + m[2], path.read_text())
             if found:
                 path.write_text(page)

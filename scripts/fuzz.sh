@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Feeds every reader of files with what libFuzzer makes up, from the seeds in tests/fuzz/corpus (needs clang and its
+# Fuzzes every file parser with libFuzzer, starting from the seeds in tests/fuzz/corpus (needs clang and its
 # compiler-rt: scripts/install-deps.sh full).
-#   scripts/fuzz.sh MINUTES [TARGET...]     MINUTES in all, spread over the targets (default: all of them)
-# A crash, an allocation of more than 100 MB or an input that takes over a second ends a target's run and stays in
-# build-fuzz/found. What was found worth keeping grows in build-fuzz/corpus. The last line adds everything up.
+#   scripts/fuzz.sh MINUTES [TARGET...]     MINUTES in total, divided among the targets (default: all of them)
+# A crash, an allocation of more than 100 MB or an input that takes over a second ends a target's run; the input is
+# kept in build-fuzz/found. New inputs that increase coverage are kept in build-fuzz/corpus. The last line is a summary.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 
@@ -23,7 +23,7 @@ if ! cmake --preset fuzz "${options[@]}" >"$log" 2>&1 ||
   exit 1
 fi
 
-# Leaks are looked for at the end of a run, and by the replay in the tests.
+# Leaks are checked at the end of a run, and by the replay in the tests.
 export ASAN_OPTIONS=quarantine_size_mb=16:detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
 program=$PWD/build-fuzz/tests/fuzz_readers
 targets=("$@")

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Everything that only a GPU can tell, on a machine that has one; prints a Markdown block for docs/gpu-verification.md.
+# Runs all checks that need a GPU, on a machine with one; prints a Markdown block for docs/gpu-verification.md.
 #   scripts/gpu-check.sh                  builds first (preset cuda), in build-gpu-check
-#   scripts/gpu-check.sh --prebuilt DIR   takes hewn, test_gpu and test_train from DIR, or DIR/apps and DIR/tests
-#   scripts/gpu-check.sh --minutes N      takes so long at most, after building; default 8, on a GPU
-#   scripts/gpu-check.sh --dry            tries the script itself: every part, small, on the emulated GPU
-# What a part printed is in gpu-check-logs/. The last line names what did not run. Exits 1 when a part failed, not when a
-# figure is below what is wanted of it. No data from elsewhere is needed.
-# Compared, where they are found: cuBLAS and cuDNN (HEWN_CUBLAS and HEWN_CUDNN name their files), and PyTorch of
-# python3 (HEWN_PYTHON another).
+#   scripts/gpu-check.sh --prebuilt DIR   uses hewn, test_gpu and test_train from DIR, or DIR/apps and DIR/tests
+#   scripts/gpu-check.sh --minutes N      takes at most N minutes after building (default 8), on a GPU
+#   scripts/gpu-check.sh --dry            tests the script itself: every part, at a small size, on the emulated GPU
+# The output of each part is in gpu-check-logs/. The last line lists the parts that did not run. Exits 1 if a part
+# failed, but not if a figure misses its target. No external data is needed.
+# Compares with cuBLAS and cuDNN (HEWN_CUBLAS and HEWN_CUDNN name their files) and with the PyTorch of python3
+# (HEWN_PYTHON names another interpreter), if they are found.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 
@@ -16,7 +16,7 @@ while [ $# -gt 0 ]; do
   case "$1" in
     --prebuilt) prebuilt=${2:?"--prebuilt needs a directory"}; shift 2 ;;
     --minutes) minutes=${2:?"--minutes needs a number"}; shift 2 ;;
-    --dry) device=emulated minutes=120; shift ;;  # times mean nothing then
+    --dry) device=emulated minutes=120; shift ;;  # times are meaningless then
     *) echo "usage: scripts/gpu-check.sh [--prebuilt DIR] [--minutes N] [--dry]" >&2; exit 2 ;;
   esac
 done
@@ -35,7 +35,7 @@ leave_out() {
   not_run+="${not_run:+; }$1"
 }
 
-# attempt SECONDS NAME COMMAND...: runs it, for so long at most on a GPU; `verdict` says how it ended.
+# attempt SECONDS NAME COMMAND...: runs the command, on a GPU for at most SECONDS; sets `verdict` to the outcome.
 attempt() {
   local most=$1 name=$2 start=$SECONDS left=$((60 * minutes - SECONDS)) status
   log=$logs/${name//[^A-Za-z0-9]/-}.log verdict=passed took=''
@@ -53,7 +53,7 @@ attempt() {
   [ $status != 124 ] && [ $status != 137 ] || verdict="NOT FINISHED"
 }
 
-# record NAME: a line of the table says how the attempt ended and what it said last.
+# record NAME: adds a table row with the outcome of the attempt and its last line of output.
 record() {
   local last
   if [ "$verdict" = "NOT RUN" ]; then
@@ -74,15 +74,15 @@ part() {
   record "$2"
 }
 
-# tests SECONDS NAME PROGRAM PATTERN FEWER: all tests that the pattern names; in a trial those of them that FEWER names
-# too. A pattern that names no test is a failure.
+# tests SECONDS NAME PROGRAM PATTERN FEWER: runs all tests that match PATTERN; in a dry run only those that
+# also match FEWER. A pattern without matches is a failure.
 tests() {
   local pattern=$4
   [ $device = cuda ] || pattern+=$5
   part "$1" "$2" "$3" -w NoTests "$pattern"
 }
 
-# table_of SECONDS NAME COMMAND...: a part that prints a Markdown table, which is shown whole.
+# table_of SECONDS NAME COMMAND...: a part that prints a Markdown table, which is included completely.
 table_of() {
   part "$@"
   [ "$verdict" = passed ] && tables+="**$2**"$'\n\n'"$(cat "$log")"$'\n\n'
@@ -95,8 +95,9 @@ kernels() {
   table_of "$most" "$name" "$hewn" bench kernels --device=$device --md -q "$@"
 }
 
-# preferred PROGRAM LOG...: an awk program over the tables of `bench kernels`. For the rung that is preferred, the last
-# of ours on each operation and shape, it is called as `each()`, with the cells in f and their places, by heading, in at.
+# preferred PROGRAM LOG...: runs an awk program over the tables of `bench kernels`. Calls it as `each()` for
+# the preferred rung, which is the last of ours on each operation and shape, with the cells in f and the
+# column of each heading in at.
 preferred() {
   local each=$1
   shift
@@ -109,7 +110,7 @@ preferred() {
     END { flush(); print text }' "$@"
 }
 
-# figure WHAT WANTED LEAST FOUND VALUE: one of the figures that are wanted, with its value; "" where there is none.
+# figure WHAT WANTED LEAST FOUND VALUE: records one of the target figures with its value; "" if not measured.
 figure() {
   local judged=PASS
   if [ -z "$5" ]; then
@@ -122,10 +123,10 @@ figure() {
   figures+="| $1 | $2 | $4 | $judged |"$'\n'
 }
 
-# lowest: of numbers, one a line.
+# lowest: the lowest of the numbers on standard input, one per line.
 lowest() { sort -g | head -n 1; }
 
-# against_cublas WHAT LEAST SHAPE: of what was measured last.
+# against_cublas WHAT LEAST SHAPE: uses the log of the latest attempt.
 against_cublas() {
   local found
   found=$(preferred 'if ("speedup" in at && index(f[3], "'"$3"' ") == 1 && f[at["speedup"]] != "")
@@ -133,7 +134,7 @@ against_cublas() {
   figure "$1 $3" "$2 × cuBLAS" "$2" "$found" "$(echo "$found" | tr ',' '\n' | sed '/./!d; s/.* //' | lowest)"
 }
 
-# memory_bound LOG...: of the kernels that move 16 MB and more and are bound by it.
+# memory_bound LOG...: judges the memory-bound kernels that move at least 16 MB.
 memory_bound() {
   local found
   found=$(preferred 'part = f[at["roof %"]]
@@ -144,7 +145,8 @@ memory_bound() {
     "$(echo "$found" | awk 'NF { print $1 / $3 }')"
 }
 
-# attention_figures D FLASH...: forward, causal, 16384 tokens of 768 wide, beside FlashAttention-2's TFLOP/s on an H100.
+# attention_figures D FLASH...: forward, causal, 16384 tokens of width 768, compared with FlashAttention-2's
+# TFLOP/s on an H100.
 attention_figures() {
   local D=$1 T ours found='' ratios='' name
   shift
@@ -172,7 +174,7 @@ find_program() {
   return 1
 }
 
-# find_library NAME VERSION...: by the name that the loader knows, or a file of CUDA's or PyTorch's.
+# find_library NAME VERSION...: by the name known to the dynamic loader, or a file of CUDA's or PyTorch's.
 find_library() {
   local name=$1 version file packages
   shift
@@ -224,7 +226,7 @@ else
   square=9x17x5 large=9x17x5 rows=3x65 lengths=(16) tokens=16 width=128 few=1x5x7,8x5x7 heads=1x2x5x9x8
 fi
 
-# A config of `hewn bench kernels --shapes-from`: config FILE LAYERS KEY=VALUE...
+# config FILE LAYERS KEY=VALUE...: writes a configuration for `hewn bench kernels --shapes-from`.
 config() {
   local file=$1 layers=$2
   shift 2
@@ -232,7 +234,7 @@ config() {
     sed "s/^--\(.*\)=\(.*\)/\1 = \2/; s/^n_layer.*/n_layer = $layers/" >"$file"
 }
 
-# Without a GPU this fails, in one line, and there is nothing more to find out.
+# Without a GPU this fails with one line, and no other part can run.
 part 60 "device" "$hewn" train --dataset=tales "${model[@]}" --device=$device --max_iters=1 --eval_iters=1 --out_dir="$work/first"
 if [ $failed = 0 ]; then
   tests 100 "every rung against its reference, twice the same bits" "$test_gpu" "every GPU rung*" ""
@@ -295,7 +297,7 @@ if [ $failed = 0 ]; then
     name="GPT-2 124M, bf16, $batch x 1024 tokens a step"
     attempt 60 "$name" "$hewn" bench train "${gpt2[@]}" --batch_size=$batch --dtype=bf16 --device=$device -r5
     if [[ $verdict != FAILED* ]] || [ $batch = 1 ] || ! grep -q 'batch_size up to\|memory' "$log"; then break; fi
-    batch=$((batch / 2))  # the largest power of two that fits
+    batch=$((batch / 2))  # finds the largest power of two that fits
   done
   record "$name"
   if [ "$verdict" = passed ]; then

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# Counts what keeps the house easy to find one's way in, and exits 1 where a limit is passed:
-#   files of a folder         at most 25, in kernels/ and its rooms at most 20 (sub-folders count by themselves)
+# Counts files, lines and places that keep the project easy to navigate; exits 1 if a limit is exceeded:
+#   files of a folder         at most 25, in kernels/ and its rooms at most 20 (sub-folders are counted separately)
 #   lines of a source file    at most 500
-#   places to touch           for each patch of tests/house, the number in its line "places: N": 3 for an operation, else 2
+#   places to touch           for each patch of tests/house, the number in its line "places: N": at most 3 for an
+#                             operation, 2 for others
 set -euo pipefail
 cd "$(dirname "$0")/.."
 [ $# = 0 ] || { echo "usage: scripts/house.sh" >&2; exit 2; }
 
-# What is tracked and what is new; without git all but builds.
+# Tracked and new files; without git, all files but builds.
 files() {
   if git rev-parse --git-dir >/dev/null 2>&1; then
     git ls-files --cached --others --exclude-standard | sort -u | while IFS= read -r file; do [ ! -e "$file" ] || echo "$file"; done

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what is missing of the Debian packages Hewn is built and tested with.
+# Installs the missing Debian packages that Hewn is built and tested with.
 #   scripts/install-deps.sh [build] [test] [full] [arm]      (default: build)
 # build: to build `hewn`; test: to build and run its tests; full: other compilers, sanitizers;
 # arm: to test on aarch64.
@@ -21,7 +21,7 @@ done
 
 if ! command -v apt-get >/dev/null; then
   echo "This is not Debian: please install what these Debian packages hold, if it is missing: ${missing[*]}" >&2
-  exit 0 # cmake will say what it does not find
+  exit 0 # cmake will report missing packages
 fi
 as_root=()
 if [ "$(id -u)" != 0 ]; then

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Makes the packages (scripts/package.sh), installs each in a bare root that holds only libc, and there trains a model
-# and samples from it. The root is made of this machine's libc6, hence needs Debian and root. The last line says it all.
+# Builds the packages (scripts/package.sh), installs each in a bare root that contains only libc, and trains a
+# model and samples from it there. The root is built from this machine's libc6, so it needs Debian and root.
+# The last line is the result.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 [ $# = 0 ] || { echo "usage: scripts/package-test.sh" >&2; exit 2; }
@@ -14,7 +15,7 @@ deb=$(ls build-package/hewn_*.deb) tarball=$(ls build-package/hewn-*.tar.gz)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# bare_root DIR: libc6 and what it depends on, with their entries in dpkg's list, and nothing else.
+# bare_root DIR: installs only libc6 and its dependencies, with their entries in dpkg's list.
 bare_root() {
   local packages=() pattern
   for pattern in libc6 libgcc-s1 libcrypt1 'gcc-*-base'; do
@@ -26,7 +27,7 @@ bare_root() {
     tar -C / -c --null -T - | tar -C "$1" -x
 }
 
-# try ROOT PROGRAM: it says what it is, trains and samples.
+# try ROOT PROGRAM: prints the program's version, trains and samples.
 try() {
   chroot "$1" "$2" --version
   chroot "$1" "$2" train --dataset=tales --n_layer=1 --n_head=1 --n_embd=8 --max_iters=3 --out_dir=/tmp/run --quiet

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Makes what others install, in build-package/: hewn_VERSION_amd64.deb and hewn-VERSION-linux-x86_64.tar.gz, with code
-# for all instruction sets. The program needs no library but libc (the .deb says from which version on).
+# Builds the packages in build-package/: hewn_VERSION_amd64.deb and hewn-VERSION-linux-x86_64.tar.gz, with code for
+# all instruction sets. The program requires no library but libc (the .deb states the minimum version).
 #   scripts/package.sh           without GPU code
-#   scripts/package.sh --cuda    with GPU code for every GPU from Ampere on; needs nvcc, and ten minutes more
+#   scripts/package.sh --cuda    with GPU code for every GPU from Ampere on; needs nvcc and ten more minutes
 # scripts/package-test.sh installs and runs both.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -20,7 +20,7 @@ log=build-package/package.log
 options=(-DHEWN_CUDA=$cuda -DHEWN_ISAS=all -DHEWN_TESTS=OFF -DHEWN_EXAMPLES=OFF -DHEWN_PORTABLE=ON
          -DCMAKE_INSTALL_PREFIX=/usr -DOpenMP_gomp_LIBRARY="$(${CXX:-g++} -print-file-name=libgomp.a)")
 command -v ccache >/dev/null && options+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
-# needs_libc PROGRAM: the newest version of libc whose symbols it uses.
+# needs_libc PROGRAM: the newest libc version among the symbols that it uses.
 needs_libc() { objdump -T "$1" | grep -o 'GLIBC_[0-9.]*' | sort -Vu | tail -n 1 | sed 's/GLIBC_//'; }
 
 if ! { cmake --preset release -B build-package -G Ninja "${options[@]}" && cmake --build build-package -j "$(nproc)"; } >"$log" 2>&1 ||

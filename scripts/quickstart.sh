@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# From a fresh clone to a trained model: installs what is missing, builds `hewn`, trains it and lets it talk.
+# From a fresh clone to a trained model: installs missing packages, builds `hewn`, trains a model and generates text.
 #   scripts/quickstart.sh           on the built-in tales, whose best possible loss is known exactly
 #   scripts/quickstart.sh FILE      on your own text
-# Takes about four minutes on two cores, half of them the build; the run is kept in out/.
+# Takes about four minutes on two cores, half of them for the build; the run is kept in out/.
 set -euo pipefail
 
 case "${1:-}" in -*) echo "usage: scripts/quickstart.sh [FILE]" >&2; exit 2 ;; esac
@@ -17,7 +17,7 @@ bold='' plain=''
 if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then bold=$'\e[1m' plain=$'\e[0m'; fi
 say() { printf '\n%s%s%s\n' "$bold" "$*" "$plain"; }
 
-# build LOG: builds hewn and shows how far it is: on a terminal in one line that is rewritten, elsewhere every 20 s.
+# build LOG: builds hewn and shows progress: on a terminal in one line that is redrawn, elsewhere every 20 s.
 build() {
   local start=$SECONDS shown=$SECONDS every=20 line left
   [ ! -t 1 ] || every=1
@@ -62,7 +62,7 @@ else
 fi
 config=configs/quickstart.toml
 
-# A tale is one line; of other text a little is shown.
+# A tale is one line; of other text, the first lines are shown.
 show() {
   if [ -n "$text" ]; then
     "$hewn" sample "$1" --max_new_tokens=300 --quiet

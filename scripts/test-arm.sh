@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds core/ and kernels/ for aarch64 with NEON and runs their tests under qemu-user: the same references,
-# conformance, gradient checks and fixtures as on x86-64. Installs what is missing (scripts/install-deps.sh).
+# conformance tests, gradient checks and fixtures as on x86-64. Installs missing packages
+# (scripts/install-deps.sh).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 [ $# = 0 ] || { echo "usage: scripts/test-arm.sh" >&2; exit 2; }

@@ -1,19 +1,20 @@
 #!/usr/bin/env bash
-# Builds Hewn and runs its tests; installs what is missing first (scripts/install-deps.sh).
-#   scripts/test.sh           what a user needs to trust the build: under 10 minutes on 2 cores
-#   scripts/test.sh --ci      what every commit must pass: under 45 minutes on 2 cores. All tests with gcc (the longest
-#                             sampled), address + undefined sanitizers, CUDA for one target, the exercises' patches, and
-#                             in turn by the number of commits: clang, thread sanitizer and packages, aarch64,
+# Builds Hewn and runs its tests; installs missing packages first (scripts/install-deps.sh).
+#   scripts/test.sh           checks a build, for users: under 10 minutes on 2 cores
+#   scripts/test.sh --ci      checks a commit: under 45 minutes on 2 cores. All tests with gcc (the longest sampled),
+#                             address + undefined sanitizers, CUDA for one target, the patches of the exercises, and one
+#                             of these, chosen by the number of commits: clang; thread sanitizer and packages; aarch64;
 #                             all CUDA targets
-#   scripts/test.sh --full    everything, every long test: what a release must pass
-#   scripts/test.sh PART...   only these: house gcc gpu-script clang address thread aarch64 cuda cuda-one patches package
-# The last line adds everything up: N passed, N failed, N skipped.
+#   scripts/test.sh --full    checks a release: everything, with every long test
+#   scripts/test.sh PART...   only these: house gcc gpu-script clang address thread aarch64 cuda cuda-one patches
+#                             package
+# The last line is a summary: N passed, N failed, N skipped.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 
 usage() { echo "usage: scripts/test.sh [--ci | --full | PART...]" >&2; exit 2; }
 
-# The part of --ci whose turn it is. A shallow clone does not know the number of commits; there the hash decides.
+# The part that --ci runs this time. In a shallow clone, which lacks the number of commits, the hash determines it.
 turn() {
   local number=0 parts=(clang "thread package" aarch64 cuda)
   if [ "$(git rev-parse --is-shallow-repository 2>/dev/null)" = false ]; then
@@ -40,7 +41,7 @@ case "${1:-}" in
 esac
 
 jobs=$(nproc)
-# Clones in several places share what ccache, where it is installed, has kept.
+# Lets clones in different directories share ccache's results, if it is installed.
 export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1 CCACHE_SLOPPINESS=pch_defines,time_macros
 passed=0 failed=0 skipped=0
 work=$(mktemp -d)
@@ -53,7 +54,7 @@ fail() {
 
 build_dir() { if [ "$1" = release ]; then echo build; else echo "build-$1"; fi; }
 
-# quickstart.sh leaves a build directory without tests and examples, hence the options.
+# Options are set because quickstart.sh leaves a build directory without tests and examples.
 # configure_and_build NAME PRESET [OPTION...] [-- TARGET...]
 configure_and_build() {
   local name=$1 preset=$2 log=$work/$2.log start=$SECONDS
@@ -76,7 +77,8 @@ configure_and_build() {
   echo "== $name: built in $((SECONDS - start)) s"
 }
 
-# run_tests NAME BUILD_DIR [VARIABLE=VALUE...] [CTEST_OPTION...]: counts come from the test programs themselves (tests/support/main.cpp).
+# run_tests NAME BUILD_DIR [VARIABLE=VALUE...] [CTEST_OPTION...]: the test programs report the counts
+# (tests/support/main.cpp).
 run_tests() {
   local name=$1 dir=$2 log=$work/tests.log start=$SECONDS ok=yes p=0 f=0 s=0 a b c
   shift 2
@@ -90,14 +92,14 @@ run_tests() {
     p=$((p + a)) f=$((f + b)) s=$((s + c))
   done
   [ $((p + f + s)) -gt 0 ] || ok=no
-  [ $ok = no ] && [ $f = 0 ] && f=1 # a program that failed without a failing test: a sanitizer, a leak
+  [ $ok = no ] && [ $f = 0 ] && f=1 # a program that failed without a failing test: a sanitizer error, a leak
   [ $f = 0 ] || cat "$log"
   grep -hs '^skipped:' "$dir"/Testing/Temporary/LastTest.log | sort -u
   echo "== $name: $p passed, $f failed, $s skipped in $((SECONDS - start)) s"
   passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
 }
 
-# sampled NUMBER: one in so many of the longest tests, and fewer where --ci samples too.
+# sampled NUMBER: runs one in NUMBER of the longest tests, and fewer where --ci samples too.
 sampled() { echo "HEWN_TEST_SAMPLE=$(($1 * one_in))"; }
 
 part_gcc() {
@@ -111,7 +113,7 @@ part_clang() {
 }
 
 part_address() {
-  # clang's OpenMP keeps what it allocated for threads that began a region and have ended.
+  # clang's OpenMP does not free its allocations for threads that began a region and have ended.
   echo "leak:libomp.so" >"$work/leaks"
   export LSAN_OPTIONS=suppressions=$work/leaks:print_suppressions=0
   export ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
@@ -119,8 +121,8 @@ part_address() {
     run_tests "address + undefined" build-asan "$(sampled 8)" -E "^(arch|docs|install)$"
 }
 
-# What works on several threads. Archer, a tool that clang's OpenMP loads, tells the sanitizer how OpenMP's threads wait
-# for each other; the runtime itself is not instrumented.
+# Tests of multi-threaded code. Archer, a tool that clang's OpenMP loads, informs the sanitizer about OpenMP's
+# synchronisation; the runtime itself is not instrumented.
 part_thread() {
   local archer
   archer=$(find /usr/lib/llvm-*/lib -name libarcher.so 2>/dev/null | sort -V | tail -n 1)
@@ -135,7 +137,7 @@ part_thread() {
     run_tests "thread" build-tsan "$(sampled 8)" -R "^(${threaded// /|})$"
 }
 
-# Its tests count themselves like all others; HEWN_TEST_TALLY reaches them through ctest and qemu.
+# These tests are counted like all others; HEWN_TEST_TALLY reaches them through ctest and qemu.
 part_aarch64() {
   local start=$SECONDS
   mkdir -p "$work/arm"
@@ -149,16 +151,16 @@ part_aarch64() {
   passed=$((passed + p))
 }
 
-# What ptxas says that is slow, and so a mistake: registers that spill to memory, WGMMAs one after the other (C7508,
-# C7510). Templates of which an argument is double exist for tests alone and may spill, but not others that point to
-# doubles. slow_kernels LOG
+# slow_kernels LOG: ptxas messages that mean slow code, which count as errors: registers that spill to memory,
+# serialised WGMMAs (C7508, C7510). Templates with an argument `double` are only for tests and may spill, but
+# not those with a pointer to double.
 slow_kernels() {
   c++filt <"$1" | sed 's/(anonymous namespace)/anonymous/g' | grep -E 'warning|C7508|C7510|[Ss]erializ' |
     grep -vE "spilled to local memory in function '[^(]*[<,] *double[,>]"
 }
 
-# Which GPUs a program has code for, as the program itself says: these, for every file of kernels.
-# without_targets PROGRAM FILES TARGET...
+# without_targets PROGRAM FILES TARGET...: the targets for which a program lacks code in some of its FILES
+# kernel files, according to cuobjdump.
 without_targets() {
   local list there target program=$1 files=$2
   shift 2
@@ -169,7 +171,7 @@ without_targets() {
   done
 }
 
-# Every GPU kernel for every GPU, and for Hopper alone, which has the most code of its own.
+# Compiles every GPU kernel for every GPU, or only for Hopper, which has the most code of its own.
 part_cuda() { compile_cuda "-UCMAKE_CUDA_ARCHITECTURES" sm_80.cubin sm_90a.cubin sm_100.cubin sm_80.ptx; }
 part_cuda-one() { compile_cuda "-DCMAKE_CUDA_ARCHITECTURES=90a-real" sm_90a.cubin; }
 
@@ -192,7 +194,7 @@ compile_cuda() {
     fail "CUDA does not build"
     return
   fi
-  # The combination that scripts/gpu-check.sh builds: the same CUDA objects, beside the emulator and tests.
+  # The combination that scripts/gpu-check.sh builds: the same CUDA objects, with the emulator and tests.
   if ! cmake --preset cuda -DHEWN_TESTS=ON -DHEWN_EMULATOR=ON >>"$log" 2>&1 ||
      ! cmake --build --preset cuda -j "$jobs" --target test_gpu >>"$log" 2>&1 ||
      ! build-cuda/tests/test_gpu -w NoTests "gpu: without CUDA*" >>"$log" 2>&1; then
@@ -226,7 +228,7 @@ compile_cuda() {
   passed=$((passed + count))
 }
 
-# The script for machines with a GPU, on the emulated one: it has no mistake that a GPU would have to find.
+# Runs the GPU script on the emulated GPU, to find its mistakes without a GPU.
 part_gpu-script() {
   configure_and_build "gcc release" release -DHEWN_CUDA=OFF -- hewn test_gpu test_train || return
   local start=$SECONDS
@@ -239,8 +241,8 @@ part_gpu-script() {
   passed=$((passed + 1))
 }
 
-# A program with CUDA starts where there is no driver, and says in one line that it found none. CUDA is told of no GPU,
-# so that this holds where there is one.
+# A program with CUDA starts on a machine without a driver and reports that in one line. CUDA is shown no GPU,
+# so that the test also works on machines with one.
 no_gpu_is_said() {
   local said status
   ! ldd "$1" | grep -q libcuda || return 1
@@ -250,7 +252,7 @@ no_gpu_is_said() {
   [ $status = 1 ] && [ "$(echo "$said" | wc -l)" = 1 ] && echo "$said" | grep -q "device cuda is not usable"
 }
 
-# script FILE: one of the project's scripts that checks by itself; its last line says what it found, or why it skipped.
+# script FILE: runs one of the project's own checks; its last line is the result, or the reason why it was skipped.
 script() {
   local start=$SECONDS log=$work/script.log last
   if ! "$1" >"$log" 2>&1; then
@@ -263,10 +265,10 @@ script() {
   if [[ $last = skipped* ]]; then skipped=$((skipped + 1)); else passed=$((passed + 1)); fi
 }
 
-# Files per folder, lines per file, places to touch.
+# Limits on files per folder, lines per file, and places to touch.
 part_house() { script scripts/house.sh; }
 
-# The changes that the documentation takes somebody through: they apply, build and pass.
+# The patches of the documentation's exercises: each must apply, build and pass.
 part_patches() { [ ! -e scripts/try-patches.sh ] || script scripts/try-patches.sh; }
 
 # The Debian package and the tarball, installed and run in a bare root.

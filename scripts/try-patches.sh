@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Applies the patches of tests/house, each to a copy of this tree, builds and tests what comes out: they are the
-# exercises of docs/start-here.md and the promises of CONTRIBUTING.md on how little it takes to add something.
+# Applies each patch of tests/house to a copy of this tree, then builds and tests it: the patches are the exercises
+# of docs/start-here.md and prove the promises of CONTRIBUTING.md on how few changes an addition needs.
 #   scripts/try-patches.sh [PATCH...]     default: tests/house/*.patch
-# A patch begins with lines about itself, before its first "diff ":
-#   places: 2                  at most so many places change: a file, or a new folder with all that is in it
-#   targets: test_cases hewn   what is built; several such lines add up
-#   run: build/tests/test_...  a command that must succeed, in the root of the copy; a line for each command
+# A patch begins with a header, before its first "diff ":
+#   places: 2                  maximum number of places changed: a file, or a new folder with all its files
+#   targets: test_cases hewn   the targets to build; several such lines add up
+#   run: build/tests/test_...  a command that must succeed, in the root of the copy; one line per command
 #   refused: TEXT              instead of `run`: the build must fail, with TEXT among its messages
-# A line for each patch, with its seconds; the last line adds everything up: N passed, N failed.
+# Prints a line for each patch, with its time in seconds; the last line is a summary: N passed, N failed.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 
@@ -24,10 +24,10 @@ mkdir "$copy"
 git ls-files -z | while IFS= read -r -d '' file; do [ ! -e "$file" ] || printf '%s\0' "$file"; done |
   tar -c --null -T - | tar -x -C "$copy" || exit 1
 
-# Compilations are shared with this tree, and with those of others, where ccache is installed.
+# Shares compilations with this tree and with other clones, if ccache is installed.
 export CCACHE_BASEDIR=$copy CCACHE_NOHASHDIR=1
 export CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
-export GIT_CEILING_DIRECTORIES=$work  # the copy is no part of a repository that the temporary directory may be in
+export GIT_CEILING_DIRECTORIES=$work  # keeps git from finding a repository around the temporary directory
 options=(-G Ninja -DHEWN_TESTS=ON -DHEWN_EXAMPLES=OFF -DHEWN_CUDA=OFF -DHEWN_ISAS=native)
 command -v ccache >/dev/null && options+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
 if ! (cd "$copy" && cmake --preset release "${options[@]}") >"$log" 2>&1; then
@@ -37,7 +37,7 @@ fi
 
 header() { sed '/^diff /,$d' "$patch" | sed -n "s/^$1: *//p"; }
 
-# What a patch touches: files, and new folders, which count once.
+# The places that a patch changes: files, and new folders, which count once.
 places() {
   local file folder
   git apply --numstat "$patch" | cut -f3 | while IFS= read -r file; do
@@ -46,7 +46,7 @@ places() {
   done | sort -u | wc -l
 }
 
-# Applies $patch in the copy, builds and runs; "" or why that is not as it should be.
+# Applies $patch in the copy, builds and runs it; prints nothing or what went wrong.
 why_not() {
   local allowed targets refused command count
   allowed=$(header places) targets=$(header targets) refused=$(header refused)

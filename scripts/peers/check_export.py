@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Exports a run of Hewn and opens it with the programs it is for: do they compute what Hewn computes?
+"""Exports a run of Hewn, opens it with the target programs and checks that they compute the same as Hewn.
 
     python scripts/peers/check_export.py build/apps/hewn RUN TEXT [--run_c run.so] [--llama_cpp libllama.so]
 
 Needs torch, transformers and gguf. TEXT is a file whose tokens are scored one by one, in windows of block_size, by
-Hewn and by the others. run.so is llama2.c's run.c (gcc -O2 -shared -fPIC -DTESTING -o run.so run.c -lm); libllama.so
-any shared library with llama.cpp in it. Each comparison is a line; the exit status is 1 if one of them failed.
+Hewn and by the other programs. run.so is llama2.c's run.c (gcc -O2 -shared -fPIC -DTESTING -o run.so run.c -lm);
+libllama.so is any shared library that contains llama.cpp. Prints a line per comparison; exits 1 if one failed.
 """
 
 import argparse
@@ -57,14 +57,14 @@ def log_softmax(logits):
 
 
 def encoded(*words):
-    """The text's tokens, in which "<unk>" and the like are text unless the words say otherwise."""
+    """The text's tokens. "<unk>" and similar strings are text, unless an option in `words` allows special tokens."""
     result = hewn("tokenizer", "encode", f"--tokenizer={arguments.run}", *words, input=text)
     return [int(i) for i in result.stdout.split()]
 
 
 def compare(what, theirs, tolerance=1e-4):
-    """Log probabilities of the text's tokens, theirs and Hewn's, as far as theirs go, by norm. Single ones may be further
-    apart: transformers computes the angles of rotary positions in float32, which are off by 1e-5 at position 400."""
+    """Compares the log probabilities of the text's tokens by norm, up to the length of theirs. Single values may differ
+    more: transformers computes the angles of rotary positions in float32, with an error of 1e-5 at position 400."""
     theirs, ours = np.array(theirs), scored[: len(theirs)]
     gap = np.linalg.norm(theirs - ours) / np.linalg.norm(theirs)
     say(what, bool(gap <= tolerance), f"loss {-theirs.mean():.6f}, Hewn's {-ours.mean():.6f}; {len(theirs)} log "
@@ -78,7 +78,7 @@ def same_tensors(what, a, b):
 
 
 def score_windows(logits_of):
-    """Log probabilities of ids[1:], whole windows of T tokens that do not overlap."""
+    """Log probabilities of ids[1:], in complete, non-overlapping windows of T tokens."""
     found = []
     for begin in range(0, len(ids) - T, T):
         window, targets = ids[begin : begin + T], ids[begin + 1 : begin + T + 1]
@@ -139,12 +139,12 @@ class Batch(ctypes.Structure):
     _fields_ = [("n_tokens", ctypes.c_int32)] + [(f"p{i}", ctypes.c_void_p) for i in range(6)]
 
 
-class Opaque(ctypes.Structure):  # parameters passed by value, larger than they are
+class Opaque(ctypes.Structure):  # parameters passed by value; larger than the actual structs
     _fields_ = [("bytes", ctypes.c_uint8 * 2048)]
 
 
 class LlamaCpp:
-    """As much of llama.h as it takes to get logits."""
+    """The part of llama.h needed to get logits."""
 
     def __init__(self, library, path, length):
         self.lib = lib = ctypes.CDLL(library)
@@ -164,9 +164,10 @@ class LlamaCpp:
         parameters = lib.llama_context_default_params()
         fields = ctypes.cast(parameters.bytes, ctypes.POINTER(ctypes.c_int32))
         fields[0] = length  # n_ctx
-        # By default attention rounds to float16, in "flash attention" and where it keeps keys and values. The places of
-        # these settings differ between versions. The four enums that say "as you like" stand in a row, flash attention
-        # the last of them; keys and values are the first two neighbours after them that are GGML_TYPE_F16.
+        # By default attention rounds to float16, in "flash attention" and in the cache of keys and values. The
+        # positions of these settings differ between versions. The four enums with the value -1, the last of which is
+        # flash attention, are adjacent; the types of keys and values are the first two adjacent fields after them
+        # with GGML_TYPE_F16.
         flash = next(i for i in range(40) if fields[i : i + 4] == [-1] * 4) + 3
         keys = next(i for i in range(flash + 1, 40) if fields[i] == fields[i + 1] == 1)
         fields[flash] = fields[keys] = fields[keys + 1] = 0  # off, GGML_TYPE_F32
@@ -212,7 +213,7 @@ def check_ggml(work):
                 same == {name: t.data.tobytes() for name, t in tensors.items()})
         if arguments.llama_cpp:
             peer = LlamaCpp(arguments.llama_cpp, out, T)
-            # ggml looks GELU up in a table of float16.
+            # ggml computes GELU from a table of float16 values.
             most = max(tolerance, 1e-3 if config["pos"] == "learned" else 0)
             compare(f"llama.cpp, {dtype}: log probabilities", score_windows(peer.logits), most)
             if dtype == "f32" and "tokenizer.ggml.tokens" in gguf.GGUFReader(out).fields:

@@ -1,9 +1,9 @@
-"""Times causal attention of Hewn and of PyTorch's scaled_dot_product_attention in turn, forward, and forward and
-backward together.
+"""Times causal attention of Hewn and of PyTorch's scaled_dot_product_attention in alternation: forward, and forward
+and backward together.
 
     build/peers/bin/python scripts/peers/compare_attention.py --threads 2
 
-Needs a built `hewn` and the environment of scripts/peers/setup.sh; give it a quiet machine.
+Needs a built `hewn` and the environment of scripts/peers/setup.sh; run it on a quiet machine.
 """
 
 import argparse
@@ -20,7 +20,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 
 
 def hewn(args, shape):
-    """Best milliseconds of the forward kernel, and of it and the backward one."""
+    """Best times of the forward kernel, and of the forward and backward kernels together, in milliseconds."""
     command = [args.hewn, "bench", "kernels", "--op=attention", f"--shape={shape}", f"--threads={args.threads}",
                "--repeat=10", "--json"]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

@@ -1,12 +1,12 @@
-"""Times a training step of Hewn and of its peers in turn, so that all see the same machine: PyTorch (eager and
-compiled), and llm.c's CPU program where scripts/peers/setup.sh was given its source.
+"""Times a training step of Hewn and of its peers in alternation, so that all run under the same conditions: PyTorch
+(eager and compiled), and llm.c's CPU program if scripts/peers/setup.sh was given its source.
 
     build/peers/bin/python scripts/peers/compare_step.py --config baby-gpt-cpu --threads 2 --rounds 5
     build/peers/bin/python scripts/peers/compare_step.py --config gpt2 --dtype bf16
 
 Configurations: baby-gpt-cpu and baby-gpt are nanoGPT's recipes for Tiny Shakespeare, on a CPU and on a GPU (the
-latter with rows of 12); gpt2 is GPT-2 124M on 4 rows of 64 tokens, gpt2-1024 on one of 1024. bf16 is mixed
-precision: autocast in PyTorch. Needs a built `hewn` and the environment of setup.sh; give it a quiet machine.
+latter with 12 rows); gpt2 is GPT-2 124M on 4 rows of 64 tokens, gpt2-1024 on one row of 1024. bf16 is mixed
+precision: autocast in PyTorch. Needs a built `hewn` and the environment of setup.sh; run it on a quiet machine.
 """
 
 import argparse
@@ -22,7 +22,7 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 GPT2 = ["configs/gpt2-124m.toml", "--vocab_size=50257", "--gradient_accumulation_steps=1"]
-# The same models and batches as in torch_step.py: how to ask for them, and how many steps are a round.
+# The same models and batches as in torch_step.py: their options, and the number of steps per round.
 HEWN_SHAPES = {
     "baby-gpt-cpu": (["configs/baby-gpt-cpu.toml", "--vocab_size=65"], 200),
     "baby-gpt": (["--vocab_size=65", "--n_layer=6", "--n_head=6", "--n_embd=384", "--block_size=256",
@@ -30,11 +30,11 @@ HEWN_SHAPES = {
     "gpt2": (GPT2 + ["--block_size=64", "--batch_size=4"], 10),
     "gpt2-1024": (GPT2 + ["--block_size=1024", "--batch_size=1"], 4),
 }
-LLMC = {"gpt2": ("llmc-4x64", 5), "gpt2-1024": ("llmc-1x1024", 3)}  # the program and its steps in a round
+LLMC = {"gpt2": ("llmc-4x64", 5), "gpt2-1024": ("llmc-1x1024", 3)}  # the program, and its steps per round
 
 
 def run(command):
-    """Its standard output as JSON, and the most memory it held, in bytes."""
+    """The command's standard output as JSON, and its peak memory in bytes."""
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     out, err = process.stdout.read(), process.stderr.read()
     _, status, usage = os.wait4(process.pid, 0)
@@ -58,7 +58,7 @@ def torch(args, mode):
 
 
 def make_llmc_files(folder):
-    """Random weights and tokens in the formats that llm.c's train_gpt2.c reads."""
+    """Writes random weights and tokens in the formats read by llm.c's train_gpt2.c."""
     import numpy
     layers, width, vocabulary, context = 12, 768, 50304, 1024
     parameters = (vocabulary + context + 2) * width + layers * (12 * width * width + 13 * width)

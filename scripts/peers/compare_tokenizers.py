@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Times byte pair encoding and its training with Hewn, tiktoken and Hugging Face's tokenizers, in turn, so that all see
-the same machine; checks that the ids are the same.
+"""Times byte pair encoding and its training with Hewn, tiktoken and Hugging Face's tokenizers, in alternation, so that
+all run under the same conditions; checks that the ids are the same.
 
     python3 scripts/peers/compare_tokenizers.py --vocabulary gpt2/ --encode book.txt ... --train book.txt ...
 
 Needs `pip install tiktoken tokenizers` and a built `hewn`. DIR/encoder.json and DIR/vocab.bpe are GPT-2's. The texts
-are encoded as one, on one thread; the peers get it whole and in parts of some kilobytes, and the faster way counts.
-Training is timed with all threads: Hewn's whole program, of Hugging Face the call alone. Give it a quiet machine.
+are encoded as one, on one thread; the peers encode it both whole and in parts of some kilobytes, and the faster way
+counts. Training is timed with all threads: Hewn's whole program, but only the call for Hugging Face. Run it on a
+quiet machine.
 """
 
 import argparse
@@ -36,7 +37,7 @@ def arguments():
 
 
 def printable_bytes():
-    """The character that GPT-2's files write for each byte."""
+    """The character that represents each byte in GPT-2's files."""
     plain = [*range(33, 127), *range(161, 173), *range(174, 256)]
     others = [b for b in range(256) if b not in plain]
     return {chr(b): b for b in plain} | {chr(256 + i): b for i, b in enumerate(others)}
@@ -65,7 +66,7 @@ def huggingface_ways(directory, text, parts):
 
 
 def parts_of(text):
-    """Paragraphs together up to some kilobytes; no ids change where a word, one line end and a letter meet."""
+    """Parts of some kilobytes. They begin with a letter after a single newline, where a cut does not change the ids."""
     parts, part = [], ""
     for line in re.split(r"(?<=\n)", text):
         if len(part) > 4096 and line[:1].isalpha() and part[-1] == "\n" and not part[-2].isspace():

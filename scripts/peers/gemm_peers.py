@@ -1,10 +1,12 @@
-"""Tables `hewn bench kernels --op=matmul --compare`: products of ours and of the libraries found, in turn.
+"""Prints tables of `hewn bench kernels --op=matmul --compare`: our products and those of the libraries found, timed in
+alternation.
 
-    scripts/peers/gemm_peers.sh                                        # all shapes, with what setup.sh installed
+    scripts/peers/gemm_peers.sh                                        # all shapes, with the libraries from setup.sh
     python3 scripts/peers/gemm_peers.py --threads 1 256x768x768        # with the system's libraries
     scripts/peers/gemm_peers.sh build/peers --dtype bf16 --peers onednn
 
-HEWN_OPENBLAS, HEWN_BLIS, HEWN_ONEDNN and HEWN_MKL name others. "hewn / best" is our speed over the fastest of them.
+HEWN_OPENBLAS, HEWN_BLIS, HEWN_ONEDNN and HEWN_MKL name other library files. "hewn / best" is our speed
+relative to the fastest of them.
 """
 
 import argparse
@@ -16,8 +18,8 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 PEERS = ["openblas", "blis", "onednn", "mkl"]
-# Square ones, GPT-2 124M with 256 and 1024 tokens, the character model with 768, and single tokens. Each is
-# timed as a layer's forward pass, its gradient by b transposed, and a weight's gradient.
+# Square products, GPT-2 124M with 256 and 1024 tokens, the character model with 768, and single tokens. Each is
+# timed as a layer's forward pass, as its gradient (with B transposed), and as a weight's gradient.
 SHAPES = ["512x512x512", "1024x1024x1024", "2048x2048x2048",
           "256x2304x768", "256x768x768", "256x3072x768", "256x768x3072", "256x50257x768",
           "1024x2304x768", "1024x768x768", "1024x3072x768", "1024x768x3072", "1024x50257x768",
@@ -26,7 +28,7 @@ SHAPES = ["512x512x512", "1024x1024x1024", "2048x2048x2048",
 
 
 def bench(hewn, shape, threads, repeat, peers, dtype):
-    """The rows of one shape, or None when a library is not there."""
+    """The rows of one shape, or None if a library is missing."""
     command = [hewn, "bench", "kernels", "--op=matmul", f"--shape={shape}", f"--threads={threads}",
                f"--dtype={dtype}", f"--repeat={repeat}", f"--compare={','.join(peers)}", "--json"]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

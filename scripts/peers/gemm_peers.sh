@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Our matrix products beside those of OpenBLAS, BLIS, oneDNN and MKL, as many as there are, as a table.
+# Compares our matrix products with those of OpenBLAS, BLIS, oneDNN and MKL, if found, and prints a table.
 #   scripts/peers/gemm_peers.sh [DIR [gemm_peers.py's options and shapes]]      (DIR of setup.sh; default: build/peers)
 set -euo pipefail
 cd "$(dirname "$0")/../.."

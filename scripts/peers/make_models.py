@@ -1,5 +1,5 @@
-"""Models with random weights as transformers writes them, each with the logits it computes in float32: directories for
-`HEWN_MODELS=DIR build/tests/test_model "models of transformers*"`, which opens them and compares.
+"""Writes models with random weights, as transformers saves them, with the logits that it computes in float32, for
+`HEWN_MODELS=DIR build/tests/test_model "models of transformers*"`, which opens and compares them.
 
   python3 scripts/peers/make_models.py DIR [gpt2-124M gpt2-355M llama llama-bf16-sharded mistral]
 """
@@ -23,7 +23,7 @@ MAKERS = {
 
 
 def spread(model):
-    """Fresh weights leave all logits nearly equal; wider ones, norms and biases that differ tell more."""
+    """Enlarges weights and varies norms and biases: with initial weights all logits would be nearly equal."""
     torch.manual_seed(7)
     with torch.no_grad():
         for name, p in model.named_parameters():

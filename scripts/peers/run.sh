@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Everything beside its peers, from nothing to the tables of docs/performance.md: the environment, then matrix
-# products, attention and training steps, each in turn with Hewn's. Half an hour on a quiet machine.
+# Runs all comparisons with peers for the tables of docs/performance.md: sets up the environment, then times
+# matrix products, attention and training steps in alternation with Hewn's. Takes half an hour on a quiet machine.
 #   [ONEDNN=DIR] [BLIS=DIR] [LLMC=DIR] scripts/peers/run.sh [DIR]       (default: build/peers)
 # Needs a built `hewn` in build/.
 set -euo pipefail

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# A throw-away environment for the comparisons beside this file: current PyTorch, OpenBLAS, oneDNN and MKL from
-# PyPI, and what it can build of peers whose source is given.
+# A throw-away environment for the comparisons in this folder: current PyTorch, OpenBLAS, oneDNN and MKL from
+# PyPI, and those peers that it can build from given source.
 #   [ONEDNN=DIR] [BLIS=DIR] [LLMC=DIR] scripts/peers/setup.sh [DIR]      (default: build/peers)
-# DIR/env.sh then says where everything is; the scripts read it. The oneDNN of PyPI that has a processor engine and
-# OpenMP is 3.2; a checkout of uxlfoundation/oneDNN in ONEDNN gives another, after an hour of compiling on two cores.
+# DIR/env.sh then lists the locations for the scripts. PyPI's only oneDNN with a processor engine and OpenMP
+# is 3.2; a checkout of uxlfoundation/oneDNN in ONEDNN is built instead, which takes an hour on two cores.
 # BLIS (flame/blis) is not on PyPI as a library.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -33,7 +33,7 @@ if [ -n "${BLIS:-}" ]; then
     "$(grep -q avx512f /proc/cpuinfo && echo skx || echo auto)" >/dev/null && make -j"$(nproc)" >/dev/null)
   blis=$(find "$dir/blis" -name 'libblis.so*' | sort | head -n 1)
 fi
-if [ -n "${LLMC:-}" ]; then  # its CPU program, for each batch and length that is compared
+if [ -n "${LLMC:-}" ]; then  # its CPU program, for each batch and length compared
   for size in 4x64 1x1024; do
     sed -e "s/int B = [0-9]*;/int B = ${size%x*};/" -e "s/int T = [0-9]*;/int T = ${size#*x};/" \
       "$LLMC/train_gpt2.c" >"$dir/llmc-$size.c"
@@ -42,7 +42,7 @@ if [ -n "${LLMC:-}" ]; then  # its CPU program, for each batch and length that i
 fi
 
 {
-  # PyPI's libraries find what they need in one folder.
+  # PyPI's libraries look for their dependencies in one folder.
   echo "export LD_LIBRARY_PATH=$dir/lib\${LD_LIBRARY_PATH:+:\$LD_LIBRARY_PATH}"
   [ -z "$openblas" ] || echo "export HEWN_OPENBLAS=$openblas"
   [ -z "$mkl" ] || echo "export HEWN_MKL=$mkl"

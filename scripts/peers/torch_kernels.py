@@ -2,9 +2,9 @@
 
     python scripts/peers/torch_kernels.py --device=cuda
 
-Median of the repetitions, by events of the GPU, on random numbers, operands changing so that a cache of 60 MB has
-lost them. TFLOP/s counts causal attention as half, its backward pass as 2.5 forward passes. On --device=cpu sizes are
-small, and the times say nothing: that tries the script.
+Prints the median of the repetitions, by GPU events, on random numbers. Operands rotate, so that a cache of 60 MB no
+longer holds them. TFLOP/s counts causal attention as half, its backward pass as 2.5 forward passes. --device=cpu
+tests the script: sizes are small and times meaningless.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 
 def seconds(device, work, operands, repeat):
-    """Median seconds of a call of work(*operands[i]), i going round."""
+    """Median time of a call of work(*operands[i]) in seconds, with i cycling."""
     calls = len(operands)
     for given in operands:
         work(*given)
@@ -52,7 +52,7 @@ def main():
         return torch.randn(shape, device=device, dtype=dtype, requires_grad=grad)
 
     def sets(shapes, dtype, grad=False):
-        """As many sets of operands as fill 240 MB."""
+        """Enough sets of operands to fill 240 MB."""
         made = [[random(shape, dtype, grad) for shape in shapes]]
         size = sum(t.numel() * t.element_size() for t in made[0])
         for _ in range(1 if small else max(0, 240_000_000 // size)):
@@ -62,7 +62,7 @@ def main():
     def row(what, shape, dtype, work, operands, flops=0, moved=0):
         try:
             took = seconds(device, work, operands, args.repeat)
-        except RuntimeError as problem:  # a backend that does not do this here
+        except RuntimeError as problem:  # this backend does not support it
             print(f"| {what} | {shape} | {dtype} | {str(problem).splitlines()[0][:60]} | | |")
             return
         speed = [f"{flops / took * 1e-12:.1f}" if flops else "", f"{moved / took * 1e-9:.0f}" if moved else ""]
@@ -74,7 +74,7 @@ def main():
             row("matmul", f"{n}x{n}x{n}", name, torch.matmul, sets([(n, n), (n, n)], dtype), 2 * n**3)
 
     B, H, T, D = (1, 2, 8, 8) if small else (8, 12, 1024, 64)
-    forward = 2 * B * H * T * T * D  # two products of 2 T T D, half of each unseen
+    forward = 2 * B * H * T * T * D  # two products of 2 T T D, half of each masked
     for name, backends in (("best", None), ("flash", SDPBackend.FLASH_ATTENTION), ("cudnn", SDPBackend.CUDNN_ATTENTION)):
         for dtype, kind in ((torch.bfloat16, "bf16"), (torch.float32, "f32")):
             if kind == "f32" and backends is not None:

@@ -2,9 +2,9 @@
 
     python torch_step.py --config baby-gpt-cpu --threads 2 --mode eager --seconds 10
 
-A step is zero_grad, forward, cross-entropy, backward, clipping to norm 1 and one AdamW update, in float32 or
-under bfloat16 autocast, on given token ids, with the fastest ways current PyTorch offers: scaled_dot_product_attention, fused AdamW,
-and torch.compile in mode "compile". Prints one line of JSON.
+A step is zero_grad, forward, cross-entropy, backward, clipping to norm 1 and one AdamW update, in float32 or under
+bfloat16 autocast, on given token ids, with the fastest methods of current PyTorch: scaled_dot_product_attention,
+fused AdamW, and torch.compile in mode "compile". Prints one line of JSON.
 """
 
 import argparse
@@ -21,15 +21,15 @@ CONFIGS = {
     # nanoGPT's CPU recipe for Tiny Shakespeare
     "baby-gpt-cpu": dict(n_layer=4, n_head=4, n_embd=128, vocab=65, batch=12, block=64, bias=False,
                          lr=1e-3, betas=(0.9, 0.99)),
-    # nanoGPT's GPU recipe for Tiny Shakespeare, with rows of 12 and no dropout
+    # nanoGPT's GPU recipe for Tiny Shakespeare, with 12 rows and no dropout
     "baby-gpt": dict(n_layer=6, n_head=6, n_embd=384, vocab=65, batch=12, block=256, bias=False,
                      lr=1e-3, betas=(0.9, 0.99)),
-    # GPT-2 124M on short rows, and on one of its full length
+    # GPT-2 124M on short rows, and on one row of its full length
     "gpt2": dict(n_layer=12, n_head=12, n_embd=768, vocab=50257, batch=4, block=64, bias=True,
                  lr=3e-4, betas=(0.9, 0.95)),
     "gpt2-1024": dict(n_layer=12, n_head=12, n_embd=768, vocab=50257, batch=1, block=1024, bias=True,
                       lr=3e-4, betas=(0.9, 0.95)),
-    # for a GPU, with the vocabulary filled up as nanoGPT does
+    # for a GPU, with the vocabulary padded as in nanoGPT
     "gpt2-8x1024": dict(n_layer=12, n_head=12, n_embd=768, vocab=50304, batch=8, block=1024, bias=True,
                         lr=3e-4, betas=(0.9, 0.95)),
 }
