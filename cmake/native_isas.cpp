@@ -1,4 +1,5 @@
-// Prints what CMake's HEWN_ISAS=native stands for: the widest vectors that this processor runs, and what adds to them.
+// Prints the value of CMake's HEWN_ISAS=native: the instruction set with this processor's widest vectors, and its
+// extensions.
 
 #include <cstdio>
 

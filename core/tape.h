@@ -116,7 +116,7 @@ struct Node {
   Shape shape;      ///< of the output
 };
 
-/// Observes a tape, for tools that print, check or time. Costs nothing if there is none.
+/// Observes a tape, for tools that print, check or time. Without an observer, it costs nothing.
 class TapeObserver {
  public:
   virtual ~TapeObserver() = default;

@@ -3,9 +3,9 @@
 //   "GGUF", u32 version, u64 number of tensors, u64 number of keys
 //   each key:     its name, u32 type, the value
 //   each tensor:  its name, u32 number of dimensions, u64 sizes (innermost first), u32 type, u64 offset in the data
-//   the data:     starts at the next multiple of the alignment (32 unless general.alignment says otherwise), and
+//   the data:     starts at the next multiple of the alignment (32, or general.alignment), and
 //                 each tensor is padded to such a multiple
-// Strings are a u64 length followed by as many bytes.
+// Strings are a u64 length followed by that many bytes.
 
 #include <cstddef>
 #include <cstdint>
