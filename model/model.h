@@ -37,7 +37,7 @@ class Model {
   /// Mean cross-entropy, in nats, of targets [B, T] (i32, -100 is ignored) given tokens [B, T] (i32): a
   /// scalar. Throws usage if the shapes do not match each other or the model.
   virtual Tensor loss(const Tensor& tokens, const Tensor& targets, const ForwardOptions& options = {}) = 0;
-  /// tokens [B, T] (i32) -> [B, T, V], or [B, 1, V] with `last_only`. Throws as `loss` does.
+  /// tokens [B, T] (i32) -> [B, T, V], or [B, 1, V] with `last_only`. Throws like `loss`.
   virtual Tensor logits(const Tensor& tokens, const ForwardOptions& options = {}) = 0;
   /// Whether this architecture can use a KvCache.
   virtual bool uses_cache() const { return false; }

@@ -18,8 +18,7 @@ struct Measurement {
   std::vector<double> seconds{};  ///< per call, one entry per repetition, ascending
   Counts counts{};                ///< of one call
   std::string hot_loop{};         ///< with --asm
-  double streamed =
-      0;  ///< bytes per second of the roof's stream, interleaved with the kernels; 0: not measured
+  double streamed = 0;  ///< bytes per second of the roof's stream, timed with the kernels; 0: not measured
 
   double best() const { return seconds.front(); }
   double median() const { return at(0.5); }

@@ -48,14 +48,13 @@ struct BenchPlan {
   std::vector<int> threads;  ///< for a GPU: its multiprocessors, set when it is opened
   std::vector<Isa> isas;     ///< for a GPU: cuda or emulated
   int64_t repeat = 5;
-  bool warm = true, cold = true;     ///< states of the operands
-  bool ladder = false;               ///< every rung instead of only the preferred one
-  std::string rung;                  ///< file of a plug-in rung
-  std::vector<std::string> compare;  ///< libraries
-  std::optional<std::vector<RunKernel>>
-      of_run;             ///< with --shapes-from: these sizes instead of the rooms' own
-  bool counters = false;  ///< report hardware counters
-  bool assembly = false;  ///< print the hottest loop of each
+  bool warm = true, cold = true;                 ///< states of the operands
+  bool ladder = false;                           ///< every rung instead of only the preferred one
+  std::string rung;                              ///< file of a plug-in rung
+  std::vector<std::string> compare;              ///< libraries
+  std::optional<std::vector<RunKernel>> of_run;  ///< with --shapes-from: these sizes
+  bool counters = false;                         ///< report hardware counters
+  bool assembly = false;                         ///< print the hottest loop of each
 };
 
 /// The room with this operation; null if there is none. Fast if the name begins with the room's name.

@@ -28,7 +28,7 @@ struct Special {
 /// How to treat the text of a special token inside a text to encode.
 enum class Specials {
   as_text,  ///< ordinary text
-  allowed,  ///< that token
+  allowed,  ///< the special token
   refused   ///< an error: throws ErrorCode::input
 };
 

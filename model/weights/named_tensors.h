@@ -20,9 +20,8 @@ struct TensorEntry {
   std::string name;
   DType dtype = DType::f32;
   std::vector<int64_t> shape = {};  ///< outermost first; empty for a single number
-  const void* data =
-      nullptr;       ///< row-major values; possibly not aligned to their size in other programs' files
-  size_t bytes = 0;  ///< as implied by shape and dtype
+  const void* data = nullptr;       ///< row-major; possibly unaligned in other programs' files
+  size_t bytes = 0;                 ///< as implied by shape and dtype
 };
 
 /// Tensors found by name. Their values live as long as this object; those of a mapped file are read when accessed.

@@ -12,7 +12,7 @@ namespace {
 // With a 10-bit fraction, each factor has a relative error of up to 2^-11; long sums have about the same.
 constexpr double tf32_tolerance = 2e-3;
 
-/// A handle of the library, and products on it.
+/// A handle of the library, and the products computed with it.
 class CuBlas {
  public:
   explicit CuBlas(const PeerCalls& peer)
