@@ -10,14 +10,14 @@ namespace {
 constexpr int threads = 128;
 
 template <class T>
-struct Turn {
+struct Rotation {
   T cosine, sine;
 };
 
 /// Computes position blockIdx.y, one pair per thread, in double: angles grow with the position, and a float
 /// would be too inaccurate.
 template <class T>
-__global__ void __launch_bounds__(threads, blocks_with(threads, 48)) make_table(Rotary a, Turn<T>* table) {
+__global__ void __launch_bounds__(threads, blocks_with(threads, 48)) make_table(Rotary a, Rotation<T>* table) {
   const int64_t i = int64_t{blockIdx.x} * threads + threadIdx.x;
   if (i >= a.D / 2) return;
   const double frequency = std::pow(a.base, -2 * static_cast<double>(i) / static_cast<double>(a.D));
@@ -30,13 +30,13 @@ __global__ void __launch_bounds__(threads, blocks_with(threads, 48)) make_table(
 /// One pair of a row per thread: blockIdx.x and threads count the pairs of all rows of a head, y and its
 /// strides the heads, z and its strides the batches.
 template <class T>
-__global__ void __launch_bounds__(threads, blocks_with(threads, 48)) turn(Rotary a, const Turn<T>* table) {
+__global__ void __launch_bounds__(threads, blocks_with(threads, 48)) rotate(Rotary a, const Rotation<T>* table) {
   const int64_t at = int64_t{blockIdx.x} * threads + threadIdx.x, pairs = a.D / 2;
   if (at >= a.T * pairs) return;
   const int64_t t = at / pairs, i = at % pairs;
   const bool half = a.pairs == RotaryPairs::half;
   const int64_t first = half ? i : 2 * i, second = half ? i + pairs : 2 * i + 1;
-  const Turn<T> by = table[at];
+  const Rotation<T> by = table[at];
   for (int64_t b = blockIdx.z; b < a.B; b += gridDim.z)
     for (int64_t h = blockIdx.y; h < a.H; h += gridDim.y) {
       const T* x = static_cast<const T*>(a.x.data) + b * a.x.batch + h * a.x.head + t * a.x.row;
@@ -52,11 +52,11 @@ unsigned at_most(int64_t n, unsigned most) { return n < most ? static_cast<unsig
 
 template <class T>
 void rotary(const Launch& on, const Rotary& a) {
-  auto* const table = static_cast<Turn<T>*>(on.scratch);
+  auto* const table = static_cast<Rotation<T>*>(on.scratch);
   launch(on, "rotary_table", {Extent(blocks_for(a.D / 2, threads), at_most(a.T, 65535)), threads},
          make_table<T>, a, table);
   const Extent blocks(blocks_for(a.T * (a.D / 2), threads), at_most(a.H, 65535), at_most(a.B, 65535));
-  launch(on, "rotary", {blocks, threads}, turn<T>, a, static_cast<const Turn<T>*>(table));
+  launch(on, "rotary", {blocks, threads}, rotate<T>, a, static_cast<const Rotation<T>*>(table));
 }
 
 }  // namespace

@@ -9,7 +9,7 @@ namespace {
 
 /// One row of D elements at position `at`.
 template <class T>
-void turn(const Rotary& a, int64_t at, const T* x, T* y) {
+void rotate(const Rotary& a, int64_t at, const T* x, T* y) {
   for (int64_t i = 0; i < a.D / 2; ++i) {
     const bool half = a.pairs == RotaryPairs::half;
     const int64_t first = half ? i : 2 * i, second = half ? i + a.D / 2 : 2 * i + 1;
@@ -29,7 +29,7 @@ void rotary(const Rotary& a) {
         const T* x = static_cast<const T*>(a.x.data) + b * a.x.batch + h * a.x.head + t * a.x.row;
         T* y = static_cast<T*>(a.y.data) + b * a.y.batch + h * a.y.head + t * a.y.row;
         if (h < a.rotated)
-          turn(a, a.start + t, x, y);
+          rotate(a, a.start + t, x, y);
         else
           for (int64_t d = 0; d < a.D; ++d) put(y[d], static_cast<double>(x[d]), a.to_y);
       }

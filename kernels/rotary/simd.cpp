@@ -50,7 +50,7 @@ HEWN_INLINE vf swap_neighbours(vf x) {
 }
 
 /// One row of D elements.
-HEWN_INLINE void turn(const Rotary& a, const float* x, const float* cosine, const float* sine, float* y) {
+HEWN_INLINE void rotate(const Rotary& a, const float* x, const float* cosine, const float* sine, float* y) {
   const auto put = [&](int64_t d, vf partner, auto lanes) {
     write(y + d, fma(load(cosine + d, lanes), load(x + d, lanes), load(sine + d, lanes) * partner), a.to_y,
           lanes);
@@ -82,7 +82,7 @@ void rotary_simd<Isa::HEWN_ISA>(const Launch& launch, const Rotary& a) {
             const float* from = x + b * a.x.batch + h * a.x.head + (first + row) * a.x.row;
             float* to = y + b * a.y.batch + h * a.y.head + (first + row) * a.y.row;
             if (h < a.rotated)
-              turn(a, from, table.cosine + row * a.D, table.sine + row * a.D, to);
+              rotate(a, from, table.cosine + row * a.D, table.sine + row * a.D, to);
             else
               for_lanes(0, a.D,
                         [&](int64_t d, auto lanes) { write(to + d, load(from + d, lanes), a.to_y, lanes); });

@@ -50,7 +50,7 @@ document.getElementById('most-threads').textContent = most_threads === 1 ? 'one 
 
 const intensities = range([0.05, 100, ...points.map(intensity)]);
 
-// One line for each ceiling: bandwidth times intensity up to the highest peak, or the peak.
+// One line per ceiling: a bandwidth rises with the intensity up to the highest peak; a peak is horizontal.
 function ceilingLines() {
   const named = (...ops) => ceilings.filter(r => ops.includes(r.op.slice(8)));
   const peaks = named('fma', 'matmul'), reads = named('read').length ? named('read') : named('copy');
@@ -62,7 +62,7 @@ function ceilingLines() {
           ...peaks.map(r => line(r, `${r.dtype} ${r.gflops.toFixed(0)} GFLOP/s`, false, [{x: low, y: r.gflops}, {x: high, y: r.gflops}]))];
 }
 
-// Names along the lines: slanting ones where they begin, level ones where they end; those too near to another are left out.
+// Names along the lines, at the start of rising ones and the end of horizontal ones; names that would overlap are omitted.
 const lineNames = {id: 'lineNames', afterDatasetsDraw(chart) {
   const g = chart.ctx, taken = [];
   g.save();
@@ -107,7 +107,7 @@ function drawRoofline() {
                   `${name(c.raw.row)}: ${c.raw.y.toFixed(1)} GFLOP/s, ${c.raw.row.roof_percent.toFixed(0)}% of its roof (${c.raw.row.bound})`}}}}});
 }
 
-// At the end of each bar its time, and how much faster it is than the first.
+// Labels each bar, at its end, with its time and its gain over the first rung.
 const barTimes = {id: 'barTimes', afterDatasetsDraw(chart) {
   const g = chart.ctx, rungs = chart.data.rungs;
   g.save();

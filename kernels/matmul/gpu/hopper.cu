@@ -32,11 +32,11 @@ struct HopperTile {
 };
 
 /// The stage of the n-th tile of K, and the parity of the phase that ends when the stage is full.
-struct StageTurn {
+struct StagePhase {
   int stage;
   uint32_t parity;
 };
-__host__ __device__ constexpr StageTurn turn_of(int n) {
+__host__ __device__ constexpr StagePhase stage_phase(int n) {
   return {n % HopperTile::stages, static_cast<uint32_t>(n / HopperTile::stages % 2)};
 }
 
@@ -88,10 +88,10 @@ __global__ void __launch_bounds__(HopperTile::threads, 2)
     if (warp == Tile::multiplying / 32) {
       if (lane == 0)
         for (int n = 0; n < steps; ++n) {
-          const StageTurn turn = turn_of(n);
-          Tile::Stage& stage = stages[turn.stage];
-          Barrier& full = barriers.full[turn.stage];
-          if (n >= Tile::stages) await_phase(barriers.empty[turn.stage], turn.parity ^ 1);
+          const StagePhase at = stage_phase(n);
+          Tile::Stage& stage = stages[at.stage];
+          Barrier& full = barriers.full[at.stage];
+          if (n >= Tile::stages) await_phase(barriers.empty[at.stage], at.parity ^ 1);
           arrive_expecting(full, sizeof(Tile::Stage));
           fetch<Tile::rows, trans_a>(stage.a, map_a, place.m * Tile::rows, k0 + n * Tile::depth, full);
           fetch<Tile::cols, !trans_b>(stage.b, map_b, place.n * Tile::cols, k0 + n * Tile::depth, full);
@@ -99,11 +99,11 @@ __global__ void __launch_bounds__(HopperTile::threads, 2)
       __syncwarp();
     } else {
       for (int n = 0; n < steps; ++n) {
-        const StageTurn turn = turn_of(n);
-        Tile::Stage& stage = stages[turn.stage];
+        const StagePhase at = stage_phase(n);
+        Tile::Stage& stage = stages[at.stage];
         // 64 rows of A: eight pieces of 1024 bytes, or a single box if memory rows run along the rows of A.
         const uint32_t a = shared_address(stage.a + warp / 4 * 64 * Tile::depth), b = shared_address(stage.b);
-        await_phase(barriers.full[turn.stage], turn.parity);
+        await_phase(barriers.full[at.stage], at.parity);
         begin_products();
 #pragma unroll
         for (int k = 0; k < Tile::depth; k += 16)
@@ -111,7 +111,7 @@ __global__ void __launch_bounds__(HopperTile::threads, 2)
                                             descriptor_of(operand_at<!trans_b, Tile::depth>(b, k)));
         end_products();
         await_products<1>();  // the products of the previous step, whose stage is free now
-        if (n > 0 && lane == 0) arrive(barriers.empty[turn_of(n - 1).stage]);
+        if (n > 0 && lane == 0) arrive(barriers.empty[stage_phase(n - 1).stage]);
       }
       await_products<0>();
     }
