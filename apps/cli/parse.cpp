@@ -61,6 +61,16 @@ void take_command(std::vector<std::string>& words, Call& call) {
           did_you_mean(second, seconds), "\nSee `hewn ", first, " --help`.");
 }
 
+// The keys of a configuration that `command` reads. A configuration describes a training run, as does the one that a
+// run keeps: commands that do not train skip the keys of `train` that they do not have.
+std::vector<Assignment> read_config_for(const Command& command, const std::string& path) {
+  const Command& train = *find_command("train");
+  std::vector<Assignment> keys = read_config(path);
+  std::erase_if(
+      keys, [&](const Assignment& a) { return !find_option(command, a.key) && find_option(train, a.key); });
+  return keys;
+}
+
 }  // namespace
 
 Call parse(const std::vector<std::string>& all) {
@@ -87,7 +97,7 @@ Settings resolve(const Call& call) {
     }
     require(config.empty(), "two configurations, ", config, " and ", argument, "; give one");
     config = argument;
-    settings.fill(read_config(argument));
+    settings.fill(read_config_for(*call.command, argument));
   }
   return settings;
 }

@@ -130,6 +130,20 @@ TEST_CASE("mistakes in a configuration are named by line and column") {
   CHECK_FAILS(hewn({"data", "corpus", "a.toml", "b.toml"}), 3, "a.toml");
 }
 
+TEST_CASE("a run's configuration is read by commands that do not train") {
+  const TempDir dir;
+  const std::string out = (dir / "run").string(), config = (dir / "run/config.toml").string();
+  REQUIRE(hewn({"train", "--n_layer=1", "--n_head=2", "--n_embd=16", "--max_iters=0", "--decay_lr=false",
+                "--out_dir=" + out})
+              .exit_code == 0);
+  const auto plan = hewn({"plan", config});
+  INFO(plan.err);
+  CHECK(plan.exit_code == 0);
+  CHECK(hewn({"bench", "sample", config, "--max_new_tokens=2"}).exit_code == 0);
+  write_file(config, "n_embd = 16\nladder = true\n");
+  CHECK_FAILS(hewn({"plan", config}), 2, "config.toml:2:1: 'ladder' is a key of bench kernels, not of plan");
+}
+
 TEST_CASE("characters beyond ASCII are taken in strings and comments of a configuration") {
   const TempDir dir;
   const auto with = [&](const std::string& text) {
