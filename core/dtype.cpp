@@ -25,7 +25,7 @@ DType dtype_from_name(std::string_view name) {
     if (name == n.name || name == n.long_name) return n.type;
     known += (known.empty() ? "" : ", ") + std::string(n.name);
   }
-  fail(ErrorCode::usage, "unknown dtype \"", name, "\"; known are ", known);
+  fail(ErrorCode::usage, "unknown dtype \"", name, "\"; expected one of ", known);
 }
 
 Float16::Float16(float x) {

@@ -32,7 +32,7 @@ class Probe {
     for (const Tensor& t : inputs) start_.push_back(t.values<double>());
     const NoGrad none;
     const Tensor y = f(inputs);
-    require(y.dtype() == DType::f64, "gradcheck needs a function of f64 values, got ", name_of(y.dtype()));
+    require(y.dtype() == DType::f64, "gradcheck needs a function of f64 values; got ", name_of(y.dtype()));
     weights_ = random_normals(rng, y.numel());
     const std::vector<double> values = y.doubles();
     for (size_t i = 0; i < values.size(); ++i) size_ += std::abs(values[i] * weights_[i]);

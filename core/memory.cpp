@@ -104,7 +104,7 @@ void Pool::trim() noexcept {
 }
 
 void Pool::begin_trace() {
-  require(!tracing_, "two traces of a pool at a time");
+  require(!tracing_, "a pool can have only one trace at a time");
   tracing_ = true;
 }
 

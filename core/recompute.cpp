@@ -5,7 +5,7 @@
 namespace hewn {
 namespace {
 
-constexpr OpInfo recompute_info{"recompute", "y = f(x)", "dx = dy df/dx, from f(x) computed once more"};
+constexpr OpInfo recompute_info{"recompute", "y = f(x)", "dx = dy df/dx, with f(x) recomputed"};
 
 struct RecomputeNode final : Node {
   Saved x;

@@ -18,7 +18,7 @@ Shape::Shape(std::span<const int64_t> sizes) : rank_(static_cast<int>(sizes.size
 }
 
 int Shape::axis(int i) const {
-  require(i >= -rank_ && i < rank_, "dimension ", i, " of a tensor of shape ", str());
+  require(i >= -rank_ && i < rank_, "dimension ", i, " is out of range for a tensor of shape ", str());
   return i < 0 ? i + rank_ : i;
 }
 
@@ -36,7 +36,7 @@ Shape Shape::without(int i) const {
 }
 
 Shape Shape::inserted(int i, int64_t size) const {
-  require(rank_ < max_rank && i >= 0 && i <= rank_, "cannot insert dimension ", i, " into ", str());
+  require(rank_ < max_rank && i >= 0 && i <= rank_, "cannot insert dimension ", i, " into shape ", str());
   std::array<int64_t, max_rank> s = sizes_;
   std::copy_backward(s.begin() + i, s.begin() + rank_, s.begin() + rank_ + 1);
   s[static_cast<size_t>(i)] = size;
@@ -71,7 +71,7 @@ Shape broadcast(const Shape& a, const Shape& b) {
   std::array<int64_t, max_rank> sizes{};
   for (int back = 1; back <= rank; ++back) {
     const int64_t x = back <= a.rank() ? a[-back] : 1, y = back <= b.rank() ? b[-back] : 1;
-    require(x == y || x == 1 || y == 1, "shapes ", a, " and ", b, " do not broadcast");
+    require(x == y || x == 1 || y == 1, "shapes ", a, " and ", b, " cannot be broadcast together");
     sizes[static_cast<size_t>(rank - back)] = x == 1 ? y : x;
   }
   return Shape(std::span<const int64_t>(sizes.data(), static_cast<size_t>(rank)));

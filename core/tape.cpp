@@ -27,8 +27,8 @@ void add_into(const Tensor& sum, const Tensor& term) {
 }  // namespace
 
 void require_grad(Tensor& t, std::string name, Tensor grad_buffer) {
-  require(is_float(t.dtype()), "a tensor of ", name_of(t.dtype()), " cannot require a gradient");
-  require(!t.variable(), "tensor ", name, " already has a place on the tape");
+  require(is_float(t.dtype()), "a tensor of dtype ", name_of(t.dtype()), " cannot require a gradient");
+  require(!t.variable(), "tensor ", name, " is already on the tape");
   auto variable = std::make_shared<Variable>();
   variable->name = std::move(name);
   variable->grad = std::move(grad_buffer);
@@ -36,12 +36,12 @@ void require_grad(Tensor& t, std::string name, Tensor grad_buffer) {
 }
 
 Tensor grad_of(const Tensor& leaf) {
-  require(leaf.requires_grad(), "gradient of a tensor that requires none");
+  require(leaf.requires_grad(), "gradient of a tensor that does not require one");
   return leaf.variable()->has_grad ? leaf.variable()->grad : Tensor();
 }
 
 void clear_grad(const Tensor& leaf) {
-  require(leaf.requires_grad(), "gradient of a tensor that requires none");
+  require(leaf.requires_grad(), "gradient of a tensor that does not require one");
   leaf.variable()->has_grad = false;
 }
 
@@ -51,7 +51,7 @@ const Tensor& Saved::get() const {
   if (tensor_.defined() && tensor_.storage()->version != version_)
     fail(ErrorCode::failed, "a tensor of shape ", tensor_.shape(),
          " saved for the backward pass was changed in place: version ", tensor_.storage()->version,
-         ", saved at version ", version_, "; clone() it before changing it");
+         ", saved at version ", version_, "; clone() it before changing it in place");
   return tensor_;
 }
 
@@ -71,7 +71,7 @@ Grads::Target Grads::at(size_t i) {
 void Grads::give(size_t i, const Tensor& grad) {
   Variable& v = *inputs_[i];
   require(grad.shape() == likes_[i].shape() && grad.dtype() == likes_[i].dtype(), "gradient of shape ",
-          grad.shape(), " for an input of shape ", likes_[i].shape());
+          grad.shape(), " for an input of shape ", likes_[i].shape(), "; shape and dtype must be the same");
   if (!is_leaf(v) && !v.has_grad) {
     v.grad = grad.detached();
     v.has_grad = true;
@@ -142,13 +142,14 @@ Tensor Tape::push(Tensor y, const Tensor* inputs, size_t n_inputs, std::unique_p
 }
 
 void Tape::backward(const Tensor& y, const BackwardOptions& options, double seed) {
-  require(y.numel() == 1, "backward from a tensor of shape ", y.shape(), " needs a gradient to start from");
+  require(y.numel() == 1, "backward from a tensor of shape ", y.shape(),
+          " needs an initial gradient, as it is not a single number");
   Tensor dy = y.like();
   if (y.dtype() == DType::f64) {
     dy.upload(&seed);
   } else {
-    require(y.dtype() == DType::f32, "backward from a loss of ", name_of(y.dtype()),
-            "; f32 or f64 is needed");
+    require(y.dtype() == DType::f32, "backward from a loss of dtype ", name_of(y.dtype()),
+            "; expected f32 or f64");
     const auto narrow = static_cast<float>(seed);
     dy.upload(&narrow);
   }
@@ -161,9 +162,9 @@ void Tape::backward(const Tensor& y, const Tensor& dy, const BackwardOptions& op
               entries_[static_cast<size_t>(output->node)].output == output,
           "backward from a tensor that is not on this tape");
   require(!entries_[static_cast<size_t>(output->node)].settled,
-          "backward ran on this tape already; record again");
-  require(dy.shape() == y.shape() && dy.dtype() == y.dtype(), "gradient of shape ", dy.shape(), " for shape ",
-          y.shape());
+          "backward has already run on this tape; record a new one");
+  require(dy.shape() == y.shape() && dy.dtype() == y.dtype(), "gradient of shape ", dy.shape(),
+          " for a tensor of shape ", y.shape(), "; shape and dtype must be the same");
   const NoGrad none;
   const InPhase phase(Phase::backward);
   Variable& start = *output;

@@ -56,8 +56,8 @@ Tensor Tensor::over(std::shared_ptr<Storage> storage, DType dtype, const Shape& 
   t.strides_ = contiguous_strides(shape);
   t.dtype_ = dtype;
   t.storage_ = std::move(storage);
-  require(t.bytes() <= t.storage_->bytes, "tensor of shape ", shape, " and ", name_of(dtype),
-          " over a storage of ", t.storage_->bytes, " bytes");
+  require(t.bytes() <= t.storage_->bytes, "a tensor of shape ", shape, " and dtype ", name_of(dtype),
+          " does not fit in a storage of ", t.storage_->bytes, " bytes");
   return t;
 }
 
@@ -78,12 +78,12 @@ bool Tensor::is_contiguous() const {
 }
 
 void* Tensor::data() const {
-  require(defined(), "data of an undefined tensor");
+  require(defined(), "an undefined tensor has no data");
   return static_cast<uint8_t*>(storage_->data) + static_cast<size_t>(offset_) * size_of(dtype_);
 }
 
 void Tensor::expect(DType dtype) const {
-  require(dtype_ == dtype, "tensor of ", name_of(dtype_), " used as ", name_of(dtype));
+  require(dtype_ == dtype, "a tensor of dtype ", name_of(dtype_), " is used as ", name_of(dtype));
 }
 
 void Tensor::download(void* host) const {
@@ -115,13 +115,14 @@ std::vector<double> Tensor::doubles() const {
 }
 
 double Tensor::item() const {
-  require(numel() == 1, "item() of a tensor of shape ", shape_, "; it needs exactly one element");
+  require(numel() == 1, "item() of a tensor of shape ", shape_, "; expected exactly one element");
   return doubles()[0];
 }
 
 Tensor Tensor::viewed(const Shape& shape) const {
   require(is_contiguous(), "view of a tensor whose elements are not contiguous; call contiguous() first");
-  require(shape.numel() == numel(), "view of shape ", shape_, " as ", shape);
+  require(shape.numel() == numel(), "a tensor of shape ", shape_, " cannot be viewed as ", shape,
+          ": the numbers of elements differ");
   Tensor t = detached();
   t.shape_ = shape;
   t.strides_ = contiguous_strides(shape);
@@ -139,7 +140,7 @@ Tensor Tensor::transposed(int i, int j) const {
 Tensor Tensor::sliced(int dim, int64_t start, int64_t length) const {
   const int d = shape_.axis(dim);
   require(start >= 0 && length >= 0 && start <= shape_[d] - length, "slice [", start, ", ", start + length,
-          ") of dimension ", d, " of a tensor of shape ", shape_);
+          ") of dimension ", d, " is out of range for a tensor of shape ", shape_);
   Tensor t = detached();
   t.shape_ = shape_.with(d, length);
   t.offset_ += start * strides_[static_cast<size_t>(d)];
@@ -154,8 +155,8 @@ Tensor Tensor::strided(const Shape& shape, const Strides& strides, int64_t offse
   }
   require(shape.numel() == 0 ||
               (first >= 0 && static_cast<size_t>(last + 1) * size_of(dtype_) <= storage_->bytes),
-          "strided view of shape ", shape, " at ", offset, " leaves its storage of ", storage_->bytes,
-          " bytes");
+          "a strided view of shape ", shape, " at offset ", offset, " exceeds its storage of ",
+          storage_->bytes, " bytes");
   Tensor t = detached();
   t.shape_ = shape;
   t.strides_ = strides;
@@ -176,9 +177,10 @@ void Tensor::upload(const void* host) {
 }
 
 void Tensor::copy_from(const Tensor& other) {
-  require(shape_ == other.shape_ && dtype_ == other.dtype_ && &device() == &other.device(), "copy of a ",
-          name_of(other.dtype_), " tensor ", other.shape_, " into ", name_of(dtype_), " ", shape_);
-  require(is_contiguous() && other.is_contiguous(), "copy of a tensor whose elements are not contiguous");
+  require(shape_ == other.shape_ && dtype_ == other.dtype_ && &device() == &other.device(), "cannot copy a ",
+          name_of(other.dtype_), " tensor of shape ", other.shape_, " into a ", name_of(dtype_),
+          " tensor of shape ", shape_);
+  require(is_contiguous() && other.is_contiguous(), "copy between tensors whose elements are not contiguous");
   device().copy(data(), other.data(), bytes());
   changed();
 }

@@ -10,7 +10,8 @@
 namespace hewn {
 namespace {
 
-static_assert(std::endian::native == std::endian::little, "files are written in the machine's byte order");
+static_assert(std::endian::native == std::endian::little,
+              "file formats are little-endian; big-endian machines are not supported");
 
 // The five odd primes of the specification; all arithmetic is modulo 2^64.
 constexpr uint64_t p1 = 0x9E3779B185EBCA87u, p2 = 0xC2B2AE3D27D4EB4Fu, p3 = 0x165667B19E3779F9u,

@@ -31,7 +31,7 @@ std::string advice(int error, const std::string& path) {
     case ENOENT: {
       const std::string directory = directory_of(path);
       std::error_code ignored;
-      if (!std::filesystem::exists(directory, ignored)) return "; there is no directory " + directory;
+      if (!std::filesystem::exists(directory, ignored)) return "; there is no such directory: " + directory;
       return "; check the name";
     }
     case EACCES:
@@ -39,9 +39,10 @@ std::string advice(int error, const std::string& path) {
     case ENOSPC:
     case EDQUOT: return "; free some space or write elsewhere";
     case EFBIG:
-      return "; a limit on file sizes is set (ulimit -f) or the file system cannot hold files this large";
-    case EROFS: return "; write elsewhere";
-    case EIO: return "; the disk may be failing, look into the system's log";
+      return "; raise the limit on file sizes (ulimit -f), or write to a file system that can hold files "
+             "this large";
+    case EROFS: return "; write elsewhere, as this file system is read-only";
+    case EIO: return "; the disk may be failing, check the system log";
     case EMFILE: return "; raise the limit with ulimit -n";
     default: return "";
   }
@@ -89,8 +90,7 @@ MappedFile::MappedFile(std::string path) : path_(std::move(path)) {
   const Descriptor file(
       open_to_read(path_, status, O_NONBLOCK));  // opening a pipe must not wait for its writer
   if (!S_ISREG(status.st_mode)) {
-    fail(ErrorCode::input, path_,
-         ": is a pipe or a device; expected a regular file, so save its content to one first");
+    fail(ErrorCode::input, path_, ": is a pipe or a device; save its content to a regular file first");
   }
   size_ = static_cast<size_t>(status.st_size);
   if (size_ == 0) return;
@@ -160,7 +160,7 @@ void AtomicFile::give_up(int error) {
 }
 
 void AtomicFile::append(const void* data, size_t size) {
-  require(fd_ >= 0, path_, ": append after commit or after a failure");
+  require(fd_ >= 0, path_, ": append() after commit() or after a failure");
   checksum_.update(data, size);
   size_ += size;
   if (buffer_.size() + size > chunk_bytes) flush();
@@ -178,7 +178,7 @@ void AtomicFile::flush() {
 }
 
 FileSum AtomicFile::commit() {
-  require(fd_ >= 0, path_, ": commit after commit or after a failure");
+  require(fd_ >= 0, path_, ": commit() after commit() or after a failure");
   flush();
   if (::fsync(fd_) != 0) give_up(errno);
   if (::rename(temporary_.c_str(), path_.c_str()) != 0) give_up(errno);
@@ -234,7 +234,7 @@ std::string read_small_file(const std::string& path, size_t max_bytes) {
     size += n;
     if (n == 0) break;
     if (size > max_bytes)
-      fail(ErrorCode::input, path, ": larger than the ", max_bytes, " bytes expected here at most");
+      fail(ErrorCode::input, path, ": is larger than ", max_bytes, " bytes, the most that are accepted here");
   }
   content.resize(size);
   return content;
