@@ -31,7 +31,7 @@ std::string advice(int error, const std::string& path) {
     case ENOENT: {
       const std::string directory = directory_of(path);
       std::error_code ignored;
-      if (!std::filesystem::exists(directory, ignored)) return "; there is no such directory: " + directory;
+      if (!std::filesystem::exists(directory, ignored)) return "; there is no directory " + directory;
       return "; check the name";
     }
     case EACCES:

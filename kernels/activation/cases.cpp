@@ -111,11 +111,11 @@ Cases activation_cases(const CaseRequest& request) {
   if (request.bench) sizes = {768 * 512, 256 * 3072};
   Cases cases;
   if (request.shape.find('x') != std::string::npos) {
-    const auto matrix = parse_sizes(request.shape, 2, "RxC of SwiGLU, or N");
+    const auto matrix = parse_sizes(request.shape, 2, "RxC for SwiGLU, or N");
     add_swiglu(cases, request, matrix[0], matrix[1]);
     return cases;
   }
-  if (!request.shape.empty()) sizes = parse_sizes(request.shape, 1, "N, or RxC of SwiGLU");
+  if (!request.shape.empty()) sizes = parse_sizes(request.shape, 1, "N, or RxC for SwiGLU");
   for (const ActivationRow& row : activation_table)
     for (const int64_t n : sizes) {
       const std::string shape = std::to_string(n) + name_of(row.kind);

@@ -7,17 +7,17 @@ namespace {
 
 template <class A>
 const char* only_f32(const A& a) {
-  return a.dtype == DType::f32 ? nullptr : "only f32";
+  return a.dtype == DType::f32 ? nullptr : "f32 only";
 }
 
 const char* only_f32_gelu(const ActivationForward& a) {
-  if (a.kind != Activation::gelu_tanh) return "only tanh-GELU";
+  if (a.kind != Activation::gelu_tanh) return "tanh-GELU only";
   return only_f32(a);
 }
 
 constexpr Rung<ActivationForward> forward_rungs[] = {
     {.name = "reference",
-     .idea = "one element at a time, functions of the C library in double",
+     .idea = "one element at a time, with the C library's functions in double",
      .run = scalar<ActivationForward>(activation_reference)},
     {.name = "float",
      .idea =
@@ -37,7 +37,7 @@ constexpr Rung<ActivationForward> forward_rungs[] = {
 
 constexpr Rung<ActivationBackward> backward_rungs[] = {
     {.name = "reference",
-     .idea = "one element at a time, functions of the C library in double",
+     .idea = "one element at a time, with the C library's functions in double",
      .run = scalar<ActivationBackward>(activation_reference)},
     {.name = "vector",
      .idea = "the derivative recomputed from x, so that only x is kept; a vector at a time",
@@ -52,7 +52,7 @@ constexpr Rung<ActivationBackward> backward_rungs[] = {
 
 constexpr Rung<SwigluForward> swiglu_rungs[] = {
     {.name = "reference",
-     .idea = "one element at a time, functions of the C library in double",
+     .idea = "one element at a time, with the C library's functions in double",
      .run = scalar<SwigluForward>(swiglu_reference)},
     {.name = "vector",
      .idea = "silu and product in one pass: only the result is written",
@@ -65,7 +65,7 @@ constexpr Rung<SwigluForward> swiglu_rungs[] = {
 
 constexpr Rung<SwigluBackward> swiglu_backward_rungs[] = {
     {.name = "reference",
-     .idea = "one element at a time, functions of the C library in double",
+     .idea = "one element at a time, with the C library's functions in double",
      .run = scalar<SwigluBackward>(swiglu_reference)},
     {.name = "vector",
      .idea = "both gradients from one exponential, recomputed from gate",

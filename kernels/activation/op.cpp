@@ -79,7 +79,7 @@ void require_floats(const OpInfo& info, const char* name, const Tensor& x) {
   require(x.is_contiguous(), info.name, ": ", name, " of shape ", x.shape(),
           " is a view; call contiguous() first");
   require(x.dtype() == DType::f32 || x.dtype() == DType::f64, info.name, ": ", name, " is ",
-          name_of(x.dtype()), "; f32 or f64 is needed");
+          name_of(x.dtype()), "; expected f32 or f64");
 }
 
 }  // namespace
@@ -99,7 +99,8 @@ Tensor swiglu(const Tensor& gate, const Tensor& up) {
   require_floats(swiglu_info, "gate", gate);
   require_floats(swiglu_info, "up", up);
   require(gate.shape() == up.shape() && gate.dtype() == up.dtype(), "swiglu: gate is ", name_of(gate.dtype()),
-          " ", gate.shape(), ", up ", name_of(up.dtype()), " ", up.shape(), "; they must be alike");
+          " ", gate.shape(), ", up ", name_of(up.dtype()), " ", up.shape(),
+          "; expected the same dtype and shape");
   Tensor y = gate.like();
   const int64_t n = gate.numel();
   run(gate.device(), SwigluForward{gate.dtype(), 1, n, n, gate.data(), up.data(), y.data()});
@@ -110,7 +111,7 @@ Tensor swiglu(const Tensor& x) {
   const InOp op(swiglu_info);
   require_floats(swiglu_info, "x", x);
   require(x.rank() > 0 && x.dim(-1) > 0 && x.dim(-1) % 2 == 0, "swiglu: x is ", x.shape(),
-          "; its last dimension must hold gate and up, of one length");
+          "; its last dimension must hold gate and up, both of the same length");
   const int64_t F = x.dim(-1) / 2;
   Tensor y = x.like(x.shape().with(x.rank() - 1, F));
   run(x.device(), SwigluForward{x.dtype(), x.rows(), F, 2 * F, x.data(), element(x, F), y.data()});

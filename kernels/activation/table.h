@@ -136,7 +136,8 @@ consteval bool one_row_each() {
       return false;
   return at == n_activations;
 }
-static_assert(one_row_each(), "activation_table needs a whole row for each Activation, in its order");
+static_assert(one_row_each(),
+              "activation_table must have a complete row for each Activation, in the same order");
 
 /// The row of an activation.
 constexpr const ActivationRow& row_of(Activation kind) { return activation_table[static_cast<int>(kind)]; }

@@ -233,7 +233,8 @@ Size parse_size(const std::string& text) {
     return {s[0], s[1], s[2], s[3], s[4]};
   }
   const auto s = parse_sizes(text, 7, "BxHxTQxTKxDxHKVxWINDOW");
-  require(s[1] % s[5] == 0, "shape \"", text, "\": ", s[5], " key heads do not divide ", s[1], " heads");
+  require(s[1] % s[5] == 0, "shape \"", text, "\": the number of key heads, ", s[5],
+          ", does not divide the number of heads, ", s[1]);
   return {s[0], s[1], s[2], s[3], s[4], 0, s[5], std::min(s[6], s[3])};
 }
 
@@ -289,7 +290,8 @@ Cases attention_cases(const CaseRequest& request) {
   std::vector<Size> sizes;
   if (!request.shape.empty()) {
     sizes.push_back(parse_size(request.shape));
-    require(sizes[0].Tq <= sizes[0].Tk, "shape \"", request.shape, "\" has more queries than keys");
+    require(sizes[0].Tq <= sizes[0].Tk, "shape \"", request.shape,
+            "\" has more queries than keys; expected as many or fewer");
   } else if (request.bench) {
     sizes = {{12, 4, 64, 64, 32},     {4, 12, 64, 64, 64},           {4, 12, 64, 64, 64, 0.1},
              {1, 12, 1024, 1024, 64}, {1, 12, 1024, 1024, 64, 0, 4}, {1, 12, 1024, 1024, 64, 0, 12, 256},

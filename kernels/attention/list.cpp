@@ -40,7 +40,7 @@ const char* no_bf16(const A& a) {
 template <class A>
 const char* enough_queries(const A& a) {
   if (a.dtype != DType::f32) return "f32 only";
-  return a.Tq < 8 ? "fewer than 8 queries would leave most lanes empty" : nullptr;
+  return a.Tq < 8 ? "at least 8 queries only: fewer would leave most lanes empty" : nullptr;
 }
 
 const char* plain_queries(const AttentionForward& a) {
@@ -54,13 +54,13 @@ const char* gpu_counts(const A& a) {
   return a.Tk < most / 2 && a.D < most / 2 && a.B * a.H < most && a.B * a.H * (a.Tq / 64 + 1) < most &&
                  a.B * a.Hkv * (a.Tk / 64 + 1) < most
              ? nullptr
-             : "more positions or heads than 32 bits count";
+             : "more positions or heads than 32 bits can count";
 }
 
 template <class A>
 const char* gpu_tiles(const A& a) {
   if (a.dtype != DType::f32) return "f32 only";
-  return a.D <= most_tiled_width ? gpu_counts(a) : "heads wider than 128";
+  return a.D <= most_tiled_width ? gpu_counts(a) : "heads of at most 128 only";
 }
 
 size_t gpu_scores(const AttentionForward& a, int) {
@@ -69,7 +69,7 @@ size_t gpu_scores(const AttentionForward& a, int) {
 
 const char* gpu_lesson(const AttentionForward& a) {
   const char* const why = no_bf16(a) ? no_bf16(a) : gpu_counts(a);
-  return !why && gpu_scores(a, 1) > size_t{1} << 30 ? "scores of more than 1 GiB" : why;
+  return !why && gpu_scores(a, 1) > size_t{1} << 30 ? "scores of at most 1 GiB only" : why;
 }
 
 template <class H>
@@ -88,8 +88,8 @@ bool in_pieces(const AttentionBackward& a) {
 template <class A>
 const char* gpu_bf16(const A& a) {
   if (a.dtype != DType::bf16) return "bf16 only";
-  if (a.D > most_tiled_width) return "heads wider than 128";
-  return a.D % 8 == 0 && in_pieces(a) ? gpu_counts(a) : "rows are not whole pieces of 16 bytes";
+  if (a.D > most_tiled_width) return "heads of at most 128 only";
+  return a.D % 8 == 0 && in_pieces(a) ? gpu_counts(a) : "rows aligned to 16 bytes only";
 }
 
 /// For dy_i . y_i of each query.

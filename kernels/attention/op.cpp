@@ -25,13 +25,13 @@ struct Dims {
 
 AttentionSizes sizes_of(const Tensor& q, const Dims& n, const AttentionOptions& options) {
   require(options.window >= 0, "causal_attention: window = ", options.window,
-          "; it must be the number of keys a query sees, or 0 for all");
+          "; expected the number of keys that a query attends to, or 0 for all");
   require(options.dropout >= 0 && options.dropout < 1, "causal_attention: dropout = ", options.dropout,
-          "; it must be in [0, 1)");
+          "; expected 0 to less than 1");
   const Tensor& state = options.step_state;
   if (options.dropout > 0)
     require(state.defined() && state.dtype() == DType::u8 && state.bytes() == sizeof(StepState),
-            "causal_attention: dropout needs step_state, u8 [", sizeof(StepState), "]");
+            "causal_attention: dropout requires step_state, u8 [", sizeof(StepState), "]");
   return {.dtype = q.dtype(),
           .B = n.B,
           .H = n.H,
@@ -119,12 +119,13 @@ void require_heads(const Tensor& q, const Tensor& k, const Tensor& v) {
                       q.shape() == k.shape().with(1, q.dim(1)).with(2, q.dim(2)) && q.numel() > 0 &&
                       q.dim(2) <= k.dim(2) && q.dim(1) % k.dim(1) == 0;
   require(shapes, "causal_attention: q ", q.shape(), ", k ", k.shape(), ", v ", v.shape(),
-          "; they must be [B, H, Tq, D], [B, Hkv, Tk, D], [B, Hkv, Tk, D] with Tq <= Tk and Hkv a divisor of "
-          "H, none of them empty");
+          "; expected [B, H, Tq, D], [B, Hkv, Tk, D] and [B, Hkv, Tk, D], with Tq <= Tk, Hkv a divisor of H, "
+          "and none of them empty");
   require(q.dtype() == k.dtype() && q.dtype() == v.dtype(), "causal_attention: q is ", name_of(q.dtype()),
-          ", k ", name_of(k.dtype()), ", v ", name_of(v.dtype()), "; they must be of one type");
+          ", k ", name_of(k.dtype()), ", v ", name_of(v.dtype()), "; expected the same dtype for all three");
   for (const Tensor* x : {&q, &k, &v})
-    require(x->dim(3) == 1 || x->stride(3) == 1, "causal_attention: rows must be contiguous");
+    require(x->dim(3) == 1 || x->stride(3) == 1,
+            "causal_attention: the rows of q, k and v must be contiguous; call contiguous() first");
 }
 
 }  // namespace
@@ -149,7 +150,7 @@ Tensor causal_attention(const Tensor& qkv, const AttentionOptions& options) {
       qkv.rank() == 3 && H > 0 && Hkv > 0 && H % Hkv == 0 && qkv.numel() > 0 &&
           qkv.dim(2) % (H + 2 * Hkv) == 0 && qkv.stride(2) == 1,
       "causal_attention: qkv is ", qkv.shape(), " with n_head = ", H, " and n_kv_head = ", Hkv,
-      "; it must be [B, T, (n_head + 2 n_kv_head) D] with contiguous rows, n_kv_head a divisor of n_head");
+      "; expected [B, T, (n_head + 2 n_kv_head) D] with contiguous rows, and n_kv_head a divisor of n_head");
   const int64_t B = qkv.dim(0), T = qkv.dim(1), D = qkv.dim(2) / (H + 2 * Hkv);
   const AttentionSizes sizes = sizes_of(qkv, {B, H, Hkv, T, T, D}, options);
   Tensor y = qkv.like({B, T, H * D}), lse = Tensor::empty(qkv.device(), sizes.lse_dtype(), {B, H, T});

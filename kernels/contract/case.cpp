@@ -210,7 +210,7 @@ std::string Case::difference(const Reference& reference, double least) {
     const double floor = o.magnitude * std::sqrt(static_cast<double>(compared));
     const double allowed = tolerance * std::max(std::sqrt(norm), floor);
     if (!(std::sqrt(squares) <= allowed)) {
-      text << o.name << " differs by " << std::sqrt(squares) << " in norm, allowed are " << allowed;
+      text << o.name << " differs by " << std::sqrt(squares) << " in norm; the tolerance is " << allowed;
       return text.str();
     }
   }
@@ -321,10 +321,10 @@ std::vector<int64_t> parse_sizes(const std::string& text, size_t count, const ch
   while (std::getline(in, part, 'x')) {
     const bool number =
         !part.empty() && part.size() < 10 && part.find_first_not_of("0123456789") == std::string::npos;
-    require(number && std::stoll(part) > 0, "shape \"", text, "\" is not of the form ", form);
+    require(number && std::stoll(part) > 0, "shape \"", text, "\" does not have the form ", form);
     sizes.push_back(std::stoll(part));
   }
-  require(sizes.size() == count, "shape \"", text, "\" is not of the form ", form);
+  require(sizes.size() == count, "shape \"", text, "\" does not have the form ", form);
   return sizes;
 }
 

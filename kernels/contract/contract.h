@@ -87,7 +87,7 @@ template <class A, class Get>
 constexpr std::array<KernelFn<A>, n_isas> per_gpu(Get get) {
   std::array<KernelFn<A>, n_isas> table{};
   const KernelFn<A> absent = [](const Launch&, const A&) {
-    fail(ErrorCode::failed, "this build holds no GPU code; configure it with -DHEWN_CUDA=ON");
+    fail(ErrorCode::failed, "this build contains no GPU code; configure it with -DHEWN_CUDA=ON");
   };
   table[static_cast<size_t>(Isa::emulated)] = absent;
   table[static_cast<size_t>(Isa::cuda)] = absent;
@@ -162,7 +162,8 @@ void run(Device& on, const A& args) {
   Executor& device = executor(on);
   const Rung<A>* rung = choose(device, args);
   if (!rung)
-    fail(ErrorCode::failed, ladder_of(args).op, ": device ", device.name(), " has no kernel for this");
+    fail(ErrorCode::failed, ladder_of(args).op, ": device ", device.name(),
+         " has no kernel for these arguments");
   Launch launch{.threads = device.threads(), .stream = device.stream()};
   if (rung->scratch_bytes) {
     launch.scratch_bytes = rung->scratch_bytes(args, launch.threads);

@@ -92,8 +92,8 @@ std::string compiled_names() {
 void must_run(Isa isa) {
   if (!supported(isa))
     fail(ErrorCode::failed, "this build has vector code for ", compiled_names(),
-         " only, which this processor cannot run; build it here or with -DHEWN_ISAS=all"
-         " (HEWN_ISA=scalar runs it without vector code, slowly)");
+         " only, which this processor cannot run; build on this machine or with -DHEWN_ISAS=all, or set "
+         "HEWN_ISA=scalar to run slowly, without vector code");
 }
 
 Isa best_isa() {
@@ -108,15 +108,15 @@ Isa best_isa() {
   for (int i = 0; i < n_isas; ++i) {
     const auto isa = static_cast<Isa>(i);
     if (name_of(isa) != cap || on_gpu(isa)) continue;
-    require(supported(isa), "HEWN_ISA=", cap, " is not supported by this processor; the best it has is ",
+    require(supported(isa), "HEWN_ISA=", cap, " is not supported by this processor; its best is ",
             name_of(best));
     require(isa == Isa::scalar || isa_compiled(isa), "HEWN_ISA=", cap,
-            " is not in this build, which has code for ", compiled_names(),
+            " is not part of this build, which has code for ", compiled_names(),
             "; configure it with -DHEWN_ISAS=all");
     return isa;
   }
   fail(ErrorCode::usage, "HEWN_ISA=", cap,
-       " is unknown; known are scalar, sse2, avx2, avx512, avx512bf16, amx, neon");
+       " is unknown; expected scalar, sse2, avx2, avx512, avx512bf16, amx or neon");
 }
 
 }  // namespace hewn

@@ -21,7 +21,7 @@ Parallelism asked_for() {
   if (!asked || !*asked) return Parallelism::openmp;
   for (const Parallelism one : known)
     if (name_of(one) == std::string_view(asked)) return one;
-  fail(ErrorCode::usage, "HEWN_PARALLEL=", asked, " is unknown; known are openmp and team");
+  fail(ErrorCode::usage, "HEWN_PARALLEL=", asked, " is unknown; expected openmp or team");
 }
 
 }  // namespace

@@ -9,12 +9,12 @@ namespace hewn {
 namespace {
 
 constexpr OpInfo contiguous_info{"contiguous", "y = x, in row-major order", "dx = dy"};
-constexpr OpInfo reshape_info{"reshape", "y = x under another shape", "dx = dy under x's shape"};
+constexpr OpInfo reshape_info{"reshape", "y = x with another shape", "dx = dy with x's shape"};
 constexpr OpInfo permute_info{"permute", "y[i_order(0), i_order(1), ...] = x[i_0, i_1, ...]",
-                              "dx = dy with its dimensions put back"};
+                              "dx = dy with its dimensions in the order of x"};
 constexpr OpInfo slice_info{"slice", "y_i = x_(start + i)", "dx_(start + i) = dy_i, 0 elsewhere"};
 constexpr OpInfo concat_info{"concat", "y = x_1, then x_2, ...", "dx_k = its slice of dy"};
-constexpr OpInfo cast_info{"cast", "y = x as another type", "dx = dy as x's type"};
+constexpr OpInfo cast_info{"cast", "y = x as another dtype", "dx = dy as x's dtype"};
 
 /// Appends a dimension; merges it with the previous one if both sides have compatible strides.
 void append_dimension(Copy& args, int64_t size, int64_t x_stride, int64_t y_stride) {
@@ -92,8 +92,8 @@ Shape resolve(const Tensor& x, std::vector<int64_t> sizes) {
     if (size == -1 && !unknown) {
       unknown = &size;
     } else {
-      require(size >= 0, "reshape: a size of ", size, " for a tensor of shape ", x.shape(),
-              "; one -1 is allowed");
+      require(size >= 0, "reshape: size ", size, " is not valid for a tensor of shape ", x.shape(),
+              "; expected sizes of 0 or more and at most one -1");
       known *= size;
     }
   }
@@ -107,7 +107,8 @@ Shape resolve(const Tensor& x, std::vector<int64_t> sizes) {
 }  // namespace
 
 void copy_into(const Tensor& y, const Tensor& x, Write to_y) {
-  require(x.shape() == y.shape(), "copy of shape ", x.shape(), " into shape ", y.shape());
+  require(x.shape() == y.shape(), "copy: a tensor of shape ", x.shape(), " does not fit one of shape ",
+          y.shape(), "; the shapes must be the same");
   Copy args{x.dtype(), y.dtype(), 0, {}, {}, {}, x.data(), y.data(), to_y};
   for (int i = 0; i < x.rank(); ++i) append_dimension(args, x.dim(i), x.stride(i), y.stride(i));
   if (x.numel() > 0) run(y.device(), args);
@@ -136,7 +137,7 @@ Tensor transpose(const Tensor& x, int i, int j) {
 
 Tensor permute(const Tensor& x, const std::vector<int>& order) {
   require(order.size() == static_cast<size_t>(x.rank()), "permute: an order of ", order.size(),
-          " dimensions for a tensor of shape ", x.shape());
+          " dimensions was given for a tensor of shape ", x.shape());
   std::array<int64_t, max_rank> sizes{};
   std::array<bool, max_rank> seen{};
   Strides strides{};
@@ -161,7 +162,7 @@ Tensor slice(const Tensor& x, int dim, int64_t start, int64_t length) {
 
 std::vector<Tensor> split(const Tensor& x, int dim, const std::vector<int64_t>& lengths) {
   const int64_t total = std::accumulate(lengths.begin(), lengths.end(), int64_t{0});
-  require(total == x.dim(dim), "split: lengths add up to ", total, ", dimension ", dim, " of shape ",
+  require(total == x.dim(dim), "split: the lengths add up to ", total, ", but dimension ", dim, " of shape ",
           x.shape(), " is ", x.dim(dim));
   std::vector<Tensor> parts;
   int64_t start = 0;
@@ -174,7 +175,7 @@ std::vector<Tensor> split(const Tensor& x, int dim, const std::vector<int64_t>& 
 
 Tensor concat(const std::vector<Tensor>& parts, int dim) {
   const InOp op(concat_info);
-  require(!parts.empty(), "concat: no tensors");
+  require(!parts.empty(), "concat: no tensors were given");
   const Tensor& first = parts.front();
   const int axis = first.shape().axis(dim);
   std::vector<int64_t> lengths;
@@ -182,7 +183,7 @@ Tensor concat(const std::vector<Tensor>& parts, int dim) {
     require(part.rank() == first.rank() && part.dtype() == first.dtype() &&
                 part.shape().with(axis, 0) == first.shape().with(axis, 0),
             "concat along dimension ", axis, ": a ", name_of(part.dtype()), " tensor of shape ", part.shape(),
-            " does not continue a ", name_of(first.dtype()), " one of shape ", first.shape());
+            " cannot be appended to a ", name_of(first.dtype()), " one of shape ", first.shape());
     lengths.push_back(part.dim(axis));
   }
   const int64_t total = std::accumulate(lengths.begin(), lengths.end(), int64_t{0});

@@ -31,7 +31,7 @@ struct CrossEntropyNode final : Node {
 void check_targets(const char* op, const Tensor& targets, int64_t rows, int64_t classes) {
   require(targets.dtype() == DType::i32 && targets.is_contiguous() && targets.numel() == rows, op,
           ": targets are ", name_of(targets.dtype()), " ", targets.shape(),
-          ", expected i32, one for each of ", rows, " rows");
+          "; expected i32, one for each of the ", rows, " rows");
   if (targets.device().kind() != Device::Kind::cpu) return;
   const std::vector<int32_t> values = targets.values<int32_t>();
   bool any_kept = false;
@@ -39,10 +39,12 @@ void check_targets(const char* op, const Tensor& targets, int64_t rows, int64_t 
     if (values[r] == ignored_target) continue;
     any_kept = true;
     if (values[r] < 0 || values[r] >= classes)
-      fail(ErrorCode::input, op, ": target ", r, " is ", values[r], ", expected 0 to ", classes - 1,
-           ", or -100 to leave the row out");
+      fail(ErrorCode::input, op, ": target ", r, " is ", values[r], "; expected 0 to ", classes - 1,
+           ", or -100 to ignore the row");
   }
-  if (!any_kept) fail(ErrorCode::input, op, ": all ", rows, " targets are -100 (left out); a mean needs one");
+  if (!any_kept)
+    fail(ErrorCode::input, op, ": all ", rows,
+         " targets are -100 (ignored); a mean needs at least one target that counts");
 }
 
 // loss_r = -log(exp(x_t - m) / s) = log s - (x_t - m) with m = max x, s = sum_j exp(x_j - m), and
@@ -50,9 +52,9 @@ void check_targets(const char* op, const Tensor& targets, int64_t rows, int64_t 
 Tensor cross_entropy(const Tensor& logits, const Tensor& targets) {
   const InOp op(cross_entropy_info);
   require(logits.cols() > 0 && logits.is_contiguous(), "cross_entropy: logits are ", logits.shape(),
-          "; they need contiguous rows of at least one");
+          "; expected contiguous rows of at least one element");
   require(logits.dtype() == DType::f32 || logits.dtype() == DType::f64, "cross_entropy: logits are ",
-          name_of(logits.dtype()), ", expected f32 or f64");
+          name_of(logits.dtype()), "; expected f32 or f64");
   const int64_t rows = logits.rows();
   check_targets("cross_entropy", targets, rows, logits.cols());
   const DType t = logits.dtype();

@@ -25,7 +25,7 @@ void add_elements(int64_t n, void* dst, const void* src) {
 class Cpu final : public Executor {
  public:
   Cpu(int threads, Isa isa) : threads_(threads), isa_(isa) {
-    require(threads >= 1 && threads <= 1024, "threads = ", threads, "; from 1 to 1024 are possible");
+    require(threads >= 1 && threads <= 1024, "threads = ", threads, "; expected 1 to 1024");
     require(supported(isa), "this processor cannot run ", name_of(isa));
     parallelism();  // reports an invalid HEWN_PARALLEL before any kernel runs
   }
@@ -48,7 +48,7 @@ class Cpu final : public Executor {
     }
     if (!data)
       fail(ErrorCode::memory, "out of memory: ", bytes, " bytes more than the ", pool().stats().reserved,
-           " in use; try a smaller batch_size or block_size (hewn plan tells what fits)");
+           " in use; try a smaller batch_size or block_size (`hewn plan` prints what fits)");
     return data;
   }
   void raw_free(void* data, size_t) override { std::free(data); }
@@ -64,7 +64,7 @@ class Cpu final : public Executor {
     switch (dtype) {
       case DType::f32: return add_elements<float>(n, dst, src);
       case DType::f64: return add_elements<double>(n, dst, src);
-      default: fail(ErrorCode::failed, "the cpu device cannot add elements of ", name_of(dtype));
+      default: fail(ErrorCode::failed, "the cpu device cannot add elements of dtype ", name_of(dtype));
     }
   }
   void sync() override {}
@@ -97,7 +97,7 @@ class Meta final : public Executor {
   void copy(void*, const void*, size_t) override {}
   void upload(void*, const void*, size_t) override {}
   void download(void*, const void*, size_t) override {
-    fail(ErrorCode::failed, "the meta device holds no values to read");
+    fail(ErrorCode::failed, "the meta device has no values to read");
   }
   void fill(void*, uint8_t, size_t) override {}
   void add(DType, int64_t, void*, const void*) override {}
@@ -118,7 +118,7 @@ int threads_from(const char* name, std::string_view more) {
   char* end = nullptr;
   const long n = std::strtol(asked, &end, 10);
   const bool ends = *end == '\0' || more.find(*end) != more.npos;
-  require(ends && n >= 1 && n <= 1024, name, "=", asked, "; a number from 1 to 1024 is needed");
+  require(ends && n >= 1 && n <= 1024, name, "=", asked, "; expected a whole number from 1 to 1024");
   return static_cast<int>(n);
 }
 
@@ -135,7 +135,7 @@ std::unique_ptr<Executor> make_meta(int threads, Isa isa) { return std::make_uni
 
 std::string why_no_cuda() {
   if constexpr (cuda_compiled) return cuda_obstacle();
-  return "this build has no CUDA (configure it with -DHEWN_CUDA=ON)";
+  return "this build has no CUDA code; configure it with -DHEWN_CUDA=ON";
 }
 
 std::unique_ptr<Executor> make_cuda() {
@@ -154,7 +154,7 @@ std::string cuda_description() {
 
 std::unique_ptr<Executor> make_emulated_gpu() {
   if constexpr (emulator_compiled) return make_gpu("emulated", make_emulated_runtime());
-  fail(ErrorCode::failed, "this build holds no emulated GPU; configure it with -DHEWN_EMULATOR=ON");
+  fail(ErrorCode::failed, "this build has no emulated GPU; configure it with -DHEWN_EMULATOR=ON");
 }
 
 Executor& cpu() {

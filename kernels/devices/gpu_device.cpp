@@ -116,7 +116,7 @@ class Gpu final : public Executor {
     if (!data)
       fail(ErrorCode::memory, name_, ": out of memory: ", bytes, " bytes more than the ",
            pool().stats().reserved, " in use of ", runtime_->properties().memory_bytes,
-           "; try a smaller batch_size or block_size (hewn plan tells what fits)");
+           "; try a smaller batch_size or block_size (`hewn plan` prints what fits)");
     return data;
   }
   void raw_free(void* data, size_t) override { runtime_->release(data); }
@@ -136,7 +136,7 @@ class Gpu final : public Executor {
   }
   void add(DType dtype, int64_t n, void* dst, const void* src) override {
     if (dtype != DType::f32 && dtype != DType::f64)
-      fail(ErrorCode::failed, "the ", name_, " device cannot add elements of ", hewn::name_of(dtype));
+      fail(ErrorCode::failed, "the ", name_, " device cannot add elements of dtype ", hewn::name_of(dtype));
     const Launch launch{.threads = threads(), .stream = stream()};
     if constexpr (emulator_compiled)
       if (isa() == Isa::emulated) return gpu_add<Isa::emulated>(launch, dtype, n, dst, src);

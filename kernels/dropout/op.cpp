@@ -24,13 +24,13 @@ struct DropoutNode final : Node {
 }  // namespace
 
 Tensor dropout(const Tensor& x, double p, uint32_t site, const StepState* state) {
-  require(p >= 0 && p < 1, "dropout: p = ", p, "; a probability from 0 to less than 1 is needed");
+  require(p >= 0 && p < 1, "dropout: p = ", p, "; expected a probability from 0 to less than 1");
   if (p == 0) return x;
   const InOp op(dropout_info);
   require(x.is_contiguous(), "dropout: x of shape ", x.shape(), " is a view; call contiguous() first");
   require(x.dtype() == DType::f32 || x.dtype() == DType::f64, "dropout: x is ", name_of(x.dtype()),
-          "; f32 or f64 is needed");
-  require(state != nullptr, "dropout: there is no StepState to take the seed from");
+          "; expected f32 or f64");
+  require(state != nullptr, "dropout: requires a StepState, which holds the seed");
   const Tensor y = x.like();
   run(x.device(), Dropout{x.dtype(), x.numel(), p, site, state, x.data(), y.data(), Write::set});
   return record(y, {x}, DropoutNode(p, site, state));

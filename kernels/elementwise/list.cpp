@@ -7,7 +7,7 @@ namespace {
 
 constexpr Rung<UnaryForward> unary_forward_rungs[] = {
     {.name = "reference",
-     .idea = "one element at a time, functions of the C library in double",
+     .idea = "one element at a time, with the C library's functions in double",
      .run = scalar<UnaryForward>(unary_reference)},
     {.name = "vector",
      .idea = "a vector at a time with our own functions; blocks over threads",

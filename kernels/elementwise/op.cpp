@@ -19,7 +19,7 @@ constexpr OpInfo unary_infos[] = {
 const OpInfo& info_of(UnaryOp op) { return unary_infos[static_cast<size_t>(op)]; }
 
 constexpr OpInfo binary_infos[] = {
-    {"add", "y = a + b", "da = dy, db = dy (summed over the copies of a stretched operand)"},
+    {"add", "y = a + b", "da = dy, db = dy (summed over broadcast dimensions)"},
     {"sub", "y = a - b", "da = dy, db = -dy"},
     {"mul", "y = a b", "da = b dy, db = a dy"},
     {"div", "y = a / b", "da = dy / b, db = -y dy / b"},
@@ -30,7 +30,7 @@ void check(const OpInfo& info, const Tensor& x) {
   require(x.is_contiguous(), info.name, ": an operand of shape ", x.shape(),
           " is a view; call contiguous() first");
   require(x.dtype() == DType::f32 || x.dtype() == DType::f64, info.name, ": an operand is ",
-          name_of(x.dtype()), "; f32 or f64 is needed");
+          name_of(x.dtype()), "; expected f32 or f64");
 }
 
 void run_unary(UnaryOp op, const Tensor& x, double c, const Tensor& y, Write to_y) {
@@ -155,7 +155,7 @@ Tensor binary(BinaryOp op, const Tensor& a, const Tensor& b) {
   check(info, a);
   check(info, b);
   require(a.dtype() == b.dtype(), info.name, ": operands are ", name_of(a.dtype()), " and ",
-          name_of(b.dtype()), "; cast one of them");
+          name_of(b.dtype()), "; expected the same dtype, so cast one of them");
   const Doing step(info.name, " of shapes ", a.shape(), " and ", b.shape());
   Tensor y = a.like(broadcast(a.shape(), b.shape()));
   run_binary(op, a, b, y, Write::set);

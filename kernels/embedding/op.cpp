@@ -24,12 +24,11 @@ void check_range(const Tensor& ids, int64_t vocabulary) {
 
 void check(const Tensor& weight, const Tensor& ids) {
   require(weight.rank() == 2 && weight.is_contiguous(), "embedding: weight is ", weight.shape(),
-          "; a contiguous [vocabulary, width] is needed");
+          "; expected a contiguous [vocabulary, width]");
   require(weight.dtype() == DType::f32 || weight.dtype() == DType::f64, "embedding: weight is ",
-          name_of(weight.dtype()), "; f32 or f64 is needed");
+          name_of(weight.dtype()), "; expected f32 or f64");
   require(ids.is_contiguous() && (ids.dtype() == DType::i64 || ids.dtype() == DType::i32),
-          "embedding: ids are ", name_of(ids.dtype()), " ", ids.shape(),
-          "; contiguous i64 or i32 are needed");
+          "embedding: ids are ", name_of(ids.dtype()), " ", ids.shape(), "; expected contiguous i32 or i64");
   if (!executor(ids.device()).runs() || executor(ids.device()).gpu()) return;
   ids.dtype() == DType::i64 ? check_range<int64_t>(ids, weight.dim(0))
                             : check_range<int32_t>(ids, weight.dim(0));
@@ -86,12 +85,13 @@ Tensor embedding(const Tensor& weight, const Tensor& ids) {
 Tensor embedding(const Tensor& weight, const Tensor& position, const Tensor& ids, int64_t start) {
   const InOp op(embedding_info);
   check(weight, ids);
-  require(ids.rank() >= 1, "embedding: ids need a last dimension of positions");
+  require(ids.rank() >= 1,
+          "embedding: with positions, ids must have at least one dimension, the last one for positions");
   const int64_t period = ids.dim(-1);
   require(position.rank() == 2 && position.is_contiguous() && position.dim(1) == weight.dim(1) &&
               position.dtype() == weight.dtype(),
           "embedding: position is ", name_of(position.dtype()), " ", position.shape(), " beside a weight of ",
-          name_of(weight.dtype()), " ", weight.shape(), "; [positions, width] of the same type is needed");
+          name_of(weight.dtype()), " ", weight.shape(), "; expected [positions, width] of the same dtype");
   require(start >= 0 && start + period <= position.dim(0), "embedding: positions ", start, " to ",
           start + period - 1, " of a table of ", position.dim(0));
   return record(forward(weight, position, ids, start, period), {weight, position},

@@ -59,7 +59,7 @@ void add_backward(Cases& cases, const CaseRequest& request, int64_t rows, int64_
   a.to_dx = a.to_dweight = a.to_dbias = write;
   std::string shape = std::to_string(rows) + "x" + std::to_string(cols);
   if (write == Write::add) shape += " add";
-  if (some) shape += " dweight alone";
+  if (some) shape += " dweight only";
   cases.push_back(std::make_unique<CaseOf<LayernormBackward>>(std::move(m), shape, t, a));
 }
 
@@ -77,7 +77,7 @@ Sketch like_forward(const LayernormForward& args) {
 
 Sketch like_backward(const LayernormBackward& args) {
   const std::string shape =
-      sizes_text({args.rows, args.cols}) + (args.dx ? name_of(args.to_dx) : " weights alone");
+      sizes_text({args.rows, args.cols}) + (args.dx ? name_of(args.to_dx) : " weights only");
   return sketch_of(args, args.dtype, shape, [](CaseMemory& m, LayernormBackward& a) {
     const int64_t n = a.rows * a.cols;
     const double terms = std::sqrt(static_cast<double>(a.rows));  // as in add_backward

@@ -36,16 +36,16 @@ struct LayernormNode final : Node {
 
 void check_affine(const char* name, const Tensor& t, const Tensor& x) {
   require(t.dtype() == x.dtype() && t.shape() == Shape{x.cols()} && t.is_contiguous(), "layernorm: ", name,
-          " is ", name_of(t.dtype()), " ", t.shape(), ", expected ", name_of(x.dtype()), " [", x.cols(),
+          " is ", name_of(t.dtype()), " ", t.shape(), "; expected ", name_of(x.dtype()), " [", x.cols(),
           "] for x of ", x.shape());
 }
 
 void check(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps) {
   require(x.cols() > 0 && x.is_contiguous(), "layernorm: x is ", x.shape(),
-          "; it needs contiguous rows of at least one");
+          "; expected contiguous rows of at least one element");
   require(x.dtype() == DType::f32 || x.dtype() == DType::f64, "layernorm: x is ", name_of(x.dtype()),
-          ", expected f32 or f64");
-  require(eps > 0, "layernorm: eps is ", eps, ", expected more than 0");
+          "; expected f32 or f64");
+  require(eps > 0, "layernorm: eps is ", eps, "; expected more than 0");
   check_affine("weight", weight, x);
   if (bias.defined()) check_affine("bias", bias, x);
 }

@@ -23,29 +23,28 @@ void check(const Tensor& x, const Tensor& weight, const Tensor& bias, const Line
   const bool bf16_x = x.dtype() == DType::bf16 && options.weight_bf16.defined();
   const DType t = bf16_x ? DType::f32 : x.dtype();  // of weight, bias and residual
   require(t == DType::f32 || t == DType::f64, "linear: x is ", name_of(t),
-          ", expected f32 or f64, or bf16 with a bf16 copy of the weight");
+          "; expected f32 or f64, or bf16 with a bf16 copy of the weight");
   require(x.rank() >= 1 && x.is_contiguous(), "linear: x of shape ", x.shape(),
-          " is a scalar or a view; rows are needed, contiguous() makes them dense");
+          " is a scalar or a view; expected contiguous rows, so call contiguous() on a view first");
   require(weight.rank() == 2 && weight.is_contiguous() && weight.dtype() == t, "linear: the weight is ",
-          name_of(weight.dtype()), " ", weight.shape(), ", expected a contiguous matrix of ", name_of(t));
+          name_of(weight.dtype()), " ", weight.shape(), "; expected a contiguous matrix of ", name_of(t));
   require(weight.dim(in_out ? 0 : 1) == x.cols(), "linear: x ", x.shape(), " has rows of ", x.cols(),
           ", the weight ", weight.shape(), (in_out ? " [in, out]" : " [out, in]"), " takes ",
           weight.dim(in_out ? 0 : 1));
   const int64_t out = weight.dim(in_out ? 1 : 0);
   require(!bias.defined() || (bias.shape() == Shape{out} && bias.dtype() == t && bias.is_contiguous()),
-          "linear: the bias has shape ", bias.defined() ? bias.shape() : Shape{}, ", expected [", out,
+          "linear: the bias has shape ", bias.defined() ? bias.shape() : Shape{}, "; expected [", out,
           "] of ", name_of(t));
   const Tensor& h = options.weight_bf16;
-  require(
-      !h.defined() ||
-          (h.shape() == weight.shape() && h.dtype() == DType::bf16 && h.is_contiguous() && t == DType::f32),
-      "linear: a bf16 copy of the weight ", weight.shape(), " goes with f32 alone, not with ", name_of(t));
+  require(!h.defined() || (h.shape() == weight.shape() && h.dtype() == DType::bf16 && h.is_contiguous() &&
+                           t == DType::f32),
+          "linear: a bf16 copy of the weight ", weight.shape(), " requires f32 operands, not ", name_of(t));
   const Tensor& r = options.residual;
   require(!r.defined() || (r.shape() == x.shape().with(-1, out) && r.dtype() == t && r.is_contiguous()),
-          "linear: the residual has shape ", r.defined() ? r.shape() : Shape{}, ", expected ",
+          "linear: the residual has shape ", r.defined() ? r.shape() : Shape{}, "; expected ",
           x.shape().with(-1, out));
   require(!options.bf16_result || (h.defined() && !r.defined() && options.activation == Activation::none),
-          "linear: a bf16 result needs a bf16 copy of the weight, and neither activation nor residual");
+          "linear: a bf16 result requires a bf16 copy of the weight, and neither activation nor residual");
 }
 
 struct LinearNode final : Node {

@@ -104,16 +104,16 @@ struct LinearCrossEntropyNode final : Node {
 
 void check(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& targets) {
   require(x.dtype() == DType::f32 || x.dtype() == DType::f64, "linear_cross_entropy: x is ",
-          name_of(x.dtype()), ", expected f32 or f64");
+          name_of(x.dtype()), "; expected f32 or f64");
   require(x.rank() == 2 && x.is_contiguous() && x.numel() > 0, "linear_cross_entropy: x is ", x.shape(),
-          ", expected contiguous [N, C] with at least one element");
+          "; expected contiguous [N, C] with at least one element");
   require(weight.rank() == 2 && weight.is_contiguous() && weight.dtype() == x.dtype() &&
               weight.dim(1) == x.dim(1) && weight.dim(0) > 0,
           "linear_cross_entropy: the weight is ", name_of(weight.dtype()), " ", weight.shape(),
-          ", expected contiguous ", name_of(x.dtype()), " [V, ", x.dim(1), "]");
+          "; expected contiguous ", name_of(x.dtype()), " [V, ", x.dim(1), "]");
   require(!bias.defined() || (bias.shape() == Shape{weight.dim(0)} && bias.dtype() == x.dtype()),
           "linear_cross_entropy: the bias has shape ", bias.defined() ? bias.shape() : Shape{},
-          ", expected [", weight.dim(0), "]");
+          "; expected [", weight.dim(0), "]");
   check_targets("linear_cross_entropy", targets, x.dim(0), weight.dim(0));
 }
 
@@ -128,8 +128,8 @@ Tensor linear_cross_entropy(const Tensor& x, const Tensor& weight, const Tensor&
   require(!weight_bf16.defined() ||
               (weight_bf16.shape() == weight.shape() && weight_bf16.dtype() == DType::bf16 &&
                weight_bf16.is_contiguous() && x.dtype() == DType::f32),
-          "linear_cross_entropy: a bf16 copy of the weight ", weight.shape(),
-          " goes with f32 alone, not with ", name_of(x.dtype()));
+          "linear_cross_entropy: a bf16 copy of the weight ", weight.shape(), " requires f32 operands, not ",
+          name_of(x.dtype()));
   const Tensor& factor = weight_bf16.defined() ? weight_bf16 : weight;
   const Tensor terms = as_type(x, factor.dtype());
   const DType t = x.dtype();

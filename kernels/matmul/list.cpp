@@ -27,46 +27,44 @@ size_t bf16_scratch_bytes(const Matmul& a, int threads) {
 const char* lesson_only(const Matmul& a) {
   const Epilogue& e = a.epilogue;
   if (a.dtype != DType::f32) return "f32 only";
-  if (a.trans_a || a.trans_b) return "nothing transposed";
-  if (a.outer * a.inner != 1) return "one product at a time";
+  if (a.trans_a || a.trans_b) return "no transposed operands";
+  if (a.outer * a.inner != 1) return "one product only";
   if (e.bias || e.pre || e.residual || e.activation != Activation::none) return "no epilogue";
   return nullptr;
 }
 
 const char* floats_only(const Matmul& a) {
   if (a.dtype != DType::f32) return "f32 only";
-  return gpu_tiles_reach(a) ? nullptr : "rows too far apart for 32-bit distances";
+  return gpu_tiles_reach(a) ? nullptr : "rows too far apart for 32-bit offsets";
 }
 
-const char* tf32_only(const Matmul& a) {
-  return a.tf32 ? floats_only(a) : "for products that may be rounded to TF32";
-}
+const char* tf32_only(const Matmul& a) { return a.tf32 ? floats_only(a) : "only with matmul_precision=tf32"; }
 
 const char* few_rows_only(const Matmul& a) {
-  if (a.dtype == DType::f64) return "not for f64";
-  if (a.outer * a.inner > 65535) return "more matrices than a grid has rows";
+  if (a.dtype == DType::f64) return "no f64";
+  if (a.outer * a.inner > 65535) return "at most 65535 matrices only";
   return a.M <= few_rows ? nullptr : "few rows only";
 }
 
 const char* tensor_only(const Matmul& a) {
   if (a.dtype != DType::bf16) return "bf16 only";
-  return gpu_tiles_reach(a) ? nullptr : "rows too far apart for 32-bit distances";
+  return gpu_tiles_reach(a) ? nullptr : "rows too far apart for 32-bit offsets";
 }
 
 const char* hopper_only(const Matmul& a) {
   if (const char* const why = tensor_only(a)) return why;
-  if (a.outer * a.inner != 1) return "one product at a time";
-  if (a.K == 0) return "no terms";
-  if (a.M > 0x7fffffff || a.N > 0x7fffffff) return "more rows or columns than 32 bits count";
+  if (a.outer * a.inner != 1) return "one product only";
+  if (a.K == 0) return "no products with K = 0";
+  if (a.M > 0x7fffffff || a.N > 0x7fffffff) return "more rows or columns than 32 bits can count";
   if (!bf16_rows_are_wide(a.a, a.lda, a.a_step) || !bf16_rows_are_wide(a.b, a.ldb, a.b_step))
-    return "rows not aligned to 16 bytes";
+    return "rows aligned to 16 bytes only";
   if constexpr (cuda_compiled)
     if (const int there = cuda_capability(); there != 0 && there != 90) return "compute capability 9.0 only";
   return nullptr;
 }
 
 const char* mma_lesson_only(const Matmul& a) {
-  if (a.trans_a || a.trans_b) return "nothing transposed";
+  if (a.trans_a || a.trans_b) return "no transposed operands";
   return tensor_only(a);
 }
 

@@ -53,7 +53,7 @@ Layout layout_of(const char* what, const Tensor& t) {
     if (t.dim(-2) == 1 || row >= t.dim(-1)) return {false, std::max(row, t.dim(-1))};
   }
   require(row == 1 || t.dim(-2) == 1, "matmul: ", what, " of shape ", t.shape(), " has strides ", row,
-          " and ", col, " in its last dimensions; one of them has to be 1 (contiguous() makes it so)");
+          " and ", col, " in its last two dimensions; one of them must be 1, so call contiguous() first");
   return {true, std::max(col, t.dim(-2))};
 }
 
@@ -127,7 +127,7 @@ void run_product(Device& device, Matmul m) {
 void multiply(const Tensor& a, const Tensor& b, const Tensor& c, Write to_c, double alpha) {
   if (c.numel() == 0) return;
   const Layout la = layout_of("a", a), lb = layout_of("b", b), lc = layout_of("the result", c);
-  require(!lc.trans, "matmul: the result of shape ", c.shape(), " needs dense rows");
+  require(!lc.trans, "matmul: the result of shape ", c.shape(), " must have contiguous rows");
   Matmul m{};
   require(a.dtype() == b.dtype() &&
               (a.dtype() == c.dtype() || (a.dtype() == DType::bf16 && c.dtype() == DType::f32)),
@@ -157,9 +157,9 @@ void multiply(const Tensor& a, const Tensor& b, const Tensor& c, Write to_c, dou
 Tensor matmul(const Tensor& a, const Tensor& b, bool trans_a, bool trans_b) {
   const InOp op(matmul_info);
   require(a.rank() >= 2 && b.rank() >= 2, "matmul: a is ", a.shape(), " and b ", b.shape(),
-          "; both need at least two dimensions");
+          "; expected at least two dimensions for both");
   require(a.dtype() == b.dtype() && (a.dtype() == DType::f32 || a.dtype() == DType::f64), "matmul: a is ",
-          name_of(a.dtype()), " and b ", name_of(b.dtype()), "; both have to be f32, or f64");
+          name_of(a.dtype()), " and b ", name_of(b.dtype()), "; expected f32 for both, or f64 for both");
   const Tensor left = trans_a ? a.transposed(-1, -2) : a, right = trans_b ? b.transposed(-1, -2) : b;
   require(left.dim(-1) == right.dim(-2), "matmul: ", left.shape(), " times ", right.shape(),
           (trans_a || trans_b) ? " (after transposing)" : "", ": the inner sizes ", left.dim(-1), " and ",

@@ -7,7 +7,7 @@ namespace {
 
 const char* only_f32_adamw(const ParameterUpdate& a) {
   if (a.w_bf16) return "no bf16 copy";
-  return a.rule == UpdateRule::adamw ? f32_only(a) : "only AdamW";
+  return a.rule == UpdateRule::adamw ? f32_only(a) : "AdamW only";
 }
 
 constexpr Rung<ParameterUpdate> rungs[] = {

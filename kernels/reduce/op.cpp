@@ -55,9 +55,9 @@ Tensor reduced(const OpInfo& info, const Tensor& x, const Layout& l, const Shape
   const bool is_max = &info == &max_info, is_mean = &info == &mean_info;
   require(x.is_contiguous(), info.name, ": x of shape ", x.shape(), " is a view; call contiguous() first");
   require(x.dtype() == DType::f32 || x.dtype() == DType::f64, info.name, ": x is ", name_of(x.dtype()),
-          "; f32 or f64 is needed");
+          "; expected f32 or f64");
   require(l.n > 0 || !(is_max || is_mean), info.name, ": x of shape ", x.shape(),
-          " has nothing to take it of");
+          " has no elements to reduce");
   const double scale = is_mean ? 1 / static_cast<double>(l.n) : 1;
   Tensor y = x.like(shape);
   run(x.device(), Reduce{is_max ? ReduceOp::max : ReduceOp::sum, x.dtype(), l.outer, l.n, l.inner, scale,

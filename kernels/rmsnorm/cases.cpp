@@ -46,7 +46,7 @@ void add_backward(Cases& cases, const CaseRequest& request, int64_t rows, int64_
   a.to_dx = a.to_dweight = write;
   std::string shape = std::to_string(rows) + "x" + std::to_string(cols);
   if (write == Write::add) shape += " add";
-  if (some) shape += " dweight alone";
+  if (some) shape += " dweight only";
   cases.push_back(std::make_unique<CaseOf<RmsnormBackward>>(std::move(m), shape, t, a));
 }
 
@@ -63,7 +63,7 @@ Sketch like_forward(const RmsnormForward& args) {
 
 Sketch like_backward(const RmsnormBackward& args) {
   const std::string shape =
-      sizes_text({args.rows, args.cols}) + (args.dx ? name_of(args.to_dx) : " weights alone");
+      sizes_text({args.rows, args.cols}) + (args.dx ? name_of(args.to_dx) : " weights only");
   return sketch_of(args, args.dtype, shape, [](CaseMemory& m, RmsnormBackward& a) {
     const int64_t n = a.rows * a.cols;
     const double terms = std::sqrt(static_cast<double>(a.rows));  // as in add_backward

@@ -34,12 +34,12 @@ struct RmsnormNode final : Node {
 
 void check(const Tensor& x, const Tensor& weight, double eps) {
   require(x.cols() > 0 && x.is_contiguous(), "rmsnorm: x is ", x.shape(),
-          "; it needs contiguous rows of at least one");
+          "; expected contiguous rows of at least one element");
   require(x.dtype() == DType::f32 || x.dtype() == DType::f64, "rmsnorm: x is ", name_of(x.dtype()),
-          ", expected f32 or f64");
-  require(eps > 0, "rmsnorm: eps is ", eps, ", expected more than 0");
+          "; expected f32 or f64");
+  require(eps > 0, "rmsnorm: eps is ", eps, "; expected more than 0");
   require(weight.dtype() == x.dtype() && weight.shape() == Shape{x.cols()} && weight.is_contiguous(),
-          "rmsnorm: weight is ", name_of(weight.dtype()), " ", weight.shape(), ", expected ",
+          "rmsnorm: weight is ", name_of(weight.dtype()), " ", weight.shape(), "; expected ",
           name_of(x.dtype()), " [", x.cols(), "] for x of ", x.shape());
 }
 

@@ -69,9 +69,9 @@ Rate rate_of(const Peak& peak, DType dtype, int threads) {
 }  // namespace
 
 double measured_flops(DType dtype, Isa isa, int threads) {
-  require(dtype == DType::f32 || dtype == DType::f64 || dtype == DType::bf16, "no roof is measured for ",
+  require(dtype == DType::f32 || dtype == DType::f64 || dtype == DType::bf16, "no roofline is measured for ",
           name_of(dtype));
-  require(!on_gpu(isa), "no roof of a GPU is measured");
+  require(!on_gpu(isa), "the roofline of a GPU is not measured here");
   const Peak peak = peak_of(dtype, isa);
   Rate rate = rate_of(peak, dtype, threads);
   // A host may run several processors of a virtual machine on one of its cores, for seconds: they all run,

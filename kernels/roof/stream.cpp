@@ -21,7 +21,8 @@ StreamFn stream_of(Isa isa) {
 
 int64_t turns_of(StreamMix mix, size_t bytes, int threads) {
   const int parts = mix.read + mix.update + mix.write;
-  require(mix.read >= 0 && mix.update >= 0 && mix.write >= 0 && parts > 0, "a stream of nothing");
+  require(mix.read >= 0 && mix.update >= 0 && mix.write >= 0 && parts > 0,
+          "a stream must read, update or write something");
   return std::max<int64_t>(1, static_cast<int64_t>(bytes) / (parts * block * 4) / threads);
 }
 

@@ -56,7 +56,7 @@ Cases rotary_cases(const CaseRequest& request) {
   std::vector<Size> sizes;
   if (!request.shape.empty()) {
     const auto s = parse_sizes(request.shape, 4, "BxTxHxD");
-    require(s[3] % 2 == 0, "shape \"", request.shape, "\" has an odd D");
+    require(s[3] % 2 == 0, "shape \"", request.shape, "\" has an odd D; expected an even one");
     sizes.push_back({s[0], s[1], s[2], s[3], s[2]});
   } else if (request.bench) {
     sizes = {{4, 64, 36, 64, 24}, {1, 1024, 36, 64, 24}, {1, 1, 36, 64, 24, 1000}};

@@ -54,9 +54,9 @@ struct RotaryNode final : Node {
 
 void require_rows(const Tensor& x, const RotaryOptions& options) {
   require(x.dtype() == DType::f32 || x.dtype() == DType::f64, "rotary: x is ", name_of(x.dtype()),
-          "; f32 or f64 is needed");
+          "; expected f32 or f64");
   require(options.base > 0 && options.start >= 0, "rotary: base = ", options.base,
-          ", start = ", options.start, "; base must be more than 0, start not less");
+          ", start = ", options.start, "; expected a base above 0 and a start of 0 or more");
 }
 
 }  // namespace
@@ -69,7 +69,7 @@ void require_rows(const Tensor& x, const RotaryOptions& options) {
 Tensor rotary(const Tensor& x, const RotaryOptions& options) {
   const InOp op(rotary_info);
   require(x.rank() == 4 && x.numel() > 0 && x.dim(3) % 2 == 0 && x.stride(3) == 1, "rotary: x is ", x.shape(),
-          "; it must be [B, H, T, D] with contiguous rows of an even D");
+          "; expected [B, H, T, D] with contiguous rows and an even D");
   require_rows(x, options);
   Tensor y = x.like();
   const int64_t H = x.dim(1);
@@ -82,7 +82,7 @@ Tensor rotary_packed(const Tensor& x, int64_t n_head, int64_t rotated, const Rot
   require(x.rank() == 3 && x.numel() > 0 && x.is_contiguous() && n_head > 0 && x.dim(2) % (2 * n_head) == 0 &&
               rotated >= 0 && rotated <= n_head,
           "rotary: x is ", x.shape(), " with n_head = ", n_head, ", rotated = ", rotated,
-          "; it must be [B, T, n_head D], contiguous, with an even D and rotated <= n_head");
+          "; expected a contiguous [B, T, n_head D] with an even D, and rotated <= n_head");
   require_rows(x, options);
   Tensor y = x.like();
   run(x.device(), rotary_of(x, y, options, n_head, rotated));

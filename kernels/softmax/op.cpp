@@ -8,7 +8,8 @@ namespace {
 
 constexpr OpInfo softmax_info{"softmax", "y_i = exp(x_i - max_j x_j) / sum_k exp(x_k - max_j x_j)",
                               "dx_i = y_i (dy_i - sum_j dy_j y_j)"};
-constexpr OpInfo causal_softmax_info{"causal_softmax", "y_t = softmax of the keys that query t sees, else 0",
+constexpr OpInfo causal_softmax_info{"causal_softmax",
+                                     "y_t = softmax over the keys that query t attends to, 0 elsewhere",
                                      "dx_i = y_i (dy_i - sum_j dy_j y_j)"};
 
 struct SoftmaxNode final : Node {
@@ -29,9 +30,9 @@ struct SoftmaxNode final : Node {
 Tensor softmax_of(const OpInfo& info, const Tensor& x, int64_t queries) {
   const InOp op(info);
   require(x.cols() > 0 && x.is_contiguous(), info.name, ": x is ", x.shape(),
-          "; it needs contiguous rows of at least one");
+          "; expected contiguous rows of at least one element");
   require(x.dtype() == DType::f32 || x.dtype() == DType::f64, info.name, ": x is ", name_of(x.dtype()),
-          ", expected f32 or f64");
+          "; expected f32 or f64");
   Tensor y = x.like();
   run(x.device(), SoftmaxForward{x.dtype(), x.rows(), x.cols(), x.data(), y.data(), queries});
   return record(y, {x}, SoftmaxNode(y, queries));
@@ -43,7 +44,7 @@ Tensor softmax(const Tensor& x) { return softmax_of(softmax_info, x, 0); }
 
 Tensor causal_softmax(const Tensor& x) {
   require(x.rank() >= 2 && x.dim(-2) >= 1 && x.dim(-2) <= x.dim(-1), "causal_softmax: x is ", x.shape(),
-          ", expected [..., queries, keys] with at least one query and no more than keys");
+          "; expected [..., queries, keys] with at least one query and no more than keys");
   return softmax_of(causal_softmax_info, x, x.dim(-2));
 }
 

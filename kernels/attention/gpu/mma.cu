@@ -20,7 +20,7 @@ struct ForwardTile {
     Bf16Rows<D, queries> q;
     Stage stage[2];  ///< one in use, the other being copied
   };
-  static_assert(fits_mma(16 * m * (D + keys) / 32, sizeof(Memory)), "with sums and scores in registers");
+  static_assert(fits_mma(16 * m * (D + keys) / 32, sizeof(Memory)), "sums and scores must fit in registers");
 };
 
 /// Replaces scores by their exponentials relative to the running maximum `most`, adds these to `total`, and

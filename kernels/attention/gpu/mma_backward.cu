@@ -21,7 +21,7 @@ struct QueryTile {
     Stage stage[2];
   };
   static_assert(fits_mma(16 * m * (D + 2 * other) / 32, sizeof(Memory)),
-                "with dq, scores and their gradients in registers");
+                "dq, scores and their gradients must fit in registers");
 };
 
 template <int D>
@@ -36,7 +36,7 @@ struct KeyTile {
     Stage stage[2];
   };
   static_assert(fits_mma(16 * m * (2 * D + 2 * other) / 32, sizeof(Memory)),
-                "with dk, dv, scores and their gradients in registers");
+                "dk, dv, scores and their gradients must fit in registers");
 };
 
 /// A block owns rows of dq and loops over the keys that these rows attend to.

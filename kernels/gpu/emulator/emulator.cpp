@@ -190,14 +190,14 @@ void Machine::stuck(size_t at_barrier) {
   };
   if (const size_t waits = first(State::waiting); waits < n_) {
     place.thread = threads_[waits]->index;
-    failed_here(std::string("waits for ever for ") + threads_[waits]->what);
+    failed_here(std::string("waits forever for ") + threads_[waits]->what);
   }
   const size_t warped = first(State::in_warp);
   if (warped == n_) {
     place.thread = threads_[first(State::at_barrier)]->index;
     failed_here("waits with " + std::to_string(at_barrier) + " of " + std::to_string(n_) +
-                " threads at __syncthreads, which thread " + text_of(threads_[first(State::ended)]->index) +
-                " never reaches: it has ended");
+                " threads at __syncthreads, but thread " + text_of(threads_[first(State::ended)]->index) +
+                " has ended and never reaches it");
   }
   const Thread& waiting = *threads_[warped];
   place.thread = waiting.index;
@@ -213,7 +213,7 @@ void Machine::stuck(size_t at_barrier) {
                   " of its warp, which " + (other.state == State::in_warp ? "is elsewhere, in " : "") +
                   doing);
   }
-  failed_here(std::string("waits in ") + waiting.what + " for ever");
+  failed_here(std::string("waits in ") + waiting.what + " forever");
 }
 
 void Machine::wait(State state) {
@@ -238,7 +238,7 @@ void Machine::together(uint32_t mask, const char* what, void* mine, WarpWork wor
   const size_t first = current_ / 32 * 32, lane = current_ - first;
   if (!(mask >> lane & 1)) failed_here(std::string(what) + ": this lane is not in the mask");
   if (first + 32 > n_ && mask >> (n_ - first) != 0)
-    failed_here(std::string(what) + ": the mask names lanes beyond the block's " + std::to_string(n_) +
+    failed_here(std::string(what) + ": the mask has lanes beyond the block's " + std::to_string(n_) +
                 " threads");
   self.mask = mask;
   self.what = what;
@@ -282,10 +282,10 @@ void* Machine::shared(const void* key, size_t bytes) {
     if (piece.key) used += piece.bytes;
   }
   if (used > static_limit || pieces_.size() > most_pieces)
-    failed_here(std::to_string(used) + " bytes of shared memory are declared; " +
-                std::to_string(static_limit) + " are possible, more only as dynamic shared memory");
+    failed_here(std::to_string(used) + " bytes of static shared memory are declared; at most " +
+                std::to_string(static_limit) + " are allowed, more only as dynamic shared memory");
   if (used + dynamic_bytes_ > options().shared_limit)
-    failed_here(std::to_string(used + dynamic_bytes_) + " bytes of shared memory; there are " +
+    failed_here(std::to_string(used + dynamic_bytes_) + " bytes of shared memory are used; a block has " +
                 std::to_string(options().shared_limit));
   return add_piece(key, bytes);
 }

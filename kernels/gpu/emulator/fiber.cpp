@@ -106,7 +106,7 @@ hewn_fresh_stack:
 .size hewn_fresh_stack, .-hewn_fresh_stack
 )");
 #else
-#error "the emulator switches stacks on x86-64 and aarch64 only; configure with -DHEWN_EMULATOR=OFF"
+#error "the emulator can switch stacks on x86-64 and aarch64 only; configure with -DHEWN_EMULATOR=OFF"
 #endif
 
 namespace hewn::emulator {

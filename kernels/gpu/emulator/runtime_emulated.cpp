@@ -36,7 +36,7 @@ class Arena {
   Arena() {
     void* const memory =
         mmap(nullptr, arena_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (memory == MAP_FAILED) fail(ErrorCode::memory, "the emulated device: no room for its addresses");
+    if (memory == MAP_FAILED) fail(ErrorCode::memory, "the emulated device cannot reserve its address range");
     base_ = static_cast<uint8_t*>(memory);
     free_[0] = arena_bytes;
   }
@@ -112,7 +112,7 @@ class EmulatedStream {
   }
 
   void begin_capture() {
-    require(!captured_, "the emulated device records a graph already");
+    require(!captured_, "the emulated device is already recording a graph");
     captured_ = std::make_unique<std::deque<Work>>();
   }
   std::unique_ptr<std::deque<Work>> end_capture() { return std::move(captured_); }
@@ -179,7 +179,7 @@ class EmulatedRuntime final : public GpuRuntime {
   }
 
   void sync() override {
-    require(!stream_.capturing(), "the emulated device was asked to wait while it records a graph");
+    require(!stream_.capturing(), "the emulated device cannot wait while it records a graph");
     stream_.run();
   }
 
@@ -214,11 +214,13 @@ void launch_emulated(const Launch& on, const char* name, const Grid& grid, std::
   };
   const Extent &blocks = grid.blocks, &threads = grid.threads;
   if (blocks.x == 0 || blocks.y == 0 || blocks.z == 0) return;
-  if (blocks.x > 0x7fffffffu || blocks.y > 65535 || blocks.z > 65535) refuse("too many blocks");
+  if (blocks.x > 0x7fffffffu || blocks.y > 65535 || blocks.z > 65535)
+    refuse("a grid has at most 2^31 - 1 blocks in x, and 65535 in y and z");
   const uint64_t n = uint64_t{threads.x} * threads.y * threads.z;
   if (n == 0 || n > 1024 || threads.z > 64)
-    refuse("a block has from 1 to 1024 threads, at most 64 of them in z");
-  if (grid.shared_bytes > emulator::options().shared_limit) refuse("there is less");
+    refuse("a block must have 1 to 1024 threads, at most 64 of them in z");
+  if (grid.shared_bytes > emulator::options().shared_limit)
+    refuse("a block has less shared memory than this");
   Work work = [name, grid, body = std::move(body)] { emulator::run_kernel(name, grid, body); };
   if (on.stream)
     static_cast<EmulatedStream*>(on.stream)->add(std::move(work));

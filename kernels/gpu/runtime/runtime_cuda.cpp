@@ -23,8 +23,8 @@ void check(cudaError_t error, const char* doing) {
 /// The same for waiting calls: the error is that of earlier queued work, which the GPU does not name.
 void check_queued(cudaError_t error) {
   check(error,
-        "waiting for the GPU, on which a kernel failed (with CUDA_LAUNCH_BLOCKING=1 in the "
-        "environment each one is awaited, and the message names it)");
+        "waiting for the GPU, on which a kernel failed (run again with CUDA_LAUNCH_BLOCKING=1 in the "
+        "environment, and the message names the kernel)");
 }
 
 class CudaRuntime final : public GpuRuntime {
@@ -32,7 +32,7 @@ class CudaRuntime final : public GpuRuntime {
   explicit CudaRuntime(int ordinal) {
     check(cudaSetDevice(ordinal), "choosing the GPU");
     cudaDeviceProp p{};
-    check(cudaGetDeviceProperties(&p, ordinal), "asking for the GPU's properties");
+    check(cudaGetDeviceProperties(&p, ordinal), "reading the GPU's properties");
     properties_ = {.name = p.name,
                    .major = p.major,
                    .minor = p.minor,
@@ -40,7 +40,7 @@ class CudaRuntime final : public GpuRuntime {
                    .memory_bytes = p.totalGlobalMem,
                    .shared_bytes = p.sharedMemPerBlockOptin,
                    .l2_bytes = static_cast<size_t>(p.l2CacheSize)};
-    check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "making a stream");
+    check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "creating a stream");
   }
   ~CudaRuntime() override { cudaStreamDestroy(stream_); }
 
@@ -70,12 +70,12 @@ class CudaRuntime final : public GpuRuntime {
     check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream_), "copying on the GPU");
   }
   void fill(void* device, uint8_t value, size_t bytes) override {
-    check(cudaMemsetAsync(device, value, bytes, stream_), "filling memory of the GPU");
+    check(cudaMemsetAsync(device, value, bytes, stream_), "filling memory on the GPU");
   }
 
   Event make_event() override {
     cudaEvent_t event = nullptr;
-    check(cudaEventCreate(&event), "making an event");
+    check(cudaEventCreate(&event), "creating an event");
     return event;
   }
   void drop_event(Event event) override { cudaEventDestroy(static_cast<cudaEvent_t>(event)); }
@@ -85,7 +85,7 @@ class CudaRuntime final : public GpuRuntime {
   bool reached(Event event) override {
     const cudaError_t state = cudaEventQuery(static_cast<cudaEvent_t>(event));
     if (state == cudaErrorNotReady) return false;
-    check(state, "asking for an event");
+    check(state, "querying an event");
     return true;
   }
   void wait(Event event) override { check_queued(cudaEventSynchronize(static_cast<cudaEvent_t>(event))); }
@@ -101,17 +101,17 @@ class CudaRuntime final : public GpuRuntime {
 
   void begin_capture() override {
     // Relaxed, because the pool may allocate memory meanwhile.
-    check(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeRelaxed), "beginning a graph");
+    check(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeRelaxed), "beginning to capture a graph");
     capturing_ = true;
   }
   Graph end_capture() override {
     capturing_ = false;
     cudaGraph_t graph = nullptr;
-    check(cudaStreamEndCapture(stream_, &graph), "ending a graph");
+    check(cudaStreamEndCapture(stream_, &graph), "ending the capture of a graph");
     cudaGraphExec_t ready = nullptr;
     const cudaError_t error = cudaGraphInstantiate(&ready, graph, 0);
     cudaGraphDestroy(graph);
-    check(error, "preparing a graph");
+    check(error, "instantiating a graph");
     return ready;
   }
   bool capturing() const override { return capturing_; }
@@ -166,21 +166,19 @@ std::string cuda_obstacle() {
   if (error != cudaSuccess) cudaGetLastError();
   if (error == cudaErrorInsufficientDriver) {
     int driver = 0;
-    if (cudaDriverGetVersion(&driver) != cudaSuccess || driver == 0)
-      return "no NVIDIA driver is installed here";
-    return "the NVIDIA driver here is too old: it knows CUDA " + std::to_string(driver / 1000) + "." +
+    if (cudaDriverGetVersion(&driver) != cudaSuccess || driver == 0) return "no NVIDIA driver is installed";
+    return "the NVIDIA driver is too old: it supports CUDA " + std::to_string(driver / 1000) + "." +
            std::to_string(driver % 1000 / 10) + ", this build needs " +
            std::to_string(CUDART_VERSION / 1000) + ".0";
   }
-  if (error == cudaErrorNoDevice || (error == cudaSuccess && count == 0))
-    return "there is no NVIDIA GPU here";
+  if (error == cudaErrorNoDevice || (error == cudaSuccess && count == 0)) return "no NVIDIA GPU was found";
   if (error != cudaSuccess) return cudaGetErrorString(error);
   cudaDeviceProp p{};
   if (const cudaError_t asked = cudaGetDeviceProperties(&p, 0); asked != cudaSuccess)
     return cudaGetErrorString(asked);
   if (p.major < 8)
     return std::string("the ") + p.name + " has compute capability " + std::to_string(p.major) + "." +
-           std::to_string(p.minor) + "; 8.0 (Ampere) is the least";
+           std::to_string(p.minor) + "; expected 8.0 (Ampere) or newer";
   return "";
 }
 

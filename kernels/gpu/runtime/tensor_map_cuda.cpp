@@ -20,7 +20,8 @@ Encoder find_encoder() {
       cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &function, 12000, cudaEnableDefault, &found);
   if (error != cudaSuccess || found != cudaDriverEntryPointSuccess || !function) {
     cudaGetLastError();
-    fail(ErrorCode::failed, "cuda: the driver has no cuTensorMapEncodeTiled, which came with CUDA 12.0");
+    fail(ErrorCode::failed,
+         "cuda: the driver has no cuTensorMapEncodeTiled; install a driver for CUDA 12.0 or newer");
   }
   return reinterpret_cast<Encoder>(function);
 }

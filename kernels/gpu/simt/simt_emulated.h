@@ -78,7 +78,8 @@ void launch(const Launch& on, const char* name, const Grid& grid, void (*kernel)
 /// Shared memory of the block for one T: the same address in all threads, initialised to NaN.
 template <class T>
 T& shared_memory() {
-  static_assert(std::is_trivially_default_constructible_v<T>, "shared memory holds plain data");
+  static_assert(std::is_trivially_default_constructible_v<T>,
+                "shared memory must hold plain data, without constructors");
   static const char key = 0;
   return *static_cast<T*>(emulator::block_shared(&key, sizeof(T)));
 }
@@ -242,7 +243,8 @@ inline double max(double a, double b) { return std::fmax(a, b); }
 // Only one thread runs at a time, so every operation is atomic.
 template <class T, class V>
 T atomicAdd(T* p, V value) {
-  static_assert(std::is_integral_v<T>, "sums of floats have a fixed order, which atomic additions do not");
+  static_assert(std::is_integral_v<T>,
+                "sums of floats must have a fixed order, which atomic additions do not guarantee");
   const T old = *p;
   *p = old + static_cast<T>(value);
   return old;

@@ -170,7 +170,9 @@ __device__ __forceinline__ void multiply_group(float (&c)[64], uint64_t a, uint6
 using TensorMap = TiledMatrix;
 inline TensorMap tensor_map(const TiledMatrix& m) {
   if (reinterpret_cast<uintptr_t>(m.data) % 16 || m.ld % 8 || m.cols < 1 || m.rows < 1 || m.box_rows > 256)
-    fail(ErrorCode::failed, "the copy engine knows no such matrix");
+    fail(ErrorCode::failed,
+         "the copy engine requires data aligned to 16 bytes, rows a multiple of 8 elements apart, and boxes "
+         "of 1 to 256 rows");
   return m;
 }
 
@@ -192,7 +194,8 @@ inline void change(Barrier& b, int arrivals, int bytes) {
   auto state = std::bit_cast<BarrierState>(b.state);
   state.missing = static_cast<int16_t>(state.missing - arrivals);
   state.bytes += bytes;
-  if (state.missing < 0) emulator::kernel_failed("more arrive at a barrier than it was made for");
+  if (state.missing < 0)
+    emulator::kernel_failed("more threads arrive at a barrier than it was initialised for");
   if (state.missing == 0 && state.bytes == 0) {
     state.missing = state.arrivals;
     state.phase ^= 1;
@@ -242,7 +245,8 @@ inline void InFlight::Box::perform() const {
 }
 
 inline void make_barrier(Barrier& b, int arrivals) {
-  if (arrivals < 1 || arrivals > 255) emulator::kernel_failed("a barrier for so many is not emulated");
+  if (arrivals < 1 || arrivals > 255)
+    emulator::kernel_failed("a barrier for this many threads is not emulated");
   b.state = std::bit_cast<uint64_t>(
       BarrierState{0, static_cast<int16_t>(arrivals), static_cast<uint8_t>(arrivals), 0});
   in_flight() = {};  // remnants of a kernel that failed
@@ -261,7 +265,7 @@ inline void arrive_expecting(Barrier& b, int bytes) {
 inline bool late() { return emulator::options().order != 0; }
 
 inline void copy_box(void* to, const TensorMap& map, int row, int col, Barrier& arrived) {
-  if (shared_address(to) % 1024) emulator::kernel_failed("a box begins inside the pattern of the swizzle");
+  if (shared_address(to) % 1024) emulator::kernel_failed("a box begins in the middle of the swizzle pattern");
   const InFlight::Box box{to, map, row, col, &arrived};
   late() && in_flight().boxes_asked++ % 2 ? in_flight().boxes.push_back(box) : box.perform();
 }

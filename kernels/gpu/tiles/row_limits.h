@@ -15,7 +15,7 @@ inline constexpr int64_t longest_held_row = 8192;
 template <class A>
 const char* held_rows_only(const A& a) {
   if (a.dtype != DType::f32) return "f32 only";
-  return a.cols <= longest_held_row ? nullptr : "rows of at most 8192";
+  return a.cols <= longest_held_row ? nullptr : "rows of at most 8192 only";
 }
 
 /// Number of blocks that share the rows, each with its own column sums: 16 rows per block, and more where

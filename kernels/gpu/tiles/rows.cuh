@@ -19,7 +19,8 @@ struct Team {
   static constexpr int threads = threads_;
   static constexpr int block = threads == 32 ? 128 : threads;
   static constexpr int per_block = block / threads;
-  static_assert(threads % 32 == 0 && threads <= 1024, "whole warps, whose sums one warp can add");
+  static_assert(threads % 32 == 0 && threads <= 1024,
+                "a block must consist of whole warps, whose sums one warp can add");
 
   /// Resident blocks per multiprocessor for threads with this many registers.
   template <int registers>
@@ -63,7 +64,8 @@ struct Team {
 template <int V_, int packs_, int threads_>
 struct RowShape : Team<threads_> {
   static constexpr int V = V_, packs = packs_;
-  static_assert(V == 1 || V * sizeof(float) == 16, "what one instruction loads");
+  static_assert(V == 1 || V * sizeof(float) == 16,
+                "V elements must be one load: a float, or 16 bytes of them");
 
   /// First element of this thread's pack k.
   static __device__ int at(int k) { return (k * threads_ + Team<threads_>::rank()) * V; }

@@ -235,8 +235,8 @@ TEST_CASE("what cannot be measured is refused") {
   CHECK_FAILS(hewn({"bench", "kernels", "--op=softmax.sideways"}), 2, "no kernels called 'softmax.sideways'");
   CHECK_FAILS(hewn({"bench", "kernels", "--op=sotfmax.bakcward"}), 2, "did you mean 'softmax.backward'?");
   CHECK_FAILS(hewn({"bench", "kernels", "--shape=3x3"}), 2, "--shape needs one --op");
-  CHECK_FAILS(hewn({"bench", "kernels", "--op=softmax", "--shape=3x"}), 2, "not of the form");
-  CHECK_FAILS(hewn({"bench", "kernels", "--op=softmax", "--shape=0x3"}), 2, "not of the form");
+  CHECK_FAILS(hewn({"bench", "kernels", "--op=softmax", "--shape=3x"}), 2, "does not have the form");
+  CHECK_FAILS(hewn({"bench", "kernels", "--op=softmax", "--shape=0x3"}), 2, "does not have the form");
   CHECK_FAILS(hewn({"bench", "kernels", "--isa=mmx"}), 2, "no code for 'mmx'");
   CHECK_FAILS(hewn({"bench", "kernels", "--threads=none"}), 2, "not a number of threads");
   CHECK_FAILS(hewn({"bench", "kernels", "--threads=0"}), 2, "not a number of threads");

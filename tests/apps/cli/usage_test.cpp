@@ -269,7 +269,8 @@ TEST_CASE("the number of threads is the first of OMP_NUM_THREADS, unless HEWN_TH
   CHECK(contains(threads("3 , 2", ""), ", 3 threads"));
   CHECK(contains(threads("3,2", "5"), ", 5 threads"));
   for (const char* wrong : {"none", "0", "3;2", "-1"})
-    CHECK_FAILS(hewn({"--version"}, {.env = {{"OMP_NUM_THREADS", wrong}}}), 2, "a number from 1 to 1024");
+    CHECK_FAILS(hewn({"--version"}, {.env = {{"OMP_NUM_THREADS", wrong}}}), 2,
+                "a whole number from 1 to 1024");
 }
 
 TEST_CASE("OpenMP's own settings keep the number of threads") {

@@ -154,7 +154,8 @@ TEST_CASE("emulator: a launch that cannot be names kernel, arguments and grid") 
   std::vector<float> x(1);
   CHECK(fails({"kernel reverse(7, pointer, pointer) on 3x1x1 blocks of 1025x1x1 threads", "1024"}, "reverse",
               {3, 1025}, reverse, 7, x.data(), x.data()));
-  CHECK(fails({"too many blocks"}, "reverse", {Extent(1, 65536), 1}, reverse, 7, x.data(), x.data()));
+  CHECK(fails({"a grid has at most 2^31 - 1 blocks in x"}, "reverse", {Extent(1, 65536), 1}, reverse, 7,
+              x.data(), x.data()));
   CHECK(
       fails({"307200 bytes of shared memory"}, "reverse", {1, 1, 300 << 10}, reverse, 7, x.data(), x.data()));
   CHECK_NOTHROW(launch(at_once, "reverse", {0, 1}, reverse, 7, x.data(), x.data()));

@@ -199,7 +199,8 @@ TEST_CASE("a phase that never ends and a barrier with too many arrivals are erro
   CHECK(failure_of(never_full) ==
         "kernel wrong, block (0, 0, 0), thread (7, 0, 0): waits for ever for the end of a "
         "barrier's phase");
-  CHECK(failure_of(too_many).find("more arrive at a barrier than it was made for") != std::string::npos);
+  CHECK(failure_of(too_many).find("more threads arrive at a barrier than it was initialised for") !=
+        std::string::npos);
 }
 
 }  // namespace hewn
