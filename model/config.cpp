@@ -29,17 +29,17 @@ ModelConfig ModelConfig::resolved() const {
 void ModelConfig::check() const {
   check_keys(model_keys, *this);
   if (arch != "gpt") return;
-  require(n_embd % n_head == 0, "n_embd = ", n_embd, " is not a multiple of n_head = ", n_head);
+  require(n_embd % n_head == 0, "n_embd = ", n_embd, " must be a multiple of n_head = ", n_head);
   require(n_head % kv_heads() == 0, "n_kv_head = ", n_kv_head, "; it must divide n_head = ", n_head);
   require(pos != Positions::rotary || head_size() % 2 == 0,
           "pos = rope rotates pairs of elements, but a head has n_embd / n_head = ", head_size(),
-          " elements, an odd number");
+          " elements; expected an even number");
   if (concatenates()) {
-    require(n_embd % 2 == 0, "pos_combine = concat gives half of n_embd to positions; n_embd = ", n_embd,
+    require(n_embd % 2 == 0, "pos_combine = concat gives half of n_embd to positions, but n_embd = ", n_embd,
             " is odd");
-    require(
-        !tie,
-        "pos_combine = concat has token embeddings of n_embd / 2, which cannot be the head; use tie = false");
+    require(!tie,
+            "pos_combine = concat has token embeddings of width n_embd / 2, which cannot be shared with the "
+            "output head; use tie = false");
   }
 }
 
@@ -56,7 +56,7 @@ ModelConfig model_config_from_json(const std::string& text) {
   ModelConfig config;
   try {
     nlohmann::json json = parse_json(text);
-    if (!json.is_object()) fail(ErrorCode::input, "it is not a JSON object");
+    if (!json.is_object()) fail(ErrorCode::input, "expected a JSON object");
     const bool scaled = json.contains("pos_scale");
     for (const auto& key : model_keys) {
       const std::string name(key.name);

@@ -13,7 +13,8 @@ nlohmann::json parse_json(std::string_view text) {
   return json::parse(text, [](int, json::parse_event_t event, json& parsed) {
     if (event == json::parse_event_t::value && parsed.is_number_float() &&
         !(std::abs(parsed.get<double>()) < beyond))
-      fail(ErrorCode::input, "it holds the number ", parsed.get<double>(), "; expected numbers below 2^63");
+      fail(ErrorCode::input, "the JSON contains the number ", parsed.get<double>(),
+           "; expected numbers below 2^63");
     return true;
   });
 }

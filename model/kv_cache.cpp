@@ -15,8 +15,8 @@ KvCache::View KvCache::append(int64_t layer, const Tensor& qkv) {
   const Tensor& all = layers_[static_cast<size_t>(layer)];
   const int64_t B = qkv.dim(0), T = qkv.dim(1), D = qkv.dim(2) / (n_head_ + 2 * n_kv_head_),
                 width = n_kv_head_ * D;
-  require(length_ + T <= capacity_ && B == all.dim(0), "cache of ", all.dim(0), " x ", capacity_,
-          " tokens holds ", length_, "; ", B, " x ", T, " more do not fit");
+  require(length_ + T <= capacity_ && B == all.dim(0), "a cache of ", all.dim(0), " sequences of ", capacity_,
+          " tokens already has ", length_, " in each; ", T, " more in each of ", B, " do not fit");
   const size_t element = size_of(qkv.dtype()), row = static_cast<size_t>(2 * width) * element,
                step = static_cast<size_t>(qkv.dim(2)) * element,
                before = static_cast<size_t>(n_head_ * D) * element;

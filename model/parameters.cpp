@@ -27,7 +27,7 @@ Tensor bf16_of(Parameter& p) {
 }
 
 Parameter* Parameters::add(std::string name, const Shape& shape, Init init) {
-  require(!allocated(), "parameter ", name, " declared after allocation");
+  require(!allocated(), "parameter ", name, " is declared after allocation");
   require(!find(name), "parameter ", name, " is declared twice");
   all_.push_back({.name = std::move(name), .shape = shape, .init = init, .value = {}, .value_bf16 = {}});
   Parameter* added = &all_.back();
@@ -49,7 +49,7 @@ int64_t Parameters::numel() const {
 void Parameters::settle_on(Device& device, DType dtype) {
   require(!allocated(), "parameters are allocated twice");
   require(dtype == DType::f32 || dtype == DType::f64 || dtype == DType::bf16, "parameters of ",
-          name_of(dtype), "; f32, f64 and bf16 are possible");
+          name_of(dtype), "; expected f32, f64 or bf16");
   device_ = &device;
   mixed_ = dtype == DType::bf16;
   dtype_ = mixed_ ? DType::f32 : dtype;

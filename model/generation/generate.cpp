@@ -83,7 +83,8 @@ bool generate(Model& model, const std::vector<int32_t>& prompt, const GenerateOp
 }
 
 StopStrings::StopStrings(std::vector<std::string> stops) : stops_(std::move(stops)) {
-  for (const std::string& stop : stops_) require(!stop.empty(), "a stop string is empty; expected some text");
+  for (const std::string& stop : stops_)
+    require(!stop.empty(), "a stop string is empty; expected at least one character");
 }
 
 std::string StopStrings::push(std::string_view text) {

@@ -81,7 +81,7 @@ std::vector<double> sampling_distribution(std::vector<double> logits, const Samp
                                           std::span<const int32_t> seen) {
   check_sampling(options);
   for (const double logit : logits)
-    if (std::isnan(logit)) fail(ErrorCode::numerical, "the model's logits are not numbers (NaN)");
+    if (std::isnan(logit)) fail(ErrorCode::numerical, "the model's logits contain NaN");
   if (options.repetition_penalty != 1) penalize(logits, options.repetition_penalty, seen);
   const auto first = std::max_element(logits.begin(), logits.end());
   std::vector<double> weights(logits.size(), 0.0);

@@ -24,8 +24,8 @@ std::array<int32_t, 256> byte_ids(const std::vector<std::string>& pieces) {
     if (pieces[id].size() == 1) ids[static_cast<unsigned char>(pieces[id][0])] = static_cast<int32_t>(id);
   for (size_t byte = 0; byte < ids.size(); ++byte)
     if (ids[byte] < 0)
-      fail(ErrorCode::input, "its vocabulary has no token for byte ", byte,
-           "; expected one for each of the 256");
+      fail(ErrorCode::input, "the vocabulary has no token for byte ", byte,
+           "; expected one for each of the 256 byte values");
   return ids;
 }
 
@@ -99,7 +99,7 @@ BpeVocabulary assembled(std::vector<std::string> texts,
     const auto found = id_of.find(text);
     if (found == id_of.end())
       fail(ErrorCode::input, "merge ", rank, " needs the token ", json(text).dump(),
-           ", which the vocabulary lacks");
+           ", which is not in the vocabulary");
     return found->second;
   };
   BpeVocabulary vocabulary;
@@ -123,16 +123,18 @@ void require_gpt2_like(const json& file) {
   };
   const json& model = file.at("model");
   if (model.value("type", "") != "BPE")
-    fail(ErrorCode::input, "its model is ", model.value("type", json()).dump(), "; only \"BPE\" is read");
-  if (!is_null(file, "normalizer")) fail(ErrorCode::input, "it has a normalizer, which is not supported");
+    fail(ErrorCode::input, "the model is ", model.value("type", json()).dump(),
+         "; only \"BPE\" is supported");
+  if (!is_null(file, "normalizer"))
+    fail(ErrorCode::input, "the file has a normalizer, which is not supported");
   const json cut = file.value("pre_tokenizer", json());
   if (!cut.is_object() || cut.value("type", "") != "ByteLevel" || !cut.value("use_regex", true) ||
       cut.value("add_prefix_space", true))
-    fail(ErrorCode::input, "its pre_tokenizer is ", cut.dump().substr(0, 200),
-         "; only \"ByteLevel\" without add_prefix_space and with GPT-2's pattern is read");
+    fail(ErrorCode::input, "the pre_tokenizer is ", cut.dump().substr(0, 200),
+         "; only \"ByteLevel\" without add_prefix_space and with GPT-2's pattern is supported");
   for (const char* affix : {"continuing_subword_prefix", "end_of_word_suffix"})
     if (!is_null(model, affix) && model[affix] != "")
-      fail(ErrorCode::input, "it has a ", affix, ", which is not supported");
+      fail(ErrorCode::input, "the model has a ", affix, ", which is not supported");
 }
 
 }  // namespace

@@ -44,7 +44,8 @@ std::string from_printable(std::string_view text) {
   for (size_t at = 0; at < text.size();) {
     const CodePoint c = decode_utf8(text, at);
     if (c.bytes == 0 || c.value >= bytes.size() || bytes[c.value] == absent)
-      fail(ErrorCode::input, "the token \"", text, "\" is not written in GPT-2's characters for bytes");
+      fail(ErrorCode::input, "the token \"", text,
+           "\" contains a character that does not stand for a byte in GPT-2's alphabet");
     raw += static_cast<char>(bytes[c.value]);
     at += c.bytes;
   }

@@ -180,12 +180,12 @@ class Learner {
 std::unique_ptr<Tokenizer> train_bpe(Texts texts, const TokenizerOptions& options) {
   constexpr int64_t default_size = 4096, smallest = 257;
   const int64_t size = options.vocab_size == 0 ? default_size : options.vocab_size;
-  require(size >= smallest, "vocab_size is ", size, "; a bpe tokenizer has at least ", smallest,
-          ": a token for each byte and <|endoftext|>");
+  require(size >= smallest, "vocab_size is ", size, "; expected at least ", smallest,
+          " for bpe: a token for each byte and <|endoftext|>");
   require(options.min_count >= 1, "min_count is ", options.min_count, "; expected at least 1");
   size_t bytes = 0;
   for (const std::string_view text : texts) bytes += text.size();
-  if (bytes == 0) fail(ErrorCode::input, "there is no text to make a vocabulary of");
+  if (bytes == 0) fail(ErrorCode::input, "there is no text to learn a vocabulary from");
 
   Learner learner(count_pieces(texts));
   learner.learn(static_cast<size_t>(size - 1), options.min_count);

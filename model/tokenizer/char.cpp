@@ -15,7 +15,7 @@ class CharTokenizer final : public Tokenizer {
     for (const std::string& piece : vocab_) {
       const CodePoint c = decode_utf8(piece, 0);
       if (c.bytes != piece.size()) {
-        fail(ErrorCode::input, "its vocabulary holds \"", piece, "\"; expected single characters");
+        fail(ErrorCode::input, "the vocabulary contains \"", piece, "\"; expected single characters");
       }
       if (id_of_.size() <= c.value) id_of_.resize(c.value + 1, absent);
       id_of_[c.value] = static_cast<int32_t>(&piece - vocab_.data());
@@ -52,7 +52,7 @@ class CharTokenizer final : public Tokenizer {
     require_utf8(text, "the text");
     fail(ErrorCode::input, "unknown character ", describe(decode_utf8(text, at).value), " at byte ", at,
          ": the vocabulary has ", vocab_.size(), " characters, ", sample(),
-         "; leave it out, or train with the byte tokenizer, which takes any text");
+         "; remove it from the text, or train with the byte tokenizer, which accepts any text");
   }
 
   /// The first characters of the vocabulary, in quotes.

@@ -14,7 +14,7 @@ std::vector<std::string> texts_by_id(const json& vocab, const json& added) {
   const auto place = [&](int64_t id, const std::string& text) {
     const auto [at, fresh] = by_id.emplace(id, text);
     if (!fresh && at->second != text)
-      fail(ErrorCode::input, "its vocabulary gives ", id, " to both ", json(at->second).dump(), " and ",
+      fail(ErrorCode::input, "the vocabulary gives id ", id, " to both ", json(at->second).dump(), " and ",
            json(text).dump());
   };
   for (const auto& [text, id] : vocab.items()) place(id.get<int64_t>(), text);
@@ -24,7 +24,7 @@ std::vector<std::string> texts_by_id(const json& vocab, const json& added) {
   for (size_t id = 0; id < by_id.size(); ++id) {
     const auto found = by_id.find(static_cast<int64_t>(id));
     if (found == by_id.end())
-      fail(ErrorCode::input, "its vocabulary has ", by_id.size(), " tokens, but none with id ", id);
+      fail(ErrorCode::input, "the vocabulary has ", by_id.size(), " tokens, but none with id ", id);
     texts.push_back(std::move(found->second));
   }
   return texts;
@@ -35,7 +35,7 @@ TextPair split_pair(std::string_view line, size_t rank) {
   if (blank == 0 || blank == line.npos || blank + 1 == line.size() || line.find(' ', blank + 1) != line.npos)
     fail(ErrorCode::input, "merge ", rank, " is ",
          json(line).dump(-1, ' ', false, json::error_handler_t::replace),
-         "; expected two tokens with a blank between");
+         "; expected two tokens separated by a space");
   return {std::string(line.substr(0, blank)), std::string(line.substr(blank + 1))};
 }
 

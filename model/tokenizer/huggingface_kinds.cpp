@@ -95,7 +95,7 @@ std::vector<std::string> tokens_in(const json& file) {
   for (const json& token : added)
     if (const auto text = token.at("content").get<std::string>();
         text != "<|unk|>" && text != "<|endoftext|>")
-      fail(ErrorCode::input, "it adds the token ", json(text).dump(), ", which is not supported");
+      fail(ErrorCode::input, "the file adds the token ", json(text).dump(), ", which is not supported");
   return texts_by_id(file.at("model").at("vocab"), added);
 }
 

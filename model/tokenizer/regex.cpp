@@ -59,12 +59,12 @@ class RegexTokenizer final : public Tokenizer {
   explicit RegexTokenizer(std::vector<std::string> vocab) : vocab_(std::move(vocab)) {
     const size_t n = vocab_.size();
     if (n < 2 || vocab_[n - 2] != end_of_text || vocab_[n - 1] != unknown_token)
-      fail(ErrorCode::input, "its vocabulary does not end with ", end_of_text, " and ", unknown_token);
+      fail(ErrorCode::input, "the vocabulary does not end with ", end_of_text, " and ", unknown_token);
     specials_ = {{std::string(end_of_text), static_cast<int32_t>(n - 2)}};
     for (size_t id = 0; id < n; ++id) {
       const std::string& piece = vocab_[id];
       if (!is_one_token(piece))
-        fail(ErrorCode::input, "its vocabulary holds ", nlohmann::json(piece).dump(),
+        fail(ErrorCode::input, "the vocabulary contains ", nlohmann::json(piece).dump(),
              ", which is more than one token");
       const bool joined = piece.size() == 1 && after_word.find(piece[0]) != after_word.npos;
       shown_.push_back((joined ? "" : " ") + piece);

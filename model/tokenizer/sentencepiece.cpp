@@ -100,10 +100,10 @@ void SentencePieceTokenizer::find_pieces() {
     const auto id = static_cast<int32_t>(i);
     const Doing context("reading token ", i);
     require_utf8(text, "it");
-    if (!seen.insert(text).second) fail(ErrorCode::input, nlohmann::json(text).dump(), " is there twice");
+    if (!seen.insert(text).second) fail(ErrorCode::input, nlohmann::json(text).dump(), " appears twice");
     std::string bytes = with_replaced(text, blank_sign, " ");
     if (bytes.empty() || bytes.size() > longest_piece)
-      fail(ErrorCode::input, "it has ", bytes.size(), " bytes; expected 1 to ", longest_piece);
+      fail(ErrorCode::input, "the token has ", bytes.size(), " bytes; expected 1 to ", longest_piece);
     const int byte = is_special_[i] ? -1 : byte_named(text);
     if (is_special_[i]) {
       bytes_.push_back(text);
@@ -114,15 +114,15 @@ void SentencePieceTokenizer::find_pieces() {
       bytes_.push_back(std::move(bytes));
       if (!id_of_.emplace(bytes_.back(), id).second)
         fail(ErrorCode::input, nlohmann::json(text).dump(),
-             " is there twice, with a blank and with its sign");
+             " appears twice, once with a space and once with the sign for it (U+2581)");
       const auto first = static_cast<unsigned char>(bytes_.back()[0]);
       if (bytes_.back().size() == 1) ascii_[first] = id;
     }
   }
   for (size_t byte = 0; byte < 256; ++byte)
     if (byte_ids_[byte] < 0)
-      fail(ErrorCode::input, "its vocabulary has no token for byte ", byte,
-           "; expected one for each of the 256, from <0x00> to <0xFF>");
+      fail(ErrorCode::input, "the vocabulary has no token for byte ", byte,
+           "; expected one for each of the 256 byte values, from <0x00> to <0xFF>");
 }
 
 RankedMerges SentencePieceTokenizer::listed_merges() const {
@@ -133,7 +133,7 @@ RankedMerges SentencePieceTokenizer::listed_merges() const {
       const auto at = id_of_.find(with_replaced(text, blank_sign, " "));
       if (at == id_of_.end())
         fail(ErrorCode::input, "merge ", rank, " needs the token ", nlohmann::json(text).dump(),
-             ", which the vocabulary lacks");
+             ", which is not in the vocabulary");
       return at->second;
     };
     found.merges.push_back({{id_named(left), id_named(right)}, id_named(left + right)});

@@ -20,8 +20,8 @@ bool is_null_in(const json& where, const char* name) {
 }
 
 [[noreturn]] void refuse_part(const char* name, const json& part, const char* expected) {
-  fail(ErrorCode::input, "its ", name, " is ", part.dump().substr(0, 300), "; of a byte_fallback model only ",
-       expected, " is read");
+  fail(ErrorCode::input, "the ", name, " is ", part.dump().substr(0, 300),
+       "; for a byte_fallback model, expected ", expected);
 }
 
 /// The steps of a normalizer or decoder: those of a Sequence, a single one, or none.
@@ -44,8 +44,9 @@ Blank blank_of(const json& file) {
         cut.value("prepend_scheme", cut.value("add_prefix_space", true) ? "always" : "never");
     if (cut.value("type", "") != "Metaspace" || cut.value("replacement", "") != blank_sign ||
         cut.value("split", true))
-      refuse_part("pre_tokenizer", cut, "none, or \"Metaspace\" that does not split,");
-    if (!normalizer.is_null()) refuse_part("normalizer", normalizer, "none beside \"Metaspace\"");
+      refuse_part("pre_tokenizer", cut, "none or a \"Metaspace\" that does not split");
+    if (!normalizer.is_null())
+      refuse_part("normalizer", normalizer, "none beside a \"Metaspace\" pre_tokenizer");
     return scheme == "never" ? Blank::never : scheme == "first" ? Blank::first : Blank::each_part;
   }
   bool prefix = false, blanks = false;
@@ -55,9 +56,9 @@ Blank blank_of(const json& file) {
     else if (replaces(step, " ", blank_sign) && !blanks)
       blanks = true;
     else
-      refuse_part("normalizer", normalizer, "\"Prepend\" of \u2581 and \"Replace\" of blanks by \u2581");
+      refuse_part("normalizer", normalizer, "\"Prepend\" of \u2581 with \"Replace\" of spaces by \u2581");
   }
-  if (!blanks) refuse_part("normalizer", normalizer, "\"Replace\" of blanks by \u2581");
+  if (!blanks) refuse_part("normalizer", normalizer, "\"Replace\" of spaces by \u2581");
   return prefix ? Blank::each_part : Blank::never;
 }
 
@@ -70,15 +71,16 @@ void check_decoder(const json& file, Blank blank) {
                        step.value("stop", 0) == 0;
     const bool replaced = replaces(step, blank_sign, " ");
     if (!strip && !replaced && type != "ByteFallback" && type != "Fuse")
-      refuse_part("decoder", step, "\"Replace\", \"ByteFallback\", \"Fuse\" and \"Strip\" of one blank");
+      refuse_part("decoder", step,
+                  "a sequence of \"Replace\", \"ByteFallback\", \"Fuse\" and \"Strip\" of one space");
     blanks = blanks || replaced;
     bytes = bytes || type == "ByteFallback";
     strips = strips || strip;
   }
   if (!blanks || !bytes || strips != (blank != Blank::never))
     refuse_part("decoder", decoder,
-                "one that turns \u2581 to blanks, takes bytes together and strips what the normalizer puts "
-                "before a text");
+                "one that replaces \u2581 by spaces, joins bytes, and strips the space that the normalizer "
+                "prepends to a text");
 }
 
 /// The token inserted before a text. Refuses other inserted tokens.
@@ -86,7 +88,8 @@ int32_t begin_of(const json& file) {
   const json post = file.value("post_processor", json());
   if (post.is_null()) return -1;
   const auto wrong = [&] {
-    refuse_part("post_processor", post, "\"TemplateProcessing\" with at most one token before the text");
+    refuse_part("post_processor", post,
+                "\"TemplateProcessing\" with at most one token before the text and none after it");
   };
   if (post.value("type", "") != "TemplateProcessing") wrong();
   const json& single = post.at("single");
@@ -112,7 +115,7 @@ class Llama2cReader {
   }
   std::string_view text(size_t bytes, const char* what) {
     if (bytes > left_.size())
-      fail(ErrorCode::input, "it ends inside ", what, ": ", bytes, " bytes are needed, ", left_.size(),
+      fail(ErrorCode::input, "the file ends in ", what, ": ", bytes, " bytes are needed, but ", left_.size(),
            " are left");
     const std::string_view taken = left_.substr(0, bytes);
     left_.remove_prefix(bytes);
@@ -146,13 +149,14 @@ std::string with_blank_signs(std::string_view text) {
 std::unique_ptr<Tokenizer> read_sentencepiece(const json& file) {
   const json& model = file.at("model");
   if (model.value("type", "") != "BPE")
-    fail(ErrorCode::input, "its model is ", model.value("type", json()).dump(), "; only \"BPE\" is read");
+    fail(ErrorCode::input, "the model is ", model.value("type", json()).dump(),
+         "; only \"BPE\" is supported");
   for (const char* name : {"continuing_subword_prefix", "end_of_word_suffix"})
     if (!is_null_in(model, name) && model[name] != "")
-      fail(ErrorCode::input, "it has a ", name, ", which is not supported");
+      fail(ErrorCode::input, "the model has a ", name, ", which is not supported");
   for (const char* name : {"dropout", "ignore_merges"})
     if (!is_null_in(model, name) && model[name] != false && model[name] != 0)
-      fail(ErrorCode::input, "it has ", name, " = ", model[name].dump(), ", which is not supported");
+      fail(ErrorCode::input, "the model has ", name, " = ", model[name].dump(), ", which is not supported");
   SentencePieces pieces;
   const json added = file.value("added_tokens", json::array());
   pieces.texts = texts_by_id(model.at("vocab"), added);
@@ -163,11 +167,13 @@ std::unique_ptr<Tokenizer> read_sentencepiece(const json& file) {
   pieces.begin = begin_of(file);
   const auto is_begin = [&](const Special& s) { return s.id == pieces.begin; };
   if (pieces.begin >= 0 && std::none_of(pieces.specials.begin(), pieces.specials.end(), is_begin))
-    fail(ErrorCode::input, "texts begin with token ", pieces.begin, ", which is not among its added_tokens");
+    fail(ErrorCode::input, "each text begins with token ", pieces.begin,
+         ", which is not among the added_tokens");
   if (file.contains("hewn")) {
     file["hewn"].at("scores").get_to(pieces.scores);
     if (pieces.scores.size() != pieces.texts.size())
-      fail(ErrorCode::input, "it has ", pieces.scores.size(), " scores for ", pieces.texts.size(), " tokens");
+      fail(ErrorCode::input, "the file has ", pieces.scores.size(), " scores for ", pieces.texts.size(),
+           " tokens");
   }
   return make_sentencepiece(std::move(pieces));
 }
@@ -180,12 +186,12 @@ std::unique_ptr<Tokenizer> read_llama2c_tokenizer(std::string_view bytes) {
     const Doing context("reading token ", pieces.texts.size());
     pieces.scores.push_back(reader.number<float>("a score"));
     const auto length = reader.number<int32_t>("a length");
-    if (length < 0) fail(ErrorCode::input, "its length is ", length);
+    if (length < 0) fail(ErrorCode::input, "the token's length is ", length, "; expected 0 or more");
     pieces.texts.push_back(with_blank_signs(reader.text(static_cast<size_t>(length), "a piece")));
   }
   if (pieces.texts.size() < 3 + 256)
-    fail(ErrorCode::input, "it has ", pieces.texts.size(),
-         " tokens; expected 3 special ones, 256 bytes and more");
+    fail(ErrorCode::input, "the file has ", pieces.texts.size(),
+         " tokens; expected at least 259: 3 special tokens and 256 bytes");
   for (int32_t id = 0; id < 3; ++id)  // llama2.c puts newlines around two of them
     pieces.specials.push_back({pieces.texts[static_cast<size_t>(id)] = llama2c_specials[id], id});
   pieces.begin = 1;

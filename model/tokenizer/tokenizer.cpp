@@ -40,7 +40,7 @@ const Kind& kind_named(std::string_view name, ErrorCode code) {
     if (kind.name == name) return kind;
     known += (known.empty() ? "" : ", ") + std::string(kind.name);
   }
-  fail(code, "unknown kind of tokenizer \"", name, "\"; known are ", known);
+  fail(code, "unknown tokenizer kind \"", name, "\"; expected one of ", known);
 }
 
 /// Returns the result of `read`; errors in the JSON's form become an Error.
@@ -49,7 +49,7 @@ std::unique_ptr<Tokenizer> or_not_one(const Read& read) {
   try {
     return read();
   } catch (const json::exception& error) {
-    fail(ErrorCode::input, "it is not a tokenizer: ", json_reason(error));
+    fail(ErrorCode::input, "this is not a tokenizer: ", json_reason(error));
   }
 }
 
@@ -74,12 +74,13 @@ std::unique_ptr<Tokenizer> tokenizer_from_json(std::string_view text) {
       return tokenizers::read_bpe(file);
     }
     if (!file.is_object() || file.value("format", "") != format) {
-      fail(ErrorCode::input, "it is not a tokenizer of Hewn: expected an object with \"format\": \"", format,
-           "\", or with a \"model\" as Hugging Face's tokenizers write it");
+      fail(ErrorCode::input,
+           "this is not a tokenizer that Hewn can read; expected an object with \"format\": \"", format,
+           "\", or with a \"model\" as in Hugging Face's tokenizer.json");
     }
     if (file.at("version") != version) {
-      fail(ErrorCode::input, "it is of version ", file.at("version").dump(), "; this program reads version ",
-           version);
+      fail(ErrorCode::input, "the tokenizer has format version ", file.at("version").dump(),
+           "; this program reads version ", version);
     }
     return kind_named(file.at("kind").get<std::string>(), ErrorCode::input).read(file);
   });
@@ -127,8 +128,8 @@ std::vector<int32_t> Tokenizer::encode(std::string_view text, Specials mode) con
     if (next[first] == text.size()) break;
     const Special& special = specials()[first];
     if (mode == Specials::refused)
-      fail(ErrorCode::input, "the text holds the special token ", special.text, " at byte ", next[first],
-           "; allow special tokens, or have them read as text");
+      fail(ErrorCode::input, "the text contains the special token ", special.text, " at byte ", next[first],
+           "; allow special tokens, or encode them as ordinary text");
     ids.push_back(special.id);
     begin = next[first] + special.text.size();
   }
@@ -159,7 +160,7 @@ std::vector<Piece> Tokenizer::pieces(std::string_view text) const {
 
 std::string_view Tokenizer::piece(int32_t id) const {
   if (id < 0 || id >= vocab_size()) {
-    fail(ErrorCode::input, "token ", id, " is not in the vocabulary: expected 0 to ", vocab_size() - 1);
+    fail(ErrorCode::input, "token ", id, " is not in the vocabulary; expected 0 to ", vocab_size() - 1);
   }
   return bytes_of(id);
 }
@@ -180,12 +181,12 @@ std::string write_json(std::string_view kind, std::span<const std::string> vocab
 
 std::vector<std::string> read_vocab(const json& file) {
   const auto vocab = file.at("vocab").get<std::vector<std::string>>();
-  if (vocab.empty()) fail(ErrorCode::input, "its vocabulary is empty");
+  if (vocab.empty()) fail(ErrorCode::input, "the vocabulary is empty");
   std::unordered_set<std::string_view> seen;
   for (const std::string& piece : vocab) {
-    if (piece.empty()) fail(ErrorCode::input, "piece ", seen.size(), " of its vocabulary is empty");
+    if (piece.empty()) fail(ErrorCode::input, "piece ", seen.size(), " of the vocabulary is empty");
     if (!seen.insert(piece).second)
-      fail(ErrorCode::input, "its vocabulary holds ", json(piece).dump(), " twice");
+      fail(ErrorCode::input, "the vocabulary contains ", json(piece).dump(), " twice");
   }
   return vocab;
 }
@@ -196,7 +197,7 @@ void require_text(Texts texts) {
     require_utf8(texts[i], texts.size() == 1 ? "the text" : "text " + std::to_string(i + 1));
     bytes += texts[i].size();
   }
-  if (bytes == 0) fail(ErrorCode::input, "there is no text to make a vocabulary of");
+  if (bytes == 0) fail(ErrorCode::input, "there is no text to learn a vocabulary from");
 }
 
 std::vector<std::string> most_frequent(const PieceCounts& counts, const TokenizerOptions& options,
@@ -209,7 +210,8 @@ std::vector<std::string> most_frequent(const PieceCounts& counts, const Tokenize
   for (const Counted counted : counts)
     if (counted.second >= options.min_count) ranked.push_back(counted);
   if (ranked.empty())
-    fail(ErrorCode::input, "nothing occurs ", options.min_count, " times (min_count) in the text");
+    fail(ErrorCode::input, "no token occurs at least min_count = ", options.min_count,
+         " times in the text; choose a smaller min_count");
   std::sort(ranked.begin(), ranked.end(), [](const Counted& a, const Counted& b) {
     return a.second != b.second ? a.second > b.second : a.first < b.first;
   });
@@ -221,10 +223,10 @@ std::vector<std::string> most_frequent(const PieceCounts& counts, const Tokenize
 }
 
 void require_no_options(std::string_view kind, const TokenizerOptions& options) {
-  require(options.vocab_size == 0, "vocab_size is not an option of the ", kind,
-          " tokenizer; only of word, regex and bpe");
-  require(options.min_count == 1, "min_count is not an option of the ", kind,
-          " tokenizer; only of word, regex and bpe");
+  require(options.vocab_size == 0, "vocab_size does not apply to the ", kind,
+          " tokenizer, only to word, regex and bpe; leave it out");
+  require(options.min_count == 1, "min_count does not apply to the ", kind,
+          " tokenizer, only to word, regex and bpe; leave it out");
 }
 
 }  // namespace tokenizers

@@ -123,7 +123,7 @@ void require_utf8(std::string_view text, std::string_view what) {
   std::string bytes;
   for (size_t i = at; i < std::min(at + 4, text.size()); ++i) bytes += ' ' + hex(byte_at(text, i), 2);
   fail(ErrorCode::input, what,
-       " is not valid UTF-8: ", cut ? "a character is cut off at the end" : "bad bytes", " at byte ", at,
+       " is not valid UTF-8: ", cut ? "the last character is cut off" : "invalid bytes", " at byte ", at,
        " (line ", line, "):", bytes, "; convert it (iconv -f latin1 -t utf8) or use the byte tokenizer");
 }
 

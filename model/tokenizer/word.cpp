@@ -47,7 +47,7 @@ class WordTokenizer final : public Tokenizer {
  public:
   /// The first piece is <|unk|>.
   explicit WordTokenizer(std::vector<std::string> vocab) : vocab_(std::move(vocab)) {
-    if (vocab_.front() != unknown) fail(ErrorCode::input, "its vocabulary does not begin with ", unknown);
+    if (vocab_.front() != unknown) fail(ErrorCode::input, "the vocabulary does not begin with ", unknown);
     for (size_t id = 1; id < vocab_.size(); ++id) id_of_.emplace(vocab_[id], static_cast<int32_t>(id));
   }
 

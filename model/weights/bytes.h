@@ -22,8 +22,8 @@ class ByteReader {
   /// The next `n` bytes.
   std::string_view take(uint64_t n) {
     if (n > left()) {
-      fail(ErrorCode::input, what_, " ends at byte ", bytes_.size(), " where ", n,
-           " bytes are expected from byte ", at_, " on; was it cut short?");
+      fail(ErrorCode::input, what_, " ends at byte ", bytes_.size(), ", but ", n,
+           " bytes are expected at byte ", at_, "; was the file cut short?");
     }
     at_ += n;
     return bytes_.substr(at_ - n, n);
@@ -41,7 +41,8 @@ class ByteReader {
   /// Everything before `end`, which is skipped.
   std::string_view take_until(char end) {
     const size_t found = bytes_.find(end, at_);
-    if (found == bytes_.npos) fail(ErrorCode::input, what_, " ends inside a line; was it cut short?");
+    if (found == bytes_.npos)
+      fail(ErrorCode::input, what_, " ends in the middle of a line; was the file cut short?");
     const std::string_view text = bytes_.substr(at_, found - at_);
     at_ = found + 1;
     return text;
@@ -56,7 +57,7 @@ class ByteReader {
       value |= uint64_t{byte & 0x7fu} << shift;
       if (byte < 0x80) return value;
     }
-    fail(ErrorCode::input, what_, " holds a number of more than 64 bits before byte ", at_);
+    fail(ErrorCode::input, what_, " has a number of more than 64 bits before byte ", at_);
   }
 
  private:

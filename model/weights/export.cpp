@@ -33,8 +33,7 @@ void check_activation(const ModelConfig& config, const ExportOptions& options) {
   };
   if (!options.act || *options.act == config.act) return;
   require(is_gelu(*options.act) && is_gelu(config.act), "act = ", name_of(*options.act),
-          ", but the model has ", name_of(config.act),
-          "; only gelu and gelu_erf can be written for each other");
+          ", but the model has ", name_of(config.act), "; only gelu and gelu_erf can replace each other");
 }
 
 /// A note on the difference between the logits of random tokens with the model's activation and with another one.
@@ -62,9 +61,9 @@ std::string activation_note(const ForeignModel& model, MlpActivation act) {
     largest = std::max(largest, std::abs(ours[i] - theirs[i]));
     squares += ours[i] * ours[i];
   }
-  return join("warning: act = ", name_of(act), " is written for a model with ", name_of(model.config.act),
-              ": on ", windows, " windows of ", length, " random tokens the logits differ by at most ",
-              largest, "; their root mean square is ", std::sqrt(squares / static_cast<double>(ours.size())));
+  return join("warning: act = ", name_of(act), " replaces ", name_of(model.config.act), ": on ", windows,
+              " windows of ", length, " random tokens the logits differ by at most ", largest,
+              "; their root mean square is ", std::sqrt(squares / static_cast<double>(ours.size())));
 }
 
 }  // namespace
@@ -79,10 +78,11 @@ Exported export_model(const ForeignModel& model, std::string_view name, const st
                       const ExportOptions& options) {
   const auto* format = std::find_if(std::begin(export_table), std::end(export_table),
                                     [&](const ExportFormat& f) { return f.name == name; });
-  require(format != std::end(export_table), "\"", name, "\" is not a format to export to");
-  require(!path.empty(), "where to? The path is empty");
+  require(format != std::end(export_table), "\"", name, "\" is not an export format");
+  require(!path.empty(), "the output path is empty; give --out=PATH");
   std::error_code error;
-  require(options.force || !fs::exists(path, error), path, " exists; write elsewhere, or give --force");
+  require(options.force || !fs::exists(path, error), path,
+          " already exists; write elsewhere, or replace it with --force");
   require(options.block_size >= 0 && options.block_size <= model.config.block_size,
           "block_size = ", options.block_size, " is longer than the model's ", model.config.block_size);
   check_activation(model.config, options);
@@ -93,7 +93,7 @@ Exported export_model(const ForeignModel& model, std::string_view name, const st
   bool wide = false;
   model.tensors->each([&](const TensorEntry& entry) { wide |= entry.dtype == DType::f64; });
   if (wide)
-    done.notes.push_back("the model's weights are f64; they are written as " +
+    done.notes.push_back("the model's weights are f64, but are written as " +
                          std::string(name_of(options.dtype)));
   return done;
 }
@@ -101,10 +101,10 @@ Exported export_model(const ForeignModel& model, std::string_view name, const st
 namespace exporting {
 
 void Unsayable::unless(bool right, const std::string& setting, const std::string& instead) {
-  if (!right) wrong_ += "\n  " + setting + "; there it is " + instead;
+  if (!right) wrong_ += "\n  " + setting + "; expected " + instead;
 }
 
-void Unsayable::check() const { require(wrong_.empty(), format_, " has no words for this model:", wrong_); }
+void Unsayable::check() const { require(wrong_.empty(), format_, " cannot express this model:", wrong_); }
 
 Family family_of(const ModelConfig& c, Unsayable& unsayable) {
   const Family family = c.pos == Positions::rotary ? Family::llama : Family::gpt2;
@@ -112,20 +112,21 @@ Family family_of(const ModelConfig& c, Unsayable& unsayable) {
   unsayable.unless(c.norm_place == NormPlace::pre, "norm_place = " + name_of(c.norm_place), "pre");
   unsayable.unless(c.residual, "residual = false", "true");
   if (family == Family::llama) {
-    unsayable.unless(c.norm == NormKind::rmsnorm, "norm = " + name_of(c.norm) + " beside rotary positions",
+    unsayable.unless(c.norm == NormKind::rmsnorm, "norm = " + name_of(c.norm) + " with rotary positions",
                      "rmsnorm");
-    unsayable.unless(c.act == MlpActivation::swiglu, "act = " + name_of(c.act) + " beside rotary positions",
+    unsayable.unless(c.act == MlpActivation::swiglu, "act = " + name_of(c.act) + " with rotary positions",
                      "swiglu");
   } else {
     const std::string kind = name_of(c.pos);
-    unsayable.unless(c.pos == Positions::learned, "pos = " + kind, "learned, or rope as in Llama");
+    unsayable.unless(c.pos == Positions::learned, "pos = " + kind,
+                     "learned, or rope for Llama's architecture");
     unsayable.unless(!c.concatenates(), "pos_combine = concat", "add");
-    unsayable.unless(c.norm == NormKind::layernorm, "norm = " + name_of(c.norm) + " beside pos = " + kind,
+    unsayable.unless(c.norm == NormKind::layernorm, "norm = " + name_of(c.norm) + " with pos = " + kind,
                      "layernorm");
-    unsayable.unless(!c.act.gated, "act = " + name_of(c.act) + " beside pos = " + kind, "gelu");
+    unsayable.unless(!c.act.gated, "act = " + name_of(c.act) + " with pos = " + kind, "gelu");
     unsayable.unless(c.kv_heads() == c.n_head, "n_kv_head = " + std::to_string(c.kv_heads()), "n_head");
     unsayable.unless(c.window == 0 || c.window >= c.block_size, "window = " + std::to_string(c.window),
-                     "none beside pos = " + kind);
+                     "none with pos = " + kind);
   }
   return family;
 }

@@ -40,10 +40,10 @@ ForeignModel open_own_weights(const std::string& path) {
 constexpr ForeignFormat foreign_formats[] = {
     {"a directory with config.json (Hugging Face)", looks_like_huggingface, open_huggingface},
     {"a .gguf file (llama.cpp)", looks_like_gguf, open_gguf},
-    {"a checkpoint of nanoGPT, ckpt.pt", looks_like_nanogpt, open_nanogpt},
-    {"a .bin of llama2.c", looks_like_llama2c, open_llama2c},
+    {"a checkpoint, ckpt.pt (nanoGPT)", looks_like_nanogpt, open_nanogpt},
+    {"a .bin file (llama2.c)", looks_like_llama2c, open_llama2c},
     {"a directory with hparams.json (OpenAI's GPT-2)", looks_like_tensorflow, open_tensorflow},
-    {"a .safetensors that Hewn wrote", looks_like_own_weights, open_own_weights},
+    {"a .safetensors file that Hewn wrote", looks_like_own_weights, open_own_weights},
 };
 
 /// Whether a path has the form of a model's name on huggingface.co: OWNER/NAME, or a GPT-2 without owner.
@@ -62,8 +62,8 @@ bool looks_like_hub_name(const std::string& path) {
 /// Drops a tokenizer that has more tokens than the model, since it must belong to another one.
 ForeignModel with_fitting_tokenizer(ForeignModel foreign) {
   if (foreign.tokenizer && foreign.tokenizer->vocab_size() > foreign.config.vocab_size) {
-    foreign.no_tokenizer = "the one found has " + std::to_string(foreign.tokenizer->vocab_size()) +
-                           " tokens, the model only " + std::to_string(foreign.config.vocab_size);
+    foreign.no_tokenizer = "the tokenizer found has " + std::to_string(foreign.tokenizer->vocab_size()) +
+                           " tokens, but the model only " + std::to_string(foreign.config.vocab_size);
     foreign.tokenizer = nullptr;
   }
   return foreign;
@@ -76,18 +76,18 @@ std::string fetch_hint(const std::string& path) {
   return join(
       "; Hewn downloads nothing: if this is a model on huggingface.co, fetch its config.json, ",
       "model.safetensors and tokenizer.json (or vocab.json and merges.txt) into a directory, and give ",
-      "that directory; docs/import.md says from where");
+      "that directory; docs/import.md lists the files");
 }
 
 ForeignModel open_foreign(const std::string& path) {
   if (!std::filesystem::exists(path))
-    fail(ErrorCode::input, path, ": there is no such file or directory", fetch_hint(path));
+    fail(ErrorCode::input, path, ": no such file or directory", fetch_hint(path));
   std::string known;
   for (const ForeignFormat& format : foreign_formats) {
     if (format.matches(path)) return with_fitting_tokenizer(format.open(path));
     known += std::string("\n  ") + format.files;
   }
-  fail(ErrorCode::input, path, " is no model of a known format; expected", known);
+  fail(ErrorCode::input, path, " is not a model in a known format; expected one of", known);
 }
 
 void crop_context(ForeignModel& foreign, int64_t block_size) {
@@ -98,7 +98,7 @@ void crop_context(ForeignModel& foreign, int64_t block_size) {
 }
 
 FileSum save_foreign(const std::string& path, const ForeignModel& foreign, DType dtype) {
-  require(dtype == DType::f32 || dtype == DType::f64, "weights are written as f32 or f64, not ",
+  require(dtype == DType::f32 || dtype == DType::f64, "weights can be stored as f32 or f64, not as ",
           name_of(dtype));
   const auto model = declare_model(foreign.config);
   check_fit(*foreign.tensors, foreign.naming, *model);

@@ -8,7 +8,7 @@ TensorList::TensorList(std::vector<TensorEntry> entries, std::shared_ptr<const v
     : owner_(std::move(owner)), entries_(std::move(entries)) {
   for (size_t i = 0; i < entries_.size(); ++i)
     if (!index_.emplace(entries_[i].name, i).second)
-      fail(ErrorCode::input, "tensor ", entries_[i].name, " is there twice");
+      fail(ErrorCode::input, "tensor ", entries_[i].name, " appears twice");
 }
 
 const TensorEntry* TensorList::find(std::string_view name) const {

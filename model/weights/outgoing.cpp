@@ -60,8 +60,8 @@ std::vector<To> narrowed_values(const std::vector<float>& values, const TensorEn
   for (const float value : values) {
     const To narrow(value);
     if (overflows(value, static_cast<float>(narrow)))
-      fail(ErrorCode::input, "tensor ", entry.name, " holds ", value, ", more than ", name_of(entry.dtype),
-           " can hold; write f32", entry.dtype == DType::f16 ? " or bf16" : "");
+      fail(ErrorCode::input, "tensor ", entry.name, " contains ", value, ", which ", name_of(entry.dtype),
+           " cannot represent; write f32", entry.dtype == DType::f16 ? " or bf16" : "");
     all.push_back(narrow);
   }
   return all;
@@ -109,7 +109,7 @@ const std::vector<float>& Outgoing::parameter_values(const Parameter& p) {
 
 const std::vector<float>& Outgoing::values(std::string_view name) {
   const auto found = slices_.find(name);
-  require(found != slices_.end(), "there is no tensor ", name, " to be written");
+  require(found != slices_.end(), "there is no tensor ", name, " to write");
   const Slice& slice = found->second;
   const std::vector<float>& all = parameter_values(*slice.parameter);
   const int64_t cols = slice.parameter->shape[slice.parameter->shape.rank() - 1];
@@ -128,7 +128,9 @@ void Outgoing::write(const std::vector<TensorEntry>& entries, const Append& appe
       case DType::f32: hand_on(entry, wide); break;
       case DType::f16: hand_on(entry, narrowed_values<Float16>(wide, entry)); break;
       case DType::bf16: hand_on(entry, narrowed_values<BFloat16>(wide, entry)); break;
-      default: fail(ErrorCode::usage, "dtype ", name_of(entry.dtype), "; f32, f16 and bf16 can be written");
+      default:
+        fail(ErrorCode::usage, "dtype ", name_of(entry.dtype),
+             "cannot be written; expected f32, f16 or bf16");
     }
   }
 }
@@ -140,7 +142,7 @@ ForeignModel own_model(const std::string& weights, const ModelConfig& config,
           .tensors = std::make_unique<SafetensorsFile>(weights),
           .naming = gpt2_naming(),
           .tokenizer = std::move(tokenizer),
-          .no_tokenizer = "the run was trained on bare token ids"};
+          .no_tokenizer = "the run was trained on token ids without a tokenizer"};
 }
 
 }  // namespace hewn

@@ -33,7 +33,7 @@ class Misfits {
   }
   void check() const {
     if (count_ > 0)
-      fail(ErrorCode::input, "its tensors do not fit its configuration:", text_.str(),
+      fail(ErrorCode::input, "the tensors do not fit the configuration:", text_.str(),
            count_ > shown_ ? "\n  and " + std::to_string(count_ - shown_) + " more" : "");
   }
 
@@ -57,7 +57,7 @@ void add_misfits(const NamedTensors& theirs, const Origin& origin, const Paramet
     if (!same_rank || !enough_rows || extent.cols != part.width)
       wrong.add(part.name, " is ", Shape(entry->shape), " and does not fit ", p.name, " ", p.shape);
     else if (!is_float(entry->dtype))
-      wrong.add(part.name, " holds ", name_of(entry->dtype), "; floats are needed");
+      wrong.add(part.name, " is ", name_of(entry->dtype), "; expected floating-point numbers");
   }
 }
 

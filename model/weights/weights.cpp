@@ -36,8 +36,8 @@ std::vector<To> converted(const TensorEntry& entry) {
         case DType::bf16: value = element<BFloat16>(entry.data, i); break;
         case DType::f16: value = element<Float16>(entry.data, i); break;
         default:
-          fail(ErrorCode::input, "tensor ", entry.name, " holds ", name_of(entry.dtype),
-               "; floats are needed");
+          fail(ErrorCode::input, "tensor ", entry.name, " is ", name_of(entry.dtype),
+               "; expected floating-point numbers");
       }
       host[i] = static_cast<To>(value);
     }
@@ -55,7 +55,7 @@ void check_weights(const SafetensorsFile& file, const Parameters& parameters) {
     if (!entry)
       text << "\n  missing: " << p.name << " " << p.shape;
     else if (entry->shape != sizes_of(p.shape))
-      text << "\n  " << p.name << " is " << Shape(entry->shape) << ", the model needs " << p.shape;
+      text << "\n  " << p.name << " is " << Shape(entry->shape) << ", but the model needs " << p.shape;
   }
   for (const TensorEntry& entry : file.entries())
     if (!known.count(entry.name)) text << "\n  unknown: " << entry.name;
@@ -99,7 +99,8 @@ FileSum save_weights(const std::string& path, const Model& model) {
 ModelConfig config_in(const SafetensorsFile& file) {
   const auto config = file.metadata().find("hewn.config");
   if (config == file.metadata().end())
-    fail(ErrorCode::input, file.path(), " does not say what model it is of");
+    fail(ErrorCode::input, file.path(),
+         " has no model configuration in its metadata, so it was not written by Hewn");
   return model_config_from_json(config->second);
 }
 

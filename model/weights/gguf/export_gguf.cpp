@@ -45,7 +45,7 @@ Exported write_gguf(const ForeignModel& model, const std::string& path, const Ex
   if (family == Family::gpt2)
     unsayable.unless(as.act == Activation::gelu_tanh || as.act.gated, "act = " + name_of(as.act),
                      as.act == Activation::gelu_erf
-                         ? "gelu (--act=gelu writes that, and measures the difference)"
+                         ? "gelu (--act=gelu writes that and measures the difference)"
                          : "gelu");
   else
     unsayable.unless(as.window == 0, "window = " + std::to_string(as.window), "none");
@@ -57,7 +57,7 @@ Exported write_gguf(const ForeignModel& model, const std::string& path, const Ex
   } else if (const auto more = gguf_tokenizer(*model.tokenizer, as.vocab_size)) {
     keys.insert(keys.end(), more->begin(), more->end());
   } else {
-    done.notes.push_back("no tokenizer is written: llama.cpp cannot express this one, of kind " +
+    done.notes.push_back("no tokenizer is written: llama.cpp cannot express one of kind " +
                          std::string(model.tokenizer->kind()));
   }
   if (keys.back().first.find("tokenizer") == std::string::npos)

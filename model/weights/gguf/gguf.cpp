@@ -48,7 +48,7 @@ class GgufCursor {
 
   std::string_view take(uint64_t bytes, std::string_view what) {
     if (bytes > left())
-      fail(ErrorCode::input, "it ends in ", what, ": that has ", bytes, " bytes, and ", left(),
+      fail(ErrorCode::input, "the file ends in ", what, ", of ", bytes, " bytes, of which ", left(),
            " are left; was it cut short?");
     at_ += static_cast<size_t>(bytes);
     return bytes_.substr(at_ - static_cast<size_t>(bytes), static_cast<size_t>(bytes));
@@ -64,8 +64,8 @@ class GgufCursor {
   size_t count(uint64_t least, std::string_view what) {
     const auto n = number<uint64_t>(what);
     if (n > left() / least)
-      fail(ErrorCode::input, "it says it holds ", n, " ", what, ", but ", left(),
-           " bytes are left, too few for them");
+      fail(ErrorCode::input, "the file claims to contain ", n, " ", what, ", but the ", left(),
+           " bytes left are too few");
     return static_cast<size_t>(n);
   }
 
@@ -105,14 +105,14 @@ GgufValue read_list(GgufCursor& from) {
   const auto type = static_cast<ValueType>(from.number<uint32_t>("a list"));
   const size_t size = bytes_of(type);
   if (size == 0)
-    fail(ErrorCode::input, "it is a list of type ", static_cast<uint32_t>(type),
-         "; expected numbers, texts or truth values");
+    fail(ErrorCode::input, "the value is a list of type ", static_cast<uint32_t>(type),
+         "; expected numbers, strings or booleans");
   const size_t n = from.count(size, "values");
   if (type == ValueType::i32) return gguf_numbers<int32_t>(from, n);
   if (type == ValueType::f32) return gguf_numbers<float>(from, n);
   if (type != ValueType::text) return from.take(n * size, "a list"), GgufValue();
   std::vector<std::string> texts;
-  for (size_t i = 0; i < n; ++i) texts.emplace_back(from.text("a list of texts"));
+  for (size_t i = 0; i < n; ++i) texts.emplace_back(from.text("a list of strings"));
   return texts;
 }
 
@@ -134,7 +134,7 @@ GgufValue read_value(GgufCursor& from) {
     case ValueType::i64: return from.number<int64_t>(what);
     case ValueType::f64: return from.number<double>(what);
   }
-  fail(ErrorCode::input, "it is of type ", type, ", which there is not");
+  fail(ErrorCode::input, "the value has type ", type, ", which does not exist");
 }
 
 /// A tensor as described by the header; `data` is set later.
@@ -150,21 +150,21 @@ GgufTensor read_tensor(GgufCursor& from) {
   const Doing reading("reading tensor ", safetensors::in_quotes(tensor.entry.name));
   const auto dimensions = from.number<uint32_t>(what);
   if (dimensions > most_dimensions)
-    fail(ErrorCode::input, "it has ", dimensions, " dimensions; expected at most ", most_dimensions);
+    fail(ErrorCode::input, "the tensor has ", dimensions, " dimensions; expected at most ", most_dimensions);
   uint64_t elements = 1;
   for (uint32_t i = 0; i < dimensions; ++i) {
     const auto size = from.number<uint64_t>(what);
     const auto product = safetensors::multiply(elements, size);
     if (size == 0 || !product || *product > uint64_t{INT64_MAX} / 8)
-      fail(ErrorCode::input, "its size ", size, " is 0, or too large to count");
+      fail(ErrorCode::input, "the tensor's size ", size, " is 0 or too large");
     elements = *product;
     tensor.entry.shape.insert(tensor.entry.shape.begin(), static_cast<int64_t>(size));
   }
   const auto number = from.number<uint32_t>(what);
   const TensorType* type = find_tensor_type(number);
   if (type == nullptr || !type->dtype)
-    fail(ErrorCode::input, "it is of type ", type ? std::string(type->name) : std::to_string(number),
-         "; only F32, F16, BF16 and F64 are read, no quantised ones");
+    fail(ErrorCode::input, "the tensor is of type ", type ? std::string(type->name) : std::to_string(number),
+         "; only F32, F16, BF16 and F64 are supported, no quantised types");
   tensor.entry.dtype = *type->dtype;
   tensor.entry.bytes = static_cast<size_t>(elements * size_of(*type->dtype));
   tensor.place = from.number<uint64_t>(what);
@@ -181,7 +181,7 @@ uint64_t alignment_of(const GgufFile& file) {
   if (file.find_key(key) == nullptr) return usual_alignment;
   const int64_t given = file.integer(key);
   if (given < 8 || given > 1 << 20 || !std::has_single_bit(static_cast<uint64_t>(given)))
-    fail(ErrorCode::input, "its ", key, " is ", given, "; expected a power of two from 8 to 1048576");
+    fail(ErrorCode::input, key, " is ", given, "; expected a power of two from 8 to 1048576");
   return static_cast<uint64_t>(given);
 }
 
@@ -195,11 +195,11 @@ std::vector<TensorEntry> placed(std::vector<GgufTensor> tensors, std::string_vie
   for (GgufTensor& tensor : tensors) {
     const Doing reading("reading tensor ", safetensors::in_quotes(tensor.entry.name));
     if (tensor.place != end)
-      fail(ErrorCode::input, "its data begin at byte ", tensor.place, "; expected ", end,
-           ", where the tensor before it ends");
+      fail(ErrorCode::input, "the tensor's data begins at byte ", tensor.place, "; expected ", end,
+           ", the end of the previous tensor");
     if (tensor.entry.bytes > bytes || end > bytes - tensor.entry.bytes)
-      fail(ErrorCode::input, "it needs bytes ", end, " to ", end + tensor.entry.bytes,
-           " of the data, and there are ", bytes, "; was the file cut short?");
+      fail(ErrorCode::input, "the tensor needs bytes ", end, " to ", end + tensor.entry.bytes,
+           " of the data, but there are ", bytes, "; was the file cut short?");
     tensor.entry.data = file.data() + start + end;
     end += padded(tensor.entry.bytes, alignment);
     entries.push_back(std::move(tensor.entry));
@@ -215,12 +215,12 @@ GgufFile::GgufFile(const std::string& path) : file_(path) {
   const Doing reading("reading ", path);
   GgufCursor from(file_.text());
   if (!file_.text().starts_with(magic))
-    fail(ErrorCode::input, "it does not begin with GGUF; it is no such file");
-  from.take(magic.size(), "its magic");
-  const auto stated = from.number<uint32_t>("its version");
+    fail(ErrorCode::input, "the file does not begin with GGUF, so it is not a GGUF file");
+  from.take(magic.size(), "the magic number");
+  const auto stated = from.number<uint32_t>("the version");
   if (stated != 2 && stated != gguf::version)
-    fail(ErrorCode::input, "it is of version ", stated, stated << 16 == 0 ? " (a big-endian file?)" : "",
-         "; versions 2 and 3 are read");
+    fail(ErrorCode::input, "the file has format version ", stated,
+         stated << 16 == 0 ? " (a big-endian file?)" : "", "; versions 2 and 3 are supported");
   const size_t n_tensors = from.count(24, "tensors");
   const size_t n_keys = from.count(13, "keys");
   for (size_t i = 0; i < n_keys; ++i) {
@@ -228,7 +228,7 @@ GgufFile::GgufFile(const std::string& path) : file_(path) {
     const Doing value("reading key ", safetensors::in_quotes(name));
     GgufValue held = read_value(from);
     if (!keys_.try_emplace(std::move(name), std::move(held)).second)
-      fail(ErrorCode::input, "it is given twice");
+      fail(ErrorCode::input, "the key is given twice");
   }
   std::vector<GgufTensor> tensors;
   for (size_t i = 0; i < n_tensors; ++i) {
@@ -256,7 +256,7 @@ const GgufValue* GgufFile::find_key(std::string_view name) const {
 std::string GgufFile::text(std::string_view key) const {
   const GgufValue* value = find_key(key);
   const auto* held = value ? std::get_if<std::string>(value) : nullptr;
-  if (held == nullptr) fail(ErrorCode::input, path(), ": its key ", key, " is missing or holds no text");
+  if (held == nullptr) fail(ErrorCode::input, path(), ": the key ", key, " is missing or holds no text");
   return *held;
 }
 
@@ -268,14 +268,14 @@ int64_t GgufFile::integer(std::string_view key) const {
     if (const auto* held = std::get_if<uint64_t>(value); held && *held <= uint64_t{INT64_MAX})
       return static_cast<int64_t>(*held);
   }
-  fail(ErrorCode::input, path(), ": its key ", key, " is missing or holds no whole number");
+  fail(ErrorCode::input, path(), ": the key ", key, " is missing or holds no whole number");
 }
 
 double GgufFile::real(std::string_view key) const {
   const GgufValue* value = find_key(key);
   if (value && std::holds_alternative<float>(*value)) return static_cast<double>(std::get<float>(*value));
   if (value && std::holds_alternative<double>(*value)) return std::get<double>(*value);
-  fail(ErrorCode::input, path(), ": its key ", key, " is missing or holds no real number");
+  fail(ErrorCode::input, path(), ": the key ", key, " is missing or holds no real number");
 }
 
 }  // namespace hewn

@@ -49,7 +49,7 @@ ModelConfig gguf_config(const GgufFile& file, bool llama) {
   };
   const TensorEntry* embedding = file.find("token_embd.weight");
   if (embedding == nullptr || embedding->shape.size() != 2)
-    fail(ErrorCode::input, "its tensor token_embd.weight is missing, or no matrix");
+    fail(ErrorCode::input, "the tensor token_embd.weight is missing or not a matrix");
   ModelConfig c;
   c.vocab_size = embedding->shape[0];
   c.block_size = file.integer(arch + "context_length");
@@ -72,9 +72,9 @@ ModelConfig gguf_config(const GgufFile& file, bool llama) {
   c.act = MlpActivation::swiglu;
   c.bias = file.find("blk.0.attn_q.bias") != nullptr;
   for (const char* key : {"llama.rope.scaling.type", "llama.expert_count"})
-    if (file.find_key(key)) fail(ErrorCode::input, "it has ", key, ", which is not supported");
+    if (file.find_key(key)) fail(ErrorCode::input, "the file has the key ", key, ", which is not supported");
   if (c.n_head > 0 && optional("rope.dimension_count", c.n_embd / c.n_head) != c.n_embd / c.n_head)
-    fail(ErrorCode::input, "only a part of each head turns with the position, which is not supported");
+    fail(ErrorCode::input, "only a part of each head is rotated, which is not supported");
   return c;
 }
 
@@ -92,7 +92,7 @@ ForeignModel open_gguf(const std::string& path) {
   const Doing context("reading ", path);
   const std::string arch = file->text("general.architecture");
   if (arch != "gpt2" && arch != "llama")
-    fail(ErrorCode::input, "its general.architecture is \"", arch, "\"; gpt2 and llama are supported");
+    fail(ErrorCode::input, "general.architecture is \"", arch, "\"; gpt2 and llama are supported");
   ForeignModel model{.format = "GGUF, " + arch,
                      .config = gguf_config(*file, arch == "llama"),
                      .tensors = nullptr,

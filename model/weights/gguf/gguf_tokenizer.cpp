@@ -31,9 +31,9 @@ struct GgufTokens {
 GgufTokens tokens_of(const GgufFile& file) {
   const auto* texts = gguf_list<std::string>(file, "tokens");
   const auto* types = gguf_list<int32_t>(file, "token_type");
-  if (!texts || texts->empty()) fail(ErrorCode::input, "it has no list of tokens");
+  if (!texts || texts->empty()) fail(ErrorCode::input, "the file has no list of tokens");
   if (types && types->size() != texts->size())
-    fail(ErrorCode::input, "it has ", types->size(), " types of tokens for ", texts->size(), " tokens");
+    fail(ErrorCode::input, "the file has ", types->size(), " token types for ", texts->size(), " tokens");
   GgufTokens tokens{*texts, types ? *types : std::vector(texts->size(), gguf_token::normal)};
   while (!tokens.texts.empty() && tokens.types.back() == gguf_token::unused &&
          tokens.texts.back() == gguf_padding_token(tokens.texts.size() - 1)) {
@@ -68,7 +68,8 @@ std::shared_ptr<const Tokenizer> single_characters(const GgufTokens& tokens) {
 
 std::shared_ptr<const Tokenizer> gguf_byte_pairs(const GgufFile& file) {
   const std::string cut = file.find_key("tokenizer.ggml.pre") ? file.text("tokenizer.ggml.pre") : "gpt-2";
-  if (cut != "gpt-2") fail(ErrorCode::input, "it cuts text as \"", cut, "\" does; only \"gpt-2\" is read");
+  if (cut != "gpt-2")
+    fail(ErrorCode::input, "the file's pre-tokenizer is \"", cut, "\"; only \"gpt-2\" is supported");
   const GgufTokens tokens = tokens_of(file);
   const auto* merges = gguf_list<std::string>(file, "merges");
   if (!merges || merges->empty())
@@ -88,7 +89,7 @@ std::shared_ptr<const Tokenizer> gguf_sentence_pieces(const GgufFile& file) {
   GgufTokens tokens = tokens_of(file);
   const auto* scores = gguf_list<float>(file, "scores");
   if (!scores || scores->size() < tokens.texts.size())
-    fail(ErrorCode::input, "it has ", scores ? scores->size() : 0, " scores for ", tokens.texts.size(),
+    fail(ErrorCode::input, "the file has ", scores ? scores->size() : 0, " scores for ", tokens.texts.size(),
          " tokens");
   tokenizers::SentencePieces pieces;
   pieces.scores.assign(scores->begin(), scores->begin() + static_cast<std::ptrdiff_t>(tokens.texts.size()));
@@ -102,13 +103,13 @@ std::shared_ptr<const Tokenizer> gguf_sentence_pieces(const GgufFile& file) {
   pieces.texts = std::move(tokens.texts);
   if (!gguf_flag(file, "add_space_prefix", true)) pieces.blank = tokenizers::Blank::never;
   if (gguf_flag(file, "add_eos_token", false))
-    fail(ErrorCode::input, "it adds a token after every text, which is not supported");
+    fail(ErrorCode::input, "the tokenizer adds a token after every text, which is not supported");
   if (gguf_flag(file, "add_bos_token", true)) {
     const int64_t begin =
         file.find_key("tokenizer.ggml.bos_token_id") ? file.integer("tokenizer.ggml.bos_token_id") : 1;
     if (std::none_of(pieces.specials.begin(), pieces.specials.end(),
                      [&](const Special& s) { return s.id == begin; }))
-      fail(ErrorCode::input, "texts begin with token ", begin, ", which is no special one");
+      fail(ErrorCode::input, "each text begins with token ", begin, ", which is not a special token");
     pieces.begin = static_cast<int32_t>(begin);
   }
   return tokenizers::make_sentencepiece(std::move(pieces));
@@ -122,8 +123,8 @@ std::shared_ptr<const Tokenizer> tokenizer_in(const GgufFile& file, std::string&
         file.find_key("tokenizer.ggml.model") ? file.text("tokenizer.ggml.model") : "none";
     if (kind == "gpt2") return gguf_byte_pairs(file);
     if (kind == "llama") return gguf_sentence_pieces(file);
-    why_not =
-        kind == "none" ? "the file holds none" : "its kind is \"" + kind + "\"; gpt2 and llama are read";
+    why_not = kind == "none" ? "the file contains no tokenizer"
+                             : "tokenizer.ggml.model is \"" + kind + "\"; gpt2 and llama are supported";
   } catch (const Error& error) {
     why_not = error.what();
   }

@@ -63,11 +63,11 @@ struct PutValue {
 uint64_t gguf_bytes(const TensorEntry& tensor) {
   const std::string name = safetensors::in_quotes(tensor.name);
   require(!tensor.shape.empty() && tensor.shape.size() <= gguf::most_dimensions, "tensor ", name, " has ",
-          tensor.shape.size(), " dimensions; GGUF has 1 to ", gguf::most_dimensions);
+          tensor.shape.size(), " dimensions; GGUF allows 1 to ", gguf::most_dimensions);
   uint64_t bytes = size_of(tensor.dtype);
   for (const int64_t size : tensor.shape) {
     const auto product = size < 1 ? std::nullopt : safetensors::multiply(bytes, static_cast<uint64_t>(size));
-    require(product.has_value(), "tensor ", name, ": a size of its shape is less than 1 or too large");
+    require(product.has_value(), "tensor ", name, ": a size in its shape is less than 1 or too large");
     bytes = *product;
   }
   return bytes;
@@ -99,7 +99,7 @@ GgufWriter::GgufWriter(const std::string& path, const GgufKeys& keys, const std:
     const gguf::TensorType* type = gguf::find_tensor_type(tensor.dtype);
     require(type != nullptr, "GGUF has no type for ", name_of(tensor.dtype));
     require(names.insert(tensor.name).second, "tensor ", safetensors::in_quotes(tensor.name),
-            ": the name is taken");
+            ": the name is used twice");
     put_text(file_, tensor.name);
     put_number(file_, static_cast<uint32_t>(tensor.shape.size()));
     for (size_t i = tensor.shape.size(); i-- > 0;) put_number(file_, static_cast<uint64_t>(tensor.shape[i]));
@@ -118,16 +118,16 @@ void GgufWriter::pad() {
 
 void GgufWriter::append(std::string_view name, const void* data, size_t bytes) {
   require(next_ < waiting_.size() && waiting_[next_].name == name, "tensor ", safetensors::in_quotes(name),
-          " comes out of order");
+          " is out of order");
   require(bytes == waiting_[next_].bytes, "tensor ", safetensors::in_quotes(name), ": got ", bytes,
-          " bytes, ", waiting_[next_].bytes, " are needed");
+          " bytes; expected ", waiting_[next_].bytes);
   file_.append(data, bytes);
   pad();
   ++next_;
 }
 
 FileSum GgufWriter::finish() {
-  require(next_ == waiting_.size(), waiting_.size() - next_, " tensors were not given");
+  require(next_ == waiting_.size(), waiting_.size() - next_, " tensors are missing");
   return file_.commit();
 }
 

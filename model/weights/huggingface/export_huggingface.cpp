@@ -46,10 +46,12 @@ class NewDirectory {
       aside = path_.string() + "." + std::to_string(n);
       if (fs::exists(aside, error)) continue;
       fs::rename(path_, aside, error);
-      if (error) fail(ErrorCode::failed, "cannot move ", path_.string(), " aside: ", error.message());
+      if (error)
+        fail(ErrorCode::failed, "cannot rename the existing ", path_.string(),
+             " to make room: ", error.message());
     }
     fs::rename(fresh_, path_, error);
-    if (error) fail(ErrorCode::failed, "cannot name the directory ", path_.string(), ": ", error.message());
+    if (error) fail(ErrorCode::failed, "cannot create the directory ", path_.string(), ": ", error.message());
     fresh_.clear();
     return aside.string();
   }
@@ -139,7 +141,7 @@ Exported write_huggingface(const ForeignModel& model, const std::string& path, c
   const Family family = family_of(model.config, unsayable);
   const ModelConfig as = recast_config(model.config, options, family, RotaryPairs::half);
   if (family == Family::llama)
-    unsayable.unless(!(as.bias && as.window > 0), "bias = true beside window = " + std::to_string(as.window),
+    unsayable.unless(!(as.bias && as.window > 0), "bias = true with window = " + std::to_string(as.window),
                      "false (Mistral)");
   unsayable.unless(row_of(as.act.curve).huggingface, "act = " + name_of(as.act), "gelu");
   unsayable.check();
@@ -157,11 +159,11 @@ Exported write_huggingface(const ForeignModel& model, const std::string& path, c
   });
   writer.finish();
   if (family == Family::gpt2 && (!model.config.bias || !model.config.qkv_bias))
-    done.notes.push_back("biases of 0 are written where the model has none");
+    done.notes.push_back("the format requires biases, which the model does not have; zeros are written");
   if (std::string note = write_tokenizer(directory, model, as); !note.empty())
     done.notes.push_back(std::move(note));
   if (const std::string aside = directory.finish(); !aside.empty())
-    done.notes.push_back("what was there is " + aside + " now");
+    done.notes.push_back("the existing directory was moved to " + aside);
   done.files = {path};
   return done;
 }

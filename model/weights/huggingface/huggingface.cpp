@@ -23,14 +23,14 @@ auto as_input(const Read& read) -> decltype(read()) {
   try {
     return read();
   } catch (const json::exception& error) {
-    fail(ErrorCode::input, "it is not as expected: ", json_reason(error));
+    fail(ErrorCode::input, "the file does not have the expected content: ", json_reason(error));
   }
 }
 
 /// Requires a setting to be absent, null or equal to the only value that this program supports.
 void require_usual(const json& config, const char* key, const json& usual) {
   if (!config.contains(key) || config[key].is_null() || config[key] == usual) return;
-  fail(ErrorCode::input, "its ", key, " is ", config[key].dump(), "; only ", usual.dump(), " is supported");
+  fail(ErrorCode::input, key, " is ", config[key].dump(), "; only ", usual.dump(), " is supported");
 }
 
 template <class T>
@@ -46,7 +46,7 @@ Activation activation_called(const std::string& name) {
     if (name == row.huggingface || (row.huggingface_too && name == row.huggingface_too)) return row.kind;
     known += (known.empty() ? "" : ", ") + std::string(row.huggingface);
   }
-  fail(ErrorCode::input, "its activation_function is \"", name, "\"; expected one of ", known);
+  fail(ErrorCode::input, "activation_function is \"", name, "\"; expected one of ", known);
 }
 
 ModelConfig gpt2_config(const json& config) {
@@ -85,12 +85,12 @@ ModelConfig llama_config(const json& config) {
   c.window = value_or<int64_t>(config, "sliding_window", 0);
   c.bias = value_or(config, "attention_bias", false);
   if (c.bias != value_or(config, "mlp_bias", false))
-    fail(ErrorCode::input, "it has biases in only one of attention and MLP; only both or none are supported");
+    fail(ErrorCode::input, "the model has biases in only one of attention and MLP; expected both or none");
   // transformers 5 stores the base in rope_parameters, earlier versions next to the other keys.
   const json rope = value_or(config, "rope_parameters", value_or(config, "rope_scaling", json::object()));
   const auto type = value_or<std::string>(rope, "rope_type", value_or<std::string>(rope, "type", "default"));
   if (type != "default")
-    fail(ErrorCode::input, "its rotary positions are scaled (\"", type, "\"); only \"default\" is supported");
+    fail(ErrorCode::input, "the rotary positions are scaled (\"", type, "\"); only \"default\" is supported");
   c.rope_theta = value_or(rope, "rope_theta", value_or(config, "rope_theta", 10000.0));
   if (c.n_head > 0) require_usual(config, "head_dim", c.n_embd / c.n_head);
   return c;
@@ -132,10 +132,10 @@ class ShardedTensors final : public NamedTensors {
         const auto name = file.get<std::string>();
         if (name.empty() || name.find('/') != name.npos || name == ".." || name.find('\0') != name.npos)
           fail(ErrorCode::input, "the file of tensor ", tensor, " is ", file.dump(),
-               "; expected a name in this directory");
+               "; expected the name of a file in this directory");
         names.insert(name);
       }
-      if (names.empty()) fail(ErrorCode::input, "it names no files");
+      if (names.empty()) fail(ErrorCode::input, "weight_map names no files");
       return names;
     });
   }
@@ -145,7 +145,7 @@ class ShardedTensors final : public NamedTensors {
 /// Finds the directory's tokenizer. One that this program does not support counts as missing, since the
 /// weights are still usable.
 void find_tokenizer(const fs::path& directory, ForeignModel& opened) {
-  opened.no_tokenizer = "there is no tokenizer.json, nor vocab.json with merges.txt";
+  opened.no_tokenizer = "the directory has neither tokenizer.json nor vocab.json with merges.txt";
   for (const char* name : {"tokenizer.json", "vocab.json"}) {
     if (!fs::exists(directory / name)) continue;
     try {
@@ -161,7 +161,7 @@ void find_tokenizer(const fs::path& directory, ForeignModel& opened) {
 json config_json(const std::string& text) {
   return as_input([&] {
     json config = parse_json(text);
-    if (!config.is_object()) fail(ErrorCode::input, "it is not a JSON object");
+    if (!config.is_object()) fail(ErrorCode::input, "expected a JSON object");
     return config;
   });
 }
@@ -170,7 +170,7 @@ bool is_llama(const json& config) {
   const auto type = value_or<std::string>(config, "model_type", "");
   if (type == "gpt2") return false;
   if (type == "llama" || type == "mistral") return true;
-  fail(ErrorCode::input, "its model_type is \"", type, "\"; gpt2, llama and mistral are supported");
+  fail(ErrorCode::input, "model_type is \"", type, "\"; gpt2, llama and mistral are supported");
 }
 
 }  // namespace

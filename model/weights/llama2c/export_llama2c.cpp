@@ -37,13 +37,13 @@ void require_llama2c(const ModelConfig& c, const ExportOptions& options, Family 
   if (family == Family::llama) {
     // Both are constants in run.c.
     unsayable.unless(c.rope_theta == 10000, "rope_theta = " + std::to_string(c.rope_theta), "10000");
-    unsayable.unless(c.norm_eps == 1e-5, "a norm_eps of its own", "1e-5");
+    unsayable.unless(c.norm_eps == 1e-5, join("norm_eps = ", c.norm_eps), "1e-5");
     unsayable.unless(!c.bias, "bias = true", "false");
     unsayable.unless(c.window == 0, "window = " + std::to_string(c.window), "none");
   }
   unsayable.check();
   require(options.dtype == DType::f32, "dtype = ", name_of(options.dtype),
-          "; llama2.c's version 0 holds f32");
+          "; version 0 of llama2.c's format supports f32 only");
 }
 
 /// Writes the vocabulary that `run.c -z` reads, next to the model, under the name that `open_llama2c` looks
@@ -54,13 +54,13 @@ std::string write_llama2c_vocabulary(const ForeignModel& model, int64_t vocab_si
   const auto* pieces = tokenizers::sentence_pieces(*model.tokenizer);
   const auto file = pieces ? tokenizers::write_llama2c_tokenizer(*pieces, vocab_size) : std::nullopt;
   if (!file)
-    return "no tokenizer is written: llama2.c cannot express this one, of kind " +
+    return "no tokenizer is written: llama2.c cannot express one of kind " +
            std::string(model.tokenizer->kind());
   namespace fs = std::filesystem;
   const fs::path beside = fs::path(path).parent_path() / ("tok" + std::to_string(vocab_size) + ".bin");
   std::error_code error;
   if (!options.force && fs::exists(beside, error))
-    return "no tokenizer is written: " + beside.string() + " exists";
+    return "no tokenizer is written: " + beside.string() + " already exists; replace it with --force";
   write_file_atomically(beside.string(), *file);
   done.files.push_back(beside.string());
   return "";

@@ -26,8 +26,8 @@ Llama2cHeader read_llama2c_header(std::string_view file) {
   if (reader.number<uint32_t>() == llama2c_magic) {
     header.version = reader.number<int32_t>();
     if (header.version != 1)
-      fail(ErrorCode::input, "it is of version ", header.version, header.version == 2 ? ", quantised;" : ";",
-           " versions 0 and 1 are read");
+      fail(ErrorCode::input, "the file has format version ", header.version,
+           header.version == 2 ? ", quantised;" : ";", " versions 0 and 1 are supported");
   } else {
     reader = ByteReader(file, "the header");
   }
@@ -43,10 +43,10 @@ Llama2cHeader read_llama2c_header(std::string_view file) {
                                    {"hidden width", hidden},
                                    {"number of layers", layers},
                                    {"number of heads", heads},
-                                   {"number of heads of keys", kv_heads},
+                                   {"number of key heads", kv_heads},
                                    {"vocabulary", tokens},
                                    {"longest context", longest}})
-    if (size < 1) fail(ErrorCode::input, "its ", name, " is ", size, "; is it a model of llama2.c?");
+    if (size < 1) fail(ErrorCode::input, "the ", name, " is ", size, "; is this a model of llama2.c?");
   c.vocab_size = tokens;
   c.block_size = longest;
   c.n_layer = layers;
@@ -93,10 +93,10 @@ class Llama2cTensors {
   }
   std::vector<TensorEntry> finish(size_t header) {
     if (needed_ > values_.size())
-      fail(ErrorCode::input, "its header asks for more values than the ", values_.size() + header,
-           " bytes of the file hold; was it cut short?");
+      fail(ErrorCode::input, "the header describes more values than fit in the file's ",
+           values_.size() + header, " bytes; was it cut short?");
     if (needed_ < values_.size())
-      fail(ErrorCode::input, "the file has ", values_.size() + header, " bytes, its header asks for ",
+      fail(ErrorCode::input, "the file has ", values_.size() + header, " bytes, but its header describes ",
            needed_ + header);
     return std::move(entries_);
   }
@@ -139,7 +139,7 @@ std::vector<TensorEntry> llama2c_entries(const Llama2cHeader& header, std::strin
 
 void find_llama2c_tokenizer(const fs::path& model, ForeignModel& opened) {
   const std::string own = "tok" + std::to_string(opened.config.vocab_size) + ".bin";
-  opened.no_tokenizer = "there is no tokenizer.bin or " + own + " beside it; --tokenizer=FILE names one";
+  opened.no_tokenizer = "there is no tokenizer.bin or " + own + " beside it; give --tokenizer=FILE";
   for (const std::string& name : {own, std::string("tokenizer.bin")}) {
     const fs::path file = model.parent_path() / name;
     if (!fs::exists(file)) continue;
@@ -160,7 +160,7 @@ ForeignModel open_llama2c(const std::string& path) {
   const auto file = std::make_shared<const MappedFile>(path);
   const Llama2cHeader header = read_llama2c_header(file->text());
   if (file->size() < header.bytes)
-    fail(ErrorCode::input, "it ends inside its header of ", header.bytes, " bytes");
+    fail(ErrorCode::input, "the file ends within its header of ", header.bytes, " bytes");
   ForeignModel opened;
   opened.format = "llama2.c, version " + std::to_string(header.version);
   opened.config = header.config;

@@ -19,19 +19,19 @@ using namespace safetensors;
 std::string_view header_text(const MappedFile& file) {
   uint64_t length = 0;
   if (file.size() < length_bytes) {
-    fail(ErrorCode::input, "it has ", file.size(),
+    fail(ErrorCode::input, "the file has ", file.size(),
          " bytes, too few for a safetensors file; was it cut short?");
   }
   std::memcpy(&length, file.data(), length_bytes);
   if (length > max_header_bytes || length > file.size() - length_bytes) {
-    fail(ErrorCode::input, "it says its header has ", length, " bytes, but the file has ", file.size(),
-         " (and a header at most ", max_header_bytes, "); it is cut short or not a safetensors file");
+    fail(ErrorCode::input, "the file states a header of ", length, " bytes, but has ", file.size(),
+         " itself (and a header at most ", max_header_bytes, "); it is cut short or not a safetensors file");
   }
   const std::string_view text = file.text().substr(length_bytes, length);
   if (text.find('\0') != text.npos)
-    fail(ErrorCode::input, "its header is not valid JSON: it holds a zero byte");
+    fail(ErrorCode::input, "the header is not valid JSON: it contains a zero byte");
   if (!text.starts_with('{'))
-    fail(ErrorCode::input, "its header does not begin with {; it is not a safetensors file");
+    fail(ErrorCode::input, "the header does not begin with {, so this is not a safetensors file");
   return text;
 }
 
@@ -41,8 +41,7 @@ uint64_t checked_bytes(const HeaderEntry& tensor, size_t element) {
   for (uint64_t size : tensor.shape) {
     const auto product = multiply(bytes, size);
     if (!product || size > uint64_t{std::numeric_limits<int64_t>::max()}) {
-      fail(ErrorCode::input, "tensor ", in_quotes(tensor.name),
-           ": its shape asks for more bytes than can be counted");
+      fail(ErrorCode::input, "tensor ", in_quotes(tensor.name), ": its shape is too large");
     }
     bytes = *product;
   }
@@ -66,13 +65,13 @@ std::vector<const HeaderEntry*> in_data_order(const Header& header, uint64_t dat
   for (const HeaderEntry* tensor : order) {
     if (tensor->begin != covered) {
       fail(ErrorCode::input, "tensor ", in_quotes(tensor->name), ": its data begins at byte ", tensor->begin,
-           " and the one before ends at ", covered, "; expected neither overlaps nor holes");
+           ", but the previous tensor ends at ", covered, "; expected neither overlaps nor gaps");
     }
     covered = tensor->end;
   }
   if (covered != data_bytes) {
-    fail(ErrorCode::input, "its tensors end at byte ", covered, " of ", data_bytes,
-         " bytes of data; expected no rest");
+    fail(ErrorCode::input, "the tensors end at byte ", covered, ", but there are ", data_bytes,
+         " bytes of data; expected nothing after the last tensor");
   }
   return order;
 }
@@ -82,12 +81,12 @@ const Type& checked_type(const HeaderEntry& tensor) {
   const Type* const type = find_type(tensor.type);
   if (type == nullptr) {
     fail(ErrorCode::input, "tensor ", in_quotes(tensor.name), ": unknown dtype ", in_quotes(tensor.type),
-         "; known are ", supported_types());
+         "; expected one of ", supported_types());
   }
   const uint64_t bytes = checked_bytes(tensor, type->size);
   if (bytes != tensor.end - tensor.begin) {
-    fail(ErrorCode::input, "tensor ", in_quotes(tensor.name), ": shape and dtype ", tensor.type, " ask for ",
-         bytes, " bytes, its data_offsets span ", tensor.end - tensor.begin);
+    fail(ErrorCode::input, "tensor ", in_quotes(tensor.name), ": shape and dtype ", tensor.type, " make ",
+         bytes, " bytes, but data_offsets span ", tensor.end - tensor.begin);
   }
   return *type;
 }
@@ -98,7 +97,7 @@ size_t checked_bytes(const TensorEntry& tensor) {
   for (int64_t size : tensor.shape) {
     const auto product = size < 0 ? std::nullopt : multiply(bytes, static_cast<uint64_t>(size));
     require(product.has_value(), "tensor ", in_quotes(tensor.name),
-            ": a size of its shape is negative or too large");
+            ": a size in its shape is negative or too large");
     bytes = *product;
   }
   return bytes;
@@ -145,8 +144,8 @@ const TensorEntry& SafetensorsFile::at(std::string_view name) const {
   std::string some;
   for (size_t i = 0; i < std::min<size_t>(entries_.size(), 5); ++i)
     some += (i ? ", " : "") + in_quotes(entries_[i].name);
-  fail(ErrorCode::input, path(), ": there is no tensor ", in_quotes(name), " among the ", entries_.size(),
-       " it holds (", some, entries_.size() > 5 ? ", ...)" : ")");
+  fail(ErrorCode::input, path(), ": there is no tensor ", in_quotes(name), " among the file's ",
+       entries_.size(), " (", some, entries_.size() > 5 ? ", ...)" : ")");
 }
 
 SafetensorsWriter::SafetensorsWriter(const std::string& path, const std::vector<TensorEntry>& tensors,
@@ -158,11 +157,11 @@ SafetensorsWriter::SafetensorsWriter(const std::string& path, const std::vector<
   std::set<std::string_view> names{"__metadata__"};
   uint64_t offset = 0;
   for (const TensorEntry& tensor : tensors) {
-    require(names.insert(tensor.name).second, "tensor ", in_quotes(tensor.name), ": the name is taken");
+    require(names.insert(tensor.name).second, "tensor ", in_quotes(tensor.name), ": the name is used twice");
     const size_t bytes = checked_bytes(tensor);
     uint64_t end = 0;
     require(!__builtin_add_overflow(offset, bytes, &end), "tensor ", in_quotes(tensor.name),
-            ": too many bytes in all");
+            ": the tensors have too many bytes in total");
     header[tensor.name] = {
         {"dtype", type_name(tensor.dtype)}, {"shape", tensor.shape}, {"data_offsets", {offset, end}}};
     offset = end;
@@ -186,11 +185,10 @@ SafetensorsWriter::SafetensorsWriter(const std::string& path, const std::vector<
 void SafetensorsWriter::append(std::string_view name, const void* data, size_t bytes) {
   size_t at = next_;
   while (at < pending_.size() && pending_[at].left == 0 && pending_[at].name != name) ++at;
-  require(at < pending_.size() && pending_[at].name == name, "tensor ", in_quotes(name),
-          " comes out of order; ",
+  require(at < pending_.size() && pending_[at].name == name, "tensor ", in_quotes(name), " is out of order; ",
           at < pending_.size() ? "expected " + in_quotes(pending_[at].name) : "expected no more");
   Pending& tensor = pending_[at];
-  require(bytes <= tensor.left, "tensor ", in_quotes(name), ": got ", bytes, " bytes where ", tensor.left,
+  require(bytes <= tensor.left, "tensor ", in_quotes(name), ": got ", bytes, " bytes, but only ", tensor.left,
           " are left");
   next_ = at;
   file_.append(data, bytes);
@@ -199,7 +197,7 @@ void SafetensorsWriter::append(std::string_view name, const void* data, size_t b
 
 FileSum SafetensorsWriter::finish() {
   for (const Pending& tensor : pending_) {
-    require(tensor.left == 0, "tensor ", in_quotes(tensor.name), ": ", tensor.left, " bytes were not given");
+    require(tensor.left == 0, "tensor ", in_quotes(tensor.name), ": ", tensor.left, " bytes are missing");
   }
   return file_.commit();
 }

@@ -81,7 +81,7 @@ class HeaderEvents final : public nlohmann::json_sax<json> {
   bool number_unsigned(uint64_t value) override {
     if (place_ != Place::list) unexpected("a number");
     if (list_.size() == max_dimensions)
-      broken(in_quotes(key_), " holds more than ", max_dimensions, " numbers");
+      broken(in_quotes(key_), " has more than ", max_dimensions, " numbers");
     list_.push_back(value);
     return true;
   }
@@ -95,7 +95,7 @@ class HeaderEvents final : public nlohmann::json_sax<json> {
       tensor.begin = list_[0];
       tensor.end = list_[1];
     } else {
-      broken("data_offsets holds ", list_.size(), " numbers; expected begin and end");
+      broken("data_offsets has ", list_.size(), " numbers; expected two, begin and end");
     }
     return true;
   }
@@ -109,12 +109,12 @@ class HeaderEvents final : public nlohmann::json_sax<json> {
   }
 
   bool null() override { unexpected("null"); }
-  bool boolean(bool) override { unexpected("true or false"); }
+  bool boolean(bool) override { unexpected("a boolean"); }
   bool number_integer(int64_t) override { unexpected("a negative number"); }
   bool number_float(double, const std::string&) override { unexpected("a number that is not an integer"); }
   bool binary(json::binary_t&) override { unexpected("binary data"); }
   bool parse_error(size_t position, const std::string&, const json::exception& error) override {
-    fail(ErrorCode::input, "its header is not valid JSON at byte ", position, ": ", json_reason(error));
+    fail(ErrorCode::input, "the header is not valid JSON at byte ", position, ": ", json_reason(error));
   }
 
  private:
@@ -126,7 +126,7 @@ class HeaderEvents final : public nlohmann::json_sax<json> {
     const std::string where = in_tensor ? "tensor " + in_quotes(header_.tensors.back().name) + ": "
                               : place_ == Place::metadata ? "__metadata__: "
                                                           : "";
-    fail(ErrorCode::input, "its header is broken: ", where, parts...);
+    fail(ErrorCode::input, "the header is not valid: ", where, parts...);
   }
 
   [[noreturn]] void unexpected(std::string_view found) {
@@ -136,7 +136,7 @@ class HeaderEvents final : public nlohmann::json_sax<json> {
                                       : place_ == Place::metadata ? "strings"
                                       : key_ == "dtype"           ? "a string"
                                                                   : "a list";
-    broken(in_quotes(key_), " holds ", found, "; expected ", expected);
+    broken(in_quotes(key_), " is ", found, "; expected ", expected);
   }
 
   Header header_;

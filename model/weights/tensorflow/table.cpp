@@ -28,14 +28,16 @@ std::string_view checked_block(std::string_view table, const BlockHandle& handle
   if (handle.size > blocks || handle.size + trailer_bytes > blocks ||
       handle.offset > blocks - handle.size - trailer_bytes) {
     fail(ErrorCode::input, "a block of ", handle.size, " bytes at byte ", handle.offset,
-         " does not fit into its ", table.size(), " bytes");
+         " does not fit in the file's ", table.size(), " bytes");
   }
   const Doing context("reading the block at byte ", handle.offset);
   ByteReader trailer(table.substr(handle.offset + handle.size, trailer_bytes), "the block's trailer");
   if (const auto kind = trailer.number<uint8_t>(); kind != 0)
-    fail(ErrorCode::input, "it is compressed (kind ", int{kind}, "); checkpoints of TensorFlow are not");
+    fail(ErrorCode::input, "the block is compressed (kind ", int{kind},
+         "); only uncompressed checkpoints are supported");
   const uint32_t sum = masked_crc32c(crc32c(table.substr(handle.offset, handle.size + 1)));
-  if (sum != trailer.number<uint32_t>()) fail(ErrorCode::input, "its checksum is wrong; the file is damaged");
+  if (sum != trailer.number<uint32_t>())
+    fail(ErrorCode::input, "the block's checksum is wrong; the file is damaged");
   return table.substr(handle.offset, handle.size);
 }
 
@@ -47,20 +49,21 @@ void read_block(std::string_view block, std::vector<TableEntry>& entries) {
   ByteReader end(block.substr(block.size() - number_bytes), "the block");
   const uint64_t restarts = end.number<uint32_t>();
   if (restarts > block.size() / number_bytes - 1)
-    fail(ErrorCode::input, "a block of ", block.size(), " bytes says it has ", restarts, " restarts");
+    fail(ErrorCode::input, "a block of ", block.size(), " bytes claims to have ", restarts, " restarts");
   ByteReader bytes(block.substr(0, block.size() - number_bytes * (restarts + 1)), "the block");
   std::string key;
   while (bytes.left() > 0) {
     const uint64_t shared = bytes.varint(), own = bytes.varint(), value = bytes.varint();
     if (shared > key.size() || own > longest_key - shared)
-      fail(ErrorCode::input, "a key shares ", shared, " bytes with one of ", key.size(), " and has ", own,
-           " of its own");
+      fail(ErrorCode::input, "a key shares ", shared, " bytes with the previous key, which has ", key.size(),
+           ", and adds ", own);
     key.resize(shared);
     key += bytes.take(own);
     if (!entries.empty() && key <= entries.back().key)
-      fail(ErrorCode::input, "key ", safetensors::in_quotes(key), " does not come after ",
+      fail(ErrorCode::input, "key ", safetensors::in_quotes(key), " is not sorted after ",
            safetensors::in_quotes(entries.back().key));
-    if (entries.size() == most_entries) fail(ErrorCode::input, "it has more than ", most_entries, " entries");
+    if (entries.size() == most_entries)
+      fail(ErrorCode::input, "the table has more than ", most_entries, " entries");
     entries.push_back({key, bytes.take(value)});
   }
 }
@@ -69,13 +72,13 @@ void read_block(std::string_view block, std::vector<TableEntry>& entries) {
 
 std::vector<TableEntry> read_table(std::string_view table) {
   if (table.size() < footer_bytes)
-    fail(ErrorCode::input, "its ", table.size(), " bytes are too few for a table");
+    fail(ErrorCode::input, "the file's ", table.size(), " bytes are too few for a table");
   ByteReader footer(table.substr(table.size() - footer_bytes), "the footer");
   read_handle(footer);  // of the meta-index block, which is empty
   const BlockHandle list = read_handle(footer);
   footer.take(footer_bytes - 8 - footer.at());
   if (footer.number<uint64_t>() != table_magic)
-    fail(ErrorCode::input, "it does not end as a table does; it is none, or was cut short");
+    fail(ErrorCode::input, "the file does not end as a table does; it is not one, or it was cut short");
 
   std::vector<TableEntry> blocks, entries;
   read_block(checked_block(table, list), blocks);
@@ -83,7 +86,7 @@ std::vector<TableEntry> read_table(std::string_view table) {
   for (const TableEntry& block : blocks) {
     ByteReader bytes(block.value, "a block's place");
     const BlockHandle handle = read_handle(bytes);
-    if (handle.offset < behind) fail(ErrorCode::input, "its blocks overlap at byte ", handle.offset);
+    if (handle.offset < behind) fail(ErrorCode::input, "the table's blocks overlap at byte ", handle.offset);
     read_block(checked_block(table, handle), entries);
     behind = handle.offset + handle.size + trailer_bytes;
   }

@@ -36,7 +36,7 @@ ProtoField next_field(ByteReader& message) {
     case 1: f.number = message.number<uint64_t>(); break;
     case 2: f.bytes = message.take(message.varint()); break;
     case 5: f.number = message.number<uint32_t>(); break;
-    default: fail(ErrorCode::input, "a message of the index holds a field of kind ", key & 7);
+    default: fail(ErrorCode::input, "a message in the index has a field of the unknown kind ", key & 7);
   }
   return f;
 }
@@ -50,9 +50,10 @@ void check_bundle_header(std::string_view bytes) {
     if (f.field == 2) big_endian = f.number;
   }
   if (files != 1)
-    fail(ErrorCode::input, "its tensors are in ", files, " files; only checkpoints of one are read");
+    fail(ErrorCode::input, "the tensors are in ", files,
+         " files; only checkpoints with one file are supported");
   if (big_endian)
-    fail(ErrorCode::input, "its numbers have the highest byte first; only little-endian ones are read");
+    fail(ErrorCode::input, "the checkpoint is big-endian; only little-endian ones are supported");
 }
 
 std::vector<int64_t> bundle_shape(std::string_view bytes) {
@@ -60,16 +61,17 @@ std::vector<int64_t> bundle_shape(std::string_view bytes) {
   std::vector<int64_t> shape;
   while (message.left() > 0) {
     const ProtoField f = next_field(message);
-    if (f.field == 3 && f.number) fail(ErrorCode::input, "its shape is not known");
+    if (f.field == 3 && f.number) fail(ErrorCode::input, "the tensor's shape is unknown");
     if (f.field != 2) continue;
     if (shape.size() == most_bundle_dimensions)
-      fail(ErrorCode::input, "it has more than ", most_bundle_dimensions, " dimensions");
+      fail(ErrorCode::input, "the tensor has more than ", most_bundle_dimensions, " dimensions");
     ByteReader dimension(f.bytes, "a size in the index");
     shape.push_back(0);
     while (dimension.left() > 0)
       if (const ProtoField size = next_field(dimension); size.field == 1)
         shape.back() = static_cast<int64_t>(size.number);
-    if (shape.back() < 0) fail(ErrorCode::input, "it has the size ", shape.back());
+    if (shape.back() < 0)
+      fail(ErrorCode::input, "the tensor's shape has the size ", shape.back(), "; expected 0 or more");
   }
   return shape;
 }
@@ -84,12 +86,13 @@ BundleEntry bundle_entry(const TableEntry& entry) {
       case 1: tensor.dtype = static_cast<int>(std::min<uint64_t>(f.number, 1000)); break;
       case 2: tensor.shape = bundle_shape(f.bytes); break;
       case 3:
-        if (f.number) fail(ErrorCode::input, "it is in file ", f.number, " of one");
+        if (f.number)
+          fail(ErrorCode::input, "the tensor is in file ", f.number, ", but there is only file 0");
         break;
       case 4: tensor.offset = f.number; break;
       case 5: tensor.size = f.number; break;
       case 6: tensor.checksum = static_cast<uint32_t>(f.number); break;
-      case 7: fail(ErrorCode::input, "it is in slices; only whole tensors are read");
+      case 7: fail(ErrorCode::input, "the tensor is stored in slices; only whole tensors are supported");
       default: break;
     }
   }
@@ -112,8 +115,8 @@ void check_bundle_size(const BundleEntry& tensor, DType dtype) {
   for (const int64_t size : tensor.shape)
     if (bytes) bytes = safetensors::multiply(*bytes, static_cast<uint64_t>(size));
   if (!bytes || *bytes != tensor.size)
-    fail(ErrorCode::input, "tensor ", in_quotes(tensor.name), ": its shape does not ask for the ",
-         tensor.size, " bytes it has");
+    fail(ErrorCode::input, "tensor ", in_quotes(tensor.name), ": its shape does not match its ", tensor.size,
+         " bytes");
 }
 
 void check_bundle_places(std::vector<const BundleEntry*> tensors, uint64_t data_bytes) {
@@ -122,10 +125,10 @@ void check_bundle_places(std::vector<const BundleEntry*> tensors, uint64_t data_
   uint64_t behind = 0;
   for (const BundleEntry* t : tensors) {
     if (t->offset > data_bytes || t->size > data_bytes - t->offset)
-      fail(ErrorCode::input, "tensor ", in_quotes(t->name), " is ", t->size, " bytes from byte ", t->offset,
-           " on, but the data has ", data_bytes, "; was it cut short?");
+      fail(ErrorCode::input, "tensor ", in_quotes(t->name), " has ", t->size, " bytes at byte ", t->offset,
+           ", but the data file has ", data_bytes, "; was it cut short?");
     if (t->size > 0 && t->offset < behind)
-      fail(ErrorCode::input, "tensor ", in_quotes(t->name), " overlaps the one before it at byte ",
+      fail(ErrorCode::input, "tensor ", in_quotes(t->name), " overlaps the previous tensor at byte ",
            t->offset);
     behind = std::max(behind, t->offset + t->size);
   }
@@ -143,7 +146,7 @@ ModelConfig openai_config(const std::string& text) {
     c.n_layer = hparams.at("n_layer");
     c.check();
   } catch (const nlohmann::json::exception& error) {
-    fail(ErrorCode::input, "it is not as expected: ", json_reason(error));
+    fail(ErrorCode::input, "the file does not have the expected content: ", json_reason(error));
   } catch (const Error& error) {
     throw Error(ErrorCode::input, error.what());
   }
@@ -170,7 +173,7 @@ Origin openai_origin(const Parameter& p, const ModelConfig&) {
 std::vector<BundleEntry> read_bundle_index(std::string_view index) {
   const std::vector<TableEntry> table = read_table(index);
   if (table.empty() || !table[0].key.empty())
-    fail(ErrorCode::input, "it has no header; it is no index of a checkpoint");
+    fail(ErrorCode::input, "the file has no header, so it is not the index of a checkpoint");
   check_bundle_header(table[0].value);
   std::vector<BundleEntry> tensors;
   for (size_t i = 1; i < table.size(); ++i) {
@@ -228,7 +231,7 @@ ForeignModel open_tensorflow(const std::string& directory) {
   if (fs::exists(folder / "encoder.json"))
     opened.tokenizer = load_tokenizer((folder / "encoder.json").string());
   else
-    opened.no_tokenizer = "there is no encoder.json in it";
+    opened.no_tokenizer = "the directory has no encoder.json";
   return opened;
 }
 

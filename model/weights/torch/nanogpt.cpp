@@ -17,7 +17,7 @@ constexpr std::string_view compiled_prefix = "_orig_mod.";  // torch.compile add
 ModelConfig nanogpt_config(PickleValue saved) {
   const Doing context("reading its model_args");
   if (saved.kind() != PickleKind::dict || !saved.find("model_args"))
-    fail(ErrorCode::input, "there are none; is it a checkpoint of nanoGPT's train.py?");
+    fail(ErrorCode::input, "there are no model_args; is this a checkpoint of nanoGPT's train.py?");
   const PickleValue args = saved.at("model_args");
   ModelConfig c;
   c.act = Activation::gelu_erf;
@@ -42,7 +42,7 @@ ModelConfig nanogpt_config(PickleValue saved) {
       c.dropout = value.real();
     else
       fail(ErrorCode::input,
-           "nanoGPT has no such argument; this is a relative that may compute something else");
+           "nanoGPT has no such argument; this is a variant of nanoGPT that may compute something else");
   }
   try {
     c.check();
@@ -85,9 +85,8 @@ ForeignModel open_nanogpt(const std::string& path) {
     opened.tokenizer = nanogpt_tokenizer(meta.string());
   else
     opened.no_tokenizer =
-        "there is no meta.pkl beside it; where the model was trained on characters, nanoGPT keeps it with "
-        "the data "
-        "(data/NAME/meta.pkl), and where it was trained on GPT-2's tokens there is none";
+        "there is no meta.pkl beside it; for a model trained on characters, copy it from nanoGPT's data "
+        "directory (data/NAME/meta.pkl); a model trained on GPT-2's tokens has none";
   return opened;
 }
 
@@ -100,7 +99,7 @@ std::unique_ptr<Tokenizer> nanogpt_tokenizer(const std::string& path) {
   for (size_t i = 0; i < itos.size(); ++i) {
     const int64_t id = itos.key(i).integer();
     if (id < 0 || static_cast<size_t>(id) >= vocab.size() || !vocab[static_cast<size_t>(id)].empty())
-      fail(ErrorCode::input, "its ids should be 0 to ", vocab.size() - 1, ", each once; it has ", id);
+      fail(ErrorCode::input, "found id ", id, "; expected the ids 0 to ", vocab.size() - 1, ", each once");
     vocab[static_cast<size_t>(id)] = itos.value(i).text();
   }
   nlohmann::json json{{"format", "hewn-tokenizer"}, {"version", 1}, {"kind", "char"}, {"vocab", vocab}};

@@ -27,9 +27,9 @@ constexpr std::string_view known_globals[] = {
 }  // namespace
 
 std::string_view name_of(PickleKind kind) {
-  constexpr std::string_view names[] = {"None",   "a truth value", "an integer", "a number",
-                                        "a text", "a list",        "a tuple",    "a dict",
-                                        "a type", "a storage",     "a tensor"};
+  constexpr std::string_view names[] = {"None",     "a boolean", "an integer", "a number",
+                                        "a string", "a list",    "a tuple",    "a dict",
+                                        "a type",   "a storage", "a tensor"};
   return names[static_cast<size_t>(kind)];
 }
 
@@ -40,7 +40,7 @@ class PickleMachine {
   void run() {
     if (code_.left() == 0 || code_.number<uint8_t>() != proto) stop("does not begin with a protocol number");
     if (const int protocol = code_.number<uint8_t>(); protocol < 2 || protocol > 5)
-      stop("is of protocol ", protocol, "; 2 to 5 are read");
+      stop("is of protocol ", protocol, "; 2 to 5 are supported");
     for (size_t n = 0;; ++n) {
       if (n == most_instructions) stop("has more than ", most_instructions, " instructions");
       const auto op = code_.number<uint8_t>();
@@ -70,14 +70,14 @@ class PickleMachine {
   void push_integer(int64_t value, PickleKind kind = PickleKind::integer) { push(kind).integer = value; }
 
   Place pop() {
-    if (stack_.size() <= (marks_.empty() ? 0 : marks_.back())) stop("takes a value where there is none");
+    if (stack_.size() <= (marks_.empty() ? 0 : marks_.back())) stop("takes a value where the stack has none");
     const Place top = stack_.back();
     stack_.pop_back();
     return top;
   }
   /// The values since the last mark, which is removed.
   std::vector<Place> pop_marked() {
-    if (marks_.empty()) stop("takes values back to a mark where there is none");
+    if (marks_.empty()) stop("takes values up to a mark, but there is no mark");
     const auto begin = stack_.begin() + static_cast<std::ptrdiff_t>(marks_.back());
     std::vector<Place> values(begin, stack_.end());
     stack_.erase(begin, stack_.end());
@@ -113,7 +113,7 @@ class PickleMachine {
 
   /// Two's complement, lowest byte first.
   void long_integer(std::string_view bytes) {
-    if (bytes.size() > 8) stop("holds an integer of ", bytes.size(), " bytes; up to 8 are read");
+    if (bytes.size() > 8) stop("contains an integer of ", bytes.size(), " bytes; at most 8 are supported");
     uint64_t value = !bytes.empty() && (bytes.back() & 0x80) ? ~uint64_t{0} : 0;
     for (size_t i = bytes.size(); i-- > 0;) value = value << 8 | static_cast<uint8_t>(bytes[i]);
     push_integer(static_cast<int64_t>(value));
@@ -171,7 +171,7 @@ class PickleMachine {
       case 'j': recall(code_.number<uint32_t>()); break;
       case 0x95: {
         const auto bytes = code_.number<uint64_t>();  // a frame only groups bytes for reading
-        if (bytes > code_.left()) stop("says that ", bytes, " bytes follow where there are ", code_.left());
+        if (bytes > code_.left()) stop("states that ", bytes, " bytes follow, but there are ", code_.left());
         break;
       }
       default: return false;
@@ -187,7 +187,7 @@ class PickleMachine {
   }
   void recall(size_t number) {
     if (number >= memo_.size() || memo_[number] == nowhere)
-      stop("recalls value ", number, ", which it never stored");
+      stop("refers to value ", number, ", which it never stored");
     stack_.push_back(memo_[number]);
   }
 
@@ -206,7 +206,7 @@ class PickleMachine {
       case 'Q': {
         const Node& id = expect(pop(), PickleKind::tuple);
         if (id.items.size() != 5 || expect(id.items[0], PickleKind::text).text != "storage")
-          stop("refers to something outside itself that is no storage of a tensor");
+          stop("refers to an external object that is not the storage of a tensor");
         push(PickleKind::storage).items.assign(id.items.begin() + 1, id.items.end());
         break;
       }
@@ -221,8 +221,8 @@ class PickleMachine {
       }
       default: {
         constexpr char digits[] = "0123456789abcdef";
-        stop("holds the instruction 0x", digits[op >> 4], digits[op & 15],
-             ", which plain values do not need");
+        stop("contains the instruction 0x", digits[op >> 4], digits[op & 15],
+             ", which plain values and tensors do not need");
       }
     }
   }
@@ -235,8 +235,8 @@ class PickleMachine {
         return;
       }
     }
-    stop("asks for ", in_quotes(std::string(module.substr(0, 50)) + "." + std::string(name.substr(0, 50))),
-         ", which is neither a tensor nor a plain value; nothing of a pickle is executed here");
+    stop("requests ", in_quotes(std::string(module.substr(0, 50)) + "." + std::string(name.substr(0, 50))),
+         ", which is neither a tensor nor a plain value; code in a pickle is never executed");
   }
 
   void reduce() {
@@ -252,7 +252,7 @@ class PickleMachine {
       expect(given[0], PickleKind::tensor);
       stack_.push_back(given[0]);
     } else {
-      stop("calls ", name, " with ", given.size(), " values; that is not known here");
+      stop("calls ", name, " with ", given.size(), " values; this call is not supported");
     }
   }
 
@@ -283,8 +283,8 @@ size_t PickleValue::size() const {
 
 PickleValue PickleValue::item(size_t i) const {
   if (kind() == PickleKind::dict || i >= node().items.size())
-    fail(ErrorCode::input, "the pickle has ", name_of(kind()), " of ", size(), " items where item ", i,
-         " is expected");
+    fail(ErrorCode::input, "the pickle has ", name_of(kind()), " of ", size(), " items; expected an item ",
+         i);
   return other(node().items[i]);
 }
 

@@ -31,7 +31,7 @@ constexpr TorchType torch_types[] = {
 const TorchType& torch_type_of(PickleValue storage) {
   for (const TorchType& type : torch_types)
     if (type.storage == storage.item(0).global()) return type;
-  fail(ErrorCode::input, storage.item(0).global(), " is no type of a storage");
+  fail(ErrorCode::input, storage.item(0).global(), " is not a storage type");
 }
 
 /// The archive's top folder, which holds all files, with its slash.
@@ -40,16 +40,17 @@ std::string folder_of(const ZipFiles& files) {
   for (const auto& [name, bytes] : files)
     if (name.ends_with(pickle) && name.find('/') == name.size() - pickle.size())
       return std::string(name.substr(0, name.size() - pickle.size() + 1));
-  fail(ErrorCode::input, "there is no data.pkl in it; it is a zip archive, but not of torch.save");
+  fail(ErrorCode::input, "the archive has no data.pkl, so torch.save did not write it");
 }
 
 std::vector<int64_t> tuple_sizes(PickleValue tuple) {
   if (tuple.kind() != PickleKind::tuple || tuple.size() > most_dimensions)
-    fail(ErrorCode::input, "shape and strides should be tuples of up to ", most_dimensions, " numbers");
+    fail(ErrorCode::input, "expected shape and strides as tuples of at most ", most_dimensions, " numbers");
   std::vector<int64_t> sizes;
   for (size_t i = 0; i < tuple.size(); ++i) {
     sizes.push_back(tuple.item(i).integer());
-    if (sizes.back() < 0) fail(ErrorCode::input, "it has the size or stride ", sizes.back());
+    if (sizes.back() < 0)
+      fail(ErrorCode::input, "the tensor has the size or stride ", sizes.back(), "; expected 0 or more");
   }
   return sizes;
 }
@@ -57,16 +58,16 @@ std::vector<int64_t> tuple_sizes(PickleValue tuple) {
 /// Number of elements of a row-major, contiguous tensor. Throws ErrorCode::input for other strides.
 uint64_t rows_in_order(const std::vector<int64_t>& shape, const std::vector<int64_t>& strides) {
   if (shape.size() != strides.size())
-    fail(ErrorCode::input, "it has ", shape.size(), " sizes and ", strides.size(), " strides");
+    fail(ErrorCode::input, "the tensor has ", shape.size(), " sizes and ", strides.size(), " strides");
   for (const int64_t size : shape)
     if (size == 0) return 0;
   uint64_t numel = 1;
   for (size_t i = shape.size(); i-- > 0;) {
     if (shape[i] > 1 && static_cast<uint64_t>(strides[i]) != numel)
-      fail(ErrorCode::input, "it is a strided view (dimension ", i, " has stride ", strides[i],
-           ", rows in order have ", numel, "); save its .contiguous() instead");
+      fail(ErrorCode::input, "the tensor is a strided view (dimension ", i, " has stride ", strides[i],
+           "; contiguous rows have ", numel, "); save its .contiguous() instead");
     const auto product = safetensors::multiply(numel, static_cast<uint64_t>(shape[i]));
-    if (!product) fail(ErrorCode::input, "its shape asks for more than can be counted");
+    if (!product) fail(ErrorCode::input, "the tensor's shape is too large");
     numel = *product;
   }
   return numel;
@@ -75,7 +76,7 @@ uint64_t rows_in_order(const std::vector<int64_t>& shape, const std::vector<int6
 /// A tensor of the file; empty if Hewn does not support its type.
 std::optional<TensorEntry> tensor_entry(const ZipFiles& files, const std::string& folder,
                                         std::string_view name, PickleValue tensor) {
-  const Doing context("reading its tensor ", in_quotes(name));
+  const Doing context("reading tensor ", in_quotes(name));
   const PickleValue storage = tensor.item(0);
   const TorchType& type = torch_type_of(storage);
   const std::string key = folder + "data/" + std::string(storage.item(1).text().substr(0, 100));
@@ -87,8 +88,8 @@ std::optional<TensorEntry> tensor_entry(const ZipFiles& files, const std::string
   const int64_t offset = tensor.item(1).integer();
   const uint64_t held = values->second.size() / type.size;
   if (offset < 0 || static_cast<uint64_t>(offset) > held || numel > held - static_cast<uint64_t>(offset))
-    fail(ErrorCode::input, "it is ", numel, " values from number ", offset, " on, but ", in_quotes(key),
-         " holds ", held);
+    fail(ErrorCode::input, "the tensor has ", numel, " values from number ", offset, " on, but ",
+         in_quotes(key), " contains ", held);
   if (!type.dtype) return std::nullopt;
   entry.dtype = *type.dtype;
   entry.data = values->second.data() + static_cast<size_t>(offset) * type.size;
@@ -98,7 +99,7 @@ std::optional<TensorEntry> tensor_entry(const ZipFiles& files, const std::string
 
 PickleValue state_dict(PickleValue root) {
   if (root.kind() != PickleKind::dict)
-    fail(ErrorCode::input, "it holds ", name_of(root.kind()), "; expected a dict of tensors");
+    fail(ErrorCode::input, "the file contains ", name_of(root.kind()), "; expected a dict of tensors");
   for (const char* key : {"model", "model_state_dict", "state_dict"})
     if (const auto found = root.find(key); found && found->kind() == PickleKind::dict) return *found;
   return root;
@@ -110,13 +111,13 @@ TorchFile::TorchFile(const std::string& path) : file_(path) {
   const Doing reading("reading ", path);
   if (file_.text().starts_with("\x80"))
     fail(ErrorCode::input,
-         "it is a bare pickle, as PyTorch wrote before version 1.6; load and save it with a newer one");
+         "the file is a bare pickle, as PyTorch wrote before version 1.6; load and save it with a newer "
+         "version");
   const ZipFiles files = read_zip(file_.text());
   const std::string folder = folder_of(files);
   const auto order = files.find(folder + "byteorder");
   if (order != files.end() && order->second != "little")
-    fail(ErrorCode::input, "its numbers are in byte order ", in_quotes(order->second),
-         "; expected \"little\"");
+    fail(ErrorCode::input, "the numbers have byte order ", in_quotes(order->second), "; expected \"little\"");
   pickle_ = std::make_unique<Pickle>(files.find(folder + "data.pkl")->second);
 
   const PickleValue saved = state_dict(root());

@@ -31,7 +31,7 @@ size_t end_record(std::string_view archive) {
     record.take(16);
     if (record.number<uint16_t>() == behind - end_bytes) return archive.size() - behind;
   }
-  fail(ErrorCode::input, "it does not end as a zip archive does; it is none, or was cut short");
+  fail(ErrorCode::input, "the file does not end as a zip archive does; it is not one, or it was cut short");
 }
 
 std::string_view bytes_from(std::string_view archive, uint64_t offset, std::string_view what) {
@@ -58,7 +58,8 @@ ZipDirectory find_directory(std::string_view archive) {
       locator.take(4);
       ByteReader record64(bytes_from(archive, locator.number<uint64_t>(), "the zip64 record"),
                           "the zip64 record");
-      if (record64.number<uint32_t>() != end64_magic) fail(ErrorCode::input, "its zip64 record is damaged");
+      if (record64.number<uint32_t>() != end64_magic)
+        fail(ErrorCode::input, "the archive's zip64 record is damaged");
       record64.take(28);
       d.files = record64.number<uint64_t>();
       d.bytes = record64.number<uint64_t>();
@@ -66,10 +67,10 @@ ZipDirectory find_directory(std::string_view archive) {
     }
   }
   if (in_parts)
-    fail(ErrorCode::input, "it is one part of an archive of several; only whole archives are read");
+    fail(ErrorCode::input, "the file is one part of a split archive; only whole archives are supported");
   if (d.offset > end || d.bytes > end - d.offset || d.files > d.bytes / central_bytes) {
-    fail(ErrorCode::input, "its directory of ", d.files, " files, ", d.bytes, " bytes at byte ", d.offset,
-         ", does not fit into its ", archive.size(), " bytes");
+    fail(ErrorCode::input, "the archive's directory of ", d.files, " files, ", d.bytes, " bytes at byte ",
+         d.offset, ", does not fit in the file's ", archive.size(), " bytes");
   }
   return d;
 }
@@ -94,7 +95,7 @@ void widen(std::string_view extra, std::initializer_list<uint64_t*> numbers) {
 
 ZipFile next_file(std::string_view archive, const ZipDirectory& directory, ByteReader& list) {
   if (list.number<uint32_t>() != central_magic)
-    fail(ErrorCode::input, "its directory is damaged at byte ", directory.offset + list.at() - 4);
+    fail(ErrorCode::input, "the archive's directory is damaged at byte ", directory.offset + list.at() - 4);
   list.take(4);
   const auto flags = list.number<uint16_t>(), method = list.number<uint16_t>();
   list.take(8);
@@ -108,16 +109,16 @@ ZipFile next_file(std::string_view archive, const ZipDirectory& directory, ByteR
   widen(list.take(extra_bytes), {&bytes, &packed, &offset});
   list.take(comment_bytes);
 
-  const Doing context("reading its file ", in_quotes(file.name));
-  if (flags & 1) fail(ErrorCode::input, "it is encrypted");
+  const Doing context("reading the archived file ", in_quotes(file.name));
+  if (flags & 1) fail(ErrorCode::input, "the file is encrypted; only plain files are supported");
   if (method != 0 || packed != bytes)
-    fail(ErrorCode::input, "it is compressed (method ", method, "); only stored files are read");
+    fail(ErrorCode::input, "the file is compressed (method ", method, "); only stored files are supported");
   ByteReader local(bytes_from(archive.substr(0, directory.offset), offset, "its header"),
                    "the part before the directory");
   if (local.number<uint32_t>() != local_magic) fail(ErrorCode::input, "there is no header at byte ", offset);
   local.take(22);
   const auto local_name = local.number<uint16_t>(), local_extra = local.number<uint16_t>();
-  if (local.take(local_name) != file.name) fail(ErrorCode::input, "its header has another name");
+  if (local.take(local_name) != file.name) fail(ErrorCode::input, "the header at its place has another name");
   local.take(local_extra);
   file.begin = offset;
   file.bytes = local.take(bytes);
@@ -135,13 +136,13 @@ std::map<std::string_view, std::string_view> read_zip(std::string_view archive) 
   std::map<std::string_view, std::string_view> by_name;
   for (const ZipFile& file : files)
     if (!by_name.emplace(file.name, file.bytes).second)
-      fail(ErrorCode::input, "it holds two files called ", in_quotes(file.name));
+      fail(ErrorCode::input, "the archive contains two files named ", in_quotes(file.name));
   std::sort(files.begin(), files.end(), [](const ZipFile& a, const ZipFile& b) { return a.begin < b.begin; });
   for (size_t i = 1; i < files.size(); ++i) {
     const std::string_view before = files[i - 1].bytes;
     if (files[i].begin < static_cast<size_t>(before.data() + before.size() - archive.data()))
-      fail(ErrorCode::input, "its files ", in_quotes(files[i - 1].name), " and ", in_quotes(files[i].name),
-           " overlap");
+      fail(ErrorCode::input, "the archive's files ", in_quotes(files[i - 1].name), " and ",
+           in_quotes(files[i].name), " overlap");
   }
   return by_name;
 }

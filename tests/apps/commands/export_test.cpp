@@ -59,7 +59,7 @@ TEST_CASE("an export that cannot be says why", "[cli]") {
   CHECK_FAILS(hewn({"export", "--format=hf", out}, {.directory = "/"}), 2, "which run?");
   CHECK_FAILS(hewn({"export", (dir / "none").string(), "--format=hf", out}), 3, "none");
   CHECK_FAILS(hewn({"export", (dir / "text.txt").string(), "--format=hf", out}), 3,
-              "no model of a known format");
+              "not a model in a known format");
   CHECK_FAILS(hewn({"export", run, "--format=safetensors", "--out=" + run}), 2, "exists");
   CHECK_FALSE(std::filesystem::exists(dir / "out"));
 }

@@ -146,7 +146,7 @@ TEST_CASE("an import that fails says why and leaves nothing") {
   write_file(llama.file("noise.bin"), std::string(200, 'x'));
   refused({"import", llama.file("noise.bin"), "--out=" + run}, 3, "noise.bin");
   write_file(llama.file("noise.txt"), "text");
-  refused({"import", llama.file("noise.txt"), "--out=" + run}, 3, "no model of a known format");
+  refused({"import", llama.file("noise.txt"), "--out=" + run}, 3, "not a model in a known format");
   llama.drop_last();
   refused({"import", llama.path(), "--out=" + run}, 3, "missing: lm_head.weight");
 }

@@ -134,7 +134,7 @@ TEST_CASE("tokenizers are compared on one text") {
   CHECK_FAILS(hewn({"tokenizer", "compare"}), 2, "which text?");
   CHECK_FAILS(hewn({"tokenizer", "compare", words, "--text=three"}), 0, "");
   CHECK_FAILS(hewn({"tokenizer", "compare", (dir / "none.json").string(), text}), 3, "none.json");
-  CHECK_FAILS(hewn({"tokenizer", "compare", "regex", "--text= "}), 3, "nothing occurs");
+  CHECK_FAILS(hewn({"tokenizer", "compare", "regex", "--text= "}), 3, "no token occurs");
 }
 
 }  // namespace hewn::test

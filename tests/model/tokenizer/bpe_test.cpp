@@ -241,7 +241,7 @@ TEST_CASE("a damaged byte pair file is refused with a reason", "[bpe]") {
   };
   CHECK(refused([](json& f) { f["model"]["type"] = "Unigram"; }, {"Unigram", "only \"BPE\""}));
   CHECK(refused([](json& f) { f["model"]["vocab"].erase("a"); }, {"none with id"}));
-  CHECK(refused([](json& f) { f["model"]["vocab"]["b"] = 0; }, {"gives 0 to both"}));
+  CHECK(refused([](json& f) { f["model"]["vocab"]["b"] = 0; }, {"gives id 0 to both"}));
   CHECK(
       refused([](json& f) { f["model"]["merges"][0] = "lo"; }, {"merge 0 is \"lo\"", "expected two tokens"}));
   CHECK(refused([](json& f) { f["model"]["merges"][2] = "x zz"; }, {"merge 2 needs the token \"zz\""}));

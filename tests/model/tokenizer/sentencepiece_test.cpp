@@ -229,7 +229,7 @@ TEST_CASE("what would tokenize otherwise is refused by name") {
   };
   const json metaspace{
       {"type", "Metaspace"}, {"replacement", "\u2581"}, {"prepend_scheme", "first"}, {"split", false}};
-  CHECK(refused("/normalizer", nullptr, {"its normalizer is null"}));
+  CHECK(refused("/normalizer", nullptr, {"the normalizer is null"}));
   CHECK(refused("/normalizer/normalizers/0", {{"type", "Lowercase"}}, {"normalizer", "Lowercase"}));
   CHECK(refused("/pre_tokenizer", {{"type", "ByteLevel"}}, {"pre_tokenizer", "ByteLevel"}));
   CHECK(refused("/pre_tokenizer", metaspace, {"normalizer", "none beside"}));
@@ -282,5 +282,5 @@ TEST_CASE("damaged tokenizer files of llama2.c are refused") {
   std::memset(negative.data() + 8, 0xff, 4);
   CHECK_THROWS_WITH(tokenizers::read_llama2c_tokenizer(negative), Catch::Contains("length is -1"));
   std::memset(negative.data() + 8, 0x7f, 4);
-  CHECK_THROWS_WITH(tokenizers::read_llama2c_tokenizer(negative), Catch::Contains("ends inside a piece"));
+  CHECK_THROWS_WITH(tokenizers::read_llama2c_tokenizer(negative), Catch::Contains("ends in a piece"));
 }

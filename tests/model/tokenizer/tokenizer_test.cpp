@@ -112,7 +112,7 @@ TEST_CASE("a word vocabulary can be limited by size and count", "[tokenizer]") {
   CHECK(common->to_json() ==
         R"({"format":"hewn-tokenizer","version":1,"kind":"word","vocab":["<|unk|>"," ","b","a","c"]})");
   CHECK(train_tokenizer("word", text, {.vocab_size = 100, .min_count = 3})->vocab_size() == 3);
-  CHECK(fails(ErrorCode::input, {"nothing occurs 50 times"},
+  CHECK(fails(ErrorCode::input, {"no token occurs at least min_count = 50 times"},
               [&] { train_tokenizer("word", text, {.min_count = 50}); }));
 }
 
@@ -155,7 +155,7 @@ TEST_CASE("a regex vocabulary can be limited, and loses only white space", "[tok
   CHECK(vocab_of({.vocab_size = 4}) == head + R"("a","b",)" + specials);
   CHECK(vocab_of({.min_count = 2}) == head + R"("a","b","c",)" + specials);
   CHECK(fails(ErrorCode::usage, {"at least 3"}, [&] { vocab_of({.vocab_size = 2}); }));
-  CHECK(fails(ErrorCode::input, {"nothing occurs"}, [] { train_tokenizer("regex", " \n "); }));
+  CHECK(fails(ErrorCode::input, {"no token occurs"}, [] { train_tokenizer("regex", " \n "); }));
 
   const auto without_blanks = [](const std::string& from) {
     std::string kept;
@@ -209,11 +209,11 @@ TEST_CASE("what no vocabulary can be made of", "[tokenizer]") {
     const std::vector<std::string_view> texts{"fine", "\xff"};
     CHECK(fails(ErrorCode::input, {"text 2 is not valid UTF-8"}, [&] { train_tokenizer(kind, texts); }));
   }
-  CHECK(fails(ErrorCode::usage, {"unknown kind of tokenizer \"wrod\"; known are char, byte, word"},
+  CHECK(fails(ErrorCode::usage, {"unknown tokenizer kind \"wrod\"; expected one of char, byte, word"},
               [] { train_tokenizer("wrod", "x"); }));
-  CHECK(fails(ErrorCode::usage, {"vocab_size is not an option of the char"},
+  CHECK(fails(ErrorCode::usage, {"vocab_size does not apply to the char"},
               [] { train_tokenizer("char", "x", {.vocab_size = 9}); }));
-  CHECK(fails(ErrorCode::usage, {"min_count is not an option of the byte"},
+  CHECK(fails(ErrorCode::usage, {"min_count does not apply to the byte"},
               [] { train_tokenizer("byte", "x", {.min_count = 2}); }));
   CHECK(fails(ErrorCode::usage, {"at least 2"}, [] { train_tokenizer("word", "x", {.vocab_size = 1}); }));
   CHECK(fails(ErrorCode::usage, {"at least 1"}, [] { train_tokenizer("word", "x", {.min_count = 0}); }));
@@ -244,10 +244,10 @@ TEST_CASE("files that are no tokenizers are refused with the reason", "[tokenize
   CHECK(refused("{}", "expected an object with \"format\": \"hewn-tokenizer\""));
   CHECK(refused(R"({"format":7})", "not a tokenizer"));
   CHECK(refused(file(R"("kind":"char")"), "version"));
-  CHECK(refused(file(R"("version":2)"), "it is of version 2; this program reads version 1"));
+  CHECK(refused(file(R"("version":2)"), "format version 2; this program reads version 1"));
   CHECK(refused(file(R"("version":1)"), "kind"));
   CHECK(refused(file(R"("version":1,"kind":3)"), "type must be string"));
-  CHECK(refused(file(R"("version":1,"kind":"bee")"), "unknown kind of tokenizer \"bee\""));
+  CHECK(refused(file(R"("version":1,"kind":"bee")"), "unknown tokenizer kind \"bee\""));
   for (const char* kind : {"char", "word", "regex"}) {
     const auto vocab = [&](const std::string& pieces) {
       return file(std::string(R"("version":1,"kind":")") + kind + R"(","vocab":)" + pieces);
@@ -256,8 +256,8 @@ TEST_CASE("files that are no tokenizers are refused with the reason", "[tokenize
     CHECK(refused(vocab("7"), "type must be array"));
     CHECK(refused(vocab("[7]"), "type must be string"));
     CHECK(refused(vocab("[]"), "vocabulary is empty"));
-    CHECK(refused(vocab(R"(["<|unk|>",""])"), "piece 1 of its vocabulary is empty"));
-    CHECK(refused(vocab(R"(["a","a"])"), "holds \"a\" twice"));
+    CHECK(refused(vocab(R"(["<|unk|>",""])"), "piece 1 of the vocabulary is empty"));
+    CHECK(refused(vocab(R"(["a","a"])"), "contains \"a\" twice"));
   }
   CHECK(refused(file(R"("version":1,"kind":"char","vocab":["a","bc"])"),
                 "holds \"bc\"; expected single characters"));

@@ -82,8 +82,7 @@ TEST_CASE("the error about bad text says where and what", "[utf8]") {
   CHECK(fails(ErrorCode::input,
               {"the prompt is not valid UTF-8", "byte 8 (line 3)", "E9 20", "byte tokenizer"},
               [] { require_utf8("one\ntwo\n\xE9 more", "the prompt"); }));
-  CHECK(fails(ErrorCode::input, {"cut off at the end at byte 1", "E2 82"},
-              [] { require_utf8("a\xE2\x82", "it"); }));
+  CHECK(fails(ErrorCode::input, {"cut off at byte 1", "E2 82"}, [] { require_utf8("a\xE2\x82", "it"); }));
   require_utf8("f\u00fcr", "fine");
 }
 

@@ -166,7 +166,7 @@ TEST_CASE("16-bit numbers are the rounded weights; vectors of GGUF stay float32"
   large.model->parameters().find("transformer.wte.weight")->value.upload(table.data());
   save_weights(large.path("large.safetensors"), *large.model);
   large.own = own_model(large.path("large.safetensors"), gpt2_like(), nullptr);
-  CHECK(test::fails(ErrorCode::input, {"transformer.wte.weight holds 70000", "bf16"},
+  CHECK(test::fails(ErrorCode::input, {"transformer.wte.weight contains 70000", "bf16"},
                     [&] { export_model(large.own, "hf", large.path("hf"), {.dtype = DType::f16}); }));
   CHECK_FALSE(fs::exists(large.path("hf")));
 }
@@ -308,7 +308,7 @@ TEST_CASE("what a format has no words for is refused, with everything named", "[
                 {"rope_theta", "bias = true"}));
   CHECK(refused("llama2c", with(llama_like(), [](auto& c) { c.norm_eps = 1e-6; }), {"norm_eps", "1e-5"}));
   CHECK(refused("llama2c", llama_like(), {"dtype = f16"}, {.dtype = DType::f16}));
-  CHECK(refused("onnx", gpt2_like(), {"\"onnx\" is not a format"}));
+  CHECK(refused("onnx", gpt2_like(), {"\"onnx\" is not an export format"}));
   // A window as long as the context is none.
   CHECK(same_bits(*Exportable(gpt2_like()).model,
                   *Exportable(with(gpt2_like(), [](auto& c) { c.window = 6; })).again("hf")));
@@ -342,7 +342,7 @@ TEST_CASE("weights of f64 that are written narrower are told of", "[export]") {
   const std::string wide = e.path("wide.safetensors");
   save_foreign(wide, e.own, DType::f64);
   const Exported done = export_model(own_model(wide, e.own.config, nullptr), "safetensors", e.path("narrow"));
-  CHECK(done.notes == std::vector<std::string>{"the model's weights are f64; they are written as f32"});
+  CHECK(done.notes == std::vector<std::string>{"the model's weights are f64, but are written as f32"});
   CHECK(export_model(e.own, "safetensors", e.path("same")).notes.empty());
 }
 

@@ -173,9 +173,9 @@ TEST_CASE("no GGUF file without its tensors, and none of what the format cannot 
   {
     GgufWriter writer(path, {}, {{.name = "a", .shape = {1}}, {.name = "b", .shape = {1}}});
     CHECK_THROWS_WITH(writer.append("b", &value, 4), Catch::Contains("out of order"));
-    CHECK_THROWS_WITH(writer.append("a", &value, 3), Catch::Contains("4 are needed"));
+    CHECK_THROWS_WITH(writer.append("a", &value, 3), Catch::Contains("expected 4"));
     writer.append("a", &value, 4);
-    CHECK_THROWS_WITH(writer.finish(), Catch::Contains("1 tensors were not given"));
+    CHECK_THROWS_WITH(writer.finish(), Catch::Contains("1 tensors are missing"));
   }
   CHECK_FALSE(std::filesystem::exists(path));
   const auto unwritable = [&](const GgufKeys& keys, const std::vector<TensorEntry>& tensors,
@@ -184,7 +184,7 @@ TEST_CASE("no GGUF file without its tensors, and none of what the format cannot 
   };
   CHECK(unwritable({{"a", true}, {"a", true}}, {}, "given twice"));
   CHECK(unwritable({{"a", GgufValue()}}, {}, "no value"));
-  CHECK(unwritable({}, {{.name = "a", .shape = {1}}, {.name = "a", .shape = {1}}}, "the name is taken"));
+  CHECK(unwritable({}, {{.name = "a", .shape = {1}}, {.name = "a", .shape = {1}}}, "the name is used twice"));
   CHECK(unwritable({}, {{.name = "a", .dtype = DType::u16, .shape = {1}}}, "no type for u16"));
   CHECK(unwritable({}, {{.name = "a", .shape = {1, 1, 1, 1, 1}}}, "has 5 dimensions"));
   CHECK(unwritable({}, {{.name = "a", .shape = {0}}}, "less than 1"));
@@ -219,12 +219,12 @@ TEST_CASE("damage to a GGUF file is named", "[gguf]") {
   CHECK(refused(head(0, 1).string("general.alignment").number(6u).number(1.0f), {"no whole number"}));
 
   CHECK(refused(head(1, 0).tensor("t", {1, 1, 1, 1, 1}, 0, 0), {"\"t\"", "5 dimensions"}));
-  CHECK(refused(head(1, 0).tensor("t", {4, 0}, 0, 0), {"\"t\"", "its size 0"}));
+  CHECK(refused(head(1, 0).tensor("t", {4, 0}, 0, 0), {"\"t\"", "size 0 is 0"}));
   CHECK(refused(head(1, 0).tensor("t", {uint64_t{1} << 32, uint64_t{1} << 31}, 0, 0), {"too large"}));
   CHECK(refused(head(1, 0).tensor("t", {32}, 2, 0), {"Q4_0", "no quantised"}));
   CHECK(refused(head(1, 0).tensor("t", {32}, 999, 0), {"type 999"}));
   CHECK(refused(head(1, 0).tensor("t", {2}, 0, 0).data(7), {"bytes 0 to 8", "there are 7"}));
-  CHECK(refused(head(1, 0).tensor("t", {2}, 0, 32).data(64), {"begin at byte 32; expected 0"}));
+  CHECK(refused(head(1, 0).tensor("t", {2}, 0, 32).data(64), {"begins at byte 32; expected 0"}));
   CHECK(refused(head(2, 0).tensor("t", {2}, 0, 0).tensor("u", {2}, 0, 0).data(64), {"\"u\"", "expected 32"}));
   CHECK(refused(head(2, 0).tensor("t", {2}, 0, 0).tensor("t", {2}, 0, 32).data(64), {"given twice"}));
 

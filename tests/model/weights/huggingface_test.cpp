@@ -175,7 +175,8 @@ TEST_CASE("tensors in several files", "[huggingface]") {
   for (size_t i = 0; i < parts->parameters().all().size(); ++i)
     CHECK(parts->parameters().all()[i].value.values<float>() ==
           whole->parameters().all()[i].value.values<float>());
-  CHECK_THROWS_WITH(index("../b.safetensors"), Catch::Contains("expected a name in this directory"));
+  CHECK_THROWS_WITH(index("../b.safetensors"),
+                    Catch::Contains("expected the name of a file in this directory"));
   CHECK_THROWS_WITH(index("c.safetensors"), Catch::Contains("c.safetensors"));
   write_safetensors((d.dir / "b.safetensors").string(), d.tensors);
   CHECK_THROWS_WITH(index("b.safetensors"), Catch::Contains("wte.weight is in two files"));

@@ -134,7 +134,7 @@ TEST_CASE("damaged files of llama2.c are refused, whatever their header says", "
     for (const size_t size :
          {size_t{0}, size_t{3}, size_t{27}, size_t{100}, size_t{255}, good.size() - 4, good.size() - 1})
       CHECK(test::fails(ErrorCode::input, {"model.bin"}, [&] { open_text(dir, good.substr(0, size)); }));
-    CHECK(test::fails(ErrorCode::input, {"its header asks for"}, [&] { open_text(dir, good + "more"); }));
+    CHECK(test::fails(ErrorCode::input, {"its header describes"}, [&] { open_text(dir, good + "more"); }));
     const auto with = [&](size_t place, int32_t value) {
       std::string bad = good;
       std::memcpy(bad.data() + (version == 1 ? 8 : 0) + 4 * place, &value, 4);

@@ -114,8 +114,8 @@ TEST_CASE("relatives of nanoGPT and damaged vocabularies are refused by name", "
                                  "bus.",
                                  13),
              "each once"));
-  CHECK(meta(start + std::string("K\0K\0us.", 7), "an integer where a text is expected"));
-  CHECK(meta(start + std::string("\x8c\0\x8c\0us.", 7), "a text where an integer is expected"));
+  CHECK(meta(start + std::string("K\0K\0us.", 7), "an integer where a string is expected"));
+  CHECK(meta(start + std::string("\x8c\0\x8c\0us.", 7), "a string where an integer is expected"));
 }
 
 }  // namespace hewn

@@ -170,7 +170,7 @@ TEST_CASE("the checksums of index and values are compared", "[tensorflow]") {
     CHECK(fails(ErrorCode::input, {"m.data-00000-of-00001", "the checksum of tensor"},
                 [&] { open(flipped(data, at)).verify(); }));
   }
-  CHECK(fails(ErrorCode::input, {"but the data has 6000; was it cut short?"},
+  CHECK(fails(ErrorCode::input, {"but the data file has 6000; was it cut short?"},
               [&] { open(data.substr(0, 6000)); }));
 }
 
@@ -197,9 +197,9 @@ TEST_CASE("tables that cannot be are refused with the reason", "[tensorflow]") {
   };
   CHECK(refused("", "too few"));
   CHECK(refused(std::string(100, 'x'), "does not end as a table does"));
-  CHECK(refused(table_of({{"b", ""}, {"a", ""}}), "\"a\" does not come after \"b\""));
-  CHECK(refused(table_of({{"a", ""}, {"a", ""}}, 1), "does not come after"));
-  CHECK(refused(table_of({{std::string(513, 'k'), ""}}), "513 of its own"));
+  CHECK(refused(table_of({{"b", ""}, {"a", ""}}), "\"a\" is not sorted after \"b\""));
+  CHECK(refused(table_of({{"a", ""}, {"a", ""}}, 1), "is not sorted after"));
+  CHECK(refused(table_of({{std::string(513, 'k'), ""}}), "adds 513"));
   CHECK(refused(table_of({{"a", ""}}, 1, 1, 1), "compressed (kind 1)"));
   const auto list_of = [](const Pairs& places) {
     TableBytes table;
@@ -221,7 +221,7 @@ TEST_CASE("tables that cannot be are refused with the reason", "[tensorflow]") {
     return table.finish(TableBytes::block({{"z", place}}, 1));
   };
   CHECK(refused(of_block("abc"), "too short"));
-  CHECK(refused(of_block(fixed32(1)), "says it has 1 restarts"));
+  CHECK(refused(of_block(fixed32(1)), "claims to have 1 restarts"));
   CHECK(refused(of_block(fixed32(~0u)), "restarts"));
   CHECK(refused(of_block(varint(1) + varint(1) + varint(0) + "k" + fixed32(0)),
                 "shares 1 bytes with one of 0"));
@@ -232,27 +232,27 @@ TEST_CASE("an index that asks for what is not there is refused by the tensor's n
   CHECK(index_refused({}, "no header"));
   CHECK(index_refused({{"w", entry({2}, 0, 8)}}, "no header"));
   CHECK(index_refused({{"", field(1, uint64_t{2})}}, "in 2 files"));
-  CHECK(index_refused({{"", field(2, uint64_t{1})}}, "highest byte first"));
-  CHECK(index_refused({{"", "\x0b"}}, "a field of kind 3"));
+  CHECK(index_refused({{"", field(2, uint64_t{1})}}, "is big-endian"));
+  CHECK(index_refused({{"", "\x0b"}}, "a field of the unknown kind 3"));
   CHECK(index_refused({{"", "\x0a\x7f"}}, "the header of the index ends"));
   const auto refused = [](const std::string& value, const std::string& part) {
     return index_refused({{"", header}, {"w", value}}, part);
   };
-  CHECK(refused(entry({3}, 0, 8), "\"w\": its shape does not ask for the 8 bytes it has"));
-  CHECK(refused(entry({uint64_t{1} << 62, 4}, 0, 0), "does not ask for the 0 bytes"));
+  CHECK(refused(entry({3}, 0, 8), "\"w\": its shape does not match its 8 bytes"));
+  CHECK(refused(entry({uint64_t{1} << 62, 4}, 0, 0), "does not match its 0 bytes"));
   CHECK(refused(entry({~uint64_t{0}}, 0, 8), "the size -1"));
   CHECK(refused(entry(std::vector<uint64_t>(9, 1), 0, 4), "more than 8 dimensions"));
-  CHECK(refused(entry({2}, 0, 8) + field(3, uint64_t{1}), "in file 1"));
-  CHECK(refused(entry({2}, 0, 8) + field(7, "slice"), "in slices"));
-  CHECK(refused(field(2, field(3, uint64_t{1})), "not known"));
+  CHECK(refused(entry({2}, 0, 8) + field(3, uint64_t{1}), "is in file 1"));
+  CHECK(refused(entry({2}, 0, 8) + field(7, "slice"), "stored in slices"));
+  CHECK(refused(field(2, field(3, uint64_t{1})), "is unknown"));
 
   CHECK(Bundle({{"a", entry({4, 4}, 0, 64)}}).open().find("a")->shape == std::vector<int64_t>{4, 4});
   CHECK(Bundle({{"a", entry({4}, 0, 16)}, {"b", entry({3}, 16, 3, 10)}}).open().find("b") == nullptr);
-  CHECK(Bundle({{"a", entry({17}, 0, 68)}}).refused("\"a\" is 68 bytes from byte 0 on"));
-  CHECK(Bundle({{"a", entry({1}, 61, 4)}}).refused("from byte 61 on"));
-  CHECK(Bundle({{"a", entry({1}, ~uint64_t{0}, 4)}}).refused("but the data has 64"));
+  CHECK(Bundle({{"a", entry({17}, 0, 68)}}).refused("\"a\" has 68 bytes at byte 0"));
+  CHECK(Bundle({{"a", entry({1}, 61, 4)}}).refused("at byte 61"));
+  CHECK(Bundle({{"a", entry({1}, ~uint64_t{0}, 4)}}).refused("but the data file has 64"));
   CHECK(Bundle({{"a", entry({4}, 0, 16)}, {"b", entry({4}, 12, 16)}}).refused("\"b\" overlaps"));
-  CHECK(Bundle({{"b", entry({9}, 0, ~uint64_t{0}, 7)}}).refused("but the data has 64"));
+  CHECK(Bundle({{"b", entry({9}, 0, ~uint64_t{0}, 7)}}).refused("but the data file has 64"));
 }
 
 TEST_CASE("hparams.json that says something else is refused", "[tensorflow]") {
