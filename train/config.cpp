@@ -11,14 +11,13 @@ void TrainConfig::check() const {
   check_keys(training_keys, *this);
   check_keys(watching_keys, *this);
   require(!optimizer.stochastic_rounding || dtype == DType::bf16,
-          "stochastic_rounding is of matrices that are rounded to bf16, with dtype = bf16; dtype is ",
-          name_of(dtype));
+          "stochastic_rounding requires dtype = bf16, but dtype = ", name_of(dtype));
   const bool decays = schedule.decay_lr && schedule.kind != ScheduleKind::constant;
   require(!decays || schedule.lr_decay_iters > schedule.warmup_iters,
           "lr_decay_iters = ", schedule.lr_decay_iters,
-          " must be more than warmup_iters = ", schedule.warmup_iters, "; or set decay_lr = false");
+          " must be more than warmup_iters = ", schedule.warmup_iters, ", unless decay_lr = false");
   require(!decays || schedule.min_lr <= schedule.learning_rate, "min_lr = ", schedule.min_lr,
-          " is above learning_rate = ", schedule.learning_rate);
+          " must not exceed learning_rate = ", schedule.learning_rate);
 }
 
 double learning_rate_at(const ScheduleConfig& s, int64_t step) {

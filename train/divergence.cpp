@@ -27,7 +27,7 @@ double apart(const std::vector<double>& a, const std::vector<double>& b) {
 
 std::string sentence(const std::string& what, double distance, double tolerance) {
   std::ostringstream text;
-  text << what << ": " << distance << " apart by norm, " << tolerance << " allowed";
+  text << what << ": they differ by " << distance << " in norm; the tolerance is " << tolerance;
   return text.str();
 }
 
@@ -82,7 +82,7 @@ class Comparer final : public Walker {
   void look(const std::string& what, const Tensor& t) override {
     if (!found.empty()) return;
     if (at_ == seen_.size() || seen_[at_].what != what) {
-      found = what + ": the other device did something else here";
+      found = what + ": the other device executed a different node";
       return;
     }
     const Seen& one = seen_[at_++];

@@ -49,7 +49,7 @@ class ScoredWindows {
     const int64_t last = split.tokens.size() - 1;  // the last token is only a target
     if (last < 1)
       fail(ErrorCode::input, split.name, ": has ", split.tokens.size(),
-           " tokens; the first is never scored, so give at least 2");
+           " tokens; expected at least 2, since the first is never scored");
     count_ = 1 + (std::max<int64_t>(last - T_, 0) + stride_ - 1) / stride_;
   }
 

@@ -13,7 +13,8 @@ StepResults::StepResults(Executor& device) : device_(device), found_(here_) {
   GpuRuntime* const gpu = device.gpu();
   if (!gpu) return;
   found_ = static_cast<StepOnDevice*>(gpu->allocate_pinned(sizeof here_));
-  if (!found_) fail(ErrorCode::memory, "out of host memory: no pinned memory for the results of steps");
+  if (!found_)
+    fail(ErrorCode::memory, "out of host memory: cannot allocate pinned memory for the results of steps");
   for (Slot& slot : slots_) slot.done = gpu->make_event();
 }
 
@@ -30,7 +31,7 @@ StepResults::~StepResults() {
 }
 
 void StepResults::push(const StepResult& begun, const StepOnDevice* step) {
-  require(size_ < most, "a step is queued while ", most, " others are; read their results first");
+  require(size_ < most, "cannot queue more than ", most, " steps; read their results first");
   const size_t at = (first_ + size_++) % most;
   slots_[at].result = begun;
   if (GpuRuntime* const gpu = device_.gpu()) {
@@ -42,7 +43,7 @@ void StepResults::push(const StepResult& begun, const StepOnDevice* step) {
 }
 
 StepResult StepResults::take() {
-  require(size_ > 0, "the result of a step is asked for, but none was queued");
+  require(size_ > 0, "cannot read the result of a step, because none is queued");
   const size_t at = std::exchange(first_, (first_ + 1) % most);
   --size_;
   if (GpuRuntime* const gpu = device_.gpu()) gpu->wait(slots_[at].done);

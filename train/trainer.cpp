@@ -105,7 +105,7 @@ MicroStep Trainer::upload(const Part& part) {
   const Shape shape{batch.rows, batch.block_size};
   const auto n = static_cast<size_t>(shape.numel());
   require(batch.tokens.size() == n && batch.targets.size() == n, batch.tokens.size(), " tokens and ",
-          batch.targets.size(), " targets in a batch of shape ", shape);
+          batch.targets.size(), " targets were given for a batch of shape ", shape);
   if (!tokens_.defined() || tokens_.storage()->bytes < n * sizeof(int32_t)) {
     const MemUseScope use(MemUse::data);
     tokens_ = Tensor::empty(model_.device(), DType::i32, shape);
@@ -153,7 +153,7 @@ void Trainer::queue(std::span<const Batch> micro_batches) {
   const StepResult begun{.step = steps_done(),
                          .learning_rate = learning_rate_at(schedule_, steps_done()),
                          .tokens = count_targets(micro_batches)};
-  require(begun.tokens > 0, "step ", begun.step, ": no target of the batch counts");
+  require(begun.tokens > 0, "step ", begun.step, ": the batch has no target that counts");
   step_.state.learning_rate = begun.learning_rate;
   for (Parameter& p : model_.parameters().all()) bf16_of(p);  // a graph does not recreate the copies
   for (const Part& part : parts_of(micro_batches)) {
@@ -176,7 +176,7 @@ StepResult Trainer::read() {
 }
 
 StepResult Trainer::step(std::span<const Batch> micro_batches) {
-  require(queued() == 0, "a step is done while ", queued(), " are queued; read their results first");
+  require(queued() == 0, "cannot do a step while ", queued(), " are queued; read their results first");
   queue(micro_batches);
   return read();
 }
@@ -201,7 +201,7 @@ std::string Trainer::first_bad_node(std::span<const Batch> micro_batches) {
   if (const std::string bad = bad_parameter(); !bad.empty()) return "parameter " + bad;
   BadNodeFinder finder;
   watch(micro_batches, finder);
-  return finder.found().empty() ? "no single value, but the norm of all gradients together is not finite"
+  return finder.found().empty() ? "none: all values are finite, but the global norm of the gradients is not"
                                 : finder.found();
 }
 

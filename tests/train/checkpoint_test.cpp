@@ -214,13 +214,13 @@ TEST_CASE("damage is found and named, and a whole checkpoint offered", "[checkpo
   flip(offered / "model.safetensors", 1000);
   CHECK_ERROR(find_checkpoint(run), ErrorCode::input, (dir / "checkpoints/step-000010").string());
   flip(dir / "checkpoints/step-000010/state.json", 0);
-  CHECK_ERROR(find_checkpoint(run), ErrorCode::input, "no other checkpoint of the run is whole");
+  CHECK_ERROR(find_checkpoint(run), ErrorCode::input, "the run has no other intact checkpoint");
 }
 
 TEST_CASE("a run without checkpoints and what is no run are told apart", "[checkpoint]") {
   const test::TempDir dir;
   CHECK_ERROR(find_checkpoint((dir / "nothing").string()), ErrorCode::input, "is not a run");
-  CHECK_ERROR(find_checkpoint(dir.path().string()), ErrorCode::input, "holds no checkpoint");
+  CHECK_ERROR(find_checkpoint(dir.path().string()), ErrorCode::input, "has no checkpoint");
   test::write_file(dir / "config.json", "{}");
   CHECK_ERROR(find_checkpoint(dir.path().string()), ErrorCode::input,
               "is not a run; of another program's model `hewn import` makes one");

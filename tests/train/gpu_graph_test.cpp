@@ -211,11 +211,11 @@ TEST_CASE("gpu: no more steps are queued than there is room for, nor mixed with 
   const auto gpu = test::make_test_gpu();
   if (!gpu) return;
   Ahead run(*gpu);
-  CHECK_ERROR(run.trainer.read(), ErrorCode::usage, "none was queued");
+  CHECK_ERROR(run.trainer.read(), ErrorCode::usage, "none is queued");
   run.queue();
   CHECK_ERROR(run.step(), ErrorCode::usage, "1 are queued");
   run.queue();
-  CHECK_ERROR(run.queue(), ErrorCode::usage, "2 others are");
+  CHECK_ERROR(run.queue(), ErrorCode::usage, "more than 2 steps");
 }
 
 TEST_CASE("gpu: what is queued behind a step that is not finite changes nothing either", "[gpu]") {

@@ -83,7 +83,7 @@ void point_link(const fs::path& link, const std::string& target) {
   fs::remove(fresh, error);
   fs::create_symlink(target, fresh, error);
   if (!error) fs::rename(fresh, link, error);
-  if (error) fail(ErrorCode::failed, "cannot point ", link.string(), " at ", target, ": ", error.message());
+  if (error) fail(ErrorCode::failed, "cannot link ", link.string(), " to ", target, ": ", error.message());
 }
 
 /// Writes a checkpoint: `fill` writes files into a directory and lists them in the manifest; state.json is added.
@@ -156,7 +156,7 @@ std::string checkpoint_damage(const std::string& path, Manifest::Look look) {
   }
 }
 
-constexpr const char* import_hint = "; of another program's model `hewn import` makes one";
+constexpr const char* import_hint = "; `hewn import` makes a run of another program's model";
 
 std::string find_checkpoint(const std::string& run_or_checkpoint, const std::string& which,
                             Manifest::Look look) {
@@ -176,8 +176,7 @@ std::string find_checkpoint(const std::string& run_or_checkpoint, const std::str
     if (all.empty() && foreign) fail(ErrorCode::input, run_or_checkpoint, " is not a run", import_hint);
     if (all.empty())
       fail(ErrorCode::input, run_or_checkpoint,
-           " holds no checkpoint; training writes the first one at its first "
-           "evaluation and when it stops");
+           " has no checkpoint; training writes the first one at its first evaluation or when it stops");
     // After a crash the link may point to the previous checkpoint, so the newest directory counts.
     path = which == "last" ? fs::path(all.back().path) : run / "checkpoints" / which;
     if (!fs::exists(path / Manifest::file_name, error)) path = all.back().path;
@@ -189,9 +188,8 @@ std::string find_checkpoint(const std::string& run_or_checkpoint, const std::str
   while (!others.empty() && (fs::equivalent(others.back().path, path, error) ||
                              !checkpoint_damage(others.back().path, look).empty()))
     others.pop_back();
-  const std::string advice = others.empty()
-                                 ? "no other checkpoint of the run is whole"
-                                 : "remove it to go on from one that is whole: " + others.back().path;
+  const std::string advice = others.empty() ? "the run has no other intact checkpoint"
+                                            : "remove it to resume from an intact one: " + others.back().path;
   fail(ErrorCode::input, "checkpoint ", path.string(), " is damaged: ", damage, "; ", advice);
 }
 
@@ -209,7 +207,7 @@ RunState checkpoint_state(const std::string& path) {
   try {
     const auto json = parse_json(read_small_file(file, 1 << 20));
     if (json.at("format") != "hewn-checkpoint" || json.at("version") != 1)
-      fail(ErrorCode::input, "it is not a checkpoint of version 1");
+      fail(ErrorCode::input, "expected a checkpoint of format version 1");
     RunState s;
     json.at("step").get_to(s.step);
     json.at("seed").get_to(s.seed);
@@ -222,7 +220,7 @@ RunState checkpoint_state(const std::string& path) {
     json.at("evals_without_better").get_to(s.evals_without_better);
     json.at("seconds").get_to(s.seconds);
     json.at("tokens").get_to(s.tokens);
-    if (s.step < 0) fail(ErrorCode::input, "step is ", s.step);
+    if (s.step < 0) fail(ErrorCode::input, "step is ", s.step, "; expected 0 or more");
     return s;
   } catch (const nlohmann::json::exception& e) {
     fail(ErrorCode::input, e.what());
@@ -241,7 +239,7 @@ void load_checkpoint(const std::string& path, Model& model) {
 void load_checkpoint(const std::string& path, Trainer& trainer) {
   if (!fs::exists(fs::path(path) / optimizer_file))
     fail(ErrorCode::input, path,
-         " holds weights alone, as an imported model does; begin a new run from it with ",
+         " contains only weights, as an imported model does; start a new run from it with ",
          "--init_from and another --out_dir");
   load_checkpoint(path, trainer.model());
   const SafetensorsFile file((fs::path(path) / optimizer_file).string());
@@ -249,7 +247,7 @@ void load_checkpoint(const std::string& path, Trainer& trainer) {
     const TensorEntry& entry = file.at(moment.name);
     const auto sizes = moment.value.shape().sizes();
     if (!std::equal(sizes.begin(), sizes.end(), entry.shape.begin(), entry.shape.end()))
-      fail(ErrorCode::input, file.path(), ": ", moment.name, " is ", Shape(entry.shape), ", expected ",
+      fail(ErrorCode::input, file.path(), ": ", moment.name, " is ", Shape(entry.shape), "; expected ",
            moment.value.shape());
     upload_entry(entry, moment.value);
   }

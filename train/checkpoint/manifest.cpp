@@ -59,10 +59,10 @@ Manifest Manifest::read(const std::string& directory) {
     std::string sum, name, more;
     uint64_t size = 0;
     if (!(fields >> sum >> size >> name) || fields >> more || name.find('/') != std::string::npos)
-      fail(ErrorCode::input, "line ", number, " is not \"checksum  bytes  name\"");
+      fail(ErrorCode::input, "line ", number, " does not have the form \"checksum  bytes  name\"");
     manifest.add(name, {size, from_hex(sum)});
   }
-  if (manifest.files_.empty()) fail(ErrorCode::input, "it is empty");
+  if (manifest.files_.empty()) fail(ErrorCode::input, "the file is empty");
   return manifest;
 }
 
@@ -73,8 +73,7 @@ std::string Manifest::damage(const std::string& directory, Look look) const {
     const auto size = fs::file_size(path, error);
     if (error) return name + " cannot be read: " + error.message();
     if (size != expected.size)
-      return name + " has " + std::to_string(size) + " bytes, " + std::to_string(expected.size) +
-             " were written";
+      return name + " has " + std::to_string(size) + " bytes; expected " + std::to_string(expected.size);
     if ((look == Look::whole || size <= quick_bytes) && sum_file(path) != expected)
       return name + " has changed since it was written (its checksum differs)";
   }

@@ -42,7 +42,9 @@ void move_aside(const fs::path& path) {
     std::error_code error;
     if (fs::exists(aside, error)) continue;
     fs::rename(path, aside, error);
-    if (error) fail(ErrorCode::failed, "cannot move ", path.string(), " aside: ", error.message());
+    if (error)
+      fail(ErrorCode::failed, "cannot rename the existing run ", path.string(),
+           " to make room: ", error.message());
     return;
   }
 }
@@ -57,11 +59,11 @@ RunDirectory::RunDirectory(const std::string& path, Open how, const std::string&
   if (exists && !fs::is_directory(path_, error))
     fail(ErrorCode::usage, option, " ", path_, " is a file, not a directory");
   if (how == Open::resume && !(exists && holds_something(path_)))
-    fail(ErrorCode::input, "there is no run ", path_, " to resume");
+    fail(ErrorCode::input, "there is no run in ", path_, " to resume");
   if (how == Open::fresh && exists && holds_something(path_))
     fail(ErrorCode::usage, option, " ", path_, " is not empty; ",
-         option == "out_dir" ? "go on with it by --init_from=resume, " : "",
-         "start anew by --force (which moves it aside), or choose another --", option);
+         option == "out_dir" ? "resume it with --init_from=resume, " : "",
+         "start over with --force (which keeps it under another name), or choose another --", option);
   if (how == Open::force && exists && holds_something(path_)) {
     lock();  // fails if another process is writing there
     ::close(lock_);
@@ -88,7 +90,7 @@ void RunDirectory::lock() {
   lock_ = -1;
   if (error == EWOULDBLOCK)
     fail(ErrorCode::failed, "run ", path_,
-         " is in use by another process; wait for it, or choose another --out_dir");
+         " is in use by another process; wait for it to end, or choose another --out_dir");
   fail(ErrorCode::failed, "cannot lock ", name, ": ", std::strerror(error));
 }
 

@@ -39,18 +39,18 @@ int64_t Split::longest_document() const {
 
 Windows::Windows(const Split& split, int64_t block_size, int64_t stride)
     : split_(&split), block_size_(block_size), stride_(stride) {
-  require(block_size >= 1, "block_size is ", block_size, ", expected at least 1");
-  require(stride >= 1, "stride is ", stride, ", expected at least 1");
+  require(block_size >= 1, "block_size is ", block_size, "; expected at least 1");
+  require(stride >= 1, "stride is ", stride, "; expected at least 1");
   if (split.separator) {
     const int64_t longest = split.longest_document();
     if (longest > block_size) {
       fail(ErrorCode::input, split.name, ": the longest document takes ", longest,
-           " tokens, end included, but block_size is ", block_size,
-           "; windows hold whole documents here, so set block_size to at least ", longest);
+           " tokens, including its end, but block_size is ", block_size,
+           "; windows contain whole documents here, so set block_size to at least ", longest);
     }
     count_ = std::ssize(split.documents) - 1;
     if (count_ < 1)
-      fail(ErrorCode::input, split.name, ": holds no document; give more text or another val_fraction");
+      fail(ErrorCode::input, split.name, ": contains no document; give more text or another val_fraction");
     return;
   }
   if (split.tokens.size() < block_size + 1) {
@@ -109,16 +109,16 @@ int64_t shuffled(int64_t i, int64_t n, uint64_t seed, uint64_t epoch) {
 
 BatchLoader::BatchLoader(const std::vector<WeightedSplit>& splits, const BatchOptions& options)
     : options_(options) {
-  require(options.batch_size >= 1, "batch_size is ", options.batch_size, ", expected at least 1");
-  require(!splits.empty(), "no data to make batches of");
+  require(options.batch_size >= 1, "batch_size is ", options.batch_size, "; expected at least 1");
+  require(!splits.empty(), "there is no data to make batches from");
   require(options.order != Order::shuffled || splits.size() == 1,
-          "strided epochs go through one source; a mixture by weights is drawn at random (leave stride and "
-          "epochs out)");
+          "stride and epochs require a single dataset, as windows of a mixture are drawn at random by "
+          "weight; leave them out");
   int64_t stride = options.stride;
   if (stride == 0) stride = options.order == Order::random ? 1 : options.block_size;
   double sum = 0;
   for (const WeightedSplit& some : splits) {
-    require(some.weight > 0, some.split->name, ": weight ", some.weight, ", expected more than 0");
+    require(some.weight > 0, some.split->name, ": weight ", some.weight, "; expected more than 0");
     windows_.emplace_back(*some.split, options.block_size, stride);
     total_windows_ += windows_.back().count();
     weight_up_to_.push_back(sum += some.weight);
@@ -140,7 +140,8 @@ void BatchLoader::fill(int64_t index, Batch& batch) const {
   batch.block_size = T;
   batch.rows = options_.batch_size;
   if (options_.order == Order::in_order) {
-    require(index >= 0 && first < total_windows_, "batch ", index, " of ", batch_count());
+    require(index >= 0 && first < total_windows_, "batch ", index, " is out of range; there are ",
+            batch_count());
     batch.rows = std::min(batch.rows, total_windows_ - first);
   }
   batch.tokens.resize(static_cast<size_t>(batch.rows * T));

@@ -46,9 +46,9 @@ double tale_neg_log_prob(std::string_view tale) {
   const Grammar::Derivations found = tales_grammar().derivations(tale);
   if (found.count == 0) {
     const size_t shown = found.furthest < 40 ? 0 : found.furthest - 40;
-    fail(ErrorCode::input, "not a tale: it fits up to character ", found.furthest, ", \"",
-         tale.substr(shown, found.furthest - shown), "\", but goes on with \"",
-         tale.substr(found.furthest, 20), "\"; tales are what `hewn data corpus` prints");
+    fail(ErrorCode::input, "not a tale of the built-in corpus: the grammar matches up to character ",
+         found.furthest, ", \"", tale.substr(shown, found.furthest - shown), "\", but not the following \"",
+         tale.substr(found.furthest, 20), "\"; `hewn data corpus` prints such tales");
   }
   return found.neg_log_prob;
 }
@@ -65,7 +65,7 @@ TalesScore score_tales(std::string_view text) {
   while (!text.empty()) {
     const Line line = take_line(text);
     const Doing reading("reading tale ", score.tales + 1);
-    if (!line.ended) fail(ErrorCode::input, "the last tale has no end of line");
+    if (!line.ended) fail(ErrorCode::input, "the last tale does not end with a newline");
     score.neg_log_prob += tale_neg_log_prob(line.text);
     score.characters += std::ssize(line.text) + 1;
     ++score.tales;

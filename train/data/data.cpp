@@ -48,14 +48,14 @@ Split open_split(Dataset& data, const std::string& path) {
   if (data.tokenizer != nullptr) {
     const bool known = file.info.tokenizer_hash != 0;
     if (known && to_hex(file.info.tokenizer_hash) != data.tokenizer->hash()) {
-      fail(ErrorCode::input, path, ": made by tokenizer ", to_hex(file.info.tokenizer_hash),
+      fail(ErrorCode::input, path, ": was made with tokenizer ", to_hex(file.info.tokenizer_hash),
            ", but tokenizer ", data.tokenizer->hash(),
-           " is in use; prepare the data with that one, or start a new run");
+           " is in use; prepare the data with the latter, or start a new run");
     }
     if (file.info.vocab_size > data.tokenizer->vocab_size()) {
-      fail(ErrorCode::input, path, ": has token ids up to ", file.info.vocab_size - 1,
-           ", but the tokenizer in use knows only ", data.tokenizer->vocab_size(),
-           " tokens; it is not the one that made the file");
+      fail(ErrorCode::input, path, ": contains token ids up to ", file.info.vocab_size - 1,
+           ", but the tokenizer in use has only ", data.tokenizer->vocab_size(),
+           " tokens; give the tokenizer that made the file");
     }
   }
   data.vocab_size = std::max<int64_t>(data.vocab_size, file.info.vocab_size);

@@ -60,7 +60,7 @@ Grammar::Grammar(std::string_view rules) {
       lines.back() += trim(line);
     }
   }
-  require(!lines.empty(), "grammar: no rules");
+  require(!lines.empty(), "grammar: there are no rules; expected \"name: alternatives\"");
   for (const std::string& line : lines) {
     const std::size_t colon = line.find(':');
     require(colon != std::string::npos, "grammar: expected \"name: alternatives\", got \"", line, "\"");
@@ -101,9 +101,9 @@ Grammar::Alternative Grammar::read_alternative(const Rule& rule, std::string_vie
   std::size_t digits = 0;
   while (digits < text.size() && std::isdigit(static_cast<unsigned char>(text[digits])) != 0) ++digits;
   if (digits > 0) {
-    require(digits <= 6, "grammar: weight above 999999 in rule \"", rule.name, "\"");
+    require(digits <= 6, "grammar: a weight in rule \"", rule.name, "\" is above 999999");
     result.weight = std::stoull(std::string(text.substr(0, digits)));
-    require(result.weight > 0, "grammar: weight 0 in rule \"", rule.name, "\"");
+    require(result.weight > 0, "grammar: a weight in rule \"", rule.name, "\" is 0; expected 1 or more");
     text = trim(text.substr(digits));
   }
   const std::vector<std::string_view> parts = split(text, "|");
@@ -111,7 +111,7 @@ Grammar::Alternative Grammar::read_alternative(const Rule& rule, std::string_vie
           rule.field_names.size(), " fields, but the alternative \"", text, "\" gives ", parts.size() - 1);
   for (std::size_t i = 1; i < parts.size(); ++i) result.fields.emplace_back(parts[i]);
   std::string_view rest = parts[0];
-  require(!rest.empty(), "grammar: empty alternative in rule \"", rule.name, "\"");
+  require(!rest.empty(), "grammar: an alternative in rule \"", rule.name, "\" is empty");
   while (!rest.empty()) {
     Piece piece;
     const std::size_t open = rest.find('{');
@@ -120,7 +120,8 @@ Grammar::Alternative Grammar::read_alternative(const Rule& rule, std::string_vie
       rest.remove_prefix(piece.text.size());
     } else {
       const std::size_t close = rest.find('}');
-      require(close != std::string_view::npos && close > 1, "grammar: bad {...} in rule \"", rule.name, "\"");
+      require(close != std::string_view::npos && close > 1, "grammar: braces in rule \"", rule.name,
+              "\" are empty or not closed");
       piece.kind = Kind::expand;  // its final kind is set by resolve() when all rules are known
       piece.text = rest.substr(1, close - 1);
       rest.remove_prefix(close + 1);
@@ -157,7 +158,7 @@ void Grammar::resolve(const Rule& rule, Piece& piece) const {
     piece.field = static_cast<std::size_t>(it - names.begin());
   }
   require(piece.rule >= 0, "grammar: rule \"", rule.name, "\" uses {", piece.text,
-          "}, which is no rule and no field");
+          "}, which is neither a rule nor a field");
 }
 
 /// Sorts the rules so that each comes after the rules it uses; fails if a rule uses itself.
@@ -215,11 +216,11 @@ class Grammar::Sampler {
       case Kind::literal: out.text += piece.text; break;
       case Kind::expand: expand(piece.rule); break;
       case Kind::repeat:
-        require(memory.chosen != nullptr, "grammar: {", piece.text, "} before its rule was expanded");
+        require(memory.chosen != nullptr, "grammar: {", piece.text, "} is used before its rule was expanded");
         out.text += out.text.substr(memory.begin, memory.end - memory.begin);
         break;
       case Kind::field:
-        require(memory.chosen != nullptr, "grammar: {", piece.text, "} before its rule was expanded");
+        require(memory.chosen != nullptr, "grammar: {", piece.text, "} is used before its rule was expanded");
         out.text += with_case(memory.chosen->fields[piece.field], piece.capital);
         break;
     }

@@ -59,7 +59,7 @@ void create_directory(const std::string& directory, bool force) {
     const fs::path path = fs::path(directory) / name;
     if (!force && fs::exists(path, error)) {
       fail(ErrorCode::failed, path.string(),
-           ": exists already; write to another directory, or replace it with --force");
+           ": already exists; write to another directory, or replace it with --force");
     }
   }
 }

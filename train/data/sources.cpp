@@ -21,7 +21,7 @@ double parse_weight(std::string_view text, const std::string& dataset) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), weight);
   require(error == std::errc() && end == text.data() + text.size() && weight > 0 && weight < 1e9,
           "dataset \"", dataset, "\": \"", text,
-          "\" is no weight; a mixture is written NAME:WEIGHT,NAME:WEIGHT with weights above 0");
+          "\" is not a weight; expected a mixture as NAME:WEIGHT,NAME:WEIGHT, with weights above 0");
   return weight;
 }
 
@@ -32,8 +32,8 @@ Source open_part(const DatasetPart& part, const DataOptions& options) {
   if (fs::is_directory(part.spec, ignored)) return {part, std::nullopt};
   if (!exists(part.spec)) {
     fail(ErrorCode::input, "dataset \"", part.spec,
-         "\": there is no such file or directory; expected a text file, a directory "
-         "with train.bin and val.bin, `tales` for the built-in corpus, or a mixture A:0.7,B:0.3");
+         "\": no such file or directory; expected a text file, a directory with train.bin and val.bin, "
+         "`tales` for the built-in corpus, or a mixture A:0.7,B:0.3");
   }
   return {part, TextSource::file(part.spec)};
 }
@@ -42,8 +42,8 @@ Source open_part(const DatasetPart& part, const DataOptions& options) {
 std::shared_ptr<const Tokenizer> made_before(const std::string& path, const DataOptions& options) {
   std::shared_ptr<const Tokenizer> tokenizer = load_tokenizer(path);
   require(options.vocab_size == 0 || options.vocab_size == tokenizer->vocab_size(),
-          "vocab_size = ", options.vocab_size, ", but ", path, " holds a tokenizer of ",
-          tokenizer->vocab_size(), " tokens, and only one that is learnt now can be given a size; ",
+          "vocab_size = ", options.vocab_size, ", but ", path, " is a finished tokenizer of ",
+          tokenizer->vocab_size(), " tokens; ",
           "leave vocab_size out, or learn another tokenizer with --tokenizer=word or bpe");
   return tokenizer;
 }
@@ -51,7 +51,7 @@ std::shared_ptr<const Tokenizer> made_before(const std::string& path, const Data
 }  // namespace
 
 std::vector<DatasetPart> parse_dataset(const std::string& dataset) {
-  require(!dataset.empty(), "dataset is not set; give a text file, or `tales` for the built-in corpus");
+  require(!dataset.empty(), "dataset is empty; give a text file, or `tales` for the built-in corpus");
   if (exists(dataset)) return {{dataset, 1}};
   std::vector<DatasetPart> parts;
   for (size_t at = 0; at <= dataset.size();) {
@@ -97,20 +97,22 @@ std::shared_ptr<const Tokenizer> choose_tokenizer(const DataOptions& options, co
   const bool by_kind = std::find(kinds.begin(), kinds.end(), options.tokenizer) != kinds.end();
   if (!options.tokenizer.empty() && !by_kind) {
     require(exists(options.tokenizer), "tokenizer \"", options.tokenizer,
-            "\": neither a file nor a kind of tokenizer; "
-            "expected char, byte, word, regex, bpe or a tokenizer.json");
+            "\": is neither a file nor a kind of tokenizer; expected char, byte, word, regex, bpe or a "
+            "tokenizer.json");
     return made_before(options.tokenizer, options);
   }
   if (!by_kind && !prepared.empty()) return made_before(prepared, options);
   if (texts.empty()) {
     require(!by_kind, "tokenizer ", options.tokenizer,
-            ": there is no text to make it of, the data is token files already");
+            ": cannot be learned, because the dataset consists of token files without text; give a tokenizer "
+            "file instead");
     return nullptr;
   }
   require(!bare, "dataset \"", options.dataset,
-          "\": text is mixed with token files that come without tokenizer.json; "
-          "give the tokenizer that made them with --tokenizer=FILE");
-  const Doing making("making the vocabulary of ", options.dataset, sources.val ? " and " + options.val : "");
+          "\": mixes text with token files that have no tokenizer.json; give the tokenizer that made them "
+          "with --tokenizer=FILE");
+  const Doing making("learning the tokenizer from ", options.dataset,
+                     sources.val ? " and " + options.val : "");
   return train_tokenizer(by_kind ? options.tokenizer : "char", texts, {.vocab_size = options.vocab_size});
 }
 
@@ -124,14 +126,15 @@ int32_t line_end_id(const Tokenizer& tokenizer, const std::string& name) {
   const std::vector<int32_t> ids = tokenizer.encode_more("\n");
   if (ids.size() != 1)
     fail(ErrorCode::input, name,
-         ": its lines are documents, but the tokenizer has no token for a line's end");
+         ": its lines are documents, but the tokenizer has no token of its own for a newline; use "
+         "--tokenizer=char");
   return ids[0];
 }
 
 void check_line_ends(int64_t found, int64_t lines, const std::string& name) {
   if (found == lines) return;
-  fail(ErrorCode::input, name, ": its ", lines, " lines are documents, but the tokenizer shows ", found,
-       " ends of line; it joins them with other characters, use --tokenizer=char");
+  fail(ErrorCode::input, name, ": its ", lines, " lines are documents, but the tokenizer produces ", found,
+       " newline tokens, since it joins newlines with other characters; use --tokenizer=char");
 }
 
 }  // namespace hewn

@@ -102,7 +102,7 @@ std::string listed(const std::vector<std::string>& keys) {
 std::string note(const std::string& path, const std::string& what, const std::string& parts,
                  const std::string& command) {
   return join(path, " looks like ", what, "; it is read as plain text, ", parts,
-              " included. For the texts alone: ", command, " > texts.txt");
+              " included. To extract only the texts: ", command, " > texts.txt");
 }
 
 }  // namespace
@@ -124,7 +124,7 @@ std::string structure_note(const std::string& path, std::string_view text) {
   switch (found.format) {
     case Structure::Format::plain: return "";
     case Structure::Format::table:
-      return note(path, join("a table of ", found.columns, " columns with tabs between"), "tabs and labels",
+      return note(path, join("a table of ", found.columns, " columns separated by tabs"), "tabs and labels",
                   join("cut -f", found.widest, " ", path));
     case Structure::Format::json_lines:
       return note(path, "JSON Lines" + keys, "braces and keys", join("jq -r '.[\"", key, "\"]' ", path));

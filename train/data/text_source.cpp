@@ -41,13 +41,13 @@ TextSource TextSource::file(const std::string& path) {
   TextSource source;
   source.name_ = path;
   source.file_ = MappedFile(path);
-  if (source.text().empty()) fail(ErrorCode::input, path, ": is empty; expected a text");
+  if (source.text().empty()) fail(ErrorCode::input, path, ": is empty; expected some text");
   source.is_tales_ = score_if_tales(source.text()).has_value();
   return source;
 }
 
 TextSource TextSource::tales(int64_t count, uint64_t seed) {
-  require(count >= 1, "the tales corpus needs at least 1 tale, got ", count);
+  require(count >= 1, "the tales corpus needs at least 1 tale; got ", count);
   TextSource source;
   source.name_ = "tales";
   source.made_ = generate_tales(count, seed);
@@ -61,7 +61,7 @@ int64_t count_characters(std::string_view text) {
 
 size_t training_bytes(std::string_view text, double val_fraction, bool by_lines) {
   require(val_fraction >= 0 && val_fraction < 1, "val_fraction is ", val_fraction,
-          ", expected 0 <= val_fraction < 1");
+          "; expected 0 to less than 1");
   // Rounds like nanoGPT's int(n * 0.9), which this is for 0.1.
   const auto share = [&](int64_t n) {
     return static_cast<int64_t>((1 - val_fraction) * static_cast<double>(n));

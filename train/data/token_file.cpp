@@ -77,7 +77,7 @@ int64_t largest_id(const Tokens& tokens, int64_t vocab_size, const std::string& 
       const int64_t id = some[static_cast<size_t>(j)];
       if (id < 0 || id >= vocab_size) {
         fail(ErrorCode::input, path, ": token ", i + j, " is ", id, ", outside the vocabulary of ",
-             vocab_size, "; prepare the data again");
+             vocab_size, " tokens; prepare the data again");
       }
       largest = std::max(largest, id);
     }
@@ -88,12 +88,11 @@ int64_t largest_id(const Tokens& tokens, int64_t vocab_size, const std::string& 
 TokenFile open_headerless(MappedFile file) {
   const std::string path = file.path();
   if (file.size() == 0)
-    fail(ErrorCode::input, path, ": is empty; expected token ids (`hewn data prepare` makes them)");
+    fail(ErrorCode::input, path, ": is empty; expected a token file, as `hewn data prepare` writes it");
   if (file.size() % 2 != 0) {
     fail(ErrorCode::input, path, ": ", file.size(),
-         " bytes and no Hewn header; expected a token file of "
-         "`hewn data prepare`, or nanoGPT's uint16 ids, whose size is even; the file is cut short or "
-         "something else");
+         " bytes without Hewn's header; expected a token file of `hewn data prepare`, or nanoGPT's uint16 "
+         "ids with an even number of bytes; is the file cut short?");
   }
   TokenFile result;
   result.headerless = true;
@@ -141,33 +140,34 @@ TokenFile open_token_file(const std::string& path) {
   if (!has_header && !has_trailer) return open_headerless(std::move(file));
 
   const auto damaged = [&](const auto&... what) {
-    fail(ErrorCode::input, path, ": damaged token file: ", what...,
+    fail(ErrorCode::input, path, ": the token file is damaged: ", what...,
          "; make it again with `hewn data prepare`");
   };
-  if (!has_header) damaged("its header is overwritten");
+  if (!has_header) damaged("the header is overwritten");
   if (bytes.size() < 2 * block_bytes || !has_trailer)
     damaged("it is cut short, ", bytes.size(), " bytes are left");
   if (checksum(bytes.substr(0, header_sum_at)) != get<uint64_t>(bytes, header_sum_at))
-    damaged("wrong header checksum");
+    damaged("the checksum of the header is wrong");
   const auto header = get<Header>(bytes, 8);
   if (header.version != version || header.flags != 0) {
-    fail(ErrorCode::input, path, ": token file of version ", header.version, " (flags ", header.flags,
-         "), this program reads version ", version, "; prepare the data again with this program");
+    fail(ErrorCode::input, path, ": the token file has format version ", header.version, " (flags ",
+         header.flags, "); this program reads version ", version,
+         "; prepare the data again with this program");
   }
   const std::string_view end = bytes.substr(bytes.size() - block_bytes);
   if (checksum(end.substr(0, trailer_sum_at)) != get<uint64_t>(end, trailer_sum_at))
-    damaged("wrong trailer checksum");
+    damaged("the checksum of the trailer is wrong");
   const auto trailer = get<Trailer>(end, 0);
   const std::string_view payload = bytes.substr(block_bytes, bytes.size() - 2 * block_bytes);
   if (header.id_bytes != 2 && header.id_bytes != 4)
-    damaged("ids of ", header.id_bytes, " bytes, expected 2 or 4");
+    damaged("ids have ", header.id_bytes, " bytes; expected 2 or 4");
   if (payload.size() % header.id_bytes != 0 || trailer.count != payload.size() / header.id_bytes) {
-    damaged(trailer.count, " ids announced, ", payload.size(), " bytes of ids found");
+    damaged("the trailer states ", trailer.count, " ids, but there are ", payload.size(), " bytes of ids");
   }
   if (header.vocab_size <= 0 || header.separator < -1 || header.separator >= header.vocab_size) {
-    damaged("vocabulary of ", header.vocab_size, " with separator ", header.separator);
+    damaged("the header states a vocabulary of ", header.vocab_size, " with separator ", header.separator);
   }
-  if (checksum(payload) != trailer.payload_sum) damaged("wrong checksum of the ids");
+  if (checksum(payload) != trailer.payload_sum) damaged("the checksum of the ids is wrong");
 
   TokenFile result;
   result.info = {header.vocab_size, header.tokenizer_hash, std::nullopt, trailer.text_bytes, std::nullopt};
@@ -183,7 +183,7 @@ TokenFile open_token_file(const std::string& path) {
 
 TokenFileWriter::TokenFileWriter(const std::string& path, const TokenFileInfo& info)
     : file_(path), info_(info) {
-  require(info.vocab_size > 0, path, ": a token file needs a vocabulary, got size ", info.vocab_size);
+  require(info.vocab_size > 0, path, ": the vocabulary size is ", info.vocab_size, "; expected 1 or more");
   Header header;
   header.version = version;
   header.id_bytes = info.vocab_size <= 65536 ? 2 : 4;
@@ -196,7 +196,7 @@ TokenFileWriter::TokenFileWriter(const std::string& path, const TokenFileInfo& i
 void TokenFileWriter::append(std::span<const int32_t> ids) {
   for (const int32_t id : ids) {
     require(id >= 0 && id < info_.vocab_size, "token ", count_, " is ", id, ", outside the vocabulary of ",
-            info_.vocab_size);
+            info_.vocab_size, " tokens");
   }
   const void* data = ids.data();
   size_t size = ids.size_bytes();

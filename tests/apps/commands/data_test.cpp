@@ -14,7 +14,7 @@ TEST_CASE("text is prepared and described") {
   CHECK(contains(of_text.out, "\"documents\": 60"));
   CHECK(contains(of_made.out, "\"documents\": 60"));
   CHECK(contains(of_text.out, "\"lines\": 60"));
-  CHECK_FAILS(hewn({"data", "prepare", text, "--out_dir=" + made}), 1, "exists already");
+  CHECK_FAILS(hewn({"data", "prepare", text, "--out_dir=" + made}), 1, "already exists");
   CHECK_FAILS(hewn({"data", "prepare", text, "--out_dir=" + made, "--force"}), 0, "next:");
 }
 

@@ -101,7 +101,7 @@ TEST_CASE("an imported model is a run: sampled, scored, checked, described, trai
 
   CHECK_FAILS(
       hewn({"train", "--init_from=resume", "--out_dir=" + run, "--dataset=" + llama.file("text.txt")}), 3,
-      "holds weights alone");
+      "contains only weights");
   const std::string more = llama.file("more");
   CHECK_FAILS(hewn({"train", "--init_from=" + run, "--out_dir=" + more, "--dataset=" + llama.file("text.txt"),
                     "--max_iters=2", "--batch_size=2", "--threads=1"}),

@@ -265,7 +265,7 @@ TEST_CASE("files that are no tokenizers are refused with the reason", "[tokenize
   CHECK(refused(file(R"("version":1,"kind":"regex","vocab":["a","<|unk|>"])"),
                 "does not end with <|endoftext|> and <|unk|>"));
   CHECK(refused(file(R"("version":1,"kind":"regex","vocab":["a b","<|endoftext|>","<|unk|>"])"),
-                "holds \"a b\", which is more than one token"));
+                "contains \"a b\", which is more than one token"));
 }
 
 TEST_CASE("a tokenizer file with flipped bytes is refused or read, never worse", "[tokenizer]") {

@@ -168,7 +168,8 @@ TEST_CASE("sources are mixed by weight", "[data]") {
   CHECK(all.window_count() == 24 + 1249);
   CHECK(batch_of(all, 0).tokens[4 * 23] == 92);
   CHECK(batch_of(all, 0).tokens[4 * 24] == 1000);
-  CHECK_THROWS_WITH(BatchLoader({{&a}, {&b}}, {.order = Order::shuffled}), Catch::Contains("one source"));
+  CHECK_THROWS_WITH(BatchLoader({{&a}, {&b}}, {.order = Order::shuffled}),
+                    Catch::Contains("a single dataset"));
 }
 
 TEST_CASE("too little data and nonsense sizes are named", "[data]") {

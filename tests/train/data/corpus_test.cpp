@@ -99,7 +99,8 @@ TEST_CASE("a text of tales is scored exactly, anything else is refused by line",
   CHECK_FALSE(score_if_tales(text.substr(0, text.size() - 1)));
   CHECK_FALSE(score_if_tales(text + "\n"));
   CHECK_THROWS_WITH(score_tales(text + "Once upon a time.\n"), Catch::Contains("reading tale 101"));
-  CHECK_THROWS_WITH(score_tales(text + make_tale(3, 100).text), Catch::Contains("no end of line"));
+  CHECK_THROWS_WITH(score_tales(text + make_tale(3, 100).text),
+                    Catch::Contains("does not end with a newline"));
   std::string altered = make_tale(3, 7).text;
   altered.back() = '!';
   CHECK_THROWS_WITH(

@@ -203,7 +203,7 @@ TEST_CASE("prepared data is the data itself", "[data]") {
   }
   prepare_data({.dataset = text, .val_fraction = 0}, out, true);
   CHECK(open_dataset({.dataset = out}).val.empty());
-  CHECK_THROWS_WITH(prepare_data({.dataset = text}, out), Catch::Contains("exists already"));
+  CHECK_THROWS_WITH(prepare_data({.dataset = text}, out), Catch::Contains("already exists"));
   CHECK_THROWS_WITH(prepare_data({.dataset = out}, (dir / "x").string()), Catch::Contains("is a directory"));
   CHECK_THROWS_AS(prepare_data({.dataset = text}, text + "/below-a-file"), Error);
   CHECK(open_dataset({.dataset = out + "," + text}).train.size() == 2);  // text beside it takes its tokenizer
@@ -214,10 +214,10 @@ TEST_CASE("token files made by another tokenizer are refused", "[data]") {
   const std::string out = (dir / "out").string();
   prepare_data({.dataset = write_text(dir, "poem.txt", poem)}, out);
   train_tokenizer("char", "abc")->save(out + "/tokenizer.json");
-  CHECK_THAT(error_of({.dataset = out}), Catch::Contains("made by tokenizer"));
+  CHECK_THAT(error_of({.dataset = out}), Catch::Contains("made with tokenizer"));
   train_tokenizer("byte", "")->save((dir / "byte.json").string());
   CHECK_THAT(error_of({.dataset = out, .tokenizer = (dir / "byte.json").string()}),
-             Catch::Contains("made by tokenizer"));
+             Catch::Contains("made with tokenizer"));
   std::filesystem::remove(out + "/val.bin");
   train_tokenizer("char", poem)->save(out + "/tokenizer.json");
   CHECK_THAT(error_of({.dataset = out}), Catch::Contains("val.bin"));
@@ -237,11 +237,11 @@ TEST_CASE("nanoGPT's directories are datasets", "[data]") {
   const std::string text = write_text(dir, "poem.txt", poem);
   CHECK_THAT(error_of({.dataset = out + "," + text}, ErrorCode::usage), Catch::Contains("tokenizer.json"));
   CHECK_THAT(error_of({.dataset = out, .tokenizer = "char"}, ErrorCode::usage),
-             Catch::Contains("token files already"));
+             Catch::Contains("token files without text"));
   train_tokenizer("char", "abcdefghijkl")->save(out + "/tokenizer.json");
   CHECK(open_dataset({.dataset = out}).vocab_size == 12);
   train_tokenizer("char", "abc")->save(out + "/tokenizer.json");
-  CHECK_THAT(error_of({.dataset = out}), Catch::Contains("knows only 3"));
+  CHECK_THAT(error_of({.dataset = out}), Catch::Contains("has only 3"));
 }
 
 TEST_CASE("texts longer than a piece are encoded whole", "[data]") {

@@ -85,7 +85,7 @@ TEST_CASE("nanoGPT's headerless uint16 files are read", "[data]") {
 
 TEST_CASE("a token file cut short or with any bit changed is refused", "[data]") {
   const TempDir folder;
-  test::Random random("damaged token files");
+  test::Random random("the token file is damageds");
   const std::string path = (folder / "val.bin").string();
   write(path, {300, 77, 3, 99, 1.5}, random_ids(random, 40, 300));
   const std::string good = test::read_file(path);
@@ -101,7 +101,7 @@ TEST_CASE("a token file cut short or with any bit changed is refused", "[data]")
     std::ofstream(path, std::ios::binary) << bad;
     INFO("flipped a bit of byte " << at);
     const std::string said = error_of(path);
-    CHECK_THAT(said, Catch::Contains("damaged token file"));
+    CHECK_THAT(said, Catch::Contains("the token file is damaged"));
   }
 }
 
