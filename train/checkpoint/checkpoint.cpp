@@ -180,7 +180,7 @@ std::string find_checkpoint(const std::string& run_or_checkpoint, const std::str
     // After a crash the link may point to the previous checkpoint, so the newest directory counts.
     path = which == "last" ? fs::path(all.back().path) : run / "checkpoints" / which;
     if (!fs::exists(path / Manifest::file_name, error)) path = all.back().path;
-    path = fs::canonical(path, error);
+    path = run / "checkpoints" / fs::canonical(path, error).filename();
   }
   const std::string damage = checkpoint_damage(path.string(), look);
   if (damage.empty()) return path.string();
