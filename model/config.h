@@ -107,7 +107,7 @@ inline constexpr Key<ModelConfig> model_keys[] = {
     key<&ModelConfig::qkv_bias>("qkv_bias", Change::new_model,
                                 "use biases in the query, key and value projections; requires bias")
         .following("bias", [](ModelConfig& c) { c.qkv_bias = c.bias && c.qkv_bias; }),
-    key<&ModelConfig::norm>("norm", Change::new_model, "normalisation"),
+    key<&ModelConfig::norm>("norm", Change::new_model, "kind of normalisation"),
     key<&ModelConfig::norm_eps>("norm_eps", Change::new_run, Reals{},
                                 "epsilon added to the variance in normalisation"),
     key<&ModelConfig::norm_place>("norm_place", Change::new_model,
@@ -139,7 +139,7 @@ inline constexpr Key<ModelConfig> model_keys[] = {
                                  "hidden width of the feed-forward layer")
         .following("4 n_embd", [](ModelConfig& c) { c.mlp_width = c.mlp_size(); }),
     key<&ModelConfig::residual>("residual", Change::new_model,
-                                "use residual connections; false: none, to see what they are for"),
+                                "use residual connections; false: none, to see their effect"),
     key<&ModelConfig::tie>("tie", Change::new_model,
                            "share the token embedding's weights with the output head; false: it has its own"),
 };

@@ -121,7 +121,7 @@ inline constexpr Key<TrainConfig> training_keys[] = {
                             "random seed; the same seed gives the same bits with any number of threads"),
     key<&TrainConfig::dtype>(
         "dtype", Change::new_run, Choices{"f32|f64|bf16"},
-        "number type; bf16 trains in mixed precision: bf16 products over float32 weights"),
+        "element type to compute in; bf16 is mixed precision: bf16 products, float32 weights"),
 };
 
 /// Every key that controls when a run is evaluated, saved, sampled and stopped.

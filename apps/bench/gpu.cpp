@@ -268,11 +268,12 @@ Roof GpuMeasurer::roof(Case& c, const Measurement&) {
 
 void GpuMeasurer::tell_conditions(const std::vector<BenchRow>&) const {
   if (emulated())
-    return say("The host played the GPU: results were checked, but the times say nothing about any GPU.");
-  say("Times are the GPU's own, of calls that follow each other at once; operands were in memory, not in "
-      "the ",
-      bytes_text(static_cast<double>(device_->gpu()->properties().l2_bytes)), " of its second-level cache",
-      ", unless called warm.");
+    return say(
+        "The GPU was emulated on the host: results were checked, but the times say nothing about a real "
+        "GPU.");
+  say("Times were measured on the GPU, over back-to-back calls; operands were in memory, not in its "
+      "second-level cache of ",
+      bytes_text(static_cast<double>(device_->gpu()->properties().l2_bytes)), ", unless marked warm.");
 }
 
 }  // namespace

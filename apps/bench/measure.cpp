@@ -203,12 +203,12 @@ void CpuMeasurer::tell_conditions(const std::vector<BenchRow>& rows) const {
   }
   const auto share = [](double percent) { return percent < 0 ? "unknown" : fixed(percent, 1) + "%"; };
   say(threads_.pinned() ? "Threads were pinned."
-                        : "Threads were not pinned: there are more of them than cores.",
-      " At worst, the reference loop ran ", fixed(drift, 1),
-      "% slower than at its best, other processes took ", share(others),
-      " of the machine's time, the host stole ", share(steal), ".");
+                        : "Threads were not pinned, because there are more of them than cores.",
+      " At worst, a reference loop ran ", fixed(drift, 1), "% slower than at its best, other processes used ",
+      share(others), " of the machine's time, and the host took ", share(steal), " of it (steal).");
   if (drift > 5 || others > 10 || steal > 5)
-    say("The machine was not quiet: trust the best times more than the median, and repeat often (-r).");
+    say("The machine was not idle: trust the best times more than the medians, and use more repetitions "
+        "(-r).");
 }
 
 }  // namespace

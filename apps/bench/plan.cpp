@@ -20,7 +20,7 @@ namespace {
 int thread_count(const Settings& settings, const std::string& text) {
   int64_t n = 0;
   require(parse_integer(text, n) && n >= 1 && n <= 1024, settings.where("threads"), ": '", text,
-          "' is not a number of threads; give one or several, as in 1,2");
+          "' is not a thread count; expected numbers from 1 to 1024, such as 1,2");
   return static_cast<int>(n);
 }
 
@@ -122,9 +122,9 @@ void read_gpu(const Settings& settings, BenchPlan& plan) {
   plan.isas = {plan.device == "cuda" ? Isa::cuda : Isa::emulated};
   for (const char* key : {"threads", "isa", "rung", "pages", "counters", "asm"})
     require(!settings.given(key) || settings.where(key).starts_with("HEWN_"), settings.where(key),
-            " is for kernels on the processor; leave it out with --device=", plan.device);
+            " applies only to kernels on the CPU; leave it out with --device=", plan.device);
   require(!settings.given("cache") || settings.text("cache") == "cold", settings.where("cache"),
-          ": on a GPU operands are always found in its memory; leave it out with --device=", plan.device);
+          ": on a GPU, operands are always in its memory; leave it out with --device=", plan.device);
   plan.warm = false;
 }
 
@@ -145,7 +145,8 @@ size_t cold_set(Case& c) {
 
 BenchPlan bench_plan(const Settings& settings) {
   require(settings.arguments.empty(), "bench kernels takes no argument '",
-          settings.arguments.empty() ? "" : settings.arguments[0], "'; choose with --op, --shape, --isa");
+          settings.arguments.empty() ? "" : settings.arguments[0],
+          "'; choose kernels with --op, --shape and --isa");
   BenchPlan plan;
   plan.request = {
       .dtype = dtype_from_name(settings.text("dtype")), .bench = true, .shape = settings.text("shape")};
@@ -157,17 +158,17 @@ BenchPlan bench_plan(const Settings& settings) {
   if (settings.has("compare")) plan.compare = split(settings.text("compare"), ',');
   if (settings.has("op")) plan.ops = split(settings.text("op"), ',');
   require(plan.ops.size() == 1 || !settings.has("shape") || !plan.rung.empty(),
-          "--shape needs one --op, since shapes are written differently");
+          "--shape requires a single --op, since each operation has its own kind of shape");
   plan.device = settings.text("device");
   plan.device == "cpu" ? read_processor(settings, plan) : read_gpu(settings, plan);
   plan.counters = settings.flag("counters");
   plan.assembly = settings.flag("asm");
   require(!plan.assembly || !plan.ops.empty() || !plan.rung.empty(),
-          "--asm shows a loop for each kernel; choose which with --op");
+          "--asm prints a loop for each kernel; choose the kernels with --op");
   if (!settings.has("shapes_from")) return plan;
   for (const char* other : {"shape", "dtype"})
     require(!settings.given(other), settings.where(other),
-            " and --shapes-from exclude each other: the run says both");
+            " and --shapes-from exclude each other: the run determines shapes and dtype");
   plan.of_run = kernels_of_run(settings.text("shapes_from"), plan.threads.front(), plan.isas.back());
   return plan;
 }
@@ -213,7 +214,8 @@ bool visit_rooms(const BenchPlan& plan, const std::function<void(Case&, int64_t)
         c.reset();  // its memory may be large
       }
     }
-    require(found || others.empty(), "no shape \"", shape, "\" here; with these sizes there are", others);
+    require(found || others.empty(), "no case has the shape \"", shape, "\"; cases with these sizes are",
+            others);
     any |= found;
   }
   return any;
@@ -227,8 +229,8 @@ bool visit_run(const BenchPlan& plan, const std::function<void(Case&, int64_t)>&
     // Operands, their initial values, and the reference's results in double.
     const double needed = 3 * kernel.bytes, space = static_cast<double>(available_memory());
     if (space > 0 && needed > space)
-      say("leaving out ", kernel.op, " ", kernel.sketch.shape, ": to check it takes about ",
-          bytes_text(needed), " of memory");
+      say("skipping ", kernel.op, " ", kernel.sketch.shape, ": checking it needs about ", bytes_text(needed),
+          " of memory");
     else
       visit(*kernel.sketch.make(), kernel.calls);
   }
@@ -257,8 +259,8 @@ void for_each_case(const BenchPlan& plan, const std::function<void(Case&, int64_
   for (const std::string& op : plan.ops) asked += (asked.empty() ? "" : ",") + op;
   const std::string hint = did_you_mean(asked, names_near(asked));
   require(!plan.of_run, "a step of this run calls no kernel '", asked, "'", hint);
-  fail(ErrorCode::usage, "no kernels called '", asked, "' for ", name_of(plan.request.dtype),
-       " (`hewn info` lists them all)", hint);
+  fail(ErrorCode::usage, "no kernels are named '", asked, "' for ", name_of(plan.request.dtype),
+       " (`hewn info` lists all kernels)", hint);
 }
 
 }  // namespace hewn::cli

@@ -74,20 +74,21 @@ const RungPlugin& load_rung(const std::string& file) {
   const auto get = library.symbol<const RungPlugin* (*)()>("hewn_rung");
   require_input(get, "--rung: ", file, " has no function hewn_rung; start from apps/examples/my_softmax.cpp");
   const RungPlugin* rung = get();
-  require_input(rung, "--rung: ", file, ": hewn_rung gave nothing");
+  require_input(rung, "--rung: ", file, ": hewn_rung returned no rung");
   require_input(rung->version == rung_plugin_version && rung->launch_bytes == sizeof(Launch),
                 "--rung: ", file, " was built for version ", rung->version,
-                " of kernels/contract/plugin.h, this program has ", rung_plugin_version, "; build it again");
+                " of kernels/contract/plugin.h, but this program has version ", rung_plugin_version,
+                "; rebuild it");
   require_input(rung->op && rung->name && rung->run, "--rung: ", file,
-                " leaves out its op, name or function");
+                ": the rung has no op, no name or no function");
   const Room* room = room_with(rung->op);
   require_input(room, "--rung: ", file, ": there is no operation '", rung->op,
-                "' (`hewn info` lists them all)", room ? "" : did_you_mean(rung->op, all_ops()));
+                "' (`hewn info` lists all operations)", room ? "" : did_you_mean(rung->op, all_ops()));
   for (const auto& c : room->cases({}))
     if (c->op() == std::string_view(rung->op))
       require_input(rung->args_bytes == c->arguments_bytes(), "--rung: ", file, ": the arguments of ",
-                    rung->op, " have ", c->arguments_bytes(), " bytes, it was built for ", rung->args_bytes,
-                    "; build it again with the headers of this version");
+                    rung->op, " have ", c->arguments_bytes(), " bytes, but it was built for ",
+                    rung->args_bytes, "; rebuild it with the headers of this version");
   return *rung;
 }
 

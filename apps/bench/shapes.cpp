@@ -25,7 +25,7 @@ class Sketcher final : public Profiler {
       kernel.room = &room;
       if (kernel.sketch.make) break;
     }
-    if (!kernel.sketch.make) fail(ErrorCode::failed, "no room makes cases of ", op);
+    if (!kernel.sketch.make) fail(ErrorCode::failed, "no room can make a case of ", op);
     const auto same = [&](const RunKernel& known) {
       return std::tie(known.op, known.sketch.shape, known.sketch.dtype) ==
              std::tie(kernel.op, kernel.sketch.shape, kernel.sketch.dtype);

@@ -24,7 +24,7 @@ std::string value_text(const toml::node& node, const std::string& where) {
   if (const auto* real = node.as_floating_point()) return real_text(real->get());
   if (const auto* truth = node.as_boolean()) return truth->get() ? "true" : "false";
   fail(ErrorCode::usage, where,
-       ": a value must be a number, a string, true or false; tables, lists and dates are not used");
+       ": expected a number, a string, true or false; tables, lists and dates are not supported");
 }
 
 /// Whether a string may follow this beginning of a line: nothing, or a key and its =.
@@ -65,7 +65,7 @@ void require_ascii_outside_strings(std::string_view text, const std::string& pat
       if (c == '\\' && quote[0] == '"') {
         const size_t next = std::min(text.find_first_not_of(" \t\r\n", i + 1), text.size() - 1);
         if (static_cast<unsigned char>(text[next]) >= 0x80)
-          fail(ErrorCode::input, path, ":", line, ": not TOML: a character beyond ASCII after \\");
+          fail(ErrorCode::input, path, ":", line, ": not TOML: a non-ASCII character after \\");
         if (i + 1 < text.size() && text[i + 1] != '\n') ++i;
       } else if (text.substr(i, length) == quote) {
         i += length - 1;
@@ -79,14 +79,13 @@ void require_ascii_outside_strings(std::string_view text, const std::string& pat
     } else if (c == '"' || c == '\'') {
       if (!string_may_follow(text.substr(line_start, i - line_start)))
         fail(ErrorCode::input, path, ":", line,
-             ": not TOML that is used here: a quote that comes neither first in its line nor right after "
-             "`key =`; "
-             "a value is one number, one string, true or false");
+             ": unsupported TOML: a quote that is neither first in its line nor right after `key =`; "
+             "expected one number, one string, true or false as the value");
       const std::string_view three = text.substr(i, 3);
       quote = three == "\"\"\"" || three == "'''" ? three : text.substr(i, 1);
       i += quote.size() - 1;
     } else if (static_cast<unsigned char>(c) >= 0x80) {
-      fail(ErrorCode::input, path, ":", line, ": not TOML: a character beyond ASCII outside of a string");
+      fail(ErrorCode::input, path, ":", line, ": not TOML: a non-ASCII character outside of a string");
     }
   }
 }

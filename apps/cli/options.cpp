@@ -124,8 +124,10 @@ const Option data[] = {
          "out, if it is a run"),
     text("out_dir", "DIR", "data", takes::data_prepare,
          "directory for train.bin, val.bin and tokenizer.json"),
-    text("dataset", "WHAT", "", takes::eval, "score the last part of this dataset instead", "the run's"),
-    text("val", "FILE", "", takes::eval, "score all of this text instead", "the run's"),
+    text("dataset", "WHAT", "", takes::eval, "dataset whose last part is scored, instead of the run's",
+         "the run's"),
+    text("val", "FILE", "", takes::eval, "text to score as a whole, instead of the run's validation split",
+         "the run's"),
     integer("stride", "0", 0, most_size, takes::eval,
             "distance in tokens between the starts of overlapping windows; only the new tokens "
             "of each window are scored, so each is predicted from more context, at more cost (0: "
@@ -141,9 +143,9 @@ const Option data[] = {
               "tokenizer.json, or GPT-2's encoder.json or vocab.json next to its merges",
               "the dataset's own, else char")),
     choice("type", "char|byte|word|regex|bpe", "", takes::tokenizer_train, "kind of tokenizer to learn",
-           "that of tokenizer"),
+           "the value of tokenizer"),
     choice("tokenizer", "char|byte|word|regex|bpe", "char", takes::tokenizer_train,
-           "the same, under its name in `hewn train`"),
+           "kind of tokenizer to learn, as `hewn train` names this key"),
     text("text", "TEXT", "", takes::tokenizer_compare, "text to compare on, instead of FILE", "FILE"),
     integer("pieces", "40", 0, 1'000'000, takes::tokenizer_compare,
             "number of tokens of each to show (0: none)"),
@@ -160,7 +162,7 @@ const Option data[] = {
     text("tokenizer", "FILE", "", takes::import_model,
          "tokenizer.json, a directory that contains one, encoder.json or vocab.json, or "
          "llama2.c's tokenizer.bin",
-         "that beside the model"),
+         "the one next to the model"),
     integer("vocab_size", "0", 0, 1 << 24, takes::tokenizer_train,
             "vocabulary size: keep the N most frequent tokens of word or regex (0: all), or "
             "learn N tokens of bpe (0: 4096)"),
@@ -268,11 +270,12 @@ const Option sampling[] = {
          "where lines typed on a terminal are kept, the newest 1000; empty: nowhere",
          "~/.local/state/hewn/history"),
     text("template", "TEXT", "{input}{output}\\n", takes::chat,
-         "how to write a line of the chat and its answer for the model"),
+         "how to write a line of the chat and its answer, with {input} and {output}"),
     flag("compare", "false", takes::sample,
-         "table with one text per decoding method: total log P, log P per token, distinct "
-         "tokens and pairs, and the text; keys that are given apply to their method"),
-    flag("logprobs", "false", takes::sample, "the same as JSON, one line per token, with natural logarithms"),
+         "table with one text per decoding method: total log P, log P per token, distinct tokens and pairs, "
+         "and the text; a sampling key that is given applies to its method"),
+    flag("logprobs", "false", takes::sample,
+         "print one line of JSON per token, with natural logarithms of the probabilities"),
 };
 
 const Option exchange[] = {
@@ -283,9 +286,8 @@ const Option exchange[] = {
            "element type to write; llama2c supports f32 only"),
     sized("block_size", "", takes::export_model, "crop the context to at most N tokens", "the model's"),
     choice("act", "gelu|gelu_erf", "", takes::export_model,
-           "write the other GELU instead of the model's, as GGUF only has the approximation; prints how far "
-           "logits "
-           "move",
+           "write the other GELU instead of the model's, as GGUF only has the approximation; prints by how "
+           "much the logits change",
            "the model's"),
     flag("force", "false", takes::export_model,
          "replace an existing file; an existing directory is moved to PATH.1"),
@@ -381,8 +383,8 @@ std::span<const Section> sections() {
                        watching = watching_options(), machine = machine_options();
   static const Section table[] = {
       {"Data", data},         {"Model", architecture},
-      {"Training", training}, {"Watching and saving", watching},
-      {"Sampling", sampling}, {"Exchange", exchange},
+      {"Training", training}, {"Evaluation and checkpoints", watching},
+      {"Sampling", sampling}, {"Export", exchange},
       {"Checks", checking},   {"Benchmarks", benching},
       {"Machine", machine},   {"General", general},
   };

@@ -95,7 +95,7 @@ Settings resolve(const Call& call) {
       settings.arguments.push_back(argument);
       continue;
     }
-    require(config.empty(), "two configurations, ", config, " and ", argument, "; give one");
+    require(config.empty(), "two configurations were given, ", config, " and ", argument, "; give one");
     config = argument;
     settings.fill(read_config_for(*call.command, argument));
   }

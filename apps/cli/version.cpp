@@ -48,8 +48,8 @@ std::string bug_reports() { return HEWN_BUGS_URL; }
 std::string version_text() {
   return join("hewn ", version_number(), "\nbuild    ", build_description(), "\nmachine  ", processor(), ", ",
               default_threads(), " threads\nparallel ", name_of(parallelism()),
-              " (usable: openmp, team; HEWN_PARALLEL chooses)\nisa      ", name_of(best_isa()),
-              " (usable: ", usable_isas(), "; HEWN_ISA chooses)\n         compiled: ", compiled_names(),
+              " (usable: openmp, team; choose with HEWN_PARALLEL)\nisa      ", name_of(best_isa()),
+              " (usable: ", usable_isas(), "; choose with HEWN_ISA)\n         compiled: ", compiled_names(),
               "\ndevices  cpu: usable\n         cuda: ", cuda_text(), "\n");
 }
 

@@ -116,7 +116,7 @@ class Splitter {
     const std::string& next = words_[at_ + 1];
     const bool an_option =
         next == "--" || !long_name(next).empty() || (next.size() == 2 && next[0] == '-' && lettered(next[1]));
-    require(!an_option, missing_value(option, typed), "; ", next, " is taken for an option, write --",
+    require(!an_option, missing_value(option, typed), "; ", next, " looks like an option; write --",
             option.name, "=", next, " if it is the value");
     ++at_;
     return next;

@@ -79,7 +79,8 @@ Format format_of(const Settings& settings) {
   for (const auto& [name, meaning] :
        {std::pair{"json", Format::json}, {"csv", Format::csv}, {"md", Format::md}}) {
     if (!settings.flag(name)) continue;
-    require(chosen.empty(), "--", name, " and --", chosen, " exclude each other; --plot goes with each");
+    require(chosen.empty(), "--", name, " and --", chosen,
+            " exclude each other; --plot can be combined with either");
     chosen = name;
     format = meaning;
   }
@@ -103,7 +104,8 @@ int run_bench_kernels(const Settings& settings) {
   BenchPlan plan = bench_plan(settings);
   const Format format = format_of(settings);
   if (settings.text("pages") == "small")
-    require(prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0) == 0, "--pages=small: this system has no choice of pages");
+    require(prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0) == 0,
+            "--pages=small: this system cannot turn huge pages off");
   const std::string plot = settings.text("plot");
   if (!plot.empty()) require_charts();
   std::optional<Baseline> baseline;
@@ -145,12 +147,12 @@ int run_bench_kernels(const Settings& settings) {
       if (plan.assembly) loops += join("\n", loop_title(rows.back()), "\n", m.hot_loop);
     }
   });
-  require(own_timed, "--rung: ", plan.rung, " does ", own_timed ? "" : own->op,
-          " and declined everything asked for; see --op, --shape and --dtype");
+  require(own_timed, "--rung: ", plan.rung, " implements ", own_timed ? "" : own->op,
+          " and declined all requested cases; see --op, --shape and --dtype");
   std::string reasons;
   for (const std::string& why : declined) reasons += (reasons.empty() ? "" : "; ") + why;
-  require(compared, "--compare: there was nothing to compare: ", reasons);
-  if (!declined.empty()) detail("--compare: some were left out: ", reasons);
+  require(compared, "--compare: no library could be compared: ", reasons);
+  if (!declined.empty()) detail("--compare: omitted: ", reasons);
 
   const int64_t slower = baseline ? baseline->compare(rows) : 0;
   if (!plot.empty()) write_file_atomically(plot, charts_page(rows));
@@ -159,7 +161,7 @@ int run_bench_kernels(const Settings& settings) {
   print(loops);
   measurer->tell_conditions(rows);
   if (slower == 0) return 0;
-  say(slower, " of ", rows.size(), " are slower than in ", settings.text("baseline"),
+  say(slower, " of ", rows.size(), " timings are slower than in ", settings.text("baseline"),
       " by more than the noise");
   return static_cast<int>(ErrorCode::numerical);
 }

@@ -119,9 +119,9 @@ int run_bench_train(const Settings& settings) {
   }
   print(fixed(t.median * 1e3, 2), " ms per step (best ", fixed(t.best * 1e3, 2), "), ",
         short_count(static_cast<double>(tokens) / t.median), " tokens/s, ",
-        bytes_text(static_cast<double>(device->pool().stats().peak)), " at the peak, ",
+        bytes_text(static_cast<double>(device->pool().stats().peak)), " at peak, ",
         fixed(result["gflops"].get<double>(), 1), " GFLOP/s, ",
-        fixed(result["roof_percent"].get<double>(), 1), "% of the roof, ",
+        fixed(result["roof_percent"].get<double>(), 1), "% of the roofline, ",
         fixed(outside_kernels_percent(kernels), 1), "% outside kernels",
         peak > 0 ? join(", MFU ", fixed(result["mfu_percent"].get<double>(), 1), "%") : "", "\n");
   return 0;

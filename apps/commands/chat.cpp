@@ -45,7 +45,7 @@ class Chat {
     if (name == "reset") {
       talk_ = begun_;
       turns_ = 0;
-      say("(from the beginning)");
+      say("(the conversation starts over)");
     } else if (std::find(std::begin(chat_keys), std::end(chat_keys), name) == std::end(chat_keys)) {
       explain(name);
     } else if (value.empty()) {
@@ -71,13 +71,13 @@ class Chat {
     std::vector<std::string> names = {"/help", "/reset", "/quit", "/exit"};
     for (const std::string_view key : chat_keys) names.push_back(join("/", key));
     const std::string hint = did_you_mean("/" + name, names);
-    say("unknown command '/", name, "'", hint.empty() ? "; /help lists them all" : hint);
+    say("unknown command '/", name, "'", hint.empty() ? "; /help lists all commands" : hint);
   }
 
   void help() const {
     std::string keys;
     for (const std::string_view key : chat_keys) keys += join("/", key, " ", settings_.text(key), "  ");
-    say("/reset forgets what was said, /quit ends (as Ctrl-D does), Ctrl-C stops an answer\n", keys);
+    say("/reset clears the conversation, /quit ends (like Ctrl-D), Ctrl-C stops an answer\n", keys);
   }
 
   // The dialogue so far and this line, shortened to leave room for an answer.
@@ -85,7 +85,7 @@ class Chat {
     const int64_t block = run_.model->config().block_size,
                   room = std::max(block - settings_.integer("max_new_tokens"), block / 2);
     while (true) {
-      Prompt prompt = encoded_prompt(*run_.tokenizer, talk_.prompt(line), "what was said");
+      Prompt prompt = encoded_prompt(*run_.tokenizer, talk_.prompt(line), "the conversation");
       if (std::ssize(prompt.tokens) <= room || talk_.examples.empty()) return prompt;
       talk_.examples.erase(talk_.examples.begin());
     }

@@ -10,12 +10,12 @@ constexpr Command command_table[] = {
      "Trains a model on `dataset` and keeps everything in `out_dir`: configuration, tokenizer, metrics and "
      "checkpoints. Ctrl-C finishes the current step, saves and prints the command that resumes the run; a "
      "second Ctrl-C stops at once.",
-     "hewn train  # a small model of the built-in tales\n"
+     "hewn train  # a small model, trained on the built-in tales\n"
      "hewn train --dataset=book.txt --out_dir=book  # your own text\n"
      "hewn train configs/baby-gpt-cpu.toml --dataset=shakespeare.txt --threads=2\n"
      "hewn train --pos=rope --norm=rmsnorm --act=swiglu --n_kv_head=2 --tie=false  # Llama's architecture\n"
-     "hewn train --init_from=resume --out_dir=book --max_iters=4000  # go on\n"
-     "hewn train --dataset=book.txt --dry_run  # what would happen",
+     "hewn train --init_from=resume --out_dir=book --max_iters=4000  # continue the run\n"
+     "hewn train --dataset=book.txt --dry_run  # show what would be done",
      run_train},
     {takes::sample, "sample", "[RUN]", "generate text with a trained model",
      "Prints text as it is generated. RUN is a run's directory (its last checkpoint is used) or one "
@@ -31,12 +31,12 @@ constexpr Command command_table[] = {
      "hewn sample out --temperature=0 --max_new_tokens=20 --show_probs\n"
      "hewn sample out --start=\"Once upon\" --max_new_tokens=40 --beam=8 --num_samples=3\n"
      "hewn sample out/checkpoints/best --num_samples=5 --seed=7\n"
-     "hewn sample model.gguf --start=\"Once upon\"  # another program's model, as it is\n"
+     "hewn sample model.gguf --start=\"Once upon\"  # another program's model, without import\n"
      "echo \"The fox\" | hewn sample out --start=-\n"
      "hewn sample out --start=\"Once upon\" --max_new_tokens=40 --compare\n"
      "hewn sample gpt2 --shots=capitals.jsonl --start=Italy --temperature=0  # few-shot, see "
      "docs/generation.md\n"
-     "hewn sample out --start=LINES:starts.txt --json  # many starts in one batch",
+     "hewn sample out --start=LINES:starts.txt --json  # many prompts in one batch",
      run_sample},
     {takes::chat, "chat", "[RUN]", "chat with a trained model, line by line",
      "Sends each line to the model after the whole conversation so far and prints the answer as it is "
@@ -67,8 +67,8 @@ constexpr Command command_table[] = {
     {takes::plan, "plan", "", "estimate the parameters, memory and time of a run",
      "Builds the real model without allocating memory and runs a training step through it: parameters per "
      "part, FLOPs per token, exact peak bytes, the minimum time of a step on this machine, and the largest "
-     "batch that fits. With --device=cuda, plans for a GPU (--gpu), which need not be installed: its "
-     "memory to the byte, its speed as its maker states it.",
+     "batch that fits. With --device=cuda, plans for a GPU (--gpu), which need not be installed: its memory "
+     "to the byte, its speed according to its data sheet.",
      "hewn plan configs/baby-gpt-cpu.toml\n"
      "hewn plan --device=cuda --gpu=h100 --dtype=bf16 --n_layer=12 --n_head=12 --n_embd=768\n"
      "hewn plan --n_layer=12 --n_head=12 --n_embd=768 --block_size=1024 --json",
@@ -116,13 +116,13 @@ constexpr Command command_table[] = {
      "Writes tokenizer.json (docs/formats.md describes it). The kind byte needs no training.",
      "hewn tokenizer train book.txt\n"
      "hewn tokenizer train book.txt --type=word --vocab_size=8000 --out=words.json\n"
-     "hewn tokenizer train *.txt --type=bpe --vocab_size=4096 --out=pairs.json   # opens in Hugging "
-     "Face's too",
+     "hewn tokenizer train *.txt --type=bpe --vocab_size=4096 --out=pairs.json   # also opens in Hugging "
+     "Face tokenizers",
      run_tokenizer_train},
     {takes::tokenizer_encode, "tokenizer encode", "[TEXT...]", "convert text to token ids",
      "Encodes the arguments, or standard input without arguments, and prints the ids on one line.",
      "hewn tokenizer encode --tokenizer=out \"Once upon a time\"\n"
-     "hewn tokenizer encode --tokenizer=gpt2/encoder.json < book.txt   # beside it: vocab.bpe",
+     "hewn tokenizer encode --tokenizer=gpt2/encoder.json < book.txt   # next to it: vocab.bpe",
      run_tokenizer_encode},
     {takes::tokenizer_decode, "tokenizer decode", "[ID...]", "convert token ids to text",
      "Decodes the ids in the arguments, or on standard input without arguments.",
@@ -132,8 +132,8 @@ constexpr Command command_table[] = {
     {takes::tokenizer_compare, "tokenizer compare", "[TOKENIZER...] FILE", "compare tokenizers on one text",
      "A TOKENIZER is a tokenizer.json or any other file that --tokenizer accepts, a run, or a kind (char, "
      "byte, word, regex, bpe) that is trained on the text; without one, every kind is compared. Prints the "
-     "size of the vocabulary, the number of tokens, characters and bytes per token, bits per token if all "
-     "tokens were equally likely, the encoding speed, and the first tokens, each in its own colour.",
+     "vocabulary size, the number of tokens, characters and bytes per token, bits per token if all tokens "
+     "were equally likely, the encoding speed, and the first tokens, each in its own colour.",
      "hewn tokenizer compare book.txt\n"
      "hewn tokenizer compare gpt2/encoder.json out bpe book.txt\n"
      "hewn tokenizer compare gpt2/encoder.json word --text=\"Once upon a time\" --json",
@@ -141,12 +141,11 @@ constexpr Command command_table[] = {
     {takes::bench_kernels, "bench kernels", "",
      "time the kernels and check each result against the reference",
      "Measures the machine's ceilings (arithmetic, and the bandwidth of every memory level), then every "
-     "kernel at the sizes of real models, with warm and cold caches: best and median time and their "
-     "spread, GFLOP/s, GB/s, and the fraction of the roofline for the kernel's own mix of arithmetic, "
-     "reads and writes. With --ladder, every rung from the naive loop to the preferred kernel. With "
-     "--device=cuda, the same on a GPU with operands in its memory, against its copy bandwidth and the "
-     "fastest matrix product found; the times of the emulated device mean nothing. docs/performance.md "
-     "describes the method.",
+     "kernel at the sizes of real models, with warm and cold caches: best and median time and their spread, "
+     "GFLOP/s, GB/s, and the fraction of the roofline for the kernel's own mix of arithmetic, reads and "
+     "writes. With --ladder, every rung from the naive loop to the preferred kernel. With --device=cuda, the "
+     "same on a GPU with operands in its memory, against its copy bandwidth and the fastest matrix product "
+     "found; times of the emulated device are meaningless. docs/performance.md describes the method.",
      "hewn bench kernels  # the machine and every kernel, in two minutes\n"
      "hewn bench kernels --op=matmul --threads=1\n"
      "hewn bench kernels --op=softmax --ladder --plot=softmax.html\n"

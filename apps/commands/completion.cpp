@@ -21,7 +21,7 @@ constexpr std::array forms{Form{"bash", bash_completion}, Form{"zsh", zsh_comple
 
 int run_completion(const Settings& settings) {
   require(settings.arguments.size() == 1,
-          "give one of bash, zsh, fish, man, markdown: `hewn completion bash`");
+          "expected one of bash, zsh, fish, man and markdown: `hewn completion bash`");
   std::vector<std::string> names;
   for (const Form& form : forms) {
     if (form.name == settings.arguments[0]) {
@@ -31,7 +31,7 @@ int run_completion(const Settings& settings) {
     names.emplace_back(form.name);
   }
   fail(ErrorCode::usage, "no completions for '", settings.arguments[0], "'",
-       "; there are bash, zsh, fish, man, markdown", did_you_mean(settings.arguments[0], names));
+       "; expected bash, zsh, fish, man or markdown", did_you_mean(settings.arguments[0], names));
 }
 
 }  // namespace hewn::cli

@@ -25,7 +25,7 @@ std::string joined(const std::vector<std::string>& paths) {
 }  // namespace
 
 int run_data_prepare(const Settings& settings) {
-  require(!settings.arguments.empty(), "which text? `hewn data prepare FILE... --out_dir=DIR`");
+  require(!settings.arguments.empty(), "no text was given: `hewn data prepare FILE... --out_dir=DIR`");
   DataOptions options{.dataset = joined(settings.arguments),
                       .val = settings.text("val"),
                       .val_fraction = settings.real("val_fraction"),
@@ -46,15 +46,15 @@ int run_data_prepare(const Settings& settings) {
   std::vector<std::string> texts = settings.arguments;
   texts.push_back(options.val);
   note_structured_files(texts);
-  say(directory, ": ", long_count(made.train_tokens), " tokens to train on, ", long_count(made.val_tokens),
-      " to validate, vocabulary of ", long_count(made.vocab_size),
+  say(directory, ": ", long_count(made.train_tokens), " tokens for training, ", long_count(made.val_tokens),
+      " for validation, vocabulary of ", long_count(made.vocab_size),
       made.aligned ? ", aligned to documents" : "");
   say_next(program(), " train ", shell_word("--dataset=" + directory));
   return 0;
 }
 
 int run_data_stats(const Settings& settings) {
-  require(!settings.arguments.empty(), "of what? `hewn data stats FILE|DIR`");
+  require(!settings.arguments.empty(), "no data was given: `hewn data stats FILE|DIR`");
   const DataStats stats = data_stats({.dataset = joined(settings.arguments), .val = "", .tokenizer = ""});
   Json all;
   const auto add = [&](const char* key, int64_t n) {

@@ -11,7 +11,7 @@
 namespace hewn::cli {
 
 int run_data_corpus(const Settings& settings) {
-  require(settings.arguments.empty(), "data corpus takes no arguments; it writes to standard output");
+  require(settings.arguments.empty(), "`hewn data corpus` takes no arguments; it writes to standard output");
   const int64_t tales = settings.integer("tales");
   const auto seed = static_cast<uint64_t>(settings.integer("seed"));
   double neg_log_prob = 0;
@@ -25,7 +25,7 @@ int run_data_corpus(const Settings& settings) {
   flush_results();
   say(long_count(tales), " tales, ", long_count(characters),
       " characters, exact -log P = ", fixed(neg_log_prob / static_cast<double>(characters), 6),
-      " nats per character, ends of lines included");
+      " nats per character, line ends included");
   return 0;
 }
 

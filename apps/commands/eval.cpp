@@ -20,7 +20,7 @@ Dataset text_to_score(const Settings& settings, const OpenRun& run) {
     return open_validation(settings.text("val"), run.tokenizer);
   }
   require(settings.given("dataset") || run.config.given("dataset"), run.run,
-          " was not trained here, so it has no data of its own; which text? --dataset=WHAT or --val=FILE");
+          " was not trained here, so it has no data of its own; give --dataset=WHAT or --val=FILE");
   DataOptions options = data_options(run.config);
   if (settings.given("dataset")) options.dataset = settings.text("dataset"), options.val.clear();
   return open_dataset(options, run.tokenizer);
@@ -31,7 +31,7 @@ void require_whole_windows(const Dataset& data, int64_t block_size) {
   for (const Split& split : data.val)
     if (!split.separator && split.tokens.size() <= block_size)
       fail(ErrorCode::input, split.name, ": has ", split.tokens.size(), " tokens, fewer than the ",
-           block_size + 1, " of a whole window; with --stride=", block_size, " shorter texts are scored too");
+           block_size + 1, " of a whole window; give --stride=", block_size, " to score shorter texts");
 }
 
 void print_token(const Tokenizer* tokenizer, const ScoredToken& scored) {
@@ -45,13 +45,13 @@ void print_token(const Tokenizer* tokenizer, const ScoredToken& scored) {
 
 int run_eval(const Settings& settings) {
   const bool json = settings.flag("json"), per_token = settings.flag("per_token");
-  require(!(json && per_token), "json and per_token print two different things; give one of them");
+  require(!(json && per_token), "json and per_token are different output formats; give one of them");
   OpenRun run = open_run(settings);
   const Dataset data = text_to_score(settings, run);
   EvalOptions options{.block_size = run.model->config().block_size, .stride = settings.integer("stride")};
   if (per_token) options.each = [&](const ScoredToken& scored) { print_token(run.tokenizer.get(), scored); };
   if (options.stride > 0 && data.longest_document() > 0)
-    say("note: every document is scored in a window of its own here, so stride changes nothing");
+    say("note: each document is scored in its own window, so stride has no effect");
   if (options.stride == 0) require_whole_windows(data, options.block_size);
   const Evaluation result = evaluate(*run.model, data, options);
   if (per_token)

@@ -23,7 +23,7 @@ int run_help(const Settings& settings) {
     group |= command.name.starts_with(name + " ");
     names.emplace_back(command.name);
   }
-  require(group, "no help for '", name, "', there is no such command", did_you_mean(name, names),
+  require(group, "no help for '", name, "': there is no such command", did_you_mean(name, names),
           "\nSee `hewn --help` for all commands.");
   print(overview(name));
   return 0;

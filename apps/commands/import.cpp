@@ -63,24 +63,25 @@ std::string write_run(const RunDirectory& run, const ForeignModel& foreign, cons
 
 std::string architecture_text(const ModelConfig& c) {
   std::string text = join(c.n_layer, " layers of width ", c.n_embd, ", ", c.n_head, " heads");
-  if (c.kv_heads() != c.n_head) text += join(", ", c.kv_heads(), " of keys and values");
+  if (c.kv_heads() != c.n_head) text += join(", ", c.kv_heads(), " of them for keys and values");
   text += join(", context ", c.block_size, ", vocabulary ", long_count(c.vocab_size));
   text += join("; ", name_of(c.norm), ", positions ", name_of(c.pos), ", ", name_of(c.act));
   if (c.window > 0) text += join(", window ", c.window);
-  return text + (c.tie ? ", head tied" : ", head of its own");
+  return text + (c.tie ? ", head tied to the embedding" : ", separate head");
 }
 
 }  // namespace
 
 int run_import(const Settings& settings) {
-  require(settings.arguments.size() == 1, "which model? `hewn import SRC --out=RUN`, one file or directory");
-  require(settings.has("out"), "where to? --out=RUN, the run to make");
+  require(settings.arguments.size() == 1,
+          "expected one model, a file or directory: `hewn import SRC --out=RUN`");
+  require(settings.has("out"), "no run to create was given: --out=RUN");
   const std::string source = settings.arguments[0];
   ForeignModel foreign = open_foreign(source);
   if (settings.has("tokenizer")) {
     foreign.tokenizer = open_tokenizer(settings.text("tokenizer"));
     require(foreign.tokenizer->vocab_size() <= foreign.config.vocab_size, settings.where("tokenizer"),
-            ": it has ", foreign.tokenizer->vocab_size(), " tokens, but the model only ",
+            ": the tokenizer has ", foreign.tokenizer->vocab_size(), " tokens, but the model only ",
             foreign.config.vocab_size);
   }
   if (settings.has("block_size")) crop_context(foreign, settings.integer("block_size"));

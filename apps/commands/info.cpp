@@ -69,7 +69,7 @@ int describe_machine(bool json) {
       std::string isas;
       for (const Json& isa : rung["isas"]) isas += (isas.empty() ? "" : " ") + isa.get<std::string>();
       const std::string declined =
-          rung.contains("why_not") ? ", declines here: " + rung["why_not"].get<std::string>() : "";
+          rung.contains("why_not") ? ", declined here: " + rung["why_not"].get<std::string>() : "";
       print("  ", rung["rung"].get<std::string>(), " (", isas, declined,
             "): ", rung["idea"].get<std::string>(), "\n");
     }
@@ -131,7 +131,7 @@ struct DescribeKey {
   Json operator()(const std::vector<T>& values) const {
     return join("a list of ", values.size());
   }
-  Json operator()(std::monostate) const { return "a list of a type that is not read"; }
+  Json operator()(std::monostate) const { return "a list of an unsupported type"; }
 };
 
 Json about_gguf(const std::string& path) {
@@ -169,7 +169,7 @@ Json about_tokens(const std::string& path) {
   const TokenFile file = open_token_file(path);
   Json out{{"file", path}, {"tokens", file.tokens.size()}, {"vocab_size", file.info.vocab_size}};
   if (file.headerless)
-    out["format"] = "bare 16-bit ids, as nanoGPT writes them";
+    out["format"] = "16-bit ids without a header, as nanoGPT writes them";
   else
     out["tokenizer_hash"] = to_hex(file.info.tokenizer_hash);
   if (file.info.separator) out["separator"] = *file.info.separator;
@@ -187,7 +187,7 @@ Json about_tokenizer(const std::string& path) {
 }
 
 Json about(const std::string& path) {
-  if (!fs::exists(path)) fail(ErrorCode::input, path, ": there is no such file or directory");
+  if (!fs::exists(path)) fail(ErrorCode::input, path, ": no such file or directory");
   if (fs::is_directory(path)) {
     const bool checkpoint = fs::exists(fs::path(path) / "state.json");
     if (!checkpoint && fs::exists(fs::path(path) / "train.bin")) return about_tokens(path + "/train.bin");
@@ -201,8 +201,8 @@ Json about(const std::string& path) {
   if (path.ends_with(".bin")) return about_tokens(path);
   if (path.ends_with(".json")) return about_tokenizer(path);
   fail(ErrorCode::input, path,
-       ": not a run, checkpoint, model, .safetensors, tokenizer.json or token file (.bin); for a text see "
-       "`hewn data stats`");
+       ": expected a run, a checkpoint, a model, a .safetensors file, a tokenizer.json or a token file "
+       "(.bin); for a text use `hewn data stats`");
 }
 
 // Formats a value for people: times in hours, minutes and seconds, real numbers with few digits.
@@ -231,7 +231,7 @@ void print_lines(const Json& value, int indent) {
 }  // namespace
 
 int run_info(const Settings& settings) {
-  require(settings.arguments.size() <= 1, "one thing at a time: `hewn info [RUN|FILE]`");
+  require(settings.arguments.size() <= 1, "expected one run or file: `hewn info [RUN|FILE]`");
   if (settings.arguments.empty() && !settings.given("out_dir"))
     return describe_machine(settings.flag("json"));
   const Json answer = about(named_run(settings));

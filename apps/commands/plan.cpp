@@ -59,7 +59,7 @@ Json as_json(const Answer& a) {
 
 // The source of the roofs.
 std::string roofs_text(const Answer& a) {
-  if (a.gpu) return join("as the maker of the ", a.gpu->name, " states them; ");
+  if (a.gpu) return join("from the data sheet of the ", a.gpu->name, "; ");
   return join("measured on ", a.target.threads, a.target.threads == 1 ? " thread; " : " threads; ");
 }
 
@@ -70,7 +70,7 @@ void print_text(const Answer& a) {
   print("step        ", long_count(a.tokens_per_step()), " tokens, ",
         scaled(a.plan.flops_per_token * static_cast<double>(a.tokens_per_step()), "FLOP"), ", ",
         scaled(a.plan.flops_per_token, "FLOP"), " per token\n");
-  print("memory      ", bytes_text(static_cast<double>(a.plan.memory.peak)), " at the peak\n");
+  print("memory      ", bytes_text(static_cast<double>(a.plan.memory.peak)), " at peak\n");
   for (int use = 0; use < n_mem_uses; ++use) {
     const std::string name(name_of(static_cast<MemUse>(use)));
     const size_t bytes = a.plan.memory.at_peak_by_use[use];
@@ -112,14 +112,15 @@ void plan_for_gpu(Answer& a, const KnownGpu& gpu) {
 
 int run_plan(const Settings& settings) {
   require(settings.arguments.empty(), "'", settings.arguments.empty() ? "" : settings.arguments[0],
-          "' is neither a CONFIG.toml nor a key; for a text write --dataset=FILE");
+          "' is neither a CONFIG.toml nor a key; give a text as --dataset=FILE");
   Answer a;
   a.config = train_config(settings, model_config(settings, data_sizes(settings)));
   const std::string device = settings.text("device");
-  require(device != "emulated", settings.where("device"),
-          ": nothing is planned for the emulated device; --device=cuda plans for a GPU, here or not");
+  require(
+      device != "emulated", settings.where("device"),
+      ": cannot plan for the emulated device; --device=cuda plans for a GPU, which need not be installed");
   require(device == "cuda" || !settings.given("gpu"), settings.where("gpu"),
-          ": a GPU is planned for with --device=cuda");
+          ": choosing a GPU to plan for requires --device=cuda");
   if (device == "cuda")
     plan_for_gpu(a, *known_gpu(settings.text("gpu")));
   else

@@ -21,7 +21,7 @@ View view_of(const Settings& settings) {
   const bool lines = settings.flag("show_probs"), records = settings.flag("logprobs"),
              json = settings.flag("json");
   require(lines + records + json <= 1,
-          "show_probs, logprobs and json print three different things; give one of them");
+          "show_probs, logprobs and json are different output formats; give one of them");
   return lines ? View::probabilities : records ? View::log_probabilities : json ? View::json : View::text;
 }
 
@@ -30,8 +30,8 @@ int run_beams(const Settings& settings, const OpenRun& run, const std::vector<Pr
   for (const char* drawn :
        {"temperature", "top_k", "top_p", "min_p", "repetition_penalty", "show_probs", "logprobs", "stop"})
     require(!settings.given(drawn), settings.where(drawn),
-            ": nothing is drawn in a beam search; leave out beam or this");
-  require(prompts.size() == 1, settings.where("start"), ": a beam search takes one prompt, not ",
+            ": does not apply to beam search; leave it out, or leave out beam");
+  require(prompts.size() == 1, settings.where("start"), ": beam search accepts one prompt, not ",
           prompts.size());
   const BeamOptions options{.beams = settings.integer("beam"),
                             .max_new_tokens = settings.integer("max_new_tokens"),
@@ -41,7 +41,7 @@ int run_beams(const Settings& settings, const OpenRun& run, const std::vector<Pr
                             .slide = slide_of(settings),
                             .stop_tokens = ends_of(settings, *run.tokenizer).tokens};
   require(options.n_best <= options.beams, "num_samples = ", options.n_best,
-          " is more than beam = ", options.beams, "; follow at least as many texts as are shown");
+          " exceeds beam = ", options.beams, "; expected at least as many beams as texts");
   nlohmann::ordered_json texts = nlohmann::ordered_json::array();
   for (const BeamText& best : beam_search(*run.model, prompts[0].tokens, options)) {
     Utf8Stream characters;
@@ -88,9 +88,10 @@ int run_draws(const Settings& settings, const OpenRun& run, const std::vector<Pr
   }
   flush_results();
   if (slid)
-    say("note: longer than the ", run.model->config().block_size,
-        " tokens the model sees; it went on with the newest ",
-        slide_of(settings) == Slide::one ? "of them" : "half of them each time it was full");
+    say("note: a text exceeded the context of ", run.model->config().block_size,
+        " tokens; the model continued from ",
+        slide_of(settings) == Slide::one ? "the newest tokens that fit"
+                                         : "its newest half each time it was full");
   return stop_signal() ? stop_status() : 0;
 }
 

@@ -17,7 +17,7 @@ constexpr size_t most_input = size_t{1} << 30;
 
 std::unique_ptr<Tokenizer> tokenizer_of(const Settings& settings) {
   require(settings.has("tokenizer"),
-          "which tokenizer? --tokenizer=FILE, a tokenizer.json or a run that holds one");
+          "no tokenizer was given: --tokenizer=FILE, a tokenizer.json or a run that contains one");
   return open_tokenizer(settings.text("tokenizer"));
 }
 
@@ -36,7 +36,7 @@ std::vector<int32_t> ids_in(const std::string& text) {
     int64_t id = 0;
     if (!parse_integer(word, id) || id < 0 || id > INT32_MAX)
       fail(ErrorCode::input, "'", word,
-           "' is not a token id; give whole numbers from 0, with blanks between");
+           "' is not a token id; expected whole numbers of 0 or more, separated by spaces");
     ids.push_back(static_cast<int32_t>(id));
   }
   return ids;
@@ -45,14 +45,14 @@ std::vector<int32_t> ids_in(const std::string& text) {
 }  // namespace
 
 int run_tokenizer_train(const Settings& settings) {
-  require(!settings.arguments.empty(), "which text? `hewn tokenizer train FILE...`");
+  require(!settings.arguments.empty(), "no text was given: `hewn tokenizer train FILE...`");
   std::vector<MappedFile> files;
   std::vector<std::string_view> texts;
   for (const std::string& path : settings.arguments) files.emplace_back(path);
   for (const MappedFile& file : files) texts.push_back(file.text());
   const std::string out = settings.text("out");
   require(settings.flag("force") || !std::filesystem::exists(out), out,
-          " exists; --force replaces it, --out=FILE writes another");
+          " already exists; replace it with --force, or choose another with --out=FILE");
   const std::string kind = settings.text(settings.given("type") ? "type" : "tokenizer");
   const auto tokenizer = train_tokenizer(kind, texts, {.vocab_size = settings.integer("vocab_size")});
   tokenizer->save(out);

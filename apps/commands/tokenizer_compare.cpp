@@ -140,7 +140,7 @@ int run_tokenizer_compare(const Settings& settings) {
   std::vector<std::string> names = settings.arguments;
   const bool given = settings.has("text");
   require(given || !names.empty(),
-          "which text? `hewn tokenizer compare [TOKENIZER...] FILE`, or --text=TEXT");
+          "no text was given: `hewn tokenizer compare [TOKENIZER...] FILE`, or --text=TEXT");
   std::optional<MappedFile> file;
   if (!given) {
     file.emplace(names.back());
@@ -148,7 +148,7 @@ int run_tokenizer_compare(const Settings& settings) {
   }
   const std::string typed = given ? settings.text("text") : "";
   const std::string_view text = given ? std::string_view(typed) : file->text();
-  if (text.empty()) fail(ErrorCode::input, given ? "--text" : file->path(), ": there is no text");
+  if (text.empty()) fail(ErrorCode::input, given ? "--text" : file->path(), ": the text is empty");
   if (names.empty()) {
     const auto kinds = tokenizer_kinds();
     names.assign(kinds.begin(), kinds.end());

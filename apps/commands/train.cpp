@@ -46,8 +46,8 @@ void check_validation(const Dataset& data, const TrainConfig& config) {
 
 void say_what(const TrainConfig& config, const Dataset& data, const Model& model) {
   const Executor& device = executor(model.device());
-  say("data    ", long_count(data.train_tokens()), " tokens to train on, ", long_count(data.val_tokens()),
-      " to validate, vocabulary of ", long_count(data.vocab_size));
+  say("data    ", long_count(data.train_tokens()), " tokens for training, ", long_count(data.val_tokens()),
+      " for validation, vocabulary of ", long_count(data.vocab_size));
   say("model   ", config.model.arch, ", ", long_count(model.parameters().numel()), " parameters in ",
       name_of(config.dtype));
   say("device  ", device.name(), ", ", device.threads(), device.threads() == 1 ? " thread, " : " threads, ",
@@ -129,12 +129,12 @@ std::string shown_text(Model& model, const Tokenizer& tokenizer, uint64_t seed) 
 // Prints a summary and writes the full profile to the run.
 void write_profile(const RunDirectory& run, const StepProfile& profile) {
   if (profile.steps() == 0) {
-    say("profile nothing to tell: the first two steps only warm up; train more than two");
+    say("profile none: the first two steps are warm-up and are not measured; run at least three");
     return;
   }
   write_file_atomically(run.file("profile.json"), profile_json(profile));
   say(profile_tables(profile));
-  say("profile all of it is in ", run.file("profile.json"));
+  say("profile saved to ", run.file("profile.json"));
 }
 
 Json summary(const Outcome& outcome) {
@@ -155,11 +155,12 @@ int conclude(const Outcome& outcome, const std::string& run, TrainLog& log) {
   switch (outcome.reason) {
     case StopReason::asked:
       log.line(join("stopped after step ", step, saved));
-      log.line(join("go on with: ", program(), " train --init_from=resume ", shell_word("--out_dir=" + run)));
+      log.line(
+          join("resume with: ", program(), " train --init_from=resume ", shell_word("--out_dir=" + run)));
       return stop_status();
-    case StopReason::max_time: log.line(join("max_time is over after step ", step, saved)); break;
+    case StopReason::max_time: log.line(join("stopped at max_time after step ", step, saved)); break;
     case StopReason::patience:
-      log.line(join("no better validation loss for a while, stopped after step ", step, saved));
+      log.line(join("stopped for lack of improvement (patience) after step ", step, saved));
       break;
     case StopReason::max_iters: log.line(join("done after step ", step, saved)); break;
   }
@@ -201,7 +202,7 @@ int train(const Settings& settings, RunDirectory& run, const TrainConfig& config
 
 int run_train(const Settings& given) {
   require(given.arguments.empty(), "'", given.arguments.empty() ? "" : given.arguments[0],
-          "' is neither a CONFIG.toml nor a key; for a text write --dataset=FILE");
+          "' is neither a CONFIG.toml nor a key; give a text as --dataset=FILE");
   Settings settings = given;
   TrainStart start = begin_training(settings);
   make_paths_absolute(settings);
@@ -263,11 +264,11 @@ int run_train(const Settings& given) {
   write_run_files(*start.run, settings, data);
   say_what(config, data, *model);
   if (start.resumed)
-    say("resume  from ",
-        start.checkpoint.empty() ? "the beginning, there is no checkpoint yet" : start.checkpoint, ", step ",
-        start.state.step);
+    say("resume  from ", start.checkpoint.empty() ? "the beginning (no checkpoint yet)" : start.checkpoint,
+        ", step ", start.state.step);
   if (start.resumed && start.state.step >= config.max_iters)
-    say("note    max_iters = ", config.max_iters, " is reached already; --max_iters=N goes on");
+    say("note    max_iters = ", config.max_iters,
+        " is already reached; raise it with --max_iters=N to continue");
   return train(settings, *start.run, config, trainer, data, loader, start.state);
 }
 

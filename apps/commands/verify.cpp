@@ -79,7 +79,7 @@ int verify_model(const std::string& path) {
   const Doing opening("opening ", path);
   check_fit(*model.tensors, model.naming, *declare_model(model.config));
   model.verify();
-  print(path, ": every parameter is there with its shape (", model.format, ")\n");
+  print(path, ": every parameter is present with its shape (", model.format, ")\n");
   return 0;
 }
 
@@ -87,11 +87,11 @@ int verify_files(const std::string& path) {
   if (is_foreign_model(path)) return verify_model(path);
   const std::string run = run_of(path);
   const std::vector<CheckpointInfo> found = list_checkpoints(run);
-  if (found.empty()) fail(ErrorCode::input, path, ": there are no checkpoints here; give a run's directory");
+  if (found.empty()) fail(ErrorCode::input, path, ": has no checkpoints; give a run's directory");
   int status = 0;
   for (const CheckpointInfo& checkpoint : found) {
     const std::string damage = checkpoint_damage(checkpoint.path);
-    print(checkpoint.path, ": ", damage.empty() ? "whole" : damage, "\n");
+    print(checkpoint.path, ": ", damage.empty() ? "intact" : damage, "\n");
     if (!damage.empty()) status = failed_status;
   }
   return status;
@@ -116,7 +116,7 @@ std::vector<int> thread_counts(const Settings& settings) {
   for (const std::string& word : split(settings.text("threads"), ',')) {
     int64_t n = 0;
     require(parse_integer(word, n) && n >= 1 && n <= 1024, settings.where("threads"), ": '", word,
-            "' is not a number of threads; give several, as in 1,2,4");
+            "' is not a thread count; expected numbers from 1 to 1024, such as 1,2,4");
     counts.push_back(static_cast<int>(n));
   }
   return counts;
@@ -138,12 +138,12 @@ struct Trainee {
 // Trains on both devices from the same start with the same batches.
 int verify_devices(const Settings& settings, const TrainConfig& config, const Dataset& data) {
   const std::vector<std::string> names = split(settings.text("devices"), ',');
-  require(names.size() == 2, settings.where("devices"), ": give two devices, as in cpu,cuda");
+  require(names.size() == 2, settings.where("devices"), ": expected two devices, such as cpu,cuda");
   Trainee one(names[0], config), other(names[1], config);
   const BatchLoader loader = training_loader(data, config);
   std::vector<Batch> batches(static_cast<size_t>(config.gradient_accumulation_steps));
   const auto says = [&](const std::string& place) {
-    print(names[1], " parts from ", names[0], " at ", place, "\n");
+    print(names[1], " diverges from ", names[0], " at ", place, "\n");
     return failed_status;
   };
   const double allowed = node_tolerance(config.dtype);
@@ -161,9 +161,10 @@ int verify_devices(const Settings& settings, const TrainConfig& config, const Da
     if (apart <= loss_tolerance(config.dtype)) continue;
     print("step ", step, ": loss ", loss, " on ", names[1], ", ", expected, " on ", names[0], "\n");
     const std::string place = first_divergence(one.trainer, other.trainer, batches, allowed);
-    return says(place.empty() ? "no single node: small differences have added up" : place);
+    return says(place.empty() ? "no single node: small differences have accumulated" : place);
   }
-  print(names[1], " and ", names[0], ": losses of ", config.max_iters, " steps at most ", worst, " apart\n");
+  print(names[1], " and ", names[0], ": losses of ", config.max_iters, " steps differ by at most ", worst,
+        "\n");
   return 0;
 }
 
@@ -178,9 +179,9 @@ int run_verify(const Settings& settings) {
     return verify_files(named_run(settings));
   }
   require(settings.arguments.empty(), "'", settings.arguments.empty() ? "" : settings.arguments[0],
-          "' cannot be combined with --resume, --threads or --devices; those train a model of their own");
+          "' cannot be combined with --resume, --threads or --devices, which train models of their own");
   require(!devices || !(resume || threads), settings.where("devices"),
-          ": devices are compared alone, without --resume and --threads");
+          ": cannot be combined with --resume or --threads");
   const Dataset data = open_dataset(data_options(settings));
   TrainConfig config =
       train_config(settings, model_config(settings, {data.vocab_size, data.longest_document()}));
@@ -195,8 +196,8 @@ int run_verify(const Settings& settings) {
     const std::string halves = workshop.run("halves");
     train_until(halves, config, data, counts[0], steps / 2);
     train_until(halves, config, data, counts[0], steps);
-    verdict.compare(join(steps / 2, " + ", steps - steps / 2, " steps and ", steps, " in one go"), halves,
-                    whole);
+    verdict.compare(join(steps / 2, " + ", steps - steps / 2, " steps and ", steps, " without a stop"),
+                    halves, whole);
   }
   for (size_t i = 1; i < counts.size(); ++i) {
     const std::string other = workshop.run(join("threads-", counts[i]));

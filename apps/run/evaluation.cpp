@@ -15,7 +15,7 @@ std::string evaluation_text(const Evaluation& e) {
   line("loss", fixed(e.loss, 6), "nats per token");
   line("perplexity", fixed(e.perplexity(), 4), "");
   if (e.bits_per_byte) line("bits per byte", fixed(*e.bits_per_byte, 4), "");
-  line("accuracy", fixed(100 * e.accuracy, 2) + "%", "of the tokens were found likeliest");
+  line("accuracy", fixed(100 * e.accuracy, 2) + "%", "of the tokens were the most likely prediction");
   line("tokens", long_count(e.tokens), "in " + long_count(e.windows) + " windows");
   if (e.floor)
     line("floor", fixed(*e.floor, 6),

@@ -80,7 +80,7 @@ History::History(const std::string& path) : path_(path) {
       if (can_be_kept(line)) lines_.push_back(std::move(line));
     }
   } catch (const Error& error) {
-    detail("earlier lines: ", error.what());
+    detail("cannot read the history: ", error.what());
     path_.clear();
   }
   const size_t read = lines_.size();
@@ -99,7 +99,7 @@ void History::add(const std::string& line) {
   make_private_directory(fs::path(path_).parent_path());
   const int error = write_private(path_, line + "\n", true);
   if (error == 0) return;
-  detail(path_, ": lines are not kept: ", std::strerror(error));
+  detail(path_, ": the history is not kept: ", std::strerror(error));
   path_.clear();
 }
 

@@ -24,7 +24,7 @@ std::string read_standard_input(size_t max_bytes) {
     if (n == 0) return text;
     text.append(buffer, static_cast<size_t>(n));
     if (text.size() > max_bytes)
-      fail(ErrorCode::input, "standard input holds more than ", max_bytes, " bytes; give a file instead");
+      fail(ErrorCode::input, "standard input has more than ", max_bytes, " bytes; give a file instead");
   }
 }
 
@@ -47,7 +47,7 @@ std::unique_ptr<Tokenizer> open_tokenizer(const std::string& path) {
   const fs::path inside = fs::path(run_of(path)) / "tokenizer.json";
   if (!fs::exists(inside))
     fail(ErrorCode::input, path,
-         ": no tokenizer.json in this directory; give a run, a data directory or the file");
+         ": the directory has no tokenizer.json; expected a run, a data directory or a tokenizer file");
   return load_tokenizer(inside.string());
 }
 

@@ -99,7 +99,7 @@ std::optional<std::string> LineEditor::plain_line() {
     if (*byte == '\n') return text;
     text += *byte;
     if (text.size() > most_line_bytes)
-      fail(ErrorCode::input, "a line of more than ", most_line_bytes, " bytes");
+      fail(ErrorCode::input, "the line is longer than ", most_line_bytes, " bytes");
   }
   if (text.empty() || stop_signal()) return std::nullopt;
   return text;

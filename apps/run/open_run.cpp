@@ -26,7 +26,7 @@ OpenRun open_own_run(const Settings& settings, const std::string& path) {
                  .checkpoint = checkpoint,
                  .device = open_device(settings),
                  .tokenizer = run_tokenizer(run, checkpoint_state(checkpoint).tokenizer_hash),
-                 .no_tokenizer = "this run has no tokenizer.json",
+                 .no_tokenizer = "the run has no tokenizer.json",
                  .model = nullptr,
                  .config = read_run_config(run)};
   opened.model = open_checkpoint(checkpoint, *opened.device, dtype_of(settings, opened.config));
@@ -63,8 +63,8 @@ std::shared_ptr<const Tokenizer> run_tokenizer(const std::string& run, uint64_t 
   }
   std::shared_ptr<const Tokenizer> tokenizer = load_tokenizer(path);
   if (expected_hash != 0 && from_hex(tokenizer->hash()) != expected_hash)
-    fail(ErrorCode::input, path, " is not the tokenizer this run was trained with: its hash is ",
-         tokenizer->hash(), ", expected ", to_hex(expected_hash));
+    fail(ErrorCode::input, path, " is not the tokenizer that the run was trained with: its hash is ",
+         tokenizer->hash(), "; expected ", to_hex(expected_hash));
   return tokenizer;
 }
 
@@ -85,17 +85,17 @@ Settings settings_of(const ModelConfig& model, const std::string& dtype, const s
 std::string named_run(const Settings& settings) {
   const std::vector<std::string>& named = settings.arguments;
   const std::string call = join("`", command_line(settings.command()), " RUN`");
-  require(named.size() <= 1, "one run at a time: ", call,
-          ", a run's directory, one of its checkpoints, or a model's file");
+  require(named.size() <= 1, "expected one run: ", call,
+          ", a run's directory, one of its checkpoints, or a model file");
   const bool by_key = settings.given("out_dir");
-  require(named.empty() || settings.where("out_dir") != "--out_dir", "two runs, ",
+  require(named.empty() || settings.where("out_dir") != "--out_dir", "two runs were given, ",
           named.empty() ? "" : named[0], " and --out_dir=", settings.text("out_dir"), "; give one");
   if (!named.empty()) return named[0];
   if (by_key) return settings.text("out_dir");
   const std::string made(find_option(*find_command("train"), "out_dir")->initial);
-  require(std::filesystem::exists(made + "/config.toml"), "which run? ", call,
-          ", a run's directory, one of its checkpoints, or a model's file; there is none in ./", made,
-          ", where `hewn train` makes one");
+  require(std::filesystem::exists(made + "/config.toml"), "no run was given: ", call,
+          ", a run's directory, one of its checkpoints, or a model file; ./", made,
+          ", where `hewn train` writes by default, is not a run");
   detail("run ", made);
   return made;
 }

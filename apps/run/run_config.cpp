@@ -54,7 +54,7 @@ std::unique_ptr<Executor> open_device(const Settings& settings) {
 std::unique_ptr<Executor> open_device(const std::string& name, int threads) {
   if (name == "cuda") return make_cuda();
   if (name == "emulated") return make_emulated_gpu();
-  require(name == "cpu", "'", name, "' is not a device; there are cpu, cuda and emulated");
+  require(name == "cpu", "'", name, "' is not a device; expected cpu, cuda or emulated");
   return make_cpu(threads > 0 ? threads : default_threads());
 }
 
@@ -106,7 +106,7 @@ void check_memory(const TrainConfig& c, Executor& device) {
                              static_cast<double>(c.gradient_accumulation_steps) *
                              static_cast<double>(c.model.block_size);
   if (batch_bytes > static_cast<double>(available))
-    fail(ErrorCode::memory, "the tokens of one step alone take ", bytes_text(batch_bytes), ", but ",
+    fail(ErrorCode::memory, "the tokens of one step take ", bytes_text(batch_bytes), ", but only ",
          bytes_text(static_cast<double>(available)), " are free; choose a smaller batch_size or block_size");
   GpuRuntime* const gpu = device.gpu();
   const size_t room = gpu ? gpu->properties().memory_bytes : available;

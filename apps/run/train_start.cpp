@@ -35,7 +35,7 @@ void refuse_changes(const Settings& settings, const Settings& old, const std::st
     const std::string advice =
         option->change == Change::new_model
             ? "its weights depend on it. Leave it out, or train a new model"
-            : "a resumed run keeps it. Leave it out, or begin a new run with --init_from=" + run;
+            : "a resumed run cannot change it. Leave it out, or start a new run with --init_from=" + run;
     fail(ErrorCode::usage, settings.where(key), ": ", key, " = ", settings.text(key), ", but the ", what,
          " in ", run, " has ", old.text(key), "; ", advice);
   }
@@ -86,10 +86,10 @@ void check_tokenizer(const Settings& settings, const TrainStart& start, const Se
   if (settings.given("tokenizer"))
     require(means(settings.text("tokenizer"), *start.tokenizer, old), settings.where("tokenizer"),
             ": tokenizer = ", settings.text("tokenizer"), ", but ", run, " has ", start.tokenizer->kind(),
-            "; its weights only know those tokens, so leave it out");
+            "; its weights belong to those tokens, so leave it out");
   if (!start.resumed)
-    require(!settings.given("vocab_size"), settings.where("vocab_size"), ": the tokens are those of ", run,
-            ", which has ", start.tokenizer->vocab_size(), " of them; leave vocab_size out");
+    require(!settings.given("vocab_size"), settings.where("vocab_size"), ": the vocabulary is that of ", run,
+            ", with ", start.tokenizer->vocab_size(), " tokens; leave vocab_size out");
 }
 
 TrainStart begin_from_model(Settings& settings, const std::string& path) {
@@ -150,9 +150,9 @@ TrainStart begin_training(Settings& settings) {
 void check_same_data(const TrainStart& start, const Dataset& data) {
   const uint64_t expected = start.state.data_hash;
   if (start.resumed && expected != 0 && expected != data.hash)
-    fail(ErrorCode::input, "the data is not what the run in ", start.run->path(),
-         " was trained on: its hash is ", to_hex(data.hash), ", expected ", to_hex(expected),
-         "; restore it, or begin a new run with --init_from=", start.run->path(), " and another --out_dir");
+    fail(ErrorCode::input, "the data is not the data that the run in ", start.run->path(),
+         " was trained on: its hash is ", to_hex(data.hash), "; expected ", to_hex(expected),
+         "; restore it, or start a new run with --init_from=", start.run->path(), " and another --out_dir");
 }
 
 void make_paths_absolute(Settings& settings) {

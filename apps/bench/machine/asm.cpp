@@ -177,15 +177,14 @@ void require_disassembler() {
   try {
     output_of({"objdump", "--version"});
   } catch (const Error&) {
-    fail(ErrorCode::failed,
-         "--asm: objdump, which disassembles, cannot be run; install it (Debian: binutils)");
+    fail(ErrorCode::failed, "--asm: the disassembler objdump cannot be run; install it (Debian: binutils)");
   }
 }
 
 std::string hot_loop(const std::function<void()>& work) {
   const std::vector<uintptr_t> addresses = sample_addresses(work);
   const auto function = hottest(addresses);
-  if (!function) return join("none of ", addresses.size(), " samples lies in a known function\n");
+  if (!function) return join("none of ", addresses.size(), " samples is in a known function\n");
   std::string name;
   const std::vector<Instruction> code = disassembled(*function, name);
   if (code.empty()) fail(ErrorCode::failed, "objdump found no code at 0x", hex(function->begin));
@@ -194,8 +193,8 @@ std::string hot_loop(const std::function<void()>& work) {
   };
   const auto loop = hottest_loop(code, *function);
   std::string text = join(percent(loop ? loop->samples : function->total), "% of ", addresses.size(),
-                          " samples in this ", loop ? "loop" : "function, outside of loops", " of ",
-                          name.empty() ? "an unnamed function" : name, "\n");
+                          " of the samples are in this ", loop ? "loop" : "function, outside of loops",
+                          " of ", name.empty() ? "an unnamed function" : name, "\n");
   const size_t first = loop ? loop->first : 0, last = loop ? loop->last : code.size() - 1;
   for (size_t i = first; i <= last; ++i) {
     const auto found = function->samples.find(code[i].address);

@@ -85,13 +85,14 @@ std::string reason(int error) {
     case EACCES:
     case EPERM:
       return join("the kernel forbids them (kernel.perf_event_paranoid is ", paranoid,
-                  "); `sysctl kernel.perf_event_paranoid=2` as root allows them, a container needs ",
-                  "--cap-add=PERFMON besides");
+                  "); run `sysctl kernel.perf_event_paranoid=2` as root, and start a container with ",
+                  "--cap-add=PERFMON");
     case ENOENT:
     case ENODEV:
     case EOPNOTSUPP:
-      return "this machine offers none, as most virtual ones; enable the virtual PMU, or use real hardware";
-    case ENOSYS: return "this kernel was built without perf_event_open, or a seccomp filter hides it";
+      return "this machine has none, like most virtual machines; enable the virtual PMU, or use real "
+             "hardware";
+    case ENOSYS: return "this kernel was built without perf_event_open, or a seccomp filter blocks it";
     default: return std::strerror(error);
   }
 }

@@ -14,7 +14,7 @@ namespace hewn::cli {
 
 std::string output_of(const std::vector<std::string>& command) {
   int ends[2];
-  if (pipe2(ends, O_CLOEXEC) != 0) fail(ErrorCode::failed, "no pipe: ", std::strerror(errno));
+  if (pipe2(ends, O_CLOEXEC) != 0) fail(ErrorCode::failed, "cannot create a pipe: ", std::strerror(errno));
   posix_spawn_file_actions_t files;
   posix_spawn_file_actions_init(&files);
   posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);

@@ -49,7 +49,7 @@ class Alarm {
     if (timer_create(CLOCK_MONOTONIC, &event, &timer_) != 0) {
       const int error = errno;
       sigaction(SIGPROF, &before_, nullptr);
-      fail(ErrorCode::failed, "no timer to take samples by: ", std::strerror(error));
+      fail(ErrorCode::failed, "cannot create a timer for sampling: ", std::strerror(error));
     }
     const itimerspec every{.it_interval = {0, interval_ns}, .it_value = {0, interval_ns}};
     timer_settime(timer_, 0, &every, nullptr);

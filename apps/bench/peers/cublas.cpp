@@ -49,8 +49,8 @@ class CuBlas {
     return is_transposed ? cublas::transposed : cublas::as_it_is;
   }
   static int whole(int64_t size) {
-    require(size <= std::numeric_limits<int>::max(), "--compare: cuBLAS is asked for 32-bit sizes, and ",
-            size, " is more");
+    require(size <= std::numeric_limits<int>::max(), "--compare: cuBLAS is called with 32-bit sizes, but ",
+            size, " is larger");
     return static_cast<int>(size);
   }
 

@@ -13,13 +13,13 @@
 namespace hewn::cli {
 namespace {
 
-constexpr const char* masked = "knows softmax without a causal mask alone";
+constexpr const char* masked = "has no softmax with a causal mask";
 
 // The reason why cuDNN cannot handle these arguments; null if it can.
 
 const char* refused(DType dtype, int64_t elements) {
-  if (dtype != DType::f32 && dtype != DType::f64) return "is asked for f32 and f64 alone";
-  return elements <= std::numeric_limits<int>::max() ? nullptr : "takes less than 2^31 elements";
+  if (dtype != DType::f32 && dtype != DType::f64) return "is called for f32 and f64 only";
+  return elements <= std::numeric_limits<int>::max() ? nullptr : "accepts fewer than 2^31 elements";
 }
 const char* refused(const SoftmaxForward& a) {
   return a.queries > 0 ? masked : refused(a.dtype, a.rows * a.cols);
@@ -35,18 +35,17 @@ std::optional<cudnn::Activation> in_cudnn(Activation kind) {
 }
 const char* refused(const ActivationForward& a) {
   if (!in_cudnn(a.kind))
-    return "has of our activations ReLU and SiLU alone; GELU it computes in graphs, which are not described "
-           "to it";
-  return a.dtype == DType::f32 ? refused(a.dtype, a.n) : "is asked for activations of f32 alone";
+    return "has only ReLU and SiLU among our activations in single calls; GELU would be a graph";
+  return a.dtype == DType::f32 ? refused(a.dtype, a.n) : "is called for activations in f32 only";
 }
 const char* refused(const ActivationBackward&) {
-  return "wants y for the gradient of an activation, which is no operand here";
+  return "needs y for the gradient of an activation, which is not an operand here";
 }
 template <class A>
 requires std::is_base_of_v<AttentionSizes, A>
 const char* refused(const A&) {
-  return "computes causal attention in graphs, which are not described to it; scripts/gpu-check.sh times "
-         "PyTorch's attention, on cuDNN too";
+  return "has no single call for causal attention, which would be a graph; scripts/gpu-check.sh times "
+         "PyTorch's attention, also on cuDNN";
 }
 
 /// Calls f with the case's arguments if they have one of these types.
@@ -154,7 +153,7 @@ std::vector<PeerWay> cudnn_ways(const PeerCalls& peer, const Case& c) {
 }
 
 const char* cudnn_why_not(const Case& c) {
-  const char* why = "has no call of its own for this; try --op=softmax";
+  const char* why = "has no single call for this; try --op=softmax";
   with_arguments<SoftmaxForward, SoftmaxBackward, ActivationForward, ActivationBackward, AttentionForward,
                  AttentionBackward>(c, [&](const auto& asked) { why = refused(asked); });
   return why;

@@ -39,7 +39,7 @@ struct PeerProduct {
 template <class F>
 F function_in(const PeerCalls& peer, const char* name) {
   const auto f = peer.library.symbol<F>(name);
-  if (!f) fail(ErrorCode::failed, "--compare: this ", peer.name, " has no function ", name);
+  if (!f) fail(ErrorCode::failed, "--compare: the library loaded as ", peer.name, " has no function ", name);
   return f;
 }
 

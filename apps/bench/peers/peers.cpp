@@ -19,7 +19,7 @@ struct Preset {
 };
 
 const char* no_plain_product(const Case&) {
-  return "computes plain matrix products alone, mostly of f32; try --op=matmul";
+  return "is timed on plain matrix products only, mostly in f32; try --op=matmul";
 }
 
 struct Peer {
@@ -121,7 +121,7 @@ const Peer& peer_named(const std::string& name) {
     list += (known.empty() ? "" : ", ") + std::string(peer.name);
     known.emplace_back(peer.name);
   }
-  fail(ErrorCode::usage, "--compare: there is no peer '", name, "'; known are ", list,
+  fail(ErrorCode::usage, "--compare: unknown library '", name, "'; expected one of ", list,
        did_you_mean(name, known));
 }
 
@@ -141,8 +141,8 @@ SharedLibrary load(const Peer& peer) {
     if (library.loaded()) return library;
     tried += (tried.empty() ? "" : ", ") + std::string(file);
   }
-  fail(ErrorCode::failed, "--compare: no ", peer.name, " on this machine; tried ", tried,
-       ". Name its file with ", peer.variable, "=FILE, or leave it out");
+  fail(ErrorCode::failed, "--compare: ", peer.name, " was not found; tried ", tried, ". Give its file as ",
+       peer.variable, "=FILE, or leave it out");
 }
 
 void* first_found(const SharedLibrary& library, const std::array<const char*, 2>& names) {
@@ -162,14 +162,14 @@ struct LoadedPeer {
 Peers::Peers(const std::vector<std::string>& names, const std::string& device) {
   for (const std::string& name : names) {
     const Peer& peer = peer_named(name);
-    require(peer.device == device, "--compare: ", name, " computes on the device ", peer.device, ", not on ",
-            device, "; choose with --device");
+    require(peer.device == device, "--compare: ", name, " runs on the device ", peer.device, ", not on ",
+            device, "; choose the device with --device");
     PeerCalls calls{.name = name, .library = load(peer)};
     calls.entry = first_found(calls.library, peer.entry);
     calls.set_threads = first_found(calls.library, peer.set_threads);
     if (!calls.entry)
-      fail(ErrorCode::failed, "--compare: what was loaded for ", name, " has no function ", peer.entry[0],
-           "; name another file with ", peer.variable, "=FILE");
+      fail(ErrorCode::failed, "--compare: the library loaded as ", name, " has no function ", peer.entry[0],
+           "; give another file as ", peer.variable, "=FILE");
     peers_.push_back(std::make_unique<LoadedPeer>(LoadedPeer{peer, std::move(calls)}));
   }
 }

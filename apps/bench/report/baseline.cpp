@@ -16,7 +16,7 @@ constexpr double least_noise_percent = 2;  // of any timing, even if its repetit
 
 const Json& member(const Json& object, const char* key) {
   const auto found = object.find(key);
-  if (found == object.end()) fail(ErrorCode::input, "there is no \"", key, "\"");
+  if (found == object.end()) fail(ErrorCode::input, "the key \"", key, "\" is missing");
   return *found;
 }
 
@@ -33,7 +33,7 @@ double number_of(const Json& object, const char* key) {
 }
 
 BenchRow row_of(const Json& object) {
-  if (!object.is_object()) fail(ErrorCode::input, "it is not an object");
+  if (!object.is_object()) fail(ErrorCode::input, "expected a JSON object");
   BenchRow row{.op = text_of(object, "op"),
                .shape = text_of(object, "shape"),
                .dtype = text_of(object, "dtype"),
@@ -57,8 +57,8 @@ auto identity(const BenchRow& r) {
 Baseline::Baseline(const std::string& file) : file_(file) {
   const Doing reading("reading the baseline ", file);
   const Json list = Json::parse(read_small_file(file, largest_file), nullptr, false);
-  if (list.is_discarded()) fail(ErrorCode::input, "it is not JSON; give what --json printed");
-  if (!list.is_array()) fail(ErrorCode::input, "it is not a list; give what --json printed");
+  if (list.is_discarded()) fail(ErrorCode::input, "the file is not JSON; expected the output of --json");
+  if (!list.is_array()) fail(ErrorCode::input, "the JSON is not a list; expected the output of --json");
   for (size_t i = 0; i < list.size(); ++i) {
     const Doing entry("reading entry ", i);
     rows_.push_back(row_of(list[i]));
@@ -80,9 +80,9 @@ int64_t Baseline::compare(std::vector<BenchRow>& rows) const {
     slower += now.change->percent > now.change->noise_percent;
   }
   if (known == 0)
-    fail(
-        ErrorCode::input, "the baseline ", file_,
-        " has none of what was measured; give the same --op, --shape, --dtype, --threads, --isa and --cache");
+    fail(ErrorCode::input, "the baseline ", file_,
+         " contains none of the measured cases; use the same --op, --shape, --dtype, --threads, --isa and "
+         "--cache");
   return slower;
 }
 

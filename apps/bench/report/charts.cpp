@@ -21,10 +21,10 @@ constexpr std::string_view page_begin = R"(<!doctype html>
 </style></head><body>
 <h1>hewn bench kernels</h1>
 <h2>Roofline</h2>
-<p>Each point is a kernel: operations per byte it has to move, and operations per second it reached. Lines are
-measured ceilings: slanting ones the bandwidth of a level of memory (reading), level ones the arithmetic peak; dashed
-on one thread, solid and named on <span id="most-threads"></span>. Filled points found their operands in the caches,
-hollow ones in memory. Point at one to read its name.</p>
+<p>Each point is a kernel: its arithmetic intensity (operations per byte moved) and its throughput (operations per
+second). Lines are measured ceilings: slanted lines are the read bandwidth of a memory level, horizontal lines the
+arithmetic peak; dashed lines are for one thread, solid lines with labels for <span id="most-threads"></span>. Filled
+points had their operands in cache, hollow points in memory. Hover over a point to see its name.</p>
 <div class="chart" style="height:620px"><canvas id="roofline"></canvas></div>
 <h2 id="ladders-title">Ladders</h2>
 <div id="ladders"></div>
@@ -46,7 +46,7 @@ const name = r => `${r.op} ${r.shape} ${r.dtype}, ${r.rung} on ${r.isa}, ${r.thr
 
 const most_threads = Math.max(...ceilings.map(r => r.threads), 1);
 const threads = n => n === 1 ? '1 thread' : `${n} threads`;
-document.getElementById('most-threads').textContent = most_threads === 1 ? 'one too' : threads(most_threads);
+document.getElementById('most-threads').textContent = most_threads === 1 ? 'one, too' : threads(most_threads);
 
 const intensities = range([0.05, 100, ...points.map(intensity)]);
 
@@ -181,7 +181,7 @@ std::string inside_script(std::string json) {
 void require_charts() {
   if (chart_js().empty())
     fail(ErrorCode::failed,
-         "this build of hewn has no charts, since Chart.js was not found when it was made; ",
+         "this build of hewn has no charts, since Chart.js was not found when it was built; ",
          "install it (Debian: libjs-chart.js), configure and build again, or use --json or --md");
 }
 

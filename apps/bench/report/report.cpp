@@ -146,8 +146,8 @@ void print_fitted(const Rows& rows, size_t width) {
   print(table.text());
   if (left_out.empty()) return;
   flush_results();
-  say(wrap(join("left out for lack of width: ", left_out, "; --wide prints them"), static_cast<int>(width),
-           0));
+  say(wrap(join("columns omitted to fit the width: ", left_out, "; --wide prints all"),
+           static_cast<int>(width), 0));
 }
 
 // Lists the rungs of each operation with their ideas.

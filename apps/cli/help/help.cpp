@@ -1,6 +1,7 @@
 #include "apps/cli/help/help.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "apps/cli/shell.h"
 #include "apps/cli/terminal.h"
@@ -55,6 +56,16 @@ std::string command_list(const std::string& group) {
   return out;
 }
 
+// The range as help shows it: upper bounds of a million or more only catch slips, and are left to the error message.
+std::string brief_range(Domain range) {
+  constexpr int64_t slip = 1'000'000;
+  if (const auto* integers = std::get_if<Integers>(&range); integers && integers->most >= slip)
+    return join(integers->least, " or more");
+  if (auto* reals = std::get_if<Reals>(&range); reals && reals->most >= slip)
+    reals->most = std::numeric_limits<double>::infinity();
+  return range_text(range);
+}
+
 std::string description(const Option& option) {
   const std::string more = facts(option);
   return more.empty() ? std::string(option.help) : join(option.help, " (", more, ")");
@@ -74,7 +85,7 @@ std::string facts(const Option& option) {
   std::string text;
   if (!initial.empty() && option.is_key())
     text = initial == "required" ? "required" : join("default: ", initial);
-  if (const std::string range = shown_range(option); !range.empty())
+  if (const std::string range = brief_range(option.range); !range.empty())
     text += (text.empty() ? "" : "; ") + range;
   return text;
 }
@@ -93,12 +104,12 @@ std::string welcome() {
     std::string_view command, what;
   };
   static constexpr Line lines[] = {{"hewn train", "train a small model on the built-in tales"},
-                                   {"hewn sample", "let it write"},
+                                   {"hewn sample", "generate text with it"},
                                    {"", ""},
                                    {"hewn train --dataset=book.txt --out_dir=book", "train on your own text"},
-                                   {"hewn plan --dataset=book.txt", "see beforehand what that takes"},
+                                   {"hewn plan --dataset=book.txt", "estimate its memory and time first"},
                                    {"hewn train --help", "every key, with examples"},
-                                   {"hewn --help", "every command"}};
+                                   {"hewn --help", "all commands"}};
   size_t width = 0;
   for (const Line& line : lines) width = std::max(width, as_called(line.command).size());
   std::string out = wrap(join("hewn ", version_number(),

@@ -75,7 +75,7 @@ std::string man_page() {
       const std::string more = facts(option);
       out += join(".TP\n.B ", troff(signature(option)), "\n", troff(option.help),
                   more.empty() ? "" : troff(" (" + more + ")"), ".\n",
-                  option.is_key() ? troff("Taken by " + takers(option) + ".") + "\n" : "");
+                  option.is_key() ? troff("Accepted by " + takers(option) + ".") + "\n" : "");
     }
   }
   out +=
@@ -83,11 +83,11 @@ std::string man_page() {
       "Flags override the environment, which overrides CONFIG.toml, which overrides the defaults.\n"
       ".TP\n.B HEWN_ISA\nCaps the instruction set: sse2, avx2, avx512, avx512bf16, amx or scalar.\n"
       ".TP\n.B HEWN_PARALLEL\n"
-      "What runs the parallel loops: openmp (default), or team, for machines that other programs keep busy.\n"
+      "Runtime of parallel loops: openmp (default), or team, for machines that other programs keep busy.\n"
       ".TP\n.B OMP_NUM_THREADS, OMP_PROC_BIND, OMP_PLACES, OMP_WAIT_POLICY\nAs in every OpenMP program.\n"
       ".TP\n.B HEWN_OPENBLAS, HEWN_BLIS, HEWN_ONEDNN, HEWN_MKL\n"
-      "The library that bench kernels --compare loads.\n"
-      ".TP\n.B NO_COLOR\nNo colour.\n.SH EXIT STATUS\n";
+      "The libraries that bench kernels --compare loads.\n"
+      ".TP\n.B NO_COLOR\nDisables colour.\n.SH EXIT STATUS\n";
   for (const std::string& line : split(exit_codes, '\n')) {
     const size_t gap = line.find("  ");
     if (gap != line.npos)

@@ -160,8 +160,8 @@ double distinct(const std::vector<int32_t>& tokens, size_t n) {
 int run_comparison(const Settings& settings, const OpenRun& run, const std::vector<Prompt>& prompts) {
   for (const char* other : {"show_probs", "logprobs", "num_samples", "batch_size"})
     require(!settings.given(other), settings.where(other),
-            ": compare writes one text by each method; leave out compare or this");
-  require(prompts.size() == 1, settings.where("start"), ": compare takes one prompt, not ", prompts.size());
+            ": compare generates one text per method; leave this out, or leave out compare");
+  require(prompts.size() == 1, settings.where("start"), ": compare accepts one prompt, not ", prompts.size());
   catch_signals();
   const std::vector<Outcome> outcomes = Comparison(settings, run, prompts[0]).outcomes();
   if (!settings.flag("json")) {

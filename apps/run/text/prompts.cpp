@@ -43,7 +43,7 @@ std::vector<std::string> stop_texts(const Settings& settings) {
     }
   }
   for (const std::string& stop : stops)
-    require(!stop.empty(), settings.where("stop"), ": a stop string is empty; write a | of the text as \\|");
+    require(!stop.empty(), settings.where("stop"), ": a stop string is empty; write \\| for a | in the text");
   return stops;
 }
 
@@ -57,7 +57,7 @@ OpenRun open_writer(const Settings& settings) {
 }
 
 Prompt encoded_prompt(const Tokenizer& tokenizer, std::string text, const std::string& where) {
-  const Doing context("encoding the start (", where, ")");
+  const Doing context("encoding the prompt (", where, ")");
   std::vector<int32_t> tokens = tokenizer.encode(text, Specials::allowed);
   const std::optional<int32_t> first = tokenizer.begin_token();
   if (first && (tokens.empty() || tokens[0] != *first)) tokens.insert(tokens.begin(), *first);
@@ -66,7 +66,7 @@ Prompt encoded_prompt(const Tokenizer& tokenizer, std::string text, const std::s
 
 std::vector<Prompt> prompts_of(const Settings& settings, const Tokenizer& tokenizer) {
   const std::optional<Shots> shots = shots_of(settings);
-  require(!shots || settings.given("start"), "shots and template need an input: --start=TEXT");
+  require(!shots || settings.given("start"), "shots and template require an input: --start=TEXT");
   if (!settings.given("start")) {
     if (const auto first = tokenizer.begin_token()) return {{"", {*first}}};
     try {
@@ -82,7 +82,7 @@ std::vector<Prompt> prompts_of(const Settings& settings, const Tokenizer& tokeni
   else if (start.starts_with("LINES:"))
     texts = filled_lines(content_of(start.substr(6)));
   require(!texts.empty() && !texts[0].empty(), where,
-          ": an empty start; give at least one character, or leave it out");
+          ": the prompt is empty; give at least one character, or leave it out");
   std::vector<Prompt> prompts;
   for (std::string& text : texts) {
     prompts.push_back(encoded_prompt(tokenizer, shots ? shots->prompt(text) : std::move(text), where));

@@ -15,7 +15,7 @@ Shot shot_of(const std::string& line, const std::string& where) {
   const nlohmann::json object = nlohmann::json::parse(line, nullptr, false);
   const auto has_text = [&](const char* key) { return object.contains(key) && object[key].is_string(); };
   if (!object.is_object() || !has_text("input") || !has_text("output"))
-    fail(ErrorCode::input, where, R"( is no example; expected {"input": "...", "output": "..."})");
+    fail(ErrorCode::input, where, R"( is not an example; expected {"input": "...", "output": "..."})");
   return {object["input"].get<std::string>(), object["output"].get<std::string>()};
 }
 
@@ -56,7 +56,7 @@ Shots shots_from(const Settings& settings) {
   const std::string written = unescaped(settings.text("template"));
   const size_t first = written.find(input), second = written.find(output);
   require(first != written.npos && second != written.npos && first < second, settings.where("template"),
-          ": expected {input}, and {output} after it, as in 'Q: {input}\\nA: {output}\\n\\n'");
+          ": expected {input} followed by {output}, as in 'Q: {input}\\nA: {output}\\n\\n'");
   Shots shots{.before = written.substr(0, first),
               .between = written.substr(first + input.size(), second - first - input.size()),
               .after = written.substr(second + output.size()),

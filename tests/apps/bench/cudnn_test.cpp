@@ -137,7 +137,7 @@ TEST_CASE("cuDNN is asked for just what our kernels do") {
   CHECK(done == std::set<std::string>{"softmax.forward", "softmax.backward", "activation.forward"});
   std::string reasons;
   for (const std::string& why : declined) reasons += why + "\n";
-  for (const char* part : {"causal mask", "GELU", "of f32 alone", "gradient of an activation",
+  for (const char* part : {"causal mask", "GELU", "in f32 only", "gradient of an activation",
                            "scripts/gpu-check.sh", "--op=softmax"})
     CHECK(contains(reasons, part));
 }

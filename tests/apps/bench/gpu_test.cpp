@@ -29,7 +29,7 @@ std::vector<Json> rows_of(std::vector<std::string> more) {
     return {};
   }
   CHECK(r.exit_code == 0);
-  CHECK(contains(r.err, "the times say nothing about any GPU"));
+  CHECK(contains(r.err, "the times say nothing about a real GPU"));
   return r.exit_code == 0 ? Json::parse(r.out).get<std::vector<Json>>() : std::vector<Json>{};
 }
 
@@ -89,8 +89,8 @@ TEST_CASE("what cannot be meant on a GPU is refused") {
   for (const std::string device : {"cuda", "emulated"})
     for (const std::string key : {"threads=2", "isa=avx2", "counters", "asm", "rung=x.so"})
       CHECK_FAILS(hewn({"bench", "kernels", "--device=" + device, "--op=softmax", "--" + key}), 2,
-                  "--" + key.substr(0, key.find('=')) + " is for kernels on the processor; leave it out");
-  CHECK_FAILS(hewn(emulated({"--op=softmax", "--cache=warm"})), 2, "always found in its memory");
+                  "--" + key.substr(0, key.find('=')) + " applies only to kernels on the CPU; leave it out");
+  CHECK_FAILS(hewn(emulated({"--op=softmax", "--cache=warm"})), 2, "always in its memory");
   CHECK_FAILS(hewn({"bench", "kernels", "--device=gpu"}), 2, "not one of cpu, cuda or emulated");
   // Of the environment, what is for the processor is left aside.
   const auto r = hewn(emulated({"--op=softmax.forward", "--shape=1x3"}), {.env = {{"HEWN_THREADS", "2"}}});
@@ -107,11 +107,11 @@ TEST_CASE("libraries are compared on the device that they compute on") {
                  "--shape=5x5x5", "-r1"},
                 {.env = env});
   };
-  CHECK_FAILS(compare("cublas", "cpu"), 2, "cublas computes on the device cuda, not on cpu");
-  CHECK_FAILS(compare("cublas", "emulated"), 2, "cublas computes on the device cuda, not on emulated");
-  CHECK_FAILS(compare("openblas", "cuda"), 2, "openblas computes on the device cpu, not on cuda");
+  CHECK_FAILS(compare("cublas", "cpu"), 2, "cublas runs on the device cuda, not on cpu");
+  CHECK_FAILS(compare("cublas", "emulated"), 2, "cublas runs on the device cuda, not on emulated");
+  CHECK_FAILS(compare("openblas", "cuda"), 2, "openblas runs on the device cpu, not on cuda");
   CHECK_FAILS(compare("cublass", "cuda"), 2, "did you mean 'cublas'?");
-  CHECK_FAILS(compare("cudnn", "emulated"), 2, "cudnn computes on the device cuda, not on emulated");
+  CHECK_FAILS(compare("cudnn", "emulated"), 2, "cudnn runs on the device cuda, not on emulated");
   const std::string none = (dir / "none.so").string(), other = (dir / "other.so").string();
   CHECK_FAILS(compare("cublas", "cuda", {{"HEWN_CUBLAS", none}}), 1, "HEWN_CUBLAS=" + none);
   CHECK_FAILS(compare("cudnn", "cuda", {{"HEWN_CUDNN", none}}), 1, "HEWN_CUDNN=" + none);

@@ -29,8 +29,8 @@ bool has_objdump() { return run_program({"sh", "-c", "objdump --version"}).exit_
 /// Lines of a loop, and the jump back to the first at its end.
 void check_loop(const std::string& text) {
   INFO(text);
-  CHECK(contains(text, " samples in this loop of "));
-  const size_t begin = text.find(" samples in this loop of ");
+  CHECK(contains(text, " of the samples are in this loop of "));
+  const size_t begin = text.find(" of the samples are in this loop of ");
   if (begin == text.npos) return;
   std::istringstream lines(text.substr(begin));
   std::string line, first, last;
@@ -154,7 +154,7 @@ TEST_CASE("the hottest loop is shown as instructions") {
 }
 
 TEST_CASE("--asm is refused where it cannot be") {
-  CHECK_FAILS(bench({"--asm"}), 2, "choose which with --op");
+  CHECK_FAILS(bench({"--asm"}), 2, "choose the kernels with --op");
   CHECK_FAILS(bench({"--asm", "--op=softmax", "--json"}), 2, "leave out --json");
   CHECK_FAILS(bench({"--asm", "--op=softmax", "--csv"}), 2, "leave out");
   if (has_objdump()) {

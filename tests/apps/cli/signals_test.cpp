@@ -31,7 +31,7 @@ TEST_CASE("Ctrl-C finishes the step, saves and says how to go on") {
   CHECK(resumed.wait_for("resume  from "));
   CHECK(resumed.wait_for("loss "));
   resumed.send(SIGTERM);
-  CHECK_FAILS(resumed.finish(), 143, "go on with");
+  CHECK_FAILS(resumed.finish(), 143, "resume with");
 }
 
 TEST_CASE("a run in use is refused") {

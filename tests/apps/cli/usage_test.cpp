@@ -120,7 +120,7 @@ TEST_CASE("mistakes in a configuration are named by line and column") {
   CHECK_FAILS(with("# comment\ntales = 0\n"), 2, "c.toml:2:1: tales = 0 is out of range");
   CHECK_FAILS(with("ladder = true\n"), 2,
               "c.toml:1:1: 'ladder' is a key of bench kernels, not of data corpus");
-  CHECK_FAILS(with("tales = [1]\n"), 2, "c.toml:1:1: a value must be");
+  CHECK_FAILS(with("tales = [1]\n"), 2, "c.toml:1:1: expected a number");
   CHECK_FAILS(with("[data]\ntales = 1\n"), 2, "c.toml:1:");
   CHECK_FAILS(with("quiet = true\n"), 2,
               "c.toml:1:1: quiet can only be given on the command line, as --quiet");
@@ -158,7 +158,7 @@ TEST_CASE("characters beyond ASCII are taken in strings and comments of a config
   CHECK_FAILS(with("tales = '\\\u00e9'\n"), 2, "c.toml:1:1: tales = '\\\u00e9'");  // there a backslash is one
   CHECK_FAILS(with("tales = \"\"\"\n\u00e9\"\"\"\"\"\n"), 2, "c.toml:1:1: tales = '\u00e9\"\"'");
   const std::string quote =
-      "not TOML that is used here: a quote that comes neither first in its line nor right "
+      "unsupported TOML: a quote that is neither first in its line nor right "
       "after `key =`";
   CHECK_FAILS(with(good + "tales = 1\"\u00e9\"\n"), 3, "c.toml:3: " + quote);
   CHECK_FAILS(with("tales\"\u00e9\" = 1\n"), 3, "c.toml:1: " + quote);
@@ -167,9 +167,9 @@ TEST_CASE("characters beyond ASCII are taken in strings and comments of a config
   CHECK_FAILS(with("tales = 'a' 'b' # c\n"), 3,
               "c.toml:1:13: not TOML");  // of ASCII alone, the parser says so
   CHECK_FAILS(with("seed = 1\ntales = \u00e9\n"), 3,
-              "c.toml:2: not TOML: a character beyond ASCII outside of a string");
-  CHECK_FAILS(with("tales = \"a\\\u00e9\"\n"), 3, "c.toml:1: not TOML: a character beyond ASCII after \\");
-  CHECK_FAILS(with("tales = \"\"\"a\\\n \u00e9\"\"\"\n"), 3, "a character beyond ASCII after \\");
+              "c.toml:2: not TOML: a non-ASCII character outside of a string");
+  CHECK_FAILS(with("tales = \"a\\\u00e9\"\n"), 3, "c.toml:1: not TOML: a non-ASCII character after \\");
+  CHECK_FAILS(with("tales = \"\"\"a\\\n \u00e9\"\"\"\n"), 3, "a non-ASCII character after \\");
 }
 
 TEST_CASE("the version tells build, instruction set, threads and devices") {
@@ -217,12 +217,13 @@ TEST_CASE("help calls the program as it was called") {
 }
 
 // What an option does, then its default, then its range.
-TEST_CASE("help shows defaults and exact ranges, and what false does") {
+TEST_CASE("help shows defaults, ranges and the meaning of false") {
   const std::string help = hewn({"train", "--help"}, {.env = {{"COLUMNS", "100"}}}).out;
-  CHECK(contains(help, "default: 12; 1 to 1048576)"));
+  CHECK(contains(help, "default: 12; 1 or more)"));
+  CHECK(contains(help, "default: 4; 1 to 4096)"));
   CHECK(contains(help, "default: false)"));
   CHECK_FALSE(contains(help, "e+0"));
-  CHECK(contains(hewn({"completion", "markdown"}).out, "1 to 16777216"));
+  CHECK(contains(hewn({"completion", "markdown"}).out, "0 or more"));
   CHECK_FALSE(contains(hewn({"completion", "markdown"}).out, "e+07"));
   size_t switches = 0;
   for (size_t at = 0; (at = help.find("=true|false ", at)) != help.npos; ++at, ++switches)
@@ -257,7 +258,7 @@ TEST_CASE("the environment chooses what runs parallel loops") {
   for (const char* command : {"--version", "info", "data"})
     CHECK_FAILS(hewn({command, command == std::string("data") ? "corpus" : "--json"},
                      {.env = {{"HEWN_PARALLEL", "tbb"}}}),
-                2, "HEWN_PARALLEL=tbb is unknown; known are openmp and team");
+                2, "HEWN_PARALLEL=tbb is unknown; expected openmp or team");
 }
 
 TEST_CASE("the number of threads is the first of OMP_NUM_THREADS, unless HEWN_THREADS says otherwise") {

@@ -60,11 +60,11 @@ TEST_CASE("chat: answers follow from all that was said", "[chat]") {
   CHECK(contains(said("/temperature 0.25\n/temperature\n"), "/temperature 0.25\n"));
   CHECK(contains(said("/temperature -1\n"), "/temperature: temperature = -1 is out of range"));
   CHECK(contains(said("/top_k many\n"), "is not a whole number"));
-  CHECK(contains(said("/help\n"), "/reset forgets"));
+  CHECK(contains(said("/help\n"), "/reset clears"));
   CHECK(contains(said("Z\n"), "Z"));
   CHECK(contains(said("/tempreature 1\n"), "unknown command '/tempreature'; did you mean '/temperature'?"));
   CHECK(contains(said("/hepl\n"), "did you mean '/help'?"));
-  CHECK(contains(said("/nonsense\n"), "unknown command '/nonsense'; /help lists them all"));
+  CHECK(contains(said("/nonsense\n"), "unknown command '/nonsense'; /help lists all commands"));
   const auto drawn = [&](const std::string& lines) {
     return hewn({"chat", run, "--temperature=1", "--max_new_tokens=12", "--stop=zzz"}, {.input = lines}).out;
   };

@@ -59,7 +59,7 @@ TEST_CASE("compare: every method's text, how likely it is and how much it repeat
   CHECK(std::count(table.begin(), table.end(), '\n') == 10);
   for (size_t at = table.find('"'); at != table.npos; at = table.find('"', table.find('\n', at)))
     CHECK(table.find('.', at) > table.find('\n', at));
-  CHECK_FAILS(hewn({"sample", run, "--compare", "--num_samples=2"}), 2, "one text by each method");
+  CHECK_FAILS(hewn({"sample", run, "--compare", "--num_samples=2"}), 2, "one text per method");
 }
 
 }  // namespace hewn::test

@@ -35,7 +35,7 @@ TEST_CASE("the size of a vocabulary that is learnt can be chosen") {
   CHECK(vocabulary("word", "20"));
   CHECK(vocabulary("bpe", "270"));
   CHECK_FAILS(hewn({"data", "prepare", text, "--out_dir=" + data, "--vocab_size=20", "--force"}), 2,
-              "vocab_size is not an option of the char tokenizer; only of word, regex and bpe");
+              "vocab_size does not apply to the char tokenizer, only to word, regex and bpe; leave it out");
 
   const auto train = [&](std::vector<std::string> more) {
     std::vector<std::string> arguments = {"train",       "--n_layer=1",    "--n_head=1",     "--n_embd=8",
@@ -48,7 +48,7 @@ TEST_CASE("the size of a vocabulary that is learnt can be chosen") {
               "vocabulary of 270");
   // Where the vocabulary is what it is, another size is refused, not overlooked.
   CHECK_FAILS(train({"--dataset=" + data, other, "--vocab_size=300"}), 2,
-              "tokenizer.json holds a tokenizer of 270 tokens");
+              "tokenizer.json is a finished tokenizer of 270 tokens");
   CHECK_FAILS(hewn({"train", "--init_from=resume", "--out_dir=" + run, "--vocab_size=300"}), 2,
               "vocab_size = 300, but the run in");
   CHECK_FAILS(hewn({"train", "--init_from=" + run, other, "--vocab_size=300"}), 2, "leave vocab_size out");
@@ -60,8 +60,8 @@ TEST_CASE("bad data has status 3 and is named") {
   const std::string out = "--out_dir=" + (dir / "out").string();
   write_file(dir / "empty.txt", "");
   write_file(dir / "bytes.txt", "abc\xff\xfe");
-  CHECK_FAILS(hewn({"data", "prepare"}), 2, "which text?");
-  CHECK_FAILS(hewn({"data", "stats"}), 2, "of what?");
+  CHECK_FAILS(hewn({"data", "prepare"}), 2, "no text was given");
+  CHECK_FAILS(hewn({"data", "stats"}), 2, "no data was given");
   CHECK_FAILS(hewn({"data", "prepare", (dir / "none.txt").string(), out}), 3, "none.txt");
   CHECK_FAILS(hewn({"data", "prepare", (dir / "empty.txt").string(), out}), 3, "empty.txt");
   CHECK_FAILS(hewn({"data", "prepare", (dir / "bytes.txt").string(), out}), 3, "bytes.txt");

@@ -66,9 +66,8 @@ TEST_CASE("eval scores any text, and every token of it", "[eval]") {
   CHECK_FAILS(hewn({"eval", run, "--stride=17"}), 2, "1 to 16");
   CHECK_FAILS(hewn({"eval", run, "--val=" + (dir / "missing").string()}), 3, "missing");
   write_file(file, "the bee");
-  CHECK_FAILS(
-      hewn({"eval", run, "--val=" + file}), 3,
-      "has 7 tokens, fewer than the 17 of a whole window; with --stride=16 shorter texts are scored too");
+  CHECK_FAILS(hewn({"eval", run, "--val=" + file}), 3,
+              "has 7 tokens, fewer than the 17 of a whole window; give --stride=16 to score shorter texts");
   CHECK(Json::parse(evaluated({"--json", "--stride=16"}).out)["tokens"] == 6);
   write_file(file, "Z");
   CHECK_FAILS(hewn({"eval", run, "--val=" + file}), 3, "Z");
@@ -82,7 +81,7 @@ TEST_CASE("eval of tales says that documents do not overlap", "[eval]") {
                 "--max_iters=1", "--batch_size=1"})
               .exit_code == 0);
   const auto r = hewn({"eval", run, "--stride=8"});
-  CHECK_FAILS(r, 0, "stride changes nothing");
+  CHECK_FAILS(r, 0, "stride has no effect");
   CHECK(r.out == hewn({"eval", run}).out);
 }
 

@@ -54,9 +54,9 @@ TEST_CASE("an export that cannot be says why", "[cli]") {
   const std::string run = (dir / "run").string(), out = "--out=" + (dir / "out").string();
   CHECK_FAILS(hewn({"export", run, "--format=hf", out}), 2, "norm_place = post");
   CHECK_FAILS(hewn({"export", run, "--format=onnx", out}), 2, "onnx");
-  CHECK_FAILS(hewn({"export", run, out}), 2, "in which format?");
-  CHECK_FAILS(hewn({"export", run, "--format=hf"}), 2, "where to?");
-  CHECK_FAILS(hewn({"export", "--format=hf", out}, {.directory = "/"}), 2, "which run?");
+  CHECK_FAILS(hewn({"export", run, out}), 2, "no format was given");
+  CHECK_FAILS(hewn({"export", run, "--format=hf"}), 2, "no output path was given");
+  CHECK_FAILS(hewn({"export", "--format=hf", out}, {.directory = "/"}), 2, "no run was given");
   CHECK_FAILS(hewn({"export", (dir / "none").string(), "--format=hf", out}), 3, "none");
   CHECK_FAILS(hewn({"export", (dir / "text.txt").string(), "--format=hf", out}), 3,
               "not a model in a known format");

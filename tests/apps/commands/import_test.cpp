@@ -122,13 +122,14 @@ TEST_CASE("what is cropped, repeated or said as JSON") {
   CHECK_THAT(read_file(fs::path(run) / "config.toml"), Catch::Contains("dtype = \"bf16\""));
   CHECK_FAILS(hewn({"import", llama.path(), "--out=" + run}), 2,
               "out " + run +
-                  " is not empty; start anew by --force (which moves it aside), or choose another --out\n");
+                  " is not empty; start over with --force (which keeps it under another name), or choose "
+                  "another --out\n");
   CHECK_FAILS(hewn({"import", llama.path(), "--out=" + run, "--force"}), 0, "next:");
   CHECK(fs::exists(run + ".1/config.toml"));
   CHECK(hewn({"sample", run + ".1", "--start=so", "--max_new_tokens=4"}).exit_code == 0);
   fs::remove(fs::path(llama.path()) / "tokenizer.json");
   CHECK_THAT(hewn({"import", llama.path(), "--out=" + run, "--force"}).out,
-             Catch::Contains("none: there is no"));
+             Catch::Contains("none: the directory has neither"));
 }
 
 TEST_CASE("an import that fails says why and leaves nothing") {
@@ -138,8 +139,8 @@ TEST_CASE("an import that fails says why and leaves nothing") {
     CHECK_FAILS(hewn(std::move(arguments)), status, why);
     CHECK(!fs::exists(run));
   };
-  refused({"import"}, 2, "which model?");
-  refused({"import", llama.path()}, 2, "where to?");
+  refused({"import"}, 2, "expected one model");
+  refused({"import", llama.path()}, 2, "no run to create was given");
   refused({"import", llama.file("nothing"), "--out=" + run}, 3, "no such file");
   refused({"import", llama.path(), "--out=" + run, "--block_size=33"}, 2, "longer than the model's 32");
   refused({"import", llama.path(), "--out=" + run, "--tokenizer=" + llama.file("no.json")}, 3, "no.json");

@@ -84,7 +84,7 @@ TEST_CASE("model files: sample, chat, eval, verify and export take them as they 
     CHECK(std::abs(loss(model) - loss(e.run())) < 1e-5);
     CHECK(done({"chat", model, "--temperature=0"}, "the cat\n").out ==
           done({"chat", e.run(), "--temperature=0"}, "the cat\n").out);
-    CHECK(contains(done({"verify", model}).out, "every parameter is there"));
+    CHECK(contains(done({"verify", model}).out, "every parameter is present"));
     CHECK_FAILS(hewn({"eval", model}), 2, "--dataset=WHAT");
     CHECK(contains(done({"eval", model, "--dataset=" + e.text()}).out, "nats per token"));
     fs::remove(e.path("again.gguf"));
@@ -122,7 +122,7 @@ TEST_CASE("model files: training begins from them") {
     CHECK(std::abs(val_loss(more + "/checkpoints/step-000000") - val_loss(model)) < 1e-5);
     CHECK_FAILS(hewn({"train", "--init_from=" + model, "--dataset=" + e.text(), "--out_dir=" + e.path("w"),
                       "--tokenizer=word"}),
-                2, "its weights only know those tokens");
+                2, "its weights belong to those tokens");
   }
 }
 

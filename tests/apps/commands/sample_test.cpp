@@ -53,14 +53,14 @@ TEST_CASE("sample: many starts in one batch, each text as alone", "[sample]") {
   CHECK(records.find("\"sample\":1") > records.rfind("\"sample\":0"));
   const std::string run = (dir / "run").string();
   CHECK_FAILS(hewn({"sample", run, "--start=LINES:" + lines, "--beam=2"}), 2, "one prompt, not 6");
-  CHECK_FAILS(hewn({"sample", run, "--start=LINES:-"}, {.input = "\n\n"}), 2, "empty start");
+  CHECK_FAILS(hewn({"sample", run, "--start=LINES:-"}, {.input = "\n\n"}), 2, "prompt is empty");
   CHECK_FAILS(hewn({"sample", run, "--start=FILE:" + run + "/none"}), 3, "none");
 }
 
 TEST_CASE("sample: a text longer than the block says that it goes on with less", "[sample]") {
   const TempDir dir;
   REQUIRE(hewn(small_train(dir)).exit_code == 0);
-  const std::string run = (dir / "run").string(), note = "longer than the 16 tokens the model sees";
+  const std::string run = (dir / "run").string(), note = "exceeded the context of 16 tokens";
   CHECK_FAILS(hewn({"sample", run, "--start=the cat", "--max_new_tokens=20"}), 0, note);
   CHECK_FAILS(hewn({"sample", run, "--start=the cat sat on the mat", "--max_new_tokens=2"}), 0, note);
   CHECK(hewn({"sample", run, "--start=the cat", "--max_new_tokens=9"}).err == "");

@@ -49,10 +49,10 @@ TEST_CASE("shots: the answer alone, as after the prompt written out by hand", "[
     write_file(shots, line);
     return hewn({"sample", run, "--shots=" + shots, "--start=ab"});
   };
-  CHECK_FAILS(refused("\n{\"input\": \"ab\"}"), 3, "shots.jsonl:2 is no example");
-  CHECK_FAILS(refused("[1]"), 3, "shots.jsonl:1 is no example");
-  CHECK_FAILS(refused("{\"input\": 1, \"output\": 2}"), 3, "is no example");
-  CHECK_FAILS(hewn({"sample", run, question}), 2, "need an input");
+  CHECK_FAILS(refused("\n{\"input\": \"ab\"}"), 3, "shots.jsonl:2 is not an example");
+  CHECK_FAILS(refused("[1]"), 3, "shots.jsonl:1 is not an example");
+  CHECK_FAILS(refused("{\"input\": 1, \"output\": 2}"), 3, "is not an example");
+  CHECK_FAILS(hewn({"sample", run, question}), 2, "require an input");
   CHECK_FAILS(hewn({"sample", run, "--template={output}{input}", "--start=ab"}), 2, "expected {input}");
   CHECK_FAILS(hewn({"sample", run, "--shots=" + run + "/none", "--start=ab"}), 3, "none");
 }

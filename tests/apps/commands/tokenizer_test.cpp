@@ -72,7 +72,7 @@ TEST_CASE("GPT-2's vocabulary prepares and encodes text") {
   CHECK_FAILS(hewn({"train", "--init_from=resume", "--max_iters=3", "--out_dir=" + run}), 0,
               "done after step 3");
   CHECK_FAILS(hewn({"train", "--init_from=resume", "--max_iters=4", "--tokenizer=char", "--out_dir=" + run}),
-              2, "a resumed run keeps it");
+              2, "a resumed run cannot change it");
 }
 
 TEST_CASE("mistakes with tokenizers have their status") {
@@ -84,14 +84,14 @@ TEST_CASE("mistakes with tokenizers have their status") {
   const auto train = [&](const std::string& name) {
     return hewn({"tokenizer", "train", (dir / name).string(), "--out=" + file});
   };
-  CHECK_FAILS(hewn({"tokenizer", "train"}), 2, "which text?");
+  CHECK_FAILS(hewn({"tokenizer", "train"}), 2, "no text was given");
   CHECK_FAILS(train("missing.txt"), 3, "missing.txt");
   CHECK_FAILS(train("empty.txt"), 3, "no text");
   CHECK_FAILS(train("bytes.txt"), 3, "UTF-8");
   CHECK_FAILS(train("text.txt"), 0, "wrote");
-  CHECK_FAILS(train("text.txt"), 2, "exists; --force");
+  CHECK_FAILS(train("text.txt"), 2, "exists; replace it with --force");
   CHECK_FAILS(hewn({"tokenizer", "train", text, "--out=/no/such/place.json"}), 1, "/no/such/place.json");
-  CHECK_FAILS(hewn({"tokenizer", "encode", "abc"}), 2, "which tokenizer?");
+  CHECK_FAILS(hewn({"tokenizer", "encode", "abc"}), 2, "no tokenizer was given");
   CHECK_FAILS(hewn({"tokenizer", "encode", "--tokenizer=" + file, "abz"}), 3, "z");
   CHECK_FAILS(hewn({"tokenizer", "encode", "--tokenizer=" + text, "a"}), 3, "text.txt");
   write_file(dir / "encoder.json", "{}");
@@ -131,7 +131,7 @@ TEST_CASE("tokenizers are compared on one text") {
   const auto typed = hewn({"tokenizer", "compare", "byte", "--text=a\té", "--pieces=3"});
   CHECK(contains(typed.out, "\nbyte\na|\\t|\\xc3| ...\n"));
   CHECK_FALSE(contains(hewn({"tokenizer", "compare", "byte", "--text=a", "--pieces=0"}).out, "\nbyte\na"));
-  CHECK_FAILS(hewn({"tokenizer", "compare"}), 2, "which text?");
+  CHECK_FAILS(hewn({"tokenizer", "compare"}), 2, "no text was given");
   CHECK_FAILS(hewn({"tokenizer", "compare", words, "--text=three"}), 0, "");
   CHECK_FAILS(hewn({"tokenizer", "compare", (dir / "none.json").string(), text}), 3, "none.json");
   CHECK_FAILS(hewn({"tokenizer", "compare", "regex", "--text= "}), 3, "no token occurs");

@@ -75,7 +75,7 @@ TEST_CASE("a profile changes nothing but tells where the time went") {
   const std::string weights = "run/checkpoints/step-000020/model.safetensors";
   CHECK(read_file(dir / weights) == read_file(other / weights));
   const TempDir third;
-  CHECK_FAILS(hewn(small_train(third, {"--profile", "--max_iters=2"})), 0, "train more than two");
+  CHECK_FAILS(hewn(small_train(third, {"--profile", "--max_iters=2"})), 0, "run at least three");
 }
 
 TEST_CASE("the saved configuration trains the same again") {
@@ -110,7 +110,7 @@ TEST_CASE("a run is resumed with its own configuration") {
   CHECK_FAILS(hewn(small_resume(dir, {"--n_layer=2"})), 2, "n_layer = 2, but the run in");
   CHECK_FAILS(hewn(small_resume(dir, {"--seed=1"})), 2, "seed = 1, but the run in");
   CHECK_FAILS(hewn(small_resume(dir, {"--tokenizer=word"})), 2, "tokenizer = word, but the run in");
-  CHECK_FAILS(hewn(small_resume(dir)), 0, "max_iters = 30 is reached already");
+  CHECK_FAILS(hewn(small_resume(dir)), 0, "max_iters = 30 is already reached");
   CHECK_FALSE(contains(read_file(dir / "run/config.toml"), "init_from"));
   write_file(dir / "text.txt",
              "something else entirely, and long enough to be split into windows of sixteen tokens\n");
@@ -155,7 +155,7 @@ TEST_CASE("a run begun from another has its model, and the message names the key
   CHECK_FAILS(from("next", {"--n_kv_head=4"}), 2, "--n_kv_head: n_kv_head = 4, but");
   CHECK_FAILS(from("older", {}), 0, "done after step 1");
   CHECK(contains(hewn({"info", (dir / "older").string()}).out, "n_kv_head  2\n"));
-  CHECK_FAILS(hewn(small_resume(dir, {"--norm_eps=0.1"})), 2, "a resumed run keeps it");
+  CHECK_FAILS(hewn(small_resume(dir, {"--norm_eps=0.1"})), 2, "a resumed run cannot change it");
 }
 
 TEST_CASE("a published model's name is no run, and the message says what to do") {
@@ -234,7 +234,7 @@ TEST_CASE("what cannot be trained on has status 3 and leaves nothing behind") {
   CHECK_FAILS(with("tales", {"--device=gpu"}), 2, "device = 'gpu' is not one of cpu");
   if (!why_no_cuda().empty())
     CHECK_FAILS(with("tales", {"--device=cuda"}), 1, "device cuda is not usable: " + why_no_cuda() + "\n");
-  CHECK_FAILS(hewn({"train", "book.txt"}), 2, "for a text write --dataset=FILE");
+  CHECK_FAILS(hewn({"train", "book.txt"}), 2, "give a text as --dataset=FILE");
   CHECK_FALSE(fs::exists(run));
   write_file(dir / "file", "");
   CHECK_FAILS(hewn(small_train(dir, {"--out_dir=" + (dir / "file").string()})), 2, "");
@@ -247,7 +247,7 @@ TEST_CASE("what does not fit in memory has status 4 before it is tried") {
   CHECK_FAILS(hewn(small_train(dir, {"--n_embd=65536", "--n_layer=500"})), 4, "are free; no batch_size fits");
   CHECK_FAILS(hewn(small_train(dir, {"--batch_size=1000000"})), 4, "batch_size up to ");
   CHECK_FAILS(hewn(small_train(dir, {"--batch_size=1000000", "--gradient_accumulation_steps=1000000"})), 4,
-              "the tokens of one step alone");
+              "the tokens of one step");
   CHECK_FAILS(hewn({"bench", "train", "--vocab_size=1000", "--n_embd=65536", "--n_layer=500"}), 4,
               "are free");
   CHECK_FALSE(fs::exists(dir / "run"));
@@ -269,7 +269,7 @@ TEST_CASE("a damaged run is named, with the older checkpoint") {
   write_file(file, bytes);
   const auto verified = hewn({"verify", (dir / "run").string()});
   CHECK(verified.exit_code == 5);
-  CHECK(contains(verified.out, "step-000010: whole"));
+  CHECK(contains(verified.out, "step-000010: intact"));
   CHECK(contains(verified.out, "model.safetensors"));
   CHECK_FAILS(hewn({"sample", (dir / "run").string()}), 3, "step-000010");
   CHECK_FAILS(hewn(small_resume(dir)), 3, "step-000010");
@@ -281,17 +281,17 @@ TEST_CASE("prompts and runs that make no sense are refused") {
   const TempDir dir;
   CHECK(hewn(small_train(dir)).exit_code == 0);
   const std::string run = (dir / "run").string();
-  CHECK_FAILS(hewn({"sample"}, {.directory = "/"}), 2, "which run?");
-  CHECK_FAILS(hewn({"chat"}, {.directory = "/"}), 2, "which run? `hewn chat RUN`");
+  CHECK_FAILS(hewn({"sample"}, {.directory = "/"}), 2, "no run was given");
+  CHECK_FAILS(hewn({"chat"}, {.directory = "/"}), 2, "no run was given: `hewn chat RUN`");
   CHECK_FAILS(hewn({"sample", (dir / "none").string()}), 3, "none");
   CHECK_FAILS(hewn({"eval", dir.path().string()}), 3, dir.path().string());
   CHECK_FAILS(hewn({"sample", run, "--start=Ж"}), 3, "Ж");
-  CHECK_FAILS(hewn({"sample", run, "--start="}), 2, "empty start");
+  CHECK_FAILS(hewn({"sample", run, "--start="}), 2, "prompt is empty");
   CHECK_FAILS(hewn({"sample", run, "--temperature=-1"}), 2, "out of range");
   CHECK_FAILS(hewn({"sample", run, "--top_p=1.5"}), 2, "out of range");
   CHECK_FAILS(hewn({"sample", run, "--stop=a||b"}), 2, "stop string is empty");
-  CHECK_FAILS(hewn({"sample", run, "--beam=2", "--num_samples=3"}), 2, "more than beam = 2");
-  CHECK_FAILS(hewn({"sample", run, "--beam=2", "--top_k=3"}), 2, "nothing is drawn");
+  CHECK_FAILS(hewn({"sample", run, "--beam=2", "--num_samples=3"}), 2, "exceeds beam = 2");
+  CHECK_FAILS(hewn({"sample", run, "--beam=2", "--top_k=3"}), 2, "does not apply to beam search");
   CHECK_FAILS(hewn({"sample", run, "--json", "--show_probs"}), 2, "give one of them");
   write_file(dir / "run/tokenizer.json", "{}");
   CHECK_FAILS(hewn({"sample", run}), 3, "tokenizer.json");
@@ -307,11 +307,11 @@ TEST_CASE("resuming and thread counts are verified on the spot") {
   threads.push_back("--threads=1,2,3");
   const auto a = hewn(resume), b = hewn(threads);
   CHECK(a.exit_code == 0);
-  CHECK(contains(a.out, "3 + 3 steps and 6 in one go: same bits"));
+  CHECK(contains(a.out, "3 + 3 steps and 6 without a stop: same bits"));
   CHECK(b.exit_code == 0);
   CHECK(contains(b.out, "3 threads and 1: same bits"));
-  CHECK_FAILS(hewn({"verify"}, {.directory = "/"}), 2, "which run?");
-  CHECK_FAILS(hewn({"verify", "--threads=1,x"}), 2, "'x' is not a number of threads");
+  CHECK_FAILS(hewn({"verify"}, {.directory = "/"}), 2, "no run was given");
+  CHECK_FAILS(hewn({"verify", "--threads=1,x"}), 2, "'x' is not a thread count");
 }
 
 }  // namespace hewn::test

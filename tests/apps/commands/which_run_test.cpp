@@ -31,11 +31,12 @@ TEST_CASE("commands that read a run find it where train puts it") {
     if (!machine) {
       CHECK(with({}, {.env = {{"HEWN_OUT_DIR", run}}, .directory = empty.path().string()}).exit_code == 0);
       CHECK_FAILS(with({}, elsewhere), 2,
-                  "which run? `hewn " + call[0] +
-                      " RUN`, a run's directory, one of its checkpoints, or a model's file; there is "
-                      "none in ./out, where `hewn train` makes one");
+                  "no run was given: `hewn " + call[0] +
+                      " RUN`, a run's directory, one of its checkpoints, or a model file; ./out, where `hewn "
+                      "train` writes by default, is not a run");
     }
-    CHECK_FAILS(with({run, "--out_dir=" + run}, elsewhere), 2, "two runs, " + run + " and --out_dir=" + run);
+    CHECK_FAILS(with({run, "--out_dir=" + run}, elsewhere), 2,
+                "two runs were given, " + run + " and --out_dir=" + run);
   }
 }
 
