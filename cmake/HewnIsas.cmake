@@ -24,7 +24,7 @@ set(hewn_isa_bytes_amx 64)
 # program's own check.
 function(hewn_native_isas result)
   if(CMAKE_CROSSCOMPILING)
-    message(FATAL_ERROR "HEWN_ISAS=native is for the machine that builds; name some of ${hewn_all_isas_text}")
+    message(FATAL_ERROR "HEWN_ISAS=native cannot be used when cross-compiling; give some of ${hewn_all_isas_text}")
   endif()
   if(NOT HEWN_NATIVE_ISAS)
     try_run(status compiled
@@ -62,7 +62,7 @@ else()
   endif()
   list(GET hewn_isas 0 narrowest)
   if(narrowest MATCHES "avx512bf16|amx")  # only some kernels have code for these
-    message(FATAL_ERROR "HEWN_ISAS=${HEWN_ISAS}: ${narrowest} only adds to avx512; name that, too")
+    message(FATAL_ERROR "HEWN_ISAS=${HEWN_ISAS}: ${narrowest} requires avx512; add it to the list")
   endif()
 endif()
 list(JOIN hewn_isas ", " text)

@@ -180,7 +180,7 @@ def main():
     names = sys.argv[1:] or list(BLOCKS)
     for name in names:
         if name not in BLOCKS:
-            sys.exit(f"figures.py: there is no block {name}; there are {', '.join(BLOCKS)}")
+            sys.exit(f"figures.py: unknown block {name}; expected one of {', '.join(BLOCKS)}")
     for name in names:
         print(name, file=sys.stderr)
         text = BLOCKS[name]()
@@ -192,7 +192,7 @@ def main():
                 path.write_text(page)
             written += found
         if written != 1:
-            sys.exit(f"figures.py: the pages must have markers for {name} once, not {written} times")
+            sys.exit(f"figures.py: expected markers for {name} once in the pages, found them {written} times")
 
 
 if __name__ == "__main__":

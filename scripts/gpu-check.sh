@@ -57,11 +57,11 @@ attempt() {
 record() {
   local last
   if [ "$verdict" = "NOT RUN" ]; then
-    leave_out "$1" "the $minutes minutes are over"
+    leave_out "$1" "the time limit of $minutes minutes is reached"
     return
   fi
   last=$(grep -v '^ *$' "$log" | tail -n 1 | cut -c 1-160)
-  [ "${last:0:1}" = "|" ] && last="its table is below"
+  [ "${last:0:1}" = "|" ] && last="table below"
   note "$1" "$verdict" "$took" "${last//|//}"
   [ "$verdict" != passed ] || return
   failed=$((failed + 1))
@@ -170,7 +170,7 @@ find_program() {
   for place in "$dir" "$dir/apps" "$dir/tests"; do
     [ -x "$place/$1" ] && { echo "$place/$1"; return; }
   done
-  echo "gpu-check.sh: there is no program $1 in $dir" >&2
+  echo "gpu-check.sh: no program $1 in $dir" >&2
   return 1
 }
 
@@ -197,7 +197,7 @@ else
   if ! { cmake --preset cuda -B "$dir" "${options[@]}" &&
          cmake --build "$dir" -j "$(nproc)" --target hewn test_gpu test_train; } >"$logs/build.log" 2>&1; then
     tail -n 40 "$logs/build.log"
-    echo "gpu-check.sh: it does not build; all of it is in $logs/build.log" >&2
+    echo "gpu-check.sh: the build failed; its whole output is in $logs/build.log" >&2
     exit 1
   fi
 fi
@@ -206,7 +206,7 @@ SECONDS=0
 export HEWN_TEST_DEVICE=$device
 python=${HEWN_PYTHON:-python3}
 torch=$("$python" -c 'import torch; print(torch.__version__)' 2>/dev/null) || torch=
-gpu=$("$hewn" --version | grep -i '^ *cuda') || gpu="no line about CUDA in hewn --version"
+gpu=$("$hewn" --version | grep -i '^ *cuda') || gpu="hewn --version has no line about CUDA"
 
 compare=()
 if [ $device = cuda ]; then
@@ -238,7 +238,7 @@ config() {
 part 60 "device" "$hewn" train --dataset=tales "${model[@]}" --device=$device --max_iters=1 --eval_iters=1 --out_dir="$work/first"
 if [ $failed = 0 ]; then
   tests 100 "every rung against its reference, twice the same bits" "$test_gpu" "every GPU rung*" ""
-  tests 60 "large tiles, pieces, rows, attention's error, steps, the device" "$test_gpu" '~"every GPU rung*"' '~"large tiles*"'
+  tests 60 "large tiles, pieces, rows, attention error, steps, the device" "$test_gpu" '~"every GPU rung*"' '~"large tiles*"'
   tests 75 "training, gradients, determinism, graphs, checkpoints, texts, plan" "$test_train" "[gpu]" "*checkpoints move*"
   part 40 "the same losses on CPU and GPU" "$hewn" verify --dataset=tales "${model[@]}" --devices=cpu,$device --max_iters=$steps
 
@@ -274,16 +274,16 @@ if [ $failed = 0 ]; then
     export HEWN_CUDNN
     kernels 20 "softmax beside cuDNN" --op=softmax --shape=$rows --compare=cudnn
   else
-    leave_out "softmax beside cuDNN" "no GPU, or no cuDNN; HEWN_CUDNN names its file"
+    leave_out "softmax beside cuDNN" "no GPU, or no cuDNN; give its file as HEWN_CUDNN"
   fi
   kernels 20 "layernorm" --op=layernorm --shape=$rows --ladder
   bound+=("$log")
   config "$work/gpt2.toml" 2
-  kernels 30 "what a step of GPT-2 with 2 layers calls beside products and attention" --shapes-from="$work/gpt2.toml" -r3 \
+  kernels 30 "the other kernels in a step of GPT-2 with 2 layers" --shapes-from="$work/gpt2.toml" -r3 \
     --op=layernorm,activation,cross_entropy,embedding,copy,reduce,global_norm,optimizer
   bound+=("$log")
   config "$work/llama.toml" 1 'norm = "rmsnorm"' 'pos = "rope"' 'act = "swiglu"' 'bias = false' 'dropout = 0.1'
-  kernels 30 "what a step like Llama's calls, with dropout" --shapes-from="$work/llama.toml" -r3 \
+  kernels 30 "kernels in a step of a Llama-like model, with dropout" --shapes-from="$work/llama.toml" -r3 \
     --op=rmsnorm,activation,rotary,dropout
   bound+=("$log")
   for log in "${bound[@]}"; do [ -e "$log" ] && echo "$log"; done >"$work/bound"
@@ -306,7 +306,7 @@ if [ $failed = 0 ]; then
   fi
   part 40 "GPT-2 124M, f32, at most 8 x 1024 tokens a step" "$hewn" bench train "${gpt2[@]}" \
     --batch_size=$((batch < 8 ? batch : 8)) --device=$device -r3
-  part 30 "GPT-2 124M writes, a token at a time" "$hewn" bench sample "${gpt2[@]}" --max_new_tokens=$((steps * 2)) --dtype=bf16 \
+  part 30 "GPT-2 124M generates, a token at a time" "$hewn" bench sample "${gpt2[@]}" --max_new_tokens=$((steps * 2)) --dtype=bf16 \
     --device=$device -r3
   theirs=''
   if [ -n "$torch" ]; then
@@ -320,24 +320,24 @@ if [ $failed = 0 ]; then
     done
     table_of 40 "PyTorch $torch" "$python" scripts/peers/torch_kernels.py --device=$torch_device
   else
-    leave_out "PyTorch" "$python has no torch; HEWN_PYTHON names another"
+    leave_out "PyTorch" "$python has no torch; give another interpreter as HEWN_PYTHON"
   fi
   ratio=$(awk -v ours="$ours" -v theirs="$theirs" 'BEGIN { if (ours && theirs) printf "%.2f", theirs / ours }')
   figure "GPT-2 124M, $batch x 1024 tokens a step" "0.7 × PyTorch under torch.compile" 0.7 "${ratio:+$ratio ×}" "$ratio"
   [ -n "$speeds" ] && tables+="**A step of GPT-2 124M, bf16, $batch x 1024 tokens**"$'\n\n'"| | ms | tokens/s | MFU |"$'\n'"|---|---|---|---|"$'\n'"$speeds"$'\n'
-  [ ${#compare[@]} -gt 0 ] || leave_out "cuBLAS" "not found, or no GPU; HEWN_CUBLAS names its file"
+  [ ${#compare[@]} -gt 0 ] || leave_out "cuBLAS" "not found, or no GPU; give its file as HEWN_CUBLAS"
 fi
 
-echo "### $(date -u +%Y-%m-%d), $(git rev-parse --short HEAD 2>/dev/null || echo 'no commit known')"
+echo "### $(date -u +%Y-%m-%d), $(git rev-parse --short HEAD 2>/dev/null || echo 'unknown commit')"
 echo
 if [ $device = cuda ]; then
   driver=$(nvidia-smi --query-gpu=driver_version --format=csv,noheader 2>/dev/null | head -n 1)
   echo "${gpu#"${gpu%%[![:space:]]*}"}; driver ${driver:-unknown}"
 else
-  echo "A trial of the script on the emulated GPU, with other sizes: nothing has run on a GPU, and no time means anything."
+  echo "A trial of the script on the emulated GPU, with other sizes: nothing ran on a GPU, and the times are meaningless."
 fi
 echo
-[ -n "$figures" ] && printf '| figure | wanted | found | |\n|---|---|---|---|\n%s\n' "$figures"
+[ -n "$figures" ] && printf '| figure | target | found | |\n|---|---|---|---|\n%s\n' "$figures"
 echo "| part | | time | last line |"
 echo "|---|---|---|---|"
 printf '%s\n%s' "$table" "$tables"

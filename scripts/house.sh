@@ -25,21 +25,21 @@ judge() {
   printf '%-44s %5s of %s%s\n' "$1" "$2" "$3" "$note"
 }
 
-echo "files per folder (the largest, and all over the limit)"
+echo "files per folder (the largest, and all that exceed the limit)"
 while read -r count folder; do
   limit=25
   case "$folder" in kernels | kernels/*) limit=20 ;; esac
   if [ "$count" -gt $((limit * 3 / 4)) ]; then judge "  $folder" "$count" $limit; fi
 done < <(files | sed 's|/[^/]*$||; t; s|.*|.|' | sort | uniq -c | sort -k1,1nr -k2)
 
-echo "lines per source file (the longest, and all over the limit)"
+echo "lines per source file (the longest, and all that exceed the limit)"
 rank=0
 while read -r count file; do
   rank=$((rank + 1))
   if [ $rank -le 3 ] || [ "$count" -gt 500 ]; then judge "  $file" "$count" 500; fi
 done < <(files | grep -E '\.(h|cpp|cu|cuh|sh|py|cmake)$' | tr '\n' '\0' | xargs -0 wc -l | grep -v ' total$' | sort -k1,1nr)
 
-echo "places to touch for something new (scripts/try-patches.sh holds the patches to them)"
+echo "places to touch for an addition (scripts/try-patches.sh checks the patches)"
 for patch in tests/house/*.patch; do
   [ -e "$patch" ] || continue
   limit=2

@@ -20,14 +20,14 @@ done
 [ ${#missing[@]} -gt 0 ] || exit 0
 
 if ! command -v apt-get >/dev/null; then
-  echo "This is not Debian: please install what these Debian packages hold, if it is missing: ${missing[*]}" >&2
+  echo "This is not Debian; install the equivalents of these Debian packages: ${missing[*]}" >&2
   exit 0 # cmake will report missing packages
 fi
 as_root=()
 if [ "$(id -u)" != 0 ]; then
   as_root=(sudo)
   if ! command -v sudo >/dev/null; then
-    echo "Some packages are missing. Please run as root: apt-get install ${missing[*]}" >&2
+    echo "Packages are missing; run as root: apt-get install ${missing[*]}" >&2
     exit 1
   fi
 fi
@@ -38,6 +38,6 @@ trap 'rm -f "$log"' EXIT
 apt() { "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 "$@"; }
 if ! { apt update && apt install -y --no-install-recommends "${missing[@]}"; } >"$log" 2>&1; then
   cat "$log" >&2
-  echo "The packages could not be installed (see above): ${missing[*]}" >&2
+  echo "These packages could not be installed (see above): ${missing[*]}" >&2
   exit 1
 fi

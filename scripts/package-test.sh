@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 [ $# = 0 ] || { echo "usage: scripts/package-test.sh" >&2; exit 2; }
 
 if [ "$(id -u)" != 0 ] || ! command -v dpkg-query >/dev/null || ! chroot / true 2>/dev/null; then
-  echo "skipped: packages are tried only as root on Debian"
+  echo "skipped: packages can be tested only as root on Debian"
   exit 0
 fi
 scripts/package.sh

@@ -27,7 +27,7 @@ if ! { cmake --preset release -B build-package -G Ninja "${options[@]}" && cmake
    ! (cd build-package && rm -f hewn[-_]*.{deb,tar.gz} &&
       cpack -D "CPACK_DEBIAN_PACKAGE_DEPENDS=libc6 (>= $(needs_libc apps/hewn))") >>"$log" 2>&1; then
   tail -n 30 "$log" >&2
-  echo "package.sh: no package was made; all output is in $log" >&2
+  echo "package.sh: no package was built; the whole output is in $log" >&2
   exit 1
 fi
 ls build-package/hewn[-_]*.{deb,tar.gz}

@@ -8,7 +8,7 @@ set -euo pipefail
 case "${1:-}" in -*) echo "usage: scripts/quickstart.sh [FILE]" >&2; exit 2 ;; esac
 text=
 if [ $# -gt 0 ]; then
-  if [ ! -f "$1" ]; then echo "quickstart.sh: there is no file $1" >&2; exit 2; fi
+  if [ ! -f "$1" ]; then echo "quickstart.sh: $1: no such file" >&2; exit 2; fi
   text=$(realpath "$1")
 fi
 cd "$(dirname "$0")/.."
@@ -46,7 +46,7 @@ else
 fi
 if ! "${configure[@]}" >"$log" 2>&1 || ! build "$log"; then
   tail -n 30 "$log" >&2
-  echo "quickstart.sh: the build failed; all of its output is in $log" >&2
+  echo "quickstart.sh: the build failed; its whole output is in $log" >&2
   exit 1
 fi
 hewn=build/apps/hewn
@@ -71,7 +71,7 @@ show() {
   fi
 }
 
-say "2. Before training it knows nothing:"
+say "2. Samples of the untrained model:"
 untrained=$(mktemp -d)
 trap 'rm -rf "$untrained"' EXIT
 "$hewn" train "$config" "${data[@]}" --max_iters=0 --decay_lr=false --out_dir="$untrained/run" --quiet
@@ -80,12 +80,12 @@ show "$untrained/run"
 say "3. Training (under two minutes):"
 "$hewn" train "$config" "${data[@]}" --out_dir="$run" --force
 
-say "4. After training it writes:"
+say "4. Samples of the trained model:"
 show "$run"
 
-say "5. How good is that?"
+say "5. Evaluation:"
 "$hewn" eval "$run"
-[ -n "$text" ] || echo "(the floor is what a model that knew the tales' grammar itself would reach)"
+[ -n "$text" ] || echo "(the floor is the loss of a model that knows the exact grammar of the tales)"
 
 if [ -n "$text" ]; then
   longer="$config --dataset=$(printf %q "$text") --n_layer=4 --n_embd=128 --learning_rate=2e-3 --out_dir=out/larger"
@@ -93,17 +93,17 @@ if [ -n "$text" ]; then
 else
   longer=configs/tales.toml
   other="  scripts/quickstart.sh FILE
-      the same with a text of your own
+      the same with your own text
 "
 fi
 say "What to try next:"
 cat <<EOF
 $other  $hewn sample $run --start='YOUR WORDS' --temperature=0.5
-      write on from your words
+      continue your words
   $hewn train $longer
       a larger model, about ten minutes
   $hewn plan $config --n_embd=768 --n_layer=12
-      what a large one would need, before it is built
+      what a large model would need
   $hewn --help
-      everything else; docs/start-here.md shows how it works
+      all commands; docs/start-here.md explains how it works
 EOF

@@ -13,7 +13,7 @@ options=()
 command -v ccache >/dev/null && options+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
 if ! { cmake --preset arm -G Ninja "${options[@]}" && cmake --build --preset arm -j "$(nproc)"; } >"$log" 2>&1; then
   tail -n 60 "$log"
-  echo "the build for aarch64 failed" >&2
+  echo "test-arm.sh: the build for aarch64 failed" >&2
   exit 1
 fi
 exec ctest --test-dir build-arm -j "$(nproc)" --output-on-failure -E "^(arch|docs)$"

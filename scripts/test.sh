@@ -167,7 +167,7 @@ without_targets() {
   list=$("$cuobjdump" --list-elf "$program" && "$cuobjdump" --list-ptx "$program") || { echo "cuobjdump fails"; return; }
   for target in "$@"; do
     there=$(echo "$list" | grep -c "\.$target\$")
-    [ "$there" -ge "$files" ] || echo "$there of $files files are compiled to $target"
+    [ "$there" -ge "$files" ] || echo "$there of $files files are compiled for $target"
   done
 }
 
@@ -180,7 +180,7 @@ compile_cuda() {
   local log=$work/cuda.log start=$SECONDS count bad architectures=$1
   shift
   if ! command -v nvcc >/dev/null && [ ! -x /usr/local/cuda/bin/nvcc ]; then
-    echo "skipped: CUDA is not compiled (no nvcc here)"
+    echo "skipped: CUDA is not compiled (no nvcc)"
     skipped=$((skipped + 1))
     return 0
   fi
@@ -217,11 +217,11 @@ compile_cuda() {
     bad=$(without_targets build-cuda/apps/hewn "$count" "$@")
     if [ -n "$bad" ]; then
       echo "$bad"
-      fail "CUDA has not been compiled for every GPU"
+      fail "CUDA is not compiled for every GPU"
       return
     fi
   else
-    echo "skipped: for which GPUs there is code is not read from the program (no cuobjdump here)"
+    echo "skipped: the GPUs that the program has code for are not checked (no cuobjdump)"
     skipped=$((skipped + 1))
   fi
   echo "== CUDA: $count files compiled for $*, in $((SECONDS - start)) s"
@@ -237,7 +237,7 @@ part_gpu-script() {
     fail "scripts/gpu-check.sh --dry"
     return
   fi
-  echo "== scripts/gpu-check.sh --dry: went through in $((SECONDS - start)) s"
+  echo "== scripts/gpu-check.sh --dry: completed in $((SECONDS - start)) s"
   passed=$((passed + 1))
 }
 

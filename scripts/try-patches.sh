@@ -12,7 +12,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 
 for argument; do
-  [ -f "$argument" ] || { echo "usage: scripts/try-patches.sh [PATCH...]; there is no file $argument" >&2; exit 2; }
+  [ -f "$argument" ] || { echo "usage: scripts/try-patches.sh [PATCH...]; no such file: $argument" >&2; exit 2; }
 done
 patches=("$@")
 [ ${#patches[@]} -gt 0 ] || patches=(tests/house/*.patch)
@@ -56,12 +56,12 @@ why_not() {
   fi
   (cd "$copy" && git apply "$patch") >"$log" 2>&1 || { echo "does not apply"; return; }
   count=$(places)
-  [ "$count" -le "$allowed" ] || { echo "changes $count places, not $allowed"; return; }
+  [ "$count" -le "$allowed" ] || { echo "changes $count places; expected at most $allowed"; return; }
   # shellcheck disable=SC2086
   if (cd "$copy" && cmake --build build -j "$(nproc)" --target $targets) >"$log" 2>&1; then
     [ -z "$refused" ] || { echo "builds, though it should not"; return; }
   elif [ -n "$refused" ]; then
-    grep -qF "$refused" "$log" || echo "does not build, but not because: $refused"
+    grep -qF "$refused" "$log" || echo "fails to build, but without the message: $refused"
     return
   else
     echo "does not build"
@@ -78,7 +78,7 @@ for patch in "${patches[@]}"; do
   reason=$(why_not)
   if [ -z "$reason" ]; then
     passed=$((passed + 1))
-    echo "$(basename "$patch"): as promised, in $(header places) places ($((SECONDS - start)) s)"
+    echo "$(basename "$patch"): passes, with $(header places) places ($((SECONDS - start)) s)"
   else
     failed=$((failed + 1))
     grep -nE 'error|FAILED' "$log" | head -n 10

@@ -160,7 +160,7 @@ class LlamaCpp:
         lib.llama_backend_init()
         self.model = lib.llama_model_load_from_file(str(path).encode(), lib.llama_model_default_params())
         if not self.model:
-            raise SystemExit("llama.cpp does not open " + str(path))
+            raise SystemExit("llama.cpp cannot open " + str(path))
         parameters = lib.llama_context_default_params()
         fields = ctypes.cast(parameters.bytes, ctypes.POINTER(ctypes.c_int32))
         fields[0] = length  # n_ctx

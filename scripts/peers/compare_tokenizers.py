@@ -105,7 +105,7 @@ def compare_encoding(args):
                     seconds, theirs = timed(way)
                     best[name] = min(best[name], seconds)
                     if theirs != ids:
-                        sys.exit(f"{name} makes other ids than Hewn")
+                        sys.exit(f"{name} produces other ids than Hewn")
     print(f"Encoding {size:.1f} MB with GPT-2's vocabulary on one thread, {len(ids)} tokens, the same ids; "
           f"best of {args.rounds}:")
     for name, seconds in best.items():

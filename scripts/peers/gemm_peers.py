@@ -44,15 +44,15 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("shapes", nargs="*", help="MxNxK")
     parser.add_argument("--threads", default="1,2")
-    parser.add_argument("--repeat", type=int, help="of each; without it 30, and down to 6 where products are large")
+    parser.add_argument("--repeat", type=int, help="repetitions; default: 30, down to 6 for large products")
     parser.add_argument("--dtype", default="f32", choices=["f32", "bf16"])
-    parser.add_argument("--peers", default=",".join(PEERS), help="which to look for")
+    parser.add_argument("--peers", default=",".join(PEERS), help="libraries to compare")
     parser.add_argument("--hewn", default=str(ROOT / "build/apps/hewn"))
     args = parser.parse_args()
 
     peers = [p for p in args.peers.split(",") if bench(args.hewn, "4x4x4", 1, 1, [p], args.dtype) is not None]
     if not peers:
-        sys.exit("gemm_peers.py: none of the libraries is there; run scripts/peers/setup.sh")
+        sys.exit("gemm_peers.py: none of the libraries was found; run scripts/peers/setup.sh")
     columns = [name for p in peers
                for name in ([p, "onednn.sgemm"] if p == "onednn" and args.dtype == "f32" else [p])]
     print("| M x N x K | threads | hewn GFLOP/s | " + " | ".join(columns) + " | hewn / best |")

@@ -9,7 +9,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 dir=${1:-build/peers}
 if ! command -v python3 >/dev/null; then
-  echo "python3 (with its venv module) is needed for this: apt-get install python3-venv" >&2
+  echo "python3 with its venv module is required: apt-get install python3-venv" >&2
   exit 1
 fi
 [ -x "$dir/bin/python" ] || python3 -m venv "$dir"

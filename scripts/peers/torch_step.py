@@ -83,8 +83,8 @@ def main():
     args.add_argument("--dtype", choices=["f32", "bf16"], default="f32")
     args.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     args.add_argument("--threads", type=int, default=2)
-    args.add_argument("--batch", type=int, help="rows, instead of the config's")
-    args.add_argument("--seconds", type=float, default=10, help="how long to measure after warming up")
+    args.add_argument("--batch", type=int, help="batch size, instead of the config's")
+    args.add_argument("--seconds", type=float, default=10, help="seconds to measure after the warm-up")
     args = args.parse_args()
 
     torch.manual_seed(1)
