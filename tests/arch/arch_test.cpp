@@ -37,12 +37,12 @@ TEST_CASE("includes follow the arrow", "[arch]") {
   CHECK(joined(foreign_includes(this_house())) == "");
 }
 
-TEST_CASE("files are short, finished and at home anywhere", "[arch]") {
+TEST_CASE("files are short, finished and free of local paths", "[arch]") {
   CHECK(joined(too_long(this_house(), 500)) == "");
   CHECK(joined(unwanted_words(this_house())) == "");
 }
 
-TEST_CASE("the rules see what they forbid", "[arch]") {
+TEST_CASE("the rules detect violations", "[arch]") {
   const auto core = file("core/a.h", {"#pragma once", "#include <vector>"});
   const auto up = file("core/b.h", {"# include \"model/m.h\""});
   const auto model = file("model/m.h", {"#include \"core/a.h\"  // down is fine", "#include \"model/m.h\""});
@@ -103,7 +103,7 @@ TEST_CASE("the patches of tests/house apply", "[arch]") {
 }
 
 // Builds compile a folder's files as one, where a file may lean on what its neighbours include.
-TEST_CASE("files compile alone", "[arch]") {
+TEST_CASE("source files compile alone", "[arch]") {
   std::vector<std::string> files;
   for (const auto& f : this_house()) {
     const bool own_settings =

@@ -60,7 +60,7 @@ std::string printer(const TempDir& dir, const std::string& name, const std::stri
 }  // namespace
 
 #if defined(__x86_64__)
-TEST_CASE("a build refuses instruction sets that it has no code for") {
+TEST_CASE("a build refuses instruction sets without compiled code") {
   const TempDir dir;
   const std::string narrow = program_with(dir, "sse2");
   CHECK(run_program({narrow}, {.env = {{"HEWN_ISA", ""}}}).out == "sse2 of sse2\n");
@@ -72,7 +72,7 @@ TEST_CASE("a build refuses instruction sets that it has no code for") {
                  "HEWN_ISA=avx2 is not in this build, which has code for sse2; configure it with"));
 }
 
-TEST_CASE("a build whose vector code the processor cannot run says so") {
+TEST_CASE("a build whose vector code the processor cannot run reports it") {
   if (supported(hewn::Isa::amx)) return skip("this processor runs all instruction sets");
   const TempDir dir;
   const auto foreign = program_with(dir, "amx");
@@ -99,7 +99,7 @@ TEST_CASE("CMake reads HEWN_ISAS") {
 #endif
 }
 
-TEST_CASE("CMake compiles GPU code for the GPU that is there, and for none unasked") {
+TEST_CASE("CMake compiles GPU code only for the GPU that is present, unless asked for all") {
   const TempDir dir;
   const std::string nvcc =
       "-DCMAKE_CUDA_COMPILER=" + printer(dir, "nvcc", "compute_80 compute_89 compute_90 compute_100");

@@ -24,7 +24,7 @@ ProcessResult counted(const std::string& folder, int files, int lines, int place
 
 }  // namespace
 
-TEST_CASE("the house is counted, and its limits hold") {
+TEST_CASE("scripts/house.sh counts files, lines and places, and its limits hold") {
   CHECK(counted("core", 25, 500, 2).exit_code == 0);
   CHECK(counted("kernels/matmul/cpu", 20, 1, 2).exit_code == 0);
   CHECK(counted("core", 26, 1, 2).exit_code == 1);

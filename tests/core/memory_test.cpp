@@ -39,7 +39,7 @@ class SmallDevice final : public Device {
 
 }  // namespace
 
-TEST_CASE("a pool gives back what it has cached before it says that memory is out", "[pool]") {
+TEST_CASE("a pool releases its cache before it reports that memory is exhausted", "[pool]") {
   SmallDevice device;
   Pool& pool = device.pool();
   void* const kept = pool.allocate(10 << 10);
@@ -60,7 +60,7 @@ TEST_CASE("a pool gives back what it has cached before it says that memory is ou
   pool.release(kept);
 }
 
-TEST_CASE("the same work takes the same bytes, whatever blocks the cache holds", "[pool]") {
+TEST_CASE("the same work takes the same bytes, whatever is cached", "[pool]") {
   const auto peak_after = [](const std::vector<size_t>& cached) {
     SmallDevice device;
     Pool& pool = device.pool();

@@ -91,7 +91,7 @@ TEST_CASE("tape: nothing is recorded without a tape, under NoGrad, or for consta
   CHECK(tape.size() == 0);
 }
 
-TEST_CASE("tape: a saved tensor changed in place is caught and named") {
+TEST_CASE("tape: a saved tensor changed in place is detected") {
   Tensor x = scalar_leaf(2);
   Tape tape;
   const Tensor y = square(x);
@@ -158,7 +158,7 @@ TEST_CASE("tape: nodes know their scope, op and saved fields") {
   CHECK(node.saved()[0].value->peek().item() == 3);
 }
 
-TEST_CASE("tape: backward from elsewhere is refused") {
+TEST_CASE("tape: backward from a tensor of another tape is refused") {
   Tensor x = scalar_leaf(3);
   Tensor y;
   {

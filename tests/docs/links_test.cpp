@@ -77,7 +77,7 @@ std::vector<std::string> missing_files(const Page& p) {
 
 }  // namespace
 
-TEST_CASE("docs: links and files that pages name exist") {
+TEST_CASE("docs: links and files named in pages exist") {
   REQUIRE(pages().size() >= 6);
   for (const std::string& path : pages()) {
     INFO(path);
@@ -86,7 +86,7 @@ TEST_CASE("docs: links and files that pages name exist") {
   }
 }
 
-TEST_CASE("docs: the checks see what they look for") {
+TEST_CASE("docs: the checks detect violations") {
   const Page wrong =
       page("docs/x.md",
            "# A heading: here\n[a](gone.md) [b](architecture.md) [c](#a-heading-here) [d](#no)\n"
@@ -117,7 +117,7 @@ TEST_CASE("docs: kernels.md lists the rungs of every operation, and no others") 
   CHECK(matches(table[0], "(\\|.*\\|)\n") == rows);
 }
 
-TEST_CASE("docs: README.md shows the example as it is") {
+TEST_CASE("docs: README.md quotes the example") {
   const std::string example = read_file(source_dir() / "apps/examples/train_gpt.cpp");
   CHECK(page("README.md").blocks.find(example) != std::string::npos);
 }

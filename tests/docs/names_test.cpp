@@ -175,7 +175,7 @@ TEST_CASE("docs: types, members, functions and files in code marks exist") {
         std::vector<std::string>{"Tape::gone", "gone_away(y)", "gone.h", "GoneNode", "parallel_gone"});
 }
 
-TEST_CASE("docs: start-here.md states how long its stations take to read") {
+TEST_CASE("docs: start-here.md states the reading time of its stations") {
   const std::string text = page("docs/start-here.md").prose;
   const std::vector<Station> all = stations();
   const double rate = stated(text, "lines a minute");

@@ -22,7 +22,7 @@ TEST_CASE("every corpus belongs to a target, and every target has one", "[fuzz]"
   CHECK(corpora == fuzz_targets().size());
 }
 
-TEST_CASE("the corpora through their targets, whole, cut and flipped", "[fuzz]") {
+TEST_CASE("the corpora run through their targets, whole, truncated and with flipped bytes", "[fuzz]") {
   Random random("fuzz replay");
   for (const FuzzTarget& target : fuzz_targets()) {
     int files = 0;

@@ -48,7 +48,7 @@ void install_to(const fs::path& prefix) {
 
 }  // namespace
 
-TEST_CASE("everything is installed where it is looked for", "[install]") {
+TEST_CASE("everything is installed in the expected places", "[install]") {
   const TempDir dir;
   install_to(dir.path());
   const auto there = [&](const char* path) { return fs::exists(dir / path); };
@@ -69,7 +69,7 @@ TEST_CASE("everything is installed where it is looked for", "[install]") {
 }
 
 // So README.md's program is compiled as it is printed, and what else the pages show as a whole program.
-TEST_CASE("another project builds with the installed package, programs of the documentation too",
+TEST_CASE("another project builds with the installed package, including the documented programs",
           "[install][slow]") {
   if (!sanitizers().empty()) return skip("a sanitized library needs a sanitized consumer");
   const TempDir dir;

@@ -181,7 +181,7 @@ TEST_CASE("vector functions are as accurate as stated: all floats", "[vec][.all_
   check_accuracy(1);
 }
 
-TEST_CASE("vector functions at their special points", "[vec]") {
+TEST_CASE("vector functions at special values", "[vec]") {
   const float nan = std::numeric_limits<float>::quiet_NaN();
   const float special[] = {
       0.0f, -0.0f, inf,      -inf,     nan,      1e-45f,   -1e-45f, 1.17549435e-38f, -1.17549435e-38f,

@@ -21,7 +21,7 @@ size_t preferred(const Case& c) {
 
 }  // namespace
 
-TEST_CASE("a twin does the same work on memory of its own") {
+TEST_CASE("a twin does the same work in its own memory") {
   for (const Room& room : rooms())
     for (const auto& c : room.cases({.seed = test::run_seed(), .width = 4})) {
       INFO(c->op() << " " << c->shape());
@@ -37,7 +37,7 @@ TEST_CASE("a twin does the same work on memory of its own") {
     }
 }
 
-TEST_CASE("large cases are checked by excerpts") {
+TEST_CASE("large cases are checked on excerpts") {
   const std::map<std::string, std::string> large = {{"matmul", "130x700x800"},
                                                     {"attention", "3x4x160x160x64"}};
   for (const Room& room : rooms()) {
@@ -73,7 +73,7 @@ TEST_CASE("large cases are checked by excerpts") {
   }
 }
 
-TEST_CASE("no cost is more than reading all operands and writing all outputs") {
+TEST_CASE("no cost exceeds reading all operands and writing all outputs") {
   for (const Room& room : rooms())
     for (const auto& c : room.cases({})) {
       double most = 0;
@@ -87,7 +87,7 @@ TEST_CASE("no cost is more than reading all operands and writing all outputs") {
     }
 }
 
-TEST_CASE("a case like a launch has its sizes and memory of its own") {
+TEST_CASE("a case made from a launch has its sizes and its own memory") {
   for (const Room& room : rooms())
     for (const auto& c : room.cases({})) {
       const Sketch sketch = room.like(c->op(), c->arguments());
@@ -110,7 +110,7 @@ TEST_CASE("a case like a launch has its sizes and memory of its own") {
     }
 }
 
-TEST_CASE("values of large inputs repeat after a million") {
+TEST_CASE("values of large inputs repeat after a million elements") {
   CaseMemory memory(test::run_seed());
   const auto* x = static_cast<const float*>(memory.input("x", DType::f32, 2'500'000));
   CHECK(x[0] == x[1'000'003]);

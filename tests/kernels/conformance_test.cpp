@@ -78,7 +78,7 @@ TEST_CASE("every rung equals the reference") {
   }
 }
 
-TEST_CASE("every ladder has a rung for GPUs or says why not") {
+TEST_CASE("every ladder has a rung for GPUs or a reason why not") {
   for (const Room& room : rooms())
     for (const auto& c : room.cases({.width = 4})) {
       INFO(room.name << ", " << c->op() << ": add a rung for GPUs or set why_no_gpu in list.cpp, not both");
@@ -105,7 +105,7 @@ void check_preferred(const std::multimap<std::string, const char*>& shapes) {
 
 }  // namespace
 
-TEST_CASE("results too large for any cache are the same, written past them") {
+TEST_CASE("results that bypass the caches are the same") {
   if (test::left_out()) return;
   // Different kinds of rows: of one piece, of many pieces, and no rows at all. Without HEWN_SLOW, one
   // of the first three.

@@ -44,7 +44,7 @@ std::vector<int64_t> row_sums(int threads, int64_t rows) {
 
 }  // namespace
 
-TEST_CASE("parallel: every item is done exactly once, many times over") {
+TEST_CASE("parallel: every item is done exactly once, repeatedly") {
   on_both([] {
     for (const int64_t rows : {0, 1, 2, 3, 7, 64}) {
       const auto expected = row_sums(1, rows);
@@ -63,7 +63,7 @@ TEST_CASE("parallel: workers are numbered below the number of threads") {
   });
 }
 
-TEST_CASE("parallel: parts are done once each, however many there are") {
+TEST_CASE("parallel: each part is done once, for any number of parts") {
   on_both([] {
     std::vector<int> done(1000, 0);
     std::atomic<int> at_once = 0, most = 0;
@@ -98,7 +98,7 @@ TEST_CASE("parallel: several threads do work") {
   });
 }
 
-TEST_CASE("parallel: regions from several threads at once") {
+TEST_CASE("parallel: concurrent regions from several threads") {
   on_both([] {
     std::vector<std::vector<int64_t>> results(4);
     std::vector<std::thread> callers;
@@ -127,7 +127,7 @@ TEST_CASE("parallel: a region inside a region runs on its own thread") {
   });
 }
 
-TEST_CASE("parallel: one thread runs the parts in order, and lets exceptions through") {
+TEST_CASE("parallel: one thread runs the parts in order and propagates exceptions") {
   on_both([] {
     std::vector<int64_t> begins;
     const auto record = [](void* context, int part) {

@@ -10,7 +10,7 @@
 
 namespace hewn::test {
 
-TEST_CASE("partial loads and stores touch their lanes only; lanes are summed in full", "[vec]") {
+TEST_CASE("partial loads and stores touch only their lanes; sums include all lanes", "[vec]") {
   for_each_isa([&]<Isa I>() {
     INFO("instruction set " << name_of(I));
     const int lanes = vec_lanes<I>();

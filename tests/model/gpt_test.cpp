@@ -125,7 +125,7 @@ TEST_CASE("gpt: gradients of every variant") {
   CHECK(check_model(table).below(1e-8));
 }
 
-TEST_CASE("gpt: the three forms of attention are the same function") {
+TEST_CASE("gpt: the three forms of attention compute the same function") {
   for (const size_t variant : {size_t{0}, size_t{9}, size_t{10}}) {  // GPT-2, Llama, rotary within a window
     ModelConfig config = variants()[variant];
     std::vector<Run> runs;
@@ -161,7 +161,7 @@ TEST_CASE("gpt: one step's bits do not depend on the number of threads") {
   CHECK((runs[2].loss == runs[0].loss && runs[2].grads == runs[0].grads));
 }
 
-TEST_CASE("gpt: dropout follows seed and step, and evaluation has none") {
+TEST_CASE("gpt: dropout depends on seed and step, and is off in evaluation") {
   ModelConfig config = tiny();
   config.dropout = 0.3;
   const auto model = make_model(config, cpu());
@@ -179,7 +179,7 @@ TEST_CASE("gpt: dropout follows seed and step, and evaluation has none") {
   CHECK(run(*model, tokens, targets).loss == run(*model, tokens, targets).loss);
 }
 
-TEST_CASE("gpt: the future does not matter") {
+TEST_CASE("gpt: later tokens have no effect") {
   const ModelConfig config = tiny();
   const auto model = make_model(config, cpu());
   shake(*model);
@@ -193,7 +193,7 @@ TEST_CASE("gpt: the future does not matter") {
   CHECK(a != b);
 }
 
-TEST_CASE("gpt: what does not fit is refused") {
+TEST_CASE("gpt: invalid configurations and tokens are refused") {
   const ModelConfig config = tiny();
   const auto model = make_model(config, cpu());
   CHECK_THROWS_WITH(model->logits(random_tokens(config, 1, 10, "long")), Catch::Contains("block_size = 9"));
@@ -214,7 +214,7 @@ TEST_CASE("gpt: what does not fit is refused") {
   CHECK_THROWS_WITH(make_model(bad, cpu()), Catch::Contains("rope_theta = 0"));
 }
 
-TEST_CASE("gpt: sinusoids are as large as fresh token embeddings, but in models from before pos_scale") {
+TEST_CASE("gpt: sinusoids are scaled like fresh token embeddings, except in models older than pos_scale") {
   ModelConfig config = tiny();
   config.pos = Positions::sinusoidal;
   CHECK(config.pos_scale / std::sqrt(2.0) == Approx(0.02).epsilon(1e-3));
@@ -240,7 +240,7 @@ TEST_CASE("gpt: sinusoids are as large as fresh token embeddings, but in models 
   CHECK(logits[14] - table[25] == Approx(config.pos_scale * std::cos(1.0)));
 }
 
-TEST_CASE("gpt: a fresh model knows nothing") {
+TEST_CASE("gpt: a fresh model predicts uniformly") {
   ModelConfig config = tiny();
   config.vocab_size = 65;
   const auto model = make_model(config, cpu());
@@ -249,7 +249,7 @@ TEST_CASE("gpt: a fresh model knows nothing") {
   CHECK(std::abs(loss - std::log(65.0)) < 0.1);
 }
 
-TEST_CASE("gpt: configurations survive JSON") {
+TEST_CASE("gpt: configurations are written to JSON and read back") {
   for (const ModelConfig& config : variants())
     CHECK(to_json(model_config_from_json(to_json(config))) == to_json(config));
   CHECK_THROWS_WITH(model_config_from_json("{\"n_layers\": 3}"), Catch::Contains("n_layers"));

@@ -36,7 +36,7 @@ ModelConfig good() { return {.vocab_size = 11, .n_head = 1, .tie = false}; }
 
 }  // namespace
 
-TEST_CASE("keys: each has a name of its own, a meaning and a default that is allowed") {
+TEST_CASE("keys: each has a unique name, a help text and a valid default") {
   std::set<std::string_view> names;
   const ModelConfig fresh;
   for (const auto& key : model_keys) {
@@ -50,7 +50,7 @@ TEST_CASE("keys: each has a name of its own, a meaning and a default that is all
   }
 }
 
-TEST_CASE("keys: what is set is read back, from the member and from JSON") {
+TEST_CASE("keys: a value that is set is read back from the member and from JSON") {
   for (const auto& key : model_keys) {
     INFO(key.name);
     ModelConfig config = good();
@@ -85,7 +85,7 @@ TEST_CASE("keys: JSON outside the range or of another type is refused by name") 
   }
 }
 
-TEST_CASE("keys: a file keeps loading whatever range older versions allowed") {
+TEST_CASE("keys: files with the ranges of older versions still load") {
   for (const char* json :
        {R"({"vocab_size": 9, "n_layer": 0})", R"({"vocab_size": 9, "n_layer": 4096})",
         R"({"vocab_size": 9, "mlp_width": 16777216})", R"({"vocab_size": 9, "mlp_width": 0})",
@@ -98,7 +98,7 @@ TEST_CASE("keys: a file keeps loading whatever range older versions allowed") {
   }
 }
 
-TEST_CASE("keys: ranges hold at their ends") {
+TEST_CASE("keys: ranges include or exclude their ends as stated") {
   const Domain whole = Integers{1, 8}, half_open = Reals{0, 1, false, true},
                positive = Reals{.least_excluded = true}, choices = Choices{"a|bc|d"};
   CHECK(allows(whole, int64_t{1}));
@@ -117,7 +117,7 @@ TEST_CASE("keys: ranges hold at their ends") {
   CHECK_FALSE(allows(Switch{}, int64_t{0}));
 }
 
-TEST_CASE("keys: ranges and values as text, numbers exactly") {
+TEST_CASE("keys: ranges and values are written exactly") {
   CHECK(range_text(Integers{1, 1 << 24}) == "1 to 16777216");
   CHECK(range_text(Integers{0, 9007199254740991}) == "0 to 9007199254740991");
   CHECK(range_text(Reals{0, 1e6}) == "0 to 1000000");
@@ -132,7 +132,7 @@ TEST_CASE("keys: ranges and values as text, numbers exactly") {
   CHECK(text_of(true) == "true");
 }
 
-TEST_CASE("keys: enumerators are known by name") {
+TEST_CASE("keys: enumerators are parsed by name") {
   for (const auto kind : {Positions::learned, Positions::sinusoidal, Positions::rotary, Positions::none}) {
     Positions parsed{};
     parse_name(name_of(kind), parsed);
@@ -145,7 +145,7 @@ TEST_CASE("keys: enumerators are known by name") {
   CHECK(test::fails(ErrorCode::usage, {"layernorm or rmsnorm"}, [&] { parse_name("rms", norm); }));
 }
 
-TEST_CASE("keys: equal models say the same, whether a value was given or follows") {
+TEST_CASE("keys: equal models have the same JSON, whether values are given or derived") {
   ModelConfig derived = good(), given = good();
   given.n_kv_head = given.n_head;
   given.mlp_width = 4 * given.n_embd;

@@ -9,7 +9,7 @@
 
 namespace hewn {
 
-TEST_CASE("activations of an MLP: the names of the table, there and back") {
+TEST_CASE("activations of an MLP: names are written and parsed") {
   CHECK(names_of(MlpActivation{}).starts_with("gelu|gelu_erf|relu|silu|swiglu"));
   std::vector<std::string> names;
   for_each_mlp_activation([&](MlpActivation act, std::string_view name) {

@@ -91,7 +91,7 @@ class FileLimit {
 
 }  // namespace
 
-TEST_CASE("a checkpoint brings everything back, bit for bit", "[checkpoint]") {
+TEST_CASE("a checkpoint restores everything, bit for bit", "[checkpoint]") {
   test::Random random("round trip");
   for (const auto kind : {OptimizerKind::adamw, OptimizerKind::adam, OptimizerKind::sgd})
     for (const DType dtype : {DType::f32, DType::f64, DType::bf16}) {
@@ -137,7 +137,7 @@ TEST_CASE("a checkpoint brings everything back, bit for bit", "[checkpoint]") {
     }
 }
 
-TEST_CASE("a shorter model takes the first positions of a checkpoint", "[checkpoint]") {
+TEST_CASE("a model with a shorter context takes the first positions of a checkpoint", "[checkpoint]") {
   for (const DType dtype : {DType::f32, DType::f64}) {
     const test::TempDir run;
     Trained before(OptimizerKind::adamw, dtype);
@@ -169,7 +169,7 @@ TEST_CASE("a checkpoint of another model or optimizer is refused", "[checkpoint]
   CHECK_ERROR(load_checkpoint(path, *wide), ErrorCode::input, "does not fit the model");
 }
 
-TEST_CASE("damage is found and named, and a whole checkpoint offered", "[checkpoint]") {
+TEST_CASE("damage is detected and reported, and an intact checkpoint suggested", "[checkpoint]") {
   const test::TempDir dir;
   const std::string run = dir.path().string();
   make_checkpoints(run, {10, 20, 30});
@@ -217,7 +217,7 @@ TEST_CASE("damage is found and named, and a whole checkpoint offered", "[checkpo
   CHECK_ERROR(find_checkpoint(run), ErrorCode::input, "the run has no other intact checkpoint");
 }
 
-TEST_CASE("a run without checkpoints and what is no run are told apart", "[checkpoint]") {
+TEST_CASE("a run without checkpoints is distinguished from other directories", "[checkpoint]") {
   const test::TempDir dir;
   CHECK_ERROR(find_checkpoint((dir / "nothing").string()), ErrorCode::input, "is not a run");
   CHECK_ERROR(find_checkpoint(dir.path().string()), ErrorCode::input, "has no checkpoint");
@@ -229,7 +229,7 @@ TEST_CASE("a run without checkpoints and what is no run are told apart", "[check
   CHECK(list_checkpoints(dir.path().string()).empty());
 }
 
-TEST_CASE("old checkpoints go, the best and the newest stay", "[checkpoint]") {
+TEST_CASE("old checkpoints are removed, the best and the newest are kept", "[checkpoint]") {
   const test::TempDir dir;
   const std::string run = dir.path().string();
   make_checkpoints(run, {1, 2, 3, 4, 5}, 2);
@@ -247,7 +247,7 @@ TEST_CASE("old checkpoints go, the best and the newest stay", "[checkpoint]") {
   CHECK(steps_of(run) == std::vector<int64_t>{2, 5});
 }
 
-TEST_CASE("links that a killed process did not get to are put right", "[checkpoint]") {
+TEST_CASE("links that a killed process did not update are corrected", "[checkpoint]") {
   const test::TempDir dir;
   const std::string run = dir.path().string();
   make_checkpoints(run, {1, 2}, 1);
@@ -263,7 +263,7 @@ TEST_CASE("links that a killed process did not get to are put right", "[checkpoi
   CHECK(checkpoint_state(find_checkpoint(run, "last")).step == 3);
 }
 
-TEST_CASE("a step that is saved again replaces its checkpoint", "[checkpoint]") {
+TEST_CASE("saving a step again replaces its checkpoint", "[checkpoint]") {
   const test::TempDir dir;
   const std::string run = dir.path().string();
   Trained trained;
@@ -276,7 +276,7 @@ TEST_CASE("a step that is saved again replaces its checkpoint", "[checkpoint]") 
   CHECK(leftovers(run).empty());
 }
 
-TEST_CASE("a full disk leaves the older checkpoint and nothing half-written", "[checkpoint]") {
+TEST_CASE("a full disk leaves the older checkpoint and no partial one", "[checkpoint]") {
   const test::TempDir dir;
   const std::string run = dir.path().string();
   make_checkpoints(run, {1});

@@ -98,7 +98,7 @@ void check_same(Model& model, const Dataset& data, EvalOptions options,
 
 }  // namespace
 
-TEST_CASE("eval: every stride scores each token once, as one token at a time does", "[eval]") {
+TEST_CASE("eval: every stride scores each token once, as scoring one token at a time does", "[eval]") {
   const auto model = sure_model(test::tiny_model());
   test::Random random("texts");
   for (const int64_t length : {2, 5, 8, 9, 10, 16, 17, 25, 60}) {
@@ -112,7 +112,7 @@ TEST_CASE("eval: every stride scores each token once, as one token at a time doe
   }
 }
 
-TEST_CASE("eval: without a stride whole windows, in float and double", "[eval]") {
+TEST_CASE("eval: without a stride only whole windows are scored, in float and double", "[eval]") {
   const DType dtype = GENERATE(DType::f32, DType::f64);
   const auto model = sure_model(test::tiny_model(), dtype);
   test::Random random("texts");
@@ -128,7 +128,7 @@ TEST_CASE("eval: without a stride whole windows, in float and double", "[eval]")
   CHECK(pair(8).windows == 601);
 }
 
-TEST_CASE("eval: a document a window, whatever the stride", "[eval]") {
+TEST_CASE("eval: each document has its own window for any stride", "[eval]") {
   const auto model = sure_model(test::tiny_model());
   const std::vector<int32_t> ids{3, 1, 4, 0, 1, 0, 5, 9, 2, 6, 0};
   Dataset data = dataset_of(ids);
@@ -144,7 +144,7 @@ TEST_CASE("eval: a document a window, whatever the stride", "[eval]") {
   for (const int64_t stride : {0, 2}) check_same(*model, data, {.block_size = 8, .stride = stride}, expected);
 }
 
-TEST_CASE("eval: equal logits have their first as the likeliest", "[eval]") {
+TEST_CASE("eval: among equal logits the first is the most likely", "[eval]") {
   ModelConfig config = test::tiny_model();
   auto model = make_model(config, cpu(), DType::f32, 1, false);
   for (Parameter& p : model->parameters().all()) p.value.zero();
@@ -153,7 +153,7 @@ TEST_CASE("eval: equal logits have their first as the likeliest", "[eval]") {
   CHECK(e.accuracy == 0.5);
 }
 
-TEST_CASE("eval: what cannot be scored is refused", "[eval]") {
+TEST_CASE("eval: invalid data and options are refused", "[eval]") {
   const auto model = sure_model(test::tiny_model());
   const auto of = [&](const Dataset& data, EvalOptions options) {
     return test::thrown_by([&] { evaluate(*model, data, options); });

@@ -84,7 +84,7 @@ std::vector<GraphVariant> graph_variants() {
 
 }  // namespace
 
-TEST_CASE("gpu graphs: replayed steps are the bits of steps that were not", "[gpu]") {
+TEST_CASE("gpu graphs: replayed steps have the same bits as steps without graphs", "[gpu]") {
   if (test::left_out()) return;
   const auto gpu = test::make_test_gpu();
   if (!gpu) return;
@@ -110,7 +110,7 @@ TEST_CASE("gpu graphs: replayed steps are the bits of steps that were not", "[gp
   }
 }
 
-TEST_CASE("gpu graphs: batches of other shapes and without targets", "[gpu]") {
+TEST_CASE("gpu graphs: batches of other shapes and without targets are handled", "[gpu]") {
   if (test::left_out()) return;
   const auto gpu = test::make_test_gpu();
   if (!gpu) return;
@@ -129,7 +129,7 @@ TEST_CASE("gpu graphs: batches of other shapes and without targets", "[gpu]") {
   CHECK(replayed.trainer.graphs().replays() > 12);
 }
 
-TEST_CASE("gpu graphs: a step leaves memory alone that others have meanwhile", "[gpu]") {
+TEST_CASE("gpu graphs: a replayed step does not touch memory in use elsewhere", "[gpu]") {
   if (test::left_out()) return;
   const auto gpu = test::make_test_gpu();
   if (!gpu) return;
@@ -152,7 +152,7 @@ TEST_CASE("gpu graphs: a step leaves memory alone that others have meanwhile", "
   CHECK((test::bytes_of(replayed.trainer) == test::bytes_of(plain.trainer)));
 }
 
-TEST_CASE("gpu graphs: weights that were loaded are those of the next step", "[gpu]") {
+TEST_CASE("gpu graphs: the next step uses weights that were loaded", "[gpu]") {
   const auto gpu = test::make_test_gpu();
   if (!gpu) return;
   std::vector<DType> dtypes{DType::f32};
@@ -207,7 +207,7 @@ TEST_CASE("gpu: a step is queued without waiting for anything", "[gpu]") {
   }
 }
 
-TEST_CASE("gpu: no more steps are queued than there is room for, nor mixed with others", "[gpu]") {
+TEST_CASE("gpu: the queue of steps is bounded and cannot be mixed with plain steps", "[gpu]") {
   const auto gpu = test::make_test_gpu();
   if (!gpu) return;
   Ahead run(*gpu);
@@ -218,7 +218,7 @@ TEST_CASE("gpu: no more steps are queued than there is room for, nor mixed with 
   CHECK_ERROR(run.queue(), ErrorCode::usage, "more than 2 steps");
 }
 
-TEST_CASE("gpu: what is queued behind a step that is not finite changes nothing either", "[gpu]") {
+TEST_CASE("gpu: a step queued behind a non-finite step does not change anything either", "[gpu]") {
   if (test::left_out()) return;
   const auto gpu = test::make_test_gpu();
   if (!gpu) return;

@@ -73,7 +73,7 @@ bool has_time_for(DType dtype, const Executor& gpu) {
 
 }  // namespace
 
-TEST_CASE("gpu: the losses of training are those of the CPU", "[gpu]") {
+TEST_CASE("gpu: training losses equal those of the CPU", "[gpu]") {
   if (test::left_out()) return;
   const auto gpu = test::make_test_gpu();
   if (!gpu) return;
@@ -93,7 +93,7 @@ TEST_CASE("gpu: the losses of training are those of the CPU", "[gpu]") {
   }
 }
 
-TEST_CASE("gpu: every value and gradient of a step is the CPU's, and one that is not is named", "[gpu]") {
+TEST_CASE("gpu: every value and gradient of a step equals the CPU's, and a difference is located", "[gpu]") {
   if (test::left_out()) return;
   const auto gpu = test::make_test_gpu();
   if (!gpu) return;
@@ -115,7 +115,7 @@ TEST_CASE("gpu: every value and gradient of a step is the CPU's, and one that is
   }
 }
 
-TEST_CASE("gpu: gradients in mixed precision are those of float64, within 1e-2 by norm", "[gpu]") {
+TEST_CASE("gpu: mixed-precision gradients equal those of float64 within 1e-2 in norm", "[gpu]") {
   const auto gpu = test::make_test_gpu();
   if (!gpu) return;
   const auto gradients = [](const ModelConfig& config, Executor& device, DType dtype, const Batch& batch) {
@@ -180,7 +180,7 @@ TEST_CASE("gpu: checkpoints move between devices", "[gpu]") {
   }
 }
 
-TEST_CASE("gpu: texts are written as on the CPU, with and without a cache", "[gpu]") {
+TEST_CASE("gpu: texts are generated as on the CPU, with and without a cache", "[gpu]") {
   const auto gpu = test::make_test_gpu();
   if (!gpu) return;
   for (const auto& [name, config] : architectures()) {
@@ -207,7 +207,7 @@ TEST_CASE("gpu: texts are written as on the CPU, with and without a cache", "[gp
   }
 }
 
-TEST_CASE("gpu: a plan knows the memory of training to the byte", "[gpu][plan]") {
+TEST_CASE("gpu: a plan predicts the memory of training to the byte", "[gpu][plan]") {
   if (test::left_out()) return;
   const auto gpu = test::make_test_gpu();
   if (!gpu) return;

@@ -115,7 +115,7 @@ void check_same_run(const std::string& got, const std::string& want) {
 
 }  // namespace
 
-TEST_CASE("a resumed run is the same bits as one that never stopped", "[loop]") {
+TEST_CASE("a resumed run has the same bits as one that never stopped", "[loop]") {
   const Text text;
   for (const auto kind : {OptimizerKind::adamw, OptimizerKind::sgd}) {
     TrainConfig config = tiny_config(text);
@@ -143,7 +143,7 @@ TEST_CASE("a resumed run is the same bits as one that never stopped", "[loop]") 
   }
 }
 
-TEST_CASE("the number of threads changes no bit, nor does changing it on the way", "[loop]") {
+TEST_CASE("the number of threads changes no bits, even when it changes during the run", "[loop]") {
   const Text text;
   for (const auto form : {AttentionForm::fused, AttentionForm::batched}) {
     TrainConfig config = tiny_config(text);
@@ -164,7 +164,7 @@ TEST_CASE("the number of threads changes no bit, nor does changing it on the way
   }
 }
 
-TEST_CASE("a finished run that is resumed stays as it is", "[loop]") {
+TEST_CASE("resuming a finished run does not change it", "[loop]") {
   const Text text;
   const std::string run = text.run("run");
   const TrainConfig config = tiny_config(text);
@@ -178,7 +178,7 @@ TEST_CASE("a finished run that is resumed stays as it is", "[loop]") {
   CHECK(test::read_file(run + "/metrics.jsonl") == metrics);
 }
 
-TEST_CASE("killed between its last checkpoint and the links to it, a run puts them right", "[loop]") {
+TEST_CASE("a run killed before its links were updated corrects them", "[loop]") {
   const Text text;
   const TrainConfig config = tiny_config(text);
   const std::string run = text.run("run");
@@ -193,7 +193,7 @@ TEST_CASE("killed between its last checkpoint and the links to it, a run puts th
   if (best_step > 0) CHECK(checkpoint_state(find_checkpoint(run, "best")).step == best_step);
 }
 
-TEST_CASE("a run ends when it is no longer getting better", "[loop]") {
+TEST_CASE("a run ends when the loss no longer improves", "[loop]") {
   const Text text;
   TrainConfig config = tiny_config(text);
   config.schedule = {.kind = ScheduleKind::constant, .learning_rate = 0, .min_lr = 0, .warmup_iters = 0};
@@ -209,7 +209,7 @@ TEST_CASE("a run ends when it is no longer getting better", "[loop]") {
   CHECK(end.state.best_step == 0);
 }
 
-TEST_CASE("a run ends when its time is over, evaluated and saved", "[loop]") {
+TEST_CASE("a run ends at max_time, evaluated and saved", "[loop]") {
   const Text text;
   TrainConfig config = tiny_config(text);
   config.max_iters = 1'000'000'000;
@@ -225,7 +225,7 @@ TEST_CASE("a run ends when its time is over, evaluated and saved", "[loop]") {
   CHECK(outcome.state.tokens == outcome.state.step * 6 * config.model.block_size);
 }
 
-TEST_CASE("best is the best evaluation, last the end, and few are kept", "[loop]") {
+TEST_CASE("best is the best evaluation, last is the end, and only some checkpoints are kept", "[loop]") {
   const Text text;
   TrainConfig config = tiny_config(text);
   config.schedule.learning_rate = 0.5;  // too large: it gets worse
@@ -247,7 +247,7 @@ TEST_CASE("best is the best evaluation, last the end, and few are kept", "[loop]
   CHECK(list_checkpoints(run).size() <= 2);
 }
 
-TEST_CASE("without always_save_checkpoint only better ones and the last are written", "[loop]") {
+TEST_CASE("without always_save_checkpoint only better checkpoints and the last are written", "[loop]") {
   const Text text;
   TrainConfig config = tiny_config(text);
   config.schedule.learning_rate = 0;
@@ -260,7 +260,7 @@ TEST_CASE("without always_save_checkpoint only better ones and the last are writ
   CHECK(found[0].step == 12);
 }
 
-TEST_CASE("numbers that are not finite end a run and name the last good checkpoint", "[loop]") {
+TEST_CASE("non-finite numbers end a run, and the error names the last good checkpoint", "[loop]") {
   const Text text;
   const TrainConfig config = tiny_config(text);
   const auto poison = [](Trainer& trainer, int64_t step) {
@@ -296,7 +296,7 @@ TEST_CASE("parameters that overflowed are not saved", "[loop]") {
   CHECK(checkpoint_state(find_checkpoint(run)).step == 4);
 }
 
-TEST_CASE("a GPU's run is the same bits with and without graphs, resumed or not", "[loop][gpu]") {
+TEST_CASE("a run on a GPU has the same bits with and without graphs, resumed or not", "[loop][gpu]") {
   if (test::left_out()) return;
   if (!test::make_test_gpu()) return;
   const Text text;
@@ -317,7 +317,7 @@ TEST_CASE("a GPU's run is the same bits with and without graphs, resumed or not"
   check_same_run(halves, kernels);
 }
 
-TEST_CASE("a GPU's run ends at numbers that are not finite, as that of the CPU does", "[loop][gpu]") {
+TEST_CASE("a run on a GPU ends at non-finite numbers, as on the CPU", "[loop][gpu]") {
   if (!test::make_test_gpu()) return;
   const Text text;
   TrainConfig config = tiny_config(text);

@@ -77,7 +77,7 @@ void check_copies(Parameters& parameters) {
 
 }  // namespace
 
-TEST_CASE("mixed precision keeps float32 parameters, and copies of matrices that follow them", "[mixed]") {
+TEST_CASE("mixed precision has float32 parameters and up-to-date bf16 copies of matrices", "[mixed]") {
   Run run(DType::bf16);
   Parameters& parameters = run.model->parameters();
   CHECK(parameters.dtype() == DType::f32);
@@ -98,7 +98,7 @@ TEST_CASE("mixed precision keeps float32 parameters, and copies of matrices that
   check_copies(parameters);
 }
 
-TEST_CASE("mixed precision: the same bits for any number of threads, and after a checkpoint", "[mixed]") {
+TEST_CASE("mixed precision: the same bits for any number of threads and after a checkpoint", "[mixed]") {
   for (const bool stochastic : {false, true}) {
     INFO((stochastic ? "stochastic rounding" : "rounding to the nearest"));
     const OptimizerConfig optimizer{.stochastic_rounding = stochastic};
@@ -123,7 +123,7 @@ TEST_CASE("mixed precision: the same bits for any number of threads, and after a
   }
 }
 
-TEST_CASE("mixed precision: stochastic rounding is to a neighbour, right in the mean", "[mixed]") {
+TEST_CASE("mixed precision: stochastic rounding is to a neighbour and unbiased", "[mixed]") {
   constexpr size_t n = 1 << 16;
   constexpr float ulp = 1.0f / 128;  // of bf16 from 1 to 2
   const std::vector<float> w(n, 1 + 0.3f * ulp);
@@ -153,7 +153,7 @@ TEST_CASE("mixed precision: stochastic rounding is to a neighbour, right in the 
   }
 }
 
-TEST_CASE("mixed precision: copies that are rounded by chance follow the matrices", "[mixed]") {
+TEST_CASE("mixed precision: stochastically rounded copies follow the matrices", "[mixed]") {
   Run run(DType::bf16, 1, {.stochastic_rounding = true});
   losses(run.trainer, 3);
   const Parameter& p = *run.model->parameters().find("transformer.wte.weight");

@@ -93,7 +93,7 @@ void check_against_loop(const OptimizerConfig& config, DType dtype, double toler
 
 }  // namespace
 
-TEST_CASE("every optimizer follows its formula; matrices alone decay", "[optimizer]") {
+TEST_CASE("every optimizer follows its formula; only matrices decay", "[optimizer]") {
   for (const auto kind : {OptimizerKind::adamw, OptimizerKind::adam, OptimizerKind::sgd})
     for (const double clip : {0.0, 1.0}) {
       INFO(name_of(kind) << ", grad_clip " << clip);
@@ -103,7 +103,7 @@ TEST_CASE("every optimizer follows its formula; matrices alone decay", "[optimiz
     }
 }
 
-TEST_CASE("without gradients a matrix shrinks by its decay and a vector stays", "[optimizer]") {
+TEST_CASE("without gradients a matrix shrinks by its decay and a vector is unchanged", "[optimizer]") {
   Weights weights(DType::f64);
   Optimizer optimizer(weights.parameters, {.weight_decay = 0.5});
   const auto before = weights.values();
@@ -116,7 +116,7 @@ TEST_CASE("without gradients a matrix shrinks by its decay and a vector stays", 
     CHECK(after[i] == Approx(before[i] * (i < matrix_size ? 0.95 : 1.0)).epsilon(1e-14));
 }
 
-TEST_CASE("a poisoned step changes neither parameters nor moments", "[optimizer]") {
+TEST_CASE("a non-finite step changes neither parameters nor moments", "[optimizer]") {
   test::Random random("poison");
   for (const double poison :
        {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity(),

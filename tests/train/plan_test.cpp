@@ -73,7 +73,7 @@ MemStats measured(const TrainConfig& config, Executor& device, test::Random& ran
 
 }  // namespace
 
-TEST_CASE("a plan predicts the peak of memory of any configuration to the byte", "[plan]") {
+TEST_CASE("a plan predicts the peak memory of any configuration to the byte", "[plan]") {
   test::Random random("plan");
   for (int repeat = 0; repeat < test::repeats(25, 200); ++repeat) {
     const TrainConfig config = random_config(random);
@@ -97,7 +97,7 @@ TEST_CASE("a plan predicts the peak of memory of any configuration to the byte",
   }
 }
 
-TEST_CASE("nothing is asked of the system after the second step", "[plan]") {
+TEST_CASE("no memory is requested from the system after the second step", "[plan]") {
   test::Random random("steady");
   for (int repeat = 0; repeat < test::repeats(5, 50); ++repeat) {
     const TrainConfig config = random_config(random);
@@ -133,7 +133,7 @@ TEST_CASE("the heap does not grow after the second step", "[plan]") {
 }
 #endif
 
-TEST_CASE("the largest batch fits and a little larger one does not", "[plan]") {
+TEST_CASE("the largest batch fits and a slightly larger one does not", "[plan]") {
   TrainConfig config{.model = test::tiny_model(), .optimizer = {}, .schedule = {}};
   const PlanTarget target{.threads = 2, .isa = best_isa()};
   for (const int64_t batch_size : {1, 7, 300}) {
@@ -174,7 +174,7 @@ TEST_CASE("the FLOPs that MFU counts are those of the products of a step", "[pla
     }
 }
 
-TEST_CASE("recomputing blocks takes less memory for activations, and a plan knows how much", "[plan]") {
+TEST_CASE("recomputing blocks saves activation memory, and a plan predicts how much", "[plan]") {
   TrainConfig config{.model = test::tiny_model(), .optimizer = {}, .schedule = {}};
   config.model.n_layer = 6;
   config.model.block_size = 64;

@@ -52,7 +52,7 @@ TEST_CASE("a profile's tables sum to its total", "[profile]") {
   CHECK(total.seconds < profile.step_seconds());
 }
 
-TEST_CASE("a profile tells forward, backward and update apart", "[profile]") {
+TEST_CASE("a profile distinguishes forward, backward and update", "[profile]") {
   const TwoSteps two(make_cpu(2));
   const StepProfile& profile = two.profile;
   std::set<std::string> parts;
@@ -70,7 +70,7 @@ TEST_CASE("a profile tells forward, backward and update apart", "[profile]") {
 }
 
 // The emulated one works when its result is asked for, long after the host has gone on.
-TEST_CASE("a profile knows how long a GPU works, not how long the host takes to ask it", "[profile][gpu]") {
+TEST_CASE("a profile measures the GPU's time, not the host's time to launch", "[profile][gpu]") {
   auto device = test::make_test_gpu();
   if (!device) return;
   const bool emulated = device->isa() == Isa::emulated;

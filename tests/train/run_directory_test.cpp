@@ -42,7 +42,7 @@ TEST_CASE("a run directory is new, empty, forced or resumed", "[run]") {
   CHECK_ERROR(RunDirectory("", Open::fresh), ErrorCode::usage, "empty");
 }
 
-TEST_CASE("a run in use is refused to everybody else", "[run]") {
+TEST_CASE("a run in use is locked", "[run]") {
   const test::TempDir dir;
   const std::string path = (dir / "run").string();
   {
@@ -56,7 +56,7 @@ TEST_CASE("a run in use is refused to everybody else", "[run]") {
   CHECK_NOTHROW(RunDirectory(path, Open::resume));
 }
 
-TEST_CASE("metrics are rewound to where a run goes on", "[run]") {
+TEST_CASE("metrics are rewound to where a run resumes", "[run]") {
   const test::TempDir dir;
   const std::string path = (dir / "run").string();
   RunDirectory run(path, Open::fresh);

@@ -40,7 +40,7 @@ TEST_CASE("the learning rate warms up from above zero and falls to min_lr", "[sc
   CHECK(learning_rate_at(s, 0) == 0.5);
 }
 
-TEST_CASE("a training configuration that makes no sense is refused", "[schedule]") {
+TEST_CASE("an invalid training configuration is refused", "[schedule]") {
   const TrainConfig good{.model = test::tiny_model(), .optimizer = {}, .schedule = {}};
   CHECK_NOTHROW(good.check());
   const auto refused = [&](const char* name, auto change) {
@@ -71,7 +71,7 @@ TEST_CASE("a training configuration that makes no sense is refused", "[schedule]
   refused("vocab_size", [](TrainConfig& c) { c.model.vocab_size = 0; });
 }
 
-TEST_CASE("the default of a key that follows others is what follows from their defaults", "[schedule]") {
+TEST_CASE("the default of a derived key follows from the defaults of the others", "[schedule]") {
   const TrainConfig fresh;
   std::set<std::string_view> names;
   const auto check = [&](const auto& keys) {
@@ -88,7 +88,7 @@ TEST_CASE("the default of a key that follows others is what follows from their d
   check(watching_keys);
 }
 
-TEST_CASE("optimizers and schedules are known by name", "[schedule]") {
+TEST_CASE("optimizers and schedules are parsed by name", "[schedule]") {
   OptimizerKind optimizer{};
   for (const auto kind : {OptimizerKind::adamw, OptimizerKind::adam, OptimizerKind::sgd}) {
     parse_name(name_of(kind), optimizer);

@@ -73,7 +73,7 @@ TEST_CASE("a batch without targets is refused", "[trainer]") {
   CHECK_ERROR(trainer.step(batch), ErrorCode::usage, "no target");
 }
 
-TEST_CASE("a step that is not finite changes nothing and names where it began", "[trainer]") {
+TEST_CASE("a non-finite step changes nothing and its first bad node is reported", "[trainer]") {
   test::Random random("bad numbers");
   const Batch batch = test::random_batch(random, test::tiny_model(), 4);
   const auto good = make_model(test::tiny_model(), cpu());
@@ -119,7 +119,7 @@ TEST_CASE("an overflow is traced to the node that overflowed", "[trainer]") {
   CHECK(bad.find("values are not finite") != std::string::npos);
 }
 
-TEST_CASE("blocks that are computed again give the same bits", "[trainer]") {
+TEST_CASE("recomputed blocks give the same bits", "[trainer]") {
   test::Random random("recompute");
   for (const auto form : {AttentionForm::fused, AttentionForm::batched})
     for (const DType dtype : {DType::f32, DType::f64, DType::bf16}) {
@@ -149,7 +149,7 @@ TEST_CASE("blocks that are computed again give the same bits", "[trainer]") {
     }
 }
 
-TEST_CASE("a loss that is not finite stops the update, whatever the gradients", "[trainer]") {
+TEST_CASE("a non-finite loss stops the update, whatever the gradients", "[trainer]") {
   test::Random random("loss");
   const Batch batch = test::random_batch(random, test::tiny_model(), 2);
   const auto model = make_model(test::tiny_model(), cpu());

@@ -127,7 +127,7 @@ TrainConfig small(const Text& text) {
 
 }  // namespace
 
-TEST_CASE("variants: one drawn by chance, and sinusoids, come near the default's loss", "[variants]") {
+TEST_CASE("variants: a random one, and sinusoids, come close to the default's loss", "[variants]") {
   test::Random random("variants");
   const Text text(generate_tales(500, 1));
   const std::vector<Variant> all = variants();
@@ -135,7 +135,7 @@ TEST_CASE("variants: one drawn by chance, and sinusoids, come near the default's
   check_variants(small(text), text, 200, test::full() ? all : std::vector{all[0], all[drawn]});
 }
 
-TEST_CASE("variants: every one comes near the default's loss", "[slow][variants]") {
+TEST_CASE("variants: every one comes close to the default's loss", "[slow][variants]") {
   const auto shakespeare = test::shared("data/tinyshakespeare.txt");
   if (!shakespeare) return;
   const Text text(test::read_file(*shakespeare));

@@ -4,7 +4,7 @@
 
 namespace hewn::test {
 
-TEST_CASE("kernels are timed after being checked") {
+TEST_CASE("kernels are checked before they are timed") {
   if (left_out()) return;
   const auto r = hewn(
       {"bench", "kernels", "--op=softmax", "--shape=7x65", "--threads=1,2", "-r", "2", "--json", "--ladder"});
@@ -33,7 +33,7 @@ TEST_CASE("training and sampling are timed") {
                  "tokens/s"));
 }
 
-TEST_CASE("a plan tells parameters, memory, floor and what fits") {
+TEST_CASE("plan prints parameters, memory, the minimum time and the largest batch") {
   const auto r = hewn({"plan", "--vocab_size=65", "--json"});
   CHECK(r.exit_code == 0);
   for (const char* key : {"\"parameters\": ", "\"flops_per_token\"", "\"peak_bytes\"",
@@ -43,7 +43,7 @@ TEST_CASE("a plan tells parameters, memory, floor and what fits") {
   CHECK_FAILS(hewn({"plan", "--vocab_size=65", "--n_head=3"}), 2, "n_head");
 }
 
-TEST_CASE("info describes this machine and what it is given") {
+TEST_CASE("info describes this machine, runs and files") {
   const auto machine = hewn({"info"});
   CHECK(contains(machine.out, "softmax.forward"));
   CHECK(contains(hewn({"info", "--json"}).out, "\"kernels\""));

@@ -21,7 +21,7 @@ cpu_set_t cores_of(pid_t task) {
 
 }  // namespace
 
-TEST_CASE("threads are held on cores of their own, and let go") {
+TEST_CASE("threads are pinned to cores of their own, and released") {
   if (available_cores() < 2) return skip("threads on cores of their own: there is one core");
   const cpu_set_t before = cores_of(0);
   parallel_for(Launch{.threads = 4}, 4, [](int64_t, int64_t, int) {});  // more than are held below
@@ -47,7 +47,7 @@ TEST_CASE("threads are held on cores of their own, and let go") {
   }
 }
 
-TEST_CASE("threads that OpenMP starts later are held, too") {
+TEST_CASE("threads that OpenMP starts later are pinned, too") {
   if (available_cores() < 2) return skip("threads on cores of their own: there is one core");
   const auto before = parallelism();
   set_parallelism(Parallelism::openmp);

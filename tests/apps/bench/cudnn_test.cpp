@@ -113,7 +113,7 @@ bool expected_of_it(const Case& c) {
 
 }  // namespace
 
-TEST_CASE("cuDNN is asked for just what our kernels do") {
+TEST_CASE("cuDNN computes what our kernels compute") {
   std::set<std::string> done, declined;
   for (const Room& room : rooms())
     for (const DType dtype : {DType::f32, DType::f64, DType::bf16})
@@ -142,7 +142,7 @@ TEST_CASE("cuDNN is asked for just what our kernels do") {
     CHECK(contains(reasons, part));
 }
 
-TEST_CASE("what cuDNN refuses is said with its own word") {
+TEST_CASE("an error of cuDNN is reported with its own name") {
   const Room& softmax = *std::find_if(rooms().begin(), rooms().end(),
                                       [](const Room& room) { return room.name == std::string("softmax"); });
   const auto cases = softmax.cases({.shape = "2x13"});

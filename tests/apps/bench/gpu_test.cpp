@@ -42,7 +42,7 @@ std::set<std::string> rungs_in(const std::vector<Json>& rows) {
 
 }  // namespace
 
-TEST_CASE("a GPU's ladder is checked and timed, its ceilings first") {
+TEST_CASE("a GPU's ceilings are measured, then its ladder is checked and timed") {
   const auto rows = rows_of({"--op=softmax.forward", "--shape=3x65", "--ladder"});
   if (rows.empty()) return;
   REQUIRE(rows.size() == 5);
@@ -64,7 +64,7 @@ TEST_CASE("a GPU's ladder is checked and timed, its ceilings first") {
   }
 }
 
-TEST_CASE("on a GPU only the preferred rung of each operation is timed, unless the ladder is asked for") {
+TEST_CASE("on a GPU only preferred rungs are timed without --ladder") {
   const auto softmax = rows_of({"--op=softmax", "--shape=3x65"});
   if (softmax.empty()) return;
   CHECK(rungs_in(softmax) == std::set<std::string>{"cuda"});
@@ -76,7 +76,7 @@ TEST_CASE("on a GPU only the preferred rung of each operation is timed, unless t
   CHECK(rungs_in(rows_of({"--op=matmul", "--shape=9x17x5", "--dtype=bf16"})).size() == 1);
 }
 
-TEST_CASE("a GPU's result is a table too") {
+TEST_CASE("GPU results are printed as a table") {
   const auto r = hewn(emulated({"--op=softmax.forward", "--shape=3x65", "--md"}));
   if (contains(r.err, "has no emulated GPU")) return skip("this build has no emulated GPU");
   REQUIRE(r.exit_code == 0);
@@ -85,7 +85,7 @@ TEST_CASE("a GPU's result is a table too") {
   CHECK(contains(r.out, "| softmax.forward | 3x65 | f32 |"));
 }
 
-TEST_CASE("what cannot be meant on a GPU is refused") {
+TEST_CASE("options that do not apply to a GPU are refused") {
   for (const std::string device : {"cuda", "emulated"})
     for (const std::string key : {"threads=2", "isa=avx2", "counters", "asm", "rung=x.so"})
       CHECK_FAILS(hewn({"bench", "kernels", "--device=" + device, "--op=softmax", "--" + key}), 2,
@@ -99,7 +99,7 @@ TEST_CASE("what cannot be meant on a GPU is refused") {
   CHECK(r.exit_code == 0);
 }
 
-TEST_CASE("libraries are compared on the device that they compute on") {
+TEST_CASE("libraries are compared only on their own device") {
   const TempDir dir;
   const auto compare = [](const std::string& peer, const std::string& device,
                           const std::map<std::string, std::string>& env = {}) {

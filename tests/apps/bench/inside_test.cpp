@@ -49,7 +49,7 @@ void check_loop(const std::string& text) {
 
 }  // namespace
 
-TEST_CASE("the kernels of a run are timed on its own shapes") {
+TEST_CASE("the kernels of a run are timed with its shapes") {
   const TempDir dir;
   REQUIRE(hewn(small_train(dir)).exit_code == 0);
   const auto r = bench({"--shapes-from=" + (dir / "run").string(), "--json"});
@@ -79,7 +79,7 @@ TEST_CASE("the kernels of a run are timed on its own shapes") {
   CHECK_FALSE(contains(one.out, "matmul"));
 }
 
-TEST_CASE("every kernel of every kind of model has a case of its shape") {
+TEST_CASE("every kernel of every kind of model has a case with its shape") {
   if (left_out()) return;
   const TempDir dir;
   const std::string file = (dir / "model.toml").string();
@@ -100,7 +100,7 @@ TEST_CASE("every kernel of every kind of model has a case of its shape") {
   }
 }
 
-TEST_CASE("shapes from what is no run are refused") {
+TEST_CASE("--shapes-from refuses anything but a run or a configuration") {
   const TempDir dir;
   CHECK_FAILS(bench({"--shapes-from=" + (dir / "none").string()}), 3, "none");
   CHECK_FAILS(bench({"--shapes-from=" + (dir / "none.toml").string()}), 3, "none.toml");
@@ -115,7 +115,7 @@ TEST_CASE("shapes from what is no run are refused") {
   CHECK_FAILS(bench({from, "--op=matmull"}), 2, "did you mean 'matmul'?");
 }
 
-TEST_CASE("hardware counters are told, or why there are none") {
+TEST_CASE("hardware counters are printed, or the reason why there are none") {
   const auto r = bench({"--op=softmax.forward", "--shape=64x65", "--counters", "--json"});
   REQUIRE(r.exit_code == 0);
   const Json row = Json::parse(r.out)[0];
@@ -153,7 +153,7 @@ TEST_CASE("the hottest loop is shown as instructions") {
   CHECK(contains(s.out, "of an unnamed function"));
 }
 
-TEST_CASE("--asm is refused where it cannot be") {
+TEST_CASE("--asm is refused where it does not apply") {
   CHECK_FAILS(bench({"--asm"}), 2, "choose the kernels with --op");
   CHECK_FAILS(bench({"--asm", "--op=softmax", "--json"}), 2, "leave out --json");
   CHECK_FAILS(bench({"--asm", "--op=softmax", "--csv"}), 2, "leave out");

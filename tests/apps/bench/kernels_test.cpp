@@ -22,7 +22,7 @@ std::vector<std::string> small(std::vector<std::string> more) {
 
 }  // namespace
 
-TEST_CASE("kernels are timed with warm caches, cold ones, or both") {
+TEST_CASE("kernels are timed with warm caches, cold caches, or both") {
   for (const std::string cache : {"warm", "cold", "both"}) {
     const auto r = hewn(small({"--cache=" + cache, "--json"}));
     REQUIRE(r.exit_code == 0);
@@ -41,7 +41,7 @@ TEST_CASE("kernels are timed with warm caches, cold ones, or both") {
   CHECK_FAILS(hewn(small({"--cache=hot"})), 2, "not one of warm, cold or both");
 }
 
-TEST_CASE("a result is a table, Markdown, CSV or JSON") {
+TEST_CASE("results are printed as a table, Markdown, CSV or JSON") {
   CHECK(contains(hewn(small({})).out, "best ms"));
   const auto md = hewn(small({"--md"}));
   CHECK(contains(md.out, "| op | shape | dtype |"));
@@ -54,7 +54,7 @@ TEST_CASE("a result is a table, Markdown, CSV or JSON") {
   CHECK_FAILS(hewn(small({"--md", "--csv"})), 2, "exclude each other");
 }
 
-TEST_CASE("a table fits the terminal, and --wide and files hold every column") {
+TEST_CASE("a table fits the terminal; --wide and files have every column") {
   const ProcessOptions terminal{.env = {{"TERM", "xterm"}}, .terminal = true};
   const auto widest = [](const std::string& text) {
     size_t most = 0;
@@ -81,7 +81,7 @@ TEST_CASE("a table fits the terminal, and --wide and files hold every column") {
   }
 }
 
-TEST_CASE("a ladder says what each rung gains over the first, and its idea") {
+TEST_CASE("a ladder prints each rung's speedup over the first, and its idea") {
   const Json rows = Json::parse(hewn(small({"--ladder", "--cache=warm", "--json"})).out);
   REQUIRE(rows.size() >= 2);
   CHECK(rows[0]["times_first"] == 1);
@@ -98,7 +98,7 @@ TEST_CASE("a ladder says what each rung gains over the first, and its idea") {
   CHECK_FALSE(contains(hewn(small({})).out, "x first"));
 }
 
-TEST_CASE("a result is compared with an earlier one") {
+TEST_CASE("results are compared with a baseline") {
   if (left_out()) return;
   const TempDir dir;
   const std::string file = (dir / "before.json").string();
@@ -128,7 +128,7 @@ TEST_CASE("a result is compared with an earlier one") {
   CHECK(contains(against(1e6, "--md").out, "| faster |"));
 }
 
-TEST_CASE("a baseline that is none is refused before anything is timed") {
+TEST_CASE("an invalid baseline is refused before anything is timed") {
   const TempDir dir;
   const std::string file = (dir / "file.json").string();
   const auto with = [&](const std::string& content) {
@@ -151,7 +151,7 @@ TEST_CASE("a baseline that is none is refused before anything is timed") {
   CHECK_FAILS(with("[]"), 3, "none of the measured cases");
 }
 
-TEST_CASE("charts stand in a page that needs no other") {
+TEST_CASE("the page of charts is self-contained") {
   const TempDir dir;
   const std::string file = (dir / "charts.html").string();
   const auto r = hewn(small({"--ladder", "--plot=" + file}));
@@ -190,7 +190,7 @@ TEST_CASE("ceilings are measured for the charts and for all kernels") {
   CHECK(copy == read);
 }
 
-TEST_CASE("a kind of operation is asked for by its name in the output") {
+TEST_CASE("--op accepts the kind of an operation as the output names it") {
   if (left_out()) return;
   const auto lines_of = [](const std::string& op, const std::string& shape) {
     const auto r = hewn({"bench", "kernels", "--op=" + op, "--shape=" + shape, "--cache=warm", "--threads=1",
@@ -211,12 +211,12 @@ TEST_CASE("a kind of operation is asked for by its name in the output") {
   CHECK_FAILS(hewn({"bench", "kernels", "--op=gel"}), 2, "no kernels are named 'gel'");
 }
 
-TEST_CASE("operands stand on huge pages or small ones") {
+TEST_CASE("operands are on huge or small pages") {
   for (const std::string pages : {"huge", "small"}) CHECK(hewn(small({"--pages=" + pages})).exit_code == 0);
   CHECK_FAILS(hewn(small({"--pages=large"})), 2, "not one of huge or small");
 }
 
-TEST_CASE("one case alone is asked for as the output writes it") {
+TEST_CASE("--shape selects a single case as the output writes it") {
   const std::vector<std::string> relu{
       "bench", "kernels", "--op=activation.forward", "--cache=warm", "--threads=1", "-r1", "--csv"};
   auto words = relu;
@@ -231,7 +231,7 @@ TEST_CASE("one case alone is asked for as the output writes it") {
       "no case has the shape \"4096 relo\"; cases with these sizes are \"4096 none\" \"4096 gelu_tanh\"");
 }
 
-TEST_CASE("what cannot be measured is refused") {
+TEST_CASE("invalid requests of bench kernels are refused") {
   CHECK_FAILS(hewn({"bench", "kernels", "--op=sotfmax"}), 2, "did you mean 'softmax'?");
   CHECK_FAILS(hewn({"bench", "kernels", "--op=softmax.sideways"}), 2,
               "no kernels are named 'softmax.sideways'");

@@ -47,7 +47,7 @@ ProcessResult compare(const std::string& peers, const std::map<std::string, std:
 
 }  // namespace
 
-TEST_CASE("a library is timed beside our kernels and its results are checked") {
+TEST_CASE("a library is timed next to our kernels and its results are checked") {
   if (left_out()) return;
   const TempDir dir;
   const std::string good = library(dir, "good", little_blas);
@@ -70,7 +70,7 @@ TEST_CASE("a library is timed beside our kernels and its results are checked") {
               "try --op=matmul");
 }
 
-TEST_CASE("a library that is not there, or is another, is named") {
+TEST_CASE("a library that is missing or another one is reported by name") {
   const TempDir dir;
   CHECK_FAILS(compare("openblass"), 2, "did you mean 'openblas'?");
   CHECK_FAILS(compare("mkl", {{"HEWN_MKL", (dir / "none.so").string()}}), 1, "HEWN_MKL=");
@@ -80,7 +80,7 @@ TEST_CASE("a library that is not there, or is another, is named") {
   CHECK_FAILS(compare("onednn", {{"HEWN_ONEDNN", other}}), 1, "no function dnnl_sgemm");
 }
 
-TEST_CASE("libraries that are installed agree with the reference") {
+TEST_CASE("installed libraries agree with the reference") {
   // It does not see how threads of libraries that it was not built into wait for each other.
   if (sanitizers() == "thread") return skip("the thread sanitizer knows nothing of installed libraries");
   for (const char* name : {"openblas", "blis", "onednn", "mkl"}) {

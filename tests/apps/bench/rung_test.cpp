@@ -33,7 +33,7 @@ ProcessResult bench(const std::string& file, const std::vector<std::string>& mor
 
 }  // namespace
 
-TEST_CASE("a rung of one's own is checked and timed beside the ladder") {
+TEST_CASE("a plug-in rung is checked and timed next to the ladder") {
   if (left_out()) return;
   const TempDir dir;
   const std::string file = built(dir, "my_softmax", my_softmax());
@@ -49,7 +49,7 @@ TEST_CASE("a rung of one's own is checked and timed beside the ladder") {
   CHECK_FAILS(bench(file, {"--op=matmul", "--shape=3x3x3"}), 2, "my_softmax.so implements softmax.forward");
 }
 
-TEST_CASE("a rung that is wrong is told so, whatever the size to time") {
+TEST_CASE("a wrong plug-in rung is detected at any size") {
   const TempDir dir;
   const auto fails = [&](const std::string& what, const std::string& with, const std::string& part) {
     CHECK_FAILS(bench(built(dir, "wrong", replaced(my_softmax(), what, with))), 5, part);
@@ -62,7 +62,7 @@ TEST_CASE("a rung that is wrong is told so, whatever the size to time") {
               5, "threads differs from that with 1");
 }
 
-TEST_CASE("a library that is no rung is refused with a reason") {
+TEST_CASE("a library without a valid rung is refused with the reason") {
   const TempDir dir;
   CHECK_FAILS(bench("none.so"), 3, "none.so is not a file");
   write_file(dir / "text.so", "no library");

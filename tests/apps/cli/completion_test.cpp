@@ -71,12 +71,12 @@ TEST_CASE("fish completes commands, options and choices") {
   CHECK(contains(completed("hewn help tok"), "tokenizer"));
 }
 
-TEST_CASE("completions are refused for what is no shell of ours") {
+TEST_CASE("completions for an unknown shell are refused") {
   CHECK_FAILS(hewn({"completion", "ksh"}), 2, "no completions for 'ksh'");
   CHECK_FAILS(hewn({"completion"}), 2, "bash, zsh, fish");
 }
 
-TEST_CASE("the manual page is sound") {
+TEST_CASE("the manual page is well-formed") {
   const auto r = hewn({"completion", "man"});
   CHECK(r.exit_code == 0);
   CHECK(contains(r.out, ".TH HEWN 1"));
@@ -87,7 +87,7 @@ TEST_CASE("the manual page is sound") {
   CHECK(formatted.err == "");
 }
 
-TEST_CASE("docs/cli.md holds the reference this program prints") {
+TEST_CASE("docs/cli.md contains the reference that the program prints") {
   const std::string reference = hewn({"completion", "markdown"}).out;
   CHECK(contains(reference, "## Exit codes"));
   const std::string page = read_file(source_dir() / "docs/cli.md");

@@ -158,7 +158,7 @@ class Stage {
 
 }  // namespace
 
-TEST_CASE("every example of every help runs as printed") {
+TEST_CASE("every example in the help runs as printed") {
   if (left_out()) return;
   const std::vector<std::string> examples = all_examples();
   REQUIRE(examples.size() > 60);

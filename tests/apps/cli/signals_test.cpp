@@ -17,7 +17,7 @@ std::vector<std::string> endless(const TempDir& dir) {
 
 }  // namespace
 
-TEST_CASE("Ctrl-C finishes the step, saves and says how to go on") {
+TEST_CASE("Ctrl-C finishes the step, saves and prints how to resume") {
   const TempDir dir;
   Process process(endless(dir));
   REQUIRE(process.wait_for("step 5/"));
@@ -63,7 +63,7 @@ TEST_CASE("progress is redrawn in place on a terminal, and only there") {
   CHECK(piped.out.empty());
 }
 
-TEST_CASE("quiet training says nothing, JSON training one result") {
+TEST_CASE("training prints nothing with --quiet, and one result with --json") {
   const TempDir dir, other;
   const auto quiet = hewn(small_train(dir, {"-q"}));
   CHECK(quiet.exit_code == 0);
@@ -74,7 +74,7 @@ TEST_CASE("quiet training says nothing, JSON training one result") {
   CHECK(json.out.front() == '{');
 }
 
-TEST_CASE("a second Ctrl-C ends at once") {
+TEST_CASE("a second Ctrl-C ends immediately") {
   const TempDir dir;
   Process process(endless(dir));
   REQUIRE(process.wait_for("step 5/"));
@@ -83,7 +83,7 @@ TEST_CASE("a second Ctrl-C ends at once") {
   CHECK(process.finish().exit_code == 130);
 }
 
-TEST_CASE("a reader that leaves ends sampling quietly") {
+TEST_CASE("sampling ends quietly when its reader closes the pipe") {
   const TempDir dir;
   REQUIRE(hewn(small_train(dir)).exit_code == 0);
   Process process({hewn_program().string(), "sample", (dir / "run").string(), "--max_new_tokens=100000000"});

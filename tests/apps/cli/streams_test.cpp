@@ -19,7 +19,7 @@ TEST_CASE("a full disk is an error") {
   CHECK_FAILS(r, 1, "cannot write to standard output: No space left on device");
 }
 
-TEST_CASE("colour is for terminals") {
+TEST_CASE("colour is used only on terminals") {
   const std::string escape = "\x1b[";
   CHECK_FALSE(contains(hewn({"--help"}).out, escape));
   CHECK(contains(hewn({"--help"}, {.env = {{"TERM", "xterm"}}, .terminal = true}).out, escape));
@@ -33,7 +33,7 @@ TEST_CASE("colour is for terminals") {
   CHECK(contains(hewn({"nonsense", "--color=always"}).err, "nonsense"));
 }
 
-TEST_CASE("the corpus says its exact entropy on standard error") {
+TEST_CASE("data corpus prints its exact entropy on standard error") {
   const auto r = hewn({"data", "corpus", "--tales=50", "--seed=9"});
   CHECK(r.exit_code == 0);
   CHECK(std::count(r.out.begin(), r.out.end(), '\n') == 50);

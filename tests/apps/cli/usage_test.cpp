@@ -8,7 +8,7 @@
 
 namespace hewn::test {
 
-TEST_CASE("a bare call welcomes") {
+TEST_CASE("hewn without arguments prints a welcome") {
   const auto r = hewn({});
   CHECK(r.exit_code == 0);
   CHECK(r.err.empty());
@@ -16,7 +16,7 @@ TEST_CASE("a bare call welcomes") {
   CHECK(contains(r.out, "  hewn sample "));
 }
 
-TEST_CASE("every help ends with examples and names its options") {
+TEST_CASE("every help lists its options and ends with examples") {
   const auto all = hewn({"--help"});
   CHECK(all.exit_code == 0);
   const std::string commands =
@@ -77,7 +77,7 @@ TEST_CASE("values are checked for type, range and choice") {
   CHECK_FAILS(hewn({"data", "corpus", "--color=pink"}), 2, "not one of auto, always or never");
 }
 
-TEST_CASE("a dash is an underscore, and a value may follow after a blank") {
+TEST_CASE("a dash equals an underscore, and a value may be the next word") {
   const auto joined = hewn({"data", "corpus", "--tales=2", "--seed=5"});
   const auto apart = hewn({"data", "corpus", "--tales", "2", "--seed", "5"});
   CHECK(joined.exit_code == 0);
@@ -110,7 +110,7 @@ TEST_CASE("flags beat the environment, which beats the configuration, which beat
               "HEWN_TALSE is not a key of data corpus; did you mean 'tales'?");
 }
 
-TEST_CASE("mistakes in a configuration are named by line and column") {
+TEST_CASE("mistakes in a configuration are reported with line and column") {
   const TempDir dir;
   const auto with = [&](const std::string& text) {
     write_file(dir / "c.toml", text);
@@ -144,7 +144,7 @@ TEST_CASE("a run's configuration is read by commands that do not train") {
   CHECK_FAILS(hewn({"plan", config}), 2, "config.toml:2:1: 'ladder' is a key of bench kernels, not of plan");
 }
 
-TEST_CASE("characters beyond ASCII are taken in strings and comments of a configuration") {
+TEST_CASE("non-ASCII characters are accepted in a configuration's strings and comments") {
   const TempDir dir;
   const auto with = [&](const std::string& text) {
     write_file(dir / "c.toml", text);
@@ -172,7 +172,7 @@ TEST_CASE("characters beyond ASCII are taken in strings and comments of a config
   CHECK_FAILS(with("tales = \"\"\"a\\\n \u00e9\"\"\"\n"), 3, "a non-ASCII character after \\");
 }
 
-TEST_CASE("the version tells build, instruction set, threads and devices") {
+TEST_CASE("the version lists build, instruction set, threads and devices") {
   const auto r = hewn({"--version"});
   CHECK(r.exit_code == 0);
   for (const char* part : {"hewn 0.", "build", "isa", "threads", "cpu: usable", "cuda: not usable: "})
@@ -201,7 +201,7 @@ TEST_CASE("help and version are commands and options alike") {
   CHECK_FAILS(hewn({"--hlep"}), 2, "unknown option --hlep; did you mean 'help'?\nSee `hewn --help`.");
 }
 
-TEST_CASE("help calls the program as it was called") {
+TEST_CASE("help uses the program name as it was called") {
   const TempDir dir;
   std::filesystem::create_directory(dir / "my bin");
   std::filesystem::create_symlink(hewn_program(), dir / "my bin/hewn");
@@ -247,7 +247,7 @@ TEST_CASE("help fits a narrow terminal") {
   }
 }
 
-TEST_CASE("the environment chooses what runs parallel loops") {
+TEST_CASE("HEWN_PARALLEL chooses the runtime of parallel loops") {
   const auto version = [](const char* parallel) {
     return hewn({"--version", "--json"}, {.env = {{"HEWN_PARALLEL", parallel}}});
   };
@@ -261,7 +261,7 @@ TEST_CASE("the environment chooses what runs parallel loops") {
                 2, "HEWN_PARALLEL=tbb is unknown; expected openmp or team");
 }
 
-TEST_CASE("the number of threads is the first of OMP_NUM_THREADS, unless HEWN_THREADS says otherwise") {
+TEST_CASE("HEWN_THREADS sets the number of threads, else the first value of OMP_NUM_THREADS") {
   const auto threads = [](const std::string& omp, const std::string& ours) {
     return hewn({"--version"}, {.env = {{"OMP_NUM_THREADS", omp}, {"HEWN_THREADS", ours}}}).out;
   };
@@ -274,7 +274,7 @@ TEST_CASE("the number of threads is the first of OMP_NUM_THREADS, unless HEWN_TH
                 "a whole number from 1 to 1024");
 }
 
-TEST_CASE("OpenMP's own settings keep the number of threads") {
+TEST_CASE("OpenMP's own settings do not change the number of threads") {
   const auto plain = hewn({"--version"}, {.unset_env = {"OMP_NUM_THREADS"}});
   const auto bound = hewn({"--version"}, {.env = {{"OMP_PROC_BIND", "true"}, {"OMP_PLACES", "cores"}},
                                           .unset_env = {"OMP_NUM_THREADS"}});

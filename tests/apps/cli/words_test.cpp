@@ -64,7 +64,7 @@ std::string refused(const std::vector<std::string>& words) {
 
 }  // namespace
 
-TEST_CASE("words: values are joined, or the next word") {
+TEST_CASE("words: a value is joined or is the next word") {
   CHECK(split({"--start=a b", "--batch-size", "3"}).options == Given{"start=a b", "batch_size=3"});
   CHECK(split({"--start="}).options == Given{"start="});
   CHECK(split({"--start", ""}).options == Given{"start="});
@@ -103,7 +103,7 @@ TEST_CASE("words: flags, letters and arguments") {
   CHECK(split({""}).arguments == Given{""});
 }
 
-TEST_CASE("words: what is not known is returned as it was typed") {
+TEST_CASE("words: an unknown option is returned as it was typed") {
   CHECK(split({"--no-such=3"}).options == Given{"no_such="});
   CHECK(cli::split_words({"--no-such=3"}, known()).options[0].typed == "--no-such");
   CHECK(split({"-xyz=3"}).options == Given{"xyz="});
@@ -116,7 +116,7 @@ TEST_CASE("words: what is not known is returned as it was typed") {
 }
 
 // Every word is used once: as an argument, as an option, or as its value.
-TEST_CASE("words: odd ones neither vanish nor crash") {
+TEST_CASE("words: odd words are neither lost nor crash the parser") {
   Random random("odd words");
   const std::vector<std::string> pieces = {
       "-", "--", "=",  "start", "bias", "no-", "r",          "q",          "v",
@@ -156,7 +156,7 @@ TEST_CASE("a shell reads a quoted word back") {
   CHECK(cli::shell_word("") == "''");
 }
 
-TEST_CASE("texts call the program as it was called") {
+TEST_CASE("messages use the program name as it was called") {
   cli::set_program("build/apps/hewn");
   CHECK(
       cli::as_called("See `hewn --help`, hewn is GPT; `hewn`\n  hewn x | hewn y <(hewn z) hewnx") ==

@@ -27,7 +27,7 @@ std::string control(char letter) { return {static_cast<char>(letter & 0x1f)}; }
 
 }  // namespace
 
-TEST_CASE("chat: answers follow from all that was said", "[chat]") {
+TEST_CASE("chat: answers depend on the whole conversation", "[chat]") {
   const TempDir dir;
   REQUIRE(hewn(small_train(dir, {"--block_size=64"})).exit_code == 0);
   const std::string run = (dir / "run").string();
@@ -73,7 +73,7 @@ TEST_CASE("chat: answers follow from all that was said", "[chat]") {
   CHECK(twice != drawn("/seed 4\nthe\n/reset\nthe\n/seed 4\n/reset\nthe\n"));
 }
 
-TEST_CASE("chat: what no longer fits is left out, the oldest first", "[chat]") {
+TEST_CASE("chat: the oldest turns are dropped when the context is full", "[chat]") {
   const TempDir dir;
   REQUIRE(hewn(small_train(dir)).exit_code == 0);  // a block of 16 tokens
   const std::string run = (dir / "run").string();
@@ -85,7 +85,7 @@ TEST_CASE("chat: what no longer fits is left out, the oldest first", "[chat]") {
   CHECK(std::count(r.out.begin(), r.out.end(), '\n') >= 10);
 }
 
-TEST_CASE("chat: the line is edited as people expect", "[chat]") {
+TEST_CASE("chat: lines are edited with the usual keys", "[chat]") {
   const TempDir dir;
   REQUIRE(hewn(small_train(dir, {"--max_iters=1"})).exit_code == 0);
   Process chat(chat_words((dir / "run").string(), {"--max_new_tokens=4"}), terminal());
@@ -123,7 +123,7 @@ TEST_CASE("chat: the line is edited as people expect", "[chat]") {
   CHECK(r.exit_code == 0);
 }
 
-TEST_CASE("chat: earlier lines are searched, and kept for the next time", "[chat]") {
+TEST_CASE("chat: earlier lines can be searched and are kept for the next session", "[chat]") {
   const TempDir dir;
   REQUIRE(hewn(small_train(dir, {"--max_iters=1"})).exit_code == 0);
   const std::string run = (dir / "run").string(), history = (dir / "state/hewn/history").string();
@@ -189,7 +189,7 @@ TEST_CASE("chat: earlier lines are searched, and kept for the next time", "[chat
   CHECK(lines() == 1002);
 }
 
-TEST_CASE("chat: Ctrl-C stops an answer, not the talk", "[chat]") {
+TEST_CASE("chat: Ctrl-C stops an answer, not the conversation", "[chat]") {
   const TempDir dir;
   REQUIRE(hewn(small_train(dir)).exit_code == 0);
   const std::string run = (dir / "run").string();

@@ -8,7 +8,7 @@
 
 namespace hewn::test {
 
-TEST_CASE("compare: every method's text, how likely it is and how much it repeats", "[compare]") {
+TEST_CASE("compare: prints every method's text, its log probability and its repetition", "[compare]") {
   const TempDir dir;
   REQUIRE(hewn(small_train(dir)).exit_code == 0);
   const std::string run = (dir / "run").string();

@@ -18,7 +18,7 @@ TEST_CASE("text is prepared and described") {
   CHECK_FAILS(hewn({"data", "prepare", text, "--out_dir=" + made, "--force"}), 0, "next:");
 }
 
-TEST_CASE("the size of a vocabulary that is learnt can be chosen") {
+TEST_CASE("the size of a learned vocabulary can be chosen") {
   const TempDir dir;
   const std::string text = (dir / "tales.txt").string(), data = (dir / "data").string();
   write_file(text, hewn({"data", "corpus", "--tales=60"}).out);
@@ -55,7 +55,7 @@ TEST_CASE("the size of a vocabulary that is learnt can be chosen") {
   CHECK_FAILS(hewn({"train", "--init_from=resume", "--out_dir=" + run, "--max_iters=2"}), 0, "step 2");
 }
 
-TEST_CASE("bad data has status 3 and is named") {
+TEST_CASE("bad data is reported by name with status 3") {
   const TempDir dir;
   const std::string out = "--out_dir=" + (dir / "out").string();
   write_file(dir / "empty.txt", "");

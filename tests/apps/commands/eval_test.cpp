@@ -22,7 +22,7 @@ std::vector<Json> records(const std::string& lines) {
 
 }  // namespace
 
-TEST_CASE("eval scores any text, and every token of it", "[eval]") {
+TEST_CASE("eval scores every token of any text", "[eval]") {
   const TempDir dir;
   REQUIRE(hewn(small_train(dir)).exit_code == 0);
   const std::string run = (dir / "run").string(), file = (dir / "new.txt").string();
@@ -73,7 +73,7 @@ TEST_CASE("eval scores any text, and every token of it", "[eval]") {
   CHECK_FAILS(hewn({"eval", run, "--val=" + file}), 3, "Z");
 }
 
-TEST_CASE("eval of tales says that documents do not overlap", "[eval]") {
+TEST_CASE("eval of tales notes that stride has no effect on documents", "[eval]") {
   if (left_out()) return;
   const TempDir dir;
   const std::string run = (dir / "run").string();

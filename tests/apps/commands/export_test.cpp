@@ -7,7 +7,7 @@
 
 namespace hewn::test {
 
-TEST_CASE("a run is exported, and what was exported too", "[cli]") {
+TEST_CASE("runs and exported models can be exported", "[cli]") {
   const TempDir dir;
   REQUIRE(
       hewn(small_train(dir, {"--pos=rope", "--norm=rmsnorm", "--act=swiglu", "--n_kv_head=1"})).exit_code ==
@@ -48,7 +48,7 @@ TEST_CASE("a run is exported, and what was exported too", "[cli]") {
   CHECK(std::filesystem::file_size(dir / "half.gguf") < std::filesystem::file_size(dir / "model.gguf"));
 }
 
-TEST_CASE("an export that cannot be says why", "[cli]") {
+TEST_CASE("an export that is not possible reports the reason", "[cli]") {
   const TempDir dir;
   REQUIRE(hewn(small_train(dir, {"--norm_place=post"})).exit_code == 0);
   const std::string run = (dir / "run").string(), out = "--out=" + (dir / "out").string();

@@ -70,7 +70,7 @@ class LlamaDirectory {
 
 }  // namespace
 
-TEST_CASE("an imported model is a run: sampled, scored, checked, described, trained on") {
+TEST_CASE("an imported model is a run: it can be sampled, evaluated, verified, described and trained") {
   const LlamaDirectory llama;
   const std::string run = llama.file("run");
   const auto imported = hewn({"import", llama.path(), "--out=" + run});
@@ -110,7 +110,7 @@ TEST_CASE("an imported model is a run: sampled, scored, checked, described, trai
   CHECK(trained == model);
 }
 
-TEST_CASE("what is cropped, repeated or said as JSON") {
+TEST_CASE("import: cropping, importing again, JSON output") {
   const LlamaDirectory llama;
   const std::string run = llama.file("run");
   const auto imported =
@@ -132,7 +132,7 @@ TEST_CASE("what is cropped, repeated or said as JSON") {
              Catch::Contains("none: the directory has neither"));
 }
 
-TEST_CASE("an import that fails says why and leaves nothing") {
+TEST_CASE("a failed import reports the reason and leaves no files") {
   LlamaDirectory llama;
   const std::string run = llama.file("run");
   const auto refused = [&](std::vector<std::string> arguments, int status, const std::string& why) {
@@ -152,7 +152,7 @@ TEST_CASE("an import that fails says why and leaves nothing") {
   refused({"import", llama.path(), "--out=" + run}, 3, "missing: lm_head.weight");
 }
 
-TEST_CASE("stories260K goes on as published") {
+TEST_CASE("stories260K generates the published texts") {
   const auto model = shared("models/stories260K/stories260K.bin"), fixtures = shared("fixtures/stories260k");
   if (!model || !fixtures) return;
   const TempDir dir;

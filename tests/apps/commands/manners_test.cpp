@@ -23,7 +23,7 @@ std::string last_value(const std::string& text, const std::string& word) {
 
 }  // namespace
 
-TEST_CASE("a hint is a command that a shell takes: the program as it was called, its words quoted") {
+TEST_CASE("a hint is a command for the shell: the program as it was called, words quoted") {
   const TempDir dir;
   fs::create_directory(dir / "my runs");
   auto words = small_train(dir, {"--max_iters=2"});
@@ -47,7 +47,7 @@ TEST_CASE("a hint is a command that a shell takes: the program as it was called,
   CHECK(contains(prepared.err, "\nnext: hewn train --dataset='my data'\n"));
 }
 
-TEST_CASE("on a terminal the result comes before what to do next") {
+TEST_CASE("on a terminal the result is printed before the hint") {
   const TempDir dir;
   REQUIRE(hewn(small_train(dir, {"--max_iters=2"})).exit_code == 0);
   const auto exported =
@@ -65,7 +65,7 @@ TEST_CASE("on a terminal the result comes before what to do next") {
   CHECK(json.out.find("next: ") != json.out.npos);
 }
 
-TEST_CASE("a person who watches training sees the newest loss, its curve and a text") {
+TEST_CASE("training on a terminal shows the newest loss, its curve and a sample") {
   const TempDir dir;
   const auto arguments = small_train(dir, {"--max_iters=60", "--eval_interval=20"});
   const auto r = hewn(arguments, {.env = {{"TERM", "xterm"}, {"LC_ALL", "C.UTF-8"}}, .terminal = true});
@@ -94,7 +94,7 @@ TEST_CASE("a person who watches training sees the newest loss, its curve and a t
   CHECK_FALSE(contains(ascii.out, "\u2581"));
 }
 
-TEST_CASE("the curve of the loss keeps the whole run in a few bars") {
+TEST_CASE("the loss curve shows the whole run in a few bars") {
   cli::LossCurve curve(8);
   CHECK(curve.text(false) == "");
   curve.add(3);
@@ -113,7 +113,7 @@ TEST_CASE("the curve of the loss keeps the whole run in a few bars") {
   CHECK(falling.back() == '_');
 }
 
-TEST_CASE("info speaks to people, and to programs with --json") {
+TEST_CASE("info prints text, and JSON with --json") {
   const TempDir dir;
   REQUIRE(hewn(small_train(dir)).exit_code == 0);
   const std::string run = (dir / "run").string();
@@ -129,7 +129,7 @@ TEST_CASE("info speaks to people, and to programs with --json") {
   CHECK(last_value(text, "\n  val_loss  ").size() <= 8);
 }
 
-TEST_CASE("a dry run as JSON holds the configuration and its sizes") {
+TEST_CASE("a dry run as JSON contains the configuration and its sizes") {
   const TempDir dir;
   const auto r = hewn(small_train(dir, {"--dry_run", "--json"}));
   CHECK(r.exit_code == 0);

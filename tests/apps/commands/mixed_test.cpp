@@ -33,7 +33,7 @@ std::vector<double> validation_losses(const TempDir& dir, const std::filesystem:
 
 }  // namespace
 
-TEST_CASE("bf16 learns Tiny Shakespeare like float32: within 0.5% at every evaluation") {
+TEST_CASE("bf16 training on Tiny Shakespeare stays within 0.5% of float32 at every evaluation") {
   if (left_out()) return;
   const auto text = shared("data/tinyshakespeare.txt");
   if (!text) return;

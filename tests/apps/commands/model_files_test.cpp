@@ -67,7 +67,7 @@ double largest_difference(const std::vector<double>& a, const std::vector<double
 
 }  // namespace
 
-TEST_CASE("model files: sample, chat, eval, verify and export take them as they are") {
+TEST_CASE("model files: sample, chat, eval, verify and export accept them without import") {
   const ExportedRun e;
   const std::vector<std::string> greedy = {"--start=the cat", "--temperature=0", "--max_new_tokens=9"};
   const auto sampled = [&](const std::string& model) {
@@ -99,7 +99,7 @@ TEST_CASE("model files: sample, chat, eval, verify and export take them as they 
   CHECK_FAILS(hewn({"sample", e.file("gguf")}), 3, "model.gguf");
 }
 
-TEST_CASE("model files: training begins from them") {
+TEST_CASE("model files: training can start from them") {
   const ExportedRun e;
   for (const std::string& model : e.files()) {
     INFO(model);
@@ -126,7 +126,7 @@ TEST_CASE("model files: training begins from them") {
   }
 }
 
-TEST_CASE("model files: a name on huggingface.co is answered with the files to fetch") {
+TEST_CASE("model files: for a name on huggingface.co the error lists the files to fetch") {
   const TempDir dir;
   for (const std::vector<std::string>& words :
        {std::vector<std::string>{"import", "openai-community/gpt2", "--out=x"},
@@ -142,7 +142,7 @@ TEST_CASE("model files: a name on huggingface.co is answered with the files to f
   CHECK(!contains(hewn({"sample", "out"}, {.directory = dir.path().string()}).err, "downloads"));
 }
 
-TEST_CASE("model files: nanoGPT's exact GELU goes to GGUF with --act=gelu and a measured warning") {
+TEST_CASE("model files: nanoGPT's exact GELU is exported to GGUF with --act=gelu and a measured warning") {
   const TempDir dir;
   const std::string model = (source_dir() / "tests/files/torch/ckpt.pt").string(),
                     out = (dir / "m.gguf").string();
@@ -152,7 +152,7 @@ TEST_CASE("model files: nanoGPT's exact GELU goes to GGUF with --act=gelu and a 
   CHECK(contains(hewn({"info", out}).out, "general.architecture  gpt2\n"));
 }
 
-TEST_CASE("dtype: runs and model files are computed in the type that is asked for") {
+TEST_CASE("dtype: runs and model files are computed in the requested type") {
   const ExportedRun e({"--max_iters=60"});
   const std::vector<double> usual = log_probabilities_by(e.run(), {});
   CHECK(log_probabilities_by(e.run(), {"--dtype=f32"}) == usual);
@@ -178,7 +178,7 @@ TEST_CASE("dtype: runs and model files are computed in the type that is asked fo
   CHECK_FAILS(hewn({"sample", e.run(), "--dtype=f16"}), 2, "not one of f32, f64 or bf16");
 }
 
-TEST_CASE("a table or JSON as dataset is named for what it is") {
+TEST_CASE("a dataset that is a table or JSON is recognised") {
   const TempDir dir;
   std::string table, lines;
   for (int i = 0; i < 60; ++i) {

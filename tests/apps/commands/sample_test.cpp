@@ -22,7 +22,7 @@ std::string sampled(const TempDir& dir, std::vector<std::string> more, const std
 
 }  // namespace
 
-TEST_CASE("sample: many starts in one batch, each text as alone", "[sample]") {
+TEST_CASE("sample: a text in a batch is the same as when generated alone", "[sample]") {
   const TempDir dir;
   REQUIRE(hewn(small_train(dir)).exit_code == 0);
   const std::string lines = (dir / "starts.txt").string();
@@ -57,7 +57,7 @@ TEST_CASE("sample: many starts in one batch, each text as alone", "[sample]") {
   CHECK_FAILS(hewn({"sample", run, "--start=FILE:" + run + "/none"}), 3, "none");
 }
 
-TEST_CASE("sample: a text longer than the block says that it goes on with less", "[sample]") {
+TEST_CASE("sample: a note says when a text exceeds the context", "[sample]") {
   const TempDir dir;
   REQUIRE(hewn(small_train(dir)).exit_code == 0);
   const std::string run = (dir / "run").string(), note = "exceeded the context of 16 tokens";
@@ -66,7 +66,7 @@ TEST_CASE("sample: a text longer than the block says that it goes on with less",
   CHECK(hewn({"sample", run, "--start=the cat", "--max_new_tokens=9"}).err == "");
 }
 
-TEST_CASE("sample: whole characters only, whatever bytes are drawn", "[sample]") {
+TEST_CASE("sample: only whole characters are printed, whatever bytes are drawn", "[sample]") {
   const TempDir dir;
   const std::string text = (dir / "wide.txt").string(), run = (dir / "run").string();
   std::string content;
@@ -90,7 +90,7 @@ TEST_CASE("sample: whole characters only, whatever bytes are drawn", "[sample]")
   CHECK(r.out.ends_with('\n'));
 }
 
-TEST_CASE("sample: a special token ends the text, by itself or by name", "[sample]") {
+TEST_CASE("sample: a special token ends the text, by default or with --stop", "[sample]") {
   const TempDir dir;
   const std::string text = (dir / "text.txt").string(), run = (dir / "run").string(),
                     tokenizer = (dir / "pairs.json").string();

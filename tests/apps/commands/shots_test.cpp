@@ -6,7 +6,7 @@
 
 namespace hewn::test {
 
-TEST_CASE("shots: the answer alone, as after the prompt written out by hand", "[shots]") {
+TEST_CASE("shots: only the answer is printed, the same as for the prompt written by hand", "[shots]") {
   const TempDir dir;
   std::string content;  // questions and their answers, in any order
   const std::string parts[] = {"Q: ab\nA: cd\n\n", "Q: ef\nA: gh\n\n", "Input: Output: gk {}\n"};

@@ -6,7 +6,7 @@
 
 namespace hewn::test {
 
-TEST_CASE("text goes through a tokenizer and back") {
+TEST_CASE("text is encoded and decoded back") {
   const TempDir dir;
   const std::string text = "a naïve cat,\nor two: 12 € ☺\n";
   write_file(dir / "text.txt", text);
@@ -25,7 +25,7 @@ TEST_CASE("text goes through a tokenizer and back") {
   }
 }
 
-TEST_CASE("a model is trained on words and signs") {
+TEST_CASE("a model is trained on words and punctuation") {
   const TempDir dir;
   std::string text;
   for (int i = 0; i < 100; ++i) text += "Once upon a time, there was a fox -- and it ran.\n";
@@ -75,7 +75,7 @@ TEST_CASE("GPT-2's vocabulary prepares and encodes text") {
               2, "a resumed run cannot change it");
 }
 
-TEST_CASE("mistakes with tokenizers have their status") {
+TEST_CASE("errors of tokenizer commands have the right status") {
   const TempDir dir;
   write_file(dir / "text.txt", "abc\n");
   write_file(dir / "empty.txt", "");

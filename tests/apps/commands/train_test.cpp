@@ -65,7 +65,7 @@ TEST_CASE("a run is trained, scored, sampled and verified") {
   CHECK_FAILS(hewn({"verify", run}), 0, "");
 }
 
-TEST_CASE("a profile changes nothing but tells where the time went") {
+TEST_CASE("a profile does not change the run and shows where time is spent") {
   const TempDir dir, other;
   const auto plain = hewn(small_train(dir)), profiled = hewn(small_train(other, {"--profile"}));
   CHECK_FAILS(profiled, 0, "outside kernels");
@@ -78,7 +78,7 @@ TEST_CASE("a profile changes nothing but tells where the time went") {
   CHECK_FAILS(hewn(small_train(third, {"--profile", "--max_iters=2"})), 0, "run at least three");
 }
 
-TEST_CASE("the saved configuration trains the same again") {
+TEST_CASE("the saved configuration reproduces the run") {
   const TempDir dir, other;
   CHECK(hewn(small_train(dir)).exit_code == 0);
   const std::string again = (other / "again").string();
@@ -95,7 +95,7 @@ TEST_CASE("a dry run writes nothing and prints a configuration") {
   CHECK_FALSE(fs::exists(dir / "run"));
 }
 
-TEST_CASE("a directory that is not empty is refused, or moved aside by force") {
+TEST_CASE("a non-empty directory is refused, or moved aside with --force") {
   const TempDir dir;
   CHECK(hewn(small_train(dir)).exit_code == 0);
   CHECK_FAILS(hewn(small_train(dir)), 2, "--init_from=resume");
@@ -124,7 +124,7 @@ TEST_CASE("a run is resumed with its own configuration") {
   CHECK_FAILS(hewn(on), 0, "done after step 0");
 }
 
-TEST_CASE("a run begun from another has its model, and the message names the key that was given") {
+TEST_CASE("a run started from another has its model, and errors name the given key") {
   const TempDir dir;
   CHECK(hewn(small_train(dir, {"--n_head=4", "--n_kv_head=2", "--pos=learned"})).exit_code == 0);
   const std::string text = (dir / "text.txt").string(), run = (dir / "run").string();
@@ -158,14 +158,14 @@ TEST_CASE("a run begun from another has its model, and the message names the key
   CHECK_FAILS(hewn(small_resume(dir, {"--norm_eps=0.1"})), 2, "a resumed run cannot change it");
 }
 
-TEST_CASE("a published model's name is no run, and the message says what to do") {
+TEST_CASE("the name of a published model is not a run, and the error says what to do") {
   const TempDir dir;
   for (const std::string name : {"gpt2", "gpt2-medium", "openai-community/gpt2"})
     CHECK_FAILS(hewn({"train", "--init_from=" + name, "--out_dir=" + (dir / "run").string()}), 3,
                 "docs/import.md");
 }
 
-TEST_CASE("what train does by default is what the library does by default") {
+TEST_CASE("train and the library have the same defaults") {
   const TempDir dir;
   write_file(dir / "text.txt", std::string(small_text) + small_text + small_text + small_text + small_text +
                                    small_text + small_text + small_text);
@@ -193,7 +193,7 @@ TEST_CASE("what train does by default is what the library does by default") {
   check(watching_keys, TrainConfig{});
 }
 
-TEST_CASE("a run from before pos_scale keeps the sinusoids that it was trained with") {
+TEST_CASE("a run older than pos_scale keeps its sinusoids") {
   const TempDir dir;
   CHECK(hewn(small_train(dir, {"--pos=sin", "--pos_scale=1"})).exit_code == 0);
   const fs::path file = dir / "run/config.toml";
@@ -210,7 +210,7 @@ TEST_CASE("a run from before pos_scale keeps the sinusoids that it was trained w
                  key));
 }
 
-TEST_CASE("what cannot be trained on has status 3 and leaves nothing behind") {
+TEST_CASE("invalid training data has status 3 and leaves no files") {
   if (left_out()) return;
   const TempDir dir;
   write_file(dir / "empty.txt", "");
@@ -241,7 +241,7 @@ TEST_CASE("what cannot be trained on has status 3 and leaves nothing behind") {
   CHECK_FAILS(hewn(small_train(dir, {"--out_dir=/proc/none/run"})), 1, "/proc/none");
 }
 
-TEST_CASE("what does not fit in memory has status 4 before it is tried") {
+TEST_CASE("a run that does not fit in memory is refused with status 4") {
   if (left_out()) return;
   const TempDir dir;
   CHECK_FAILS(hewn(small_train(dir, {"--n_embd=65536", "--n_layer=500"})), 4, "are free; no batch_size fits");
@@ -253,14 +253,14 @@ TEST_CASE("what does not fit in memory has status 4 before it is tried") {
   CHECK_FALSE(fs::exists(dir / "run"));
 }
 
-TEST_CASE("numbers that are not finite stop training with status 5") {
+TEST_CASE("non-finite numbers stop training with status 5") {
   const TempDir dir;
   const auto r = hewn(small_train(dir, {"--learning_rate=1e6", "--grad_clip=0", "--optimizer=sgd",
                                         "--warmup_iters=0", "--max_iters=200", "--eval_interval=200"}));
   CHECK_FAILS(r, 5, "not finite. First bad node: ");
 }
 
-TEST_CASE("a damaged run is named, with the older checkpoint") {
+TEST_CASE("a damaged run is reported, with the older checkpoint") {
   const TempDir dir;
   CHECK(hewn(small_train(dir)).exit_code == 0);
   const auto file = dir / "run/checkpoints/step-000020/model.safetensors";
@@ -277,7 +277,7 @@ TEST_CASE("a damaged run is named, with the older checkpoint") {
         0);
 }
 
-TEST_CASE("prompts and runs that make no sense are refused") {
+TEST_CASE("invalid prompts and runs are refused") {
   const TempDir dir;
   CHECK(hewn(small_train(dir)).exit_code == 0);
   const std::string run = (dir / "run").string();
@@ -297,7 +297,7 @@ TEST_CASE("prompts and runs that make no sense are refused") {
   CHECK_FAILS(hewn({"sample", run}), 3, "tokenizer.json");
 }
 
-TEST_CASE("resuming and thread counts are verified on the spot") {
+TEST_CASE("verify checks resuming and thread counts") {
   if (left_out()) return;
   const std::vector<std::string> small = {"verify",        "--n_layer=1",     "--n_head=2",
                                           "--n_embd=16",   "--dataset=tales", "--batch_size=2",

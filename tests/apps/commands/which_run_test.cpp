@@ -4,7 +4,7 @@
 
 namespace hewn::test {
 
-TEST_CASE("commands that read a run find it where train puts it") {
+TEST_CASE("commands find the run where train writes it") {
   const TempDir dir, empty;
   const ProcessOptions here{.directory = dir.path().string()}, elsewhere{.directory = empty.path().string()};
   auto words = small_train(dir);

@@ -76,7 +76,7 @@ void check_same_end(const TempDir& dir, const std::string& run) {
 
 }  // namespace
 
-TEST_CASE("killed at any moment, a run resumes to the same bits") {
+TEST_CASE("a run killed at any moment resumes to the same bits") {
   const TempDir dir;
   const double seconds = whole_run(dir);
   Random random("kills");
@@ -100,7 +100,7 @@ TEST_CASE("killed at any moment, a run resumes to the same bits") {
   }
 }
 
-TEST_CASE("interrupted or terminated, a run saves, says so by its status and resumes to the same bits") {
+TEST_CASE("an interrupted or terminated run saves, exits with its status and resumes to the same bits") {
   const TempDir dir;
   whole_run(dir);
   for (const int signal : {SIGINT, SIGTERM}) {
@@ -122,7 +122,7 @@ TEST_CASE("interrupted or terminated, a run saves, says so by its status and res
   }
 }
 
-TEST_CASE("a run in use is left alone by a second process") {
+TEST_CASE("a second process does not touch a run in use") {
   const TempDir dir;
   write_text(dir);
   Process first(command(dir, "run", {"--max_iters=100000000", "--lr_decay_iters=40"}));
@@ -138,7 +138,7 @@ TEST_CASE("a run in use is left alone by a second process") {
   CHECK(first.finish().exit_code == 143);
 }
 
-TEST_CASE("a flipped byte is named, and the run goes on from the older checkpoint") {
+TEST_CASE("a flipped byte is reported, and the run resumes from the older checkpoint") {
   const TempDir dir;
   whole_run(dir);
   const fs::path damaged = dir / "whole" / last_step;

@@ -30,7 +30,7 @@ TEST_CASE("checksums are those of the reference implementation of XXH64", "[chec
   CHECK(to_hex(checksum(all)) == "93b17183e46861be");
 }
 
-TEST_CASE("a checksum does not depend on how the bytes arrive", "[checksum]") {
+TEST_CASE("a checksum does not depend on how the bytes are split", "[checksum]") {
   Random random("checksum pieces");
   for (int round = 0; round < 200; ++round) {
     std::string bytes(static_cast<size_t>(random.integer(0, 300)), '\0');
@@ -57,7 +57,7 @@ TEST_CASE("every flipped bit changes the checksum", "[checksum]") {
   }
 }
 
-TEST_CASE("hexadecimal digits there and back", "[checksum]") {
+TEST_CASE("hexadecimal digits are written and read back", "[checksum]") {
   for (uint64_t value : {uint64_t{0}, uint64_t{1}, uint64_t{0x0123456789abcdef}, ~uint64_t{0}}) {
     CHECK(from_hex(to_hex(value)) == value);
   }

@@ -45,7 +45,7 @@ class FileSizeLimit {
 
 }  // namespace
 
-TEST_CASE("files come back as they were written", "[file]") {
+TEST_CASE("files are read back as they were written", "[file]") {
   Random random("file round trip");
   const TempDir dir;
   const std::string path = dir / "data";
@@ -63,7 +63,7 @@ TEST_CASE("files come back as they were written", "[file]") {
   }
 }
 
-TEST_CASE("an atomic file takes pieces of any size", "[file]") {
+TEST_CASE("an atomic file accepts pieces of any size", "[file]") {
   Random random("file pieces");
   const TempDir dir;
   std::string all;
@@ -82,7 +82,7 @@ TEST_CASE("an atomic file takes pieces of any size", "[file]") {
   CHECK_THROWS_AS(file.commit(), Error);
 }
 
-TEST_CASE("without a commit the old file stays and nothing is left behind", "[file]") {
+TEST_CASE("without a commit the old file remains and no temporary file is left", "[file]") {
   const TempDir dir;
   write_file_atomically(dir / "kept", "old");
   {
@@ -94,7 +94,7 @@ TEST_CASE("without a commit the old file stays and nothing is left behind", "[fi
   CHECK(test::read_file(dir / "kept") == "old");
 }
 
-TEST_CASE("two writers of one name do not disturb each other", "[file]") {
+TEST_CASE("two writers of the same file do not interfere", "[file]") {
   const TempDir dir;
   AtomicFile first(dir / "same"), second(dir / "same");
   first.append("first");
@@ -106,7 +106,7 @@ TEST_CASE("two writers of one name do not disturb each other", "[file]") {
   CHECK(files_in(dir) == 1);
 }
 
-TEST_CASE("a full disk leaves the old file and no half of a new one", "[file]") {
+TEST_CASE("a full disk leaves the old file and no partial new one", "[file]") {
   const TempDir dir;
   write_file_atomically(dir / "kept", "old");
   const auto write = [&](size_t piece) {
@@ -126,7 +126,7 @@ TEST_CASE("a full disk leaves the old file and no half of a new one", "[file]") 
   CHECK(files_in(dir) == 1);
 }
 
-TEST_CASE("the errors of write are reported", "[file]") {
+TEST_CASE("errors of write() are reported", "[file]") {
   const int full = ::open("/dev/full", O_WRONLY | O_CLOEXEC);
   REQUIRE(full >= 0);
   CHECK(write_fully(full, "x", 1) == ENOSPC);
@@ -135,7 +135,7 @@ TEST_CASE("the errors of write are reported", "[file]") {
   CHECK(write_fully(-1, "x", 1) == EBADF);
 }
 
-TEST_CASE("where a file cannot be written, it is said before any work is done", "[file]") {
+TEST_CASE("a file that cannot be written is reported before any work is done", "[file]") {
   const TempDir dir;
   std::filesystem::create_directory(dir / "sub");
   CHECK(fails(ErrorCode::failed, {"sub: cannot be written: it is a directory"},
@@ -155,7 +155,7 @@ TEST_CASE("where a file cannot be written, it is said before any work is done", 
   }
 }
 
-TEST_CASE("what cannot be read is named with the reason", "[file]") {
+TEST_CASE("a file that cannot be read is reported with the reason", "[file]") {
   const TempDir dir;
   std::filesystem::create_directory(dir / "sub");
   REQUIRE(::mkfifo((dir / "pipe").c_str(), 0600) == 0);
@@ -176,7 +176,7 @@ TEST_CASE("what cannot be read is named with the reason", "[file]") {
   }
 }
 
-TEST_CASE("small files stop at their limit", "[file]") {
+TEST_CASE("read_small_file enforces its limit", "[file]") {
   const TempDir dir;
   write_file_atomically(dir / "text", std::string(100'000, 'x'));
   CHECK(read_small_file(dir / "text", 100'000).size() == 100'000);

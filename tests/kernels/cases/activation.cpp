@@ -49,7 +49,7 @@ TEST_CASE("activation: gradients") {
   }
 }
 
-TEST_CASE("activation: values known from elsewhere") {
+TEST_CASE("activation: independently known values") {
   const auto near = [](Activation kind, double x, double y) {
     INFO(row_of(kind).name << " of " << x);
     CHECK(std::abs(activation(kind, Tensor::from(cpu(), std::vector<double>{x}, {1})).doubles()[0] - y) <=
@@ -62,7 +62,7 @@ TEST_CASE("activation: values known from elsewhere") {
   near(Activation::gelu_tanh, 1, 0.8411919906082768);
 }
 
-TEST_CASE("activation: none is x itself") {
+TEST_CASE("activation: none returns x itself") {
   const Tensor x = Tensor::zeros(cpu(), DType::f32, {2, 3});
   CHECK(activation(Activation::none, x).data() == x.data());
 }
@@ -105,7 +105,7 @@ TEST_CASE("activation: fixtures") {
   }
 }
 
-TEST_CASE("activation: digits far in the tails, no overflow beyond them") {
+TEST_CASE("activation: accurate far in the tails, no overflow beyond them") {
   const Tensor x = Tensor::from(cpu(), std::vector<float>{-9.5f, -7, -5, 5, 3e30f, -3e30f}, {6});
   const Tensor ones = Tensor::from(cpu(), std::vector<float>(6, 1), {6});
   for (const Activation kind : smooth) {
@@ -123,7 +123,7 @@ TEST_CASE("activation: digits far in the tails, no overflow beyond them") {
   }
 }
 
-TEST_CASE("swiglu: gradients of both forms, and of one input alone") {
+TEST_CASE("swiglu: gradients of both forms, and of only one input") {
   test::Random random("swiglu");
   const Tensor gate = Tensor::from(cpu(), random.normals<double>(21, 2), {3, 7});
   const Tensor up = Tensor::from(cpu(), random.normals<double>(21), {3, 7});
@@ -141,7 +141,7 @@ TEST_CASE("swiglu: fixtures") {
                          [](const auto& in, const auto&) { return swiglu(in[0], in[1]); });
 }
 
-TEST_CASE("swiglu: fused equals composed, and both forms each other, with gradients") {
+TEST_CASE("swiglu: fused equals composed, and both forms are equal, with gradients") {
   test::Random random("swiglu composed");
   const int64_t F = 5000;
   Tensor gate = Tensor::from(cpu(), random.normals(2 * F, 3), {2, F});
@@ -166,7 +166,7 @@ TEST_CASE("swiglu: fused equals composed, and both forms each other, with gradie
   CHECK(test::close_by_norm(dup, grad_of(up).doubles(), 3e-7));
 }
 
-TEST_CASE("swiglu: shapes that do not fit are refused") {
+TEST_CASE("swiglu: wrong shapes are refused") {
   const auto zeros = [](const Shape& shape) { return Tensor::zeros(cpu(), DType::f32, shape); };
   CHECK_THROWS_WITH(swiglu(zeros({2, 3}), zeros({3, 2})), Catch::Contains("[3, 2]"));
   CHECK_THROWS_WITH(swiglu(zeros({2, 3})), Catch::Contains("[2, 3]"));

@@ -129,7 +129,7 @@ TEST_CASE("attention: fixtures") {
                          [](const auto& in, const auto&) { return causal_attention(in[0], in[1], in[2]); });
 }
 
-TEST_CASE("attention: a window forgets what has left it, bit for bit") {
+TEST_CASE("attention: keys outside the window have no effect, bit for bit") {
   test::Random random("attention window");
   for (const int64_t window : {1, 20, 64, 90}) {
     const int64_t T = 150, at = random.integer(0, T - window - 1);  // the last query that sees key `at`
@@ -157,7 +157,7 @@ TEST_CASE("attention: the first row attends only to itself") {
   CHECK(test::close_abs(y.sliced(2, 0, 1).doubles(), x.v.sliced(2, 0, 1).doubles(), 1e-6));
 }
 
-TEST_CASE("attention: later tokens change nothing, bit for bit") {
+TEST_CASE("attention: later tokens have no effect, bit for bit") {
   test::Random random("attention future");
   for (const int64_t T : {5, 33, 64, 150}) {
     const int64_t B = 2, H = 3, D = 12, C = H * D, cut = random.integer(1, T - 1);
@@ -198,7 +198,7 @@ TEST_CASE("attention: packed and general forms agree bit for bit, with gradients
   }
 }
 
-TEST_CASE("attention: the last queries alone equal the end of the full pass") {
+TEST_CASE("attention: only the last queries equal the end of the full pass") {
   test::Random random("attention decode");
   for (const int64_t T : {1, 17, 64, 131}) {
     const Qkv x = random_heads(random, 2, 3, T, T, 40);
@@ -211,7 +211,7 @@ TEST_CASE("attention: the last queries alone equal the end of the full pass") {
   }
 }
 
-TEST_CASE("attention: keys that are minus infinity away have no part, wherever they stand") {
+TEST_CASE("attention: keys with a score of minus infinity have no effect, wherever they are") {
   const int64_t T = 80, D = 3;
   test::Random random("attention infinite");
   Qkv x = random_heads(random, 1, 1, T, T, D);
@@ -227,7 +227,7 @@ TEST_CASE("attention: keys that are minus infinity away have no part, wherever t
   CHECK(test::close_abs(rows_from(y, 70).doubles(), expected, 1e-6));
 }
 
-TEST_CASE("attention: dropout keeps the expectation and needs the step's state") {
+TEST_CASE("attention: dropout preserves the expectation and requires the step's state") {
   const int64_t T = 64, D = 8;
   test::Random random("attention dropout");
   const Qkv x = random_heads(random, 1, 2, T, T, D);
@@ -278,7 +278,7 @@ TEST_CASE("attention: memory grows with T, not with its square") {
   CHECK(test::close_by_norm(y.sliced(1, T - 1, 1).doubles(), alone.doubles(), 1e-5));
 }
 
-TEST_CASE("attention: shapes that do not fit are refused") {
+TEST_CASE("attention: wrong shapes are refused") {
   const auto zeros = [](const Shape& shape) { return Tensor::zeros(cpu(), DType::f32, shape); };
   CHECK_THROWS_WITH(causal_attention(zeros({2, 3, 12}), {.n_head = 5}), Catch::Contains("[2, 3, 12]"));
   CHECK_THROWS_WITH(causal_attention(zeros({2, 3, 12}), {.n_head = 0}), Catch::Contains("n_head = 0"));

@@ -61,7 +61,7 @@ TEST_CASE("copy: gradients of views and copies") {
   }
 }
 
-TEST_CASE("copy: gradients of concat go to each part") {
+TEST_CASE("copy: concat sends its gradient to each part") {
   test::Random random("concat");
   const Tensor a = Tensor::from(cpu(), random.normals<double>(6), {2, 1, 3});
   const Tensor b = Tensor::from(cpu(), random.normals<double>(12), {2, 2, 3});
@@ -75,7 +75,7 @@ TEST_CASE("copy: gradients of concat go to each part") {
   CHECK(result.below(1e-8));
 }
 
-TEST_CASE("copy: elements go where they should") {
+TEST_CASE("copy: elements are copied to the right places") {
   const Tensor x = counted({2, 3});
   CHECK(transpose(x, 0, 1).doubles() == std::vector<double>{0, 3, 1, 4, 2, 5});
   CHECK(contiguous(transpose(x, 0, 1)).is_contiguous());
@@ -87,7 +87,7 @@ TEST_CASE("copy: elements go where they should") {
   CHECK(concat({x, Tensor::zeros(cpu(), DType::f32, {2, 0})}, 1).doubles() == x.doubles());
 }
 
-TEST_CASE("copy: heads of a packed projection, there and back") {
+TEST_CASE("copy: heads of a packed projection are split and merged back") {
   const Tensor packed = counted({2, 5, 12});  // [B, T, 3 C] with C = 4 as 2 heads of 2
   const Tensor q = reshape(slice(packed, 2, 4, 4), {2, 5, 2, 2});
   const Tensor heads = contiguous(transpose(q, 1, 2));
@@ -114,7 +114,7 @@ TEST_CASE("copy: casts") {
   CHECK(grad_of(leaf).values<float>() == std::vector<float>{3, 4});
 }
 
-TEST_CASE("copy: every bfloat16, and what lies between two, rounds to the nearest") {
+TEST_CASE("copy: every bf16 value and the values between them round to nearest") {
   // Each bf16 number with all kinds of lower halves: zero, less than half, exactly half, more
   // than half, all ones.
   std::vector<float> values;
@@ -161,7 +161,7 @@ TEST_CASE("copy: every bfloat16, and what lies between two, rounds to the neares
   }
 }
 
-TEST_CASE("copy: what does not fit is refused by name") {
+TEST_CASE("copy: wrong shapes are refused by name") {
   const Tensor x = counted({2, 3});
   CHECK_THROWS_WITH(reshape(x, {4, -1}), Catch::Contains("[2, 3]"));
   CHECK_THROWS_WITH(reshape(x, {-1, -1}), Catch::Contains("-1"));

@@ -17,7 +17,7 @@ Tensor targets_of(const std::vector<int32_t>& values) {
 
 }  // namespace
 
-TEST_CASE("cross entropy: gradient, with rows left out") {
+TEST_CASE("cross entropy: gradient, with ignored rows") {
   test::Random random("cross entropy");
   const Tensor logits = Tensor::from(cpu(), random.normals<double>(35, 2), {5, 7});
   const Tensor targets = targets_of({3, -100, 0, 6, -100});
@@ -35,7 +35,7 @@ TEST_CASE("cross entropy: large offsets and certain rows") {
   CHECK(cross_entropy(logits, targets_of({-100, -100, 1})).item() == 50);
 }
 
-TEST_CASE("cross entropy: the gradient in place of the logits, chunk by chunk") {
+TEST_CASE("cross entropy: the gradient overwrites the logits, chunk by chunk") {
   test::Random random("cross entropy in place");
   const int64_t rows = 6, cols = 19;
   const Tensor logits = Tensor::from(cpu(), random.normals<float>(rows * cols), {rows, cols});
@@ -59,7 +59,7 @@ TEST_CASE("cross entropy: the gradient in place of the logits, chunk by chunk") 
   CHECK((logits.values<float>() == grad_of(leaf).values<float>()));
 }
 
-TEST_CASE("cross entropy: bad targets are named") {
+TEST_CASE("cross entropy: bad targets are reported") {
   const Tensor logits = Tensor::zeros(cpu(), DType::f32, {3, 4});
   CHECK_THROWS_WITH(cross_entropy(logits, targets_of({0, 4, 1})),
                     Catch::Contains("target 1 is 4") && Catch::Contains("0 to 3"));
@@ -70,7 +70,7 @@ TEST_CASE("cross entropy: bad targets are named") {
                     Catch::Contains("[4, 0]"));
 }
 
-TEST_CASE("cross entropy: on meta, values are not looked at") {
+TEST_CASE("cross entropy: values are not read on the meta device") {
   const auto meta = make_meta(2, Isa::avx2);
   const Tensor targets = Tensor::empty(*meta, DType::i32, {3});
   CHECK(cross_entropy(Tensor::empty(*meta, DType::f32, {3, 8}), targets).shape() == Shape{});

@@ -26,7 +26,7 @@ TEST_CASE("dropout: gradient") {
   CHECK(result.below(1e-8));
 }
 
-TEST_CASE("dropout: the share that survives is 1 - p, its mean stays") {
+TEST_CASE("dropout: a fraction of 1 - p is kept and the mean is preserved") {
   const StepState state{.seed = 7};
   const int64_t n = 100'000;
   for (const double p : {0.1, 0.5, 0.9}) {
@@ -41,7 +41,7 @@ TEST_CASE("dropout: the share that survives is 1 - p, its mean stays") {
   }
 }
 
-TEST_CASE("dropout: the mask follows from seed, step, micro-step and site, and is the same in f32 and f64") {
+TEST_CASE("dropout: the mask depends on seed, step, micro-step and site, and is the same in f32 and f64") {
   const auto mask = [](const StepState& state, uint32_t site, DType dtype = DType::f32) {
     std::vector<bool> kept;
     for (const double v : dropout(ones(dtype, 1000), 0.5, site, &state).doubles()) kept.push_back(v != 0);
@@ -57,7 +57,7 @@ TEST_CASE("dropout: the mask follows from seed, step, micro-step and site, and i
   CHECK(base != mask({.seed = 1, .step = 2, .micro_step = 3}, 5));
 }
 
-TEST_CASE("dropout: p = 0 does nothing, impossible p are refused") {
+TEST_CASE("dropout: p = 0 is the identity, invalid p is refused") {
   const StepState state;
   const Tensor x = ones(DType::f32, 3);
   CHECK(dropout(x, 0, 0, nullptr).storage() == x.storage());

@@ -44,7 +44,7 @@ TEST_CASE("elementwise: gradients of one operand") {
   }
 }
 
-TEST_CASE("elementwise: gradients of two operands, stretched in every way") {
+TEST_CASE("elementwise: gradients of two operands, broadcast in every way") {
   test::Random random("binary");
   const std::pair<const char*, Tensor (*)(const Tensor&, const Tensor&)> ops[] = {
       {"add", add}, {"sub", sub}, {"mul", mul}, {"div", div}};
@@ -86,7 +86,7 @@ TEST_CASE("elementwise: broadcasting repeats rows and columns") {
   CHECK(add(Tensor::zeros(cpu(), DType::f32, {0, 2}), b).numel() == 0);
 }
 
-TEST_CASE("elementwise: what does not fit is refused by name") {
+TEST_CASE("elementwise: wrong shapes are refused by name") {
   const Tensor a = Tensor::zeros(cpu(), DType::f32, {2, 3}), b = Tensor::zeros(cpu(), DType::f32, {2, 4});
   CHECK_THROWS_WITH(add(a, b), Catch::Contains("[2, 3]") && Catch::Contains("[2, 4]"));
   CHECK_THROWS_WITH(mul(a, Tensor::zeros(cpu(), DType::f64, {2, 3})), Catch::Contains("f64"));

@@ -79,7 +79,7 @@ TEST_CASE("embedding: fixtures") {
       }
 }
 
-TEST_CASE("embedding: ids outside the table are named") {
+TEST_CASE("embedding: ids outside the table are reported") {
   const Tensor weight = Tensor::zeros(cpu(), DType::f32, {5, 2}),
                position = Tensor::zeros(cpu(), DType::f32, {3, 2});
   const auto ids = [](std::vector<int64_t> values) {

@@ -79,7 +79,7 @@ TEST_CASE("a reference without another rung equals an independent formula") {
   CHECK(unproved(rooms(), test::independent_formulas()) == std::set<std::string>{});
 }
 
-TEST_CASE("a missing or different independent formula is found") {
+TEST_CASE("a missing or different independent formula is detected") {
   const Room room{"doubled", doubled_cases, nullptr};
   const auto formula = [](float factor) {
     return test::Formulas{{"doubled", [factor](Case& c) {

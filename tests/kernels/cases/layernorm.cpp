@@ -24,7 +24,7 @@ TEST_CASE("layernorm: gradient") {
   CHECK(result.below(1e-8));
 }
 
-TEST_CASE("layernorm: gradients of constants are left out") {
+TEST_CASE("layernorm: gradients of constants are not computed") {
   test::Random random("layernorm, constants");
   const Tensor x = Tensor::from(cpu(), random.normals<float>(300), {60, 5});
   const Tensor weight = Tensor::from(cpu(), random.normals<float>(5), {5});
@@ -35,7 +35,7 @@ TEST_CASE("layernorm: gradients of constants are left out") {
   CHECK((grad_of(bias).values<float>() == std::vector<float>(5, 60)));
 }
 
-TEST_CASE("layernorm: a large offset changes nothing") {
+TEST_CASE("layernorm: a large offset has no effect") {
   test::Random random("layernorm, offset");
   std::vector<float> near = random.normals<float>(2 * 96), far = near;
   for (size_t i = 0; i < near.size(); ++i) {
@@ -47,7 +47,7 @@ TEST_CASE("layernorm: a large offset changes nothing") {
   CHECK(test::close_by_norm(layernorm(Tensor::from(cpu(), far, {2, 96}), weight, {}).doubles(), y, 1e-6));
 }
 
-TEST_CASE("layernorm: wrong shapes are named") {
+TEST_CASE("layernorm: wrong shapes are refused") {
   const auto f32 = [](const Shape& shape) { return Tensor::zeros(cpu(), DType::f32, shape); };
   CHECK_THROWS_WITH(layernorm(f32({2, 4}), f32({3}), {}),
                     Catch::Contains("weight") && Catch::Contains("[3]"));

@@ -82,7 +82,7 @@ TEST_CASE("linear: equals its composition, with its gradients") {
   });
 }
 
-TEST_CASE("linear: a bf16 weight makes the products those of rounded numbers") {
+TEST_CASE("linear: with a bf16 weight, products are those of rounded operands") {
   const auto rounded = [](const Tensor& t) { return cast(cast(t.detached(), DType::bf16), DType::f32); };
   for_all_options(DType::f32, {3, 7, 37}, 51, [&](const std::vector<Tensor>& inputs, const auto& apply) {
     const Tensor weight_bf16 = cast(inputs[1], DType::bf16);
@@ -134,7 +134,7 @@ TEST_CASE("linear: with a bf16 weight, x and y may be bf16 as well") {
   CHECK_THROWS_AS(linear(as_type(x, DType::bf16), w, {}), Error);
 }
 
-TEST_CASE("linear: adds to the gradient a weight already has") {
+TEST_CASE("linear: adds to an existing weight gradient") {
   test::Random random("accumulate");
   Tensor w = Tensor::from(cpu(), random.normals(12), {3, 4});
   require_grad(w);
@@ -150,7 +150,7 @@ TEST_CASE("linear: adds to the gradient a weight already has") {
   CHECK(test::close_by_norm(grad_of(w).doubles(), once, 1e-6));
 }
 
-TEST_CASE("linear: a gradient for the residual alone") {
+TEST_CASE("linear: a gradient for the residual only") {
   test::Random random("residual");
   Tensor residual = Tensor::from(cpu(), random.normals(8), {2, 4});
   require_grad(residual);
@@ -162,7 +162,7 @@ TEST_CASE("linear: a gradient for the residual alone") {
   CHECK(grad_of(residual).doubles() == dy.doubles());
 }
 
-TEST_CASE("linear: what does not fit is refused by its shapes") {
+TEST_CASE("linear: wrong shapes are refused") {
   const auto make = [](const Shape& s) { return Tensor::zeros(cpu(), DType::f32, s); };
   CHECK_THROWS_WITH(linear(make({2, 3}), make({4, 3}), {}), Catch::Contains("[4, 3] [in, out] takes 4"));
   CHECK_THROWS_WITH(linear(make({2, 3}), make({3, 4}), make({3})), Catch::Contains("bias"));

@@ -70,7 +70,7 @@ TEST_CASE("linear_cross_entropy: equals its composition, with its gradients") {
   }
 }
 
-TEST_CASE("linear_cross_entropy: a bf16 weight makes the products those of rounded numbers") {
+TEST_CASE("linear_cross_entropy: with a bf16 weight, products are those of rounded operands") {
   const auto rounded = [](const Tensor& t) { return cast(cast(t, DType::bf16), DType::f32); };
   const Inputs all = inputs<float>(53, 37, 131);
   Inputs low = all;
@@ -90,7 +90,7 @@ TEST_CASE("linear_cross_entropy: a bf16 weight makes the products those of round
   }
 }
 
-TEST_CASE("linear_cross_entropy: chunks of some rows do not change the loss, nor what reaches x") {
+TEST_CASE("linear_cross_entropy: chunking rows changes neither the loss nor the gradient of x") {
   const Inputs all = inputs<float>(53, 37, 131);
   const auto run = [&](size_t bytes) {
     return with_gradients(all, [&](const Inputs& in) {
@@ -102,7 +102,7 @@ TEST_CASE("linear_cross_entropy: chunks of some rows do not change the loss, nor
   CHECK(whole[1] == parts[1]);
 }
 
-TEST_CASE("linear_cross_entropy: the logits of a chunk are the most it holds") {
+TEST_CASE("linear_cross_entropy: memory is bounded by the logits of one chunk") {
   const Inputs in = inputs<float>(64, 8, 1000);
   cpu().pool().trim();
   cpu().pool().reset_peak();
@@ -125,7 +125,7 @@ TEST_CASE("linear_cross_entropy: no bias, frozen weight") {
   CHECK(result.below(1e-8));
 }
 
-TEST_CASE("linear_cross_entropy: what does not fit is refused by its shapes") {
+TEST_CASE("linear_cross_entropy: wrong shapes are refused") {
   const Inputs in = inputs<float>(4, 3, 6);
   CHECK_THROWS_WITH(linear_cross_entropy(in.x, in.x.viewed({3, 4}), {}, in.targets),
                     Catch::Contains("[V, 3]"));

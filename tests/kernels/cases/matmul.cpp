@@ -62,7 +62,7 @@ TEST_CASE("matmul: fixtures") {
   }
 }
 
-TEST_CASE("matmul: slices of a packed tensor multiply as they stand") {
+TEST_CASE("matmul: slices of a packed tensor are multiplied without a copy") {
   test::Random random("views");
   const Tensor packed = normals(random, {2, 5, 3, 4});  // [B, T, H, D]
   const Tensor heads = packed.transposed(1, 2);         // [B, H, T, D]
@@ -117,7 +117,7 @@ TEST_CASE("matmul: sizes without elements") {
   CHECK(matmul(zero, Tensor::zeros(cpu(), DType::f32, {2, 4})).shape() == Shape{0, 4});
 }
 
-TEST_CASE("matmul: what does not fit is refused by its shapes") {
+TEST_CASE("matmul: wrong shapes are refused") {
   const auto make = [](DType t, const Shape& s) { return Tensor::zeros(cpu(), t, s); };
   const Tensor a = make(DType::f32, {4, 5});
   CHECK_THROWS_WITH(matmul(a, a), Catch::Contains("[4, 5] times [4, 5]") && Catch::Contains("5 and 4"));

@@ -47,7 +47,7 @@ TEST_CASE("reduce: values and shapes") {
   CHECK(sum(Tensor::zeros(cpu(), DType::f32, {0})).item() == 0);
 }
 
-TEST_CASE("reduce: the maximum of NaN is NaN, wherever it stands") {
+TEST_CASE("reduce: a NaN anywhere makes the maximum NaN") {
   for (size_t i = 0; i < 40; ++i) {
     std::vector<float> values(40, 1.0f);
     values[i] = NAN;
@@ -82,7 +82,7 @@ TEST_CASE("reduce: sum_copies undoes broadcasting, scaled, set or added") {
   }
 }
 
-TEST_CASE("reduce: a long sum keeps its digits") {
+TEST_CASE("reduce: a long sum is accurate") {
   const std::vector<float> tenths(1 << 20, 0.1f);
   const double exact = static_cast<double>(0.1f) * (1 << 20);
   CHECK(test::close_rel(sum(Tensor::from(cpu(), tenths, {1 << 20})).doubles(), std::vector<double>{exact},
@@ -91,7 +91,7 @@ TEST_CASE("reduce: a long sum keeps its digits") {
                         std::vector<double>(4, exact / 4), 1e-6));
 }
 
-TEST_CASE("reduce: nothing and views are refused") {
+TEST_CASE("reduce: empty tensors and views are refused") {
   CHECK_THROWS_WITH(mean(Tensor::zeros(cpu(), DType::f32, {0, 3})), Catch::Contains("[0, 3]"));
   CHECK_THROWS_WITH(max(Tensor::zeros(cpu(), DType::f32, {2, 0}), 1), Catch::Contains("max"));
   CHECK_THROWS_WITH(sum(Tensor::zeros(cpu(), DType::f32, {2, 3}).transposed(0, 1)),

@@ -19,13 +19,13 @@ TEST_CASE("rmsnorm: gradient") {
   CHECK(result.below(1e-8));
 }
 
-TEST_CASE("rmsnorm: scaling a row changes nothing, zeros stay zeros") {
+TEST_CASE("rmsnorm: scaling a row has no effect, zeros remain zeros") {
   const Tensor weight = Tensor::from(cpu(), std::vector<float>{1, 2}, {2});
   const Tensor x = Tensor::from(cpu(), std::vector<float>{3e9f, -3e9f, 5e-2f, -5e-2f, 0, 0}, {3, 2});
   CHECK(test::close_abs(rmsnorm(x, weight, 1e-12).doubles(), std::vector<double>{1, -2, 1, -2, 0, 0}, 1e-6));
 }
 
-TEST_CASE("rmsnorm: wrong shapes are named") {
+TEST_CASE("rmsnorm: wrong shapes are refused") {
   const auto f32 = [](const Shape& shape) { return Tensor::zeros(cpu(), DType::f32, shape); };
   CHECK_THROWS_WITH(rmsnorm(f32({2, 4}), f32({3})), Catch::Contains("weight is f32 [3]"));
   CHECK_THROWS_WITH(rmsnorm(f32({2, 0}), f32({0})), Catch::Contains("[2, 0]"));

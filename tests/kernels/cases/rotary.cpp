@@ -78,7 +78,7 @@ TEST_CASE("rotary: far positions are as accurate as near ones") {
   }
 }
 
-TEST_CASE("rotary: scores depend on the distance alone, position 0 changes nothing") {
+TEST_CASE("rotary: scores depend only on the distance, position 0 is the identity") {
   test::Random random("rotary distance");
   const Tensor q = random_rows<double>(random, 1, 1, 1, 16), k = random_rows<double>(random, 1, 1, 1, 16);
   for (const RotaryPairs pairs : both) {
@@ -95,7 +95,7 @@ TEST_CASE("rotary: scores depend on the distance alone, position 0 changes nothi
   }
 }
 
-TEST_CASE("rotary: one position at a time equals all at once, and the packed form the general one") {
+TEST_CASE("rotary: one position at a time equals all positions, packed equals general") {
   test::Random random("rotary decode");
   const int64_t B = 2, T = 37, H = 5, rotated = 3, D = 12;
   const Tensor packed = Tensor::from(cpu(), random.normals(B * T * H * D), {B, T, H * D});
@@ -113,7 +113,7 @@ TEST_CASE("rotary: one position at a time equals all at once, and the packed for
   }
 }
 
-TEST_CASE("rotary: what does not fit is refused") {
+TEST_CASE("rotary: wrong shapes are refused") {
   const auto zeros = [](const Shape& shape) { return Tensor::zeros(cpu(), DType::f32, shape); };
   CHECK_THROWS_WITH(rotary(zeros({1, 2, 3, 5})), Catch::Contains("even D"));
   CHECK_THROWS_WITH(rotary(zeros({1, 2, 3, 4}), {.base = 0}), Catch::Contains("base = 0"));

@@ -18,13 +18,13 @@ TEST_CASE("softmax: gradient") {
   CHECK(result.below(1e-8));
 }
 
-TEST_CASE("softmax: minus infinity has probability zero, large offsets change nothing") {
+TEST_CASE("softmax: minus infinity has probability zero, large offsets have no effect") {
   const float inf = INFINITY;
   const Tensor x = Tensor::from(cpu(), std::vector<float>{-inf, 1e30f, 1e30f, -inf, 0, -inf}, {2, 3});
   CHECK(test::close_abs(softmax(x).doubles(), std::vector<double>{0, .5, .5, 0, 1, 0}, 1e-7));
 }
 
-TEST_CASE("softmax: a row of minus infinity alone is undefined, and stays alone") {
+TEST_CASE("softmax: a row of only minus infinity is undefined and does not affect other rows") {
   const float inf = INFINITY;
   const auto y = softmax(Tensor::from(cpu(), std::vector<float>{-inf, -inf, 0, 0}, {2, 2})).doubles();
   CHECK((std::isnan(y[0]) && std::isnan(y[1])));
@@ -39,7 +39,7 @@ TEST_CASE("causal softmax: gradient") {
   CHECK(result.below(1e-8));
 }
 
-TEST_CASE("causal softmax equals softmax of what is seen, whatever is hidden") {
+TEST_CASE("causal softmax equals softmax of the visible keys") {
   test::Random random("causal softmax equals softmax");
   const int64_t queries = random.integer(1, 40), keys = queries + random.integer(0, 40);
   std::vector<float> hidden = random.normals<float>(2 * queries * keys), masked = hidden;

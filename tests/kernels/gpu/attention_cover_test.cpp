@@ -73,7 +73,7 @@ int blocks_of(int64_t heads, int64_t rows, int own) {
 
 }  // namespace
 
-TEST_CASE("a query sees the keys up to its own, as far as the window reaches") {
+TEST_CASE("a query attends to the keys up to its own within the window") {
   for (const AttentionSizes& a : cases) {
     INFO(a.Tq << " queries, " << a.Tk << " keys, window " << a.window);
     bool right = true;
@@ -87,7 +87,7 @@ TEST_CASE("a query sees the keys up to its own, as far as the window reaches") {
   }
 }
 
-TEST_CASE("tiles in which all see all, or nobody sees anybody, are known as such") {
+TEST_CASE("fully visible and fully masked tiles are recognised") {
   for (const AttentionSizes& a : cases) {
     INFO(a.Tq << " queries, " << a.Tk << " keys, window " << a.window);
     bool right = true;
@@ -105,7 +105,7 @@ TEST_CASE("tiles in which all see all, or nobody sees anybody, are known as such
   }
 }
 
-TEST_CASE("blocks that own queries visit every key that is seen exactly once") {
+TEST_CASE("blocks that own queries visit every visible key exactly once") {
   for (const AttentionSizes& a : cases)
     for (const Tiles& t : tiles) {
       INFO(a.Tq << " queries, " << a.Tk << " keys, window " << a.window << "; " << t.own << " by " << t.step);
@@ -124,7 +124,7 @@ TEST_CASE("blocks that own queries visit every key that is seen exactly once") {
     }
 }
 
-TEST_CASE("blocks that own keys visit every query that sees them exactly once") {
+TEST_CASE("blocks that own keys visit every query that attends to them exactly once") {
   for (const AttentionSizes& a : cases)
     for (const Tiles& t : tiles) {
       INFO(a.Tq << " queries, " << a.Tk << " keys, window " << a.window << "; " << t.own << " by " << t.step);
@@ -145,7 +145,7 @@ TEST_CASE("blocks that own keys visit every query that sees them exactly once") 
     }
 }
 
-TEST_CASE("blocks with the most work are begun first") {
+TEST_CASE("blocks with the most work start first") {
   const AttentionSizes a = sizes(2, 3, 3, 200, 200, 200);
   for (int block = 1; block < blocks_of(6, 200, 64); ++block) {
     const auto keys = [&](int b) { return end_key(a, std::min(queries_of_block(a, 64, b).first + 63, 199)); };

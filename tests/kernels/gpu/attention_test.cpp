@@ -92,7 +92,7 @@ Results on_device(Device& device, const Head& h) {
 
 }  // namespace
 
-TEST_CASE("attention on tensor cores is off by no more than twice what its numbers make inevitable") {
+TEST_CASE("attention on tensor cores: the error is at most twice the unavoidable rounding") {
   const auto device = test::make_test_gpu();
   for (const auto& [T, D] : {std::pair<int64_t, int64_t>{150, 64}, {70, 128}, {45, 96}, {200, 32}}) {
     INFO(T << " positions, heads of " << D);

@@ -41,7 +41,7 @@ void check_rows() {
 
 }  // namespace
 
-TEST_CASE("banks are counted as they are") {
+TEST_CASE("bank conflicts are counted correctly") {
   const auto every = [](int stride) { return [=](int lane) { return stride * lane; }; };
   CHECK(passes_of_warp(4, every(0)) == 1);
   CHECK(passes_of_warp(4, every(1)) == 1);
@@ -55,12 +55,12 @@ TEST_CASE("banks are counted as they are") {
   CHECK(passes_of_warp(16, every(36)) == 1);
 }
 
-TEST_CASE("tiles of float32 products are written and read without conflicts of banks") {
+TEST_CASE("tiles of float32 products are accessed without bank conflicts") {
   check_float_lanes(large_floats, large_float_lanes);
   check_float_lanes(small_floats, small_float_lanes);
 }
 
-TEST_CASE("fragments of TF32 are read without conflicts of banks") {
+TEST_CASE("TF32 fragments are read without bank conflicts") {
   for (const TileSize& size : {large_floats, small_floats})
     for (int i = 0; i < 4; ++i) {
       const int row = size.rows + tf32_gap, col = size.cols + tf32_gap;
@@ -76,7 +76,7 @@ TEST_CASE("fragments of TF32 are read without conflicts of banks") {
     }
 }
 
-TEST_CASE("sums in fragments are staged without conflicts of banks") {
+TEST_CASE("sums in fragments are staged without bank conflicts") {
   for (const int cols : {large_bf16.cols, small_bf16.cols, large_floats.cols, small_floats.cols}) {
     const int row = row_of_staged_pairs(cols);
     for (int i = 0; i < 4; i += 2)
@@ -94,7 +94,7 @@ TEST_CASE("sums in fragments are staged without conflicts of banks") {
             }) == 1);
 }
 
-TEST_CASE("blocks of attention in float32 are written and read without conflicts of banks") {
+TEST_CASE("float32 attention blocks are accessed without bank conflicts") {
   check_rows<32, 64>();
   check_rows<64, 64>();
   check_rows<128, 64>();

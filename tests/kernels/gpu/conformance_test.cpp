@@ -84,7 +84,7 @@ TEST_CASE("every GPU rung equals the reference") {
   }
 }
 
-TEST_CASE("GPU kernels that work in pieces, on more than one") {
+TEST_CASE("GPU kernels that work in pieces equal the reference for several pieces") {
   if (test::left_out()) return;
   const auto device = test::make_test_gpu();
   const std::pair<std::string_view, const char*> cases[] = {
@@ -108,7 +108,7 @@ TEST_CASE("GPU kernels that work in pieces, on more than one") {
                {.dtype = DType::bf16, .seed = test::run_seed(), .shape = shape});
 }
 
-TEST_CASE("GPU rungs over rows equal the reference, whoever shares a row") {
+TEST_CASE("GPU rungs over rows equal the reference for every team size") {
   const auto device = test::make_test_gpu();
   for (const char* name : {"softmax", "layernorm", "rmsnorm", "cross_entropy"}) {
     SECTION(name) {

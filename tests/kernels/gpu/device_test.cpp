@@ -30,7 +30,7 @@ std::vector<float> ramp(size_t n) {
 
 }  // namespace
 
-TEST_CASE("gpu: bytes go there and back, however many") {
+TEST_CASE("gpu: any number of bytes is copied to the device and back") {
   const auto device = test::make_test_gpu();
   for (const size_t n : {size_t{1}, size_t{1000}, size_t{3} << 20}) {
     std::vector<float> there = ramp(n), back(n);
@@ -44,7 +44,7 @@ TEST_CASE("gpu: bytes go there and back, however many") {
   }
 }
 
-TEST_CASE("gpu: uploads do not wait while there is room, and none is overwritten when there is not") {
+TEST_CASE("gpu: uploads do not wait while there is room, and none is overwritten") {
   const auto device = make_emulated_gpu();
   GpuRuntime& gpu = *device->gpu();
   const GpuRuntime::Event begun = gpu.make_event();
@@ -72,7 +72,7 @@ TEST_CASE("gpu: uploads do not wait while there is room, and none is overwritten
   gpu.drop_event(begun);
 }
 
-TEST_CASE("gpu: work waits until a result is asked for, and is done in order") {
+TEST_CASE("gpu: work is deferred until a result is read, and is done in order") {
   const auto device = make_emulated_gpu();
   GpuRuntime& gpu = *device->gpu();
   auto* const pinned = static_cast<float*>(gpu.allocate_pinned(400));
@@ -94,7 +94,7 @@ TEST_CASE("gpu: work waits until a result is asked for, and is done in order") {
   gpu.release_pinned(pinned);
 }
 
-TEST_CASE("gpu: a graph does again what was recorded") {
+TEST_CASE("gpu: a graph replays what was recorded") {
   const auto device = make_emulated_gpu();
   GpuRuntime& gpu = *device->gpu();
   auto* const x = static_cast<float*>(device->pool().allocate(400));
@@ -115,7 +115,7 @@ TEST_CASE("gpu: a graph does again what was recorded") {
   device->pool().release(x);
 }
 
-TEST_CASE("gpu: while a graph is captured nothing is copied from or to ordinary memory") {
+TEST_CASE("gpu: copies from or to pageable memory fail while a graph is captured") {
   const auto device = test::make_test_gpu();
   GpuRuntime& gpu = *device->gpu();
   float value = 1;
@@ -130,7 +130,7 @@ TEST_CASE("gpu: while a graph is captured nothing is copied from or to ordinary 
   device->pool().release(x);
 }
 
-TEST_CASE("gpu: a trace of the pool tells whether its blocks are all back") {
+TEST_CASE("gpu: a trace of the pool shows whether all blocks were released") {
   const auto device = test::make_test_gpu();
   Pool& pool = device->pool();
   void* const before = pool.allocate(512);
@@ -153,7 +153,7 @@ TEST_CASE("gpu: a trace of the pool tells whether its blocks are all back") {
   pool.release(before);
 }
 
-TEST_CASE("gpu: an error of a kernel arrives where its result is waited for") {
+TEST_CASE("gpu: a kernel's error is reported where its result is awaited") {
   const auto device = make_emulated_gpu();
   const Launch launch_on{.stream = device->stream()};
   CHECK_NOTHROW(launch(launch_on, "fails_here", {1, 32}, fails_here));
@@ -161,7 +161,7 @@ TEST_CASE("gpu: an error of a kernel arrives where its result is waited for") {
   CHECK_NOTHROW(device->sync());
 }
 
-TEST_CASE("gpu: the tape's sum, and what it cannot add") {
+TEST_CASE("gpu: gradients are summed, unsupported dtypes are refused") {
   const auto device = test::make_test_gpu();
   std::vector<float> values = ramp(300), back(300);
   auto* const a = device->pool().allocate(1200);
@@ -176,7 +176,7 @@ TEST_CASE("gpu: the tape's sum, and what it cannot add") {
   device->pool().release(b);
 }
 
-TEST_CASE("gpu: an operation without a kernel for it fails by name, and does not run elsewhere") {
+TEST_CASE("gpu: an operation without a GPU kernel fails by name and does not run elsewhere") {
   const auto device = make_emulated_gpu();
   UnaryForward args{.op = UnaryOp::exp,
                     .dtype = DType::f32,
@@ -191,7 +191,7 @@ TEST_CASE("gpu: an operation without a kernel for it fails by name, and does not
   CHECK(ladder_of(args).rungs[0].on(Isa::emulated) == nullptr);
 }
 
-TEST_CASE("gpu: without CUDA the device says so in one line") {
+TEST_CASE("gpu: without CUDA the device reports it in one line") {
   if (why_no_cuda().empty()) return;
   try {
     make_cuda();

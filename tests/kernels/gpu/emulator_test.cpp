@@ -91,7 +91,7 @@ bool fails(std::initializer_list<const char*> parts, const char* name, const Gri
 
 }  // namespace
 
-TEST_CASE("emulator: a barrier parts what is written from what is read") {
+TEST_CASE("emulator: a barrier separates writes from reads") {
   for (uint64_t order = 0; order < 4; ++order) {
     emulator::options().order = order;
     const int n = 97, blocks = 5;
@@ -131,7 +131,7 @@ TEST_CASE("emulator: fresh shared memory is NaN") {
   CHECK(y != y);
 }
 
-TEST_CASE("emulator: what would hang or be undefined is an error that says where") {
+TEST_CASE("emulator: hangs and undefined behaviour are errors with their place") {
   CHECK(fails({"kernel missed, block (0, 0, 0)", "thread (5, 0, 0) never reaches"}, "missed", {2, 40},
               missed_barrier));
   CHECK(fails({"__syncwarp", "__syncthreads"}, "half", {1, 32}, barrier_in_half_a_warp));
@@ -145,12 +145,12 @@ TEST_CASE("emulator: what would hang or be undefined is an error that says where
   CHECK(y[0] == 32);
 }
 
-TEST_CASE("emulator: shared memory has an end") {
+TEST_CASE("emulator: writes beyond shared memory are detected") {
   CHECK(fails({"outside its 64 bytes of dynamic"}, "beyond", {1, 1, 64}, beyond_dynamic));
   CHECK(fails({"49153 bytes of shared memory"}, "large", {1, 1}, too_much));
 }
 
-TEST_CASE("emulator: a launch that cannot be names kernel, arguments and grid") {
+TEST_CASE("emulator: an invalid launch reports kernel, arguments and grid") {
   std::vector<float> x(1);
   CHECK(fails({"kernel reverse(7, pointer, pointer) on 3x1x1 blocks of 1025x1x1 threads", "1024"}, "reverse",
               {3, 1025}, reverse, 7, x.data(), x.data()));

@@ -122,7 +122,7 @@ std::string failure_of(void (*kernel)()) {
 
 }  // namespace
 
-TEST_CASE("a group's sums are every element of its product once") {
+TEST_CASE("a warpgroup's sums cover every element of the product once") {
   std::set<std::pair<int, int>> seen;
   for (int thread = 0; thread < 128; ++thread)
     for (int i = 0; i < 64; ++i) {
@@ -162,7 +162,7 @@ TEST_CASE("eight rows of 16 bytes are in different banks") {
   }
 }
 
-TEST_CASE("boxes come swizzled, with zeros beyond the matrix, when they are awaited") {
+TEST_CASE("boxes arrive swizzled, with zeros beyond the matrix, when they are awaited") {
   const int rows = 50, cols = 101, ld = 104;
   std::vector<bf16> from(static_cast<size_t>(rows * ld) + 8);
   auto* const data = reinterpret_cast<bf16*>((reinterpret_cast<uintptr_t>(from.data()) + 15) / 16 * 16);
@@ -185,7 +185,7 @@ TEST_CASE("boxes come swizzled, with zeros beyond the matrix, when they are awai
   emulator::options().order = 0;
 }
 
-TEST_CASE("a barrier's phases hand a place over and back") {
+TEST_CASE("a barrier's phases pass a buffer back and forth") {
   for (const uint64_t order : {uint64_t{0}, uint64_t{5}}) {
     emulator::options().order = order;
     std::vector<int> to(32 * 5, -1);

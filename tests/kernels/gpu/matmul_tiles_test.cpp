@@ -46,7 +46,7 @@ TEST_CASE("a wave of blocks reads few rows and columns of tiles") {
   CHECK(rows.size() + cols.size() == 8 + 32);
 }
 
-TEST_CASE("pieces of K make up K") {
+TEST_CASE("pieces of K add up to K") {
   for (const int64_t K : {0, 1, 511, 1024, 1601, 4096, 65536, 65537}) {
     for (const int64_t M : {1, 64, 768, 4096}) {
       Matmul m{};
@@ -62,14 +62,14 @@ TEST_CASE("pieces of K make up K") {
   }
 }
 
-TEST_CASE("K is cut where tiles are too few for the device") {
+TEST_CASE("K is split where tiles are too few for the device") {
   CHECK(splits_of(36, 65536) == 7);     // 768 x 768 of GPT-2 124M: 252 of 264 blocks
   CHECK(splits_of(36, 768) == 1);       // pieces would be less than 512 deep
   CHECK(splits_of(264, 65536) == 1);    // full without splitting
   CHECK(splits_of(10000, 65536) == 1);  // many waves
 }
 
-TEST_CASE("large tiles, with K cut, equal the reference") {
+TEST_CASE("large tiles, with K split, equal the reference") {
   if (test::left_out()) return;
   struct Try {
     DType dtype;
@@ -103,7 +103,7 @@ TEST_CASE("large tiles, with K cut, equal the reference") {
   emulator::options().order = 0;
 }
 
-TEST_CASE("products are rounded to TF32 for those alone who asked for it") {
+TEST_CASE("products are rounded to TF32 only on request") {
   const auto device = test::make_test_gpu();
   test::Random random("TF32");
   const Tensor a = Tensor::from(*device, random.normals(64 * 96), {64, 96});

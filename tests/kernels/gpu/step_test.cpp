@@ -45,7 +45,7 @@ struct Step {
 
 }  // namespace
 
-TEST_CASE("GPU step: the norm of the gradients clips or stops the update") {
+TEST_CASE("GPU step: the gradient norm clips or stops the update") {
   const auto device = test::make_test_gpu();
   std::vector<float> gradients(70000, 0.0f);
   gradients[3] = 3, gradients[69999] = -4;
@@ -70,7 +70,7 @@ TEST_CASE("GPU step: the norm of the gradients clips or stops the update") {
   }
 }
 
-TEST_CASE("GPU step: a target that no class has makes loss and gradients NaN") {
+TEST_CASE("GPU step: a target out of range makes loss and gradients NaN") {
   const auto device = test::make_test_gpu();
   const Tensor logits = Tensor::from(*device, std::vector<float>(3 * 5, 0.0f), {3, 5});
   const auto loss = [&](int32_t last) {

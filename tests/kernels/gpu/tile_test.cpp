@@ -72,7 +72,7 @@ __global__ void through_shared(const float* from, float* to) {
 
 }  // namespace
 
-TEST_CASE("fragments of a product on tensor cores hold every element once") {
+TEST_CASE("fragments of a tensor-core product cover every element once") {
   CHECK(places(place_in_a, 8, 16, 16) == 256);
   CHECK(places(place_in_b, 4, 16, 8) == 128);
   CHECK(places(place_in_c, 4, 16, 8) == 128);
@@ -81,7 +81,7 @@ TEST_CASE("fragments of a product on tensor cores hold every element once") {
   CHECK(places(place_in_tf32_b, 2, 8, 8) == 64);
 }
 
-TEST_CASE("a fragment of a is four matrices, one of b two") {
+TEST_CASE("a fragment of A is four matrices, one of B two") {
   for (int lane = 0; lane < 32; ++lane)
     for (int i = 0; i < 2; ++i) {
       const Element e = place_in_matrix(lane, i);
@@ -96,7 +96,7 @@ TEST_CASE("a fragment of a is four matrices, one of b two") {
     }
 }
 
-TEST_CASE("two neighbouring fragments of results are one of a") {
+TEST_CASE("two adjacent result fragments form a fragment of A") {
   for (int lane = 0; lane < 32; ++lane)
     for (int half = 0; half < 2; ++half)
       for (int i = 0; i < 4; ++i) {
@@ -108,7 +108,7 @@ TEST_CASE("two neighbouring fragments of results are one of a") {
   CHECK(bf16_of(&pair, 1) == -2);
 }
 
-TEST_CASE("TF32 keeps 10 bits of mantissa, the nearest, of two the one further from zero") {
+TEST_CASE("TF32 rounds to 10 bits of mantissa, to nearest with ties away from zero") {
   const auto rounded = [](float x) { return __uint_as_float(to_tf32(x)); };
   const float ulp = 0x1p-10f, half = 0x1p-11f, less = half - 0x1p-23f;
   CHECK(rounded(1 + half) == 1 + ulp);
@@ -127,7 +127,7 @@ TEST_CASE("TF32 keeps 10 bits of mantissa, the nearest, of two the one further f
   }
 }
 
-TEST_CASE("swizzled rows are read and written without conflicts of banks") {
+TEST_CASE("swizzled rows are accessed without bank conflicts") {
   check_swizzle<4>(128);
   check_swizzle<8>(64);
   check_swizzle<16>(32);
@@ -136,7 +136,7 @@ TEST_CASE("swizzled rows are read and written without conflicts of banks") {
   CHECK(passes(plain) == 8);  // without swizzling
 }
 
-TEST_CASE("asynchronous copies arrive when they are awaited, and no sooner") {
+TEST_CASE("asynchronous copies arrive only when they are awaited") {
   std::vector<float> from(32), to(32);
   for (size_t i = 0; i < 32; ++i) from[i] = static_cast<float>(i + 1);
   const Launch on{};

@@ -91,7 +91,7 @@ TEST_CASE("beam search of full width finds the best of all texts", "[beam]") {
   }
 }
 
-TEST_CASE("beam search: its log P is the model's, and seldom below the greedy text's", "[beam]") {
+TEST_CASE("beam search: log P is the model's, and rarely below that of the greedy text", "[beam]") {
   int not_worse = 0;
   double gain = 0;
   test::Random random("beam prompts");
@@ -116,7 +116,7 @@ TEST_CASE("beam search: its log P is the model's, and seldom below the greedy te
   CHECK(gain > 0);
 }
 
-TEST_CASE("beam search: of a trained model's texts, likelier than the greedy ones", "[beam]") {
+TEST_CASE("beam search: texts of a trained model are more likely than greedy ones", "[beam]") {
   if (test::left_out()) return;
   const auto file = test::shared("models/stories260K/stories260K.bin");
   if (!file) return;
@@ -150,7 +150,7 @@ TEST_CASE("beam search: of a trained model's texts, likelier than the greedy one
   CHECK(gain > 0);
 }
 
-TEST_CASE("beam search: with the cache as without, also past the end of the context", "[beam]") {
+TEST_CASE("beam search: the same with and without the cache, also past the end of the context", "[beam]") {
   const auto model = small_model(test::run_seed(), 20, 8);
   BeamOptions options{.beams = 3, .max_new_tokens = 20, .n_best = 3};
   const auto with = beam_search(*model, {1, 2, 3}, options);

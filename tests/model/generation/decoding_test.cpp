@@ -38,7 +38,7 @@ std::vector<double> decode(Executor& device, DType dtype, ProductTypes& products
 
 }  // namespace
 
-TEST_CASE("decoding in mixed precision reads bf16 matrices, on a processor and on a GPU") {
+TEST_CASE("decoding in mixed precision reads bf16 matrices, on a CPU and on a GPU") {
   ProductTypes wide, here, there;
   const std::vector<double> expected = decode(cpu(), DType::f32, wide);
   CHECK(!wide.of.empty());

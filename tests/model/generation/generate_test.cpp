@@ -35,7 +35,7 @@ std::vector<int32_t> generated(Model& model, const std::vector<int32_t>& prompt,
 
 }  // namespace
 
-TEST_CASE("generate: with the cache as without, also past the end of the context") {
+TEST_CASE("generate: the same with and without the cache, also past the end of the context") {
   const auto model = tiny_model();
   for (const double temperature : {0.0, 0.7, 1.5}) {
     GenerateOptions options{.max_new_tokens = 30, .temperature = temperature, .seed = test::run_seed()};
@@ -46,7 +46,7 @@ TEST_CASE("generate: with the cache as without, also past the end of the context
   }
 }
 
-TEST_CASE("generate: ids beyond the vocabulary asked for are as if they were not there") {
+TEST_CASE("generate: ids beyond the requested vocabulary are never considered") {
   const auto model = tiny_model();
   Parameter& head = *model->parameters().find("transformer.wte.weight");  // tied: [11, 16]
   for (int64_t i = 7 * 16; i < head.value.numel(); ++i) static_cast<float*>(head.value.data())[i] *= 40;
@@ -73,7 +73,7 @@ TEST_CASE("generate: ids beyond the vocabulary asked for are as if they were not
   CHECK_THROWS_WITH(generated(*model, {1}, {.vocab_size = 12}), Catch::Contains("at most the model's 11"));
 }
 
-TEST_CASE("generate: a full context goes on with its newest half") {
+TEST_CASE("generate: a full context continues from its newest half") {
   const auto model = tiny_model();
   test::Random random("prompts");
   for (int round = 0; round < 20; ++round) {
@@ -86,7 +86,7 @@ TEST_CASE("generate: a full context goes on with its newest half") {
   }
 }
 
-TEST_CASE("generate: logits by the cache equal those of the whole context") {
+TEST_CASE("generate: logits with the cache equal those of the whole context") {
   const bool llama = GENERATE(false, true);
   ModelConfig config = tiny_model()->config();
   if (llama) {
@@ -109,14 +109,14 @@ TEST_CASE("generate: logits by the cache equal those of the whole context") {
   CHECK(test::close_by_norm(pieces, whole, 1e-6));
 }
 
-TEST_CASE("generate: same seed, same tokens; another sample, others") {
+TEST_CASE("generate: the same seed gives the same tokens, another sample gives others") {
   const auto model = tiny_model();
   const GenerateOptions a{.max_new_tokens = 40, .seed = 3}, b{.max_new_tokens = 40, .seed = 3, .sample = 1};
   CHECK(generated(*model, {1}, a) == generated(*model, {1}, a));
   CHECK(generated(*model, {1}, a) != generated(*model, {1}, b));
 }
 
-TEST_CASE("generate: a prompt longer than the context, and stopping") {
+TEST_CASE("generate: prompts longer than the context, and stopping") {
   const auto model = tiny_model();
   CHECK(generated(*model, std::vector<int32_t>(50, 3), {.max_new_tokens = 5}).size() == 5);
   int seen = 0;
@@ -135,7 +135,7 @@ TEST_CASE("generate: a stop token ends the text and is not part of it") {
   CHECK(cut == std::vector<int32_t>(all.begin(), first));
 }
 
-TEST_CASE("generate: several prompts of different lengths, each as alone") {
+TEST_CASE("generate: prompts of different lengths in a batch give the same texts as alone") {
   enum Variant { gpt2, llama, sinusoids_beside, table };
   const auto variant = GENERATE(gpt2, llama, sinusoids_beside, table);
   ModelConfig config = tiny_model()->config();
@@ -194,7 +194,7 @@ TEST_CASE("generate: several prompts of different lengths, each as alone") {
   CHECK_THROWS(generate(*model, {{{1}, 0}, {{}, 0}}, {}, 2, {}));
 }
 
-TEST_CASE("generate: among others a text has the logits that it has alone, up to rounding") {
+TEST_CASE("generate: in a batch, a text's logits equal those it has alone up to rounding") {
   const auto model = tiny_model();
   std::vector<GenerateRequest> requests;
   for (int i = 0; i < 20; ++i) requests.push_back({.prompt = {i % 7, (3 * i) % 5}});
@@ -213,7 +213,7 @@ TEST_CASE("generate: among others a text has the logits that it has alone, up to
   for (size_t i = 0; i < requests.size(); ++i) CHECK(test::close_abs(together[i], alone[i], 1e-5));
 }
 
-TEST_CASE("generate: tokens follow the distribution that the model gives, whatever is cut away") {
+TEST_CASE("generate: tokens follow the model's distribution, whatever is truncated") {
   if (test::left_out()) return;
   const auto model = tiny_model();
   std::vector<double> logits;
@@ -250,7 +250,7 @@ TEST_CASE("generate: tokens follow the distribution that the model gives, whatev
   }
 }
 
-TEST_CASE("stop strings: found across parts, what cannot be one is let through") {
+TEST_CASE("stop strings: found across parts, other text passes through") {
   const auto shown = [](std::vector<std::string> stops, const std::vector<std::string>& parts, bool& found) {
     StopStrings filter(std::move(stops));
     std::string text;

@@ -60,7 +60,7 @@ std::vector<double> naive_distribution(std::vector<double> logits, const Samplin
 
 }  // namespace
 
-TEST_CASE("sampling distribution: each method, and all together, as done naively", "[sampling]") {
+TEST_CASE("sampling distribution: each method and all combined equal a naive implementation", "[sampling]") {
   test::Random random("logits");
   for (int round = 0; round < 400; ++round) {
     const auto V = static_cast<size_t>(random.integer(1, round % 10 == 0 ? 300 : 40));
@@ -85,7 +85,7 @@ TEST_CASE("sampling distribution: each method, and all together, as done naively
   }
 }
 
-TEST_CASE("draw: the token at which the cumulated probability passes u", "[sampling]") {
+TEST_CASE("draw: the token at which the cumulative probability exceeds u", "[sampling]") {
   test::Random random("weights");
   for (int round = 0; round < 200; ++round) {
     std::vector<double> p;

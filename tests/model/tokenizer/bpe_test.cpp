@@ -138,7 +138,7 @@ TEST_CASE("a byte pair tokenizer is saved as Hugging Face's tokenizer.json, and 
   CHECK(file["pre_tokenizer"]["type"] == "ByteLevel");
 }
 
-TEST_CASE("any bytes survive byte pairs", "[bpe]") {
+TEST_CASE("any bytes are encoded with byte pairs and decoded back", "[bpe]") {
   Random random("bpe bytes");
   const auto tokenizer = train_tokenizer("bpe", some_text(random, 2000), {.vocab_size = 500});
   for (int i = 0; i < 200; ++i) {
@@ -153,7 +153,7 @@ TEST_CASE("any bytes survive byte pairs", "[bpe]") {
   }
 }
 
-TEST_CASE("short and long pieces are merged as the definition says", "[bpe]") {
+TEST_CASE("short and long pieces are merged according to the definition", "[bpe]") {
   Random random("bpe merges");
   // A small alphabet, so that merges overlap; all pairs come from earlier tokens.
   std::array<int32_t, 256> byte_ids{};
@@ -179,7 +179,7 @@ TEST_CASE("short and long pieces are merged as the definition says", "[bpe]") {
   }
 }
 
-TEST_CASE("byte pairs are learnt as the definition says: most frequent first, older tokens among equals",
+TEST_CASE("byte pairs are learned according to the definition: most frequent first, ties by older tokens",
           "[bpe]") {
   Random random("bpe learnt");
   for (int round = 0; round < 10; ++round) {
@@ -223,7 +223,7 @@ TEST_CASE("byte pairs are learnt as the definition says: most frequent first, ol
   }
 }
 
-TEST_CASE("a long word takes no quadratic time", "[bpe]") {
+TEST_CASE("a long word does not take quadratic time", "[bpe]") {
   const auto tokenizer = train_tokenizer("bpe", "aaaaaaaaaaaaaaaa abab abab", {.vocab_size = 270});
   const std::string word(size_t{1} << 20, 'a');
   const auto start = std::chrono::steady_clock::now();
@@ -231,7 +231,7 @@ TEST_CASE("a long word takes no quadratic time", "[bpe]") {
   CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(20));  // quadratic: hours
 }
 
-TEST_CASE("a damaged byte pair file is refused with a reason", "[bpe]") {
+TEST_CASE("a damaged byte pair file is refused with the reason", "[bpe]") {
   const auto learnt = train_tokenizer("bpe", "low lower lowest newer newest", {.vocab_size = 270});
   const json good = json::parse(learnt->to_json());
   const auto refused = [&](auto&& damage, std::initializer_list<std::string> reasons) {

@@ -110,7 +110,7 @@ std::filesystem::path official() { return test::source_dir() / "tests/files/llam
 
 }  // namespace
 
-TEST_CASE("pieces merge as the plain algorithm says, whether blanks can be inside or not") {
+TEST_CASE("pieces merge as in the plain algorithm, with and without spaces inside") {
   Random random("sentencepiece");
   for (int round = 0; round < 60; ++round) {
     const std::vector<Scored> tokens = some_vocabulary(random, round % 3 == 0);
@@ -135,7 +135,7 @@ TEST_CASE("pieces merge as the plain algorithm says, whether blanks can be insid
   }
 }
 
-TEST_CASE("any bytes survive") {
+TEST_CASE("sentencepiece: any bytes are encoded and decoded back") {
   Random random("bytes");
   const auto tokenizer = tokenizers::read_llama2c_tokenizer(file_of(some_vocabulary(random, false)));
   std::string all;
@@ -144,7 +144,7 @@ TEST_CASE("any bytes survive") {
   CHECK(tokenizer->decode(tokenizer->encode(all)) == all);
 }
 
-TEST_CASE("long words take no quadratic time") {
+TEST_CASE("long words do not take quadratic time") {
   if (test::left_out()) return;
   const auto tokenizer =
       tokenizers::read_llama2c_tokenizer(file_of(scored({{"a", -1}, {" ", -2}, {"aa", -3}, {"aaaa", -4}})));
@@ -156,7 +156,7 @@ TEST_CASE("long words take no quadratic time") {
   CHECK(seconds.count() < 20);  // a quadratic loop would take many minutes
 }
 
-TEST_CASE("Hugging Face's own tokens of Llama's kind") {
+TEST_CASE("a Llama tokenizer gives the same tokens as Hugging Face") {
   const auto tokenizer = load_tokenizer((official() / "tokenizer.json").string());
   CHECK(tokenizer->kind() == "sentencepiece");
   CHECK(tokenizer->begin_token() == 1);
@@ -180,7 +180,7 @@ TEST_CASE("Hugging Face's own tokens of Llama's kind") {
   CHECK_THROWS_WITH(tokenizer->encode("<s>", Specials::refused), Catch::Contains("special token <s>"));
 }
 
-TEST_CASE("special tokens in a text, and the blank after them, are Hugging Face's own") {
+TEST_CASE("special tokens in a text, and the space after them, are encoded as by Hugging Face") {
   json file = json::parse(test::read_file(official() / "tokenizer.json"));
   const auto prepend = tokenizer_from_json(file.dump());
   file["normalizer"] = nullptr;
@@ -220,7 +220,7 @@ TEST_CASE("stories260K's tokenizer encodes its prompts") {
   }
 }
 
-TEST_CASE("what would tokenize otherwise is refused by name") {
+TEST_CASE("unsupported tokenizer settings are refused by name") {
   const json good = json::parse(test::read_file(official() / "tokenizer.json"));
   const auto refused = [&](const char* at, const json& value, std::initializer_list<std::string> reasons) {
     json file = good;

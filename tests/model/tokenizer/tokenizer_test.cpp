@@ -56,7 +56,7 @@ TEST_CASE("a character vocabulary is the sorted code points of the text", "[toke
   CHECK(tokenizer->encode("").empty());
 }
 
-TEST_CASE("an unknown character is named, with its place and what is known", "[tokenizer]") {
+TEST_CASE("an unknown character is reported with its place and the vocabulary", "[tokenizer]") {
   const auto tokenizer = train_tokenizer("char", "hello");
   CHECK(fails(
       ErrorCode::input,
@@ -73,7 +73,7 @@ TEST_CASE("an unknown character is named, with its place and what is known", "[t
   }
 }
 
-TEST_CASE("bytes are kept, all of them", "[tokenizer]") {
+TEST_CASE("the byte tokenizer preserves all bytes", "[tokenizer]") {
   Random random("byte tokenizer");
   const auto tokenizer = train_tokenizer("byte", "");
   CHECK(tokenizer->vocab_size() == 256);
@@ -86,7 +86,7 @@ TEST_CASE("bytes are kept, all of them", "[tokenizer]") {
   }
 }
 
-TEST_CASE("a word vocabulary: words and everything between, frequent first", "[tokenizer]") {
+TEST_CASE("a word vocabulary: words and the characters between them, frequent first", "[tokenizer]") {
   const auto tokenizer = train_tokenizer("word", "a cat, a na\u00efve cat -- a dog's 2 \u4e16\u754c!\n");
   const Ids ids = tokenizer->encode("a cat's dog");
   CHECK(tokenizer->decode(ids) == "a cat's dog");
@@ -116,7 +116,7 @@ TEST_CASE("a word vocabulary can be limited by size and count", "[tokenizer]") {
               [&] { train_tokenizer("word", text, {.min_count = 50}); }));
 }
 
-TEST_CASE("a regex vocabulary: sorted words and signs, the special tokens last", "[tokenizer]") {
+TEST_CASE("a regex vocabulary: sorted words and punctuation, special tokens last", "[tokenizer]") {
   // What Python's re.split(r'([,.:;?_!"()\']|--|\s)', text) leaves of it, without white space, sorted:
   const auto tokenizer =
       train_tokenizer("regex", "I HAD a cat -- he's_so--\u4e16, (cheap)\u00a0genius---\t\nI\n");
@@ -145,7 +145,7 @@ TEST_CASE("a regex vocabulary: sorted words and signs, the special tokens last",
   CHECK(fails(ErrorCode::input, {"not valid UTF-8", "byte 1"}, [&] { tokenizer->encode("a\xC3"); }));
 }
 
-TEST_CASE("a regex vocabulary can be limited, and loses only white space", "[tokenizer]") {
+TEST_CASE("a regex vocabulary can be limited, and loses only whitespace", "[tokenizer]") {
   const std::string text = "b b b c c a a d";
   const auto vocab_of = [&](const TokenizerOptions& options) {
     return train_tokenizer("regex", text, options)->to_json();
@@ -179,7 +179,7 @@ TEST_CASE("a regex vocabulary can be limited, and loses only white space", "[tok
   }
 }
 
-TEST_CASE("what a tokenizer keeps of a text", "[tokenizer]") {
+TEST_CASE("tokenizers preserve a text as far as their kind allows", "[tokenizer]") {
   Random random("tokenizer round trip");
   for (int round = 0; round < 200; ++round) {
     const std::string first = random_text(random), second = random_text(random);
@@ -201,7 +201,7 @@ TEST_CASE("what a tokenizer keeps of a text", "[tokenizer]") {
   }
 }
 
-TEST_CASE("what no vocabulary can be made of", "[tokenizer]") {
+TEST_CASE("texts without a possible vocabulary are refused", "[tokenizer]") {
   for (const char* kind : {"char", "word", "regex"}) {
     CHECK(fails(ErrorCode::input, {"no text"}, [&] { train_tokenizer(kind, ""); }));
     CHECK(fails(ErrorCode::input, {"the text is not valid UTF-8", "byte 3 (line 2)", "byte tokenizer"},
@@ -234,7 +234,7 @@ TEST_CASE("tokenizers are saved and loaded", "[tokenizer]") {
               [&] { load_tokenizer(dir / "missing.json"); }));
 }
 
-TEST_CASE("files that are no tokenizers are refused with the reason", "[tokenizer]") {
+TEST_CASE("files that are not tokenizers are refused with the reason", "[tokenizer]") {
   const auto refused = [](const std::string& json, const std::string& reason) {
     return fails(ErrorCode::input, {reason}, [&] { tokenizer_from_json(json); });
   };
@@ -268,7 +268,7 @@ TEST_CASE("files that are no tokenizers are refused with the reason", "[tokenize
                 "contains \"a b\", which is more than one token"));
 }
 
-TEST_CASE("a tokenizer file with flipped bytes is refused or read, never worse", "[tokenizer]") {
+TEST_CASE("a tokenizer file with flipped bytes is refused or read without a crash", "[tokenizer]") {
   Random random("tokenizer flips");
   for (const char* kind : {"char", "word", "regex", "byte"}) {
     const std::string json = train_tokenizer(kind, "the cat, the na\u00efve \u4e16\u754c\n")->to_json();
@@ -291,7 +291,7 @@ TEST_CASE("a tokenizer file with flipped bytes is refused or read, never worse",
   }
 }
 
-TEST_CASE("a real text: counts and round trip", "[tokenizer]") {
+TEST_CASE("a real text: token counts and round trip", "[tokenizer]") {
   const auto path = test::shared("data/tinyshakespeare.txt");
   if (!path) return;
   const std::string text = test::read_file(*path);

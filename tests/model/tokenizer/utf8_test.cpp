@@ -26,7 +26,7 @@ std::string random_text(Random& random, int64_t length) {
 
 }  // namespace
 
-TEST_CASE("every code point there and back", "[utf8]") {
+TEST_CASE("every code point is encoded and decoded back", "[utf8]") {
   const auto right = [](char32_t c) {
     std::string text;
     append_utf8(text, c);
@@ -43,7 +43,7 @@ TEST_CASE("every code point there and back", "[utf8]") {
   CHECK(wrong == 0);
 }
 
-TEST_CASE("what is not UTF-8 is found at its first byte", "[utf8]") {
+TEST_CASE("invalid UTF-8 is found at its first byte", "[utf8]") {
   const char* const bad[] = {"\x80",
                              "\xBF",
                              "\xC0\x80",
@@ -78,7 +78,7 @@ TEST_CASE("what is not UTF-8 is found at its first byte", "[utf8]") {
   }
 }
 
-TEST_CASE("the error about bad text says where and what", "[utf8]") {
+TEST_CASE("the error for invalid text has its place and bytes", "[utf8]") {
   CHECK(fails(ErrorCode::input,
               {"the prompt is not valid UTF-8", "byte 8 (line 3)", "E9 20", "byte tokenizer"},
               [] { require_utf8("one\ntwo\n\xE9 more", "the prompt"); }));
@@ -86,7 +86,7 @@ TEST_CASE("the error about bad text says where and what", "[utf8]") {
   require_utf8("f\u00fcr", "fine");
 }
 
-TEST_CASE("characters are described so that they can be seen", "[utf8]") {
+TEST_CASE("characters are described visibly", "[utf8]") {
   CHECK(describe(U'a') == "\"a\" (U+0061)");
   CHECK(describe(U'\u00e9') == "\"\u00e9\" (U+00E9)");
   CHECK(describe(U'\U0001F600') == "\"\U0001F600\" (U+1F600)");
@@ -100,12 +100,12 @@ TEST_CASE("characters are described so that they can be seen", "[utf8]") {
   }
 }
 
-TEST_CASE("words are made of letters, marks and numbers of any script", "[utf8]") {
+TEST_CASE("words consist of letters, marks and numbers of any script", "[utf8]") {
   for (char32_t c : U"azAZ09\u00e9\u0436\u4e16\u0301\u0661") CHECK((c == 0 || is_word_character(c)));
   for (char32_t c : U" \n.,'-_\u2014\u3002\U0001F600\u200d") CHECK_FALSE(is_word_character(c));
 }
 
-TEST_CASE("a stream shows valid text however the bytes are cut", "[utf8]") {
+TEST_CASE("a stream outputs valid text however the bytes are split", "[utf8]") {
   Random random("utf8 stream");
   for (int round = 0; round < 300; ++round) {
     const std::string text = random_text(random, 20);
@@ -123,7 +123,7 @@ TEST_CASE("a stream shows valid text however the bytes are cut", "[utf8]") {
   }
 }
 
-TEST_CASE("a stream replaces bad bytes, alike for every cut", "[utf8]") {
+TEST_CASE("a stream replaces invalid bytes, the same for every split", "[utf8]") {
   const auto show = [](std::string_view bytes, size_t piece) {
     Utf8Stream stream;
     std::string shown;

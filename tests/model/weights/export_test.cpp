@@ -56,7 +56,7 @@ bool same_bits(Model& ours, Model& theirs) {
 
 }  // namespace
 
-TEST_CASE("written for transformers and opened again, models are the same", "[export]") {
+TEST_CASE("models exported for transformers are the same when opened again", "[export]") {
   const std::pair<const char*, ModelConfig> models[] = {
       {"GPT-2", gpt2_like()},
       {"without biases", with(gpt2_like(), [](auto& c) { c.bias = false; })},
@@ -90,7 +90,7 @@ TEST_CASE("written for transformers and opened again, models are the same", "[ex
   CHECK(test::close_by_norm(logits_of(*again), logits_of(*turned.model), 1e-6));
 }
 
-TEST_CASE("written as GGUF and opened again, models are the same", "[export]") {
+TEST_CASE("models exported as GGUF are the same when opened again", "[export]") {
   for (const ModelConfig& config :
        {gpt2_like(), with(gpt2_like(), [](auto& c) { c.bias = false; }),
         with(gpt2_like(), [](auto& c) { c.tie = false; }),
@@ -110,8 +110,9 @@ TEST_CASE("written as GGUF and opened again, models are the same", "[export]") {
   CHECK(test::close_by_norm(logits_of(*again), logits_of(*half.model), 1e-6));
 }
 
-TEST_CASE("a model with exact GELU is written with the approximation if asked to, and says how far off",
-          "[export]") {
+TEST_CASE(
+    "a model with exact GELU is exported with the approximation on request, and the difference is reported",
+    "[export]") {
   const Exportable e(with(gpt2_like(), [](auto& c) { c.act = Activation::gelu_erf; }));
   CHECK_THROWS_WITH(e.again("gguf"), Catch::Contains("act = gelu_erf") && Catch::Contains("--act=gelu"));
   const auto again = e.again("gguf", {.act = Activation::gelu_tanh});
@@ -138,7 +139,7 @@ TEST_CASE("a model with exact GELU is written with the approximation if asked to
                     Catch::Contains("the model has relu"));
 }
 
-TEST_CASE("16-bit numbers are the rounded weights; vectors of GGUF stay float32", "[export]") {
+TEST_CASE("16-bit exports contain the rounded weights; GGUF vectors remain float32", "[export]") {
   const Exportable e(gpt2_like());
   for (const DType dtype : {DType::f16, DType::bf16}) {
     INFO(name_of(dtype));
@@ -171,7 +172,7 @@ TEST_CASE("16-bit numbers are the rounded weights; vectors of GGUF stay float32"
   CHECK_FALSE(fs::exists(large.path("hf")));
 }
 
-TEST_CASE("a cropped context computes the same as far as it goes", "[export]") {
+TEST_CASE("a cropped context computes the same within its length", "[export]") {
   for (const ModelConfig& config : {gpt2_like(), llama_like()}) {
     const Exportable e(config);
     const std::vector<double> whole = logits_of(*e.model);
@@ -186,7 +187,7 @@ TEST_CASE("a cropped context computes the same as far as it goes", "[export]") {
   }
 }
 
-TEST_CASE("the parameters alone, of any architecture", "[export]") {
+TEST_CASE("only the parameters can be exported for any architecture", "[export]") {
   ModelConfig table;
   table.arch = "bigram";
   table.vocab_size = 5;
@@ -205,7 +206,7 @@ TEST_CASE("the parameters alone, of any architecture", "[export]") {
   }
 }
 
-TEST_CASE("llama2.c's file, number by number", "[export]") {
+TEST_CASE("llama2.c's file is correct, number by number", "[export]") {
   const Exportable e(with(llama_like(), [](auto& c) {
     c.n_layer = 1;
     c.rope_pairs = RotaryPairs::interleaved;
@@ -261,7 +262,7 @@ TEST_CASE("llama2.c's file, number by number", "[export]") {
   }
 }
 
-TEST_CASE("every activation that transformers has comes back from its files", "[export]") {
+TEST_CASE("every activation of transformers is exported and read back", "[export]") {
   for (const ActivationRow& row : activation_table) {
     if (!row.act || !row.huggingface) continue;
     INFO(row.name);
@@ -277,7 +278,7 @@ TEST_CASE("every activation that transformers has comes back from its files", "[
   }
 }
 
-TEST_CASE("what a format has no words for is refused, with everything named", "[export]") {
+TEST_CASE("a model that a format cannot express is refused, with every reason", "[export]") {
   const auto refused = [](const char* format, const ModelConfig& config,
                           std::initializer_list<std::string> parts, const ExportOptions& options = {}) {
     const Exportable e(config);
@@ -314,7 +315,7 @@ TEST_CASE("what a format has no words for is refused, with everything named", "[
                   *Exportable(with(gpt2_like(), [](auto& c) { c.window = 6; })).again("hf")));
 }
 
-TEST_CASE("what exists stays, unless forced away", "[export]") {
+TEST_CASE("existing files are kept, except with force", "[export]") {
   const Exportable e(gpt2_like());
   test::write_file(e.path("file"), "mine");
   fs::create_directory(e.path("dir"));
@@ -337,7 +338,7 @@ TEST_CASE("what exists stays, unless forced away", "[export]") {
     CHECK(entry.path().filename().string().find("tmp") == std::string::npos);
 }
 
-TEST_CASE("weights of f64 that are written narrower are told of", "[export]") {
+TEST_CASE("a note says when f64 weights are written as a narrower type", "[export]") {
   const Exportable e(gpt2_like());
   const std::string wide = e.path("wide.safetensors");
   save_foreign(wide, e.own, DType::f64);
@@ -346,7 +347,7 @@ TEST_CASE("weights of f64 that are written narrower are told of", "[export]") {
   CHECK(export_model(e.own, "safetensors", e.path("same")).notes.empty());
 }
 
-TEST_CASE("GGUF models that would compute something else are refused", "[export]") {
+TEST_CASE("GGUF models with unsupported settings are refused", "[export]") {
   const test::TempDir dir;
   const std::string path = (dir / "model.gguf").string();
   const float values[4] = {};

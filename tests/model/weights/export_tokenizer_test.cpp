@@ -19,7 +19,7 @@ using test::gpt2_like;
 using test::llama_like;
 using test::with;
 
-TEST_CASE("tokenizers as other programs read them", "[export]") {
+TEST_CASE("tokenizers are exported as other programs read them", "[export]") {
   const auto written = [](const char* kind, std::string_view text) {
     const std::shared_ptr<const Tokenizer> tokenizer = train_tokenizer(kind, text);
     const Exportable e(with(gpt2_like(), [&](auto& c) { c.vocab_size = tokenizer->vocab_size() + 1; }),
@@ -57,7 +57,7 @@ TEST_CASE("tokenizers as other programs read them", "[export]") {
   CHECK(byte_tokens[32] == "\u0120");
 }
 
-TEST_CASE("every kind of tokenizer comes back from Hugging Face's layout as it was", "[export]") {
+TEST_CASE("every kind of tokenizer is read back unchanged from Hugging Face's layout", "[export]") {
   const std::string text = "The caf\u00e9's \"door\"--shut?\n\n  12 \u4e2d\u6587 {a_b}\t(the end).\n";
   for (const std::string_view kind : tokenizer_kinds()) {
     INFO(kind);
@@ -72,7 +72,7 @@ TEST_CASE("every kind of tokenizer comes back from Hugging Face's layout as it w
   }
 }
 
-TEST_CASE("a file of tokens that were added to one of our kinds is refused by name", "[export]") {
+TEST_CASE("tokens added to one of our kinds of tokenizer are refused by name", "[export]") {
   const auto tokenizer = train_tokenizer("word", "one two");
   json file = json::parse(*exporting::huggingface_tokenizer(*tokenizer));
   // What transformers writes where it saves the tokenizer again.
@@ -85,7 +85,7 @@ TEST_CASE("a file of tokens that were added to one of our kinds is refused by na
   CHECK_THROWS_WITH(tokenizer_from_json(bytes.dump()), Catch::Contains("pre_tokenizer"));
 }
 
-TEST_CASE("byte pairs travel with a model", "[export]") {
+TEST_CASE("byte pairs are exported with a model", "[export]") {
   const std::string text = "the cat and the hat and the mat";
   const std::shared_ptr<const Tokenizer> tokenizer = train_tokenizer("bpe", text, {.vocab_size = 265});
   const Exportable e(with(gpt2_like(), [&](auto& c) { c.vocab_size = tokenizer->vocab_size(); }), tokenizer);
@@ -100,7 +100,7 @@ TEST_CASE("byte pairs travel with a model", "[export]") {
   CHECK(again.tokenizer->encode(text) == tokenizer->encode(text));
 }
 
-TEST_CASE("Llama's tokenizer travels with a model", "[export]") {
+TEST_CASE("Llama's tokenizer is exported with a model", "[export]") {
   const auto file = test::shared("models/stories260K/tok512.bin");
   if (!file) return;
   const std::shared_ptr<const Tokenizer> tokenizer = load_tokenizer(file->string());
@@ -112,7 +112,7 @@ TEST_CASE("Llama's tokenizer travels with a model", "[export]") {
   CHECK(load_tokenizer(e.path("hf/tokenizer.json"))->encode(text) == tokenizer->encode(text));
 }
 
-TEST_CASE("Llama's tokenizer travels in GGUF and beside llama2.c's model", "[export]") {
+TEST_CASE("Llama's tokenizer is exported in GGUF and next to llama2.c's model", "[export]") {
   const auto file = test::shared("models/stories260K/tok512.bin");
   if (!file) return;
   const std::shared_ptr<const Tokenizer> tokenizer = load_tokenizer(file->string());
@@ -162,7 +162,7 @@ TEST_CASE("Llama's tokenizer travels in GGUF and beside llama2.c's model", "[exp
   }
 }
 
-TEST_CASE("a GGUF file of characters or bytes comes back with its tokenizer", "[export]") {
+TEST_CASE("a GGUF file of characters or bytes is read back with its tokenizer", "[export]") {
   for (const char* kind : {"char", "byte"}) {
     const std::shared_ptr<const Tokenizer> tokenizer = train_tokenizer(kind, "one, two\n");
     for (const int64_t more : {0, 3}) {
@@ -177,7 +177,7 @@ TEST_CASE("a GGUF file of characters or bytes comes back with its tokenizer", "[
   }
 }
 
-TEST_CASE("GGUF tokenizers that cannot be followed are left out, with the reason", "[export]") {
+TEST_CASE("unsupported GGUF tokenizers are omitted with the reason", "[export]") {
   const test::TempDir dir;
   const std::string path = (dir / "model.gguf").string();
   const auto why_not = [&](GgufKeys keys) {

@@ -122,7 +122,7 @@ TEST_CASE("a file of the official library is read", "[gguf]") {
   }
 }
 
-TEST_CASE("keys and tensors come back as they were written", "[gguf]") {
+TEST_CASE("keys and tensors are read back as they were written", "[gguf]") {
   Random random("gguf round trip");
   const TempDir dir;
   const std::string path = (dir / "model.gguf").string();
@@ -166,7 +166,7 @@ TEST_CASE("keys and tensors come back as they were written", "[gguf]") {
   }
 }
 
-TEST_CASE("no GGUF file without its tensors, and none of what the format cannot hold", "[gguf]") {
+TEST_CASE("GGUF: incomplete files and contents that the format cannot express are refused", "[gguf]") {
   const TempDir dir;
   const std::string path = (dir / "model.gguf").string();
   const float value = 1;
@@ -191,7 +191,7 @@ TEST_CASE("no GGUF file without its tensors, and none of what the format cannot 
   CHECK(std::filesystem::is_empty(dir.path()));
 }
 
-TEST_CASE("damage to a GGUF file is named", "[gguf]") {
+TEST_CASE("damage to a GGUF file is reported", "[gguf]") {
   const auto head = [](uint64_t tensors, uint64_t keys, uint32_t version = 3) {
     return GgufBytes::head(tensors, keys, version);
   };

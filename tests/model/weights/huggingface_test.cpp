@@ -113,7 +113,7 @@ TEST_CASE("llama-tiny: logits, loss and gradients", "[huggingface]") {
   }
 }
 
-TEST_CASE("gpt2-tiny opens as transformers' directory", "[huggingface]") {
+TEST_CASE("gpt2-tiny opens as a directory of transformers", "[huggingface]") {
   const auto directory = test::shared("fixtures/gpt2-tiny");
   if (!directory) return;
   const Fixture inputs(*directory / "inputs.safetensors"), expected(*directory / "expected.safetensors");
@@ -148,7 +148,7 @@ TEST_CASE("models of transformers compute the same logits", "[huggingface]") {
   }
 }
 
-TEST_CASE("names without their first part, masks, a cropped context", "[huggingface]") {
+TEST_CASE("Hugging Face: names without a prefix, masks, a cropped context", "[huggingface]") {
   const Gpt2Directory d;
   const auto whole = d.open();
   CHECK(whole->config().block_size == 4);
@@ -160,7 +160,7 @@ TEST_CASE("names without their first part, masks, a cropped context", "[huggingf
   CHECK_THROWS_WITH(d.open(5), Catch::Contains("longer than the model's 4"));
 }
 
-TEST_CASE("tensors in several files", "[huggingface]") {
+TEST_CASE("Hugging Face: tensors in several files", "[huggingface]") {
   Gpt2Directory d;
   const auto whole = d.open();
   write_safetensors((d.dir / "a.safetensors").string(), {d.tensors.begin(), d.tensors.begin() + 2});
@@ -182,7 +182,7 @@ TEST_CASE("tensors in several files", "[huggingface]") {
   CHECK_THROWS_WITH(index("b.safetensors"), Catch::Contains("wte.weight is in two files"));
 }
 
-TEST_CASE("what cannot be opened is refused with the reason, before memory is taken for it",
+TEST_CASE("Hugging Face: unsupported models are refused with the reason before memory is allocated",
           "[huggingface]") {
   const auto refused = [](const std::function<void(Gpt2Directory&)>& damage,
                           std::initializer_list<std::string> reasons) {

@@ -65,7 +65,7 @@ std::vector<float> parameter(Model& model, const std::string& name) {
 
 }  // namespace
 
-TEST_CASE("tensors of llama2.c are where its two versions keep them", "[llama2c]") {
+TEST_CASE("tensors of llama2.c are found in both versions of its format", "[llama2c]") {
   const test::TempDir dir;
   const Sizes s;
   for (const int version : {0, 1}) {
@@ -111,7 +111,7 @@ TEST_CASE("tensors of llama2.c are where its two versions keep them", "[llama2c]
   }
 }
 
-TEST_CASE("what is saved of a foreign model opens as the same, mapped", "[llama2c]") {
+TEST_CASE("an imported model is saved and opens as the same model, mapped", "[llama2c]") {
   const test::TempDir dir;
   const ForeignModel foreign = open_text(dir, written({}, 0, false).file);
   const Tensor tokens = Tensor::from(cpu(), std::vector<int32_t>{1, 4, 2, 0, 3, 3}, {1, 6});
@@ -127,7 +127,7 @@ TEST_CASE("what is saved of a foreign model opens as the same, mapped", "[llama2
   }
 }
 
-TEST_CASE("damaged files of llama2.c are refused, whatever their header says", "[llama2c]") {
+TEST_CASE("damaged files of llama2.c are refused for any header", "[llama2c]") {
   const test::TempDir dir;
   for (const int version : {0, 1}) {
     const std::string good = written({}, version, true).file;
@@ -150,7 +150,7 @@ TEST_CASE("damaged files of llama2.c are refused, whatever their header says", "
   CHECK(test::fails(ErrorCode::input, {"version 2", "quantised"}, [&] { open_text(dir, other); }));
 }
 
-TEST_CASE("stories260K: logits and greedy text as published", "[llama2c]") {
+TEST_CASE("stories260K: logits and greedy text are as published", "[llama2c]") {
   const auto file = test::shared("models/stories260K/stories260K.bin");
   const auto fixtures = test::shared("fixtures/stories260k");
   if (!file || !fixtures) return;

@@ -25,7 +25,7 @@ Tensor tokens_of(const std::vector<int32_t>& ids, int64_t rows) {
 
 }  // namespace
 
-TEST_CASE("a checkpoint of nanoGPT's layout computes what PyTorch does", "[nanogpt]") {
+TEST_CASE("a checkpoint in nanoGPT's layout computes the same as PyTorch", "[nanogpt]") {
   const ForeignModel opened = open_foreign((nanogpt_files / "ckpt.pt").string());
   CHECK(opened.config.n_layer == 1);
   CHECK(opened.config.bias);
@@ -91,7 +91,7 @@ TEST_CASE("nanogpt-char: validation loss, logits and greedy text of the real che
                  expected.at("val_loss_full_split_non_overlapping_64").get<double>()) <= 6e-5);
 }
 
-TEST_CASE("relatives of nanoGPT and damaged vocabularies are refused by name", "[nanogpt]") {
+TEST_CASE("variants of nanoGPT and damaged vocabularies are refused by name", "[nanogpt]") {
   const std::string types = (nanogpt_files / "types.pt").string();
   CHECK(test::fails(ErrorCode::input, {types, "model_args", "nanoGPT"}, [&] { open_nanogpt(types); }));
   const test::TempDir dir;

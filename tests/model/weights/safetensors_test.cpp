@@ -90,7 +90,7 @@ std::vector<Owned> random_tensors(Random& random) {
 
 }  // namespace
 
-TEST_CASE("tensors come back as they were written", "[safetensors]") {
+TEST_CASE("tensors are read back as they were written", "[safetensors]") {
   Random random("safetensors round trip");
   const TempDir dir;
   const std::string path = dir / "model.safetensors";
@@ -121,7 +121,7 @@ TEST_CASE("tensors come back as they were written", "[safetensors]") {
   }
 }
 
-TEST_CASE("tensors may be streamed in pieces, in order only", "[safetensors]") {
+TEST_CASE("tensors can be streamed in pieces, but only in order", "[safetensors]") {
   const TempDir dir;
   const std::vector<TensorEntry> entries{{"a", DType::u8, {3}},
                                          {"empty", DType::f32, {0, 7}},
@@ -153,7 +153,7 @@ TEST_CASE("tensors may be streamed in pieces, in order only", "[safetensors]") {
   CHECK(fails(ErrorCode::input, {path, "no tensor \"c\"", "\"empty\""}, [&] { file.at("c"); }));
 }
 
-TEST_CASE("what cannot be written is refused and leaves no file", "[safetensors]") {
+TEST_CASE("invalid tensors are refused on writing and leave no file", "[safetensors]") {
   const TempDir dir;
   const std::string path = dir / "none";
   const auto write = [&](std::vector<TensorEntry> entries, const Metadata& metadata = {}) {
@@ -173,7 +173,8 @@ TEST_CASE("what cannot be written is refused and leaves no file", "[safetensors]
   CHECK(std::filesystem::is_empty(dir.path()));
 }
 
-TEST_CASE("files of others are read: any order of names, odd alignment, unsupported types", "[safetensors]") {
+TEST_CASE("files of other writers are read: any order of names, odd alignment, unsupported types",
+          "[safetensors]") {
   Opener open;
   const std::string header = std::string("{") + tensor("late", "F32", "1", "3,7") + "," +
                              tensor("flag", "BOOL", "3", "0,3") + ",\"__metadata__\":{\"format\":\"pt\"}," +
@@ -259,7 +260,7 @@ TEST_CASE("broken files are refused with file, tensor and reason", "[safetensors
   CHECK(refused(tensor(std::string(100'000, 'n'), "U8", "7", "0,8"), "nnn\"...: shape and dtype"));
 }
 
-TEST_CASE("deeply nested headers end at once", "[safetensors]") {
+TEST_CASE("deeply nested headers are refused immediately", "[safetensors]") {
   Opener open;
   const std::string brackets(1 << 20, '[');
   CHECK(open.refused(file_of(std::string("{\"a\":") + brackets, ""), "is a list"));
@@ -286,7 +287,7 @@ TEST_CASE("a file cut short at any byte is refused", "[safetensors]") {
   REQUIRE_FALSE(open(bytes));
 }
 
-TEST_CASE("flipped bytes are refused or read, never worse", "[safetensors]") {
+TEST_CASE("files with flipped bytes are refused or read without a crash", "[safetensors]") {
   Random random("safetensors flips");
   Opener open;
   const std::vector<float> values(6, 1.0f);

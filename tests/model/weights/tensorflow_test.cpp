@@ -119,7 +119,7 @@ TEST_CASE("CRC-32C is that of RFC 3720", "[tensorflow]") {
   CHECK(crc32c("") == 0);
 }
 
-TEST_CASE("a directory in OpenAI's layout computes what the reference does", "[tensorflow]") {
+TEST_CASE("a directory in OpenAI's layout computes the same as the reference", "[tensorflow]") {
   const ForeignModel opened = open_foreign(tensorflow_files.string());
   CHECK(opened.config.n_layer == 2);
   CHECK(opened.config.block_size == 6);
@@ -136,7 +136,7 @@ TEST_CASE("a directory in OpenAI's layout computes what the reference does", "[t
                             expected.at("last_logits").get<std::vector<double>>(), 1e-12));
 }
 
-TEST_CASE("the checksums of index and values are compared", "[tensorflow]") {
+TEST_CASE("the checksums of index and values are verified", "[tensorflow]") {
   test::Random random("tensorflow flips");
   const test::TempDir dir;
   const std::string index = test::read_file(tensorflow_files / "model.ckpt.index"),
@@ -174,7 +174,7 @@ TEST_CASE("the checksums of index and values are compared", "[tensorflow]") {
               [&] { open(data.substr(0, 6000)); }));
 }
 
-TEST_CASE("tables of many blocks, with shared beginnings of keys", "[tensorflow]") {
+TEST_CASE("tables of many blocks with shared key prefixes are read", "[tensorflow]") {
   Pairs pairs;
   for (int i = 1000; i < 1400; ++i)
     pairs.emplace_back("model/h" + std::to_string(i) + "/attn",
@@ -191,7 +191,7 @@ TEST_CASE("tables of many blocks, with shared beginnings of keys", "[tensorflow]
   CHECK(read_table(table_of({})).empty());
 }
 
-TEST_CASE("tables that cannot be are refused with the reason", "[tensorflow]") {
+TEST_CASE("invalid tables are refused with the reason", "[tensorflow]") {
   const auto refused = [](const std::string& bytes, const std::string& part) {
     return fails(ErrorCode::input, {part}, [&] { read_table(bytes); });
   };
@@ -228,7 +228,7 @@ TEST_CASE("tables that cannot be are refused with the reason", "[tensorflow]") {
   CHECK(refused(of_block(varint(0) + varint(9) + varint(0) + "k" + fixed32(0)), "the block ends"));
 }
 
-TEST_CASE("an index that asks for what is not there is refused by the tensor's name", "[tensorflow]") {
+TEST_CASE("an index that refers to missing data is refused with the tensor's name", "[tensorflow]") {
   CHECK(index_refused({}, "no header"));
   CHECK(index_refused({{"w", entry({2}, 0, 8)}}, "no header"));
   CHECK(index_refused({{"", field(1, uint64_t{2})}}, "in 2 files"));
@@ -255,7 +255,7 @@ TEST_CASE("an index that asks for what is not there is refused by the tensor's n
   CHECK(Bundle({{"b", entry({9}, 0, ~uint64_t{0}, 7)}}).refused("but the data file has 64"));
 }
 
-TEST_CASE("hparams.json that says something else is refused", "[tensorflow]") {
+TEST_CASE("hparams.json that does not match the checkpoint is refused", "[tensorflow]") {
   const test::TempDir dir;
   for (const auto& file : std::filesystem::directory_iterator(tensorflow_files))
     std::filesystem::copy_file(file.path(), dir / file.path().filename().string());

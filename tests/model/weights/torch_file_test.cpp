@@ -99,7 +99,7 @@ std::vector<T> values_in(const TorchFile& file, const std::string& name) {
 
 }  // namespace
 
-TEST_CASE("tensors of every type, views in order and plain values, as PyTorch wrote them", "[torch]") {
+TEST_CASE("tensors of every type, ordered views and plain values are read as PyTorch wrote them", "[torch]") {
   const TorchFile file((torch_files / "types.pt").string());
   CHECK(values_in<float>(file, "rows") == std::vector<float>{4, 5, 6, 7, 8, 9, 10, 11});
   CHECK(file.find("rows")->shape == std::vector<int64_t>{2, 4});
@@ -124,7 +124,8 @@ TEST_CASE("tensors of every type, views in order and plain values, as PyTorch wr
               [&] { TorchFile{strided}; }));
 }
 
-TEST_CASE("a training checkpoint: the state dict under \"model\", settings as values", "[torch]") {
+TEST_CASE("a training checkpoint: the state dict under \"model\" and settings as values are read",
+          "[torch]") {
   const TorchFile file((torch_files / "ckpt.pt").string());
   int tensors = 0;
   file.each([&](const TensorEntry& entry) {
@@ -146,7 +147,7 @@ TEST_CASE("a training checkpoint: the state dict under \"model\", settings as va
   CHECK(fails(ErrorCode::input, {"no entry \"absent\""}, [&] { config.at("absent"); }));
 }
 
-TEST_CASE("pickles that would do something are refused by name", "[torch]") {
+TEST_CASE("pickles that would execute code are refused by name", "[torch]") {
   const TorchOpener open;
   const std::string good = tensor(number(0), numbers({2, 2}), numbers({2, 1}));
   CHECK(values_in<float>(*open(archive_of(dict_of(good))), "w") == std::vector<float>{1, 2, 3, 4});
@@ -187,7 +188,7 @@ TEST_CASE("pickles that would do something are refused by name", "[torch]") {
   CHECK_NOTHROW(open(archive_of(pickle(nested + "s."))));
 }
 
-TEST_CASE("tensors that do not lie in their storage are refused by name", "[torch]") {
+TEST_CASE("tensors outside their storage are refused by name", "[torch]") {
   const TorchOpener open;
   const auto refused = [&](const std::string& code, const std::string& part) {
     return open.pickle_refused(dict_of(code), part);
@@ -215,7 +216,7 @@ TEST_CASE("tensors that do not lie in their storage are refused by name", "[torc
   CHECK(open.pickle_refused("\x80\x02}(" + untitled + "u.", "where a string is expected"));
 }
 
-TEST_CASE("archives that are damaged, compressed or of something else are refused", "[torch]") {
+TEST_CASE("archives that are damaged, compressed or not of torch.save are refused", "[torch]") {
   const TorchOpener open;
   const std::string good = dict_of("N");
   CHECK_NOTHROW(open(ZipBytes({{"a/data.pkl", good}}).whole("a comment")));
@@ -245,7 +246,7 @@ TEST_CASE("archives that are damaged, compressed or of something else are refuse
   CHECK(open.refused(overlapping.whole(), "overlap"));
 }
 
-TEST_CASE("a checkpoint cut short or with flipped bytes is refused or read, never worse", "[torch]") {
+TEST_CASE("a checkpoint cut short or with flipped bytes is refused or read without a crash", "[torch]") {
   test::Random random("torch flips");
   const TorchOpener open;
   const std::string bytes = test::read_file(torch_files / "types.pt");

@@ -8,7 +8,7 @@
 
 using namespace hewn::test;
 
-TEST_CASE("a program's outputs, input, environment and exit code", "[support]") {
+TEST_CASE("a program's outputs, input, environment and exit code are passed on", "[support]") {
   const auto r = run_program({"sh", "-c", "cat; echo $WORD; echo oops >&2; exit 7"},
                              {.input = "line\n", .env = {{"WORD", "hello"}}});
   CHECK(r.exit_code == 7);
@@ -16,14 +16,14 @@ TEST_CASE("a program's outputs, input, environment and exit code", "[support]") 
   CHECK(r.err == "oops\n");
 }
 
-TEST_CASE("much output on both sides does not block", "[support]") {
+TEST_CASE("large output on both streams does not block", "[support]") {
   const std::string megabyte(1 << 20, 'x');
   const auto r = run_program({"sh", "-c", "tee /dev/stderr"}, {.input = megabyte});
   CHECK(r.out == megabyte);
   CHECK(r.err == megabyte);
 }
 
-TEST_CASE("timeouts, signals and missing programs are told apart", "[support]") {
+TEST_CASE("timeouts, signals and missing programs are distinguished", "[support]") {
   const auto slow = run_program({"sleep", "30"}, {.timeout = 0.2});
   CHECK(slow.timed_out);
   CHECK(slow.signal == SIGKILL);
@@ -36,7 +36,7 @@ TEST_CASE("timeouts, signals and missing programs are told apart", "[support]") 
   CHECK(r.out == "ready\ncaught\n");
 }
 
-TEST_CASE("a terminal is a terminal", "[support]") {
+TEST_CASE("a program can run on a terminal", "[support]") {
   const auto r = run_program({"sh", "-c", "test -t 1 && test -t 0 && stty size"}, {.terminal = true});
   CHECK(r.exit_code == 0);
   CHECK(r.out == "24 80\r\n");
@@ -45,7 +45,7 @@ TEST_CASE("a terminal is a terminal", "[support]") {
   CHECK(p.finish().out == "yes\r\ngot yes\r\n");
 }
 
-TEST_CASE("temporary directories vanish", "[support]") {
+TEST_CASE("temporary directories are removed", "[support]") {
   std::filesystem::path where;
   {
     const TempDir dir;
@@ -56,7 +56,7 @@ TEST_CASE("temporary directories vanish", "[support]") {
   CHECK_FALSE(std::filesystem::exists(where));
 }
 
-TEST_CASE("random numbers follow seed and label", "[support]") {
+TEST_CASE("random numbers depend on seed and label", "[support]") {
   Random a("one"), b("one"), c("two");
   const auto first = a.bits();
   CHECK(first == b.bits());

@@ -36,7 +36,7 @@ Batch batch_of(const BatchLoader& loader, int64_t index) {
 
 }  // namespace
 
-TEST_CASE("random windows start everywhere and targets are one token further", "[data]") {
+TEST_CASE("random windows start everywhere, and targets are shifted by one token", "[data]") {
   const Split split = counting(20);
   const BatchLoader loader({{&split}}, {.batch_size = 3, .block_size = 8, .seed = 5});
   std::set<int32_t> starts;
@@ -56,7 +56,7 @@ TEST_CASE("random windows start everywhere and targets are one token further", "
   CHECK(*starts.rbegin() == 11);
 }
 
-TEST_CASE("batch i depends on data, seed, stream and i alone", "[data]") {
+TEST_CASE("batch i depends only on data, seed, stream and i", "[data]") {
   const Split split = counting(1000);
   const BatchOptions options{.batch_size = 4, .block_size = 16, .seed = 9};
   const BatchLoader one({{&split}}, options), two({{&split}}, options);
@@ -69,7 +69,7 @@ TEST_CASE("batch i depends on data, seed, stream and i alone", "[data]") {
   }
 }
 
-TEST_CASE("in order, non-overlapping windows cover the split as nanoGPT's evaluation does", "[data]") {
+TEST_CASE("windows in order cover the split without overlap, as in nanoGPT's evaluation", "[data]") {
   // Tiny Shakespeare's validation half: 111540 tokens make 1742 windows of 64.
   const Split split = counting(111540);
   const BatchLoader loader({{&split}}, {.batch_size = 12, .block_size = 64, .order = Order::in_order});
@@ -128,7 +128,7 @@ TEST_CASE("shuffled() is a permutation for every size", "[data]") {
   CHECK(chi < 38);
 }
 
-TEST_CASE("aligned windows hold one document, its predecessor a separator, the rest ignored", "[data]") {
+TEST_CASE("an aligned window contains a separator and one document; the rest is ignored", "[data]") {
   // Documents "1 2", "3", "" and "4 5 6" separated by 0.
   const Split split = make_split({1, 2, 0, 3, 0, 0, 4, 5, 6, 0}, 0);
   CHECK(split.documents == std::vector<int64_t>{0, 3, 5, 6, 10});
@@ -172,7 +172,7 @@ TEST_CASE("sources are mixed by weight", "[data]") {
                     Catch::Contains("a single dataset"));
 }
 
-TEST_CASE("too little data and nonsense sizes are named", "[data]") {
+TEST_CASE("too little data and invalid sizes are reported", "[data]") {
   const Split split = counting(64);
   CHECK_THROWS_WITH(BatchLoader({{&split}}, {.block_size = 64}),
                     Catch::Contains("64 tokens") && Catch::Contains("needs 65"));

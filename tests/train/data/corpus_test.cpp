@@ -11,7 +11,7 @@
 
 using namespace hewn;
 
-TEST_CASE("the grammar of the tales is unambiguous and keeps within its lengths", "[data]") {
+TEST_CASE("the grammar of the tales is unambiguous and bounded in length", "[data]") {
   const Grammar& grammar = tales_grammar();
   CHECK(grammar.ambiguous_rule().empty());
   CHECK(grammar.lengths().shortest >= 80);
@@ -21,7 +21,7 @@ TEST_CASE("the grammar of the tales is unambiguous and keeps within its lengths"
   CHECK(nats < 40);
 }
 
-TEST_CASE("drawing and parsing a tale agree, and there is one derivation", "[data]") {
+TEST_CASE("drawing and parsing a tale agree, with exactly one derivation", "[data]") {
   const uint64_t seed = test::Random("tales").bits();
   INFO("seed " << seed);
   std::set<std::string> seen;
@@ -45,7 +45,7 @@ TEST_CASE("drawing and parsing a tale agree, and there is one derivation", "[dat
   CHECK(std::abs(mean - tales_grammar().entropy()) <= 5 * sd / std::sqrt(n));
 }
 
-TEST_CASE("tales come as often as their probability says", "[data]") {
+TEST_CASE("tales occur as often as their probability predicts", "[data]") {
   // Chi-square of the first words of 20000 tales against the weights in the grammar: names by first letter,
   // and the kind of tale.
   const uint64_t seed = test::Random("tale frequencies").bits();
@@ -74,7 +74,7 @@ TEST_CASE("tales come as often as their probability says", "[data]") {
   CHECK(chi_square(kinds) < 22);    // 2 degrees of freedom: likewise
 }
 
-TEST_CASE("a seed names its tales", "[data]") {
+TEST_CASE("a seed determines its tales", "[data]") {
   CHECK(generate_tales(50, 1) == generate_tales(50, 1));
   CHECK(generate_tales(50, 1) != generate_tales(50, 2));
   const std::string text = generate_tales(50, 1);
@@ -83,7 +83,7 @@ TEST_CASE("a seed names its tales", "[data]") {
   CHECK(generate_tales(0, 1).empty());
 }
 
-TEST_CASE("a text of tales is scored exactly, anything else is refused by line", "[data]") {
+TEST_CASE("a text of tales is scored exactly, other text is refused with its line", "[data]") {
   double nats = 0;
   for (uint64_t i = 0; i < 100; ++i) nats += make_tale(3, i).neg_log_prob;
   const std::string text = generate_tales(100, 3);

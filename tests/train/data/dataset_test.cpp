@@ -41,7 +41,7 @@ const std::string poem = "A fox, a bell,\na wishing well;\nthe bell rang twice,\
 
 }  // namespace
 
-TEST_CASE("a text file becomes characters, its last tenth for validation", "[data]") {
+TEST_CASE("a text file becomes characters, with the last tenth for validation", "[data]") {
   const TempDir dir;
   const std::string path = write_text(dir, "poem.txt", poem);
   const Dataset data = open_dataset({.dataset = path});
@@ -74,7 +74,7 @@ TEST_CASE("Tiny Shakespeare splits as in nanoGPT", "[data]") {
   CHECK(whole.window_count() == 1742);
 }
 
-TEST_CASE("characters beyond ASCII are never cut apart", "[data]") {
+TEST_CASE("non-ASCII characters are never split", "[data]") {
   const TempDir dir;
   std::string text;
   for (int i = 0; i < 33; ++i) text += "é水🙂";
@@ -90,7 +90,7 @@ TEST_CASE("characters beyond ASCII are never cut apart", "[data]") {
   CHECK(*data.val_bytes_per_token() == 3);
 }
 
-TEST_CASE("tales are aligned and know their floor", "[data]") {
+TEST_CASE("tales are aligned and have an exact floor", "[data]") {
   const Dataset data = open_dataset({.dataset = "tales", .tales = 300, .tales_seed = 5});
   const std::string text = generate_tales(300, 5);
   const std::string train = generate_tales(270, 5), val = text.substr(train.size());
@@ -128,7 +128,7 @@ TEST_CASE("tales are aligned and know their floor", "[data]") {
   CHECK(from_file.val_floor() == data.val_floor());
 }
 
-TEST_CASE("a second file is the validation text, a mixture shares one tokenizer", "[data]") {
+TEST_CASE("a second file is the validation text, and a mixture shares one tokenizer", "[data]") {
   const TempDir dir;
   const std::string a = write_text(dir, "a.txt", poem), b = write_text(dir, "b.txt", "zyx\n" + poem);
   const Dataset second = open_dataset({.dataset = a, .val = b});
@@ -161,7 +161,7 @@ TEST_CASE("datasets are parsed as written", "[data]") {
   }
 }
 
-TEST_CASE("bad input is named", "[data]") {
+TEST_CASE("bad input is reported by name", "[data]") {
   const TempDir dir;
   CHECK_THAT(error_of({.dataset = (dir / "none.txt").string()}), Catch::Contains("no such file"));
   CHECK_THAT(error_of({.dataset = write_text(dir, "empty.txt", "")}), Catch::Contains("empty"));
@@ -183,7 +183,7 @@ TEST_CASE("bad input is named", "[data]") {
                     Catch::Contains("other.txt") && Catch::Contains("?"));
 }
 
-TEST_CASE("prepared data is the data itself", "[data]") {
+TEST_CASE("prepared data equals the original data", "[data]") {
   const TempDir dir;
   const std::string text = write_text(dir, "poem.txt", poem), out = (dir / "out").string();
   for (const std::string& source : {text, std::string("tales"), text + "," + text}) {
@@ -223,7 +223,7 @@ TEST_CASE("token files made by another tokenizer are refused", "[data]") {
   CHECK_THAT(error_of({.dataset = out}), Catch::Contains("val.bin"));
 }
 
-TEST_CASE("nanoGPT's directories are datasets", "[data]") {
+TEST_CASE("nanoGPT's directories are read as datasets", "[data]") {
   const TempDir dir;
   const std::string out = (dir / "nano").string();
   std::filesystem::create_directory(out);
@@ -244,7 +244,7 @@ TEST_CASE("nanoGPT's directories are datasets", "[data]") {
   CHECK_THAT(error_of({.dataset = out}), Catch::Contains("has only 3"));
 }
 
-TEST_CASE("texts longer than a piece are encoded whole", "[data]") {
+TEST_CASE("texts longer than a piece are encoded completely", "[data]") {
   test::Random random("pieces");
   std::string text;
   while (text.size() < 3'500'000) {
@@ -263,7 +263,7 @@ TEST_CASE("texts longer than a piece are encoded whole", "[data]") {
   CHECK(ids == tokenizer->encode(text));
 }
 
-TEST_CASE("statistics count what is there", "[data]") {
+TEST_CASE("statistics are counted correctly", "[data]") {
   const TempDir dir;
   const DataStats stats = data_stats({.dataset = write_text(dir, "s.txt", "aé\n\nbcdef\nx")});
   CHECK(stats.bytes == 12);
@@ -283,7 +283,7 @@ TEST_CASE("statistics count what is there", "[data]") {
         1e-12);
 }
 
-TEST_CASE("byte pairs are the same however a text is cut", "[data]") {
+TEST_CASE("byte pairs are the same however a text is split", "[data]") {
   test::Random random("cut pairs");
   const std::vector<std::string> parts{"word",           "and", "  ", "\n", "\n\n", " \n", "\n ", "\u2003\n",
                                        "\u4e16\u754c\n", ", "};

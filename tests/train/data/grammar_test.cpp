@@ -72,7 +72,7 @@ TEST_CASE("a small grammar's probabilities are exact and sum to one", "[data]") 
   CHECK(by_drawing.count("Po met a crab. He liked a crab.") == 1);
 }
 
-TEST_CASE("a text outside the language has no derivation, and the place is named", "[data]") {
+TEST_CASE("a text outside the language has no derivation, and its place is reported", "[data]") {
   const Grammar grammar(small_rules);
   for (const char* text : {"", "P", "Pa met an owl. He liked an owl.", "Pa met an owl. She liked a crab.",
                            "Pa slept. Po woke and she rose.", "Pa slept. Pa woke and she rose. "}) {
@@ -84,7 +84,7 @@ TEST_CASE("a text outside the language has no derivation, and the place is named
   CHECK(grammar.derivations("Pa slept. Pa woke and she rose. ").furthest == 31);
 }
 
-TEST_CASE("an ambiguous grammar is found out, and its texts get the sum of their probabilities", "[data]") {
+TEST_CASE("an ambiguous grammar is detected, and its texts get the sum of their probabilities", "[data]") {
   const Grammar grammar("text: {a}{b}\na: x / xy\nb: yz / z");
   CHECK(grammar.ambiguous_rule() == "a: \"xy\" and \"x\"");
   const Grammar::Derivations two = grammar.derivations("xyz");

@@ -33,7 +33,7 @@ TEST_CASE("structure: a table has the same tabs on every line") {
   CHECK(structure_of(repeated("if (x)\t\t// twice\n", 5)).format == Format::plain);
 }
 
-TEST_CASE("structure: JSON, on lines or as one value, whole or cut off") {
+TEST_CASE("structure: JSON, by lines or as one value, complete or cut off") {
   const std::string line = R"({"label": 1, "text": "a film with \"quotes\" and {braces}"})"
                            "\n";
   CHECK(structure_of(line + line).format == Format::json_lines);
@@ -53,7 +53,7 @@ TEST_CASE("structure: JSON, on lines or as one value, whole or cut off") {
   CHECK(structure_of("{\"a\": 1, and no JSON}").format == Format::plain);
 }
 
-TEST_CASE("structure: plain texts are plain") {
+TEST_CASE("structure: plain texts are recognised") {
   for (const std::string text : {"", "\n\n\n", "one line", "[Enter HAMLET]\n[Exit]\n[Exeunt]\n", "1\n2\n3\n",
                                  "{\n\n", "[1]\n", "\"a\"\n\"b\"\n\"c\"\n", "{}\n{}x\n"}) {
     INFO(text);
@@ -64,7 +64,7 @@ TEST_CASE("structure: plain texts are plain") {
   CHECK(structure_note("loop.cpp", test::read_file(test::source_dir() / "train/loop.cpp")) == "");
 }
 
-TEST_CASE("structure: the note names the command that takes the texts out") {
+TEST_CASE("structure: the note has the command that extracts the texts") {
   const auto has = [](const std::string& text, const char* part) { return text.find(part) != text.npos; };
   CHECK(has(structure_note("films.tsv", repeated("good\ta film\n", 3)), "cut -f2 films.tsv > texts.txt"));
   const std::string lines = structure_note("films", repeated(R"({"label": 1, "text": "a film"})"

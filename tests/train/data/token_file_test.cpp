@@ -46,7 +46,7 @@ std::string error_of(const std::string& path) {
 
 }  // namespace
 
-TEST_CASE("token files come back as they were written, in either width", "[data]") {
+TEST_CASE("token files are read back as they were written, in both widths", "[data]") {
   const TempDir folder;
   test::Random random("token files");
   for (const int32_t vocab : {1, 65, 65536, 65537, 2000000000}) {
