@@ -25,10 +25,10 @@ struct Narrator final : TapeObserver {
     std::cout << "node " << node.id << ", " << node.info().name << ": y = " << y << "\n";
   }
   void before_backward(const Node& node, const Tensor& dy) override {
-    std::cout << "back through node " << node.id << ", " << node.info().name << ": dy = " << dy << "\n";
+    std::cout << "backward of node " << node.id << ", " << node.info().name << ": dy = " << dy << "\n";
   }
   void after_backward(const Node&, size_t input, const Tensor& grad) override {
-    std::cout << "  so far for input " << input << ": " << grad << "\n";
+    std::cout << "  gradient of input " << input << " so far: " << grad << "\n";
   }
 };
 
@@ -56,5 +56,5 @@ int main() {
     tape.backward(sum_of_squares(x, w));
   }
   std::cout << "dx of both passes: " << grad_of(x) << "\n";
-  std::cout << "equal to differences within 1e-9: " << (check.below(1e-9) ? "yes" : "no") << "\n";
+  std::cout << "equals finite differences within 1e-9: " << (check.below(1e-9) ? "yes" : "no") << "\n";
 }
