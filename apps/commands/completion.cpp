@@ -21,7 +21,7 @@ constexpr std::array forms{Form{"bash", bash_completion}, Form{"zsh", zsh_comple
 
 int run_completion(const Settings& settings) {
   require(settings.arguments.size() == 1,
-          "expected one of bash, zsh, fish, man and markdown: `hewn completion bash`");
+          "expected one of bash, zsh, fish, man and markdown, as in `hewn completion bash`");
   std::vector<std::string> names;
   for (const Form& form : forms) {
     if (form.name == settings.arguments[0]) {

@@ -25,7 +25,7 @@ std::string joined(const std::vector<std::string>& paths) {
 }  // namespace
 
 int run_data_prepare(const Settings& settings) {
-  require(!settings.arguments.empty(), "no text was given: `hewn data prepare FILE... --out_dir=DIR`");
+  require(!settings.arguments.empty(), "no text was given; use `hewn data prepare FILE... --out_dir=DIR`");
   DataOptions options{.dataset = joined(settings.arguments),
                       .val = settings.text("val"),
                       .val_fraction = settings.real("val_fraction"),
@@ -54,7 +54,7 @@ int run_data_prepare(const Settings& settings) {
 }
 
 int run_data_stats(const Settings& settings) {
-  require(!settings.arguments.empty(), "no data was given: `hewn data stats FILE|DIR`");
+  require(!settings.arguments.empty(), "no data was given; use `hewn data stats FILE|DIR`");
   const DataStats stats = data_stats({.dataset = joined(settings.arguments), .val = "", .tokenizer = ""});
   Json all;
   const auto add = [&](const char* key, int64_t n) {

@@ -30,8 +30,8 @@ std::optional<MlpActivation> activation_of(const Settings& settings) {
 }  // namespace
 
 int run_export(const Settings& settings) {
-  require(settings.has("format"), "no format was given: --format=hf, safetensors, llama2c or gguf");
-  require(settings.has("out"), "no output path was given: --out=PATH");
+  require(settings.has("format"), "no format was given; add --format=hf, safetensors, llama2c or gguf");
+  require(settings.has("out"), "no output path was given; add --out=PATH");
   const ForeignModel model = model_to_export(named_run(settings));
   const Exported done =
       export_model(model, settings.text("format"), settings.text("out"),

@@ -63,7 +63,7 @@ std::string write_run(const RunDirectory& run, const ForeignModel& foreign, cons
 
 std::string architecture_text(const ModelConfig& c) {
   std::string text = join(c.n_layer, " layers of width ", c.n_embd, ", ", c.n_head, " heads");
-  if (c.kv_heads() != c.n_head) text += join(", ", c.kv_heads(), " of them for keys and values");
+  if (c.kv_heads() != c.n_head) text += join(", ", c.kv_heads(), " key and value heads");
   text += join(", context ", c.block_size, ", vocabulary ", long_count(c.vocab_size));
   text += join("; ", name_of(c.norm), ", positions ", name_of(c.pos), ", ", name_of(c.act));
   if (c.window > 0) text += join(", window ", c.window);
@@ -74,8 +74,8 @@ std::string architecture_text(const ModelConfig& c) {
 
 int run_import(const Settings& settings) {
   require(settings.arguments.size() == 1,
-          "expected one model, a file or directory: `hewn import SRC --out=RUN`");
-  require(settings.has("out"), "no run to create was given: --out=RUN");
+          "expected one model, a file or directory; use `hewn import SRC --out=RUN`");
+  require(settings.has("out"), "no run to create was given; add --out=RUN");
   const std::string source = settings.arguments[0];
   ForeignModel foreign = open_foreign(source);
   if (settings.has("tokenizer")) {

@@ -231,7 +231,7 @@ void print_lines(const Json& value, int indent) {
 }  // namespace
 
 int run_info(const Settings& settings) {
-  require(settings.arguments.size() <= 1, "expected one run or file: `hewn info [RUN|FILE]`");
+  require(settings.arguments.size() <= 1, "expected one run or file; use `hewn info [RUN|FILE]`");
   if (settings.arguments.empty() && !settings.given("out_dir"))
     return describe_machine(settings.flag("json"));
   const Json answer = about(named_run(settings));

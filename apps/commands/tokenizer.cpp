@@ -17,7 +17,7 @@ constexpr size_t most_input = size_t{1} << 30;
 
 std::unique_ptr<Tokenizer> tokenizer_of(const Settings& settings) {
   require(settings.has("tokenizer"),
-          "no tokenizer was given: --tokenizer=FILE, a tokenizer.json or a run that contains one");
+          "no tokenizer was given; add --tokenizer=FILE, a tokenizer.json or a run that contains one");
   return open_tokenizer(settings.text("tokenizer"));
 }
 
@@ -45,7 +45,7 @@ std::vector<int32_t> ids_in(const std::string& text) {
 }  // namespace
 
 int run_tokenizer_train(const Settings& settings) {
-  require(!settings.arguments.empty(), "no text was given: `hewn tokenizer train FILE...`");
+  require(!settings.arguments.empty(), "no text was given; use `hewn tokenizer train FILE...`");
   std::vector<MappedFile> files;
   std::vector<std::string_view> texts;
   for (const std::string& path : settings.arguments) files.emplace_back(path);

@@ -140,7 +140,7 @@ int run_tokenizer_compare(const Settings& settings) {
   std::vector<std::string> names = settings.arguments;
   const bool given = settings.has("text");
   require(given || !names.empty(),
-          "no text was given: `hewn tokenizer compare [TOKENIZER...] FILE`, or --text=TEXT");
+          "no text was given; use `hewn tokenizer compare [TOKENIZER...] FILE`, or --text=TEXT");
   std::optional<MappedFile> file;
   if (!given) {
     file.emplace(names.back());

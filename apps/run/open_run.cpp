@@ -85,16 +85,16 @@ Settings settings_of(const ModelConfig& model, const std::string& dtype, const s
 std::string named_run(const Settings& settings) {
   const std::vector<std::string>& named = settings.arguments;
   const std::string call = join("`", command_line(settings.command()), " RUN`");
-  require(named.size() <= 1, "expected one run: ", call,
-          ", a run's directory, one of its checkpoints, or a model file");
+  require(named.size() <= 1, "expected one run; use ", call,
+          ", with a run's directory, one of its checkpoints, or a model file");
   const bool by_key = settings.given("out_dir");
   require(named.empty() || settings.where("out_dir") != "--out_dir", "two runs were given, ",
           named.empty() ? "" : named[0], " and --out_dir=", settings.text("out_dir"), "; give one");
   if (!named.empty()) return named[0];
   if (by_key) return settings.text("out_dir");
   const std::string made(find_option(*find_command("train"), "out_dir")->initial);
-  require(std::filesystem::exists(made + "/config.toml"), "no run was given: ", call,
-          ", a run's directory, one of its checkpoints, or a model file; ./", made,
+  require(std::filesystem::exists(made + "/config.toml"), "no run was given; use ", call,
+          ", with a run's directory, one of its checkpoints, or a model file; ./", made,
           ", where `hewn train` writes by default, is not a run");
   detail("run ", made);
   return made;

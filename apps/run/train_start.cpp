@@ -150,7 +150,7 @@ TrainStart begin_training(Settings& settings) {
 void check_same_data(const TrainStart& start, const Dataset& data) {
   const uint64_t expected = start.state.data_hash;
   if (start.resumed && expected != 0 && expected != data.hash)
-    fail(ErrorCode::input, "the data is not the data that the run in ", start.run->path(),
+    fail(ErrorCode::input, "the data differs from the data that the run in ", start.run->path(),
          " was trained on: its hash is ", to_hex(data.hash), "; expected ", to_hex(expected),
          "; restore it, or start a new run with --init_from=", start.run->path(), " and another --out_dir");
 }

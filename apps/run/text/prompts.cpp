@@ -66,7 +66,7 @@ Prompt encoded_prompt(const Tokenizer& tokenizer, std::string text, const std::s
 
 std::vector<Prompt> prompts_of(const Settings& settings, const Tokenizer& tokenizer) {
   const std::optional<Shots> shots = shots_of(settings);
-  require(!shots || settings.given("start"), "shots and template require an input: --start=TEXT");
+  require(!shots || settings.given("start"), "shots and template require an input; add --start=TEXT");
   if (!settings.given("start")) {
     if (const auto first = tokenizer.begin_token()) return {{"", {*first}}};
     try {

@@ -282,7 +282,7 @@ TEST_CASE("invalid prompts and runs are refused") {
   CHECK(hewn(small_train(dir)).exit_code == 0);
   const std::string run = (dir / "run").string();
   CHECK_FAILS(hewn({"sample"}, {.directory = "/"}), 2, "no run was given");
-  CHECK_FAILS(hewn({"chat"}, {.directory = "/"}), 2, "no run was given: `hewn chat RUN`");
+  CHECK_FAILS(hewn({"chat"}, {.directory = "/"}), 2, "no run was given; use `hewn chat RUN`");
   CHECK_FAILS(hewn({"sample", (dir / "none").string()}), 3, "none");
   CHECK_FAILS(hewn({"eval", dir.path().string()}), 3, dir.path().string());
   CHECK_FAILS(hewn({"sample", run, "--start=Ж"}), 3, "Ж");

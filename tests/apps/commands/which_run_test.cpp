@@ -30,10 +30,11 @@ TEST_CASE("commands find the run where train writes it") {
     CHECK(with({run}, elsewhere).out == with({"--out_dir=" + run}, elsewhere).out);
     if (!machine) {
       CHECK(with({}, {.env = {{"HEWN_OUT_DIR", run}}, .directory = empty.path().string()}).exit_code == 0);
-      CHECK_FAILS(with({}, elsewhere), 2,
-                  "no run was given: `hewn " + call[0] +
-                      " RUN`, a run's directory, one of its checkpoints, or a model file; ./out, where `hewn "
-                      "train` writes by default, is not a run");
+      CHECK_FAILS(
+          with({}, elsewhere), 2,
+          "no run was given; use `hewn " + call[0] +
+              " RUN`, with a run's directory, one of its checkpoints, or a model file; ./out, where `hewn "
+              "train` writes by default, is not a run");
     }
     CHECK_FAILS(with({run, "--out_dir=" + run}, elsewhere), 2,
                 "two runs were given, " + run + " and --out_dir=" + run);
