@@ -9,7 +9,7 @@ constexpr Command command_table[] = {
     {takes::train, "train", "", "train a model, or resume a run",
      "Trains a model on `dataset` and keeps everything in `out_dir`: configuration, tokenizer, metrics and "
      "checkpoints. Ctrl-C finishes the current step, saves and prints the command that resumes the run; a "
-     "second Ctrl-C stops at once.",
+     "second Ctrl-C stops immediately.",
      "hewn train  # a small model, trained on the built-in tales\n"
      "hewn train --dataset=book.txt --out_dir=book  # your own text\n"
      "hewn train configs/baby-gpt-cpu.toml --dataset=shakespeare.txt --threads=2\n"
@@ -201,12 +201,12 @@ constexpr Command command_table[] = {
      "hewn completion man > hewn.1",
      run_completion},
     {takes::help, "help", "[COMMAND]", "print the help of a command",
-     "Prints what `hewn COMMAND --help` prints; without COMMAND, the list of commands.",
+     "Prints the help of COMMAND, as `hewn COMMAND --help` does; without COMMAND, lists all commands.",
      "hewn help train\n"
      "hewn help data prepare",
      run_help},
     {takes::version, "version", "", "print version, build, instruction set, threads and devices",
-     "Prints what `hewn --version` prints.",
+     "Prints the same as `hewn --version`.",
      "hewn version\n"
      "hewn version --json",
      run_version},
@@ -217,7 +217,7 @@ constexpr bool in_order() {
     if (static_cast<size_t>(command_table[i].bit) != i) return false;
   return std::size(command_table) == static_cast<size_t>(takes::no_command);
 }
-static_assert(in_order(), "every name in takes:: has one line here, in the same order");
+static_assert(in_order(), "every name in takes:: must have one line here, in the same order");
 
 }  // namespace
 

@@ -15,7 +15,7 @@ __device__ __forceinline__ int ty() { return ty_of(static_cast<int>(threadIdx.x)
 template <int D, int n>
 __device__ __forceinline__ void load_rows(Rows<D, n>& to, const float* head, int64_t row, int first,
                                           int64_t rows, int width) {
-  static_assert(n * D % tiled_threads == 0, "whole rounds");
+  static_assert(n * D % tiled_threads == 0, "tiles must divide into whole rounds");
 #pragma unroll 8
   for (int e = 0; e < n * D; e += tiled_threads) {
     const int at = e + static_cast<int>(threadIdx.x), r = at / D, d = at % D;

@@ -96,7 +96,7 @@ __device__ __forceinline__ void store_tile(const Matmul& m, const float* staged,
                                            float* scratch, const TileGrid& g, const TilePlace& place,
                                            bool wide) {
   constexpr int rows = Tile::rows, cols = Tile::cols, threads = Tile::threads;
-  static_assert(cols % 4 == 0 && Tile::staged_row % 4 == 0, "four floats are loaded at once");
+  static_assert(cols % 4 == 0 && Tile::staged_row % 4 == 0, "four floats must be one load");
   const int64_t first_row = int64_t{place.m} * rows, first_col = int64_t{place.n} * cols;
   const int64_t offset = offset_of(m.c_step, m, place.batch);
 #pragma unroll 1

@@ -66,7 +66,8 @@ class Fetch {
   /// Memory rows (or rows of the span) that all threads together copy in a round.
   static constexpr int step = along ? 4 * Tile::threads / span : Tile::threads / 8;
   static constexpr int rounds = (along ? Tile::depth : span) / step;
-  static_assert(rounds * step == (along ? Tile::depth : span) && Tile::depth % 8 == 0, "whole rounds");
+  static_assert(rounds * step == (along ? Tile::depth : span) && Tile::depth % 8 == 0,
+                "tiles must divide into whole rounds");
 
   __device__ static int k_of(int thread) { return along ? 4 * thread / span : transposed_place(thread).term; }
 

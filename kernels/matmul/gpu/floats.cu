@@ -65,7 +65,7 @@ struct FloatTile {
   };
 
   static_assert(rows % warp_rows == 0 && cols % warp_cols == 0);
-  static_assert(gap % 4 == 0 && staged_row % 4 == 0, "four floats are loaded and stored at once");
+  static_assert(gap % 4 == 0 && staged_row % 4 == 0, "four floats must be one load and one store");
   /// Registers for sums, and for the values of both operands that are multiplied next.
   static constexpr int values = 8 * 4 * parts_n + 8 + 4 * parts_n;
   static_assert(fits_everywhere({threads, blocks, values, shared_bytes + sizeof(TilePlace)}));

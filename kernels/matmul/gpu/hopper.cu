@@ -26,9 +26,10 @@ struct HopperTile {
   static constexpr size_t shared_bytes = pipeline > sums ? pipeline : sums;
 
   static_assert(rows % 64 == 0 && cols == 128 && depth == TiledMatrix::box_cols);
-  static_assert(sizeof(Stage) % 1024 == 0, "the swizzle's pattern begins with every stage");
-  static_assert(2 * (shared_bytes + 1024) <= 227 << 10, "two blocks on a multiprocessor of sm_90");
-  static_assert(fits_everywhere({threads, 2, rows* cols / multiplying}), "but for shared memory");
+  static_assert(sizeof(Stage) % 1024 == 0, "every stage must begin with the swizzle pattern");
+  static_assert(2 * (shared_bytes + 1024) <= 227 << 10, "two blocks must fit on a multiprocessor of sm_90");
+  static_assert(fits_everywhere({threads, 2, rows* cols / multiplying}),
+                "all but shared memory must fit on every GPU");
 };
 
 /// The stage of the n-th tile of K, and the parity of the phase that ends when the stage is full.

@@ -67,7 +67,7 @@ struct Tf32Tile {
   };
 
   static_assert(warp_rows % 16 == 0 && warp_cols % 8 == 0 && depth % 8 == 0);
-  static_assert(gap % 4 == 0, "four floats are copied at once");
+  static_assert(gap % 4 == 0, "four floats must be one copy");
   /// Registers for sums, and for fragments of both operands.
   static constexpr int values = warp_rows * warp_cols / 32 + warp_rows / 16 * 4 + warp_cols / 8 * 2;
   static_assert(fits_everywhere({threads, blocks, values, shared_bytes + sizeof(TilePlace)}));

@@ -256,7 +256,7 @@ const GgufValue* GgufFile::find_key(std::string_view name) const {
 std::string GgufFile::text(std::string_view key) const {
   const GgufValue* value = find_key(key);
   const auto* held = value ? std::get_if<std::string>(value) : nullptr;
-  if (held == nullptr) fail(ErrorCode::input, path(), ": the key ", key, " is missing or holds no text");
+  if (held == nullptr) fail(ErrorCode::input, path(), ": the key ", key, " is missing or not a string");
   return *held;
 }
 
@@ -268,14 +268,14 @@ int64_t GgufFile::integer(std::string_view key) const {
     if (const auto* held = std::get_if<uint64_t>(value); held && *held <= uint64_t{INT64_MAX})
       return static_cast<int64_t>(*held);
   }
-  fail(ErrorCode::input, path(), ": the key ", key, " is missing or holds no whole number");
+  fail(ErrorCode::input, path(), ": the key ", key, " is missing or not an integer");
 }
 
 double GgufFile::real(std::string_view key) const {
   const GgufValue* value = find_key(key);
   if (value && std::holds_alternative<float>(*value)) return static_cast<double>(std::get<float>(*value));
   if (value && std::holds_alternative<double>(*value)) return std::get<double>(*value);
-  fail(ErrorCode::input, path(), ": the key ", key, " is missing or holds no real number");
+  fail(ErrorCode::input, path(), ": the key ", key, " is missing or not a real number");
 }
 
 }  // namespace hewn
