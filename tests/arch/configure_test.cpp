@@ -69,7 +69,7 @@ TEST_CASE("a build refuses instruction sets without compiled code") {
   const auto refused = run_program({narrow}, {.env = {{"HEWN_ISA", "avx2"}}});
   CHECK(refused.exit_code == 2);
   CHECK(contains(refused.out,
-                 "HEWN_ISA=avx2 is not in this build, which has code for sse2; configure it with"));
+                 "HEWN_ISA=avx2 is not part of this build, which has code for sse2; configure it with"));
 }
 
 TEST_CASE("a build whose vector code the processor cannot run reports it") {

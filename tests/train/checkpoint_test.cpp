@@ -223,9 +223,9 @@ TEST_CASE("a run without checkpoints is distinguished from other directories", "
   CHECK_ERROR(find_checkpoint(dir.path().string()), ErrorCode::input, "has no checkpoint");
   test::write_file(dir / "config.json", "{}");
   CHECK_ERROR(find_checkpoint(dir.path().string()), ErrorCode::input,
-              "is not a run; of another program's model `hewn import` makes one");
+              "is not a run; `hewn import` makes a run of another program's model");
   CHECK_ERROR(find_checkpoint((dir / "config.json").string()), ErrorCode::input,
-              "is not a run or checkpoint directory; of another program's model");
+              "is not a run or checkpoint directory; `hewn import`");
   CHECK(list_checkpoints(dir.path().string()).empty());
 }
 

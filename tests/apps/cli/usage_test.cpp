@@ -196,7 +196,7 @@ TEST_CASE("help and version are commands and options alike") {
   CHECK(hewn({"help", "data", "prepare"}).out == hewn({"data", "prepare", "--help"}).out);
   CHECK(hewn({"help", "data"}).out == hewn({"data", "--help"}).out);
   CHECK_FAILS(hewn({"help", "trian"}), 2,
-              "no help for 'trian', there is no such command; did you mean 'train'?");
+              "no help for 'trian': there is no such command; did you mean 'train'?");
   CHECK_FAILS(hewn({"version", "1"}), 2, "version` takes no arguments");
   CHECK_FAILS(hewn({"--hlep"}), 2, "unknown option --hlep; did you mean 'help'?\nSee `hewn --help`.");
 }
@@ -220,7 +220,7 @@ TEST_CASE("help uses the program name as it was called") {
 TEST_CASE("help shows defaults, ranges and the meaning of false") {
   const std::string help = hewn({"train", "--help"}, {.env = {{"COLUMNS", "100"}}}).out;
   CHECK(contains(help, "default: 12; 1 or more)"));
-  CHECK(contains(help, "default: 4; 1 to 4096)"));
+  CHECK(contains(help, "default: 4; 0 to 4096)"));
   CHECK(contains(help, "default: false)"));
   CHECK_FALSE(contains(help, "e+0"));
   CHECK(contains(hewn({"completion", "markdown"}).out, "0 or more"));

@@ -77,7 +77,7 @@ TEST_CASE("words: a value is joined or is the next word") {
   CHECK(refused({"--start"}) == "--start needs a value: --start=TEXT");
   CHECK(refused({"--norm"}) == "--norm needs a value (one of layernorm|rmsnorm)");
   CHECK(refused({"--start", "--quiet"}) ==
-        "--start needs a value: --start=TEXT; --quiet is taken for an option, write --start=--quiet if it is "
+        "--start needs a value: --start=TEXT; --quiet looks like an option; write --start=--quiet if it is "
         "the value");
   CHECK(refused({"--start", "--", "x"}).starts_with("--start needs a value"));
   CHECK(refused({"--start", "-q"}).starts_with("--start needs a value"));

@@ -90,7 +90,7 @@ TEST_CASE("embedding: ids outside the table are reported") {
                     Catch::Contains("id 5 at position 2") && Catch::Contains("0 to 4"));
   CHECK_THROWS_WITH(embedding(weight, ids({-1})), Catch::Contains("id -1"));
   CHECK_THROWS_WITH(embedding(weight, position, ids({0, 0, 0}), 1), Catch::Contains("positions 1 to 3"));
-  CHECK_THROWS_WITH(embedding(weight, Tensor::zeros(cpu(), DType::f32, {2})), Catch::Contains("i64 or i32"));
+  CHECK_THROWS_WITH(embedding(weight, Tensor::zeros(cpu(), DType::f32, {2})), Catch::Contains("i32 or i64"));
 }
 
 }  // namespace hewn

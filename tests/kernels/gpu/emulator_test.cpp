@@ -132,8 +132,8 @@ TEST_CASE("emulator: fresh shared memory is NaN") {
 }
 
 TEST_CASE("emulator: hangs and undefined behaviour are errors with their place") {
-  CHECK(fails({"kernel missed, block (0, 0, 0)", "thread (5, 0, 0) never reaches"}, "missed", {2, 40},
-              missed_barrier));
+  CHECK(fails({"kernel missed, block (0, 0, 0)", "thread (5, 0, 0) has ended and never reaches"}, "missed",
+              {2, 40}, missed_barrier));
   CHECK(fails({"__syncwarp", "__syncthreads"}, "half", {1, 32}, barrier_in_half_a_warp));
   CHECK(fails({"lane 16", "has ended"}, "without", {1, 32}, shuffle_without_lane));
   CHECK(fails({"thread (8, 0, 0)", "not in the mask"}, "outside", {1, 32}, lane_outside_mask));
@@ -147,7 +147,7 @@ TEST_CASE("emulator: hangs and undefined behaviour are errors with their place")
 
 TEST_CASE("emulator: writes beyond shared memory are detected") {
   CHECK(fails({"outside its 64 bytes of dynamic"}, "beyond", {1, 1, 64}, beyond_dynamic));
-  CHECK(fails({"49153 bytes of shared memory"}, "large", {1, 1}, too_much));
+  CHECK(fails({"49153 bytes of static shared memory"}, "large", {1, 1}, too_much));
 }
 
 TEST_CASE("emulator: an invalid launch reports kernel, arguments and grid") {

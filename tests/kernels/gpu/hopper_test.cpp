@@ -197,7 +197,7 @@ TEST_CASE("a barrier's phases pass a buffer back and forth") {
 
 TEST_CASE("a phase that never ends and a barrier with too many arrivals are errors") {
   CHECK(failure_of(never_full) ==
-        "kernel wrong, block (0, 0, 0), thread (7, 0, 0): waits for ever for the end of a "
+        "kernel wrong, block (0, 0, 0), thread (7, 0, 0): waits forever for the end of a "
         "barrier's phase");
   CHECK(failure_of(too_many).find("more threads arrive at a barrier than it was initialised for") !=
         std::string::npos);

@@ -260,7 +260,7 @@ TEST_CASE("files that are not tokenizers are refused with the reason", "[tokeniz
     CHECK(refused(vocab(R"(["a","a"])"), "contains \"a\" twice"));
   }
   CHECK(refused(file(R"("version":1,"kind":"char","vocab":["a","bc"])"),
-                "holds \"bc\"; expected single characters"));
+                "contains \"bc\"; expected single characters"));
   CHECK(refused(file(R"("version":1,"kind":"word","vocab":["a"])"), "does not begin with <|unk|>"));
   CHECK(refused(file(R"("version":1,"kind":"regex","vocab":["a","<|unk|>"])"),
                 "does not end with <|endoftext|> and <|unk|>"));

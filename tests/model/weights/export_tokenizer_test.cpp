@@ -197,12 +197,12 @@ TEST_CASE("unsupported GGUF tokenizers are omitted with the reason", "[export]")
   CHECK(has(why_not({model("llama")}), "no list of tokens"));
   CHECK(has(why_not({model("llama"), tokens}), "0 scores for 2 tokens"));
   CHECK(has(why_not({model("llama"), tokens, {"tokenizer.ggml.token_type", std::vector<int32_t>{1}}}),
-            "1 types of tokens for 2"));
+            "1 token types for 2"));
   const std::pair<std::string, GgufValue> scores{"tokenizer.ggml.scores", std::vector<float>{0, 0}};
   CHECK(has(
       why_not({model("llama"), tokens, scores, {"tokenizer.ggml.token_type", std::vector<int32_t>{1, 4}}}),
       "token 1 is of type 4"));
-  CHECK(has(why_not({model("llama"), tokens, scores}), "begin with token 1"));
+  CHECK(has(why_not({model("llama"), tokens, scores}), "begins with token 1"));
   CHECK(has(why_not({model("llama"), tokens, scores, {"tokenizer.ggml.add_bos_token", false}}),
             "no token for byte 0"));
   CHECK(has(why_not({model("gpt2"), tokens, {"tokenizer.ggml.pre", std::string("qwen2")}}), "\"qwen2\""));

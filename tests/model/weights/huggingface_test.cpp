@@ -197,7 +197,7 @@ TEST_CASE("Hugging Face: unsupported models are refused with the reason before m
       refused([](auto& d) { d.config["model_type"] = "bert"; }, {"config.json", "\"bert\"", "gpt2, llama"}));
   CHECK(refused([](auto& d) { d.config.erase("n_head"); }, {"n_head"}));
   CHECK(refused([](auto& d) { d.config["n_embd"] = "two"; },
-                {"it is not as expected: type must be number", "config.json"}));
+                {"not have the expected content: type must be number", "config.json"}));
   CHECK(refused([](auto& d) { d.config["n_head"] = 0; }, {"n_head = 0"}));
   CHECK(refused([](auto& d) { d.config["scale_attn_by_inverse_layer_idx"] = true; },
                 {"scale_attn_by_inverse_layer_idx"}));

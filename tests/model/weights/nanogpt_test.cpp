@@ -104,7 +104,7 @@ TEST_CASE("variants of nanoGPT and damaged vocabularies are refused by name", "[
   CHECK(meta(std::string("\x80\x04}.", 4), "no entry \"itos\""));
   CHECK(meta(start + "K\x01\x8c\x01"
                      "aus.",
-             "its ids should be 0 to 0"));
+             "expected the ids 0 to 0"));
   CHECK(meta(start + std::string("K\0\x8c\x02"
                                  "abus.",
                                  9),

@@ -224,7 +224,7 @@ TEST_CASE("invalid tables are refused with the reason", "[tensorflow]") {
   CHECK(refused(of_block(fixed32(1)), "claims to have 1 restarts"));
   CHECK(refused(of_block(fixed32(~0u)), "restarts"));
   CHECK(refused(of_block(varint(1) + varint(1) + varint(0) + "k" + fixed32(0)),
-                "shares 1 bytes with one of 0"));
+                "shares 1 bytes with the previous key, which has 0"));
   CHECK(refused(of_block(varint(0) + varint(9) + varint(0) + "k" + fixed32(0)), "the block ends"));
 }
 
