@@ -83,10 +83,10 @@ void print_text(const Answer& a) {
         duration_text(a.floor_seconds() * static_cast<double>(a.config.max_iters)), "\n");
   if (a.available == 0) return;
   const std::string space =
-      bytes_text(static_cast<double>(a.available)) + (a.gpu ? " it has" : " that are free");
+      bytes_text(static_cast<double>(a.available)) + (a.gpu ? " of its memory" : " of free memory");
   print("fits        ",
-        a.largest_batch > 0 ? join("batch_size up to ", a.largest_batch, " in the ", space)
-                            : join("not even batch_size 1 in the ", space),
+        a.largest_batch > 0 ? join("batch_size up to ", a.largest_batch, " in ", space)
+                            : join("not even batch_size 1 in ", space),
         "\n");
 }
 
