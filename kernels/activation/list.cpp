@@ -5,14 +5,8 @@
 namespace hewn {
 namespace {
 
-template <class A>
-const char* only_f32(const A& a) {
-  return a.dtype == DType::f32 ? nullptr : "f32 only";
-}
-
-const char* only_f32_gelu(const ActivationForward& a) {
-  if (a.kind != Activation::gelu_tanh) return "tanh-GELU only";
-  return only_f32(a);
+const char* f32_gelu_only(const ActivationForward& a) {
+  return a.kind == Activation::gelu_tanh ? f32_only(a) : "tanh-GELU only";
 }
 
 constexpr Rung<ActivationForward> forward_rungs[] = {
@@ -23,12 +17,12 @@ constexpr Rung<ActivationForward> forward_rungs[] = {
      .idea =
          "the formula as published, in float: half the bytes and a cheaper tanh, still one call per element",
      .run = scalar<ActivationForward>(activation_float),
-     .why_not = only_f32_gelu},
+     .why_not = f32_gelu_only},
     {.name = "vector",
      .idea = "a vector at a time: our own exponential, no branches; blocks over threads",
      .run = per_isa<ActivationForward>(
          []<Isa I>() -> KernelFn<ActivationForward> { return activation_simd<I>; }),
-     .why_not = only_f32},
+     .why_not = f32_only},
     {.name = "cuda",
      .idea = "sixteen bytes per thread, so that a warp moves whole cache lines",
      .run = per_gpu<ActivationForward>(
@@ -43,7 +37,7 @@ constexpr Rung<ActivationBackward> backward_rungs[] = {
      .idea = "the derivative recomputed from x, so that only x is kept; a vector at a time",
      .run = per_isa<ActivationBackward>(
          []<Isa I>() -> KernelFn<ActivationBackward> { return activation_simd<I>; }),
-     .why_not = only_f32},
+     .why_not = f32_only},
     {.name = "cuda",
      .idea = "the derivative recomputed from x; sixteen bytes per thread",
      .run = per_gpu<ActivationBackward>(
@@ -57,7 +51,7 @@ constexpr Rung<SwigluForward> swiglu_rungs[] = {
     {.name = "vector",
      .idea = "silu and product in one pass: only the result is written",
      .run = per_isa<SwigluForward>([]<Isa I>() -> KernelFn<SwigluForward> { return swiglu_simd<I>; }),
-     .why_not = only_f32},
+     .why_not = f32_only},
     {.name = "cuda",
      .idea = "silu and product in one pass, sixteen bytes per thread",
      .run = per_gpu<SwigluForward>([]<Isa I>() -> KernelFn<SwigluForward> { return swiglu_gpu<I>; })},
@@ -70,7 +64,7 @@ constexpr Rung<SwigluBackward> swiglu_backward_rungs[] = {
     {.name = "vector",
      .idea = "both gradients from one exponential, recomputed from gate",
      .run = per_isa<SwigluBackward>([]<Isa I>() -> KernelFn<SwigluBackward> { return swiglu_simd<I>; }),
-     .why_not = only_f32},
+     .why_not = f32_only},
     {.name = "cuda",
      .idea = "both gradients in one pass, sixteen bytes per thread",
      .run = per_gpu<SwigluBackward>([]<Isa I>() -> KernelFn<SwigluBackward> { return swiglu_gpu<I>; })},

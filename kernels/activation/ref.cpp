@@ -1,55 +1,41 @@
 #include "kernels/activation/kernels.h"
 
+#include "kernels/contract/reference.h"
+
 namespace hewn {
 namespace {
 
 template <class T>
 void forward(const ActivationForward& a) {
-  const T* x = static_cast<const T*>(a.x);
-  T* y = static_cast<T*>(a.y);
-  for (int64_t i = 0; i < a.n; ++i)
-    y[i] = static_cast<T>(activation_value(a.kind, static_cast<double>(x[i])));
+  const Doubles<T> x{a.x};
+  for (int64_t i = 0; i < a.n; ++i) put<T>(a.y, i, activation_value(a.kind, x[i]), Write::set);
 }
 
 template <class T>
 void backward(const ActivationBackward& a) {
-  const T* x = static_cast<const T*>(a.x);
-  const T* dy = static_cast<const T*>(a.dy);
-  T* dx = static_cast<T*>(a.dx);
-  for (int64_t i = 0; i < a.n; ++i) {
-    const double g = activation_slope(a.kind, static_cast<double>(x[i])) * static_cast<double>(dy[i]);
-    dx[i] = static_cast<T>(a.to_dx == Write::add ? static_cast<double>(dx[i]) + g : g);
-  }
+  const Doubles<T> x{a.x}, dy{a.dy};
+  for (int64_t i = 0; i < a.n; ++i) put<T>(a.dx, i, activation_slope(a.kind, x[i]) * dy[i], a.to_dx);
 }
 
 template <class T>
 void swiglu(const SwigluForward& a) {
-  for (int64_t r = 0; r < a.rows; ++r) {
-    const T *gate = static_cast<const T*>(a.gate) + r * a.row, *up = static_cast<const T*>(a.up) + r * a.row;
-    T* y = static_cast<T*>(a.y) + r * a.cols;
-    for (int64_t i = 0; i < a.cols; ++i)
-      y[i] = static_cast<T>(activation_value(Activation::silu, static_cast<double>(gate[i])) *
-                            static_cast<double>(up[i]));
-  }
-}
-
-template <class T>
-void put(void* to, int64_t i, double value, Write how) {
-  if (to == nullptr) return;
-  T& at = static_cast<T*>(to)[i];
-  at = static_cast<T>(how == Write::add ? static_cast<double>(at) + value : value);
+  const Doubles<T> gate{a.gate}, up{a.up};
+  for (int64_t r = 0; r < a.rows; ++r)
+    for (int64_t i = 0; i < a.cols; ++i) {
+      const int64_t at = r * a.row + i;
+      put<T>(a.y, r * a.cols + i, activation_value(Activation::silu, gate[at]) * up[at], Write::set);
+    }
 }
 
 template <class T>
 void swiglu(const SwigluBackward& a) {
+  const Doubles<T> gates{a.gate}, ups{a.up}, dys{a.dy};
   for (int64_t r = 0; r < a.rows; ++r)
     for (int64_t i = 0; i < a.cols; ++i) {
       const int64_t at = r * a.row + i;
-      const auto gate = static_cast<double>(static_cast<const T*>(a.gate)[at]);
-      const auto up = static_cast<double>(static_cast<const T*>(a.up)[at]);
-      const auto dy = static_cast<double>(static_cast<const T*>(a.dy)[r * a.cols + i]);
-      put<T>(a.dgate, at, activation_slope(Activation::silu, gate) * up * dy, a.to_dgate);
-      put<T>(a.dup, at, activation_value(Activation::silu, gate) * dy, a.to_dup);
+      const double gate = gates[at], up = ups[at], dy = dys[r * a.cols + i];
+      if (a.dgate) put<T>(a.dgate, at, activation_slope(Activation::silu, gate) * up * dy, a.to_dgate);
+      if (a.dup) put<T>(a.dup, at, activation_value(Activation::silu, gate) * dy, a.to_dup);
     }
 }
 

@@ -4,17 +4,19 @@
 #include <cmath>
 #include <limits>
 
+#include "kernels/contract/reference.h"
+
 namespace hewn {
 namespace {
 
 template <class T>
 void forward(const CrossEntropyForward& a) {
   for (int64_t r = 0; r < a.rows; ++r) {
-    const T* x = static_cast<const T*>(a.logits) + r * a.cols;
+    const Doubles<T> x{static_cast<const T*>(a.logits) + r * a.cols};
     double most = -std::numeric_limits<double>::infinity(), sum = 0, loss = 0;
-    for (int64_t i = 0; i < a.cols; ++i) most = std::max(most, static_cast<double>(x[i]));  // skips NaN
-    for (int64_t i = 0; i < a.cols; ++i) sum += std::exp(static_cast<double>(x[i]) - most);
-    if (a.targets[r] != ignored_target) loss = std::log(sum) + (most - static_cast<double>(x[a.targets[r]]));
+    for (int64_t i = 0; i < a.cols; ++i) most = std::max(most, x[i]);  // skips NaN
+    for (int64_t i = 0; i < a.cols; ++i) sum += std::exp(x[i] - most);
+    if (a.targets[r] != ignored_target) loss = std::log(sum) + (most - x[a.targets[r]]);
     static_cast<T*>(a.losses)[r] = static_cast<T>(loss);
     static_cast<T*>(a.stats)[2 * r] = static_cast<T>(most);
     static_cast<T*>(a.stats)[2 * r + 1] = static_cast<T>(sum);
@@ -23,24 +25,25 @@ void forward(const CrossEntropyForward& a) {
 
 template <class T>
 void backward(const CrossEntropyBackward& a) {
-  const double scale = static_cast<double>(*static_cast<const T*>(a.dloss)) / static_cast<double>(*a.kept);
+  const Doubles<T> dloss{a.dloss}, stats{a.stats};
+  const double scale = dloss[0] / static_cast<double>(*a.kept);
   for (int64_t r = 0; r < a.rows; ++r) {
-    const T* x = static_cast<const T*>(a.logits) + r * a.cols;
+    const Doubles<T> x{static_cast<const T*>(a.logits) + r * a.cols};
     T* dx = static_cast<T*>(a.dlogits) + r * a.cols;
-    const double most = static_cast<double>(static_cast<const T*>(a.stats)[2 * r]);
-    const double sum = static_cast<double>(static_cast<const T*>(a.stats)[2 * r + 1]);
+    const double most = stats[2 * r], sum = stats[2 * r + 1];
     for (int64_t i = 0; i < a.cols; ++i) {
-      const double p = std::exp(static_cast<double>(x[i]) - most) / sum;
+      const double p = std::exp(x[i] - most) / sum;
       const double g = a.targets[r] == ignored_target ? 0 : scale * (p - (i == a.targets[r] ? 1 : 0));
-      dx[i] = static_cast<T>(a.to_dlogits == Write::add ? static_cast<double>(dx[i]) + g : g);
+      put(dx[i], g, a.to_dlogits);
     }
   }
 }
 
 template <class T>
 void mean(const MeanLoss& a) {
+  const Doubles<T> losses{a.losses};
   double sum = 0;
-  for (int64_t r = 0; r < a.rows; ++r) sum += static_cast<double>(static_cast<const T*>(a.losses)[r]);
+  for (int64_t r = 0; r < a.rows; ++r) sum += losses[r];
   *static_cast<T*>(a.loss) = static_cast<T>(sum / static_cast<double>(*a.kept));
 }
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "kernels/contract/reference.h"
 #include "kernels/softmax/visible.h"
 
 namespace hewn {
@@ -12,14 +13,13 @@ namespace {
 template <class T>
 void forward(const SoftmaxForward& a) {
   for (int64_t r = 0; r < a.rows; ++r) {
-    const T* x = static_cast<const T*>(a.x) + r * a.cols;
+    const Doubles<T> x{static_cast<const T*>(a.x) + r * a.cols};
     T* y = static_cast<T*>(a.y) + r * a.cols;
     const int64_t seen = visible(a, r);
     double most = -std::numeric_limits<double>::infinity(), sum = 0;
-    for (int64_t i = 0; i < seen; ++i) most = std::max(most, static_cast<double>(x[i]));  // skips NaN
-    for (int64_t i = 0; i < seen; ++i) sum += std::exp(static_cast<double>(x[i]) - most);
-    for (int64_t i = 0; i < seen; ++i)
-      y[i] = static_cast<T>(std::exp(static_cast<double>(x[i]) - most) / sum);
+    for (int64_t i = 0; i < seen; ++i) most = std::max(most, x[i]);  // skips NaN
+    for (int64_t i = 0; i < seen; ++i) sum += std::exp(x[i] - most);
+    for (int64_t i = 0; i < seen; ++i) y[i] = static_cast<T>(std::exp(x[i] - most) / sum);
     for (int64_t i = seen; i < a.cols; ++i) y[i] = 0;
   }
 }
@@ -27,16 +27,13 @@ void forward(const SoftmaxForward& a) {
 template <class T>
 void backward(const SoftmaxBackward& a) {
   for (int64_t r = 0; r < a.rows; ++r) {
-    const T* y = static_cast<const T*>(a.y) + r * a.cols;
-    const T* dy = static_cast<const T*>(a.dy) + r * a.cols;
+    const Doubles<T> y{static_cast<const T*>(a.y) + r * a.cols};
+    const Doubles<T> dy{static_cast<const T*>(a.dy) + r * a.cols};
     T* dx = static_cast<T*>(a.dx) + r * a.cols;
     const int64_t seen = visible(a, r);
     double dot = 0;
-    for (int64_t i = 0; i < seen; ++i) dot += static_cast<double>(dy[i]) * static_cast<double>(y[i]);
-    for (int64_t i = 0; i < a.cols; ++i) {
-      const double g = i < seen ? static_cast<double>(y[i]) * (static_cast<double>(dy[i]) - dot) : 0;
-      dx[i] = static_cast<T>(a.to_dx == Write::add ? static_cast<double>(dx[i]) + g : g);
-    }
+    for (int64_t i = 0; i < seen; ++i) dot += dy[i] * y[i];
+    for (int64_t i = 0; i < a.cols; ++i) put(dx[i], i < seen ? y[i] * (dy[i] - dot) : 0, a.to_dx);
   }
 }
 
