@@ -92,19 +92,11 @@ void layernorm_backward_simd<Isa::HEWN_ISA>(const Launch& launch, const Layernor
   const auto* dy = static_cast<const float*>(a.dy);
   auto* dx = static_cast<float*>(a.dx);
   auto* partial = static_cast<float*>(launch.scratch);  // [blocks, 2, cols]: dweight, dbias
-  const int64_t blocks = row_blocks(a.rows), height = rows_per_block(a.rows);
   const auto row = choose(way_for(a.to_dx, a.rows * a.cols), backward_row<To::set>, backward_row<To::add>,
                           backward_row<To::past_caches>);
-  parallel_for(launch, blocks, [&](int64_t begin, int64_t end, int) {
-    for (int64_t block = begin; block < end; ++block) {
-      float *dweight = partial + 2 * block * a.cols, *dbias = dweight + a.cols;
-      for_lanes(0, 2 * a.cols, [=](int64_t i, auto lanes) { store(dweight + i, vf{}, lanes); });
-      const int64_t last = (block + 1) * height < a.rows ? (block + 1) * height : a.rows;
-      for (int64_t r = block * height; r < last; ++r)
-        row(x + r * a.cols, weight, dy + r * a.cols, dx ? dx + r * a.cols : nullptr, a.cols, a.stats + 2 * r,
-            dweight, dbias);
-    }
-    finish_stream();
+  const int64_t blocks = add_by_blocks(launch, a.rows, 2 * a.cols, partial, [=](int64_t r, float* sums) {
+    row(x + r * a.cols, weight, dy + r * a.cols, dx ? dx + r * a.cols : nullptr, a.cols, a.stats + 2 * r,
+        sums, sums + a.cols);
   });
   if (a.dweight)
     sum_blocks(partial, blocks, 2 * a.cols, a.cols, static_cast<float*>(a.dweight), a.to_dweight);

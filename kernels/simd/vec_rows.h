@@ -2,6 +2,7 @@
 // Loops over one row of floats, shared by softmax, the losses and the norms. The order of every sum depends
 // only on the length.
 
+#include "kernels/simd/row_blocks.h"
 #include "kernels/simd/vec_math.h"
 #include "kernels/simd/vec_stream.h"
 
@@ -120,6 +121,24 @@ HEWN_INLINE void rows_max_sum_exp(const float* x, int64_t begin, int64_t end, in
   for (int64_t r = begin; r < end; ++r)
     done(r, row_max_sum_exp(x + r * cols, cols, first_of(r + 1), most, most_at,
                             [](int64_t, int64_t, auto, vf) {}));
+}
+
+/// n sums over the rows of a matrix, of each block of rows by itself: add(r, sums) adds what row r contributes
+/// to the sums of its block, which start at 0. Returns the number of blocks; partial is [blocks, n].
+template <class Add>
+HEWN_INLINE int64_t add_by_blocks(const Launch& launch, int64_t rows, int64_t n, float* partial,
+                                  const Add& add) {
+  const int64_t blocks = row_blocks(rows), height = rows_per_block(rows);
+  parallel_for(launch, blocks, [=](int64_t begin, int64_t end, int) {
+    for (int64_t block = begin; block < end; ++block) {
+      float* sums = partial + block * n;
+      for_lanes(0, n, [=](int64_t i, auto lanes) { store(sums + i, vf{}, lanes); });
+      const int64_t last = (block + 1) * height < rows ? (block + 1) * height : rows;
+      for (int64_t r = block * height; r < last; ++r) add(r, sums);
+    }
+    finish_stream();
+  });
+  return blocks;
 }
 
 /// out[i] (set or add) = sum over blocks b, in order, of partial[b * stride + i], for i < n.
