@@ -16,7 +16,7 @@ namespace {
     if (d < D) s = fma(load_part(a + d, D - d), load_part(rows[j] + d, D - d), s);
     sum[j] = s;
   }
-  transpose(sum);
+  transpose<W>(sum);
   for (int step = W / 2; step > 0; step /= 2)
     for (int r = 0; r < step; ++r) sum[r] += sum[r + step];
   return sum[0];

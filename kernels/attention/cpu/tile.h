@@ -9,6 +9,7 @@
 #include "kernels/dropout/mask.h"
 #include "kernels/simd/vec.h"
 #include "kernels/simd/vec_math.h"
+#include "kernels/simd/vec_transpose.h"
 
 namespace hewn {
 namespace {
@@ -70,39 +71,6 @@ struct Scratch {
   return sum_lanes(sum);
 }
 
-#if HEWN_VBYTES == 64
-HEWN_INLINE vf interleave_low(vf a, vf b) {
-  return __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
-}
-HEWN_INLINE vf interleave_high(vf a, vf b) {
-  return __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
-}
-#elif HEWN_VBYTES == 32
-HEWN_INLINE vf interleave_low(vf a, vf b) { return __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11); }
-HEWN_INLINE vf interleave_high(vf a, vf b) {
-  return __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
-}
-#else
-HEWN_INLINE vf interleave_low(vf a, vf b) { return __builtin_shufflevector(a, b, 0, 4, 1, 5); }
-HEWN_INLINE vf interleave_high(vf a, vf b) { return __builtin_shufflevector(a, b, 2, 6, 3, 7); }
-#endif
-
-/// Transposes W x W elements. Interleaving row r with row r + W / 2 rotates the bits of an element's index
-/// (row, column) by one; log2 W rotations exchange row and column.
-HEWN_INLINE void transpose(vf (&x)[W]) {
-#pragma GCC unroll 4
-  for (int step = 1; step < W; step *= 2) {
-    vf y[W];
-#pragma GCC unroll 8
-    for (int r = 0; r < W / 2; ++r) {
-      y[2 * r] = interleave_low(x[r], x[r + W / 2]);
-      y[2 * r + 1] = interleave_high(x[r], x[r + W / 2]);
-    }
-#pragma GCC unroll 16
-    for (int r = 0; r < W; ++r) x[r] = y[r];
-  }
-}
-
 /// to[d][i] = scale from[i][d] for n <= query_block rows of length D; the lanes of absent rows are 0.
 [[maybe_unused]] void transpose_in(const In& from, int64_t n, int64_t D, float scale, float* to) {
   for (int64_t lane = 0; lane < query_block; lane += W) {
@@ -112,7 +80,7 @@ HEWN_INLINE void transpose(vf (&x)[W]) {
       vf x[W];
 #pragma GCC unroll 16
       for (int64_t r = 0; r < W; ++r) x[r] = r < rows ? load_part(from[lane + r] + d, columns) * scale : vf{};
-      transpose(x);
+      transpose<W>(x);
 #pragma GCC unroll 16
       for (int64_t r = 0; r < W; ++r)
         if (r < columns) store(to + (d + r) * query_block + lane, x[r]);
@@ -128,7 +96,7 @@ HEWN_INLINE void transpose(vf (&x)[W]) {
       vf x[W];
 #pragma GCC unroll 16
       for (int64_t r = 0; r < W; ++r) x[r] = r < columns ? load(from + (d + r) * query_block + lane) : vf{};
-      transpose(x);
+      transpose<W>(x);
 #pragma GCC unroll 16
       for (int64_t r = 0; r < W; ++r) {
         if (r >= n - lane) continue;

@@ -6,17 +6,10 @@
 
 #include "kernels/matmul/cpu/tile.h"
 #include "kernels/simd/vec_bf16.h"
+#include "kernels/simd/vec_transpose.h"
 
 namespace hewn {
 namespace {
-
-/// Interleaves a0 b0 a1 b1 ... of the lower or upper half of every block of lanes, in units of `unit` lanes.
-template <int unit, int block, bool upper, class V, int... i>
-HEWN_INLINE V zip(V a, V b, std::integer_sequence<int, i...>) {
-  constexpr int n = sizeof...(i), start = upper ? block / 2 : 0;
-  return __builtin_shufflevector(
-      a, b, (i / block * block + start + i % block / unit / 2 * unit + i % unit + i / unit % 2 * n)...);
-}
 
 /// Lanes per 128 bits: shuffles within 128 bits are the cheapest.
 template <class T>
@@ -24,7 +17,7 @@ constexpr int near_lanes = 16 / static_cast<int>(sizeof(T));
 
 /// One vector whose halves are at `low` and `high`: the upper half is inserted during the load.
 template <class T, int... i>
-HEWN_INLINE Vector<T> load_bf16(const T* low, const T* high, std::integer_sequence<int, i...>) {
+HEWN_INLINE Vector<T> load_halves(const T* low, const T* high, std::integer_sequence<int, i...>) {
   typedef T Half __attribute__((vector_size(HEWN_VBYTES / 2)));
   Half a, b;
   __builtin_memcpy(&a, low, sizeof a);
@@ -38,9 +31,7 @@ HEWN_INLINE Vector<T> load_bf16(const T* low, const T* high, std::integer_sequen
 }
 
 /// to[c] = column c of the w x w square at `from`. First, rows c, c + n, c + 2n ... (n lanes are 128 bits)
-/// are placed side by side, as far as possible during the loads. Then squares of n are transposed: each round
-/// interleaves row i with row i + n / 2, which rotates the bits of the index (row, column) by one, so that
-/// log2 n rounds exchange row and column.
+/// are placed side by side, as far as possible during the loads. Then squares of n are transposed.
 template <class T>
 HEWN_INLINE void load_transposed(const T* from, int64_t ld, Vector<T> (&to)[lanes<T>]) {
   constexpr int w = lanes<T>, n = near_lanes<T>, h = w > n ? w / 2 : w;
@@ -50,12 +41,12 @@ HEWN_INLINE void load_transposed(const T* from, int64_t ld, Vector<T> (&to)[lane
   for (int i = 0; i < w; ++i) {
     const T* row = from + i % h * ld + i / h * h;
     if constexpr (h < w)
-      to[i] = load_bf16<T>(row, row + h * ld, all);
+      to[i] = load_halves<T>(row, row + h * ld, all);
     else
       to[i] = load(row);
   }
-  Vector<T> zipped[w];
   if constexpr (h > n) {
+    Vector<T> zipped[w];
 #pragma GCC unroll 8
     for (int i = 0; i < h; ++i) {
       const int at = i / n * h + i % n;
@@ -65,17 +56,7 @@ HEWN_INLINE void load_transposed(const T* from, int64_t ld, Vector<T> (&to)[lane
 #pragma GCC unroll 16
     for (int i = 0; i < w; ++i) to[i] = zipped[i];
   }
-#pragma GCC unroll 2
-  for (int round = 1; round < n; round *= 2) {
-#pragma GCC unroll 8
-    for (int i = 0; i < w / 2; ++i) {
-      const int group = i / (n / 2) * n, at = group + i % (n / 2);
-      zipped[2 * i] = zip<1, n, false>(to[at], to[at + n / 2], all);
-      zipped[2 * i + 1] = zip<1, n, true>(to[at], to[at + n / 2], all);
-    }
-#pragma GCC unroll 16
-    for (int i = 0; i < w; ++i) to[i] = zipped[i];
-  }
+  transpose<n>(to);
 }
 
 /// The same for `rows` rows of n elements each, both at most the lanes of a vector; zeros beyond.

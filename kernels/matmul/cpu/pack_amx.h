@@ -60,7 +60,7 @@ HEWN_INLINE void pack_transposed(bool terms_in_rows, int64_t count, int64_t term
 #pragma GCC unroll 16
     for (int i = 0; i < W; ++i) rows[i] = i < count ? load_terms(from + i * ld, terms) : vi{};
   }
-  turn(rows);
+  transpose<W>(rows);
 #pragma GCC unroll 16
   for (int i = 0; i < W; ++i) store_terms(to + i * 2 * W, rows[i]);
 }
