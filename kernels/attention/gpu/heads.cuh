@@ -65,6 +65,21 @@ __device__ __forceinline__ T kept(const AttentionSizes& a, const DropoutMask& ma
     return mask.factor;
 }
 
+/// The maximum, or the sum, over `lanes` adjacent lanes, which hold parts of the same rows.
+template <int lanes>
+__device__ __forceinline__ float row_max(float x) {
+#pragma unroll
+  for (int distance = lanes / 2; distance > 0; distance /= 2)
+    x = max(x, __shfl_xor_sync(0xffffffffu, x, distance));
+  return x;
+}
+template <int lanes>
+__device__ __forceinline__ float row_sum(float x) {
+#pragma unroll
+  for (int distance = lanes / 2; distance > 0; distance /= 2) x += __shfl_xor_sync(0xffffffffu, x, distance);
+  return x;
+}
+
 inline constexpr int delta_threads = 256;
 
 /// delta[bh Tq + i] = dy_i . y_i, one warp per query; elements are of type E, arithmetic is in T.

@@ -43,7 +43,7 @@ __device__ __forceinline__ void soften(const AttentionForward& a, const DropoutM
         if (!whole && !sees(a, i, j0 + e / 2 * 8 + place.col + e % 2)) s = none;
         largest = max(largest, s);
       }
-      largest = row_max(largest);
+      largest = row_max<4>(largest);
       const float base = largest == none ? 0 : largest * factor;  // a row whose keys so far are all masked
       const float shrink = power_of_two(std::fma(most[y][h], factor, -base));
       most[y][h] = largest;
@@ -100,7 +100,7 @@ __global__ void __launch_bounds__(mma_threads, mma_blocks) attend(AttentionForwa
   for (int y = 0; y < m; ++y)
 #pragma unroll
     for (int h = 0; h < 2; ++h) {
-      const float all = row_sum(total[y][h]);
+      const float all = row_sum<4>(total[y][h]);
       const int i = i0 + own + 16 * y + place_in_c(lane_index(), 2 * h).row;
       share[y][h] = 1 / all;
       if (lane_index() % 4 == 0 && i < a.Tq)

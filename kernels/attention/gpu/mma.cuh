@@ -140,15 +140,5 @@ __device__ __forceinline__ void write_rows(bf16* head, int64_t row, int first, i
     }
 }
 
-/// The maximum, or the sum, over the four lanes that hold the same rows of C.
-__device__ __forceinline__ float row_max(float x) {
-  x = max(x, __shfl_xor_sync(0xffffffffu, x, 2));
-  return max(x, __shfl_xor_sync(0xffffffffu, x, 1));
-}
-__device__ __forceinline__ float row_sum(float x) {
-  x += __shfl_xor_sync(0xffffffffu, x, 2);
-  return x + __shfl_xor_sync(0xffffffffu, x, 1);
-}
-
 }  // namespace
 }  // namespace hewn

@@ -21,18 +21,6 @@ struct ForwardTile {
   static_assert(fits_everywhere({tiled_threads, 1, rows_each*(columns<D> + keys / 16), sizeof(Memory)}));
 };
 
-/// The maximum, or the sum, over the 16 threads that hold the same rows.
-__device__ __forceinline__ float row_max(float x) {
-#pragma unroll
-  for (int distance = 8; distance > 0; distance /= 2) x = max(x, __shfl_xor_sync(0xffffffffu, x, distance));
-  return x;
-}
-__device__ __forceinline__ float row_sum(float x) {
-#pragma unroll
-  for (int distance = 8; distance > 0; distance /= 2) x += __shfl_xor_sync(0xffffffffu, x, distance);
-  return x;
-}
-
 template <int D>
 __global__ void __launch_bounds__(tiled_threads, 1) attend(AttentionForward a, DropoutMask mask) {
   constexpr int keys = ForwardTile<D>::keys;
@@ -62,7 +50,7 @@ __global__ void __launch_bounds__(tiled_threads, 1) attend(AttentionForward a, D
         p[y][x] = sees(a, i, j0 + tx() + 16 * x) ? scale * p[y][x] : none;
         largest = max(largest, p[y][x]);
       }
-      largest = row_max(largest);
+      largest = row_max<16>(largest);
       const float base = largest == none ? 0 : largest;  // a row whose keys so far are all masked
       const float shrink = std::exp(most[y] - base);
       most[y] = largest;
@@ -85,7 +73,7 @@ __global__ void __launch_bounds__(tiled_threads, 1) attend(AttentionForward a, D
   float factor[rows_each];
 #pragma unroll
   for (int y = 0; y < rows_each; ++y) {
-    const float whole = row_sum(total[y]);
+    const float whole = row_sum<16>(total[y]);
     const int i = i0 + ty() + 16 * y;
     factor[y] = 1 / whole;
     if (tx() == 0 && i < a.Tq) static_cast<float*>(a.lse)[bh * a.Tq + i] = most[y] + std::log(whole);
