@@ -33,7 +33,6 @@ uint64_t Rng::next_u64() {
   return low | static_cast<uint64_t>(next_u32()) << 32;
 }
 
-float Rng::uniform() { return static_cast<float>(next_u32() >> 8) * 0x1p-24f; }
 double Rng::uniform_double() { return static_cast<double>(next_u64() >> 11) * 0x1p-53; }
 
 uint64_t Rng::below(uint64_t n) {

@@ -19,8 +19,7 @@ class Rng {
 
   uint32_t next_u32();
   uint64_t next_u64();
-  /// Uniform in [0, 1), from 24 (`uniform`) or 53 (`uniform_double`) random bits.
-  float uniform();
+  /// Uniform in [0, 1), from 53 random bits.
   double uniform_double();
   /// Uniform in [0, n) without bias (Lemire, "Fast random integer generation in an interval", 2019). n > 0.
   uint64_t below(uint64_t n);

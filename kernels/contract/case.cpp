@@ -281,12 +281,6 @@ void Case::fetch() {
   for (const auto& [bytes, block] : *scratch_there_) download(home_->scratch_->at(bytes), block);
 }
 
-void Case::run_on(Executor& device, size_t rung) {
-  const auto there = on(device);
-  there->run(rung, device.isa(), device.threads());
-  there->fetch();
-}
-
 size_t Case::bytes() {
   size_t sum = 0;
   for (const Operand& o : operands()) sum += bytes_of(o);

@@ -95,8 +95,6 @@ class Case {
   virtual std::unique_ptr<Case> on(Executor& device) = 0;
   /// For a case made by `on`: copies its memory back to the original case.
   void fetch();
-  /// Runs a rung that accepts the arguments on a device, including both copies.
-  void run_on(Executor& device, size_t rung);
   virtual Cost cost() const = 0;
   virtual Needs needs() const = 0;
   /// The argument struct of the op, for kernels that are not rungs of the ladder.

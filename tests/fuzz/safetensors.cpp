@@ -2,6 +2,7 @@
 
 #include "model/weights/huggingface/huggingface.h"
 #include "tests/fuzz/target.h"
+#include "tests/support/write_safetensors.h"
 
 namespace hewn::test {
 namespace {

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "core/error.h"
+#include "kernels/contract/case.h"
 #include "kernels/devices/devices.h"
 #include "tests/support/env.h"
 
@@ -26,6 +27,13 @@ inline std::unique_ptr<Executor> make_test_gpu() {
   if constexpr (emulator_compiled) return make_emulated_gpu();
   skip("this build has no emulated GPU");
   return nullptr;
+}
+
+/// Runs a rung that accepts the case's arguments on a device, and brings the operands there and back.
+inline void run_on(Executor& device, Case& c, size_t rung) {
+  const auto there = c.on(device);
+  there->run(rung, device.isa(), device.threads());
+  there->fetch();
 }
 
 }  // namespace hewn::test

@@ -202,13 +202,4 @@ FileSum SafetensorsWriter::finish() {
   return file_.commit();
 }
 
-FileSum write_safetensors(const std::string& path, const std::vector<TensorEntry>& tensors,
-                          const Metadata& metadata) {
-  SafetensorsWriter writer(path, tensors, metadata);
-  for (const TensorEntry& tensor : tensors) {
-    writer.append(tensor.name, tensor.data, tensor.bytes);
-  }
-  return writer.finish();
-}
-
 }  // namespace hewn

@@ -73,8 +73,4 @@ class SafetensorsWriter {
   size_t next_ = 0;  // index in pending_ of the tensor appended to last
 };
 
-/// Writes whole tensors from `data`; `bytes` must match dtype and shape. Throws like `SafetensorsWriter`.
-FileSum write_safetensors(const std::string& path, const std::vector<TensorEntry>& tensors,
-                          const Metadata& metadata = {});
-
 }  // namespace hewn

@@ -3,9 +3,9 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "model/weights/safetensors/safetensors.h"
 #include "tests/apps/hewn.h"
 #include "tests/support/random.h"
+#include "tests/support/write_safetensors.h"
 
 namespace hewn::test {
 namespace {

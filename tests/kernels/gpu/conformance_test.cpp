@@ -39,7 +39,7 @@ void check_rung(Case& c, size_t rung, Executor& device, const Reference& referen
   for (const uint64_t order : {uint64_t{0}, test::run_seed() | 1}) {
     emulator::options().order = order;
     c.reset();
-    c.run_on(device, rung);
+    test::run_on(device, c, rung);
     CHECK(c.damage() == "");
     if (order == 0) {
       CHECK(c.difference(reference) == "");

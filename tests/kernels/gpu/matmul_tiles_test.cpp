@@ -95,7 +95,7 @@ TEST_CASE("large tiles, with K split, equal the reference") {
       while (c->rung_name(rung) != t.rung) ++rung;
       if (device->isa() == Isa::cuda && c->why_not(rung)) continue;  // for a GPU of another generation
       REQUIRE(c->why_not(rung) == nullptr);
-      c->run_on(*device, rung);
+      test::run_on(*device, *c, rung);
       CHECK(c->damage() == "");
       CHECK(c->difference(reference) == "");
     }

@@ -7,12 +7,12 @@
 #include <nlohmann/json.hpp>
 
 #include "kernels/devices/devices.h"
-#include "model/weights/safetensors/safetensors.h"
 #include "tests/support/catch.h"
 #include "tests/support/close.h"
 #include "tests/support/env.h"
 #include "tests/support/errors.h"
 #include "tests/support/fixture.h"
+#include "tests/support/write_safetensors.h"
 
 namespace hewn {
 namespace {
@@ -82,7 +82,7 @@ struct Gpt2Directory {
   }
   std::unique_ptr<Model> open(int64_t block_size = 0) const {
     test::write_file(dir / "config.json", config.dump());
-    write_safetensors((dir / "model.safetensors").string(), tensors);
+    test::write_safetensors((dir / "model.safetensors").string(), tensors);
     return open_at(dir.path(), DType::f32, block_size);
   }
 };
@@ -163,8 +163,8 @@ TEST_CASE("Hugging Face: names without a prefix, masks, a cropped context", "[hu
 TEST_CASE("Hugging Face: tensors in several files", "[huggingface]") {
   Gpt2Directory d;
   const auto whole = d.open();
-  write_safetensors((d.dir / "a.safetensors").string(), {d.tensors.begin(), d.tensors.begin() + 2});
-  write_safetensors((d.dir / "b.safetensors").string(), {d.tensors.begin() + 2, d.tensors.end()});
+  test::write_safetensors((d.dir / "a.safetensors").string(), {d.tensors.begin(), d.tensors.begin() + 2});
+  test::write_safetensors((d.dir / "b.safetensors").string(), {d.tensors.begin() + 2, d.tensors.end()});
   std::filesystem::remove(d.dir / "model.safetensors");
   const auto index = [&](const std::string& second) {
     test::write_file(d.dir / "model.safetensors.index.json",
@@ -178,7 +178,7 @@ TEST_CASE("Hugging Face: tensors in several files", "[huggingface]") {
   CHECK_THROWS_WITH(index("../b.safetensors"),
                     Catch::Contains("expected the name of a file in this directory"));
   CHECK_THROWS_WITH(index("c.safetensors"), Catch::Contains("c.safetensors"));
-  write_safetensors((d.dir / "b.safetensors").string(), d.tensors);
+  test::write_safetensors((d.dir / "b.safetensors").string(), d.tensors);
   CHECK_THROWS_WITH(index("b.safetensors"), Catch::Contains("wte.weight is in two files"));
 }
 

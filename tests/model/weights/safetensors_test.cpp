@@ -11,6 +11,7 @@
 #include "tests/support/env.h"
 #include "tests/support/errors.h"
 #include "tests/support/random.h"
+#include "tests/support/write_safetensors.h"
 
 using namespace hewn;
 using test::error_of;
@@ -100,7 +101,7 @@ TEST_CASE("tensors are read back as they were written", "[safetensors]") {
     for (const Owned& tensor : tensors) entries.push_back(tensor.entry);
     Metadata metadata;
     if (round % 2) metadata = {{"format", "pt"}, {"quote", "\"\\\n\u4e16"}};
-    const FileSum sum = write_safetensors(path, entries, metadata);
+    const FileSum sum = test::write_safetensors(path, entries, metadata);
     REQUIRE(sum_file(path) == sum);
 
     const SafetensorsFile file(path);
@@ -116,7 +117,7 @@ TEST_CASE("tensors are read back as they were written", "[safetensors]") {
     uint64_t header = 0;
     std::memcpy(&header, bytes.data(), 8);
     REQUIRE((8 + header) % 64 == 0);
-    write_safetensors(path, entries, metadata);
+    test::write_safetensors(path, entries, metadata);
     REQUIRE(test::read_file(path) == bytes);
   }
 }
@@ -157,7 +158,7 @@ TEST_CASE("invalid tensors are refused on writing and leave no file", "[safetens
   const TempDir dir;
   const std::string path = dir / "none";
   const auto write = [&](std::vector<TensorEntry> entries, const Metadata& metadata = {}) {
-    return [=] { write_safetensors(path, entries, metadata); };
+    return [=] { test::write_safetensors(path, entries, metadata); };
   };
   const TensorEntry good{"a", DType::u8, {0}};
   CHECK(fails(ErrorCode::usage, {"\"a\": the name is used twice"}, write({good, good})));
@@ -277,7 +278,7 @@ TEST_CASE("a file cut short at any byte is refused", "[safetensors]") {
   const std::string values(16, 'v');  // at least one tensor has values
   entries.push_back({"last", DType::f32, {4}, values.data(), 16});
   const TempDir dir;
-  write_safetensors(dir / "whole", entries, {{"key", "value"}});
+  test::write_safetensors(dir / "whole", entries, {{"key", "value"}});
   const std::string bytes = test::read_file(dir / "whole");
   for (size_t size = 0; size < bytes.size(); ++size) {
     const auto error = open(bytes.substr(0, size));
@@ -292,7 +293,7 @@ TEST_CASE("files with flipped bytes are refused or read without a crash", "[safe
   Opener open;
   const std::vector<float> values(6, 1.0f);
   const TempDir dir;
-  write_safetensors(
+  test::write_safetensors(
       dir / "whole",
       {{"weight", DType::f32, {2, 3}, values.data(), 24}, {"bias", DType::i8, {4}, values.data(), 4}},
       {{"format", "pt"}});
