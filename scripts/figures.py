@@ -40,7 +40,8 @@ def table(head, rows):
 
 
 def significant(x):
-    return f"{x:#.3g}".rstrip(".")
+    """Three digits, or all digits before the point: 0.0231, 23.1, 4,861."""
+    return f"{x:,.0f}" if x >= 100 else f"{x:#.3g}"
 
 
 def bench(*args, env=None):

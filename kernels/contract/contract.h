@@ -6,6 +6,7 @@
 // last rung that accepts the arguments on the device. Production code, the teaching ladder, conformance tests
 // and benchmarks all walk the same list.
 
+#include <algorithm>
 #include <array>
 #include <span>
 #include <string>
@@ -156,6 +157,14 @@ const Rung<A>* choose(const Executor& device, const A& args) {
   return nullptr;
 }
 
+/// The number of threads for some work: 1 if one core does it within 10 microseconds, else all `threads`. Starting and
+/// ending a parallel region takes 1 to 2 microseconds, and as long as a time slice, some milliseconds, if another
+/// program holds one of the cores. The rates are those of one core whose data is in the second-level cache.
+inline int threads_for(const Cost& cost, int threads) {
+  constexpr double flops_per_us = 50e3, bytes_per_us = 50e3;
+  return std::max(cost.flops / flops_per_us, cost.bytes / bytes_per_us) < 10 ? 1 : threads;
+}
+
 /// Does the work on the device with the best rung.
 template <class A>
 void run(Device& on, const A& args) {
@@ -164,15 +173,15 @@ void run(Device& on, const A& args) {
   if (!rung)
     fail(ErrorCode::failed, ladder_of(args).op, ": device ", device.name(),
          " has no kernel for these arguments");
-  Launch launch{.threads = device.threads(), .stream = device.stream()};
+  const Cost cost = ladder_of(args).cost(args);
+  Launch launch{.threads = threads_for(cost, device.threads()), .stream = device.stream()};
   if (rung->scratch_bytes) {
     launch.scratch_bytes = rung->scratch_bytes(args, launch.threads);
     launch.scratch = device.scratch(launch.scratch_bytes);
   }
   if (device.profiler()) device.profiler()->launching(ladder_of(args).op, &args);
   if (device.runs()) rung->on(device.isa())(launch, args);
-  if (device.profiler())
-    device.profiler()->launched(ladder_of(args).op, rung->name, ladder_of(args).cost(args));
+  if (device.profiler()) device.profiler()->launched(ladder_of(args).op, rung->name, cost);
 }
 
 }  // namespace hewn

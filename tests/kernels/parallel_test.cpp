@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "kernels/contract/contract.h"
 #include "tests/support/catch.h"
 #include "tests/support/env.h"
 
@@ -125,6 +126,17 @@ TEST_CASE("parallel: a region inside a region runs on its own thread") {
     CHECK(inner == std::vector<int64_t>(4, 45));
     CHECK(elsewhere == 0);
   });
+}
+
+TEST_CASE("parallel: work of a few microseconds stays on one thread") {
+  const auto product = [](double M, double N, double K) {
+    return Cost{2 * M * N * K, 4 * (M * K + K * N + M * N)};
+  };
+  CHECK(threads_for(product(1, 512, 128), 2) == 1);  // one token of a character model
+  CHECK(threads_for(product(64, 512, 128), 2) == 2);
+  CHECK(threads_for(product(1, 2304, 768), 16) == 16);  // one token of GPT-2
+  CHECK(threads_for(Cost{0, 4096}, 16) == 1);
+  CHECK(threads_for(Cost{0, 16 << 20}, 16) == 16);
 }
 
 TEST_CASE("parallel: one thread runs the parts in order and propagates exceptions") {

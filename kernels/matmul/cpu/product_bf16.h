@@ -34,11 +34,9 @@ HEWN_INLINE void for_rectangles(const Launch& launch, const Matmul& m, int64_t t
                                 const Work& work) {
   const int64_t products = m.outer * m.inner;
   const int64_t row_tiles = blocks_of(m.M, tile_m), col_tiles = blocks_of(m.N, tile_n);
-  Launch on = launch;
-  if (products * m.M * m.N * m.K < 100000) on.threads = 1;  // too small to be worth waking other threads
-  const Split split = split_for(products, row_tiles, tile_m, col_tiles, tile_n, on.threads);
+  const Split split = split_for(products, row_tiles, tile_m, col_tiles, tile_n, launch.threads);
   const int64_t parts = split.rows * split.cols;
-  parallel_for(on, products * parts, [&](int64_t begin, int64_t end, int worker) {
+  parallel_for(launch, products * parts, [&](int64_t begin, int64_t end, int worker) {
     for (int64_t item = begin; item < end; ++item) {
       const int64_t r = item % parts / split.cols, c = item % parts % split.cols;
       const auto range = [](int64_t tiles, int64_t tile, int64_t n, int64_t part, int64_t of) {

@@ -283,15 +283,12 @@ template <class T, class S>
 void multiply_all(const Launch& launch, const Matmul& m) {
   const int64_t n_products = m.outer * m.inner;
   const int64_t row_tiles = blocks_of(m.M, tile_rows), col_tiles = blocks_of(m.N, tile_cols<T>);
-  // Waking threads takes microseconds: use one thread for less work than that.
-  Launch on = launch;
-  if (n_products * m.M * m.N * m.K < 100000) on.threads = 1;
   const bool skinny = is_skinny(m.M, m.trans_b);
   const Split split =
-      split_for(n_products, skinny ? 1 : row_tiles, tile_rows, col_tiles, tile_cols<T>, on.threads);
+      split_for(n_products, skinny ? 1 : row_tiles, tile_rows, col_tiles, tile_cols<T>, launch.threads);
   const int64_t parts = split.rows * split.cols;
   const TileScratch own_scratch = tile_scratch(m);
-  parallel_for(on, n_products * parts, [&](int64_t begin, int64_t end, int worker) {
+  parallel_for(launch, n_products * parts, [&](int64_t begin, int64_t end, int worker) {
     char* own = static_cast<char*>(launch.scratch) + worker * own_scratch.bytes();
     T* scratch = reinterpret_cast<T*>(own);
     for (int64_t item = begin; item < end; ++item) {
