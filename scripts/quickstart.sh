@@ -2,7 +2,7 @@
 # From a fresh clone to a trained model: installs missing packages, builds `hewn`, trains a model and generates text.
 #   scripts/quickstart.sh           on the built-in tales, whose best possible loss is known exactly
 #   scripts/quickstart.sh FILE      on your own text
-# Takes about four minutes on two cores, half of them for the build; the run is kept in out/.
+# Takes about three minutes on two cores, two of them for the build; the run is kept in out/.
 set -euo pipefail
 
 case "${1:-}" in -*) echo "usage: scripts/quickstart.sh [FILE]" >&2; exit 2 ;; esac
@@ -77,7 +77,7 @@ trap 'rm -rf "$untrained"' EXIT
 "$hewn" train "$config" "${data[@]}" --max_iters=0 --decay_lr=false --out_dir="$untrained/run" --quiet
 show "$untrained/run"
 
-say "3. Training (under two minutes):"
+say "3. Training (about a minute):"
 "$hewn" train "$config" "${data[@]}" --out_dir="$run" --force
 
 say "4. Samples of the trained model:"
