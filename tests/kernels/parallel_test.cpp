@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "kernels/contract/contract.h"
+#include "kernels/devices/devices.h"
 #include "tests/support/catch.h"
 #include "tests/support/env.h"
 
@@ -126,6 +127,33 @@ TEST_CASE("parallel: a region inside a region runs on its own thread") {
     CHECK(inner == std::vector<int64_t>(4, 45));
     CHECK(elsewhere == 0);
   });
+}
+
+namespace {
+
+/// An operation that does nothing but report how many threads its kernel was given.
+struct ThreadProbe {
+  Cost cost;
+  int* threads;
+};
+void count_threads(const Launch& launch, const ThreadProbe& a) { *a.threads = launch.threads; }
+constexpr Rung<ThreadProbe> probe_rungs[] = {
+    {.name = "reference", .idea = "", .run = scalar<ThreadProbe>(count_threads)}};
+const Ladder<ThreadProbe>& ladder_of(const ThreadProbe&) {
+  static const Ladder<ThreadProbe> ladder{
+      .op = "probe", .rungs = probe_rungs, .cost = [](const ThreadProbe& a) { return a.cost; }};
+  return ladder;
+}
+
+}  // namespace
+
+TEST_CASE("parallel: a device gives small work one thread and large work all of its threads") {
+  const auto device = make_cpu(3);
+  int small = 0, large = 0;
+  run(*device, ThreadProbe{{1000, 1000}, &small});
+  run(*device, ThreadProbe{{1e9, 1000}, &large});
+  CHECK(small == 1);
+  CHECK(large == 3);
 }
 
 TEST_CASE("parallel: work of a few microseconds stays on one thread") {
