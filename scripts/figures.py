@@ -41,7 +41,7 @@ def table(head, rows):
 
 def significant(x):
     """Three digits, or all digits before the point: 0.0231, 23.1, 4,861."""
-    return f"{x:,.0f}" if x >= 100 else f"{x:#.3g}"
+    return f"{x:,.0f}" if x >= 99.95 else f"{x:#.3g}"
 
 
 def bench(*args, env=None):
