@@ -5,20 +5,20 @@
 #include <new>
 
 #include "apps/cli/help/help.h"
+#include "apps/cli/idle_threads.h"
 #include "apps/cli/parse.h"
 #include "apps/cli/shell.h"
 #include "apps/cli/signals.h"
 #include "apps/cli/terminal.h"
 #include "apps/cli/version.h"
 #include "core/error.h"
-#include "kernels/contract/parallel.h"
 
 namespace hewn::cli {
 namespace {
 
 constexpr int usage_status = static_cast<int>(ErrorCode::usage);
 
-int dispatch(const std::vector<std::string>& words) {
+int dispatch(const std::vector<std::string>& words, char** argv) {
   const Call call = parse(words);
   Settings general(call.command ? *call.command : general_only);
   for (const Assignment& flag : call.flags) general.set(flag);
@@ -39,7 +39,7 @@ int dispatch(const std::vector<std::string>& words) {
     write_message(overview(call.group));
     return usage_status;
   }
-  parallelism();  // reports a wrong HEWN_PARALLEL before any work
+  if (call.command->bit != takes::bench_kernels) let_idle_threads_sleep(argv);
   return call.command->run(resolve(call));
 }
 
@@ -48,9 +48,9 @@ int report(std::string_view message, ErrorCode code) {
   return static_cast<int>(code);
 }
 
-int guarded(const std::vector<std::string>& words) {
+int guarded(const std::vector<std::string>& words, char** argv) {
   try {
-    const int status = dispatch(words);
+    const int status = dispatch(words, argv);
     flush_results();
     return status;
   } catch (const ClosedPipe&) {
@@ -72,5 +72,5 @@ int guarded(const std::vector<std::string>& words) {
 int main(int argc, char** argv) {
   hewn::cli::ignore_broken_pipes();
   hewn::cli::set_program(argc > 0 ? argv[0] : "");
-  return hewn::cli::guarded({argv + std::min(argc, 1), argv + argc});
+  return hewn::cli::guarded({argv + std::min(argc, 1), argv + argc}, argv);
 }

@@ -24,8 +24,8 @@ PEERS = os.environ.get("PEERS", "build/peers/bin/python")
 BABY = ["configs/baby-gpt-cpu.toml", "--vocab_size=65"]
 GPT2 = ["configs/gpt2-124m.toml", "--vocab_size=50257", "--block_size=64", "--batch_size=4",
         "--gradient_accumulation_steps=1"]
-GPT2_SAMPLE = ["--n_layer=12", "--n_head=12", "--n_embd=768", "--vocab_size=50257", "--block_size=256",
-               "--max_new_tokens=200"]
+GPT2_SHAPE = ["--n_layer=12", "--n_head=12", "--n_embd=768", "--vocab_size=50257", "--block_size=256"]
+GPT2_SAMPLE = [*GPT2_SHAPE, "--max_new_tokens=200"]
 
 
 def run(*command, env=None):
@@ -143,13 +143,13 @@ def beside(busy_loops, measure):
             loop.wait()
 
 
-def parallel():
-    """Compares the implementations of parallel loops, quiet and beside two busy loops; medians of three."""
+def idle():
+    """Compares how long idle threads spin, quiet and beside two busy loops; medians of three."""
     work = [("step of baby-gpt-cpu, ms", "median_ms", ["train", *BABY, "--repeat=40"]),
-            ("character model, tokens/s", "tokens_per_s", ["sample"])]
-    ways = [("`openmp`", {"HEWN_PARALLEL": "openmp"}),
-            ("`openmp`, `OMP_WAIT_POLICY=passive`", {"HEWN_PARALLEL": "openmp", "OMP_WAIT_POLICY": "passive"}),
-            ("`team`", {"HEWN_PARALLEL": "team"})]
+            ("character model, tokens/s", "tokens_per_s", ["sample"]),
+            ("GPT-2 124M, tokens/s", "tokens_per_s", ["sample", *GPT2_SHAPE, "--max_new_tokens=40"])]
+    ways = [("300000, libgomp's default", {"GOMP_SPINCOUNT": "300000"}), ("500, `hewn`'s default", {}),
+            ("0, `OMP_WAIT_POLICY=passive`", {"OMP_WAIT_POLICY": "passive"})]
     rows = []
     for busy_loops, when in ((0, "quiet"), (2, "beside two busy loops")):
         seen = {}
@@ -174,7 +174,7 @@ def size():
     return table(["what", "size"], rows)
 
 
-BLOCKS = {f.__name__: f for f in (kernels, ladders, rungs, gemm, attention, training, sampling, parallel, size)}
+BLOCKS = {f.__name__: f for f in (kernels, ladders, rungs, gemm, attention, training, sampling, idle, size)}
 
 
 def main():

@@ -6,7 +6,6 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/cli/terminal.h"
-#include "kernels/contract/parallel.h"
 #include "kernels/devices/devices.h"
 
 namespace hewn::cli {
@@ -47,8 +46,7 @@ std::string bug_reports() { return HEWN_BUGS_URL; }
 
 std::string version_text() {
   return join("hewn ", version_number(), "\nbuild    ", build_description(), "\nmachine  ", processor(), ", ",
-              default_threads(), " threads\nparallel ", name_of(parallelism()),
-              " (usable: openmp, team; choose with HEWN_PARALLEL)\nisa      ", name_of(best_isa()),
+              default_threads(), " threads\nisa      ", name_of(best_isa()),
               " (usable: ", usable_isas(), "; choose with HEWN_ISA)\n         compiled: ", compiled_names(),
               "\ndevices  cpu: usable\n         cuda: ", cuda_text(), "\n");
 }
@@ -64,7 +62,6 @@ std::string version_json() {
       {"build", build_description()},
       {"processor", processor()},
       {"threads", default_threads()},
-      {"parallel", name_of(parallelism())},
       {"isa", name_of(best_isa())},
       {"isas", isas},
       {"compiled_isas", all},

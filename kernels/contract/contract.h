@@ -157,9 +157,10 @@ const Rung<A>* choose(const Executor& device, const A& args) {
   return nullptr;
 }
 
-/// The number of threads for some work: 1 if one core does it within 10 microseconds, else all `threads`. Starting and
-/// ending a parallel region takes 1 to 2 microseconds, and as long as a time slice, some milliseconds, if another
-/// program holds one of the cores. The rates are those of one core whose data is in the second-level cache.
+/// The number of threads for some work: 1 if one core does it within 10 microseconds, else all `threads`.
+/// Starting and ending a parallel region takes 1 to 2 microseconds, and as long as a time slice, some
+/// milliseconds, if another program holds one of the cores. The rates are those of one core whose data is in the
+/// second-level cache.
 inline int threads_for(const Cost& cost, int threads) {
   constexpr double flops_per_us = 50e3, bytes_per_us = 50e3;
   return std::max(cost.flops / flops_per_us, cost.bytes / bytes_per_us) < 10 ? 1 : threads;

@@ -9,20 +9,8 @@ namespace hewn {
 /// free threads; returns when all parts are done. `threads` is the launch's number of threads and stays the
 /// same from region to region, however many parts a region has. A region that starts inside another one, or
 /// on a second thread at the same time, runs on its own thread only. The body must not throw: if several
-/// threads work, an exception ends the program. Throws like parallelism().
+/// threads work, an exception ends the program.
 void parallel_region(int threads, int parts, void (*body)(void* context, int part), void* context);
-
-/// The backend of parallel regions. The team is the project's own, for machines that other programs keep busy
-/// (docs/architecture.md explains why it is faster there).
-enum class Parallelism { openmp, team };
-
-/// The choice of this process: HEWN_PARALLEL=openmp|team in the environment, OpenMP if it is not set. Throws
-/// ErrorCode::usage for any other value.
-Parallelism parallelism();
-/// "openmp" or "team".
-const char* name_of(Parallelism parallelism);
-/// Replaces the choice. No region may be running.
-void set_parallelism(Parallelism parallelism);
 
 /// Splits [0, n) into one contiguous range per thread and calls body(begin, end, worker) for the non-empty
 /// ones. Work items must not depend on how they are grouped: make an item a fixed block (of rows, of

@@ -1,14 +1,25 @@
+#include "kernels/contract/parallel.h"
+
 #include <omp.h>
 
-#include "kernels/contract/parallel.h"
-#include "kernels/contract/parallel_backends.h"
+#include <atomic>
 
 namespace hewn {
+namespace {
 
-// Uses the device's number of threads rather than that of the parts: libgomp ends and starts threads whenever
+std::atomic_flag busy;  // while a region runs
+
+}  // namespace
+
+// Uses the launch's number of threads rather than that of the parts: libgomp ends and starts threads whenever
 // two consecutive regions request different numbers.
-void openmp_region(int threads, int parts, RegionBody body, void* context) {
+void parallel_region(int threads, int parts, void (*body)(void* context, int part), void* context) {
+  if (threads > 1 && parts > 1 && !busy.test_and_set(std::memory_order_acquire)) {
 #pragma omp parallel for num_threads(threads) schedule(dynamic, 1)
+    for (int part = 0; part < parts; ++part) body(context, part);
+    busy.clear(std::memory_order_release);
+    return;
+  }
   for (int part = 0; part < parts; ++part) body(context, part);
 }
 

@@ -27,7 +27,6 @@ class Cpu final : public Executor {
   Cpu(int threads, Isa isa) : threads_(threads), isa_(isa) {
     require(threads >= 1 && threads <= 1024, "threads = ", threads, "; expected 1 to 1024");
     require(supported(isa), "this processor cannot run ", name_of(isa));
-    parallelism();  // reports an invalid HEWN_PARALLEL before any kernel runs
   }
   ~Cpu() override { drop_memory(); }
 

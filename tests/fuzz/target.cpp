@@ -51,16 +51,20 @@ void put_file(const std::filesystem::path& path, std::string_view bytes) {
 }
 
 const std::filesystem::path& fuzz_directory() {
-  static const std::filesystem::path directory = [] {
-    std::string name = (std::filesystem::temp_directory_path() / "hewn-fuzz-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) throw std::logic_error("cannot make a directory");
-    std::atexit([] {
+  struct Directory {
+    std::filesystem::path path;
+    Directory() {
+      std::string name = (std::filesystem::temp_directory_path() / "hewn-fuzz-XXXXXX").string();
+      if (::mkdtemp(name.data()) == nullptr) throw std::logic_error("cannot make a directory");
+      path = name;
+    }
+    ~Directory() {
       std::error_code ignored;
-      std::filesystem::remove_all(fuzz_directory(), ignored);
-    });
-    return std::filesystem::path(name);
-  }();
-  return directory;
+      std::filesystem::remove_all(path, ignored);
+    }
+  };
+  static const Directory directory;
+  return directory.path;
 }
 
 void touch(const void* data, size_t bytes) {

@@ -14,26 +14,6 @@
 namespace hewn {
 namespace {
 
-/// Parallel loops use this backend during its lifetime.
-class By {
- public:
-  explicit By(Parallelism parallelism) { set_parallelism(parallelism); }
-  ~By() { set_parallelism(before_); }
-
- private:
-  Parallelism before_ = parallelism();
-};
-
-/// Runs the same test on OpenMP and on the team.
-template <class Test>
-void on_both(const Test& test) {
-  for (const Parallelism parallelism : {Parallelism::openmp, Parallelism::team}) {
-    INFO("HEWN_PARALLEL=" << name_of(parallelism));
-    const By by(parallelism);
-    test();
-  }
-}
-
 /// Sums of every row, with rows divided among threads.
 std::vector<int64_t> row_sums(int threads, int64_t rows) {
   std::vector<int64_t> sums(static_cast<size_t>(rows), 0);
@@ -47,86 +27,74 @@ std::vector<int64_t> row_sums(int threads, int64_t rows) {
 }  // namespace
 
 TEST_CASE("parallel: every item is done exactly once, repeatedly") {
-  on_both([] {
-    for (const int64_t rows : {0, 1, 2, 3, 7, 64}) {
-      const auto expected = row_sums(1, rows);
-      for (int round = 0; round < 300; ++round)
-        for (const int threads : {2, 3, 8}) REQUIRE(row_sums(threads, rows) == expected);
-    }
-  });
+  for (const int64_t rows : {0, 1, 2, 3, 7, 64}) {
+    const auto expected = row_sums(1, rows);
+    for (int round = 0; round < 300; ++round)
+      for (const int threads : {2, 3, 8}) REQUIRE(row_sums(threads, rows) == expected);
+  }
 }
 
 TEST_CASE("parallel: workers are numbered below the number of threads") {
-  on_both([] {
-    std::vector<int> seen(4, 0);
-    parallel_for(Launch{.threads = 4}, 100,
-                 [&](int64_t, int64_t, int worker) { ++seen.at(static_cast<size_t>(worker)); });
-    CHECK(seen == std::vector<int>{1, 1, 1, 1});
-  });
+  std::vector<int> seen(4, 0);
+  parallel_for(Launch{.threads = 4}, 100,
+               [&](int64_t, int64_t, int worker) { ++seen.at(static_cast<size_t>(worker)); });
+  CHECK(seen == std::vector<int>{1, 1, 1, 1});
 }
 
 TEST_CASE("parallel: each part is done once, for any number of parts") {
-  on_both([] {
-    std::vector<int> done(1000, 0);
-    std::atomic<int> at_once = 0, most = 0;
-    const auto part = [&](int p) {
-      const int now = ++at_once;
-      for (int seen = most; seen < now && !most.compare_exchange_weak(seen, now);) {
-      }
-      ++done[static_cast<size_t>(p)];
-      --at_once;
-    };
-    parallel_region(
-        3, 1000, [](void* context, int p) { (*static_cast<const decltype(part)*>(context))(p); },
-        const_cast<void*>(static_cast<const void*>(&part)));
-    CHECK(done == std::vector<int>(1000, 1));
-    if (parallelism() == Parallelism::openmp) CHECK(most <= 3);
-  });
+  std::vector<int> done(1000, 0);
+  std::atomic<int> at_once = 0, most = 0;
+  const auto part = [&](int p) {
+    const int now = ++at_once;
+    for (int seen = most; seen < now && !most.compare_exchange_weak(seen, now);) {
+    }
+    ++done[static_cast<size_t>(p)];
+    --at_once;
+  };
+  parallel_region(
+      3, 1000, [](void* context, int p) { (*static_cast<const decltype(part)*>(context))(p); },
+      const_cast<void*>(static_cast<const void*>(&part)));
+  CHECK(done == std::vector<int>(1000, 1));
+  CHECK(most <= 3);
 }
 
 TEST_CASE("parallel: several threads do work") {
   if (available_cores() < 2) return test::skip("work on several threads: there is one core");
-  on_both([] {
-    // Each part waits for the other: a single thread would not finish in time.
-    std::atomic<int> here = 0;
-    for (int attempt = 0; attempt < 100 && here != 2; ++attempt) {
-      here = 0;
-      parallel_for(Launch{.threads = 2}, 2, [&](int64_t, int64_t, int) {
-        ++here;
-        for (int i = 0; i < 100'000 && here < 2; ++i) std::this_thread::yield();
-      });
-    }
-    CHECK(here == 2);
-  });
+  // Each part waits for the other: a single thread would not finish in time.
+  std::atomic<int> here = 0;
+  for (int attempt = 0; attempt < 100 && here != 2; ++attempt) {
+    here = 0;
+    parallel_for(Launch{.threads = 2}, 2, [&](int64_t, int64_t, int) {
+      ++here;
+      for (int i = 0; i < 100'000 && here < 2; ++i) std::this_thread::yield();
+    });
+  }
+  CHECK(here == 2);
 }
 
 TEST_CASE("parallel: concurrent regions from several threads") {
-  on_both([] {
-    std::vector<std::vector<int64_t>> results(4);
-    std::vector<std::thread> callers;
-    for (auto& result : results)
-      callers.emplace_back([&result] {
-        for (int round = 0; round < 200; ++round) result = row_sums(3, 20);
-      });
-    for (auto& caller : callers) caller.join();
-    for (const auto& result : results) CHECK(result == row_sums(1, 20));
-  });
+  std::vector<std::vector<int64_t>> results(4);
+  std::vector<std::thread> callers;
+  for (auto& result : results)
+    callers.emplace_back([&result] {
+      for (int round = 0; round < 200; ++round) result = row_sums(3, 20);
+    });
+  for (auto& caller : callers) caller.join();
+  for (const auto& result : results) CHECK(result == row_sums(1, 20));
 }
 
 TEST_CASE("parallel: a region inside a region runs on its own thread") {
-  on_both([] {
-    std::vector<int64_t> inner(4);
-    std::atomic<int> elsewhere = 0;
-    parallel_for(Launch{.threads = 4}, 4, [&](int64_t begin, int64_t, int) {
-      const auto thread = std::this_thread::get_id();
-      parallel_for(Launch{.threads = 4}, 4, [&](int64_t, int64_t, int) {
-        if (std::this_thread::get_id() != thread) ++elsewhere;
-      });
-      inner[static_cast<size_t>(begin)] = row_sums(2, 10)[9];
+  std::vector<int64_t> inner(4);
+  std::atomic<int> elsewhere = 0;
+  parallel_for(Launch{.threads = 4}, 4, [&](int64_t begin, int64_t, int) {
+    const auto thread = std::this_thread::get_id();
+    parallel_for(Launch{.threads = 4}, 4, [&](int64_t, int64_t, int) {
+      if (std::this_thread::get_id() != thread) ++elsewhere;
     });
-    CHECK(inner == std::vector<int64_t>(4, 45));
-    CHECK(elsewhere == 0);
+    inner[static_cast<size_t>(begin)] = row_sums(2, 10)[9];
   });
+  CHECK(inner == std::vector<int64_t>(4, 45));
+  CHECK(elsewhere == 0);
 }
 
 namespace {
@@ -168,36 +136,31 @@ TEST_CASE("parallel: work of a few microseconds stays on one thread") {
 }
 
 TEST_CASE("parallel: one thread runs the parts in order and propagates exceptions") {
-  on_both([] {
-    std::vector<int64_t> begins;
-    const auto record = [](void* context, int part) {
-      static_cast<std::vector<int64_t>*>(context)->push_back(part);
-    };
-    parallel_region(1, 3, record, &begins);
-    CHECK(begins == std::vector<int64_t>{0, 1, 2});
-    const auto fails = [&](int64_t, int64_t, int) { fail(ErrorCode::failed, "on purpose"); };
-    CHECK_THROWS_AS(parallel_for(Launch{.threads = 1}, 5, fails), Error);
-    CHECK(row_sums(2, 7) == row_sums(1, 7));
-  });
+  std::vector<int64_t> begins;
+  const auto record = [](void* context, int part) {
+    static_cast<std::vector<int64_t>*>(context)->push_back(part);
+  };
+  parallel_region(1, 3, record, &begins);
+  CHECK(begins == std::vector<int64_t>{0, 1, 2});
+  const auto fails = [&](int64_t, int64_t, int) { fail(ErrorCode::failed, "on purpose"); };
+  CHECK_THROWS_AS(parallel_for(Launch{.threads = 1}, 5, fails), Error);
+  CHECK(row_sums(2, 7) == row_sums(1, 7));
 }
 
-TEST_CASE(
-    "parallel: a sum of blocks has the same bits for any number of threads, on OpenMP and on the team") {
+TEST_CASE("parallel: a sum of blocks has the same bits for any number of threads") {
   std::vector<float> x(100'000);
   for (size_t i = 0; i < x.size(); ++i) x[i] = 1.0f / static_cast<float>(i + 1);
   std::vector<float> sums;
-  on_both([&] {
-    for (const int threads : {1, 2, 3, 4, 7}) {
-      std::vector<float> partial(static_cast<size_t>(blocks_of(100'000, 4096)), 0);
-      parallel_elements(Launch{.threads = threads}, 100'000, [&](int64_t begin, int64_t end) {
-        for (int64_t i = begin; i < end; ++i)
-          partial[static_cast<size_t>(i / 4096)] += x[static_cast<size_t>(i)];
-      });
-      float sum = 0;
-      for (const float p : partial) sum += p;
-      sums.push_back(sum);
-    }
-  });
+  for (const int threads : {1, 2, 3, 4, 7}) {
+    std::vector<float> partial(static_cast<size_t>(blocks_of(100'000, 4096)), 0);
+    parallel_elements(Launch{.threads = threads}, 100'000, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i)
+        partial[static_cast<size_t>(i / 4096)] += x[static_cast<size_t>(i)];
+    });
+    float sum = 0;
+    for (const float p : partial) sum += p;
+    sums.push_back(sum);
+  }
   for (const float sum : sums) CHECK(std::memcmp(&sum, sums.data(), sizeof sum) == 0);
 }
 

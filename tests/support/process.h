@@ -41,6 +41,7 @@ class Process {
   /// Types into the terminal or the pipe.
   void type(const std::string& text);
   void send(int signal) const;
+  pid_t id() const { return pid_; }
   /// Closes our end of stdout: what a pipe into `head` does.
   void close_out();
   /// Waits for the end (SIGKILL after the timeout) and returns everything.

@@ -86,8 +86,8 @@ TEST_CASE("a plan predicts the peak memory of any configuration to the byte", "[
     CHECK(plan.memory.peak == real.peak);
     CHECK(plan.memory.peak_reserved == real.peak_reserved);
     const auto no_evaluations = make_cpu(threads);
-    // The plan includes evaluations. In a tiny model the peak can be in one of them: its tokens and targets, 256 bytes
-    // each, come beside what the trainer keeps.
+    // The plan includes evaluations. In a tiny model the peak can be in one of them: its tokens and targets,
+    // 256 bytes each, come beside what the trainer keeps.
     const size_t without = measured(config, *no_evaluations, random, 3, false).peak;
     CHECK(without <= plan.memory.peak);
     CHECK(without + 512 >= plan.memory.peak);

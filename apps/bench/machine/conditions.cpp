@@ -61,7 +61,7 @@ PinnedThreads::PinnedThreads(int threads) : cores_(allowed_cores()) {
     while (here < threads && std::chrono::steady_clock::now() - start < std::chrono::seconds(1))
       std::this_thread::yield();
   });
-  // If the team was larger before, its other members may have taken all parts.
+  // If OpenMP had more threads before, the others may have taken all parts.
   std::erase(ours_, gettid());
   ours_.insert(ours_.begin(), gettid());
   allow(ours_[0], {cores_[0]});

@@ -82,9 +82,10 @@ std::string man_page() {
       ".SH ENVIRONMENT\nEvery key can be given as\n.BR HEWN_ KEY,\nfor example\n.BR HEWN_BATCH_SIZE .\n"
       "Flags override the environment, which overrides CONFIG.toml, which overrides the defaults.\n"
       ".TP\n.B HEWN_ISA\nCaps the instruction set: sse2, avx2, avx512, avx512bf16, amx or scalar.\n"
-      ".TP\n.B HEWN_PARALLEL\n"
-      "Runtime of parallel loops: openmp (default), or team, for machines that other programs keep busy.\n"
       ".TP\n.B OMP_NUM_THREADS, OMP_PROC_BIND, OMP_PLACES, OMP_WAIT_POLICY\nAs in every OpenMP program.\n"
+      ".TP\n.B GOMP_SPINCOUNT\n"
+      "How long idle threads of GNU OpenMP spin before they sleep; hewn sets it to 500 if neither this nor\n"
+      "OMP_WAIT_POLICY is set and threads are not bound, except in bench kernels.\n"
       ".TP\n.B HEWN_OPENBLAS, HEWN_BLIS, HEWN_ONEDNN, HEWN_MKL\n"
       "The libraries that bench kernels --compare loads.\n"
       ".TP\n.B NO_COLOR\nDisables colour.\n.SH EXIT STATUS\n";

@@ -49,21 +49,16 @@ TEST_CASE("threads are pinned to cores of their own, and released") {
 
 TEST_CASE("threads that OpenMP starts later are pinned, too") {
   if (available_cores() < 2) return skip("threads on cores of their own: there is one core");
-  const auto before = parallelism();
-  set_parallelism(Parallelism::openmp);
-  {
-    cli::PinnedThreads threads(2);
-    for (const int n : {4, 2, 3, 2}) {
-      parallel_for(Launch{.threads = n}, n, [](int64_t, int64_t, int) {});
-      threads.hold();
-      const cpu_set_t callers = cores_of(0);
-      for (const pid_t task : cli::threads_of_process()) {
-        const cpu_set_t set = cores_of(task);
-        if (task != gettid() && CPU_COUNT(&set) != 0) CHECK_FALSE(CPU_EQUAL(&set, &callers));
-      }
+  cli::PinnedThreads threads(2);
+  for (const int n : {4, 2, 3, 2}) {
+    parallel_for(Launch{.threads = n}, n, [](int64_t, int64_t, int) {});
+    threads.hold();
+    const cpu_set_t callers = cores_of(0);
+    for (const pid_t task : cli::threads_of_process()) {
+      const cpu_set_t set = cores_of(task);
+      if (task != gettid() && CPU_COUNT(&set) != 0) CHECK_FALSE(CPU_EQUAL(&set, &callers));
     }
   }
-  set_parallelism(before);
 }
 
 }  // namespace hewn::test

@@ -247,20 +247,6 @@ TEST_CASE("help fits a narrow terminal") {
   }
 }
 
-TEST_CASE("HEWN_PARALLEL chooses the runtime of parallel loops") {
-  const auto version = [](const char* parallel) {
-    return hewn({"--version", "--json"}, {.env = {{"HEWN_PARALLEL", parallel}}});
-  };
-  CHECK(contains(version("").out, "\"parallel\": \"openmp\""));
-  CHECK(contains(version("openmp").out, "\"parallel\": \"openmp\""));
-  CHECK(contains(version("team").out, "\"parallel\": \"team\""));
-  CHECK(contains(hewn({"--version"}).out, "parallel openmp"));
-  for (const char* command : {"--version", "info", "data"})
-    CHECK_FAILS(hewn({command, command == std::string("data") ? "corpus" : "--json"},
-                     {.env = {{"HEWN_PARALLEL", "tbb"}}}),
-                2, "HEWN_PARALLEL=tbb is unknown; expected openmp or team");
-}
-
 TEST_CASE("HEWN_THREADS sets the number of threads, else the first value of OMP_NUM_THREADS") {
   const auto threads = [](const std::string& omp, const std::string& ours) {
     return hewn({"--version"}, {.env = {{"OMP_NUM_THREADS", omp}, {"HEWN_THREADS", ours}}}).out;
