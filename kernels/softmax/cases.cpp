@@ -26,16 +26,23 @@ void add_forward(Cases& cases, const CaseRequest& request, int64_t rows, int64_t
                                                            SoftmaxForward{t, rows, cols, x, y, queries}));
 }
 
+/// An input "y" whose rows add up to about 1. With larger values, y . dy would be a sum of large terms that
+/// cancel, and its rounding error as large as the result.
+const void* input_probabilities(CaseMemory& memory, DType dtype, int64_t rows, int64_t cols) {
+  const double mean = 1 / static_cast<double>(cols);
+  return memory.input("y", dtype, rows * cols,
+                      [mean](Rng& rng, int64_t) { return 2 * mean * rng.uniform_double(); });
+}
+
 /// With queries > 0: causal, and `rows` is a multiple of it.
 void add_cases(Cases& cases, const CaseRequest& request, int64_t rows, int64_t cols, int64_t queries = 0) {
   const DType t = request.dtype;
   add_forward(cases, request, rows, cols, queries);
   for (const Write write : {Write::set, Write::add}) {
     CaseMemory b(request.seed);
-    const auto* probabilities =
-        b.input("y", t, rows * cols, [](Rng& rng, int64_t) { return rng.uniform_double(); });
+    const auto* probabilities = input_probabilities(b, t, rows, cols);
     const auto* dy = b.input("dy", t, rows * cols);
-    auto* dx = b.output("dx", t, rows * cols, 5 * tolerance_of(t), 1);
+    auto* dx = b.output("dx", t, rows * cols, 5 * tolerance_of(t), 1 / static_cast<double>(cols));
     cases.push_back(std::make_unique<CaseOf<SoftmaxBackward>>(
         std::move(b), shape_of(rows, cols, queries) + (write == Write::add ? " add" : ""), t,
         SoftmaxBackward{t, rows, cols, probabilities, dy, dx, write, queries}));
@@ -53,10 +60,9 @@ Sketch like_forward(const SoftmaxForward& args) {
 Sketch like_backward(const SoftmaxBackward& args) {
   return sketch_of(args, args.dtype, shape_of(args.rows, args.cols, args.queries) + name_of(args.to_dx),
                    [](CaseMemory& m, SoftmaxBackward& a) {
-                     a.y = m.input("y", a.dtype, a.rows * a.cols,
-                                   [](Rng& rng, int64_t) { return rng.uniform_double(); });
+                     a.y = input_probabilities(m, a.dtype, a.rows, a.cols);
                      a.dy = m.input("dy", a.dtype, a.rows * a.cols);
-                     a.dx = m.output("dx", a.dtype, a.rows * a.cols, 5e-6, 1);
+                     a.dx = m.output("dx", a.dtype, a.rows * a.cols, 5e-6, 1 / static_cast<double>(a.cols));
                    });
 }
 
