@@ -23,8 +23,8 @@ int main() try {
 }
 )";
 
-/// A program that prints best_isa(), compiled with -DHEWN_ISAS="isas".
-std::string program_with(const TempDir& dir, const std::string& isas) {
+/// A program that prints best_isa(), compiled with -DHEWN_ISAS="isas". Only tests for x86-64 use it.
+[[maybe_unused]] std::string program_with(const TempDir& dir, const std::string& isas) {
   write_file(dir / "main.cpp", main_of_isas);
   const std::string program = (dir / isas).string(), root = source_dir().string();
   const auto built = run_program({compiler(), "-std=c++20", "-I" + root, "-DHEWN_ISAS=\"" + isas + "\"",
