@@ -18,7 +18,9 @@ scripts/install-deps.sh build
 mkdir -p build-package
 log=build-package/package.log
 options=(-DHEWN_CUDA=$cuda -DHEWN_ISAS=all -DHEWN_TESTS=OFF -DHEWN_EXAMPLES=OFF -DHEWN_PORTABLE=ON
-         -DCMAKE_INSTALL_PREFIX=/usr -DOpenMP_gomp_LIBRARY="$(${CXX:-g++} -print-file-name=libgomp.a)")
+         -DCMAKE_INSTALL_PREFIX=/usr
+         # The static OpenMP runtime comes first, so that nothing needs the shared one, which -fopenmp adds.
+         -DCMAKE_CXX_STANDARD_LIBRARIES="$(${CXX:-g++} -print-file-name=libgomp.a)" -DCMAKE_EXE_LINKER_FLAGS=-Wl,--as-needed)
 command -v ccache >/dev/null && options+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
 # needs_libc PROGRAM: the newest libc version among the symbols that it uses.
 needs_libc() { objdump -T "$1" | grep -o 'GLIBC_[0-9.]*' | sort -Vu | tail -n 1 | sed 's/GLIBC_//'; }
