@@ -39,6 +39,7 @@ int dispatch(const std::vector<std::string>& words, char** argv) {
     write_message(overview(call.group));
     return usage_status;
   }
+  // Kernels, and the libraries beside them, are timed with threads that are awake.
   if (call.command->bit != takes::bench_kernels) let_idle_threads_sleep(argv);
   return call.command->run(resolve(call));
 }
