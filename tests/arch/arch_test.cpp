@@ -126,10 +126,11 @@ TEST_CASE("source files compile alone", "[arch]") {
                                      "-I" + source_dir().string(),
                                      "-I" + (build_dir() / "include").string()};
 #if defined(__x86_64__)
-    if (path.ends_with("_amx.h") || path.ends_with("/tile_bf16.h"))
-      command.insert(command.end(),
-                     {"-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mavx512bf16", "-mfma",
-                      "-mamx-tile", "-mamx-bf16", "-DHEWN_ISA=amx", "-DHEWN_VBYTES=64"});
+    const bool amx = path.ends_with("_amx.h") || path.ends_with("/tile_bf16.h");
+    if (amx || path.ends_with("/pieces.h"))
+      command.insert(command.end(), {"-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mavx512bf16",
+                                     "-mfma", "-mamx-tile", "-mamx-bf16",
+                                     amx ? "-DHEWN_ISA=amx" : "-DHEWN_ISA=avx512", "-DHEWN_VBYTES=64"});
     else
       command.insert(command.end(), {"-mavx2", "-mfma", "-DHEWN_ISA=avx2", "-DHEWN_VBYTES=32"});
 #endif
