@@ -4,9 +4,10 @@
     scripts/figures.py                      # everything; an hour and a half, mostly for the peers
     scripts/figures.py kernels ladders      # only these blocks
     PEERS=build/peers/bin/python scripts/figures.py training gemm attention      # with the peers, see scripts/peers/
+    SHAKESPEARE=tinyshakespeare.txt scripts/figures.py losses                    # with the text of that name
 
-Needs a built `hewn`. Blocks: kernels, ladders, rungs (measures nothing), gemm, attention, training, sampling, parallel,
-size. The block `parallel` runs two busy loops for half of its time. Run nothing else meanwhile.
+Needs a built `hewn`. Blocks: kernels, ladders, rungs (measures nothing), gemm, attention, training, sampling, idle,
+losses, size. The block `idle` runs two busy loops for half of its time. Run nothing else meanwhile.
 """
 
 import json
@@ -16,11 +17,13 @@ import re
 import statistics
 import subprocess
 import sys
+import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "docs/performance.md", ROOT / "docs/kernels.md"]
 HEWN = "build/apps/hewn"
 PEERS = os.environ.get("PEERS", "build/peers/bin/python")
+SHAKESPEARE = os.environ.get("SHAKESPEARE", "tinyshakespeare.txt")
 BABY = ["configs/baby-gpt-cpu.toml", "--vocab_size=65"]
 GPT2 = ["configs/gpt2-124m.toml", "--vocab_size=50257", "--block_size=64", "--batch_size=4",
         "--gradient_accumulation_steps=1"]
@@ -163,6 +166,18 @@ def idle():
     return table(["machine", "what", *(way for way, _ in ways)], rows)
 
 
+def losses():
+    """Validation losses of the last step, which are the same on every run of one binary and processor."""
+    found = []
+    for seed in (1, 2, 3):
+        with tempfile.TemporaryDirectory() as out:
+            result = json.loads(run(HEWN, "train", BABY[0], f"--dataset={SHAKESPEARE}", f"--seed={seed}",
+                                    f"--out_dir={out}/run", "--quiet", "--json"))
+        found.append(result["val_loss"])
+    return table(["seed 1", "seed 2", "seed 3", "mean"],
+                 [[f"{x:.3f}" for x in (*found, statistics.mean(found))]])
+
+
 def size():
     stripped = ROOT / "build/hewn.stripped"
     run("strip", "-o", str(stripped), HEWN)
@@ -174,7 +189,7 @@ def size():
     return table(["what", "size"], rows)
 
 
-BLOCKS = {f.__name__: f for f in (kernels, ladders, rungs, gemm, attention, training, sampling, idle, size)}
+BLOCKS = {f.__name__: f for f in (kernels, ladders, rungs, gemm, attention, training, sampling, idle, losses, size)}
 
 
 def main():
