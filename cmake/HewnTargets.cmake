@@ -16,7 +16,8 @@ endif()
 add_library(hewn_flags INTERFACE)
 target_compile_options(hewn_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion
                        -ffp-contract=off $<$<BOOL:${HEWN_WERROR}>:-Werror>)
-# gcc collects garbage when its heap reaches 128 MB and grows: 5% of the time of a build's largest units.
+# gcc collects garbage for the first time when its heap reaches 512 MB, not 128: 8% of the time that it took for
+# model/weights, the largest unit, went into that (-ftime-report).
 target_compile_options(hewn_flags INTERFACE $<$<CXX_COMPILER_ID:GNU>:--param=ggc-min-heapsize=524288>)
 # gcc 12 mistakes `"a" + std::string` for an overlapping copy (gcc bug 105651).
 target_compile_options(hewn_flags INTERFACE
