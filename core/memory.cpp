@@ -1,6 +1,7 @@
 #include "core/memory.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -22,6 +23,14 @@ constexpr uint8_t canary = 0xc5;
 
 thread_local MemUse current_use = MemUse::activation;
 
+constexpr size_t round_up(size_t bytes, size_t step) { return (bytes + step - 1) / step * step; }
+
+/// The size class of `bytes` bytes, a multiple of `unit`: with 32 classes per power of two, at most a 32nd of
+/// the block is left unused.
+constexpr size_t class_of(size_t bytes) {
+  return round_up(bytes, std::max(unit, std::bit_floor(bytes) / 32));
+}
+
 uint8_t* user_pointer(void* raw) { return static_cast<uint8_t*>(raw) + fence; }
 
 }  // namespace
@@ -40,12 +49,11 @@ Pool::~Pool() { trim(); }
 
 void* Pool::allocate(size_t bytes) {
   require(bytes < (size_t{1} << 56), "allocation of ", bytes, " bytes");
-  const size_t size = std::max(unit, (bytes + unit - 1) / unit * unit) + 2 * fence;
+  const size_t requested = std::max(unit, round_up(bytes, unit)), size = class_of(requested) + 2 * fence;
   const Tag tag{current_use, count_tags_ ? Scope::current() : 0, count_tags_ ? InOp::current() : ""};
-  Block block{.raw = nullptr, .size = size, .counted = size, .tag = tag};
-  if (const auto at = free_.lower_bound(size); at != free_.end() && at->first <= size + size / 4) {
+  Block block{.raw = nullptr, .size = size, .counted = requested + 2 * fence, .tag = tag};
+  if (const auto at = free_.find(size); at != free_.end()) {
     block.raw = at->second;
-    block.size = at->first;
     free_.erase(at);
   } else {
     block.raw = from_system(size);

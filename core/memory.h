@@ -33,8 +33,9 @@ class MemUseScope {
 };
 
 /// Bytes in use and bytes held, now and at their maximum since `reset_peak`. An allocation counts as its
-/// requested size, rounded up to 256 bytes, even if a larger block serves it. `live` and `peak` therefore
-/// depend only on the work; `reserved` and `peak_reserved` also depend on the blocks that were already cached.
+/// requested size, rounded up to 256 bytes; the block that serves it is that of its size class. Blocks of one
+/// class never serve another, so all these numbers depend only on the work, not on the order in which earlier
+/// work returned its blocks.
 struct MemStats {
   size_t live = 0;           ///< in use now
   size_t peak = 0;           ///< maximum of `live`
@@ -58,10 +59,10 @@ struct MemTrace {
   uint64_t trims = 0;  ///< the pool's trims up to the end of the trace
 };
 
-/// The caching allocator of a device. Sizes are rounded up to 256 bytes; a free block is reused if it is at
-/// most a quarter larger than the request. If the system is out of memory, the pool returns its cached blocks
-/// and tries once more. The arithmetic is the same on every device, so that `meta` predicts it exactly. Not
-/// thread-safe: all calls come from one thread.
+/// The caching allocator of a device. Sizes are rounded up to 256 bytes and then to their size class, 32 per
+/// power of two; a free block is reused only within its class. If the system is out of memory, the pool
+/// returns its cached blocks and tries once more. The arithmetic is the same on every device, so that `meta`
+/// predicts it exactly. Not thread-safe: all calls come from one thread.
 class Pool {
  public:
   explicit Pool(Device& device) : device_(device) {}
@@ -98,7 +99,7 @@ class Pool {
   };
   struct Block {
     void* raw;
-    size_t size;     ///< bytes obtained from the system, a multiple of 256
+    size_t size;     ///< bytes obtained from the system: those of the size class
     size_t counted;  ///< bytes requested, rounded up likewise; at most `size`
     Tag tag;
   };
