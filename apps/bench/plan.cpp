@@ -227,7 +227,7 @@ bool visit_run(const BenchPlan& plan, const std::function<void(Case&, int64_t)>&
     if (!wanted(plan.ops, kernel.room->name, kernel.op, kernel.sketch.shape)) continue;
     any = true;
     // Operands, their initial values, and the reference's results in double.
-    const double needed = 3 * kernel.bytes, space = static_cast<double>(available_memory());
+    const double needed = 3 * kernel.cost.bytes / static_cast<double>(kernel.calls), space = static_cast<double>(available_memory());
     if (space > 0 && needed > space)
       say("skipping ", kernel.op, " ", kernel.sketch.shape, ": checking it needs about ", bytes_text(needed),
           " of memory");

@@ -31,13 +31,14 @@ enum class Cache : uint8_t { warm, cold };
 /// the oldest line first retains some.
 size_t cold_set(Case& c);
 
-/// A kernel as it is called by a training step of a run.
+/// A kernel as it is called by a training step of a run: all its launches with one shape.
 struct RunKernel {
   const Room* room = nullptr;
   std::string op;
   Sketch sketch{};
-  int64_t calls = 0;  ///< per step
-  double bytes = 0;   ///< per call, according to its cost
+  std::string rung{};  ///< the preferred one for these arguments
+  int64_t calls = 0;   ///< per step
+  Cost cost{};         ///< of all these calls
 };
 
 /// The requested measurements.

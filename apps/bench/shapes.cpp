@@ -10,37 +10,9 @@
 #include "apps/run/open_run.h"
 #include "apps/run/run_config.h"
 #include "core/error.h"
-#include "train/plan.h"
 
 namespace hewn::cli {
 namespace {
-
-/// Sketches every launch that it observes.
-class Sketcher final : public Profiler {
- public:
-  void launching(const char* op, const void* args) override {
-    RunKernel kernel{.op = op};
-    for (const Room& room : rooms()) {
-      kernel.sketch = room.like(op, args);
-      kernel.room = &room;
-      if (kernel.sketch.make) break;
-    }
-    if (!kernel.sketch.make) fail(ErrorCode::failed, "no room can make a case of ", op);
-    const auto same = [&](const RunKernel& known) {
-      return std::tie(known.op, known.sketch.shape, known.sketch.dtype) ==
-             std::tie(kernel.op, kernel.sketch.shape, kernel.sketch.dtype);
-    };
-    at_ = static_cast<size_t>(std::find_if(list.begin(), list.end(), same) - list.begin());
-    if (at_ == list.size()) list.push_back(std::move(kernel));
-    ++list[at_].calls;
-  }
-  void launched(const char*, const char*, const Cost& cost) override { list[at_].bytes = cost.bytes; }
-
-  std::vector<RunKernel> list;
-
- private:
-  size_t at_ = 0;  ///< index of the current launch
-};
 
 TrainConfig config_of_file(const std::string& file) {
   Settings settings(*find_command("bench train"));
@@ -59,12 +31,36 @@ TrainConfig config_of_run(const std::string& path) {
 
 }  // namespace
 
+void StepKernels::launching(const char* op, const void* args) {
+  RunKernel kernel{.op = op};
+  for (const Room& room : rooms()) {
+    kernel.sketch = room.like(op, args);
+    kernel.room = &room;
+    if (kernel.sketch.make) break;
+  }
+  if (!kernel.sketch.make) fail(ErrorCode::failed, "no room can make a case of ", op);
+  const auto same = [&](const RunKernel& known) {
+    return std::tie(known.op, known.sketch.shape, known.sketch.dtype) ==
+           std::tie(kernel.op, kernel.sketch.shape, kernel.sketch.dtype);
+  };
+  at_ = static_cast<size_t>(std::find_if(list.begin(), list.end(), same) - list.begin());
+  if (at_ == list.size()) list.push_back(std::move(kernel));
+  ++list[at_].calls;
+}
+
+void StepKernels::launched(const char*, const char* rung, const Cost& cost) {
+  RunKernel& kernel = list[at_];
+  kernel.rung = rung;
+  kernel.cost.flops += cost.flops;
+  kernel.cost.bytes += cost.bytes;
+}
+
 std::vector<RunKernel> kernels_of_run(const std::string& of, int threads, Isa isa) {
   const TrainConfig config = of.ends_with(".toml") ? config_of_file(of) : config_of_run(of);
-  Sketcher sketcher;
-  make_plan(config, {.threads = threads, .isa = isa}, &sketcher);
-  detail("a step calls ", sketcher.list.size(), " different kernels");
-  return std::move(sketcher.list);
+  StepKernels kernels;
+  make_plan(config, {.threads = threads, .isa = isa}, &kernels);
+  detail("a step calls ", kernels.list.size(), " different kernels");
+  return std::move(kernels.list);
 }
 
 }  // namespace hewn::cli

@@ -352,6 +352,8 @@ Options machine_options() {
            "on a GPU, launch the kernels of a step as one CUDA graph; false: one by one"),
       choice("gpu", "h200|h100|a100|rtx4090|rtx3090", "h200", takes::plan,
              "with --device=cuda, the GPU to plan for, by its data sheet; it need not be present"),
+      flag("ops", "false", takes::plan,
+           "print calls, FLOP, bytes and minimum time of each operation, shape and rung"),
       choice("matmul_precision", "highest|tf32", "highest", computes & ~takes::plan,
              "on a GPU, precision of float32 products: highest, or tf32: on tensor cores, with "
              "operands rounded to 10 bits of mantissa"),

@@ -70,6 +70,7 @@ constexpr Command command_table[] = {
      "batch that fits. With --device=cuda, plans for a GPU (--gpu), which need not be installed: its memory "
      "to the byte, its speed according to its data sheet.",
      "hewn plan configs/baby-gpt-cpu.toml\n"
+     "hewn plan configs/baby-gpt-cpu.toml --ops\n"
      "hewn plan --device=cuda --gpu=h100 --dtype=bf16 --n_layer=12 --n_head=12 --n_embd=768\n"
      "hewn plan --n_layer=12 --n_head=12 --n_embd=768 --block_size=1024 --json",
      run_plan},

@@ -1,7 +1,9 @@
 // hewn plan: runs the real model on the meta device, which allocates and launches but computes nothing.
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "apps/bench/shapes.h"
 #include "apps/cli/format.h"
 #include "apps/cli/terminal.h"
 #include "apps/commands/commands.h"
@@ -20,6 +22,7 @@ using Json = nlohmann::ordered_json;
 struct Answer {
   TrainConfig config;
   Plan plan;
+  std::vector<RunKernel> kernels;  // of a step, those with the longest minimum time first
   PlanTarget target;
   const KnownGpu* gpu = nullptr;            // target GPU, with its maker's figures; null: this machine
   double flops_per_s = 0, bytes_per_s = 0;  // of the roofline
@@ -30,12 +33,30 @@ struct Answer {
     return config.batch_size * config.gradient_accumulation_steps * config.model.block_size;
   }
   double floor_seconds() const { return plan.floor_seconds(flops_per_s, bytes_per_s); }
+  // Minimum time of all calls of a kernel, in seconds.
+  double floor_seconds(const RunKernel& k) const {
+    return std::max(k.cost.flops / flops_per_s, k.cost.bytes / bytes_per_s);
+  }
 };
 
 Json memory_json(const MemStats& memory) {
   Json out{{"peak_bytes", memory.peak}, {"peak_reserved_bytes", memory.peak_reserved}};
   for (int use = 0; use < n_mem_uses; ++use)
     out[std::string(name_of(static_cast<MemUse>(use)))] = memory.at_peak_by_use[use];
+  return out;
+}
+
+Json ops_json(const Answer& a) {
+  Json out = Json::array();
+  for (const RunKernel& k : a.kernels)
+    out.push_back({{"op", k.op},
+                   {"shape", k.sketch.shape},
+                   {"dtype", name_of(k.sketch.dtype)},
+                   {"rung", k.rung},
+                   {"calls", k.calls},
+                   {"flops", k.cost.flops},
+                   {"bytes", k.cost.bytes},
+                   {"floor_ms", a.floor_seconds(k) * 1e3}});
   return out;
 }
 
@@ -54,6 +75,7 @@ Json as_json(const Answer& a) {
            {"available_bytes", a.available},
            {"largest_batch_size", a.largest_batch}};
   if (a.gpu) out["gpu"] = a.gpu->name;
+  if (!a.kernels.empty()) out["ops"] = ops_json(a);
   return out;
 }
 
@@ -88,6 +110,30 @@ void print_text(const Answer& a) {
         a.largest_batch > 0 ? join("batch_size up to ", a.largest_batch, " in ", space)
                             : join("not even batch_size 1 in ", space),
         "\n");
+}
+
+// One line per op, shape, dtype and rung, and a total.
+void print_ops(const Answer& a) {
+  std::vector<std::vector<std::string>> rows = {
+      {"op", "shape", "dtype", "rung", "calls", "GFLOP", "MB", "floor ms"}};
+  const auto figures = [](int64_t calls, const Cost& cost, double seconds) {
+    return std::vector<std::string>{long_count(calls), fixed(cost.flops * 1e-9, 1), fixed(cost.bytes * 1e-6, 1),
+                                    fixed(seconds * 1e3, 3)};
+  };
+  int64_t calls = 0;
+  Cost all;
+  for (const RunKernel& k : a.kernels) {
+    rows.push_back({k.op, k.sketch.shape, std::string(name_of(k.sketch.dtype)), k.rung});
+    const auto cells = figures(k.calls, k.cost, a.floor_seconds(k));
+    rows.back().insert(rows.back().end(), cells.begin(), cells.end());
+    calls += k.calls;
+    all.flops += k.cost.flops;
+    all.bytes += k.cost.bytes;
+  }
+  rows.push_back({"total", "", "", ""});
+  const auto cells = figures(calls, all, a.floor_seconds());
+  rows.back().insert(rows.back().end(), cells.begin(), cells.end());
+  print("\n", table_text(rows));
 }
 
 // Plans for this machine: its measured speed and its available memory.
@@ -125,12 +171,18 @@ int run_plan(const Settings& settings) {
     plan_for_gpu(a, *known_gpu(settings.text("gpu")));
   else
     plan_here(a, settings);
-  a.plan = make_plan(a.config, a.target);
+  StepKernels step;
+  a.plan = make_plan(a.config, a.target, settings.flag("ops") ? &step : nullptr);
+  a.kernels = std::move(step.list);
+  std::stable_sort(a.kernels.begin(), a.kernels.end(), [&](const RunKernel& x, const RunKernel& y) {
+    return a.floor_seconds(x) > a.floor_seconds(y);
+  });
   if (a.available > 0) a.largest_batch = largest_batch(a.config, a.target, a.available);
   if (settings.flag("json"))
     print(as_json(a).dump(2), "\n");
   else
     print_text(a);
+  if (!settings.flag("json") && settings.flag("ops")) print_ops(a);
   return 0;
 }
 

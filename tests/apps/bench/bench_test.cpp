@@ -1,5 +1,7 @@
 // hewn bench, plan, info.
 
+#include <nlohmann/json.hpp>
+
 #include "tests/apps/small_run.h"
 
 namespace hewn::test {
@@ -41,6 +43,34 @@ TEST_CASE("plan prints parameters, memory, the minimum time and the largest batc
     CHECK(contains(r.out, key));
   CHECK(contains(hewn({"plan", "--vocab_size=65"}).out, "at peak"));
   CHECK_FAILS(hewn({"plan", "--vocab_size=65", "--n_head=3"}), 2, "n_head");
+}
+
+TEST_CASE("plan --ops lists the kernels of a step, whose costs add up to the plan's") {
+  const std::vector<std::string> run = {"plan", "--vocab_size=65", "--dtype=bf16", "--device=cuda", "--gpu=h100"};
+  auto with = [&](const std::string& option) {
+    auto arguments = run;
+    arguments.insert(arguments.end(), {"--ops", option});
+    return hewn(arguments).out;
+  };
+  const auto plan = nlohmann::json::parse(with("--json"));
+  double flops = 0, floor_ms = 0, before = 1e300;
+  int64_t layernorms = 0;
+  for (const auto& op : plan.at("ops")) {
+    flops += op.at("flops").get<double>();
+    floor_ms += op.at("floor_ms").get<double>();
+    CHECK(op.at("floor_ms") <= before);
+    before = op.at("floor_ms");
+    if (op.at("op") == "layernorm.forward") layernorms += op.at("calls").get<int64_t>();
+    CHECK(op.at("rung").get<std::string>().starts_with("cuda"));
+    CHECK(op.at("shape") != "");
+  }
+  CHECK(layernorms == 2 * 4 + 1);  // two per block of the default model, and the last
+  CHECK(flops == Approx(plan.at("flops_per_token").get<double>() * plan.at("tokens_per_step").get<double>()));
+  CHECK(floor_ms == Approx(plan.at("floor_ms_per_step").get<double>()));
+  const std::string text = with("--quiet");
+  CHECK(contains(text, "attention.backward"));
+  CHECK(contains(text, "\ntotal "));
+  CHECK(!nlohmann::json::parse(hewn({"plan", "--vocab_size=65", "--json"}).out).contains("ops"));
 }
 
 TEST_CASE("info describes this machine, runs and files") {
