@@ -232,7 +232,7 @@ void* Case::scratch(size_t bytes) {
   if (device_) {
     home_->scratch(bytes);
     Block& there = (*scratch_there_)[bytes];
-    if (!there) there = upload(home_->scratch_->at(bytes));
+    if (!there) there = upload(home_->scratch_->at(bytes), 0);
     return static_cast<uint8_t*>(there->data) + fence;
   }
   Operand& block = (*scratch_)[bytes];
@@ -244,41 +244,49 @@ void* Case::scratch(size_t bytes) {
   return block.data();
 }
 
-Case::Block Case::upload(Operand& o) const {
-  Block block = Storage::allocate(*device_, bytes_of(o) + 2 * fence);
-  device_->upload(block->data, o.data() - fence, block->bytes);
+Case::Block Case::upload(Operand& o, size_t shift) const {
+  const size_t bytes = bytes_of(o) + 2 * fence;
+  Block block = Storage::allocate(*device_, bytes + shift);
+  device_->upload(static_cast<uint8_t*>(block->data) + shift, o.data() - fence, bytes);
   return block;
 }
 
-void Case::download(Operand& o, const Block& block) const {
-  device_->download(o.data() - fence, block->data, block->bytes);
+void Case::download(Operand& o, const Block& block, size_t shift) const {
+  device_->download(o.data() - fence, static_cast<uint8_t*>(block->data) + shift, block->bytes - shift);
 }
 
-void Case::stand_on(Executor& device, Case& home, const std::vector<void*>& pointers) {
+void Case::stand_on(Executor& device, Case& home, const std::vector<void*>& pointers, int64_t shift) {
   device_ = &device;
   home_ = &home;
+  shift_ = shift;
   for (Operand& o : home.operands()) {
-    blocks_.push_back(upload(o));
-    turn_pointers(pointers, o.data(), bytes_of(o), static_cast<uint8_t*>(blocks_.back()->data) + fence);
+    blocks_.push_back(upload(o, shift_of(o)));
+    turn_pointers(pointers, o.data(), bytes_of(o),
+                  static_cast<uint8_t*>(blocks_.back()->data) + shift_of(o) + fence);
   }
 }
 
 void Case::stand_beside(const Case& other, const std::vector<void*>& pointers) {
   device_ = other.device_;
   home_ = other.home_;
+  shift_ = other.shift_;
   scratch_there_ = other.scratch_there_;
-  for (const Block& from : other.blocks_) {
+  for (size_t i = 0; i < other.blocks_.size(); ++i) {
+    const Block& from = other.blocks_[i];
     blocks_.push_back(Storage::allocate(*device_, from->bytes));
     device_->copy(blocks_.back()->data, from->data, from->bytes);
-    const size_t bytes = from->bytes - 2 * fence;
-    turn_pointers(pointers, static_cast<uint8_t*>(from->data) + fence, bytes,
-                  static_cast<uint8_t*>(blocks_.back()->data) + fence);
+    const size_t start = shift_of(home_->operands()[i]) + fence;
+    turn_pointers(pointers, static_cast<uint8_t*>(from->data) + start, from->bytes - start - fence,
+                  static_cast<uint8_t*>(blocks_.back()->data) + start);
   }
 }
 
 void Case::fetch() {
-  for (size_t i = 0; i < blocks_.size(); ++i) download(home_->operands()[i], blocks_[i]);
-  for (const auto& [bytes, block] : *scratch_there_) download(home_->scratch_->at(bytes), block);
+  for (size_t i = 0; i < blocks_.size(); ++i) {
+    Operand& o = home_->operands()[i];
+    download(o, blocks_[i], shift_of(o));
+  }
+  for (const auto& [bytes, block] : *scratch_there_) download(home_->scratch_->at(bytes), block, 0);
 }
 
 size_t Case::bytes() {

@@ -91,8 +91,9 @@ class Case {
   /// Runs a rung that accepts the arguments; scratch belongs to the case.
   virtual void run(size_t rung, Isa isa, int threads) = 0;
   /// The same work on copies of the operands, with their current values and fences, in the memory of a
-  /// device. Supports only `run`, `arguments`, `twin` and `fetch`. This case and the device must outlive it.
-  virtual std::unique_ptr<Case> on(Executor& device) = 0;
+  /// device. Supports only `why_not`, `run`, `arguments`, `twin` and `fetch`. This case and the device must outlive it.
+  /// Each operand begins `shift` of its elements, or eight bytes for each if it is a struct, after a multiple of 256.
+  virtual std::unique_ptr<Case> on(Executor& device, int64_t shift = 0) = 0;
   /// For a case made by `on`: copies its memory back to the original case.
   void fetch();
   virtual Cost cost() const = 0;
@@ -131,7 +132,7 @@ class Case {
 
  protected:
   /// Copies a case's operands to a device and redirects those of `pointers` that point to them.
-  void stand_on(Executor& device, Case& home, const std::vector<void*>& pointers);
+  void stand_on(Executor& device, Case& home, const std::vector<void*>& pointers, int64_t shift);
   /// The same for a copy next to a case that is already on the device, with its values and its scratch.
   void stand_beside(const Case& other, const std::vector<void*>& pointers);
   bool on_device() const { return device_ != nullptr; }
@@ -143,9 +144,12 @@ class Case {
 
  private:
   using Block = std::shared_ptr<Storage>;
-  /// A block on the device with the operand's bytes and its fences.
-  Block upload(Operand& o) const;
-  void download(Operand& o, const Block& block) const;
+  /// A block on the device that holds, from byte `shift` on, the operand's bytes and its fences.
+  Block upload(Operand& o, size_t shift) const;
+  void download(Operand& o, const Block& block, size_t shift) const;
+  size_t shift_of(const Operand& o) const {
+    return static_cast<size_t>(shift_) * (o.dtype == DType::u8 ? 8 : size_of(o.dtype));
+  }
 
   std::string shape_;
   DType dtype_;
@@ -153,6 +157,7 @@ class Case {
   // For a case on a device:
   Executor* device_ = nullptr;
   Case* home_ = nullptr;       ///< the case that owns these operands
+  int64_t shift_ = 0;          ///< of the operands in their blocks, in elements
   std::vector<Block> blocks_;  ///< in the order of the operands
   std::shared_ptr<std::map<size_t, Block>> scratch_there_ = std::make_shared<std::map<size_t, Block>>();
 };
@@ -192,10 +197,10 @@ class CaseOf final : public Case {
     return ladder_.rungs[rung].run[static_cast<size_t>(isa)] != nullptr;
   }
   void run(size_t rung, Isa isa, int threads) override { run(ladder_.rungs[rung], isa, threads); }
-  std::unique_ptr<Case> on(Executor& device) override {
+  std::unique_ptr<Case> on(Executor& device, int64_t shift) override {
     auto there =
         std::make_unique<CaseOf>(CaseMemory(0), shape(), dtype(), args_, std::vector<A>{}, pointers_);
-    there->stand_on(device, *this, pointers_(there->args_));
+    there->stand_on(device, *this, pointers_(there->args_), shift);
     return there;
   }
   /// Runs a rung that need not be on the ladder.

@@ -29,11 +29,14 @@ inline std::unique_ptr<Executor> make_test_gpu() {
   return nullptr;
 }
 
-/// Runs a rung that accepts the case's arguments on a device, and brings the operands there and back.
-inline void run_on(Executor& device, Case& c, size_t rung) {
-  const auto there = c.on(device);
+/// Brings the operands to a device, `shift` of their elements past an aligned address, runs a rung, and brings them back.
+/// Returns false, without running it, if the rung declines the arguments.
+inline bool run_on(Executor& device, Case& c, size_t rung, int64_t shift = 0) {
+  const auto there = c.on(device, shift);
+  if (there->why_not(rung)) return false;
   there->run(rung, device.isa(), device.threads());
   there->fetch();
+  return true;
 }
 
 }  // namespace hewn::test

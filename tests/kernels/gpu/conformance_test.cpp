@@ -84,6 +84,28 @@ TEST_CASE("every GPU rung equals the reference") {
   }
 }
 
+TEST_CASE("GPU rungs accept operands that are aligned only to their elements") {
+  const auto device = test::make_test_gpu();
+  for (const Room& room : rooms()) {
+    SECTION(room.name) {
+      for (const DType dtype : {DType::f32, DType::f64, DType::bf16})
+        for (const auto& c : room.cases({.dtype = dtype, .seed = test::run_seed(), .width = 4})) {
+          if (!test::in_sample()) continue;
+          const Reference reference = c->reference(1);
+          for (size_t rung = 0; rung < c->rungs(); ++rung) {
+            if (!c->has(rung, device->isa())) continue;
+            INFO(c->op() << " " << c->shape() << " " << name_of(c->dtype()) << ", rung "
+                         << c->rung_name(rung));
+            c->reset();
+            if (!test::run_on(*device, *c, rung, 1)) continue;
+            CHECK(c->damage() == "");
+            CHECK(c->difference(reference) == "");
+          }
+        }
+    }
+  }
+}
+
 TEST_CASE("GPU kernels that work in pieces equal the reference for several pieces") {
   if (test::left_out()) return;
   const auto device = test::make_test_gpu();
