@@ -42,6 +42,10 @@ TEST_CASE("files are short, finished and free of local paths", "[arch]") {
   CHECK(joined(unwanted_words(this_house())) == "");
 }
 
+TEST_CASE("GPU code checks the alignment of vectors", "[arch]") {
+  CHECK(joined(unchecked_accesses(this_house())) == "");
+}
+
 TEST_CASE("the rules detect violations", "[arch]") {
   const auto core = file("core/a.h", {"#pragma once", "#include <vector>"});
   const auto up = file("core/b.h", {"# include \"model/m.h\""});
@@ -67,6 +71,8 @@ TEST_CASE("the rules detect violations", "[arch]") {
   CHECK(foreign_includes({file("model/k.cpp", {"#include <nlohmann/json.hpp>"})}).empty());
   CHECK(too_long({core}, 1).size() == 1);
   CHECK(unwanted_words({file("core/d.h", {std::string("// TO") + "DO"})}).size() == 1);
+  CHECK(unchecked_accesses({file("kernels/k.cu", {"x = *reinterpret_cast<const float4*>(p);"})}).size() == 1);
+  CHECK(unchecked_accesses({file("kernels/k.cu", {"x = vector_at<float4>(p);"}), core}).empty());
   CHECK(weak_symbols("0000 T f\n0010 W g\n0000 V DW.ref.__gxx_personality_v0\n0020 u h\n").size() == 2);
 }
 

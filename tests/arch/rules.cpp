@@ -190,6 +190,17 @@ Problems unwanted_words(const std::vector<SourceFile>& files) {
   return problems;
 }
 
+Problems unchecked_accesses(const std::vector<SourceFile>& files) {
+  Problems problems;
+  for (const auto& file : files) {
+    if (!has_suffix(file.path, {".cu", ".cuh"})) continue;
+    for (size_t i = 0; i < file.lines.size(); ++i)
+      if (file.lines[i].find("*reinterpret_cast<") != std::string::npos)
+        problems.push_back(where(file, i + 1) + "*reinterpret_cast instead of vector_at");
+  }
+  return problems;
+}
+
 Problems weak_symbols(std::string_view nm_output) {
   Problems problems;
   std::istringstream lines{std::string(nm_output)};

@@ -37,6 +37,9 @@ Problems too_long(const std::vector<SourceFile>& files, size_t limit);
 /// Code has no notes about unfinished work, nothing names a place on somebody's machine.
 Problems unwanted_words(const std::vector<SourceFile>& files);
 
+/// GPU code reads and writes memory as another type only through vector_at, whose alignment the emulator checks.
+Problems unchecked_accesses(const std::vector<SourceFile>& files);
+
 /// The weak symbols in the output of `nm --defined-only`: the linker may pick such a one, compiled for a
 /// newer processor, for code that runs everywhere.
 Problems weak_symbols(std::string_view nm_output);

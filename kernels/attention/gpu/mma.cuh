@@ -135,7 +135,7 @@ __device__ __forceinline__ void write_rows(bf16* head, int64_t row, int first, i
         if (8 * x >= width) continue;
         float first_of_pair = factor[y][h] * sum[y][x][2 * h], second = factor[y][h] * sum[y][x][2 * h + 1];
         if (how == Write::add) first_of_pair += to_float(to[8 * x]), second += to_float(to[8 * x + 1]);
-        *reinterpret_cast<uint32_t*>(to + 8 * x) = pair_of(first_of_pair, second);
+        vector_at<uint32_t>(to + 8 * x) = pair_of(first_of_pair, second);
       }
     }
 }

@@ -23,7 +23,7 @@ __device__ __forceinline__ void load_rows(Rows<D, n>& to, const float* head, int
   }
 }
 
-__device__ __forceinline__ float4 four(const float* p) { return *reinterpret_cast<const float4*>(p); }
+__device__ __forceinline__ float4 four(const float* p) { return vector_at<float4>(p); }
 __device__ __forceinline__ float dot(const float4& x, const float4& y, float sum) {
   return std::fma(x.w, y.w, std::fma(x.z, y.z, std::fma(x.y, y.y, std::fma(x.x, y.x, sum))));
 }
@@ -70,7 +70,7 @@ __device__ __forceinline__ void add_products(const Scores<n>& p, const Rows<D, n
     for (int t = 0; t < 4; ++t)
 #pragma unroll
       for (int c = 0; c < columns<D>; c += 2) {
-        const float2 v = *reinterpret_cast<const float2*>(&rows.at[r + t][16 * c + 2 * tx()]);
+        const float2 v = vector_at<float2>(&rows.at[r + t][16 * c + 2 * tx()]);
 #pragma unroll
         for (int y = 0; y < rows_each; ++y) {
           sum[y][c] = std::fma(factor[y][t], v.x, sum[y][c]);

@@ -1,7 +1,6 @@
 #include "kernels/gpu/emulator/emulator.h"
 
 #include <algorithm>
-#include <cstring>
 #include <exception>
 #include <memory>
 #include <mutex>
@@ -12,15 +11,11 @@
 
 #include "core/error.h"
 #include "kernels/gpu/emulator/fiber.h"
+#include "kernels/gpu/emulator/named_barriers.h"
+#include "kernels/gpu/emulator/shared_memory.h"
 
 namespace hewn::emulator {
 namespace {
-
-constexpr uint8_t poison = 0xff;           // NaN as a float
-constexpr size_t static_limit = 48 << 10;  // shared memory that ptxas lays out
-constexpr size_t fence = 256;  // canary bytes before and after each piece; also the alignment of pieces
-constexpr size_t most_pieces = 32;
-constexpr uint8_t canary = 0xc5;
 
 enum class State : uint8_t { ready, at_barrier, in_warp, waiting, ended };
 
@@ -65,6 +60,12 @@ std::vector<size_t> order_of(size_t n, uint64_t& random) {
   return order;
 }
 
+/// The blocks to run, in the order to run them.
+std::vector<size_t> blocks_of(const char* kernel, size_t blocks, uint64_t& random) {
+  if (options().blocks) return options().blocks(kernel, blocks);
+  return order_of(blocks, random);
+}
+
 /// The machine: one multiprocessor that runs one block.
 class Machine {
  public:
@@ -72,38 +73,30 @@ class Machine {
   void barrier();
   void together(uint32_t mask, const char* what, void* mine, WarpWork work);
   void until(bool (*done)(const void*), const void* subject, const char* what);
-  void* shared(const void* key, size_t bytes);
-  void* dynamic() { return base_ + pieces_.front().offset; }
+  BlockState& state(const void* key, std::unique_ptr<BlockState> (*make)());
   [[noreturn]] void failed_here(const std::string& why) const {
     fail(ErrorCode::failed, "kernel ", name_, ", block ", text_of(place.block), ", thread ",
          text_of(place.thread), ": ", why);
   }
 
   Place place{};
+  SharedMemory shared;
+  NamedBarriers named;
 
  private:
-  struct Piece {
-    const void* key;
-    size_t offset, bytes;
-    size_t end() const { return (offset + bytes + fence - 1) / fence * fence + fence; }
-  };
   static void enter(void* thread);
   void run_block(const std::vector<size_t>& order);
+  void end_block();
   void wait(State state);
-  void prepare_shared();
-  void check_shared();
   [[noreturn]] void stuck(size_t at_barrier);
-  void* add_piece(const void* key, size_t bytes);
 
   const char* name_ = "";
   const std::function<void()>* body_ = nullptr;
   std::vector<std::unique_ptr<Thread>> threads_;
   size_t n_ = 0;        ///< threads of a block
   size_t current_ = 0;  ///< the running thread
-  size_t dynamic_bytes_ = 0;
-  std::vector<Piece> pieces_;    ///< of shared memory; the first is the dynamic one
-  std::vector<uint8_t> memory_;  ///< holds the pieces, from base_ on
-  uint8_t* base_ = nullptr;
+  Grid grid_;
+  std::vector<std::pair<const void*, std::unique_ptr<BlockState>>> states_;  ///< by key
   std::exception_ptr error_;
 };
 
@@ -130,7 +123,7 @@ void Machine::run(const char* name, const Grid& grid, const std::function<void()
   name_ = name;
   body_ = &body;
   n_ = count_of(grid.threads);
-  dynamic_bytes_ = grid.shared_bytes;
+  grid_ = grid;
   place.threads = grid.threads;
   place.blocks = grid.blocks;
   while (threads_.size() < n_) {
@@ -140,7 +133,7 @@ void Machine::run(const char* name, const Grid& grid, const std::function<void()
   for (size_t t = 0; t < n_; ++t) threads_[t]->index = split(t, grid.threads);
   uint64_t random = options().order;
   try {
-    for (const size_t block : order_of(count_of(grid.blocks), random)) {
+    for (const size_t block : blocks_of(name, count_of(grid.blocks), random)) {
       place.block = split(block, grid.blocks);
       run_block(order_of(n_, random));
     }
@@ -152,7 +145,9 @@ void Machine::run(const char* name, const Grid& grid, const std::function<void()
 }
 
 void Machine::run_block(const std::vector<size_t>& order) {
-  prepare_shared();
+  shared.begin(grid_, options().shared_limit);
+  named = {};
+  states_.clear();
   error_ = nullptr;
   for (size_t t = 0; t < n_; ++t) threads_[t]->state = State::ready;
   for (;;) {
@@ -177,7 +172,14 @@ void Machine::run_block(const std::vector<size_t>& order) {
     else if (!ran)
       stuck(at_barrier);
   }
-  check_shared();
+  end_block();
+}
+
+void Machine::end_block() {
+  place.thread = {0, 0, 0};
+  shared.end();
+  named.end();
+  for (const auto& [key, state] : states_) state->ended();
 }
 
 /// No thread can continue: reports which threads wait for what.
@@ -259,45 +261,10 @@ void Machine::together(uint32_t mask, const char* what, void* mine, WarpWork wor
   work(lanes, mask);
 }
 
-void Machine::prepare_shared() {
-  memory_.resize(std::max(memory_.size(), dynamic_bytes_ + static_limit + (most_pieces + 2) * 2 * fence));
-  base_ = memory_.data() + (fence - reinterpret_cast<uintptr_t>(memory_.data()) % fence) % fence;
-  pieces_.clear();
-  std::memset(base_, canary, fence);
-  add_piece(nullptr, dynamic_bytes_);
-}
-
-void* Machine::add_piece(const void* key, size_t bytes) {
-  const size_t offset = pieces_.empty() ? fence : pieces_.back().end();
-  pieces_.push_back({key, offset, bytes});
-  std::memset(base_ + offset, poison, bytes);
-  std::memset(base_ + offset + bytes, canary, pieces_.back().end() - offset - bytes);
-  return base_ + offset;
-}
-
-void* Machine::shared(const void* key, size_t bytes) {
-  size_t used = bytes;
-  for (const Piece& piece : pieces_) {
-    if (piece.key == key) return base_ + piece.offset;
-    if (piece.key) used += piece.bytes;
-  }
-  if (used > static_limit || pieces_.size() > most_pieces)
-    failed_here(std::to_string(used) + " bytes of static shared memory are declared; at most " +
-                std::to_string(static_limit) + " are allowed, more only as dynamic shared memory");
-  if (used + dynamic_bytes_ > options().shared_limit)
-    failed_here(std::to_string(used + dynamic_bytes_) + " bytes of shared memory are used; a block has " +
-                std::to_string(options().shared_limit));
-  return add_piece(key, bytes);
-}
-
-void Machine::check_shared() {
-  const auto damaged = [](uint8_t byte) { return byte != canary; };
-  place.thread = {0, 0, 0};
-  for (const Piece& piece : pieces_)
-    if (std::any_of(base_ + piece.offset + piece.bytes, base_ + piece.end(), damaged) ||
-        std::any_of(base_ + piece.offset - fence, base_ + piece.offset, damaged))
-      failed_here("wrote outside its " + std::to_string(piece.bytes) + " bytes of " +
-                  (piece.key ? "" : "dynamic ") + "shared memory");
+BlockState& Machine::state(const void* key, std::unique_ptr<BlockState> (*make)()) {
+  for (const auto& [of, state] : states_)
+    if (of == key) return *state;
+  return *states_.emplace_back(key, make()).second;
 }
 
 }  // namespace
@@ -317,12 +284,42 @@ void block_barrier() { machine().barrier(); }
 void warp_together(uint32_t mask, const char* what, void* mine, WarpWork work) {
   machine().together(mask, what, mine, work);
 }
+void named_barrier(int id, int threads, bool wait) {
+  struct Lane {
+    int id, threads;
+    uint64_t round;
+  } mine{id, threads, 0};
+  warp_together(0xffffffffu, wait ? "bar.sync" : "bar.arrive", &mine, [](void* const lanes[32], uint32_t) {
+    const auto& first = *static_cast<const Lane*>(lanes[0]);
+    for (int lane = 1; lane < 32; ++lane) {
+      const auto& other = *static_cast<const Lane*>(lanes[lane]);
+      if (other.id != first.id || other.threads != first.threads)
+        kernel_failed("the lanes of a warp arrive at different named barriers");
+    }
+    const uint64_t round = machine().named.arrive(first.id, first.threads);
+    for (int lane = 0; lane < 32; ++lane) static_cast<Lane*>(lanes[lane])->round = round;
+  });
+  const auto over = [](const void* subject) {
+    const auto& lane = *static_cast<const Lane*>(subject);
+    return machine().named.over(lane.id, lane.round);
+  };
+  if (wait) wait_until(over, &mine, "the other threads of a named barrier");
+}
 void wait_until(bool (*done)(const void*), const void* subject, const char* what) {
   machine().until(done, subject, what);
 }
-void* block_shared(const void* key, size_t bytes) { return machine().shared(key, bytes); }
-void* dynamic_shared() { return machine().dynamic(); }
+void* block_shared(const void* key, size_t bytes) { return machine().shared.piece(key, bytes); }
+void* dynamic_shared() { return machine().shared.dynamic(); }
+size_t dynamic_shared_bytes() { return machine().shared.dynamic_bytes(); }
+BlockState& block_state(const void* key, std::unique_ptr<BlockState> (*make)()) {
+  return machine().state(key, make);
+}
 void kernel_failed(const char* why) { machine().failed_here(why); }
+void misaligned(const void* address, size_t bytes, size_t alignment) {
+  machine().failed_here("an access of " + std::to_string(bytes) + " bytes at an address that is " +
+                        std::to_string(reinterpret_cast<uintptr_t>(address) % alignment) +
+                        " bytes past a multiple of " + std::to_string(alignment));
+}
 const Place& place() { return machine().place; }
 
 }  // namespace hewn::emulator

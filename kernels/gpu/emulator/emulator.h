@@ -5,12 +5,15 @@
 // collective operation of its warp, or for a condition that another thread makes true. Hangs and
 // undefined behaviour of a GPU are errors here that name kernel, block and thread: a barrier that some
 // threads never reach, diverging lanes in a warp-wide operation, a condition that never becomes true,
-// more shared memory than allowed. Fresh shared memory holds NaN. Results must not depend on the order of
-// blocks and threads; tests shuffle it.
+// a misaligned vector, more shared memory than allowed. Fresh shared memory holds NaN. Results must not
+// depend on the order of blocks and threads; tests shuffle it.
 
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <string_view>
+#include <vector>
 
 #include "kernels/gpu/simt/grid.h"
 
@@ -19,6 +22,9 @@ namespace hewn::emulator {
 struct Options {
   uint64_t order = 0;                ///< seed of the order of blocks and threads; 0: ascending
   size_t shared_limit = 227u << 10;  ///< bytes per block, as on sm_90
+  /// Chooses the blocks to run of this kernel's grid, by number, x fastest; absent: all. Kernels too large to run as a
+  /// whole are tested on a few of their blocks.
+  std::function<std::vector<size_t>(std::string_view kernel, size_t blocks)> blocks = {};
 };
 Options& options();
 
@@ -29,6 +35,10 @@ void run_kernel(const char* name, const Grid& grid, const std::function<void()>&
 
 /// Waits until every thread of the block has arrived.
 void block_barrier();
+
+/// A warp's arrival at one of the block's barriers 1 to 15, which is complete when `threads` threads have arrived. With
+/// `wait`, waits for that. All lanes of the warp arrive together.
+void named_barrier(int id, int threads, bool wait);
 
 /// A warp-wide operation: `lanes[i]` is the argument of lane i, null if the lane is not in the mask.
 using WarpWork = void (*)(void* const lanes[32], uint32_t mask);
@@ -43,8 +53,32 @@ void wait_until(bool (*done)(const void* subject), const void* subject, const ch
 void* block_shared(const void* key, size_t bytes);
 /// The dynamic shared memory, of the size given at the launch.
 void* dynamic_shared();
+size_t dynamic_shared_bytes();
+
+/// What an emulated instruction keeps for the running block.
+class BlockState {
+ public:
+  BlockState() = default;
+  virtual ~BlockState() = default;
+  BlockState(const BlockState&) = delete;
+  BlockState& operator=(const BlockState&) = delete;
+  /// Called when all threads of the block have ended, unless the kernel failed.
+  virtual void ended() {}
+};
+/// The state of this key, made at the first call in a block and dropped after the block.
+BlockState& block_state(const void* key, std::unique_ptr<BlockState> (*make)());
+/// The S of the running block.
+template <class S>
+S& state_of_block() {
+  static const char key = 0;
+  return static_cast<S&>(
+      block_state(&key, []() -> std::unique_ptr<BlockState> { return std::make_unique<S>(); }));
+}
+
 /// Ends the kernel with an error.
 [[noreturn]] void kernel_failed(const char* why);
+/// Ends the kernel because of an access to `bytes` at this address.
+[[noreturn]] void misaligned(const void* address, size_t bytes, size_t alignment);
 
 /// The indices of the running thread; simt_emulated.h exposes them under CUDA's names.
 struct Place {

@@ -23,6 +23,7 @@ using Work = std::function<void()>;
 
 struct EmulatedEvent {
   bool reached = false;
+  bool captured = false;  ///< last recorded while a graph was captured: it stands for no point in time
   double seconds = 0;
 };
 
@@ -112,17 +113,31 @@ class EmulatedStream {
   }
 
   void begin_capture() {
-    require(!captured_, "the emulated device is already recording a graph");
+    forbid_in_capture("begin a capture");
     captured_ = std::make_unique<std::deque<Work>>();
+    offence_.clear();
   }
-  std::unique_ptr<std::deque<Work>> end_capture() { return std::move(captured_); }
+  std::unique_ptr<std::deque<Work>> end_capture() {
+    require(capturing(), "the emulated device captures no graph that could end");
+    auto recorded = std::move(captured_);
+    require(offence_.empty(), "the emulated device captured no graph, because of an attempt to ", offence_);
+    return recorded;
+  }
   bool capturing() const { return captured_ != nullptr; }
+  /// Calls that a capture forbids fail and invalidate it (CUDA C++ Programming Guide, "Prohibited and Unhandled
+  /// Operations" of stream capture).
+  void forbid_in_capture(const char* what) {
+    if (!capturing()) return;
+    offence_ = what;
+    fail(ErrorCode::failed, "the emulated device cannot ", what, " while it captures a graph");
+  }
 
   Arena arena;
 
  private:
   std::deque<Work> waiting_;
   std::unique_ptr<std::deque<Work>> captured_;
+  std::string offence_;  ///< what invalidated the capture; empty: nothing
 };
 
 namespace {
@@ -149,12 +164,23 @@ class EmulatedRuntime final : public GpuRuntime {
     stream_.arena.release(data);
   }
   void* allocate_pinned(size_t bytes) override {
-    return std::aligned_alloc(page, (bytes + page - 1) / page * page);
+    void* const data = std::aligned_alloc(page, (bytes + page - 1) / page * page);
+    if (data) pinned_[static_cast<const uint8_t*>(data)] = bytes;
+    return data;
   }
-  void release_pinned(void* data) override { std::free(data); }
+  void release_pinned(void* data) override {
+    pinned_.erase(static_cast<const uint8_t*>(data));
+    std::free(data);
+  }
 
-  void copy_in(void* device, const void* pinned, size_t bytes) override { move(device, pinned, bytes); }
-  void copy_out(void* pinned, const void* device, size_t bytes) override { move(pinned, device, bytes); }
+  void copy_in(void* device, const void* pinned, size_t bytes) override {
+    require_pinned(pinned, bytes);
+    move(device, pinned, bytes);
+  }
+  void copy_out(void* pinned, const void* device, size_t bytes) override {
+    require_pinned(pinned, bytes);
+    move(pinned, device, bytes);
+  }
   void copy(void* to, const void* from, size_t bytes) override { move(to, from, bytes); }
   void fill(void* device, uint8_t value, size_t bytes) override {
     stream_.add([=] { std::memset(device, value, bytes); });
@@ -168,18 +194,19 @@ class EmulatedRuntime final : public GpuRuntime {
   void record(Event event) override {
     auto& e = *static_cast<EmulatedEvent*>(event);
     e.reached = false;
-    stream_.add([&e] { e.reached = true, e.seconds = now(); });
+    e.captured = stream_.capturing();
+    if (!e.captured) stream_.add([&e] { e.reached = true, e.seconds = now(); });
   }
-  bool reached(Event event) override { return static_cast<EmulatedEvent*>(event)->reached; }
+  bool reached(Event event) override { return not_captured(event).reached; }
   void wait(Event event) override {
     if (!reached(event)) stream_.run();
   }
   double seconds_between(Event first, Event second) override {
-    return static_cast<EmulatedEvent*>(second)->seconds - static_cast<EmulatedEvent*>(first)->seconds;
+    return not_captured(second).seconds - not_captured(first).seconds;
   }
 
   void sync() override {
-    require(!stream_.capturing(), "the emulated device cannot wait while it records a graph");
+    stream_.forbid_in_capture("wait for its work");
     stream_.run();
   }
 
@@ -187,6 +214,7 @@ class EmulatedRuntime final : public GpuRuntime {
   Graph end_capture() override { return stream_.end_capture().release(); }
   bool capturing() const override { return stream_.capturing(); }
   void replay(Graph graph) override {
+    stream_.forbid_in_capture("launch a graph");
     for (const Work& work : *static_cast<std::deque<Work>*>(graph)) stream_.add(work);
   }
   void drop_graph(Graph graph) override { delete static_cast<std::deque<Work>*>(graph); }
@@ -196,8 +224,26 @@ class EmulatedRuntime final : public GpuRuntime {
     stream_.add([=] { std::memmove(to, from, bytes); });
   }
 
+  /// The GPU's driver copies other memory synchronously, and fails while a graph is captured.
+  void require_pinned(const void* data, size_t bytes) const {
+    const auto* const begin = static_cast<const uint8_t*>(data);
+    auto after = pinned_.upper_bound(begin);
+    const bool pinned =
+        after != pinned_.begin() && begin + bytes <= std::prev(after)->first + std::prev(after)->second;
+    require(pinned, "the emulated device copies only from and to pinned memory; allocate_pinned provides it");
+  }
+
+  EmulatedEvent& not_captured(Event event) {
+    auto& e = *static_cast<EmulatedEvent*>(event);
+    if (e.captured) stream_.forbid_in_capture("query an event of this capture");
+    require(!e.captured,
+            "an event that was last recorded while a graph was captured is never reached; record it again");
+    return e;
+  }
+
   GpuProperties properties_;
   EmulatedStream stream_;
+  std::map<const uint8_t*, size_t> pinned_;  ///< address -> bytes
 };
 
 std::string text_of(const Extent& d) {

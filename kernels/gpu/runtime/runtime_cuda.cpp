@@ -10,8 +10,6 @@
 namespace hewn {
 namespace {
 
-constexpr size_t shared_by_default = 48 << 10;  // limit unless a kernel requests more
-
 /// Throws with the operation that failed; clears the pending error.
 void check(cudaError_t error, const char* doing) {
   if (error == cudaSuccess) return;
@@ -145,7 +143,7 @@ void launch_cuda(const Launch& on, const char* name, const Grid& grid, const voi
   const Extent &blocks = grid.blocks, &threads = grid.threads;
   if (blocks.x == 0 || blocks.y == 0 || blocks.z == 0) return;
   cudaError_t error = cudaSuccess;
-  if (grid.shared_bytes > shared_by_default)
+  if (opts_in(grid))
     error = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
                                  static_cast<int>(grid.shared_bytes));
   if (error == cudaSuccess)

@@ -2,6 +2,8 @@
 
 #include <cstddef>
 
+#include "kernels/gpu/simt/limits.h"
+
 namespace hewn {
 
 /// A size in up to three dimensions, or an index into one.
@@ -15,5 +17,9 @@ struct Grid {
   Extent blocks, threads;
   size_t shared_bytes = 0;
 };
+
+/// Whether a launch requests more shared memory than kernels have by default. Otherwise static and dynamic
+/// memory together are limited to that, and a launch beyond it fails.
+constexpr bool opts_in(const Grid& grid) { return grid.shared_bytes > shared_without_opt_in; }
 
 }  // namespace hewn

@@ -9,9 +9,12 @@ namespace hewn {
 // The minimum over compute capabilities 8.0, 8.6, 8.9, 9.0, 10.0 and 12.0: CUDA Programming Guide, "Technical
 // Specifications per Compute Capability".
 inline constexpr size_t most_shared = 99 << 10;  ///< bytes per block, limited by 8.6, 8.9, 12.0
-inline constexpr int most_threads = 1536;        ///< per multiprocessor, limited by 8.6, 8.9, 12.0
-inline constexpr int most_blocks = 16;           ///< per multiprocessor, limited by 8.6
-inline constexpr int all_registers = 64 << 10;   ///< per multiprocessor, the same on all
+inline constexpr size_t shared_without_opt_in =
+    48 << 10;  ///< bytes per block, static and dynamic, unless the launch requests more (opts_in)
+inline constexpr size_t most_parameters = 4 << 10;  ///< bytes; more require a driver for CUDA 12.1
+inline constexpr int most_threads = 1536;           ///< per multiprocessor, limited by 8.6, 8.9, 12.0
+inline constexpr int most_blocks = 16;              ///< per multiprocessor, limited by 8.6
+inline constexpr int all_registers = 64 << 10;      ///< per multiprocessor, the same on all
 
 /// Resources that a kernel uses. The first two are the arguments of its __launch_bounds__.
 struct Footprint {

@@ -8,6 +8,8 @@
 //   Tile& tile = shared_memory<Tile>()
 //                                    instead of __shared__, so that the emulator can poison, fence and count it
 //   dynamic_shared<float>()          the dynamic shared memory requested at the launch
+//   vector_at<float4>(p)             instead of *reinterpret_cast<float4*>(p), which the emulator cannot check:
+//                                    on a GPU a misaligned access ends the kernel
 //   load_as<float>(p), store_as(p, x)
 //                                    loads and stores that convert bf16, and leave float and double as they are
 //
@@ -16,6 +18,7 @@
 #include <type_traits>
 
 #include "kernels/contract/launch.h"
+#include "kernels/gpu/simt/grid.h"
 #include "kernels/gpu/simt/limits.h"
 
 #ifdef __CUDACC__

@@ -6,6 +6,7 @@
 #include "kernels/contract/launch.h"
 #include "kernels/gpu/simt/arguments_text.h"
 #include "kernels/gpu/simt/grid.h"
+#include "kernels/gpu/simt/parameters.h"
 #include "kernels/gpu/simt/simt_bf16.h"
 
 namespace hewn {
@@ -18,6 +19,7 @@ namespace {
 
 /// Launches `kernel` on the stream of `on`. An empty grid does nothing.
 template <class... P, class... A>
+requires FitAsParameters<P...>
 void launch(const Launch& on, const char* name, const Grid& grid, void (*kernel)(P...),
             const A&... arguments) {
   [&](P... values) {
@@ -36,6 +38,12 @@ template <class T>
 __device__ __forceinline__ T* dynamic_shared() {
   extern __shared__ __align__(1024) unsigned char hewn_dynamic_shared[];
   return reinterpret_cast<T*>(hewn_dynamic_shared);
+}
+
+/// The V (float4, uint2, Pack, ...) at p, for one load or store. p is a multiple of V's alignment.
+template <class V, class T>
+__device__ __forceinline__ SameConst<T, V>& vector_at(T* p) {
+  return *reinterpret_cast<SameConst<T, V>*>(p);
 }
 
 __device__ __forceinline__ bf16 to_bf16(float x) {

@@ -16,6 +16,7 @@
 #include "kernels/gpu/emulator/emulator.h"
 #include "kernels/gpu/simt/arguments_text.h"
 #include "kernels/gpu/simt/grid.h"
+#include "kernels/gpu/simt/parameters.h"
 #include "kernels/gpu/simt/simt_bf16.h"
 
 #define __global__
@@ -62,6 +63,7 @@ namespace {
 
 /// Launches `kernel` on the stream of `on`. An empty grid does nothing.
 template <class... P, class... A>
+requires FitAsParameters<P...>
 void launch(const Launch& on, const char* name, const Grid& grid, void (*kernel)(P...),
             const A&... arguments) {
   std::tuple<P...> values(static_cast<P>(arguments)...);
@@ -88,6 +90,13 @@ T& shared_memory() {
 template <class T>
 T* dynamic_shared() {
   return static_cast<T*>(emulator::dynamic_shared());
+}
+
+/// The V (float4, uint2, Pack, ...) at p, for one load or store. p is a multiple of V's alignment.
+template <class V, class T>
+SameConst<T, V>& vector_at(T* p) {
+  if (reinterpret_cast<uintptr_t>(p) % alignof(V)) emulator::misaligned(p, sizeof(V), alignof(V));
+  return *reinterpret_cast<SameConst<T, V>*>(p);
 }
 
 inline bf16 to_bf16(float x) { return {BFloat16(x).bits}; }

@@ -54,10 +54,14 @@ struct AsyncCopies {
   int64_t groups = 0;
 };
 
+struct AsyncCopiesOfBlock final : emulator::BlockState {
+  std::vector<AsyncCopies> of_thread{1024};
+};
+
 inline AsyncCopies& copies_of_this_thread() {
-  static std::vector<AsyncCopies> all(1024);
   const emulator::Place& p = emulator::place();
-  return all[(p.thread.z * p.threads.y + p.thread.y) * p.threads.x + p.thread.x];
+  return emulator::state_of_block<AsyncCopiesOfBlock>()
+      .of_thread[(p.thread.z * p.threads.y + p.thread.y) * p.threads.x + p.thread.x];
 }
 
 /// In ascending thread order, a copy is executed immediately, which exposes a stage that is filled while it

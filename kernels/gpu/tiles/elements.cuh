@@ -16,11 +16,11 @@ struct alignas(sizeof(T) * V) Pack {
 
 template <int V, class T>
 __device__ __forceinline__ Pack<T, V> load_pack(const T* p) {
-  return *reinterpret_cast<const Pack<T, V>*>(p);
+  return vector_at<Pack<T, V>>(p);
 }
 template <int V, class T>
 __device__ __forceinline__ void store_pack(T* p, Pack<T, V> x) {
-  *reinterpret_cast<Pack<T, V>*>(p) = x;
+  vector_at<Pack<T, V>>(p) = x;
 }
 
 inline constexpr int map_threads = 256;

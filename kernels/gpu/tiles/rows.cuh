@@ -107,7 +107,7 @@ bool loads_wide(int64_t cols, const P*... p) {
 
 template <int V, class T>
 __device__ __forceinline__ Pack<T, V> load_pack(const T* p, bool wide) {
-  if (V > 1 && wide) return *reinterpret_cast<const Pack<T, V>*>(p);
+  if (V > 1 && wide) return load_pack<V>(p);
   Pack<T, V> x;
 #pragma unroll
   for (int v = 0; v < V; ++v) x.at[v] = p[v];
@@ -116,10 +116,7 @@ __device__ __forceinline__ Pack<T, V> load_pack(const T* p, bool wide) {
 
 template <int V, class T>
 __device__ __forceinline__ void store_pack(T* p, const Pack<T, V>& x, bool wide) {
-  if (V > 1 && wide) {
-    *reinterpret_cast<Pack<T, V>*>(p) = x;
-    return;
-  }
+  if (V > 1 && wide) return store_pack(p, x);
 #pragma unroll
   for (int v = 0; v < V; ++v) p[v] = x.at[v];
 }

@@ -33,18 +33,18 @@ __device__ __forceinline__ void finish(const Matmul& m, int64_t offset, int64_t 
 }
 
 /// Loads four adjacent elements.
-__device__ __forceinline__ float4 load_four(const float* p) { return *reinterpret_cast<const float4*>(p); }
+__device__ __forceinline__ float4 load_four(const float* p) { return vector_at<float4>(p); }
 __device__ __forceinline__ float4 load_four(const bf16* p) {
-  const uint2 x = *reinterpret_cast<const uint2*>(p);
+  const uint2 x = vector_at<uint2>(p);
   return {__uint_as_float(x.x << 16), __uint_as_float(x.x & 0xffff0000u), __uint_as_float(x.y << 16),
           __uint_as_float(x.y & 0xffff0000u)};
 }
-__device__ __forceinline__ void store_four(float* p, float4 x) { *reinterpret_cast<float4*>(p) = x; }
+__device__ __forceinline__ void store_four(float* p, float4 x) { vector_at<float4>(p) = x; }
 __device__ __forceinline__ void store_four(bf16* p, float4 x) {
   const auto pair = [](float low, float high) {
     return static_cast<unsigned>(to_bf16(low).bits) | static_cast<unsigned>(to_bf16(high).bits) << 16;
   };
-  *reinterpret_cast<uint2*>(p) = {pair(x.x, x.y), pair(x.z, x.w)};
+  vector_at<uint2>(p) = {pair(x.x, x.y), pair(x.z, x.w)};
 }
 __device__ __forceinline__ float4 operator+(float4 x, float4 y) {
   return {x.x + y.x, x.y + y.y, x.z + y.z, x.w + y.w};

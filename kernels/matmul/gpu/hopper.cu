@@ -123,7 +123,7 @@ __global__ void __launch_bounds__(HopperTile::threads, 2)
 #pragma unroll
       for (int i = 0; i < 64; i += 2) {
         const Element e = place_in_group(static_cast<int>(threadIdx.x), i);
-        *reinterpret_cast<float2*>(to + e.row * Tile::staged_row + e.col) = {sum[i], sum[i + 1]};
+        vector_at<float2>(to + e.row * Tile::staged_row + e.col) = {sum[i], sum[i + 1]};
       }
     }
     __syncthreads();

@@ -99,7 +99,7 @@ class Fetch {
 #pragma unroll
     for (int v = 0; v < 8; ++v)
       if (v < n) pairs[v / 2] |= static_cast<uint32_t>(from[v].bits) << (16 * (v % 2));
-    *reinterpret_cast<uint4*>(to) = {pairs[0], pairs[1], pairs[2], pairs[3]};
+    vector_at<uint4>(to) = {pairs[0], pairs[1], pairs[2], pairs[3]};
   }
 
   const bf16* from_;
@@ -192,8 +192,8 @@ __global__ void __launch_bounds__(Tile::threads, Tile::blocks)
 #pragma unroll
       for (int i = 0; i < 4; i += 2) {
         const Element e = place_in_c(lane, i);
-        *reinterpret_cast<float2*>(staged + (row + 16 * y + e.row) * Tile::staged_row + col + 8 * x +
-                                   e.col) = {sum[y][x][i], sum[y][x][i + 1]};
+        vector_at<float2>(staged + (row + 16 * y + e.row) * Tile::staged_row + col + 8 * x + e.col) = {
+            sum[y][x][i], sum[y][x][i + 1]};
       }
   __syncthreads();
   if (m.bf16_c)

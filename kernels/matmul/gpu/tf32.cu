@@ -60,7 +60,7 @@ struct Tf32Tile {
 #pragma unroll
           for (int i = 0; i < 4; i += 2) {
             const Element e = place_in_c(lane(), i);
-            *reinterpret_cast<float2*>(to + (row() + 16 * y + e.row) * staged_row + col() + 8 * x + e.col) = {
+            vector_at<float2>(to + (row() + 16 * y + e.row) * staged_row + col() + 8 * x + e.col) = {
                 sum[y][x][i], sum[y][x][i + 1]};
           }
     }

@@ -2,6 +2,7 @@
 // access its memory, a graph repeats the recorded work, and errors of a kernel are reported where its
 // result is awaited.
 
+#include <functional>
 #include <numeric>
 
 #include "core/error.h"
@@ -127,6 +128,65 @@ TEST_CASE("gpu: copies from or to pageable memory fail while a graph is captured
   gpu.drop_graph(gpu.end_capture());
   CHECK(!gpu.capturing());
   CHECK_NOTHROW(device->upload(x, &value, 4));
+  device->pool().release(x);
+}
+
+TEST_CASE("gpu: calls that a capture forbids fail and invalidate it") {
+  const auto device = make_emulated_gpu();
+  GpuRuntime& gpu = *device->gpu();
+  const Launch launch_on{.stream = device->stream()};
+  auto* const x = static_cast<float*>(device->pool().allocate(400));
+  device->fill(x, 0, 400);
+  const GpuRuntime::Event before = gpu.make_event(), inside = gpu.make_event();
+  gpu.record(before);
+  gpu.begin_capture();
+  const GpuRuntime::Graph empty = gpu.end_capture();
+  const auto capture = [&](const char* offence, const std::function<void()>& call) {
+    INFO(offence);
+    gpu.begin_capture();
+    launch(launch_on, "add_one", {4, 32}, add_one, 100, x);
+    gpu.record(inside);
+    CHECK_THROWS_WITH(call(),
+                      Catch::Contains(std::string("cannot ") + offence + " while it captures a graph"));
+    CHECK_THROWS_WITH(gpu.end_capture(), Catch::Contains(std::string("because of an attempt to ") + offence));
+    CHECK(!gpu.capturing());
+  };
+  capture("wait for its work", [&] { gpu.sync(); });
+  capture("query an event of this capture", [&] { gpu.reached(inside); });
+  capture("query an event of this capture", [&] { gpu.wait(inside); });
+  capture("query an event of this capture", [&] { gpu.seconds_between(before, inside); });
+  capture("launch a graph", [&] { gpu.replay(empty); });
+  capture("begin a capture", [&] { gpu.begin_capture(); });
+  // Allowed: memory, and events of work that is not part of the capture.
+  gpu.begin_capture();
+  CHECK_NOTHROW(gpu.wait(before));
+  CHECK_NOTHROW(gpu.release(gpu.allocate(100)));
+  gpu.record(inside);
+  const GpuRuntime::Graph graph = gpu.end_capture();
+  gpu.replay(graph);
+  gpu.sync();
+  CHECK_THROWS_WITH(gpu.reached(inside), Catch::Contains("is never reached"));
+  gpu.record(inside);
+  CHECK_NOTHROW(gpu.wait(inside));
+  CHECK_THROWS_WITH(gpu.end_capture(), Catch::Contains("captures no graph"));
+  for (const GpuRuntime::Graph g : {empty, graph}) gpu.drop_graph(g);
+  for (const GpuRuntime::Event e : {before, inside}) gpu.drop_event(e);
+  device->pool().release(x);
+}
+
+TEST_CASE("gpu: the runtime copies only from and to pinned memory") {
+  const auto device = make_emulated_gpu();
+  GpuRuntime& gpu = *device->gpu();
+  auto* const x = device->pool().allocate(400);
+  auto* const pinned = static_cast<uint8_t*>(gpu.allocate_pinned(400));
+  std::vector<uint8_t> pageable(400);
+  CHECK_NOTHROW(gpu.copy_in(x, pinned, 400));
+  CHECK_NOTHROW(gpu.copy_out(pinned + 100, x, 300));
+  CHECK_THROWS_WITH(gpu.copy_in(x, pageable.data(), 400), Catch::Contains("pinned memory"));
+  CHECK_THROWS_WITH(gpu.copy_out(pageable.data(), x, 400), Catch::Contains("pinned memory"));
+  CHECK_THROWS_WITH(gpu.copy_out(pinned + 101, x, 300), Catch::Contains("pinned memory"));
+  gpu.sync();
+  gpu.release_pinned(pinned);
   device->pool().release(x);
 }
 

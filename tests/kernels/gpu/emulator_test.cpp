@@ -147,7 +147,7 @@ TEST_CASE("emulator: hangs and undefined behaviour are errors with their place")
 
 TEST_CASE("emulator: writes beyond shared memory are detected") {
   CHECK(fails({"outside its 64 bytes of dynamic"}, "beyond", {1, 1, 64}, beyond_dynamic));
-  CHECK(fails({"49153 bytes of static shared memory"}, "large", {1, 1}, too_much));
+  CHECK(fails({"49168 bytes of static shared memory"}, "large", {1, 1}, too_much));
 }
 
 TEST_CASE("emulator: an invalid launch reports kernel, arguments and grid") {

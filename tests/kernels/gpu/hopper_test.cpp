@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "core/error.h"
+#include "tests/kernels/gpu/failure.h"
 #include "tests/support/catch.h"
 
 namespace hewn {
@@ -111,15 +111,6 @@ __global__ void too_many() {
   }
 }
 
-std::string failure_of(void (*kernel)()) {
-  try {
-    launch(Launch{}, "wrong", {1, 32}, kernel);
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "";
-}
-
 }  // namespace
 
 TEST_CASE("a warpgroup's sums cover every element of the product once") {
@@ -178,7 +169,8 @@ TEST_CASE("boxes arrive swizzled, with zeros beyond the matrix, when they are aw
             (r < rows && c < cols ? static_cast<float>((r * ld + c) % 251 + 1) : 0.0f));
     }
   }
-  launch(Launch{}, "not awaited", {1, 32, sizeof(Boxes)}, through_boxes<false>, map, to.data());
+  CHECK_THAT(test::failure_of({1, 32, sizeof(Boxes)}, through_boxes<false>, map, to.data()),
+             Catch::Contains("the block ends before a box that it requested has arrived"));
   size_t missing = 0;  // elements of one of the two boxes
   for (const float x : to) missing += x != x;
   CHECK(missing == 64 * 64);
@@ -196,11 +188,11 @@ TEST_CASE("a barrier's phases pass a buffer back and forth") {
 }
 
 TEST_CASE("a phase that never ends and a barrier with too many arrivals are errors") {
-  CHECK(failure_of(never_full) ==
+  CHECK(test::failure_of({1, 32}, never_full) ==
         "kernel wrong, block (0, 0, 0), thread (7, 0, 0): waits forever for the end of a "
         "barrier's phase");
-  CHECK(failure_of(too_many).find("more threads arrive at a barrier than it was initialised for") !=
-        std::string::npos);
+  CHECK(test::failure_of({1, 32}, too_many)
+            .find("more threads arrive at a barrier than it was initialised for") != std::string::npos);
 }
 
 }  // namespace hewn
