@@ -33,6 +33,12 @@ const char* lesson_only(const Matmul& a) {
   return nullptr;
 }
 
+/// The grids of these rungs have blocks of at least 16 rows or columns in y.
+const char* gpu_lesson_only(const Matmul& a) {
+  constexpr int64_t most = 16 * 65535;
+  return a.M > most || a.N > most ? "at most 1048560 rows and columns only" : lesson_only(a);
+}
+
 const char* floats_only(const Matmul& a) {
   if (a.dtype != DType::f32) return "f32 only";
   return gpu_tiles_reach(a) ? nullptr : "rows too far apart for 32-bit offsets";
@@ -142,18 +148,18 @@ constexpr Rung<Matmul> rungs[] = {
     {.name = "cuda.naive",
      .idea = "one element per thread, adjacent threads a row apart: every load is a separate transaction",
      .run = per_gpu<Matmul>([]<Isa I>() -> KernelFn<Matmul> { return matmul_gpu_naive<I>; }),
-     .why_not = lesson_only},
+     .why_not = gpu_lesson_only},
     {.name = "cuda.coalesced",
      .idea = "adjacent threads along a row: a warp loads and stores whole lines",
      .run = per_gpu<Matmul>([]<Isa I>() -> KernelFn<Matmul> { return matmul_gpu_coalesced<I>; })},
     {.name = "cuda.shared",
      .idea = "square tiles of A and B in shared memory: each element loaded is read 32 times",
      .run = per_gpu<Matmul>([]<Isa I>() -> KernelFn<Matmul> { return matmul_gpu_shared<I>; }),
-     .why_not = lesson_only},
+     .why_not = gpu_lesson_only},
     {.name = "cuda.registers",
      .idea = "4 x 4 elements per thread: two multiply-adds for each load from shared memory",
      .run = per_gpu<Matmul>([]<Isa I>() -> KernelFn<Matmul> { return matmul_gpu_registers<I>; }),
-     .why_not = lesson_only},
+     .why_not = gpu_lesson_only},
     {.name = "cuda.floats",
      .idea = "8 x 8 elements per thread, four floats per load, the next tiles copied meanwhile, K split if "
              "tiles are few",
