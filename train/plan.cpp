@@ -67,6 +67,10 @@ void evaluate_once(Model& model, const Batch& batch) {
 
 }  // namespace
 
+PlanTarget target_of(const Executor& device) {
+  return {.threads = device.threads(), .isa = device.isa(), .memory_bytes = device.memory_bytes()};
+}
+
 double Plan::floor_seconds(double flops_per_s, double bytes_per_s) const {
   double seconds = 0;
   for (const Cost& cost : launches) seconds += std::max(cost.flops / flops_per_s, cost.bytes / bytes_per_s);
@@ -76,7 +80,7 @@ double Plan::floor_seconds(double flops_per_s, double bytes_per_s) const {
 Plan make_plan(const TrainConfig& config, const PlanTarget& target, Profiler* watch) {
   config.check();
   Plan plan;
-  const auto device = make_meta(target.threads, target.isa);
+  const auto device = make_meta(target.threads, target.isa, target.memory_bytes);
   device->pool().count_tags(true);
   const auto model = make_model(config.model, *device, config.dtype);
   count_parameters(*model, plan);

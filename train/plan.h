@@ -16,7 +16,11 @@ namespace hewn {
 struct PlanTarget {
   int threads = 1;
   Isa isa = Isa::scalar;
+  size_t memory_bytes = 0;  ///< of a GPU
 };
+
+/// The computer of this device.
+PlanTarget target_of(const Executor& device);
 
 /// All launches of one kernel in a step.
 struct PlannedKernel {

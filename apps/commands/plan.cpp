@@ -139,7 +139,7 @@ void print_ops(const Answer& a) {
 // Plans for this machine: its measured speed and its available memory.
 void plan_here(Answer& a, const Settings& settings) {
   const auto device = open_device(settings);
-  a.target = {.threads = device->threads(), .isa = device->isa()};
+  a.target = target_of(*device);
   a.flops_per_s = measured_flops(a.config.dtype, a.target.isa, a.target.threads);
   a.bytes_per_s = measured_bandwidth(size_t{256} << 20, a.target.isa, a.target.threads);
   a.available = available_memory();
@@ -148,7 +148,7 @@ void plan_here(Answer& a, const Settings& settings) {
 // Plans for a GPU, which need not be present.
 void plan_for_gpu(Answer& a, const KnownGpu& gpu) {
   a.gpu = &gpu;
-  a.target = {.threads = gpu.multiprocessors, .isa = Isa::cuda};
+  a.target = {.threads = gpu.multiprocessors, .isa = Isa::cuda, .memory_bytes = gpu.memory_bytes};
   a.flops_per_s = gpu.flops(a.config.dtype);
   a.bytes_per_s = gpu.bytes_per_s;
   a.available = gpu.memory_bytes;

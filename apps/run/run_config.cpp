@@ -110,7 +110,7 @@ void check_memory(const TrainConfig& c, Executor& device) {
          bytes_text(static_cast<double>(available)), " are free; choose a smaller batch_size or block_size");
   GpuRuntime* const gpu = device.gpu();
   const size_t room = gpu ? gpu->properties().memory_bytes : available;
-  const PlanTarget target{.threads = device.threads(), .isa = device.isa()};
+  const PlanTarget target = target_of(device);
   const size_t needed = make_plan(c, target).memory.peak_reserved;
   if (needed <= room) return;
   const int64_t fits = largest_batch(c, target, room);

@@ -125,6 +125,8 @@ class Executor : public Device {
   virtual int threads() const = 0;
   /// False on `meta`, which provides scratch and reports costs like any other device but runs no kernel.
   virtual bool runs() const = 0;
+  /// Bytes of a GPU's memory; on `meta`, of the GPU that it impersonates. 0 on a CPU, and if unknown.
+  virtual size_t memory_bytes() const { return 0; }
   /// The value of `Launch::stream`: the stream that orders kernels.
   virtual void* stream() const { return nullptr; }
   /// The driver of a GPU: pinned memory, events, graphs (kernels/gpu/runtime/runtime.h); null on other

@@ -75,7 +75,8 @@ class Cpu final : public Executor {
 
 class Meta final : public Executor {
  public:
-  Meta(int threads, Isa isa) : threads_(threads), isa_(isa) {}
+  Meta(int threads, Isa isa, size_t memory_bytes)
+      : threads_(threads), isa_(isa), memory_bytes_(memory_bytes) {}
   ~Meta() override { drop_memory(); }
 
   Kind kind() const override { return Kind::meta; }
@@ -85,6 +86,7 @@ class Meta final : public Executor {
   Isa isa() const override { return isa_; }
   int threads() const override { return threads_; }
   bool runs() const override { return false; }
+  size_t memory_bytes() const override { return memory_bytes_; }
 
   /// Returns addresses that must not be accessed, each range only once.
   void* raw_alloc(size_t bytes) override {
@@ -105,6 +107,7 @@ class Meta final : public Executor {
  private:
   int threads_;
   Isa isa_;
+  size_t memory_bytes_;
   uintptr_t next_ = uintptr_t{1} << 32;
 };
 
@@ -130,7 +133,9 @@ int default_threads() {
 }
 
 std::unique_ptr<Executor> make_cpu(int threads, Isa isa) { return std::make_unique<Cpu>(threads, isa); }
-std::unique_ptr<Executor> make_meta(int threads, Isa isa) { return std::make_unique<Meta>(threads, isa); }
+std::unique_ptr<Executor> make_meta(int threads, Isa isa, size_t memory_bytes) {
+  return std::make_unique<Meta>(threads, isa, memory_bytes);
+}
 
 std::string why_no_cuda() {
   if constexpr (cuda_compiled) return cuda_obstacle();

@@ -19,8 +19,9 @@ inline std::unique_ptr<Executor> make_cpu(int threads = default_threads()) {
 }
 
 /// A device without memory that simulates a CPU of this ISA and thread count: it does the target's allocation
-/// arithmetic, scratch sizes and costs, but runs no kernel. `hewn plan` runs the real model on it.
-std::unique_ptr<Executor> make_meta(int threads, Isa isa);
+/// arithmetic, scratch sizes and costs, but runs no kernel. `hewn plan` runs the real model on it. It simulates a
+/// GPU if `isa` is a GPU's; operations then divide their work according to its memory.
+std::unique_ptr<Executor> make_meta(int threads, Isa isa, size_t memory_bytes = 0);
 
 /// The GPU. Throws ErrorCode::failed with the text of `why_no_cuda` if there is none.
 std::unique_ptr<Executor> make_cuda();

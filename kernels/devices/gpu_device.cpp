@@ -108,6 +108,7 @@ class Gpu final : public Executor {
   Isa isa() const override { return runtime_->isa(); }
   int threads() const override { return runtime_->properties().multiprocessors; }
   bool runs() const override { return true; }
+  size_t memory_bytes() const override { return runtime_->properties().memory_bytes; }
   void* stream() const override { return runtime_->stream(); }
   GpuRuntime* gpu() override { return runtime_.get(); }
 
