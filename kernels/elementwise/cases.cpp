@@ -66,6 +66,7 @@ struct Stretch {
 constexpr Stretch stretches[] = {{"", {true, true, true}, {true, true, true}},
                                  {" b row", {true, true, true}, {false, false, true}},
                                  {" b column", {true, true, true}, {true, true, false}},
+                                 {" b number", {true, true, true}, {false, false, false}},
                                  {" a column, b row", {true, true, false}, {true, false, true}},
                                  {" a one, b middle", {false, false, false}, {false, true, false}}};
 

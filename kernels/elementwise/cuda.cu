@@ -1,5 +1,6 @@
 #include "kernels/elementwise/kernels.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "kernels/gpu/tiles/elements.cuh"
@@ -77,6 +78,13 @@ __global__ void __launch_bounds__(threads, blocks_with(threads, 48)) binary_stre
   }
 }
 
+/// `Combine` with a single number as right operand, which is read from device memory.
+template <BinaryOp op, class T>
+struct CombineWith {
+  const T* b;
+  __device__ T operator()(T a) const { return Combine<op>()(a, *b); }
+};
+
 /// Whether an operand with these strides has the layout of y.
 bool whole(const Binary& a, const int64_t (&stride)[max_dims]) {
   int64_t expected = 1;
@@ -92,6 +100,9 @@ void binary(const Launch& on, const Binary& a) {
   if (whole(a, a.a_stride) && whole(a, a.b_stride))
     return map(on, "binary", n, static_cast<T*>(a.y), a.to_y, Combine<op>{}, static_cast<const T*>(a.a),
                static_cast<const T*>(a.b));
+  if (whole(a, a.a_stride) && std::all_of(a.b_stride, a.b_stride + a.rank, [](int64_t s) { return s == 0; }))
+    return map(on, "binary_with_number", n, static_cast<T*>(a.y), a.to_y,
+               CombineWith<op, T>{static_cast<const T*>(a.b)}, static_cast<const T*>(a.a));
   const Grid grid{blocks_for(n, threads), threads};
   if (n <= 0x7fffffff)
     launch(on, "binary_stretched", grid, binary_stretched<uint32_t, T, Combine<op>>, static_cast<uint32_t>(n),
