@@ -41,6 +41,20 @@ struct CrossEntropyBackward {
   Write to_dlogits;
 };
 
+/// Forward and backward pass of rows whose logits are needed only once: losses[r] as in CrossEntropyForward and, if
+/// `gradient`, the logits replaced by (exp(logits[r, j] - m) / s - [j = targets[r]]) / kept, 0 where ignored: the
+/// gradient of the mean loss. The padding of each row, elements cols to ld, is then set to 0.
+struct CrossEntropyFused {
+  DType dtype;  ///< of the logits: f32, f64 or bf16
+  int64_t rows, cols;
+  int64_t ld;              ///< distance between rows in elements, at least cols
+  void* logits;            ///< [rows, ld]
+  const int32_t* targets;  ///< [rows]
+  const int64_t* kept;     ///< []
+  void* losses;            ///< [rows], f32 for bf16 logits
+  bool gradient;           ///< false: the logits are left as they are
+};
+
 /// *loss = sum_r losses[r] / *kept, summed in double in a fixed order.
 struct MeanLoss {
   DType dtype;
@@ -53,6 +67,7 @@ struct MeanLoss {
 const Ladder<CountTargets>& ladder_of(const CountTargets&);
 const Ladder<CrossEntropyForward>& ladder_of(const CrossEntropyForward&);
 const Ladder<CrossEntropyBackward>& ladder_of(const CrossEntropyBackward&);
+const Ladder<CrossEntropyFused>& ladder_of(const CrossEntropyFused&);
 const Ladder<MeanLoss>& ladder_of(const MeanLoss&);
 
 }  // namespace hewn

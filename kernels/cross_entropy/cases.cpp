@@ -14,6 +14,10 @@ inline constexpr auto pointers_in<CrossEntropyBackward> =
     std::tuple{&CrossEntropyBackward::logits, &CrossEntropyBackward::targets, &CrossEntropyBackward::stats,
                &CrossEntropyBackward::dloss,  &CrossEntropyBackward::kept,    &CrossEntropyBackward::dlogits};
 template <>
+inline constexpr auto pointers_in<CrossEntropyFused> =
+    std::tuple{&CrossEntropyFused::logits, &CrossEntropyFused::targets, &CrossEntropyFused::kept,
+               &CrossEntropyFused::losses};
+template <>
 inline constexpr auto pointers_in<MeanLoss> = std::tuple{&MeanLoss::losses, &MeanLoss::kept, &MeanLoss::loss};
 
 namespace {
@@ -24,6 +28,11 @@ int32_t* make_targets(CaseMemory& m, const CaseRequest& request, int64_t rows, i
     if (r % 4 == 3 && !request.bench) return static_cast<double>(ignored_target);
     return static_cast<double>(static_cast<int64_t>(rng.uniform_double() * static_cast<double>(cols)));
   }));
+}
+
+/// A number of kept rows, for the gradient of a mean.
+const int64_t* make_kept(CaseMemory& m) {
+  return static_cast<const int64_t*>(m.input("kept", DType::i64, 1, [](Rng&, int64_t) { return 3.0; }));
 }
 
 void add_cases(Cases& cases, const CaseRequest& request, int64_t rows, int64_t cols) {
@@ -54,13 +63,43 @@ void add_cases(Cases& cases, const CaseRequest& request, int64_t rows, int64_t c
       return i % 2 == 0 ? 4 + rng.uniform_double() : static_cast<double>(cols) * (1 + rng.uniform_double());
     });
     const auto* dloss = b.input("dloss", t, 1);
-    const auto* kept = b.input("kept", DType::i64, 1, [](Rng&, int64_t) { return 3.0; });
+    const auto* kept = make_kept(b);
     auto* dlogits = b.output("dlogits", t, rows * cols, 5 * tolerance);
     cases.push_back(std::make_unique<CaseOf<CrossEntropyBackward>>(
         std::move(b), shape + way.name, t,
-        CrossEntropyBackward{t, rows, cols, way.in_place ? dlogits : x, labels, saved, dloss,
-                             static_cast<const int64_t*>(kept), dlogits, way.write}));
+        CrossEntropyBackward{t, rows, cols, way.in_place ? dlogits : x, labels, saved, dloss, kept, dlogits,
+                             way.write}));
   }
+}
+
+/// The logits, the losses, and the gradients in place of the logits if `a.gradient`. Two results of almost
+/// the same value may round to different bf16 numbers.
+void fill_fused(CaseMemory& m, CrossEntropyFused& a, const CaseRequest& request) {
+  const DType t = a.dtype == DType::bf16 ? DType::f32 : a.dtype;
+  const double tolerance = t == DType::f64 ? 1e-13 : 1e-6,
+               in_place = a.dtype == DType::bf16 ? 4e-3 : 5 * tolerance;
+  a.logits = a.gradient
+                 ? m.output("logits", a.dtype, a.rows * a.ld, in_place)
+                 : m.input("logits", a.dtype, a.rows * a.ld, request.bench ? Fill::normal : Fill::harsh);
+  a.targets = make_targets(m, request, a.rows, a.cols);
+  a.kept = make_kept(m);
+  a.losses = m.output("losses", t, a.rows, tolerance);
+}
+
+/// Rows padded as linear_cross_entropy does, without padding, and of odd length, which starts unaligned.
+void add_fused_cases(Cases& cases, const CaseRequest& request, int64_t rows, int64_t cols) {
+  for (const int64_t ld : {(cols + 63) / 64 * 64, cols, cols + 2 + cols % 2})
+    for (const bool gradient : {true, false}) {
+      if (request.bench && ld % 64 != 0) continue;
+      CaseMemory memory(request.seed);
+      CrossEntropyFused a{};
+      a.dtype = request.dtype, a.rows = rows, a.cols = cols, a.ld = ld, a.gradient = gradient;
+      fill_fused(memory, a, request);
+      const std::string shape =
+          sizes_text({rows, cols}) + " apart " + std::to_string(ld) + (gradient ? " gradient" : "");
+      cases.push_back(
+          std::make_unique<CaseOf<CrossEntropyFused>>(std::move(memory), shape, request.dtype, a));
+    }
 }
 
 void add_small_cases(Cases& cases, const CaseRequest& request, int64_t rows) {
@@ -73,11 +112,10 @@ void add_small_cases(Cases& cases, const CaseRequest& request, int64_t rows) {
 
   CaseMemory m(request.seed);
   const auto* losses = m.input("losses", t, rows);
-  const auto* kept = m.input("kept", DType::i64, 1, [](Rng&, int64_t) { return 3.0; });
+  const auto* kept = make_kept(m);
   auto* loss = m.output("loss", t, 1, 1e-7);
-  cases.push_back(
-      std::make_unique<CaseOf<MeanLoss>>(std::move(m), std::to_string(rows), t,
-                                         MeanLoss{t, rows, losses, static_cast<const int64_t*>(kept), loss}));
+  cases.push_back(std::make_unique<CaseOf<MeanLoss>>(std::move(m), std::to_string(rows), t,
+                                                     MeanLoss{t, rows, losses, kept, loss}));
 }
 
 /// Plausible values of (m, s), and the gradient of a mean over three rows.
@@ -86,7 +124,7 @@ void add_saved(CaseMemory& m, CrossEntropyBackward& a) {
     return i % 2 == 0 ? 4 + rng.uniform_double() : static_cast<double>(cols) * (1 + rng.uniform_double());
   });
   a.dloss = m.input("dloss", a.dtype, 1);
-  a.kept = static_cast<int64_t*>(m.input("kept", DType::i64, 1, [](Rng&, int64_t) { return 3.0; }));
+  a.kept = make_kept(m);
 }
 
 Sketch like_count(const CountTargets& args) {
@@ -120,10 +158,15 @@ Sketch like_backward(const CrossEntropyBackward& args) {
                    });
 }
 
+Sketch like_fused(const CrossEntropyFused& args) {
+  return sketch_of(args, args.dtype, sizes_text({args.rows, args.cols}) + (args.gradient ? " gradient" : ""),
+                   [](CaseMemory& m, CrossEntropyFused& a) { fill_fused(m, a, {.bench = true}); });
+}
+
 Sketch like_mean(const MeanLoss& args) {
   return sketch_of(args, args.dtype, sizes_text({args.rows}), [](CaseMemory& m, MeanLoss& a) {
     a.losses = m.input("losses", a.dtype, a.rows);
-    a.kept = static_cast<int64_t*>(m.input("kept", DType::i64, 1, [](Rng&, int64_t) { return 3.0; }));
+    a.kept = make_kept(m);
     a.loss = m.output("loss", a.dtype, 1, 1e-7);
   });
 }
@@ -131,23 +174,29 @@ Sketch like_mean(const MeanLoss& args) {
 }  // namespace
 
 Cases cross_entropy_cases(const CaseRequest& request) {
-  if (request.dtype != DType::f32 && request.dtype != DType::f64) return {};
+  const bool half = request.dtype == DType::bf16;  // only the fused operation has bf16 logits
+  if (request.dtype != DType::f32 && request.dtype != DType::f64 && !half) return {};
   Cases cases;
+  const auto add = [&](int64_t rows, int64_t cols) {
+    if (!half) add_cases(cases, request, rows, cols);
+    add_fused_cases(cases, request, rows, cols);
+  };
   if (!request.shape.empty()) {
     const auto s = parse_sizes(request.shape, 2, "ROWSxCOLS");
-    add_cases(cases, request, s[0], s[1]);
+    add(s[0], s[1]);
   } else if (request.bench) {
-    add_cases(cases, request, 256, 50257);
+    add(256, 50257);
   } else {
-    for (const int64_t cols : sizes_around(request.width)) add_cases(cases, request, 13, cols);
-    add_cases(cases, request, 3, 130 * request.width + 5);
+    for (const int64_t cols : sizes_around(request.width)) add(13, cols);
+    add(3, 130 * request.width + 5);
+    if (half) return cases;
     for (const int64_t rows : {1, 37}) add_small_cases(cases, request, rows);
   }
   return cases;
 }
 
 Sketch cross_entropy_like(std::string_view op, const void* args) {
-  return sketch_of_launch(op, args, like_count, like_forward, like_backward, like_mean);
+  return sketch_of_launch(op, args, like_count, like_forward, like_backward, like_fused, like_mean);
 }
 
 }  // namespace hewn

@@ -5,10 +5,11 @@
 
 namespace hewn {
 
-/// The oracle: plain loops in double, for f32 and f64.
+/// The oracle: plain loops in double, for every type.
 void cross_entropy_reference(const Launch&, const CountTargets& a);
 void cross_entropy_reference(const Launch&, const CrossEntropyForward& a);
 void cross_entropy_reference(const Launch&, const CrossEntropyBackward& a);
+void cross_entropy_reference(const Launch&, const CrossEntropyFused& a);
 void cross_entropy_reference(const Launch&, const MeanLoss& a);
 
 // Lessons.
@@ -21,17 +22,21 @@ void cross_entropy_online(const Launch&, const CrossEntropyForward& a);
 template <Isa I>
 void cross_entropy_simd(const Launch& launch, const CrossEntropyForward& a);
 template <Isa I>
+void cross_entropy_fused_simd(const Launch& launch, const CrossEntropyFused& a);
+template <Isa I>
 void cross_entropy_backward_simd(const Launch& launch, const CrossEntropyBackward& a);
 
 // GPUs.
 
-/// f32 and f64, rows of any length.
+/// Rows of any length.
 template <Isa I>
 void cross_entropy_gpu(const Launch& launch, const CountTargets& a);
 template <Isa I>
 void cross_entropy_gpu(const Launch& launch, const CrossEntropyForward& a);
 template <Isa I>
 void cross_entropy_gpu(const Launch& launch, const CrossEntropyBackward& a);
+template <Isa I>
+void cross_entropy_gpu(const Launch& launch, const CrossEntropyFused& a);
 template <Isa I>
 void cross_entropy_gpu(const Launch& launch, const MeanLoss& a);
 

@@ -39,6 +39,30 @@ void backward(const CrossEntropyBackward& a) {
   }
 }
 
+double number(double x) { return x; }
+double number(float x) { return static_cast<double>(x); }
+double number(BFloat16 x) { return static_cast<double>(static_cast<float>(x)); }
+
+/// Logits of type E, losses of type T.
+template <class E, class T>
+void fused(const CrossEntropyFused& a) {
+  for (int64_t r = 0; r < a.rows; ++r) {
+    E* const x = static_cast<E*>(a.logits) + r * a.ld;
+    const bool kept = a.targets[r] != ignored_target;
+    double most = -std::numeric_limits<double>::infinity(), sum = 0, loss = 0;
+    for (int64_t i = 0; i < a.cols; ++i) most = std::max(most, number(x[i]));  // skips NaN
+    for (int64_t i = 0; i < a.cols; ++i) sum += std::exp(number(x[i]) - most);
+    if (kept) loss = std::log(sum) + (most - number(x[a.targets[r]]));
+    static_cast<T*>(a.losses)[r] = static_cast<T>(loss);
+    if (!a.gradient) continue;
+    for (int64_t i = 0; i < a.ld; ++i) {
+      double g = 0;
+      if (kept && i < a.cols) g = std::exp(number(x[i]) - most) / sum - (i == a.targets[r] ? 1 : 0);
+      x[i] = static_cast<E>(static_cast<T>(g / static_cast<double>(*a.kept)));
+    }
+  }
+}
+
 template <class T>
 void mean(const MeanLoss& a) {
   const Doubles<T> losses{a.losses};
@@ -61,6 +85,14 @@ void cross_entropy_reference(const Launch&, const CrossEntropyForward& a) {
 
 void cross_entropy_reference(const Launch&, const CrossEntropyBackward& a) {
   a.dtype == DType::f64 ? backward<double>(a) : backward<float>(a);
+}
+
+void cross_entropy_reference(const Launch&, const CrossEntropyFused& a) {
+  switch (a.dtype) {
+    case DType::f64: return fused<double, double>(a);
+    case DType::bf16: return fused<BFloat16, float>(a);
+    default: return fused<float, float>(a);
+  }
 }
 
 void cross_entropy_reference(const Launch&, const MeanLoss& a) {

@@ -19,6 +19,11 @@ void zero_row(float* dx, int64_t n) {
   for_lanes(0, n, [=](int64_t i, auto lanes) { store(dx + i, vf{}, lanes); });
 }
 
+float loss_of(MaxSum total, float logit) {
+  return static_cast<float>(__builtin_log(total.sum) +
+                            (static_cast<double>(total.most) - static_cast<double>(logit)));
+}
+
 }  // namespace
 
 template <>
@@ -27,15 +32,27 @@ void cross_entropy_simd<Isa::HEWN_ISA>(const Launch& launch, const CrossEntropyF
   auto *losses = static_cast<float*>(a.losses), *stats = static_cast<float*>(a.stats);
   parallel_for(launch, a.rows, [&](int64_t begin, int64_t end, int) {
     rows_max_sum_exp(logits, begin, end, a.cols, [&](int64_t r, MaxSum total) {
-      const auto [most, sum] = total;
-      const float* x = logits + r * a.cols;
       const int32_t target = a.targets[r];
-      losses[r] = target == ignored_target
-                      ? 0.0f
-                      : static_cast<float>(__builtin_log(sum) +
-                                           (static_cast<double>(most) - static_cast<double>(x[target])));
-      stats[2 * r] = most;
-      stats[2 * r + 1] = static_cast<float>(sum);
+      losses[r] = target == ignored_target ? 0.0f : loss_of(total, logits[r * a.cols + target]);
+      stats[2 * r] = total.most;
+      stats[2 * r + 1] = static_cast<float>(total.sum);
+    });
+  });
+}
+
+template <>
+void cross_entropy_fused_simd<Isa::HEWN_ISA>(const Launch& launch, const CrossEntropyFused& a) {
+  auto *logits = static_cast<float*>(a.logits), *losses = static_cast<float*>(a.losses);
+  const double scale = 1 / static_cast<double>(*a.kept);
+  parallel_for(launch, a.rows, [&](int64_t begin, int64_t end, int) {
+    rows_max_sum_exp(logits, begin, end, a.cols, [&](int64_t r, MaxSum total) {
+      float* x = logits + r * a.cols;
+      const int32_t target = a.targets[r];
+      losses[r] = target == ignored_target ? 0.0f : loss_of(total, x[target]);
+      if (!a.gradient) return;
+      if (target == ignored_target) return zero_row(x, a.cols);
+      scaled_exp<To::set>(x, x, a.cols, total.most, static_cast<float>(scale / total.sum));
+      x[target] -= static_cast<float>(scale);
     });
   });
 }

@@ -173,11 +173,19 @@ __device__ __forceinline__ void for_packs(int n, F f) {
   }
 }
 
+/// std::exp of a float is within 1 ulp on a GPU (CUDA programming guide, appendix on mathematical
+/// functions).
+struct ExactExp {
+  template <class T>
+  static __device__ __forceinline__ T of(T x) {
+    return std::exp(x);
+  }
+};
+
 /// Running maximum, and sum of exp(x - maximum), of a sequence of values; the sum is rescaled whenever
-/// the maximum grows. std::exp of a float is within 1 ulp on a GPU (CUDA programming guide, appendix
-/// on mathematical functions); its argument here is at most 0. NaN makes the sum NaN; the sum over
-/// -inf values only is 0.
-template <class T>
+/// the maximum grows. The argument of Exp::of is at most 0. NaN makes the sum NaN; the sum over -inf values
+/// only is 0.
+template <class T, class Exp = ExactExp>
 struct RunningMaxSum {
   T most = static_cast<T>(-INFINITY), sum = 0;
 
@@ -189,11 +197,11 @@ struct RunningMaxSum {
   __device__ __forceinline__ void take(const T (&x)[n]) {
     T larger = most;
 #pragma unroll
-    for (int i = 0; i < n; ++i) larger = x[i] > larger ? x[i] : larger;
+    for (int i = 0; i < n; ++i) larger = std::fmax(x[i], larger);
     const T s = shift(larger);
-    sum *= std::exp(most - s);
+    sum *= Exp::of(most - s);
 #pragma unroll
-    for (int i = 0; i < n; ++i) sum += std::exp(x[i] - s);
+    for (int i = 0; i < n; ++i) sum += Exp::of(x[i] - s);
     most = larger;
   }
 
@@ -202,7 +210,7 @@ struct RunningMaxSum {
   __device__ __forceinline__ RunningMaxSum over_team() const {
     RunningMaxSum all;
     all.most = Team::max(most);
-    all.sum = Team::sum(sum * std::exp(most - shift(all.most)));
+    all.sum = Team::sum(sum * Exp::of(most - shift(all.most)));
     return all;
   }
 };

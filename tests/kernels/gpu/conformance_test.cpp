@@ -141,6 +141,8 @@ TEST_CASE("GPU rungs over rows equal the reference for every team size") {
       for (const char* shape :
            {"3x127", "5x257", "5x384", "5x768", "2x1021", "2x1028", "1x3000", "3x4099", "2x8192", "1x8193"})
         check_room(room, *device, {.seed = seed, .shape = shape});
+      for (const char* shape : {"3x127", "2x1030", "1x8193", "1x20003"})
+        check_room(room, *device, {.dtype = DType::bf16, .seed = seed, .shape = shape});
       for (const char* shape : {"3x33", "2x2050"})
         check_room(room, *device, {.dtype = DType::f64, .seed = seed, .shape = shape});
     }
