@@ -113,7 +113,7 @@ Tensor Gpt::loss(const Tensor& tokens, const Tensor& targets, const ForwardOptio
   const Tensor x = trunk(tokens, options);
   const Scope scope("head");
   return linear_cross_entropy(reshape(x, {x.rows(), x.cols()}), head().value, Tensor(),
-                              targets.viewed({targets.numel()}), usual_logits_bytes, bf16_of(head()));
+                              targets.viewed({targets.numel()}), {.weight_bf16 = bf16_of(head())});
 }
 
 // logits = x head^T

@@ -1,12 +1,12 @@
 #include "kernels/linear_cross_entropy/op.h"
 
-#include <algorithm>
-
 #include "kernels/contract/contract.h"
 #include "kernels/copy/op.h"
 #include "kernels/cross_entropy/abi.h"
 #include "kernels/cross_entropy/op.h"
+#include "kernels/elementwise/abi.h"
 #include "kernels/elementwise/op.h"
+#include "kernels/linear_cross_entropy/chunks.h"
 #include "kernels/matmul/op.h"
 #include "kernels/matmul/run.h"
 #include "kernels/reduce/op.h"
@@ -19,24 +19,7 @@ constexpr OpInfo linear_cross_entropy_info{"linear_cross_entropy",
                                            "dz_rj = dloss / kept (softmax(z_r)_j - [j = target_r]), dx = dz "
                                            "W, dW = dz^T x, db = sum over rows of dz"};
 
-/// Divides the rows of x into chunks of nearly equal size.
-struct Chunks {
-  int64_t rows, per_chunk;
-  Chunks(int64_t n, int64_t row_bytes, size_t most_bytes) : rows(n) {
-    const int64_t most =
-        std::max<int64_t>(1, static_cast<int64_t>(most_bytes) / std::max<int64_t>(1, row_bytes));
-    const int64_t count = std::max<int64_t>(1, (n + most - 1) / most);
-    per_chunk = (n + count - 1) / count;
-  }
-  bool one() const { return per_chunk == rows; }
-  /// Calls body(first row, number of rows) for each chunk.
-  template <class Body>
-  void each(const Body& body) const {
-    for (int64_t r = 0; r < rows; r += per_chunk) body(r, std::min(per_chunk, rows - r));
-  }
-};
-
-/// Computes z = x W^T + b into the first rows of `logits`.
+/// Computes z = x W^T + b into the first rows of `logits` [at least N, V], whose rows may lie apart.
 Tensor logits_of(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& logits) {
   Matmul m{};
   m.dtype = x.dtype();
@@ -44,7 +27,8 @@ Tensor logits_of(const Tensor& x, const Tensor& weight, const Tensor& bias, cons
   m.trans_b = true;
   m.a = x.data(), m.lda = m.K;
   m.b = weight.data(), m.ldb = m.K;
-  m.c = logits.data(), m.ldc = m.N;
+  m.c = logits.data(), m.ldc = logits.stride(0);
+  m.bf16_c = logits.dtype() == DType::bf16;
   m.epilogue.bias = bias.defined() ? bias.data() : nullptr;
   run_product(x.device(), m);
   return logits.sliced(0, 0, x.dim(0));
@@ -52,15 +36,45 @@ Tensor logits_of(const Tensor& x, const Tensor& weight, const Tensor& bias, cons
 
 const int32_t* targets_at(const Tensor& targets, int64_t row) { return targets.ptr<int32_t>() + row; }
 
+/// The operands of a pass, and what it computes for each row.
+struct Pass {
+  Tensor x, weight;  // as multiplied: f32, f64 or bf16
+  Tensor bias, targets;
+  DType dtype;          // of losses and gradients
+  Tensor kept, losses;  // i64 [], [N]
+
+  Device& device() const { return x.device(); }
+  int64_t rows() const { return x.dim(0); }
+  int64_t classes() const { return weight.dim(0); }
+
+  void count_targets() const {
+    run(device(), CountTargets{rows(), targets_at(targets, 0), kept.ptr<int64_t>()});
+  }
+  Tensor mean_loss() const {
+    Tensor loss = losses.like(Shape{});
+    run(device(), MeanLoss{dtype, rows(), losses.data(), kept.ptr<int64_t>(), loss.data()});
+    return loss;
+  }
+};
+
+// On a CPU: the forward pass keeps the logits of a single chunk for the backward pass, which computes those of
+// several chunks again and replaces them by their gradient.
+
 struct LinearCrossEntropyNode final : Node {
   Saved x, weight;  // as multiplied, f32 or bf16
   Saved bias, targets, stats, kept;
   Saved logits;  // defined for a single chunk
   Chunks chunks;
 
-  LinearCrossEntropyNode(const Tensor& x_, const Tensor& w, const Tensor& b, const Tensor& t, const Tensor& s,
-                         const Tensor& n, const Tensor& z, const Chunks& c)
-      : x(x_), weight(w), bias(b), targets(t), stats(s), kept(n), logits(z), chunks(c) {}
+  LinearCrossEntropyNode(const Pass& p, const Tensor& s, const Tensor& z, const Chunks& c)
+      : x(p.x),
+        weight(p.weight),
+        bias(p.bias),
+        targets(p.targets),
+        stats(s),
+        kept(p.kept),
+        logits(z),
+        chunks(c) {}
   const OpInfo& info() const override { return linear_cross_entropy_info; }
   std::vector<SavedField> saved() const override {
     std::vector<SavedField> fields{
@@ -102,7 +116,109 @@ struct LinearCrossEntropyNode final : Node {
   }
 };
 
-void check(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& targets) {
+Tensor loss_on_cpu(const Pass& p, std::initializer_list<Tensor> inputs, size_t logits_bytes) {
+  const auto row_bytes = p.classes() * static_cast<int64_t>(size_of(p.dtype));
+  const Chunks chunks =
+      chunks_within(logits_bytes > 0 ? logits_bytes : cpu_logits_bytes, p.rows(), row_bytes);
+  const Tensor stats = p.losses.like({p.rows(), 2});
+  Tensor logits = p.losses.like({chunks.per_chunk, p.classes()});
+  p.count_targets();
+  chunks.each([&](int64_t row, int64_t n) {
+    const Tensor z = logits_of(p.x.sliced(0, row, n), p.weight, p.bias, logits);
+    run(p.device(), CrossEntropyForward{p.dtype, n, p.classes(), z.data(), targets_at(p.targets, row),
+                                        p.losses.sliced(0, row, n).data(), stats.sliced(0, row, n).data()});
+  });
+  const Tensor loss = p.mean_loss();
+  if (!chunks.one()) logits = {};
+  return record(loss, inputs, LinearCrossEntropyNode(p, stats, logits, chunks));
+}
+
+// On a GPU: the forward pass also computes the gradients, for dloss = 1, so that the logits of a chunk are computed
+// once and exist only until the next chunk. The backward pass multiplies the gradients by dloss.
+
+/// The gradients of x, weight and bias; undefined where not required.
+struct HeadGradients {
+  Tensor dx, dweight, dbias;
+};
+
+struct LinearCrossEntropyGpuNode final : Node {
+  Saved dx, dweight, dbias;  // for dloss = 1
+
+  explicit LinearCrossEntropyGpuNode(const HeadGradients& g) : dx(g.dx), dweight(g.dweight), dbias(g.dbias) {}
+  const OpInfo& info() const override { return linear_cross_entropy_info; }
+  std::vector<SavedField> saved() const override {
+    std::vector<SavedField> fields;
+    if (dx.defined()) fields.push_back({"dx", &dx});
+    if (dweight.defined()) fields.push_back({"dweight", &dweight});
+    if (dbias.defined()) fields.push_back({"dbias", &dbias});
+    return fields;
+  }
+
+  void backward(const Tensor& dloss, Grads& grads) override {
+    if (grads.wants(0)) {
+      Tensor scaled = *dx;
+      multiply_by(dloss, scaled, {scaled, Write::set});
+      scaled.changed();
+      grads.give(0, scaled);
+    }
+    if (grads.wants(1)) multiply_by(dloss, *dweight, grads.at(1));
+    if (grads.wants(2)) multiply_by(dloss, *dbias, grads.at(2));
+  }
+
+ private:
+  static void multiply_by(const Tensor& dloss, const Tensor& g, const Grads::Target& to) {
+    Binary product{};
+    product.op = BinaryOp::mul, product.dtype = g.dtype();
+    product.rank = 1, product.shape[0] = g.numel(), product.a_stride[0] = 1;  // and stride 0 of dloss
+    product.a = g.data(), product.b = dloss.data();
+    product.y = to.tensor.data(), product.to_y = to.write;
+    run(g.device(), product);
+  }
+};
+
+/// Logits and their gradients have rows of V elements, padded so that products read them in aligned pieces.
+constexpr int64_t padded_row(int64_t classes) { return (classes + 63) / 64 * 64; }
+
+/// dx = dz W for the chunk of rows from `first` on; dW += dz^T x and db += sum over rows of dz, both set by the first
+/// chunk. `padded` is dz with its padding, which is zero.
+void add_products(const Pass& p, int64_t first, const Tensor& padded, const HeadGradients& to) {
+  const InPhase phase(Phase::backward);
+  const int64_t n = padded.dim(0);
+  const Tensor dz = padded.sliced(1, 0, p.classes());
+  const Write write = first == 0 ? Write::set : Write::add;
+  if (to.dx.defined()) multiply(dz, p.weight, to.dx.sliced(0, first, n), Write::set);
+  if (to.dweight.defined()) multiply(dz.transposed(0, 1), p.x.sliced(0, first, n), to.dweight, write);
+  if (to.dbias.defined()) sum_copies(as_type(padded, p.dtype), 1, to.dbias, write);
+}
+
+Tensor loss_on_gpu(const Pass& p, const Tensor& x, const Tensor& weight, const Tensor& bias,
+                   size_t logits_bytes) {
+  const int64_t row = padded_row(p.classes());
+  const auto row_bytes = row * static_cast<int64_t>(size_of(p.weight.dtype()));
+  const Chunks chunks = logits_bytes > 0
+                            ? chunks_within(logits_bytes, p.rows(), row_bytes)
+                            : chunks_on_gpu(executor(p.device()).memory_bytes(), p.rows(), row_bytes);
+  const bool differentiates = recording({x, weight, bias});
+  HeadGradients gradients;
+  if (differentiates && x.requires_grad()) gradients.dx = x.like();
+  if (differentiates && weight.requires_grad()) gradients.dweight = weight.like();
+  if (differentiates && bias.requires_grad()) gradients.dbias = bias.like({row});
+  const Tensor buffer = Tensor::empty(p.device(), p.weight.dtype(), {chunks.per_chunk, row});
+  p.count_targets();
+  chunks.each([&](int64_t first, int64_t n) {
+    const Tensor padded = buffer.sliced(0, 0, n);
+    const Tensor z = logits_of(p.x.sliced(0, first, n), p.weight, p.bias, padded.sliced(1, 0, p.classes()));
+    run(p.device(),
+        CrossEntropyFused{z.dtype(), n, p.classes(), row, z.data(), targets_at(p.targets, first),
+                          p.kept.ptr<int64_t>(), p.losses.sliced(0, first, n).data(), differentiates});
+    if (differentiates) add_products(p, first, padded, gradients);
+  });
+  if (gradients.dbias.defined()) gradients.dbias = gradients.dbias.sliced(0, 0, p.classes());
+  return record(p.mean_loss(), {x, weight, bias}, LinearCrossEntropyGpuNode(gradients));
+}
+
+void check(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& targets,
+           const Tensor& weight_bf16) {
   require(x.dtype() == DType::f32 || x.dtype() == DType::f64, "linear_cross_entropy: x is ",
           name_of(x.dtype()), "; expected f32 or f64");
   require(x.rank() == 2 && x.is_contiguous() && x.numel() > 0, "linear_cross_entropy: x is ", x.shape(),
@@ -114,6 +230,11 @@ void check(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tens
   require(!bias.defined() || (bias.shape() == Shape{weight.dim(0)} && bias.dtype() == x.dtype()),
           "linear_cross_entropy: the bias has shape ", bias.defined() ? bias.shape() : Shape{},
           "; expected [", weight.dim(0), "]");
+  require(!weight_bf16.defined() ||
+              (weight_bf16.shape() == weight.shape() && weight_bf16.dtype() == DType::bf16 &&
+               weight_bf16.is_contiguous() && x.dtype() == DType::f32),
+          "linear_cross_entropy: a bf16 copy of the weight ", weight.shape(), " requires f32 operands, not ",
+          name_of(x.dtype()));
   check_targets("linear_cross_entropy", targets, x.dim(0), weight.dim(0));
 }
 
@@ -122,34 +243,19 @@ void check(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tens
 // dloss/dz is cross_entropy's, and z = x W^T + b gives dx = dz W, dW = dz^T x, db_j = sum_r dz_rj (see
 // linear). Chunks change only the order of the sums over rows in dW and db.
 Tensor linear_cross_entropy(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& targets,
-                            size_t logits_bytes, const Tensor& weight_bf16) {
+                            const LinearCrossEntropyOptions& options) {
   const InOp op(linear_cross_entropy_info);
-  check(x, weight, bias, targets);
-  require(!weight_bf16.defined() ||
-              (weight_bf16.shape() == weight.shape() && weight_bf16.dtype() == DType::bf16 &&
-               weight_bf16.is_contiguous() && x.dtype() == DType::f32),
-          "linear_cross_entropy: a bf16 copy of the weight ", weight.shape(), " requires f32 operands, not ",
-          name_of(x.dtype()));
-  const Tensor& factor = weight_bf16.defined() ? weight_bf16 : weight;
-  const Tensor terms = as_type(x, factor.dtype());
-  const DType t = x.dtype();
-  const int64_t rows = x.dim(0), classes = weight.dim(0);
-  const Chunks chunks(rows, classes * static_cast<int64_t>(size_of(t)), logits_bytes);
-  Device& device = x.device();
-  const Tensor kept = Tensor::empty(device, DType::i64, {});
-  const Tensor losses = x.like({rows}), stats = x.like({rows, 2});
-  Tensor loss = x.like(Shape{});
-  Tensor logits = x.like({chunks.per_chunk, classes});
-  run(device, CountTargets{rows, targets_at(targets, 0), kept.ptr<int64_t>()});
-  chunks.each([&](int64_t row, int64_t n) {
-    const Tensor z = logits_of(terms.sliced(0, row, n), factor, bias, logits);
-    run(device, CrossEntropyForward{t, n, classes, z.data(), targets_at(targets, row),
-                                    losses.sliced(0, row, n).data(), stats.sliced(0, row, n).data()});
-  });
-  run(device, MeanLoss{t, rows, losses.data(), kept.ptr<int64_t>(), loss.data()});
-  if (!chunks.one()) logits = {};
-  return record(loss, {x, weight, bias},
-                LinearCrossEntropyNode(terms, factor, bias, targets, stats, kept, logits, chunks));
+  check(x, weight, bias, targets, options.weight_bf16);
+  const Tensor& factor = options.weight_bf16.defined() ? options.weight_bf16 : weight;
+  const Pass pass{.x = as_type(x, factor.dtype()),
+                  .weight = factor,
+                  .bias = bias,
+                  .targets = targets,
+                  .dtype = x.dtype(),
+                  .kept = Tensor::empty(x.device(), DType::i64, {}),
+                  .losses = x.like({x.dim(0)})};
+  return on_gpu(executor(x.device()).isa()) ? loss_on_gpu(pass, x, weight, bias, options.logits_bytes)
+                                            : loss_on_cpu(pass, {x, weight, bias}, options.logits_bytes);
 }
 
 Tensor linear_cross_entropy_composed(const Tensor& x, const Tensor& weight, const Tensor& bias,

@@ -4,17 +4,19 @@
 
 namespace hewn {
 
-/// Default limit for the logits of a chunk.
-inline constexpr size_t usual_logits_bytes = size_t{64} << 20;
+struct LinearCrossEntropyOptions {
+  /// The weight as bf16, if defined: the products have bf16 operands, as in linear. On a GPU the logits are then
+  /// rounded to bf16 too.
+  Tensor weight_bf16 = {};
+  /// Limit for the logits in memory at a time, but at least one row. 0: the device's (chunks.h).
+  size_t logits_bytes = 0;
+};
 
 /// Mean of -log softmax(x W^T + b)[target] over the rows whose target is not -100, as a scalar: x [N, C]
-/// contiguous, weight [V, C], bias [V] or undefined, targets i32 [N]; f32 or f64. Works on chunks of rows
-/// whose logits take at most `logits_bytes` (at least one row). The logits of a single chunk are kept for the
-/// backward pass; those of several chunks are recomputed there, so that the logits of a whole batch never
-/// exist. Throws like cross_entropy. `weight_bf16`, the weight as bf16, if defined: the products have bf16
-/// operands, as in linear.
+/// contiguous, weight [V, C], bias [V] or undefined, targets i32 [N]; f32 or f64. Works on chunks of rows, so that
+/// the logits of a whole batch need not exist. Throws like cross_entropy.
 Tensor linear_cross_entropy(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& targets,
-                            size_t logits_bytes = usual_logits_bytes, const Tensor& weight_bf16 = {});
+                            const LinearCrossEntropyOptions& options = {});
 
 /// The same composed of matmul, add and cross_entropy: the fused operation is tested against it.
 Tensor linear_cross_entropy_composed(const Tensor& x, const Tensor& weight, const Tensor& bias,

@@ -3,7 +3,9 @@
 
 #include <cmath>
 #include <optional>
+#include <utility>
 
+#include "kernels/gpu/emulator/emulator.h"
 #include "tests/support/close.h"
 #include "tests/support/gpu.h"
 #include "tests/train/tiny.h"
@@ -65,6 +67,15 @@ struct Training {
   std::unique_ptr<Model> model;
   Trainer trainer;
 };
+
+/// A GPU that, if emulated, reports so little memory that logits are computed in chunks of the fewest rows.
+std::unique_ptr<Executor> make_small_gpu() {
+  size_t usual = 0;
+  if constexpr (emulator_compiled) usual = std::exchange(emulator::options().memory_bytes, size_t{1} << 20);
+  auto gpu = test::make_test_gpu();
+  if constexpr (emulator_compiled) emulator::options().memory_bytes = usual;
+  return gpu;
+}
 
 /// Emulated tensor cores are slow, and left to the long tests.
 bool has_time_for(DType dtype, const Executor& gpu) {
@@ -230,7 +241,7 @@ TEST_CASE("gpu: a plan predicts the memory of training to the byte", "[gpu][plan
       config.recompute = kind.recompute;
       config.optimizer.stochastic_rounding = kind.stochastic_rounding;
       config.gradient_accumulation_steps = kind.micro_steps;
-      const Plan plan = make_plan(config, {.threads = gpu->threads(), .isa = gpu->isa()});
+      const Plan plan = make_plan(config, target_of(*gpu));
       const auto fresh = test::make_test_gpu();
       const auto real = make_model(config.model, *fresh, kind.dtype);
       Trainer trainer(*real, config.optimizer, config.schedule, config.seed);
@@ -252,6 +263,29 @@ TEST_CASE("gpu: a plan predicts the memory of training to the byte", "[gpu][plan
       CHECK(fresh->pool().stats().peak_reserved == plan.memory.peak_reserved);
     }
   }
+}
+
+TEST_CASE("gpu: a plan divides the head's rows by the memory of the GPU", "[gpu][plan]") {
+  const auto gpu = make_small_gpu();
+  if (!gpu) return;
+  TrainConfig config{.model = test::tiny_model(), .optimizer = {}, .schedule = {}};
+  config.model.arch = "bigram_linear";
+  config.batch_size = 525;  // 4200 rows
+  const Plan plan = make_plan(config, target_of(*gpu));
+  if (gpu->isa() == Isa::emulated) CHECK(plan.kernels.at("cross_entropy.fused").calls == 2);
+  const auto model = make_model(config.model, *gpu, DType::f32);
+  Trainer trainer(*model, config.optimizer, config.schedule, config.seed);
+  test::Random random("chunks on a GPU");
+  for (int step = 0; step < 2; ++step) {
+    const Batch batch = test::random_batch(random, config.model, config.batch_size);
+    {
+      const NoGrad none;
+      (void)model->loss(batch_tensor(*gpu, batch, batch.tokens), batch_tensor(*gpu, batch, batch.targets));
+    }
+    CHECK(trainer.step(batch).finite);
+  }
+  CHECK(gpu->pool().stats().peak == plan.memory.peak);
+  CHECK(gpu->pool().stats().peak_reserved == plan.memory.peak_reserved);
 }
 
 }  // namespace hewn

@@ -5,6 +5,8 @@
 #include <malloc.h>
 #endif
 
+#include "kernels/gpu/runtime/known.h"
+#include "kernels/matmul/abi.h"
 #include "model/gpt.h"
 #include "tests/train/tiny.h"
 #include "train/plan.h"
@@ -177,6 +179,45 @@ TEST_CASE("the FLOPs that MFU counts are those of the products of a step", "[pla
       CHECK(product_flops_per_token(dynamic_cast<const Gpt&>(*model)) * tokens ==
             Approx(products).epsilon(0.02));
     }
+}
+
+namespace {
+
+/// Counts the products of bf16 operands, and those that a kernel for aligned rows declines.
+class AlignedProducts final : public Profiler {
+ public:
+  void launching(const char* op, const void* args) override {
+    if (std::string_view(op) != ladder_of(Matmul{}).op) return;
+    const Matmul& m = *static_cast<const Matmul*>(args);
+    if (m.dtype != DType::bf16) return;
+    ++products;
+    for (const Rung<Matmul>& rung : ladder_of(m).rungs)
+      if (std::string_view(rung.name) == "cuda.hopper") unaligned += rung.why_not(m) != nullptr;
+  }
+  void launched(const char*, const char*, const Cost&) override {}
+  int products = 0, unaligned = 0;
+};
+
+}  // namespace
+
+TEST_CASE("the head of GPT-2 on a GPU: two chunks, aligned products, every logit computed once", "[plan]") {
+  TrainConfig config{.model = {}, .optimizer = {}, .schedule = {}};
+  config.model = {.vocab_size = 50257, .block_size = 1024, .n_layer = 1, .n_head = 12, .n_embd = 768};
+  config.batch_size = 64;
+  config.dtype = DType::bf16;
+  const KnownGpu& h100 = *known_gpu("h100");
+  const PlanTarget target{
+      .threads = h100.multiprocessors, .isa = Isa::cuda, .memory_bytes = h100.memory_bytes};
+  AlignedProducts products;
+  const Plan plan = make_plan(config, target, &products);
+  CHECK(plan.kernels.at("cross_entropy.fused").calls == 2);
+  CHECK(plan.kernels.count("cross_entropy.forward") == 0);
+  CHECK(products.products == 4 * 3 + 2 * 3);  // those of the layer; of each chunk logits, dx, dW
+  CHECK(products.unaligned == 0);
+  CHECK(plan.memory.peak_reserved < h100.memory_bytes);
+  config.model.vocab_size = 50304;
+  const Plan padded = make_plan(config, target);
+  CHECK(padded.memory.peak_reserved - plan.memory.peak_reserved < size_t{3} << 20);
 }
 
 TEST_CASE("recomputing blocks saves activation memory, and a plan predicts how much", "[plan]") {

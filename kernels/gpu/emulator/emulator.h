@@ -20,8 +20,9 @@
 namespace hewn::emulator {
 
 struct Options {
-  uint64_t order = 0;                ///< seed of the order of blocks and threads; 0: ascending
-  size_t shared_limit = 227u << 10;  ///< bytes per block, as on sm_90
+  uint64_t order = 0;                      ///< seed of the order of blocks and threads; 0: ascending
+  size_t shared_limit = 227u << 10;        ///< bytes per block, as on sm_90
+  size_t memory_bytes = size_t{16} << 30;  ///< that a device created from now on reports
   /// Chooses the blocks to run of this kernel's grid, by number, x fastest; absent: all. Kernels too large to run as a
   /// whole are tested on a few of their blocks.
   std::function<std::vector<size_t>(std::string_view kernel, size_t blocks)> blocks = {};

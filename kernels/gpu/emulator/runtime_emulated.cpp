@@ -149,7 +149,7 @@ class EmulatedRuntime final : public GpuRuntime {
                    .major = 8,
                    .minor = 0,
                    .multiprocessors = 4,
-                   .memory_bytes = arena_bytes,
+                   .memory_bytes = emulator::options().memory_bytes,
                    .shared_bytes = emulator::options().shared_limit,
                    .l2_bytes = page};
   }

@@ -46,7 +46,7 @@ TEST_CASE("linear_cross_entropy: gradient, in one chunk and in several") {
   for (const size_t bytes : {one_chunk, 3 * 5 * sizeof(double), size_t{1}}) {
     const auto result = gradcheck(
         [&](const std::vector<Tensor>& t) {
-          return linear_cross_entropy(t[0], t[1], t[2], in.targets, bytes);
+          return linear_cross_entropy(t[0], t[1], t[2], in.targets, {.logits_bytes = bytes});
         },
         {in.x, in.weight, in.bias});
     INFO(result.worst);
@@ -61,7 +61,7 @@ TEST_CASE("linear_cross_entropy: equals its composition, with its gradients") {
   });
   for (const size_t bytes : {one_chunk, 20 * 131 * sizeof(float)}) {
     const auto fused = with_gradients(all, [&](const Inputs& in) {
-      return linear_cross_entropy(in.x, in.weight, in.bias, in.targets, bytes);
+      return linear_cross_entropy(in.x, in.weight, in.bias, in.targets, {.logits_bytes = bytes});
     });
     for (size_t i = 0; i < fused.size(); ++i) {
       INFO("of loss, dx, dW, db, number " << i << ", logits in at most " << bytes << " bytes");
@@ -80,7 +80,8 @@ TEST_CASE("linear_cross_entropy: with a bf16 weight, products are those of round
   const Tensor weight_bf16 = cast(all.weight, DType::bf16);
   for (const size_t bytes : {one_chunk, 20 * 131 * sizeof(float)}) {
     const auto got = with_gradients(all, [&](const Inputs& in) {
-      return linear_cross_entropy(in.x, in.weight, in.bias, in.targets, bytes, weight_bf16);
+      return linear_cross_entropy(in.x, in.weight, in.bias, in.targets,
+                                  {.weight_bf16 = weight_bf16, .logits_bytes = bytes});
     });
     for (size_t i = 0; i < got.size(); ++i) {
       INFO("of loss, dx, dW, db, number " << i << ", logits in at most " << bytes << " bytes");
@@ -94,7 +95,7 @@ TEST_CASE("linear_cross_entropy: chunking rows changes neither the loss nor the 
   const Inputs all = inputs<float>(53, 37, 131);
   const auto run = [&](size_t bytes) {
     return with_gradients(all, [&](const Inputs& in) {
-      return linear_cross_entropy(in.x, in.weight, in.bias, in.targets, bytes);
+      return linear_cross_entropy(in.x, in.weight, in.bias, in.targets, {.logits_bytes = bytes});
     });
   };
   const auto whole = run(one_chunk), parts = run(27 * 131 * sizeof(float));
@@ -111,7 +112,7 @@ TEST_CASE("linear_cross_entropy: memory is bounded by the logits of one chunk") 
   Tensor x = in.x;
   require_grad(x);
   Tape tape;
-  const Tensor loss = linear_cross_entropy(x, in.weight, in.bias, in.targets, limit);
+  const Tensor loss = linear_cross_entropy(x, in.weight, in.bias, in.targets, {.logits_bytes = limit});
   tape.backward(loss);
   const size_t scratch = cpu().pool().stats().at_peak_by_use[static_cast<size_t>(MemUse::scratch)];
   CHECK(cpu().pool().stats().peak - before <= limit + scratch + 10000);
