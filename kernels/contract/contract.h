@@ -17,6 +17,7 @@
 #include "kernels/contract/compiled.h"
 #include "kernels/contract/isa.h"
 #include "kernels/contract/launch.h"
+#include "kernels/contract/sizes_of.h"
 
 namespace hewn {
 
@@ -168,6 +169,18 @@ inline int threads_for(const Cost& cost, int threads) {
   return std::max(cost.flops / flops_per_us, cost.bytes / bytes_per_us) < 10 ? 1 : threads;
 }
 
+/// Calls the rung's code for an instruction set. If a GPU refuses a launch or a kernel fails, the error names the
+/// operation, its sizes and the rung.
+template <class A>
+void call(const Rung<A>& rung, KernelFn<A> code, const Launch& launch, const A& args) {
+  try {
+    code(launch, args);
+  } catch (const Error& error) {
+    throw Error(error.code(),
+                join(ladder_of(args).op, " ", sizes_of(args), ", rung ", rung.name, ": ", error.what()));
+  }
+}
+
 /// Does the work on the device with the best rung.
 template <class A>
 void run(Device& on, const A& args) {
@@ -183,7 +196,7 @@ void run(Device& on, const A& args) {
     launch.scratch = device.scratch(launch.scratch_bytes);
   }
   if (device.profiler()) device.profiler()->launching(ladder_of(args).op, &args);
-  if (device.runs()) rung->on(device.isa())(launch, args);
+  if (device.runs()) call(*rung, rung->on(device.isa()), launch, args);
   if (device.profiler()) device.profiler()->launched(ladder_of(args).op, rung->name, cost);
 }
 

@@ -1,28 +1,63 @@
 #include <cuda_runtime.h>
 
+#include <cstdlib>
 #include <string>
 
 #include "core/error.h"
 #include "kernels/contract/launch.h"
+#include "kernels/gpu/runtime/failure.h"
 #include "kernels/gpu/runtime/runtime.h"
 #include "kernels/gpu/simt/grid.h"
 
 namespace hewn {
 namespace {
 
+/// Whether a kernel failed while it ran, and not the call that reports it.
+bool while_running(cudaError_t error) {
+  switch (error) {
+    case cudaErrorIllegalAddress:
+    case cudaErrorMisalignedAddress:
+    case cudaErrorInvalidAddressSpace:
+    case cudaErrorIllegalInstruction:
+    case cudaErrorInvalidPc:
+    case cudaErrorHardwareStackError:
+    case cudaErrorAssert:
+    case cudaErrorLaunchTimeout:
+    case cudaErrorLaunchFailure:
+    case cudaErrorECCUncorrectable: return true;
+    default: return false;
+  }
+}
+
+KernelFailures& failures() {
+  static KernelFailures of_process([] {
+    const char* const blocking = std::getenv("CUDA_LAUNCH_BLOCKING");
+    return blocking && std::string(blocking) == "1";
+  }());
+  return of_process;
+}
+
+std::string text_of(cudaError_t error) {
+  return join(cudaGetErrorString(error), " (", cudaGetErrorName(error), ")");
+}
+
 /// Throws with the operation that failed; clears the pending error.
 void check(cudaError_t error, const char* doing) {
   if (error == cudaSuccess) return;
   cudaGetLastError();
-  fail(ErrorCode::failed, "cuda: ", doing, ": ", cudaGetErrorString(error), " (", cudaGetErrorName(error),
-       ")");
+  fail(ErrorCode::failed, failures().of_call(doing, text_of(error), while_running(error)));
 }
 
-/// The same for waiting calls: the error is that of earlier queued work, which the GPU does not name.
-void check_queued(cudaError_t error) {
-  check(error,
-        "waiting for the GPU, on which a kernel failed (run again with CUDA_LAUNCH_BLOCKING=1 in the "
-        "environment, and the message names the kernel)");
+/// The template instance of a kernel; "" where CUDA cannot report it.
+std::string instance_of(const void* kernel) {
+#if CUDART_VERSION >= 12030
+  const char* mangled = nullptr;
+  if (cudaFuncGetName(&mangled, kernel) == cudaSuccess && mangled) return type_text(mangled);
+  cudaGetLastError();
+#else
+  (void)kernel;
+#endif
+  return "";
 }
 
 class CudaRuntime final : public GpuRuntime {
@@ -86,7 +121,9 @@ class CudaRuntime final : public GpuRuntime {
     check(state, "querying an event");
     return true;
   }
-  void wait(Event event) override { check_queued(cudaEventSynchronize(static_cast<cudaEvent_t>(event))); }
+  void wait(Event event) override {
+    check(cudaEventSynchronize(static_cast<cudaEvent_t>(event)), "waiting for the GPU");
+  }
   double seconds_between(Event first, Event second) override {
     float milliseconds = 0;
     check(cudaEventElapsedTime(&milliseconds, static_cast<cudaEvent_t>(first),
@@ -95,7 +132,7 @@ class CudaRuntime final : public GpuRuntime {
     return static_cast<double>(milliseconds) * 1e-3;
   }
 
-  void sync() override { check_queued(cudaStreamSynchronize(stream_)); }
+  void sync() override { check(cudaStreamSynchronize(stream_), "waiting for the GPU"); }
 
   void begin_capture() override {
     // Relaxed, because the pool may allocate memory meanwhile.
@@ -140,21 +177,19 @@ dim3 dim_of(const Extent& e) { return {e.x, e.y, e.z}; }
 
 void launch_cuda(const Launch& on, const char* name, const Grid& grid, const void* kernel, void** arguments,
                  std::string (*text)(void** arguments)) {
-  const Extent &blocks = grid.blocks, &threads = grid.threads;
+  const Extent& blocks = grid.blocks;
   if (blocks.x == 0 || blocks.y == 0 || blocks.z == 0) return;
   cudaError_t error = cudaSuccess;
   if (opts_in(grid))
     error = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
                                  static_cast<int>(grid.shared_bytes));
   if (error == cudaSuccess)
-    error = cudaLaunchKernel(kernel, dim_of(blocks), dim_of(threads), arguments, grid.shared_bytes,
+    error = cudaLaunchKernel(kernel, dim_of(blocks), dim_of(grid.threads), arguments, grid.shared_bytes,
                              static_cast<cudaStream_t>(on.stream));
   if (error == cudaSuccess) return;
   cudaGetLastError();
-  fail(ErrorCode::failed, "kernel ", name, "(", text(arguments), ") on ", blocks.x, "x", blocks.y, "x",
-       blocks.z, " blocks of ", threads.x, "x", threads.y, "x", threads.z, " threads with ",
-       grid.shared_bytes, " bytes of shared memory: ", cudaGetErrorString(error), " (",
-       cudaGetErrorName(error), ")");
+  const std::string launch = launch_text(name, instance_of(kernel), text(arguments), grid);
+  fail(ErrorCode::failed, failures().of_launch(launch, text_of(error), while_running(error)));
 }
 
 std::string cuda_obstacle() {

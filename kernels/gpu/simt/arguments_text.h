@@ -2,54 +2,16 @@
 // The arguments of a kernel as text, for error messages about a launch.
 
 #include <string>
-#include <string_view>
 #include <type_traits>
+#include <typeinfo>
 #include <utility>
 
-#include "core/dtype.h"
+#include "kernels/contract/sizes_of.h"
+#include "kernels/gpu/runtime/failure.h"
 
 namespace hewn {
 
-/// The sizes among the arguments of an op (abi.h of its room): "bf16 M=256 N=768 K=3072", "f32 rows=256
-/// cols=768". "struct" if the arguments have none of the names below.
-template <class Args>
-std::string sizes_text(const Args& a) {
-  std::string text;
-  const auto append = [&text](std::string_view word) { text.append(text.empty() ? "" : " ").append(word); };
-  const auto size = [&](std::string_view name, int64_t n) {
-    append(name);
-    text.append("=").append(std::to_string(n));
-  };
-  if constexpr (requires { a.dtype; }) append(name_of(a.dtype));
-  if constexpr (requires { a.M; }) size("M", a.M), size("N", a.N), size("K", a.K);
-  if constexpr (requires { a.B; }) size("B", a.B);
-  if constexpr (requires { a.T; }) size("T", a.T);
-  if constexpr (requires { a.H; }) size("H", a.H);
-  if constexpr (requires { a.Hkv; }) size("Hkv", a.Hkv);
-  if constexpr (requires { a.Tq; }) size("Tq", a.Tq), size("Tk", a.Tk);
-  if constexpr (requires { a.D; }) size("D", a.D);
-  if constexpr (requires { a.rows; }) size("rows", a.rows);
-  if constexpr (requires { a.cols; }) size("cols", a.cols);
-  if constexpr (requires {
-                  a.outer;
-                  a.n;
-                })
-    size("outer", a.outer);
-  if constexpr (requires { a.n; }) size("n", a.n);
-  if constexpr (requires {
-                  a.inner;
-                  a.n;
-                })
-    size("inner", a.inner);
-  if constexpr (requires { a.width; }) size("width", a.width);
-  if constexpr (requires { a.vocabulary; }) size("vocabulary", a.vocabulary);
-  if constexpr (requires { a.shape[a.rank]; })
-    for (int d = 0; d < a.rank; ++d)
-      size(std::string("shape[").append(std::to_string(d)).append("]"), a.shape[d]);
-  return text.empty() ? "struct" : text;
-}
-
-/// "bf16 M=256 N=768 K=3072, 5000, 1.750000, pointer"; `pointers` holds the addresses of values of the types P.
+/// "bf16 M=256 N=768 K=3072, 5000, 1.750000, pointer, Tiles"; a struct without sizes is named by its type. `pointers` holds the addresses of values of the types P.
 template <class... P>
 std::string arguments_text(void** pointers) {
   std::string text;
@@ -61,8 +23,10 @@ std::string arguments_text(void** pointers) {
       text += std::to_string(value);
     else if constexpr (std::is_pointer_v<V>)
       text += "pointer";
+    else if (const std::string sizes = sizes_of(value); !sizes.empty())
+      text += sizes;
     else
-      text += sizes_text(value);
+      text += type_text(typeid(V).name());
   };
   [&]<size_t... I>(std::index_sequence<I...>) { (append(*static_cast<const P*>(pointers[I])), ...); }
   (std::index_sequence_for<P...>());
