@@ -57,23 +57,47 @@ void add_swiglu(Cases& cases, const CaseRequest& request, int64_t rows, int64_t 
   }
 }
 
+/// Elements [first, first + n) of the work.
+ActivationForward elements_of(ActivationForward a, int64_t first, int64_t n) {
+  a.n = n;
+  a.x = shifted(a.x, a.dtype, first), a.y = shifted(a.y, a.dtype, first);
+  return a;
+}
+ActivationBackward elements_of(ActivationBackward a, int64_t first, int64_t n) {
+  a.n = n;
+  a.x = shifted(a.x, a.dtype, first), a.dy = shifted(a.dy, a.dtype, first);
+  a.dx = shifted(a.dx, a.dtype, first);
+  return a;
+}
+
+/// The parts of a large case that are checked.
+template <class A>
+std::vector<A> excerpts_of(const A& a) {
+  if (a.n < int64_t{1} << 22) return {};
+  return sampled_parts<A>(a, a.n, 1024, 256, elements_of);
+}
+
 std::string name_of(Activation kind) { return std::string(" ") + row_of(kind).name; }
 
 Sketch like_forward(const ActivationForward& args) {
-  return sketch_of(args, args.dtype, sizes_text({args.n}) + name_of(args.kind),
-                   [](CaseMemory& m, ActivationForward& a) {
-                     a.x = m.input("x", a.dtype, a.n);
-                     a.y = m.output("y", a.dtype, a.n, 1e-6, 1);
-                   });
+  return sketch_of(
+      args, args.dtype, sizes_text({args.n}) + name_of(args.kind),
+      [](CaseMemory& m, ActivationForward& a) {
+        a.x = m.input("x", a.dtype, a.n);
+        a.y = m.output("y", a.dtype, a.n, 1e-6, 1);
+      },
+      excerpts_of<ActivationForward>);
 }
 
 Sketch like_backward(const ActivationBackward& args) {
-  return sketch_of(args, args.dtype, sizes_text({args.n}) + name_of(args.kind) + name_of(args.to_dx),
-                   [](CaseMemory& m, ActivationBackward& a) {
-                     a.x = m.input("x", a.dtype, a.n);
-                     a.dy = m.input("dy", a.dtype, a.n);
-                     a.dx = m.output("dx", a.dtype, a.n, 1e-6, 1);
-                   });
+  return sketch_of(
+      args, args.dtype, sizes_text({args.n}) + name_of(args.kind) + name_of(args.to_dx),
+      [](CaseMemory& m, ActivationBackward& a) {
+        a.x = m.input("x", a.dtype, a.n);
+        a.dy = m.input("dy", a.dtype, a.n);
+        a.dx = m.output("dx", a.dtype, a.n, 1e-6, 1);
+      },
+      excerpts_of<ActivationBackward>);
 }
 
 /// Gate and up side by side in rows of 2 cols, as in the model.

@@ -1,6 +1,6 @@
 #include <algorithm>
 #include <cmath>
-#include <type_traits>
+#include <set>
 
 #include "kernels/attention/abi.h"
 #include "kernels/attention/kernels.h"
@@ -92,16 +92,22 @@ void shift(H& h, const AttentionSizes& s, int64_t b, int64_t head) {
 constexpr double bf16_tolerance = 8e-3, bf16_gradient_tolerance = 1e-2;
 
 /// The part of the work that belongs to one head of keys and values in one sequence.
-template <class A>
-A excerpt(A a, int64_t b, int64_t g) {
+AttentionBackward excerpt(AttentionBackward a, int64_t b, int64_t g) {
   const int64_t heads = a.H / a.Hkv;
   shift(a.q, a, b, g * heads), shift(a.k, a, b, g), shift(a.v, a, b, g), shift(a.y, a, b, g * heads);
-  if constexpr (std::is_same_v<A, AttentionBackward>) {
-    shift(a.dy, a, b, g * heads), shift(a.dq, a, b, g * heads), shift(a.dk, a, b, g), shift(a.dv, a, b, g);
-  }
+  shift(a.dy, a, b, g * heads), shift(a.dq, a, b, g * heads), shift(a.dk, a, b, g), shift(a.dv, a, b, g);
   a.lse =
       offset(const_cast<void*>(static_cast<const void*>(a.lse)), a.lse_dtype(), (b * a.H + g * heads) * a.Tq);
   a.B = 1, a.H = heads, a.Hkv = 1;
+  return a;
+}
+
+/// One head of queries in one sequence.
+AttentionForward excerpt(AttentionForward a, int64_t b, int64_t h) {
+  const int64_t g = h / (a.H / a.Hkv);
+  shift(a.q, a, b, h), shift(a.k, a, b, g), shift(a.v, a, b, g), shift(a.y, a, b, h);
+  a.lse = offset(a.lse, a.lse_dtype(), (b * a.H + h) * a.Tq);
+  a.B = a.H = a.Hkv = 1;
   return a;
 }
 
@@ -116,24 +122,27 @@ AttentionForward queries_of(AttentionForward a, int64_t first, int64_t n) {
   return a;
 }
 
-/// The parts of a large case that are checked: the first and the last head of keys; in the forward pass, only
-/// some queries of long sequences, at the beginning, in the middle and at the end. None with dropout, because
-/// the mask's element numbers span the whole case.
-template <class A>
-std::vector<A> excerpts_of(const A& a, bool bench) {
-  if (!bench || a.dropout > 0 || a.B * a.Hkv < 3 || a.B * a.H * a.Tq * a.Tk * a.D < int64_t{1} << 24)
-    return {};
-  std::vector<A> heads{excerpt(a, 0, 0), excerpt(a, a.B - 1, a.Hkv - 1)};
-  if constexpr (std::is_same_v<A, AttentionForward>) {
-    constexpr int64_t few = 130;  // more than a block's queries, and not a multiple
-    if (a.H != a.Hkv || a.Tq < 1024) return heads;
-    std::vector<A> stretches;
-    for (const A& head : heads)
-      for (const int64_t first : {int64_t{0}, a.Tq / 2 - 3, a.Tq - few})
-        stretches.push_back(queries_of(head, first, few));
-    return stretches;
-  }
-  return heads;
+/// Whether a case is checked on excerpts. Not with dropout, because the mask's element numbers span the whole case.
+bool is_large(const AttentionSizes& a, bool bench) {
+  return bench && a.dropout <= 0 && a.B * a.H * a.Tq * a.Tk * a.D >= int64_t{1} << 24;
+}
+
+/// The parts of a large case that are checked: single queries of the first and the last head, 130 of each or, over
+/// many keys, 64.
+std::vector<AttentionForward> excerpts_of(const AttentionForward& a, bool bench) {
+  if (!is_large(a, bench)) return {};
+  std::vector<AttentionForward> queries;
+  const int64_t few = std::clamp<int64_t>((int64_t{1} << 20) / a.Tk, 64, 130);
+  for (const int64_t head : std::set{int64_t{0}, a.B * a.H - 1})
+    for (const int64_t i : sampled_places(a.Tq, few))
+      queries.push_back(queries_of(excerpt(a, head / a.H, head % a.H), i, 1));
+  return queries;
+}
+
+/// The first and the last head of keys.
+std::vector<AttentionBackward> excerpts_of(const AttentionBackward& a, bool bench) {
+  if (!is_large(a, bench) || a.B * a.Hkv < 3) return {};
+  return {excerpt(a, 0, 0), excerpt(a, a.B - 1, a.Hkv - 1)};
 }
 
 class Builder {

@@ -1,9 +1,13 @@
 #include "kernels/contract/case.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
+#include <set>
 #include <sstream>
+
+#include "kernels/contract/parallel.h"
 
 namespace hewn {
 namespace {
@@ -56,6 +60,22 @@ bool fences_whole(const Operand& o) {
   const auto whole = [](uint8_t byte) { return byte == canary; };
   return std::all_of(o.memory.begin(), o.memory.begin() + static_cast<std::ptrdiff_t>(start), whole) &&
          std::all_of(o.memory.begin() + static_cast<std::ptrdiff_t>(end), o.memory.end(), whole);
+}
+
+/// The elements of an output that differ from their initial values, ascending.
+std::vector<int64_t> changed_elements(Operand& o) {
+  constexpr size_t block = 4096;
+  const size_t element = size_of(o.dtype), all = bytes_of(o);
+  const uint8_t *now = o.data(), *before = o.initial.data();
+  std::vector<int64_t> changed;
+  for (size_t begin = 0; begin < all; begin += block) {
+    const size_t end = std::min(begin + block, all);
+    if (std::memcmp(now + begin, before + begin, end - begin) == 0) continue;
+    for (size_t at = begin; at < end; at += element)
+      if (std::memcmp(now + at, before + at, element) != 0)
+        changed.push_back(static_cast<int64_t>(at / element));
+  }
+  return changed;
 }
 
 /// Redirects the pointers that point into the `bytes` at `from`, or to their end, to the same place in `to`.
@@ -167,13 +187,11 @@ Reference Case::reference(int threads) {
     r.values = outputs();
     return r;
   }
-  r.values = outputs();
   for (Operand& o : operands()) {
     if (!o.output) continue;
-    auto& reached = r.reached.emplace_back(static_cast<size_t>(o.n));
-    const size_t element = size_of(o.dtype);
-    for (size_t i = 0; i < reached.size(); ++i)
-      reached[i] = std::memcmp(o.data() + i * element, o.initial.data() + i * element, element) != 0;
+    const std::vector<int64_t>& at = r.at.emplace_back(changed_elements(o));
+    std::vector<double>& values = r.values.emplace_back();
+    for (const int64_t i : at) values.push_back(o.value(i));
   }
   return r;
 }
@@ -184,30 +202,24 @@ std::string Case::difference(const Reference& reference, double least) {
   for (const Operand& o : operands()) {
     if (!o.output) continue;
     const std::vector<double>& expected = reference.values.at(which);
-    const std::vector<bool> all;
-    const std::vector<bool>& reached = reference.reached.empty() ? all : reference.reached.at(which);
-    const auto known = [&](int64_t i) { return reached.empty() || reached[static_cast<size_t>(i)]; };
+    const std::vector<int64_t>* const at = reference.at.empty() ? nullptr : &reference.at.at(which);
+    const auto place = [&](size_t k) { return at ? (*at)[k] : static_cast<int64_t>(k); };
     ++which;
     const double tolerance = o.tolerance > 0 ? std::max(o.tolerance, least) : 0;
     double squares = 0, norm = 0, largest = o.magnitude;
-    int64_t compared = 0;
-    for (int64_t i = 0; i < o.n; ++i) {
-      const double e = expected[static_cast<size_t>(i)];
-      compared += known(i);
-      if (known(i) && std::isfinite(e)) norm += e * e, largest = std::max(largest, std::abs(e));
-    }
+    for (const double e : expected)
+      if (std::isfinite(e)) norm += e * e, largest = std::max(largest, std::abs(e));
     const double near = 30 * tolerance * largest;
-    for (int64_t i = 0; i < o.n; ++i) {
-      if (!known(i)) continue;
-      const double e = expected[static_cast<size_t>(i)], v = o.value(i);
+    for (size_t k = 0; k < expected.size(); ++k) {
+      const double e = expected[k], v = o.value(place(k));
       const bool same = std::isfinite(e) ? std::abs(v - e) <= near : (std::isnan(e) ? std::isnan(v) : v == e);
       if (!same) {
-        text << o.name << "[" << i << "] is " << v << ", expected " << e;
+        text << o.name << "[" << place(k) << "] is " << v << ", expected " << e;
         return text.str();
       }
       if (std::isfinite(e)) squares += (v - e) * (v - e);
     }
-    const double floor = o.magnitude * std::sqrt(static_cast<double>(compared));
+    const double floor = o.magnitude * std::sqrt(static_cast<double>(expected.size()));
     const double allowed = tolerance * std::max(std::sqrt(norm), floor);
     if (!(std::sqrt(squares) <= allowed)) {
       text << o.name << " differs by " << std::sqrt(squares) << " in norm; the tolerance is " << allowed;
@@ -289,6 +301,31 @@ void Case::fetch() {
   for (const auto& [bytes, block] : *scratch_there_) download(home_->scratch_->at(bytes), block, 0);
 }
 
+void Case::fetch_outputs() {
+  for (size_t i = 0; i < blocks_.size(); ++i)
+    if (Operand& o = home_->operands()[i]; o.output) download(o, blocks_[i]);
+}
+
+void Case::refresh_outputs() {
+  for (size_t i = 0; i < blocks_.size(); ++i)
+    if (Operand& o = home_->operands()[i]; o.output)
+      device_->upload(blocks_[i]->data, o.data() - fence, blocks_[i]->bytes);
+}
+
+void Case::each_excerpt(int threads, int64_t n, size_t scratch_bytes,
+                        const std::function<void(const Launch&, int64_t)>& run) {
+  const int64_t workers = std::min<int64_t>(threads, n);
+  const size_t room = (scratch_bytes + 2 * fence - 1) / fence * fence;
+  HugeVector<uint8_t> memory(static_cast<size_t>(workers) * room + fence);
+  parallel_for(Launch{.threads = threads}, workers, [&](int64_t begin, int64_t end, int) {
+    for (int64_t worker = begin; worker < end; ++worker) {
+      uint8_t* const scratch = memory.data() + start_of(memory) - fence + static_cast<size_t>(worker) * room;
+      const Launch launch{.scratch = scratch, .scratch_bytes = scratch_bytes};
+      for (int64_t i = worker; i < n; i += workers) run(launch, i);  // neighbours often cost the same
+    }
+  });
+}
+
 size_t Case::bytes() {
   size_t sum = 0;
   for (const Operand& o : operands()) sum += bytes_of(o);
@@ -314,6 +351,18 @@ std::vector<int64_t> sizes_around(int width) {
   sizes.erase(std::unique(sizes.begin(), sizes.end()), sizes.end());
   sizes.erase(std::remove_if(sizes.begin(), sizes.end(), [](int64_t n) { return n < 1; }), sizes.end());
   return sizes;
+}
+
+std::vector<int64_t> sampled_places(int64_t n, int64_t count) {
+  const auto block =
+      static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(std::max<int64_t>(1, n / count))));
+  const int64_t inside[] = {0, block - 1, block / 2, block / 8, block / 2 - 1, block - 1 - block / 8};
+  std::set<int64_t> places;
+  for (int64_t begin = 0, turn = 0; begin < n; begin += block, ++turn)
+    places.insert(std::clamp<int64_t>(begin + inside[turn % 6], begin, n - 1));
+  for (const int64_t last : {n - 2, n - 1})
+    if (last >= 0) places.insert(last);
+  return {places.begin(), places.end()};
 }
 
 std::vector<int64_t> parse_sizes(const std::string& text, size_t count, const char* form) {

@@ -66,8 +66,8 @@ class CaseMemory {
 
 /// Expected outputs of a case.
 struct Reference {
-  std::vector<std::vector<double>> values;
-  std::vector<std::vector<bool>> reached;  ///< the elements that were computed; empty: all
+  std::vector<std::vector<double>> values;  ///< per output: of all elements, or of those in `at`
+  std::vector<std::vector<int64_t>> at;     ///< per output: the computed elements, ascending; empty: all
 };
 
 class Case {
@@ -96,6 +96,9 @@ class Case {
   virtual std::unique_ptr<Case> on(Executor& device, int64_t shift = 0) = 0;
   /// For a case made by `on`: copies its memory back to the original case.
   void fetch();
+  /// For a case made by `on`: copies only the outputs, to the original case or, with `refresh_outputs`, from it.
+  void fetch_outputs();
+  void refresh_outputs();
   virtual Cost cost() const = 0;
   virtual Needs needs() const = 0;
   /// The argument struct of the op, for kernels that are not rungs of the ladder.
@@ -116,7 +119,8 @@ class Case {
   void reset();
   /// The current values of the outputs.
   std::vector<std::vector<double>> outputs();
-  /// The result of the first rung, restricted to excerpts of the work if all of it would take too long.
+  /// The result of the first rung, restricted to excerpts of the work if all of it would take too long; the
+  /// excerpts are computed on `threads` threads.
   Reference reference(int threads);
   /// Compares the outputs with a reference. Returns "" or a description of the difference. NaN equals only
   /// NaN, infinities must agree, the rest must be within the tolerance by norm and within thirty times the
@@ -139,6 +143,9 @@ class Case {
   void share_scratch(const Case& with) { scratch_ = with.scratch_; }
   /// Runs the first rung on the excerpts; false if there are none.
   virtual bool run_excerpts(int threads) = 0;
+  /// Calls run(launch, i) for i = 0 .. n - 1 on this many threads, each with its own scratch of this size.
+  static void each_excerpt(int threads, int64_t n, size_t scratch_bytes,
+                           const std::function<void(const Launch&, int64_t)>& run);
 
   CaseMemory memory_;
 
@@ -232,7 +239,7 @@ class CaseOf final : public Case {
       launch.scratch_bytes = r.scratch_bytes(args, threads);
       launch.scratch = scratch(launch.scratch_bytes);
     }
-    r.run[static_cast<size_t>(isa)](launch, args);
+    call(r, r.run[static_cast<size_t>(isa)], launch, args);
   }
   static std::vector<void*> pointers_of(A& args) {
     std::vector<void*> places;
@@ -241,7 +248,14 @@ class CaseOf final : public Case {
     return places;
   }
   bool run_excerpts(int threads) override {
-    for (const A& args : excerpts_) run(ladder_.rungs[0], Isa::scalar, threads, args);
+    const Rung<A>& first = ladder_.rungs[0];
+    size_t scratch_bytes = 0;
+    for (const A& args : excerpts_)
+      if (first.scratch_bytes) scratch_bytes = std::max(scratch_bytes, first.scratch_bytes(args, 1));
+    each_excerpt(threads, static_cast<int64_t>(excerpts_.size()), scratch_bytes,
+                 [&](const Launch& launch, int64_t i) {
+                   first.run[static_cast<size_t>(Isa::scalar)](launch, excerpts_[static_cast<size_t>(i)]);
+                 });
     return !excerpts_.empty();
   }
 
@@ -295,6 +309,11 @@ Sketch sketch_of_launch(std::string_view op, const void* args, Sketch (*... like
   return sketch;
 }
 
+/// The operand from element `first` on; null stays null.
+inline void* shifted(const void* operand, DType t, int64_t first) {
+  if (!operand) return nullptr;
+  return static_cast<uint8_t*>(const_cast<void*>(operand)) + static_cast<size_t>(first) * size_of(t);
+}
 /// A step's state as bytes among a case's inputs.
 const StepState* state_input(CaseMemory& memory, const StepState& state);
 /// " add" or "".
@@ -304,6 +323,24 @@ std::string sizes_text(std::initializer_list<int64_t> sizes);
 
 /// Sizes that find errors at vector tails: 1, w-1, w, w+1, 8w+2.
 std::vector<int64_t> sizes_around(int width);
+/// At least min(n, count) places in [0, n), ascending, where a kernel that works in tiles is likely to err: [0, n) is
+/// divided into blocks of a power of two, which are checked in turn at their beginning, end and inside; the last two
+/// places are always included.
+std::vector<int64_t> sampled_places(int64_t n, int64_t count);
+/// Excerpts of work on n independent elements or rows: `few` runs, or slightly more, of `length` each at
+/// sampled_places; `part(a, first, n)` restricts the arguments to n of them.
+template <class A>
+std::vector<A> sampled_parts(const A& a, int64_t n, int64_t few, int64_t length,
+                             A (*part)(A, int64_t, int64_t)) {
+  std::vector<A> parts;
+  int64_t free = 0;
+  for (const int64_t place : sampled_places(n, few)) {
+    const int64_t first = std::max(place, free), end = std::min(place + length, n);
+    if (first < end) parts.push_back(part(a, first, end - first));
+    free = std::max(free, end);
+  }
+  return parts;
+}
 /// "256x2304x768" as numbers. Throws usage unless there are exactly `count` positive ones; `form` is shown in
 /// the message, e.g. "MxNxK".
 std::vector<int64_t> parse_sizes(const std::string& text, size_t count, const char* form);

@@ -22,6 +22,31 @@ inline constexpr auto pointers_in<MeanLoss> = std::tuple{&MeanLoss::losses, &Mea
 
 namespace {
 
+CrossEntropyForward rows_of(CrossEntropyForward a, int64_t first, int64_t n) {
+  a.rows = n;
+  a.logits = shifted(a.logits, a.dtype, first * a.cols);
+  a.targets += first;
+  a.losses = shifted(a.losses, a.dtype, first);
+  a.stats = shifted(a.stats, a.dtype, 2 * first);
+  return a;
+}
+
+CrossEntropyBackward rows_of(CrossEntropyBackward a, int64_t first, int64_t n) {
+  a.rows = n;
+  a.logits = shifted(a.logits, a.dtype, first * a.cols);
+  a.targets += first;
+  a.stats = shifted(a.stats, a.dtype, 2 * first);
+  a.dlogits = shifted(a.dlogits, a.dtype, first * a.cols);
+  return a;
+}
+
+/// The rows of a large case that are checked.
+template <class A>
+std::vector<A> excerpts_of(const A& a) {
+  if (a.rows < 1024 || a.rows * a.cols < int64_t{1} << 24) return {};
+  return sampled_parts<A>(a, a.rows, 256, 1, rows_of);
+}
+
 /// In tests, one row in four is ignored, but not the first; in benchmarks, none.
 int32_t* make_targets(CaseMemory& m, const CaseRequest& request, int64_t rows, int64_t cols) {
   return static_cast<int32_t*>(m.input("targets", DType::i32, rows, [&request, cols](Rng& rng, int64_t r) {
@@ -135,27 +160,31 @@ Sketch like_count(const CountTargets& args) {
 }
 
 Sketch like_forward(const CrossEntropyForward& args) {
-  return sketch_of(args, args.dtype, sizes_text({args.rows, args.cols}),
-                   [](CaseMemory& m, CrossEntropyForward& a) {
-                     a.logits = m.input("logits", a.dtype, a.rows * a.cols);
-                     a.targets = make_targets(m, {.bench = true}, a.rows, a.cols);
-                     a.losses = m.output("losses", a.dtype, a.rows, 1e-6);
-                     a.stats = m.output("stats", a.dtype, 2 * a.rows, 1e-6);
-                   });
+  return sketch_of(
+      args, args.dtype, sizes_text({args.rows, args.cols}),
+      [](CaseMemory& m, CrossEntropyForward& a) {
+        a.logits = m.input("logits", a.dtype, a.rows * a.cols);
+        a.targets = make_targets(m, {.bench = true}, a.rows, a.cols);
+        a.losses = m.output("losses", a.dtype, a.rows, 1e-6);
+        a.stats = m.output("stats", a.dtype, 2 * a.rows, 1e-6);
+      },
+      excerpts_of<CrossEntropyForward>);
 }
 
 /// In place if the original launch was: then the initial values of dlogits are the logits.
 Sketch like_backward(const CrossEntropyBackward& args) {
   const bool in_place = args.dlogits == args.logits;
-  return sketch_of(args, args.dtype,
-                   sizes_text({args.rows, args.cols}) + (in_place ? " in place" : name_of(args.to_dlogits)),
-                   [in_place](CaseMemory& m, CrossEntropyBackward& a) {
-                     if (!in_place) a.logits = m.input("logits", a.dtype, a.rows * a.cols);
-                     a.targets = make_targets(m, {.bench = true}, a.rows, a.cols);
-                     add_saved(m, a);
-                     a.dlogits = m.output("dlogits", a.dtype, a.rows * a.cols, 5e-6);
-                     if (in_place) a.logits = a.dlogits;
-                   });
+  return sketch_of(
+      args, args.dtype,
+      sizes_text({args.rows, args.cols}) + (in_place ? " in place" : name_of(args.to_dlogits)),
+      [in_place](CaseMemory& m, CrossEntropyBackward& a) {
+        if (!in_place) a.logits = m.input("logits", a.dtype, a.rows * a.cols);
+        a.targets = make_targets(m, {.bench = true}, a.rows, a.cols);
+        add_saved(m, a);
+        a.dlogits = m.output("dlogits", a.dtype, a.rows * a.cols, 5e-6);
+        if (in_place) a.logits = a.dlogits;
+      },
+      excerpts_of<CrossEntropyBackward>);
 }
 
 Sketch like_fused(const CrossEntropyFused& args) {

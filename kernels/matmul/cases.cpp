@@ -56,10 +56,10 @@ void* at(void* data, DType t, int64_t element) {
   return const_cast<void*>(at(static_cast<const void*>(data), t, element));
 }
 
-/// Rows [i, i + rows) and columns [j, j + cols) of a product.
-Matmul excerpt(Matmul m, int64_t i, int64_t rows, int64_t j, int64_t cols) {
+/// Element (i, j) of a product, or of each product of a batch.
+Matmul excerpt(Matmul m, int64_t i, int64_t j) {
   const DType wide = m.dtype == DType::bf16 ? DType::f32 : m.dtype, c_type = m.bf16_c ? m.dtype : wide;
-  m.M = rows, m.N = cols;
+  m.M = m.N = 1;
   m.a = at(m.a, m.dtype, m.trans_a ? i : i * m.lda);
   m.b = at(m.b, m.dtype, m.trans_b ? j * m.ldb : j);
   m.c = at(m.c, c_type, i * m.ldc + j);
@@ -69,21 +69,20 @@ Matmul excerpt(Matmul m, int64_t i, int64_t rows, int64_t j, int64_t cols) {
   return m;
 }
 
-/// The parts of a large product that are checked: some whole rows, and a few columns of the rows between.
+/// The elements of a large product that are checked: one in each of its tiles of 128 x 128 or, if that takes too long,
+/// of larger ones; at least 256.
 std::vector<Matmul> excerpts_of(const Matmul& m) {
-  if (m.M < 16 || m.N < 16 || m.M * m.N * m.K < int64_t{1} << 26) return {};
+  constexpr int64_t small = int64_t{1} << 24, most = int64_t{1} << 26, tile = 128, few = 20, least = 256;
+  const int64_t depth =
+      std::max<int64_t>(m.K * m.outer * m.inner, 1);  // of one element, in every matrix of a batch
+  if (m.M * m.N * depth < small) return {};
+  int64_t rows = std::min(m.M, std::max(few, m.M / tile)), cols = std::min(m.N, std::max(few, m.N / tile));
+  while (rows * cols > 2 * least && rows * cols * depth > most) (rows > cols ? rows : cols) /= 2;
+  rows = std::max(rows, std::min(m.M, least / cols)),
+  cols = std::max(cols, std::min(m.N, (least + rows - 1) / rows));
   std::vector<Matmul> excerpts;
-  const auto whole_row = [&](int64_t i) { excerpts.push_back(excerpt(m, i, 1, 0, m.N)); };
-  const auto between = [&](int64_t begin, int64_t end) {
-    for (const int64_t j : {int64_t{0}, m.N / 3, m.N / 2 + 1, m.N - 2})
-      excerpts.push_back(excerpt(m, begin, end - begin, j, 2));
-  };
-  const int64_t middle = m.M / 2 + 1;
-  whole_row(0);
-  between(1, middle);
-  whole_row(middle);
-  between(middle + 1, m.M - 1);
-  whole_row(m.M - 1);
+  for (const int64_t j : sampled_places(m.N, cols))  // a column of B stays in the cache for all rows of A
+    for (const int64_t i : sampled_places(m.M, rows)) excerpts.push_back(excerpt(m, i, j));
   return excerpts;
 }
 

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <iterator>
@@ -27,6 +28,22 @@ std::string shape_of(UpdateRule rule, int64_t n, int64_t n_decayed, bool mixed) 
   return std::string(name_of(rule)) + " " + std::to_string(n) + decayed + (mixed ? " mixed" : "");
 }
 
+/// Parameters [first, first + n).
+ParameterUpdate parameters_of(ParameterUpdate a, int64_t first, int64_t n) {
+  a.n = n;
+  a.n_decayed = std::clamp<int64_t>(a.n_decayed - first, 0, n);
+  a.w = shifted(a.w, a.dtype, first), a.g = shifted(a.g, a.dtype, first);
+  a.m = shifted(a.m, a.dtype, first), a.v = shifted(a.v, a.dtype, first);
+  a.w_bf16 = shifted(a.w_bf16, DType::bf16, first);
+  return a;
+}
+
+/// The parts of a large case that are checked.
+std::vector<ParameterUpdate> excerpts_of(const ParameterUpdate& a) {
+  if (a.n < int64_t{1} << 24) return {};
+  return sampled_parts<ParameterUpdate>(a, a.n, 1024, 256, parameters_of);
+}
+
 std::unique_ptr<Case> make_case(const CaseRequest& request, UpdateRule rule, int64_t n, int64_t n_decayed,
                                 bool mixed = false) {
   const DType t = request.dtype;
@@ -52,10 +69,11 @@ std::unique_ptr<Case> make_case(const CaseRequest& request, UpdateRule rule, int
   }
   // A float with an error in its last bit may round to the other bf16 neighbour.
   auto* w_bf16 = mixed ? memory.output("w_bf16", DType::bf16, n_decayed, 1.0 / 256, 1) : nullptr;
+  const ParameterUpdate update{
+      rule, t, n, n_decayed, w, g, m, v, 0.9, 0.99, 1e-8, 0.1, static_cast<const StepState*>(at), w_bf16};
   auto made = std::make_unique<CaseOf<ParameterUpdate>>(
-      std::move(memory), shape_of(rule, n, n_decayed, mixed), t,
-      ParameterUpdate{rule, t, n, n_decayed, w, g, m, v, 0.9, 0.99, 1e-8, 0.1,
-                      static_cast<const StepState*>(at), w_bf16});
+      std::move(memory), shape_of(rule, n, n_decayed, mixed), t, update,
+      request.bench ? excerpts_of(update) : std::vector<ParameterUpdate>{});
   made->reset();
   return made;
 }
