@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <functional>
-#include <map>
 #include <utility>
 
+#include "apps/bench/ceilings.h"
 #include "apps/bench/roof.h"
 #include "apps/cli/format.h"
 #include "apps/cli/terminal.h"
@@ -33,11 +33,11 @@ double allowed_difference(DType dtype) {
 /// evicted one before it is used again.
 class Rotation {
  public:
-  Rotation(Case& c, Executor& device) {
-    const size_t l2 = device.gpu()->properties().l2_bytes, one = std::max<size_t>(c.bytes(), 1);
+  /// `there`: a case of this many bytes on the device; the other copies are made from it.
+  Rotation(Case& there, size_t bytes, Executor& device) : turns_{&there} {
+    const size_t l2 = device.gpu()->properties().l2_bytes, one = std::max<size_t>(bytes, 1);
     const size_t copies = std::min(4 * l2 / one + 1, most_copies);
-    turns_.push_back(c.on(device));
-    while (turns_.size() < copies) turns_.push_back(turns_[0]->twin());
+    while (turns_.size() < copies) turns_.push_back(twins_.emplace_back(there.twin()).get());
     cache_ = copies * one >= 2 * l2 ? Cache::cold : Cache::warm;
   }
   Case& next() {
@@ -49,7 +49,8 @@ class Rotation {
   Cache cache() const { return cache_; }
 
  private:
-  std::vector<std::unique_ptr<Case>> turns_;
+  std::vector<std::unique_ptr<Case>> twins_;
+  std::vector<Case*> turns_;
   size_t at_ = 0;
   Cache cache_ = Cache::cold;
 };
@@ -107,6 +108,8 @@ class GpuMeasurer final : public Measurer {
   GpuMeasurer(BenchPlan& plan, const Peers& peers)
       : plan_(plan), peers_(peers), device_(open_device(plan.device, 0)), moments_(*device_) {
     plan.threads = {device_->threads()};
+    const std::string& gpu = device_->gpu()->properties().name;
+    kept_ = plan.ceilings.empty() ? GpuCeilings{.gpu = gpu} : read_ceilings(plan.ceilings, gpu);
   }
 
   std::vector<BenchRow> ceilings() override;
@@ -115,27 +118,25 @@ class GpuMeasurer final : public Measurer {
   void tell_conditions(const std::vector<BenchRow>&) const override;
 
  private:
-  /// The FLOP/s that a library or rung reaches, or that the GPU's maker states.
-  struct Peak {
-    double flops = 0;
-    std::string by;
-  };
-  struct Products {
-    std::string shape;
-    std::vector<Peak> peaks;
-    bool of_libraries = false;  ///< whether libraries are among them
-  };
-
   bool emulated() const { return device_->isa() == Isa::emulated; }
   const KnownGpu* known() const { return known_gpu_called(device_->gpu()->properties().name); }
-  void check(Case& c, const Contender& who, const Reference& reference, const char* when);
+  enum class When : uint8_t { before, after };  // timing
+  /// Runs the contender on `there`, the case's copy on the device, and compares the outputs; after timing, checks that
+  /// the inputs are unchanged too.
+  void check(Case& c, Case& there, const Contender& who, const Reference& reference, When when);
   /// Bytes per second, read and written.
   double copy_speed();
   /// A large product in this dtype, by our preferred rung and by the libraries.
-  const Products& products(DType dtype);
+  const GpuProducts& products(DType dtype);
+  bool libraries_multiply(DType dtype) const;
+  /// The case of a product of this size.
+  static std::unique_ptr<Case> product(DType dtype, int64_t n);
+  void keep() const {
+    if (!plan_.ceilings.empty()) write_ceilings(plan_.ceilings, kept_);
+  }
   /// The peak with which arithmetic is compared: the fastest of those products if libraries take part;
   /// otherwise the figure of the GPU's maker, if known; otherwise our own.
-  Peak peak(DType dtype);
+  GpuPeak peak(DType dtype);
   BenchRow ceiling(const char* what, const std::string& where, const std::string& dtype,
                    const std::string& by, double per_second) const;
 
@@ -143,29 +144,30 @@ class GpuMeasurer final : public Measurer {
   const Peers& peers_;
   std::unique_ptr<Executor> device_;
   Moments moments_;
-  double copy_speed_ = 0;
-  std::map<DType, Products> products_;
+  GpuCeilings kept_;
 };
 
-void GpuMeasurer::check(Case& c, const Contender& who, const Reference& reference, const char* when) {
+void GpuMeasurer::check(Case& c, Case& there, const Contender& who, const Reference& reference, When when) {
   c.reset();
-  const auto there = c.on(*device_);
-  who.run(*there);
-  there->fetch();
+  there.refresh_outputs();
+  who.run(there);
+  when == When::after ? there.fetch() : there.fetch_outputs();
   std::string wrong = c.difference(reference, std::max(who.tolerance, allowed_difference(c.dtype())));
   if (wrong.empty()) wrong = c.damage();
   if (!wrong.empty())
     fail(ErrorCode::numerical, c.op(), " ", c.shape(), " ", name_of(c.dtype()), ", rung ", who.name, " on ",
-         device_->name(), ", ", when, " timing: ", wrong);
+         device_->name(), ", ", when == When::after ? "after" : "before", " timing: ", wrong);
 }
 
 Measured GpuMeasurer::measure(Case& c, const std::vector<Contender>& list) {
   const Reference reference = c.reference(default_threads());
-  for (const Contender& who : list) check(c, who, reference, "before");
+  const auto there = c.on(*device_);
+  for (const Contender& who : list) check(c, *there, who, reference, When::before);
   c.reset();
+  there->refresh_outputs();
   Measured result;
   {
-    Rotation operands(c, *device_);
+    Rotation operands(*there, c.bytes(), *device_);
     std::vector<Recording> recordings;
     for (const Contender& who : list) {
       result.of.push_back({.who = &who, .cache = operands.cache()});
@@ -175,12 +177,13 @@ Measured GpuMeasurer::measure(Case& c, const std::vector<Contender>& list) {
       for (size_t i = 0; i < list.size(); ++i) result.of[i].seconds.push_back(recordings[i].seconds());
   }
   for (Measurement& m : result.of) std::sort(m.seconds.begin(), m.seconds.end());
-  for (const Contender& who : list) check(c, who, reference, "after");
+  for (const Contender& who : list) check(c, *there, who, reference, When::after);
   return result;
 }
 
 double GpuMeasurer::copy_speed() {
-  if (copy_speed_ > 0) return copy_speed_;
+  double& best = kept_.copy_speed;
+  if (best > 0) return best;
   GpuRuntime& gpu = *device_->gpu();
   const size_t bytes =
       emulated() ? size_t{1} << 20 : std::max(size_t{256} << 20, 8 * gpu.properties().l2_bytes);
@@ -197,9 +200,10 @@ double GpuMeasurer::copy_speed() {
     const Moments::Moment end = moments_.mark();
     moments_.wait();
     const double moved = 4 * 2 * static_cast<double>(bytes);  // read and written
-    copy_speed_ = std::max(copy_speed_, moved / moments_.between(begin, end));
+    best = std::max(best, moved / moments_.between(begin, end));
   }
-  return copy_speed_;
+  keep();
+  return best;
 }
 
 BenchRow GpuMeasurer::ceiling(const char* what, const std::string& where, const std::string& dtype,
@@ -208,14 +212,27 @@ BenchRow GpuMeasurer::ceiling(const char* what, const std::string& where, const 
                      device_->threads(), per_second);
 }
 
-const GpuMeasurer::Products& GpuMeasurer::products(DType dtype) {
-  Products& found = products_[dtype];
-  if (!found.peaks.empty()) return found;
-  const int64_t n = emulated() ? 16 : dtype == DType::bf16 ? 8192 : dtype == DType::f32 ? 4096 : 2048;
+std::unique_ptr<Case> GpuMeasurer::product(DType dtype, int64_t n) {
   Matmul m{};
   m.dtype = dtype;
   m.M = m.N = m.K = m.lda = m.ldb = m.ldc = n;
-  const auto c = room_with("matmul")->like("matmul", &m).make();
+  return room_with("matmul")->like("matmul", &m).make();
+}
+
+bool GpuMeasurer::libraries_multiply(DType dtype) const {
+  const std::vector<Contender> libraries = peers_.contenders(*product(dtype, 16), plan_);
+  return std::any_of(libraries.begin(), libraries.end(),
+                     [](const Contender& who) { return who.tolerance == 0; });
+}
+
+const GpuProducts& GpuMeasurer::products(DType dtype) {
+  GpuProducts& found = kept_.products[dtype];
+  if (!found.peaks.empty() && (found.of_libraries || !libraries_multiply(dtype))) return found;
+  found = {};
+  const auto c = product(dtype, emulated()             ? 16
+                                : dtype == DType::bf16 ? 8192
+                                : dtype == DType::f32  ? 4096
+                                                       : 2048);
   BenchPlan preferred = plan_;
   preferred.ladder = false;
   std::vector<Contender> list = rungs_of(*c, preferred);
@@ -225,15 +242,16 @@ const GpuMeasurer::Products& GpuMeasurer::products(DType dtype) {
   found.shape = c->shape();
   for (const Measurement& best : measure(*c, list).of)
     found.peaks.push_back({c->cost().flops / best.best(), best.who->name});
+  keep();
   return found;
 }
 
-GpuMeasurer::Peak GpuMeasurer::peak(DType dtype) {
+GpuPeak GpuMeasurer::peak(DType dtype) {
   const bool beside_libraries = !plan_.compare.empty() && products(dtype).of_libraries;
   if (!beside_libraries && known()) return {known()->flops(dtype), "stated"};
   const auto& peaks = products(dtype).peaks;
   return *std::max_element(peaks.begin(), peaks.end(),
-                           [](const Peak& a, const Peak& b) { return a.flops < b.flops; });
+                           [](const GpuPeak& a, const GpuPeak& b) { return a.flops < b.flops; });
 }
 
 std::vector<BenchRow> GpuMeasurer::ceilings() {
@@ -249,7 +267,7 @@ std::vector<BenchRow> GpuMeasurer::ceilings() {
     rows.back().gflops = speed * 1e-9;
   };
   bytes("measured", copy_speed());
-  for (const Peak& peak : products(dtype).peaks) flops(products(dtype).shape, peak.by, peak.flops);
+  for (const GpuPeak& peak : products(dtype).peaks) flops(products(dtype).shape, peak.by, peak.flops);
   if (known()) {
     bytes("stated", known()->bytes_per_s);
     flops("data sheet", "stated", known()->flops(dtype));
@@ -260,7 +278,7 @@ std::vector<BenchRow> GpuMeasurer::ceilings() {
 Roof GpuMeasurer::roof(Case& c, const Measurement&) {
   const Cost cost = c.cost();
   const DType type = c.dtype() == DType::f64 || c.dtype() == DType::bf16 ? c.dtype() : DType::f32;
-  const Peak most = peak(type);
+  const GpuPeak most = peak(type);
   const Roof arithmetic{cost.flops / most.flops, join(name_of(type), " by ", most.by)};
   const Roof memory{cost.bytes / copy_speed(), "memory"};
   return memory.seconds > arithmetic.seconds ? memory : arithmetic;

@@ -96,6 +96,8 @@ bool runs_on(const Case& c, size_t rung, Isa level, Isa& variant) {
 }
 
 void read_processor(const Settings& settings, BenchPlan& plan) {
+  require(!settings.given("ceilings") || settings.where("ceilings").starts_with("HEWN_"),
+          settings.where("ceilings"), " applies only to kernels on a GPU; leave it out with --device=cpu");
   if (!settings.has("threads"))
     plan.threads = {default_threads()};
   else
@@ -159,6 +161,7 @@ BenchPlan bench_plan(const Settings& settings) {
   if (settings.has("op")) plan.ops = split(settings.text("op"), ',');
   require(plan.ops.size() == 1 || !settings.has("shape") || !plan.rung.empty(),
           "--shape requires a single --op, since each operation has its own kind of shape");
+  plan.ceilings = settings.text("ceilings");
   plan.device = settings.text("device");
   plan.device == "cpu" ? read_processor(settings, plan) : read_gpu(settings, plan);
   plan.counters = settings.flag("counters");

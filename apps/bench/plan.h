@@ -53,6 +53,7 @@ struct BenchPlan {
   bool ladder = false;                           ///< every rung instead of only the preferred one
   std::string rung;                              ///< file of a plug-in rung
   std::vector<std::string> compare;              ///< libraries
+  std::string ceilings;                          ///< file that keeps a GPU's ceilings; "": none
   std::optional<std::vector<RunKernel>> of_run;  ///< with --shapes-from: these sizes
   bool counters = false;                         ///< report hardware counters
   bool assembly = false;                         ///< print the hottest loop of each

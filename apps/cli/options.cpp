@@ -320,6 +320,10 @@ const Option benching[] = {
          "time other installed libraries too: openblas, blis, onednn, mkl for matrix "
          "products; with --device=cuda, cublas for matrix products and cudnn for softmax",
          "none"),
+    text("ceilings", "FILE", "", takes::bench_kernels,
+         "on a GPU, keep its ceilings in this file: read them from it, or measure those that it lacks and "
+         "add them",
+         "measured each time"),
     choice("cache", "warm|cold|both", "both", takes::bench_kernels,
            "operands in cache (warm), in memory as during training (cold), or both in turn; on "
            "a GPU, in memory only"),

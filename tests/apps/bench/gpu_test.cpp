@@ -85,6 +85,42 @@ TEST_CASE("GPU results are printed as a table") {
   CHECK(contains(r.out, "| softmax.forward | 3x65 | f32 |"));
 }
 
+TEST_CASE("a GPU's ceilings are kept in a file") {
+  const TempDir dir;
+  const std::string file = (dir / "ceilings.json").string();
+  const auto first = rows_of({"--op=softmax.forward", "--shape=3x65", "--ceilings=" + file});
+  if (first.empty()) return;
+  const Json kept = Json::parse(read_file(file));
+  CHECK(kept["products"]["f32"]["peaks"].size() == 1);
+  CHECK(kept["copy_bytes_per_s"].get<double>() * 1e-9 == Approx(first[0]["gbps"].get<double>()));
+  Json other = kept;
+  other["copy_bytes_per_s"] = 123e9;
+  write_file(file, other.dump());
+  CHECK(rows_of({"--op=softmax.forward", "--shape=3x65", "--ceilings=" + file})[0]["gbps"].get<double>() ==
+        Approx(123.0));
+  // Another dtype is measured and added.
+  CHECK(rows_of({"--op=matmul", "--dtype=bf16", "--shape=9x17x5", "--ceilings=" + file})[0]["gbps"]
+            .get<double>() == Approx(123.0));
+  CHECK(Json::parse(read_file(file))["products"].size() == 2);
+  // Another GPU's are measured again.
+  other["gpu"] = "another";
+  write_file(file, other.dump());
+  CHECK(rows_of({"--op=softmax.forward", "--shape=3x65", "--ceilings=" + file})[0]["gbps"].get<double>() !=
+        Approx(123.0));
+  CHECK(Json::parse(read_file(file))["gpu"] == kept["gpu"]);
+  for (const char* damaged : {"", "{}", "[1]", R"({"gpu": 3})"}) {
+    write_file(file, damaged);
+    CHECK_FAILS(hewn(emulated({"--op=softmax", "--shape=3x65", "--ceilings=" + file})), 3,
+                "remove it to measure again");
+  }
+  Json negative = kept;
+  negative["copy_bytes_per_s"] = -1;
+  write_file(file, negative.dump());
+  CHECK_FAILS(hewn(emulated({"--op=softmax", "--shape=3x65", "--ceilings=" + file})), 3, "negative");
+  CHECK_FAILS(hewn({"bench", "kernels", "--op=softmax", "--ceilings=" + file}), 2,
+              "--ceilings applies only to kernels on a GPU");
+}
+
 TEST_CASE("options that do not apply to a GPU are refused") {
   for (const std::string device : {"cuda", "emulated"})
     for (const std::string key : {"threads=2", "isa=avx2", "counters", "asm", "rung=x.so"})
