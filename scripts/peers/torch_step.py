@@ -84,12 +84,14 @@ def main():
     args.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     args.add_argument("--threads", type=int, default=2)
     args.add_argument("--batch", type=int, help="batch size, instead of the config's")
+    args.add_argument("--vocab", type=int, help="vocabulary size, instead of the config's")
     args.add_argument("--seconds", type=float, default=10, help="seconds to measure after the warm-up")
     args = args.parse_args()
 
     torch.manual_seed(1)
     torch.set_num_threads(args.threads)
-    config = CONFIGS[args.config]
+    config = dict(CONFIGS[args.config])
+    config["vocab"] = args.vocab or config["vocab"]
     model = Gpt(**config).to(args.device)
     decayed = [p for p in model.parameters() if p.dim() >= 2]
     plain = [p for p in model.parameters() if p.dim() < 2]
@@ -122,7 +124,7 @@ def main():
         times.append((time.perf_counter() - start) * 1e3)
     assert math.isfinite(loss.item())
     print(json.dumps(dict(peer=f"PyTorch {torch.__version__} {args.mode}", config=args.config, dtype=args.dtype,
-                          device=args.device, batch=shape[0], threads=args.threads, best_ms=round(min(times), 3),
+                          device=args.device, batch=shape[0], vocab=config["vocab"], threads=args.threads, best_ms=round(min(times), 3),
                           median_ms=round(statistics.median(times), 3), steps=len(times))))
 
 
