@@ -303,13 +303,16 @@ void Case::fetch() {
 
 void Case::fetch_outputs() {
   for (size_t i = 0; i < blocks_.size(); ++i)
-    if (Operand& o = home_->operands()[i]; o.output) download(o, blocks_[i]);
+    if (Operand& o = home_->operands()[i]; o.output) download(o, blocks_[i], shift_of(o));
 }
 
 void Case::refresh_outputs() {
-  for (size_t i = 0; i < blocks_.size(); ++i)
-    if (Operand& o = home_->operands()[i]; o.output)
-      device_->upload(blocks_[i]->data, o.data() - fence, blocks_[i]->bytes);
+  for (size_t i = 0; i < blocks_.size(); ++i) {
+    Operand& o = home_->operands()[i];
+    if (!o.output) continue;
+    const size_t shift = shift_of(o);
+    device_->upload(static_cast<uint8_t*>(blocks_[i]->data) + shift, o.data() - fence, blocks_[i]->bytes - shift);
+  }
 }
 
 void Case::each_excerpt(int threads, int64_t n, size_t scratch_bytes,
