@@ -2,6 +2,7 @@
 
 #include <cstring>
 #include <set>
+#include <sstream>
 
 #include "core/error.h"
 
