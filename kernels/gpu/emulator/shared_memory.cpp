@@ -57,6 +57,7 @@ void SharedMemory::check_limits(size_t more) const {
   size_t used = rounded(more, alignment);
   for (const Piece& piece : pieces_)
     if (piece.key) used += rounded(piece.bytes, alignment);
+  if (dynamic_bytes() > 0) used = rounded(used, dynamic_shared_alignment);
   const size_t all = used + dynamic_bytes();
   if (used > shared_without_opt_in || pieces_.size() > most_pieces)
     refuse(std::to_string(used), " bytes of static shared memory are declared; at most ",

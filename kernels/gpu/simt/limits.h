@@ -11,6 +11,9 @@ namespace hewn {
 inline constexpr size_t most_shared = 99 << 10;  ///< bytes per block, limited by 8.6, 8.9, 12.0
 inline constexpr size_t shared_without_opt_in =
     48 << 10;  ///< bytes per block, static and dynamic, unless the launch requests more (opts_in)
+/// Alignment of dynamic shared memory, for the swizzle of Hopper's copy engine. ptxas pads a kernel's static
+/// memory, if it has any, to a multiple of this, so that the dynamic memory after it is aligned.
+inline constexpr size_t dynamic_shared_alignment = 1024;
 inline constexpr size_t most_parameters = 4 << 10;  ///< bytes; more require a driver for CUDA 12.1
 inline constexpr int most_threads = 1536;           ///< per multiprocessor, limited by 8.6, 8.9, 12.0
 inline constexpr int most_blocks = 16;              ///< per multiprocessor, limited by 8.6

@@ -36,7 +36,7 @@ __device__ __forceinline__ T& shared_memory() {
 
 template <class T>
 __device__ __forceinline__ T* dynamic_shared() {
-  extern __shared__ __align__(1024) unsigned char hewn_dynamic_shared[];
+  extern __shared__ __align__(dynamic_shared_alignment) unsigned char hewn_dynamic_shared[];
   return reinterpret_cast<T*>(hewn_dynamic_shared);
 }
 

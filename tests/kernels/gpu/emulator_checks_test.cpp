@@ -117,12 +117,13 @@ TEST_CASE("emulator: static and dynamic shared memory share 48 KiB without the o
   constexpr size_t most = 48 << 10;
   char to = 0;
   CHECK(failure_of({1, 1, most}, static_shared<1>, &to) ==
-        "kernel wrong, block (0, 0, 0), thread (0, 0, 0): 16 bytes of static and 49152 bytes of dynamic shared "
-        "memory are used; a launch without the opt-in for more has 49152");
-  CHECK(failure_of({1, 1, most - 16}, static_shared<1>, &to) == "");
-  CHECK_THAT(failure_of({1, 1, most - 16}, static_shared<17>, &to), Contains("32 bytes of static"));
+        "kernel wrong, block (0, 0, 0), thread (0, 0, 0): 1024 bytes of static and 49152 bytes of dynamic "
+        "shared memory are used; a launch without the opt-in for more has 49152");
+  CHECK(failure_of({1, 1, most - 1024}, static_shared<1024>, &to) == "");
+  CHECK_THAT(failure_of({1, 1, most - 1024}, static_shared<1025>, &to), Contains("2048 bytes of static"));
   CHECK(failure_of({1, 1, most + 1}, static_shared<17>, &to) == "");  // a launch that opts in
-  CHECK_THAT(failure_of({1, 1, 227 << 10}, static_shared<17>, &to), Contains("a block has 232448"));
+  CHECK(failure_of({1, 1}, static_shared<most>, &to) == "");          // static memory alone
+  CHECK_THAT(failure_of({1, 1, (227 << 10) - 1023}, static_shared<17>, &to), Contains("a block has 232448"));
 }
 
 TEST_CASE("emulator: kernels have at most 4 KiB of parameters") {
