@@ -235,16 +235,21 @@ class Builder {
   double tolerance_;
 };
 
-/// "BxHxTQxTKxD", optionally followed by "xHKVxWINDOW" for grouped queries and a window.
+/// "BxHxTQxTKxD", optionally followed by "xHKVxWINDOW" for grouped queries and a window, and then by
+/// "xPERCENT" for dropout.
 Size parse_size(const std::string& text) {
   if (std::count(text.begin(), text.end(), 'x') <= 4) {
     const auto s = parse_sizes(text, 5, "BxHxTQxTKxD");
     return {s[0], s[1], s[2], s[3], s[4]};
   }
-  const auto s = parse_sizes(text, 7, "BxHxTQxTKxDxHKVxWINDOW");
+  const bool dropout = std::count(text.begin(), text.end(), 'x') > 6;
+  const auto s = parse_sizes(text, dropout ? 8 : 7,
+                             dropout ? "BxHxTQxTKxDxHKVxWINDOWxPERCENT" : "BxHxTQxTKxDxHKVxWINDOW");
   require(s[1] % s[5] == 0, "shape \"", text, "\": the number of key heads, ", s[5],
           ", does not divide the number of heads, ", s[1]);
-  return {s[0], s[1], s[2], s[3], s[4], 0, s[5], std::min(s[6], s[3])};
+  const double dropped = dropout ? static_cast<double>(s[7]) / 100 : 0;
+  require(dropped < 1, "shape \"", text, "\": a dropout of ", s[7], " percent; expected less than 100");
+  return {s[0], s[1], s[2], s[3], s[4], dropped, s[5], std::min(s[6], s[3])};
 }
 
 /// Small sizes around vectors (w lanes) and blocks of 2 w queries and 64 keys.

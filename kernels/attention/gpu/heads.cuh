@@ -1,10 +1,9 @@
 #pragma once
-// Shared by the GPU kernels of attention: locations of rows, and dropout.
+// Shared by the GPU kernels of attention: locations of rows, sums over lanes, dy_i . y_i.
 
 #include <limits>
 
 #include "kernels/attention/gpu/visits.cuh"
-#include "kernels/dropout/mask.cuh"
 #include "kernels/gpu/simt/simt.h"
 
 namespace hewn {
@@ -36,33 +35,6 @@ template <class T>
 __device__ __forceinline__ T* key_head(const AttentionSizes& a, const HeadsOut& x, int kv) {
   const int H = static_cast<int>(a.Hkv);
   return static_cast<T*>(x.data) + kv / H * x.batch + kv % H * x.head;
-}
-
-/// The parameters of the dropout mask.
-struct DropoutMask {
-  uint32_t threshold;
-  float factor;  ///< of the elements that are kept; 1 without dropout
-};
-inline DropoutMask mask_of(const AttentionSizes& a) {
-  return {a.dropout > 0 ? dropout_threshold(a.dropout) : 0, static_cast<float>(1 / (1 - a.dropout))};
-}
-
-/// The dropout factor of probability (i, j) of query head bh.
-template <class T>
-__device__ __forceinline__ T kept(const AttentionSizes& a, const DropoutMask& mask, int bh, int i, int j) {
-  if (a.dropout <= 0) return 1;
-  const int64_t at = (bh * a.Tq + i) * a.Tk + j;
-  const PhiloxWords words = dropout_words(*a.state, a.site, at / 64, static_cast<int>(at % 16));
-  const int which = static_cast<int>(at % 64 / 16);
-  const uint32_t word = which == 0   ? words.at[0]
-                        : which == 1 ? words.at[1]
-                        : which == 2 ? words.at[2]
-                                     : words.at[3];
-  if (word < mask.threshold) return 0;
-  if constexpr (sizeof(T) == 8)
-    return 1 / (1 - a.dropout);
-  else
-    return mask.factor;
 }
 
 /// The maximum, or the sum, over `lanes` adjacent lanes, which hold parts of the same rows.

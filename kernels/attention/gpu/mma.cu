@@ -10,50 +10,63 @@ namespace {
 
 /// The tile of a block of the forward pass: 16 m queries per warp, `keys` keys at a time. Sums and scores are
 /// 16 m (D + keys) numbers in the registers of 32 lanes.
-template <int D>
+template <int D, bool dropped>
 struct ForwardTile {
-  static constexpr int m = 2, queries = mma_warps * 16 * m, keys = D > 64 ? 32 : 64;
+  static constexpr int m = dropped ? 1 : 2, queries = mma_warps * 16 * m, keys = D > 64 ? 32 : 64;
+  static constexpr int blocks = dropped ? 3 : 2;  ///< per multiprocessor
   struct Stage {
     Bf16Rows<D, keys> k, v;
   };
-  struct Memory {
+  struct WithoutMask {
     Bf16Rows<D, queries> q;
     Stage stage[2];  ///< one in use, the other being copied
   };
-  static_assert(fits_mma(16 * m * (D + keys) / 32, sizeof(Memory)), "sums and scores must fit in registers");
+  using Memory = MemoryFor<WithoutMask, queries, dropped>;
+  static_assert(fits_mma(blocks, 16 * m * (D + keys) / 32, sizeof(Memory)),
+                "sums and scores must fit in registers");
 };
 
-/// Replaces scores by their exponentials relative to the running maximum `most`, adds these to `total`, and
-/// rescales all previous sums when the maximum grows.
-template <int D, int m, int n>
-__device__ __forceinline__ void soften(const AttentionForward& a, const DropoutMask& mask, int bh, int i0,
-                                       int j0, bool whole, float factor, float (&p)[m][n / 8][4],
-                                       float (&sum)[m][D / 8][4], float (&most)[m][2], float (&total)[m][2]) {
-  constexpr float none = unseen<float>;
+/// Sets the scores of keys that a query does not attend to; i0 and j0 are those of the first fragment.
+template <int m, int n>
+__device__ __forceinline__ void hide_unseen(float (&s)[m][n / 8][4], const AttentionSizes& a, int i0,
+                                            int j0) {
 #pragma unroll
   for (int y = 0; y < m; ++y)
 #pragma unroll
     for (int h = 0; h < 2; ++h) {
-      const Element place = place_in_c(lane_index(), 2 * h);
-      const int i = i0 + 16 * y + place.row;
+      const Element place = place_in_c(derived_here(lane_index()), 2 * h);
+      const Span seen = keys_of(a, i0 + 16 * y + place.row, j0 + place.col);
+#pragma unroll
+      for (int e = 0; e < n / 4; ++e)
+        if (!seen.has(e / 2 * 8 + e % 2)) s[y][e / 2][2 * h + e % 2] = unseen<float>;
+    }
+}
+
+/// Replaces scores by their exponentials relative to the running maximum `most`, adds these to `total`, and
+/// rescales all previous sums when the maximum grows.
+template <int D, int m, int n, class RowFactors>
+__device__ __forceinline__ void soften(float (&p)[m][n / 8][4], float factor, const RowFactors& kept_of,
+                                       float (&sum)[m][D / 8][4], float (&most)[m][2], float (&total)[m][2]) {
+#pragma unroll
+  for (int y = 0; y < m; ++y)
+#pragma unroll
+    for (int h = 0; h < 2; ++h) {
       float largest = most[y][h];
 #pragma unroll
-      for (int e = 0; e < n / 4; ++e) {
-        float& s = p[y][e / 2][2 * h + e % 2];
-        if (!whole && !sees(a, i, j0 + e / 2 * 8 + place.col + e % 2)) s = none;
-        largest = max(largest, s);
-      }
+      for (int e = 0; e < n / 4; ++e) largest = max(largest, p[y][e / 2][2 * h + e % 2]);
       largest = row_max<4>(largest);
-      const float base = largest == none ? 0 : largest * factor;  // a row whose keys so far are all masked
+      // Zero for a row whose keys so far are all masked.
+      const float base = largest == unseen<float> ? 0 : largest * factor;
       const float shrink = power_of_two(std::fma(most[y][h], factor, -base));
       most[y][h] = largest;
+      const auto kept = kept_of(16 * y + place_in_c(derived_here(lane_index()), 2 * h).row);
       float part = 0;
 #pragma unroll
       for (int e = 0; e < n / 4; ++e) {
         float& s = p[y][e / 2][2 * h + e % 2];
         s = power_of_two(std::fma(s, factor, -base));
         part += s;
-        if (a.dropout > 0) s *= kept<float>(a, mask, bh, i, j0 + e / 2 * 8 + place.col + e % 2);
+        s *= kept(e / 2, e % 2);
       }
       total[y][h] = std::fma(total[y][h], shrink, part);
 #pragma unroll
@@ -61,20 +74,27 @@ __device__ __forceinline__ void soften(const AttentionForward& a, const DropoutM
     }
 }
 
-template <int D>
-__global__ void __launch_bounds__(mma_threads, mma_blocks) attend(AttentionForward a, DropoutMask mask) {
-  using Tile = ForwardTile<D>;
+template <int D, bool dropped>
+__global__ void __launch_bounds__(mma_threads, ForwardTile<D, dropped>::blocks)
+    attend(AttentionForward a, DropoutMask mask) {
+  using Tile = ForwardTile<D, dropped>;
   constexpr int m = Tile::m, queries = Tile::queries, keys = Tile::keys;
   auto& memory = *dynamic_shared<typename Tile::Memory>();
-  const auto [bh, i0] = queries_of_block(a, queries, static_cast<int>(blockIdx.x));
+  const OwnRows block = queries_of_block(a, queries, static_cast<int>(blockIdx.x));
+  const int bh = block.head, i0 = block.first;
   const int width = static_cast<int>(a.D), kv = bh / heads_per_key(a);
   const int own = warp_index() * 16 * m, last = i0 + own + 16 * m - 1;  // this warp's queries
   const float factor = static_cast<float>(a.scale) * log2_e;
   const Visits visits = keys_for(a, i0, queries, keys);
+  RowCopies<D, keys> fetch_k(key_head<bf16>(a, a.k, kv), a.k.row, visits.first);
+  RowCopies<D, keys> fetch_v(key_head<bf16>(a, a.v, kv), a.v.row, visits.first);
   const auto fetch = [&](typename Tile::Stage& stage, int j0) {
     if (j0 < visits.end) {
-      copy_rows(stage.k, key_head<bf16>(a, a.k, kv), a.k.row, j0, a.Tk, width);
-      copy_rows(stage.v, key_head<bf16>(a, a.v, kv), a.v.row, j0, a.Tk, width);
+      fetch_k(stage.k, a.k.row, static_cast<int>(a.Tk) - j0, width);
+      fetch_v(stage.v, a.v.row, static_cast<int>(a.Tk) - j0, width);
+      if constexpr (dropped)
+        if (j0 % 64 == 0 || j0 == visits.first)
+          fill_kept(memory.kept[j0 / 64 % 2], a, mask, bh, i0, j0 / 64 * 64);
     }
     end_copies();
   };
@@ -84,17 +104,20 @@ __global__ void __launch_bounds__(mma_threads, mma_blocks) attend(AttentionForwa
 #pragma unroll
   for (int y = 0; y < m; ++y) most[y][0] = most[y][1] = unseen<float>;
   int use = 0;
-  for (int j0 = visits.first; j0 < visits.end; j0 += keys, use ^= 1) {
+  for_visits(visits, keys, [&]<bool whole>(int j0) {
     await_copies<0>();
     __syncthreads();  // this stage is ready for all threads, and none still reads the other
-    fetch(memory.stage[use ^ 1], j0 + keys);
-    if (!some_see(a, i0 + own, last, j0, j0 + keys - 1)) continue;
+    const auto& stage = memory.stage[use];
+    use ^= 1;
+    fetch(memory.stage[use], j0 + keys);
+    if (!whole && !some_see(a, i0 + own, last, j0, j0 + keys - 1)) return;
     float p[m][keys / 8][4];
-    multiply_rows<D, m, keys>(p, memory.q, own, memory.stage[use].k);
-    soften<D, m, keys>(a, mask, bh, i0 + own, j0, all_see(a, i0 + own, last, j0, j0 + keys - 1), factor, p,
-                       sum, most, total);
-    add_products<D, m, keys>(sum, p, memory.stage[use].v);
-  }
+    multiply_rows<D, m, keys>(p, memory.q, own, stage.k);
+    if constexpr (!whole) hide_unseen<m, keys>(p, a, i0 + own, j0);
+    const auto kept_of = [&](int r) { return KeptRow<keys, dropped>(memory, mask, own + r, j0); };
+    soften<D, m, keys>(p, factor, kept_of, sum, most, total);
+    add_products<D, m, keys>(sum, p, stage.v);
+  });
   float share[m][2];
 #pragma unroll
   for (int y = 0; y < m; ++y)
@@ -110,12 +133,17 @@ __global__ void __launch_bounds__(mma_threads, mma_blocks) attend(AttentionForwa
   write_rows<D, m>(query_head<bf16>(a, a.y, bh), a.y.row, i0 + own, a.Tq, width, sum, share, Write::set);
 }
 
-template <int D>
+template <int D, bool dropped>
 void forward(const Launch& on, const AttentionForward& a) {
-  using Tile = ForwardTile<D>;
+  using Tile = ForwardTile<D, dropped>;
   const int64_t blocks = a.B * a.H * ceil_div(a.Tq, int64_t{Tile::queries});
   launch(on, "attention_mma", {static_cast<unsigned>(blocks), mma_threads, sizeof(typename Tile::Memory)},
-         attend<D>, a, mask_of(a));
+         attend<D, dropped>, a, mask_of(a));
+}
+
+template <int D>
+void forward(const Launch& on, const AttentionForward& a) {
+  a.dropout > 0 ? forward<D, true>(on, a) : forward<D, false>(on, a);
 }
 
 }  // namespace

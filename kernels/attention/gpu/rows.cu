@@ -2,6 +2,7 @@
 // stored: running maximum and sum (Milakov and Gimelshein 2018, as in op.cpp). For any head size, in float,
 // double and bf16.
 
+#include "kernels/attention/gpu/dropout.cuh"
 #include "kernels/attention/gpu/heads.cuh"
 #include "kernels/attention/kernels.h"
 

@@ -2,6 +2,7 @@
 // Building blocks of the blockwise float32 attention kernels: the two products that make up all of their
 // work, rows times rows (scores and their gradients), and scores times rows (all sums).
 
+#include "kernels/attention/gpu/dropout.cuh"
 #include "kernels/attention/gpu/heads.cuh"
 #include "kernels/attention/gpu/layout.cuh"
 

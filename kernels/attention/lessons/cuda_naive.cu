@@ -4,6 +4,7 @@
 // assigns a query to the 32 lanes of a warp, one key per lane: no score is stored at all, since a running
 // maximum and sum replace the passes over them.
 
+#include "kernels/attention/gpu/dropout.cuh"
 #include "kernels/attention/gpu/heads.cuh"
 #include "kernels/attention/kernels.h"
 

@@ -41,18 +41,23 @@ class Visited {
  public:
   explicit Visited(const AttentionSizes& a) : a_(a), times_(static_cast<size_t>(a.B * a.H * a.Tq * a.Tk)) {}
 
-  /// Visits queries from i0 on and keys from j0 on, as kernels do. Returns false if the tile is said to be
-  /// fully visible but extends beyond the matrix.
-  bool tile(int head, int i0, int queries, int j0, int keys) {
-    if (!some_see(a_, i0, i0 + queries - 1, j0, j0 + keys - 1)) return true;
-    const bool whole = all_see(a_, i0, i0 + queries - 1, j0, j0 + keys - 1);
-    for (int i = i0; i < i0 + queries; ++i)
-      for (int j = j0; j < j0 + keys; ++j) {
-        if (!whole && !sees(a_, i, j)) continue;
-        if (i >= a_.Tq || j >= a_.Tk) return false;
-        ++times_[static_cast<size_t>((head * a_.Tq + i) * a_.Tk + j)];
-      }
-    return true;
+  /// Queries from i0 on, which a warp owns, visit keys from j0 on, as kernels do. Returns false if `whole` is
+  /// wrong: a pair does not exist, or a key. Rows that a warp owns may be past the last.
+  bool keys(bool whole, int head, int i0, int queries, int j0, int keys) {
+    if (!whole && !some_see(a_, i0, i0 + queries - 1, j0, j0 + keys - 1)) return true;
+    bool right = true;
+    for (int i = i0; i < i0 + queries && i < a_.Tq; ++i)
+      for (int j = j0; j < j0 + keys; ++j) right &= pair(whole, head, i, j, keys_of(a_, i, j0).has(j - j0));
+    return right;
+  }
+  /// The same for keys from j0 on, which a warp owns, and queries from i0 on.
+  bool queries(bool whole, int head, int i0, int queries, int j0, int keys) {
+    if (!whole && !some_see(a_, i0, i0 + queries - 1, j0, j0 + keys - 1)) return true;
+    bool right = true;
+    for (int j = j0; j < j0 + keys && j < a_.Tk; ++j)
+      for (int i = i0; i < i0 + queries; ++i)
+        right &= pair(whole, head, i, j, queries_of(a_, j, i0).has(i - i0));
+    return right;
   }
 
   /// Whether every visible pair was computed once, and no other.
@@ -63,6 +68,14 @@ class Visited {
   }
 
  private:
+  bool pair(bool whole, int head, int i, int j, bool found) {
+    if (whole && !seen(a_, i, j)) return false;
+    if (!whole && !found) return true;
+    if (i >= a_.Tq || j >= a_.Tk) return false;
+    ++times_[static_cast<size_t>((head * a_.Tq + i) * a_.Tk + j)];
+    return true;
+  }
+
   AttentionSizes a_;
   std::vector<int> times_;
 };
@@ -80,14 +93,14 @@ TEST_CASE("a query attends to the keys up to its own within the window") {
     for (int i = 0; i < a.Tq; ++i)
       for (int j = 0; j < a.Tk; ++j) {
         const bool yes = seen(a, i, j);
-        right &= sees(a, i, j) == yes && (j >= first_key(a, i) && j < end_key(a, i)) == yes &&
+        right &= (j >= first_key(a, i) && j < end_key(a, i)) == yes &&
                  (i >= first_query(a, j) && i < end_query(a, j)) == yes;
       }
     CHECK(right);
   }
 }
 
-TEST_CASE("fully visible and fully masked tiles are recognised") {
+TEST_CASE("fully masked tiles are recognised") {
   for (const AttentionSizes& a : cases) {
     INFO(a.Tq << " queries, " << a.Tk << " keys, window " << a.window);
     bool right = true;
@@ -98,10 +111,24 @@ TEST_CASE("fully visible and fully masked tiles are recognised") {
             int there = 0;
             for (int i = i0; i < i0 + queries; ++i)
               for (int j = j0; j < j0 + keys; ++j) there += seen(a, i, j);
-            right &= all_see(a, i0, i0 + queries - 1, j0, j0 + keys - 1) == (there == queries * keys);
             right &= there == 0 || some_see(a, i0, i0 + queries - 1, j0, j0 + keys - 1);
           }
     CHECK(right);
+  }
+}
+
+TEST_CASE("pairs are checked one by one only at the diagonal and at the window's edge") {
+  constexpr int T = 1024, own = 128, step = 64;
+  for (const int window : {T, 512}) {
+    const AttentionSizes a = sizes(1, 1, 1, T, T, window);
+    for (int first = 0; first < T; first += own)
+      for (const Visits& v : {keys_for(a, first, own, step), queries_for(a, first, own, step)}) {
+        int parts[2] = {};  // partly, wholly
+        for_visits(v, step, [&]<bool whole>(int) { ++parts[whole]; });
+        INFO("rows from " << first << " on, window " << window);
+        CHECK(parts[0] <= (window < T ? 2 * own / step + 1 : own / step));
+        CHECK(parts[0] + parts[1] == ceil_div(v.end - v.first, step));
+      }
   }
 }
 
@@ -115,9 +142,10 @@ TEST_CASE("blocks that own queries visit every visible key exactly once") {
         const OwnRows own = queries_of_block(a, t.own, block);
         const Visits keys = keys_for(a, own.first, t.own, t.step);
         within &= own.head < a.B * a.H && own.first >= 0 && own.first < a.Tq && keys.end <= a.Tk;
-        for (int j0 = keys.first; within && j0 < keys.end; j0 += t.step)
-          for (int w = 0; w < t.own; w += t.warp)
-            within &= visited.tile(own.head, own.first + w, t.warp, j0, t.step);
+        for_visits(keys, t.step, [&]<bool whole>(int j0) {
+          for (int w = 0; within && w < t.own; w += t.warp)
+            within &= visited.keys(whole, own.head, own.first + w, t.warp, j0, t.step);
+        });
       }
       CHECK(within);
       CHECK(visited.exact());
@@ -136,9 +164,10 @@ TEST_CASE("blocks that own keys visit every query that attends to them exactly o
         const Visits queries = queries_for(a, own.first, t.own, t.step);
         within &= own.head < a.B * a.Hkv && own.first < a.Tk && queries.end <= a.Tq;
         for (int bh = own.head * heads; bh < (own.head + 1) * heads; ++bh)
-          for (int i0 = queries.first; within && i0 < queries.end; i0 += t.step)
-            for (int w = 0; w < t.own; w += t.warp)
-              within &= visited.tile(bh, i0, t.step, own.first + w, t.warp);
+          for_visits(queries, t.step, [&]<bool whole>(int i0) {
+            for (int w = 0; within && w < t.own; w += t.warp)
+              within &= visited.queries(whole, bh, i0, t.step, own.first + w, t.warp);
+          });
       }
       CHECK(within);
       CHECK(visited.exact());

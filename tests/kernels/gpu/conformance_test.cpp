@@ -116,12 +116,17 @@ TEST_CASE("GPU kernels that work in pieces equal the reference for several piece
       {"reduce", "2x20000x1"},
       {"reduce", "1x1100x35"},
       {"reduce", "2x1025x1"},
-      {"attention", "1x4x150x200x40x2x30"},  // blocks of keys, and of queries, that are not visited
-      {"attention", "1x2x70x100x100x1x50"},  // wide heads: fewer keys per step
-      {"attention", "1x2x9x70x150x1x40"},    // heads wider than a warp sums at a time
+      {"attention", "1x4x150x200x40x2x30"},      // blocks of keys, and of queries, that are not visited
+      {"attention", "1x2x70x100x100x1x50"},      // wide heads: fewer keys per step
+      {"attention", "1x2x9x70x150x1x40"},        // heads wider than a warp sums at a time
+      {"attention", "1x2x131x201x24x1x201x20"},  // rows of the dropout mask begin anywhere
+      {"attention", "1x1x70x128x100x1x60x50"},   // or at multiples of 64
   };
-  const char* halves[] = {"1x4x150x200x40x2x30", "2x2x260x260x64", "1x2x130x200x128x1x70", "1x1x140x140x96",
-                          "1x2x9x70x144x1x40"};  // the last is too wide for tensor cores
+  const char* halves[] = {"1x4x150x200x40x2x30",     "2x2x260x260x64",
+                          "1x2x130x200x128x1x70",    "1x1x140x140x96",
+                          "1x2x9x70x144x1x40",  // too wide for tensor cores
+                          "1x2x131x201x64x1x201x20", "2x1x192x192x64x1x192x10",
+                          "1x2x70x200x128x1x90x50",  "1x1x66x256x32x1x150x30"};
   for (const auto& [name, shape] : cases) {
     check_room(room_called(name), *device, {.seed = test::run_seed(), .shape = shape});
   }
