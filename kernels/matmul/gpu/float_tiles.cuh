@@ -122,7 +122,7 @@ inline bool rows_are_wide(const void* data, int64_t ld, const MatmulStep& step) 
 
 template <class Tile, bool trans_a, bool trans_b>
 void multiply(const Launch& on, const Matmul& m, const char* name) {
-  const TileGrid grid = tile_grid(m, {Tile::rows, Tile::cols, Tile::depth});
+  const TileGrid grid = tile_grid(m, Tile::block);
   const Wide wide{rows_are_wide(m.a, m.lda, m.a_step), rows_are_wide(m.b, m.ldb, m.b_step),
                   results_are_wide(m)};
   launch(on, name, {static_cast<unsigned>(grid.blocks()), Tile::threads, Tile::shared_bytes},

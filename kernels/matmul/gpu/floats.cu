@@ -9,6 +9,7 @@ namespace {
 /// A block's tile of C, and how the lanes of a warp share its part of it.
 template <const TileSize& size, const FloatLanes& lanes>
 struct FloatTile {
+  static constexpr TileSize block = size;
   static constexpr int rows = size.rows, cols = size.cols;
   static constexpr int depth = size.depth;  ///< terms in shared memory at a time
   static constexpr int stages = 3;          ///< stages: one is multiplied while two are being copied
@@ -16,7 +17,8 @@ struct FloatTile {
   static constexpr int warp_rows = 8 * lanes.lanes_m, warp_cols = 4 * lanes_n * parts_n;
   static constexpr int warps_m = rows / warp_rows, warps_n = cols / warp_cols;
   static constexpr int threads = 32 * warps_m * warps_n;
-  static constexpr int blocks = 512 / threads;  ///< per multiprocessor: 128 registers per thread
+  static constexpr int blocks = size.resident;
+  static_assert(blocks * threads == 512, "128 registers per thread");
   static constexpr int gap = floats_gap;
   struct Stage {
     float a[depth][rows + gap], b[depth][cols + gap];

@@ -6,9 +6,10 @@
 
 namespace hewn {
 
-/// The work of a block: rows x cols of C, `depth` terms of the sums at a time.
+/// The work of a block: rows x cols of C, `depth` terms of the sums at a time. `resident` blocks share a
+/// multiprocessor: the second argument of the kernel's __launch_bounds__.
 struct TileSize {
-  int rows, cols, depth;
+  int rows, cols, depth, resident;
 };
 
 /// Tiles of C, times pieces of K, times matrices of the batch. The product of these fits in an int.
@@ -18,22 +19,58 @@ struct TileGrid {
   constexpr int64_t blocks() const { return int64_t{tiles_m} * tiles_n * splits * batch; }
 };
 
-/// Concurrent blocks of a large GPU: two on each of 132 multiprocessors. It is a constant, and only a guess
-/// for other GPUs, since the order of sums must not depend on the device.
-inline constexpr int64_t blocks_at_once = 264;
-
 constexpr int64_t pieces_of(int64_t n, int64_t piece) { return (n + piece - 1) / piece; }
 
-/// The number of pieces of K if the tiles of C are too few to fill the device, as for gradients of weights:
-/// the number that minimises the time in waves of blocks, where each piece is at least 512 deep and costs an
-/// extra 2% for its memory traffic.
-constexpr int splits_of(int64_t tiles, int64_t K) {
+/// What K is split for: an H100. These are constants, and only a guess for other GPUs, since the order of
+/// sums must not depend on the device. They are estimates; none is measured. The unit of time is that of 128
+/// x 128 multiply-adds on a busy multiprocessor, 11 ns at 400 TFLOP/s per GPU; in float32, which is slower,
+/// the fixed costs weigh less than assumed.
+struct SplitCosts {
+  static constexpr int64_t multiprocessors = 132;
+  /// How much faster a block is alone on a multiprocessor than sharing it; not as many times as there are
+  /// blocks, because alone it waits for its own copies.
+  static constexpr double alone = 1.5;
+  /// To fill a block's stages and to store its sums: 4 us.
+  static constexpr double per_block = 360;
+  /// To launch the addition of the pieces: 3 us; and to read a piece of 128 x 128 sums there: 64 KiB at a
+  /// multiprocessor's share of 3 TB/s.
+  static constexpr double per_join = 270, per_piece = 260;
+};
+
+/// The time of `blocks` blocks of `depth` terms each. Multiprocessors are filled evenly, and blocks of the
+/// same size end together, so blocks run in rounds; those of the last round share multiprocessors with fewer
+/// others.
+constexpr double rounds_time(const TileSize& tile, int64_t blocks, double depth) {
+  const double terms = depth * tile.rows * tile.cols / (128 * 128), least = tile.resident / SplitCosts::alone;
+  const int64_t at_once = SplitCosts::multiprocessors * tile.resident;
+  const auto round = [=](int64_t sharing) {  // blocks per multiprocessor
+    const auto all = static_cast<double>(sharing);
+    return terms * (all > least ? all : least) + SplitCosts::per_block;
+  };
+  const int64_t last = blocks % at_once;
+  return static_cast<double>(blocks / at_once) * round(tile.resident) +
+         (last > 0 ? round(pieces_of(last, SplitCosts::multiprocessors)) : 0);
+}
+
+/// The time of `tiles` tiles of C whose K is divided into `splits` pieces.
+constexpr double splits_time(const TileSize& tile, int64_t tiles, int64_t K, int splits) {
+  const double time = rounds_time(tile, tiles * splits, static_cast<double>(K) / splits);
+  if (splits == 1) return time;
+  const double elements = static_cast<double>(tiles) * tile.rows * tile.cols;
+  return time + SplitCosts::per_join +
+         SplitCosts::per_piece * splits * elements / (128 * 128 * SplitCosts::multiprocessors);
+}
+
+/// The number of pieces of K, each at least 512 deep, that takes the least time; more pieces, which need more
+/// scratch, only where they save 3%. Many tiles fill a device evenly without pieces: there are more than one
+/// only where C has fewer than 2^31 elements.
+constexpr int splits_of(const TileSize& tile, int64_t tiles, int64_t K) {
   int best = 1;
-  double least = 0;
-  for (int s = 1; s <= 16 && (s == 1 || s * int64_t{512} <= K); ++s) {
-    const double time =
-        static_cast<double>(pieces_of(tiles * s, blocks_at_once)) / s + (s > 1 ? 0.02 * s : 0);
-    if (s > 1 && time >= least) continue;
+  if (tiles > 1 << 15) return best;
+  double least = splits_time(tile, tiles, K, 1);
+  for (int s = 2; s <= 16 && s * int64_t{512} <= K; ++s) {
+    const double time = splits_time(tile, tiles, K, s);
+    if (time >= 0.97 * least) continue;
     best = s;
     least = time;
   }
@@ -44,7 +81,7 @@ constexpr int splits_of(int64_t tiles, int64_t K) {
 constexpr TileGrid tile_grid(const Matmul& m, const TileSize& tile) {
   const int64_t tiles_m = pieces_of(m.M, tile.rows), tiles_n = pieces_of(m.N, tile.cols);
   const int64_t batch = m.outer * m.inner;
-  const int splits = batch == 1 ? splits_of(tiles_m * tiles_n, m.K) : 1;
+  const int splits = batch == 1 ? splits_of(tile, tiles_m * tiles_n, m.K) : 1;
   const int64_t piece = pieces_of(pieces_of(m.K, splits), tile.depth) * tile.depth;
   return {static_cast<int>(tiles_m), static_cast<int>(tiles_n),
           piece == 0 ? 1 : static_cast<int>(pieces_of(m.K, piece)), static_cast<int>(batch), piece};
@@ -57,8 +94,9 @@ constexpr size_t split_bytes(const Matmul& m, const TileSize& tile) {
 }
 
 /// Tile sizes for float32 and for bf16.
-inline constexpr TileSize large_floats{128, 128, 16}, small_floats{64, 64, 16};
-inline constexpr TileSize large_bf16{128, 128, 32}, small_bf16{64, 64, 32}, hopper_bf16{128, 128, 64};
+inline constexpr TileSize large_floats{128, 128, 16, 2}, small_floats{64, 64, 16, 4};
+inline constexpr TileSize large_bf16{128, 128, 32, 2}, small_bf16{64, 64, 32, 4};
+inline constexpr TileSize hopper_bf16{128, 128, 64, 2};
 
 /// Whether to use large tiles: they read less, but small ones occupy more multiprocessors.
 constexpr bool takes_large(const Matmul& m, const TileSize& large) {

@@ -27,8 +27,9 @@ struct HopperTile {
 
   static_assert(rows % 64 == 0 && cols == 128 && depth == TiledMatrix::box_cols);
   static_assert(sizeof(Stage) % 1024 == 0, "every stage must begin with the swizzle pattern");
-  static_assert(2 * (shared_bytes + 1024) <= 227 << 10, "two blocks must fit on a multiprocessor of sm_90");
-  static_assert(fits_everywhere({threads, 2, rows* cols / multiplying}),
+  static_assert(hopper_bf16.resident * (shared_bytes + 1024) <= 227 << 10,
+                "blocks must fit on a multiprocessor of sm_90");
+  static_assert(fits_everywhere({threads, hopper_bf16.resident, rows* cols / multiplying}),
                 "all but shared memory must fit on every GPU");
 };
 
@@ -62,7 +63,7 @@ __device__ __forceinline__ void fetch(bf16* to, const TensorMap& map, int s, int
 }
 
 template <bool trans_a, bool trans_b>
-__global__ void __launch_bounds__(HopperTile::threads, 2)
+__global__ void __launch_bounds__(HopperTile::threads, hopper_bf16.resident)
     multiply_hopper(const __grid_constant__ TensorMap map_a, const __grid_constant__ TensorMap map_b,
                     Matmul m, TileGrid grid, bool wide, float* scratch) {
   if constexpr (!hopper_code) {

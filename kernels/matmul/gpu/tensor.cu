@@ -12,12 +12,13 @@ namespace {
 /// A block's tile of C, divided into as many equal parts as it has warps.
 template <const TileSize& size, int warps_m_, int warps_n_, int stages_>
 struct TensorTile {
+  static constexpr TileSize block = size;
   static constexpr int rows = size.rows, cols = size.cols;
   static constexpr int depth = size.depth;  ///< terms in shared memory at a time
   static constexpr int stages = stages_;    ///< stages: one is multiplied while the others are being copied
   static constexpr int warps_m = warps_m_, warps_n = warps_n_, threads = 32 * warps_m * warps_n;
   static constexpr int warp_rows = rows / warps_m, warp_cols = cols / warps_n;
-  static constexpr int blocks = rows * cols > 64 * 64 ? 2 : 4;  ///< per multiprocessor
+  static constexpr int blocks = size.resident;
   struct Stage {
     bf16 a[rows * depth], b[cols * depth];
   };
@@ -208,7 +209,7 @@ using Lesson = TensorTile<small_bf16, 2, 2, 1>;
 
 template <class Tile, bool trans_a, bool trans_b>
 void multiply(const Launch& on, const Matmul& m, const char* name) {
-  const TileGrid grid = tile_grid(m, {Tile::rows, Tile::cols, Tile::depth});
+  const TileGrid grid = tile_grid(m, Tile::block);
   const Wide wide{bf16_rows_are_wide(m.a, m.lda, m.a_step), bf16_rows_are_wide(m.b, m.ldb, m.b_step),
                   results_are_wide(m)};
   launch(on, name, {static_cast<unsigned>(grid.blocks()), Tile::threads, Tile::shared_bytes},

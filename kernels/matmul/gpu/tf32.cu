@@ -10,10 +10,11 @@ namespace {
 /// A block's tile of C, a quarter for each of four warps.
 template <const TileSize& size>
 struct Tf32Tile {
+  static constexpr TileSize block = size;
   static constexpr int rows = size.rows, cols = size.cols, depth = size.depth, stages = 4;
   static constexpr int warps_m = 2, warps_n = 2, threads = 32 * warps_m * warps_n;
   static constexpr int warp_rows = rows / warps_m, warp_cols = cols / warps_n;
-  static constexpr int blocks = rows * cols > 64 * 64 ? 2 : 4;  ///< per multiprocessor
+  static constexpr int blocks = size.resident;
   static constexpr int gap = tf32_gap;
   struct Stage {
     float a[depth][rows + gap], b[depth][cols + gap];

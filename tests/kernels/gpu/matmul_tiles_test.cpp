@@ -63,10 +63,34 @@ TEST_CASE("pieces of K add up to K") {
 }
 
 TEST_CASE("K is split where tiles are too few for the device") {
-  CHECK(splits_of(36, 65536) == 7);     // 768 x 768 of GPT-2 124M: 252 of 264 blocks
-  CHECK(splits_of(36, 768) == 1);       // pieces would be less than 512 deep
-  CHECK(splits_of(264, 65536) == 1);    // full without splitting
-  CHECK(splits_of(10000, 65536) == 1);  // many waves
+  CHECK(splits_of(large_bf16, 36, 65536) == 7);     // 768 x 768 of GPT-2 124M: 252 of 264 blocks
+  CHECK(splits_of(large_bf16, 108, 65536) == 7);    // 768 x 2304: all but one of three rounds are full
+  CHECK(splits_of(large_bf16, 36, 768) == 1);       // pieces would be less than 512 deep
+  CHECK(splits_of(large_bf16, 264, 65536) == 1);    // full without splitting
+  CHECK(splits_of(large_bf16, 10000, 65536) == 1);  // many rounds
+}
+
+TEST_CASE("the pieces of K take at most 3% longer than the best number of pieces") {
+  for (const TileSize& tile : {large_bf16, small_bf16, large_floats, hopper_bf16})
+    for (const int64_t K : {1024, 4096, 65536})
+      for (int64_t tiles = 1; tiles < 1200; ++tiles) {
+        const int chosen = splits_of(tile, tiles, K);
+        double least = splits_time(tile, tiles, K, 1);
+        for (int s = 2; s <= 16 && s * 512 <= K; ++s) least = std::min(least, splits_time(tile, tiles, K, s));
+        INFO(tiles << " tiles of " << tile.rows << " x " << tile.cols << ", K " << K << ": " << chosen);
+        CHECK(splits_time(tile, tiles, K, chosen) * 0.97 <= least);
+      }
+}
+
+TEST_CASE("the time of blocks follows from those that share a multiprocessor") {
+  const double fixed = SplitCosts::per_block;
+  const auto time = [](int64_t blocks) { return rounds_time(large_bf16, blocks, 1000); };
+  CHECK(time(1) == 1000 * 2 / SplitCosts::alone + fixed);  // alone on a multiprocessor
+  CHECK(time(132) == time(1));
+  CHECK(time(133) == 2000 + fixed);  // one multiprocessor has two
+  CHECK(time(264) == time(133));
+  CHECK(time(265) == time(264) + time(1));
+  CHECK(rounds_time(small_bf16, 528, 1000) == 1000 + fixed);  // four on each, a quarter of the work
 }
 
 TEST_CASE("large tiles, with K split, equal the reference") {
