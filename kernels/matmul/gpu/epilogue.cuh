@@ -1,6 +1,8 @@
 #pragma once
 // Writes finished sums to C.
 
+#include <type_traits>
+
 #include "kernels/activation/curves.h"
 #include "kernels/gpu/simt/simt.h"
 #include "kernels/matmul/gpu/tiles.cuh"
@@ -49,6 +51,9 @@ __device__ __forceinline__ void store_four(bf16* p, float4 x) {
 __device__ __forceinline__ float4 operator+(float4 x, float4 y) {
   return {x.x + y.x, x.y + y.y, x.z + y.z, x.w + y.w};
 }
+__device__ __forceinline__ float4 times(float factor, float4 x) {
+  return {factor * x.x, factor * x.y, factor * x.z, factor * x.w};
+}
 
 /// Whether four results at a multiple of four are one aligned piece of memory in C and in the
 /// epilogue's operands.
@@ -60,84 +65,159 @@ inline bool results_are_wide(const Matmul& m) {
          aligned(e.residual, 16);
 }
 
-/// `finish` for the sums of columns j to j + 3; the same arithmetic, four at a time.
-template <class C>
-__device__ __forceinline__ void finish_four(const Matmul& m, int64_t offset, int64_t i, int64_t j, float4 sum,
-                                            bool wide) {
-  if (!wide || j + 4 > m.N) {
-    const float each[4] = {sum.x, sum.y, sum.z, sum.w};
-#pragma unroll
-    for (int v = 0; v < 4; ++v)
-      if (j + v < m.N) finish<C>(m, offset, i, j + v, each[v]);
-    return;
-  }
-  const int64_t at = offset + i * m.ldc + j;
-  C* const c = static_cast<C*>(m.c) + at;
-  const auto alpha = static_cast<float>(m.alpha);
-  float4 y{alpha * sum.x, alpha * sum.y, alpha * sum.z, alpha * sum.w};
-  if (m.to_c == Write::add) {
-    store_four(c, load_four(c) + y);
-    return;
-  }
+/// `finish` where C is set, for four adjacent elements from `at` on. `bias` and `residual` are added if the
+/// epilogue has them.
+template <Activation kind, class C>
+__device__ __forceinline__ void set_four(const Matmul& m, int64_t at, float4 sum, float4 bias,
+                                         float4 residual) {
   const Epilogue& e = m.epilogue;
-  if (e.bias) y = y + load_four(static_cast<const float*>(e.bias) + j);
+  float4 y = times(static_cast<float>(m.alpha), sum);
+  if (e.bias) y = y + bias;
   if (e.pre) store_four(static_cast<float*>(e.pre) + at, y);
-  if (e.activation != Activation::none)
-    y = {activated(e.activation, y.x), activated(e.activation, y.y), activated(e.activation, y.z),
-         activated(e.activation, y.w)};
-  if (e.residual) y = y + load_four(static_cast<const float*>(e.residual) + at);
-  store_four(c, y);
+  if constexpr (kind != Activation::none)
+    y = {Curve<kind>::value(y.x), Curve<kind>::value(y.y), Curve<kind>::value(y.z), Curve<kind>::value(y.w)};
+  if (e.residual) y = y + residual;
+  store_four(static_cast<C*>(m.c) + at, y);
 }
 
-/// Writes a tile of sums that the block has placed in shared memory, its rows `staged_row` floats apart, to
-/// C, whole lines at a time; or, if K is split, to its piece of scratch [splits, M, N].
-template <class C, class Tile>
-__device__ __forceinline__ void store_tile(const Matmul& m, const float* staged, int staged_row,
-                                           float* scratch, const TileGrid& g, const TilePlace& place,
-                                           bool wide) {
-  constexpr int rows = Tile::rows, cols = Tile::cols, threads = Tile::threads;
-  static_assert(cols % 4 == 0 && Tile::staged_row % 4 == 0, "four floats must be one load");
-  const int64_t first_row = int64_t{place.m} * rows, first_col = int64_t{place.n} * cols;
-  const int64_t offset = offset_of(m.c_step, m, place.batch);
+/// The sums of a tile that a block has placed in shared memory: `rows` x `cols` of them are in the matrix,
+/// and of each row the first `in_fours` are stored four at a time.
+struct StagedSums {
+  const float* sums;
+  int rows, cols, in_fours;
+};
+
+/// The pieces of four adjacent sums that a thread has in flight.
+inline constexpr int pieces_in_flight = 4;
+
+/// Stores sums four at a time. Rows of the result are `ld` elements apart. load(at) yields what store(at,
+/// sum, loaded) needs for the four elements from `at` on, relative to the tile's first; the loads of several
+/// pieces precede their stores, so that they overlap.
+template <class Tile, class Load, class Store>
+__device__ __forceinline__ void store_fours(const StagedSums& tile, int64_t ld, const Load& load,
+                                            const Store& store) {
+  constexpr int per_row = Tile::cols / 4, step = Tile::threads / per_row;
+  static_assert(Tile::threads % per_row == 0 && Tile::staged_row % 4 == 0, "four floats must be one load");
+  const int thread = static_cast<int>(threadIdx.x), col = thread % per_row * 4;
+  if (col >= tile.in_fours) return;
 #pragma unroll 1
-  for (int e = static_cast<int>(threadIdx.x); e < rows * cols / 4; e += threads) {
-    const int row = e / (cols / 4), col = e % (cols / 4) * 4;
-    const int64_t i = first_row + row, j = first_col + col;
-    if (i >= m.M || j >= m.N) continue;
-    const float4 sum = load_four(staged + row * staged_row + col);
-    if (g.splits == 1) {
-      finish_four<C>(m, offset, i, j, sum, wide);
-      continue;
-    }
-    float* const to = scratch + (place.split * m.M + i) * m.N + j;
-    const float each[4] = {sum.x, sum.y, sum.z, sum.w};
+  for (int first = thread / per_row; first < tile.rows; first += pieces_in_flight * step) {
+    float4 sum[pieces_in_flight] = {};
+    decltype(load(int64_t{})) loaded[pieces_in_flight] = {};
 #pragma unroll
-    for (int v = 0; v < 4; ++v)
-      if (j + v < m.N) to[v] = each[v];
+    for (int v = 0; v < pieces_in_flight; ++v)
+      if (const int row = first + v * step; row < tile.rows) {
+        loaded[v] = load(row * ld + col);
+        sum[v] = load_four(tile.sums + row * Tile::staged_row + col);
+      }
+#pragma unroll
+    for (int v = 0; v < pieces_in_flight; ++v)
+      if (const int row = first + v * step; row < tile.rows) store(row * ld + col, sum[v], loaded[v]);
   }
+}
+
+/// Stores the other sums: store(row, col, sum) for each.
+template <class Tile, class Store>
+__device__ __forceinline__ void store_rest(const StagedSums& tile, const Store& store) {
+  const auto columns = [&](auto width) {  // at most this many
+    constexpr int most = decltype(width)::value;
+#pragma unroll 1
+    for (int e = static_cast<int>(threadIdx.x); e < tile.rows * most; e += Tile::threads)
+      if (const int row = e / most, col = tile.in_fours + e % most; col < tile.cols)
+        store(row, col, tile.sums[row * Tile::staged_row + col]);
+  };
+  if (tile.in_fours == 0)
+    columns(std::integral_constant<int, Tile::cols>());
+  else if (tile.in_fours < tile.cols)
+    columns(std::integral_constant<int, 4>());
+}
+
+/// Writes a tile of sums to C, whole lines at a time; or, if K is split, to its piece of scratch
+/// [splits, M, N].
+template <class C, class Tile>
+__device__ __forceinline__ void store_tile(const Matmul& m, const float* staged, float* scratch,
+                                           const TileGrid& g, const TilePlace& place, bool wide) {
+  const int64_t i0 = int64_t{place.m} * Tile::rows, j0 = int64_t{place.n} * Tile::cols;
+  const int rows = static_cast<int>(m.M - i0 < Tile::rows ? m.M - i0 : Tile::rows);
+  const int cols = static_cast<int>(m.N - j0 < Tile::cols ? m.N - j0 : Tile::cols);
+  struct Nothing {};
+  if (g.splits > 1) {
+    const StagedSums tile{staged, rows, cols, m.N % 4 == 0 ? cols : 0};
+    float* const to = scratch + (place.split * m.M + i0) * m.N + j0;
+    store_fours<Tile>(
+        tile, m.N, [](int64_t) { return Nothing{}; },
+        [to](int64_t at, float4 sum, Nothing) { store_four(to + at, sum); });
+    store_rest<Tile>(tile, [&, to](int row, int col, float sum) { to[row * m.N + col] = sum; });
+    return;
+  }
+  const StagedSums tile{staged, rows, cols, wide ? cols / 4 * 4 : 0};
+  const int64_t offset = offset_of(m.c_step, m, place.batch), first = offset + i0 * m.ldc + j0;
+  if (m.to_c == Write::add) {
+    C* const c = static_cast<C*>(m.c) + first;
+    const auto alpha = static_cast<float>(m.alpha);
+    store_fours<Tile>(
+        tile, m.ldc, [c](int64_t at) { return load_four(c + at); },
+        [c, alpha](int64_t at, float4 sum, float4 before) {
+          store_four(c + at, before + times(alpha, sum));
+        });
+  } else {
+    const Epilogue& e = m.epilogue;
+    const auto* const residual = static_cast<const float*>(e.residual);
+    const int col = static_cast<int>(threadIdx.x) % (Tile::cols / 4) * 4;  // the same in all rows
+    float4 bias{};
+    if (e.bias && col < tile.in_fours) bias = load_four(static_cast<const float*>(e.bias) + j0 + col);
+    visit(e.activation, [&]<Activation kind>() {
+      store_fours<Tile>(
+          tile, m.ldc, [&](int64_t at) { return residual ? load_four(residual + first + at) : float4{}; },
+          [&](int64_t at, float4 sum, float4 added) { set_four<kind, C>(m, first + at, sum, bias, added); });
+    });
+  }
+  store_rest<Tile>(tile, [&](int row, int col, float sum) { finish<C>(m, offset, i0 + row, j0 + col, sum); });
 }
 
 inline constexpr int join_threads = 256;
 
-/// Adds the pieces of K, first to last, and finishes.
-template <class C>
+/// Adds the pieces of K, first to last, and finishes; `width` adjacent elements per thread, 4 or 1. K is only
+/// split for fewer than 2^31 elements (gpu_plan.h).
+template <class C, int width>
 __global__ void __launch_bounds__(join_threads, blocks_with(join_threads, 64))
     join_splits(Matmul m, const float* scratch, int splits) {
-  const int64_t n = m.M * m.N;
-  for (int64_t e = int64_t{blockIdx.x} * join_threads + threadIdx.x; e < n;
-       e += int64_t{gridDim.x} * join_threads) {
+  const auto N = static_cast<uint32_t>(m.N), n = static_cast<uint32_t>(m.M) * N;
+  const uint32_t e = (blockIdx.x * join_threads + threadIdx.x) * width;
+  if (e >= n) return;
+  const int64_t i = e / N, j = e % N;
+  if constexpr (width == 1) {
     float sum = scratch[e];
-    for (int s = 1; s < splits; ++s) sum += scratch[s * n + e];
-    finish<C>(m, 0, e / m.N, e % m.N, sum);
+#pragma unroll 4
+    for (int s = 1; s < splits; ++s) sum += scratch[int64_t{s} * n + e];
+    finish<C>(m, 0, i, j, sum);
+  } else {
+    float4 sum = load_four(scratch + e);
+#pragma unroll 4
+    for (int s = 1; s < splits; ++s) sum = sum + load_four(scratch + int64_t{s} * n + e);
+    const Epilogue& added = m.epilogue;
+    const int64_t at = i * m.ldc + j;
+    if (m.to_c == Write::add) {
+      C* const c = static_cast<C*>(m.c) + at;
+      store_four(c, load_four(c) + times(static_cast<float>(m.alpha), sum));
+      return;
+    }
+    const auto of = [](const void* p, int64_t first) {
+      return p ? load_four(static_cast<const float*>(p) + first) : float4{};
+    };
+    visit(added.activation, [&]<Activation kind>() {
+      set_four<kind, C>(m, at, sum, of(added.bias, j), of(added.residual, at));
+    });
   }
 }
 
 /// Launches join_splits if K was split.
 template <class C>
 void join(const Launch& on, const Matmul& m, const TileGrid& g) {
-  if (g.splits > 1)
-    launch(on, "matmul_join", {blocks_for(m.M * m.N, join_threads), join_threads}, join_splits<C>, m,
-           static_cast<const float*>(on.scratch), g.splits);
+  if (g.splits == 1) return;
+  const bool wide = results_are_wide(m) && m.N % 4 == 0;
+  launch(on, "matmul_join", {blocks_for(m.M * m.N, join_threads * (wide ? 4 : 1)), join_threads},
+         wide ? join_splits<C, 4> : join_splits<C, 1>, m, static_cast<const float*>(on.scratch), g.splits);
 }
 
 }  // namespace

@@ -112,7 +112,7 @@ __global__ void __launch_bounds__(Tile::threads, Tile::blocks)
   float* const staged = dynamic_shared<float>();
   sums.put(staged);
   __syncthreads();
-  store_tile<float, Tile>(m, staged, Tile::staged_row, scratch, grid, kept, wide.c);
+  store_tile<float, Tile>(m, staged, scratch, grid, kept, wide.c);
 }
 
 inline bool rows_are_wide(const void* data, int64_t ld, const MatmulStep& step) {

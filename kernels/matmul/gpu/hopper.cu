@@ -129,9 +129,9 @@ __global__ void __launch_bounds__(HopperTile::threads, hopper_bf16.resident)
     }
     __syncthreads();
     if (m.bf16_c)
-      store_tile<bf16, Tile>(m, staged, Tile::staged_row, scratch, grid, place, wide);
+      store_tile<bf16, Tile>(m, staged, scratch, grid, place, wide);
     else
-      store_tile<float, Tile>(m, staged, Tile::staged_row, scratch, grid, place, wide);
+      store_tile<float, Tile>(m, staged, scratch, grid, place, wide);
   }
 }
 

@@ -198,9 +198,9 @@ __global__ void __launch_bounds__(Tile::threads, Tile::blocks)
       }
   __syncthreads();
   if (m.bf16_c)
-    store_tile<bf16, Tile>(m, staged, Tile::staged_row, scratch, grid, kept, wide.c);
+    store_tile<bf16, Tile>(m, staged, scratch, grid, kept, wide.c);
   else
-    store_tile<float, Tile>(m, staged, Tile::staged_row, scratch, grid, kept, wide.c);
+    store_tile<float, Tile>(m, staged, scratch, grid, kept, wide.c);
 }
 
 using Large = TensorTile<large_bf16, 2, 2, 4>;
