@@ -21,6 +21,26 @@ __host__ __device__ constexpr TilePlace place_of(const TileGrid& g, int block) {
   return {first + in_band % rows, in_band / rows, rest % g.splits, rest / g.splits};
 }
 
+/// The tiles of the kernel without shared memory, 8 x 32 elements of each matrix of a batch, counted in one
+/// dimension of the grid: the other dimensions end at 65535, which attention composed of products exceeds.
+struct PlainTiles {
+  static constexpr int rows = 8, cols = 32;
+  int64_t tiles_m, tiles_n, batch;
+  __host__ __device__ constexpr int64_t count() const { return tiles_m * tiles_n * batch; }
+};
+constexpr PlainTiles plain_tiles(const Matmul& m) {
+  return {pieces_of(m.M, PlainTiles::rows), pieces_of(m.N, PlainTiles::cols), m.outer * m.inner};
+}
+/// The first row and column of a tile, and its matrix.
+struct PlainPlace {
+  int64_t row, col;
+  int batch;
+};
+__host__ __device__ constexpr PlainPlace place_of(const PlainTiles& g, int64_t tile) {
+  return {tile / g.tiles_n % g.tiles_m * PlainTiles::rows, tile % g.tiles_n * PlainTiles::cols,
+          static_cast<int>(tile / g.tiles_n / g.tiles_m)};
+}
+
 /// Distance in elements from the first matrix of a batch to this one.
 __host__ __device__ constexpr int64_t offset_of(const MatmulStep& step, const Matmul& m, int batch) {
   const int inner = static_cast<int>(m.inner);

@@ -40,18 +40,20 @@ __global__ void __launch_bounds__(256, blocks_with(256, 64)) multiply_naive(Floa
 /// and their stores are contiguous. Supports every type and every option, as the fallback for arguments that
 /// no better kernel takes. T is the type of the operands, C that of C, S that of the sums.
 template <class T, class C, class S>
-__global__ void __launch_bounds__(256, blocks_with(256, 64)) multiply_coalesced(Matmul m, unsigned blocks_m) {
-  const int batch = static_cast<int>(blockIdx.y / blocks_m);
-  const int64_t i = int64_t{blockIdx.y % blocks_m} * 8 + threadIdx.y;
-  const int64_t j = int64_t{blockIdx.x} * 32 + threadIdx.x;
-  if (i >= m.M || j >= m.N) return;
-  const T* a = static_cast<const T*>(m.a) + offset_of(m.a_step, m, batch) + i * (m.trans_a ? 1 : m.lda);
-  const T* b = static_cast<const T*>(m.b) + offset_of(m.b_step, m, batch) + j * (m.trans_b ? m.ldb : 1);
-  const int64_t next_a = m.trans_a ? m.lda : 1, next_b = m.trans_b ? 1 : m.ldb;
-  S sum = 0;
-  for (int64_t k = 0; k < m.K; ++k)
-    sum = std::fma(load_as<S>(a + k * next_a), load_as<S>(b + k * next_b), sum);
-  finish<C>(m, offset_of(m.c_step, m, batch), i, j, sum);
+__global__ void __launch_bounds__(256, blocks_with(256, 64)) multiply_coalesced(Matmul m, PlainTiles tiles) {
+  for (int64_t tile = blockIdx.x; tile < tiles.count(); tile += gridDim.x) {
+    const PlainPlace place = place_of(tiles, tile);
+    const int batch = place.batch;
+    const int64_t i = place.row + threadIdx.y, j = place.col + threadIdx.x;
+    if (i >= m.M || j >= m.N) continue;
+    const T* a = static_cast<const T*>(m.a) + offset_of(m.a_step, m, batch) + i * (m.trans_a ? 1 : m.lda);
+    const T* b = static_cast<const T*>(m.b) + offset_of(m.b_step, m, batch) + j * (m.trans_b ? m.ldb : 1);
+    const int64_t next_a = m.trans_a ? m.lda : 1, next_b = m.trans_b ? 1 : m.ldb;
+    S sum = 0;
+    for (int64_t k = 0; k < m.K; ++k)
+      sum = std::fma(load_as<S>(a + k * next_a), load_as<S>(b + k * next_b), sum);
+    finish<C>(m, offset_of(m.c_step, m, batch), i, j, sum);
+  }
 }
 
 /// A block loads square tiles of A and B into shared memory, from which each element is read 32 times.
@@ -118,9 +120,9 @@ unsigned pieces(int64_t n, int64_t piece) { return static_cast<unsigned>(ceil_di
 
 template <class T, class C = T, class S = T>
 void coalesced(const Launch& on, const Matmul& m) {
-  const unsigned blocks_m = pieces(m.M, 8), batch = static_cast<unsigned>(m.outer * m.inner);
-  launch(on, "matmul_coalesced", {{pieces(m.N, 32), blocks_m * batch}, {32, 8}}, multiply_coalesced<T, C, S>,
-         m, blocks_m);
+  const PlainTiles tiles = plain_tiles(m);
+  launch(on, "matmul_coalesced", {blocks_for(tiles.count(), 1), {PlainTiles::cols, PlainTiles::rows}},
+         multiply_coalesced<T, C, S>, m, tiles);
 }
 
 }  // namespace

@@ -93,6 +93,31 @@ TEST_CASE("the time of blocks follows from those that share a multiprocessor") {
   CHECK(rounds_time(small_bf16, 528, 1000) == 1000 + fixed);  // four on each, a quarter of the work
 }
 
+TEST_CASE("the fallback of products has a grid for attention composed of products") {
+  Matmul m{};
+  m.M = m.N = 1024, m.outer = 64, m.inner = 12;  // scores of 64 x 12 heads and 1024 tokens
+  const PlainTiles tiles = plain_tiles(m);
+  REQUIRE(tiles.count() == 128 * 32 * 768);
+  CHECK(tiles.count() <= 0x7fffffff);
+  bool right = true;
+  for (int64_t t = 0; t < tiles.count(); ++t) {
+    const PlainPlace p = place_of(tiles, t);
+    right &=
+        p.row >= 0 && p.row < m.M && p.col >= 0 && p.col < m.N && p.batch >= 0 && p.batch < 768 &&
+        (p.batch * tiles.tiles_m + p.row / PlainTiles::rows) * tiles.tiles_n + p.col / PlainTiles::cols == t;
+  }
+  CHECK(right);
+}
+
+TEST_CASE("a product has more tiles than one dimension of the grid") {
+  const auto device = test::make_test_gpu();
+  const int64_t n = 65536;  // matrices of one element, in double, for which there is only the fallback
+  const std::vector<double> x(static_cast<size_t>(n), 3);
+  const Tensor a = Tensor::from(*device, x, {n, 1, 1});
+  const std::vector<double> y = matmul(a, a).doubles();
+  CHECK(std::all_of(y.begin(), y.end(), [](double v) { return v == 9; }));
+}
+
 TEST_CASE("large tiles, with K split, equal the reference") {
   if (test::left_out()) return;
   struct Try {
