@@ -202,6 +202,12 @@ compile_cuda() {
     fail "CUDA with the emulator and tests"
     return
   fi
+  if ! build-cuda/tests/test_gpu "machine code*" >"$work/code.log" 2>&1; then
+    head -n 60 "$work/code.log"
+    fail "the kernels' machine code"
+    return
+  fi
+  if grep -hs '^skipped:' "$work/code.log"; then skipped=$((skipped + 1)); fi
   bad=$(slow_kernels "$log")
   if [ -n "$bad" ]; then
     echo "$bad" | head -n 40
