@@ -72,7 +72,7 @@ ActivationBackward elements_of(ActivationBackward a, int64_t first, int64_t n) {
 
 /// The parts of a large case that are checked.
 template <class A>
-std::vector<A> excerpts_of(const A& a) {
+std::vector<Excerpt<A>> excerpts_of(const A& a) {
   if (a.n < int64_t{1} << 22) return {};
   return sampled_parts<A>(a, a.n, 1024, 256, elements_of);
 }

@@ -4,6 +4,7 @@
 
 #include "kernels/attention/abi.h"
 #include "kernels/attention/kernels.h"
+#include "kernels/attention/plain.h"
 #include "kernels/contract/case.h"
 #include "kernels/devices/devices.h"
 
@@ -79,70 +80,45 @@ double value(Rng& rng, int64_t i) {
   return (i % 97 == 13 ? 1.2 : 0.4) * rng.normal();
 }
 
-/// Advances to query head g H / Hkv, or to key head g, of sequence b.
-template <class H>
-void shift(H& h, const AttentionSizes& s, int64_t b, int64_t head) {
-  h.data = offset(const_cast<void*>(static_cast<const void*>(h.data)), s.dtype, b * h.batch + head * h.head);
-}
-
 /// Tolerances of bf16 results, in norm: half a unit in the last of 8 bits (2^-9) for the result, which two
 /// rungs may round in different directions, and the same for the probabilities that are summed; for
 /// gradients, also for those of the scores. One query over many keys is mostly cancellation and has few
 /// results, so errors do not average out: 2e-3 is usual there, 5e-3 rare.
 constexpr double bf16_tolerance = 8e-3, bf16_gradient_tolerance = 1e-2;
 
-/// The part of the work that belongs to one head of keys and values in one sequence.
-AttentionBackward excerpt(AttentionBackward a, int64_t b, int64_t g) {
-  const int64_t heads = a.H / a.Hkv;
-  shift(a.q, a, b, g * heads), shift(a.k, a, b, g), shift(a.v, a, b, g), shift(a.y, a, b, g * heads);
-  shift(a.dy, a, b, g * heads), shift(a.dq, a, b, g * heads), shift(a.dk, a, b, g), shift(a.dv, a, b, g);
-  a.lse =
-      offset(const_cast<void*>(static_cast<const void*>(a.lse)), a.lse_dtype(), (b * a.H + g * heads) * a.Tq);
-  a.B = 1, a.H = heads, a.Hkv = 1;
-  return a;
-}
-
-/// One head of queries in one sequence.
-AttentionForward excerpt(AttentionForward a, int64_t b, int64_t h) {
-  const int64_t g = h / (a.H / a.Hkv);
-  shift(a.q, a, b, h), shift(a.k, a, b, g), shift(a.v, a, b, g), shift(a.y, a, b, h);
-  a.lse = offset(a.lse, a.lse_dtype(), (b * a.H + h) * a.Tq);
-  a.B = a.H = a.Hkv = 1;
-  return a;
-}
-
-/// Queries [first, first + n) of a single head, with the keys up to the last of them.
-AttentionForward queries_of(AttentionForward a, int64_t first, int64_t n) {
-  a.q.data = offset(const_cast<void*>(a.q.data), a.dtype, first * a.q.row);
-  a.y.data = offset(a.y.data, a.dtype, first * a.y.row);
-  a.lse = offset(a.lse, a.lse_dtype(), first);
-  a.Tk -= a.Tq - (first + n);
-  a.Tq = n;
-  a.window = std::min(a.window, a.Tk);
-  return a;
-}
-
-/// Whether a case is checked on excerpts. Not with dropout, because the mask's element numbers span the whole case.
+/// Whether a case is checked on excerpts.
 bool is_large(const AttentionSizes& a, bool bench) {
-  return bench && a.dropout <= 0 && a.B * a.H * a.Tq * a.Tk * a.D >= int64_t{1} << 24;
+  return bench && a.B * a.H * a.Tq * a.Tk * a.D >= int64_t{1} << 24;
 }
 
-/// The parts of a large case that are checked: single queries of the first and the last head, 130 of each or, over
-/// many keys, 64.
-std::vector<AttentionForward> excerpts_of(const AttentionForward& a, bool bench) {
-  if (!is_large(a, bench)) return {};
-  std::vector<AttentionForward> queries;
-  const int64_t few = std::clamp<int64_t>((int64_t{1} << 20) / a.Tk, 64, 130);
-  for (const int64_t head : std::set{int64_t{0}, a.B * a.H - 1})
-    for (const int64_t i : sampled_places(a.Tq, few))
-      queries.push_back(queries_of(excerpt(a, head / a.H, head % a.H), i, 1));
+/// The rows of the first and the last of `heads` heads that are checked, [T] each, numbered through all heads: 130 of
+/// each head or, if each row takes part in many pairs, 64.
+std::vector<int64_t> checked_rows(int64_t heads, int64_t T, int64_t pairs) {
+  std::vector<int64_t> rows;
+  const int64_t few = std::clamp<int64_t>((int64_t{1} << 20) / pairs, 64, 130);
+  for (const int64_t head : std::set{int64_t{0}, heads - 1})
+    for (const int64_t t : sampled_places(T, few)) rows.push_back(head * T + t);
+  return rows;
+}
+
+/// The parts of a large case that are checked: single queries.
+std::vector<Excerpt<AttentionForward>> excerpts_of(const AttentionForward& a, bool bench) {
+  std::vector<Excerpt<AttentionForward>> queries;
+  if (!is_large(a, bench)) return queries;
+  for (const int64_t row : checked_rows(a.B * a.H, a.Tq, a.Tk))
+    queries.push_back({a, attention_reference_query, row});
   return queries;
 }
 
-/// The first and the last head of keys.
-std::vector<AttentionBackward> excerpts_of(const AttentionBackward& a, bool bench) {
-  if (!is_large(a, bench) || a.B * a.Hkv < 3) return {};
-  return {excerpt(a, 0, 0), excerpt(a, a.B - 1, a.Hkv - 1)};
+/// The gradients of single queries and of single keys.
+std::vector<Excerpt<AttentionBackward>> excerpts_of(const AttentionBackward& a, bool bench) {
+  std::vector<Excerpt<AttentionBackward>> gradients;
+  if (!is_large(a, bench)) return gradients;
+  for (const int64_t row : checked_rows(a.B * a.H, a.Tq, a.Tk))
+    gradients.push_back({a, attention_reference_query, row});
+  for (const int64_t row : checked_rows(a.B * a.Hkv, a.Tk, a.Tq * (a.H / a.Hkv)))
+    gradients.push_back({a, attention_reference_key, row});
+  return gradients;
 }
 
 class Builder {
@@ -177,14 +153,7 @@ class Builder {
   std::unique_ptr<Case> backward(Write write) const {
     CaseMemory m(request_.seed);
     AttentionForward f = inputs(m);
-    // y and lse must match the inputs: they are computed by the reference or, in
-    // benchmarks, by the best rung.
-    f.y = rows_of(m.input("y", t_, rows() * s_.D, Fill::zero));
-    f.lse = m.input("lse", f.lse_dtype(), rows(), Fill::zero);
-    std::vector<double> scratch(static_cast<size_t>(s_.Tk + s_.D));
-    request_.bench ? run(cpu(), f) : attention_reference({.scratch = scratch.data()}, f);
-    for (Operand& o : m.operands())
-      o.initial.assign(o.data(), o.data() + static_cast<size_t>(o.n) * size_of(o.dtype));
+    save(m, f);
     AttentionBackward a{f, f.q, f.k, f.v, {}, {}, {}, {}, {}, {}, write, write, write};
     a.y = read_only(f.y);
     a.lse = f.lse;
@@ -201,6 +170,25 @@ class Builder {
   int64_t rows() const { return s_.B * s_.H * s_.Tq; }
   /// A tensor [B, Tq, H, D].
   HeadsOut rows_of(void* data) const { return {data, s_.Tq * s_.H * s_.D, s_.D, s_.H * s_.D}; }
+
+  /// What the forward pass saves. A large case has plausible values, since computing them would take too long: normals
+  /// that shrink with the number of keys, and lse of scores that are standard normals. Otherwise they are computed, by
+  /// the reference or, in benchmarks, by the best rung.
+  void save(CaseMemory& m, AttentionForward& f) const {
+    if (is_large(f, request_.bench)) {
+      f.y = rows_of(m.input("y", t_, rows() * s_.D, Fill::normal, 2 / std::sqrt(s_.Tk)));
+      f.lse = m.input("lse", f.lse_dtype(), rows(), [&](Rng&, int64_t row) {
+        return std::log(end_key(f, row % f.Tq) - first_key(f, row % f.Tq)) + 0.5;
+      });
+      return;
+    }
+    f.y = rows_of(m.input("y", t_, rows() * s_.D, Fill::zero));
+    f.lse = m.input("lse", f.lse_dtype(), rows(), Fill::zero);
+    std::vector<double> scratch(static_cast<size_t>(s_.Tk + s_.D));
+    request_.bench ? run(cpu(), f) : attention_reference({.scratch = scratch.data()}, f);
+    for (Operand& o : m.operands())
+      o.initial.assign(o.data(), o.data() + static_cast<size_t>(o.n) * size_of(o.dtype));
+  }
 
   AttentionForward inputs(CaseMemory& m) const {
     AttentionForward a{};

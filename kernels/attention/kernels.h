@@ -8,6 +8,10 @@ namespace hewn {
 /// The oracle: plain loops in double, for all dtypes, one row of scores at a time.
 void attention_reference(const Launch&, const AttentionForward& a);
 void attention_reference(const Launch&, const AttentionBackward& a);
+/// Parts of it: y and lse, or dq, of one row of [B, H, Tq]; dk and dv of one row of [B, Hkv, Tk].
+void attention_reference_query(const Launch&, const AttentionForward& a, int64_t row);
+void attention_reference_query(const Launch&, const AttentionBackward& a, int64_t row);
+void attention_reference_key(const Launch&, const AttentionBackward& a, int64_t row);
 size_t attention_reference_scratch(const AttentionForward& a, int threads);
 size_t attention_reference_scratch(const AttentionBackward& a, int threads);
 

@@ -153,7 +153,7 @@ constexpr Rung<AttentionForward> forward_rungs[] = {
 
 constexpr Rung<AttentionBackward> backward_rungs[] = {
     {.name = "reference",
-     .idea = "probabilities recomputed from the saved lse; gradients of a head accumulated in double",
+     .idea = "probabilities recomputed from the saved lse, once per query and once per key, in double",
      .run = scalar<AttentionBackward>(attention_reference),
      .scratch_bytes = attention_reference_scratch},
     {.name = "naive",

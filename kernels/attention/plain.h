@@ -45,6 +45,14 @@ inline int64_t first_key(const AttentionSizes& a, int64_t i) {
   return std::max<int64_t>(0, end_key(a, i) - a.window);
 }
 
+/// Key j is attended to by queries [first_query, end_query).
+inline int64_t first_query(const AttentionSizes& a, int64_t j) {
+  return std::max<int64_t>(0, j - (a.Tk - a.Tq));
+}
+inline int64_t end_query(const AttentionSizes& a, int64_t j) {
+  return std::min(a.Tq, j - (a.Tk - a.Tq) + std::min(a.window, a.Tk));
+}
+
 /// The dropout room's mask over [B, H, Tq, Tk].
 inline Dropout mask_of(const AttentionSizes& a) {
   return {a.dtype, a.B * a.H * a.Tq * a.Tk, a.dropout, a.site, a.state, nullptr, nullptr, Write::set};

@@ -44,81 +44,101 @@ void write(E* to, const double* from, int64_t n, Write how) {
   for (int64_t d = 0; d < n; ++d) to[d] = narrowed<E>(how == Write::add ? widened(to[d]) + from[d] : from[d]);
 }
 
-/// E: type of the elements; L: type of lse.
+/// y and lse of query i of head bh. E: type of the elements; L: type of lse. Scratch: [Tk + D].
 template <class E, class L>
-void forward_reference(const Launch& launch, const AttentionForward& a) {
+void attend(const Launch& launch, const AttentionForward& a, int64_t bh, int64_t i) {
   double* const score = static_cast<double*>(launch.scratch);  // [Tk]
   double* const sum = score + a.Tk;                            // [D]
-  for (int64_t bh = 0; bh < a.B * a.H; ++bh) {
-    const auto q = head_of<E>(a, a.q, bh), k = kv_head<E>(a, a.k, kv_of(a, bh)),
-               v = kv_head<E>(a, a.v, kv_of(a, bh));
-    const auto y = head_of<E>(a, a.y, bh);
-    for (int64_t i = 0; i < a.Tq; ++i) {
-      double most = -std::numeric_limits<double>::infinity(), total = 0;
-      for (int64_t j = first_key(a, i); j < end_key(a, i); ++j) {
-        score[j] = a.scale * double_dot(q[i], k[j], a.D);
-        most = std::fmax(most, score[j]);
-      }
-      for (int64_t j = first_key(a, i); j < end_key(a, i); ++j) total += std::exp(score[j] - most);
-      std::fill_n(sum, a.D, 0.0);
-      for (int64_t j = first_key(a, i); j < end_key(a, i); ++j)
-        add_scaled_double(sum, dropout_factor(a, bh, i, j) * std::exp(score[j] - most) / total, v[j], a.D);
-      write(y[i], sum, a.D, Write::set);
-      static_cast<L*>(a.lse)[bh * a.Tq + i] = static_cast<L>(most + std::log(total));
-    }
+  const auto k = kv_head<E>(a, a.k, kv_of(a, bh)), v = kv_head<E>(a, a.v, kv_of(a, bh));
+  double most = -std::numeric_limits<double>::infinity(), total = 0;
+  for (int64_t j = first_key(a, i); j < end_key(a, i); ++j) {
+    score[j] = a.scale * double_dot(head_of<E>(a, a.q, bh)[i], k[j], a.D);
+    most = std::fmax(most, score[j]);
   }
+  for (int64_t j = first_key(a, i); j < end_key(a, i); ++j) total += std::exp(score[j] - most);
+  std::fill_n(sum, a.D, 0.0);
+  for (int64_t j = first_key(a, i); j < end_key(a, i); ++j)
+    add_scaled_double(sum, dropout_factor(a, bh, i, j) * std::exp(score[j] - most) / total, v[j], a.D);
+  write(head_of<E>(a, a.y, bh)[i], sum, a.D, Write::set);
+  static_cast<L*>(a.lse)[bh * a.Tq + i] = static_cast<L>(most + std::log(total));
 }
 
-/// One query head: its dq, and its shares of dk and dv [Tk, D].
+/// What a query and a key contribute to the gradients.
+struct PairGradients {
+  double kept;   ///< d_ij p_ij
+  double score;  ///< scale ds_ij
+};
+
+/// Query i of head bh, and key j.
 template <class E, class L>
-void backward_head(const AttentionBackward& a, int64_t bh, double* dq, double* dk, double* dv) {
-  const auto q = head_of<E>(a, a.q, bh), k = kv_head<E>(a, a.k, kv_of(a, bh)),
-             v = kv_head<E>(a, a.v, kv_of(a, bh));
-  const auto y = head_of<E>(a, a.y, bh), dy = head_of<E>(a, a.dy, bh);
-  for (int64_t i = 0; i < a.Tq; ++i) {
-    const auto lse = static_cast<double>(static_cast<const L*>(a.lse)[bh * a.Tq + i]);
-    const double delta = double_dot(dy[i], y[i], a.D);
-    std::fill_n(dq, a.D, 0.0);
-    for (int64_t j = first_key(a, i); j < end_key(a, i); ++j) {
-      const double p = std::exp(a.scale * double_dot(q[i], k[j], a.D) - lse);
-      const double keep = dropout_factor(a, bh, i, j);
-      const double ds = p * (keep * double_dot(dy[i], v[j], a.D) - delta);
-      add_scaled_double(dv + j * a.D, keep * p, dy[i], a.D);
-      add_scaled_double(dk + j * a.D, a.scale * ds, q[i], a.D);
-      add_scaled_double(dq, a.scale * ds, k[j], a.D);
-    }
-    write(head_of<E>(a, a.dq, bh)[i], dq, a.D, a.to_dq);
-  }
+PairGradients pair_gradients(const AttentionBackward& a, int64_t bh, int64_t i, int64_t j) {
+  const E *q = head_of<E>(a, a.q, bh)[i], *dy = head_of<E>(a, a.dy, bh)[i];
+  const E* y = head_of<E>(a, a.y, bh)[i];
+  const E *k = kv_head<E>(a, a.k, kv_of(a, bh))[j], *v = kv_head<E>(a, a.v, kv_of(a, bh))[j];
+  const auto lse = static_cast<double>(static_cast<const L*>(a.lse)[bh * a.Tq + i]);
+  const double p = std::exp(a.scale * double_dot(q, k, a.D) - lse), keep = dropout_factor(a, bh, i, j);
+  double kept_dp = 0;  // d_ij dy_i . v_j - dy_i . y_i
+  for (int64_t d = 0; d < a.D; ++d) kept_dp += widened(dy[d]) * (keep * widened(v[d]) - widened(y[d]));
+  return {keep * p, a.scale * p * kept_dp};
 }
 
+/// dq of query i of head bh. Scratch: [D].
 template <class E, class L>
-void backward_reference(const Launch& launch, const AttentionBackward& a) {
-  double* const dq = static_cast<double*>(launch.scratch);  // [D]
-  double* const dk = dq + a.D;                              // [Tk, D]
-  double* const dv = dk + a.Tk * a.D;                       // [Tk, D]
+void query_gradient(const Launch& launch, const AttentionBackward& a, int64_t bh, int64_t i) {
+  double* const dq = static_cast<double*>(launch.scratch);
+  std::fill_n(dq, a.D, 0.0);
+  const auto k = kv_head<E>(a, a.k, kv_of(a, bh));
+  for (int64_t j = first_key(a, i); j < end_key(a, i); ++j)
+    add_scaled_double(dq, pair_gradients<E, L>(a, bh, i, j).score, k[j], a.D);
+  write(head_of<E>(a, a.dq, bh)[i], dq, a.D, a.to_dq);
+}
+
+/// dk and dv of key j of key head kv. Scratch: [2, D].
+template <class E, class L>
+void key_gradients(const Launch& launch, const AttentionBackward& a, int64_t kv, int64_t j) {
+  double *const dk = static_cast<double*>(launch.scratch), *const dv = dk + a.D;
+  std::fill_n(dk, 2 * a.D, 0.0);
   const int64_t group = a.H / a.Hkv;
-  for (int64_t kv = 0; kv < a.B * a.Hkv; ++kv) {
-    std::fill_n(dk, 2 * a.Tk * a.D, 0.0);
-    for (int64_t bh = kv * group; bh < (kv + 1) * group; ++bh) backward_head<E, L>(a, bh, dq, dk, dv);
-    for (int64_t j = 0; j < a.Tk; ++j) {
-      write(kv_head<E>(a, a.dk, kv)[j], dk + j * a.D, a.D, a.to_dk);
-      write(kv_head<E>(a, a.dv, kv)[j], dv + j * a.D, a.D, a.to_dv);
+  for (int64_t bh = kv * group; bh < (kv + 1) * group; ++bh)
+    for (int64_t i = first_query(a, j); i < end_query(a, j); ++i) {
+      const PairGradients pair = pair_gradients<E, L>(a, bh, i, j);
+      add_scaled_double(dk, pair.score, head_of<E>(a, a.q, bh)[i], a.D);
+      add_scaled_double(dv, pair.kept, head_of<E>(a, a.dy, bh)[i], a.D);
     }
-  }
+  write(kv_head<E>(a, a.dk, kv)[j], dk, a.D, a.to_dk);
+  write(kv_head<E>(a, a.dv, kv)[j], dv, a.D, a.to_dv);
 }
 
 }  // namespace
 
 void attention_reference(const Launch& launch, const AttentionForward& a) {
-  a.dtype == DType::f64    ? forward_reference<double, double>(launch, a)
-  : a.dtype == DType::bf16 ? forward_reference<BFloat16, float>(launch, a)
-                           : forward_reference<float, float>(launch, a);
+  for (int64_t row = 0; row < a.B * a.H * a.Tq; ++row) attention_reference_query(launch, a, row);
+}
+
+void attention_reference_query(const Launch& launch, const AttentionForward& a, int64_t row) {
+  const int64_t bh = row / a.Tq, i = row % a.Tq;
+  a.dtype == DType::f64    ? attend<double, double>(launch, a, bh, i)
+  : a.dtype == DType::bf16 ? attend<BFloat16, float>(launch, a, bh, i)
+                           : attend<float, float>(launch, a, bh, i);
 }
 
 void attention_reference(const Launch& launch, const AttentionBackward& a) {
-  a.dtype == DType::f64    ? backward_reference<double, double>(launch, a)
-  : a.dtype == DType::bf16 ? backward_reference<BFloat16, float>(launch, a)
-                           : backward_reference<float, float>(launch, a);
+  for (int64_t row = 0; row < a.B * a.H * a.Tq; ++row) attention_reference_query(launch, a, row);
+  for (int64_t row = 0; row < a.B * a.Hkv * a.Tk; ++row) attention_reference_key(launch, a, row);
+}
+
+void attention_reference_query(const Launch& launch, const AttentionBackward& a, int64_t row) {
+  const int64_t bh = row / a.Tq, i = row % a.Tq;
+  a.dtype == DType::f64    ? query_gradient<double, double>(launch, a, bh, i)
+  : a.dtype == DType::bf16 ? query_gradient<BFloat16, float>(launch, a, bh, i)
+                           : query_gradient<float, float>(launch, a, bh, i);
+}
+
+void attention_reference_key(const Launch& launch, const AttentionBackward& a, int64_t row) {
+  const int64_t kv = row / a.Tk, j = row % a.Tk;
+  a.dtype == DType::f64    ? key_gradients<double, double>(launch, a, kv, j)
+  : a.dtype == DType::bf16 ? key_gradients<BFloat16, float>(launch, a, kv, j)
+                           : key_gradients<float, float>(launch, a, kv, j);
 }
 
 size_t attention_reference_scratch(const AttentionForward& a, int) {
@@ -126,7 +146,7 @@ size_t attention_reference_scratch(const AttentionForward& a, int) {
 }
 
 size_t attention_reference_scratch(const AttentionBackward& a, int) {
-  return static_cast<size_t>((2 * a.Tk + 1) * a.D) * sizeof(double);
+  return static_cast<size_t>(2 * a.D) * sizeof(double);
 }
 
 }  // namespace hewn

@@ -175,16 +175,25 @@ class Case {
 template <class A>
 inline constexpr auto pointers_in = nullptr;
 
+/// A part of a case's work, which writes some elements of the outputs exactly as the whole does.
+template <class A>
+struct Excerpt {
+  A args;
+  /// Computes part number `part` of these arguments, with the scratch of the first rung; null: the first rung computes
+  /// all of them.
+  void (*run)(const Launch&, const A&, int64_t part) = nullptr;
+  int64_t part = 0;
+};
+
 template <class A>
 class CaseOf final : public Case {
  public:
   static_assert(std::is_trivially_copyable_v<A>);
   using Pointers = std::vector<void*> (*)(A&);
 
-  /// `excerpts` are arguments for parts of the work: each writes some elements of the outputs exactly as the
-  /// whole does, and no element is written twice.
-  CaseOf(CaseMemory memory, std::string shape, DType dtype, const A& args, std::vector<A> excerpts = {},
-         Pointers pointers = pointers_of)
+  /// No two excerpts write the same element.
+  CaseOf(CaseMemory memory, std::string shape, DType dtype, const A& args,
+         std::vector<Excerpt<A>> excerpts = {}, Pointers pointers = pointers_of)
       : Case(std::move(memory), std::move(shape), dtype),
         args_(args),
         excerpts_(std::move(excerpts)),
@@ -205,8 +214,8 @@ class CaseOf final : public Case {
   }
   void run(size_t rung, Isa isa, int threads) override { run(ladder_.rungs[rung], isa, threads); }
   std::unique_ptr<Case> on(Executor& device, int64_t shift) override {
-    auto there =
-        std::make_unique<CaseOf>(CaseMemory(0), shape(), dtype(), args_, std::vector<A>{}, pointers_);
+    auto there = std::make_unique<CaseOf>(CaseMemory(0), shape(), dtype(), args_, std::vector<Excerpt<A>>{},
+                                          pointers_);
     there->stand_on(device, *this, pointers_(there->args_), shift);
     return there;
   }
@@ -220,14 +229,14 @@ class CaseOf final : public Case {
   std::unique_ptr<Case> twin() override {
     A args = args_;
     if (on_device()) {
-      auto beside =
-          std::make_unique<CaseOf>(CaseMemory(0), shape(), dtype(), args, std::vector<A>{}, pointers_);
+      auto beside = std::make_unique<CaseOf>(CaseMemory(0), shape(), dtype(), args, std::vector<Excerpt<A>>{},
+                                             pointers_);
       beside->stand_beside(*this, pointers_(beside->args_));
       return beside;
     }
     CaseMemory memory = memory_.twin(pointers_(args));
-    auto other =
-        std::make_unique<CaseOf>(std::move(memory), shape(), dtype(), args, std::vector<A>{}, pointers_);
+    auto other = std::make_unique<CaseOf>(std::move(memory), shape(), dtype(), args,
+                                          std::vector<Excerpt<A>>{}, pointers_);
     other->share_scratch(*this);
     return other;
   }
@@ -250,17 +259,18 @@ class CaseOf final : public Case {
   bool run_excerpts(int threads) override {
     const Rung<A>& first = ladder_.rungs[0];
     size_t scratch_bytes = 0;
-    for (const A& args : excerpts_)
-      if (first.scratch_bytes) scratch_bytes = std::max(scratch_bytes, first.scratch_bytes(args, 1));
-    each_excerpt(threads, static_cast<int64_t>(excerpts_.size()), scratch_bytes,
-                 [&](const Launch& launch, int64_t i) {
-                   first.run[static_cast<size_t>(Isa::scalar)](launch, excerpts_[static_cast<size_t>(i)]);
-                 });
+    for (const Excerpt<A>& e : excerpts_)
+      if (first.scratch_bytes) scratch_bytes = std::max(scratch_bytes, first.scratch_bytes(e.args, 1));
+    each_excerpt(
+        threads, static_cast<int64_t>(excerpts_.size()), scratch_bytes, [&](const Launch& launch, int64_t i) {
+          const Excerpt<A>& e = excerpts_[static_cast<size_t>(i)];
+          e.run ? e.run(launch, e.args, e.part) : first.run[static_cast<size_t>(Isa::scalar)](launch, e.args);
+        });
     return !excerpts_.empty();
   }
 
   A args_;
-  std::vector<A> excerpts_;
+  std::vector<Excerpt<A>> excerpts_;
   Pointers pointers_;
   const Ladder<A>& ladder_;
 };
@@ -287,13 +297,13 @@ struct Sketch {
 /// operands of a case. `excerpts` as in CaseOf.
 template <class A, class FillIn>
 Sketch sketch_of(const A& args, DType dtype, std::string shape, FillIn fill,
-                 std::vector<A> (*excerpts)(const A&) = nullptr) {
+                 std::vector<Excerpt<A>> (*excerpts)(const A&) = nullptr) {
   return {shape, dtype, [=]() -> std::unique_ptr<Case> {
             A own = args;
             CaseMemory memory(1);
             fill(memory, own);
             return std::make_unique<CaseOf<A>>(std::move(memory), shape, dtype, own,
-                                               excerpts ? excerpts(own) : std::vector<A>{});
+                                               excerpts ? excerpts(own) : std::vector<Excerpt<A>>{});
           }};
 }
 
@@ -330,13 +340,13 @@ std::vector<int64_t> sampled_places(int64_t n, int64_t count);
 /// Excerpts of work on n independent elements or rows: `few` runs, or slightly more, of `length` each at
 /// sampled_places; `part(a, first, n)` restricts the arguments to n of them.
 template <class A>
-std::vector<A> sampled_parts(const A& a, int64_t n, int64_t few, int64_t length,
-                             A (*part)(A, int64_t, int64_t)) {
-  std::vector<A> parts;
+std::vector<Excerpt<A>> sampled_parts(const A& a, int64_t n, int64_t few, int64_t length,
+                                      A (*part)(A, int64_t, int64_t)) {
+  std::vector<Excerpt<A>> parts;
   int64_t free = 0;
   for (const int64_t place : sampled_places(n, few)) {
     const int64_t first = std::max(place, free), end = std::min(place + length, n);
-    if (first < end) parts.push_back(part(a, first, end - first));
+    if (first < end) parts.push_back({part(a, first, end - first)});
     free = std::max(free, end);
   }
   return parts;

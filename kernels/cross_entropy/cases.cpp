@@ -40,11 +40,23 @@ CrossEntropyBackward rows_of(CrossEntropyBackward a, int64_t first, int64_t n) {
   return a;
 }
 
+CrossEntropyFused rows_of(CrossEntropyFused a, int64_t first, int64_t n) {
+  a.rows = n;
+  a.logits = shifted(a.logits, a.dtype, first * a.ld);
+  a.targets += first;
+  a.losses = shifted(a.losses, a.dtype == DType::bf16 ? DType::f32 : a.dtype, first);
+  return a;
+}
+
 /// The rows of a large case that are checked.
 template <class A>
-std::vector<A> excerpts_of(const A& a) {
+std::vector<Excerpt<A>> excerpts_of(const A& a) {
   if (a.rows < 1024 || a.rows * a.cols < int64_t{1} << 24) return {};
   return sampled_parts<A>(a, a.rows, 256, 1, rows_of);
+}
+template <class A>
+std::vector<Excerpt<A>> excerpts_of(const A& a, const CaseRequest& request) {
+  return request.bench ? excerpts_of(a) : std::vector<Excerpt<A>>{};
 }
 
 /// In tests, one row in four is ignored, but not the first; in benchmarks, none.
@@ -70,8 +82,9 @@ void add_cases(Cases& cases, const CaseRequest& request, int64_t rows, int64_t c
   const auto* targets = make_targets(f, request, rows, cols);
   auto* losses = f.output("losses", t, rows, tolerance);
   auto* stats = f.output("stats", t, 2 * rows, tolerance);
-  cases.push_back(std::make_unique<CaseOf<CrossEntropyForward>>(
-      std::move(f), shape, t, CrossEntropyForward{t, rows, cols, logits, targets, losses, stats}));
+  const CrossEntropyForward forward{t, rows, cols, logits, targets, losses, stats};
+  cases.push_back(std::make_unique<CaseOf<CrossEntropyForward>>(std::move(f), shape, t, forward,
+                                                                excerpts_of(forward, request)));
 
   struct Way {
     Write write;
@@ -90,10 +103,10 @@ void add_cases(Cases& cases, const CaseRequest& request, int64_t rows, int64_t c
     const auto* dloss = b.input("dloss", t, 1);
     const auto* kept = make_kept(b);
     auto* dlogits = b.output("dlogits", t, rows * cols, 5 * tolerance);
-    cases.push_back(std::make_unique<CaseOf<CrossEntropyBackward>>(
-        std::move(b), shape + way.name, t,
-        CrossEntropyBackward{t, rows, cols, way.in_place ? dlogits : x, labels, saved, dloss, kept, dlogits,
-                             way.write}));
+    const CrossEntropyBackward backward{
+        t, rows, cols, way.in_place ? dlogits : x, labels, saved, dloss, kept, dlogits, way.write};
+    cases.push_back(std::make_unique<CaseOf<CrossEntropyBackward>>(std::move(b), shape + way.name, t,
+                                                                   backward, excerpts_of(backward, request)));
   }
 }
 
@@ -122,8 +135,8 @@ void add_fused_cases(Cases& cases, const CaseRequest& request, int64_t rows, int
       fill_fused(memory, a, request);
       const std::string shape =
           sizes_text({rows, cols}) + " apart " + std::to_string(ld) + (gradient ? " gradient" : "");
-      cases.push_back(
-          std::make_unique<CaseOf<CrossEntropyFused>>(std::move(memory), shape, request.dtype, a));
+      cases.push_back(std::make_unique<CaseOf<CrossEntropyFused>>(std::move(memory), shape, request.dtype, a,
+                                                                  excerpts_of(a, request)));
     }
 }
 
@@ -188,8 +201,10 @@ Sketch like_backward(const CrossEntropyBackward& args) {
 }
 
 Sketch like_fused(const CrossEntropyFused& args) {
-  return sketch_of(args, args.dtype, sizes_text({args.rows, args.cols}) + (args.gradient ? " gradient" : ""),
-                   [](CaseMemory& m, CrossEntropyFused& a) { fill_fused(m, a, {.bench = true}); });
+  return sketch_of(
+      args, args.dtype, sizes_text({args.rows, args.cols}) + (args.gradient ? " gradient" : ""),
+      [](CaseMemory& m, CrossEntropyFused& a) { fill_fused(m, a, {.bench = true}); },
+      excerpts_of<CrossEntropyFused>);
 }
 
 Sketch like_mean(const MeanLoss& args) {

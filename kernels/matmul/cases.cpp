@@ -71,7 +71,7 @@ Matmul excerpt(Matmul m, int64_t i, int64_t j) {
 
 /// The elements of a large product that are checked: one in each of its tiles of 128 x 128 or, if that takes too long,
 /// of larger ones; at least 256.
-std::vector<Matmul> excerpts_of(const Matmul& m) {
+std::vector<Excerpt<Matmul>> excerpts_of(const Matmul& m) {
   constexpr int64_t small = int64_t{1} << 24, most = int64_t{1} << 26, tile = 128, few = 20, least = 256;
   const int64_t depth =
       std::max<int64_t>(m.K * m.outer * m.inner, 1);  // of one element, in every matrix of a batch
@@ -80,9 +80,9 @@ std::vector<Matmul> excerpts_of(const Matmul& m) {
   while (rows * cols > 2 * least && rows * cols * depth > most) (rows > cols ? rows : cols) /= 2;
   rows = std::max(rows, std::min(m.M, least / cols)),
   cols = std::max(cols, std::min(m.N, (least + rows - 1) / rows));
-  std::vector<Matmul> excerpts;
+  std::vector<Excerpt<Matmul>> excerpts;
   for (const int64_t j : sampled_places(m.N, cols))  // a column of B stays in the cache for all rows of A
-    for (const int64_t i : sampled_places(m.M, rows)) excerpts.push_back(excerpt(m, i, j));
+    for (const int64_t i : sampled_places(m.M, rows)) excerpts.push_back({excerpt(m, i, j)});
   return excerpts;
 }
 
@@ -125,7 +125,7 @@ std::unique_ptr<Case> make(const Trial& t, const CaseRequest& request) {
   m.b_step = {b_rows * b_cols * inner, b_cols};
   m.c_step = {c_rows * c_cols * inner, c_cols};
   return std::make_unique<CaseOf<Matmul>>(std::move(memory), name_of(t), type, m,
-                                          request.bench ? excerpts_of(m) : std::vector<Matmul>{});
+                                          request.bench ? excerpts_of(m) : std::vector<Excerpt<Matmul>>{});
 }
 
 /// Sizes around the vector and the tile (three vectors), every transposition, and each option in turn.

@@ -39,7 +39,7 @@ ParameterUpdate parameters_of(ParameterUpdate a, int64_t first, int64_t n) {
 }
 
 /// The parts of a large case that are checked.
-std::vector<ParameterUpdate> excerpts_of(const ParameterUpdate& a) {
+std::vector<Excerpt<ParameterUpdate>> excerpts_of(const ParameterUpdate& a) {
   if (a.n < int64_t{1} << 24) return {};
   return sampled_parts<ParameterUpdate>(a, a.n, 1024, 256, parameters_of);
 }
@@ -73,7 +73,7 @@ std::unique_ptr<Case> make_case(const CaseRequest& request, UpdateRule rule, int
       rule, t, n, n_decayed, w, g, m, v, 0.9, 0.99, 1e-8, 0.1, static_cast<const StepState*>(at), w_bf16};
   auto made = std::make_unique<CaseOf<ParameterUpdate>>(
       std::move(memory), shape_of(rule, n, n_decayed, mixed), t, update,
-      request.bench ? excerpts_of(update) : std::vector<ParameterUpdate>{});
+      request.bench ? excerpts_of(update) : std::vector<Excerpt<ParameterUpdate>>{});
   made->reset();
   return made;
 }

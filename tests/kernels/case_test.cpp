@@ -100,11 +100,32 @@ TEST_CASE("large cases are checked on excerpts") {
   for (const auto& [room, shape] : {std::pair{"matmul", "130x700x800"},
                                     {"matmul", "3x5000x1200"},
                                     {"attention", "3x4x160x160x64"},
-                                    {"attention", "4x6x160x160x32x3x70"}})
+                                    {"attention", "4x6x160x160x32x3x70"},
+                                    {"attention", "2x4x300x300x64x2x200x10"},
+                                    {"cross_entropy", "2048x8195"}})
     for (const DType dtype : {DType::f32, DType::bf16})
       for (const auto& c :
            room_called(room).cases({.dtype = dtype, .seed = test::run_seed(), .bench = true, .shape = shape}))
         check_excerpts(*c);
+}
+
+TEST_CASE("a reference's excerpts do not grow with the case") {
+  struct Sizes {
+    const char *room, *shape;
+    int64_t most;  // elements of the largest output
+  };
+  // 64 queries or keys of two heads, at most twice as many; 2^26 elements of operands for a product, at most four
+  // times as many.
+  for (const auto& [room, shape, most] : {Sizes{"attention", "1x3x16384x16384x8", 3 * 2 * 130 * 8},
+                                          {"attention", "8x3x16384x16384x2x3x1000", 3 * 2 * 130 * 2},
+                                          {"matmul", "1400x1600x20000", (int64_t{1} << 28) / 20000},
+                                          {"matmul", "7000x3x20000", (int64_t{1} << 28) / 20000}})
+    for (const auto& c : room_called(room).cases({.dtype = DType::bf16, .bench = true, .shape = shape})) {
+      INFO(c->op() << " " << c->shape());
+      const Reference excerpts = c->reference(2);
+      REQUIRE(!excerpts.at.empty());
+      for (const std::vector<int64_t>& at : excerpts.at) CHECK(static_cast<int64_t>(at.size()) <= most);
+    }
 }
 
 TEST_CASE("large launches are checked on excerpts") {
@@ -119,6 +140,9 @@ TEST_CASE("large launches are checked on excerpts") {
   check("cross_entropy", CrossEntropyForward{t, rows, cols, nullptr, nullptr, nullptr, nullptr});
   check("cross_entropy", CrossEntropyBackward{t, rows, cols, nullptr, nullptr, nullptr, nullptr, nullptr,
                                               nullptr, Write::set});
+  CrossEntropyFused fused{};
+  fused.dtype = DType::bf16, fused.rows = rows, fused.cols = cols + 5, fused.ld = cols + 64, fused.gradient = true;
+  check("cross_entropy", fused);
   uint16_t mixed = 0;
   check("optimizer", ParameterUpdate{UpdateRule::adamw, t, parameters, parameters / 2, nullptr, nullptr,
                                      nullptr, nullptr, 0.9, 0.99, 1e-8, 0.1, nullptr, &mixed});
