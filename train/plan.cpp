@@ -111,8 +111,10 @@ int64_t largest_batch(TrainConfig config, const PlanTarget& target, size_t bytes
     return make_plan(config, target).memory.peak_reserved <= bytes;
   };
   if (!fits(1)) return 0;
-  int64_t low = 1;  // fits
-  while (low < (int64_t{1} << 20) && fits(2 * low)) low *= 2;
+  constexpr int64_t most = int64_t{1} << 20;  // that a configuration accepts
+  int64_t low = 1;                            // fits
+  while (low < most && fits(2 * low)) low *= 2;
+  if (low == most) return most;
   int64_t high = 2 * low;  // does not fit
   while (high - low > std::max<int64_t>(1, low / 64)) {
     const int64_t middle = (low + high) / 2;

@@ -1,6 +1,7 @@
 // hewn plan's prediction against what the allocator really hands out.
 
 #include <algorithm>
+#include <limits>
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
@@ -155,6 +156,7 @@ TEST_CASE("the largest batch fits and a slightly larger one does not", "[plan]")
     CHECK(make_plan(config, target).memory.peak_reserved > bytes);
   }
   CHECK(largest_batch(config, target, 1000) == 0);
+  CHECK(largest_batch(config, target, std::numeric_limits<size_t>::max()) == 1 << 20);  // no larger one is accepted
 }
 
 TEST_CASE("the FLOPs that MFU counts are those of the products of a step", "[plan]") {
