@@ -8,6 +8,7 @@ namespace hewn {
 /// The oracle: plain loops, sums in double, for f32 and f64.
 void embedding_reference(const Launch&, const EmbeddingForward& a);
 void embedding_reference(const Launch&, const EmbeddingBackward& a);
+size_t embedding_reference_scratch(const EmbeddingBackward& a, int threads);
 
 // SIMD, compiled once per instruction set.
 

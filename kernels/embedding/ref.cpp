@@ -18,16 +18,19 @@ void forward(const EmbeddingForward& a) {
 }
 
 template <class T>
-void backward(const EmbeddingBackward& a) {
-  for (int64_t v = 0; v < a.vocabulary; ++v)
-    for (int64_t c = 0; c < a.width; ++c) {
-      T& to = static_cast<T*>(a.dweight)[v * a.width + c];
-      double sum = a.to_dweight == Write::add ? static_cast<double>(to) : 0;
-      for (int64_t i = 0; i < a.n; ++i)
-        if (id_at(a.ids_dtype, a.ids, i) == v)
-          sum += static_cast<double>(static_cast<const T*>(a.dy)[i * a.width + c]);
-      to = static_cast<T>(sum);
+void backward(const Launch& launch, const EmbeddingBackward& a) {
+  double* const sum = static_cast<double*>(launch.scratch);  // [width]
+  for (int64_t v = 0; v < a.vocabulary; ++v) {
+    T* const row = static_cast<T*>(a.dweight) + v * a.width;
+    for (int64_t c = 0; c < a.width; ++c)
+      sum[c] = a.to_dweight == Write::add ? static_cast<double>(row[c]) : 0;
+    for (int64_t i = 0; i < a.n; ++i) {
+      if (id_at(a.ids_dtype, a.ids, i) != v) continue;
+      for (int64_t c = 0; c < a.width; ++c)
+        sum[c] += static_cast<double>(static_cast<const T*>(a.dy)[i * a.width + c]);
     }
+    for (int64_t c = 0; c < a.width; ++c) row[c] = static_cast<T>(sum[c]);
+  }
 }
 
 }  // namespace
@@ -36,8 +39,12 @@ void embedding_reference(const Launch&, const EmbeddingForward& a) {
   a.dtype == DType::f64 ? forward<double>(a) : forward<float>(a);
 }
 
-void embedding_reference(const Launch&, const EmbeddingBackward& a) {
-  a.dtype == DType::f64 ? backward<double>(a) : backward<float>(a);
+void embedding_reference(const Launch& launch, const EmbeddingBackward& a) {
+  a.dtype == DType::f64 ? backward<double>(launch, a) : backward<float>(launch, a);
+}
+
+size_t embedding_reference_scratch(const EmbeddingBackward& a, int) {
+  return static_cast<size_t>(a.width) * sizeof(double);
 }
 
 }  // namespace hewn
