@@ -162,7 +162,7 @@ what_failed() {
 # rooms: the rooms of the conformance test.
 rooms() {
   "$hewn" info 2>/dev/null | sed -n 's/^\([a-z_]*\)\(\.[a-z_]*\)\{0,1\}$/\1/p' |
-    sed 's/^\(unary\|binary\)$/elementwise/' | sort -u
+    sed 's/^\(unary\|binary\)$/elementwise/; s/^\(expand\|max\)$/reduce/; s/^swiglu$/activation/' | sort -u
 }
 
 # table_of SECONDS NAME COMMAND...: a part that prints a Markdown table, which is included completely.

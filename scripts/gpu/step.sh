@@ -36,10 +36,11 @@ speed() {
 # kernels_of LOG: the table of kernels in the output of `bench train -v`.
 kernels_of() { sed -n '/^kernel  *calls/,/^ *$/p' "$1"; }
 
-# ms_of LOG PATTERN: the milliseconds per step of the kernels whose name matches; "" if there are none.
+# ms_of LOG PATTERN [except]: the milliseconds per step of the kernels whose operation matches, or of all others; "" if
+# there are none.
 ms_of() {
-  kernels_of "$1" | awk -v pattern="$2" '$0 ~ /% of step/ { next }
-    $1 ~ pattern { for (i = 2; i <= NF; ++i) if ($i ~ /^[0-9]+$/ && $(i + 1) ~ /^[0-9.]+$/) { sum += $(i + 1); some = 1; break } }
+  kernels_of "$1" | awk -v pattern="$2" -v except="${3:-}" '$0 ~ /% of step/ { next }
+    ($1 ~ pattern) == (except == "") { for (i = 2; i <= NF; ++i) if ($i ~ /^[0-9]+$/ && $(i + 1) ~ /^[0-9.]+$/) { sum += $(i + 1); some = 1; break } }
     END { if (some) printf "%.2f", sum }'
 }
 
@@ -65,18 +66,40 @@ step_of() {
   steps_by_kernel=$(echo "A step by kernel, vocabulary $1:"; kernels_of "$log_of" | head -n 24)
 }
 
+# The name by which `hewn plan` knows this GPU; "" if it does not.
+planned_gpu() {
+  [ "$device" = cuda ] || { echo h100; return; }
+  "$hewn" --version | sed -n 's/^ *cuda.*\(H100\|H200\|A100\|RTX [34]090\).*/\1/p' | head -n 1 | tr -d ' ' | tr '[:upper:]' '[:lower:]'
+}
+
+# floor_of VOCABULARY: what the step takes at least by the GPU's data sheet, by operation and shape.
+floor_of() {
+  local name="floor of the step by the data sheet, vocabulary $1" gpu
+  gpu=$(planned_gpu)
+  [ -n "$gpu" ] || { leave_out "$name" "hewn plan does not know this GPU"; return; }
+  part 15 "$name" "$hewn" plan "${gpt2[@]}" --vocab_size="$1" --batch_size="$batch" --dtype=bf16 --device=cuda \
+    --gpu="$gpu" --ops
+  [ "$verdict" = passed ] || return 0
+  speed "floor by the data sheet" "$1" "$(sed -n 's/^floor *\([0-9.]*\) ms.*/\1/p' "$log")"
+  tables+="**$name**"$'\n\n```\n'"$(cat "$log")"$'\n```\n\n'
+}
+
 section_step() {
-  local vocabulary
-  for vocabulary in "${vocabularies[@]}"; do step_of "$vocabulary"; done
+  local vocabulary products='^matmul' forward='^attention[.]forward' backward='^attention[.]backward'
+  local classifier='^cross_entropy' rows='^(layernorm|copy|activation|reduce)'
+  for vocabulary in "${vocabularies[@]}"; do
+    step_of "$vocabulary"
+    floor_of "$vocabulary"
+  done
   foretell step "${our_ms[${vocabularies[0]}]:-}"
   foretell step-odd "${our_ms[${vocabularies[1]}]:-}"
   if [ -n "${first_log:-}" ]; then
-    foretell step-products "$(ms_of "$first_log" '^matmul')"
-    foretell step-attention-forward "$(ms_of "$first_log" '^attention.forward')"
-    foretell step-attention-backward "$(ms_of "$first_log" '^attention.backward')"
-    foretell step-classifier "$(ms_of "$first_log" '^(cross_entropy|classifier)')"
-    foretell step-rows "$(ms_of "$first_log" '^(layernorm|copy|activation|reduce)')"
-    foretell step-rest "$(ms_of "$first_log" '^(embedding|global_norm|optimizer)')"
+    foretell step-products "$(ms_of "$first_log" "$products")"
+    foretell step-attention-forward "$(ms_of "$first_log" "$forward")"
+    foretell step-attention-backward "$(ms_of "$first_log" "$backward")"
+    foretell step-classifier "$(ms_of "$first_log" "$classifier")"
+    foretell step-rows "$(ms_of "$first_log" "$rows")"
+    foretell step-rest "$(ms_of "$first_log" "$products|$forward|$backward|$classifier|$rows" except)"
   fi
   part 40 "GPT-2 124M, f32, at most 8 x 1024 tokens a step" "$hewn" bench train "${gpt2[@]}" --vocab_size="${vocabularies[0]}" \
     --batch_size=$((batch < 8 ? batch : 8)) --device="$device" -r3

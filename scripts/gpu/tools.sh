@@ -22,22 +22,23 @@ section_sanitizers() {
 # counted LAUNCHES NAME ARGUMENT...: what the hardware counters say of the first kernels that a case launches, or of
 # the first ones with NAME, if it is not "any".
 counted() {
-  local launches=$1 name=$2 filter=()
+  local launches=$1 name=$2 filter=() what
   shift 2
+  what=$(echo "$*" | sed 's/--shapes-from=[^ ]*/step of GPT-2,/; s/--//g')
   [ "$name" = any ] || filter=(--kernel-name "regex:$name")
   if [ "$device" = cuda ]; then
-    attempt 40 "counters: $*" "$ncu" --clock-control none --launch-count "$launches" "${filter[@]}" "${measures[@]}" \
+    attempt 40 "$what" "$ncu" --clock-control none --launch-count "$launches" "${filter[@]}" "${measures[@]}" \
       --print-units base --page raw --csv "${benches[@]}" -r1 "$@"
   else
-    attempt 40 "counters: $*" "${benches[@]}" -r1 "$@"
+    attempt 40 "$what" "${benches[@]}" -r1 "$@"
   fi
-  record "counters: $*"
-  [ "$verdict" != passed ] || counter_rows "$*" <"$log" >>"$work/counters"
+  record "$what"
+  [ "$verdict" != passed ] || counter_rows "$what" <"$log" >>"$work/counters"
 }
 
 # counter_rows WHAT: the table's rows for a CSV report of ncu on standard input.
 counter_rows() {
-  awk -v what="${1//--/}" '
+  awk -v what="$1" '
     function cells(line, out, i, c, quoted, n, cell) {
       n = 0; cell = ""; quoted = 0
       for (i = 1; i <= length(line); ++i) {
@@ -74,7 +75,6 @@ counter_rows() {
     units { units = 0; next }
     columns && /^"[0-9]/ {
       cells($0, row)
-
       for (i = 1; i <= columns; ++i) if (head[i] == "Kernel Name") kernel = row[i]
       sub(/[(].*/, "", kernel); sub(/^void /, "", kernel)
       printf "| %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", kernel, what,
@@ -102,7 +102,7 @@ choose_measures() {
 # The kernels that cost most of a step come first. A case's ceilings are known by then, so that its own kernels are the
 # first that run.
 section_counters() {
-  local ncu measures rows=8192 vocabulary=50304 square=8192x3072x768 heads=8x12x1024x1024x64 n=25165824 p=38633472 op
+  local ncu measures square=8192x3072x768 heads=8x12x1024x1024x64 op
   ncu=$(command -v ncu || command -v /usr/local/cuda/bin/ncu)
   : >"$work/counters"
   if [ "$device" = cuda ] && [ -z "$ncu" ]; then
@@ -112,7 +112,7 @@ section_counters() {
   if [ "$device" = cuda ]; then
     choose_measures
   else
-    rows=3 vocabulary=17 square=9x17x5 heads=1x2x5x9x8 n=100 p=100
+    square=9x17x5 heads=1x2x5x9x8
     printf '"ID","Kernel Name","gpu__time_duration.sum","launch__registers_per_thread"\n"","","ns",""\n"0","void f<1>(int)","2,500","96"\n' |
       counter_rows trial >>"$work/counters"
     grep -q '^| f<1> | trial | 2.5 |.* 96 ' "$work/counters" || complain "counter_rows misreads ncu's report"
@@ -123,12 +123,12 @@ section_counters() {
   counted 1 any --op=matmul --dtype=bf16 --shape=$square
   counted 1 any --op=attention.forward --dtype=bf16 --shape=$heads
   counted 3 any --op=attention.backward --dtype=bf16 --shape=$heads
-  counted 1 any --op=cross_entropy.forward --shape=${rows}x$vocabulary
-  counted 1 any --op=cross_entropy.backward --shape=${rows}x$vocabulary
-  counted 1 any --op=layernorm.forward --shape=${rows}x768
-  counted 2 any --op=layernorm.backward --shape=${rows}x768
-  counted 1 any --op=activation.backward --shape=$n
-  counted 1 any --op=optimizer.update --shape=$p
+  config "$work/gpt2.toml" 2
+  counted 1 any "--shapes-from=$work/gpt2.toml" --op=cross_entropy.fused
+  counted 1 any "--shapes-from=$work/gpt2.toml" --op=layernorm.forward
+  counted 2 any "--shapes-from=$work/gpt2.toml" --op=layernorm.backward
+  counted 1 any "--shapes-from=$work/gpt2.toml" --op=activation.backward
+  counted 1 any "--shapes-from=$work/gpt2.toml" --op=optimizer.update
   counted 1 hopper --op=matmul --dtype=bf16 --shape=$square --ladder
   tables+="**Counters**"$'\n\n'"| kernel | case | µs | tensor % | DRAM % | L2 % | bank conflicts | registers | occupancy % | stalls |"$'\n'
   tables+="|---|---|---|---|---|---|---|---|---|---|"$'\n'"$(cat "$work/counters")"$'\n\n'
