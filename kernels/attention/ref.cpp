@@ -3,45 +3,30 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <type_traits>
 
 #include "kernels/attention/plain.h"
+#include "kernels/contract/reference.h"
 
 namespace hewn {
 namespace {
 
-/// Conversion of an element to double and back; bf16 goes through float.
-template <class E>
-double widened(E x) {
-  if constexpr (std::is_same_v<E, BFloat16>)
-    return static_cast<double>(static_cast<float>(x));
-  else
-    return static_cast<double>(x);
-}
-template <class E>
-E narrowed(double x) {
-  if constexpr (std::is_same_v<E, BFloat16>)
-    return BFloat16(static_cast<float>(x));
-  else
-    return static_cast<E>(x);
-}
-
 template <class E>
 double double_dot(const E* a, const E* b, int64_t n) {
   double sum = 0;
-  for (int64_t d = 0; d < n; ++d) sum += widened(a[d]) * widened(b[d]);
+  for (int64_t d = 0; d < n; ++d) sum += to_double(a[d]) * to_double(b[d]);
   return sum;
 }
 
 /// sum[d] += factor * x[d]
 template <class E>
 void add_scaled_double(double* sum, double factor, const E* x, int64_t n) {
-  for (int64_t d = 0; d < n; ++d) sum[d] += factor * widened(x[d]);
+  for (int64_t d = 0; d < n; ++d) sum[d] += factor * to_double(x[d]);
 }
 
 template <class E>
 void write(E* to, const double* from, int64_t n, Write how) {
-  for (int64_t d = 0; d < n; ++d) to[d] = narrowed<E>(how == Write::add ? widened(to[d]) + from[d] : from[d]);
+  for (int64_t d = 0; d < n; ++d)
+    to[d] = from_double<E>(how == Write::add ? to_double(to[d]) + from[d] : from[d]);
 }
 
 /// y and lse of query i of head bh. E: type of the elements; L: type of lse. Scratch: [Tk + D].
@@ -78,7 +63,7 @@ PairGradients pair_gradients(const AttentionBackward& a, int64_t bh, int64_t i, 
   const auto lse = static_cast<double>(static_cast<const L*>(a.lse)[bh * a.Tq + i]);
   const double p = std::exp(a.scale * double_dot(q, k, a.D) - lse), keep = dropout_factor(a, bh, i, j);
   double kept_dp = 0;  // d_ij dy_i . v_j - dy_i . y_i
-  for (int64_t d = 0; d < a.D; ++d) kept_dp += widened(dy[d]) * (keep * widened(v[d]) - widened(y[d]));
+  for (int64_t d = 0; d < a.D; ++d) kept_dp += to_double(dy[d]) * (keep * to_double(v[d]) - to_double(y[d]));
   return {keep * p, a.scale * p * kept_dp};
 }
 

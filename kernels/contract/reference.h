@@ -1,22 +1,40 @@
 #pragma once
-// Shared by the references, which compute in double on arrays of float or double.
+// Shared by the references, which compute in double on arrays of double, float or bf16.
+
+#include <type_traits>
 
 #include "core/write.h"
 #include "kernels/contract/launch.h"
 
 namespace hewn {
 
+/// An element as double, and the element nearest to a double. bf16 is converted by way of float.
+template <class T>
+double to_double(T x) {
+  if constexpr (std::is_same_v<T, BFloat16>)
+    return static_cast<double>(static_cast<float>(x));
+  else
+    return static_cast<double>(x);
+}
+template <class T>
+T from_double(double x) {
+  if constexpr (std::is_same_v<T, BFloat16>)
+    return BFloat16(static_cast<float>(x));
+  else
+    return static_cast<T>(x);
+}
+
 /// Elements of an array of T as double.
 template <class T>
 struct Doubles {
   const void* data;
-  double operator[](int64_t i) const { return static_cast<double>(static_cast<const T*>(data)[i]); }
+  double operator[](int64_t i) const { return to_double(static_cast<const T*>(data)[i]); }
 };
 
 /// Sets an element to a value or adds the value to it, in double.
 template <class T>
 void put(T& to, double value, Write how) {
-  to = static_cast<T>(how == Write::add ? static_cast<double>(to) + value : value);
+  to = from_double<T>(how == Write::add ? to_double(to) + value : value);
 }
 
 /// The same for element i of an array of T.

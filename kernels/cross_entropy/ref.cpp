@@ -39,10 +39,6 @@ void backward(const CrossEntropyBackward& a) {
   }
 }
 
-double number(double x) { return x; }
-double number(float x) { return static_cast<double>(x); }
-double number(BFloat16 x) { return static_cast<double>(static_cast<float>(x)); }
-
 /// Logits of type E, losses of type T.
 template <class E, class T>
 void fused(const CrossEntropyFused& a) {
@@ -50,14 +46,14 @@ void fused(const CrossEntropyFused& a) {
     E* const x = static_cast<E*>(a.logits) + r * a.ld;
     const bool kept = a.targets[r] != ignored_target;
     double most = -std::numeric_limits<double>::infinity(), sum = 0, loss = 0;
-    for (int64_t i = 0; i < a.cols; ++i) most = std::max(most, number(x[i]));  // skips NaN
-    for (int64_t i = 0; i < a.cols; ++i) sum += std::exp(number(x[i]) - most);
-    if (kept) loss = std::log(sum) + (most - number(x[a.targets[r]]));
+    for (int64_t i = 0; i < a.cols; ++i) most = std::max(most, to_double(x[i]));  // skips NaN
+    for (int64_t i = 0; i < a.cols; ++i) sum += std::exp(to_double(x[i]) - most);
+    if (kept) loss = std::log(sum) + (most - to_double(x[a.targets[r]]));
     static_cast<T*>(a.losses)[r] = static_cast<T>(loss);
     if (!a.gradient) continue;
     for (int64_t i = 0; i < a.ld; ++i) {
       double g = 0;
-      if (kept && i < a.cols) g = std::exp(number(x[i]) - most) / sum - (i == a.targets[r] ? 1 : 0);
+      if (kept && i < a.cols) g = std::exp(to_double(x[i]) - most) / sum - (i == a.targets[r] ? 1 : 0);
       x[i] = static_cast<E>(static_cast<T>(g / static_cast<double>(*a.kept)));
     }
   }
