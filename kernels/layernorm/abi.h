@@ -6,9 +6,11 @@ namespace hewn {
 
 /// Over each row of x: y = (x - mean) rstd weight + bias, with rstd = 1 / sqrt(variance + eps) and the biased
 /// variance mean((x - mean)^2). mean and rstd are stored in double: if values are far from 0, the rounding
-/// error of a float mean can exceed their spread.
+/// error of a float mean can exceed their spread. Allowed types of x and y: f32 and f32, f64 and f64, bf16 and
+/// bf16, f32 and bf16. Computed in f64 if x is, else in f32, and rounded to y's type once.
 struct LayernormForward {
-  DType dtype;
+  DType dtype;    ///< of x; weight and bias are f64 if x is, else f32
+  DType y_dtype;  ///< of y
   int64_t rows, cols;
   double eps;
   const void* x;       ///< [rows, cols]
@@ -19,9 +21,11 @@ struct LayernormForward {
 };
 
 /// With n = (x - mean) rstd and g = dy weight: dx = rstd (g - mean(g) - n mean(g n)) over each row,
-/// dweight = sum over rows of dy n, dbias = sum over rows of dy. Null outputs are not computed.
+/// dweight = sum over rows of dy n, dbias = sum over rows of dy. Null outputs are not computed. Types as in LayernormForward; a sum with an
+/// earlier dx is rounded once.
 struct LayernormBackward {
-  DType dtype;
+  DType dtype;    ///< of x and dx; weight, dweight and dbias are f64 if x is, else f32
+  DType y_dtype;  ///< of dy
   int64_t rows, cols;
   const void* x;        ///< [rows, cols]
   const void* weight;   ///< [cols]

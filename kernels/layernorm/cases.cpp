@@ -38,7 +38,7 @@ void add_forward(Cases& cases, const CaseRequest& request, int64_t rows, int64_t
   // of the row and depends on the order of the sum.
   const double exact = offset == 0 ? 1e-13 : 1e-11 * std::sqrt(static_cast<double>(cols));
   CaseMemory m(request.seed);
-  LayernormForward a{t, rows, cols, 1e-5, {}, {}, {}, {}, {}};
+  LayernormForward a{t, t, rows, cols, 1e-5, {}, {}, {}, {}, {}};
   a.x = offset == 0 ? m.input("x", t, rows * cols, norm_input(request))
                     : m.input("x", t, rows * cols, [=](Rng& rng, int64_t) { return offset + rng.normal(); });
   add_operands(m, a, with_bias, t == DType::f64 ? exact : 1e-6);
@@ -50,7 +50,7 @@ void add_forward(Cases& cases, const CaseRequest& request, int64_t rows, int64_t
 void add_backward(Cases& cases, const CaseRequest& request, int64_t rows, int64_t cols, Write write,
                   bool some = false) {
   CaseMemory m(request.seed);
-  LayernormBackward a{request.dtype, rows, cols, {}, {}, {}, {}};
+  LayernormBackward a{request.dtype, request.dtype, rows, cols, {}, {}, {}, {}};
   add_operands(m, a, {.dx = !some, .dbias = !some}, norm_input(request));
   a.to_dx = a.to_dweight = a.to_dbias = write;
   const std::string shape = sizes_text({rows, cols}) + name_of(write) + (some ? " dweight only" : "");

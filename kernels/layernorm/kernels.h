@@ -8,7 +8,7 @@
 
 namespace hewn {
 
-/// The oracle: plain loops in double, for f32 and f64.
+/// The oracle: plain loops in double, for all types.
 void layernorm_reference(const Launch&, const LayernormForward& a);
 void layernorm_reference(const Launch&, const LayernormBackward& a);
 

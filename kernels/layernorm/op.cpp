@@ -2,6 +2,7 @@
 
 #include "kernels/contract/contract.h"
 #include "kernels/layernorm/abi.h"
+#include "kernels/layernorm/norm_types.h"
 
 namespace hewn {
 namespace {
@@ -19,8 +20,8 @@ struct LayernormNode final : Node {
     return {{"x", &x}, {"weight", &weight}, {"stats", &stats}};
   }
   void backward(const Tensor& dy, Grads& grads) override {
-    LayernormBackward a{dy.dtype(),           dy.rows(), dy.cols(), x->data(), weight->data(),
-                        stats->ptr<double>(), dy.data()};
+    LayernormBackward a{x->dtype(),     dy.dtype(),           dy.rows(), dy.cols(), x->data(),
+                        weight->data(), stats->ptr<double>(), dy.data()};
     const auto want = [&](size_t input, void*& data, Write& write) {
       if (!grads.wants(input)) return;
       const auto target = grads.at(input);
@@ -35,16 +36,16 @@ struct LayernormNode final : Node {
 };
 
 void check_affine(const char* name, const Tensor& t, const Tensor& x) {
-  require(t.dtype() == x.dtype() && t.shape() == Shape{x.cols()} && t.is_contiguous(), "layernorm: ", name,
-          " is ", name_of(t.dtype()), " ", t.shape(), "; expected ", name_of(x.dtype()), " [", x.cols(),
-          "] for x of ", x.shape());
+  const DType expected = norm_parameter_type(x.dtype());
+  require(t.dtype() == expected && t.shape() == Shape{x.cols()} && t.is_contiguous(), "layernorm: ", name,
+          " is ", name_of(t.dtype()), " ", t.shape(), "; expected ", name_of(expected), " [", x.cols(),
+          "] for x of ", name_of(x.dtype()), " ", x.shape());
 }
 
-void check(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps) {
+void check(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps, DType y_dtype) {
   require(x.cols() > 0 && x.is_contiguous(), "layernorm: x is ", x.shape(),
           "; expected contiguous rows of at least one element");
-  require(x.dtype() == DType::f32 || x.dtype() == DType::f64, "layernorm: x is ", name_of(x.dtype()),
-          "; expected f32 or f64");
+  check_norm_types("layernorm", x.dtype(), y_dtype);
   require(eps > 0, "layernorm: eps is ", eps, "; expected more than 0");
   check_affine("weight", weight, x);
   if (bias.defined()) check_affine("bias", bias, x);
@@ -54,12 +55,14 @@ void check(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps
 
 // With n = (x - mean) rstd, dn_j/dx_i = rstd ([i = j] - 1/C - n_i n_j / C): the two means in dx remove the
 // components along which shifting and scaling the whole row leave n unchanged.
-Tensor layernorm(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps) {
+Tensor layernorm(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps,
+                 std::optional<DType> y_dtype) {
   const InOp op(layernorm_info);
-  check(x, weight, bias, eps);
-  Tensor y = x.like();
+  const DType to = y_dtype.value_or(x.dtype());
+  check(x, weight, bias, eps, to);
+  Tensor y = Tensor::empty(x.device(), to, x.shape());
   const Tensor stats = Tensor::empty(x.device(), DType::f64, {x.rows(), 2});
-  run(x.device(), LayernormForward{x.dtype(), x.rows(), x.cols(), eps, x.data(), weight.data(),
+  run(x.device(), LayernormForward{x.dtype(), to, x.rows(), x.cols(), eps, x.data(), weight.data(),
                                    bias.defined() ? bias.data() : nullptr, y.data(), stats.ptr<double>()});
   return record(y, {x, weight, bias}, LayernormNode(x, weight, stats));
 }

@@ -3,13 +3,16 @@
 #include <cmath>
 
 #include "kernels/contract/reference.h"
+#include "kernels/layernorm/norm_types.h"
 
 namespace hewn {
 namespace {
 
-template <class T>
+/// X and Y: elements of x and y. T: elements of the parameters.
+template <class X, class Y, class T>
 void forward(const LayernormForward& a) {
-  const Doubles<T> x{a.x}, weight{a.weight}, bias{a.bias};
+  const Doubles<X> x{a.x};
+  const Doubles<T> weight{a.weight}, bias{a.bias};
   const double n = static_cast<double>(a.cols);
   for (int64_t r = 0; r < a.rows; ++r) {
     const int64_t row = r * a.cols;
@@ -20,16 +23,18 @@ void forward(const LayernormForward& a) {
     const double rstd = 1 / std::sqrt(variance / n + a.eps);
     for (int64_t i = 0; i < a.cols; ++i) {
       const double y = (x[row + i] - mean) * rstd * weight[i] + (a.bias ? bias[i] : 0);
-      put<T>(a.y, row + i, y, Write::set);
+      put<Y>(a.y, row + i, y, Write::set);
     }
     a.stats[2 * r] = mean;
     a.stats[2 * r + 1] = rstd;
   }
 }
 
-template <class T>
+template <class X, class Y, class T>
 void backward_x(const LayernormBackward& a) {
-  const Doubles<T> x{a.x}, weight{a.weight}, dy{a.dy};
+  const Doubles<X> x{a.x};
+  const Doubles<Y> dy{a.dy};
+  const Doubles<T> weight{a.weight};
   for (int64_t r = 0; r < a.rows; ++r) {
     const int64_t row = r * a.cols;
     const double mean = a.stats[2 * r], rstd = a.stats[2 * r + 1];
@@ -41,15 +46,16 @@ void backward_x(const LayernormBackward& a) {
     }
     for (int64_t i = 0; i < a.cols; ++i) {
       const double g = dy[row + i] * weight[i], n = (x[row + i] - mean) * rstd;
-      put<T>(a.dx, row + i, rstd * (g - mean_g - n * mean_gn), a.to_dx);
+      put<X>(a.dx, row + i, rstd * (g - mean_g - n * mean_gn), a.to_dx);
     }
   }
 }
 
-template <class T>
+template <class X, class Y, class T>
 void backward(const LayernormBackward& a) {
-  const Doubles<T> x{a.x}, dy{a.dy};
-  if (a.dx) backward_x<T>(a);
+  const Doubles<X> x{a.x};
+  const Doubles<Y> dy{a.dy};
+  if (a.dx) backward_x<X, Y, T>(a);
   for (int64_t i = 0; i < a.cols; ++i) {
     double dweight = 0, dbias = 0;
     for (int64_t r = 0; r < a.rows; ++r) {
@@ -65,11 +71,11 @@ void backward(const LayernormBackward& a) {
 }  // namespace
 
 void layernorm_reference(const Launch&, const LayernormForward& a) {
-  a.dtype == DType::f64 ? forward<double>(a) : forward<float>(a);
+  with_norm_types<BFloat16>(a.dtype, a.y_dtype, [&]<class X, class Y, class T>() { forward<X, Y, T>(a); });
 }
 
 void layernorm_reference(const Launch&, const LayernormBackward& a) {
-  a.dtype == DType::f64 ? backward<double>(a) : backward<float>(a);
+  with_norm_types<BFloat16>(a.dtype, a.y_dtype, [&]<class X, class Y, class T>() { backward<X, Y, T>(a); });
 }
 
 }  // namespace hewn

@@ -4,9 +4,12 @@
 
 namespace hewn {
 
-/// Over each row of x: y = x rstd weight, with rstd = 1 / sqrt(mean(x^2) + eps).
+/// Over each row of x: y = x rstd weight, with rstd = 1 / sqrt(mean(x^2) + eps). Allowed types of x and y:
+/// f32 and f32, f64 and f64, bf16 and bf16, f32 and bf16. Computed in f64 if x is, else in f32, and rounded to
+/// y's type once.
 struct RmsnormForward {
-  DType dtype;
+  DType dtype;    ///< of x; weight is f64 if x is, else f32
+  DType y_dtype;  ///< of y
   int64_t rows, cols;
   double eps;
   const void* x;       ///< [rows, cols]
@@ -16,9 +19,10 @@ struct RmsnormForward {
 };
 
 /// With n = x rstd and g = dy weight: dx = rstd (g - n mean(g n)) over each row, dweight = sum over rows of
-/// dy n. Null outputs are not computed.
+/// dy n. Null outputs are not computed. Types as in RmsnormForward; a sum with an earlier dx is rounded once.
 struct RmsnormBackward {
-  DType dtype;
+  DType dtype;    ///< of x and dx; weight and dweight are f64 if x is, else f32
+  DType y_dtype;  ///< of dy
   int64_t rows, cols;
   const void* x;       ///< [rows, cols]
   const void* weight;  ///< [cols]

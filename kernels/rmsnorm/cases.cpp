@@ -31,7 +31,7 @@ void add_operands(CaseMemory& m, RmsnormBackward& a, NormGradients wanted, Fill 
 
 void add_forward(Cases& cases, const CaseRequest& request, int64_t rows, int64_t cols) {
   CaseMemory m(request.seed);
-  RmsnormForward a{request.dtype, rows, cols, 1e-5, {}, {}, {}, {}};
+  RmsnormForward a{request.dtype, request.dtype, rows, cols, 1e-5, {}, {}, {}, {}};
   add_operands(m, a, norm_input(request));
   cases.push_back(
       std::make_unique<CaseOf<RmsnormForward>>(std::move(m), sizes_text({rows, cols}), request.dtype, a));
@@ -41,7 +41,7 @@ void add_forward(Cases& cases, const CaseRequest& request, int64_t rows, int64_t
 void add_backward(Cases& cases, const CaseRequest& request, int64_t rows, int64_t cols, Write write,
                   bool some = false) {
   CaseMemory m(request.seed);
-  RmsnormBackward a{request.dtype, rows, cols, {}, {}, {}, {}};
+  RmsnormBackward a{request.dtype, request.dtype, rows, cols, {}, {}, {}, {}};
   add_operands(m, a, {.dx = !some}, norm_input(request));
   a.to_dx = a.to_dweight = write;
   const std::string shape = sizes_text({rows, cols}) + name_of(write) + (some ? " dweight only" : "");

@@ -6,7 +6,7 @@
 
 namespace hewn {
 
-/// The oracle: plain loops in double, for f32 and f64.
+/// The oracle: plain loops in double, for all types.
 void rmsnorm_reference(const Launch&, const RmsnormForward& a);
 void rmsnorm_reference(const Launch&, const RmsnormBackward& a);
 

@@ -1,5 +1,6 @@
 #include "kernels/contract/contract.h"
 #include "kernels/gpu/tiles/row_limits.h"
+#include "kernels/layernorm/norm_types.h"
 #include "kernels/rmsnorm/cost.h"
 #include "kernels/rmsnorm/kernels.h"
 
@@ -19,15 +20,15 @@ constexpr Rung<RmsnormForward> forward_rungs[] = {
     {.name = "simd",
      .idea = "vectors along each row, rows over threads",
      .run = per_isa<RmsnormForward>([]<Isa I>() { return rmsnorm_simd<I>; }),
-     .why_not = f32_only},
+     .why_not = f32_norms_only},
     {.name = "cuda.blocks",
      .idea = "one block per row, which reads it twice",
-     .run =
-         per_gpu<RmsnormForward>([]<Isa I>() -> KernelFn<RmsnormForward> { return rmsnorm_block_gpu<I>; })},
+     .run = per_gpu<RmsnormForward>([]<Isa I>() -> KernelFn<RmsnormForward> { return rmsnorm_block_gpu<I>; }),
+     .why_not = no_bf16_norms},
     {.name = "cuda",
      .idea = "one warp per row, sixteen bytes per load, in registers: one read, no barrier",
      .run = per_gpu<RmsnormForward>([]<Isa I>() -> KernelFn<RmsnormForward> { return rmsnorm_gpu<I>; }),
-     .why_not = held_rows_only},
+     .why_not = held_norms_only},
 };
 
 constexpr Rung<RmsnormBackward> backward_rungs[] = {
@@ -37,16 +38,17 @@ constexpr Rung<RmsnormBackward> backward_rungs[] = {
     {.name = "simd",
      .idea = "vectors along each row; blocks of rows over threads, each with its own dweight",
      .run = per_isa<RmsnormBackward>([]<Isa I>() { return rmsnorm_backward_simd<I>; }),
-     .why_not = f32_only,
+     .why_not = f32_norms_only,
      .scratch_bytes = backward_scratch},
     {.name = "cuda.blocks",
      .idea = "dx with one block per row, then dweight with one thread per column",
      .run =
-         per_gpu<RmsnormBackward>([]<Isa I>() -> KernelFn<RmsnormBackward> { return rmsnorm_block_gpu<I>; })},
+         per_gpu<RmsnormBackward>([]<Isa I>() -> KernelFn<RmsnormBackward> { return rmsnorm_block_gpu<I>; }),
+     .why_not = no_bf16_norms},
     {.name = "cuda",
      .idea = "both from one read: rows in registers, and sums over columns as well",
      .run = per_gpu<RmsnormBackward>([]<Isa I>() -> KernelFn<RmsnormBackward> { return rmsnorm_gpu<I>; }),
-     .why_not = held_rows_only,
+     .why_not = held_norms_only,
      .scratch_bytes = gpu_scratch},
 };
 

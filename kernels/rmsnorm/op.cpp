@@ -1,6 +1,7 @@
 #include "kernels/rmsnorm/op.h"
 
 #include "kernels/contract/contract.h"
+#include "kernels/layernorm/norm_types.h"
 #include "kernels/rmsnorm/abi.h"
 
 namespace hewn {
@@ -16,8 +17,8 @@ struct RmsnormNode final : Node {
   const OpInfo& info() const override { return rmsnorm_info; }
   std::vector<SavedField> saved() const override { return {{"x", &x}, {"weight", &weight}, {"rstd", &rstd}}; }
   void backward(const Tensor& dy, Grads& grads) override {
-    RmsnormBackward a{dy.dtype(),     dy.rows(),           dy.cols(), x->data(),
-                      weight->data(), rstd->ptr<double>(), dy.data()};
+    RmsnormBackward a{x->dtype(), dy.dtype(),     dy.rows(),           dy.cols(),
+                      x->data(),  weight->data(), rstd->ptr<double>(), dy.data()};
     if (grads.wants(0)) {
       const auto [dx, write] = grads.at(0);
       a.dx = dx.data();
@@ -32,27 +33,28 @@ struct RmsnormNode final : Node {
   }
 };
 
-void check(const Tensor& x, const Tensor& weight, double eps) {
+void check(const Tensor& x, const Tensor& weight, double eps, DType y_dtype) {
   require(x.cols() > 0 && x.is_contiguous(), "rmsnorm: x is ", x.shape(),
           "; expected contiguous rows of at least one element");
-  require(x.dtype() == DType::f32 || x.dtype() == DType::f64, "rmsnorm: x is ", name_of(x.dtype()),
-          "; expected f32 or f64");
+  check_norm_types("rmsnorm", x.dtype(), y_dtype);
   require(eps > 0, "rmsnorm: eps is ", eps, "; expected more than 0");
-  require(weight.dtype() == x.dtype() && weight.shape() == Shape{x.cols()} && weight.is_contiguous(),
+  const DType expected = norm_parameter_type(x.dtype());
+  require(weight.dtype() == expected && weight.shape() == Shape{x.cols()} && weight.is_contiguous(),
           "rmsnorm: weight is ", name_of(weight.dtype()), " ", weight.shape(), "; expected ",
-          name_of(x.dtype()), " [", x.cols(), "] for x of ", x.shape());
+          name_of(expected), " [", x.cols(), "] for x of ", name_of(x.dtype()), " ", x.shape());
 }
 
 }  // namespace
 
 // With n = x rstd, dn_j/dx_i = rstd ([i = j] - n_i n_j / C): the mean in dx removes the component along which
 // scaling the whole row leaves n unchanged.
-Tensor rmsnorm(const Tensor& x, const Tensor& weight, double eps) {
+Tensor rmsnorm(const Tensor& x, const Tensor& weight, double eps, std::optional<DType> y_dtype) {
   const InOp op(rmsnorm_info);
-  check(x, weight, eps);
-  Tensor y = x.like();
+  const DType to = y_dtype.value_or(x.dtype());
+  check(x, weight, eps, to);
+  Tensor y = Tensor::empty(x.device(), to, x.shape());
   const Tensor rstd = Tensor::empty(x.device(), DType::f64, {x.rows()});
-  run(x.device(), RmsnormForward{x.dtype(), x.rows(), x.cols(), eps, x.data(), weight.data(), y.data(),
+  run(x.device(), RmsnormForward{x.dtype(), to, x.rows(), x.cols(), eps, x.data(), weight.data(), y.data(),
                                  rstd.ptr<double>()});
   return record(y, {x, weight}, RmsnormNode(x, weight, rstd));
 }

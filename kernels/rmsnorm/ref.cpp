@@ -3,25 +3,30 @@
 #include <cmath>
 
 #include "kernels/contract/reference.h"
+#include "kernels/layernorm/norm_types.h"
 
 namespace hewn {
 namespace {
 
-template <class T>
+/// X and Y: elements of x and y. T: elements of the parameters.
+template <class X, class Y, class T>
 void forward(const RmsnormForward& a) {
-  const Doubles<T> x{a.x}, weight{a.weight};
+  const Doubles<X> x{a.x};
+  const Doubles<T> weight{a.weight};
   for (int64_t r = 0; r < a.rows; ++r) {
     const int64_t row = r * a.cols;
     double squares = 0;
     for (int64_t i = 0; i < a.cols; ++i) squares += x[row + i] * x[row + i];
     a.rstd[r] = 1 / std::sqrt(squares / static_cast<double>(a.cols) + a.eps);
-    for (int64_t i = 0; i < a.cols; ++i) put<T>(a.y, row + i, x[row + i] * a.rstd[r] * weight[i], Write::set);
+    for (int64_t i = 0; i < a.cols; ++i) put<Y>(a.y, row + i, x[row + i] * a.rstd[r] * weight[i], Write::set);
   }
 }
 
-template <class T>
+template <class X, class Y, class T>
 void backward(const RmsnormBackward& a) {
-  const Doubles<T> x{a.x}, weight{a.weight}, dy{a.dy};
+  const Doubles<X> x{a.x};
+  const Doubles<Y> dy{a.dy};
+  const Doubles<T> weight{a.weight};
   for (int64_t r = 0; a.dx && r < a.rows; ++r) {
     const int64_t row = r * a.cols;
     double mean_gn = 0;
@@ -29,7 +34,7 @@ void backward(const RmsnormBackward& a) {
       mean_gn += dy[row + i] * weight[i] * x[row + i] * a.rstd[r] / static_cast<double>(a.cols);
     for (int64_t i = 0; i < a.cols; ++i) {
       const double g = dy[row + i] * weight[i], n = x[row + i] * a.rstd[r];
-      put<T>(a.dx, row + i, a.rstd[r] * (g - n * mean_gn), a.to_dx);
+      put<X>(a.dx, row + i, a.rstd[r] * (g - n * mean_gn), a.to_dx);
     }
   }
   for (int64_t i = 0; a.dweight && i < a.cols; ++i) {
@@ -42,11 +47,11 @@ void backward(const RmsnormBackward& a) {
 }  // namespace
 
 void rmsnorm_reference(const Launch&, const RmsnormForward& a) {
-  a.dtype == DType::f64 ? forward<double>(a) : forward<float>(a);
+  with_norm_types<BFloat16>(a.dtype, a.y_dtype, [&]<class X, class Y, class T>() { forward<X, Y, T>(a); });
 }
 
 void rmsnorm_reference(const Launch&, const RmsnormBackward& a) {
-  a.dtype == DType::f64 ? backward<double>(a) : backward<float>(a);
+  with_norm_types<BFloat16>(a.dtype, a.y_dtype, [&]<class X, class Y, class T>() { backward<X, Y, T>(a); });
 }
 
 }  // namespace hewn

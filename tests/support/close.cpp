@@ -59,4 +59,10 @@ Closeness close_rel(std::span<const double> got, std::span<const double> want, d
   return each_within(got, want, [tol](double w) { return tol * std::abs(w); });
 }
 
+Closeness close_to_bf16(std::span<const double> got, std::span<const double> want, double tol) {
+  // Numbers in [2^e, 2^(e+1)) are 2^(e-7) apart.
+  return each_within(got, want,
+                     [tol](double w) { return tol + (w == 0 ? 0 : std::ldexp(1, std::ilogb(w) - 8)); });
+}
+
 }  // namespace hewn::test

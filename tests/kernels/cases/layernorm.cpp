@@ -2,6 +2,7 @@
 
 #include "core/gradcheck.h"
 #include "kernels/devices/devices.h"
+#include "tests/kernels/bf16_norms.h"
 #include "tests/support/catch.h"
 #include "tests/support/close.h"
 #include "tests/support/fixture.h"
@@ -45,6 +46,27 @@ TEST_CASE("layernorm: a large offset has no effect") {
   const Tensor weight = Tensor::from(cpu(), random.normals<float>(96), {96});
   const auto y = layernorm(Tensor::from(cpu(), near, {2, 96}), weight, {}).doubles();
   CHECK(test::close_by_norm(layernorm(Tensor::from(cpu(), far, {2, 96}), weight, {}).doubles(), y, 1e-6));
+}
+
+TEST_CASE("layernorm: bf16 values are those of float, rounded once") {
+  test::check_bf16_norm(cpu(), 2, [](const std::vector<Tensor>& in, DType y_dtype) {
+    return layernorm(in[0], in[1], in[2], 1e-5, y_dtype);
+  });
+}
+
+TEST_CASE("layernorm: wrong types are refused") {
+  const auto zeros = [](DType t) { return Tensor::zeros(cpu(), t, {4}); };
+  const Tensor f32 = zeros(DType::f32), f64 = zeros(DType::f64), bf16 = zeros(DType::bf16);
+  const auto norm = [](const Tensor& x, const Tensor& weight, std::optional<DType> y_dtype = {}) {
+    return layernorm(x, weight, {}, 1e-5, y_dtype);
+  };
+  CHECK_THROWS_WITH(norm(zeros(DType::i32), f32), Catch::Contains("x is i32; expected f32, f64 or bf16"));
+  CHECK_THROWS_WITH(norm(bf16, bf16), Catch::Contains("weight is bf16 [4]; expected f32 [4] for x of bf16"));
+  CHECK_THROWS_WITH(norm(f32, f32, DType::f64),
+                    Catch::Contains("y_dtype is f64 for x of f32; expected f32 or bf16"));
+  CHECK_THROWS_WITH(norm(bf16, f32, DType::f32),
+                    Catch::Contains("y_dtype is f32 for x of bf16; expected bf16"));
+  CHECK_THROWS_WITH(norm(f64, f64, DType::bf16), Catch::Contains("y_dtype is bf16 for x of f64"));
 }
 
 TEST_CASE("layernorm: wrong shapes are refused") {

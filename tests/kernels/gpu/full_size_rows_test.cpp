@@ -136,15 +136,16 @@ TEST_CASE("full size: softmax and norms reach more than 2^31 elements") {
            [&] { check_both(y, n, 1 / exps, std::exp(at_end) / exps); });
   const std::vector<float> weight(cols, 2.0f), bias(cols, 1.0f);
   const Sparse<double> stats(2 * rows);
-  run_ends(LayernormForward{DType::f32, rows, cols, 1e-5, x.data(), weight.data(), bias.data(), y.data(),
-                            stats.data()},
+  run_ends(LayernormForward{DType::f32, DType::f32, rows, cols, 1e-5, x.data(), weight.data(), bias.data(),
+                            y.data(), stats.data()},
            [&] {
              check_both(y, n, 1 - 2 * mean / deviation, 1 + 2 * (at_end - mean) / deviation);
              CHECK(std::abs(stats[2 * rows - 2] - mean) < 1e-6);
              stats[2 * rows - 2] = 0;
            });
   const double scale = 1 / std::sqrt(squares / cols + 1e-5);
-  run_ends(RmsnormForward{DType::f32, rows, cols, 1e-5, x.data(), weight.data(), y.data(), stats.data()},
+  run_ends(RmsnormForward{DType::f32, DType::f32, rows, cols, 1e-5, x.data(), weight.data(), y.data(),
+                          stats.data()},
            [&] {
              check_both(y, n, 0, 2 * at_end * scale);
              CHECK(std::abs(stats[rows - 1] - scale) < 1e-6);
@@ -171,11 +172,12 @@ TEST_CASE("full size: gradients of norms reach more than 2^31 elements") {
     mean_x += static_cast<double>(dy[c] * x[c]) / cols;
   }
   const auto at_end = static_cast<double>(x[cols - 1]);
-  LayernormBackward norm{DType::f32, rows, cols, x.data(), weight.data(), stats.data(), dy.data()};
+  LayernormBackward norm{DType::f32, DType::f32,    rows,         cols,
+                         x.data(),   weight.data(), stats.data(), dy.data()};
   norm.dx = dx.data();
   run_ends(norm, [&] { check_both(dx, n, 1 - mean, 0.5 - mean - at_end * mean_x); });
   for (int64_t r : {int64_t{0}, rows - 1}) stats[r] = 1;
-  RmsnormBackward rms{DType::f32, rows, cols, x.data(), weight.data(), stats.data(), dy.data()};
+  RmsnormBackward rms{DType::f32, DType::f32, rows, cols, x.data(), weight.data(), stats.data(), dy.data()};
   rms.dx = dx.data();
   run_ends(rms, [&] { check_both(dx, n, 1, 0.5 - at_end * mean_x); });
 }

@@ -41,6 +41,14 @@ TEST_CASE("closeness by norm is relative with a floor", "[support]") {
   CHECK(close_by_norm(Values{}, Values{}, 0));
 }
 
+TEST_CASE("closeness to bf16 is half the distance of its numbers", "[support]") {
+  const double next = 1 + 1.0 / 128;
+  CHECK(close_to_bf16(Values{1, -1, 0}, Values{1 + 1.0 / 256, -1 - 1.0 / 256, 0}, 0));
+  CHECK_FALSE(close_to_bf16(Values{next}, Values{1 + 1.0 / 300}, 0));
+  CHECK(close_to_bf16(Values{next}, Values{1 + 1.0 / 300}, 1e-3));
+  CHECK_FALSE(close_to_bf16(Values{quiet_nan}, Values{1}, 1));
+}
+
 TEST_CASE("closeness takes any float type", "[support]") {
   CHECK(close_abs(std::vector<float>{0.5F}, std::vector<hewn::BFloat16>{hewn::BFloat16(0.5F)}, 0));
   CHECK_FALSE(close_rel(Values{1.1}, Values{1}, 0.05));
