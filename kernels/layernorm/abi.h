@@ -6,8 +6,9 @@ namespace hewn {
 
 /// Over each row of x: y = (x - mean) rstd weight + bias, with rstd = 1 / sqrt(variance + eps) and the biased
 /// variance mean((x - mean)^2). mean and rstd are stored in double: if values are far from 0, the rounding
-/// error of a float mean can exceed their spread. Allowed types of x and y: f32 and f32, f64 and f64, bf16 and
-/// bf16, f32 and bf16. Computed in f64 if x is, else in f32, and rounded to y's type once.
+/// error of a float mean can exceed their spread.
+/// Types of x and y: f32 and f32, f64 and f64, bf16 and bf16, or f32 and bf16. Computed in f64 if x is, else
+/// in f32, and rounded to y's type once.
 struct LayernormForward {
   DType dtype;    ///< of x; weight and bias are f64 if x is, else f32
   DType y_dtype;  ///< of y
@@ -21,8 +22,8 @@ struct LayernormForward {
 };
 
 /// With n = (x - mean) rstd and g = dy weight: dx = rstd (g - mean(g) - n mean(g n)) over each row,
-/// dweight = sum over rows of dy n, dbias = sum over rows of dy. Null outputs are not computed. Types as in LayernormForward; a sum with an
-/// earlier dx is rounded once.
+/// dweight = sum over rows of dy n, dbias = sum over rows of dy. Null outputs are not computed.
+/// Types as in LayernormForward; if dx is added to, the sum is rounded once.
 struct LayernormBackward {
   DType dtype;    ///< of x and dx; weight, dweight and dbias are f64 if x is, else f32
   DType y_dtype;  ///< of dy

@@ -1,6 +1,7 @@
 #include "kernels/layernorm/kernels.h"
 
 #include "kernels/gpu/tiles/rows.cuh"
+#include "kernels/layernorm/norm_types.h"
 
 namespace hewn {
 namespace {
@@ -49,36 +50,39 @@ using Block = Team<256>;
 
 /// One block per row: a warp loads whole cache lines, and 256 threads add. There are still three passes,
 /// though the second and third read from a cache, and each sum has two barriers at which all threads wait.
-template <class T>
+/// X and Y are the elements of x and y, T the type to compute with.
+template <class X, class Y, class T>
 __global__ void __launch_bounds__(Block::block, Block::resident<48>) layernorm_block(LayernormForward a) {
   const T *weight = static_cast<const T*>(a.weight), *bias = static_cast<const T*>(a.bias);
   for (int64_t r = Block::first(); r < a.rows; r += Block::step()) {
-    const T* x = static_cast<const T*>(a.x) + r * a.cols;
-    T* y = static_cast<T*>(a.y) + r * a.cols;
+    const X* row = static_cast<const X*>(a.x) + r * a.cols;
+    Y* y = static_cast<Y*>(a.y) + r * a.cols;
+    const auto x = [&](int64_t i) { return load_as<T>(row + i); };
     const auto each = [&](auto f) {
       for (int64_t i = Block::rank(); i < a.cols; i += Block::threads) f(i);
     };
     T sum = 0, d = 0, dd = 0;
-    each([&](int64_t i) { sum += x[i]; });
+    each([&](int64_t i) { sum += x(i); });
     const T first = Block::sum(sum) / static_cast<T>(a.cols);
-    each([&](int64_t i) { d += x[i] - first, dd += (x[i] - first) * (x[i] - first); });
+    each([&](int64_t i) { d += x(i) - first, dd += (x(i) - first) * (x(i) - first); });
     d = Block::sum(d);
     const Stats<T> stats(first, d, Block::sum(dd), a.cols, a.eps);
-    each([&](int64_t i) { y[i] = stats.normalized(x[i]) * weight[i] + (bias ? bias[i] : 0); });
+    each([&](int64_t i) { store_as(y + i, stats.normalized(x(i)) * weight[i] + (bias ? bias[i] : 0)); });
     if (Block::rank() == 0) stats.keep(a.stats + 2 * r);
   }
 }
 
 /// One warp per row (one block for more than 1024 columns), sixteen bytes per load, the row in registers: it
 /// is read once, and shuffles replace the barriers. weight and bias come from the first-level cache.
-template <class S>
+template <class S, class X, class Y>
 __global__ void __launch_bounds__(S::block, resident_rows<S, 1>)
     layernorm_rows(LayernormForward a, bool wide) {
   const int cols = static_cast<int>(a.cols);
   const auto *weight = static_cast<const float*>(a.weight), *bias = static_cast<const float*>(a.bias);
   for (int64_t r = S::first(); r < a.rows; r += S::step()) {
-    Held<S> x;
-    x.load(static_cast<const float*>(a.x) + r * a.cols, cols, wide, 0);
+    RawRow<S, X> row;
+    row.load(static_cast<const X*>(a.x) + r * a.cols, cols, wide);
+    Held<S> x = row.numbers();
     float sum = 0, d = 0, dd = 0;
     x.each([&](float& e, int, int) { sum += e; });
     const float first = S::sum(sum) / static_cast<float>(cols);
@@ -90,7 +94,7 @@ __global__ void __launch_bounds__(S::block, resident_rows<S, 1>)
     });
     d = S::sum(d);
     const Stats<float> stats(first, d, S::sum(dd), cols, a.eps);
-    float* y = static_cast<float*>(a.y) + r * a.cols;
+    Y* y = static_cast<Y*>(a.y) + r * a.cols;
     for_packs<S>(cols, [&](int k, int i) {
       const auto w = load_pack<S::V>(weight + i, wide);
       Pack<float, S::V> b{};
@@ -112,15 +116,18 @@ void layernorm_thread_gpu<Isa::HEWN_ISA>(const Launch& on, const LayernormForwar
 
 template <>
 void layernorm_block_gpu<Isa::HEWN_ISA>(const Launch& on, const LayernormForward& a) {
-  launch(on, "layernorm_block", Block::grid(a.rows),
-         a.dtype == DType::f64 ? layernorm_block<double> : layernorm_block<float>, a);
+  with_norm_types<bf16>(a, [&]<class X, class Y, class T>() {
+    launch(on, "layernorm_block", Block::grid(a.rows), layernorm_block<X, Y, T>, a);
+  });
 }
 
 template <>
 void layernorm_gpu<Isa::HEWN_ISA>(const Launch& on, const LayernormForward& a) {
-  with_row_shape(a.cols, [&]<class S>() {
-    launch(on, "layernorm_rows", S::grid(a.rows), layernorm_rows<S>, a,
-           loads_wide(a.cols, a.x, a.weight, a.bias, a.y));
+  with_float_norm_types<bf16>(a, [&]<class X, class Y>() {
+    with_row_shape<16 / sizeof(X)>(a.cols, [&]<class S>() {
+      launch(on, "layernorm_rows", S::grid(a.rows), layernorm_rows<S, X, Y>, a,
+             loads_wide<S::V>(a.cols, a.x, a.weight, a.bias, a.y));
+    });
   });
 }
 

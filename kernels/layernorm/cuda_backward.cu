@@ -1,6 +1,7 @@
 #include "kernels/gpu/tiles/column_sums.cuh"
 #include "kernels/gpu/tiles/rows.cuh"
 #include "kernels/layernorm/kernels.h"
+#include "kernels/layernorm/norm_types.h"
 
 namespace hewn {
 namespace {
@@ -18,37 +19,41 @@ struct Normalize {
 
 using Block = Team<256>;
 
-/// dx with one block per row, which reads the row twice.
-template <class T>
+/// dx with one block per row, which reads the row twice. X and Y are the elements of x and y, T the type to
+/// compute with.
+template <class X, class Y, class T>
 __global__ void __launch_bounds__(Block::block, Block::resident<64>)
     layernorm_backward_block(LayernormBackward a) {
   const T* weight = static_cast<const T*>(a.weight);
   for (int64_t r = Block::first(); r < a.rows; r += Block::step()) {
-    const T *x = static_cast<const T*>(a.x) + r * a.cols, *dy = static_cast<const T*>(a.dy) + r * a.cols;
-    T* dx = static_cast<T*>(a.dx) + r * a.cols;
+    const X* x = static_cast<const X*>(a.x) + r * a.cols;
+    const Y* dy = static_cast<const Y*>(a.dy) + r * a.cols;
+    X* dx = static_cast<X*>(a.dx) + r * a.cols;
     const Normalize<T> normalize(a.stats + 2 * r);
+    const auto g_at = [&](int64_t i) { return load_as<T>(dy + i) * weight[i]; };
+    const auto n_at = [&](int64_t i) { return normalize(load_as<T>(x + i)); };
     T g = 0, gn = 0;
     for (int64_t i = Block::rank(); i < a.cols; i += Block::threads) {
-      g += dy[i] * weight[i];
-      gn += dy[i] * weight[i] * normalize(x[i]);
+      g += g_at(i);
+      gn += g_at(i) * n_at(i);
     }
     const T mean_g = Block::sum(g) / static_cast<T>(a.cols),
             mean_gn = Block::sum(gn) / static_cast<T>(a.cols);
     for (int64_t i = Block::rank(); i < a.cols; i += Block::threads)
-      write(dx + i, normalize.rstd * (dy[i] * weight[i] - mean_g - normalize(x[i]) * mean_gn), a.to_dx);
+      write(dx + i, normalize.rstd * (g_at(i) - mean_g - n_at(i) * mean_gn), a.to_dx);
   }
 }
 
 /// dweight and dbias with one thread per column, which reads all of x and dy once more.
-template <class T>
+template <class X, class Y, class T>
 __global__ void __launch_bounds__(32, blocks_with(32, 64)) layernorm_backward_columns(LayernormBackward a) {
   const int64_t step = int64_t{gridDim.x} * 32;
   for (int64_t i = int64_t{blockIdx.x} * 32 + threadIdx.x; i < a.cols; i += step) {
     double dweight = 0, dbias = 0;  // in double, because many terms are added sequentially
     for (int64_t r = 0; r < a.rows; ++r) {
-      const T d = static_cast<const T*>(a.dy)[r * a.cols + i];
-      dweight +=
-          static_cast<double>(d * Normalize<T>(a.stats + 2 * r)(static_cast<const T*>(a.x)[r * a.cols + i]));
+      const T d = load_as<T>(static_cast<const Y*>(a.dy) + r * a.cols + i);
+      const T x = load_as<T>(static_cast<const X*>(a.x) + r * a.cols + i);
+      dweight += static_cast<double>(d * Normalize<T>(a.stats + 2 * r)(x));
       dbias += static_cast<double>(d);
     }
     if (a.dweight) write(static_cast<T*>(a.dweight) + i, static_cast<T>(dweight), a.to_dweight);
@@ -56,29 +61,28 @@ __global__ void __launch_bounds__(32, blocks_with(32, 64)) layernorm_backward_co
   }
 }
 
-template <class T>
-void backward_block(const Launch& on, const LayernormBackward& a) {
-  if (a.dx) launch(on, "layernorm_backward_block", Block::grid(a.rows), layernorm_backward_block<T>, a);
-  if (a.dweight || a.dbias)
-    launch(on, "layernorm_backward_columns", {blocks_for(a.cols, 32), 32}, layernorm_backward_columns<T>, a);
-}
-
 /// All three gradients from one read: x and dy stay in registers between the two sums of a row and its dx,
 /// and each thread accumulates dweight and dbias of its columns from row to row. The warps of a block add
 /// theirs up in order and store [2, cols] in scratch, which add_column_sums adds in the order of the blocks.
 /// The division of rows among blocks depends only on their number.
-template <class S>
+template <class S, class X, class Y>
 __global__ void __launch_bounds__(S::block, column_sums_resident<S>)
     layernorm_backward_rows(LayernormBackward a, float* partial, bool wide) {
   static_assert(column_sums_fit<S>);
   const int cols = static_cast<int>(a.cols);
   const auto* weight = static_cast<const float*>(a.weight);
+  const bool adds = a.dx && a.to_dx == Write::add;
   Held<S> dweight{}, dbias{};
   for (int64_t r = S::first(); r < a.rows; r += S::step()) {
     const Normalize<float> normalize(a.stats + 2 * r);
-    Held<S> n, g;  // g is dy, and dy times weight after the sums
-    n.load(static_cast<const float*>(a.x) + r * a.cols, cols, wide, 0);
-    g.load(static_cast<const float*>(a.dy) + r * a.cols, cols, wide, 0);
+    X* dx = a.dx ? static_cast<X*>(a.dx) + r * a.cols : nullptr;
+    // All loads of a row are issued before one is awaited. For V = 1, registers do not suffice for dx.
+    RawRow<S, X> x, before;
+    RawRow<S, Y> dy;
+    x.load(static_cast<const X*>(a.x) + r * a.cols, cols, wide);
+    dy.load(static_cast<const Y*>(a.dy) + r * a.cols, cols, wide);
+    if (adds && S::V > 1) before.load(dx, cols, wide);
+    Held<S> n = x.numbers(), g = dy.numbers();  // g is dy, and dy times weight after the sums
     float sum_g = 0, sum_gn = 0;
     for_packs<S>(cols, [&](int k, int i) {
       const auto w = load_pack<S::V>(weight + i, wide);
@@ -95,11 +99,15 @@ __global__ void __launch_bounds__(S::block, column_sums_resident<S>)
     if (!a.dx) continue;
     const float mean_g = S::sum(sum_g) / static_cast<float>(cols);
     const float mean_gn = S::sum(sum_gn) / static_cast<float>(cols);
-    float* dx = static_cast<float*>(a.dx) + r * a.cols;
     for_packs<S>(cols, [&](int k, int i) {
       for (int v = 0; v < S::V; ++v)
         g.pack[k].at[v] = normalize.rstd * (g.pack[k].at[v] - mean_g - n.pack[k].at[v] * mean_gn);
-      write_pack(dx + i, g.pack[k], a.to_dx, wide);
+      if (adds) {
+        if (S::V == 1) before.pack[k].load(dx + i, wide);
+        const auto old = before.pack[k].numbers();
+        for (int v = 0; v < S::V; ++v) g.pack[k].at[v] += old.at[v];
+      }
+      store_pack(dx + i, g.pack[k], wide);
     });
   }
   float* mine = partial + int64_t{blockIdx.x} * 2 * cols;
@@ -111,16 +119,25 @@ __global__ void __launch_bounds__(S::block, column_sums_resident<S>)
 
 template <>
 void layernorm_block_gpu<Isa::HEWN_ISA>(const Launch& on, const LayernormBackward& a) {
-  a.dtype == DType::f64 ? backward_block<double>(on, a) : backward_block<float>(on, a);
+  with_norm_types<bf16>(a, [&]<class X, class Y, class T>() {
+    if (a.dx)
+      launch(on, "layernorm_backward_block", Block::grid(a.rows), layernorm_backward_block<X, Y, T>, a);
+    if (a.dweight || a.dbias)
+      launch(on, "layernorm_backward_columns", {blocks_for(a.cols, 32), 32},
+             layernorm_backward_columns<X, Y, T>, a);
+  });
 }
 
 template <>
 void layernorm_gpu<Isa::HEWN_ISA>(const Launch& on, const LayernormBackward& a) {
   auto* partial = static_cast<float*>(on.scratch);
   const int64_t blocks = column_sum_blocks(a.rows);
-  with_row_shape(a.cols, [&]<class S>() {
-    launch(on, "layernorm_backward_rows", {static_cast<unsigned>(blocks), S::block},
-           layernorm_backward_rows<S>, a, partial, loads_wide(a.cols, a.x, a.weight, a.dy, a.dx));
+  with_float_norm_types<bf16>(a, [&]<class X, class Y>() {
+    with_row_shape<16 / sizeof(X)>(a.cols, [&]<class S>() {
+      launch(on, "layernorm_backward_rows", {static_cast<unsigned>(blocks), S::block},
+             layernorm_backward_rows<S, X, Y>, a, partial,
+             loads_wide<S::V>(a.cols, a.x, a.weight, a.dy, a.dx));
+    });
   });
   if (a.dweight)
     add_column_sums(on, partial, blocks, 2 * a.cols, a.cols, static_cast<float*>(a.dweight), a.to_dweight);

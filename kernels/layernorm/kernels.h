@@ -44,8 +44,8 @@ void layernorm_backward_simd(const Launch& launch, const LayernormBackward& a);
 
 // GPUs.
 
-/// The ladder for GPUs; a comment above each kernel explains its idea. `thread` and `block` support f32 and
-/// f64 and rows of any length; the others f32 and rows that held_rows_only accepts.
+/// The ladder for GPUs; a comment above each kernel explains its idea. `thread` supports f32 and f64, `block`
+/// all types, both rows of any length; the others all types but f64 and rows that held_norms_only accepts.
 template <Isa I>
 void layernorm_thread_gpu(const Launch& launch, const LayernormForward& a);
 template <Isa I>

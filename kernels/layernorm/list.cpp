@@ -41,8 +41,7 @@ constexpr Rung<LayernormForward> forward_rungs[] = {
     {.name = "cuda.blocks",
      .idea = "one block per row: whole cache lines, but three passes, and barriers at each sum",
      .run = per_gpu<LayernormForward>(
-         []<Isa I>() -> KernelFn<LayernormForward> { return layernorm_block_gpu<I>; }),
-     .why_not = no_bf16_norms},
+         []<Isa I>() -> KernelFn<LayernormForward> { return layernorm_block_gpu<I>; })},
     {.name = "cuda",
      .idea = "one warp per row, sixteen bytes per load, in registers: one read, no barrier",
      .run = per_gpu<LayernormForward>([]<Isa I>() -> KernelFn<LayernormForward> { return layernorm_gpu<I>; }),

@@ -19,14 +19,20 @@ inline void check_norm_types(const char* op, DType x, DType y) {
           name_of(x), "; expected ", name_of(x), x == DType::f32 ? " or bf16" : "");
 }
 
-/// Calls f.operator()<X, Y, T>() with the elements of x and y and the type of the parameters. `Bf16` is the
-/// struct that stands for bf16.
-template <class Bf16, class F>
-void with_norm_types(DType x, DType y, const F& f) {
-  if (x == DType::f64) return f.template operator()<double, double, double>();
-  if (x == DType::bf16) return f.template operator()<Bf16, Bf16, float>();
-  if (y == DType::bf16) return f.template operator()<float, Bf16, float>();
-  return f.template operator()<float, float, float>();
+/// Calls f.operator()<X, Y>() with the elements of x and y, which are not f64. `Bf16` is the struct that
+/// stands for bf16.
+template <class Bf16, class A, class F>
+void with_float_norm_types(const A& a, const F& f) {
+  if (a.dtype == DType::bf16) return f.template operator()<Bf16, Bf16>();
+  if (a.y_dtype == DType::bf16) return f.template operator()<float, Bf16>();
+  return f.template operator()<float, float>();
+}
+
+/// Calls f.operator()<X, Y, T>() with the elements of x and y and those of the parameters.
+template <class Bf16, class A, class F>
+void with_norm_types(const A& a, const F& f) {
+  if (a.dtype == DType::f64) return f.template operator()<double, double, double>();
+  with_float_norm_types<Bf16>(a, [&]<class X, class Y>() { f.template operator()<X, Y, float>(); });
 }
 
 /// A `why_not` for rungs without bf16. If x is bf16, y is as well.
@@ -41,7 +47,7 @@ const char* f32_norms_only(const A& a) {
 /// A `why_not` for rungs that keep a row in registers.
 template <class A>
 const char* held_norms_only(const A& a) {
-  if (const char* reason = f32_norms_only(a)) return reason;
+  if (a.dtype == DType::f64) return "f32 and bf16 only";
   return a.cols <= longest_held_row ? nullptr : "rows of at most 8192 only";
 }
 

@@ -10,8 +10,8 @@ namespace hewn {
 /// or bf16, weight and bias [C] -> (x - mean) / sqrt(variance + eps) weight + bias. The variance is biased.
 /// `bias` may be undefined. C > 0, eps > 0.
 ///
-/// The result has x's type, or that of `y_dtype`, which may be bf16 for an f32 x. Weight and bias are f64 if x
-/// is, else f32, and so are their gradients; the gradient of x has x's type. A bf16 result is the f32 result
+/// The result has x's type, or `y_dtype`, which may be bf16 for an f32 x. Weight and bias are f64 if x is,
+/// else f32, and so are their gradients; the gradient of x has x's type. A bf16 result is the f32 result
 /// rounded to nearest.
 Tensor layernorm(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps = 1e-5,
                  std::optional<DType> y_dtype = {});

@@ -71,11 +71,11 @@ void backward(const LayernormBackward& a) {
 }  // namespace
 
 void layernorm_reference(const Launch&, const LayernormForward& a) {
-  with_norm_types<BFloat16>(a.dtype, a.y_dtype, [&]<class X, class Y, class T>() { forward<X, Y, T>(a); });
+  with_norm_types<BFloat16>(a, [&]<class X, class Y, class T>() { forward<X, Y, T>(a); });
 }
 
 void layernorm_reference(const Launch&, const LayernormBackward& a) {
-  with_norm_types<BFloat16>(a.dtype, a.y_dtype, [&]<class X, class Y, class T>() { backward<X, Y, T>(a); });
+  with_norm_types<BFloat16>(a, [&]<class X, class Y, class T>() { backward<X, Y, T>(a); });
 }
 
 }  // namespace hewn

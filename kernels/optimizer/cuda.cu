@@ -58,11 +58,7 @@ __device__ __forceinline__ void update(const ParameterUpdate& a, const Factors<T
   store_pack(to_m, m, wide);
   if constexpr (rule != UpdateRule::sgd) store_pack(to_v, v, wide);
   if constexpr (std::is_same_v<T, float>) {
-    if (!a.w_bf16 || !decays) return;
-    Pack<bf16, V> w_bf16;
-#pragma unroll
-    for (int k = 0; k < V; ++k) w_bf16.at[k] = to_bf16(w.at[k]);
-    store_pack(static_cast<bf16*>(a.w_bf16) + i, w_bf16, wide);
+    if (a.w_bf16 && decays) store_pack(static_cast<bf16*>(a.w_bf16) + i, w, wide);
   }
 }
 

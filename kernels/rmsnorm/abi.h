@@ -4,9 +4,9 @@
 
 namespace hewn {
 
-/// Over each row of x: y = x rstd weight, with rstd = 1 / sqrt(mean(x^2) + eps). Allowed types of x and y:
-/// f32 and f32, f64 and f64, bf16 and bf16, f32 and bf16. Computed in f64 if x is, else in f32, and rounded to
-/// y's type once.
+/// Over each row of x: y = x rstd weight, with rstd = 1 / sqrt(mean(x^2) + eps).
+/// Types of x and y: f32 and f32, f64 and f64, bf16 and bf16, or f32 and bf16. Computed in f64 if x is, else
+/// in f32, and rounded to y's type once.
 struct RmsnormForward {
   DType dtype;    ///< of x; weight is f64 if x is, else f32
   DType y_dtype;  ///< of y
@@ -19,7 +19,7 @@ struct RmsnormForward {
 };
 
 /// With n = x rstd and g = dy weight: dx = rstd (g - n mean(g n)) over each row, dweight = sum over rows of
-/// dy n. Null outputs are not computed. Types as in RmsnormForward; a sum with an earlier dx is rounded once.
+/// dy n. Null outputs are not computed. Types as in RmsnormForward; if dx is added to, the sum is rounded once.
 struct RmsnormBackward {
   DType dtype;    ///< of x and dx; weight and dweight are f64 if x is, else f32
   DType y_dtype;  ///< of dy

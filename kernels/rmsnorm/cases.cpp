@@ -15,11 +15,11 @@ namespace {
 
 /// All operands; `fill` is for x.
 void add_operands(CaseMemory& m, RmsnormForward& a, Fill fill) {
-  const double tolerance = a.dtype == DType::f64 ? 1e-13 : 1e-6;
+  const DType type = norm_parameter_type(a.dtype);
   a.x = m.input("x", a.dtype, a.rows * a.cols, fill);
-  a.weight = m.input("weight", a.dtype, a.cols);
-  a.y = m.output("y", a.dtype, a.rows * a.cols, tolerance);
-  a.rstd = static_cast<double*>(m.output("rstd", DType::f64, a.rows, tolerance));
+  a.weight = m.input("weight", type, a.cols);
+  a.y = m.output("y", a.y_dtype, a.rows * a.cols, norm_tolerance(a.y_dtype, 1e-13, 1e-6));
+  a.rstd = static_cast<double*>(m.output("rstd", DType::f64, a.rows, norm_tolerance(type, 1e-13, 1e-6)));
 }
 
 void add_operands(CaseMemory& m, RmsnormBackward& a, NormGradients wanted, Fill fill) {
@@ -29,33 +29,31 @@ void add_operands(CaseMemory& m, RmsnormBackward& a, NormGradients wanted, Fill 
   add_norm_gradients(m, a, wanted);
 }
 
-void add_forward(Cases& cases, const CaseRequest& request, int64_t rows, int64_t cols) {
+void add_forward(Cases& cases, const CaseRequest& request, NormTypes types, int64_t rows, int64_t cols) {
   CaseMemory m(request.seed);
-  RmsnormForward a{request.dtype, request.dtype, rows, cols, 1e-5, {}, {}, {}, {}};
+  RmsnormForward a{types.x, types.y, rows, cols, 1e-5, {}, {}, {}, {}};
   add_operands(m, a, norm_input(request));
-  cases.push_back(
-      std::make_unique<CaseOf<RmsnormForward>>(std::move(m), sizes_text({rows, cols}), request.dtype, a));
+  cases.push_back(std::make_unique<CaseOf<RmsnormForward>>(std::move(m), norm_shape(a), types.x, a));
 }
 
 /// Both gradients with the same write, or, with `some`, only dweight.
-void add_backward(Cases& cases, const CaseRequest& request, int64_t rows, int64_t cols, Write write,
-                  bool some = false) {
+void add_backward(Cases& cases, const CaseRequest& request, NormTypes types, int64_t rows, int64_t cols,
+                  Write write, bool some = false) {
   CaseMemory m(request.seed);
-  RmsnormBackward a{request.dtype, request.dtype, rows, cols, {}, {}, {}, {}};
+  RmsnormBackward a{types.x, types.y, rows, cols, {}, {}, {}, {}};
   add_operands(m, a, {.dx = !some}, norm_input(request));
   a.to_dx = a.to_dweight = write;
-  const std::string shape = sizes_text({rows, cols}) + name_of(write) + (some ? " dweight only" : "");
-  cases.push_back(std::make_unique<CaseOf<RmsnormBackward>>(std::move(m), shape, request.dtype, a));
+  const std::string shape = norm_shape(a) + name_of(write) + (some ? " dweight only" : "");
+  cases.push_back(std::make_unique<CaseOf<RmsnormBackward>>(std::move(m), shape, types.x, a));
 }
 
 Sketch like_forward(const RmsnormForward& args) {
-  return sketch_of(args, args.dtype, sizes_text({args.rows, args.cols}),
+  return sketch_of(args, args.dtype, norm_shape(args),
                    [](CaseMemory& m, RmsnormForward& a) { add_operands(m, a, Fill::normal); });
 }
 
 Sketch like_backward(const RmsnormBackward& args) {
-  const std::string shape =
-      sizes_text({args.rows, args.cols}) + (args.dx ? name_of(args.to_dx) : " weights only");
+  const std::string shape = norm_shape(args) + (args.dx ? name_of(args.to_dx) : " weights only");
   return sketch_of(args, args.dtype, shape, [](CaseMemory& m, RmsnormBackward& a) {
     add_operands(m, a, {.dx = a.dx != nullptr, .dweight = a.dweight != nullptr}, Fill::normal);
   });
@@ -64,13 +62,14 @@ Sketch like_backward(const RmsnormBackward& args) {
 }  // namespace
 
 Cases rmsnorm_cases(const CaseRequest& request) {
-  if (request.dtype != DType::f32 && request.dtype != DType::f64) return {};
   Cases cases;
-  for (const auto [rows, cols] : norm_sizes(request)) {
-    add_forward(cases, request, rows, cols);
-    add_backward(cases, request, rows, cols, Write::set);
-    add_backward(cases, request, rows, cols, Write::add);
-    if (!request.bench) add_backward(cases, request, rows, cols, Write::add, true);
+  for (const NormTypes types : norm_types(request.dtype)) {
+    for (const auto [rows, cols] : norm_sizes(request)) {
+      add_forward(cases, request, types, rows, cols);
+      add_backward(cases, request, types, rows, cols, Write::set);
+      add_backward(cases, request, types, rows, cols, Write::add);
+      if (!request.bench) add_backward(cases, request, types, rows, cols, Write::add, true);
+    }
   }
   return cases;
 }

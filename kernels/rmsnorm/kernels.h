@@ -19,13 +19,14 @@ void rmsnorm_backward_simd(const Launch& launch, const RmsnormBackward& a);
 
 // GPUs.
 
-/// f32 and f64, rows of any length: one block per row.
+/// All types, rows of any length: one block per row.
 template <Isa I>
 void rmsnorm_block_gpu(const Launch& launch, const RmsnormForward& a);
 template <Isa I>
 void rmsnorm_block_gpu(const Launch& launch, const RmsnormBackward& a);
 
-/// f32 and rows that held_rows_only accepts: one warp per row, or one block for long rows, in registers.
+/// All types but f64, rows that held_norms_only accepts: one warp per row, or one block for long rows, in
+/// registers.
 template <Isa I>
 void rmsnorm_gpu(const Launch& launch, const RmsnormForward& a);
 /// Scratch: column_sum_bytes(rows, cols, 1).

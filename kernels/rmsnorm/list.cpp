@@ -23,8 +23,8 @@ constexpr Rung<RmsnormForward> forward_rungs[] = {
      .why_not = f32_norms_only},
     {.name = "cuda.blocks",
      .idea = "one block per row, which reads it twice",
-     .run = per_gpu<RmsnormForward>([]<Isa I>() -> KernelFn<RmsnormForward> { return rmsnorm_block_gpu<I>; }),
-     .why_not = no_bf16_norms},
+     .run =
+         per_gpu<RmsnormForward>([]<Isa I>() -> KernelFn<RmsnormForward> { return rmsnorm_block_gpu<I>; })},
     {.name = "cuda",
      .idea = "one warp per row, sixteen bytes per load, in registers: one read, no barrier",
      .run = per_gpu<RmsnormForward>([]<Isa I>() -> KernelFn<RmsnormForward> { return rmsnorm_gpu<I>; }),
@@ -43,8 +43,7 @@ constexpr Rung<RmsnormBackward> backward_rungs[] = {
     {.name = "cuda.blocks",
      .idea = "dx with one block per row, then dweight with one thread per column",
      .run =
-         per_gpu<RmsnormBackward>([]<Isa I>() -> KernelFn<RmsnormBackward> { return rmsnorm_block_gpu<I>; }),
-     .why_not = no_bf16_norms},
+         per_gpu<RmsnormBackward>([]<Isa I>() -> KernelFn<RmsnormBackward> { return rmsnorm_block_gpu<I>; })},
     {.name = "cuda",
      .idea = "both from one read: rows in registers, and sums over columns as well",
      .run = per_gpu<RmsnormBackward>([]<Isa I>() -> KernelFn<RmsnormBackward> { return rmsnorm_gpu<I>; }),

@@ -7,7 +7,8 @@
 namespace hewn {
 
 /// Root-mean-square normalization over the last dimension (Zhang and Sennrich 2019): x [..., C] contiguous,
-/// f32, f64 or bf16, weight [C] -> x / sqrt(mean(x^2) + eps) weight. C > 0, eps > 0. Types as for `layernorm`.
+/// f32, f64 or bf16, weight [C] -> x / sqrt(mean(x^2) + eps) weight. C > 0, eps > 0. Types as in
+/// `layernorm`.
 Tensor rmsnorm(const Tensor& x, const Tensor& weight, double eps = 1e-5, std::optional<DType> y_dtype = {});
 
 }  // namespace hewn

@@ -47,11 +47,11 @@ void backward(const RmsnormBackward& a) {
 }  // namespace
 
 void rmsnorm_reference(const Launch&, const RmsnormForward& a) {
-  with_norm_types<BFloat16>(a.dtype, a.y_dtype, [&]<class X, class Y, class T>() { forward<X, Y, T>(a); });
+  with_norm_types<BFloat16>(a, [&]<class X, class Y, class T>() { forward<X, Y, T>(a); });
 }
 
 void rmsnorm_reference(const Launch&, const RmsnormBackward& a) {
-  with_norm_types<BFloat16>(a.dtype, a.y_dtype, [&]<class X, class Y, class T>() { backward<X, Y, T>(a); });
+  with_norm_types<BFloat16>(a, [&]<class X, class Y, class T>() { backward<X, Y, T>(a); });
 }
 
 }  // namespace hewn

@@ -24,8 +24,8 @@ Closeness close_by_norm(std::span<const double> got, std::span<const double> wan
 Closeness close_abs(std::span<const double> got, std::span<const double> want, double tol);
 /// |got − want| ≤ tol · |want| for every element.
 Closeness close_rel(std::span<const double> got, std::span<const double> want, double tol);
-/// |got − want| ≤ tol plus half the distance of bf16 numbers at |want|, for every element: `got` is `want`,
-/// known up to tol, rounded to bf16 once.
+/// |got − want| ≤ tol plus half the distance of bf16 numbers at |want|, for every element: `want`, known up
+/// to tol, has been rounded to bf16 once.
 Closeness close_to_bf16(std::span<const double> got, std::span<const double> want, double tol);
 
 /// The values of a vector, span or array of any float type (also BFloat16 and Float16), as double.

@@ -47,6 +47,10 @@ __device__ __forceinline__ float to_float(bf16 x) {
   return __uint_as_float(static_cast<unsigned>(x.bits) << 16);
 }
 
+/// The type to compute with for elements of type E: float for bf16.
+template <class E>
+using Number = std::conditional_t<std::is_arithmetic_v<E>, E, float>;
+
 /// An element as a number to compute with: bf16 is widened to float.
 template <class T, class E>
 __device__ __forceinline__ T load_as(const E* p) {

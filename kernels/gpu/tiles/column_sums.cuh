@@ -9,13 +9,12 @@ namespace hewn {
 namespace {
 
 /// Resident blocks per multiprocessor for a kernel whose threads keep up to four row parts in registers, two
-/// of them sums: as many as registers allow.
+/// of them sums, and a fifth as it is in memory: as many as registers allow.
 template <class S>
-constexpr int column_sums_resident = S::threads > 32                          ? 1
-                                     : S::V* S::packs > (S::V == 1 ? 16 : 24) ? 2
-                                                                              : 3;
+constexpr int column_sums_resident = S::threads > 32 ? 512 / S::threads : S::V* S::packs > 16 ? 2 : 3;
 template <class S>
-constexpr bool column_sums_fit = fits_everywhere({S::block, column_sums_resident<S>, 4 * S::V* S::packs,
+constexpr bool column_sums_fit = fits_everywhere({S::block, column_sums_resident<S>,
+                                                  (S::V == 1 ? 4 : 5) * S::V* S::packs,
                                                   sizeof(float) * S::V* S::packs* S::threads});
 
 /// Adds the teams' parts of a row of sums, team by team, into to[0 .. cols).

@@ -59,13 +59,13 @@ struct Team {
   }
 };
 
-/// Layout of a row in a team's registers: thread t owns the elements (k * threads + t) * V + v, k < packs, so
-/// that the loads of a warp are adjacent. V is 4 if it divides the row length, else 1.
+/// Layout of a row in a team's registers: thread t owns the elements (k * threads + t) * V + v, k < packs:
+/// the loads of a warp are adjacent. V is 4, or 8 for rows of bf16, if it divides the row length; else 1.
 template <int V_, int packs_, int threads_>
 struct RowShape : Team<threads_> {
   static constexpr int V = V_, packs = packs_;
-  static_assert(V == 1 || V * sizeof(float) == 16,
-                "V elements must be one load: a float, or 16 bytes of them");
+  static_assert(V == 1 || V * sizeof(float) == 16 || V * sizeof(bf16) == 16,
+                "V elements must be one load: an element, or 16 bytes of them");
 
   /// First element of this thread's pack k.
   static __device__ int at(int k) { return (k * threads_ + Team<threads_>::rank()) * V; }
@@ -83,49 +83,111 @@ constexpr int resident_rows = blocks_with(S::block, S::V == 1         ? 48 + 5 *
 /// most longest_held_row.
 template <int V, class F>
 void with_packs_of(int64_t cols, const F& f) {
-  if (cols <= 128) return f.template operator()<RowShape<V, 4 / V, 32>>();
+  if constexpr (V <= 4)
+    if (cols <= 128) return f.template operator()<RowShape<V, 4 / V, 32>>();
   if (cols <= 256) return f.template operator()<RowShape<V, 8 / V, 32>>();
   if (cols <= 512) return f.template operator()<RowShape<V, 16 / V, 32>>();
   if (cols <= 768) return f.template operator()<RowShape<V, 24 / V, 32>>();
   if (cols <= 1024) return f.template operator()<RowShape<V, 32 / V, 32>>();
-  if (cols <= 2048) return f.template operator()<RowShape<V, 4 / V, 512>>();
+  if (cols <= 2048) return f.template operator()<RowShape<V, 8 / V, 256>>();
   if (cols <= 4096) return f.template operator()<RowShape<V, 8 / V, 512>>();
   static_assert(longest_held_row == 16 * 512);
   return f.template operator()<RowShape<V, 16 / V, 512>>();
 }
-template <class F>
+template <int V = 4, class F>
 void with_row_shape(int64_t cols, const F& f) {
-  cols % 4 == 0 ? with_packs_of<4>(cols, f) : with_packs_of<1>(cols, f);
+  cols % V == 0 ? with_packs_of<V>(cols, f) : with_packs_of<1>(cols, f);
 }
 
-/// Whether packs of four floats can be loaded with one instruction: `cols` and all addresses are
-/// multiples of that.
-template <class... P>
+/// Whether packs of V elements can be loaded 16 bytes at a time: `cols` is a multiple of V and all addresses
+/// are multiples of 16.
+template <int V = 4, class... P>
 bool loads_wide(int64_t cols, const P*... p) {
-  return cols % 4 == 0 && ((reinterpret_cast<uintptr_t>(p) % 16 == 0) && ...);
+  return cols % V == 0 && ((reinterpret_cast<uintptr_t>(p) % 16 == 0) && ...);
 }
 
-template <int V, class T>
-__device__ __forceinline__ Pack<T, V> load_pack(const T* p, bool wide) {
-  if (V > 1 && wide) return load_pack<V>(p);
-  Pack<T, V> x;
+/// The number of elements per access when V are loaded: at most 16 bytes.
+template <int V, class E>
+constexpr int piece_of = V* sizeof(E) <= 16 ? V : 16 / static_cast<int>(sizeof(E));
+
+/// V adjacent elements as they are in memory. To compute with them, a thread waits until they have arrived;
+/// loads of other packs are better issued before.
+template <class E, int V>
+struct RawPack {
+  Pack<E, V> element{};
+
+  __device__ __forceinline__ void load(const E* p, bool wide) {
+    constexpr int n = piece_of<V, E>;
+    if (n > 1 && wide) {
 #pragma unroll
-  for (int v = 0; v < V; ++v) x.at[v] = p[v];
-  return x;
-}
-
-template <int V, class T>
-__device__ __forceinline__ void store_pack(T* p, const Pack<T, V>& x, bool wide) {
-  if (V > 1 && wide) return store_pack(p, x);
+      for (int i = 0; i < V; i += n) {
+        const Pack<E, n> piece = load_pack<n>(p + i);
 #pragma unroll
-  for (int v = 0; v < V; ++v) p[v] = x.at[v];
+        for (int v = 0; v < n; ++v) element.at[i + v] = piece.at[v];
+      }
+    } else {
+#pragma unroll
+      for (int v = 0; v < V; ++v) element.at[v] = p[v];
+    }
+  }
+  __device__ __forceinline__ Pack<E, V> numbers() const { return element; }
+};
+
+/// bf16 in pairs: to take single elements from a register, the thread would have to wait for them.
+template <int V>
+struct RawPack<bf16, V> {
+  static_assert(V <= 8);
+  Pack<unsigned, (V + 1) / 2> pair{};
+
+  __device__ __forceinline__ void load(const bf16* p, bool wide) {
+    if (V > 1 && wide) {
+      pair = vector_at<decltype(pair)>(p);
+    } else {
+      pair = {};
+#pragma unroll
+      for (int v = 0; v < V; ++v) pair.at[v / 2] |= static_cast<unsigned>(p[v].bits) << (v % 2 * 16);
+    }
+  }
+  __device__ __forceinline__ Pack<float, V> numbers() const {
+    Pack<float, V> x;
+#pragma unroll
+    for (int v = 0; v < V; ++v)
+      x.at[v] = __uint_as_float(v % 2 == 0 ? pair.at[v / 2] << 16 : pair.at[v / 2] & 0xffff0000u);
+    return x;
+  }
+};
+
+/// V elements as numbers to compute with.
+template <int V, class E>
+__device__ __forceinline__ Pack<Number<E>, V> load_pack(const E* p, bool wide) {
+  RawPack<E, V> pack;
+  pack.load(p, wide);
+  return pack.numbers();
 }
 
-/// Sets a pack or adds to it.
-template <int V, class T>
-__device__ __forceinline__ void write_pack(T* p, Pack<T, V> x, Write how, bool wide) {
+/// Stores V numbers as elements, rounded if these are bf16.
+template <int V, class E>
+__device__ __forceinline__ void store_pack(E* p, const Pack<Number<E>, V>& x, bool wide) {
+  constexpr int n = piece_of<V, E>;
+  if (n > 1 && wide) {
+#pragma unroll
+    for (int i = 0; i < V; i += n) {
+      Pack<E, n> piece;
+#pragma unroll
+      for (int v = 0; v < n; ++v) store_as(&piece.at[v], x.at[i + v]);
+      store_pack(p + i, piece);
+    }
+  } else {
+#pragma unroll
+    for (int v = 0; v < V; ++v) store_as(p + v, x.at[v]);
+  }
+}
+
+/// Sets a pack or adds to it. A sum is rounded once.
+template <int V, class E>
+__device__ __forceinline__ void write_pack(E* p, Pack<Number<E>, V> x, Write how, bool wide) {
   if (how == Write::add) {
-    const Pack<T, V> old = load_pack<V>(p, wide);
+    const Pack<Number<E>, V> old = load_pack<V>(p, wide);
 #pragma unroll
     for (int v = 0; v < V; ++v) x.at[v] += old.at[v];
   }
@@ -160,6 +222,25 @@ struct Held {
 #pragma unroll
       for (int v = 0; v < S::V; ++v) f(pack[k].at[v], k, v);
     }
+  }
+};
+
+/// A thread's part of a row of E as it is in memory. The row's length is a multiple of V.
+template <class S, class E>
+struct RawRow {
+  RawPack<E, S::V> pack[S::packs];
+
+  /// Loads the first n elements of a row, with zeros in place of the rest.
+  __device__ __forceinline__ void load(const E* row, int n, bool wide) {
+#pragma unroll
+    for (int k = 0; k < S::packs; ++k)
+      if (S::at(k) < n) pack[k].load(row + S::at(k), wide);
+  }
+  __device__ __forceinline__ Held<S, Number<E>> numbers() const {
+    Held<S, Number<E>> x;
+#pragma unroll
+    for (int k = 0; k < S::packs; ++k) x.pack[k] = pack[k].numbers();
+    return x;
   }
 };
 

@@ -10,6 +10,9 @@
 #include "kernels/devices/devices.h"
 #include "kernels/gpu/emulator/emulator.h"
 #include "kernels/gpu/simt/limits.h"
+#include "kernels/layernorm/op.h"
+#include "kernels/rmsnorm/op.h"
+#include "tests/kernels/bf16_norms.h"
 #include "tests/support/catch.h"
 #include "tests/support/env.h"
 #include "tests/support/gpu.h"
@@ -146,12 +149,23 @@ TEST_CASE("GPU rungs over rows equal the reference for every team size") {
       for (const char* shape :
            {"3x127", "5x257", "5x384", "5x768", "2x1021", "2x1028", "1x3000", "3x4099", "2x8192", "1x8193"})
         check_room(room, *device, {.seed = seed, .shape = shape});
-      for (const char* shape : {"3x127", "2x1030", "1x8193", "1x20003"})
+      for (const char* shape :
+           {"3x127", "9x256", "5x768", "2x1000", "2x1030", "2x1608", "1x4096", "1x8192", "1x8193", "1x20003"})
         check_room(room, *device, {.dtype = DType::bf16, .seed = seed, .shape = shape});
       for (const char* shape : {"3x33", "2x2050"})
         check_room(room, *device, {.dtype = DType::f64, .seed = seed, .shape = shape});
     }
   }
+}
+
+TEST_CASE("norms on a GPU: bf16 values are those of float, rounded once") {
+  const auto device = test::make_test_gpu();
+  test::check_bf16_norm(*device, 2, [](const std::vector<Tensor>& in, DType y_dtype) {
+    return layernorm(in[0], in[1], in[2], 1e-5, y_dtype);
+  });
+  test::check_bf16_norm(*device, 1, [](const std::vector<Tensor>& in, DType y_dtype) {
+    return rmsnorm(in[0], in[1], 1e-5, y_dtype);
+  });
 }
 
 }  // namespace hewn
