@@ -10,12 +10,16 @@ struct MatmulStep {
   int64_t outer = 0, inner = 0;
 };
 
-/// Operations on a product before it is stored, in this order; null means none.
+/// Operations on a product before it is stored, in this order; null means none. Operands of C's shape have its
+/// strides and its type; `bias` has the type of the sums.
 struct Epilogue {
   const void* bias = nullptr;  ///< [N], added to every row
-  void* pre = nullptr;  ///< [M, N] with C's strides, receives the value so far, for the activation's gradient
+  void* pre = nullptr;         ///< [M, N], receives the value so far, for the activation's gradient
   Activation activation = Activation::none;
-  const void* residual = nullptr;  ///< [M, N] with C's strides, added
+  /// [M, N]; if given, the value is multiplied by the activation's derivative there instead of being
+  /// activated: the gradient of what entered an activation. Not together with a residual.
+  const void* slope_at = nullptr;
+  const void* residual = nullptr;  ///< [M, N], added
 };
 
 /// C (set or add) alpha op(A) op(B), then the epilogue (only where C is set), for each of the outer * inner
@@ -26,7 +30,7 @@ struct Epilogue {
 /// summed in the order in which the processor's tiles multiply. The bits of an element depend on its row of
 /// A, its column of B and the algorithm chosen by M and N, not on the number of threads.
 struct Matmul {
-  DType dtype;  ///< of everything; bf16: of A and B only, while C and the epilogue are float32
+  DType dtype;  ///< of everything; bf16: of A and B only, while sums, bias and C are float32
   int64_t M, N, K;
   bool trans_a, trans_b;
   const void* a;  ///< [M, K], rows lda apart; [K, M] when trans_a
@@ -42,6 +46,10 @@ struct Matmul {
   MatmulStep a_step = {}, b_step = {}, c_step = {};
   bool bf16_c = false;  ///< with bf16: C is bf16 too, rounded once from the finished float32 value
   bool tf32 = false;    ///< with f32: A and B may be rounded to TF32, float32 with 10 bits of mantissa
+  /// [N], of the type of the sums, for one product; null: none. Receives (set or add) the sums of op(B)'s
+  /// columns: with A = x^T and B = dy the gradient of a bias, beside that of the weight.
+  void* b_sums = nullptr;
+  Write to_b_sums = Write::set;
 };
 
 const Ladder<Matmul>& ladder_of(const Matmul&);

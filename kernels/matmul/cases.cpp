@@ -16,7 +16,9 @@ inline constexpr auto pointers_in<Matmul> = std::tuple{&Matmul::a,
                                                        &Matmul::b,
                                                        &Matmul::c,
                                                        &of_epilogue<&Epilogue::bias>,
+                                                       &Matmul::b_sums,
                                                        &of_epilogue<&Epilogue::pre>,
+                                                       &of_epilogue<&Epilogue::slope_at>,
                                                        &of_epilogue<&Epilogue::residual>};
 
 namespace {
@@ -32,6 +34,8 @@ struct Trial {
   Activation activation = Activation::gelu_tanh;  // of the epilogue
   bool bf16_c = false;                            ///< for bf16: C is bf16 as well
   bool tf32 = false;                              ///< for f32: operands may be rounded
+  bool slope = false;                             ///< multiply by the activation's derivative
+  bool sums = false;                              ///< add up the columns of B
 };
 
 /// Both operands are rounded with a relative error of up to 2^-11.
@@ -46,6 +50,8 @@ std::string name_of(const Trial& t) {
   if (t.gap) name += " apart";
   if (t.bf16_c) name += " bf16_c";
   if (t.tf32) name += " tf32";
+  if (t.slope) name += " slope";
+  if (t.sums) name += " sums";
   return name;
 }
 
@@ -64,8 +70,10 @@ Matmul excerpt(Matmul m, int64_t i, int64_t j) {
   m.b = at(m.b, m.dtype, m.trans_b ? j * m.ldb : j);
   m.c = at(m.c, c_type, i * m.ldc + j);
   m.epilogue.bias = at(m.epilogue.bias, wide, j);
-  m.epilogue.pre = at(m.epilogue.pre, wide, i * m.ldc + j);
-  m.epilogue.residual = at(m.epilogue.residual, wide, i * m.ldc + j);
+  m.epilogue.pre = at(m.epilogue.pre, c_type, i * m.ldc + j);
+  m.epilogue.slope_at = at(m.epilogue.slope_at, c_type, i * m.ldc + j);
+  m.epilogue.residual = at(m.epilogue.residual, c_type, i * m.ldc + j);
+  m.b_sums = i == 0 ? at(m.b_sums, wide, j) : nullptr;
   return m;
 }
 
@@ -110,9 +118,17 @@ std::unique_ptr<Case> make(const Trial& t, const CaseRequest& request) {
   m.b = memory.input("b", type, batch * b_rows * b_cols, fill);
   if (t.epilogue) {
     m.epilogue.bias = memory.input("bias", wide, t.N);
-    m.epilogue.pre = memory.output("pre", wide, batch * c_rows * c_cols, wide_tolerance);
+    m.epilogue.pre = memory.output("pre", c_type, batch * c_rows * c_cols, tolerance);
     m.epilogue.activation = t.activation;
-    m.epilogue.residual = memory.input("residual", wide, batch * c_rows * c_cols);
+    m.epilogue.residual = memory.input("residual", c_type, batch * c_rows * c_cols);
+  }
+  if (t.slope) {
+    m.epilogue.activation = t.activation;
+    m.epilogue.slope_at = memory.input("slope_at", c_type, batch * c_rows * c_cols);
+  }
+  if (t.sums) {
+    m.b_sums = memory.output("b_sums", wide, t.N, wide == DType::f64 ? 1e-14 : 2e-6, 1);
+    m.to_b_sums = t.write;
   }
   m.c = memory.output("c", c_type, batch * c_rows * c_cols, tolerance);
   m.lda = a_cols * inner, m.ldb = b_cols * inner, m.ldc = c_cols * inner;
@@ -181,6 +197,31 @@ std::vector<Trial> test_trials(int64_t w) {
   return trials;
 }
 
+/// What a backward pass computes beside a product, in every transposition and with K in pieces; sums are of one product.
+std::vector<Trial> backward_trials(int64_t w) {
+  std::vector<Trial> trials;
+  const auto with = [](Trial trial, bool slope, bool sums) {
+    trial.slope = slope, trial.sums = sums;
+    return trial;
+  };
+  for (const bool trans_a : {false, true})
+    for (const bool trans_b : {false, true}) {
+      trials.push_back(
+          with({13, w + 2, 21, trans_a, trans_b, Write::set, false, true, 3, 0.375}, true, false));
+      for (const Write write : {Write::set, Write::add})
+        trials.push_back(
+            with({13, 2 * w + 1, 69, trans_a, trans_b, write, false, false, 1, 0.375}, false, true));
+      trials.push_back(with({141, 133, 70, trans_a, trans_b, Write::set, false, false, 3}, true, true));
+    }
+  for (const ActivationRow& row : activation_table)
+    trials.push_back(with({20, 36, 9, false, true, Write::set, false, false, 0, 1, row.kind}, true, false));
+  for (const int64_t gap : {0, 1})
+    trials.push_back(with({70, 72, 1601, true, false, Write::add, false, false, gap}, false, true));
+  trials.push_back(with({70, 72, 1601, false, true, Write::set}, true, false));
+  trials.push_back(with({9, 7, 0, true, false, Write::set}, true, true));
+  return trials;
+}
+
 /// Trials with the larger tolerance of TF32 kernels: every transposition, and the options.
 std::vector<Trial> tf32_trials() {
   std::vector<Trial> trials;
@@ -224,8 +265,10 @@ void fill_like(CaseMemory& memory, Matmul& m) {
   m.a = memory.input("a", m.dtype, reach(m, m.trans_a ? m.K : m.M, m.trans_a ? m.M : m.K, m.lda, m.a_step));
   m.b = memory.input("b", m.dtype, reach(m, m.trans_b ? m.N : m.K, m.trans_b ? m.K : m.N, m.ldb, m.b_step));
   if (m.epilogue.bias) m.epilogue.bias = memory.input("bias", wide, m.N);
-  if (m.epilogue.pre) m.epilogue.pre = memory.output("pre", wide, n_c, wide_tolerance);
-  if (m.epilogue.residual) m.epilogue.residual = memory.input("residual", wide, n_c);
+  if (m.epilogue.pre) m.epilogue.pre = memory.output("pre", c_type, n_c, tolerance);
+  if (m.epilogue.slope_at) m.epilogue.slope_at = memory.input("slope_at", c_type, n_c);
+  if (m.epilogue.residual) m.epilogue.residual = memory.input("residual", c_type, n_c);
+  if (m.b_sums) m.b_sums = memory.output("b_sums", wide, m.N, 2e-6, std::sqrt(static_cast<double>(m.K)));
   m.c = memory.output("c", c_type, n_c, tolerance);
 }
 
@@ -233,11 +276,15 @@ Sketch like_matmul(const Matmul& m) {
   std::string shape = sizes_text({m.M, m.N, m.K}) + " " + (m.trans_a ? "T" : "N") + (m.trans_b ? "T" : "N");
   shape += name_of(m.to_c);
   if (m.epilogue.bias) shape += " bias";
-  if (m.epilogue.activation != Activation::none) shape += m.epilogue.pre ? " curve kept" : " curve";
+  if (m.epilogue.slope_at)
+    shape += " slope";
+  else if (m.epilogue.activation != Activation::none)
+    shape += m.epilogue.pre ? " curve kept" : " curve";
   if (m.epilogue.residual) shape += " residual";
   if (m.outer * m.inner > 1) shape += " batch " + std::to_string(m.outer * m.inner);
   if (m.bf16_c) shape += " bf16_c";
   if (m.tf32) shape += " tf32";
+  if (m.b_sums) shape += " sums";
   return sketch_of(m, m.dtype, shape, fill_like, excerpts_of);
 }
 
@@ -253,6 +300,8 @@ Cases matmul_cases(const CaseRequest& request) {
     trials.push_back({s[0], s[1], s[2], true, false, Write::add});
   } else {
     trials = request.bench ? bench_trials() : test_trials(request.width);
+    if (!request.bench)
+      for (const Trial& trial : backward_trials(request.width)) trials.push_back(trial);
     if (request.dtype == DType::f32 && !request.bench)
       for (const Trial& trial : tf32_trials()) trials.push_back(trial);
   }

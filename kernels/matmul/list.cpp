@@ -11,13 +11,21 @@
 namespace hewn {
 namespace {
 
+/// What no CPU kernel offers: results of a backward pass that come with a product, and bf16 operands of C's shape.
+const char* simple_only(const Matmul& a) {
+  const Epilogue& e = a.epilogue;
+  if (a.b_sums) return "no sums of B";
+  if (e.slope_at) return "no slopes";
+  return a.bf16_c && (e.pre || e.residual) ? "no bf16 residual or copy before the activation" : nullptr;
+}
+
 size_t scratch_bytes(const Matmul& a, int threads) {
   return static_cast<size_t>(threads) * static_cast<size_t>(tile_scratch(a).bytes());
 }
 
 const char* many_bf16_only(const Matmul& a) {
   if (a.dtype != DType::bf16) return "bf16 only";
-  return is_skinny(a.M, a.trans_b) ? "few rows are multiplied without copies" : nullptr;
+  return is_skinny(a.M, a.trans_b) ? "few rows are multiplied without copies" : simple_only(a);
 }
 
 size_t bf16_scratch_bytes(const Matmul& a, int threads) {
@@ -29,7 +37,8 @@ const char* lesson_only(const Matmul& a) {
   if (a.dtype != DType::f32) return "f32 only";
   if (a.trans_a || a.trans_b) return "no transposed operands";
   if (a.outer * a.inner != 1) return "one product only";
-  if (e.bias || e.pre || e.residual || e.activation != Activation::none) return "no epilogue";
+  if (e.bias || e.pre || e.slope_at || e.residual || e.activation != Activation::none || a.b_sums)
+    return "no epilogue";
   return nullptr;
 }
 
@@ -41,6 +50,7 @@ const char* gpu_lesson_only(const Matmul& a) {
 
 const char* floats_only(const Matmul& a) {
   if (a.dtype != DType::f32) return "f32 only";
+  if (a.b_sums) return "no sums of B";
   return gpu_tiles_reach(a) ? nullptr : "rows too far apart for 32-bit offsets";
 }
 
@@ -48,17 +58,20 @@ const char* tf32_only(const Matmul& a) { return a.tf32 ? floats_only(a) : "only 
 
 const char* few_rows_only(const Matmul& a) {
   if (a.dtype == DType::f64) return "no f64";
+  if (a.b_sums) return "no sums of B";
   if (a.outer * a.inner > 65535) return "at most 65535 matrices only";
   return a.M <= few_rows ? nullptr : "few rows only";
 }
 
 const char* tensor_only(const Matmul& a) {
   if (a.dtype != DType::bf16) return "bf16 only";
+  if (a.b_sums && !(a.trans_a && !a.trans_b)) return "sums of B only beside a transposed A";
   return gpu_tiles_reach(a) ? nullptr : "rows too far apart for 32-bit offsets";
 }
 
 const char* hopper_only(const Matmul& a) {
   if (const char* const why = tensor_only(a)) return why;
+  if (a.b_sums) return "no sums of B";
   if (a.outer * a.inner != 1) return "one product only";
   if (a.K == 0) return "no products with K = 0";
   if (a.M > 0x7fffffff || a.N > 0x7fffffff) return "more rows or columns than 32 bits can count";
@@ -133,6 +146,7 @@ constexpr Rung<Matmul> rungs[] = {
      .idea = "register tiles over blocks that stay in cache, B packed where that pays, a rectangle per "
              "thread; bf16 is widened while it is packed",
      .run = per_isa<Matmul>([]<Isa I>() { return matmul_simd<I>; }),
+     .why_not = simple_only,
      .scratch_bytes = scratch_bytes},
     {.name = "pairs",
      .idea = "one instruction multiplies bf16 neighbours along K in pairs and adds both products",

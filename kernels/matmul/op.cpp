@@ -124,8 +124,7 @@ void run_product(Device& device, Matmul m) {
   run(device, m);
 }
 
-void multiply(const Tensor& a, const Tensor& b, const Tensor& c, Write to_c, double alpha) {
-  if (c.numel() == 0) return;
+Matmul product_of(const Tensor& a, const Tensor& b, const Tensor& c, Write to_c) {
   const Layout la = layout_of("a", a), lb = layout_of("b", b), lc = layout_of("the result", c);
   require(!lc.trans, "matmul: the result of shape ", c.shape(), " must have contiguous rows");
   Matmul m{};
@@ -139,6 +138,12 @@ void multiply(const Tensor& a, const Tensor& b, const Tensor& c, Write to_c, dou
   m.a = a.data(), m.b = b.data(), m.c = c.data();
   m.lda = la.ld, m.ldb = lb.ld, m.ldc = lc.ld;
   m.to_c = to_c;
+  return m;
+}
+
+void multiply(const Tensor& a, const Tensor& b, const Tensor& c, Write to_c, double alpha) {
+  if (c.numel() == 0) return;
+  Matmul m = product_of(a, b, c, to_c);
   m.alpha = alpha;
   std::vector<Axis> axes = batch_axes(a, b, c);
   if (!axes.empty()) {

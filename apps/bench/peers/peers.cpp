@@ -41,7 +41,7 @@ bool plain_product(const Case& c) {
   if (!matmul) return false;
   const Matmul& m = matmul->args();
   const Epilogue& e = m.epilogue;
-  const bool alone = !e.bias && !e.pre && !e.residual && e.activation == Activation::none;
+  const bool alone = !e.bias && !e.pre && !e.residual && e.activation == Activation::none && !m.b_sums;
   return alone && m.outer * m.inner == 1 && m.M * m.N * m.K != 0;
 }
 

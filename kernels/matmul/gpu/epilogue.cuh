@@ -14,6 +14,10 @@ template <class T>
 __device__ __forceinline__ T activated(Activation kind, T x) {
   return visit(kind, [x]<Activation a>() { return Curve<a>::value(x); });
 }
+template <class T>
+__device__ __forceinline__ T slope_of(Activation kind, T x) {
+  return visit(kind, [x]<Activation a>() { return Curve<a>::slope(x); });
+}
 
 /// Applies the epilogue to `sum` and stores it in C, of type C: element (i, j) of the matrix that starts
 /// `offset` elements after the first.
@@ -28,9 +32,10 @@ __device__ __forceinline__ void finish(const Matmul& m, int64_t offset, int64_t 
   }
   const Epilogue& e = m.epilogue;
   if (e.bias) y += static_cast<const T*>(e.bias)[j];
-  if (e.pre) static_cast<T*>(e.pre)[at] = y;
-  y = activated(e.activation, y);
-  if (e.residual) y += static_cast<const T*>(e.residual)[at];
+  if (e.pre) store_as(static_cast<C*>(e.pre) + at, y);
+  const auto beside = [at](const void* p) { return load_as<T>(static_cast<const C*>(p) + at); };
+  y = e.slope_at ? y * slope_of(e.activation, beside(e.slope_at)) : activated(e.activation, y);
+  if (e.residual) y += beside(e.residual);
   store_as(c, y);
 }
 
@@ -54,30 +59,58 @@ __device__ __forceinline__ float4 operator+(float4 x, float4 y) {
 __device__ __forceinline__ float4 times(float factor, float4 x) {
   return {factor * x.x, factor * x.y, factor * x.z, factor * x.w};
 }
+__device__ __forceinline__ float4 times(float4 x, float4 y) {
+  return {x.x * y.x, x.y * y.y, x.z * y.z, x.w * y.w};
+}
 
 /// Whether four results at a multiple of four are one aligned piece of memory in C and in the
 /// epilogue's operands.
 inline bool results_are_wide(const Matmul& m) {
   const auto aligned = [](const void* p, uintptr_t to) { return reinterpret_cast<uintptr_t>(p) % to == 0; };
   const Epilogue& e = m.epilogue;
-  return m.ldc % 4 == 0 && m.c_step.outer % 4 == 0 && m.c_step.inner % 4 == 0 &&
-         aligned(m.c, m.bf16_c ? 8 : 16) && aligned(e.bias, 16) && aligned(e.pre, 16) &&
-         aligned(e.residual, 16);
+  const uintptr_t four = m.bf16_c ? 8 : 16;
+  return m.ldc % 4 == 0 && m.c_step.outer % 4 == 0 && m.c_step.inner % 4 == 0 && aligned(m.c, four) &&
+         aligned(e.bias, 16) && aligned(e.pre, four) && aligned(e.slope_at, four) && aligned(e.residual, four);
 }
 
-/// `finish` where C is set, for four adjacent elements from `at` on. `bias` and `residual` are added if the
-/// epilogue has them.
-template <Activation kind, class C>
-__device__ __forceinline__ void set_four(const Matmul& m, int64_t at, float4 sum, float4 bias,
-                                         float4 residual) {
+/// The activation's values or, if `slope`, its derivatives, at four elements.
+template <Activation kind, bool slope>
+__device__ __forceinline__ float4 curve_of(float4 x) {
+  const auto f = [](float v) {
+    if constexpr (slope) return Curve<kind>::slope(v);
+    return Curve<kind>::value(v);
+  };
+  return {f(x.x), f(x.y), f(x.z), f(x.w)};
+}
+
+/// `finish` where C is set, for four adjacent elements from `at` on. `bias` is added if the epilogue has one;
+/// `beside` has been loaded from the operand of C's shape, if there is one: `slope_at` if `slope`, else the residual.
+template <Activation kind, bool slope, class C>
+__device__ __forceinline__ void set_four(const Matmul& m, int64_t at, float4 sum, float4 bias, float4 beside) {
   const Epilogue& e = m.epilogue;
   float4 y = times(static_cast<float>(m.alpha), sum);
   if (e.bias) y = y + bias;
-  if (e.pre) store_four(static_cast<float*>(e.pre) + at, y);
-  if constexpr (kind != Activation::none)
-    y = {Curve<kind>::value(y.x), Curve<kind>::value(y.y), Curve<kind>::value(y.z), Curve<kind>::value(y.w)};
-  if (e.residual) y = y + residual;
+  if (e.pre) store_four(static_cast<C*>(e.pre) + at, y);
+  if constexpr (slope)
+    y = times(y, curve_of<kind, true>(beside));
+  else if constexpr (kind != Activation::none)
+    y = curve_of<kind, false>(y);
+  if (!slope && e.residual) y = y + beside;
   store_four(static_cast<C*>(m.c) + at, y);
+}
+
+/// Calls set.operator()<kind, slope>(p) for the epilogue's activation; p is the operand of C's shape to load, or null.
+template <class C, class Set>
+__device__ __forceinline__ void with_curve(const Epilogue& e, const Set& set) {
+  const auto* const p = static_cast<const C*>(e.slope_at ? e.slope_at : e.residual);
+  visit(e.activation, [&]<Activation kind>() {
+    if constexpr (kind == Activation::none)
+      set.template operator()<kind, false>(e.slope_at ? nullptr : p);
+    else if (e.slope_at)
+      set.template operator()<kind, true>(p);
+    else
+      set.template operator()<kind, false>(p);
+  });
 }
 
 /// The sums of a tile that a block has placed in shared memory: `rows` x `cols` of them are in the matrix,
@@ -133,7 +166,7 @@ __device__ __forceinline__ void store_rest(const StagedSums& tile, const Store& 
 }
 
 /// Writes a tile of sums to C, whole lines at a time; or, if K is split, to its piece of scratch
-/// [splits, M, N].
+/// [splits, piece_rows, N].
 template <class C, class Tile>
 __device__ __forceinline__ void store_tile(const Matmul& m, const float* staged, float* scratch,
                                            const TileGrid& g, const TilePlace& place, bool wide) {
@@ -143,7 +176,7 @@ __device__ __forceinline__ void store_tile(const Matmul& m, const float* staged,
   struct Nothing {};
   if (g.splits > 1) {
     const StagedSums tile{staged, rows, cols, m.N % 4 == 0 ? cols : 0};
-    float* const to = scratch + (place.split * m.M + i0) * m.N + j0;
+    float* const to = scratch + (place.split * g.piece_rows + i0) * m.N + j0;
     store_fours<Tile>(
         tile, m.N, [](int64_t) { return Nothing{}; },
         [to](int64_t at, float4 sum, Nothing) { store_four(to + at, sum); });
@@ -162,14 +195,15 @@ __device__ __forceinline__ void store_tile(const Matmul& m, const float* staged,
         });
   } else {
     const Epilogue& e = m.epilogue;
-    const auto* const residual = static_cast<const float*>(e.residual);
     const int col = static_cast<int>(threadIdx.x) % (Tile::cols / 4) * 4;  // the same in all rows
     float4 bias{};
     if (e.bias && col < tile.in_fours) bias = load_four(static_cast<const float*>(e.bias) + j0 + col);
-    visit(e.activation, [&]<Activation kind>() {
+    with_curve<C>(e, [&]<Activation kind, bool slope>(const C* p) {
       store_fours<Tile>(
-          tile, m.ldc, [&](int64_t at) { return residual ? load_four(residual + first + at) : float4{}; },
-          [&](int64_t at, float4 sum, float4 added) { set_four<kind, C>(m, first + at, sum, bias, added); });
+          tile, m.ldc, [&](int64_t at) { return p ? load_four(p + first + at) : float4{}; },
+          [&](int64_t at, float4 sum, float4 beside) {
+            set_four<kind, slope, C>(m, first + at, sum, bias, beside);
+          });
     });
   }
   store_rest<Tile>(tile, [&](int row, int col, float sum) { finish<C>(m, offset, i0 + row, j0 + col, sum); });
@@ -177,24 +211,32 @@ __device__ __forceinline__ void store_tile(const Matmul& m, const float* staged,
 
 inline constexpr int join_threads = 256;
 
-/// Adds the pieces of K, first to last, and finishes; `width` adjacent elements per thread, 4 or 1. K is only
-/// split for fewer than 2^31 elements (gpu_plan.h).
+/// Adds the pieces of K, first to last, and finishes; `width` adjacent elements per thread, 4 or 1. The last row may
+/// be that of the sums of B. K is only split for fewer than 2^31 elements (gpu_plan.h).
 template <class C, int width>
 __global__ void __launch_bounds__(join_threads, blocks_with(join_threads, 64))
-    join_splits(Matmul m, const float* scratch, int splits) {
-  const auto N = static_cast<uint32_t>(m.N), n = static_cast<uint32_t>(m.M) * N;
+    join_splits(Matmul m, TileGrid g, const float* scratch) {
+  const auto N = static_cast<uint32_t>(m.N), n = static_cast<uint32_t>(g.piece_rows) * N;
   const uint32_t e = (blockIdx.x * join_threads + threadIdx.x) * width;
   if (e >= n) return;
   const int64_t i = e / N, j = e % N;
   if constexpr (width == 1) {
     float sum = scratch[e];
 #pragma unroll 4
-    for (int s = 1; s < splits; ++s) sum += scratch[int64_t{s} * n + e];
-    finish<C>(m, 0, i, j, sum);
+    for (int s = 1; s < g.splits; ++s) sum += scratch[int64_t{s} * n + e];
+    if (i == m.M)
+      write(static_cast<float*>(m.b_sums) + j, sum, m.to_b_sums);
+    else
+      finish<C>(m, 0, i, j, sum);
   } else {
     float4 sum = load_four(scratch + e);
 #pragma unroll 4
-    for (int s = 1; s < splits; ++s) sum = sum + load_four(scratch + int64_t{s} * n + e);
+    for (int s = 1; s < g.splits; ++s) sum = sum + load_four(scratch + int64_t{s} * n + e);
+    if (i == m.M) {
+      float* const to = static_cast<float*>(m.b_sums) + j;
+      store_four(to, m.to_b_sums == Write::add ? load_four(to) + sum : sum);
+      return;
+    }
     const Epilogue& added = m.epilogue;
     const int64_t at = i * m.ldc + j;
     if (m.to_c == Write::add) {
@@ -202,11 +244,9 @@ __global__ void __launch_bounds__(join_threads, blocks_with(join_threads, 64))
       store_four(c, load_four(c) + times(static_cast<float>(m.alpha), sum));
       return;
     }
-    const auto of = [](const void* p, int64_t first) {
-      return p ? load_four(static_cast<const float*>(p) + first) : float4{};
-    };
-    visit(added.activation, [&]<Activation kind>() {
-      set_four<kind, C>(m, at, sum, of(added.bias, j), of(added.residual, at));
+    const float4 bias = added.bias ? load_four(static_cast<const float*>(added.bias) + j) : float4{};
+    with_curve<C>(added, [&]<Activation kind, bool slope>(const C* p) {
+      set_four<kind, slope, C>(m, at, sum, bias, p ? load_four(p + at) : float4{});
     });
   }
 }
@@ -215,9 +255,10 @@ __global__ void __launch_bounds__(join_threads, blocks_with(join_threads, 64))
 template <class C>
 void join(const Launch& on, const Matmul& m, const TileGrid& g) {
   if (g.splits == 1) return;
-  const bool wide = results_are_wide(m) && m.N % 4 == 0;
-  launch(on, "matmul_join", {blocks_for(m.M * m.N, join_threads * (wide ? 4 : 1)), join_threads},
-         wide ? join_splits<C, 4> : join_splits<C, 1>, m, static_cast<const float*>(on.scratch), g.splits);
+  const bool wide =
+      results_are_wide(m) && m.N % 4 == 0 && reinterpret_cast<uintptr_t>(m.b_sums) % sizeof(float4) == 0;
+  launch(on, "matmul_join", {blocks_for(g.piece_rows * m.N, join_threads * (wide ? 4 : 1)), join_threads},
+         wide ? join_splits<C, 4> : join_splits<C, 1>, m, g, static_cast<const float*>(on.scratch));
 }
 
 }  // namespace

@@ -16,6 +16,7 @@ struct TileSize {
 struct TileGrid {
   int tiles_m, tiles_n, splits, batch;
   int64_t split_depth;  ///< terms per piece of K; the last may have fewer
+  int64_t piece_rows;   ///< of a piece's sums in scratch: those of C and, if required, one with the sums of B
   constexpr int64_t blocks() const { return int64_t{tiles_m} * tiles_n * splits * batch; }
 };
 
@@ -83,14 +84,18 @@ constexpr TileGrid tile_grid(const Matmul& m, const TileSize& tile) {
   const int64_t batch = m.outer * m.inner;
   const int splits = batch == 1 ? splits_of(tile, tiles_m * tiles_n, m.K) : 1;
   const int64_t piece = pieces_of(pieces_of(m.K, splits), tile.depth) * tile.depth;
-  return {static_cast<int>(tiles_m), static_cast<int>(tiles_n),
-          piece == 0 ? 1 : static_cast<int>(pieces_of(m.K, piece)), static_cast<int>(batch), piece};
+  return {static_cast<int>(tiles_m),
+          static_cast<int>(tiles_n),
+          piece == 0 ? 1 : static_cast<int>(pieces_of(m.K, piece)),
+          static_cast<int>(batch),
+          piece,
+          m.M + (m.b_sums ? 1 : 0)};
 }
 
-/// Scratch for the sums of the pieces: [splits, M, N] floats, none for one piece.
+/// Scratch for the sums of the pieces: [splits, piece_rows, N] floats, none for one piece.
 constexpr size_t split_bytes(const Matmul& m, const TileSize& tile) {
   const TileGrid g = tile_grid(m, tile);
-  return g.splits == 1 ? 0 : static_cast<size_t>(g.splits * m.M * m.N) * sizeof(float);
+  return g.splits == 1 ? 0 : static_cast<size_t>(g.splits * g.piece_rows * m.N) * sizeof(float);
 }
 
 /// Tile sizes for float32 and for bf16.

@@ -120,10 +120,33 @@ __device__ __forceinline__ void load_fragments(uint32_t (&to)[4], const bf16* fr
   load_matrices<along>(to, from + 8 * piece);
 }
 
-/// sum += the products of one stage; `row` and `col` are the warp's first.
-template <class Tile, bool trans_a, bool trans_b>
+/// The sums of a warp's columns of B: the products with a matrix of ones, whose rows are all the same.
+template <class Tile>
+struct ColumnSums {
+  float of[Tile::warp_cols / 8][4] = {};
+  __device__ __forceinline__ void add(int x, const uint32_t (&b)[2]) {
+    constexpr uint32_t two_ones = 0x3f803f80;
+    constexpr uint32_t ones[4] = {two_ones, two_ones, two_ones, two_ones};
+    mma(of[x], ones, b);
+  }
+  /// Lanes 0 to 3 hold the first row of each product.
+  __device__ __forceinline__ void store(float* to, int64_t cols_left, Write how) const {
+    const int lane = static_cast<int>(threadIdx.x) % 32;
+    if (lane >= 4) return;
+#pragma unroll
+    for (int x = 0; x < Tile::warp_cols / 8; ++x)
+#pragma unroll
+      for (int i = 0; i < 2; ++i)
+        if (const int col = 8 * x + place_in_c(lane, i).col; col < cols_left) write(to + col, of[x][i], how);
+  }
+};
+
+/// sum += the products of one stage; `row` and `col` are the warp's first. `of_b` adds up B if `sums_b`, in the warps
+/// of which `adds` is true.
+template <class Tile, bool trans_a, bool trans_b, bool sums_b>
 __device__ __forceinline__ void multiply_stage(const typename Tile::Stage& stage, int row, int col,
-                                               float (&sum)[Tile::warp_rows / 16][Tile::warp_cols / 8][4]) {
+                                               float (&sum)[Tile::warp_rows / 16][Tile::warp_cols / 8][4],
+                                               ColumnSums<Tile>& of_b, bool adds) {
 #pragma unroll
   for (int k = 0; k < Tile::depth; k += 16) {
     uint32_t a[Tile::warp_rows / 16][4], b[Tile::warp_cols / 8][2];
@@ -140,10 +163,14 @@ __device__ __forceinline__ void multiply_stage(const typename Tile::Stage& stage
     for (int y = 0; y < Tile::warp_rows / 16; ++y)
 #pragma unroll
       for (int x = 0; x < Tile::warp_cols / 8; ++x) mma(sum[y][x], a[y], b[x]);
+    if (sums_b && adds)
+#pragma unroll
+      for (int x = 0; x < Tile::warp_cols / 8; ++x) of_b.add(x, b[x]);
   }
 }
 
-template <class Tile, bool trans_a, bool trans_b>
+/// `sums_b`: the warps of the first rows of C also add up the columns of B that they multiply.
+template <class Tile, bool trans_a, bool trans_b, bool sums_b>
 __global__ void __launch_bounds__(Tile::threads, Tile::blocks)
     multiply_tensor(Matmul m, TileGrid grid, Wide wide, float* scratch) {
   auto* const stages = dynamic_shared<typename Tile::Stage>();
@@ -168,6 +195,8 @@ __global__ void __launch_bounds__(Tile::threads, Tile::blocks)
   const int warp = static_cast<int>(threadIdx.x) / 32, lane = static_cast<int>(threadIdx.x) % 32;
   const int row = warp / Tile::warps_n * Tile::warp_rows, col = warp % Tile::warps_n * Tile::warp_cols;
   float sum[Tile::warp_rows / 16][Tile::warp_cols / 8][4] = {};
+  ColumnSums<Tile> of_b;
+  const bool adds = sums_b && place.m == 0 && row == 0;
   for (int stage = 0; stage < Tile::stages - 1; ++stage) fetch();
   for (; to_multiply > 0; to_multiply -= Tile::depth) {
     if constexpr (Tile::stages == 1) {
@@ -180,11 +209,18 @@ __global__ void __launch_bounds__(Tile::threads, Tile::blocks)
       __syncthreads();  // this stage is ready for all threads, and all have multiplied the previous one
       fetch();
     }
-    multiply_stage<Tile, trans_a, trans_b>(stages[use], row, col, sum);
+    multiply_stage<Tile, trans_a, trans_b, sums_b>(stages[use], row, col, sum, of_b, adds);
     use = use + 1 == Tile::stages ? 0 : use + 1;
   }
   await_copies<0>();
   __syncthreads();
+  if (adds) {
+    const int64_t j = int64_t{kept.n} * Tile::cols + col;
+    if (grid.splits > 1)
+      of_b.store(scratch + (kept.split * grid.piece_rows + m.M) * m.N + j, m.N - j, Write::set);
+    else
+      of_b.store(static_cast<float*>(m.b_sums) + j, m.N - j, m.to_b_sums);
+  }
   float* const staged = dynamic_shared<float>();
 #pragma unroll
   for (int y = 0; y < Tile::warp_rows / 16; ++y)
@@ -207,20 +243,22 @@ using Large = TensorTile<large_bf16, 2, 2, 4>;
 using Small = TensorTile<small_bf16, 2, 2, 4>;
 using Lesson = TensorTile<small_bf16, 2, 2, 1>;
 
-template <class Tile, bool trans_a, bool trans_b>
+template <class Tile, bool trans_a, bool trans_b, bool sums_b = false>
 void multiply(const Launch& on, const Matmul& m, const char* name) {
   const TileGrid grid = tile_grid(m, Tile::block);
   const Wide wide{bf16_rows_are_wide(m.a, m.lda, m.a_step), bf16_rows_are_wide(m.b, m.ldb, m.b_step),
                   results_are_wide(m)};
   launch(on, name, {static_cast<unsigned>(grid.blocks()), Tile::threads, Tile::shared_bytes},
-         multiply_tensor<Tile, trans_a, trans_b>, m, grid, wide, static_cast<float*>(on.scratch));
+         multiply_tensor<Tile, trans_a, trans_b, sums_b>, m, grid, wide, static_cast<float*>(on.scratch));
   m.bf16_c ? join<bf16>(on, m, grid) : join<float>(on, m, grid);
 }
 
 template <class Tile>
 void multiply(const Launch& on, const Matmul& m) {
   constexpr const char* name = "matmul_tensor";
-  if (m.trans_a)
+  if (m.b_sums)  // list.cpp: only with these operands
+    multiply<Tile, true, false, true>(on, m, "matmul_tensor_sums");
+  else if (m.trans_a)
     m.trans_b ? multiply<Tile, true, true>(on, m, name) : multiply<Tile, true, false>(on, m, name);
   else
     m.trans_b ? multiply<Tile, false, true>(on, m, name) : multiply<Tile, false, false>(on, m, name);

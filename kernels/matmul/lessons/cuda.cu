@@ -53,6 +53,10 @@ __global__ void __launch_bounds__(256, blocks_with(256, 64)) multiply_coalesced(
     for (int64_t k = 0; k < m.K; ++k)
       sum = std::fma(load_as<S>(a + k * next_a), load_as<S>(b + k * next_b), sum);
     finish<C>(m, offset_of(m.c_step, m, batch), i, j, sum);
+    if (!m.b_sums || i > 0) continue;
+    S of_column = 0;
+    for (int64_t k = 0; k < m.K; ++k) of_column += load_as<S>(b + k * next_b);
+    write(static_cast<S*>(m.b_sums) + j, of_column, m.to_b_sums);
   }
 }
 

@@ -24,7 +24,7 @@ namespace hewn {
 TEST_CASE("blocks cover the tiles of a product exactly once") {
   for (const auto& [tiles_m, tiles_n, splits, batch] :
        {std::tuple{1, 1, 1, 1}, {7, 1, 1, 1}, {8, 3, 2, 1}, {17, 5, 1, 6}, {9, 11, 3, 2}, {64, 2, 1, 1}}) {
-    const TileGrid grid{tiles_m, tiles_n, splits, batch, 0};
+    const TileGrid grid{tiles_m, tiles_n, splits, batch, 0, 0};
     std::set<std::tuple<int, int, int, int>> seen;
     for (int block = 0; block < grid.blocks(); ++block) {
       const TilePlace p = place_of(grid, block);
@@ -37,7 +37,7 @@ TEST_CASE("blocks cover the tiles of a product exactly once") {
 }
 
 TEST_CASE("a wave of blocks reads few rows and columns of tiles") {
-  const TileGrid grid{64, 64, 1, 1, 0};
+  const TileGrid grid{64, 64, 1, 1, 0, 0};
   std::set<int> rows, cols;
   for (int block = 0; block < 256; ++block) {
     rows.insert(place_of(grid, block).m);
