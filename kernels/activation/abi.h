@@ -14,7 +14,7 @@ struct ActivationForward {
   void* y;        ///< [n]
 };
 
-/// dx[i] (set or add) f'(x[i]) dy[i].
+/// dx[i] (set or add) f'(x[i]) dy[i]. dx may be dy.
 struct ActivationBackward {
   Activation kind;
   DType dtype;

@@ -19,6 +19,8 @@ inline constexpr auto pointers_in<SwigluBackward> =
 
 namespace {
 
+double tolerance_of(DType dtype) { return dtype == DType::f64 ? 1e-14 : dtype == DType::bf16 ? 4e-3 : 1e-6; }
+
 using Value = double (*)(Rng& rng, int64_t i);
 
 /// In benchmarks: standard normals, as in a layer. In tests: wider ones, with both zeros and the far
@@ -38,7 +40,7 @@ void* beside(void* x, DType t, int64_t cols) {
 /// SwiGLU with gate and up side by side in rows of 2 cols.
 void add_swiglu(Cases& cases, const CaseRequest& request, int64_t rows, int64_t cols) {
   const DType t = request.dtype;
-  const double tolerance = t == DType::f64 ? 1e-14 : 1e-6;
+  const double tolerance = tolerance_of(t);
   const auto half = [&](void* x) { return beside(x, t, cols); };
   const std::string shape = std::to_string(rows) + "x" + std::to_string(cols) + " swiglu";
   CaseMemory f(request.seed);
@@ -84,7 +86,7 @@ Sketch like_forward(const ActivationForward& args) {
       args, args.dtype, sizes_text({args.n}) + name_of(args.kind),
       [](CaseMemory& m, ActivationForward& a) {
         a.x = m.input("x", a.dtype, a.n);
-        a.y = m.output("y", a.dtype, a.n, 1e-6, 1);
+        a.y = m.output("y", a.dtype, a.n, tolerance_of(a.dtype), 1);
       },
       excerpts_of<ActivationForward>);
 }
@@ -95,7 +97,7 @@ Sketch like_backward(const ActivationBackward& args) {
       [](CaseMemory& m, ActivationBackward& a) {
         a.x = m.input("x", a.dtype, a.n);
         a.dy = m.input("dy", a.dtype, a.n);
-        a.dx = m.output("dx", a.dtype, a.n, 1e-6, 1);
+        a.dx = m.output("dx", a.dtype, a.n, tolerance_of(a.dtype), 1);
       },
       excerpts_of<ActivationBackward>);
 }
@@ -107,7 +109,7 @@ Sketch like_swiglu(const SwigluForward& args) {
                      a.row = 2 * a.cols;
                      a.gate = m.input("x", a.dtype, a.rows * a.row);
                      a.up = beside(const_cast<void*>(a.gate), a.dtype, a.cols);
-                     a.y = m.output("y", a.dtype, a.rows * a.cols, 1e-6, 1);
+                     a.y = m.output("y", a.dtype, a.rows * a.cols, tolerance_of(a.dtype), 1);
                    });
 }
 
@@ -118,7 +120,7 @@ Sketch like_swiglu_backward(const SwigluBackward& args) {
                      a.gate = m.input("x", a.dtype, a.rows * a.row);
                      a.up = beside(const_cast<void*>(a.gate), a.dtype, a.cols);
                      a.dy = m.input("dy", a.dtype, a.rows * a.cols);
-                     void* const dx = m.output("dx", a.dtype, a.rows * a.row, 1e-6, 1);
+                     void* const dx = m.output("dx", a.dtype, a.rows * a.row, tolerance_of(a.dtype), 1);
                      if (a.dgate) a.dgate = dx;
                      if (a.dup) a.dup = beside(dx, a.dtype, a.cols);
                    });
@@ -128,8 +130,8 @@ Sketch like_swiglu_backward(const SwigluBackward& args) {
 
 Cases activation_cases(const CaseRequest& request) {
   const DType t = request.dtype;
-  if (t != DType::f32 && t != DType::f64) return {};
-  const double tolerance = t == DType::f64 ? 1e-14 : 1e-6;
+  if (t != DType::f32 && t != DType::f64 && t != DType::bf16) return {};
+  const double tolerance = tolerance_of(t);
   std::vector<int64_t> sizes = sizes_around(request.width);
   sizes.push_back(5000);  // more than one thread's block
   if (request.bench) sizes = {768 * 512, 256 * 3072};

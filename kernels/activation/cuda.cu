@@ -9,16 +9,16 @@ namespace {
 template <Activation kind>
 struct Value {
   template <class T>
-  __device__ T operator()(T x) const {
-    return Curve<kind>::value(x);
+  __device__ auto operator()(T x) const {
+    return Curve<kind>::value(number(x));
   }
 };
 
 template <Activation kind>
 struct Slope {
   template <class T>
-  __device__ T operator()(T x, T dy) const {
-    return Curve<kind>::slope(x) * dy;
+  __device__ auto operator()(T x, T dy) const {
+    return Curve<kind>::slope(number(x)) * number(dy);
   }
 };
 
@@ -50,19 +50,19 @@ __global__ void __launch_bounds__(threads, 4) swiglu_forward(SwigluForward a) {
     const auto up = load_pack<V>(static_cast<const T*>(a.up) + r * a.row + c);
     Pack<T, V> y;
 #pragma unroll
-    for (int v = 0; v < V; ++v) y.at[v] = Curve<Activation::silu>::value(gate.at[v]) * up.at[v];
+    for (int v = 0; v < V; ++v)
+      store_as(&y.at[v], Curve<Activation::silu>::value(number(gate.at[v])) * number(up.at[v]));
     store_pack(static_cast<T*>(a.y) + r * a.cols + c, y);
   }
 }
 
-template <int V, class T>
-__device__ __forceinline__ void put(T* to, Pack<T, V> x, Write how) {
-  if (how == Write::add) {
-    const auto before = load_pack<V>(to);
+template <class Value, int V, class T>
+__device__ __forceinline__ void put(T* to, const Value (&x)[V], Write how) {
+  Pack<T, V> sum;
+  if (how == Write::add) sum = load_pack<V>(to);
 #pragma unroll
-    for (int v = 0; v < V; ++v) x.at[v] = before.at[v] + x.at[v];
-  }
-  store_pack(to, x);
+  for (int v = 0; v < V; ++v) sum.at[v] = combined(sum.at[v], x[v], how);
+  store_pack(to, sum);
 }
 
 template <int V, class T>
@@ -74,11 +74,12 @@ __global__ void __launch_bounds__(threads, 4) swiglu_backward(SwigluBackward a) 
     const auto gate = load_pack<V>(static_cast<const T*>(a.gate) + at);
     const auto up = load_pack<V>(static_cast<const T*>(a.up) + at);
     const auto dy = load_pack<V>(static_cast<const T*>(a.dy) + r * a.cols + c);
-    Pack<T, V> dgate, dup;
+    decltype(number(T{})) dgate[V], dup[V];
 #pragma unroll
     for (int v = 0; v < V; ++v) {
-      dgate.at[v] = Curve<Activation::silu>::slope(gate.at[v]) * up.at[v] * dy.at[v];
-      dup.at[v] = Curve<Activation::silu>::value(gate.at[v]) * dy.at[v];
+      const auto x = number(gate.at[v]), g = number(dy.at[v]);
+      dgate[v] = Curve<Activation::silu>::slope(x) * number(up.at[v]) * g;
+      dup[v] = Curve<Activation::silu>::value(x) * g;
     }
     if (a.dgate) put(static_cast<T*>(a.dgate) + at, dgate, a.to_dgate);
     if (a.dup) put(static_cast<T*>(a.dup) + at, dup, a.to_dup);
@@ -120,22 +121,22 @@ void swiglu(const Launch& on, const SwigluBackward& a) {
 
 template <>
 void activation_gpu<Isa::HEWN_ISA>(const Launch& on, const ActivationForward& a) {
-  a.dtype == DType::f64 ? forward<double>(on, a) : forward<float>(on, a);
+  with_element(a.dtype, [&]<class T>(T) { forward<T>(on, a); });
 }
 
 template <>
 void activation_gpu<Isa::HEWN_ISA>(const Launch& on, const ActivationBackward& a) {
-  a.dtype == DType::f64 ? backward<double>(on, a) : backward<float>(on, a);
+  with_element(a.dtype, [&]<class T>(T) { backward<T>(on, a); });
 }
 
 template <>
 void swiglu_gpu<Isa::HEWN_ISA>(const Launch& on, const SwigluForward& a) {
-  a.dtype == DType::f64 ? swiglu<double>(on, a) : swiglu<float>(on, a);
+  with_element(a.dtype, [&]<class T>(T) { swiglu<T>(on, a); });
 }
 
 template <>
 void swiglu_gpu<Isa::HEWN_ISA>(const Launch& on, const SwigluBackward& a) {
-  a.dtype == DType::f64 ? swiglu<double>(on, a) : swiglu<float>(on, a);
+  with_element(a.dtype, [&]<class T>(T) { swiglu<T>(on, a); });
 }
 
 }  // namespace hewn

@@ -10,7 +10,7 @@ namespace hewn {
 double activation_value(Activation kind, double x);
 double activation_slope(Activation kind, double x);
 
-/// The oracle: plain loops in double, for f32 and f64.
+/// The oracle: plain loops in double, for f32, f64 and bf16.
 void activation_reference(const Launch&, const ActivationForward& a);
 void activation_reference(const Launch&, const ActivationBackward& a);
 
@@ -38,7 +38,7 @@ void swiglu_simd(const Launch& launch, const SwigluBackward& a);
 
 // GPUs.
 
-/// f32 and f64: sixteen bytes per thread if rows allow it.
+/// f32, f64 and bf16: sixteen bytes per thread if rows allow it.
 template <Isa I>
 void activation_gpu(const Launch& launch, const ActivationForward& a);
 template <Isa I>

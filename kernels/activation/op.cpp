@@ -78,8 +78,8 @@ struct PackedSwigluNode final : Node {
 void require_floats(const OpInfo& info, const char* name, const Tensor& x) {
   require(x.is_contiguous(), info.name, ": ", name, " of shape ", x.shape(),
           " is a view; call contiguous() first");
-  require(x.dtype() == DType::f32 || x.dtype() == DType::f64, info.name, ": ", name, " is ",
-          name_of(x.dtype()), "; expected f32 or f64");
+  require(x.dtype() == DType::f32 || x.dtype() == DType::f64 || x.dtype() == DType::bf16, info.name, ": ",
+          name, " is ", name_of(x.dtype()), "; expected f32, f64 or bf16");
 }
 
 }  // namespace

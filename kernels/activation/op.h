@@ -5,7 +5,7 @@
 
 namespace hewn {
 
-/// y = f(x), where f is a row of table.h: x of any shape, contiguous, f32 or f64 -> y of the same shape.
+/// y = f(x), where f is a row of table.h: x of any shape, contiguous, f32, f64 or bf16 -> y of the same shape.
 /// `none` returns x itself.
 Tensor activation(Activation kind, const Tensor& x);
 

@@ -45,19 +45,19 @@ double activation_value(Activation kind, double x) { return row_of(kind).value(x
 double activation_slope(Activation kind, double x) { return row_of(kind).slope(x); }
 
 void activation_reference(const Launch&, const ActivationForward& a) {
-  a.dtype == DType::f64 ? forward<double>(a) : forward<float>(a);
+  with_float(a.dtype, [&]<class T>(T) { forward<T>(a); });
 }
 
 void activation_reference(const Launch&, const ActivationBackward& a) {
-  a.dtype == DType::f64 ? backward<double>(a) : backward<float>(a);
+  with_float(a.dtype, [&]<class T>(T) { backward<T>(a); });
 }
 
 void swiglu_reference(const Launch&, const SwigluForward& a) {
-  a.dtype == DType::f64 ? swiglu<double>(a) : swiglu<float>(a);
+  with_float(a.dtype, [&]<class T>(T) { swiglu<T>(a); });
 }
 
 void swiglu_reference(const Launch&, const SwigluBackward& a) {
-  a.dtype == DType::f64 ? swiglu<double>(a) : swiglu<float>(a);
+  with_float(a.dtype, [&]<class T>(T) { swiglu<T>(a); });
 }
 
 }  // namespace hewn

@@ -43,4 +43,10 @@ void put(void* array, int64_t i, double value, Write how) {
   put(static_cast<T*>(array)[i], value, how);
 }
 
+/// Calls f with an element of this type: double, float or BFloat16.
+template <class F>
+void with_float(DType dtype, F f) {
+  dtype == DType::f64 ? f(double{}) : dtype == DType::bf16 ? f(BFloat16{}) : f(float{});
+}
+
 }  // namespace hewn

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "kernels/contract/parallel.h"
+#include "kernels/contract/reference.h"
 #include "kernels/devices/gpu_device.h"
 
 namespace hewn {
@@ -19,7 +20,11 @@ template <class T>
 void add_elements(int64_t n, void* dst, const void* src) {
   T* const sum = static_cast<T*>(dst);
   const T* const term = static_cast<const T*>(src);
-  for (int64_t i = 0; i < n; ++i) sum[i] += term[i];
+  for (int64_t i = 0; i < n; ++i)
+    if constexpr (std::is_same_v<T, BFloat16>)
+      put(sum[i], to_double(term[i]), Write::add);
+    else
+      sum[i] += term[i];
 }
 
 class Cpu final : public Executor {
@@ -63,6 +68,7 @@ class Cpu final : public Executor {
     switch (dtype) {
       case DType::f32: return add_elements<float>(n, dst, src);
       case DType::f64: return add_elements<double>(n, dst, src);
+      case DType::bf16: return add_elements<BFloat16>(n, dst, src);
       default: fail(ErrorCode::failed, "the cpu device cannot add elements of dtype ", name_of(dtype));
     }
   }

@@ -136,7 +136,7 @@ class Gpu final : public Executor {
     if (bytes) runtime_->fill(data, value, bytes);
   }
   void add(DType dtype, int64_t n, void* dst, const void* src) override {
-    if (dtype != DType::f32 && dtype != DType::f64)
+    if (dtype != DType::f32 && dtype != DType::f64 && dtype != DType::bf16)
       fail(ErrorCode::failed, "the ", name_, " device cannot add elements of dtype ", hewn::name_of(dtype));
     const Launch launch{.threads = threads(), .stream = stream()};
     if constexpr (emulator_compiled)

@@ -10,7 +10,7 @@ namespace hewn {
 /// vector width: element i is kept if its random word (kernels/contract/random_words.h) is at least p 2^32.
 /// The backward pass is the same call on dy: the mask is recomputed, not stored.
 struct Dropout {
-  DType dtype;
+  DType dtype;  ///< f32, f64 or bf16
   int64_t n;
   double p;       ///< 0 <= p < 1
   uint32_t site;  ///< index of this dropout in the model; each has its own mask

@@ -8,13 +8,16 @@ inline constexpr auto pointers_in<Dropout> = std::tuple{&Dropout::state, &Dropou
 
 namespace {
 
+/// One operation on values of about 1.
+double tolerance_of(DType dtype) { return dtype == DType::bf16 ? 4e-3 : 1e-7; }
+
 Sketch like_dropout(const Dropout& args) {
   return sketch_of(args, args.dtype,
                    sizes_text({args.n}) + " p=" + std::to_string(args.p).substr(0, 4) + name_of(args.to_y),
                    [](CaseMemory& m, Dropout& a) {
                      a.state = state_input(m, {.seed = m.rng().next_u64(), .step = 1234, .micro_step = 3});
                      a.x = m.input("x", a.dtype, a.n);
-                     a.y = m.output("y", a.dtype, a.n, 1e-7, 1);
+                     a.y = m.output("y", a.dtype, a.n, tolerance_of(a.dtype), 1);
                    });
 }
 
@@ -22,7 +25,7 @@ Sketch like_dropout(const Dropout& args) {
 
 Cases dropout_cases(const CaseRequest& request) {
   const DType t = request.dtype;
-  if (t != DType::f32 && t != DType::f64) return {};
+  if (t != DType::f32 && t != DType::f64 && t != DType::bf16) return {};
   std::vector<int64_t> sizes = sizes_around(request.width);
   sizes.insert(sizes.end(), {63, 64, 65, 5000});
   if (request.bench) sizes = {768 * 128, 256 * 3072};
@@ -35,7 +38,7 @@ Cases dropout_cases(const CaseRequest& request) {
         const StepState* state =
             state_input(memory, {.seed = memory.rng().next_u64(), .step = 1234, .micro_step = 3});
         const auto* x = memory.input("x", t, n);
-        auto* y = memory.output("y", t, n, 1e-7, 1);
+        auto* y = memory.output("y", t, n, tolerance_of(t), 1);
         const std::string shape = std::to_string(n) + (p == 0.5 ? " half" : " tenth");
         cases.push_back(std::make_unique<CaseOf<Dropout>>(std::move(memory),
                                                           shape + (write == Write::add ? " add" : ""), t,

@@ -1,6 +1,7 @@
 #include "kernels/dropout/kernels.h"
 
 #include "kernels/dropout/mask.cuh"
+#include "kernels/gpu/tiles/elements.cuh"
 
 namespace hewn {
 namespace {
@@ -9,9 +10,9 @@ constexpr int threads = 256;
 
 /// Half a warp processes a group of 64 elements, each thread every sixteenth of them, so that each access of
 /// the half-warp is contiguous.
-template <class T>
+template <class T, class Factor>
 __global__ void __launch_bounds__(threads, blocks_with(threads, 40))
-    dropout(Dropout a, uint32_t threshold, T factor) {
+    dropout(Dropout a, uint32_t threshold, Factor factor) {
   const int64_t thread = int64_t{blockIdx.x} * threads + threadIdx.x;
   const int64_t group = thread / 16;
   if (group * 64 >= a.n) return;
@@ -21,8 +22,8 @@ __global__ void __launch_bounds__(threads, blocks_with(threads, 40))
   for (int w = 0; w < 4; ++w) {
     const int64_t i = group * 64 + w * 16 + lane;
     if (i >= a.n) return;
-    const T x = static_cast<const T*>(a.x)[i];
-    write(static_cast<T*>(a.y) + i, words.at[w] >= threshold ? x * factor : T{0}, a.to_y);
+    const auto x = load_as<Factor>(static_cast<const T*>(a.x) + i);
+    write(static_cast<T*>(a.y) + i, words.at[w] >= threshold ? x * factor : Factor{0}, a.to_y);
   }
 }
 
@@ -32,10 +33,10 @@ template <>
 void dropout_gpu<Isa::HEWN_ISA>(const Launch& on, const Dropout& a) {
   const Grid grid{blocks_for(ceil_div(a.n, int64_t{64}) * 16, threads), threads};
   const double factor = 1 / (1 - a.p);
-  if (a.dtype == DType::f64)
-    launch(on, "dropout", grid, dropout<double>, a, dropout_threshold(a.p), factor);
-  else
-    launch(on, "dropout", grid, dropout<float>, a, dropout_threshold(a.p), static_cast<float>(factor));
+  with_element(a.dtype, [&]<class T>(T x) {
+    using Factor = decltype(number(x));
+    launch(on, "dropout", grid, dropout<T, Factor>, a, dropout_threshold(a.p), static_cast<Factor>(factor));
+  });
 }
 
 }  // namespace hewn

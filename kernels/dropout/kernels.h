@@ -8,7 +8,7 @@ namespace hewn {
 /// Whether element i is kept.
 bool dropout_keeps(const Dropout& a, int64_t i);
 
-/// The oracle: one element at a time, for f32 and f64.
+/// The oracle: one element at a time, for f32, f64 and bf16.
 void dropout_reference(const Launch&, const Dropout& a);
 
 /// The same, elements divided among threads.
@@ -22,7 +22,7 @@ void dropout_simd(const Launch& launch, const Dropout& a);
 
 // GPUs.
 
-/// f32 and f64: one Philox block per thread, for four elements.
+/// f32, f64 and bf16: one Philox block per thread, for four elements.
 template <Isa I>
 void dropout_gpu(const Launch& launch, const Dropout& a);
 

@@ -28,8 +28,8 @@ Tensor dropout(const Tensor& x, double p, uint32_t site, const StepState* state)
   if (p == 0) return x;
   const InOp op(dropout_info);
   require(x.is_contiguous(), "dropout: x of shape ", x.shape(), " is a view; call contiguous() first");
-  require(x.dtype() == DType::f32 || x.dtype() == DType::f64, "dropout: x is ", name_of(x.dtype()),
-          "; expected f32 or f64");
+  require(x.dtype() == DType::f32 || x.dtype() == DType::f64 || x.dtype() == DType::bf16, "dropout: x is ",
+          name_of(x.dtype()), "; expected f32, f64 or bf16");
   require(state != nullptr, "dropout: requires a StepState, which holds the seed");
   const Tensor y = x.like();
   run(x.device(), Dropout{x.dtype(), x.numel(), p, site, state, x.data(), y.data(), Write::set});

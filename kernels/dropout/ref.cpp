@@ -2,23 +2,24 @@
 
 #include "kernels/contract/parallel.h"
 #include "kernels/contract/random_words.h"
+#include "kernels/contract/reference.h"
 
 namespace hewn {
 namespace {
 
 template <class T>
 void range(const Dropout& a, int64_t begin, int64_t end) {
-  const T* x = static_cast<const T*>(a.x);
-  T* y = static_cast<T*>(a.y);
-  const T factor = static_cast<T>(1 / (1 - a.p));
+  using Number = std::conditional_t<std::is_same_v<T, double>, double, float>;  // the factor is rounded to it
+  const Doubles<T> x{a.x};
+  const auto factor = static_cast<Number>(1 / (1 - a.p));
   for (int64_t i = begin; i < end; ++i) {
-    const T v = dropout_keeps(a, i) ? x[i] * factor : 0;
-    y[i] = a.to_y == Write::add ? y[i] + v : v;
+    const Number kept = static_cast<Number>(x[i]) * factor;
+    put<T>(a.y, i, dropout_keeps(a, i) ? static_cast<double>(kept) : 0, a.to_y);
   }
 }
 
 void range(const Dropout& a, int64_t begin, int64_t end) {
-  a.dtype == DType::f64 ? range<double>(a, begin, end) : range<float>(a, begin, end);
+  with_float(a.dtype, [&]<class T>(T) { range<T>(a, begin, end); });
 }
 
 }  // namespace

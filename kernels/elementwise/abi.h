@@ -36,7 +36,8 @@ struct UnaryBackward {
 /// of 0. The strides of the last dimension are 0 or 1.
 struct Binary {
   BinaryOp op;
-  DType dtype;
+  DType dtype;    ///< of a and y: f32, f64 or bf16
+  DType b_dtype;  ///< the same, or f32 beside bf16
   int rank;
   int64_t shape[max_dims];
   int64_t a_stride[max_dims], b_stride[max_dims];  ///< in elements

@@ -30,6 +30,8 @@ constexpr std::pair<BinaryOp, const char*> binary_ops[] = {
 /// Positive and not close to 0, for logarithm, square root and quotient.
 double positive(Rng& rng, int64_t) { return 0.1 + 3 * rng.uniform_double(); }
 
+double tolerance_of(DType t) { return t == DType::f64 ? 1e-14 : t == DType::bf16 ? 4e-3 : 1e-6; }
+
 const char* suffix(Write write) { return write == Write::add ? " add" : ""; }
 
 /// In an addition, y may cancel the result: the tolerance is then that of values of about 1.
@@ -62,18 +64,19 @@ void add_unary_cases(Cases& cases, const CaseRequest& request, int64_t n, double
 struct Stretch {
   const char* name;
   bool a[3], b[3];  ///< whether the operand has the dimension
+  bool f32_b = false;  ///< b is f32 beside a bf16 a
 };
 constexpr Stretch stretches[] = {{"", {true, true, true}, {true, true, true}},
                                  {" b row", {true, true, true}, {false, false, true}},
                                  {" b column", {true, true, true}, {true, true, false}},
-                                 {" b number", {true, true, true}, {false, false, false}},
+                                 {" b number", {true, true, true}, {false, false, false}, true},
                                  {" a column, b row", {true, true, false}, {true, false, true}},
                                  {" a one, b middle", {false, false, false}, {false, true, false}}};
 
 void add_binary_case(Cases& cases, const CaseRequest& request, int64_t rows, int64_t cols, BinaryOp op,
                      const char* name, const Stretch& how, Write write, double tolerance) {
-  const DType t = request.dtype;
-  Binary args{op, t, 3, {2, rows, cols}, {}, {}, nullptr, nullptr, nullptr, write};
+  const DType t = request.dtype, b_type = how.f32_b && t == DType::bf16 ? DType::f32 : t;
+  Binary args{op, t, b_type, 3, {2, rows, cols}, {}, {}, nullptr, nullptr, nullptr, write};
   int64_t n_a = 1, n_b = 1;
   for (int d = 2; d >= 0; --d) {
     if (how.a[d]) args.a_stride[d] = n_a, n_a *= args.shape[d];
@@ -81,7 +84,7 @@ void add_binary_case(Cases& cases, const CaseRequest& request, int64_t rows, int
   }
   CaseMemory memory(request.seed);
   args.a = memory.input("a", t, n_a);
-  args.b = memory.input("b", t, n_b, positive);
+  args.b = memory.input("b", b_type, n_b, positive);
   args.y = memory.output("y", t, 2 * rows * cols, tolerance, may_cancel(write));
   const std::string shape = "2x" + std::to_string(rows) + "x" + std::to_string(cols) + " " + name;
   cases.push_back(
@@ -98,7 +101,7 @@ Sketch like_unary(const UnaryForward& args) {
   return sketch_of(args, args.dtype, sizes_text({args.n}) + " " + name_of(args.op) + suffix(args.to_y),
                    [](CaseMemory& m, UnaryForward& a) {
                      a.x = m.input("x", a.dtype, a.n, positive);
-                     a.y = m.output("y", a.dtype, a.n, 1e-6, may_cancel(a.to_y));
+                     a.y = m.output("y", a.dtype, a.n, tolerance_of(a.dtype), may_cancel(a.to_y));
                    });
 }
 
@@ -108,7 +111,7 @@ Sketch like_unary_backward(const UnaryBackward& args) {
                      a.kept = m.input("kept", a.dtype, a.n,
                                       [](Rng& rng, int64_t) { return 0.05 + 0.9 * rng.uniform_double(); });
                      a.dy = m.input("dy", a.dtype, a.n);
-                     a.dx = m.output("dx", a.dtype, a.n, 1e-6, may_cancel(a.to_dx));
+                     a.dx = m.output("dx", a.dtype, a.n, tolerance_of(a.dtype), may_cancel(a.to_dx));
                    });
 }
 
@@ -132,8 +135,8 @@ Sketch like_binary(const Binary& args) {
   if (n_b < n) shape += " b of " + std::to_string(n_b);
   return sketch_of(args, args.dtype, shape + suffix(args.to_y), [=](CaseMemory& m, Binary& a) {
     a.a = m.input("a", a.dtype, n_a);
-    a.b = m.input("b", a.dtype, n_b, positive);
-    a.y = m.output("y", a.dtype, n, 1e-6, 1);
+    a.b = m.input("b", a.b_dtype, n_b, positive);
+    a.y = m.output("y", a.dtype, n, tolerance_of(a.dtype), 1);
   });
 }
 
@@ -141,8 +144,8 @@ Sketch like_binary(const Binary& args) {
 
 Cases elementwise_cases(const CaseRequest& request) {
   const DType t = request.dtype;
-  if (t != DType::f32 && t != DType::f64) return {};
-  const double tolerance = t == DType::f64 ? 1e-14 : 1e-6;
+  if (t != DType::f32 && t != DType::f64 && t != DType::bf16) return {};
+  const double tolerance = tolerance_of(t);
   std::vector<int64_t> sizes = sizes_around(request.width);
   sizes.push_back(5000);  // more than one thread's block
   if (request.bench) sizes = {768 * 512, 256 * 3072};

@@ -26,7 +26,8 @@ inline Cost cost_of(const Binary& a) {
     if (a.a_stride[i] != 0) n_a *= size;
     if (a.b_stride[i] != 0) n_b *= size;
   }
-  return {n, ((a.to_y == Write::add ? 2 : 1) * n + n_a + n_b) * static_cast<double>(size_of(a.dtype))};
+  return {n, ((a.to_y == Write::add ? 2 : 1) * n + n_a) * static_cast<double>(size_of(a.dtype)) +
+                 n_b * static_cast<double>(size_of(a.b_dtype))};
 }
 
 inline Needs needs_of(const UnaryForward& a) {

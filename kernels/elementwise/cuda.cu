@@ -8,10 +8,13 @@
 namespace hewn {
 namespace {
 
+/// T is the type to compute with, E that of elements.
 template <UnaryOp op, class T>
 struct Value {
   T c;
-  __device__ T operator()(T x) const {
+  template <class E>
+  __device__ T operator()(E element) const {
+    const T x = number(element);
     if constexpr (op == UnaryOp::scale) return c * x;
     if constexpr (op == UnaryOp::add_scalar) return c + x;
     if constexpr (op == UnaryOp::exp) return std::exp(x);
@@ -25,7 +28,9 @@ struct Value {
 /// The derivative, from y (for log from x), times dy.
 template <UnaryOp op, class T>
 struct Slope {
-  __device__ T operator()(T kept, T dy) const {
+  template <class E>
+  __device__ T operator()(E kept_element, E dy_element) const {
+    const T kept = number(kept_element), dy = number(dy_element);
     if constexpr (op == UnaryOp::exp) return dy * kept;
     if constexpr (op == UnaryOp::log) return dy / kept;
     if constexpr (op == UnaryOp::sqrt) return dy * (T{0.5} / kept);
@@ -36,8 +41,9 @@ struct Slope {
 
 template <BinaryOp op>
 struct Combine {
-  template <class T>
-  __device__ T operator()(T a, T b) const {
+  template <class A, class B>
+  __device__ auto operator()(A left, B right) const {
+    const auto a = number(left), b = number(right);
     if constexpr (op == BinaryOp::add) return a + b;
     if constexpr (op == BinaryOp::sub) return a - b;
     if constexpr (op == BinaryOp::mul) return a * b;
@@ -47,13 +53,13 @@ struct Combine {
 
 template <UnaryOp op, class T>
 void forward(const Launch& on, const UnaryForward& a) {
-  map(on, "unary_forward", a.n, static_cast<T*>(a.y), a.to_y, Value<op, T>{static_cast<T>(a.c)},
+  map(on, "unary_forward", a.n, static_cast<T*>(a.y), a.to_y, Value<op, Number<T>>{static_cast<Number<T>>(a.c)},
       static_cast<const T*>(a.x));
 }
 
 template <UnaryOp op, class T>
 void backward(const Launch& on, const UnaryBackward& a) {
-  map(on, "unary_backward", a.n, static_cast<T*>(a.dx), a.to_dx, Slope<op, T>{},
+  map(on, "unary_backward", a.n, static_cast<T*>(a.dx), a.to_dx, Slope<op, Number<T>>{},
       static_cast<const T*>(a.kept), static_cast<const T*>(a.dy));
 }
 
@@ -61,7 +67,7 @@ constexpr int threads = 256;
 
 /// One element per thread; I is the index type, 32 bits where these suffice, because
 /// divisions are cheaper then.
-template <class I, class T, class F>
+template <class I, class T, class B, class F>
 __global__ void __launch_bounds__(threads, blocks_with(threads, 48)) binary_stretched(I n, Binary args, F f) {
   const I step = static_cast<I>(gridDim.x) * threads;
   for (I i = static_cast<I>(blockIdx.x) * threads + static_cast<I>(threadIdx.x); i < n; i += step) {
@@ -74,15 +80,18 @@ __global__ void __launch_bounds__(threads, blocks_with(threads, 48)) binary_stre
       rest /= size;
     }
     write(static_cast<T*>(args.y) + i,
-          f(static_cast<const T*>(args.a)[at_a], static_cast<const T*>(args.b)[at_b]), args.to_y);
+          f(static_cast<const T*>(args.a)[at_a], static_cast<const B*>(args.b)[at_b]), args.to_y);
   }
 }
 
 /// `Combine` with a single number as right operand, which is read from device memory.
-template <BinaryOp op, class T>
+template <BinaryOp op, class B>
 struct CombineWith {
-  const T* b;
-  __device__ T operator()(T a) const { return Combine<op>()(a, *b); }
+  const B* b;
+  template <class A>
+  __device__ auto operator()(A a) const {
+    return Combine<op>()(a, *b);
+  }
 };
 
 /// Whether an operand with these strides has the layout of y.
@@ -93,22 +102,22 @@ bool whole(const Binary& a, const int64_t (&stride)[max_dims]) {
   return true;
 }
 
-template <BinaryOp op, class T>
+template <BinaryOp op, class T, class B = T>
 void binary(const Launch& on, const Binary& a) {
   int64_t n = 1;
   for (int d = 0; d < a.rank; ++d) n *= a.shape[d];
   if (whole(a, a.a_stride) && whole(a, a.b_stride))
     return map(on, "binary", n, static_cast<T*>(a.y), a.to_y, Combine<op>{}, static_cast<const T*>(a.a),
-               static_cast<const T*>(a.b));
+               static_cast<const B*>(a.b));
   if (whole(a, a.a_stride) && std::all_of(a.b_stride, a.b_stride + a.rank, [](int64_t s) { return s == 0; }))
     return map(on, "binary_with_number", n, static_cast<T*>(a.y), a.to_y,
-               CombineWith<op, T>{static_cast<const T*>(a.b)}, static_cast<const T*>(a.a));
+               CombineWith<op, B>{static_cast<const B*>(a.b)}, static_cast<const T*>(a.a));
   const Grid grid{blocks_for(n, threads), threads};
   if (n <= 0x7fffffff)
-    launch(on, "binary_stretched", grid, binary_stretched<uint32_t, T, Combine<op>>, static_cast<uint32_t>(n),
+    launch(on, "binary_stretched", grid, binary_stretched<uint32_t, T, B, Combine<op>>, static_cast<uint32_t>(n),
            a, Combine<op>{});
   else
-    launch(on, "binary_stretched", grid, binary_stretched<int64_t, T, Combine<op>>, n, a, Combine<op>{});
+    launch(on, "binary_stretched", grid, binary_stretched<int64_t, T, B, Combine<op>>, n, a, Combine<op>{});
 }
 
 }  // namespace
@@ -116,7 +125,7 @@ void binary(const Launch& on, const Binary& a) {
 template <>
 void unary_gpu<Isa::HEWN_ISA>(const Launch& on, const UnaryForward& a) {
   const auto run = [&]<UnaryOp op>() {
-    a.dtype == DType::f64 ? forward<op, double>(on, a) : forward<op, float>(on, a);
+    with_element(a.dtype, [&]<class T>(T) { forward<op, T>(on, a); });
   };
   switch (a.op) {
     case UnaryOp::scale: return run.operator()<UnaryOp::scale>();
@@ -132,7 +141,7 @@ void unary_gpu<Isa::HEWN_ISA>(const Launch& on, const UnaryForward& a) {
 template <>
 void unary_gpu<Isa::HEWN_ISA>(const Launch& on, const UnaryBackward& a) {
   const auto run = [&]<UnaryOp op>() {
-    a.dtype == DType::f64 ? backward<op, double>(on, a) : backward<op, float>(on, a);
+    with_element(a.dtype, [&]<class T>(T) { backward<op, T>(on, a); });
   };
   switch (a.op) {
     case UnaryOp::exp: return run.operator()<UnaryOp::exp>();
@@ -148,7 +157,8 @@ void unary_gpu<Isa::HEWN_ISA>(const Launch& on, const UnaryBackward& a) {
 template <>
 void binary_gpu<Isa::HEWN_ISA>(const Launch& on, const Binary& a) {
   const auto run = [&]<BinaryOp op>() {
-    a.dtype == DType::f64 ? binary<op, double>(on, a) : binary<op, float>(on, a);
+    if (a.dtype == DType::bf16 && a.b_dtype == DType::f32) return binary<op, bf16, float>(on, a);
+    with_element(a.dtype, [&]<class T>(T) { binary<op, T>(on, a); });
   };
   switch (a.op) {
     case BinaryOp::add: return run.operator()<BinaryOp::add>();

@@ -5,7 +5,7 @@
 
 namespace hewn {
 
-/// The oracle: plain loops in double, for f32 and f64.
+/// The oracle: plain loops in double, for f32, f64 and bf16.
 void unary_reference(const Launch&, const UnaryForward& a);
 void unary_reference(const Launch&, const UnaryBackward& a);
 void binary_reference(const Launch&, const Binary& a);
@@ -22,7 +22,7 @@ void binary_simd(const Launch& launch, const Binary& a);
 
 // GPUs.
 
-/// f32 and f64: one thread per sixteen bytes of a row without gaps, one per element of a broadcast operand.
+/// f32, f64 and bf16: one thread per sixteen bytes of a row without gaps, one per element of a broadcast operand.
 template <Isa I>
 void unary_gpu(const Launch& launch, const UnaryForward& a);
 template <Isa I>

@@ -26,11 +26,13 @@ constexpr OpInfo binary_infos[] = {
 };
 const OpInfo& info_of(BinaryOp op) { return binary_infos[static_cast<size_t>(op)]; }
 
-void check(const OpInfo& info, const Tensor& x) {
+/// Sums over broadcast dimensions exist for f32 and f64 only.
+void check(const OpInfo& info, const Tensor& x, bool bf16_too) {
   require(x.is_contiguous(), info.name, ": an operand of shape ", x.shape(),
           " is a view; call contiguous() first");
-  require(x.dtype() == DType::f32 || x.dtype() == DType::f64, info.name, ": an operand is ",
-          name_of(x.dtype()), "; expected f32 or f64");
+  require(x.dtype() == DType::f32 || x.dtype() == DType::f64 || (bf16_too && x.dtype() == DType::bf16),
+          info.name, ": an operand is ", name_of(x.dtype()), "; expected f32 or f64",
+          bf16_too ? ", or bf16" : "");
 }
 
 void run_unary(UnaryOp op, const Tensor& x, double c, const Tensor& y, Write to_y) {
@@ -60,7 +62,7 @@ struct UnaryNode final : Node {
 
 Tensor unary(UnaryOp op, const Tensor& x, double c = 0) {
   const InOp name(info_of(op));
-  check(info_of(op), x);
+  check(info_of(op), x, true);
   Tensor y = x.like();
   run_unary(op, x, c, y, Write::set);
   return record(y, {x}, UnaryNode(op, c, x, y));
@@ -87,7 +89,7 @@ void append_dimension(Binary& args, int64_t size, int64_t a_stride, int64_t b_st
 
 /// y (set or add) a op b, broadcast to y's shape.
 void run_binary(BinaryOp op, const Tensor& a, const Tensor& b, const Tensor& y, Write to_y) {
-  Binary args{op, y.dtype(), 0, {}, {}, {}, a.data(), b.data(), y.data(), to_y};
+  Binary args{op, y.dtype(), b.dtype(), 0, {}, {}, {}, a.data(), b.data(), y.data(), to_y};
   for (int i = 0; i < y.rank(); ++i)
     append_dimension(args, y.dim(i), stretched_stride(a, y.shape(), i), stretched_stride(b, y.shape(), i));
   if (args.rank == 0) args.shape[args.rank++] = 1;
@@ -152,8 +154,9 @@ struct BinaryNode final : Node {
 Tensor binary(BinaryOp op, const Tensor& a, const Tensor& b) {
   const OpInfo& info = info_of(op);
   const InOp name(info);
-  check(info, a);
-  check(info, b);
+  const bool same = a.shape() == b.shape();
+  check(info, a, same);
+  check(info, b, same);
   require(a.dtype() == b.dtype(), info.name, ": operands are ", name_of(a.dtype()), " and ",
           name_of(b.dtype()), "; expected the same dtype, so cast one of them");
   const Doing step(info.name, " of shapes ", a.shape(), " and ", b.shape());

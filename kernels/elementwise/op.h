@@ -6,7 +6,7 @@ namespace hewn {
 
 // Elementwise arithmetic. Operands are contiguous, f32 or f64, of one dtype. Two operands are broadcast by
 // NumPy's rule (aligned at the last dimension, sizes of 1 are repeated); the gradient of a broadcast operand
-// is summed over the copies.
+// is summed over the copies. Operands of one shape may be bf16; results are rounded once.
 
 Tensor add(const Tensor& a, const Tensor& b);
 Tensor sub(const Tensor& a, const Tensor& b);

@@ -47,48 +47,47 @@ double value(BinaryOp op, double a, double b) {
 template <class T>
 void forward(const UnaryForward& a) {
   for (int64_t i = 0; i < a.n; ++i)
-    put(static_cast<T*>(a.y)[i], value(a.op, static_cast<double>(static_cast<const T*>(a.x)[i]), a.c),
-        a.to_y);
+    put(static_cast<T*>(a.y)[i], value(a.op, to_double(static_cast<const T*>(a.x)[i]), a.c), a.to_y);
 }
 
 template <class T>
 void backward(const UnaryBackward& a) {
   for (int64_t i = 0; i < a.n; ++i) {
-    const double dy = static_cast<double>(static_cast<const T*>(a.dy)[i]);
-    put(static_cast<T*>(a.dx)[i], dy * slope(a.op, static_cast<double>(static_cast<const T*>(a.kept)[i])),
-        a.to_dx);
+    const double dy = to_double(static_cast<const T*>(a.dy)[i]);
+    put(static_cast<T*>(a.dx)[i], dy * slope(a.op, to_double(static_cast<const T*>(a.kept)[i])), a.to_dx);
   }
 }
 
 /// Dimension d and the inner ones, starting at these elements.
-template <class T>
-void nested(const Binary& args, int d, const T* a, const T* b, T*& y) {
+template <class T, class B>
+void nested(const Binary& args, int d, const T* a, const B* b, T*& y) {
   if (d == args.rank) {
-    put(*y++, value(args.op, static_cast<double>(*a), static_cast<double>(*b)), args.to_y);
+    put(*y++, value(args.op, to_double(*a), to_double(*b)), args.to_y);
     return;
   }
   for (int64_t i = 0; i < args.shape[d]; ++i)
     nested(args, d + 1, a + i * args.a_stride[d], b + i * args.b_stride[d], y);
 }
 
-template <class T>
+template <class T, class B = T>
 void binary(const Binary& a) {
   T* y = static_cast<T*>(a.y);
-  nested(a, 0, static_cast<const T*>(a.a), static_cast<const T*>(a.b), y);
+  nested(a, 0, static_cast<const T*>(a.a), static_cast<const B*>(a.b), y);
 }
 
 }  // namespace
 
 void unary_reference(const Launch&, const UnaryForward& a) {
-  a.dtype == DType::f64 ? forward<double>(a) : forward<float>(a);
+  with_float(a.dtype, [&]<class T>(T) { forward<T>(a); });
 }
 
 void unary_reference(const Launch&, const UnaryBackward& a) {
-  a.dtype == DType::f64 ? backward<double>(a) : backward<float>(a);
+  with_float(a.dtype, [&]<class T>(T) { backward<T>(a); });
 }
 
 void binary_reference(const Launch&, const Binary& a) {
-  a.dtype == DType::f64 ? binary<double>(a) : binary<float>(a);
+  if (a.dtype == DType::bf16 && a.b_dtype == DType::f32) return binary<BFloat16, float>(a);
+  with_float(a.dtype, [&]<class T>(T) { binary<T>(a); });
 }
 
 }  // namespace hewn

@@ -6,7 +6,8 @@ namespace hewn {
 
 /// y[i, :] = weight[ids[i], :] (+ position[i mod period, :]). Every id must be within the table.
 struct EmbeddingForward {
-  DType dtype, ids_dtype;  ///< f32 or f64; i64 or i32
+  DType dtype, y_dtype,
+      ids_dtype;  ///< of the tables: f32 or f64; of y: the same, or bf16 for f32; i64 or i32
   int64_t n, period, vocabulary, width;
   const void* ids;       ///< [n]
   const void* weight;    ///< [vocabulary, width]
@@ -16,7 +17,7 @@ struct EmbeddingForward {
 
 /// dweight[v, :] (set or add) the sum of dy[i, :] over all i with ids[i] = v, in the order of i.
 struct EmbeddingBackward {
-  DType dtype, ids_dtype;
+  DType dtype, dy_dtype, ids_dtype;  ///< of dweight; of dy: the same, or bf16 for f32; i64 or i32
   int64_t n, vocabulary, width;
   const void* ids;  ///< [n]
   const void* dy;   ///< [n, width]

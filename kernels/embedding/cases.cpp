@@ -16,7 +16,7 @@ namespace {
 
 void add_cases(Cases& cases, const CaseRequest& request, int64_t rows, int64_t period, int64_t vocabulary,
                int64_t width, DType ids_dtype) {
-  const DType t = request.dtype;
+  const DType y_type = request.dtype, t = y_type == DType::f64 ? y_type : DType::f32;  // of the tables
   const int64_t n = rows * period;
   const double tolerance = t == DType::f64 ? 1e-14 : 1e-6;
   const std::string shape =
@@ -31,19 +31,19 @@ void add_cases(Cases& cases, const CaseRequest& request, int64_t rows, int64_t p
     const auto* ids = f.input("ids", ids_dtype, n, id);
     const auto* weight = f.input("weight", t, vocabulary * width);
     const auto* position = with_position ? f.input("position", t, period * width) : nullptr;
-    auto* y = f.output("y", t, n * width, 0);
+    auto* y = f.output("y", y_type, n * width, 0);
     cases.push_back(std::make_unique<CaseOf<EmbeddingForward>>(
-        std::move(f), shape + (with_position ? " position" : ""), t,
-        EmbeddingForward{t, ids_dtype, n, period, vocabulary, width, ids, weight, position, y}));
+        std::move(f), shape + (with_position ? " position" : ""), y_type,
+        EmbeddingForward{t, y_type, ids_dtype, n, period, vocabulary, width, ids, weight, position, y}));
   }
   for (const Write write : {Write::set, Write::add}) {
     CaseMemory b(request.seed);
     const auto* ids = b.input("ids", ids_dtype, n, id);
-    const auto* dy = b.input("dy", t, n * width);
+    const auto* dy = b.input("dy", y_type, n * width);
     auto* dweight = b.output("dweight", t, vocabulary * width, tolerance, std::sqrt(static_cast<double>(n)));
     cases.push_back(std::make_unique<CaseOf<EmbeddingBackward>>(
-        std::move(b), shape + (write == Write::add ? " add" : ""), t,
-        EmbeddingBackward{t, ids_dtype, n, vocabulary, width, ids, dy, dweight, write}));
+        std::move(b), shape + (write == Write::add ? " add" : ""), y_type,
+        EmbeddingBackward{t, y_type, ids_dtype, n, vocabulary, width, ids, dy, dweight, write}));
   }
 }
 
@@ -55,22 +55,22 @@ void* likely_ids(CaseMemory& m, DType dtype, int64_t n, int64_t vocabulary) {
 }
 
 Sketch like_forward(const EmbeddingForward& args) {
-  return sketch_of(args, args.dtype,
+  return sketch_of(args, args.y_dtype,
                    sizes_text({args.n, args.vocabulary, args.width}) + (args.position ? " position" : ""),
                    [](CaseMemory& m, EmbeddingForward& a) {
                      a.ids = likely_ids(m, a.ids_dtype, a.n, a.vocabulary);
                      a.weight = m.input("weight", a.dtype, a.vocabulary * a.width);
                      if (a.position) a.position = m.input("position", a.dtype, a.period * a.width);
-                     a.y = m.output("y", a.dtype, a.n * a.width, 0);
+                     a.y = m.output("y", a.y_dtype, a.n * a.width, 0);
                    });
 }
 
 Sketch like_backward(const EmbeddingBackward& args) {
   return sketch_of(
-      args, args.dtype, sizes_text({args.n, args.vocabulary, args.width}) + name_of(args.to_dweight),
+      args, args.dy_dtype, sizes_text({args.n, args.vocabulary, args.width}) + name_of(args.to_dweight),
       [](CaseMemory& m, EmbeddingBackward& a) {
         a.ids = likely_ids(m, a.ids_dtype, a.n, a.vocabulary);
-        a.dy = m.input("dy", a.dtype, a.n * a.width);
+        a.dy = m.input("dy", a.dy_dtype, a.n * a.width);
         a.dweight =
             m.output("dweight", a.dtype, a.vocabulary * a.width, 1e-6, std::sqrt(static_cast<double>(a.n)));
       });
@@ -79,7 +79,8 @@ Sketch like_backward(const EmbeddingBackward& args) {
 }  // namespace
 
 Cases embedding_cases(const CaseRequest& request) {
-  if (request.dtype != DType::f32 && request.dtype != DType::f64) return {};
+  const DType t = request.dtype;
+  if (t != DType::f32 && t != DType::f64 && t != DType::bf16) return {};
   Cases cases;
   if (!request.shape.empty()) {
     const auto s = parse_sizes(request.shape, 3, "POSITIONSxVOCABULARYxWIDTH");

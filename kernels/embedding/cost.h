@@ -17,7 +17,8 @@ inline double rows_named(int64_t n, int64_t vocabulary) {
 inline Cost cost_of(const EmbeddingForward& a) {
   const double n = static_cast<double>(a.n), width = static_cast<double>(a.width);
   const double rows = rows_named(a.n, a.vocabulary) + (a.position ? static_cast<double>(a.period) : 0);
-  return {a.position ? n * width : 0, (rows + n) * width * static_cast<double>(size_of(a.dtype))};
+  return {a.position ? n * width : 0, rows * width * static_cast<double>(size_of(a.dtype)) +
+                                          n * width * static_cast<double>(size_of(a.y_dtype))};
 }
 
 /// Bytes of the table's rows that are read and written when adding.
@@ -31,7 +32,7 @@ inline Cost cost_of(const EmbeddingBackward& a) {
   const double n = static_cast<double>(a.n), width = static_cast<double>(a.width);
   const double row = width * static_cast<double>(size_of(a.dtype));
   const double table = a.to_dweight == Write::set ? static_cast<double>(a.vocabulary) * row : 0;
-  return {n * width, n * row + table + 2 * bytes_added_to(a)};
+  return {n * width, n * width * static_cast<double>(size_of(a.dy_dtype)) + table + 2 * bytes_added_to(a)};
 }
 
 inline Needs needs_of(const EmbeddingBackward& a) { return {.updated = bytes_added_to(a)}; }

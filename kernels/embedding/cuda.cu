@@ -14,13 +14,13 @@ __device__ __forceinline__ int64_t id_at(DType dtype, const void* ids, int64_t i
   return dtype == DType::i64 ? static_cast<const int64_t*>(ids)[i] : static_cast<const int32_t*>(ids)[i];
 }
 
-/// Computes row blockIdx.x of the result.
-template <int V, class T>
+/// Computes row blockIdx.x of the result, of type Y.
+template <int V, class T, class Y>
 __global__ void __launch_bounds__(threads, blocks_with(threads, 40)) forward(EmbeddingForward a) {
   const int64_t i = blockIdx.x;
   const T* const weight = static_cast<const T*>(a.weight) + id_at(a.ids_dtype, a.ids, i) * a.width;
   const T* const position = static_cast<const T*>(a.position) + (a.position ? i % a.period * a.width : 0);
-  T* const y = static_cast<T*>(a.y) + i * a.width;
+  Y* const y = static_cast<Y*>(a.y) + i * a.width;
   for (int64_t c = int64_t{threadIdx.x} * V; c < a.width; c += threads * V) {
     auto row = load_pack<V>(weight + c);
     if (a.position) {
@@ -28,7 +28,10 @@ __global__ void __launch_bounds__(threads, blocks_with(threads, 40)) forward(Emb
 #pragma unroll
       for (int v = 0; v < V; ++v) row.at[v] += more.at[v];
     }
-    store_pack(y + c, row);
+    Pack<Y, V> out;
+#pragma unroll
+    for (int v = 0; v < V; ++v) store_as(&out.at[v], row.at[v]);
+    store_pack(y + c, out);
   }
 }
 
@@ -119,18 +122,18 @@ __device__ __forceinline__ bool goes_on(const uint32_t* keys, const Window& w, i
 /// Sums window blockIdx.x, one column per thread. The sum of an id whose rows all lie in the window is final;
 /// the sum of an id that began earlier goes to partial[window, 0], that of an id that only continues in the
 /// next window to partial[window, 1].
-template <class T>
+template <class T, class Y>
 __global__ void __launch_bounds__(threads, 2)
     sum_windows(EmbeddingBackward a, const uint32_t* keys, const uint32_t* places, T* partial) {
   const Window w(blockIdx.x, a.n);
   const bool before = began_before(keys, w), after = goes_on(keys, w, a.n);
-  const T* const dy = static_cast<const T*>(a.dy);
+  const Y* const dy = static_cast<const Y*>(a.dy);
   for (int64_t c = threadIdx.x; c < a.width; c += threads) {
     T sum = 0;
     bool is_first = true;
     for (int64_t k = w.first; k < w.end; ++k) {
       const uint32_t key = keys[k];
-      sum += dy[int64_t{places[k]} * a.width + c];
+      sum += load_as<T>(dy + int64_t{places[k]} * a.width + c);
       const bool last = k + 1 == w.end;
       if (!last && keys[k + 1] == key) continue;
       if (is_first && before)
@@ -168,15 +171,16 @@ struct Zero {
   __device__ T operator()() const { return 0; }
 };
 
-template <class T>
+template <class T, class Y = T>
 void forward(const Launch& on, const EmbeddingForward& a) {
   constexpr int wide = 16 / static_cast<int>(sizeof(T));
-  const auto fits = [](const void* p) { return aligned_for(wide, static_cast<const T*>(p)); };
+  const auto fits = [](const auto* p) { return aligned_for(wide, p); };
   const Grid grid{blocks_for(a.n, 1), threads};
-  if (a.width % wide == 0 && fits(a.weight) && fits(a.position) && fits(a.y))
-    launch(on, "embedding_forward", grid, forward<wide, T>, a);
+  if (a.width % wide == 0 && fits(static_cast<const T*>(a.weight)) &&
+      fits(static_cast<const T*>(a.position)) && fits(static_cast<const Y*>(a.y)))
+    launch(on, "embedding_forward", grid, forward<wide, T, Y>, a);
   else
-    launch(on, "embedding_forward", grid, forward<1, T>, a);
+    launch(on, "embedding_forward", grid, forward<1, T, Y>, a);
 }
 
 /// Leaves the sorted list in keys and places.
@@ -199,7 +203,7 @@ void sort_positions(const Launch& on, const EmbeddingBackward& a, const Scratch&
   }
 }
 
-template <class T>
+template <class T, class Y = T>
 void backward(const Launch& on, const EmbeddingBackward& a) {
   auto* const dweight = static_cast<T*>(a.dweight);
   if (a.to_dweight == Write::set) map(on, "zero", a.vocabulary * a.width, dweight, Write::set, Zero<T>{});
@@ -209,7 +213,7 @@ void backward(const Launch& on, const EmbeddingBackward& a) {
   sort_positions(on, a, parts, keys, places);
   auto* const partial = reinterpret_cast<T*>(static_cast<uint8_t*>(on.scratch) + parts.partial);
   const Grid grid{blocks_for(a.n, Scratch::window), threads};
-  launch(on, "sum_windows", grid, sum_windows<T>, a, keys, places, partial);
+  launch(on, "sum_windows", grid, sum_windows<T, Y>, a, keys, places, partial);
   launch(on, "join_windows", grid, join_windows<T>, a, keys, partial);
 }
 
@@ -217,12 +221,14 @@ void backward(const Launch& on, const EmbeddingBackward& a) {
 
 template <>
 void embedding_gpu<Isa::HEWN_ISA>(const Launch& on, const EmbeddingForward& a) {
-  a.dtype == DType::f64 ? forward<double>(on, a) : forward<float>(on, a);
+  if (a.dtype == DType::f64) return forward<double>(on, a);
+  a.y_dtype == DType::bf16 ? forward<float, bf16>(on, a) : forward<float>(on, a);
 }
 
 template <>
 void embedding_gpu<Isa::HEWN_ISA>(const Launch& on, const EmbeddingBackward& a) {
-  a.dtype == DType::f64 ? backward<double>(on, a) : backward<float>(on, a);
+  if (a.dtype == DType::f64) return backward<double>(on, a);
+  a.dy_dtype == DType::bf16 ? backward<float, bf16>(on, a) : backward<float>(on, a);
 }
 
 }  // namespace hewn

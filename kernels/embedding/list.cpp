@@ -7,6 +7,13 @@ namespace {
 
 size_t gpu_scratch_bytes(const EmbeddingBackward& a, int) { return EmbeddingScratch(a).end; }
 
+const char* all_f32_only(const EmbeddingForward& a) {
+  return a.y_dtype == DType::f32 ? f32_only(a) : "f32 results only";
+}
+const char* all_f32_only(const EmbeddingBackward& a) {
+  return a.dy_dtype == DType::f32 ? f32_only(a) : "f32 gradients only";
+}
+
 constexpr Rung<EmbeddingForward> forward_rungs[] = {
     {.name = "reference",
      .idea = "one element at a time",
@@ -14,7 +21,7 @@ constexpr Rung<EmbeddingForward> forward_rungs[] = {
     {.name = "vector",
      .idea = "rows a vector at a time, divided among threads",
      .run = per_isa<EmbeddingForward>([]<Isa I>() { return embedding_simd<I>; }),
-     .why_not = f32_only},
+     .why_not = all_f32_only},
     {.name = "cuda",
      .idea = "one block per row, sixteen bytes per thread",
      .run =
@@ -29,7 +36,7 @@ constexpr Rung<EmbeddingBackward> backward_rungs[] = {
     {.name = "strips",
      .idea = "threads own strips of columns and process positions in order: no atomics, no collisions",
      .run = per_isa<EmbeddingBackward>([]<Isa I>() { return embedding_backward_simd<I>; }),
-     .why_not = f32_only},
+     .why_not = all_f32_only},
     {.name = "cuda",
      .idea = "positions sorted by id, their rows summed in order: no atomics",
      .run =

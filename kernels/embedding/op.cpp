@@ -44,8 +44,8 @@ struct EmbeddingNode final : Node {
   void backward(const Tensor& dy, Grads& grads) override {
     if (grads.wants(0)) {
       const auto [dweight, write] = grads.at(0);
-      run(dy.device(), EmbeddingBackward{dy.dtype(), ids->dtype(), ids->numel(), vocabulary, dy.cols(),
-                                         ids->data(), dy.data(), dweight.data(), write});
+      run(dy.device(), EmbeddingBackward{dweight.dtype(), dy.dtype(), ids->dtype(), ids->numel(), vocabulary,
+                                         dy.cols(), ids->data(), dy.data(), dweight.data(), write});
     }
     if (period > 0 && grads.wants(1)) {
       auto [dposition, write] = grads.at(1);
@@ -57,14 +57,17 @@ struct EmbeddingNode final : Node {
   }
 };
 
-Tensor forward(const Tensor& weight, const Tensor& position, const Tensor& ids, int64_t start,
-               int64_t period) {
+Tensor forward(const Tensor& weight, const Tensor& position, const Tensor& ids, int64_t start, int64_t period,
+               DType y_dtype) {
+  require(y_dtype == weight.dtype() || (y_dtype == DType::bf16 && weight.dtype() == DType::f32),
+          "embedding: a result of ", name_of(y_dtype), " from a weight of ", name_of(weight.dtype()),
+          "; expected the same dtype, or bf16 from f32");
   const int64_t width = weight.dim(1);
-  Tensor y = weight.like(ids.shape().inserted(ids.rank(), width));
+  Tensor y = Tensor::empty(weight.device(), y_dtype, ids.shape().inserted(ids.rank(), width));
   const Tensor rows = period > 0 ? position.sliced(0, start, period) : Tensor();
   run(weight.device(),
-      EmbeddingForward{weight.dtype(), ids.dtype(), ids.numel(), period, weight.dim(0), width, ids.data(),
-                       weight.data(), rows.defined() ? rows.data() : nullptr, y.data()});
+      EmbeddingForward{weight.dtype(), y_dtype, ids.dtype(), ids.numel(), period, weight.dim(0), width,
+                       ids.data(), weight.data(), rows.defined() ? rows.data() : nullptr, y.data()});
   return y;
 }
 
@@ -76,13 +79,15 @@ void check_ids(std::span<const int32_t> ids, int64_t vocabulary, const char* wha
       fail(ErrorCode::input, what, " ", id, " is not one of the model's, which are 0 to ", vocabulary - 1);
 }
 
-Tensor embedding(const Tensor& weight, const Tensor& ids) {
+Tensor embedding(const Tensor& weight, const Tensor& ids, std::optional<DType> y_dtype) {
   const InOp op(embedding_info);
   check(weight, ids);
-  return record(forward(weight, {}, ids, 0, 0), {weight}, EmbeddingNode(ids, weight.dim(0), 0, 0));
+  return record(forward(weight, {}, ids, 0, 0, y_dtype.value_or(weight.dtype())), {weight},
+                EmbeddingNode(ids, weight.dim(0), 0, 0));
 }
 
-Tensor embedding(const Tensor& weight, const Tensor& position, const Tensor& ids, int64_t start) {
+Tensor embedding(const Tensor& weight, const Tensor& position, const Tensor& ids, int64_t start,
+                 std::optional<DType> y_dtype) {
   const InOp op(embedding_info);
   check(weight, ids);
   require(ids.rank() >= 1,
@@ -94,8 +99,8 @@ Tensor embedding(const Tensor& weight, const Tensor& position, const Tensor& ids
           name_of(weight.dtype()), " ", weight.shape(), "; expected [positions, width] of the same dtype");
   require(start >= 0 && start + period <= position.dim(0), "embedding: positions ", start, " to ",
           start + period - 1, " of a table of ", position.dim(0));
-  return record(forward(weight, position, ids, start, period), {weight, position},
-                EmbeddingNode(ids, weight.dim(0), start, period));
+  return record(forward(weight, position, ids, start, period, y_dtype.value_or(weight.dtype())),
+                {weight, position}, EmbeddingNode(ids, weight.dim(0), start, period));
 }
 
 Tensor embedding_composed(const Tensor& weight, const Tensor& position, const Tensor& ids, int64_t start) {

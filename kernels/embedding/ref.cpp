@@ -1,3 +1,4 @@
+#include "kernels/contract/reference.h"
 #include "kernels/embedding/kernels.h"
 
 namespace hewn {
@@ -7,17 +8,17 @@ int64_t id_at(DType dtype, const void* ids, int64_t i) {
   return dtype == DType::i64 ? static_cast<const int64_t*>(ids)[i] : static_cast<const int32_t*>(ids)[i];
 }
 
-template <class T>
+template <class T, class Y = T>
 void forward(const EmbeddingForward& a) {
   for (int64_t i = 0; i < a.n; ++i)
     for (int64_t c = 0; c < a.width; ++c) {
       T v = static_cast<const T*>(a.weight)[id_at(a.ids_dtype, a.ids, i) * a.width + c];
       if (a.position) v += static_cast<const T*>(a.position)[i % a.period * a.width + c];
-      static_cast<T*>(a.y)[i * a.width + c] = v;
+      static_cast<Y*>(a.y)[i * a.width + c] = static_cast<Y>(v);
     }
 }
 
-template <class T>
+template <class T, class Y = T>
 void backward(const Launch& launch, const EmbeddingBackward& a) {
   double* const sum = static_cast<double*>(launch.scratch);  // [width]
   for (int64_t v = 0; v < a.vocabulary; ++v) {
@@ -26,8 +27,7 @@ void backward(const Launch& launch, const EmbeddingBackward& a) {
       sum[c] = a.to_dweight == Write::add ? static_cast<double>(row[c]) : 0;
     for (int64_t i = 0; i < a.n; ++i) {
       if (id_at(a.ids_dtype, a.ids, i) != v) continue;
-      for (int64_t c = 0; c < a.width; ++c)
-        sum[c] += static_cast<double>(static_cast<const T*>(a.dy)[i * a.width + c]);
+      for (int64_t c = 0; c < a.width; ++c) sum[c] += to_double(static_cast<const Y*>(a.dy)[i * a.width + c]);
     }
     for (int64_t c = 0; c < a.width; ++c) row[c] = static_cast<T>(sum[c]);
   }
@@ -36,11 +36,13 @@ void backward(const Launch& launch, const EmbeddingBackward& a) {
 }  // namespace
 
 void embedding_reference(const Launch&, const EmbeddingForward& a) {
-  a.dtype == DType::f64 ? forward<double>(a) : forward<float>(a);
+  if (a.dtype == DType::f64) return forward<double>(a);
+  a.y_dtype == DType::bf16 ? forward<float, BFloat16>(a) : forward<float>(a);
 }
 
 void embedding_reference(const Launch& launch, const EmbeddingBackward& a) {
-  a.dtype == DType::f64 ? backward<double>(launch, a) : backward<float>(launch, a);
+  if (a.dtype == DType::f64) return backward<double>(launch, a);
+  a.dy_dtype == DType::bf16 ? backward<float, BFloat16>(launch, a) : backward<float>(launch, a);
 }
 
 size_t embedding_reference_scratch(const EmbeddingBackward& a, int) {

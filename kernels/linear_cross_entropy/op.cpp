@@ -168,7 +168,7 @@ struct LinearCrossEntropyGpuNode final : Node {
  private:
   static void multiply_by(const Tensor& dloss, const Tensor& g, const Grads::Target& to) {
     Binary product{};
-    product.op = BinaryOp::mul, product.dtype = g.dtype();
+    product.op = BinaryOp::mul, product.dtype = g.dtype(), product.b_dtype = dloss.dtype();
     product.rank = 1, product.shape[0] = g.numel(), product.a_stride[0] = 1;  // and stride 0 of dloss
     product.a = g.data(), product.b = dloss.data();
     product.y = to.tensor.data(), product.to_y = to.write;
@@ -188,7 +188,7 @@ void add_products(const Pass& p, int64_t first, const Tensor& padded, const Head
   const Write write = first == 0 ? Write::set : Write::add;
   if (to.dx.defined()) multiply(dz, p.weight, to.dx.sliced(0, first, n), Write::set);
   if (to.dweight.defined()) multiply(dz.transposed(0, 1), p.x.sliced(0, first, n), to.dweight, write);
-  if (to.dbias.defined()) sum_copies(as_type(padded, p.dtype), 1, to.dbias, write);
+  if (to.dbias.defined()) sum_copies(padded, 1, to.dbias, write);
 }
 
 Tensor loss_on_gpu(const Pass& p, const Tensor& x, const Tensor& weight, const Tensor& bias,
@@ -219,22 +219,24 @@ Tensor loss_on_gpu(const Pass& p, const Tensor& x, const Tensor& weight, const T
 
 void check(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& targets,
            const Tensor& weight_bf16) {
-  require(x.dtype() == DType::f32 || x.dtype() == DType::f64, "linear_cross_entropy: x is ",
-          name_of(x.dtype()), "; expected f32 or f64");
+  const bool bf16_x = x.dtype() == DType::bf16 && weight_bf16.defined();
+  const DType t = bf16_x ? DType::f32 : x.dtype();  // of weight, bias and loss
+  require(t == DType::f32 || t == DType::f64, "linear_cross_entropy: x is ", name_of(t),
+          "; expected f32 or f64, or bf16 with a bf16 copy of the weight");
   require(x.rank() == 2 && x.is_contiguous() && x.numel() > 0, "linear_cross_entropy: x is ", x.shape(),
           "; expected contiguous [N, C] with at least one element");
-  require(weight.rank() == 2 && weight.is_contiguous() && weight.dtype() == x.dtype() &&
-              weight.dim(1) == x.dim(1) && weight.dim(0) > 0,
+  require(weight.rank() == 2 && weight.is_contiguous() && weight.dtype() == t && weight.dim(1) == x.dim(1) &&
+              weight.dim(0) > 0,
           "linear_cross_entropy: the weight is ", name_of(weight.dtype()), " ", weight.shape(),
-          "; expected contiguous ", name_of(x.dtype()), " [V, ", x.dim(1), "]");
-  require(!bias.defined() || (bias.shape() == Shape{weight.dim(0)} && bias.dtype() == x.dtype()),
+          "; expected contiguous ", name_of(t), " [V, ", x.dim(1), "]");
+  require(!bias.defined() || (bias.shape() == Shape{weight.dim(0)} && bias.dtype() == t),
           "linear_cross_entropy: the bias has shape ", bias.defined() ? bias.shape() : Shape{},
           "; expected [", weight.dim(0), "]");
   require(!weight_bf16.defined() ||
               (weight_bf16.shape() == weight.shape() && weight_bf16.dtype() == DType::bf16 &&
-               weight_bf16.is_contiguous() && x.dtype() == DType::f32),
+               weight_bf16.is_contiguous() && t == DType::f32),
           "linear_cross_entropy: a bf16 copy of the weight ", weight.shape(), " requires f32 operands, not ",
-          name_of(x.dtype()));
+          name_of(t));
   check_targets("linear_cross_entropy", targets, x.dim(0), weight.dim(0));
 }
 
@@ -251,9 +253,9 @@ Tensor linear_cross_entropy(const Tensor& x, const Tensor& weight, const Tensor&
                   .weight = factor,
                   .bias = bias,
                   .targets = targets,
-                  .dtype = x.dtype(),
+                  .dtype = weight.dtype(),
                   .kept = Tensor::empty(x.device(), DType::i64, {}),
-                  .losses = x.like({x.dim(0)})};
+                  .losses = Tensor::empty(x.device(), weight.dtype(), {x.dim(0)})};
   return on_gpu(executor(x.device()).isa()) ? loss_on_gpu(pass, x, weight, bias, options.logits_bytes)
                                             : loss_on_cpu(pass, {x, weight, bias}, options.logits_bytes);
 }

@@ -5,8 +5,8 @@
 namespace hewn {
 
 struct LinearCrossEntropyOptions {
-  /// The weight as bf16, if defined: the products have bf16 operands, as in linear. On a GPU the logits are then
-  /// rounded to bf16 too.
+  /// The weight as bf16, if defined: the products have bf16 operands, and x and its gradient may be bf16, as in
+  /// linear. On a GPU the logits are then rounded to bf16 too.
   Tensor weight_bf16 = {};
   /// Limit for the logits in memory at a time, but at least one row. 0: the device's (chunks.h).
   size_t logits_bytes = 0;

@@ -10,13 +10,16 @@ enum class ReduceOp : uint8_t { sum, max };
 /// inner = 1 reduces rows, outer = 1 columns.
 struct Reduce {
   ReduceOp op;
-  DType dtype;
+  DType dtype;  ///< of x and y; bf16: of x only, while y is float32
   int64_t outer, n, inner;
   double scale;
   const void* x;  ///< [outer, n, inner]
   void* y;        ///< [outer, inner]
   Write to_y;
 };
+
+/// The type of y.
+constexpr DType y_type(const Reduce& a) { return a.dtype == DType::bf16 ? DType::f32 : a.dtype; }
 
 /// dx[o, i, c] (set or add) dy[o, c] where x[o, i, c] is the first to equal y[o, c], else 0.
 struct MaxBackward {

@@ -8,7 +8,8 @@ namespace hewn {
 inline Cost cost_of(const Reduce& a) {
   const double columns = static_cast<double>(a.outer) * static_cast<double>(a.inner);
   const double n = columns * static_cast<double>(a.n);
-  return {n, (n + (a.to_y == Write::add ? 2 : 1) * columns) * static_cast<double>(size_of(a.dtype))};
+  return {n, n * static_cast<double>(size_of(a.dtype)) +
+                 (a.to_y == Write::add ? 2 : 1) * columns * static_cast<double>(size_of(y_type(a)))};
 }
 
 inline Cost cost_of(const MaxBackward& a) {

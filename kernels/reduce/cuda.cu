@@ -47,13 +47,13 @@ struct Target {
 };
 
 /// One block reduces a piece of a row.
-template <ReduceOp op, class T>
+template <ReduceOp op, class X, class T>
 __global__ void __launch_bounds__(threads, blocks_with(threads, 40))
-    reduce_row(int64_t n, int64_t pieces, const T* x, Target<T> to) {
+    reduce_row(int64_t n, int64_t pieces, const X* x, Target<T> to) {
   const int64_t row = blockIdx.x / pieces, first = blockIdx.x % pieces * gpu_row_piece;
   const int64_t end = first + gpu_row_piece < n ? first + gpu_row_piece : n;
   T result = nothing<op, T>();
-  for (int64_t i = first + threadIdx.x; i < end; i += threads) result = combine<op>(result, x[row * n + i]);
+  for (int64_t i = first + threadIdx.x; i < end; i += threads) result = combine<op>(result, load_as<T>(x + row * n + i));
   result = combine_warp<op>(result);
   OfWarps<T>& of_warps = shared_memory<OfWarps<T>>();
   if (threadIdx.x % lanes == 0) of_warps.at[threadIdx.x / lanes] = result;
@@ -64,13 +64,13 @@ __global__ void __launch_bounds__(threads, blocks_with(threads, 40))
 }
 
 /// One warp reduces a short row.
-template <ReduceOp op, class T>
+template <ReduceOp op, class X, class T>
 __global__ void __launch_bounds__(threads, blocks_with(threads, 40))
-    reduce_short_row(int64_t rows, int64_t n, const T* x, Target<T> to) {
+    reduce_short_row(int64_t rows, int64_t n, const X* x, Target<T> to) {
   const int64_t row = int64_t{blockIdx.x} * warps + threadIdx.x / lanes;
   if (row >= rows) return;
   T result = nothing<op, T>();
-  for (int64_t i = threadIdx.x % lanes; i < n; i += lanes) result = combine<op>(result, x[row * n + i]);
+  for (int64_t i = threadIdx.x % lanes; i < n; i += lanes) result = combine<op>(result, load_as<T>(x + row * n + i));
   result = combine_warp<op>(result);
   if (threadIdx.x % lanes == 0) to.put(row, result);
 }
@@ -82,9 +82,9 @@ struct OfColumns {
 
 /// One block reduces 32 columns: a warp reads 32 adjacent elements of a row, and every
 /// eighth row of the piece.
-template <ReduceOp op, class T>
+template <ReduceOp op, class X, class T>
 __global__ void __launch_bounds__(threads, blocks_with(threads, 40))
-    reduce_columns(int64_t n, int64_t inner, int64_t pieces, const T* x, Target<T> to) {
+    reduce_columns(int64_t n, int64_t inner, int64_t pieces, const X* x, Target<T> to) {
   const int64_t strips = ceil_div(inner, int64_t{lanes});
   const int64_t piece = blockIdx.x / strips;  // among the pieces of all rows: o pieces + k
   const int64_t o = piece / pieces, first = piece % pieces * gpu_column_piece;
@@ -94,7 +94,7 @@ __global__ void __launch_bounds__(threads, blocks_with(threads, 40))
   T result = nothing<op, T>();
   if (c < inner)
     for (int64_t i = first + warp; i < end; i += warps)
-      result = combine<op>(result, x[(o * n + i) * inner + c]);
+      result = combine<op>(result, load_as<T>(x + (o * n + i) * inner + c));
   OfColumns<T>& of_columns = shared_memory<OfColumns<T>>();
   of_columns.at[warp][lane] = result;
   __syncthreads();
@@ -115,24 +115,24 @@ __global__ void __launch_bounds__(threads, blocks_with(threads, 40))
   to.put(at, result);
 }
 
-template <ReduceOp op, class T>
+template <ReduceOp op, class X, class T>
 void reduce(const Launch& on, const Reduce& a) {
   const bool rows = a.inner == 1;
   const int64_t pieces = a.n > 0 ? ceil_div(a.n, rows ? gpu_row_piece : gpu_column_piece) : 1;
-  const T* const x = static_cast<const T*>(a.x);
+  const X* const x = static_cast<const X*>(a.x);
   auto* const partial = static_cast<T*>(on.scratch);
   const Target<T> whole{nullptr, static_cast<T*>(a.y), static_cast<T>(a.scale), a.to_y};
   const Target<T> to = pieces == 1 ? whole : Target<T>{partial, nullptr, 1, Write::set};
   if (rows && a.n <= 1024)
-    launch(on, "reduce_short_row", {blocks_for(a.outer, warps), threads}, reduce_short_row<op, T>, a.outer,
+    launch(on, "reduce_short_row", {blocks_for(a.outer, warps), threads}, reduce_short_row<op, X, T>, a.outer,
            a.n, x, to);
   else if (rows)
-    launch(on, "reduce_row", {blocks_for(a.outer * pieces, 1), threads}, reduce_row<op, T>, a.n, pieces, x,
+    launch(on, "reduce_row", {blocks_for(a.outer * pieces, 1), threads}, reduce_row<op, X, T>, a.n, pieces, x,
            to);
   else
     launch(on, "reduce_columns",
            {blocks_for(a.outer * pieces * ceil_div(a.inner, int64_t{lanes}), 1), threads},
-           reduce_columns<op, T>, a.n, a.inner, pieces, x, to);
+           reduce_columns<op, X, T>, a.n, a.inner, pieces, x, to);
   if (pieces > 1)
     launch(on, "reduce_pieces", {blocks_for(a.outer * a.inner, threads), threads}, reduce_pieces<op, T>,
            a.outer, pieces, a.inner, static_cast<const T*>(partial), whole);
@@ -165,16 +165,20 @@ __global__ void __launch_bounds__(threads, blocks_with(threads, 40)) expand(Expa
   }
 }
 
-template <class T>
+template <class X, class T>
 void reduce(const Launch& on, const Reduce& a) {
-  a.op == ReduceOp::sum ? reduce<ReduceOp::sum, T>(on, a) : reduce<ReduceOp::max, T>(on, a);
+  a.op == ReduceOp::sum ? reduce<ReduceOp::sum, X, T>(on, a) : reduce<ReduceOp::max, X, T>(on, a);
 }
 
 }  // namespace
 
 template <>
 void reduce_gpu<Isa::HEWN_ISA>(const Launch& on, const Reduce& a) {
-  a.dtype == DType::f64 ? reduce<double>(on, a) : reduce<float>(on, a);
+  switch (a.dtype) {
+    case DType::f64: return reduce<double, double>(on, a);
+    case DType::bf16: return reduce<bf16, float>(on, a);
+    default: return reduce<float, float>(on, a);
+  }
 }
 
 template <>

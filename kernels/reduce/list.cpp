@@ -15,7 +15,7 @@ size_t scratch_bytes(const Reduce& a, int) {
 /// One element per piece and column if there is more than one piece.
 size_t gpu_scratch_bytes(const Reduce& a, int) {
   const int64_t pieces = blocks_of(a.n, a.inner == 1 ? gpu_row_piece : gpu_column_piece);
-  return pieces > 1 ? static_cast<size_t>(a.outer * pieces * a.inner) * size_of(a.dtype) : 0;
+  return pieces > 1 ? static_cast<size_t>(a.outer * pieces * a.inner) * size_of(y_type(a)) : 0;
 }
 
 constexpr Rung<Reduce> reduce_rungs[] = {

@@ -99,8 +99,8 @@ void sum_copies(const Tensor& g, double factor, const Tensor& target, Write to_t
     for (; i >= 0 && (stretched(i) || g.dim(i) == 1); --i) l.n *= g.dim(i);
     for (int k = 0; k <= i; ++k) l.outer *= g.dim(k);
     const bool last = i < first;
-    const Tensor to = last ? target : g.like(Shape{l.outer, l.inner});
-    run(g.device(), Reduce{ReduceOp::sum, g.dtype(), l.outer, l.n, l.inner, last ? factor : 1, from.data(),
+    const Tensor to = last ? target : target.like(Shape{l.outer, l.inner});
+    run(g.device(), Reduce{ReduceOp::sum, from.dtype(), l.outer, l.n, l.inner, last ? factor : 1, from.data(),
                            to.data(), last ? to_target : Write::set});
     from = to;
   }

@@ -6,20 +6,20 @@
 namespace hewn {
 namespace {
 
-template <class T>
+template <class T, class Y = T>
 void reduce(const Reduce& a) {
   for (int64_t o = 0; o < a.outer; ++o)
     for (int64_t c = 0; c < a.inner; ++c) {
       const T* x = static_cast<const T*>(a.x) + o * a.n * a.inner + c;
-      double result = a.op == ReduceOp::sum ? 0 : static_cast<double>(x[0]);
+      double result = a.op == ReduceOp::sum ? 0 : to_double(x[0]);
       for (int64_t i = 0; i < a.n; ++i) {
-        const auto v = static_cast<double>(x[i * a.inner]);
+        const double v = to_double(x[i * a.inner]);
         if (a.op == ReduceOp::sum)
           result += v;
         else if (!(result >= v) && result == result)  // NaN propagates
           result = v;
       }
-      put(static_cast<T*>(a.y)[o * a.inner + c], a.scale * result, a.to_y);
+      put(static_cast<Y*>(a.y)[o * a.inner + c], a.scale * result, a.to_y);
     }
 }
 
@@ -55,7 +55,11 @@ void expand(const Expand& a) {
 }  // namespace
 
 void reduce_reference(const Launch&, const Reduce& a) {
-  a.dtype == DType::f64 ? reduce<double>(a) : reduce<float>(a);
+  switch (a.dtype) {
+    case DType::f64: return reduce<double>(a);
+    case DType::bf16: return reduce<BFloat16, float>(a);
+    default: return reduce<float>(a);
+  }
 }
 
 void max_backward_reference(const Launch&, const MaxBackward& a) {

@@ -13,7 +13,7 @@ enum class RotaryPairs : uint8_t { half, interleaved };
 /// `rotated` on are copied.
 struct Rotary {
   RotaryPairs pairs;
-  DType dtype;
+  DType dtype;         ///< f32, f64 or bf16
   int64_t B, T, H, D;  ///< D is even
   int64_t rotated;     ///< <= H
   int64_t start;       ///< position of row 0

@@ -31,10 +31,11 @@ std::unique_ptr<Case> make(const CaseRequest& request, RotaryPairs pairs, const 
                            Write write) {
   const DType t = request.dtype;
   const int64_t n = s.B * s.T * s.H * s.D;
+  const double tolerance = t == DType::f64 ? 1e-14 : t == DType::bf16 ? 4e-3 : 1e-6;
   CaseMemory m(request.seed);
   Rotary a{pairs, t, s.B, s.T, s.H, s.D, s.rotated, s.start, s.base, direction, {}, {}, write};
   a.x = {m.input("x", t, n), s.T * s.H * s.D, s.D, s.H * s.D};
-  a.y = {m.output("y", t, n, t == DType::f64 ? 1e-14 : 1e-6, 1), s.T * s.H * s.D, s.D, s.H * s.D};
+  a.y = {m.output("y", t, n, tolerance, 1), s.T * s.H * s.D, s.D, s.H * s.D};
   if (s.rotated == s.H) a.y.head = s.T * s.D, a.y.row = s.D;
   return std::make_unique<CaseOf<Rotary>>(std::move(m), text_of(pairs, s, direction, write), t, a);
 }
@@ -52,7 +53,8 @@ Sketch like_rotary(const Rotary& a) {
 }  // namespace
 
 Cases rotary_cases(const CaseRequest& request) {
-  if (request.dtype != DType::f32 && request.dtype != DType::f64) return {};
+  const DType t = request.dtype;
+  if (t != DType::f32 && t != DType::f64 && t != DType::bf16) return {};
   std::vector<Size> sizes;
   if (!request.shape.empty()) {
     const auto s = parse_sizes(request.shape, 4, "BxTxHxD");

@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "kernels/gpu/simt/simt.h"
+#include "kernels/gpu/tiles/elements.cuh"
 
 namespace hewn {
 namespace {
@@ -29,7 +29,7 @@ __global__ void __launch_bounds__(threads, blocks_with(threads, 48)) make_table(
 
 /// One pair of a row per thread: blockIdx.x and threads count the pairs of all rows of a head, y and its
 /// strides the heads, z and its strides the batches.
-template <class T>
+template <class E, class T>
 __global__ void __launch_bounds__(threads, blocks_with(threads, 48)) rotate(Rotary a, const Rotation<T>* table) {
   const int64_t at = int64_t{blockIdx.x} * threads + threadIdx.x, pairs = a.D / 2;
   if (at >= a.T * pairs) return;
@@ -39,9 +39,9 @@ __global__ void __launch_bounds__(threads, blocks_with(threads, 48)) rotate(Rota
   const Rotation<T> by = table[at];
   for (int64_t b = blockIdx.z; b < a.B; b += gridDim.z)
     for (int64_t h = blockIdx.y; h < a.H; h += gridDim.y) {
-      const T* x = static_cast<const T*>(a.x.data) + b * a.x.batch + h * a.x.head + t * a.x.row;
-      T* y = static_cast<T*>(a.y.data) + b * a.y.batch + h * a.y.head + t * a.y.row;
-      const T x1 = x[first], x2 = x[second];
+      const E* x = static_cast<const E*>(a.x.data) + b * a.x.batch + h * a.x.head + t * a.x.row;
+      E* y = static_cast<E*>(a.y.data) + b * a.y.batch + h * a.y.head + t * a.y.row;
+      const T x1 = load_as<T>(x + first), x2 = load_as<T>(x + second);
       const bool rotated = h < a.rotated;
       write(y + first, rotated ? x1 * by.cosine - x2 * by.sine : x1, a.to_y);
       write(y + second, rotated ? x2 * by.cosine + x1 * by.sine : x2, a.to_y);
@@ -50,20 +50,21 @@ __global__ void __launch_bounds__(threads, blocks_with(threads, 48)) rotate(Rota
 
 unsigned at_most(int64_t n, unsigned most) { return n < most ? static_cast<unsigned>(n) : most; }
 
-template <class T>
+/// Elements of type E, computed in T.
+template <class E, class T>
 void rotary(const Launch& on, const Rotary& a) {
   auto* const table = static_cast<Rotation<T>*>(on.scratch);
   launch(on, "rotary_table", {Extent(blocks_for(a.D / 2, threads), at_most(a.T, 65535)), threads},
          make_table<T>, a, table);
   const Extent blocks(blocks_for(a.T * (a.D / 2), threads), at_most(a.H, 65535), at_most(a.B, 65535));
-  launch(on, "rotary", {blocks, threads}, rotate<T>, a, static_cast<const Rotation<T>*>(table));
+  launch(on, "rotary", {blocks, threads}, rotate<E, T>, a, static_cast<const Rotation<T>*>(table));
 }
 
 }  // namespace
 
 template <>
 void rotary_gpu<Isa::HEWN_ISA>(const Launch& on, const Rotary& a) {
-  a.dtype == DType::f64 ? rotary<double>(on, a) : rotary<float>(on, a);
+  with_element(a.dtype, [&]<class E>(E x) { rotary<E, decltype(number(x))>(on, a); });
 }
 
 }  // namespace hewn

@@ -5,7 +5,7 @@
 
 namespace hewn {
 
-/// The oracle: every angle, sine and cosine computed individually, in double, for f32 and f64.
+/// The oracle: every angle, sine and cosine computed individually, in double, for f32, f64 and bf16.
 void rotary_reference(const Launch&, const Rotary& a);
 
 // SIMD, compiled once per instruction set.
@@ -18,7 +18,7 @@ void rotary_simd(const Launch& launch, const Rotary& a);
 
 // GPUs.
 
-/// f32 and f64. First the sines and cosines of all positions, in double, then one pair per thread.
+/// f32, f64 and bf16. First the sines and cosines of all positions, in double, then one pair per thread.
 template <Isa I>
 void rotary_gpu(const Launch& launch, const Rotary& a);
 

@@ -10,7 +10,9 @@ size_t table_bytes(const Rotary& a, int threads) {
 }
 
 /// Cosine and sine of each position and pair.
-size_t gpu_table_bytes(const Rotary& a, int) { return static_cast<size_t>(a.T * a.D) * size_of(a.dtype); }
+size_t gpu_table_bytes(const Rotary& a, int) {
+  return static_cast<size_t>(a.T * a.D) * (a.dtype == DType::f64 ? sizeof(double) : sizeof(float));
+}
 
 constexpr Rung<Rotary> rungs[] = {
     {.name = "reference",

@@ -53,8 +53,8 @@ struct RotaryNode final : Node {
 };
 
 void require_rows(const Tensor& x, const RotaryOptions& options) {
-  require(x.dtype() == DType::f32 || x.dtype() == DType::f64, "rotary: x is ", name_of(x.dtype()),
-          "; expected f32 or f64");
+  require(x.dtype() == DType::f32 || x.dtype() == DType::f64 || x.dtype() == DType::bf16, "rotary: x is ",
+          name_of(x.dtype()), "; expected f32, f64 or bf16");
   require(options.base > 0 && options.start >= 0, "rotary: base = ", options.base,
           ", start = ", options.start, "; expected a base above 0 and a start of 0 or more");
 }

@@ -12,7 +12,7 @@ struct RotaryOptions {
   int64_t start = 0;    ///< position of the first row; in decoding, the number of rows in the cache
 };
 
-/// Rotary positions: x [B, H, T, D], D even, f32 or f64, of any strides with contiguous rows -> y [B, H, T,
+/// Rotary positions: x [B, H, T, D], D even, f32, f64 or bf16, of any strides with contiguous rows -> y [B, H, T,
 /// D], contiguous. Row t is rotated by the angles (start + t) base^(-2i / D), so q_i . k_j depends on the
 /// positions i and j only through i - j.
 Tensor rotary(const Tensor& x, const RotaryOptions& options = {});

@@ -15,7 +15,7 @@ void rotate(const Rotary& a, int64_t at, const T* x, T* y) {
     const int64_t first = half ? i : 2 * i, second = half ? i + a.D / 2 : 2 * i + 1;
     const double frequency = std::pow(a.base, -2 * static_cast<double>(i) / static_cast<double>(a.D));
     const double angle = a.direction * static_cast<double>(at) * frequency;
-    const auto x1 = static_cast<double>(x[first]), x2 = static_cast<double>(x[second]);
+    const double x1 = to_double(x[first]), x2 = to_double(x[second]);
     put(y[first], x1 * std::cos(angle) - x2 * std::sin(angle), a.to_y);
     put(y[second], x2 * std::cos(angle) + x1 * std::sin(angle), a.to_y);
   }
@@ -31,14 +31,14 @@ void rotary(const Rotary& a) {
         if (h < a.rotated)
           rotate(a, a.start + t, x, y);
         else
-          for (int64_t d = 0; d < a.D; ++d) put(y[d], static_cast<double>(x[d]), a.to_y);
+          for (int64_t d = 0; d < a.D; ++d) put(y[d], to_double(x[d]), a.to_y);
       }
 }
 
 }  // namespace
 
 void rotary_reference(const Launch&, const Rotary& a) {
-  a.dtype == DType::f64 ? rotary<double>(a) : rotary<float>(a);
+  with_float(a.dtype, [&]<class T>(T) { rotary<T>(a); });
 }
 
 }  // namespace hewn

@@ -67,7 +67,8 @@ TEST_CASE("full size: elementwise kernels reach more than 2^31 elements") {
            [&] { check_both(y, many, first, 0); });
   run_ends(ActivationBackward{Activation::relu, DType::f32, many, x.data(), z.data(), y.data(), Write::set},
            [&] { check_both(y, many, 4, 0); });
-  Binary same{BinaryOp::add, DType::f32, 1, {many}, {1}, {1}, x.data(), z.data(), y.data(), Write::set};
+  Binary same{BinaryOp::add, DType::f32, DType::f32, 1,        {many},    {1},
+              {1},           x.data(),   z.data(),   y.data(), Write::set};
   run_ends(same, [&] { check_both(y, many, 4.75, 1.5); });
 }
 
@@ -75,8 +76,8 @@ TEST_CASE("full size: stretched and converted elements reach more than 2^31 elem
   const Sparse<float> x(rows * cols), y(rows * cols);
   const std::vector<float> row(cols, 10.0f);
   put_ends(x, rows * cols);
-  Binary stretched{BinaryOp::add, DType::f32, 2,          {rows, cols}, {cols, 1},
-                   {0, 1},        x.data(),   row.data(), y.data(),     Write::set};
+  Binary stretched{BinaryOp::add, DType::f32, DType::f32, 2,        {rows, cols}, {cols, 1},
+                   {0, 1},        x.data(),   row.data(), y.data(), Write::set};
   run_ends(stretched, [&] { check_both(y, rows * cols, 10.75, 9.5); });
   const Sparse<uint16_t> rounded(rows * cols);
   Copy cast{DType::f32, DType::bf16,    2,         {rows, cols}, {cols, 1}, {cols, 1},
@@ -207,9 +208,9 @@ TEST_CASE("full size: embeddings and reductions reach more than 2^31 elements") 
   ids[0] = static_cast<int32_t>(rows - 1),
   ids[rows - 1] = 0;  // a table with as many rows as there are tokens
   x[0] = 2, x[n - 1] = 5;
-  run_ends(
-      EmbeddingForward{DType::f32, DType::i32, rows, 1, rows, cols, ids.data(), x.data(), nullptr, y.data()},
-      [&] { check_both(y, n, static_cast<double>(x[n - cols]), static_cast<double>(x[cols - 1])); });
+  run_ends(EmbeddingForward{DType::f32, DType::f32, DType::i32, rows, 1, rows, cols, ids.data(), x.data(),
+                            nullptr, y.data()},
+           [&] { check_both(y, n, static_cast<double>(x[n - cols]), static_cast<double>(x[cols - 1])); });
   double head = 0, tail = 0;
   for (int64_t c = 0; c < cols; ++c)
     head += static_cast<double>(x[c]), tail += static_cast<double>(x[n - cols + c]);
