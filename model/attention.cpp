@@ -9,6 +9,7 @@ SelfAttention::SelfAttention(Parameters& parameters, const std::string& name, co
     : c_attn_(parameters, name + ".c_attn", config.n_embd, config.qkv_size(), config.bias && config.qkv_bias),
       c_proj_(parameters, name + ".c_proj", config.n_embd, config, DropoutPlace::attention_output, layer),
       weights_dropout_(config.attention_dropout(), DropoutPlace::attention_weights, layer),
+      types_(parameters, config),
       form_(config.attention),
       layer_(layer),
       n_head_(config.n_head),
@@ -53,22 +54,23 @@ Tensor SelfAttention::with_positions(const Tensor& qkv, int64_t start) const {
   return rotary_packed(qkv, n_head_ + 2 * n_kv_head_, n_head_ + n_kv_head_, rotation);
 }
 
-Tensor SelfAttention::project(const Tensor& x) const { return with_positions(c_attn_(x), 0); }
+Tensor SelfAttention::project(const Tensor& x, DType result) const {
+  return with_positions(c_attn_(x, result), 0);
+}
 
-Tensor SelfAttention::project_bf16(const Tensor& x) const {
-  if (head_size_ % 8 != 0 || head_size_ > 128 || !bf16_result_for(*c_attn_.weight)) return project(x);
-  return rotary_ ? cast(project(x), DType::bf16) : c_attn_.bf16_result(x);
+DType SelfAttention::fused_type() const {
+  return head_size_ % 8 == 0 && head_size_ <= 128 ? types_.activations() : c_attn_.weight->value.dtype();
 }
 
 // One operation, which reads the heads directly from the packed projection and stores no T x T matrix.
 Tensor SelfAttention::fused(const Tensor& x, const ForwardOptions& options) const {
-  return causal_attention(project_bf16(x), attention_options(n_head_, n_kv_head_, options));
+  return causal_attention(project(x, fused_type()), attention_options(n_head_, n_kv_head_, options));
 }
 
 // The textbook form: heads become a batch dimension, [B, H, T, D], and the weights are [B, H, T, T].
 Tensor SelfAttention::batched(const Tensor& x, const ForwardOptions& options) const {
   const int64_t B = x.dim(0), T = x.dim(1), C = x.dim(2), H = n_head_, Hkv = n_kv_head_, D = head_size_;
-  const Tensor qkv = project(x);                      // [B, T, (H + 2 Hkv) D]
+  const Tensor qkv = project(x, c_attn_.weight->value.dtype());  // [B, T, (H + 2 Hkv) D]
   const auto heads = [&](int64_t first, int64_t n) {  // n heads of q, k or v -> [B, n, T, D]
     const Tensor t = contiguous(slice(qkv, 2, first * D, n * D));
     return contiguous(permute(reshape(t, {B, T, n, D}), {0, 2, 1, 3}));
@@ -79,7 +81,8 @@ Tensor SelfAttention::batched(const Tensor& x, const ForwardOptions& options) co
 }
 
 // One head at a time, each with its own columns of the projection.
-Tensor SelfAttention::per_head(const Tensor& x, const ForwardOptions& options) const {
+Tensor SelfAttention::per_head(const Tensor& input, const ForwardOptions& options) const {
+  const Tensor x = cast(input, c_attn_.weight->value.dtype());
   const int64_t B = x.dim(0), T = x.dim(1), H = n_head_, Hkv = n_kv_head_, D = head_size_;
   const auto project_head = [&](int64_t head) {  // q, k or v of one head: [B, 1, T, D]
     const Tensor weight = contiguous(slice(c_attn_.weight->value, 1, head * D, D));
@@ -105,7 +108,7 @@ Tensor SelfAttention::per_head(const Tensor& x, const ForwardOptions& options) c
 // Decoding, without gradients. Sequences of different lengths share the projections and attend one after the other.
 Tensor SelfAttention::cached(const Tensor& x, const ForwardOptions& options) const {
   const NoGrad none;
-  const Tensor qkv = c_attn_(x);
+  const Tensor qkv = c_attn_(x, c_attn_.weight->value.dtype());
   if (options.cache) return attend(qkv, *options.cache);
   std::vector<Tensor> outputs;
   for (size_t b = 0; b < options.caches.size(); ++b)

@@ -21,11 +21,11 @@ class SelfAttention {
   Tensor operator()(const Tensor& x, const Tensor& residual, const ForwardOptions& options) const;
 
  private:
-  /// Queries, keys and values, packed: [B, T, (H + 2 Hkv) D]. Rotary positions are applied.
-  Tensor project(const Tensor& x) const;
-  /// The same as bf16 if attention runs on tensor cores: on GPUs in mixed precision, with heads of at most
-  /// 128 elements and a multiple of 16 bytes.
-  Tensor project_bf16(const Tensor& x) const;
+  /// Queries, keys and values of type `result`, packed: [B, T, (H + 2 Hkv) D]. Rotary positions are applied.
+  Tensor project(const Tensor& x, DType result) const;
+  /// The type in which the fused form attends: that of activations, but float32 where bf16 has no kernels: these run
+  /// on tensor cores, with heads of at most 128 elements and a multiple of 16 bytes.
+  DType fused_type() const;
   /// Rotates the queries and keys of a packed projection whose first row is at position `start`.
   Tensor with_positions(const Tensor& qkv, int64_t start) const;
   /// Options of the operation for one head or for all heads; with dropout of the weights in training.
@@ -42,6 +42,7 @@ class SelfAttention {
   LinearLayer c_attn_;    // [C, (H + 2 Hkv) D]: queries, keys and values of all heads side by side
   ResidualLayer c_proj_;  // [C, C]
   DropoutLayer weights_dropout_;
+  TensorTypes types_;
   AttentionForm form_;
   std::optional<RotaryOptions> rotary_;  // empty unless positions are rotary
   int64_t layer_;                        // this layer's index in a cache

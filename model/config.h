@@ -45,6 +45,7 @@ struct ModelConfig {
   bool bias = false;         ///< in linear layers and layernorms
   bool qkv_bias = true;      ///< in the query, key and value projection (also needs bias)
   bool residual = true;      ///< x + f(x); false trains without, for comparison
+  DType residual_dtype = DType::bf16;  ///< bf16 or f32: of the residual stream where activations are bf16
   bool tie = true;           ///< the head shares the token embedding's weights
   NormKind norm = NormKind::layernorm;
   NormPlace norm_place = NormPlace::pre;
@@ -138,6 +139,10 @@ inline constexpr Key<ModelConfig> model_keys[] = {
     key<&ModelConfig::mlp_width>("mlp_width", Change::new_model, Integers{1, 1 << 24},
                                  "hidden width of the feed-forward layer")
         .following("4 n_embd", [](ModelConfig& c) { c.mlp_width = c.mlp_size(); }),
+    key<&ModelConfig::residual_dtype>("residual_dtype", Change::new_run, Choices{"bf16|f32"},
+                                      "with dtype=bf16 on a GPU, element type of the residual stream; all "
+                                      "other activations are bf16 there, and "
+                                      "on CPUs f32"),
     key<&ModelConfig::residual>("residual", Change::new_model,
                                 "use residual connections; false: none, to see their effect"),
     key<&ModelConfig::tie>("tie", Change::new_model,

@@ -13,15 +13,10 @@
 // Shapes: B sequences of T tokens, C = n_embd, V = vocab_size. The residual stream x is [B, T, C] throughout.
 
 namespace hewn {
-namespace {
-
-/// The activation within an MLP's first layer: none if gated, since a gate is applied after that layer.
-Activation activation_of(MlpActivation act) { return act.gated ? Activation::none : act.curve; }
-
-}  // namespace
 
 Mlp::Mlp(Parameters& parameters, const std::string& name, const ModelConfig& config, int64_t layer)
     : act_(config.act),
+      types_(parameters, config),
       c_fc_(parameters, name + ".c_fc", config.n_embd, act_.gated ? 2 * config.mlp_size() : config.mlp_size(),
             config.bias),
       c_proj_(parameters, name + ".c_proj", config.mlp_size(), config, DropoutPlace::mlp_output, layer) {}
@@ -30,14 +25,16 @@ Mlp::Mlp(Parameters& parameters, const std::string& name, const ModelConfig& con
 // swiglu:  residual + dropout((silu(x G) * (x U)) W2), G | U = W1
 Tensor Mlp::operator()(const Tensor& x, const Tensor& residual, const ForwardOptions& options) const {
   const Scope scope("mlp");
-  Tensor wide = c_fc_(x, activation_of(act_));         // [B, T, mlp_size], or gate | up
-  if (act_.gated) wide = swiglu(wide);                 // [B, T, mlp_size]
-  return c_proj_(wide, residual, options.step_state);  // [B, T, C]
+  const DType type = types_.activations();
+  if (!act_.gated) return c_proj_(c_fc_.activated(x, act_.curve, type), residual, options.step_state);
+  const Tensor gate_up = c_fc_(x, type);                          // [B, T, 2 mlp_size]
+  return c_proj_(swiglu(gate_up), residual, options.step_state);  // [B, T, C]
 }
 
 Block::Block(Parameters& parameters, const ModelConfig& config, int64_t layer)
     : name_("h." + std::to_string(layer)),
       norm_place_(config.norm_place),
+      types_(parameters, config),
       residual_(config.residual),
       ln_1_(parameters, "transformer." + name_ + ".ln_1", config),
       attn_(parameters, "transformer." + name_ + ".attn", config, layer),
@@ -55,15 +52,18 @@ Tensor Block::operator()(const Tensor& x, const ForwardOptions& options) const {
   const Scope scope(name_);
   const Tensor zero;  // an undefined residual counts as zero
   if (norm_place_ == NormPlace::pre) {
-    const Tensor y = attn_(ln_1_(x), residual_ ? x : zero, options);
-    return mlp_(ln_2_(y), residual_ ? y : zero, options);
+    const DType type = types_.activations();
+    const Tensor y = attn_(ln_1_(x, type), residual_ ? x : zero, options);
+    return mlp_(ln_2_(y, type), residual_ ? y : zero, options);
   }
-  const Tensor y = ln_1_(attn_(x, residual_ ? x : zero, options));
-  return ln_2_(mlp_(y, residual_ ? y : zero, options));
+  const DType type = types_.stream();
+  const Tensor y = ln_1_(attn_(x, residual_ ? x : zero, options), type);
+  return ln_2_(mlp_(y, residual_ ? y : zero, options), type);
 }
 
 Gpt::Gpt(const ModelConfig& config)
     : Model(config),
+      types_(parameters(), config),
       wte_(parameters().add("transformer.wte.weight",
                             {config.vocab_size, config.concatenates() ? config.n_embd / 2 : config.n_embd},
                             Init::normal(initial_deviation))),
@@ -78,15 +78,17 @@ Gpt::Gpt(const ModelConfig& config)
 // x = dropout(wte[token] + wpe[position])
 Tensor Gpt::embed(const Tensor& tokens, const ForwardOptions& options) {
   const Scope scope("embed");
+  const DType type = types_.stream();
   Tensor x;
   if (!wpe_.exists()) {
-    x = embedding(wte_->value, tokens);
+    x = embedding(wte_->value, tokens, type);
   } else if (!config().concatenates() && options.caches.empty()) {
     const int64_t start = options.cache ? options.cache->length() : 0;
-    x = embedding(wte_->value, wpe_.rows(), tokens, start);  // both look-ups and the sum in one operation
+    x = embedding(wte_->value, wpe_.rows(), tokens, start,
+                  type);  // both look-ups and the sum in one operation
   } else {
-    const Tensor position = wpe_.rows_of(tokens, options);
-    x = embedding(wte_->value, tokens);
+    const Tensor position = wpe_.rows_of(tokens, options, type);
+    x = embedding(wte_->value, tokens, type);
     x = config().concatenates() ? concat({x, position}, 2) : add(x, position);
   }
   return DropoutLayer(config().dropout, DropoutPlace::embeddings)(x, options.step_state);
@@ -104,7 +106,7 @@ Tensor Gpt::trunk(const Tensor& tokens, const ForwardOptions& options) {
   for (KvCache* cache : options.caches) cache->advance(tokens.dim(1));
   if (config().norm_place == NormPlace::post) return x;
   const Scope scope("ln_f");
-  return ln_f_(x);
+  return ln_f_(x, types_.activations());
 }
 
 // loss = mean over targets of -log softmax(x head^T)[target], without storing the [B T, V] logits of the batch

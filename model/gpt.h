@@ -22,6 +22,7 @@ class Mlp {
 
  private:
   MlpActivation act_;
+  TensorTypes types_;
   LinearLayer c_fc_;      // [C, mlp_size]; with swiglu [C, 2 mlp_size], gate | up
   ResidualLayer c_proj_;  // [mlp_size, C]
 };
@@ -36,6 +37,7 @@ class Block {
  private:
   std::string name_;  // "h.3", in profiles and messages
   NormPlace norm_place_;
+  TensorTypes types_;
   bool residual_;  // false: without residual connections
   NormLayer ln_1_;
   SelfAttention attn_;
@@ -60,6 +62,7 @@ class Gpt final : public Model {
   /// The head's weights, [V, C]: with `tie` those of the token embeddings.
   Parameter& head() const { return *(lm_head_ ? lm_head_ : wte_); }
 
+  TensorTypes types_;
   Parameter* wte_;                // token embeddings, [V, C]; [V, C / 2] where positions are concatenated
   PositionTable wpe_;             // [block_size, C], or C / 2
   std::vector<Block> blocks_;     // n_layer

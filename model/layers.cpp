@@ -11,23 +11,40 @@
 
 namespace hewn {
 
-bool bf16_result_for(Parameter& weight) {
-  return on_gpu(executor(weight.value.device()).isa()) && bf16_of(weight).defined();
+DType TensorTypes::activations() const {
+  const bool mixed = parameters_->product_dtype() == DType::bf16;
+  return mixed && on_gpu(executor(parameters_->device()).isa()) ? DType::bf16 : parameters_->dtype();
 }
+
+DType TensorTypes::stream() const { return activations() == DType::bf16 ? stream_ : activations(); }
 
 LinearLayer::LinearLayer(Parameters& parameters, const std::string& name, int64_t in, int64_t out,
                          bool with_bias, double deviation)
     : weight(parameters.add(name + ".weight", {in, out}, Init::normal(deviation))),
       bias(with_bias ? parameters.add(name + ".bias", {out}, Init::zeros()) : nullptr) {}
 
-Tensor LinearLayer::operator()(const Tensor& x, Activation act, const Tensor& residual) const {
-  return linear(x, weight->value, bias ? bias->value : Tensor(),
-                {.activation = act, .residual = residual, .weight_bf16 = bf16_of(*weight)});
+namespace {
+
+template <class X>
+Tensor apply(const LinearLayer& layer, const X& x, DType result, const Tensor& residual) {
+  return linear(
+      x, layer.weight->value, layer.bias ? layer.bias->value : Tensor(),
+      {.residual = residual, .weight_bf16 = bf16_of(*layer.weight), .bf16_result = result == DType::bf16});
 }
 
-Tensor LinearLayer::bf16_result(const Tensor& x) const {
-  return linear(x, weight->value, bias ? bias->value : Tensor(),
-                {.weight_bf16 = bf16_of(*weight), .bf16_result = true});
+}  // namespace
+
+Tensor LinearLayer::operator()(const Tensor& x, DType result, const Tensor& residual) const {
+  return apply(*this, x, result, residual);
+}
+
+Tensor LinearLayer::operator()(const Activated& x, DType result, const Tensor& residual) const {
+  return apply(*this, x, result, residual);
+}
+
+Activated LinearLayer::activated(const Tensor& x, Activation f, DType result) const {
+  return linear_activated(x, weight->value, bias ? bias->value : Tensor(), f,
+                          {.weight_bf16 = bf16_of(*weight), .bf16_result = result == DType::bf16});
 }
 
 NormLayer::NormLayer(Parameters& parameters, const std::string& name, const ModelConfig& config)
@@ -38,9 +55,9 @@ NormLayer::NormLayer(Parameters& parameters, const std::string& name, const Mode
       kind(config.norm),
       eps(config.norm_eps) {}
 
-Tensor NormLayer::operator()(const Tensor& x) const {
-  if (kind == NormKind::rmsnorm) return rmsnorm(x, weight->value, eps);
-  return layernorm(x, weight->value, bias ? bias->value : Tensor(), eps);
+Tensor NormLayer::operator()(const Tensor& x, DType result) const {
+  if (kind == NormKind::rmsnorm) return rmsnorm(x, weight->value, eps, result);
+  return layernorm(x, weight->value, bias ? bias->value : Tensor(), eps, result);
 }
 
 DropoutLayer::DropoutLayer(double probability, DropoutPlace place, int64_t layer)
@@ -54,13 +71,17 @@ ResidualLayer::ResidualLayer(Parameters& parameters, const std::string& name, in
                              const ModelConfig& config, DropoutPlace place, int64_t layer)
     : linear(parameters, name, in, config.n_embd, config.bias,
              initial_deviation / std::sqrt(2.0 * static_cast<double>(std::max<int64_t>(config.n_layer, 1)))),
-      dropout(config.dropout, place, layer) {}
+      dropout(config.dropout, place, layer),
+      types(parameters, config) {}
 
 // Dropout comes between the product and the sum, so the product can add the residual only without dropout.
-Tensor ResidualLayer::operator()(const Tensor& x, const Tensor& residual, const Tensor& step_state) const {
-  if (!dropout.active(step_state)) return linear(x, Activation::none, residual);
-  const Tensor y = dropout(linear(x), step_state);
+template <class X>
+Tensor ResidualLayer::operator()(const X& x, const Tensor& residual, const Tensor& step_state) const {
+  if (!dropout.active(step_state)) return linear(x, types.stream(), residual);
+  const Tensor y = dropout(linear(x, types.stream()), step_state);
   return residual.defined() ? add(residual, y) : y;
 }
+template Tensor ResidualLayer::operator()(const Tensor&, const Tensor&, const Tensor&) const;
+template Tensor ResidualLayer::operator()(const Activated&, const Tensor&, const Tensor&) const;
 
 }  // namespace hewn

@@ -11,11 +11,23 @@ namespace hewn {
 /// Standard deviation of initial weights, as in GPT-2.
 inline constexpr double initial_deviation = 0.02;
 
-/// Whether the result of a product with this matrix should be bf16: on GPUs in mixed precision, if the next
-/// operation accepts bf16. CPUs have no kernels for that.
-bool bf16_result_for(Parameter& weight);
+/// The element types of a model's tensors between operations, known once its parameters are allocated.
+class TensorTypes {
+ public:
+  TensorTypes(const Parameters& parameters, const ModelConfig& config)
+      : parameters_(&parameters), stream_(config.residual_dtype) {}
+  /// Of activations: bf16 in mixed precision on GPUs, else the parameters' type. CPUs have fast kernels for
+  /// float32 only.
+  DType activations() const;
+  /// Of the residual stream: that of activations, unless these are bf16 and the configuration wants float32.
+  DType stream() const;
 
-/// y = act(x W + b), W [in, out] as in GPT-2's files.
+ private:
+  const Parameters* parameters_;
+  DType stream_;
+};
+
+/// y = x W + b, W [in, out] as in GPT-2's files.
 struct LinearLayer {
   Parameter* weight = nullptr;
   Parameter* bias = nullptr;  ///< null: none
@@ -24,10 +36,12 @@ struct LinearLayer {
   /// Declares NAME.weight, normal with this deviation, and NAME.bias, zero.
   LinearLayer(Parameters& parameters, const std::string& name, int64_t in, int64_t out, bool with_bias,
               double deviation = initial_deviation);
-  /// x [..., in] -> [..., out]. A `residual` of the output's shape, if defined, is added: see `linear`.
-  Tensor operator()(const Tensor& x, Activation act = Activation::none, const Tensor& residual = {}) const;
-  /// x W + b as bf16; only where `bf16_result_for` is true.
-  Tensor bf16_result(const Tensor& x) const;
+  /// x [..., in] -> [..., out], bf16 if `result` is. A `residual` of the output's shape and type, if defined, is
+  /// added: see `linear`.
+  Tensor operator()(const Tensor& x, DType result, const Tensor& residual = {}) const;
+  Tensor operator()(const Activated& x, DType result, const Tensor& residual = {}) const;
+  /// z = x W + b and f(z), bf16 if `result` is.
+  Activated activated(const Tensor& x, Activation f, DType result) const;
 };
 
 /// Layernorm or RMSnorm over the last dimension.
@@ -40,7 +54,8 @@ struct NormLayer {
   NormLayer() = default;
   /// Declares NAME.weight, ones, and for a layernorm with biases NAME.bias, zero.
   NormLayer(Parameters& parameters, const std::string& name, const ModelConfig& config);
-  Tensor operator()(const Tensor& x) const;
+  /// The result has type `result`.
+  Tensor operator()(const Tensor& x, DType result) const;
 };
 
 /// The places of dropout in a model. Each has its own number, so that no two share a mask: 0 for the
@@ -63,13 +78,16 @@ struct DropoutLayer {
 struct ResidualLayer {
   LinearLayer linear;
   DropoutLayer dropout;
+  TensorTypes types;
 
   /// Declares the parameters of a linear layer. Initial weights are divided by sqrt(2 n_layer), as in GPT-2,
   /// because 2 n_layer branches are added to the residual stream (section 2.3 of its paper).
   ResidualLayer(Parameters& parameters, const std::string& name, int64_t in, const ModelConfig& config,
                 DropoutPlace place, int64_t layer);
-  /// x [..., in], residual [..., C] -> [..., C]; an undefined residual counts as zero.
-  Tensor operator()(const Tensor& x, const Tensor& residual, const Tensor& step_state) const;
+  /// x [..., in], a Tensor or Activated, residual [..., C] -> [..., C], of the residual stream's type; an undefined
+  /// residual counts as zero.
+  template <class X>
+  Tensor operator()(const X& x, const Tensor& residual, const Tensor& step_state) const;
 };
 
 }  // namespace hewn

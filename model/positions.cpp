@@ -49,8 +49,8 @@ const Tensor& PositionTable::rows() {
   return sinusoids_;
 }
 
-Tensor PositionTable::rows_of(const Tensor& tokens, const ForwardOptions& options) {
-  return embedding(rows(), positions_of(tokens, options));
+Tensor PositionTable::rows_of(const Tensor& tokens, const ForwardOptions& options, DType result) {
+  return embedding(rows(), positions_of(tokens, options), result);
 }
 
 Tensor PositionTable::positions_of(const Tensor& tokens, const ForwardOptions& options) {

@@ -19,8 +19,8 @@ class PositionTable {
   bool exists() const { return kind_ == Positions::learned || kind_ == Positions::sinusoidal; }
   /// All rows: [block_size, width].
   const Tensor& rows();
-  /// The row of each token [B, T], counted from the end of its cache: [B, T, width].
-  Tensor rows_of(const Tensor& tokens, const ForwardOptions& options);
+  /// The row of each token [B, T], counted from the end of its cache: [B, T, width], of type `result`.
+  Tensor rows_of(const Tensor& tokens, const ForwardOptions& options, DType result);
 
  private:
   /// The position of each token, i32 [B, T].

@@ -44,9 +44,11 @@ std::string checked_flag(const Option& option, const Assignment& a) {
 
 std::string checked_choice(const Option& option, const Assignment& a) {
   std::string word = lower(a.value);
-  if (option.name == "dtype" && word == "float32") word = "f32";
-  if (option.name == "dtype" && word == "float64") word = "f64";
-  if (option.name == "dtype" && word == "bfloat16") word = "bf16";
+  if (option.name.ends_with("dtype")) {
+    if (word == "float32") word = "f32";
+    if (word == "float64") word = "f64";
+    if (word == "bfloat16") word = "bf16";
+  }
   const std::vector<std::string> choices = split(option.choices, '|');
   for (const std::string& choice : choices)
     if (choice == word) return word;

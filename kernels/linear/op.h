@@ -10,19 +10,34 @@ enum class Layout : uint8_t { in_out, out_in };
 
 struct LinearOptions {
   Layout layout = Layout::in_out;
-  Activation activation = Activation::none;
-  Tensor residual = {};  ///< [..., out], added last; may be undefined
+  Tensor residual = {};  ///< [..., out], of y's type, added last; may be undefined
   /// The weight as bf16: if given, the three matrix products have bf16 operands and float32 sums, and
   /// gradients still reach the weight itself. Then x may be bf16 too, and so is its gradient.
   Tensor weight_bf16 = {};
-  bool bf16_result = false;  ///< requires `weight_bf16`, no activation, no residual: y is bf16, rounded once
+  bool bf16_result = false;  ///< requires `weight_bf16`: y is bf16, rounded once, and so is its gradient
 };
 
-/// y = residual + activation(x W + b) in one pass: x [..., in] contiguous, weight in `layout`, bias [out] or
-/// undefined -> y [..., out]. f32 or f64, except as `weight_bf16` states.
+/// y = residual + x W + b in one pass: x [..., in] contiguous, weight in `layout`, bias [out] or undefined
+/// -> y [..., out]. f32 or f64, except as `weight_bf16` states.
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias, const LinearOptions& options = {});
 
-/// The same composed of matmul, add and the activation: the fused operation is tested against it.
+/// What one layer passes to the next through an activation f: z, and f(z), which is computed together with z. The
+/// tape knows z only; the layer that reads f(z) also computes the gradient of z.
+struct Activated {
+  Activation kind = Activation::none;
+  Tensor z;      ///< undefined if nothing is recorded
+  Tensor value;  ///< f(z), without a gradient
+};
+
+/// z = x W + b and f(z) in one pass. No residual.
+Activated linear_activated(const Tensor& x, const Tensor& weight, const Tensor& bias, Activation f,
+                           const LinearOptions& options = {});
+
+/// y = residual + f(z) W + b. On a GPU the gradient of z is one pass too.
+Tensor linear(const Activated& x, const Tensor& weight, const Tensor& bias,
+              const LinearOptions& options = {});
+
+/// The same composed of matmul, add and the activation: the fused operations are tested against it.
 Tensor linear_composed(const Tensor& x, const Tensor& weight, const Tensor& bias,
                        const LinearOptions& options = {});
 

@@ -132,7 +132,6 @@ section_counters() {
   counted 1 any "--shapes-from=$work/gpt2.toml" --op=cross_entropy.fused
   counted 1 any "--shapes-from=$work/gpt2.toml" --op=layernorm.forward
   counted 2 any "--shapes-from=$work/gpt2.toml" --op=layernorm.backward
-  counted 1 any "--shapes-from=$work/gpt2.toml" --op=activation.backward
   counted 1 any "--shapes-from=$work/gpt2.toml" --op=optimizer.update
   counted 1 hopper --op=matmul --dtype=bf16 --shape=$square --ladder
   tables+="**Counters**"$'\n\n'"| kernel | case | µs | tensor % | DRAM % | L2 % | bank conflicts | registers | occupancy % | stalls |"$'\n'

@@ -2,6 +2,7 @@
 // machine's GPU instead of the emulated one.
 
 #include <cmath>
+#include <map>
 #include <optional>
 #include <utility>
 
@@ -22,7 +23,8 @@ struct Architecture {
   ModelConfig config;
 };
 
-/// GPT-2's, one like Llama's, and those with dropout and without fused attention.
+/// GPT-2's, one like Llama's, those with dropout and without fused attention, one with a float32 residual stream, and
+/// one of rarer parts.
 std::vector<Architecture> architectures() {
   std::vector<Architecture> list{{"gpt", test::tiny_model()}};
   ModelConfig llama = test::tiny_model();
@@ -41,6 +43,16 @@ std::vector<Architecture> architectures() {
   plain.attention = AttentionForm::batched;
   plain.act = Activation::relu;
   list.push_back({"batched attention", plain});
+  ModelConfig wide = test::tiny_model();
+  wide.residual_dtype = DType::f32;
+  list.push_back({"float32 stream", wide});
+  ModelConfig rare = test::tiny_model();
+  rare.attention = AttentionForm::per_head;
+  rare.norm_place = NormPlace::post;
+  rare.pos = Positions::sinusoidal;
+  rare.pos_combine = PosCombine::concat;
+  rare.tie = false;
+  list.push_back({"post-norm, concatenated positions, heads one by one", rare});
   return list;
 }
 
@@ -155,6 +167,67 @@ TEST_CASE("gpu: mixed-precision gradients equal those of float64 within 1e-2 in 
       difference += (got[i] - truth[i]) * (got[i] - truth[i]), norm += truth[i] * truth[i];
     CHECK(std::sqrt(difference / norm) <= 1e-2);
     CHECK(difference > 0);  // or nothing was rounded
+  }
+}
+
+TEST_CASE("gpu: mixed precision loses as float32 does, with the same bits each time", "[gpu]") {
+  const auto gpu = test::make_test_gpu();
+  if (!gpu) return;
+  ModelConfig config = test::tiny_model();
+  config.n_embd = 32, config.vocab_size = 70;  // rows of logits are padded to 128
+  const auto losses = [&](Executor& device, DType dtype) {
+    const auto model = make_model(config, device, dtype, 3);
+    Trainer trainer(*model, {}, {.kind = ScheduleKind::constant, .learning_rate = 3e-3, .warmup_iters = 0},
+                    5);
+    test::Random random("ten steps");
+    const Batch batch = test::random_batch(random, config, 3);
+    std::vector<double> all;
+    for (int step = 0; step < 10; ++step) all.push_back(trainer.step(batch).loss);
+    return all;
+  };
+  const std::vector<double> expected = losses(cpu(), DType::f32), got = losses(*gpu, DType::bf16);
+  CHECK(expected.back() < expected.front() - 0.1);
+  for (size_t i = 0; i < got.size(); ++i) {
+    INFO("step " << i << ": " << got[i] << " against " << expected[i]);
+    CHECK(std::abs(got[i] - expected[i]) <= 0.01);
+  }
+  CHECK(got != expected);  // or nothing was rounded
+  CHECK(losses(*gpu, DType::bf16) == got);
+}
+
+TEST_CASE("gpu: activations of mixed precision are bf16, and no kernel only converts", "[gpu][plan]") {
+  /// Counts what a tape records in float32, by operation.
+  struct Float32 final : TapeObserver {
+    void recorded(const Node& node, const Tensor& y) override {
+      if (y.numel() > 1 && y.dtype() != DType::bf16) ++ops[node.info().name];
+    }
+    void before_backward(const Node& node, const Tensor& dy) override {
+      if (dy.numel() > 1 && dy.dtype() != DType::bf16) ++ops[node.info().name];
+    }
+    std::map<std::string, int> ops;
+  };
+  const auto gpu = test::make_test_gpu();
+  if (!gpu) return;
+  for (const auto& [name, tiny] : architectures()) {
+    INFO(name);
+    ModelConfig config = tiny;
+    config.n_embd = 32;
+    const bool composes = config.attention != AttentionForm::fused;
+    const bool converts = composes || config.residual_dtype == DType::f32;
+    TrainConfig training{.model = config, .optimizer = {}, .schedule = {}};
+    training.batch_size = 2;
+    training.dtype = DType::bf16;
+    CHECK((make_plan(training, target_of(*gpu)).kernels.count("copy") > 0) == converts);
+    if (converts) continue;
+    const auto model = make_model(config, *gpu, DType::bf16, 3);
+    test::Random random("types");
+    const Batch batch = test::random_batch(random, config, 2);
+    Float32 observer;
+    Tape tape;
+    tape.observe(&observer);
+    tape.backward(
+        model->loss(batch_tensor(*gpu, batch, batch.tokens), batch_tensor(*gpu, batch, batch.targets)));
+    CHECK((observer.ops == std::map<std::string, int>{}));
   }
 }
 

@@ -3,8 +3,10 @@
 #include <cmath>
 
 #include "core/gradcheck.h"
+#include "kernels/activation/op.h"
 #include "kernels/copy/op.h"
 #include "kernels/devices/devices.h"
+#include "kernels/elementwise/op.h"
 #include "tests/support/catch.h"
 #include "tests/support/close.h"
 #include "tests/support/random.h"
@@ -19,8 +21,41 @@ bool smooth_at_0(Activation kind) {
   return std::abs(slope(h) - 2 * slope(0) + slope(-h)) < 1e-3 * h;
 }
 
-/// Calls `call` with every layout and activation (those with a kink in f32 only), with and without bias and
-/// residual. Inputs: x, weight, bias, residual.
+/// A linear layer and, unless `kind` is none, one before it whose result is activated.
+struct Layers {
+  Layout layout;
+  Activation kind;
+  bool extras;  ///< biases and a residual
+
+  /// Inputs: x, weight, then if `extras` bias and residual, then unless `kind` is none the first layer's weight and,
+  /// if `extras`, bias.
+  Tensor fused(const std::vector<Tensor>& t, bool bf16 = false) const {
+    const auto options = [&](const Tensor& weight, const Tensor& residual) {
+      return LinearOptions{.layout = layout,
+                           .residual = residual,
+                           .weight_bf16 = bf16 ? as_type(weight, DType::bf16) : Tensor()};
+    };
+    const Tensor bias = extras ? t[2] : Tensor(), residual = extras ? t[3] : Tensor();
+    if (kind == Activation::none) return linear(t[0], t[1], bias, options(t[1], residual));
+    const auto [weight, first_bias] = first(t);
+    return linear(linear_activated(t[0], weight, first_bias, kind, options(weight, {})), t[1], bias,
+                  options(t[1], residual));
+  }
+  Tensor composed(const std::vector<Tensor>& t) const {
+    const Tensor bias = extras ? t[2] : Tensor(), residual = extras ? t[3] : Tensor();
+    if (kind == Activation::none) return linear_composed(t[0], t[1], bias, {layout, residual});
+    const auto [weight, first_bias] = first(t);
+    return linear_composed(activation(kind, linear_composed(t[0], weight, first_bias, {layout})), t[1], bias,
+                           {layout, residual});
+  }
+
+ private:
+  std::pair<Tensor, Tensor> first(const std::vector<Tensor>& t) const {
+    return extras ? std::pair{t[4], t[5]} : std::pair{t[2], Tensor()};
+  }
+};
+
+/// Calls `call` with every layout and activation (those with a kink in f32 only), with and without biases and residual.
 template <class Call>
 void for_all_options(DType dtype, const Shape& x, int64_t out, const Call& call) {
   test::Random random("linear");
@@ -35,13 +70,13 @@ void for_all_options(DType dtype, const Shape& x, int64_t out, const Call& call)
       for (const bool extras : {false, true}) {
         INFO((layout == Layout::in_out ? "[in, out]" : "[out, in]")
              << ", activation " << row.name << (extras ? ", bias and residual" : ""));
-        std::vector<Tensor> in{normals(x),
-                               normals(layout == Layout::in_out ? Shape{x[-1], out} : Shape{out, x[-1]})};
-        if (extras) in.push_back(normals({out})), in.push_back(normals(x.with(-1, out)));
-        call(in, [=](const std::vector<Tensor>& t, const auto& apply) {
-          return apply(t[0], t[1], extras ? t[2] : Tensor{},
-                       LinearOptions{layout, kind, extras ? t[3] : Tensor{}});
-        });
+        const int64_t in = x[-1];
+        std::vector<Tensor> t{normals(x),
+                              normals(layout == Layout::in_out ? Shape{in, out} : Shape{out, in})};
+        if (extras) t.push_back(normals({out})), t.push_back(normals(x.with(-1, out)));
+        if (kind != Activation::none) t.push_back(normals({in, in}));
+        if (kind != Activation::none && extras) t.push_back(normals({in}));
+        call(t, Layers{layout, kind, extras});
       }
     }
   }
@@ -64,19 +99,19 @@ std::vector<std::vector<double>> with_gradients(std::vector<Tensor> in, const Ap
 }  // namespace
 
 TEST_CASE("linear: gradient") {
-  for_all_options(DType::f64, {2, 3, 4}, 5, [](const std::vector<Tensor>& inputs, const auto& apply) {
-    const auto result = gradcheck([&](const std::vector<Tensor>& in) { return apply(in, &linear); }, inputs);
+  for_all_options(DType::f64, {2, 3, 4}, 5, [](const std::vector<Tensor>& inputs, const Layers& layers) {
+    const auto result = gradcheck([&](const std::vector<Tensor>& in) { return layers.fused(in); }, inputs);
     INFO(result.worst);
     CHECK(result.below(1e-8));
   });
 }
 
 TEST_CASE("linear: equals its composition, with its gradients") {
-  for_all_options(DType::f32, {3, 7, 37}, 51, [](const std::vector<Tensor>& inputs, const auto& apply) {
-    const auto fused = with_gradients(inputs, [&](const auto& in) { return apply(in, &linear); });
-    const auto composed = with_gradients(inputs, [&](const auto& in) { return apply(in, &linear_composed); });
+  for_all_options(DType::f32, {3, 7, 37}, 51, [](const std::vector<Tensor>& inputs, const Layers& layers) {
+    const auto fused = with_gradients(inputs, [&](const auto& in) { return layers.fused(in); });
+    const auto composed = with_gradients(inputs, [&](const auto& in) { return layers.composed(in); });
     for (size_t i = 0; i < fused.size(); ++i) {
-      INFO("of y, dx, dW, db, dresidual, number " << i);
+      INFO("of y and the gradients of all inputs, number " << i);
       CHECK(test::close_by_norm(fused[i], composed[i], 1e-6));
     }
   });
@@ -84,24 +119,43 @@ TEST_CASE("linear: equals its composition, with its gradients") {
 
 TEST_CASE("linear: with a bf16 weight, products are those of rounded operands") {
   const auto rounded = [](const Tensor& t) { return cast(cast(t.detached(), DType::bf16), DType::f32); };
-  for_all_options(DType::f32, {3, 7, 37}, 51, [&](const std::vector<Tensor>& inputs, const auto& apply) {
-    const Tensor weight_bf16 = cast(inputs[1], DType::bf16);
-    bool straight = true;  // no activation: then the incoming gradient, a multiple of 1/2, is not rounded
-    const auto got = with_gradients(inputs, [&](const auto& in) {
-      return apply(in, [&](const Tensor& x, const Tensor& w, const Tensor& bias, LinearOptions options) {
-        options.weight_bf16 = weight_bf16;
-        straight = options.activation == Activation::none;
-        return linear(x, w, bias, options);
-      });
-    });
+  for_all_options(DType::f32, {3, 7, 37}, 51, [&](const std::vector<Tensor>& inputs, const Layers& layers) {
+    // Without an activation nothing else is rounded: the incoming gradient is a multiple of 1/2.
+    const bool straight = layers.kind == Activation::none;
+    const auto got = with_gradients(inputs, [&](const auto& in) { return layers.fused(in, true); });
     std::vector<Tensor> in = inputs;
-    in[0] = rounded(in[0]), in[1] = rounded(in[1]);
-    const auto expected = with_gradients(in, [&](const auto& t) { return apply(t, &linear); });
+    for (const size_t i : layers.extras ? std::vector<size_t>{0, 1, 4} : std::vector<size_t>{0, 1, 2})
+      if (i < in.size()) in[i] = rounded(in[i]);
+    const auto expected = with_gradients(in, [&](const auto& t) { return layers.fused(t); });
     for (size_t i = 0; i < got.size(); ++i) {
-      INFO("of y, dx, dW, db, dresidual, number " << i);
-      CHECK(test::close_by_norm(got[i], expected[i], i == 0 || straight ? 1e-6 : 5e-3));
+      INFO("of y and the gradients of all inputs, number " << i);
+      CHECK(test::close_by_norm(got[i], expected[i], straight ? 1e-6 : 5e-3));
     }
   });
+}
+
+TEST_CASE("linear: the gradient behind an activation is added to an earlier one") {
+  test::Random random("two readers");
+  const Tensor x = Tensor::from(cpu(), random.normals<double>(6), {2, 3}),
+               w = Tensor::from(cpu(), random.normals<double>(9), {3, 3}),
+               v = Tensor::from(cpu(), random.normals<double>(12), {3, 4});
+  const auto result = gradcheck(
+      [](const std::vector<Tensor>& in) {
+        const Activated h = linear_activated(in[0], in[1], {}, Activation::gelu_tanh);
+        return add(linear(h, in[2], {}), linear(h, in[2], {}));
+      },
+      {x, w, v});
+  INFO(result.worst);
+  CHECK(result.below(1e-8));
+}
+
+TEST_CASE("linear: without a tape, only what an activation yields is computed") {
+  test::Random random("no tape");
+  const Tensor x = Tensor::from(cpu(), random.normals(6), {2, 3}),
+               w = Tensor::from(cpu(), random.normals(12), {3, 4});
+  const Activated h = linear_activated(x, w, {}, Activation::relu);
+  CHECK(!h.z.defined());
+  CHECK(h.value.doubles() == activation(Activation::relu, linear(x, w, {})).doubles());
 }
 
 TEST_CASE("linear: with a bf16 weight, x and y may be bf16 as well") {
@@ -158,7 +212,7 @@ TEST_CASE("linear: a gradient for the residual only") {
   const Tensor w = Tensor::from(cpu(), random.normals(12), {3, 4});
   const Tensor dy = Tensor::from(cpu(), random.normals(8), {2, 4});
   Tape tape;
-  tape.backward(linear(x, w, {}, {.activation = Activation::relu, .residual = residual}), dy);
+  tape.backward(linear(x, w, {}, {.residual = residual}), dy);
   CHECK(grad_of(residual).doubles() == dy.doubles());
 }
 
@@ -167,7 +221,10 @@ TEST_CASE("linear: wrong shapes are refused") {
   CHECK_THROWS_WITH(linear(make({2, 3}), make({4, 3}), {}), Catch::Contains("[4, 3] [in, out] takes 4"));
   CHECK_THROWS_WITH(linear(make({2, 3}), make({3, 4}), make({3})), Catch::Contains("bias"));
   CHECK_THROWS_WITH(linear(make({2, 3}), make({3, 4}), {}, {.residual = make({2, 3})}),
-                    Catch::Contains("expected [2, 4]"));
+                    Catch::Contains("expected f32 [2, 4]"));
+  CHECK_THROWS_WITH(
+      linear_activated(make({2, 3}), make({3, 4}), {}, Activation::relu, {.residual = make({2, 4})}),
+      Catch::Contains("residual"));
 }
 
 }  // namespace hewn
