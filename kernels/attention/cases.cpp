@@ -252,6 +252,11 @@ std::vector<Size> test_sizes(int64_t w) {
   sizes.push_back({1, 2, 4 * w, 4 * w, 16, 0.25});
   sizes.push_back({1, 3, 2 * w + 1, 2 * w + 1, 9, 0.5});
   sizes.push_back({2, 2, 3, 70, 9, 0.1});
+  // Few queries and many keys, which blocks of a GPU share.
+  sizes.push_back({1, 2, 1, 300, 16});
+  sizes.push_back({2, 4, 2, 150, 12, 0, 4, 140});
+  sizes.push_back({1, 6, 3, 200, 24, 0, 2});
+  sizes.push_back({1, 9, 1, 140, 40, 0, 1, 130});
   // Head sizes of real models.
   sizes.push_back({1, 2, 67, 67, 40});
   sizes.push_back({1, 1, 3, 70, 100});

@@ -85,4 +85,9 @@ void attention_gpu_mma(const Launch& on, const AttentionForward& a);
 template <Isa I>
 void attention_gpu_mma(const Launch& on, const AttentionBackward& a);
 
+/// f32 and bf16, without dropout, up to `few_queries` queries and heads of up to `most_tiled_width`: blocks
+/// share the keys of a head (gpu/splits.h).
+template <Isa I>
+void attention_gpu_few_queries(const Launch& on, const AttentionForward& a);
+
 }  // namespace hewn

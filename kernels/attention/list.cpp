@@ -1,4 +1,5 @@
 #include "kernels/attention/cost.h"
+#include "kernels/attention/gpu/splits.h"
 #include "kernels/attention/kernels.h"
 #include "kernels/contract/contract.h"
 
@@ -92,6 +93,15 @@ const char* gpu_bf16(const A& a) {
   return a.D % 8 == 0 && in_pieces(a) ? gpu_counts(a) : "rows aligned to 16 bytes only";
 }
 
+const char* gpu_few(const AttentionForward& a) {
+  if (a.dtype == DType::f64) return "f32 and bf16 only";
+  if (a.dropout > 0) return "without dropout only";
+  if (a.Tq > few_queries) return "at most 8 queries only: more share the keys that a block loads";
+  return a.D <= most_tiled_width ? gpu_counts(a) : "heads of at most 128 only";
+}
+
+size_t gpu_pieces(const AttentionForward& a, int) { return key_split_bytes(a); }
+
 /// For dy_i . y_i of each query.
 size_t gpu_scratch(const AttentionBackward& a, int) {
   return static_cast<size_t>(a.B * a.H * a.Tq) * size_of(a.lse_dtype());
@@ -149,6 +159,13 @@ constexpr Rung<AttentionForward> forward_rungs[] = {
      .run = per_gpu<AttentionForward>(
          []<Isa I>() -> KernelFn<AttentionForward> { return attention_gpu_mma<I>; }),
      .why_not = gpu_bf16},
+    {.name = "cuda.few_queries",
+     .idea = "blocks share the keys of a head; each reads a key once for all queries; the pieces are joined "
+             "in order",
+     .run = per_gpu<AttentionForward>(
+         []<Isa I>() -> KernelFn<AttentionForward> { return attention_gpu_few_queries<I>; }),
+     .why_not = gpu_few,
+     .scratch_bytes = gpu_pieces},
 };
 
 constexpr Rung<AttentionBackward> backward_rungs[] = {

@@ -4,7 +4,8 @@
 #include <algorithm>
 #include <vector>
 
-#include "kernels/attention/gpu/visits.cuh"
+#include "kernels/attention/gpu/pieces.cuh"
+#include "kernels/attention/gpu/splits.h"
 #include "tests/support/catch.h"
 
 namespace hewn {
@@ -172,6 +173,41 @@ TEST_CASE("blocks that own keys visit every query that attends to them exactly o
       CHECK(within);
       CHECK(visited.exact());
     }
+}
+
+TEST_CASE("every key that a query attends to is in one piece") {
+  for (const AttentionSizes& a : cases)
+    for (const int splits : {1, 2, 7, 64}) {
+      INFO(a.Tq << " queries, " << a.Tk << " keys, window " << a.window << ", " << splits << " pieces");
+      const Span all = keys_of_all(a);
+      int next = all.first, with_keys = 0;
+      bool in_order = true;
+      for (int p = 0; p < splits; ++p) {
+        const Span piece = piece_of(all, splits, p);
+        if (piece.first >= piece.end) continue;
+        in_order &= piece.first == next && with_keys++ == p;
+        next = piece.end;
+      }
+      CHECK(in_order);
+      CHECK(next == all.end);
+      CHECK(with_keys == pieces_with_keys(all, splits));
+      CHECK((all.first == first_key(a, 0) && all.end == a.Tk));
+    }
+}
+
+TEST_CASE("pieces of the longest sequences stay within 32 bits") {
+  const AttentionSizes a = sizes(1, 1, 1, 1, (int64_t{1} << 30) - 1, int64_t{1} << 40);
+  const Span all = keys_of_all(a), last = piece_of(all, most_key_splits, most_key_splits - 1);
+  CHECK((last.first > 0 && last.first < last.end && last.end == a.Tk));
+}
+
+TEST_CASE("keys are divided into enough pieces to fill a GPU, and not more") {
+  CHECK(key_splits(sizes(1, 12, 12, 1, 1024, 1024)) == 16);    // pieces of at least 64 keys
+  CHECK(key_splits(sizes(1, 12, 12, 1, 16384, 16384)) == 33);  // three blocks per multiprocessor
+  CHECK(key_splits(sizes(1, 12, 12, 1, 16384, 256)) == 4);     // of the keys in the window
+  CHECK(key_splits(sizes(64, 12, 12, 1, 16384, 16384)) == 1);
+  CHECK(key_splits(sizes(1, 1, 1, 1, 1 << 20, 1 << 20)) == most_key_splits);
+  CHECK(key_splits(sizes(1, 1, 1, 1, 1, 1)) == 1);
 }
 
 TEST_CASE("blocks with the most work start first") {

@@ -124,12 +124,16 @@ TEST_CASE("GPU kernels that work in pieces equal the reference for several piece
       {"attention", "1x2x9x70x150x1x40"},        // heads wider than a warp sums at a time
       {"attention", "1x2x131x201x24x1x201x20"},  // rows of the dropout mask begin anywhere
       {"attention", "1x1x70x128x100x1x60x50"},   // or at multiples of 64
+      {"attention", "1x2x1x1100x64"},            // pieces of different lengths
+      {"attention", "2x4x8x400x128x2x400"},      // groups of rows that share keys
+      {"attention", "1x3x5x700x33x1x300"},       // rows that are not aligned, a window
   };
-  const char* halves[] = {"1x4x150x200x40x2x30",     "2x2x260x260x64",
-                          "1x2x130x200x128x1x70",    "1x1x140x140x96",
+  const char* halves[] = {"1x4x150x200x40x2x30",     "2x2x260x260x64",          "1x2x130x200x128x1x70",
+                          "1x1x140x140x96",
                           "1x2x9x70x144x1x40",  // too wide for tensor cores
-                          "1x2x131x201x64x1x201x20", "2x1x192x192x64x1x192x10",
-                          "1x2x70x200x128x1x90x50",  "1x1x66x256x32x1x150x30"};
+                          "1x2x131x201x64x1x201x20", "2x1x192x192x64x1x192x10", "1x2x70x200x128x1x90x50",
+                          "1x1x66x256x32x1x150x30",  "1x2x1x1100x64",           "2x4x8x400x128x2x400",
+                          "1x3x5x700x33x1x300",      "1x4x1x200x32x1x200"};
   for (const auto& [name, shape] : cases) {
     check_room(room_called(name), *device, {.seed = test::run_seed(), .shape = shape});
   }
