@@ -21,6 +21,7 @@ auto& data(A& a) {
 template <>
 inline constexpr auto pointers_in<AttentionForward> =
     std::tuple{&AttentionForward::state,
+               &AttentionForward::position,
                &AttentionForward::lse,
                &data<&AttentionForward::q, AttentionForward>,
                &data<&AttentionForward::k, AttentionForward>,
@@ -45,6 +46,7 @@ struct Size {
   int64_t B, H, Tq, Tk, D;
   double dropout = 0;
   int64_t Hkv = H, window = Tk;
+  int64_t capacity = 0;  ///< more than 0: device memory has the number of keys
 };
 
 void* offset(void* base, DType t, int64_t elements) {
@@ -137,6 +139,7 @@ class Builder {
       text += (text.empty() ? "" : "x") + std::to_string(n);
     if (s_.Hkv != s_.H || s_.window != s_.Tk)
       text += "x" + std::to_string(s_.Hkv) + "x" + std::to_string(s_.window);
+    if (s_.capacity > 0) text += " of " + std::to_string(s_.capacity);
     return text + (s_.dropout > 0 ? " dropout" : "");
   }
 
@@ -208,6 +211,11 @@ class Builder {
       return request_.bench ? m.input(name, t_, n) : m.input(name, t_, n, value);
     });
     a.q = read_only(x.q), a.k = read_only(x.k), a.v = read_only(x.v);
+    if (s_.capacity > 0) {
+      a.position = static_cast<const int32_t*>(m.input(
+          "position", DType::i32, 1, [&](Rng&, int64_t) { return static_cast<double>(s_.Tk - s_.Tq); }));
+      a.capacity = s_.capacity;
+    }
     if (s_.dropout > 0) {
       const StepState state{.seed = request_.seed * 0x9E3779B97F4A7C15u, .step = 3, .micro_step = 1};
       a.state = static_cast<const StepState*>(
@@ -257,6 +265,9 @@ std::vector<Size> test_sizes(int64_t w) {
   sizes.push_back({2, 4, 2, 150, 12, 0, 4, 140});
   sizes.push_back({1, 6, 3, 200, 24, 0, 2});
   sizes.push_back({1, 9, 1, 140, 40, 0, 1, 130});
+  // The same, with the number of keys in device memory.
+  sizes.push_back({2, 2, 1, 70, 16, 0, 2, 600, 600});
+  sizes.push_back({1, 4, 2, 201, 8, 0, 1, 150, 400});
   // Head sizes of real models.
   sizes.push_back({1, 2, 67, 67, 40});
   sizes.push_back({1, 1, 3, 70, 100});
@@ -274,7 +285,7 @@ std::vector<Size> test_sizes(int64_t w) {
 
 /// Packed as in training where Tq = Tk, whatever the layout of the launch.
 Size size_of_launch(const AttentionSizes& a) {
-  return {a.B, a.H, a.Tq, a.Tk, a.D, a.dropout, a.Hkv, std::min(a.window, a.Tk)};
+  return {a.B, a.H, a.Tq, a.Tk, a.D, a.dropout, a.Hkv, std::min(a.window, a.Tk), a.position ? a.capacity : 0};
 }
 
 Sketch like_forward(const AttentionForward& a) {
@@ -310,6 +321,7 @@ Cases attention_cases(const CaseRequest& request) {
   for (const Size& s : sizes) {
     const Builder builder(request, s);
     cases.push_back(builder.forward());
+    if (s.capacity > 0) continue;  // decoding, without gradients
     cases.push_back(builder.backward(Write::set));
     if (!request.bench) cases.push_back(builder.backward(Write::add));
   }

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "kernels/attention/cost.h"
 #include "kernels/attention/gpu/splits.h"
 #include "kernels/attention/kernels.h"
@@ -52,15 +54,18 @@ const char* plain_queries(const AttentionForward& a) {
 template <class A>
 const char* gpu_counts(const A& a) {
   constexpr int64_t most = 0x7fffffff;
-  return a.Tk < most / 2 && a.D < most / 2 && a.B * a.H < most && a.B * a.H * (a.Tq / 64 + 1) < most &&
-                 a.B * a.Hkv * (a.Tk / 64 + 1) < most
+  return std::max(a.Tk, a.capacity) < most / 2 && a.D < most / 2 && a.B * a.H < most &&
+                 a.B * a.H * (a.Tq / 64 + 1) < most && a.B * a.Hkv * (a.Tk / 64 + 1) < most
              ? nullptr
              : "more positions or heads than 32 bits can count";
 }
 
+constexpr const char* keys_on_host = "a number of keys in device memory";
+
 template <class A>
 const char* gpu_tiles(const A& a) {
   if (a.dtype != DType::f32) return "f32 only";
+  if (a.position) return keys_on_host;
   return a.D <= most_tiled_width ? gpu_counts(a) : "heads of at most 128 only";
 }
 
@@ -69,6 +74,7 @@ size_t gpu_scores(const AttentionForward& a, int) {
 }
 
 const char* gpu_lesson(const AttentionForward& a) {
+  if (a.position) return keys_on_host;
   const char* const why = no_bf16(a) ? no_bf16(a) : gpu_counts(a);
   return !why && gpu_scores(a, 1) > size_t{1} << 30 ? "scores of at most 1 GiB only" : why;
 }
@@ -89,6 +95,7 @@ bool in_pieces(const AttentionBackward& a) {
 template <class A>
 const char* gpu_bf16(const A& a) {
   if (a.dtype != DType::bf16) return "bf16 only";
+  if (a.position) return keys_on_host;
   if (a.D > most_tiled_width) return "heads of at most 128 only";
   return a.D % 8 == 0 && in_pieces(a) ? gpu_counts(a) : "rows aligned to 16 bytes only";
 }

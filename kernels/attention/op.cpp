@@ -32,6 +32,10 @@ AttentionSizes sizes_of(const Tensor& q, const Dims& n, const AttentionOptions& 
   if (options.dropout > 0)
     require(state.defined() && state.dtype() == DType::u8 && state.bytes() == sizeof(StepState),
             "causal_attention: dropout requires step_state, u8 [", sizeof(StepState), "]");
+  const bool followed = options.position.defined();
+  require(!followed || options.capacity >= n.Tk, "causal_attention: capacity = ", options.capacity, " for ",
+          n.Tk, " keys; expected the most keys that there will be");
+  const int64_t most = followed ? options.capacity : n.Tk;
   return {.dtype = q.dtype(),
           .B = n.B,
           .H = n.H,
@@ -39,11 +43,13 @@ AttentionSizes sizes_of(const Tensor& q, const Dims& n, const AttentionOptions& 
           .Tq = n.Tq,
           .Tk = n.Tk,
           .D = n.D,
-          .window = options.window == 0 ? n.Tk : std::min(options.window, n.Tk),
+          .window = options.window == 0 ? most : std::min(options.window, most),
           .scale = 1 / std::sqrt(static_cast<double>(n.D)),
           .dropout = options.dropout,
           .state = options.dropout > 0 ? static_cast<const StepState*>(state.data()) : nullptr,
-          .site = options.site};
+          .site = options.site,
+          .position = followed ? options.position.ptr<int32_t>() : nullptr,
+          .capacity = followed ? most : 0};
 }
 
 /// The heads of [B, T, heads D] from head `first` on; in a packed projection, 0 (q), H (k) or H + Hkv (v).

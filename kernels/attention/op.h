@@ -12,6 +12,10 @@ struct AttentionOptions {
   double dropout = 0;      ///< rate, for the attention probabilities, in [0, 1)
   Tensor step_state = {};  ///< u8 [sizeof(StepState)] on the device; required with dropout
   uint32_t site = 0;       ///< index of this dropout in the model, as in dropout()
+  /// i32 on the device, or undefined: the position of the first query, Tk - Tq. For captured launches on GPUs, which
+  /// follow it while Tk grows up to `capacity`; every other kernel uses Tk.
+  Tensor position = {};
+  int64_t capacity = 0;
 };
 
 /// Causal attention on the packed projection: qkv [B, T, (H + 2 Hkv) D] = q [B, T, H, D] | k | v, both

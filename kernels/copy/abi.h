@@ -16,6 +16,9 @@ struct Copy {
   const void* x;
   void* y;
   Write to_y;
+  /// In device memory, or null: all of y is *y_row * y_row_stride elements further on. A captured launch follows it.
+  const int32_t* y_row = nullptr;
+  int64_t y_row_stride = 0;
 };
 
 const Ladder<Copy>& ladder_of(const Copy&);

@@ -4,7 +4,7 @@
 namespace hewn {
 
 template <>
-inline constexpr auto pointers_in<Copy> = std::tuple{&Copy::x, &Copy::y};
+inline constexpr auto pointers_in<Copy> = std::tuple{&Copy::x, &Copy::y, &Copy::y_row};
 
 namespace {
 
@@ -20,8 +20,9 @@ constexpr Form forms[] = {{"rows", {0, 1, 2}, false, false},         {"slice", {
                           {"swap 0 1", {1, 0, 2}, false, false},     {"repeat", {0, 1, 2}, false, true},
                           {"swap 1 2 slice", {0, 2, 1}, true, false}};
 
+/// Into rows of y from number `row` on, which is in device memory, if not negative.
 void add_case(Cases& cases, const CaseRequest& request, const int64_t (&sizes)[3], const Form& form, DType to,
-              Write write) {
+              Write write, int64_t row = -1) {
   Copy args{request.dtype, to, 3, {sizes[0], sizes[1], sizes[2]}, {}, {}, nullptr, nullptr, write};
   int64_t n_x = 1, n_y = 1;
   for (int k = 2; k >= 0; --k) {
@@ -34,11 +35,18 @@ void add_case(Cases& cases, const CaseRequest& request, const int64_t (&sizes)[3
   }
   CaseMemory memory(request.seed);
   args.x = memory.input("x", request.dtype, n_x, Fill::harsh);
+  if (row >= 0) {
+    args.y_row_stride = args.y_stride[1];
+    n_y += row * args.y_row_stride;
+    args.y_row = static_cast<const int32_t*>(
+        memory.input("row", DType::i32, 1, [&](Rng&, int64_t) { return static_cast<double>(row); }));
+  }
   args.y = memory.output("y", to, n_y, 0);
   std::string shape =
       std::to_string(sizes[0]) + "x" + std::to_string(sizes[1]) + "x" + std::to_string(sizes[2]);
-  shape +=
-      std::string(" ") + form.name + " to " + std::string(name_of(to)) + (write == Write::add ? " add" : "");
+  shape += std::string(" ") + form.name + " to " + std::string(name_of(to)) +
+           (write == Write::add ? " add" : "") +
+           (row < 0 ? "" : ", row " + std::to_string(row) + " on the device");
   cases.push_back(std::make_unique<CaseOf<Copy>>(std::move(memory), shape, request.dtype, args));
 }
 
@@ -58,9 +66,11 @@ Sketch like_copy(const Copy& args) {
       break;
     }
   shape += " to " + std::string(name_of(args.to)) + name_of(args.to_y);
+  if (args.y_row) shape += ", row on the device";
   return sketch_of(args, args.from, shape, [](CaseMemory& m, Copy& a) {
     a.x = m.input("x", a.from, reach(a, a.x_stride));
     a.y = m.output("y", a.to, reach(a, a.y_stride), 0);
+    if (a.y_row) a.y_row = static_cast<const int32_t*>(m.input("row", DType::i32, 1, Fill::zero));
   });
 }
 
@@ -84,6 +94,9 @@ Cases copy_cases(const CaseRequest& request) {
   } else {
     for (const int64_t n : sizes_around(request.width)) all_forms({3, 5, n}), all_forms({2, n, 7});
     all_forms({1, 2, 9001});  // more than one piece per row
+    for (const Form& form : forms) add_case(cases, request, {2, 3, 40}, form, request.dtype, Write::set, 5);
+    add_case(cases, request, {1, 1, 300}, forms[1], DType::f32, Write::set, 7);
+    add_case(cases, request, {1, 2, 30}, forms[1], DType::bf16, Write::set, 0);
     for (const DType to : {DType::f64, DType::f32, DType::bf16, DType::f16, DType::i64, DType::i32,
                            DType::u16, DType::i8, DType::u8})
       for (const Form& form : forms) add_case(cases, request, {2, 5, 300}, form, to, Write::set);

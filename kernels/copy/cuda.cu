@@ -80,9 +80,10 @@ struct ConvertAny {
 template <class I, class Put>
 __global__ void __launch_bounds__(threads, blocks_with(threads, 48)) copy_strided(I n, Copy a, Put put) {
   const I step = static_cast<I>(gridDim.x) * threads;
+  const int64_t first = a.y_row ? *a.y_row * a.y_row_stride : 0;
   for (I i = static_cast<I>(blockIdx.x) * threads + static_cast<I>(threadIdx.x); i < n; i += step) {
     I rest = i;
-    int64_t from = 0, to = 0;
+    int64_t from = 0, to = first;
     for (int d = a.rank - 1; d >= 0; --d) {
       const I size = static_cast<I>(a.shape[d]), index = rest % size;
       from += static_cast<int64_t>(index) * a.x_stride[d];
@@ -169,7 +170,7 @@ template <>
 void copy_gpu<Isa::HEWN_ISA>(const Launch& on, const Copy& a) {
   int64_t n = 1;
   for (int d = 0; d < a.rank; ++d) n *= a.shape[d];
-  if (whole(a, a.x_stride) && whole(a, a.y_stride) && copy_whole(on, a, n)) return;
+  if (!a.y_row && whole(a, a.x_stride) && whole(a, a.y_stride) && copy_whole(on, a, n)) return;
   if (a.from == a.to && a.to_y == Write::set) {
     switch (size_of(a.from)) {
       case 1: return same<uint8_t>(on, a, n);

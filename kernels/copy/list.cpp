@@ -5,7 +5,10 @@
 namespace hewn {
 namespace {
 
+const char* no_row(const Copy& a) { return a.y_row ? "not to a row whose number is in memory" : nullptr; }
+
 const char* not_bf16_rows(const Copy& a) {
+  if (no_row(a)) return no_row(a);
   const bool narrow = a.from == DType::f32 && a.to == DType::bf16;
   const bool widen = a.from == DType::bf16 && a.to == DType::f32;
   if (!narrow && !widen) return "between f32 and bf16 only";
@@ -20,7 +23,8 @@ constexpr Rung<Copy> rungs[] = {
     {.name = "rows and tiles",
      .idea = "memcpy where both sides are contiguous, else 32 x 32 tiles that fit in the L1 cache; "
              "divided among threads",
-     .run = scalar<Copy>(copy_rows_and_tiles)},
+     .run = scalar<Copy>(copy_rows_and_tiles),
+     .why_not = no_row},
     {.name = "simd",
      .idea = "a vector of float32 for half a vector of bf16, rounded by integer arithmetic",
      .run = per_isa<Copy>([]<Isa I>() { return copy_simd<I>; }),

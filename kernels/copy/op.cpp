@@ -84,6 +84,15 @@ struct CastNode final : Node {
   }
 };
 
+/// The arguments of y (set or add) x, which have one shape.
+Copy copy_of(const Tensor& y, const Tensor& x, Write to_y) {
+  require(x.shape() == y.shape(), "copy: a tensor of shape ", x.shape(), " does not fit one of shape ",
+          y.shape(), "; the shapes must be the same");
+  Copy args{x.dtype(), y.dtype(), 0, {}, {}, {}, x.data(), y.data(), to_y};
+  for (int i = 0; i < x.rank(); ++i) append_dimension(args, x.dim(i), x.stride(i), y.stride(i));
+  return args;
+}
+
 /// The shape with its -1, if any, replaced so that the number of elements matches.
 Shape resolve(const Tensor& x, std::vector<int64_t> sizes) {
   int64_t known = 1;
@@ -107,10 +116,16 @@ Shape resolve(const Tensor& x, std::vector<int64_t> sizes) {
 }  // namespace
 
 void copy_into(const Tensor& y, const Tensor& x, Write to_y) {
-  require(x.shape() == y.shape(), "copy: a tensor of shape ", x.shape(), " does not fit one of shape ",
-          y.shape(), "; the shapes must be the same");
-  Copy args{x.dtype(), y.dtype(), 0, {}, {}, {}, x.data(), y.data(), to_y};
-  for (int i = 0; i < x.rank(); ++i) append_dimension(args, x.dim(i), x.stride(i), y.stride(i));
+  const Copy args = copy_of(y, x, to_y);
+  if (x.numel() > 0) run(y.device(), args);
+}
+
+void copy_into_rows(const Tensor& y, const Tensor& row, const Tensor& x) {
+  require(x.rank() >= 2 && y.rank() == x.rank() && y.dim(1) >= x.dim(1), "copy: rows of shape ", x.shape(),
+          " do not fit into a tensor of shape ", y.shape(), "; expected [B, T, ...] and [B, T or more, ...]");
+  Copy args = copy_of(y.sliced(1, 0, x.dim(1)), x, Write::set);
+  args.y_row = row.ptr<int32_t>();
+  args.y_row_stride = y.stride(1);
   if (x.numel() > 0) run(y.device(), args);
 }
 

@@ -12,12 +12,16 @@ void nested(const Copy& a, int d, int64_t x, int64_t y, const Put& put) {
     nested(a, d + 1, x + i * a.x_stride[d], y + i * a.y_stride[d], put);
 }
 
+/// The place in y of the first element.
+int64_t first_of(const Copy& a) { return a.y_row ? *a.y_row * a.y_row_stride : 0; }
+
 /// Between elements of one type: bit by bit unless they are added.
 template <class T>
 void copy_same(const Copy& a) {
-  nested(a, 0, 0, 0, [&, from = static_cast<const T*>(a.x), to = static_cast<T*>(a.y)](int64_t x, int64_t y) {
-    to[y] = a.to_y == Write::set ? from[x] : from_double<T>(to_double(to[y]) + to_double(from[x]));
-  });
+  nested(a, 0, 0, first_of(a),
+         [&, from = static_cast<const T*>(a.x), to = static_cast<T*>(a.y)](int64_t x, int64_t y) {
+           to[y] = a.to_y == Write::set ? from[x] : from_double<T>(to_double(to[y]) + to_double(from[x]));
+         });
 }
 
 double read(DType type, const void* from, int64_t i) {
@@ -27,7 +31,7 @@ double read(DType type, const void* from, int64_t i) {
 }
 
 void convert_any(const Copy& a) {
-  nested(a, 0, 0, 0, [&](int64_t x, int64_t y) {
+  nested(a, 0, 0, first_of(a), [&](int64_t x, int64_t y) {
     const double value = read(a.from, a.x, x) + (a.to_y == Write::add ? read(a.to, a.y, y) : -0.0);
     with_type(a.to, [&]<class T>(T) { static_cast<T*>(a.y)[y] = from_double<T>(value); });
   });

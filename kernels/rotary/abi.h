@@ -22,6 +22,8 @@ struct Rotary {
   Heads x;           ///< [B, H, T, D]
   HeadsOut y;        ///< [B, H, T, D], distinct from x
   Write to_y;
+  /// `start` in device memory, or null: GPU kernels read it there, so that a captured launch can be replayed.
+  const int32_t* position = nullptr;
 };
 
 const Ladder<Rotary>& ladder_of(const Rotary&);

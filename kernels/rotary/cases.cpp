@@ -12,18 +12,20 @@ auto& data(A& a) {
 }  // namespace
 
 template <>
-inline constexpr auto pointers_in<Rotary> = std::tuple{&data<&Rotary::x, Rotary>, &data<&Rotary::y, Rotary>};
+inline constexpr auto pointers_in<Rotary> =
+    std::tuple{&data<&Rotary::x, Rotary>, &data<&Rotary::y, Rotary>, &Rotary::position};
 
 namespace {
 
 struct Size {
   int64_t B, T, H, D, rotated, start = 0;
   double base = 10000;
+  bool on_device = false;  ///< whether device memory has the position
 };
 
 std::string text_of(RotaryPairs pairs, const Size& s, double direction, Write write) {
   return sizes_text({s.B, s.T, s.H, s.D}) + (pairs == RotaryPairs::half ? " half" : " interleaved") +
-         (direction < 0 ? " back" : "") + name_of(write);
+         (direction < 0 ? " back" : "") + name_of(write) + (s.on_device ? ", position on the device" : "");
 }
 
 /// x and y [B, T, H, D]; y [B, H, T, D] if all heads are rotated.
@@ -36,6 +38,9 @@ std::unique_ptr<Case> make(const CaseRequest& request, RotaryPairs pairs, const 
   Rotary a{pairs, t, s.B, s.T, s.H, s.D, s.rotated, s.start, s.base, direction, {}, {}, write};
   a.x = {m.input("x", t, n), s.T * s.H * s.D, s.D, s.H * s.D};
   a.y = {m.output("y", t, n, tolerance, 1), s.T * s.H * s.D, s.D, s.H * s.D};
+  if (s.on_device)
+    a.position = static_cast<const int32_t*>(
+        m.input("position", DType::i32, 1, [&](Rng&, int64_t) { return static_cast<double>(s.start); }));
   if (s.rotated == s.H) a.y.head = s.T * s.D, a.y.row = s.D;
   return std::make_unique<CaseOf<Rotary>>(std::move(m), text_of(pairs, s, direction, write), t, a);
 }
@@ -43,7 +48,7 @@ std::unique_ptr<Case> make(const CaseRequest& request, RotaryPairs pairs, const 
 /// Heads interleaved as in training, whatever the layout of the launch.
 Sketch like_rotary(const Rotary& a) {
   const CaseRequest request{.dtype = a.dtype, .bench = true};
-  const Size size{a.B, a.T, a.H, a.D, a.rotated, a.start, a.base};
+  const Size size{a.B, a.T, a.H, a.D, a.rotated, a.start, a.base, a.position != nullptr};
   return {text_of(a.pairs, size, a.direction, a.to_y), a.dtype,
           [=, pairs = a.pairs, direction = a.direction, write = a.to_y] {
             return make(request, pairs, size, direction, write);
@@ -66,6 +71,7 @@ Cases rotary_cases(const CaseRequest& request) {
     for (const int64_t n : sizes_around(request.width)) sizes.push_back({1, 3, 2, 2 * n, 2, 5});
     for (const int64_t T : {1, 15, 16, 17, 70}) sizes.push_back({2, T, 5, 6, 3});
     sizes.push_back({1, 20, 3, 10, 2, 100000, 5e5});
+    sizes.push_back({2, 1, 3, 8, 2, 77, 10000, true});
   }
   Cases cases;
   for (const RotaryPairs pairs : {RotaryPairs::half, RotaryPairs::interleaved})

@@ -21,8 +21,9 @@ __global__ void __launch_bounds__(threads, blocks_with(threads, 48)) make_table(
   const int64_t i = int64_t{blockIdx.x} * threads + threadIdx.x;
   if (i >= a.D / 2) return;
   const double frequency = std::pow(a.base, -2 * static_cast<double>(i) / static_cast<double>(a.D));
+  const int64_t start = a.position ? *a.position : a.start;
   for (int64_t t = blockIdx.y; t < a.T; t += gridDim.y) {
-    const double angle = a.direction * static_cast<double>(a.start + t) * frequency;
+    const double angle = a.direction * static_cast<double>(start + t) * frequency;
     table[t * (a.D / 2) + i] = {static_cast<T>(std::cos(angle)), static_cast<T>(std::sin(angle))};
   }
 }

@@ -27,7 +27,8 @@ Rotary rotary_of(const Tensor& x, const Tensor& y, const RotaryOptions& options,
            .direction = 1,
            .x = {},
            .y = {},
-           .to_y = Write::set};
+           .to_y = Write::set,
+           .position = options.position.defined() ? options.position.ptr<int32_t>() : nullptr};
   const auto place = [&](const Tensor& t, auto& heads) {
     heads = {t.data(), t.stride(0), t.rank() == 3 ? a.D : t.stride(1), t.stride(-2)};
   };

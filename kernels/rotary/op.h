@@ -10,6 +10,7 @@ struct RotaryOptions {
   RotaryPairs pairs = RotaryPairs::half;
   double base = 10000;  ///< of the frequencies base^(-2i / D), > 0
   int64_t start = 0;    ///< position of the first row; in decoding, the number of rows in the cache
+  Tensor position = {};  ///< `start` as i32 on the device, or undefined; for captured launches on GPUs
 };
 
 /// Rotary positions: x [B, H, T, D], D even, f32, f64 or bf16, of any strides with contiguous rows -> y [B, H, T,

@@ -167,7 +167,8 @@ __device__ __forceinline__ void join_teams(typename Tile::Memory& memory) {
 /// Block (x, y): rows of group x, keys of piece y.
 template <class E, int W, int rows>
 __global__ void __launch_bounds__(threads, (FewTile<E, W, rows>::blocks))
-    attend_piece(AttentionForward a, int splits, bool wide, float* scratch) {
+    attend_piece(AttentionForward given, int splits, bool wide, float* scratch) {
+  const AttentionForward a = as_of_now(given);
   using Tile = FewTile<E, W, rows>;
   constexpr int each = Tile::each, teams = Tile::teams, at_once = Tile::at_once;
   auto& memory = shared_memory<typename Tile::Memory>();
@@ -227,7 +228,8 @@ struct WarpSums {
 /// are added in order.
 template <class E>
 __global__ void __launch_bounds__(threads, blocks_with(threads, 64))
-    join_pieces(AttentionForward a, int splits, float* scratch) {
+    join_pieces(AttentionForward given, int splits, float* scratch) {
+  const AttentionForward a = as_of_now(given);
   static_assert(most_key_splits == 64);
   WarpSums& sums = shared_memory<WarpSums>();
   const int64_t row = blockIdx.x;

@@ -37,6 +37,13 @@ __device__ __forceinline__ T* key_head(const AttentionSizes& a, const HeadsOut& 
   return static_cast<T*>(x.data) + kv / H * x.batch + kv % H * x.head;
 }
 
+/// The arguments with the number of keys that holds now, if device memory has it.
+template <class A>
+__device__ __forceinline__ A as_of_now(A a) {
+  if (a.position) a.Tk = *a.position + a.Tq;
+  return a;
+}
+
 /// The maximum, or the sum, over `lanes` adjacent lanes, which hold parts of the same rows.
 template <int lanes>
 __device__ __forceinline__ float row_max(float x) {

@@ -48,7 +48,8 @@ __device__ __forceinline__ void write_row(E* to, const T (&sum)[parts], T factor
 }
 
 template <class E, class T>
-__global__ void __launch_bounds__(threads, blocks) attend(AttentionForward a, DropoutMask mask) {
+__global__ void __launch_bounds__(threads, blocks) attend(AttentionForward given, DropoutMask mask) {
+  const AttentionForward a = as_of_now(given);
   const int64_t row = int64_t{blockIdx.x} * warps + threadIdx.x / 32;
   if (row >= a.B * a.H * a.Tq) return;
   const int lane = static_cast<int>(threadIdx.x) % 32, bh = static_cast<int>(row / a.Tq),

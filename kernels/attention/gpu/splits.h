@@ -29,7 +29,8 @@ inline constexpr int64_t most_key_splits = 64;
 /// keys for each. These are estimates; none is measured.
 constexpr int64_t key_splits(const AttentionSizes& a) {
   constexpr int64_t blocks = 3 * 132, least_keys = 64;
-  const int64_t keys = std::min(a.Tk, a.window + a.Tq - 1);  // that some query attends to
+  const int64_t held = a.position ? a.capacity : a.Tk,
+                keys = std::min(held, a.window + a.Tq - 1);  // that some query attends to
   return std::clamp<int64_t>(std::min(blocks / row_groups(a), keys / least_keys), 1, most_key_splits);
 }
 

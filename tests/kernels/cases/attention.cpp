@@ -290,6 +290,9 @@ TEST_CASE("attention: wrong shapes are refused") {
                     Catch::Contains("n_kv_head = 2"));
   CHECK_THROWS_WITH(causal_attention(zeros({2, 3, 12}), {.n_head = 2, .window = -1}),
                     Catch::Contains("window = -1"));
+  const Tensor x = zeros({1, 2, 3, 4}), position = Tensor::zeros(cpu(), DType::i32, {1});
+  CHECK_THROWS_WITH(causal_attention(x, x, x, {.position = position, .capacity = 2}),
+                    Catch::Contains("capacity = 2 for 3 keys"));
 }
 
 }  // namespace hewn
