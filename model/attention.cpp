@@ -47,10 +47,11 @@ AttentionOptions SelfAttention::attention_options(int64_t heads, int64_t kv_head
           .site = weights_dropout_.site};
 }
 
-Tensor SelfAttention::with_positions(const Tensor& qkv, int64_t start) const {
+Tensor SelfAttention::with_positions(const Tensor& qkv, int64_t start, const Tensor& position) const {
   if (!rotary_) return qkv;
   RotaryOptions rotation = *rotary_;
   rotation.start = start;
+  rotation.position = position;
   return rotary_packed(qkv, n_head_ + 2 * n_kv_head_, n_head_ + n_kv_head_, rotation);
 }
 
@@ -109,19 +110,23 @@ Tensor SelfAttention::per_head(const Tensor& input, const ForwardOptions& option
 Tensor SelfAttention::cached(const Tensor& x, const ForwardOptions& options) const {
   const NoGrad none;
   const Tensor qkv = c_attn_(x, c_attn_.weight->value.dtype());
-  if (options.cache) return attend(qkv, *options.cache);
+  if (options.cache) return attend(qkv, *options.cache, options.positions);
   std::vector<Tensor> outputs;
-  for (size_t b = 0; b < options.caches.size(); ++b)
-    outputs.push_back(attend(qkv.sliced(0, static_cast<int64_t>(b), 1), *options.caches[b]));
+  for (size_t b = 0; b < options.caches.size(); ++b) {
+    const auto own = [b](const Tensor& x) { return x.sliced(0, static_cast<int64_t>(b), 1); };
+    outputs.push_back(attend(own(qkv), *options.caches[b],
+                             options.positions.defined() ? own(options.positions) : Tensor()));
+  }
   return concat(outputs, 0);
 }
 
-Tensor SelfAttention::attend(const Tensor& packed, KvCache& cache) const {
-  const Tensor qkv = with_positions(packed, cache.length());
+Tensor SelfAttention::attend(const Tensor& packed, KvCache& cache, const Tensor& positions) const {
+  const Tensor qkv = with_positions(packed, cache.length(), positions);
   const int64_t B = qkv.dim(0), T = qkv.dim(1), H = n_head_, D = head_size_;
   const Tensor q = qkv.strided({B, H, T, D}, {T * qkv.dim(2), D, qkv.dim(2), 1}, qkv.offset());
-  const auto [k, v] = cache.append(layer_, qkv);
-  const Tensor y = causal_attention(q, k, v, {.window = window_});
+  const auto [k, v] = cache.append(layer_, qkv, positions);
+  const Tensor y =
+      causal_attention(q, k, v, {.window = window_, .position = positions, .capacity = cache.capacity()});
   return reshape(contiguous(permute(y, {0, 2, 1, 3})), {B, T, H * D});
 }
 

@@ -26,8 +26,9 @@ class SelfAttention {
   /// The type in which the fused form attends: that of activations, but float32 where bf16 has no kernels: these run
   /// on tensor cores, with heads of at most 128 elements and a multiple of 16 bytes.
   DType fused_type() const;
-  /// Rotates the queries and keys of a packed projection whose first row is at position `start`.
-  Tensor with_positions(const Tensor& qkv, int64_t start) const;
+  /// Rotates the queries and keys of a packed projection whose first row is at position `start`, which device memory
+  /// has too if `position` is defined.
+  Tensor with_positions(const Tensor& qkv, int64_t start, const Tensor& position = {}) const;
   /// Options of the operation for one head or for all heads; with dropout of the weights in training.
   AttentionOptions attention_options(int64_t heads, int64_t kv_heads, const ForwardOptions& options) const;
 
@@ -36,8 +37,9 @@ class SelfAttention {
   Tensor batched(const Tensor& x, const ForwardOptions& options) const;
   Tensor fused(const Tensor& x, const ForwardOptions& options) const;
   Tensor cached(const Tensor& x, const ForwardOptions& options) const;
-  /// Attention of new tokens, given as a packed projection, to all cached tokens and to themselves.
-  Tensor attend(const Tensor& qkv, KvCache& cache) const;
+  /// Attention of new tokens, given as a packed projection, to all cached tokens and to themselves. `positions`, if
+  /// defined, as in ForwardOptions, for these tokens.
+  Tensor attend(const Tensor& qkv, KvCache& cache, const Tensor& positions) const;
 
   LinearLayer c_attn_;    // [C, (H + 2 Hkv) D]: queries, keys and values of all heads side by side
   ResidualLayer c_proj_;  // [C, C]

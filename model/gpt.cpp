@@ -82,7 +82,7 @@ Tensor Gpt::embed(const Tensor& tokens, const ForwardOptions& options) {
   Tensor x;
   if (!wpe_.exists()) {
     x = embedding(wte_->value, tokens, type);
-  } else if (!config().concatenates() && options.caches.empty()) {
+  } else if (!config().concatenates() && options.caches.empty() && !options.positions.defined()) {
     const int64_t start = options.cache ? options.cache->length() : 0;
     x = embedding(wte_->value, wpe_.rows(), tokens, start,
                   type);  // both look-ups and the sum in one operation

@@ -1,6 +1,7 @@
 #include "model/kv_cache.h"
 
 #include "core/error.h"
+#include "kernels/copy/op.h"
 
 namespace hewn {
 
@@ -11,23 +12,35 @@ KvCache::KvCache(const ModelConfig& config, Device& device, DType dtype, int64_t
         Tensor::empty(device, dtype, {batch, capacity, 2 * config.kv_heads() * config.head_size()}));
 }
 
-KvCache::View KvCache::append(int64_t layer, const Tensor& qkv) {
+KvCache::View KvCache::append(int64_t layer, const Tensor& qkv, const Tensor& position) {
   const Tensor& all = layers_[static_cast<size_t>(layer)];
   const int64_t B = qkv.dim(0), T = qkv.dim(1), D = qkv.dim(2) / (n_head_ + 2 * n_kv_head_),
                 width = n_kv_head_ * D;
   require(length_ + T <= capacity_ && B == all.dim(0), "a cache of ", all.dim(0), " sequences of ", capacity_,
           " tokens already has ", length_, " in each; ", T, " more in each of ", B, " do not fit");
-  const size_t element = size_of(qkv.dtype()), row = static_cast<size_t>(2 * width) * element,
-               step = static_cast<size_t>(qkv.dim(2)) * element,
-               before = static_cast<size_t>(n_head_ * D) * element;
-  for (int64_t b = 0; b < B; ++b) {
-    auto* to = static_cast<uint8_t*>(all.data()) + static_cast<size_t>(b * capacity_ + length_) * row;
-    const auto* from = static_cast<const uint8_t*>(qkv.data()) + static_cast<size_t>(b * T) * step + before;
-    for (int64_t t = 0; t < T; ++t, to += row, from += step) qkv.device().copy(to, from, row);
+  if (position.defined()) {
+    copy_into_rows(all, position, qkv.sliced(2, n_head_ * D, 2 * width));
+  } else if (T == 1 && qkv.dtype() == all.dtype()) {
+    // One row per sequence: a view of it takes longer than the copy.
+    const size_t element = size_of(all.dtype()), row = static_cast<size_t>(2 * width) * element;
+    for (int64_t b = 0; b < B; ++b)
+      qkv.device().copy(
+          static_cast<uint8_t*>(all.data()) + static_cast<size_t>(b * capacity_ + length_) * row,
+          static_cast<const uint8_t*>(qkv.data()) +
+              static_cast<size_t>(b * qkv.stride(0) + n_head_ * D) * element,
+          row);
+  } else {
+    copy_into(all.sliced(1, length_, T), qkv.sliced(2, n_head_ * D, 2 * width), Write::set);
   }
   const Shape shape{B, n_kv_head_, length_ + T, D};
   const Strides strides{capacity_ * 2 * width, D, 2 * width, 1};
   return {all.strided(shape, strides, 0), all.strided(shape, strides, width)};
+}
+
+std::vector<const void*> KvCache::addresses() const {
+  std::vector<const void*> all;
+  for (const Tensor& layer : layers_) all.push_back(layer.data());
+  return all;
 }
 
 void KvCache::select(const std::vector<int64_t>& sequences) {

@@ -25,11 +25,13 @@ class KvCache {
     Tensor k, v;
   };
   /// Writes the k and v columns of qkv [B, T, (H + 2 Hkv) D] after the tokens held, and returns a view of all
-  /// length() + T tokens. Every layer appends the same tokens; then `advance` counts them, once. Throws usage
-  /// if they do not fit.
-  View append(int64_t layer, const Tensor& qkv);
+  /// length() + T tokens. Every layer appends the same tokens; then `advance` counts them, once. `position`, if
+  /// defined, is length() as i32 on the device, which a captured launch follows. Throws usage if they do not fit.
+  View append(int64_t layer, const Tensor& qkv, const Tensor& position = {});
   void advance(int64_t tokens) { length_ += tokens; }
   void clear() { length_ = 0; }
+  /// The addresses of the layers' keys and values. They change in `select`.
+  std::vector<const void*> addresses() const;
   /// Selects these sequences, in this order; a sequence may occur several times, as in beam search.
   void select(const std::vector<int64_t>& sequences);
 

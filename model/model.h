@@ -23,6 +23,9 @@ struct ForwardOptions {
   bool recompute = false;
   /// Instead of `cache`: one cache of one sequence for each row of tokens. Their lengths may differ.
   std::vector<KvCache*> caches = {};
+  /// With a cache or caches, i32 [B, T] on the device: the position of each token, which the host knows as the length
+  /// of its cache. GPU kernels read it there, so that a captured pass can be replayed for the next token.
+  Tensor positions = {};
 
   bool cached() const { return cache != nullptr || !caches.empty(); }
 };

@@ -54,6 +54,7 @@ Tensor PositionTable::rows_of(const Tensor& tokens, const ForwardOptions& option
 }
 
 Tensor PositionTable::positions_of(const Tensor& tokens, const ForwardOptions& options) {
+  if (options.positions.defined()) return options.positions;
   // Positions of training batches are kept: a captured step reads them at the same address and copies nothing.
   Tensor* const kept =
       !options.cached() && Tape::current() ? &positions_[{tokens.dim(0), tokens.dim(1)}] : nullptr;

@@ -352,8 +352,9 @@ Options machine_options() {
       choice("device", "cpu|cuda|emulated", "cpu", computes | takes::bench_kernels,
              "device: cpu, cuda (an NVIDIA GPU), or emulated (GPU kernels run on the host, "
              "slowly, for tests)"),
-      flag("cuda_graph", "true", takes::train | takes::bench_train,
-           "on a GPU, launch the kernels of a step as one CUDA graph; false: one by one"),
+      flag("cuda_graph", "true",
+           takes::train | takes::sample | takes::chat | takes::bench_train | takes::bench_sample,
+           "on a GPU, launch the kernels of a step, or of a token, as one CUDA graph; false: one by one"),
       choice("gpu", "h200|h100|a100|rtx4090|rtx3090", "h200", takes::plan,
              "with --device=cuda, the GPU to plan for, by its data sheet; it need not be present"),
       flag("ops", "false", takes::plan,

@@ -135,7 +135,8 @@ int run_bench_sample(const Settings& settings) {
   const auto model = make_model(config, *device, dtype_from_name(settings.text("dtype")), 1, false);
   const int64_t tokens = settings.integer("max_new_tokens");
   const GenerateOptions options{.max_new_tokens = tokens,
-                                .seed = static_cast<uint64_t>(settings.integer("seed"))};
+                                .seed = static_cast<uint64_t>(settings.integer("seed")),
+                                .cuda_graph = settings.flag("cuda_graph")};
   const auto write = [&] { generate(*model, {0}, options, [](int32_t) { return true; }); };
   write();  // warm-up
   const Timing t = timing_of(seconds_of(*device, settings.integer("repeat"), write));

@@ -1,24 +1,16 @@
 #include "model/generation/context.h"
 
 #include <cstddef>
+#include <utility>
 
 #include "core/error.h"
-#include "kernels/contract/contract.h"
-#include "kernels/embedding/op.h"
 
 namespace hewn {
-namespace {
 
-/// Tokens on the model's device. On a GPU they are checked here; on a CPU the embedding checks them.
-Tensor on_device(const Model& model, const std::vector<int32_t>& tokens, const Shape& shape) {
-  if (executor(model.device()).gpu()) check_ids(tokens, model.config().vocab_size, "token");
-  return Tensor::from(model.device(), tokens, shape);
-}
-
-}  // namespace
-
-Context::Context(Model& model, bool use_cache, int64_t vocab_size, Slide slide)
+Context::Context(Model& model, bool use_cache, int64_t vocab_size, Slide slide,
+                 std::shared_ptr<TokenStep> step)
     : model_(model),
+      step_(step ? std::move(step) : std::make_shared<TokenStep>(model)),
       vocab_size_(vocab_size == 0 ? model.config().vocab_size : vocab_size),
       limit_(model.config().block_size),
       kept_(slide == Slide::one ? limit_ - 1 : limit_ / 2),
@@ -55,7 +47,8 @@ std::vector<double> Context::next_logits() {
     fresh.insert(fresh.end(), sequence.begin() + from, sequence.end());
   const int64_t B = sequences(), T = static_cast<int64_t>(fresh.size()) / B;
   seen_ = tokens_[0].size();
-  const Tensor tokens = on_device(model_, fresh, {B, T});
+  if (cache_ && T == 1) return given_out(step_->logits(fresh, {.cache = cache_.get()}), B);
+  const Tensor tokens = tokens_on_device(model_, fresh, {B, T});
   return given_out(model_.logits(tokens, {.cache = cache_.get(), .last_only = true}).doubles(), B);
 }
 
@@ -86,9 +79,7 @@ void Context::next_tokens(std::span<Context* const> contexts, std::span<const si
     options.caches.push_back(c.cache_.get());
     c.seen_ = c.tokens_[0].size();
   }
-  Model& model = contexts[0]->model_;
-  const auto B = static_cast<int64_t>(which.size());
-  const std::vector<double> all = model.logits(on_device(model, fresh, {B, 1}), options).doubles();
+  const std::vector<double> all = contexts[0]->step_->logits(fresh, options);
   const auto V = static_cast<std::ptrdiff_t>(all.size() / which.size());
   auto row = all.begin();
   for (const size_t i : which) {

@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "model/generation/token_step.h"
 #include "model/kv_cache.h"
 #include "model/model.h"
 
@@ -23,8 +24,10 @@ class Context {
  public:
   /// Begins with one empty sequence. Without a cache, every call of `next_logits` computes the whole context;
   /// the logits are the same up to rounding. Logits are returned only for ids below `vocab_size` (0: all),
-  /// since a model's vocabulary may be padded beyond its tokenizer's.
-  Context(Model& model, bool use_cache, int64_t vocab_size = 0, Slide slide = Slide::half);
+  /// since a model's vocabulary may be padded beyond its tokenizer's. Contexts of one model may share `step`, which
+  /// runs the model on one new token of each sequence; without it a context has its own.
+  Context(Model& model, bool use_cache, int64_t vocab_size = 0, Slide slide = Slide::half,
+          std::shared_ptr<TokenStep> step = nullptr);
 
   int64_t sequences() const { return static_cast<int64_t>(tokens_.size()); }
   /// Appends one token to each sequence; drops old ones first if the block is full (`Slide`).
@@ -47,6 +50,7 @@ class Context {
   std::vector<double> given_out(const std::vector<double>& logits, int64_t rows) const;
 
   Model& model_;
+  std::shared_ptr<TokenStep> step_;
   int64_t vocab_size_;
   int64_t limit_;  // block_size
   int64_t kept_;   // tokens kept when a sequence has reached it

@@ -19,9 +19,10 @@ struct Writing {
   std::vector<int32_t> seen;
   int64_t left;  // tokens that may still be added
 
-  Writing(Model& model, size_t number, const GenerateRequest& asked, const GenerateOptions& options)
+  Writing(Model& model, size_t number, const GenerateRequest& asked, const GenerateOptions& options,
+          const std::shared_ptr<TokenStep>& step)
       : request(number),
-        context(model, options.cache, options.vocab_size, options.slide),
+        context(model, options.cache, options.vocab_size, options.slide, step),
         random(options.seed, asked.sample),
         seen(asked.prompt),
         left(options.max_new_tokens) {
@@ -51,11 +52,12 @@ void generate(Model& model, const std::vector<GenerateRequest>& requests, const 
   check_sampling(options.sampling());
   const NoGrad none;
   const Scope scope("generate");
+  const auto step = std::make_shared<TokenStep>(model, options.cuda_graph);
   std::list<Writing> texts;
   for (size_t next = 0; next < requests.size() || !texts.empty();) {
     if (events.stop && events.stop()) return;
     while (texts.size() < at_once && next < requests.size()) {
-      texts.emplace_back(model, next, requests[next], options);
+      texts.emplace_back(model, next, requests[next], options, step);
       ++next;
     }
     std::vector<Context*> contexts;

@@ -27,6 +27,7 @@ struct GenerateOptions {
   int64_t vocab_size = 0;  ///< draw only ids below it, since a model may have more than its tokenizer;
                            ///< the others count as absent; 0: all
   Slide slide = Slide::half;
+  bool cuda_graph = true;                 ///< on a GPU, launch the kernels of a token as one CUDA graph
   std::vector<int32_t> stop_tokens = {};  ///< end the text when drawn; not part of it
 
   SamplingOptions sampling() const { return {repetition_penalty, temperature, top_k, top_p, min_p}; }

@@ -274,9 +274,11 @@ TEST_CASE("gpu: texts are generated as on the CPU, with and without a cache", "[
       INFO(name << (cache ? ", cache" : ", no cache"));
       // More tokens than the context holds, so that it slides.
       const GenerateOptions options{.max_new_tokens = 12, .seed = 4, .cache = cache};
-      const auto logits_of = [&](Model& model, std::vector<int32_t>& ids) {
+      const auto logits_of = [&](Model& model, std::vector<int32_t>& ids, bool graphs = true) {
         std::vector<double> logits;
-        generate(model, {1, 2, 3}, options, [&](const Generated& g) {
+        GenerateOptions of_text = options;
+        of_text.cuda_graph = graphs;
+        generate(model, {1, 2, 3}, of_text, [&](const Generated& g) {
           ids.push_back(g.token);
           logits.insert(logits.end(), g.logits.begin(), g.logits.end());
           return true;
@@ -287,6 +289,7 @@ TEST_CASE("gpu: texts are generated as on the CPU, with and without a cache", "[
       const std::vector<double> logits = logits_of(*there, ids), expected = logits_of(*here, expected_ids);
       CHECK(ids == expected_ids);
       CHECK(test::close_abs(logits, expected, 1e-4));
+      CHECK(logits_of(*there, ids, false) == logits);
     }
   }
 }

@@ -113,6 +113,7 @@ GenerateOptions generation(const Settings& settings, const Tokenizer& tokenizer,
           .seed = static_cast<uint64_t>(settings.integer("seed")),
           .vocab_size = tokenizer.vocab_size(),
           .slide = slide_of(settings),
+          .cuda_graph = settings.flag("cuda_graph"),
           .stop_tokens = ends.tokens};
 }
 

@@ -1,16 +1,23 @@
-// Decisions made on the device from device memory: a gradient that is not finite suppresses the update, and
-// an invalid target makes loss and gradients NaN, without the host reading them.
+// Decisions made on the device from device memory: a gradient that is not finite suppresses the update, an
+// invalid target makes loss and gradients NaN, without the host reading them, and captured launches of decoding
+// follow the position there.
 
 #include <cmath>
 #include <limits>
 
+#include "kernels/attention/op.h"
 #include "kernels/contract/contract.h"
+#include "kernels/copy/op.h"
 #include "kernels/cross_entropy/abi.h"
 #include "kernels/cross_entropy/op.h"
+#include "kernels/devices/captured_work.h"
 #include "kernels/global_norm/abi.h"
 #include "kernels/optimizer/abi.h"
+#include "kernels/rotary/op.h"
 #include "tests/support/catch.h"
+#include "tests/support/close.h"
 #include "tests/support/gpu.h"
+#include "tests/support/random.h"
 
 namespace hewn {
 namespace {
@@ -42,6 +49,24 @@ struct Step {
     return after;
   }
 };
+
+/// Calls `work` at several positions, given to it as a number and in device memory, and replays what it captured
+/// at one of them; then calls `check` with the position.
+template <class Work, class Check>
+void at_positions(Executor& gpu, const std::vector<int32_t>& positions, const Work& work,
+                  const Check& check) {
+  const Tensor position = Tensor::from(gpu, std::vector<int32_t>{0}, {1});
+  CapturedWork captured(gpu);
+  int calls = 0;
+  for (const int32_t p : positions) {
+    INFO("position " << p);
+    position.detached().upload(&p);
+    const bool replayed = captured.run([&] { work(p, position), ++calls; });
+    CHECK(replayed == (calls == 3 && captured.replays() > 1));
+    check(p);
+  }
+  CHECK(calls == 3);
+}
 
 }  // namespace
 
@@ -94,6 +119,84 @@ TEST_CASE("GPU step: a target out of range makes loss and gradients NaN") {
     CHECK(std::abs(d[i] - (i == 4 ? -0.4f : 0.1f)) < 1e-6f);
     CHECK(d[5 + i] == 0);
     CHECK(std::isnan(d[10 + i]));
+  }
+}
+
+TEST_CASE("captured attention follows the number of keys in device memory") {
+  const auto gpu = test::make_test_gpu();
+  constexpr int64_t B = 2, H = 4, Hkv = 2, capacity = 400;
+  test::Random random("captured attention");
+  struct Form {
+    DType dtype;
+    int64_t D, Tq, window;
+  };
+  for (const Form& form :
+       {Form{DType::f32, 16, 1, 0}, Form{DType::f32, 24, 2, 150}, Form{DType::bf16, 16, 1, 0},
+        Form{DType::f64, 8, 1, 70}, Form{DType::f32, 132, 1, 0}}) {
+    const DType dtype = form.dtype;
+    const int64_t D = form.D, Tq = form.Tq, window = form.window;
+    INFO(name_of(dtype) << ", heads of " << D << ", " << Tq << " queries, window " << window);
+    const auto operand = [&](int64_t heads, int64_t T) {
+      const Tensor x = Tensor::from(cpu(), random.normals(B * heads * T * D), {B, heads, T, D});
+      return as_type(x, dtype);
+    };
+    const Tensor q = operand(H, Tq), k = operand(Hkv, capacity), v = operand(Hkv, capacity);
+    const auto there = [&](const Tensor& x) {
+      Tensor y = Tensor::empty(*gpu, dtype, x.shape());
+      y.upload(x.data());
+      return y;
+    };
+    const Tensor q_there = there(q), k_there = there(k), v_there = there(v), y = q_there.like();
+    at_positions(
+        *gpu, {5, 390, 20, 0, 63, 64, 65, 200, 399 - static_cast<int32_t>(Tq) + 1},
+        [&](int32_t p, const Tensor& position) {
+          copy_into(y,
+                    causal_attention(q_there, k_there.sliced(2, 0, p + Tq), v_there.sliced(2, 0, p + Tq),
+                                     {.window = window, .position = position, .capacity = capacity}),
+                    Write::set);
+        },
+        [&](int32_t p) {
+          const Tensor expected =
+              causal_attention(q, k.sliced(2, 0, p + Tq), v.sliced(2, 0, p + Tq), {.window = window});
+          CHECK(test::close_by_norm(y.doubles(), expected.doubles(), dtype == DType::bf16 ? 8e-3 : 5e-6));
+        });
+  }
+}
+
+TEST_CASE("captured rotations follow the position in device memory") {
+  const auto gpu = test::make_test_gpu();
+  test::Random random("captured rotary");
+  const std::vector<float> values = random.normals(2 * 3 * 8);
+  const Shape shape{2, 1, 24};
+  const Tensor x = Tensor::from(*gpu, values, shape), here = Tensor::from(cpu(), values, shape), y = x.like();
+  at_positions(
+      *gpu, {3, 7, 0, 1, 2, 900},
+      [&](int32_t p, const Tensor& position) {
+        copy_into(y, rotary_packed(x, 3, 2, {.start = p, .position = position}), Write::set);
+      },
+      [&](int32_t p) {
+        CHECK(test::close_by_norm(y.doubles(), rotary_packed(here, 3, 2, {.start = p}).doubles(), 1e-6));
+      });
+}
+
+TEST_CASE("captured copies follow the row in device memory") {
+  const auto gpu = test::make_test_gpu();
+  test::Random random("captured copy");
+  for (const DType dtype : {DType::f32, DType::bf16}) {
+    INFO(name_of(dtype));
+    const Tensor x = Tensor::from(*gpu, random.normals(2 * 3 * 10), {2, 3, 10}).sliced(2, 4, 5);
+    const Tensor y = Tensor::zeros(*gpu, dtype, {2, 9, 5});
+    std::vector<double> expected(2 * 9 * 5);
+    at_positions(
+        *gpu, {4, 0, 6, 2, 5}, [&](int32_t, const Tensor& row) { copy_into_rows(y, row, x); },
+        [&](int32_t row) {
+          const std::vector<double> added = as_type(contiguous(x), dtype).doubles();
+          for (size_t i = 0; i < added.size(); ++i)
+            expected[(i / 15 * 9 + i / 5 % 3 + static_cast<size_t>(row)) * 5 + i % 5] = added[i];
+          CHECK(y.doubles() == expected);
+        });
+    CHECK_THROWS_WITH(copy_into_rows(y.sliced(1, 0, 2), Tensor::zeros(*gpu, DType::i32, {1}), x),
+                      Catch::Contains("[2, 3, 5]") && Catch::Contains("[2, 2, 5]"));
   }
 }
 
