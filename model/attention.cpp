@@ -72,7 +72,7 @@ Tensor SelfAttention::fused(const Tensor& x, const ForwardOptions& options) cons
 Tensor SelfAttention::batched(const Tensor& x, const ForwardOptions& options) const {
   const int64_t B = x.dim(0), T = x.dim(1), C = x.dim(2), H = n_head_, Hkv = n_kv_head_, D = head_size_;
   const Tensor qkv = project(x, c_attn_.weight->value.dtype());  // [B, T, (H + 2 Hkv) D]
-  const auto heads = [&](int64_t first, int64_t n) {  // n heads of q, k or v -> [B, n, T, D]
+  const auto heads = [&](int64_t first, int64_t n) {             // n heads of q, k or v -> [B, n, T, D]
     const Tensor t = contiguous(slice(qkv, 2, first * D, n * D));
     return contiguous(permute(reshape(t, {B, T, n, D}), {0, 2, 1, 3}));
   };

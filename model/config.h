@@ -46,7 +46,7 @@ struct ModelConfig {
   bool qkv_bias = true;      ///< in the query, key and value projection (also needs bias)
   bool residual = true;      ///< x + f(x); false trains without, for comparison
   DType residual_dtype = DType::bf16;  ///< bf16 or f32: of the residual stream where activations are bf16
-  bool tie = true;           ///< the head shares the token embedding's weights
+  bool tie = true;                     ///< the head shares the token embedding's weights
   NormKind norm = NormKind::layernorm;
   NormPlace norm_place = NormPlace::pre;
   Positions pos = Positions::learned;

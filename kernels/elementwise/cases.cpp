@@ -63,7 +63,7 @@ void add_unary_cases(Cases& cases, const CaseRequest& request, int64_t n, double
 /// How the operands of a [2, rows, cols] result are broadcast.
 struct Stretch {
   const char* name;
-  bool a[3], b[3];  ///< whether the operand has the dimension
+  bool a[3], b[3];     ///< whether the operand has the dimension
   bool f32_b = false;  ///< b is f32 beside a bf16 a
 };
 constexpr Stretch stretches[] = {{"", {true, true, true}, {true, true, true}},

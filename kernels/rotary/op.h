@@ -8,8 +8,8 @@ namespace hewn {
 /// How rows are rotated according to their position.
 struct RotaryOptions {
   RotaryPairs pairs = RotaryPairs::half;
-  double base = 10000;  ///< of the frequencies base^(-2i / D), > 0
-  int64_t start = 0;    ///< position of the first row; in decoding, the number of rows in the cache
+  double base = 10000;   ///< of the frequencies base^(-2i / D), > 0
+  int64_t start = 0;     ///< position of the first row; in decoding, the number of rows in the cache
   Tensor position = {};  ///< `start` as i32 on the device, or undefined; for captured launches on GPUs
 };
 
