@@ -1,7 +1,7 @@
 // Byte pair encoding: against GPT-2's own results, and against the algorithm written out plainly.
 
 #include <algorithm>
-#include <chrono>
+#include <ctime>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -226,9 +226,9 @@ TEST_CASE("byte pairs are learned according to the definition: most frequent fir
 TEST_CASE("a long word does not take quadratic time", "[bpe]") {
   const auto tokenizer = train_tokenizer("bpe", "aaaaaaaaaaaaaaaa abab abab", {.vocab_size = 270});
   const std::string word(size_t{1} << 20, 'a');
-  const auto start = std::chrono::steady_clock::now();
+  const std::clock_t start = std::clock();  // of this process alone: the machine may be busy
   CHECK(tokenizer->decode(tokenizer->encode(word)) == word);
-  CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(20));  // quadratic: hours
+  CHECK((std::clock() - start) / CLOCKS_PER_SEC < 20);  // quadratic: hours
 }
 
 TEST_CASE("a damaged byte pair file is refused with the reason", "[bpe]") {

@@ -168,6 +168,7 @@ TEST_CASE("GPU head: memory is that of the logits of one chunk and of the gradie
   if (!gpu) return;
   const Inputs in = inputs<float>(*gpu, 64, 8, 1000);
   const size_t limit = 8 * 1024 * sizeof(float), gradients = (64 * 8 + 1000 * 8) * sizeof(float);
+  constexpr size_t rest = 5000;  // losses, the number of targets, and the fences of checking builds
   Tensor x = in.x, weight = in.weight;
   const auto peak_of = [&](const auto& work) {
     constexpr auto scratch = static_cast<size_t>(MemUse::scratch);
@@ -179,13 +180,13 @@ TEST_CASE("GPU head: memory is that of the logits of one chunk and of the gradie
     return stats.peak - stats.at_peak_by_use[scratch] - before;
   };
   const auto loss = [&] { return linear_cross_entropy(x, weight, {}, in.targets, {.logits_bytes = limit}); };
-  CHECK(peak_of(loss) <= limit + 2000);
+  CHECK(peak_of(loss) <= limit + rest);
   require_grad(x);
   require_grad(weight);
   CHECK(peak_of([&] {
           Tape tape;
           tape.backward(loss());
-        }) <= limit + 2 * gradients + 2000);
+        }) <= limit + 2 * gradients + rest);
 }
 
 TEST_CASE("GPU head: a chunk's logits take a sixteenth of the memory, in whole tiles, at least 4096 rows") {
