@@ -240,15 +240,15 @@ bool visit_run(const BenchPlan& plan, const std::function<void(Case&, int64_t)>&
   return any;
 }
 
-// Names that --op accepts: rooms, and the operations, such as "softmax.backward", of rooms with a similar name.
+// Other names that --op accepts: rooms, and the operations, such as "softmax.backward", of rooms with a similar name.
 std::vector<std::string> names_near(const std::string& asked) {
   const std::string op = asked.substr(0, asked.find('.'));
   std::vector<std::string> names;
   for (const Room& room : rooms()) {
-    names.emplace_back(room.name);
+    if (room.name != asked) names.emplace_back(room.name);
     if (op == asked || edit_distance(op, room.name) > 2) continue;
     for (const auto& c : room.cases({}))
-      if (names.back() != c->op()) names.push_back(c->op());
+      if (asked != c->op() && (names.empty() || names.back() != c->op())) names.push_back(c->op());
   }
   return names;
 }

@@ -1,28 +1,11 @@
 #pragma once
 // Shared by the references, which compute in double on arrays of double, float or bf16.
 
-#include <type_traits>
-
 #include "core/write.h"
+#include "kernels/contract/element.h"
 #include "kernels/contract/launch.h"
 
 namespace hewn {
-
-/// An element as double, and the element nearest to a double. bf16 is converted by way of float.
-template <class T>
-double to_double(T x) {
-  if constexpr (std::is_same_v<T, BFloat16>)
-    return static_cast<double>(static_cast<float>(x));
-  else
-    return static_cast<double>(x);
-}
-template <class T>
-T from_double(double x) {
-  if constexpr (std::is_same_v<T, BFloat16>)
-    return BFloat16(static_cast<float>(x));
-  else
-    return static_cast<T>(x);
-}
 
 /// Elements of an array of T as double.
 template <class T>

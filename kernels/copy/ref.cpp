@@ -1,4 +1,4 @@
-#include "kernels/copy/element.h"
+#include "kernels/contract/element.h"
 #include "kernels/copy/kernels.h"
 
 namespace hewn {

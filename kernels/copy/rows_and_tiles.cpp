@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "kernels/contract/element.h"
 #include "kernels/contract/parallel.h"
-#include "kernels/copy/element.h"
 
 namespace hewn {
 namespace {

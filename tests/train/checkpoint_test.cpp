@@ -225,7 +225,7 @@ TEST_CASE("a run without checkpoints is distinguished from other directories", "
   CHECK_ERROR(find_checkpoint(dir.path().string()), ErrorCode::input,
               "is not a run; `hewn import` makes a run of another program's model");
   CHECK_ERROR(find_checkpoint((dir / "config.json").string()), ErrorCode::input,
-              "is not a run or checkpoint directory; `hewn import`");
+              "is not a run or checkpoint directory (the --out_dir of a training); `hewn import`");
   CHECK(list_checkpoints(dir.path().string()).empty());
 }
 

@@ -201,14 +201,24 @@ class AlignedProducts final : public Profiler {
 
 }  // namespace
 
-TEST_CASE("the head of GPT-2 on a GPU: two chunks, aligned products, every logit computed once", "[plan]") {
+// GPT-2 with n_layer layers, 64 texts of 1024 tokens a step.
+static TrainConfig gpt2_in_bf16(int64_t n_layer) {
   TrainConfig config{.model = {}, .optimizer = {}, .schedule = {}};
-  config.model = {.vocab_size = 50257, .block_size = 1024, .n_layer = 1, .n_head = 12, .n_embd = 768};
+  config.model = {
+      .vocab_size = 50257, .block_size = 1024, .n_layer = n_layer, .n_head = 12, .n_embd = 768, .bias = true};
   config.batch_size = 64;
   config.dtype = DType::bf16;
+  return config;
+}
+
+static PlanTarget target_of(const KnownGpu& gpu) {
+  return {.threads = gpu.multiprocessors, .isa = Isa::cuda, .memory_bytes = gpu.memory_bytes};
+}
+
+TEST_CASE("the head of GPT-2 on a GPU: two chunks, aligned products, every logit computed once", "[plan]") {
+  TrainConfig config = gpt2_in_bf16(1);
   const KnownGpu& h100 = *known_gpu("h100");
-  const PlanTarget target{
-      .threads = h100.multiprocessors, .isa = Isa::cuda, .memory_bytes = h100.memory_bytes};
+  const PlanTarget target = target_of(h100);
   AlignedProducts products;
   const Plan plan = make_plan(config, target, &products);
   CHECK(plan.kernels.at("cross_entropy.fused").calls == 2);
@@ -222,14 +232,9 @@ TEST_CASE("the head of GPT-2 on a GPU: two chunks, aligned products, every logit
 }
 
 TEST_CASE("a step of GPT-2 in mixed precision moves no more than its activations in bf16", "[plan]") {
-  TrainConfig config{.model = {}, .optimizer = {}, .schedule = {}};
-  config.model = {
-      .vocab_size = 50257, .block_size = 1024, .n_layer = 12, .n_head = 12, .n_embd = 768, .bias = true};
-  config.batch_size = 64;
-  config.dtype = DType::bf16;
+  TrainConfig config = gpt2_in_bf16(12);
   const KnownGpu& h100 = *known_gpu("h100");
-  const PlanTarget target{
-      .threads = h100.multiprocessors, .isa = Isa::cuda, .memory_bytes = h100.memory_bytes};
+  const PlanTarget target = target_of(h100);
   AlignedProducts products;
   const Plan plan = make_plan(config, target, &products);
   double all = 0, besides = 0, flops = 0;  // of all kernels; without products, attention and classifier

@@ -164,7 +164,8 @@ std::string find_checkpoint(const std::string& run_or_checkpoint, const std::str
   if (!given.has_filename()) given = given.parent_path();  // RUN/ becomes RUN
   std::error_code error;
   if (!fs::is_directory(given, error))
-    fail(ErrorCode::input, run_or_checkpoint, " is not a run or checkpoint directory",
+    fail(ErrorCode::input, run_or_checkpoint,
+         " is not a run or checkpoint directory (the --out_dir of a training)",
          fs::exists(given, error) ? import_hint : fetch_hint(run_or_checkpoint));
   fs::path path = given;
   fs::path run = given.parent_path().parent_path();

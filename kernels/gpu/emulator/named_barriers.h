@@ -2,6 +2,7 @@
 // The sixteen hardware barriers of the running block, except for number 0, which is __syncthreads.
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 
 namespace hewn::emulator {
