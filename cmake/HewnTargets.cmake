@@ -16,6 +16,11 @@ endif()
 add_library(hewn_flags INTERFACE)
 target_compile_options(hewn_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion
                        -ffp-contract=off $<$<BOOL:${HEWN_WERROR}>:-Werror>)
+# Operations name the file of their definition relative to the repository (OpInfo in core/scope.h). ccache may pass
+# the compiler paths relative to the build directory.
+file(RELATIVE_PATH hewn_source_from_build ${PROJECT_BINARY_DIR} ${PROJECT_SOURCE_DIR}/)
+target_compile_options(hewn_flags INTERFACE -fmacro-prefix-map=${PROJECT_SOURCE_DIR}/=
+                       -fmacro-prefix-map=${hewn_source_from_build}=)
 # gcc collects garbage for the first time when its heap reaches 512 MB, not 128: 8% of the time that it took for
 # model/weights, the largest unit, went into that (-ftime-report).
 target_compile_options(hewn_flags INTERFACE $<$<CXX_COMPILER_ID:GNU>:--param=ggc-min-heapsize=524288>)

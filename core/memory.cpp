@@ -74,6 +74,7 @@ void* Pool::allocate(size_t bytes) {
 
 /// Blocks of a running trace must stay in the cache, so the pool is not trimmed while it records one.
 void* Pool::from_system(size_t size) {
+  if (stats_.reserved + size > most_ && !tracing_ && !free_.empty()) trim();
   try {
     return device_.raw_alloc(size);
   } catch (const Error& error) {

@@ -77,6 +77,9 @@ class Pool {
   void release(void* data) noexcept;
   /// Returns all cached blocks to the system.
   void trim() noexcept;
+  /// Returns cached blocks to the system before the bytes obtained from it would exceed `bytes`. Work on tensors of
+  /// many sizes then needs no more memory than the largest, instead of keeping the blocks of every size.
+  void keep_within(size_t bytes) { most_ = bytes; }
   /// Starts to record the blocks that `allocate` returns, until `end_trace`.
   void begin_trace();
   MemTrace end_trace();
@@ -116,6 +119,7 @@ class Pool {
   MemStats stats_;
   MemTrace trace_;
   uint64_t trims_ = 0;
+  size_t most_ = SIZE_MAX;  ///< bytes, cached ones included
   bool count_tags_ = false, tracing_ = false;
 };
 
@@ -127,6 +131,7 @@ struct Storage {
   uint64_t version = 0;               ///< counts in-place changes, which invalidate values saved by the tape
   bool pooled = false;                ///< whether `data` goes back to the device's pool
   std::shared_ptr<const void> owner;  ///< keeps foreign or enclosing memory alive
+  const char* name = nullptr;         ///< of a constant, for tools: "tokens"; lives as long as the program
 
   Storage() = default;
   ~Storage();

@@ -39,7 +39,9 @@ uint64_t Rng::below(uint64_t n) {
   __extension__ using Wide = unsigned __int128;
   for (;;) {
     const Wide product = static_cast<Wide>(next_u64()) * n;
-    if (static_cast<uint64_t>(product) >= (0 - n) % n) return static_cast<uint64_t>(product >> 64);
+    const auto low = static_cast<uint64_t>(product);
+    // The remainder is less than n, and nearly always need not be computed.
+    if (low >= n || low >= (0 - n) % n) return static_cast<uint64_t>(product >> 64);
   }
 }
 

@@ -12,13 +12,13 @@ Shape::Shape(std::span<const int64_t> sizes) : rank_(static_cast<int>(sizes.size
           " are supported");
   std::copy(sizes.begin(), sizes.end(), sizes_.begin());
   for (const int64_t size : sizes) {
-    require(size >= 0, "shape ", str(), " has a negative size");
-    require(!__builtin_mul_overflow(numel_, size, &numel_), "shape ", str(), " has too many elements");
+    require(size >= 0, "shape ", *this, " has a negative size");
+    require(!__builtin_mul_overflow(numel_, size, &numel_), "shape ", *this, " has too many elements");
   }
 }
 
 int Shape::axis(int i) const {
-  require(i >= -rank_ && i < rank_, "dimension ", i, " is out of range for a tensor of shape ", str());
+  require(i >= -rank_ && i < rank_, "dimension ", i, " is out of range for a tensor of shape ", *this);
   return i < 0 ? i + rank_ : i;
 }
 
@@ -36,7 +36,7 @@ Shape Shape::without(int i) const {
 }
 
 Shape Shape::inserted(int i, int64_t size) const {
-  require(rank_ < max_rank && i >= 0 && i <= rank_, "cannot insert dimension ", i, " into shape ", str());
+  require(rank_ < max_rank && i >= 0 && i <= rank_, "cannot insert dimension ", i, " into shape ", *this);
   std::array<int64_t, max_rank> s = sizes_;
   std::copy_backward(s.begin() + i, s.begin() + rank_, s.begin() + rank_ + 1);
   s[static_cast<size_t>(i)] = size;

@@ -17,6 +17,7 @@ Tensor outline(const Tensor& t) {
   auto nothing = std::make_shared<Storage>();
   nothing->device = &t.device();
   nothing->bytes = t.bytes();
+  nothing->name = t.storage()->name;
   return Tensor::over(std::move(nothing), t.dtype(), t.shape());
 }
 
@@ -61,8 +62,10 @@ Grads::Target Grads::at(size_t i) {
   if (!v.grad.defined()) v.grad = Tensor::empty(like.device(), like.dtype(), like.shape());
   if (!v.has_grad) {
     v.has_grad = true;
+    note(i, Contribution::set);
     return {v.grad, Write::set};
   }
+  note(i, Contribution::add);
   // A gradient that was passed on may still be read elsewhere through another tensor; add to a copy then.
   if (!is_leaf(v) && v.grad.storage().use_count() > 1) v.grad = v.grad.clone();
   return {v.grad, Write::add};
@@ -75,6 +78,7 @@ void Grads::give(size_t i, const Tensor& grad) {
   if (!is_leaf(v) && !v.has_grad) {
     v.grad = grad.detached();
     v.has_grad = true;
+    note(i, Contribution::give);
     return;
   }
   auto [sum, write] = at(i);
@@ -82,6 +86,11 @@ void Grads::give(size_t i, const Tensor& grad) {
     sum.copy_from(grad);
   else
     add_into(sum, grad);
+}
+
+std::string place_of(const Node& node) {
+  const std::string& scope = Scope::path(node.scope);
+  return scope.empty() ? node.info().name : scope + " " + node.info().name;
 }
 
 Tape::Tape() : outer_(current_tape) { current_tape = this; }
@@ -128,7 +137,7 @@ Tensor Tape::push(Tensor y, const Tensor* inputs, size_t n_inputs, std::unique_p
   for (size_t i = 0; i < n_inputs; ++i) {
     const auto& variable = inputs[i].variable();
     entry.inputs.push_back(variable);
-    entry.likes.push_back(variable ? outline(inputs[i]) : Tensor());
+    entry.likes.push_back(inputs[i].defined() ? outline(inputs[i]) : Tensor());
     if (variable && is_leaf(*variable)) ++variable->consumers;
   }
   entry.output = std::make_shared<Variable>();
@@ -139,6 +148,29 @@ Tensor Tape::push(Tensor y, const Tensor* inputs, size_t n_inputs, std::unique_p
   entries_.push_back(std::move(entry));
   if (observer_) observer_->recorded(*entries_.back().node, y);
   return y;
+}
+
+std::vector<Edge> Tape::edges(size_t id) const {
+  const Entry& entry = entries_.at(id);
+  std::vector<Edge> edges(entry.inputs.size());
+  for (size_t i = 0; i < edges.size(); ++i) {
+    const Tensor& like = entry.likes[i];
+    if (!like.defined()) continue;
+    const Variable* variable = entry.inputs[i].get();
+    edges[i].shape = like.shape();
+    edges[i].dtype = like.dtype();
+    if (!variable) {
+      edges[i].from = Edge::From::constant;
+      if (like.storage()->name) edges[i].name = like.storage()->name;
+    } else if (variable->tape == this) {
+      edges[i].from = Edge::From::node;
+      edges[i].node = variable->node;
+    } else {  // a leaf, or what another tape has computed
+      edges[i].from = Edge::From::leaf;
+      edges[i].name = variable->name;
+    }
+  }
+  return edges;
 }
 
 void Tape::backward(const Tensor& y, const BackwardOptions& options, double seed) {
@@ -184,23 +216,26 @@ void Tape::run(Entry& entry, const BackwardOptions& options) {
   const InOp op(entry.node->info());
   Tensor dy = options.keep ? entry.output->grad : std::move(entry.output->grad);
   if (observer_) observer_->before_backward(*entry.node, dy);
-  Grads grads(entry.inputs, entry.likes, options);
+  Grads grads(entry.inputs, entry.likes, options, observer_);
   entry.node->backward(dy, grads);
   if (observer_)
     for (size_t i = 0; i < entry.inputs.size(); ++i)
-      if (entry.inputs[i]) observer_->after_backward(*entry.node, i, entry.inputs[i]->grad);
+      if (entry.inputs[i]) observer_->after_backward(*entry.node, i, entry.inputs[i]->grad, grads.made_[i]);
 }
 
 /// Marks the node as finished: leaves for which it was the last consumer are complete; its saved values are freed.
 void Tape::settle(Entry& entry, const BackwardOptions& options) {
   entry.settled = true;
   if (!options.keep) {
+    const int64_t id = entry.node->id;
     entry.node.reset();
     entry.output->grad = Tensor();
     entry.output->has_grad = false;
+    if (observer_) observer_->freed(id);
   }
   for (const auto& v : entry.inputs) {
     if (!v || !is_leaf(*v) || --v->consumers > 0 || !v->has_grad) continue;
+    if (observer_) observer_->completed(*v);
     for (const LeafHook& hook : v->hooks)
       if (options.last_micro_step || !hook.last_micro_step_only) hook.call(v->grad);
   }

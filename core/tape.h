@@ -74,6 +74,22 @@ struct BackwardOptions {
   bool keep = false;            ///< keep nodes and intermediate gradients for inspection
 };
 
+/// What an input of a node is.
+struct Edge {
+  enum class From : uint8_t { nothing, node, leaf, constant };
+  From from = From::nothing;  ///< nothing: an undefined input, such as a bias that is left out
+  int64_t node = -1;          ///< of `node`: its position on the tape
+  std::string name = {};      ///< of `leaf` and `constant`: "h.0.attn.c_attn.weight", "tokens"; may be empty
+  Shape shape = {};
+  DType dtype = DType::f32;
+};
+
+/// What a node's backward pass did to the gradient of an input: nothing, as none was wanted or it is zero; wrote it
+/// as the first contribution; added to it; or gave a finished tensor away, without a copy.
+enum class Contribution : uint8_t { none, set, add, give };
+
+class TapeObserver;
+
 /// Where a node's backward pass puts the gradients of its inputs.
 class Grads {
  public:
@@ -91,15 +107,26 @@ class Grads {
   void give(size_t i, const Tensor& grad);
   /// The options of this backward pass, for a node that runs a backward pass of its own.
   const BackwardOptions& options() const { return options_; }
+  /// The observer of this backward pass, for the same; null if there is none.
+  TapeObserver* observer() const { return observer_; }
 
  private:
   friend class Tape;
   Grads(std::vector<std::shared_ptr<Variable>>& inputs, std::vector<Tensor>& likes,
-        const BackwardOptions& options)
-      : inputs_(inputs), likes_(likes), options_(options) {}
+        const BackwardOptions& options, TapeObserver* observer)
+      : inputs_(inputs), likes_(likes), options_(options), observer_(observer) {
+    if (observer_) made_.resize(inputs.size());
+  }
+  // Keeps the first contribution of a node that makes several to one input.
+  void note(size_t i, Contribution how) {
+    if (observer_ && made_[i] == Contribution::none) made_[i] = how;
+  }
+
   std::vector<std::shared_ptr<Variable>>& inputs_;
   std::vector<Tensor>& likes_;  // shape, dtype and device of each input, without its storage
   const BackwardOptions& options_;
+  TapeObserver* observer_;
+  std::vector<Contribution> made_;  // only with an observer
 };
 
 /// A recorded operation. Each op derives its own node, with the saved fields as named members.
@@ -124,10 +151,33 @@ class TapeObserver {
   virtual void recorded(const Node& node, const Tensor& y) { (void)node, (void)y; }
   /// Called before a node's backward, with the gradient of its output.
   virtual void before_backward(const Node& node, const Tensor& dy) { (void)node, (void)dy; }
-  /// Called after a node's backward, with the gradient accumulated so far for its input i.
-  virtual void after_backward(const Node& node, size_t input, const Tensor& grad) {
-    (void)node, (void)input, (void)grad;
+  /// Called after a node's backward, with the gradient accumulated so far for its input i and what the node did to it.
+  virtual void after_backward(const Node& node, size_t input, const Tensor& grad, Contribution how) {
+    (void)node, (void)input, (void)grad, (void)how;
   }
+  /// Called when all consumers of a leaf have contributed to its gradient.
+  virtual void completed(const Variable& leaf) { (void)leaf; }
+  /// Called after node `id` was freed with the values that it saved; not with `BackwardOptions::keep`.
+  virtual void freed(int64_t id) { (void)id; }
+  /// The observer of the tape that `node` records and runs in its own backward pass (see `recomputed`).
+  virtual TapeObserver* inside(const Node& node) { return (void)node, nullptr; }
+};
+
+/// "h.0.attn.c_proj linear": the part of the model and the operation of a node.
+std::string place_of(const Node& node);
+
+/// An observer that looks at tensors alone: passes every value and gradient to `look`, in the order of computation.
+class ValueObserver : public TapeObserver {
+ public:
+  void recorded(const Node& node, const Tensor& y) final { look(node, "values", y); }
+  void before_backward(const Node& node, const Tensor& dy) final { look(node, "gradient of its output", dy); }
+  void after_backward(const Node& node, size_t input, const Tensor& grad, Contribution) final {
+    look(node, "gradient of input " + std::to_string(input), grad);
+  }
+
+ protected:
+  /// `what` names the tensor among those of the node.
+  virtual void look(const Node& node, const std::string& what, const Tensor& t) = 0;
 };
 
 /// Records operations of this thread while it lives. Tapes nest; the innermost one records.
@@ -149,6 +199,8 @@ class Tape {
   size_t size() const { return entries_.size(); }
   /// Node `id`; null after it was freed.
   const Node* node(size_t id) const { return entries_[id].node.get(); }
+  /// The inputs of node `id`, which must not have been freed.
+  std::vector<Edge> edges(size_t id) const;
   /// The gradient that arrived at a node's output, after a backward pass with `keep`.
   const Tensor& output_grad(size_t id) const { return entries_[id].output->grad; }
   void observe(TapeObserver* observer) { observer_ = observer; }
@@ -163,8 +215,8 @@ class Tape {
     std::unique_ptr<Node> node;
     std::shared_ptr<Variable> output;
     std::vector<std::shared_ptr<Variable>> inputs;  // null where no gradient is required
-    std::vector<Tensor> likes;
-    bool settled = false;  // whether it no longer counts among its leaves' consumers
+    std::vector<Tensor> likes;  // outlines of the inputs, constants included; undefined for undefined inputs
+    bool settled = false;       // whether it no longer counts among its leaves' consumers
   };
   Tensor push(Tensor y, const Tensor* inputs, size_t n_inputs, std::unique_ptr<Node> node);
   void run(Entry& entry, const BackwardOptions& options);

@@ -93,6 +93,9 @@ class Tensor {
   /// Registers an in-place change, so that the tape refuses a value saved before it.
   void changed() { ++storage_->version; }
 
+  /// Names the elements for tools that print the tape: "tokens". The name must live as long as the program.
+  void set_name(const char* name) const { storage_->name = name; }
+
   /// The tape's side of this tensor; null for a constant.
   const std::shared_ptr<Variable>& variable() const { return variable_; }
   void set_variable(std::shared_ptr<Variable> variable) { variable_ = std::move(variable); }

@@ -60,6 +60,24 @@ TEST_CASE("a pool releases its cache before it reports that memory is exhausted"
   pool.release(kept);
 }
 
+TEST_CASE("a pool that keeps within a limit returns cached blocks instead of exceeding it", "[pool]") {
+  SmallDevice device;
+  Pool& pool = device.pool();
+  void* const kept = pool.allocate(8 << 10);
+  pool.release(pool.allocate(20 << 10));
+  pool.keep_within(32 << 10);
+  pool.release(pool.allocate(10 << 10));
+  CHECK(device.taken <= 32 << 10);
+  CHECK(pool.stats().reserved == device.taken);
+  const size_t calls = pool.stats().system_calls;
+  pool.release(pool.allocate(10 << 10));  // cached: the limit costs nothing as long as sizes repeat
+  CHECK(pool.stats().system_calls == calls);
+  void* const more = pool.allocate(40 << 10);  // what is needed is given, limit or not
+  CHECK(device.taken >= 48 << 10);
+  pool.release(more);
+  pool.release(kept);
+}
+
 // Best fit once gave a block to a request a little smaller, so that the next request for the block's own size
 // went to the system: how much was reserved depended on the order of releases.
 TEST_CASE("a pool reserves the same bytes, in whatever order blocks return", "[pool]") {

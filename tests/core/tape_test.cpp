@@ -1,6 +1,8 @@
 #include "core/tape.h"
 
 #include "core/gradcheck.h"
+#include "core/recompute.h"
+#include "core/text.h"
 #include "kernels/devices/devices.h"
 #include "kernels/softmax/op.h"
 #include "tests/support/catch.h"
@@ -10,6 +12,7 @@
 namespace hewn {
 namespace {
 
+constexpr int line_before_square = __LINE__;
 constexpr OpInfo square_info{"square", "y = x^2", "dx = 2 x dy"};
 
 /// An op made of host loops alone: core's tests need no kernels.
@@ -181,6 +184,82 @@ TEST_CASE("tape: a kept tape shows its gradients and runs backward once") {
   }
   CHECK(grad_of(x).item() == 4 * 27.0);
   CHECK(x.variable()->consumers == 0);
+}
+
+TEST_CASE("tape: the inputs of a node can be read") {
+  const Tensor x = scalar_leaf(3);
+  const Tensor c = Tensor::from(cpu(), std::vector<double>{2}, {1});
+  c.set_name("two");
+  Tape tape;
+  const Tensor y = sum2(square(x), c);
+  (void)record(y.clone(), {y, Tensor()}, Sum2Node());
+  const std::vector<Edge> of_square = tape.edges(0), of_sum = tape.edges(1), of_last = tape.edges(2);
+  REQUIRE(of_square.size() == 1);
+  CHECK(of_square[0].from == Edge::From::leaf);
+  CHECK(of_square[0].name == "x");
+  REQUIRE(of_sum.size() == 2);
+  CHECK(of_sum[0].from == Edge::From::node);
+  CHECK(of_sum[0].node == 0);
+  CHECK(of_sum[1].from == Edge::From::constant);
+  CHECK(of_sum[1].name == "two");
+  CHECK(of_sum[1].shape == Shape{1});
+  CHECK(of_sum[1].dtype == DType::f64);
+  CHECK(of_last[1].from == Edge::From::nothing);
+}
+
+namespace {
+
+/// Writes down what happens in a backward pass.
+struct Diary final : TapeObserver {
+  std::string text;
+  bool looks_inside = false;
+  void after_backward(const Node& node, size_t input, const Tensor&, Contribution how) override {
+    const char* const names[] = {"none", "set", "add", "give"};
+    text += join(node.info().name, " ", names[static_cast<int>(how)], " ", input, "; ");
+  }
+  void completed(const Variable& leaf) override { text += leaf.name + " complete; "; }
+  void freed(int64_t id) override { text += join("free ", id, "; "); }
+  TapeObserver* inside(const Node& node) override {
+    text += join("inside ", node.info().name, "; ");
+    return looks_inside ? this : nullptr;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("tape: an observer sees how gradients are made, completed and freed") {
+  const Tensor x = scalar_leaf(3);
+  Diary diary;
+  Tape tape;
+  tape.observe(&diary);
+  const Tensor s = square(x);   // node 0
+  const Tensor y = sum2(s, s);  // node 1 gives its gradient to the first, and adds it for the second
+  const Tensor z = sum2(y, square(x));
+  tape.backward(z);
+  CHECK(diary.text ==
+        "sum2 give 0; sum2 give 1; free 3; square set 0; free 2; sum2 give 0; sum2 add 1; free 1; "
+        "square add 0; free 0; x complete; ");
+}
+
+TEST_CASE("tape: an observer can look inside a recomputed part") {
+  const Tensor x = scalar_leaf(3);
+  for (const bool looks_inside : {false, true}) {
+    clear_grad(x);
+    Diary diary;
+    diary.looks_inside = looks_inside;
+    Tape tape;
+    tape.observe(&diary);
+    tape.backward(recomputed(x, [](const Tensor& t) { return square(square(t)); }));
+    CHECK(grad_of(x).item() == 4 * 27);
+    CHECK(diary.text == join("inside recompute; ",
+                             looks_inside ? "square set 0; free 1; square set 0; free 0;  complete; " : "",
+                             "recompute set 0; free 0; x complete; "));
+  }
+}
+
+TEST_CASE("tape: an operation knows where it is defined") {
+  CHECK(std::string(square_info.file) == "tests/core/tape_test.cpp");
+  CHECK(square_info.line == line_before_square + 1);
 }
 
 TEST_CASE("gradcheck finds a wrong gradient") {
