@@ -2,6 +2,7 @@
 
 #include "core/tape.h"
 #include "kernels/activation/abi.h"
+#include "kernels/linear/low_rank.h"
 
 namespace hewn {
 
@@ -15,9 +16,10 @@ struct LinearOptions {
   /// gradients still reach the weight itself. Then x may be bf16 too, and so is its gradient.
   Tensor weight_bf16 = {};
   bool bf16_result = false;  ///< requires `weight_bf16`: y is bf16, rounded once, and so is its gradient
+  LowRank low_rank = {};     ///< a low-rank change of W, with gradients of its own
 };
 
-/// y = residual + x W + b in one pass: x [..., in] contiguous, weight in `layout`, bias [out] or undefined
+/// y = residual + x W + b (+ s d(x) A^T B) in one pass, and two small ones for a low-rank change: x [..., in] contiguous, weight in `layout`, bias [out] or undefined
 /// -> y [..., out]. f32 or f64, except as `weight_bf16` states.
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias, const LinearOptions& options = {});
 

@@ -216,6 +216,31 @@ TEST_CASE("linear: a gradient for the residual only") {
   CHECK(grad_of(residual).doubles() == dy.doubles());
 }
 
+TEST_CASE("linear: x is kept only for the gradient of the weight") {
+  test::Random random("kept");
+  Tensor x = Tensor::from(cpu(), random.normals(6), {2, 3});
+  const Tensor w = Tensor::from(cpu(), random.normals(12), {3, 4});
+  Tensor bias = Tensor::from(cpu(), random.normals(4), {4});
+  require_grad(x), require_grad(bias);
+  const Tensor dy = Tensor::from(cpu(), random.normals(8), {2, 4});
+  std::vector<std::vector<double>> fixed, trained;
+  for (const bool trains : {false, true}) {
+    Tensor weight = w.clone();
+    if (trains) require_grad(weight);
+    clear_grad(x), clear_grad(bias);
+    Tape tape;
+    const Tensor y = linear(x, weight, bias);
+    const std::vector<SavedField> saved = tape.node(0)->saved();
+    CHECK((std::string_view(saved[0].name) == "x") == trains);
+    CHECK(saved.size() == (trains ? 2 : 1));
+    tape.backward(y, dy);
+    std::vector<std::vector<double>>& gradients = trains ? trained : fixed;
+    gradients.push_back(grad_of(x).doubles());
+    gradients.push_back(grad_of(bias).doubles());
+  }
+  CHECK(fixed == trained);
+}
+
 TEST_CASE("linear: wrong shapes are refused") {
   const auto make = [](const Shape& s) { return Tensor::zeros(cpu(), DType::f32, s); };
   CHECK_THROWS_WITH(linear(make({2, 3}), make({4, 3}), {}), Catch::Contains("[4, 3] [in, out] takes 4"));
