@@ -42,17 +42,19 @@ struct CrossEntropyBackward {
 };
 
 /// Forward and backward pass of rows whose logits are needed only once: losses[r] as in CrossEntropyForward and, if
-/// `gradient`, the logits replaced by (exp(logits[r, j] - m) / s - [j = targets[r]]) / kept, 0 where ignored: the
-/// gradient of the mean loss. The padding of each row, elements cols to ld, is then set to 0.
+/// `gradient`, the logits replaced by w_r (exp(logits[r, j] - m) / s - [j = targets[r]]), 0 where ignored: with
+/// w_r = 1 / kept the gradient of the mean loss, with `weights` that of sum_r weights[r] losses[r]. The padding of each
+/// row, elements cols to ld, is then set to 0.
 struct CrossEntropyFused {
   DType dtype;  ///< of the logits: f32, f64 or bf16
   int64_t rows, cols;
-  int64_t ld;              ///< distance between rows in elements, at least cols
-  void* logits;            ///< [rows, ld]
-  const int32_t* targets;  ///< [rows]
-  const int64_t* kept;     ///< []
-  void* losses;            ///< [rows], f32 for bf16 logits
-  bool gradient;           ///< false: the logits are left as they are
+  int64_t ld;                     ///< distance between rows in elements, at least cols
+  void* logits;                   ///< [rows, ld]
+  const int32_t* targets;         ///< [rows]
+  const int64_t* kept;            ///< []; not read with weights or without a gradient
+  void* losses;                   ///< [rows], f32 for bf16 logits
+  bool gradient;                  ///< false: the logits are left as they are
+  const void* weights = nullptr;  ///< [rows], of the losses' type, or null
 };
 
 /// *loss = sum_r losses[r] / *kept, summed in double in a fixed order.

@@ -16,7 +16,7 @@ inline constexpr auto pointers_in<CrossEntropyBackward> =
 template <>
 inline constexpr auto pointers_in<CrossEntropyFused> =
     std::tuple{&CrossEntropyFused::logits, &CrossEntropyFused::targets, &CrossEntropyFused::kept,
-               &CrossEntropyFused::losses};
+               &CrossEntropyFused::losses, &CrossEntropyFused::weights};
 template <>
 inline constexpr auto pointers_in<MeanLoss> = std::tuple{&MeanLoss::losses, &MeanLoss::kept, &MeanLoss::loss};
 
@@ -44,7 +44,9 @@ CrossEntropyFused rows_of(CrossEntropyFused a, int64_t first, int64_t n) {
   a.rows = n;
   a.logits = shifted(a.logits, a.dtype, first * a.ld);
   a.targets += first;
-  a.losses = shifted(a.losses, a.dtype == DType::bf16 ? DType::f32 : a.dtype, first);
+  const DType t = a.dtype == DType::bf16 ? DType::f32 : a.dtype;
+  a.losses = shifted(a.losses, t, first);
+  if (a.weights) a.weights = shifted(a.weights, t, first);
   return a;
 }
 
@@ -110,9 +112,9 @@ void add_cases(Cases& cases, const CaseRequest& request, int64_t rows, int64_t c
   }
 }
 
-/// The logits, the losses, and the gradients in place of the logits if `a.gradient`. Two results of almost
-/// the same value may round to different bf16 numbers.
-void fill_fused(CaseMemory& m, CrossEntropyFused& a, const CaseRequest& request) {
+/// The logits, the losses, and the gradients in place of the logits if `a.gradient`, each row's times its weight if
+/// `weighted`. Two results of almost the same value may round to different bf16 numbers.
+void fill_fused(CaseMemory& m, CrossEntropyFused& a, const CaseRequest& request, bool weighted) {
   const DType t = a.dtype == DType::bf16 ? DType::f32 : a.dtype;
   const double tolerance = t == DType::f64 ? 1e-13 : 1e-6,
                in_place = a.dtype == DType::bf16 ? 4e-3 : 5 * tolerance;
@@ -120,21 +122,22 @@ void fill_fused(CaseMemory& m, CrossEntropyFused& a, const CaseRequest& request)
                  ? m.output("logits", a.dtype, a.rows * a.ld, in_place)
                  : m.input("logits", a.dtype, a.rows * a.ld, request.bench ? Fill::normal : Fill::harsh);
   a.targets = make_targets(m, request, a.rows, a.cols);
-  a.kept = make_kept(m);
+  a.kept = weighted ? nullptr : make_kept(m);
+  a.weights = weighted ? m.input("weights", t, a.rows) : nullptr;
   a.losses = m.output("losses", t, a.rows, tolerance);
 }
 
 /// Rows padded as linear_cross_entropy does, without padding, and of odd length, which starts unaligned.
 void add_fused_cases(Cases& cases, const CaseRequest& request, int64_t rows, int64_t cols) {
   for (const int64_t ld : {(cols + 63) / 64 * 64, cols, cols + 2 + cols % 2})
-    for (const bool gradient : {true, false}) {
-      if (request.bench && ld % 64 != 0) continue;
+    for (const char* kind : {"", " gradient", " weighted gradient"}) {
+      const bool gradient = *kind != 0, weighted = gradient && kind[1] == 'w';
+      if (request.bench && (ld % 64 != 0 || weighted)) continue;
       CaseMemory memory(request.seed);
       CrossEntropyFused a{};
       a.dtype = request.dtype, a.rows = rows, a.cols = cols, a.ld = ld, a.gradient = gradient;
-      fill_fused(memory, a, request);
-      const std::string shape =
-          sizes_text({rows, cols}) + " apart " + std::to_string(ld) + (gradient ? " gradient" : "");
+      fill_fused(memory, a, request, weighted);
+      const std::string shape = sizes_text({rows, cols}) + " apart " + std::to_string(ld) + kind;
       cases.push_back(std::make_unique<CaseOf<CrossEntropyFused>>(std::move(memory), shape, request.dtype, a,
                                                                   excerpts_of(a, request)));
     }
@@ -203,7 +206,7 @@ Sketch like_backward(const CrossEntropyBackward& args) {
 Sketch like_fused(const CrossEntropyFused& args) {
   return sketch_of(
       args, args.dtype, sizes_text({args.rows, args.cols}) + (args.gradient ? " gradient" : ""),
-      [](CaseMemory& m, CrossEntropyFused& a) { fill_fused(m, a, {.bench = true}); },
+      [](CaseMemory& m, CrossEntropyFused& a) { fill_fused(m, a, {.bench = true}, a.weights != nullptr); },
       excerpts_of<CrossEntropyFused>);
 }
 
@@ -218,11 +221,11 @@ Sketch like_mean(const MeanLoss& args) {
 }  // namespace
 
 Cases cross_entropy_cases(const CaseRequest& request) {
-  const bool half = request.dtype == DType::bf16;  // only the fused operation has bf16 logits
-  if (request.dtype != DType::f32 && request.dtype != DType::f64 && !half) return {};
+  const bool bf16 = request.dtype == DType::bf16;  // only the fused operation has bf16 logits
+  if (request.dtype != DType::f32 && request.dtype != DType::f64 && !bf16) return {};
   Cases cases;
   const auto add = [&](int64_t rows, int64_t cols) {
-    if (!half) add_cases(cases, request, rows, cols);
+    if (!bf16) add_cases(cases, request, rows, cols);
     add_fused_cases(cases, request, rows, cols);
   };
   if (!request.shape.empty()) {
@@ -233,7 +236,7 @@ Cases cross_entropy_cases(const CaseRequest& request) {
   } else {
     for (const int64_t cols : sizes_around(request.width)) add(13, cols);
     add(3, 130 * request.width + 5);
-    if (half) return cases;
+    if (bf16) return cases;
     for (const int64_t rows : {1, 37}) add_small_cases(cases, request, rows);
   }
   return cases;

@@ -153,7 +153,7 @@ struct RowPart {
 /// The values from which a row's gradient follows.
 template <class T, class Exp>
 struct RowGradient {
-  T most, row_scale, scale;  ///< maximum; 1 / (kept sum); 1 / kept
+  T most, row_scale, scale;  ///< maximum; weight of the row / sum; weight
   int target, cols;
 
   /// Replaces the logits of a part by their gradient, and elements past the row's end by 0.
@@ -179,7 +179,8 @@ template <class Team, class E, class T>
 __global__ void __launch_bounds__(Team::block, resident<Team, T>)
     cross_entropy_fused(CrossEntropyFused a, bool wide) {
   using Part = RowPart<Team, E, T>;
-  const T scale = T{1} / static_cast<T>(*a.kept);
+  const T* const weights = static_cast<const T*>(a.weights);
+  const T of_mean = a.gradient && !weights ? T{1} / static_cast<T>(*a.kept) : T{0};
   const int cols = static_cast<int>(a.cols), ld = static_cast<int>(a.ld);
   const int whole = wide ? cols / Part::piece * Part::piece : 0;
   for (int64_t r = Team::first(); r < a.rows; r += Team::step()) {
@@ -210,6 +211,7 @@ __global__ void __launch_bounds__(Team::block, resident<Team, T>)
     if (Team::rank() == 0) *loss = std::log(all.sum) + (all.most - of_target);
     if (!a.gradient) continue;
     __syncwarp();  // every thread of the team has read the logit of the target
+    const T scale = weights ? weights[r] : of_mean;
     const RowGradient<T, ExpOf<E>> gradient{all.most, valid ? scale / all.sum : static_cast<T>(NAN), scale,
                                             target, cols};
     for (int start = whole; start < ld; start += Part::piece) {

@@ -26,6 +26,36 @@ struct CrossEntropyNode final : Node {
   }
 };
 
+constexpr OpInfo cross_entropy_rows_info{"cross_entropy_rows", "loss_r = log sum_j exp(x_rj) - x_r,target",
+                                         "dx_rj = dloss_r (softmax(x_r)_j - [j = target_r])"};
+
+/// Computes the losses and, if weights are given, replaces the logits by the gradient of their weighted sum.
+void run_fused(const Tensor& logits, const Tensor& targets, const Tensor& losses, const Tensor& weights) {
+  run(logits.device(), CrossEntropyFused{logits.dtype(), logits.rows(), logits.cols(), logits.cols(),
+                                         logits.data(), targets.ptr<int32_t>(), nullptr, losses.data(),
+                                         weights.defined(), weights.defined() ? weights.data() : nullptr});
+}
+
+struct CrossEntropyRowsNode final : Node {
+  Saved logits, targets;
+  CrossEntropyRowsNode(const Tensor& x, const Tensor& t) : logits(x), targets(t) {}
+  const OpInfo& info() const override { return cross_entropy_rows_info; }
+  std::vector<SavedField> saved() const override { return {{"logits", &logits}, {"targets", &targets}}; }
+  void backward(const Tensor& dlosses, Grads& grads) override {
+    const Tensor dlogits = logits->clone();
+    run_fused(dlogits, *targets, dlosses.like(), dlosses);
+    grads.give(0, dlogits);
+  }
+};
+
+void check_logits(const char* op, const Tensor& logits, const Tensor& targets) {
+  require(logits.cols() > 0 && logits.is_contiguous(), op, ": logits are ", logits.shape(),
+          "; expected contiguous rows of at least one element");
+  require(logits.dtype() == DType::f32 || logits.dtype() == DType::f64, op, ": logits are ",
+          name_of(logits.dtype()), "; expected f32 or f64");
+  check_targets(op, targets, logits.rows(), logits.cols());
+}
+
 }  // namespace
 
 void check_targets(const char* op, const Tensor& targets, int64_t rows, int64_t classes) {
@@ -51,12 +81,8 @@ void check_targets(const char* op, const Tensor& targets, int64_t rows, int64_t 
 // d log s / dx_j = exp(x_j - m) / s. The mean divides by the number of kept rows.
 Tensor cross_entropy(const Tensor& logits, const Tensor& targets) {
   const InOp op(cross_entropy_info);
-  require(logits.cols() > 0 && logits.is_contiguous(), "cross_entropy: logits are ", logits.shape(),
-          "; expected contiguous rows of at least one element");
-  require(logits.dtype() == DType::f32 || logits.dtype() == DType::f64, "cross_entropy: logits are ",
-          name_of(logits.dtype()), "; expected f32 or f64");
+  check_logits("cross_entropy", logits, targets);
   const int64_t rows = logits.rows();
-  check_targets("cross_entropy", targets, rows, logits.cols());
   const DType t = logits.dtype();
   const Tensor kept = Tensor::empty(logits.device(), DType::i64, {});
   const Tensor losses = logits.like({rows}), stats = logits.like({rows, 2});
@@ -66,7 +92,15 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& targets) {
   run(logits.device(),
       CrossEntropyForward{t, rows, logits.cols(), logits.data(), target, losses.data(), stats.data()});
   run(logits.device(), MeanLoss{t, rows, losses.data(), kept.ptr<int64_t>(), loss.data()});
-  return record(loss, {logits}, CrossEntropyNode(logits, targets, stats, kept));
+  return record(loss, {logits, targets}, CrossEntropyNode(logits, targets, stats, kept));
+}
+
+Tensor cross_entropy_rows(const Tensor& logits, const Tensor& targets) {
+  const InOp op(cross_entropy_rows_info);
+  check_logits("cross_entropy_rows", logits, targets);
+  const Tensor losses = logits.like(targets.shape());
+  run_fused(logits, targets, losses, Tensor());
+  return record(losses, {logits, targets}, CrossEntropyRowsNode(logits, targets));
 }
 
 }  // namespace hewn

@@ -10,6 +10,10 @@ namespace hewn {
 /// gradients are NaN instead.
 Tensor cross_entropy(const Tensor& logits, const Tensor& targets);
 
+/// -log softmax(logits)[target] of each row, 0 where the target is -100, in the shape of the targets: cross_entropy
+/// without the mean, which throws like it.
+Tensor cross_entropy_rows(const Tensor& logits, const Tensor& targets);
+
 /// The checks of cross_entropy, for other functions with targets: i32, contiguous, one per row, each -100 or
 /// below `classes`, and not all -100. Error messages name `op`. Values are checked on the CPU only.
 void check_targets(const char* op, const Tensor& targets, int64_t rows, int64_t classes);

@@ -42,6 +42,7 @@ void backward(const CrossEntropyBackward& a) {
 /// Logits of type E, losses of type T.
 template <class E, class T>
 void fused(const CrossEntropyFused& a) {
+  const Doubles<T> weights{a.weights};
   for (int64_t r = 0; r < a.rows; ++r) {
     E* const x = static_cast<E*>(a.logits) + r * a.ld;
     const bool kept = a.targets[r] != ignored_target;
@@ -51,10 +52,12 @@ void fused(const CrossEntropyFused& a) {
     if (kept) loss = std::log(sum) + (most - to_double(x[a.targets[r]]));
     static_cast<T*>(a.losses)[r] = static_cast<T>(loss);
     if (!a.gradient) continue;
+    const double weight = a.weights ? weights[r] : 1 / static_cast<double>(*a.kept);
     for (int64_t i = 0; i < a.ld; ++i) {
       double g = 0;
-      if (kept && i < a.cols) g = std::exp(to_double(x[i]) - most) / sum - (i == a.targets[r] ? 1 : 0);
-      x[i] = static_cast<E>(static_cast<T>(g / static_cast<double>(*a.kept)));
+      if (kept && i < a.cols)
+        g = weight * (std::exp(to_double(x[i]) - most) / sum - (i == a.targets[r] ? 1 : 0));
+      x[i] = static_cast<E>(static_cast<T>(g));
     }
   }
 }

@@ -43,7 +43,8 @@ void cross_entropy_simd<Isa::HEWN_ISA>(const Launch& launch, const CrossEntropyF
 template <>
 void cross_entropy_fused_simd<Isa::HEWN_ISA>(const Launch& launch, const CrossEntropyFused& a) {
   auto *logits = static_cast<float*>(a.logits), *losses = static_cast<float*>(a.losses);
-  const double scale = 1 / static_cast<double>(*a.kept);
+  const auto* weights = static_cast<const float*>(a.weights);
+  const double of_mean = a.gradient && !weights ? 1 / static_cast<double>(*a.kept) : 0;
   parallel_for(launch, a.rows, [&](int64_t begin, int64_t end, int) {
     rows_max_sum_exp(logits, begin, end, a.cols, [&](int64_t r, MaxSum total) {
       float* x = logits + r * a.cols;
@@ -51,6 +52,7 @@ void cross_entropy_fused_simd<Isa::HEWN_ISA>(const Launch& launch, const CrossEn
       losses[r] = target == ignored_target ? 0.0f : loss_of(total, x[target]);
       if (!a.gradient) return;
       if (target == ignored_target) return zero_row(x, a.cols);
+      const double scale = weights ? static_cast<double>(weights[r]) : of_mean;
       scaled_exp<To::set>(x, x, a.cols, total.most, static_cast<float>(scale / total.sum));
       x[target] -= static_cast<float>(scale);
     });

@@ -19,6 +19,10 @@ constexpr OpInfo linear_cross_entropy_info{"linear_cross_entropy",
                                            "dz_rj = dloss / kept (softmax(z_r)_j - [j = target_r]), dx = dz "
                                            "W, dW = dz^T x, db = sum over rows of dz"};
 
+constexpr OpInfo linear_cross_entropy_rows_info{
+    "linear_cross_entropy_rows", "loss_r = log sum_j exp(z_rj) - z_r,target, z = x W^T + b",
+    "dz_rj = dloss_r (softmax(z_r)_j - [j = target_r]), dx = dz W, dW = dz^T x, db = sum over rows of dz"};
+
 /// Computes z = x W^T + b into the first rows of `logits` [at least N, V], whose rows may lie apart.
 Tensor logits_of(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& logits) {
   Matmul m{};
@@ -41,11 +45,12 @@ struct Pass {
   Tensor x, weight;  // as multiplied: f32, f64 or bf16
   Tensor bias, targets;
   DType dtype;          // of losses and gradients
-  Tensor kept, losses;  // i64 [], [N]
+  Tensor kept, losses;  // i64 [], only for the mean; [N]
 
   Device& device() const { return x.device(); }
   int64_t rows() const { return x.dim(0); }
   int64_t classes() const { return weight.dim(0); }
+  bool gpu() const { return on_gpu(executor(device()).isa()); }
 
   void count_targets() const {
     run(device(), CountTargets{rows(), targets_at(targets, 0), kept.ptr<int64_t>()});
@@ -57,17 +62,35 @@ struct Pass {
   }
 };
 
+/// How a pass stores logits and their gradients.
+struct Logits {
+  DType dtype;
+  int64_t ld;  ///< length of a row; on a GPU padded, so that products read rows in aligned pieces
+  Chunks chunks;
+
+  /// For logits in at most `limit` bytes; 0: the device's limit.
+  Logits(const Pass& p, size_t limit)
+      : dtype(p.gpu() ? p.weight.dtype() : p.dtype),
+        ld(p.gpu() ? (p.classes() + 63) / 64 * 64 : p.classes()) {
+    const int64_t row_bytes = ld * static_cast<int64_t>(size_of(dtype));
+    chunks = limit > 0 || !p.gpu() ? chunks_within(limit > 0 ? limit : cpu_logits_bytes, p.rows(), row_bytes)
+                                   : chunks_on_gpu(executor(p.device()).memory_bytes(), p.rows(), row_bytes);
+  }
+  /// Memory for those of a chunk, [rows, ld].
+  Tensor buffer(Device& device) const { return Tensor::empty(device, dtype, {chunks.per_chunk, ld}); }
+};
+
 // On a CPU: the forward pass keeps the logits of a single chunk for the backward pass, which computes those of
 // several chunks again and replaces them by their gradient.
 
 struct LinearCrossEntropyNode final : Node {
-  Saved x, weight;  // as multiplied, f32 or bf16
+  Saved x, weight;  // as multiplied, f32 or bf16; x only for the weight's gradient or several chunks
   Saved bias, targets, stats, kept;
   Saved logits;  // defined for a single chunk
   Chunks chunks;
 
-  LinearCrossEntropyNode(const Pass& p, const Tensor& s, const Tensor& z, const Chunks& c)
-      : x(p.x),
+  LinearCrossEntropyNode(const Pass& p, const Tensor& s, const Tensor& z, const Chunks& c, bool trains)
+      : x(trains || !c.one() ? p.x : Tensor()),
         weight(p.weight),
         bias(p.bias),
         targets(p.targets),
@@ -78,7 +101,8 @@ struct LinearCrossEntropyNode final : Node {
   const OpInfo& info() const override { return linear_cross_entropy_info; }
   std::vector<SavedField> saved() const override {
     std::vector<SavedField> fields{
-        {"x", &x}, {"weight", &weight}, {"targets", &targets}, {"stats", &stats}, {"kept", &kept}};
+        {"weight", &weight}, {"targets", &targets}, {"stats", &stats}, {"kept", &kept}};
+    if (x.defined()) fields.insert(fields.begin(), {"x", &x});
     if (bias.defined()) fields.push_back({"bias", &bias});
     if (logits.defined()) fields.push_back({"logits", &logits});
     return fields;
@@ -89,11 +113,11 @@ struct LinearCrossEntropyNode final : Node {
     if (grads.wants(0)) dx = grads.at(0);
     if (grads.wants(1)) dw = grads.at(1);
     if (grads.wants(2)) db = grads.at(2);
-    const Tensor buffer = logits.defined()
-                              ? *logits
-                              : Tensor::empty(x->device(), dloss.dtype(), {chunks.per_chunk, weight->dim(0)});
+    const Tensor buffer =
+        logits.defined() ? *logits
+                         : Tensor::empty(weight->device(), dloss.dtype(), {chunks.per_chunk, weight->dim(0)});
     chunks.each([&](int64_t row, int64_t rows) {
-      const Tensor part = x->sliced(0, row, rows);
+      const Tensor part = x.defined() ? x->sliced(0, row, rows) : Tensor();
       const Tensor dz = gradient_of_logits(part, row, dloss, buffer);
       const Tensor factor = as_type(dz, weight->dtype());
       if (dx.tensor.defined()) multiply(factor, *weight, dx.tensor.sliced(0, row, rows), dx.write);
@@ -117,11 +141,10 @@ struct LinearCrossEntropyNode final : Node {
 };
 
 Tensor loss_on_cpu(const Pass& p, std::initializer_list<Tensor> inputs, size_t logits_bytes) {
-  const auto row_bytes = p.classes() * static_cast<int64_t>(size_of(p.dtype));
-  const Chunks chunks =
-      chunks_within(logits_bytes > 0 ? logits_bytes : cpu_logits_bytes, p.rows(), row_bytes);
+  const Logits form(p, logits_bytes);
+  const Chunks& chunks = form.chunks;
   const Tensor stats = p.losses.like({p.rows(), 2});
-  Tensor logits = p.losses.like({chunks.per_chunk, p.classes()});
+  Tensor logits = form.buffer(p.device());
   p.count_targets();
   chunks.each([&](int64_t row, int64_t n) {
     const Tensor z = logits_of(p.x.sliced(0, row, n), p.weight, p.bias, logits);
@@ -130,7 +153,8 @@ Tensor loss_on_cpu(const Pass& p, std::initializer_list<Tensor> inputs, size_t l
   });
   const Tensor loss = p.mean_loss();
   if (!chunks.one()) logits = {};
-  return record(loss, inputs, LinearCrossEntropyNode(p, stats, logits, chunks));
+  const bool trains = (inputs.begin() + 1)->requires_grad();
+  return record(loss, inputs, LinearCrossEntropyNode(p, stats, logits, chunks, trains));
 }
 
 // On a GPU: the forward pass also computes the gradients, for dloss = 1, so that the logits of a chunk are computed
@@ -176,9 +200,6 @@ struct LinearCrossEntropyGpuNode final : Node {
   }
 };
 
-/// Logits and their gradients have rows of V elements, padded so that products read them in aligned pieces.
-constexpr int64_t padded_row(int64_t classes) { return (classes + 63) / 64 * 64; }
-
 /// dx = dz W for the chunk of rows from `first` on; dW += dz^T x and db += sum over rows of dz, both set by the first
 /// chunk. `padded` is dz with its padding, which is zero.
 void add_products(const Pass& p, int64_t first, const Tensor& padded, const HeadGradients& to) {
@@ -193,29 +214,80 @@ void add_products(const Pass& p, int64_t first, const Tensor& padded, const Head
 
 Tensor loss_on_gpu(const Pass& p, const Tensor& x, const Tensor& weight, const Tensor& bias,
                    size_t logits_bytes) {
-  const int64_t row = padded_row(p.classes());
-  const auto row_bytes = row * static_cast<int64_t>(size_of(p.weight.dtype()));
-  const Chunks chunks = logits_bytes > 0
-                            ? chunks_within(logits_bytes, p.rows(), row_bytes)
-                            : chunks_on_gpu(executor(p.device()).memory_bytes(), p.rows(), row_bytes);
+  const Logits form(p, logits_bytes);
   const bool differentiates = recording({x, weight, bias});
   HeadGradients gradients;
   if (differentiates && x.requires_grad()) gradients.dx = x.like();
   if (differentiates && weight.requires_grad()) gradients.dweight = weight.like();
-  if (differentiates && bias.requires_grad()) gradients.dbias = bias.like({row});
-  const Tensor buffer = Tensor::empty(p.device(), p.weight.dtype(), {chunks.per_chunk, row});
+  if (differentiates && bias.requires_grad()) gradients.dbias = bias.like({form.ld});
+  const Tensor buffer = form.buffer(p.device());
   p.count_targets();
-  chunks.each([&](int64_t first, int64_t n) {
+  form.chunks.each([&](int64_t first, int64_t n) {
     const Tensor padded = buffer.sliced(0, 0, n);
     const Tensor z = logits_of(p.x.sliced(0, first, n), p.weight, p.bias, padded.sliced(1, 0, p.classes()));
     run(p.device(),
-        CrossEntropyFused{z.dtype(), n, p.classes(), row, z.data(), targets_at(p.targets, first),
+        CrossEntropyFused{z.dtype(), n, p.classes(), form.ld, z.data(), targets_at(p.targets, first),
                           p.kept.ptr<int64_t>(), p.losses.sliced(0, first, n).data(), differentiates});
     if (differentiates) add_products(p, first, padded, gradients);
   });
   if (gradients.dbias.defined()) gradients.dbias = gradients.dbias.sliced(0, 0, p.classes());
-  return record(p.mean_loss(), {x, weight, bias}, LinearCrossEntropyGpuNode(gradients));
+  return record(p.mean_loss(), {x, weight, bias, p.targets}, LinearCrossEntropyGpuNode(gradients));
 }
+
+// The loss of every row. What its gradient is multiplied by is not known before the backward pass, which computes the
+// logits of each chunk again, on every device.
+
+/// Computes the losses of the chunk of rows from `first` on and, if weights are given, replaces its logits by the
+/// gradient of their weighted sum. Returns the rows of the buffer, with their padding.
+Tensor rows_of_chunk(const Pass& p, const Tensor& buffer, int64_t first, int64_t n, const Tensor& weights) {
+  const Tensor padded = buffer.sliced(0, 0, n);
+  const Tensor z = logits_of(p.x.sliced(0, first, n), p.weight, p.bias, padded.sliced(1, 0, p.classes()));
+  run(p.device(),
+      CrossEntropyFused{z.dtype(), n, p.classes(), padded.dim(1), z.data(), targets_at(p.targets, first),
+                        nullptr, p.losses.sliced(0, first, n).data(), weights.defined(),
+                        weights.defined() ? weights.sliced(0, first, n).data() : nullptr});
+  return padded;
+}
+
+struct LinearCrossEntropyRowsNode final : Node {
+  Saved x, weight, bias, targets;  // x and weight as multiplied
+  Logits form;
+
+  LinearCrossEntropyRowsNode(const Pass& p, const Logits& f)
+      : x(p.x), weight(p.weight), bias(p.bias), targets(p.targets), form(f) {}
+  const OpInfo& info() const override { return linear_cross_entropy_rows_info; }
+  std::vector<SavedField> saved() const override {
+    std::vector<SavedField> fields{{"x", &x}, {"weight", &weight}, {"targets", &targets}};
+    if (bias.defined()) fields.push_back({"bias", &bias});
+    return fields;
+  }
+
+  void backward(const Tensor& dlosses, Grads& grads) override {
+    const Pass p{.x = *x,
+                 .weight = *weight,
+                 .bias = bias.defined() ? *bias : Tensor(),
+                 .targets = *targets,
+                 .dtype = dlosses.dtype(),
+                 .kept = {},
+                 .losses = dlosses.like()};
+    Grads::Target dx{}, dw{}, db{};
+    if (grads.wants(0)) dx = grads.at(0);
+    if (grads.wants(1)) dw = grads.at(1);
+    if (grads.wants(2)) db = grads.at(2);
+    const Tensor buffer = form.buffer(p.device());
+    const Tensor sums =
+        db.tensor.defined() ? dlosses.like({form.ld}) : Tensor();  // of columns, with the padding
+    form.chunks.each([&](int64_t first, int64_t n) {
+      const Tensor padded = rows_of_chunk(p, buffer, first, n, dlosses);
+      const Tensor dz = as_type(padded, p.weight.dtype()).sliced(1, 0, p.classes());
+      if (dx.tensor.defined()) multiply(dz, p.weight, dx.tensor.sliced(0, first, n), dx.write);
+      if (dw.tensor.defined()) multiply(dz.transposed(0, 1), p.x.sliced(0, first, n), dw.tensor, dw.write);
+      if (sums.defined()) sum_copies(padded, 1, sums, first == 0 ? Write::set : Write::add);
+      dw.write = Write::add;
+    });
+    if (sums.defined()) copy_into(db.tensor, sums.sliced(0, 0, p.classes()), db.write);
+  }
+};
 
 void check(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& targets,
            const Tensor& weight_bf16) {
@@ -240,6 +312,20 @@ void check(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tens
   check_targets("linear_cross_entropy", targets, x.dim(0), weight.dim(0));
 }
 
+/// Checks the operands, and converts them to the types that are multiplied.
+Pass pass_of(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& targets,
+             const Tensor& weight_bf16) {
+  check(x, weight, bias, targets, weight_bf16);
+  const Tensor& factor = weight_bf16.defined() ? weight_bf16 : weight;
+  return {.x = as_type(x, factor.dtype()),
+          .weight = factor,
+          .bias = bias,
+          .targets = targets,
+          .dtype = weight.dtype(),
+          .kept = {},
+          .losses = Tensor::empty(x.device(), weight.dtype(), {x.dim(0)})};
+}
+
 }  // namespace
 
 // dloss/dz is cross_entropy's, and z = x W^T + b gives dx = dz W, dW = dz^T x, db_j = sum_r dz_rj (see
@@ -247,17 +333,20 @@ void check(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tens
 Tensor linear_cross_entropy(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& targets,
                             const LinearCrossEntropyOptions& options) {
   const InOp op(linear_cross_entropy_info);
-  check(x, weight, bias, targets, options.weight_bf16);
-  const Tensor& factor = options.weight_bf16.defined() ? options.weight_bf16 : weight;
-  const Pass pass{.x = as_type(x, factor.dtype()),
-                  .weight = factor,
-                  .bias = bias,
-                  .targets = targets,
-                  .dtype = weight.dtype(),
-                  .kept = Tensor::empty(x.device(), DType::i64, {}),
-                  .losses = Tensor::empty(x.device(), weight.dtype(), {x.dim(0)})};
-  return on_gpu(executor(x.device()).isa()) ? loss_on_gpu(pass, x, weight, bias, options.logits_bytes)
-                                            : loss_on_cpu(pass, {x, weight, bias}, options.logits_bytes);
+  Pass pass = pass_of(x, weight, bias, targets, options.weight_bf16);
+  pass.kept = Tensor::empty(x.device(), DType::i64, {});
+  return pass.gpu() ? loss_on_gpu(pass, x, weight, bias, options.logits_bytes)
+                    : loss_on_cpu(pass, {x, weight, bias, targets}, options.logits_bytes);
+}
+
+Tensor linear_cross_entropy_rows(const Tensor& x, const Tensor& weight, const Tensor& bias,
+                                 const Tensor& targets, const LinearCrossEntropyOptions& options) {
+  const InOp op(linear_cross_entropy_rows_info);
+  const Pass pass = pass_of(x, weight, bias, targets, options.weight_bf16);
+  const Logits form(pass, options.logits_bytes);
+  const Tensor buffer = form.buffer(pass.device());
+  form.chunks.each([&](int64_t first, int64_t n) { rows_of_chunk(pass, buffer, first, n, Tensor()); });
+  return record(pass.losses, {x, weight, bias, targets}, LinearCrossEntropyRowsNode(pass, form));
 }
 
 Tensor linear_cross_entropy_composed(const Tensor& x, const Tensor& weight, const Tensor& bias,
@@ -265,6 +354,13 @@ Tensor linear_cross_entropy_composed(const Tensor& x, const Tensor& weight, cons
   Tensor z = matmul(x, weight, false, true);
   if (bias.defined()) z = add(z, bias);
   return cross_entropy(z, targets);
+}
+
+Tensor linear_cross_entropy_rows_composed(const Tensor& x, const Tensor& weight, const Tensor& bias,
+                                          const Tensor& targets) {
+  Tensor z = matmul(x, weight, false, true);
+  if (bias.defined()) z = add(z, bias);
+  return cross_entropy_rows(z, targets);
 }
 
 }  // namespace hewn

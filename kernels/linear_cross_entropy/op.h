@@ -18,8 +18,16 @@ struct LinearCrossEntropyOptions {
 Tensor linear_cross_entropy(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& targets,
                             const LinearCrossEntropyOptions& options = {});
 
-/// The same composed of matmul, add and cross_entropy: the fused operation is tested against it.
+/// The same without the mean: the loss of each row [N], 0 where the target is -100. The backward pass computes the
+/// logits again, in chunks too.
+Tensor linear_cross_entropy_rows(const Tensor& x, const Tensor& weight, const Tensor& bias,
+                                 const Tensor& targets, const LinearCrossEntropyOptions& options = {});
+
+/// The same composed of matmul, add and cross_entropy (or cross_entropy_rows): the fused operations are tested against
+/// them.
 Tensor linear_cross_entropy_composed(const Tensor& x, const Tensor& weight, const Tensor& bias,
                                      const Tensor& targets);
+Tensor linear_cross_entropy_rows_composed(const Tensor& x, const Tensor& weight, const Tensor& bias,
+                                          const Tensor& targets);
 
 }  // namespace hewn

@@ -27,6 +27,25 @@ TEST_CASE("cross entropy: gradient, with ignored rows") {
   CHECK(result.below(1e-8));
 }
 
+TEST_CASE("cross entropy: the losses of rows, and their gradient, are those of each row alone") {
+  test::Random random("cross entropy rows");
+  const Tensor logits = Tensor::from(cpu(), random.normals<double>(60, 2), {2, 5, 6});
+  const std::vector<int32_t> ids{3, -100, 0, 5, -100, 1, 2, 2, -100, 4};
+  const Tensor targets = Tensor::from(cpu(), ids, {2, 5});
+  const auto result =
+      gradcheck([&](const std::vector<Tensor>& in) { return cross_entropy_rows(in[0], targets); }, {logits});
+  INFO(result.worst);
+  CHECK(result.below(1e-8));
+  const Tensor losses = cross_entropy_rows(logits, targets);
+  CHECK(losses.shape() == Shape{2, 5});
+  const std::vector<double> values = losses.doubles();
+  for (size_t r = 0; r < ids.size(); ++r) {
+    const Tensor row = logits.viewed({10, 6}).sliced(0, static_cast<int64_t>(r), 1);
+    const double alone = ids[r] == -100 ? 0 : cross_entropy(row.clone(), targets_of({ids[r]})).item();
+    CHECK(values[r] == Approx(alone).epsilon(1e-14));
+  }
+}
+
 TEST_CASE("cross entropy: large offsets and certain rows") {
   const Tensor logits = Tensor::from(cpu(), std::vector<float>{1e4f, 1e4f, -1e4f, -1e4f, 50, 0}, {3, 2});
   CHECK(test::close_rel(cross_entropy(logits, targets_of({0, 1, -100})).doubles(),
@@ -66,6 +85,8 @@ TEST_CASE("cross entropy: bad targets are reported") {
   CHECK_THROWS_WITH(cross_entropy(logits, targets_of({0, 3, -1})), Catch::Contains("target 2 is -1"));
   CHECK_THROWS_WITH(cross_entropy(logits, targets_of({-100, -100, -100})), Catch::Contains("all 3 targets"));
   CHECK_THROWS_WITH(cross_entropy(logits, targets_of({1, 2})), Catch::Contains("[2]"));
+  CHECK_THROWS_WITH(cross_entropy_rows(logits, targets_of({0, 4, 1})),
+                    Catch::Contains("cross_entropy_rows: target 1 is 4"));
   CHECK_THROWS_WITH(cross_entropy(Tensor::empty(cpu(), DType::f32, {4, 0}), targets_of({1, 2, 0, 0})),
                     Catch::Contains("[4, 0]"));
 }

@@ -38,14 +38,20 @@ Inputs inputs(Device& device, int64_t rows, int64_t cols, int64_t classes, doubl
           Tensor::from(device, targets, {rows})};
 }
 
-/// The loss, and the gradients of x, weight and bias for dloss = 3.
+/// The loss, or the losses of all rows, and the gradients of x, weight and bias for dloss = 3, or 3, 2, 1 ...
 template <class Call>
 std::vector<std::vector<double>> with_gradients(Inputs in, const Call& call) {
   for (Tensor* t : in.leaves()) require_grad(*t);
   Tape tape;
   const Tensor loss = call(in);
   std::vector<std::vector<double>> all{loss.doubles()};
-  tape.backward(loss, {}, 3.0);
+  Tensor weights = Tensor::from(loss.device(), std::vector<float>(1, 3.0f), {});
+  if (loss.rank() > 0) {
+    std::vector<float> values(static_cast<size_t>(loss.numel()));
+    for (size_t r = 0; r < values.size(); ++r) values[r] = 3.0f - static_cast<float>(r);
+    weights = Tensor::from(loss.device(), values, loss.shape());
+  }
+  tape.backward(loss, weights);
   for (const Tensor* t : in.leaves()) all.push_back(grad_of(*t).doubles());
   return all;
 }
@@ -69,6 +75,13 @@ TEST_CASE("GPU head: gradient in float64, in one chunk and in several") {
         {in.x, in.weight, in.bias});
     INFO(result.worst << ", logits in " << bytes << " bytes");
     CHECK(result.below(1e-8));
+    const auto of_rows = gradcheck(
+        [&](const std::vector<Tensor>& t) {
+          return linear_cross_entropy_rows(t[0], t[1], t[2], in.targets, {.logits_bytes = bytes});
+        },
+        {in.x, in.weight, in.bias});
+    INFO(of_rows.worst);
+    CHECK(of_rows.below(1e-8));
   }
 }
 
@@ -85,6 +98,24 @@ TEST_CASE("GPU head: equals its composition, with its gradients") {
     });
     for (size_t i = 0; i < fused.size(); ++i) {
       INFO("of loss, dx, dW, db, number " << i << ", logits in " << bytes << " bytes");
+      CHECK(test::close_by_norm(fused[i], composed[i], 1e-6));
+    }
+  }
+}
+
+TEST_CASE("GPU head: the losses of rows equal their composition, with their gradients") {
+  const auto gpu = test::make_test_gpu();
+  if (!gpu) return;
+  const Inputs all = inputs<float>(*gpu, 53, 37, 61, 3);
+  const auto composed = with_gradients(all, [](const Inputs& in) {
+    return linear_cross_entropy_rows_composed(in.x, in.weight, in.bias, in.targets);
+  });
+  for (const size_t bytes : limits(DType::f32, 20)) {
+    const auto fused = with_gradients(all, [&](const Inputs& in) {
+      return linear_cross_entropy_rows(in.x, in.weight, in.bias, in.targets, {.logits_bytes = bytes});
+    });
+    for (size_t i = 0; i < fused.size(); ++i) {
+      INFO("of losses, dx, dW, db, number " << i << ", logits in " << bytes << " bytes");
       CHECK(test::close_by_norm(fused[i], composed[i], 1e-6));
     }
   }
@@ -110,6 +141,17 @@ TEST_CASE("GPU head: with a bf16 weight, loss and gradients are those of a CPU w
       INFO("of dx, dW, db, number " << i);
       CHECK(test::close_by_norm(got[i], expected[i], 1e-2));
     }
+  }
+  const auto rows = [](const Inputs& in) {
+    return with_gradients(in, [](const Inputs& leaves) {
+      return linear_cross_entropy_rows(leaves.x, leaves.weight, leaves.bias, leaves.targets,
+                                       {.weight_bf16 = as_type(leaves.weight, DType::bf16)});
+    });
+  };
+  const auto found = rows(there), wanted = rows(here);
+  for (size_t i = 0; i < found.size(); ++i) {
+    INFO("of losses, dx, dW, db, number " << i);
+    CHECK(test::close_by_norm(found[i], wanted[i], 1e-2));
   }
 }
 
