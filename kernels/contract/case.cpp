@@ -62,20 +62,44 @@ bool fences_whole(const Operand& o) {
          std::all_of(o.memory.begin() + static_cast<std::ptrdiff_t>(end), o.memory.end(), whole);
 }
 
+/// Calls f(first byte, number of bytes) for each piece of an operand that has the initial values.
+template <class F>
+void for_periods(const Operand& o, const F& f) {
+  const size_t all = bytes_of(o), each = o.initial.size();
+  for (size_t first = 0; each > 0 && first < all; first += each) f(first, std::min(each, all - first));
+}
+
 /// The elements of an output that differ from their initial values, ascending.
 std::vector<int64_t> changed_elements(Operand& o) {
   constexpr size_t block = 4096;
-  const size_t element = size_of(o.dtype), all = bytes_of(o);
-  const uint8_t *now = o.data(), *before = o.initial.data();
+  const size_t element = size_of(o.dtype);
+  const uint8_t* const before = o.initial.data();
   std::vector<int64_t> changed;
-  for (size_t begin = 0; begin < all; begin += block) {
-    const size_t end = std::min(begin + block, all);
-    if (std::memcmp(now + begin, before + begin, end - begin) == 0) continue;
-    for (size_t at = begin; at < end; at += element)
-      if (std::memcmp(now + at, before + at, element) != 0)
-        changed.push_back(static_cast<int64_t>(at / element));
-  }
+  for_periods(o, [&](size_t first, size_t bytes) {
+    const uint8_t* const now = o.data() + first;
+    for (size_t begin = 0; begin < bytes; begin += block) {
+      const size_t end = std::min(begin + block, bytes);
+      if (std::memcmp(now + begin, before + begin, end - begin) == 0) continue;
+      for (size_t at = begin; at < end; at += element)
+        if (std::memcmp(now + at, before + at, element) != 0)
+          changed.push_back(static_cast<int64_t>((first + at) / element));
+    }
+  });
   return changed;
+}
+
+/// Gives an operand its initial values.
+void set_initial(Operand& o) {
+  for_periods(o, [&](size_t first, size_t bytes) { std::memcpy(o.data() + first, o.initial.data(), bytes); });
+}
+
+/// Whether an input has its initial values.
+bool unchanged(Operand& o) {
+  bool same = true;
+  for_periods(o, [&](size_t first, size_t bytes) {
+    same = same && std::memcmp(o.data() + first, o.initial.data(), bytes) == 0;
+  });
+  return same;
 }
 
 /// Redirects the pointers that point into the `bytes` at `from`, or to their end, to the same place in `to`.
@@ -124,13 +148,11 @@ void* CaseMemory::input(std::string name, DType dtype, int64_t n, Fill fill, dou
     if (fill == Fill::zero) return 0.0;
     return scale * (fill == Fill::harsh ? harsh_value(rng_, i) : rng_.normal());
   };
-  const size_t element = size_of(dtype), all = bytes_of(o);
-  for (int64_t i = 0; i < std::min(n, period); ++i)
-    store(o.data() + static_cast<size_t>(i) * element, dtype, value(i));
-  const size_t block = static_cast<size_t>(period) * element;
-  for (size_t done = block; done < all; done += block)
-    std::memcpy(o.data() + done, o.data(), std::min(block, all - done));
-  o.initial.assign(o.data(), o.data() + all);
+  const size_t element = size_of(dtype);
+  o.initial.resize(static_cast<size_t>(std::min(n, period)) * element);
+  for (size_t i = 0; i < o.initial.size() / element; ++i)
+    store(o.initial.data() + i * element, dtype, value(static_cast<int64_t>(i)));
+  set_initial(o);
   return o.data();
 }
 
@@ -166,7 +188,7 @@ void* CaseMemory::output(std::string name, DType dtype, int64_t n, double tolera
 
 void Case::reset() {
   for (Operand& o : operands())
-    if (o.output) std::copy(o.initial.begin(), o.initial.end(), o.data());
+    if (o.output) set_initial(o);
 }
 
 std::vector<std::vector<double>> Case::outputs() {
@@ -232,8 +254,7 @@ std::string Case::difference(const Reference& reference, double least) {
 std::string Case::damage() {
   for (Operand& o : operands()) {
     if (!fences_whole(o)) return "memory around " + o.name + " was overwritten";
-    if (!o.output && !std::equal(o.initial.begin(), o.initial.end(), o.data()))
-      return "input " + o.name + " was changed";
+    if (!o.output && !unchanged(o)) return "input " + o.name + " was changed";
   }
   for (const auto& [size, block] : *scratch_)
     if (!fences_whole(block)) return "memory around the scratch was overwritten";
@@ -311,7 +332,8 @@ void Case::refresh_outputs() {
     Operand& o = home_->operands()[i];
     if (!o.output) continue;
     const size_t shift = shift_of(o);
-    device_->upload(static_cast<uint8_t*>(blocks_[i]->data) + shift, o.data() - fence, blocks_[i]->bytes - shift);
+    device_->upload(static_cast<uint8_t*>(blocks_[i]->data) + shift, o.data() - fence,
+                    blocks_[i]->bytes - shift);
   }
 }
 

@@ -27,7 +27,7 @@ struct Operand {
   double tolerance = 0;  ///< outputs: allowed |difference| / |reference| by norm; 0: exactly equal
   double magnitude = 0;  ///< outputs: lower bound for the size of values whose terms may cancel
   HugeVector<uint8_t> memory;
-  std::vector<uint8_t> initial;  ///< outputs: values before the run, for Write::add
+  std::vector<uint8_t> initial;  ///< values before the run; those of large operands repeat, and are here once
 
   uint8_t* data();
   double value(int64_t i) const;

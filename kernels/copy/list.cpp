@@ -9,9 +9,9 @@ const char* no_row(const Copy& a) { return a.y_row ? "not to a row whose number 
 
 const char* not_bf16_rows(const Copy& a) {
   if (no_row(a)) return no_row(a);
-  const bool narrow = a.from == DType::f32 && a.to == DType::bf16;
-  const bool widen = a.from == DType::bf16 && a.to == DType::f32;
-  if (!narrow && !widen) return "between f32 and bf16 only";
+  const bool rounds = a.from == DType::f32 && a.to == DType::bf16;
+  const bool widens = a.from == DType::bf16 && a.to == DType::f32;
+  if (!rounds && !widens) return "between f32 and bf16 only";
   const int last = a.rank - 1;
   return a.rank == 0 || (a.x_stride[last] == 1 && a.y_stride[last] == 1) ? nullptr : "contiguous rows only";
 }

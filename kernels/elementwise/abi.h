@@ -9,7 +9,7 @@ enum class BinaryOp : uint8_t { add, sub, mul, div };
 
 inline constexpr int max_dims = 6;
 
-/// y[i] (set or add) f(x[i]); `c` is the operand of scale and add_scalar.
+/// y[i] (set or add) f(x[i]); `c` is the operand of scale and add_scalar. y may be x.
 struct UnaryForward {
   UnaryOp op;
   DType dtype;
@@ -21,7 +21,7 @@ struct UnaryForward {
 };
 
 /// dx[i] (set or add) f'(x[i]) dy[i]. f' is computed from the kept value: y for exp, sqrt, tanh and sigmoid,
-/// x for log. scale and add_scalar have no kernel here.
+/// x for log. scale and add_scalar have no kernel here. dx may be dy.
 struct UnaryBackward {
   UnaryOp op;
   DType dtype;

@@ -42,6 +42,11 @@ void add_unary_cases(Cases& cases, const CaseRequest& request, int64_t n, double
   for (const auto& [op, name, has_backward] : unary_ops) {
     const bool wants_positive = op == UnaryOp::log || op == UnaryOp::sqrt;
     const std::string shape = std::to_string(n) + " " + name;
+    CaseMemory in_place(request.seed);
+    auto* z = in_place.output("z", t, n, tolerance, 1e-6);
+    if (!wants_positive)
+      cases.push_back(std::make_unique<CaseOf<UnaryForward>>(std::move(in_place), shape + " in place", t,
+                                                             UnaryForward{op, t, n, 1.75, z, z, Write::set}));
     for (const Write write : {Write::set, Write::add}) {
       CaseMemory f(request.seed);
       const auto* x = wants_positive ? f.input("x", t, n, positive) : f.input("x", t, n);
@@ -49,6 +54,14 @@ void add_unary_cases(Cases& cases, const CaseRequest& request, int64_t n, double
       cases.push_back(std::make_unique<CaseOf<UnaryForward>>(std::move(f), shape + suffix(write), t,
                                                              UnaryForward{op, t, n, 1.75, x, y, write}));
       if (!has_backward) continue;
+      if (write == Write::set) {
+        CaseMemory over(request.seed);
+        const auto* kept =
+            over.input("kept", t, n, [](Rng& rng, int64_t) { return 0.05 + 0.9 * rng.uniform_double(); });
+        auto* d = over.output("d", t, n, tolerance, 1e-6);
+        cases.push_back(std::make_unique<CaseOf<UnaryBackward>>(
+            std::move(over), shape + " in place", t, UnaryBackward{op, t, n, kept, d, d, Write::set}));
+      }
       CaseMemory b(request.seed);
       const auto* kept =
           b.input("kept", t, n, [](Rng& rng, int64_t) { return 0.05 + 0.9 * rng.uniform_double(); });

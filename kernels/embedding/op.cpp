@@ -82,7 +82,7 @@ void check_ids(std::span<const int32_t> ids, int64_t vocabulary, const char* wha
 Tensor embedding(const Tensor& weight, const Tensor& ids, std::optional<DType> y_dtype) {
   const InOp op(embedding_info);
   check(weight, ids);
-  return record(forward(weight, {}, ids, 0, 0, y_dtype.value_or(weight.dtype())), {weight},
+  return record(forward(weight, {}, ids, 0, 0, y_dtype.value_or(weight.dtype())), {weight, ids},
                 EmbeddingNode(ids, weight.dim(0), 0, 0));
 }
 
@@ -100,7 +100,7 @@ Tensor embedding(const Tensor& weight, const Tensor& position, const Tensor& ids
   require(start >= 0 && start + period <= position.dim(0), "embedding: positions ", start, " to ",
           start + period - 1, " of a table of ", position.dim(0));
   return record(forward(weight, position, ids, start, period, y_dtype.value_or(weight.dtype())),
-                {weight, position}, EmbeddingNode(ids, weight.dim(0), start, period));
+                {weight, position, ids}, EmbeddingNode(ids, weight.dim(0), start, period));
 }
 
 Tensor embedding_composed(const Tensor& weight, const Tensor& position, const Tensor& ids, int64_t start) {

@@ -222,6 +222,31 @@ std::vector<Trial> backward_trials(int64_t w) {
   return trials;
 }
 
+/// The products of a low-rank change of a layer's weight (kernels/linear/low_rank_pass.cpp) of rank r for M tokens:
+/// u = x A^T and v = s dy B^T, whose N is r; y += s u B and dx += v A, whose K is r; dA = v^T x and dB = s u^T dy.
+std::vector<Trial> low_rank_trials() {
+  std::vector<Trial> trials;
+  constexpr int64_t M = 70, in = 96, out = 136;
+  constexpr double s = 0.375;
+  for (const int64_t r : {1, 8, 64}) {
+    trials.push_back({M, r, in, false, true});
+    trials.push_back({M, r, out, false, true, Write::set, false, false, 0, s});
+    trials.push_back({M, out, r, false, false, Write::add, false, false, 0, s});
+    trials.push_back({M, in, r, false, false, Write::add});
+    for (const Write write : {Write::set, Write::add}) {
+      trials.push_back({r, in, M, true, false, write});
+      trials.push_back({r, out, M, true, false, write, false, false, 0, s});
+    }
+    // One token, and more than are packed at a time.
+    if (r > 1) trials.push_back({1, r, in, false, true});
+    trials.push_back({1, out, r, false, false, Write::add, false, false, 0, s});
+    trials.push_back({1031, r, 33, false, true});
+    trials.push_back({1031, 33, r, false, false, Write::add, false, false, 0, s});
+    trials.push_back({r, 33, 1031, true, false, Write::add});
+  }
+  return trials;
+}
+
 /// Trials with the larger tolerance of TF32 kernels: every transposition, and the options.
 std::vector<Trial> tf32_trials() {
   std::vector<Trial> trials;
@@ -291,8 +316,8 @@ Sketch like_matmul(const Matmul& m) {
 }  // namespace
 
 Cases matmul_cases(const CaseRequest& request) {
-  const bool half = request.dtype == DType::bf16;
-  if (request.dtype != DType::f32 && request.dtype != DType::f64 && !half) return {};
+  const bool bf16 = request.dtype == DType::bf16;
+  if (request.dtype != DType::f32 && request.dtype != DType::f64 && !bf16) return {};
   std::vector<Trial> trials;
   if (!request.shape.empty()) {
     const auto s = parse_sizes(request.shape, 3, "MxNxK");
@@ -300,15 +325,17 @@ Cases matmul_cases(const CaseRequest& request) {
     trials.push_back({s[0], s[1], s[2], true, false, Write::add});
   } else {
     trials = request.bench ? bench_trials() : test_trials(request.width);
-    if (!request.bench)
+    if (!request.bench) {
       for (const Trial& trial : backward_trials(request.width)) trials.push_back(trial);
+      for (const Trial& trial : low_rank_trials()) trials.push_back(trial);
+    }
     if (request.dtype == DType::f32 && !request.bench)
       for (const Trial& trial : tf32_trials()) trials.push_back(trial);
   }
   Cases cases;
   for (Trial trial : trials) {
     cases.push_back(make(trial, request));
-    if (!half || request.bench) continue;
+    if (!bf16 || request.bench) continue;
     trial.bf16_c = true;
     cases.push_back(make(trial, request));
   }

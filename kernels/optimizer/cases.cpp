@@ -59,9 +59,8 @@ std::unique_ptr<Case> make_case(const CaseRequest& request, UpdateRule rule, int
   // Second moments are not negative: outputs start as normals, so replace these by their squares.
   auto* v = memory.output("v", t, n, tolerance);
   Operand& squares = memory.operands().back();
-  for (int64_t i = 0; i < n; ++i) {
-    const double x = squares.value(i);
-    const auto offset = static_cast<size_t>(i) * size_of(t);
+  for (size_t offset = 0; offset < squares.initial.size(); offset += size_of(t)) {
+    const double x = squares.value(static_cast<int64_t>(offset / size_of(t)));
     const float narrow = static_cast<float>(x * x);
     const double wide = x * x;
     std::memcpy(squares.initial.data() + offset, t == DType::f64 ? static_cast<const void*>(&wide) : &narrow,

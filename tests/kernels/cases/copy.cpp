@@ -33,9 +33,8 @@ TEST_CASE("copy: gradients of views and copies") {
        [](const Tensor& t) {
          return contiguous(permute(t, {1, -1, 0}));
        }},
-      {"narrow", [](const Tensor& t) { return contiguous(slice(t, 1, 1, 2)); }},
-      {"narrow of transpose",
-       [](const Tensor& t) { return contiguous(slice(transpose(t, 1, 2), -2, 2, 2)); }},
+      {"slice", [](const Tensor& t) { return contiguous(slice(t, 1, 1, 2)); }},
+      {"slice of transpose", [](const Tensor& t) { return contiguous(slice(transpose(t, 1, 2), -2, 2, 2)); }},
       {"reshape",
        [](const Tensor& t) {
          return reshape(t, {4, -1});
@@ -115,45 +114,45 @@ TEST_CASE("copy: casts") {
 }
 
 TEST_CASE("copy: every bf16 value and the values between them round to nearest") {
-  // Each bf16 number with all kinds of lower halves: zero, less than half, exactly half, more
+  // Each bf16 number with all kinds of lower bf16s: zero, less than half, exactly half, more
   // than half, all ones.
   std::vector<float> values;
   for (uint32_t upper = 0; upper < 0x10000; ++upper)
     for (const uint32_t lower : {0u, 1u, 0x7fffu, 0x8000u, 0x8001u, 0xffffu})
       values.push_back(std::bit_cast<float>(upper << 16 | lower));
   const auto n = static_cast<int64_t>(values.size());
-  Copy narrow{.from = DType::f32,
-              .to = DType::bf16,
-              .rank = 1,
-              .shape = {n},
-              .x_stride = {1},
-              .y_stride = {1},
-              .x = values.data(),
-              .y = nullptr,
-              .to_y = Write::set};
-  for (const auto& rung : ladder_of(narrow).rungs) {
-    if (rung.why_not && rung.why_not(narrow)) continue;
+  Copy to_bf16{.from = DType::f32,
+               .to = DType::bf16,
+               .rank = 1,
+               .shape = {n},
+               .x_stride = {1},
+               .y_stride = {1},
+               .x = values.data(),
+               .y = nullptr,
+               .to_y = Write::set};
+  for (const auto& rung : ladder_of(to_bf16).rungs) {
+    if (rung.why_not && rung.why_not(to_bf16)) continue;
     for (int i = 0; i < n_isas; ++i) {
       const KernelFn<Copy> run = rung.run[static_cast<size_t>(i)];
       if (!run || !supported(static_cast<Isa>(i))) continue;
       INFO(rung.name << " on " << name_of(static_cast<Isa>(i)));
-      std::vector<BFloat16> halves(values.size());
-      narrow.y = halves.data();
-      run({}, narrow);
+      std::vector<BFloat16> bf16s(values.size());
+      to_bf16.y = bf16s.data();
+      run({}, to_bf16);
       size_t wrong = 0;
       for (size_t k = 0; k < values.size(); ++k) {
-        const float back = static_cast<float>(halves[k]);
-        if (std::isnan(values[k]) ? !std::isnan(back) : halves[k].bits != BFloat16(values[k]).bits) ++wrong;
+        const float rounded = static_cast<float>(bf16s[k]);
+        if (std::isnan(values[k]) ? !std::isnan(rounded) : bf16s[k].bits != BFloat16(values[k]).bits) ++wrong;
       }
       CHECK(wrong == 0);
       std::vector<float> wide(values.size());
-      Copy widen = narrow;
-      std::swap(widen.from, widen.to);
-      widen.x = halves.data(), widen.y = wide.data();
-      run({}, widen);
+      Copy back = to_bf16;
+      std::swap(back.from, back.to);
+      back.x = bf16s.data(), back.y = wide.data();
+      run({}, back);
       wrong = 0;
       for (size_t k = 0; k < values.size(); ++k) {
-        const auto expected = static_cast<float>(halves[k]);
+        const auto expected = static_cast<float>(bf16s[k]);
         if (std::isnan(expected) ? !std::isnan(wide[k]) : wide[k] != expected) ++wrong;
       }
       CHECK(wrong == 0);

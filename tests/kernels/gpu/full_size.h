@@ -4,6 +4,7 @@
 
 #include <sys/mman.h>
 
+#include <cmath>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -87,6 +88,17 @@ void run_ends(const A& args, const F& check) {
           run_blocks(rung, args, both_ends);
           check();
         }) > 0);
+}
+
+inline bool is_near(float x, double expected) {
+  return std::abs(static_cast<double>(x) - expected) <= 2e-6 + 1e-5 * std::abs(expected);
+}
+
+/// Checks both ends of n results and forgets them.
+inline void check_both(const Sparse<float>& y, int64_t n, double at_first, double at_last) {
+  CHECK(is_near(y[0], at_first));
+  CHECK(is_near(y[n - 1], at_last));
+  y[0] = y[n - 1] = NAN;
 }
 
 /// A number between -1 and 1 for an element; sums of a few thousand products of two are exact in float.

@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "kernels/attention/abi.h"
+#include "kernels/attention/gpu/pieces.cuh"
+#include "kernels/attention/gpu/splits.h"
 #include "kernels/attention/gpu/visits.cuh"
 #include "kernels/contract/random_words.h"
 #include "kernels/gpu/simt/simt.h"
@@ -259,6 +261,43 @@ TEST_CASE("full size: gradients of attention over 16k tokens with more than 2^31
   if (test::left_out()) return;
   check_backward<float>(DType::f32, 1e-3);
   check_backward<bf16>(DType::bf16, 3e-2);
+}
+
+// As in decoding: the last token against a cache of a million. Only the first and the last block run, so the last head's
+// result is that of its last piece of keys.
+TEST_CASE("full size: a query over a cache with more than 2^31 elements") {
+  if (test::left_out()) return;
+  constexpr int64_t many = 1 << 20, row = 3 * H * D;
+  static_assert(many * row > int64_t{1} << 31);
+  const Sparse<float> cache(many * row), y(H * D), lse(H);
+  AttentionForward a{};
+  sizes_of(a, DType::f32, nullptr);
+  a.B = 1, a.Tq = 1, a.Tk = a.window = many, a.dropout = 0;
+  a.q = {cache.data() + (many - 1) * row, many * row, D, row};
+  a.k = {cache.data() + H * D, many * row, D, row}, a.v = {cache.data() + 2 * H * D, many * row, D, row};
+  a.y = {y.data(), H * D, D, H * D}, a.lse = lse.data();
+  const Span all = keys_of_all(a);
+  const auto splits = static_cast<int>(key_splits(a));
+  const Span last = piece_of(all, splits, pieces_with_keys(all, splits) - 1);
+  REQUIRE(splits > 1);
+  REQUIRE(pieces_with_keys(all, splits) == splits);
+  for (int64_t d = 0; d < D; ++d) cache[(many - 1) * row + (H - 1) * D + d] = static_cast<float>(q_at(0, d));
+  double total = 0, sum = 0;
+  for (int64_t t = last.first; t < last.end; ++t) {
+    double dot = 0;
+    for (int64_t d = 0; d < D; ++d) {
+      cache[t * row + (2 * H - 1) * D + d] = static_cast<float>(k_at(t, d));
+      dot += q_at(0, d) * k_at(t, d);
+    }
+    cache[t * row + (3 * H - 1) * D + D - 1] = static_cast<float>(v_at(t, D - 1));
+    total += std::exp(0.125 * dot), sum += std::exp(0.125 * dot) * v_at(t, D - 1);
+  }
+  CHECK(test::for_gpu_rungs(a, [&](const Rung<AttentionForward>& rung) {
+          if (rung.name != std::string_view("cuda.few_queries")) return;
+          test::run_blocks(rung, a, test::both_ends);
+          CHECK(near(get(y[H * D - 1]), sum / total, 1e-5));
+          CHECK(near(get(lse[H - 1]), std::log(total), 1e-5));
+        }) >= 3);
 }
 
 }  // namespace hewn

@@ -6,15 +6,16 @@
 #include "kernels/activation/abi.h"
 #include "kernels/contract/random_words.h"
 #include "kernels/copy/abi.h"
-#include "kernels/cross_entropy/abi.h"
 #include "kernels/dropout/abi.h"
 #include "kernels/elementwise/abi.h"
 #include "kernels/embedding/abi.h"
+#include "kernels/global_norm/abi.h"
 #include "kernels/gpu/simt/simt.h"
 #include "kernels/layernorm/abi.h"
 #include "kernels/optimizer/abi.h"
 #include "kernels/reduce/abi.h"
 #include "kernels/rmsnorm/abi.h"
+#include "kernels/rotary/abi.h"
 #include "kernels/softmax/abi.h"
 #include "tests/kernels/gpu/full_size.h"
 #include "tests/support/catch.h"
@@ -22,6 +23,7 @@
 namespace hewn {
 namespace {
 
+using test::check_both;
 using test::run_ends;
 using test::Sparse;
 
@@ -34,17 +36,6 @@ static_assert(rows * cols > many);
 /// The values of both ends.
 constexpr float first = 0.75f, last = -0.5f;
 void put_ends(const Sparse<float>& x, int64_t n) { x[0] = first, x[n - 1] = last; }
-
-bool close(float x, double expected) {
-  return std::abs(static_cast<double>(x) - expected) <= 2e-6 + 1e-5 * std::abs(expected);
-}
-
-/// Checks both ends of n results and forgets them.
-void check_both(const Sparse<float>& y, int64_t n, double at_first, double at_last) {
-  CHECK(close(y[0], at_first));
-  CHECK(close(y[n - 1], at_last));
-  y[0] = y[n - 1] = NAN;
-}
 
 /// A matrix whose first and last row are 1, 2, 3, ... and whose other rows are zero.
 void put_rows(const Sparse<float>& x, int64_t n_rows, int64_t n_cols) {
@@ -70,6 +61,9 @@ TEST_CASE("full size: elementwise kernels reach more than 2^31 elements") {
   Binary same{BinaryOp::add, DType::f32, DType::f32, 1,        {many},    {1},
               {1},           x.data(),   z.data(),   y.data(), Write::set};
   run_ends(same, [&] { check_both(y, many, 4.75, 1.5); });
+  Binary with_number = same;
+  with_number.b_stride[0] = 0;
+  run_ends(with_number, [&] { check_both(y, many, 4.75, 3.5); });
 }
 
 TEST_CASE("full size: stretched and converted elements reach more than 2^31 elements") {
@@ -119,6 +113,52 @@ TEST_CASE("full size: dropout and the optimizer reach more than 2^31 elements") 
   run_ends(StochasticRounding{many, w.data(), rounded.data(), &state, 1}, [&] {
     CHECK((rounded[0] == BFloat16(1.5f).bits && rounded[many - 1] == BFloat16(1.5f).bits));
     rounded[0] = rounded[many - 1] = 0;
+  });
+}
+
+TEST_CASE("full size: rows of SwiGLU and rotated heads reach more than 2^31 elements") {
+  // As many rows as the grid has in y, so that the last block has the last row.
+  constexpr int64_t n_rows = 65535, width = 32772, n = n_rows * width;
+  static_assert(n > int64_t{1} << 31);
+  const Sparse<float> pairs(2 * n), y(n);  // gate and up side by side
+  const auto silu = [](double x) { return x / (1 + std::exp(-x)); };
+  pairs[0] = 2, pairs[width] = 3;
+  pairs[2 * n - width - 1] = -1, pairs[2 * n - 1] = 5;
+  run_ends(SwigluForward{DType::f32, n_rows, width, 2 * width, pairs.data(), pairs.data() + width, y.data()},
+           [&] { check_both(y, n, 3 * silu(2), 5 * silu(-1)); });
+  const Sparse<float> gradients(2 * n);
+  y[0] = y[n - 1] = 0.5f;
+  run_ends(SwigluBackward{DType::f32, n_rows, width, 2 * width, pairs.data(), pairs.data() + width, y.data(),
+                          nullptr, Write::set, gradients.data() + width, Write::set},
+           [&] {
+             CHECK(test::is_near(gradients[width], 0.5 * silu(2)));
+             CHECK(test::is_near(gradients[2 * n - 1], 0.5 * silu(-1)));
+             gradients[width] = gradients[2 * n - 1] = NAN;
+           });
+
+  constexpr int64_t B = 64, T = 16384, H = 36, D = 64, all = B * T * H * D;
+  static_assert(all > int64_t{1} << 31);
+  const Sparse<float> x(all), rotated(all);
+  x[0] = first, x[D / 2] = last, x[all - 1 - D / 2] = first, x[all - 1] = last;
+  Rotary rotary{};
+  rotary.pairs = RotaryPairs::half, rotary.dtype = DType::f32;
+  rotary.B = B, rotary.T = T, rotary.H = rotary.rotated = H, rotary.D = D;
+  rotary.base = 10000, rotary.direction = 1;
+  rotary.x = {x.data(), T * H * D, D, H * D}, rotary.y = {rotated.data(), T * H * D, D, H * D};
+  const double angle = static_cast<double>(T - 1) * std::pow(10000.0, -62.0 / 64);
+  run_ends(rotary, [&] {
+    check_both(rotated, all, first,  // position 0 is not rotated
+               double{last} * std::cos(angle) + double{first} * std::sin(angle));
+  });
+}
+
+TEST_CASE("full size: the norm of more than 2^31 gradients") {
+  const Sparse<float> gradients(many);
+  gradients[0] = 3, gradients[many - 1] = -4;
+  StepState state{};
+  run_ends(GlobalNorm{DType::f32, 1, {{gradients.data(), many}}, 1.0, &state}, [&] {
+    CHECK(state.grad_norm == 5);
+    state.grad_norm = 0;
   });
 }
 
@@ -181,23 +221,6 @@ TEST_CASE("full size: gradients of norms reach more than 2^31 elements") {
   RmsnormBackward rms{DType::f32, DType::f32, rows, cols, x.data(), weight.data(), stats.data(), dy.data()};
   rms.dx = dx.data();
   run_ends(rms, [&] { check_both(dx, n, 1, 0.5 - at_end * mean_x); });
-}
-
-TEST_CASE("full size: cross-entropy of 65,536 x 50,304 logits") {
-  constexpr int64_t N = 65536, V = 50304;
-  const Sparse<float> logits(N * V), losses(N), stats(2 * N), dlogits(N * V);
-  const Sparse<int32_t> targets(N);
-  for (int64_t c = 0; c < V; ++c) logits[c] = logits[(N - 1) * V + c] = c == 7 ? 3.0f : 0.0f;
-  targets[0] = 7, targets[N - 1] = V - 1;
-  const double all = static_cast<double>(V - 1) * std::exp(-3.0) + 1;
-  run_ends(CrossEntropyForward{DType::f32, N, V, logits.data(), targets.data(), losses.data(), stats.data()},
-           [&] { check_both(losses, N, std::log(all), std::log(all) + 3); });
-  const float dloss = 1;
-  const int64_t kept = 1;
-  for (int64_t r : {int64_t{0}, N - 1}) stats[2 * r] = 3, stats[2 * r + 1] = static_cast<float>(all);
-  run_ends(CrossEntropyBackward{DType::f32, N, V, logits.data(), targets.data(), stats.data(), &dloss, &kept,
-                                dlogits.data(), Write::set},
-           [&] { check_both(dlogits, N * V, std::exp(-3.0) / all, std::exp(-3.0) / all - 1); });
 }
 
 TEST_CASE("full size: embeddings and reductions reach more than 2^31 elements") {

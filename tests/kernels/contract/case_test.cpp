@@ -142,7 +142,8 @@ TEST_CASE("large launches are checked on excerpts") {
   check("cross_entropy", CrossEntropyBackward{t, rows, cols, nullptr, nullptr, nullptr, nullptr, nullptr,
                                               nullptr, Write::set});
   CrossEntropyFused fused{};
-  fused.dtype = DType::bf16, fused.rows = rows, fused.cols = cols + 5, fused.ld = cols + 64, fused.gradient = true;
+  fused.dtype = DType::bf16, fused.rows = rows, fused.cols = cols + 5, fused.ld = cols + 64,
+  fused.gradient = true;
   check("cross_entropy", fused);
   uint16_t mixed = 0;
   check("optimizer", ParameterUpdate{UpdateRule::adamw, t, parameters, parameters / 2, nullptr, nullptr,
@@ -184,6 +185,27 @@ TEST_CASE("a case made from a launch has its sizes and its own memory") {
         CHECK(alike->damage() == "");
       }
     }
+}
+
+TEST_CASE("all elements of large operands have initial values, and a changed input is found") {
+  constexpr int64_t n = 2'500'000;
+  const ActivationForward relu{Activation::relu, DType::f32, n, nullptr, nullptr};
+  const auto c = room_called("activation").like(ladder_of(relu).op, &relu).make();
+  const auto before = c->outputs();
+  c->run(0, Isa::scalar, 1);
+  CHECK((c->outputs() != before));
+  c->reset();
+  CHECK((c->outputs() == before));
+  for (Operand& o : c->operands()) {
+    INFO(o.name);
+    CHECK(c->damage() == "");
+    for (const int64_t i : {int64_t{0}, int64_t{1'000'003}, n - 1}) {
+      uint8_t& byte = o.data()[static_cast<size_t>(i) * sizeof(float)];
+      byte ^= 1;
+      CHECK(c->damage() == (o.output ? "" : "input x was changed"));
+      byte ^= 1;
+    }
+  }
 }
 
 TEST_CASE("values of large inputs repeat after a million elements") {
