@@ -6,18 +6,19 @@
 namespace hewn {
 
 KvCache::KvCache(const ModelConfig& config, Device& device, DType dtype, int64_t batch, int64_t capacity)
-    : n_head_(config.n_head), n_kv_head_(config.kv_heads()), capacity_(capacity) {
+    : Cache(capacity), n_head_(config.n_head), n_kv_head_(config.kv_heads()) {
   for (int64_t layer = 0; layer < config.n_layer; ++layer)
-    layers_.push_back(
+    kept_.push_back(
         Tensor::empty(device, dtype, {batch, capacity, 2 * config.kv_heads() * config.head_size()}));
 }
 
 KvCache::View KvCache::append(int64_t layer, const Tensor& qkv, const Tensor& position) {
-  const Tensor& all = layers_[static_cast<size_t>(layer)];
+  const Tensor& all = kept_[static_cast<size_t>(layer)];
   const int64_t B = qkv.dim(0), T = qkv.dim(1), D = qkv.dim(2) / (n_head_ + 2 * n_kv_head_),
                 width = n_kv_head_ * D;
-  require(length_ + T <= capacity_ && B == all.dim(0), "a cache of ", all.dim(0), " sequences of ", capacity_,
-          " tokens already has ", length_, " in each; ", T, " more in each of ", B, " do not fit");
+  require(length() + T <= capacity() && B == all.dim(0), "a cache of ", all.dim(0), " sequences of ",
+          capacity(), " tokens already has ", length(), " in each; ", T, " more in each of ", B,
+          " do not fit");
   if (position.defined()) {
     copy_into_rows(all, position, qkv.sliced(2, n_head_ * D, 2 * width));
   } else if (T == 1 && qkv.dtype() == all.dtype()) {
@@ -25,31 +26,25 @@ KvCache::View KvCache::append(int64_t layer, const Tensor& qkv, const Tensor& po
     const size_t element = size_of(all.dtype()), row = static_cast<size_t>(2 * width) * element;
     for (int64_t b = 0; b < B; ++b)
       qkv.device().copy(
-          static_cast<uint8_t*>(all.data()) + static_cast<size_t>(b * capacity_ + length_) * row,
+          static_cast<uint8_t*>(all.data()) + static_cast<size_t>(b * capacity() + length()) * row,
           static_cast<const uint8_t*>(qkv.data()) +
               static_cast<size_t>(b * qkv.stride(0) + n_head_ * D) * element,
           row);
   } else {
-    copy_into(all.sliced(1, length_, T), qkv.sliced(2, n_head_ * D, 2 * width), Write::set);
+    copy_into(all.sliced(1, length(), T), qkv.sliced(2, n_head_ * D, 2 * width), Write::set);
   }
-  const Shape shape{B, n_kv_head_, length_ + T, D};
-  const Strides strides{capacity_ * 2 * width, D, 2 * width, 1};
+  const Shape shape{B, n_kv_head_, length() + T, D};
+  const Strides strides{capacity() * 2 * width, D, 2 * width, 1};
   return {all.strided(shape, strides, 0), all.strided(shape, strides, width)};
 }
 
-std::vector<const void*> KvCache::addresses() const {
-  std::vector<const void*> all;
-  for (const Tensor& layer : layers_) all.push_back(layer.data());
-  return all;
-}
-
 void KvCache::select(const std::vector<int64_t>& sequences) {
-  for (Tensor& layer : layers_) {
+  for (Tensor& layer : kept_) {
     const auto width = layer.dim(2);
     const size_t row = static_cast<size_t>(width) * size_of(layer.dtype()),
-                 used = static_cast<size_t>(length_) * row, all = static_cast<size_t>(capacity_) * row;
+                 used = static_cast<size_t>(length()) * row, all = static_cast<size_t>(capacity()) * row;
     const Tensor chosen = Tensor::empty(layer.device(), layer.dtype(),
-                                        {static_cast<int64_t>(sequences.size()), capacity_, width});
+                                        {static_cast<int64_t>(sequences.size()), capacity(), width});
     for (size_t b = 0; b < sequences.size(); ++b)
       layer.device().copy(static_cast<uint8_t*>(chosen.data()) + b * all,
                           static_cast<const uint8_t*>(layer.data()) + static_cast<size_t>(sequences[b]) * all,

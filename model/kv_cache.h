@@ -5,20 +5,17 @@
 #include <vector>
 
 #include "core/tensor.h"
+#include "model/cache.h"
 #include "model/config.h"
 
 namespace hewn {
 
-/// The keys and values of every layer, for a batch of sequences of equal length. With rotary positions the
-/// keys are stored rotated, so cached rows never change.
-class KvCache {
+/// The keys and values of every layer of a transformer. With rotary positions the keys are stored rotated, so cached
+/// rows never change.
+class KvCache final : public Cache {
  public:
   /// Room for `capacity` tokens of each of `batch` sequences.
   KvCache(const ModelConfig& config, Device& device, DType dtype, int64_t batch, int64_t capacity);
-
-  /// Tokens held per sequence.
-  int64_t length() const { return length_; }
-  int64_t capacity() const { return capacity_; }
 
   /// Keys and values of one layer, both [B, Hkv, tokens, D]: views of the cache.
   struct View {
@@ -28,16 +25,10 @@ class KvCache {
   /// length() + T tokens. Every layer appends the same tokens; then `advance` counts them, once. `position`, if
   /// defined, is length() as i32 on the device, which a captured launch follows. Throws usage if they do not fit.
   View append(int64_t layer, const Tensor& qkv, const Tensor& position = {});
-  void advance(int64_t tokens) { length_ += tokens; }
-  void clear() { length_ = 0; }
-  /// The addresses of the layers' keys and values. They change in `select`.
-  std::vector<const void*> addresses() const;
-  /// Selects these sequences, in this order; a sequence may occur several times, as in beam search.
-  void select(const std::vector<int64_t>& sequences);
+  void select(const std::vector<int64_t>& sequences) override;
 
  private:
-  int64_t n_head_, n_kv_head_, capacity_, length_ = 0;
-  std::vector<Tensor> layers_;  // each [B, capacity, 2 Hkv D], k before v
+  int64_t n_head_, n_kv_head_;  // of kept_, each [B, capacity, 2 Hkv D], k before v
 };
 
 }  // namespace hewn

@@ -14,10 +14,7 @@ Context::Context(Model& model, bool use_cache, int64_t vocab_size, Slide slide,
       vocab_size_(vocab_size == 0 ? model.config().vocab_size : vocab_size),
       limit_(model.config().block_size),
       kept_(slide == Slide::one ? limit_ - 1 : limit_ / 2),
-      cache_(use_cache && model.uses_cache()
-                 ? std::make_unique<KvCache>(model.config(), model.device(), model.parameters().dtype(), 1,
-                                             limit_)
-                 : nullptr) {
+      cache_(use_cache ? model.make_cache(1, limit_) : nullptr) {
   require(vocab_size_ >= 1 && vocab_size_ <= model.config().vocab_size, "vocab_size = ", vocab_size,
           "; expected at most the model's ", model.config().vocab_size);
 }

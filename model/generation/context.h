@@ -1,5 +1,5 @@
 #pragma once
-// The tokens that a model continues, and the cache of their keys and values.
+// The tokens that a model continues, and the cache of what it has computed for them.
 
 #include <cstdint>
 #include <memory>
@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "model/generation/token_step.h"
-#include "model/kv_cache.h"
+#include "model/cache.h"
 #include "model/model.h"
 
 namespace hewn {
@@ -17,7 +17,7 @@ namespace hewn {
 enum class Slide : uint8_t { half, one };
 
 /// One or more sequences of equal length that a model continues token by token. `Context` holds the tokens,
-/// up to block_size of each; its `KvCache` holds the keys and values that the model has computed for them,
+/// up to block_size of each; its `Cache` holds what the model has computed for them,
 /// and can be rebuilt from the tokens at any time. `next_logits` runs the model on the tokens that are not
 /// yet in the cache.
 class Context {
@@ -54,7 +54,7 @@ class Context {
   int64_t vocab_size_;
   int64_t limit_;  // block_size
   int64_t kept_;   // tokens kept when a sequence has reached it
-  std::unique_ptr<KvCache> cache_;
+  std::unique_ptr<Cache> cache_;
   std::vector<std::vector<int32_t>> tokens_{1};
   size_t seen_ = 0;  // tokens of each sequence in the cache
   bool slid_ = false;

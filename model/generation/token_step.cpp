@@ -5,13 +5,13 @@
 
 #include "core/error.h"
 #include "kernels/embedding/op.h"
-#include "model/kv_cache.h"
+#include "model/cache.h"
 
 namespace hewn {
 namespace {
 
-std::vector<KvCache*> caches_of(const ForwardOptions& options) {
-  return options.cache ? std::vector<KvCache*>{options.cache} : options.caches;
+std::vector<Cache*> caches_of(const ForwardOptions& options) {
+  return options.cache ? std::vector<Cache*>{options.cache} : options.caches;
 }
 
 template <class T>
@@ -57,10 +57,10 @@ std::vector<double> TokenStep::logits(const std::vector<int32_t>& tokens, Forwar
   make_room(B);
   std::vector<int32_t> inputs = tokens;
   std::vector<const void*> addresses;
-  const std::vector<KvCache*> caches = caches_of(options);
+  const std::vector<Cache*> caches = caches_of(options);
   for (int64_t b = 0; b < B; ++b)
     inputs.push_back(static_cast<int32_t>(caches[caches.size() == 1 ? 0 : static_cast<size_t>(b)]->length()));
-  for (KvCache* cache : caches) {
+  for (Cache* cache : caches) {
     require(cache->length() < cache->capacity(), "a cache is full with ", cache->length(), " tokens");
     for (const void* address : cache->addresses()) addresses.push_back(address);
   }
@@ -77,7 +77,7 @@ std::vector<double> TokenStep::logits(const std::vector<int32_t>& tokens, Forwar
   if (!graphs_ || !CapturedWork::possible(device_))
     work();
   else if (work_.run(work))
-    for (KvCache* cache : caches) cache->advance(1);
+    for (Cache* cache : caches) cache->advance(1);
   device_.gpu()->record(done_);
   device_.gpu()->wait(done_);
   return found(B);

@@ -5,6 +5,7 @@
 
 #include "kernels/devices/devices.h"
 #include "model/generation/beam.h"
+#include "model/kv_cache.h"
 #include "tests/support/catch.h"
 #include "tests/support/close.h"
 #include "tests/support/env.h"
@@ -136,8 +137,8 @@ TEST_CASE("generate: a stop token ends the text and is not part of it") {
 }
 
 TEST_CASE("generate: prompts of different lengths in a batch give the same texts as alone") {
-  enum Variant { gpt2, llama, sinusoids_beside, table };
-  const auto variant = GENERATE(gpt2, llama, sinusoids_beside, table);
+  enum Variant { gpt2, llama, sinusoids_beside, table, recurrent, long_short };
+  const auto variant = GENERATE(gpt2, llama, sinusoids_beside, table, recurrent, long_short);
   ModelConfig config = tiny_model()->config();
   if (variant == llama) {
     config.n_kv_head = 1;
@@ -150,6 +151,8 @@ TEST_CASE("generate: prompts of different lengths in a batch give the same texts
     config.tie = false;
   } else if (variant == table) {
     config.arch = "bigram";
+  } else if (variant == recurrent || variant == long_short) {
+    config.arch = variant == recurrent ? "rnn" : "lstm";
   }
   const auto model = make_model(config, cpu(), DType::f64, 7, false);
   test::Random random("prompts");

@@ -9,6 +9,7 @@
 #include "kernels/devices/devices.h"
 #include "model/generation/beam.h"
 #include "model/generation/generate.h"
+#include "model/kv_cache.h"
 #include "tests/support/catch.h"
 #include "tests/support/close.h"
 #include "tests/support/gpu.h"
@@ -38,6 +39,9 @@ std::vector<DecodingVariant> decoding_variants() {
   joined.config.pos = Positions::sinusoidal;
   joined.config.tie = false;
   list.push_back(joined);
+  DecodingVariant recurrent{"lstm"};
+  recurrent.config.arch = "lstm";
+  list.push_back(recurrent);
   if (test::full()) list.push_back({"bf16", small_gpt, DType::bf16});
   return list;
 }

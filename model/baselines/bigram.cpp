@@ -1,4 +1,4 @@
-#include "model/baselines.h"
+#include "model/baselines/bigram.h"
 
 #include "kernels/copy/op.h"
 #include "kernels/cross_entropy/op.h"
@@ -27,6 +27,11 @@ Tensor Bigram::loss(const Tensor& tokens, const Tensor& targets, const ForwardOp
                        targets.viewed({targets.numel()}));
 }
 
+Tensor Bigram::target_losses(const Tensor& tokens, const Tensor& targets, const ForwardOptions&) {
+  check_tokens(tokens, {});
+  return cross_entropy_rows(embedding(table_->value, tokens), targets);
+}
+
 Tensor Bigram::logits(const Tensor& tokens, const ForwardOptions& options) {
   check_tokens(tokens, {});
   return embedding(table_->value, last_tokens(tokens, options));
@@ -45,6 +50,14 @@ Tensor BigramLinear::loss(const Tensor& tokens, const Tensor& targets, const For
   const Tensor x = embedding(wte_->value, tokens.viewed({tokens.numel()}));
   return linear_cross_entropy(x, head_->value, bias_ ? bias_->value : Tensor(),
                               targets.viewed({targets.numel()}));
+}
+
+Tensor BigramLinear::target_losses(const Tensor& tokens, const Tensor& targets, const ForwardOptions&) {
+  check_tokens(tokens, {});
+  const Tensor x = embedding(wte_->value, tokens.viewed({tokens.numel()}));
+  return reshape(linear_cross_entropy_rows(x, head_->value, bias_ ? bias_->value : Tensor(),
+                                           targets.viewed({targets.numel()})),
+                 {targets.dim(0), targets.dim(1)});
 }
 
 Tensor BigramLinear::logits(const Tensor& tokens, const ForwardOptions& options) {

@@ -10,6 +10,8 @@ class Bigram final : public Model {
  public:
   explicit Bigram(const ModelConfig& config);
   Tensor loss(const Tensor& tokens, const Tensor& targets, const ForwardOptions& options = {}) override;
+  Tensor target_losses(const Tensor& tokens, const Tensor& targets,
+                       const ForwardOptions& options = {}) override;
   Tensor logits(const Tensor& tokens, const ForwardOptions& options = {}) override;
 
  private:
@@ -21,6 +23,8 @@ class BigramLinear final : public Model {
  public:
   explicit BigramLinear(const ModelConfig& config);
   Tensor loss(const Tensor& tokens, const Tensor& targets, const ForwardOptions& options = {}) override;
+  Tensor target_losses(const Tensor& tokens, const Tensor& targets,
+                       const ForwardOptions& options = {}) override;
   Tensor logits(const Tensor& tokens, const ForwardOptions& options = {}) override;
 
  private:

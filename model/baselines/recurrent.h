@@ -1,0 +1,60 @@
+#pragma once
+// Recurrent networks: models that read a text token by token and keep what they need of it in a vector of fixed size.
+
+#include <string>
+#include <vector>
+
+#include "kernels/recurrent/op.h"
+#include "model/cache.h"
+#include "model/layers.h"
+#include "model/model.h"
+
+namespace hewn {
+
+/// The state of every layer, h and for an LSTM c: a new token costs the same however long the text is.
+class RecurrentCache final : public Cache {
+ public:
+  /// Zeros for each of `batch` sequences. `capacity` only limits how many tokens are counted.
+  RecurrentCache(const ModelConfig& config, Device& device, DType dtype, int64_t batch, int64_t capacity);
+  /// The state of a layer; its tensors are those of the cache.
+  RecurrentState layer(int64_t layer) const;
+  void clear() override;
+  void select(const std::vector<int64_t>& sequences) override;
+
+ private:
+  size_t per_layer_;  // tensors of kept_, each [batch, C]
+};
+
+/// arch = rnn or lstm: an embedding, n_layer recurrent layers of n_embd units (kernels/recurrent/op.h), and a head. A
+/// layer has the weights of torch.nn.RNN or nn.LSTM, transposed, and one bias where PyTorch adds two. Every window
+/// begins with a state of zeros, and gradients flow back through all of it. Dropout is that of PyTorch: on the outputs
+/// of all layers but the last.
+class Recurrent final : public Model {
+ public:
+  explicit Recurrent(const ModelConfig& config);
+  Tensor loss(const Tensor& tokens, const Tensor& targets, const ForwardOptions& options = {}) override;
+  Tensor target_losses(const Tensor& tokens, const Tensor& targets,
+                       const ForwardOptions& options = {}) override;
+  Tensor logits(const Tensor& tokens, const ForwardOptions& options = {}) override;
+  std::unique_ptr<Cache> make_cache(int64_t batch, int64_t capacity) const override;
+
+ private:
+  struct Layer {
+    LinearLayer input;     // [C, C] or [C, 4C]: i | f | g | o
+    Parameter* recurrent;  // the same shape
+    DropoutLayer dropout;  // of its output
+  };
+  /// Everything but the head: tokens [B, T] -> [T, B, C].
+  Tensor trunk(const Tensor& tokens, const ForwardOptions& options);
+  Tensor apply(size_t number, const Tensor& x, const ForwardOptions& options) const;
+  Tensor cached(int64_t layer, const Tensor& u, const Tensor& weight, const ForwardOptions& options) const;
+  Tensor cell(const Tensor& u, const Tensor& weight, RecurrentState* state = nullptr) const;
+  Parameter& head() const { return *(lm_head_ ? lm_head_ : wte_); }
+
+  bool lstm_;
+  Parameter* wte_;  // [V, C]
+  std::vector<Layer> layers_;
+  Parameter* lm_head_ = nullptr;  // [V, C]; null: tied
+};
+
+}  // namespace hewn
