@@ -1,0 +1,38 @@
+#pragma once
+// adapter_config.json: PEFT's LoraConfig.
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace hewn {
+
+/// What of PEFT's configuration determines the change of the weights.
+struct PeftConfig {
+  int64_t rank = 8;
+  double alpha = 8;
+  bool root_of_rank = false;                    ///< rsLoRA: the scale is alpha / sqrt(r) instead of alpha / r
+  std::map<std::string, int64_t> rank_pattern;  ///< by the end of a layer's name
+  std::map<std::string, double> alpha_pattern;
+
+  /// The rank of a layer, and the factor of its product.
+  int64_t rank_of(const std::string& layer) const;
+  double scale_of(const std::string& layer) const;
+};
+
+/// Throws ErrorCode::input if the text is not such a configuration, or demands what Hewn does not compute.
+PeftConfig peft_config_from_json(const std::string& text);
+
+/// What Hewn writes.
+struct PeftDescription {
+  int64_t rank = 8;
+  double alpha = 16, dropout = 0;
+  bool input_first = true;  ///< fan_in_fan_out: the layers' matrices are [in, out]
+  std::vector<std::string> layers;
+  std::vector<std::string> whole;  ///< modules_to_save
+  std::string base;                ///< base_model_name_or_path
+  bool classifies = false;
+};
+std::string to_json(const PeftDescription& description);
+
+}  // namespace hewn

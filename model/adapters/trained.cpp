@@ -1,0 +1,89 @@
+#include "model/adapters/trained.h"
+
+#include <charconv>
+
+#include "core/error.h"
+#include "model/gpt.h"
+
+namespace hewn {
+namespace {
+
+constexpr std::string_view last_blocks = "last:";
+
+/// The K of "last:K"; 0 for another text.
+int64_t blocks_in(std::string_view what) {
+  if (!what.starts_with(last_blocks)) return 0;
+  what.remove_prefix(last_blocks.size());
+  int64_t blocks = 0;
+  const auto [end, error] = std::from_chars(what.data(), what.data() + what.size(), blocks);
+  return error == std::errc() && end == what.data() + what.size() && blocks > 0 ? blocks : 0;
+}
+
+/// The module with the output head's parameters: "lm_head."; "" if the model has none of its own.
+std::string own_head(Parameters& parameters) {
+  if (parameters.find(score_name)) return "score.";
+  return parameters.find("lm_head.weight") ? "lm_head." : "";
+}
+
+/// The index of a block's parameter, "transformer.h.3.attn.c_attn.weight"; -1 for others.
+int64_t block_of(std::string_view name) {
+  constexpr std::string_view block = "transformer.h.";
+  int64_t index = -1;
+  if (name.starts_with(block)) std::from_chars(name.data() + block.size(), name.data() + name.size(), index);
+  return index;
+}
+
+void train_only(Parameters& parameters, const std::function<bool(const Parameter&)>& chosen) {
+  for (Parameter& p : parameters.all()) p.trains = chosen(p);
+}
+
+void choose_head(Model& model) {
+  Parameters& parameters = model.parameters();
+  std::string head = own_head(parameters);
+  if (head.empty()) head = "transformer.wte.";
+  require(parameters.find(head + "weight"), "train = head, but arch = ", model.config().arch,
+          " has no output head; train all of it");
+  train_only(parameters, [&](const Parameter& p) { return p.name.starts_with(head); });
+}
+
+void choose_last(Model& model, int64_t blocks) {
+  Parameters& parameters = model.parameters();
+  int64_t all = 0;
+  for (const Parameter& p : parameters.all()) all = std::max(all, block_of(p.name) + 1);
+  require(blocks <= all, "train = last:", blocks, ", but the model has ", all,
+          " blocks; give last:1 to last:", all, ", head or all");
+  const std::string head = own_head(parameters);
+  train_only(parameters, [&](const Parameter& p) {
+    return block_of(p.name) >= all - blocks || p.name.starts_with("transformer.ln_f.") ||
+           (!head.empty() && p.name.starts_with(head));
+  });
+}
+
+void choose_adapters(Model& model, const LoraConfig& config) {
+  add_adapters(model, config);
+  train_only(model.parameters(), [](const Parameter& p) { return p.of_adapter || p.name == score_name; });
+}
+
+}  // namespace
+
+void WhatTrains::check() const {
+  require(what == "all" || what == "head" || what == "lora" || blocks_in(what) > 0, "train = ", what,
+          " is not one of all, head, lora or last:K, with K the number of blocks to train");
+}
+
+void choose_trained(Model& model, const WhatTrains& training) {
+  training.check();
+  if (training.what == "head") return choose_head(model);
+  if (training.adapts()) return choose_adapters(model, training.lora);
+  if (const int64_t blocks = blocks_in(training.what); blocks > 0) return choose_last(model, blocks);
+}
+
+std::unique_ptr<Model> make_model(const ModelConfig& config, const WhatTrains& training, Device& device,
+                                  DType dtype, uint64_t seed) {
+  std::unique_ptr<Model> model = declare_model(config);
+  choose_trained(*model, training);
+  model->parameters().allocate(device, dtype, seed);
+  return model;
+}
+
+}  // namespace hewn
