@@ -106,6 +106,11 @@ void Unsayable::unless(bool right, const std::string& setting, const std::string
 
 void Unsayable::check() const { require(wrong_.empty(), format_, " cannot express this model:", wrong_); }
 
+void unless_classifier(const ModelConfig& c, Unsayable& unsayable) {
+  unsayable.unless(!c.classifies(), "n_labels = " + std::to_string(c.n_labels),
+                   "a language model (hf and safetensors have classifiers)");
+}
+
 Family family_of(const ModelConfig& c, Unsayable& unsayable) {
   const Family family = c.pos == Positions::rotary ? Family::llama : Family::gpt2;
   unsayable.unless(c.arch == "gpt", "arch = " + c.arch, "a transformer");

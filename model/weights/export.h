@@ -16,6 +16,8 @@ struct ExportOptions {
   /// Replaces the model's activation; only gelu and gelu_erf can replace each other. A note reports the
   /// change of the logits.
   std::optional<MlpActivation> act = {};
+  /// How the messages of a chat become a text, as Jinja; hf and gguf store it with the tokenizer. "": none.
+  std::string chat_template = {};
   bool force = false;  ///< replace an existing file; move an existing directory to PATH.1
 };
 

@@ -30,6 +30,9 @@ class Unsayable {
   std::string format_, wrong_;
 };
 
+/// Notes that a format has language models only, if the model is a classifier.
+void unless_classifier(const ModelConfig& config, Unsayable& unsayable);
+
 /// Llama if positions are rotary, otherwise GPT-2. Notes in `unsayable` every setting in which the model
 /// differs from its family.
 Family family_of(const ModelConfig& config, Unsayable& unsayable);

@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "kernels/devices/devices.h"
+#include "model/gpt.h"
 #include "model/weights/gguf/gguf_model.h"
 #include "model/weights/huggingface/huggingface.h"
 #include "model/weights/llama2c/llama2c.h"
@@ -133,6 +134,21 @@ void load_foreign(const ForeignModel& foreign, Model& model) {
   check_fit(*foreign.tensors, foreign.naming, model);
   foreign.verify();
   place(*foreign.tensors, foreign.naming, model);
+}
+
+void load_trunk(const ForeignModel& base, Model& model) {
+  const auto declared = declare_model(base.config);
+  check_fit(*base.tensors, base.naming, *declared);
+  base.verify();
+  for (const Parameter& theirs : declared->parameters().all()) {
+    if (theirs.name == score_name) continue;
+    Parameter* ours = model.parameters().find(theirs.name);
+    if (!ours && theirs.name == "lm_head.weight") continue;  // a classifier has a head of its own
+    require(ours != nullptr, "the model has no parameter ", theirs.name, ", but the base has");
+    require(ours->shape == theirs.shape || ours->name == "transformer.wpe.weight", "parameter ", ours->name,
+            " is ", theirs.shape, " in the base; expected ", ours->shape);
+    place_parameter(*base.tensors, base.naming, *ours, base.config);
+  }
 }
 
 }  // namespace hewn

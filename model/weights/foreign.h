@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "model/tokenizer/tokenizer.h"
 #include "model/weights/place.h"
@@ -18,6 +19,7 @@ struct ForeignModel {
   Naming naming;
   std::shared_ptr<const Tokenizer> tokenizer;  ///< null: none was found
   std::string no_tokenizer;                    ///< the reason for messages: "there is no tokenizer.json"
+  std::vector<std::string> labels = {};        ///< of a classifier, by number; empty: unknown
   /// Compares checksums of the values if the format has any; reads all of them. Throws ErrorCode::input.
   std::function<void()> verify = [] {};
 };
@@ -46,5 +48,10 @@ std::unique_ptr<Model> load_foreign(const ForeignModel& foreign, Device& device,
 
 /// Overwrites the parameters of a model. Throws like `check_fit` and `verify` before it changes any.
 void load_foreign(const ForeignModel& foreign, Model& model);
+
+/// Overwrites all parameters but those of adapters and the head of a classifier with those of `base`, a language model or a classifier
+/// whose configuration equals the model's in everything but its head and, where it is longer, its context. Throws
+/// like `load_foreign`.
+void load_trunk(const ForeignModel& base, Model& model);
 
 }  // namespace hewn

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <set>
-#include <sstream>
 
 #include "core/error.h"
+#include "model/weights/misfits.h"
 #include "model/weights/weights.h"
 
 namespace hewn {
@@ -22,26 +22,6 @@ Extent extent_of(const TensorEntry& entry, bool transposed) {
   if (entry.shape.size() == 1) return {1, entry.shape[0]};
   return transposed ? Extent{entry.shape[1], entry.shape[0]} : Extent{entry.shape[0], entry.shape[1]};
 }
-
-/// Collects mismatches. A configuration of thousands of layers could miss thousands of tensors, so only the
-/// first are listed.
-class Misfits {
- public:
-  template <class... Parts>
-  void add(const Parts&... parts) {
-    if (++count_ <= shown_) ((text_ << "\n  ") << ... << parts);
-  }
-  void check() const {
-    if (count_ > 0)
-      fail(ErrorCode::input, "the tensors do not fit the configuration:", text_.str(),
-           count_ > shown_ ? "\n  and " + std::to_string(count_ - shown_) + " more" : "");
-  }
-
- private:
-  static constexpr int shown_ = 20;
-  int count_ = 0;
-  std::ostringstream text_;
-};
 
 void add_misfits(const NamedTensors& theirs, const Origin& origin, const Parameter& p, Misfits& wrong) {
   for (const Origin::Part& part : origin.parts) {
@@ -100,6 +80,7 @@ void check_fit(const NamedTensors& theirs, const Naming& naming, const Model& mo
   Misfits wrong;
   std::set<std::string, std::less<>> used;
   for (const Parameter& p : model.parameters().all()) {
+    if (p.of_adapter) continue;
     const Origin origin = naming.origin(p, model.config());
     for (const Origin::Part& part : origin.parts) used.insert(part.name);
     add_misfits(theirs, origin, p, wrong);
@@ -108,7 +89,7 @@ void check_fit(const NamedTensors& theirs, const Naming& naming, const Model& mo
     if (!used.count(entry.name) && !naming.passed_over(entry.name, model.config()))
       wrong.add("unknown: ", entry.name);
   });
-  wrong.check();
+  wrong.check("the tensors do not fit the configuration");
 }
 
 template <>
@@ -122,14 +103,18 @@ std::vector<double> placed_values<double>(const NamedTensors& theirs, const Nami
   return assembled_values<double>(theirs, naming.origin(ours, config), ours);
 }
 
+void place_parameter(const NamedTensors& theirs, const Naming& naming, Parameter& p,
+                     const ModelConfig& config) {
+  if (p.value.dtype() == DType::f64)
+    p.value.upload(placed_values<double>(theirs, naming, p, config).data());
+  else
+    p.value.upload(placed_values<float>(theirs, naming, p, config).data());
+}
+
 void place(const NamedTensors& theirs, const Naming& naming, Model& model) {
   check_fit(theirs, naming, model);
-  for (Parameter& p : model.parameters().all()) {
-    if (p.value.dtype() == DType::f64)
-      p.value.upload(placed_values<double>(theirs, naming, p, model.config()).data());
-    else
-      p.value.upload(placed_values<float>(theirs, naming, p, model.config()).data());
-  }
+  for (Parameter& p : model.parameters().all())
+    if (!p.of_adapter) place_parameter(theirs, naming, p, model.config());
 }
 
 }  // namespace hewn

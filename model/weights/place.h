@@ -46,6 +46,10 @@ template <>
 std::vector<double> placed_values<double>(const NamedTensors& theirs, const Naming& naming,
                                           const Parameter& ours, const ModelConfig& config);
 
+/// Overwrites one of our parameters, on a device with memory. The tensors must fit.
+void place_parameter(const NamedTensors& theirs, const Naming& naming, Parameter& ours,
+                     const ModelConfig& config);
+
 /// Overwrites all parameters of a model on a device with memory. Throws like `check_fit`.
 void place(const NamedTensors& theirs, const Naming& naming, Model& model);
 

@@ -46,11 +46,18 @@ std::vector<To> converted(const TensorEntry& entry) {
   return host;
 }
 
+/// Takes tables from a file in place of parameters.
+void take_tables(const SafetensorsFile& file, Model& model) {
+  const Doing reading("reading ", file.path());
+  model.take_tables(file);
+}
+
 /// Throws ErrorCode::input with a line for each tensor that is missing, unknown or misshapen.
 void check_weights(const SafetensorsFile& file, const Parameters& parameters) {
   std::ostringstream text;
   std::set<std::string> known;
   for (const Parameter& p : parameters.all()) {
+    if (p.of_adapter) continue;
     known.insert(p.name);
     const TensorEntry* entry = file.find(p.name);
     if (!entry)
@@ -86,14 +93,19 @@ Metadata weights_metadata(const ModelConfig& config) {
 FileSum save_weights(const std::string& path, const Model& model) {
   std::vector<TensorEntry> entries;
   for (const Parameter& p : model.parameters().all())
-    entries.push_back({.name = p.name, .dtype = p.value.dtype(), .shape = sizes_of(p.shape)});
+    if (!p.of_adapter)
+      entries.push_back({.name = p.name, .dtype = p.value.dtype(), .shape = sizes_of(p.shape)});
+  const std::vector<TensorEntry> tables = model.tables();
+  entries.insert(entries.end(), tables.begin(), tables.end());
   SafetensorsWriter writer(path, entries, weights_metadata(model.config()));
   std::vector<uint8_t> host;
   for (const Parameter& p : model.parameters().all()) {
+    if (p.of_adapter) continue;
     host.resize(p.value.bytes());
     p.value.device().download(host.data(), p.value.data(), host.size());
     writer.append(p.name, host.data(), host.size());
   }
+  for (const TensorEntry& table : tables) writer.append(table.name, table.data, table.bytes);
   return writer.finish();
 }
 
@@ -108,7 +120,10 @@ ModelConfig config_in(const SafetensorsFile& file) {
 std::unique_ptr<Model> open_weights(const std::string& path, Device& device, DType dtype) {
   const auto file = std::make_shared<const SafetensorsFile>(path);
   auto model = declare_model(config_in(*file));
-  check_weights(*file, model->parameters());
+  if (model->counted())
+    take_tables(*file, *model);
+  else
+    check_weights(*file, model->parameters());
   const DType needed = dtype == DType::bf16 ? DType::f32 : dtype;
   model->parameters().adopt(device, dtype, [&](const Parameter& p) {
     const TensorEntry& entry = file->at(p.name);
@@ -124,8 +139,10 @@ std::unique_ptr<Model> open_weights(const std::string& path, Device& device, DTy
 
 void load_weights(const std::string& path, Model& model) {
   const SafetensorsFile file(path);
+  if (model.counted()) return take_tables(file, model);
   check_weights(file, model.parameters());
-  for (Parameter& p : model.parameters().all()) upload_entry(file.at(p.name), p.value);
+  for (Parameter& p : model.parameters().all())
+    if (!p.of_adapter) upload_entry(file.at(p.name), p.value);
 }
 
 }  // namespace hewn

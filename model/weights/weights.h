@@ -8,7 +8,7 @@
 
 namespace hewn {
 
-/// Writes all parameters by name, in order, and the model's configuration as metadata ("hewn.config").
+/// Writes all parameters by name, in order, or the tables of a model that consists of counts, and the model's configuration as metadata ("hewn.config").
 FileSum save_weights(const std::string& path, const Model& model);
 
 /// The metadata of such a file.

@@ -40,6 +40,7 @@ GgufKeys gguf_keys(const ModelConfig& c, Family family, DType dtype) {
 
 Exported write_gguf(const ForeignModel& model, const std::string& path, const ExportOptions& options) {
   Unsayable unsayable("llama.cpp");
+  unless_classifier(model.config, unsayable);
   const Family family = family_of(model.config, unsayable);
   const ModelConfig as = recast_config(model.config, options, family, RotaryPairs::interleaved);
   if (family == Family::gpt2)
@@ -56,6 +57,7 @@ Exported write_gguf(const ForeignModel& model, const std::string& path, const Ex
     done.notes.push_back("no tokenizer is written: " + model.no_tokenizer);
   } else if (const auto more = gguf_tokenizer(*model.tokenizer, as.vocab_size)) {
     keys.insert(keys.end(), more->begin(), more->end());
+    if (!options.chat_template.empty()) keys.emplace_back("tokenizer.chat_template", options.chat_template);
   } else {
     done.notes.push_back("no tokenizer is written: llama.cpp cannot express one of kind " +
                          std::string(model.tokenizer->kind()));

@@ -60,8 +60,13 @@ class NewDirectory {
   fs::path path_, fresh_;
 };
 
+/// The name of the class in transformers: "GPT2LMHeadModel", "LlamaForSequenceClassification".
+std::string architecture(const ModelConfig& c, const std::string& family, const std::string& language_model) {
+  return family + (c.classifies() ? "ForSequenceClassification" : language_model);
+}
+
 Ordered transformers_gpt2(const ModelConfig& c) {
-  return {{"architectures", {"GPT2LMHeadModel"}},
+  return {{"architectures", {architecture(c, "GPT2", "LMHeadModel")}},
           {"model_type", "gpt2"},
           {"vocab_size", c.vocab_size},
           {"n_positions", c.block_size},
@@ -79,7 +84,7 @@ Ordered transformers_gpt2(const ModelConfig& c) {
 
 Ordered transformers_llama(const ModelConfig& c) {
   const bool mistral = c.window > 0;
-  Ordered config{{"architectures", {mistral ? "MistralForCausalLM" : "LlamaForCausalLM"}},
+  Ordered config{{"architectures", {architecture(c, mistral ? "Mistral" : "Llama", "ForCausalLM")}},
                  {"model_type", mistral ? "mistral" : "llama"},
                  {"vocab_size", c.vocab_size},
                  {"max_position_embeddings", c.block_size},
@@ -104,6 +109,21 @@ Ordered transformers_llama(const ModelConfig& c) {
   return config;
 }
 
+/// Adds the labels of a classifier, and the token with which transformers pads texts: it finds the last real
+/// token as the last one that is not this.
+void add_labels(const ForeignModel& model, const TextEnds& ends, Ordered& config) {
+  Ordered names = Ordered::object(), numbers = Ordered::object();
+  for (int64_t i = 0; i < model.config.n_labels; ++i) {
+    const auto at = static_cast<size_t>(i);
+    const std::string name = at < model.labels.size() ? model.labels[at] : "LABEL_" + std::to_string(i);
+    names[std::to_string(i)] = name;
+    numbers[name] = i;
+  }
+  config["id2label"] = names;
+  config["label2id"] = numbers;
+  config["pad_token_id"] = ends.end ? Ordered(ends.end->id) : Ordered(nullptr);
+}
+
 Ordered transformers_config(const ModelConfig& c, Family family, DType dtype, const TextEnds& ends) {
   Ordered config = family == Family::gpt2 ? transformers_gpt2(c) : transformers_llama(c);
   config["tie_word_embeddings"] = c.tie;
@@ -115,7 +135,8 @@ Ordered transformers_config(const ModelConfig& c, Family family, DType dtype, co
 }
 
 /// Writes tokenizer.json and tokenizer_config.json. Returns a note with the reason if there are none, else "".
-std::string write_tokenizer(const NewDirectory& directory, const ForeignModel& model, const ModelConfig& as) {
+std::string write_tokenizer(const NewDirectory& directory, const ForeignModel& model, const ModelConfig& as,
+                            const std::string& chat_template) {
   if (!model.tokenizer) return "no tokenizer is written: " + model.no_tokenizer;
   const auto file = huggingface_tokenizer(*model.tokenizer);
   if (!file)
@@ -130,6 +151,7 @@ std::string write_tokenizer(const NewDirectory& directory, const ForeignModel& m
   if (ends.end) config["eos_token"] = ends.end->text;
   if (const auto kind = model.tokenizer->kind(); kind == "word" || kind == "regex")
     config["unk_token"] = "<|unk|>";
+  if (!chat_template.empty()) config["chat_template"] = chat_template;
   write_file_atomically(directory.file("tokenizer_config.json"), config.dump(2) + "\n");
   return "";
 }
@@ -143,13 +165,15 @@ Exported write_huggingface(const ForeignModel& model, const std::string& path, c
   if (family == Family::llama)
     unsayable.unless(!(as.bias && as.window > 0), "bias = true with window = " + std::to_string(as.window),
                      "false (Mistral)");
+  unsayable.unless(as.position == LabelPosition::last, "position = " + name_of(as.position), "last");
   unsayable.unless(row_of(as.act.curve).huggingface, "act = " + name_of(as.act), "gelu");
   unsayable.check();
   Exported done;
   NewDirectory directory(path);
-  write_file_atomically(
-      directory.file("config.json"),
-      transformers_config(as, family, options.dtype, text_ends(model.tokenizer.get())).dump(2) + "\n");
+  const TextEnds ends = text_ends(model.tokenizer.get());
+  Ordered config = transformers_config(as, family, options.dtype, ends);
+  if (as.classifies()) add_labels(model, ends, config);
+  write_file_atomically(directory.file("config.json"), config.dump(2) + "\n");
   Outgoing outgoing(model, as, family == Family::gpt2 ? gpt2_naming() : llama_naming());
   std::vector<TensorEntry> entries = outgoing.entries();
   for (TensorEntry& entry : entries) entry.dtype = options.dtype;
@@ -160,7 +184,10 @@ Exported write_huggingface(const ForeignModel& model, const std::string& path, c
   writer.finish();
   if (family == Family::gpt2 && (!model.config.bias || !model.config.qkv_bias))
     done.notes.push_back("the format requires biases, which the model does not have; zeros are written");
-  if (std::string note = write_tokenizer(directory, model, as); !note.empty())
+  if (as.classifies() && !ends.end)
+    done.notes.push_back(
+        "the tokenizer has no <|endoftext|> to pad with, so transformers must be given one text at a time");
+  if (std::string note = write_tokenizer(directory, model, as, options.chat_template); !note.empty())
     done.notes.push_back(std::move(note));
   if (const std::string aside = directory.finish(); !aside.empty())
     done.notes.push_back("the existing directory was moved to " + aside);

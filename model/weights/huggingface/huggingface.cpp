@@ -158,6 +158,17 @@ void find_tokenizer(const fs::path& directory, ForeignModel& opened) {
   }
 }
 
+/// The names of a classifier's labels by number; empty for a language model. transformers has two by default.
+std::vector<std::string> labels_in(const json& config) {
+  const json architectures = value_or(config, "architectures", json::array());
+  if (architectures.empty() || !architectures[0].get<std::string>().ends_with("ForSequenceClassification"))
+    return {};
+  const json names = value_or(config, "id2label", json{{"0", "LABEL_0"}, {"1", "LABEL_1"}});
+  std::vector<std::string> labels;
+  for (size_t i = 0; i < names.size(); ++i) labels.push_back(names.at(std::to_string(i)));
+  return labels;
+}
+
 json config_json(const std::string& text) {
   return as_input([&] {
     json config = parse_json(text);
@@ -178,7 +189,8 @@ bool is_llama(const json& config) {
 ModelConfig huggingface_config(const std::string& text) {
   const json config = config_json(text);
   return as_input([&] {
-    const ModelConfig c = is_llama(config) ? llama_config(config) : gpt2_config(config);
+    ModelConfig c = is_llama(config) ? llama_config(config) : gpt2_config(config);
+    c.n_labels = std::ssize(labels_in(config));
     try {
       c.check();
     } catch (const Error& error) {
@@ -199,6 +211,7 @@ ForeignModel open_huggingface(const std::string& directory) {
     opened.config = huggingface_config(text);
     const json config = config_json(text);
     opened.format = "Hugging Face, " + config["model_type"].get<std::string>();
+    opened.labels = as_input([&] { return labels_in(config); });
     return is_llama(config);
   }();
   opened.tensors = std::make_unique<ShardedTensors>(directory);

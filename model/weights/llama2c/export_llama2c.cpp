@@ -70,6 +70,7 @@ std::string write_llama2c_vocabulary(const ForeignModel& model, int64_t vocab_si
 
 Exported write_llama2c(const ForeignModel& model, const std::string& path, const ExportOptions& options) {
   Unsayable unsayable("llama2.c");
+  unless_classifier(model.config, unsayable);
   const Family family = family_of(model.config, unsayable);
   const ModelConfig as = recast_config(model.config, options, family, RotaryPairs::interleaved);
   require_llama2c(as, options, family, unsayable);

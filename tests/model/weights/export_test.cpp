@@ -190,7 +190,9 @@ TEST_CASE("only the parameters can be exported for any architecture", "[export]"
   ModelConfig table;
   table.arch = "bigram";
   table.vocab_size = 5;
-  for (const ModelConfig& config : {table, with(gpt2_like(), [](auto& c) {
+  ModelConfig recurrent = table;
+  recurrent.arch = "lstm";
+  for (const ModelConfig& config : {table, recurrent, with(gpt2_like(), [](auto& c) {
                                       c.norm_place = NormPlace::post;
                                       c.pos = Positions::sinusoidal;
                                     })}) {

@@ -57,6 +57,20 @@ TEST_CASE("tokenizers are exported as other programs read them", "[export]") {
   CHECK(byte_tokens[32] == "\u0120");
 }
 
+TEST_CASE("a chat template is stored with the tokenizer", "[export]") {
+  const std::shared_ptr<const Tokenizer> tokenizer = train_tokenizer("bpe", "one two two");
+  const Exportable e(with(gpt2_like(), [&](auto& c) { c.vocab_size = tokenizer->vocab_size(); }), tokenizer);
+  const std::string jinja = "{% for message in messages %}{{ message['content'] + '\\n' }}{% endfor %}";
+  export_model(e.own, "hf", e.path("hf"), {.chat_template = jinja});
+  export_model(e.own, "gguf", e.path("gguf"), {.chat_template = jinja});
+  CHECK(json::parse(test::read_file(e.path("hf/tokenizer_config.json")))["chat_template"] == jinja);
+  CHECK(std::get<std::string>(*GgufFile(e.path("gguf")).find_key("tokenizer.chat_template")) == jinja);
+  export_model(e.own, "hf", e.path("plain"));
+  CHECK(!json::parse(test::read_file(e.path("plain/tokenizer_config.json"))).contains("chat_template"));
+  export_model(e.own, "gguf", e.path("plain.gguf"));
+  CHECK(GgufFile(e.path("plain.gguf")).find_key("tokenizer.chat_template") == nullptr);
+}
+
 TEST_CASE("every kind of tokenizer is read back unchanged from Hugging Face's layout", "[export]") {
   const std::string text = "The caf\u00e9's \"door\"--shut?\n\n  12 \u4e2d\u6587 {a_b}\t(the end).\n";
   for (const std::string_view kind : tokenizer_kinds()) {
