@@ -55,8 +55,8 @@ Tensor SelfAttention::with_positions(const Tensor& qkv, int64_t start, const Ten
   return rotary_packed(qkv, n_head_ + 2 * n_kv_head_, n_head_ + n_kv_head_, rotation);
 }
 
-Tensor SelfAttention::project(const Tensor& x, DType result) const {
-  return with_positions(c_attn_(x, result), 0);
+Tensor SelfAttention::project(const Tensor& x, DType result, const ForwardOptions& options) const {
+  return with_positions(c_attn_(x, result, options.step_state), 0);
 }
 
 DType SelfAttention::fused_type() const {
@@ -65,14 +65,14 @@ DType SelfAttention::fused_type() const {
 
 // One operation, which reads the heads directly from the packed projection and stores no T x T matrix.
 Tensor SelfAttention::fused(const Tensor& x, const ForwardOptions& options) const {
-  return causal_attention(project(x, fused_type()), attention_options(n_head_, n_kv_head_, options));
+  return causal_attention(project(x, fused_type(), options), attention_options(n_head_, n_kv_head_, options));
 }
 
 // The textbook form: heads become a batch dimension, [B, H, T, D], and the weights are [B, H, T, T].
 Tensor SelfAttention::batched(const Tensor& x, const ForwardOptions& options) const {
   const int64_t B = x.dim(0), T = x.dim(1), C = x.dim(2), H = n_head_, Hkv = n_kv_head_, D = head_size_;
-  const Tensor qkv = project(x, c_attn_.weight->value.dtype());  // [B, T, (H + 2 Hkv) D]
-  const auto heads = [&](int64_t first, int64_t n) {             // n heads of q, k or v -> [B, n, T, D]
+  const Tensor qkv = project(x, c_attn_.weight->value.dtype(), options);  // [B, T, (H + 2 Hkv) D]
+  const auto heads = [&](int64_t first, int64_t n) {  // n heads of q, k or v -> [B, n, T, D]
     const Tensor t = contiguous(slice(qkv, 2, first * D, n * D));
     return contiguous(permute(reshape(t, {B, T, n, D}), {0, 2, 1, 3}));
   };
@@ -88,7 +88,10 @@ Tensor SelfAttention::per_head(const Tensor& input, const ForwardOptions& option
   const auto project_head = [&](int64_t head) {  // q, k or v of one head: [B, 1, T, D]
     const Tensor weight = contiguous(slice(c_attn_.weight->value, 1, head * D, D));
     const Tensor bias = c_attn_.bias ? contiguous(slice(c_attn_.bias->value, 0, head * D, D)) : Tensor();
-    return reshape(linear(x, weight, bias), {B, 1, T, D});
+    LowRank change = c_attn_.low_rank(options.step_state);
+    change.a_bf16 = change.b_bf16 = {};  // this form computes in the type of the parameters
+    if (change.defined()) change.b = contiguous(slice(change.b, 1, head * D, D));
+    return reshape(linear(x, weight, bias, {.low_rank = change}), {B, 1, T, D});
   };
   const auto rotated = [&](int64_t head) {
     return rotary_ ? rotary(project_head(head), *rotary_) : project_head(head);
@@ -109,12 +112,13 @@ Tensor SelfAttention::per_head(const Tensor& input, const ForwardOptions& option
 // Decoding, without gradients. Sequences of different lengths share the projections and attend one after the other.
 Tensor SelfAttention::cached(const Tensor& x, const ForwardOptions& options) const {
   const NoGrad none;
-  const Tensor qkv = c_attn_(x, c_attn_.weight->value.dtype());
-  if (options.cache) return attend(qkv, *options.cache, options.positions);
+  const Tensor qkv = c_attn_(x, c_attn_.weight->value.dtype(), options.step_state);
+  const auto of_transformer = [](Cache* cache) -> KvCache& { return static_cast<KvCache&>(*cache); };
+  if (options.cache) return attend(qkv, of_transformer(options.cache), options.positions);
   std::vector<Tensor> outputs;
   for (size_t b = 0; b < options.caches.size(); ++b) {
     const auto own = [b](const Tensor& x) { return x.sliced(0, static_cast<int64_t>(b), 1); };
-    outputs.push_back(attend(own(qkv), *options.caches[b],
+    outputs.push_back(attend(own(qkv), of_transformer(options.caches[b]),
                              options.positions.defined() ? own(options.positions) : Tensor()));
   }
   return concat(outputs, 0);

@@ -22,7 +22,7 @@ class SelfAttention {
 
  private:
   /// Queries, keys and values of type `result`, packed: [B, T, (H + 2 Hkv) D]. Rotary positions are applied.
-  Tensor project(const Tensor& x, DType result) const;
+  Tensor project(const Tensor& x, DType result, const ForwardOptions& options) const;
   /// The type in which the fused form attends: that of activations, but float32 where bf16 has no kernels: these run
   /// on tensor cores, with heads of at most 128 elements and a multiple of 16 bytes.
   DType fused_type() const;

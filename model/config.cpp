@@ -28,6 +28,8 @@ ModelConfig ModelConfig::resolved() const {
 
 void ModelConfig::check() const {
   check_keys(model_keys, *this);
+  require(n_labels != 1, "n_labels = 1, but a classifier needs at least two labels");
+  require(!classifies() || arch == "gpt", "a classifier needs arch = gpt, not ", arch);
   if (arch != "gpt") return;
   require(n_embd % n_head == 0, "n_embd = ", n_embd, " must be a multiple of n_head = ", n_head);
   require(n_head % kv_heads() == 0, "n_kv_head = ", n_kv_head, "; it must divide n_head = ", n_head);
@@ -46,8 +48,12 @@ void ModelConfig::check() const {
 std::string to_json(const ModelConfig& given) {
   const ModelConfig config = given.resolved();
   nlohmann::ordered_json json;
-  for (const auto& key : model_keys)
-    std::visit([&](const auto& value) { json[std::string(key.name)] = value; }, key.get(config));
+  const ModelConfig initial;
+  for (const auto& key : model_keys) {
+    const KeyValue value = key.get(config);
+    if (key.from_data && value == key.get(initial)) continue;
+    std::visit([&](const auto& plain) { json[std::string(key.name)] = plain; }, value);
+  }
   return json.dump(2);
 }
 

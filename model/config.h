@@ -30,21 +30,30 @@ constexpr std::string_view names_of(AttentionForm) { return "per_head|batched|fu
 
 constexpr std::string_view names_of(RotaryPairs) { return "half|interleaved"; }
 
+/// What the head of a classifier reads.
+enum class LabelPosition : uint8_t {
+  last,  ///< the state of the last token
+  mean   ///< the mean of the states of all tokens up to the last
+};
+constexpr std::string_view names_of(LabelPosition) { return "last|mean"; }
+
 /// Every member that users set by name has a line in `model_keys` below.
 struct ModelConfig {
-  std::string arch = "gpt";  ///< gpt, bigram (a table) or bigram_linear (an embedding and a linear layer)
+  /// gpt, rnn, lstm, ngram, bigram (a table) or bigram_linear (an embedding and a linear layer)
+  std::string arch = "gpt";
+  int64_t order = 5;  ///< of n-grams: a token depends on the order - 1 tokens before it
   int64_t vocab_size = 0;
   int64_t block_size = 64;  ///< longest context, in tokens
   int64_t n_layer = 4;
   int64_t n_head = 4;
   int64_t n_kv_head = 0;  ///< key and value heads, a divisor of n_head; 0: n_head
   int64_t n_embd = 128;
-  int64_t mlp_width = 0;     ///< 0: 4 n_embd
-  double dropout = 0;        ///< on embeddings and residual branches
-  double attn_dropout = -1;  ///< on attention weights; negative: the same as dropout
-  bool bias = false;         ///< in linear layers and layernorms
-  bool qkv_bias = true;      ///< in the query, key and value projection (also needs bias)
-  bool residual = true;      ///< x + f(x); false trains without, for comparison
+  int64_t mlp_width = 0;               ///< 0: 4 n_embd
+  double dropout = 0;                  ///< on embeddings and residual branches
+  double attn_dropout = -1;            ///< on attention weights; negative: the same as dropout
+  bool bias = false;                   ///< in linear layers and layernorms
+  bool qkv_bias = true;                ///< in the query, key and value projection (also needs bias)
+  bool residual = true;                ///< x + f(x); false trains without, for comparison
   DType residual_dtype = DType::bf16;  ///< bf16 or f32: of the residual stream where activations are bf16
   bool tie = true;                     ///< the head shares the token embedding's weights
   NormKind norm = NormKind::layernorm;
@@ -60,7 +69,12 @@ struct ModelConfig {
   AttentionForm attention = AttentionForm::fused;
   MlpActivation act{};  ///< gelu unless given; swiglu: silu(x W) * (x V), as in Llama
   double norm_eps = 1e-5;
+  int64_t n_labels = 0;  ///< of a classifier; 0: a language model, whose head predicts tokens
+  LabelPosition position = LabelPosition::last;
 
+  bool classifies() const { return n_labels > 0; }
+  /// The number of logits of a position: labels of a classifier, else tokens.
+  int64_t outputs() const { return classifies() ? n_labels : vocab_size; }
   int64_t head_size() const { return n_embd / n_head; }
   int64_t kv_heads() const { return n_kv_head > 0 ? n_kv_head : n_head; }
   /// Columns of the projection to queries, keys and values.
@@ -79,14 +93,17 @@ struct ModelConfig {
 
 /// Every key of a model, in the order of help and JSON.
 inline constexpr Key<ModelConfig> model_keys[] = {
-    key<&ModelConfig::arch>(
-        "arch", Change::new_model, Choices{"gpt|bigram|bigram_linear"},
-        "architecture: gpt, or a baseline: a table of bigrams, or an embedding with a linear "
-        "layer"),
+    key<&ModelConfig::arch>("arch", Change::new_model, Choices{"gpt|rnn|lstm|ngram|bigram|bigram_linear"},
+                            "architecture: gpt, or for comparison a recurrent network (rnn: Elman's with "
+                            "tanh, or lstm), n-grams that are "
+                            "counted, a table of bigrams, or an embedding with a linear layer"),
     key<&ModelConfig::vocab_size>("vocab_size", Change::new_model, Integers{1, 1 << 24}, "vocabulary size")
         .of_data(),
+    key<&ModelConfig::order>(
+        "order", Change::new_model, Integers{1, 64},
+        "with arch=ngram, the longest n-gram: a token depends on the order - 1 tokens before it"),
     key<&ModelConfig::n_layer>("n_layer", Change::new_model, Integers{0, 4096},
-                               "number of transformer blocks"),
+                               "number of transformer blocks, or of recurrent layers"),
     key<&ModelConfig::n_head>("n_head", Change::new_model, Integers{1, 4096},
                               "number of attention heads; must divide n_embd"),
     key<&ModelConfig::n_kv_head>(
@@ -95,12 +112,14 @@ inline constexpr Key<ModelConfig> model_keys[] = {
         "attention); must divide n_head")
         .following("n_head", [](ModelConfig& c) { c.n_kv_head = c.kv_heads(); }),
     key<&ModelConfig::n_embd>("n_embd", Change::new_model, Integers{1, 1 << 20},
-                              "embedding width: size of the residual stream"),
+                              "embedding width: size of the residual stream, or of recurrent layers"),
     key<&ModelConfig::block_size>("block_size", Change::new_run, Integers{1, 1 << 24},
                                   "context length in tokens")
         .following("the longest document where data is aligned to documents"),
     key<&ModelConfig::dropout>("dropout", Change::always, Reals{.most = 1, .most_excluded = true},
-                               "dropout probability of embeddings and residual branches"),
+                               "dropout probability of embeddings and residual branches; of a recurrent "
+                               "network, of the outputs of all "
+                               "layers but the last"),
     key<&ModelConfig::attn_dropout>("attn_dropout", Change::always, Reals{.most = 1, .most_excluded = true},
                                     "dropout probability of attention weights")
         .following("dropout", [](ModelConfig& c) { c.attn_dropout = c.attention_dropout(); }),
@@ -147,9 +166,18 @@ inline constexpr Key<ModelConfig> model_keys[] = {
                                 "use residual connections; false: none, to see their effect"),
     key<&ModelConfig::tie>("tie", Change::new_model,
                            "share the token embedding's weights with the output head; false: it has its own"),
+    key<&ModelConfig::n_labels>("n_labels", Change::new_model, Integers{0, 1 << 16},
+                                "number of labels of a classifier; 0: a language model")
+        .of_data(),
+    key<&ModelConfig::position>(
+        "position", Change::new_model,
+        "what the head of a classifier reads: the state of the last token, or the mean "
+        "of all")
+        .of_data(),
 };
 
-/// Converts the config to a JSON object with one entry per key, and back. Unknown keys, wrong types and
+/// Converts the config to a JSON object with one entry per key, without those of a classifier for a language
+/// model, and back. Unknown keys, wrong types and
 /// values out of range throw ErrorCode::input.
 std::string to_json(const ModelConfig& config);
 ModelConfig model_config_from_json(const std::string& json);

@@ -9,6 +9,8 @@
 #include "kernels/elementwise/op.h"
 #include "kernels/embedding/op.h"
 #include "kernels/linear_cross_entropy/op.h"
+#include "kernels/matmul/op.h"
+#include "model/kv_cache.h"
 
 // Shapes: B sequences of T tokens, C = n_embd, V = vocab_size. The residual stream x is [B, T, C] throughout.
 
@@ -26,8 +28,9 @@ Mlp::Mlp(Parameters& parameters, const std::string& name, const ModelConfig& con
 Tensor Mlp::operator()(const Tensor& x, const Tensor& residual, const ForwardOptions& options) const {
   const Scope scope("mlp");
   const DType type = types_.activations();
-  if (!act_.gated) return c_proj_(c_fc_.activated(x, act_.curve, type), residual, options.step_state);
-  const Tensor gate_up = c_fc_(x, type);                          // [B, T, 2 mlp_size]
+  if (!act_.gated)
+    return c_proj_(c_fc_.activated(x, act_.curve, type, options.step_state), residual, options.step_state);
+  const Tensor gate_up = c_fc_(x, type, options.step_state);      // [B, T, 2 mlp_size]
   return c_proj_(swiglu(gate_up), residual, options.step_state);  // [B, T, C]
 }
 
@@ -70,7 +73,9 @@ Gpt::Gpt(const ModelConfig& config)
       wpe_(parameters(), config, wte_->shape[1]) {
   for (int64_t layer = 0; layer < config.n_layer; ++layer) blocks_.emplace_back(parameters(), config, layer);
   if (config.norm_place == NormPlace::pre) ln_f_ = NormLayer(parameters(), "transformer.ln_f", config);
-  if (!config.tie)
+  if (config.classifies())
+    score_ = parameters().add(score_name, {config.n_labels, config.n_embd}, Init::normal(initial_deviation));
+  else if (!config.tie)
     lm_head_ = parameters().add("lm_head.weight", {config.vocab_size, config.n_embd},
                                 Init::normal(initial_deviation));
 }
@@ -103,43 +108,86 @@ Tensor Gpt::trunk(const Tensor& tokens, const ForwardOptions& options) {
     x = options.recompute ? recomputed(x, apply) : apply(x);
   }
   if (options.cache) options.cache->advance(tokens.dim(1));
-  for (KvCache* cache : options.caches) cache->advance(tokens.dim(1));
+  for (Cache* cache : options.caches) cache->advance(tokens.dim(1));
   if (config().norm_place == NormPlace::post) return x;
-  const Scope scope("ln_f");
   return ln_f_(x, types_.activations());
+}
+
+// position = mean: the mean of the states of tokens 0 to t, at each t, as a product with a constant matrix. Only
+// positions with a target, the last tokens of texts, contribute to the loss.
+Tensor Gpt::pooled(const Tensor& x) {
+  if (config().position == LabelPosition::last || !config().classifies()) return x;
+  const int64_t T = x.dim(1), most = config().block_size;
+  const DType dtype = parameters().dtype();
+  if (!means_.defined()) {
+    std::vector<double> rows(static_cast<size_t>(most * most));
+    for (int64_t t = 0; t < most; ++t)
+      std::fill_n(rows.begin() + t * most, t + 1, 1 / static_cast<double>(t + 1));
+    const MemUseScope use(MemUse::data);
+    means_ = as_type(Tensor::from(device(), rows, {most, most}), dtype);
+    means_.set_name("means");
+  }
+  return matmul(means_.sliced(0, 0, T).sliced(1, 0, T), x.dtype() == dtype ? x : cast(x, dtype));
+}
+
+Tensor Gpt::rows_for_head(const Tensor& tokens, const Tensor& targets, const ForwardOptions& options) {
+  require(tokens.shape() == targets.shape(), "tokens are ", tokens.shape(), ", targets ", targets.shape());
+  Tensor x = trunk(tokens, options);
+  const Scope scope("head");
+  x = pooled(x);
+  return reshape(x, {x.rows(), x.cols()});
 }
 
 // loss = mean over targets of -log softmax(x head^T)[target], without storing the [B T, V] logits of the batch
 Tensor Gpt::loss(const Tensor& tokens, const Tensor& targets, const ForwardOptions& options) {
-  require(tokens.shape() == targets.shape(), "tokens are ", tokens.shape(), ", targets ", targets.shape());
-  const Tensor x = trunk(tokens, options);
+  const Tensor x = rows_for_head(tokens, targets, options);
   const Scope scope("head");
-  return linear_cross_entropy(reshape(x, {x.rows(), x.cols()}), head().value, Tensor(),
-                              targets.viewed({targets.numel()}), {.weight_bf16 = bf16_of(head())});
+  return linear_cross_entropy(x, head().value, Tensor(), targets.viewed({targets.numel()}),
+                              {.weight_bf16 = bf16_of(head())});
+}
+
+Tensor Gpt::target_losses(const Tensor& tokens, const Tensor& targets, const ForwardOptions& options) {
+  const Tensor x = rows_for_head(tokens, targets, options);
+  const Scope scope("head");
+  return reshape(linear_cross_entropy_rows(x, head().value, Tensor(), targets.viewed({targets.numel()}),
+                                           {.weight_bf16 = bf16_of(head())}),
+                 {targets.dim(0), targets.dim(1)});
 }
 
 // logits = x head^T
 Tensor Gpt::logits(const Tensor& tokens, const ForwardOptions& options) {
   Tensor x = trunk(tokens, options);
   const Scope scope("head");
+  x = pooled(x);
   if (options.last_only && x.dim(1) > 1) x = contiguous(slice(x, 1, x.dim(1) - 1, 1));  // [B, 1, C]
   return linear(x, head().value, Tensor(), {.layout = Layout::out_in, .weight_bf16 = bf16_of(head())});
 }
 
+std::unique_ptr<Cache> Gpt::make_cache(int64_t batch, int64_t capacity) const {
+  return std::make_unique<KvCache>(config(), device(), parameters().dtype(), batch, capacity);
+}
+
 double product_flops_per_token(const Gpt& model) {
   const ModelConfig& config = model.config();
-  double weights = 0;
-  for (const Parameter& p : model.parameters().all()) {
-    const bool table =
-        p.name == "transformer.wpe.weight" || (p.name == "transformer.wte.weight" && !config.tie);
-    if (p.shape.rank() == 2 && !table) weights += static_cast<double>(p.shape.numel());
-  }
   // A query attends to the keys up to its own within its window, `keys` of them on average. Each takes two
   // products of n_embd multiply-adds, and twice as many in the backward pass.
   const double T = static_cast<double>(config.block_size);
   const double w = config.window > 0 ? std::min(static_cast<double>(config.window), T) : T;
   const double keys = w * (T - (w - 1) / 2) / T;
-  return 6 * weights + 12 * static_cast<double>(config.n_layer) * static_cast<double>(config.n_embd) * keys;
+  double flops = 0;
+  bool reached = false;  // whether the backward pass reaches the input of this layer
+  const auto add_weight = [&](const Parameter& p) {
+    flops += static_cast<double>(p.shape.numel()) * (2 + (p.trains ? 2 : 0) + (reached ? 2 : 0));
+  };
+  for (const Parameter& p : model.parameters().all()) {
+    const bool table = p.name == "transformer.wpe.weight" || p.name == "transformer.wte.weight";
+    if (p.shape.rank() == 2 && !table) add_weight(p);
+    reached |= p.trains || p.adapter.has_value();
+    if (p.name.ends_with(".attn.c_attn.weight"))
+      flops += (reached ? 12 : 4) * static_cast<double>(config.n_embd) * keys;
+  }
+  if (config.tie && !config.classifies()) add_weight(model.parameters().all().front());  // the head
+  return flops;
 }
 
 }  // namespace hewn

@@ -45,34 +45,47 @@ class Block {
   Mlp mlp_;
 };
 
+/// The name of a classifier's head, as in Hugging Face's files.
+inline constexpr const char* score_name = "score.weight";
+
 class Gpt final : public Model {
  public:
   /// Declares the parameters; `make_model` allocates them.
   explicit Gpt(const ModelConfig& config);
 
   Tensor loss(const Tensor& tokens, const Tensor& targets, const ForwardOptions& options = {}) override;
+  Tensor target_losses(const Tensor& tokens, const Tensor& targets,
+                       const ForwardOptions& options = {}) override;
   Tensor logits(const Tensor& tokens, const ForwardOptions& options = {}) override;
-  bool uses_cache() const override { return true; }
+  std::unique_ptr<Cache> make_cache(int64_t batch, int64_t capacity) const override;
+  bool caches_keys() const override { return true; }
 
  private:
   /// Token and position embeddings: [B, T] -> [B, T, C].
   Tensor embed(const Tensor& tokens, const ForwardOptions& options);
   /// Everything but the head: tokens [B, T] -> [B, T, C].
   Tensor trunk(const Tensor& tokens, const ForwardOptions& options);
-  /// The head's weights, [V, C]: with `tie` those of the token embeddings.
-  Parameter& head() const { return *(lm_head_ ? lm_head_ : wte_); }
+  /// What a classifier's head reads at each position: x [B, T, C] -> [B, T, C].
+  Tensor pooled(const Tensor& x);
+  /// What the head reads to predict targets, by rows: tokens and targets [B, T] -> [B T, C].
+  Tensor rows_for_head(const Tensor& tokens, const Tensor& targets, const ForwardOptions& options);
+  /// The head's weights: a classifier's [n_labels, C], else [V, C]; with `tie` those of the token embeddings.
+  Parameter& head() const { return *(score_ ? score_ : lm_head_ ? lm_head_ : wte_); }
 
   TensorTypes types_;
   Parameter* wte_;                // token embeddings, [V, C]; [V, C / 2] where positions are concatenated
   PositionTable wpe_;             // [block_size, C], or C / 2
   std::vector<Block> blocks_;     // n_layer
   NormLayer ln_f_;                // exists only with norm_place = pre
-  Parameter* lm_head_ = nullptr;  // null: tied
+  Parameter* lm_head_ = nullptr;  // null: tied, or a classifier
+  Parameter* score_ = nullptr;    // the head of a classifier
+  Tensor means_;  // [block_size, block_size], once needed: row t has 1 / (t + 1) up to column t
 };
 
 /// FLOPs per training token in matrix products, as counted for model FLOPs utilisation (Chowdhery et al.,
-/// "PaLM", 2022, appendix B): 6 for each weight of a product, plus those of attention, without the pairs
-/// excluded by the causal mask or a window. Work repeated by `recompute` does not count.
+/// "PaLM", 2022, appendix B): 6 for each weight of a product, 2 of them for its gradient and 2 for that of its input,
+/// where these are computed; plus those of attention, without the pairs excluded by the causal mask or a window. Work
+/// repeated by `recompute` does not count.
 double product_flops_per_token(const Gpt& model);
 
 }  // namespace hewn

@@ -68,6 +68,7 @@ bool allows(const Domain& domain, const KeyValue& value) {
       if (take_name(rest) == *name) return true;
     return false;
   }
+  if (std::holds_alternative<FreeText>(domain)) return std::holds_alternative<std::string>(value);
   return std::holds_alternative<bool>(value);
 }
 

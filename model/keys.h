@@ -56,8 +56,12 @@ struct Switch {};
 struct Choices {
   std::string_view names;
 };
+/// Any text; the configuration's own check reads it.
+struct FreeText {
+  std::string_view form;  ///< as shown in the help: "all|last:K|head"
+};
 /// The values that a key accepts.
-using Domain = std::variant<Switch, Integers, Reals, Choices>;
+using Domain = std::variant<Switch, Integers, Reals, Choices, FreeText>;
 
 /// A key's value; an enumeration's is its name.
 using KeyValue = std::variant<bool, int64_t, double, std::string>;

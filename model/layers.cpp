@@ -11,6 +11,12 @@
 
 namespace hewn {
 
+namespace {
+
+std::string last_word(const std::string& name) { return name.substr(name.rfind('.') + 1); }
+
+}  // namespace
+
 DType TensorTypes::activations() const {
   const bool mixed = parameters_->product_dtype() == DType::bf16;
   return mixed && on_gpu(executor(parameters_->device()).isa()) ? DType::bf16 : parameters_->dtype();
@@ -20,35 +26,62 @@ DType TensorTypes::stream() const { return activations() == DType::bf16 ? stream
 
 LinearLayer::LinearLayer(Parameters& parameters, const std::string& name, int64_t in, int64_t out,
                          bool with_bias, double deviation)
-    : weight(parameters.add(name + ".weight", {in, out}, Init::normal(deviation))),
-      bias(with_bias ? parameters.add(name + ".bias", {out}, Init::zeros()) : nullptr) {}
+    : part(last_word(name)),
+      weight(parameters.add(name + ".weight", {in, out}, Init::normal(deviation))),
+      bias(with_bias ? parameters.add(name + ".bias", {out}, Init::zeros()) : nullptr) {
+  weight->takes_adapter = true;
+}
+
+LowRank LinearLayer::low_rank(const Tensor& step_state) const {
+  if (!weight->adapter) return {};
+  const Adapter& adapter = *weight->adapter;
+  return {.a = adapter.a->value,
+          .b = adapter.b->value,
+          .a_bf16 = bf16_of(*adapter.a),
+          .b_bf16 = bf16_of(*adapter.b),
+          .scale = adapter.scale,
+          .dropout = adapter.dropout,
+          .site = adapter.site,
+          .step_state = step_state};
+}
 
 namespace {
 
 template <class X>
-Tensor apply(const LinearLayer& layer, const X& x, DType result, const Tensor& residual) {
-  return linear(
-      x, layer.weight->value, layer.bias ? layer.bias->value : Tensor(),
-      {.residual = residual, .weight_bf16 = bf16_of(*layer.weight), .bf16_result = result == DType::bf16});
+Tensor apply(const LinearLayer& layer, const X& x, DType result, const Tensor& step_state,
+             const Tensor& residual) {
+  const Scope scope(layer.part);
+  return linear(x, layer.weight->value, layer.bias ? layer.bias->value : Tensor(),
+                {.residual = residual,
+                 .weight_bf16 = bf16_of(*layer.weight),
+                 .bf16_result = result == DType::bf16,
+                 .low_rank = layer.low_rank(step_state)});
 }
 
 }  // namespace
 
-Tensor LinearLayer::operator()(const Tensor& x, DType result, const Tensor& residual) const {
-  return apply(*this, x, result, residual);
+Tensor LinearLayer::operator()(const Tensor& x, DType result, const Tensor& step_state,
+                               const Tensor& residual) const {
+  return apply(*this, x, result, step_state, residual);
 }
 
-Tensor LinearLayer::operator()(const Activated& x, DType result, const Tensor& residual) const {
-  return apply(*this, x, result, residual);
+Tensor LinearLayer::operator()(const Activated& x, DType result, const Tensor& step_state,
+                               const Tensor& residual) const {
+  return apply(*this, x, result, step_state, residual);
 }
 
-Activated LinearLayer::activated(const Tensor& x, Activation f, DType result) const {
+Activated LinearLayer::activated(const Tensor& x, Activation f, DType result,
+                                 const Tensor& step_state) const {
+  const Scope scope(part);
   return linear_activated(x, weight->value, bias ? bias->value : Tensor(), f,
-                          {.weight_bf16 = bf16_of(*weight), .bf16_result = result == DType::bf16});
+                          {.weight_bf16 = bf16_of(*weight),
+                           .bf16_result = result == DType::bf16,
+                           .low_rank = low_rank(step_state)});
 }
 
 NormLayer::NormLayer(Parameters& parameters, const std::string& name, const ModelConfig& config)
-    : weight(parameters.add(name + ".weight", {config.n_embd}, Init::ones())),
+    : part(last_word(name)),
+      weight(parameters.add(name + ".weight", {config.n_embd}, Init::ones())),
       bias(config.bias && config.norm == NormKind::layernorm
                ? parameters.add(name + ".bias", {config.n_embd}, Init::zeros())
                : nullptr),
@@ -56,6 +89,7 @@ NormLayer::NormLayer(Parameters& parameters, const std::string& name, const Mode
       eps(config.norm_eps) {}
 
 Tensor NormLayer::operator()(const Tensor& x, DType result) const {
+  const Scope scope(part);
   if (kind == NormKind::rmsnorm) return rmsnorm(x, weight->value, eps, result);
   return layernorm(x, weight->value, bias ? bias->value : Tensor(), eps, result);
 }
@@ -77,8 +111,8 @@ ResidualLayer::ResidualLayer(Parameters& parameters, const std::string& name, in
 // Dropout comes between the product and the sum, so the product can add the residual only without dropout.
 template <class X>
 Tensor ResidualLayer::operator()(const X& x, const Tensor& residual, const Tensor& step_state) const {
-  if (!dropout.active(step_state)) return linear(x, types.stream(), residual);
-  const Tensor y = dropout(linear(x, types.stream()), step_state);
+  if (!dropout.active(step_state)) return linear(x, types.stream(), step_state, residual);
+  const Tensor y = dropout(linear(x, types.stream(), step_state), step_state);
   return residual.defined() ? add(residual, y) : y;
 }
 template Tensor ResidualLayer::operator()(const Tensor&, const Tensor&, const Tensor&) const;

@@ -29,6 +29,7 @@ class TensorTypes {
 
 /// y = x W + b, W [in, out] as in GPT-2's files.
 struct LinearLayer {
+  std::string part;  ///< the last word of NAME, the layer's scope: "c_attn"
   Parameter* weight = nullptr;
   Parameter* bias = nullptr;  ///< null: none
 
@@ -37,15 +38,20 @@ struct LinearLayer {
   LinearLayer(Parameters& parameters, const std::string& name, int64_t in, int64_t out, bool with_bias,
               double deviation = initial_deviation);
   /// x [..., in] -> [..., out], bf16 if `result` is. A `residual` of the output's shape and type, if defined, is
-  /// added: see `linear`.
-  Tensor operator()(const Tensor& x, DType result, const Tensor& residual = {}) const;
-  Tensor operator()(const Activated& x, DType result, const Tensor& residual = {}) const;
+  /// added: see `linear`. An adapter of the weight is applied, in training with its dropout (see `ForwardOptions`).
+  Tensor operator()(const Tensor& x, DType result, const Tensor& step_state,
+                    const Tensor& residual = {}) const;
+  Tensor operator()(const Activated& x, DType result, const Tensor& step_state,
+                    const Tensor& residual = {}) const;
   /// z = x W + b and f(z), bf16 if `result` is.
-  Activated activated(const Tensor& x, Activation f, DType result) const;
+  Activated activated(const Tensor& x, Activation f, DType result, const Tensor& step_state) const;
+  /// The weight's adapter as `linear` takes it; undefined if there is none.
+  LowRank low_rank(const Tensor& step_state) const;
 };
 
 /// Layernorm or RMSnorm over the last dimension.
 struct NormLayer {
+  std::string part;  ///< the last word of NAME, the layer's scope: "ln_1"
   Parameter* weight = nullptr;
   Parameter* bias = nullptr;  ///< null: none
   NormKind kind = NormKind::layernorm;
@@ -59,8 +65,14 @@ struct NormLayer {
 };
 
 /// The places of dropout in a model. Each has its own number, so that no two share a mask: 0 for the
-/// embeddings, 3 l + 1 to 3 l + 3 in layer l.
-enum class DropoutPlace : uint32_t { embeddings, attention_weights, attention_output, mlp_output };
+/// embeddings, 3 l + 1 to 3 l + 3 in layer l; a recurrent layer has one place.
+enum class DropoutPlace : uint32_t {
+  embeddings,
+  attention_weights,
+  attention_output,
+  mlp_output,
+  layer_output = attention_weights
+};
 
 /// Dropout at one place.
 struct DropoutLayer {

@@ -3,9 +3,11 @@
 #include <algorithm>
 
 #include "core/error.h"
-#include "model/baselines.h"
+#include "model/baselines/bigram.h"
+#include "model/baselines/ngram.h"
+#include "model/baselines/recurrent.h"
+#include "model/cache.h"
 #include "model/gpt.h"
-#include "model/kv_cache.h"
 
 namespace hewn {
 
@@ -15,15 +17,19 @@ void Model::check_tokens(const Tensor& tokens, const ForwardOptions& options) co
   require(options.caches.empty() || static_cast<int64_t>(options.caches.size()) == tokens.dim(0),
           options.caches.size(), " caches for ", tokens.dim(0), " sequences; expected one for each");
   int64_t before = options.cache ? options.cache->length() : 0;
-  for (const KvCache* cache : options.caches) before = std::max(before, cache->length());
+  for (const Cache* cache : options.caches) before = std::max(before, cache->length());
   require(tokens.dim(1) >= 1 && before + tokens.dim(1) <= config_.block_size, "a context of ",
           before + tokens.dim(1), " tokens; expected 1 to block_size = ", config_.block_size);
 }
+
+std::unique_ptr<Cache> Model::make_cache(int64_t, int64_t) const { return nullptr; }
 
 std::unique_ptr<Model> declare_model(const ModelConfig& config) {
   config.check();
   if (config.arch == "gpt") return std::make_unique<Gpt>(config);
   if (config.arch == "bigram") return std::make_unique<Bigram>(config);
+  if (config.arch == "ngram") return std::make_unique<Ngram>(config);
+  if (config.arch == "rnn" || config.arch == "lstm") return std::make_unique<Recurrent>(config);
   return std::make_unique<BigramLinear>(config);
 }
 

@@ -6,23 +6,24 @@
 
 #include "model/config.h"
 #include "model/parameters.h"
+#include "model/weights/named_tensors.h"
 
 namespace hewn {
 
-class KvCache;
+class Cache;
 
 /// How to run a forward pass.
 struct ForwardOptions {
   /// u8 [sizeof(StepState)] on the device: a training step, with dropout. If undefined: evaluation, without dropout.
   Tensor step_state = {};
-  /// The tokens continue the sequences in this cache and are appended to it.
-  KvCache* cache = nullptr;
+  /// The tokens continue the sequences in this cache, which the model has made, and are appended to it.
+  Cache* cache = nullptr;
   /// Compute `logits` only for the last position of each sequence.
   bool last_only = false;
   /// Blocks keep only their input for the backward pass, which computes the rest again.
   bool recompute = false;
   /// Instead of `cache`: one cache of one sequence for each row of tokens. Their lengths may differ.
-  std::vector<KvCache*> caches = {};
+  std::vector<Cache*> caches = {};
   /// With a cache or caches, i32 [B, T] on the device: the position of each token, which the host knows as the length
   /// of its cache. GPU kernels read it there, so that a captured pass can be replayed for the next token.
   Tensor positions = {};
@@ -37,13 +38,27 @@ class Model {
   Model(const Model&) = delete;
   Model& operator=(const Model&) = delete;
 
-  /// Mean cross-entropy, in nats, of targets [B, T] (i32, -100 is ignored) given tokens [B, T] (i32): a
-  /// scalar. Throws usage if the shapes do not match each other or the model.
+  /// Mean cross-entropy, in nats, of targets [B, T] (i32, tokens or a classifier's labels; -100 is ignored)
+  /// given tokens [B, T] (i32): a scalar. Throws usage if the shapes do not match each other or the model.
   virtual Tensor loss(const Tensor& tokens, const Tensor& targets, const ForwardOptions& options = {}) = 0;
-  /// tokens [B, T] (i32) -> [B, T, V], or [B, 1, V] with `last_only`. Throws like `loss`.
+  /// The same without the mean: -log P of every target, [B, T], 0 where it is -100.
+  virtual Tensor target_losses(const Tensor& tokens, const Tensor& targets,
+                               const ForwardOptions& options = {}) = 0;
+  /// tokens [B, T] (i32) -> [B, T, V], or [B, 1, V] with `last_only`; V = `ModelConfig::outputs`. Throws like
+  /// `loss`.
   virtual Tensor logits(const Tensor& tokens, const ForwardOptions& options = {}) = 0;
-  /// Whether this architecture can use a KvCache.
-  virtual bool uses_cache() const { return false; }
+  /// A cache for at most `capacity` tokens of each of `batch` sequences, with which a new token costs one step; null if
+  /// this architecture has none.
+  virtual std::unique_ptr<Cache> make_cache(int64_t batch, int64_t capacity) const;
+  /// Whether that is a KvCache, which can be cut back to its first tokens.
+  virtual bool caches_keys() const { return false; }
+
+  /// Whether the model consists of tables of counts instead of parameters, and counting is its training.
+  virtual bool counted() const { return false; }
+  /// These tables, valid until the model changes. Weight files hold them in place of parameters.
+  virtual std::vector<TensorEntry> tables() const { return {}; }
+  /// Replaces them by those of a file. Throws ErrorCode::input unless exactly they are there and fit together.
+  virtual void take_tables(const NamedTensors& from) { (void)from; }
 
   const ModelConfig& config() const { return config_; }
   Parameters& parameters() { return parameters_; }

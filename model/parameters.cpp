@@ -10,7 +10,10 @@ namespace {
 template <class T>
 void upload_initial(Tensor& t, const Init& init, Rng rng) {
   std::vector<T> values(static_cast<size_t>(t.numel()));
-  for (T& v : values) v = static_cast<T>(init.deviation > 0 ? init.deviation * rng.normal() : init.constant);
+  for (T& v : values)
+    v = static_cast<T>(init.deviation > 0 ? init.deviation * rng.normal()
+                       : init.bound > 0   ? init.bound * (2 * rng.uniform_double() - 1)
+                                          : init.constant);
   t.upload(values.data());
 }
 
@@ -46,6 +49,12 @@ int64_t Parameters::numel() const {
   return n;
 }
 
+int64_t Parameters::numel_trained() const {
+  int64_t n = 0;
+  for (const Parameter& p : all_) n += p.trains ? p.shape.numel() : 0;
+  return n;
+}
+
 void Parameters::settle_on(Device& device, DType dtype) {
   require(!allocated(), "parameters are allocated twice");
   require(dtype == DType::f32 || dtype == DType::f64 || dtype == DType::bf16, "parameters of ",
@@ -68,44 +77,50 @@ void Parameters::adopt(Device& device, DType dtype,
 }
 
 void Parameters::allocate(Device& device, DType dtype, uint64_t seed, bool grads) {
-  require(!all_.empty(), "no parameters are declared");
+  require(!grads || all_.empty() || numel_trained() > 0, "none of the parameters trains");
   settle_on(device, dtype);
-  dtype = dtype_;
-  std::vector<size_t> bytes;
-  size_t decayed_members = 0;
-  for (const bool decayed : {true, false}) {
-    for (Parameter& p : all_) {
-      if (p.decayed() != decayed) continue;
-      slab_.members.push_back(&p);
-      bytes.push_back(static_cast<size_t>(p.shape.numel()) * size_of(dtype));
-    }
-    if (decayed) decayed_members = bytes.size();
-  }
-  slab_.values = std::make_unique<Slab>(device, MemUse::parameter, bytes);
-  if (grads) slab_.grads = std::make_unique<Slab>(device, MemUse::gradient, bytes);
-  slab_.n = static_cast<int64_t>(slab_.values->bytes() / size_of(dtype));
-  slab_.n_decayed = decayed_members == bytes.size()
-                        ? slab_.n
-                        : static_cast<int64_t>(slab_.values->offset(decayed_members) / size_of(dtype));
-  for (size_t i = 0; i < slab_.members.size(); ++i) {
-    Parameter& p = *slab_.members[i];
-    p.value = Tensor::over(slab_.values->slice(i), dtype, p.shape);
-    if (grads) require_grad(p.value, p.name, Tensor::over(slab_.grads->slice(i), dtype, p.shape));
-  }
-  if (mixed_ && slab_.n_decayed > 0) add_bf16();
+  lay_out(slab_, true, grads);
+  lay_out(fixed_, false, false);
   uint64_t stream = 0;
   for (Parameter& p : all_) initialise(p, seed, stream++);
 }
 
-void Parameters::add_bf16() {
+/// Allocates the parameters that train, or all others.
+void Parameters::lay_out(ParameterSlab& slab, bool trained, bool grads) {
+  std::vector<size_t> bytes;
+  size_t decayed_members = 0;
+  for (const bool decayed : {true, false}) {
+    for (Parameter& p : all_) {
+      if (p.decayed() != decayed || p.trains != trained) continue;
+      slab.members.push_back(&p);
+      bytes.push_back(static_cast<size_t>(p.shape.numel()) * size_of(dtype_));
+    }
+    if (decayed) decayed_members = bytes.size();
+  }
+  if (bytes.empty()) return;
+  slab.values = std::make_unique<Slab>(*device_, MemUse::parameter, bytes);
+  if (grads) slab.grads = std::make_unique<Slab>(*device_, MemUse::gradient, bytes);
+  slab.n = static_cast<int64_t>(slab.values->bytes() / size_of(dtype_));
+  slab.n_decayed = decayed_members == bytes.size()
+                       ? slab.n
+                       : static_cast<int64_t>(slab.values->offset(decayed_members) / size_of(dtype_));
+  for (size_t i = 0; i < slab.members.size(); ++i) {
+    Parameter& p = *slab.members[i];
+    p.value = Tensor::over(slab.values->slice(i), dtype_, p.shape);
+    if (grads) require_grad(p.value, p.name, Tensor::over(slab.grads->slice(i), dtype_, p.shape));
+  }
+  if (mixed_ && slab.n_decayed > 0) add_bf16(slab);
+}
+
+void Parameters::add_bf16(ParameterSlab& slab) {
   const MemUseScope use(MemUse::parameter);
-  slab_.values_bf16 = Tensor::zeros(*device_, DType::bf16, {slab_.n_decayed});
-  for (size_t i = 0; i < slab_.members.size(); ++i) {
-    Parameter& p = *slab_.members[i];
+  slab.values_bf16 = Tensor::zeros(*device_, DType::bf16, {slab.n_decayed});
+  for (size_t i = 0; i < slab.members.size(); ++i) {
+    Parameter& p = *slab.members[i];
     if (!p.decayed()) return;
-    auto* data = static_cast<uint8_t*>(slab_.values_bf16.data()) + slab_.values->offset(i) / 2;
+    auto* data = static_cast<uint8_t*>(slab.values_bf16.data()) + slab.values->offset(i) / 2;
     p.value_bf16 =
-        Tensor::over(Storage::borrow(*device_, data, p.value.bytes() / 2, slab_.values_bf16.storage()),
+        Tensor::over(Storage::borrow(*device_, data, p.value.bytes() / 2, slab.values_bf16.storage()),
                      DType::bf16, p.shape);
     p.bf16_version = p.value.storage()->version - 1;  // the copy is outdated
   }
@@ -119,23 +134,23 @@ void Parameters::initialise(Parameter& p, uint64_t seed, uint64_t stream) {
 }
 
 void Parameters::clear_grads() {
-  for (Parameter& p : all_) clear_grad(p.value);
+  for (Parameter* p : slab_.members) clear_grad(p->value);
 }
 
 void Parameters::complete_grads() {
-  for (Parameter& p : all_) {
-    Variable& v = *p.value.variable();
+  for (Parameter* p : slab_.members) {
+    Variable& v = *p->value.variable();
     if (!v.has_grad) v.grad.zero();
     v.has_grad = true;
   }
 }
 
 void Parameters::updated() {
-  for (Parameter& p : all_) {
-    p.value.changed();
-    if (!p.value_bf16.defined()) continue;
-    p.value_bf16.changed();
-    p.bf16_version = p.value.storage()->version;
+  for (Parameter* p : slab_.members) {
+    p->value.changed();
+    if (!p->value_bf16.defined()) continue;
+    p->value_bf16.changed();
+    p->bf16_version = p->value.storage()->version;
   }
 }
 

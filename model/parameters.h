@@ -15,33 +15,51 @@
 
 namespace hewn {
 
-/// How a parameter is initialised: normal with this standard deviation, or a constant if the deviation is 0.
+/// How a parameter is initialised: normal with this standard deviation, or uniform between -bound and bound, or a
+/// constant if both are 0.
 struct Init {
   double deviation = 0;
+  double bound = 0;
   double constant = 0;
   static Init normal(double deviation) { return {.deviation = deviation}; }
+  static Init uniform(double bound) { return {.bound = bound}; }
   static Init ones() { return {.constant = 1}; }
   static Init zeros() { return {}; }
+};
+
+struct Parameter;
+
+/// A low-rank change of a matrix: two parameters of its own, see `LowRank` of kernels/linear.
+struct Adapter {
+  Parameter* a = nullptr;  ///< [r, in]
+  Parameter* b = nullptr;  ///< [r, out]
+  double scale = 1;
+  double dropout = 0;
+  uint32_t site = 0;  ///< the number of its dropout in the model
 };
 
 struct Parameter {
   std::string name;  ///< as in Hugging Face's files: "transformer.h.0.attn.c_attn.weight"
   Shape shape;
   Init init;
-  Tensor value;               ///< a leaf of the tape, once allocated
-  Tensor value_bf16;          ///< a matrix in mixed precision: the value as bf16, see bf16_of
+  bool takes_adapter = false;  ///< whether the layer of this matrix applies an adapter
+  bool of_adapter = false;     ///< a matrix of an adapter, which files of the model's weights do not contain
+  std::optional<Adapter> adapter = {};
+  bool trains = true;  ///< false: keeps its value, has no gradient, is not a leaf; set before `allocate`
+  Tensor value;        ///< a leaf of the tape, once allocated with gradients
+  Tensor value_bf16;   ///< a matrix in mixed precision: the value as bf16, see bf16_of
   uint64_t bf16_version = 0;  ///< the version of the value that was copied
 
   /// Weight decay applies only to matrices (embeddings included), not to biases and norms.
   bool decayed() const { return shape.rank() >= 2; }
 };
 
-/// All parameters, contiguous in memory, those with weight decay first; gradients in the same layout.
+/// Parameters that are contiguous in memory, those with weight decay first; gradients in the same layout.
 struct ParameterSlab {
   std::vector<Parameter*> members;
-  std::unique_ptr<Slab> values, grads;
-  int64_t n = 0;          ///< elements, gaps included
-  int64_t n_decayed = 0;  ///< those before the first parameter without weight decay
+  std::unique_ptr<Slab> values, grads;  ///< null: none
+  int64_t n = 0;                        ///< elements, gaps included
+  int64_t n_decayed = 0;                ///< those before the first parameter without weight decay
   /// [n_decayed], in mixed precision: the bf16 copy of each element at the element's place; else undefined.
   Tensor values_bf16;
 };
@@ -58,7 +76,7 @@ class Parameters {
   /// Declares a parameter; it has a value after `allocate`. The address stays valid.
   Parameter* add(std::string name, const Shape& shape, Init init);
 
-  /// Allocates all declared parameters (at least one), and their gradients unless `grads` is false. Initial
+  /// Allocates all declared parameters, and gradients of those that train unless `grads` is false. Initial
   /// values are drawn from `seed`, those of parameter n from stream n: the same on every device. `dtype` is
   /// f32, f64, or bf16 for mixed precision (Micikevicius et al., "Mixed precision training", 2018, section
   /// 3.1); values and gradients are then float32, and each matrix has a bf16 copy for the matrix products.
@@ -76,12 +94,14 @@ class Parameters {
   /// The parameter with this name, or null.
   Parameter* find(const std::string& name);
   int64_t numel() const;
+  /// Elements of those that train.
+  int64_t numel_trained() const;
   Device& device() const { return *device_; }
   /// The dtype of values, gradients and moments: f32 or f64.
   DType dtype() const { return dtype_; }
   /// The dtype of the operands of matrix products: bf16 in mixed precision, else `dtype()`.
   DType product_dtype() const { return mixed_ ? DType::bf16 : dtype_; }
-  /// The memory laid out by `allocate`.
+  /// The memory laid out by `allocate`: the parameters that train, which the optimizer updates.
   const ParameterSlab& slab() const { return slab_; }
 
   /// Discards all gradients: the next backward pass overwrites them.
@@ -93,12 +113,13 @@ class Parameters {
 
  private:
   void settle_on(Device& device, DType dtype);
-  void add_bf16();
+  void lay_out(ParameterSlab& slab, bool trained, bool grads);
+  void add_bf16(ParameterSlab& slab);
   void initialise(Parameter& parameter, uint64_t seed, uint64_t stream);
 
   std::deque<Parameter> all_;
   std::unordered_map<std::string_view, Parameter*> by_name_;  // views into the names in all_
-  ParameterSlab slab_;
+  ParameterSlab slab_, fixed_;                                // those that train, and the others
   Device* device_ = nullptr;
   DType dtype_ = DType::f32;
   bool mixed_ = false;

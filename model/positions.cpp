@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "kernels/embedding/op.h"
-#include "model/kv_cache.h"
+#include "model/cache.h"
 #include "model/layers.h"
 
 namespace hewn {
@@ -45,6 +45,7 @@ const Tensor& PositionTable::rows() {
     Device& device = parameters_.device();
     sinusoids_ = parameters_.dtype() == DType::f64 ? Tensor::from(device, table, shape)
                                                    : Tensor::from(device, floats, shape);
+    sinusoids_.set_name("sinusoids");
   }
   return sinusoids_;
 }
@@ -62,10 +63,11 @@ Tensor PositionTable::positions_of(const Tensor& tokens, const ForwardOptions& o
   const auto T = static_cast<size_t>(tokens.dim(1));
   std::vector<int32_t> at(static_cast<size_t>(tokens.numel()));
   for (size_t i = 0; i < at.size(); ++i) {
-    const KvCache* cache = options.caches.empty() ? options.cache : options.caches[i / T];
+    const Cache* cache = options.caches.empty() ? options.cache : options.caches[i / T];
     at[i] = static_cast<int32_t>((cache ? cache->length() : 0) + static_cast<int64_t>(i % T));
   }
   const Tensor positions = Tensor::from(tokens.device(), at, tokens.shape());
+  positions.set_name("positions");
   if (kept) *kept = positions;
   return positions;
 }

@@ -141,6 +141,10 @@ bool is_white_space(char32_t c) {
          c == 0x3000;
 }
 
+char32_t lower_case(char32_t code_point) {
+  return static_cast<char32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(code_point)));
+}
+
 int columns_of(char32_t code_point) { return utf8proc_charwidth(static_cast<utf8proc_int32_t>(code_point)); }
 
 bool is_word_character(char32_t code_point) {

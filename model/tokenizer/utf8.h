@@ -34,6 +34,9 @@ std::string describe(char32_t code_point);
 /// L, M, N).
 bool is_word_character(char32_t code_point);
 
+/// The lower-case form of a code point; itself if it has none that is a single code point.
+char32_t lower_case(char32_t code_point);
+
 /// Terminal columns of a code point: 2 for wide ones, 0 for combining ones.
 int columns_of(char32_t code_point);
 

@@ -79,7 +79,7 @@ GradcheckResult check_model(const ModelConfig& config) {
 }
 
 std::vector<ModelConfig> variants() {
-  std::vector<ModelConfig> all(12, tiny());
+  std::vector<ModelConfig> all(15, tiny());
   all[1].norm_place = NormPlace::post;
   all[2].residual = false;
   all[2].n_layer = 1;
@@ -107,6 +107,12 @@ std::vector<ModelConfig> variants() {
   all[10].window = 2;
   all[11].act = MlpActivation::swiglu;
   all[11].n_kv_head = 1;
+  all[12].arch = "rnn";
+  all[13].arch = "lstm";
+  all[14].arch = "lstm";
+  all[14].bias = false;
+  all[14].tie = false;
+  all[14].n_layer = 1;
   return all;
 }
 

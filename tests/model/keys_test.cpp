@@ -59,7 +59,11 @@ TEST_CASE("keys: a value that is set is read back from the member and from JSON"
     key.set(config, value);
     CHECK(key.get(config) == value);
     auto json = nlohmann::json::parse(to_json(config));
-    CHECK(json.size() == std::size(model_keys));
+    const ModelConfig initial;
+    size_t written = 0;  // keys of the data that have their default are left out
+    for (const auto& other : model_keys)
+      written += !other.from_data || other.get(config) != other.get(initial);
+    CHECK(json.size() == written);
     std::visit([&](const auto& v) { CHECK(json.at(std::string(key.name)) == v); }, value);
   }
 }
