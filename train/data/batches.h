@@ -54,9 +54,16 @@ class Windows {
 struct Batch {
   int64_t rows = 0, block_size = 0;
   std::vector<int32_t> tokens, targets;
+  /// By how much the targets of each row count in the loss of a training step; empty: all by 1.
+  std::vector<double> row_weights = {};
+  /// Of pairs of answers, the chosen one in row 2i and the rejected one in row 2i + 1: the log probability of each row's
+  /// targets under the reference model. Empty: the rows are no pairs.
+  std::vector<float> reference = {};
 
   /// The number of targets that are not ignored.
   int64_t target_count() const;
+  /// The number of terms that the loss is the mean of: pairs, or targets that are not ignored.
+  int64_t term_count() const { return reference.empty() ? target_count() : rows / 2; }
 };
 
 /// The order in which a loader takes windows.
@@ -79,21 +86,31 @@ struct BatchOptions {
   uint64_t stream = 0;  ///< loaders with the same seed and different streams draw independently
 };
 
-/// Makes batches. Has no changing state.
-class BatchLoader {
+/// Makes the batches of a training run. Has no changing state.
+class BatchSource {
+ public:
+  virtual ~BatchSource() = default;
+  /// Fills `batch` with batch number `index` >= 0, which depends only on the source and the index. With
+  /// gradient accumulation over M micro-steps, micro-step m of step s uses index s * M + m. Batches may differ
+  /// in rows and length.
+  virtual void fill(int64_t index, Batch& batch) const = 0;
+  /// The number of batches in one pass over the data.
+  virtual int64_t batch_count() const = 0;
+};
+
+/// Makes batches of windows.
+class BatchLoader final : public BatchSource {
  public:
   /// The splits must outlive the loader. Fails like `Windows`, and (usage) on sizes below 1, missing or
   /// negative weights, or several sources with Order::shuffled.
   BatchLoader(const std::vector<WeightedSplit>& splits, const BatchOptions& options);
 
-  /// Fills `batch` with batch number `index`, 0 <= index (and < batch_count() for Order::in_order). With
-  /// gradient accumulation over M micro-steps, micro-step m of step s uses index s * M + m.
-  void fill(int64_t index, Batch& batch) const;
+  /// With Order::in_order, `index` must be less than batch_count().
+  void fill(int64_t index, Batch& batch) const override;
 
   int64_t window_count() const { return total_windows_; }
-  /// The number of batches in one pass over all windows. The last one may have fewer windows or, if shuffled,
-  /// be completed from the next epoch.
-  int64_t batch_count() const;
+  /// The last batch may have fewer windows or, if shuffled, be completed from the next epoch.
+  int64_t batch_count() const override;
 
  private:
   struct Place {

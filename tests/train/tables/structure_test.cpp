@@ -1,10 +1,11 @@
 // Tables and JSON among text files are recognised, plain texts are not taken for them.
 
-#include "train/data/structured.h"
+#include "train/tables/structure.h"
 
 #include "tests/support/catch.h"
 #include "tests/support/env.h"
 #include "train/data/corpus.h"
+#include "train/data/structured.h"
 
 namespace hewn {
 namespace {
@@ -31,6 +32,20 @@ TEST_CASE("structure: a table has the same tabs on every line") {
   CHECK(structure_of(repeated(row, 3) + "a line without\n").format == Format::plain);
   CHECK(structure_of(repeated("\tindented\n", 5)).format == Format::plain);
   CHECK(structure_of(repeated("if (x)\t\t// twice\n", 5)).format == Format::plain);
+}
+
+TEST_CASE("structure: commas and semicolons make a table if there is a header") {
+  const std::string csv = "label,text\n1,\"a film, seen\ntwice\"\n2,short\n";
+  CHECK(structure_of(csv).format == Format::table);
+  CHECK(structure_of(csv).delimiter == ',');
+  CHECK(structure_of(csv).columns == 2);
+  CHECK(structure_of(csv).widest == 2);
+  CHECK(structure_of(csv).keys == std::vector<std::string>{"label", "text"});
+  CHECK(structure_of("label;text\n1;a\n2;b\n").delimiter == ';');
+  CHECK(structure_of("label,text\n" + repeated("1,\"a film\"\n", 10000)).columns == 2);  // cut off
+  CHECK(structure_of("Yes, I did.\nNo, never.\nWell, once.\n").format == Format::plain);
+  CHECK(structure_of("label,text\n1,a\n2,b,c\n").format == Format::plain);
+  CHECK(structure_of("1,2\n3,4\n5,6\n").format == Format::plain);
 }
 
 TEST_CASE("structure: JSON, by lines or as one value, complete or cut off") {
@@ -67,6 +82,10 @@ TEST_CASE("structure: plain texts are recognised") {
 TEST_CASE("structure: the note has the command that extracts the texts") {
   const auto has = [](const std::string& text, const char* part) { return text.find(part) != text.npos; };
   CHECK(has(structure_note("films.tsv", repeated("good\ta film\n", 3)), "cut -f2 films.tsv > texts.txt"));
+  CHECK(has(
+      structure_note("f.csv", "kind,film\n1,a film\n2,b film\n"),
+      "2 columns separated by commas; it is read as plain text, commas and labels included. To extract only "
+      "the texts: mlr --icsv --onidx cut -f 'film' f.csv > texts.txt"));
   const std::string lines = structure_note("films", repeated(R"({"label": 1, "text": "a film"})"
                                                              "\n",
                                                              3));
