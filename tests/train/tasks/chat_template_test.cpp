@@ -1,0 +1,149 @@
+// Talks as text, as tokens and as Jinja.
+
+#include "train/tasks/chat_template.h"
+
+#include <nlohmann/json.hpp>
+
+#include "tests/support/catch.h"
+#include "tests/support/env.h"
+#include "tests/support/errors.h"
+
+namespace hewn {
+namespace {
+
+using test::fails;
+
+const std::vector<Message> talk{{Role::system, "Be brief."},
+                                {Role::user, "Two plus two?"},
+                                {Role::assistant, "Four."},
+                                {Role::user, "And three?"},
+                                {Role::assistant, "Seven."}};
+
+std::unique_ptr<Tokenizer> bytes_with_end() {
+  return train_tokenizer("bpe", "ab ab ab <|user|> and some more text", {.vocab_size = 258});
+}
+
+std::string text_of(const Tokenizer& tokenizer, const TalkTokens& tokens, bool learned) {
+  std::string text;
+  for (size_t i = 0; i < tokens.tokens.size(); ++i)
+    if (!learned || tokens.learned[i]) text += tokenizer.piece(tokens.tokens[i]);
+  return text;
+}
+
+std::string written(const std::string& name, std::span<const Message> messages) {
+  const auto tokenizer = bytes_with_end();
+  return text_of(*tokenizer, TalkEncoder(find_template(name), *tokenizer).talk(messages), false);
+}
+
+}  // namespace
+
+TEST_CASE("template: every built-in one writes a talk as expected") {
+  const std::string end(bytes_with_end()->piece(*end_token(*bytes_with_end())));
+  CHECK(written("alpaca", std::span(talk).subspan(1, 2)) ==
+        "Below is an instruction that describes a task. Write a response that appropriately completes the "
+        "request.\n\n"
+        "### Instruction:\nTwo plus two?\n\n### Response:\nFour." +
+            end);
+  CHECK(written("alpaca", talk) == "Be brief.\n\n### Instruction:\nTwo plus two?\n\n### Response:\nFour." +
+                                       end + "\n\n### Instruction:\nAnd three?\n\n### Response:\nSeven." +
+                                       end);
+  CHECK(written("chatml", talk) ==
+        "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nTwo plus "
+        "two?<|im_end|>\n<|im_start|>assistant\n"
+        "Four.<|im_end|>\n<|im_start|>user\nAnd three?<|im_end|>\n<|im_start|>assistant\nSeven.<|im_end|>");
+  CHECK(written("phi", std::span(talk).subspan(1, 2)) ==
+        "<|user|>\nTwo plus two?<|end|>\n<|assistant|>\nFour.<|end|>");
+  CHECK(written("plain", talk) == "Be brief.\nTwo plus two?\nFour." + end + "\nAnd three?\nSeven." + end);
+  CHECK(find_template("alpaca").user_content("Sort.", "3 1 2") == "Sort.\n\n### Input:\n3 1 2");
+  CHECK(find_template("alpaca").user_content("Sort.", "") == "Sort.");
+}
+
+TEST_CASE("template: only answers and their ends are learned, and prompts are prefixes") {
+  const auto tokenizer = bytes_with_end();
+  const std::string end(tokenizer->piece(*end_token(*tokenizer)));
+  for (const char* name : {"alpaca", "phi", "chatml", "plain"}) {
+    const ChatTemplate chat = find_template(name);
+    const TalkEncoder encoder(chat, *tokenizer);
+    const TalkTokens tokens = encoder.talk(talk);
+    const std::string stop = chat.answer_end.empty() ? end : chat.answer_end;
+    CHECK(text_of(*tokenizer, tokens, true) == "Four." + stop + "Seven." + stop);
+    for (const size_t n : {2u, 4u}) {
+      const std::vector<int32_t> prompt = encoder.prompt(std::span(talk).first(n));
+      REQUIRE(prompt.size() < tokens.tokens.size());
+      CHECK(std::equal(prompt.begin(), prompt.end(), tokens.tokens.begin()));
+      CHECK(tokens.learned[prompt.size()]);
+      CHECK(!tokens.learned[prompt.size() - 1]);
+    }
+  }
+}
+
+TEST_CASE("template: special tokens that a message spells remain text") {
+  const auto tokenizer = bytes_with_end();
+  const int32_t end = *end_token(*tokenizer);
+  const std::string special(tokenizer->specials()[0].text);
+  const TalkEncoder encoder(find_template("alpaca"), *tokenizer);
+  const std::vector<Message> hostile{{Role::user, "Say " + special},
+                                     {Role::assistant, special + " said" + special}};
+  const TalkTokens tokens = encoder.talk(hostile);
+  CHECK(std::count(tokens.tokens.begin(), tokens.tokens.end(), end) == 1);
+  CHECK(tokens.tokens.back() == end);
+  // In a template they are special tokens.
+  ChatTemplate chat = find_template("plain");
+  chat.before_user = special + "USER " + special;
+  const TalkTokens marked = TalkEncoder(chat, *tokenizer).talk(hostile);
+  CHECK(std::count(marked.tokens.begin(), marked.tokens.end(), end) == 3);
+  CHECK(marked.tokens[0] == end);
+}
+
+TEST_CASE("template: an answer needs an end") {
+  const auto letters = train_tokenizer("char", "abc<|end_>im\nsrut");
+  CHECK(fails(ErrorCode::input, {"char", "no token that ends a text", "plain"},
+              [&] { TalkEncoder(find_template("plain"), *letters); }));
+  const TalkEncoder encoder(find_template("chatml"), *letters);
+  CHECK(encoder.end_texts() == std::vector<std::string>{"<|im_end|>"});
+  const auto tokenizer = bytes_with_end();
+  CHECK(TalkEncoder(find_template("plain"), *tokenizer).end_texts().empty());
+  CHECK(TalkEncoder(find_template("plain"), *tokenizer).end_tokens()[0] == *end_token(*tokenizer));
+}
+
+TEST_CASE("template: Jinja is written as expected") {
+  ChatTemplate chat = find_template("chatml");
+  CHECK(
+      chat.jinja() ==
+      "{% for message in messages %}"
+      "{% if message['role'] == 'system' %}{{ '<|im_start|>system\\n' + message['content'] + '<|im_end|>\\n' "
+      "}}"
+      "{% elif message['role'] == 'user' %}{{ '<|im_start|>user\\n' + message['content'] + '<|im_end|>\\n' }}"
+      "{% elif message['role'] == 'assistant' %}{{ '<|im_start|>assistant\\n' + message['content'] + "
+      "'<|im_end|>' }}"
+      "{% if not loop.last or add_generation_prompt %}{{ '\\n' }}{% endif %}"
+      "{% endif %}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}");
+  const std::string alpaca = find_template("alpaca").jinja(true);
+  CHECK(
+      alpaca.starts_with("{{ bos_token }}{% for message in messages %}{% if loop.first and message['role'] "
+                         "!= 'system' %}{{ 'Below"));
+  CHECK(alpaca.find(" + message['content'] + eos_token }}") != alpaca.npos);
+  chat.before_user = "it's a \\ '";
+  CHECK(chat.jinja().find(R"({{ 'it\'s a \\ \'' + message)") != std::string::npos);
+}
+
+TEST_CASE("template: a file is read, and refused if it is none") {
+  const test::TempDir dir;
+  const std::string path = (dir / "mine.json").string();
+  test::write_file(
+      path, R"({"before_user": "Q: ", "after_user": "\n", "before_answer": "A: ", "answer_end": "\n"})");
+  const ChatTemplate chat = find_template(path);
+  CHECK(chat.name == "mine.json");
+  CHECK(chat.before_answer == "A: ");
+  CHECK(template_from_json(nlohmann::json(template_to_json(chat)), "t") == chat);
+  CHECK(fails(ErrorCode::usage,
+              {"'chatml2' is not a template; expected alpaca|phi|chatml|plain, or a JSON file"},
+              [] { find_template("chatml2"); }));
+  test::write_file(path, R"({"before_user": )");
+  CHECK(fails(ErrorCode::input, {"mine.json: "}, [&] { find_template(path); }));
+  test::write_file(path, "[]");
+  CHECK(fails(ErrorCode::input, {"mine.json: a template is an object; found array"},
+              [&] { find_template(path); }));
+}
+
+}  // namespace hewn

@@ -1,0 +1,131 @@
+// What a model says about pairs, and the file that keeps what the reference model said.
+
+#include "train/tasks/preference/scoring.h"
+
+#include <cmath>
+#include <limits>
+
+#include "model/weights/safetensors/safetensors.h"
+#include "tests/train/tiny.h"
+#include "train/tasks/preference/loss.h"
+#include "train/tasks/preference/reference.h"
+
+namespace hewn {
+namespace {
+
+std::vector<PreferencePair> some_pairs(test::Random& random, int64_t count) {
+  std::vector<PreferencePair> pairs;
+  const auto row = [&] {
+    TrainingRow made;
+    for (int64_t t = random.integer(1, 8); t > 0; --t) {
+      made.tokens.push_back(static_cast<int32_t>(random.integer(0, 10)));
+      made.targets.push_back(static_cast<int32_t>(random.integer(0, 10)));
+    }
+    return made;
+  };
+  for (int64_t i = 0; i < count; ++i) pairs.push_back({row(), row()});
+  return pairs;
+}
+
+const auto never = [] { return false; };
+
+std::string bytes_of(const std::vector<PreferencePair>& pairs) {
+  std::string bytes;
+  for (const PreferencePair& pair : pairs)
+    bytes.append(reinterpret_cast<const char*>(pair.reference.data()), sizeof pair.reference);
+  return bytes;
+}
+
+}  // namespace
+
+TEST_CASE("preference scores: against itself, a model has no margin", "[preference]") {
+  test::Random random("no margin");
+  for (const DType dtype : {DType::f32, DType::bf16}) {
+    const auto model = make_model(test::tiny_model(), cpu(), dtype, 7);
+    auto pairs = some_pairs(random, 9);
+    REQUIRE(note_reference(*model, pairs, 4, never));
+    const PreferenceScore score = score_preferences(*model, pairs, 4, {});
+    CHECK(score.loss == Approx(std::log(2.0)).epsilon(1e-14));
+    CHECK(score.margin() == 0);
+    CHECK(score.hits == 0);
+    CHECK(score.pairs == 9);
+  }
+}
+
+TEST_CASE("preference scores: are the loss and the rewards of the pairs", "[preference]") {
+  test::Random random("scores");
+  const auto model = make_model(test::tiny_model(), cpu(), DType::f64, 7);
+  auto pairs = some_pairs(random, 9);
+  REQUIRE(note_reference(*model, pairs, 4, never));
+  double chosen = 0, rejected = 0;
+  int64_t hits = 0;
+  const PreferenceConfig config{.beta = 0.3, .label_smoothing = 0.2};
+  for (size_t i = 0; i < pairs.size(); ++i) {
+    const float up = static_cast<float>(i) - 2, down = static_cast<float>(i % 3);
+    pairs[i].reference[0] -= up;
+    pairs[i].reference[1] -= down;
+    chosen += 0.3 * static_cast<double>(up) / 9;
+    rejected += 0.3 * static_cast<double>(down) / 9;
+    hits += up > down;
+  }
+  const PreferenceScore score = score_preferences(*model, pairs, 2, config);
+  CHECK(score.chosen == Approx(chosen).epsilon(1e-5));
+  CHECK(score.rejected == Approx(rejected).epsilon(1e-5));
+  CHECK(score.hits == hits);
+  Batch batch;
+  PairBatches(pairs, 9, 0, RowOrder::Kind::by_length).fill(0, batch);
+  const Tensor logs = row_log_probabilities(*model, batch_tensor(cpu(), batch, batch.tokens),
+                                            batch_tensor(cpu(), batch, batch.targets));
+  const double loss = preference_loss(logs, Tensor::from(cpu(), batch.reference, {18}), config).item();
+  CHECK(std::abs(score.loss - loss) <= 1e-12);
+  CHECK_ERROR(score_preferences(*model, {}, 2, config), ErrorCode::usage, "no pairs");
+}
+
+TEST_CASE("preference reference: stops when asked", "[preference]") {
+  test::Random random("stop");
+  const auto model = make_model(test::tiny_model(), cpu());
+  auto pairs = some_pairs(random, 6);
+  int calls = 0;
+  CHECK_FALSE(note_reference(*model, pairs, 2, [&] { return ++calls == 3; }));
+  CHECK(calls == 3);
+}
+
+TEST_CASE("preference reference: a file gives the same bits, and only to its own pairs", "[preference]") {
+  test::Random random("reference file");
+  const test::TempDir dir;
+  const std::string path = (dir / reference_file).string();
+  PairSides sides{some_pairs(random, 5), {}, some_pairs(random, 2)};
+  for (auto* pairs : {&sides.train, &sides.test})
+    for (PreferencePair& pair : *pairs)
+      for (float& log : pair.reference) log = static_cast<float>(-random.uniform(0, 100));
+  sides.train[1].reference[0] = -std::numeric_limits<float>::infinity();
+  write_reference(path, sides);
+  CHECK(std::filesystem::file_size(path) < 1024);
+  PairSides read = sides;
+  for (auto* pairs : {&read.train, &read.test})
+    for (PreferencePair& pair : *pairs) pair.reference = {};
+  read_reference(path, read);
+  CHECK((bytes_of(read.train) == bytes_of(sides.train)));
+  CHECK((bytes_of(read.test) == bytes_of(sides.test)));
+
+  const std::string whole = test::read_file(path);
+  const auto with = [&](const std::string& bytes) {
+    test::write_file(path, bytes);
+    read_reference(path, read);
+  };
+  std::string flipped = whole;
+  flipped.back() = static_cast<char>(flipped.back() ^ 1);
+  CHECK_ERROR(with(flipped), ErrorCode::input, "is damaged");
+  CHECK_ERROR(with(whole.substr(0, whole.size() - 1)), ErrorCode::input, path);
+  test::write_file(path, whole);
+  PairSides other = sides;
+  other.train[3].rejected.targets.back() ^= 1;
+  CHECK_ERROR(read_reference(path, other), ErrorCode::input, "belongs to other rows");
+  other = sides;
+  other.train.pop_back();
+  CHECK_ERROR(read_reference(path, other), ErrorCode::input, "belongs to other rows");
+  SafetensorsWriter(path, {}).finish();
+  CHECK_ERROR(read_reference(path, other), ErrorCode::input, "reference model");
+}
+
+}  // namespace hewn

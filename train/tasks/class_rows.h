@@ -1,0 +1,76 @@
+#pragma once
+// Rows of tables as texts with labels, divided for training, validation and test.
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/tokenizer/tokenizer.h"
+#include "train/tables/table.h"
+#include "train/tasks/classifier.h"
+#include "train/tasks/row_batches.h"
+
+namespace hewn {
+
+/// The most labels of a classifier: a column with more different values hardly holds labels.
+inline constexpr size_t most_labels = 1000;
+
+/// A text of a table with its label.
+struct ClassRow {
+  std::string_view text;
+  int32_t label = 0;
+  const Table* table = nullptr;
+  int64_t row = 0;  ///< in the table
+};
+
+struct ClassDataOptions {
+  std::string data;                 ///< file of the training rows
+  std::string val = {}, test = {};  ///< files; "": a part of `data`
+  std::string split = "70/10/20";   ///< as `parse_split` reads it; the shares of given files go to training
+  std::string text = "text", label = "label";  ///< columns
+  std::vector<std::string> labels = {};        ///< in their order; empty: those of `data`, sorted
+  uint64_t seed = 1;
+};
+
+/// The rows of a classification task.
+struct ClassData {
+  std::vector<std::unique_ptr<Table>> tables;  ///< what the texts refer to
+  std::vector<std::string> labels;             ///< by number
+  std::vector<ClassRow> train, val, test;      ///< the last two may be empty
+  std::vector<std::string> notes;              ///< peculiarities that users should know, one sentence each
+  uint64_t hash = 0;                           ///< of all texts, labels and the split
+
+  int64_t text_column = 0;  ///< of the first table
+};
+
+/// Reads the tables. Throws like `Table`; ErrorCode::input, with file, line and column, for an empty label and for
+/// one that is not in `labels` or, in another file, not among the training rows; and if all rows have one label, more
+/// than `most_labels` differ, a given label has no training row, or there are no rows to learn from.
+ClassData open_class_data(const ClassDataOptions& options);
+
+/// Texts as tokens, with counts of those that did not fit.
+struct EncodedRows {
+  std::vector<LabelledText> texts;
+  int64_t cut = 0;      ///< texts of more than max_length tokens, which lost their beginning
+  int64_t empty = 0;    ///< texts without tokens
+  int64_t longest = 0;  ///< tokens of the longest text, after cutting
+};
+/// Throws ErrorCode::input, naming file, line and column, for a text that the tokenizer cannot express.
+EncodedRows encode_rows(const std::vector<ClassRow>& rows, const TextReader& reader);
+
+/// What is done about labels of unequal frequency.
+enum class Balance : uint8_t {
+  none,
+  weight,  ///< a row's loss counts by n / (K n_k): n rows of K labels, n_k of this row's label
+  sample   ///< every epoch has as many rows of each label as the most frequent one has, by repetition
+};
+constexpr std::string_view names_of(Balance) { return "none|weight|sample"; }
+
+/// The rows to train on: the label is the target of the last token, and no other token has a target. With
+/// Balance::sample, rows of rarer labels are repeated, each equally often but for a last part drawn by `seed`.
+std::vector<TrainingRow> training_rows(const std::vector<LabelledText>& texts, int32_t n_labels,
+                                       Balance balance, uint64_t seed);
+
+}  // namespace hewn

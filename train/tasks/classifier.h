@@ -1,0 +1,58 @@
+#pragma once
+// Texts as a classifier reads them, and what it says about them.
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "model/model.h"
+#include "model/tokenizer/tokenizer.h"
+#include "train/scores/classes/confusion.h"
+
+namespace hewn {
+
+/// Converts texts to the tokens that a classifier reads, in training and afterwards alike.
+class TextReader {
+ public:
+  /// `max_length`: the most tokens of a text. The tokenizer must outlive the reader.
+  TextReader(const Tokenizer& tokenizer, int64_t max_length);
+
+  struct Text {
+    std::vector<int32_t> tokens;  ///< 1 to max_length
+    bool cut = false;             ///< the text has more; these are its last ones
+    bool empty = false;           ///< the text has none; the one token given stands for it
+  };
+  /// The tokens of a text, after the tokenizer's begin token if it has one. Throws ErrorCode::input for text that the
+  /// tokenizer cannot express.
+  Text read(std::string_view text) const;
+
+ private:
+  const Tokenizer& tokenizer_;
+  int64_t max_length_;
+  int32_t nothing_;  // stands for an empty text: the tokenizer's end token, or its first token
+};
+
+/// Natural logarithms of the probabilities of all labels [n_labels] for each text of at least one token, in the order
+/// of the texts. Texts of like length are computed together.
+std::vector<std::vector<double>> label_log_probabilities(Model& model,
+                                                         std::span<const std::vector<int32_t>> texts);
+
+/// The position of the largest value; of equal ones the first.
+int32_t likeliest(std::span<const double> values);
+
+/// A text with its true label.
+struct LabelledText {
+  std::vector<int32_t> tokens;
+  int32_t label = 0;
+};
+
+/// How well a classifier labels texts.
+struct ClassifierScore {
+  double loss = 0;  ///< mean of -log P(true label)
+  Confusion counts;
+};
+/// Scores a model on at least one text.
+ClassifierScore score_classifier(Model& model, std::span<const LabelledText> texts);
+
+}  // namespace hewn

@@ -1,0 +1,70 @@
+#pragma once
+// The rows of a data file, divided into training, validation and test rows.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/io/checksum.h"
+#include "train/tables/splits.h"
+#include "train/tables/table.h"
+#include "train/tasks/instruct_rows.h"
+
+namespace hewn {
+
+/// Files of rows.
+struct DataFiles {
+  std::string data;                ///< the table
+  std::string val, test;           ///< tables for these sides instead of parts of `data`; "": none
+  std::string split = "70/10/20";  ///< of `data` (`parse_split`)
+  TalkColumns columns = {};        ///< as given
+  uint64_t seed = 1;               ///< of the split
+};
+
+template <class Row>
+struct DividedRows {
+  TalkColumns columns;  ///< of `data`
+  std::vector<Row> train, val, test;
+  uint64_t hash = 0;  ///< of all files and of the split
+};
+
+/// Opens the tables and reads all rows. `find_columns(table, given)` returns the columns to read,
+/// `read(table, row, columns, line)` a row, whose line in the file is counted from 1. Throws like these, `Table` and
+/// `parse_split`.
+template <class Row, class FindColumns, class Read>
+DividedRows<Row> divide_rows(const DataFiles& files, const FindColumns& find_columns, const Read& read) {
+  const SplitShares shares =
+      remaining_shares(parse_split(files.split), !files.val.empty(), !files.test.empty());
+  std::vector<std::string> names;
+  for (const auto& given : files.columns) names.push_back(given.second);
+  DividedRows<Row> result;
+  Checksum sum;
+  const auto count_in = [&](std::string_view text) { sum.update(text.data(), text.size()); };
+  const auto rows_in = [&](const std::string& path, TalkColumns& columns) {
+    const Table table = open_table(path, {.columns = names});
+    columns = find_columns(table, files.columns);
+    count_in(table.source());
+    const std::vector<int64_t> lines = table.row_lines();
+    std::vector<Row> rows;
+    for (int64_t row = 0; row < table.rows(); ++row)
+      rows.push_back(read(table, row, columns, lines[static_cast<size_t>(row)]));
+    return rows;
+  };
+  std::vector<Row> rows = rows_in(files.data, result.columns);
+  count_in(files.split);
+  count_in(std::to_string(files.seed));
+  const RowSplit split = split_rows(std::vector<int64_t>(rows.size(), 0), shares, files.seed);
+  const auto move_to = [&](const std::vector<int64_t>& numbers, std::vector<Row>& side) {
+    for (const int64_t number : numbers) side.push_back(std::move(rows[static_cast<size_t>(number)]));
+  };
+  move_to(split.train, result.train);
+  move_to(split.val, result.val);
+  move_to(split.test, result.test);
+  TalkColumns of_other;
+  if (!files.val.empty()) result.val = rows_in(files.val, of_other);
+  if (!files.test.empty()) result.test = rows_in(files.test, of_other);
+  result.hash = sum.value();
+  return result;
+}
+
+}  // namespace hewn

@@ -1,0 +1,32 @@
+#pragma once
+// What a model says about pairs of answers.
+
+#include <functional>
+
+#include "model/model.h"
+#include "train/config.h"
+#include "train/tasks/preference/pairs.h"
+
+namespace hewn {
+
+/// Stores the log probabilities of all answers as those of the reference model. Answers of like length are computed
+/// together, `batch_size` pairs at a time. Returns false, with values missing, if `stop` returned true between batches.
+bool note_reference(Model& model, std::vector<PreferencePair>& pairs, int64_t batch_size,
+                    const std::function<bool()>& stop);
+
+/// Means over pairs, and how many are in the right order. A reward is beta (log P - log P of the reference model).
+struct PreferenceScore {
+  int64_t pairs = 0;
+  double loss = 0;                  ///< `preference_loss`
+  double chosen = 0, rejected = 0;  ///< rewards
+  int64_t hits = 0;                 ///< pairs whose chosen answer has the higher reward
+
+  double margin() const { return chosen - rejected; }
+  double accuracy() const { return static_cast<double>(hits) / static_cast<double>(pairs); }
+};
+
+/// Scores a model on at least one pair, with the reference of the pairs, in the batches of `note_reference`.
+PreferenceScore score_preferences(Model& model, const std::vector<PreferencePair>& pairs, int64_t batch_size,
+                                  const PreferenceConfig& config);
+
+}  // namespace hewn
