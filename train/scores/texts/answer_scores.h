@@ -1,0 +1,48 @@
+#pragma once
+// Scores of generated answers against references.
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "train/scores/resampling.h"
+#include "train/tables/table.h"
+
+namespace hewn {
+
+/// A prompt, and what may be answered to it.
+struct AnswerRow {
+  std::string prompt;
+  std::vector<std::string> references;  ///< one or more, all as good
+  std::string where;                    ///< "answers.jsonl, line 3", for messages
+};
+
+/// Whether rows are prompts to be answered, or were answered elsewhere.
+enum class Prompts : bool { unused, needed };
+
+/// The rows of a table: the column `reference`, a text or, in JSON, a list of texts, and `prompt` if needed. Without
+/// prompts, `output` serves as `reference`, as in responses.json. Throws
+/// ErrorCode::input naming line and column for a missing or malformed value, an empty prompt and an empty list.
+std::vector<AnswerRow> answer_rows_of(const Table& table, Prompts prompts = Prompts::needed);
+/// Answers that a table already has: the column `response` or `answer`. Throws likewise.
+std::vector<std::string> responses_of(const Table& table);
+
+/// A metric of answers.
+struct AnswerMetric {
+  std::string_view name;
+  /// The figures of one answer.
+  std::vector<double> (*figures)(std::string_view answer, const std::vector<std::string>& references);
+  /// The metric of all of them.
+  double (*value)(std::span<const double> sums, double rows);
+  bool hit = false;  ///< whether the figure of a row is 0 or 1
+};
+
+/// exact_match, f1, bleu_1 to bleu_4 and sentence_bleu (in percent), rouge_l, rouge_l_stemmed, distinct_1, distinct_2, repetition.
+std::span<const AnswerMetric> answer_metrics();
+
+/// The figures of all answers, as many as rows.
+RowFigures figures_of(const AnswerMetric& metric, const std::vector<std::string>& answers,
+                      const std::vector<AnswerRow>& rows);
+
+}  // namespace hewn
