@@ -1,4 +1,4 @@
-#include "train/divergence.h"
+#include "train/inspect/divergence.h"
 
 #include <cmath>
 #include <sstream>
@@ -31,26 +31,15 @@ std::string sentence(const std::string& what, double distance, double tolerance)
   return text.str();
 }
 
-/// Passes every value and gradient to `look`, in the order of computation.
-class Walker : public TapeObserver {
- public:
-  void recorded(const Node& node, const Tensor& y) override { see(node, y, "values"); }
-  void before_backward(const Node& node, const Tensor& dy) override {
-    see(node, dy, "gradient of its output");
-  }
-  void after_backward(const Node& node, size_t input, const Tensor& grad) override {
-    see(node, grad, "gradient of input " + std::to_string(input));
-  }
-
+// Passes over what not every device has: casts, as not every device rounds the same tensors.
+class Walker : public ValueObserver {
  protected:
   virtual void look(const std::string& what, const Tensor& t) = 0;
 
  private:
-  void see(const Node& node, const Tensor& t, const std::string& what) {
-    if (!t.defined() || !is_float(t.dtype())) return;
-    if (node.info().name == std::string_view("cast")) return;  // not every device rounds the same tensors
-    const std::string& scope = Scope::path(node.scope);
-    look((scope.empty() ? "" : scope + " ") + std::string(node.info().name) + ", " + what, t);
+  void look(const Node& node, const std::string& what, const Tensor& t) final {
+    if (t.defined() && is_float(t.dtype()) && node.info().name != std::string_view("cast"))
+      look(place_of(node) + ", " + what, t);
   }
 };
 

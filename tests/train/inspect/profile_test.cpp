@@ -5,7 +5,7 @@
 
 #include "tests/support/gpu.h"
 #include "tests/train/tiny.h"
-#include "train/profile.h"
+#include "train/inspect/profile.h"
 
 namespace hewn {
 namespace {
@@ -57,8 +57,8 @@ TEST_CASE("a profile distinguishes forward, backward and update", "[profile]") {
   const StepProfile& profile = two.profile;
   std::set<std::string> parts;
   for (const auto& line : profile.by_part()) parts.insert(name_of(line.phase) + " " + line.scope);
-  for (const char* part : {"forward embed", "forward h.*.attn", "backward h.*.attn", "forward h.*.mlp",
-                           "backward h.*.mlp", "backward head", "update optimizer"}) {
+  for (const char* part : {"forward embed", "forward h.*.attn", "backward h.*.attn", "forward h.*.mlp.c_fc",
+                           "backward h.*.mlp.c_proj", "backward head", "update optimizer"}) {
     INFO(part);
     CHECK(parts.count(part) == 1);
   }

@@ -1,4 +1,4 @@
-#include "train/profile.h"
+#include "train/inspect/profile.h"
 
 #include <algorithm>
 #include <limits>

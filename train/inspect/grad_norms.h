@@ -1,0 +1,25 @@
+#pragma once
+// The size of gradients by depth, which shows whether they vanish or explode between layers.
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "train/trainer.h"
+
+namespace hewn {
+
+/// The L2 norm of the gradients of one part of a model.
+struct PartNorm {
+  std::string part;  ///< "wte", "h.3", "ln_f", "lm_head"
+  double norm = 0;
+};
+
+/// The part that a parameter belongs to: of "transformer.h.3.mlp.c_fc.weight", "h.3".
+std::string part_of(const std::string& parameter);
+
+/// The norms of all parts with parameters that train, in the model's order, for one step on these micro-batches.
+/// Changes neither parameters nor moments. Takes as long as a step without an update.
+std::vector<PartNorm> grad_norms(Trainer& trainer, std::span<const Batch> micro_batches);
+
+}  // namespace hewn

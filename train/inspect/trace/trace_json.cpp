@@ -1,0 +1,131 @@
+#include "train/inspect/trace/trace_json.h"
+
+#include <bit>
+#include <nlohmann/json.hpp>
+
+#include "core/error.h"
+
+namespace hewn {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string base64(const std::string& bytes) {
+  constexpr char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string text;
+  text.reserve((bytes.size() + 2) / 3 * 4);
+  for (size_t i = 0; i < bytes.size(); i += 3) {
+    const size_t n = std::min<size_t>(bytes.size() - i, 3);
+    uint32_t group = 0;
+    for (size_t k = 0; k < 3; ++k)
+      group = group << 8 | (k < n ? static_cast<unsigned char>(bytes[i + k]) : 0u);
+    for (size_t k = 0; k < 4; ++k) text += k <= n ? letters[group >> (18 - 6 * k) & 63] : '=';
+  }
+  return text;
+}
+
+// Little-endian numbers: f64 of an f64 tensor, i32 of an i32 one, else f32.
+std::string encoded(const TensorSummary& s) {
+  static_assert(std::endian::native == std::endian::little);
+  std::string bytes;
+  const auto append = [&](auto number) {
+    bytes.append(reinterpret_cast<const char*>(&number), sizeof number);
+  };
+  for (const double v : s.values) {
+    if (s.dtype == DType::f64)
+      append(v);
+    else if (is_float(s.dtype))
+      append(static_cast<float>(v));
+    else
+      append(static_cast<int32_t>(v));
+  }
+  return base64(bytes);
+}
+
+Json shape_json(const Shape& shape) {
+  Json sizes = Json::array();
+  for (int i = 0; i < shape.rank(); ++i) sizes.push_back(shape[i]);
+  return sizes;
+}
+
+Json summary_json(const TensorSummary& s) {
+  Json json{{"mean", s.mean},   {"std", s.deviation},         {"min", s.least},          {"max", s.most},
+            {"zeros", s.zeros}, {"not_finite", s.not_finite}, {"histogram", s.histogram}};
+  if (!s.values.empty()) json["data"] = encoded(s);
+  return json;
+}
+
+Json input_json(const TracedInput& input) {
+  static constexpr const char* writes[] = {"none", "set", "add", "give"};
+  const Edge& edge = input.edge;
+  Json json = Json::object();
+  switch (edge.from) {
+    case Edge::From::nothing: return json;
+    case Edge::From::node: json["node"] = edge.node; break;
+    case Edge::From::leaf: json["leaf"] = edge.name; break;
+    case Edge::From::constant: json["constant"] = edge.name; break;
+  }
+  json["shape"] = shape_json(edge.shape);
+  json["dtype"] = name_of(edge.dtype);
+  if (edge.from != Edge::From::constant) json["write"] = writes[static_cast<size_t>(input.write)];
+  return json;
+}
+
+Json node_json(const TracedNode& node) {
+  Json json{{"id", node.id},
+            {"scope", node.scope},
+            {"op", node.info->name},
+            {"formula", node.info->formula},
+            {"gradient", node.info->gradient},
+            {"file", node.info->file},
+            {"line", node.info->line}};
+  json["inputs"] = Json::array();
+  for (const TracedInput& input : node.inputs) json["inputs"].push_back(input_json(input));
+  json["shape"] = shape_json(node.value.shape);
+  json["dtype"] = name_of(node.value.dtype);
+  json["value"] = summary_json(node.value);
+  json["grad"] = node.grad ? summary_json(*node.grad) : Json();
+  json["saved"] = Json::array();
+  for (const TracedSaved& saved : node.saved)
+    json["saved"].push_back({{"name", saved.name}, {"bytes", saved.bytes}, {"freed_by", saved.freed_by}});
+  if (node.inside) json["inside"] = trace_json(*node.inside);
+  return json;
+}
+
+Json leaf_json(const TracedLeaf& leaf) {
+  Json json{{"name", leaf.name}};
+  if (leaf.value) {
+    json["shape"] = shape_json(leaf.value->shape);
+    json["dtype"] = name_of(leaf.value->dtype);
+    json["value"] = summary_json(*leaf.value);
+  }
+  json["grad"] = leaf.grad ? summary_json(*leaf.grad) : Json();
+  json["consumers"] = Json::array();
+  for (const auto& [node, input] : leaf.consumers)
+    json["consumers"].push_back({{"node", node}, {"input", input}});
+  return json;
+}
+
+Json event_json(const TraceEvent& event) {
+  static constexpr const char* kinds[] = {"recorded", "backward", "freed", "completed"};
+  Json json{{"event", kinds[static_cast<size_t>(event.kind)]}};
+  if (event.kind == TraceEvent::Kind::completed)
+    json["leaf"] = event.leaf;
+  else
+    json["node"] = event.node;
+  json["bytes"] = event.bytes;
+  return json;
+}
+
+}  // namespace
+
+Json trace_json(const Trace& trace) {
+  Json json;
+  json["nodes"] = json["leaves"] = json["memory"] = Json::array();
+  for (const TracedNode& node : trace.nodes) json["nodes"].push_back(node_json(node));
+  for (const TracedLeaf& leaf : trace.leaves) json["leaves"].push_back(leaf_json(leaf));
+  for (const TraceEvent& event : trace.events) json["memory"].push_back(event_json(event));
+  return json;
+}
+
+}  // namespace hewn

@@ -1,0 +1,12 @@
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "train/inspect/trace/trace.h"
+
+namespace hewn {
+
+/// The members "nodes", "leaves" and "memory" of a trace (docs/formats.md).
+nlohmann::ordered_json trace_json(const Trace& trace);
+
+}  // namespace hewn
