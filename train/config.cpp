@@ -9,7 +9,11 @@ namespace hewn {
 void TrainConfig::check() const {
   model.check();
   check_keys(training_keys, *this);
+  check_keys(preference_keys, *this);
   check_keys(watching_keys, *this);
+  require(max_length >= 0 && max_length <= model.block_size, "max_length = ", max_length,
+          " is out of range; give 1 to block_size = ", model.block_size);
+  training.check();
   require(!optimizer.stochastic_rounding || dtype == DType::bf16,
           "stochastic_rounding requires dtype = bf16, but dtype = ", name_of(dtype));
   const bool decays = schedule.decay_lr && schedule.kind != ScheduleKind::constant;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "model/adapters/trained.h"
 #include "model/config.h"
 
 namespace hewn {
@@ -36,15 +37,25 @@ struct ScheduleConfig {
   bool decay_lr = true;  ///< false: constant after the warm-up
 };
 
+/// Learning from pairs of answers (`preference_loss`).
+struct PreferenceConfig {
+  bool on = false;             ///< the rows of a batch are pairs, `batch_size` of them
+  double beta = 0.1;           ///< how strongly the model is held to the reference model
+  double label_smoothing = 0;  ///< probability that the answers of a pair are in the wrong order
+};
+
 /// The configuration of a run; equal configurations give the same bits. Every member that users set by name
-/// has a line in `training_keys` or `watching_keys` below.
+/// has a line in `training_keys`, `preference_keys` or `watching_keys` below.
 struct TrainConfig {
   ModelConfig model;
   OptimizerConfig optimizer;
   ScheduleConfig schedule;
+  WhatTrains training = {};
+  PreferenceConfig preference = {};
 
   int64_t batch_size = 12;
   int64_t gradient_accumulation_steps = 1;
+  int64_t max_length = 0;  ///< tokens of the longest row of a batch, at most block_size; 0: block_size
   int64_t max_iters = 2000;
   double max_time = 0;   ///< stop after this many seconds of training; 0: no limit
   int64_t patience = 0;  ///< stop after this many evaluations without improvement; 0: no limit
@@ -55,10 +66,15 @@ struct TrainConfig {
   int64_t eval_interval = 250;
   int64_t eval_iters = 20;  ///< fixed validation batches per evaluation
   int64_t log_interval = 10;
+  bool log_grad_norms = false;         ///< at every evaluation, the norm of the gradients of each block
   bool always_save_checkpoint = true;  ///< at every evaluation; false: only when the loss improves
   int64_t keep = 3;                    ///< number of checkpoints to keep besides the best
   int64_t sample_interval = 0;         ///< steps between samples, the first at step 0; 0: none
 
+  /// Tokens of the longest row of a batch.
+  int64_t longest_row() const { return max_length > 0 ? max_length : model.block_size; }
+  /// Rows of a batch.
+  int64_t rows() const { return preference.on ? 2 * batch_size : batch_size; }
   /// Throws usage, naming the mistake: sizes, ranges, a warm-up longer than the decay.
   void check() const;
 };
@@ -73,6 +89,25 @@ inline constexpr Key<TrainConfig> training_keys[] = {
                                                    Integers{1, 1 << 20}, "micro-steps per optimizer step"),
     key<&TrainConfig::max_iters>("max_iters", Change::always, Integers{0, most_steps},
                                  "number of optimizer steps"),
+    key<&TrainConfig::training, &WhatTrains::what>(
+        "train", Change::new_run, FreeText{"all|last:K|head|lora"},
+        "what to train: all; the last K blocks, the final norm and a head that shares no weights with the "
+        "embeddings; only the head; or low-rank adapters (LoRA). The rest keeps its values and has no "
+        "gradients "
+        "or moments"),
+    key<&TrainConfig::training, &WhatTrains::lora, &LoraConfig::rank>(
+        "lora_rank", Change::new_run, Integers{1, 4096}, "rank of the adapters"),
+    key<&TrainConfig::training, &WhatTrains::lora, &LoraConfig::alpha>(
+        "lora_alpha", Change::new_run, Reals{.least_excluded = true},
+        "scale of the adapters: their product is multiplied by lora_alpha / lora_rank"),
+    key<&TrainConfig::training, &WhatTrains::lora, &LoraConfig::dropout>(
+        "lora_dropout", Change::new_run, Reals{.most = 1, .most_excluded = true},
+        "dropout probability of what enters the adapters"),
+    key<&TrainConfig::training, &WhatTrains::lora, &LoraConfig::layers>(
+        "lora_layers", Change::new_run, FreeText{"PATTERN,..."},
+        "layers with an adapter, by name or by its end behind a dot, with * for any text: c_attn, h.0.*, "
+        "*.mlp.*")
+        .following("all linear layers of the blocks"),
     key<&TrainConfig::optimizer, &OptimizerConfig::kind>("optimizer", Change::new_run, "optimizer"),
     key<&TrainConfig::schedule, &ScheduleConfig::learning_rate>("learning_rate", Change::always,
                                                                 Reals{0, 1e6}, "peak learning rate"),
@@ -124,6 +159,17 @@ inline constexpr Key<TrainConfig> training_keys[] = {
         "element type to compute in; bf16 is mixed precision: bf16 products, float32 weights"),
 };
 
+/// Every key of a run on preferences, besides the others.
+inline constexpr Key<TrainConfig> preference_keys[] = {
+    key<&TrainConfig::preference, &PreferenceConfig::beta>(
+        "beta", Change::new_run, Reals{.least_excluded = true},
+        "how strongly the model is held to the one it starts from: its change of log probabilities counts "
+        "beta times"),
+    key<&TrainConfig::preference, &PreferenceConfig::label_smoothing>(
+        "label_smoothing", Change::new_run, Reals{.most = 0.5, .most_excluded = true},
+        "probability that chosen and rejected are the wrong way round in a row"),
+};
+
 /// Every key that controls when a run is evaluated, saved, sampled and stopped.
 inline constexpr Key<TrainConfig> watching_keys[] = {
     key<&TrainConfig::eval_interval>("eval_interval", Change::always, Integers{1, most_steps},
@@ -132,6 +178,10 @@ inline constexpr Key<TrainConfig> watching_keys[] = {
                                   "batches per validation during training"),
     key<&TrainConfig::log_interval>("log_interval", Change::always, Integers{1, most_steps},
                                     "steps between lines of metrics.jsonl"),
+    key<&TrainConfig::log_grad_norms>(
+        "log_grad_norms", Change::always,
+        "at every validation, write the gradient norm of each block to metrics.jsonl: does it vanish or "
+        "explode with depth?"),
     key<&TrainConfig::always_save_checkpoint>("always_save_checkpoint", Change::always,
                                               "save at every validation; false: only when the loss improves"),
     key<&TrainConfig::keep>("keep", Change::always, Integers{1, 1'000'000},

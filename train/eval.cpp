@@ -6,9 +6,7 @@
 
 #include "core/error.h"
 #include "core/tape.h"
-#include "kernels/contract/contract.h"
 #include "kernels/cross_entropy/abi.h"
-#include "kernels/cross_entropy/op.h"
 #include "train/trainer.h"
 
 namespace hewn {
@@ -71,39 +69,11 @@ class ScoredWindows {
   std::optional<Windows> whole_;
 };
 
-/// Whether no token is likelier than the target, and no lower id equally likely.
-template <class T>
-bool is_likeliest(const T* logits, int32_t target, double highest) {
-  const T mine = logits[target];
-  return static_cast<double>(mine) >= highest && std::find(logits, logits + target, mine) == logits + target;
-}
-
-/// Scores the targets of a batch, in order.
-void score_batch(Model& model, const Batch& batch, const std::function<void(const ScoredToken&)>& each) {
-  const Tensor targets = batch_tensor(model.device(), batch, batch.targets);
-  const Tensor logits = model.logits(batch_tensor(model.device(), batch, batch.tokens));
-  const int64_t rows = logits.rows(), V = logits.cols();
-  check_targets("eval", targets, rows, V);
-  const Tensor losses = logits.like({rows}), stats = logits.like({rows, 2});
-  run(model.device(), CrossEntropyForward{logits.dtype(), rows, V, logits.data(), targets.ptr<int32_t>(),
-                                          losses.data(), stats.data()});
-  const std::vector<double> nats = losses.doubles(), highest = stats.doubles();
-  for (int64_t r = 0; r < rows; ++r) {
-    const auto row = static_cast<size_t>(r);
-    const int32_t target = batch.targets[row];
-    if (target == ignored_target) continue;
-    const bool likeliest = logits.dtype() == DType::f64
-                               ? is_likeliest(logits.ptr<double>() + r * V, target, highest[2 * row])
-                               : is_likeliest(logits.ptr<float>() + r * V, target, highest[2 * row]);
-    each({target, -nats[row], likeliest});
-  }
-}
-
 /// Scores all windows of a split, in batches.
 int64_t score_split(Model& model, const Split& split, const EvalOptions& options,
                     const std::function<void(const ScoredToken&)>& each) {
   const ScoredWindows windows(split, options);
-  const int64_t T = options.block_size, row_bytes = T * model.config().vocab_size * int64_t{sizeof(float)};
+  const int64_t T = options.block_size, row_bytes = T * model.config().outputs() * int64_t{sizeof(float)};
   const int64_t most =
       std::max<int64_t>(1, std::min(tokens_at_a_time / T, logits_bytes_at_a_time / row_bytes));
   for (int64_t first = 0; first < windows.count(); first += most) {
@@ -113,7 +83,9 @@ int64_t score_split(Model& model, const Split& split, const EvalOptions& options
     batch.targets.resize(batch.tokens.size());
     for (int64_t row = 0; row < batch.rows; ++row)
       windows.copy(first + row, batch.tokens.data() + row * T, batch.targets.data() + row * T);
-    score_batch(model, batch, each);
+    check_batch(model, batch);
+    const Tensor logits = model.logits(batch_tensor(model.device(), batch, batch.tokens));
+    for (const ScoredToken& token : score_targets(logits, batch.targets)) each(token);
   }
   return windows.count();
 }
@@ -147,16 +119,27 @@ Evaluation evaluate(Model& model, const Dataset& data, const EvalOptions& option
   return result;
 }
 
-double estimate_loss(Model& model, const BatchLoader& loader, int64_t batches) {
+double estimate_loss(Model& model, const BatchSource& source, int64_t batches) {
   const NoGrad none;
   const Scope scope("eval");
   Sum sum;
   Batch batch;
   for (int64_t i = 0; i < batches; ++i) {
-    loader.fill(i, batch);
+    source.fill(i, batch);
     add_batch(model, batch, sum);
   }
   return sum.nats / static_cast<double>(sum.tokens);
+}
+
+Validator text_validator(const Dataset& data, const TrainConfig& config) {
+  if (data.val.empty()) return {};
+  const BatchLoader loader(data.val_splits(), {.batch_size = config.batch_size,
+                                               .block_size = config.model.block_size,
+                                               .seed = config.seed,
+                                               .stream = 1});
+  return [loader, batches = config.eval_iters](Model& model) {
+    return Validation{.loss = estimate_loss(model, loader, batches), .metrics = {}};
+  };
 }
 
 }  // namespace hewn

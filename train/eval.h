@@ -3,9 +3,13 @@
 
 #include <functional>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "model/model.h"
+#include "train/config.h"
 #include "train/data/data.h"
+#include "train/scores/token_scores.h"
 
 namespace hewn {
 
@@ -17,13 +21,6 @@ struct Evaluation {
   std::optional<double> bits_per_byte = {};  ///< if the length of the text is known
   std::optional<double> floor = {};          ///< exact -log P per token in nats, if the source knows it
   double perplexity() const;
-};
-
-/// A token of the text, and the model's prediction of it.
-struct ScoredToken {
-  int32_t token = 0;
-  double log_probability = 0;  ///< natural
-  bool likeliest = false;      ///< no other token is more likely
 };
 
 struct EvalOptions {
@@ -40,7 +37,27 @@ struct EvalOptions {
 /// Throws ErrorCode::input if there is none, or less than one window.
 Evaluation evaluate(Model& model, const Dataset& data, const EvalOptions& options);
 
-/// Mean loss over the first `batches` batches of a loader: a quick estimate, always on the same text.
-double estimate_loss(Model& model, const BatchLoader& loader, int64_t batches);
+/// Mean loss over the first `batches` batches of a source: a quick estimate, always on the same text.
+double estimate_loss(Model& model, const BatchSource& source, int64_t batches);
+
+/// A figure besides the loss, under its name in metrics.jsonl: {"val_accuracy", 0.97}.
+struct Metric {
+  std::string name;
+  double value = 0;
+};
+
+/// The result of a validation during training.
+struct Validation {
+  double loss = 0;              ///< decides which checkpoint is best
+  std::vector<Metric> metrics;  ///< names begin with "val_"
+};
+
+/// Validates a model during training; must give the same result for the same parameters. Empty: there is no
+/// validation data.
+using Validator = std::function<Validation(Model&)>;
+
+/// The validator of a run on text: the mean loss over the first `eval_iters` batches of the validation splits.
+/// Empty if there are none. `data` must outlive it.
+Validator text_validator(const Dataset& data, const TrainConfig& config);
 
 }  // namespace hewn

@@ -7,7 +7,7 @@
 #include <sstream>
 
 #include "core/error.h"
-#include "train/eval.h"
+#include "train/inspect/grad_norms.h"
 
 namespace hewn {
 namespace {
@@ -21,14 +21,15 @@ double seconds_since(Clock::time_point start) {
 /// One run of the loop: its constants and its state.
 class Loop {
  public:
-  Loop(RunDirectory& run, const TrainConfig& config, Trainer& trainer, const Dataset& data,
-       const BatchLoader& loader, RunState state, const LoopEvents& events)
-      : run_(run), config_(config), trainer_(trainer), loader_(loader), state_(state), events_(events) {
-    if (!data.val.empty())
-      val_loader_.emplace(data.val_splits(), BatchOptions{.batch_size = config.batch_size,
-                                                          .block_size = config.model.block_size,
-                                                          .seed = config.seed,
-                                                          .stream = 1});
+  Loop(RunDirectory& run, const TrainConfig& config, Trainer& trainer, const BatchSource& source,
+       const Validator& validate, RunState state, const LoopEvents& events)
+      : run_(run),
+        config_(config),
+        trainer_(trainer),
+        source_(source),
+        validate_(validate),
+        state_(state),
+        events_(events) {
     const size_t micro_steps = static_cast<size_t>(config.gradient_accumulation_steps);
     batches_.resize(micro_steps);
     if (state.step > 0) saved_step_ = state.step;
@@ -81,7 +82,7 @@ class Loop {
   void draw(int64_t step) {
     const auto micro_steps = static_cast<int64_t>(batches_.size());
     for (int64_t m = 0; m < micro_steps; ++m)
-      loader_.fill(step * micro_steps + m, batches_[static_cast<size_t>(m)]);
+      source_.fill(step * micro_steps + m, batches_[static_cast<size_t>(m)]);
   }
 
   void take_all() {
@@ -138,7 +139,9 @@ class Loop {
     events_.on_step({.step = result,
                      .max_iters = config_.max_iters,
                      .val_loss = state_.val_loss,
+                     .metrics = metrics_,
                      .tokens_per_s = pace_,
+                     .counts_texts = config_.model.classifies(),
                      .mfu = events_.peak_tokens_per_s > 0 ? std::optional(pace_ / events_.peak_tokens_per_s)
                                                           : std::nullopt,
                      .seconds_left = std::max(left, 0.0),
@@ -146,12 +149,14 @@ class Loop {
                                            config_.max_iters)});
   }
 
-  /// Computes the validation loss on fixed batches. Saves a checkpoint if it improved, if all are saved, or
-  /// at the end.
+  /// Validates. Saves a checkpoint if the loss improved, if all are saved, or at the end.
   void evaluate_and_save(bool last) {
     bool better = false;
-    if (val_loader_) {
-      state_.val_loss = estimate_loss(trainer_.model(), *val_loader_, config_.eval_iters);
+    nlohmann::ordered_json line{{"step", state_.step}};
+    if (validate_) {
+      const Validation validation = validate_(trainer_.model());
+      state_.val_loss = validation.loss;
+      metrics_ = validation.metrics;
       better = std::isfinite(*state_.val_loss) &&
                (!state_.best_val_loss || *state_.val_loss < *state_.best_val_loss);
       if (better) {
@@ -161,15 +166,20 @@ class Loop {
       } else {
         ++state_.evals_without_better;
       }
-      const nlohmann::ordered_json line{{"step", state_.step}, {"val_loss", *state_.val_loss}};
-      run_.add_metrics(line.dump());
+      line["val_loss"] = validation.loss;
+      for (const Metric& metric : metrics_) line[metric.name] = metric.value;
     }
+    if (config_.log_grad_norms) {
+      draw(state_.step);
+      for (const PartNorm& part : grad_norms(trainer_, batches_)) line["grad_norms"][part.part] = part.norm;
+    }
+    if (line.size() > 1) run_.add_metrics(line.dump());
     state_.evaluated_step = state_.step;
     const bool save_now =
-        last || (state_.step > 0 && (better || config_.always_save_checkpoint || !val_loader_));
+        last || (state_.step > 0 && (better || config_.always_save_checkpoint || !validate_));
     if (save_now) save();
     if (events_.on_message) events_.on_message(evaluation_message(better, save_now));
-    if (events_.on_evaluated) events_.on_evaluated(state_);
+    if (events_.on_evaluated) events_.on_evaluated(state_, metrics_);
   }
 
   std::string evaluation_message(bool better, bool saved) const {
@@ -177,6 +187,7 @@ class Loop {
     text.precision(4);
     text << std::fixed << "step " << state_.step;
     if (state_.val_loss) text << ": val loss " << *state_.val_loss << (better ? " (best)" : "");
+    for (const Metric& metric : metrics_) text << ", " << metric.name << ' ' << metric.value;
     if (saved) text << ", saved " << checkpoint_;
     return text.str();
   }
@@ -206,10 +217,11 @@ class Loop {
   RunDirectory& run_;
   const TrainConfig& config_;
   Trainer& trainer_;
-  const BatchLoader& loader_;
+  const BatchSource& source_;
+  const Validator& validate_;
   RunState state_;
   const LoopEvents& events_;
-  std::optional<BatchLoader> val_loader_;
+  std::vector<Metric> metrics_;  // of the latest evaluation
   std::vector<Batch> batches_;
   std::string checkpoint_;
   int64_t saved_step_ = -1;
@@ -230,9 +242,10 @@ BatchLoader training_loader(const Dataset& data, const TrainConfig& config, int6
                                            .seed = config.seed});
 }
 
-Outcome run_training(RunDirectory& run, const TrainConfig& config, Trainer& trainer, const Dataset& data,
-                     const BatchLoader& loader, RunState state, const LoopEvents& events) {
-  return Loop(run, config, trainer, data, loader, state, events).go();
+Outcome run_training(RunDirectory& run, const TrainConfig& config, Trainer& trainer,
+                     const BatchSource& source, const Validator& validate, RunState state,
+                     const LoopEvents& events) {
+  return Loop(run, config, trainer, source, validate, state, events).go();
 }
 
 }  // namespace hewn

@@ -4,11 +4,13 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "train/checkpoint/checkpoint.h"
 #include "train/checkpoint/run_directory.h"
 #include "train/data/data.h"
-#include "train/profile.h"
+#include "train/eval.h"
+#include "train/inspect/profile.h"
 
 namespace hewn {
 
@@ -17,7 +19,9 @@ struct Progress {
   StepResult step;
   int64_t max_iters = 0;
   std::optional<double> val_loss;  ///< of the latest evaluation
-  double tokens_per_s = 0;
+  std::vector<Metric> metrics;     ///< of the latest evaluation by this process, besides the loss
+  double tokens_per_s = 0;         ///< targets per second; of a classifier, whose texts have one each: texts
+  bool counts_texts = false;       ///< whether they are texts
   /// Model FLOPs utilisation: the fraction of the device's peak that the model's matrix products reach, if known.
   std::optional<double> mfu;
   double seconds_left = 0;  ///< until max_iters or max_time, at the current pace
@@ -28,10 +32,11 @@ struct Progress {
 struct LoopEvents {
   std::function<void(const Progress&)> on_step;
   std::function<void(const std::string&)> on_message;  ///< "step 250: val loss 2.43, saved ..."
-  std::function<void(const RunState&)> on_evaluated;   ///< after each evaluation, its checkpoint and message
-  std::function<void(int64_t step)> on_sample;         ///< every sample_interval steps, from step 0 on
-  std::function<bool()> should_stop;                   ///< called after each step; true stops (Ctrl-C)
-  double peak_tokens_per_s = 0;    ///< at the device's peak, for `Progress::mfu`; 0: unknown
+  /// After each evaluation, its checkpoint and message.
+  std::function<void(const RunState&, const std::vector<Metric>&)> on_evaluated;
+  std::function<void(int64_t step)> on_sample;  ///< every sample_interval steps, from step 0 on
+  std::function<bool()> should_stop;            ///< called after each step; true stops (Ctrl-C)
+  double peak_tokens_per_s = 0;                 ///< at the device's peak, for `Progress::mfu`; 0: unknown
   StepProfile* profile = nullptr;  ///< measures every step but the first two, which warm up caches and pools
 };
 
@@ -43,14 +48,15 @@ struct Outcome {
   std::string checkpoint;  ///< path of the last one written; "" if there is none
 };
 
-/// Rewinds the metrics to `state` and trains from there. Batch n depends only on the seed and n, so a resumed
-/// run gives the same bits as one without interruption. Throws ErrorCode::numerical at the first step with a
+/// Rewinds the metrics to `state` and trains from there on the batches of `source`, validating with `validate`,
+/// which may be empty. A resumed run gives the same bits as one without interruption. Throws ErrorCode::numerical at the first step with a
 /// loss or gradients that are not finite, naming the step, the first bad node and the last good checkpoint;
 /// also instead of saving parameters that are not finite.
-Outcome run_training(RunDirectory& run, const TrainConfig& config, Trainer& trainer, const Dataset& data,
-                     const BatchLoader& loader, RunState state, const LoopEvents& events);
+Outcome run_training(RunDirectory& run, const TrainConfig& config, Trainer& trainer,
+                     const BatchSource& source, const Validator& validate, RunState state,
+                     const LoopEvents& events);
 
-/// The loader of a run's training batches.
+/// The loader of the training batches of a run on text.
 BatchLoader training_loader(const Dataset& data, const TrainConfig& config, int64_t stride = 0,
                             bool epochs = false);
 

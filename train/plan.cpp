@@ -4,6 +4,8 @@
 #include <fstream>
 
 #include "kernels/devices/devices.h"
+#include "model/gpt.h"
+#include "train/tasks/preference/loss.h"
 #include "train/trainer.h"
 
 namespace hewn {
@@ -33,8 +35,9 @@ class Collector final : public Profiler {
 /// The part of the model that a parameter belongs to, from its name.
 std::string part_of(const std::string& name) {
   for (const auto& [key, part] :
-       {std::pair{".attn.", "attention"}, std::pair{".mlp.", "mlp"}, std::pair{"ln_", "norms"},
-        std::pair{"wpe", "positions"}, std::pair{"lm_head", "head"}})
+       {std::pair{".lora_", "adapters"}, std::pair{".attn.", "attention"}, std::pair{".mlp.", "mlp"},
+        std::pair{"ln_", "norms"}, std::pair{"wpe", "positions"}, std::pair{"lm_head", "head"},
+        std::pair{score_name, "head"}, std::pair{"layers.", "layers"}})
     if (name.find(key) != std::string::npos) return part;
   return "embeddings";
 }
@@ -48,21 +51,26 @@ void count_parameters(const Model& model, Plan& plan) {
   }
   for (auto& [part, n] : plan.parameters) n = counts[part];
   plan.total_parameters = model.parameters().numel();
+  plan.trained_parameters = model.parameters().numel_trained();
 }
 
 Batch empty_batch(const TrainConfig& config) {
-  const auto n = static_cast<size_t>(config.batch_size * config.model.block_size);
-  return {.rows = config.batch_size,
-          .block_size = config.model.block_size,
+  const auto n = static_cast<size_t>(config.rows() * config.longest_row());
+  return {.rows = config.rows(),
+          .block_size = config.longest_row(),
           .tokens = std::vector<int32_t>(n),
-          .targets = std::vector<int32_t>(n)};
+          .targets = std::vector<int32_t>(n),
+          .reference = std::vector<float>(config.preference.on ? static_cast<size_t>(config.rows()) : 0)};
 }
 
 void evaluate_once(Model& model, const Batch& batch) {
   const NoGrad none;
   const Tensor tokens = batch_tensor(model.device(), batch, batch.tokens);
   const Tensor targets = batch_tensor(model.device(), batch, batch.targets);
-  (void)model.loss(tokens, targets);
+  if (batch.reference.empty())
+    (void)model.loss(tokens, targets);
+  else
+    (void)row_log_probabilities(model, tokens, targets);
 }
 
 }  // namespace
@@ -80,12 +88,14 @@ double Plan::floor_seconds(double flops_per_s, double bytes_per_s) const {
 Plan make_plan(const TrainConfig& config, const PlanTarget& target, Profiler* watch) {
   config.check();
   Plan plan;
+  if (declare_model(config.model)->counted()) return plan;
   const auto device = make_meta(target.threads, target.isa, target.memory_bytes);
   device->pool().count_tags(true);
-  const auto model = make_model(config.model, *device, config.dtype);
+  const auto model = make_model(config.model, config.training, *device, config.dtype, config.seed);
   count_parameters(*model, plan);
   Trainer trainer(*model, config.optimizer, config.schedule, config.seed);
   trainer.recompute(config.recompute);
+  trainer.prefer(config.preference);
   const std::vector<Batch> batches(static_cast<size_t>(config.gradient_accumulation_steps),
                                    empty_batch(config));
   const Scope scope("train");

@@ -31,6 +31,7 @@ struct PlannedKernel {
 struct Plan {
   std::vector<std::pair<std::string, int64_t>> parameters;  ///< by part: "embeddings", "attention", "mlp" ...
   int64_t total_parameters = 0;
+  int64_t trained_parameters = 0;
   std::map<std::string, PlannedKernel> kernels;  ///< of one training step, by op
   std::vector<Cost> launches;                    ///< of one training step, in order
   double flops_per_token = 0;                    ///< forward, backward and update
@@ -42,7 +43,8 @@ struct Plan {
   double floor_seconds(double flops_per_s, double bytes_per_s) const;
 };
 
-/// Plans two steps of this run, each after an evaluation. Checks the config first. `watch` observes the
+/// Plans two steps of this run, each after an evaluation. Checks the config first. A model that consists of counts has
+/// no steps and an empty plan; `counting_bytes` bounds its memory. `watch` observes the
 /// launches of the second step.
 Plan make_plan(const TrainConfig& config, const PlanTarget& target, Profiler* watch = nullptr);
 

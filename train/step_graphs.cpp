@@ -1,31 +1,35 @@
 #include "train/step_graphs.h"
 
+#include <algorithm>
+
 namespace hewn {
 
-StepGraphs::StepGraphs(Executor& device)
-    : device_(device),
-      kinds_{{{}, CapturedWork(device)},
-             {{}, CapturedWork(device)},
-             {{}, CapturedWork(device)},
-             {{}, CapturedWork(device)}} {}
+StepGraphs::StepGraphs(Executor& device) : device_(device) {}
 
 bool StepGraphs::run(const MicroStep& step, const std::function<void()>& work) {
   if (!on_ || !CapturedWork::possible(device_)) {
     work();
     return false;
   }
-  Kind& kind = kinds_[(step.first ? 1 : 0) + (step.last ? 2 : 0)];
-  if (kind.step != step) {
-    kind.work.forget();
-    kind.step = step;
-  }
-  return kind.work.run(work);
+  CapturedWork& captured = work_of(step);
+  const int64_t before = captured.replays();
+  const bool replayed = captured.run(work);
+  replays_ += captured.replays() - before;
+  return replayed;
 }
 
-int64_t StepGraphs::replays() const {
-  int64_t sum = 0;
-  for (const Kind& kind : kinds_) sum += kind.work.replays();
-  return sum;
+CapturedWork& StepGraphs::work_of(const MicroStep& step) {
+  const auto found =
+      std::find_if(kinds_.begin(), kinds_.end(), [&](const Kind& kind) { return kind.step == step; });
+  if (found != kinds_.end()) {
+    kinds_.splice(kinds_.begin(), kinds_, found);
+    return found->work;
+  }
+  // Graphs of other addresses cannot be replayed any more.
+  kinds_.remove_if(
+      [&](const Kind& kind) { return kind.step.tokens != step.tokens || kind.step.targets != step.targets; });
+  if (kinds_.size() == most) kinds_.pop_back();
+  return kinds_.emplace_front(step, device_).work;
 }
 
 }  // namespace hewn

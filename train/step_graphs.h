@@ -2,6 +2,7 @@
 // The micro-steps of training as CUDA graphs.
 
 #include <functional>
+#include <list>
 
 #include "core/shape.h"
 #include "kernels/devices/captured_work.h"
@@ -12,31 +13,39 @@ namespace hewn {
 struct MicroStep {
   bool first = true, last = true;  ///< in its step: first sets gradients, last updates parameters
   Shape shape;                     ///< of the batch
-  const void* tokens = nullptr;    ///< address on the device
+  /// Addresses on the device.
+  const void *tokens = nullptr, *targets = nullptr, *reference = nullptr;
   bool operator==(const MicroStep&) const = default;
 };
 
 /// Replays micro-steps on a GPU. Everything that changes between steps must be in device memory.
 class StepGraphs {
  public:
+  /// The number of kinds of micro-steps whose graphs are kept. Batches of rows of different lengths have many
+  /// shapes; the kind used least recently is dropped first.
+  static constexpr size_t most = 32;
+
   explicit StepGraphs(Executor& device);
 
   /// Turns capturing on or off.
   void use(bool on) { on_ = on; }
-  /// Launches, captures or replays `work` as `CapturedWork` does. Returns true if `work` was not called. Starts
-  /// again if shape or address change.
+  /// Launches, captures or replays `work` as `CapturedWork` does, separately for each kind of micro-step. Returns
+  /// true if `work` was not called.
   bool run(const MicroStep& step, const std::function<void()>& work);
   /// The number of replayed micro-steps.
-  int64_t replays() const;
+  int64_t replays() const { return replays_; }
 
  private:
   struct Kind {
+    Kind(const MicroStep& micro_step, Executor& device) : step(micro_step), work(device) {}
     MicroStep step;
     CapturedWork work;
   };
+  CapturedWork& work_of(const MicroStep& step);
 
   Executor& device_;
-  Kind kinds_[4];  // indexed by first and last
+  std::list<Kind> kinds_;  // the one used last first
+  int64_t replays_ = 0;
   bool on_ = true;
 };
 

@@ -2,11 +2,13 @@
 
 #include <cmath>
 #include <cstddef>
+#include <set>
 
 #include "core/error.h"
 #include "kernels/contract/contract.h"
 #include "kernels/embedding/op.h"
 #include "kernels/global_norm/abi.h"
+#include "train/tasks/preference/loss.h"
 
 namespace hewn {
 namespace {
@@ -15,6 +17,32 @@ int64_t count_targets(std::span<const Batch> batches) {
   int64_t n = 0;
   for (const Batch& b : batches) n += b.target_count();
   return n;
+}
+
+/// The rows of a batch with this weight, as a batch.
+Batch rows_of_weight(const Batch& batch, double weight) {
+  Batch part{.rows = 0, .block_size = batch.block_size, .tokens = {}, .targets = {}};
+  for (int64_t row = 0; row < batch.rows; ++row) {
+    if (batch.row_weights[static_cast<size_t>(row)] != weight) continue;
+    const int64_t begin = row * batch.block_size, end = begin + batch.block_size;
+    part.tokens.insert(part.tokens.end(), batch.tokens.begin() + begin, batch.tokens.begin() + end);
+    part.targets.insert(part.targets.end(), batch.targets.begin() + begin, batch.targets.begin() + end);
+    ++part.rows;
+  }
+  return part;
+}
+
+/// Copies values to a tensor of this name and shape that stays at its address, unless it is too small.
+template <class T>
+void upload_to(Tensor& place, Device& device, const std::vector<T>& values, const Shape& shape,
+               const char* name) {
+  if (!place.defined() || place.storage()->bytes < values.size() * sizeof(T)) {
+    const MemUseScope use(MemUse::data);
+    place = Tensor::empty(device, dtype_of<T>, shape);
+    place.set_name(name);
+  }
+  place = Tensor::over(place.storage(), dtype_of<T>, shape);
+  place.upload(values.data());
 }
 
 /// The number of values of a tensor that are NaN or infinite.
@@ -26,25 +54,16 @@ int64_t count_bad(const Tensor& t) {
 }
 
 /// Records the first node whose value or incoming gradient is not finite.
-class BadNodeFinder final : public TapeObserver {
+class BadNodeFinder final : public ValueObserver {
  public:
-  void recorded(const Node& node, const Tensor& y) override { look(node, y, "values"); }
-  void before_backward(const Node& node, const Tensor& dy) override {
-    look(node, dy, "gradients of its output");
-  }
-  void after_backward(const Node& node, size_t input, const Tensor& grad) override {
-    look(node, grad, "gradients of input " + std::to_string(input));
-  }
   const std::string& found() const { return found_; }
 
  private:
-  void look(const Node& node, const Tensor& t, const std::string& what) {
+  void look(const Node& node, const std::string& what, const Tensor& t) override {
     if (!found_.empty()) return;
-    const int64_t bad = count_bad(t);
-    if (bad == 0) return;
-    const std::string& scope = Scope::path(node.scope);
-    found_ = (scope.empty() ? "" : scope + " ") + std::string(node.info().name) + ": " + std::to_string(bad) +
-             " of " + std::to_string(t.numel()) + " " + what + " are not finite";
+    if (const int64_t bad = count_bad(t); bad > 0)
+      found_ = place_of(node) + ", " + what + ": " + std::to_string(bad) + " of " +
+               std::to_string(t.numel()) + " elements are not finite";
   }
   std::string found_;
 };
@@ -56,7 +75,7 @@ void check_batch(const Model& model, const Batch& batch) {
   const int64_t vocabulary = model.config().vocab_size;
   check_ids(batch.tokens, vocabulary, "token");
   for (const int32_t target : batch.targets)
-    if (target != ignored_target) check_ids(std::span(&target, 1), vocabulary, "target");
+    if (target != ignored_target) check_ids(std::span(&target, 1), model.config().outputs(), "target");
 }
 
 Tensor batch_tensor(Device& device, const Batch& batch, const std::vector<int32_t>& values) {
@@ -82,19 +101,35 @@ void Trainer::set_steps_done(int64_t steps) {
   if (steps > 0) optimizer_.round_again(step_.state);
 }
 
-// Gradients are those of the mean loss over all targets of all micro-batches: each micro-batch's loss is
-// weighted by its share of the targets. A micro-batch without targets has no gradient and is skipped.
-std::vector<Trainer::Part> Trainer::parts_of(std::span<const Batch> micro_batches) {
-  const auto all = static_cast<double>(count_targets(micro_batches));
-  std::vector<Part> parts;
-  for (size_t m = 0; m < micro_batches.size(); ++m)
-    if (const int64_t targets = micro_batches[m].target_count(); targets > 0)
-      parts.push_back({.batch = &micro_batches[m],
-                       .micro_step = static_cast<int64_t>(m),
-                       .share = static_cast<double>(targets) / all,
-                       .first = parts.empty(),
-                       .last = false});
-  if (!parts.empty()) parts.back().last = true;
+// Gradients are those of the mean loss over all targets (or pairs) of all micro-batches, weighted by row: each
+// micro-batch's loss is weighted by its share of them. A micro-batch without targets has no gradient and is skipped.
+Trainer::Parts Trainer::parts_of(std::span<const Batch> micro_batches) {
+  Parts parts;
+  int64_t micro_step = 0;
+  double all = 0;
+  const auto add = [&](const Batch& batch, double weight) {
+    const double counted = weight * static_cast<double>(batch.term_count());
+    if (counted > 0)
+      parts.list.push_back({.batch = &batch,
+                            .micro_step = micro_step,
+                            .share = counted,
+                            .first = parts.list.empty(),
+                            .last = false});
+    all += counted;
+    ++micro_step;
+  };
+  for (const Batch& batch : micro_batches) {
+    if (batch.row_weights.empty()) {
+      add(batch, 1);
+      continue;
+    }
+    require(std::ssize(batch.row_weights) == batch.rows, batch.row_weights.size(), " weights for ",
+            batch.rows, " rows; expected one for each");
+    for (const double weight : std::set<double>(batch.row_weights.begin(), batch.row_weights.end()))
+      add(parts.cut.emplace_back(rows_of_weight(batch, weight)), weight);
+  }
+  for (Part& part : parts.list) part.share /= all;
+  if (!parts.list.empty()) parts.list.back().last = true;
   return parts;
 }
 
@@ -106,19 +141,31 @@ MicroStep Trainer::upload(const Part& part) {
   const auto n = static_cast<size_t>(shape.numel());
   require(batch.tokens.size() == n && batch.targets.size() == n, batch.tokens.size(), " tokens and ",
           batch.targets.size(), " targets were given for a batch of shape ", shape);
-  if (!tokens_.defined() || tokens_.storage()->bytes < n * sizeof(int32_t)) {
-    const MemUseScope use(MemUse::data);
-    tokens_ = Tensor::empty(model_.device(), DType::i32, shape);
-    targets_ = tokens_.like();
-  }
-  tokens_ = Tensor::over(tokens_.storage(), DType::i32, shape);
-  targets_ = Tensor::over(targets_.storage(), DType::i32, shape);
-  tokens_.upload(batch.tokens.data());
-  targets_.upload(batch.targets.data());
+  require(batch.reference.empty() || (batch.rows % 2 == 0 && std::ssize(batch.reference) == batch.rows),
+          batch.reference.size(), " reference values for ", batch.rows,
+          " rows; expected one for each, in pairs");
+  upload_to(tokens_, model_.device(), batch.tokens, shape, "tokens");
+  upload_to(targets_, model_.device(), batch.targets, shape, "targets");
+  if (batch.reference.empty())
+    reference_ = {};
+  else
+    upload_to(reference_, model_.device(), batch.reference, {batch.rows}, "reference");
   step_.state.micro_step = part.micro_step;
   step_.share = part.share;
   model_.device().upload(there(), &step_, StepOnDevice::given);
-  return {.first = part.first, .last = part.last, .shape = shape, .tokens = tokens_.data()};
+  return {.first = part.first,
+          .last = part.last,
+          .shape = shape,
+          .tokens = tokens_.data(),
+          .targets = targets_.data(),
+          .reference = reference_.defined() ? reference_.data() : nullptr};
+}
+
+/// The loss of the micro-batch on the device.
+Tensor Trainer::loss() {
+  const ForwardOptions options{.step_state = state_, .recompute = recompute_};
+  if (!reference_.defined()) return model_.loss(tokens_, targets_, options);
+  return preference_loss(row_log_probabilities(model_, tokens_, targets_, options), reference_, preference_);
 }
 
 /// Runs the forward and backward pass of the micro-batch on the device.
@@ -126,16 +173,15 @@ void Trainer::forward_backward(const MicroStep& step, TapeObserver* observer) {
   if (step.first) model_.parameters().clear_grads();
   Tape tape;
   tape.observe(observer);
-  const Tensor loss = model_.loss(tokens_, targets_, {.step_state = state_, .recompute = recompute_});
-  const Tensor gradient = loss.like();
-  run(model_.device(), StepLoss{.dtype = loss.dtype(),
-                                .loss = loss.data(),
+  const Tensor value = loss(), gradient = value.like();
+  run(model_.device(), StepLoss{.dtype = value.dtype(),
+                                .loss = value.data(),
                                 .share = &there()->share,
                                 .state = &there()->state,
                                 .gradient = gradient.data(),
                                 .sum = &there()->loss,
                                 .to_sum = step.first ? Write::set : Write::add});
-  tape.backward(loss, gradient, {.last_micro_step = step.last});
+  tape.backward(value, gradient, {.last_micro_step = step.last});
 }
 
 void Trainer::update() {
@@ -156,7 +202,8 @@ void Trainer::queue(std::span<const Batch> micro_batches) {
   require(begun.tokens > 0, "step ", begun.step, ": the batch has no target that counts");
   step_.state.learning_rate = begun.learning_rate;
   for (Parameter& p : model_.parameters().all()) bf16_of(p);  // a graph does not recreate the copies
-  for (const Part& part : parts_of(micro_batches)) {
+  const Parts parts = parts_of(micro_batches);
+  for (const Part& part : parts.list) {
     const MicroStep step = upload(part);
     const bool replayed = graphs_.run(step, [&] { micro_step(step); });
     if (replayed && step.last) model_.parameters().updated();  // else micro_step has done it
@@ -186,7 +233,8 @@ int64_t Trainer::most_queued() const {
 }
 
 void Trainer::watch(std::span<const Batch> micro_batches, TapeObserver& observer) {
-  for (const Part& part : parts_of(micro_batches)) forward_backward(upload(part), &observer);
+  const Parts parts = parts_of(micro_batches);
+  for (const Part& part : parts.list) forward_backward(upload(part), &observer);
 }
 
 std::string Trainer::bad_parameter() const {

@@ -1,8 +1,10 @@
 #pragma once
 // A training step: computes gradients from batches and updates the parameters.
 
+#include <deque>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "kernels/contract/launch.h"
 #include "model/model.h"
@@ -18,8 +20,8 @@ class Trainer {
   /// Allocates the optimizer's state. `seed` determines the dropout masks.
   Trainer(Model& model, const OptimizerConfig& optimizer, const ScheduleConfig& schedule, uint64_t seed);
 
-  /// Runs the forward and backward pass of each micro-batch, weighted by its number of targets, then one
-  /// update. On a GPU it returns before the work is done; the batches may be changed immediately. Throws
+  /// Runs the forward and backward pass of each micro-batch, weighted by its number of targets (or of pairs, if its
+  /// rows are pairs), then one update. Rows with different weights are separate micro-batches. On a GPU it returns before the work is done; the batches may be changed immediately. Throws
   /// usage if all targets are ignored.
   void queue(std::span<const Batch> micro_batches);
   /// Waits for the oldest queued step and returns its result. If it was not finite, neither it nor the steps
@@ -38,6 +40,8 @@ class Trainer {
 
   /// Whether the backward pass recomputes blocks instead of keeping their values: less memory, same bits.
   void recompute(bool on) { recompute_ = on; }
+  /// The loss of batches whose rows are pairs (`preference_loss`).
+  void prefer(const PreferenceConfig& config) { preference_ = config; }
 
   /// Steps queued and not dropped; also the number of the next step.
   int64_t steps_done() const { return step_.state.step; }
@@ -54,7 +58,7 @@ class Trainer {
   /// finite", or "". An update can overflow even if its gradients are finite.
   std::string bad_parameter() const;
   /// Repeats a non-finite step, without the update, and names the first node whose value or gradient is not
-  /// finite: "h.2.attn softmax: 3 of 4096 values are not finite". Takes as long as one slow step.
+  /// finite: "h.2.attn softmax, values: 3 of 4096 elements are not finite". Takes as long as one slow step.
   std::string first_bad_node(std::span<const Batch> micro_batches);
 
  private:
@@ -62,11 +66,16 @@ class Trainer {
   struct Part {
     const Batch* batch;
     int64_t micro_step;  ///< index among all micro-batches of the step
-    double share;        ///< its targets as a fraction of the step's
+    double share;        ///< its targets or pairs, times their weight, as a fraction of the step's
     bool first, last;    ///< among those with targets
   };
-  static std::vector<Part> parts_of(std::span<const Batch> micro_batches);
+  struct Parts {
+    std::deque<Batch> cut;  ///< batches of rows of equal weight
+    std::vector<Part> list;
+  };
+  static Parts parts_of(std::span<const Batch> micro_batches);
   MicroStep upload(const Part& part);
+  Tensor loss();
   void forward_backward(const MicroStep& step, TapeObserver* observer);
   void micro_step(const MicroStep& step);
   void update();
@@ -76,11 +85,13 @@ class Trainer {
   Optimizer optimizer_;
   ScheduleConfig schedule_;
   bool recompute_ = false;
+  PreferenceConfig preference_;
   StepOnDevice step_;
   // The inputs of a micro-step, at fixed device addresses, so that graphs can be replayed.
   Tensor on_device_;         // u8 [sizeof(StepOnDevice)]
   Tensor state_;             // the StepState in it
   Tensor tokens_, targets_;  // i32 [rows, block_size]
+  Tensor reference_;         // f32 [rows]; undefined unless the rows are pairs
   StepGraphs graphs_;
   StepResults results_;
 };

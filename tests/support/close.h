@@ -2,6 +2,7 @@
 // Comparisons that NaN never passes: `CHECK(close_by_norm(got, want, 1e-6));`. A failure prints how far apart
 // the values are and where.
 
+#include <cmath>
 #include <ostream>
 #include <span>
 #include <string>
@@ -20,6 +21,8 @@ struct Closeness {
 
 /// ‖got − want‖ ≤ tol · max(‖want‖, 1e-6·√n). Sizes must agree; equal infinities are no difference.
 Closeness close_by_norm(std::span<const double> got, std::span<const double> want, double tol);
+/// |got − want| ≤ tol; false for NaN.
+inline bool near(double got, double want, double tol = 1e-9) { return std::abs(got - want) <= tol; }
 /// |got − want| ≤ tol for every element.
 Closeness close_abs(std::span<const double> got, std::span<const double> want, double tol);
 /// |got − want| ≤ tol · |want| for every element.

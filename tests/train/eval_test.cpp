@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "tests/support/close.h"
+#include "tests/support/gpu.h"
 #include "tests/train/tiny.h"
 
 namespace hewn {
@@ -166,6 +167,16 @@ TEST_CASE("eval: invalid data and options are refused", "[eval]") {
   const auto outside = of(dataset_of({1, 2, 11}), {.block_size = 8, .stride = 1});
   CHECK(outside.code == ErrorCode::input);
   CHECK(outside.says("11"));
+}
+
+TEST_CASE("eval: a GPU scores every token as the CPU does", "[eval][gpu]") {
+  const auto gpu = test::make_test_gpu();
+  if (!gpu) return;
+  test::Random random("texts");
+  const std::vector<int32_t> ids = random_ids(random, 25);
+  const auto on_cpu = make_model(test::tiny_model(), cpu(), DType::f32, 1, false);
+  const auto on_gpu = make_model(test::tiny_model(), *gpu, DType::f32, 1, false);
+  check_same(*on_gpu, dataset_of(ids), {.block_size = 8, .stride = 8}, brute_force(*on_cpu, ids, 8, 8));
 }
 
 }  // namespace hewn

@@ -129,6 +129,23 @@ TEST_CASE("gpu graphs: batches of other shapes and without targets are handled",
   CHECK(replayed.trainer.graphs().replays() > 12);
 }
 
+TEST_CASE("gpu graphs: batches of several lengths have graphs of their own", "[gpu]") {
+  if (test::left_out()) return;
+  const auto gpu = test::make_test_gpu();
+  if (!gpu) return;
+  Ahead replayed(*gpu), plain(*gpu);
+  plain.trainer.graphs().use(false);
+  test::Random random("lengths");
+  for (int step = 0; step < 12; ++step) {
+    ModelConfig config = test::tiny_model();
+    config.block_size = step % 3 == 0 ? 8 : 4 + step % 3;
+    const Batch batch = test::random_batch(random, config, 3);
+    check_same_step(replayed.trainer.step(batch), plain.trainer.step(batch));
+  }
+  CHECK((test::bytes_of(replayed.trainer) == test::bytes_of(plain.trainer)));
+  CHECK(replayed.trainer.graphs().replays() == 6);  // from the third step of each length on
+}
+
 TEST_CASE("gpu graphs: a replayed step does not touch memory in use elsewhere", "[gpu]") {
   if (test::left_out()) return;
   const auto gpu = test::make_test_gpu();

@@ -10,8 +10,9 @@
 #include "tests/support/close.h"
 #include "tests/support/gpu.h"
 #include "tests/train/tiny.h"
-#include "train/divergence.h"
+#include "train/inspect/divergence.h"
 #include "train/plan.h"
+#include "train/tasks/preference/loss.h"
 
 namespace hewn {
 namespace {
@@ -53,6 +54,12 @@ std::vector<Architecture> architectures() {
   rare.pos_combine = PosCombine::concat;
   rare.tie = false;
   list.push_back({"post-norm, concatenated positions, heads one by one", rare});
+  for (const char* arch : {"rnn", "lstm"}) {
+    ModelConfig recurrent = test::tiny_model();
+    recurrent.arch = arch;
+    recurrent.dropout = 0.2;
+    list.push_back({arch, recurrent});
+  }
   return list;
 }
 
@@ -212,7 +219,8 @@ TEST_CASE("gpu: activations of mixed precision are bf16, and no kernel only conv
     INFO(name);
     ModelConfig config = tiny;
     config.n_embd = 32;
-    const bool composes = config.attention != AttentionForm::fused;
+    const bool composes =
+        config.attention != AttentionForm::fused || config.arch != "gpt";  // recurrences are float32
     const bool converts = composes || config.residual_dtype == DType::f32;
     TrainConfig training{.model = config, .optimizer = {}, .schedule = {}};
     training.batch_size = 2;
@@ -338,6 +346,47 @@ TEST_CASE("gpu: a plan predicts the memory of training to the byte", "[gpu][plan
       CHECK(fresh->pool().stats().peak == plan.memory.peak);
       CHECK(fresh->pool().stats().peak_reserved == plan.memory.peak_reserved);
     }
+  }
+}
+
+TEST_CASE("gpu: preferences are learned as on the CPU, in graphs, with the planned memory", "[gpu][plan]") {
+  const auto gpu = test::make_test_gpu();
+  if (!gpu) return;
+  for (const DType dtype : {DType::f32, DType::bf16}) {
+    if (!has_time_for(dtype, *gpu)) continue;
+    INFO(name_of(dtype));
+    TrainConfig config{.model = test::tiny_model(), .optimizer = {}, .schedule = rate};
+    config.batch_size = 2;
+    config.dtype = dtype;
+    config.preference = {.on = true, .beta = 0.5, .label_smoothing = 0.1};
+    const auto fresh = test::make_test_gpu();
+    const auto train = [&](Executor& device) {
+      const auto model = make_model(config.model, device, dtype, 3);
+      Trainer trainer(*model, config.optimizer, config.schedule, 5);
+      trainer.prefer(config.preference);
+      test::Random random("preferences on a GPU");
+      std::vector<double> losses;
+      for (int step = 0; step < 5; ++step) {
+        Batch batch = test::random_batch(random, config.model, 4);
+        batch.reference = {-11, -12, -15, -14};
+        {
+          const NoGrad none;
+          (void)row_log_probabilities(*model, batch_tensor(device, batch, batch.tokens),
+                                      batch_tensor(device, batch, batch.targets));
+        }
+        losses.push_back(trainer.step(batch).loss);
+      }
+      if (&device == fresh.get()) CHECK(trainer.graphs().replays() == 3);
+      return losses;
+    };
+    const std::vector<double> there = train(*fresh), here = train(cpu());
+    for (size_t i = 0; i < here.size(); ++i) {
+      INFO("step " << i << ": " << there[i] << " against " << here[i]);
+      CHECK(std::abs(there[i] - here[i]) <= 10 * loss_tolerance(dtype));  // of sums over eight targets
+    }
+    const Plan plan = make_plan(config, target_of(*gpu));
+    CHECK(fresh->pool().stats().peak == plan.memory.peak);
+    CHECK(fresh->pool().stats().peak_reserved == plan.memory.peak_reserved);
   }
 }
 

@@ -78,7 +78,7 @@ Outcome train(const Text& text, const TrainConfig& config, const std::string& pa
   };
   events.should_stop = [&] { return step == extra.stop_after; };
   const BatchLoader loader = training_loader(text.data, config);
-  return run_training(run, config, trainer, text.data, loader, state, events);
+  return run_training(run, config, trainer, loader, text_validator(text.data, config), state, events);
 }
 
 std::string weights_of(const std::string& run, int64_t step) {
@@ -162,6 +162,44 @@ TEST_CASE("the number of threads changes no bits, even when it changes during th
     train(text, config, mixed, {.threads = 2});
     check_same_run(mixed, one);
   }
+}
+
+TEST_CASE("gradient norms of all parts are logged at evaluations, and change nothing else", "[loop]") {
+  const Text text;
+  TrainConfig config = tiny_config(text);
+  config.max_iters = 0;  // its batches are those of step 0
+  config.log_grad_norms = true;
+  const std::string run = text.run("norms");
+  train(text, config, run);
+  const auto norms = nlohmann::ordered_json::parse(metrics_of(run).at(0)).at("grad_norms");
+  const std::vector<std::string> expected{"wte", "wpe", "h.0", "h.1", "ln_f"};
+  REQUIRE(norms.size() == expected.size());
+  double squares = 0;
+  for (const std::string& part : expected) {
+    CHECK(norms.at(part) > 0);
+    squares += std::pow(norms.at(part).get<double>(), 2);
+  }
+  config.max_iters = 12;
+  config.log_grad_norms = false;
+  const std::string whole = text.run("whole");
+  train(text, config, whole);
+  config.log_grad_norms = true;
+  const std::string logged = text.run("logged");
+  config.log_interval = 1;
+  train(text, config, logged, {.stop_after = 5});
+  train(text, config, logged);
+  CHECK((weights_of(logged, 12) == weights_of(whole, 12)));
+  int evaluations = 0;
+  for (const std::string& line : metrics_of(logged)) {
+    const auto json = nlohmann::json::parse(line);
+    evaluations += json.contains("val_loss") ? 1 : 0;
+    CHECK(json.contains("val_loss") == json.contains("grad_norms"));
+    if (json["step"] == 1) {  // the global norm of the same step
+      const double global = json["grad_norm"];
+      CHECK(std::fabs(std::sqrt(squares) - global) <= 1e-5 * global);
+    }
+  }
+  CHECK(evaluations == 4);  // before steps 0, 5, 10 and at the end, also if stopped and resumed
 }
 
 TEST_CASE("resuming a finished run does not change it", "[loop]") {

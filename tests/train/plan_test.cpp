@@ -11,13 +11,16 @@
 #include "model/gpt.h"
 #include "tests/train/tiny.h"
 #include "train/plan.h"
+#include "train/tasks/preference/loss.h"
 
 namespace hewn {
 namespace {
 
 TrainConfig random_config(test::Random& random) {
   ModelConfig m;
-  m.arch = random.integer(0, 9) > 0 ? "gpt" : random.one_of<std::string>({"bigram", "bigram_linear"});
+  m.arch = random.integer(0, 3) > 0
+               ? "gpt"
+               : random.one_of<std::string>({"rnn", "lstm", "lstm", "bigram", "bigram_linear"});
   m.vocab_size = random.integer(2, 300);
   m.block_size = random.integer(1, 80);
   m.n_layer = random.integer(1, 3);
@@ -49,23 +52,41 @@ TrainConfig random_config(test::Random& random) {
   config.gradient_accumulation_steps = random.integer(1, 3);
   config.dtype = random.one_of<DType>({DType::f32, DType::f32, DType::f64, DType::bf16});
   config.optimizer.stochastic_rounding = config.dtype == DType::bf16 && random.integer(0, 1) == 0;
+  if (m.arch == "gpt")
+    config.training.what = random.one_of<std::string>(
+        {"all", "all", "head", "lora", "lora", "last:" + std::to_string(random.integer(1, m.n_layer))});
+  config.preference.on = random.integer(0, 3) == 0;
+  config.preference.label_smoothing = 0.1 * static_cast<double>(random.integer(0, 1));
+  config.training.lora = {.rank = random.integer(1, 9),
+                          .dropout = 0.1 * static_cast<double>(random.integer(0, 1)),
+                          .layers = random.one_of<std::string>({"", "c_attn", "*.mlp.*"})};
   return config;
+}
+
+Batch random_batch(const TrainConfig& config, test::Random& random) {
+  Batch batch = test::random_batch(random, config.model, config.rows());
+  if (!config.preference.on) return batch;
+  batch.reference.assign(static_cast<size_t>(batch.rows), -1);
+  return batch;
 }
 
 /// The same work on a device that runs: `steps` steps on random batches, and an evaluation before every other
 /// one.
 MemStats measured(const TrainConfig& config, Executor& device, test::Random& random, int steps,
                   bool evaluates = true) {
-  const auto model = make_model(config.model, device, config.dtype);
+  const auto model = make_model(config.model, config.training, device, config.dtype, config.seed);
   Trainer trainer(*model, config.optimizer, config.schedule, config.seed);
   trainer.recompute(config.recompute);
-  const auto draw = [&] { return test::random_batch(random, config.model, config.batch_size); };
+  trainer.prefer(config.preference);
+  const auto draw = [&] { return random_batch(config, random); };
   for (int step = 0; step < steps; ++step) {
     if (evaluates && step % 2 == 0) {
       const NoGrad none;
       const Batch batch = draw();
-      (void)model->loss(batch_tensor(device, batch, batch.tokens),
-                        batch_tensor(device, batch, batch.targets));
+      const Tensor tokens = batch_tensor(device, batch, batch.tokens),
+                   targets = batch_tensor(device, batch, batch.targets);
+      (void)(config.preference.on ? row_log_probabilities(*model, tokens, targets)
+                                  : model->loss(tokens, targets));
     }
     std::vector<Batch> batches;
     for (int64_t m = 0; m < config.gradient_accumulation_steps; ++m) batches.push_back(draw());
@@ -75,6 +96,34 @@ MemStats measured(const TrainConfig& config, Executor& device, test::Random& ran
 }
 
 }  // namespace
+
+TEST_CASE("batches of rows up to max_length need the planned memory, in a pool that keeps within it",
+          "[plan]") {
+  test::Random random("lengths");
+  TrainConfig config{.model = test::tiny_model(), .optimizer = {}, .schedule = {}};
+  config.model.block_size = 200;
+  config.model.n_labels = 3;
+  config.batch_size = 4;
+  config.max_length = 60;
+  const size_t planned = make_plan(config, target_of(*make_cpu(1))).memory.peak_reserved;
+  const auto device = make_cpu(1);
+  device->pool().keep_within(planned);
+  const auto model = make_model(config.model, *device, config.dtype);
+  Trainer trainer(*model, config.optimizer, config.schedule, config.seed);
+  const auto step = [&](int64_t T) {
+    Batch batch{.rows = 4, .block_size = T, .tokens = {}, .targets = {}};
+    for (int64_t i = 0; i < 4 * T; ++i) {
+      batch.tokens.push_back(static_cast<int32_t>(random.integer(0, 10)));
+      batch.targets.push_back(i % T == T - 1 ? static_cast<int32_t>(random.integer(0, 2)) : ignored_target);
+    }
+    trainer.step(batch);
+  };
+  for (int i = 0; i < 20; ++i) step(random.integer(1, 60));
+  step(60);
+  CHECK(device->pool().stats().peak_reserved <= planned);
+  config.max_length = 201;
+  CHECK_ERROR(config.check(), ErrorCode::usage, "max_length = 201");
+}
 
 TEST_CASE("a plan predicts the peak memory of any configuration to the byte", "[plan]") {
   test::Random random("plan");
@@ -90,11 +139,11 @@ TEST_CASE("a plan predicts the peak memory of any configuration to the byte", "[
     CHECK(plan.memory.peak_reserved == real.peak_reserved);
     const auto no_evaluations = make_cpu(threads);
     // The plan includes evaluations. In a tiny model the peak can be in one of them: its tokens, targets and
-    // loss come beside what the trainer keeps, each in blocks of 256 bytes.
+    // loss come beside what the trainer keeps.
     const size_t without = measured(config, *no_evaluations, random, 3, false).peak;
     CHECK(without <= plan.memory.peak);
-    const size_t ids = static_cast<size_t>(config.batch_size * config.model.block_size) * sizeof(int32_t);
-    CHECK(without + 2 * ((ids + 255) / 256 * 256) + 256 >= plan.memory.peak);
+    const size_t ids = static_cast<size_t>(config.rows() * config.model.block_size) * sizeof(int32_t);
+    CHECK(without + 2 * test::allocated(ids) + test::allocated(1) >= plan.memory.peak);
     CHECK(plan.memory.live_by_use[static_cast<int>(MemUse::parameter)] > 0);
     int64_t parameters = 0;
     for (const auto& part : plan.parameters) parameters += part.second;
@@ -156,7 +205,8 @@ TEST_CASE("the largest batch fits and a slightly larger one does not", "[plan]")
     CHECK(make_plan(config, target).memory.peak_reserved > bytes);
   }
   CHECK(largest_batch(config, target, 1000) == 0);
-  CHECK(largest_batch(config, target, std::numeric_limits<size_t>::max()) == 1 << 20);  // no larger one is accepted
+  CHECK(largest_batch(config, target, std::numeric_limits<size_t>::max()) ==
+        1 << 20);  // no larger one is accepted
 }
 
 TEST_CASE("the FLOPs that MFU counts are those of the products of a step", "[plan]") {

@@ -28,6 +28,15 @@ inline Batch random_batch(Random& random, const ModelConfig& config, int64_t row
   return batch;
 }
 
+/// What one allocation of `bytes` counts as: 256-byte units and, in builds that check memory, a fence on both sides.
+inline size_t allocated(size_t bytes) {
+  if (bytes == 0) return 0;
+  const size_t before = cpu().pool().stats().live;
+  const auto block = Storage::allocate(cpu(), 1);
+  const size_t fences = cpu().pool().stats().live - before - 256;
+  return (bytes + 255) / 256 * 256 + fences;
+}
+
 /// The bytes of a tensor.
 inline std::string bytes_of(const Tensor& t) {
   std::string bytes(t.bytes(), '\0');

@@ -12,7 +12,9 @@
 #include "model/weights/foreign.h"
 #include "model/weights/outgoing.h"
 #include "model/weights/weights.h"
+#include "train/checkpoint/adapted.h"
 #include "train/checkpoint/manifest.h"
+#include "train/tasks/task.h"
 
 namespace hewn {
 namespace fs = std::filesystem;
@@ -56,6 +58,7 @@ std::string state_json(const RunState& s) {
                               {"evals_without_better", s.evals_without_better},
                               {"seconds", s.seconds},
                               {"tokens", s.tokens}};
+  if (s.base.hash != 0) json["base"] = {{"path", s.base.path}, {"hash", to_hex(s.base.hash)}};
   return json.dump(2) + "\n";
 }
 
@@ -114,7 +117,13 @@ std::string save_files(const std::string& run, const RunState& state,
 
 std::string save_checkpoint(const std::string& run, const RunState& state, Trainer& trainer) {
   return save_files(run, state, [&](const fs::path& directory, Manifest& manifest) {
-    manifest.add(model_file, save_weights((directory / model_file).string(), trainer.model()));
+    if (adapted(trainer.model()).empty()) {
+      manifest.add(model_file, save_weights((directory / model_file).string(), trainer.model()));
+    } else {
+      const WrittenAdapter written = write_adapter(directory.string(), trainer.model(), state.base.path);
+      manifest.add(adapter_weights_file, written.weights);
+      manifest.add(adapter_config_file, written.config);
+    }
     manifest.add(optimizer_file, save_moments((directory / optimizer_file).string(), trainer.optimizer()));
   });
 }
@@ -148,7 +157,8 @@ std::vector<CheckpointInfo> list_checkpoints(const std::string& run) {
 std::string checkpoint_damage(const std::string& path, Manifest::Look look) {
   try {
     const Manifest manifest = Manifest::read(path);
-    for (const char* name : {model_file, state_file})
+    const bool adapts = manifest.files().contains(adapter_weights_file);
+    for (const char* name : {adapts ? adapter_config_file : model_file, state_file})
       if (!manifest.files().contains(name)) return std::string("MANIFEST does not list ") + name;
     return manifest.damage(path, look);
   } catch (const Error& e) {
@@ -178,8 +188,10 @@ std::string find_checkpoint(const std::string& run_or_checkpoint, const std::str
     if (all.empty())
       fail(ErrorCode::input, run_or_checkpoint,
            " has no checkpoint; training writes the first one at its first evaluation or when it stops");
+    const std::string read = fs::exists(run / task_file, error) ? "best" : "last",
+                      link = which.empty() ? read : which;
     // After a crash the link may point to the previous checkpoint, so the newest directory counts.
-    path = which == "last" ? fs::path(all.back().path) : run / "checkpoints" / which;
+    path = link == "last" ? fs::path(all.back().path) : run / "checkpoints" / link;
     if (!fs::exists(path / Manifest::file_name, error)) path = all.back().path;
     path = run / "checkpoints" / fs::canonical(path, error).filename();
   }
@@ -195,10 +207,13 @@ std::string find_checkpoint(const std::string& run_or_checkpoint, const std::str
 }
 
 ModelConfig checkpoint_config(const std::string& path) {
-  return config_in(SafetensorsFile((fs::path(path) / model_file).string()));
+  return config_in(
+      SafetensorsFile((fs::path(path) / (is_adapted(path) ? adapter_weights_file : model_file)).string()));
 }
 
-std::unique_ptr<Model> open_checkpoint(const std::string& path, Device& device, DType dtype) {
+std::unique_ptr<Model> open_checkpoint(const std::string& path, Device& device, DType dtype,
+                                       const std::string& base) {
+  if (is_adapted(path)) return load_foreign(checkpoint_model(path, base), device, dtype);
   return open_weights((fs::path(path) / model_file).string(), device, dtype);
 }
 
@@ -221,6 +236,9 @@ RunState checkpoint_state(const std::string& path) {
     json.at("evals_without_better").get_to(s.evals_without_better);
     json.at("seconds").get_to(s.seconds);
     json.at("tokens").get_to(s.tokens);
+    if (json.contains("base"))
+      s.base = {json["base"].at("path").get<std::string>(),
+                from_hex(json["base"].at("hash").get<std::string>())};
     if (s.step < 0) fail(ErrorCode::input, "step is ", s.step, "; expected 0 or more");
     return s;
   } catch (const nlohmann::json::exception& e) {
@@ -228,21 +246,29 @@ RunState checkpoint_state(const std::string& path) {
   }
 }
 
-void load_checkpoint(const std::string& path, Model& model) {
-  const std::string weights = (fs::path(path) / model_file).string();
-  const ModelConfig trained = checkpoint_config(path);
-  if (model.config().block_size >= trained.block_size) return load_weights(weights, model);
-  ForeignModel longer = own_model(weights, trained, nullptr);
-  crop_context(longer, model.config().block_size);
-  place(*longer.tensors, longer.naming, model);
+void load_checkpoint(const std::string& path, Model& model, const std::string& base) {
+  const bool longer = model.config().block_size < checkpoint_config(path).block_size;
+  if (!longer && !is_adapted(path)) return load_weights((fs::path(path) / model_file).string(), model);
+  ForeignModel whole = checkpoint_model(path, base);
+  if (longer) crop_context(whole, model.config().block_size);
+  place(*whole.tensors, whole.naming, model);
 }
 
-void load_checkpoint(const std::string& path, Trainer& trainer) {
+/// Restores what training changes, and the rest from the base model. A run that began with random weights has no base.
+static void load_adapted(const std::string& path, Model& model, const std::string& base) {
+  if (checkpoint_state(path).base.hash != 0) load_trunk(base_model(path, base), model);
+  load_adapter(path, model);
+}
+
+void load_checkpoint(const std::string& path, Trainer& trainer, const std::string& base) {
   if (!fs::exists(fs::path(path) / optimizer_file))
     fail(ErrorCode::input, path,
          " contains only weights, as an imported model does; start a new run from it with ",
          "--init_from and another --out_dir");
-  load_checkpoint(path, trainer.model());
+  if (is_adapted(path))
+    load_adapted(path, trainer.model(), base);
+  else
+    load_checkpoint(path, trainer.model());
   const SafetensorsFile file((fs::path(path) / optimizer_file).string());
   for (auto& moment : trainer.optimizer().moments()) {
     const TensorEntry& entry = file.at(moment.name);

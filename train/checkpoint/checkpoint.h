@@ -1,5 +1,6 @@
 #pragma once
-// Checkpoints: RUN/checkpoints/step-001000/{model.safetensors, optimizer.safetensors, state.json, MANIFEST}.
+// Checkpoints: RUN/checkpoints/step-001000/{model.safetensors, optimizer.safetensors, state.json, MANIFEST}; with
+// train = lora an adapter instead of the model, see adapted.h.
 //
 // A checkpoint is written into a directory with a temporary name and its files are synced, MANIFEST (sizes
 // and checksums) last; then the directory is renamed. A directory with the final name is therefore always
@@ -17,6 +18,12 @@
 
 namespace hewn {
 
+/// The model that an adapter changes.
+struct BaseModel {
+  std::string path;
+  uint64_t hash = 0;  ///< of its weights, see `hash_of_weights`; 0: none
+};
+
 /// The state of a run besides weights and moments. Random numbers and batches are counter-based, so step and
 /// seed determine them.
 struct RunState {
@@ -29,8 +36,9 @@ struct RunState {
   std::optional<double> best_val_loss;  ///< smallest so far
   int64_t best_step = -1;
   int64_t evals_without_better = 0;
-  double seconds = 0;  ///< of training so far
-  int64_t tokens = 0;  ///< targets trained on so far
+  double seconds = 0;   ///< of training so far
+  int64_t tokens = 0;   ///< targets trained on so far
+  BaseModel base = {};  ///< of an adapted run
 };
 
 /// A checkpoint on disk.
@@ -60,23 +68,27 @@ std::vector<CheckpointInfo> list_checkpoints(const std::string& run);
 /// has 10 bytes, 20 were written".
 std::string checkpoint_damage(const std::string& path, Manifest::Look look = Manifest::Look::whole);
 
-/// The checkpoint directory meant by a path: a checkpoint itself, or a run's `last`, `best` or newest one.
-/// Checked against its MANIFEST. Throws ErrorCode::input if there is none or it is damaged; the message then
+/// The checkpoint directory meant by a path: a checkpoint itself, or a run's `last` or `best`, or the newest one if there
+/// is no such link. `which` "" means the checkpoint that commands read: `best` of a run with a task.json, which learns
+/// from a few rows many times and is best before it knows them by heart; `last` of all others. Checked against its MANIFEST. Throws ErrorCode::input if there is none or it is damaged; the message then
 /// names the newest other checkpoint that is complete.
-std::string find_checkpoint(const std::string& run_or_checkpoint, const std::string& which = "last",
+std::string find_checkpoint(const std::string& run_or_checkpoint, const std::string& which = "",
                             Manifest::Look look = Manifest::Look::whole);
 
 /// The model's configuration and the run's state, as stored in a checkpoint.
 ModelConfig checkpoint_config(const std::string& path);
 RunState checkpoint_state(const std::string& path);
 
-/// Opens a checkpoint's model for reading only, with mapped weights, like `open_weights`.
-std::unique_ptr<Model> open_checkpoint(const std::string& path, Device& device, DType dtype);
+/// Opens a checkpoint's model for reading only, with mapped weights, like `open_weights`; an adapter is merged into
+/// the weights of its base model, which is at `base` if that is not "".
+std::unique_ptr<Model> open_checkpoint(const std::string& path, Device& device, DType dtype,
+                                       const std::string& base = {});
 
-/// Restores weights; with a trainer also moments and step. A model with a shorter context takes the first
-/// positions. Throws ErrorCode::input if something does not fit.
-void load_checkpoint(const std::string& path, Model& model);
-void load_checkpoint(const std::string& path, Trainer& trainer);
+/// Restores weights, merged ones if the checkpoint holds an adapter; with a trainer also moments and step, and an
+/// adapter is not merged. A model with a shorter context takes the first positions. Throws ErrorCode::input if
+/// something does not fit.
+void load_checkpoint(const std::string& path, Model& model, const std::string& base = {});
+void load_checkpoint(const std::string& path, Trainer& trainer, const std::string& base = {});
 
 /// Removes all checkpoints but the newest `keep` and the best one, and unfinished files of a killed process.
 void prune_checkpoints(const std::string& run, int64_t keep);

@@ -32,7 +32,7 @@ bool holds_something(const fs::path& directory) {
 bool keeps(const std::string& line, int64_t step, int64_t evaluated_step) {
   const auto json = nlohmann::json::parse(line, nullptr, false);
   if (!json.is_object() || !json.contains("step") || !json["step"].is_number_integer()) return false;
-  return json["step"].get<int64_t>() <= (json.contains("val_loss") ? evaluated_step : step);
+  return json["step"].get<int64_t>() <= (json.contains("loss") ? step : evaluated_step);
 }
 
 /// Renames a directory to the first free one of PATH.1, PATH.2, ...
