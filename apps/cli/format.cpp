@@ -70,14 +70,43 @@ std::string table_text(const std::vector<std::vector<std::string>>& rows) {
     widths.resize(std::max(widths.size(), row.size()), 0);
     for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
   }
-  std::ostringstream out;
+  std::string text;
   for (const auto& row : rows) {
-    for (size_t i = 0; i < row.size(); ++i)
-      out << (i ? "  " : "") << (i ? std::right : std::left) << std::setw(static_cast<int>(widths[i]))
-          << row[i];
-    out << "\n";
+    for (size_t i = 0; i < row.size(); ++i) {
+      const std::string blanks(widths[i] - row[i].size(), ' ');
+      text += i ? "  " + blanks + row[i] : row[i] + blanks;
+    }
+    text.erase(text.find_last_not_of(' ') + 1);  // where the last cells are empty
+    text += '\n';
   }
-  return out.str();
+  return text;
+}
+
+std::string markdown_table(const std::vector<std::vector<std::string>>& rows) {
+  const auto line = [](const std::vector<std::string>& row) {
+    std::string text = "|";
+    for (const std::string& cell : row) text += " " + cell + " |";
+    return text + "\n";
+  };
+  std::string text = line(rows[0]) + line(std::vector<std::string>(rows[0].size(), "---"));
+  for (size_t i = 1; i < rows.size(); ++i) text += line(rows[i]);
+  return text;
+}
+
+std::string csv_cell(std::string_view text) {
+  if (text.find_first_of(",\"\r\n") == text.npos) return std::string(text);
+  std::string quoted = "\"";
+  for (const char c : text) quoted += c == '"' ? "\"\"" : std::string(1, c);
+  return quoted + '"';
+}
+
+std::string csv_table(const std::vector<std::vector<std::string>>& rows) {
+  std::string text;
+  for (const auto& row : rows) {
+    for (size_t i = 0; i < row.size(); ++i) text += (i ? "," : "") + csv_cell(row[i]);
+    text += "\n";
+  }
+  return text;
 }
 
 }  // namespace hewn::cli

@@ -24,5 +24,12 @@ std::string fixed(double x, int digits);
 /// Aligns rows of cells in columns: the first column to the left, the others to the right; the first row
 /// is a heading.
 std::string table_text(const std::vector<std::vector<std::string>>& rows);
+/// The same as a table of Markdown.
+std::string markdown_table(const std::vector<std::vector<std::string>>& rows);
+
+/// A cell of comma-separated values, in quotation marks where needed.
+std::string csv_cell(std::string_view text);
+/// Rows of comma-separated values.
+std::string csv_table(const std::vector<std::vector<std::string>>& rows);
 
 }  // namespace hewn::cli

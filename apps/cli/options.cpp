@@ -3,47 +3,31 @@
 #include <algorithm>
 #include <vector>
 
+#include "apps/cli/keys/finetune.h"
+#include "apps/cli/keys/judge.h"
+#include "apps/cli/keys/make.h"
+#include "apps/cli/keys/sampling.h"
+#include "apps/cli/keys/sweep.h"
+#include "apps/cli/keys/trace.h"
 #include "core/text.h"
 #include "train/config.h"
 
 namespace hewn::cli {
 namespace {
 
+using namespace keys;
+
 constexpr int64_t most_size = 1 << 20;
 
 // Commands that build the model and the data of a configuration.
-constexpr CommandSet run = takes::train | takes::plan | takes::verify | takes::bench_train;
-constexpr CommandSet model = run | takes::bench_sample;
+constexpr CommandSet run = takes::train | takes::plan | takes::verify | takes::bench_train | takes::sweep;
+constexpr CommandSet model = run | takes::bench_sample | finetunes;
 constexpr CommandSet computes = takes::train | takes::sample | takes::chat | takes::eval | takes::plan |
-                                takes::bench_train | takes::bench_sample;
+                                takes::bench_train | takes::bench_sample | takes::classify | takes::sweep |
+                                takes::judge | takes::trace | finetunes;
 
-constexpr CommandSet writes = takes::sample | takes::chat;
-constexpr CommandSet reads_run =
-    writes | takes::eval | takes::info | takes::export_model;  // verify: see `run`
-
-Option flag(std::string_view name, std::string_view initial, CommandSet commands, std::string_view help,
-            std::string_view derived = "") {
-  return {name, Kind::flag, std::string(initial), std::string(derived), Switch{}, "", help, commands};
-}
-Option integer(std::string_view name, std::string_view initial, int64_t least, int64_t most,
-               CommandSet commands, std::string_view help, std::string_view derived = "") {
-  const Integers range{least, most};
-  return {name, Kind::integer, std::string(initial), std::string(derived), range, "N", help, commands};
-}
-Option real(std::string_view name, std::string_view initial, double least, double most, CommandSet commands,
-            std::string_view help, std::string_view derived = "") {
-  const Reals range{least, most};
-  return {name, Kind::real, std::string(initial), std::string(derived), range, "X", help, commands};
-}
-Option choice(std::string_view name, std::string_view choices, std::string_view initial, CommandSet commands,
-              std::string_view help, std::string_view derived = "") {
-  return {name, Kind::choice, std::string(initial), std::string(derived), Switch{}, choices, help, commands};
-}
-Option text(std::string_view name, std::string_view placeholder, std::string_view initial,
-            CommandSet commands, std::string_view help, std::string_view derived = "") {
-  return {name, Kind::text, std::string(initial), std::string(derived), Switch{}, placeholder,
-          help, commands};
-}
+constexpr CommandSet reads_run = writes | takes::eval | takes::classify | takes::trace | takes::info |
+                                 takes::export_model | takes::merge;  // verify: see `run`
 
 Option short_form(char letter, Option option) {
   option.letter = letter;
@@ -51,6 +35,11 @@ Option short_form(char letter, Option option) {
 }
 Option this_time(Option option) {
   option.once = true;
+  return option;
+}
+// Marks a list that may also be given item by item.
+Option repeated(Option option) {
+  option.repeats = true;
   return option;
 }
 // Marks an option whose value a resumed run keeps.
@@ -81,11 +70,15 @@ Option option_of(const Key<Config>& key, CommandSet commands) {
     option.derived = key.follows;
   else
     option.initial = initial;
-  if (!key.derive && !key.follows.empty()) option.derived = initial + ", or " + std::string(key.follows);
+  if (!key.derive && !key.follows.empty())
+    option.derived = (initial.empty() ? "" : initial + ", or ") + std::string(key.follows);
   option.range = key.domain;
   if (const auto* choices = std::get_if<Choices>(&key.domain)) {
     option.kind = Kind::choice;
     option.choices = choices->names;
+  } else if (const auto* words = std::get_if<FreeText>(&key.domain)) {
+    option.kind = Kind::text;
+    option.choices = words->form;
   } else if (std::holds_alternative<Integers>(key.domain)) {
     option.kind = Kind::integer;
     option.choices = "N";
@@ -100,14 +93,23 @@ using Options = std::vector<Option>;
 
 // The commands that take a training key: those that train or plan a training, with these exceptions.
 CommandSet takers_of(std::string_view training_key) {
+  // They have their own, or score all rows and generate no text.
+  constexpr std::string_view not_of_finetunes[] = {"batch_size",    "max_iters",  "learning_rate",
+                                                   "eval_interval", "eval_iters", "sample_interval"};
+  const bool finetuned = std::find(std::begin(not_of_finetunes), std::end(not_of_finetunes), training_key) ==
+                         std::end(not_of_finetunes);
   if (training_key == "max_iters") return run & ~takes::verify;  // it has its own
-  if (training_key == "seed") return model | writes | takes::data_corpus;
-  if (training_key == "dtype") return {};  // in section "Machine"
-  return run;
+  if (training_key == "seed") return run | finetunes;
+  if (training_key == "dtype") return {};  // in section "Computation"
+  return finetuned ? run | finetunes : run;
 }
 
-CommandSet takers_of_dtype(std::string_view key) {
-  return key == "dtype" ? model | takes::bench_kernels : CommandSet();
+// The same for section "Computation".
+CommandSet computing_takers_of(std::string_view training_key) {
+  if (training_key == "dtype") return model | takes::bench_kernels;
+  if (training_key == "seed")
+    return takes::bench_sample | generates | takes::data_corpus;  // these do not train
+  return {};
 }
 
 // Adds the options of all keys in a table that are taken by any command.
@@ -119,9 +121,12 @@ void add_keys(Options& options, const Keys& keys, CommandSet (*takers)(std::stri
 }
 
 const Option data[] = {
-    text("out_dir", "DIR", "out", run, "run directory; if it is not empty, see --init_from and --force"),
+    text("out_dir", "DIR", "out", (run & ~takes::sweep) | finetunes,
+         "run directory; if it is not empty, see --init_from and --force"),
     text("out_dir", "RUN", "", reads_run, "the run to read, instead of the argument RUN",
          "out, if it is a run"),
+    text("out_dir", "SWEEP", "sweep", takes::sweep,
+         "directory of the sweep; if it already holds one, that goes on, and no other key need be given"),
     text("out_dir", "DIR", "data", takes::data_prepare,
          "directory for train.bin, val.bin and tokenizer.json"),
     text("dataset", "WHAT", "", takes::eval, "dataset whose last part is scored, instead of the run's",
@@ -135,6 +140,26 @@ const Option data[] = {
     flag("per_token", "false", takes::eval,
          "print one line of JSON per token instead: its text, its natural log probability, "
          "and whether it was the most likely token"),
+    text(
+        "tasks", "FILE|DIR", "", takes::eval,
+        "score answers to questions instead of a text: a file of rows (docs/formats.md), a directory of such "
+        "files, or the CORE benchmark's core.yaml or its directory",
+        "none"),
+    text("generate", "FILE", "", takes::eval,
+         "score generated answers instead of a text: rows of JSON with `prompt` and `reference`", "none"),
+    text("responses", "FILE", "", takes::eval,
+         "score answers of a file, without a run: rows with `response` and `reference`", "none"),
+    integer("shots", "0", 0, 1000, takes::eval,
+            "with tasks, number of solved rows of the same task before each question", "those of core.yaml"),
+    text("delimiter", "TEXT", " ", takes::eval,
+         "with tasks, text between a question and its answer, with \\n, \\t and \\\\ for newline, tab and "
+         "backslash",
+         "a blank, or that of core.yaml"),
+    text("methods", "NAME,...", "greedy", takes::eval,
+         "with generate, decoding methods to compare: greedy, beam, temperature, top_k, top_p, min_p, "
+         "repetition_penalty, or all; a sampling key that is given applies to its method"),
+    text("answers", "FILE", "", takes::eval,
+         "with tasks, generate or responses, write a line of JSON for each answer", "none"),
     text("dataset", "WHAT", "tales", run,
          "text file, directory made by `hewn data prepare`, `tales` (the built-in corpus), or "
          "a weighted mixture: A:0.7,B:0.3"),
@@ -156,9 +181,16 @@ const Option data[] = {
     choice("special", "text|allow|refuse", "text", takes::tokenizer_encode,
            "how to read the text of a special token such as <|endoftext|>: as ordinary text, as "
            "that token, or as an error"),
+    this_time(text("base", "RUN", "", takes::train | takes::verify | finetunes | reads_run,
+                   "of a run with adapters (train=lora), the base model, if it has moved", "where it was")),
+    repeated(
+        text("adapter", "PATH[:X]", "", reads_run & ~takes::info,
+             "merge this adapter, multiplied by X, into the weights of RUN: a run trained with train=lora, "
+             "or a directory in PEFT's format; may be given several times",
+             "none")),
     text("out", "FILE", "tokenizer.json", takes::tokenizer_train, "file to write"),
-    text("out", "RUN", "", takes::import_model, "run directory to create; if it is not empty, see --force",
-         "required"),
+    text("out", "RUN", "", takes::import_model | takes::merge,
+         "run directory to create; if it is not empty, see --force", "required"),
     text("tokenizer", "FILE", "", takes::import_model,
          "tokenizer.json, a directory that contains one, encoder.json or vocab.json, or "
          "llama2.c's tokenizer.bin",
@@ -166,13 +198,15 @@ const Option data[] = {
     integer("vocab_size", "0", 0, 1 << 24, takes::tokenizer_train,
             "vocabulary size: keep the N most frequent tokens of word or regex (0: all), or "
             "learn N tokens of bpe (0: 4096)"),
-    kept(sized("vocab_size", "", takes::train | takes::verify | takes::data_prepare,
+    kept(sized("vocab_size", "", takes::train | takes::verify | takes::sweep | takes::data_prepare,
                "vocabulary size to learn: at most N tokens, the most frequent ones for word and "
                "regex, N - 257 merges for bpe",
                "all of word and regex, 4096 of bpe")),
     sized("vocab_size", "", takes::plan | takes::bench_train,
           "vocabulary size to assume, without reading a dataset", "the dataset's"),
     sized("vocab_size", "65", takes::bench_sample, "vocabulary size"),
+    integer("n_labels", "0", 0, 1 << 16, takes::plan | takes::bench_train,
+            "assume a classifier with this many labels, of texts as long as a row; 0: a language model"),
     real("val_fraction", "0.1", 0, 0.9, run | takes::data_prepare,
          "fraction of the text, at its end, kept for validation"),
     text("val", "FILE", "", run | takes::data_prepare,
@@ -199,7 +233,13 @@ Options training_options() {
           "start from scratch, resume the run in out_dir, or start from the weights of another run or of "
           "another program's model")),
   };
+  options.push_back(
+      this_time(text("init_from", "RUN|resume", "", finetunes,
+                     "start from the weights of this run or other program's model, or resume the "
+                     "run in out_dir",
+                     "required")));
   add_keys(options, training_keys, takers_of);
+  add_keys(options, preference_keys, [](std::string_view) -> CommandSet { return takes::finetune_prefer; });
   options.push_back(
       integer("max_iters", "20", 2, 1'000'000, takes::verify, "number of steps per comparison"));
   return options;
@@ -210,73 +250,17 @@ Options watching_options() {
   add_keys(options, watching_keys, takers_of);
   for (const Option& option : {
            this_time(flag("eval_only", "false", takes::train, "validate once and stop")),
-           this_time(flag("profile", "false", takes::train,
+           this_time(flag("profile", "false", takes::train | finetunes,
                           "time every kernel; prints tables at the end and writes profile.json to the run")),
-           this_time(flag("dry_run", "false", takes::train,
+           this_time(flag("dry_run", "false", takes::train | takes::sweep | finetunes,
                           "check everything, print what would be done, and stop")),
-           this_time(flag("force", "false", takes::train | takes::import_model,
+           this_time(flag("force", "false", takes::train | takes::import_model | takes::merge | finetunes,
                           "move an existing run aside (nothing is deleted)")),
            flag("force", "false", takes::data_prepare | takes::tokenizer_train, "replace existing files"),
        })
     options.push_back(option);
   return options;
 }
-
-const Option sampling[] = {
-    text("start", "TEXT|FILE:path|LINES:path|-", "", takes::sample,
-         "prompt to continue. - reads standard input; LINES: takes each line of a file (or of "
-         "-) as a separate prompt, with \\n, \\t and \\\\ for newline, tab and backslash",
-         "a newline"),
-    integer("num_samples", "1", 1, 1'000'000, takes::sample, "number of texts per prompt"),
-    integer("batch_size", "8", 1, 1'000'000, takes::sample, "number of texts generated at a time"),
-    integer("max_new_tokens", "500", 1, 1'000'000'000, writes | takes::bench_sample,
-            "number of tokens to generate per text, at most"),
-    real("temperature", "0.8", 0, 1e3, writes,
-         "divides the logits: below 1 sharpens the distribution, above 1 flattens it; 0 "
-         "always takes the most likely token"),
-    integer("top_k", "0", 0, 1 << 24, writes, "keep only the k most likely tokens (0: all)"),
-    real("top_p", "1", 1e-9, 1, writes,
-         "keep the smallest set of most likely tokens whose probabilities sum to this (1: all)"),
-    real("min_p", "0", 0, 1, writes,
-         "keep tokens whose probability is at least this fraction of the most likely token's "
-         "(0: all)"),
-    real("repetition_penalty", "1", 1e-3, 1e3, writes,
-         "above 1 makes tokens that have already occurred less likely, below 1 more likely "
-         "(1: no change)"),
-    integer("beam", "0", 0, 4096, takes::sample,
-            "beam search with this many beams instead of sampling; prints the best num_samples "
-            "texts, best first (0: sample)"),
-    real("length_penalty", "1", -100, 100, takes::sample,
-         "exponent that ranks beams by log P / tokens^length_penalty; larger values favour "
-         "longer texts"),
-    choice("slide", "half|one", "half", writes,
-           "what to drop when a text exceeds block_size: the older half of the context, once it "
-           "is full; or the oldest token, at each step, as nanoGPT does, which recomputes the "
-           "whole context for every token"),
-    text("stop", "TEXT|TEXT...", "", writes,
-         "end before any of these texts or special tokens; write \\n, \\t, \\| and \\\\ for "
-         "newline, tab, | and backslash",
-         "the tokenizer's <|endoftext|>"),
-    flag("show_probs", "false", takes::sample,
-         "print one line per token: its probability and the most likely alternatives"),
-    text("shots", "FILE.jsonl", "", writes,
-         "examples to put before the prompt (few-shot), one per line: {\"input\": ..., "
-         "\"output\": ...}; only the answer is printed, up to the end of its line",
-         "none"),
-    text("template", "TEXT", "Input: {input}\\nOutput: {output}\\n\\n", takes::sample,
-         "how to write an example, with {input} and {output}; without shots it is applied to "
-         "the prompt only"),
-    text("history", "FILE", "", takes::chat,
-         "where lines typed on a terminal are kept, the newest 1000; empty: nowhere",
-         "~/.local/state/hewn/history"),
-    text("template", "TEXT", "{input}{output}\\n", takes::chat,
-         "how to write a line of the chat and its answer, with {input} and {output}"),
-    flag("compare", "false", takes::sample,
-         "table with one text per decoding method: total log P, log P per token, distinct tokens and pairs, "
-         "and the text; a sampling key that is given applies to its method"),
-    flag("logprobs", "false", takes::sample,
-         "print one line of JSON per token, with natural logarithms of the probabilities"),
-};
 
 const Option exchange[] = {
     choice("format", "hf|safetensors|llama2c|gguf", "", takes::export_model,
@@ -296,6 +280,10 @@ const Option exchange[] = {
 const Option checking[] = {
     flag("resume", "false", takes::verify,
          "check that N + N steps with a stop in between give the same bits as 2N steps"),
+    flag("merged", "false", takes::verify,
+         "compare the log probabilities of a run with adapters with those of its merged weights and of every "
+         "export "
+         "that can be opened again"),
     text("threads", "1,2,4", "", takes::verify,
          "check that training gives the same bits with each of these thread counts", "not checked"),
     text("devices", "NAME,NAME", "", takes::verify,
@@ -334,8 +322,8 @@ const Option benching[] = {
     flag("asm", "false", takes::bench_kernels, "print the instructions of each kernel's hottest loop"),
     flag("wide", "false", takes::bench_kernels,
          "print all columns of the table, whatever the width of the terminal"),
-    flag("csv", "false", takes::bench_kernels, "print comma-separated values"),
-    flag("md", "false", takes::bench_kernels, "print a Markdown table"),
+    flag("csv", "false", takes::bench_kernels | takes::eval, "print comma-separated values"),
+    flag("md", "false", takes::bench_kernels | takes::eval | takes::sweep, "print a Markdown table"),
     text("plot", "FILE.html", "", takes::bench_kernels, "write charts: roofline and ladders", "none"),
     text("baseline", "FILE", "", takes::bench_kernels,
          "compare with an earlier --json output; exit with status 5 if slower by more than "
@@ -353,7 +341,8 @@ Options machine_options() {
              "device: cpu, cuda (an NVIDIA GPU), or emulated (GPU kernels run on the host, "
              "slowly, for tests)"),
       flag("cuda_graph", "true",
-           takes::train | takes::sample | takes::chat | takes::bench_train | takes::bench_sample,
+           takes::train | takes::sample | takes::chat | takes::bench_train | takes::bench_sample |
+               takes::sweep | finetunes,
            "on a GPU, launch the kernels of a step, or of a token, as one CUDA graph; false: one by one"),
       choice("gpu", "h200|h100|a100|rtx4090|rtx3090", "h200", takes::plan,
              "with --device=cuda, the GPU to plan for, by its data sheet; it need not be present"),
@@ -364,11 +353,12 @@ Options machine_options() {
              "operands rounded to 10 bits of mantissa"),
       choice("dtype", "f32|f64|bf16", "f32", takes::import_model,
              "element type that the run computes in; weights are stored as f32, or as f64 for f64"),
-      choice("dtype", "f32|f64|bf16", "", takes::sample | takes::chat | takes::eval,
+      choice("dtype", "f32|f64|bf16", "",
+             takes::sample | takes::chat | takes::eval | takes::classify | takes::judge | takes::trace,
              "element type to compute in; with bf16 a token reads half the bytes of f32", "the run's"),
       integer("threads", "0", 0, 1024, computes, "number of threads (0: one per core)"),
   };
-  add_keys(options, training_keys, takers_of_dtype);
+  add_keys(options, training_keys, computing_takers_of);
   return options;
 }
 
@@ -386,14 +376,25 @@ const Option general[] = {
 }  // namespace
 
 std::span<const Section> sections() {
-  static const Options architecture = architecture_options(), training = training_options(),
-                       watching = watching_options(), machine = machine_options();
+  static const Options architecture = architecture_options(), finetuning = finetune_options(),
+                       training = training_options(), watching = watching_options(),
+                       sampling = sampling_options(), sweeping = sweep_options(), judging = judge_options(),
+                       tracing = trace_options(), machine = machine_options();
   static const Section table[] = {
-      {"Data", data},         {"Model", architecture},
-      {"Training", training}, {"Evaluation and checkpoints", watching},
-      {"Sampling", sampling}, {"Export", exchange},
-      {"Checks", checking},   {"Benchmarks", benching},
-      {"Machine", machine},   {"General", general},
+      {"Data", data},
+      {"Fine-tuning", finetuning},
+      {"Model", architecture},
+      {"Training", training},
+      {"Evaluation and checkpoints", watching},
+      {"Sampling", sampling},
+      {"Export", exchange},
+      {"Sweep", sweeping},
+      {"Judge", judging},
+      {"Trace", tracing},
+      {"Checks", checking},
+      {"Benchmarks", benching},
+      {"Computation", machine},
+      {"General", general},
   };
   return table;
 }

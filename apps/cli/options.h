@@ -22,9 +22,14 @@ enum class Name : uint8_t {
   sample,
   chat,
   eval,
+  finetune_classify,
+  finetune_instruct,
+  finetune_prefer,
+  classify,
   plan,
   info,
   verify,
+  trace,
   data_prepare,
   data_corpus,
   data_stats,
@@ -35,8 +40,11 @@ enum class Name : uint8_t {
   bench_kernels,
   bench_train,
   bench_sample,
+  sweep,
+  judge,
   import_model,
   export_model,
+  merge,
   completion,
   help,
   version,
@@ -90,6 +98,7 @@ struct Option {
   std::string_view help;
   CommandSet commands = {};
   char letter = 0;                 ///< the one-letter form, or 0
+  bool repeats = false;            ///< may be given several times; `Settings::list` returns all values
   bool once = false;               ///< applies to this call only: not saved with a run's configuration
   Change change = Change::always;  ///< when the value stored in a run may be changed
 

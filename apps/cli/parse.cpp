@@ -1,10 +1,13 @@
 #include "apps/cli/parse.h"
 
+#include <filesystem>
+
 #include "apps/cli/config_file.h"
 #include "apps/cli/suggest.h"
 #include "apps/cli/terminal.h"
 #include "apps/cli/words.h"
 #include "core/error.h"
+#include "train/tasks/task.h"
 
 namespace hewn::cli {
 namespace {
@@ -71,6 +74,14 @@ std::vector<Assignment> read_config_for(const Command& command, const std::strin
   return keys;
 }
 
+// The fine-tuned run that a path RUN/config.toml means for a command that does not fine-tune, else "". The file alone
+// describes no model: that is in the run's checkpoints.
+std::string tuned_run_of(const std::filesystem::path& config, const Command& command) {
+  if (find_option(command, "data") || config.filename() != "config.toml") return "";
+  const std::filesystem::path run = config.has_parent_path() ? config.parent_path() : ".";
+  return std::filesystem::exists(run / task_file) ? run.string() : "";
+}
+
 }  // namespace
 
 Call parse(const std::vector<std::string>& all) {
@@ -93,6 +104,10 @@ Settings resolve(const Call& call) {
   for (const std::string& argument : call.arguments) {
     if (!argument.ends_with(".toml")) {
       settings.arguments.push_back(argument);
+      continue;
+    }
+    if (const std::string run = tuned_run_of(argument, *call.command); !run.empty()) {
+      settings.arguments.push_back(run);
       continue;
     }
     require(config.empty(), "two configurations were given, ", config, " and ", argument, "; give one");

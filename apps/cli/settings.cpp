@@ -12,8 +12,8 @@
 namespace hewn::cli {
 namespace {
 
-// Variables that are not keys: for the kernels, bench kernels --compare and the tests.
-constexpr std::string_view no_keys[] = {"isa",  "openblas", "blis",    "onednn",    "mkl",
+// Variables that are not keys: for the kernels, bench kernels --compare, judge and the tests.
+constexpr std::string_view no_keys[] = {"isa",  "openblas", "blis",    "onednn",    "mkl",       "api_key",
                                         "slow", "shared",   "program", "test_seed", "test_tally"};
 
 std::string lower(std::string_view text) {
@@ -88,7 +88,11 @@ void Settings::set(const Assignment& a) {
   if (!option) fail_unknown(*command_, a);
   require(option->is_key() || a.where.starts_with('-'), a.where, ": ", a.key,
           " can only be given on the command line, as --", a.key);
-  values_[a.key] = {checked(*option, a), a.where};
+  std::string value = checked(*option, a);
+  const auto earlier = values_.find(a.key);
+  if (option->repeats && earlier != values_.end() && earlier->second.where == a.where)
+    value = earlier->second.text + "\n" + value;
+  values_[a.key] = {std::move(value), a.where};
 }
 
 void Settings::fill(const std::vector<Assignment>& assignments) {
@@ -156,6 +160,12 @@ std::string Settings::where(std::string_view name) const {
 }
 
 std::string Settings::text(std::string_view name) const { return value(name); }
+
+std::vector<std::string> Settings::list(std::string_view name) const {
+  std::vector<std::string> values = split(value(name), '\n');
+  std::erase(values, "");
+  return values;
+}
 
 std::string Settings::to_toml(bool given_only) const {
   std::string out;

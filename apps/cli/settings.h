@@ -23,7 +23,7 @@ class Settings {
   explicit Settings(const Command& command) : command_(&command) {}
 
   /// Sets a value after checking type, range and choices; usage errors name `where`. Later calls
-  /// override earlier ones.
+  /// override earlier ones, unless the option may be repeated and both come from the same source.
   void set(const Assignment& assignment);
   /// Sets every key that still has its default: for sources of lower precedence, applied after the higher ones.
   void fill(const std::vector<Assignment>& assignments);
@@ -35,6 +35,10 @@ class Settings {
   double real(std::string_view name) const;
   bool flag(std::string_view name) const;
   std::string text(std::string_view name) const;
+  /// Whether the command has this option.
+  bool takes(std::string_view name) const { return find_option(*command_, name) != nullptr; }
+  /// All values of an option that may be repeated, in order. The environment and CONFIG.toml give one per line.
+  std::vector<std::string> list(std::string_view name) const;
   /// Whether there is a value, given or default.
   bool has(std::string_view name) const;
   /// Whether flags, environment or a file set it.

@@ -66,11 +66,6 @@ std::string brief_range(Domain range) {
   return range_text(range);
 }
 
-std::string description(const Option& option) {
-  const std::string more = facts(option);
-  return more.empty() ? std::string(option.help) : join(option.help, " (", more, ")");
-}
-
 }  // namespace
 
 std::string signature(const Option& option) {
@@ -88,6 +83,18 @@ std::string facts(const Option& option) {
   if (const std::string range = brief_range(option.range); !range.empty())
     text += (text.empty() ? "" : "; ") + range;
   return text;
+}
+
+std::string description(const Option& option) {
+  const std::string_view help = option.help;
+  const std::string more = facts(option);
+  if (more.empty()) return std::string(help);
+  // "(0: all)" at the end explains a value of the range, so the facts join it.
+  const size_t open = help.rfind(" (");
+  const bool explains =
+      open != help.npos && help.ends_with(')') && help[open + 2] >= '0' && help[open + 2] <= '9';
+  return explains ? join(help.substr(0, open + 2), more, "; ", help.substr(open + 2))
+                  : join(help, " (", more, ")");
 }
 
 std::string synopsis(const Command& command) {
@@ -142,11 +149,9 @@ std::string overview(const std::string& group) {
     for (const Option& option : sections().back().options)
       out += entry(signature(option), description(option), 34);
     out += "\n" +
-           wrap(as_called("A dash in a name is an underscore, and --no-KEY is --KEY=false. Flags override "
-                          "HEWN_* variables, those "
-                          "override CONFIG.toml, and that overrides the defaults. `hewn COMMAND --help` "
-                          "describes the keys of "
-                          "a command."),
+           wrap(as_called("In names a dash equals an underscore, and --no-KEY is --KEY=false. Flags override "
+                          "HEWN_* variables, which override CONFIG.toml, which overrides the defaults. "
+                          "`hewn COMMAND --help` describes the keys of a command."),
                 page_width(), 0) +
            "\n\n";
   }

@@ -19,6 +19,8 @@ std::string help(const Command& command);
 std::string signature(const Option& option);
 /// Default and range: "default: 12; 1 to 1048576", "required", or "".
 std::string facts(const Option& option);
+/// The help with the facts in parentheses at its end.
+std::string description(const Option& option);
 /// "hewn train [CONFIG.toml] [--key=value | --key value]".
 std::string synopsis(const Command& command);
 

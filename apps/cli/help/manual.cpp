@@ -65,18 +65,15 @@ std::string man_page() {
       ".SH SYNOPSIS\n.B hewn\n.I COMMAND\n.RI [ CONFIG.toml ]\n.RI [ \\-\\-key=value | \\-\\-key\\ value ]\n"
       ".SH DESCRIPTION\nTrains, samples and measures GPT models, from raw text to text.\n"
       "Results go to standard output, messages to standard error.\n"
-      "A dash in a name is an underscore, and \\-\\-no\\-KEY is \\-\\-KEY=false.\n.SH COMMANDS\n");
+      "In names a dash equals an underscore, and \\-\\-no\\-KEY is \\-\\-KEY=false.\n.SH COMMANDS\n");
   for (const Command& command : commands())
     out += join(".SS ", troff(synopsis(command)), "\n", troff(command.about), "\n", troff_examples(command));
   out += ".SH OPTIONS\n";
   for (const Section& section : sections()) {
     out += join(".SS ", troff(section.title), "\n");
-    for (const Option& option : section.options) {
-      const std::string more = facts(option);
-      out += join(".TP\n.B ", troff(signature(option)), "\n", troff(option.help),
-                  more.empty() ? "" : troff(" (" + more + ")"), ".\n",
+    for (const Option& option : section.options)
+      out += join(".TP\n.B ", troff(signature(option)), "\n", troff(description(option)), ".\n",
                   option.is_key() ? troff("Accepted by " + takers(option) + ".") + "\n" : "");
-    }
   }
   out +=
       ".SH ENVIRONMENT\nEvery key can be given as\n.BR HEWN_ KEY,\nfor example\n.BR HEWN_BATCH_SIZE .\n"

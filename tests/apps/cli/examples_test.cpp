@@ -34,6 +34,7 @@ constexpr Reason not_run[] = {
     {"--op=softmax --ladder --plot", "times rows of real models; tests/apps/bench draws a small plot"},
     {"bench train --n_layer=12", "trains a model of GPT-2's size"},
     {"bench sample --n_layer=12", "makes a model of GPT-2's size"},
+    {"hewn judge responses.json --url=", "needs a chat endpoint; tests/apps/commands/judge has one"},
     {"ckpt.pt --out=nano --block_size=128", "needs a checkpoint of nanoGPT with 128 positions"},
 };
 
@@ -93,7 +94,7 @@ class Stage {
     fs::create_symlink(hewn_program(), dir_ / "bin/hewn");
     fs::create_directory(dir_ / "files");
     fs::create_symlink(source_dir() / "configs", dir_ / "files/configs");
-    std::string text;
+    std::string text, quiz;
     for (char c = ' '; c <= '~'; ++c) text += c;
     for (int i = 0; i < 40; ++i)
       text += "\nOnce upon a time the fox sat on the mat, and the mole ran in the fog.";
@@ -102,6 +103,26 @@ class Stage {
     write_file(file("tok512.bin"), llama2c_tokenizer());
     write_file(file("starts.txt"), "Once\nThe fox\n");
     write_file(file("capitals.jsonl"), "{\"input\": \"the fox\", \"output\": \"the mole\"}\n");
+    std::string messages = "kind\tmessage\n", rows = "text,label\n";
+    for (int i = 0; i < 10; ++i) {
+      messages += "ham\tsee you\nspam\twin now\n";
+      rows += "fine,good\npoor,bad\n";
+    }
+    write_file(file("spam.tsv"), messages);
+    for (const char* name : {"train.csv", "test.csv"}) write_file(file(name), rows);
+    write_file(file("messages.csv"), "number,message\n1,see you\n2,win now\n");
+    write_file(file("lines.txt"), "see you\nwin now\n");
+    write_file(file("responses.json"), "[{\"instruction\": \"the fox\", \"response\": \"sat\"}]\n");
+    write_file(file("instructions.json"), R"([{"instruction": "Name a colour.", "input": "", "output": "Red."},
+                                            {"instruction": "Sort.", "input": "2 1", "output": "1 2"}])");
+    write_file(file("faq.csv"), "number,question,reply\n1,Why?,Because.\n2,How?,So.\n");
+    write_file(file("preferences.json"),
+               R"([{"prompt": "Name a colour.", "chosen": "Red.", "rejected": "Two."},
+                   {"prompt": "Name a number.", "chosen": "Two.", "rejected": "Red."}])");
+    write_file(file("votes.csv"), "prompt,best,worst\nWhy?,Because.,No.\nHow?,So.,No.\n");
+    for (int i = 0; i < 8; ++i) quiz += R"({"query": "the fox", "choices": ["sat", "ran"], "gold": 0})" "\n";
+    write_file(file("quiz.jsonl"), quiz);
+    write_file(file("answers.jsonl"), "{\"prompt\": \"the fox\", \"reference\": \"sat on the mat\"}\n");
     prepare(R"(
       mkdir -p .zfunc .config/fish/completions
       llama="--pos=rope --norm=rmsnorm --act=swiglu"
@@ -109,9 +130,17 @@ class Stage {
       hewn train --out_dir=book --dataset=book.txt
       hewn export book --format=hf --out=gpt2
       hewn import gpt2 --out=gpt2-run
+      hewn train --init_from=gpt2 --train=lora --dataset=book.txt --out_dir=tuned
+      mkdir copies peft-dir
+      cp -r gpt2 copies/gpt2
+      cp tuned/checkpoints/last/adapter_* peft-dir
       hewn data prepare book.txt --out_dir=book-data
       cp -r book-data data
       hewn export out --format=gguf --out=model.gguf
+      hewn finetune classify --data=spam.tsv --text=message --label=kind --init_from=book --out_dir=spam
+      hewn train --out_dir=novels --dataset=book.txt --tokenizer=bpe --vocab_size=300 --block_size=320 --val_fraction=0.5
+      hewn finetune instruct --data=instructions.json --init_from=novels --out_dir=helper
+      hewn finetune prefer --data=preferences.json --init_from=helper --out_dir=better
       hewn train $llama --out_dir=stories --dataset=book.txt --tokenizer=tok512.bin
       hewn export stories --format=llama2c --out=stories260K.bin
       rm -r stories tok285.bin
