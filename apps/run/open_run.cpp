@@ -8,6 +8,7 @@
 #include "apps/run/run_config.h"
 #include "core/error.h"
 #include "model/weights/foreign.h"
+#include "train/tasks/task.h"
 
 namespace hewn::cli {
 namespace {
@@ -20,7 +21,7 @@ DType dtype_of(const Settings& settings, const Settings& config) {
 }
 
 OpenRun open_own_run(const Settings& settings, const std::string& path) {
-  const std::string checkpoint = find_checkpoint(path, "last", Manifest::Look::quick);
+  const std::string checkpoint = find_checkpoint(path, "", Manifest::Look::quick);
   const std::string run = run_of(checkpoint);
   OpenRun opened{.run = run,
                  .checkpoint = checkpoint,
@@ -29,19 +30,23 @@ OpenRun open_own_run(const Settings& settings, const std::string& path) {
                  .no_tokenizer = "the run has no tokenizer.json",
                  .model = nullptr,
                  .config = read_run_config(run)};
-  opened.model = open_checkpoint(checkpoint, *opened.device, dtype_of(settings, opened.config));
+  const DType dtype = dtype_of(settings, opened.config);
+  opened.model = adapters_of(settings).empty()
+                     ? open_checkpoint(checkpoint, *opened.device, dtype, moved_base(settings))
+                     : load_foreign(open_merged(settings, checkpoint), *opened.device, dtype);
   return opened;
 }
 
 OpenRun open_model_file(const Settings& settings, const std::string& path) {
-  const ForeignModel foreign = open_foreign(path);
+  const ForeignModel foreign = open_merged(settings, path);
   OpenRun opened{.run = path,
                  .checkpoint = path,
                  .device = open_device(settings),
                  .tokenizer = foreign.tokenizer,
                  .no_tokenizer = foreign.no_tokenizer,
                  .model = nullptr,
-                 .config = settings_of(foreign.config, "f32", path)};
+                 .config = settings_of(foreign.config, "f32", path),
+                 .labels = foreign.labels};
   const Doing opening("opening ", path);
   opened.model = load_foreign(foreign, *opened.device, dtype_of(settings, opened.config));
   return opened;
@@ -49,8 +54,48 @@ OpenRun open_model_file(const Settings& settings, const std::string& path) {
 
 }  // namespace
 
+const Command& training_command(const std::string& run) {
+  const std::optional<Task> task = read_task(run);
+  const Command* command = find_command(task ? join("finetune ", name_of(task->kind)) : "train");
+  if (!command) fail(ErrorCode::input, run, "/task.json: this program cannot train a task of this kind");
+  return *command;
+}
+
+std::string moved_base(const Settings& settings) {
+  return settings.takes("base") ? settings.text("base") : "";
+}
+
+std::vector<NamedAdapter> adapters_of(const Settings& settings) {
+  std::vector<NamedAdapter> adapters;
+  if (!settings.takes("adapter") || !settings.has("adapter")) return adapters;
+  for (const std::string& word : settings.list("adapter")) {
+    NamedAdapter adapter{.path = word};
+    if (const size_t colon = word.rfind(':'); colon != word.npos && !fs::exists(word)) {
+      require(parse_real(word.substr(colon + 1), adapter.weight), settings.where("adapter"), ": '", word,
+              "' has no number behind the colon; give PATH or PATH:X, such as tuned:0.5");
+      adapter.path = word.substr(0, colon);
+    }
+    adapters.push_back(adapter);
+  }
+  return adapters;
+}
+
+ForeignModel open_merged(const Settings& settings, const std::string& path) {
+  ForeignModel model = [&] {
+    if (is_foreign_model(path)) return open_foreign(path);
+    const std::string checkpoint = find_checkpoint(path);
+    ForeignModel own = checkpoint_model(checkpoint, moved_base(settings));
+    own.tokenizer = run_tokenizer(run_of(checkpoint), checkpoint_state(checkpoint).tokenizer_hash);
+    if (const auto task = read_task(run_of(checkpoint))) own.labels = task->labels;
+    own.no_tokenizer = "the run was trained on token ids without a tokenizer";
+    return own;
+  }();
+  const std::vector<NamedAdapter> adapters = adapters_of(settings);
+  return adapters.empty() ? std::move(model) : with_adapters(model, adapters);
+}
+
 Settings read_run_config(const std::string& run) {
-  Settings config(*find_command("train"));
+  Settings config(training_command(run));
   config.fill(read_config(run + "/config.toml"));
   return config;
 }
@@ -100,8 +145,14 @@ std::string named_run(const Settings& settings) {
   return made;
 }
 
-OpenRun open_run(const Settings& settings) {
-  const std::string path = named_run(settings);
+void require_language_model(const ModelConfig& model, const std::string& run) {
+  require(!model.classifies(), run, " is a classifier with ", model.n_labels,
+          " labels, which predicts no next token; label texts with `hewn classify ", run, "`");
+}
+
+OpenRun open_run(const Settings& settings) { return open_run(settings, named_run(settings)); }
+
+OpenRun open_run(const Settings& settings, const std::string& path) {
   OpenRun opened = is_foreign_model(path) ? open_model_file(settings, path) : open_own_run(settings, path);
   detail("opened ", opened.checkpoint, ", ", opened.model->parameters().numel(), " parameters");
   return opened;

@@ -8,7 +8,7 @@
 #include "kernels/devices/devices.h"
 #include "model/model.h"
 #include "model/tokenizer/tokenizer.h"
-#include "train/checkpoint/checkpoint.h"
+#include "train/checkpoint/adapted.h"
 
 namespace hewn::cli {
 
@@ -19,7 +19,10 @@ struct OpenRun {
   std::shared_ptr<const Tokenizer> tokenizer;  ///< null if there is none
   std::string no_tokenizer;                    ///< the reason: "there is no tokenizer.json"
   std::unique_ptr<Model> model;
-  Settings config;  ///< as settings of `train`: the run's config.toml, or the keys of such a model
+  /// As settings of `train`, or of the command that fine-tuned the run: the run's config.toml, or the keys of such a
+  /// model.
+  Settings config;
+  std::vector<std::string> labels = {};  ///< of another program's classifier; empty: unknown
 };
 
 /// Whether `open_foreign` should open a path: a file, or a directory with another program's configuration
@@ -29,7 +32,10 @@ bool is_foreign_model(const std::string& path);
 /// A model's keys as settings of `train`, under the same names, without vocab_size, which the tokenizer determines.
 Settings settings_of(const ModelConfig& model, const std::string& dtype, const std::string& source);
 
-/// The content of RUN/config.toml as settings of `train`.
+/// The command that trains a run: `train`, or the one that its task.json names.
+const Command& training_command(const std::string& run);
+
+/// The content of RUN/config.toml as settings of that command.
 Settings read_run_config(const std::string& run);
 
 /// The tokenizer of a run, checked against the hash stored in its checkpoints; null if it has none.
@@ -39,8 +45,24 @@ std::shared_ptr<const Tokenizer> run_tokenizer(const std::string& run, uint64_t 
 /// train` creates it there. Throws usage if two are given, or none and ./out is not a run.
 std::string named_run(const Settings& settings);
 
+/// Throws usage if a model is a classifier, which has labels instead of a next token.
+void require_language_model(const ModelConfig& model, const std::string& run);
+
+/// The adapters that the key `adapter` lists; none if the command does not take it. Throws usage for a factor that is
+/// not a number.
+std::vector<NamedAdapter> adapters_of(const Settings& settings);
+
+/// The model of a run, a checkpoint or another program, with its tensors and tokenizer, and with adapters merged: its own
+/// ones and those of `adapters_of`.
+ForeignModel open_merged(const Settings& settings, const std::string& path);
+
+/// The place of a moved base model, from the key `base`; "" if the command does not take it.
+std::string moved_base(const Settings& settings);
+
 /// Opens the run of a command (see `named_run`), one of its checkpoints, or a model of another program, on the
 /// device and in the dtype requested by the settings. Throws usage if none is given, input if it is damaged.
 OpenRun open_run(const Settings& settings);
+/// The same for a given path, whatever the settings name.
+OpenRun open_run(const Settings& settings, const std::string& path);
 
 }  // namespace hewn::cli

@@ -30,9 +30,10 @@ std::string progress_text(const Progress& p, int width, bool bar) {
   fields.push_back(bar ? bar_text(part) + " " + count : "step " + count);
   fields.push_back("loss " + fixed(p.step.loss, 4));
   if (p.val_loss) fields.push_back("val " + fixed(*p.val_loss, 4));
+  for (const Metric& metric : p.metrics) fields.push_back(metric.name + " " + fixed(metric.value, 4));
   fields.push_back(duration_text(p.seconds_left) + " left");
   if (p.next_save > steps) fields.push_back(join("save ", p.next_save));
-  fields.push_back(short_count(p.tokens_per_s) + " tok/s");
+  fields.push_back(short_count(p.tokens_per_s) + (p.counts_texts ? " texts/s" : " tok/s"));
   if (p.mfu) fields.push_back("MFU " + fixed(100 * *p.mfu, 1) + "%");
   std::string text;
   for (const std::string& field : fields) {
@@ -101,8 +102,12 @@ void TrainLog::line(const std::string& text) {
 
 bool TrainLog::shows_samples() const { return in_place_ && !is_quiet(); }
 
-void TrainLog::evaluated(std::optional<double> val_loss, const std::string& sample) {
-  if (last_) last_->val_loss = val_loss;
+void TrainLog::evaluated(std::optional<double> val_loss, const std::vector<Metric>& metrics,
+                         const std::string& sample) {
+  if (last_) {
+    last_->val_loss = val_loss;
+    last_->metrics = metrics;
+  }
   if (shows_samples()) {
     const std::string curve = curve_.text(!has_utf8());
     write_message(join(

@@ -19,11 +19,11 @@ KeyValue value_of(const Settings& settings, std::string_view name, const Domain&
   return settings.text(name);
 }
 
-// Sets every key of a table that is an option: to its value, or to the value derived from the keys before it.
+// Sets every key of a table that is an option of the command: to its value, or to the value derived from the keys before it.
 template <class Keys, class Config>
 void read_keys(const Settings& settings, const Keys& keys, Config& config) {
   for (const Key<Config>& key : keys) {
-    if (key.from_data) continue;
+    if (key.from_data || !settings.takes(key.name)) continue;
     if (settings.has(key.name))
       key.set(config, value_of(settings, key.name, key.domain));
     else if (key.derive)
@@ -35,7 +35,7 @@ void read_keys(const Settings& settings, const Keys& keys, Config& config) {
 template <class Keys, class Config>
 void note_derived(Settings& settings, const Keys& keys, const Config& config) {
   for (const Key<Config>& key : keys)
-    if (!key.follows.empty() && !settings.given(key.name))
+    if (!key.follows.empty() && settings.takes(key.name) && !settings.given(key.name))
       settings.set({std::string(key.name), text_of(key.get(config)), "derived"});
 }
 
@@ -76,6 +76,7 @@ DataSizes data_sizes(const Settings& settings) {
 ModelConfig model_config(const Settings& s, const DataSizes& data) {
   ModelConfig m;
   m.vocab_size = data.vocab_size;
+  if (s.takes("n_labels")) m.n_labels = s.integer("n_labels");
   read_keys(s, model_keys, m);
   if (!s.given("block_size") && data.longest_document > 0) m.block_size = data.longest_document;
   m.check();
@@ -86,7 +87,14 @@ TrainConfig train_config(const Settings& s, const ModelConfig& model) {
   TrainConfig c;
   c.model = model;
   read_keys(s, training_keys, c);
+  read_keys(s, preference_keys, c);
   read_keys(s, watching_keys, c);
+  if (!c.training.adapts())
+    for (const auto& key : training_keys)
+      require(!key.name.starts_with("lora_") || key.get(c) == key.get(TrainConfig{}), s.where(key.name), ": ",
+              key.name, " has no effect with train = ", c.training.what,
+              "; add --train=lora, or leave it out");
+  if (model.arch == "ngram") c.max_iters = 0;  // its training comes before the first step
   c.check();
   return c;
 }
@@ -101,10 +109,10 @@ std::vector<Assignment> model_settings(const ModelConfig& model, const std::stri
 
 void check_memory(const TrainConfig& c, Executor& device) {
   const size_t available = available_memory();
-  if (available == 0) return;
-  const double batch_bytes = 4.0 * sizeof(int32_t) * static_cast<double>(c.batch_size) *
+  if (available == 0 || c.model.arch == "ngram") return;
+  const double batch_bytes = 4.0 * sizeof(int32_t) * static_cast<double>(c.rows()) *
                              static_cast<double>(c.gradient_accumulation_steps) *
-                             static_cast<double>(c.model.block_size);
+                             static_cast<double>(c.longest_row());
   if (batch_bytes > static_cast<double>(available))
     fail(ErrorCode::memory, "the tokens of one step take ", bytes_text(batch_bytes), ", but only ",
          bytes_text(static_cast<double>(available)), " are free; choose a smaller batch_size or block_size");
@@ -131,15 +139,21 @@ double peak_tokens_per_s(const Model& model, DType dtype) {
   GpuRuntime* const gpu = executor(model.device()).gpu();
   const KnownGpu* const known = gpu ? known_gpu_called(gpu->properties().name) : nullptr;
   const auto* const gpt = dynamic_cast<const Gpt*>(&model);
-  return known && gpt ? known->flops(dtype) / product_flops_per_token(*gpt) : 0;
+  return known && gpt && !gpt->config().classifies() ? known->flops(dtype) / product_flops_per_token(*gpt)
+                                                     : 0;
 }
 
-Batch random_batch(int64_t rows, int64_t block_size, int64_t vocab_size, uint64_t seed) {
-  Batch batch{.rows = rows, .block_size = block_size, .tokens = {}, .targets = {}};
+Batch random_batch(int64_t rows, const ModelConfig& model, uint64_t seed) {
+  const int64_t T = model.block_size;
+  Batch batch{.rows = rows, .block_size = T, .tokens = {}, .targets = {}};
   Rng rng(seed);
-  for (std::vector<int32_t>* ids : {&batch.tokens, &batch.targets})
-    for (int64_t i = 0; i < rows * block_size; ++i)
-      ids->push_back(static_cast<int32_t>(rng.below(static_cast<uint64_t>(vocab_size))));
+  const auto below = [&](int64_t n) { return static_cast<int32_t>(rng.below(static_cast<uint64_t>(n))); };
+  for (int64_t i = 0; i < rows * T; ++i) batch.tokens.push_back(below(model.vocab_size));
+  for (int64_t i = 0; i < rows * T; ++i) {
+    const bool counts =
+        !model.classifies() || i % T == T - 1;  // a text's label is the target of its last token
+    batch.targets.push_back(counts ? below(model.outputs()) : ignored_target);
+  }
   return batch;
 }
 

@@ -38,17 +38,18 @@ TrainConfig train_config(const Settings& settings, const ModelConfig& model);
 std::vector<Assignment> model_settings(const ModelConfig& model, const std::string& where);
 
 /// Throws ErrorCode::memory, naming the largest batch that fits, if the run needs more memory than the system
-/// or the GPU has free. Touches none of that memory.
+/// or the GPU has free. Touches none of that memory. What counting n-grams takes depends on the data: `counting_bytes`.
 void check_memory(const TrainConfig& config, Executor& device);
 
 /// Writes the values back to the settings, so that a run is saved with the values it used.
 void note_resolved(Settings& settings, const TrainConfig& config);
 
-/// Tokens per second of training at the peak stated by the GPU's maker; 0 if that peak, or the model's
-/// work, is unknown.
+/// Tokens per second of training at the peak stated by the GPU's maker; 0 if that peak, or the model's work, is
+/// unknown, as is that of a classifier, whose texts vary in length.
 double peak_tokens_per_s(const Model& model, DType dtype);
 
-/// A batch of random tokens and targets, for timing and planning, where values do not matter.
-Batch random_batch(int64_t rows, int64_t block_size, int64_t vocab_size, uint64_t seed);
+/// Rows of `block_size` random tokens and targets, for timing, where values do not matter. Of a classifier, the last
+/// token of a row has a label.
+Batch random_batch(int64_t rows, const ModelConfig& model, uint64_t seed);
 
 }  // namespace hewn::cli

@@ -7,6 +7,7 @@
 #include "apps/run/open_run.h"
 #include "apps/run/run_config.h"
 #include "core/error.h"
+#include "train/checkpoint/adapted.h"
 
 namespace hewn::cli {
 namespace {
@@ -31,7 +32,9 @@ void refuse_changes(const Settings& settings, const Settings& old, const std::st
   for (const Option* option : options_of(settings.command())) {
     const std::string_view key = option->name;
     const bool fixed = resumed ? option->change != Change::always : option->change == Change::new_model;
-    if (!fixed || !settings.given(key) || !old.has(key) || same_value(*option, settings, old)) continue;
+    if (!fixed || !settings.given(key) || !old.takes(key) || !old.has(key) ||
+        same_value(*option, settings, old))
+      continue;
     const std::string advice =
         option->change == Change::new_model
             ? "its weights depend on it. Leave it out, or train a new model"
@@ -43,7 +46,7 @@ void refuse_changes(const Settings& settings, const Settings& old, const std::st
 
 // Refuses a longer context for learned positions, whose number is fixed.
 void refuse_longer(const Settings& settings, const ModelConfig& trained, const std::string& run) {
-  if (trained.pos != Positions::learned || !settings.given("block_size")) return;
+  if (trained.arch != "gpt" || trained.pos != Positions::learned || !settings.given("block_size")) return;
   require(settings.integer("block_size") <= trained.block_size, settings.where("block_size"),
           ": block_size = ", settings.text("block_size"), ", but the model in ", run, " has learned ",
           trained.block_size, " positions; give at most ", trained.block_size);
@@ -52,7 +55,7 @@ void refuse_longer(const Settings& settings, const ModelConfig& trained, const s
 std::vector<Assignment> keys_of(const Settings& old, bool model_only) {
   std::vector<Assignment> values;
   const auto take = [&](std::string_view key) {
-    if (old.given(key)) values.push_back({std::string(key), old.text(key), old.where(key)});
+    if (old.takes(key) && old.given(key)) values.push_back({std::string(key), old.text(key), old.where(key)});
   };
   if (model_only) {
     for (const auto& key : model_keys)
@@ -92,9 +95,21 @@ void check_tokenizer(const Settings& settings, const TrainStart& start, const Se
             ", with ", start.tokenizer->vocab_size(), " tokens; leave vocab_size out");
 }
 
+// Only its own command goes on with a run, and only `finetune classify` starts from a classifier.
+void check_command(const Settings& settings, const Command& trained_by, const ModelConfig& base,
+                   const std::string& run, bool resumed) {
+  const takes::Name command = settings.command().bit;
+  require(!resumed || command == trained_by.bit, "the run in ", run, " was trained by `",
+          command_line(trained_by), "`; resume it with that command");
+  require(!base.classifies() || command == takes::finetune_classify, settings.where("init_from"), ": ", run,
+          " is a classifier; only `hewn finetune classify` can start from it");
+}
+
 TrainStart begin_from_model(Settings& settings, const std::string& path) {
   TrainStart start;
+  start.from = fs::absolute(path).lexically_normal().string();
   start.foreign = open_foreign(path);
+  check_command(settings, settings.command(), start.foreign->config, path, false);
   const Settings old = settings_of(start.foreign->config, "f32", path);
   refuse_changes(settings, old, path, false, "model");
   refuse_longer(settings, start.foreign->config, path);
@@ -118,12 +133,22 @@ void TrainStart::load_weights(Model& model) const {
   if (foreign)
     load_foreign(*foreign, model);
   else if (!checkpoint.empty())
-    load_checkpoint(checkpoint, model);
+    load_checkpoint(checkpoint, model, moved_base);
+}
+
+void TrainStart::note_base(const TrainConfig& config) {
+  if (!config.training.adapts()) return;
+  require(has_weights(), "train = lora adapts the weights of a trained model; give it with --init_from=RUN");
+  if (!resumed)
+    state.base = base_of(foreign ? from : checkpoint, config.model.block_size);
+  else if (!moved_base.empty())
+    state.base.path = fs::absolute(moved_base).lexically_normal().string();
 }
 
 TrainStart begin_training(Settings& settings) {
   TrainStart start;
   const std::string from = settings.text("init_from");
+  start.moved_base = settings.takes("base") ? settings.text("base") : "";
   start.state.seed = static_cast<uint64_t>(settings.integer("seed"));
   if (from == "scratch") return start;
   if (from != "resume" && is_foreign_model(from)) return begin_from_model(settings, from);
@@ -132,8 +157,10 @@ TrainStart begin_training(Settings& settings) {
     start.run = std::make_unique<RunDirectory>(settings.text("out_dir"), RunDirectory::Open::resume);
   // A run that was killed before its first checkpoint restarts from the beginning.
   if (!start.resumed || !list_checkpoints(start.run->path()).empty())
-    start.checkpoint = start.resumed ? find_checkpoint(start.run->path()) : find_start(settings);
+    start.checkpoint = start.resumed ? find_checkpoint(start.run->path(), "last") : find_start(settings);
   const std::string run = start.resumed ? start.run->path() : run_of(start.checkpoint);
+  if (!start.checkpoint.empty())
+    check_command(settings, training_command(run), checkpoint_config(start.checkpoint), run, start.resumed);
   const Settings old = config_of(run, start.checkpoint);
   refuse_changes(settings, old, run, start.resumed);
   if (!start.resumed) refuse_longer(settings, checkpoint_config(start.checkpoint), run);
@@ -147,11 +174,11 @@ TrainStart begin_training(Settings& settings) {
   return start;
 }
 
-void check_same_data(const TrainStart& start, const Dataset& data) {
+void check_same_data(const TrainStart& start, uint64_t hash) {
   const uint64_t expected = start.state.data_hash;
-  if (start.resumed && expected != 0 && expected != data.hash)
+  if (start.resumed && expected != 0 && expected != hash)
     fail(ErrorCode::input, "the data differs from the data that the run in ", start.run->path(),
-         " was trained on: its hash is ", to_hex(data.hash), "; expected ", to_hex(expected),
+         " was trained on: its hash is ", to_hex(hash), "; expected ", to_hex(expected),
          "; restore it, or start a new run with --init_from=", start.run->path(), " and another --out_dir");
 }
 

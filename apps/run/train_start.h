@@ -16,17 +16,23 @@ namespace hewn::cli {
 
 struct TrainStart {
   bool resumed = false;
+  std::string from;                            ///< absolute path of the run or model named by init_from
   std::string checkpoint;                      ///< source of the weights (and state); "" for new weights
   std::optional<ForeignModel> foreign;         ///< other source of the weights: a model that is not a run
   RunState state;                              ///< the resumed run's state; otherwise the initial one
   std::shared_ptr<const Tokenizer> tokenizer;  ///< of the run that the weights come from
   std::unique_ptr<RunDirectory> run;           ///< the resumed run's directory, locked
 
+  std::string moved_base;  ///< where the base of those weights is, if they are an adapter
+
   bool has_weights() const { return foreign || !checkpoint.empty(); }
   /// The vocabulary size of the weights; 0 for new ones.
   int64_t vocab_size() const;
-  /// Overwrites the parameters with the weights, if there are any.
+  /// Overwrites the parameters with the weights, if there are any; those of a base do not include adapters.
   void load_weights(Model& model) const;
+  /// If adapters are trained: notes in `state` which model they change, and its hash, or where that has moved. Throws
+  /// usage if there are no weights to adapt.
+  void note_base(const TrainConfig& config);
 };
 
 /// Follows `init_from`. Settings that the user did not give are taken from the resumed run (all of them) or
@@ -34,8 +40,8 @@ struct TrainStart {
 /// seed or optimizer. Throws usage and input.
 TrainStart begin_training(Settings& settings);
 
-/// Refuses to continue with other data than the run began with.
-void check_same_data(const TrainStart& start, const Dataset& data);
+/// Refuses to continue with other data than the run began with; `hash` is that of the data.
+void check_same_data(const TrainStart& start, uint64_t hash);
 
 /// Makes the file names in `dataset` and `val` absolute, so that the saved configuration works from any directory.
 void make_paths_absolute(Settings& settings);

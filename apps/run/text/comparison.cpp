@@ -1,17 +1,17 @@
 #include "apps/run/text/comparison.h"
 
 #include <nlohmann/json.hpp>
-#include <set>
 
 #include "apps/cli/format.h"
 #include "apps/cli/signals.h"
 #include "apps/cli/terminal.h"
+#include "apps/run/text/methods.h"
 #include "apps/run/text/shots.h"
 #include "apps/run/text/text_writer.h"
 #include "core/error.h"
-#include "model/generation/beam.h"
 #include "model/generation/context.h"
 #include "model/tokenizer/utf8.h"
+#include "train/scores/texts/answers.h"
 
 namespace hewn::cli {
 namespace {
@@ -28,42 +28,17 @@ struct Outcome {
 
 class Comparison {
  public:
-  Comparison(const Settings& settings, const OpenRun& run, const Prompt& prompt)
+  Comparison(const Settings& settings, const OpenRun& run, const Prompt& prompt, const TalkEncoder* encoder)
       : settings_(settings),
         run_(run),
         prompt_(prompt),
-        ends_(ends_of(settings, *run.tokenizer)),
-        trims_(shots_of(settings).has_value()) {}
+        ends_(ends_of(settings, *run.tokenizer, encoder)),
+        trims_(!encoder && shots_of(settings).has_value()) {}
 
   std::vector<Outcome> outcomes() {
-    const GenerateOptions plain{.max_new_tokens = settings_.integer("max_new_tokens"),
-                                .temperature = settings_.real("temperature"),
-                                .seed = static_cast<uint64_t>(settings_.integer("seed")),
-                                .vocab_size = run_.tokenizer->vocab_size(),
-                                .slide = slide_of(settings_),
-                                .stop_tokens = ends_.tokens};
-    const auto with = [&](auto change) {
-      GenerateOptions options = plain;
-      change(options);
-      return options;
-    };
-    const auto key = [&](const char* name, double usual) {
-      return settings_.given(name) ? settings_.real(name) : usual;
-    };
-    const int64_t top_k = settings_.given("top_k") ? settings_.integer("top_k") : 10;
-    const double top_p = key("top_p", 0.9), min_p = key("min_p", 0.1),
-                 penalty = key("repetition_penalty", 1.2);
     std::vector<Outcome> all;
-    all.push_back(drawn("greedy", with([](auto& o) { o.temperature = 0; })));
-    all.push_back(searched());
-    for (const double t : {0.5, 1.0, 1.5})
-      all.push_back(drawn(join("temperature=", t), with([&](auto& o) { o.temperature = t; })));
-    const std::string at = join(" at temperature=", plain.temperature);
-    all.push_back(drawn(join("top_k=", top_k, at), with([&](auto& o) { o.top_k = top_k; })));
-    all.push_back(drawn(join("top_p=", top_p, at), with([&](auto& o) { o.top_p = top_p; })));
-    all.push_back(drawn(join("min_p=", min_p, at), with([&](auto& o) { o.min_p = min_p; })));
-    all.push_back(drawn(join("repetition_penalty=", penalty, at),
-                        with([&](auto& o) { o.repetition_penalty = penalty; })));
+    for (const DecodingMethod& method : decoding_methods(settings_, *run_.tokenizer, ends_))
+      all.push_back(method.beam ? searched(method) : drawn(method));
     return all;
   }
 
@@ -76,11 +51,11 @@ class Comparison {
     return !flow.ended();
   }
 
-  Outcome drawn(std::string method, const GenerateOptions& options) const {
-    Outcome outcome{std::move(method), {}, {}, 0};
+  Outcome drawn(const DecodingMethod& method) const {
+    Outcome outcome{method.label, {}, {}, 0};
     TextFlow flow(ends_.texts, trims_);
     if (stop_signal()) return outcome;
-    generate(*run_.model, prompt_.tokens, options, [&](const Generated& g) {
+    generate(*run_.model, prompt_.tokens, method.options, [&](const Generated& g) {
       const double log_probability = log_probabilities(g.logits)[static_cast<size_t>(g.token)];
       return take(outcome, flow, g.token, log_probability) && !stop_signal();
     });
@@ -89,17 +64,10 @@ class Comparison {
     return outcome;
   }
 
-  Outcome searched() const {
-    const int64_t beams = settings_.integer("beam") > 0 ? settings_.integer("beam") : 4;
-    Outcome outcome{join("beam=", beams), {}, {}, 0};
+  Outcome searched(const DecodingMethod& method) const {
+    Outcome outcome{method.label, {}, {}, 0};
     if (stop_signal()) return outcome;
-    const BeamText best = beam_search(*run_.model, prompt_.tokens,
-                                      {.beams = beams,
-                                       .max_new_tokens = settings_.integer("max_new_tokens"),
-                                       .length_penalty = settings_.real("length_penalty"),
-                                       .vocab_size = run_.tokenizer->vocab_size(),
-                                       .slide = slide_of(settings_),
-                                       .stop_tokens = ends_.tokens})[0];
+    const BeamText best = beam_search(*run_.model, prompt_.tokens, *method.beam)[0];
     TextFlow flow(ends_.texts, trims_);
     const NoGrad none;
     Context context(*run_.model, true, run_.tokenizer->vocab_size(), slide_of(settings_));
@@ -149,21 +117,14 @@ std::string comparison_table(const std::vector<Outcome>& outcomes) {
 
 }  // namespace
 
-double distinct(const std::vector<int32_t>& tokens, size_t n) {
-  std::set<std::vector<int32_t>> seen;
-  size_t runs = 0;
-  for (auto begin = tokens.begin(); static_cast<size_t>(tokens.end() - begin) >= n; ++begin, ++runs)
-    seen.emplace(begin, begin + static_cast<std::ptrdiff_t>(n));
-  return runs == 0 ? 1 : static_cast<double>(seen.size()) / static_cast<double>(runs);
-}
-
-int run_comparison(const Settings& settings, const OpenRun& run, const std::vector<Prompt>& prompts) {
+int run_comparison(const Settings& settings, const OpenRun& run, const std::vector<Prompt>& prompts,
+                   const TalkEncoder* encoder) {
   for (const char* other : {"show_probs", "logprobs", "num_samples", "batch_size"})
     require(!settings.given(other), settings.where(other),
             ": compare generates one text per method; leave this out, or leave out compare");
   require(prompts.size() == 1, settings.where("start"), ": compare accepts one prompt, not ", prompts.size());
   catch_signals();
-  const std::vector<Outcome> outcomes = Comparison(settings, run, prompts[0]).outcomes();
+  const std::vector<Outcome> outcomes = Comparison(settings, run, prompts[0], encoder).outcomes();
   if (!settings.flag("json")) {
     print(comparison_table(outcomes));
     return stop_signal() ? stop_status() : 0;

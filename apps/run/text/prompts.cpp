@@ -49,8 +49,11 @@ std::vector<std::string> stop_texts(const Settings& settings) {
 
 }  // namespace
 
-OpenRun open_writer(const Settings& settings) {
-  OpenRun run = open_run(settings);
+OpenRun open_writer(const Settings& settings) { return open_writer(settings, named_run(settings)); }
+
+OpenRun open_writer(const Settings& settings, const std::string& path) {
+  OpenRun run = open_run(settings, path);
+  require_language_model(run.model->config(), run.run);
   if (!run.tokenizer)
     fail(ErrorCode::input, run.run, ": ", run.no_tokenizer, ", so its tokens cannot be shown as text");
   return run;
@@ -64,9 +67,11 @@ Prompt encoded_prompt(const Tokenizer& tokenizer, std::string text, const std::s
   return {std::move(text), std::move(tokens)};
 }
 
-std::vector<Prompt> prompts_of(const Settings& settings, const Tokenizer& tokenizer) {
-  const std::optional<Shots> shots = shots_of(settings);
+std::vector<Prompt> prompts_of(const Settings& settings, const Tokenizer& tokenizer,
+                               const TalkEncoder* encoder) {
+  const std::optional<Shots> shots = encoder ? std::nullopt : shots_of(settings);
   require(!shots || settings.given("start"), "shots and template require an input; add --start=TEXT");
+  require(!encoder || settings.given("start"), "instruct requires an instruction; add --start=TEXT");
   if (!settings.given("start")) {
     if (const auto first = tokenizer.begin_token()) return {{"", {*first}}};
     try {
@@ -85,15 +90,24 @@ std::vector<Prompt> prompts_of(const Settings& settings, const Tokenizer& tokeni
           ": the prompt is empty; give at least one character, or leave it out");
   std::vector<Prompt> prompts;
   for (std::string& text : texts) {
+    if (encoder) {
+      const Message message{Role::user, std::move(text)};
+      prompts.push_back({"", encoder->prompt(std::span(&message, 1))});
+      continue;
+    }
     prompts.push_back(encoded_prompt(tokenizer, shots ? shots->prompt(text) : std::move(text), where));
     if (shots) prompts.back().text.clear();
   }
   return prompts;
 }
 
-Ends ends_of(const Settings& settings, const Tokenizer& tokenizer) {
+Ends ends_of(const Settings& settings, const Tokenizer& tokenizer, const TalkEncoder* encoder) {
   Ends ends{.texts = stop_texts(settings), .tokens = tokenizer.end_tokens()};
-  if (ends.texts.empty() && shots_of(settings)) ends.texts = {"\n"};
+  if (encoder) {
+    ends.tokens = encoder->end_tokens();
+    if (ends.texts.empty()) ends.texts = encoder->end_texts();
+  } else if (ends.texts.empty() && shots_of(settings))
+    ends.texts = {"\n"};
   for (const Special& special : tokenizer.specials())
     if (std::erase(ends.texts, special.text) > 0) ends.tokens.push_back(special.id);
   return ends;

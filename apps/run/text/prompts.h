@@ -7,6 +7,7 @@
 #include "apps/cli/settings.h"
 #include "apps/run/open_run.h"
 #include "model/generation/generate.h"
+#include "train/tasks/chat_template.h"
 
 namespace hewn::cli {
 
@@ -19,13 +20,16 @@ struct Prompt {
 /// Opens the run given as argument. Throws ErrorCode::input if it has no tokenizer, since its tokens could
 /// not be shown.
 OpenRun open_writer(const Settings& settings);
+OpenRun open_writer(const Settings& settings, const std::string& path);
 
 /// The prompts named by `start`: TEXT, FILE:path or - for one prompt, LINES:path or LINES:- for one per line,
 /// with the escapes \n, \t and \\; empty lines are skipped. Without `start`, one prompt without text: the
 /// token that begins all texts, else a newline, else token 0. Prompts may contain special tokens. With
 /// `shots` or `template`, each prompt becomes the last of the examples, and its text is empty, so that only
-/// the answer is shown.
-std::vector<Prompt> prompts_of(const Settings& settings, const Tokenizer& tokenizer);
+/// the answer is shown. An `encoder` writes each prompt as a message of the user, likewise; special tokens in it are
+/// ordinary text.
+std::vector<Prompt> prompts_of(const Settings& settings, const Tokenizer& tokenizer,
+                               const TalkEncoder* encoder = nullptr);
 
 /// Encodes text, after the token that begins all texts if the tokenizer has one. Errors name its source, `where`.
 Prompt encoded_prompt(const Tokenizer& tokenizer, std::string text, const std::string& where);
@@ -37,8 +41,8 @@ struct Ends {
 };
 /// The ends named by `stop`, and the tokens that end a text in the tokenizer (<|endoftext|>, </s> and similar
 /// ones). The text of a special token stands for that token. With `shots` or `template` and without `stop`, a
-/// newline ends an answer.
-Ends ends_of(const Settings& settings, const Tokenizer& tokenizer);
+/// newline ends an answer; with an `encoder`, what ends its answers.
+Ends ends_of(const Settings& settings, const Tokenizer& tokenizer, const TalkEncoder* encoder = nullptr);
 
 /// The sampling keys, limited to the tokens that the tokenizer has, with these ends.
 Slide slide_of(const Settings& settings);

@@ -1,0 +1,35 @@
+#include "apps/run/text/instruct.h"
+
+#include "core/error.h"
+#include "train/tasks/task.h"
+
+namespace hewn::cli {
+
+std::optional<ChatTemplate> template_of_run(const OpenRun& run) {
+  if (run.run == run.checkpoint) return std::nullopt;  // another program's model
+  const std::optional<Task> task = read_task(run.run);
+  return task ? task->chat : std::nullopt;
+}
+
+std::optional<TalkEncoder> instruct_encoder(const Settings& settings, const OpenRun& run) {
+  if (!settings.flag("instruct")) return std::nullopt;
+  require(!settings.given("shots"), settings.where("shots"),
+          ": examples do not apply to instruct, whose prompts have the template of the run; leave one of "
+          "them out");
+  if (settings.given("template"))
+    return TalkEncoder(find_template(settings.text("template")), *run.tokenizer);
+  const std::optional<ChatTemplate> chat = template_of_run(run);
+  require(chat.has_value(), settings.where("instruct"), ": ", run.run,
+          " was not trained by `hewn finetune instruct` or `prefer`; add --template=", template_names(),
+          " or a file");
+  return TalkEncoder(*chat, *run.tokenizer);
+}
+
+std::optional<TalkEncoder> chat_encoder(const Settings& settings, const OpenRun& run) {
+  if (settings.given("template") || settings.given("shots")) return std::nullopt;
+  const std::optional<ChatTemplate> chat = template_of_run(run);
+  if (!chat) return std::nullopt;
+  return TalkEncoder(*chat, *run.tokenizer);
+}
+
+}  // namespace hewn::cli

@@ -1,0 +1,34 @@
+#pragma once
+// What a training run works on, resolved and checked before memory is allocated or anything is written.
+
+#include <functional>
+#include <memory>
+
+#include "apps/cli/settings.h"
+#include "apps/run/train_start.h"
+#include "train/config.h"
+#include "train/data/data.h"
+
+namespace hewn::cli {
+
+struct TrainSetup {
+  TrainStart start;
+  std::shared_ptr<const Dataset> data;
+  TrainConfig config;
+  BatchLoader loader;  ///< of the training batches; refers to `data`
+};
+
+/// How to get a dataset, so that a caller that sets up many runs opens each dataset once.
+using DatasetOpener =
+    std::function<std::shared_ptr<const Dataset>(const DataOptions&, std::shared_ptr<const Tokenizer>)>;
+
+/// Opens the dataset.
+std::shared_ptr<const Dataset> open_new_dataset(const DataOptions& options,
+                                                std::shared_ptr<const Tokenizer> tokenizer);
+
+/// Resolves the settings of `train`: where the run starts, its data, its configuration. Derived values are
+/// written back to the settings. Throws usage and input for whatever the run would be refused for, except that
+/// out_dir is not looked at (unless the run in it is resumed) and memory is not checked.
+TrainSetup set_up_training(Settings& settings, const DatasetOpener& open = open_new_dataset);
+
+}  // namespace hewn::cli
