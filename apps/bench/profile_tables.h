@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "train/profile.h"
+#include "train/inspect/profile.h"
 
 namespace hewn::cli {
 

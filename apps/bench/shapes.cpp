@@ -10,6 +10,7 @@
 #include "apps/run/open_run.h"
 #include "apps/run/run_config.h"
 #include "core/error.h"
+#include "train/tasks/task.h"
 
 namespace hewn::cli {
 namespace {
@@ -20,16 +21,22 @@ TrainConfig config_of_file(const std::string& file) {
   return train_config(settings, model_config(settings, data_sizes(settings)));
 }
 
-TrainConfig config_of_run(const std::string& path) {
+}  // namespace
+
+TrainConfig config_of_run(const std::string& path, const std::vector<Assignment>& changes) {
   // A run that was stopped before its first checkpoint still has its configuration.
   const bool bare = std::filesystem::exists(path + "/config.toml") && list_checkpoints(path).empty();
-  const std::string checkpoint = bare ? "" : find_checkpoint(path), run = bare ? path : run_of(checkpoint);
-  const Settings settings = read_run_config(run);
-  return train_config(settings,
-                      bare ? model_config(settings, data_sizes(settings)) : checkpoint_config(checkpoint));
+  const std::string checkpoint = bare ? "" : find_checkpoint(path, "last"),
+                    run = bare ? path : run_of(checkpoint);
+  Settings settings = read_run_config(run);
+  for (const Assignment& change : changes) settings.set(change);
+  if (bare) return train_config(settings, model_config(settings, data_sizes(settings)));
+  TrainConfig config = train_config(settings, checkpoint_config(checkpoint));
+  if (const auto task = read_task(run))
+    config.max_length = std::min(task->max_length, config.model.block_size);
+  if (!settings.given("max_iters")) config.max_iters = checkpoint_state(checkpoint).step;
+  return config;
 }
-
-}  // namespace
 
 void StepKernels::launching(const char* op, const void* args) {
   RunKernel kernel{.op = op};

@@ -84,14 +84,13 @@ int run_bench_train(const Settings& settings) {
   const auto device = open_device(settings);
   check_memory(config, *device);
   MachineRoof roof = roof_of(*device, settings);
-  const auto model = make_model(config.model, *device, config.dtype, config.seed);
+  const auto model = make_model(config.model, config.training, *device, config.dtype, config.seed);
   Trainer trainer(*model, config.optimizer, config.schedule, config.seed);
   trainer.recompute(config.recompute);
   trainer.graphs().use(settings.flag("cuda_graph"));
   std::vector<Batch> batches;
   for (int64_t m = 0; m < config.gradient_accumulation_steps; ++m)
-    batches.push_back(random_batch(config.batch_size, config.model.block_size, config.model.vocab_size,
-                                   config.seed + static_cast<uint64_t>(m)));
+    batches.push_back(random_batch(config.batch_size, config.model, config.seed + static_cast<uint64_t>(m)));
   for (int warm_up = 0; warm_up < 3; ++warm_up) trainer.step(batches);  // a GPU captures the third
   const auto step = [&] {
     const StepResult result = trainer.step(batches);

@@ -7,6 +7,7 @@
 #include "apps/cli/terminal.h"
 #include "apps/commands/commands.h"
 #include "apps/run/line_editor.h"
+#include "apps/run/text/instruct.h"
 #include "apps/run/text/prompts.h"
 #include "apps/run/text/shots.h"
 #include "apps/run/text/text_writer.h"
@@ -21,7 +22,11 @@ constexpr std::string_view chat_keys[] = {"seed",  "temperature",        "top_k"
 class Chat {
  public:
   Chat(const Settings& settings, const OpenRun& run)
-      : settings_(settings), run_(run), begun_(shots_from(settings)), talk_(begun_) {}
+      : settings_(settings),
+        run_(run),
+        encoder_(chat_encoder(settings, run)),
+        begun_(shots_from(settings)),
+        talk_(begun_) {}
 
   /// Handles a line; returns false if it ends the chat.
   bool take(std::string line) {
@@ -81,23 +86,34 @@ class Chat {
   }
 
   // The dialogue so far and this line, shortened to leave room for an answer.
-  Prompt prompt(const std::string& line) {
+  std::vector<int32_t> prompt(const std::string& line) {
     const int64_t block = run_.model->config().block_size,
                   room = std::max(block - settings_.integer("max_new_tokens"), block / 2);
     while (true) {
-      Prompt prompt = encoded_prompt(*run_.tokenizer, talk_.prompt(line), "the conversation");
-      if (std::ssize(prompt.tokens) <= room || talk_.examples.empty()) return prompt;
+      std::vector<int32_t> tokens = whole_prompt(line);
+      if (std::ssize(tokens) <= room || talk_.examples.empty()) return tokens;
       talk_.examples.erase(talk_.examples.begin());
     }
   }
 
+  std::vector<int32_t> whole_prompt(const std::string& line) const {
+    if (!encoder_) return encoded_prompt(*run_.tokenizer, talk_.prompt(line), "the conversation").tokens;
+    std::vector<Message> messages;
+    for (const Shot& turn : talk_.examples) {
+      messages.push_back({Role::user, turn.input});
+      messages.push_back({Role::assistant, turn.output});
+    }
+    messages.push_back({Role::user, line});
+    return encoder_->prompt(messages);
+  }
+
   void answer(const std::string& line) {
-    Ends ends = ends_of(settings_, *run_.tokenizer);
-    if (ends.texts.empty()) ends.texts = {"\n"};
+    Ends ends = ends_of(settings_, *run_.tokenizer, encoder_ ? &*encoder_ : nullptr);
+    if (ends.texts.empty() && !encoder_) ends.texts = {"\n"};
     GenerateOptions options = generation(settings_, *run_.tokenizer, ends);
     options.sample = turns_++;
     TextFlow flow(ends.texts);
-    generate(*run_.model, prompt(line).tokens, options, [&](const Generated& g) {
+    generate(*run_.model, prompt(line), options, [&](const Generated& g) {
       write_result(flow.push(run_.tokenizer->piece(g.token)));
       flush_results();
       return !flow.ended() && !stop_signal();
@@ -109,6 +125,7 @@ class Chat {
 
   Settings settings_;  // the current values
   const OpenRun& run_;
+  std::optional<TalkEncoder> encoder_;  // of a run that was trained to answer
   Shots begun_, talk_;  // the dialogue is stored as examples too: inputs and answers
   uint64_t turns_ = 0;
 };

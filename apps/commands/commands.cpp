@@ -18,8 +18,8 @@ constexpr Command command_table[] = {
      "hewn train --dataset=book.txt --dry_run  # show what would be done",
      run_train},
     {takes::sample, "sample", "[RUN]", "generate text with a trained model",
-     "Prints text as it is generated. RUN is a run's directory (its last checkpoint is used) or one "
-     "checkpoint such as RUN/checkpoints/best; without RUN, the run in ./out. The same seed gives the same "
+     "Prints text as it is generated. RUN is a run's directory (its last checkpoint is used; of a fine-tuned "
+     "run, the one with the lowest validation loss) or one checkpoint such as RUN/checkpoints/best; without RUN, the run in ./out. The same seed gives the same "
      "text. The logits pass through repetition_penalty, temperature, top_k, top_p and min_p, in this "
      "order, before a token is drawn. A text ends before <|endoftext|> or the tokenizer's own end token. "
      "When a text outgrows block_size, the model continues from its newest half; slide chooses otherwise. "
@@ -36,6 +36,7 @@ constexpr Command command_table[] = {
      "hewn sample out --start=\"Once upon\" --max_new_tokens=40 --compare\n"
      "hewn sample gpt2 --shots=capitals.jsonl --start=Italy --temperature=0  # few-shot, see "
      "docs/generation.md\n"
+     "hewn sample helper --instruct --start=\"Name a colour.\"  # a run of `hewn finetune instruct`\n"
      "hewn sample out --start=LINES:starts.txt --json  # many prompts in one batch",
      run_sample},
     {takes::chat, "chat", "[RUN]", "chat with a trained model, line by line",
@@ -52,25 +53,90 @@ constexpr Command command_table[] = {
      "hewn chat gpt2 --template='Q: {input}\\nA: {output}\\n\\n' --shots=capitals.jsonl\n"
      "echo \"The fox\" | hewn chat out",
      run_chat},
-    {takes::eval, "eval", "[RUN]", "score a model on its validation split or on any text",
+    {takes::eval, "eval", "[RUN [RUN2]]", "score a model on its validation split, any text, or tasks",
      "Prints the loss in nats per token over the whole validation split, the perplexity, the bits per byte "
      "and how often the next token was the most likely one. Windows of block_size do not overlap; where "
      "the data is aligned to documents, each document has its own window. With --stride, windows overlap "
      "and every token is scored once, with as much context as possible. Bits per byte compare models with "
-     "different tokenizers. Where the corpus has a known exact -log P, that floor is printed too.",
+     "different tokenizers. Where the corpus has a known exact -log P, that floor is printed too. With --tasks, "
+     "prints how many questions of each task the model answers correctly, with 95% intervals; with --generate, how "
+     "well its answers agree with references, for each decoding method. Two runs are compared row by row.",
      "hewn eval\n"
      "hewn eval out --json\n"
      "hewn eval out --val=book.txt --stride=32\n"
      "hewn eval out --val=book.txt --per_token > tokens.jsonl\n"
-     "hewn eval out/checkpoints/best",
+     "hewn eval out/checkpoints/best\n"
+     "hewn eval gpt2 --tasks=quiz.jsonl --shots=5\n"
+     "hewn eval out book --tasks=quiz.jsonl  # is the second run better?\n"
+     "hewn eval gpt2 --generate=answers.jsonl --methods=greedy,top_k --md",
      run_eval},
-    {takes::plan, "plan", "", "estimate the parameters, memory and time of a run",
+    {takes::finetune_classify, "finetune classify", "", "train a classifier of texts from a language model",
+     "Replaces the head of a language model by one that predicts a label, and trains it on the rows of "
+     "`data`: a "
+     "table with a column of texts and one of labels. The rows are divided into training, validation and "
+     "test, "
+     "each with its share of every label. Batches have rows of like length and are cut to the longest. Texts "
+     "longer "
+     "than max_length lose their beginning. After each epoch and at the end, the scores of the validation "
+     "and test "
+     "rows are printed: accuracy with its 95% interval, precision, recall and F1 of each label and the "
+     "confusion "
+     "matrix, beside those of always choosing the most frequent label and of a logistic regression on word "
+     "counts, "
+     "learned from the same rows. The end is also in evaluation.json. The result is a run like any other.",
+     "hewn finetune classify --data=spam.tsv --text=message --label=kind --init_from=gpt2 --out_dir=spam\n"
+     "hewn finetune classify --data=train.csv --test=test.csv --init_from=out --out_dir=spam "
+     "--balance=weight\n"
+     "hewn finetune classify --init_from=resume --out_dir=spam  # continue the run",
+     run_finetune_classify},
+    {takes::finetune_instruct, "finetune instruct", "", "train a language model to answer instructions",
+     "Trains a language model on the rows of `data`: tables with instruction, input and output, with a "
+     "column of "
+     "messages, or with any two columns. The template writes each row as one text; only the answers and what "
+     "ends "
+     "them are learned, unless mask=none. Rows longer than max_length are cut at their end. --show=3 prints "
+     "rows as "
+     "the model sees them. The answers to the test rows are written beside the references to responses.json, "
+     "every "
+     "sample_interval and at the end. The result is a run like any other, which `hewn chat` and `hewn sample "
+     "--instruct` prompt with the same template.",
+     "hewn finetune instruct --data=instructions.json --init_from=novels --out_dir=helper\n"
+     "hewn finetune instruct --data=instructions.json --init_from=novels --show=3  # what is learned, what is masked\n"
+     "hewn finetune instruct --data=faq.csv --prompt=question --answer=reply --init_from=novels --out_dir=helper\n"
+     "hewn finetune instruct --init_from=resume --out_dir=helper  # continue the run",
+     run_finetune_instruct},
+    {takes::finetune_prefer, "finetune prefer", "",
+     "train a language model on pairs of better and worse answers",
+     "Direct preference optimisation on the rows of `data`, tables with a prompt, a chosen and a rejected "
+     "answer: the model learns to make the chosen answer more likely than the rejected one, relative to "
+     "the model it starts from. That reference model's log probabilities are computed once, before the "
+     "first step, and kept in the run; there is no second model in memory. The template is that of the run "
+     "in init_from, if it has one. At every validation, and for the test rows at the end, the loss, the "
+     "margin between the rewards and the fraction of pairs in the right order are printed; the end is also "
+     "in evaluation.json. The result is a run like any other.",
+     "hewn finetune prefer --data=preferences.json --init_from=helper --out_dir=better\n"
+     "hewn finetune prefer --data=preferences.json --init_from=helper --show=2  # what the model sees\n"
+     "hewn finetune prefer --data=votes.csv --chosen=best --rejected=worst --init_from=helper --out_dir=better\n"
+     "hewn finetune prefer --init_from=resume --out_dir=better  # continue the run",
+     run_finetune_prefer},
+    {takes::classify, "classify", "RUN [TEXT...|FILE|-]", "label texts with a classifier",
+     "Prints the most likely label of each text and the probabilities of all labels. FILE is a table (CSV, "
+     "TSV, "
+     "JSON or JSON Lines) with a column of texts, or a text file with one text per line; - reads lines from "
+     "standard input, as does the command without texts.",
+     "hewn classify spam 'You have won a prize! Call now'\n"
+     "hewn classify spam messages.csv --text=message --csv > labelled.csv\n"
+     "hewn classify spam --json < lines.txt",
+     run_classify},
+    {takes::plan, "plan", "[RUN]", "estimate the parameters, memory and time of a run",
      "Builds the real model without allocating memory and runs a training step through it: parameters per "
      "part, FLOPs per token, exact peak bytes, the minimum time of a step on this machine, and the largest "
      "batch that fits. With --device=cuda, plans for a GPU (--gpu), which need not be installed: its memory "
-     "to the byte, its speed according to its data sheet.",
+     "to the byte, its speed according to its data sheet. RUN, a run that exists, stands for its "
+     "configuration and model; keys such as batch_size may change it.",
      "hewn plan configs/baby-gpt-cpu.toml\n"
      "hewn plan configs/baby-gpt-cpu.toml --ops\n"
+     "hewn plan out --batch_size=64\n"
      "hewn plan --device=cuda --gpu=h100 --dtype=bf16 --n_layer=12 --n_head=12 --n_embd=768\n"
      "hewn plan --n_layer=12 --n_head=12 --n_embd=768 --block_size=1024 --json",
      run_plan},
@@ -87,13 +153,32 @@ constexpr Command command_table[] = {
      "Checks every file of every checkpoint of RUN against its checksum; without RUN, of the run in ./out. "
      "With --resume: N+N steps must equal 2N steps, bit for bit. With --threads=1,2,4: every thread count "
      "must give the same bits. With --devices=cpu,cuda: both devices must give the same losses up to "
-     "rounding; otherwise the first node of the graph whose value or gradient differs is printed. Exits "
-     "with status 5 if something differs.",
+     "rounding; otherwise the first node of the graph whose value or gradient differs is printed. With --merged: a "
+     "run with adapters, its merged weights and its exports must give the same log probabilities up to rounding. "
+     "Exits with status 5 if something differs.",
      "hewn verify out\n"
+     "hewn verify tuned --merged\n"
      "hewn verify --resume --max_iters=20\n"
      "hewn verify configs/baby-gpt-cpu.toml --dataset=book.txt --threads=1,2,4 --max_iters=10\n"
      "hewn verify configs/baby-gpt-cpu.toml --dataset=book.txt --devices=cpu,cuda --max_iters=100",
      run_verify},
+    {takes::trace, "trace", "[RUN | NAME=VALUE...]", "show how the tape computes gradients, node by node",
+     "With --expr, computes a formula with the operations that models are made of, in float64, and its gradients "
+     "on the tape. Every name in it is a leaf with the value given as NAME=VALUE: a number, or a matrix such as "
+     "'[1 2; 3 4]'. A formula has statements \"NAME = FORMULA\" or \"FORMULA\" with semicolons between them, of "
+     "numbers, matrices, names, + - * / (by element), @ (matrix product), ^, ' (transpose) and the functions exp, "
+     "log, sqrt, tanh, sigmoid, relu, gelu, silu, sum, mean, max, softmax, layernorm (of x, or of x, weight, bias), "
+     "matmul (a, b) and attention (q, k, v; causal, one head). Prints the forward pass, then the backward pass: what "
+     "arrives at each node, the formula of its gradients, and whether these set or add to what is there. "
+     "Without --expr, traces the model of RUN over --text, without dropout: every node below the part of the model that it "
+     "belongs to, with its value and gradient, and every parameter. --json is described in docs/formats.md.",
+     "hewn trace --expr=\"y = tanh(w*x + b)\" w=0.5 x=2 b=-1\n"
+     "hewn trace --expr=\"b = a + a; c = b + b\" a=1  # why the order matters\n"
+     "hewn trace --expr=\"sum((x @ W)^2)\" x='[1 2]' W='[1 -1; 0.5 2]'\n"
+     "hewn trace --expr=\"softmax(z)\" z='[1 2 3]' --json\n"
+     "hewn trace --expr=\"y = w*x\" w=3 x=2 --dot  # a graph for Graphviz\n"
+     "hewn trace out --text=\"The fox\"  # a model",
+     run_trace},
     {takes::data_prepare, "data prepare", "FILE...", "convert text files to train.bin and val.bin",
      "Reads the files as one text, trains the tokenizer on it, and writes train.bin, val.bin and "
      "tokenizer.json to out_dir for `hewn train --dataset=out_dir`.",
@@ -171,6 +256,32 @@ constexpr Command command_table[] = {
      "hewn bench sample\n"
      "hewn bench sample --n_layer=12 --n_head=12 --n_embd=768 --block_size=256 --max_new_tokens=200 --json",
      run_bench_sample},
+    {takes::sweep, "sweep", "", "train a run for every combination of a grid, and rank them",
+     "Trains a run in SWEEP/runs/NAME for every combination of the values of --grid and every seed, "
+     "with the other keys of `hewn train` as given or in CONFIG.toml; a run has the same bits as `hewn "
+     "train` alone. First, every run is checked and a few steps of each distinct shape are timed: the "
+     "plan shows how long the sweep will take. A run that fails is reported and the others go on (exit "
+     "status 1). Ctrl-C lets the runs finish their step and save. Called again, also after a crash, the "
+     "sweep goes on where it was; more values and seeds extend it, other keys are refused. Prints a "
+     "table ranked by the mean validation loss with its standard deviation over seeds, and writes "
+     "SWEEP/results.jsonl, one line per run, and charts to SWEEP/report.html.",
+     "hewn sweep configs/baby-gpt-cpu.toml --dataset=book.txt --grid=n_layer=2,4 --seeds=2 --out_dir=depth\n"
+     "hewn sweep --dataset=book.txt --grid=n_head=1,2 --grid=dropout=0,0.2 --dry_run  # how long it takes\n"
+     "hewn sweep --out_dir=depth --seeds=3  # one more seed\n"
+     "hewn sweep --dataset=book.txt --grid=n_head=1,2 --at_once=2 --out_dir=heads --json",
+     run_sweep},
+    {takes::judge, "judge", "RESPONSES.json", "score answers from 0 to 100 with another model",
+     "Reads answers beside their references, as `hewn finetune instruct` writes them, and has each "
+     "scored from 0 to 100: by a chat endpoint (--url, --model), or by their likelihood under a run "
+     "(--run). Every score is added to scores.jsonl at once, so the same command continues after an "
+     "interruption. The endpoint's reply may contain more than the number (\"85/100\", \"I would say "
+     "eighty\"); a reply from which no single score follows is kept without one. Requests have a time "
+     "limit, failed ones are repeated after growing pauses, redirects are not followed. The key in "
+     "HEWN_API_KEY is sent to the endpoint only and never stored.",
+     "hewn judge responses.json --url=http://localhost:11434 --model=llama3.2\n"
+     "hewn judge responses.json --url=https://api.example.com/v1 --model=large --scores=large.jsonl\n"
+     "hewn judge responses.json --run=out --json",
+     run_judge},
     {takes::import_model, "import", "SRC", "import another program's model as a run",
      "Detects the format of SRC from its files: a Hugging Face directory (config.json with safetensors: "
      "GPT-2, Llama, Mistral), OpenAI's GPT-2 (hparams.json with model.ckpt.*), a llama2.c .bin, a GGUF "
@@ -193,6 +304,16 @@ constexpr Command command_table[] = {
      "hewn export out/checkpoints/best --format=llama2c --out=model.bin  # a Llama-like run\n"
      "hewn export out --format=safetensors --block_size=32 --out=short.safetensors",
      run_export},
+    {takes::merge, "merge", "[RUN]", "merge adapters into the weights of their base model",
+     "Writes a run with whole weights from one that was trained with train=lora; RUN with --adapter merges "
+     "others, "
+     "also those of PEFT, into the weights of any run. The new run is sampled, evaluated, exported and "
+     "trained "
+     "further like any other. Sums are in double precision and rounded once.",
+     "hewn merge tuned --out=merged\n"
+     "hewn merge tuned --base=copies/gpt2 --out=merged  # the base model has moved\n"
+     "hewn merge gpt2 --adapter=tuned --adapter=peft-dir:0.5 --out=both  # a mixture",
+     run_merge},
     {takes::completion, "completion", "bash|zsh|fish|man|markdown", "print shell completions or the manual",
      "Prints a script for bash, zsh or fish, made from the same table as this help; `man` prints the "
      "manual page hewn(1), `markdown` the reference in docs/cli.md.",

@@ -1,9 +1,11 @@
 // hewn eval: the probability of a text under a model, with the exact floor if it is known.
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "apps/cli/terminal.h"
 #include "apps/commands/commands.h"
+#include "apps/commands/score/score.h"
 #include "apps/run/evaluation.h"
 #include "apps/run/open_run.h"
 #include "apps/run/run_config.h"
@@ -41,12 +43,51 @@ void print_token(const Tokenizer* tokenizer, const ScoredToken& scored) {
   print(record.dump(), "\n");
 }
 
+/// The forms of the command besides the loss of a text, by the key that chooses them, with their own keys.
+struct ScoringForm {
+  const char* key;
+  std::vector<std::string> takes;
+  int (*run)(const Settings&);
+};
+const ScoringForm scoring_forms[] = {
+    {"tasks", {"md", "csv", "answers", "shots", "delimiter"}, run_eval_tasks},
+    {"generate",
+     {"md", "csv", "answers", "methods", "max_new_tokens", "temperature", "top_k", "top_p", "min_p",
+      "repetition_penalty", "beam", "length_penalty", "slide", "stop", "batch_size"},
+     run_eval_answers},
+    {"responses", {"md", "csv", "answers"}, run_eval_responses},
+};
+
+/// The form that the settings ask for, or null for a text. Throws usage for two, and for keys of another form.
+const ScoringForm* form_of(const Settings& settings) {
+  const ScoringForm* chosen = nullptr;
+  for (const ScoringForm& form : scoring_forms) {
+    if (!settings.given(form.key)) continue;
+    require(!chosen, form.key, " and ", chosen ? chosen->key : "",
+            " score different answers; give one of them");
+    chosen = &form;
+  }
+  if (chosen)
+    for (const char* name : {"val", "dataset", "stride", "per_token"})
+      require(!settings.given(name), settings.where(name), ": applies to a text; leave it out, or leave out ",
+              chosen->key);
+  for (const ScoringForm& form : scoring_forms)
+    for (const std::string& name : form.takes)
+      require(
+          !settings.where(name).starts_with("--") ||  // keys of the environment are for all commands
+              (chosen && std::find(chosen->takes.begin(), chosen->takes.end(), name) != chosen->takes.end()),
+          settings.where(name), ": applies to --", form.key, ", not to ", chosen ? chosen->key : "a text");
+  return chosen;
+}
+
 }  // namespace
 
 int run_eval(const Settings& settings) {
+  if (const ScoringForm* form = form_of(settings)) return form->run(settings);
   const bool json = settings.flag("json"), per_token = settings.flag("per_token");
   require(!(json && per_token), "json and per_token are different output formats; give one of them");
   OpenRun run = open_run(settings);
+  require_language_model(run.model->config(), run.run);
   const Dataset data = text_to_score(settings, run);
   EvalOptions options{.block_size = run.model->config().block_size, .stride = settings.integer("stride")};
   if (per_token) options.each = [&](const ScoredToken& scored) { print_token(run.tokenizer.get(), scored); };

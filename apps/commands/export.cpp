@@ -8,16 +8,16 @@
 #include "apps/run/open_run.h"
 #include "core/error.h"
 #include "model/weights/export.h"
-#include "model/weights/outgoing.h"
+#include "train/tasks/task.h"
 
 namespace hewn::cli {
 namespace {
 
-ForeignModel model_to_export(const std::string& path) {
-  if (is_foreign_model(path)) return open_foreign(path);
-  const std::string checkpoint = find_checkpoint(path);
-  return own_model(checkpoint + "/model.safetensors", checkpoint_config(checkpoint),
-                   run_tokenizer(run_of(checkpoint), checkpoint_state(checkpoint).tokenizer_hash));
+// The template of a run that was trained to answer; "" for others.
+std::string chat_template_of(const std::string& path, const Tokenizer* tokenizer) {
+  if (is_foreign_model(path) || !tokenizer) return "";
+  const std::optional<Task> task = read_task(run_of(find_checkpoint(path, "last", Manifest::Look::quick)));
+  return task && task->chat ? task->chat->jinja(tokenizer->begin_token().has_value()) : "";
 }
 
 std::optional<MlpActivation> activation_of(const Settings& settings) {
@@ -32,12 +32,14 @@ std::optional<MlpActivation> activation_of(const Settings& settings) {
 int run_export(const Settings& settings) {
   require(settings.has("format"), "no format was given; add --format=hf, safetensors, llama2c or gguf");
   require(settings.has("out"), "no output path was given; add --out=PATH");
-  const ForeignModel model = model_to_export(named_run(settings));
+  const std::string path = named_run(settings);
+  const ForeignModel model = open_merged(settings, path);
   const Exported done =
       export_model(model, settings.text("format"), settings.text("out"),
                    {.dtype = dtype_from_name(settings.text("dtype")),
                     .block_size = settings.has("block_size") ? settings.integer("block_size") : 0,
                     .act = activation_of(settings),
+                    .chat_template = chat_template_of(path, model.tokenizer.get()),
                     .force = settings.flag("force")});
   if (settings.flag("json")) {
     print(

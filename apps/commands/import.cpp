@@ -6,14 +6,13 @@
 #include "apps/cli/format.h"
 #include "apps/cli/shell.h"
 #include "apps/cli/terminal.h"
-#include "apps/cli/version.h"
 #include "apps/commands/commands.h"
 #include "apps/run/input.h"
 #include "apps/run/open_run.h"
 #include "apps/run/run_config.h"
+#include "apps/run/whole_run.h"
 #include "core/error.h"
 #include "model/weights/foreign.h"
-#include "train/checkpoint/checkpoint.h"
 #include "train/checkpoint/run_directory.h"
 
 namespace hewn::cli {
@@ -21,45 +20,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
-
-// Removes the run's directory if an import fails.
-class UnfinishedRun {
- public:
-  explicit UnfinishedRun(const RunDirectory& run) : path_(run.path()) {}
-  ~UnfinishedRun() {
-    if (path_.empty()) return;
-    std::error_code ignored;
-    for (const char* name : {"config.toml", "env.json", "tokenizer.json", ".lock", "checkpoints"})
-      fs::remove_all(fs::path(path_) / name, ignored);
-    fs::remove(path_, ignored);
-  }
-  UnfinishedRun(const UnfinishedRun&) = delete;
-  UnfinishedRun& operator=(const UnfinishedRun&) = delete;
-  void finish() { path_.clear(); }
-
- private:
-  std::string path_;
-};
-
-// Writes the checkpoint last: a directory without one is not a run.
-std::string write_run(const RunDirectory& run, const ForeignModel& foreign, const Settings& config,
-                      const std::string& source) {
-  UnfinishedRun unfinished(run);
-  Json environment = Json::parse(version_json());
-  environment["imported_from"] = fs::absolute(source).lexically_normal().string();
-  environment["format"] = foreign.format;
-  write_file_atomically(run.file("env.json"), environment.dump(2) + "\n");
-  write_file_atomically(run.file("config.toml"), config.to_toml(true));
-  if (foreign.tokenizer) foreign.tokenizer->save(run.file("tokenizer.json"));
-  RunState state;
-  state.tokenizer_hash = foreign.tokenizer ? from_hex(foreign.tokenizer->hash()) : 0;
-  const DType dtype = dtype_from_name(config.text("dtype"));
-  const std::string checkpoint = save_imported(run.path(), state, [&](const std::string& path) {
-    return save_foreign(path, foreign, dtype == DType::f64 ? DType::f64 : DType::f32);
-  });
-  unfinished.finish();
-  return checkpoint;
-}
 
 std::string architecture_text(const ModelConfig& c) {
   std::string text = join(c.n_layer, " layers of width ", c.n_embd, ", ", c.n_head, " heads");
@@ -94,7 +54,9 @@ int run_import(const Settings& settings) {
   const bool force = settings.flag("force");
   const RunDirectory run(settings.text("out"), force ? RunDirectory::Open::force : RunDirectory::Open::fresh,
                          "out");
-  const std::string checkpoint = write_run(run, foreign, config, source);
+  const std::string checkpoint = write_whole_run(
+      run, foreign, config,
+      {{"imported_from", fs::absolute(source).lexically_normal().string()}, {"format", foreign.format}});
   const int64_t parameters = model->parameters().numel();
   const std::string tokenizer =
       foreign.tokenizer

@@ -10,12 +10,14 @@
 #include "apps/run/open_run.h"
 #include "core/error.h"
 #include "kernels/contract/rooms.h"
+#include "kernels/devices/devices.h"
 #include "model/weights/gguf/gguf.h"
 #include "model/weights/gguf/gguf_model.h"
 #include "model/weights/llama2c/llama2c.h"
 #include "model/weights/safetensors/safetensors.h"
 #include "train/checkpoint/checkpoint.h"
 #include "train/data/token_file.h"
+#include "train/tasks/task.h"
 
 namespace hewn::cli {
 namespace {
@@ -77,6 +79,27 @@ int describe_machine(bool json) {
   return 0;
 }
 
+/// The numbers that an adapter consists of, and its configuration.
+Json about_adapter(const std::string& directory) {
+  Json out{{"parameters", 0},
+           {"config", Json::parse(read_small_file(directory + "/" + adapter_config_file, 1 << 24))}};
+  int64_t parameters = 0;
+  const SafetensorsFile file(directory + "/" + adapter_weights_file);
+  for (const TensorEntry& entry : file.entries()) parameters += Shape(entry.shape).numel();
+  out["parameters"] = parameters;
+  return out;
+}
+
+Json about_base(const BaseModel& base) { return {{"path", base.path}, {"hash", to_hex(base.hash)}}; }
+
+/// The number of different n-grams of each length: {"1": 65, "2": 1403, ...}.
+Json ngrams_in(const std::vector<TensorEntry>& tables) {
+  Json out = Json::object();
+  for (const TensorEntry& table : tables)
+    if (table.name.ends_with(".tokens")) out[std::to_string(out.size() + 1)] = table.shape[0];
+  return out;
+}
+
 Json about_checkpoint(const std::string& path) {
   const RunState state = checkpoint_state(path);
   Json out{
@@ -84,7 +107,12 @@ Json about_checkpoint(const std::string& path) {
   if (state.val_loss) out["val_loss"] = *state.val_loss;
   if (state.best_val_loss) out["best_val_loss"] = *state.best_val_loss, out["best_step"] = state.best_step;
   const ModelConfig config = checkpoint_config(path);
-  out["parameters"] = declare_model(config)->parameters().numel();
+  const auto model = declare_model(config);
+  if (model->counted())
+    out["ngrams"] = ngrams_in(open_checkpoint(path, cpu(), DType::f32)->tables());
+  else
+    out["parameters"] = model->parameters().numel();
+  if (is_adapted(path)) out["adapter"] = about_adapter(path), out["base"] = about_base(state.base);
   out["model"] = Json::parse(to_json(config));
   return out;
 }
@@ -93,7 +121,9 @@ Json about_run(const std::string& path) {
   Json out{{"run", path}, {"checkpoints", Json::array()}};
   for (const CheckpointInfo& checkpoint : list_checkpoints(path))
     out["checkpoints"].push_back(checkpoint.path);
-  out["last"] = about_checkpoint(find_checkpoint(path));
+  if (const auto task = read_task(path)) out["task"] = Json::parse(task_to_json(*task));
+  out["read"] = find_checkpoint(path);
+  out["last"] = about_checkpoint(find_checkpoint(path, "last"));
   return out;
 }
 
@@ -193,6 +223,7 @@ Json about(const std::string& path) {
     if (!checkpoint && fs::exists(fs::path(path) / "train.bin")) return about_tokens(path + "/train.bin");
     for (const char* config : {"config.json", "hparams.json"})
       if (fs::exists(fs::path(path) / config)) return about_foreign(path);
+    if (!checkpoint && holds_adapter(path)) return Json{{"adapter", about_adapter(path)}};
     return checkpoint ? about_checkpoint(path) : about_run(path);
   }
   if (path.ends_with(".safetensors")) return about_weights(path);

@@ -1,16 +1,20 @@
 // hewn plan: runs the real model on the meta device, which allocates and launches but computes nothing.
 
 #include <algorithm>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "apps/bench/shapes.h"
 #include "apps/cli/format.h"
 #include "apps/cli/terminal.h"
 #include "apps/commands/commands.h"
+#include "apps/run/input.h"
+#include "apps/run/open_run.h"
 #include "apps/run/run_config.h"
 #include "core/error.h"
 #include "kernels/gpu/runtime/known.h"
 #include "kernels/roof/roof.h"
+#include "train/counting.h"
 #include "train/plan.h"
 
 namespace hewn::cli {
@@ -30,7 +34,7 @@ struct Answer {
   int64_t largest_batch = 0;
 
   int64_t tokens_per_step() const {
-    return config.batch_size * config.gradient_accumulation_steps * config.model.block_size;
+    return config.batch_size * config.gradient_accumulation_steps * config.longest_row();
   }
   double floor_seconds() const { return plan.floor_seconds(flops_per_s, bytes_per_s); }
   // Minimum time of all calls of a kernel, in seconds.
@@ -64,6 +68,7 @@ Json as_json(const Answer& a) {
   Json parts = Json::object();
   for (const auto& [part, n] : a.plan.parameters) parts[part] = n;
   Json out{{"parameters", a.plan.total_parameters},
+           {"trained_parameters", a.plan.trained_parameters},
            {"parts", parts},
            {"tokens_per_step", a.tokens_per_step()},
            {"flops_per_token", a.plan.flops_per_token},
@@ -86,7 +91,9 @@ std::string roofs_text(const Answer& a) {
 }
 
 void print_text(const Answer& a) {
-  print("parameters  ", long_count(a.plan.total_parameters), "\n");
+  const int64_t trained = a.plan.trained_parameters;
+  print("parameters  ", long_count(a.plan.total_parameters),
+        trained < a.plan.total_parameters ? join(", of which ", long_count(trained), " train") : "", "\n");
   for (const auto& [part, n] : a.plan.parameters)
     print("  ", part, std::string(part.size() < 12 ? 12 - part.size() : 1, ' '), long_count(n), "\n");
   print("step        ", long_count(a.tokens_per_step()), " tokens, ",
@@ -117,8 +124,8 @@ void print_ops(const Answer& a) {
   std::vector<std::vector<std::string>> rows = {
       {"op", "shape", "dtype", "rung", "calls", "GFLOP", "MB", "floor ms"}};
   const auto figures = [](int64_t calls, const Cost& cost, double seconds) {
-    return std::vector<std::string>{long_count(calls), fixed(cost.flops * 1e-9, 1), fixed(cost.bytes * 1e-6, 1),
-                                    fixed(seconds * 1e3, 3)};
+    return std::vector<std::string>{long_count(calls), fixed(cost.flops * 1e-9, 1),
+                                    fixed(cost.bytes * 1e-6, 1), fixed(seconds * 1e3, 3)};
   };
   int64_t calls = 0;
   Cost all;
@@ -154,13 +161,57 @@ void plan_for_gpu(Answer& a, const KnownGpu& gpu) {
   a.available = gpu.memory_bytes;
 }
 
+// The plan of a model that is counted: bounds, since the number of different n-grams is not known before.
+int plan_counting(const Settings& settings, const ModelConfig& config) {
+  const Dataset data = open_dataset(data_options(settings));
+  const double bytes = counting_bytes(config, data);
+  const auto free = static_cast<double>(available_memory());
+  if (settings.flag("json")) {
+    print(Json{{"order", config.order},
+               {"train_tokens", data.train_tokens()},
+               {"most_bytes", bytes},
+               {"available_bytes", free}}
+              .dump(2),
+          "\n");
+    return 0;
+  }
+  print("counts      ", long_count(data.train_tokens()), " tokens, n-grams of up to ", config.order,
+        " tokens\n");
+  print("memory      at most ", bytes_text(bytes), ", of ", bytes_text(free), " of free memory\n");
+  return 0;
+}
+
+// The configuration of the settings, or of a run, with the keys that are given beside it.
+TrainConfig config_to_plan(const Settings& settings) {
+  if (settings.arguments.empty()) return train_config(settings, model_config(settings, data_sizes(settings)));
+  const std::string& run = settings.arguments[0];
+  require(settings.arguments.size() == 1, "two runs were given, ", run, " and ", settings.arguments.back(),
+          "; give one");
+  require(std::filesystem::is_directory(run), "'", run,
+          "' is neither a run, a CONFIG.toml nor a key; give a text as --dataset=FILE");
+  const Command& command = training_command(run_of(run));
+  std::vector<Assignment> changes;
+  for (const Option* option : options_of(settings.command())) {
+    const std::string_view key = option->name;
+    if (option->is_key() && settings.given(key) && find_option(command, key))
+      changes.push_back({std::string(key), settings.text(key), settings.where(key)});
+  }
+  const TrainConfig config = config_of_run(run, changes);
+  for (const Assignment& of_run : model_settings(config.model, run))
+    require(!settings.takes(of_run.key) || !settings.given(of_run.key) ||
+                settings.text(of_run.key) == of_run.value,
+            settings.where(of_run.key), ": ", of_run.key, " = ", settings.text(of_run.key), ", but ", run,
+            " has ", of_run.value, "; leave it out, or plan a new model without naming a run");
+  require(config.model.arch != "ngram", run, " holds counts and takes no steps");
+  return config;
+}
+
 }  // namespace
 
 int run_plan(const Settings& settings) {
-  require(settings.arguments.empty(), "'", settings.arguments.empty() ? "" : settings.arguments[0],
-          "' is neither a CONFIG.toml nor a key; give a text as --dataset=FILE");
   Answer a;
-  a.config = train_config(settings, model_config(settings, data_sizes(settings)));
+  a.config = config_to_plan(settings);
+  if (a.config.model.arch == "ngram") return plan_counting(settings, a.config.model);
   const std::string device = settings.text("device");
   require(
       device != "emulated", settings.where("device"),

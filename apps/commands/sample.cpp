@@ -7,6 +7,7 @@
 #include "apps/cli/terminal.h"
 #include "apps/commands/commands.h"
 #include "apps/run/text/comparison.h"
+#include "apps/run/text/instruct.h"
 #include "apps/run/text/prompts.h"
 #include "apps/run/text/shots.h"
 #include "apps/run/text/text_writer.h"
@@ -26,7 +27,8 @@ View view_of(const Settings& settings) {
 }
 
 // Prints the best texts of a beam search, each with its score.
-int run_beams(const Settings& settings, const OpenRun& run, const std::vector<Prompt>& prompts) {
+int run_beams(const Settings& settings, const OpenRun& run, const std::vector<Prompt>& prompts,
+              const TalkEncoder* encoder) {
   for (const char* drawn :
        {"temperature", "top_k", "top_p", "min_p", "repetition_penalty", "show_probs", "logprobs", "stop"})
     require(!settings.given(drawn), settings.where(drawn),
@@ -39,7 +41,7 @@ int run_beams(const Settings& settings, const OpenRun& run, const std::vector<Pr
                             .n_best = settings.integer("num_samples"),
                             .vocab_size = run.tokenizer->vocab_size(),
                             .slide = slide_of(settings),
-                            .stop_tokens = ends_of(settings, *run.tokenizer).tokens};
+                            .stop_tokens = ends_of(settings, *run.tokenizer, encoder).tokens};
   require(options.n_best <= options.beams, "num_samples = ", options.n_best,
           " exceeds beam = ", options.beams, "; expected at least as many beams as texts");
   nlohmann::ordered_json texts = nlohmann::ordered_json::array();
@@ -59,8 +61,9 @@ int run_beams(const Settings& settings, const OpenRun& run, const std::vector<Pr
 }
 
 // Generates num_samples texts for each prompt, several at a time.
-int run_draws(const Settings& settings, const OpenRun& run, const std::vector<Prompt>& prompts, View view) {
-  const Ends ends = ends_of(settings, *run.tokenizer);
+int run_draws(const Settings& settings, const OpenRun& run, const std::vector<Prompt>& prompts, View view,
+              const TalkEncoder* encoder) {
+  const Ends ends = ends_of(settings, *run.tokenizer, encoder);
   std::vector<GenerateRequest> requests;
   std::vector<std::string> begins;
   for (const Prompt& prompt : prompts)
@@ -69,7 +72,8 @@ int run_draws(const Settings& settings, const OpenRun& run, const std::vector<Pr
       begins.push_back(prompt.text);
     }
   catch_signals();
-  TextWriter writer(*run.tokenizer, view, begins, ends.texts, shots_of(settings).has_value());
+  TextWriter writer(*run.tokenizer, view, begins, ends.texts,
+                    !encoder && shots_of(settings).has_value());
   bool slid = false;
   generate(*run.model, requests, generation(settings, *run.tokenizer, ends),
            static_cast<size_t>(settings.integer("batch_size")),
@@ -100,10 +104,12 @@ int run_draws(const Settings& settings, const OpenRun& run, const std::vector<Pr
 int run_sample(const Settings& settings) {
   const View view = view_of(settings);
   OpenRun run = open_writer(settings);
-  const std::vector<Prompt> prompts = prompts_of(settings, *run.tokenizer);
-  if (settings.flag("compare")) return run_comparison(settings, run, prompts);
-  return settings.integer("beam") > 0 ? run_beams(settings, run, prompts)
-                                      : run_draws(settings, run, prompts, view);
+  const std::optional<TalkEncoder> instruct = instruct_encoder(settings, run);
+  const TalkEncoder* const encoder = instruct ? &*instruct : nullptr;
+  const std::vector<Prompt> prompts = prompts_of(settings, *run.tokenizer, encoder);
+  if (settings.flag("compare")) return run_comparison(settings, run, prompts, encoder);
+  return settings.integer("beam") > 0 ? run_beams(settings, run, prompts, encoder)
+                                      : run_draws(settings, run, prompts, view, encoder);
 }
 
 }  // namespace hewn::cli

@@ -1,19 +1,20 @@
 // hewn verify: checks that files are intact, and that different ways to the same result give the same bits.
 
-#include <unistd.h>
-
 #include <cmath>
 #include <filesystem>
 
 #include "apps/cli/terminal.h"
+#include "apps/commands/adapters/verify_merged.h"
 #include "apps/commands/commands.h"
 #include "apps/run/input.h"
 #include "apps/run/open_run.h"
 #include "apps/run/run_config.h"
+#include "apps/run/temporary_directory.h"
 #include "core/error.h"
 #include "model/weights/foreign.h"
 #include "train/checkpoint/manifest.h"
-#include "train/divergence.h"
+#include "train/counting.h"
+#include "train/inspect/divergence.h"
 #include "train/loop.h"
 
 namespace hewn::cli {
@@ -22,52 +23,36 @@ namespace {
 namespace fs = std::filesystem;
 constexpr int failed_status = static_cast<int>(ErrorCode::numerical);
 
-/// A directory for runs to be compared; removed at the end.
-class Workshop {
- public:
-  Workshop() : path_(fs::temp_directory_path() / join("hewn-verify-", ::getpid())) {
-    fs::create_directories(path_);
-  }
-  ~Workshop() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  Workshop(const Workshop&) = delete;
-  Workshop& operator=(const Workshop&) = delete;
-  std::string run(const std::string& name) const { return (path_ / name).string(); }
-
- private:
-  fs::path path_;
-};
-
 // Trains the run up to step `until`, from its last checkpoint if there is one.
 void train_until(const std::string& path, const TrainConfig& config, const Dataset& data, int threads,
                  int64_t until) {
   const bool resumed = fs::exists(path);
   RunDirectory run(path, resumed ? RunDirectory::Open::resume : RunDirectory::Open::fresh);
   const auto device = make_cpu(threads);
-  const auto model = make_model(config.model, *device, config.dtype, config.seed);
+  const auto model = make_model(config.model, config.training, *device, config.dtype, config.seed);
   Trainer trainer(*model, config.optimizer, config.schedule, config.seed);
   trainer.recompute(config.recompute);
   RunState state;
   state.seed = config.seed;
   if (resumed) {
-    const std::string checkpoint = find_checkpoint(path);
+    const std::string checkpoint = find_checkpoint(path, "last");
     load_checkpoint(checkpoint, trainer);
     state = checkpoint_state(checkpoint);
+  } else {
+    state.tokens = count_training_data(*model, data);
   }
   int64_t steps = state.step;
   LoopEvents events;
   events.on_step = [&](const Progress& progress) { steps = progress.step.step + 1; };
   events.should_stop = [&] { return steps >= until; };
   const BatchLoader loader = training_loader(data, config);
-  run_training(run, config, trainer, data, loader, state, events);
+  run_training(run, config, trainer, loader, text_validator(data, config), state, events);
 }
 
 // The checksums of a run's learned state: weights and moments.
 std::map<std::string, FileSum> learned(const std::string& run) {
   std::map<std::string, FileSum> sums;
-  const Manifest manifest = Manifest::read(find_checkpoint(run));
+  const Manifest manifest = Manifest::read(find_checkpoint(run, "last"));
   for (const auto& [name, sum] : manifest.files())
     if (name.ends_with(".safetensors")) sums[name] = sum;
   return sums;
@@ -87,7 +72,10 @@ int verify_files(const std::string& path) {
   if (is_foreign_model(path)) return verify_model(path);
   const std::string run = run_of(path);
   const std::vector<CheckpointInfo> found = list_checkpoints(run);
-  if (found.empty()) fail(ErrorCode::input, path, ": has no checkpoints; give a run's directory");
+  if (found.empty())
+    fail(ErrorCode::input, path,
+         fs::exists(run + "/config.toml") ? ": this run ended before its first checkpoint; resume it to get one"
+                                          : ": has no checkpoints; give a run's directory");
   int status = 0;
   for (const CheckpointInfo& checkpoint : found) {
     const std::string damage = checkpoint_damage(checkpoint.path);
@@ -126,7 +114,7 @@ std::vector<int> thread_counts(const Settings& settings) {
 struct Trainee {
   Trainee(const std::string& name, const TrainConfig& config)
       : device(open_device(name, 0)),
-        model(make_model(config.model, *device, config.dtype, config.seed)),
+        model(make_model(config.model, config.training, *device, config.dtype, config.seed)),
         trainer(*model, config.optimizer, config.schedule, config.seed) {
     trainer.recompute(config.recompute);
   }
@@ -175,9 +163,12 @@ int run_verify(const Settings& settings) {
   // HEWN_THREADS applies to all commands and does not select this check.
   const bool threads = settings.has("threads") && settings.where("threads") != "HEWN_THREADS";
   const bool devices = settings.has("devices");
-  if (!resume && !threads && !devices) {
-    return verify_files(named_run(settings));
+  if (settings.flag("merged")) {
+    require(!resume && !threads && !devices, settings.where("merged"),
+            ": cannot be combined with other checks");
+    return verify_merged(settings);
   }
+  if (!resume && !threads && !devices) return verify_files(named_run(settings));
   require(settings.arguments.empty(), "'", settings.arguments.empty() ? "" : settings.arguments[0],
           "' cannot be combined with --resume, --threads or --devices, which train models of their own");
   require(!devices || !(resume || threads), settings.where("devices"),
@@ -185,22 +176,24 @@ int run_verify(const Settings& settings) {
   const Dataset data = open_dataset(data_options(settings));
   TrainConfig config =
       train_config(settings, model_config(settings, {data.vocab_size, data.longest_document()}));
+  require(!devices || config.model.arch != "ngram", settings.where("devices"),
+          ": arch = ngram is counted on the CPU; there is no training to compare");
   if (devices) return verify_devices(settings, config, data);
   const std::vector<int> counts = threads ? thread_counts(settings) : std::vector<int>{default_threads()};
-  const Workshop workshop;
+  const TemporaryDirectory directory("verify");
   Verdict verdict;
   const int64_t steps = config.max_iters;
-  const std::string whole = workshop.run("whole");
+  const std::string whole = directory.path("whole");
   train_until(whole, config, data, counts[0], steps);
   if (resume) {
-    const std::string halves = workshop.run("halves");
+    const std::string halves = directory.path("halves");
     train_until(halves, config, data, counts[0], steps / 2);
     train_until(halves, config, data, counts[0], steps);
     verdict.compare(join(steps / 2, " + ", steps - steps / 2, " steps and ", steps, " without a stop"),
                     halves, whole);
   }
   for (size_t i = 1; i < counts.size(); ++i) {
-    const std::string other = workshop.run(join("threads-", counts[i]));
+    const std::string other = directory.path(join("threads-", counts[i]));
     train_until(other, config, data, counts[i], steps);
     verdict.compare(join(counts[i], " threads and ", counts[0]), other, whole);
   }

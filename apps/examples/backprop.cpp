@@ -27,7 +27,7 @@ struct Narrator final : TapeObserver {
   void before_backward(const Node& node, const Tensor& dy) override {
     std::cout << "backward of node " << node.id << ", " << node.info().name << ": dy = " << dy << "\n";
   }
-  void after_backward(const Node&, size_t input, const Tensor& grad) override {
+  void after_backward(const Node&, size_t input, const Tensor& grad, Contribution) override {
     std::cout << "  gradient of input " << input << " so far: " << grad << "\n";
   }
 };

@@ -2,25 +2,12 @@
 
 #include <string_view>
 
-#include "core/error.h"
-
-// Created by CMake from the file it found, or empty: see apps/CMakeLists.txt.
-extern "C" const char hewn_chart_js[];
-extern "C" const char hewn_chart_js_end[];
+#include "apps/bench/report/chart_page.h"
 
 namespace hewn::cli {
 namespace {
 
-constexpr std::string_view page_begin = R"(<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>hewn bench kernels</title>
-<style>
-  body { font: 15px/1.5 sans-serif; max-width: 1100px; margin: 2em auto; padding: 0 1em; color: #222 }
-  table { border-collapse: collapse; font-size: 13px } td, th { padding: 2px 8px; text-align: right }
-  th { border-bottom: 1px solid #888 } td:nth-child(-n+2), th:nth-child(-n+2) { text-align: left }
-  .chart { position: relative; margin: 1.5em 0 }
-</style></head><body>
-<h1>hewn bench kernels</h1>
-<h2>Roofline</h2>
+constexpr std::string_view roofline_body = R"(<h2>Roofline</h2>
 <p>Each point is a kernel: its arithmetic intensity (operations per byte moved) and its throughput (operations per
 second). Lines are measured ceilings: slanted lines are the read bandwidth of a memory level, horizontal lines the
 arithmetic peak; dashed lines are for one thread, solid lines with labels for <span id="most-threads"></span>. Filled
@@ -32,11 +19,9 @@ points had their operands in cache, hollow points in memory. Hover over a point 
 <table id="ceilings"></table>
 <h2>Kernels</h2>
 <div style="overflow-x:auto"><table id="kernels"></table></div>
-<script>
 )";
 
-constexpr std::string_view page_end = R"(
-const colors = ['#1f77b4', '#d62728', '#2ca02c', '#9467bd', '#ff7f0e', '#17becf', '#8c564b', '#e377c2'];
+constexpr std::string_view roofline_script = R"(
 const ceilings = rows.filter(r => r.op.startsWith('ceiling.'));
 const kernels = rows.filter(r => !r.op.startsWith('ceiling.'));
 const points = kernels.filter(r => r.gflops > 0 && r.gbps > 0);
@@ -142,19 +127,6 @@ function drawLadders() {
   }
 }
 
-function fillTable(id, list, columns) {
-  const add = (parent, tag, text) => { const e = document.createElement(tag); e.textContent = text; parent.append(e); };
-  const table = document.getElementById(id), head = table.insertRow();
-  for (const [heading] of columns) add(head, 'th', heading);
-  for (const r of list) {
-    const line = table.insertRow();
-    for (const [, value] of columns) {
-      const v = value(r);
-      add(line, 'td', typeof v === 'number' ? +v.toPrecision(4) : v ?? '');
-    }
-  }
-}
-
 const speed = r => r.gflops > 0 ? `${r.gflops.toFixed(1)} GFLOP/s` : r.gbps > 0 ? `${r.gbps.toFixed(1)} GB/s` : `${(1000 / r.best_ms).toFixed(2)} G/s`;
 const head = [['op', r => r.op], ['shape', r => r.shape], ['dtype', r => r.dtype], ['threads', r => `${r.threads}`], ['isa', r => r.isa]];
 fillTable('ceilings', ceilings, [['ceiling', r => r.op.slice(8)], ['in', r => r.shape], ...head.slice(2), ['speed', speed]]);
@@ -163,34 +135,12 @@ fillTable('kernels', kernels, [...head, ['rung', r => r.rung], ['cache', r => r.
     ['roof %', r => r.roof_percent], ['bound by', r => r.bound]]);
 drawRoofline();
 drawLadders();
-</script></body></html>
 )";
-
-std::string_view chart_js() {
-  return {hewn_chart_js, static_cast<size_t>(hewn_chart_js_end - hewn_chart_js)};
-}
-
-// Escapes JSON inside a script, which "</script>" would end: it can only occur in a string, where \/ is a slash.
-std::string inside_script(std::string json) {
-  for (size_t at = json.find("</"); at != json.npos; at = json.find("</", at + 3)) json.insert(at + 1, "\\");
-  return json;
-}
 
 }  // namespace
 
-void require_charts() {
-  if (chart_js().empty())
-    fail(ErrorCode::failed,
-         "this build of hewn has no charts, since Chart.js was not found when it was built; ",
-         "install it (Debian: libjs-chart.js), configure and build again, or use --json or --md");
-}
-
 std::string charts_page(const std::vector<BenchRow>& rows) {
-  std::string page(page_begin);
-  page += chart_js();
-  page += "\nconst rows = " + inside_script(rows_json(rows)) + ";\n";
-  page += page_end;
-  return page;
+  return chart_page("hewn bench kernels", roofline_body, "rows", rows_json(rows), roofline_script);
 }
 
 }  // namespace hewn::cli

@@ -5,11 +5,8 @@
 
 namespace hewn::cli {
 
-/// Throws unless this build contains Chart.js, which draws the charts.
-void require_charts();
-
 /// A self-contained page: the roofline of this machine (from the ceilings among the rows) with the kernels
-/// under it, the rungs of every ladder as bars, and all rows as a table.
+/// under it, the rungs of every ladder as bars, and all rows as a table. Requires `has_charts`.
 std::string charts_page(const std::vector<BenchRow>& rows);
 
 }  // namespace hewn::cli

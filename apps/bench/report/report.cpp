@@ -178,24 +178,9 @@ Cells ceiling_cells(const Rows& rows) {
   return cells;
 }
 
-std::string markdown(const Cells& cells) {
-  const auto line = [](const std::vector<std::string>& row) {
-    std::string text = "|";
-    for (const std::string& cell : row) text += " " + cell + " |";
-    return text + "\n";
-  };
-  std::string text = line(cells[0]) + line(std::vector<std::string>(cells[0].size(), "---"));
-  for (size_t i = 1; i < cells.size(); ++i) text += line(cells[i]);
-  return text;
-}
-
-std::string csv_cell(const Json& value) {
+std::string csv_value(const Json& value) {
   if (value.is_null()) return "";
-  if (!value.is_string()) return value.dump();
-  std::string text = value.get<std::string>();
-  if (text.find_first_of(",\"") == text.npos) return text;
-  for (size_t at = text.find('"'); at != text.npos; at = text.find('"', at + 2)) text.insert(at, "\"");
-  return '"' + text + '"';
+  return value.is_string() ? csv_cell(value.get<std::string>()) : value.dump();
 }
 
 void print_csv(const Rows& rows) {
@@ -203,7 +188,7 @@ void print_csv(const Rows& rows) {
   for (const Column* column : used) print(column == used[0] ? "" : ",", column->key);
   print("\n");
   for (const BenchRow& row : rows) {
-    for (const Column* column : used) print(column == used[0] ? "" : ",", csv_cell(column->value(row)));
+    for (const Column* column : used) print(column == used[0] ? "" : ",", csv_value(column->value(row)));
     print("\n");
   }
 }
@@ -224,7 +209,7 @@ void print_rows(const Rows& rows, Format format, std::optional<int> width) {
   if (format == Format::json) return print(rows_json(rows), "\n");
   if (format == Format::csv) return print_csv(rows);
   const bool md = format == Format::md;
-  const auto shown = md ? markdown : table_text;
+  const auto shown = md ? markdown_table : table_text;
   Rows ceilings, others;
   for (const BenchRow& row : rows) (row.is_ceiling() ? ceilings : others).push_back(row);
   if (!ceilings.empty()) print(shown(ceiling_cells(ceilings)), others.empty() ? "" : "\n");

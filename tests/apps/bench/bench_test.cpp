@@ -35,6 +35,19 @@ TEST_CASE("training and sampling are timed") {
                  "tokens/s"));
 }
 
+TEST_CASE("a classifier is planned and timed without data") {
+  const auto with = [](std::vector<std::string> words) {
+    for (const char* key : {"--vocab_size=500", "--n_labels=3", "--n_embd=16", "--batch_size=2", "--json"})
+      words.emplace_back(key);
+    return nlohmann::json::parse(hewn(words).out);
+  };
+  const auto all = with({"plan"}), head = with({"plan", "--train=head"});
+  CHECK(all.at("parts").at("head") == 3 * 16);
+  CHECK(head.at("trained_parameters") == 3 * 16);
+  CHECK(head.at("flops_per_token").get<double>() < 0.4 * all.at("flops_per_token").get<double>());
+  CHECK(with({"bench", "train", "-r1"}).at(0).at("ms_per_step") > 0);
+}
+
 TEST_CASE("plan prints parameters, memory, the minimum time and the largest batch") {
   const auto r = hewn({"plan", "--vocab_size=65", "--json"});
   CHECK(r.exit_code == 0);

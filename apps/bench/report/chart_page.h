@@ -1,0 +1,19 @@
+#pragma once
+// Self-contained pages with charts, drawn by Chart.js, which is embedded in the program.
+
+#include <string>
+#include <string_view>
+
+namespace hewn::cli {
+
+/// Whether this build contains Chart.js.
+bool has_charts();
+/// Throws unless it does.
+void require_charts();
+
+/// A page: `body` (HTML), then a script that defines the constant `name` as `json` and runs `script`, which may
+/// use Chart.js and `colors`, a list of eight.
+std::string chart_page(std::string_view title, std::string_view body, std::string_view name,
+                       const std::string& json, std::string_view script);
+
+}  // namespace hewn::cli

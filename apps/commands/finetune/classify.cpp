@@ -1,0 +1,150 @@
+// hewn finetune classify: from a language model and a table of texts with labels to a classifier.
+
+#include <filesystem>
+
+#include "apps/cli/format.h"
+#include "apps/cli/terminal.h"
+#include "apps/commands/commands.h"
+#include "apps/commands/finetune/class_report.h"
+#include "apps/commands/finetune/finetune_start.h"
+#include "apps/commands/training.h"
+#include "apps/run/run_config.h"
+#include "core/error.h"
+#include "train/tasks/task.h"
+
+namespace hewn::cli {
+namespace {
+
+ClassDataOptions class_data_options(const Settings& settings, const TrainStart& start) {
+  ClassDataOptions options{.data = settings.text("data"),
+                           .val = settings.text("val"),
+                           .test = settings.text("test"),
+                           .split = settings.text("split"),
+                           .text = settings.text("text"),
+                           .label = settings.text("label"),
+                           .labels = {},
+                           .seed = static_cast<uint64_t>(settings.integer("seed"))};
+  if (settings.has("labels")) options.labels = split(settings.text("labels"), ',');
+  if (start.resumed)
+    if (const auto task = read_task(start.run->path())) options.labels = task->labels;
+  return options;
+}
+
+/// The texts of a task as tokens.
+struct ClassTexts {
+  EncodedRows train, val, test;
+
+  int64_t longest() const { return std::max({train.longest, val.longest, test.longest}); }
+};
+
+ClassTexts encode(const ClassData& data, const TextReader& reader, int64_t max_length) {
+  ClassTexts texts{encode_rows(data.train, reader), encode_rows(data.val, reader),
+                   encode_rows(data.test, reader)};
+  for (const std::string& note : data.notes) say("note: ", note);
+  const auto note = [](int64_t count, const std::string& what) {
+    if (count > 0) say("note: ", long_count(count), count == 1 ? " text " : " texts ", what);
+  };
+  note(texts.train.cut + texts.val.cut + texts.test.cut,
+       join("of more than max_length = ", max_length, " tokens: only the last ", max_length, " are read"));
+  note(texts.train.empty + texts.val.empty + texts.test.empty,
+       "without a token: an end of text is read instead");
+  return texts;
+}
+
+/// Scores a classifier beside its baselines.
+class ClassScorer {
+ public:
+  ClassScorer(Model& model, const ClassData& data, const ClassTexts& texts)
+      : model_(model), data_(data), texts_(texts), baselines_(data.train, data.labels.size()) {}
+
+  ClassScores val() const { return scores("validation", data_.val, texts_.val); }
+  ClassScores test() const { return scores("test", data_.test, texts_.test); }
+
+ private:
+  ClassScores scores(const std::string& name, const std::vector<ClassRow>& rows,
+                     const EncodedRows& encoded) const {
+    return {name, score_classifier(model_, encoded.texts), baselines_.most_frequent(rows),
+            baselines_.word_counts(rows)};
+  }
+
+  Model& model_;
+  const ClassData& data_;
+  const ClassTexts& texts_;
+  ClassBaselines baselines_;
+};
+
+Task task_of(const Settings& settings, const ClassData& data, const FinetuneStart& start,
+             int64_t max_length) {
+  return {.kind = Task::Kind::classify,
+          .labels = data.labels,
+          .columns = {{"text", settings.text("text")}, {"label", settings.text("label")}},
+          .chat = {},
+          .position = settings.text("position"),
+          .mask = {},
+          .max_length = max_length,
+          .train = settings.takes("train") ? settings.text("train") : "all",
+          .base = start.base()};
+}
+
+/// evaluation.json, and the test rows' scores as text; those of the validation rows have been printed before.
+FinalReport final_report(const RunDirectory& run, const ClassScorer& scorer, const ClassData& data) {
+  FinalReport report;
+  const auto add = [&](const ClassScores& scores) {
+    report.json[scores.name] = scores_json(scores, data.labels);
+  };
+  if (!data.val.empty()) add(scorer.val());
+  if (!data.test.empty()) {
+    const ClassScores scores = scorer.test();
+    report.text = scores_text(scores, data.labels);
+    add(scores);
+  }
+  if (data.val.empty() && data.test.empty()) return report;
+  write_file_atomically(run.file("evaluation.json"), report.json.dump(2) + "\n");
+  return report;
+}
+
+}  // namespace
+
+int run_finetune_classify(const Settings& given) {
+  Settings settings = given;
+  FinetuneStart start(settings);
+  const ClassData data = open_class_data(class_data_options(settings, start.train_start()));
+  start.check_same_data(data.hash);
+  ModelConfig architecture = start.base_config();
+  architecture.n_labels = std::ssize(data.labels);
+  parse_name(settings.text("position"), architecture.position);
+  const int64_t max_length =
+      start.max_length(settings, architecture);  // the task's limit; the data may need less
+  const ClassTexts texts = encode(data, TextReader(start.tokenizer(), max_length), max_length);
+
+  Balance balance{};
+  parse_name(settings.text("balance"), balance);
+  const auto seed = static_cast<uint64_t>(settings.integer("seed"));
+  const RowBatches batches(
+      training_rows(texts.train.texts, static_cast<int32_t>(data.labels.size()), balance, seed),
+      settings.integer("batch_size"), seed);
+  const TrainConfig config = start.config(settings, architecture, batches, texts.longest());
+
+  const std::string rows = split_text(data.train.size(), data.val.size(), data.test.size(), "rows");
+  const auto begun = start.begin(settings, config, data.hash, task_of(settings, data, start, max_length),
+                                 join(rows, "; ", data.labels.size(), " labels"));
+  if (!begun) return 0;
+
+  const ClassScorer scorer(*begun->model, data, texts);
+  ClassScores latest{"", {0, Confusion(0)}, Confusion(0), Confusion(0)};
+  Validator validate;
+  if (!data.val.empty())
+    validate = [&](Model&) {
+      latest = scorer.val();
+      return Validation{.loss = latest.model.loss,
+                        .metrics = {{"val_accuracy", latest.model.counts.accuracy()},
+                                    {"val_f1_macro", latest.model.counts.macro_f1()}}};
+    };
+  TrainingRun training{settings, start.run(), config, begun->trainer, batches, validate, start.state()};
+  if (validate) training.report = [&] { return scores_text(latest, data.labels); };
+  training.at_end = [&] { return final_report(start.run(), scorer, data); };
+  training.next = "classify";
+  return run_to_end(training);
+}
+
+}  // namespace hewn::cli

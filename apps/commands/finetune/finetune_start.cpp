@@ -1,0 +1,200 @@
+#include "apps/commands/finetune/finetune_start.h"
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+
+#include "apps/cli/format.h"
+#include "apps/cli/terminal.h"
+#include "apps/commands/training.h"
+#include "apps/run/input.h"
+#include "apps/run/run_config.h"
+#include "core/error.h"
+#include "train/checkpoint/adapted.h"
+#include "train/plan.h"
+
+namespace hewn::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// What determines the weights of a model, as 16 hexadecimal digits.
+std::string hash_of(const ForeignModel& model) {
+  Checksum sum;
+  model.tensors->each([&](const TensorEntry& entry) {
+    sum.update(entry.name.data(), entry.name.size());
+    sum.update(entry.data, entry.bytes);
+  });
+  return to_hex(sum.value());
+}
+
+void require_start(const Settings& settings) {
+  const std::string command = command_line(settings.command());
+  require(settings.arguments.empty(), "'", settings.arguments.empty() ? "" : settings.arguments[0],
+          "' is neither a CONFIG.toml nor a key; give the rows as --data=FILE");
+  require(settings.has("init_from"),
+          "no model was given to start from; add --init_from=RUN, a run or another "
+          "program's model, or --init_from=resume");
+  require(settings.text("init_from") != "scratch", settings.where("init_from"), ": `", command,
+          "` starts from a trained model; give a run, or another program's model");
+}
+
+}  // namespace
+
+FinetuneStart::FinetuneStart(Settings& settings) {
+  require_start(settings);
+  for (const char* key : {"data", "val", "test"})
+    if (settings.has(key) && fs::exists(settings.text(key)))
+      settings.set({key, fs::absolute(settings.text(key)).lexically_normal().string(), settings.where(key)});
+  start_ = begin_training(settings);
+  require(settings.has("data"),
+          "no rows were given; add --data=FILE, a table in CSV, TSV, JSON or JSON Lines");
+  require(start_.tokenizer != nullptr, settings.where("init_from"), ": ", settings.text("init_from"),
+          " has no tokenizer, so it cannot read text");
+  if (start_.resumed && start_.checkpoint.empty())
+    fail(ErrorCode::input, start_.run->path(),
+         ": has no checkpoint to resume; start again with --init_from=RUN and ", "--force");
+}
+
+ModelConfig FinetuneStart::base_config() const {
+  return start_.foreign ? start_.foreign->config : checkpoint_config(start_.checkpoint);
+}
+
+std::optional<Task::Base> FinetuneStart::base() const {
+  if (start_.resumed) {
+    const auto task = read_task(start_.run->path());
+    return task ? task->base : std::nullopt;
+  }
+  if (start_.foreign) return Task::Base{start_.from, hash_of(*start_.foreign)};
+  const FileSum sum = Manifest::read(start_.checkpoint).files().at("model.safetensors");
+  return Task::Base{fs::absolute(start_.checkpoint).lexically_normal().string(), to_hex(sum.checksum)};
+}
+
+ChatTemplate FinetuneStart::chat(Settings& settings) const {
+  const auto of_run = [](const std::string& run) {
+    const auto task = read_task(run);
+    return task ? task->chat : std::nullopt;
+  };
+  if (start_.resumed)
+    if (const auto kept = of_run(start_.run->path())) return *kept;
+  if (settings.given("template")) return find_template(settings.text("template"));
+  const auto base = start_.foreign ? std::nullopt : of_run(run_of(start_.checkpoint));
+  const ChatTemplate chat = base ? *base : find_template("alpaca");
+  for (const std::string& name : split(template_names(), '|'))
+    if (find_template(name) == chat) settings.set({"template", name, "the run in init_from"});
+  return chat;
+}
+
+void FinetuneStart::check_same_data(uint64_t hash) const { cli::check_same_data(start_, hash); }
+
+int64_t FinetuneStart::max_length(const Settings& settings, const ModelConfig& model) const {
+  if (!settings.has("max_length")) return model.block_size;
+  const int64_t length = settings.integer("max_length");
+  require(length <= model.block_size, settings.where("max_length"), ": max_length = ", length,
+          ", but the model's context has ", model.block_size, " tokens; give at most that");
+  return length;
+}
+
+TrainConfig FinetuneStart::config(Settings& settings, const ModelConfig& model, const BatchSource& batches,
+                                  int64_t longest) const {
+  // Steps that follow from epochs and rows are not saved with the run: resumed with more epochs, it has more steps.
+  Settings filled = settings;
+  const auto per_epoch = static_cast<double>(batches.batch_count()) /
+                         static_cast<double>(settings.integer("gradient_accumulation_steps"));
+  const auto steps = [](double count) { return std::to_string(std::max<int64_t>(1, std::llround(count))); };
+  if (!settings.given("max_iters"))
+    filled.set(
+        {"max_iters", steps(std::ceil(settings.real("epochs") * per_epoch)), settings.where("epochs")});
+  if (!settings.given("eval_interval")) filled.set({"eval_interval", steps(per_epoch), "an epoch"});
+  TrainConfig config = train_config(filled, model);
+  config.max_length = longest;
+  config.check();
+  note_resolved(settings, config);
+  return config;
+}
+
+// Keeps a CPU's memory to what the longest batch needs.
+void FinetuneStart::check_memory(const TrainConfig& config, Executor& device) {
+  cli::check_memory(config, device);
+  planned_bytes_ = make_plan(config, target_of(device)).memory.peak_reserved;
+  if (!device.gpu()) device.pool().keep_within(planned_bytes_);
+}
+
+void FinetuneStart::load_weights(Model& model) const {
+  const bool same_head = model.config().n_labels == base_config().n_labels;
+  if (start_.resumed || (same_head && !model.config().classifies())) return start_.load_weights(model);
+  if (start_.foreign) return load_trunk(*start_.foreign, model);
+  load_trunk(checkpoint_model(start_.checkpoint, start_.moved_base), model);
+}
+
+void FinetuneStart::prepare(Settings& settings, const TrainConfig& config, Trainer& trainer,
+                            uint64_t data_hash, const Task& task) {
+  trainer.recompute(config.recompute);
+  trainer.prefer(config.preference);
+  trainer.graphs().use(settings.flag("cuda_graph"));
+  if (start_.resumed)
+    load_checkpoint(start_.checkpoint, trainer, start_.moved_base);
+  else
+    load_weights(trainer.model());
+  start_.note_base(config);
+  if (!start_.run)
+    start_.run = std::make_unique<RunDirectory>(settings.text("out_dir"), settings.flag("force")
+                                                                              ? RunDirectory::Open::force
+                                                                              : RunDirectory::Open::fresh);
+  settings.set({"out_dir", start_.run->path(), settings.where("out_dir")});
+  start_.state.data_hash = data_hash;
+  start_.state.tokenizer_hash = from_hex(start_.tokenizer->hash());
+  // The weights are saved before the run can be resumed; it might otherwise resume without them.
+  if (start_.resumed)
+    say("resume  from ", start_.checkpoint, ", step ", start_.state.step);
+  else
+    save_checkpoint(start_.run->path(), start_.state, trainer);
+  write_task(start_.run->path(), task);
+  write_run_files(*start_.run, settings, data_hash, start_.tokenizer.get());
+  if (start_.resumed && start_.state.step >= config.max_iters)
+    say("note    max_iters = ", config.max_iters,
+        " is already reached; raise it with --max_iters=N to continue");
+}
+
+std::unique_ptr<Finetuning> FinetuneStart::begin(Settings& settings, const TrainConfig& config,
+                                                 uint64_t data_hash, const Task& task,
+                                                 const std::string& rows) {
+  auto device = open_device(settings);
+  check_memory(config, *device);
+  auto model = make_model(config.model, config.training, *device, config.dtype, config.seed);
+  const auto say_all = [&](const Model& made) {
+    say("data    ", rows);
+    say_model(config, made);
+  };
+  if (settings.flag("dry_run")) {
+    say_all(*model);
+    print(settings.to_toml());
+    return nullptr;
+  }
+  auto begun = std::make_unique<Finetuning>(std::move(device), std::move(model), config);
+  prepare(settings, config, begun->trainer, data_hash, task);
+  say_all(*begun->model);
+  return begun;
+}
+
+void FinetuneStart::say_model(const TrainConfig& config, const Model& model) const {
+  const Executor& device = executor(model.device());
+  const int64_t trained = model.parameters().numel_trained(), all = model.parameters().numel();
+  say("model   ", config.model.arch, ", ", long_count(all), " parameters in ", name_of(config.dtype),
+      trained < all ? join(", of which ", long_count(trained), " train (", config.training.what, ")") : "");
+  say("device  ", device.name(), ", ", device.threads(), device.threads() == 1 ? " thread, " : " threads, ",
+      name_of(device.isa()));
+  say("memory  ", bytes_text(static_cast<double>(planned_bytes_)), " for the longest batch");
+  say("train   ", long_count(config.max_iters), " steps of ",
+      long_count(config.batch_size * config.gradient_accumulation_steps),
+      config.preference.on ? " pairs of rows" : " rows", " of up to ", long_count(config.longest_row()),
+      " tokens");
+}
+
+std::string split_text(size_t train, size_t val, size_t test, std::string_view rows) {
+  const auto count = [](size_t n) { return long_count(static_cast<int64_t>(n)); };
+  return join(count(train), " ", rows, " for training, ", count(val), " for validation, ", count(test),
+              " for the test");
+}
+
+}  // namespace hewn::cli

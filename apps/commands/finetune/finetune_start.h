@@ -1,0 +1,78 @@
+#pragma once
+// What all fine-tuning commands do before the first step: where the weights come from, the configuration, the run.
+
+#include <memory>
+#include <optional>
+
+#include "apps/cli/settings.h"
+#include "apps/run/train_start.h"
+#include "kernels/devices/devices.h"
+#include "train/config.h"
+#include "train/tasks/task.h"
+#include "train/trainer.h"
+
+namespace hewn::cli {
+
+/// The device, model and trainer of a fine-tuned run.
+struct Finetuning {
+  Finetuning(std::unique_ptr<Executor> on, std::unique_ptr<Model> made, const TrainConfig& config)
+      : device(std::move(on)),
+        model(std::move(made)),
+        trainer(*model, config.optimizer, config.schedule, config.seed) {}
+
+  std::unique_ptr<Executor> device;
+  std::unique_ptr<Model> model;
+  Trainer trainer;
+};
+
+/// The start of a fine-tuned run, from a run or another program's model, or from the run itself if it is resumed.
+class FinetuneStart {
+ public:
+  /// Checks `data`, `init_from` and the tokenizer, takes over what the settings leave open (`begin_training`), and makes
+  /// the file names absolute. Throws usage and input.
+  explicit FinetuneStart(Settings& settings);
+
+  const TrainStart& train_start() const { return start_; }
+  const RunState& state() const { return start_.state; }
+  const Tokenizer& tokenizer() const { return *start_.tokenizer; }
+  RunDirectory& run() const { return *start_.run; }
+  /// The configuration of the model that the weights come from.
+  ModelConfig base_config() const;
+  /// The run or model that the weights come from, for task.json.
+  std::optional<Task::Base> base() const;
+
+  /// The template of messages: that of the run that is resumed (a file may have changed), else the given one, else that
+  /// of the run that the weights come from, else alpaca. Notes its name in the settings.
+  ChatTemplate chat(Settings& settings) const;
+
+  /// Refuses to resume a run with other data.
+  void check_same_data(uint64_t hash) const;
+  /// The limit of a row's tokens: `max_length`, else the model's context. Throws usage if it is longer than that.
+  int64_t max_length(const Settings& settings, const ModelConfig& model) const;
+  /// The configuration for rows of at most `longest` tokens. Unless given, its number of steps follows from `epochs`,
+  /// and it is validated once per epoch. Notes other derived values in the settings.
+  TrainConfig config(Settings& settings, const ModelConfig& model, const BatchSource& batches,
+                     int64_t longest) const;
+  /// Everything between the data and the first step: makes the model and its trainer, loads the weights (and, resumed,
+  /// the optimizer), creates the run directory unless it is resumed, and writes its files, with task.json, and a first
+  /// checkpoint. Prints `rows`, a line about the data, and lines about the model, the device, the planned memory and
+  /// the steps. Returns null after a dry run, which only prints. Throws ErrorCode::memory if the run needs more than
+  /// the device has.
+  std::unique_ptr<Finetuning> begin(Settings& settings, const TrainConfig& config, uint64_t data_hash,
+                                    const Task& task, const std::string& rows);
+
+ private:
+  void check_memory(const TrainConfig& config, Executor& device);
+  void load_weights(Model& model) const;
+  void prepare(Settings& settings, const TrainConfig& config, Trainer& trainer, uint64_t data_hash,
+               const Task& task);
+  void say_model(const TrainConfig& config, const Model& model) const;
+
+  TrainStart start_;
+  size_t planned_bytes_ = 0;
+};
+
+/// "70 rows for training, 10 for validation, 20 for the test".
+std::string split_text(size_t train, size_t val, size_t test, std::string_view rows);
+
+}  // namespace hewn::cli

@@ -1,0 +1,140 @@
+// hewn finetune instruct: from a language model and a table of instructions to a model that answers.
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "apps/cli/format.h"
+#include "apps/cli/terminal.h"
+#include "apps/commands/commands.h"
+#include "apps/commands/finetune/finetune_start.h"
+#include "apps/commands/finetune/instruct_view.h"
+#include "apps/commands/finetune/responses.h"
+#include "apps/commands/training.h"
+#include "apps/run/run_config.h"
+#include "core/error.h"
+#include "train/tasks/instruct_data.h"
+
+namespace hewn::cli {
+namespace {
+
+TalkColumns given_columns(const Settings& settings) {
+  TalkColumns columns;
+  for (const char* use : {"messages", "prompt", "input", "answer"})
+    if (settings.has(use)) columns[use] = settings.text(use);
+  return columns;
+}
+
+Mask mask_of(const Settings& settings) { return settings.text("mask") == "none" ? Mask::none : Mask::prompt; }
+
+Task task_of(const Settings& settings, const TalkColumns& columns, const ChatTemplate& chat,
+             const FinetuneStart& start, const TrainConfig& config, int64_t max_length) {
+  return {.kind = Task::Kind::instruct,
+          .labels = {},
+          .columns = columns,
+          .chat = chat,
+          .position = {},
+          .mask = settings.text("mask"),
+          .max_length = max_length,
+          .train = config.training.what,
+          .base = start.base()};
+}
+
+// The rows of all sides, as tokens; says what did not fit.
+struct InstructRows {
+  TalkRows train, val;
+
+  InstructRows(const InstructData& data, const TalkEncoder& encoder, Mask mask, int64_t max_length)
+      : train(training_rows(data.train, encoder, mask, max_length)),
+        val(training_rows(data.val, encoder, mask, max_length)) {
+    const auto note = [](int64_t rows, const std::string& what) {
+      if (rows > 0) say("note: ", long_count(rows), rows == 1 ? " row " : " rows ", what);
+    };
+    note(train.shortened + val.shortened, join("cut after max_length = ", max_length, " tokens"));
+    note(train.dropped + val.dropped,
+         join("left out: the prompt alone takes max_length = ", max_length, " tokens"));
+    if (train.rows.empty())
+      fail(ErrorCode::input, "no row fits: every prompt takes max_length = ", max_length,
+           " tokens or more; raise max_length, or use a model with a longer context");
+  }
+
+  int64_t longest() const {
+    size_t most = 1;
+    for (const TalkRows* side : {&train, &val})
+      for (const TrainingRow& row : side->rows) most = std::max(most, row.tokens.size());
+    return static_cast<int64_t>(most);
+  }
+};
+
+// Prints the first training rows, as text or as data.
+void show_rows(const Settings& settings, const Tokenizer& tokenizer, const InstructData& data,
+               const TalkRows& rows) {
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  const auto count = static_cast<size_t>(std::min(settings.integer("show"), std::ssize(rows.rows)));
+  for (size_t i = 0; i < count; ++i) {
+    const int64_t line = data.train[static_cast<size_t>(rows.numbers[i])].line;
+    const TrainingRow& row = rows.rows[i];
+    if (settings.flag("json"))
+      list.push_back({{"line", line}, {"tokens", row.tokens}, {"targets", row.targets}});
+    else
+      print(row_view(
+          tokenizer, row,
+          join("row ", i + 1, " of ", rows.rows.size(), ", ", settings.text("data"), " line ", line)));
+  }
+  if (settings.flag("json")) print(list.dump(), "\n");
+}
+
+}  // namespace
+
+int run_finetune_instruct(const Settings& given) {
+  Settings settings = given;
+  FinetuneStart start(settings);
+  const ChatTemplate chat = start.chat(settings);
+  const auto seed = static_cast<uint64_t>(settings.integer("seed"));
+  const InstructData data = open_instruct_data({.data = settings.text("data"),
+                                                .val = settings.text("val"),
+                                                .test = settings.text("test"),
+                                                .split = settings.text("split"),
+                                                .columns = given_columns(settings),
+                                                .seed = seed},
+                                               chat);
+  start.check_same_data(data.hash);
+  const ModelConfig architecture = start.base_config();
+  const int64_t max_length = start.max_length(settings, architecture);
+  const TalkEncoder encoder(chat, start.tokenizer());
+  const InstructRows rows(data, encoder, mask_of(settings), max_length);
+  if (settings.integer("show") > 0) {
+    show_rows(settings, start.tokenizer(), data, rows.train);
+    return 0;
+  }
+  const RowBatches batches(rows.train.rows, settings.integer("batch_size"), seed);
+  const TrainConfig config = start.config(settings, architecture, batches, rows.longest());
+
+  const auto begun = start.begin(settings, config, data.hash,
+                                 task_of(settings, data.columns, chat, start, config, max_length),
+                                 split_text(data.train.size(), data.val.size(), data.test.size(), "rows"));
+  if (!begun) return 0;
+
+  std::optional<RowBatches> val;
+  if (!rows.val.rows.empty())
+    val.emplace(rows.val.rows, settings.integer("batch_size"), seed, RowBatches::Order::by_length);
+  Validator validate;
+  if (val)
+    validate = [&](Model& current) {
+      return Validation{.loss = estimate_loss(current, *val, val->batch_count()), .metrics = {}};
+    };
+  const auto answer = [&] {
+    if (!data.test.empty())
+      write_responses(start.run().file("responses.json"), *begun->model, start.tokenizer(), encoder,
+                      data.test, settings.integer("max_new_tokens"));
+  };
+  TrainingRun training{settings, start.run(), config, begun->trainer, batches, validate, start.state()};
+  training.on_sample = [&](int64_t) { answer(); };
+  training.at_end = [&] {
+    answer();
+    return FinalReport{};
+  };
+  training.next = "chat";
+  return run_to_end(training);
+}
+
+}  // namespace hewn::cli

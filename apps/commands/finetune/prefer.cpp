@@ -1,0 +1,195 @@
+// hewn finetune prefer: from a language model and pairs of better and worse answers to a model that prefers the better.
+
+#include <algorithm>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "apps/cli/format.h"
+#include "apps/cli/signals.h"
+#include "apps/cli/terminal.h"
+#include "apps/commands/commands.h"
+#include "apps/commands/finetune/finetune_start.h"
+#include "apps/commands/finetune/instruct_view.h"
+#include "apps/commands/training.h"
+#include "apps/run/run_config.h"
+#include "core/error.h"
+#include "train/scores/classes/proportion.h"
+#include "train/tasks/preference/data.h"
+#include "train/tasks/preference/reference.h"
+#include "train/tasks/preference/scoring.h"
+
+namespace hewn::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+DataFiles preference_files(const Settings& settings) {
+  DataFiles files{.data = settings.text("data"),
+                  .val = settings.text("val"),
+                  .test = settings.text("test"),
+                  .split = settings.text("split"),
+                  .columns = {},
+                  .seed = static_cast<uint64_t>(settings.integer("seed"))};
+  for (const char* use : {"prompt", "input", "chosen", "rejected"})
+    if (settings.has(use)) files.columns[use] = settings.text(use);
+  return files;
+}
+
+// The pairs of all sides, as tokens; says what did not fit.
+struct PreferenceRows {
+  PreferencePairs train, val, test;
+
+  PreferenceRows(const PreferenceData& data, const TalkEncoder& encoder, int64_t max_length)
+      : train(preference_pairs(data.train, encoder, max_length)),
+        val(preference_pairs(data.val, encoder, max_length)),
+        test(preference_pairs(data.test, encoder, max_length)) {
+    const auto note = [](int64_t rows, const std::string& what) {
+      if (rows > 0) say("note: ", long_count(rows), rows == 1 ? " row " : " rows ", what);
+    };
+    note(train.shortened + val.shortened + test.shortened,
+         join("with an answer cut after max_length = ", max_length, " tokens"));
+    note(train.dropped + val.dropped + test.dropped,
+         join("left out: nothing of an answer, or no difference, is within max_length = ", max_length,
+              " tokens"));
+    if (train.pairs.empty())
+      fail(ErrorCode::input, "no row fits: in every one, max_length = ", max_length,
+           " tokens end before the answers or before they differ; raise max_length, or use a model with a "
+           "longer context");
+  }
+};
+
+// Prints the first training pairs, as text or as data.
+void show_pairs(const Settings& settings, const Tokenizer& tokenizer, const PreferenceData& data,
+                const PreferencePairs& rows) {
+  Json list = Json::array();
+  const auto count = static_cast<size_t>(std::min(settings.integer("show"), std::ssize(rows.pairs)));
+  for (size_t i = 0; i < count; ++i) {
+    const int64_t line = data.train[static_cast<size_t>(rows.numbers[i])].chosen.line;
+    const PreferencePair& pair = rows.pairs[i];
+    const auto as_data = [](const TrainingRow& row) {
+      return Json{{"tokens", row.tokens}, {"targets", row.targets}};
+    };
+    if (settings.flag("json")) {
+      list.push_back(
+          {{"line", line}, {"chosen", as_data(pair.chosen)}, {"rejected", as_data(pair.rejected)}});
+      continue;
+    }
+    const std::string title =
+        join("row ", i + 1, " of ", rows.pairs.size(), ", ", settings.text("data"), " line ", line);
+    print(row_view(tokenizer, pair.chosen, title + ", chosen"),
+          row_view(tokenizer, pair.rejected, title + ", rejected"));
+  }
+  if (settings.flag("json")) print(list.dump(), "\n");
+}
+
+Task preference_task(const PreferenceData& data, const ChatTemplate& chat, const FinetuneStart& start,
+                     const TrainConfig& config, int64_t max_length) {
+  return {.kind = Task::Kind::prefer,
+          .labels = {},
+          .columns = data.columns,
+          .chat = chat,
+          .position = {},
+          .mask = {},
+          .max_length = max_length,
+          .train = config.training.what,
+          .base = start.base()};
+}
+
+// The log probabilities of the reference model, which is the model before the first step: those that the run has, or
+// computed now. Returns false if a signal stopped that.
+bool take_reference(const FinetuneStart& start, Model& model, PairSides& sides, int64_t batch_size) {
+  const std::string path = start.run().file(reference_file);
+  if (std::filesystem::exists(path)) {
+    read_reference(path, sides);
+    return true;
+  }
+  if (start.state().step > 0)
+    fail(ErrorCode::input, path,
+         ": is missing; it has the log probabilities of the model before the first step, which is gone. "
+         "Restore the file, or start again with --init_from=RUN and --force");
+  catch_signals();
+  say("compare with the model as it is now: computing the log probabilities of all answers");
+  for (auto* pairs : {&sides.train, &sides.val, &sides.test})
+    if (!note_reference(model, *pairs, batch_size, [] { return stop_signal() != 0; })) return false;
+  write_reference(path, sides);
+  return true;
+}
+
+std::string preference_text(const std::string& name, const PreferenceScore& score) {
+  const Bounds bounds = wilson_interval(score.hits, score.pairs);
+  return join(name, ", ", long_count(score.pairs), " pairs: loss ", fixed(score.loss, 4), ", margin ",
+              fixed(score.margin(), 4), " (rewards ", fixed(score.chosen, 4), " chosen, ",
+              fixed(score.rejected, 4), " rejected), accuracy ", fixed(score.accuracy(), 4),
+              " (95% interval ", fixed(bounds.low, 4), " to ", fixed(bounds.high, 4), ")");
+}
+
+Json preference_json(const PreferenceScore& score) {
+  const Bounds bounds = wilson_interval(score.hits, score.pairs);
+  return {{"pairs", score.pairs},
+          {"loss", score.loss},
+          {"margin", score.margin()},
+          {"rewards", {{"chosen", score.chosen}, {"rejected", score.rejected}}},
+          {"accuracy", {{"value", score.accuracy()}, {"low", bounds.low}, {"high", bounds.high}}}};
+}
+
+}  // namespace
+
+int run_finetune_prefer(const Settings& given) {
+  Settings settings = given;
+  FinetuneStart start(settings);
+  const ChatTemplate chat = start.chat(settings);
+  const PreferenceData data = open_preference_data(preference_files(settings), chat);
+  start.check_same_data(data.hash);
+  const ModelConfig architecture = start.base_config();
+  const int64_t max_length = start.max_length(settings, architecture);
+  PreferenceRows rows(data, TalkEncoder(chat, start.tokenizer()), max_length);
+  if (settings.integer("show") > 0) {
+    show_pairs(settings, start.tokenizer(), data, rows.train);
+    return 0;
+  }
+  const int64_t batch_size = settings.integer("batch_size");
+  PairSides sides{std::move(rows.train.pairs), std::move(rows.val.pairs), std::move(rows.test.pairs)};
+  const int64_t longest =
+      std::max({longest_row(sides.train), longest_row(sides.val), longest_row(sides.test)});
+  const PairBatches batches(sides.train, batch_size, static_cast<uint64_t>(settings.integer("seed")));
+  TrainConfig config = start.config(settings, architecture, batches, longest);
+  config.preference.on = true;
+
+  const auto begun =
+      start.begin(settings, config, data.hash, preference_task(data, chat, start, config, max_length),
+                  split_text(sides.train.size(), sides.val.size(), sides.test.size(), "pairs"));
+  if (!begun) return 0;
+  Model& model = *begun->model;
+  if (!take_reference(start, model, sides, batch_size)) {
+    say(resume_hint(settings, start.run().path()));
+    return stop_status();
+  }
+
+  const auto score = [&](const std::vector<PreferencePair>& pairs) {
+    return score_preferences(model, pairs, batch_size, config.preference);
+  };
+  Validator validate;
+  if (!sides.val.empty())
+    validate = [&](Model&) {
+      const PreferenceScore result = score(sides.val);
+      return Validation{.loss = result.loss,
+                        .metrics = {{"val_margin", result.margin()}, {"val_accuracy", result.accuracy()}}};
+    };
+  TrainingRun training{settings, start.run(), config, begun->trainer, batches, validate, start.state()};
+  training.at_end = [&] {
+    FinalReport report;
+    for (const auto& [name, pairs] : {std::pair{"validation", &sides.val}, std::pair{"test", &sides.test}}) {
+      if (pairs->empty()) continue;
+      const PreferenceScore result = score(*pairs);
+      report.text += (report.text.empty() ? "" : "\n") + preference_text(name, result);
+      report.json[name] = preference_json(result);
+    }
+    if (!report.json.empty())
+      write_file_atomically(start.run().file("evaluation.json"), report.json.dump(2) + "\n");
+    return report;
+  };
+  training.next = "chat";
+  return run_to_end(training);
+}
+
+}  // namespace hewn::cli

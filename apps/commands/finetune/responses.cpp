@@ -1,0 +1,45 @@
+#include "apps/commands/finetune/responses.h"
+
+#include <nlohmann/json.hpp>
+
+#include "apps/cli/signals.h"
+#include "apps/run/text/text_writer.h"
+#include "model/generation/generate.h"
+
+namespace hewn::cli {
+
+bool write_responses(const std::string& path, Model& model, const Tokenizer& tokenizer,
+                     const TalkEncoder& encoder, const std::vector<Talk>& talks, int64_t max_new_tokens) {
+  constexpr size_t at_once = 16;
+  std::vector<GenerateRequest> requests;
+  std::vector<TextFlow> answers;
+  for (const Talk& talk : talks) {
+    requests.push_back({.prompt = encoder.prompt(talk.prompt())});
+    answers.emplace_back(encoder.end_texts());
+  }
+  generate(model, requests,
+           {.max_new_tokens = max_new_tokens,
+            .temperature = 0,
+            .vocab_size = tokenizer.vocab_size(),
+            .stop_tokens = encoder.end_tokens()},
+           at_once,
+           {.token =
+                [&](size_t i, const Generated& generated) {
+                  answers[i].push(tokenizer.piece(generated.token));
+                  return !answers[i].ended();
+                },
+            .done = [&](size_t i, bool) { answers[i].finish(); },
+            .stop = [] { return stop_signal() != 0; }});
+  if (stop_signal()) return false;
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  for (size_t i = 0; i < talks.size(); ++i)
+    list.push_back({{"instruction", talks[i].instruction},
+                    {"input", talks[i].input},
+                    {"output", talks[i].answer()},
+                    {"response", answers[i].text()}});
+  write_file_atomically(path,
+                        list.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
+  return true;
+}
+
+}  // namespace hewn::cli

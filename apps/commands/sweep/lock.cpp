@@ -1,0 +1,68 @@
+#include "apps/commands/sweep/lock.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstring>
+#include <filesystem>
+#include <limits>
+#include <thread>
+
+#include "apps/cli/settings.h"
+#include "apps/cli/signals.h"
+#include "apps/cli/terminal.h"
+#include "core/error.h"
+#include "core/io/file.h"
+
+namespace hewn::cli {
+namespace {
+
+constexpr std::chrono::minutes longest_wait{10};
+
+// The process that wrote its number into the lock file, if it still runs; otherwise 0.
+pid_t running_holder(const std::string& file) {
+  int64_t number = 0;
+  std::string text = read_small_file(file, 64);
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  if (!parse_integer(text, number) || number <= 0 || number > std::numeric_limits<pid_t>::max()) return 0;
+  const auto pid = static_cast<pid_t>(number);
+  return ::kill(pid, 0) == 0 || errno == EPERM ? pid : 0;
+}
+
+}  // namespace
+
+SweepLock::SweepLock(const std::string& directory) {
+  std::error_code error;
+  std::filesystem::create_directories(directory, error);
+  if (error) fail(ErrorCode::failed, "cannot create out_dir ", directory, ": ", error.message());
+  const std::string file = directory + "/.lock";
+  fd_ = ::open(file.c_str(), O_RDWR | O_CREAT, 0666);  // inherited by the runs
+  if (fd_ < 0) fail(ErrorCode::failed, "cannot open ", file, ": ", std::strerror(errno));
+  const auto start = std::chrono::steady_clock::now();
+  for (bool said = false; ::flock(fd_, LOCK_EX | LOCK_NB) != 0;) {
+    if (errno != EWOULDBLOCK) fail(ErrorCode::failed, "cannot lock ", file, ": ", std::strerror(errno));
+    const auto waited = std::chrono::steady_clock::now() - start;
+    if (const pid_t holder = running_holder(file))
+      fail(ErrorCode::failed, "the sweep in ", directory, " is in use by process ", holder,
+           "; wait for it to end, or choose another --out_dir");
+    if (waited > longest_wait || stop_signal() != 0)
+      fail(ErrorCode::failed, "runs of an earlier sweep in ", directory,
+           " still train; end them, or wait, and start it again");
+    if (waited > std::chrono::seconds(1) && !said) {
+      say("wait    for the runs of an earlier sweep in ", directory, " to save and end");
+      said = true;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  const std::string text = std::to_string(::getpid()) + "\n";
+  const int problem = ::ftruncate(fd_, 0) != 0 ? errno : write_fully(fd_, text.data(), text.size());
+  if (problem) fail(ErrorCode::failed, "cannot write ", file, ": ", std::strerror(problem));
+}
+
+SweepLock::~SweepLock() { ::close(fd_); }
+
+}  // namespace hewn::cli

@@ -1,0 +1,107 @@
+#include "apps/commands/trace/narrate.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "apps/cli/format.h"
+#include "core/text.h"
+
+namespace hewn::cli {
+namespace {
+
+constexpr int64_t most_elements = 12;
+
+// The rows of a table, aligned to the left, each indented by two blanks.
+std::string aligned(const std::vector<std::vector<std::string>>& rows) {
+  std::vector<size_t> widths;
+  for (const auto& row : rows) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  }
+  std::string text;
+  for (const auto& row : rows) {
+    std::string line = " ";
+    for (size_t i = 0; i < row.size(); ++i)
+      line += " " + row[i] + std::string(i + 1 < row.size() ? widths[i] - row[i].size() + 1 : 0, ' ');
+    text += line + "\n";
+  }
+  return text;
+}
+
+std::string inputs_text(const TracedNode& node, const NodeNames& names) {
+  std::string text;
+  for (const TracedInput& input : node.inputs)
+    text += (text.empty() ? "" : ", ") + input_label(input.edge, names);
+  return text;
+}
+
+// "sets w, adds to #0"
+std::string contributions(const TracedNode& node, const NodeNames& names) {
+  static constexpr const char* verbs[] = {"", "sets ", "adds to ", "passes dy on to "};
+  std::string text;
+  for (const TracedInput& input : node.inputs)
+    if (input.write != Contribution::none)
+      text += join(text.empty() ? "" : ", ", verbs[static_cast<size_t>(input.write)],
+                   input_label(input.edge, names));
+  return text;
+}
+
+}  // namespace
+
+std::string number_text(double x, int digits) {
+  std::array<char, 32> text{};
+  return {text.data(),
+          std::to_chars(text.data(), text.data() + text.size(), x, std::chars_format::general, digits).ptr};
+}
+
+std::string node_label(int64_t node, const NodeNames& names) {
+  const auto at = names.find(node);
+  return at == names.end() ? join("#", node) : join("#", node, " ", at->second);
+}
+
+std::string input_label(const Edge& edge, const NodeNames& names) {
+  switch (edge.from) {
+    case Edge::From::node: return node_label(edge.node, names);
+    case Edge::From::leaf: return edge.name.empty() ? "(leaf)" : edge.name;
+    case Edge::From::constant: return edge.name.empty() ? "(constant)" : edge.name;
+    case Edge::From::nothing: break;
+  }
+  return "-";
+}
+
+std::string tensor_text(const TensorSummary& tensor) {
+  const int64_t n = tensor.shape.numel();
+  if (n > most_elements || std::ssize(tensor.values) != n || n == 0)
+    return join(tensor.shape, ", mean ", number_text(tensor.mean), ", std ", number_text(tensor.deviation));
+  if (tensor.shape.rank() == 0) return number_text(tensor.values[0]);
+  std::string text = "[";
+  for (int64_t i = 0; i < n; ++i)
+    text += (i == 0                      ? ""
+             : i % tensor.shape[-1] == 0 ? "; "
+                                         : " ") +
+            number_text(tensor.values[static_cast<size_t>(i)]);
+  return text + "]";
+}
+
+std::string narrated(const Trace& trace, const NodeNames& names) {
+  std::vector<std::vector<std::string>> forward{{"node", "operation", "inputs", "value", "y"}};
+  std::vector<std::vector<std::string>> backward{{"node", "dy", "gradients", "and so"}};
+  std::vector<std::vector<std::string>> leaves;
+  for (const TracedNode& node : trace.nodes)
+    forward.push_back({node_label(node.id, names), node.info->name, inputs_text(node, names),
+                       node.info->formula, tensor_text(node.value)});
+  std::for_each(trace.nodes.rbegin(), trace.nodes.rend(), [&](const TracedNode& node) {
+    if (node.grad)
+      backward.push_back({node_label(node.id, names), tensor_text(*node.grad), node.info->gradient,
+                          contributions(node, names)});
+  });
+  for (const TracedLeaf& leaf : trace.leaves)
+    leaves.push_back({leaf.name, leaf.value ? "= " + tensor_text(*leaf.value) : "",
+                      "gradient " + (leaf.grad ? tensor_text(*leaf.grad) : std::string("none"))});
+  return "forward: each operation records a node\n" + aligned(forward) +
+         "backward: from the newest node to the oldest; dy is the gradient that has arrived\n" +
+         aligned(backward) + "leaves\n" + aligned(leaves);
+}
+
+}  // namespace hewn::cli

@@ -1,0 +1,26 @@
+#pragma once
+// A trace as text.
+
+#include <map>
+#include <string>
+
+#include "train/inspect/trace/trace.h"
+
+namespace hewn::cli {
+
+/// Names of nodes, by number.
+using NodeNames = std::map<int64_t, std::string>;
+
+/// "#2 y", or "#2" for a node without a name.
+std::string node_label(int64_t node, const NodeNames& names);
+/// How an input is written: "#2 y", "w", "2 (constant)", or "-" for one that is left out.
+std::string input_label(const Edge& edge, const NodeNames& names);
+/// A number with at most this many digits: "0.5", "1.25e-07".
+std::string number_text(double x, int digits = 6);
+/// A tensor on one line: "0.5", "[1 2; 3 4]", or "[64, 128], mean 0.01, std 0.8" if it is large.
+std::string tensor_text(const TensorSummary& tensor);
+
+/// The forward pass node by node, the backward pass from the newest node to the oldest, and the gradients of the leaves.
+std::string narrated(const Trace& trace, const NodeNames& names);
+
+}  // namespace hewn::cli

@@ -1,0 +1,122 @@
+// hewn trace: shows what a forward and backward pass computes, node by node.
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "apps/cli/format.h"
+#include "apps/cli/terminal.h"
+#include "apps/commands/commands.h"
+#include "apps/commands/trace/dot.h"
+#include "apps/commands/trace/model_trace.h"
+#include "apps/commands/trace/narrate.h"
+#include "core/error.h"
+#include "kernels/devices/devices.h"
+#include "train/inspect/expression/expression.h"
+#include "train/inspect/trace/trace.h"
+#include "train/inspect/trace/trace_json.h"
+
+namespace hewn::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// A traced formula.
+struct TracedFormula {
+  Trace trace;
+  NodeNames names;
+  TensorSummary result;
+};
+
+// NAME=VALUE arguments as leaves.
+FormulaValues leaves_of(const std::vector<std::string>& arguments) {
+  FormulaValues leaves;
+  for (const std::string& word : arguments) {
+    const size_t equals = word.find('=');
+    require(equals != word.npos && equals > 0, "'", word,
+            "' is neither an option nor a value; give values as NAME=VALUE, such as w=0.5 or W='[1 2; 3 4]'");
+    const std::string name = word.substr(0, equals);
+    require(!leaves.contains(name), "'", name, "' is given twice");
+    Tensor value = parse_value(std::string_view(word).substr(equals + 1), name);
+    require_grad(value, name);
+    leaves.emplace(name, std::move(value));
+  }
+  return leaves;
+}
+
+TracedFormula trace_formula(const std::string& formula, const FormulaValues& leaves, int64_t most_values) {
+  TraceRecorder recorder(most_values);
+  FormulaValues values = leaves;
+  Tape tape;
+  tape.observe(&recorder);
+  const Tensor result = evaluate_expression(formula, values);
+  require(result.requires_grad(),
+          "the result of --expr depends on no value that was given; nothing has a gradient");
+  require(result.variable()->tape == &tape, "the result of --expr is ", result.variable()->name,
+          " itself; give a formula that computes something");
+  TracedFormula traced{.trace = {}, .names = {}, .result = summarise(result, most_values)};
+  for (const auto& [name, value] : values)
+    if (value.requires_grad() && value.variable()->tape == &tape) traced.names[value.variable()->node] = name;
+  const std::vector<double> ones(static_cast<size_t>(result.numel()), 1);
+  tape.backward(result, Tensor::from(cpu(), ones, result.shape()));
+  for (const auto& [name, leaf] : leaves) recorder.note_leaf(name, leaf);
+  traced.trace = recorder.take();
+  return traced;
+}
+
+Json formula_json(const std::string& formula, const TracedFormula& traced) {
+  Json json{{"format", "hewn-trace"}, {"version", 1}, {"expr", formula}};
+  if (traced.result.shape.numel() == 1) json["loss"] = traced.result.mean;
+  json.update(trace_json(traced.trace));
+  for (const auto& [node, name] : traced.names) json["nodes"][static_cast<size_t>(node)]["name"] = name;
+  return json;
+}
+
+int run_model_trace(const Settings& settings) {
+  const ModelTrace traced = trace_model(settings);
+  if (settings.flag("json")) {
+    Json json{{"format", "hewn-trace"}, {"version", 1}, {"loss", traced.loss}};
+    json["tokens"] = Json::array();
+    for (const TracedToken& token : traced.tokens)
+      json["tokens"].push_back({{"id", token.id}, {"text", token.text}});
+    json.update(trace_json(traced.trace));
+    print(json.dump(2, ' ', false, Json::error_handler_t::replace), "\n");
+  } else if (settings.flag("dot")) {
+    print(dot_text(traced.trace, {}));
+  } else {
+    print(tree_text(traced.trace), "\nloss ", fixed(traced.loss, 4), " nats per token over ",
+          traced.tokens.size() - 1, " tokens\n");
+  }
+  return 0;
+}
+
+}  // namespace
+
+int run_trace(const Settings& settings) {
+  require(!(settings.flag("json") && settings.flag("dot")),
+          "json and dot are different output formats; give one of them");
+  if (!settings.has("expr")) {
+    for (const std::string& word : settings.arguments)
+      require(word.find('=') == word.npos || std::filesystem::exists(word), "'", word,
+              "' is no run; if it is a value for a formula, add --expr=FORMULA");
+    return run_model_trace(settings);
+  }
+  for (const char* key : {"text", "dtype", "adapter"})
+    require(!settings.has(key), settings.where(key), ": ", key,
+            " belongs to the trace of a model, not to expr");
+  const std::string formula = settings.text("expr");
+  const TracedFormula traced =
+      trace_formula(formula, leaves_of(settings.arguments), settings.integer("values"));
+  if (settings.flag("json")) {
+    print(formula_json(formula, traced).dump(2, ' ', false, Json::error_handler_t::replace), "\n");
+  } else if (settings.flag("dot")) {
+    print(dot_text(traced.trace, traced.names));
+  } else {
+    print(narrated(traced.trace, traced.names));
+    if (traced.result.shape.numel() > 1)
+      say("note: the result has ", traced.result.shape.numel(),
+          " elements; the gradients are those of their sum");
+  }
+  return 0;
+}
+
+}  // namespace hewn::cli

@@ -1,0 +1,130 @@
+#include "apps/commands/training.h"
+
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "apps/bench/profile_tables.h"
+#include "apps/cli/shell.h"
+#include "apps/cli/signals.h"
+#include "apps/cli/terminal.h"
+#include "apps/cli/version.h"
+#include "apps/run/open_run.h"
+#include "apps/run/progress.h"
+#include "apps/run/run_config.h"
+#include "core/error.h"
+
+namespace hewn::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// Prints a summary and writes the full profile to the run.
+void write_profile(const RunDirectory& run, const StepProfile& profile) {
+  if (profile.steps() == 0) {
+    say("profile none: the first two steps are warm-up and are not measured; run at least three");
+    return;
+  }
+  write_file_atomically(run.file("profile.json"), profile_json(profile));
+  say(profile_tables(profile));
+  say("profile saved to ", run.file("profile.json"));
+}
+
+Json summary(const Outcome& outcome) {
+  const RunState& state = outcome.state;
+  Json out{{"step", state.step},
+           {"seconds", state.seconds},
+           {"tokens", state.tokens},
+           {"checkpoint", outcome.checkpoint}};
+  if (state.val_loss) out["val_loss"] = *state.val_loss;
+  if (state.best_val_loss) out["best_val_loss"] = *state.best_val_loss;
+  return out;
+}
+
+// Restores the checkpoint that other commands will read, so that the report at the end is about the same weights.
+void return_to_best(const TrainingRun& training, const RunState& end, TrainLog& log) {
+  const std::string checkpoint = find_checkpoint(training.run.path(), "", Manifest::Look::quick);
+  const int64_t step = checkpoint_state(checkpoint).step;
+  if (step == end.step) return;
+  load_checkpoint(checkpoint, training.trainer, moved_base(training.settings));
+  log.line(join("best    step ", step,
+                " has the lowest validation loss: it is reported here, and read by other commands"));
+}
+
+// Prints how the run ended and what to do next; returns the exit status.
+int conclude(const Outcome& outcome, const TrainingRun& training, TrainLog& log) {
+  const std::string& run = training.run.path();
+  const std::string saved = outcome.checkpoint.empty() ? "" : ", saved " + outcome.checkpoint;
+  const int64_t step = outcome.state.step;
+  switch (outcome.reason) {
+    case StopReason::asked:
+      log.line(join("stopped after step ", step, saved));
+      log.line(resume_hint(training.settings, run));
+      return stop_status();
+    case StopReason::max_time: log.line(join("stopped at max_time after step ", step, saved)); break;
+    case StopReason::patience:
+      log.line(join("stopped for lack of improvement (patience) after step ", step, saved));
+      break;
+    case StopReason::max_iters: log.line(join("done after step ", step, saved)); break;
+  }
+  log.line(join("next: ", program(), " ", training.next, " ", shell_word(run)));
+  return 0;
+}
+
+}  // namespace
+
+void write_run_files(const RunDirectory& run, const Settings& settings, uint64_t data_hash,
+                     const Tokenizer* tokenizer) {
+  // A signal from here on ends the run after its next step, with a checkpoint. Ended at once, the run would
+  // have its configuration alone.
+  catch_signals();
+  write_file_atomically(run.file("config.toml"), settings.to_toml());
+  Json environment = Json::parse(version_json());
+  environment["data_hash"] = to_hex(data_hash);
+  write_file_atomically(run.file("env.json"), environment.dump(2) + "\n");
+  if (tokenizer) tokenizer->save(run.file("tokenizer.json"));
+}
+
+std::string resume_hint(const Settings& settings, const std::string& run) {
+  return join("resume with: ", program(), " ", settings.command().name, " --init_from=resume ",
+              shell_word("--out_dir=" + run));
+}
+
+int run_to_end(const TrainingRun& training) {
+  const TrainConfig& config = training.config;
+  Trainer& trainer = training.trainer;
+  TrainLog log(training.run.file("train.log"), config.log_interval);
+  LoopEvents events;
+  events.on_step = [&](const Progress& progress) { log.show(progress); };
+  events.on_message = [&](const std::string& line) { log.line(line); };
+  events.should_stop = [] { return stop_signal() != 0; };
+  events.peak_tokens_per_s = peak_tokens_per_s(trainer.model(), config.dtype);
+  events.on_sample = training.on_sample;
+  events.on_evaluated = [&](const RunState& state, const std::vector<Metric>& metrics) {
+    if (training.report) log.line(training.report());
+    log.evaluated(state.val_loss, metrics, log.shows_samples() && training.sample ? training.sample() : "");
+  };
+  std::optional<StepProfile> profile;
+  if (training.settings.flag("profile")) {
+    Executor& device = executor(trainer.model().device());
+    events.profile = &profile.emplace(MachineRoof(config.dtype, device), device);
+  }
+  const Outcome outcome =
+      run_training(training.run, config, trainer, training.source, training.validate, training.state, events);
+  log.finish();
+  if (profile) write_profile(training.run, *profile);
+  FinalReport last;
+  if (training.at_end && outcome.reason != StopReason::asked) {
+    return_to_best(training, outcome.state, log);
+    last = training.at_end();
+  }
+  if (!last.text.empty()) log.line(last.text);
+  if (training.settings.flag("json")) {
+    Json json = summary(outcome);
+    json.update(last.json);
+    print(json.dump(2), "\n");
+  }
+  flush_results();
+  return conclude(outcome, training, log);
+}
+
+}  // namespace hewn::cli

@@ -1,0 +1,50 @@
+#pragma once
+// What all commands that train a run have in common, whatever its data and validation.
+
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+
+#include "apps/cli/settings.h"
+#include "train/loop.h"
+
+namespace hewn::cli {
+
+/// The result of a run besides its steps.
+struct FinalReport {
+  std::string text;  ///< lines for the log
+  nlohmann::ordered_json json =
+      nlohmann::ordered_json::object();  ///< an object whose members are added to the summary of --json
+};
+
+/// A run that is ready to be trained.
+struct TrainingRun {
+  const Settings& settings;
+  RunDirectory& run;
+  const TrainConfig& config;
+  Trainer& trainer;
+  const BatchSource& source;
+  const Validator& validate;
+  const RunState& state;
+  /// The beginning of a text by the current model, shown after each evaluation on a terminal; may be empty.
+  std::function<std::string()> sample = {};
+  std::function<void(int64_t step)> on_sample = {};  ///< every sample_interval steps; may be empty
+  std::function<std::string()> report = {};          ///< more lines about an evaluation; may be empty
+  /// After the last step, unless the run was interrupted, with the weights of the checkpoint that commands read (see
+  /// `find_checkpoint`); may be empty.
+  std::function<FinalReport()> at_end = {};
+  std::string_view next = "sample";  ///< the command to suggest at the end
+};
+
+/// Writes the files of a run besides its checkpoints: config.toml, env.json and, unless null, tokenizer.json.
+void write_run_files(const RunDirectory& run, const Settings& settings, uint64_t data_hash,
+                     const Tokenizer* tokenizer);
+
+/// The call that goes on with a run.
+std::string resume_hint(const Settings& settings, const std::string& run);
+
+/// Trains to the end or until a signal, showing progress, and reports how it ended. Returns the exit status.
+int run_to_end(const TrainingRun& training);
+
+}  // namespace hewn::cli
