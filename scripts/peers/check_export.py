@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import transformers
+from libllama import LlamaCpp
 from safetensors.numpy import load_file
 
 parser = argparse.ArgumentParser()
@@ -135,63 +136,6 @@ def check_run_c(work):
     compare("run.c: log probabilities", score_windows(logits))
 
 
-class Batch(ctypes.Structure):
-    _fields_ = [("n_tokens", ctypes.c_int32)] + [(f"p{i}", ctypes.c_void_p) for i in range(6)]
-
-
-class Opaque(ctypes.Structure):  # parameters passed by value; larger than the actual structs
-    _fields_ = [("bytes", ctypes.c_uint8 * 2048)]
-
-
-class LlamaCpp:
-    """The part of llama.h needed to get logits."""
-
-    def __init__(self, library, path, length):
-        self.lib = lib = ctypes.CDLL(library)
-        for name in ["llama_model_default_params", "llama_context_default_params"]:
-            getattr(lib, name).restype = Opaque
-        for name in ["llama_model_load_from_file", "llama_init_from_model", "llama_get_memory", "llama_model_get_vocab"]:
-            getattr(lib, name).restype = ctypes.c_void_p
-        lib.llama_batch_get_one.restype = Batch
-        lib.llama_get_logits_ith.restype = ctypes.POINTER(ctypes.c_float)
-        silent = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)
-        self.quiet = silent(lambda level, words, data: None)
-        lib.llama_log_set(self.quiet, None)
-        lib.llama_backend_init()
-        self.model = lib.llama_model_load_from_file(str(path).encode(), lib.llama_model_default_params())
-        if not self.model:
-            raise SystemExit("llama.cpp cannot open " + str(path))
-        parameters = lib.llama_context_default_params()
-        fields = ctypes.cast(parameters.bytes, ctypes.POINTER(ctypes.c_int32))
-        fields[0] = length  # n_ctx
-        # By default attention rounds to float16, in "flash attention" and in the cache of keys and values. The
-        # positions of these settings differ between versions. The four enums with the value -1, the last of which is
-        # flash attention, are adjacent; the types of keys and values are the first two adjacent fields after them
-        # with GGML_TYPE_F16.
-        flash = next(i for i in range(40) if fields[i : i + 4] == [-1] * 4) + 3
-        keys = next(i for i in range(flash + 1, 40) if fields[i] == fields[i + 1] == 1)
-        fields[flash] = fields[keys] = fields[keys + 1] = 0  # off, GGML_TYPE_F32
-        self.context = lib.llama_init_from_model(ctypes.c_void_p(self.model), parameters)
-
-    def logits(self, window):
-        lib, context = self.lib, ctypes.c_void_p(self.context)
-        lib.llama_memory_clear(ctypes.c_void_p(lib.llama_get_memory(context)), True)
-        rows = []
-        for token in window:
-            one = (ctypes.c_int32 * 1)(token)
-            if lib.llama_decode(context, lib.llama_batch_get_one(one, 1)):
-                raise SystemExit("llama_decode failed")
-            rows.append(np.ctypeslib.as_array(lib.llama_get_logits_ith(context, -1), (vocab,)).copy())
-        return rows
-
-    def tokens(self, words):
-        room = (ctypes.c_int32 * (2 * len(words) + 8))()
-        data = words.encode()
-        n = self.lib.llama_tokenize(ctypes.c_void_p(self.lib.llama_model_get_vocab(ctypes.c_void_p(self.model))), data,
-                                    len(data), room, len(room), False, False)
-        return list(room[:n])
-
-
 def check_ggml(work):
     import gguf
 
@@ -212,7 +156,7 @@ def check_ggml(work):
             say("gguf: opened by Hewn and written again, the same bits",
                 same == {name: t.data.tobytes() for name, t in tensors.items()})
         if arguments.llama_cpp:
-            peer = LlamaCpp(arguments.llama_cpp, out, T)
+            peer = LlamaCpp(arguments.llama_cpp, out, T, vocab)
             # ggml computes GELU from a table of float16 values.
             most = max(tolerance, 1e-3 if config["pos"] == "learned" else 0)
             compare(f"llama.cpp, {dtype}: log probabilities", score_windows(peer.logits), most)

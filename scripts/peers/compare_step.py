@@ -10,7 +10,6 @@ precision: autocast in PyTorch. Needs a built `hewn` and the environment of setu
 """
 
 import argparse
-import json
 import os
 import pathlib
 import re
@@ -19,8 +18,8 @@ import statistics
 import subprocess
 import sys
 
-HERE = pathlib.Path(__file__).resolve().parent
-ROOT = HERE.parent.parent
+from common import HEWN, ROOT, Measured, counted
+
 GPT2 = ["configs/gpt2-124m.toml", "--vocab_size=50257", "--gradient_accumulation_steps=1"]
 # The same models and batches as in torch_step.py: their options, and the number of steps per round.
 HEWN_SHAPES = {
@@ -33,28 +32,20 @@ HEWN_SHAPES = {
 LLMC = {"gpt2": ("llmc-4x64", 5), "gpt2-1024": ("llmc-1x1024", 3)}  # the program, and its steps per round
 
 
-def run(command):
-    """The command's standard output as JSON, and its peak memory in bytes."""
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    out, err = process.stdout.read(), process.stderr.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    if status != 0:
-        sys.exit(err.decode() + f"\n{' '.join(command)} failed")
-    return json.loads(out), usage.ru_maxrss * 1024
-
-
 def hewn(args):
     shape, repeat = HEWN_SHAPES[args.config]
-    result, peak = run([args.hewn, "bench", "train", *shape, f"--dtype={args.dtype}", f"--threads={args.threads}",
-                        f"--repeat={repeat}", "--json"])
-    return "Hewn", result[0]["best_ms"], result[0]["median_ms"], peak
+    process = Measured(args.hewn, "bench", "train", *shape, f"--dtype={args.dtype}", f"--threads={args.threads}",
+                       f"--repeat={repeat}", "--json")
+    result = process.json()[0]
+    return "Hewn", result["best_ms"], result["median_ms"], process.peak_bytes
 
 
 def torch(args, mode):
     seconds = 5 if args.config == "baby-gpt-cpu" else 10
-    result, peak = run([sys.executable, str(HERE / "torch_step.py"), "--config", args.config, "--mode", mode,
-                        "--threads", str(args.threads), "--dtype", args.dtype, "--seconds", str(seconds)])
-    return result["peer"], result["best_ms"], result["median_ms"], peak
+    process = Measured(sys.executable, ROOT / "scripts/peers/torch_step.py", "--config", args.config, "--mode", mode,
+                       "--threads", args.threads, "--dtype", args.dtype, "--seconds", seconds)
+    result = process.json()
+    return result["peer"], result["best_ms"], result["median_ms"], process.peak_bytes
 
 
 def make_llmc_files(folder):
@@ -96,17 +87,13 @@ def llmc(args):
     return "llm.c", min(times[1:]), statistics.median(times[1:]), usage.ru_maxrss * 1024
 
 
-def counted(n, what):
-    return f"{n} {what}" if n == 1 else f"{n} {what}s"
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--config", choices=HEWN_SHAPES, default="baby-gpt-cpu")
     parser.add_argument("--dtype", choices=["f32", "bf16"], default="f32")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--hewn", default=str(ROOT / "build/apps/hewn"))
+    parser.add_argument("--hewn", default=HEWN)
     args = parser.parse_args()
 
     best, medians, peaks = {}, {}, {}
