@@ -192,6 +192,19 @@ def size():
 BLOCKS = {f.__name__: f for f in (kernels, ladders, rungs, gemm, attention, training, sampling, idle, losses, size)}
 
 
+def write_block(name, text, pages, program="figures.py"):
+    """Writes a text between the markers of this name, which must be in one of the pages."""
+    pattern = re.compile(rf"(<!-- begin {name} -->\n).*?(<!-- end {name} -->)", re.DOTALL)
+    written = 0
+    for path in pages:  # read only now, so that edits made meanwhile are kept
+        page, found = pattern.subn(lambda m: m[1] + text + "\n" + m[2], path.read_text())
+        if found:
+            path.write_text(page)
+        written += found
+    if written != 1:
+        sys.exit(f"{program}: expected markers for {name} once in the pages, found them {written} times")
+
+
 def main():
     names = sys.argv[1:] or list(BLOCKS)
     for name in names:
@@ -199,16 +212,7 @@ def main():
             sys.exit(f"figures.py: unknown block {name}; expected one of {', '.join(BLOCKS)}")
     for name in names:
         print(name, file=sys.stderr)
-        text = BLOCKS[name]()
-        pattern = re.compile(rf"(<!-- begin {name} -->\n).*?(<!-- end {name} -->)", re.DOTALL)
-        written = 0
-        for path in PAGES:  # read only now, so that edits made meanwhile are kept
-            page, found = pattern.subn(lambda m: m[1] + text + "\n" + m[2], path.read_text())
-            if found:
-                path.write_text(page)
-            written += found
-        if written != 1:
-            sys.exit(f"figures.py: expected markers for {name} once in the pages, found them {written} times")
+        write_block(name, BLOCKS[name](), PAGES)
 
 
 if __name__ == "__main__":

@@ -31,17 +31,22 @@ fi
 mkdir -p "$build"
 log=$build/pack.log programs=(hewn test_gpu test_train)
 # shellcheck disable=SC2054  # commas for the linker
-options=(-DHEWN_TESTS=ON -DHEWN_EMULATOR=ON -DHEWN_EXAMPLES=OFF
+options=(-DHEWN_TESTS=ON -DHEWN_EMULATOR=ON -DHEWN_EXAMPLES=OFF -DCMAKE_DISABLE_FIND_PACKAGE_CURL=ON
          # The static OpenMP runtime comes first, so that nothing needs the shared one, which -fopenmp adds.
-         -DCMAKE_CXX_STANDARD_LIBRARIES="$(${CXX:-g++} -print-file-name=libgomp.a)" -DCMAKE_EXE_LINKER_FLAGS=-Wl,--as-needed)
+         -DCMAKE_CXX_STANDARD_LIBRARIES="$(${CXX:-g++} -print-file-name=libgomp.a)")
+link=-Wl,--as-needed
 if [ "$target" = none ]; then
   options+=(-DHEWN_CUDA=OFF -UCMAKE_CUDA_ARCHITECTURES)
 else
   options+=(-DHEWN_CUDA=ON -DCMAKE_CUDA_ARCHITECTURES="$target")
+  # For size, the linker leaves out what nothing calls.
+  options+=(-DCMAKE_CXX_FLAGS="-ffunction-sections -fdata-sections")
+  link+=,--gc-sections
   # Compressed, GPU code takes a fifth of the room.
   nvcc=$(command -v nvcc || echo /usr/local/cuda/bin/nvcc)
   ! "$nvcc" --help 2>/dev/null | grep -e --compress-mode >/dev/null || options+=(-DCMAKE_CUDA_FLAGS=--compress-mode=size)
 fi
+options+=(-DCMAKE_EXE_LINKER_FLAGS=$link)
 command -v ccache >/dev/null && options+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
 [ -e "$build/CMakeCache.txt" ] || { command -v ninja >/dev/null && options+=(-G Ninja); }
 if ! { cmake --preset release -B "$build" "${options[@]}" "$@" &&

@@ -5,7 +5,7 @@
 # arm: to test on aarch64.
 set -euo pipefail
 
-packages_build="g++ cmake ninja-build nlohmann-json3-dev libtomlplusplus-dev libutf8proc-dev libjs-chart.js"
+packages_build="g++ cmake ninja-build nlohmann-json3-dev libtomlplusplus-dev libutf8proc-dev libjs-chart.js libcurl4-openssl-dev"
 packages_test="catch2 fish zsh"
 packages_full="clang libomp-dev libclang-rt-14-dev"
 packages_arm="g++-aarch64-linux-gnu qemu-user"

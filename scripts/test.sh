@@ -234,64 +234,27 @@ compile_cuda() {
   passed=$((passed + count))
 }
 
-# Packs the GPU check, with programs without GPU code, and runs it on the emulated GPU: in an empty directory, with
-# neither sources nor git, compiler and python3 on the PATH.
+# Packs the GPU check, with programs without GPU code, and tests it on a bare machine (tests/scripts/gpu_check.sh).
 part_gpu-script() {
-  local start=$SECONDS pack=$work/pack log=$work/dry.log bare=$work/bare tool
+  local start=$SECONDS pack=$work/pack test
+  # shellcheck source=/dev/null
+  . tests/scripts/gpu_check.sh
   if ! HEWN_JOBS=$jobs scripts/gpu-pack.sh --target=none --build=build --out="$pack" -- -DHEWN_WERROR=ON -DHEWN_ISAS=all \
     -DHEWN_EXAMPLES=ON; then
     fail "scripts/gpu-pack.sh"
     return
   fi
-  mkdir -p "$bare/bin" "$bare/elsewhere"
-  for tool in awk bash cat cp cut date dirname env getconf grep gzip head ldconfig mkdir mktemp mv nproc rm sed sleep sort \
-    tail tar timeout tr; do
-    ln -s "$(PATH=$PATH:/usr/sbin:/sbin command -v $tool)" "$bare/bin/$tool"
+  make_bare_machine
+  for test in trial_runs names_failed_tests isolates_failures smoke_ends_the_run goes_on_after_hangs bounds_processor_time \
+    leaves_out_refused_tools; do
+    if "$test" "$pack" 3>&1 >"$work/script.log" 2>&1; then
+      passed=$((passed + 1))
+    else
+      cat "$work/script.log"
+      fail "the GPU check: $test"
+    fi
   done
-  if ! on_bare_machine "$pack" --out="$work/report" >"$log" 2>&1; then
-    cat "$log"
-    fail "gpu-check.sh --dry"
-    return
-  fi
-  if [ "$(ls "$work/report")" != "logs.tgz"$'\n'"report.md" ] || [ -n "$(ls "$bare/elsewhere")" ] ||
-     ! tail -c 10000 "$log" | grep '^| figure ' >/dev/null || ! tar -tzf "$work/report/logs.tgz" | grep smoke >/dev/null; then
-    tail -n 50 "$log"
-    ls "$work/report" "$bare/elsewhere"
-    fail "gpu-check.sh --dry: expected report.md and logs.tgz in --out, and the figures in the last 10,000 characters"
-    return
-  fi
-  isolates_failures "$pack" || { fail "gpu-check.sh does not name the test that fails"; return; }
-  echo "== gpu-check.sh --dry: completed in $((SECONDS - start)) s"
-  passed=$((passed + 2))
-}
-
-# on_bare_machine PACK OPTION...
-on_bare_machine() {
-  local pack=$1
-  shift
-  (cd "$work/bare/elsewhere" && env -i HOME="$work/bare" PATH="$work/bare/bin" HEWN_PYTHON="$(command -v python3)" \
-    "$pack/gpu-check.sh" --dry "$@")
-}
-
-# isolates_failures PACK: one of two tests fails, always; the check exits 1 and names it and its launch.
-isolates_failures() {
-  local log=$work/failures.log
-  cat >"$1/test_gpu" <<'STAND_IN'
-#!/usr/bin/env bash
-case "$*" in
-  *--list-test-names-only*) printf 'one, that passes\nanother, that fails\n' ;;
-  *'"one, that passes"') echo "one passed" ;;
-  *) echo "random inputs: HEWN_TEST_SEED=7"
-     printf 'due to unexpected exception with message:\n  kernel add with seed %s, blocking %s\n' "${HEWN_TEST_SEED:-none}" "${CUDA_LAUNCH_BLOCKING:-0}"
-     exit 1 ;;
-esac
-STAND_IN
-  ! on_bare_machine "$1" --only=tests --out="$work/failures" >"$log" 2>&1 || { cat "$log"; return 1; }
-  if ! grep 'FAILS: another, that fails.*kernel add with seed 7, blocking 1' "$work/failures/report.md" >/dev/null ||
-     grep 'FAILS: one' "$work/failures/report.md"; then
-    cat "$work/failures/report.md"
-    return 1
-  fi
+  echo "== the GPU check: completed in $((SECONDS - start)) s"
 }
 
 # A program with CUDA starts on a machine without a driver and reports that in one line. CUDA is shown no GPU,

@@ -66,7 +66,7 @@ shown_figures() {
 
 shown_failures() {
   [ -z "$failures" ] || printf '**Failures**\n\n%s\n' "$failures"
-  [ -z "$alone" ] || printf '**Tests alone, each in its own process, launches blocking**\n\n%s\n' "$alone"
+  [ -z "$alone" ] || printf '**Tests that failed; after an error of the GPU, each test ran alone, with blocking launches**\n\n%s\n' "$alone"
 }
 
 # publish: writes the report and the logs of everything so far.

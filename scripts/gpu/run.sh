@@ -2,6 +2,8 @@
 # Running parts: each has a time limit; failures are isolated and named.
 
 failed=0 not_run='' not_finished='' verdict='' log='' took='' number=0 section='' running='' section_began=0 cpu_before=0
+refused=''          # why a tool of NVIDIA's does not work on this machine
+isolation_left=150  # seconds of a run for tests in processes of their own
 
 # cpu_seconds: processor seconds that all finished children of this script have used.
 cpu_seconds() {
@@ -80,8 +82,18 @@ last_line() {
   echo "${last//|//}"
 }
 
-# record NAME: adds a table row with the outcome of the attempt and its last line of output.
+# refusal: the line of the latest log in which one of NVIDIA's tools says that it cannot work on this machine.
+refusal() {
+  grep -m 1 -E 'ERR_NVGPUCTRPERM|Failed to initialize the profiler|LibraryNotLoaded|Device not supported' "$log" |
+    tr -s '=| ' ' ' | cut -c 1-200
+}
+
+# record NAME: adds a table row with the outcome of the attempt and its last line of output. Nothing has failed if a tool
+# does not work on this machine; `refused` says why then.
 record() {
+  refused=''
+  [[ $verdict != FAILED* ]] || refused=$(refusal)
+  [ -z "$refused" ] || { leave_out "$1" "$refused"; return; }
   case "$verdict" in
     "NOT RUN") leave_out "$1" "the time limit of $minutes minutes is reached"; return ;;
     "NOT FINISHED") not_finished+="${not_finished:+; }$1" ;;
@@ -113,14 +125,39 @@ tests() {
   local pattern=$4
   [ "$device" = cuda ] || pattern+=$5
   part "$1" "$2" "$3" -w NoTests "$pattern"
-  case "$verdict" in FAILED* | "NOT FINISHED") isolate "$2" "$3" "$pattern" ;; esac
+  case "$verdict" in
+    "NOT FINISHED") isolate "$3" "$pattern" ;;
+    FAILED*) if names_failures; then list_failures; else isolate "$3" "$pattern"; fi ;;
+  esac
 }
 
-# isolate NAME PROGRAM PATTERN: after a failure, runs each matching test, and each room of the conformance test, in a
-# process of its own, since an error on a GPU ends its use by the process, and with blocking launches, since only then
-# it names the kernel. Ends after three minutes, without counting as a failure.
+# names_failures: whether the test program ran to its end without an error that later tests inherit. Its output then names
+# the tests that failed.
+names_failures() {
+  grep -E '^test cases: .* failed' "$log" >/dev/null && ! grep CUDA_LAUNCH_BLOCKING=1 "$log" >/dev/null
+}
+
+# list_failures: the first ten tests that failed, each with its first failure. Names are between lines of dashes.
+list_failures() {
+  alone+=$(awk 'function flush() {
+      if (text != "" && !(name in told) && ++listed <= 10) {
+        told[name]; gsub(/[ \t]+/, " ", text); print "* FAILS: " name ":" substr(text, 1, 400)
+      }
+      text = ""; left = 0
+    }
+    /^-+$/ && length($0) == 79 { flush(); heading = !heading; if (heading) name = ""; next }
+    heading { sub(/^ +/, ""); name = name (name == "" ? "" : ", ") $0; next }
+    text == "" && /FAILED:|unexpected exception/ { left = 9 }
+    left > 0 { --left; text = text " " $0 }
+    END { flush() }' "$log")$'\n'
+}
+
+# isolate PROGRAM PATTERN: after a failure, runs each matching test, and each room of the conformance test, in a process
+# of its own, since an error on a GPU ends its use by the process, and with blocking launches, since only then it names
+# the kernel. Takes at most `isolation_left` seconds in a run, so that the steps are timed all the same.
 isolate() {
-  local name=$1 program=$2 pattern=$3 seed test until=$((SECONDS + 180)) list=$work/tests room
+  local program=$1 pattern=$2 seed test began=$SECONDS until list=$work/tests room not_alone=0
+  until=$((SECONDS + $(seconds_for "$isolation_left")))
   seed=$(sed -n 's/^random inputs: HEWN_TEST_SEED=//p' "$log" | head -n 1)
   "$program" --list-test-names-only "$pattern" 2>/dev/null >"$list"
   [ -s "$list" ] || "$program" --list-tests --verbosity quiet "$pattern" 2>/dev/null >"$list"
@@ -132,6 +169,8 @@ isolate() {
       isolated "$program" "$seed" "$test" "$until"
     fi
   done <"$list"
+  [ $not_alone = 0 ] || alone+="* not run alone, for lack of time: $not_alone more"$'\n'
+  isolation_left=$((isolation_left - (SECONDS - began)))
 }
 
 # isolated PROGRAM SEED TEST UNTIL [OPTION...]
@@ -142,7 +181,7 @@ isolated() {
   own=$logs/$(printf '%02d' $number)-alone-$(echo "$test $*" | tr -c 'A-Za-z0-9\n' '-' | cut -c 1-60).log
   [ "$seconds" -lt 30 ] || seconds=30
   if [ "$seconds" -lt 2 ]; then
-    alone+="* not run alone: $test $*"$'\n'
+    not_alone=$((not_alone + 1))
     return
   fi
   limited "$seconds" "$own" env CUDA_LAUNCH_BLOCKING=1 HEWN_TEST_SEED="$seed" "$program" -w NoTests "$@" "\"$test\""

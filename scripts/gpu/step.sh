@@ -18,11 +18,10 @@ section_smoke() {
   part 15 "one attention beside the CPU's" "${benches[@]}" --op=attention --dtype=bf16 --shape="$smoke_heads" -r1
 }
 
-# Not the tests at full size, which run on the host only.
 section_tests() {
   local before=$failed
   tests 100 "every rung against its reference, twice the same bits" "$test_gpu" "every GPU rung*" ""
-  tests 60 "large tiles, pieces, rows, attention error, steps, the device" "$test_gpu" '~"every GPU rung*"~"full size*"' '~"large tiles*"'
+  tests 60 "large tiles, pieces, rows, attention error, steps, the device" "$test_gpu" '~"every GPU rung*"'"$on_gpus" '~"large tiles*"'
   tests 75 "training, gradients, determinism, graphs, checkpoints, texts, plan" "$test_train" "[gpu]" "*checkpoints move*"
   part 40 "the same losses on CPU and GPU" "$hewn" verify --dataset=tales "${model[@]}" --devices=cpu,"$device" \
     --max_iters="$steps"
