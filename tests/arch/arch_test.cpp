@@ -35,6 +35,7 @@ TEST_CASE("includes follow the arrow", "[arch]") {
   CHECK(joined(against_the_arrow(this_house())) == "");
   CHECK(joined(circles(this_house())) == "");
   CHECK(joined(foreign_includes(this_house())) == "");
+  CHECK(joined(streams_in_headers(this_house())) == "");
 }
 
 TEST_CASE("files are short, finished and free of local paths", "[arch]") {
@@ -42,8 +43,16 @@ TEST_CASE("files are short, finished and free of local paths", "[arch]") {
   CHECK(joined(unwanted_words(this_house())) == "");
 }
 
+TEST_CASE("tests are in the folder of what they test", "[arch]") {
+  CHECK(joined(against_the_mirror(this_house())) == "");
+}
+
 TEST_CASE("GPU code checks the alignment of vectors", "[arch]") {
   CHECK(joined(unchecked_accesses(this_house())) == "");
+}
+
+TEST_CASE("checks that hold build no text", "[arch]") {
+  CHECK(joined(texts_built_for_nothing(this_house())) == "");
 }
 
 TEST_CASE("the rules detect violations", "[arch]") {
@@ -69,10 +78,20 @@ TEST_CASE("the rules detect violations", "[arch]") {
             .empty());
   CHECK(foreign_includes({file("kernels/k.cpp", {"#include <nlohmann/json.hpp>"}), core}).size() == 1);
   CHECK(foreign_includes({file("model/k.cpp", {"#include <nlohmann/json.hpp>"})}).empty());
+  CHECK(streams_in_headers({file("core/error.h", {"#include <sstream>"})}).size() == 1);
+  CHECK(streams_in_headers({file("core/error.cpp", {"#include <sstream>"}), core}).empty());
   CHECK(too_long({core}, 1).size() == 1);
   CHECK(unwanted_words({file("core/d.h", {std::string("// TO") + "DO"})}).size() == 1);
+  const auto loop = file("train/steps/loop.h", {});
+  CHECK(against_the_mirror({loop, file("tests/train/steps/loop_test.cpp", {})}).empty());
+  CHECK(against_the_mirror({loop, file("tests/train/loop_test.cpp", {})}).size() == 1);
+  CHECK(against_the_mirror({loop, file("tests/train/learning_test.cpp", {})}).empty());
   CHECK(unchecked_accesses({file("kernels/k.cu", {"x = *reinterpret_cast<const float4*>(p);"})}).size() == 1);
   CHECK(unchecked_accesses({file("kernels/k.cu", {"x = vector_at<float4>(p);"}), core}).empty());
+  CHECK(texts_built_for_nothing({file("core/s.cpp", {"  require(ok, \"shape \",", "          str());"})})
+            .size() == 1);
+  CHECK(texts_built_for_nothing({file("core/s.cpp", {"  require(ok, \"shape \", *this);", "  str();"})})
+            .empty());
   CHECK(weak_symbols("0000 T f\n0010 W g\n0000 V DW.ref.__gxx_personality_v0\n0020 u h\n").size() == 2);
 }
 

@@ -99,6 +99,12 @@ TEST_CASE("CMake reads HEWN_ISAS") {
 #endif
 }
 
+TEST_CASE("warnings of another compiler do not stop the builds of users") {
+  const TempDir dir;
+  CHECK(contains(configured(dir, {"--preset=release", "-DHEWN_CUDA=OFF"}), "Build files have been written"));
+  CHECK(contains(read_file(dir / "build/CMakeCache.txt"), "\nHEWN_WERROR:BOOL=OFF\n"));
+}
+
 TEST_CASE("CMake compiles GPU code only for the GPU that is present, unless asked for all") {
   const TempDir dir;
   const std::string nvcc =

@@ -165,6 +165,19 @@ Problems foreign_includes(const std::vector<SourceFile>& files) {
   return problems;
 }
 
+Problems streams_in_headers(const std::vector<SourceFile>& files) {
+  const std::set<std::string> streams{"sstream", "iostream", "fstream", "ostream",
+                                      "istream", "iomanip",  "regex"};
+  Problems problems;
+  for_each_include(files, [&](const SourceFile& file, size_t line, const std::string& what, bool quoted) {
+    const auto its = layer(file.path);
+    if (!quoted && its && layers[static_cast<size_t>(*its)] != "apps" &&
+        has_suffix(file.path, {".h", ".cuh"}) && streams.contains(what))
+      problems.push_back(where(file, line) + "<" + what + "> in a header");
+  });
+  return problems;
+}
+
 Problems too_long(const std::vector<SourceFile>& files, size_t limit) {
   Problems problems;
   for (const auto& file : files) {
@@ -190,6 +203,24 @@ Problems unwanted_words(const std::vector<SourceFile>& files) {
   return problems;
 }
 
+Problems against_the_mirror(const std::vector<SourceFile>& files) {
+  std::map<std::string, std::set<std::string>> folders;  // of the files of a layer with a name: "train/loop"
+  for (const auto& file : files)
+    if (const std::filesystem::path path = file.path; is_code(file.path) && layer(file.path))
+      folders[top(file.path) + "/" + path.stem().string()].insert(path.parent_path().string());
+  constexpr std::string_view tests = "tests/", ending = "_test.cpp";
+  Problems problems;
+  for (const auto& file : files) {
+    if (!file.path.starts_with(tests) || !file.path.ends_with(ending)) continue;
+    const std::filesystem::path mirrored = file.path.substr(tests.size());
+    const std::string name = mirrored.filename().string();
+    const auto its = folders.find(top(mirrored.string()) + "/" + name.substr(0, name.size() - ending.size()));
+    if (its != folders.end() && !its->second.contains(mirrored.parent_path().string()))
+      problems.push_back(file.path + ": its subject is in " + *its->second.begin());
+  }
+  return problems;
+}
+
 Problems unchecked_accesses(const std::vector<SourceFile>& files) {
   Problems problems;
   for (const auto& file : files) {
@@ -197,6 +228,23 @@ Problems unchecked_accesses(const std::vector<SourceFile>& files) {
     for (size_t i = 0; i < file.lines.size(); ++i)
       if (file.lines[i].find("*reinterpret_cast<") != std::string::npos)
         problems.push_back(where(file, i + 1) + "*reinterpret_cast instead of vector_at");
+  }
+  return problems;
+}
+
+Problems texts_built_for_nothing(const std::vector<SourceFile>& files) {
+  Problems problems;
+  for (const auto& file : files) {
+    if (file.path.starts_with("tests/")) continue;
+    for (size_t i = 0; i < file.lines.size(); ++i) {
+      if (file.lines[i].find(" require(") == std::string::npos) continue;
+      std::string statement;
+      for (size_t j = i; j < file.lines.size() && statement.find(';') == std::string::npos; ++j)
+        statement += file.lines[j];
+      for (const char* text : {"str()", "join(", "to_string("})
+        if (statement.find(text) != std::string::npos)
+          problems.push_back(where(file, i + 1) + "require builds text with " + text + " even if it holds");
+    }
   }
   return problems;
 }

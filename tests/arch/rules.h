@@ -31,14 +31,24 @@ Problems circles(const std::vector<SourceFile>& files);
 /// themselves.
 Problems foreign_includes(const std::vector<SourceFile>& files);
 
+/// Headers of the layers below apps/ include no streams, which take half a second of every file that includes them.
+Problems streams_in_headers(const std::vector<SourceFile>& files);
+
 /// No source file has more than `limit` lines.
 Problems too_long(const std::vector<SourceFile>& files, size_t limit);
 
 /// Code has no notes about unfinished work, nothing names a place on somebody's machine.
 Problems unwanted_words(const std::vector<SourceFile>& files);
 
+/// tests/ mirrors the layers: NAME_test.cpp is in the folder that corresponds to that of NAME, if one of the files of
+/// its layer has this name. Other tests concern several files and may be in any folder.
+Problems against_the_mirror(const std::vector<SourceFile>& files);
+
 /// GPU code reads and writes memory as another type only through vector_at, whose alignment the emulator checks.
 Problems unchecked_accesses(const std::vector<SourceFile>& files);
+
+/// A check that holds must not build its message: `require` takes the parts of the text, not the text.
+Problems texts_built_for_nothing(const std::vector<SourceFile>& files);
 
 /// The weak symbols in the output of `nm --defined-only`: the linker may pick such a one, compiled for a
 /// newer processor, for code that runs everywhere.

@@ -1,6 +1,7 @@
 // What the pages say exists: files they link to or name, headings, rungs, and the programs and output they quote.
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <regex>
 #include <set>
@@ -120,6 +121,39 @@ TEST_CASE("docs: kernels.md lists the rungs of every operation, and no others") 
 TEST_CASE("docs: README.md quotes the example") {
   const std::string example = read_file(source_dir() / "apps/examples/train_gpt.cpp");
   CHECK(page("README.md").blocks.find(example) != std::string::npos);
+}
+
+// The best times and the memory of a step: of Hewn and of PyTorch, eager or compiled, whichever is faster.
+TEST_CASE("docs: README.md states the figures of performance.md") {
+  const std::string measured = read_file(source_dir() / "docs/performance.md"),
+                    readme = page("README.md").prose;
+  struct Row {
+    const char *in_readme, *in_table;
+  };
+  for (const auto& [in_readme, in_table] :
+       {Row{"character GPT of 0.8 million", "baby-gpt-cpu, f32, 2 threads"},
+        Row{"GPT-2 124M, 4 x 64", "gpt2, f32, 2 threads"},
+        Row{"same step with `--dtype=bf16`", "gpt2, bf16, 2 threads"}}) {
+    INFO(in_readme);
+    const size_t at = readme.find(in_readme), table = measured.find(std::string("\n") + in_table);
+    REQUIRE(at != readme.npos);
+    REQUIRE(table != measured.npos);
+    const std::string row = readme.substr(at, readme.find('\n', at) - at),
+                      block = measured.substr(table, measured.find("\n```", table) - table);
+    const std::vector<std::string> stated = matches(row, "([\\d.]+) (?:ms|MB)");
+    REQUIRE(stated.size() == 4);
+    size_t next = 0;
+    for (const char* name : {"Hewn", "PyTorch"}) {
+      double best = 1e9, megabytes = 0;
+      const std::regex line(std::string("\n") + name + "[^\n]*? +([\\d.]+) +[\\d.]+ +(\\d+) ");
+      for (auto it = std::sregex_iterator(block.begin(), block.end(), line); it != std::sregex_iterator();
+           ++it)
+        if (const double ms = std::stod((*it)[1]); ms < best) best = ms, megabytes = std::stod((*it)[2]);
+      CHECK(std::abs(std::stod(stated[next]) / best - 1) < 0.005);
+      CHECK(std::stod(stated[next + 1]) == megabytes);
+      next += 2;
+    }
+  }
 }
 
 TEST_CASE("docs: backprop.md quotes what the example prints") {
