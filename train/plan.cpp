@@ -115,20 +115,29 @@ Plan make_plan(const TrainConfig& config, const PlanTarget& target, Profiler* wa
   return plan;
 }
 
+// Memory grows by about the same number of bytes with every row, so the largest size is near the one that follows from
+// two known sizes. Planning a large batch takes as long as filling it, and a search by halves would plan many.
 int64_t largest_batch(TrainConfig config, const PlanTarget& target, size_t bytes) {
-  const auto fits = [&](int64_t batch_size) {
+  const auto peak = [&](int64_t batch_size) {
     config.batch_size = batch_size;
-    return make_plan(config, target).memory.peak_reserved <= bytes;
+    return static_cast<double>(make_plan(config, target).memory.peak_reserved);
   };
-  if (!fits(1)) return 0;
   constexpr int64_t most = int64_t{1} << 20;  // that a configuration accepts
-  int64_t low = 1;                            // fits
-  while (low < most && fits(2 * low)) low *= 2;
-  if (low == most) return most;
-  int64_t high = 2 * low;  // does not fit
-  while (high - low > std::max<int64_t>(1, low / 64)) {
-    const int64_t middle = (low + high) / 2;
-    (fits(middle) ? low : high) = middle;
+  const auto limit = static_cast<double>(bytes);
+  int64_t low = 1, high = most + 1;  // fits, does not fit
+  double low_peak = peak(low), per_row = low_peak;
+  if (low_peak > limit) return 0;
+  for (int64_t step = 1; high - low > step; step = std::max<int64_t>(1, low / 64)) {
+    const double rows = std::min((limit - low_peak) / per_row, static_cast<double>(most));
+    const int64_t farthest = std::min(high > most ? most : high - step, 64 * low);
+    const int64_t next =
+        std::clamp(low + static_cast<int64_t>(rows), low + step, std::max(low + step, farthest));
+    const double next_peak = peak(next);
+    per_row = std::max(1.0, (next_peak - low_peak) / static_cast<double>(next - low));
+    if (next_peak <= limit)
+      low = next, low_peak = next_peak;
+    else
+      high = next;
   }
   return low;
 }

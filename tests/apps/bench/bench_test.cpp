@@ -39,7 +39,10 @@ TEST_CASE("a classifier is planned and timed without data") {
   const auto with = [](std::vector<std::string> words) {
     for (const char* key : {"--vocab_size=500", "--n_labels=3", "--n_embd=16", "--batch_size=2", "--json"})
       words.emplace_back(key);
-    return nlohmann::json::parse(hewn(words).out);
+    const ProcessResult r = hewn(words);
+    INFO(words.front() << ", after " << (r.timed_out ? "too long" : "its end") << ": " << r.err);
+    REQUIRE(r.exit_code == 0);
+    return nlohmann::json::parse(r.out);
   };
   const auto all = with({"plan"}), head = with({"plan", "--train=head"});
   CHECK(all.at("parts").at("head") == 3 * 16);
