@@ -34,7 +34,7 @@ Tensor SelfAttention::operator()(const Tensor& x, const Tensor& residual,
       case AttentionForm::fused: y = fused(x, options); break;
     }
   }
-  return c_proj_(y, residual, options.step_state);
+  return c_proj_(rows_at(y, options.ends), rows_at(residual, options.ends), options.step_state);
 }
 
 AttentionOptions SelfAttention::attention_options(int64_t heads, int64_t kv_heads,

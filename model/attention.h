@@ -17,7 +17,8 @@ class SelfAttention {
  public:
   /// Declares NAME.c_attn and NAME.c_proj of layer number `layer`.
   SelfAttention(Parameters& parameters, const std::string& name, const ModelConfig& config, int64_t layer);
-  /// residual + dropout(c_proj(attention(x))), all [B, T, C]; an undefined residual counts as zero.
+  /// residual + dropout(c_proj(attention(x))), all [B, T, C]; an undefined residual counts as zero. The result is
+  /// [B, 1, C] if the options have `ends`.
   Tensor operator()(const Tensor& x, const Tensor& residual, const ForwardOptions& options) const;
 
  private:

@@ -103,8 +103,10 @@ Tensor Gpt::embed(const Tensor& tokens, const ForwardOptions& options) {
 Tensor Gpt::trunk(const Tensor& tokens, const ForwardOptions& options) {
   check_tokens(tokens, options);
   Tensor x = embed(tokens, options);
+  ForwardOptions of_block = options;
   for (const Block& block : blocks_) {
-    const auto apply = [&block, options](const Tensor& input) { return block(input, options); };
+    of_block.ends = &block == &blocks_.back() && !pools() ? options.ends : std::vector<int64_t>();
+    const auto apply = [&block, of_block](const Tensor& input) { return block(input, of_block); };
     x = options.recompute ? recomputed(x, apply) : apply(x);
   }
   if (options.cache) options.cache->advance(tokens.dim(1));
@@ -116,7 +118,7 @@ Tensor Gpt::trunk(const Tensor& tokens, const ForwardOptions& options) {
 // position = mean: the mean of the states of tokens 0 to t, at each t, as a product with a constant matrix. Only
 // positions with a target, the last tokens of texts, contribute to the loss.
 Tensor Gpt::pooled(const Tensor& x) {
-  if (config().position == LabelPosition::last || !config().classifies()) return x;
+  if (!pools()) return x;
   const int64_t T = x.dim(1), most = config().block_size;
   const DType dtype = parameters().dtype();
   if (!means_.defined()) {
@@ -159,6 +161,7 @@ Tensor Gpt::logits(const Tensor& tokens, const ForwardOptions& options) {
   Tensor x = trunk(tokens, options);
   const Scope scope("head");
   x = pooled(x);
+  if (pools()) x = rows_at(x, options.ends);
   if (options.last_only && x.dim(1) > 1) x = contiguous(slice(x, 1, x.dim(1) - 1, 1));  // [B, 1, C]
   return linear(x, head().value, Tensor(), {.layout = Layout::out_in, .weight_bf16 = bf16_of(head())});
 }

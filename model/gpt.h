@@ -67,6 +67,7 @@ class Gpt final : public Model {
   Tensor trunk(const Tensor& tokens, const ForwardOptions& options);
   /// What a classifier's head reads at each position: x [B, T, C] -> [B, T, C].
   Tensor pooled(const Tensor& x);
+  bool pools() const { return config().classifies() && config().position == LabelPosition::mean; }
   /// What the head reads to predict targets, by rows: tokens and targets [B, T] -> [B T, C].
   Tensor rows_for_head(const Tensor& tokens, const Tensor& targets, const ForwardOptions& options);
   /// The head's weights: a classifier's [n_labels, C], else [V, C]; with `tie` those of the token embeddings.

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/error.h"
 #include "kernels/contract/contract.h"
+#include "kernels/copy/op.h"
 #include "kernels/dropout/op.h"
 #include "kernels/elementwise/op.h"
 #include "kernels/layernorm/op.h"
@@ -117,5 +119,14 @@ Tensor ResidualLayer::operator()(const X& x, const Tensor& residual, const Tenso
 }
 template Tensor ResidualLayer::operator()(const Tensor&, const Tensor&, const Tensor&) const;
 template Tensor ResidualLayer::operator()(const Activated&, const Tensor&, const Tensor&) const;
+
+Tensor rows_at(const Tensor& x, const std::vector<int64_t>& ends) {
+  if (ends.empty() || !x.defined()) return x;
+  require(std::ssize(ends) == x.dim(0), ends.size(), " ends for ", x.dim(0), " sequences");
+  std::vector<Tensor> rows;
+  for (int64_t b = 0; b < x.dim(0); ++b)
+    rows.push_back(slice(slice(x, 0, b, 1), 1, ends[static_cast<size_t>(b)], 1));
+  return concat(rows, 0);
+}
 
 }  // namespace hewn

@@ -102,4 +102,8 @@ struct ResidualLayer {
   Tensor operator()(const X& x, const Tensor& residual, const Tensor& step_state) const;
 };
 
+/// x [B, T, C] -> [B, 1, C], position ends[b] of sequence b; x itself if `ends` is empty or x undefined. Throws usage
+/// unless there is one position, below T, for each sequence.
+Tensor rows_at(const Tensor& x, const std::vector<int64_t>& ends);
+
 }  // namespace hewn

@@ -20,6 +20,9 @@ struct ForwardOptions {
   Cache* cache = nullptr;
   /// Compute `logits` only for the last position of each sequence.
   bool last_only = false;
+  /// If not empty, of a transformer without gradients: compute `logits` only for position ends[b] of sequence b. All of
+  /// the last block that does not mix positions is computed for these only.
+  std::vector<int64_t> ends = {};
   /// Blocks keep only their input for the backward pass, which computes the rest again.
   bool recompute = false;
   /// Instead of `cache`: one cache of one sequence for each row of tokens. Their lengths may differ.
@@ -44,7 +47,7 @@ class Model {
   /// The same without the mean: -log P of every target, [B, T], 0 where it is -100.
   virtual Tensor target_losses(const Tensor& tokens, const Tensor& targets,
                                const ForwardOptions& options = {}) = 0;
-  /// tokens [B, T] (i32) -> [B, T, V], or [B, 1, V] with `last_only`; V = `ModelConfig::outputs`. Throws like
+  /// tokens [B, T] (i32) -> [B, T, V], or [B, 1, V] with `last_only` or `ends`; V = `ModelConfig::outputs`. Throws like
   /// `loss`.
   virtual Tensor logits(const Tensor& tokens, const ForwardOptions& options = {}) = 0;
   /// A cache for at most `capacity` tokens of each of `batch` sequences, with which a new token costs one step; null if

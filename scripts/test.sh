@@ -2,9 +2,9 @@
 # Builds Hewn and runs its tests; installs missing packages first (scripts/install-deps.sh).
 #   scripts/test.sh           checks a build, for users: under 10 minutes on 2 cores
 #   scripts/test.sh --ci      checks a commit: under 45 minutes on 2 cores. All tests with gcc (the longest sampled),
-#                             address + undefined sanitizers, CUDA for one target, the patches of the exercises, and one
-#                             of these, chosen by the number of commits: clang; thread sanitizer and packages; aarch64;
-#                             all CUDA targets
+#                             address + undefined sanitizers (this processor's kernels, without the tests of `hewn bench`
+#                             and of kills), CUDA for one target, the patches of the exercises, and one of these, chosen by the
+#                             number of commits: clang; thread sanitizer and packages; aarch64; all CUDA targets
 #   scripts/test.sh --full    checks a release: everything, with every long test
 #   scripts/test.sh PART...   only these: house gcc gpu-script clang address thread aarch64 cuda cuda-one patches
 #                             package
@@ -26,7 +26,7 @@ turn() {
 }
 
 all_parts=(house gcc gpu-script clang address thread aarch64 cuda patches package)
-long=HEWN_SLOW=0 one_in=1
+long=HEWN_SLOW=0 one_in=1 asan_isas=all asan_without="arch|docs|install"
 case "${1:-}" in
   "") parts=(gcc) ;;
   --full) parts=("${all_parts[@]}") long=HEWN_SLOW=1 ;;
@@ -34,6 +34,7 @@ case "${1:-}" in
     # A commit has the same random inputs and the same samples whenever it is checked.
     export HEWN_TEST_SEED=${HEWN_TEST_SEED:-$((16#0$(git rev-parse --short=7 HEAD 2>/dev/null | cut -c1-7)))}
     parts=(house gcc gpu-script address patches $(turn)) long=HEWN_SLOW=1 one_in=2
+    asan_isas=native asan_without+="|bench|torture"
     [ "${parts[-1]}" = cuda ] || parts+=(cuda-one)
     ;;
   *)
@@ -119,8 +120,8 @@ part_address() {
   echo "leak:libomp.so" >"$work/leaks"
   export LSAN_OPTIONS=suppressions=$work/leaks:print_suppressions=0
   export ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
-  configure_and_build "clang, address + undefined sanitizers" asan &&
-    run_tests "address + undefined" build-asan "$(sampled 8)" -E "^(arch|docs|install)$"
+  configure_and_build "clang, address + undefined sanitizers" asan "-DHEWN_ISAS=$asan_isas" &&
+    run_tests "address + undefined" build-asan "$(sampled 8)" -E "^($asan_without)$"
 }
 
 # Tests of multi-threaded code. Archer, a tool that clang's OpenMP loads, informs the sanitizer about OpenMP's

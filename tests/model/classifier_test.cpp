@@ -162,6 +162,34 @@ TEST_CASE("classifier: with position = mean the head reads the mean of the state
   CHECK(mean->logits(tokens, {.last_only = true}).shape() == Shape{1, 1, 3});
 }
 
+TEST_CASE("classifier: logits of the ends of texts are those of all positions", "[classifier]") {
+  test::Random random("ends");
+  const NoGrad none;
+  for (const ModelConfig& base : {gpt2_like(), llama_like()}) {
+    for (const NormPlace place : {NormPlace::pre, NormPlace::post}) {
+      for (const LabelPosition position : {LabelPosition::last, LabelPosition::mean}) {
+        ModelConfig config = classifier(base, position);
+        config.norm_place = place;
+        const auto model = make_model(config, cpu(), DType::f64, 5);
+        const Texts texts = random_texts(random, config, 3, 5);
+        const std::vector<int64_t> ends = {4, 0, 2};
+        const std::vector<double> all = model->logits(texts.tokens).doubles();
+        const Tensor some = model->logits(texts.tokens, {.ends = ends});
+        const int64_t K = config.n_labels;
+        REQUIRE(some.shape() == Shape{3, 1, K});
+        std::vector<double> expected;
+        for (int64_t b = 0; b < 3; ++b) {
+          const auto row = all.begin() + (b * 5 + ends[static_cast<size_t>(b)]) * K;
+          expected.insert(expected.end(), row, row + K);
+        }
+        CHECK(test::close_by_norm(some.doubles(), expected, 1e-13));
+        CHECK_THROWS_AS(model->logits(texts.tokens, {.ends = {0, 1}}), Error);
+        CHECK_THROWS_AS(model->logits(texts.tokens, {.ends = {0, 1, 5}}), Error);
+      }
+    }
+  }
+}
+
 TEST_CASE("classifier: the trunk of a language model or of another classifier is loaded, not its head",
           "[classifier]") {
   for (const ModelConfig& base : {gpt2_like(), llama_like()}) {

@@ -6,13 +6,14 @@
 
 #include "core/error.h"
 #include "core/tape.h"
+#include "kernels/contract/contract.h"
 
 namespace hewn {
 namespace {
 
-/// Positions and bytes of logits computed at a time.
-constexpr int64_t most_positions = 4096;
-constexpr int64_t most_logits_bytes = int64_t{64} << 20;
+/// Positions computed at a time: enough to keep the cores or the GPU busy. Fewer need less padding, since rows of a batch
+/// have more similar lengths, and on a CPU their activations remain in the caches.
+int64_t most_positions(const Model& model) { return executor(model.device()).gpu() ? 4096 : 512; }
 
 int32_t first_end(const Tokenizer& tokenizer) {
   const std::vector<int32_t> ends = tokenizer.end_tokens();
@@ -34,17 +35,18 @@ void classify_together(Model& model, std::span<const std::vector<int32_t>> texts
                        std::span<const size_t> order, int64_t T, std::vector<std::vector<double>>& results) {
   const int64_t rows = std::ssize(order), K = model.config().n_labels;
   std::vector<int32_t> tokens(static_cast<size_t>(rows * T));
+  ForwardOptions options;
   for (int64_t row = 0; row < rows; ++row) {
     const std::vector<int32_t>& text = texts[order[static_cast<size_t>(row)]];
     std::copy(text.begin(), text.end(), tokens.begin() + row * T);
+    options.ends.push_back(size_of_text(text) - 1);
   }
   const std::vector<double> logits =
-      model.logits(Tensor::from(model.device(), tokens, {rows, T})).doubles();  // [rows, T, K]
+      model.logits(Tensor::from(model.device(), tokens, {rows, T}), options).doubles();  // [rows, 1, K]
   for (int64_t row = 0; row < rows; ++row) {
-    const size_t text = order[static_cast<size_t>(row)];
-    const auto last = logits.begin() + (row * T + size_of_text(texts[text]) - 1) * K;
-    results[text].assign(last, last + K);
-    take_log_softmax(results[text]);
+    std::vector<double>& result = results[order[static_cast<size_t>(row)]];
+    result.assign(logits.begin() + row * K, logits.begin() + (row + 1) * K);
+    take_log_softmax(result);
   }
 }
 
@@ -74,8 +76,7 @@ std::vector<std::vector<double>> label_log_probabilities(Model& model,
   std::stable_sort(order.begin(), order.end(),
                    [&](size_t a, size_t b) { return texts[a].size() < texts[b].size(); });
   std::vector<std::vector<double>> results(texts.size());
-  const int64_t position_bytes = model.config().n_labels * int64_t{sizeof(float)};
-  const int64_t most = std::min(most_positions, most_logits_bytes / position_bytes);
+  const int64_t most = most_positions(model);
   for (size_t first = 0; first < order.size();) {
     size_t end = first + 1;
     const auto positions = [&](size_t last) {
