@@ -59,10 +59,9 @@ class Probe {
 
   /// d/ds of r . f(start + s direction) at 0, with distance h; inputs without a direction stay fixed.
   double derivative(const std::vector<std::vector<double>>& direction, double h) {
-    const double d =
-        8.0 * (at(direction, h) - at(direction, -h)) - (at(direction, 2 * h) - at(direction, -2 * h));
+    const double slope = five_point_slope([&](double s) { return at(direction, s); }, h);
     for (size_t i = 0; i < inputs_.size(); ++i) inputs_[i].upload(start_[i].data());
-    return d / (12.0 * h);
+    return slope;
   }
 
  private:
@@ -95,6 +94,10 @@ std::vector<size_t> entries_of(int64_t n, int64_t most, Rng& rng) {
 }
 
 }  // namespace
+
+double five_point_slope(const std::function<double(double)>& f, double h) {
+  return (8.0 * (f(h) - f(-h)) - (f(2 * h) - f(-2 * h))) / (12.0 * h);
+}
 
 GradcheckResult gradcheck(const Function& f, std::vector<Tensor> inputs, const GradcheckOptions& options) {
   Rng rng(options.seed);

@@ -26,9 +26,12 @@ struct GradcheckResult {
   bool below(double bound) const { return by_norm < bound && directional < bound; }
 };
 
-/// Compares the tape's gradient of r . f(inputs), with random weights r, with the five-point stencil f' =
-/// (f(x-2h) - 8 f(x-h) + 8 f(x+h) - f(x+2h)) / 12h (Abramowitz and Stegun, 25.3.6), whose error is h^4 f'''''/30.
-/// The inputs must be f64; f gets copies of them, as leaves. f must be deterministic and smooth near them.
+/// f'(0) by the five-point stencil (f(-2h) - 8 f(-h) + 8 f(h) - f(2h)) / 12h (Abramowitz and Stegun, 25.3.6), whose
+/// error is h^4 f'''''/30.
+double five_point_slope(const std::function<double(double)>& f, double h);
+
+/// Compares the tape's gradient of r . f(inputs), with random weights r, with slopes by `five_point_slope`. The inputs
+/// must be f64; f gets copies of them, as leaves. f must be deterministic and smooth near them.
 GradcheckResult gradcheck(const std::function<Tensor(const std::vector<Tensor>&)>& f,
                           std::vector<Tensor> inputs, const GradcheckOptions& options = {});
 

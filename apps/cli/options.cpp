@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "apps/cli/keys/finetune.h"
+#include "apps/cli/keys/gradcheck.h"
 #include "apps/cli/keys/judge.h"
 #include "apps/cli/keys/make.h"
 #include "apps/cli/keys/sampling.h"
@@ -21,7 +22,7 @@ constexpr int64_t most_size = 1 << 20;
 
 // Commands that build the model and the data of a configuration.
 constexpr CommandSet run = takes::train | takes::plan | takes::verify | takes::bench_train | takes::sweep;
-constexpr CommandSet model = run | takes::bench_sample | finetunes;
+constexpr CommandSet model = run | takes::bench_sample | takes::gradcheck | finetunes;
 constexpr CommandSet computes = takes::train | takes::sample | takes::chat | takes::eval | takes::plan |
                                 takes::bench_train | takes::bench_sample | takes::classify | takes::sweep |
                                 takes::judge | takes::trace | finetunes;
@@ -204,7 +205,7 @@ const Option data[] = {
                "all of word and regex, 4096 of bpe")),
     sized("vocab_size", "", takes::plan | takes::bench_train,
           "vocabulary size to assume, without reading a dataset", "the dataset's"),
-    sized("vocab_size", "65", takes::bench_sample, "vocabulary size"),
+    sized("vocab_size", "65", takes::bench_sample | takes::gradcheck, "vocabulary size"),
     integer("n_labels", "0", 0, 1 << 16, takes::plan | takes::bench_train,
             "assume a classifier with this many labels, of texts as long as a row; 0: a language model"),
     real("val_fraction", "0.1", 0, 0.9, run | takes::data_prepare,
@@ -356,7 +357,7 @@ Options machine_options() {
       choice("dtype", "f32|f64|bf16", "",
              takes::sample | takes::chat | takes::eval | takes::classify | takes::judge | takes::trace,
              "element type to compute in; with bf16 a token reads half the bytes of f32", "the run's"),
-      integer("threads", "0", 0, 1024, computes, "number of threads (0: one per core)"),
+      integer("threads", "0", 0, 1024, computes | takes::gradcheck, "number of threads (0: one per core)"),
   };
   add_keys(options, training_keys, computing_takers_of);
   return options;
@@ -379,7 +380,8 @@ std::span<const Section> sections() {
   static const Options architecture = architecture_options(), finetuning = finetune_options(),
                        training = training_options(), watching = watching_options(),
                        sampling = sampling_options(), sweeping = sweep_options(), judging = judge_options(),
-                       tracing = trace_options(), machine = machine_options();
+                       tracing = trace_options(), gradchecking = gradcheck_options(),
+                       machine = machine_options();
   static const Section table[] = {
       {"Data", data},
       {"Fine-tuning", finetuning},
@@ -391,6 +393,7 @@ std::span<const Section> sections() {
       {"Sweep", sweeping},
       {"Judge", judging},
       {"Trace", tracing},
+      {"Gradient check", gradchecking},
       {"Checks", checking},
       {"Benchmarks", benching},
       {"Computation", machine},

@@ -30,6 +30,7 @@ enum class Name : uint8_t {
   info,
   verify,
   trace,
+  gradcheck,
   data_prepare,
   data_corpus,
   data_stats,

@@ -179,6 +179,19 @@ constexpr Command command_table[] = {
      "hewn trace --expr=\"y = w*x\" w=3 x=2 --dot  # a graph for Graphviz\n"
      "hewn trace out --text=\"The fox\"  # a model",
      run_trace},
+    {takes::gradcheck, "gradcheck", "[RUN]", "check a model's gradients against slopes of its loss",
+     "Computes the gradients of a model on the tape in float64 and compares them with slopes of its loss, measured by moving "
+     "parameters: first all of them together in a random direction, then each parameter in a direction of its own, then "
+     "single entries until --seconds are over. RUN is a run or another program's model; without one, the model of the "
+     "configuration with random weights. The batch is --text or random tokens. Where a gradient is wrong, the values "
+     "on the tape are moved too, from the loss backwards, to find the operation whose backward pass is to blame, and the "
+     "difference is compared with common mistakes, such as a missing factor. With --vs, prints how far the gradients "
+     "of a lower precision or of another device are from those in float64. Exits with status 5 if a gradient is wrong.",
+     "hewn gradcheck out\n"
+     "hewn gradcheck configs/baby-gpt-cpu.toml --n_layer=2\n"
+     "hewn gradcheck out --text=\"Once upon a time\" --seconds=10\n"
+     "hewn gradcheck out --vs=bf16  # how far bf16 is from float64",
+     run_gradcheck},
     {takes::data_prepare, "data prepare", "FILE...", "convert text files to train.bin and val.bin",
      "Reads the files as one text, trains the tokenizer on it, and writes train.bin, val.bin and "
      "tokenizer.json to out_dir for `hewn train --dataset=out_dir`.",

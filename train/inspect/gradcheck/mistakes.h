@@ -1,0 +1,40 @@
+#pragma once
+// What kind of mistake a wrong gradient looks like.
+
+#include <string>
+#include <vector>
+
+#include "core/shape.h"
+
+namespace hewn {
+
+/// A number that may be missing from a gradient, or be there once too often: {"the head size D", 64}.
+struct NamedNumber {
+  std::string name;
+  double value = 1;
+};
+
+/// The gradient of a tensor by the tape, and its measured slopes at some entries.
+struct WrongGradient {
+  Shape shape;
+  std::vector<double> value;  ///< of the tensor, row-major
+  std::vector<double> tape;   ///< the gradient, all of it
+  std::vector<int64_t> entries;
+  std::vector<double> measured;  ///< at `entries`
+  /// The output of the operation whose backward pass is suspected, if it has the tensor's shape; else empty.
+  std::vector<double> output = {};
+  /// The gradient just before a node added to it, and that node's name.
+  struct Earlier {
+    std::string node;
+    std::vector<double> grad;
+  };
+  std::vector<Earlier> earlier = {};
+  std::vector<std::string> silent = {};  ///< nodes that use the tensor but contribute nothing
+  std::vector<NamedNumber> numbers = {};
+};
+
+/// What the difference looks like, as the end of a sentence: "the tape has 1/8 of the measured slope in every entry: a
+/// factor of 8 (the head size D) is missing". "" if it fits nothing known. `noise` is the error of a measured slope.
+std::string mistake_in(const WrongGradient& wrong, double noise);
+
+}  // namespace hewn
