@@ -191,7 +191,7 @@ void Trainer::update() {
 
 /// The work of a micro-step, which a GPU graph replays.
 void Trainer::micro_step(const MicroStep& step) {
-  forward_backward(step, nullptr);
+  forward_backward(step, observer_);
   if (step.last) update();
 }
 

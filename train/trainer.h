@@ -40,6 +40,8 @@ class Trainer {
 
   /// Whether the backward pass recomputes blocks instead of keeping their values: less memory, same bits.
   void recompute(bool on) { recompute_ = on; }
+  /// Has all further steps observed, which must not run as CUDA graphs; null: no longer.
+  void observe(TapeObserver* observer) { observer_ = observer; }
   /// The loss of batches whose rows are pairs (`preference_loss`).
   void prefer(const PreferenceConfig& config) { preference_ = config; }
 
@@ -85,6 +87,7 @@ class Trainer {
   Optimizer optimizer_;
   ScheduleConfig schedule_;
   bool recompute_ = false;
+  TapeObserver* observer_ = nullptr;
   PreferenceConfig preference_;
   StepOnDevice step_;
   // The inputs of a micro-step, at fixed device addresses, so that graphs can be replayed.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cmath>
 #include <iomanip>
 #include <sstream>
@@ -56,6 +57,12 @@ std::string bytes_text(double bytes) {
     ++unit;
   }
   return (unit == 0 ? fixed(bytes, 0) : three_digits(bytes)) + units[unit];
+}
+
+std::string number_text(double x, int digits) {
+  std::array<char, 32> text{};
+  return {text.data(),
+          std::to_chars(text.data(), text.data() + text.size(), x, std::chars_format::general, digits).ptr};
 }
 
 std::string fixed(double x, int digits) {

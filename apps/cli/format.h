@@ -18,6 +18,8 @@ std::string scaled(double n, std::string_view unit);
 std::string long_count(int64_t n);
 /// Bytes as "512 B", "1.5 KiB", "3.20 GiB".
 std::string bytes_text(double bytes);
+/// A number with at most this many digits: "0.5", "1.25e-07".
+std::string number_text(double x, int digits = 6);
 /// A number with this many decimals.
 std::string fixed(double x, int digits);
 

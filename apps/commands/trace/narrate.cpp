@@ -1,8 +1,6 @@
 #include "apps/commands/trace/narrate.h"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 
 #include "apps/cli/format.h"
 #include "core/text.h"
@@ -48,12 +46,6 @@ std::string contributions(const TracedNode& node, const NodeNames& names) {
 }
 
 }  // namespace
-
-std::string number_text(double x, int digits) {
-  std::array<char, 32> text{};
-  return {text.data(),
-          std::to_chars(text.data(), text.data() + text.size(), x, std::chars_format::general, digits).ptr};
-}
 
 std::string node_label(int64_t node, const NodeNames& names) {
   const auto at = names.find(node);

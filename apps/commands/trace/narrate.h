@@ -15,8 +15,6 @@ using NodeNames = std::map<int64_t, std::string>;
 std::string node_label(int64_t node, const NodeNames& names);
 /// How an input is written: "#2 y", "w", "2 (constant)", or "-" for one that is left out.
 std::string input_label(const Edge& edge, const NodeNames& names);
-/// A number with at most this many digits: "0.5", "1.25e-07".
-std::string number_text(double x, int digits = 6);
 /// A tensor on one line: "0.5", "[1 2; 3 4]", or "[64, 128], mean 0.01, std 0.8" if it is large.
 std::string tensor_text(const TensorSummary& tensor);
 

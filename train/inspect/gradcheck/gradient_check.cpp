@@ -68,6 +68,7 @@ class Direction {
 /// The error of a slope along a direction, relative to its expected size, and what of it rounding cannot cause.
 struct DirectionError {
   double error = 0, excess = 0;
+  std::string kink = {};  // where the loss has no derivative: its slopes
 };
 
 constexpr double exactness = 1e-8;  // relative error from which a shorter distance is tried
@@ -135,7 +136,12 @@ class Checker {
     };
     const Slope slope = slope_near(expected, exactness * size, loss_at, noise_);
     const double scale = std::max(size, 1e-6 * *std::max_element(reach.begin(), reach.end()));
-    return {.error = std::abs(slope.value - expected) / scale, .excess = slope.excess(expected) / scale};
+    DirectionError found{.error = std::abs(slope.value - expected) / scale,
+                         .excess = slope.excess(expected) / scale,
+                         .kink = ""};
+    if (!(found.excess <= options_.bound))
+      found.kink = kink_at(std::abs(slope.value - expected), loss_at, noise_);
+    return found;
   }
 
   void whole() {
@@ -166,7 +172,8 @@ class Checker {
 
   void note_direction(size_t i, const DirectionError& found) {
     result_.tensors[i].direction = found.error;
-    result_.tensors[i].wrong |= !(found.excess <= options_.bound);
+    result_.tensors[i].wrong |= !(found.excess <= options_.bound) && found.kink.empty();
+    if (!found.kink.empty()) result_.tensors[i].kink = "in a random direction: " + found.kink;
   }
 
   // The largest entry of each gradient, then random ones.
@@ -206,26 +213,17 @@ class Checker {
     const double found = slope.value / unit, allowed = slope.allowed / unit;
     const double apart = std::abs(found - tape);
     ++tensor.entries;
-    if (apart > allowed + options_.bound * largest_[i] && at_kink(loss_at, unit, tape, i, at)) return;
+    if (apart > allowed + options_.bound * largest_[i])
+      if (const std::string text = kink_at(apart * unit, loss_at, noise_); !text.empty()) {
+        tensor.kink = join("entry ", index_text(static_cast<int64_t>(at), tensor.shape), ": ", text);
+        return;
+      }
     if (tensor.entries == 1 || apart > std::abs(tensor.worst.tape - tensor.worst.measured))
       tensor.worst = {static_cast<int64_t>(at), tape, found};
     tensor.difference = std::hypot(tensor.difference, apart);
     tensor.norm = std::hypot(tensor.norm, found);
     tensor.allowed = std::hypot(tensor.allowed, allowed);
     tensor.wrong |= !(tensor.excess() <= options_.bound);
-  }
-
-  /// Whether the loss has two slopes at an entry, between or at which the tape's lies; notes the place.
-  bool at_kink(const std::function<double(double)>& loss_at, double unit, double tape, size_t i, size_t at) {
-    const double h = 1e-5, middle = loss_at(0);
-    const double left = (middle - loss_at(-h)) / h / unit, right = (loss_at(h) - middle) / h / unit;
-    const double tolerance = 1e-3 * std::max(std::abs(left), std::abs(right)) + noise_ / h;
-    if (std::abs(left - right) <= 10 * tolerance) return false;
-    if (tape < std::min(left, right) - tolerance || tape > std::max(left, right) + tolerance) return false;
-    result_.tensors[i].kink =
-        join("entry ", index_text(static_cast<int64_t>(at), parameters_[i]->shape), ": slope ", left,
-             " to the left, ", right, " to the right, ", tape, " on the tape");
-    return true;
   }
 
   LossProbe& probe_;

@@ -66,10 +66,14 @@ std::string whole_or_fraction(double factor) {
 /// "8 (the head size D)" if a number, its root or its product with 2 or 3 is `factor`.
 std::string name_of_factor(double factor, const std::vector<NamedNumber>& numbers) {
   const auto is = [&](double x) { return x > 1 && std::abs(factor / x - 1) < exact_fit; };
-  for (const NamedNumber& n : numbers)
-    if (is(n.value)) return join(n.value, " (", n.name, ")");
-  for (const NamedNumber& n : numbers)
-    if (is(std::sqrt(n.value))) return join("the square root of ", n.value, " (", n.name, ")");
+  std::string names, roots;
+  double square = 0;
+  for (const NamedNumber& n : numbers) {
+    if (is(n.value)) names += (names.empty() ? "" : " or ") + n.name;
+    if (is(std::sqrt(n.value))) roots += (roots.empty() ? "" : " or ") + n.name, square = n.value;
+  }
+  if (!roots.empty()) names += join(names.empty() ? "" : " or ", "the square root of ", square, ", ", roots);
+  if (!names.empty()) return join(factor, " (", names, ")");
   if (std::abs(factor - std::round(factor)) < exact_fit * factor) return join(std::round(factor));
   return join(factor);
 }
@@ -84,7 +88,7 @@ std::string by_factor(const Slopes& s) {
   const double c = product / (size * size);
   std::vector<double> scaled(s.tape);
   for (double& t : scaled) t /= c;
-  if (c == 0 || !s.explains(scaled)) return "";
+  if (c == 0 || std::abs(c - 1) < 100 * exact_fit || !s.explains(scaled)) return "";
   if (std::abs(c + 1) < exact_fit) return "the sign is wrong";
   const std::string sign = c < 0 ? "minus " : "";
   const double factor = std::abs(c);
@@ -98,17 +102,37 @@ std::string by_factor(const Slopes& s) {
               name_of_factor(factor, s.wrong.numbers), " is missing");
 }
 
-// One contribution is missing, or has replaced those before it.
+// A contribution has replaced those before it, or belongs to another pass.
 std::string by_contribution(const Slopes& s) {
-  for (const WrongGradient::Earlier& earlier : s.wrong.earlier) {
-    if (earlier.grad.empty()) continue;
+  const auto with = [&](const std::vector<double>& other, double sign) {
     std::vector<double> sum(s.tape);
-    for (size_t i = 0; i < sum.size(); ++i) sum[i] += earlier.grad[s.entries[i]];
-    if (s.explains(sum))
+    for (size_t i = 0; i < sum.size(); ++i) sum[i] += sign * other[s.entries[i]];
+    return sum;
+  };
+  if (!s.wrong.previous.empty() && s.explains(with(s.wrong.previous, -1)))
+    return "it still contains the gradient of the pass before: it was not cleared";
+  for (const WrongGradient::Earlier& earlier : s.wrong.earlier) {
+    if (!earlier.grad.empty() && s.explains(with(earlier.grad, 1)))
       return join(earlier.node, " replaced what had arrived before instead of adding to it");
   }
-  if (!s.wrong.silent.empty())
-    return join("it is used several times, but ", s.wrong.silent[0], " contributes nothing");
+  return "";
+}
+
+std::string by_silence(const Slopes& s) {
+  if (s.wrong.silent.empty()) return "";
+  return join("it is used several times, but ", s.wrong.silent[0], " contributes nothing");
+}
+
+// A vector that is added to all rows: its gradient is a sum over them.
+std::string by_one_row(const Slopes& s) {
+  const size_t columns = s.columns(), rows = s.wrong.output_grad.size() / columns;
+  if (s.wrong.shape.rank() != 1 || rows < 2) return "";
+  for (size_t row = 0; row < rows; ++row) {
+    bool same = true;
+    for (size_t i = 0; i < s.entries.size() && same; ++i)
+      same = s.tape[i] == s.wrong.output_grad[row * columns + s.entries[i]];
+    if (same) return join("it is row ", row, " of dy alone: the sum over the rows is missing");
+  }
   return "";
 }
 
@@ -174,7 +198,8 @@ std::string by_rows(const Slopes& s) {
 
 // Wrong only in a part of the tensor.
 std::string by_part(const Slopes& s, const std::function<std::string(const Slopes&)>& explanation) {
-  size_t right = 0, first = s.columns(), last = 0, positive_wrong = 0, negative_wrong = 0, zero_wanted = 0;
+  size_t right = 0, first = s.columns(), last = 0, positive_wrong = 0, negative_wrong = 0, zero_wanted = 0,
+         zeros_wrong = 0;
   for (size_t i = 0; i < s.entries.size(); ++i) {
     if (s.right(i)) {
       ++right;
@@ -184,8 +209,11 @@ std::string by_part(const Slopes& s, const std::function<std::string(const Slope
     first = std::min(first, column), last = std::max(last, column);
     ++(s.wrong.value[s.entries[i]] > 0 ? positive_wrong : negative_wrong);
     zero_wanted += std::abs(s.measured[i]) <= s.noise;
+    zeros_wrong += s.tape[i] == 0;
   }
   const size_t wrong = s.entries.size() - right;
+  if (zeros_wrong + zero_wanted == wrong && zeros_wrong > 0 && zero_wanted > 0)
+    return "its zeros are in other places than those of the measured slopes: the mask is another one";
   if (right == 0 || wrong == 0) return "";
   if (zero_wanted == wrong)
     return "entries that the loss does not depend on, such as masked ones, have a gradient";
@@ -204,17 +232,28 @@ std::string by_part(const Slopes& s, const std::function<std::string(const Slope
 }
 
 std::string explained(const Slopes& s) {
-  for (const auto& explanation : {by_factor, by_contribution, by_transposition, by_rows})
+  for (const auto& explanation :
+       {by_contribution, by_factor, by_silence, by_one_row, by_transposition, by_rows})
     if (const std::string text = explanation(s); !text.empty()) return text;
   return "";
+}
+
+std::string by_closeness(const Slopes& s) {
+  std::vector<double> difference(s.tape);
+  for (size_t i = 0; i < difference.size(); ++i) difference[i] -= s.measured[i];
+  const double apart = norm_of(difference) / norm_of(s.measured);
+  if (!(apart < 0.01)) return "";
+  return "it is off by less than 1%: the derivative of a slightly different function, such as an "
+         "approximation";
 }
 
 }  // namespace
 
 std::string mistake_in(const WrongGradient& wrong, double noise) {
   const Slopes all(wrong, noise);
-  const std::string text = explained(all);
-  return text.empty() ? by_part(all, explained) : text;
+  for (const auto& explanation : {explained, by_closeness})
+    if (std::string text = explanation(all); !text.empty()) return text;
+  return by_part(all, explained);
 }
 
 }  // namespace hewn

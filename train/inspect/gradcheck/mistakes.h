@@ -21,8 +21,10 @@ struct WrongGradient {
   std::vector<double> tape;   ///< the gradient, all of it
   std::vector<int64_t> entries;
   std::vector<double> measured;  ///< at `entries`
-  /// The output of the operation whose backward pass is suspected, if it has the tensor's shape; else empty.
+  /// The output of the operation whose backward pass is suspected, if it has as many elements; else empty.
   std::vector<double> output = {};
+  /// The gradient of the output of the node that uses the tensor, if there is one.
+  std::vector<double> output_grad = {};
   /// The gradient just before a node added to it, and that node's name.
   struct Earlier {
     std::string node;
@@ -30,6 +32,7 @@ struct WrongGradient {
   };
   std::vector<Earlier> earlier = {};
   std::vector<std::string> silent = {};  ///< nodes that use the tensor but contribute nothing
+  std::vector<double> previous = {};     ///< of a leaf: its gradient in the pass before
   std::vector<NamedNumber> numbers = {};
 };
 

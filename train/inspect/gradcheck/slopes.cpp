@@ -5,10 +5,11 @@
 #include <limits>
 
 #include "core/gradcheck.h"
+#include "core/text.h"
 
 namespace hewn {
 
-constexpr double slope_distances[] = {1e-3, 1e-4, 1e-5, 1e-6};
+constexpr double slope_distances[] = {1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8};
 
 // A loss is computed in many steps, each of which rounds.
 double slope_noise(double loss) {
@@ -18,13 +19,29 @@ double slope_noise(double loss) {
 double Slope::excess(double expected) const { return std::max(0.0, std::abs(value - expected) - allowed); }
 
 Slope slope_near(double expected, double tolerance, const std::function<double(double)>& f, double noise) {
-  Slope best{.value = std::numeric_limits<double>::infinity(), .allowed = 0};
+  Slope longest;
   for (const double h : slope_distances) {
     const Slope slope{.value = five_point_slope(f, h), .allowed = noise / h};
-    if (slope.excess(expected) < best.excess(expected)) best = slope;
-    if (best.excess(expected) <= tolerance) break;
+    if (h == slope_distances[0]) longest = slope;
+    // A shorter distance must be able to see the difference that the longest has seen.
+    const bool precise = h == slope_distances[0] || slope.allowed <= 0.3 * std::abs(longest.value - expected);
+    if (precise && slope.excess(expected) <= tolerance) return slope;
   }
-  return best;
+  return longest;
+}
+
+// The two slopes of a smooth function differ by h f'', those at a kink by as much at every distance. Where many values are
+// at a kink together, the slopes may happen to be similar, and both far from the tape's.
+std::string kink_at(double error, const std::function<double(double)>& f, double noise) {
+  const double middle = f(0);
+  double farther = std::numeric_limits<double>::infinity();
+  for (const double h : slope_distances) {
+    const double left = (middle - f(-h)) / h, right = (f(h) - middle) / h, bend = std::abs(right - left);
+    if (bend >= 0.3 * farther && bend >= 0.01 * error && bend >= 4 * noise / h)
+      return join("slope ", left, " to the left, ", right, " to the right");
+    farther = bend;
+  }
+  return "";
 }
 
 double settled_slope(const std::function<double(double)>& f, double noise) {

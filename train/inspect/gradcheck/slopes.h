@@ -2,6 +2,7 @@
 // Slopes of a loss by differences.
 
 #include <functional>
+#include <string>
 
 namespace hewn {
 
@@ -15,9 +16,13 @@ struct Slope {
   double excess(double expected) const;
 };
 
-/// The slope of f at 0 over several distances, the one that agrees best with what is expected: a long distance may lie
-/// across a kink, such as those of ReLU, or in a sharp bend. Ends as soon as the excess is at most `tolerance`.
+/// The slope of f at 0, by shorter and shorter distances: a long one may lie across a kink, such as those of ReLU, or in
+/// a sharp bend. That of the first distance whose excess is at most `tolerance`, or if there is none, of the longest.
 Slope slope_near(double expected, double tolerance, const std::function<double(double)>& f, double noise);
+
+/// How f bends at 0 if it has a kink there or too near for any distance, which explains an error of this size in the
+/// slope: "slope 0.1 to the left, 0 to the right"; else "".
+std::string kink_at(double error, const std::function<double(double)>& f, double noise);
 
 /// The slope of f at 0, expecting nothing: that of the longest distance which agrees with the next shorter one.
 double settled_slope(const std::function<double(double)>& f, double noise);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <map>
 #include <set>
 
 #include "core/rng.h"
@@ -17,9 +18,12 @@ constexpr size_t most_places = 3, most_rows = 8, most_columns = 32;
 
 class PlaceFinder {
  public:
-  PlaceFinder(LossProbe& probe, const GradientCheckOptions& options)
+  /// `previous` holds the gradients of the pass before, by parameter.
+  PlaceFinder(LossProbe& probe, const GradientCheckOptions& options,
+              std::map<std::string, std::vector<double>> previous)
       : probe_(probe),
         options_(options),
+        previous_(std::move(previous)),
         pass_(probe.record(options.edits)),
         noise_(slope_noise(pass_.nodes.back().value[0])) {}
 
@@ -70,6 +74,7 @@ class PlaceFinder {
     const double size = std::max(std::sqrt(squares), 1e-6 * reach(node));
     const Slope slope = slope_near(expected, options_.bound * size, loss_at, noise_);
     if (slope.excess(expected) <= options_.bound * size) return false;
+    if (!kink_at(std::abs(slope.value - expected), loss_at, noise_).empty()) return false;
     // A layer may compute its activation together with its output, before the tape sees the latter.
     if (slope.excess(0) > 0) return true;
     unknown_.insert(id);
@@ -130,8 +135,11 @@ class PlaceFinder {
       const NodeValues& node = at(suspect);
       text += join(text.empty() ? "" : ", ", name_of_node(suspect), " (", node.info->file, ":",
                    node.info->line, ")");
-      if (suspects.size() == 1 && node.shape == shape) wrong.output = node.value;
+      if (node.shape.numel() == shape.numel()) wrong.output = node.value;
     }
+    if (const std::vector<int64_t> users = users_of(key); users.size() == 1)
+      wrong.output_grad = at(users[0]).grad;
+    if (const auto before = previous_.find(key); before != previous_.end()) wrong.previous = before->second;
     add_uses(wrong, key);
     wrong.numbers = numbers();
     return {std::move(tensor), std::move(text), mistake_in(wrong, noise_ / 1e-4 / unit)};
@@ -142,7 +150,8 @@ class PlaceFinder {
     if (uses == pass_.uses.end() || uses->second.size() < 2) return;
     for (size_t i = 0; i < uses->second.size(); ++i) {
       const Use& use = uses->second[i];
-      if (use.how == Contribution::none) wrong.silent.push_back(name_of_node(use.node));
+      const bool nothing = use.how == Contribution::none || (i > 0 && use.after == uses->second[i - 1].after);
+      if (nothing) wrong.silent.push_back(name_of_node(use.node));
       if (i > 0) wrong.earlier.push_back({name_of_node(use.node), uses->second[i - 1].after});
     }
   }
@@ -205,6 +214,7 @@ class PlaceFinder {
 
   LossProbe& probe_;
   const GradientCheckOptions& options_;
+  std::map<std::string, std::vector<double>> previous_;
   TapePass pass_;
   double noise_;
   std::set<int64_t> unknown_;  // nodes whose output's gradient could not be checked
@@ -214,7 +224,10 @@ class PlaceFinder {
 
 std::vector<WrongPlace> wrong_places(LossProbe& probe, std::span<const std::string> parameters,
                                      const GradientCheckOptions& options) {
-  return PlaceFinder(probe, options).find(parameters);
+  std::map<std::string, std::vector<double>> gradients;
+  for (const std::string& name : parameters)
+    gradients[name] = grad_of(probe.model().parameters().find(name)->value).doubles();
+  return PlaceFinder(probe, options, std::move(gradients)).find(parameters);
 }
 
 }  // namespace hewn

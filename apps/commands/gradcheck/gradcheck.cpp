@@ -1,85 +1,22 @@
 // hewn gradcheck: compares a model's gradients with slopes of its loss.
 
 #include <cmath>
-#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
 
 #include "apps/cli/format.h"
 #include "apps/cli/terminal.h"
 #include "apps/commands/commands.h"
-#include "apps/run/open_run.h"
+#include "apps/commands/gradcheck/break.h"
+#include "apps/commands/gradcheck/subject.h"
 #include "apps/run/run_config.h"
 #include "core/error.h"
-#include "model/weights/foreign.h"
 #include "train/inspect/gradcheck/gradient_check.h"
 
 namespace hewn::cli {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-/// The model to check, before its values are loaded.
-struct Subject {
-  ModelConfig config;
-  std::optional<ForeignModel> run;  ///< none: random weights
-
-  std::unique_ptr<Model> make(Device& device, DType dtype, uint64_t seed) const {
-    auto model = make_model(config, device, dtype, seed);
-    if (run) load_foreign(*run, *model);
-    return model;
-  }
-};
-
-Subject subject_of(const Settings& settings) {
-  if (settings.arguments.empty()) return {model_config(settings, data_sizes(settings)), std::nullopt};
-  const std::string& path = settings.arguments[0];
-  require(settings.arguments.size() == 1, "two runs were given, ", path, " and ", settings.arguments.back(),
-          "; give one");
-  require(std::filesystem::exists(path), "'", path,
-          "' is neither a run, a model file, a CONFIG.toml nor a key");
-  Subject subject{.config = {}, .run = open_merged(settings, path)};
-  subject.config = subject.run->config;
-  require(subject.config.arch != "ngram", path, " counts n-grams: it has no gradients to check");
-  for (const Assignment& of_run : model_settings(subject.config, path))
-    require(!settings.takes(of_run.key) || !settings.given(of_run.key) ||
-                settings.text(of_run.key) == of_run.value,
-            settings.where(of_run.key), ": ", of_run.key, " = ", settings.text(of_run.key), ", but ", path,
-            " has ", of_run.value, "; leave it out");
-  return subject;
-}
-
-/// The tokens of `text` and their successors as one row.
-Batch batch_of_text(const Settings& settings, const Subject& subject) {
-  require(subject.run.has_value(), settings.where("text"),
-          ": text needs the tokenizer of a RUN; leave text out");
-  const ForeignModel& model = *subject.run;
-  if (!model.tokenizer)
-    fail(ErrorCode::input, settings.arguments[0], " cannot read text: ", model.no_tokenizer);
-  require(!model.config.classifies(), settings.where("text"),
-          ": the model is a classifier, whose targets are labels; leave text out");
-  std::vector<int32_t> ids = model.tokenizer->encode(settings.text("text"));
-  if (const auto begin = model.tokenizer->begin_token()) ids.insert(ids.begin(), *begin);
-  const int64_t most = model.config.block_size + 1;
-  require(ids.size() >= 2 && std::ssize(ids) <= most, settings.where("text"), ": the text has ", ids.size(),
-          " tokens; expected 2 to ", most, ", the model's context and the token after it");
-  Batch batch{.rows = 1, .block_size = std::ssize(ids) - 1, .tokens = ids, .targets = ids};
-  batch.tokens.pop_back();
-  batch.targets.erase(batch.targets.begin());
-  return batch;
-}
-
-std::vector<Batch> batches_of(const Settings& settings, const Subject& subject) {
-  if (settings.given("text")) return {batch_of_text(settings, subject)};
-  ModelConfig shortened = subject.config;
-  shortened.block_size = std::min(shortened.block_size, settings.integer("length"));
-  const auto seed = static_cast<uint64_t>(settings.integer("seed"));
-  std::vector<Batch> batches;
-  for (int64_t i = 0; i < settings.integer("gradient_accumulation_steps"); ++i)
-    batches.push_back(
-        random_batch(settings.integer("batch_size"), shortened, seed + static_cast<uint64_t>(i)));
-  return batches;
-}
 
 /// By how much the gradient of each parameter differs by norm, in the order of declaration.
 std::vector<double> distances(const Parameters& from, const Parameters& exact) {
@@ -115,18 +52,7 @@ std::optional<Other> other_of(const Settings& settings, const Subject& subject, 
   return other;
 }
 
-std::string short_number(double x) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.2g", x);
-  return text;
-}
-std::string long_number(double x) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.8g", x);
-  return text;
-}
-
-std::string summary(const GradientCheck& check, const LossProbe& probe, const Settings& settings) {
+std::string check_summary(const GradientCheck& check, const LossProbe& probe, const Settings& settings) {
   int64_t entries = 0, all = 0;
   std::string unseen;
   for (const CheckedTensor& t : check.tensors) {
@@ -136,7 +62,7 @@ std::string summary(const GradientCheck& check, const LossProbe& probe, const Se
   std::string text =
       join("loss ", fixed(check.loss, 4), " nats per token over ", probe.targets(), " targets; ",
            long_count(all), " parameters in float64\n", "all together, in a random direction: error ",
-           short_number(check.direction), "\n", long_count(entries), " of ", long_count(all),
+           number_text(check.direction, 2), "\n", long_count(entries), " of ", long_count(all),
            " entries were looked at, with ", long_count(check.evaluations), " losses\n");
   if (!unseen.empty())
     text += join("no single entry of: ", unseen, " (", settings.text("seconds"),
@@ -144,22 +70,22 @@ std::string summary(const GradientCheck& check, const LossProbe& probe, const Se
   return text;
 }
 
-void print_text(const GradientCheck& check, const LossProbe& probe, const Settings& settings,
-                const std::vector<double>& vs) {
+void print_check(const GradientCheck& check, const LossProbe& probe, const Settings& settings,
+                 const std::vector<double>& vs) {
   std::vector<std::vector<std::string>> rows{{"parameter", "shape", "direction", "entries", "error",
                                               "beyond rounding", "worst entry", "tape", "measured", ""}};
   if (!vs.empty()) rows[0].push_back(settings.text("vs"));
   for (size_t i = 0; i < check.tensors.size(); ++i) {
     const CheckedTensor& t = check.tensors[i];
     const bool seen = t.entries > 0;
-    rows.push_back({t.name, t.shape.str(), std::isnan(t.direction) ? "" : short_number(t.direction),
-                    long_count(t.entries), seen ? short_number(t.error()) : "",
-                    seen ? short_number(t.excess()) : "", seen ? index_text(t.worst.index, t.shape) : "",
-                    seen ? long_number(t.worst.tape) : "", seen ? long_number(t.worst.measured) : "",
+    rows.push_back({t.name, t.shape.str(), std::isnan(t.direction) ? "" : number_text(t.direction, 2),
+                    long_count(t.entries), seen ? number_text(t.error(), 2) : "",
+                    seen ? number_text(t.excess(), 2) : "", seen ? index_text(t.worst.index, t.shape) : "",
+                    seen ? number_text(t.worst.tape, 8) : "", seen ? number_text(t.worst.measured, 8) : "",
                     t.wrong ? "WRONG" : "right"});
-    if (!vs.empty()) rows.back().push_back(short_number(vs[i]));
+    if (!vs.empty()) rows.back().push_back(number_text(vs[i], 2));
   }
-  print(table_text(rows), "\n", summary(check, probe, settings));
+  print(table_text(rows), "\n", check_summary(check, probe, settings));
   for (const CheckedTensor& t : check.tensors)
     if (!t.kink.empty())
       print(t.name, " is at a kink of the loss, where there is no gradient: ", t.kink, "\n");
@@ -169,7 +95,7 @@ void print_text(const GradientCheck& check, const LossProbe& probe, const Settin
           place.mistake.empty() ? "" : join("  ", place.mistake, "\n"));
 }
 
-Json as_json(const GradientCheck& check, const std::vector<double>& vs) {
+Json check_json(const GradientCheck& check, const std::vector<double>& vs) {
   Json json{{"loss", check.loss},           {"right", check.right()},
             {"direction", check.direction}, {"evaluations", check.evaluations},
             {"parameters", Json::array()},  {"places", Json::array()}};
@@ -197,6 +123,7 @@ Json as_json(const GradientCheck& check, const std::vector<double>& vs) {
 int run_gradcheck(const Settings& settings) {
   const Subject subject = subject_of(settings);
   const std::vector<Batch> batches = batches_of(settings, subject);
+  if (settings.given("break")) return run_breaks(settings, subject, batches);
   const auto device = open_device("cpu", static_cast<int>(settings.integer("threads")));
   const auto seed = static_cast<uint64_t>(settings.integer("seed"));
   const bool recompute = settings.flag("recompute");
@@ -212,9 +139,9 @@ int run_gradcheck(const Settings& settings) {
   const GradientCheck check = check_gradients(
       probe, {.seconds = settings.real("seconds"), .max_entries = settings.integer("entries"), .seed = seed});
   if (settings.flag("json"))
-    print(as_json(check, vs).dump(2), "\n");
+    print(check_json(check, vs).dump(2), "\n");
   else
-    print_text(check, probe, settings, vs);
+    print_check(check, probe, settings, vs);
   return check.right() ? 0 : static_cast<int>(ErrorCode::numerical);
 }
 

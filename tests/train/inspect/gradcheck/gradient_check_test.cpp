@@ -1,0 +1,167 @@
+// The gradient check of whole models: right gradients pass, classic mistakes are found and recognised.
+
+#include "train/inspect/gradcheck/gradient_check.h"
+
+#include <string>
+#include <vector>
+
+#include "tests/train/tiny.h"
+#include "train/inspect/gradcheck/deliberate.h"
+
+using namespace hewn;
+using namespace hewn::test;
+
+namespace {
+
+GradientCheck checked(const ModelConfig& config, const std::vector<Batch>& batches, int64_t entries = 16,
+                      bool recompute = false) {
+  const auto model = make_model(config, cpu(), DType::f64, run_seed());
+  LossProbe probe(*model, batches, 7, recompute);
+  return check_gradients(probe, {.max_entries = entries, .seed = run_seed()});
+}
+
+/// With every part that a mistake needs.
+ModelConfig whole_model() {
+  ModelConfig config = tiny_model();
+  config.n_layer = 1;
+  config.n_head = 4;
+  config.attention = AttentionForm::batched;
+  config.dropout = 0.1;
+  return config;
+}
+
+ModelConfig random_model(Random& random) {
+  ModelConfig config = tiny_model();
+  config.n_layer = random.integer(1, 2);
+  config.n_head = 4;
+  config.n_kv_head = random.integer(0, 1) == 0 ? 4 : 2;
+  config.bias = random.integer(0, 1) == 0;
+  config.tie = random.integer(0, 1) == 0;
+  config.norm = random.integer(0, 1) == 0 ? NormKind::layernorm : NormKind::rmsnorm;
+  config.dropout = random.integer(0, 2) == 0 ? 0.2 : 0;
+  const std::vector<std::string> acts{"gelu", "relu", "swiglu", "gelu_erf"};
+  parse_name(acts[static_cast<size_t>(random.integer(0, 3))], config.act);
+  const std::vector<AttentionForm> kinds{AttentionForm::fused, AttentionForm::batched,
+                                         AttentionForm::per_head};
+  config.attention = kinds[static_cast<size_t>(random.integer(0, 2))];
+  return config;
+}
+
+}  // namespace
+
+TEST_CASE("gradcheck: right gradients pass in every kind of model") {
+  Random random("gradcheck models");
+  for (int i = 0; i < repeats(10, 200); ++i) {
+    const ModelConfig config = random_model(random);
+    std::vector<Batch> batches;
+    for (int64_t n = random.integer(1, 2); n > 0; --n) batches.push_back(random_batch(random, config, 2));
+    const GradientCheck check = checked(config, batches, 4, random.integer(0, 1) == 0);
+    INFO("model " << i << ", error " << check.direction);
+    CHECK(check.right());
+    CHECK(check.direction < 1e-6);
+    for (const CheckedTensor& t : check.tensors) {
+      INFO(t.name << ": error " << t.error() << ", " << t.worst.tape << " on the tape, " << t.worst.measured);
+      CHECK(!t.wrong);
+      CHECK(t.entries > 0);
+      CHECK(t.excess() < 1e-7);
+    }
+  }
+}
+
+TEST_CASE("gradcheck: classic mistakes are found where they are, and most are recognised") {
+  struct Expected {
+    const char *mistake, *said, *operation;
+  };
+  constexpr Expected expected[] = {
+      {"no-add", "replaced what had arrived before", "layernorm"},
+      {"one-of-tied", "embedding contributes nothing", "embedding"},
+      {"no-mask", "such as masked ones, have a gradient", "causal_softmax"},
+      {"no-scale", "the head size D", "scale"},
+      {"softmax-no-dot", "the sum of dy y over the row is not subtracted", "causal_softmax"},
+      {"norm-no-means", "the means over the row are not taken out", "layernorm"},
+      {"transposed-dW", "transposed", "linear"},
+      {"bias-one-row", "the sum over the rows is missing", "linear"},
+      {"sum-for-mean", "the number of targets", "cross_entropy"},
+      {"wrong-gelu", "slightly different function", "linear"},
+      {"stale-mask", "the mask is another one", "dropout"},
+      {"not-cleared", "it was not cleared", ""}};
+  REQUIRE(std::size(expected) == mistakes().size());
+  Random random("gradcheck mistakes");
+  const std::vector<Batch> batches{random_batch(random, whole_model(), 3)};
+  int recognised = 0;
+  for (const auto& [name, said, operation] : expected) {
+    const Mistake* mistake = find_mistake(name);
+    REQUIRE(mistake);
+    const auto model = make_model(whole_model(), cpu(), DType::f64, 5);
+    for (Parameter& p : model->parameters().all())  // as in a trained model, GELU's curve is reached
+      if (p.name.find("c_fc.weight") != std::string::npos) {
+        std::vector<double> values = p.value.doubles();
+        for (double& v : values) v *= 20;
+        p.value.upload(values.data());
+      }
+    LossProbe probe(*model, batches, 7, false);
+    MistakeMaker maker(*mistake, "", probe.targets());
+    probe.backward(&maker);
+    CHECK(maker.changes() + (std::string_view(name) == "not-cleared") > 0);
+    const GradientCheck check = check_gradients(probe, {.max_entries = 4, .seed = 3, .edits = &maker});
+    INFO(name);
+    REQUIRE(!check.right());
+    bool says = false, names_op = false;
+    for (const WrongPlace& place : check.places) {
+      INFO(place.tensor << "; " << place.users << "; " << place.mistake);
+      says = says || place.mistake.find(said) != std::string::npos;
+      names_op = names_op || place.users.find(operation) != std::string::npos;
+    }
+    recognised += says;
+    CHECK(names_op);
+    if (!says) WARN(name << " is not recognised: " << check.places[0].mistake);
+  }
+  CHECK(recognised >= 10);
+}
+
+TEST_CASE("gradcheck: a mistake in one part of the model is found there") {
+  ModelConfig config = whole_model();
+  config.n_layer = 3;
+  Random random("gradcheck scope");
+  const std::vector<Batch> batches{random_batch(random, config, 2)};
+  const auto model = make_model(config, cpu(), DType::f64, 5);
+  LossProbe probe(*model, batches, 7, false);
+  MistakeMaker maker(*find_mistake("softmax-no-dot"), "h.1", probe.targets());
+  const GradientCheck check = check_gradients(probe, {.max_entries = 2, .edits = &maker});
+  REQUIRE(check.places.size() == 1);
+  CHECK(check.places[0].users.find("h.1.attn causal_softmax") != std::string::npos);
+  for (const CheckedTensor& t : check.tensors) {
+    INFO(t.name);
+    if (t.name.starts_with("transformer.h.2") || t.name.starts_with("transformer.ln_f")) CHECK(!t.wrong);
+  }
+}
+
+TEST_CASE("gradcheck: a kink is no mistake") {
+  ModelConfig config = tiny_model();
+  config.n_layer = 1;
+  parse_name("relu", config.act);
+  const auto model = make_model(config, cpu(), DType::f64, 5);
+  for (Parameter& p : model->parameters().all())  // all inputs of ReLU are 0
+    if (p.name.find("c_fc") != std::string::npos) p.value.zero();
+  Random random("gradcheck kink");
+  const std::vector<Batch> batches{random_batch(random, config, 2)};
+  LossProbe probe(*model, batches, 7, false);
+  const GradientCheck check = check_gradients(probe, {.max_entries = 8});
+  CHECK(check.right());
+  bool kink = false;
+  for (const CheckedTensor& t : check.tensors)
+    kink =
+        kink || (t.name.find("c_fc") != std::string::npos && t.kink.find("to the left") != std::string::npos);
+  CHECK(kink);
+}
+
+TEST_CASE("gradcheck: refuses a batch without targets and another dtype") {
+  const auto model = make_model(tiny_model(), cpu(), DType::f64, 5);
+  Random random("gradcheck refusals");
+  Batch batch = random_batch(random, tiny_model(), 1);
+  const auto narrow = make_model(tiny_model(), cpu(), DType::f32, 5);
+  LossProbe probe(*narrow, std::span(&batch, 1), 7, false);
+  CHECK_ERROR(check_gradients(probe, {}), ErrorCode::usage, "needs a model in f64");
+  std::fill(batch.targets.begin(), batch.targets.end(), ignored_target);
+  CHECK_ERROR(LossProbe(*model, std::span(&batch, 1), 7, false), ErrorCode::usage, "a target that counts");
+}
