@@ -12,7 +12,7 @@ namespace hewn::test {
 namespace {
 
 const std::vector<std::string> layers{"core", "kernels", "model", "train", "apps"};
-const std::vector<std::string> floors{"apps/cli", "apps/run", "apps/bench", "apps/commands"};
+const std::vector<std::string> floors{"apps/cli", "apps/page", "apps/run", "apps/bench", "apps/commands"};
 
 bool has_suffix(const std::string& path, std::initializer_list<std::string_view> suffixes) {
   return std::any_of(suffixes.begin(), suffixes.end(), [&](auto s) { return path.ends_with(s); });

@@ -1,5 +1,6 @@
 #include "apps/bench/report/chart_page.h"
 
+#include "apps/page/escape.h"
 #include "core/error.h"
 
 // Created by CMake from the file it found, or empty: see apps/CMakeLists.txt.
@@ -37,13 +38,6 @@ function fillTable(id, list, columns) {
 
 std::string_view chart_js() {
   return {hewn_chart_js, static_cast<size_t>(hewn_chart_js_end - hewn_chart_js)};
-}
-
-// Escapes JSON inside a script, which "</script>" would end. In JSON, < can only occur in a string.
-std::string inside_script(const std::string& json) {
-  std::string escaped;
-  for (const char c : json) escaped += c == '<' ? std::string("\\u003c") : std::string(1, c);
-  return escaped;
 }
 
 }  // namespace

@@ -9,7 +9,9 @@
 #include "apps/commands/trace/dot.h"
 #include "apps/commands/trace/model_trace.h"
 #include "apps/commands/trace/narrate.h"
+#include "apps/page/trace/trace_page.h"
 #include "core/error.h"
+#include "core/io/file.h"
 #include "kernels/devices/devices.h"
 #include "train/inspect/expression/expression.h"
 #include "train/inspect/trace/trace.h"
@@ -19,6 +21,23 @@ namespace hewn::cli {
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+constexpr size_t most_page_bytes = 16'000'000;  // of data: what browsers open without delay
+
+std::string json_text(const Json& json, int indent) {
+  return json.dump(indent, ' ', false, Json::error_handler_t::replace);
+}
+
+// The page of --out.
+void write_page(const Settings& settings, const std::string& title, const Json& json) {
+  const std::string data = json_text(json, -1), path = settings.text("out");
+  require(data.size() <= most_page_bytes, settings.where("out"), ": the page would hold ", data.size(),
+          " bytes of data, more than ", most_page_bytes,
+          "; keep the elements of smaller tensors only, with a ", "lower --values (now ",
+          settings.integer("values"), ")");
+  const FileSum written = write_file_atomically(path, trace_page(title, data));
+  print("wrote ", path, ", ", bytes_text(static_cast<double>(written.size)), "\n");
+}
 
 /// A traced formula.
 struct TracedFormula {
@@ -71,15 +90,21 @@ Json formula_json(const std::string& formula, const TracedFormula& traced) {
   return json;
 }
 
+Json model_json(const ModelTrace& traced) {
+  Json json{{"format", "hewn-trace"}, {"version", 1}, {"loss", traced.loss}};
+  json["tokens"] = Json::array();
+  for (const TracedToken& token : traced.tokens)
+    json["tokens"].push_back({{"id", token.id}, {"text", token.text}});
+  json.update(trace_json(traced.trace));
+  return json;
+}
+
 int run_model_trace(const Settings& settings) {
   const ModelTrace traced = trace_model(settings);
   if (settings.flag("json")) {
-    Json json{{"format", "hewn-trace"}, {"version", 1}, {"loss", traced.loss}};
-    json["tokens"] = Json::array();
-    for (const TracedToken& token : traced.tokens)
-      json["tokens"].push_back({{"id", token.id}, {"text", token.text}});
-    json.update(trace_json(traced.trace));
-    print(json.dump(2, ' ', false, Json::error_handler_t::replace), "\n");
+    print(json_text(model_json(traced), 2), "\n");
+  } else if (settings.has("out")) {
+    write_page(settings, "Trace of " + named_run(settings), model_json(traced));
   } else if (settings.flag("dot")) {
     print(dot_text(traced.trace, {}));
   } else {
@@ -94,6 +119,9 @@ int run_model_trace(const Settings& settings) {
 int run_trace(const Settings& settings) {
   require(!(settings.flag("json") && settings.flag("dot")),
           "json and dot are different output formats; give one of them");
+  for (const char* key : {"json", "dot"})
+    require(!(settings.has("out") && settings.flag(key)), settings.where("out"), ": out writes a page, and ",
+            key, " prints another format; give one of them");
   if (!settings.has("expr")) {
     for (const std::string& word : settings.arguments)
       require(word.find('=') == word.npos || std::filesystem::exists(word), "'", word,
@@ -107,7 +135,9 @@ int run_trace(const Settings& settings) {
   const TracedFormula traced =
       trace_formula(formula, leaves_of(settings.arguments), settings.integer("values"));
   if (settings.flag("json")) {
-    print(formula_json(formula, traced).dump(2, ' ', false, Json::error_handler_t::replace), "\n");
+    print(json_text(formula_json(formula, traced), 2), "\n");
+  } else if (settings.has("out")) {
+    write_page(settings, "Trace of a formula", formula_json(formula, traced));
   } else if (settings.flag("dot")) {
     print(dot_text(traced.trace, traced.names));
   } else {

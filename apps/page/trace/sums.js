@@ -1,0 +1,80 @@
+// The sum that makes an element of a value or of a gradient.
+//
+// `operations` has an entry for each operation with such a view: value(n, i) for element i of the result, and
+// grad(n, k, i) for what element i of the gradient of input k receives. n is {y, x, node}: tensors and the node. Both return
+// {rule, terms}: the sum as a formula, and its terms {v, text, cells}, where cells are the elements that a term is made of.
+// `letters` are the names of its inputs in formulas, if there is more than x.
+
+const operations = {};
+
+// Thrown where there is no view.
+class NoView {
+  constructor(why) { this.why = why; }
+}
+
+function elementsFor(tensor, what) {
+  const elements = tensor.elements(what);
+  if (elements) return elements;
+  throw new NoView(`It needs the elements of ${what === 'grad' ? 'the gradient of ' : ''}${tensor.label}. ${withoutValues(tensor, what)}`);
+}
+
+// An element as part of a term. `v` is its number, or what a function makes of it.
+const cellOf = (tensor, what, i) => ({tensor, what, i, v: elementsFor(tensor, what)[i]});
+const valueCell = (tensor, i) => cellOf(tensor, 'value', i);
+const gradCell = (n, i) => cellOf(n.y, 'grad', i);
+
+const termOf = (v, text, ...cells) => ({v, text, cells});
+// The product of cells and numbers.
+function productOf(...factors) {
+  const values = factors.map(f => (typeof f === 'number' ? f : f.v));
+  return termOf(values.reduce((p, v) => p * v, 1), values.map(v => factorText(v)).join('*'), ...factors.filter(f => typeof f !== 'number'));
+}
+const oneOf = cell => termOf(cell.v, factorText(cell.v), cell);
+const range = n => Array.from({length: n}, (_, i) => i);
+
+// What is left of element i of an input or of the result, by the letters of the formula.
+const nameOfValue = (letter, tensor, i) => elementName(letter, tensor.shape, i);
+
+function operationOf(node) {
+  const operation = operations[node.op];
+  if (!operation) throw new NoView(`There is no view of the sums of ${node.op} yet.`);
+  return operation;
+}
+const partsOfNode = node => ({y: node.tensor, x: node.inputs.map(input => input && input.tensor), node});
+
+// {rule, terms}, or {why} if there is no view.
+function attempt(make) {
+  try {
+    return make();
+  } catch (error) {
+    if (error instanceof NoView) return {why: error.why};
+    throw error;
+  }
+}
+
+// How element i of a value or a gradient came about: {name, recorded, parts, total}. A part is {from, left, rule, terms}
+// or {from, left, why}; `from` is a node, `left` the element by the letters of its formula. The total is null if a part is unknown.
+function explain(tensor, what, i) {
+  const parts = what === 'value' ? [partOfValue(tensor, i)] : partsOfGradient(tensor, i);
+  const known = parts.every(part => part.terms);
+  const total = known ? parts.reduce((sum, part) => sum + part.terms.reduce((s, term) => s + term.v, 0), 0) : null;
+  const name = elementName(what === 'value' ? tensor.label : tensor.kind === 'leaf' ? `d${tensor.label}` : `d(${tensor.label})`, tensor.shape, i);
+  return {name, recorded: elementsFor(tensor, what)[i], parts, total};
+}
+
+function partOfValue(tensor, i) {
+  const {node} = tensor;
+  if (!node) return {from: null, why: `${tensor.label} is ${tensor.kind === 'leaf' ? 'a leaf' : 'a constant'}: its value was given.`};
+  return {from: node, left: nameOfValue('y', tensor, i), ...attempt(() => operationOf(node).value(partsOfNode(node), i))};
+}
+
+// One part for each use of the tensor, as gradients of all uses add up.
+function partsOfGradient(tensor, i) {
+  const uses = tensor.readers.filter(({node, input}) => node.inputs[input].write !== 'none' && node.grad);
+  if (!uses.length) return [{from: tensor.node || null, why: 'The backward pass begins here, with 1 for each element of the result.'}];
+  return uses.map(({node, input}) => {
+    const {letters = ['x']} = operations[node.op] || {};
+    return {from: node, left: nameOfValue(`d${letters[input] || 'x'}`, tensor, i),
+            ...attempt(() => operationOf(node).grad(partsOfNode(node), input, i))};
+  });
+}

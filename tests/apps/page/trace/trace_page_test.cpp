@@ -1,0 +1,78 @@
+// The scripts of the page of a trace, run in node: they need no browser to explain numbers.
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "tests/apps/page/embedded_data.h"
+#include "tests/apps/small_run.h"
+#include "tests/support/catch.h"
+
+namespace hewn::test {
+namespace {
+
+using nlohmann::json;
+
+bool has_node() { return run_program({"node", "--version"}).exit_code == 0; }
+
+json formula_trace(std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), "trace");
+  arguments.emplace_back("--json");
+  const auto r = hewn(arguments);
+  INFO(r.err);
+  REQUIRE(r.exit_code == 0);
+  return json::parse(r.out);
+}
+
+}  // namespace
+
+TEST_CASE("trace page: the script is JavaScript", "[page]") {
+  if (!has_node()) return skip("node is not installed");
+  const TempDir dir;
+  const std::string page = (dir / "trace.html").string(), script = (dir / "page.js").string();
+  REQUIRE(hewn({"trace", "--expr=y = w*w", "w=2", "--out=" + page}).exit_code == 0);
+  write_file(script, script_of_page(read_file(page)));
+  const auto checked = run_program({"node", "--check", script});
+  INFO(checked.err);
+  CHECK(checked.exit_code == 0);
+}
+
+TEST_CASE("trace page: every sum that it shows gives the recorded number", "[page]") {
+  if (!has_node()) return skip("node is not installed");
+  const TempDir dir;
+  const std::string run = (dir / "run").string();
+  CHECK_FAILS(hewn(small_train(dir)), 0, "");
+  const json traces{
+      formula_trace({"--expr=b = a + a; c = b + b", "a=1"}),
+      formula_trace({"--expr=y = 2*w^3 + [1 2]; sum(exp(y) / w ^ 0.5) - 3", "w=[1 2]"}),
+      formula_trace({"--expr=h = tanh(x @ W + b); sum((softmax(h @ V) * h)' @ h)", "x=[1 2; 3 4]",
+                     "W=[1 -0.2; 0.3 0.4]", "b=[0 1]", "V=[1 0; 0.3 1]"}),
+      formula_trace({"--expr=mean(layernorm(q)') + max(q) + attention(q, q, q)", "q=[1 2; 3 5]"}),
+      formula_trace(
+          {"--expr=u = layernorm(x, w, b); sum(relu(u)*silu(u) + sigmoid(u) - gelu(u)/sqrt(exp(u)))",
+           "x=[1 2 4; 3 5 -1]", "w=[1 2 3]", "b=[0 0.1 0.2]"}),
+      formula_trace({"--expr=v @ M @ v - sum(log(v) * s)", "v=[1 2 3]", "M=[1 2 3; 4 5 6; 7 8 9]", "s=2"}),
+      formula_trace({run, "--text=the cat sat"}),
+  };
+  std::string script = "const TRACES = " + traces.dump() + ";\n";
+  for (const char* file : {"numbers", "trace/tensors", "trace/timeline", "trace/map", "trace/sums",
+                           "trace/sums_pointwise", "trace/sums_products"})
+    script += read_file(source_dir() / "apps/page" / (std::string(file) + ".js"));
+  script += read_file(source_dir() / "tests/apps/page/trace/sums_test.js");
+  write_file(dir / "test.js", script);
+  const auto checked = run_program({"node", (dir / "test.js").string()});
+  INFO(checked.err);
+  REQUIRE(checked.exit_code == 0);
+  const json sums = json::parse(checked.out);
+  for (const char* operation :
+       {"add",     "sub",    "mul",     "div",       "exp",     "log",    "sqrt", "tanh",
+        "sigmoid", "relu",   "silu",    "gelu_tanh", "sum",     "mean",   "max",  "scale",
+        "matmul",  "linear", "softmax", "layernorm", "permute", "reshape"})
+    for (const char* what : {" value", " grad"}) {
+      INFO(operation << what << ": " << sums);
+      REQUIRE(sums.contains(std::string(operation) + what));
+      CHECK(sums[std::string(operation) + what]["sums"] > 0);
+    }
+  CHECK(sums["causal_attention value"]["without"] > 0);  // which the page says
+}
+
+}  // namespace hewn::test
