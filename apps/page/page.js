@@ -13,8 +13,10 @@ function svgElement(tag, attributes = {}, ...children) {
 
 function filled(e, attributes, children) {
   for (const [name, value] of Object.entries(attributes)) {
-    if (typeof value === 'function') e.addEventListener(name.slice(2), value);
-    else if (value !== false && value !== null && value !== undefined) e.setAttribute(name, value === true ? '' : value);
+    if (typeof value === 'function')
+      e.addEventListener(name.slice(2), value);
+    else if (value !== false && value !== null && value !== undefined)
+      e.setAttribute(name, value === true ? '' : value);
   }
   e.append(...children.flat().filter(child => child !== null && child !== undefined && child !== false));
   return e;

@@ -10,6 +10,7 @@
 #include "apps/commands/trace/model_trace.h"
 #include "apps/commands/trace/narrate.h"
 #include "apps/page/trace/trace_page.h"
+#include "apps/run/open_run.h"
 #include "core/error.h"
 #include "core/io/file.h"
 #include "kernels/devices/devices.h"

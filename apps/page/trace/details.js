@@ -6,13 +6,15 @@ function drawDetails(what, trace, actions) {
   return kinds[what.kind](what, actions, trace);
 }
 
-const rowOf = (name, ...content) => element('tr', {}, element('th', {scope: 'row'}, name), element('td', {}, ...content));
+const rowOf = (name, ...content) =>
+    element('tr', {}, element('th', {scope: 'row'}, name), element('td', {}, ...content));
 
 // A name that selects what it stands for.
 function linkTo(tensor, actions) {
   const target = tensor.node || tensor.leaf;
-  return target ? element('button', {type: 'button', class: 'link', onclick: () => actions.select(target)}, tensor.label)
-                : element('span', {}, tensor.label);
+  return target ?
+      element('button', {type: 'button', class: 'link', onclick: () => actions.select(target)}, tensor.label) :
+      element('span', {}, tensor.label);
 }
 
 // The value or the gradient of a tensor: statistics, histogram and elements.
@@ -20,46 +22,64 @@ function tensorSection(tensor, what, heading, name, actions) {
   const summary = tensor[what];
   if (!summary) return [element('h3', {}, heading), element('p', {class: 'muted'}, withoutValues(tensor, what))];
   const grid = drawGrid(tensor, what, name, (i, held) => actions.point(tensor, what, i, held));
-  return [element('h3', {}, heading), elementCount(tensor.shape) === 1 ? '' : drawSummary(summary, heading), grid.element];
+  return [
+    element('h3', {}, heading), elementCount(tensor.shape) === 1 ? '' : drawSummary(summary, heading), grid.element
+  ];
 }
 
 function inputsTable(node, actions) {
   const rows = node.inputs.map((input, i) => {
     if (!input) return null;
     const {tensor, write} = input;
-    return element('tr', {}, element('td', {}, String(i)), element('td', {}, linkTo(tensor, actions)), element('td', {}, tensor.kind),
-        element('td', {}, shapeText(tensor.shape)), element('td', {}, write));
+    return element(
+        'tr', {}, element('td', {}, String(i)), element('td', {}, linkTo(tensor, actions)),
+        element('td', {}, tensor.kind), element('td', {}, shapeText(tensor.shape)), element('td', {}, write));
   });
-  return element('div', {class: 'wide'}, element('table', {class: 'list'},
-      element('tr', {}, ['input', 'from', 'kind', 'shape', 'backward'].map(h => element('th', {scope: 'col'}, h))), rows));
+  return element(
+      'div', {class: 'wide'},
+      element(
+          'table', {class: 'list'},
+          element('tr', {}, ['input', 'from', 'kind', 'shape', 'backward'].map(h => element('th', {scope: 'col'}, h))),
+          rows));
 }
 
 function savedTable(node) {
   if (!node.saved.length) return element('p', {class: 'muted'}, 'Nothing.');
-  return element('table', {class: 'list'},
-      element('tr', {}, ['name', 'size', 'freed'].map(h => element('th', {scope: 'col'}, h))),
-      node.saved.map(saved => element('tr', {}, element('td', {}, saved.name), element('td', {}, bytesText(saved.bytes)),
-          element('td', {}, saved.freed_by < 0 ? 'kept' : `by the backward pass of #${saved.freed_by}`))));
+  return element(
+      'table', {class: 'list'}, element('tr', {}, ['name', 'size', 'freed'].map(h => element('th', {scope: 'col'}, h))),
+      node.saved.map(
+          saved => element(
+              'tr', {}, element('td', {}, saved.name), element('td', {}, bytesText(saved.bytes)),
+              element('td', {}, saved.freed_by < 0 ? 'kept' : `by the backward pass of #${saved.freed_by}`))));
 }
 
 function nodeDetails(node, actions) {
   const readers = node.tensor.readers.map(reader => reader.node);
   const parts = [
     element('h2', {}, `${node.label} `, element('code', {}, node.op)),
-    element('table', {class: 'facts'},
-        node.scope && rowOf('part', element('code', {}, node.scope)),
+    element(
+        'table', {class: 'facts'}, node.scope && rowOf('part', element('code', {}, node.scope)),
         rowOf('formula', element('code', {}, node.formula)), rowOf('gradient', element('code', {}, node.gradient)),
         rowOf('defined in', element('code', {}, `${node.file}:${node.line}`)),
         rowOf('result', `${shapeText(node.shape)} ${node.dtype}`),
-        rowOf('read by', ...(readers.length ? [...new Set(readers)].map(r => [linkTo(r.tensor, actions), ' ']).flat() : ['no node']))),
-    element('h3', {}, 'Inputs'), inputsTable(node, actions),
-    element('h3', {}, 'Saved for the backward pass'), savedTable(node),
+        rowOf(
+            'read by',
+            ...(readers.length ? [...new Set(readers)].map(r => [linkTo(r.tensor, actions), ' ']).flat() :
+                                 ['no node']))),
+    element('h3', {}, 'Inputs'),
+    inputsTable(node, actions),
+    element('h3', {}, 'Saved for the backward pass'),
+    savedTable(node),
     ...tensorSection(node.tensor, 'value', 'Value', 'y', actions),
     ...tensorSection(node.tensor, 'grad', 'Gradient', 'dy', actions),
   ];
   if (node.inside)
-    parts.splice(1, 0, element('p', {}, 'Its backward pass records a tape of its own. ',
-        element('button', {type: 'button', onclick: () => actions.open(node.inside, node.label)}, 'Open that tape')));
+    parts.splice(
+        1, 0,
+        element(
+            'p', {}, 'Its backward pass records a tape of its own. ',
+            element(
+                'button', {type: 'button', onclick: () => actions.open(node.inside, node.label)}, 'Open that tape')));
   return parts;
 }
 
@@ -67,9 +87,16 @@ function leafDetails(leaf, actions) {
   const {tensor} = leaf;
   return [
     element('h2', {}, leaf.name, ' ', element('span', {class: 'muted'}, 'leaf')),
-    element('table', {class: 'facts'}, rowOf('shape', `${shapeText(tensor.shape)} ${tensor.dtype}`),
-        rowOf('read by', ...leaf.consumers.map(c => [linkTo(tensor.readers.find(r => r.node.id === c.node).node.tensor, actions),
-                                                     ` as input ${c.input} `]).flat())),
+    element(
+        'table', {class: 'facts'}, rowOf('shape', `${shapeText(tensor.shape)} ${tensor.dtype}`),
+        rowOf(
+            'read by',
+            ...leaf.consumers
+                .map(
+                    c =>
+                        [linkTo(tensor.readers.find(r => r.node.id === c.node).node.tensor, actions),
+                         ` as input ${c.input} `])
+                .flat())),
     ...tensorSection(tensor, 'value', 'Value', leaf.name, actions),
     ...tensorSection(tensor, 'grad', 'Gradient', `d${leaf.name}`, actions),
   ];
@@ -80,10 +107,17 @@ function scopeDetails(scope, actions) {
   return [
     element('h2', {}, element('code', {}, scope.path)),
     element('p', {}, `${countText(scope.nodes.length, 'node')}, which save ${bytesText(saved)} for the backward pass.`),
-    element('div', {class: 'wide'}, element('table', {class: 'list'},
-        element('tr', {}, ['node', 'operation', 'shape', 'std', 'std of gradient'].map(h => element('th', {scope: 'col'}, h))),
-        scope.nodes.map(node => element('tr', {}, element('td', {}, linkTo(node.tensor, actions)), element('td', {}, node.op),
-            element('td', {}, shapeText(node.shape)), element('td', {}, numberText(node.value.std)),
-            element('td', {}, node.grad ? numberText(node.grad.std) : 'none'))))),
+    element(
+        'div', {class: 'wide'},
+        element(
+            'table', {class: 'list'},
+            element(
+                'tr', {},
+                ['node', 'operation', 'shape', 'std', 'std of gradient'].map(h => element('th', {scope: 'col'}, h))),
+            scope.nodes.map(
+                node => element(
+                    'tr', {}, element('td', {}, linkTo(node.tensor, actions)), element('td', {}, node.op),
+                    element('td', {}, shapeText(node.shape)), element('td', {}, numberText(node.value.std)),
+                    element('td', {}, node.grad ? numberText(node.grad.std) : 'none'))))),
   ];
 }

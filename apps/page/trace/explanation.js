@@ -4,11 +4,13 @@ const mostTerms = 128;
 const closeText = 'Close (Escape)';
 
 function drawExplanation(trace) {
-  const hint = 'Point at an element of a value or of a gradient, or move to it with the arrow keys: here appears the sum ' +
+  const hint =
+      'Point at an element of a value or of a gradient, or move to it with the arrow keys: here appears the sum ' +
       'that made it. A click or Enter holds the sum, so that you can point at its terms; Escape releases it.';
   const body = element('div', {}, element('p', {class: 'muted'}, hint));
-  const panel = element('section', {class: 'sum', 'aria-label': 'The sum behind a number'},
-                        element('h2', {}, 'The sum behind a number'), body);
+  const panel = element(
+      'section', {class: 'sum', 'aria-label': 'The sum behind a number'}, element('h2', {}, 'The sum behind a number'),
+      body);
   const grids = new Map();  // of tensors that terms come from, by tensor and what of it
   let held = false;
 
@@ -34,8 +36,16 @@ function drawExplanation(trace) {
   }
   function termButton(term) {
     const over = () => markSources(term.cells.filter(drawable), 'term'), out = () => markSources([], 'term');
-    return element('button', {type: 'button', title: `= ${numberText(term.v, 6)}`, onpointerenter: over, onpointerleave: out,
-                              onfocus: over, onblur: out}, term.text);
+    return element(
+        'button', {
+          type: 'button',
+          title: `= ${numberText(term.v, 6)}`,
+          onpointerenter: over,
+          onpointerleave: out,
+          onfocus: over,
+          onblur: out
+        },
+        term.text);
   }
   // A constant that is a number has no grid.
   const drawable = cell => cell.tensor.kind !== 'constant';
@@ -45,11 +55,14 @@ function drawExplanation(trace) {
     if (part.why) return element('p', {}, from && element('b', {}, `${from}: `), part.why);
     const shown = part.terms.slice(0, mostTerms), more = part.terms.slice(mostTerms);
     const sum = part.terms.reduce((s, term) => s + term.v, 0);
-    return element('div', {},
-        element('p', {}, element('b', {}, `${from}: `), element('code', {}, `${part.left} = ${part.rule}`)),
-        element('p', {class: 'terms'}, '= ', shown.map((term, i) => [i ? ' + ' : '', termButton(term)]).flat(),
-                more.length ? ` + ${countText(more.length, 'further term')} of together ${numberText(more.reduce((s, t) => s + t.v, 0))}` : '',
-                ` = ${numberText(sum)}`));
+    return element(
+        'div', {}, element('p', {}, element('b', {}, `${from}: `), element('code', {}, `${part.left} = ${part.rule}`)),
+        element(
+            'p', {class: 'terms'}, '= ', shown.map((term, i) => [i ? ' + ' : '', termButton(term)]).flat(),
+            more.length ? ` + ${countText(more.length, 'further term')} of together ${
+                              numberText(more.reduce((s, t) => s + t.v, 0))}` :
+                          '',
+            ` = ${numberText(sum)}`));
   }
 
   function point(tensor, what, i, hold = false) {
@@ -62,11 +75,18 @@ function drawExplanation(trace) {
     const differs = total !== null && !(Math.abs(total - recorded) <= 1e-4 * Math.abs(recorded) + 1e-9);
     panel.classList.add('active');
     body.replaceChildren(
-        element('p', {class: 'head'}, element('span', {class: 'code'}, `${name} = ${numberText(recorded, 6)}`),
-                element('button', {type: 'button', class: 'release', onclick: release}, held ? 'Release (Escape)' : closeText)),
+        element(
+            'p', {class: 'head'}, element('span', {class: 'code'}, `${name} = ${numberText(recorded, 6)}`),
+            element(
+                'button', {type: 'button', class: 'release', onclick: release}, held ? 'Release (Escape)' : closeText)),
         ...parts.map(drawPart),
-        parts.length > 1 && total !== null ? element('p', {}, `Together ${numberText(total, 6)}: gradients of all uses add up.`) : '',
-        differs ? element('p', {class: 'muted'}, `The terms sum to ${numberText(total, 6)} here; the program rounded differently.`) : '',
+        parts.length > 1 && total !== null ?
+            element('p', {}, `Together ${numberText(total, 6)}: gradients of all uses add up.`) :
+            '',
+        differs ? element(
+                      'p', {class: 'muted'},
+                      `The terms sum to ${numberText(total, 6)} here; the program rounded differently.`) :
+                  '',
         element('div', {class: 'sources'}, sources.map(grid => grid.element)));
   }
   // Escape first releases a held sum, then closes the panel.

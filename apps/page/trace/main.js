@@ -1,13 +1,16 @@
 // The page: one tape at a time, with a position in time and a selection.
 
-const keysHelp = 'Keys: left and right step, space plays, Home and End jump. On a grid, arrow keys move and Enter holds an element.';
+const keysHelp =
+    'Keys: left and right step, space plays, Home and End jump. On a grid, arrow keys move and Enter holds an element.';
 
 // What was traced: a formula or a text.
 function describe(json) {
   const loss = json.loss === undefined ? '' : numberText(json.loss, 6);
   if (json.expr !== undefined) return [element('code', {}, json.expr), loss && `; result ${loss}`];
-  return [`${countText(json.tokens.length, 'token')}: `, element('code', {}, json.tokens.map(token => token.text).join('')),
-          `; loss ${loss} nats per token`];
+  return [
+    `${countText(json.tokens.length, 'token')}: `, element('code', {}, json.tokens.map(token => token.text).join('')),
+    `; loss ${loss} nats per token`
+  ];
 }
 
 let onKey = () => {};
@@ -21,7 +24,10 @@ function showTape(json, path) {
   const trace = readTrace(json), timeline = timelineOf(trace);
   const details = element('section', {class: 'details', 'aria-label': 'Details'});
   const explanation = drawExplanation(trace);
-  const strip = drawStrip(trace, what => select(what)), memory = drawMemory(trace, timeline, to => { controls.pause(); seek(to); });
+  const strip = drawStrip(trace, what => select(what)), memory = drawMemory(trace, timeline, to => {
+                                                          controls.pause();
+                                                          seek(to);
+                                                        });
   const map = drawMap(trace, what => select(what));
   const follow = element('input', {type: 'checkbox', checked: true});
   const controls = drawControls(trace, timeline, to => seek(to), follow);
@@ -41,15 +47,19 @@ function showTape(json, path) {
     strip.show(timeline.at(position), event);
     memory.show(position);
     controls.show(position);
-    if (event && follow.checked) select(event.leaf === undefined ? trace.nodes[event.node] : trace.leafNamed.get(event.leaf));
+    if (event && follow.checked)
+      select(event.leaf === undefined ? trace.nodes[event.node] : trace.leafNamed.get(event.leaf));
   }
-  const back = path.length > 0 && element('p', {}, element('button', {type: 'button',
-      onclick: () => showTape(path[path.length - 1].json, path.slice(0, -1))}, 'Back to the outer tape'),
-      ` The tape inside ${path.map(p => p.name).join(', ')}`);
+  const back = path.length > 0 &&
+      element('p', {},
+              element(
+                  'button', {type: 'button', onclick: () => showTape(path[path.length - 1].json, path.slice(0, -1))},
+                  'Back to the outer tape'),
+              ` The tape inside ${path.map(p => p.name).join(', ')}`);
   document.querySelector('main').replaceChildren(
       element('nav', {class: 'map', 'aria-label': 'Parts of the model'}, element('h2', {}, 'Parts'), map.element),
-      element('div', {class: 'stage'}, back || '', controls.element, strip.element, memory.element,
-              explanation.element),
+      element(
+          'div', {class: 'stage'}, back || '', controls.element, strip.element, memory.element, explanation.element),
       details);
   onKey = controls.onKey;
   onEscape = explanation.release;
@@ -59,7 +69,11 @@ function showTape(json, path) {
 }
 
 document.body.append(
-    element('header', {}, element('div', {}, element('h1', {}, document.title), element('p', {}, ...describe(data)),
-                                  element('p', {class: 'muted'}, keysHelp)), themeButton()),
+    element(
+        'header', {},
+        element(
+            'div', {}, element('h1', {}, document.title), element('p', {}, ...describe(data)),
+            element('p', {class: 'muted'}, keysHelp)),
+        themeButton()),
     element('main'));
 showTape(data, []);

@@ -4,8 +4,10 @@
 function partsOf(scope) {
   const parts = [];
   for (const word of scope ? scope.split('.') : []) {
-    if (/^\d+$/.test(word) && parts.length) parts[parts.length - 1] += `.${word}`;
-    else parts.push(word);
+    if (/^\d+$/.test(word) && parts.length)
+      parts[parts.length - 1] += `.${word}`;
+    else
+      parts.push(word);
   }
   return parts;
 }
@@ -17,7 +19,8 @@ function scopeTree(nodes) {
     let scope = root;
     for (const part of partsOf(node.scope)) {
       if (!scope.scopes.has(part)) {
-        const child = {name: part, path: scope.path ? `${scope.path}.${part}` : part, entries: [], scopes: new Map(), nodes: []};
+        const child =
+            {name: part, path: scope.path ? `${scope.path}.${part}` : part, entries: [], scopes: new Map(), nodes: []};
         scope.scopes.set(part, child);
         scope.entries.push(child);
       }
@@ -39,11 +42,12 @@ function drawMap(trace, select) {
     buttons.set(what, button);
     return button;
   };
-  const ofNode = node => element('li', {}, choose(node,
-      [element('span', {class: 'number'}, node.label), ` ${node.op}`], node.formula));
+  const ofNode = node =>
+      element('li', {}, choose(node, [element('span', {class: 'number'}, node.label), ` ${node.op}`], node.formula));
   const ofScope = scope => {
-    const summary = element('summary', {onclick: () => select({kind: 'scope', path: scope.path, nodes: scope.nodes})},
-                            scope.name, element('span', {class: 'muted'}, ` ${countText(scope.nodes.length, 'node')}`));
+    const summary = element(
+        'summary', {onclick: () => select({kind: 'scope', path: scope.path, nodes: scope.nodes})}, scope.name,
+        element('span', {class: 'muted'}, ` ${countText(scope.nodes.length, 'node')}`));
     const fold = element('details', {}, summary, element('ul', {}, scope.entries.map(entry)));
     folds.push({fold, summary, path: scope.path, nodes: new Set(scope.nodes)});
     return element('li', {}, fold);
@@ -51,9 +55,13 @@ function drawMap(trace, select) {
   const entry = e => (e.kind === 'node' ? ofNode(e) : ofScope(e));
 
   const tree = scopeTree(trace.nodes);
-  const leaves = element('details', {open: trace.leaves.length <= 12},
+  const leaves = element(
+      'details', {open: trace.leaves.length <= 12},
       element('summary', {}, 'Leaves', element('span', {class: 'muted'}, ` ${trace.leaves.length}`)),
-      element('ul', {}, trace.leaves.map(leaf => element('li', {}, choose(leaf, [leaf.name], `leaf ${shapeText(leaf.tensor.shape)}`)))));
+      element(
+          'ul', {},
+          trace.leaves.map(
+              leaf => element('li', {}, choose(leaf, [leaf.name], `leaf ${shapeText(leaf.tensor.shape)}`)))));
   const everything = element('ul', {class: 'tree'}, tree.entries.map(entry), element('li', {}, leaves));
 
   // Marks what is selected and unfolds the way to it.

@@ -10,10 +10,17 @@ function drawMemory(trace, timeline, seek) {
   let outline = `M0 ${height}`;
   timeline.bytes.forEach((b, i) => (outline += `L${x(i)} ${y(b)}L${x(i + 1)} ${y(b)}`));
   const now = svgElement('rect', {class: 'now', y: 0, height, width: Math.max(width / n, 4)});
-  const peak = svgElement('rect', {class: 'peak', x: x(timeline.peak - 1), y: 0, height: height, width: Math.max(width / n, 3)});
-  const peakText = `peak ${bytesText(timeline.most)} after event ${timeline.peak}: ${shortEventText(trace, trace.events[timeline.peak - 1])}`;
-  const chart = svgElement('svg', {viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: 'none', role: 'img',
-                                   'aria-label': `Bytes in use after each event; ${peakText}`},
+  const peak =
+      svgElement('rect', {class: 'peak', x: x(timeline.peak - 1), y: 0, height: height, width: Math.max(width / n, 3)});
+  const peakText = `peak ${bytesText(timeline.most)} after event ${timeline.peak}: ${
+      shortEventText(trace, trace.events[timeline.peak - 1])}`;
+  const chart = svgElement(
+      'svg', {
+        viewBox: `0 0 ${width} ${height}`,
+        preserveAspectRatio: 'none',
+        role: 'img',
+        'aria-label': `Bytes in use after each event; ${peakText}`
+      },
       svgElement('path', {class: 'bytes', d: `${outline}L${width} ${height}Z`}), peak, now);
   chart.addEventListener('click', event => {
     const box = chart.getBoundingClientRect();
@@ -25,8 +32,10 @@ function drawMemory(trace, timeline, seek) {
     now.setAttribute('visibility', position ? 'visible' : 'hidden');
     live.textContent = position ? `${bytesText(timeline.bytes[position - 1])} in use` : 'before the first event';
   };
-  const section = element('section', {class: 'memory', 'aria-label': 'Memory'}, element('h2', {}, 'Memory'),
-      chart, element('p', {class: 'legend'}, live, element('span', {class: 'peak-name'}, peakText),
-                     from > 0 && element('span', {}, `the axis begins at ${bytesText(from)}`)));
+  const section = element(
+      'section', {class: 'memory', 'aria-label': 'Memory'}, element('h2', {}, 'Memory'), chart,
+      element(
+          'p', {class: 'legend'}, live, element('span', {class: 'peak-name'}, peakText),
+          from > 0 && element('span', {}, `the axis begins at ${bytesText(from)}`)));
   return {element: section, show};
 }

@@ -15,7 +15,8 @@ class NoView {
 function elementsFor(tensor, what) {
   const elements = tensor.elements(what);
   if (elements) return elements;
-  throw new NoView(`It needs the elements of ${what === 'grad' ? 'the gradient of ' : ''}${tensor.label}. ${withoutValues(tensor, what)}`);
+  throw new NoView(`It needs the elements of ${what === 'grad' ? 'the gradient of ' : ''}${tensor.label}. ${
+      withoutValues(tensor, what)}`);
 }
 
 // An element as part of a term. `v` is its number, or what a function makes of it.
@@ -27,7 +28,9 @@ const termOf = (v, text, ...cells) => ({v, text, cells});
 // The product of cells and numbers.
 function productOf(...factors) {
   const values = factors.map(f => (typeof f === 'number' ? f : f.v));
-  return termOf(values.reduce((p, v) => p * v, 1), values.map(v => factorText(v)).join('*'), ...factors.filter(f => typeof f !== 'number'));
+  return termOf(
+      values.reduce((p, v) => p * v, 1), values.map(v => factorText(v)).join('*'),
+      ...factors.filter(f => typeof f !== 'number'));
 }
 const oneOf = cell => termOf(cell.v, factorText(cell.v), cell);
 const range = n => Array.from({length: n}, (_, i) => i);
@@ -58,23 +61,39 @@ function explain(tensor, what, i) {
   const parts = what === 'value' ? [partOfValue(tensor, i)] : partsOfGradient(tensor, i);
   const known = parts.every(part => part.terms);
   const total = known ? parts.reduce((sum, part) => sum + part.terms.reduce((s, term) => s + term.v, 0), 0) : null;
-  const name = elementName(what === 'value' ? tensor.label : tensor.kind === 'leaf' ? `d${tensor.label}` : `d(${tensor.label})`, tensor.shape, i);
+  const name = elementName(
+      what === 'value'           ? tensor.label :
+          tensor.kind === 'leaf' ? `d${tensor.label}` :
+                                   `d(${tensor.label})`,
+      tensor.shape, i);
   return {name, recorded: elementsFor(tensor, what)[i], parts, total};
 }
 
 function partOfValue(tensor, i) {
   const {node} = tensor;
-  if (!node) return {from: null, why: `${tensor.label} is ${tensor.kind === 'leaf' ? 'a leaf' : 'a constant'}: its value was given.`};
-  return {from: node, left: nameOfValue('y', tensor, i), ...attempt(() => operationOf(node).value(partsOfNode(node), i))};
+  if (!node)
+    return {
+      from: null,
+      why: `${tensor.label} is ${tensor.kind === 'leaf' ? 'a leaf' : 'a constant'}: its value was given.`
+    };
+  return {
+    from: node,
+    left: nameOfValue('y', tensor, i),
+    ...attempt(() => operationOf(node).value(partsOfNode(node), i))
+  };
 }
 
 // One part for each use of the tensor, as gradients of all uses add up.
 function partsOfGradient(tensor, i) {
   const uses = tensor.readers.filter(({node, input}) => node.inputs[input].write !== 'none' && node.grad);
-  if (!uses.length) return [{from: tensor.node || null, why: 'The backward pass begins here, with 1 for each element of the result.'}];
+  if (!uses.length)
+    return [{from: tensor.node || null, why: 'The backward pass begins here, with 1 for each element of the result.'}];
   return uses.map(({node, input}) => {
     const {letters = ['x']} = operations[node.op] || {};
-    return {from: node, left: nameOfValue(`d${letters[input] || 'x'}`, tensor, i),
-            ...attempt(() => operationOf(node).grad(partsOfNode(node), input, i))};
+    return {
+      from: node,
+      left: nameOfValue(`d${letters[input] || 'x'}`, tensor, i),
+      ...attempt(() => operationOf(node).grad(partsOfNode(node), input, i))
+    };
   });
 }

@@ -6,7 +6,8 @@ const normalDensity = x => Math.exp(-0.5 * x * x) / Math.sqrt(2 * Math.PI);
 // The normal distribution function; Abramowitz and Stegun, formula 26.2.17.
 function normalBelow(x) {
   const t = 1 / (1 + 0.2316419 * Math.abs(x));
-  const above = normalDensity(x) * t * (0.31938153 + t * (-0.356563782 + t * (1.781477937 + t * (-1.821255978 + t * 1.330274429))));
+  const above = normalDensity(x) * t *
+      (0.31938153 + t * (-0.356563782 + t * (1.781477937 + t * (-1.821255978 + t * 1.330274429))));
   return x < 0 ? above : 1 - above;
 }
 const geluInner = x => 2 * Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3);
@@ -15,8 +16,10 @@ const geluInnerSlope = x => 2 * Math.sqrt(2 / Math.PI) * (1 + 3 * 0.044715 * x *
 const activations = {
   relu: {f: x => Math.max(x, 0), slope: x => (x > 0 ? 1 : 0)},
   silu: {f: x => x * sigmoidOf(x), slope: x => sigmoidOf(x) * (1 + x * sigmoidOf(-x))},
-  gelu_tanh: {f: x => x * sigmoidOf(geluInner(x)),
-              slope: x => sigmoidOf(geluInner(x)) * (1 + x * sigmoidOf(-geluInner(x)) * geluInnerSlope(x))},
+  gelu_tanh: {
+    f: x => x * sigmoidOf(geluInner(x)),
+    slope: x => sigmoidOf(geluInner(x)) * (1 + x * sigmoidOf(-geluInner(x)) * geluInnerSlope(x))
+  },
   gelu_erf: {f: x => x * normalBelow(x), slope: x => normalBelow(x) + x * normalDensity(x)},
 };
 
@@ -25,11 +28,17 @@ function pointwise(name, f, slope) {
   return {
     value(n, i) {
       const x = valueCell(n.x[0], i);
-      return {rule: `${name}(${nameOfValue('x', n.x[0], i)})`, terms: [termOf(f(x.v), `${name}(${numberText(x.v)})`, x)]};
+      return {
+        rule: `${name}(${nameOfValue('x', n.x[0], i)})`,
+        terms: [termOf(f(x.v), `${name}(${numberText(x.v)})`, x)]
+      };
     },
     grad(n, k, i) {
       const dy = gradCell(n, i), {v, text, rule, of} = slope(n, i);
-      return {rule: `${rule} ${nameOfValue('dy', n.y, i)}`, terms: [termOf(v * dy.v, `${text}*${factorText(dy.v)}`, of, dy)]};
+      return {
+        rule: `${rule} ${nameOfValue('dy', n.y, i)}`,
+        terms: [termOf(v * dy.v, `${text}*${factorText(dy.v)}`, of, dy)]
+      };
     },
   };
 }
@@ -70,14 +79,20 @@ const operandCell = (n, k, j) => valueCell(n.x[k], broadcastIndex(j, n.y.shape, 
 
 Object.assign(operations, {
   add: binary('+', (a, b) => [oneOf(a), oneOf(b)], (n, k, j, dy) => oneOf(dy), ['dy', 'dy']),
-  sub: binary('-', (a, b) => [oneOf(a), productOf(-1, b)], (n, k, j, dy) => (k ? productOf(-1, dy) : oneOf(dy)), ['dy', '-dy']),
-  mul: binary('*', (a, b) => [productOf(a, b)], (n, k, j, dy) => productOf(operandCell(n, otherOf(k), j), dy), ['b dy', 'a dy']),
-  div: binary('/', (a, b) => [termOf(a.v / b.v, `${factorText(a.v)}/${factorText(b.v)}`, a, b)], (n, k, j, dy) => {
-    const b = operandCell(n, 1, j);
-    if (k === 0) return termOf(dy.v / b.v, `${factorText(dy.v)}/${factorText(b.v)}`, dy, b);
-    const y = valueCell(n.y, j);
-    return termOf((-y.v * dy.v) / b.v, `-${factorText(y.v)}*${factorText(dy.v)}/${factorText(b.v)}`, y, dy, b);
-  }, ['dy / b', '-y dy / b']),
+  sub: binary(
+      '-', (a, b) => [oneOf(a), productOf(-1, b)], (n, k, j, dy) => (k ? productOf(-1, dy) : oneOf(dy)), ['dy', '-dy']),
+  mul: binary(
+      '*', (a, b) => [productOf(a, b)], (n, k, j, dy) => productOf(operandCell(n, otherOf(k), j), dy),
+      ['b dy', 'a dy']),
+  div: binary(
+      '/', (a, b) => [termOf(a.v / b.v, `${factorText(a.v)}/${factorText(b.v)}`, a, b)],
+      (n, k, j, dy) => {
+        const b = operandCell(n, 1, j);
+        if (k === 0) return termOf(dy.v / b.v, `${factorText(dy.v)}/${factorText(b.v)}`, dy, b);
+        const y = valueCell(n.y, j);
+        return termOf((-y.v * dy.v) / b.v, `-${factorText(y.v)}*${factorText(dy.v)}/${factorText(b.v)}`, y, dy, b);
+      },
+      ['dy / b', '-y dy / b']),
 });
 
 // y = c x and y = x + c: a trace does not hold c, but the elements show it.
@@ -88,7 +103,8 @@ function factorOf(n) {
 }
 Object.assign(operations, {
   scale: {
-    value: (n, i) => ({rule: `c ${nameOfValue('x', n.x[0], i)}`, terms: [productOf(factorOf(n), valueCell(n.x[0], i))]}),
+    value: (n, i) =>
+        ({rule: `c ${nameOfValue('x', n.x[0], i)}`, terms: [productOf(factorOf(n), valueCell(n.x[0], i))]}),
     grad: (n, k, i) => ({rule: `c ${nameOfValue('dy', n.y, i)}`, terms: [productOf(factorOf(n), gradCell(n, i))]}),
   },
   add_scalar: {
@@ -114,6 +130,8 @@ const transposedIndex = (i, shape) => {
   return c * shape[0] + r;
 };
 Object.assign(operations, {
-  reshape: same, contiguous: same, cast: same,
+  reshape: same,
+  contiguous: same,
+  cast: same,
   permute: moved((n, i) => transposedIndex(i, n.y.shape), (n, i) => transposedIndex(i, n.x[0].shape)),
 });

@@ -9,7 +9,7 @@ function reduction(n) {
   return {size: x[fits[0]], inner: elementCount(x.slice(fits[0] + 1))};
 }
 const reducedCells = (n, {size, inner}, i) =>
-  range(size).map(k => valueCell(n.x[0], (Math.floor(i / inner) * size + k) * inner + (i % inner)));
+    range(size).map(k => valueCell(n.x[0], (Math.floor(i / inner) * size + k) * inner + (i % inner)));
 const resultOf = ({size, inner}, i) => Math.floor(i / (size * inner)) * inner + (i % inner);
 
 Object.assign(operations, {
@@ -20,7 +20,10 @@ Object.assign(operations, {
   mean: {
     value(n, i) {
       const layout = reduction(n), {size} = layout;
-      return {rule: 'sum_k x[k] / n', terms: reducedCells(n, layout, i).map(x => termOf(x.v / size, `${factorText(x.v)}/${size}`, x))};
+      return {
+        rule: 'sum_k x[k] / n',
+        terms: reducedCells(n, layout, i).map(x => termOf(x.v / size, `${factorText(x.v)}/${size}`, x))
+      };
     },
     grad(n, k, i) {
       const layout = reduction(n), dy = gradCell(n, resultOf(layout, i));
@@ -35,8 +38,8 @@ Object.assign(operations, {
     grad(n, k, i) {
       const layout = reduction(n), j = resultOf(layout, i), dy = gradCell(n, j);
       const first = reducedCells(n, layout, j).reduce((a, b) => (b.v > a.v ? b : a));
-      return first.i === i ? {rule: 'dy, as this is the first largest x', terms: [oneOf(dy)]}
-                           : {rule: '0, as another x is the largest', terms: [termOf(0, '0')]};
+      return first.i === i ? {rule: 'dy, as this is the first largest x', terms: [oneOf(dy)]} :
+                             {rule: '0, as another x is the largest', terms: [termOf(0, '0')]};
     },
   },
 });
@@ -52,20 +55,29 @@ operations.matmul = {
   letters: ['a', 'b'],
   value(n, i) {
     const {M, K, N, pairs} = matrices(n), pair = pairs[Math.floor(i / (M * N))], r = Math.floor(i / N) % M, c = i % N;
-    return {rule: `sum_k a[${r},k] b[k,${c}]`,
-            terms: range(K).map(k => productOf(valueCell(n.x[0], (pair.a * M + r) * K + k), valueCell(n.x[1], (pair.b * K + k) * N + c)))};
+    return {
+      rule: `sum_k a[${r},k] b[k,${c}]`,
+      terms: range(K).map(
+          k => productOf(valueCell(n.x[0], (pair.a * M + r) * K + k), valueCell(n.x[1], (pair.b * K + k) * N + c)))
+    };
   },
   grad(n, input, i) {
     const {M, K, N, pairs} = matrices(n), terms = [];
     if (input === 0) {
       const r = Math.floor(i / K) % M, k = i % K;
-      pairs.forEach((pair, p) => pair.a === Math.floor(i / (M * K)) && range(N).forEach(j =>
-        terms.push(productOf(gradCell(n, (p * M + r) * N + j), valueCell(n.x[1], (pair.b * K + k) * N + j)))));
+      pairs.forEach(
+          (pair, p) => pair.a === Math.floor(i / (M * K)) &&
+              range(N).forEach(
+                  j => terms.push(
+                      productOf(gradCell(n, (p * M + r) * N + j), valueCell(n.x[1], (pair.b * K + k) * N + j)))));
       return {rule: `sum_j dy[${r},j] b[${k},j]`, terms};
     }
     const k = Math.floor(i / N) % K, j = i % N;
-    pairs.forEach((pair, p) => pair.b === Math.floor(i / (K * N)) && range(M).forEach(r =>
-      terms.push(productOf(valueCell(n.x[0], (pair.a * M + r) * K + k), gradCell(n, (p * M + r) * N + j)))));
+    pairs.forEach(
+        (pair, p) => pair.b === Math.floor(i / (K * N)) &&
+            range(M).forEach(
+                r => terms.push(
+                    productOf(valueCell(n.x[0], (pair.a * M + r) * K + k), gradCell(n, (p * M + r) * N + j)))));
     return {rule: `sum_r a[r,${k}] dy[r,${j}]`, terms};
   },
 };
@@ -76,17 +88,22 @@ function readingOf(n) {
   if (n.node.reading) return n.node.reading;
   const [x, W] = n.x;
   if (n.x[4]) throw new NoView('There is no view of the sums of a layer with a low-rank change yet.');
-  const inputs = x.shape[x.shape.length - 1], outputs = n.y.shape[n.y.shape.length - 1], count = elementCount(n.y.shape);
-  const functions = n.node.saved.some(saved => saved.name === 'z')
-    ? Object.entries(activations).map(([name, {f, slope}]) => ({name, f, slope})) : [{name: '', f: v => v, slope: () => 1}];
+  const inputs = x.shape[x.shape.length - 1], outputs = n.y.shape[n.y.shape.length - 1],
+        count = elementCount(n.y.shape);
+  const functions = n.node.saved.some(saved => saved.name === 'z') ?
+      Object.entries(activations).map(([name, {f, slope}]) => ({name, f, slope})) :
+      [{name: '', f: v => v, slope: () => 1}];
   const layouts = [[inputs, outputs, (i, j) => i * outputs + j], [outputs, inputs, (i, j) => j * inputs + i]]
-    .filter(([rows, columns]) => W.shape[0] === rows && W.shape[1] === columns).map(layout => layout[2]);
-  const y = elementsFor(n.y, 'value'), checked = range(Math.min(count, 24)).map(k => Math.floor((k * count) / Math.min(count, 24)));
+                      .filter(([rows, columns]) => W.shape[0] === rows && W.shape[1] === columns)
+                      .map(layout => layout[2]);
+  const y = elementsFor(n.y, 'value'),
+        checked = range(Math.min(count, 24)).map(k => Math.floor((k * count) / Math.min(count, 24)));
   let best = null;
   for (const {name, f, slope} of functions)
     for (const weight of layouts) {
       const reading = {name, f, slope, weight, inputs, outputs};
-      const error = checked.reduce((sum, i) => sum + Math.abs(layerTerms(n, reading, i).reduce((s, t) => s + t.v, 0) - y[i]), 0);
+      const error =
+          checked.reduce((sum, i) => sum + Math.abs(layerTerms(n, reading, i).reduce((s, t) => s + t.v, 0) - y[i]), 0);
       if (!best || error < best.error) best = {...reading, error};
     }
   const size = checked.reduce((sum, i) => sum + Math.abs(y[i]), 0);
@@ -103,8 +120,9 @@ const layerInput = (n, {f}, i) => {
 };
 function layerTerms(n, reading, i) {
   const r = Math.floor(i / reading.outputs), j = i % reading.outputs;
-  const terms = range(reading.inputs).map(k =>
-    productOf(layerInput(n, reading, r * reading.inputs + k), valueCell(n.x[1], reading.weight(k, j))));
+  const terms =
+      range(reading.inputs)
+          .map(k => productOf(layerInput(n, reading, r * reading.inputs + k), valueCell(n.x[1], reading.weight(k, j))));
   if (n.x[2]) terms.push(oneOf(valueCell(n.x[2], j)));
   if (n.x[3]) terms.push(oneOf(valueCell(n.x[3], i)));
   return terms;
@@ -114,25 +132,33 @@ operations.linear = {
   value(n, i) {
     const reading = readingOf(n), r = rowName(n.y.shape, Math.floor(i / reading.outputs)), j = i % reading.outputs;
     const x = reading.name ? `${reading.name}(z[${r},k])` : `x[${r},k]`;
-    return {rule: `sum_k ${x} W[k,${j}]${n.x[2] ? ` + b[${j}]` : ''}${n.x[3] ? ` + residual[${r},${j}]` : ''}`,
-            terms: layerTerms(n, reading, i)};
+    return {
+      rule: `sum_k ${x} W[k,${j}]${n.x[2] ? ` + b[${j}]` : ''}${n.x[3] ? ` + residual[${r},${j}]` : ''}`,
+      terms: layerTerms(n, reading, i)
+    };
   },
   grad(n, input, i) {
     if (input === 3) return {rule: 'dy', terms: [oneOf(gradCell(n, i))]};
     const outputs = n.y.shape[n.y.shape.length - 1], rows = elementCount(n.y.shape) / outputs;
-    if (input === 2) return {rule: `sum_r dy[r,${i}]`, terms: range(rows).map(r => oneOf(gradCell(n, r * outputs + i)))};
+    if (input === 2)
+      return {rule: `sum_r dy[r,${i}]`, terms: range(rows).map(r => oneOf(gradCell(n, r * outputs + i)))};
     const reading = readingOf(n), {inputs, name} = reading;
     if (input === 0) {
       const r = Math.floor(i / inputs), k = i % inputs;
       const slope = name ? [reading.slope(valueCell(n.x[0], i).v)] : [];
       const row = rowName(n.y.shape, r);
-      return {rule: `${name ? `${name}'(z[${row},${k}]) ` : ''}sum_j dy[${row},j] W[${k},j]`,
-              terms: range(outputs).map(j => productOf(...slope, gradCell(n, r * outputs + j), valueCell(n.x[1], reading.weight(k, j))))};
+      return {
+        rule: `${name ? `${name}'(z[${row},${k}]) ` : ''}sum_j dy[${row},j] W[${k},j]`,
+        terms: range(outputs).map(
+            j => productOf(...slope, gradCell(n, r * outputs + j), valueCell(n.x[1], reading.weight(k, j))))
+      };
     }
     const transposed = reading.weight(0, 1) !== 1 && outputs > 1;
     const k = transposed ? i % inputs : Math.floor(i / outputs), j = transposed ? Math.floor(i / inputs) : i % outputs;
-    return {rule: `sum_r ${name ? `${name}(z[r,${k}])` : `x[r,${k}]`} dy[r,${j}]`,
-            terms: range(rows).map(r => productOf(layerInput(n, reading, r * inputs + k), gradCell(n, r * outputs + j)))};
+    return {
+      rule: `sum_r ${name ? `${name}(z[r,${k}])` : `x[r,${k}]`} dy[r,${j}]`,
+      terms: range(rows).map(r => productOf(layerInput(n, reading, r * inputs + k), gradCell(n, r * outputs + j)))
+    };
   },
 };
 
@@ -147,13 +173,22 @@ operations.softmax = {
     const {columns, start, at} = rowAt(n.y, i), x = range(columns).map(k => valueCell(n.x[0], start + k));
     const most = x.reduce((m, cell) => Math.max(m, cell.v), -Infinity), powers = x.map(cell => Math.exp(cell.v - most));
     const total = powers.reduce((sum, p) => sum + p, 0), shown = powers.slice(0, 8).map(p => numberText(p));
-    return {rule: `exp(x[${at}] - max x) / sum_k exp(x[k] - max x)`,
-            terms: [termOf(powers[at] / total, `${numberText(powers[at])}/(${shown.join(' + ')}${columns > 8 ? ' + \u2026' : ''})`, ...x)]};
+    return {
+      rule: `exp(x[${at}] - max x) / sum_k exp(x[k] - max x)`,
+      terms: [termOf(
+          powers[at] / total, `${numberText(powers[at])}/(${shown.join(' + ')}${columns > 8 ? ' + \u2026' : ''})`,
+          ...x)]
+    };
   },
   grad(n, k, i) {
     const {columns, start, at} = rowAt(n.y, i), y = valueCell(n.y, i);
-    return {rule: `y[${at}] dy[${at}] - sum_k y[${at}] y[k] dy[k]`,
-            terms: [productOf(y, gradCell(n, i)), ...range(columns).map(j => productOf(-1, y, valueCell(n.y, start + j), gradCell(n, start + j)))]};
+    return {
+      rule: `y[${at}] dy[${at}] - sum_k y[${at}] y[k] dy[k]`,
+      terms: [
+        productOf(y, gradCell(n, i)),
+        ...range(columns).map(j => productOf(-1, y, valueCell(n.y, start + j), gradCell(n, start + j)))
+      ]
+    };
   },
 };
 
@@ -176,26 +211,41 @@ function norm(centred) {
     value(n, i) {
       const {at} = rowAt(n.y, i), {mean, rstd} = statistics(n, i), x = valueCell(n.x[0], i), w = weightOf(n, at);
       const inner = centred ? `(${numberText(x.v)} - ${factorText(mean)})` : factorText(x.v);
-      const terms = [termOf((x.v - mean) * rstd * number(w), `${inner}*${numberText(rstd)}*${factorText(number(w))}`, x, ...(typeof w === 'number' ? [] : [w]))];
+      const terms = [termOf(
+          (x.v - mean) * rstd * number(w), `${inner}*${numberText(rstd)}*${factorText(number(w))}`, x,
+          ...(typeof w === 'number' ? [] : [w]))];
       if (n.x[2]) terms.push(oneOf(valueCell(n.x[2], at)));
-      return {rule: `${centred ? `(x[${at}] - mean x)` : `x[${at}]`} rstd weight[${at}]${n.x[2] ? ` + bias[${at}]` : ''}`, terms};
+      return {
+        rule: `${centred ? `(x[${at}] - mean x)` : `x[${at}]`} rstd weight[${at}]${n.x[2] ? ` + bias[${at}]` : ''}`,
+        terms
+      };
     },
     grad(n, input, i) {
       const columns = n.y.shape[n.y.shape.length - 1], rows = range(elementCount(n.y.shape) / columns);
       if (input === 2) return {rule: `sum_r dy[r,${i}]`, terms: rows.map(r => oneOf(gradCell(n, r * columns + i)))};
       if (input === 1)
-        return {rule: `sum_r dy[r,${i}] n[r,${i}]`, terms: rows.map(r => {
-          const j = r * columns + i, dy = gradCell(n, j), normal = statistics(n, j).n[i];
-          return termOf(dy.v * normal, `${factorText(dy.v)}*${factorText(normal)}`, dy, valueCell(n.x[0], j));
-        })};
+        return {
+          rule: `sum_r dy[r,${i}] n[r,${i}]`,
+          terms: rows.map(r => {
+            const j = r * columns + i, dy = gradCell(n, j), normal = statistics(n, j).n[i];
+            return termOf(dy.v * normal, `${factorText(dy.v)}*${factorText(normal)}`, dy, valueCell(n.x[0], j));
+          })
+        };
       const {start, n: normal, rstd} = statistics(n, i), at = i - start;
-      const dy = range(columns).map(k => gradCell(n, start + k)), g = dy.map((cell, k) => cell.v * number(weightOf(n, k)));
-      const mean = g.reduce((s, v) => s + v, 0) / columns, along = g.reduce((s, v, k) => s + v * normal[k], 0) / columns;
-      return {rule: `rstd (g[${at}]${centred ? ' - mean g' : ''} - n[${at}] mean(g n)), g = dy weight`,
-              terms: [termOf(rstd * g[at], `${numberText(rstd)}*${factorText(g[at])}`, dy[at]),
-                      ...(centred ? [termOf(-rstd * mean, `-${numberText(rstd)}*${factorText(mean)}`, ...dy)] : []),
-                      termOf(-rstd * normal[at] * along, `-${numberText(rstd)}*${factorText(normal[at])}*${factorText(along)}`,
-                             ...dy, ...range(columns).map(k => valueCell(n.x[0], start + k)))]};
+      const dy = range(columns).map(k => gradCell(n, start + k)),
+            g = dy.map((cell, k) => cell.v * number(weightOf(n, k)));
+      const mean = g.reduce((s, v) => s + v, 0) / columns,
+            along = g.reduce((s, v, k) => s + v * normal[k], 0) / columns;
+      return {
+        rule: `rstd (g[${at}]${centred ? ' - mean g' : ''} - n[${at}] mean(g n)), g = dy weight`,
+        terms: [
+          termOf(rstd * g[at], `${numberText(rstd)}*${factorText(g[at])}`, dy[at]),
+          ...(centred ? [termOf(-rstd * mean, `-${numberText(rstd)}*${factorText(mean)}`, ...dy)] : []),
+          termOf(
+              -rstd * normal[at] * along, `-${numberText(rstd)}*${factorText(normal[at])}*${factorText(along)}`, ...dy,
+              ...range(columns).map(k => valueCell(n.x[0], start + k)))
+        ]
+      };
     },
   };
 }

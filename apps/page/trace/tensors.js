@@ -51,36 +51,46 @@ function withoutValues(tensor, what) {
   if (tensor.kind === 'constant') return 'A trace holds no values of constants.';
   if (!tensor[what]) return what === 'grad' ? 'No gradient arrived.' : 'The trace has no value of this leaf.';
   if (elementCount(tensor.shape) === 0) return 'It has no elements.';
-  return `The trace holds no elements of a tensor of ${elementCount(tensor.shape)}; --values=${elementCount(tensor.shape)} keeps them.`;
+  return `The trace holds no elements of a tensor of ${elementCount(tensor.shape)}; --values=${
+      elementCount(tensor.shape)} keeps them.`;
 }
 
-// A constant holds no values in a trace; only a number is known, by its name.
-function constantOf(input, node, i) {
+// A constant holds no values in a trace. Known are a number, by its name, and the ids of a model's tokens and targets.
+function constantOf(input, node, i, ids) {
   const tensor = new TensorOfTrace('constant', `constant ${node.id} ${i}`, input.constant || '(constant)', input);
   const number = input.constant === '' ? NaN : Number(input.constant);
-  if (elementCount(tensor.shape) === 1 && !Number.isNaN(number)) tensor.decoded = {value: Float64Array.of(number)};
+  const known = {tokens: ids.slice(0, -1), targets: ids.slice(1)}[input.constant] ||
+      (Number.isNaN(number) ? [] : [number]);
+  if (known.length && known.length === elementCount(tensor.shape)) tensor.decoded = {value: Float64Array.from(known)};
   return tensor;
 }
 
 // One tape. A node has `inputs`: {tensor, write}, or null for one that is left out; a tensor has `readers`:
 // {node, input}, of which those that wrote to its gradient count as contributions.
 function readTrace(json) {
-  const leaves = json.leaves.map(leaf => Object.assign({kind: 'leaf'}, leaf,
-      {tensor: new TensorOfTrace('leaf', `leaf ${leaf.name}`, leaf.name, leaf)}));
+  const leaves = json.leaves.map(
+      leaf => Object.assign(
+          {kind: 'leaf'}, leaf, {tensor: new TensorOfTrace('leaf', `leaf ${leaf.name}`, leaf.name, leaf)}));
+  const ids = (json.tokens || []).map(token => token.id);
   const leafNamed = new Map(leaves.map(leaf => [leaf.name, leaf]));
   const nodes = json.nodes.map(node => {
     const label = node.name ? `#${node.id} ${node.name}` : `#${node.id}`;
-    return Object.assign({kind: 'node'}, node, {label, tensor: new TensorOfTrace('node', `node ${node.id}`, label, node)});
+    return Object.assign(
+        {kind: 'node'}, node, {label, tensor: new TensorOfTrace('node', `node ${node.id}`, label, node)});
   });
   for (const node of nodes) {
     node.tensor.node = node;
     node.inputs = node.inputs.map((input, i) => {
       let tensor = null;
-      if (input.node !== undefined) tensor = nodes[input.node].tensor;
-      else if (input.leaf !== undefined) tensor = leafNamed.get(input.leaf).tensor;
-      else if (input.constant !== undefined) tensor = constantOf(input, node, i);
+      if (input.node !== undefined)
+        tensor = nodes[input.node].tensor;
+      else if (input.leaf !== undefined)
+        tensor = leafNamed.get(input.leaf).tensor;
+      else if (input.constant !== undefined)
+        tensor = constantOf(input, node, i, ids);
       if (!tensor) return null;
-      if (tensor.value === null && tensor.kind !== 'constant') Object.assign(tensor, {shape: input.shape, dtype: input.dtype});
+      if (tensor.value === null && tensor.kind !== 'constant')
+        Object.assign(tensor, {shape: input.shape, dtype: input.dtype});
       tensor.readers.push({node, input: i});
       return {tensor, write: input.write || 'none'};
     });

@@ -1,11 +1,17 @@
 // What is true after each event of a trace. Position 0 is before the first event.
 
 const nodeStates = {
-  waiting: 'not yet recorded', recorded: 'recorded', backward: 'run backward', freed: 'freed',
+  waiting: 'not yet recorded',
+  recorded: 'recorded',
+  backward: 'run backward',
+  freed: 'freed',
 };
 const gradientStates = {
-  empty: {sign: '\u25cb', text: 'empty'}, set: {sign: '\u25cf', text: 'set'}, added: {sign: '\u2295', text: 'added to'},
-  complete: {sign: '\u2713', text: 'complete'}, freed: {sign: '\u2013', text: 'used, freed'},
+  empty: {sign: '\u25cb', text: 'empty'},
+  set: {sign: '\u25cf', text: 'set'},
+  added: {sign: '\u2295', text: 'added to'},
+  complete: {sign: '\u2713', text: 'complete'},
+  freed: {sign: '\u2013', text: 'used, freed'},
 };
 
 function timelineOf(trace) {
@@ -34,19 +40,26 @@ function timelineOf(trace) {
   const bytes = events.map(event => event.bytes);
   const most = bytes.reduce((a, b) => Math.max(a, b), 0);
   return {
-    length: events.length, at, bytes, most,
+    length: events.length,
+    at,
+    bytes,
+    most,
     peak: bytes.indexOf(most) + 1,
     // The end of the forward pass.
     turn: events.filter(event => event.event === 'recorded').length,
   };
 }
 
-const writeVerbs = {set: 'sets', add: 'adds to', give: 'passes dy on to'};
+const writeVerbs = {
+  set: 'sets the gradient of',
+  add: 'adds to the gradient of',
+  give: 'passes dy on to'
+};
 
-// "sets the gradient of w, adds to that of x"
+// "sets the gradient of w, adds to the gradient of x"
 function contributionsText(node) {
   const parts = node.inputs.filter(input => input && input.write !== 'none')
-    .map(input => `${writeVerbs[input.write]} ${input.tensor.label}`);
+                    .map(input => `${writeVerbs[input.write]} ${input.tensor.label}`);
   return parts.length ? parts.join(', ') : 'contributes to no gradient';
 }
 
@@ -61,12 +74,14 @@ function shortEventText(trace, event) {
 function eventText(trace, event) {
   if (event.event === 'completed') return `All gradients of ${event.leaf} have arrived.`;
   const node = trace.nodes[event.node];
-  if (event.event === 'recorded') return `${node.label}: ${node.op} computes ${node.shape.length ? shapeText(node.shape) : 'a number'} and records a node.`;
+  if (event.event === 'recorded')
+    return `${node.label}: ${node.op} computes ${
+        node.shape.length ? shapeText(node.shape) : 'a number'} and records a node.`;
   if (event.event === 'freed') {
     const kept = node.saved.reduce((sum, saved) => sum + saved.bytes, 0);
     return `${node.label} is freed${kept ? `, with ${bytesText(kept)} that it saved` : ''}.`;
   }
-  return `${node.label} runs backward: ${node.gradient}. Of the gradients, it ${contributionsText(node)}.`;
+  return `${node.label} runs backward: ${node.gradient}. It ${contributionsText(node)}.`;
 }
 
 function positionText(trace, position) {

@@ -14,7 +14,7 @@ using nlohmann::json;
 
 bool has_node() { return run_program({"node", "--version"}).exit_code == 0; }
 
-json formula_trace(std::vector<std::string> arguments) {
+json json_of_trace(std::vector<std::string> arguments) {
   arguments.insert(arguments.begin(), "trace");
   arguments.emplace_back("--json");
   const auto r = hewn(arguments);
@@ -38,24 +38,27 @@ TEST_CASE("trace page: the script is JavaScript", "[page]") {
 
 TEST_CASE("trace page: every sum that it shows gives the recorded number", "[page]") {
   if (!has_node()) return skip("node is not installed");
-  const TempDir dir;
-  const std::string run = (dir / "run").string();
+  const TempDir dir, other;
+  const std::string run = (dir / "run").string(), llama = (other / "run").string();
   CHECK_FAILS(hewn(small_train(dir)), 0, "");
+  CHECK_FAILS(hewn(small_train(other, {"--pos=rope", "--norm=rmsnorm", "--act=swiglu", "--tie=false"})), 0,
+              "");
   const json traces{
-      formula_trace({"--expr=b = a + a; c = b + b", "a=1"}),
-      formula_trace({"--expr=y = 2*w^3 + [1 2]; sum(exp(y) / w ^ 0.5) - 3", "w=[1 2]"}),
-      formula_trace({"--expr=h = tanh(x @ W + b); sum((softmax(h @ V) * h)' @ h)", "x=[1 2; 3 4]",
+      json_of_trace({"--expr=b = a + a; c = b + b", "a=1"}),
+      json_of_trace({"--expr=y = 2*w^3 + [1 2]; sum(exp(y) / w ^ 0.5) - 3", "w=[1 2]"}),
+      json_of_trace({"--expr=h = tanh(x @ W + b); sum((softmax(h @ V) * h)' @ h)", "x=[1 2; 3 4]",
                      "W=[1 -0.2; 0.3 0.4]", "b=[0 1]", "V=[1 0; 0.3 1]"}),
-      formula_trace({"--expr=mean(layernorm(q)') + max(q) + attention(q, q, q)", "q=[1 2; 3 5]"}),
-      formula_trace(
+      json_of_trace({"--expr=mean(layernorm(q)') + max(q) + attention(q, q, q)", "q=[1 2; 3 5]"}),
+      json_of_trace(
           {"--expr=u = layernorm(x, w, b); sum(relu(u)*silu(u) + sigmoid(u) - gelu(u)/sqrt(exp(u)))",
            "x=[1 2 4; 3 5 -1]", "w=[1 2 3]", "b=[0 0.1 0.2]"}),
-      formula_trace({"--expr=v @ M @ v - sum(log(v) * s)", "v=[1 2 3]", "M=[1 2 3; 4 5 6; 7 8 9]", "s=2"}),
-      formula_trace({run, "--text=the cat sat"}),
+      json_of_trace({"--expr=v @ M @ v - sum(log(v) * s)", "v=[1 2 3]", "M=[1 2 3; 4 5 6; 7 8 9]", "s=2"}),
+      json_of_trace({run, "--text=the cat sat"}),
+      json_of_trace({llama, "--text=the cat sat"}),
   };
   std::string script = "const TRACES = " + traces.dump() + ";\n";
   for (const char* file : {"numbers", "trace/tensors", "trace/timeline", "trace/map", "trace/sums",
-                           "trace/sums_pointwise", "trace/sums_products"})
+                           "trace/sums_pointwise", "trace/sums_products", "trace/sums_model"})
     script += read_file(source_dir() / "apps/page" / (std::string(file) + ".js"));
   script += read_file(source_dir() / "tests/apps/page/trace/sums_test.js");
   write_file(dir / "test.js", script);
@@ -63,10 +66,19 @@ TEST_CASE("trace page: every sum that it shows gives the recorded number", "[pag
   INFO(checked.err);
   REQUIRE(checked.exit_code == 0);
   const json sums = json::parse(checked.out);
-  for (const char* operation :
-       {"add",     "sub",    "mul",     "div",       "exp",     "log",    "sqrt", "tanh",
-        "sigmoid", "relu",   "silu",    "gelu_tanh", "sum",     "mean",   "max",  "scale",
-        "matmul",  "linear", "softmax", "layernorm", "permute", "reshape"})
+  for (const char* operation : {"add",       "sub",
+                                "mul",       "div",
+                                "scale",     "exp",
+                                "log",       "sqrt",
+                                "tanh",      "sigmoid",
+                                "relu",      "silu",
+                                "gelu_tanh", "swiglu",
+                                "sum",       "mean",
+                                "max",       "matmul",
+                                "linear",    "softmax",
+                                "layernorm", "rmsnorm",
+                                "permute",   "reshape",
+                                "embedding", "linear_cross_entropy"})
     for (const char* what : {" value", " grad"}) {
       INFO(operation << what << ": " << sums);
       REQUIRE(sums.contains(std::string(operation) + what));
