@@ -107,7 +107,7 @@ CommandSet takers_of(std::string_view training_key) {
 
 // The same for section "Computation".
 CommandSet computing_takers_of(std::string_view training_key) {
-  if (training_key == "dtype") return model | takes::bench_kernels;
+  if (training_key == "dtype") return (model & ~takes::gradcheck) | takes::bench_kernels;
   if (training_key == "seed")
     return takes::bench_sample | generates | takes::data_corpus;  // these do not train
   return {};

@@ -52,6 +52,8 @@ bool full() {
   return !slow.empty() && slow != "0";
 }
 
+bool sampled() { return std::atoi(environment("HEWN_TEST_SAMPLE").c_str()) > 1; }
+
 bool in_sample() {
   static uint64_t next = run_seed();
   const std::string sample = environment("HEWN_TEST_SAMPLE");

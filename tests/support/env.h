@@ -34,6 +34,9 @@ bool full();
 /// How often to repeat something long: `sample` times usually, `whole` times when full().
 inline int repeats(int sample, int whole) { return full() ? whole : sample; }
 
+/// Whether HEWN_TEST_SAMPLE asks for a sample of the longest tests.
+bool sampled();
+
 /// Whether a test that walks all cases of all rooms takes the next one. All of them; where a run is slow, as
 /// under sanitizers, HEWN_TEST_SAMPLE=N takes one in N, from another beginning with each seed.
 bool in_sample();

@@ -72,8 +72,9 @@ std::string name_of_factor(double factor, const std::vector<NamedNumber>& number
     if (is(n.value)) names += (names.empty() ? "" : " or ") + n.name;
     if (is(std::sqrt(n.value))) roots += (roots.empty() ? "" : " or ") + n.name, square = n.value;
   }
-  if (!roots.empty()) names += join(names.empty() ? "" : " or ", "the square root of ", square, ", ", roots);
-  if (!names.empty()) return join(factor, " (", names, ")");
+  if (names.empty() && !roots.empty()) return join("the square root of ", square, " (", roots, ")");
+  if (!roots.empty()) roots = join(", or the square root of ", square, ", ", roots);
+  if (!names.empty()) return join(std::round(factor), " (", names, roots, ")");
   if (std::abs(factor - std::round(factor)) < exact_fit * factor) return join(std::round(factor));
   return join(factor);
 }
