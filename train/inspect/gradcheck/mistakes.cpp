@@ -151,7 +151,8 @@ bool spans_rows(const Slopes& s, const std::vector<const std::vector<double>*>& 
   for (size_t i = 0; i < s.entries.size(); ++i) rows[s.entries[i] / s.columns()].push_back(i);
   double rest = 0, all = 0;
   size_t rows_used = 0;
-  for (const auto& [row, members] : rows) {
+  for (const auto& of_row : rows) {
+    const std::vector<size_t>& members = of_row.second;
     if (members.size() < columns.size() + 3) continue;
     ++rows_used;
     // Gram-Schmidt: what is left of the difference after its parts along the columns.
