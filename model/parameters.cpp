@@ -2,19 +2,33 @@
 
 #include "core/error.h"
 #include "core/rng.h"
+#include "kernels/contract/contract.h"
+#include "kernels/contract/parallel.h"
 #include "kernels/copy/op.h"
 
 namespace hewn {
 namespace {
 
+/// Draws the initial values, in place on a CPU: a copy of a large matrix costs as much as it.
 template <class T>
-void upload_initial(Tensor& t, const Init& init, Rng rng) {
-  std::vector<T> values(static_cast<size_t>(t.numel()));
-  for (T& v : values)
-    v = static_cast<T>(init.deviation > 0 ? init.deviation * rng.normal()
-                       : init.bound > 0   ? init.bound * (2 * rng.uniform_double() - 1)
-                                          : init.constant);
-  t.upload(values.data());
+void draw_initial(Tensor& t, const Init& init, const Rng& stream) {
+  const bool in_place = t.device().kind() == Device::Kind::cpu;
+  std::vector<T> copy(in_place ? 0 : static_cast<size_t>(t.numel()));
+  T* const values = in_place ? t.ptr<T>() : copy.data();
+  const uint64_t words = init.deviation > 0 ? 4 : 2;  // of the stream, for a value
+  const Launch launch{.threads = executor(t.device()).threads()};
+  parallel_elements(launch, t.numel(), [&](int64_t begin, int64_t end) {
+    Rng rng = stream;
+    rng.skip(words * static_cast<uint64_t>(begin));
+    for (int64_t i = begin; i < end; ++i)
+      values[i] = static_cast<T>(init.deviation > 0 ? init.deviation * rng.normal()
+                                 : init.bound > 0   ? init.bound * (2 * rng.uniform_double() - 1)
+                                                    : init.constant);
+  });
+  if (in_place)
+    t.changed();
+  else
+    t.upload(copy.data());
 }
 
 }  // namespace
@@ -77,12 +91,16 @@ void Parameters::adopt(Device& device, DType dtype,
 }
 
 void Parameters::allocate(Device& device, DType dtype, uint64_t seed, bool grads) {
+  reserve(device, dtype, grads);
+  uint64_t stream = 0;
+  for (Parameter& p : all_) initialise(p, seed, stream++);
+}
+
+void Parameters::reserve(Device& device, DType dtype, bool grads) {
   require(!grads || all_.empty() || numel_trained() > 0, "none of the parameters trains");
   settle_on(device, dtype);
   lay_out(slab_, true, grads);
   lay_out(fixed_, false, false);
-  uint64_t stream = 0;
-  for (Parameter& p : all_) initialise(p, seed, stream++);
 }
 
 /// Allocates the parameters that train, or all others.
@@ -129,8 +147,8 @@ void Parameters::add_bf16(ParameterSlab& slab) {
 void Parameters::initialise(Parameter& p, uint64_t seed, uint64_t stream) {
   if (device_->kind() == Device::Kind::meta) return;
   const Rng rng(seed, stream);
-  dtype_ == DType::f64 ? upload_initial<double>(p.value, p.init, rng)
-                       : upload_initial<float>(p.value, p.init, rng);
+  dtype_ == DType::f64 ? draw_initial<double>(p.value, p.init, rng)
+                       : draw_initial<float>(p.value, p.init, rng);
 }
 
 void Parameters::clear_grads() {

@@ -81,6 +81,8 @@ class Parameters {
   /// f32, f64, or bf16 for mixed precision (Micikevicius et al., "Mixed precision training", 2018, section
   /// 3.1); values and gradients are then float32, and each matrix has a bf16 copy for the matrix products.
   void allocate(Device& device, DType dtype, uint64_t seed, bool grads = true);
+  /// The same without initial values: the caller writes all of them.
+  void reserve(Device& device, DType dtype, bool grads = true);
   /// Uses existing values in memory, read-only and without gradients, instead of allocating them.
   /// `storage_of` returns the values of one parameter, row-major, of `dtype` (f32 for bf16). Matrices have
   /// bf16 copies as in `allocate`.

@@ -124,8 +124,9 @@ FileSum save_foreign(const std::string& path, const ForeignModel& foreign, DType
 std::unique_ptr<Model> load_foreign(const ForeignModel& foreign, Device& device, DType dtype, bool grads) {
   // Check without memory first: nothing may be allocated by an untrusted configuration before its tensors are
   // known to exist.
-  check_fit(*foreign.tensors, foreign.naming, *declare_model(foreign.config));
-  auto model = make_model(foreign.config, device, dtype, 1, grads);
+  auto model = declare_model(foreign.config);
+  check_fit(*foreign.tensors, foreign.naming, *model);
+  model->parameters().reserve(device, dtype, grads);
   if (executor(device).runs()) load_foreign(foreign, *model);
   return model;
 }

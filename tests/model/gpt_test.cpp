@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "core/gradcheck.h"
+#include "core/rng.h"
 #include "kernels/devices/devices.h"
 #include "tests/support/catch.h"
 #include "tests/support/close.h"
@@ -261,6 +262,23 @@ TEST_CASE("gpt: configurations are written to JSON and read back") {
   CHECK_THROWS_WITH(model_config_from_json("{\"n_layers\": 3}"), Catch::Contains("n_layers"));
   CHECK_THROWS_WITH(model_config_from_json("{\"vocab_size\": -3}"), Catch::Contains("vocab_size"));
   CHECK_THROWS_WITH(model_config_from_json("["), Catch::Contains("JSON") || Catch::Contains("json"));
+}
+
+TEST_CASE("initial weights are the numbers of their stream, on any number of threads") {
+  ModelConfig config = tiny();
+  config.vocab_size = 2003;  // several blocks of elements, the last of them short
+  const auto three = make_cpu(3);
+  const auto model = make_model(config, *three, DType::f32, 7);
+  uint64_t stream = 0;
+  for (const Parameter& p : model->parameters().all()) {
+    INFO(p.name);
+    Rng rng(7, stream++);
+    bool same = true;
+    for (const float value : p.value.values<float>())
+      same &= value ==
+              static_cast<float>(p.init.deviation > 0 ? p.init.deviation * rng.normal() : p.init.constant);
+    CHECK(same);
+  }
 }
 
 }  // namespace hewn
