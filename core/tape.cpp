@@ -146,7 +146,10 @@ Tensor Tape::push(Tensor y, const Tensor* inputs, size_t n_inputs, std::unique_p
   entry.node = std::move(node);
   y.set_variable(entry.output);
   entries_.push_back(std::move(entry));
-  if (observer_) observer_->recorded(*entries_.back().node, y);
+  if (observer_) {
+    observer_->recorded(*entries_.back().node, y);
+    observer_->reads(*entries_.back().node, {inputs, n_inputs});
+  }
   return y;
 }
 

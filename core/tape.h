@@ -10,6 +10,7 @@
 #include <functional>
 #include <initializer_list>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -149,6 +150,8 @@ class TapeObserver {
   virtual ~TapeObserver() = default;
   /// Called after `node` was recorded with output y.
   virtual void recorded(const Node& node, const Tensor& y) { (void)node, (void)y; }
+  /// Called after that, with the tensors that the node was computed from; undefined for an input that is left out.
+  virtual void reads(const Node& node, std::span<const Tensor> inputs) { (void)node, (void)inputs; }
   /// Called before a node's backward, with the gradient of its output.
   virtual void before_backward(const Node& node, const Tensor& dy) { (void)node, (void)dy; }
   /// Called after a node's backward, with the gradient accumulated so far for its input i and what the node did to it.

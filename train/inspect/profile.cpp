@@ -11,6 +11,8 @@
 namespace hewn {
 namespace {
 
+constexpr double endless = std::numeric_limits<double>::infinity();
+
 void add(StepProfile::Line& sum, const StepProfile::Line& line) {
   sum.calls += line.calls;
   sum.seconds += line.seconds;
@@ -39,9 +41,10 @@ void slowest_first(std::vector<StepProfile::Line>& lines) {
 
 }  // namespace
 
+MachineRoof::MachineRoof() : dtype_(DType::f32), flops_per_s_(endless) { levels_.fill({0.0, endless}); }
+
 MachineRoof::MachineRoof(DType dtype, Executor& device) : dtype_(dtype) {
   if (GpuRuntime* const gpu = device.gpu()) {
-    constexpr double endless = std::numeric_limits<double>::infinity();
     const KnownGpu* const known = known_gpu_called(gpu->properties().name);
     flops_per_s_ = known ? known->flops(dtype) : endless;
     levels_.fill({0.0, known ? known->bytes_per_s : endless});
@@ -77,6 +80,7 @@ void StepProfile::watch(const std::function<void()>& step) {
   };
   moments_.clear();
   launches_.clear();
+  spans_.clear();
   const Moments::Moment begin = moments_.mark();
   {
     const Attached attached(device_, this);
@@ -84,7 +88,16 @@ void StepProfile::watch(const std::function<void()>& step) {
   }
   const Moments::Moment end = moments_.mark();
   moments_.wait();
-  for (const Launched& launch : launches_) launch.line->seconds += moments_.between(launch.begin, launch.end);
+  for (size_t i = 0; i < launches_.size(); ++i) {
+    Launch& launch = launches_[i];
+    launch.seconds = moments_.between(spans_[i].first, spans_[i].second);
+    Line& line = lines_[{launch.phase, launch.scope, launch.op, launch.rung}];
+    ++line.calls;
+    line.seconds += launch.seconds;
+    line.floor += launch.floor;
+    line.cost.flops += launch.cost.flops;
+    line.cost.bytes += launch.cost.bytes;
+  }
   step_seconds_ += moments_.between(begin, end);
   ++steps_;
 }
@@ -92,13 +105,13 @@ void StepProfile::watch(const std::function<void()>& step) {
 void StepProfile::launching(const char*, const void*) { begin_ = moments_.mark(); }
 
 void StepProfile::launched(const char* op, const char* rung, const Cost& cost) {
-  const Moments::Moment end = moments_.mark();
-  Line& line = lines_[{InPhase::current(), Scope::current(), op, rung}];
-  ++line.calls;
-  line.floor += roof_.seconds(cost);
-  line.cost.flops += cost.flops;
-  line.cost.bytes += cost.bytes;
-  launches_.push_back({&line, begin_, end});
+  spans_.emplace_back(begin_, moments_.mark());
+  launches_.push_back({.phase = InPhase::current(),
+                       .scope = Scope::current(),
+                       .op = op,
+                       .rung = rung,
+                       .floor = roof_.seconds(cost),
+                       .cost = cost});
 }
 
 template <class Name>

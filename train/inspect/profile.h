@@ -19,6 +19,8 @@ namespace hewn {
 /// GPU the bound is zero.
 class MachineRoof {
  public:
+  /// Unknown: the bound is zero.
+  MachineRoof();
   /// Measures on a CPU, which takes about half a second. `dtype` is f32, f64 or bf16.
   MachineRoof(DType dtype, Executor& device);
   /// Lower bound of the time of this work, in seconds: the larger of its arithmetic at the peak and its bytes
@@ -47,6 +49,16 @@ class StepProfile final : public Profiler {
     Cost cost;
   };
 
+  /// A kernel that ran.
+  struct Launch {
+    Phase phase = Phase::forward;
+    int scope = 0;                    ///< its number, see core/scope.h
+    const char *op = "", *rung = "";  ///< "matmul", "simd"
+    double seconds = 0;               ///< 0 until the step has ended
+    double floor = 0;                 ///< the roofline's lower bound, in seconds
+    Cost cost;
+  };
+
   StepProfile(const MachineRoof& roof, Executor& device) : roof_(roof), device_(device), moments_(device) {}
 
   /// Runs one step and measures it until the device has finished: the kernels and the time between them.
@@ -58,6 +70,8 @@ class StepProfile final : public Profiler {
   const Executor& device() const { return device_; }
   int64_t steps() const { return steps_; }
   double step_seconds() const { return step_seconds_; }  ///< of all steps together
+  /// Those of the last step watched, or of the current one so far, in the order in which they began.
+  const std::vector<Launch>& launches() const { return launches_; }
   /// The sum of all lines.
   Line total() const;
   /// One line per phase, scope, op and rung; slowest first.
@@ -71,17 +85,12 @@ class StepProfile final : public Profiler {
   template <class Name>
   std::vector<Line> grouped(const Name& name) const;
 
-  /// A launch of the current step. Its duration is known after the device has finished it.
-  struct Launched {
-    Line* line;
-    Moments::Moment begin, end;
-  };
-
   MachineRoof roof_;
   Executor& device_;
   Moments moments_;
   Moments::Moment begin_ = 0;  ///< of the current launch
-  std::vector<Launched> launches_;
+  std::vector<Launch> launches_;
+  std::vector<std::pair<Moments::Moment, Moments::Moment>> spans_;  ///< begin and end of each launch
   std::map<std::tuple<Phase, int, std::string_view, std::string_view>, Line> lines_;
   int64_t steps_ = 0;
   double step_seconds_ = 0;

@@ -1,7 +1,6 @@
 #include "train/inspect/trace/trace.h"
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
 #include "core/error.h"
@@ -9,54 +8,19 @@
 namespace hewn {
 namespace {
 
-constexpr int histogram_bins = 24;
-
 // Bytes of a saved value: views count their own elements only.
 size_t bytes_of(const SavedField& field) { return field.value->defined() ? field.value->peek().bytes() : 0; }
 
-template <class T>
-void add_values(TensorSummary& s, const std::vector<T>& values, int64_t most_values) {
-  double sum = 0, squares = 0;
-  int64_t n = 0;
-  for (const T value : values) {
-    const auto v = static_cast<double>(value);
-    if (!std::isfinite(v)) continue;
-    s.least = n == 0 ? v : std::min(s.least, v);
-    s.most = n == 0 ? v : std::max(s.most, v);
-    sum += v;
-    s.zeros += v == 0;
-    ++n;
-  }
-  s.not_finite = std::ssize(values) - n;
-  if (std::ssize(values) <= most_values) s.values.assign(values.begin(), values.end());
-  if (n == 0) return;
-  s.mean = sum / static_cast<double>(n);
-  s.histogram.resize(histogram_bins);
-  const double width = (s.most - s.least) / histogram_bins;
-  const double bins_per_unit = width > 0 ? 1 / width : 0;
-  for (const T value : values) {
-    const auto v = static_cast<double>(value);
-    if (!std::isfinite(v)) continue;
-    squares += (v - s.mean) * (v - s.mean);
-    const double bin = (v - s.least) * bins_per_unit;  // NaN if the range overflows
-    ++s.histogram[bin < histogram_bins ? static_cast<size_t>(bin) : histogram_bins - 1];
-  }
-  s.deviation = std::sqrt(squares / static_cast<double>(n));
-}
-
 }  // namespace
 
-TensorSummary summarise(const Tensor& t, int64_t most_values) {
-  TensorSummary s{.shape = t.shape(), .dtype = t.dtype()};
-  switch (t.dtype()) {  // without a copy in double precision of the largest tensors
-    case DType::f32: add_values<float>(s, t.values<float>(), most_values); break;
-    case DType::f64: add_values<double>(s, t.values<double>(), most_values); break;
-    default: add_values<double>(s, t.doubles(), most_values);
-  }
-  return s;
+double seconds_of(const std::vector<TracedLaunch>& launches) {
+  double sum = 0;
+  for (const TracedLaunch& launch : launches) sum += launch.kernel.seconds;
+  return sum;
 }
 
 void TraceRecorder::recorded(const Node& node, const Tensor& y) {
+  claim_forward(node);
   device_ = &y.device();
   TracedNode traced{.id = node.id, .scope = Scope::path(node.scope), .info = &node.info()};
   const std::vector<Edge> edges = Tape::current()->edges(static_cast<size_t>(node.id));
@@ -66,16 +30,34 @@ void TraceRecorder::recorded(const Node& node, const Tensor& y) {
   }
   traced.value = summarise(y, most_values_);
   for (const SavedField& field : node.saved()) traced.saved.push_back({field.name, bytes_of(field)});
+  if (keeps_tensors_) {
+    traced.tensors = std::make_shared<NodeTensors>();
+    traced.tensors->y = y.detached();
+    for (const SavedField& field : node.saved()) traced.tensors->saved[field.name] = field.value->peek();
+  }
   trace_.nodes.push_back(std::move(traced));
   add_event({.kind = TraceEvent::Kind::recorded, .node = node.id}, y.device());
 }
 
+void TraceRecorder::reads(const Node& node, std::span<const Tensor> inputs) {
+  if (!keeps_tensors_) return;
+  for (const Tensor& input : inputs)
+    trace_.nodes.at(static_cast<size_t>(node.id))
+        .tensors->inputs.push_back(input.defined() ? input.detached() : Tensor());
+}
+
 void TraceRecorder::before_backward(const Node& node, const Tensor& dy) {
-  trace_.nodes.at(static_cast<size_t>(node.id)).grad = summarise(dy, most_values_);
+  leave_launches();
+  TracedNode& traced = trace_.nodes.at(static_cast<size_t>(node.id));
+  traced.grad = summarise(dy, most_values_);
+  if (keeps_tensors_) traced.tensors->dy = dy.detached();
 }
 
 void TraceRecorder::after_backward(const Node& node, size_t input, const Tensor& grad, Contribution how) {
-  trace_.nodes.at(static_cast<size_t>(node.id)).inputs.at(input).write = how;
+  claim_backward(node);
+  TracedInput& traced = trace_.nodes.at(static_cast<size_t>(node.id)).inputs.at(input);
+  traced.write = how;
+  if (keeps_sums_ && how != Contribution::none) traced.grad_so_far = summarise(grad, most_values_);
   if (grad.defined()) device_ = &grad.device();
   if (trace_.events.empty() || trace_.events.back().kind != TraceEvent::Kind::backward ||
       trace_.events.back().node != node.id)
@@ -95,6 +77,8 @@ void TraceRecorder::freed(int64_t id) {
 TapeObserver* TraceRecorder::inside(const Node& node) {
   auto& recorder = inside_[node.id];
   recorder = std::make_unique<TraceRecorder>(most_values_);
+  recorder->claims_ = claims_;
+  recorder->is_inside_ = true;
   return recorder.get();
 }
 
@@ -102,7 +86,39 @@ void TraceRecorder::note_leaf(const std::string& name, const Tensor& value) {
   leaf(name).value = summarise(value, most_values_);
 }
 
+// The launches since the last claim computed y, except those of parts of the model that recorded no node, as they depend
+// on nothing that requires a gradient.
+void TraceRecorder::claim_forward(const Node& node) {
+  if (!claims_) return;
+  const std::string& part = Scope::path(node.scope);
+  const auto& launches = claims_->profile.launches();
+  for (size_t i = claims_->claims.size(); i < launches.size(); ++i) {
+    const bool ours = part.empty() || (Scope::path(launches[i].scope) + ".").starts_with(part + ".");
+    claims_->claims.push_back({ours ? this : nullptr, node.id, Phase::forward});
+  }
+}
+
+void TraceRecorder::claim_backward(const Node& node) {
+  if (claims_) claims_->claims.resize(claims_->profile.launches().size(), {this, node.id, Phase::backward});
+}
+
+void TraceRecorder::leave_launches() {
+  if (claims_) claims_->claims.resize(claims_->profile.launches().size());
+}
+
+void TraceRecorder::hand_out_launches() {
+  leave_launches();
+  for (size_t i = 0; i < claims_->claims.size(); ++i) {
+    const Claims::Claim& claim = claims_->claims[i];
+    const StepProfile::Launch& kernel = claims_->profile.launches()[i];
+    Trace& trace = claim.by ? claim.by->trace_ : trace_;
+    auto& launches = claim.by ? trace.nodes.at(static_cast<size_t>(claim.node)).launches : trace.launches;
+    launches.push_back({kernel, claim.by ? claim.phase : kernel.phase});
+  }
+}
+
 Trace TraceRecorder::take() {
+  if (claims_ && !is_inside_) hand_out_launches();
   for (auto& [node, recorder] : inside_)
     trace_.nodes.at(static_cast<size_t>(node)).inside = std::make_shared<Trace>(recorder->take());
   return std::exchange(trace_, {});

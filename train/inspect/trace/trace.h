@@ -9,27 +9,16 @@
 #include <vector>
 
 #include "core/tape.h"
+#include "train/inspect/profile.h"
+#include "train/inspect/trace/summary.h"
 
 namespace hewn {
-
-/// The numbers of a tensor in short, and all of them if they are few.
-struct TensorSummary {
-  Shape shape = {};
-  DType dtype = DType::f32;
-  double mean = 0, deviation = 0, least = 0, most = 0;  ///< of the finite elements
-  int64_t zeros = 0, not_finite = 0;
-  /// Elements in equal parts of [least, most]; empty without finite ones.
-  std::vector<int64_t> histogram = {};
-  std::vector<double> values = {};  ///< all elements in row-major order; empty if there are too many
-};
-
-/// Summarises a tensor of any number type, with its values if it has at most `most_values`.
-TensorSummary summarise(const Tensor& t, int64_t most_values);
 
 /// What is known of an input of a node.
 struct TracedInput {
   Edge edge = {};
-  Contribution write = Contribution::none;  ///< what the node did to its gradient
+  Contribution write = Contribution::none;        ///< what the node did to its gradient
+  std::optional<TensorSummary> grad_so_far = {};  ///< after that; none unless the recorder keeps sums
 };
 
 struct TracedSaved {
@@ -38,7 +27,20 @@ struct TracedSaved {
   int64_t freed_by = -1;  ///< the node whose backward freed it: its own; -1: kept
 };
 
+/// A kernel that ran for a node.
+struct TracedLaunch {
+  StepProfile::Launch kernel = {};
+  Phase phase = Phase::forward;  ///< whether it ran for the node's value or for its gradients
+};
+
 struct Trace;
+
+/// The tensors of a node themselves.
+struct NodeTensors {
+  Tensor y, dy;                         ///< dy: undefined if the backward pass did not reach the node
+  std::vector<Tensor> inputs;           ///< undefined where one is left out
+  std::map<std::string, Tensor> saved;  ///< by the name of the field
+};
 
 struct TracedNode {
   int64_t id = 0;
@@ -49,6 +51,8 @@ struct TracedNode {
   /// Of the loss by the value; none if the backward pass did not reach the node.
   std::optional<TensorSummary> grad = {};
   std::vector<TracedSaved> saved = {};
+  std::vector<TracedLaunch> launches = {};    ///< without those of the nodes in `inside`
+  std::shared_ptr<NodeTensors> tensors = {};  ///< null unless the recorder keeps them
   std::shared_ptr<Trace> inside = {};  ///< the tape of a node that records and runs one in its backward pass
 };
 
@@ -73,15 +77,27 @@ struct Trace {
   std::vector<TracedNode> nodes;
   std::vector<TracedLeaf> leaves;  ///< in order of first use
   std::vector<TraceEvent> events;
+  std::vector<TracedLaunch> launches;  ///< that ran for no node
 };
+
+/// The time of these launches.
+double seconds_of(const std::vector<TracedLaunch>& launches);
 
 /// Records a trace of the tape that it observes.
 class TraceRecorder final : public TapeObserver {
  public:
-  /// Keeps the values of tensors of at most `most_values` elements.
-  explicit TraceRecorder(int64_t most_values) : most_values_(most_values) {}
+  /// Keeps the values of tensors of at most `most_values` elements. With a profile that watches the same pass, finds the
+  /// launches of each node; then `take` must be called after the profile's step has ended.
+  explicit TraceRecorder(int64_t most_values, const StepProfile* profile = nullptr)
+      : most_values_(most_values), claims_(profile ? std::make_shared<Claims>(*profile) : nullptr) {}
+
+  /// Keeps the tensors of all nodes, and with them the memory of all results and their gradients.
+  void keep_tensors() { keeps_tensors_ = true; }
+  /// Keeps what the gradient of an input is after each node has contributed to it.
+  void keep_sums() { keeps_sums_ = true; }
 
   void recorded(const Node& node, const Tensor& y) override;
+  void reads(const Node& node, std::span<const Tensor> inputs) override;
   void before_backward(const Node& node, const Tensor& dy) override;
   void after_backward(const Node& node, size_t input, const Tensor& grad, Contribution how) override;
   void completed(const Variable& leaf) override;
@@ -94,6 +110,22 @@ class TraceRecorder final : public TapeObserver {
   Trace take();
 
  private:
+  /// Who the launches of a pass, in order, belong to. A tape inside another one shares its outer tape's.
+  struct Claims {
+    struct Claim {
+      TraceRecorder* by = nullptr;  // null: no node
+      int64_t node = -1;
+      Phase phase = Phase::forward;
+    };
+    explicit Claims(const StepProfile& p) : profile(p) {}
+    const StepProfile& profile;
+    std::vector<Claim> claims;
+  };
+
+  void claim_forward(const Node& node);
+  void claim_backward(const Node& node);
+  void leave_launches();
+  void hand_out_launches();
   TracedLeaf& leaf(const std::string& name);
   void add_event(TraceEvent event, const Device& device);
 
@@ -101,6 +133,8 @@ class TraceRecorder final : public TapeObserver {
   Trace trace_;
   Device* device_ = nullptr;  // of the last tensor seen
   std::map<int64_t, std::unique_ptr<TraceRecorder>> inside_;
+  std::shared_ptr<Claims> claims_;  // null: no profile
+  bool is_inside_ = false, keeps_tensors_ = false, keeps_sums_ = false;
 };
 
 }  // namespace hewn

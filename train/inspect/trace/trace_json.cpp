@@ -71,6 +71,21 @@ Json input_json(const TracedInput& input) {
   return json;
 }
 
+Json launches_json(const std::vector<TracedLaunch>& launches) {
+  Json all = Json::array();
+  for (const auto& [kernel, phase] : launches) {
+    Json json{{"op", kernel.op},
+              {"rung", kernel.rung},
+              {"phase", name_of(phase)},
+              {"ms", kernel.seconds * 1e3},
+              {"gflop", kernel.cost.flops * 1e-9},
+              {"mb", kernel.cost.bytes * 1e-6}};
+    if (kernel.floor > 0 && kernel.seconds > 0) json["roof_percent"] = 100 * kernel.floor / kernel.seconds;
+    all.push_back(std::move(json));
+  }
+  return all;
+}
+
 Json node_json(const TracedNode& node) {
   Json json{{"id", node.id},
             {"scope", node.scope},
@@ -88,6 +103,7 @@ Json node_json(const TracedNode& node) {
   json["saved"] = Json::array();
   for (const TracedSaved& saved : node.saved)
     json["saved"].push_back({{"name", saved.name}, {"bytes", saved.bytes}, {"freed_by", saved.freed_by}});
+  json["launches"] = launches_json(node.launches);
   if (node.inside) json["inside"] = trace_json(*node.inside);
   return json;
 }
@@ -125,6 +141,7 @@ Json trace_json(const Trace& trace) {
   for (const TracedNode& node : trace.nodes) json["nodes"].push_back(node_json(node));
   for (const TracedLeaf& leaf : trace.leaves) json["leaves"].push_back(leaf_json(leaf));
   for (const TraceEvent& event : trace.events) json["memory"].push_back(event_json(event));
+  json["launches"] = launches_json(trace.launches);
   return json;
 }
 

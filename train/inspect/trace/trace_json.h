@@ -6,7 +6,7 @@
 
 namespace hewn {
 
-/// The members "nodes", "leaves" and "memory" of a trace (docs/formats.md).
+/// The members "nodes", "leaves", "memory" and "launches" of a trace (docs/formats.md).
 nlohmann::ordered_json trace_json(const Trace& trace);
 
 }  // namespace hewn

@@ -2,6 +2,7 @@
 
 #include "train/inspect/trace/trace.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -147,6 +148,112 @@ TEST_CASE("trace: the JSON has every element in base64, and its text survives") 
   CHECK(json["leaves"][0]["value"]["data"] == "AAAAAAAA8D8AAAAAAAAAwAAAAAAAAOA/");
   CHECK(json["leaves"][0]["grad"]["data"] == "AAAAAAAA8D8AAAAAAADwPwAAAAAAAPA/");
   CHECK(json["memory"].size() == 4);
+}
+
+TEST_CASE("trace: every launch of a pass belongs to a node or to none, and their times add up") {
+  test::Random random("launches");
+  const auto device = make_cpu(1);
+  ModelConfig config = test::tiny_model();
+  config.n_layer = 2;
+  const Batch batch = test::random_batch(random, config, 2);
+  for (const bool recompute : {false, true}) {
+    for (const bool frozen : {false, true}) {
+      const auto model = declare_model(config);
+      if (frozen)  // all below the last block has no gradient, and records no node
+        for (Parameter& p : model->parameters().all()) p.trains = p.name.find("h.1.") != p.name.npos;
+      model->parameters().allocate(*device, DType::f32, 1);
+      StepProfile profile({}, *device);
+      TraceRecorder recorder(0, &profile);
+      profile.watch([&] {
+        Tape tape;
+        tape.observe(&recorder);
+        const Shape shape{batch.rows, batch.block_size};
+        const Tensor loss =
+            model->loss(Tensor::from(*device, batch.tokens, shape),
+                        Tensor::from(*device, batch.targets, shape), {.recompute = recompute});
+        tape.backward(loss);
+      });
+      const Trace trace = recorder.take();
+      int64_t calls = 0;
+      double seconds = 0, flops = 0;
+      const auto count = [&](const std::vector<TracedLaunch>& launches) {
+        calls += std::ssize(launches);
+        seconds += seconds_of(launches);
+        for (const TracedLaunch& launch : launches) flops += launch.kernel.cost.flops;
+      };
+      count(trace.launches);
+      for (const TracedNode& node : trace.nodes) {
+        count(node.launches);
+        if (!node.inside) continue;
+        CHECK(node.inside->launches.empty());
+        for (const TracedNode& inner : node.inside->nodes) count(inner.launches);
+      }
+      const StepProfile::Line total = profile.total();
+      CHECK(calls == total.calls);
+      CHECK(std::abs(seconds - total.seconds) <= 1e-9 * total.seconds);
+      CHECK(std::abs(flops - total.cost.flops) <= 1e-9 * total.cost.flops);
+      CHECK(seconds > 0);
+      CHECK(trace.launches.empty() != frozen);
+      for (const TracedLaunch& launch : trace.launches) {
+        INFO(launch.kernel.op << " in " << Scope::path(launch.kernel.scope));
+        CHECK(Scope::path(launch.kernel.scope).find("h.1") != 0);
+      }
+    }
+  }
+}
+
+TEST_CASE("trace: a node has the launches of its own operation, of both passes") {
+  const Tensor a = leaf("a", {1, 2}), b = leaf("b", {3, 4});
+  StepProfile profile({}, cpu());
+  TraceRecorder recorder(100, &profile);
+  profile.watch([&] {
+    Tape tape;
+    tape.observe(&recorder);
+    tape.backward(sum(mul(a, b)));  // #0, #1
+  });
+  const Trace trace = recorder.take();
+  const auto kernels = [&](size_t node) {
+    std::vector<std::string> names;
+    for (const auto& [kernel, phase] : trace.nodes[node].launches)
+      names.push_back(name_of(phase) + " " + kernel.op);
+    return names;
+  };
+  CHECK(kernels(0) == std::vector<std::string>{"forward binary", "backward binary", "backward binary"});
+  CHECK(kernels(1) == std::vector<std::string>{"forward reduce", "backward expand"});
+  const auto json = nlohmann::json::parse(trace_json(trace).dump());
+  const auto& first = json["nodes"][0]["launches"][0];
+  CHECK(first["phase"] == "forward");
+  CHECK(first["ms"].get<double>() >= 0);
+  CHECK(first["mb"].get<double>() > 0);
+  CHECK_FALSE(first.contains("roof_percent"));  // of an unknown machine
+  CHECK(json["launches"].empty());
+}
+
+TEST_CASE("trace: a summary is the same for any number of threads, and for every dtype") {
+  test::Random random("summary");
+  std::vector<double> values(100'003);
+  double sum = 0, squares = 0;
+  for (double& v : values) {
+    v = static_cast<float>(random.uniform(-1, 2));
+    sum += v;
+  }
+  const auto n = static_cast<double>(values.size());
+  for (const double v : values) squares += (v - sum / n) * (v - sum / n);
+  std::vector<float> narrow(values.begin(), values.end());
+  const auto one = make_cpu(1), three = make_cpu(3);
+  const Shape shape{std::ssize(values)};
+  const TensorSummary s = summarise(Tensor::from(*one, narrow, shape), 10);
+  CHECK(std::abs(s.mean - sum / n) < 1e-12);
+  CHECK(std::abs(s.deviation - std::sqrt(squares / n)) < 1e-12);
+  CHECK(s.least == *std::min_element(values.begin(), values.end()));
+  CHECK(s.most == *std::max_element(values.begin(), values.end()));
+  CHECK(std::accumulate(s.histogram.begin(), s.histogram.end(), int64_t{0}) == shape.numel());
+  for (const TensorSummary& other : {summarise(Tensor::from(*three, narrow, shape), 10),
+                                     summarise(Tensor::from(*three, values, shape), 10)}) {
+    CHECK(other.mean == s.mean);
+    CHECK(other.deviation == s.deviation);
+    CHECK(other.histogram == s.histogram);
+  }
 }
 
 }  // namespace hewn
