@@ -109,7 +109,7 @@ CommandSet takers_of(std::string_view training_key) {
 CommandSet computing_takers_of(std::string_view training_key) {
   if (training_key == "dtype") return (model & ~takes::gradcheck) | takes::bench_kernels;
   if (training_key == "seed")
-    return takes::bench_sample | generates | takes::data_corpus;  // these do not train
+    return takes::bench_sample | generates | takes::data_corpus | takes::trace;  // these do not train
   return {};
 }
 
@@ -206,6 +206,13 @@ const Option data[] = {
     sized("vocab_size", "", takes::plan | takes::bench_train,
           "vocabulary size to assume, without reading a dataset", "the dataset's"),
     sized("vocab_size", "65", takes::bench_sample | takes::gradcheck, "vocabulary size"),
+    text("dataset", "DIR", "", takes::trace,
+         "of a model with random weights, a directory made by `hewn data prepare`, for its tokenizer",
+         "none"),
+    text("tokenizer", "KIND|FILE", "", takes::trace,
+         "of a model with random weights, its tokenizer: byte, or a file", "the dataset's own, else bytes"),
+    sized("vocab_size", "", takes::trace, "of a model with random weights, vocabulary size to assume",
+          "the tokenizer's"),
     integer("n_labels", "0", 0, 1 << 16, takes::plan | takes::bench_train,
             "assume a classifier with this many labels, of texts as long as a row; 0: a language model"),
     real("val_fraction", "0.1", 0, 0.9, run | takes::data_prepare,
@@ -221,7 +228,7 @@ const Option data[] = {
 
 Options architecture_options() {
   Options options;
-  add_keys(options, model_keys, [](std::string_view) { return model; });
+  add_keys(options, model_keys, [](std::string_view) { return model | takes::trace; });
   options.push_back(
       sized("block_size", "", takes::import_model, "crop the context to at most N tokens", "the model's"));
   return options;

@@ -171,14 +171,20 @@ constexpr Command command_table[] = {
      "matmul (a, b) and attention (q, k, v; causal, one head). Prints the forward pass, then the backward pass: what "
      "arrives at each node, the formula of its gradients, and whether these set or add to what is there. "
      "Without --expr, traces the model of RUN over --text, without dropout: every node below the part of the model that it "
-     "belongs to, with its value and gradient, and every parameter. --json is described in docs/formats.md. --out "
+     "belongs to, with its value, its gradient and the time of its kernels in both passes, and every parameter. "
+     "With a CONFIG.toml, or keys of a model, and no run, the model has random weights: those with which `hewn "
+     "train` begins. --json is described in docs/formats.md. --out "
      "writes a page for a browser, which needs no network: it steps through the trace and shows the sum behind each number.",
      "hewn trace --expr=\"y = tanh(w*x + b)\" w=0.5 x=2 b=-1\n"
      "hewn trace --expr=\"b = a + a; c = b + b\" a=1  # why the order matters\n"
      "hewn trace --expr=\"sum((x @ W)^2)\" x='[1 2]' W='[1 -1; 0.5 2]'\n"
      "hewn trace --expr=\"softmax(z)\" z='[1 2 3]' --json\n"
      "hewn trace --expr=\"y = w*x\" w=3 x=2 --dot  # a graph for Graphviz\n"
+     "hewn trace --expr=\"y = tanh(w*x + b)\" w=0.5 x=2 b=-1 --step\n"
+     "hewn trace --expr=\"y = x @ W\" x='[1 2]' W='[1 -1; 0.5 2]' --node=\"y[1]\"\n"
      "hewn trace out --text=\"The fox\"  # a model\n"
+     "hewn trace out --text=\"The fox\" --node=\"h.0.attn.c_attn.linear[0,3]\"\n"
+     "hewn trace configs/baby-gpt-cpu.toml --text=\"The fox\"  # with random weights\n"
      "hewn trace out --text=\"The fox\" --out=trace.html",
      run_trace},
     {takes::gradcheck, "gradcheck", "[RUN]", "check a model's gradients against slopes of its loss",

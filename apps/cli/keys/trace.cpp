@@ -10,6 +10,19 @@ std::vector<Option> trace_options() {
            "trace this formula, such as \"y = tanh(w*x + b)\", with the values given as NAME=VALUE",
            "trace a model"),
       text("text", "TEXT", "", takes::trace, "trace the model over this text", "required without --expr"),
+      text("node", "NODE[I,...]", "", takes::trace,
+           "print only this element of a node's value, its gradient, and the sum or formula that made it; a "
+           "node "
+           "is a part of the model and an operation (h.0.ln_1.layernorm[0,3]), a number (#12[0,3]), or a "
+           "name in "
+           "the formula",
+           "all nodes"),
+      flag("step", "false", takes::trace,
+           "print the backward pass node by node: what arrives, and what it does to the gradients of the "
+           "inputs; on a terminal, Enter goes on and q ends"),
+      flag(
+          "roof", "false", takes::trace,
+          "also report how close each kernel comes to the roofline of this machine, which is measured first"),
       flag("dot", "false", takes::trace, "print the graph in Graphviz's language"),
       text("out", "FILE", "", takes::trace,
            "write an HTML page, on which a browser steps through the trace; an existing file is replaced",

@@ -5,27 +5,26 @@
 #include <vector>
 
 #include "apps/cli/settings.h"
+#include "apps/commands/trace/traced_model.h"
 #include "train/inspect/trace/trace.h"
 
 namespace hewn::cli {
 
-struct TracedToken {
-  int32_t id = 0;
-  std::string text;
-};
-
 struct ModelTrace {
+  TracedModel opened;  ///< the trace's tensors, if it keeps any, are on its device
   Trace trace;
   std::vector<TracedToken>
       tokens;       ///< of the text; all but the last are inputs, all but the first are targets
   double loss = 0;  ///< mean over the targets, in nats per token
 };
 
-/// Traces the model of a run, or another program's, over the text in `text`, without dropout. Throws usage for a text of
-/// fewer than two tokens or of more than the model's context.
+/// Makes a recorder keep what `node` and `step` print, if they are given.
+void keep_what_is_asked(const Settings& settings, TraceRecorder& recorder);
+
+/// Traces the model of `open_traced_model` over the text in `text`, without dropout. Throws like it.
 ModelTrace trace_model(const Settings& settings);
 
-/// The nodes of a model's trace below the parts they belong to, and its leaves.
+/// The nodes of a model's trace below the parts they belong to, with the time of their kernels, and its leaves.
 std::string tree_text(const Trace& trace);
 
 }  // namespace hewn::cli

@@ -10,23 +10,6 @@ namespace {
 
 constexpr int64_t most_elements = 12;
 
-// The rows of a table, aligned to the left, each indented by two blanks.
-std::string aligned(const std::vector<std::vector<std::string>>& rows) {
-  std::vector<size_t> widths;
-  for (const auto& row : rows) {
-    widths.resize(std::max(widths.size(), row.size()));
-    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
-  }
-  std::string text;
-  for (const auto& row : rows) {
-    std::string line = " ";
-    for (size_t i = 0; i < row.size(); ++i)
-      line += " " + row[i] + std::string(i + 1 < row.size() ? widths[i] - row[i].size() + 1 : 0, ' ');
-    text += line + "\n";
-  }
-  return text;
-}
-
 std::string inputs_text(const TracedNode& node, const NodeNames& names) {
   std::string text;
   for (const TracedInput& input : node.inputs)
@@ -46,6 +29,22 @@ std::string contributions(const TracedNode& node, const NodeNames& names) {
 }
 
 }  // namespace
+
+std::string aligned(const std::vector<std::vector<std::string>>& rows) {
+  std::vector<size_t> widths;
+  for (const auto& row : rows) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  }
+  std::string text;
+  for (const auto& row : rows) {
+    std::string line = " ";
+    for (size_t i = 0; i < row.size(); ++i)
+      line += " " + row[i] + std::string(i + 1 < row.size() ? widths[i] - row[i].size() + 1 : 0, ' ');
+    text += line + "\n";
+  }
+  return text;
+}
 
 std::string node_label(int64_t node, const NodeNames& names) {
   const auto at = names.find(node);

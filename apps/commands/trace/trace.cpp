@@ -11,6 +11,8 @@
 #include "apps/commands/trace/narrate.h"
 #include "apps/page/trace/trace_page.h"
 #include "apps/run/open_run.h"
+#include "apps/commands/trace/one_value.h"
+#include "apps/commands/trace/steps.h"
 #include "core/error.h"
 #include "core/io/file.h"
 #include "kernels/devices/devices.h"
@@ -63,21 +65,29 @@ FormulaValues leaves_of(const std::vector<std::string>& arguments) {
   return leaves;
 }
 
-TracedFormula trace_formula(const std::string& formula, const FormulaValues& leaves, int64_t most_values) {
-  TraceRecorder recorder(most_values);
-  FormulaValues values = leaves;
-  Tape tape;
-  tape.observe(&recorder);
-  const Tensor result = evaluate_expression(formula, values);
-  require(result.requires_grad(),
-          "the result of --expr depends on no value that was given; nothing has a gradient");
-  require(result.variable()->tape == &tape, "the result of --expr is ", result.variable()->name,
-          " itself; give a formula that computes something");
-  TracedFormula traced{.trace = {}, .names = {}, .result = summarise(result, most_values)};
-  for (const auto& [name, value] : values)
-    if (value.requires_grad() && value.variable()->tape == &tape) traced.names[value.variable()->node] = name;
-  const std::vector<double> ones(static_cast<size_t>(result.numel()), 1);
-  tape.backward(result, Tensor::from(cpu(), ones, result.shape()));
+TracedFormula trace_formula(const Settings& settings, const std::string& formula,
+                            const FormulaValues& leaves) {
+  const int64_t most_values = settings.integer("values");
+  StepProfile profile({}, cpu());
+  TraceRecorder recorder(most_values, &profile);
+  keep_what_is_asked(settings, recorder);
+  TracedFormula traced;
+  profile.watch([&] {
+    FormulaValues values = leaves;
+    Tape tape;
+    tape.observe(&recorder);
+    const Tensor result = evaluate_expression(formula, values);
+    require(result.requires_grad(),
+            "the result of --expr depends on no value that was given; nothing has a gradient");
+    require(result.variable()->tape == &tape, "the result of --expr is ", result.variable()->name,
+            " itself; give a formula that computes something");
+    traced.result = summarise(result, most_values);
+    for (const auto& [name, value] : values)
+      if (value.requires_grad() && value.variable()->tape == &tape)
+        traced.names[value.variable()->node] = name;
+    const std::vector<double> ones(static_cast<size_t>(result.numel()), 1);
+    tape.backward(result, Tensor::from(cpu(), ones, result.shape()));
+  });
   for (const auto& [name, leaf] : leaves) recorder.note_leaf(name, leaf);
   traced.trace = recorder.take();
   return traced;
@@ -102,10 +112,14 @@ Json model_json(const ModelTrace& traced) {
 
 int run_model_trace(const Settings& settings) {
   const ModelTrace traced = trace_model(settings);
-  if (settings.flag("json")) {
+  if (settings.has("node")) {
+    print_one_value(settings, traced.trace, {});
+  } else if (settings.flag("step")) {
+    print_backward_steps(traced.trace, {});
+  } else if (settings.flag("json")) {
     print(json_text(model_json(traced), 2), "\n");
   } else if (settings.has("out")) {
-    write_page(settings, "Trace of " + named_run(settings), model_json(traced));
+    write_page(settings, "Trace of " + traced.opened.name, model_json(traced));
   } else if (settings.flag("dot")) {
     print(dot_text(traced.trace, {}));
   } else {
@@ -115,27 +129,39 @@ int run_model_trace(const Settings& settings) {
   return 0;
 }
 
+// Throws usage for two of the options that say what to print or write; node can be printed as JSON.
+void check_output(const Settings& settings) {
+  std::string first = settings.has("node") ? "node" : "";
+  for (const char* format : {"json", "dot", "step"}) {
+    if (!settings.flag(format) || (first == "node" && std::string_view(format) == "json")) continue;
+    require(first.empty(), first, " and ", format, " are different output formats; give one of them");
+    first = format;
+  }
+  require(!settings.has("out") || first.empty(), settings.where("out"), ": out writes a page, and ", first,
+          " prints another format; give one of them");
+}
+
 }  // namespace
 
 int run_trace(const Settings& settings) {
-  require(!(settings.flag("json") && settings.flag("dot")),
-          "json and dot are different output formats; give one of them");
-  for (const char* key : {"json", "dot"})
-    require(!(settings.has("out") && settings.flag(key)), settings.where("out"), ": out writes a page, and ",
-            key, " prints another format; give one of them");
+  check_output(settings);
   if (!settings.has("expr")) {
     for (const std::string& word : settings.arguments)
       require(word.find('=') == word.npos || std::filesystem::exists(word), "'", word,
               "' is no run; if it is a value for a formula, add --expr=FORMULA");
     return run_model_trace(settings);
   }
-  for (const char* key : {"text", "dtype", "adapter"})
-    require(!settings.has(key), settings.where(key), ": ", key,
+  for (const std::string& key : {std::string("text"), std::string("dtype"), std::string("adapter"),
+                                 std::string("roof"), given_model_key(settings)})
+    require(key.empty() || !settings.given(key), settings.where(key), ": ", key,
             " belongs to the trace of a model, not to expr");
   const std::string formula = settings.text("expr");
-  const TracedFormula traced =
-      trace_formula(formula, leaves_of(settings.arguments), settings.integer("values"));
-  if (settings.flag("json")) {
+  const TracedFormula traced = trace_formula(settings, formula, leaves_of(settings.arguments));
+  if (settings.has("node")) {
+    print_one_value(settings, traced.trace, traced.names);
+  } else if (settings.flag("step")) {
+    print_backward_steps(traced.trace, traced.names);
+  } else if (settings.flag("json")) {
     print(json_text(formula_json(formula, traced), 2), "\n");
   } else if (settings.has("out")) {
     write_page(settings, "Trace of a formula", formula_json(formula, traced));

@@ -85,4 +85,77 @@ TEST_CASE("trace: mistakes are explained", "[trace]") {
   CHECK_FAILS(hewn({"trace", "--expr=\xff\xfe", "w=1"}), 2, "expected a number, a name");
 }
 
+TEST_CASE("trace: one value of a formula, in numbers", "[trace]") {
+  const auto value = [](const std::string& formula, const std::string& node) {
+    const auto r =
+        hewn({"trace", "--expr=" + formula, "x=[1 2]", "W=[1 -1; 0.5 2]", "--node=" + node, "--json"});
+    INFO(r.err);
+    REQUIRE(r.exit_code == 0);
+    return json::parse(r.out);
+  };
+  const json product = value("y = W @ W; sum(y)", "y[1,0]");
+  CHECK(product["value"] == 1.5);
+  CHECK(product["grad"] == 1);
+  CHECK(product["sum"]["terms"] ==
+        json::parse(R"([{"name": "a[1,0] b[0,0]", "factors": [0.5, 1], "value": 0.5},
+                                                   {"name": "a[1,1] b[1,0]", "factors": [2, 0.5], "value": 1}])"));
+  CHECK(value("y = x - W; sum(y)", "y[1,0]")["sum"]["terms"][1] ==
+        json::parse(R"({"name": "-b[1,0]", "factors": [], "value": -0.5})"));
+  CHECK(value("y = x * W; sum(y)", "y[0,1]")["sum"]["terms"][0]["factors"] == json({2, -1}));
+  CHECK(value("y = x / W; sum(y)", "y[1,1]")["operands"][1] == json({{"name", "b[1,1]"}, {"value", 2}}));
+  CHECK(value("y = tanh(x); sum(y)", "y[1]")["operands"] == json::parse(R"([{"name": "x[1]", "value": 2}])"));
+  CHECK(value("sum(W)", "sum")["sum"]["total"] == 2.5);
+  const json mean = value("mean(W)", "#0[]");
+  CHECK(mean["operands"][0] == json({{"name", "n"}, {"value", 4}}));
+  CHECK(mean["value"] == 0.625);
+  const json softmax = value("y = softmax(W); sum(y)", "y[1,0]");
+  CHECK(softmax["sum"]["terms"].size() == 2);
+  CHECK(softmax["operands"][1] == json({{"name", "max x"}, {"value", 2}}));
+  CHECK_FALSE(value("max(W)", "max").contains("sum"));
+
+  const auto many = hewn({"trace", "--expr=y = sum(x)", "x=[1 2 3 4 5 6 7 8 9 10 11 12 13]", "--node=y"});
+  CHECK(contains(many.out, "5 more"));
+  for (const char* part : {"x[0]", "x[2]", "x[8]", "x[12]", "91"}) CHECK(contains(many.out, part));
+  CHECK_FALSE(contains(many.out, "x[3]"));
+
+  CHECK_FAILS(hewn({"trace", "--expr=a = w*w; a + w*w", "w=1", "--node=mul"}), 2,
+              "'mul' names 2 nodes, #0, #1");
+  CHECK_FAILS(hewn({"trace", "--expr=y = w*w", "w=1", "--node=y", "--dot"}), 2, "node and dot");
+  CHECK_FAILS(hewn({"trace", "--expr=y = w*w", "w=1", "--node=z"}), 2, "there is no node 'z'");
+  CHECK_FAILS(hewn({"trace", "--expr=y = w*w", "w=1", "--node=y[0]"}), 2,
+              "whose shape is []; leave out the index");
+}
+
+TEST_CASE("trace: the backward pass of a formula, step by step", "[trace]") {
+  const std::vector<std::string> call{"trace", "--expr=b = a + a; c = b * b", "a=1", "--step"};
+  const auto all = hewn(call);
+  CHECK(all.exit_code == 0);
+  CHECK(all.out ==
+        "#1 c  mul  y = a b\n  da = b dy, db = a dy\n  dy                1\n  gradient of #0 b  set\n"
+        "  gradient of #0 b  added; now 4\n\n"
+        "#0 b  add  y = a + b\n  da = dy, db = dy (summed over broadcast dimensions)\n"
+        "  dy             4\n  gradient of a  set\n  gradient of a  added; now 8\n\n"
+        "the gradients of the leaves\n  a  8\n");
+  CHECK_FAILS(hewn({"trace", "--expr=w*w", "w=1", "--step", "--json"}), 2,
+              "json and step are different output formats");
+
+  std::vector<std::string> words = call;
+  words.insert(words.begin(), hewn_program().string());
+  const ProcessOptions on_terminal{.env = {{"TERM", "xterm"}}, .terminal = true};
+  Process whole(words, on_terminal);
+  REQUIRE(whole.wait_for("1 of 3; Enter: next, q: end"));
+  whole.forget();
+  whole.type("\r");
+  REQUIRE(whole.wait_for("2 of 3; Enter: next, q: end"));
+  whole.type("\r");
+  REQUIRE(whole.wait_for("the gradients of the leaves"));
+  CHECK(whole.finish().exit_code == 0);
+  Process ended(words, on_terminal);
+  REQUIRE(ended.wait_for("1 of 3"));
+  ended.type("q\r");
+  const ProcessResult r = ended.finish();
+  CHECK(r.exit_code == 0);
+  CHECK_FALSE(contains(r.out, "the gradients of the leaves"));
+}
+
 }  // namespace hewn::test

@@ -1,0 +1,142 @@
+#include "apps/commands/trace/traced_model.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "apps/cli/format.h"
+#include "apps/cli/terminal.h"
+#include "apps/run/input.h"
+#include "apps/run/open_run.h"
+#include "apps/run/run_config.h"
+#include "core/error.h"
+#include "model/weights/foreign.h"
+#include "train/checkpoint/checkpoint.h"
+#include "train/plan.h"
+
+namespace hewn::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int64_t byte_values = 256;
+
+std::string text_of(const Settings& settings) {
+  require(settings.has("text"), "no text was given; add --text, such as --text=\"Once upon a time\"");
+  return settings.text("text");
+}
+
+void check_length(const Settings& settings, int64_t tokens, const ModelConfig& model) {
+  require(tokens >= 2, settings.where("text"), ": the text has ", tokens, tokens == 1 ? " token" : " tokens",
+          "; it needs at least 2, as each token is predicted from those before it");
+  require(tokens <= model.block_size + 1, settings.where("text"), ": the text has ", tokens,
+          " tokens; the model can be traced over at most ", model.block_size + 1,
+          ", its context and the token after it");
+}
+
+std::vector<TracedToken> encoded(const Tokenizer& tokenizer, const std::string& text) {
+  std::vector<int32_t> ids = tokenizer.encode(text);
+  if (const auto begin = tokenizer.begin_token()) ids.insert(ids.begin(), *begin);
+  std::vector<TracedToken> tokens;
+  for (const int32_t id : ids) tokens.push_back({id, std::string(tokenizer.piece(id))});
+  return tokens;
+}
+
+// Each byte is a token, modulo the vocabulary's size.
+std::vector<TracedToken> bytes_of(const std::string& text, int64_t vocab_size) {
+  std::vector<TracedToken> tokens;
+  for (const char c : text)
+    tokens.push_back({static_cast<int32_t>(static_cast<unsigned char>(c) % vocab_size), std::string(1, c)});
+  return tokens;
+}
+
+DType dtype_of(const Settings& settings, const std::string& path) {
+  if (settings.has("dtype")) return dtype_from_name(settings.text("dtype"));
+  if (is_foreign_model(path)) return DType::f32;
+  return dtype_from_name(read_run_config(run_of(path)).text("dtype"));
+}
+
+TracedModel open_trained(const Settings& settings) {
+  const std::string path = named_run(settings), key = given_model_key(settings);
+  require(key.empty() || !settings.where(key).starts_with("--"), settings.where(key),
+          " describes a model, but ", path,
+          " is one; leave it out, or trace a model with random weights without naming a run");
+  const ForeignModel whole = open_merged(settings, path);
+  require_language_model(whole.config, path);
+  require(whole.config.arch != "ngram", path, " counts n-grams: it has no gradients to trace");
+  if (!whole.tokenizer) fail(ErrorCode::input, path, " cannot read text: ", whole.no_tokenizer);
+  TracedModel opened{.name = path,
+                     .device = nullptr,
+                     .model = nullptr,
+                     .tokens = encoded(*whole.tokenizer, text_of(settings))};
+  check_length(settings, std::ssize(opened.tokens), whole.config);
+  opened.device = open_device(settings);
+  opened.model = load_foreign(whole, *opened.device, dtype_of(settings, path), true);
+  return opened;
+}
+
+// The tokenizer with which `hewn train` would begin; null if that is learned from data.
+std::shared_ptr<const Tokenizer> configured_tokenizer(const Settings& settings) {
+  const std::string named = settings.text("tokenizer"), dataset = settings.text("dataset");
+  const auto kinds = tokenizer_kinds();
+  const bool is_kind = std::find(kinds.begin(), kinds.end(), named) != kinds.end();
+  if (named == "byte") return train_tokenizer("byte", "any");
+  if (!named.empty() && !is_kind) return open_tokenizer(named);
+  if (named.empty() && fs::exists(fs::path(dataset) / "tokenizer.json")) return open_tokenizer(dataset);
+  return nullptr;
+}
+
+void check_memory_of(const ModelConfig& config, DType dtype) {
+  const auto numel = static_cast<double>(declare_model(config)->parameters().numel());
+  const double needed = 2 * numel * (dtype == DType::f64 ? 8 : 4),
+               available = static_cast<double>(available_memory());
+  if (available > 0 && needed > available)
+    fail(ErrorCode::memory, "the parameters and gradients of this model take ", bytes_text(needed),
+         ", but only ", bytes_text(available), " are free; choose a smaller model");
+}
+
+TracedModel make_untrained(const Settings& settings) {
+  const auto tokenizer = configured_tokenizer(settings);
+  const int64_t given = settings.has("vocab_size") ? settings.integer("vocab_size") : 0;
+  const int64_t vocab_size = tokenizer   ? std::max<int64_t>(given, tokenizer->vocab_size())
+                             : given > 0 ? given
+                                         : byte_values;
+  const ModelConfig config = model_config(settings, {.vocab_size = vocab_size});
+  require(config.arch != "ngram", settings.where("arch"), ": n-grams have no gradients to trace");
+  const std::string text = text_of(settings);
+  TracedModel made{.name = "a model with random weights",
+                   .device = nullptr,
+                   .model = nullptr,
+                   .tokens = tokenizer ? encoded(*tokenizer, text) : bytes_of(text, vocab_size)};
+  check_length(settings, std::ssize(made.tokens), config);
+  const DType dtype = settings.has("dtype") ? dtype_from_name(settings.text("dtype")) : DType::f32;
+  check_memory_of(config, dtype);
+  made.device = open_device(settings);
+  made.model = make_model(config, *made.device, dtype, static_cast<uint64_t>(settings.integer("seed")));
+  say("note: the weights are random, as no run was named",
+      tokenizer ? ""
+                : join("; the tokens are the bytes of the text",
+                       vocab_size < byte_values ? join(" modulo ", vocab_size) : "",
+                       ", as the tokenizer would be learned from data"));
+  return made;
+}
+
+}  // namespace
+
+std::string given_model_key(const Settings& settings) {
+  const auto given = [&](std::string_view key) {
+    return settings.given(key) && !settings.where(key).starts_with("HEWN_");
+  };
+  for (const auto& key : model_keys)
+    if (!key.from_data && given(key.name)) return std::string(key.name);
+  for (const char* key : {"vocab_size", "tokenizer", "dataset"})
+    if (given(key)) return key;
+  return "";
+}
+
+TracedModel open_traced_model(const Settings& settings) {
+  const bool names_run = !settings.arguments.empty() || settings.where("out_dir") == "--out_dir" ||
+                         (settings.given("out_dir") && fs::exists(settings.text("out_dir") + "/config.toml"));
+  return names_run || given_model_key(settings).empty() ? open_trained(settings) : make_untrained(settings);
+}
+
+}  // namespace hewn::cli
