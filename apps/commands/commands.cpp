@@ -172,9 +172,9 @@ constexpr Command command_table[] = {
      "arrives at each node, the formula of its gradients, and whether these set or add to what is there. "
      "Without --expr, traces the model of RUN over --text, without dropout: every node below the part of the model that it "
      "belongs to, with its value, its gradient and the time of its kernels in both passes, and every parameter. "
-     "With a CONFIG.toml, or keys of a model, and no run, the model has random weights: those with which `hewn "
-     "train` begins. --json is described in docs/formats.md. --out "
-     "writes a page for a browser, which needs no network: it steps through the trace and shows the sum behind each number.",
+     "With keys of a model and no run, or a CONFIG.toml whose out_dir is no run yet, the model has random weights: "
+     "those with which `hewn train` begins. --json is described in docs/formats.md. --out writes a page for a "
+     "browser, which needs no network: it steps through the trace and shows the sum behind each number.",
      "hewn trace --expr=\"y = tanh(w*x + b)\" w=0.5 x=2 b=-1\n"
      "hewn trace --expr=\"b = a + a; c = b + b\" a=1  # why the order matters\n"
      "hewn trace --expr=\"sum((x @ W)^2)\" x='[1 2]' W='[1 -1; 0.5 2]'\n"

@@ -110,8 +110,8 @@ TensorSummary summarise(const Tensor& t, int64_t most_values) {
   const int threads = executor(t.device()).threads();
   const bool here = t.is_contiguous() && t.device().kind() == Device::Kind::cpu;
   const auto add = [&](const auto* values) { add_values(s, values, threads, most_values); };
-  if (here && t.dtype() == DType::f32)  // without a copy, as parameters are large
-    add(t.ptr<float>());
+  if (t.dtype() == DType::f32)  // in place if possible, and without a copy as double: parameters are large
+    here ? add(t.ptr<float>()) : add(t.values<float>().data());
   else if (here && t.dtype() == DType::f64)
     add(t.ptr<double>());
   else

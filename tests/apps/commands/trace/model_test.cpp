@@ -135,6 +135,8 @@ TEST_CASE("trace: a model with random weights, from a configuration", "[trace]")
       hewn({"trace", "--n_embd=8", "--n_head=1", "--tokenizer=" + run, "--text=the cat", "--json"});
   CHECK(own.err == "note: the weights are random, as no run was named\n");
   CHECK(json::parse(own.out)["tokens"][0]["id"] != 't');
+  CHECK(hewn({"trace", "--n_embd=8", "--n_head=1", "--dataset=" + run, "--text=the cat", "--json"})
+            .out.find(own.out.substr(0, own.out.find("\"nodes\""))) == 0);
   const auto trained = hewn({"trace", config, "--text=the cat"});
   CHECK(trained.exit_code == 0);
   CHECK(trained.err == "");
