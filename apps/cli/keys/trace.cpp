@@ -20,9 +20,9 @@ std::vector<Option> trace_options() {
       flag("step", "false", takes::trace,
            "print the backward pass node by node: what arrives, and what it does to the gradients of the "
            "inputs; on a terminal, Enter goes on and q ends"),
-      flag(
-          "roof", "false", takes::trace,
-          "also report how close each kernel comes to the roofline of this machine, which is measured first"),
+      flag("roof", "false", takes::trace,
+           "with --json, report how close each kernel comes to the roofline of this machine, which is "
+           "measured first"),
       flag("dot", "false", takes::trace, "print the graph in Graphviz's language"),
       text("out", "FILE", "", takes::trace,
            "write an HTML page, on which a browser steps through the trace; an existing file is replaced",
