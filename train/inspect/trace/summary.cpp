@@ -66,8 +66,10 @@ Spread spread_of(const T* x, int64_t n, const TensorSummary& s) {
     const double bin = (v - s.least) * bins_per_unit;  // NaN if the range overflows
     Spread& lane = partial[static_cast<size_t>(i % lanes)];
     lane.squares += counts ? (v - s.mean) * (v - s.mean) : 0;
-    const int at = bin < histogram_bins ? static_cast<int>(bin) : histogram_bins - 1;
-    ++lane.counts[static_cast<size_t>(counts ? at : histogram_bins)];
+    const int at = !counts                ? histogram_bins
+                   : bin < histogram_bins ? static_cast<int>(bin)
+                                          : histogram_bins - 1;
+    ++lane.counts[static_cast<size_t>(at)];
   }
   for (size_t i = 1; i < lanes; ++i) partial[0].add(partial[i]);
   return partial[0];
