@@ -64,11 +64,11 @@ std::string whole_or_fraction(double factor) {
 }
 
 /// "8 (the head size D)" if a number, its root or its product with 2 or 3 is `factor`.
-std::string name_of_factor(double factor, const std::vector<NamedNumber>& numbers) {
+std::string name_of_factor(double factor, const std::vector<NamedFactor>& numbers) {
   const auto is = [&](double x) { return x > 1 && std::abs(factor / x - 1) < exact_fit; };
   std::string names, roots;
   double square = 0;
-  for (const NamedNumber& n : numbers) {
+  for (const NamedFactor& n : numbers) {
     if (is(n.value)) names += (names.empty() ? "" : " or ") + n.name;
     if (is(std::sqrt(n.value))) roots += (roots.empty() ? "" : " or ") + n.name, square = n.value;
   }

@@ -9,7 +9,7 @@
 namespace hewn {
 
 /// A number that may be missing from a gradient, or be there once too often: {"the head size D", 64}.
-struct NamedNumber {
+struct NamedFactor {
   std::string name;
   double value = 1;
 };
@@ -33,7 +33,7 @@ struct WrongGradient {
   std::vector<Earlier> earlier = {};
   std::vector<std::string> silent = {};  ///< nodes that use the tensor but contribute nothing
   std::vector<double> previous = {};     ///< of a leaf: its gradient in the pass before
-  std::vector<NamedNumber> numbers = {};
+  std::vector<NamedFactor> numbers = {};
 };
 
 /// What the difference looks like, as the end of a sentence: "the tape has 1/8 of the measured slope in every entry: a

@@ -193,12 +193,12 @@ class PlaceFinder {
     return suspects;
   }
 
-  std::vector<NamedNumber> numbers() const {
+  std::vector<NamedFactor> numbers() const {
     const ModelConfig& m = probe_.model().config();
     const auto number = [](const char* name, int64_t value) {
-      return NamedNumber{name, static_cast<double>(value)};
+      return NamedFactor{name, static_cast<double>(value)};
     };
-    std::vector<NamedNumber> all{number("the number of targets", probe_.targets()),
+    std::vector<NamedFactor> all{number("the number of targets", probe_.targets()),
                                  number("the length T", probe_.length()),
                                  number("the batch size B", probe_.rows()), number("the width C", m.n_embd),
                                  number("the vocabulary V", m.vocab_size)};
