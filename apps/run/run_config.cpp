@@ -130,6 +130,15 @@ void check_memory(const TrainConfig& c, Executor& device) {
                 : "no batch_size fits: choose a smaller model or block_size");
 }
 
+void check_parameter_memory(const ModelConfig& config, int64_t bytes_each) {
+  const double needed = static_cast<double>(declare_model(config)->parameters().numel()) *
+                        static_cast<double>(bytes_each),
+               available = static_cast<double>(available_memory());
+  if (available > 0 && needed > available)
+    fail(ErrorCode::memory, "the parameters and gradients of this model take ", bytes_text(needed),
+         ", but only ", bytes_text(available), " are free; choose a smaller model");
+}
+
 void note_resolved(Settings& settings, const TrainConfig& c) {
   note_derived(settings, model_keys, c.model);
   note_derived(settings, training_keys, c);

@@ -41,6 +41,10 @@ std::vector<Assignment> model_settings(const ModelConfig& model, const std::stri
 /// or the GPU has free. Touches none of that memory. What counting n-grams takes depends on the data: `counting_bytes`.
 void check_memory(const TrainConfig& config, Executor& device);
 
+/// Throws ErrorCode::memory if the parameters of a model, `bytes_each` with their gradients and copies, need more memory
+/// than the system has free.
+void check_parameter_memory(const ModelConfig& config, int64_t bytes_each);
+
 /// Writes the values back to the settings, so that a run is saved with the values it used.
 void note_resolved(Settings& settings, const TrainConfig& config);
 

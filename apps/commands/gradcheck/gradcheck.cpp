@@ -89,6 +89,8 @@ void print_check(const GradientCheck& check, const LossProbe& probe, const Setti
   for (const CheckedTensor& t : check.tensors)
     if (!t.kink.empty())
       print(t.name, " is at a kink of the loss, where there is no gradient: ", t.kink, "\n");
+  if (!check.right() && check.places.empty())
+    print("\nWRONG, but each batch alone is right: look at what accumulates the gradients of several batches\n");
   for (const WrongPlace& place : check.places)
     print("\nWRONG: the gradient of ", place.tensor, ", while those of all later nodes are right\n",
           "  look at the backward pass of ", place.users, "\n",

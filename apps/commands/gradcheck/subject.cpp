@@ -10,6 +10,7 @@
 namespace hewn::cli {
 
 std::unique_ptr<Model> Subject::make(Device& device, DType dtype, uint64_t seed) const {
+  check_parameter_memory(config, 4 * sizeof(double));  // values, gradients, where they start, where they go
   auto model = make_model(config, device, dtype, seed);
   if (run) load_foreign(*run, *model);
   return model;

@@ -85,15 +85,6 @@ std::shared_ptr<const Tokenizer> configured_tokenizer(const Settings& settings) 
   return nullptr;
 }
 
-void check_memory_of(const ModelConfig& config, DType dtype) {
-  const auto numel = static_cast<double>(declare_model(config)->parameters().numel());
-  const double needed = 2 * numel * (dtype == DType::f64 ? 8 : 4),
-               available = static_cast<double>(available_memory());
-  if (available > 0 && needed > available)
-    fail(ErrorCode::memory, "the parameters and gradients of this model take ", bytes_text(needed),
-         ", but only ", bytes_text(available), " are free; choose a smaller model");
-}
-
 TracedModel make_untrained(const Settings& settings) {
   const auto tokenizer = configured_tokenizer(settings);
   const int64_t given = settings.has("vocab_size") ? settings.integer("vocab_size") : 0;
@@ -109,7 +100,7 @@ TracedModel make_untrained(const Settings& settings) {
                    .tokens = tokenizer ? encoded(*tokenizer, text) : bytes_of(text, vocab_size)};
   check_length(settings, std::ssize(made.tokens), config);
   const DType dtype = settings.has("dtype") ? dtype_from_name(settings.text("dtype")) : DType::f32;
-  check_memory_of(config, dtype);
+  check_parameter_memory(config, dtype == DType::f64 ? 16 : 8);
   made.device = open_device(settings);
   made.model = make_model(config, *made.device, dtype, static_cast<uint64_t>(settings.integer("seed")));
   say("note: the weights are random, as no run was named",

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <limits>
 #include <numeric>
 
 #include "core/error.h"
@@ -89,13 +90,17 @@ class Checker {
 
   GradientCheck run() {
     result_.loss = probe_.loss();
+    if (!std::isfinite(result_.loss))
+      fail(ErrorCode::numerical, "the loss is ", result_.loss,
+           ", so there are no slopes to measure; `hewn verify` and `hewn trace` show where a run is damaged");
     noise_ = slope_noise(result_.loss);
     probe_.backward(options_.edits);
     for (const Parameter* p : parameters_) {
       const std::vector<double> values = p->value.doubles(), grad = grad_of(p->value).doubles();
       const double n = std::sqrt(std::max(1.0, static_cast<double>(values.size())));
       most_.push_back(std::max(std::sqrt(squared_norm(values)) / n, 0.02));
-      grad_norms_.push_back(std::sqrt(squared_norm(grad)));
+      const double grad_norm = std::sqrt(squared_norm(grad));
+      grad_norms_.push_back(std::isfinite(grad_norm) ? grad_norm : std::numeric_limits<double>::infinity());
       result_.tensors.push_back({.name = p->name, .shape = p->shape});
     }
     whole();
@@ -120,8 +125,8 @@ class Checker {
     std::vector<double> weights;
     for (const size_t i : which) weights.push_back(grad_norms_[i] * most_[i]);
     std::nth_element(weights.begin(), weights.begin() + std::ssize(weights) / 2, weights.end());
-    const double weight =
-        weights[weights.size() / 2];  // what each is to contribute, if it need not move too far
+    // What each is to contribute, if it need not move too far.
+    const double weight = weights[weights.size() / 2];
     std::vector<Parameter*> parameters;
     std::vector<double> reach;
     for (const size_t i : which) {
@@ -230,8 +235,8 @@ class Checker {
   const GradientCheckOptions& options_;
   Clock::time_point end_;
   std::vector<Parameter*> parameters_;
-  std::vector<double> most_, grad_norms_,
-      largest_;  // by parameter: how far it may move, |gradient|, largest entry
+  // By parameter: how far it may move, the norm of its gradient, and the largest entry of that.
+  std::vector<double> most_, grad_norms_, largest_;
   std::vector<std::vector<size_t>> entries_;
   double noise_ = 0;  // error of a slope times its distance
   uint64_t directions_ = 0;

@@ -1,8 +1,8 @@
 #pragma once
 // Checks the gradients that the tape computes for a whole model, in double precision, against slopes of its loss.
 
+#include <algorithm>
 #include <cmath>
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -24,18 +24,20 @@ struct CheckedTensor {
   /// such a direction. NaN if no direction was tried.
   double direction = std::nan("");
   int64_t entries = 0;  ///< looked at one by one
-  double difference = 0, norm = 0,
-         allowed = 0;  ///< L2 norms over them: of tape - measured, of measured, of the error
-                       ///< that rounding alone can cause
+  /// L2 norms over them: of tape - measured, of measured, of the error that rounding alone can cause.
+  double difference = 0, norm = 0, allowed = 0;
   CheckedEntry worst = {};
-  std::string kink =
-      {};  ///< where the loss has no derivative: "entry [3]: slope 0.1 to the left, 0 to the right"
+  /// Where the loss has no derivative: "entry [3]: slope 0.1 to the left, 0 to the right".
+  std::string kink = {};
   bool wrong = false;
 
   /// |tape - measured| / |measured| over the entries, and the same less what rounding can cause. Of gradients that are
   /// nearly zero throughout, relative to 1e-6 per entry.
   double error() const { return difference / scale(); }
-  double excess() const { return std::max(0.0, difference - allowed) / scale(); }
+  double excess() const {
+    const double beyond = difference - allowed;
+    return (beyond <= 0 ? 0 : beyond) / scale();  // NaN stays NaN
+  }
 
  private:
   double scale() const {
@@ -45,10 +47,10 @@ struct CheckedTensor {
 
 /// Where and how a gradient is wrong.
 struct WrongPlace {
-  std::string
-      tensor;  ///< whose gradient is the first wrong one: "the output of #4 h.0.ln_1 layernorm", or a parameter
-  std::string
-      users;  ///< the nodes whose backward pass made it: "#5 h.0.attn.c_attn linear (kernels/linear/op.cpp:40)"
+  /// Whose gradient is the first wrong one: "the output of #4 h.0.ln_1 layernorm", or a parameter.
+  std::string tensor;
+  /// The nodes whose backward pass made it: "#5 h.0.attn.c_attn linear (kernels/linear/op.cpp:40)".
+  std::string users;
   std::string mistake;  ///< see `mistake_in`; "" if it fits nothing known
 };
 
@@ -56,9 +58,12 @@ struct GradientCheck {
   double loss = 0;
   double direction = 0;  ///< error along a random direction through all parameters, as in `CheckedTensor`
   std::vector<CheckedTensor> tensors;  ///< of all parameters that train, in the order of their declaration
-  std::vector<WrongPlace> places;      ///< empty if all is right
+  std::vector<WrongPlace> places;      ///< empty if all is right, or only if several batches come together
   int64_t evaluations = 0;
-  bool right() const { return places.empty(); }
+  /// Whether no parameter's gradient is wrong.
+  bool right() const {
+    return std::none_of(tensors.begin(), tensors.end(), [](const CheckedTensor& t) { return t.wrong; });
+  }
 };
 
 struct GradientCheckOptions {
@@ -72,10 +77,11 @@ struct GradientCheckOptions {
 /// "[2, 5]": where the element with this row-major index is in a tensor of this shape.
 std::string index_text(int64_t index, const Shape& shape);
 
-/// The model of the probe is in f64, in memory that the host can write. First tries one random direction through all parameters, in which each weighs the same, then a direction for each
-/// parameter, then single entries of each in turn until the time is over. If something is wrong, looks for the newest
-/// node on the tape whose output has a wrong gradient, while those of all nodes after it are right: the mistake is in
-/// the backward pass of a node that uses it.
+/// The model of the probe is in f64, in memory that the host can write. First tries one random direction through all
+/// parameters, in which each weighs the same, then a direction for each parameter, then single entries of each in turn
+/// until the time is over. If something is wrong, looks for the newest node on the tape whose output has a wrong
+/// gradient, while those of all nodes after it are right: the mistake is in the backward pass of a node that uses it.
+/// Throws ErrorCode::numerical if the loss is not finite.
 GradientCheck check_gradients(LossProbe& probe, const GradientCheckOptions& options);
 
 }  // namespace hewn

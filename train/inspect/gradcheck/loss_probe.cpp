@@ -53,6 +53,15 @@ class PassRecorder final : public TapeObserver {
     if (shared_.contains(key) && grad.defined()) use.after = grad.doubles();
     pass.uses[key].push_back(std::move(use));
   }
+  void reads(const Node& node, std::span<const Tensor> inputs) override {
+    if (first_) first_->reads(node, inputs);
+  }
+  void completed(const Variable& leaf) override {
+    if (first_) first_->completed(leaf);
+  }
+  void freed(int64_t id) override {
+    if (first_) first_->freed(id);
+  }
   TapeObserver* inside(const Node& node) override { return first_ ? first_->inside(node) : nullptr; }
 
   /// Notes the nodes' inputs, and which tensors several nodes use; between the two passes.

@@ -16,7 +16,10 @@ double slope_noise(double loss) {
   return 16 * std::numeric_limits<double>::epsilon() * std::max(1.0, std::abs(loss));
 }
 
-double Slope::excess(double expected) const { return std::max(0.0, std::abs(value - expected) - allowed); }
+double Slope::excess(double expected) const {
+  const double beyond = std::abs(value - expected) - allowed;
+  return beyond <= 0 ? 0 : beyond;  // NaN stays NaN
+}
 
 Slope slope_near(double expected, double tolerance, const std::function<double(double)>& f, double noise) {
   Slope longest;

@@ -36,7 +36,8 @@ class PlaceFinder {
       // The gradients that arrive at the nodes after `node` are right.
       const std::vector<int64_t> users = users_of(name);
       if (users.empty() || *std::min_element(users.begin(), users.end()) <= node) continue;
-      if (Parameter* p = probe_.model().parameters().find(name)) places.push_back(place_of_parameter(*p));
+      Parameter& p = *probe_.model().parameters().find(name);
+      if (is_wrong(p)) places.push_back(place_of_parameter(p));
     }
     return places;
   }
@@ -58,27 +59,56 @@ class PlaceFinder {
 
   bool is_wrong(int64_t id) {
     const NodeValues& node = at(id);
-    Rng rng(options_.seed, static_cast<uint64_t>(id));
-    std::vector<double> direction(node.value.size());
-    double expected = 0, squares = 0;
-    for (size_t j = 0; j < direction.size(); ++j) {
-      direction[j] = reach(node) * (rng.below(2) == 0 ? -1.0 : 1.0);
-      expected += direction[j] * node.grad[j];
-      squares += direction[j] * node.grad[j] * direction[j] * node.grad[j];
-    }
-    const auto loss_at = [&](double s) {
-      return with_output(id, [&](double* values) {
-        for (size_t j = 0; j < direction.size(); ++j) values[j] += s * direction[j];
-      });
-    };
-    const double size = std::max(std::sqrt(squares), 1e-6 * reach(node));
-    const Slope slope = slope_near(expected, options_.bound * size, loss_at, noise_);
-    if (slope.excess(expected) <= options_.bound * size) return false;
-    if (!kink_at(std::abs(slope.value - expected), loss_at, noise_).empty()) return false;
+    const Along found = along(node.grad, reach(node), static_cast<uint64_t>(id),
+                              [&](const std::vector<double>& direction, double s) {
+                                return with_output(id, [&](double* values) {
+                                  for (size_t j = 0; j < direction.size(); ++j) values[j] += s * direction[j];
+                                });
+                              });
     // A layer may compute its activation together with its output, before the tape sees the latter.
-    if (slope.excess(0) > 0) return true;
-    unknown_.insert(id);
-    return false;
+    if (found.wrong && !found.depends) unknown_.insert(id);
+    return found.wrong && found.depends;
+  }
+
+  /// Whether a parameter's gradient is wrong in this batch alone.
+  bool is_wrong(Parameter& p) {
+    const std::vector<double> start = p.value.doubles();
+    const Along found =
+        along(grad_of(p.value).doubles(), 0.02, 0, [&](const std::vector<double>& direction, double s) {
+          double* values = p.value.ptr<double>();
+          for (size_t j = 0; j < direction.size(); ++j) values[j] = start[j] + s * direction[j];
+          return probe_.displaced([](const Node&, const Tensor&) {});
+        });
+    p.value.upload(start.data());
+    return found.wrong;
+  }
+
+  /// What random directions say of a gradient.
+  struct Along {
+    bool wrong = false;    ///< the slope is not that of the gradient
+    bool depends = false;  ///< the loss depends on the tensor at all
+  };
+  /// Tries three directions: a difference may be small along one of them by chance.
+  Along along(const std::vector<double>& grad, double distance, uint64_t stream,
+              const std::function<double(const std::vector<double>&, double)>& loss_at) {
+    Rng rng(options_.seed, stream);
+    Along found;
+    for (int n = 0; n < 3 && !found.wrong; ++n) {
+      std::vector<double> direction(grad.size());
+      double expected = 0, squares = 0;
+      for (size_t j = 0; j < direction.size(); ++j) {
+        direction[j] = distance * (rng.below(2) == 0 ? -1.0 : 1.0);
+        expected += direction[j] * grad[j];
+        squares += direction[j] * grad[j] * direction[j] * grad[j];
+      }
+      const auto f = [&](double s) { return loss_at(direction, s); };
+      const double size = std::max(1e-6 * distance, std::sqrt(squares));
+      const Slope slope = slope_near(expected, options_.bound * size, f, noise_);
+      found.depends = !(slope.excess(0) <= 0);
+      found.wrong = !(slope.excess(expected) <= options_.bound * size) &&
+                    kink_at(std::abs(slope.value - expected), f, noise_).empty();
+    }
+    return found;
   }
 
   /// The loss with the output of a node changed.

@@ -78,6 +78,7 @@ TEST_CASE("gradcheck: bad input is explained") {
   CHECK_FAILS(check({"nowhere"}), 2, "'nowhere' is neither a run, a model file, a CONFIG.toml nor a key");
   CHECK_FAILS(check({"--break=all", "--vs=f32"}), 2, "leave out vs or break");
   CHECK_FAILS(check({"--break=all", "--recompute"}), 2, "leave out recompute");
+  CHECK_FAILS(check({"--n_layer=2000", "--n_embd=16384"}), 4, "choose a smaller model");
   const TempDir dir;
   const std::string run = (dir / "run").string();
   CHECK_FAILS(hewn(small_train(dir)), 0, "");

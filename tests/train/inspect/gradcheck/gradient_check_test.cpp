@@ -2,6 +2,7 @@
 
 #include "train/inspect/gradcheck/gradient_check.h"
 
+#include <cmath>
 #include <string>
 #include <vector>
 
@@ -107,12 +108,14 @@ TEST_CASE("gradcheck: classic mistakes are found where they are, and most are re
     INFO(name);
     REQUIRE(!check.right());
     bool says = false, names_op = false;
+    std::string all;
     for (const WrongPlace& place : check.places) {
-      INFO(place.tensor << "; " << place.users << "; " << place.mistake);
+      all += place.tensor + "; " + place.users + "; " + place.mistake + "\n";
       says = says || place.mistake.find(said) != std::string::npos;
       names_op = names_op || place.users.find(operation) != std::string::npos;
     }
     recognised += says;
+    INFO(all);
     CHECK(names_op);
     if (!says) WARN(name << " is not recognised: " << check.places[0].mistake);
   }
@@ -133,6 +136,54 @@ TEST_CASE("gradcheck: a mistake in one part of the model is found there") {
   for (const CheckedTensor& t : check.tensors) {
     INFO(t.name);
     if (t.name.starts_with("transformer.h.2") || t.name.starts_with("transformer.ln_f")) CHECK(!t.wrong);
+  }
+}
+
+TEST_CASE("gradcheck: a mistake that only several batches show is wrong") {
+  Random random("gradcheck batches");
+  const std::vector<Batch> batches{random_batch(random, tiny_model(), 1),
+                                   random_batch(random, tiny_model(), 1)};
+  const auto model = make_model(tiny_model(), cpu(), DType::f64, 5);
+  /// Forgets what earlier batches have contributed to one parameter.
+  struct Forgetful final : TapeObserver {
+    std::vector<double> first;
+    void completed(const Variable& leaf) override {
+      if (leaf.name != "transformer.ln_f.weight") return;
+      std::vector<double> now = leaf.grad.doubles();
+      const std::vector<double> all = now;
+      for (size_t i = 0; i < now.size() && !first.empty(); ++i) now[i] -= first[i];
+      std::copy(now.begin(), now.end(), leaf.grad.ptr<double>());
+      first = first.empty() ? all : std::vector<double>();
+    }
+  } edits;
+  LossProbe probe(*model, batches, 7, false);
+  const GradientCheck check = check_gradients(probe, {.max_entries = 4, .edits = &edits});
+  CHECK(!check.right());
+  CHECK(check.places.empty());
+}
+
+TEST_CASE("gradcheck: NaN never passes") {
+  Random random("gradcheck NaN");
+  const Batch batch = random_batch(random, tiny_model(), 1);
+  for (const bool whole : {false, true}) {
+    const auto model = make_model(tiny_model(), cpu(), DType::f64, 5);
+    struct Spoiler final : TapeObserver {
+      bool all = false;
+      void completed(const Variable& leaf) override {
+        if (leaf.name != "transformer.h.0.mlp.c_proj.weight") return;
+        double* grad = leaf.grad.ptr<double>();
+        std::fill(grad, grad + (all ? leaf.grad.numel() : 1), std::nan(""));
+      }
+    } edits;
+    edits.all = whole;
+    LossProbe probe(*model, std::span(&batch, 1), 7, false);
+    const GradientCheck check = check_gradients(probe, {.max_entries = 4, .edits = &edits});
+    CHECK(!check.right());
+    CHECK(std::isnan(check.direction));
+    REQUIRE(!check.places.empty());
+    CHECK(check.places[0].tensor == "transformer.h.0.mlp.c_proj.weight");
+    for (const CheckedTensor& t : check.tensors)
+      CHECK(t.wrong == (t.name == "transformer.h.0.mlp.c_proj.weight"));
   }
 }
 
@@ -162,6 +213,10 @@ TEST_CASE("gradcheck: refuses a batch without targets and another dtype") {
   const auto narrow = make_model(tiny_model(), cpu(), DType::f32, 5);
   LossProbe probe(*narrow, std::span(&batch, 1), 7, false);
   CHECK_ERROR(check_gradients(probe, {}), ErrorCode::usage, "needs a model in f64");
+  model->parameters().all()[0].value.ptr<double>()[0] = std::nan("");
+  batch.tokens[0] = 0;
+  LossProbe damaged(*model, std::span(&batch, 1), 7, false);
+  CHECK_ERROR(check_gradients(damaged, {}), ErrorCode::numerical, "the loss is");
   std::fill(batch.targets.begin(), batch.targets.end(), ignored_target);
   CHECK_ERROR(LossProbe(*model, std::span(&batch, 1), 7, false), ErrorCode::usage, "a target that counts");
 }
