@@ -53,6 +53,22 @@ function savedTable(node) {
               element('td', {}, saved.freed_by < 0 ? 'kept' : `by the backward pass of #${saved.freed_by}`))));
 }
 
+// The launches of a node, in the order of time, with the fraction of the roof where the trace knows it.
+function kernelsTable(launches) {
+  if (!launches.length) return element('p', {class: 'muted'}, 'None: it only looks at memory in another way.');
+  const roof = launches.some(launch => launch.roof_percent !== undefined);
+  const names = ['kernel', 'pass', 'ms', 'MFLOP', 'KB', ...(roof ? ['% of roof'] : [])];
+  const rowOfLaunch = launch =>
+      [`${launch.op} (${launch.rung})`, launch.phase, numberText(launch.ms, 3), numberText(1e3 * launch.gflop, 3),
+       numberText(1e3 * launch.mb, 3),
+       ...(roof ? [launch.roof_percent === undefined ? '' : numberText(launch.roof_percent, 2)] : [])];
+  return element(
+      'div', {class: 'wide'},
+      element(
+          'table', {class: 'list'}, element('tr', {}, names.map(name => element('th', {scope: 'col'}, name))),
+          launches.map(launch => element('tr', {}, rowOfLaunch(launch).map(cell => element('td', {}, cell))))));
+}
+
 function nodeDetails(node, actions) {
   const readers = node.tensor.readers.map(reader => reader.node);
   const parts = [
@@ -70,6 +86,8 @@ function nodeDetails(node, actions) {
     inputsTable(node, actions),
     element('h3', {}, 'Saved for the backward pass'),
     savedTable(node),
+    element('h3', {}, 'Kernels'),
+    kernelsTable(node.launches || []),
     ...tensorSection(node.tensor, 'value', 'Value', 'y', actions),
     ...tensorSection(node.tensor, 'grad', 'Gradient', 'dy', actions),
   ];
