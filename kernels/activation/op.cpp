@@ -5,6 +5,8 @@
 #include <numbers>
 
 #include "kernels/contract/contract.h"
+#include "kernels/contract/unfold.h"
+#include "kernels/copy/op.h"
 #include "kernels/elementwise/op.h"
 
 namespace hewn {
@@ -88,6 +90,8 @@ Tensor activation(Activation kind, const Tensor& x) {
   if (kind == Activation::none) return x;
   const InOp op(info_of(kind));
   require_floats(info_of(kind), "x", x);
+  if (Unfold::on() && kind == Activation::silu) return silu_composed(x);
+  if (Unfold::on() && kind == Activation::gelu_tanh) return gelu_tanh_composed(x);
   Tensor y = x.like();
   run(x.device(), ActivationForward{kind, x.dtype(), x.numel(), x.data(), y.data()});
   return record(y, {x}, ActivationNode(kind, x));
@@ -101,6 +105,7 @@ Tensor swiglu(const Tensor& gate, const Tensor& up) {
   require(gate.shape() == up.shape() && gate.dtype() == up.dtype(), "swiglu: gate is ", name_of(gate.dtype()),
           " ", gate.shape(), ", up ", name_of(up.dtype()), " ", up.shape(),
           "; expected the same dtype and shape");
+  if (Unfold::on()) return swiglu_composed(gate, up);
   Tensor y = gate.like();
   const int64_t n = gate.numel();
   run(gate.device(), SwigluForward{gate.dtype(), 1, n, n, gate.data(), up.data(), y.data()});
@@ -113,6 +118,7 @@ Tensor swiglu(const Tensor& x) {
   require(x.rank() > 0 && x.dim(-1) > 0 && x.dim(-1) % 2 == 0, "swiglu: x is ", x.shape(),
           "; its last dimension must hold gate and up, both of the same length");
   const int64_t F = x.dim(-1) / 2;
+  if (Unfold::on()) return swiglu_composed(contiguous(slice(x, -1, 0, F)), contiguous(slice(x, -1, F, F)));
   Tensor y = x.like(x.shape().with(x.rank() - 1, F));
   run(x.device(), SwigluForward{x.dtype(), x.rows(), F, 2 * F, x.data(), element(x, F), y.data()});
   return record(y, {x}, PackedSwigluNode(x));

@@ -44,4 +44,15 @@ Tensor causal_attention_composed(const Tensor& q, const Tensor& k, const Tensor&
   return reshape(matmul(grouped(weights, H / Hkv), grouped(v, 1)), {B, H, Tq, D});
 }
 
+Tensor causal_attention_composed(const Tensor& qkv, const AttentionOptions& options) {
+  const int64_t H = options.n_head, Hkv = options.n_kv_head == 0 ? H : options.n_kv_head;
+  const int64_t B = qkv.dim(0), T = qkv.dim(1), D = qkv.dim(2) / (H + 2 * Hkv);
+  const auto heads = [](const Tensor& x) {
+    return contiguous(permute(x, {0, 2, 1, 3}));
+  };  // [B, heads, T, D]
+  const std::vector<Tensor> parts = split(reshape(qkv, {B, T, H + 2 * Hkv, D}), 2, {H, Hkv, Hkv});
+  const Tensor y = causal_attention_composed(heads(parts[0]), heads(parts[1]), heads(parts[2]), options);
+  return reshape(permute(y, {0, 2, 1, 3}), {B, T, H * D});
+}
+
 }  // namespace hewn

@@ -5,6 +5,8 @@
 
 #include "kernels/attention/abi.h"
 #include "kernels/contract/contract.h"
+#include "kernels/contract/unfold.h"
+#include "kernels/copy/op.h"
 
 namespace hewn {
 namespace {
@@ -157,6 +159,7 @@ Tensor causal_attention(const Tensor& qkv, const AttentionOptions& options) {
           qkv.dim(2) % (H + 2 * Hkv) == 0 && qkv.stride(2) == 1,
       "causal_attention: qkv is ", qkv.shape(), " with n_head = ", H, " and n_kv_head = ", Hkv,
       "; expected [B, T, (n_head + 2 n_kv_head) D] with contiguous rows, and n_kv_head a divisor of n_head");
+  if (Unfold::on()) return causal_attention_composed(qkv, options);
   const int64_t B = qkv.dim(0), T = qkv.dim(1), D = qkv.dim(2) / (H + 2 * Hkv);
   const AttentionSizes sizes = sizes_of(qkv, {B, H, Hkv, T, T, D}, options);
   Tensor y = qkv.like({B, T, H * D}), lse = Tensor::empty(qkv.device(), sizes.lse_dtype(), {B, H, T});
@@ -168,6 +171,7 @@ Tensor causal_attention(const Tensor& qkv, const AttentionOptions& options) {
 Tensor causal_attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& options) {
   const InOp op(general_info);
   require_heads(q, k, v);
+  if (Unfold::on()) return causal_attention_composed(contiguous(q), contiguous(k), contiguous(v), options);
   const Dims n{q.dim(0), q.dim(1), k.dim(1), q.dim(2), k.dim(2), q.dim(3)};
   const AttentionSizes sizes = sizes_of(q, n, options);
   Tensor y = q.like(), lse = Tensor::empty(q.device(), sizes.lse_dtype(), {n.B, n.H, n.Tq});

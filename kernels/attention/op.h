@@ -33,5 +33,7 @@ Tensor causal_attention(const Tensor& q, const Tensor& k, const Tensor& v,
 /// stored: the fused operation is tested against it, and it shows how attention works.
 Tensor causal_attention_composed(const Tensor& q, const Tensor& k, const Tensor& v,
                                  const AttentionOptions& options = {});
+/// The same for the packed projection, whose heads are copied first.
+Tensor causal_attention_composed(const Tensor& qkv, const AttentionOptions& options);
 
 }  // namespace hewn

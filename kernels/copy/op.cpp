@@ -143,6 +143,12 @@ Tensor reshape(const Tensor& x, const std::vector<int64_t>& sizes) {
   return record(source.viewed(shape), {source}, ReshapeNode(reshape_info, x.shape()));
 }
 
+Tensor as_column(const Tensor& x) {
+  std::vector<int64_t> sizes(x.shape().sizes().begin(), x.shape().sizes().end());
+  sizes.push_back(1);
+  return reshape(x, sizes);
+}
+
 Tensor transpose(const Tensor& x, int i, int j) {
   std::vector<int> order(static_cast<size_t>(x.rank()));
   std::iota(order.begin(), order.end(), 0);

@@ -14,6 +14,9 @@ Tensor contiguous(const Tensor& x);
 /// Copies only if x is not contiguous.
 Tensor reshape(const Tensor& x, const std::vector<int64_t>& sizes);
 
+/// x [...] as [..., 1], to be broadcast over rows.
+Tensor as_column(const Tensor& x);
+
 /// Views, which copy nothing.
 Tensor transpose(const Tensor& x, int i, int j);
 /// Dimension k of the result is dimension order[k] of x.

@@ -1,7 +1,13 @@
 #include "kernels/cross_entropy/op.h"
 
+#include <algorithm>
+
 #include "kernels/contract/contract.h"
+#include "kernels/contract/unfold.h"
+#include "kernels/copy/op.h"
 #include "kernels/cross_entropy/abi.h"
+#include "kernels/elementwise/op.h"
+#include "kernels/reduce/op.h"
 
 namespace hewn {
 namespace {
@@ -82,6 +88,7 @@ void check_targets(const char* op, const Tensor& targets, int64_t rows, int64_t 
 Tensor cross_entropy(const Tensor& logits, const Tensor& targets) {
   const InOp op(cross_entropy_info);
   check_logits("cross_entropy", logits, targets);
+  if (Unfold::on()) return cross_entropy_composed(logits, targets);
   const int64_t rows = logits.rows();
   const DType t = logits.dtype();
   const Tensor kept = Tensor::empty(logits.device(), DType::i64, {});
@@ -98,9 +105,39 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& targets) {
 Tensor cross_entropy_rows(const Tensor& logits, const Tensor& targets) {
   const InOp op(cross_entropy_rows_info);
   check_logits("cross_entropy_rows", logits, targets);
+  if (Unfold::on()) return cross_entropy_rows_composed(logits, targets);
   const Tensor losses = logits.like(targets.shape());
   run_fused(logits, targets, losses, Tensor());
   return record(losses, {logits, targets}, CrossEntropyRowsNode(logits, targets));
+}
+
+Tensor cross_entropy_rows_composed(const Tensor& logits, const Tensor& targets) {
+  const int64_t rows = logits.rows(), classes = logits.cols();
+  std::vector<double> chosen(static_cast<size_t>(rows * classes)), counts(static_cast<size_t>(rows), 1);
+  const std::vector<int32_t> ids = targets.values<int32_t>();
+  for (size_t r = 0; r < ids.size(); ++r)
+    if (ids[r] == ignored_target)
+      counts[r] = 0;
+    else
+      chosen[r * static_cast<size_t>(classes) + static_cast<size_t>(ids[r])] = 1;
+  const auto constant = [&](const std::vector<double>& values, const Shape& shape, const char* name) {
+    const Tensor t = cast(Tensor::from(logits.device(), values, shape), logits.dtype());
+    t.set_name(name);
+    return t;
+  };
+  const Tensor z = reshape(logits, {rows, classes}), largest = max(z.detached(), -1);
+  largest.set_name("row maxima");
+  const Tensor total = sum(exp(sub(z, as_column(largest))), -1);
+  const Tensor of_target = sum(mul(z, constant(chosen, z.shape(), "one-hot targets")), -1);
+  const Tensor losses = sub(add(log(total), largest), of_target);
+  return reshape(mul(losses, constant(counts, {rows}, "targets that count")),
+                 {targets.shape().sizes().begin(), targets.shape().sizes().end()});
+}
+
+Tensor cross_entropy_composed(const Tensor& logits, const Tensor& targets) {
+  const std::vector<int32_t> ids = targets.values<int32_t>();
+  const auto kept = std::ssize(ids) - std::count(ids.begin(), ids.end(), ignored_target);
+  return scale(sum(cross_entropy_rows_composed(logits, targets)), 1 / static_cast<double>(kept));
 }
 
 }  // namespace hewn

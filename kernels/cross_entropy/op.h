@@ -14,6 +14,10 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& targets);
 /// without the mean, which throws like it.
 Tensor cross_entropy_rows(const Tensor& logits, const Tensor& targets);
 
+/// Both composed of simple operations, on the CPU.
+Tensor cross_entropy_composed(const Tensor& logits, const Tensor& targets);
+Tensor cross_entropy_rows_composed(const Tensor& logits, const Tensor& targets);
+
 /// The checks of cross_entropy, for other functions with targets: i32, contiguous, one per row, each -100 or
 /// below `classes`, and not all -100. Error messages name `op`. Values are checked on the CPU only.
 void check_targets(const char* op, const Tensor& targets, int64_t rows, int64_t classes);

@@ -1,9 +1,11 @@
 #include "kernels/embedding/op.h"
 
 #include "kernels/contract/contract.h"
+#include "kernels/contract/unfold.h"
 #include "kernels/copy/op.h"
 #include "kernels/elementwise/op.h"
 #include "kernels/embedding/abi.h"
+#include "kernels/matmul/op.h"
 #include "kernels/reduce/op.h"
 
 namespace hewn {
@@ -82,6 +84,7 @@ void check_ids(std::span<const int32_t> ids, int64_t vocabulary, const char* wha
 Tensor embedding(const Tensor& weight, const Tensor& ids, std::optional<DType> y_dtype) {
   const InOp op(embedding_info);
   check(weight, ids);
+  if (Unfold::on()) return embedding_composed(weight, ids);
   return record(forward(weight, {}, ids, 0, 0, y_dtype.value_or(weight.dtype())), {weight, ids},
                 EmbeddingNode(ids, weight.dim(0), 0, 0));
 }
@@ -99,8 +102,24 @@ Tensor embedding(const Tensor& weight, const Tensor& position, const Tensor& ids
           name_of(weight.dtype()), " ", weight.shape(), "; expected [positions, width] of the same dtype");
   require(start >= 0 && start + period <= position.dim(0), "embedding: positions ", start, " to ",
           start + period - 1, " of a table of ", position.dim(0));
+  if (Unfold::on()) return embedding_composed(weight, position, ids, start);
   return record(forward(weight, position, ids, start, period, y_dtype.value_or(weight.dtype())),
                 {weight, position, ids}, EmbeddingNode(ids, weight.dim(0), start, period));
+}
+
+Tensor embedding_composed(const Tensor& weight, const Tensor& ids) {
+  const int64_t rows = weight.dim(0);
+  const std::vector<double> numbers = ids.doubles();
+  std::vector<double> chosen(numbers.size() * static_cast<size_t>(rows));
+  for (size_t i = 0; i < numbers.size(); ++i) {
+    require(numbers[i] >= 0 && numbers[i] < static_cast<double>(rows), "embedding: id ", numbers[i],
+            " is not one of the table's, which are 0 to ", rows - 1);
+    chosen[i * static_cast<size_t>(rows) + static_cast<size_t>(numbers[i])] = 1;
+  }
+  const Shape shape = ids.shape().inserted(ids.rank(), rows);
+  const Tensor one_hot = cast(Tensor::from(weight.device(), chosen, shape), weight.dtype());
+  one_hot.set_name("one-hot ids");
+  return matmul(one_hot, weight);
 }
 
 Tensor embedding_composed(const Tensor& weight, const Tensor& position, const Tensor& ids, int64_t start) {

@@ -1,8 +1,12 @@
 #include "kernels/layernorm/op.h"
 
 #include "kernels/contract/contract.h"
+#include "kernels/contract/unfold.h"
+#include "kernels/copy/op.h"
+#include "kernels/elementwise/op.h"
 #include "kernels/layernorm/abi.h"
 #include "kernels/layernorm/norm_types.h"
+#include "kernels/reduce/op.h"
 
 namespace hewn {
 namespace {
@@ -60,11 +64,19 @@ Tensor layernorm(const Tensor& x, const Tensor& weight, const Tensor& bias, doub
   const InOp op(layernorm_info);
   const DType to = y_dtype.value_or(x.dtype());
   check(x, weight, bias, eps, to);
+  if (Unfold::on()) return layernorm_composed(x, weight, bias, eps);
   Tensor y = Tensor::empty(x.device(), to, x.shape());
   const Tensor stats = Tensor::empty(x.device(), DType::f64, {x.rows(), 2});
   run(x.device(), LayernormForward{x.dtype(), to, x.rows(), x.cols(), eps, x.data(), weight.data(),
                                    bias.defined() ? bias.data() : nullptr, y.data(), stats.ptr<double>()});
   return record(y, {x, weight, bias}, LayernormNode(x, weight, stats));
+}
+
+Tensor layernorm_composed(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps) {
+  const Tensor centred = sub(x, as_column(mean(x, -1)));
+  const Tensor variance = mean(mul(centred, centred), -1);
+  const Tensor y = mul(div(centred, as_column(sqrt(add_scalar(variance, eps)))), weight);
+  return bias.defined() ? add(y, bias) : y;
 }
 
 }  // namespace hewn

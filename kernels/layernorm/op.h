@@ -16,4 +16,7 @@ namespace hewn {
 Tensor layernorm(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps = 1e-5,
                  std::optional<DType> y_dtype = {});
 
+/// The same, composed of simple operations; f32 or f64.
+Tensor layernorm_composed(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps = 1e-5);
+
 }  // namespace hewn

@@ -2,6 +2,7 @@
 
 #include "kernels/activation/op.h"
 #include "kernels/contract/contract.h"
+#include "kernels/contract/unfold.h"
 #include "kernels/copy/op.h"
 #include "kernels/dropout/op.h"
 #include "kernels/elementwise/op.h"
@@ -199,6 +200,7 @@ Tensor forward(const Pass& pass, const Tensor& bias) {
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias, const LinearOptions& options) {
   const InOp op(linear_info);
   check(x, weight, bias, options);
+  if (Unfold::on()) return linear_composed(x, weight, bias, options);
   const Pass pass(x, weight, options);
   return record(forward(pass, bias),
                 {x, weight, bias, options.residual, options.low_rank.a, options.low_rank.b},
@@ -210,6 +212,10 @@ Activated linear_activated(const Tensor& x, const Tensor& weight, const Tensor& 
   const InOp op(linear_info);
   check(x, weight, bias, options);
   require(!options.residual.defined(), "linear: a residual is added behind an activation");
+  if (Unfold::on()) {
+    const Tensor z = linear_composed(x, weight, bias, options);
+    return {f, z, activation(f, z)};
+  }
   const Pass pass(x, weight, options);
   const LowRank& change = options.low_rank;
   const bool keeps = recording({x, weight, bias, change.a, change.b});
@@ -233,6 +239,7 @@ Activated linear_activated(const Tensor& x, const Tensor& weight, const Tensor& 
 Tensor linear(const Activated& x, const Tensor& weight, const Tensor& bias, const LinearOptions& options) {
   const InOp op(linear_info);
   check(x.value, weight, bias, options);
+  if (Unfold::on()) return linear_composed(x.value, weight, bias, options);
   const Pass pass(x.value, weight, options);
   return record(forward(pass, bias),
                 {x.z, weight, bias, options.residual, options.low_rank.a, options.low_rank.b},

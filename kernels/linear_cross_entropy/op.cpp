@@ -1,6 +1,7 @@
 #include "kernels/linear_cross_entropy/op.h"
 
 #include "kernels/contract/contract.h"
+#include "kernels/contract/unfold.h"
 #include "kernels/copy/op.h"
 #include "kernels/cross_entropy/abi.h"
 #include "kernels/cross_entropy/op.h"
@@ -334,6 +335,7 @@ Tensor linear_cross_entropy(const Tensor& x, const Tensor& weight, const Tensor&
                             const LinearCrossEntropyOptions& options) {
   const InOp op(linear_cross_entropy_info);
   Pass pass = pass_of(x, weight, bias, targets, options.weight_bf16);
+  if (Unfold::on()) return linear_cross_entropy_composed(x, weight, bias, targets);
   pass.kept = Tensor::empty(x.device(), DType::i64, {});
   return pass.gpu() ? loss_on_gpu(pass, x, weight, bias, options.logits_bytes)
                     : loss_on_cpu(pass, {x, weight, bias, targets}, options.logits_bytes);
@@ -343,6 +345,7 @@ Tensor linear_cross_entropy_rows(const Tensor& x, const Tensor& weight, const Te
                                  const Tensor& targets, const LinearCrossEntropyOptions& options) {
   const InOp op(linear_cross_entropy_rows_info);
   const Pass pass = pass_of(x, weight, bias, targets, options.weight_bf16);
+  if (Unfold::on()) return linear_cross_entropy_rows_composed(x, weight, bias, targets);
   const Logits form(pass, options.logits_bytes);
   const Tensor buffer = form.buffer(pass.device());
   form.chunks.each([&](int64_t first, int64_t n) { rows_of_chunk(pass, buffer, first, n, Tensor()); });

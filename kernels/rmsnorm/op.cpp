@@ -1,7 +1,11 @@
 #include "kernels/rmsnorm/op.h"
 
 #include "kernels/contract/contract.h"
+#include "kernels/contract/unfold.h"
+#include "kernels/copy/op.h"
+#include "kernels/elementwise/op.h"
 #include "kernels/layernorm/norm_types.h"
+#include "kernels/reduce/op.h"
 #include "kernels/rmsnorm/abi.h"
 
 namespace hewn {
@@ -52,11 +56,17 @@ Tensor rmsnorm(const Tensor& x, const Tensor& weight, double eps, std::optional<
   const InOp op(rmsnorm_info);
   const DType to = y_dtype.value_or(x.dtype());
   check(x, weight, eps, to);
+  if (Unfold::on()) return rmsnorm_composed(x, weight, eps);
   Tensor y = Tensor::empty(x.device(), to, x.shape());
   const Tensor rstd = Tensor::empty(x.device(), DType::f64, {x.rows()});
   run(x.device(), RmsnormForward{x.dtype(), to, x.rows(), x.cols(), eps, x.data(), weight.data(), y.data(),
                                  rstd.ptr<double>()});
   return record(y, {x, weight}, RmsnormNode(x, weight, rstd));
+}
+
+Tensor rmsnorm_composed(const Tensor& x, const Tensor& weight, double eps) {
+  const Tensor mean_square = mean(mul(x, x), -1);
+  return mul(div(x, as_column(sqrt(add_scalar(mean_square, eps)))), weight);
 }
 
 }  // namespace hewn

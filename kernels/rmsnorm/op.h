@@ -11,4 +11,7 @@ namespace hewn {
 /// `layernorm`.
 Tensor rmsnorm(const Tensor& x, const Tensor& weight, double eps = 1e-5, std::optional<DType> y_dtype = {});
 
+/// The same, composed of simple operations; f32 or f64.
+Tensor rmsnorm_composed(const Tensor& x, const Tensor& weight, double eps = 1e-5);
+
 }  // namespace hewn

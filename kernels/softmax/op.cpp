@@ -1,6 +1,12 @@
 #include "kernels/softmax/op.h"
 
+#include <limits>
+
 #include "kernels/contract/contract.h"
+#include "kernels/contract/unfold.h"
+#include "kernels/copy/op.h"
+#include "kernels/elementwise/op.h"
+#include "kernels/reduce/op.h"
 #include "kernels/softmax/abi.h"
 
 namespace hewn {
@@ -40,12 +46,33 @@ Tensor softmax_of(const OpInfo& info, const Tensor& x, int64_t queries) {
 
 }  // namespace
 
-Tensor softmax(const Tensor& x) { return softmax_of(softmax_info, x, 0); }
+Tensor softmax(const Tensor& x) {
+  return Unfold::on() ? softmax_composed(x) : softmax_of(softmax_info, x, 0);
+}
 
 Tensor causal_softmax(const Tensor& x) {
   require(x.rank() >= 2 && x.dim(-2) >= 1 && x.dim(-2) <= x.dim(-1), "causal_softmax: x is ", x.shape(),
           "; expected [..., queries, keys] with at least one query and no more than keys");
-  return softmax_of(causal_softmax_info, x, x.dim(-2));
+  return Unfold::on() ? causal_softmax_composed(x) : softmax_of(causal_softmax_info, x, x.dim(-2));
+}
+
+// The maximum is a constant, as the result does not depend on it.
+Tensor softmax_composed(const Tensor& x) {
+  const Tensor largest = as_column(max(x.detached(), -1));
+  largest.set_name("row maxima");
+  const Tensor e = exp(sub(x, largest));
+  return div(e, as_column(sum(e, -1)));
+}
+
+Tensor causal_softmax_composed(const Tensor& x) {
+  const int64_t queries = x.dim(-2), keys = x.dim(-1);
+  std::vector<double> hidden(static_cast<size_t>(queries * keys));
+  for (int64_t q = 0; q < queries; ++q)
+    for (int64_t k = keys - queries + q + 1; k < keys; ++k)
+      hidden[static_cast<size_t>(q * keys + k)] = -std::numeric_limits<double>::infinity();
+  const Tensor mask = cast(Tensor::from(x.device(), hidden, {queries, keys}), x.dtype());
+  mask.set_name("causal mask");
+  return softmax_composed(add(x, mask));
 }
 
 }  // namespace hewn

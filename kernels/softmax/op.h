@@ -12,4 +12,8 @@ Tensor softmax(const Tensor& x);
 /// row i sees the first Tk - Tq + i + 1 columns, and y is 0 in the others.
 Tensor causal_softmax(const Tensor& x);
 
+/// The same, composed of simple operations.
+Tensor softmax_composed(const Tensor& x);
+Tensor causal_softmax_composed(const Tensor& x);
+
 }  // namespace hewn

@@ -20,6 +20,9 @@ std::vector<Option> trace_options() {
       flag("step", "false", takes::trace,
            "print the backward pass node by node: what arrives, and what it does to the gradients of the "
            "inputs; on a terminal, Enter goes on and q ends"),
+      flag("unfold", "false", takes::trace,
+           "compose fused operations of simple ones, with a node for each: softmax of exp, sum and div, attention of "
+           "products and softmax"),
       flag("roof", "false", takes::trace,
            "with --json, report how close each kernel comes to the roofline of this machine, which is "
            "measured first"),

@@ -68,8 +68,15 @@ void keep_what_is_asked(const Settings& settings, TraceRecorder& recorder) {
   if (settings.flag("step")) recorder.keep_sums();
 }
 
+std::unique_ptr<Unfold> unfolded_if_asked(const Settings& settings) {
+  return settings.flag("unfold") ? std::make_unique<Unfold>() : nullptr;
+}
+
 ModelTrace trace_model(const Settings& settings) {
   TracedModel opened = open_traced_model(settings);
+  require(!settings.flag("unfold") || opened.model->parameters().product_dtype() != DType::bf16,
+          settings.where("unfold"),
+          ": simple operations compute in f32 or f64, but this model in bf16; add --dtype=f32");
   Model& model = *opened.model;
   StepProfile profile(roof_of(settings, opened), *opened.device);
   TraceRecorder recorder(settings.integer("values"), &profile);
@@ -77,6 +84,7 @@ ModelTrace trace_model(const Settings& settings) {
   ModelTrace traced;
   profile.watch([&] {
     const std::span<const TracedToken> all(opened.tokens);
+    const auto unfolded = unfolded_if_asked(settings);
     Tape tape;
     tape.observe(&recorder);
     const Tensor loss = model.loss(row_of(*opened.device, all.first(all.size() - 1), "tokens"),

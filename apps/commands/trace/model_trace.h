@@ -1,11 +1,13 @@
 #pragma once
 // The tape of a model's forward and backward pass over a text.
 
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "apps/cli/settings.h"
 #include "apps/commands/trace/traced_model.h"
+#include "kernels/contract/unfold.h"
 #include "train/inspect/trace/trace.h"
 
 namespace hewn::cli {
@@ -20,6 +22,9 @@ struct ModelTrace {
 
 /// Makes a recorder keep what `node` and `step` print, if they are given.
 void keep_what_is_asked(const Settings& settings, TraceRecorder& recorder);
+
+/// Composes fused operations of simple ones while the result lives, if `unfold` is given; else null.
+std::unique_ptr<Unfold> unfolded_if_asked(const Settings& settings);
 
 /// Traces the model of `open_traced_model` over the text in `text`, without dropout. Throws like it.
 ModelTrace trace_model(const Settings& settings);

@@ -74,6 +74,7 @@ TracedFormula trace_formula(const Settings& settings, const std::string& formula
   TracedFormula traced;
   profile.watch([&] {
     FormulaValues values = leaves;
+    const auto unfolded = unfolded_if_asked(settings);
     Tape tape;
     tape.observe(&recorder);
     const Tensor result = evaluate_expression(formula, values);

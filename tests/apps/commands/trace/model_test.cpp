@@ -1,6 +1,7 @@
 // hewn trace RUN: the tape of a model, named by its parts, whatever file the model comes from.
 
 #include <cmath>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -22,6 +23,35 @@ json trace_of(const std::vector<std::string>& arguments) {
 }
 
 }  // namespace
+
+TEST_CASE("trace: an unfolded model has simple operations and the same gradients", "[trace]") {
+  const TempDir dir;
+  const std::string run = (dir / "run").string();
+  for (const std::vector<std::string>& keys :
+       {std::vector<std::string>{"--bias=true"},
+        {"--pos=none", "--norm=rmsnorm", "--act=swiglu", "--tie=false", "--n_kv_head=1", "--window=5"}}) {
+    std::vector<std::string> training = keys;
+    training.push_back("--force");
+    CHECK_FAILS(hewn(small_train(dir, training)), 0, "");
+    const json fused = trace_of({run, "--dtype=f64"}), unfolded = trace_of({run, "--dtype=f64", "--unfold"});
+    CHECK(unfolded["nodes"].size() > 2 * fused["nodes"].size());
+    for (const json& node : unfolded["nodes"])
+      for (const char* operation :
+           {"linear", "layernorm", "rmsnorm", "softmax", "embedding", "gelu", "attention"}) {
+        INFO(node["op"]);
+        CHECK_FALSE(contains(node["op"], operation));
+      }
+    CHECK(std::abs(unfolded["loss"].get<double>() - fused["loss"].get<double>()) < 1e-12);
+    std::map<std::string, double> deviations;
+    for (const json& leaf : fused["leaves"]) deviations[leaf["name"]] = leaf["grad"]["std"];
+    for (const json& leaf : unfolded["leaves"]) {
+      INFO(leaf["name"]);
+      REQUIRE(deviations.contains(leaf["name"]));
+      CHECK(std::abs(leaf["grad"]["std"].get<double>() / deviations[leaf["name"]] - 1) < 1e-9);
+    }
+    CHECK_FAILS(hewn({"trace", run, "--text=the", "--unfold", "--dtype=bf16"}), 2, "compute in f32 or f64");
+  }
+}
 
 TEST_CASE("trace: a run, in every number type, and its export", "[trace]") {
   const TempDir dir;
