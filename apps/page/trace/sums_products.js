@@ -44,40 +44,66 @@ Object.assign(operations, {
   },
 });
 
-// Leading dimensions broadcast: for each matrix of y, the numbers of its matrices of a and b.
+// How a product reads its operands. Leading dimensions broadcast: `pairs` holds, for each matrix of y, the numbers of its
+// matrices of a and b. Whether an operand is transposed is not in the trace; the reading that gives the recorded result
+// is the right one.
 function matrices(n) {
-  const [a, b] = n.x.map(x => x.shape), y = n.y.shape, batch = y.slice(0, -2);
+  if (n.node.matrices) return n.node.matrices;
+  const [a, b] = n.x.map(x => x.shape), y = n.y.shape, batch = y.slice(0, -2), [M, N] = y.slice(-2);
   const of = (i, shape) => (batch.length ? broadcastIndex(i, batch, shape.slice(0, -2)) : 0);
-  const [M, K] = a.slice(-2), N = b[b.length - 1];
-  return {M, K, N, pairs: range(elementCount(batch)).map(i => ({a: of(i, a), b: of(i, b)}))};
+  const pairs = range(elementCount(batch)).map(i => ({a: of(i, a), b: of(i, b)}));
+  const recorded = elementsFor(n.y, 'value'), count = recorded.length;
+  const checked = range(Math.min(count, 24)).map(k => Math.floor((k * count) / Math.min(count, 24)));
+  let best = null;
+  for (const turned of [[false, false], [false, true], [true, false], [true, true]]) {
+    const [rowsA, columnsA] = turned[0] ? a.slice(-2).reverse() : a.slice(-2);
+    const [rowsB, columnsB] = turned[1] ? b.slice(-2).reverse() : b.slice(-2);
+    if (rowsA !== M || columnsB !== N || columnsA !== rowsB) continue;
+    const K = columnsA,
+          at = (first, second, columns, rows, swapped) => swapped ? second * rows + first : first * columns + second;
+    const reading = {
+      M,
+      N,
+      K,
+      pairs,
+      a: (pair, r, k) => valueCell(n.x[0], pair.a * M * K + at(r, k, K, M, turned[0])),
+      b: (pair, k, j) => valueCell(n.x[1], pair.b * K * N + at(k, j, N, K, turned[1])),
+      // The row and column of element i of a, and of b, after transposition.
+      placeInA: i => (turned[0] ? [i % M, Math.floor(i / M) % K] : [Math.floor(i / K) % M, i % K]),
+      placeInB: i => (turned[1] ? [i % K, Math.floor(i / K) % N] : [Math.floor(i / N) % K, i % N]),
+    };
+    const total = i => productTerms(reading, i).reduce((sum, term) => sum + term.v, 0);
+    const error = checked.reduce((sum, i) => sum + Math.abs(total(i) - recorded[i]), 0);
+    if (!best || error < best.error) best = {...reading, error};
+  }
+  const size = checked.reduce((sum, i) => sum + Math.abs(recorded[i]), 0);
+  if (!best || !(best.error <= 0.02 * size + 1e-6)) throw new NoView('No sum of its inputs gives the recorded result.');
+  n.node.matrices = best;
+  return best;
+}
+function productTerms({M, N, K, pairs, a, b}, i) {
+  const pair = pairs[Math.floor(i / (M * N))], r = Math.floor(i / N) % M, j = i % N;
+  return range(K).map(k => productOf(a(pair, r, k), b(pair, k, j)));
 }
 operations.matmul = {
   letters: ['a', 'b'],
   value(n, i) {
-    const {M, K, N, pairs} = matrices(n), pair = pairs[Math.floor(i / (M * N))], r = Math.floor(i / N) % M, c = i % N;
-    return {
-      rule: `sum_k a[${r},k] b[k,${c}]`,
-      terms: range(K).map(
-          k => productOf(valueCell(n.x[0], (pair.a * M + r) * K + k), valueCell(n.x[1], (pair.b * K + k) * N + c)))
-    };
+    const reading = matrices(n), {M, N} = reading;
+    return {rule: `sum_k a[${Math.floor(i / N) % M},k] b[k,${i % N}]`, terms: productTerms(reading, i)};
   },
   grad(n, input, i) {
-    const {M, K, N, pairs} = matrices(n), terms = [];
+    const {M, N, K, pairs, a, b, placeInA, placeInB} = matrices(n), terms = [];
     if (input === 0) {
-      const r = Math.floor(i / K) % M, k = i % K;
+      const [r, k] = placeInA(i);
       pairs.forEach(
           (pair, p) => pair.a === Math.floor(i / (M * K)) &&
-              range(N).forEach(
-                  j => terms.push(
-                      productOf(gradCell(n, (p * M + r) * N + j), valueCell(n.x[1], (pair.b * K + k) * N + j)))));
+              range(N).forEach(j => terms.push(productOf(gradCell(n, (p * M + r) * N + j), b(pair, k, j)))));
       return {rule: `sum_j dy[${r},j] b[${k},j]`, terms};
     }
-    const k = Math.floor(i / N) % K, j = i % N;
+    const [k, j] = placeInB(i);
     pairs.forEach(
         (pair, p) => pair.b === Math.floor(i / (K * N)) &&
-            range(M).forEach(
-                r => terms.push(
-                    productOf(valueCell(n.x[0], (pair.a * M + r) * K + k), gradCell(n, (p * M + r) * N + j)))));
+            range(M).forEach(r => terms.push(productOf(a(pair, r, k), gradCell(n, (p * M + r) * N + j)))));
     return {rule: `sum_r a[r,${k}] dy[r,${j}]`, terms};
   },
 };

@@ -56,6 +56,7 @@ TEST_CASE("trace page: every sum that it shows gives the recorded number", "[pag
       json_of_trace({"--expr=v @ M @ v - sum(log(v) * s)", "v=[1 2 3]", "M=[1 2 3; 4 5 6; 7 8 9]", "s=2"}),
       json_of_trace({run, "--text=the cat sat"}),
       json_of_trace({llama, "--text=the cat sat"}),
+      json_of_trace({run, "--text=the cat sat", "--unfold"}),
   };
   std::string script = "const TRACES = " + traces.dump() + ";\n";
   for (const char* file :
