@@ -172,7 +172,7 @@ constexpr Command command_table[] = {
      "arrives at each node, the formula of its gradients, and whether these set or add to what is there. "
      "Without --expr, traces the model of RUN over --text, without dropout: every node below the part of the model that it "
      "belongs to, with its value, its gradient and the time of its kernels in both passes, and every parameter. "
-     "--unfold takes fused operations apart. With keys of a model and no run, or a CONFIG.toml whose out_dir is no run yet, the model has random weights: "
+     "--unfold takes fused operations apart; --diff compares two tapes. With keys of a model and no run, or a CONFIG.toml whose out_dir is no run yet, the model has random weights: "
      "those with which `hewn train` begins. --json is described in docs/formats.md. --out writes a page for a "
      "browser, which needs no network: it steps through the trace and shows the sum behind each number.",
      "hewn trace --expr=\"y = tanh(w*x + b)\" w=0.5 x=2 b=-1\n"
@@ -186,6 +186,7 @@ constexpr Command command_table[] = {
      "hewn trace out --text=\"The fox\"  # a model\n"
      "hewn trace out --text=\"The fox\" --node=\"h.0.attn.c_attn.linear[0,3]\"\n"
      "hewn trace configs/baby-gpt-cpu.toml --text=\"The fox\"  # with random weights\n"
+     "hewn trace out --text=\"The fox\" --diff=bf16  # where precision is lost\n"
      "hewn trace out --text=\"The fox\" --out=trace.html",
      run_trace},
     {takes::gradcheck, "gradcheck", "[RUN]", "check a model's gradients against slopes of its loss",

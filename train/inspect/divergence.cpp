@@ -1,29 +1,14 @@
 #include "train/inspect/divergence.h"
 
-#include <cmath>
 #include <sstream>
 #include <string_view>
 #include <vector>
 
 #include "core/error.h"
+#include "train/inspect/trace/kept_pass.h"
 
 namespace hewn {
 namespace {
-
-/// The distance |a - b| / |b| by norm. NaN and infinities equal only themselves. Where b is nearly zero
-/// throughout, the difference is relative to 1e-6 per element.
-double apart(const std::vector<double>& a, const std::vector<double>& b) {
-  if (a.size() != b.size()) return INFINITY;
-  double squares = 0, norm = 0;
-  for (size_t i = 0; i < a.size(); ++i) {
-    const bool same = a[i] == b[i] || (std::isnan(a[i]) && std::isnan(b[i]));
-    if (!same && !(std::isfinite(a[i]) && std::isfinite(b[i]))) return INFINITY;
-    if (!same) squares += (a[i] - b[i]) * (a[i] - b[i]);
-    if (std::isfinite(b[i])) norm += b[i] * b[i];
-  }
-  const double least = 1e-6 * std::sqrt(static_cast<double>(a.size()));
-  return squares == 0 ? 0 : std::sqrt(squares) / std::max(std::sqrt(norm), least);
-}
 
 std::string sentence(const std::string& what, double distance, double tolerance) {
   std::ostringstream text;
@@ -76,7 +61,7 @@ class Comparer final : public Walker {
     }
     const Seen& one = seen_[at_++];
     const std::vector<double> widened(one.values.begin(), one.values.end());
-    const double distance = apart(t.doubles(), one.wide.empty() ? widened : one.wide);
+    const double distance = distance_by_norm(t.doubles(), one.wide.empty() ? widened : one.wide);
     if (!(distance <= tolerance_)) found = sentence(what, distance, tolerance_);
   }
 
@@ -97,7 +82,7 @@ std::string first_divergence(Trainer& reference, Trainer& other, std::span<const
   const auto& ours = other.model().parameters().all();
   auto theirs = reference.model().parameters().all().begin();
   for (const Parameter& p : ours) {
-    const double distance = apart(p.value.doubles(), (theirs++)->value.doubles());
+    const double distance = distance_by_norm(p.value.doubles(), (theirs++)->value.doubles());
     if (!(distance <= tolerance)) return sentence("parameter " + p.name, distance, tolerance);
   }
   Recorder recorder;

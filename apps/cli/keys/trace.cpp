@@ -20,6 +20,10 @@ std::vector<Option> trace_options() {
       flag("step", "false", takes::trace,
            "print the backward pass node by node: what arrives, and what it does to the gradients of the "
            "inputs; on a terminal, Enter goes on and q ends"),
+      text("diff", "RUN|TYPE|DEVICE", "", takes::trace,
+           "print how far the tape of another run is from this one, node by node, or that of the same model in f32, f64 or "
+           "bf16, or on cuda or emulated",
+           "none"),
       flag("unfold", "false", takes::trace,
            "compose fused operations of simple ones, with a node for each: softmax of exp, sum and div, attention of "
            "products and softmax"),

@@ -68,6 +68,12 @@ void keep_what_is_asked(const Settings& settings, TraceRecorder& recorder) {
   if (settings.flag("step")) recorder.keep_sums();
 }
 
+Tensor loss_of(const TracedModel& opened) {
+  const std::span<const TracedToken> all(opened.tokens);
+  return opened.model->loss(row_of(*opened.device, all.first(all.size() - 1), "tokens"),
+                            row_of(*opened.device, all.subspan(1), "targets"), {});
+}
+
 std::unique_ptr<Unfold> unfolded_if_asked(const Settings& settings) {
   return settings.flag("unfold") ? std::make_unique<Unfold>() : nullptr;
 }
@@ -83,12 +89,10 @@ ModelTrace trace_model(const Settings& settings) {
   keep_what_is_asked(settings, recorder);
   ModelTrace traced;
   profile.watch([&] {
-    const std::span<const TracedToken> all(opened.tokens);
     const auto unfolded = unfolded_if_asked(settings);
     Tape tape;
     tape.observe(&recorder);
-    const Tensor loss = model.loss(row_of(*opened.device, all.first(all.size() - 1), "tokens"),
-                                   row_of(*opened.device, all.subspan(1), "targets"), {});
+    const Tensor loss = loss_of(opened);
     traced.loss = loss.item();
     tape.backward(loss);
   });

@@ -23,6 +23,9 @@ struct ModelTrace {
 /// Makes a recorder keep what `node` and `step` print, if they are given.
 void keep_what_is_asked(const Settings& settings, TraceRecorder& recorder);
 
+/// The loss of the text under the model.
+Tensor loss_of(const TracedModel& opened);
+
 /// Composes fused operations of simple ones while the result lives, if `unfold` is given; else null.
 std::unique_ptr<Unfold> unfolded_if_asked(const Settings& settings);
 

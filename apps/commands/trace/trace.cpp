@@ -6,13 +6,14 @@
 #include "apps/cli/format.h"
 #include "apps/cli/terminal.h"
 #include "apps/commands/commands.h"
+#include "apps/commands/trace/difference.h"
 #include "apps/commands/trace/dot.h"
 #include "apps/commands/trace/model_trace.h"
 #include "apps/commands/trace/narrate.h"
-#include "apps/page/trace/trace_page.h"
-#include "apps/run/open_run.h"
 #include "apps/commands/trace/one_value.h"
 #include "apps/commands/trace/steps.h"
+#include "apps/page/trace/trace_page.h"
+#include "apps/run/open_run.h"
 #include "core/error.h"
 #include "core/io/file.h"
 #include "kernels/devices/devices.h"
@@ -112,6 +113,10 @@ Json model_json(const ModelTrace& traced) {
 }
 
 int run_model_trace(const Settings& settings) {
+  if (settings.has("diff")) {
+    print_difference(settings);
+    return 0;
+  }
   const ModelTrace traced = trace_model(settings);
   if (settings.has("node")) {
     print_one_value(settings, traced.trace, {});
@@ -130,11 +135,13 @@ int run_model_trace(const Settings& settings) {
   return 0;
 }
 
-// Throws usage for two of the options that say what to print or write; node can be printed as JSON.
+// Throws usage for two of the options that say what to print or write.
 void check_output(const Settings& settings) {
-  std::string first = settings.has("node") ? "node" : "";
+  // A value and a difference can be printed as JSON.
+  std::string first = settings.has("diff") ? "diff" : settings.has("node") ? "node" : "";
+  require(first != "diff" || !settings.has("node"), "diff and node are different outputs; give one of them");
   for (const char* format : {"json", "dot", "step"}) {
-    if (!settings.flag(format) || (first == "node" && std::string_view(format) == "json")) continue;
+    if (!settings.flag(format) || (!first.empty() && std::string_view(format) == "json")) continue;
     require(first.empty(), first, " and ", format, " are different output formats; give one of them");
     first = format;
   }
@@ -153,7 +160,7 @@ int run_trace(const Settings& settings) {
     return run_model_trace(settings);
   }
   for (const std::string& key : {std::string("text"), std::string("dtype"), std::string("adapter"),
-                                 std::string("roof"), given_model_key(settings)})
+                                 std::string("diff"), std::string("roof"), given_model_key(settings)})
     require(key.empty() || !settings.given(key), settings.where(key), ": ", key,
             " belongs to the trace of a model, not to expr");
   const std::string formula = settings.text("expr");

@@ -53,6 +53,40 @@ TEST_CASE("trace: an unfolded model has simple operations and the same gradients
   }
 }
 
+TEST_CASE("trace: two tapes beside each other", "[trace]") {
+  const TempDir dir, second, words;
+  const std::string run = (dir / "run").string(), other = (second / "run").string();
+  CHECK_FAILS(hewn(small_train(dir)), 0, "");
+  CHECK_FAILS(hewn(small_train(second, {"--seed=7"})), 0, "");
+  const json same = trace_of({run, "--diff=" + run}), f64 = trace_of({run, "--diff=f64"}),
+             bf16 = trace_of({run, "--diff=bf16"}), apart = trace_of({run, "--diff=" + other});
+  CHECK(same["nodes"].size() == trace_of({run})["nodes"].size());
+  double in_f64 = 0, in_bf16 = 0;
+  for (const char* kind : {"nodes", "leaves"})
+    for (size_t i = 0; i < same[kind].size(); ++i) {
+      CHECK(same[kind][i]["value"] == 0);
+      CHECK(same[kind][i]["grad"] == 0);
+      in_f64 = std::max(in_f64, f64[kind][i]["grad"].get<double>());
+      in_bf16 = std::max(in_bf16, bf16[kind][i]["grad"].get<double>());
+    }
+  CHECK((in_f64 > 1e-9 && in_f64 < 1e-4));
+  CHECK((in_bf16 > 1e-4 && in_bf16 < 0.2));
+  CHECK(f64["first"] == "");
+  CHECK(contains(apart["first"], "embed embedding, its value"));
+  CHECK(apart["other_loss"] != apart["loss"]);
+  const json parted = trace_of({run, "--diff=" + run, "--unfold"});
+  CHECK(parted["parted"] == "");
+
+  CHECK(contains(hewn({"trace", run, "--text=the", "--diff=f64"}).out, "all are closer than 0.001"));
+  CHECK_FAILS(hewn(small_train(words, {"--tokenizer=word", "--n_layer=2"})), 0, "");
+  CHECK_FAILS(hewn({"trace", run, "--text=the cat", "--diff=" + (words / "run").string()}), 2,
+              "different tokens for this text");
+  CHECK_FAILS(hewn({"trace", run, "--text=the", "--diff=nowhere"}), 3, "nowhere");
+  CHECK_FAILS(hewn({"trace", run, "--text=the", "--diff=f64", "--node=#1[0]"}), 2, "diff and node");
+  CHECK_FAILS(hewn({"trace", run, "--text=the", "--diff=f64", "--dot"}), 2, "diff and dot");
+  CHECK_FAILS(hewn({"trace", "--expr=2*w", "w=1", "--diff=f64"}), 2, "belongs to the trace of a model");
+}
+
 TEST_CASE("trace: a run, in every number type, and its export", "[trace]") {
   const TempDir dir;
   const std::string run = (dir / "run").string(), file = (dir / "model.gguf").string();

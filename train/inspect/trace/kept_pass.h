@@ -1,0 +1,53 @@
+#pragma once
+// All values and gradients of a pass, and how far those of another pass are from them.
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/tape.h"
+
+namespace hewn {
+
+/// The value of a node or of a leaf, and its gradient; empty if none arrived.
+struct KeptTensor {
+  std::string place;  ///< "h.0.attn softmax", see `place_of`, or the leaf's name
+  std::vector<double> value, grad;
+};
+
+/// Keeps copies of everything that the tape computes. Casts are left out, as not every device and type has the same ones.
+class PassKeeper final : public TapeObserver {
+ public:
+  void recorded(const Node& node, const Tensor& y) override;
+  void before_backward(const Node& node, const Tensor& dy) override;
+
+  /// Notes a leaf with its gradient, after the pass.
+  void note_leaf(const std::string& name, const Tensor& leaf);
+  const std::vector<KeptTensor>& nodes() const { return nodes_; }
+  const std::vector<KeptTensor>& leaves() const { return leaves_; }
+
+ private:
+  std::vector<KeptTensor> nodes_, leaves_;
+  std::map<int64_t, size_t> of_node_;
+};
+
+/// |other - reference| / |reference| by norm. NaN and infinities equal only themselves; infinite where they differ. Where
+/// the reference is nearly zero throughout, relative to 1e-6 per element.
+double distance_by_norm(const std::vector<double>& other, const std::vector<double>& reference);
+
+struct KeptDistance {
+  std::string place;
+  double value = 0;
+  double grad = 0;  ///< NaN if there is no gradient
+};
+
+struct PassDistance {
+  std::vector<KeptDistance> nodes, leaves;
+  /// The first node that the other pass does not have there; "" if the tapes are alike. Nodes after it are not compared.
+  std::string parted;
+};
+
+/// Compares two passes node by node, in their order.
+PassDistance distance_of(const PassKeeper& other, const PassKeeper& reference);
+
+}  // namespace hewn
