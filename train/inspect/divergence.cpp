@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "core/error.h"
-#include "train/inspect/trace/kept_pass.h"
+#include "train/inspect/distance.h"
 
 namespace hewn {
 namespace {

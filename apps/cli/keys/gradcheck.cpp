@@ -1,10 +1,19 @@
 #include "apps/cli/keys/gradcheck.h"
 
+#include <string>
+
 #include "apps/cli/keys/make.h"
+#include "train/inspect/gradcheck/deliberate.h"
 
 namespace hewn::cli::keys {
 
 std::vector<Option> gradcheck_options() {
+  static const std::string break_help = [] {
+    std::string names = "all";
+    for (const Mistake& mistake : mistakes()) names += std::string(", ") + mistake.name;
+    return "make these mistakes in the backward pass, one after the other, and show what notices them: " +
+           names + "; @h.0 makes them in that part of the model only";
+  }();
   return {
       text("text", "TEXT", "", takes::gradcheck, "compute the loss of this text", "random tokens"),
       integer("batch_size", "2", 1, 1024, takes::gradcheck, "rows of random tokens in a batch"),
@@ -19,13 +28,7 @@ std::vector<Option> gradcheck_options() {
       integer("entries", "64", 1, 1 << 20, takes::gradcheck, "entries of each parameter to look at, at most"),
       choice("vs", "f32|bf16|emulated|cuda", "", takes::gradcheck,
              "also compare the gradients in this precision, or those in f32 on this device", "not compared"),
-      text("break", "NAME[@SCOPE],...", "", takes::gradcheck,
-           "make these mistakes in the backward pass, one after the other, and show what notices them: all, "
-           "no-add, "
-           "one-of-tied, no-mask, no-scale, softmax-no-dot, norm-no-means, transposed-dW, bias-one-row, "
-           "sum-for-mean, "
-           "wrong-gelu, stale-mask, not-cleared; @h.0 makes them in that part of the model only",
-           "none"),
+      text("break", "NAME[@SCOPE],...", "", takes::gradcheck, break_help, "none"),
       integer("seed", "1337", 0, INT64_MAX, takes::gradcheck,
               "random seed of weights, tokens, directions and entries"),
   };

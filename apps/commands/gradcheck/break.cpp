@@ -38,7 +38,7 @@ std::vector<BreakOrder> orders_of(const Settings& settings) {
     }
     const Mistake* mistake = find_mistake(name);
     require(mistake, settings.where("break"), ": there is no mistake '", name, "'", did_you_mean(name, names),
-            "; hewn gradcheck --help lists them");
+            "\nSee `hewn gradcheck --help`.");
     orders.push_back({mistake, scope});
   }
   return orders;

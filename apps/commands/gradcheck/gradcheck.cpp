@@ -11,6 +11,7 @@
 #include "apps/commands/gradcheck/subject.h"
 #include "apps/run/run_config.h"
 #include "core/error.h"
+#include "train/inspect/distance.h"
 #include "train/inspect/gradcheck/gradient_check.h"
 
 namespace hewn::cli {
@@ -25,10 +26,7 @@ std::vector<double> distances(const Parameters& from, const Parameters& exact) {
   for (const Parameter& p : exact.all()) {
     const Parameter& q = *other++;
     if (!p.trains) continue;
-    const std::vector<double> a = grad_of(q.value).doubles(), b = grad_of(p.value).doubles();
-    double squares = 0, norm = 0;
-    for (size_t i = 0; i < b.size(); ++i) squares += (a[i] - b[i]) * (a[i] - b[i]), norm += b[i] * b[i];
-    result.push_back(norm > 0 ? std::sqrt(squares / norm) : std::sqrt(squares));
+    result.push_back(distance_by_norm(grad_of(q.value).doubles(), grad_of(p.value).doubles()));
   }
   return result;
 }
@@ -90,7 +88,9 @@ void print_check(const GradientCheck& check, const LossProbe& probe, const Setti
     if (!t.kink.empty())
       print(t.name, " is at a kink of the loss, where there is no gradient: ", t.kink, "\n");
   if (!check.right() && check.places.empty())
-    print("\nWRONG, but each batch alone is right: look at what accumulates the gradients of several batches\n");
+    print(
+        "\nWRONG, but each batch alone is right: look at what accumulates the gradients of several "
+        "batches\n");
   for (const WrongPlace& place : check.places)
     print("\nWRONG: the gradient of ", place.tensor, ", while those of all later nodes are right\n",
           "  look at the backward pass of ", place.users, "\n",
@@ -138,6 +138,7 @@ int run_gradcheck(const Settings& settings) {
     LossProbe(*other->model, batches, seed, recompute).backward();
     vs = distances(other->model->parameters(), model->parameters());
   }
+  say("measuring slopes for at most ", settings.text("seconds"), " s (--seconds)");
   const GradientCheck check = check_gradients(
       probe, {.seconds = settings.real("seconds"), .max_entries = settings.integer("entries"), .seed = seed});
   if (settings.flag("json"))

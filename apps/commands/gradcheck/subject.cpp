@@ -17,7 +17,12 @@ std::unique_ptr<Model> Subject::make(Device& device, DType dtype, uint64_t seed)
 }
 
 Subject subject_of(const Settings& settings) {
-  if (settings.arguments.empty()) return {model_config(settings, data_sizes(settings)), std::nullopt};
+  if (settings.arguments.empty()) {
+    const ModelConfig config = model_config(settings, data_sizes(settings));
+    require(config.arch != "ngram", settings.where("arch"),
+            ": n-grams are counted and have no gradients to check");
+    return {config, std::nullopt};
+  }
   const std::string& path = settings.arguments[0];
   require(settings.arguments.size() == 1, "two runs were given, ", path, " and ", settings.arguments.back(),
           "; give one");

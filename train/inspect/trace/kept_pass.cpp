@@ -1,11 +1,10 @@
 #include "train/inspect/trace/kept_pass.h"
 
-#include <algorithm>
 #include <cmath>
-#include <limits>
 #include <string_view>
 
 #include "core/text.h"
+#include "train/inspect/distance.h"
 
 namespace hewn {
 namespace {
@@ -32,20 +31,6 @@ void PassKeeper::before_backward(const Node& node, const Tensor& dy) {
 void PassKeeper::note_leaf(const std::string& name, const Tensor& leaf) {
   const Tensor grad = grad_of(leaf);
   leaves_.push_back({name, leaf.doubles(), grad.defined() ? grad.doubles() : std::vector<double>()});
-}
-
-double distance_by_norm(const std::vector<double>& other, const std::vector<double>& reference) {
-  if (other.size() != reference.size()) return std::numeric_limits<double>::infinity();
-  double squares = 0, norm = 0;
-  for (size_t i = 0; i < other.size(); ++i) {
-    const double a = other[i], b = reference[i];
-    const bool same = a == b || (std::isnan(a) && std::isnan(b));
-    if (!same && !(std::isfinite(a) && std::isfinite(b))) return std::numeric_limits<double>::infinity();
-    if (!same) squares += (a - b) * (a - b);
-    if (std::isfinite(b)) norm += b * b;
-  }
-  const double least = 1e-6 * std::sqrt(static_cast<double>(other.size()));
-  return squares == 0 ? 0 : std::sqrt(squares) / std::max(std::sqrt(norm), least);
 }
 
 PassDistance distance_of(const PassKeeper& other, const PassKeeper& reference) {

@@ -31,10 +31,6 @@ class PassKeeper final : public TapeObserver {
   std::map<int64_t, size_t> of_node_;
 };
 
-/// |other - reference| / |reference| by norm. NaN and infinities equal only themselves; infinite where they differ. Where
-/// the reference is nearly zero throughout, relative to 1e-6 per element.
-double distance_by_norm(const std::vector<double>& other, const std::vector<double>& reference);
-
 struct KeptDistance {
   std::string place;
   double value = 0;

@@ -74,6 +74,7 @@ TEST_CASE("gradcheck: a mistake that is made on purpose is noticed and explained
 
 TEST_CASE("gradcheck: bad input is explained") {
   CHECK_FAILS(check({"--break=no-ad"}), 2, "there is no mistake 'no-ad'; did you mean 'no-add'?");
+  CHECK_FAILS(check({"--arch=ngram"}), 2, "have no gradients to check");
   CHECK_FAILS(check({"--text=a"}), 2, "text needs the tokenizer of a RUN");
   CHECK_FAILS(check({"nowhere"}), 2, "'nowhere' is neither a run, a model file, a CONFIG.toml nor a key");
   CHECK_FAILS(check({"--break=all", "--vs=f32"}), 2, "leave out vs or break");
