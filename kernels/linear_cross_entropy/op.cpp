@@ -81,95 +81,80 @@ struct Logits {
   Tensor buffer(Device& device) const { return Tensor::empty(device, dtype, {chunks.per_chunk, ld}); }
 };
 
-// On a CPU: the forward pass keeps the logits of a single chunk for the backward pass, which computes those of
-// several chunks again and replaces them by their gradient.
+// On a CPU, if a single chunk holds all rows: the forward pass keeps the logits, and the backward pass replaces them by
+// their gradient.
 
 struct LinearCrossEntropyNode final : Node {
-  Saved x, weight;  // as multiplied, f32 or bf16; x only for the weight's gradient or several chunks
-  Saved bias, targets, stats, kept;
-  Saved logits;  // defined for a single chunk
-  Chunks chunks;
+  Saved x, weight;  // as multiplied, f32 or bf16; x only for the weight's gradient
+  Saved targets, stats, kept, logits;
 
-  LinearCrossEntropyNode(const Pass& p, const Tensor& s, const Tensor& z, const Chunks& c, bool trains)
-      : x(trains || !c.one() ? p.x : Tensor()),
+  LinearCrossEntropyNode(const Pass& p, const Tensor& s, const Tensor& z, bool trains)
+      : x(trains ? p.x : Tensor()),
         weight(p.weight),
-        bias(p.bias),
         targets(p.targets),
         stats(s),
         kept(p.kept),
-        logits(z),
-        chunks(c) {}
+        logits(z) {}
   const OpInfo& info() const override { return linear_cross_entropy_info; }
   std::vector<SavedField> saved() const override {
     std::vector<SavedField> fields{
-        {"weight", &weight}, {"targets", &targets}, {"stats", &stats}, {"kept", &kept}};
+        {"weight", &weight}, {"targets", &targets}, {"stats", &stats}, {"kept", &kept}, {"logits", &logits}};
     if (x.defined()) fields.insert(fields.begin(), {"x", &x});
-    if (bias.defined()) fields.push_back({"bias", &bias});
-    if (logits.defined()) fields.push_back({"logits", &logits});
     return fields;
   }
 
   void backward(const Tensor& dloss, Grads& grads) override {
-    Grads::Target dx{}, dw{}, db{};
-    if (grads.wants(0)) dx = grads.at(0);
-    if (grads.wants(1)) dw = grads.at(1);
-    if (grads.wants(2)) db = grads.at(2);
-    const Tensor buffer =
-        logits.defined() ? *logits
-                         : Tensor::empty(weight->device(), dloss.dtype(), {chunks.per_chunk, weight->dim(0)});
-    chunks.each([&](int64_t row, int64_t rows) {
-      const Tensor part = x.defined() ? x->sliced(0, row, rows) : Tensor();
-      const Tensor dz = gradient_of_logits(part, row, dloss, buffer);
-      const Tensor factor = as_type(dz, weight->dtype());
-      if (dx.tensor.defined()) multiply(factor, *weight, dx.tensor.sliced(0, row, rows), dx.write);
-      if (dw.tensor.defined()) multiply(factor.transposed(0, 1), part, dw.tensor, dw.write);
-      if (db.tensor.defined()) sum_copies(dz, 1, db.tensor, db.write);
-      dw.write = db.write = Write::add;
-    });
+    const Tensor dz = gradient_of_logits(dloss), factor = as_type(dz, weight->dtype());
+    if (grads.wants(0)) {
+      const auto [dx, write] = grads.at(0);
+      multiply(factor, *weight, dx, write);
+    }
+    if (grads.wants(1)) {
+      const auto [dw, write] = grads.at(1);
+      multiply(factor.transposed(0, 1), *x, dw, write);
+    }
+    if (grads.wants(2)) {
+      const auto [db, write] = grads.at(2);
+      sum_copies(dz, 1, db, write);
+    }
   }
 
  private:
-  /// Replaces the logits of a chunk by their gradient, in place.
-  Tensor gradient_of_logits(const Tensor& part, int64_t row, const Tensor& dloss, Tensor buffer) const {
-    const Tensor z =
-        logits.defined() ? buffer : logits_of(part, *weight, bias.defined() ? *bias : Tensor{}, buffer);
-    run(z.device(), CrossEntropyBackward{z.dtype(), z.dim(0), z.dim(1), z.data(), targets_at(*targets, row),
-                                         stats->sliced(0, row, z.dim(0)).data(), dloss.data(),
-                                         kept->ptr<int64_t>(), z.data(), Write::set});
-    buffer.changed();
+  /// Replaces the logits by their gradient, in place.
+  Tensor gradient_of_logits(const Tensor& dloss) const {
+    Tensor z = *logits;
+    run(z.device(),
+        CrossEntropyBackward{z.dtype(), z.dim(0), z.dim(1), z.data(), targets_at(*targets, 0), stats->data(),
+                             dloss.data(), kept->ptr<int64_t>(), z.data(), Write::set});
+    z.changed();
     return z;
   }
 };
 
-Tensor loss_on_cpu(const Pass& p, std::initializer_list<Tensor> inputs, size_t logits_bytes) {
-  const Logits form(p, logits_bytes);
-  const Chunks& chunks = form.chunks;
+Tensor loss_keeping_logits(const Pass& p, const Logits& form, std::initializer_list<Tensor> inputs) {
   const Tensor stats = p.losses.like({p.rows(), 2});
-  Tensor logits = form.buffer(p.device());
+  const Tensor z = logits_of(p.x, p.weight, p.bias, form.buffer(p.device()));
   p.count_targets();
-  chunks.each([&](int64_t row, int64_t n) {
-    const Tensor z = logits_of(p.x.sliced(0, row, n), p.weight, p.bias, logits);
-    run(p.device(), CrossEntropyForward{p.dtype, n, p.classes(), z.data(), targets_at(p.targets, row),
-                                        p.losses.sliced(0, row, n).data(), stats.sliced(0, row, n).data()});
-  });
-  const Tensor loss = p.mean_loss();
-  if (!chunks.one()) logits = {};
+  run(p.device(), CrossEntropyForward{p.dtype, p.rows(), p.classes(), z.data(), targets_at(p.targets, 0),
+                                      p.losses.data(), stats.data()});
   const bool trains = (inputs.begin() + 1)->requires_grad();
-  return record(loss, inputs, LinearCrossEntropyNode(p, stats, logits, chunks, trains));
+  return record(p.mean_loss(), inputs, LinearCrossEntropyNode(p, stats, z, trains));
 }
 
-// On a GPU: the forward pass also computes the gradients, for dloss = 1, so that the logits of a chunk are computed
-// once and exist only until the next chunk. The backward pass multiplies the gradients by dloss.
+// On a GPU, and on a CPU if there are several chunks: the forward pass also computes the gradients, for dloss = 1, so
+// that the logits of a chunk are computed once and exist only until the next chunk. The backward pass multiplies the
+// gradients by dloss.
 
 /// The gradients of x, weight and bias; undefined where not required.
 struct HeadGradients {
   Tensor dx, dweight, dbias;
 };
 
-struct LinearCrossEntropyGpuNode final : Node {
+struct LinearCrossEntropyChunksNode final : Node {
   Saved dx, dweight, dbias;  // for dloss = 1
 
-  explicit LinearCrossEntropyGpuNode(const HeadGradients& g) : dx(g.dx), dweight(g.dweight), dbias(g.dbias) {}
+  explicit LinearCrossEntropyChunksNode(const HeadGradients& g)
+      : dx(g.dx), dweight(g.dweight), dbias(g.dbias) {}
   const OpInfo& info() const override { return linear_cross_entropy_info; }
   std::vector<SavedField> saved() const override {
     std::vector<SavedField> fields;
@@ -206,16 +191,15 @@ struct LinearCrossEntropyGpuNode final : Node {
 void add_products(const Pass& p, int64_t first, const Tensor& padded, const HeadGradients& to) {
   const InPhase phase(Phase::backward);
   const int64_t n = padded.dim(0);
-  const Tensor dz = padded.sliced(1, 0, p.classes());
+  const Tensor dz = as_type(padded, p.weight.dtype()).sliced(1, 0, p.classes());
   const Write write = first == 0 ? Write::set : Write::add;
   if (to.dx.defined()) multiply(dz, p.weight, to.dx.sliced(0, first, n), Write::set);
   if (to.dweight.defined()) multiply(dz.transposed(0, 1), p.x.sliced(0, first, n), to.dweight, write);
   if (to.dbias.defined()) sum_copies(padded, 1, to.dbias, write);
 }
 
-Tensor loss_on_gpu(const Pass& p, const Tensor& x, const Tensor& weight, const Tensor& bias,
-                   size_t logits_bytes) {
-  const Logits form(p, logits_bytes);
+Tensor loss_in_chunks(const Pass& p, const Logits& form, const Tensor& x, const Tensor& weight,
+                      const Tensor& bias) {
   const bool differentiates = recording({x, weight, bias});
   HeadGradients gradients;
   if (differentiates && x.requires_grad()) gradients.dx = x.like();
@@ -232,7 +216,7 @@ Tensor loss_on_gpu(const Pass& p, const Tensor& x, const Tensor& weight, const T
     if (differentiates) add_products(p, first, padded, gradients);
   });
   if (gradients.dbias.defined()) gradients.dbias = gradients.dbias.sliced(0, 0, p.classes());
-  return record(p.mean_loss(), {x, weight, bias, p.targets}, LinearCrossEntropyGpuNode(gradients));
+  return record(p.mean_loss(), {x, weight, bias, p.targets}, LinearCrossEntropyChunksNode(gradients));
 }
 
 // The loss of every row. What its gradient is multiplied by is not known before the backward pass, which computes the
@@ -337,8 +321,9 @@ Tensor linear_cross_entropy(const Tensor& x, const Tensor& weight, const Tensor&
   Pass pass = pass_of(x, weight, bias, targets, options.weight_bf16);
   if (Unfold::on()) return linear_cross_entropy_composed(x, weight, bias, targets);
   pass.kept = Tensor::empty(x.device(), DType::i64, {});
-  return pass.gpu() ? loss_on_gpu(pass, x, weight, bias, options.logits_bytes)
-                    : loss_on_cpu(pass, {x, weight, bias, targets}, options.logits_bytes);
+  const Logits form(pass, options.logits_bytes);
+  return pass.gpu() || !form.chunks.one() ? loss_in_chunks(pass, form, x, weight, bias)
+                                          : loss_keeping_logits(pass, form, {x, weight, bias, targets});
 }
 
 Tensor linear_cross_entropy_rows(const Tensor& x, const Tensor& weight, const Tensor& bias,
