@@ -92,11 +92,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--shapes", default="4x64,1x1024", help="rows x tokens of a batch")
     parser.add_argument("--seconds", type=float, default=10, help="seconds to measure PyTorch, in each round")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--hewn", default=HEWN)
     args = parser.parse_args()
-    args.steps = {(4, 64): 10, (1, 1024): 4}
+    shapes = [tuple(int(n) for n in shape.split("x")) for shape in args.shapes.split(",")]
+    args.steps = {(batch, block): max(4, 2560 // (batch * block)) for batch, block in shapes}
     if args.quick:
         args.rounds, args.seconds = 2, 0.2
     for shape in args.steps:
