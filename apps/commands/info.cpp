@@ -7,6 +7,7 @@
 #include "apps/cli/terminal.h"
 #include "apps/cli/version.h"
 #include "apps/commands/commands.h"
+#include "apps/run/lesson/lesson.h"
 #include "apps/run/open_run.h"
 #include "core/error.h"
 #include "kernels/contract/rooms.h"
@@ -174,7 +175,7 @@ Json about_gguf(const std::string& path) {
 
 /// Describes a model that `hewn import` accepts.
 Json about_foreign(const std::string& path) {
-  const ForeignModel model = open_foreign(path);
+  const ForeignModel model = open_lesson_or_foreign(path);
   Json out{{"file", path}, {"format", model.format}, {"model", Json::parse(to_json(model.config))}};
   out["tokenizer"] =
       model.tokenizer ? Json{{"kind", model.tokenizer->kind()}, {"vocab_size", model.tokenizer->vocab_size()}}
@@ -217,6 +218,7 @@ Json about_tokenizer(const std::string& path) {
 }
 
 Json about(const std::string& path) {
+  if (is_lesson(path)) return about_foreign(path);
   if (!fs::exists(path)) fail(ErrorCode::input, path, ": no such file or directory");
   if (fs::is_directory(path)) {
     const bool checkpoint = fs::exists(fs::path(path) / "state.json");

@@ -7,6 +7,7 @@
 #include "apps/commands/adapters/verify_merged.h"
 #include "apps/commands/commands.h"
 #include "apps/run/input.h"
+#include "apps/run/lesson/lesson.h"
 #include "apps/run/open_run.h"
 #include "apps/run/run_config.h"
 #include "apps/run/temporary_directory.h"
@@ -60,7 +61,7 @@ std::map<std::string, FileSum> learned(const std::string& run) {
 
 /// Checks names, shapes and, if the format has them, checksums of a model that is not a run.
 int verify_model(const std::string& path) {
-  const ForeignModel model = open_foreign(path);
+  const ForeignModel model = open_lesson_or_foreign(path);
   const Doing opening("opening ", path);
   check_fit(*model.tensors, model.naming, *declare_model(model.config));
   model.verify();

@@ -5,9 +5,9 @@
 #include "apps/cli/config_file.h"
 #include "apps/cli/terminal.h"
 #include "apps/run/input.h"
+#include "apps/run/lesson/lesson.h"
 #include "apps/run/run_config.h"
 #include "core/error.h"
-#include "model/weights/foreign.h"
 #include "train/tasks/task.h"
 
 namespace hewn::cli {
@@ -82,7 +82,7 @@ std::vector<NamedAdapter> adapters_of(const Settings& settings) {
 
 ForeignModel open_merged(const Settings& settings, const std::string& path) {
   ForeignModel model = [&] {
-    if (is_foreign_model(path)) return open_foreign(path);
+    if (is_foreign_model(path)) return open_lesson_or_foreign(path);
     const std::string checkpoint = find_checkpoint(path);
     ForeignModel own = checkpoint_model(checkpoint, moved_base(settings));
     own.tokenizer = run_tokenizer(run_of(checkpoint), checkpoint_state(checkpoint).tokenizer_hash);
@@ -114,6 +114,7 @@ std::shared_ptr<const Tokenizer> run_tokenizer(const std::string& run, uint64_t 
 }
 
 bool is_foreign_model(const std::string& path) {
+  if (is_lesson(path)) return true;
   const fs::path given(path);
   const auto holds = [&](const char* name) { return fs::exists(given / name); };
   if (!fs::is_directory(given)) return fs::exists(given);

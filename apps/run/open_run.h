@@ -25,8 +25,8 @@ struct OpenRun {
   std::vector<std::string> labels = {};  ///< of another program's classifier; empty: unknown
 };
 
-/// Whether `open_foreign` should open a path: a file, or a directory with another program's configuration
-/// that is neither a run nor a checkpoint.
+/// Whether `open_lesson_or_foreign` should open a path: a file, a directory with another program's configuration
+/// that is neither a run nor a checkpoint, or the name of the lesson model.
 bool is_foreign_model(const std::string& path);
 
 /// A model's keys as settings of `train`, under the same names, without vocab_size, which the tokenizer determines.

@@ -4,6 +4,7 @@
 
 #include "apps/cli/terminal.h"
 #include "apps/run/input.h"
+#include "apps/run/lesson/lesson.h"
 #include "apps/run/open_run.h"
 #include "apps/run/run_config.h"
 #include "core/error.h"
@@ -107,8 +108,8 @@ void check_command(const Settings& settings, const Command& trained_by, const Mo
 
 TrainStart begin_from_model(Settings& settings, const std::string& path) {
   TrainStart start;
-  start.from = fs::absolute(path).lexically_normal().string();
-  start.foreign = open_foreign(path);
+  start.from = is_lesson(path) ? path : fs::absolute(path).lexically_normal().string();
+  start.foreign = open_lesson_or_foreign(path);
   check_command(settings, settings.command(), start.foreign->config, path, false);
   const Settings old = settings_of(start.foreign->config, "f32", path);
   refuse_changes(settings, old, path, false, "model");

@@ -97,21 +97,32 @@ MappedFile::MappedFile(std::string path) : path_(std::move(path)) {
   void* const mapped = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file.fd, 0);
   if (mapped == MAP_FAILED) fail_errno(ErrorCode::input, path_, "cannot be mapped into memory", errno);
   data_ = static_cast<const std::byte*>(mapped);
+  mapped_ = true;
+}
+
+MappedFile MappedFile::in_memory(std::string path, std::string_view bytes) {
+  MappedFile file;
+  file.path_ = std::move(path);
+  file.data_ = reinterpret_cast<const std::byte*>(bytes.data());
+  file.size_ = bytes.size();
+  return file;
 }
 
 MappedFile::~MappedFile() {
-  if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
+  if (mapped_) ::munmap(const_cast<std::byte*>(data_), size_);
 }
 
 MappedFile::MappedFile(MappedFile&& other) noexcept
     : path_(std::move(other.path_)),
       data_(std::exchange(other.data_, nullptr)),
-      size_(std::exchange(other.size_, size_t{0})) {}
+      size_(std::exchange(other.size_, size_t{0})),
+      mapped_(std::exchange(other.mapped_, false)) {}
 
 MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
   std::swap(path_, other.path_);
   std::swap(data_, other.data_);
   std::swap(size_, other.size_);
+  std::swap(mapped_, other.mapped_);
   return *this;
 }
 

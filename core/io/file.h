@@ -20,6 +20,9 @@ class MappedFile {
   MappedFile() = default;
   /// Throws ErrorCode::input if the file is missing or unreadable, or is a directory, a pipe or a device.
   explicit MappedFile(std::string path);
+  /// Bytes that are in memory anyway, such as those embedded in the program, in place of a file. They must outlive this
+  /// object; `path` is their name in messages.
+  static MappedFile in_memory(std::string path, std::string_view bytes);
   ~MappedFile();
   MappedFile(MappedFile&& other) noexcept;
   MappedFile& operator=(MappedFile&& other) noexcept;
@@ -33,6 +36,7 @@ class MappedFile {
   std::string path_;
   const std::byte* data_ = nullptr;
   size_t size_ = 0;
+  bool mapped_ = false;  // by this object, which unmaps it
 };
 
 /// Size and checksum of a file, as manifests record them.

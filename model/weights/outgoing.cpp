@@ -137,9 +137,14 @@ void Outgoing::write(const std::vector<TensorEntry>& entries, const Append& appe
 
 ForeignModel own_model(const std::string& weights, const ModelConfig& config,
                        std::shared_ptr<const Tokenizer> tokenizer) {
+  return own_model(std::make_unique<SafetensorsFile>(weights), config, std::move(tokenizer));
+}
+
+ForeignModel own_model(std::unique_ptr<NamedTensors> weights, const ModelConfig& config,
+                       std::shared_ptr<const Tokenizer> tokenizer) {
   return {.format = "Hewn",
           .config = config,
-          .tensors = std::make_unique<SafetensorsFile>(weights),
+          .tensors = std::move(weights),
           .naming = gpt2_naming(),
           .tokenizer = std::move(tokenizer),
           .no_tokenizer = "the run was trained on token ids without a tokenizer"};

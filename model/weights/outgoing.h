@@ -55,5 +55,7 @@ class Outgoing {
 /// One of Hewn's own models, from a file of its parameters such as a checkpoint's model.safetensors.
 ForeignModel own_model(const std::string& weights, const ModelConfig& config,
                        std::shared_ptr<const Tokenizer> tokenizer);
+ForeignModel own_model(std::unique_ptr<NamedTensors> weights, const ModelConfig& config,
+                       std::shared_ptr<const Tokenizer> tokenizer);
 
 }  // namespace hewn

@@ -6,6 +6,7 @@
 #include "apps/cli/format.h"
 #include "apps/cli/terminal.h"
 #include "apps/run/input.h"
+#include "apps/run/lesson/lesson.h"
 #include "apps/run/open_run.h"
 #include "apps/run/run_config.h"
 #include "core/error.h"
@@ -20,7 +21,8 @@ namespace fs = std::filesystem;
 
 constexpr int64_t byte_values = 256;
 
-std::string text_of(const Settings& settings) {
+std::string text_of(const Settings& settings, const std::string& path) {
+  if (!settings.has("text") && is_lesson(path)) return std::string(lesson_text);
   require(settings.has("text"), "no text was given; add --text, such as --text=\"Once upon a time\"");
   return settings.text("text");
 }
@@ -67,7 +69,7 @@ TracedModel open_trained(const Settings& settings) {
   TracedModel opened{.name = path,
                      .device = nullptr,
                      .model = nullptr,
-                     .tokens = encoded(*whole.tokenizer, text_of(settings))};
+                     .tokens = encoded(*whole.tokenizer, text_of(settings, path))};
   check_length(settings, std::ssize(opened.tokens), whole.config);
   opened.device = open_device(settings);
   opened.model = load_foreign(whole, *opened.device, dtype_of(settings, path), true);
@@ -93,7 +95,7 @@ TracedModel make_untrained(const Settings& settings) {
                                          : byte_values;
   const ModelConfig config = model_config(settings, {.vocab_size = vocab_size});
   require(config.arch != "ngram", settings.where("arch"), ": n-grams have no gradients to trace");
-  const std::string text = text_of(settings);
+  const std::string text = text_of(settings, "");
   TracedModel made{.name = "a model with random weights",
                    .device = nullptr,
                    .model = nullptr,
@@ -124,10 +126,14 @@ std::string given_model_key(const Settings& settings) {
   return "";
 }
 
+bool names_run(const Settings& settings) {
+  return !settings.arguments.empty() || settings.where("out_dir") == "--out_dir" ||
+         (settings.given("out_dir") && fs::exists(settings.text("out_dir") + "/config.toml"));
+}
+
 TracedModel open_traced_model(const Settings& settings) {
-  const bool names_run = !settings.arguments.empty() || settings.where("out_dir") == "--out_dir" ||
-                         (settings.given("out_dir") && fs::exists(settings.text("out_dir") + "/config.toml"));
-  return names_run || given_model_key(settings).empty() ? open_trained(settings) : make_untrained(settings);
+  return names_run(settings) || given_model_key(settings).empty() ? open_trained(settings)
+                                                                  : make_untrained(settings);
 }
 
 }  // namespace hewn::cli

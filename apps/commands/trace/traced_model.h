@@ -24,6 +24,9 @@ struct TracedModel {
       tokens;  ///< of the text; all but the last are inputs, all but the first are targets
 };
 
+/// Whether a call names a trained model: by an argument, or by out_dir if that is a run or was given as a flag.
+bool names_run(const Settings& settings);
+
 /// The first key of a model's architecture, or of its tokenizer, that was given on the command line or in
 /// a configuration; "" if there is none.
 std::string given_model_key(const Settings& settings);

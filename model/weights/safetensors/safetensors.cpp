@@ -105,8 +105,8 @@ size_t checked_bytes(const TensorEntry& tensor) {
 
 }  // namespace
 
-SafetensorsFile::SafetensorsFile(const std::string& path) : file_(path) {
-  const Doing reading("reading ", path);
+SafetensorsFile::SafetensorsFile(MappedFile file) : file_(std::move(file)) {
+  const Doing reading("reading ", path());
   const std::string_view text = header_text(file_);
   const size_t data_start = length_bytes + text.size();
   Header header = parse_header(text);

@@ -24,7 +24,8 @@ class SafetensorsFile final : public NamedTensors {
   /// Checks everything: the header's length and JSON, names, dtypes, and that the tensors cover the data
   /// exactly, each with the bytes that its shape and dtype require. Throws ErrorCode::input naming file and
   /// tensor.
-  explicit SafetensorsFile(const std::string& path);
+  explicit SafetensorsFile(const std::string& path) : SafetensorsFile(MappedFile(path)) {}
+  explicit SafetensorsFile(MappedFile file);
 
   /// In the order of their data, without tensors of unsupported types (BOOL, U32, F8 ...).
   const std::vector<TensorEntry>& entries() const { return entries_; }
