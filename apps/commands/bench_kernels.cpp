@@ -11,7 +11,7 @@
 #include "apps/bench/measure.h"
 #include "apps/bench/peers/peers.h"
 #include "apps/bench/report/baseline.h"
-#include "apps/bench/report/chart_page.h"
+#include "apps/page/chart_page.h"
 #include "apps/bench/report/charts.h"
 #include "apps/bench/report/report.h"
 #include "apps/bench/roof.h"

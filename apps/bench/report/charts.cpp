@@ -2,7 +2,7 @@
 
 #include <string_view>
 
-#include "apps/bench/report/chart_page.h"
+#include "apps/page/chart_page.h"
 
 namespace hewn::cli {
 namespace {

@@ -2,11 +2,11 @@
 
 #include <cstdio>
 #include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "apps/bench/report/chart_page.h"
 #include "apps/cli/format.h"
+#include "apps/page/chart_page.h"
+#include "apps/run/files/metrics.h"
 #include "core/text.h"
 
 namespace hewn::cli {
@@ -48,13 +48,8 @@ Json results_json(const std::vector<SweepResult>& results) {
 // The validation losses of a run by step: [[0, 4.2], [250, 2.1]].
 Json loss_curve_of(const std::string& run_directory) {
   Json curve = Json::array();
-  std::ifstream in(run_directory + "/metrics.jsonl");
-  for (std::string line; std::getline(in, line);) {
-    const Json entry = Json::parse(line, nullptr, false);
-    const auto is_number = [&](const char* name) { return entry.contains(name) && entry[name].is_number(); };
-    if (entry.is_object() && is_number("step") && is_number("val_loss"))
-      curve.push_back({entry["step"], entry["val_loss"]});
-  }
+  const Series losses = read_metrics(run_directory + "/metrics.jsonl").of("val_loss");
+  for (size_t i = 0; i < losses.steps.size(); ++i) curve.push_back({losses.steps[i], losses.values[i]});
   return curve;
 }
 

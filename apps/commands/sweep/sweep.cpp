@@ -3,7 +3,7 @@
 #include <filesystem>
 #include <optional>
 
-#include "apps/bench/report/chart_page.h"
+#include "apps/page/chart_page.h"
 #include "apps/cli/shell.h"
 #include "apps/cli/signals.h"
 #include "apps/cli/terminal.h"

@@ -6,7 +6,9 @@
 
 namespace hewn::cli {
 
-/// Whether this build contains Chart.js.
+/// The source of Chart.js; empty if this build does not contain it.
+std::string_view chart_js();
+/// Whether it does.
 bool has_charts();
 /// Throws unless it does.
 void require_charts();

@@ -1,4 +1,4 @@
-#include "apps/bench/report/chart_page.h"
+#include "apps/page/chart_page.h"
 
 #include "apps/page/escape.h"
 #include "core/error.h"
@@ -36,11 +36,11 @@ function fillTable(id, list, columns) {
 }
 )";
 
+}  // namespace
+
 std::string_view chart_js() {
   return {hewn_chart_js, static_cast<size_t>(hewn_chart_js_end - hewn_chart_js)};
 }
-
-}  // namespace
 
 bool has_charts() { return !chart_js().empty(); }
 
