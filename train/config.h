@@ -67,6 +67,7 @@ struct TrainConfig {
   int64_t eval_iters = 20;  ///< fixed validation batches per evaluation
   int64_t log_interval = 10;
   bool log_grad_norms = false;         ///< at every evaluation, the norm of the gradients of each block
+  bool log_update_ratios = false;      ///< at every evaluation, the size of an update of each block relative to its weights
   bool always_save_checkpoint = true;  ///< at every evaluation; false: only when the loss improves
   int64_t keep = 3;                    ///< number of checkpoints to keep besides the best
   int64_t sample_interval = 0;         ///< steps between samples, the first at step 0; 0: none
@@ -182,6 +183,10 @@ inline constexpr Key<TrainConfig> watching_keys[] = {
         "log_grad_norms", Change::always,
         "at every validation, write the gradient norm of each block to metrics.jsonl: does it vanish or "
         "explode with depth?"),
+    key<&TrainConfig::log_update_ratios>(
+        "log_update_ratios", Change::always,
+        "at every validation, do a step, write the norm of its update of each block relative to that of the weights to "
+        "metrics.jsonl, and undo it; takes the time of a step and a copy of weights and moments"),
     key<&TrainConfig::always_save_checkpoint>("always_save_checkpoint", Change::always,
                                               "save at every validation; false: only when the loss improves"),
     key<&TrainConfig::keep>("keep", Change::always, Integers{1, 1'000'000},

@@ -173,6 +173,10 @@ class Loop {
       draw(state_.step);
       for (const PartNorm& part : grad_norms(trainer_, batches_)) line["grad_norms"][part.part] = part.norm;
     }
+    if (config_.log_update_ratios) {
+      draw(state_.step);
+      for (const PartNorm& part : update_ratios(trainer_, batches_)) line["update_ratios"][part.part] = part.norm;
+    }
     if (line.size() > 1) run_.add_metrics(line.dump());
     state_.evaluated_step = state_.step;
     const bool save_now =

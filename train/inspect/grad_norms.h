@@ -22,4 +22,9 @@ std::string part_of(const std::string& parameter);
 /// Changes neither parameters nor moments. Takes as long as a step without an update.
 std::vector<PartNorm> grad_norms(Trainer& trainer, std::span<const Batch> micro_batches);
 
+/// For all parts, the norm of one update divided by that of the weights before it; 0 where the weights are zero. Does the
+/// step and undoes it: afterwards parameters, moments and the number of steps are what they were, bit for bit. Nothing
+/// may be queued. Takes as long as a step, and memory for another copy of parameters and moments.
+std::vector<PartNorm> update_ratios(Trainer& trainer, std::span<const Batch> micro_batches);
+
 }  // namespace hewn
