@@ -166,6 +166,17 @@ Tensor Gpt::logits(const Tensor& tokens, const ForwardOptions& options) {
   return linear(x, head().value, Tensor(), {.layout = Layout::out_in, .weight_bf16 = bf16_of(head())});
 }
 
+Tensor Gpt::head_input(const Tensor& x) {
+  const NoGrad none;
+  return pooled(config().norm_place == NormPlace::post ? x : ln_f_(x, types_.activations()));
+}
+
+Tensor Gpt::logits_of(const Tensor& x) {
+  const NoGrad none;
+  return linear(head_input(x), head().value, Tensor(),
+                {.layout = Layout::out_in, .weight_bf16 = bf16_of(head())});
+}
+
 std::unique_ptr<Cache> Gpt::make_cache(int64_t batch, int64_t capacity) const {
   return std::make_unique<KvCache>(config(), device(), parameters().dtype(), batch, capacity);
 }

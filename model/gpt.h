@@ -60,6 +60,11 @@ class Gpt final : public Model {
   std::unique_ptr<Cache> make_cache(int64_t batch, int64_t capacity) const override;
   bool caches_keys() const override { return true; }
 
+  /// What the head would read, and its logits, if the blocks ended with the residual stream x [B, T, C]: -> [B, T, C]
+  /// and [B, T, V]. For tools that look between the blocks; records nothing.
+  Tensor head_input(const Tensor& x);
+  Tensor logits_of(const Tensor& x);
+
  private:
   /// Token and position embeddings: [B, T] -> [B, T, C].
   Tensor embed(const Tensor& tokens, const ForwardOptions& options);
