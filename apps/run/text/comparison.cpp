@@ -115,6 +115,19 @@ std::string comparison_table(const std::vector<Outcome>& outcomes) {
   return table;
 }
 
+Json comparison_list(const std::vector<Outcome>& outcomes, const Prompt& prompt) {
+  Json list = Json::array();
+  for (const Outcome& o : outcomes)
+    list.push_back({{"method", o.method},
+                    {"tokens", o.tokens.size()},
+                    {"log_probability", o.log_probability},
+                    {"log_probability_per_token", per_token(o)},
+                    {"distinct_1", distinct(o.tokens, 1)},
+                    {"distinct_2", distinct(o.tokens, 2)},
+                    {"text", prompt.text + o.text}});
+  return list;
+}
+
 }  // namespace
 
 int run_comparison(const Settings& settings, const OpenRun& run, const std::vector<Prompt>& prompts,
@@ -129,17 +142,13 @@ int run_comparison(const Settings& settings, const OpenRun& run, const std::vect
     print(comparison_table(outcomes));
     return stop_signal() ? stop_status() : 0;
   }
-  Json list = Json::array();
-  for (const Outcome& o : outcomes)
-    list.push_back({{"method", o.method},
-                    {"tokens", o.tokens.size()},
-                    {"log_probability", o.log_probability},
-                    {"log_probability_per_token", per_token(o)},
-                    {"distinct_1", distinct(o.tokens, 1)},
-                    {"distinct_2", distinct(o.tokens, 2)},
-                    {"text", prompts[0].text + o.text}});
-  print(list.dump(2), "\n");
+  print(comparison_list(outcomes, prompts[0]).dump(2), "\n");
   return stop_signal() ? stop_status() : 0;
+}
+
+Json compared_texts(const Settings& settings, const OpenRun& run, const Prompt& prompt,
+                    const TalkEncoder* encoder) {
+  return comparison_list(Comparison(settings, run, prompt, encoder).outcomes(), prompt);
 }
 
 }  // namespace hewn::cli
