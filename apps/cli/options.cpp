@@ -6,6 +6,7 @@
 #include "apps/cli/keys/finetune.h"
 #include "apps/cli/keys/gradcheck.h"
 #include "apps/cli/keys/judge.h"
+#include "apps/cli/keys/learn.h"
 #include "apps/cli/keys/make.h"
 #include "apps/cli/keys/sampling.h"
 #include "apps/cli/keys/sweep.h"
@@ -371,7 +372,8 @@ Options machine_options() {
 }
 
 const Option general[] = {
-    flag("json", "false", takes::all & ~(takes::data_corpus | takes::completion | takes::chat | takes::help),
+    flag("json", "false",
+         takes::all & ~(takes::data_corpus | takes::completion | takes::chat | takes::help | takes::learn),
          "print the result as JSON"),
     short_form('q', flag("quiet", "false", takes::all, "print only results and errors")),
     short_form('v', flag("verbose", "false", takes::all, "print more messages")),
@@ -388,7 +390,7 @@ std::span<const Section> sections() {
                        training = training_options(), watching = watching_options(),
                        sampling = sampling_options(), sweeping = sweep_options(), judging = judge_options(),
                        tracing = trace_options(), gradchecking = gradcheck_options(),
-                       machine = machine_options();
+                       learning = learn_options(), machine = machine_options();
   static const Section table[] = {
       {"Data", data},
       {"Fine-tuning", finetuning},
@@ -401,6 +403,7 @@ std::span<const Section> sections() {
       {"Judge", judging},
       {"Trace", tracing},
       {"Gradient check", gradchecking},
+      {"Course", learning},
       {"Checks", checking},
       {"Benchmarks", benching},
       {"Computation", machine},

@@ -31,6 +31,7 @@ enum class Name : uint8_t {
   verify,
   trace,
   gradcheck,
+  learn,
   data_prepare,
   data_corpus,
   data_stats,

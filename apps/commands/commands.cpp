@@ -202,6 +202,24 @@ constexpr Command command_table[] = {
      "hewn gradcheck out --text=\"Once upon a time\" --seconds=10\n"
      "hewn gradcheck out --vs=bf16  # how far bf16 is from float64",
      run_gradcheck},
+    {takes::learn, "learn", "[CHAPTER | start CHAPTER | check CHAPTER | hint CHAPTER | solution CHAPTER]",
+     "learn backpropagation: a course with exercises that are checked",
+     "Without arguments, lists the chapters and what is done. A number prints a chapter. `start` lays its "
+     "exercise, one C++ file, into ./lessons and never overwrites a file; `check` compiles and judges it, "
+     "also by training a small model with it; `hint` prints the next of three hints; `solution` prints a "
+     "solution. A chapter that asks for predictions is checked by its answers: `hewn learn check 0 "
+     "ANSWER...`. What is done is kept in lessons/progress.json. The exercises need a C++ compiler: $CXX, or "
+     "g++, c++ or clang++.",
+     "hewn learn  # the chapters\n"
+     "hewn learn 0  # read one\n"
+     "hewn learn check 0 6 2 12  # the answers to its questions\n"
+     "hewn learn start 1\n"
+     "hewn learn hint 1\n"
+     "hewn learn solution 1\n"
+     "hewn learn check 1 --watch  # check after every save\n"
+     "hewn learn check 1 --out_dir=mine  # keep the model that trains with your function\n"
+     "hewn learn --out=course.html  # all chapters as one page",
+     run_learn},
     {takes::data_prepare, "data prepare", "FILE...", "convert text files to train.bin and val.bin",
      "Reads the files as one text, trains the tokenizer on it, and writes train.bin, val.bin and "
      "tokenizer.json to out_dir for `hewn train --dataset=out_dir`.",

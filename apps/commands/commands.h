@@ -32,6 +32,7 @@ int run_import(const Settings& settings);
 int run_export(const Settings& settings);
 int run_trace(const Settings& settings);
 int run_gradcheck(const Settings& settings);
+int run_learn(const Settings& settings);
 int run_merge(const Settings& settings);
 int run_completion(const Settings& settings);
 int run_help(const Settings& settings);

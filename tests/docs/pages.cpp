@@ -50,8 +50,9 @@ Page page(const std::string& path) { return page(path, read_file(source_dir() / 
 
 std::vector<std::string> pages() {
   std::vector<std::string> all{"README.md", "CONTRIBUTING.md"};
-  for (const auto& entry : fs::directory_iterator(source_dir() / "docs"))
-    if (entry.path().extension() == ".md") all.push_back("docs/" + entry.path().filename().string());
+  for (const std::string folder : {"docs/", "docs/course/"})
+    for (const auto& entry : fs::directory_iterator(source_dir() / folder))
+      if (entry.path().extension() == ".md") all.push_back(folder + entry.path().filename().string());
   std::sort(all.begin(), all.end());
   return all;
 }

@@ -14,7 +14,7 @@ struct Page {
 Page page(std::string path, const std::string& text);
 /// The page in the tree.
 Page page(const std::string& path);
-/// README.md, CONTRIBUTING.md and docs/*.md, from the root.
+/// README.md, CONTRIBUTING.md, docs/*.md and docs/course/*.md, from the root.
 std::vector<std::string> pages();
 
 /// The first group of every match.

@@ -82,8 +82,10 @@ std::string name_of_factor(double factor, const std::vector<NamedFactor>& number
 // The tape is c times the measured slopes.
 std::string by_factor(const Slopes& s) {
   const double size = norm_of(s.measured), tape = norm_of(s.tape);
-  if (size <= s.noise) return tape > 4 * s.noise ? "the measured slopes are zero, the tape's are not" : "";
-  if (tape <= exact_fit * size) return "the tape has no gradient there";
+  if (size <= s.noise)
+    return tape > 4 * s.noise ? join("the measured slopes are zero, those of ", s.wrong.whose, " are not")
+                              : "";
+  if (tape <= exact_fit * size) return join(s.wrong.whose, " has no gradient there");
   double product = 0;
   for (size_t i = 0; i < s.tape.size(); ++i) product += s.tape[i] * s.measured[i];
   const double c = product / (size * size);
@@ -94,12 +96,13 @@ std::string by_factor(const Slopes& s) {
   const std::string sign = c < 0 ? "minus " : "";
   const double factor = std::abs(c);
   if (factor < 1)
-    return join("the tape has ", sign,
+    return join(s.wrong.whose, " has ", sign,
                 std::abs(1 / factor - std::round(1 / factor)) < exact_fit / factor ? whole_or_fraction(factor)
                                                                                    : join(factor),
                 " of the measured slope in every entry: a factor of ",
                 name_of_factor(1 / factor, s.wrong.numbers), " is missing");
-  return join("the tape has ", sign, factor, " times the measured slope in every entry: a division by ",
+  return join(s.wrong.whose, " has ", sign, factor,
+              " times the measured slope in every entry: a division by ",
               name_of_factor(factor, s.wrong.numbers), " is missing");
 }
 

@@ -34,6 +34,7 @@ struct WrongGradient {
   std::vector<std::string> silent = {};  ///< nodes that use the tensor but contribute nothing
   std::vector<double> previous = {};     ///< of a leaf: its gradient in the pass before
   std::vector<NamedFactor> numbers = {};
+  std::string whose = "the tape";  ///< what has computed `tape`, for the text
 };
 
 /// What the difference looks like, as the end of a sentence: "the tape has 1/8 of the measured slope in every entry: a

@@ -1,0 +1,18 @@
+#pragma once
+// Compiles a lesson to a library.
+
+#include <string>
+
+namespace hewn::cli::learn {
+
+/// What became of it.
+struct Compiled {
+  bool right = false;
+  std::string text = {};  ///< the first error, with its line, for the student
+};
+
+/// Compiles `source` with the machine's C++ compiler ($CXX, else g++, c++ or clang++) and the header of lessons, which it
+/// writes into `directory`, to the file `library`. Throws ErrorCode::failed if there is no compiler.
+Compiled compile_lesson(const std::string& source, const std::string& directory, const std::string& library);
+
+}  // namespace hewn::cli::learn

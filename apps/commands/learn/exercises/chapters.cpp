@@ -1,0 +1,16 @@
+// The table of chapters. A new one is a line here; docs/course/README.md describes the rest.
+
+#include "apps/commands/learn/exercises/exercises.h"
+
+namespace hewn::cli::learn {
+
+std::span<const Chapter> chapters() {
+  static const Chapter table[] = {
+      {.name = "00-gradient", .predictions = &gradient_predictions()},
+      {.name = "01-chain-rule", .exercise = &mul_backward_exercise()},
+      {.name = "02-matrices", .exercise = &linear_backward_exercise()},
+  };
+  return table;
+}
+
+}  // namespace hewn::cli::learn

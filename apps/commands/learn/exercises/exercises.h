@@ -1,0 +1,14 @@
+#pragma once
+// The exercises of all chapters; each is a file of this folder.
+
+#include <vector>
+
+#include "apps/commands/learn/course.h"
+
+namespace hewn::cli::learn {
+
+const std::vector<Prediction>& gradient_predictions();  ///< 00_gradient.cpp
+const Exercise& mul_backward_exercise();                ///< 01_chain_rule.cpp
+const Exercise& linear_backward_exercise();             ///< 02_matrices.cpp
+
+}  // namespace hewn::cli::learn

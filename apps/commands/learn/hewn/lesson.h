@@ -1,0 +1,157 @@
+#pragma once
+// What a lesson of `hewn learn` is written with: arrays that check every index, and LESSON, which hands a function
+// over to the judge. The header stands alone: `hewn learn check` writes it beside the lesson and compiles both.
+
+#include <cmath>
+
+namespace hewn::lesson {
+
+/// A parameter of a lesson as the judge passes it.
+struct Operand {
+  const char* name;  ///< "dy"
+  int rows, cols;    ///< of a list: one row
+  double* values;    ///< of Array and Out: rows * cols, row by row
+  const int* ids;    ///< of Ids: the same
+  double number;     ///< of a double or an int
+  /// Called for an index outside of the array, with the line of the lesson; a single index has row = -1. Does not
+  /// return.
+  void (*outside)(const Operand& array, int row, int col, int line);
+};
+
+/// An index, and the line of the lesson that gives it.
+struct Index {
+  int value, line;
+  Index(int i, int at = __builtin_LINE()) : value(i), line(at) {}
+};
+
+/// Where elements are. Arrays have `rows` and `cols`; a list, with a single row or column, also takes one index.
+class Indexed {
+ public:
+  const int rows, cols;
+
+ protected:
+  explicit Indexed(const Operand& operand) : rows(operand.rows), cols(operand.cols), operand_(&operand) {}
+  int at(Index r, Index c) const {
+    if (r.value < 0 || r.value >= rows || c.value < 0 || c.value >= cols)
+      operand_->outside(*operand_, r.value, c.value, c.line);
+    return r.value * cols + c.value;
+  }
+  int at(Index i) const {
+    if ((rows != 1 && cols != 1) || i.value < 0 || i.value >= rows * cols)
+      operand_->outside(*operand_, -1, i.value, i.line);
+    return i.value;
+  }
+  const Operand* operand_;
+};
+
+/// Numbers to read: y(r, c), or b(i) of a list.
+class Array : public Indexed {
+ public:
+  explicit Array(const Operand& operand) : Indexed(operand) {}
+  double operator()(Index r, Index c) const { return operand_->values[at(r, c)]; }
+  double operator()(Index i) const { return operand_->values[at(i)]; }
+};
+
+/// Whole numbers to read, such as tokens: ids(i), or ids(r, c).
+class Ids : public Indexed {
+ public:
+  explicit Ids(const Operand& operand) : Indexed(operand) {}
+  int operator()(Index r, Index c) const { return operand_->ids[at(r, c)]; }
+  int operator()(Index i) const { return operand_->ids[at(i)]; }
+};
+
+/// Numbers to write: dx.set(r, c, value) replaces an element, dx.add(r, c, value) adds to it, dx(r, c) reads it.
+class Out : public Indexed {
+ public:
+  explicit Out(const Operand& operand) : Indexed(operand) {}
+  double operator()(Index r, Index c) const { return operand_->values[at(r, c)]; }
+  double operator()(Index i) const { return operand_->values[at(i)]; }
+  void set(Index r, Index c, double value) { operand_->values[at(r, c)] = value; }
+  void set(Index i, double value) { operand_->values[at(i)] = value; }
+  void add(Index r, Index c, double value) { operand_->values[at(r, c)] += value; }
+  void add(Index i, double value) { operand_->values[at(i)] += value; }
+};
+
+/// How a parameter of type T is named to the judge, and made of an operand.
+template <class T>
+struct Parameter;
+template <>
+struct Parameter<Array> {
+  static constexpr char letter = 'A';
+  static Array of(const Operand& operand) { return Array(operand); }
+};
+template <>
+struct Parameter<Ids> {
+  static constexpr char letter = 'I';
+  static Ids of(const Operand& operand) { return Ids(operand); }
+};
+template <>
+struct Parameter<Out> {
+  static constexpr char letter = 'O';
+  static Out of(const Operand& operand) { return Out(operand); }
+};
+template <>
+struct Parameter<double> {
+  static constexpr char letter = 'd';
+  static double of(const Operand& operand) { return operand.number; }
+};
+template <>
+struct Parameter<int> {
+  static constexpr char letter = 'i';
+  static int of(const Operand& operand) { return static_cast<int>(operand.number); }
+};
+
+/// Incremented whenever the meaning of Operand or Entry changes.
+inline constexpr int version = 1;
+
+/// What a compiled lesson exports.
+struct Entry {
+  int version;
+  const char* name;     ///< "softmax_backward"
+  const char* letters;  ///< of its parameters, in order: "AAO"
+  void (*run)(const Operand* operands);
+};
+
+template <class... P>
+struct Signature {
+  static constexpr char letters[] = {Parameter<P>::letter..., '\0'};
+};
+template <class... P>
+constexpr const char* letters_of(void (*)(P...)) {
+  return Signature<P...>::letters;
+}
+
+/// Calls f with the operands in order, which braces guarantee.
+template <class... P>
+void call(void (*f)(P...), const Operand* operands) {
+  struct Call {
+    Call(void (*g)(P...), P... parameters) { g(parameters...); }
+  };
+  struct Rest {
+    const Operand* next;
+    const Operand& take() { return *next++; }
+  } rest{operands};
+  Call{f, Parameter<P>::of(rest.take())...};
+}
+
+}  // namespace hewn::lesson
+
+// A lesson is one file without namespaces.
+using hewn::lesson::Array;
+using hewn::lesson::Ids;
+using hewn::lesson::Out;
+
+#ifndef HEWN_LESSON_ENTRY
+#define HEWN_LESSON_ENTRY hewn_lesson
+#endif
+
+/// Begins the function of a lesson: LESSON(softmax_backward, (Array y, Array dy, Out dx)) { ... }
+#define LESSON(name, parameters)                                                            \
+  static void name parameters;                                                              \
+  extern "C" const hewn::lesson::Entry* HEWN_LESSON_ENTRY() {                               \
+    static const hewn::lesson::Entry entry = {                                              \
+        hewn::lesson::version, #name, hewn::lesson::letters_of(name),                       \
+        [](const hewn::lesson::Operand* operands) { hewn::lesson::call(name, operands); }}; \
+    return &entry;                                                                          \
+  }                                                                                         \
+  static void name parameters

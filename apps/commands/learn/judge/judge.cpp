@@ -1,0 +1,251 @@
+#include "apps/commands/learn/judge/judge.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <optional>
+
+#include "apps/cli/format.h"
+#include "apps/commands/learn/judge/lesson_call.h"
+#include "core/error.h"
+#include "train/inspect/gradcheck/mistakes.h"
+
+namespace hewn::cli::learn {
+namespace {
+
+constexpr double slope_bound = 1e-6, result_bound = 1e-9;  // relative to the largest element
+
+/// A case with what its Outs hold before, and what the function made of them.
+struct Tried {
+  const LessonCase* of;
+  std::vector<Value> values;     // with the starts of Outs
+  std::vector<Matrix> after;     // what the Outs hold
+  std::vector<Matrix> computed;  // of `adds`: what was added, else the same
+};
+
+/// A wrong element.
+struct Found {
+  size_t tried = 0, out = 0, element = 0;  // `out` counts Outs
+  double expected = 0;
+  bool measured = false;  // expected is a measured slope
+};
+
+double largest(const Matrix& m) {
+  double size = 0;
+  for (const double v : m.values) size = std::max(size, std::abs(v));
+  return size;
+}
+
+/// The first element that differs by more than `bound`; nothing if none does.
+std::optional<size_t> first_difference(const Matrix& computed, const Matrix& right, double bound) {
+  const double allowed = bound * largest(right) + 1e-12;
+  for (size_t i = 0; i < right.values.size(); ++i)
+    if (!(std::abs(computed.values[i] - right.values[i]) <= allowed)) return i;
+  return std::nullopt;
+}
+
+bool equal(const Matrix& a, const Matrix& b) { return !first_difference(a, b, result_bound); }
+
+/// What an Out that is to be set holds before: a NaN that no arithmetic makes.
+double unwritten() {
+  const uint64_t bits = 0x7ff8'5eed'0000'0001;
+  double value = 0;
+  std::memcpy(&value, &bits, sizeof value);
+  return value;
+}
+bool is_unwritten(double value) {
+  const double mark = unwritten();
+  return std::memcmp(&value, &mark, sizeof mark) == 0;
+}
+
+Matrix measured_slopes(const SlopesOf& slopes) {
+  Matrix at = slopes.at, result(at.rows, at.cols);
+  for (size_t i = 0; i < at.values.size(); ++i) {
+    const double x = at.values[i], h = 1e-5 * std::max(1.0, std::abs(x));
+    at.values[i] = x + h;
+    const double above = slopes.loss(at);
+    at.values[i] = x - h;
+    const double below = slopes.loss(at);
+    at.values[i] = x;
+    result.values[i] = (above - below) / (2 * h);
+  }
+  return result;
+}
+
+std::string element_text(const Parameter& parameter, const Matrix& m, size_t i) {
+  const auto cols = static_cast<size_t>(m.cols);
+  if (m.rows == 1) return join(parameter.name, "(", i, ")");
+  return join(parameter.name, "(", i / cols, ", ", i % cols, ")");
+}
+
+class Judge {
+ public:
+  Judge(const Exercise& exercise, const lesson::Entry& entry, std::span<const WrongAnswer> known)
+      : exercise_(exercise), lesson_(entry, exercise), known_(known), cases_(exercise.cases()) {
+    for (size_t i = 0; i < exercise.parameters.size(); ++i)
+      if (is_out(exercise.parameters[i].role)) outs_.push_back(i);
+  }
+
+  Verdict verdict(const std::function<void(const std::string&)>& mark) {
+    std::optional<Found> found;
+    for (const LessonCase& c : cases_) {
+      if (found && c.slopes.empty()) continue;  // the small cases tell mistakes apart
+      mark(c.name);
+      std::string problem;
+      try {
+        tried_.push_back(run(lesson_, c));
+        problem = unusable(tried_.back());
+      } catch (const Error& error) {
+        problem = error.what();
+      }
+      if (!problem.empty()) {
+        if (found) break;  // its message comes first
+        return {false, join("wrong, in the case \"", c.name, "\"\n  ", problem, "\n")};
+      }
+      if (!found) found = wrong_in(tried_.size() - 1);
+    }
+    if (!found) return {true};
+    return {false, explained(*found)};
+  }
+
+ private:
+  Tried run(const Lesson& lesson, const LessonCase& c) const {
+    Tried tried{&c, c.values, {}, {}};
+    Rng rng(1, static_cast<uint64_t>(&c - cases_.data()));
+    for (const size_t i : outs_) {
+      Value& v = tried.values[i];
+      const Role role = exercise_.parameters[i].role;
+      if (role == Role::updates || !v.start.values.empty()) continue;
+      v.start = Matrix(v.matrix.rows, v.matrix.cols, unwritten());
+      if (role == Role::adds)
+        for (double& x : v.start.values) x = 0.25 * (static_cast<double>(rng.below(16)) - 7.5);
+    }
+    tried.after = lesson.run(tried.values);
+    tried.computed = tried.after;
+    for (size_t k = 0; k < outs_.size(); ++k) {
+      if (exercise_.parameters[outs_[k]].role != Role::adds) continue;
+      const std::vector<double>& before = tried.values[outs_[k]].start.values;
+      for (size_t i = 0; i < before.size(); ++i) tried.computed[k].values[i] -= before[i];
+    }
+    return tried;
+  }
+
+  const Parameter& parameter(size_t out) const { return exercise_.parameters[outs_[out]]; }
+  const Matrix& right(const Tried& tried, size_t out) const { return tried.of->values[outs_[out]].matrix; }
+
+  /// Elements without a number; "" if there are none.
+  std::string unusable(const Tried& tried) const {
+    bool nothing = true;
+    for (size_t k = 0; k < outs_.size(); ++k) {
+      const Matrix& after = tried.after[k];
+      const Matrix& start = tried.values[outs_[k]].start;
+      nothing = nothing && std::memcmp(after.values.data(), start.values.data(),
+                                       after.values.size() * sizeof(double)) == 0;
+      nothing = nothing && (largest(right(tried, k)) > 0 || after.values.empty());
+    }
+    if (nothing && tried.of == cases_.data()) return "the function writes nothing";
+    for (size_t k = 0; k < outs_.size(); ++k)
+      for (size_t i = 0; i < tried.after[k].values.size(); ++i) {
+        const double value = tried.after[k].values[i];
+        const std::string name = element_text(parameter(k), tried.after[k], i);
+        if (is_unwritten(value)) return name + " is never written";
+        if (!std::isfinite(value) && std::isfinite(right(tried, k).values[i]))
+          return join(
+              name, " is ", std::isnan(value) ? "NaN, which is not a number" : "infinite",
+              ": look for a division by zero, or for the exponential or logarithm of an unusual number");
+      }
+    return "";
+  }
+
+  std::optional<Found> wrong_in(size_t t) const {
+    const Tried& tried = tried_[t];
+    for (const SlopesOf& slopes : tried.of->slopes) {
+      const auto k =
+          static_cast<size_t>(std::find(outs_.begin(), outs_.end(), slopes.parameter) - outs_.begin());
+      const Matrix measured = measured_slopes(slopes);
+      if (const auto i = first_difference(tried.computed[k], measured, slope_bound))
+        return Found{t, k, *i, measured.values[*i], true};
+    }
+    for (size_t k = 0; k < outs_.size(); ++k)
+      if (const auto i = first_difference(tried.computed[k], right(tried, k), result_bound))
+        return Found{t, k, *i, right(tried, k).values[*i], false};
+    return std::nullopt;
+  }
+
+  std::string explained(const Found& found) const {
+    const Tried& tried = tried_[found.tried];
+    const Matrix& computed = tried.computed[found.out];
+    const std::string hint = hint_for(found);
+    const bool adds = parameter(found.out).role == Role::adds;
+    return join("wrong: ", parameter(found.out).name, ", in the case \"", tried.of->name, "\"\n  ",
+                element_text(parameter(found.out), computed, found.element), adds ? " gains " : " is ",
+                number_text(computed.values[found.element]),
+                found.measured ? ", but the measured slope is " : ", but it must be ",
+                number_text(found.expected), "\n", hint.empty() ? "" : join("  ", hint, "\n"));
+  }
+
+  std::string hint_for(const Found& found) const {
+    for (const WrongAnswer& answer : known_)
+      if (gives(answer, found.out)) return answer.hint;
+    const Tried& tried = tried_[found.tried];
+    const Parameter& p = parameter(found.out);
+    if (p.role == Role::adds && equal(tried.after[found.out], right(tried, found.out)))
+      return join(p.name, " already held something, which your function replaced: add to it");
+    const std::string looks_like = mistake_of(found);
+    return looks_like.empty() ? "" : join("what it looks like: ", looks_like);
+  }
+
+  /// Whether a known wrong answer computes the same in all cases.
+  bool gives(const WrongAnswer& answer, size_t out) const {
+    const Lesson lesson(*answer.entry, exercise_);
+    bool wrong = false;
+    for (const Tried& mine : tried_) try {
+        const Tried its = run(lesson, *mine.of);
+        if (!equal(its.computed[out], mine.computed[out])) return false;
+        wrong = wrong || !equal(its.computed[out], right(mine, out));
+      } catch (const Error&) {
+        return false;
+      }
+    return wrong;
+  }
+
+  /// What kind of mistake the difference is, by the fits of `hewn gradcheck`.
+  std::string mistake_of(const Found& found) const {
+    const Tried& tried = tried_[found.tried];
+    const Matrix& expected = right(tried, found.out);
+    WrongGradient wrong;
+    wrong.whose = "your result";
+    wrong.shape = expected.rows == 1 ? Shape{expected.cols} : Shape{expected.rows, expected.cols};
+    wrong.tape = tried.computed[found.out].values;
+    wrong.measured = expected.values;
+    wrong.value.assign(expected.values.size(), 0.0);
+    for (size_t i = 0; i < expected.values.size(); ++i) wrong.entries.push_back(static_cast<int64_t>(i));
+    for (size_t i = 0; i < exercise_.parameters.size(); ++i)
+      if (std::string_view(exercise_.parameters[i].name) == "dy") {
+        wrong.output_grad = tried.values[i].matrix.values;
+        wrong.numbers.push_back({"the number of rows", static_cast<double>(tried.values[i].matrix.rows)});
+      }
+    return mistake_in(wrong, 1e-12);
+  }
+
+  const Exercise& exercise_;
+  Lesson lesson_;
+  std::span<const WrongAnswer> known_;
+  std::vector<LessonCase> cases_;
+  std::vector<size_t> outs_;  // indices of the parameters that are Outs
+  std::vector<Tried> tried_;
+};
+
+}  // namespace
+
+Verdict judge(const Exercise& exercise, const lesson::Entry& entry, std::span<const WrongAnswer> known,
+              const std::function<void(const std::string&)>& mark) {
+  try {
+    return Judge(exercise, entry, known).verdict(mark);
+  } catch (const Error& error) {  // the lesson does not fit the exercise
+    return {false, join("wrong: ", error.what(), "\n")};
+  }
+}
+
+}  // namespace hewn::cli::learn

@@ -1,0 +1,31 @@
+#pragma once
+// Judges the function of a lesson: calls it on every case, compares what it computes with measured slopes and right
+// results, and finds out what a wrong result looks like.
+
+#include <functional>
+#include <span>
+#include <string>
+
+#include "apps/commands/learn/hewn/lesson.h"
+#include "apps/commands/learn/judge/exercise.h"
+
+namespace hewn::cli::learn {
+
+/// A wrong answer that students give, compiled into the program, and the hint for whoever gives it.
+struct WrongAnswer {
+  std::string name;  ///< "transposed"
+  std::string hint;
+  const lesson::Entry* entry = nullptr;
+};
+
+struct Verdict {
+  bool right = false;
+  std::string text = {};  ///< lines for the student; "" if right
+};
+
+/// Calls the function on all cases; `mark` is called with the name of each before. Run it in a process of its own: the
+/// function may crash or never return.
+Verdict judge(const Exercise& exercise, const lesson::Entry& entry, std::span<const WrongAnswer> known,
+              const std::function<void(const std::string& name)>& mark);
+
+}  // namespace hewn::cli::learn

@@ -1,0 +1,191 @@
+#include "apps/commands/learn/judge/training.h"
+
+#include <chrono>
+#include <cmath>
+#include <optional>
+#include <utility>
+
+#include "apps/cli/format.h"
+#include "apps/commands/training.h"
+#include "apps/run/run_config.h"
+#include "apps/run/train_setup.h"
+#include "core/error.h"
+#include "kernels/contract/unfold.h"
+#include "model/generation/generate.h"
+#include "train/checkpoint/checkpoint.h"
+#include "train/inspect/gradcheck/loss_probe.h"
+
+namespace hewn::cli::learn {
+namespace {
+
+constexpr int64_t steps = 300, shown_every = 100;
+constexpr double equal_losses = 1e-6;
+constexpr int64_t shown_lines = 3, most_characters = 600;
+
+/// Replaces the contributions of nodes of one operation. Gradients are float64 in memory that the host can write.
+class Replacer final : public TapeObserver {
+ public:
+  explicit Replacer(const Replaced& replaced) : replaced_(replaced) {}
+  /// The number of nodes replaced so far.
+  int64_t nodes() const { return nodes_; }
+
+  void recorded(const Node& node, const Tensor& y) override {
+    if (node.id == 0) {  // a new tape; leaves may keep the gradients of the one before
+      seen_.clear();
+      std::erase_if(so_far_, [](const auto& of) { return of.first.starts_with('#'); });
+    }
+    seen_[node.id].edges = Tape::current()->edges(static_cast<size_t>(node.id));
+    if (is_replaced(node)) seen_[node.id].output = y.detached();
+  }
+  void reads(const Node& node, std::span<const Tensor> inputs) override {
+    if (!is_replaced(node)) return;
+    for (const Tensor& input : inputs)
+      seen_[node.id].inputs.push_back(input.defined() ? input.detached() : Tensor());
+  }
+  void before_backward(const Node& node, const Tensor& dy) override {
+    contributions_.clear();
+    if (!is_replaced(node)) return;
+    const Seen& seen = seen_.at(node.id);
+    NodeAt at(node, seen.inputs, seen.output, dy);
+    replaced_.backward(at);
+    contributions_ = at.contributions();
+    nodes_ += !contributions_.empty();
+  }
+  void after_backward(const Node& node, size_t input, const Tensor& grad, Contribution how) override {
+    if (how == Contribution::none || !grad.defined()) return;
+    std::vector<double>& so_far = so_far_[tensor_key(seen_.at(node.id).edges[input])];
+    const auto mine = contributions_.find(input);
+    if (mine == contributions_.end()) {
+      so_far = grad.doubles();
+      return;
+    }
+    std::vector<double> sum = mine->second.values;
+    require(std::ssize(sum) == grad.numel(), replaced_.op, ": ", sum.size(), " elements for a gradient of ",
+            grad.numel());
+    if (how == Contribution::add)
+      for (size_t i = 0; i < sum.size(); ++i) sum[i] += so_far[i];
+    std::copy(sum.begin(), sum.end(), grad.ptr<double>());
+    so_far = std::move(sum);
+  }
+
+ private:
+  struct Seen {
+    std::vector<Edge> edges;
+    std::vector<Tensor> inputs;
+    Tensor output;
+  };
+  bool is_replaced(const Node& node) const { return node.info().name == std::string_view(replaced_.op); }
+
+  const Replaced& replaced_;
+  std::map<int64_t, Seen> seen_;
+  std::map<std::string, std::vector<double>> so_far_;  // gradients of tensors
+  std::map<size_t, Matrix> contributions_;
+  int64_t nodes_ = 0;
+};
+
+/// A training run of the model.
+class Trained {
+ public:
+  Trained(const TrainSetup& setup, Executor& device)
+      : model_(make_model(setup.config.model, device, setup.config.dtype, setup.config.seed)),
+        trainer_(*model_, setup.config.optimizer, setup.config.schedule, setup.config.seed) {}
+  Model& model() { return *model_; }
+  Trainer& trainer() { return trainer_; }
+  /// The loss before the update.
+  double step(const Batch& batch, TapeObserver* observer) {
+    trainer_.observe(observer);
+    return trainer_.step(batch).loss;
+  }
+
+ private:
+  std::unique_ptr<Model> model_;
+  Trainer trainer_;
+};
+
+Settings settings_with(const std::vector<std::pair<std::string, std::string>>& keys) {
+  Settings settings(*find_command("train"));
+  const auto set = [&](const std::string& key, const std::string& value) {
+    settings.set({key, value, "a lesson"});
+  };
+  for (const auto& [key, value] :
+       {std::pair("n_layer", "1"), std::pair("n_head", "2"), std::pair("n_embd", "32"),
+        std::pair("mlp_width", "64"), std::pair("batch_size", "2"), std::pair("learning_rate", "0.01"),
+        std::pair("warmup_iters", "10"), std::pair("dtype", "f64"), std::pair("bias", "true"),
+        std::pair("tie", "false"), std::pair("threads", "1")})
+    set(key, value);
+  set("max_iters", std::to_string(steps));
+  for (const auto& [key, value] : keys) set(key, value);
+  return settings;
+}
+
+/// The first lines that the model writes, without empty ones.
+std::string text_of(Model& model, const Tokenizer& tokenizer) {
+  std::string text, line;
+  int64_t lines = 0;
+  generate(model, tokenizer.encode("\n"),
+           {.max_new_tokens = most_characters, .temperature = 0.7, .vocab_size = tokenizer.vocab_size()},
+           [&](int32_t id) {
+             const std::vector<int32_t> ids{id};
+             const std::string piece = tokenizer.decode(ids);
+             line += piece == "\n" ? "" : piece;
+             if (piece == "\n" && !line.empty()) text += join("  ", std::exchange(line, ""), "\n"), ++lines;
+             return lines < shown_lines;
+           });
+  return text + (line.empty() ? "" : join("  ", line, "\n"));
+}
+
+void keep_run(const std::string& path, const Settings& settings, const TrainSetup& setup, Trainer& trainer) {
+  const RunDirectory run(path, RunDirectory::Open::fresh, "keep");
+  Settings kept = settings;
+  kept.set({"out_dir", run.path(), "--keep"});
+  write_run_files(run, kept, setup.data->hash, setup.data->tokenizer.get());
+  RunState state;
+  state.step = trainer.steps_done();
+  state.seed = setup.config.seed;
+  state.data_hash = setup.data->hash;
+  state.tokenizer_hash = from_hex(setup.data->tokenizer->hash());
+  save_checkpoint(run.path(), state, trainer);
+}
+
+}  // namespace
+
+void Training::run(const Replaced& replaced, bool unfold,
+                   const std::vector<std::pair<std::string, std::string>>& keys) const {
+  const auto start = std::chrono::steady_clock::now();
+  Settings settings = settings_with(keys);
+  const TrainSetup setup = set_up_training(settings);
+  const auto device = open_device("cpu", 1);
+  std::optional<Unfold> unfolded;
+  if (unfold) unfolded.emplace();
+  Trained engine(setup, *device), yours(setup, *device);
+  Replacer replacer(replaced);
+  send('t', join("A model of ", long_count(yours.model().parameters().numel()),
+                 " parameters now trains twice on the built-in tales: with the engine's backward pass of ",
+                 replaced.op, ", and with yours.\n"));
+  Batch batch;
+  int64_t first_apart = -1;
+  std::vector<std::vector<std::string>> rows{{"step", "engine", "yours"}};
+  double engine_loss = 0, your_loss = 0;
+  for (int64_t step = 0; step < steps; ++step) {
+    setup.loader.fill(step, batch);
+    engine_loss = engine.step(batch, nullptr);
+    your_loss = yours.step(batch, &replacer);
+    if (first_apart < 0 && !(std::abs(engine_loss - your_loss) <= equal_losses)) first_apart = step;
+    if ((step + 1) % shown_every == 0 || step == 0)
+      rows.push_back({std::to_string(step + 1), fixed(engine_loss, 6), fixed(your_loss, 6)});
+    send(' ', "");
+  }
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  send('t',
+       join(table_text(rows),
+            first_apart < 0 ? join("The losses of all ", steps, " steps are equal to ", equal_losses)
+                            : join("The losses are equal to ", equal_losses, " for ", first_apart, " steps"),
+            "; your function ran ", long_count(replacer.nodes()), " times, in ", fixed(seconds, 1),
+            " seconds altogether.\nWhat your model writes:\n",
+            text_of(yours.model(), *setup.data->tokenizer)));
+  if (keep.empty()) return;
+  keep_run(keep, settings, setup, yours.trainer());
+  send('t', join("The run is kept in ", keep, ".\n"));
+}
+
+}  // namespace hewn::cli::learn

@@ -1,0 +1,132 @@
+// hewn learn: a course on backpropagation, with exercises that are judged.
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+#include "apps/cli/format.h"
+#include "apps/cli/shell.h"
+#include "apps/cli/suggest.h"
+#include "apps/cli/terminal.h"
+#include "apps/commands/commands.h"
+#include "apps/commands/learn/check.h"
+#include "apps/commands/learn/progress.h"
+#include "apps/commands/learn/show.h"
+#include "core/error.h"
+#include "core/io/file.h"
+
+namespace hewn::cli {
+namespace learn {
+namespace {
+
+namespace fs = std::filesystem;
+
+const Chapter& chapter_of(const std::string& word) {
+  int64_t number = -1;
+  const Chapter* chapter = parse_integer(word, number) ? find_chapter(number) : nullptr;
+  require(chapter, "'", word, "' is not a chapter; they are numbered ", chapters().front().number(), " to ",
+          chapters().back().number());
+  return *chapter;
+}
+
+const Chapter& chapter_with_lesson(const std::string& word) {
+  const Chapter& chapter = chapter_of(word);
+  require(chapter.exercise, "chapter ", chapter.number(), " has nothing to write; `hewn learn check ",
+          chapter.number(), "` asks its questions");
+  return chapter;
+}
+
+int start(const Chapter& chapter) {
+  const std::string path = lesson_path(chapter);
+  std::error_code error;
+  fs::create_directories(fs::path(path).parent_path(), error);
+  if (error)
+    fail(ErrorCode::failed, fs::path(path).parent_path().string(), ": cannot be created: ", error.message());
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  if (fd < 0 && errno == EEXIST)
+    fail(ErrorCode::failed, path, " exists and is left as it is; move it away to begin again");
+  if (fd < 0) fail(ErrorCode::failed, path, ": cannot be written: ", std::strerror(errno));
+  const std::string_view text = course_file(chapter.file("lesson.cpp"));
+  const int problem = write_fully(fd, text.data(), text.size());
+  ::close(fd);
+  if (problem != 0) {
+    ::unlink(path.c_str());
+    fail(ErrorCode::failed, path, ": cannot be written: ", std::strerror(problem));
+  }
+  print("wrote ", path, "\n");
+  say_next("edit it, then ", program(), " learn check ", chapter.number());
+  return 0;
+}
+
+int hint(const Chapter& chapter) {
+  const std::vector<std::string> all = hints(chapter);
+  const auto shown = [&] {
+    const Progress progress = read_progress();
+    const auto at = progress.hints.find(chapter.number());
+    return at == progress.hints.end() ? size_t{0} : static_cast<size_t>(std::max(0, at->second));
+  }();
+  const size_t next = std::min(shown, all.size() - 1);
+  print("hint ", next + 1, " of ", all.size(), ": ",
+        wrap(all[next], std::max(40, terminal_width(Stream::results)), 0), "\n");
+  if (shown < all.size())
+    update_progress([](Progress& p, int number) { ++p.hints[number]; }, chapter.number());
+  if (next + 1 == all.size())
+    say("that was the last one; `", program(), " learn solution ", chapter.number(), "` shows a solution");
+  return 0;
+}
+
+int write_page(const Settings& settings) {
+  require(settings.arguments.empty(), settings.where("out"), ": out writes all chapters; leave out '",
+          settings.arguments.empty() ? "" : settings.arguments[0], "'");
+  const std::string path = settings.text("out");
+  const FileSum written = write_file_atomically(path, whole_course_page());
+  print("wrote ", path, ", ", bytes_text(static_cast<double>(written.size)), "\n");
+  return 0;
+}
+
+int check(const Settings& settings, const std::vector<std::string>& words) {
+  const Chapter& chapter = chapter_of(words[1]);
+  if (chapter.predictions) return check_predictions(chapter, {words.begin() + 2, words.end()});
+  require(words.size() == 2, "'", words.size() == 2 ? "" : words[2], "' is too much; chapter ",
+          chapter.number(), " is checked by what you write");
+  return check_lesson(chapter, {.watch = settings.flag("watch"),
+                                .training = settings.flag("training"),
+                                .out_dir = settings.has("out_dir") ? settings.text("out_dir") : ""});
+}
+
+int run(const Settings& settings) {
+  const std::vector<std::string>& words = settings.arguments;
+  if (settings.has("out")) return write_page(settings);
+  if (words.empty()) {
+    print(chapter_list());
+    say_next(program(), " learn 0");
+    return 0;
+  }
+  int64_t number = 0;
+  if (parse_integer(words[0], number)) {
+    require(words.size() == 1, "give one chapter to read, or `hewn learn check ", words[0], "` to check it");
+    print(chapter_text(chapter_of(words[0]), std::min(100, terminal_width(Stream::results))));
+    return 0;
+  }
+  const std::vector<std::string> verbs{"start", "check", "hint", "solution"};
+  require(std::find(verbs.begin(), verbs.end(), words[0]) != verbs.end(), "'", words[0],
+          "' is neither a chapter nor one of start, check, hint and solution", did_you_mean(words[0], verbs));
+  require(words.size() > 1, "give the number of a chapter: `hewn learn ", words[0], " 1`");
+  if (words[0] == "check") return check(settings, words);
+  require(words.size() == 2, "`hewn learn ", words[0], "` takes the number of one chapter");
+  const Chapter& chapter = chapter_with_lesson(words[1]);
+  if (words[0] == "start") return start(chapter);
+  if (words[0] == "hint") return hint(chapter);
+  print(course_file(chapter.file("solution.cpp")));
+  return 0;
+}
+
+}  // namespace
+}  // namespace learn
+
+int run_learn(const Settings& settings) { return learn::run(settings); }
+
+}  // namespace hewn::cli

@@ -1,0 +1,191 @@
+#include "apps/commands/learn/process.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <vector>
+
+#include "apps/cli/signals.h"
+#include "apps/cli/terminal.h"
+#include "core/error.h"
+#include "core/io/file.h"
+
+namespace hewn::cli::learn {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr int status_cannot_start = 127;
+constexpr rlim_t most_file_bytes = rlim_t{1} << 30;
+
+/// In the new process: as the shell would start it, without a core file, and ended with its parent.
+void settle_in(pid_t parent) {
+  for (const int signal : {SIGINT, SIGTERM, SIGPIPE}) std::signal(signal, SIG_DFL);
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != parent) ::_exit(status_cannot_start);
+  const rlimit no_core{0, 0}, files{most_file_bytes, most_file_bytes};
+  ::setrlimit(RLIMIT_CORE, &no_core);
+  ::setrlimit(RLIMIT_FSIZE, &files);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+  const rlimit memory{rlim_t{1} << 33, rlim_t{1} << 33};
+  ::setrlimit(RLIMIT_DATA, &memory);
+#endif
+}
+
+/// Reads the messages of a process: kind, text, and a zero byte each.
+class Messages {
+ public:
+  explicit Messages(const std::function<void(char, const std::string&)>& receive) : receive_(receive) {}
+  void add(const char* bytes, size_t n) {
+    pending_.append(bytes, n);
+    for (size_t end; (end = pending_.find('\0')) != pending_.npos; pending_.erase(0, end + 1))
+      if (end > 0) receive_(pending_[0], pending_.substr(1, end - 1));
+  }
+
+ private:
+  const std::function<void(char, const std::string&)>& receive_;
+  std::string pending_;
+};
+
+Ended how_it_ended(int status) {
+  if (WIFSIGNALED(status)) return {Ended::How::signalled, WTERMSIG(status)};
+  return {Ended::How::exited, WEXITSTATUS(status)};
+}
+
+/// Kills a process if it still runs, with the programs that it has started.
+class Running {
+ public:
+  explicit Running(pid_t pid) : pid_(pid) { ::setpgid(pid, pid); }
+  ~Running() {
+    if (pid_ > 0) end();
+  }
+  Running(const Running&) = delete;
+  Running& operator=(const Running&) = delete;
+  int wait() {
+    int status = 0;
+    while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) continue;
+    ::kill(-pid_, SIGKILL);  // what it has left behind
+    pid_ = -1;
+    return status;
+  }
+  void end() {
+    ::kill(-pid_, SIGKILL);
+    ::kill(pid_, SIGKILL);
+    wait();
+  }
+
+ private:
+  pid_t pid_;
+};
+
+/// Waits for a process whose end of the pipe is open as long as it lives.
+Ended follow(pid_t pid, int pipe, const std::function<void(char, const std::string&)>& receive,
+             double seconds) {
+  Running process(pid);
+  Messages messages(receive);
+  auto heard = Clock::now();
+  char block[4096];
+  while (true) {
+    pollfd readable{pipe, POLLIN, 0};
+    const int ready = ::poll(&readable, 1, 50);
+    if (stop_signal() != 0) {
+      process.end();
+      return {Ended::How::stopped, stop_signal()};
+    }
+    if (ready > 0) {
+      const ssize_t n = ::read(pipe, block, sizeof block);
+      if (n == 0) break;
+      if (n > 0) {
+        messages.add(block, static_cast<size_t>(n));
+        heard = Clock::now();
+      }
+    }
+    if (std::chrono::duration<double>(Clock::now() - heard).count() > seconds) {
+      process.end();
+      return {Ended::How::silent, 0};
+    }
+  }
+  return how_it_ended(process.wait());
+}
+
+struct Pipe {
+  int ends[2] = {-1, -1};
+  Pipe() {
+    if (::pipe2(ends, O_CLOEXEC) != 0)
+      fail(ErrorCode::failed, "cannot create a pipe: ", std::strerror(errno));
+  }
+  ~Pipe() {
+    for (const int end : ends)
+      if (end >= 0) ::close(end);
+  }
+  Pipe(const Pipe&) = delete;
+  Pipe& operator=(const Pipe&) = delete;
+  void close_writing() {
+    ::close(ends[1]);
+    ends[1] = -1;
+  }
+};
+
+pid_t start(const std::function<void()>& in_child) {
+  flush_results();
+  const pid_t parent = ::getpid(), pid = ::fork();
+  if (pid < 0) fail(ErrorCode::failed, "cannot start a process: ", std::strerror(errno));
+  if (pid == 0) {
+    ::setpgid(0, 0);
+    settle_in(parent);
+    in_child();
+    ::_exit(status_cannot_start);
+  }
+  return pid;
+}
+
+}  // namespace
+
+Ended run_apart(const std::function<int(const Sender&)>& work,
+                const std::function<void(char, const std::string&)>& receive, double seconds) {
+  Pipe pipe;
+  const pid_t pid = start([&] {
+    const Sender send = [&](char kind, const std::string& text) {
+      const std::string message = kind + text + '\0';
+      write_fully(pipe.ends[1], message.data(), message.size());
+    };
+    int status = static_cast<int>(ErrorCode::failed);
+    try {
+      status = work(send);
+    } catch (const std::exception& error) {
+      send('e', error.what());
+    }
+    std::fflush(nullptr);
+    ::_exit(status);
+  });
+  pipe.close_writing();
+  return follow(pid, pipe.ends[0], receive, seconds);
+}
+
+Ended run_program(const std::vector<std::string>& command, const std::string& output, double seconds) {
+  Pipe pipe;
+  std::vector<char*> words;
+  for (const std::string& word : command) words.push_back(const_cast<char*>(word.c_str()));
+  words.push_back(nullptr);
+  const pid_t pid = start([&] {
+    const int nothing = ::open("/dev/null", O_RDONLY),
+              file = ::open(output.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0666);
+    ::dup2(nothing, 0), ::dup2(file, 1), ::dup2(file, 2);
+    ::fcntl(pipe.ends[1], F_SETFD, 0);  // stays open as long as the program runs
+    ::execvp(words[0], words.data());
+  });
+  pipe.close_writing();
+  return follow(
+      pid, pipe.ends[0], [](char, const std::string&) {}, seconds);
+}
+
+}  // namespace hewn::cli::learn

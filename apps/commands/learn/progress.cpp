@@ -1,0 +1,71 @@
+#include "apps/commands/learn/progress.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "core/error.h"
+#include "core/io/file.h"
+
+namespace hewn::cli::learn {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+constexpr size_t most_progress_bytes = 1 << 20;
+
+std::string progress_file() { return std::string(lessons_directory) + "/progress.json"; }
+
+/// Locks the directory of lessons against other processes that change the file.
+class Lock {
+ public:
+  Lock() : fd_(::open(lessons_directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+    if (fd_ < 0) fail(ErrorCode::failed, lessons_directory, ": cannot be opened: ", std::strerror(errno));
+    while (::flock(fd_, LOCK_EX) != 0)
+      if (errno != EINTR)
+        fail(ErrorCode::failed, lessons_directory, ": cannot be locked: ", std::strerror(errno));
+  }
+  ~Lock() { ::close(fd_); }
+  Lock(const Lock&) = delete;
+  Lock& operator=(const Lock&) = delete;
+
+ private:
+  int fd_;
+};
+
+}  // namespace
+
+Progress read_progress() {
+  Progress progress;
+  if (!fs::exists(progress_file())) return progress;
+  try {
+    const Json json = Json::parse(read_small_file(progress_file(), most_progress_bytes));
+    for (const Json& chapter : json.at("done")) progress.done.insert(chapter.get<int>());
+    for (const auto& [chapter, shown] : json.at("hints").items())
+      progress.hints[std::stoi(chapter)] = shown.get<int>();
+  } catch (const std::exception& error) {
+    fail(ErrorCode::input, progress_file(), ": is not what `hewn learn` writes (", error.what(),
+         "); delete it to begin with no chapter done");
+  }
+  return progress;
+}
+
+void update_progress(void (*change)(Progress&, int), int chapter) {
+  std::error_code error;
+  fs::create_directories(lessons_directory, error);
+  if (error) fail(ErrorCode::failed, lessons_directory, ": cannot be created: ", error.message());
+  const Lock lock;
+  Progress progress = read_progress();
+  change(progress, chapter);
+  Json json{{"done", progress.done}, {"hints", Json::object()}};
+  for (const auto& [of, shown] : progress.hints) json["hints"][std::to_string(of)] = shown;
+  write_file_atomically(progress_file(), json.dump(2) + "\n");
+}
+
+}  // namespace hewn::cli::learn

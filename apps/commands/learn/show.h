@@ -1,0 +1,17 @@
+#pragma once
+// Chapters on a terminal and as a page.
+
+#include <string>
+
+#include "apps/commands/learn/course.h"
+
+namespace hewn::cli::learn {
+
+/// The list of chapters, with what is done.
+std::string chapter_list();
+/// A chapter as text, in lines of `width` columns; of a picture, its caption.
+std::string chapter_text(const Chapter& chapter, int width);
+/// All chapters and the glossary as one HTML page.
+std::string whole_course_page();
+
+}  // namespace hewn::cli::learn
