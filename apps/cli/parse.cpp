@@ -114,6 +114,7 @@ Settings resolve(const Call& call) {
     config = argument;
     settings.fill(read_config_for(*call.command, argument));
   }
+  settings.config = config;
   return settings;
 }
 

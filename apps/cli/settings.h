@@ -52,6 +52,7 @@ class Settings {
 
   const Command& command() const { return *command_; }
   std::vector<std::string> arguments;  ///< on the command line, besides options and CONFIG.toml
+  std::string config;                  ///< the path of the CONFIG.toml; empty if there is none
 
  private:
   struct Value {

@@ -162,7 +162,7 @@ constexpr Command command_table[] = {
      "hewn verify configs/baby-gpt-cpu.toml --dataset=book.txt --threads=1,2,4 --max_iters=10\n"
      "hewn verify configs/baby-gpt-cpu.toml --dataset=book.txt --devices=cpu,cuda --max_iters=100",
      run_verify},
-    {takes::trace, "trace", "[RUN | NAME=VALUE...]", "show how the tape computes gradients, node by node",
+    {takes::trace, "trace", "[RUN | lesson | NAME=VALUE...]", "show how the tape computes gradients, node by node",
      "With --expr, computes a formula with the operations that models are made of, in float64, and its gradients "
      "on the tape. Every name in it is a leaf with the value given as NAME=VALUE: a number, or a matrix such as "
      "'[1 2; 3 4]'. A formula has statements \"NAME = FORMULA\" or \"FORMULA\" with semicolons between them, of "
@@ -172,9 +172,13 @@ constexpr Command command_table[] = {
      "arrives at each node, the formula of its gradients, and whether these set or add to what is there. "
      "Without --expr, traces the model of RUN over --text, without dropout: every node below the part of the model that it "
      "belongs to, with its value, its gradient and the time of its kernels in both passes, and every parameter. "
-     "--unfold takes fused operations apart; --diff compares two tapes. With keys of a model and no run, or a CONFIG.toml whose out_dir is no run yet, the model has random weights: "
+     "RUN may be `lesson`, here and in all other commands: the lesson model, a GPT of 7,552 parameters that is part "
+     "of the program. Its trace holds every number of a step, with the update by AdamW, over the text \"the fox f\" "
+     "unless --text is given. "
+     "--unfold takes fused operations apart; --diff compares two tapes; --watch follows one weight through training. With keys of a model and no run, or a CONFIG.toml whose out_dir is no run yet, the model has random weights: "
      "those with which `hewn train` begins. --json is described in docs/formats.md. --out writes a page for a "
-     "browser, which needs no network: it steps through the trace and shows the sum behind each number.",
+     "browser, which needs no network: it steps through the trace, shows the sum behind each number, computes the loss anew "
+     "for another value of a weight, and asks for predictions.",
      "hewn trace --expr=\"y = tanh(w*x + b)\" w=0.5 x=2 b=-1\n"
      "hewn trace --expr=\"b = a + a; c = b + b\" a=1  # why the order matters\n"
      "hewn trace --expr=\"sum((x @ W)^2)\" x='[1 2]' W='[1 -1; 0.5 2]'\n"
@@ -187,7 +191,9 @@ constexpr Command command_table[] = {
      "hewn trace out --text=\"The fox\" --node=\"h.0.attn.c_attn.linear[0,3]\"\n"
      "hewn trace configs/baby-gpt-cpu.toml --text=\"The fox\"  # with random weights\n"
      "hewn trace out --text=\"The fox\" --diff=bf16  # where precision is lost\n"
-     "hewn trace out --text=\"The fox\" --out=trace.html",
+     "hewn trace out --text=\"The fox\" --out=trace.html\n"
+     "hewn trace lesson --out=lesson.html  # every number of a training step\n"
+     "hewn trace lesson --watch=\"transformer.h.0.mlp.c_fc.weight[3,7]\" --iters=50",
      run_trace},
     {takes::gradcheck, "gradcheck", "[RUN]", "check a model's gradients against slopes of its loss",
      "Computes the gradients of a model on the tape in float64 and compares them with slopes of its loss, measured by moving "

@@ -21,12 +21,23 @@ std::vector<Option> trace_options() {
            "print the backward pass node by node: what arrives, and what it does to the gradients of the "
            "inputs; on a terminal, Enter goes on and q ends"),
       text("diff", "RUN|TYPE|DEVICE", "", takes::trace,
-           "print how far the tape of another run is from this one, node by node, or that of the same model in f32, f64 or "
+           "print how far the tape of another run is from this one, node by node, or that of the same model "
+           "in f32, f64 or "
            "bf16, or on cuda or emulated",
            "none"),
       flag("unfold", "false", takes::trace,
-           "compose fused operations of simple ones, with a node for each: softmax of exp, sum and div, attention of "
+           "compose fused operations of simple ones, with a node for each: softmax of exp, sum and div, "
+           "attention of "
            "products and softmax"),
+      flag("update", "false", takes::trace,
+           "after the backward pass, take the first step of AdamW with the defaults of `hewn train`, and "
+           "keep the "
+           "moments and new values of the parameters in --json and --out; with the lesson model always"),
+      text("watch", "PARAMETER[I,...]", "", takes::trace,
+           "train, and print this element after every step: value, gradient, both moments and update; a run "
+           "goes on from its last checkpoint, a CONFIG.toml begins",
+           "none"),
+      integer("iters", "20", 1, 1'000'000, takes::trace, "with --watch, number of steps"),
       flag("roof", "false", takes::trace,
            "with --json, report how close each kernel comes to the roofline of this machine, which is "
            "measured first"),

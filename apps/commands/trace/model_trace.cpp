@@ -2,6 +2,8 @@
 
 #include "apps/cli/format.h"
 #include "apps/commands/trace/narrate.h"
+#include "apps/run/lesson/lesson.h"
+#include "train/inspect/trace/first_update.h"
 
 namespace hewn::cli {
 namespace {
@@ -99,6 +101,8 @@ ModelTrace trace_model(const Settings& settings) {
   for (const Parameter& p : model.parameters().all())
     if (p.value.requires_grad()) recorder.note_leaf(p.name, p.value);
   traced.trace = recorder.take();
+  if (settings.flag("update") || is_lesson(opened.name))
+    take_first_update(model, traced.trace, settings.integer("values"));
   traced.tokens = opened.tokens;
   traced.opened = std::move(opened);
   return traced;

@@ -6,6 +6,7 @@
 #include "apps/cli/format.h"
 #include "apps/cli/suggest.h"
 #include "apps/cli/terminal.h"
+#include "apps/commands/trace/element.h"
 #include "core/error.h"
 #include "train/inspect/trace/origin.h"
 
@@ -13,35 +14,6 @@ namespace hewn::cli {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-/// "h.0.ln_1.layernorm[0,3]"
-struct Wanted {
-  std::string node;
-  std::vector<int64_t> index;
-};
-
-Wanted wanted_element(const Settings& settings) {
-  const std::string text = settings.text("node");
-  const size_t bracket = text.find('[');
-  Wanted wanted{.node = text.substr(0, bracket), .index = {}};
-  const auto expect = [&](bool holds) {
-    require(holds, settings.where("node"), ": '", text,
-            "' is not an element of a node; give it as NODE[2,5] or #12[2,5], or without brackets if the "
-            "node has "
-            "one element");
-  };
-  expect(!wanted.node.empty());
-  if (bracket == text.npos) return wanted;
-  expect(text.ends_with(']'));
-  const std::string inside = text.substr(bracket + 1, text.size() - bracket - 2);
-  if (inside.empty()) return wanted;
-  for (const std::string& word : split(inside, ',')) {
-    int64_t i = 0;
-    expect(parse_integer(word, i));
-    wanted.index.push_back(i);
-  }
-  return wanted;
-}
 
 // The part of the model and the operation: "h.0.attn.softmax".
 std::string place_of_node(const TracedNode& node) {
@@ -74,28 +46,6 @@ const TracedNode& find_node(const Settings& settings, const Trace& trace, const 
   require(found.size() == 1, settings.where("node"), ": '", wanted, "' names ", found.size(), " nodes, ",
           numbers, "; give one of these numbers");
   return *found[0];
-}
-
-std::string index_text(const std::vector<int64_t>& index) {
-  std::string text;
-  for (const int64_t i : index) text += join(text.empty() ? "[" : ",", i);
-  return text.empty() ? "" : text + "]";
-}
-
-// The index with the leading dimensions of size 1 that were left out.
-std::vector<int64_t> checked_index(const Settings& settings, const TracedNode& node,
-                                   std::vector<int64_t> index) {
-  const Shape& shape = node.value.shape;
-  while (std::ssize(index) < shape.rank() &&
-         shape[static_cast<int>(shape.rank() - std::ssize(index) - 1)] == 1)
-    index.insert(index.begin(), 0);
-  bool fits = std::ssize(index) == shape.rank();
-  for (size_t i = 0; fits && i < index.size(); ++i)
-    fits = index[i] >= 0 && index[i] < shape[static_cast<int>(i)];
-  require(fits, settings.where("node"), ": '", settings.text("node"), "' is not an element of #", node.id,
-          ", whose shape is ", shape, "; ",
-          shape.rank() == 0 ? "leave out the index" : "give the place in each dimension, counted from 0");
-  return index;
 }
 
 std::string term_numbers(const SumTerm& term) {
@@ -165,9 +115,12 @@ Json origin_json(const TracedNode& node, const NodeNames& names, const std::vect
 }  // namespace
 
 void print_one_value(const Settings& settings, const Trace& trace, const NodeNames& names) {
-  const Wanted wanted = wanted_element(settings);
-  const TracedNode& node = find_node(settings, trace, names, wanted.node);
-  const std::vector<int64_t> index = checked_index(settings, node, wanted.index);
+  const NamedElement wanted = named_element(settings, "node",
+                                            "an element of a node; give it as NODE[2,5] or #12[2,5], or "
+                                            "without brackets if the node has one element");
+  const TracedNode& node = find_node(settings, trace, names, wanted.name);
+  const std::vector<int64_t> index =
+      checked_index(settings, "node", join("#", node.id), node.value.shape, wanted.index);
   const ElementOrigin origin = origin_of(node, index);
   if (settings.flag("json"))
     print(origin_json(node, names, index, origin).dump(2), "\n");

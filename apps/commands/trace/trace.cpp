@@ -12,6 +12,7 @@
 #include "apps/commands/trace/narrate.h"
 #include "apps/commands/trace/one_value.h"
 #include "apps/commands/trace/steps.h"
+#include "apps/commands/trace/watched_weight.h"
 #include "apps/page/trace/trace_page.h"
 #include "apps/run/open_run.h"
 #include "core/error.h"
@@ -113,6 +114,10 @@ Json model_json(const ModelTrace& traced) {
 }
 
 int run_model_trace(const Settings& settings) {
+  if (settings.has("watch")) {
+    print_watched_weight(settings);
+    return 0;
+  }
   if (settings.has("diff")) {
     print_difference(settings);
     return 0;
@@ -137,9 +142,13 @@ int run_model_trace(const Settings& settings) {
 
 // Throws usage for two of the options that say what to print or write.
 void check_output(const Settings& settings) {
-  // A value and a difference can be printed as JSON.
-  std::string first = settings.has("diff") ? "diff" : settings.has("node") ? "node" : "";
-  require(first != "diff" || !settings.has("node"), "diff and node are different outputs; give one of them");
+  // A value, a difference and a watched weight can be printed as JSON.
+  std::string first;
+  for (const char* what : {"diff", "node", "watch"}) {
+    if (!settings.has(what)) continue;
+    require(first.empty(), first, " and ", what, " are different outputs; give one of them");
+    first = what;
+  }
   for (const char* format : {"json", "dot", "step"}) {
     if (!settings.flag(format) || (!first.empty() && std::string_view(format) == "json")) continue;
     require(first.empty(), first, " and ", format, " are different output formats; give one of them");
@@ -159,8 +168,9 @@ int run_trace(const Settings& settings) {
               "' is no run; if it is a value for a formula, add --expr=FORMULA");
     return run_model_trace(settings);
   }
-  for (const std::string& key : {std::string("text"), std::string("dtype"), std::string("adapter"),
-                                 std::string("diff"), std::string("roof"), given_model_key(settings)})
+  for (const std::string& key :
+       {std::string("text"), std::string("dtype"), std::string("adapter"), std::string("diff"),
+        std::string("roof"), std::string("update"), std::string("watch"), given_model_key(settings)})
     require(key.empty() || !settings.given(key), settings.where(key), ": ", key,
             " belongs to the trace of a model, not to expr");
   const std::string formula = settings.text("expr");

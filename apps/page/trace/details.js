@@ -117,6 +117,9 @@ function leafDetails(leaf, actions) {
                 .flat())),
     ...tensorSection(tensor, 'value', 'Value', leaf.name, actions),
     ...tensorSection(tensor, 'grad', 'Gradient', `d${leaf.name}`, actions),
+    ...(leaf.m ? tensorSection(tensor, 'm', 'Moment m after the step', 'm', actions) : []),
+    ...(leaf.v ? tensorSection(tensor, 'v', 'Moment v after the step', 'v', actions) : []),
+    ...(leaf.updated ? tensorSection(tensor, 'updated', 'Value after the step', `new ${leaf.name}`, actions) : []),
   ];
 }
 

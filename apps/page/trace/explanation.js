@@ -17,7 +17,7 @@ function drawExplanation(trace) {
   function gridOf(tensor, what) {
     const key = `${what} ${tensor.id}`;
     if (!grids.has(key)) {
-      const name = what === 'grad' ? `gradient of ${tensor.label}` : tensor.label;
+      const name = {value: tensor.label, grad: `gradient of ${tensor.label}`}[what] || `${what} of ${tensor.label}`;
       const grid = drawGrid(tensor, what, name, (i, chosen) => chosen && point(tensor, what, i, true));
       grids.set(key, {...grid, element: element('div', {}, element('h3', {}, name), grid.element)});
     }
@@ -51,8 +51,8 @@ function drawExplanation(trace) {
   const drawable = cell => cell.tensor.kind !== 'constant';
 
   function drawPart(part) {
-    const from = part.from ? `${part.from.label} ${part.from.op}` : '';
-    if (part.why) return element('p', {}, from && element('b', {}, `${from}: `), part.why);
+    const from = part.from ? `${part.from.label} ${part.from.op}` : 'step of AdamW';
+    if (part.why) return element('p', {}, part.from && element('b', {}, `${from}: `), part.why);
     const shown = part.terms.slice(0, mostTerms), more = part.terms.slice(mostTerms);
     const sum = part.terms.reduce((s, term) => s + term.v, 0);
     return element(
@@ -72,7 +72,8 @@ function drawExplanation(trace) {
     const cells = parts.flatMap(part => part.terms || []).flatMap(term => term.cells).filter(drawable);
     const sources = markSources(cells, 'source');
     markSources([], 'term');
-    const differs = total !== null && !(Math.abs(total - recorded) <= 1e-4 * Math.abs(recorded) + 1e-9);
+    const differs =
+        total !== null && total !== recorded && !(Math.abs(total - recorded) <= 1e-4 * Math.abs(recorded) + 1e-9);
     panel.classList.add('active');
     body.replaceChildren(
         element(

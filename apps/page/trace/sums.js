@@ -58,14 +58,16 @@ function attempt(make) {
 // How element i of a value or a gradient came about: {name, recorded, parts, total}. A part is {from, left, rule, terms}
 // or {from, left, why}; `from` is a node, `left` the element by the letters of its formula. The total is null if a part is unknown.
 function explain(tensor, what, i) {
-  const parts = what === 'value' ? [partOfValue(tensor, i)] : partsOfGradient(tensor, i);
+  const parts = what === 'value' ?
+      [partOfValue(tensor, i)] :
+      what === 'grad' ?
+      partsOfGradient(tensor, i) :
+      [{from: null, left: elementName(what, tensor.shape, i), ...attempt(() => partOfStep(tensor, what, i))}];
   const known = parts.every(part => part.terms);
   const total = known ? parts.reduce((sum, part) => sum + part.terms.reduce((s, term) => s + term.v, 0), 0) : null;
-  const name = elementName(
-      what === 'value'           ? tensor.label :
-          tensor.kind === 'leaf' ? `d${tensor.label}` :
-                                   `d(${tensor.label})`,
-      tensor.shape, i);
+  const gradient = tensor.kind === 'leaf' ? `d${tensor.label}` : `d(${tensor.label})`;
+  const letter = {value: tensor.label, grad: gradient}[what] || `${what} of ${tensor.label}`;
+  const name = elementName(letter, tensor.shape, i);
   return {name, recorded: elementsFor(tensor, what)[i], parts, total};
 }
 
@@ -80,6 +82,32 @@ function partOfValue(tensor, i) {
     from: node,
     left: nameOfValue('y', tensor, i),
     ...attempt(() => operationOf(node).value(partsOfNode(node), i))
+  };
+}
+
+// The first step of AdamW, whose moments begin at 0. Only matrices decay.
+function partOfStep(tensor, what, i) {
+  const {learning_rate: lr, weight_decay, beta1, beta2, eps, clip_factor: clip} = tensor.step;
+  const cell = source => cellOf(tensor, source, i), g = cell('grad'), clipped = clip * g.v;
+  if (what === 'm')
+    return {
+      rule: '(1 - beta1) clip dw',
+      terms: [termOf((1 - beta1) * clipped, `${numberText(1 - beta1)}*${numberText(clip)}*${factorText(g.v)}`, g)]
+    };
+  if (what === 'v')
+    return {
+      rule: '(1 - beta2) (clip dw)^2',
+      terms:
+          [termOf((1 - beta2) * clipped ** 2, `${numberText(1 - beta2)}*(${numberText(clip)}*${factorText(g.v)})^2`, g)]
+    };
+  const w = cell('value'), m = cell('m'), v = cell('v'), decay = tensor.shape.length > 1 ? weight_decay : 0;
+  const mean = m.v / (1 - beta1), root = Math.sqrt(v.v / (1 - beta2)) + eps;
+  return {
+    rule: `w - lr decay w - lr (m / (1 - beta1)) / (sqrt(v / (1 - beta2)) + eps)`,
+    terms: [
+      oneOf(w), termOf(-lr * decay * w.v, `-${numberText(lr)}*${numberText(decay)}*${factorText(w.v)}`, w),
+      termOf((-lr * mean) / root, `-${numberText(lr)}*${factorText(mean)}/${numberText(root)}`, m, v)
+    ]
   };
 }
 

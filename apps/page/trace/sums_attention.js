@@ -26,6 +26,15 @@ function packedHeads([qkv], y, D) {
   };
 }
 
+// The layouts of a packed tensor that its shape allows: the number of heads is not in the trace.
+function packedLayouts([qkv], y) {
+  const C = y.shape[2], shared = (qkv.shape[2] - C) / 2;
+  return range(C)
+      .map(i => i + 1)
+      .filter(D => C % D === 0 && shared % D === 0 && (C / D) % (shared / D) === 0)
+      .map(D => packedHeads([qkv], y, D));
+}
+
 // The weights p[b][h][t][s] of a layout.
 function attentionWeights(n, layout) {
   const {B, H, G, T, S, D} = layout, q = elementsFor(n.x[layout.tensors.q], 'value'),
@@ -43,18 +52,13 @@ function attentionWeights(n, layout) {
   })));
 }
 
-// The layout with its weights. The number of heads of a packed tensor is not in the trace: the one that gives the result.
+// The layout with its weights: of a packed tensor, the one that gives the recorded result.
 function attentionOf(n) {
   if (n.node.attention) return n.node.attention;
   if (n.x.length !== 1 && n.x.length !== 3)
     throw new NoView('There is no view of the sums of this form of attention yet.');
   const y = elementsFor(n.y, 'value'), size = y.reduce((sum, v) => sum + Math.abs(v), 0);
-  const C = n.y.shape[n.y.shape.length - 1], shared = n.x.length === 1 ? (n.x[0].shape[2] - C) / 2 : 0;
-  const layouts = n.x.length === 3 ? [separateHeads(n.x)] :
-                                     range(C)
-                                         .map(i => i + 1)
-                                         .filter(D => C % D === 0 && shared % D === 0 && (C / D) % (shared / D) === 0)
-                                         .map(D => packedHeads(n.x, n.y, D));
+  const layouts = n.x.length === 3 ? [separateHeads(n.x)] : packedLayouts(n.x, n.y);
   const readings = layouts.map(layout => {
     const attention = {...layout, p: attentionWeights(n, layout)};
     const gap =

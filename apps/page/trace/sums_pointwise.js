@@ -3,12 +3,13 @@
 // Functions f of one element. The slope is text and number, made of x or y.
 const sigmoidOf = x => 1 / (1 + Math.exp(-x));
 const normalDensity = x => Math.exp(-0.5 * x * x) / Math.sqrt(2 * Math.PI);
-// The normal distribution function; Abramowitz and Stegun, formula 26.2.17.
+// The normal distribution function: 1/2 + density (x + x^3 / 3 + x^5 / (3 5) + ...); Marsaglia, "Evaluating the normal
+// distribution" (2004), section 3.
 function normalBelow(x) {
-  const t = 1 / (1 + 0.2316419 * Math.abs(x));
-  const above = normalDensity(x) * t *
-      (0.31938153 + t * (-0.356563782 + t * (1.781477937 + t * (-1.821255978 + t * 1.330274429))));
-  return x < 0 ? above : 1 - above;
+  if (Math.abs(x) > 9) return x > 0 ? 1 : 0;
+  let sum = x, term = x;
+  for (let k = 3; Math.abs(term) > 1e-17 * Math.abs(sum); k += 2) sum += term *= (x * x) / k;
+  return 0.5 + normalDensity(x) * sum;
 }
 const geluInner = x => 2 * Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3);
 const geluInnerSlope = x => 2 * Math.sqrt(2 / Math.PI) * (1 + 3 * 0.044715 * x * x);

@@ -221,25 +221,20 @@ operations.softmax = {
 // layernorm, and rmsnorm, which does not subtract the mean. eps is not in the trace; this is the default of both.
 const normEpsilon = 1e-5;
 function norm(centred) {
-  const weightOf = (n, c) => {
-    const [, weight] = n.x;
-    return weight.kind === 'constant' && weight.label === 'ones' ? 1 : valueCell(weight, c);
-  };
+  const weightOf = (n, c) => valueCell(n.x[1], c);
   const statistics = (n, i) => {
     const {columns, start} = rowAt(n.y, i), x = range(columns).map(k => valueCell(n.x[0], start + k).v);
     const mean = centred ? x.reduce((s, v) => s + v, 0) / columns : 0;
     const rstd = 1 / Math.sqrt(x.reduce((s, v) => s + (v - mean) ** 2, 0) / columns + normEpsilon);
     return {columns, start, n: x.map(v => (v - mean) * rstd), rstd, mean};
   };
-  const number = w => (typeof w === 'number' ? w : w.v);
   return {
     letters: ['x', 'weight', 'bias'],
     value(n, i) {
       const {at} = rowAt(n.y, i), {mean, rstd} = statistics(n, i), x = valueCell(n.x[0], i), w = weightOf(n, at);
       const inner = centred ? `(${numberText(x.v)} - ${factorText(mean)})` : factorText(x.v);
       const terms = [termOf(
-          (x.v - mean) * rstd * number(w), `${inner}*${numberText(rstd)}*${factorText(number(w))}`, x,
-          ...(typeof w === 'number' ? [] : [w]))];
+          (x.v - mean) * rstd * w.v, `${inner}*${numberText(rstd)}*${factorText(w.v)}`, x, w)];
       if (n.x[2]) terms.push(oneOf(valueCell(n.x[2], at)));
       return {
         rule: `${centred ? `(x[${at}] - mean x)` : `x[${at}]`} rstd weight[${at}]${n.x[2] ? ` + bias[${at}]` : ''}`,
@@ -259,7 +254,7 @@ function norm(centred) {
         };
       const {start, n: normal, rstd} = statistics(n, i), at = i - start;
       const dy = range(columns).map(k => gradCell(n, start + k)),
-            g = dy.map((cell, k) => cell.v * number(weightOf(n, k)));
+            g = dy.map((cell, k) => cell.v * weightOf(n, k).v);
       const mean = g.reduce((s, v) => s + v, 0) / columns,
             along = g.reduce((s, v, k) => s + v * normal[k], 0) / columns;
       return {

@@ -35,10 +35,10 @@ function elementName(letter, shape, i) {
 
 // A value with its gradient. `kind` is node, leaf or constant; `label` is how the page calls it.
 class TensorOfTrace {
-  constructor(kind, id, label, {shape, dtype, value = null, grad = null}) {
-    Object.assign(this, {kind, id, label, shape: shape || [], dtype, value, grad, readers: []});
+  constructor(kind, id, label, {shape, dtype, value = null, grad = null, m, v, updated}) {
+    Object.assign(this, {kind, id, label, shape: shape || [], dtype, value, grad, m, v, updated, readers: []});
   }
-  // All elements of the value or of the gradient, or null.
+  // All elements of the value, the gradient, or of a leaf's m, v or updated value; or null.
   elements(what) {
     this.decoded = this.decoded || {};
     if (this.decoded[what] === undefined) this.decoded[what] = elementsOf(this[what], this.dtype);
@@ -48,21 +48,18 @@ class TensorOfTrace {
 
 // Why a trace does not hold the elements of a value or of a gradient.
 function withoutValues(tensor, what) {
-  if (tensor.kind === 'constant') return 'A trace holds no values of constants.';
-  if (!tensor[what]) return what === 'grad' ? 'No gradient arrived.' : 'The trace has no value of this leaf.';
+  if (tensor.kind === 'constant' && what === 'grad') return 'A constant has no gradient.';
+  if (!tensor[what] && tensor.kind !== 'constant')
+    return what === 'grad' ? 'No gradient arrived.' : 'The trace has no value of this leaf.';
   if (elementCount(tensor.shape) === 0) return 'It has no elements.';
   return `The trace holds no elements of a tensor of ${elementCount(tensor.shape)}; --values=${
       elementCount(tensor.shape)} keeps them.`;
 }
 
-// A constant holds no values in a trace. Known are a number, by its name, and the ids of a model's tokens and targets.
-function constantOf(input, node, i, ids) {
-  const tensor = new TensorOfTrace('constant', `constant ${node.id} ${i}`, input.constant || '(constant)', input);
-  const number = input.constant === '' ? NaN : Number(input.constant);
-  const known = {tokens: ids.slice(0, -1), targets: ids.slice(1)}[input.constant] ||
-      (Number.isNaN(number) ? [] : [number]);
-  if (known.length && known.length === elementCount(tensor.shape)) tensor.decoded = {value: Float64Array.from(known)};
-  return tensor;
+// A constant has a name and elements, but no statistics.
+function constantOf(input, node, i) {
+  const {shape, dtype, data} = input, label = input.constant || '(constant)';
+  return new TensorOfTrace('constant', `constant ${node.id} ${i}`, label, {shape, dtype, value: {data}});
 }
 
 // One tape. A node has `inputs`: {tensor, write}, or null for one that is left out; a tensor has `readers`:
@@ -71,7 +68,6 @@ function readTrace(json) {
   const leaves = json.leaves.map(
       leaf => Object.assign(
           {kind: 'leaf'}, leaf, {tensor: new TensorOfTrace('leaf', `leaf ${leaf.name}`, leaf.name, leaf)}));
-  const ids = (json.tokens || []).map(token => token.id);
   const leafNamed = new Map(leaves.map(leaf => [leaf.name, leaf]));
   const nodes = json.nodes.map(node => {
     const label = node.name ? `#${node.id} ${node.name}` : `#${node.id}`;
@@ -87,7 +83,7 @@ function readTrace(json) {
       else if (input.leaf !== undefined)
         tensor = leafNamed.get(input.leaf).tensor;
       else if (input.constant !== undefined)
-        tensor = constantOf(input, node, i, ids);
+        tensor = constantOf(input, node, i);
       if (!tensor) return null;
       if (tensor.value === null && tensor.kind !== 'constant')
         Object.assign(tensor, {shape: input.shape, dtype: input.dtype});
@@ -95,6 +91,6 @@ function readTrace(json) {
       return {tensor, write: input.write || 'none'};
     });
   }
-  for (const leaf of leaves) leaf.tensor.leaf = leaf;
+  for (const leaf of leaves) Object.assign(leaf.tensor, {leaf, step: json.update});
   return {nodes, leaves, leafNamed, events: json.memory, json};
 }

@@ -40,10 +40,13 @@ void TraceRecorder::recorded(const Node& node, const Tensor& y) {
 }
 
 void TraceRecorder::reads(const Node& node, std::span<const Tensor> inputs) {
+  TracedNode& traced = trace_.nodes.at(static_cast<size_t>(node.id));
+  for (size_t i = 0; i < inputs.size(); ++i)
+    if (traced.inputs[i].edge.from == Edge::From::constant)
+      traced.inputs[i].constant = summarise(inputs[i], most_values_);
   if (!keeps_tensors_) return;
   for (const Tensor& input : inputs)
-    trace_.nodes.at(static_cast<size_t>(node.id))
-        .tensors->inputs.push_back(input.defined() ? input.detached() : Tensor());
+    traced.tensors->inputs.push_back(input.defined() ? input.detached() : Tensor());
 }
 
 void TraceRecorder::before_backward(const Node& node, const Tensor& dy) {

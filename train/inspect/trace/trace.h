@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/tape.h"
+#include "train/config.h"
 #include "train/inspect/profile.h"
 #include "train/inspect/trace/summary.h"
 
@@ -19,6 +20,7 @@ struct TracedInput {
   Edge edge = {};
   Contribution write = Contribution::none;        ///< what the node did to its gradient
   std::optional<TensorSummary> grad_so_far = {};  ///< after that; none unless the recorder keeps sums
+  std::optional<TensorSummary> constant = {};     ///< the value of a constant
 };
 
 struct TracedSaved {
@@ -60,6 +62,7 @@ struct TracedLeaf {
   std::string name = {};
   std::optional<TensorSummary> value = {};  ///< none if the recorder was not given the leaf
   std::optional<TensorSummary> grad = {};
+  std::optional<TensorSummary> m = {}, v = {}, updated = {};  ///< after the step in `Trace::update`
   /// Nodes and the number of their input, as recorded.
   std::vector<std::pair<int64_t, size_t>> consumers = {};
 };
@@ -73,11 +76,18 @@ struct TraceEvent {
   size_t bytes = 0;       ///< in use on the device after it
 };
 
+/// A step of the optimizer.
+struct TracedUpdate {
+  OptimizerConfig optimizer = {};
+  double learning_rate = 0, grad_norm = 0, clip_factor = 1;
+};
+
 struct Trace {
   std::vector<TracedNode> nodes;
   std::vector<TracedLeaf> leaves;  ///< in order of first use
   std::vector<TraceEvent> events;
   std::vector<TracedLaunch> launches;  ///< that ran for no node
+  std::optional<TracedUpdate> update;  ///< see `take_first_update`
 };
 
 /// The time of these launches.

@@ -67,6 +67,7 @@ Json input_json(const TracedInput& input) {
   }
   json["shape"] = shape_json(edge.shape);
   json["dtype"] = name_of(edge.dtype);
+  if (input.constant && !input.constant->values.empty()) json["data"] = encoded(*input.constant);
   if (edge.from != Edge::From::constant) json["write"] = writes[static_cast<size_t>(input.write)];
   return json;
 }
@@ -116,6 +117,10 @@ Json leaf_json(const TracedLeaf& leaf) {
     json["value"] = summary_json(*leaf.value);
   }
   json["grad"] = leaf.grad ? summary_json(*leaf.grad) : Json();
+  const std::pair<const char*, const std::optional<TensorSummary>&> after[] = {
+      {"m", leaf.m}, {"v", leaf.v}, {"updated", leaf.updated}};
+  for (const auto& [name, summary] : after)
+    if (summary) json[name] = summary_json(*summary);
   json["consumers"] = Json::array();
   for (const auto& [node, input] : leaf.consumers)
     json["consumers"].push_back({{"node", node}, {"input", input}});
@@ -133,6 +138,19 @@ Json event_json(const TraceEvent& event) {
   return json;
 }
 
+Json update_json(const TracedUpdate& update) {
+  const OptimizerConfig& optimizer = update.optimizer;
+  return {{"optimizer", name_of(optimizer.kind)},
+          {"learning_rate", update.learning_rate},
+          {"weight_decay", optimizer.weight_decay},
+          {"beta1", optimizer.beta1},
+          {"beta2", optimizer.beta2},
+          {"eps", optimizer.eps},
+          {"grad_clip", optimizer.grad_clip},
+          {"grad_norm", update.grad_norm},
+          {"clip_factor", update.clip_factor}};
+}
+
 }  // namespace
 
 Json trace_json(const Trace& trace) {
@@ -142,6 +160,7 @@ Json trace_json(const Trace& trace) {
   for (const TracedLeaf& leaf : trace.leaves) json["leaves"].push_back(leaf_json(leaf));
   for (const TraceEvent& event : trace.events) json["memory"].push_back(event_json(event));
   json["launches"] = launches_json(trace.launches);
+  if (trace.update) json["update"] = update_json(*trace.update);
   return json;
 }
 

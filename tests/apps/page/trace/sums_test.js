@@ -9,7 +9,7 @@ const checked = {};
 function checkElements(tensor, what, tolerance) {
   const elements = tensor.elements(what);
   if (!elements) return;
-  const error = tolerance * elements.reduce((most, v) => Math.max(most, Math.abs(v)), 0);
+  const error = tolerance * elements.filter(Number.isFinite).reduce((most, v) => Math.max(most, Math.abs(v)), 0);
   elements.forEach((recorded, i) => {
     const {parts, total, name} = explain(tensor, what, i);
     for (const {from, why} of parts) {
@@ -18,7 +18,9 @@ function checkElements(tensor, what, tolerance) {
       ++checked[key][why ? 'without' : 'sums'];
     }
     if (total === null) return;
-    assert(Math.abs(total - recorded) <= error + 1e-12, name, 'is', recorded, 'but the terms give', total);
+    assert(
+        total === recorded || Math.abs(total - recorded) <= error + 1e-12, name, 'is', recorded, 'but the terms give',
+        total);
     for (const cell of parts.flatMap(part => part.terms).flatMap(term => term.cells))
       assert(cell.i >= 0 && cell.i < elementCount(cell.tensor.shape), name, 'has a term outside of', cell.tensor.label);
   });
@@ -47,6 +49,8 @@ for (const json of TRACES) {
     const tolerance = owner.tensor.dtype === 'f64' ? 1e-6 : 1e-4;
     checkElements(owner.tensor, 'value', tolerance);
     checkElements(owner.tensor, 'grad', tolerance);
+    for (const what of ['m', 'v', 'updated'])
+      if (owner.tensor[what]) checkElements(owner.tensor, what, tolerance);
   }
 }
 

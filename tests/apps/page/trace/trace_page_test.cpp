@@ -24,6 +24,23 @@ json json_of_trace(std::vector<std::string> arguments) {
   return json::parse(r.out);
 }
 
+// What a test in this folder prints, run after the scripts of the page that need no browser.
+json run_in_node(const std::string& test, const json& traces) {
+  const TempDir dir;
+  std::string script = "const TRACES = " + traces.dump() + ";\n";
+  for (const char* file :
+       {"numbers", "trace/tensors", "trace/timeline", "trace/map", "trace/sums", "trace/sums_pointwise",
+        "trace/sums_products", "trace/sums_model", "trace/sums_attention", "trace/evaluate",
+        "trace/evaluate_simple", "trace/evaluate_model"})
+    script += read_file(source_dir() / "apps/page" / (std::string(file) + ".js"));
+  script += read_file(source_dir() / "tests/apps/page/trace" / test);
+  write_file(dir / "test.js", script);
+  const auto checked = run_program({"node", (dir / "test.js").string()});
+  INFO(checked.err);
+  REQUIRE(checked.exit_code == 0);
+  return json::parse(checked.out);
+}
+
 }  // namespace
 
 TEST_CASE("trace page: the script is JavaScript", "[page]") {
@@ -57,18 +74,9 @@ TEST_CASE("trace page: every sum that it shows gives the recorded number", "[pag
       json_of_trace({run, "--text=the cat sat"}),
       json_of_trace({llama, "--text=the cat sat"}),
       json_of_trace({run, "--text=the cat sat", "--unfold"}),
+      json_of_trace({"lesson"}),
   };
-  std::string script = "const TRACES = " + traces.dump() + ";\n";
-  for (const char* file :
-       {"numbers", "trace/tensors", "trace/timeline", "trace/map", "trace/sums", "trace/sums_pointwise",
-        "trace/sums_products", "trace/sums_model", "trace/sums_attention"})
-    script += read_file(source_dir() / "apps/page" / (std::string(file) + ".js"));
-  script += read_file(source_dir() / "tests/apps/page/trace/sums_test.js");
-  write_file(dir / "test.js", script);
-  const auto checked = run_program({"node", (dir / "test.js").string()});
-  INFO(checked.err);
-  REQUIRE(checked.exit_code == 0);
-  const json sums = json::parse(checked.out);
+  const json sums = run_in_node("sums_test.js", traces);
   std::istringstream operations(
       "add sub mul div scale exp log sqrt tanh sigmoid relu silu gelu_tanh swiglu sum mean max matmul linear "
       "softmax "
@@ -81,7 +89,40 @@ TEST_CASE("trace page: every sum that it shows gives the recorded number", "[pag
       CHECK(sums[operation + what]["sums"] > 0);
     }
   CHECK(sums["rotary value"]["without"] > 0);  // which the page says
-  CHECK(sums["add value"]["without"] > 0);     // of a constant, whose elements a trace does not hold
+  for (const char* what : {"leaf m", "leaf v", "leaf updated"}) CHECK(sums[what]["sums"] > 7000);
+}
+
+TEST_CASE("trace page: the pass that it computes anew is the engine's", "[page]") {
+  if (!has_node()) return skip("node is not installed");
+  const TempDir dir, other;
+  const std::string run = (dir / "run").string(), gated = (other / "run").string();
+  CHECK_FAILS(hewn(small_train(dir, {"--act=gelu_erf", "--bias=true", "--tie=false"})), 0, "");
+  CHECK_FAILS(
+      hewn(small_train(other, {"--norm=rmsnorm", "--act=swiglu", "--n_kv_head=1", "--attention=per_head"})),
+      0, "");
+  const std::string all = "--values=100000";
+  const json traces{
+      json_of_trace({"lesson", "--dtype=f64"}),
+      json_of_trace({"lesson", "--dtype=f64", "--unfold"}),
+      json_of_trace({"lesson", "--dtype=f64", "--text=Nel the "}),
+      json_of_trace({run, "--text=the cat sat", "--dtype=f64", all}),
+      json_of_trace({gated, "--text=the cat sat", "--dtype=f64", all}),
+      json_of_trace({"--expr=y = 2*w^3 + [1 2]; sum(exp(y) / w ^ 0.5) - max(y)", "w=[1 2]"}),
+      json_of_trace({"--expr=h = tanh(x @ W + b); sum((softmax(h @ V) * h)' @ h)", "x=[1 2; 3 4]",
+                     "W=[1 -0.2; 0.3 0.4]", "b=[0 1]", "V=[1 0; 0.3 1]"}),
+      json_of_trace({"--expr=mean(layernorm(q)') + attention(q, q, q)", "q=[0.1 0.2; 0.3 0.5]"}),
+      json_of_trace(
+          {"--expr=sum(relu(u)*silu(u) + sigmoid(u) - gelu(u)*log(u*u)/sqrt(exp(u)))", "u=[1 2 4; 3 5 -1]"}),
+  };
+  const json found = run_in_node("evaluate_test.js", traces);
+  REQUIRE(found.size() == traces.size());
+  for (const json& trace : found) {
+    INFO(trace);
+    CHECK(trace["distance"] < 1e-9);
+    CHECK(trace["lossOff"] < 1e-9);
+    CHECK(trace["elements"] > 0);
+  }
+  CHECK(found[0]["elements"] > 7552 + 2 * 2 * 8 * 64);
 }
 
 }  // namespace hewn::test

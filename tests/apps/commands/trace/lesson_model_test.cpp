@@ -60,7 +60,8 @@ TEST_CASE("lesson model: it is the file in configs/lesson", "[trace]") {
 TEST_CASE("lesson model: a run of that name comes first", "[trace]") {
   const TempDir dir;
   write_file(dir / "lesson", "no model");
-  CHECK_FAILS(hewn({"trace", "lesson"}, {.directory = dir.path().string()}), 2, "no text was given");
+  CHECK_FAILS(hewn({"trace", "lesson"}, {.directory = dir.path().string()}), 3,
+              "lesson is not a model in a known format");
 }
 
 }  // namespace hewn::test
