@@ -1,7 +1,7 @@
 // The controls of time.
 
-// Buttons and a slider; `seek` is called with the new position.
-function drawControls(trace, timeline, seek, follow) {
+// Buttons and a slider, then `follow` and more controls; `seek` is called with the new position.
+function drawControls(trace, timeline, seek, follow, ...more) {
   let position = 0, timer = null;
   const go = to => seek(Math.max(0, Math.min(timeline.length, to)));
   const button = (text, name, action) => element(
@@ -54,6 +54,7 @@ function drawControls(trace, timeline, seek, follow) {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
     const own = event.target.closest('button, summary, a');
     const ranged = event.target === slider;
+    if (!ranged && event.target.closest('select, input:not([type=checkbox])')) return;
     if (event.key === ' ' && !own)
       toggle();
     else if (!ranged && event.key in moves) {
@@ -74,7 +75,7 @@ function drawControls(trace, timeline, seek, follow) {
   return {
     element: element(
         'section', {class: 'time', 'aria-label': 'Position in time'}, bar, caption,
-        element('label', {class: 'controls'}, follow, 'Select the node of each event')),
+        element('label', {class: 'controls'}, follow, 'Select the node of each event'), ...more),
     show,
     onKey,
     pause

@@ -30,16 +30,27 @@ function showTape(json, path) {
                                                         });
   const map = drawMap(trace, what => select(what));
   const follow = element('input', {type: 'checkbox', checked: true});
-  const controls = drawControls(trace, timeline, to => seek(to), follow);
+  const turn = drawTurn(trace), predict = drawPredict(trace, () => select(selected, asked, true));
+  const controls = drawControls(trace, timeline, to => seek(to), follow, ...(path.length ? [] : [predict.element]));
   const open = (inside, name) => showTape(inside, [...path, {json, name}]);
-  let selected = null;
+  let selected = null, asked = 'value';
 
-  function select(what) {
-    if (what === selected) return;
+  // Pointing at an element explains it; holding one of a leaf also makes it the weight to turn.
+  function point(tensor, what, i, held) {
+    explanation.point(tensor, what, i, held);
+    if (held && tensor.kind === 'leaf') turn.choose(tensor, i);
+  }
+  // Shows what is known of a node, leaf or scope; first asks for its value or its gradient, if that is to be predicted.
+  function select(what, result = 'value', again = false) {
+    if (what === selected && result === asked && !again) return;
     selected = what;
+    asked = result;
     strip.mark(what);
     map.mark(what);
-    details.replaceChildren(...drawDetails(what, trace, {select, open, point: explanation.point}));
+    const known = () => drawDetails(what, trace, {select, open, point});
+    const question =
+        what.kind === 'scope' ? null : predict.ask(what, result, () => details.replaceChildren(...known()));
+    details.replaceChildren(...(question ? [element('h2', {}, 'Predict'), question] : known()));
     explanation.clear();
   }
   function seek(position) {
@@ -48,7 +59,9 @@ function showTape(json, path) {
     memory.show(position);
     controls.show(position);
     if (event && follow.checked)
-      select(event.leaf === undefined ? trace.nodes[event.node] : trace.leafNamed.get(event.leaf));
+      select(
+          event.leaf === undefined ? trace.nodes[event.node] : trace.leafNamed.get(event.leaf),
+          event.event === 'recorded' ? 'value' : 'grad');
   }
   const back = path.length > 0 &&
       element('p', {},
@@ -59,7 +72,8 @@ function showTape(json, path) {
   document.querySelector('main').replaceChildren(
       element('nav', {class: 'map', 'aria-label': 'Parts of the model'}, element('h2', {}, 'Parts'), map.element),
       element(
-          'div', {class: 'stage'}, back || '', controls.element, strip.element, memory.element, explanation.element),
+          'div', {class: 'stage'}, back || '', controls.element, strip.element, memory.element,
+          path.length ? '' : turn.element, explanation.element),
       details);
   onKey = controls.onKey;
   onEscape = explanation.release;
