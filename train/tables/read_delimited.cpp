@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <charconv>
 
 #include "core/error.h"
 #include "train/tables/structure.h"
@@ -67,13 +68,22 @@ class DelimitedReader {
     return content_.values[content_.rows[row].first + column].text;
   }
 
+  // Whether a wanted column is the number of one. Such a text in the first record is hardly a name: labels are often 0
+  // and 1.
+  bool is_number_of_column(std::string_view wanted) const {
+    size_t number = 0;
+    const auto [end, error] = std::from_chars(wanted.data(), wanted.data() + wanted.size(), number);
+    return error == std::errc() && end == wanted.data() + wanted.size() && number >= 1 && number <= width_;
+  }
+
   // Whether the first record has names: one of those that were asked for, or names to look at that do not occur
   // again in their columns, as a label would.
   bool judged_header(const TableOptions& options) const {
     std::vector<std::string_view> first;
     for (size_t c = 0; c < width_; ++c) first.push_back(value(0, c));
     for (const std::string& wanted : options.columns)
-      if (std::find(first.begin(), first.end(), wanted) != first.end()) return true;
+      if (!is_number_of_column(wanted) && std::find(first.begin(), first.end(), wanted) != first.end())
+        return true;
     if (content_.rows.size() < 2 || !looks_like_header(first)) return false;
     for (size_t row = 1; row < std::min(content_.rows.size(), compared_rows); ++row)
       for (size_t c = 0; c < width_; ++c)

@@ -27,7 +27,10 @@ class LabelledTable {
       : table_(std::make_unique<Table>(MappedFile(path),
                                        TableOptions{.columns = {options.text, options.label}})),
         text_(table_->column(options.text)),
-        label_(table_->column(options.label)) {}
+        label_(table_->column(options.label)) {
+    require(text_ != label_, table_->name(), ": text = ", options.text, " and label = ", options.label,
+            " are the same column; name two");
+  }
 
   /// The label of a row as it is written.
   std::string_view label(int64_t row) const {
@@ -82,20 +85,13 @@ void check_given_labels(const std::vector<std::string>& labels) {
           " labels; expected 2 to ", most_labels);
 }
 
-/// The shares of `data`, without those parts that come from files of their own.
-SplitShares shares_of(const ClassDataOptions& options) {
-  SplitShares shares = parse_split(options.split);
-  if (!options.val.empty()) shares.val = 0;
-  if (!options.test.empty()) shares.test = 0;
-  shares.train = 1 - shares.val - shares.test;
-  return shares;
-}
-
 void divide(const LabelledTable& source, const ClassDataOptions& options, ClassData& data) {
   const std::vector<ClassRow> rows = source.rows(data.labels);
   std::vector<int64_t> numbers;
   for (const ClassRow& row : rows) numbers.push_back(row.label);
-  const RowSplit split = split_rows(numbers, shares_of(options), options.seed);
+  const SplitShares shares =
+      remaining_shares(parse_split(options.split), !options.val.empty(), !options.test.empty());
+  const RowSplit split = split_rows(numbers, shares, options.seed);
   const auto take = [&](const std::vector<int64_t>& chosen, std::vector<ClassRow>& to) {
     for (const int64_t i : chosen) to.push_back(rows[static_cast<size_t>(i)]);
   };

@@ -9,6 +9,8 @@
 namespace hewn {
 namespace {
 
+bool is_blank(std::string_view text) { return text.find_first_not_of(" \t\r\n") == std::string_view::npos; }
+
 template <class Where>
 Role role_named(const std::string& name, const Where& where) {
   for (const Role role : {Role::system, Role::user, Role::assistant})
@@ -35,7 +37,10 @@ std::vector<Message> read_messages(const Table& table, int64_t row, int64_t colu
   };
   for (const nlohmann::json& message : json) {
     const std::string role = text_member(message, "role", where);
-    messages.push_back({role_named(role, where), text_member(message, "content", where)});
+    Message read{role_named(role, where), text_member(message, "content", where)};
+    if (read.role != Role::system && is_blank(read.content))
+      fail(ErrorCode::input, where(), ": is empty; expected text");
+    messages.push_back(std::move(read));
     if (messages.back().role == Role::system && messages.size() > 1)
       fail(ErrorCode::input, table.where(row, column), ", message ", messages.size(),
            ": a system message; expected it only as the first one");
@@ -47,14 +52,19 @@ std::vector<Message> read_messages(const Table& table, int64_t row, int64_t colu
 }
 
 void require_filled(std::string_view text, const Table& table, int64_t row, const std::string& column) {
-  if (text.find_first_not_of(" \t\r\n") == std::string_view::npos)
+  if (is_blank(text))
     fail(ErrorCode::input, table.where(row, table.column(column)), ": is empty; expected text");
 }
 
 }  // namespace
 
 TalkColumns find_talk_columns(const Table& table, const TalkColumns& given) {
-  for (const auto& [use, column] : given) table.column(column);
+  std::map<int64_t, std::string> uses;
+  for (const auto& [use, column] : given) {
+    const auto [other, is_new] = uses.emplace(table.column(column), use);
+    require(is_new, table.name(), ": ", other->second, " and ", use, " are the same column, ", column,
+            "; name different ones");
+  }
   if (given.count("messages") || (given.count("prompt") && given.count("answer"))) return given;
   require(given.empty(), "columns were given for a prompt or an answer only; give both");
   const auto has = [&](const char* name) {
@@ -81,7 +91,6 @@ Talk read_talk(const Table& table, int64_t row, const TalkColumns& columns, cons
     const auto user = std::find_if(talk.messages.rbegin(), talk.messages.rend(),
                                    [](const Message& message) { return message.role == Role::user; });
     if (user != talk.messages.rend()) talk.instruction = user->content;
-    require_filled(talk.answer(), table, row, messages->second);
     return talk;
   }
   const std::string &prompt = columns.at("prompt"), &answer = columns.at("answer");

@@ -50,6 +50,9 @@ TEST_CASE("table: a header is recognised, asked for or refused") {
   CHECK(!table("ham\tyes\nham\tno\n").has_header());  // a name does not occur again in its column
   CHECK(!table("1,2\n3,4\n").has_header());
   CHECK(table("ham\tyes\nham\tno\n", {.columns = {"1", "yes"}}).has_header());
+  CHECK(!table("1\tgood\n0\tbad\n", {.columns = {"1", "2"}}).has_header());  // numbers of columns, not names
+  CHECK(!table("2,a b c d e,1\n1,f,2\n", {.columns = {"2", "3"}}).has_header());
+  CHECK(table("7,text\n1,a\n", {.columns = {"7"}}).has_header());  // there is no column 7
   CHECK(table("ham\tyes\nham\tno\n", {.header = true}).columns()[1] == "yes");
   CHECK(table("label\ttext\n1\tgood\n", {.header = false}).rows() == 2);
   CHECK(table("label\ttext\n1\tgood\n", {.header = false}).columns()[1] == "2");

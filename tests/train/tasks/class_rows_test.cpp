@@ -96,6 +96,9 @@ TEST_CASE("class rows: mistakes are reported with file, line and what was expect
   CHECK_ERROR(opens(rows_with({{"a", 2}, {"b", 2}}), {.data = "", .label = "kind"})(), ErrorCode::usage,
               "kind");
 
+  CHECK_ERROR(opens(rows_with({{"a", 2}, {"b", 2}}), {.data = "", .text = "2", .label = "text"})(),
+              ErrorCode::usage, "are the same column");
+
   ClassDataOptions unseen;
   unseen.test = files.file("test.csv", "label,text\na,fine\neggs,not\n");
   CHECK_ERROR(opens(rows_with({{"a", 4}, {"b", 4}}), unseen)(), ErrorCode::input, "test.csv, line 3");

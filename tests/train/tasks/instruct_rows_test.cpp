@@ -45,6 +45,9 @@ TEST_CASE("talks: wrong rows are refused with their place") {
   CHECK(fails(ErrorCode::usage, {"t: has no column reply"}, [] {
     talk_of("a,b\nx,Q\n", {{"prompt", "a"}, {"answer", "reply"}});
   }));
+  CHECK(fails(ErrorCode::usage, {"t: answer and prompt are the same column, 1"}, [] {
+    talk_of("a,b\nx,Q\n", {{"prompt", "1"}, {"answer", "a"}});
+  }));
   CHECK(fails(ErrorCode::usage, {"give both"}, [] { talk_of("a,b\nx,Q\n", {{"prompt", "a"}}); }));
   CHECK(refused_talk(R"([{"instruction": "", "output": "x"}])",
                      {"t, line 1, column 18 (instruction): is empty"}));
@@ -60,6 +63,10 @@ TEST_CASE("talks: wrong rows are refused with their place") {
                    {"message 2: a system message"}));
   CHECK(refused_talk(R"({"messages": [{"role": "user", "content": "x"}]})",
                      {"end with an answer of the assistant"}));
+  for (const char* role : {"user", "assistant"})
+    CHECK(refused_talk(join(R"({"messages": [{"role": "system", "content": ""}, {"role": ")", role,
+                            R"(", "content": " \n"}, {"role": "assistant", "content": "x"}]})"),
+                       {"(messages), message 2: is empty"}));
   CHECK(refused_talk(R"({"messages": []})", {"end with an answer"}));
   const Table table("t", "[{\"instruction\": \"a\", \"output\": \"b\"},\n{\"instruction\": \"a\"}]");
   CHECK(fails(ErrorCode::input, {"t, line 2 (output): no value; expected text or a number"},
