@@ -211,6 +211,13 @@ ModelConfig checkpoint_config(const std::string& path) {
       SafetensorsFile((fs::path(path) / (is_adapted(path) ? adapter_weights_file : model_file)).string()));
 }
 
+FileSum checkpoint_weights(const std::string& path) {
+  const Manifest manifest = Manifest::read(path);
+  for (const char* name : {model_file, adapter_weights_file})
+    if (const auto file = manifest.files().find(name); file != manifest.files().end()) return file->second;
+  fail(ErrorCode::input, path, ": its MANIFEST has no ", model_file);
+}
+
 std::unique_ptr<Model> open_checkpoint(const std::string& path, Device& device, DType dtype,
                                        const std::string& base) {
   if (is_adapted(path)) return load_foreign(checkpoint_model(path, base), device, dtype);

@@ -79,6 +79,9 @@ std::string find_checkpoint(const std::string& run_or_checkpoint, const std::str
 ModelConfig checkpoint_config(const std::string& path);
 RunState checkpoint_state(const std::string& path);
 
+/// Size and checksum of a checkpoint's weights, or of its adapter's, from its MANIFEST.
+FileSum checkpoint_weights(const std::string& path);
+
 /// Opens a checkpoint's model for reading only, with mapped weights, like `open_weights`; an adapter is merged into
 /// the weights of its base model, which is at `base` if that is not "".
 std::unique_ptr<Model> open_checkpoint(const std::string& path, Device& device, DType dtype,

@@ -66,8 +66,8 @@ std::optional<Task::Base> FinetuneStart::base() const {
     return task ? task->base : std::nullopt;
   }
   if (start_.foreign) return Task::Base{start_.from, hash_of(*start_.foreign)};
-  const FileSum sum = Manifest::read(start_.checkpoint).files().at("model.safetensors");
-  return Task::Base{fs::absolute(start_.checkpoint).lexically_normal().string(), to_hex(sum.checksum)};
+  return Task::Base{fs::absolute(start_.checkpoint).lexically_normal().string(),
+                    to_hex(checkpoint_weights(start_.checkpoint).checksum)};
 }
 
 ChatTemplate FinetuneStart::chat(Settings& settings) const {

@@ -16,7 +16,6 @@
 #include "apps/commands/sweep/child.h"
 #include "core/error.h"
 #include "core/io/file.h"
-#include "model/adapters/adapter_files.h"
 #include "train/checkpoint/checkpoint.h"
 
 namespace hewn::cli {
@@ -43,14 +42,6 @@ std::string last_error(const std::string& log) {
   std::string error = text.substr(begin, 1000);
   while (!error.empty() && error.back() == '\n') error.pop_back();
   return error;
-}
-
-// Size and checksum of a checkpoint's weights; of a run that trains adapters, of these.
-FileSum weights_in(const std::string& checkpoint) {
-  const Manifest manifest = Manifest::read(checkpoint);
-  for (const char* name : {"model.safetensors", adapter_weights_file})
-    if (const auto file = manifest.files().find(name); file != manifest.files().end()) return file->second;
-  fail(ErrorCode::input, checkpoint, ": its MANIFEST has no model.safetensors");
 }
 
 std::string status_text(int status) {
@@ -93,7 +84,7 @@ class SweepJob {
   SweepResult result() const {
     const std::string last = find_checkpoint(run_.directory, "last", Manifest::Look::quick);
     const RunState state = checkpoint_state(last);
-    const FileSum weights = weights_in(last);
+    const FileSum weights = checkpoint_weights(last);
     SweepResult r{.name = run_.name,
                   .seed = run_.seed,
                   .parameters = run_.parameters,
