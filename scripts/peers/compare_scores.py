@@ -58,10 +58,10 @@ def compare_bleu(what, rows, corpus, each):
     for order in range(1, 5):
         theirs = BLEU(max_ngram_order=order).corpus_score(answers, streams).score
         say(f"{what}: BLEU-{order} {theirs:.2f}", abs(theirs - corpus[f"bleu_{order}"]), 0.01)
-    sentence = BLEU(effective_order=True)
-    say(f"{what}: BLEU of each sentence", max(
-        abs(sentence.sentence_score(row["response"], references_of(row)).score - mine["sentence_bleu"])
-        for row, mine in zip(rows, each)), 0.01)
+        sentence = BLEU(max_ngram_order=order, effective_order=True)
+        say(f"{what}: BLEU-{order} of each sentence", max(
+            abs(sentence.sentence_score(row["response"], references_of(row)).score - mine[f"sentence_bleu_{order}"])
+            for row, mine in zip(rows, each)), 0.01)
 
 
 def compare_rouge(what, rows, corpus, each):

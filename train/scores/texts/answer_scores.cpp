@@ -46,6 +46,11 @@ double corpus_bleu(std::span<const double> sums, double) {
   return bleu(counts, order);
 }
 
+template <size_t order>
+std::vector<double> sentence_bleu(std::string_view answer, const Texts& references) {
+  return {bleu(bleu_counts(answer, references), order, BleuOrder::effective)};
+}
+
 constexpr AnswerMetric metrics[] = {
     {"exact_match", [](std::string_view a, const Texts& r) { return std::vector{exact_match(a, r)}; },
      mean_of_rows, true},
@@ -54,11 +59,10 @@ constexpr AnswerMetric metrics[] = {
     {"bleu_2", counted, corpus_bleu<2>},
     {"bleu_3", counted, corpus_bleu<3>},
     {"bleu_4", counted, corpus_bleu<4>},
-    {"sentence_bleu",
-     [](std::string_view a, const Texts& r) {
-       return std::vector{bleu(bleu_counts(a, r), BleuCounts::longest, BleuOrder::effective)};
-     },
-     mean_of_rows},
+    {"sentence_bleu_1", sentence_bleu<1>, mean_of_rows},
+    {"sentence_bleu_2", sentence_bleu<2>, mean_of_rows},
+    {"sentence_bleu_3", sentence_bleu<3>, mean_of_rows},
+    {"sentence_bleu_4", sentence_bleu<4>, mean_of_rows},
     {"rouge_l", [](std::string_view a, const Texts& r) { return std::vector{rouge_l(a, r)}; }, mean_of_rows},
     {"rouge_l_stemmed",
      [](std::string_view a, const Texts& r) { return std::vector{rouge_l(a, r, Stemming::yes)}; },

@@ -38,7 +38,8 @@ struct AnswerMetric {
   bool hit = false;  ///< whether the figure of a row is 0 or 1
 };
 
-/// exact_match, f1, bleu_1 to bleu_4 and sentence_bleu (in percent), rouge_l, rouge_l_stemmed, distinct_1, distinct_2, repetition.
+/// exact_match, f1, bleu_1 to bleu_4 and sentence_bleu_1 to sentence_bleu_4 (in percent), rouge_l, rouge_l_stemmed,
+/// distinct_1, distinct_2, repetition.
 std::span<const AnswerMetric> answer_metrics();
 
 /// The figures of all answers, as many as rows.

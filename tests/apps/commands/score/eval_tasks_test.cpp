@@ -139,7 +139,8 @@ TEST_CASE("eval --generate: scores of answers for each method", "[eval]") {
     metrics.push_back(line["metric"]);
   }
   CHECK(metrics == std::vector<std::string>{"exact_match", "f1", "bleu_1", "bleu_2", "bleu_3", "bleu_4",
-                                            "sentence_bleu", "rouge_l", "rouge_l_stemmed", "distinct_1",
+                                            "sentence_bleu_1", "sentence_bleu_2", "sentence_bleu_3",
+                                            "sentence_bleu_4", "rouge_l", "rouge_l_stemmed", "distinct_1",
                                             "distinct_2", "repetition"});
   const Json first = Json::parse(read_file(file).substr(0, read_file(file).find('\n')));
   const std::string text = Json::parse(hewn({"sample", stage.path("run"), "--start=the cat ",
