@@ -44,6 +44,10 @@ TrainConfig random_config(test::Random& random) {
   std::vector<MlpActivation> acts;
   for_each_mlp_activation([&](MlpActivation act, std::string_view) { acts.push_back(act); });
   m.act = random.one_of(acts);
+  if (m.arch == "gpt" && random.integer(0, 3) == 0) {
+    m.n_labels = random.integer(2, 5);
+    m.position = random.one_of<LabelPosition>({LabelPosition::last, LabelPosition::mean});
+  }
   TrainConfig config{.model = m, .optimizer = {}, .schedule = {}};
   config.optimizer.kind =
       random.one_of<OptimizerKind>({OptimizerKind::adamw, OptimizerKind::adam, OptimizerKind::sgd});
@@ -55,7 +59,7 @@ TrainConfig random_config(test::Random& random) {
   if (m.arch == "gpt")
     config.training.what = random.one_of<std::string>(
         {"all", "all", "head", "lora", "lora", "last:" + std::to_string(random.integer(1, m.n_layer))});
-  config.preference.on = random.integer(0, 3) == 0;
+  config.preference.on = !m.classifies() && random.integer(0, 3) == 0;
   config.preference.label_smoothing = 0.1 * static_cast<double>(random.integer(0, 1));
   config.training.lora = {.rank = random.integer(1, 9),
                           .dropout = 0.1 * static_cast<double>(random.integer(0, 1)),
@@ -65,6 +69,12 @@ TrainConfig random_config(test::Random& random) {
 
 Batch random_batch(const TrainConfig& config, test::Random& random) {
   Batch batch = test::random_batch(random, config.model, config.rows());
+  if (config.model.classifies()) {  // a label at the end of each row
+    batch.targets.assign(batch.targets.size(), ignored_target);
+    for (int64_t row = 0; row < batch.rows; ++row)
+      batch.targets[static_cast<size_t>((row + 1) * batch.block_size - 1)] =
+          static_cast<int32_t>(random.integer(0, config.model.n_labels - 1));
+  }
   if (!config.preference.on) return batch;
   batch.reference.assign(static_cast<size_t>(batch.rows), -1);
   return batch;

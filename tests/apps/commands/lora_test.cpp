@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "core/io/checksum.h"
 #include "tests/apps/small_run.h"
 #include "tests/support/catch.h"
 
@@ -102,6 +103,24 @@ TEST_CASE("adapters are trained, resumed, used and merged") {
   CHECK_FAILS(hewn({"eval", base, "--adapter=" + base}), 3, "not an adapter");
   CHECK_FAILS(hewn({"eval", base, "--adapter=" + tuned + ":x"}), 2, "no number behind the colon");
   CHECK_FAILS(hewn({"eval", merged, "--adapter=" + tuned}), 3, "is an adapter of");
+}
+
+TEST_CASE("verify --merged ends with status 5 if log probabilities differ, and NaN is never equal") {
+  const TempDir dir;
+  REQUIRE(hewn(small_train(dir)).exit_code == 0);
+  REQUIRE(hewn(tune(dir, {"--max_iters=1"})).exit_code == 0);
+  const fs::path checkpoint = last(dir / "tuned");
+  std::string adapter = read_file(checkpoint / "adapter_model.safetensors");
+  adapter.replace(adapter.size() - 4, 4, std::string("\0\0\xc0\x7f", 4));  // the last value becomes NaN
+  write_file(checkpoint / "adapter_model.safetensors", adapter);
+  CHECK_FAILS(hewn({"verify", (dir / "tuned").string(), "--merged"}), 3, "adapter_model.safetensors");
+  std::string manifest = read_file(checkpoint / "MANIFEST");
+  const size_t line = manifest.rfind('\n', manifest.find("adapter_model.safetensors")) + 1;
+  write_file(checkpoint / "MANIFEST", manifest.replace(line, 16, to_hex(checksum(adapter))));
+  const auto verified = hewn({"verify", (dir / "tuned").string(), "--merged"});
+  INFO(verified.out << verified.err);
+  CHECK(verified.exit_code == 5);
+  CHECK(contains(verified.out, "merged: log probabilities differ by at most inf, more than 0.0001"));
 }
 
 TEST_CASE("a base model that has moved is found with --base, and other weights are refused") {

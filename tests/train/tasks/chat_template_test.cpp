@@ -7,6 +7,7 @@
 #include "tests/support/catch.h"
 #include "tests/support/env.h"
 #include "tests/support/errors.h"
+#include "tests/support/process.h"
 
 namespace hewn {
 namespace {
@@ -125,6 +126,51 @@ TEST_CASE("template: Jinja is written as expected") {
   CHECK(alpaca.find(" + message['content'] + eos_token }}") != alpaca.npos);
   chat.before_user = "it's a \\ '";
   CHECK(chat.jinja().find(R"({{ 'it\'s a \\ \'' + message)") != std::string::npos);
+}
+
+// transformers renders in such an environment; `scripts/peers/check_templates.py` compares with transformers itself.
+TEST_CASE("template: Jinja renders talks and prompts as they are written") {
+  if (test::run_program({"python3", "-c", "import jinja2"}).exit_code != 0)
+    return test::skip("jinja2 is not installed");
+  const auto tokenizer = bytes_with_end();
+  nlohmann::json calls = nlohmann::json::array();
+  std::vector<std::string> expected;
+  for (const std::string name : {"alpaca", "phi", "chatml", "plain"}) {
+    ChatTemplate chat = find_template(name);
+    chat.after_user += "it's {{ a }} \\ {% if %} '\\n'\n";  // is text, not Jinja
+    const TalkEncoder encoder(chat, *tokenizer);
+    for (const bool prompt : {false, true})
+      for (size_t first = 0; first < 2; ++first)
+        for (size_t count = prompt ? 1 : 2; first + count <= talk.size(); ++count) {
+          const auto messages = std::span(talk).subspan(first, count);
+          const bool answered = messages.back().role == Role::assistant;
+          if (answered == prompt) continue;
+          nlohmann::json list = nlohmann::json::array();
+          for (const Message& message : messages)
+            list.push_back({{"role", name_of(message.role)}, {"content", message.content}});
+          calls.push_back({{"template", chat.jinja()}, {"messages", list}, {"prompt", prompt}});
+          expected.push_back(prompt ? text_of(*tokenizer, {encoder.prompt(messages), {}}, false)
+                                    : text_of(*tokenizer, encoder.talk(messages), false));
+        }
+  }
+  const test::TempDir dir;
+  test::write_file(dir / "calls.json", calls.dump());
+  const auto result = test::run_program({"python3", "-c", R"(
+import json, sys
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+env = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
+print(json.dumps([env.from_string(c['template']).render(messages=c['messages'], eos_token=sys.argv[2],
+                                                        add_generation_prompt=c['prompt'])
+                  for c in json.load(open(sys.argv[1]))]))
+)",
+                                         (dir / "calls.json").string(),
+                                         std::string(tokenizer->piece(*end_token(*tokenizer)))});
+  INFO(result.err);
+  REQUIRE(result.exit_code == 0);
+  const auto rendered = nlohmann::json::parse(result.out);
+  REQUIRE(rendered.size() == expected.size());
+  CHECK(expected.size() >= 4 * 4);
+  for (size_t i = 0; i < expected.size(); ++i) CHECK(rendered[i] == expected[i]);
 }
 
 TEST_CASE("template: a file is read, and refused if it is none") {
