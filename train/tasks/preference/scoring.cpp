@@ -60,6 +60,7 @@ PreferenceScore score_preferences(Model& model, const std::vector<PreferencePair
       model, pairs, batch_size, [] { return true; },
       [&](size_t number, double chosen, double rejected) {
         const auto& reference = pairs[number].reference;
+        score.likelier_chosen += chosen > rejected;
         chosen = config.beta * (chosen - static_cast<double>(reference[0]));
         rejected = config.beta * (rejected - static_cast<double>(reference[1]));
         const double margin = chosen - rejected;

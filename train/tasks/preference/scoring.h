@@ -20,9 +20,11 @@ struct PreferenceScore {
   double loss = 0;                  ///< `preference_loss`
   double chosen = 0, rejected = 0;  ///< rewards
   int64_t hits = 0;                 ///< pairs whose chosen answer has the higher reward
+  int64_t likelier_chosen = 0;      ///< pairs whose chosen answer is the likelier one under the model
 
   double margin() const { return chosen - rejected; }
   double accuracy() const { return static_cast<double>(hits) / static_cast<double>(pairs); }
+  double likelier() const { return static_cast<double>(likelier_chosen) / static_cast<double>(pairs); }
 };
 
 /// Scores a model on at least one pair, with the reference of the pairs, in the batches of `note_reference`.

@@ -58,9 +58,10 @@ TEST_CASE("preference scores: are the loss and the rewards of the pairs", "[pref
   auto pairs = some_pairs(random, 9);
   REQUIRE(note_reference(*model, pairs, 4, never));
   double chosen = 0, rejected = 0;
-  int64_t hits = 0;
+  int64_t hits = 0, likelier = 0;
   const PreferenceConfig config{.beta = 0.3, .label_smoothing = 0.2};
   for (size_t i = 0; i < pairs.size(); ++i) {
+    likelier += pairs[i].reference[0] > pairs[i].reference[1];
     const float up = static_cast<float>(i) - 2, down = static_cast<float>(i % 3);
     pairs[i].reference[0] -= up;
     pairs[i].reference[1] -= down;
@@ -72,6 +73,8 @@ TEST_CASE("preference scores: are the loss and the rewards of the pairs", "[pref
   CHECK(score.chosen == Approx(chosen).epsilon(1e-5));
   CHECK(score.rejected == Approx(rejected).epsilon(1e-5));
   CHECK(score.hits == hits);
+  CHECK(score.likelier_chosen == likelier);  // whatever the reference says
+  CHECK(score.likelier() == static_cast<double>(likelier) / 9);
   Batch batch;
   PairBatches(pairs, 9, 0, RowOrder::Kind::by_length).fill(0, batch);
   const Tensor logs = row_log_probabilities(*model, batch_tensor(cpu(), batch, batch.tokens),
