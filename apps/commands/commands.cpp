@@ -60,7 +60,8 @@ constexpr Command command_table[] = {
      "and every token is scored once, with as much context as possible. Bits per byte compare models with "
      "different tokenizers. Where the corpus has a known exact -log P, that floor is printed too. With --tasks, "
      "prints how many questions of each task the model answers correctly, with 95% intervals; with --generate, how "
-     "well its answers agree with references, for each decoding method. Two runs are compared row by row.",
+     "well its answers agree with references, for each decoding method. Two runs are compared row by row. A "
+     "fine-tuned run without a text is scored on its own validation and test rows.",
      "hewn eval\n"
      "hewn eval out --json\n"
      "hewn eval out --val=book.txt --stride=32\n"

@@ -5,6 +5,7 @@
 
 #include "apps/cli/terminal.h"
 #include "apps/commands/commands.h"
+#include "apps/commands/finetune/own_rows.h"
 #include "apps/commands/score/score.h"
 #include "apps/run/evaluation.h"
 #include "apps/run/open_run.h"
@@ -87,6 +88,8 @@ int run_eval(const Settings& settings) {
   const bool json = settings.flag("json"), per_token = settings.flag("per_token");
   require(!(json && per_token), "json and per_token are different output formats; give one of them");
   OpenRun run = open_run(settings);
+  if (!settings.given("val") && !settings.given("dataset"))
+    if (const std::optional<Task> task = task_of_run(run)) return eval_own_rows(settings, run, *task);
   require_language_model(run.model->config(), run.run);
   const Dataset data = text_to_score(settings, run);
   EvalOptions options{.block_size = run.model->config().block_size, .stride = settings.integer("stride")};

@@ -61,6 +61,11 @@ const Command& training_command(const std::string& run) {
   return *command;
 }
 
+std::optional<Task> task_of_run(const OpenRun& run) {
+  if (run.run == run.checkpoint) return std::nullopt;  // another program's model
+  return read_task(run.run);
+}
+
 std::string moved_base(const Settings& settings) {
   return settings.takes("base") ? settings.text("base") : "";
 }

@@ -2,6 +2,7 @@
 // Opens a trained model with everything that belongs to it.
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "apps/cli/settings.h"
@@ -9,6 +10,7 @@
 #include "model/model.h"
 #include "model/tokenizer/tokenizer.h"
 #include "train/checkpoint/adapted.h"
+#include "train/tasks/task.h"
 
 namespace hewn::cli {
 
@@ -34,6 +36,9 @@ Settings settings_of(const ModelConfig& model, const std::string& dtype, const s
 
 /// The command that trains a run: `train`, or the one that its task.json names.
 const Command& training_command(const std::string& run);
+
+/// What a fine-tuned run was trained for; nothing for other runs and models.
+std::optional<Task> task_of_run(const OpenRun& run);
 
 /// The content of RUN/config.toml as settings of that command.
 Settings read_run_config(const std::string& run);

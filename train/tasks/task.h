@@ -1,6 +1,7 @@
 #pragma once
 // task.json of a fine-tuned run: what the run was trained for (docs/formats.md).
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -35,6 +36,10 @@ struct Task {
   std::optional<Base> base = {};
 
   bool operator==(const Task&) const = default;
+  /// The most tokens of a row that a model with this context reads.
+  int64_t longest_row(int64_t block_size) const {
+    return max_length > 0 ? std::min(max_length, block_size) : block_size;
+  }
 };
 
 /// "classify", "instruct", "prefer".

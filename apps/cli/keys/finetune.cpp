@@ -19,6 +19,12 @@ Option this_time(Option option) {
   return option;
 }
 
+// A real number that is not 0.
+Option positive(Option option) {
+  std::get<Reals>(option.range).least_excluded = true;
+  return option;
+}
+
 }  // namespace
 
 std::vector<Option> finetune_options() {
@@ -81,10 +87,10 @@ std::vector<Option> finetune_options() {
               "steps between answers to the test rows, in responses.json (0: only at the end)"),
       kept(integer("max_length", "", 1, 1 << 24, finetunes, "longest row in tokens; longer ones are cut",
                    "block_size")),
-      real("epochs", "5", 0, 1e6, finetunes & ~takes::finetune_prefer, "passes over the training rows",
-           "5, unless max_iters is given"),
-      real("epochs", "1", 0, 1e6, takes::finetune_prefer, "passes over the training rows",
-           "1, unless max_iters is given"),
+      positive(real("epochs", "5", 0, 1e6, finetunes & ~takes::finetune_prefer,
+                    "passes over the training rows", "5, unless max_iters is given")),
+      positive(real("epochs", "1", 0, 1e6, takes::finetune_prefer, "passes over the training rows",
+                    "1, unless max_iters is given")),
       integer("max_iters", "", 0, most_steps, finetunes, "number of optimizer steps", "that of the epochs"),
       integer("batch_size", "16", 1, 1 << 20, finetunes, "rows per micro-step"),
       real("learning_rate", "3e-4", 0, 1e6, finetunes & ~takes::finetune_prefer, "peak learning rate"),

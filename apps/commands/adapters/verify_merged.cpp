@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "apps/cli/terminal.h"
+#include "apps/commands/finetune/own_rows.h"
 #include "apps/run/input.h"
 #include "apps/run/open_run.h"
 #include "apps/run/run_config.h"
@@ -44,17 +45,37 @@ struct AdaptedRun {
   }
 };
 
-// The first windows of the run's validation text, or random tokens if it has none.
-std::vector<Batch> windows_of(const AdaptedRun& run, bool& random) {
-  ModelConfig config = run.merged->config();
-  const int64_t T = config.block_size = std::min(config.block_size, most_tokens);
+// The first validation rows of a fine-tuned run.
+std::vector<Batch> row_windows(const AdaptedRun& run, const Task& task, int64_t block_size, size_t T) {
+  std::vector<TrainingRow> rows = own_rows(run.config, task, *run.tokenizer, block_size);
+  rows.resize(std::min(rows.size(), static_cast<size_t>(most_windows)));
   std::vector<Batch> windows;
-  random = !run.config.given("dataset");
-  if (random) {
+  for (size_t i = 0; i < rows.size(); ++i) {
+    for (std::vector<int32_t>* values : {&rows[i].tokens, &rows[i].targets})
+      values->resize(std::min(values->size(), T));
+    fill_batch(rows, {static_cast<int64_t>(i)}, windows.emplace_back());
+  }
+  return windows;
+}
+
+// The first windows of the run's validation text, or random tokens if it has none. `what` names them.
+std::vector<Batch> windows_of(const AdaptedRun& run, std::string& what) {
+  ModelConfig config = run.merged->config();
+  const int64_t block_size = config.block_size;
+  const int64_t T = config.block_size = std::min(block_size, most_tokens);
+  const auto task = read_task(run_of(run.checkpoint));
+  if (task && run.tokenizer && std::filesystem::exists(run.config.text("data"))) {
+    what = "rows of the run's data";
+    return row_windows(run, *task, block_size, static_cast<size_t>(T));
+  }
+  std::vector<Batch> windows;
+  if (task || !run.config.given("dataset")) {
+    what = "windows of random tokens";
     for (int64_t w = 0; w < most_windows; ++w)
       windows.push_back(random_batch(1, config, static_cast<uint64_t>(w)));
     return windows;
   }
+  what = "windows of the run's text";
   const Dataset data = open_dataset(data_options(run.config), run.tokenizer);
   const BatchLoader loader(data.val.empty() ? data.train_splits() : data.val_splits(),
                            {.batch_size = 1, .block_size = T});
@@ -112,10 +133,9 @@ int verify_merged(const Settings& settings) {
   const std::string path = named_run(settings), checkpoint = find_checkpoint(path);
   require(is_adapted(checkpoint), path, " has no adapter: it was not trained with train = lora");
   const AdaptedRun run(checkpoint, moved_base(settings));
-  bool random = false;
-  const std::vector<Batch> windows = windows_of(run, random);
-  print(windows.size(), random ? " windows of random tokens" : " windows of the run's text",
-        ", float32, bound ", bound, "\n");
+  std::string what;
+  const std::vector<Batch> windows = windows_of(run, what);
+  print(windows.size(), " ", what, ", float32, bound ", bound, "\n");
   Differences verdict;
   verdict.add("merged", difference(*run.trained, *run.merged, windows));
   const TemporaryDirectory directory("merged");

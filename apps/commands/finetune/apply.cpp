@@ -104,8 +104,7 @@ OpenClassifier open_classifier(OpenRun& run, const std::optional<Task>& task) {
   if (std::ssize(task->labels) != config.n_labels)
     fail(ErrorCode::input, run.run, "/task.json: has ", task->labels.size(), " labels, but the model ",
          config.n_labels, "; restore the file that was written with the run");
-  return {run, task->labels,
-          task->max_length > 0 ? std::min(task->max_length, config.block_size) : config.block_size};
+  return {run, task->labels, task->longest_row(config.block_size)};
 }
 
 std::vector<std::string_view> lines_of(std::string_view text) {

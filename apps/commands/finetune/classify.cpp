@@ -5,7 +5,7 @@
 #include "apps/cli/format.h"
 #include "apps/cli/terminal.h"
 #include "apps/commands/commands.h"
-#include "apps/commands/finetune/class_report.h"
+#include "apps/commands/finetune/class_scoring.h"
 #include "apps/commands/finetune/finetune_start.h"
 #include "apps/commands/training.h"
 #include "apps/run/run_config.h"
@@ -15,19 +15,11 @@
 namespace hewn::cli {
 namespace {
 
-ClassDataOptions class_data_options(const Settings& settings, const TrainStart& start) {
-  ClassDataOptions options{.data = settings.text("data"),
-                           .val = settings.text("val"),
-                           .test = settings.text("test"),
-                           .split = settings.text("split"),
-                           .text = settings.text("text"),
-                           .label = settings.text("label"),
-                           .labels = {},
-                           .seed = static_cast<uint64_t>(settings.integer("seed"))};
-  if (settings.has("labels")) options.labels = split(settings.text("labels"), ',');
-  if (start.resumed)
-    if (const auto task = read_task(start.run->path())) options.labels = task->labels;
-  return options;
+// The labels of a run that goes on; empty: they follow from the data and the keys.
+std::vector<std::string> labels_of(const TrainStart& start) {
+  if (!start.resumed) return {};
+  const auto task = read_task(start.run->path());
+  return task ? task->labels : std::vector<std::string>();
 }
 
 /// The texts of a task as tokens.
@@ -51,28 +43,6 @@ ClassTexts encode(const ClassData& data, const TextReader& reader, int64_t max_l
   return texts;
 }
 
-/// Scores a classifier beside its baselines.
-class ClassScorer {
- public:
-  ClassScorer(Model& model, const ClassData& data, const ClassTexts& texts)
-      : model_(model), data_(data), texts_(texts), baselines_(data.train, data.labels.size()) {}
-
-  ClassScores val() const { return scores("validation", data_.val, texts_.val); }
-  ClassScores test() const { return scores("test", data_.test, texts_.test); }
-
- private:
-  ClassScores scores(const std::string& name, const std::vector<ClassRow>& rows,
-                     const EncodedRows& encoded) const {
-    return {name, score_classifier(model_, encoded.texts), baselines_.most_frequent(rows),
-            baselines_.word_counts(rows)};
-  }
-
-  Model& model_;
-  const ClassData& data_;
-  const ClassTexts& texts_;
-  ClassBaselines baselines_;
-};
-
 Task task_of(const Settings& settings, const ClassData& data, const FinetuneStart& start,
              int64_t max_length) {
   return {.kind = Task::Kind::classify,
@@ -86,20 +56,10 @@ Task task_of(const Settings& settings, const ClassData& data, const FinetuneStar
           .base = start.base()};
 }
 
-/// evaluation.json, and the test rows' scores as text; those of the validation rows have been printed before.
-FinalReport final_report(const RunDirectory& run, const ClassScorer& scorer, const ClassData& data) {
-  FinalReport report;
-  const auto add = [&](const ClassScores& scores) {
-    report.json[scores.name] = scores_json(scores, data.labels);
-  };
-  if (!data.val.empty()) add(scorer.val());
-  if (!data.test.empty()) {
-    const ClassScores scores = scorer.test();
-    report.text = scores_text(scores, data.labels);
-    add(scores);
-  }
-  if (data.val.empty() && data.test.empty()) return report;
-  write_file_atomically(run.file("evaluation.json"), report.json.dump(2) + "\n");
+/// Writes evaluation.json. The scores of the validation rows have been printed before.
+FinalReport final_report(const RunDirectory& run, const ClassScorer& scorer) {
+  FinalReport report = scorer.report(false);
+  if (!report.json.empty()) write_file_atomically(run.file("evaluation.json"), report.json.dump(2) + "\n");
   return report;
 }
 
@@ -108,7 +68,7 @@ FinalReport final_report(const RunDirectory& run, const ClassScorer& scorer, con
 int run_finetune_classify(const Settings& given) {
   Settings settings = given;
   FinetuneStart start(settings);
-  const ClassData data = open_class_data(class_data_options(settings, start.train_start()));
+  const ClassData data = open_class_data(class_data_options(settings, labels_of(start.train_start())));
   start.check_same_data(data.hash);
   ModelConfig architecture = start.base_config();
   architecture.n_labels = std::ssize(data.labels);
@@ -130,7 +90,7 @@ int run_finetune_classify(const Settings& given) {
                                  join(rows, "; ", data.labels.size(), " labels"));
   if (!begun) return 0;
 
-  const ClassScorer scorer(*begun->model, data, texts);
+  const ClassScorer scorer(*begun->model, data, texts.val, texts.test);
   ClassScores latest{"", {0, Confusion(0)}, Confusion(0), Confusion(0)};
   Validator validate;
   if (!data.val.empty())
@@ -142,7 +102,7 @@ int run_finetune_classify(const Settings& given) {
     };
   TrainingRun training{settings, start.run(), config, begun->trainer, batches, validate, start.state()};
   if (validate) training.report = [&] { return scores_text(latest, data.labels); };
-  training.at_end = [&] { return final_report(start.run(), scorer, data); };
+  training.at_end = [&] { return final_report(start.run(), scorer); };
   training.next = "classify";
   return run_to_end(training);
 }

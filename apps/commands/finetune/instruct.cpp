@@ -8,6 +8,7 @@
 #include "apps/commands/commands.h"
 #include "apps/commands/finetune/finetune_start.h"
 #include "apps/commands/finetune/instruct_view.h"
+#include "apps/commands/finetune/own_rows.h"
 #include "apps/commands/finetune/responses.h"
 #include "apps/commands/training.h"
 #include "apps/run/run_config.h"
@@ -16,15 +17,6 @@
 
 namespace hewn::cli {
 namespace {
-
-TalkColumns given_columns(const Settings& settings) {
-  TalkColumns columns;
-  for (const char* use : {"messages", "prompt", "input", "answer"})
-    if (settings.has(use)) columns[use] = settings.text(use);
-  return columns;
-}
-
-Mask mask_of(const Settings& settings) { return settings.text("mask") == "none" ? Mask::none : Mask::prompt; }
 
 Task task_of(const Settings& settings, const TalkColumns& columns, const ChatTemplate& chat,
              const FinetuneStart& start, const TrainConfig& config, int64_t max_length) {
@@ -90,13 +82,7 @@ int run_finetune_instruct(const Settings& given) {
   FinetuneStart start(settings);
   const ChatTemplate chat = start.chat(settings);
   const auto seed = static_cast<uint64_t>(settings.integer("seed"));
-  const InstructData data = open_instruct_data({.data = settings.text("data"),
-                                                .val = settings.text("val"),
-                                                .test = settings.text("test"),
-                                                .split = settings.text("split"),
-                                                .columns = given_columns(settings),
-                                                .seed = seed},
-                                               chat);
+  const InstructData data = open_instruct_data(talk_files(settings), chat);
   start.check_same_data(data.hash);
   const ModelConfig architecture = start.base_config();
   const int64_t max_length = start.max_length(settings, architecture);

@@ -10,30 +10,17 @@
 #include "apps/commands/commands.h"
 #include "apps/commands/finetune/finetune_start.h"
 #include "apps/commands/finetune/instruct_view.h"
+#include "apps/commands/finetune/own_rows.h"
+#include "apps/commands/finetune/preference_report.h"
 #include "apps/commands/training.h"
 #include "apps/run/run_config.h"
 #include "core/error.h"
-#include "train/scores/classes/proportion.h"
 #include "train/tasks/preference/data.h"
-#include "train/tasks/preference/reference.h"
-#include "train/tasks/preference/scoring.h"
 
 namespace hewn::cli {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-DataFiles preference_files(const Settings& settings) {
-  DataFiles files{.data = settings.text("data"),
-                  .val = settings.text("val"),
-                  .test = settings.text("test"),
-                  .split = settings.text("split"),
-                  .columns = {},
-                  .seed = static_cast<uint64_t>(settings.integer("seed"))};
-  for (const char* use : {"prompt", "input", "chosen", "rejected"})
-    if (settings.has(use)) files.columns[use] = settings.text(use);
-  return files;
-}
 
 // The pairs of all sides, as tokens; says what did not fit.
 struct PreferenceRows {
@@ -115,30 +102,13 @@ bool take_reference(const FinetuneStart& start, Model& model, PairSides& sides, 
   return true;
 }
 
-std::string preference_text(const std::string& name, const PreferenceScore& score) {
-  const Bounds bounds = wilson_interval(score.hits, score.pairs);
-  return join(name, ", ", long_count(score.pairs), " pairs: loss ", fixed(score.loss, 4), ", margin ",
-              fixed(score.margin(), 4), " (rewards ", fixed(score.chosen, 4), " chosen, ",
-              fixed(score.rejected, 4), " rejected), accuracy ", fixed(score.accuracy(), 4),
-              " (95% interval ", fixed(bounds.low, 4), " to ", fixed(bounds.high, 4), ")");
-}
-
-Json preference_json(const PreferenceScore& score) {
-  const Bounds bounds = wilson_interval(score.hits, score.pairs);
-  return {{"pairs", score.pairs},
-          {"loss", score.loss},
-          {"margin", score.margin()},
-          {"rewards", {{"chosen", score.chosen}, {"rejected", score.rejected}}},
-          {"accuracy", {{"value", score.accuracy()}, {"low", bounds.low}, {"high", bounds.high}}}};
-}
-
 }  // namespace
 
 int run_finetune_prefer(const Settings& given) {
   Settings settings = given;
   FinetuneStart start(settings);
   const ChatTemplate chat = start.chat(settings);
-  const PreferenceData data = open_preference_data(preference_files(settings), chat);
+  const PreferenceData data = open_preference_data(talk_files(settings), chat);
   start.check_same_data(data.hash);
   const ModelConfig architecture = start.base_config();
   const int64_t max_length = start.max_length(settings, architecture);
@@ -165,25 +135,18 @@ int run_finetune_prefer(const Settings& given) {
     return stop_status();
   }
 
-  const auto score = [&](const std::vector<PreferencePair>& pairs) {
-    return score_preferences(model, pairs, batch_size, config.preference);
-  };
   Validator validate;
   if (!sides.val.empty())
     validate = [&](Model&) {
-      const PreferenceScore result = score(sides.val);
-      return Validation{.loss = result.loss,
-                        .metrics = {{"val_margin", result.margin()}, {"val_accuracy", result.accuracy()}}};
+      const PreferenceScore score = score_preferences(model, sides.val, batch_size, config.preference);
+      return Validation{.loss = score.loss,
+                        .metrics = {{"val_margin", score.margin()},
+                                    {"val_accuracy", score.accuracy()},
+                                    {"val_likelier", score.likelier()}}};
     };
   TrainingRun training{settings, start.run(), config, begun->trainer, batches, validate, start.state()};
   training.at_end = [&] {
-    FinalReport report;
-    for (const auto& [name, pairs] : {std::pair{"validation", &sides.val}, std::pair{"test", &sides.test}}) {
-      if (pairs->empty()) continue;
-      const PreferenceScore result = score(*pairs);
-      report.text += (report.text.empty() ? "" : "\n") + preference_text(name, result);
-      report.json[name] = preference_json(result);
-    }
+    FinalReport report = preference_report(model, sides, batch_size, config.preference);
     if (!report.json.empty())
       write_file_atomically(start.run().file("evaluation.json"), report.json.dump(2) + "\n");
     return report;

@@ -9,6 +9,7 @@
 #include "apps/commands/score/score.h"
 #include "apps/run/scores/score_report.h"
 #include "apps/run/scores/scored_runs.h"
+#include "apps/run/text/instruct.h"
 #include "apps/run/text/methods.h"
 #include "apps/run/text/text_writer.h"
 #include "core/error.h"
@@ -43,9 +44,11 @@ std::vector<DecodingMethod> methods_of(const Settings& settings, const Tokenizer
 class Answering {
  public:
   Answering(const Settings& settings, const OpenRun& run, const std::vector<AnswerRow>& rows)
-      : settings_(settings), run_(run), ends_(ends_of(settings, *run.tokenizer)) {
-    for (const AnswerRow& row : rows)
-      prompts_.push_back(encoded_prompt(*run.tokenizer, row.prompt, row.where).tokens);
+      : settings_(settings),
+        run_(run),
+        encoder_(run_encoder(run)),
+        ends_(ends_of(settings, *run.tokenizer, encoder_ ? &*encoder_ : nullptr)) {
+    for (const AnswerRow& row : rows) prompts_.push_back(prompt_of(row));
   }
 
   std::vector<DecodingMethod> methods() const { return methods_of(settings_, *run_.tokenizer, ends_); }
@@ -57,6 +60,14 @@ class Answering {
   }
 
  private:
+  // A run that was trained to answer sees the prompt in its template, as in training.
+  std::vector<int32_t> prompt_of(const AnswerRow& row) const {
+    if (!encoder_) return encoded_prompt(*run_.tokenizer, row.prompt, row.where).tokens;
+    const Doing encoding("encoding the prompt (", row.where, ")");
+    const Message message{Role::user, row.prompt};
+    return encoder_->prompt(std::span(&message, 1));
+  }
+
   std::vector<std::string> drawn(const DecodingMethod& method) const {
     std::vector<GenerateRequest> requests;
     std::vector<TextFlow> flows;
@@ -94,6 +105,7 @@ class Answering {
 
   const Settings& settings_;
   const OpenRun& run_;
+  std::optional<TalkEncoder> encoder_;
   Ends ends_;
   std::vector<std::vector<int32_t>> prompts_;
 };

@@ -6,8 +6,7 @@
 namespace hewn::cli {
 
 std::optional<ChatTemplate> template_of_run(const OpenRun& run) {
-  if (run.run == run.checkpoint) return std::nullopt;  // another program's model
-  const std::optional<Task> task = read_task(run.run);
+  const std::optional<Task> task = task_of_run(run);
   return task ? task->chat : std::nullopt;
 }
 
@@ -25,11 +24,15 @@ std::optional<TalkEncoder> instruct_encoder(const Settings& settings, const Open
   return TalkEncoder(*chat, *run.tokenizer);
 }
 
-std::optional<TalkEncoder> chat_encoder(const Settings& settings, const OpenRun& run) {
-  if (settings.given("template") || settings.given("shots")) return std::nullopt;
+std::optional<TalkEncoder> run_encoder(const OpenRun& run) {
   const std::optional<ChatTemplate> chat = template_of_run(run);
   if (!chat) return std::nullopt;
   return TalkEncoder(*chat, *run.tokenizer);
+}
+
+std::optional<TalkEncoder> chat_encoder(const Settings& settings, const OpenRun& run) {
+  if (settings.given("template") || settings.given("shots")) return std::nullopt;
+  return run_encoder(run);
 }
 
 }  // namespace hewn::cli

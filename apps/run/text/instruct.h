@@ -15,6 +15,9 @@ std::optional<ChatTemplate> template_of_run(const OpenRun& run);
 /// Nothing without `instruct`. Throws usage if there is no template, or with `shots`.
 std::optional<TalkEncoder> instruct_encoder(const Settings& settings, const OpenRun& run);
 
+/// Writes prompts with the run's template. Nothing for a run without one.
+std::optional<TalkEncoder> run_encoder(const OpenRun& run);
+
 /// For `hewn chat`: writes the conversation with the run's template. Nothing for a run without one, and if `template`
 /// or `shots` describe the lines.
 std::optional<TalkEncoder> chat_encoder(const Settings& settings, const OpenRun& run);

@@ -146,6 +146,7 @@ TEST_CASE("a classifier trained as an adapter predicts, verifies and merges") {
   const auto verified = hewn({"verify", spam.run, "--merged"});
   INFO(verified.err);
   CHECK(verified.exit_code == 0);
+  CHECK(contains(verified.out, "6 rows of the run's data"));
   CHECK(contains(verified.out, "merged: log probabilities differ by at most"));
   REQUIRE(hewn({"merge", spam.run, "--out=" + spam.path("merged")}).exit_code == 0);
   const auto merged = hewn({"classify", spam.path("merged"), "--json", "win now", "see cat"});
@@ -197,7 +198,8 @@ TEST_CASE("mistakes around classifiers are explained") {
   const auto trained = hewn(spam.command({"--max_iters=2"}));
   CHECK_FAILS(trained, 0, "of more than max_length = 24 tokens: only the last 24 are read");
   CHECK(contains(trained.err, "1 text without a token"));
-  for (const char* command : {"sample", "eval"}) CHECK_FAILS(hewn({command, spam.run}), 2, "hewn classify");
+  CHECK_FAILS(hewn({"sample", spam.run}), 2, "hewn classify");
+  CHECK_FAILS(hewn({"eval", spam.run, "--val=" + spam.path("text.txt")}), 2, "hewn classify");
   CHECK_FAILS(hewn({"chat", spam.run}, {.input = "hello\n"}), 2, "hewn classify");
   CHECK_FAILS(hewn(small_train(spam.dir, {"--init_from=" + spam.run, "--out_dir=" + spam.path("on")})), 2,
               "only `hewn finetune classify` can start from it");
@@ -211,6 +213,7 @@ TEST_CASE("mistakes around classifiers are explained") {
   CHECK_FAILS(hewn(spam.command({"--max_length=25"}, spam.path("on"))), 2, "give at most that");
   CHECK_FAILS(hewn(spam.command({"--split=50/60"}, spam.path("on"))), 2, "split");
   CHECK_FAILS(hewn(spam.command({"--labels=ham"}, spam.path("on"))), 2, "labels");
+  CHECK_FAILS(hewn(spam.command({"--epochs=0"}, spam.path("on"))), 2, "epochs = 0");
   write_file(spam.dir / "test.csv", "message,kind\nwin,eggs\n");
   CHECK_FAILS(hewn(spam.command({"--test=" + spam.path("test.csv")}, spam.path("on"))), 3,
               "test.csv, line 2");
@@ -249,6 +252,24 @@ TEST_CASE("commands read the checkpoint with the lowest validation loss, which i
   CHECK_FAILS(hewn({"finetune", "classify", "--init_from=resume", "--out_dir=" + spam.run,
                     "--max_iters=" + std::to_string(last + 1)}),
               0, ", step " + std::to_string(last));
+}
+
+TEST_CASE("eval scores a classifier on its own rows, as at the end of its training") {
+  const Spam spam;
+  REQUIRE(hewn(spam.command({"--max_iters=20", "--labels=spam,ham", "--position=mean"})).exit_code == 0);
+  const auto scored = hewn({"eval", spam.run, "--json", "--threads=1"});
+  INFO(scored.err);
+  REQUIRE(scored.exit_code == 0);
+  json scores = json::parse(scored.out);
+  CHECK(contains(scores["checkpoint"].get<std::string>(), spam.run));
+  scores.erase("checkpoint");
+  CHECK(scores == json::parse(read_file(spam.run + "/evaluation.json")));
+  const std::string text = hewn({"eval", spam.run}).out;
+  for (const char* part : {"validation, 6 rows\n", "test, 12 rows\n", "most frequent label 0.6667"})
+    CHECK(contains(text, part));
+  CHECK_FAILS(hewn({"eval", spam.run, "--stride=4"}), 2, "stride: applies to a text");
+  write_file(spam.table, read_file(spam.table) + "spam,more\n");
+  CHECK_FAILS(hewn({"eval", spam.run}), 3, "spam.csv: the data differs");
 }
 
 TEST_CASE("a fine-tuned run can be planned") {

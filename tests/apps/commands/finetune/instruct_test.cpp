@@ -1,5 +1,6 @@
 // hewn finetune instruct, and what its runs are used for: sample --instruct, chat, export.
 
+#include <csignal>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -84,6 +85,15 @@ TEST_CASE("finetune instruct: a model is trained, answers, and is exported with 
   const auto again = hewn({"sample", made.run, "--instruct", "--start=cat", "--temperature=0",
                            "--max_new_tokens=8", "--threads=1"});
   CHECK(again.out == talked.out);  // the same prompt, not named again
+  write_file(made.dir / "ask.jsonl",
+             "{\"prompt\": \"Say it.\\ncat\", \"reference\": \"cat\"}\n"
+             "{\"prompt\": \"Say it.\\ntree\", \"reference\": \"tree\"}\n");
+  const auto scored = hewn({"eval", made.run, "--generate=" + made.path("ask.jsonl"), "--max_new_tokens=8",
+                            "--methods=greedy,beam", "--json", "--threads=1"});
+  INFO(scored.err);
+  REQUIRE(scored.exit_code == 0);
+  for (const json& line : json::parse(scored.out)["tasks"])
+    if (line["metric"] == "exact_match") CHECK(line["value"] == 1.0);
 
   CHECK(hewn({"export", made.run, "--format=hf", "--out=" + made.path("hf")}).exit_code == 0);
   const json words = json::parse(read_file(made.path("hf") + "/tokenizer_config.json"));
@@ -143,6 +153,74 @@ TEST_CASE("finetune instruct: goes on after an interruption with the same bits",
   CHECK_FAILS(
       hewn({"finetune", "instruct", "--init_from=resume", "--out_dir=" + made.run, "--template=alpaca"}), 2,
       "template");
+}
+
+TEST_CASE("finetune instruct: an interrupted run has answered so far, and goes on to the same bits",
+          "[instruct]") {
+  const Instructions made;
+  const std::vector<std::string> keys{"--max_iters=60", "--eval_interval=20", "--sample_interval=5",
+                                      "--max_new_tokens=2", "--log_interval=1"};
+  REQUIRE(hewn(made.command(keys, made.path("whole"))).exit_code == 0);
+  const auto answers_of = [](const std::string& run) {
+    return json::parse(read_file(run + "/responses.json"));
+  };
+  {
+    auto command = made.command(keys);
+    command.insert(command.begin(), hewn_program().string());
+    Process process(command);
+    REQUIRE(process.wait_for("step 20: val loss"));
+    process.send(SIGINT);
+    const auto stopped = process.finish();
+    INFO(stopped.err);
+    CHECK(stopped.exit_code == 130);
+    CHECK(contains(stopped.err, "resume with: "));
+    CHECK(contains(stopped.err, "finetune instruct --init_from=resume"));
+  }
+  REQUIRE(answers_of(made.run).size() == 8);  // although it had no end
+  for (const json& row : answers_of(made.run)) CHECK(row.contains("response"));
+  CHECK_FAILS(hewn({"finetune", "instruct", "--init_from=resume", "--out_dir=" + made.run, "--threads=2"}), 0,
+              "done after step 60");
+  CHECK((read_file(made.run + "/checkpoints/last/model.safetensors") ==
+         read_file(made.path("whole") + "/checkpoints/last/model.safetensors")));
+  CHECK(answers_of(made.run) == answers_of(made.path("whole")));
+}
+
+TEST_CASE("finetune instruct: eval scores the run's own rows, and an adapted run is a start for others",
+          "[instruct]") {
+  const Instructions made;
+  const auto trained =
+      hewn(made.command({"--max_iters=12", "--eval_interval=4", "--train=lora", "--learning_rate=1e-2"}));
+  CHECK_FAILS(trained, 0, "next: hewn chat " + made.run);
+  const auto verified = hewn({"verify", made.run, "--merged"});
+  INFO(verified.err);
+  CHECK(verified.exit_code == 0);
+  CHECK(contains(verified.out, "4 rows of the run's data"));
+  const auto scored = hewn({"eval", made.run, "--json", "--threads=1"});
+  INFO(scored.err);
+  REQUIRE(scored.exit_code == 0);
+  const json scores = json::parse(scored.out),
+             state = json::parse(read_file(made.run + "/checkpoints/best/state.json"));
+  CHECK(scores["validation"]["rows"] == 4);
+  CHECK(scores["test"]["rows"] == 8);
+  CHECK(scores["test"]["tokens"].get<int64_t>() >= 2 * 8);  // of each answer, and its end
+  CHECK(scores["validation"]["loss"].get<double>() == Approx(state["val_loss"].get<double>()).epsilon(1e-5));
+  CHECK(contains(hewn({"eval", made.run}).out, "test, 8 rows, "));
+  fs::rename(made.table, made.path("moved.json"));
+  CHECK_FAILS(hewn({"eval", made.run}), 3, "rows.json");
+  CHECK(contains(hewn({"verify", made.run, "--merged"}).out, "windows of random tokens"));
+  fs::rename(made.path("moved.json"), made.table);
+
+  std::string pairs = "prompt,chosen,rejected\n";
+  for (int i = 0; i < 20; ++i) pairs += "Say it " + std::to_string(i) + ",cat,dog\n";
+  write_file(made.dir / "pairs.csv", pairs);
+  const std::string better = made.path("better");
+  CHECK_FAILS(hewn({"finetune", "prefer", "--data=" + made.path("pairs.csv"), "--init_from=" + made.run,
+                    "--max_iters=1", "--threads=1", "--out_dir=" + better}),
+              0, "done after step 1");
+  const json task = json::parse(read_file(better + "/task.json"));
+  CHECK(task["template"]["name"] == "plain");
+  CHECK(contains(task["base"]["path"].get<std::string>(), made.run));
+  CHECK(task["base"]["hash"].get<std::string>().size() == 16);
 }
 
 TEST_CASE("finetune instruct: mistakes are explained", "[instruct]") {

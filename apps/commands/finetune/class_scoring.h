@@ -1,0 +1,40 @@
+#pragma once
+// Scores of a classifier on the validation and test rows of its data, beside those of the baselines.
+
+#include <string>
+#include <vector>
+
+#include "apps/cli/settings.h"
+#include "apps/commands/finetune/class_report.h"
+#include "apps/commands/training.h"
+
+namespace hewn::cli {
+
+/// The data that the keys of `hewn finetune classify` name, with these labels, or if there are none, with those that
+/// the keys give.
+ClassDataOptions class_data_options(const Settings& settings, std::vector<std::string> labels);
+
+class ClassScorer {
+ public:
+  /// The rows `data.val` and `data.test` as tokens; all must outlive the scorer. Trains the baselines on `data.train`.
+  ClassScorer(Model& model, const ClassData& data, const EncodedRows& val, const EncodedRows& test);
+
+  /// Scores of the validation or test rows, at least one.
+  ClassScores val() const { return scores("validation", data_.val, val_); }
+  ClassScores test() const { return scores("test", data_.test, test_); }
+
+  /// Scores of those rows that there are: as JSON with a member for each side, and as text, of the validation rows only
+  /// if `val_as_text`.
+  FinalReport report(bool val_as_text) const;
+
+ private:
+  ClassScores scores(const std::string& name, const std::vector<ClassRow>& rows,
+                     const EncodedRows& encoded) const;
+
+  Model& model_;
+  const ClassData& data_;
+  const EncodedRows &val_, &test_;
+  ClassBaselines baselines_;
+};
+
+}  // namespace hewn::cli
