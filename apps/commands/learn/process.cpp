@@ -11,6 +11,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <vector>
 
@@ -181,6 +182,7 @@ Ended run_program(const std::vector<std::string>& command, const std::string& ou
               file = ::open(output.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0666);
     ::dup2(nothing, 0), ::dup2(file, 1), ::dup2(file, 2);
     ::fcntl(pipe.ends[1], F_SETFD, 0);  // stays open as long as the program runs
+    ::setenv("LC_ALL", "C", 1);         // messages that can be read by this program
     ::execvp(words[0], words.data());
   });
   pipe.close_writing();

@@ -26,7 +26,8 @@ using Sender = std::function<void(char kind, const std::string& text)>;
 Ended run_apart(const std::function<int(const Sender& send)>& work,
                 const std::function<void(char kind, const std::string& text)>& receive, double seconds);
 
-/// The same for another program: its standard output and standard error are written to the file `output`.
+/// The same for another program, with messages in English; standard output and standard error are written to the file
+/// `output`.
 Ended run_program(const std::vector<std::string>& command, const std::string& output, double seconds);
 
 }  // namespace hewn::cli::learn

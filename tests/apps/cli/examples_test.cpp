@@ -18,7 +18,7 @@ const std::map<std::string, std::string> small = {
     {"HEWN_N_LAYER", "1"},         {"HEWN_N_HEAD", "2"},     {"HEWN_N_EMBD", "16"},
     {"HEWN_MAX_ITERS", "4"},       {"HEWN_EVAL_ITERS", "1"}, {"HEWN_MAX_TIME", "2"},
     {"HEWN_MAX_NEW_TOKENS", "12"}, {"HEWN_TALES", "300"},    {"HEWN_REPEAT", "1"},
-    {"HEWN_EVAL_INTERVAL", "1000"}};
+    {"HEWN_EVAL_INTERVAL", "1000"}, {"HEWN_TRAINING", "false"}};
 
 /// Why an example is not run: the first whose part is found in it counts. '$' is its end.
 struct Reason {
@@ -123,6 +123,8 @@ class Stage {
     for (int i = 0; i < 8; ++i) quiz += R"({"query": "the fox", "choices": ["sat", "ran"], "gold": 0})" "\n";
     write_file(file("quiz.jsonl"), quiz);
     write_file(file("answers.jsonl"), "{\"prompt\": \"the fox\", \"reference\": \"sat on the mat\"}\n");
+    fs::create_directories(dir_ / "files/lessons/01-chain-rule");
+    fs::copy(source_dir() / "docs/course/01-chain-rule/solution.cpp", file("lessons/01-chain-rule/lesson.cpp"));
     prepare(R"(
       mkdir -p .zfunc .config/fish/completions
       llama="--pos=rope --norm=rmsnorm --act=swiglu"

@@ -13,9 +13,9 @@ struct Operand {
   double* values;    ///< of Array and Out: rows * cols, row by row
   const int* ids;    ///< of Ids: the same
   double number;     ///< of a double or an int
-  /// Called for an index outside of the array, with the line of the lesson; a single index has row = -1. Does not
+  /// Called for an index outside of the array, with the line of the lesson; with one index, that is `col`. Does not
   /// return.
-  void (*outside)(const Operand& array, int row, int col, int line);
+  void (*outside)(const Operand& array, int indices, int row, int col, int line);
 };
 
 /// An index, and the line of the lesson that gives it.
@@ -33,12 +33,12 @@ class Indexed {
   explicit Indexed(const Operand& operand) : rows(operand.rows), cols(operand.cols), operand_(&operand) {}
   int at(Index r, Index c) const {
     if (r.value < 0 || r.value >= rows || c.value < 0 || c.value >= cols)
-      operand_->outside(*operand_, r.value, c.value, c.line);
+      operand_->outside(*operand_, 2, r.value, c.value, c.line);
     return r.value * cols + c.value;
   }
   int at(Index i) const {
     if ((rows != 1 && cols != 1) || i.value < 0 || i.value >= rows * cols)
-      operand_->outside(*operand_, -1, i.value, i.line);
+      operand_->outside(*operand_, 1, 0, i.value, i.line);
     return i.value;
   }
   const Operand* operand_;

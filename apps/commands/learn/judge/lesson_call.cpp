@@ -38,12 +38,12 @@ std::string counted(int n, const char* one, const char* several) {
 
 std::string range_of(int n) { return n == 0 ? "there is none" : join("0 to ", n - 1); }
 
-void outside(const lesson::Operand& o, int row, int col, int line) {
-  if (row < 0 && o.rows != 1 && o.cols != 1)
+void outside(const lesson::Operand& o, int indices, int row, int col, int line) {
+  if (indices == 1 && o.rows != 1 && o.cols != 1)
     wrong("line ", line, ": ", o.name, "(", col, ") has one index, but ", o.name, " has ",
           counted(o.rows, "row", "rows"), " and ", counted(o.cols, "column", "columns"), "; give ", o.name,
           "(row, column)");
-  if (row < 0)
+  if (indices == 1)
     wrong("line ", line, ": ", o.name, "(", col, ") is outside: ", o.name, " has ",
           counted(o.rows * o.cols, "element", "elements"), " (", range_of(o.rows * o.cols), ")");
   wrong("line ", line, ": ", o.name, "(", row, ", ", col, ") is outside: ", o.name, " has ",
