@@ -140,6 +140,10 @@ void TrainStart::load_weights(Model& model) const {
 void TrainStart::note_base(const TrainConfig& config) {
   if (!config.training.adapts()) return;
   require(has_weights(), "train = lora adapts the weights of a trained model; give it with --init_from=RUN");
+  require(
+      !is_lesson(from),
+      "train = lora notes the path of the model that it adapts, but the lesson model has none; write it to "
+      "a file with `hewn export lesson --format=safetensors --out=FILE`, and begin from that");
   if (!resumed)
     state.base = base_of(foreign ? from : checkpoint, config.model.block_size);
   else if (!moved_base.empty())

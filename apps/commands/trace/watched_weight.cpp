@@ -89,16 +89,16 @@ const Parameter& watched_parameter(const Settings& settings, const Parameters& p
        did_you_mean(name, known), "\n`hewn trace` without --watch lists all parameters.");
 }
 
-double element_of(const Tensor& t, size_t at) { return t.doubles()[at]; }
+double element_of(const Tensor& t, int64_t at) { return t.viewed({t.numel()}).sliced(0, at, 1).item(); }
 
 // An optimizer without a second moment has none of it.
-double moment_of(const Optimizer& optimizer, const std::string& name, size_t at) {
+double moment_of(const Optimizer& optimizer, const std::string& name, int64_t at) {
   for (const Optimizer::Moment& moment : optimizer.moments())
     if (moment.name == name) return element_of(moment.value, at);
   return 0;
 }
 
-WatchedStep watched_step(Trainer& trainer, const TrainSetup& setup, const Parameter& p, size_t at) {
+WatchedStep watched_step(Trainer& trainer, const TrainSetup& setup, const Parameter& p, int64_t at) {
   std::vector<Batch> batches(static_cast<size_t>(setup.config.gradient_accumulation_steps));
   for (size_t m = 0; m < batches.size(); ++m)
     setup.loader.fill(trainer.steps_done() * std::ssize(batches) + static_cast<int64_t>(m), batches[m]);
@@ -158,9 +158,8 @@ void print_watched_weight(const Settings& settings) {
   const auto model = make_model(config.model, config.training, *device, config.dtype, config.seed);
   const Parameter& p = watched_parameter(settings, model->parameters(), wanted.name);
   const std::vector<int64_t> index = checked_index(settings, "watch", p.name, p.shape, wanted.index);
-  size_t at = 0;
-  for (size_t i = 0; i < index.size(); ++i)
-    at = at * static_cast<size_t>(p.shape[static_cast<int>(i)]) + static_cast<size_t>(index[i]);
+  int64_t at = 0;
+  for (size_t i = 0; i < index.size(); ++i) at = at * p.shape[static_cast<int>(i)] + index[i];
 
   Trainer trainer(*model, config.optimizer, config.schedule, config.seed);
   trainer.graphs().use(false);

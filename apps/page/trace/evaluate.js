@@ -37,6 +37,7 @@ function settingOf(step) {
     const distance = distanceFrom(recorded, computation.forward(x, {shape: y.shape}, setting));
     if (distance < best.distance) best = {distance, setting};
   }
+  if (best.setting === undefined) throw new NoView(`This page cannot compute this form of ${node.op} anew.`);
   return best.setting;
 }
 

@@ -23,7 +23,7 @@ function curveOf(evaluation, leaf, i) {
 }
 
 // The curve as SVG; show(w, loss, slope) moves the point and its tangent.
-function curveChart({at, from, to, points}, name) {
+function curveChart({at, from, to, points}, title) {
   const width = 400, height = 150, bottom = 1;
   const losses = points.map(point => point.loss).filter(Number.isFinite);
   const least = Math.min(...losses), most = Math.max(...losses), margin = 0.08 * (most - least) || 0.1;
@@ -32,7 +32,7 @@ function curveChart({at, from, to, points}, name) {
   const line = points.map(({w, loss}, i) => `${i ? 'L' : 'M'}${x(w).toFixed(2)} ${y(loss).toFixed(2)}`).join('');
   const tangent = svgElement('path', {class: 'tangent'}), dot = svgElement('circle', {class: 'dot', r: 5});
   const chart = svgElement(
-      'svg', {viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': `The loss against ${name}`},
+      'svg', {viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': title},
       svgElement('path', {class: 'recorded', d: `M${x(at)} 0V${height - bottom}`}),
       svgElement('path', {class: 'axis', d: `M0 ${height - bottom}H${width}`}),
       svgElement('path', {class: 'curve', d: line}), tangent, dot);
@@ -50,15 +50,17 @@ function curveChart({at, from, to, points}, name) {
 // The controls of one element: chart, slider, numbers.
 function turnedElement(evaluation, leaf, i) {
   const name = elementName(leaf.label, leaf.shape, i), curve = curveOf(evaluation, leaf, i);
-  const chart = curveChart(curve, name), numbers = element('dl', {class: 'numbers'});
+  const chart = curveChart(curve, `The ${evaluation.name} against ${name}`),
+        numbers = element('dl', {class: 'numbers'});
   const steps = 400;
   const slider = element('input', {type: 'range', min: 0, max: steps, step: 1, 'aria-label': `Value of ${name}`});
   const recordedSlope = leaf.elements('grad') && leaf.elements('grad')[i];
   const show = w => {
     const loss = curve.loss(w), slope = curve.slope(w);
     chart.show(w, loss, slope);
-    slider.setAttribute('aria-valuetext', `${numberText(w)}; loss ${numberText(loss, 5)}, slope ${numberText(slope)}`);
-    const rows = [['weight', w, curve.at], ['loss', loss, evaluation.loss], ['slope', slope, recordedSlope]];
+    slider.setAttribute(
+        'aria-valuetext', `${numberText(w)}; ${evaluation.name} ${numberText(loss, 5)}, slope ${numberText(slope)}`);
+    const rows = [['weight', w, curve.at], [evaluation.name, loss, evaluation.loss], ['slope', slope, recordedSlope]];
     numbers.replaceChildren(...rows.map(
         ([what, now, recorded]) => element(
             'div', {}, element('dt', {}, what), element('dd', {'data-number': now}, numberText(now, 6)),
@@ -78,21 +80,21 @@ function turnedElement(evaluation, leaf, i) {
 
 // The panel, folded at first. Returns {element, choose(leaf, i)}; choose does nothing while it is folded.
 function drawTurn(trace) {
-  const body = element('div');
+  const body = element('div'), name = trace.json.expr === undefined ? 'loss' : 'result';
   const panel = element(
-      'details', {class: 'turn'}, element('summary', {}, element('h2', {}, 'Turn a weight: the loss, computed anew')),
-      body);
+      'details', {class: 'turn'},
+      element('summary', {}, element('h2', {}, `Turn a weight: the ${name}, computed anew`)), body);
   let evaluation = null, choose = () => {};
 
   function open() {
     if (evaluation || !panel.open) return;
     try {
       evaluation = evaluationOf(trace);
-      evaluation.loss = lossIn(evaluation, evaluation.values);
+      Object.assign(evaluation, {name, loss: lossIn(evaluation, evaluation.values)});
     } catch (error) {
       if (!(error instanceof NoView)) throw error;
       body.replaceChildren(
-          element('p', {}, 'The loss can be computed anew where the page holds all elements. ', error.why));
+          element('p', {}, `The ${name} can be computed anew where the page holds all elements. `, error.why));
       return;
     }
     drawControls();

@@ -47,6 +47,14 @@ TEST_CASE("lesson model: every command that reads a run opens it from any direct
   CHECK(about["tokenizer"]["kind"] == "char");
   CHECK_FAILS(hewn({"sample", "lesson", "--start=the fox", "--max_new_tokens=20"}, there), 0, "");
   CHECK_FAILS(hewn({"verify", "lesson"}, there), 0, "");
+  CHECK_FAILS(hewn({"gradcheck", "lesson", "--seconds=0.1"}, there), 0, "");
+  write_file(dir / "text.txt",
+             "the fox found a bell. the fox found a bell. the fox found a bell. the fox.\n");
+  std::vector<std::string> train{"train", "--init_from=lesson", "--dataset=text.txt", "--val_fraction=0",
+                                 "--max_iters=2"};
+  CHECK_FAILS(hewn(train, there), 0, "");
+  train.insert(train.end(), {"--train=lora", "--out_dir=adapted"});
+  CHECK_FAILS(hewn(train, there), 2, "hewn export lesson");
 }
 
 TEST_CASE("lesson model: it is the file in configs/lesson", "[trace]") {

@@ -100,7 +100,7 @@ TEST_CASE("trace page: a browser steps, turns a weight and predicts, in both the
     CHECK(std::abs(slope - tape) <= 1e-4 * std::abs(tape));
     CHECK(found["turned"][0]["loss"] != found["turned"][2]["loss"]);
 
-    for (const char* what : {"hidden", "right", "shown", "wrong"}) {
+    for (const char* what : {"explains", "hidden", "right", "shown", "wrong"}) {
       INFO(what);
       CHECK(found[what] == true);
     }

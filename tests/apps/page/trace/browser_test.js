@@ -109,6 +109,18 @@ async function turnWeight() {
   });
 }
 
+// Where a leaf has no elements, the panel says how to get them.
+async function turnNothing() {
+  const bare = structuredClone(data);
+  delete bare.leaves[0].value.data;
+  const {element: panel} = drawTurn(readTrace(bare));
+  document.body.append(panel);
+  panel.open = true;
+  const count = bare.leaves[0].shape.reduce((n, size) => n * size, 1);
+  checks.explains = Boolean(await until(() => panel.textContent.includes(`--values=${count}`)));
+  panel.remove();
+}
+
 function predictAndReveal() {
   const kind = document.querySelector('.predict select');
   const ask = value => {
@@ -158,6 +170,7 @@ async function networkIsForbidden() {
   checks.overflow = overflow();
   stepThrough();
   await turnWeight();
+  await turnNothing();
   checks.overflowTurned = overflow();
   predictAndReveal();
   press('End');

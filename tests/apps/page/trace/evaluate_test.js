@@ -33,4 +33,12 @@ const worst = TRACES.map(json => {
   }
   return {...found, lossOff: json.loss === undefined ? 0 : Math.abs(lossIn(evaluation, values) - json.loss)};
 });
+
+// Where elements are missing, the reason says how to get them.
+const cut = JSON.parse(JSON.stringify(TRACES[0])), missing = cut.leaves.find(leaf => leaf.shape.length === 2);
+delete missing.value.data;
+const {why} = attempt(() => evaluationOf(readTrace(cut)));
+if (!why || !why.includes(missing.name) || !why.includes('--values='))
+  throw new Error(`without the elements of ${missing.name}, the reason is ${why}`);
+
 console.log(JSON.stringify(worst));
