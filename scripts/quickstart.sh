@@ -87,6 +87,9 @@ say "5. Evaluation:"
 "$hewn" eval "$run"
 [ -n "$text" ] || echo "(the floor is the loss of a model that knows the exact grammar of the tales)"
 
+say "6. A page of pictures, for a browser:"
+"$hewn" report "$run" --out="$run/report.html"
+
 if [ -n "$text" ]; then
   longer="$config --dataset=$(printf %q "$text") --n_layer=4 --n_embd=128 --learning_rate=2e-3 --out_dir=out/larger"
   other=
@@ -104,6 +107,8 @@ $other  $hewn sample $run --start='YOUR WORDS' --temperature=0.5
       a larger model, about ten minutes
   $hewn plan $config --n_embd=768 --n_layer=12
       what a large model would need
+  $hewn report $run out/OTHER
+      compare runs in one page
   $hewn --help
       all commands; docs/start-here.md explains how it works
 EOF

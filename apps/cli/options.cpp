@@ -8,6 +8,7 @@
 #include "apps/cli/keys/judge.h"
 #include "apps/cli/keys/learn.h"
 #include "apps/cli/keys/make.h"
+#include "apps/cli/keys/report.h"
 #include "apps/cli/keys/sampling.h"
 #include "apps/cli/keys/sweep.h"
 #include "apps/cli/keys/trace.h"
@@ -26,7 +27,7 @@ constexpr CommandSet run = takes::train | takes::plan | takes::verify | takes::b
 constexpr CommandSet model = run | takes::bench_sample | takes::gradcheck | finetunes;
 constexpr CommandSet computes = takes::train | takes::sample | takes::chat | takes::eval | takes::plan |
                                 takes::bench_train | takes::bench_sample | takes::classify | takes::sweep |
-                                takes::judge | takes::trace | finetunes;
+                                takes::judge | takes::trace | takes::report | finetunes;
 
 constexpr CommandSet reads_run = writes | takes::eval | takes::classify | takes::trace | takes::info |
                                  takes::export_model | takes::merge;  // verify: see `run`
@@ -110,7 +111,8 @@ CommandSet takers_of(std::string_view training_key) {
 CommandSet computing_takers_of(std::string_view training_key) {
   if (training_key == "dtype") return (model & ~takes::gradcheck) | takes::bench_kernels;
   if (training_key == "seed")
-    return takes::bench_sample | generates | takes::data_corpus | takes::trace;  // these do not train
+    return takes::bench_sample | generates | takes::data_corpus | takes::trace |
+           takes::report;  // these do not train
   return {};
 }
 
@@ -183,7 +185,7 @@ const Option data[] = {
     choice("special", "text|allow|refuse", "text", takes::tokenizer_encode,
            "how to read the text of a special token such as <|endoftext|>: as ordinary text, as "
            "that token, or as an error"),
-    this_time(text("base", "RUN", "", takes::train | takes::verify | finetunes | reads_run,
+    this_time(text("base", "RUN", "", takes::train | takes::verify | finetunes | reads_run | takes::report,
                    "of a run with adapters (train=lora), the base model, if it has moved", "where it was")),
     repeated(
         text("adapter", "PATH[:X]", "", reads_run & ~takes::info,
@@ -261,6 +263,9 @@ Options watching_options() {
            this_time(flag("eval_only", "false", takes::train, "validate once and stop")),
            this_time(flag("profile", "false", takes::train | finetunes,
                           "time every kernel; prints tables at the end and writes profile.json to the run")),
+           this_time(flag(
+               "report", "false", takes::train | finetunes,
+               "keep a page of pictures of the run in RUN/report.html, at each validation and at the end")),
            this_time(flag("dry_run", "false", takes::train | takes::sweep | finetunes,
                           "check everything, print what would be done, and stop")),
            this_time(flag("force", "false", takes::train | takes::import_model | takes::merge | finetunes,
@@ -363,7 +368,8 @@ Options machine_options() {
       choice("dtype", "f32|f64|bf16", "f32", takes::import_model,
              "element type that the run computes in; weights are stored as f32, or as f64 for f64"),
       choice("dtype", "f32|f64|bf16", "",
-             takes::sample | takes::chat | takes::eval | takes::classify | takes::judge | takes::trace,
+             takes::sample | takes::chat | takes::eval | takes::classify | takes::judge | takes::trace |
+                 takes::report,
              "element type to compute in; with bf16 a token reads half the bytes of f32", "the run's"),
       integer("threads", "0", 0, 1024, computes | takes::gradcheck, "number of threads (0: one per core)"),
   };
@@ -390,7 +396,7 @@ std::span<const Section> sections() {
                        training = training_options(), watching = watching_options(),
                        sampling = sampling_options(), sweeping = sweep_options(), judging = judge_options(),
                        tracing = trace_options(), gradchecking = gradcheck_options(),
-                       learning = learn_options(), machine = machine_options();
+                       learning = learn_options(), reporting = report_options(), machine = machine_options();
   static const Section table[] = {
       {"Data", data},
       {"Fine-tuning", finetuning},
@@ -404,6 +410,7 @@ std::span<const Section> sections() {
       {"Trace", tracing},
       {"Gradient check", gradchecking},
       {"Course", learning},
+      {"Report", reporting},
       {"Checks", checking},
       {"Benchmarks", benching},
       {"Computation", machine},

@@ -43,6 +43,7 @@ enum class Name : uint8_t {
   bench_train,
   bench_sample,
   sweep,
+  report,
   judge,
   import_model,
   export_model,

@@ -318,6 +318,19 @@ constexpr Command command_table[] = {
      "hewn sweep --out_dir=depth --seeds=3  # one more seed\n"
      "hewn sweep --dataset=book.txt --grid=n_head=1,2 --at_once=2 --out_dir=heads --json",
      run_sweep},
+    {takes::report, "report", "[RUN...]", "write a page of pictures of one or several runs",
+     "Writes one HTML file that a browser shows without a network: losses with the exact floor where the corpus has one, "
+     "learning rate, gradients, texts, kernels and configuration; and of the first run, opened like `hewn sample` does, "
+     "one prompt by every decoding method, the attention of every head, embeddings, activations, predictions after each "
+     "block, and what the gradient asks of the head. Runs are compared in the same charts. RUN may also be the directory "
+     "of a sweep, or another program's model. A picture whose data is missing says so, and how to get it. "
+     "`hewn train --report` keeps such a page in the run.",
+     "hewn report  # the run in out\n"
+     "hewn report out book --out=compared.html\n"
+     "hewn report out --text=\"Once upon a time\" --figures=svg\n"
+     "hewn report sweep\n"
+     "hewn report out --json > report.json",
+     run_report},
     {takes::judge, "judge", "RESPONSES.json", "score answers from 0 to 100 with another model",
      "Reads answers beside their references, as `hewn finetune instruct` writes them, and has each "
      "scored from 0 to 100: by a chat endpoint (--url, --model), or by their likelihood under a run "

@@ -27,6 +27,7 @@ int run_bench_kernels(const Settings& settings);
 int run_bench_train(const Settings& settings);
 int run_bench_sample(const Settings& settings);
 int run_sweep(const Settings& settings);
+int run_report(const Settings& settings);
 int run_judge(const Settings& settings);
 int run_import(const Settings& settings);
 int run_export(const Settings& settings);

@@ -8,6 +8,7 @@
 #include "apps/cli/signals.h"
 #include "apps/cli/terminal.h"
 #include "apps/cli/version.h"
+#include "apps/commands/report/report.h"
 #include "apps/run/open_run.h"
 #include "apps/run/progress.h"
 #include "apps/run/run_config.h"
@@ -93,6 +94,8 @@ int run_to_end(const TrainingRun& training) {
   const TrainConfig& config = training.config;
   Trainer& trainer = training.trainer;
   TrainLog log(training.run.file("train.log"), config.log_interval);
+  std::optional<KeptReport> report;
+  if (training.settings.flag("report")) report.emplace(training.settings, training.run.path());
   LoopEvents events;
   events.on_step = [&](const Progress& progress) { log.show(progress); };
   events.on_message = [&](const std::string& line) { log.line(line); };
@@ -101,6 +104,7 @@ int run_to_end(const TrainingRun& training) {
   events.on_sample = training.on_sample;
   events.on_evaluated = [&](const RunState& state, const std::vector<Metric>& metrics) {
     if (training.report) log.line(training.report());
+    if (report) report->write(false);
     log.evaluated(state.val_loss, metrics, log.shows_samples() && training.sample ? training.sample() : "");
   };
   std::optional<StepProfile> profile;
@@ -124,6 +128,10 @@ int run_to_end(const TrainingRun& training) {
     print(json.dump(2), "\n");
   }
   flush_results();
+  if (report) {
+    report->write(outcome.reason != StopReason::asked);
+    log.line("report  " + report->path());
+  }
   return conclude(outcome, training, log);
 }
 

@@ -59,8 +59,9 @@ TEST_CASE("quickstart.sh says what it builds and shows progress") {
   const std::string options = read_file(tree / "configured");
   for (const char* option : {"--preset release", "-DHEWN_ISAS=native", "-DHEWN_CUDA=OFF", "-DHEWN_TESTS=OFF"})
     CHECK(mentions(options, option));
-  for (const char* call : {"hewn train configs/quickstart.toml --out_dir=out/quickstart --force",
-                           "hewn sample out/quickstart", "hewn eval out/quickstart"})
+  for (const char* call :
+       {"hewn train configs/quickstart.toml --out_dir=out/quickstart --force", "hewn sample out/quickstart",
+        "hewn eval out/quickstart", "hewn report out/quickstart --out=out/quickstart/report.html"})
     CHECK(mentions(r.out, call));
 }
 

@@ -1,0 +1,23 @@
+#include "apps/cli/keys/report.h"
+
+#include "apps/cli/keys/make.h"
+
+namespace hewn::cli::keys {
+
+std::vector<Option> report_options() {
+  return {
+      text("out", "FILE", "report.html", takes::report, "HTML page to write; an existing file is replaced"),
+      text("text", "TEXT", "", takes::report,
+           "text that the first run's model reads, for its attention, lens and gradient",
+           "the beginning of its validation text"),
+      text("start", "TEXT|FILE:path|-", "", takes::report,
+           "prompt that the first run's model continues by each decoding method", "a newline"),
+      text("figures", "DIR", "", takes::report,
+           "also write the pictures as SVG files into this directory; existing files are replaced", "none"),
+      flag("inspect", "true", takes::report,
+           "open the first run's model and show what it computes; false: only what the files of the runs "
+           "hold"),
+  };
+}
+
+}  // namespace hewn::cli::keys

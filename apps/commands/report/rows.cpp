@@ -1,0 +1,251 @@
+#include "apps/commands/report/rows.h"
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+
+#include "apps/cli/config_file.h"
+#include "apps/cli/format.h"
+#include "apps/cli/shell.h"
+#include "apps/cli/terminal.h"
+#include "apps/run/files/metrics.h"
+#include "apps/run/open_run.h"
+#include "core/error.h"
+#include "core/io/file.h"
+#include "core/io/line_file.h"
+#include "model/tokenizer/utf8.h"
+#include "train/tasks/task.h"
+
+namespace hewn::cli {
+namespace {
+
+namespace files = std::filesystem;
+
+constexpr size_t most_points = 1000;                 // of a curve
+constexpr size_t most_texts = 8;                     // kept samples that are shown
+constexpr size_t most_text_bytes = 2000;             // of one of them
+constexpr size_t most_json_bytes = size_t{1} << 22;  // of a small file of a run
+constexpr size_t most_kernels = 40;                  // lines of a profile
+
+// A number; null, as in JSON, unless it is finite.
+Row number_or_null(double x) { return std::isfinite(x) ? Row(x) : Row(nullptr); }
+
+// Every k-th index of n, and the last one: at most `most_points`.
+std::vector<size_t> thinned(size_t n) {
+  const size_t every = std::max<size_t>(1, (n + most_points - 1) / most_points);
+  std::vector<size_t> kept;
+  for (size_t i = 0; i < n; i += every) kept.push_back(i);
+  if (n > 0 && kept.back() != n - 1) kept.push_back(n - 1);
+  return kept;
+}
+
+// {"steps", "values", "lines"}: `lines` in the file, of which the arrays have at most `most_points`.
+Row series_row(const Series& series) {
+  Row out{{"steps", Row::array()}, {"values", Row::array()}, {"lines", series.steps.size()}};
+  for (const size_t i : thinned(series.steps.size())) {
+    out["steps"].push_back(series.steps[i]);
+    out["values"].push_back(series.values[i]);
+  }
+  return out;
+}
+
+Row part_series_row(const PartSeries& series) {
+  Row out{{"parts", series.parts},
+          {"steps", Row::array()},
+          {"values", Row::array()},
+          {"lines", series.steps.size()}};
+  for (const size_t i : thinned(series.steps.size())) {
+    Row line = Row::array();
+    for (const double value : series.values[i]) line.push_back(number_or_null(value));
+    out["steps"].push_back(series.steps[i]);
+    out["values"].push_back(std::move(line));
+  }
+  return out;
+}
+
+std::string metrics_of(const std::string& run) { return run + "/metrics.jsonl"; }
+
+Row no_metrics(const std::string& run) {
+  return missing_row(files::exists(metrics_of(run))
+                         ? "metrics.jsonl has no complete line yet"
+                         : "the run has no metrics.jsonl: it was not trained here");
+}
+
+// The keys of a run's config.toml, whatever they are.
+std::vector<Assignment> keys_of(const std::string& run) {
+  const std::string path = run + "/config.toml";
+  return files::exists(path) ? read_config(path) : std::vector<Assignment>();
+}
+
+std::string key_of(const std::string& run, std::string_view name) {
+  for (const Assignment& key : keys_of(run))
+    if (key.key == name) return key.value;
+  return "";
+}
+
+Row json_file(const std::string& path) {
+  Row parsed = Row::parse(read_small_file(path, most_json_bytes), nullptr, false);
+  if (parsed.is_discarded()) fail(ErrorCode::input, path, " is not JSON");
+  return parsed;
+}
+
+// The beginning of a text, cut between characters.
+std::string beginning(const std::string& text) {
+  if (text.size() <= most_text_bytes) return text;
+  size_t end = most_text_bytes;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0U) == 0x80U) --end;
+  return text.substr(0, end) + "…";
+}
+
+}  // namespace
+
+Row missing_row(const std::string& reason, const std::string& command) {
+  Row row{{"missing", reason}};
+  if (!command.empty()) row["command"] = command;
+  return row;
+}
+
+Row row_or_reason(const std::function<Row()>& make) {
+  try {
+    return make();
+  } catch (const Error& error) {
+    return missing_row(error.what());
+  } catch (const Row::exception&) {
+    return missing_row("a file of the run holds JSON of another form than expected");
+  }
+}
+
+Row losses_row(const std::string& run, const ReferenceLosses& losses) {
+  const Metrics metrics = read_metrics(metrics_of(run));
+  if (metrics.numbers.empty()) return no_metrics(run);
+  Row out = Row::object();
+  for (const auto& [name, series] : metrics.numbers)
+    if (name == "loss" || name.starts_with("val_")) out["series"][name] = series_row(series);
+  if (!out.contains("series")) return no_metrics(run);
+  if (losses.floor) out["floor"] = *losses.floor;
+  if (losses.bigram) out["bigram"] = *losses.bigram;
+  if (losses.uniform) out["uniform"] = *losses.uniform, out["of_uniform"] = losses.of_uniform;
+  out["notes"] = losses.notes;
+  if (metrics.unreadable > 0)
+    out["notes"].push_back(
+        join(metrics.unreadable, " of ", metrics.lines, " lines of metrics.jsonl could not be read"));
+  if (metrics.not_finite > 0)
+    out["notes"].push_back(
+        join(metrics.not_finite, " numbers were not finite (NaN or infinite) and are missing"));
+  return out;
+}
+
+Row schedule_row(const std::string& run) {
+  const Metrics metrics = read_metrics(metrics_of(run));
+  if (metrics.of("learning_rate").steps.empty()) return no_metrics(run);
+  Row out = Row::object();
+  for (const char* name : {"learning_rate", "grad_norm", "tokens_per_s"})
+    out[name] = series_row(metrics.of(name));
+  double clip = 0;
+  if (parse_real(key_of(run, "grad_clip"), clip) && clip > 0) {
+    Series factors = metrics.of("grad_norm");
+    for (double& norm : factors.values) norm = norm > clip ? clip / norm : 1;
+    out["grad_clip"] = clip;
+    out["clip_factor"] = series_row(factors);
+  }
+  return out;
+}
+
+Row depth_row(const std::string& run) {
+  const Metrics metrics = read_metrics(metrics_of(run));
+  Row out = Row::object();
+  for (const char* name : {"grad_norms", "update_ratios"})
+    if (const auto at = metrics.parts.find(name); at != metrics.parts.end())
+      out[name] = part_series_row(at->second);
+  if (!out.empty()) return out;
+  return missing_row(
+      "the run did not log gradients and updates by depth; they are logged at each validation",
+      join(program(), " train ", shell_word(run + "/config.toml"), " --log_grad_norms --log_update_ratios ",
+           shell_word("--out_dir=" + run + "-depth")));
+}
+
+Row kept_texts_row(const std::string& run) {
+  std::vector<files::path> paths;
+  std::error_code error;
+  for (const auto& entry : files::directory_iterator(run + "/samples", error)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with("step-") && name.ends_with(".txt")) paths.push_back(entry.path());
+  }
+  if (paths.empty())
+    return missing_row("the run kept no samples",
+                       join(program(), " train ", shell_word(run + "/config.toml"), " --sample_interval=100 ",
+                            shell_word("--out_dir=" + run + "-samples")));
+  std::sort(paths.begin(), paths.end(), [](const files::path& a, const files::path& b) {
+    const std::string x = a.filename().string(), y = b.filename().string();
+    return x.size() != y.size() ? x.size() < y.size() : x < y;
+  });
+  Row out{{"texts", Row::array()}, {"kept", paths.size()}};
+  const size_t shown = std::min(paths.size(), most_texts);
+  for (size_t i = 0; i < shown; ++i) {  // evenly, with the first and the last one
+    const files::path& path = paths[shown == 1 ? 0 : i * (paths.size() - 1) / (shown - 1)];
+    const std::string name = path.stem().string();
+    int64_t step = 0;
+    parse_integer(name.substr(name.find('-') + 1), step);
+    out["texts"].push_back(
+        {{"step", step}, {"text", beginning(read_small_file(path.string(), most_json_bytes))}});
+  }
+  return out;
+}
+
+Row profile_row(const std::string& run) {
+  const std::string path = run + "/profile.json";
+  if (!files::exists(path))
+    return missing_row("the run has no profile.json",
+                       join(program(), " train ", shell_word(run + "/config.toml"),
+                            " --profile --max_iters=20 ", shell_word("--out_dir=" + run + "-profile")));
+  Row out = json_file(path);
+  Row& kernels = out.at("kernels");
+  const size_t all = kernels.size();
+  double seconds = 0;
+  for (size_t i = most_kernels; i < all; ++i) seconds += kernels[i].value("ms", 0.0);
+  if (all > most_kernels) {
+    kernels.erase(kernels.begin() + most_kernels, kernels.end());
+    out["left_out"] = {{"kernels", all - most_kernels}, {"ms", seconds}};
+  }
+  return out;
+}
+
+Row about_row(const std::string& run) {
+  Row out{{"config", Row::object()}};
+  for (const Assignment& key : keys_of(run)) out["config"][key.key] = key.value;
+  if (files::exists(run + "/env.json")) out["environment"] = json_file(run + "/env.json");
+  if (out["config"].empty() && !out.contains("environment"))
+    return missing_row("there is no config.toml and no env.json");
+  if (!out["config"].empty())
+    out["command"] = join(program(), " ", training_command(run).name, " ", shell_word(run + "/config.toml"),
+                          " ", shell_word("--out_dir=" + run + "-again"));
+  return out;
+}
+
+Row results_row(const std::string& run) {
+  Row out = Row::object();
+  for (const char* name : {"task", "evaluation"})
+    if (const std::string path = run + "/" + name + ".json"; files::exists(path)) out[name] = json_file(path);
+  if (const std::string path = run + "/scores.jsonl"; files::exists(path)) {
+    Row scores = Row::array();
+    int64_t without = 0;
+    for (const std::string& line : complete_lines(path)) {
+      const Row entry = Row::parse(line, nullptr, false);
+      const bool scored = entry.is_object() && entry.contains("score") && entry["score"].is_number();
+      if (scored)
+        scores.push_back(entry["score"]);
+      else
+        ++without;
+    }
+    out["scores"] = {{"scores", scores}, {"without", without}};
+  }
+  if (out.empty())
+    return missing_row(
+        "the run is not fine-tuned and was not judged; these rows are task.json, evaluation.json and "
+        "scores.jsonl",
+        join(program(), " finetune classify ", shell_word("--init_from=" + run),
+             " --data=TABLE --text=COLUMN --label=COLUMN"));
+  return out;
+}
+
+}  // namespace hewn::cli

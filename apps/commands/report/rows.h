@@ -1,0 +1,51 @@
+#pragma once
+// The rows of a report as JSON (docs/formats.md): what a run's files hold. A row that cannot be shown has the reason as
+// "missing" and, where one would help, the "command" to run.
+
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+
+#include "train/data/data.h"
+
+namespace hewn::cli {
+
+using Row = nlohmann::ordered_json;
+
+/// A row without data.
+Row missing_row(const std::string& reason, const std::string& command = "");
+/// The row that `make` returns; if it throws an Error, a row without data whose reason is the error's text.
+Row row_or_reason(const std::function<Row()>& make);
+
+/// The losses by which those of a run are judged.
+struct ReferenceLosses {
+  std::optional<double> floor;   ///< exact -log P of the validation text, nats per token
+  std::optional<double> bigram;  ///< of a bigram model that counted the training data, on the validation text
+  std::optional<double> uniform;  ///< without any knowledge: ln V, of a classifier ln(labels), of pairs ln 2
+  std::string of_uniform;         ///< "ln V = ln 65"
+  std::vector<std::string> notes = {};  ///< why one is missing
+  std::vector<int32_t> text = {};  ///< the first tokens of the validation text, for pictures of the model
+};
+/// Those of a run on text. Takes about a second for the built-in corpus; the bigram loss is left out, with a note,
+/// where it would take more than a few seconds.
+void add_data_losses(ReferenceLosses& losses, const Dataset& data, int64_t block_size);
+/// Those of a run, read from its files and its dataset.
+ReferenceLosses reference_losses(const std::string& run);
+
+/// Losses by step, with the lines of `losses`.
+Row losses_row(const std::string& run, const ReferenceLosses& losses);
+/// Learning rate, gradient norm, clip factor and tokens per second by step.
+Row schedule_row(const std::string& run);
+/// Gradient norms and ratios of updates to weights by part of the model and step.
+Row depth_row(const std::string& run);
+/// The texts that the run kept in samples/.
+Row kept_texts_row(const std::string& run);
+/// profile.json.
+Row profile_row(const std::string& run);
+/// Configuration, machine and the command that repeats the run.
+Row about_row(const std::string& run);
+/// task.json, evaluation.json and the scores of a judge, and what `hewn sweep` noted of its run.
+Row results_row(const std::string& run);
+
+}  // namespace hewn::cli

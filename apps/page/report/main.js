@@ -1,0 +1,51 @@
+// The page: pictures of the chosen run, and of all runs where curves can be compared.
+
+const pictures = [
+  {id: 'losses', title: 'Losses', all: true, draw: drawLosses,
+   about: 'Of training (one batch a point) and validation. Dashed lines: a model that knows nothing, bigrams counted in the training data, and the exact −log P of the text, below which no loss can be expected. These three are of the chosen run, on its whole validation split.'},
+  {id: 'schedule', title: 'Learning rate, gradient norm, clip factor', all: true, draw: drawSchedule,
+   about: 'What the optimizer did at each logged step. The clip factor multiplies the gradients; it follows from their norm and grad_clip.'},
+  {id: 'depth', title: 'Gradients and updates by depth', draw: drawDepth,
+   about: 'L2 norms by part of the model. An update of about a thousandth of the weights is usual; parts far from the others learn too slowly or are unstable.'},
+  {id: 'texts', title: 'Texts before, during and after training', draw: drawTexts, about: 'Generated with the same seed.'},
+  {id: 'decoding', title: 'One prompt, every decoding method', draw: drawDecoding,
+   about: 'Log probabilities are the model\'s own; distinct: the fraction of tokens, and of pairs of tokens, that are not repetitions.'},
+  {id: 'attention', title: 'Attention', draw: drawAttention,
+   about: 'Computed from the queries, keys and log-sums that the fused operation saved in this pass. Induction: on random tokens that repeat, how much a head attends to the token after the earlier occurrence.'},
+  {id: 'embeddings', title: 'Embeddings of tokens', draw: drawEmbeddings, about: 'Rows of the embedding matrix as points, coloured by the kind of token.'},
+  {id: 'positions', title: 'Similarity of positions', draw: drawPositions, about: ''},
+  {id: 'activations', title: 'Before and after the activation', draw: drawActivations, about: 'Elements of the inner layer of each MLP.'},
+  {id: 'lens', title: 'Logit lens', draw: drawLens, about: 'The residual stream after each block, read by the model\'s own last norm and head.'},
+  {id: 'gradient', title: 'Gradient lens', draw: drawGradient, about: 'Which tokens a step of gradient descent on this text would make likelier and less likely.'},
+  {id: 'profile', title: 'Kernels', draw: drawProfile,
+   about: 'The time of the kernels of a training step, and how close each comes to the roofline of the machine: the time that its arithmetic and its bytes take at least.'},
+  {id: 'memory', title: 'Memory', draw: drawMemory, about: ''},
+  {id: 'results', title: 'Results', draw: drawResults, about: 'Scores of a fine-tuned run, of a judge, and of the runs of a sweep.'},
+  {id: 'about', title: 'Configuration, machine, command', draw: drawAbout, about: ''},
+];
+
+function drawPictures(run) {
+  document.querySelector('main').replaceChildren(...pictures.map(p => {
+    const row = run[p.id];
+    const content = row === undefined ? [element('p', {class: 'missing'}, 'Not in this report.')] :
+        row.missing !== undefined && !p.all ? [missingElement(row)] : p.draw(run);
+    return element('section', {id: p.id, 'aria-labelledby': `title-${p.id}`},
+                   element('h2', {id: `title-${p.id}`}, p.title), p.about && element('p', {class: 'about'}, p.about), content);
+  }));
+}
+
+function runChoice() {
+  if (data.runs.length < 2) return null;
+  const choice = element('select', {}, data.runs.map((run, i) => element('option', {value: i}, run.name)));
+  choice.addEventListener('change', () => drawPictures(data.runs[choice.value]));
+  return element('label', {}, 'Run: ', choice);
+}
+
+document.body.append(
+    element('header', {},
+            element('div', {}, element('h1', {}, document.title),
+                    element('p', {class: 'muted'}, `${countText(data.runs.length, 'run')}; hewn ${data.program}`)),
+            themeButton()),
+    element('nav', {'aria-label': 'Pictures'}, runChoice(), pictures.map(p => element('a', {href: `#${p.id}`}, p.title))),
+    element('main'));
+drawPictures(data.runs[0]);
