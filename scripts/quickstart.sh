@@ -112,3 +112,4 @@ $other  $hewn sample $run --start='YOUR WORDS' --temperature=0.5
   $hewn --help
       all commands; docs/start-here.md explains how it works
 EOF
+say "Pictures of this run: $PWD/$run/report.html"

@@ -51,6 +51,18 @@ void return_to_best(const TrainingRun& training, const RunState& end, TrainLog& 
                 " has the lowest validation loss: it is reported here, and read by other commands"));
 }
 
+// Writes the page of pictures, if there is to be one; a page that cannot be written does not end a training.
+bool write_pictures(std::optional<KeptReport>& report, bool inspects, TrainLog& log) {
+  if (!report) return false;
+  try {
+    report->write(inspects);
+    return true;
+  } catch (const Error& error) {
+    log.line(join("report  not written: ", error.what()));
+    return false;
+  }
+}
+
 // Prints how the run ended and what to do next; returns the exit status.
 int conclude(const Outcome& outcome, const TrainingRun& training, TrainLog& log) {
   const std::string& run = training.run.path();
@@ -104,7 +116,7 @@ int run_to_end(const TrainingRun& training) {
   events.on_sample = training.on_sample;
   events.on_evaluated = [&](const RunState& state, const std::vector<Metric>& metrics) {
     if (training.report) log.line(training.report());
-    if (report) report->write(false);
+    write_pictures(report, false, log);
     log.evaluated(state.val_loss, metrics, log.shows_samples() && training.sample ? training.sample() : "");
   };
   std::optional<StepProfile> profile;
@@ -128,10 +140,7 @@ int run_to_end(const TrainingRun& training) {
     print(json.dump(2), "\n");
   }
   flush_results();
-  if (report) {
-    report->write(outcome.reason != StopReason::asked);
-    log.line("report  " + report->path());
-  }
+  if (write_pictures(report, outcome.reason != StopReason::asked, log)) log.line("report  " + report->path());
   return conclude(outcome, training, log);
 }
 

@@ -129,7 +129,22 @@ Row plane_row(const std::vector<double>& coordinates, size_t k, size_t n) {
 }  // namespace
 
 std::string InspectedModel::piece(int32_t id) const {
-  return tokenizer() && id < tokenizer()->vocab_size() ? std::string(tokenizer()->piece(id)) : join("#", id);
+  if (!tokenizer() || id >= tokenizer()->vocab_size()) return join("#", id);
+  const std::string_view bytes = tokenizer()->piece(id);
+  std::string text;
+  for (size_t at = 0; at < bytes.size();) {
+    const CodePoint c = decode_utf8(bytes, at);
+    if (c.bytes == 0) {
+      char escaped[8];
+      std::snprintf(escaped, sizeof escaped, "\\x%02X",
+                    static_cast<unsigned>(static_cast<unsigned char>(bytes[at])));
+      text += escaped;
+    } else {
+      text += bytes.substr(at, c.bytes);
+    }
+    at += std::max<size_t>(1, c.bytes);
+  }
+  return text;
 }
 
 Row InspectedModel::token(int32_t id) const { return {{"id", id}, {"text", piece(id)}}; }

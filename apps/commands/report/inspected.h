@@ -22,7 +22,8 @@ struct InspectedModel {
 
   const ModelConfig& config() const { return run.model->config(); }
   const Tokenizer* tokenizer() const { return run.tokenizer.get(); }
-  /// The bytes of a token; "#7" without a tokenizer, and for ids that it does not have.
+  /// The text of a token, with bytes that are no characters as "\xE2"; "#7" without a tokenizer, and for ids that it
+  /// does not have.
   std::string piece(int32_t id) const;
   /// A token as data: `id` and `text`.
   Row token(int32_t id) const;

@@ -64,7 +64,9 @@ void choose_text(InspectedModel& model, const Settings& settings, const std::vec
     });
     model.of_text = "a text that the model wrote";
   }
-  if (model.tokens.size() > most) model.tokens.resize(most);
+  if (model.tokens.size() <= most) return;
+  model.tokens.resize(most);
+  if (settings.has("text")) model.of_text = "the beginning of the text that was given";
 }
 
 InspectedModel open_inspected(const Settings& settings, const std::string& path) {

@@ -30,7 +30,7 @@ function drawAttention(run) {
   const names = row.tokens.map((t, i) => `${i} ${tokenText(t.text)}`);
   const large = element('div', {'aria-live': 'off'});
   const buttons = [];
-  const size = Math.max(24, Math.min(64, Math.floor(560 / row.heads)));
+  const size = Math.max(24, Math.min(64, Math.floor(440 / row.heads)));
   const choose = (layer, head) => {
     for (const b of buttons) b.element.setAttribute('aria-pressed', b.layer === layer && b.head === head);
     large.replaceChildren(

@@ -24,11 +24,21 @@ const pictures = [
   {id: 'about', title: 'Configuration, machine, command', draw: drawAbout, about: ''},
 ];
 
+// A file of another form than expected must not hide the other pictures.
+function drawRow(picture, row, run) {
+  if (row === undefined) return [element('p', {class: 'missing'}, 'Not in this report.')];
+  if (row.missing !== undefined && !picture.all) return [missingElement(row)];
+  try {
+    return picture.draw(run);
+  } catch (error) {
+    return [element('p', {class: 'missing'}, `Not shown: ${error.message}.`)];
+  }
+}
+
 function drawPictures(run) {
   document.querySelector('main').replaceChildren(...pictures.map(p => {
     const row = run[p.id];
-    const content = row === undefined ? [element('p', {class: 'missing'}, 'Not in this report.')] :
-        row.missing !== undefined && !p.all ? [missingElement(row)] : p.draw(run);
+    const content = drawRow(p, row, run);
     return element('section', {id: p.id, 'aria-labelledby': `title-${p.id}`},
                    element('h2', {id: `title-${p.id}`}, p.title), p.about && element('p', {class: 'about'}, p.about), content);
   }));

@@ -1,8 +1,10 @@
 // hewn report: its numbers are those of the run's files, and nothing that a run lacks stops it.
 
 #include <cmath>
+#include <cstring>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <sstream>
 
 #include "tests/apps/page/embedded_data.h"
@@ -79,7 +81,8 @@ TEST_CASE("report: the page's numbers are those of metrics.jsonl", "[report]") {
           CHECK(shown["depth"][name]["values"][i][p] ==
                 rows[i][shown["depth"][name]["parts"][p].get<std::string>()]);
     }
-    CHECK(near(shown["losses"]["uniform"], std::log(23.0), 0.2));
+    const std::set<char> characters(small_text, small_text + std::string(small_text).size());
+    CHECK(near(shown["losses"]["uniform"], std::log(static_cast<double>(characters.size())), 1e-12));
     CHECK(shown["losses"]["bigram"] > 0.5);
     CHECK(!shown["losses"].contains("floor"));  // known only of tales
     CHECK(shown["about"]["config"]["n_embd"] == "16");
@@ -138,6 +141,54 @@ TEST_CASE("report: every architecture", "[report]") {
           (2 * 2 * 55 + 2) / 3 * 4);  // 2 heads of 10 11 / 2 numbers of 2 bytes
     CHECK(run["lens"]["depths"].size() == 2);
   }
+}
+
+TEST_CASE("report: adapters, and a classifier", "[report]") {
+  const TempDir dir;
+  CHECK_FAILS(hewn(small_train(dir, {"--tokenizer=byte", "--max_iters=5", "--block_size=24", "--quiet"})), 0,
+              "");
+  const std::string base = (dir / "run").string(), adapted = (dir / "adapted").string(),
+                    kinds = (dir / "kinds").string();
+  CHECK_FAILS(hewn({"train", "--init_from=" + base, "--dataset=" + (dir / "text.txt").string(),
+                    "--out_dir=" + adapted, "--train=lora", "--lora_rank=2", "--max_iters=2", "--threads=1",
+                    "--quiet"}),
+              0, "");
+  const json lora = report_of({adapted})["runs"][0];
+  CHECK(missing(lora, "attention") == "");
+  CHECK(missing(lora, "gradient") == "");
+  std::string rows = "kind,message\n";
+  for (int i = 0; i < 40; ++i) rows += i % 2 ? "spam,win now\n" : "ham,see you\n";
+  write_file(dir / "rows.csv", rows);
+  CHECK_FAILS(hewn({"finetune", "classify", "--data=" + (dir / "rows.csv").string(), "--text=message",
+                    "--label=kind", "--init_from=" + base, "--threads=1", "--epochs=1", "--batch_size=4",
+                    "--out_dir=" + kinds, "--report", "--quiet"}),
+              0, "");
+  CHECK(std::filesystem::exists(kinds + "/report.html"));
+  const json classifier = report_of({kinds, "--text=win now"})["runs"][0];
+  CHECK(near(classifier["losses"]["uniform"], std::log(2.0), 1e-12));
+  CHECK(classifier["losses"]["series"].contains("val_accuracy"));
+  CHECK(classifier["results"]["evaluation"].is_object());
+  CHECK(classifier["results"]["task"]["kind"] == "classify");
+  CHECK(missing(classifier, "attention") == "");
+  CHECK(contains(missing(classifier, "decoding"), "classifier"));
+  CHECK(contains(classifier["decoding"]["command"], "classify"));
+  CHECK(contains(missing(classifier, "lens"), "classifier"));
+}
+
+TEST_CASE("report: weights that are not finite", "[report]") {
+  const auto model = shared("fixtures/gpt2-tiny");
+  if (!model) return;
+  const TempDir dir;
+  std::string weights = read_file(*model / "model.safetensors");
+  uint64_t header = 0;
+  std::memcpy(&header, weights.data(), sizeof header);
+  const uint32_t nan = 0x7fc00000;
+  std::memcpy(weights.data() + 8 + header, &nan, sizeof nan);
+  write_file(dir / "model.safetensors", weights);
+  write_file(dir / "config.json", read_file(*model / "config.json"));
+  const json run = report_of({dir.path().string()})["runs"][0];
+  CHECK(contains(missing(run, "attention"), "not finite"));
+  CHECK(missing(report_of({model->string()})["runs"][0], "attention") == "");
 }
 
 TEST_CASE("report: a run that is unfinished, damaged or half gone", "[report]") {
