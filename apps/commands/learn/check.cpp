@@ -53,6 +53,23 @@ std::string signal_text(int signal) {
   }
 }
 
+/// Text whose lines fit on a terminal, if results are printed on one.
+std::string in_lines(const std::string& text) {
+  if (!is_terminal(Stream::results)) return text;
+  std::string result;
+  for (const std::string& line : split(text, '\n')) {
+    const size_t indent = std::min(line.find_first_not_of(' '), line.size());
+    const bool fits = std::ssize(line) <= terminal_width(Stream::results);
+    result +=
+        (fits ? line
+              : line.substr(0, indent) + wrap(std::string_view(line).substr(indent),
+                                              terminal_width(Stream::results), static_cast<int>(indent))) +
+        "\n";
+  }
+  result.pop_back();  // the end of the last line is not a line
+  return result;
+}
+
 /// The check of a compiled lesson, in this process and the one that runs it.
 class Check {
  public:
@@ -99,7 +116,7 @@ class Check {
   void hear(char kind, const std::string& text) {
     if (kind == 'c') case_ = text;
     if (kind == 't') {
-      print(text);
+      print(in_lines(text));
       flush_results();
       told_ = true;
     }

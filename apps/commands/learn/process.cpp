@@ -26,18 +26,19 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr int status_cannot_start = 127;
-constexpr rlim_t most_file_bytes = rlim_t{1} << 30;
+constexpr rlim_t most_file_bytes = rlim_t{1} << 30, most_memory_bytes = rlim_t{1} << 33;
 
 /// In the new process: as the shell would start it, without a core file, and ended with its parent.
 void settle_in(pid_t parent) {
-  for (const int signal : {SIGINT, SIGTERM, SIGPIPE}) std::signal(signal, SIG_DFL);
+  for (const int signal : {SIGINT, SIGTERM, SIGPIPE, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT})
+    std::signal(signal, SIG_DFL);  // sanitizers handle some of these
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) ::_exit(status_cannot_start);
   const rlimit no_core{0, 0}, files{most_file_bytes, most_file_bytes};
   ::setrlimit(RLIMIT_CORE, &no_core);
   ::setrlimit(RLIMIT_FSIZE, &files);
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-  const rlimit memory{rlim_t{1} << 33, rlim_t{1} << 33};
+#ifndef HEWN_CHECK_MEMORY  // sanitizers reserve more
+  const rlimit memory{most_memory_bytes, most_memory_bytes};
   ::setrlimit(RLIMIT_DATA, &memory);
 #endif
 }

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/cli/format.h"
+#include "apps/cli/options.h"
 #include "apps/cli/terminal.h"
 #include "apps/commands/learn/progress.h"
 #include "apps/page/course/course_page.h"

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <deque>
+#include <exception>
 #include <string_view>
 
 #include "core/error.h"
@@ -124,7 +125,15 @@ std::vector<Matrix> Lesson::run(const std::vector<Value>& values) const {
     }
     operands.push_back(o);
   }
-  entry_.run(operands.data());
+  try {
+    entry_.run(operands.data());
+  } catch (const Error&) {
+    throw;  // from `outside`
+  } catch (const std::exception& error) {
+    wrong("the function threw an exception: ", error.what());
+  } catch (...) {
+    wrong("the function threw an exception");
+  }
   std::vector<Matrix> results;
   auto array = arrays.begin();
   auto list = lists.begin();

@@ -176,13 +176,13 @@ void Training::run(const Replaced& replaced, bool unfold,
     send(' ', "");
   }
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  send('t',
-       join(table_text(rows),
-            first_apart < 0 ? join("The losses of all ", steps, " steps are equal to ", equal_losses)
-                            : join("The losses are equal to ", equal_losses, " for ", first_apart, " steps"),
-            "; your function ran ", long_count(replacer.nodes()), " times, in ", fixed(seconds, 1),
-            " seconds altogether.\nWhat your model writes:\n",
-            text_of(yours.model(), *setup.data->tokenizer)));
+  const std::string equal = first_apart < 0
+                                ? join("all ", steps, " steps")
+                                : join(first_apart, " steps; rounding differs, and training amplifies it");
+  send('t', join(table_text(rows), "The losses are equal to ", equal_losses, " for ", equal,
+                 ".\nYour function ran ", long_count(replacer.nodes()), " times; both trainings took ",
+                 fixed(seconds, 1), " seconds.\nWhat your model writes:\n",
+                 text_of(yours.model(), *setup.data->tokenizer)));
   if (keep.empty()) return;
   keep_run(keep, settings, setup, yours.trainer());
   send('t', join("The run is kept in ", keep, ".\n"));

