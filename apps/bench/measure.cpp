@@ -7,7 +7,6 @@
 #include <thread>
 #include <tuple>
 
-#include "apps/bench/machine/asm.h"
 #include "apps/cli/format.h"
 #include "apps/cli/terminal.h"
 #include "core/error.h"
@@ -188,7 +187,7 @@ Measured CpuMeasurer::measure(Case& c, const std::vector<Contender>& list) {
       m.streamed = walk->second.stream.best();
     const auto once = [&] { m.who->run(operands(m.cache).next()); };
     if (plan_.counters) m.counts = counters_.count(turns[i].calls, once);
-    if (plan_.assembly) m.hot_loop = hot_loop(once);
+    if (plan_.loops && m.who->sampled) m.hot_loop = hot_loop(once);
   }
   for (const Contender& who : list) check(c, who, reference, "after");
   return result;

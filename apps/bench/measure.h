@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "apps/bench/machine/asm.h"
 #include "apps/bench/machine/conditions.h"
 #include "apps/bench/machine/counters.h"
 #include "apps/bench/plan.h"
@@ -17,7 +18,7 @@ struct Measurement {
   Cache cache = Cache::warm;
   std::vector<double> seconds{};  ///< per call, one entry per repetition, ascending
   Counts counts{};                ///< of one call
-  std::string hot_loop{};         ///< with --asm
+  HotLoop hot_loop{};             ///< with --asm or --guess
   double streamed = 0;  ///< bytes per second of the roof's stream, timed with the kernels; 0: not measured
 
   double best() const { return seconds.front(); }

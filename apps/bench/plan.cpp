@@ -4,6 +4,7 @@
 #include <cctype>
 #include <set>
 
+#include "apps/bench/machine/asm.h"
 #include "apps/bench/shapes.h"
 #include "apps/cli/format.h"
 #include "apps/cli/suggest.h"
@@ -130,6 +131,25 @@ void read_gpu(const Settings& settings, BenchPlan& plan) {
   plan.warm = false;
 }
 
+// A lesson is about one ladder under one set of conditions.
+void read_guess(const Settings& settings, BenchPlan& plan) {
+  require(plan.ladder && plan.ops.size() == 1,
+          "--guess asks about the rungs of one ladder; add --ladder and one --op");
+  require(plan.threads.size() == 1 && plan.isas.size() == 1,
+          "--guess: expected one number of threads and one instruction set; see --threads and --isa");
+  for (const char* other : {"rung", "compare", "asm", "shapes_from"})
+    require(!settings.given(other) || settings.where(other).starts_with("HEWN_"), settings.where(other),
+            " and --guess exclude each other");
+  require(!settings.given("cache") || settings.text("cache") != "both", settings.where("cache"),
+          ": --guess times operands in cache or in memory; expected warm or cold");
+  plan.guess = true;
+  if (plan.device != "cpu") return;
+  if (!settings.given("cache")) plan.cold = false;
+  plan.loops = has_disassembler();
+  if (!plan.loops)
+    say("loads per multiply-add are unknown, because objdump cannot be run; install it (Debian: binutils)");
+}
+
 }  // namespace
 
 const Room* room_with(std::string_view op) {
@@ -168,6 +188,8 @@ BenchPlan bench_plan(const Settings& settings) {
   plan.assembly = settings.flag("asm");
   require(!plan.assembly || !plan.ops.empty() || !plan.rung.empty(),
           "--asm prints a loop for each kernel; choose the kernels with --op");
+  plan.loops = plan.assembly;
+  if (settings.flag("guess")) read_guess(settings, plan);
   if (!settings.has("shapes_from")) return plan;
   for (const char* other : {"shape", "dtype"})
     require(!settings.given(other), settings.where(other),
@@ -230,7 +252,8 @@ bool visit_run(const BenchPlan& plan, const std::function<void(Case&, int64_t)>&
     if (!wanted(plan.ops, kernel.room->name, kernel.op, kernel.sketch.shape)) continue;
     any = true;
     // Operands, their initial values, and the reference's results in double.
-    const double needed = 3 * kernel.cost.bytes / static_cast<double>(kernel.calls), space = static_cast<double>(available_memory());
+    const double needed = 3 * kernel.cost.bytes / static_cast<double>(kernel.calls),
+                 space = static_cast<double>(available_memory());
     if (space > 0 && needed > space)
       say("skipping ", kernel.op, " ", kernel.sketch.shape, ": checking it needs about ", bytes_text(needed),
           " of memory");

@@ -21,6 +21,7 @@ struct Contender {
   std::function<void(Case&)> run;  ///< does the work once, on the operands of the given case
   bool peer = false;     ///< from another library, whose threads may spin for a while after their turn
   double tolerance = 0;  ///< of its results, if it rounds operands and so is less exact than requested
+  bool sampled = true;   ///< whether --asm and --guess look at its loops
 };
 
 /// Location of a call's operands: in the caches, left there by the previous call, or in memory.
@@ -57,6 +58,8 @@ struct BenchPlan {
   std::optional<std::vector<RunKernel>> of_run;  ///< with --shapes-from: these sizes
   bool counters = false;                         ///< report hardware counters
   bool assembly = false;                         ///< print the hottest loop of each
+  bool guess = false;                            ///< ask before each rung
+  bool loops = false;                            ///< find the hottest loop of each
 };
 
 /// The room with this operation; null if there is none. Fast if the name begins with the room's name.

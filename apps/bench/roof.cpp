@@ -114,6 +114,18 @@ Roof roof_of(Case& c, Isa level, int threads, Cache cache, double took, double s
   return roof;
 }
 
+VectorSpeeds vector_speeds(Isa isa, int threads) {
+  static std::map<Isa, double> latencies;
+  double& latency = latencies[isa];
+  if (latency == 0) latency = measured_latency(isa);
+  const double bytes = isa >= Isa::avx512 && isa <= Isa::amx ? 64 : isa == Isa::avx2 ? 32 : 16;
+  const size_t set = cache_levels().front().bytes / 2 * static_cast<size_t>(threads);
+  return {.multiply_adds = peak(DType::f32, isa, threads, 0) / (2 * bytes / sizeof(float)),
+          .loads = stream({8, 0, 0}, set, isa, threads) / bytes,
+          .stores = stream({4, 0, 4}, set, isa, threads) / (2 * bytes),
+          .latency = latency};
+}
+
 BenchRow ceiling_row(BenchRow row, Isa isa, int threads, double per_second) {
   row.op = "ceiling." + row.op;
   row.isa = name_of(isa);

@@ -39,6 +39,15 @@ class RoofStream {
 /// Whether the stream determines the roof, or nearly does.
 bool streams(Case& c, Isa level, int threads, Cache cache);
 
+/// How many vector instructions a machine executes at best, on all of some threads together, and how long one waits.
+struct VectorSpeeds {
+  double multiply_adds = 0;      ///< per second
+  double loads = 0, stores = 0;  ///< per second, of data in the first-level cache
+  double latency = 0;            ///< of a multiply-add, in seconds
+};
+/// As measured, once, with vectors of this instruction set.
+VectorSpeeds vector_speeds(Isa isa, int threads);
+
 /// A ceiling as a row, with the labels of `row` and otherwise empty. `per_second` is operations or bytes per
 /// second; the row's time is that of 10^9 of them, since a ceiling has no work of its own.
 BenchRow ceiling_row(BenchRow row, Isa isa, int threads, double per_second);

@@ -316,6 +316,10 @@ const Option benching[] = {
     text("threads", "N,...", "", takes::bench_kernels, "thread counts to time", "one per core"),
     text("isa", "NAME,...", "", takes::bench_kernels, "instruction sets to time", "the one in use"),
     flag("ladder", "false", takes::bench_kernels, "time every rung of the ladder, from naive to preferred"),
+    flag("guess", "false", takes::bench_kernels,
+         "with --ladder, a lesson: before each rung, read from standard input how many times as fast as the "
+         "previous "
+         "one it will be; then print what it changes, reaches and waits for"),
     text("rung", "FILE.so", "", takes::bench_kernels,
          "check and time your own kernel too; docs/kernels.md describes how to write one", "none"),
     text("compare", "NAME,...", "", takes::bench_kernels,
@@ -334,7 +338,7 @@ const Option benching[] = {
     flag("counters", "false", takes::bench_kernels,
          "report hardware counters per call: cycles, instructions, cache misses"),
     flag("asm", "false", takes::bench_kernels, "print the instructions of each kernel's hottest loop"),
-    flag("wide", "false", takes::bench_kernels,
+    flag("wide", "false", takes::bench_kernels | takes::gradcheck,
          "print all columns of the table, whatever the width of the terminal"),
     flag("csv", "false", takes::bench_kernels | takes::eval, "print comma-separated values"),
     flag("md", "false", takes::bench_kernels | takes::eval | takes::sweep, "print a Markdown table"),

@@ -3,10 +3,12 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 
+#include "apps/cli/format.h"
 #include "core/error.h"
 #include "core/io/file.h"
 
@@ -78,6 +80,23 @@ void flush_results() {
 
 void write_message(std::string_view text) {
   (void)write_fully(descriptor(Stream::messages), text.data(), text.size());
+}
+
+void print_table(std::vector<std::vector<std::string>> rows, std::optional<int> width,
+                 const std::vector<std::string>& least_important) {
+  std::string text = table_text(rows), omitted;
+  for (const std::string& heading : least_important) {
+    if (!width || text.find('\n') <= static_cast<size_t>(*width)) break;
+    const auto column = std::find(rows[0].begin(), rows[0].end(), heading) - rows[0].begin();
+    if (column == std::ssize(rows[0])) continue;
+    for (auto& row : rows) row.erase(row.begin() + column);
+    omitted += (omitted.empty() ? "" : ", ") + heading;
+    text = table_text(rows);
+  }
+  print(text);
+  if (omitted.empty()) return;
+  flush_results();
+  say(wrap(join("columns omitted to fit the width: ", omitted, "; --wide prints all"), *width, 0));
 }
 
 std::string wrap(std::string_view text, int width, int indent) {

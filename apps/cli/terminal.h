@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/text.h"
 
@@ -68,6 +69,11 @@ void say_next(const Parts&... parts) {
   flush_results();
   say("next: ", parts...);
 }
+
+/// Prints a table (`table_text`). If `width` is given, omits columns until it fits, those with the headings in
+/// `least_important` in this order, and reports them; `--wide` is to print all.
+void print_table(std::vector<std::vector<std::string>> rows, std::optional<int> width,
+                 const std::vector<std::string>& least_important);
 
 /// Breaks text at spaces into lines of at most `width` columns, all but the first indented.
 std::string wrap(std::string_view text, int width, int indent);

@@ -5,8 +5,11 @@
 #include <algorithm>
 #include <optional>
 #include <set>
+#include <utility>
 
 #include "apps/bench/gpu.h"
+#include "apps/bench/lesson/lesson.h"
+#include "apps/bench/lesson/source.h"
 #include "apps/bench/machine/asm.h"
 #include "apps/bench/measure.h"
 #include "apps/bench/peers/peers.h"
@@ -42,10 +45,13 @@ double first_rung(const Measured& measured, const Measurement& beside) {
   return 0;
 }
 
-std::string idea_of(const Case& c, const std::string& rung) {
-  for (size_t i = 0; i < c.rungs(); ++i)
-    if (rung == c.rung_name(i)) return c.rung_idea(i);
-  return "";
+// Adds the rung's idea, and where its kernel is.
+void describe_rung(const Case& c, BenchRow& row) {
+  for (size_t i = 0; i < c.rungs(); ++i) {
+    if (row.rung != c.rung_name(i)) continue;
+    const RungSource source = source_of(c, i);
+    row.idea = c.rung_idea(i), row.file = source.file, row.line = source.line;
+  }
 }
 
 BenchRow row_of(Case& c, int64_t calls, const Measured& measured, const Measurement& m, const Roof& roof) {
@@ -93,6 +99,16 @@ std::string loop_title(const BenchRow& r) {
               r.threads == 1 ? " thread, " : " threads, ", r.cache, ":");
 }
 
+// A lesson is printed with the table; beside JSON or CSV, on standard error.
+Tell teller(Format format) {
+  if (format == Format::json || format == Format::csv)
+    return [](const std::string& text) { write_message(text); };
+  return [](const std::string& text) {
+    print(text);
+    flush_results();
+  };
+}
+
 // Appends `more` to the list; returns whether it had any elements.
 bool add(std::vector<Contender>& list, std::vector<Contender> more) {
   for (Contender& who : more) list.push_back(std::move(who));
@@ -130,10 +146,20 @@ int run_bench_kernels(const Settings& settings) {
     say("measuring the ceilings of ", on_cpu ? "the machine" : plan.device);
     rows = measurer->ceilings();
   }
-  bool own_timed = !own, compared = plan.compare.empty();
+  bool taught = false, own_timed = !own, compared = plan.compare.empty();
   std::set<std::string> declined;
   std::string loops;
   for_each_case(plan, [&](Case& c, int64_t calls) {
+    if (plan.guess) {
+      if (std::exchange(taught, true)) return;  // a lesson on the first case
+      const auto row = [&](const Measured& measured, const Measurement& m) {
+        BenchRow made = row_of(c, calls, measured, m, measurer->roof(c, m));
+        describe_rung(c, made);
+        return made;
+      };
+      rows = lesson(c, plan, *measurer, teller(format), row);
+      return;
+    }
     detail("timing ", c.op(), " ", c.shape());
     std::vector<Contender> list = rungs_of(c, plan);
     if (own) own_timed |= add(list, contenders(*own, c, plan));
@@ -144,8 +170,8 @@ int run_bench_kernels(const Settings& settings) {
     for (const Measurement& m : measured.of) {
       rows.push_back(row_of(c, calls, measured, m, measurer->roof(c, m)));
       if (plan.ladder) rows.back().times_first = first_rung(measured, m) / m.best();
-      if (plan.ladder && !m.who->peer) rows.back().idea = idea_of(c, m.who->name);
-      if (plan.assembly) loops += join("\n", loop_title(rows.back()), "\n", m.hot_loop);
+      if (plan.ladder && !m.who->peer) describe_rung(c, rows.back());
+      if (plan.assembly) loops += join("\n", loop_title(rows.back()), "\n", m.hot_loop.text);
     }
   });
   require(own_timed, "--rung: ", plan.rung, " implements ", own_timed ? "" : own->op,

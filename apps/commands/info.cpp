@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "apps/bench/lesson/source.h"
 #include "apps/cli/format.h"
 #include "apps/cli/terminal.h"
 #include "apps/cli/version.h"
@@ -33,6 +34,8 @@ Json rungs_of(const Case& c) {
     for (int k = 0; k < n_isas; ++k)
       if (c.has(i, static_cast<Isa>(k))) isas.push_back(name_of(static_cast<Isa>(k)));
     rungs.push_back({{"rung", c.rung_name(i)}, {"idea", c.rung_idea(i)}, {"isas", isas}});
+    const RungSource source = source_of(c, i);
+    rungs.back()["file"] = source.file, rungs.back()["line"] = source.line;
     if (c.why_not(i)) rungs.back()["why_not"] = c.why_not(i);
   }
   return rungs;

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <tuple>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "core/rng.h"
@@ -84,6 +85,8 @@ class Case {
   virtual const char* why_no_gpu() const = 0;
   virtual const char* rung_name(size_t rung) const = 0;
   virtual const char* rung_idea(size_t rung) const = 0;
+  /// Where the rung is listed: a file, and a line from its entry to the end of the ladder.
+  virtual std::pair<const char*, int> rung_place(size_t rung) const = 0;
   /// Why this rung declines these arguments; null if it accepts.
   virtual const char* why_not(size_t rung) const = 0;
   /// Whether the rung has its own code for this instruction set (scalar rungs only for `scalar`).
@@ -205,6 +208,9 @@ class CaseOf final : public Case {
   const char* why_no_gpu() const override { return ladder_.why_no_gpu; }
   const char* rung_name(size_t rung) const override { return ladder_.rungs[rung].name; }
   const char* rung_idea(size_t rung) const override { return ladder_.rungs[rung].idea; }
+  std::pair<const char*, int> rung_place(size_t rung) const override {
+    return {ladder_.rungs[rung].file, ladder_.rungs[rung].line};
+  }
   const char* why_not(size_t rung) const override {
     const Rung<A>& r = ladder_.rungs[rung];
     return r.why_not ? r.why_not(args_) : nullptr;

@@ -32,6 +32,10 @@ struct Rung {
   std::array<KernelFn<A>, n_isas> run{};       ///< per instruction set; null if there is none
   const char* (*why_not)(const A&) = nullptr;  ///< a reason to decline, or null; absent: accepts all
   size_t (*scratch_bytes)(const A&, int threads) = nullptr;  ///< scratch required; absent: none
+  // Where the rung is listed, as in OpInfo (core/scope.h). gcc states the line at which the ladder ends, clang that of
+  // the rung; `hewn bench kernels --ladder` finds the kernel from there.
+  const char* file = __builtin_FILE();  ///< "kernels/matmul/list.cpp"
+  int line = __builtin_LINE();
 
   /// The best variant for a processor of this level: scalar code runs on all of them, sse2 < avx2 < avx512 <
   /// avx512bf16 < amx. A GPU only runs its own code.

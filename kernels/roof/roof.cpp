@@ -17,12 +17,13 @@ namespace {
 struct Roofs {
   double (*fma)(DType, int64_t);
   int64_t (*fmas)(DType);
+  float (*chain)(int64_t);
   float (*read)(const float*, int64_t);
   void (*copy)(const float*, float*, int64_t);
 };
 
 template <Isa I>
-constexpr Roofs roofs_of{roof_fma<I>, roof_fmas<I>, roof_read<I>, roof_copy<I>};
+constexpr Roofs roofs_of{roof_fma<I>, roof_fmas<I>, roof_chain<I>, roof_read<I>, roof_copy<I>};
 
 Roofs roofs(Isa isa) {
   return best_of(isa, []<Isa I>() { return roofs_of<I>; });
@@ -85,6 +86,13 @@ double measured_flops(DType dtype, Isa isa, int threads) {
     flops = std::max(flops, rate.flops);
   }
   return flops;
+}
+
+double measured_latency(Isa isa) {
+  constexpr int64_t rounds = 20'000;
+  const Roofs r = roofs(isa);
+  volatile float kept = 0;
+  return best_seconds([&] { kept = r.chain(rounds); }) / static_cast<double>(rounds);
 }
 
 double measured_bandwidth(size_t bytes, Isa isa, int threads) {

@@ -15,6 +15,9 @@ namespace hewn {
 /// 1.5 s if threads slow each other down although each has a core.
 double measured_flops(DType dtype, Isa isa, int threads);
 
+/// Seconds from the start of a multiply-add to that of another one that adds to its result. Takes about 60 ms.
+double measured_latency(Isa isa);
+
 /// Bytes per second read and written over a working set of `bytes` (clamped to 16 KiB .. 256 MiB), split over
 /// `threads` threads: the better of reading only and copying. Takes about 0.1 s.
 double measured_bandwidth(size_t bytes, Isa isa, int threads);

@@ -34,6 +34,14 @@ int64_t roof_fmas<Isa::HEWN_ISA>(DType dtype) {
 }
 
 template <>
+float roof_chain<Isa::HEWN_ISA>(int64_t rounds) {
+  const vf a = set1(0.5f), b = set1(1e-6f);
+  vf sum{};
+  for (int64_t r = 0; r < rounds; ++r) sum = fma(a, b, sum);
+  return sum[0];
+}
+
+template <>
 float roof_read<Isa::HEWN_ISA>(const float* x, int64_t n) {
   vf sum[8] = {};
   int64_t i = 0;

@@ -13,7 +13,10 @@ double roof_fma(DType dtype, int64_t rounds);
 /// Multiply-adds of one round.
 template <Isa I>
 int64_t roof_fmas(DType dtype);
-/// The same with dot products of bf16 pairs; avx512bf16 only.
+/// `rounds` multiply-adds, each of which adds to the result of the previous one.
+template <Isa I>
+float roof_chain(int64_t rounds);
+/// The same as roof_fma with dot products of bf16 pairs; avx512bf16 only.
 template <Isa I>
 double roof_dots(DType, int64_t rounds);
 template <Isa I>

@@ -173,18 +173,24 @@ std::vector<Instruction> disassembled(const HotFunction& function, std::string& 
 
 }  // namespace
 
-void require_disassembler() {
+bool has_disassembler() {
   try {
     output_of({"objdump", "--version"});
+    return true;
   } catch (const Error&) {
-    fail(ErrorCode::failed, "--asm: the disassembler objdump cannot be run; install it (Debian: binutils)");
+    return false;
   }
 }
 
-std::string hot_loop(const std::function<void()>& work) {
+void require_disassembler() {
+  if (!has_disassembler())
+    fail(ErrorCode::failed, "--asm: the disassembler objdump cannot be run; install it (Debian: binutils)");
+}
+
+HotLoop hot_loop(const std::function<void()>& work) {
   const std::vector<uintptr_t> addresses = sample_addresses(work);
   const auto function = hottest(addresses);
-  if (!function) return join("none of ", addresses.size(), " samples is in a known function\n");
+  if (!function) return {.text = join("none of ", addresses.size(), " samples is in a known function\n")};
   std::string name;
   const std::vector<Instruction> code = disassembled(*function, name);
   if (code.empty()) fail(ErrorCode::failed, "objdump found no code at 0x", hex(function->begin));
@@ -192,19 +198,21 @@ std::string hot_loop(const std::function<void()>& work) {
     return fixed(100 * static_cast<double>(n) / static_cast<double>(addresses.size()), 1);
   };
   const auto loop = hottest_loop(code, *function);
-  std::string text = join(percent(loop ? loop->samples : function->total), "% of ", addresses.size(),
-                          " of the samples are in this ", loop ? "loop" : "function, outside of loops",
-                          " of ", name.empty() ? "an unnamed function" : name, "\n");
+  HotLoop hot;
+  hot.text = join(percent(loop ? loop->samples : function->total), "% of ", addresses.size(),
+                  " of the samples are in this ", loop ? "loop" : "function, outside of loops", " of ",
+                  name.empty() ? "an unnamed function" : name, "\n");
   const size_t first = loop ? loop->first : 0, last = loop ? loop->last : code.size() - 1;
   for (size_t i = first; i <= last; ++i) {
     const auto found = function->samples.find(code[i].address);
     const bool seen = found != function->samples.end();
     if (!loop && !seen) continue;
+    if (loop) hot.instructions.push_back(code[i].text);
     const std::string share = seen ? percent(found->second) + "%" : "";
-    text += join(std::string(share.size() < 7 ? 7 - share.size() : 0, ' '), share, "  ", hex(code[i].address),
-                 "  ", code[i].text, "\n");
+    hot.text += join(std::string(share.size() < 7 ? 7 - share.size() : 0, ' '), share, "  ",
+                     hex(code[i].address), "  ", code[i].text, "\n");
   }
-  return text;
+  return hot;
 }
 
 }  // namespace hewn::cli

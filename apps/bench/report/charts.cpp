@@ -105,6 +105,16 @@ const barTimes = {id: 'barTimes', afterDatasetsDraw(chart) {
   g.restore();
 }};
 
+// The idea of each rung, and where its kernel is.
+function ideaList(rungs) {
+  const list = document.createElement('ul');
+  for (const r of rungs.filter(r => r.idea)) {
+    const item = list.appendChild(document.createElement('li'));
+    item.textContent = `${r.rung}: ${r.idea}${r.file ? ` (${r.file}:${r.line})` : ''}`;
+  }
+  return list;
+}
+
 function drawLadders() {
   const groups = new Map();
   for (const r of kernels) {
@@ -118,7 +128,7 @@ function drawLadders() {
     box.className = 'chart';
     box.style.height = `${90 + 26 * rungs.length}px`;
     box.append(canvas);
-    document.getElementById('ladders').append(box);
+    document.getElementById('ladders').append(box, ideaList(rungs));
     new Chart(canvas, {type: 'bar', plugins: [barTimes], data: {rungs, labels: rungs.map(r => `${r.rung} (${r.isa})`),
       datasets: [{data: rungs.map(r => 1 / r.best_ms), backgroundColor: colors[0]}]}, options: {
         indexAxis: 'y', maintainAspectRatio: false, animation: false, layout: {padding: {right: 190}},

@@ -57,6 +57,14 @@ constexpr Column columns[] = {
     {"times_first", "x first",
      [](const BenchRow& r) { return r.times_first > 0 ? Json(r.times_first) : Json(); }, 2},
     {"idea", nullptr, [](const BenchRow& r) { return r.idea.empty() ? Json() : Json(r.idea); }},
+    {"file", nullptr, [](const BenchRow& r) { return r.file.empty() ? Json() : Json(r.file); }},
+    {"line", nullptr, [](const BenchRow& r) { return r.file.empty() ? Json() : Json(r.line); }},
+    {"times_previous", nullptr,
+     [](const BenchRow& r) { return r.times_previous > 0 ? Json(r.times_previous) : Json(); }},
+    {"guess", nullptr, [](const BenchRow& r) { return r.guess > 0 ? Json(r.guess) : Json(); }},
+    {"loads_per_multiply_add", nullptr, [](const BenchRow& r) { return known(r.loads_per_multiply_add); }},
+    {"waits_for", nullptr,
+     [](const BenchRow& r) { return r.waits_for.empty() ? Json() : Json(r.waits_for); }},
     {"speedup", "speedup", [](const BenchRow& r) { return r.speedup > 0 ? Json(r.speedup) : Json(); }, 2},
     {"baseline_ms", "baseline ms",
      [](const BenchRow& r) { return r.change ? Json(r.change->baseline_ms) : Json(); }, 4},
@@ -93,12 +101,18 @@ Cells cells_of(const Rows& rows, const std::vector<const Column*>& used) {
   return cells;
 }
 
+std::string heading_of(std::string_view key) {
+  const auto* it =
+      std::find_if(std::begin(columns), std::end(columns), [&](const Column& c) { return c.key == key; });
+  return it->heading;
+}
+
 /// A table that is fitted to a width.
 class Fitted {
  public:
   explicit Fitted(const Rows& rows) : rows_(rows), used_(columns_of(rows, true)) { set(); }
 
-  const std::string& text() const { return text_; }
+  Cells cells() const { return cells_of(rows_, used_); }
   bool fits(size_t width) const { return text_.find('\n') <= width; }
 
   /// Removes the column with this key. Returns its heading, or "" if there is none.
@@ -131,26 +145,22 @@ class Fitted {
 
 void print_fitted(const Rows& rows, size_t width) {
   Fitted table(rows);
-  std::string constant, left_out;
-  const auto add = [](std::string& list, const std::string& more) {
-    if (!more.empty()) list += (list.empty() ? "" : ", ") + more;
-  };
+  std::string constant;
   if (!table.fits(width))
-    for (const char* key : {"dtype", "threads", "isa", "cache"}) add(constant, table.take_constant(key));
+    for (const char* key : {"dtype", "threads", "isa", "cache"})
+      if (const std::string same = table.take_constant(key); !same.empty())
+        constant += (constant.empty() ? "" : ", ") + same;
+  if (!constant.empty()) print("All rows: ", constant, "\n");
   // The least important first. Columns that distinguish rows and the best time are always kept.
+  std::vector<std::string> headings;
   for (const char* key : {"spread_percent", "gbps", "median_ms", "noise_percent", "llc_misses", "l1_misses",
                           "instructions", "cycles", "flops_per_cycle", "calls_per_step", "baseline_ms",
                           "bound", "gflops", "instructions_per_cycle", "roof_percent"})
-    if (!table.fits(width)) add(left_out, table.leave_out(key));
-  if (!constant.empty()) print("All rows: ", constant, "\n");
-  print(table.text());
-  if (left_out.empty()) return;
-  flush_results();
-  say(wrap(join("columns omitted to fit the width: ", left_out, "; --wide prints all"),
-           static_cast<int>(width), 0));
+    headings.push_back(heading_of(key));
+  print_table(table.cells(), static_cast<int>(width), headings);
 }
 
-// Lists the rungs of each operation with their ideas.
+// Lists the rungs of each operation with their ideas, and where they are.
 std::string ideas(const Rows& rows, bool md) {
   std::string out, op;
   std::vector<std::string> told;
@@ -160,8 +170,9 @@ std::string ideas(const Rows& rows, bool md) {
     told.push_back(rung);
     if (row.op != op) out += join("\n", row.op, md ? ":\n\n" : "\n");
     op = row.op;
-    out += md ? join("- `", row.rung, "`: ", row.idea, "\n")
-              : "  " + wrap(join(row.rung, ": ", row.idea), terminal_width(Stream::results), 4) + "\n";
+    const std::string place = row.file.empty() ? "" : join(" (", row.file, ":", row.line, ")");
+    out += md ? join("- `", row.rung, "`: ", row.idea, place, "\n")
+              : "  " + wrap(join(row.rung, ": ", row.idea, place), terminal_width(Stream::results), 4) + "\n";
   }
   return out;
 }

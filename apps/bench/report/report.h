@@ -32,6 +32,12 @@ struct BenchRow {
   double flops_per_cycle = -1;
   double times_first = 0;     ///< with --ladder: speed relative to the first rung; otherwise 0
   std::string idea{};         ///< with --ladder: the rung's idea
+  std::string file{};         ///< with --ladder: where its kernel is defined; "": unknown
+  int line = 0;
+  // With --guess; 0: unknown.
+  double times_previous = 0, guess = 0;  ///< speed relative to the previous rung, and the guess of it
+  double loads_per_multiply_add = -1;    ///< negative: unknown
+  std::string waits_for{};
   double speedup = 0;         ///< over the fastest library of --compare; 0 if there is none
   double drift_percent = -1;  ///< slowdown of the reference loop from its best; negative: unknown
   double others_percent = -1, steal_percent = -1;  ///< of the machine's time; negative: unknown

@@ -90,12 +90,16 @@ TEST_CASE("a ladder prints each rung's speedup over the first, and its idea") {
     const double gain = rows[0]["best_ms"].get<double>() / row["best_ms"].get<double>();
     CHECK(std::abs(row["times_first"].get<double>() / gain - 1) < 1e-9);
     CHECK(row["idea"].get<std::string>().size() > 5);
+    CHECK(row["file"].get<std::string>().starts_with("kernels/softmax/"));
+    CHECK(row["line"].get<int>() > 1);
   }
-  const std::string rung = rows.back()["rung"], idea = rows.back()["idea"];
+  const std::string rung = rows.back()["rung"], idea = rows.back()["idea"],
+                    place = " (" + rows.back()["file"].get<std::string>() + ":" + rows.back()["line"].dump() +
+                            ")";
   const std::string table = hewn(small({"--ladder", "--cache=warm"}), {.env = {{"COLUMNS", "500"}}}).out;
   CHECK(contains(table, "x first"));
-  CHECK(contains(table, "\n  " + rung + ": " + idea + "\n"));
-  CHECK(contains(hewn(small({"--ladder", "--md"})).out, "- `" + rung + "`: " + idea + "\n"));
+  CHECK(contains(table, "\n  " + rung + ": " + idea + place + "\n"));
+  CHECK(contains(hewn(small({"--ladder", "--md"})).out, "- `" + rung + "`: " + idea + place + "\n"));
   CHECK_FALSE(contains(hewn(small({})).out, "x first"));
 }
 
