@@ -80,10 +80,12 @@ void print_check(const GradientCheck& check, const LossProbe& probe, const Setti
                     long_count(t.entries), seen ? number_text(t.error(), 2) : "",
                     seen ? number_text(t.excess(), 2) : "", seen ? index_text(t.worst.index, t.shape) : "",
                     seen ? number_text(t.worst.tape, 8) : "", seen ? number_text(t.worst.measured, 8) : "",
-                    t.wrong ? "WRONG" : "right"});
+                    t.wrong() ? "WRONG" : "right"});
     if (!vs.empty()) rows.back().push_back(number_text(vs[i], 2));
   }
-  print(table_text(rows), "\n", check_summary(check, probe, settings));
+  print_table(rows, settings.flag("wide") ? std::nullopt : known_width(Stream::results),
+              {"entries", "worst entry", "beyond rounding", "measured", "tape", "shape", "direction"});
+  print("\n", check_summary(check, probe, settings));
   for (const CheckedTensor& t : check.tensors)
     if (!t.kink.empty())
       print(t.name, " is at a kink of the loss, where there is no gradient: ", t.kink, "\n");
@@ -103,7 +105,7 @@ Json check_json(const GradientCheck& check, const std::vector<double>& vs) {
             {"parameters", Json::array()},  {"places", Json::array()}};
   for (size_t i = 0; i < check.tensors.size(); ++i) {
     const CheckedTensor& t = check.tensors[i];
-    Json item{{"name", t.name}, {"shape", Json::array()}, {"right", !t.wrong}, {"entries", t.entries}};
+    Json item{{"name", t.name}, {"shape", Json::array()}, {"right", !t.wrong()}, {"entries", t.entries}};
     for (int d = 0; d < t.shape.rank(); ++d) item["shape"].push_back(t.shape[d]);
     if (!std::isnan(t.direction)) item["direction"] = t.direction;
     if (t.entries > 0) {

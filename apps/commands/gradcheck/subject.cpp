@@ -6,6 +6,7 @@
 #include "apps/run/lesson/lesson.h"
 #include "apps/run/open_run.h"
 #include "apps/run/run_config.h"
+#include "apps/run/text/row_of_text.h"
 #include "core/error.h"
 
 namespace hewn::cli {
@@ -51,11 +52,8 @@ Batch batch_of_text(const Settings& settings, const Subject& subject) {
     fail(ErrorCode::input, settings.arguments[0], " cannot read text: ", model.no_tokenizer);
   require(!model.config.classifies(), settings.where("text"),
           ": the model is a classifier, whose targets are labels; leave text out");
-  std::vector<int32_t> ids = model.tokenizer->encode(settings.text("text"));
-  if (const auto begin = model.tokenizer->begin_token()) ids.insert(ids.begin(), *begin);
-  const int64_t most = model.config.block_size + 1;
-  require(ids.size() >= 2 && std::ssize(ids) <= most, settings.where("text"), ": the text has ", ids.size(),
-          " tokens; expected 2 to ", most, ", the model's context and the token after it");
+  const std::vector<int32_t> ids = row_of_text(*model.tokenizer, settings.text("text"));
+  check_row_of_text(settings, ids.size(), model.config);
   Batch batch{.rows = 1, .block_size = std::ssize(ids) - 1, .tokens = ids, .targets = ids};
   batch.tokens.pop_back();
   batch.targets.erase(batch.targets.begin());

@@ -9,6 +9,7 @@
 #include "apps/run/lesson/lesson.h"
 #include "apps/run/open_run.h"
 #include "apps/run/run_config.h"
+#include "apps/run/text/row_of_text.h"
 #include "core/error.h"
 #include "model/weights/foreign.h"
 #include "train/checkpoint/checkpoint.h"
@@ -27,19 +28,10 @@ std::string text_of(const Settings& settings, const std::string& path) {
   return settings.text("text");
 }
 
-void check_length(const Settings& settings, int64_t tokens, const ModelConfig& model) {
-  require(tokens >= 2, settings.where("text"), ": the text has ", tokens, tokens == 1 ? " token" : " tokens",
-          "; it needs at least 2, as each token is predicted from those before it");
-  require(tokens <= model.block_size + 1, settings.where("text"), ": the text has ", tokens,
-          " tokens; the model can be traced over at most ", model.block_size + 1,
-          ", its context and the token after it");
-}
-
 std::vector<TracedToken> encoded(const Tokenizer& tokenizer, const std::string& text) {
-  std::vector<int32_t> ids = tokenizer.encode(text);
-  if (const auto begin = tokenizer.begin_token()) ids.insert(ids.begin(), *begin);
   std::vector<TracedToken> tokens;
-  for (const int32_t id : ids) tokens.push_back({id, std::string(tokenizer.piece(id))});
+  for (const int32_t id : row_of_text(tokenizer, text))
+    tokens.push_back({id, std::string(tokenizer.piece(id))});
   return tokens;
 }
 
@@ -70,7 +62,7 @@ TracedModel open_trained(const Settings& settings) {
                      .device = nullptr,
                      .model = nullptr,
                      .tokens = encoded(*whole.tokenizer, text_of(settings, path))};
-  check_length(settings, std::ssize(opened.tokens), whole.config);
+  check_row_of_text(settings, opened.tokens.size(), whole.config);
   opened.device = open_device(settings);
   opened.model = load_foreign(whole, *opened.device, dtype_of(settings, path), true);
   return opened;
@@ -100,7 +92,7 @@ TracedModel make_untrained(const Settings& settings) {
                    .device = nullptr,
                    .model = nullptr,
                    .tokens = tokenizer ? encoded(*tokenizer, text) : bytes_of(text, vocab_size)};
-  check_length(settings, std::ssize(made.tokens), config);
+  check_row_of_text(settings, made.tokens.size(), config);
   const DType dtype = settings.has("dtype") ? dtype_from_name(settings.text("dtype")) : DType::f32;
   check_parameter_memory(config, dtype == DType::f64 ? 16 : 8);
   made.device = open_device(settings);

@@ -77,10 +77,10 @@ void transposed_dw(MistakeMaker& at) {
   const auto rows = static_cast<size_t>(at.input_shape()[0]),
              columns = static_cast<size_t>(at.input_shape()[1]);
   const std::vector<double> dw = at.contribution();
-  std::vector<double> turned(dw.size());
+  std::vector<double> transposed(dw.size());
   for (size_t i = 0; i < rows; ++i)
-    for (size_t j = 0; j < columns; ++j) turned[j * rows + i] = dw[i * columns + j];
-  at.contribute(turned);
+    for (size_t j = 0; j < columns; ++j) transposed[j * rows + i] = dw[i * columns + j];
+  at.contribute(transposed, {at.input_shape()[1], at.input_shape()[0]});
 }
 
 void bias_one_row(MistakeMaker& at) {
@@ -227,6 +227,11 @@ void MistakeMaker::contribute(const std::vector<double>& changed) {
   std::vector<double> sum(changed);
   for (size_t i = 0; i < sum.size(); ++i) sum[i] += before_[i];
   replace(sum);
+}
+
+void MistakeMaker::contribute(const std::vector<double>& changed, const Shape& shape) {
+  misshapen_ += shape != input_shape();
+  contribute(changed);
 }
 
 void MistakeMaker::replace(const std::vector<double>& changed) {

@@ -37,6 +37,8 @@ class MistakeMaker final : public TapeObserver {
 
   /// The number of gradients changed so far.
   int64_t changes() const { return changes_; }
+  /// How many of them had another shape than their tensor, which the tape refuses (`Grads::give`).
+  int64_t misshapen() const { return misshapen_; }
 
   void recorded(const Node& node, const Tensor& y) override;
   void before_backward(const Node& node, const Tensor& dy) override;
@@ -69,6 +71,8 @@ class MistakeMaker final : public TapeObserver {
   const std::vector<double>& previous() const;
   /// Replaces what the node has contributed.
   void contribute(const std::vector<double>& changed);
+  /// The same with what is a tensor of this shape in the mistaken code.
+  void contribute(const std::vector<double>& changed, const Shape& shape);
   /// Replaces the gradient, with all earlier contributions.
   void replace(const std::vector<double>& changed);
 
@@ -78,7 +82,7 @@ class MistakeMaker final : public TapeObserver {
 
   const Mistake& mistake_;
   std::string scope_;
-  int64_t targets_, changes_ = 0;
+  int64_t targets_, changes_ = 0, misshapen_ = 0;
   std::map<int64_t, std::vector<Edge>> edges_;
   std::map<int64_t, Tensor> outputs_;
   std::map<std::string, std::vector<double>> so_far_,

@@ -110,7 +110,7 @@ class Checker {
       for (size_t i = 0; i < parameters_.size() && !over(i + round); ++i) entry_of(i, round);
     std::vector<std::string> wrong;
     for (const CheckedTensor& t : result_.tensors)
-      if (t.wrong) wrong.push_back(t.name);
+      if (t.wrong()) wrong.push_back(t.name);
     if (!wrong.empty()) result_.places = wrong_places(probe_, wrong, options_);
     result_.evaluations = probe_.evaluations();
     return std::move(result_);
@@ -155,7 +155,9 @@ class Checker {
     for (int n = 0; n < 2; ++n) {
       const DirectionError found = along(all);
       if (!(found.error <= result_.direction)) result_.direction = found.error;
-      if (!(found.excess <= options_.bound)) return bisect(all);
+      if (found.excess <= options_.bound) continue;
+      result_.wrong_direction = true;
+      return bisect(all);
     }
   }
 
@@ -177,7 +179,7 @@ class Checker {
 
   void note_direction(size_t i, const DirectionError& found) {
     result_.tensors[i].direction = found.error;
-    result_.tensors[i].wrong |= !(found.excess <= options_.bound) && found.kink.empty();
+    result_.tensors[i].wrong_direction |= !(found.excess <= options_.bound) && found.kink.empty();
     if (!found.kink.empty()) result_.tensors[i].kink = "in a random direction: " + found.kink;
   }
 
@@ -228,7 +230,7 @@ class Checker {
     tensor.difference = std::hypot(tensor.difference, apart);
     tensor.norm = std::hypot(tensor.norm, found);
     tensor.allowed = std::hypot(tensor.allowed, allowed);
-    tensor.wrong |= !(tensor.excess() <= options_.bound);
+    tensor.wrong_entries |= !(tensor.excess() <= options_.bound);
   }
 
   LossProbe& probe_;

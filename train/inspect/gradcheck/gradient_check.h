@@ -29,7 +29,8 @@ struct CheckedTensor {
   CheckedEntry worst = {};
   /// Where the loss has no derivative: "entry [3]: slope 0.1 to the left, 0 to the right".
   std::string kink = {};
-  bool wrong = false;
+  bool wrong_direction = false, wrong_entries = false;  ///< what shows that it is wrong
+  bool wrong() const { return wrong_direction || wrong_entries; }
 
   /// |tape - measured| / |measured| over the entries, and the same less what rounding can cause. Of gradients that are
   /// nearly zero throughout, relative to 1e-6 per entry.
@@ -57,12 +58,13 @@ struct WrongPlace {
 struct GradientCheck {
   double loss = 0;
   double direction = 0;  ///< error along a random direction through all parameters, as in `CheckedTensor`
+  bool wrong_direction = false;        ///< whether that shows a mistake
   std::vector<CheckedTensor> tensors;  ///< of all parameters that train, in the order of their declaration
   std::vector<WrongPlace> places;      ///< empty if all is right, or only if several batches come together
   int64_t evaluations = 0;
   /// Whether no parameter's gradient is wrong.
   bool right() const {
-    return std::none_of(tensors.begin(), tensors.end(), [](const CheckedTensor& t) { return t.wrong; });
+    return std::none_of(tensors.begin(), tensors.end(), [](const CheckedTensor& t) { return t.wrong(); });
   }
 };
 

@@ -64,12 +64,58 @@ TEST_CASE("gradcheck: a mistake that is made on purpose is noticed and explained
   INFO(r.out << r.err);
   CHECK(r.exit_code == 0);
   for (const char* part : {"the matrix is transposed", "no-scale: the factor 1/sqrt(D)",
-                           "kernels/linear/op.cpp", "loss after 100 steps", "no-add@h.0"})
+                           "kernels/linear/op.cpp", "loss: after 100 steps of training", "no-add@h.0"})
     CHECK(contains(r.out, part));
   const auto other = check({"--break=stale-mask", "--json"});
   REQUIRE(other.exit_code == 0);
   CHECK(json::parse(other.out)["mistakes"][0]["changes"] == 0);
   CHECK(contains(check({"--break=stale-mask"}).out, "no place for it in this model; it needs dropout > 0"));
+}
+
+TEST_CASE("gradcheck: who notices a mistake is measured") {
+  const auto r =
+      check({"--break=transposed-dW,no-scale,no-add,sum-for-mean", "--attention=batched", "--json"});
+  INFO(r.err);
+  REQUIRE(r.exit_code == 0);
+  const json mistakes = json::parse(r.out)["mistakes"];
+  const json &transposed = mistakes[0], &scale = mistakes[1], &add = mistakes[2], &sum = mistakes[3];
+  for (const json& mistake : mistakes) {
+    INFO(mistake.dump());
+    CHECK(mistake["noticed"] == true);
+    CHECK(mistake["wrong_by_entry"].get<int>() > 0);
+    CHECK(mistake["wrong_by_direction"] == true);
+    CHECK(mistake["from_rungs"].get<double>() < 1e-9);  // the same mistake with other kernels
+  }
+  // The gradients of [24, 8], [32, 8] and [8, 32] matrices, but not that of [8, 8].
+  CHECK(transposed["changes"] == 4);
+  CHECK(transposed["misshapen"] == 3);
+  CHECK(transposed["from_composed"].get<double>() > 1e-3);  // composed of matmul, which is right
+  CHECK(scale["from_composed"].get<double>() > 1e-3);
+  CHECK(scale["misshapen"] == 0);
+  CHECK(add["misshapen"] == 0);
+  CHECK(sum["misshapen"] == 0);
+}
+
+TEST_CASE("gradcheck: the composed form has the same mistakes where nothing is taken apart") {
+  const auto r = check({"--break=not-cleared", "--json"});
+  REQUIRE(r.exit_code == 0);
+  CHECK(json::parse(r.out)["mistakes"][0]["from_composed"].get<double>() < 1e-9);
+}
+
+TEST_CASE("gradcheck: tables fit the terminal; --wide prints all columns") {
+  const ProcessOptions terminal{.env = {{"TERM", "xterm"}}, .terminal = true};
+  for (const std::string mode : {"--seed=1", "--break=sum-for-mean"}) {
+    std::vector<std::string> words = small_model;
+    words.push_back(mode);
+    const std::string fitted = hewn(words, terminal).out;
+    INFO(fitted);
+    const size_t table = fitted.find(mode == "--seed=1" ? "parameter " : "mistake ");
+    REQUIRE(table != fitted.npos);
+    CHECK(fitted.find("\r\n", table) - table <= 80);
+    if (mode == "--seed=1") CHECK(contains(fitted, "columns omitted to fit the width: entries, worst entry"));
+    words.emplace_back("--wide");
+    CHECK_FALSE(contains(hewn(words, terminal).out, "omitted"));
+  }
 }
 
 TEST_CASE("gradcheck: bad input is explained") {
@@ -84,7 +130,7 @@ TEST_CASE("gradcheck: bad input is explained") {
   const std::string run = (dir / "run").string();
   CHECK_FAILS(hewn(small_train(dir)), 0, "");
   CHECK_FAILS(hewn({"gradcheck", run, "--n_embd=32"}), 2, "n_embd = 32, but");
-  CHECK_FAILS(hewn({"gradcheck", run, "--text=a"}), 2, "the text has 1 tokens; expected 2 to 17");
+  CHECK_FAILS(hewn({"gradcheck", run, "--text=a"}), 2, "the text has 1 token; expected 2 to 17");
   CHECK_FAILS(hewn({"gradcheck", run, "--text=the cat sat on the mat"}), 2, "expected 2 to 17");
   CHECK_FAILS(hewn({"gradcheck", run, run}), 2, "two runs were given");
 }

@@ -50,47 +50,89 @@ ModelConfig random_model(Random& random) {
 
 }  // namespace
 
-TEST_CASE("gradcheck: right gradients pass in every kind of model") {
+/// Checks random models, each with its own batches.
+void check_random_models(int models) {
   Random random("gradcheck models");
-  for (int i = 0; i < repeats(10, 200); ++i) {
+  for (int i = 0; i < models; ++i) {
     const ModelConfig config = random_model(random);
     std::vector<Batch> batches;
     for (int64_t n = random.integer(1, 2); n > 0; --n) batches.push_back(random_batch(random, config, 2));
     const GradientCheck check = checked(config, batches, 4, random.integer(0, 1) == 0);
     INFO("model " << i << ", error " << check.direction);
     CHECK(check.right());
-    CHECK(check.direction < 1e-6);
+    CHECK(check.direction < 1e-5);  // with what rounding causes where slopes nearly vanish
     for (const CheckedTensor& t : check.tensors) {
       INFO(t.name << ": error " << t.error() << ", " << t.worst.tape << " on the tape, " << t.worst.measured);
-      CHECK(!t.wrong);
+      CHECK(!t.wrong());
       CHECK(t.entries > 0);
       CHECK(t.excess() < 1e-7);
     }
   }
 }
 
+TEST_CASE("gradcheck: right gradients pass in every kind of model") { check_random_models(10); }
+
+TEST_CASE("gradcheck: a thousand random models raise no false alarm", "[slow]") {
+  if (left_out()) return;
+  check_random_models(1000);
+}
+
+TEST_CASE("gradcheck: every gradient of the usual models is exact to 1e-7 by norm") {
+  const ModelConfig gpt2 = tiny_model();
+  ModelConfig llama = gpt2, bigram = gpt2, untied = gpt2;
+  llama.n_head = 4, llama.n_kv_head = 2, llama.bias = false, llama.tie = false;
+  llama.norm = NormKind::rmsnorm, llama.pos = Positions::rotary;
+  parse_name("swiglu", llama.act);
+  bigram.arch = "bigram";
+  untied.tie = false;
+  struct Checked {
+    const char* name;
+    const ModelConfig& config;
+    int64_t batches;
+    bool recompute;
+  };
+  for (const Checked& c : {Checked{"GPT-2, tied", gpt2, 1, false}, Checked{"untied", untied, 1, false},
+                           Checked{"Llama", llama, 1, false}, Checked{"bigram", bigram, 1, false},
+                           Checked{"recomputed", gpt2, 1, true}, Checked{"accumulated", gpt2, 3, false},
+                           Checked{"Llama, accumulated and recomputed", llama, 2, true}}) {
+    Random random("gradcheck usual models");
+    std::vector<Batch> batches;
+    for (int64_t n = 0; n < c.batches; ++n) batches.push_back(random_batch(random, c.config, 2));
+    const GradientCheck check = checked(c.config, batches, 8, c.recompute);
+    INFO(c.name);
+    CHECK(check.right());
+    CHECK(check.direction < 1e-7);
+    for (const CheckedTensor& tensor : check.tensors) {
+      INFO(tensor.name << ": " << tensor.error() << " by entries, " << tensor.direction << " in a direction");
+      CHECK(tensor.entries > 0);
+      CHECK(tensor.error() < 1e-7);
+      CHECK(tensor.direction < 1e-7);
+    }
+  }
+}
+
 TEST_CASE("gradcheck: classic mistakes are found where they are, and most are recognised") {
   struct Expected {
-    const char *mistake, *said, *operation;
+    const char *mistake, *said, *node;
   };
   constexpr Expected expected[] = {
-      {"no-add", "replaced what had arrived before", "layernorm"},
-      {"one-of-tied", "embedding contributes nothing", "embedding"},
-      {"no-mask", "such as masked ones, have a gradient", "causal_softmax"},
-      {"no-scale", "the head size D", "scale"},
-      {"softmax-no-dot", "the sum of dy y over the row is not subtracted", "causal_softmax"},
-      {"norm-no-means", "the means over the row are not taken out", "layernorm"},
-      {"transposed-dW", "transposed", "linear"},
-      {"bias-one-row", "the sum over the rows is missing", "linear"},
-      {"sum-for-mean", "the number of targets", "cross_entropy"},
-      {"wrong-gelu", "slightly different function", "linear"},
-      {"stale-mask", "the mask is another one", "dropout"},
-      {"not-cleared", "it was not cleared", ""}};
+      {"no-add", "replaced what had arrived before", "h.0.ln_2 layernorm"},
+      {"one-of-tied", "embedding contributes nothing", "embed embedding"},
+      {"no-mask", "such as masked ones, have a gradient", "h.0.attn causal_softmax"},
+      {"no-scale", "the head size D", "h.0.attn scale"},
+      {"softmax-no-dot", "the sum of dy y over the row is not subtracted", "h.0.attn causal_softmax"},
+      {"norm-no-means", "the means over the row are not taken out", "ln_f layernorm"},
+      {"transposed-dW", "transposed", "h.0.attn.c_attn linear"},
+      {"bias-one-row", "the sum over the rows is missing", "h.0.attn.c_attn linear"},
+      {"sum-for-mean", "the number of targets", "head linear_cross_entropy"},
+      {"wrong-gelu", "slightly different function", "h.0.mlp.c_fc linear"},
+      {"stale-mask", "the mask is another one", "h.0.mlp dropout"},
+      {"not-cleared", "it was not cleared", "embed embedding"}};
   REQUIRE(std::size(expected) == mistakes().size());
   Random random("gradcheck mistakes");
   const std::vector<Batch> batches{random_batch(random, whole_model(), 3)};
   int recognised = 0;
-  for (const auto& [name, said, operation] : expected) {
+  for (const auto& [name, said, node] : expected) {
     const Mistake* mistake = find_mistake(name);
     REQUIRE(mistake);
     const auto model = make_model(whole_model(), cpu(), DType::f64, 5);
@@ -107,16 +149,17 @@ TEST_CASE("gradcheck: classic mistakes are found where they are, and most are re
     const GradientCheck check = check_gradients(probe, {.max_entries = 4, .seed = 3, .edits = &maker});
     INFO(name);
     REQUIRE(!check.right());
-    bool says = false, names_op = false;
+    bool says = false, names_node = false;
     std::string all;
     for (const WrongPlace& place : check.places) {
       all += place.tensor + "; " + place.users + "; " + place.mistake + "\n";
       says = says || place.mistake.find(said) != std::string::npos;
-      names_op = names_op || place.users.find(operation) != std::string::npos;
+      names_node = names_node || place.users.find(node) != std::string::npos;
+      CHECK(!place.tensor.empty());
     }
     recognised += says;
     INFO(all);
-    CHECK(names_op);
+    CHECK(names_node);
     if (!says) WARN(name << " is not recognised: " << all);
   }
   CHECK(recognised >= 10);
@@ -135,7 +178,7 @@ TEST_CASE("gradcheck: a mistake in one part of the model is found there") {
   CHECK(check.places[0].users.find("h.1.attn causal_softmax") != std::string::npos);
   for (const CheckedTensor& t : check.tensors) {
     INFO(t.name);
-    if (t.name.starts_with("transformer.h.2") || t.name.starts_with("transformer.ln_f")) CHECK(!t.wrong);
+    if (t.name.starts_with("transformer.h.2") || t.name.starts_with("transformer.ln_f")) CHECK(!t.wrong());
   }
 }
 
@@ -183,7 +226,7 @@ TEST_CASE("gradcheck: NaN never passes") {
     REQUIRE(!check.places.empty());
     CHECK(check.places[0].tensor == "transformer.h.0.mlp.c_proj.weight");
     for (const CheckedTensor& t : check.tensors)
-      CHECK(t.wrong == (t.name == "transformer.h.0.mlp.c_proj.weight"));
+      CHECK(t.wrong() == (t.name == "transformer.h.0.mlp.c_proj.weight"));
   }
 }
 
