@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "apps/bench/gpu.h"
-#include "apps/bench/lesson/lesson.h"
-#include "apps/bench/lesson/source.h"
+#include "apps/bench/ladder/walk.h"
+#include "apps/bench/ladder/source.h"
 #include "apps/bench/machine/asm.h"
 #include "apps/bench/measure.h"
 #include "apps/bench/peers/peers.h"
@@ -157,7 +157,7 @@ int run_bench_kernels(const Settings& settings) {
         describe_rung(c, made);
         return made;
       };
-      rows = lesson(c, plan, *measurer, teller(format), row);
+      rows = walk_ladder(c, plan, *measurer, teller(format), row);
       return;
     }
     detail("timing ", c.op(), " ", c.shape());

@@ -3,7 +3,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "apps/bench/lesson/source.h"
+#include "apps/bench/ladder/source.h"
 #include "apps/cli/format.h"
 #include "apps/cli/terminal.h"
 #include "apps/cli/version.h"

@@ -113,18 +113,26 @@ TEST_CASE("code for one instruction set exports no weak symbol", "[arch]") {
 }
 
 // scripts/try-patches.sh builds and tests what they make of the tree.
-TEST_CASE("the patches of tests/house apply", "[arch]") {
-  size_t patches = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(source_dir() / "tests/house")) {
-    if (entry.path().extension() != ".patch") continue;
-    ++patches;
-    const auto result =
-        run_program({"git", "-C", source_dir().string(), "apply", "--check", entry.path().string()});
-    if (result.exit_code == 127) return skip("git is not installed");
-    INFO(entry.path().string() << "\n" << result.err);
-    CHECK(result.exit_code == 0);
+TEST_CASE("the patches of tests/house apply, and those of tests/lessons together", "[arch]") {
+  for (const bool together : {false, true}) {
+    std::vector<std::string> patches;
+    for (const auto& entry :
+         std::filesystem::directory_iterator(source_dir() / (together ? "tests/lessons" : "tests/house")))
+      if (entry.path().extension() == ".patch") patches.push_back(entry.path().string());
+    REQUIRE(patches.size() > 1);
+    const std::vector<std::string> check{"git", "-C", source_dir().string(), "apply", "--check"};
+    std::vector<std::string> all = check;
+    all.insert(all.end(), patches.begin(), patches.end());
+    for (const std::string& patch : patches) {
+      std::vector<std::string> one = check;
+      one.push_back(patch);
+      const auto result = run_program(together ? all : one);
+      if (result.exit_code == 127) return skip("git is not installed");
+      INFO(patch << "\n" << result.err);
+      CHECK(result.exit_code == 0);
+      if (together) break;
+    }
   }
-  CHECK(patches > 0);
 }
 
 // Builds compile a folder's files as one, where a file may lean on what its neighbours include.

@@ -97,25 +97,26 @@ std::vector<std::string> missing_names(const Page& p) {
 /// A station of start-here.md.
 struct Station {
   std::string title;
-  double minutes = 0;
-  std::string text;  ///< before its exercise
+  int64_t minutes = 0;
+  std::string text{};      ///< before its exercise
+  std::string exercise{};  ///< and what follows
 };
 
 std::vector<Station> stations() {
   std::vector<Station> all;
   std::istringstream lines(page("docs/start-here.md").prose);
   static const std::regex heading("## \\d+\\. (.*) \\((\\d+) minutes\\)");
-  bool reads = false;
+  std::string Station::*part = nullptr;
   for (std::string line; std::getline(lines, line);) {
     std::smatch m;
     if (std::regex_match(line, m, heading)) {
-      all.push_back({m[1], std::stod(m[2]), ""});
-      reads = true;
-    } else if (line.starts_with("## ") || line.starts_with("**Exercise")) {
-      reads = false;
-    } else if (reads) {
-      all.back().text += line + "\n";
+      all.push_back({m[1], std::stoll(m[2])});
+      part = &Station::text;
+      continue;
     }
+    if (line.starts_with("## ")) part = nullptr;
+    if (part && line.starts_with("**Exercise")) part = &Station::exercise;
+    if (part) all.back().*part += line + "\n";
   }
   return all;
 }
@@ -149,9 +150,9 @@ int64_t lines_to_read(const Station& station) {
   return lines;
 }
 
-/// The number before `unit` on the page: "at 15 lines a minute".
+/// The number before `unit` on the page: "at 15 lines a minute", "9.5 hours".
 double stated(const std::string& text, const std::string& unit) {
-  const std::vector<std::string> found = matches(text, ("(\\d+)\\s+" + unit).c_str());
+  const std::vector<std::string> found = matches(text, ("([\\d.]+)\\s+" + unit).c_str());
   INFO("a number before: " << unit);
   REQUIRE(!found.empty());
   return std::stod(found[0]);
@@ -180,17 +181,35 @@ TEST_CASE("docs: start-here.md states the reading time of its stations") {
   const std::vector<Station> all = stations();
   const double rate = stated(text, "lines a minute");
   CHECK(static_cast<double>(all.size()) == stated(text, "stations"));
-  double minutes = 0;
+  int64_t minutes = 0;
   for (const Station& station : all) {
-    const double counted = static_cast<double>(lines_to_read(station)) / rate;
-    INFO(station.title << ": " << station.minutes << " minutes on the page, " << counted << " by its lines");
-    CHECK(about(station.minutes, counted));
-    minutes += counted;
+    const int64_t lines = lines_to_read(station);
+    INFO(station.title << " has " << lines << " lines");
+    CHECK(station.minutes == 5 * std::llround(static_cast<double>(lines) / rate / 5));
+    minutes += station.minutes;
   }
-  INFO(minutes / 60 << " hours by their lines");
-  CHECK(about(stated(text, "hours"), minutes / 60));
+  INFO(minutes << " minutes; the page states them in half hours");
+  CHECK(stated(text, "hours") == static_cast<double>(std::llround(static_cast<double>(minutes) / 30)) / 2);
   INFO(lines_in(source_dir() / "model/gpt.cpp") << " lines in model/gpt.cpp");
   const std::vector<std::string> lines = matches(text, "GPT-2 in (\\d+) lines");
   if (!lines.empty())
     CHECK(about(std::stod(lines[0]), static_cast<double>(lines_in(source_dir() / "model/gpt.cpp"))));
+}
+
+// scripts/try-patches.sh applies, builds and runs them.
+TEST_CASE("docs: each exercise of start-here.md has a patch, and each patch of tests/lessons an exercise") {
+  std::set<std::string> named;
+  const std::vector<Station> all = stations();
+  for (size_t i = 0; i < all.size(); ++i) {
+    const std::vector<std::string> patches =
+        matches(all[i].exercise, "`(tests/(?:lessons|house)/[a-z_]+\\.patch)`");
+    INFO(all[i].title);
+    REQUIRE(patches.size() == 1);
+    named.insert(patches[0]);
+    const std::string text = read_file(source_dir() / patches[0]);
+    CHECK(matches(text, "exercise of station (\\d+) in\\s+docs/start-here.md") ==
+          std::vector<std::string>{std::to_string(i + 1)});
+  }
+  for (const auto& entry : fs::directory_iterator(source_dir() / "tests/lessons"))
+    CHECK(named.contains("tests/lessons/" + entry.path().filename().string()));
 }

@@ -16,7 +16,7 @@ using MakeRow = std::function<BenchRow(const Measured&, const Measurement&)>;
 /// previous rung, reads from standard input how many times as fast it will be (an empty line skips the question, the end
 /// of the input all of them), times it beside the previous rung, and prints what it waits for. In the end, the guesses
 /// stand beside the times. `row_of` makes the row of a measurement; the result is the rows of all rungs.
-std::vector<BenchRow> lesson(Case& c, const BenchPlan& plan, Measurer& measurer, const Tell& tell,
-                             const MakeRow& row_of);
+std::vector<BenchRow> walk_ladder(Case& c, const BenchPlan& plan, Measurer& measurer, const Tell& tell,
+                                  const MakeRow& row_of);
 
 }  // namespace hewn::cli

@@ -11,7 +11,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-ProcessResult lesson(const std::string& input, std::vector<std::string> more = {}) {
+ProcessResult walk(const std::string& input, std::vector<std::string> more = {}) {
   std::vector<std::string> words{"bench",    "kernels", "--op=matmul", "--shape=24x32x48",
                                  "--ladder", "--guess", "--threads=1", "-r2"};
   words.insert(words.end(), more.begin(), more.end());
@@ -20,7 +20,7 @@ ProcessResult lesson(const std::string& input, std::vector<std::string> more = {
 
 }  // namespace
 
-TEST_CASE("lesson: the kernel of every rung of every ladder is found in its source") {
+TEST_CASE("ladder: the kernel of every rung of every ladder is found in its source") {
   const auto r = hewn({"info", "--json"});
   REQUIRE(r.exit_code == 0);
   size_t rungs = 0;
@@ -41,8 +41,8 @@ TEST_CASE("lesson: the kernel of every rung of every ladder is found in its sour
   CHECK(rungs > 100);
 }
 
-TEST_CASE("lesson: guesses are read from a pipe and stand beside the times") {
-  const auto r = lesson("2.5\nfast\n3\n\n");
+TEST_CASE("ladder: guesses are read from a pipe and stand beside the times") {
+  const auto r = walk("2.5\nfast\n3\n\n");
   INFO(r.out << r.err);
   REQUIRE(r.exit_code == 0);
   for (const char* part :
@@ -53,8 +53,8 @@ TEST_CASE("lesson: guesses are read from a pipe and stand beside the times") {
   CHECK_FALSE(contains(r.out, "How many times as fast as vectors"));  // the input has ended
 }
 
-TEST_CASE("lesson: JSON holds guesses, times and places, and the lesson is on standard error") {
-  const auto r = lesson("2\n", {"--json"});
+TEST_CASE("ladder: JSON holds guesses, times and places, and the lesson is on standard error") {
+  const auto r = walk("2\n", {"--json"});
   INFO(r.err);
   REQUIRE(r.exit_code == 0);
   const Json rows = Json::parse(r.out);
@@ -70,11 +70,11 @@ TEST_CASE("lesson: JSON holds guesses, times and places, and the lesson is on st
   CHECK(contains(r.err, "How many times as fast as reference"));
 }
 
-TEST_CASE("lesson: refuses more than one ladder and set of conditions") {
+TEST_CASE("ladder: refuses more than one ladder and set of conditions") {
   CHECK_FAILS(hewn({"bench", "kernels", "--op=matmul", "--guess"}), 2, "add --ladder and one --op");
-  CHECK_FAILS(lesson("", {"--threads=1,2"}), 2, "expected one number of threads");
-  CHECK_FAILS(lesson("", {"--cache=both"}), 2, "expected warm or cold");
-  CHECK_FAILS(lesson("", {"--compare=openblas"}), 2, "--compare and --guess exclude each other");
+  CHECK_FAILS(walk("", {"--threads=1,2"}), 2, "expected one number of threads");
+  CHECK_FAILS(walk("", {"--cache=both"}), 2, "expected warm or cold");
+  CHECK_FAILS(walk("", {"--compare=openblas"}), 2, "--compare and --guess exclude each other");
 }
 
 }  // namespace hewn::test

@@ -1,10 +1,10 @@
-#include "apps/bench/lesson/lesson.h"
+#include "apps/bench/ladder/walk.h"
 
 #include <algorithm>
 #include <optional>
 
-#include "apps/bench/lesson/limits.h"
-#include "apps/bench/lesson/source.h"
+#include "apps/bench/ladder/limits.h"
+#include "apps/bench/ladder/source.h"
 #include "apps/cli/format.h"
 #include "apps/cli/terminal.h"
 #include "apps/run/line_editor.h"
@@ -82,9 +82,9 @@ std::unique_ptr<Case> small_product(const Case& c) {
   return nullptr;
 }
 
-class Walk {
+class LadderWalk {
  public:
-  Walk(Case& c, const BenchPlan& plan, Measurer& measurer, const Tell& tell)
+  LadderWalk(Case& c, const BenchPlan& plan, Measurer& measurer, const Tell& tell)
       : case_(c), plan_(plan), measurer_(measurer), tell_(tell), width_(terminal_width(Stream::results)) {}
 
   /// Introduces a rung, asks, times it and explains its time.
@@ -207,8 +207,8 @@ std::string guesses_table(const std::vector<BenchRow>& rows) {
 
 }  // namespace
 
-std::vector<BenchRow> lesson(Case& c, const BenchPlan& plan, Measurer& measurer, const Tell& tell,
-                             const MakeRow& row_of) {
+std::vector<BenchRow> walk_ladder(Case& c, const BenchPlan& plan, Measurer& measurer, const Tell& tell,
+                                  const MakeRow& row_of) {
   BenchPlan one = plan;
   one.threads = {1};
   const std::vector<Contender> rungs = rungs_of(c, plan);
@@ -216,7 +216,7 @@ std::vector<BenchRow> lesson(Case& c, const BenchPlan& plan, Measurer& measurer,
       plan.threads.front() > 1 && plan.device == "cpu" ? rungs_of(c, one) : std::vector<Contender>{};
   tell(join("The ladder of ", c.op(), " at ", c.shape(), " ", name_of(c.dtype()), ": ", rungs.size(),
             " rungs\n"));
-  Walk walk(c, plan, measurer, tell);
+  LadderWalk walk(c, plan, measurer, tell);
   Guesses guesses(tell);
   std::vector<BenchRow> rows;
   for (size_t i = 0; i < rungs.size(); ++i) {

@@ -1,6 +1,6 @@
 // What a rung waits for, from its figures and the machine's.
 
-#include "apps/bench/lesson/limits.h"
+#include "apps/bench/ladder/limits.h"
 
 #include "tests/support/catch.h"
 

@@ -1,4 +1,4 @@
-#include "apps/bench/lesson/limits.h"
+#include "apps/bench/ladder/limits.h"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "apps/bench/lesson/source.h"
+#include "apps/bench/ladder/source.h"
 
 #include <algorithm>
 #include <cctype>
