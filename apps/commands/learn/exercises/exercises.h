@@ -10,5 +10,6 @@ namespace hewn::cli::learn {
 const std::vector<Prediction>& gradient_predictions();  ///< 00_gradient.cpp
 const Exercise& mul_backward_exercise();                ///< 01_chain_rule.cpp
 const Exercise& linear_backward_exercise();             ///< 02_matrices.cpp
+const Exercise& embedding_backward_exercise();          ///< 03_text.cpp
 
 }  // namespace hewn::cli::learn
