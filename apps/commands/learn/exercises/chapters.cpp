@@ -10,6 +10,7 @@ std::span<const Chapter> chapters() {
       {.name = "01-chain-rule", .exercise = &mul_backward_exercise()},
       {.name = "02-matrices", .exercise = &linear_backward_exercise()},
       {.name = "03-text", .exercise = &embedding_backward_exercise()},
+      {.name = "04-loss", .exercise = &cross_entropy_backward_exercise()},
   };
   return table;
 }

@@ -11,5 +11,6 @@ const std::vector<Prediction>& gradient_predictions();  ///< 00_gradient.cpp
 const Exercise& mul_backward_exercise();                ///< 01_chain_rule.cpp
 const Exercise& linear_backward_exercise();             ///< 02_matrices.cpp
 const Exercise& embedding_backward_exercise();          ///< 03_text.cpp
+const Exercise& cross_entropy_backward_exercise();      ///< 04_loss.cpp
 
 }  // namespace hewn::cli::learn
