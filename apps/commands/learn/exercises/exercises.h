@@ -13,5 +13,6 @@ const Exercise& linear_backward_exercise();             ///< 02_matrices.cpp
 const Exercise& embedding_backward_exercise();          ///< 03_text.cpp
 const Exercise& cross_entropy_backward_exercise();      ///< 04_loss.cpp
 const Exercise& causal_softmax_exercise();              ///< 05_attention.cpp
+const Exercise& layernorm_backward_exercise();          ///< 06_norm_and_residuals.cpp
 
 }  // namespace hewn::cli::learn
