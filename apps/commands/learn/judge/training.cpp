@@ -1,5 +1,6 @@
 #include "apps/commands/learn/judge/training.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <optional>
@@ -83,6 +84,60 @@ class Replacer final : public TapeObserver {
   int64_t nodes_ = 0;
 };
 
+/// Updates parameters with a function instead of the engine's AdamW.
+class Updater {
+ public:
+  Updater(const std::function<void(UpdateAt& at)>& update, const OptimizerConfig& config)
+      : update_(update), config_(config) {}
+  /// The number of updates so far.
+  int64_t updates() const { return updates_; }
+
+  /// The loss before the update. The engine makes its step, which is then replaced: its gradients are still there.
+  double step(Trainer& trainer, const Batch& batch) {
+    const std::vector<hewn::Parameter*>& parameters = trainer.model().parameters().slab().members;
+    const std::vector<Optimizer::Moment> moments =
+        trainer.optimizer().moments();  // m and v of each parameter
+    std::vector<UpdateAt> due;
+    for (size_t i = 0; i < parameters.size(); ++i)
+      due.push_back({.g = {},
+                     .w = list_of(parameters[i]->value),
+                     .m = list_of(moments[2 * i].value),
+                     .v = list_of(moments[2 * i + 1].value),
+                     .learning_rate = 0,
+                     .beta1 = config_.beta1,
+                     .beta2 = config_.beta2,
+                     .eps = config_.eps,
+                     .weight_decay = parameters[i]->decayed() ? config_.weight_decay : 0,
+                     .step = 0});
+    const StepResult result = trainer.step(batch);
+    const double clip = std::min(1.0, config_.grad_clip / (result.grad_norm + 1e-6));
+    for (size_t i = 0; i < parameters.size(); ++i) {
+      UpdateAt& at = due[i];
+      at.g = list_of(grad_of(parameters[i]->value));
+      for (double& g : at.g.values) g *= clip;
+      at.learning_rate = result.learning_rate;
+      at.step = static_cast<int>(result.step + 1);
+      update_(at);
+      put(at.w, parameters[i]->value);
+      put(at.m, moments[2 * i].value);
+      put(at.v, moments[2 * i + 1].value);
+      ++updates_;
+    }
+    trainer.model().parameters().updated();
+    return result.loss;
+  }
+
+ private:
+  static Matrix list_of(const Tensor& t) { return {1, static_cast<int>(t.numel()), t.doubles()}; }
+  static void put(const Matrix& list, const Tensor& t) {
+    std::copy(list.values.begin(), list.values.end(), t.ptr<double>());
+  }
+
+  const std::function<void(UpdateAt& at)>& update_;
+  const OptimizerConfig config_;
+  int64_t updates_ = 0;
+};
+
 /// A training run of the model.
 class Trained {
  public:
@@ -147,21 +202,19 @@ void keep_run(const std::string& path, const Settings& settings, const TrainSetu
   save_checkpoint(run.path(), state, trainer);
 }
 
-}  // namespace
-
-void Training::run(const Replaced& replaced, bool unfold,
-                   const std::vector<std::pair<std::string, std::string>>& keys) const {
+/// Trains the model with the engine and with the student's function, and reports both. `what` is what the function
+/// replaces, `your_step` a step with it, `calls` how often it ran.
+void compare(const Training& training, const Settings& settings, const TrainSetup& setup,
+             const std::string& what,
+             const std::function<double(Trained& yours, const Batch& batch)>& your_step,
+             const std::function<int64_t()>& calls) {
+  const Sender& send = training.send;
   const auto start = std::chrono::steady_clock::now();
-  Settings settings = settings_with(keys);
-  const TrainSetup setup = set_up_training(settings);
   const auto device = open_device("cpu", 1);
-  std::optional<Unfold> unfolded;
-  if (unfold) unfolded.emplace();
   Trained engine(setup, *device), yours(setup, *device);
-  Replacer replacer(replaced);
   send('t', join("A model of ", long_count(yours.model().parameters().numel()),
-                 " parameters now trains twice on the built-in tales: with the engine's backward pass of ",
-                 replaced.op, ", and with yours.\n"));
+                 " parameters now trains twice on the built-in tales: with the engine's ", what,
+                 ", and with yours.\n"));
   Batch batch;
   int64_t first_apart = -1;
   std::vector<std::vector<std::string>> rows{{"step", "engine", "yours"}};
@@ -169,7 +222,7 @@ void Training::run(const Replaced& replaced, bool unfold,
   for (int64_t step = 0; step < steps; ++step) {
     setup.loader.fill(step, batch);
     engine_loss = engine.step(batch, nullptr);
-    your_loss = yours.step(batch, &replacer);
+    your_loss = your_step(yours, batch);
     if (first_apart < 0 && !(std::abs(engine_loss - your_loss) <= equal_losses)) first_apart = step;
     if ((step + 1) % shown_every == 0 || step == 0)
       rows.push_back({std::to_string(step + 1), fixed(engine_loss, 6), fixed(your_loss, 6)});
@@ -179,13 +232,38 @@ void Training::run(const Replaced& replaced, bool unfold,
   const std::string equal = first_apart < 0
                                 ? join("all ", steps, " steps")
                                 : join(first_apart, " steps; rounding differs, and training amplifies it");
-  send('t', join(table_text(rows), "The losses are equal to ", equal_losses, " for ", equal,
-                 ".\nYour function ran ", long_count(replacer.nodes()), " times; both trainings took ",
-                 fixed(seconds, 1), " seconds.\nWhat your model writes:\n",
-                 text_of(yours.model(), *setup.data->tokenizer)));
-  if (keep.empty()) return;
-  keep_run(keep, settings, setup, yours.trainer());
-  send('t', join("The run is kept in ", keep, ".\n"));
+  send('t',
+       join(table_text(rows), "The losses are equal to ", equal_losses, " for ", equal,
+            ".\nYour function ran ", long_count(calls()), " times; both trainings took ", fixed(seconds, 1),
+            " seconds.\nWhat your model writes:\n", text_of(yours.model(), *setup.data->tokenizer)));
+  if (training.keep.empty()) return;
+  keep_run(training.keep, settings, setup, yours.trainer());
+  send('t', join("The run is kept in ", training.keep, ".\n"));
+}
+
+}  // namespace
+
+void Training::run(const Replaced& replaced, bool unfold,
+                   const std::vector<std::pair<std::string, std::string>>& keys) const {
+  Settings settings = settings_with(keys);
+  const TrainSetup setup = set_up_training(settings);
+  std::optional<Unfold> unfolded;
+  if (unfold) unfolded.emplace();
+  Replacer replacer(replaced);
+  compare(
+      *this, settings, setup, join("backward pass of ", replaced.op),
+      [&](Trained& yours, const Batch& batch) { return yours.step(batch, &replacer); },
+      [&] { return replacer.nodes(); });
+}
+
+void Training::run(const std::function<void(UpdateAt& at)>& update) const {
+  Settings settings = settings_with({});
+  const TrainSetup setup = set_up_training(settings);
+  Updater updater(update, setup.config.optimizer);
+  compare(
+      *this, settings, setup, "AdamW",
+      [&](Trained& yours, const Batch& batch) { return updater.step(yours.trainer(), batch); },
+      [&] { return updater.updates(); });
 }
 
 }  // namespace hewn::cli::learn

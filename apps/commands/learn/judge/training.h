@@ -47,6 +47,14 @@ struct Replaced {
   std::function<void(NodeAt& at)> backward;
 };
 
+/// The update of one parameter that is due. The matrices are lists.
+struct UpdateAt {
+  Matrix g;        ///< its gradient, clipped
+  Matrix w, m, v;  ///< its values and moments before the step, which the function replaces
+  double learning_rate, beta1, beta2, eps, weight_decay;
+  int step;  ///< counted from 1
+};
+
 /// The training at the end of a check.
 struct Training {
   const Sender& send;     ///< prints text ('t'), and says that the work goes on (' ')
@@ -57,6 +65,8 @@ struct Training {
   /// `keys` are keys of `hewn train`, as {"act", "swiglu"}.
   void run(const Replaced& replaced, bool unfold,
            const std::vector<std::pair<std::string, std::string>>& keys = {}) const;
+  /// The same, with this function in the place of the engine's AdamW.
+  void run(const std::function<void(UpdateAt& at)>& update) const;
 };
 
 }  // namespace hewn::cli::learn
