@@ -15,5 +15,6 @@ const Exercise& cross_entropy_backward_exercise();      ///< 04_loss.cpp
 const Exercise& causal_softmax_exercise();              ///< 05_attention.cpp
 const Exercise& layernorm_backward_exercise();          ///< 06_norm_and_residuals.cpp
 const Exercise& adamw_step_exercise();                  ///< 08_learning.cpp
+const Exercise& top_p_exercise();                       ///< 09_writing.cpp
 
 }  // namespace hewn::cli::learn
