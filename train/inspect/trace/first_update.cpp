@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
+#include <vector>
 
 #include "train/optimizer.h"
 
@@ -9,6 +11,9 @@ namespace hewn {
 
 void take_first_update(Model& model, Trace& trace, int64_t most_values) {
   Parameters& parameters = model.parameters();
+  std::vector<std::pair<Tensor, Tensor>> kept;  // the values of a parameter and a copy of them
+  for (const Parameter* p : parameters.slab().members)
+    kept.emplace_back(p->value.detached(), p->value.detached().clone());
   parameters.complete_grads();
   const OptimizerConfig config;
   Optimizer optimizer(parameters, config);
@@ -30,6 +35,7 @@ void take_first_update(Model& model, Trace& trace, int64_t most_values) {
   for (const Parameter* p : parameters.slab().members)
     if (const auto leaf = leaf_of(p->name); leaf != trace.leaves.end())
       leaf->updated = summarise(p->value, most_values);
+  for (auto& [value, copy] : kept) value.copy_from(copy);
 }
 
 }  // namespace hewn

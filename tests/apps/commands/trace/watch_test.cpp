@@ -36,7 +36,8 @@ TEST_CASE("watch: each step of the lesson model is AdamW's", "[trace]") {
     const json& step = seen["steps"][t];
     INFO(step);
     const double lr = step["learning_rate"], norm = step["grad_norm"];
-    const double g = std::min(1.0, 1.0 / (norm + 1e-6)) * step["grad"].get<double>(), n = static_cast<double>(t + 1);
+    const double g = std::min(1.0, 1.0 / (norm + 1e-6)) * step["grad"].get<double>(),
+                 n = static_cast<double>(t + 1);
     m = 0.9 * m + 0.1 * g;
     v = 0.99 * v + 0.01 * g * g;
     const double mean = m / (1 - std::pow(0.9, n)), root = std::sqrt(v / (1 - std::pow(0.99, n)));
@@ -103,6 +104,14 @@ TEST_CASE("trace: the update of the lesson model is the first step of AdamW", "[
     CHECK(leaf["updated"].contains("data"));
     CHECK(leaf["updated"]["mean"] != leaf["value"]["mean"]);
   }
+}
+
+TEST_CASE("trace: the sum behind a number has the weights of the pass, not the updated ones", "[trace]") {
+  const auto r = hewn({"trace", "lesson", "--node=h.0.mlp.c_fc.linear[0,3,5]", "--dtype=f64", "--json"});
+  INFO(r.err);
+  REQUIRE(r.exit_code == 0);
+  const json node = json::parse(r.out);
+  CHECK(std::abs(node["sum"]["total"].get<double>() - node["value"].get<double>()) <= 1e-12);
 }
 
 }  // namespace hewn::test
