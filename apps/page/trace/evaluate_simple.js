@@ -112,6 +112,7 @@ Object.assign(computations, {
 // Operations that move elements: from(x, y, s) lists, for each element of y, the element of x that it is.
 const moving = (from, settings) => ({
   settings,
+  from,
   forward: ([x], y, s) => Float64Array.from(from(x, y, s), at => x.data[at]),
   backward([x], y, dy, s) {
     const grad = new Float64Array(x.data.length);
@@ -123,7 +124,7 @@ const permutations = n =>
     (n === 0 ?
          [[]] :
          permutations(n - 1).flatMap(order => range(n).map(k => [...order.slice(0, k), n - 1, ...order.slice(k)])));
-const inPlace = moving(x => range(x.data.length));
+const inPlace = moving(x => range(elementCount(x.shape)));
 Object.assign(computations, {
   reshape: inPlace,
   contiguous: inPlace,

@@ -117,22 +117,24 @@ Object.assign(operations, {
   },
 });
 
-// Operations that only move elements: `from(n, i)` is the element of x that element i of y is.
-function moved(from, to) {
-  return {
-    value: (n, i) => ({rule: nameOfValue('x', n.x[0], from(n, i)), terms: [oneOf(valueCell(n.x[0], from(n, i)))]}),
-    grad: (n, k, i) => ({rule: nameOfValue('dy', n.y, to(n, i)), terms: [oneOf(gradCell(n, to(n, i)))]}),
-  };
+// Operations that only move elements: places(n)[i] is the element of x that element i of y is.
+function places(n) {
+  const {node} = n;
+  if (!node.places) {
+    const {computation, setting} = stepOf(node);
+    node.places = computation.from(n.x[0], n.y, setting);
+  }
+  return node.places;
 }
-const same = moved((n, i) => i, (n, i) => i);
-const transposedIndex = (i, shape) => {
-  if (shape.length !== 2) throw new NoView('The order of more than two dimensions is not in the trace.');
-  const [r, c] = coordinatesOf(i, shape);
-  return c * shape[0] + r;
+const moved = {
+  value(n, i) {
+    const at = places(n)[i];
+    return {rule: nameOfValue('x', n.x[0], at), terms: [oneOf(valueCell(n.x[0], at))]};
+  },
+  grad(n, k, i) {
+    const at = places(n).indexOf(i);
+    if (at < 0) return {rule: '0, as y does not contain this element', terms: [termOf(0, '0')]};
+    return {rule: nameOfValue('dy', n.y, at), terms: [oneOf(gradCell(n, at))]};
+  },
 };
-Object.assign(operations, {
-  reshape: same,
-  contiguous: same,
-  cast: same,
-  permute: moved((n, i) => transposedIndex(i, n.y.shape), (n, i) => transposedIndex(i, n.x[0].shape)),
-});
+for (const name of ['reshape', 'contiguous', 'cast', 'permute', 'slice']) operations[name] = moved;

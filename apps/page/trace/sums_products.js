@@ -5,7 +5,7 @@ function reduction(n) {
   const x = n.x[0].shape, y = n.y.shape;
   if (y.length === 0) return {size: elementCount(x), inner: 1};
   const fits = range(x.length).filter(d => shapeText(x.filter((_, k) => k !== d)) === shapeText(y));
-  if (fits.length !== 1) throw new NoView('The trace does not show which dimension was reduced.');
+  if (fits.length !== 1) return (n.node.reduction = n.node.reduction || stepOf(n.node).setting);
   return {size: x[fits[0]], inner: elementCount(x.slice(fits[0] + 1))};
 }
 const reducedCells = (n, {size, inner}, i) =>
@@ -233,8 +233,7 @@ function norm(centred) {
     value(n, i) {
       const {at} = rowAt(n.y, i), {mean, rstd} = statistics(n, i), x = valueCell(n.x[0], i), w = weightOf(n, at);
       const inner = centred ? `(${numberText(x.v)} - ${factorText(mean)})` : factorText(x.v);
-      const terms = [termOf(
-          (x.v - mean) * rstd * w.v, `${inner}*${numberText(rstd)}*${factorText(w.v)}`, x, w)];
+      const terms = [termOf((x.v - mean) * rstd * w.v, `${inner}*${numberText(rstd)}*${factorText(w.v)}`, x, w)];
       if (n.x[2]) terms.push(oneOf(valueCell(n.x[2], at)));
       return {
         rule: `${centred ? `(x[${at}] - mean x)` : `x[${at}]`} rstd weight[${at}]${n.x[2] ? ` + bias[${at}]` : ''}`,
@@ -253,8 +252,7 @@ function norm(centred) {
           })
         };
       const {start, n: normal, rstd} = statistics(n, i), at = i - start;
-      const dy = range(columns).map(k => gradCell(n, start + k)),
-            g = dy.map((cell, k) => cell.v * weightOf(n, k).v);
+      const dy = range(columns).map(k => gradCell(n, start + k)), g = dy.map((cell, k) => cell.v * weightOf(n, k).v);
       const mean = g.reduce((s, v) => s + v, 0) / columns,
             along = g.reduce((s, v, k) => s + v * normal[k], 0) / columns;
       return {

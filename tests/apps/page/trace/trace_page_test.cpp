@@ -75,12 +75,13 @@ TEST_CASE("trace page: every sum that it shows gives the recorded number", "[pag
       json_of_trace({llama, "--text=the cat sat"}),
       json_of_trace({run, "--text=the cat sat", "--unfold"}),
       json_of_trace({"lesson"}),
+      json_of_trace({"lesson", "--unfold"}),
   };
   const json sums = run_in_node("sums_test.js", traces);
   std::istringstream operations(
       "add sub mul div scale exp log sqrt tanh sigmoid relu silu gelu_tanh swiglu sum mean max matmul linear "
       "softmax "
-      "causal_attention causal_attention_packed layernorm rmsnorm permute reshape embedding "
+      "causal_attention causal_attention_packed layernorm rmsnorm permute slice reshape embedding "
       "linear_cross_entropy");
   for (std::string operation; operations >> operation;)
     for (const char* what : {" value", " grad"}) {
