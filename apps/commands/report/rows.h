@@ -45,7 +45,7 @@ Row kept_texts_row(const std::string& run);
 Row profile_row(const std::string& run);
 /// Configuration, machine and the command that repeats the run.
 Row about_row(const std::string& run);
-/// task.json, evaluation.json and the scores of a judge, and what `hewn sweep` noted of its run.
+/// task.json, evaluation.json and the scores of a judge.
 Row results_row(const std::string& run);
 
 }  // namespace hewn::cli

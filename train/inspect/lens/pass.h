@@ -40,7 +40,7 @@ class LensPass final : public TapeObserver {
   const std::vector<MemoryMoment>& memory() const { return memory_; }
 
  private:
-  const ModelConfig& config_;
+  ModelConfig config_;
   std::vector<Tensor> stream_;
   std::vector<AttentionMaps> attention_;
   std::vector<MlpUnits> units_;
