@@ -204,14 +204,13 @@ void keep_run(const std::string& path, const Settings& settings, const TrainSetu
 
 /// Trains the model with the engine and with the student's function, and reports both. `what` is what the function
 /// replaces, `your_step` a step with it, `calls` how often it ran.
-void compare(const Training& training, const Settings& settings, const TrainSetup& setup,
+void compare(const Training& training, const Settings& settings, const TrainSetup& setup, Executor& device,
              const std::string& what,
              const std::function<double(Trained& yours, const Batch& batch)>& your_step,
              const std::function<int64_t()>& calls) {
   const Sender& send = training.send;
   const auto start = std::chrono::steady_clock::now();
-  const auto device = open_device("cpu", 1);
-  Trained engine(setup, *device), yours(setup, *device);
+  Trained engine(setup, device), yours(setup, device);
   send('t', join("A model of ", long_count(yours.model().parameters().numel()),
                  " parameters now trains twice on the built-in tales: with the engine's ", what,
                  ", and with yours.\n"));
@@ -249,9 +248,10 @@ void Training::run(const Replaced& replaced, bool unfold,
   const TrainSetup setup = set_up_training(settings);
   std::optional<Unfold> unfolded;
   if (unfold) unfolded.emplace();
-  Replacer replacer(replaced);
+  const auto device = open_device("cpu", 1);
+  Replacer replacer(replaced);  // keeps tensors of the device
   compare(
-      *this, settings, setup, join("backward pass of ", replaced.op),
+      *this, settings, setup, *device, join("backward pass of ", replaced.op),
       [&](Trained& yours, const Batch& batch) { return yours.step(batch, &replacer); },
       [&] { return replacer.nodes(); });
 }
@@ -259,9 +259,10 @@ void Training::run(const Replaced& replaced, bool unfold,
 void Training::run(const std::function<void(UpdateAt& at)>& update) const {
   Settings settings = settings_with({});
   const TrainSetup setup = set_up_training(settings);
+  const auto device = open_device("cpu", 1);
   Updater updater(update, setup.config.optimizer);
   compare(
-      *this, settings, setup, "AdamW",
+      *this, settings, setup, *device, "AdamW",
       [&](Trained& yours, const Batch& batch) { return updater.step(yours.trainer(), batch); },
       [&] { return updater.updates(); });
 }
