@@ -149,7 +149,8 @@ class Judge {
       for (size_t i = 0; i < tried.after[k].values.size(); ++i) {
         const double value = tried.after[k].values[i];
         const std::string name = element_text(parameter(k), tried.after[k], i);
-        if (is_unwritten(value)) return name + " is never written";
+        if (is_unwritten(value))
+          return name + " is never set; it holds nothing before, so there is nothing to add to";
         if (!std::isfinite(value) && std::isfinite(right(tried, k).values[i]))
           return join(
               name, " is ", std::isnan(value) ? "NaN, which is not a number" : "infinite",

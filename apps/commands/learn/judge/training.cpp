@@ -190,9 +190,9 @@ std::string text_of(Model& model, const Tokenizer& tokenizer) {
 }
 
 void keep_run(const std::string& path, const Settings& settings, const TrainSetup& setup, Trainer& trainer) {
-  const RunDirectory run(path, RunDirectory::Open::fresh, "keep");
+  const RunDirectory run(path, RunDirectory::Open::fresh);
   Settings kept = settings;
-  kept.set({"out_dir", run.path(), "--keep"});
+  kept.set({"out_dir", run.path(), "--out_dir"});
   write_run_files(run, kept, setup.data->hash, setup.data->tokenizer.get());
   RunState state;
   state.step = trainer.steps_done();
