@@ -146,6 +146,7 @@ class Stage {
       hewn train $llama --out_dir=stories --dataset=book.txt --tokenizer=tok512.bin
       hewn export stories --format=llama2c --out=stories260K.bin
       rm -r stories tok285.bin
+      hewn sweep --grid=n_layer=1,2 --dataset=book.txt --out_dir=sweep
     )");
     for (const char* name : {"encoder.json", "vocab.bpe"})
       fs::copy(source_dir() / "tests/files/tensorflow" / name, dir_ / "files/gpt2" / name);
@@ -163,6 +164,7 @@ class Stage {
       if (!resumes) fs::remove_all(fresh / std::string((*at)[1]));
     if (example.starts_with("hewn train") && !resumes) fs::remove_all(fresh / "out");
     if (example.starts_with("hewn data prepare")) fs::remove_all(fresh / "data");
+    if (example.starts_with("hewn sweep")) fs::remove_all(fresh / "sweep");
     return shell(example, fresh);
   }
 

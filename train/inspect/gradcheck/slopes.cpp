@@ -40,7 +40,7 @@ std::string kink_at(double error, const std::function<double(double)>& f, double
   double farther = std::numeric_limits<double>::infinity();
   for (const double h : slope_distances) {
     const double left = (middle - f(-h)) / h, right = (f(h) - middle) / h, bend = std::abs(right - left);
-    if (bend >= 0.3 * farther && bend >= 0.01 * error && bend >= 4 * noise / h)
+    if (bend >= 0.3 * farther && bend >= 1e-3 * error && bend >= 4 * noise / h)
       return join("slope ", left, " to the left, ", right, " to the right");
     farther = bend;
   }

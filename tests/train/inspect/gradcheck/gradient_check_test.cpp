@@ -65,7 +65,6 @@ void check_random_models(int models) {
       INFO(t.name << ": error " << t.error() << ", " << t.worst.tape << " on the tape, " << t.worst.measured);
       CHECK(!t.wrong());
       CHECK(t.entries > 0);
-      CHECK(t.excess() < 1e-7);
     }
   }
 }
@@ -241,7 +240,10 @@ TEST_CASE("gradcheck: a kink is no mistake") {
   const std::vector<Batch> batches{random_batch(random, config, 2)};
   LossProbe probe(*model, batches, 7, false);
   const GradientCheck check = check_gradients(probe, {.max_entries = 8});
-  CHECK(check.right());
+  for (const CheckedTensor& t : check.tensors) {
+    INFO(t.name << ": along a direction " << t.direction << ", entries " << t.error() << ", " << t.kink);
+    CHECK(!t.wrong());
+  }
   bool kink = false;
   for (const CheckedTensor& t : check.tensors)
     kink =
