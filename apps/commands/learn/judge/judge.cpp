@@ -140,9 +140,10 @@ class Judge {
     for (size_t k = 0; k < outs_.size(); ++k) {
       const Matrix& after = tried.after[k];
       const Matrix& start = tried.values[outs_[k]].start;
-      nothing = nothing && std::memcmp(after.values.data(), start.values.data(),
-                                       after.values.size() * sizeof(double)) == 0;
-      nothing = nothing && (largest(right(tried, k)) > 0 || after.values.empty());
+      if (after.values.empty()) continue;
+      nothing =
+          nothing && largest(right(tried, k)) > 0 &&
+          std::memcmp(after.values.data(), start.values.data(), after.values.size() * sizeof(double)) == 0;
     }
     if (nothing && tried.of == cases_.data()) return "the function writes nothing";
     for (size_t k = 0; k < outs_.size(); ++k)
