@@ -92,7 +92,8 @@ TEST_CASE("finetune instruct: a model is trained, answers, and is exported with 
                             "--methods=greedy,beam", "--json", "--threads=1"});
   INFO(scored.err);
   REQUIRE(scored.exit_code == 0);
-  for (const json& line : json::parse(scored.out)["tasks"])
+  const json scores = json::parse(scored.out);
+  for (const json& line : scores["tasks"])
     if (line["metric"] == "exact_match") CHECK(line["value"] == 1.0);
 
   CHECK(hewn({"export", made.run, "--format=hf", "--out=" + made.path("hf")}).exit_code == 0);
