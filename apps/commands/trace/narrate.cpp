@@ -76,8 +76,8 @@ std::string tensor_text(const TensorSummary& tensor) {
 }
 
 std::string narrated(const Trace& trace, const NodeNames& names) {
-  std::vector<std::vector<std::string>> forward{{"node", "operation", "inputs", "value", "y"}};
-  std::vector<std::vector<std::string>> backward{{"node", "dy", "gradients", "and so"}};
+  std::vector<std::vector<std::string>> forward{{"node", "operation", "inputs", "formula", "y"}};
+  std::vector<std::vector<std::string>> backward{{"node", "dy", "gradients", "effect"}};
   std::vector<std::vector<std::string>> leaves;
   for (const TracedNode& node : trace.nodes)
     forward.push_back({node_label(node.id, names), node.info->name, inputs_text(node, names),
