@@ -1,5 +1,4 @@
-// db was added to once for every column of x: b(o) is a part of y(r, o) only once, whatever the number of products
-// there.
+// db gained dy(r, o) once for every column of x: b(o) is added to y(r, o) only once, however many products there are.
 #include "hewn/lesson.h"
 
 LESSON(linear_backward, (Array x, Array w, Array dy, Out dx, Out dw, Out db)) {

@@ -1,4 +1,4 @@
-// dw is transposed: its rows belong to the columns of x and its columns to those of dy, as those of w do.
+// dw is transposed: like w, it has a row for each column of x and a column for each column of dy.
 #include "hewn/lesson.h"
 
 LESSON(linear_backward, (Array x, Array w, Array dy, Out dx, Out dw, Out db)) {

@@ -1,5 +1,5 @@
-// dx was multiplied by w where its transpose belongs: x(r, k) meets w(k, o) in y(r, o), so the rows of w go with the
-// columns of x.
+// dy was multiplied by w instead of its transpose: x(r, k) is multiplied by w(k, o) in y(r, o), so dx(r, k) needs
+// w(k, o) and not w(o, k).
 #include "hewn/lesson.h"
 
 LESSON(linear_backward, (Array x, Array w, Array dy, Out dx, Out dw, Out db)) {
