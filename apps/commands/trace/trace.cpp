@@ -165,7 +165,8 @@ int run_trace(const Settings& settings) {
   if (!settings.has("expr")) {
     for (const std::string& word : settings.arguments)
       require(word.find('=') == word.npos || std::filesystem::exists(word), "'", word,
-              "' is no run; if it is a value for a formula, add --expr=FORMULA");
+              "' is no run; if it is a value for a formula, add --expr=FORMULA; if it is the formula, put "
+              "--expr= before it");
     return run_model_trace(settings);
   }
   for (const std::string& key :

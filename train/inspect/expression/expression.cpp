@@ -62,7 +62,9 @@ class Reader {
     skip_blanks();
     const Tensor value = peek() == '[' ? matrix() : constant(signed_number());
     skip_blanks();
-    if (at_ < text_.size()) fail_at(at_, "expected the end of the value");
+    if (at_ < text_.size())
+      fail_at(at_,
+              join("expected the end of the value", peek() == ',' ? "; decimals have a point: 0.5" : ""));
     return value;
   }
 
@@ -90,7 +92,9 @@ class Reader {
     return true;
   }
   void need(char c) {
-    if (!take(c)) fail_at(at_, join("expected '", c, "'"));
+    if (take(c)) return;
+    const bool operand = c == ')' && (is_letter(peek()) || is_decimal(peek()) || peek() == '(');
+    fail_at(at_, join("expected '", c, "'", operand ? " or an operator; a product is written with *" : ""));
   }
 
   std::string word() {

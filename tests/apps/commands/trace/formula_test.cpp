@@ -72,6 +72,7 @@ TEST_CASE("trace: the help names every function", "[trace]") {
 TEST_CASE("trace: mistakes are explained", "[trace]") {
   CHECK_FAILS(hewn({"trace"}), 2, "no run was given; use `hewn trace RUN`");
   CHECK_FAILS(hewn({"trace", "w=0.5"}), 2, "'w=0.5' is no run; if it is a value for a formula, add --expr");
+  CHECK_FAILS(hewn({"trace", "y = w*x", "w=1", "x=2"}), 2, "if it is the formula, put --expr= before it");
   CHECK_FAILS(hewn({"trace", "--expr=w * q", "w=1"}), 2, "'q' has no value; known are w");
   CHECK_FAILS(hewn({"trace", "--expr=w * q", "w=1"}), 2, "\n  w * q\n      ^");
   CHECK_FAILS(hewn({"trace", "--expr=w", "w=1"}), 2, "is w itself; give a formula that computes something");
@@ -80,6 +81,7 @@ TEST_CASE("trace: mistakes are explained", "[trace]") {
   CHECK_FAILS(hewn({"trace", "--expr=w", "=1"}), 2, "is neither an option nor a value");
   CHECK_FAILS(hewn({"trace", "--expr=w", "w=1", "w=2"}), 2, "'w' is given twice");
   CHECK_FAILS(hewn({"trace", "--expr=w", "w=one"}), 2, "expected a number");
+  CHECK_FAILS(hewn({"trace", "--expr=w", "w=0,5"}), 2, "decimals have a point: 0.5");
   CHECK_FAILS(hewn({"trace", "--expr=log(w)", "w=-1"}), 2, "not a finite number");
   CHECK_FAILS(hewn({"trace", "--expr=exp(w)", "w=1", "--json", "--dot"}), 2, "json and dot");
   CHECK_FAILS(hewn({"trace", "--expr=\xff\xfe", "w=1"}), 2, "expected a number, a name");

@@ -90,7 +90,8 @@ TEST_CASE("expression: mistakes are shown where they are") {
     CHECK(message.find("\n  " + formula + "\n  " + std::string(at, ' ') + "^") != std::string::npos);
   };
   shows("w * q", "'q' has no value; known are m, w", 4);
-  shows("w * (2 + 3", "expected ')'", 10);
+  shows("w * (2 + 3", "expected ')'\n", 10);
+  shows("exp(2 w)", "expected ')' or an operator; a product is written with *", 6);
   shows("w +", "instead of the end", 3);
   shows("w ? 2", "expected an operator", 2);
   shows("sinh(w)", "there is no function 'sinh'; there are exp(x)", 0);
