@@ -203,9 +203,10 @@ std::string by_rows(const Slopes& s) {
 
 // Wrong only in a part of the tensor.
 std::string by_part(const Slopes& s, const std::function<std::string(const Slopes&)>& explanation) {
-  size_t right = 0, first = s.columns(), last = 0, positive_wrong = 0, negative_wrong = 0, zero_wanted = 0,
-         zeros_wrong = 0;
+  size_t right = 0, first = s.columns(), last = 0, positive = 0, positive_wrong = 0, negative_wrong = 0,
+         zero_wanted = 0, zeros_wrong = 0;
   for (size_t i = 0; i < s.entries.size(); ++i) {
+    positive += s.wrong.value[s.entries[i]] > 0;
     if (s.right(i)) {
       ++right;
       continue;
@@ -231,8 +232,10 @@ std::string by_part(const Slopes& s, const std::function<std::string(const Slope
     const std::string why = explanation(s.part([&](size_t i) { return !s.right(i); }));
     return join("it is wrong only in columns ", first, " to ", last, why.empty() ? "" : ": ", why);
   }
-  if (positive_wrong == 0) return "it is right where the value is positive, and wrong elsewhere";
-  if (negative_wrong == 0) return "it is wrong where the value is positive, and right elsewhere";
+  if (positive > 0 && positive_wrong == 0)
+    return "it is right where the value is positive, and wrong elsewhere";
+  if (positive < s.entries.size() && negative_wrong == 0)
+    return "it is wrong where the value is positive, and right elsewhere";
   return "";
 }
 
