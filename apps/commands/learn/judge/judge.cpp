@@ -151,11 +151,13 @@ class Judge {
         const double value = tried.after[k].values[i];
         const std::string name = element_text(parameter(k), tried.after[k], i);
         if (is_unwritten(value))
-          return name + " is never set; it holds nothing before, so there is nothing to add to";
+          return name +
+                 " is never set; every element must be, also where it is 0, before anything is added to it";
         if (!std::isfinite(value) && std::isfinite(right(tried, k).values[i]))
           return join(
               name, " is ", std::isnan(value) ? "NaN, which is not a number" : "infinite",
-              ": look for a division by zero, or for the exponential or logarithm of an unusual number");
+              ": look for a division by zero, the root of a negative number, the logarithm of 0, or the "
+              "exponential of a large number");
       }
     return "";
   }
@@ -194,6 +196,9 @@ class Judge {
     const Parameter& p = parameter(found.out);
     if (p.role == Role::adds && equal(tried.after[found.out], right(tried, found.out)))
       return join(p.name, " already held something, which your function replaced: add to it");
+    if (p.role != Role::adds) return "";  // the fits compare gradients
+    if (largest(tried.computed[found.out]) <= 1e-12)
+      return join("nothing was added to ", p.name, ", or only zeros");
     const std::string looks_like = mistake_of(found);
     return looks_like.empty() ? "" : join("what it looks like: ", looks_like);
   }

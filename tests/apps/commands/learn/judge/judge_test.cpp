@@ -83,6 +83,15 @@ void set_count(Ids pick, int n, double rate, Array g, Out w, Out y, Out count) {
 void upwards(Ids pick, int n, double rate, Array g, Out w, Out y, Out count) {
   right(pick, n, -rate, g, w, y, count);
 }
+void no_count(Ids pick, int n, double rate, Array g, Out w, Out y, Out count) {
+  right(pick, n, rate, g, w, y, count);
+  for (int i = 0; i < pick.cols; ++i) count.add(pick(i), -1);
+}
+void twice(Ids pick, int n, double rate, Array g, Out w, Out y, Out count) {
+  right(pick, n, rate, g, w, y, count);
+  for (int i = 0; i < y.rows; ++i)
+    for (int c = 0; c < y.cols; ++c) y.set(i, c, 2 * y(i, c));
+}
 void no_first_row(Ids pick, int n, double rate, Array g, Out w, Out y, Out count) {
   const double first = y.rows > 0 ? y(0, 0) : 0;
   right(pick, n, rate, g, w, y, count);
@@ -115,6 +124,8 @@ TEST_CASE("judge: parameters of all kinds") {
   const std::string late = verdict_of<too_late>();
   CHECK(contains(late, "wrong: y, in the case \"2 rows\"\n  y(2, 0) is "));
   CHECK(contains(verdict_of<upwards>(), "wrong: w, in the case \"2 rows\""));
+  CHECK(!contains(verdict_of<twice>(), "what it looks like"));  // y is no gradient
+  CHECK(contains(verdict_of<no_count>(), "nothing was added to count, or only zeros"));
   CHECK(contains(verdict_of<no_first_row>(), "y(0, 0) is never set"));
   CHECK(contains(verdict_of<not_a_number>(), "in the case \"1 rows\"\n  w(1) is NaN"));
   CHECK(contains(verdict_of<wrong_when_empty>(), "w(0, 0) is outside: w has 0 rows (there is none)"));
