@@ -74,6 +74,18 @@ std::optional<Place> place_in(const std::string& text, const std::string& source
   return place;
 }
 
+/// What to write instead, for mistakes that the compiler (gcc or clang) describes without knowing lessons.
+std::string advice(const std::string& error) {
+  const auto says = [&](const char* part) { return error.find(part) != error.npos; };
+  if (says("lvalue required as left operand") || says("expression is not assignable"))
+    return "  y(r, c) can only be read: change an Out with dx.set(r, c, value) or dx.add(r, c, value), and "
+           "compare with ==\n";
+  if (says("operator[]") || says("subscript operator"))
+    return "  elements are in parentheses: y(r, c), or y(i) of a list\n";
+  if (says("no member named") && says("size")) return "  the sizes of an array are y.rows and y.cols\n";
+  return "";
+}
+
 std::string first_error(const std::string& output, const std::string& source) {
   const std::vector<std::string> lines = split(output, '\n');
   for (size_t i = 0; i < lines.size(); ++i) {
@@ -90,7 +102,7 @@ std::string first_error(const std::string& output, const std::string& source) {
     }
     if (!place) return join("compile error: ", what, "\n");
     return join("compile error in line ", place->line, ": ", what, "\n",
-                source_line(source, place->line, place->column));
+                source_line(source, place->line, place->column), advice(what));
   }
   return "";
 }
