@@ -219,7 +219,7 @@ constexpr Command command_table[] = {
      "g++, c++ or clang++.",
      "hewn learn  # the chapters\n"
      "hewn learn 0  # read one\n"
-     "hewn learn check 0 6 2 12  # the answers to its questions\n"
+     "hewn learn check 0 4 1 2.5  # your answers to its questions\n"
      "hewn learn start 2\n"
      "hewn learn hint 1\n"
      "hewn learn solution 1\n"

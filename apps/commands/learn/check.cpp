@@ -19,6 +19,7 @@
 #include "apps/commands/learn/judge/training.h"
 #include "apps/commands/learn/process.h"
 #include "apps/commands/learn/progress.h"
+#include "apps/commands/learn/show.h"
 #include "apps/run/temporary_directory.h"
 #include "core/error.h"
 #include "core/io/file.h"
@@ -239,11 +240,11 @@ int check_lesson(const Chapter& chapter, const CheckOptions& options) {
       "out_dir: ", options.out_dir, " exists and is not empty; give a new directory");
   catch_signals();
   const std::string path = lesson_path(chapter);
-  if (!options.watch) return check_once(chapter, options);
   while (true) {
     const FileState judged = FileState::of(path);
     const int status = check_once(chapter, options);
-    if (status == 0 || stop_signal() != 0) return status;
+    if (status == 0 && stop_signal() == 0) say_next_chapter();
+    if (!options.watch || status == 0 || stop_signal() != 0) return status;
     flush_results();
     say("waiting for ", path, " to be saved; Ctrl-C ends");
     if (!wait_for_save(path, judged)) return stop_status();
@@ -264,7 +265,8 @@ int check_predictions(const Chapter& chapter, const std::vector<std::string>& an
   bool all_right = true;
   for (size_t i = 0; i < predictions.size(); ++i) {
     double answer = 0;
-    require(parse_real(answers[i], answer), "'", answers[i], "' is not a number");
+    require(parse_real(answers[i], answer), "'", answers[i],
+            "' is not a number; write answers such as 4 or 0.5, with blanks between them");
     const Prediction& prediction = predictions[i];
     if (std::abs(answer - right_answer(prediction)) <= 1e-9) {
       print(i + 1, ". right: ", answers[i], "\n");
@@ -278,6 +280,7 @@ int check_predictions(const Chapter& chapter, const std::vector<std::string>& an
   }
   if (!all_right) return wrong_status;
   update_progress([](Progress& progress, int number) { progress.done.insert(number); }, chapter.number());
+  say_next_chapter();
   return 0;
 }
 

@@ -69,12 +69,14 @@ int hint(const Chapter& chapter) {
     return at == progress.hints.end() ? size_t{0} : static_cast<size_t>(std::max(0, at->second));
   }();
   const size_t next = std::min(shown, all.size() - 1);
-  print("hint ", next + 1, " of ", all.size(), ": ",
-        wrap(all[next], std::max(40, terminal_width(Stream::results)), 0), "\n");
+  print(wrap(join("hint ", next + 1, " of ", all.size(), ": ", all[next]),
+             std::max(40, terminal_width(Stream::results)), 0),
+        "\n");
+  flush_results();
   if (shown < all.size())
     update_progress([](Progress& p, int number) { ++p.hints[number]; }, chapter.number());
   if (next + 1 == all.size())
-    say("that was the last one; `", program(), " learn solution ", chapter.number(), "` shows a solution");
+    say("that was the last hint; `", program(), " learn solution ", chapter.number(), "` shows a solution");
   return 0;
 }
 
@@ -91,7 +93,8 @@ int check(const Settings& settings, const std::vector<std::string>& words) {
   const Chapter& chapter = chapter_of(words[1]);
   if (chapter.predictions) return check_predictions(chapter, {words.begin() + 2, words.end()});
   require(words.size() == 2, "'", words.size() == 2 ? "" : words[2], "' is too much; chapter ",
-          chapter.number(), " is checked by what you write");
+          chapter.number(), " takes no answers: `hewn learn check ", chapter.number(), "` judges ",
+          lesson_path(chapter));
   return check_lesson(chapter, {.watch = settings.flag("watch"),
                                 .training = settings.flag("training"),
                                 .out_dir = settings.has("out_dir") ? settings.text("out_dir") : ""});
@@ -102,7 +105,7 @@ int run(const Settings& settings) {
   if (settings.has("out")) return write_page(settings);
   if (words.empty()) {
     print(chapter_list());
-    say_next(program(), " learn 0");
+    say_next_chapter();
     return 0;
   }
   int64_t number = 0;

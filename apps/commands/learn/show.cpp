@@ -5,6 +5,7 @@
 
 #include "apps/cli/format.h"
 #include "apps/cli/options.h"
+#include "apps/cli/shell.h"
 #include "apps/cli/terminal.h"
 #include "apps/commands/learn/progress.h"
 #include "apps/page/course/course_page.h"
@@ -99,6 +100,14 @@ std::string chapter_list() {
     text += line + "\n";
   }
   return text;
+}
+
+void say_next_chapter() {
+  const Progress progress = read_progress();
+  for (const Chapter& chapter : chapters())
+    if (!progress.done.contains(chapter.number())) return say_next(program(), " learn ", chapter.number());
+  flush_results();
+  say("all chapters are done");
 }
 
 std::string chapter_text(const Chapter& chapter, int width) {

@@ -135,8 +135,8 @@ const Exercise& mul_backward_exercise() {
       .parameters = {{"left", Role::ids}, {"right", Role::ids}, {"y", Role::array}, {"grad", Role::adds}},
       .cases = chain_rule::cases,
       .when_endless =
-          "a recursion that follows every path from the newest node visits the oldest of forty squares "
-          "2^40 times: walk the tape once, from the newest node to the oldest",
+          "look for a loop that never ends; a recursion that follows every path visits the oldest of forty "
+          "squares 2^40 times: walk the tape once, from the newest node to the oldest",
       .in_training = chain_rule::in_training};
   return exercise;
 }

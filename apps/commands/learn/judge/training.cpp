@@ -211,12 +211,12 @@ void compare(const Training& training, const Settings& settings, const TrainSetu
   const Sender& send = training.send;
   const auto start = std::chrono::steady_clock::now();
   Trained engine(setup, device), yours(setup, device);
-  send('t', join("A model of ", long_count(yours.model().parameters().numel()),
-                 " parameters now trains twice on the built-in tales: with the engine's ", what,
+  send('t', join("A model with ", long_count(yours.model().parameters().numel()),
+                 " weights now trains twice on the built-in tales: with the program's ", what,
                  ", and with yours.\n"));
   Batch batch;
   int64_t first_apart = -1;
-  std::vector<std::vector<std::string>> rows{{"step", "engine", "yours"}};
+  std::vector<std::vector<std::string>> rows{{"step", "program's loss", "your loss"}};
   double engine_loss = 0, your_loss = 0;
   for (int64_t step = 0; step < steps; ++step) {
     setup.loader.fill(step, batch);
@@ -234,7 +234,8 @@ void compare(const Training& training, const Settings& settings, const TrainSetu
   send('t',
        join(table_text(rows), "The losses are equal to ", equal_losses, " for ", equal,
             ".\nYour function ran ", long_count(calls()), " times; both trainings took ", fixed(seconds, 1),
-            " seconds.\nWhat your model writes:\n", text_of(yours.model(), *setup.data->tokenizer)));
+            " seconds.\nAfter ", steps, " steps it has only begun to spell. What your model writes:\n",
+            text_of(yours.model(), *setup.data->tokenizer)));
   if (training.keep.empty()) return;
   keep_run(training.keep, settings, setup, yours.trainer());
   send('t', join("The run is kept in ", training.keep, ".\n"));

@@ -102,7 +102,13 @@ TEST_CASE("learn: the solution of every exercise is right") {
     CHECK(r.exit_code == 0);
     CHECK(contains(r.out, "right: all "));
   }
-  CHECK(contains(desk.learn({}).out, "done"));
+  const ProcessResult list = desk.learn({});
+  CHECK(contains(list.out, "done"));
+  CHECK(contains(list.err, "next: "));
+  CHECK(contains(list.err, " learn 0\n"));  // the first that is not done
+  const ProcessResult first_done = desk.learn({"check", "0", "6", "2", "12"});
+  CHECK(first_done.exit_code == 0);
+  CHECK(!contains(first_done.err, " learn 0\n"));
   CHECK(desk.temporary_files_are_gone());
 }
 
@@ -157,6 +163,9 @@ TEST_CASE("learn: kinds of failure are told apart") {
   says(products("  grad.add(0, 0, gone);"),
        "compile error in line 3: 'gone' was not declared in this scope\n"
        "    grad.add(0, 0, gone);\n");
+  says(products("  grad(0, 0) += 1;"), "change an Out with dx.set(r, c, value) or dx.add(r, c, value)");
+  says(products("  grad.add(0, 0, y[0]);"), "elements are in parentheses: y(r, c)");
+  says(products("  grad.add(0, 0, y.size());"), "the sizes of an array are y.rows and y.cols");
   says(products("  void elsewhere(); elsewhere();"), "compile error: undefined reference to ");
   says("int x;\n", "has no function that begins with LESSON");
   says("#include \"hewn/lesson.h\"\nLESSON(mul_backward, (Array y, Out grad)) {}\n",
@@ -270,7 +279,7 @@ TEST_CASE("learn: predictions") {
   CHECK(contains(wrong.out, "3. wrong: 1\n   look: hewn trace --expr="));
   CHECK(desk.learn({"check", "0", "6", "2", "12.0"}).exit_code == 0);
   CHECK_FAILS(desk.learn({"check", "0", "6"}), 2, "chapter 0 has 3 questions");
-  CHECK_FAILS(desk.learn({"check", "0", "6", "2", "x"}), 2, "'x' is not a number");
+  CHECK_FAILS(desk.learn({"check", "0", "6", "2", "x"}), 2, "'x' is not a number; write answers such as 4");
 }
 
 TEST_CASE("learn: hints come one after the other") {
