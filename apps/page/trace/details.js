@@ -9,6 +9,9 @@ function drawDetails(what, trace, actions) {
 const rowOf = (name, ...content) =>
     element('tr', {}, element('th', {scope: 'row'}, name), element('td', {}, ...content));
 
+// A path that may be broken after each slash.
+const brokenAtSlashes = path => path.split('/').map((part, i) => (i ? ['/', element('wbr'), part] : part)).flat();
+
 // A name that selects what it stands for.
 function linkTo(tensor, actions) {
   const target = tensor.node || tensor.leaf;
@@ -27,19 +30,28 @@ function tensorSection(tensor, what, heading, name, actions) {
   ];
 }
 
+// What the backward pass of a node did to the gradient of an input.
+const writtenTexts = {
+  set: 'set',
+  add: 'added to',
+  give: 'dy passed on',
+  none: 'none'
+};
+
 function inputsTable(node, actions) {
   const rows = node.inputs.map((input, i) => {
     if (!input) return null;
     const {tensor, write} = input;
     return element(
         'tr', {}, element('td', {}, String(i)), element('td', {}, linkTo(tensor, actions)),
-        element('td', {}, tensor.kind), element('td', {}, shapeText(tensor.shape)), element('td', {}, write));
+        element('td', {}, tensor.kind), element('td', {}, shapeText(tensor.shape)),
+        element('td', {}, writtenTexts[write]));
   });
   return element(
       'div', {class: 'wide'},
       element(
           'table', {class: 'list'},
-          element('tr', {}, ['input', 'from', 'kind', 'shape', 'backward'].map(h => element('th', {scope: 'col'}, h))),
+          element('tr', {}, ['input', 'from', 'kind', 'shape', 'gradient'].map(h => element('th', {scope: 'col'}, h))),
           rows));
 }
 
@@ -76,7 +88,7 @@ function nodeDetails(node, actions) {
     element(
         'table', {class: 'facts'}, node.scope && rowOf('part', element('code', {}, node.scope)),
         rowOf('formula', element('code', {}, node.formula)), rowOf('gradient', element('code', {}, node.gradient)),
-        rowOf('defined in', element('code', {}, `${node.file}:${node.line}`)),
+        rowOf('defined in', element('code', {}, brokenAtSlashes(`${node.file}:${node.line}`))),
         rowOf('result', `${shapeText(node.shape)} ${node.dtype}`),
         rowOf(
             'read by',

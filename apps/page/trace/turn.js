@@ -132,8 +132,8 @@ function drawTurn(trace) {
     body.replaceChildren(
         element(
             'p', {class: 'muted'},
-            'Choose a weight here, or hold an element of a leaf with a click; the slider moves it. The line is the ' +
-                'tangent by the gradient.'),
+            'Choose a weight here, or hold an element of a leaf with a click; the slider moves it. The slope ' +
+                'of the straight line is the gradient.'),
         element('div', {class: 'controls'}, leafOf, places), stage);
     const first = leaves.findIndex(leaf => leaf.shape.length === 2 && leaf.label.includes('mlp'));
     leafOf.value = Math.max(first, 0);
