@@ -195,11 +195,13 @@ struct FileState {
   }
 };
 
-/// Waits until the file is saved again; false if a signal asks to stop.
+/// Waits until the file is saved again, as a whole: it no longer changes. False if a signal asks to stop.
 bool wait_for_save(const std::string& path, const FileState& judged) {
+  FileState before = judged;
   while (stop_signal() == 0) {
     const FileState now = FileState::of(path);
-    if (now.inode != 0 && !(now == judged)) return true;
+    if (now.inode != 0 && !(now == judged) && now == before) return true;
+    before = now;
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
   return false;
@@ -222,7 +224,7 @@ double right_answer(const Prediction& prediction) {
 }
 
 std::string trace_command(const Prediction& prediction) {
-  std::string command = join("hewn trace --expr=\"", prediction.formula, "\"");
+  std::string command = join(program(), " trace --expr=\"", prediction.formula, "\"");
   for (const char* value : prediction.values) command += join(" ", value);
   return command;
 }
