@@ -8,6 +8,7 @@
 
 #include "apps/cli/format.h"
 #include "apps/cli/shell.h"
+#include "apps/run/input.h"
 #include "apps/run/run_config.h"
 #include "apps/run/text/comparison.h"
 #include "apps/run/text/drawn_text.h"

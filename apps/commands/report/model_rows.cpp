@@ -5,9 +5,11 @@
 
 #include "apps/cli/shell.h"
 #include "apps/commands/report/inspected.h"
+#include "apps/run/input.h"
 #include "apps/run/run_config.h"
 #include "apps/run/text/drawn_text.h"
 #include "core/error.h"
+#include "model/generation/generate.h"
 #include "model/weights/foreign.h"
 
 namespace hewn::cli {

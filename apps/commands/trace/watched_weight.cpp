@@ -12,6 +12,7 @@
 #include "apps/run/input.h"
 #include "apps/run/lesson/lesson.h"
 #include "apps/run/open_run.h"
+#include "apps/run/run_config.h"
 #include "apps/run/train_setup.h"
 #include "core/error.h"
 #include "train/trainer.h"
