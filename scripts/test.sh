@@ -2,9 +2,10 @@
 # Builds Hewn and runs its tests; installs missing packages first (scripts/install-deps.sh).
 #   scripts/test.sh           checks a build, for users: under 10 minutes on 2 cores
 #   scripts/test.sh --ci      checks a commit: under 45 minutes on 2 cores. All tests with gcc (the longest sampled),
-#                             address + undefined sanitizers (this processor's kernels, without the tests of `hewn bench`
-#                             and of kills), CUDA for one target, the patches of the exercises, and one of these, chosen by the
-#                             number of commits: clang; thread sanitizer and packages; aarch64; all CUDA targets
+#                             CUDA for one target, the patches of the exercises, and one of these, chosen by the number of
+#                             commits, every other time the first: address + undefined sanitizers (this processor's
+#                             kernels, without the tests of `hewn bench` and of kills); clang; aarch64 and packages;
+#                             thread sanitizer and all CUDA targets
 #   scripts/test.sh --full    checks a release: everything, with every long test
 #   scripts/test.sh PART...   only these: house gcc gpu-script clang address thread aarch64 cuda cuda-one patches
 #                             package
@@ -14,15 +15,15 @@ cd "$(dirname "$0")/.." || exit 1
 
 usage() { echo "usage: scripts/test.sh [--ci | --full | PART...]" >&2; exit 2; }
 
-# The part that --ci runs this time. In a shallow clone, which lacks the number of commits, the hash determines it.
+# The parts that --ci runs only this time. In a shallow clone, which lacks the number of commits, the hash determines them.
 turn() {
-  local number=0 parts=(clang "thread package" aarch64 cuda)
+  local number=0 parts=(address clang address "aarch64 package" address "thread cuda")
   if [ "$(git rev-parse --is-shallow-repository 2>/dev/null)" = false ]; then
     number=$(git rev-list --count HEAD)
   elif number=$(git rev-parse --short=7 HEAD 2>/dev/null); then
     number=$((16#${number:0:7}))
   fi
-  echo "${parts[number % 4]}"
+  echo "${parts[number % ${#parts[@]}]}"
 }
 
 all_parts=(house gcc gpu-script clang address thread aarch64 cuda patches package)
@@ -33,7 +34,7 @@ case "${1:-}" in
   --ci)
     # A commit has the same random inputs and the same samples whenever it is checked.
     export HEWN_TEST_SEED=${HEWN_TEST_SEED:-$((16#0$(git rev-parse --short=7 HEAD 2>/dev/null | cut -c1-7)))}
-    parts=(house gcc gpu-script address patches $(turn)) long=HEWN_SLOW=1 one_in=2
+    parts=(house gcc gpu-script patches $(turn)) long=HEWN_SLOW=1 one_in=2
     asan_isas=native asan_without+="|bench|torture"
     [ "${parts[-1]}" = cuda ] || parts+=(cuda-one)
     ;;
@@ -294,6 +295,7 @@ part_patches() { [ ! -e scripts/try-patches.sh ] || script scripts/try-patches.s
 part_package() { script scripts/package-test.sh; }
 
 sets=(build test)
+[ ${#parts[@]} -gt 1 ] && sets+=(several)
 [[ " ${parts[*]} " =~ \ (clang|address|thread)\  ]] && sets+=(full)
 scripts/install-deps.sh "${sets[@]}" || exit 1
 
