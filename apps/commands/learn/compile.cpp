@@ -82,6 +82,10 @@ std::string advice(const std::string& error) {
            "compare with ==\n";
   if (says("operator[]") || says("subscript operator"))
     return "  elements are in parentheses: y(r, c), or y(i) of a list\n";
+  if (says("operator=") || says("assignment operator"))
+    return "  arrays are not assigned: give each result a name of its own, as in Array z = x + y, and fill "
+           "an Out "
+           "with dx.set(z)\n";
   if (says("no member named") && says("size")) return "  the sizes of an array are y.rows and y.cols\n";
   return "";
 }

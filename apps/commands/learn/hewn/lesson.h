@@ -1,14 +1,17 @@
 #pragma once
-// What a lesson of `hewn learn` is written with: arrays that check every index, and LESSON, which hands a function
-// over to the judge. The header stands alone: `hewn learn check` writes it beside the lesson and compiles both.
+// What a lesson of `hewn learn` is written with: arrays that check every index, layers to call, and LESSON, which hands
+// a function over to the judge. The header stands alone: `hewn learn check` writes it beside the lesson and compiles
+// both.
 
 #include <cmath>
 
 namespace hewn::lesson {
 
-/// A parameter of a lesson as the judge passes it.
+struct Workshop;
+
+/// A parameter of a lesson as the judge passes it, or a value that the judge computed for it.
 struct Operand {
-  const char* name;  ///< "dy"
+  const char* name;  ///< "dy", "mlp(x)"
   int rows, cols;    ///< of a list: one row
   double* values;    ///< of Array and Out: rows * cols, row by row
   const int* ids;    ///< of Ids: the same
@@ -16,6 +19,20 @@ struct Operand {
   /// Called for an index outside of the array, with the line of the lesson; with one index, that is `col`. Does not
   /// return.
   void (*outside)(const Operand& array, int indices, int row, int col, int line);
+  Workshop* workshop;
+};
+
+/// What the judge does for a lesson. Its results live until the function of the lesson returns; it does not return for
+/// shapes that do not fit.
+struct Workshop {
+  virtual const Operand& sum(const Operand& a, const Operand& b) = 0;
+  /// Replaces all elements of `out`, or adds to them.
+  virtual void write(const Operand& out, const Operand& from, bool adds) = 0;
+  virtual const Operand& forward(const Operand& layer, const Operand& x) = 0;
+  virtual const Operand& backward(const Operand& layer, const Operand& dy) = 0;
+
+ protected:
+  ~Workshop() = default;
 };
 
 /// An index, and the line of the lesson that gives it.
@@ -30,7 +47,7 @@ class Indexed {
   const int rows, cols;
 
  protected:
-  explicit Indexed(const Operand& operand) : rows(operand.rows), cols(operand.cols), operand_(&operand) {}
+  explicit Indexed(const Operand& given) : rows(given.rows), cols(given.cols), operand_(&given) {}
   int at(Index r, Index c) const {
     if (r.value < 0 || r.value >= rows || c.value < 0 || c.value >= cols)
       operand_->outside(*operand_, 2, r.value, c.value, c.line);
@@ -44,13 +61,27 @@ class Indexed {
   const Operand* operand_;
 };
 
-/// Numbers to read: y(r, c), or b(i) of a list.
-class Array : public Indexed {
+/// Numbers: an Array or an Out.
+class Numbers : public Indexed {
  public:
-  explicit Array(const Operand& operand) : Indexed(operand) {}
   double operator()(Index r, Index c) const { return operand_->values[at(r, c)]; }
   double operator()(Index i) const { return operand_->values[at(i)]; }
+  const Operand& operand() const { return *operand_; }
+
+ protected:
+  explicit Numbers(const Operand& given) : Indexed(given) {}
 };
+
+/// Numbers to read: y(r, c), or b(i) of a list.
+class Array : public Numbers {
+ public:
+  explicit Array(const Operand& given) : Numbers(given) {}
+};
+
+/// The sum, element by element, of two arrays of the same shape.
+inline Array operator+(const Numbers& a, const Numbers& b) {
+  return Array(a.operand().workshop->sum(a.operand(), b.operand()));
+}
 
 /// Whole numbers to read, such as tokens: ids(i), or ids(r, c).
 class Ids : public Indexed {
@@ -60,16 +91,33 @@ class Ids : public Indexed {
   int operator()(Index i) const { return operand_->ids[at(i)]; }
 };
 
-/// Numbers to write: dx.set(r, c, value) replaces an element, dx.add(r, c, value) adds to it, dx(r, c) reads it.
-class Out : public Indexed {
+/// Numbers to write: dx.set(r, c, value) replaces an element, dx.add(r, c, value) adds to it, dx(r, c) reads it. With an
+/// array of the same shape, dx.set(array) and dx.add(array) do so for all elements.
+class Out : public Numbers {
  public:
-  explicit Out(const Operand& operand) : Indexed(operand) {}
-  double operator()(Index r, Index c) const { return operand_->values[at(r, c)]; }
-  double operator()(Index i) const { return operand_->values[at(i)]; }
+  explicit Out(const Operand& given) : Numbers(given) {}
   void set(Index r, Index c, double value) { operand_->values[at(r, c)] = value; }
   void set(Index i, double value) { operand_->values[at(i)] = value; }
   void add(Index r, Index c, double value) { operand_->values[at(r, c)] += value; }
   void add(Index i, double value) { operand_->values[at(i)] += value; }
+  void set(const Numbers& all) { operand_->workshop->write(*operand_, all.operand(), false); }
+  void add(const Numbers& all) { operand_->workshop->write(*operand_, all.operand(), true); }
+};
+
+/// A layer of a model, to call: y = mlp(x). From the gradient of y, mlp.backward(dy) computes the gradient of x, the
+/// array of its last call.
+class Layer {
+ public:
+  explicit Layer(const Operand& operand) : operand_(&operand) {}
+  Array operator()(const Numbers& x) const {
+    return Array(operand_->workshop->forward(*operand_, x.operand()));
+  }
+  Array backward(const Numbers& dy) const {
+    return Array(operand_->workshop->backward(*operand_, dy.operand()));
+  }
+
+ private:
+  const Operand* operand_;
 };
 
 /// How a parameter of type T is named to the judge, and made of an operand.
@@ -91,6 +139,11 @@ struct Parameter<Out> {
   static Out of(const Operand& operand) { return Out(operand); }
 };
 template <>
+struct Parameter<Layer> {
+  static constexpr char letter = 'L';
+  static Layer of(const Operand& operand) { return Layer(operand); }
+};
+template <>
 struct Parameter<double> {
   static constexpr char letter = 'd';
   static double of(const Operand& operand) { return operand.number; }
@@ -102,7 +155,7 @@ struct Parameter<int> {
 };
 
 /// Incremented whenever the meaning of Operand or Entry changes.
-inline constexpr int version = 1;
+inline constexpr int version = 2;
 
 /// What a compiled lesson exports.
 struct Entry {
@@ -139,6 +192,7 @@ void call(void (*f)(P...), const Operand* operands) {
 // A lesson is one file without namespaces.
 using hewn::lesson::Array;
 using hewn::lesson::Ids;
+using hewn::lesson::Layer;
 using hewn::lesson::Out;
 
 #ifndef HEWN_LESSON_ENTRY

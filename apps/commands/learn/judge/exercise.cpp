@@ -15,6 +15,12 @@ Value number_value(double number) {
   return value;
 }
 
+Value layer_value(LayerFunctions layer) {
+  Value value;
+  value.layer = std::move(layer);
+  return value;
+}
+
 Value update_value(Matrix before, Matrix after) {
   Value value(std::move(after));
   value.start = std::move(before);

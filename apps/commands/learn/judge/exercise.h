@@ -19,6 +19,7 @@ enum class Role : uint8_t {
   ids,      ///< Ids, to read
   integer,  ///< int
   real,     ///< double
+  layer,    ///< Layer, to call
   adds,  ///< Out that already holds something, such as gradients of earlier nodes, to which the result is added
   sets,    ///< Out that holds nothing yet; every element is set
   updates  ///< Out whose values the function reads and replaces
@@ -30,6 +31,14 @@ struct Parameter {
   Role role;
 };
 
+/// A layer for a lesson to call: a matrix [rows, in] -> [rows, out].
+struct LayerFunctions {
+  int rows = 0, in = 0, out = 0;
+  std::function<Matrix(const Matrix& x)> forward = {};
+  /// The gradient of x, from that of the output.
+  std::function<Matrix(const Matrix& x, const Matrix& dy)> backward = {};
+};
+
 /// The value of a parameter in a case.
 struct Value {
   Matrix matrix = {};  ///< of an array; of an Out, its right result: of `adds`, without what it already holds
@@ -37,12 +46,14 @@ struct Value {
       {};  ///< of an Out, what it holds before; the judge chooses that of `adds` and `sets` if empty
   std::vector<int> ids = {};  ///< of ids: matrix.rows * matrix.cols of them, whose values are unused
   double number = 0;          ///< of an integer or a real
+  LayerFunctions layer = {};
   Value() = default;
   Value(Matrix m) : matrix(std::move(m)) {}  // NOLINT(google-explicit-constructor)
 };
 /// A list of ids, or a matrix of them.
 Value ids_value(int rows, int cols, std::vector<int> ids);
 Value number_value(double number);
+Value layer_value(LayerFunctions layer);
 /// An Out with `updates`: what it holds before and after.
 Value update_value(Matrix before, Matrix after);
 

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <deque>
 #include <exception>
+#include <optional>
 #include <string_view>
 
 #include "core/error.h"
@@ -26,6 +27,7 @@ Kind kind_of(Role role) {
     case Role::ids: return {'I', "Ids"};
     case Role::integer: return {'i', "int"};
     case Role::real: return {'d', "double"};
+    case Role::layer: return {'L', "Layer"};
     case Role::adds:
     case Role::sets:
     case Role::updates: break;
@@ -51,6 +53,86 @@ void outside(const lesson::Operand& o, int indices, int row, int col, int line) 
         counted(o.rows, "row", "rows"), " (", range_of(o.rows), ") and ",
         counted(o.cols, "column", "columns"), " (", range_of(o.cols), ")");
 }
+
+std::string shape_text(int rows, int cols) { return join("[", rows, ", ", cols, "]"); }
+std::string shape_text(const lesson::Operand& o) { return shape_text(o.rows, o.cols); }
+
+Matrix content_of(const lesson::Operand& o) {
+  return {o.rows, o.cols, {o.values, o.values + int64_t{o.rows} * o.cols}};
+}
+
+/// Calls layers, and keeps what they and sums result in, by names for messages: "x + attn(ln_1(x))".
+class KeepingWorkshop final : public lesson::Workshop {
+ public:
+  void add(const char* name, const LayerFunctions& layer) { layers_.push_back({name, &layer}); }
+
+  const lesson::Operand& sum(const lesson::Operand& a, const lesson::Operand& b) override {
+    const std::string name = join(a.name, " + ", b.name);
+    if (a.rows != b.rows || a.cols != b.cols)
+      wrong(name, ": ", a.name, " is ", shape_text(a), ", ", b.name, " ", shape_text(b));
+    Matrix result = content_of(a);
+    for (size_t i = 0; i < result.values.size(); ++i) result.values[i] += b.values[i];
+    return keep(name, std::move(result));
+  }
+  void write(const lesson::Operand& out, const lesson::Operand& from, bool adds) override {
+    if (out.rows != from.rows || out.cols != from.cols)
+      wrong(out.name, adds ? ".add(" : ".set(", from.name, "): ", out.name, " is ", shape_text(out), ", ",
+            from.name, " ", shape_text(from));
+    for (int64_t i = 0; i < int64_t{out.rows} * out.cols; ++i)
+      out.values[i] = from.values[i] + (adds ? out.values[i] : 0);
+  }
+  const lesson::Operand& forward(const lesson::Operand& layer, const lesson::Operand& x) override {
+    Called& called = layer_named(layer.name);
+    const std::string name = join(layer.name, "(", x.name, ")");
+    check(name, *called.layer, called.layer->in, x);
+    called.x = content_of(x);
+    return keep(name, called.layer->forward(*called.x));
+  }
+  const lesson::Operand& backward(const lesson::Operand& layer, const lesson::Operand& dy) override {
+    const Called& called = layer_named(layer.name);
+    const std::string name = join(layer.name, ".backward(", dy.name, ")");
+    if (!called.x)
+      wrong(name, ": ", layer.name, " was not called before, so there is no x whose gradient this could be");
+    check(name, *called.layer, called.layer->out, dy);
+    return keep(name, called.layer->backward(*called.x, content_of(dy)));
+  }
+
+ private:
+  static constexpr size_t most_name = 60;  // names of names grow
+  struct Called {
+    const char* name;
+    const LayerFunctions* layer;
+    std::optional<Matrix> x = {};  // of the last call
+  };
+  struct Kept {
+    std::string name;
+    Matrix matrix;
+    lesson::Operand operand;
+  };
+
+  Called& layer_named(const char* name) {
+    return *std::find_if(layers_.begin(), layers_.end(),
+                         [&](const Called& c) { return std::string_view(c.name) == name; });
+  }
+  static void check(const std::string& name, const LayerFunctions& layer, int cols,
+                    const lesson::Operand& given) {
+    if (given.rows != layer.rows || given.cols != cols)
+      wrong(name, ": ", given.name, " is ", shape_text(given), ", but must be ",
+            shape_text(layer.rows, cols));
+  }
+  const lesson::Operand& keep(std::string name, Matrix matrix) {
+    if (name.size() > most_name) name = name.substr(0, most_name) + "...";
+    Kept& kept = kept_.emplace_back(Kept{std::move(name), std::move(matrix), {}});
+    kept.operand = {kept.name.c_str(), kept.matrix.rows,
+                    kept.matrix.cols,  kept.matrix.values.data(),
+                    nullptr,           0,
+                    outside,           this};
+    return kept.operand;
+  }
+
+  std::deque<Called> layers_;
+  std::deque<Kept> kept_;
+};
 
 /// Memory with guards on both sides.
 template <class T>
@@ -112,10 +194,13 @@ std::vector<Matrix> Lesson::run(const std::vector<Value>& values) const {
   std::deque<Guarded<int>> lists;
   std::deque<std::vector<double>> zeros;
   std::vector<lesson::Operand> operands;
+  KeepingWorkshop workshop;
   for (size_t i = 0; i < parameters.size(); ++i) {
     const Value& v = values[i];
-    lesson::Operand o{parameters[i].name, v.matrix.rows, v.matrix.cols, nullptr, nullptr, v.number, outside};
+    lesson::Operand o{parameters[i].name, v.matrix.rows, v.matrix.cols, nullptr, nullptr,
+                      v.number,           outside,       &workshop};
     const Role role = parameters[i].role;
+    if (role == Role::layer) workshop.add(parameters[i].name, v.layer);
     if (role == Role::array) o.values = arrays.emplace_back(v.matrix.values).data();
     if (role == Role::ids) o.ids = lists.emplace_back(v.ids).data();
     if (is_out(role)) {
@@ -139,7 +224,7 @@ std::vector<Matrix> Lesson::run(const std::vector<Value>& values) const {
   auto list = lists.begin();
   for (size_t i = 0; i < parameters.size(); ++i) {
     const Role role = parameters[i].role;
-    if (role == Role::integer || role == Role::real) continue;
+    if (role == Role::integer || role == Role::real || role == Role::layer) continue;
     const bool guards = role == Role::ids ? list->guards_intact() : array->guards_intact();
     const bool content = role == Role::ids ? list->content_intact() : is_out(role) || array->content_intact();
     if (!guards) wrong("memory next to ", parameters[i].name, " was overwritten");

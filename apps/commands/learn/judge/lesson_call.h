@@ -17,7 +17,7 @@ class Lesson {
 
   /// Calls the function with a value for each parameter and returns what its Outs hold afterwards, in order. An Out begins
   /// with its `start`, or with zeros of the shape of its matrix. Throws ErrorCode::numerical, in words for the student, if
-  /// an index is outside of its array, or if memory was changed that is not an Out's.
+  /// an index is outside of its array, if shapes do not fit, or if memory was changed that is not an Out's.
   std::vector<Matrix> run(const std::vector<Value>& values) const;
 
  private:

@@ -165,6 +165,7 @@ TEST_CASE("learn: kinds of failure are told apart") {
        "    grad.add(0, 0, gone);\n");
   says(products("  grad(0, 0) += 1;"), "change an Out with dx.set(r, c, value) or dx.add(r, c, value)");
   says(products("  grad.add(0, 0, y[0]);"), "elements are in parentheses: y(r, c)");
+  says(products("  y = y;"), "arrays are not assigned: give each result a name of its own");
   says(products("  grad.add(0, 0, y.size());"), "the sizes of an array are y.rows and y.cols");
   says(products("  void elsewhere(); elsewhere();"), "compile error: undefined reference to ");
   says("int x;\n", "has no function that begins with LESSON");

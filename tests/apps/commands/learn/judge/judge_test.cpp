@@ -4,6 +4,8 @@
 
 #include <limits>
 
+#include "apps/commands/learn/judge/lesson_call.h"
+#include "core/error.h"
 #include "tests/apps/hewn.h"
 
 using namespace hewn::cli::learn;
@@ -117,6 +119,64 @@ std::string verdict_of(std::span<const WrongAnswer> known = {}) {
   return verdict.text;
 }
 
+// A lesson that calls a layer, [2, 2] -> [2, 3]: twice the columns of x, and the first one again.
+
+const Exercise with_layer{
+    .lesson = "descend",
+    .parameters = {{"x", Role::array}, {"twice", Role::layer}, {"y", Role::sets}, {"dx", Role::adds}},
+    .cases = nullptr};
+
+void composed(Array x, Layer twice, Out y, Out dx) {
+  Array t = twice(x);
+  y.set(t + t);
+  y.add(t);
+  dx.add(twice.backward(y) + x);
+}
+void too_early(Array, Layer twice, Out y, Out) { twice.backward(y); }
+void sum_of_others(Array x, Layer, Out y, Out) { y.set(x + y); }
+void set_to_other(Array x, Layer, Out y, Out) { y.set(x); }
+void add_other(Array x, Layer twice, Out, Out dx) { dx.add(twice(x)); }
+void twice_twice(Array x, Layer twice, Out, Out) { twice(twice(x)); }
+void back_from_x(Array x, Layer twice, Out, Out) {
+  twice(x);
+  twice.backward(x);
+}
+void long_name(Array x, Layer, Out y, Out) {
+  Array two = x + x, four = two + two, eight = four + four, sixteen = eight + eight;
+  y.set(sixteen + sixteen);
+}
+
+std::vector<Value> layer_values() {
+  const LayerFunctions twice{.rows = 2,
+                             .in = 2,
+                             .out = 3,
+                             .forward =
+                                 [](const Matrix& x) {
+                                   Matrix y(x.rows, 3);
+                                   for (int r = 0; r < x.rows; ++r)
+                                     for (int c = 0; c < 3; ++c) y(r, c) = 2 * x(r, c % 2);
+                                   return y;
+                                 },
+                             .backward =
+                                 [](const Matrix& x, const Matrix& dy) {
+                                   Matrix dx(x.rows, 2);
+                                   for (int r = 0; r < x.rows; ++r)
+                                     for (int c = 0; c < 3; ++c) dx(r, c % 2) += 2 * dy(r, c);
+                                   return dx;
+                                 }};
+  return {Matrix(2, 2, {1, 2, 3, 4}), layer_value(twice), Matrix(2, 3), Matrix(2, 2)};
+}
+
+template <auto f>
+std::string problem_of() {
+  try {
+    Lesson(entry_of<f>(), with_layer).run(layer_values());
+  } catch (const hewn::Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
 }  // namespace
 
 TEST_CASE("judge: parameters of all kinds") {
@@ -140,4 +200,20 @@ TEST_CASE("judge: hints of known wrong answers, and of outputs that are replaced
   CHECK(contains(verdict_of<upwards>(known), "\n  that way is up\n"));
   CHECK(contains(verdict_of<set_count>(known), "count already held something, which your function replaced"));
   CHECK(verdict_of<right>(known) == "");
+}
+
+TEST_CASE("judge: layers and sums, and shapes that do not fit") {
+  const std::vector<Matrix> outs = Lesson(entry_of<composed>(), with_layer).run(layer_values());
+  CHECK(outs[0].values == std::vector<double>{6, 12, 6, 18, 24, 18});
+  CHECK(outs[1].values == std::vector<double>{25, 26, 75, 52});
+  CHECK(problem_of<composed>() == "");
+  CHECK(problem_of<too_early>() ==
+        "twice.backward(y): twice was not called before, so there is no x whose gradient this could be");
+  CHECK(problem_of<sum_of_others>() == "x + y: x is [2, 2], y [2, 3]");
+  CHECK(problem_of<set_to_other>() == "y.set(x): y is [2, 3], x [2, 2]");
+  CHECK(problem_of<add_other>() == "dx.add(twice(x)): dx is [2, 2], twice(x) [2, 3]");
+  CHECK(problem_of<twice_twice>() == "twice(twice(x)): twice(x) is [2, 3], but must be [2, 2]");
+  CHECK(problem_of<back_from_x>() == "twice.backward(x): x is [2, 2], but must be [2, 3]");
+  CHECK(contains(problem_of<long_name>(), "y.set(x + x + x"));
+  CHECK(contains(problem_of<long_name>(), "...): y is [2, 3]"));
 }
