@@ -13,6 +13,7 @@ std::span<const Chapter> chapters() {
       {.name = "04-loss", .exercise = &cross_entropy_backward_exercise()},
       {.name = "05-attention", .exercise = &causal_softmax_exercise()},
       {.name = "06-norm-and-residuals", .exercise = &layernorm_backward_exercise()},
+      {.name = "07-gpt", .exercise = &gpt_exercise()},
       {.name = "08-learning", .exercise = &adamw_step_exercise()},
       {.name = "09-writing", .exercise = &top_p_exercise()},
   };

@@ -14,6 +14,7 @@ const Exercise& embedding_backward_exercise();          ///< 03_text.cpp
 const Exercise& cross_entropy_backward_exercise();      ///< 04_loss.cpp
 const Exercise& causal_softmax_exercise();              ///< 05_attention.cpp
 const Exercise& layernorm_backward_exercise();          ///< 06_norm_and_residuals.cpp
+const Exercise& gpt_exercise();                         ///< 07_gpt.cpp
 const Exercise& adamw_step_exercise();                  ///< 08_learning.cpp
 const Exercise& top_p_exercise();                       ///< 09_writing.cpp
 

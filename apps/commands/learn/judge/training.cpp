@@ -141,8 +141,9 @@ class Updater {
 /// A training run of the model.
 class Trained {
  public:
-  Trained(const TrainSetup& setup, Executor& device)
-      : model_(make_model(setup.config.model, device, setup.config.dtype, setup.config.seed)),
+  using Declare = std::function<std::unique_ptr<Model>(const ModelConfig& config)>;
+  Trained(const TrainSetup& setup, Executor& device, const Declare& declare = declare_model)
+      : model_(allocated(declare(setup.config.model), setup, device)),
         trainer_(*model_, setup.config.optimizer, setup.config.schedule, setup.config.seed) {}
   Model& model() { return *model_; }
   Trainer& trainer() { return trainer_; }
@@ -153,6 +154,12 @@ class Trained {
   }
 
  private:
+  static std::unique_ptr<Model> allocated(std::unique_ptr<Model> model, const TrainSetup& setup,
+                                          Executor& device) {
+    model->parameters().allocate(device, setup.config.dtype, setup.config.seed);
+    return model;
+  }
+
   std::unique_ptr<Model> model_;
   Trainer trainer_;
 };
@@ -207,10 +214,10 @@ void keep_run(const std::string& path, const Settings& settings, const TrainSetu
 void compare(const Training& training, const Settings& settings, const TrainSetup& setup, Executor& device,
              const std::string& what,
              const std::function<double(Trained& yours, const Batch& batch)>& your_step,
-             const std::function<int64_t()>& calls) {
+             const std::function<int64_t()>& calls, const Trained::Declare& declare = declare_model) {
   const Sender& send = training.send;
   const auto start = std::chrono::steady_clock::now();
-  Trained engine(setup, device), yours(setup, device);
+  Trained engine(setup, device), yours(setup, device, declare);
   send('t', join("A model with ", long_count(yours.model().parameters().numel()),
                  " weights now trains twice on the built-in tales: with the program's ", what,
                  ", and with yours.\n"));
@@ -255,6 +262,17 @@ void Training::run(const Replaced& replaced, bool unfold,
       *this, settings, setup, *device, join("backward pass of ", replaced.op),
       [&](Trained& yours, const Batch& batch) { return yours.step(batch, &replacer); },
       [&] { return replacer.nodes(); });
+}
+
+void Training::run(const std::function<std::unique_ptr<Model>(const ModelConfig& config)>& declare,
+                   const std::function<int64_t()>& calls,
+                   const std::vector<std::pair<std::string, std::string>>& keys) const {
+  Settings settings = settings_with(keys);
+  const TrainSetup setup = set_up_training(settings);
+  const auto device = open_device("cpu", 1);
+  compare(
+      *this, settings, setup, *device, "two passes",
+      [&](Trained& yours, const Batch& batch) { return yours.step(batch, nullptr); }, calls, declare);
 }
 
 void Training::run(const std::function<void(UpdateAt& at)>& update) const {

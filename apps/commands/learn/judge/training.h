@@ -12,6 +12,7 @@
 #include "apps/commands/learn/judge/matrix.h"
 #include "apps/commands/learn/process.h"
 #include "core/tape.h"
+#include "model/model.h"
 
 namespace hewn::cli::learn {
 
@@ -64,6 +65,11 @@ struct Training {
   /// one, and reports both losses and a text of the second model. `unfold` composes fused operations of simple ones;
   /// `keys` are keys of `hewn train`, as {"act", "swiglu"}.
   void run(const Replaced& replaced, bool unfold,
+           const std::vector<std::pair<std::string, std::string>>& keys = {}) const;
+  /// The same, with this model in the place of the engine's, whose parameters it declares in the same order; `calls` is
+  /// how often it called the function.
+  void run(const std::function<std::unique_ptr<Model>(const ModelConfig& config)>& declare,
+           const std::function<int64_t()>& calls,
            const std::vector<std::pair<std::string, std::string>>& keys = {}) const;
   /// The same, with this function in the place of the engine's AdamW.
   void run(const std::function<void(UpdateAt& at)>& update) const;
