@@ -7,16 +7,18 @@
 #include <csignal>
 #include <cstring>
 #include <filesystem>
+#include <optional>
 #include <thread>
 
 #include "apps/bench/peers/shared_library.h"
 #include "apps/cli/format.h"
+#include "apps/cli/options.h"
+#include "apps/cli/settings.h"
 #include "apps/cli/shell.h"
 #include "apps/cli/signals.h"
 #include "apps/cli/terminal.h"
 #include "apps/commands/learn/compile.h"
-#include "apps/commands/learn/judge/lesson_call.h"
-#include "apps/commands/learn/judge/training.h"
+#include "apps/commands/learn/judge/array_judge.h"
 #include "apps/commands/learn/process.h"
 #include "apps/commands/learn/progress.h"
 #include "apps/commands/learn/show.h"
@@ -74,7 +76,8 @@ std::string in_lines(const std::string& text) {
 /// The check of a compiled lesson, in this process and the one that runs it.
 class Check {
  public:
-  Check(const Chapter& chapter, const CheckOptions& options) : chapter_(chapter), options_(options) {}
+  Check(const Chapter& chapter, const LessonJudge& judge, const CheckOptions& options)
+      : chapter_(chapter), judge_(judge), options_(options) {}
 
   int run(const std::string& library) {
     const Ended ended =
@@ -87,16 +90,13 @@ class Check {
   // In the other process.
   int judged(const std::string& file, const Sender& send) const {
     const SharedLibrary library(file);
-    const auto get = library.symbol<const lesson::Entry* (*)()>("hewn_lesson");
-    if (!get) {
-      send('t', library.loaded() ? "wrong: the file has no function that begins with LESSON(...)\n"
-                                 : join("wrong: the lesson cannot be loaded: ", library.problem(), "\n"));
+    if (!library.loaded()) {
+      send('t', join("wrong: the lesson cannot be loaded: ", library.problem(), "\n"));
       return wrong_status;
     }
-    const Exercise& exercise = *chapter_.exercise;
     int64_t cases = 0;
     const std::vector<WrongAnswer> known = wrong_answers(chapter_);
-    const Verdict verdict = judge(exercise, *get(), known, [&](const std::string& name) {
+    const Verdict verdict = judge_.judge(library, known, [&](const std::string& name) {
       send('c', name);
       ++cases;
     });
@@ -106,10 +106,7 @@ class Check {
     }
     send('p', "");
     send('t', join("right: all ", cases, " cases\n"));
-    if (!options_.training || !exercise.in_training) return 0;
-    Lesson lesson(*get(), exercise);
-    Training training{send, options_.out_dir};
-    exercise.in_training(lesson, training);
+    if (options_.training) judge_.reward(library, send, options_.out_dir);
     return 0;
   }
 
@@ -130,14 +127,14 @@ class Check {
   }
 
   int report(const Ended& ended) const {
-    const std::string where = passed_ ? "while the model trains" : join("in the case \"", case_, "\"");
+    const std::string where = passed_ ? judge_.while_rewarded() : join("in the case \"", case_, "\"");
     switch (ended.how) {
       case Ended::How::stopped: return stop_status();
       case Ended::How::signalled:
         print("crash, ", where, "\n  ", signal_text(ended.status), "\n");
         return wrong_status;
       case Ended::How::silent: {
-        const std::string hint = passed_ ? "" : chapter_.exercise->when_endless;
+        const std::string hint = passed_ ? "" : judge_.when_endless();
         print("endless, ", where, "\n  the function has not returned within ", silent_seconds, " seconds\n",
               hint.empty() ? "" : join("  ", hint, "\n"));
         return wrong_status;
@@ -153,12 +150,13 @@ class Check {
   }
 
   const Chapter& chapter_;
+  const LessonJudge& judge_;
   const CheckOptions& options_;
   std::string case_, error_;
   bool passed_ = false, told_ = false;
 };
 
-int check_once(const Chapter& chapter, const CheckOptions& options) {
+int check_once(const Chapter& chapter, const LessonJudge& judge, const CheckOptions& options) {
   const std::string path = lesson_path(chapter);
   if (!fs::is_regular_file(path))
     fail(ErrorCode::input, "there is no ", path, "; `hewn learn start ", chapter.number(), "` writes it");
@@ -170,13 +168,13 @@ int check_once(const Chapter& chapter, const CheckOptions& options) {
   const TemporaryDirectory directory("learn");
   const std::string copy = directory.path("lesson.cpp"), library = directory.path("lesson.so");
   write_file_atomically(copy, source);
-  const Compiled compiled = compile_lesson(copy, directory.path("include"), library);
+  const Compiled compiled = compile_lesson(copy, judge.build(), directory.path("include"), library);
   if (stop_signal() != 0) return stop_status();
   if (!compiled.right) {
     print(compiled.text);
     return wrong_status;
   }
-  return Check(chapter, options).run(library);
+  return Check(chapter, judge, options).run(library);
 }
 
 /// What changes when a file is saved, also by renaming another one.
@@ -241,10 +239,13 @@ int check_lesson(const Chapter& chapter, const CheckOptions& options) {
       options.out_dir.empty() || !fs::exists(options.out_dir) || fs::is_empty(options.out_dir, unreadable),
       "out_dir: ", options.out_dir, " exists and is not empty; give a new directory");
   catch_signals();
+  std::optional<ArrayJudge> of_arrays;
+  if (!chapter.judge) of_arrays.emplace(*chapter.exercise);
+  const LessonJudge& judge = chapter.judge ? *chapter.judge : *of_arrays;
   const std::string path = lesson_path(chapter);
   while (true) {
     const FileState judged = FileState::of(path);
-    const int status = check_once(chapter, options);
+    const int status = check_once(chapter, judge, options);
     if (status == 0 && stop_signal() == 0) say_next_chapter();
     if (!options.watch || status == 0 || stop_signal() != 0) return status;
     flush_results();

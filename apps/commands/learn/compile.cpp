@@ -90,7 +90,7 @@ std::string advice(const std::string& error) {
   return "";
 }
 
-std::string first_error(const std::string& output, const std::string& source) {
+std::string first_error(const std::string& output, const std::string& source, const Build& build) {
   const std::vector<std::string> lines = split(output, '\n');
   for (size_t i = 0; i < lines.size(); ++i) {
     if (const size_t at = lines[i].find("undefined reference to "); at != lines[i].npos)
@@ -106,29 +106,34 @@ std::string first_error(const std::string& output, const std::string& source) {
     }
     if (!place) return join("compile error: ", what, "\n");
     return join("compile error in line ", place->line, ": ", what, "\n",
-                source_line(source, place->line, place->column), advice(what));
+                source_line(source, place->line, place->column), build.advice ? build.advice(what) : "");
   }
   return "";
 }
 
 }  // namespace
 
-Compiled compile_lesson(const std::string& source, const std::string& directory, const std::string& library) {
-  fs::create_directories(directory + "/hewn");
-  write_file_atomically(directory + "/hewn/lesson.h", course_file("hewn/lesson.h"));
+Compiled compile_lesson(const std::string& source, const Build& build, const std::string& directory,
+                        const std::string& library) {
+  for (const std::string& header : build.headers) {
+    const fs::path path = fs::path(directory) / header;
+    fs::create_directories(path.parent_path());
+    write_file_atomically(path.string(), course_file(header));
+  }
   std::vector<std::string> command = compiler();
-  for (const std::string& word :
-       {std::string("-std=c++17"), std::string("-O2"), std::string("-w"), std::string("-fPIC"),
-        std::string("-shared"), std::string("-fdiagnostics-color=never"),
-        std::string("-fno-diagnostics-show-caret"), std::string("-Wl,-z,defs"), "-I" + directory,
-        std::string("-o"), library, source})
+  command.insert(command.end(), build.options.begin(), build.options.end());
+  for (const char* word :
+       {"-w", "-fPIC", "-shared", "-fdiagnostics-color=never", "-fno-diagnostics-show-caret"})
+    command.emplace_back(word);
+  for (const std::string& word : {"-I" + directory, std::string("-o"), library, source})
     command.push_back(word);
   const std::string output = directory + "/compiler.txt";
   const Ended ended = run_program(command, output, compiler_seconds);
   if (ended.how == Ended::How::exited && ended.status == 0) return {true};
   if (ended.how == Ended::How::stopped) return {};
   require(ended.how != Ended::How::silent, "the compiler did not end within ", compiler_seconds, " seconds");
-  const std::string said = read_small_file(output, most_compiler_bytes), error = first_error(said, source);
+  const std::string said = read_small_file(output, most_compiler_bytes),
+                    error = first_error(said, source, build);
   return {false, error.empty() ? join("compile error:\n", said) : error};
 }
 

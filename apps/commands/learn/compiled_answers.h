@@ -3,13 +3,11 @@
 
 #include <span>
 
-#include "apps/commands/learn/hewn/lesson.h"
-
 namespace hewn::cli::learn {
 
 struct CompiledAnswer {
-  const char* path;  ///< "01-chain-rule/wrong/set.cpp"
-  const lesson::Entry* (*entry)();
+  const char* path;        ///< "01-chain-rule/wrong/set.cpp"
+  const void* (*entry)();  ///< see WrongAnswer
 };
 std::span<const CompiledAnswer> compiled_answers();
 

@@ -9,7 +9,7 @@
 #include "apps/commands/learn/compiled_answers.h"
 #include "core/error.h"
 
-// Created by CMake from docs/course and lesson.h: of each file its name with a zero byte, the number of its bytes, and
+// Created by CMake from docs/course and the headers of lessons: of each file its name with a zero byte, the number of its bytes, and
 // these; see apps/CMakeLists.txt.
 extern "C" const char hewn_course[], hewn_course_end[];
 

@@ -8,16 +8,19 @@
 #include <vector>
 
 #include "apps/commands/learn/judge/exercise.h"
-#include "apps/commands/learn/judge/judge.h"
+#include "apps/commands/learn/judge/lesson_judge.h"
 
 namespace hewn::cli::learn {
 
 /// A chapter: docs/course/NAME.md, and its exercise or its predictions. See docs/course/README.md.
 struct Chapter {
-  std::string_view name;               ///< "01-chain-rule"; begins with its number
-  const Exercise* exercise = nullptr;  ///< null if nothing is to be written
+  std::string_view name;  ///< "01-chain-rule"; begins with its number
+  // What is to be written, a function over arrays or a lesson with a judge of its own; or else what is to be predicted.
+  const Exercise* exercise = nullptr;
+  const LessonJudge* judge = nullptr;
   const std::vector<Prediction>* predictions = nullptr;
 
+  bool has_lesson() const { return exercise || judge; }
   int number() const { return (name[0] - '0') * 10 + (name[1] - '0'); }
   /// A file of its folder: "01-chain-rule/lesson.cpp".
   std::string file(std::string_view in_folder) const;
@@ -31,7 +34,7 @@ std::span<const Chapter> chapters();
 /// The chapter with this number; null if there is none.
 const Chapter* find_chapter(int64_t number);
 
-/// A file of docs/course by its path from there, or "hewn/lesson.h". Throws ErrorCode::failed if there is none.
+/// A file of docs/course by its path from there, or a header of lessons: "hewn/lesson.h". Throws ErrorCode::failed if there is none.
 std::string_view course_file(std::string_view path);
 bool has_course_file(std::string_view path);
 

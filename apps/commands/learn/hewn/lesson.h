@@ -202,7 +202,7 @@ using hewn::lesson::Out;
 /// Begins the function of a lesson: LESSON(softmax_backward, (Array y, Array dy, Out dx)) { ... }
 #define LESSON(name, parameters)                                                            \
   static void name parameters;                                                              \
-  extern "C" const hewn::lesson::Entry* HEWN_LESSON_ENTRY() {                               \
+  extern "C" const void* HEWN_LESSON_ENTRY() {                                              \
     static const hewn::lesson::Entry entry = {                                              \
         hewn::lesson::version, #name, hewn::lesson::letters_of(name),                       \
         [](const hewn::lesson::Operand* operands) { hewn::lesson::call(name, operands); }}; \

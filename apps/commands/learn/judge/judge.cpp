@@ -205,7 +205,7 @@ class Judge {
 
   /// Whether a known wrong answer computes the same in all cases.
   bool gives(const WrongAnswer& answer, size_t out) const {
-    const Lesson lesson(*answer.entry, exercise_);
+    const Lesson lesson(*static_cast<const lesson::Entry*>(answer.entry), exercise_);
     bool wrong = false;
     for (const Tried& mine : tried_) try {
         const Tried its = run(lesson, *mine.of);

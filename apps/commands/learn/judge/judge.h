@@ -15,7 +15,7 @@ namespace hewn::cli::learn {
 struct WrongAnswer {
   std::string name;  ///< "transposed"
   std::string hint;
-  const lesson::Entry* entry = nullptr;
+  const void* entry = nullptr;  ///< what a lesson of its kind exports: of arrays, a lesson::Entry
 };
 
 struct Verdict {
