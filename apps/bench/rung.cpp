@@ -18,42 +18,10 @@ void require_input(bool ok, const Parts&... parts) {
   if (!ok) fail(ErrorCode::input, parts...);
 }
 
-void run(const RungPlugin& rung, Case& c, int threads) {
-  Launch launch{.threads = threads};
-  if (rung.scratch_bytes) {
-    launch.scratch_bytes = rung.scratch_bytes(c.arguments(), threads);
-    launch.scratch = c.scratch(launch.scratch_bytes);
-  }
-  rung.run(launch, c.arguments());
-}
-
-bool accepts(const RungPlugin& rung, const Case& c) {
-  return rung.op == std::string_view(c.op()) && !(rung.why_not && rung.why_not(c.arguments()));
-}
-
 bool same_bits(const std::vector<std::vector<double>>& a, const std::vector<std::vector<double>>& b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const auto& x, const auto& y) {
     return x.size() == y.size() && std::memcmp(x.data(), y.data(), x.size() * sizeof(double)) == 0;
   });
-}
-
-// The error of the rung on a case; "" if there is none.
-std::string fault(const RungPlugin& rung, Case& c) {
-  c.reset();
-  c.run(0, Isa::scalar, 1);
-  const Reference reference{c.outputs(), {}};
-  std::vector<std::vector<double>> first;
-  for (const int threads : {1, 2, 3, 4}) {
-    c.reset();
-    run(rung, c, threads);
-    std::string wrong = c.difference(reference);
-    if (wrong.empty()) wrong = c.damage();
-    if (!wrong.empty()) return join(wrong, " (", threads, " threads)");
-    if (threads == 1) first = c.outputs();
-    if (threads > 1 && !same_bits(c.outputs(), first))
-      return join("the result with ", threads, " threads differs from that with 1");
-  }
-  return {};
 }
 
 std::vector<std::string> all_ops() {
@@ -92,10 +60,41 @@ const RungPlugin& load_rung(const std::string& file) {
   return *rung;
 }
 
+void run_rung(const RungPlugin& rung, Case& c, int threads) {
+  Launch launch{.threads = threads};
+  if (rung.scratch_bytes) {
+    launch.scratch_bytes = rung.scratch_bytes(c.arguments(), threads);
+    launch.scratch = c.scratch(launch.scratch_bytes);
+  }
+  rung.run(launch, c.arguments());
+}
+
+bool accepts(const RungPlugin& rung, const Case& c) {
+  return rung.op == std::string_view(c.op()) && !(rung.why_not && rung.why_not(c.arguments()));
+}
+
+std::string fault_of(const RungPlugin& rung, Case& c) {
+  c.reset();
+  c.run(0, Isa::scalar, 1);
+  const Reference reference{c.outputs(), {}};
+  std::vector<std::vector<double>> first;
+  for (const int threads : {1, 2, 3, 4}) {
+    c.reset();
+    run_rung(rung, c, threads);
+    std::string wrong = c.difference(reference);
+    if (wrong.empty()) wrong = c.damage();
+    if (!wrong.empty()) return join(wrong, " (", threads, " threads)");
+    if (threads == 1) first = c.outputs();
+    if (threads > 1 && !same_bits(c.outputs(), first))
+      return join("the result with ", threads, " threads differs from that with 1");
+  }
+  return {};
+}
+
 void check_rung(const RungPlugin& rung, DType dtype) {
   for (const auto& c : room_with(rung.op)->cases({.dtype = dtype})) {
     if (!accepts(rung, *c)) continue;
-    const std::string wrong = fault(rung, *c);
+    const std::string wrong = fault_of(rung, *c);
     if (!wrong.empty())
       fail(ErrorCode::numerical, c->op(), " ", c->shape(), " ", name_of(dtype), ", rung ", rung.name, ": ",
            wrong);
@@ -110,7 +109,7 @@ std::vector<Contender> contenders(const RungPlugin& rung, const Case& c, const B
                     .isa = plan.isas.back(),
                     .level = plan.isas.back(),
                     .threads = threads,
-                    .run = [&rung, threads](Case& on) { run(rung, on, threads); }});
+                    .run = [&rung, threads](Case& on) { run_rung(rung, on, threads); }});
   return list;
 }
 
