@@ -213,7 +213,7 @@ constexpr Command command_table[] = {
      "learn backpropagation: a course with exercises that are checked",
      "Without arguments, lists the chapters and what is done. A number prints a chapter. `start` lays its "
      "exercise, one C++ file, into ./lessons and never overwrites a file; `check` compiles and judges it, "
-     "also by training a small model with it; `hint` prints the next of three hints; `solution` prints a "
+     "also by training a small model with it or by timing it; `hint` prints the next of three hints; `solution` prints a "
      "solution. A chapter that asks for predictions is checked by its answers: `hewn learn check 0 "
      "ANSWER...`. What is done is kept in lessons/progress.json. The exercises need a C++ compiler: $CXX, or "
      "g++, c++ or clang++.",

@@ -12,7 +12,8 @@ std::vector<Option> learn_options() {
       flag("watch", "false", takes::learn,
            "with check, check again whenever the file is saved, until it is right"),
       flag("training", "true", takes::learn,
-           "with check, train a small model with a right answer in the place of the engine's"),
+           "with check, train a small model with a right answer in the place of the engine's, or time it if "
+           "it is a kernel"),
       text("out_dir", "RUN", "", takes::learn, "with check, keep that model as a run in this new directory",
            "not kept"),
   };

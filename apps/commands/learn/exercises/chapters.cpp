@@ -16,6 +16,7 @@ std::span<const Chapter> chapters() {
       {.name = "07-gpt", .exercise = &gpt_exercise()},
       {.name = "08-learning", .exercise = &adamw_step_exercise()},
       {.name = "09-writing", .exercise = &top_p_exercise()},
+      {.name = "10-fast", .judge = &matmul_rung_judge()},
   };
   return table;
 }

@@ -17,5 +17,6 @@ const Exercise& layernorm_backward_exercise();          ///< 06_norm_and_residua
 const Exercise& gpt_exercise();                         ///< 07_gpt.cpp
 const Exercise& adamw_step_exercise();                  ///< 08_learning.cpp
 const Exercise& top_p_exercise();                       ///< 09_writing.cpp
+const LessonJudge& matmul_rung_judge();                 ///< 10_fast.cpp
 
 }  // namespace hewn::cli::learn

@@ -196,6 +196,52 @@ TEST_CASE("learn: kinds of failure are told apart") {
   CHECK(!fs::exists(desk / "lessons/progress.json"));
 }
 
+TEST_CASE("learn: a rung is checked as one of the ladder, then timed beside it") {
+  const Desk desk;
+  const char* const rung = "10-fast";
+  const std::string beginning =
+      "#include \"hewn/rung.h\"\nRUNG(multiply, (const Launch& launch, const Product& m)) {\n";
+  const std::string loops = R"(
+  for (int64_t i = 0; i < m.M; ++i) {
+    float* c = m.c + i * m.ldc;
+    std::fill_n(c, m.N, 0.0f);
+    for (int64_t k = 0; k < m.K; ++k)
+      for (int64_t j = 0; j < m.N; ++j) c[j] += m.a[i * m.lda + k] * m.b[k * m.ldb + j];
+  }
+)";
+  const auto says = [&](const std::string& source, const std::string& part) {
+    const ProcessResult r = desk.check(rung, source);
+    INFO(source);
+    INFO(r.out << r.err);
+    CHECK(r.exit_code == 5);
+    CHECK(contains(r.out, part));
+    CHECK(desk.temporary_files_are_gone());
+  };
+  says(read_file(course() / rung / "lesson.cpp"), "untouched: lessons/10-fast/lesson.cpp");
+  says("#include \"hewn/rung.h\"\n", "has no function that begins with RUNG");
+  says(beginning + "}\n", "your rung writes nothing");
+  says(beginning + "  int unknown = ;\n}\n", "compile error in line 3: ");
+  says(beginning + "  std::vector<float>().at(1);\n}\n", "the function threw an exception: vector");
+  says(beginning + "  std::min(W, m.N);\n}\n", "both numbers need the same type: std::min<int64_t>(W, n)");
+  says(beginning + "  *(volatile int*)nullptr = 1;\n}\n", "crash, in the case \"M = 67, N = 67, K = 67\"");
+  says(beginning + loops + "  m.c[0] = 0.0f / (m.c[0] - m.c[0]);\n}\n", "row 0, column 0 of c is NaN");
+  says(beginning + loops + "  m.c[3] *= 2;\n}\n", "row 0, column 3 of c is ");
+  says(beginning + loops + "  const_cast<float*>(m.b)[0] = 1;\n}\n", "input b was changed");
+  says(beginning + loops + "  m.c[m.M * m.ldc] = 1;\n}\n", "memory around c was overwritten");
+  says(beginning + loops + "  m.c[0] *= 1 + 1e-7f * float(launch.threads);\n}\n",
+       "the order of its sum depends on the number of threads");
+  CHECK(!fs::exists(desk / "lessons/progress.json"));
+  // How fast it is depends on the machine, and is no part of being right.
+  desk.write(rung, beginning + loops + "}\n");
+  const ProcessResult r = desk.learn({"check", "10"});
+  INFO(r.out << r.err);
+  CHECK(r.exit_code == 0);
+  for (const char* part :
+       {"right: all ", "timed with M = 256, N = 512, K = 512", "\nyours  ", "\ncached: ", "\ntiles: "})
+    CHECK(contains(r.out, part));
+  CHECK(contains(read_file(desk / "lessons/progress.json"), "10"));
+}
+
 TEST_CASE("learn: an endless loop is ended, with a hint if there is one") {
   const Desk desk;
   const ProcessResult r = desk.check(first, products("  for (volatile int i = 0;; i = 1) continue;"));
