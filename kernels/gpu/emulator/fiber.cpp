@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <new>
 
+#include "core/error.h"
+
 #if defined(__SANITIZE_ADDRESS__)
 #define HEWN_ADDRESS_SANITIZER
 #elif defined(__SANITIZE_THREAD__)
@@ -106,7 +108,10 @@ hewn_fresh_stack:
 .size hewn_fresh_stack, .-hewn_fresh_stack
 )");
 #else
-#error "the emulator can switch stacks on x86-64 and aarch64 only; configure with -DHEWN_EMULATOR=OFF"
+void hewn_switch_stack(void**, void*) {
+  hewn::fail(hewn::ErrorCode::failed, "GPUs can be emulated on x86-64 and aarch64 only");
+}
+void hewn_fresh_stack() {}
 #endif
 
 namespace hewn::emulator {
