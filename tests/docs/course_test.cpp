@@ -118,7 +118,7 @@ int lines_of_function(const std::string& file, const std::string& name) {
   std::istringstream in(read_file(source_dir() / file));
   for (std::string line; std::getline(in, line);) lines.push_back(line);
   int longest = 0;
-  const std::regex definition("^( *)[A-Za-z][^=;]*\\b" + name + "\\(.*");
+  const std::regex definition("^( *)[A-Za-z_][^=;]*\\b" + name + "\\(.*");
   for (size_t i = 0; i < lines.size(); ++i) {
     std::smatch m;
     if (!std::regex_match(lines[i], m, definition)) continue;

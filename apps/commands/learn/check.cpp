@@ -105,7 +105,7 @@ class Check {
       return wrong_status;
     }
     send('p', "");
-    send('t', join("right: all ", cases, " cases\n"));
+    send('t', join("right: all ", cases, " cases\n", verdict.text));
     if (options_.training) judge_.reward(library, send, options_.out_dir);
     return 0;
   }

@@ -1,7 +1,7 @@
 #pragma once
 // What a lesson of `hewn learn` is written with: arrays that check every index, layers to call, and LESSON, which hands
-// a function over to the judge. The header stands alone: `hewn learn check` writes it beside the lesson and compiles
-// both.
+// a function over to the judge; for kernels of GPUs KERNEL, memory that an emulator watches, and CUDA's names. The
+// header stands alone: `hewn learn check` writes it beside the lesson and compiles both.
 
 #include <cmath>
 
@@ -13,7 +13,7 @@ struct Workshop;
 struct Operand {
   const char* name;  ///< "dy", "mlp(x)"
   int rows, cols;    ///< of a list: one row
-  double* values;    ///< of Array and Out: rows * cols, row by row
+  double* values;    ///< of Array, Out and Global: rows * cols, row by row
   const int* ids;    ///< of Ids: the same
   double number;     ///< of a double or an int
   /// Called for an index outside of the array, with the line of the lesson; with one index, that is `col`. Does not
@@ -35,10 +35,17 @@ struct Workshop {
   ~Workshop() = default;
 };
 
+/// A coordinate of a kernel's thread, such as threadIdx.x.
+struct Coordinate {
+  int number;
+  operator int() const;
+};
+
 /// An index, and the line of the lesson that gives it.
 struct Index {
   int value, line;
   Index(int i, int at = __builtin_LINE()) : value(i), line(at) {}
+  Index(Coordinate i, int at = __builtin_LINE()) : value(i), line(at) {}
 };
 
 /// Where elements are. Arrays have `rows` and `cols`; a list, with a single row or column, also takes one index.
@@ -120,6 +127,43 @@ class Layer {
   const Operand* operand_;
 };
 
+/// The emulated GPU, as the judge passes it to a kernel. The functions work for the thread that calls them.
+struct Gpu {
+  int (*coordinate)(int number);  ///< x and y of threadIdx, blockIdx, blockDim and gridDim, in this order
+  void (*barrier)();
+  float (*load)(const Operand& memory, Index row, Index col);
+  void (*store)(const Operand& memory, Index row, Index col, float value);
+};
+inline const Gpu* gpu = nullptr;
+
+inline Coordinate::operator int() const { return gpu->coordinate(number); }
+
+/// The place of a thread in its block, the place of its block in the grid, and the numbers of both.
+struct Coordinates {
+  Coordinate x, y;
+};
+inline constexpr Coordinates threadIdx{{0}, {1}}, blockIdx{{2}, {3}}, blockDim{{4}, {5}}, gridDim{{6}, {7}};
+
+/// Numbers in the memory of a GPU: a(r, c) reads an element, a.set(r, c, value) replaces it.
+class Memory {
+ public:
+  const int rows, cols;
+  explicit Memory(const Operand& operand) : rows(operand.rows), cols(operand.cols), operand_(&operand) {}
+  float operator()(Index r, Index c) const { return gpu->load(*operand_, r, c); }
+  void set(Index r, Index c, float value) { gpu->store(*operand_, r, c, value); }
+
+ private:
+  const Operand* operand_;
+};
+/// A matrix in global memory, which all threads use.
+struct Global : Memory {
+  using Memory::Memory;
+};
+/// A matrix in shared memory; every block has its own.
+struct Shared : Memory {
+  using Memory::Memory;
+};
+
 /// How a parameter of type T is named to the judge, and made of an operand.
 template <class T>
 struct Parameter;
@@ -144,6 +188,16 @@ struct Parameter<Layer> {
   static Layer of(const Operand& operand) { return Layer(operand); }
 };
 template <>
+struct Parameter<Global> {
+  static constexpr char letter = 'G';
+  static Global of(const Operand& operand) { return Global(operand); }
+};
+template <>
+struct Parameter<Shared> {
+  static constexpr char letter = 'S';
+  static Shared of(const Operand& operand) { return Shared(operand); }
+};
+template <>
 struct Parameter<double> {
   static constexpr char letter = 'd';
   static double of(const Operand& operand) { return operand.number; }
@@ -163,6 +217,8 @@ struct Entry {
   const char* name;     ///< "softmax_backward"
   const char* letters;  ///< of its parameters, in order: "AAO"
   void (*run)(const Operand* operands);
+  const Gpu** gpu =
+      nullptr;  ///< of a kernel: where the judge puts the GPU that runs it, once for each thread
 };
 
 template <class... P>
@@ -191,21 +247,36 @@ void call(void (*f)(P...), const Operand* operands) {
 
 // A lesson is one file without namespaces.
 using hewn::lesson::Array;
+using hewn::lesson::blockDim;
+using hewn::lesson::blockIdx;
+using hewn::lesson::Global;
+using hewn::lesson::gridDim;
 using hewn::lesson::Ids;
 using hewn::lesson::Layer;
 using hewn::lesson::Out;
+using hewn::lesson::Shared;
+using hewn::lesson::threadIdx;
+
+/// CUDA's barrier: waits until all threads of the block are here.
+inline void __syncthreads() { hewn::lesson::gpu->barrier(); }
 
 #ifndef HEWN_LESSON_ENTRY
 #define HEWN_LESSON_ENTRY hewn_lesson
 #endif
 
-/// Begins the function of a lesson: LESSON(softmax_backward, (Array y, Array dy, Out dx)) { ... }
-#define LESSON(name, parameters)                                                            \
-  static void name parameters;                                                              \
-  extern "C" const void* HEWN_LESSON_ENTRY() {                                              \
-    static const hewn::lesson::Entry entry = {                                              \
-        hewn::lesson::version, #name, hewn::lesson::letters_of(name),                       \
-        [](const hewn::lesson::Operand* operands) { hewn::lesson::call(name, operands); }}; \
-    return &entry;                                                                          \
-  }                                                                                         \
+/// The entry of a lesson, and the beginning of its function.
+#define HEWN_LESSON(name, parameters, gpu)                                                       \
+  static void name parameters;                                                                   \
+  extern "C" const void* HEWN_LESSON_ENTRY() {                                                   \
+    static const hewn::lesson::Entry entry = {                                                   \
+        hewn::lesson::version, #name, hewn::lesson::letters_of(name),                            \
+        [](const hewn::lesson::Operand* operands) { hewn::lesson::call(name, operands); }, gpu}; \
+    return &entry;                                                                               \
+  }                                                                                              \
   static void name parameters
+
+/// Begins the function of a lesson: LESSON(softmax_backward, (Array y, Array dy, Out dx)) { ... }
+#define LESSON(name, parameters) HEWN_LESSON(name, parameters, nullptr)
+
+/// Begins a kernel, which the judge runs once for each thread: KERNEL(add, (Global a, Global b, Global sum)) { ... }
+#define KERNEL(name, parameters) HEWN_LESSON(name, parameters, &hewn::lesson::gpu)

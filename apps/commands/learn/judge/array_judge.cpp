@@ -30,7 +30,9 @@ Build ArrayJudge::build() const { return {{"hewn/lesson.h"}, {"-std=c++17", "-O2
 Verdict ArrayJudge::judge(const SharedLibrary& lesson, std::span<const WrongAnswer> known,
                           const std::function<void(const std::string& name)>& mark) const {
   const lesson::Entry* const entry = entry_of(lesson);
-  if (!entry) return {false, "wrong: the file has no function that begins with LESSON(...)\n"};
+  if (!entry)
+    return {false, join("wrong: the file has no function that begins with ",
+                        exercise_.kernel ? "KERNEL" : "LESSON", "(...)\n")};
   return learn::judge(exercise_, *entry, known, mark);
 }
 

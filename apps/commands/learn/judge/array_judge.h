@@ -1,5 +1,5 @@
 #pragma once
-// The judge of lessons that are functions over arrays: LESSON of hewn/lesson.h.
+// The judge of lessons that are functions over arrays, or kernels over matrices: LESSON and KERNEL of hewn/lesson.h.
 
 #include "apps/commands/learn/judge/lesson_judge.h"
 

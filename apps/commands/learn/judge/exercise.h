@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "apps/commands/learn/judge/matrix.h"
+#include "kernels/gpu/simt/grid.h"
 
 namespace hewn::cli::learn {
 
@@ -20,8 +21,10 @@ enum class Role : uint8_t {
   integer,  ///< int
   real,     ///< double
   layer,    ///< Layer, to call
+  global,   ///< Global of a kernel, to read
+  shared,   ///< Shared of a kernel: a tile, of which a case states the shape
   adds,  ///< Out that already holds something, such as gradients of earlier nodes, to which the result is added
-  sets,    ///< Out that holds nothing yet; every element is set
+  sets,    ///< Out that holds nothing yet; every element is set. Of a kernel, a Global
   updates  ///< Out whose values the function reads and replaces
 };
 inline bool is_out(Role role) { return role >= Role::adds; }
@@ -73,8 +76,15 @@ struct LessonCase {
       {};  ///< those of `values` are measured besides; of small matrices, as this takes long
 };
 
+/// How a kernel is launched, and how often it may read global memory.
+struct KernelRules {
+  Grid (*grid)(const std::vector<Value>& values);
+  int64_t (*most_loads)(const std::vector<Value>& values);   ///< elements that it reads if it is written well
+  int64_t (*plain_loads)(const std::vector<Value>& values);  ///< for comparison: without shared memory
+};
+
 struct Exercise {
-  const char* lesson;  ///< the name in LESSON
+  const char* lesson;  ///< the name in LESSON or KERNEL
   std::vector<Parameter> parameters;
   /// The cases, easy ones with slopes first, then those at the limits: empty, one row, one column, large values.
   std::vector<LessonCase> (*cases)();
@@ -82,6 +92,8 @@ struct Exercise {
   const char* when_endless = "";
   /// Puts the function into the model in training; null if it has no place there.
   void (*in_training)(Lesson& lesson, Training& training) = nullptr;
+  /// Of a kernel, which the emulator runs; null for a function.
+  const KernelRules* kernel = nullptr;
 };
 
 /// A number to predict, in a chapter without code. The engine computes the right one.

@@ -18,10 +18,11 @@ constexpr double slope_bound = 1e-6, result_bound = 1e-9;  // relative to the la
 
 /// A case with what its Outs hold before, and what the function made of them.
 struct Tried {
-  const LessonCase* of;
+  const LessonCase* of = nullptr;
   std::vector<Value> values;     // with the starts of Outs
   std::vector<Matrix> after;     // what the Outs hold
   std::vector<Matrix> computed;  // of `adds`: what was added, else the same
+  KernelReport report = {};
 };
 
 /// A wrong element.
@@ -89,29 +90,28 @@ class Judge {
 
   Verdict verdict(const std::function<void(const std::string&)>& mark) {
     std::optional<Found> found;
+    const LessonCase* slow_in = nullptr;  // the first; mistakes in results come first
     for (const LessonCase& c : cases_) {
       if (found && c.slopes.empty()) continue;  // the small cases tell mistakes apart
       mark(c.name);
-      std::string problem;
-      try {
-        tried_.push_back(run(lesson_, c));
-        problem = unusable(tried_.back());
-      } catch (const Error& error) {
-        problem = error.what();
-      }
-      if (!problem.empty()) {
+      Tried tried;
+      if (const Remark problem = problem_in(lesson_, c, tried); !problem.text.empty()) {
         if (found) break;  // its message comes first
-        return {false, join("wrong, in the case \"", c.name, "\"\n  ", problem, "\n")};
+        return {false, remarked(problem, c)};
       }
+      tried_.push_back(std::move(tried));
       if (!found) found = wrong_in(tried_.size() - 1);
+      if (!found && !slow_in && !slow(tried_.back()).text.empty()) slow_in = &c;
     }
-    if (!found) return {true};
-    return {false, explained(*found)};
+    if (found) return {false, explained(*found)};
+    if (slow_in)
+      return {false, remarked(slow(tried_[static_cast<size_t>(slow_in - cases_.data())]), *slow_in)};
+    return {true, exercise_.kernel ? loads_of(tried_.back()) : ""};
   }
 
  private:
   Tried run(const Lesson& lesson, const LessonCase& c) const {
-    Tried tried{&c, c.values, {}, {}};
+    Tried tried{&c, c.values, {}, {}, {}};
     Rng rng(1, static_cast<uint64_t>(&c - cases_.data()));
     for (const size_t i : outs_) {
       Value& v = tried.values[i];
@@ -121,7 +121,7 @@ class Judge {
       if (role == Role::adds)
         for (double& x : v.start.values) x = 0.25 * (static_cast<double>(rng.below(16)) - 7.5);
     }
-    tried.after = lesson.run(tried.values);
+    tried.after = lesson.run(tried.values, &tried.report);
     tried.computed = tried.after;
     for (size_t k = 0; k < outs_.size(); ++k) {
       if (exercise_.parameters[outs_[k]].role != Role::adds) continue;
@@ -131,11 +131,23 @@ class Judge {
     return tried;
   }
 
+  /// Calls the function. Says why the results cannot be compared; an empty text if they can.
+  Remark problem_in(const Lesson& lesson, const LessonCase& c, Tried& tried) const {
+    try {
+      tried = run(lesson, c);
+      return unusable(tried);
+    } catch (const Misuse& misuse) {
+      return misuse.remark();
+    } catch (const Error& error) {
+      return {"", error.what()};
+    }
+  }
+
   const Parameter& parameter(size_t out) const { return exercise_.parameters[outs_[out]]; }
   const Matrix& right(const Tried& tried, size_t out) const { return tried.of->values[outs_[out]].matrix; }
 
-  /// Elements without a number; "" if there are none.
-  std::string unusable(const Tried& tried) const {
+  /// Elements without a number.
+  Remark unusable(const Tried& tried) const {
     bool nothing = true;
     for (size_t k = 0; k < outs_.size(); ++k) {
       const Matrix& after = tried.after[k];
@@ -145,21 +157,26 @@ class Judge {
           nothing && largest(right(tried, k)) > 0 &&
           std::memcmp(after.values.data(), start.values.data(), after.values.size() * sizeof(double)) == 0;
     }
-    if (nothing && tried.of == cases_.data()) return "the function writes nothing";
+    if (nothing && tried.of == cases_.data()) return {"", "the function writes nothing"};
     for (size_t k = 0; k < outs_.size(); ++k)
       for (size_t i = 0; i < tried.after[k].values.size(); ++i) {
         const double value = tried.after[k].values[i];
         const std::string name = element_text(parameter(k), tried.after[k], i);
+        if (is_unwritten(value) && exercise_.kernel)
+          return {"an element is never set", join("no thread sets ", name)};
         if (is_unwritten(value))
-          return name +
-                 " is never set; every element must be, also where it is 0, before anything is added to it";
+          return {
+              "",
+              name +
+                  " is never set; every element must be, also where it is 0, before anything is added to it"};
         if (!std::isfinite(value) && std::isfinite(right(tried, k).values[i]))
-          return join(
-              name, " is ", std::isnan(value) ? "NaN, which is not a number" : "infinite",
-              ": look for a division by zero, the root of a negative number, the logarithm of 0, or the "
-              "exponential of a large number");
+          return {
+              "",
+              join(name, " is ", std::isnan(value) ? "NaN, which is not a number" : "infinite",
+                   ": look for a division by zero, the root of a negative number, the logarithm of 0, or the "
+                   "exponential of a large number")};
       }
-    return "";
+    return {};
   }
 
   std::optional<Found> wrong_in(size_t t) const {
@@ -215,6 +232,48 @@ class Judge {
         return false;
       }
     return wrong;
+  }
+
+  /// A mistake of a kernel whose results are right; an empty text if there is none.
+  Remark slow(const Tried& tried) const {
+    if (!exercise_.kernel) return {};
+    const int64_t most = exercise_.kernel->most_loads(tried.values), loads = tried.report.loads;
+    if (tried.report.remark) return *tried.report.remark;
+    if (loads <= most) return {};
+    return {"elements are read too often",
+            join("the threads read ", long_count(loads), " elements from global memory, where ",
+                 long_count(most), " are enough")};
+  }
+
+  std::string remarked(const Remark& remark, const LessonCase& c) const {
+    const std::string where = join("in the case \"", c.name, "\"\n  ", remark.text, "\n");
+    if (remark.kind.empty()) return join("wrong, ", where);
+    std::string hint;
+    for (const WrongAnswer& answer : known_) {
+      const Remark its = remark_on(answer, c);
+      if (its.kind != remark.kind || (!hint.empty() && its.text != remark.text)) continue;
+      hint = join("  ", answer.hint, "\n");
+    }
+    return join("wrong: ", remark.kind, ", ", where, hint);
+  }
+
+  /// The remark that a known wrong answer earns in the case, if it computes the same as the lesson so far.
+  Remark remark_on(const WrongAnswer& answer, const LessonCase& c) const {
+    const Lesson lesson(*static_cast<const lesson::Entry*>(answer.entry), exercise_);
+    Tried its;
+    for (const Tried& mine : tried_) {
+      if (!problem_in(lesson, *mine.of, its).text.empty()) return {};
+      for (size_t k = 0; k < outs_.size(); ++k)
+        if (!equal(its.computed[k], mine.computed[k])) return {};
+      if (mine.of == &c) return slow(its);
+    }
+    return problem_in(lesson, c, its);
+  }
+
+  std::string loads_of(const Tried& tried) const {
+    return join("  ", long_count(tried.report.loads), " elements were read from global memory in the case \"",
+                tried.of->name, "\", and would be ", long_count(exercise_.kernel->plain_loads(tried.values)),
+                " without tiles\n");
   }
 
   /// What kind of mistake the difference is, by the fits of `hewn gradcheck`.

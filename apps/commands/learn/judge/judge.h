@@ -20,7 +20,8 @@ struct WrongAnswer {
 
 struct Verdict {
   bool right = false;
-  std::string text = {};  ///< lines for the student; "" if right
+  std::string text =
+      {};  ///< lines for the student; of a right function "", of a right kernel what it has read
 };
 
 /// Calls the function on all cases; `mark` is called with the name of each before. Run it in a process of its own: the

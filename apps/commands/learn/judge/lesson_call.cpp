@@ -21,19 +21,22 @@ struct Kind {
   char letter;
   const char* type;
 };
-Kind kind_of(Role role) {
+Kind kind_of(Role role, bool kernel) {
   switch (role) {
     case Role::array: return {'A', "Array"};
     case Role::ids: return {'I', "Ids"};
     case Role::integer: return {'i', "int"};
     case Role::real: return {'d', "double"};
     case Role::layer: return {'L', "Layer"};
+    case Role::global: return {'G', "Global"};
+    case Role::shared: return {'S', "Shared"};
     case Role::adds:
     case Role::sets:
     case Role::updates: break;
   }
-  return {'O', "Out"};
+  return kernel ? Kind{'G', "Global"} : Kind{'O', "Out"};
 }
+bool is_number(Role role) { return role == Role::integer || role == Role::real; }
 
 std::string counted(int n, const char* one, const char* several) {
   return join(n, " ", n == 1 ? one : several);
@@ -49,9 +52,7 @@ void outside(const lesson::Operand& o, int indices, int row, int col, int line) 
   if (indices == 1)
     wrong("line ", line, ": ", o.name, "(", col, ") is outside: ", o.name, " has ",
           counted(o.rows * o.cols, "element", "elements"), " (", range_of(o.rows * o.cols), ")");
-  wrong("line ", line, ": ", o.name, "(", row, ", ", col, ") is outside: ", o.name, " has ",
-        counted(o.rows, "row", "rows"), " (", range_of(o.rows), ") and ",
-        counted(o.cols, "column", "columns"), " (", range_of(o.cols), ")");
+  wrong("line ", line, ": ", outside_text(o, row, col));
 }
 
 std::string shape_text(int rows, int cols) { return join("[", rows, ", ", cols, "]"); }
@@ -170,23 +171,47 @@ class Guarded {
 
 }  // namespace
 
-std::string parameters_text(std::span<const Parameter> parameters) {
-  std::string text;
-  for (const Parameter& p : parameters)
-    text += join(text.empty() ? "(" : ", ", kind_of(p.role).type, " ", p.name);
-  return text + ")";
+std::string first_line_of(const Exercise& exercise) {
+  std::string text = join(exercise.kernel ? "KERNEL(" : "LESSON(", exercise.lesson, ", (");
+  for (const Parameter& p : exercise.parameters)
+    text += join(&p == exercise.parameters.data() ? "" : ", ", kind_of(p.role, exercise.kernel).type, " ",
+                 p.name);
+  return text + ")) {";
 }
 
 Lesson::Lesson(const lesson::Entry& entry, const Exercise& exercise) : entry_(entry), exercise_(exercise) {
   std::string letters;
-  for (const Parameter& p : exercise.parameters) letters += kind_of(p.role).letter;
+  for (const Parameter& p : exercise.parameters) letters += kind_of(p.role, exercise.kernel).letter;
   if (entry.version != lesson::version || std::string_view(entry.name) != exercise.lesson ||
-      letters != entry.letters)
-    wrong("the line that begins with LESSON was changed; it must be\n  LESSON(", exercise.lesson, ", ",
-          parameters_text(exercise.parameters), ") {");
+      letters != entry.letters || !entry.gpu != !exercise.kernel)
+    wrong("the line that begins the function was changed; it must be\n  ", first_line_of(exercise));
 }
 
-std::vector<Matrix> Lesson::run(const std::vector<Value>& values) const {
+void Lesson::call(const std::vector<Value>& values, const std::vector<lesson::Operand>& operands,
+                  KernelReport* report) const {
+  try {
+    if (!exercise_.kernel) return entry_.run(operands.data());
+    std::vector<KernelMemory> memories;
+    for (size_t i = 0; i < operands.size(); ++i) {
+      const Role role = exercise_.parameters[i].role;
+      if (is_number(role)) continue;
+      const auto kind = role == Role::shared ? MemoryKind::shared
+                        : is_out(role)       ? MemoryKind::output
+                                             : MemoryKind::input;
+      memories.push_back({kind, &operands[i]});
+    }
+    const KernelReport made = run_kernel(entry_, operands.data(), memories, exercise_.kernel->grid(values));
+    if (report) *report = made;
+  } catch (const Error&) {
+    throw;  // from `outside` or the emulator
+  } catch (const std::exception& error) {
+    wrong("the function threw an exception: ", error.what());
+  } catch (...) {
+    wrong("the function threw an exception");
+  }
+}
+
+std::vector<Matrix> Lesson::run(const std::vector<Value>& values, KernelReport* report) const {
   const std::vector<Parameter>& parameters = exercise_.parameters;
   require(values.size() == parameters.size(), exercise_.lesson, ": a case has ", values.size(),
           " values for ", parameters.size(), " parameters");
@@ -201,7 +226,7 @@ std::vector<Matrix> Lesson::run(const std::vector<Value>& values) const {
                       v.number,           outside,       &workshop};
     const Role role = parameters[i].role;
     if (role == Role::layer) workshop.add(parameters[i].name, v.layer);
-    if (role == Role::array) o.values = arrays.emplace_back(v.matrix.values).data();
+    if (role == Role::array || role == Role::global) o.values = arrays.emplace_back(v.matrix.values).data();
     if (role == Role::ids) o.ids = lists.emplace_back(v.ids).data();
     if (is_out(role)) {
       const bool starts = !v.start.values.empty();
@@ -210,21 +235,13 @@ std::vector<Matrix> Lesson::run(const std::vector<Value>& values) const {
     }
     operands.push_back(o);
   }
-  try {
-    entry_.run(operands.data());
-  } catch (const Error&) {
-    throw;  // from `outside`
-  } catch (const std::exception& error) {
-    wrong("the function threw an exception: ", error.what());
-  } catch (...) {
-    wrong("the function threw an exception");
-  }
+  call(values, operands, report);
   std::vector<Matrix> results;
   auto array = arrays.begin();
   auto list = lists.begin();
   for (size_t i = 0; i < parameters.size(); ++i) {
     const Role role = parameters[i].role;
-    if (role == Role::integer || role == Role::real || role == Role::layer) continue;
+    if (is_number(role) || role == Role::layer || role == Role::shared) continue;
     const bool guards = role == Role::ids ? list->guards_intact() : array->guards_intact();
     const bool content = role == Role::ids ? list->content_intact() : is_out(role) || array->content_intact();
     if (!guards) wrong("memory next to ", parameters[i].name, " was overwritten");

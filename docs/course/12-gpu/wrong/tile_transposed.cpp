@@ -1,0 +1,18 @@
+// You keep a tile with rows and columns exchanged, so that adjacent threads use the same column of it. All 32 elements
+// of a column are in one bank, which serves them one after the other. Keep rows as rows: set element (y, x) of both
+// tiles.
+#include "hewn/lesson.h"
+
+KERNEL(matmul_shared, (Global a, Global b, Global c, Shared ta, Shared tb)) {
+  const int x = threadIdx.x, y = threadIdx.y;
+  const int i = 32 * blockIdx.y + y, j = 32 * blockIdx.x + x;
+  float sum = 0;
+  for (int k = 0; k < a.cols; k += 32) {
+    ta.set(y, x, i < a.rows && k + x < a.cols ? a(i, k + x) : 0);
+    tb.set(x, y, k + y < b.rows && j < b.cols ? b(k + y, j) : 0);
+    __syncthreads();
+    for (int t = 0; t < 32; ++t) sum += ta(y, t) * tb(x, t);
+    __syncthreads();
+  }
+  if (i < c.rows && j < c.cols) c.set(i, j, sum);
+}
