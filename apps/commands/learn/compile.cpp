@@ -122,9 +122,7 @@ Compiled compile_lesson(const std::string& source, const Build& build, const std
   }
   std::vector<std::string> command = compiler();
   command.insert(command.end(), build.options.begin(), build.options.end());
-  for (const char* word :
-       {"-w", "-fPIC", "-shared", "-fdiagnostics-color=never", "-fno-diagnostics-show-caret"})
-    command.emplace_back(word);
+  for (const char* word : {"-w", "-fPIC", "-shared", "-fdiagnostics-color=never"}) command.emplace_back(word);
   for (const std::string& word : {"-I" + directory, std::string("-o"), library, source})
     command.push_back(word);
   const std::string output = directory + "/compiler.txt";

@@ -306,6 +306,21 @@ TEST_CASE("learn: without a compiler, the error names the package") {
   CHECK(desk.temporary_files_are_gone());
 }
 
+TEST_CASE("learn: clang compiles lessons of every kind, too") {
+  if (run_program({"sh", "-c", "command -v clang++"}).exit_code != 0) return skip("clang++ is not installed");
+  const Desk desk;
+  const ProcessOptions with_clang{.env = {{"CXX", "clang++"}}};
+  for (const char* name : {first, "10-fast"}) {
+    const ProcessResult r = desk.check(name, read_file(course() / name / "solution.cpp"), with_clang);
+    INFO(r.out << r.err);
+    CHECK(r.exit_code == 0);
+    CHECK(contains(r.out, "right: all "));
+  }
+  const ProcessResult r = desk.check(first, products("  grad.add(0, 0, gone);"), with_clang);
+  INFO(r.out << r.err);
+  CHECK(contains(r.out, "compile error in line 3: use of undeclared identifier 'gone'\n    grad.add(0, 0, gone);\n"));
+}
+
 TEST_CASE("learn: Ctrl-C leaves nothing behind") {
   const Desk desk;
   desk.write(first, products("  for (volatile int i = 0;; i = 1) continue;"));
