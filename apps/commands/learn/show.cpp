@@ -91,7 +91,10 @@ std::string chapter_list() {
   std::string text = bold(Stream::results, "A course on backpropagation") + "\n\n";
   for (const Chapter& chapter : chapters()) {
     std::string title = chapter.title();
-    title.resize(std::max<size_t>(title.size(), 36), ' ');
+    size_t width = 36;
+    for (const char c : title)
+      width += (static_cast<unsigned char>(c) & 0xc0) == 0x80;  // no column of its own
+    title.resize(std::max(title.size(), width), ' ');
     const std::string minutes = std::to_string(chapter.minutes()), number = std::to_string(chapter.number());
     std::string line = join(std::string(3 - number.size(), ' '), number, "  ", title,
                             std::string(4 - std::min<size_t>(4, minutes.size()), ' '), minutes, " minutes  ",

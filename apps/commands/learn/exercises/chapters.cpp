@@ -17,6 +17,7 @@ std::span<const Chapter> chapters() {
       {.name = "08-learning", .exercise = &adamw_step_exercise()},
       {.name = "09-writing", .exercise = &top_p_exercise()},
       {.name = "10-fast", .judge = &matmul_rung_judge()},
+      {.name = "11-online-attention", .exercise = &online_attention_exercise()},
       {.name = "12-gpu", .exercise = &matmul_shared_exercise()},
   };
   return table;

@@ -18,6 +18,7 @@ const Exercise& gpt_exercise();                         ///< 07_gpt.cpp
 const Exercise& adamw_step_exercise();                  ///< 08_learning.cpp
 const Exercise& top_p_exercise();                       ///< 09_writing.cpp
 const LessonJudge& matmul_rung_judge();                 ///< 10_fast.cpp
+const Exercise& online_attention_exercise();            ///< 11_online_attention.cpp
 const Exercise& matmul_shared_exercise();               ///< 12_gpu.cpp
 
 }  // namespace hewn::cli::learn

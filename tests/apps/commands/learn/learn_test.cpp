@@ -403,6 +403,12 @@ TEST_CASE("learn: words that make no sense") {
 TEST_CASE("learn: chapters as text and as a page") {
   const Desk desk;
   const std::string list = desk.learn({}).out;
+  for (const std::string& line : lines_of(list)) {
+    const std::string before = line.substr(0, line.rfind(" minutes"));
+    if (before == line) continue;
+    const auto starts = [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; };
+    CHECK(std::count_if(before.begin(), before.end(), starts) == 45);  // × is one column and two bytes
+  }
   const ProcessResult page = desk.learn({"--out=course.html"});
   CHECK(page.exit_code == 0);
   const std::string html = read_file(desk / "course.html");
