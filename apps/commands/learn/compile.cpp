@@ -74,22 +74,6 @@ std::optional<Place> place_in(const std::string& text, const std::string& source
   return place;
 }
 
-/// What to write instead, for mistakes that the compiler (gcc or clang) describes without knowing lessons.
-std::string advice(const std::string& error) {
-  const auto says = [&](const char* part) { return error.find(part) != error.npos; };
-  if (says("lvalue required as left operand") || says("expression is not assignable"))
-    return "  y(r, c) can only be read: change an Out with dx.set(r, c, value) or dx.add(r, c, value), and "
-           "compare with ==\n";
-  if (says("operator[]") || says("subscript operator"))
-    return "  elements are in parentheses: y(r, c), or y(i) of a list\n";
-  if (says("operator=") || says("assignment operator"))
-    return "  arrays are not assigned: give each result a name of its own, as in Array z = x + y, and fill "
-           "an Out "
-           "with dx.set(z)\n";
-  if (says("no member named") && says("size")) return "  the sizes of an array are y.rows and y.cols\n";
-  return "";
-}
-
 std::string first_error(const std::string& output, const std::string& source, const Build& build) {
   const std::vector<std::string> lines = split(output, '\n');
   for (size_t i = 0; i < lines.size(); ++i) {

@@ -12,6 +12,7 @@ const lesson::Entry* entry_of(const SharedLibrary& lesson) {
   return get ? static_cast<const lesson::Entry*>(get()) : nullptr;
 }
 
+/// What to write instead, for mistakes that the compiler (gcc or clang) describes without knowing lessons.
 std::string advice(const std::string& error) {
   const auto says = [&](const char* part) { return error.find(part) != error.npos; };
   if (says("lvalue required as left operand") || says("expression is not assignable"))
@@ -19,6 +20,9 @@ std::string advice(const std::string& error) {
            "compare with ==\n";
   if (says("operator[]") || says("subscript operator"))
     return "  elements are in parentheses: y(r, c), or y(i) of a list\n";
+  if (says("operator=") || says("assignment operator"))
+    return "  arrays are not assigned: give each result a name of its own, as in Array z = x + y, and fill "
+           "an Out with dx.set(z)\n";
   if (says("no member named") && says("size")) return "  the sizes of an array are y.rows and y.cols\n";
   return "";
 }
