@@ -25,7 +25,7 @@ template <auto f>
 KernelReport run(const hewn::Grid& grid = {{1, 1}, {32, 2}}, int cols = 32) {
   std::vector<double> a(32 * 64, 1.0), c(32 * 64, 0.0);
   const auto operand = [](const char* name, int columns, double* values) {
-    return lesson::Operand{name, 32, columns, values, nullptr, 0, nullptr};
+    return lesson::Operand{name, 32, columns, values, nullptr, 0, nullptr, nullptr};
   };
   const lesson::Operand operands[] = {operand("a", 64, a.data()), operand("c", 64, c.data()),
                                       operand("s", cols, nullptr)};
