@@ -150,11 +150,14 @@ Cases cases_of(const RungExercise& exercise, const RungPlugin& rung, const CaseR
 /// The case that is judged last, and then timed.
 CaseRequest timed_case(const RungExercise& exercise) { return {.bench = true, .shape = exercise.timed}; }
 
-/// All cases in their order.
-Cases judged_cases(const RungExercise& exercise, const RungPlugin& rung) {
-  Cases all = cases_of(exercise, rung, {.shape = exercise.first});
-  for (const CaseRequest& request : {CaseRequest{}, timed_case(exercise)})
-    for (auto& c : cases_of(exercise, rung, request)) all.push_back(std::move(c));
+/// All cases in their order, or as many of them as are needed: their numbers take longer to make than to multiply.
+Cases judged_cases(const RungExercise& exercise, const RungPlugin& rung,
+                   size_t needed = std::numeric_limits<size_t>::max()) {
+  Cases all;
+  for (const CaseRequest& request :
+       {CaseRequest{.shape = exercise.first}, CaseRequest{}, timed_case(exercise)})
+    if (all.size() < needed)
+      for (auto& c : cases_of(exercise, rung, request)) all.push_back(std::move(c));
   return all;
 }
 
@@ -164,7 +167,7 @@ std::string hint_for(const RungExercise& exercise, std::span<const WrongAnswer> 
   Cases cases;
   for (const WrongAnswer& answer : known) {
     const RungPlugin& rung = *static_cast<const RungPlugin*>(answer.entry);
-    if (cases.empty()) cases = judged_cases(exercise, rung);
+    if (cases.empty()) cases = judged_cases(exercise, rung, in_case + 1);
     for (size_t i = 0; i <= in_case; ++i) {
       const std::optional<Fault> its = fault_in(exercise, rung, *cases[i], Output(*cases[i]));
       if (!its) continue;
