@@ -1,7 +1,7 @@
 #include "hewn/lesson.h"
 
-// The first barrier waits until the tiles are full, the second until nobody reads them any more. Outside of the matrices
-// tiles hold zeros, which add nothing.
+// The first barrier waits until the tiles are full, the second until nobody reads them any more. Outside of the
+// matrices tiles hold zeros, which add nothing.
 KERNEL(matmul_shared, (Global a, Global b, Global c, Shared ta, Shared tb)) {
   const int x = threadIdx.x, y = threadIdx.y;
   const int i = 32 * blockIdx.y + y, j = 32 * blockIdx.x + x;
