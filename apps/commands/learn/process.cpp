@@ -13,6 +13,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <vector>
 
 #include "apps/cli/signals.h"
@@ -178,12 +179,14 @@ Ended run_program(const std::vector<std::string>& command, const std::string& ou
   std::vector<char*> words;
   for (const std::string& word : command) words.push_back(const_cast<char*>(word.c_str()));
   words.push_back(nullptr);
+  const std::string directory = std::filesystem::path(output).parent_path().string();
   const pid_t pid = start([&] {
     const int nothing = ::open("/dev/null", O_RDONLY),
               file = ::open(output.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0666);
     ::dup2(nothing, 0), ::dup2(file, 1), ::dup2(file, 2);
     ::fcntl(pipe.ends[1], F_SETFD, 0);  // stays open as long as the program runs
     ::setenv("LC_ALL", "C", 1);         // messages that can be read by this program
+    ::setenv("TMPDIR", directory.c_str(), 1);
     ::execvp(words[0], words.data());
   });
   pipe.close_writing();
