@@ -33,7 +33,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr double silent_seconds = 10;  // of a call that sends no message
+constexpr double silent_seconds = 10;  // of processor time, of a call that sends no message
 constexpr size_t most_lesson_bytes = 1 << 20;
 constexpr int wrong_status = static_cast<int>(ErrorCode::numerical);
 
@@ -135,8 +135,8 @@ class Check {
         return wrong_status;
       case Ended::How::silent: {
         const std::string hint = passed_ ? "" : judge_.when_endless();
-        print("endless, ", where, "\n  the function has not returned within ", silent_seconds, " seconds\n",
-              hint.empty() ? "" : join("  ", hint, "\n"));
+        print("endless, ", where, "\n  the function has not returned within ", silent_seconds,
+              " seconds of processor time\n", hint.empty() ? "" : join("  ", hint, "\n"));
         return wrong_status;
       }
       case Ended::How::exited: break;

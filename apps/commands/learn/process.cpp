@@ -13,6 +13,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <filesystem>
 #include <vector>
 
@@ -90,12 +91,33 @@ class Running {
   pid_t pid_;
 };
 
+/// How long a process may send no message: processor time of its threads together, which does not depend on what else the
+/// machine does, and time in all, for one that sleeps. In seconds.
+struct Patience {
+  double processor, all;
+};
+constexpr double all_per_processor = 6;
+#ifdef HEWN_CHECK_MEMORY
+constexpr double slowdown = 4;  // by sanitizers
+#else
+constexpr double slowdown = 1;
+#endif
+
+/// The processor time that the threads of a process have taken, in seconds; 0 if it has ended.
+double processor_seconds(pid_t pid) {
+  clockid_t clock{};
+  timespec time{};
+  if (::clock_getcpuclockid(pid, &clock) != 0 || ::clock_gettime(clock, &time) != 0) return 0;
+  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+}
+
 /// Waits for a process whose end of the pipe is open as long as it lives.
 Ended follow(pid_t pid, int pipe, const std::function<void(char, const std::string&)>& receive,
-             double seconds) {
+             const Patience& patience) {
   Running process(pid);
   Messages messages(receive);
   auto heard = Clock::now();
+  double taken = 0;  // processor time at the last message
   char block[4096];
   while (true) {
     pollfd readable{pipe, POLLIN, 0};
@@ -110,9 +132,11 @@ Ended follow(pid_t pid, int pipe, const std::function<void(char, const std::stri
       if (n > 0) {
         messages.add(block, static_cast<size_t>(n));
         heard = Clock::now();
+        taken = processor_seconds(pid);
       }
     }
-    if (std::chrono::duration<double>(Clock::now() - heard).count() > seconds) {
+    if (processor_seconds(pid) - taken > patience.processor ||
+        std::chrono::duration<double>(Clock::now() - heard).count() > patience.all) {
       process.end();
       return {Ended::How::silent, 0};
     }
@@ -171,7 +195,7 @@ Ended run_apart(const std::function<int(const Sender&)>& work,
     ::_exit(status);
   });
   pipe.close_writing();
-  return follow(pid, pipe.ends[0], receive, seconds);
+  return follow(pid, pipe.ends[0], receive, {slowdown * seconds, slowdown * all_per_processor * seconds});
 }
 
 Ended run_program(const std::vector<std::string>& command, const std::string& output, double seconds) {
@@ -190,8 +214,7 @@ Ended run_program(const std::vector<std::string>& command, const std::string& ou
     ::execvp(words[0], words.data());
   });
   pipe.close_writing();
-  return follow(
-      pid, pipe.ends[0], [](char, const std::string&) {}, seconds);
+  return follow(pid, pipe.ends[0], [](char, const std::string&) {}, {seconds, seconds});
 }
 
 }  // namespace hewn::cli::learn

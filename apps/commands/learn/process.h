@@ -21,13 +21,14 @@ struct Ended {
 using Sender = std::function<void(char kind, const std::string& text)>;
 
 /// Runs `work` in a forked process, which ends with the status that it returns, and passes the messages that it sends to
-/// `receive` here. The process is killed if it sends none for `seconds`, or if a signal asks this program to stop. Call
-/// it before this program has started threads. Throws ErrorCode::failed if no process can be started.
+/// `receive` here. The process is killed if it sends none for `seconds` of its processor time, or for 6 times as long, or
+/// if a signal asks this program to stop. Call it before this program has started threads. Throws ErrorCode::failed if
+/// no process can be started.
 Ended run_apart(const std::function<int(const Sender& send)>& work,
                 const std::function<void(char kind, const std::string& text)>& receive, double seconds);
 
-/// The same for another program, with messages in English; standard output and standard error are written to the file
-/// `output`. Its temporary files are put beside that file, since a program that is killed leaves them behind.
+/// The same for another program, which may take `seconds` in all and has messages in English; standard output and standard
+/// error are written to the file `output`. Its temporary files are put beside that file, since a program that is killed leaves them behind.
 Ended run_program(const std::vector<std::string>& command, const std::string& output, double seconds);
 
 }  // namespace hewn::cli::learn

@@ -124,6 +124,7 @@ TEST_CASE("learn: every wrong answer gets its own hint") {
   const Desk desk;
   for (const std::string& name : exercises())
     for (const auto& entry : fs::directory_iterator(course() / name / "wrong")) {
+      if (!in_sample()) continue;
       const std::string source = read_file(entry.path());
       INFO(entry.path().string());
       const ProcessResult r = desk.check(name, source);
@@ -281,8 +282,8 @@ TEST_CASE("learn: an endless loop is ended, with a hint if there is one") {
   const Desk desk;
   const ProcessResult r = desk.check(first, products("  for (volatile int i = 0;; i = 1) continue;"));
   CHECK(r.exit_code == 5);
-  CHECK(contains(
-      r.out, "endless, in the case \"one product\"\n  the function has not returned within 10 seconds\n"));
+  CHECK(contains(r.out, "endless, in the case \"one product\"\n  the function has not returned within 10 "
+                        "seconds of processor time\n"));
   CHECK(contains(r.out, "walk the tape once"));
   CHECK(desk.temporary_files_are_gone());
 }
