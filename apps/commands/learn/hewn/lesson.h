@@ -165,38 +165,25 @@ struct Shared : Memory {
 };
 
 /// How a parameter of type T is named to the judge, and made of an operand.
+template <class T, char Letter>
+struct Named {
+  static constexpr char letter = Letter;
+  static T of(const Operand& operand) { return T(operand); }
+};
 template <class T>
 struct Parameter;
 template <>
-struct Parameter<Array> {
-  static constexpr char letter = 'A';
-  static Array of(const Operand& operand) { return Array(operand); }
-};
+struct Parameter<Array> : Named<Array, 'A'> {};
 template <>
-struct Parameter<Ids> {
-  static constexpr char letter = 'I';
-  static Ids of(const Operand& operand) { return Ids(operand); }
-};
+struct Parameter<Ids> : Named<Ids, 'I'> {};
 template <>
-struct Parameter<Out> {
-  static constexpr char letter = 'O';
-  static Out of(const Operand& operand) { return Out(operand); }
-};
+struct Parameter<Out> : Named<Out, 'O'> {};
 template <>
-struct Parameter<Layer> {
-  static constexpr char letter = 'L';
-  static Layer of(const Operand& operand) { return Layer(operand); }
-};
+struct Parameter<Layer> : Named<Layer, 'L'> {};
 template <>
-struct Parameter<Global> {
-  static constexpr char letter = 'G';
-  static Global of(const Operand& operand) { return Global(operand); }
-};
+struct Parameter<Global> : Named<Global, 'G'> {};
 template <>
-struct Parameter<Shared> {
-  static constexpr char letter = 'S';
-  static Shared of(const Operand& operand) { return Shared(operand); }
-};
+struct Parameter<Shared> : Named<Shared, 'S'> {};
 template <>
 struct Parameter<double> {
   static constexpr char letter = 'd';
