@@ -130,7 +130,10 @@ class Splitter {
 
 }  // namespace
 
-bool is_option(std::string_view word) { return word.size() > 1 && word[0] == '-'; }
+bool is_option(std::string_view word) {
+  const bool negative_number = word.size() > 1 && ((word[1] >= '0' && word[1] <= '9') || word[1] == '.');
+  return word.size() > 1 && word[0] == '-' && !negative_number;
+}
 
 std::string long_name(std::string_view word) {
   if (word.size() < 3 || !word.starts_with("--") || !is_letter(word[2])) return "";

@@ -101,6 +101,7 @@ TEST_CASE("words: flags, letters and arguments") {
   CHECK(refused({"-qr"}) == "-r needs a value: -r=N");
   CHECK(split({"a", "-", "--", "--bias", "-q", "--"}).arguments == Given{"a", "-", "--bias", "-q", "--"});
   CHECK(split({""}).arguments == Given{""});
+  CHECK(split({"-1", "-q", "-0.5", "-.5"}).arguments == Given{"-1", "-0.5", "-.5"});
 }
 
 TEST_CASE("words: an unknown option is returned as it was typed") {
