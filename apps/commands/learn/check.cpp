@@ -242,6 +242,11 @@ int check_lesson(const Chapter& chapter, const CheckOptions& options) {
   std::optional<ArrayJudge> of_arrays;
   if (!chapter.judge) of_arrays.emplace(*chapter.exercise);
   const LessonJudge& judge = chapter.judge ? *chapter.judge : *of_arrays;
+  require(options.out_dir.empty() || judge.rewards_with_model(),
+          "out_dir keeps the model that trains with a right answer, but chapter ", chapter.number(),
+          " trains none");
+  require(options.out_dir.empty() || options.training,
+          "out_dir keeps the model that trains with a right answer, but training=false was given");
   const std::string path = lesson_path(chapter);
   while (true) {
     const FileState judged = FileState::of(path);

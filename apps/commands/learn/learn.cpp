@@ -89,8 +89,16 @@ int write_page(const Settings& settings) {
   return 0;
 }
 
+/// Options that only the check of a lesson has a use for are not ignored elsewhere. Their environment variables are.
+void require_no_check_options(const Settings& settings) {
+  for (const char* name : {"watch", "training", "out_dir"})
+    require(!settings.given(name) || !settings.where(name).starts_with("--"), settings.where(name), ": ",
+            name, " is for `hewn learn check CHAPTER` of a chapter with an exercise to write");
+}
+
 int check(const Settings& settings, const std::vector<std::string>& words) {
   const Chapter& chapter = chapter_of(words[1]);
+  if (chapter.predictions) require_no_check_options(settings);
   if (chapter.predictions) return check_predictions(chapter, {words.begin() + 2, words.end()});
   require(words.size() == 2, "'", words.size() == 2 ? "" : words[2], "' is too much; chapter ",
           chapter.number(), " takes no answers: `hewn learn check ", chapter.number(), "` judges ",
@@ -102,6 +110,7 @@ int check(const Settings& settings, const std::vector<std::string>& words) {
 
 int run(const Settings& settings) {
   const std::vector<std::string>& words = settings.arguments;
+  if (words.empty() || words[0] != "check") require_no_check_options(settings);
   if (settings.has("out")) return write_page(settings);
   if (words.empty()) {
     print(chapter_list());

@@ -13,6 +13,7 @@ class ArrayJudge final : public LessonJudge {
   Verdict judge(const SharedLibrary& lesson, std::span<const WrongAnswer> known,
                 const std::function<void(const std::string& name)>& mark) const override;
   void reward(const SharedLibrary& lesson, const Sender& send, const std::string& out_dir) const override;
+  bool rewards_with_model() const override { return exercise_.in_training != nullptr; }
   std::string while_rewarded() const override { return "while the model trains"; }
 
  private:

@@ -38,6 +38,8 @@ class LessonJudge {
   /// What a right answer is rewarded with, such as a model that trains with it: sends lines of text ('t'). `out_dir` is
   /// where a run is kept; "": nowhere. Does nothing if there is no reward.
   virtual void reward(const SharedLibrary& lesson, const Sender& send, const std::string& out_dir) const = 0;
+  /// Whether the reward is a model, which can be kept as a run.
+  virtual bool rewards_with_model() const = 0;
   /// "while the model trains"
   virtual std::string while_rewarded() const = 0;
 };

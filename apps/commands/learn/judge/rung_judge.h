@@ -45,6 +45,7 @@ class RungJudge final : public LessonJudge {
                 const std::function<void(const std::string& name)>& mark) const override;
   /// Times the rung and its rivals, and says which of them it has passed.
   void reward(const SharedLibrary& lesson, const Sender& send, const std::string& out_dir) const override;
+  bool rewards_with_model() const override { return false; }
   std::string while_rewarded() const override { return "while your rung is timed"; }
 
  private:
