@@ -73,8 +73,9 @@ function(hewn_layer name)
 endfunction()
 
 # hewn_quickly(TARGET LEVEL UNDER_SANITIZERS): compiles code that is not performance-critical with less
-# optimisation. -O1 saves a third of its compile time, -O0 half, and two thirds under sanitizers. Applies to
-# whole targets, since files with their own options cannot be part of a unity build.
+# optimisation. -O1 and -Os save a third of its compile time, -O0 half, and two thirds under sanitizers; code of
+# -Os is a third smaller than that of -O1. Applies to whole targets, since files with their own options cannot be
+# part of a unity build.
 function(hewn_quickly target level under_sanitizers)
   target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O${level}>
                          $<$<CONFIG:RelWithDebInfo>:-O${under_sanitizers}>)

@@ -180,7 +180,8 @@ LineEditor::Step LineEditor::search() {
   std::string wanted;
   size_t from = newest;  // search the lines before this one
   while (true) {
-    const std::optional<size_t> found = wanted.empty() ? std::nullopt : history_.find_before(from, wanted);
+    std::optional<size_t> found;
+    if (!wanted.empty()) found = history_.find_before(from, wanted);
     if (found && *found != entry_) recall(*found);
     if (buffer_.empty()) show_search(wanted, found || wanted.empty());
     const std::optional<char> byte = next_byte();
