@@ -21,6 +21,7 @@ constexpr std::chrono::milliseconds falling_asleep{10};  // how long spinning th
 // raise their clock.
 constexpr double run_up_seconds = 2e-3;
 constexpr double longest_run_up = 0.05;  // in seconds; longer calls need no run-up
+constexpr double least_gain = 0.7;       // of each thread that has a core of its own
 constexpr size_t most_twins = size_t{1} << 15;
 
 void check(Case& c, const Contender& who, const Reference& reference, const char* when) {
@@ -129,6 +130,8 @@ class CpuMeasurer final : public Measurer {
   void tell_conditions(const std::vector<BenchRow>& rows) const override;
 
  private:
+  std::string where_threads_ran() const;
+
   const BenchPlan& plan_;
   PinnedThreads threads_;
   ShareClock clock_;
@@ -193,6 +196,22 @@ Measured CpuMeasurer::measure(Case& c, const std::vector<Contender>& list) {
   return result;
 }
 
+std::string CpuMeasurer::where_threads_ran() const {
+  const int threads = most_threads(plan_);
+  if (!threads_.pinned()) return "Threads were not pinned, because there are more of them than processors.";
+  if (threads == 1) return "The thread was pinned.";
+  const double gain = arithmetic_gain(plan_.isas.back(), threads);
+  const bool separate = threads_.cores() == threads;
+  std::string text = join("The ", threads, " threads were pinned to ",
+                          separate                ? "cores of their own"
+                          : threads_.cores() == 1 ? "one core, which they share"
+                                                  : join(threads_.cores(), " cores, which they share"),
+                          ", and do ", fixed(gain, 2), " times the arithmetic of one.");
+  if (separate && gain < least_gain * threads)
+    text += " That is the speed of threads that share cores: the machine's host may place them so.";
+  return text;
+}
+
 void CpuMeasurer::tell_conditions(const std::vector<BenchRow>& rows) const {
   double drift = 0, others = -1, steal = -1;
   for (const BenchRow& row : rows) {
@@ -201,10 +220,9 @@ void CpuMeasurer::tell_conditions(const std::vector<BenchRow>& rows) const {
     steal = std::max(steal, row.steal_percent);
   }
   const auto share = [](double percent) { return percent < 0 ? "unknown" : fixed(percent, 1) + "%"; };
-  say(threads_.pinned() ? "Threads were pinned."
-                        : "Threads were not pinned, because there are more of them than cores.",
-      " At worst, a reference loop ran ", fixed(drift, 1), "% slower than at its best, other processes used ",
-      share(others), " of the machine's time, and the host took ", share(steal), " of it (steal).");
+  say(where_threads_ran(), " At worst, a reference loop ran ", fixed(drift, 1),
+      "% slower than at its best, other processes used ", share(others),
+      " of the machine's time, and the host took ", share(steal), " of it (steal).");
   if (drift > 5 || others > 10 || steal > 5)
     say("The machine was not idle: trust the best times more than the medians, and use more repetitions "
         "(-r).");

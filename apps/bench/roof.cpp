@@ -114,6 +114,10 @@ Roof roof_of(Case& c, Isa level, int threads, Cache cache, double took, double s
   return roof;
 }
 
+double arithmetic_gain(Isa isa, int threads) {
+  return peak(DType::f32, isa, threads, 0) / peak(DType::f32, isa, 1, 0);
+}
+
 VectorSpeeds vector_speeds(Isa isa, int threads) {
   static std::map<Isa, double> latencies;
   double& latency = latencies[isa];

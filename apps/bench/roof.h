@@ -39,6 +39,9 @@ class RoofStream {
 /// Whether the stream determines the roof, or nearly does.
 bool streams(Case& c, Isa level, int threads, Cache cache);
 
+/// How many times the float32 multiply-adds of one thread all of these threads do together: 1 if they share a core.
+double arithmetic_gain(Isa isa, int threads);
+
 /// How many vector instructions a machine executes at best, on all of some threads together, and how long one waits.
 struct VectorSpeeds {
   double multiply_adds = 0;      ///< per second

@@ -49,14 +49,14 @@ const std::vector<CacheLevel>& cache_levels() {
 
 size_t last_level_cache() { return cache_levels().back().bytes; }
 
+std::string core_of(int processor) {
+  return line_of("/sys/devices/system/cpu/cpu" + std::to_string(processor) +
+                 "/topology/thread_siblings_list");
+}
+
 int physical_cores() {
   std::set<std::string> cores;
-  for (int processor = 0;; ++processor) {
-    const std::string folder = "/sys/devices/system/cpu/cpu" + std::to_string(processor) + "/topology/";
-    const std::string its_threads = line_of(folder + "thread_siblings_list");
-    if (its_threads.empty()) break;
-    cores.insert(its_threads);
-  }
+  for (int processor = 0; !core_of(processor).empty(); ++processor) cores.insert(core_of(processor));
   const int usable = available_cores();
   return cores.empty() ? usable : std::min(usable, static_cast<int>(cores.size()));
 }

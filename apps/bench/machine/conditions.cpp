@@ -10,28 +10,32 @@
 #include <chrono>
 #include <cstdlib>
 #include <fstream>
+#include <map>
+#include <set>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "kernels/contract/parallel.h"
+#include "kernels/roof/caches.h"
 
 namespace hewn::cli {
 namespace {
 
-std::vector<int> allowed_cores() {
-  std::vector<int> cores;
+std::vector<int> allowed_processors() {
+  std::vector<int> processors;
   cpu_set_t set;
   CPU_ZERO(&set);
-  if (sched_getaffinity(0, sizeof set, &set) != 0) return cores;
-  for (int core = 0; core < CPU_SETSIZE; ++core)
-    if (CPU_ISSET(core, &set)) cores.push_back(core);
-  return cores;
+  if (sched_getaffinity(0, sizeof set, &set) != 0) return processors;
+  for (int processor = 0; processor < CPU_SETSIZE; ++processor)
+    if (CPU_ISSET(processor, &set)) processors.push_back(processor);
+  return processors;
 }
 
-void allow(pid_t task, const std::vector<int>& cores) {
+void allow(pid_t task, const std::vector<int>& processors) {
   cpu_set_t set;
   CPU_ZERO(&set);
-  for (const int core : cores) CPU_SET(core, &set);
+  for (const int processor : processors) CPU_SET(processor, &set);
   sched_setaffinity(task, sizeof set, &set);  // if refused, the system places the threads
 }
 
@@ -48,8 +52,36 @@ std::vector<pid_t> threads_of_process() {
   return tasks;
 }
 
-PinnedThreads::PinnedThreads(int threads) : cores_(allowed_cores()) {
-  if (static_cast<int>(cores_.size()) < threads) return;
+std::vector<int> separate_cores_first(const std::vector<int>& processors,
+                                      const std::function<std::string(int)>& core_of) {
+  std::map<std::string, int> seen;
+  std::vector<std::pair<int, int>> ranked;  // which hardware thread of its core, and the processor
+  for (const int processor : processors) {
+    const std::string core = core_of(processor);
+    ranked.emplace_back(core.empty() ? 0 : seen[core]++, processor);
+  }
+  std::stable_sort(ranked.begin(), ranked.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::vector<int> ordered;
+  for (const auto& [rank, processor] : ranked) ordered.push_back(processor);
+  return ordered;
+}
+
+int cores_among(const std::vector<int>& processors, const std::function<std::string(int)>& core_of) {
+  std::set<std::string> known;
+  int unknown = 0;
+  for (const int processor : processors) {
+    const std::string core = core_of(processor);
+    if (core.empty())
+      ++unknown;
+    else
+      known.insert(core);
+  }
+  return static_cast<int>(known.size()) + unknown;
+}
+
+PinnedThreads::PinnedThreads(int threads) : processors_(separate_cores_first(allowed_processors(), core_of)) {
+  if (static_cast<int>(processors_.size()) < threads) return;
   ours_.resize(static_cast<size_t>(threads));
   // Each thread waits for the others, so that none takes another's part, but only for a limited time: OpenMP
   // may provide fewer threads than requested (OMP_THREAD_LIMIT).
@@ -64,22 +96,27 @@ PinnedThreads::PinnedThreads(int threads) : cores_(allowed_cores()) {
   // If OpenMP had more threads before, the others may have taken all parts.
   std::erase(ours_, gettid());
   ours_.insert(ours_.begin(), gettid());
-  allow(ours_[0], {cores_[0]});
-  for (size_t i = 1; i < ours_.size(); ++i) allow(ours_[i], {core_beside(i - 1)});
+  allow(ours_[0], {processors_[0]});
+  for (size_t i = 1; i < ours_.size(); ++i) allow(ours_[i], {processor_beside(i - 1)});
 }
 
 PinnedThreads::~PinnedThreads() {
-  for (const pid_t task : ours_) allow(task, cores_);
-  for (const pid_t task : others_) allow(task, cores_);
+  for (const pid_t task : ours_) allow(task, processors_);
+  for (const pid_t task : others_) allow(task, processors_);
+}
+
+int PinnedThreads::cores() const {
+  const std::ptrdiff_t used = std::min(std::ssize(ours_), std::ssize(processors_));
+  return cores_among({processors_.begin(), processors_.begin() + used}, core_of);
 }
 
 void PinnedThreads::release_caller() const {
-  if (pinned()) allow(ours_[0], cores_);
+  if (pinned()) allow(ours_[0], processors_);
 }
 
 void PinnedThreads::hold() {
   if (!pinned()) return;
-  allow(ours_[0], {cores_[0]});
+  allow(ours_[0], {processors_[0]});
   const std::vector<pid_t> tasks = threads_of_process();
   const auto is_in = [](const std::vector<pid_t>& list, pid_t task) {
     return std::find(list.begin(), list.end(), task) != list.end();
@@ -89,8 +126,8 @@ void PinnedThreads::hold() {
   std::erase_if(others_, has_ended);
   size_t turn = ours_.size() - 1;
   for (const pid_t task : tasks) {
-    if (cores_.size() < 2 || is_in(ours_, task) || is_in(others_, task)) continue;
-    allow(task, {core_beside(turn++)});
+    if (processors_.size() < 2 || is_in(ours_, task) || is_in(others_, task)) continue;
+    allow(task, {processor_beside(turn++)});
     others_.push_back(task);
   }
 }

@@ -3,6 +3,8 @@
 
 #include <sys/types.h>
 
+#include <functional>
+#include <string>
 #include <vector>
 
 namespace hewn::cli {
@@ -10,30 +12,39 @@ namespace hewn::cli {
 /// The threads of this process, in order of creation.
 std::vector<pid_t> threads_of_process();
 
-/// Pins threads to separate cores during its lifetime: the project's threads, and those of libraries measured
-/// beside it, which the system might otherwise leave on the caller's core.
+/// Processors in an order that fills cores late: the first hardware thread of every core, then the second ones, and so on.
+/// `core_of` names the core of a processor; "": unknown, and taken for a core of its own.
+std::vector<int> separate_cores_first(const std::vector<int>& processors,
+                                      const std::function<std::string(int)>& core_of);
+/// How many cores these processors belong to.
+int cores_among(const std::vector<int>& processors, const std::function<std::string(int)>& core_of);
+
+/// Pins threads to separate processors during its lifetime, and to separate cores as long as there are some: the project's
+/// threads, and those of libraries measured beside it, which the system might otherwise leave on the caller's processor.
 class PinnedThreads {
  public:
-  /// Starts `threads` threads. Does nothing if there are fewer cores.
+  /// Starts `threads` threads. Does nothing if there are fewer processors.
   explicit PinnedThreads(int threads);
   ~PinnedThreads();
   PinnedThreads(const PinnedThreads&) = delete;
   PinnedThreads& operator=(const PinnedThreads&) = delete;
 
   bool pinned() const { return !ours_.empty(); }
-  /// Removes the calling thread's pinning: threads that a library creates inherit the cores of their creator.
+  /// How many cores the pinned threads share, as reported by the system.
+  int cores() const;
+  /// Removes the calling thread's pinning: threads that a library creates inherit the processors of their creator.
   void release_caller() const;
-  /// Pins the calling thread to its core, and threads created since the last call to the other cores,
+  /// Pins the calling thread to its processor, and threads created since the last call to the others,
   /// round-robin. OpenMP ends and creates threads when consecutive kernels use different numbers of threads.
   void hold();
 
  private:
-  /// The cores other than the caller's, round-robin. Requires at least two cores.
-  int core_beside(size_t turn) const { return cores_[1 + turn % (cores_.size() - 1)]; }
+  /// The processors other than the caller's, round-robin. Requires at least two processors.
+  int processor_beside(size_t turn) const { return processors_[1 + turn % (processors_.size() - 1)]; }
 
-  std::vector<int> cores_;
-  std::vector<pid_t> ours_;    ///< the caller first; empty if not pinned
-  std::vector<pid_t> others_;  ///< threads pinned later: of libraries, and replacements that OpenMP created
+  std::vector<int> processors_;  ///< the caller's first
+  std::vector<pid_t> ours_;      ///< the caller first; empty if not pinned
+  std::vector<pid_t> others_;    ///< threads pinned later: of libraries, and replacements that OpenMP created
 };
 
 /// The machine's processor time used elsewhere, in percent; negative if unknown.

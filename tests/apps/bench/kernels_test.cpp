@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "kernels/contract/parallel.h"
 #include "tests/apps/small_run.h"
 
 namespace hewn::test {
@@ -40,6 +41,18 @@ TEST_CASE("kernels are timed with warm caches, cold caches, or both") {
     CHECK(contains(r.err, "reference loop"));
   }
   CHECK_FAILS(hewn(small({"--cache=hot"})), 2, "not one of warm, cold or both");
+}
+
+TEST_CASE("the places of threads are printed") {
+  CHECK(contains(hewn(small({"--threads=1"})).err, "The thread was pinned."));
+  const std::string two = hewn(small({"--threads=2"})).err;
+  INFO(two);
+  if (available_cores() < 2) {
+    CHECK(contains(two, "Threads were not pinned"));
+  } else {
+    CHECK(contains(two, "The 2 threads were pinned to "));
+    CHECK(contains(two, " times the arithmetic of one."));
+  }
 }
 
 TEST_CASE("results are printed as a table, Markdown, CSV or JSON") {

@@ -21,6 +21,16 @@ cpu_set_t cores_of(pid_t task) {
 
 }  // namespace
 
+TEST_CASE("processors of separate cores come first") {
+  const auto pairs = [](int processor) { return std::to_string(processor / 2); };
+  CHECK(cli::separate_cores_first({0, 1, 2, 3, 5}, pairs) == std::vector<int>{0, 2, 5, 1, 3});
+  CHECK(cli::cores_among({0, 1, 2, 3, 5}, pairs) == 3);
+  CHECK(cli::cores_among({2, 3}, pairs) == 1);
+  const auto unknown = [](int) { return std::string(); };
+  CHECK(cli::separate_cores_first({3, 1, 2}, unknown) == std::vector<int>{3, 1, 2});
+  CHECK(cli::cores_among({3, 1, 2}, unknown) == 3);
+}
+
 TEST_CASE("threads are pinned to cores of their own, and released") {
   if (available_cores() < 2) return skip("threads on cores of their own: there is one core");
   const cpu_set_t before = cores_of(0);
