@@ -158,7 +158,10 @@ void multiply_block(const Product<T, S>& m, Range rows, const RowsOfA<T>& a, con
         t.ahead_gap = trans_a ? 0 : (a.lda - b.k) * static_cast<int64_t>(sizeof(T));
       else if (fetch_b && ni == tile_rows && t.cols == tile_cols<T>)
         next.fetch(part++, t);
-      t.c = m.c + i * m.ldc + b.j0 + j;
+      const int64_t at = i * m.ldc + b.j0 + j;
+      t.c = m.c + at;
+      t.read_later = finished > 0 && m.finish.residual ? m.finish.residual + at : nullptr;
+      t.written_later = finished > 0 && m.finish.pre ? m.finish.pre + at : nullptr;
       t.next_c = j + tile_cols<T> < b.cols  ? t.c + tile_cols<T>
                  : i + tile_rows < rows.end ? m.c + (i + tile_rows) * m.ldc + b.j0
                                             : nullptr;

@@ -52,6 +52,8 @@ struct Tile {
   bool add;
   /// The next tile's C (null: unknown), rows ldc apart too; prefetched while this tile is computed.
   T* next_c;
+  /// What the epilogue will read and write at this tile's place, rows ldc apart; prefetched meanwhile. Null: nothing.
+  const T *read_later, *written_later;
   /// Memory to prefetch meanwhile, one line per step of k, `ahead_step` bytes apart and `ahead_gap` more
   /// after each of `rows` equal parts of the steps. Null: none.
   const void* ahead;
@@ -68,10 +70,20 @@ __attribute__((noinline)) void tile(const Tile<T>& t) {
   const int64_t lda = t.lda, ldb = t.ldb, ahead_step = t.ahead_step;
   // Prefetch C one row at a time: all rows together would occupy every line-fill buffer, and loads of B from
   // the second-level cache would have to wait for memory.
-  const T* c_line = t.next_c ? t.next_c : t.c;
+  const T *c_line = t.next_c ? t.next_c : t.c, *read_line = t.read_later, *written_line = t.written_later;
   for (int64_t k = 0, r = 1; r <= rows; ++r, c_line += t.ldc, ahead += t.ahead_gap) {
 #pragma GCC unroll 8
     for (int v = 0; v < vectors; ++v) __builtin_prefetch(c_line + v * w, 1);
+    if (t.read_later) {
+#pragma GCC unroll 8
+      for (int v = 0; v < vectors; ++v) __builtin_prefetch(read_line + v * w);
+      read_line += t.ldc;
+    }
+    if (t.written_later) {
+#pragma GCC unroll 8
+      for (int v = 0; v < vectors; ++v) __builtin_prefetch(written_line + v * w, 1);
+      written_line += t.ldc;
+    }
     for (const int64_t until = t.k * r / rows; k < until; ++k) {
       if constexpr (fetches) __builtin_prefetch(ahead, 0, 2), ahead += ahead_step;
       V row[vectors];
