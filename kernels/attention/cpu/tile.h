@@ -140,11 +140,15 @@ HEWN_INLINE void tile(int64_t n, const float* a, int64_t a_stride, const float* 
 template <int V, Order order>
 void product(int64_t m, int64_t n, const float* a, int64_t a_stride, const float* b, int64_t b_row, float* c,
              int64_t c_row, Write write) {
-  constexpr int most = W == 16 ? 8 : 4;  // sums and operands must fit in 32 or 16 registers
+  // Sums and operands must fit in 32 or 16 registers. With SSE2 a product takes one more.
+  constexpr int most = W == 16 ? 8 : W == 8 ? 6 : 4;
   const int64_t a_step = order == Order::rows ? a_stride : 1;
   int64_t r = 0;
   for (; r + most <= m; r += most)
     tile<most, V, order>(n, a + r * a_step, a_stride, b, b_row, c + r * c_row, c_row, write);
+  if constexpr (most == 6)
+    for (; r + 4 <= m; r += 4)
+      tile<4, V, order>(n, a + r * a_step, a_stride, b, b_row, c + r * c_row, c_row, write);
   for (; r + 2 <= m; r += 2)
     tile<2, V, order>(n, a + r * a_step, a_stride, b, b_row, c + r * c_row, c_row, write);
   if (r < m) tile<1, V, order>(n, a + r * a_step, a_stride, b, b_row, c + r * c_row, c_row, write);
