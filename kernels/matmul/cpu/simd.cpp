@@ -131,10 +131,10 @@ struct RowsOfA {
 template <class T, class S, bool trans_a>
 void multiply_block(const Product<T, S>& m, Range rows, const RowsOfA<T>& a, const BlockOfB<T, S>& b,
                     const BlockOfB<T, S>& next, int64_t finished) {
-  // Only a few of many tiles are needed to prefetch the next block. Short vectors have no
-  // instructions to spare.
+  // Only a few of many tiles are needed to prefetch the next block, which is small with short vectors: these gain
+  // nothing from it.
   const bool fetch_b = HEWN_VBYTES == 64 && fetching_pays();
-  const bool fetch_a = HEWN_VBYTES == 64 && b.cols > tile_cols<T> && rows.size() >= 64;
+  const bool fetch_a = b.cols > tile_cols<T> && rows.size() >= 64;
   b.prepare();
   // The last tiles prefetch the next block: lines prefetched by the first would be evicted
   // by later rows of A.
