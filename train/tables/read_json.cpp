@@ -59,6 +59,8 @@ class JsonRows {
   TableContent finish(TableContent::Format format) {
     if (content_.rows.empty())
       fail(ErrorCode::input, name_, ": contains no row; expected at least one object");
+    if (content_.columns.empty())
+      fail(ErrorCode::input, name_, ": its objects are all empty; expected keys and values in each");
     content_.format = format;
     return std::move(content_);
   }

@@ -60,8 +60,9 @@ struct TableContent {
 class Table {
  public:
   /// Reads a text. `name` names it in messages. Throws ErrorCode::input, with line and column, for text that is
-  /// not UTF-8 or contains NUL bytes, for a file without rows, for rows with too few or too many columns, quotes
-  /// that are not closed, broken JSON or JSON nested more than 64 levels deep, and rows that are not objects.
+  /// not UTF-8 or contains NUL bytes, for a file without rows, for JSON without keys, for rows with too few or too
+  /// many columns, quotes that are not closed, broken JSON or JSON nested more than 64 levels deep, and rows that
+  /// are not objects.
   Table(std::string name, std::string text, const TableOptions& options = {});
   /// Reads a file, mapped.
   Table(MappedFile file, const TableOptions& options = {});

@@ -117,6 +117,8 @@ TEST_CASE("table: broken tables are refused with file, line and column") {
       refused_table("a,b\n\xc3\xa9,\"two\"x\n1,2\n", {"t, line 2, column 8: text follows a closing quote"}));
   CHECK(refused_table("a,b\n1,caf\xe9\n", {"t, line 2, column 6: the byte 233 is not UTF-8", "LATIN1"}));
   CHECK(refused_table(std::string("a,b\n1,\0\n", 8), {"t, line 2, column 3: a NUL byte", "UTF-16"}));
+  for (const char* empty : {"{}", "{\r\r}\n{}\n", "[{}, {}]"})
+    CHECK(refused_table(empty, {"t: its objects are all empty"}));
   CHECK(fails(ErrorCode::input, {"t: has a header but no row"}, [] { table("a,b\n", {.header = true}); }));
 }
 
