@@ -68,16 +68,12 @@ std::vector<int> separate_cores_first(const std::vector<int>& processors,
 }
 
 int cores_among(const std::vector<int>& processors, const std::function<std::string(int)>& core_of) {
-  std::set<std::string> known;
-  int unknown = 0;
+  std::set<std::string> cores;
   for (const int processor : processors) {
     const std::string core = core_of(processor);
-    if (core.empty())
-      ++unknown;
-    else
-      known.insert(core);
+    cores.insert(core.empty() ? "of processor " + std::to_string(processor) : core);
   }
-  return static_cast<int>(known.size()) + unknown;
+  return static_cast<int>(cores.size());
 }
 
 PinnedThreads::PinnedThreads(int threads) : processors_(separate_cores_first(allowed_processors(), core_of)) {

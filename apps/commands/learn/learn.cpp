@@ -98,8 +98,10 @@ void require_no_check_options(const Settings& settings) {
 
 int check(const Settings& settings, const std::vector<std::string>& words) {
   const Chapter& chapter = chapter_of(words[1]);
-  if (chapter.predictions) require_no_check_options(settings);
-  if (chapter.predictions) return check_predictions(chapter, {words.begin() + 2, words.end()});
+  if (chapter.predictions) {
+    require_no_check_options(settings);
+    return check_predictions(chapter, {words.begin() + 2, words.end()});
+  }
   require(words.size() == 2, "'", words.size() == 2 ? "" : words[2], "' is too much; chapter ",
           chapter.number(), " takes no answers: `hewn learn check ", chapter.number(), "` judges ",
           lesson_path(chapter));

@@ -28,7 +28,8 @@ Ended run_apart(const std::function<int(const Sender& send)>& work,
                 const std::function<void(char kind, const std::string& text)>& receive, double seconds);
 
 /// The same for another program, which may take `seconds` in all and has messages in English; standard output and standard
-/// error are written to the file `output`. Its temporary files are put beside that file, since a program that is killed leaves them behind.
+/// error are written to the file `output`. Its temporary files are put beside that file, since a program that is killed
+/// leaves them behind.
 Ended run_program(const std::vector<std::string>& command, const std::string& output, double seconds);
 
 }  // namespace hewn::cli::learn

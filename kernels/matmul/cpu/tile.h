@@ -138,6 +138,7 @@ template <class T, bool k_major>
 void tile_column(const Tile<T>& tile, int64_t rows) {
   if (rows == tile_rows) return tile_of_rows<T, tile_rows, k_major>(tile);
   Tile<T> t = tile;
+  t.read_later = t.written_later = nullptr;  // these rows are few
   const auto advance = [&](int n) {
     t.a += n * (k_major ? 1 : t.lda);
     t.c += n * t.ldc;

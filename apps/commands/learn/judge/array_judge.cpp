@@ -16,9 +16,8 @@ const lesson::Entry* entry_of(const SharedLibrary& lesson) {
 std::string advice(const std::string& error) {
   const auto says = [&](const char* part) { return error.find(part) != error.npos; };
   if (says("lvalue required as left operand") || says("expression is not assignable"))
-    return "  y(r, c) can only be read: change it with y.set(r, c, value), an Out also with y.add(r, c, "
-           "value), "
-           "and compare with ==\n";
+    return "  y(r, c) can only be read: change it with y.set(r, c, value), an Out also with "
+           "y.add(r, c, value), and compare with ==\n";
   if (says("operator[]") || says("subscript operator"))
     return "  elements are in parentheses: y(r, c), or y(i) of a list\n";
   if (says("operator=") || says("assignment operator"))
