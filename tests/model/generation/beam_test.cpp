@@ -63,6 +63,7 @@ void try_all(Model& model, const std::vector<int32_t>& prompt, std::vector<int32
 TEST_CASE("beam search of full width finds the best of all texts", "[beam]") {
   if (test::left_out()) return;
   constexpr int64_t length = 4;
+  int ended = 0;  // in all models: one that rarely says "stop" need not do it in its best 60 texts
   for (const double penalty : {0.0, 1.0, 2.0}) {
     for (uint64_t seed = 1; seed <= 4; ++seed) {
       const auto model = small_model(test::run_seed() + seed);
@@ -79,16 +80,15 @@ TEST_CASE("beam search of full width finds the best of all texts", "[beam]") {
       INFO("penalty " << penalty << ", seed " << seed);
       CHECK(std::abs(found[0].score - best.score) <= 1e-5);
       CHECK(found[0].tokens == best.text);
-      int ended = 0;
       for (size_t i = 0; i < found.size(); ++i) {
         const auto tokens = static_cast<double>(found[i].tokens.size() + found[i].ended);
         CHECK(std::abs(found[i].score - found[i].log_probability / std::pow(tokens, penalty)) <= 1e-12);
         CHECK(found[i].score <= found[i == 0 ? 0 : i - 1].score);
         ended += found[i].ended;
       }
-      CHECK(ended > 0);
     }
   }
+  CHECK(ended > 0);
 }
 
 TEST_CASE("beam search: log P is the model's, and rarely below that of the greedy text", "[beam]") {
