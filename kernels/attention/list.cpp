@@ -8,9 +8,9 @@
 namespace hewn {
 namespace {
 
-// Scratch of the SIMD rungs, for the widest vectors (16 lanes; blocks of 32 queries and 64 keys). All workers
-// get equal shares, which they divide into pieces aligned to 64 bytes.
-constexpr int64_t query_block = 32, key_block = 64;
+// Scratch of the SIMD rungs, for the widest vectors (16 lanes; blocks of 32 queries, groups of 64, and 64 keys).
+// All workers get equal shares, which they divide into pieces aligned to 64 bytes.
+constexpr int64_t query_block = 32, query_group = 64, key_block = 64;
 
 size_t shares(int64_t floats_per_worker, int threads) {
   const int64_t with_gaps = (floats_per_worker + 16 * 16) / 16 * 16;
@@ -25,14 +25,14 @@ size_t online_scratch(const AttentionBackward& a, int threads) {
 }
 
 size_t tiled_scratch(const AttentionForward& a, int threads) {
-  return shares((2 * a.D + 3 * key_block) * query_block, threads);
+  return shares(2 * a.D * query_group + 3 * key_block * query_block, threads);
 }
 size_t tiled_scratch(const AttentionBackward& a, int threads) {
   const int64_t width = (a.D + 15) / 16 * 16;
-  const int64_t block = (3 * a.D + 2 * width + 4 * key_block + 2) * query_block;
+  const int64_t group = (3 * a.D + 2 * width + 2 * key_block + 2) * query_group + 2 * key_block * query_block;
   const int64_t parts = backward_parts_scratch(a);
-  return parts > 0 ? static_cast<size_t>(parts) * sizeof(float) + shares(block, threads)
-                   : shares(block + 2 * a.Tk * width, threads);
+  return parts > 0 ? static_cast<size_t>(parts) * sizeof(float) + shares(group, threads)
+                   : shares(group + 2 * a.Tk * width, threads);
 }
 
 template <class A>

@@ -117,8 +117,8 @@ HEWN_INLINE vf exp2_below_0(vf y) {
 }
 
 constexpr double exp_below_0_ulp = 60;  // 16.4 with fused multiply-add
-/// e^x for x <= 0, and exactly 0 for x <= -88.03. For sums: the relative error grows as e^x, and with it its
-/// contribution to the sum, vanishes.
+/// e^x for x <= 0, or above it by rounding errors, and exactly 0 for x <= -88.03. For sums: the relative error grows as
+/// e^x, and with it its contribution to the sum, vanishes.
 HEWN_INLINE vf exp_below_0(vf x) {
   const vf per_ln2 = set1(1.44269502f);
   x = max(set1(-88.0296936f), x);  // -127 ln 2

@@ -13,9 +13,8 @@ struct Running {
 
 /// A worker's buffers.
 struct Workspace {
-  float* q;                      ///< [D][query_block], scaled
+  float *q, *y;                  ///< [query_group / query_block][D][query_block]; q is scaled
   float* scores;                 ///< [key_block][query_block]
-  float* y;                      ///< [D][query_block]
   float *factor_rows, *factors;  ///< of dropout: [query_block][key_block] and [key_block][query_block]
 };
 
@@ -44,11 +43,11 @@ void take_exponentials(float* scores, const Keys& keys, Running& running, vf (&s
     for (int64_t j = 0; j < n; ++j) most = max(load(scores + j * query_block + v * W), most);
     // While all scores are -inf, use 0 instead: -inf - -inf would be NaN.
     const vf base = most == -infinity ? vf{} : most;
-    shrink[v] = exp(running.most[v] - base);
+    shrink[v] = exp_below_0(running.most[v] - base);
     vf sum = running.sum[v] * shrink[v];
     for (int64_t j = 0; j < n; ++j) {
       float* s = scores + j * query_block + v * W;
-      const vf p = exp(load(s) - base);
+      const vf p = exp_below_0(load(s) - base);
       store(s, p);
       sum += p;
     }
@@ -64,47 +63,61 @@ void drop(const AttentionForward& a, const Queries& block, const Keys& keys, con
     store(w.scores + at, load(w.scores + at) * load(w.factors + at));
 }
 
-void forward_block(const AttentionForward& a, const Queries& block, const Workspace& w) {
+/// Adds keys to the softmax of a block of queries and to its sums; q and y are those of the block.
+void add_keys(const AttentionForward& a, const Queries& block, const Keys& some, const float* q,
+              const Workspace& w, Running& running, float* y) {
   const int64_t kv = kv_of(a, block.bh);
-  const In q = head_of(a, a.q, block.bh), k = kv_head(a, a.k, kv), v = kv_head(a, a.v, kv);
-  transpose_in({q[block.first], q.row}, block.n, a.D, static_cast<float>(a.scale), w.q);
-  Running running{{set1(-infinity), set1(-infinity)}, {}};
-  const int64_t start = block.first_key();
-  for (int64_t first = start; first < block.end_key(); first += key_block) {
-    const Keys some = keys(block, first);
-    dot_products(some, k, a.D, w.q, w.scores);
-    mask_scores(w.scores, some, block);
-    vf shrink[2];
-    take_exponentials(w.scores, some, running, shrink);
-    if (a.dropout > 0) drop(a, block, some, w);
-    if (first > start) scale_lanes(w.y, a.D, shrink);
-    weighted_sums(some, v, a.D, w.scores, w.y, first == start ? Write::set : Write::add);
+  const bool first = some.first == block.first_key();
+  dot_products(some, kv_head(a, a.k, kv), a.D, q, w.scores, query_block);
+  mask_scores(w.scores, some, block);
+  vf shrink[2];
+  take_exponentials(w.scores, some, running, shrink);
+  if (a.dropout > 0) drop(a, block, some, w);
+  if (!first) scale_lanes(y, a.D, shrink);
+  weighted_sums(some, kv_head(a, a.v, kv), a.D, w.scores, query_block, y, first ? Write::set : Write::add);
+}
+
+void forward_group(const AttentionForward& a, const Group& group, const Workspace& w) {
+  const int64_t size = a.D * query_block;
+  Running running[query_group / query_block];
+  for (int64_t i = 0; i < group.count; ++i) {
+    const Queries& block = group.blocks[i];
+    const In q = head_of(a, a.q, block.bh);
+    transpose_in({q[block.first], q.row}, block.n, a.D, static_cast<float>(a.scale), w.q + i * size);
+    running[i] = {{set1(-infinity), set1(-infinity)}, {}};
   }
-  finish_block(a, block, running.most, running.sum, w.y);
+  for (int64_t from = group.first_key(); from < group.end_key(); from += key_block)
+    for (int64_t i = 0; i < group.count; ++i)
+      if (const Keys some = keys(group.blocks[i], from); some.n > 0)
+        add_keys(a, group.blocks[i], some, w.q + i * size, w, running[i], w.y + i * size);
+  for (int64_t i = 0; i < group.count; ++i)
+    finish_block(a, group.blocks[i], running[i].most, running[i].sum, w.y + i * size);
 }
 
 }  // namespace
 
 // Small matrix products. For 64 keys at a time, scores are a product [64, D] [D, queries] and the sums a
-// product [D, 64] [64, queries], both computed in tiles of 8 rows by 2 vectors that stay in registers: 10
-// loads for 16 multiply-adds, where the previous rung needs 3 loads and a store for 2. The maximum is
-// updated and the sums are rescaled once per 64 keys instead of per key. Keys that no query of a vector
-// attends to are skipped.
+// product [D, 64] [64, queries], both computed in tiles of 8 rows (6 on AVX2) by 2 vectors that stay in
+// registers: 10 loads for 16 multiply-adds, where the previous rung needs 3 loads and a store for 2. The
+// maximum is updated and the sums are rescaled once per 64 keys instead of per key, and the blocks of a group
+// of queries take turns at these keys. Keys that no query of a vector attends to are skipped.
 template <>
 void attention_tiled<Isa::HEWN_ISA>(const Launch& launch, const AttentionForward& a) {
-  const int64_t blocks = blocks_of(a.Tq, query_block);
-  parallel_for(launch, a.B * a.H * blocks, [&](int64_t begin, int64_t end, int worker) {
+  // Groups of one block where there are few items of work; what a block computes does not depend on its group.
+  const bool few = a.B * a.H * blocks_of(a.Tq, query_group) < 4 * launch.threads;
+  const int64_t each = few ? query_block : query_group, groups = blocks_of(a.Tq, each);
+  parallel_for(launch, a.B * a.H * groups, [&](int64_t begin, int64_t end, int worker) {
     Scratch scratch(launch, worker);
-    const int64_t block_size = a.D * query_block, scores_size = key_block * query_block;
-    const Workspace w{.q = scratch.take(block_size),
+    const int64_t group_size = a.D * query_group, scores_size = key_block * query_block;
+    const Workspace w{.q = scratch.take(group_size),
+                      .y = scratch.take(group_size),
                       .scores = scratch.take(scores_size),
-                      .y = scratch.take(block_size),
                       .factor_rows = scratch.take(scores_size),
                       .factors = scratch.take(scores_size)};
     for (int64_t item = begin; item < end; ++item) {
       // Alternately from both ends, so that threads get equal shares of short and long rows.
-      const int64_t i = item % blocks, block = i % 2 ? blocks - 1 - i / 2 : i / 2;
-      forward_block(a, queries(a, item / blocks, block * query_block), w);
+      const int64_t i = item % groups, group = i % 2 ? groups - 1 - i / 2 : i / 2;
+      forward_group(a, group_of(a, item / groups, group * each, each), w);
     }
   });
 }

@@ -3,7 +3,8 @@
 //
 // A block of `query_block` queries is stored transposed, [D][query_block], so that lanes are queries: the
 // softmax over the keys needs no sums across lanes, and keys and values are read in place, one broadcast
-// element at a time.
+// element at a time. The blocks of a group of `query_group` queries take turns at each block of keys, which
+// then comes from a distant cache once per group.
 
 #include "kernels/attention/abi.h"
 #include "kernels/dropout/mask.h"
@@ -15,6 +16,7 @@ namespace hewn {
 namespace {
 
 constexpr int64_t query_block = 2 * W;
+constexpr int64_t query_group = 64;
 constexpr int64_t key_block = 64;
 [[maybe_unused]] constexpr float infinity = __builtin_inff();
 
@@ -168,13 +170,32 @@ HEWN_INLINE Queries queries(const AttentionSizes& a, int64_t bh, int64_t first) 
   return {bh, first, smaller(query_block, a.Tq - first), a.Tk - a.Tq + first + 1, a.window};
 }
 
+/// The blocks of a group of queries of one head, `count` of them; the first query is `first`.
+struct Group {
+  Queries blocks[query_group / query_block];
+  int64_t count;
+  HEWN_INLINE int64_t first() const { return blocks[0].first; }
+  HEWN_INLINE int64_t end() const { return blocks[count - 1].first + blocks[count - 1].n; }
+  /// The keys that it attends to are in blocks of keys from the first of these to before the second.
+  HEWN_INLINE int64_t first_key() const { return blocks[0].first_key() / key_block * key_block; }
+  HEWN_INLINE int64_t end_key() const { return blocks[count - 1].end_key(); }
+};
+HEWN_INLINE Group group_of(const AttentionSizes& a, int64_t bh, int64_t first, int64_t most_queries) {
+  Group group{{}, 0};
+  const int64_t end = smaller(first + most_queries, a.Tq);
+  for (int64_t at = first; at < end; at += query_block) group.blocks[group.count++] = queries(a, bh, at);
+  return group;
+}
+
 /// n keys from `first` on; the queries in the first W lanes attend to none past the first `both` of these.
 /// Whole vectors above the diagonal are skipped.
 struct Keys {
   int64_t first, n, both;
 };
-HEWN_INLINE Keys keys(const Queries& block, int64_t first) {
-  const int64_t n = smaller(key_block, block.end_key() - first);
+/// Those of the block of keys that starts at `from` that a block of queries attends to; n <= 0 if there are none.
+HEWN_INLINE Keys keys(const Queries& block, int64_t from) {
+  const int64_t first = from < block.first_key() ? block.first_key() : from;
+  const int64_t n = smaller(from + key_block, block.end_key()) - first;
   const int64_t seen = block.visible + W - 1 - first;
   return {first, n, seen < 0 ? 0 : smaller(seen, n)};
 }
@@ -186,22 +207,22 @@ HEWN_INLINE vi lanes_that_see(const Queries& block, int64_t key, int64_t lane) {
          (lane_index() < static_cast<int32_t>(first + block.window));
 }
 
-/// to[j][lane] = rows[j] . q[:][lane] for every key j.
-[[maybe_unused]] void dot_products(const Keys& keys, const In& rows, int64_t D, const float* q, float* to) {
-  product<2, Order::rows>(keys.both, D, rows[keys.first], rows.row, q, query_block, to, query_block,
-                          Write::set);
+/// to[j][lane] = rows[j] . q[:][lane] for every key j; rows of `to` are to_row apart.
+[[maybe_unused]] void dot_products(const Keys& keys, const In& rows, int64_t D, const float* q, float* to,
+                                   int64_t to_row) {
+  product<2, Order::rows>(keys.both, D, rows[keys.first], rows.row, q, query_block, to, to_row, Write::set);
   product<1, Order::rows>(keys.n - keys.both, D, rows[keys.first + keys.both], rows.row, q + W, query_block,
-                          to + keys.both * query_block + W, query_block, Write::set);
+                          to + keys.both * to_row + W, to_row, Write::set);
 }
 
-/// to[:][lane] (set or add) sum_j weight[j][lane] rows[j].
+/// to[:][lane] (set or add) sum_j weight[j][lane] rows[j]; rows of `weight` are weight_row apart.
 [[maybe_unused]] void weighted_sums(const Keys& keys, const In& rows, int64_t D, const float* weight,
-                                    float* to, Write write) {
-  product<2, Order::columns>(D, keys.both, rows[keys.first], rows.row, weight, query_block, to, query_block,
+                                    int64_t weight_row, float* to, Write write) {
+  product<2, Order::columns>(D, keys.both, rows[keys.first], rows.row, weight, weight_row, to, query_block,
                              write);
   if (keys.both < keys.n)
     product<1, Order::columns>(D, keys.n - keys.both, rows[keys.first + keys.both], rows.row,
-                               weight + keys.both * query_block + W, query_block, to + W, query_block,
+                               weight + keys.both * weight_row + W, weight_row, to + W, query_block,
                                Write::add);
 }
 
