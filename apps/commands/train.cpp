@@ -34,17 +34,9 @@ void say_unused(const Settings& settings) {
 }
 
 void say_what(const TrainConfig& config, const Dataset& data, const Model& model) {
-  const Executor& device = executor(model.device());
   say("data    ", long_count(data.train_tokens()), " tokens for training, ", long_count(data.val_tokens()),
       " for validation, vocabulary of ", long_count(data.vocab_size));
-  const int64_t trained = model.parameters().numel_trained(), all = model.parameters().numel();
-  if (model.counted())
-    say("model   ngram, n-grams of up to ", config.model.order, " tokens");
-  else
-    say("model   ", config.model.arch, ", ", long_count(all), " parameters in ", name_of(config.dtype),
-        trained < all ? join(", of which ", long_count(trained), " train (", config.training.what, ")") : "");
-  say("device  ", device.name(), ", ", device.threads(), device.threads() == 1 ? " thread, " : " threads, ",
-      name_of(device.isa()));
+  say_model(config, model);
   if (model.counted()) return;
   const int64_t tokens = config.batch_size * config.gradient_accumulation_steps * config.model.block_size;
   say("train   ", long_count(config.max_iters), " steps of ", long_count(tokens), " tokens");

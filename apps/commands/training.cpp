@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "apps/bench/profile_tables.h"
+#include "apps/cli/format.h"
 #include "apps/cli/shell.h"
 #include "apps/cli/signals.h"
 #include "apps/cli/terminal.h"
@@ -84,6 +85,20 @@ int conclude(const Outcome& outcome, const TrainingRun& training, TrainLog& log)
 }
 
 }  // namespace
+
+void say_model(const TrainConfig& config, const Model& model) {
+  const Executor& device = executor(model.device());
+  const int64_t trained = model.parameters().numel_trained(), all = model.parameters().numel();
+  if (model.counted())
+    say("model   ngram, n-grams of up to ", config.model.order, " tokens");
+  else
+    say("model   ", config.model.arch, ", ", long_count(all), " parameters in ", name_of(config.dtype),
+        trained < all ? join(", of which ", long_count(trained), " train (", config.training.what, ")") : "");
+  say("device  ", device.name(), ", ", device.threads(), device.threads() == 1 ? " thread, " : " threads, ",
+      name_of(device.isa()));
+  if (config.dtype == DType::bf16 && !multiplies_bf16(device.isa()) && !model.counted())
+    say("bf16    without its instructions: products widen their operands, so that bf16 saves memory but no time");
+}
 
 void write_run_files(const RunDirectory& run, const Settings& settings, uint64_t data_hash,
                      const Tokenizer* tokenizer) {

@@ -37,6 +37,9 @@ struct TrainingRun {
   std::string_view next = "sample";  ///< the command to suggest at the end
 };
 
+/// Prints the model, what of it trains, and the device.
+void say_model(const TrainConfig& config, const Model& model);
+
 /// Writes the files of a run besides its checkpoints: config.toml, env.json and, unless null, tokenizer.json.
 void write_run_files(const RunDirectory& run, const Settings& settings, uint64_t data_hash,
                      const Tokenizer* tokenizer);

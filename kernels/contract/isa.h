@@ -27,6 +27,8 @@ inline constexpr std::array architecture_isas{Isa::sse2, Isa::avx2, Isa::avx512,
 /// Whether every `simd*.cpp` is compiled for it. For avx512bf16, only `simd*bf16.cpp` are; for amx,
 /// only `simd*amx.cpp`.
 constexpr bool has_vectors(Isa isa) { return isa != Isa::avx512bf16 && isa != Isa::amx; }
+/// Whether it multiplies bf16; others widen bf16 operands to float32 as they are packed, which takes no less time.
+constexpr bool multiplies_bf16(Isa isa) { return isa == Isa::avx512bf16 || isa == Isa::amx || on_gpu(isa); }
 
 /// "scalar", "sse2", "avx2", "avx512", "avx512bf16", "amx", "neon", "emulated", "cuda".
 constexpr std::string_view name_of(Isa isa) {

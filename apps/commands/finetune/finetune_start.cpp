@@ -164,7 +164,7 @@ std::unique_ptr<Finetuning> FinetuneStart::begin(Settings& settings, const Train
   auto model = make_model(config.model, config.training, *device, config.dtype, config.seed);
   const auto say_all = [&](const Model& made) {
     say("data    ", rows);
-    say_model(config, made);
+    say_what(config, made);
   };
   if (settings.flag("dry_run")) {
     say_all(*model);
@@ -177,13 +177,8 @@ std::unique_ptr<Finetuning> FinetuneStart::begin(Settings& settings, const Train
   return begun;
 }
 
-void FinetuneStart::say_model(const TrainConfig& config, const Model& model) const {
-  const Executor& device = executor(model.device());
-  const int64_t trained = model.parameters().numel_trained(), all = model.parameters().numel();
-  say("model   ", config.model.arch, ", ", long_count(all), " parameters in ", name_of(config.dtype),
-      trained < all ? join(", of which ", long_count(trained), " train (", config.training.what, ")") : "");
-  say("device  ", device.name(), ", ", device.threads(), device.threads() == 1 ? " thread, " : " threads, ",
-      name_of(device.isa()));
+void FinetuneStart::say_what(const TrainConfig& config, const Model& model) const {
+  say_model(config, model);
   say("memory  ", bytes_text(static_cast<double>(planned_bytes_)), " for the longest batch");
   say("train   ", long_count(config.max_iters), " steps of ",
       long_count(config.batch_size * config.gradient_accumulation_steps),

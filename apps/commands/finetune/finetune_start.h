@@ -66,7 +66,7 @@ class FinetuneStart {
   void load_weights(Model& model) const;
   void prepare(Settings& settings, const TrainConfig& config, Trainer& trainer, uint64_t data_hash,
                const Task& task);
-  void say_model(const TrainConfig& config, const Model& model) const;
+  void say_what(const TrainConfig& config, const Model& model) const;
 
   TrainStart start_;
   size_t planned_bytes_ = 0;

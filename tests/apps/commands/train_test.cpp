@@ -2,6 +2,7 @@
 
 #include <filesystem>
 
+#include "kernels/contract/isa.h"
 #include "kernels/devices/devices.h"
 #include "tests/apps/small_run.h"
 #include "train/config.h"
@@ -63,6 +64,18 @@ TEST_CASE("a run is trained, scored, sampled and verified") {
   CHECK(records.rfind("{\"token\":", 0) == 0);
   CHECK(std::count(records.begin(), records.end(), '\n') == 3);
   CHECK_FAILS(hewn({"verify", run}), 0, "");
+}
+
+TEST_CASE("training in bf16 says where the processor has no instruction for it") {
+  const ProcessOptions narrow{.env = {{"HEWN_ISA", std::string(name_of(compiled_isas[0]))}}};
+  const auto noted = [&](const std::string& dtype) {
+    const TempDir dir;
+    const auto run = hewn(small_train(dir, {"--dtype=" + dtype, "--max_iters=1"}), narrow);
+    CHECK_FAILS(run, 0, "device  ");
+    return contains(run.err, "bf16    without its instructions");
+  };
+  CHECK(noted("bf16"));
+  CHECK_FALSE(noted("f32"));
 }
 
 TEST_CASE("a profile does not change the run and shows where time is spent") {
