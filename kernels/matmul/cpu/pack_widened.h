@@ -33,11 +33,14 @@ void pack_columns(int64_t k, int64_t cols, const BFloat16* b, int64_t ldb, float
   }
 }
 
-/// [k, rows] with rows lda apart -> strips of tile_rows columns, `stride` apart, each [k, tile_rows].
+/// [k, rows] with rows lda apart -> strips of tile_rows columns, `stride` apart, each [k, tile_rows]. Where a vector is
+/// longer than a row of a strip, its last lanes are overwritten by the next row, or end up in the gap between strips.
 void pack_strips(int64_t k, int64_t rows, const BFloat16* a, int64_t lda, float* to, int64_t stride) {
   for (; k > 0; --k, a += lda, to += tile_rows) {
     int64_t r = 0;
     float* at = to;
+    if constexpr (tile_rows < W)
+      for (; r + W <= rows; r += tile_rows, at += stride) store(at, load(a + r));
     for (; r + tile_rows <= rows; r += tile_rows, at += stride)
 #pragma GCC unroll 2
       for (int v = 0; v < tile_rows; v += W) {
