@@ -117,6 +117,8 @@ void attention_tiled<Isa::HEWN_ISA>(const Launch& launch, const AttentionForward
     for (int64_t item = begin; item < end; ++item) {
       // Alternately from both ends, so that threads get equal shares of short and long rows.
       const int64_t i = item % groups, group = i % 2 ? groups - 1 - i / 2 : i / 2;
+      if (groups == 1 && (item == begin || item % a.H == 0))
+        read_ahead(a, item, end, {{a.q, a.H}, {a.k, a.Hkv}, {a.v, a.Hkv}, {a.y, a.H}});
       forward_group(a, group_of(a, item / groups, group * each, each), w);
     }
   });

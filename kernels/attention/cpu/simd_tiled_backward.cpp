@@ -69,9 +69,10 @@ void probabilities(const AttentionBackward& a, const Queries& block, const Keys&
   }
 }
 
-/// to[j] += sum_i weight[j][i] rows[i] for every key j and n queries, of which those in the first W lanes attend to none
-/// past keys.both; rows [queries][width].
-void add_to_keys(const Keys& keys, int64_t n, const float* weight, const float* rows, float* to, int64_t width) {
+/// to[j] += sum_i weight[j][i] rows[i] for every key j and n queries, of which those in the first W lanes
+/// attend to none past keys.both; rows [queries][width].
+void add_to_keys(const Keys& keys, int64_t n, const float* weight, const float* rows, float* to,
+                 int64_t width) {
   const auto add = [&]<int V>(int64_t d) {
     float* first = to + keys.first * width + d;
     product<V, Order::rows>(keys.both, n, weight, query_group, rows + d, width, first, width, Write::add);
@@ -143,7 +144,8 @@ void sum_parts(float* parts, int64_t n_parts, int64_t stride, int64_t width, int
 }
 
 Workspace take_workspace(Scratch& s, int64_t D, int64_t width) {
-  const int64_t queries = D * query_group, weights = key_block * query_group, factors = key_block * query_block;
+  const int64_t queries = D * query_group, weights = key_block * query_group,
+                factors = key_block * query_block;
   return {.width = width,
           .q = s.take(queries),
           .dy = s.take(queries),
@@ -179,9 +181,20 @@ void attention_backward_tiled<Isa::HEWN_ISA>(const Launch& launch, const Attenti
       w.dk = parts == 1 ? own : partial + item * 2 * size;
       w.dv = w.dk + size;
       __builtin_memset(w.dk, 0, static_cast<size_t>(2 * size) * sizeof(float));
-      for (int64_t bh = item * heads; bh < (item + 1) * heads; ++bh)
+      for (int64_t bh = item * heads; bh < (item + 1) * heads; ++bh) {
+        if (bh == begin * heads || bh % a.H == 0)
+          read_ahead(a, bh, end * heads,
+                     {{a.q, a.H},
+                      {a.k, a.Hkv},
+                      {a.v, a.Hkv},
+                      {a.y, a.H},
+                      {a.dy, a.H},
+                      {a.dq, a.H},
+                      {a.dk, a.Hkv},
+                      {a.dv, a.Hkv}});
         for (int64_t first = 0; first < a.Tq; first += query_group)
           backward_group(a, group_of(a, bh, first, query_group), w);
+      }
       if (parts > 1) continue;
       write_rows(w.dk, width, a.Tk, a.D, kv_head(a, a.dk, item), a.to_dk);
       write_rows(w.dv, width, a.Tk, a.D, kv_head(a, a.dv, item), a.to_dv);

@@ -50,6 +50,31 @@ HEWN_INLINE Out kv_head(const AttentionSizes& a, const HeadsOut& x, int64_t kv) 
   return {static_cast<float*>(x.data) + kv / a.Hkv * x.batch + kv % a.Hkv * x.head, x.row};
 }
 
+/// An operand with `heads` heads per batch element.
+struct Operand {
+  Heads x;
+  int64_t heads;
+  HEWN_INLINE Operand(const Heads& in, int64_t n) : x(in), heads(n) {}
+  HEWN_INLINE Operand(const HeadsOut& out, int64_t n) : x{out.data, out.batch, out.head, out.row}, heads(n) {}
+};
+/// Reads operands of query heads [bh, end) of bh's batch element into the caches, if there are few positions and heads
+/// are side by side in memory: the hardware prefetcher follows in long pieces of rows, operand after operand, unlike
+/// in one head's. These are loads because a Genoa drops prefetches while many others are under way.
+template <int n_operands>
+HEWN_INLINE void read_ahead(const AttentionSizes& a, int64_t bh, int64_t end,
+                            const Operand (&operands)[n_operands]) {
+  constexpr int64_t line = 64 / sizeof(float);
+  if (a.Tq > query_group) return;
+  end = smaller(end, (bh / a.H + 1) * a.H);
+  for (int64_t t = 0; t < a.Tq; ++t)
+    for (const auto& [x, heads] : operands) {
+      const int64_t sharing = a.H / heads, first = bh / sharing, n = ((end - 1) / sharing + 1 - first) * a.D;
+      const volatile float* row =
+          static_cast<const float*>(x.data) + first / heads * x.batch + first % heads * x.head + t * x.row;
+      for (int64_t d = 0; d < n && x.head == a.D; d += line) static_cast<void>(row[d]);
+    }
+}
+
 /// A worker's share of the scratch, which starts after `shared` floats; allocates pieces aligned to 64 bytes.
 struct Scratch {
   float* next;
