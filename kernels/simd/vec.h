@@ -35,6 +35,12 @@ using vl = int64_t __attribute__((vector_size(HEWN_VBYTES)));
 /// Lanes of vf and vi, and of vd and vl.
 constexpr int W = HEWN_VBYTES / 4;
 constexpr int WD = HEWN_VBYTES / 8;
+/// Vector registers.
+#if HEWN_VBYTES == 64 || defined(__aarch64__)
+constexpr int n_registers = 32;
+#else
+constexpr int n_registers = 16;
+#endif
 
 /// The same value in every lane.
 HEWN_INLINE vf set1(float x) { return x - vf{}; }

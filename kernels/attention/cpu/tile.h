@@ -167,8 +167,8 @@ HEWN_INLINE void tile(int64_t n, const float* a, int64_t a_stride, const float* 
 template <int V, Order order>
 void product(int64_t m, int64_t n, const float* a, int64_t a_stride, const float* b, int64_t b_row, float* c,
              int64_t c_row, Write write) {
-  // Sums and operands must fit in 32 or 16 registers. With SSE2 a product takes one more.
-  constexpr int most = W == 16 ? 8 : W == 8 ? 6 : 4;
+  // Sums and operands must fit in the registers. With SSE2 a product takes one more.
+  constexpr int most = n_registers == 32 ? 8 : W == 8 ? 6 : 4;
   const int64_t a_step = order == Order::rows ? a_stride : 1;
   int64_t r = 0;
   for (; r + most <= m; r += most)

@@ -28,13 +28,8 @@ constexpr int lanes = HEWN_VBYTES / static_cast<int>(sizeof(T));
 /// As many sums as fit in the registers beside one row of B and one number of A: 8 x 3 of 32, 6 x 2 of 16
 /// (4 x 3 would read half as much again of B, which comes from the second-level cache), and 4 x 2 where
 /// multiply and add are two instructions.
-#if HEWN_VBYTES == 64 || defined(__aarch64__)
-constexpr int tile_rows = 8, tile_vectors = 3;
-#elif HEWN_VBYTES == 32
-constexpr int tile_rows = 6, tile_vectors = 2;
-#else
-constexpr int tile_rows = 4, tile_vectors = 2;
-#endif
+constexpr int tile_rows = n_registers == 32 ? 8 : HEWN_VBYTES == 32 ? 6 : 4;
+constexpr int tile_vectors = n_registers == 32 ? 3 : 2;
 template <class T>
 constexpr int tile_cols = tile_vectors* lanes<T>;
 
