@@ -133,7 +133,6 @@ TEST_CASE("learn: chapters print what their commands print") {
           return;
         ProcessOptions options = desk.with_places({});
         options.env["PATH"] = path_with_hewn();
-        options.timeout = 300;
         const ProcessResult r = run_program({"bash", "-c", command}, options);
         INFO(entry.path().string() << ": " << command);
         CHECK(r.exit_code == 0);

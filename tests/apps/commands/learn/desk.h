@@ -37,6 +37,8 @@ class Desk {
   }
   ProcessOptions with_places(ProcessOptions options) const {
     options.directory = dir_.path().string();
+    // An endless loop ends after ten seconds of processor time or, on a busy machine, after a minute.
+    options.timeout = 300;
     options.env.emplace("TMPDIR", (dir_ / "tmp").string());
     return options;
   }

@@ -332,7 +332,7 @@ TEST_CASE("learn: a model trains with the function", "[slow]") {
     if (!trains(name)) continue;
     INFO(name);
     desk.write(name, read_file(course() / name / "solution.cpp"));
-    const ProcessResult r = desk.learn({"check", number_of(name), "--out_dir=run" + name}, {.timeout = 300});
+    const ProcessResult r = desk.learn({"check", number_of(name), "--out_dir=run" + name});
     INFO(r.out << r.err);
     CHECK(r.exit_code == 0);
     // Rounding differs, and training amplifies differences; by how much depends on the processor.
