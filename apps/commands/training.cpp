@@ -97,7 +97,8 @@ void say_model(const TrainConfig& config, const Model& model) {
   say("device  ", device.name(), ", ", device.threads(), device.threads() == 1 ? " thread, " : " threads, ",
       name_of(device.isa()));
   if (config.dtype == DType::bf16 && !multiplies_bf16(device.isa()) && !model.counted())
-    say("bf16    without its instructions: products widen their operands, which takes no less time than f32");
+    say("bf16    ", name_of(device.isa()),
+        " has no instructions for it: products widen their operands, which takes no less time than f32");
 }
 
 void write_run_files(const RunDirectory& run, const Settings& settings, uint64_t data_hash,
