@@ -1,0 +1,286 @@
+#!/usr/bin/env python3
+"""Mutation testing: makes one small mistake in a source file, and sees whether the tests notice.
+
+    scripts/mutants.py list [--count=500] [--seed=1]                  the mutants that would be tried
+    scripts/mutants.py run --dir=DIR [--count=N] [--seed=1] [--limit=N] [--jobs=2] [FILE...]
+    scripts/mutants.py table --dir=DIR                                what was found, as in CONTRIBUTING.md
+
+`run` copies the tree for each of the jobs that try mutants at the same time, and builds the test programs there, with
+all but the kernels not optimised and the files of mutants compiled alone. For each mutant it compiles the one file, links,
+and runs the tests of that file until one fails. Results are added to DIR/mutants.jsonl, and mutants that are there are not
+tried again, so a run may be interrupted. A mutant is found if a test fails, crashes, or takes five times as long as
+without it. The mutants of a seed do not change while the files do not.
+"""
+
+import argparse
+import collections
+import concurrent.futures
+import json
+import os
+import pathlib
+import queue
+import random
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+# The files, and the tests that must notice their mistakes: a test program and Catch's filter, the fastest first.
+CHECKPOINTS = ("train", "[checkpoint],[run],[loop],[ngram],[trained]")
+TESTS = {
+    "core/io/file.cpp": [("core", "*"), CHECKPOINTS],
+    "core/tape.cpp": [("core", "*"), ("train", "[trainer],[trained],[profile],[plan]")],
+    "train/checkpoint/checkpoint.cpp": [CHECKPOINTS],
+    "core/io/manifest.cpp": [("core", "[manifest]"), CHECKPOINTS],
+    "train/checkpoint/run_directory.cpp": [CHECKPOINTS],
+    "train/data/batches.cpp": [("data", "*"), ("train", "[eval]")],
+    "train/loop.cpp": [("train", "[loop],[optimizer]")],
+    "train/optimizer.cpp": [("train", "[optimizer],[mixed],[trained]")],
+    "train/trainer.cpp": [("train", "[trainer],[loop],[mixed],gpu graphs*")],
+}
+
+# As scripts/test.sh builds, so that ccache has the rest.
+OPTIONS = ["-DHEWN_TESTS=ON", "-DHEWN_EXAMPLES=ON", "-DHEWN_WERROR=ON", "-DHEWN_ISAS=all", "-DHEWN_CUDA=OFF"]
+
+OPERATORS = {
+    "comparison": {"<": "<=", "<=": "<", ">": ">=", ">=": ">", "==": "!=", "!=": "=="},
+    "boolean": {"&&": "||", "||": "&&"},
+    "arithmetic": {"+": "-", "-": "+", "*": "/", "/": "*", "%": "*", "+=": "-=", "-=": "+=", "|": "&", "&": "|"},
+}
+WORDS = {"true": "false", "false": "true", "break": "continue", "continue": "break"}
+
+
+class Mutant(collections.namedtuple("Mutant", "file begin end text kind")):
+    """The bytes [begin, end) of a file are replaced by this text."""
+
+    def shown(self, source):
+        line, column = source.count("\n", 0, self.begin) + 1, self.begin - source.rfind("\n", 0, self.begin)
+        shorten = lambda text: re.sub(r"\s+", " ", text).strip()
+        return f"{self.file}:{line}:{column}: {self.kind}: `{shorten(source[self.begin:self.end])}` -> `{shorten(self.text)}`"
+
+
+def blanked(source):
+    """The source with the same length, but without the contents of comments, strings and directives."""
+    pattern = r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])\'|^[ \t]*#[^\n]*'
+    hide = lambda m: m[0][0] + re.sub(r"[^\n]", "~", m[0][1:-1]) + m[0][-1] if m[0][0] in "\"'" else re.sub(r"[^\n]", "~", m[0])
+    return re.sub(pattern, hide, source, flags=re.S | re.M)
+
+
+def in_functions(plain):
+    """For each position, whether it is in the body of a function: in braces that are not those of a namespace, type or
+    list."""
+    inside, stack = bytearray(len(plain)), []
+    for i, c in enumerate(plain):
+        if c == "{":
+            head = plain[max(plain.rfind(end, 0, i) for end in ";{}") + 1:i]
+            function = re.search(r"\)\s*(const|override|noexcept|final|\s)*(->[^;]*)?$|\)\s*:.*$|\b(else|do|try)\s*$", head,
+                                 re.S)
+            stack.append(bool(function) or (bool(stack) and stack[-1]))
+        elif c == "}" and stack:
+            stack.pop()
+        inside[i] = bool(stack) and stack[-1]
+    return inside
+
+
+DECLARATION = re.compile(r"\s+[\w:]+(<[^;=]*>)?[&*]? (\* ?)?[a-z]\w*( =|;|\(|\{|\[)")
+
+
+def statements(plain, inside):
+    """The simple statements of functions but declarations, as (begin, end) of whole lines."""
+    for m in re.finditer(r"^[ \t]+(?![ \t}{]|return\b|if\b|for\b|while\b|else\b|case\b|using\b|struct\b|const\b|auto\b|do\b|"
+                         r"default\b|static\b|public\b|private\b)[^;{}]*;[ \t~]*\n", plain, re.M):
+        follows = plain[:m.start()].rstrip("~ \t\n")[-1] in ";{}"  # not the body of an if without braces
+        if inside[m.start()] and follows and not DECLARATION.match(m[0]):
+            yield m.start(), m.end()
+
+
+def all_mutants(file, source):
+    plain = blanked(source)
+    inside = in_functions(plain)
+    found = []
+    add = lambda begin, end, text, kind: found.append(Mutant(file, begin, end, text, kind))
+    for m in re.finditer(r"(?<= )([<>=!]=|[<>]|&&|\|\||[-+*/%|&]|[-+]=)(?= |\n)", plain):
+        line = plain[plain.rfind("\n", 0, m.start()) + 1:plain.find("\n", m.start())]
+        # What joins texts or the parts of a path is no sum and no quotient, and cannot be another operator.
+        text = re.search(r'"~*"$|to_string\([^()]*\)$|string\(\)$', plain[:m.start()].rstrip()) or \
+            re.match(r'\s*("|std::to_string|std::string)', plain[m.end():])
+        if text or (m[0] == "/" and "<filesystem>" in source):
+            continue
+        for kind, table in OPERATORS.items():
+            if m[0] in table and not line.lstrip().startswith("template"):
+                add(m.start(), m.end(), table[m[0]], kind)
+    for m in re.finditer(r"\+\+|--", plain):
+        add(m.start(), m.end(), "--" if m[0] == "++" else "++", "arithmetic")
+    for m in re.finditer(r"!(?=[A-Za-z_(])", plain):
+        add(m.start(), m.end(), "", "boolean")
+    for m in re.finditer(r"\b(true|false|break|continue)\b", plain):
+        add(m.start(), m.end(), WORDS[m[0]], "boolean" if m[0] in ("true", "false") else "order")
+    for m in re.finditer(r"(?<![\w.'])(0x[0-9a-fA-F']+|\d[\d']*(\.\d+)?(e-?\d+)?)(?![\w.'])", plain):
+        add(m.start(), m.end(), {"0": "1", "1": "0"}.get(m[0], f"({m[0]} + 1)"), "constant")
+    for m in re.finditer(r"\bif \((?!const\b|auto\b)([^;{}\n]*)\) ", plain):
+        if inside[m.start()] and m[1].count("(") == m[1].count(")"):
+            for value in ("true", "false"):
+                add(m.start(1), m.end(1), value, "condition")
+    spans = list(statements(plain, inside))
+    for begin, end in spans:
+        add(begin, end, "\n", "deletion")
+    for (a, b), (c, d) in zip(spans, spans[1:]):
+        # Two statements that mention nothing in common have no order.
+        if b == c and set(re.findall(r"[a-z_]+_?\b", plain[a:b])) & set(re.findall(r"[a-z_]+_?\b", plain[c:d])) - {"std"}:
+            add(a, d, source[c:d] + source[a:b], "order")
+    return found
+
+
+def drawn(files, count, seed):
+    """`count` of all mutants, by file. A smaller count gives some of those of a larger one."""
+    mutants = [mutant for file in files for mutant in all_mutants(file, (ROOT / file).read_text())]
+    random.Random(seed).shuffle(mutants)
+    return sorted(mutants[:count])
+
+
+class Tree:
+    """A copy of the repository with a build of its tests."""
+
+    def __init__(self, folder):
+        self.source, self.build, self.temporary = folder / "source", folder / "source/build", folder / "temporary"
+        self.environment = os.environ | {"CCACHE_BASEDIR": str(self.source), "CCACHE_NOHASHDIR": "1",
+                                         "CCACHE_SLOPPINESS": "pch_defines,time_macros"}
+        self.seconds = {}
+
+    def prepare(self, programs):
+        names = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout.decode()
+        for name in filter(None, names.split("\0")):
+            path = self.source / name
+            if not path.exists() or path.read_bytes() != (ROOT / name).read_bytes():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(ROOT / name, path)
+        launcher = ["-DCMAKE_CXX_COMPILER_LAUNCHER=ccache"] if shutil.which("ccache") else []
+        alone = "/(" + "|".join(file.replace(".", "[.]") for file in TESTS) + ")$"
+        subprocess.run(["cmake", "--preset", "release", "-S", self.source, "-B", self.build, "-G", "Ninja",
+                        f"-DHEWN_ALONE={alone}", "-DHEWN_LAYER_OPTIONS=-O0;-Wno-error", *OPTIONS, *launcher], cwd=self.source,
+                       check=True, stdout=subprocess.DEVNULL, env=self.environment)
+        if not self.builds(programs):
+            sys.exit("the tests do not build without a mutant: ninja -C " + str(self.build))
+
+    def builds(self, programs):
+        return subprocess.run(["ninja", "-C", self.build, *(f"test_{name}" for name in programs)],
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=self.environment).returncode == 0
+
+    def fails(self, program, filters, seconds):
+        """Whether the tests fail within this time, or do not end in it: with one seed, and so little memory and disk that
+        a mutant does no harm to the machine."""
+        limit = lambda: (os.setsid(), resource.setrlimit(resource.RLIMIT_AS, (1 << 33, 1 << 33)),
+                         resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 31, 1 << 31)))
+        self.temporary.mkdir(exist_ok=True)
+        process = subprocess.Popen([self.build / f"tests/test_{program}", filters, "-a"], cwd=self.build, preexec_fn=limit,
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                   env={**self.environment, "HEWN_TEST_SEED": "1", "OMP_WAIT_POLICY": "passive",
+                                        "TMPDIR": str(self.temporary)})
+        try:
+            return process.wait(seconds) != 0
+        except subprocess.TimeoutExpired:
+            return True
+        finally:
+            try:
+                os.killpg(process.pid, signal.SIGKILL)  # what it started, too
+            except ProcessLookupError:
+                pass
+            process.wait()
+            shutil.rmtree(self.temporary, ignore_errors=True)
+
+    def measure(self, tests):
+        """How long the tests take without a mutant; all must pass."""
+        for program, filters in tests:
+            if (program, filters) not in self.seconds:
+                begin = time.monotonic()
+                if self.fails(program, filters, 3600):
+                    sys.exit(f"test_{program} \"{filters}\" fails without a mutant")
+                self.seconds[program, filters] = time.monotonic() - begin
+
+    def outcome(self, mutant):
+        path = self.source / mutant.file
+        source = path.read_text()
+        try:
+            path.write_text(source[:mutant.begin] + mutant.text + source[mutant.end:])
+            tests = TESTS[mutant.file]
+            if not self.builds(dict.fromkeys(program for program, _ in tests)):
+                return "does not compile"
+            for program, filters in tests:
+                if self.fails(program, filters, 20 + 5 * self.seconds[program, filters]):
+                    return "found"
+            return "survived"
+        finally:
+            path.write_text(source)
+
+
+def run(args):
+    folder = pathlib.Path(args.dir).resolve()
+    results = folder / "mutants.jsonl"
+    mutants = drawn(args.files or list(TESTS), args.count, args.seed)
+    done = {json.loads(line)["mutant"] for line in results.read_text().splitlines()} if results.exists() else set()
+    sources = {file: (ROOT / file).read_text() for file in TESTS}
+    left = [mutant for mutant in mutants if mutant.shown(sources[mutant.file]) not in done][:args.limit]
+    trees = queue.SimpleQueue()
+    for number in range(min(args.jobs, len(left))):
+        tree = Tree(folder / f"tree-{number}")
+        tree.prepare(sorted({program for mutant in left for program, _ in TESTS[mutant.file]}))
+        trees.put(tree)
+
+    def result(mutant):
+        tree = trees.get()
+        try:
+            tree.measure(TESTS[mutant.file])
+            begin = time.monotonic()
+            return {"mutant": mutant.shown(sources[mutant.file]), "file": mutant.file, "kind": mutant.kind,
+                    "outcome": tree.outcome(mutant), "seconds": round(time.monotonic() - begin, 1)}
+        finally:
+            trees.put(tree)
+
+    with concurrent.futures.ThreadPoolExecutor(max(1, args.jobs)) as pool:
+        for line in pool.map(result, left):
+            with results.open("a") as file:
+                file.write(json.dumps(line) + "\n")
+            print(f"{line['outcome']:16} {line['seconds']:6} s  {line['mutant']}", flush=True)
+
+
+def table(args):
+    lines = [json.loads(line) for line in (pathlib.Path(args.dir) / "mutants.jsonl").read_text().splitlines()]
+    print("| file | mutants | found | survived | found of those that compile |\n|---|---:|---:|---:|---:|")
+    for name in [*sorted({line["file"] for line in lines}), "all"]:
+        count = collections.Counter(line["outcome"] for line in lines if name in (line["file"], "all"))
+        compiled = count["found"] + count["survived"]
+        part = f"{100 * count['found'] // compiled}%" if compiled else "–"
+        print(f"| `{name}` | {compiled} | {count['found']} | {count['survived']} | {part} |")
+    print()
+    for line in lines:
+        if line["outcome"] == "survived":
+            print(f"* {line['mutant']}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["list", "run", "table"])
+    parser.add_argument("files", nargs="*", metavar="FILE", help="only these files")
+    parser.add_argument("--dir")
+    parser.add_argument("--count", type=int, default=500)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--limit", type=int, help="try at most so many now")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="mutants tried at the same time")
+    args = parser.parse_intermixed_args()
+    unknown = [file for file in args.files if file not in TESTS]
+    if unknown or (args.what != "list" and not args.dir):
+        parser.error(f"no tests are known for {unknown[0]}" if unknown else f"{args.what} needs --dir")
+    if args.what == "list":
+        for mutant in drawn(args.files or list(TESTS), args.count, args.seed):
+            print(mutant.shown((ROOT / mutant.file).read_text()))
+    else:
+        {"run": run, "table": table}[args.what](args)
+
+
+if __name__ == "__main__":
+    main()
