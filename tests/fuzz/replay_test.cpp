@@ -1,11 +1,13 @@
 // Every file of the corpora through its target: seeds that show a reader's formats, and whatever was found to
-// break one.
+// break one. Folders refused_* hold files that must be refused, among them those that broke other programs' readers,
+// and read/ holds strange ones that are whole.
 
 #include <filesystem>
 
 #include "tests/fuzz/target.h"
 #include "tests/support/catch.h"
 #include "tests/support/env.h"
+#include "tests/support/errors.h"
 #include "tests/support/random.h"
 
 namespace hewn::test {
@@ -26,8 +28,9 @@ TEST_CASE("the corpora run through their targets, whole, truncated and with flip
   Random random("fuzz replay");
   for (const FuzzTarget& target : fuzz_targets()) {
     int files = 0;
-    for (const auto& entry :
-         std::filesystem::directory_iterator(source_dir() / "tests/fuzz/corpus" / std::string(target.name))) {
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(
+             source_dir() / "tests/fuzz/corpus" / std::string(target.name))) {
+      if (!entry.is_regular_file()) continue;
       INFO(entry.path());
       const std::string bytes = read_file(entry.path());
       CHECK_NOTHROW(run_fuzz_target(target, bytes));
@@ -43,6 +46,24 @@ TEST_CASE("the corpora run through their targets, whole, truncated and with flip
     INFO(target.name);
     CHECK(files > 0);
   }
+}
+
+TEST_CASE("strange files are refused with a reason or read", "[fuzz]") {
+  int files = 0;
+  for (const FuzzTarget& target : fuzz_targets())
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(
+             source_dir() / "tests/fuzz/corpus" / std::string(target.name))) {
+      const std::string folder = entry.path().parent_path().filename().string();
+      if (!entry.is_regular_file() || (folder != "read" && !folder.starts_with("refused"))) continue;
+      INFO(entry.path());
+      const std::string bytes = read_file(entry.path());
+      if (folder == "read")
+        CHECK_NOTHROW(target.read(bytes));
+      else
+        CHECK(fails(ErrorCode::input, {}, [&] { target.read(bytes); }));
+      ++files;
+    }
+  CHECK(files > 300);
 }
 
 }  // namespace hewn::test

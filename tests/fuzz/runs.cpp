@@ -5,9 +5,9 @@
 #include "apps/cli/config_file.h"
 #include "core/error.h"
 #include "core/io/checksum.h"
+#include "core/io/manifest.h"
 #include "model/config.h"
 #include "tests/fuzz/target.h"
-#include "train/checkpoint/manifest.h"
 #include "train/data/token_file.h"
 
 namespace hewn::test {

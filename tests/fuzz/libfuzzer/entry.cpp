@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "tests/fuzz/mutators/mutator.h"
 #include "tests/fuzz/target.h"
 
 using hewn::test::fuzz_targets;
@@ -32,4 +33,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const FuzzTarget& target = chosen();
   run_fuzz_target(target, {reinterpret_cast<const char*>(data), size});
   return 0;
+}
+
+extern "C" size_t LLVMFuzzerMutate(uint8_t* data, size_t size, size_t most);
+extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t most, unsigned int seed);
+extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t most, unsigned int seed) {
+  static const hewn::test::Mutate mutate = hewn::test::mutator_for(chosen().name);
+  if (mutate && seed % 4 != 0)  // libFuzzer's own mutations in one case of four
+    if (const auto changed = hewn::test::mutate_in_place(mutate, data, size, most, seed)) return *changed;
+  return LLVMFuzzerMutate(data, size, most);
 }
