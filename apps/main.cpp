@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <exception>
 #include <new>
 
 #include "apps/cli/help/help.h"
@@ -12,11 +13,34 @@
 #include "apps/cli/terminal.h"
 #include "apps/cli/version.h"
 #include "core/error.h"
+#include "core/io/lost_pages.h"
+#include "core/memory.h"
 
 namespace hewn::cli {
 namespace {
 
 constexpr int usage_status = static_cast<int>(ErrorCode::usage);
+
+int report_no_memory() {
+  write_own_message("hewn: out of memory; `hewn plan` shows what a run needs\n");
+  return static_cast<int>(ErrorCode::memory);
+}
+
+std::terminate_handler terminate_otherwise = nullptr;
+
+// Memory may also run out where no exception gets out: while globals are constructed, before main begins, and in functions
+// that must not throw.
+void terminate() {
+  try {
+    if (const auto thrown = std::current_exception()) std::rethrow_exception(thrown);
+  } catch (const std::bad_alloc&) {
+    std::_Exit(report_no_memory());
+  } catch (...) {  // for the usual handler
+  }
+  terminate_otherwise();
+}
+
+[[gnu::constructor(101)]] void before_globals() { terminate_otherwise = std::set_terminate(terminate); }
 
 int dispatch(const std::vector<std::string>& words, char** argv) {
   const Call call = parse(words);
@@ -49,17 +73,29 @@ int report(std::string_view message, ErrorCode code) {
   return static_cast<int>(code);
 }
 
-int guarded(const std::vector<std::string>& words, char** argv) {
+// Writes what was found before an error, as far as that is possible.
+void keep_results() {
   try {
-    const int status = dispatch(words, argv);
-    flush_results();
+    end_results();
+  } catch (...) {
+  }
+}
+
+int guarded(int argc, char** argv) {
+  try {
+    hold_reserve();
+    set_program(argc > 0 ? argv[0] : "");
+    const int status = dispatch({argv + std::min(argc, 1), argv + argc}, argv);
+    end_results();
+    check_mapped_files();
     return status;
   } catch (const ClosedPipe&) {
     return 0;  // the reader has closed the pipe
   } catch (const Error& error) {
+    keep_results();
     return report(error.what(), error.code());
   } catch (const std::bad_alloc&) {
-    return report("out of memory; `hewn plan` shows what a run needs", ErrorCode::memory);
+    return report_no_memory();
   } catch (const std::exception& error) {
     return report(join("internal error: ", error.what(), "\nPlease report this to ", bug_reports(),
                        ", with the command and the output of `hewn --version`."),
@@ -71,7 +107,7 @@ int guarded(const std::vector<std::string>& words, char** argv) {
 }  // namespace hewn::cli
 
 int main(int argc, char** argv) {
-  hewn::cli::ignore_broken_pipes();
-  hewn::cli::set_program(argc > 0 ? argv[0] : "");
-  return hewn::cli::guarded({argv + std::min(argc, 1), argv + argc}, argv);
+  hewn::cli::ignore_write_signals();
+  hewn::survive_lost_pages();
+  return hewn::cli::guarded(argc, argv);
 }

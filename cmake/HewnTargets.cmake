@@ -45,6 +45,14 @@ if(HEWN_SANITIZE)
   target_link_options(hewn_flags INTERFACE -fsanitize=${HEWN_SANITIZE})
 endif()
 
+if(HEWN_LAYER_OPTIONS)  # after all others, which it may revoke
+  set(kernel "$<STREQUAL:$<TARGET_PROPERTY:SOURCE_DIR>,${PROJECT_SOURCE_DIR}/kernels>")
+  set(preloaded "$<STREQUAL:$<TARGET_PROPERTY:TYPE>,MODULE_LIBRARY>")
+  target_compile_options(hewn_flags INTERFACE
+    "$<$<NOT:$<OR:${kernel},${preloaded}>>:${HEWN_LAYER_OPTIONS}>")
+  target_link_options(hewn_flags INTERFACE ${HEWN_LAYER_OPTIONS})
+endif()
+
 # hewn_headers(TARGET HEADERS...): precompiles the headers that most files of a target include, in unity builds.
 function(hewn_headers target)
   if(CMAKE_UNITY_BUILD)
@@ -70,6 +78,11 @@ function(hewn_layer name)
   add_library(hewn_${name} STATIC ${ARG_SOURCES})
   target_link_libraries(hewn_${name} PUBLIC $<BUILD_INTERFACE:hewn_flags> ${ARG_DEPENDS})
   hewn_together(hewn_${name} ${name} ${ARG_SOURCES})
+  if(HEWN_ALONE)
+    set(alone ${ARG_SOURCES})
+    list(FILTER alone INCLUDE REGEX "${HEWN_ALONE}")
+    set_source_files_properties(${alone} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
+  endif()
 endfunction()
 
 # hewn_quickly(TARGET LEVEL UNDER_SANITIZERS): compiles code that is not performance-critical with less

@@ -23,6 +23,8 @@ class Error : public std::runtime_error {
  public:
   Error(ErrorCode code, const std::string& message) : std::runtime_error(message), code_(code) {}
   ErrorCode code() const { return code_; }
+  /// The message with its contexts in one line, for a sentence that goes on: "..., while reading FILE".
+  std::string one_line() const;
 
  private:
   ErrorCode code_;
@@ -33,15 +35,21 @@ class Error : public std::runtime_error {
 class Doing {
  public:
   template <class... Parts>
-  explicit Doing(const Parts&... parts) {
-    enter(join(parts...));
+  explicit Doing(const Parts&... parts) : what_(join(parts...)) {
+    enter();
   }
   ~Doing();
   Doing(const Doing&) = delete;
   Doing& operator=(const Doing&) = delete;
 
+  /// "\n  while <activity>" for each that is active in this thread.
+  static std::string all();
+
  private:
-  static void enter(std::string what);
+  void enter();
+
+  std::string what_;
+  const Doing* outer_ = nullptr;
 };
 
 /// Throws `Error{code, message + active contexts}`.

@@ -1,10 +1,12 @@
 #include "core/memory.h"
 
 #include <algorithm>
+#include <atomic>
 #include <bit>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <new>
 #include <utility>
 
 #include "core/error.h"
@@ -31,6 +33,17 @@ constexpr size_t class_of(size_t bytes) {
   return round_up(bytes, std::max(unit, std::bit_floor(bytes) / 32));
 }
 
+constexpr size_t reserve_bytes = size_t{1} << 20;
+std::atomic<void*> reserve;
+std::atomic<bool> holds_reserve;  // whether there is to be one
+
+/// Called by `operator new`, which then tries again.
+void give_reserve() {
+  void* const held = reserve.exchange(nullptr);
+  if (!held) throw std::bad_alloc();
+  std::free(held);
+}
+
 uint8_t* user_pointer(void* raw) { return static_cast<uint8_t*>(raw) + fence; }
 
 }  // namespace
@@ -43,51 +56,77 @@ std::string_view name_of(MemUse use) {
 
 MemUseScope::MemUseScope(MemUse use) : before_(current_use) { current_use = use; }
 MemUseScope::~MemUseScope() { current_use = before_; }
-MemUse MemUseScope::current() { return current_use; }
+
+void hold_reserve() {
+  holds_reserve = true;
+  keep_reserve();
+  std::set_new_handler(give_reserve);
+}
+
+void keep_reserve() {
+  if (!holds_reserve || reserve) return;
+  reserve = std::malloc(reserve_bytes);
+  if (!reserve) fail(ErrorCode::memory, "out of memory: not even ", reserve_bytes, " bytes are free");
+}
 
 Pool::~Pool() { trim(); }
 
 void* Pool::allocate(size_t bytes) {
   require(bytes < (size_t{1} << 56), "allocation of ", bytes, " bytes");
   const size_t requested = std::max(unit, round_up(bytes, unit)), size = class_of(requested) + 2 * fence;
-  const Tag tag{current_use, count_tags_ ? Scope::current() : 0, count_tags_ ? InOp::current() : ""};
-  Block block{.raw = nullptr, .size = size, .counted = requested + 2 * fence, .tag = tag};
-  if (const auto at = free_.find(size); at != free_.end()) {
-    block.raw = at->second;
-    free_.erase(at);
-  } else {
-    block.raw = from_system(size);
-    stats_.reserved += size;
-    stats_.peak_reserved = std::max(stats_.peak_reserved, stats_.reserved);
-    ++stats_.system_calls;
-  }
+  Cached& cached = cached_[size];
+  Block& block = cached.first ? *cached.first : new_block(size, cached);
   void* data = user_pointer(block.raw);
+  if (tracing_) trace_.blocks.push_back(data);
+  block.counted = requested + 2 * fence;
+  block.tag = {current_use, count_tags_ ? Scope::current() : 0, count_tags_ ? InOp::current() : ""};
+  count(block, true);
+  cached.first = std::exchange(block.next_cached, nullptr);
+  block.live = true;
+  --n_cached_;
   if constexpr (fence > 0) {
     device_.fill(block.raw, canary, block.size);
     device_.fill(data, 0xff, bytes);
   }
-  live_.emplace(data, block);
-  count(block, true);
-  if (tracing_) trace_.blocks.push_back(data);
   return data;
+}
+
+/// Adds a block from the system to the cache.
+Pool::Block& Pool::new_block(size_t size, Cached& cached) {
+  void* const raw = from_system(size);
+  Block* block = nullptr;
+  try {
+    block = &blocks_.emplace(user_pointer(raw), Block{.raw = raw, .size = size, .counted = 0, .tag = {}})
+                 .first->second;
+  } catch (const std::bad_alloc&) {
+    device_.raw_free(raw, size);
+    throw;
+  }
+  stats_.reserved += size;
+  stats_.peak_reserved = std::max(stats_.peak_reserved, stats_.reserved);
+  ++stats_.system_calls;
+  block->live = false;
+  cached = {block, block};
+  ++n_cached_;
+  return *block;
 }
 
 /// Blocks of a running trace must stay in the cache, so the pool is not trimmed while it records one.
 void* Pool::from_system(size_t size) {
-  if (stats_.reserved + size > most_ && !tracing_ && !free_.empty()) trim();
+  if (stats_.reserved + size > most_ && !tracing_ && n_cached_ > 0) trim();
   try {
     return device_.raw_alloc(size);
   } catch (const Error& error) {
-    if (error.code() != ErrorCode::memory || tracing_ || free_.empty()) throw;
+    if (error.code() != ErrorCode::memory || tracing_ || n_cached_ == 0) throw;
   }
   trim();
   return device_.raw_alloc(size);
 }
 
 void Pool::release(void* data) noexcept {
-  const auto at = live_.find(data);
-  if (at == live_.end()) return;
-  const Block block = at->second;
+  const auto at = blocks_.find(data);
+  if (at == blocks_.end() || !at->second.live) return;
+  Block& block = at->second;
   if (fence > 0 && device_.kind() == Device::Kind::cpu) {
     const uint8_t* raw = static_cast<const uint8_t*>(block.raw);
     const auto damaged = [](uint8_t byte) { return byte != canary; };
@@ -98,17 +137,27 @@ void Pool::release(void* data) noexcept {
       std::abort();
     }
   }
-  live_.erase(at);
   count(block, false);
-  free_.emplace(block.size, block.raw);
+  block.live = false;
+  Cached& cached = cached_.find(block.size)->second;
+  (cached.first ? cached.last->next_cached : cached.first) = &block;
+  cached.last = &block;
+  ++n_cached_;
 }
 
 void Pool::trim() noexcept {
-  for (const auto& [size, raw] : free_) {
-    device_.raw_free(raw, size);
-    stats_.reserved -= size;
+  for (auto at = blocks_.begin(); at != blocks_.end();) {
+    const Block& block = at->second;
+    if (block.live) {
+      ++at;
+      continue;
+    }
+    device_.raw_free(block.raw, block.size);
+    stats_.reserved -= block.size;
+    at = blocks_.erase(at);
   }
-  free_.clear();
+  for (auto& [size, cached] : cached_) cached = {};
+  n_cached_ = 0;
   ++trims_;
 }
 
@@ -126,18 +175,22 @@ MemTrace Pool::end_trace() {
 }
 
 bool Pool::idle(const MemTrace& trace) const {
-  const auto handed_out = [&](void* data) { return live_.contains(data); };
+  const auto handed_out = [&](void* data) {
+    const auto at = blocks_.find(data);
+    return at != blocks_.end() && at->second.live;
+  };
   return trace.trims == trims_ && std::none_of(trace.blocks.begin(), trace.blocks.end(), handed_out);
 }
 
 void Pool::count(const Block& block, bool add) {
   const auto change = [&](size_t& bytes) { bytes = add ? bytes + block.counted : bytes - block.counted; };
+  if (count_tags_ && add) change(tags_[block.tag].live);
+  if (count_tags_ && !add) {
+    const auto tag = tags_.find(block.tag);  // blocks from before counting have no tag
+    if (tag != tags_.end() && tag->second.live >= block.counted) change(tag->second.live);
+  }
   change(stats_.live);
   change(stats_.live_by_use[static_cast<size_t>(block.tag.use)]);
-  if (count_tags_) {
-    TagCount& tag = tags_[block.tag];
-    if (add || tag.live >= block.counted) change(tag.live);  // blocks from before counting have no tag
-  }
   if (stats_.live <= stats_.peak) return;
   stats_.peak = stats_.live;
   std::copy(std::begin(stats_.live_by_use), std::end(stats_.live_by_use), std::begin(stats_.at_peak_by_use));

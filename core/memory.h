@@ -26,7 +26,6 @@ class MemUseScope {
   ~MemUseScope();
   MemUseScope(const MemUseScope&) = delete;
   MemUseScope& operator=(const MemUseScope&) = delete;
-  static MemUse current();
 
  private:
   MemUse before_;
@@ -59,6 +58,14 @@ struct MemTrace {
   uint64_t trims = 0;  ///< the pool's trims up to the end of the trace
 };
 
+/// Holds back some memory for code that cannot report that there is none, such as destructors: `operator new` takes it
+/// when it would fail for the first time, and `keep_reserve` then ends the program in order. To be called once, by a
+/// program.
+void hold_reserve();
+/// Holds back memory again if the reserve was taken. Throws ErrorCode::memory if there is too little. To be called now
+/// and then, where the work can end.
+void keep_reserve();
+
 /// The caching allocator of a device. Sizes are rounded up to 256 bytes and then to their size class, 32 per
 /// power of two; a free block is reused only within its class. If the system is out of memory, the pool
 /// returns its cached blocks and tries once more. The arithmetic is the same on every device, so that `meta`
@@ -73,7 +80,7 @@ class Pool {
   /// At least `bytes` bytes, aligned to 256, tagged with the current MemUse, Scope and operation. The memory
   /// is uninitialised; checking builds fill it with 0xff (NaN as a float) and surround it with canaries.
   void* allocate(size_t bytes);
-  /// Returns a block to the cache. In checking builds, a damaged canary aborts the program.
+  /// Returns a block to the cache, without allocating. In checking builds, a damaged canary aborts the program.
   void release(void* data) noexcept;
   /// Returns all cached blocks to the system.
   void trim() noexcept;
@@ -105,16 +112,24 @@ class Pool {
     size_t size;     ///< bytes obtained from the system: those of the size class
     size_t counted;  ///< bytes requested, rounded up likewise; at most `size`
     Tag tag;
+    bool live = true;              ///< in use, not in the cache
+    Block* next_cached = nullptr;  ///< in the list of its size class
+  };
+  /// The cached blocks of one size class, linked through `next_cached`: the one that returned first is lent first.
+  struct Cached {
+    Block *first = nullptr, *last = nullptr;
   };
   struct TagCount {
     size_t live = 0, at_peak = 0;
   };
+  Block& new_block(size_t size, Cached& cached);
   void* from_system(size_t size);
   void count(const Block& block, bool add);
 
   Device& device_;
-  std::unordered_map<void*, Block> live_;
-  std::multimap<size_t, void*> free_;
+  std::unordered_map<void*, Block> blocks_;    ///< by the address that `allocate` returns
+  std::unordered_map<size_t, Cached> cached_;  ///< by size
+  size_t n_cached_ = 0;
   std::map<Tag, TagCount> tags_;
   MemStats stats_;
   MemTrace trace_;

@@ -54,7 +54,7 @@ std::string to_json(const ModelConfig& given) {
     if (key.from_data && value == key.get(initial)) continue;
     std::visit([&](const auto& plain) { json[std::string(key.name)] = plain; }, value);
   }
-  return json.dump(2);
+  return exact_json_text(json, 2);
 }
 
 ModelConfig model_config_from_json(const std::string& text) {

@@ -2,21 +2,141 @@
 
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <type_traits>
+#include <vector>
 
 #include "core/error.h"
+#include "core/io/file.h"
 
 namespace hewn {
+namespace {
 
-nlohmann::json parse_json(std::string_view text) {
-  using nlohmann::json;
-  constexpr double beyond = 9223372036854775808.0;
-  return json::parse(text, [](int, json::parse_event_t event, json& parsed) {
-    if (event == json::parse_event_t::value && parsed.is_number_float() &&
-        !(std::abs(parsed.get<double>()) < beyond))
-      fail(ErrorCode::input, "the JSON contains the number ", parsed.get<double>(),
-           "; expected numbers below 2^63");
+template <class Json>
+std::string written_replaced(const Json& value, int indent) {
+  return value.dump(indent, ' ', false, Json::error_handler_t::replace);
+}
+
+template <class Json>
+std::string written_exactly(const Json& value, int indent) {
+  try {
+    return value.dump(indent);
+  } catch (const typename Json::type_error& error) {
+    fail(ErrorCode::input, "text that is not UTF-8 cannot be stored as JSON: ", json_reason(error));
+  }
+}
+
+}  // namespace
+
+std::string json_text(const nlohmann::json& value, int indent) { return written_replaced(value, indent); }
+std::string json_text(const nlohmann::ordered_json& value, int indent) {
+  return written_replaced(value, indent);
+}
+
+std::string exact_json_text(const nlohmann::json& value, int indent) {
+  return written_exactly(value, indent);
+}
+std::string exact_json_text(const nlohmann::ordered_json& value, int indent) {
+  return written_exactly(value, indent);
+}
+
+std::string ascii_json_text(std::string_view text) {
+  return nlohmann::json(text).dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
+}
+
+namespace {
+
+using nlohmann::json;
+
+constexpr size_t deepest_json = 64;
+
+/// Builds a value from the parser's events. The library's own parser could call a function for each value, but then
+/// searches a list for discarded values at the end of each of its objects, in quadratic time.
+template <class Json>
+class JsonBuilder final : public nlohmann::json_sax<Json> {
+ public:
+  Json take() { return std::move(root_); }
+
+  bool null() override { return add(nullptr); }
+  bool boolean(bool value) override { return add(value); }
+  bool number_integer(typename Json::number_integer_t value) override { return add(value); }
+  bool number_unsigned(typename Json::number_unsigned_t value) override { return add(value); }
+  bool number_float(typename Json::number_float_t value, const std::string&) override {
+    constexpr double beyond = 9223372036854775808.0;
+    if (!(std::abs(value) < beyond))
+      fail(ErrorCode::input, "the JSON contains the number ", value, "; expected numbers below 2^63");
+    return add(value);
+  }
+  bool string(std::string& value) override { return add(std::move(value)); }
+  bool binary(typename Json::binary_t&) override { return false; }  // not in text
+  bool start_object(size_t) override { return open(Json::object()); }
+  bool start_array(size_t) override { return open(Json::array()); }
+  bool end_object() override { return close(); }
+  bool end_array() override { return close(); }
+  bool key(std::string& name) override {
+    auto& object = open_.back()->template get_ref<typename Json::object_t&>();
+    if constexpr (std::is_same_v<Json, json>)
+      member_ = &object[std::move(name)];
+    else  // a list of pairs, in which looking for the name would take linear time
+      member_ = &object.emplace_back(std::move(name), nullptr).second;
     return true;
-  });
+  }
+  bool parse_error(size_t, const std::string&, const json::exception& error) override {
+    if (const auto* syntax = dynamic_cast<const json::parse_error*>(&error)) throw *syntax;
+    throw dynamic_cast<const json::out_of_range&>(error);  // a number beyond a double
+  }
+
+ private:
+  /// Puts a value where it belongs: at the end of a list, or after the key just read.
+  template <class Value>
+  bool add(Value&& value) {
+    place() = std::forward<Value>(value);
+    return true;
+  }
+  Json& place() {
+    if (open_.empty()) return root_;
+    return open_.back()->is_array() ? open_.back()->template get_ref<typename Json::array_t&>().emplace_back()
+                                    : *member_;
+  }
+  bool open(Json empty) {
+    if (open_.size() == deepest_json)
+      fail(ErrorCode::input, "the JSON is nested more than ", deepest_json,
+           " levels deep, which no file of this kind is");
+    Json& value = place();
+    value = std::move(empty);
+    open_.push_back(&value);
+    return true;
+  }
+  bool close() {
+    open_.pop_back();
+    return true;
+  }
+
+  Json root_;
+  std::vector<Json*> open_;  // from the outermost
+  Json* member_ = nullptr;
+};
+
+}  // namespace
+
+json parse_json(std::string_view text) {
+  JsonBuilder<json> builder;
+  json::sax_parse(text.begin(), text.end(), &builder);
+  return builder.take();
+}
+
+nlohmann::ordered_json parse_ordered_json(std::string_view text) {
+  JsonBuilder<nlohmann::ordered_json> builder;
+  nlohmann::ordered_json::sax_parse(text.begin(), text.end(), &builder);
+  return builder.take();
+}
+
+nlohmann::ordered_json read_json(const std::string& path, size_t most_bytes) {
+  const Doing reading("reading ", path);
+  try {
+    return parse_ordered_json(read_small_file(path, most_bytes));
+  } catch (const json::exception& error) {
+    fail(ErrorCode::input, json_reason(error));
+  }
 }
 
 std::string json_reason(const std::exception& error) {

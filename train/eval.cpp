@@ -5,6 +5,7 @@
 #include <numbers>
 
 #include "core/error.h"
+#include "core/io/lost_pages.h"
 #include "core/tape.h"
 #include "kernels/cross_entropy/abi.h"
 #include "train/trainer.h"
@@ -111,6 +112,7 @@ Evaluation evaluate(Model& model, const Dataset& data, const EvalOptions& option
       ++result.tokens;
       if (options.each) options.each(scored);
     });
+  check_mapped_files();
   result.loss = nats / static_cast<double>(result.tokens);
   result.accuracy = static_cast<double>(hits) / static_cast<double>(result.tokens);
   if (const auto bytes = data.val_bytes_per_token())
@@ -119,13 +121,16 @@ Evaluation evaluate(Model& model, const Dataset& data, const EvalOptions& option
   return result;
 }
 
-double estimate_loss(Model& model, const BatchSource& source, int64_t batches) {
+std::optional<double> estimate_loss(Model& model, const BatchSource& source, int64_t batches,
+                                    const Stop& stop) {
   const NoGrad none;
   const Scope scope("eval");
   Sum sum;
   Batch batch;
   for (int64_t i = 0; i < batches; ++i) {
+    if (stop && stop()) return std::nullopt;
     source.fill(i, batch);
+    check_mapped_files();
     add_batch(model, batch, sum);
   }
   return sum.nats / static_cast<double>(sum.tokens);
@@ -137,8 +142,9 @@ Validator text_validator(const Dataset& data, const TrainConfig& config) {
                                                .block_size = config.model.block_size,
                                                .seed = config.seed,
                                                .stream = 1});
-  return [loader, batches = config.eval_iters](Model& model) {
-    return Validation{.loss = estimate_loss(model, loader, batches), .metrics = {}};
+  return [loader, batches = config.eval_iters](Model& model, const Stop& stop) -> std::optional<Validation> {
+    const auto loss = estimate_loss(model, loader, batches, stop);
+    return loss ? std::optional(Validation{.loss = *loss, .metrics = {}}) : std::nullopt;
   };
 }
 

@@ -34,11 +34,19 @@ struct EvalOptions {
 };
 
 /// Scores all validation data. Data aligned to documents has one document per window, whatever the stride.
-/// Throws ErrorCode::input if there is none, or less than one window.
+/// Throws ErrorCode::input if there is none, or less than one window, and like `check_mapped_files`.
 Evaluation evaluate(Model& model, const Dataset& data, const EvalOptions& options);
 
-/// Mean loss over the first `batches` batches of a source: a quick estimate, always on the same text.
-double estimate_loss(Model& model, const BatchSource& source, int64_t batches);
+/// Whether to stop; asked between batches. Empty: never.
+using Stop = std::function<bool()>;
+
+/// Mean loss over the first `batches` batches of a source: a quick estimate, always on the same text. Empty if `stop`
+/// returned true. Throws like `check_mapped_files`.
+std::optional<double> estimate_loss(Model& model, const BatchSource& source, int64_t batches,
+                                    const Stop& stop);
+inline double estimate_loss(Model& model, const BatchSource& source, int64_t batches) {
+  return *estimate_loss(model, source, batches, {});
+}
 
 /// A figure besides the loss, under its name in metrics.jsonl: {"val_accuracy", 0.97}.
 struct Metric {
@@ -52,9 +60,9 @@ struct Validation {
   std::vector<Metric> metrics;  ///< names begin with "val_"
 };
 
-/// Validates a model during training; must give the same result for the same parameters. Empty: there is no
-/// validation data.
-using Validator = std::function<Validation(Model&)>;
+/// Validates a model during training; must give the same result for the same parameters. The result is empty if `stop`
+/// returned true before it was complete. Empty: there is no validation data.
+using Validator = std::function<std::optional<Validation>(Model&, const Stop& stop)>;
 
 /// The validator of a run on text: the mean loss over the first `eval_iters` batches of the validation splits.
 /// Empty if there are none. `data` must outlive it.

@@ -5,8 +5,13 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <sstream>
+#include <type_traits>
 
 #include "core/error.h"
+#include "core/io/lost_pages.h"
+#include "core/memory.h"
+#include "model/json.h"
+#include "train/checkpoint/find_checkpoint.h"
 #include "train/inspect/grad_norms.h"
 
 namespace hewn {
@@ -36,7 +41,7 @@ class Loop {
     before_ = state.seconds;
     run.rewind_metrics(state.step, state.evaluated_step);
     point_links(run.path(), state);  // completes the work of a killed process
-    prune_checkpoints(run.path(), config.keep);
+    prune();
   }
 
   Outcome go() {
@@ -46,12 +51,14 @@ class Loop {
       if (late) take_all();
       const bool done = state_.step >= config_.max_iters;
       const bool due = done || late || state_.step % config_.eval_interval == 0;
-      if (due && state_.step != state_.evaluated_step) evaluate_and_save(done || late);
+      if (due && state_.step != state_.evaluated_step && !evaluate_and_save(done || late))
+        return finish(StopReason::asked);
       if (done) return finish(StopReason::max_iters);
       if (config_.patience > 0 && state_.evals_without_better >= config_.patience)
         return finish(StopReason::patience);
       if (late) return finish(StopReason::max_time);
       step();
+      or_save([] { keep_reserve(); });
       if (events_.should_stop && events_.should_stop()) {
         take_all();
         return finish(StopReason::asked);
@@ -66,10 +73,30 @@ class Loop {
     if (events_.profile && ++steps_here_ > 2) return take(profiled_step());
     const int64_t most = events_.profile ? 1 : trainer_.most_queued();
     while (trainer_.queued() < most && may_begin(state_.step + trainer_.queued())) {
-      draw(state_.step + trainer_.queued());
+      or_save([&] { draw(state_.step + trainer_.queued()); });
       trainer_.queue(batches_);
     }
     take(trainer_.read());
+  }
+
+  /// Does something between two steps that changes no parameters. If it fails, saves the last step that was queued: the
+  /// error ends the run.
+  template <class Work>
+  std::invoke_result_t<const Work&> or_save(const Work& work) {
+    try {
+      return work();
+    } catch (const Error& error) {
+      take_all();
+      if (state_.step == 0 || state_.step == saved_step_) throw;
+      std::string result;
+      try {
+        save();
+        result = "saved " + checkpoint_;
+      } catch (const Error& unsaved) {
+        result = join("step ", state_.step, " could not be saved: ", unsaved.one_line());
+      }
+      throw Error(error.code(), join(error.what(), "\n  ", result));
+    }
   }
 
   /// Whether this step can be queued: not if the model is used for something else before it.
@@ -83,6 +110,7 @@ class Loop {
     const auto micro_steps = static_cast<int64_t>(batches_.size());
     for (int64_t m = 0; m < micro_steps; ++m)
       source_.fill(step * micro_steps + m, batches_[static_cast<size_t>(m)]);
+    check_mapped_files();
   }
 
   void take_all() {
@@ -106,11 +134,11 @@ class Loop {
 
   void sample_if_due() {
     if (config_.sample_interval > 0 && state_.step % config_.sample_interval == 0 && events_.on_sample)
-      events_.on_sample(state_.step);
+      or_save([&] { events_.on_sample(state_.step); });
   }
 
   StepResult profiled_step() {
-    draw(state_.step);
+    or_save([&] { draw(state_.step); });
     StepResult result;
     events_.profile->watch([&] { result = trainer_.step(batches_); });
     return result;
@@ -125,7 +153,7 @@ class Loop {
       const nlohmann::ordered_json line{
           {"step", state_.step},           {"loss", result.loss},   {"learning_rate", result.learning_rate},
           {"grad_norm", result.grad_norm}, {"tokens_per_s", pace_}, {"seconds", state_.seconds}};
-      run_.add_metrics(line.dump());
+      run_.add_metrics(json_text(line));
     }
     if (window > 5) {
       window_start_ = Clock::now();
@@ -149,14 +177,16 @@ class Loop {
                                            config_.max_iters)});
   }
 
-  /// Validates. Saves a checkpoint if the loss improved, if all are saved, or at the end.
-  void evaluate_and_save(bool last) {
+  /// Validates. Saves a checkpoint if the loss improved, if all are saved, or at the end. Returns false if asked to stop
+  /// before the result was known: a resumed run validates again.
+  bool evaluate_and_save(bool last) {
     bool better = false;
     nlohmann::ordered_json line{{"step", state_.step}};
     if (validate_) {
-      const Validation validation = validate_(trainer_.model());
-      state_.val_loss = validation.loss;
-      metrics_ = validation.metrics;
+      const auto validation = or_save([&] { return validate_(trainer_.model(), events_.should_stop); });
+      if (!validation) return false;
+      state_.val_loss = validation->loss;
+      metrics_ = validation->metrics;
       better = std::isfinite(*state_.val_loss) &&
                (!state_.best_val_loss || *state_.val_loss < *state_.best_val_loss);
       if (better) {
@@ -166,24 +196,26 @@ class Loop {
       } else {
         ++state_.evals_without_better;
       }
-      line["val_loss"] = validation.loss;
+      line["val_loss"] = validation->loss;
       for (const Metric& metric : metrics_) line[metric.name] = metric.value;
     }
     if (config_.log_grad_norms) {
-      draw(state_.step);
+      or_save([&] { draw(state_.step); });
       for (const PartNorm& part : grad_norms(trainer_, batches_)) line["grad_norms"][part.part] = part.norm;
     }
     if (config_.log_update_ratios) {
-      draw(state_.step);
-      for (const PartNorm& part : update_ratios(trainer_, batches_)) line["update_ratios"][part.part] = part.norm;
+      or_save([&] { draw(state_.step); });
+      for (const PartNorm& part : update_ratios(trainer_, batches_))
+        line["update_ratios"][part.part] = part.norm;
     }
-    if (line.size() > 1) run_.add_metrics(line.dump());
+    if (line.size() > 1) run_.add_metrics(json_text(line));
     state_.evaluated_step = state_.step;
     const bool save_now =
         last || (state_.step > 0 && (better || config_.always_save_checkpoint || !validate_));
     if (save_now) save();
     if (events_.on_message) events_.on_message(evaluation_message(better, save_now));
     if (events_.on_evaluated) events_.on_evaluated(state_, metrics_);
+    return true;
   }
 
   std::string evaluation_message(bool better, bool saved) const {
@@ -200,9 +232,16 @@ class Loop {
     if (const std::string bad = trainer_.bad_parameter(); !bad.empty())
       stop_for_bad_numbers("after step " + std::to_string(state_.step) + ": parameter " + bad);
     state_.seconds = before_ + seconds_since(start_);
+    run_.sync_metrics();
     checkpoint_ = save_checkpoint(run_.path(), state_, trainer_);
     saved_step_ = state_.step;
-    prune_checkpoints(run_.path(), config_.keep);
+    prune();
+  }
+
+  void prune() {
+    const std::string problem = prune_checkpoints(run_.path(), config_.keep);
+    if (!problem.empty() && events_.on_message)
+      events_.on_message("note    old checkpoints remain: " + problem);
   }
 
   Outcome finish(StopReason reason) {

@@ -35,8 +35,9 @@ struct LoopEvents {
   /// After each evaluation, its checkpoint and message.
   std::function<void(const RunState&, const std::vector<Metric>&)> on_evaluated;
   std::function<void(int64_t step)> on_sample;  ///< every sample_interval steps, from step 0 on
-  std::function<bool()> should_stop;            ///< called after each step; true stops (Ctrl-C)
-  double peak_tokens_per_s = 0;                 ///< at the device's peak, for `Progress::mfu`; 0: unknown
+  /// Asked after each step, and during validations, which are dropped; true stops (Ctrl-C).
+  Stop should_stop;
+  double peak_tokens_per_s = 0;    ///< at the device's peak, for `Progress::mfu`; 0: unknown
   StepProfile* profile = nullptr;  ///< measures every step but the first two, which warm up caches and pools
 };
 
@@ -51,7 +52,8 @@ struct Outcome {
 /// Rewinds the metrics to `state` and trains from there on the batches of `source`, validating with `validate`,
 /// which may be empty. A resumed run gives the same bits as one without interruption. Throws ErrorCode::numerical at the first step with a
 /// loss or gradients that are not finite, naming the step, the first bad node and the last good checkpoint;
-/// also instead of saving parameters that are not finite.
+/// also instead of saving parameters that are not finite. Throws other errors between two steps, such as those of
+/// `check_mapped_files` and `keep_reserve`, after having saved the last completed step.
 Outcome run_training(RunDirectory& run, const TrainConfig& config, Trainer& trainer,
                      const BatchSource& source, const Validator& validate, RunState state,
                      const LoopEvents& events);

@@ -1,7 +1,6 @@
 #include "train/plan.h"
 
 #include <algorithm>
-#include <fstream>
 
 #include "kernels/devices/devices.h"
 #include "model/gpt.h"
@@ -140,15 +139,6 @@ int64_t largest_batch(TrainConfig config, const PlanTarget& target, size_t bytes
       high = next;
   }
   return low;
-}
-
-size_t available_memory() {
-  std::ifstream in("/proc/meminfo");
-  std::string key, unit;
-  size_t kib = 0;
-  while (in >> key >> kib >> unit)
-    if (key == "MemAvailable:") return kib * 1024;
-  return 0;
 }
 
 }  // namespace hewn

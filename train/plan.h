@@ -51,7 +51,4 @@ Plan make_plan(const TrainConfig& config, const PlanTarget& target, Profiler* wa
 /// The largest batch_size whose peak is at most `bytes`; 0 if not even 1 fits.
 int64_t largest_batch(TrainConfig config, const PlanTarget& target, size_t bytes);
 
-/// Available memory in bytes, from /proc/meminfo; 0 if unknown.
-size_t available_memory();
-
 }  // namespace hewn

@@ -1,11 +1,12 @@
 #include "apps/bench/ceilings.h"
 
-#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "apps/cli/terminal.h"
 #include "core/error.h"
 #include "core/io/file.h"
+#include "core/io/path.h"
+#include "model/json.h"
 
 namespace hewn::cli {
 namespace {
@@ -31,7 +32,7 @@ GpuProducts products_of(const Json& entry) {
 
 GpuCeilings read_ceilings(const std::string& file, const std::string& gpu) {
   GpuCeilings ceilings{.gpu = gpu};
-  if (!std::filesystem::exists(file)) return ceilings;
+  if (!path_exists(file)) return ceilings;
   const Doing reading("reading the ceilings in ", file);
   const auto malformed = [](const std::string& what) {
     fail(ErrorCode::input, "the file is not one that --ceilings wrote: ", what,
@@ -63,7 +64,7 @@ void write_ceilings(const std::string& file, const GpuCeilings& ceilings) {
         {"shape", found.shape}, {"of_libraries", found.of_libraries}, {"peaks", peaks}};
   }
   const Json all{{"gpu", ceilings.gpu}, {"copy_bytes_per_s", ceilings.copy_speed}, {"products", products}};
-  write_file_atomically(file, all.dump(2) + "\n");
+  write_file_atomically(file, json_text(all, 2) + "\n");
 }
 
 }  // namespace hewn::cli

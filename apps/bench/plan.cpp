@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <map>
 #include <set>
 
 #include "apps/bench/machine/asm.h"
@@ -10,10 +11,10 @@
 #include "apps/cli/suggest.h"
 #include "apps/cli/terminal.h"
 #include "core/error.h"
+#include "core/io/limits.h"
 #include "kernels/contract/rooms.h"
 #include "kernels/devices/devices.h"
 #include "kernels/roof/caches.h"
-#include "train/plan.h"
 
 namespace hewn::cli {
 namespace {
@@ -52,9 +53,23 @@ bool wanted(const std::vector<std::string>& ops, std::string_view room, std::str
          });
 }
 
+/// What a case is called.
+struct CaseName {
+  std::string op, shape;
+};
+
+// The names of a room's small cases. Those of all rooms take seconds to create, so each room is asked once.
+const std::vector<CaseName>& small_cases(const Room& room) {
+  static std::map<const Room*, std::vector<CaseName>> known;
+  const auto [at, fresh] = known.try_emplace(&room);
+  if (fresh)
+    for (const auto& c : room.cases({})) at->second.push_back({std::string(c->op()), c->shape()});
+  return at->second;
+}
+
 bool holds(const Room& room, std::string_view op) {
-  const Cases small = room.cases({});
-  return std::any_of(small.begin(), small.end(), [&](const auto& c) { return c->op() == op; });
+  const auto& small = small_cases(room);
+  return std::any_of(small.begin(), small.end(), [&](const CaseName& c) { return c.op == op; });
 }
 
 const Room* room_called(std::string_view name) {
@@ -66,20 +81,23 @@ const Room* room_called(std::string_view name) {
 // The room with cases of this kind; null if there is none.
 const Room* room_with_kind(const std::string& name) {
   const auto found = std::find_if(rooms().begin(), rooms().end(), [&](const Room& room) {
-    const Cases small = room.cases({});
-    return std::any_of(small.begin(), small.end(), [&](const auto& c) { return says(c->shape(), name); });
+    const auto& small = small_cases(room);
+    return std::any_of(small.begin(), small.end(), [&](const CaseName& c) { return says(c.shape, name); });
   });
   return found == rooms().end() ? nullptr : &*found;
 }
 
-// The rooms selected by `--op`, found without creating all cases; every room if it is empty.
+// The room selected by a name of `--op`, found without creating all cases; null if there is none.
+const Room* room_for(const std::string& op) {
+  const Room* room = room_called(op);
+  if (!room) room = room_with(op);
+  return room ? room : room_with_kind(op);
+}
+
+// The rooms selected by `--op`; every room if it is empty.
 std::vector<const Room*> rooms_for(const std::vector<std::string>& ops) {
   std::set<const Room*> chosen;
-  for (const std::string& op : ops) {
-    const Room* room = room_called(op);
-    if (!room) room = room_with(op);
-    chosen.insert(room ? room : room_with_kind(op));
-  }
+  for (const std::string& op : ops) chosen.insert(room_for(op));
   std::vector<const Room*> list;
   for (const Room& room : rooms())
     if (ops.empty() || chosen.contains(&room)) list.push_back(&room);
@@ -150,6 +168,19 @@ void read_guess(const Settings& settings, BenchPlan& plan) {
     say("loads per multiply-add are unknown, because objdump cannot be run; install it (Debian: binutils)");
 }
 
+// Other names that --op accepts: rooms, and the operations, such as "softmax.backward", of rooms with a similar name.
+std::vector<std::string> names_near(const std::string& asked) {
+  const std::string op = asked.substr(0, asked.find('.'));
+  std::vector<std::string> names;
+  for (const Room& room : rooms()) {
+    if (room.name != asked) names.emplace_back(room.name);
+    if (op == asked || edit_distance(op, room.name) > 2) continue;
+    for (const CaseName& c : small_cases(room))
+      if (asked != c.op && (names.empty() || names.back() != c.op)) names.push_back(c.op);
+  }
+  return names;
+}
+
 }  // namespace
 
 const Room* room_with(std::string_view op) {
@@ -179,6 +210,10 @@ BenchPlan bench_plan(const Settings& settings) {
   plan.cold = settings.text("cache") != "warm";
   if (settings.has("compare")) plan.compare = split(settings.text("compare"), ',');
   if (settings.has("op")) plan.ops = split(settings.text("op"), ',');
+  for (const std::string& op : plan.ops)
+    if (!room_for(op))
+      fail(ErrorCode::usage, settings.where("op"), ": no kernels are named '", op,
+           "' (`hewn info` lists all kernels)", did_you_mean(op, names_near(op)));
   require(plan.ops.size() == 1 || !settings.has("shape") || !plan.rung.empty(),
           "--shape requires a single --op, since each operation has its own kind of shape");
   plan.ceilings = settings.text("ceilings");
@@ -261,19 +296,6 @@ bool visit_run(const BenchPlan& plan, const std::function<void(Case&, int64_t)>&
       visit(*kernel.sketch.make(), kernel.calls);
   }
   return any;
-}
-
-// Other names that --op accepts: rooms, and the operations, such as "softmax.backward", of rooms with a similar name.
-std::vector<std::string> names_near(const std::string& asked) {
-  const std::string op = asked.substr(0, asked.find('.'));
-  std::vector<std::string> names;
-  for (const Room& room : rooms()) {
-    if (room.name != asked) names.emplace_back(room.name);
-    if (op == asked || edit_distance(op, room.name) > 2) continue;
-    for (const auto& c : room.cases({}))
-      if (asked != c->op() && (names.empty() || names.back() != c->op())) names.push_back(c->op());
-  }
-  return names;
 }
 
 }  // namespace

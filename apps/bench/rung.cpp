@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <cstring>
-#include <filesystem>
 
 #include "apps/bench/peers/shared_library.h"
 #include "apps/cli/suggest.h"
 #include "apps/cli/terminal.h"
 #include "core/error.h"
+#include "core/io/path.h"
 #include "kernels/contract/rooms.h"
 
 namespace hewn::cli {
@@ -36,7 +36,7 @@ std::vector<std::string> all_ops() {
 
 const RungPlugin& load_rung(const std::string& file) {
   const std::string path = file.find('/') == file.npos ? "./" + file : file;
-  require_input(std::filesystem::is_regular_file(path), "--rung: ", file, " is not a file");
+  require_input(path_is_file(path), "--rung: ", file, " is not a file");
   const SharedLibrary library(path);
   require_input(library.loaded(), "--rung: ", file, " cannot be loaded: ", library.problem());
   const auto get = library.symbol<const RungPlugin* (*)()>("hewn_rung");

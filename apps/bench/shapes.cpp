@@ -1,7 +1,6 @@
 #include "apps/bench/shapes.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <tuple>
 
 #include "apps/cli/config_file.h"
@@ -10,6 +9,8 @@
 #include "apps/run/open_run.h"
 #include "apps/run/run_config.h"
 #include "core/error.h"
+#include "core/io/path.h"
+#include "train/checkpoint/find_checkpoint.h"
 #include "train/tasks/task.h"
 
 namespace hewn::cli {
@@ -25,7 +26,7 @@ TrainConfig config_of_file(const std::string& file) {
 
 TrainConfig config_of_run(const std::string& path, const std::vector<Assignment>& changes) {
   // A run that was stopped before its first checkpoint still has its configuration.
-  const bool bare = std::filesystem::exists(path + "/config.toml") && list_checkpoints(path).empty();
+  const bool bare = path_exists(path + "/config.toml") && list_checkpoints(path).empty();
   const std::string checkpoint = bare ? "" : find_checkpoint(path, "last"),
                     run = bare ? path : run_of(checkpoint);
   Settings settings = read_run_config(run);

@@ -7,12 +7,15 @@
 
 #include "apps/cli/terminal.h"
 #include "core/error.h"
+#include "core/io/checksum.h"
 #include "core/io/file.h"
 
 namespace hewn::cli {
 namespace {
 
 constexpr size_t most_bytes = 1 << 20;
+constexpr int most_dots =
+    16;  // outside of strings, in a line: keys of tables in tables, which are not supported
 
 std::string place(const std::string& path, const toml::source_region& region) {
   return join(path, ":", region.begin.line, ":", region.begin.column);
@@ -41,14 +44,16 @@ bool string_may_follow(std::string_view line) {
          });
 }
 
-/// Throws ErrorCode::input for non-ASCII characters at which toml++ 3.3 has undefined behaviour: outside of
-/// strings and comments, where TOML does not allow them; after a backslash; and in strings that do not follow
-/// a key, since it does not recognise all of those as strings.
-void require_ascii_outside_strings(std::string_view text, const std::string& path) {
-  if (std::all_of(text.begin(), text.end(), [](unsigned char c) { return c < 0x80; })) return;
+/// Throws ErrorCode::input for what toml++ 3.3 cannot handle. Dotted keys of thousands of parts, since it destroys the
+/// tables recursively. Non-ASCII characters at which it has undefined behaviour: outside of strings and comments,
+/// where TOML does not allow them; after a backslash; and in strings that do not follow a key, since it does not
+/// recognise all of those as strings.
+void require_safe_to_parse(std::string_view text, const std::string& path) {
+  const bool ascii = std::all_of(text.begin(), text.end(), [](unsigned char c) { return c < 0x80; });
   std::string_view quote;  // the delimiter of the open string, if any
   bool comment = false;
   size_t line = 1;
+  int dots = 0;
   const size_t start = text.starts_with("\xef\xbb\xbf") ? 3 : 0;
   size_t line_start = start;
   for (size_t i = start; i < text.size(); ++i) {
@@ -56,6 +61,7 @@ void require_ascii_outside_strings(std::string_view text, const std::string& pat
     if (c == '\n') {
       ++line;
       line_start = i + 1;
+      dots = 0;
       comment = false;
       if (quote.size() == 1) quote = {};
     } else if (comment) {
@@ -77,22 +83,24 @@ void require_ascii_outside_strings(std::string_view text, const std::string& pat
     } else if (c == '#') {
       comment = true;
     } else if (c == '"' || c == '\'') {
-      if (!string_may_follow(text.substr(line_start, i - line_start)))
+      if (!ascii && !string_may_follow(text.substr(line_start, i - line_start)))
         fail(ErrorCode::input, path, ":", line,
              ": unsupported TOML: a quote that is neither first in its line nor right after `key =`; "
              "expected one number, one string, true or false as the value");
       const std::string_view three = text.substr(i, 3);
       quote = three == "\"\"\"" || three == "'''" ? three : text.substr(i, 1);
       i += quote.size() - 1;
+    } else if (c == '.' && ++dots > most_dots) {
+      fail(ErrorCode::input, path, ":", line, ": unsupported TOML: more than ", most_dots,
+           " dots outside of a string; expected `key = value`, without tables or lists");
     } else if (static_cast<unsigned char>(c) >= 0x80) {
       fail(ErrorCode::input, path, ":", line, ": not TOML: a non-ASCII character outside of a string");
     }
   }
 }
 
-toml::table parse_toml(const std::string& path) {
-  const std::string text = read_small_file(path, most_bytes);
-  require_ascii_outside_strings(text, path);
+toml::table parse_toml(const std::string& text, const std::string& path) {
+  require_safe_to_parse(text, path);
   try {
     return toml::parse(text, path);
   } catch (const toml::parse_error& error) {
@@ -100,18 +108,52 @@ toml::table parse_toml(const std::string& path) {
   }
 }
 
-}  // namespace
-
-std::vector<Assignment> read_config(const std::string& path) {
+std::vector<Assignment> parse_config(const std::string& text, const std::string& path) {
   std::vector<std::pair<toml::source_position, Assignment>> found;
-  for (const auto& [key, node] : parse_toml(path)) {
-    const std::string where = place(path, key.source());
-    found.push_back({key.source().begin, {std::string(key.str()), value_text(node, where), where}});
+  {
+    const toml::table table = parse_toml(text, path);
+    found.reserve(table.size());
+    for (const auto& [key, node] : table) {
+      const std::string where = place(path, key.source());
+      found.push_back({key.source().begin, {std::string(key.str()), value_text(node, where), where}});
+    }
   }
   std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   std::vector<Assignment> assignments;
+  assignments.reserve(found.size());
   for (auto& entry : found) assignments.push_back(std::move(entry.second));
   return assignments;
+}
+
+constexpr std::string_view seal_begins = "# checksum ";
+constexpr std::string_view seal_ends = " of the lines above; to change a value, give it as a flag\n";
+
+}  // namespace
+
+std::vector<Assignment> read_config(const std::string& path, bool given) {
+  return parse_config(given ? read_given_file(path, most_bytes) : read_small_file(path, most_bytes), path);
+}
+
+std::string sealed(const std::string& toml) {
+  return join(toml, "\n", seal_begins, to_hex(checksum(toml + "\n")), seal_ends);
+}
+
+Seal seal_of(std::string_view text) {
+  const size_t line = text.rfind(join("\n", seal_begins));
+  if (line == text.npos) return Seal::none;
+  const std::string_view above = text.substr(0, line + 1);
+  return text.substr(line + 1) == join(seal_begins, to_hex(checksum(above)), seal_ends) ? Seal::intact
+                                                                                        : Seal::broken;
+}
+
+std::vector<Assignment> read_sealed_config(const std::string& path) {
+  const std::string text = read_small_file(path, most_bytes);
+  if (seal_of(text) == Seal::broken)
+    fail(ErrorCode::input, path,
+         " has changed since it was written: the checksum in its last line differs. Restore it, for example "
+         "from "
+         "the copy in a checkpoint; values are changed by flags, which the run keeps");
+  return parse_config(text, path);
 }
 
 }  // namespace hewn::cli

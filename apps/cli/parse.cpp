@@ -7,6 +7,7 @@
 #include "apps/cli/terminal.h"
 #include "apps/cli/words.h"
 #include "core/error.h"
+#include "core/io/path.h"
 #include "train/tasks/task.h"
 
 namespace hewn::cli {
@@ -68,7 +69,7 @@ void take_command(std::vector<std::string>& words, Call& call) {
 // run keeps: commands that do not train skip the keys of `train` that they do not have.
 std::vector<Assignment> read_config_for(const Command& command, const std::string& path) {
   const Command& train = *find_command("train");
-  std::vector<Assignment> keys = read_config(path);
+  std::vector<Assignment> keys = read_config(path, true);
   std::erase_if(
       keys, [&](const Assignment& a) { return !find_option(command, a.key) && find_option(train, a.key); });
   return keys;
@@ -79,7 +80,7 @@ std::vector<Assignment> read_config_for(const Command& command, const std::strin
 std::string tuned_run_of(const std::filesystem::path& config, const Command& command) {
   if (find_option(command, "data") || config.filename() != "config.toml") return "";
   const std::filesystem::path run = config.has_parent_path() ? config.parent_path() : ".";
-  return std::filesystem::exists(run / task_file) ? run.string() : "";
+  return path_exists(run / task_file) ? run.string() : "";
 }
 
 }  // namespace

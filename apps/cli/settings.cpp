@@ -8,6 +8,7 @@
 #include "apps/cli/suggest.h"
 #include "apps/cli/terminal.h"
 #include "core/error.h"
+#include "model/tokenizer/utf8.h"
 
 namespace hewn::cli {
 namespace {
@@ -82,6 +83,12 @@ std::string checked(const Option& option, const Assignment& assignment) {
 }
 
 }  // namespace
+
+void require_storable(const Assignment& a) {
+  if (valid_utf8_prefix(a.value) == a.value.size()) return;
+  fail(ErrorCode::usage, a.where, ": ", a.key, " = '", visible(a.value),
+       "' is not UTF-8, so that it cannot be stored with the run; rename it, or choose another");
+}
 
 void Settings::set(const Assignment& a) {
   const Option* option = find_option(*command_, a.key);
@@ -167,14 +174,23 @@ std::vector<std::string> Settings::list(std::string_view name) const {
   return values;
 }
 
+bool Settings::is_stored(const Option& option) const {
+  return option.taken_by(command_->bit) && option.is_key() && !option.once && has(option.name);
+}
+
+void Settings::require_storable() const {
+  for (const Option* known : options_of(*command_))
+    if (is_stored(*known))
+      cli::require_storable({std::string(known->name), value(known->name), where(known->name)});
+}
+
 std::string Settings::to_toml(bool given_only) const {
+  require_storable();
   std::string out;
   for (const Section& section : sections()) {
     std::string lines;
     for (const Option& option : section.options) {
-      if (!option.taken_by(command_->bit) || !option.is_key() || option.once || !has(option.name) ||
-          (given_only && !given(option.name)))
-        continue;
+      if (!is_stored(option) || (given_only && !given(option.name))) continue;
       const bool quoted = option.kind == Kind::text || option.kind == Kind::choice;
       std::string shown = value(option.name);
       if (quoted) shown = toml_string(shown);
@@ -184,6 +200,12 @@ std::string Settings::to_toml(bool given_only) const {
     if (!lines.empty()) out += join(out.empty() ? "" : "\n", "# ", section.title, "\n", lines);
   }
   return out;
+}
+
+bool same_value(const Option& option, const Settings& one, const Settings& other) {
+  const bool numbers = option.kind == Kind::real && one.has(option.name) && other.has(option.name);
+  return numbers ? one.real(option.name) == other.real(option.name)
+                 : one.text(option.name) == other.text(option.name);
 }
 
 }  // namespace hewn::cli

@@ -46,8 +46,10 @@ class Settings {
   /// The source of the value, for messages: "--n_head", "my.toml:7:1", "the default of n_head".
   std::string where(std::string_view name) const;
 
+  /// Fails with ErrorCode::usage, naming the source, if `to_toml` could not write a key: see below.
+  void require_storable() const;
   /// The resolved keys as TOML, section by section, readable as CONFIG.toml. `given_only` omits keys
-  /// with default values.
+  /// with default values. Fails like `require_storable`.
   std::string to_toml(bool given_only = false) const;
 
   const Command& command() const { return *command_; }
@@ -55,6 +57,7 @@ class Settings {
   std::string config;                  ///< the path of the CONFIG.toml; empty if there is none
 
  private:
+  bool is_stored(const Option& option) const;
   struct Value {
     std::string text;
     std::string where;
@@ -65,6 +68,13 @@ class Settings {
   const Command* command_;
   std::map<std::string, Value, std::less<>> values_;
 };
+
+/// Whether two settings have the same value of an option; both may have none.
+bool same_value(const Option& option, const Settings& one, const Settings& other);
+
+/// Fails with ErrorCode::usage, naming the source, unless the value is UTF-8, as TOML and JSON require: the name of a
+/// directory may have any bytes, but a run that noted such a name could not be read again.
+void require_storable(const Assignment& assignment);
 
 /// Parses all of `text` as an integer or a finite real number; returns false if it is not one.
 bool parse_integer(std::string_view text, int64_t& value);

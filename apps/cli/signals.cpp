@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <initializer_list>
 
 namespace hewn::cli {
 namespace {
@@ -25,13 +26,18 @@ void handle(int signal, void (*handler)(int)) {
 }  // namespace
 
 void catch_signals() {
-  handle(SIGINT, on_signal);
-  handle(SIGTERM, on_signal);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+    struct sigaction before {};
+    if (sigaction(signal, nullptr, &before) == 0 && before.sa_handler != SIG_IGN) handle(signal, on_signal);
+  }
 }
 
 int stop_signal() { return received; }
 void forget_signal() { received = 0; }
 int stop_status() { return 128 + received; }
-void ignore_broken_pipes() { handle(SIGPIPE, SIG_IGN); }
+void ignore_write_signals() {
+  handle(SIGPIPE, SIG_IGN);
+  handle(SIGXFSZ, SIG_IGN);
+}
 
 }  // namespace hewn::cli

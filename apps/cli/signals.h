@@ -1,19 +1,19 @@
 #pragma once
-// Ctrl-C and termination signals, recorded so that the program can stop in order.
+// Ctrl-C, termination and a lost connection, recorded so that the program can stop in order.
 
 namespace hewn::cli {
 
-/// From now on SIGINT and SIGTERM are recorded instead of ending the program; a second SIGINT ends it
-/// immediately (130). SIGPIPE is ignored from the start of the program (writes report EPIPE); see
-/// `ignore_broken_pipes`.
+/// From now on SIGINT, SIGTERM and SIGHUP are recorded instead of ending the program; a second SIGINT ends it
+/// immediately (130). Those that are ignored stay ignored: SIGHUP under `nohup`, SIGINT in a background job.
 void catch_signals();
-/// The signal that requested a stop: SIGINT, SIGTERM, or 0.
+/// The signal that requested a stop: SIGINT, SIGTERM, SIGHUP, or 0.
 int stop_signal();
 /// Resets the recorded signal after the request was handled.
 void forget_signal();
 /// The exit status after a signal: 128 + signal.
 int stop_status();
-/// Makes writing to a closed pipe an error of the write instead of ending the program by SIGPIPE.
-void ignore_broken_pipes();
+/// Makes writing to a closed pipe (SIGPIPE) and beyond the limit on file sizes (SIGXFSZ) errors of the write, EPIPE and
+/// EFBIG, instead of ending the program.
+void ignore_write_signals();
 
 }  // namespace hewn::cli

@@ -7,10 +7,12 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <random>
 
 #include "apps/cli/format.h"
 #include "core/error.h"
 #include "core/io/file.h"
+#include "model/tokenizer/utf8.h"
 
 namespace hewn::cli {
 namespace {
@@ -20,9 +22,63 @@ std::string pending;  // results not yet written
 
 int descriptor(Stream stream) { return static_cast<int>(stream); }
 
-std::string painted(Stream stream, std::string_view code, std::string_view text) {
-  if (!has_color(stream)) return std::string(text);
-  return join("\x1b[", code, "m", text, "\x1b[0m");
+/// What encloses the program's own control sequences: drawn anew by each process, so that nothing it reads can hold it.
+const std::string& mark() {
+  static const std::string drawn = [] {
+    std::random_device random;
+    std::string text = "\x1b";
+    for (int i = 0; i < 4; ++i) text += join("-", random());
+    return text + ";";
+  }();
+  return drawn;
+}
+
+bool is_shown_as_number(char32_t c) {
+  const bool controls = (c < 0x20 && c != '\n' && c != '\t') || (c >= 0x7f && c <= 0x9f);
+  return controls || (c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
+}
+
+std::string hexadecimal(std::string_view kind, uint32_t value, int digits) {
+  std::string text(kind);
+  for (int shift = 4 * (digits - 1); shift >= 0; shift -= 4) text += "0123456789abcdef"[value >> shift & 15];
+  return text;
+}
+
+/// The number of bytes at the end that may belong to a character, or to a CR LF, which is not complete yet.
+size_t incomplete_end(std::string_view text) {
+  if (text.ends_with('\r')) return 1;
+  for (size_t n = 1; n <= std::min<size_t>(3, text.size()); ++n) {
+    const auto byte = static_cast<unsigned char>(text[text.size() - n]);
+    if ((byte & 0xc0) == 0x80) continue;
+    const size_t whole = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc0 ? 2 : 1;
+    return n < whole ? n : 0;
+  }
+  return 0;
+}
+
+/// The bytes to write for a text: without the marks, and `visible` between them if it is for a terminal.
+std::string bytes_of(std::string_view text, bool terminal) {
+  std::string bytes;
+  while (true) {
+    const size_t begin = text.find(mark()), from = begin + mark().size();
+    const size_t end = begin == text.npos ? text.npos : text.find(mark(), from);
+    const std::string_view others = end == text.npos ? text : text.substr(0, begin);
+    bytes += terminal ? visible(others) : std::string(others);
+    if (end == text.npos) return bytes;
+    bytes += text.substr(from, end - from);
+    text.remove_prefix(end + mark().size());
+  }
+}
+
+void flush_all_but(size_t held) {
+  std::string text = std::move(pending);
+  pending = text.substr(text.size() - held);
+  text.resize(text.size() - held);
+  const bool terminal = is_terminal(Stream::results);
+  if (terminal || text.find(mark()) != text.npos) text = bytes_of(text, terminal);
+  const int error = write_fully(descriptor(Stream::results), text.data(), text.size());
+  if (error == EPIPE) throw ClosedPipe{};
+  if (error != 0) fail(ErrorCode::failed, "cannot write to standard output: ", std::strerror(error));
 }
 
 }  // namespace
@@ -62,23 +118,48 @@ bool has_color(Stream stream) {
   return !(refused && *refused) && !dumb && is_terminal(stream);
 }
 
-std::string bold(Stream stream, std::string_view text) { return painted(stream, "1", text); }
-std::string red(Stream stream, std::string_view text) { return painted(stream, "31", text); }
+std::string in_color(Stream stream, std::string_view code, std::string_view text) {
+  if (!has_color(stream)) return std::string(text);
+  return join(control_sequence(join("\x1b[", code, "m")), text, control_sequence("\x1b[0m"));
+}
+
+std::string bold(Stream stream, std::string_view text) { return in_color(stream, "1", text); }
+std::string red(Stream stream, std::string_view text) { return in_color(stream, "31", text); }
+
+std::string control_sequence(std::string_view sequence) { return join(mark(), sequence, mark()); }
+
+std::string visible(std::string_view text) {
+  std::string shown;
+  for (size_t at = 0; at < text.size();) {
+    const CodePoint c = decode_utf8(text, at);
+    const std::string_view character = text.substr(at, std::max<size_t>(c.bytes, 1));
+    at += character.size();
+    const bool ends_line = c.value == '\r' && at < text.size() && text[at] == '\n';
+    if (c.bytes == 0)
+      shown += hexadecimal("\\x", static_cast<unsigned char>(character[0]), 2);
+    else if (is_shown_as_number(c.value) && !ends_line)
+      shown += c.value < 0x80 ? hexadecimal("\\x", c.value, 2) : hexadecimal("\\u", c.value, 4);
+    else
+      shown += character;
+  }
+  return shown;
+}
 
 void write_result(std::string_view text) {
   pending += text;
   if (pending.size() >= 1 << 16) flush_results();
 }
 
-void flush_results() {
-  const std::string text = std::move(pending);
-  pending.clear();
-  const int error = write_fully(descriptor(Stream::results), text.data(), text.size());
-  if (error == EPIPE) throw ClosedPipe{};
-  if (error != 0) fail(ErrorCode::failed, "cannot write to standard output: ", std::strerror(error));
-}
+void flush_results() { flush_all_but(is_terminal(Stream::results) ? incomplete_end(pending) : 0); }
+
+void end_results() { flush_all_but(0); }
 
 void write_message(std::string_view text) {
+  const std::string bytes = bytes_of(text, is_terminal(Stream::messages));
+  (void)write_fully(descriptor(Stream::messages), bytes.data(), bytes.size());
+}
+
+void write_own_message(std::string_view text) {
   (void)write_fully(descriptor(Stream::messages), text.data(), text.size());
 }
 

@@ -31,19 +31,37 @@ int terminal_width(Stream stream);
 bool has_utf8();
 /// Whether this stream gets colour: decided by --color, then NO_COLOR, then whether it is a terminal with colour.
 bool has_color(Stream stream);
-/// The text in bold (or red) if the stream has colour, otherwise unchanged.
+/// The text in a colour if the stream has colour, otherwise unchanged. `code` is that of ECMA-48 (8.3.117, SGR): "32"
+/// for green.
+std::string in_color(Stream stream, std::string_view code, std::string_view text);
+/// The same in bold or red.
 std::string bold(Stream stream, std::string_view text);
 std::string red(Stream stream, std::string_view text);
+
+/// A control sequence of the program's own, such as "\r" or "\x1b[K", as a part of text that is passed to `write_result`
+/// or `write_message`. It is marked in a way that no other text can imitate, and written as it is.
+std::string control_sequence(std::string_view sequence);
+/// Text as a terminal may get it: control characters but newline, tab and the carriage return of a CR LF, and characters
+/// that change the direction of writing, as \x1b or \u202e; bytes that are not UTF-8 as \xff.
+std::string visible(std::string_view text);
 
 /// Thrown when the reader of standard output has closed it; main then ends without a message.
 struct ClosedPipe {};
 
+// Names in files, what a model generates, arguments: text that others wrote must not control the user's terminal. Where
+// a stream is one, both functions write `visible` text; files and pipes get the bytes as they are.
+
 /// Writes a result to standard output, buffered. Throws if the disk is full, and ClosedPipe if there is no reader.
 void write_result(std::string_view text);
-/// Flushes the buffer to the system: after each streamed token, and at the end.
+/// Flushes the buffer to the system, after each streamed token. On a terminal, the beginning of a character whose
+/// remaining bytes have not been written yet is held back.
 void flush_results();
-/// Writes to standard error immediately. Failures are ignored, since the work matters more.
+/// Flushes the buffer at the end of the program.
+void end_results();
+/// Writes a complete text to standard error immediately. Failures are ignored, since the work matters more.
 void write_message(std::string_view text);
+/// The same for a text of the program's own, without names from elsewhere: allocates nothing.
+void write_own_message(std::string_view text);
 bool is_quiet();
 bool is_verbose();
 

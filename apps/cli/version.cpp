@@ -7,6 +7,7 @@
 
 #include "apps/cli/terminal.h"
 #include "kernels/devices/devices.h"
+#include "model/json.h"
 
 namespace hewn::cli {
 namespace {
@@ -66,7 +67,7 @@ std::string version_json() {
       {"isas", isas},
       {"compiled_isas", all},
       {"devices", nlohmann::ordered_json::array({{{"name", "cpu"}, {"usable", true}}, cuda_json()})}};
-  return out.dump(2) + "\n";
+  return json_text(out, 2) + "\n";
 }
 
 }  // namespace hewn::cli

@@ -12,6 +12,7 @@
 #include "apps/run/run_config.h"
 #include "core/error.h"
 #include "model/generation/generate.h"
+#include "model/json.h"
 #include "train/trainer.h"
 
 namespace hewn::cli {
@@ -113,7 +114,7 @@ int run_bench_train(const Settings& settings) {
   const double peak = peak_tokens_per_s(*model, config.dtype);
   if (peak > 0) result["mfu_percent"] = 100 * static_cast<double>(tokens) / t.median / peak;
   if (settings.flag("json")) {
-    print(Json::array({result}).dump(2), "\n");
+    print(json_text(Json::array({result}), 2), "\n");
     return 0;
   }
   print(fixed(t.median * 1e3, 2), " ms per step (best ", fixed(t.best * 1e3, 2), "), ",
@@ -147,7 +148,7 @@ int run_bench_sample(const Settings& settings) {
   result["tokens_per_s"] = static_cast<double>(tokens) / t.median;
   result["ms_per_token"] = t.median * 1e3 / static_cast<double>(tokens);
   if (settings.flag("json"))
-    print(Json::array({result}).dump(2), "\n");
+    print(json_text(Json::array({result}), 2), "\n");
   else
     print(short_count(static_cast<double>(tokens) / t.median), " tokens/s, ",
           fixed(t.median * 1e3 / static_cast<double>(tokens), 4), " ms per token (", tokens,

@@ -151,7 +151,9 @@ constexpr Command command_table[] = {
      "hewn info data/train.bin --json",
      run_info},
     {takes::verify, "verify", "[RUN]", "verify a run's checksums, resuming, threads or devices",
-     "Checks every file of every checkpoint of RUN against its checksum; without RUN, of the run in ./out. "
+     "Checks every file of every checkpoint of RUN against its checksum, and whether the run's configuration, tokenizer, "
+     "task and metrics are those of its checkpoints; without RUN, of the run in ./out. Names the files that it cannot "
+     "check. "
      "With --resume: N+N steps must equal 2N steps, bit for bit. With --threads=1,2,4: every thread count "
      "must give the same bits. With --devices=cpu,cuda: both devices must give the same losses up to "
      "rounding; otherwise the first node of the graph whose value or gradient differs is printed. With --merged: a "

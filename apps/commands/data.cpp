@@ -9,6 +9,8 @@
 #include "apps/run/input.h"
 #include "apps/run/run_config.h"
 #include "core/error.h"
+#include "core/io/path.h"
+#include "model/json.h"
 
 namespace hewn::cli {
 namespace {
@@ -32,14 +34,16 @@ int run_data_prepare(const Settings& settings) {
                       .tokenizer = settings.text("tokenizer"),
                       .vocab_size = settings.has("vocab_size") ? settings.integer("vocab_size") : 0};
   const std::string directory = settings.text("out_dir");
+  require_storable(
+      {"out_dir", absolute_path(directory), settings.where("out_dir")});  // a run notes its dataset
   const PreparedData made = prepare_data(options, directory, settings.flag("force"));
   if (settings.flag("json")) {
-    print(Json{{"out_dir", directory},
-               {"train_tokens", made.train_tokens},
-               {"val_tokens", made.val_tokens},
-               {"vocab_size", made.vocab_size},
-               {"aligned", made.aligned}}
-              .dump(2),
+    print(json_text(Json{{"out_dir", directory},
+                         {"train_tokens", made.train_tokens},
+                         {"val_tokens", made.val_tokens},
+                         {"vocab_size", made.vocab_size},
+                         {"aligned", made.aligned}},
+                    2),
           "\n");
     return 0;
   }
@@ -72,7 +76,7 @@ int run_data_stats(const Settings& settings) {
   if (stats.tokens_per_character) all["tokens_per_character"] = *stats.tokens_per_character;
   if (stats.nats_per_character) all["nats_per_character"] = *stats.nats_per_character;
   if (settings.flag("json")) {
-    print(all.dump(2), "\n");
+    print(json_text(all, 2), "\n");
     return 0;
   }
   std::vector<std::vector<std::string>> rows = {{"", ""}};

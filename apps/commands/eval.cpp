@@ -12,6 +12,7 @@
 #include "apps/run/run_config.h"
 #include "apps/run/text/token_view.h"
 #include "core/error.h"
+#include "model/json.h"
 
 namespace hewn::cli {
 namespace {
@@ -41,7 +42,7 @@ void print_token(const Tokenizer* tokenizer, const ScoredToken& scored) {
   nlohmann::ordered_json record{{"token", scored.token}, {"logprob", scored.log_probability}};
   if (tokenizer) record = token_record(*tokenizer, scored.token, scored.log_probability);
   record["likeliest"] = scored.likeliest;
-  print(record.dump(), "\n");
+  print(json_text(record), "\n");
 }
 
 /// The forms of the command besides the loss of a text, by the key that chooses them, with their own keys.

@@ -7,6 +7,7 @@
 #include "apps/run/input.h"
 #include "apps/run/open_run.h"
 #include "core/error.h"
+#include "model/json.h"
 #include "model/weights/export.h"
 #include "train/tasks/task.h"
 
@@ -16,7 +17,7 @@ namespace {
 // The template of a run that was trained to answer; "" for others.
 std::string chat_template_of(const std::string& path, const Tokenizer* tokenizer) {
   if (is_foreign_model(path) || !tokenizer) return "";
-  const std::optional<Task> task = read_task(run_of(find_checkpoint(path, "last", Manifest::Look::quick)));
+  const std::optional<Task> task = read_task(run_of(path));
   return task && task->chat ? task->chat->jinja(tokenizer->begin_token().has_value()) : "";
 }
 
@@ -42,11 +43,11 @@ int run_export(const Settings& settings) {
                     .chat_template = chat_template_of(path, model.tokenizer.get()),
                     .force = settings.flag("force")});
   if (settings.flag("json")) {
-    print(
-        nlohmann::ordered_json{
-            {"format", settings.text("format")}, {"files", done.files}, {"notes", done.notes}}
-            .dump(2),
-        "\n");
+    print(json_text(
+              nlohmann::ordered_json{
+                  {"format", settings.text("format")}, {"files", done.files}, {"notes", done.notes}},
+              2),
+          "\n");
     return 0;
   }
   for (const std::string& note : done.notes) say(note);

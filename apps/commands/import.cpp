@@ -1,6 +1,5 @@
 // hewn import: converts another program's model to a run.
 
-#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "apps/cli/format.h"
@@ -12,13 +11,13 @@
 #include "apps/run/run_config.h"
 #include "apps/run/whole_run.h"
 #include "core/error.h"
+#include "core/io/path.h"
+#include "model/json.h"
 #include "model/weights/foreign.h"
 #include "train/checkpoint/run_directory.h"
 
 namespace hewn::cli {
 namespace {
-
-namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
 std::string architecture_text(const ModelConfig& c) {
@@ -55,8 +54,7 @@ int run_import(const Settings& settings) {
   const RunDirectory run(settings.text("out"), force ? RunDirectory::Open::force : RunDirectory::Open::fresh,
                          "out");
   const std::string checkpoint = write_whole_run(
-      run, foreign, config,
-      {{"imported_from", fs::absolute(source).lexically_normal().string()}, {"format", foreign.format}});
+      run, foreign, config, {{"imported_from", absolute_path(source)}, {"format", foreign.format}});
   const int64_t parameters = model->parameters().numel();
   const std::string tokenizer =
       foreign.tokenizer
@@ -70,7 +68,7 @@ int run_import(const Settings& settings) {
     out["model"] = Json::parse(to_json(foreign.config));
     out["tokenizer"] = foreign.tokenizer ? Json(foreign.tokenizer->kind()) : Json(nullptr);
     if (!foreign.tokenizer) out["no_tokenizer"] = foreign.no_tokenizer;
-    print(out.dump(2), "\n");
+    print(json_text(out, 2), "\n");
     return 0;
   }
   print("format      ", foreign.format, "\n", "model       ", architecture_text(foreign.config), "\n",

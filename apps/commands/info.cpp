@@ -11,13 +11,16 @@
 #include "apps/run/lesson/lesson.h"
 #include "apps/run/open_run.h"
 #include "core/error.h"
+#include "core/io/path.h"
 #include "kernels/contract/rooms.h"
 #include "kernels/devices/devices.h"
+#include "model/json.h"
 #include "model/weights/gguf/gguf.h"
 #include "model/weights/gguf/gguf_model.h"
 #include "model/weights/llama2c/llama2c.h"
 #include "model/weights/safetensors/safetensors.h"
 #include "train/checkpoint/checkpoint.h"
+#include "train/checkpoint/find_checkpoint.h"
 #include "train/data/token_file.h"
 #include "train/tasks/task.h"
 
@@ -63,7 +66,7 @@ int describe_machine(bool json) {
   if (json) {
     Json all = Json::parse(version_json());
     all.update(list);
-    print(all.dump(2), "\n");
+    print(json_text(all, 2), "\n");
     return 0;
   }
   print(version_text(), "\nKernels, from the reference to the preferred:\n");
@@ -85,8 +88,7 @@ int describe_machine(bool json) {
 
 /// The numbers that an adapter consists of, and its configuration.
 Json about_adapter(const std::string& directory) {
-  Json out{{"parameters", 0},
-           {"config", Json::parse(read_small_file(directory + "/" + adapter_config_file, 1 << 24))}};
+  Json out{{"parameters", 0}, {"config", read_json(directory + "/" + adapter_config_file, 1 << 24)}};
   int64_t parameters = 0;
   const SafetensorsFile file(directory + "/" + adapter_weights_file);
   for (const TensorEntry& entry : file.entries()) parameters += Shape(entry.shape).numel();
@@ -127,7 +129,8 @@ Json about_run(const std::string& path) {
     out["checkpoints"].push_back(checkpoint.path);
   if (const auto task = read_task(path)) out["task"] = Json::parse(task_to_json(*task));
   out["read"] = find_checkpoint(path);
-  out["last"] = about_checkpoint(find_checkpoint(path, "last"));
+  const HeldCheckpoint last = hold_checkpoint(path, "last");
+  out["last"] = about_checkpoint(last.path);
   return out;
 }
 
@@ -142,7 +145,7 @@ void describe_tensors(const std::vector<TensorEntry>& entries, Json& out) {
     for (const int64_t size : entry.shape)
       n *= size, shape += (shape.empty() ? "" : ", ") + std::to_string(size);
     parameters += n;
-    out["tensors"][entry.name] = join(name_of(entry.dtype), " [", shape, "]");
+    out["tensors"][entry.name] = join(entry.type_name(), " [", shape, "]");
   }
   out["parameters"] = parameters;
 }
@@ -222,14 +225,16 @@ Json about_tokenizer(const std::string& path) {
 
 Json about(const std::string& path) {
   if (is_lesson(path)) return about_foreign(path);
-  if (!fs::exists(path)) fail(ErrorCode::input, path, ": no such file or directory");
-  if (fs::is_directory(path)) {
-    const bool checkpoint = fs::exists(fs::path(path) / "state.json");
-    if (!checkpoint && fs::exists(fs::path(path) / "train.bin")) return about_tokens(path + "/train.bin");
+  if (!path_exists(path)) fail(ErrorCode::input, path, ": no such file or directory");
+  if (path_is_directory(path)) {
+    const bool checkpoint = path_exists(fs::path(path) / "state.json");
+    if (!checkpoint && path_exists(fs::path(path) / "train.bin")) return about_tokens(path + "/train.bin");
     for (const char* config : {"config.json", "hparams.json"})
-      if (fs::exists(fs::path(path) / config)) return about_foreign(path);
+      if (path_exists(fs::path(path) / config)) return about_foreign(path);
     if (!checkpoint && holds_adapter(path)) return Json{{"adapter", about_adapter(path)}};
-    return checkpoint ? about_checkpoint(path) : about_run(path);
+    if (checkpoint) return about_checkpoint(hold_checkpoint(path).path);
+    const DirectoryInUse use(path);
+    return about_run(path);
   }
   if (path.ends_with(".safetensors")) return about_weights(path);
   if (looks_like_gguf(path)) return about_gguf(path);
@@ -245,7 +250,7 @@ Json about(const std::string& path) {
 std::string shown_value(const std::string& key, const Json& value) {
   if (value.is_string()) return value.get<std::string>();
   if (value.is_number_integer()) return long_count(value.get<int64_t>());
-  if (!value.is_number_float()) return value.dump();
+  if (!value.is_number_float()) return json_text(value);
   const double number = value.get<double>();
   if (key == "seconds") return number < 60 ? fixed(number, 1) + "s" : duration_text(number);
   return join(number);  // six digits
@@ -272,7 +277,7 @@ int run_info(const Settings& settings) {
     return describe_machine(settings.flag("json"));
   const Json answer = about(named_run(settings));
   if (settings.flag("json"))
-    print(answer.dump(2), "\n");
+    print(json_text(answer, 2), "\n");
   else
     print_lines(answer, 0);
   return 0;

@@ -1,7 +1,6 @@
 // hewn plan: runs the real model on the meta device, which allocates and launches but computes nothing.
 
 #include <algorithm>
-#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "apps/bench/shapes.h"
@@ -12,8 +11,11 @@
 #include "apps/run/open_run.h"
 #include "apps/run/run_config.h"
 #include "core/error.h"
+#include "core/io/limits.h"
+#include "core/io/path.h"
 #include "kernels/gpu/runtime/known.h"
 #include "kernels/roof/roof.h"
+#include "model/json.h"
 #include "train/counting.h"
 #include "train/plan.h"
 
@@ -167,11 +169,11 @@ int plan_counting(const Settings& settings, const ModelConfig& config) {
   const double bytes = counting_bytes(config, data);
   const auto free = static_cast<double>(available_memory());
   if (settings.flag("json")) {
-    print(Json{{"order", config.order},
-               {"train_tokens", data.train_tokens()},
-               {"most_bytes", bytes},
-               {"available_bytes", free}}
-              .dump(2),
+    print(json_text(Json{{"order", config.order},
+                         {"train_tokens", data.train_tokens()},
+                         {"most_bytes", bytes},
+                         {"available_bytes", free}},
+                    2),
           "\n");
     return 0;
   }
@@ -187,7 +189,7 @@ TrainConfig config_to_plan(const Settings& settings) {
   const std::string& run = settings.arguments[0];
   require(settings.arguments.size() == 1, "two runs were given, ", run, " and ", settings.arguments.back(),
           "; give one");
-  require(std::filesystem::is_directory(run), "'", run,
+  require(path_is_directory(run), "'", run,
           "' is neither a run, a CONFIG.toml nor a key; give a text as --dataset=FILE");
   const Command& command = training_command(run_of(run));
   std::vector<Assignment> changes;
@@ -230,7 +232,7 @@ int run_plan(const Settings& settings) {
   });
   if (a.available > 0) a.largest_batch = largest_batch(a.config, a.target, a.available);
   if (settings.flag("json"))
-    print(as_json(a).dump(2), "\n");
+    print(json_text(as_json(a), 2), "\n");
   else
     print_text(a);
   if (!settings.flag("json") && settings.flag("ops")) print_ops(a);

@@ -13,6 +13,7 @@
 #include "apps/run/text/text_writer.h"
 #include "core/error.h"
 #include "model/generation/beam.h"
+#include "model/json.h"
 #include "model/tokenizer/utf8.h"
 
 namespace hewn::cli {
@@ -56,7 +57,7 @@ int run_beams(const Settings& settings, const OpenRun& run, const std::vector<Pr
     if (options.n_best > 1) print("--------------- score ", fixed(best.score, 4), "\n");
     print(text, text.ends_with('\n') ? "" : "\n");
   }
-  if (settings.flag("json")) print(texts.dump(2), "\n");
+  if (settings.flag("json")) print(json_text(texts, 2), "\n");
   return 0;
 }
 
@@ -72,8 +73,7 @@ int run_draws(const Settings& settings, const OpenRun& run, const std::vector<Pr
       begins.push_back(prompt.text);
     }
   catch_signals();
-  TextWriter writer(*run.tokenizer, view, begins, ends.texts,
-                    !encoder && shots_of(settings).has_value());
+  TextWriter writer(*run.tokenizer, view, begins, ends.texts, !encoder && shots_of(settings).has_value());
   bool slid = false;
   generate(*run.model, requests, generation(settings, *run.tokenizer, ends),
            static_cast<size_t>(settings.integer("batch_size")),
@@ -88,7 +88,7 @@ int run_draws(const Settings& settings, const OpenRun& run, const std::vector<Pr
   if (view == View::json) {
     nlohmann::ordered_json texts = nlohmann::ordered_json::array();
     for (size_t i = 0; i < requests.size(); ++i) texts.push_back(writer.text(i));
-    print(texts.dump(2), "\n");
+    print(json_text(texts, 2), "\n");
   }
   flush_results();
   if (slid)

@@ -1,6 +1,5 @@
 // hewn tokenizer train, encode, decode.
 
-#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -9,6 +8,8 @@
 #include "apps/commands/commands.h"
 #include "apps/run/input.h"
 #include "core/error.h"
+#include "core/io/path.h"
+#include "model/json.h"
 
 namespace hewn::cli {
 namespace {
@@ -52,17 +53,17 @@ int run_tokenizer_train(const Settings& settings) {
   for (const std::string& path : settings.arguments) files.emplace_back(path);
   for (const MappedFile& file : files) texts.push_back(file.text());
   const std::string out = settings.text("out");
-  require(settings.flag("force") || !std::filesystem::exists(out), out,
+  require(settings.flag("force") || !path_exists(out, ErrorCode::failed), out,
           " already exists; replace it with --force, or choose another with --out=FILE");
   const std::string kind = settings.text(settings.given("type") ? "type" : "tokenizer");
   const auto tokenizer = train_tokenizer(kind, texts, {.vocab_size = settings.integer("vocab_size")});
   tokenizer->save(out);
   if (settings.flag("json"))
-    print(Json{{"kind", tokenizer->kind()},
-               {"vocab_size", tokenizer->vocab_size()},
-               {"hash", tokenizer->hash()},
-               {"file", out}}
-              .dump(2),
+    print(json_text(Json{{"kind", tokenizer->kind()},
+                         {"vocab_size", tokenizer->vocab_size()},
+                         {"hash", tokenizer->hash()},
+                         {"file", out}},
+                    2),
           "\n");
   else
     say("wrote ", out, ": ", tokenizer->kind(), ", ", long_count(tokenizer->vocab_size()), " tokens");
@@ -77,7 +78,7 @@ int run_tokenizer_encode(const Settings& settings) {
                                               : Specials::as_text;
   const std::vector<int32_t> ids = tokenizer->encode(arguments_or_input(settings), mode);
   if (settings.flag("json")) {
-    print(Json(ids).dump(), "\n");
+    print(json_text(Json(ids)), "\n");
     return 0;
   }
   for (size_t i = 0; i < ids.size(); ++i) print(i ? " " : "", ids[i]);
@@ -89,7 +90,7 @@ int run_tokenizer_decode(const Settings& settings) {
   const auto tokenizer = tokenizer_of(settings);
   const std::string text = tokenizer->decode(ids_in(arguments_or_input(settings)));
   if (settings.flag("json"))
-    print(Json(text).dump(-1, ' ', false, Json::error_handler_t::replace), "\n");
+    print(json_text(Json(text)), "\n");
   else
     write_result(text);
   return 0;

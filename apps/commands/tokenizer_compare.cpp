@@ -10,6 +10,7 @@
 #include "apps/commands/commands.h"
 #include "apps/run/input.h"
 #include "core/error.h"
+#include "model/json.h"
 #include "model/tokenizer/utf8.h"
 
 namespace hewn::cli {
@@ -84,13 +85,13 @@ std::string visible_piece(std::string_view bytes) {
 /// The pieces in sequence, in alternating colours, or separated by bars if there is no colour; with a line
 /// break after each newline of the text.
 std::string pieces_text(const std::vector<Piece>& pieces, bool all) {
-  const char* const colors[] = {"\033[30;46m", "\033[30;43m", "\033[30;42m", "\033[30;45m", "\033[30;47m"};
+  const char* const colors[] = {"30;46", "30;43", "30;42", "30;45", "30;47"};
   const bool color = has_color(Stream::results);
   std::string text;
   for (size_t i = 0; i < pieces.size(); ++i) {
     const bool line_begins = text.empty() || text.ends_with('\n');
     if (color)
-      text += colors[i % std::size(colors)] + visible_piece(pieces[i].source) + "\033[0m";
+      text += in_color(Stream::results, colors[i % std::size(colors)], visible_piece(pieces[i].source));
     else
       text += (line_begins ? "" : "|") + visible_piece(pieces[i].source);
     if (pieces[i].source.ends_with('\n')) text += '\n';
@@ -168,7 +169,7 @@ int run_tokenizer_compare(const Settings& settings) {
                pieces_text(pieces, static_cast<int64_t>(pieces.size()) == counts.tokens);
   }
   if (settings.flag("json")) {
-    print(list.dump(2, ' ', false, Json::error_handler_t::replace), "\n");
+    print(json_text(list, 2), "\n");
     return 0;
   }
   std::vector<std::vector<std::string>> rows = {{"tokenizer", "vocabulary", "tokens", "characters/token",

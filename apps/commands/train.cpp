@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "apps/cli/format.h"
@@ -15,6 +14,9 @@
 #include "apps/run/text/drawn_text.h"
 #include "apps/run/train_setup.h"
 #include "core/error.h"
+#include "core/io/file.h"
+#include "core/io/path.h"
+#include "model/json.h"
 #include "train/counting.h"
 #include "train/loop.h"
 
@@ -80,7 +82,7 @@ void write_sample(const RunDirectory& run, Model& model, const Tokenizer& tokeni
                   uint64_t seed) {
   std::string number = std::to_string(step);
   number.insert(0, 6 - std::min<size_t>(6, number.size()), '0');
-  std::filesystem::create_directories(run.file("samples"));
+  make_directories(run.file("samples"));
   write_file_atomically(run.file("samples/step-" + number + ".txt"),
                         drawn_text(model, tokenizer, 300, seed) + "\n");
 }
@@ -97,6 +99,7 @@ std::string shown_text(Model& model, const Tokenizer& tokenizer, uint64_t seed) 
 
 int train(const Settings& settings, RunDirectory& run, const TrainConfig& config, Trainer& trainer,
           const Dataset& data, const BatchLoader& loader, const RunState& state) {
+  remove_temporary_files(run.file("samples"));  // left by a killed process
   const Validator validate = text_validator(data, config);
   TrainingRun training{settings, run, config, trainer, loader, validate, state};
   if (data.tokenizer) {
@@ -127,7 +130,8 @@ int run_train(const Settings& given) {
   const auto model = make_model(config.model, config.training, *device, config.dtype, config.seed);
   if (settings.flag("dry_run")) {
     say_what(config, data, *model);
-    print(settings.flag("json") ? dry_run_json(settings, data, *model).dump(2) + "\n" : settings.to_toml());
+    print(settings.flag("json") ? json_text(dry_run_json(settings, data, *model), 2) + "\n"
+                                : settings.to_toml());
     return 0;
   }
   if (settings.flag("eval_only")) {

@@ -1,9 +1,11 @@
 #include "apps/commands/training.h"
 
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <optional>
 
 #include "apps/bench/profile_tables.h"
+#include "apps/cli/config_file.h"
 #include "apps/cli/format.h"
 #include "apps/cli/shell.h"
 #include "apps/cli/signals.h"
@@ -14,11 +16,22 @@
 #include "apps/run/progress.h"
 #include "apps/run/run_config.h"
 #include "core/error.h"
+#include "core/io/path.h"
+#include "model/json.h"
+#include "train/checkpoint/find_checkpoint.h"
+#include "train/checkpoint/layout.h"
 
 namespace hewn::cli {
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+// Whether the messages go to a terminal that understands and may get escape sequences. NO_COLOR is about colours only.
+bool redraws(const Settings& settings) {
+  const char* const term = std::getenv("TERM");
+  const bool dumb = term && std::string_view(term) == "dumb";
+  return is_terminal(Stream::messages) && !dumb && settings.text("color") != "never";
+}
 
 // Prints a summary and writes the full profile to the run.
 void write_profile(const RunDirectory& run, const StepProfile& profile) {
@@ -44,7 +57,7 @@ Json summary(const Outcome& outcome) {
 
 // Restores the checkpoint that other commands will read, so that the report at the end is about the same weights.
 void return_to_best(const TrainingRun& training, const RunState& end, TrainLog& log) {
-  const std::string checkpoint = find_checkpoint(training.run.path(), "", Manifest::Look::quick);
+  const std::string checkpoint = find_checkpoint(training.run.path());
   const int64_t step = checkpoint_state(checkpoint).step;
   if (step == end.step) return;
   load_checkpoint(checkpoint, training.trainer, moved_base(training.settings));
@@ -103,14 +116,15 @@ void say_model(const TrainConfig& config, const Model& model) {
 
 void write_run_files(const RunDirectory& run, const Settings& settings, uint64_t data_hash,
                      const Tokenizer* tokenizer) {
-  // A signal from here on ends the run after its next step, with a checkpoint. Ended at once, the run would
-  // have its configuration alone.
+  // A signal from here on ends the run after its next step, with a checkpoint.
   catch_signals();
-  write_file_atomically(run.file("config.toml"), settings.to_toml());
   Json environment = Json::parse(version_json());
   environment["data_hash"] = to_hex(data_hash);
-  write_file_atomically(run.file("env.json"), environment.dump(2) + "\n");
-  if (tokenizer) tokenizer->save(run.file("tokenizer.json"));
+  write_file_atomically(run.file("env.json"), json_text(environment, 2) + "\n");
+  // A resumed run keeps its file, which its checkpoints know: another version might write it differently.
+  if (tokenizer && !path_exists(run.file("tokenizer.json"))) tokenizer->save(run.file("tokenizer.json"));
+  // The last file, since a run that has it can be resumed.
+  write_file_atomically(run.file(configuration_file), sealed(settings.to_toml()));
 }
 
 std::string resume_hint(const Settings& settings, const std::string& run) {
@@ -121,7 +135,7 @@ std::string resume_hint(const Settings& settings, const std::string& run) {
 int run_to_end(const TrainingRun& training) {
   const TrainConfig& config = training.config;
   Trainer& trainer = training.trainer;
-  TrainLog log(training.run.file("train.log"), config.log_interval);
+  TrainLog log(training.run.file("train.log"), config.log_interval, redraws(training.settings));
   std::optional<KeptReport> report;
   if (training.settings.flag("report")) report.emplace(training.settings, training.run.path());
   LoopEvents events;
@@ -153,7 +167,7 @@ int run_to_end(const TrainingRun& training) {
   if (training.settings.flag("json")) {
     Json json = summary(outcome);
     json.update(last.json);
-    print(json.dump(2), "\n");
+    print(json_text(json, 2), "\n");
   }
   flush_results();
   if (write_pictures(report, outcome.reason != StopReason::asked, log)) log.line("report  " + report->path());

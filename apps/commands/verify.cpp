@@ -3,18 +3,24 @@
 #include <cmath>
 #include <filesystem>
 
+#include "apps/cli/signals.h"
 #include "apps/cli/terminal.h"
 #include "apps/commands/adapters/verify_merged.h"
 #include "apps/commands/commands.h"
+#include "apps/run/files/trust.h"
 #include "apps/run/input.h"
 #include "apps/run/lesson/lesson.h"
 #include "apps/run/open_run.h"
 #include "apps/run/run_config.h"
 #include "apps/run/temporary_directory.h"
 #include "core/error.h"
+#include "core/io/manifest.h"
+#include "core/io/path.h"
 #include "model/weights/foreign.h"
-#include "train/checkpoint/manifest.h"
+#include "train/checkpoint/find_checkpoint.h"
 #include "train/counting.h"
+#include "train/data/data.h"
+#include "train/data/data_set_files.h"
 #include "train/inspect/divergence.h"
 #include "train/loop.h"
 
@@ -24,10 +30,10 @@ namespace {
 namespace fs = std::filesystem;
 constexpr int failed_status = static_cast<int>(ErrorCode::numerical);
 
-// Trains the run up to step `until`, from its last checkpoint if there is one.
+// Trains the run up to step `until`, from its last checkpoint if there is one, or until a signal.
 void train_until(const std::string& path, const TrainConfig& config, const Dataset& data, int threads,
                  int64_t until) {
-  const bool resumed = fs::exists(path);
+  const bool resumed = path_exists(path);
   RunDirectory run(path, resumed ? RunDirectory::Open::resume : RunDirectory::Open::fresh);
   const auto device = make_cpu(threads);
   const auto model = make_model(config.model, config.training, *device, config.dtype, config.seed);
@@ -45,7 +51,8 @@ void train_until(const std::string& path, const TrainConfig& config, const Datas
   int64_t steps = state.step;
   LoopEvents events;
   events.on_step = [&](const Progress& progress) { steps = progress.step.step + 1; };
-  events.should_stop = [&] { return steps >= until; };
+  // A model that is counted has no steps: its validation is the end.
+  events.should_stop = [&] { return (steps >= until && until > 0) || stop_signal() != 0; };
   const BatchLoader loader = training_loader(data, config);
   run_training(run, config, trainer, loader, text_validator(data, config), state, events);
 }
@@ -70,20 +77,24 @@ int verify_model(const std::string& path) {
 }
 
 int verify_files(const std::string& path) {
+  if (is_data_directory(path)) {
+    const std::string damage = data_damage(path);
+    print(path, ": ", damage.empty() ? "intact" : damage, "\n");
+    return damage.empty() ? 0 : failed_status;
+  }
   if (is_foreign_model(path)) return verify_model(path);
   const std::string run = run_of(path);
-  const std::vector<CheckpointInfo> found = list_checkpoints(run);
-  if (found.empty())
+  const Examination result = examine_run(run);
+  if (list_checkpoints(run).empty() && !result.damaged)
     fail(ErrorCode::input, path,
-         fs::exists(run + "/config.toml") ? ": this run ended before its first checkpoint; resume it to get one"
-                                          : ": has no checkpoints; give a run's directory");
-  int status = 0;
-  for (const CheckpointInfo& checkpoint : found) {
-    const std::string damage = checkpoint_damage(checkpoint.path);
-    print(checkpoint.path, ": ", damage.empty() ? "intact" : damage, "\n");
-    if (!damage.empty()) status = failed_status;
-  }
-  return status;
+         path_exists(run + "/config.toml")
+             ? ": this run ended before its first checkpoint; resume it to get one"
+             : ": has no checkpoints; give a run's directory");
+  for (const std::string& line : result.lines) print(line, "\n");
+  std::string rest;
+  for (const std::string& name : result.not_checked) rest += (rest.empty() ? "" : ", ") + name;
+  if (!rest.empty()) print("not checked: ", rest, "\n");
+  return result.damaged ? failed_status : 0;
 }
 
 // Prints one line per comparison; records whether any failed.
@@ -181,24 +192,27 @@ int run_verify(const Settings& settings) {
           ": arch = ngram is counted on the CPU; there is no training to compare");
   if (devices) return verify_devices(settings, config, data);
   const std::vector<int> counts = threads ? thread_counts(settings) : std::vector<int>{default_threads()};
+  catch_signals();  // which must not leave the directory behind
   const TemporaryDirectory directory("verify");
   Verdict verdict;
   const int64_t steps = config.max_iters;
   const std::string whole = directory.path("whole");
   train_until(whole, config, data, counts[0], steps);
-  if (resume) {
+  if (resume && stop_signal() == 0) {
     const std::string halves = directory.path("halves");
     train_until(halves, config, data, counts[0], steps / 2);
-    train_until(halves, config, data, counts[0], steps);
+    if (stop_signal() == 0) train_until(halves, config, data, counts[0], steps);
+    if (stop_signal() != 0) return stop_status();
     verdict.compare(join(steps / 2, " + ", steps - steps / 2, " steps and ", steps, " without a stop"),
                     halves, whole);
   }
-  for (size_t i = 1; i < counts.size(); ++i) {
+  for (size_t i = 1; i < counts.size() && stop_signal() == 0; ++i) {
     const std::string other = directory.path(join("threads-", counts[i]));
     train_until(other, config, data, counts[i], steps);
+    if (stop_signal() != 0) break;
     verdict.compare(join(counts[i], " threads and ", counts[0]), other, whole);
   }
-  return verdict.status();
+  return stop_signal() != 0 ? stop_status() : verdict.status();
 }
 
 }  // namespace hewn::cli

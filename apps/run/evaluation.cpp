@@ -4,6 +4,7 @@
 
 #include "apps/cli/format.h"
 #include "apps/cli/terminal.h"
+#include "model/json.h"
 
 namespace hewn::cli {
 
@@ -30,7 +31,7 @@ std::string evaluation_json(const Evaluation& e, const std::string& checkpoint) 
   out["tokens"] = e.tokens;
   if (e.floor) out["floor"] = *e.floor;
   out["checkpoint"] = checkpoint;
-  return out.dump(2) + "\n";
+  return json_text(out, 2) + "\n";
 }
 
 }  // namespace hewn::cli

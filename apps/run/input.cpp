@@ -8,6 +8,7 @@
 
 #include "apps/cli/terminal.h"
 #include "core/error.h"
+#include "core/io/path.h"
 #include "train/data/structured.h"
 
 namespace hewn::cli {
@@ -30,22 +31,22 @@ std::string read_standard_input(size_t max_bytes) {
 
 void note_structured_files(const std::vector<std::string>& paths) {
   for (const std::string& path : paths) {
-    if (!fs::is_regular_file(path)) continue;
+    if (!path_is_file(path)) continue;
     const std::string note = structure_note(path, MappedFile(path).text());
     if (!note.empty()) say("note    ", note);
   }
 }
 
 std::string run_of(const std::string& run_or_checkpoint) {
-  const fs::path path = fs::weakly_canonical(fs::absolute(run_or_checkpoint));
+  const fs::path path = resolved_path(run_or_checkpoint);
   const fs::path parent = path.parent_path();
   return parent.filename() == "checkpoints" ? parent.parent_path().string() : run_or_checkpoint;
 }
 
 std::unique_ptr<Tokenizer> open_tokenizer(const std::string& path) {
-  if (!fs::is_directory(path)) return load_tokenizer(path);
+  if (!path_is_directory(path)) return load_tokenizer(path);
   const fs::path inside = fs::path(run_of(path)) / "tokenizer.json";
-  if (!fs::exists(inside))
+  if (!path_exists(inside))
     fail(ErrorCode::input, path,
          ": the directory has no tokenizer.json; expected a run, a data directory or a tokenizer file");
   return load_tokenizer(inside.string());

@@ -135,7 +135,7 @@ LineEditor::Step LineEditor::key(char byte) {
     case control('K'): erase(cursor_, line_.size()); break;
     case control('W'): erase(word_start(), cursor_); break;
     case control('C'): erase(0, line_.size()); break;
-    case control('L'): write_message("\x1b[H\x1b[2J"); break;
+    case control('L'): write_message(control_sequence("\x1b[H\x1b[2J")); break;
     case control('P'): recall(entry_ - (entry_ > 0)); break;
     case control('N'): recall(entry_ + (entry_ < history_.lines().size())); break;
     case control('R'): return search();
@@ -266,7 +266,8 @@ void LineEditor::draw(const std::string& prompt, const std::vector<std::string>&
     used += columns(line[i]);
   }
   const int back = prompt_columns + before;
-  write_message(join("\r", prompt, shown, "\x1b[K\r", back > 0 ? join("\x1b[", back, "C") : ""));
+  write_message(join(control_sequence("\r"), prompt, shown, control_sequence("\x1b[K\r"),
+                     back > 0 ? control_sequence(join("\x1b[", back, "C")) : ""));
 }
 
 }  // namespace hewn::cli

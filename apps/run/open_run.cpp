@@ -3,11 +3,16 @@
 #include <filesystem>
 
 #include "apps/cli/config_file.h"
+#include "apps/cli/shell.h"
 #include "apps/cli/terminal.h"
 #include "apps/run/input.h"
 #include "apps/run/lesson/lesson.h"
 #include "apps/run/run_config.h"
 #include "core/error.h"
+#include "core/io/lost_pages.h"
+#include "core/io/path.h"
+#include "train/checkpoint/find_checkpoint.h"
+#include "train/checkpoint/layout.h"
 #include "train/tasks/task.h"
 
 namespace hewn::cli {
@@ -21,8 +26,9 @@ DType dtype_of(const Settings& settings, const Settings& config) {
 }
 
 OpenRun open_own_run(const Settings& settings, const std::string& path) {
-  const std::string checkpoint = find_checkpoint(path, "", Manifest::Look::quick);
-  const std::string run = run_of(checkpoint);
+  const HeldCheckpoint held = hold_checkpoint(path);
+  if (!held.remark.empty()) say("note    ", held.remark);
+  const std::string &checkpoint = held.path, run = run_of(checkpoint);
   OpenRun opened{.run = run,
                  .checkpoint = checkpoint,
                  .device = open_device(settings),
@@ -75,7 +81,7 @@ std::vector<NamedAdapter> adapters_of(const Settings& settings) {
   if (!settings.takes("adapter") || !settings.has("adapter")) return adapters;
   for (const std::string& word : settings.list("adapter")) {
     NamedAdapter adapter{.path = word};
-    if (const size_t colon = word.rfind(':'); colon != word.npos && !fs::exists(word)) {
+    if (const size_t colon = word.rfind(':'); colon != word.npos && !word_is_path(word)) {
       require(parse_real(word.substr(colon + 1), adapter.weight), settings.where("adapter"), ": '", word,
               "' has no number behind the colon; give PATH or PATH:X, such as tuned:0.5");
       adapter.path = word.substr(0, colon);
@@ -88,7 +94,8 @@ std::vector<NamedAdapter> adapters_of(const Settings& settings) {
 ForeignModel open_merged(const Settings& settings, const std::string& path) {
   ForeignModel model = [&] {
     if (is_foreign_model(path)) return open_lesson_or_foreign(path);
-    const std::string checkpoint = find_checkpoint(path);
+    const HeldCheckpoint held = hold_checkpoint(path);
+    const std::string& checkpoint = held.path;
     ForeignModel own = checkpoint_model(checkpoint, moved_base(settings));
     own.tokenizer = run_tokenizer(run_of(checkpoint), checkpoint_state(checkpoint).tokenizer_hash);
     if (const auto task = read_task(run_of(checkpoint))) own.labels = task->labels;
@@ -101,13 +108,13 @@ ForeignModel open_merged(const Settings& settings, const std::string& path) {
 
 Settings read_run_config(const std::string& run) {
   Settings config(training_command(run));
-  config.fill(read_config(run + "/config.toml"));
+  config.fill(read_sealed_config(run + "/" + configuration_file));
   return config;
 }
 
 std::shared_ptr<const Tokenizer> run_tokenizer(const std::string& run, uint64_t expected_hash) {
   const std::string path = run + "/tokenizer.json";
-  if (!fs::exists(path)) {
+  if (!path_exists(path)) {
     if (expected_hash != 0) fail(ErrorCode::input, path, " is missing; the run was trained with a tokenizer");
     return nullptr;
   }
@@ -121,8 +128,8 @@ std::shared_ptr<const Tokenizer> run_tokenizer(const std::string& run, uint64_t 
 bool is_foreign_model(const std::string& path) {
   if (is_lesson(path)) return true;
   const fs::path given(path);
-  const auto holds = [&](const char* name) { return fs::exists(given / name); };
-  if (!fs::is_directory(given)) return fs::exists(given);
+  const auto holds = [&](const char* name) { return path_exists(given / name); };
+  if (!path_is_directory(given)) return path_exists(given);
   return (holds("config.json") || holds("hparams.json")) && !holds("checkpoints") && !holds("state.json");
 }
 
@@ -144,7 +151,7 @@ std::string named_run(const Settings& settings) {
   if (!named.empty()) return named[0];
   if (by_key) return settings.text("out_dir");
   const std::string made(find_option(*find_command("train"), "out_dir")->initial);
-  require(std::filesystem::exists(made + "/config.toml"), "no run was given; use ", call,
+  require(path_exists(made + "/config.toml"), "no run was given; use ", call,
           ", with a run's directory, one of its checkpoints, or a model file; ./", made,
           ", where `hewn train` writes by default, is not a run");
   detail("run ", made);
@@ -153,13 +160,14 @@ std::string named_run(const Settings& settings) {
 
 void require_language_model(const ModelConfig& model, const std::string& run) {
   require(!model.classifies(), run, " is a classifier with ", model.n_labels,
-          " labels, which predicts no next token; label texts with `hewn classify ", run, "`");
+          " labels, which predicts no next token; label texts with `hewn classify ", shell_word(run), "`");
 }
 
 OpenRun open_run(const Settings& settings) { return open_run(settings, named_run(settings)); }
 
 OpenRun open_run(const Settings& settings, const std::string& path) {
   OpenRun opened = is_foreign_model(path) ? open_model_file(settings, path) : open_own_run(settings, path);
+  check_mapped_files();  // the weights were copied from some
   detail("opened ", opened.checkpoint, ", ", opened.model->parameters().numel(), " parameters");
   return opened;
 }

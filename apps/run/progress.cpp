@@ -12,7 +12,8 @@ namespace {
 
 constexpr int bar_width = 8;
 constexpr std::chrono::milliseconds redraw_every{100};
-constexpr std::string_view clear_line = "\r\x1b[K";
+
+std::string clear_line() { return control_sequence("\r\x1b[K"); }
 
 std::string bar_text(double done) {
   const int full = static_cast<int>(std::clamp(done, 0.0, 1.0) * bar_width);
@@ -67,10 +68,8 @@ std::string sample_text(const std::string& curve, size_t curve_columns, const st
   return text.substr(0, text.find_last_not_of(' ') + 1);
 }
 
-TrainLog::TrainLog(const std::string& path, int64_t interval)
-    : file_(path, std::ios::app),
-      interval_(std::max<int64_t>(interval, 1)),
-      in_place_(is_terminal(Stream::messages)) {}
+TrainLog::TrainLog(const std::string& path, int64_t interval, bool in_place)
+    : file_(path, std::ios::app), interval_(std::max<int64_t>(interval, 1)), in_place_(in_place) {}
 
 void TrainLog::show(const Progress& progress) {
   last_ = progress;
@@ -90,13 +89,13 @@ void TrainLog::show(const Progress& progress) {
 void TrainLog::draw(const Progress& progress) {
   if (is_quiet()) return;
   // Leave one column free: some terminals wrap when the last one is written.
-  write_message(join(clear_line, progress_text(progress, terminal_width(Stream::messages) - 1, true)));
+  write_message(join(clear_line(), progress_text(progress, terminal_width(Stream::messages) - 1, true)));
   drawn_ = true;
 }
 
 void TrainLog::line(const std::string& text) {
   file_ << text << std::endl;  // ignores errors: the screen shows it too, and checkpoints matter more
-  if (drawn_) write_message(clear_line);
+  if (drawn_) write_message(clear_line());
   say(text);
 }
 
@@ -111,7 +110,7 @@ void TrainLog::evaluated(std::optional<double> val_loss, const std::vector<Metri
   if (shows_samples()) {
     const std::string curve = curve_.text(!has_utf8());
     write_message(join(
-        clear_line, sample_text(curve, curve_columns, sample, terminal_width(Stream::messages) - 1), "\n"));
+        clear_line(), sample_text(curve, curve_columns, sample, terminal_width(Stream::messages) - 1), "\n"));
   }
   if (drawn_ && last_) draw(*last_);
 }

@@ -22,9 +22,9 @@ std::string sample_text(const std::string& curve, size_t curve_columns, const st
 /// Reports the progress of training on standard error.
 class TrainLog {
  public:
-  /// Messages are appended to `path`. Without a terminal, prints a progress line every `interval` steps and
-  /// at the last one.
-  TrainLog(const std::string& path, int64_t interval);
+  /// Messages are appended to `path`. Unless the line is redrawn `in_place`, for which the terminal must be able to
+  /// clear a line, prints one every `interval` steps and at the last one.
+  TrainLog(const std::string& path, int64_t interval, bool in_place);
   ~TrainLog() { finish(); }
   TrainLog(const TrainLog&) = delete;
   TrainLog& operator=(const TrainLog&) = delete;

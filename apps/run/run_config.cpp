@@ -3,6 +3,7 @@
 #include "apps/cli/format.h"
 #include "apps/cli/terminal.h"
 #include "core/error.h"
+#include "core/io/limits.h"
 #include "core/rng.h"
 #include "kernels/gpu/runtime/known.h"
 #include "kernels/gpu/runtime/runtime.h"
@@ -37,6 +38,13 @@ void note_derived(Settings& settings, const Keys& keys, const Config& config) {
   for (const Key<Config>& key : keys)
     if (!key.follows.empty() && settings.takes(key.name) && !settings.given(key.name))
       settings.set({std::string(key.name), text_of(key.get(config)), "derived"});
+}
+
+// "300 MB are free", and why so little if a limit leaves less than the machine has.
+std::string free_text(size_t available) {
+  const bool limited = memory_within_limits() < machine_memory();
+  return join(bytes_text(static_cast<double>(available)), " are free",
+              limited ? " within the limits of this process (its container or ulimit)" : "");
 }
 
 }  // namespace
@@ -115,7 +123,7 @@ void check_memory(const TrainConfig& c, Executor& device) {
                              static_cast<double>(c.longest_row());
   if (batch_bytes > static_cast<double>(available))
     fail(ErrorCode::memory, "the tokens of one step take ", bytes_text(batch_bytes), ", but only ",
-         bytes_text(static_cast<double>(available)), " are free; choose a smaller batch_size or block_size");
+         free_text(available), "; choose a smaller batch_size or block_size");
   GpuRuntime* const gpu = device.gpu();
   const size_t room = gpu ? gpu->properties().memory_bytes : available;
   const PlanTarget target = target_of(device);
@@ -123,20 +131,19 @@ void check_memory(const TrainConfig& c, Executor& device) {
   if (needed <= room) return;
   const int64_t fits = largest_batch(c, target, room);
   fail(ErrorCode::memory, "this run needs ", bytes_text(static_cast<double>(needed)), ", but ",
-       gpu ? join("device ", device.name(), " has ", bytes_text(static_cast<double>(room)))
-           : join(bytes_text(static_cast<double>(room)), " are free"),
+       gpu ? join("device ", device.name(), " has ", bytes_text(static_cast<double>(room))) : free_text(room),
        "; ",
        fits > 0 ? join("batch_size up to ", fits, " fits")
                 : "no batch_size fits: choose a smaller model or block_size");
 }
 
 void check_parameter_memory(const ModelConfig& config, int64_t bytes_each) {
-  const double needed = static_cast<double>(declare_model(config)->parameters().numel()) *
-                        static_cast<double>(bytes_each),
-               available = static_cast<double>(available_memory());
-  if (available > 0 && needed > available)
+  const double needed =
+      static_cast<double>(declare_model(config)->parameters().numel()) * static_cast<double>(bytes_each);
+  const size_t available = available_memory();
+  if (available > 0 && needed > static_cast<double>(available))
     fail(ErrorCode::memory, "the parameters and gradients of this model take ", bytes_text(needed),
-         ", but only ", bytes_text(available), " are free; choose a smaller model");
+         ", but only ", free_text(available), "; choose a smaller model");
 }
 
 void note_resolved(Settings& settings, const TrainConfig& c) {

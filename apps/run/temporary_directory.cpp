@@ -1,17 +1,21 @@
 #include "apps/run/temporary_directory.h"
 
-#include <unistd.h>
+#include <stdlib.h>
 
+#include <cerrno>
 #include <filesystem>
 
+#include "core/error.h"
+#include "core/io/path.h"
 #include "core/text.h"
 
 namespace hewn::cli {
 namespace fs = std::filesystem;
 
-TemporaryDirectory::TemporaryDirectory(const std::string& purpose)
-    : path_((fs::temp_directory_path() / join("hewn-", purpose, "-", ::getpid())).string()) {
-  fs::create_directories(path_);
+TemporaryDirectory::TemporaryDirectory(const std::string& purpose) {
+  path_ = (directory_for_temporaries() / join("hewn-", purpose, "-XXXXXX")).string();
+  if (!::mkdtemp(path_.data()))
+    fail_at(ErrorCode::failed, path_, "cannot be created (TMPDIR says where)", errno);
 }
 
 TemporaryDirectory::~TemporaryDirectory() {

@@ -5,10 +5,11 @@
 
 namespace hewn::cli {
 
-/// Created in the system's directory for temporary files; removed at the end with everything in it.
+/// Created in the system's directory for temporary files, under a name that nobody can predict, and readable by its
+/// owner only; removed at the end with everything in it.
 class TemporaryDirectory {
  public:
-  /// `purpose` is part of its name.
+  /// `purpose` is part of its name. Throws ErrorCode::failed.
   explicit TemporaryDirectory(const std::string& purpose);
   ~TemporaryDirectory();
   TemporaryDirectory(const TemporaryDirectory&) = delete;

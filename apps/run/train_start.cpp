@@ -1,30 +1,25 @@
 #include "apps/run/train_start.h"
 
-#include <filesystem>
-
 #include "apps/cli/terminal.h"
+#include "apps/run/files/trust.h"
 #include "apps/run/input.h"
 #include "apps/run/lesson/lesson.h"
 #include "apps/run/open_run.h"
 #include "apps/run/run_config.h"
 #include "core/error.h"
+#include "core/io/manifest.h"
+#include "core/io/path.h"
 #include "train/checkpoint/adapted.h"
+#include "train/checkpoint/find_checkpoint.h"
 
 namespace hewn::cli {
 namespace {
-
-namespace fs = std::filesystem;
 
 // The configuration of a run. Keys that an older program did not write are taken from the checkpoint.
 Settings config_of(const std::string& run, const std::string& checkpoint) {
   Settings config = read_run_config(run);
   if (!checkpoint.empty()) config.fill(model_settings(checkpoint_config(checkpoint), checkpoint));
   return config;
-}
-
-bool same_value(const Option& option, const Settings& one, const Settings& other) {
-  if (option.kind == Kind::real) return one.real(option.name) == other.real(option.name);
-  return one.text(option.name) == other.text(option.name);
 }
 
 // Refuses given keys that the run fixes: when it is resumed, or when its weights start another run.
@@ -69,18 +64,33 @@ std::vector<Assignment> keys_of(const Settings& old, bool model_only) {
 }
 
 // The checkpoint to begin from. A name that does not exist may be meant as a published model.
-std::string find_start(const Settings& settings) {
+HeldCheckpoint find_start(const Settings& settings) {
   const std::string from = settings.text("init_from");
-  if (!fs::exists(from))
+  if (!path_exists(from))
     fail(ErrorCode::input, settings.where("init_from"), ": there is no run, checkpoint or model ", from,
          fetch_hint(from));
-  return find_checkpoint(from);
+  return hold_checkpoint(from);
+}
+
+// The checkpoint from which a run goes on. Says why if it is not the newest one.
+std::string last_checkpoint(const std::string& run) {
+  const HeldCheckpoint last = hold_checkpoint(run, "last", Compared::all);
+  if (!last.remark.empty()) say("note    ", last.remark);
+  return last.path;
+}
+
+// Says what differs from the time at which the checkpoint was written. Throws input if it must not differ.
+void say_changes(const std::string& run, const std::string& checkpoint) {
+  for (const std::string& change : changed_since(run, checkpoint))
+    say("note    ", change, " when ", checkpoint, " was written");
+  const std::string gap = Manifest::read(checkpoint).damage_of_run(run);
+  if (!gap.empty()) say("note    ", gap, "; the run goes on without it");
 }
 
 // Whether a value of the key `tokenizer` means the run's tokenizer: its kind, the run's own value, or an equal file.
 bool means(const std::string& value, const Tokenizer& tokenizer, const Settings& run) {
   return value == tokenizer.kind() || (run.has("tokenizer") && value == run.text("tokenizer")) ||
-         (fs::is_regular_file(value) && load_tokenizer(value)->hash() == tokenizer.hash());
+         (path_is_file(value) && load_tokenizer(value)->hash() == tokenizer.hash());
 }
 
 /// Refuses a tokenizer other than that of the weights, which were trained on its tokens.
@@ -108,7 +118,7 @@ void check_command(const Settings& settings, const Command& trained_by, const Mo
 
 TrainStart begin_from_model(Settings& settings, const std::string& path) {
   TrainStart start;
-  start.from = is_lesson(path) ? path : fs::absolute(path).lexically_normal().string();
+  start.from = is_lesson(path) ? path : absolute_path(path);
   start.foreign = open_lesson_or_foreign(path);
   check_command(settings, settings.command(), start.foreign->config, path, false);
   const Settings old = settings_of(start.foreign->config, "f32", path);
@@ -144,10 +154,12 @@ void TrainStart::note_base(const TrainConfig& config) {
       !is_lesson(from),
       "train = lora notes the path of the model that it adapts, but the lesson model has none; write it to "
       "a file with `hewn export lesson --format=safetensors --out=FILE`, and begin from that");
+  const std::string base = resumed ? moved_base : foreign ? from : checkpoint;
+  if (!base.empty()) require_storable({resumed ? "base" : "init_from", absolute_path(base), "train = lora"});
   if (!resumed)
-    state.base = base_of(foreign ? from : checkpoint, config.model.block_size);
-  else if (!moved_base.empty())
-    state.base.path = fs::absolute(moved_base).lexically_normal().string();
+    state.base = base_of(base, config.model.block_size);
+  else if (!base.empty())
+    state.base.path = absolute_path(base);
 }
 
 TrainStart begin_training(Settings& settings) {
@@ -160,10 +172,13 @@ TrainStart begin_training(Settings& settings) {
   start.resumed = from == "resume";
   if (start.resumed)
     start.run = std::make_unique<RunDirectory>(settings.text("out_dir"), RunDirectory::Open::resume);
-  // A run that was killed before its first checkpoint restarts from the beginning.
-  if (!start.resumed || !list_checkpoints(start.run->path()).empty())
-    start.checkpoint = start.resumed ? find_checkpoint(start.run->path(), "last") : find_start(settings);
+  if (!start.resumed)
+    start.held = find_start(settings), start.checkpoint = start.held.path;
+  else if (!list_checkpoints(start.run->path()).empty() || !incomplete_checkpoints(start.run->path()).empty())
+    start.checkpoint = last_checkpoint(start.run->path());
+  // Otherwise the run was killed before its first checkpoint, and restarts from the beginning.
   const std::string run = start.resumed ? start.run->path() : run_of(start.checkpoint);
+  if (start.resumed && !start.checkpoint.empty()) say_changes(run, start.checkpoint);
   if (!start.checkpoint.empty())
     check_command(settings, training_command(run), checkpoint_config(start.checkpoint), run, start.resumed);
   const Settings old = config_of(run, start.checkpoint);
@@ -191,15 +206,15 @@ void make_paths_absolute(Settings& settings) {
   std::string dataset;
   const std::vector<DatasetPart> parts = parse_dataset(settings.text("dataset"));
   for (const DatasetPart& part : parts) {
-    const bool exists = fs::exists(part.spec);
-    dataset += (dataset.empty() ? "" : ",") +
-               (exists ? fs::absolute(part.spec).lexically_normal().string() : part.spec);
+    const bool exists = path_exists(part.spec);
+    dataset += (dataset.empty() ? "" : ",") + (exists ? absolute_path(part.spec) : part.spec);
     if (parts.size() > 1) dataset += ":" + real_text(part.weight);
   }
   settings.set({"dataset", dataset, settings.where("dataset")});
   for (const char* key : {"val", "tokenizer"})
-    if (settings.has(key) && fs::exists(settings.text(key)))
-      settings.set({key, fs::absolute(settings.text(key)).lexically_normal().string(), settings.where(key)});
+    if (settings.has(key) && path_exists(settings.text(key)))
+      settings.set({key, absolute_path(settings.text(key)), settings.where(key)});
+  settings.require_storable();
 }
 
 }  // namespace hewn::cli

@@ -9,6 +9,7 @@
 #include "model/tokenizer/tokenizer.h"
 #include "model/weights/foreign.h"
 #include "train/checkpoint/checkpoint.h"
+#include "train/checkpoint/find_checkpoint.h"
 #include "train/checkpoint/run_directory.h"
 #include "train/data/data.h"
 
@@ -18,6 +19,7 @@ struct TrainStart {
   bool resumed = false;
   std::string from;                            ///< absolute path of the run or model named by init_from
   std::string checkpoint;                      ///< source of the weights (and state); "" for new weights
+  HeldCheckpoint held;                         ///< the same, of another run, which might prune it meanwhile
   std::optional<ForeignModel> foreign;         ///< other source of the weights: a model that is not a run
   RunState state;                              ///< the resumed run's state; otherwise the initial one
   std::shared_ptr<const Tokenizer> tokenizer;  ///< of the run that the weights come from

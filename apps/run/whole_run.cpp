@@ -3,10 +3,13 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "apps/cli/config_file.h"
 #include "apps/cli/version.h"
 #include "core/io/checksum.h"
 #include "core/io/file.h"
+#include "model/json.h"
 #include "train/checkpoint/checkpoint.h"
+#include "train/checkpoint/layout.h"
 
 namespace hewn::cli {
 namespace {
@@ -41,8 +44,8 @@ std::string write_whole_run(const RunDirectory& run, const ForeignModel& model, 
   UnfinishedRun unfinished(run);
   auto environment = nlohmann::ordered_json::parse(version_json());
   environment.update(origin);
-  write_file_atomically(run.file("env.json"), environment.dump(2) + "\n");
-  write_file_atomically(run.file("config.toml"), config.to_toml(true));
+  write_file_atomically(run.file("env.json"), json_text(environment, 2) + "\n");
+  write_file_atomically(run.file(configuration_file), sealed(config.to_toml(true)));
   if (model.tokenizer) model.tokenizer->save(run.file("tokenizer.json"));
   RunState state;
   state.tokenizer_hash = model.tokenizer ? from_hex(model.tokenizer->hash()) : 0;

@@ -1,56 +1,25 @@
 #include "core/io/file.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <filesystem>
-#include <system_error>
 #include <utility>
 
 #include "core/error.h"
+#include "core/io/directory.h"
+#include "core/io/path.h"
 
 namespace hewn {
 namespace {
 
 constexpr std::string_view temporary_prefix = ".hewn-tmp-";
 constexpr size_t chunk_bytes = size_t{1} << 20;
-
-std::string directory_of(const std::string& path) {
-  const size_t slash = path.rfind('/');
-  if (slash == std::string::npos) return ".";
-  return slash == 0 ? "/" : path.substr(0, slash);
-}
-
-std::string advice(int error, const std::string& path) {
-  switch (error) {
-    case ENOENT: {
-      const std::string directory = directory_of(path);
-      std::error_code ignored;
-      if (!std::filesystem::exists(directory, ignored)) return "; there is no directory " + directory;
-      return "; check the name";
-    }
-    case EACCES:
-    case EPERM: return "; check the permissions of the file and its directory";
-    case ENOSPC:
-    case EDQUOT: return "; free some space or write elsewhere";
-    case EFBIG:
-      return "; raise the limit on file sizes (ulimit -f), or write to a file system that can hold files "
-             "this large";
-    case EROFS: return "; write elsewhere, as this file system is read-only";
-    case EIO: return "; the disk may be failing, check the system log";
-    case EMFILE: return "; raise the limit with ulimit -n";
-    default: return "";
-  }
-}
-
-[[noreturn]] void fail_errno(ErrorCode code, const std::string& path, std::string_view what, int error) {
-  fail(code, path, ": ", what, ": ", std::generic_category().message(error), advice(error, path));
-}
 
 /// A file descriptor that is closed with its scope.
 struct Descriptor {
@@ -63,15 +32,63 @@ struct Descriptor {
   Descriptor& operator=(const Descriptor&) = delete;
 };
 
-/// Opens anything but a directory for reading; `status` receives its metadata.
-int open_to_read(const std::string& path, struct stat& status, int flags = 0) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | flags);
-  if (fd < 0) fail_errno(ErrorCode::input, path, "cannot be read", errno);
-  if (::fstat(fd, &status) != 0 || S_ISDIR(status.st_mode)) {
+/// The name of the temporary file for `path`. The same path has the same name, so that the next process that writes this
+/// file finds what a killed one left.
+std::string temporary_of(const std::string& path) {
+  std::string name = path.substr(path.rfind('/') + 1);
+  if (name.size() > 200) name = to_hex(checksum(name));  // names have at most 255 bytes
+  return directory_of(path) + "/" + std::string(temporary_prefix) + name;
+}
+
+/// Removes a temporary file that no process has locked, because the one that wrote it was killed.
+bool remove_abandoned(const std::string& name) {
+  const Descriptor file(::open(name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  // The name may have come to mean another file before this one was locked, by a process that removed or renamed it.
+  return file.fd >= 0 && ::flock(file.fd, LOCK_EX | LOCK_NB) == 0 && has_name(file.fd, name) &&
+         ::unlink(name.c_str()) == 0;
+}
+
+/// Creates a temporary file and locks it until it is closed. Returns -1 and sets errno if that fails: to EEXIST if another
+/// process is writing it.
+int create_temporary(const std::string& name) {
+  for (;;) {
+    const int fd = ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (fd < 0) {
+      if (errno == EINTR) continue;
+      if (errno != EEXIST) return -1;
+      if (remove_abandoned(name)) continue;
+      errno = EEXIST;
+      return -1;
+    }
+    // Before it was locked, another process may have taken it for an abandoned one. Where files cannot be locked, none is
+    // ever removed.
+    const bool locked = ::flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
+    struct stat status {};
+    if (locked && (::fstat(fd, &status) != 0 || status.st_nlink > 0)) return fd;
     ::close(fd);
-    fail(ErrorCode::input, path, ": is a directory; expected a file");
   }
-  return fd;
+}
+
+/// Whether opening a pipe waits for its writer.
+enum class Pipes : uint8_t { wait, pass };
+
+/// Opens anything but a directory for reading; `status` receives its metadata.
+int open_to_read(const std::string& path, struct stat& status, Pipes pipes) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | (pipes == Pipes::pass ? O_NONBLOCK : 0));
+  if (fd < 0) fail_at(ErrorCode::input, path, "cannot be read", errno);
+  const int error = ::fstat(fd, &status) == 0 ? 0 : errno;
+  if (!error && !S_ISDIR(status.st_mode)) return fd;
+  ::close(fd);
+  if (error) fail_at(ErrorCode::input, path, "cannot be read", error);
+  fail(ErrorCode::input, path, ": is a directory; expected a file");
+}
+
+/// The same, but refuses pipes.
+int open_file(const std::string& path, struct stat& status) {
+  const int fd = open_to_read(path, status, Pipes::pass);
+  if (!S_ISFIFO(status.st_mode)) return fd;
+  ::close(fd);
+  fail(ErrorCode::input, path, ": is a pipe; expected a file");
 }
 
 /// Reads up to `size` bytes; 0 at the end of the file.
@@ -79,25 +96,42 @@ size_t read_some(int fd, const std::string& path, void* data, size_t size) {
   for (;;) {
     const ssize_t n = ::read(fd, data, size);
     if (n >= 0) return static_cast<size_t>(n);
-    if (errno != EINTR) fail_errno(ErrorCode::input, path, "cannot be read", errno);
+    if (errno != EINTR) fail_at(ErrorCode::input, path, "cannot be read", errno);
   }
+}
+
+std::string read_whole(int fd, const std::string& path, size_t max_bytes) {
+  std::string content;
+  size_t size = 0;
+  for (;;) {
+    const size_t left = max_bytes - size;
+    content.resize(size +
+                   (left < 65536 ? left + 1 : 65536));  // one extra byte shows that the file is too long
+    const size_t n = read_some(fd, path, content.data() + size, content.size() - size);
+    size += n;
+    if (n == 0) break;
+    if (size > max_bytes)
+      fail(ErrorCode::input, path, ": is larger than ", max_bytes, " bytes, the most that are accepted here");
+  }
+  content.resize(size);
+  return content;
 }
 
 }  // namespace
 
 MappedFile::MappedFile(std::string path) : path_(std::move(path)) {
   struct stat status {};
-  const Descriptor file(
-      open_to_read(path_, status, O_NONBLOCK));  // opening a pipe must not wait for its writer
+  Descriptor file(open_to_read(path_, status, Pipes::pass));
   if (!S_ISREG(status.st_mode)) {
     fail(ErrorCode::input, path_, ": is a pipe or a device; save its content to a regular file first");
   }
   size_ = static_cast<size_t>(status.st_size);
   if (size_ == 0) return;
   void* const mapped = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file.fd, 0);
-  if (mapped == MAP_FAILED) fail_errno(ErrorCode::input, path_, "cannot be mapped into memory", errno);
+  if (mapped == MAP_FAILED) fail_at(ErrorCode::input, path_, "cannot be mapped into memory", errno);
   data_ = static_cast<const std::byte*>(mapped);
   mapped_ = true;
+  watched_ = WatchedMapping(path_, std::exchange(file.fd, -1), data_, size_);
 }
 
 MappedFile MappedFile::in_memory(std::string path, std::string_view bytes) {
@@ -109,20 +143,24 @@ MappedFile MappedFile::in_memory(std::string path, std::string_view bytes) {
 }
 
 MappedFile::~MappedFile() {
-  if (mapped_) ::munmap(const_cast<std::byte*>(data_), size_);
+  if (!mapped_) return;
+  watched_.end();
+  ::munmap(const_cast<std::byte*>(data_), size_);
 }
 
 MappedFile::MappedFile(MappedFile&& other) noexcept
     : path_(std::move(other.path_)),
       data_(std::exchange(other.data_, nullptr)),
       size_(std::exchange(other.size_, size_t{0})),
-      mapped_(std::exchange(other.mapped_, false)) {}
+      mapped_(std::exchange(other.mapped_, false)),
+      watched_(std::exchange(other.watched_, {})) {}
 
 MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
   std::swap(path_, other.path_);
   std::swap(data_, other.data_);
   std::swap(size_, other.size_);
   std::swap(mapped_, other.mapped_);
+  std::swap(watched_, other.watched_);
   return *this;
 }
 
@@ -140,21 +178,21 @@ int write_fully(int fd, const void* data, size_t size) {
 }
 
 AtomicFile::AtomicFile(std::string path) : path_(std::move(path)) {
-  static std::atomic<unsigned> counter{0};
   struct stat status {};
   if (::stat(path_.c_str(), &status) != 0) {
-    if (errno != ENOENT) fail_errno(ErrorCode::failed, path_, "cannot be written", errno);
+    if (errno != ENOENT) fail_at(ErrorCode::failed, path_, "cannot be written", errno);
   } else if (!S_ISREG(status.st_mode)) {
     fail(ErrorCode::failed, path_, ": cannot be written: it is ",
          S_ISDIR(status.st_mode) ? "a directory" : "not a regular file", "; choose another name");
   }
-  const std::string prefix =
-      directory_of(path_) + "/" + std::string(temporary_prefix) + std::to_string(::getpid());
-  do {
-    temporary_ = prefix + "-" + std::to_string(counter++);
-    fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-  } while (fd_ < 0 && (errno == EEXIST || errno == EINTR));
-  if (fd_ < 0) fail_errno(ErrorCode::failed, path_, "cannot be created", errno);
+  const std::string name = temporary_of(path_);
+  temporary_ = name;
+  for (int writers = 1;; ++writers) {  // of the same file, at the same time
+    fd_ = create_temporary(temporary_);
+    if (fd_ >= 0 || errno != EEXIST) break;
+    temporary_ = name + "-" + std::to_string(writers);
+  }
+  if (fd_ < 0) fail_at(ErrorCode::failed, path_, "cannot be created", errno);
 }
 
 AtomicFile::~AtomicFile() { discard(); }
@@ -167,7 +205,7 @@ void AtomicFile::discard() noexcept {
 
 void AtomicFile::give_up(int error) {
   discard();
-  fail_errno(ErrorCode::failed, path_, "cannot be written", error);
+  fail_at(ErrorCode::failed, path_, "cannot be written", error);
 }
 
 void AtomicFile::append(const void* data, size_t size) {
@@ -190,16 +228,14 @@ void AtomicFile::flush() {
 
 FileSum AtomicFile::commit() {
   require(fd_ >= 0, path_, ": commit() after commit() or after a failure");
+  check_newly_lost_pages();
   flush();
   if (::fsync(fd_) != 0) give_up(errno);
   if (::rename(temporary_.c_str(), path_.c_str()) != 0) give_up(errno);
   // From here on the file exists under its name. The directory is synced too, because a power cut could
-  // otherwise undo the rename. File systems that cannot sync a directory return EINVAL.
-  if (::close(std::exchange(fd_, -1)) != 0) fail_errno(ErrorCode::failed, path_, "cannot be written", errno);
-  const Descriptor directory(::open(directory_of(path_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (directory.fd < 0 || (::fsync(directory.fd) != 0 && errno != EINVAL)) {
-    fail_errno(ErrorCode::failed, path_, "its directory cannot be synced", errno);
-  }
+  // otherwise undo the rename.
+  if (::close(std::exchange(fd_, -1)) != 0) fail_at(ErrorCode::failed, path_, "cannot be written", errno);
+  sync_directory(directory_of(path_));
   return sum();
 }
 
@@ -214,20 +250,24 @@ bool is_temporary(std::string_view name) { return name.starts_with(temporary_pre
 int remove_temporary_files(const std::string& directory) {
   int removed = 0;
   std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
-    if (!is_temporary(entry.path().filename().string())) continue;
-    if (std::filesystem::remove(entry.path(), error)) ++removed;
+  for (const auto& entry : entries_of(directory, error)) {
+    if (!is_temporary(entry.filename().string())) continue;
+    std::error_code kept;
+    if (std::filesystem::remove(entry, kept)) ++removed;
   }
   return removed;
 }
 
-FileSum sum_file(const std::string& path) {
+FileSum sum_file(const std::string& path, uint64_t most_bytes) {
   struct stat status {};
-  const Descriptor file(open_to_read(path, status));
+  const Descriptor file(open_file(path, status));
   std::vector<char> buffer(chunk_bytes);
   Checksum sum;
   uint64_t size = 0;
-  while (const size_t n = read_some(file.fd, path, buffer.data(), buffer.size())) {
+  for (;;) {
+    const auto wanted = static_cast<size_t>(std::min<uint64_t>(buffer.size(), most_bytes - size));
+    const size_t n = read_some(file.fd, path, buffer.data(), wanted);
+    if (n == 0) break;
     sum.update(buffer.data(), n);
     size += n;
   }
@@ -236,19 +276,14 @@ FileSum sum_file(const std::string& path) {
 
 std::string read_small_file(const std::string& path, size_t max_bytes) {
   struct stat status {};
-  const Descriptor file(open_to_read(path, status));
-  std::string content;
-  size_t size = 0;
-  for (;;) {
-    content.resize(std::min(size + 65536, max_bytes + 1));  // one extra byte shows that the file is too long
-    const size_t n = read_some(file.fd, path, content.data() + size, content.size() - size);
-    size += n;
-    if (n == 0) break;
-    if (size > max_bytes)
-      fail(ErrorCode::input, path, ": is larger than ", max_bytes, " bytes, the most that are accepted here");
-  }
-  content.resize(size);
-  return content;
+  const Descriptor file(open_file(path, status));
+  return read_whole(file.fd, path, max_bytes);
+}
+
+std::string read_given_file(const std::string& path, size_t max_bytes) {
+  struct stat status {};
+  const Descriptor file(open_to_read(path, status, Pipes::wait));
+  return read_whole(file.fd, path, max_bytes);
 }
 
 }  // namespace hewn

@@ -9,12 +9,13 @@
 #include <vector>
 
 #include "core/io/checksum.h"
+#include "core/io/lost_pages.h"
 
 namespace hewn {
 
 /// A regular file, mapped read-only as a whole. An empty file is valid and has data() == nullptr. Bytes are
-/// read when first accessed: if the file is shortened while mapped, the process ends with SIGBUS, so never
-/// write to a file in place.
+/// read when first accessed, so never write to a file in place: if it is shortened while mapped, the process ends with
+/// SIGBUS or, in a program that survives that, `check_mapped_files` reports it.
 class MappedFile {
  public:
   MappedFile() = default;
@@ -37,6 +38,7 @@ class MappedFile {
   const std::byte* data_ = nullptr;
   size_t size_ = 0;
   bool mapped_ = false;  // by this object, which unmaps it
+  WatchedMapping watched_;
 };
 
 /// Size and checksum of a file, as manifests record them.
@@ -48,8 +50,8 @@ struct FileSum {
 
 /// A file that appears under its name completely or not at all, even if the machine loses power. Bytes go to
 /// a temporary file in the same directory, which `commit` syncs and renames to `path`. An older file remains
-/// unchanged until then; without a commit, the temporary file is removed. A symbolic link at `path` is
-/// replaced, not followed.
+/// unchanged until then; without a commit, the temporary file is removed; if the process is killed, the next one
+/// that writes `path` removes it. A symbolic link at `path` is replaced, not followed.
 class AtomicFile {
  public:
   /// Creates the temporary file. Throws ErrorCode::failed if the directory is missing or not writable, or if
@@ -67,7 +69,8 @@ class AtomicFile {
   /// Size and checksum of everything appended so far.
   FileSum sum() const { return {size_, checksum_.value()}; }
 
-  /// Makes the file durable under its name. Throws ErrorCode::failed. Nothing can be appended afterwards.
+  /// Makes the file durable under its name. Throws ErrorCode::failed, and input like `check_newly_lost_pages`.
+  /// Nothing can be appended afterwards.
   FileSum commit();
 
  private:
@@ -92,12 +95,15 @@ bool is_temporary(std::string_view name);
 /// directory to which no other process is writing.
 int remove_temporary_files(const std::string& directory);
 
-/// Size and checksum of a file, read in pieces. Throws ErrorCode::input.
-FileSum sum_file(const std::string& path);
+/// Size and checksum of a file, or of its first `most_bytes`, read in pieces. Throws ErrorCode::input.
+FileSum sum_file(const std::string& path, uint64_t most_bytes = UINT64_MAX);
 
-/// The content of a small file (a configuration, a prompt); pipes are accepted. Throws ErrorCode::input if
-/// the file cannot be read or holds more than `max_bytes`.
+/// The content of a small file (a configuration, a manifest). Throws ErrorCode::input if the file cannot be read, is a
+/// pipe, for whose writer reading would have to wait, or holds more than `max_bytes`.
 std::string read_small_file(const std::string& path, size_t max_bytes);
+
+/// The same for a file named by the user, which may be a pipe: <(command), /dev/stdin.
+std::string read_given_file(const std::string& path, size_t max_bytes);
 
 /// Writes all bytes to an open descriptor; continues after signals and short writes. Returns 0 or the `errno`.
 int write_fully(int fd, const void* data, size_t size);

@@ -5,19 +5,17 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <filesystem>
-#include <system_error>
 #include <utility>
 
 #include "core/error.h"
 #include "core/io/file.h"
+#include "core/io/path.h"
 
 namespace hewn {
 
 std::vector<std::string> complete_lines(const std::string& path, size_t max_bytes) {
   std::vector<std::string> lines;
-  std::error_code error;
-  if (!std::filesystem::exists(path, error)) return lines;
+  if (!path_exists(path)) return lines;
   const std::string text = read_small_file(path, max_bytes);
   size_t begin = 0;
   for (size_t end; (end = text.find('\n', begin)) != text.npos; begin = end + 1)
@@ -29,28 +27,26 @@ LineFile::LineFile(std::string path, size_t max_bytes)
     : path_(std::move(path)), lines_(complete_lines(path_, max_bytes)) {
   size_t complete = 0;
   for (const std::string& line : lines_) complete += line.size() + 1;
-  std::error_code error;
-  const auto size = std::filesystem::file_size(path_, error);
-  if (error || size == complete) return;
+  if (!path_exists(path_) || file_bytes(path_) == complete) return;
   write_file_atomically(path_, read_small_file(path_, max_bytes).substr(0, complete));
 }
 
 void LineFile::add(const std::string& line) {
   require(line.find('\n') == line.npos, path_, ": a line cannot contain a line end");
-  const bool exists = !lines_.empty() || std::filesystem::exists(path_);
+  const bool exists = !lines_.empty() || path_exists(path_);
   if (!exists) write_file_atomically(path_, "");  // its directory is synced
   const int fd = ::open(path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
-  const auto give_up = [&](int error) {
-    fail(ErrorCode::failed, path_, ": cannot be written: ", std::generic_category().message(error));
-  };
+  const auto give_up = [&](int error) { fail_at(ErrorCode::failed, path_, "cannot be written", error); };
   if (fd < 0) give_up(errno);
   struct stat status {};
   int error = ::fstat(fd, &status) == 0 ? 0 : errno;
-  const std::string bytes = line + "\n";
-  if (!error) error = write_fully(fd, bytes.data(), bytes.size());
-  if (!error && ::fsync(fd) != 0) error = errno;
-  if (error && ::ftruncate(fd, status.st_size) != 0) {
-    // The next process removes the incomplete line.
+  if (!error) {
+    const std::string bytes = line + "\n";
+    error = write_fully(fd, bytes.data(), bytes.size());
+    if (!error && ::fsync(fd) != 0) error = errno;
+    if (error && ::ftruncate(fd, status.st_size) != 0) {
+      // The next process removes the incomplete line.
+    }
   }
   ::close(fd);
   if (error) give_up(error);

@@ -36,7 +36,8 @@ inline void parallel_for(const Launch& launch, int64_t n, const Body& body) {
       &work);
 }
 
-/// The number of cores that this process may use.
+/// The number of cores that this process may use: at most the whole processors that the quotas of its control groups
+/// allow (`processor_quota`), at least 1.
 int available_cores();
 
 /// The number of blocks of `block` items that cover n.

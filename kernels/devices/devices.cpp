@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/io/limits.h"
 #include "kernels/contract/parallel.h"
 #include "kernels/contract/reference.h"
 #include "kernels/devices/gpu_device.h"
@@ -15,6 +16,8 @@ namespace hewn {
 namespace {
 
 constexpr size_t huge_page = size_t{2} << 20;
+// glibc returns larger blocks to the system when they are freed.
+constexpr size_t most_kept = size_t{32} << 20;
 
 template <class T>
 void add_elements(int64_t n, void* dst, const void* src) {
@@ -42,6 +45,13 @@ class Cpu final : public Executor {
   bool runs() const override { return true; }
 
   void* raw_alloc(size_t bytes) override {
+    // The system grants a block whatever the limits are, and would end the process when it writes there. Smaller blocks
+    // may be ones that `malloc` has kept.
+    if (bytes > most_kept)
+      if (const size_t left = memory_within_limits(); bytes > left)
+        fail(ErrorCode::memory, "out of memory: ", bytes, " bytes more than the ", pool().stats().reserved,
+             " in use, but the limits of this process (its container or ulimit) leave ", left,
+             "; raise them, or try a smaller model, batch_size or block_size");
     // Large blocks start on huge-page boundaries: fewer page faults and TLB misses.
     void* data = nullptr;
     if (bytes >= 2 * huge_page) {

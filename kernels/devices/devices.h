@@ -9,7 +9,7 @@
 namespace hewn {
 
 /// The default number of threads: HEWN_THREADS, else OMP_NUM_THREADS (the first entry of a list), else one
-/// per available core. Throws usage if a variable holds anything but a number from 1 to 1024.
+/// per available core (`available_cores`). Throws usage if a variable holds anything but a number from 1 to 1024.
 int default_threads();
 
 /// A separate CPU device with its own pool. Throws usage if the machine cannot run `isa`.

@@ -21,7 +21,7 @@ void require_usual(const json& config, const char* key, const std::vector<json>&
   if (config[key].is_structured() && config[key].empty()) return;
   for (const json& value : usual)
     if (config[key] == value) return;
-  fail(ErrorCode::input, key, " is ", config[key].dump(), ", which is not supported");
+  fail(ErrorCode::input, key, " is ", json_text(config[key]), ", which is not supported");
 }
 
 /// A rank between 1 and a size that no adapter reaches.
@@ -63,7 +63,7 @@ PeftConfig config_in(const json& config) {
   if (!config.is_object()) fail(ErrorCode::input, "expected a JSON object");
   if (is_absent(config, "peft_type") || config["peft_type"] != "LORA")
     fail(ErrorCode::input, "peft_type is ",
-         config.contains("peft_type") ? config["peft_type"].dump() : "missing",
+         config.contains("peft_type") ? json_text(config["peft_type"]) : "missing",
          "; only \"LORA\" is supported");
   require_usual(config, "bias", {"none"});
   require_usual(config, "init_lora_weights",
@@ -123,7 +123,7 @@ std::string to_json(const PeftDescription& d) {
       {"use_dora", false},
       {"use_rslora", false},
   };
-  return config.dump(2) + "\n";
+  return exact_json_text(config, 2) + "\n";
 }
 
 }  // namespace hewn

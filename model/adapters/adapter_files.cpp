@@ -4,6 +4,7 @@
 #include <set>
 
 #include "core/error.h"
+#include "core/io/path.h"
 #include "model/adapters/adapter_config.h"
 #include "model/adapters/adapter_names.h"
 #include "model/gpt.h"
@@ -236,8 +237,7 @@ FileSum write_tensors(const std::string& path, const std::vector<Outgoing>& tens
 }  // namespace
 
 bool holds_adapter(const std::string& directory) {
-  std::error_code error;
-  return fs::exists(fs::path(directory) / adapter_config_file, error);
+  return path_exists(fs::path(directory) / adapter_config_file);
 }
 
 AdapterFiles read_adapter(const std::string& directory, Model& declared) {

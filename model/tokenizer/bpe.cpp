@@ -72,21 +72,22 @@ std::string BpeTokenizer::to_json() const {
   Ordered merges = Ordered::array();
   std::string object;  // by hand: inserting into an ordered object takes linear time
   for (int32_t id = 0; id < vocab_size(); ++id)
-    object += (id ? "," : "") +
-              Ordered(is_special(id) ? std::string(bytes_of(id)) : to_printable(bytes_of(id))).dump() + ":" +
-              std::to_string(id);
+    object +=
+        (id ? "," : "") +
+        exact_json_text(Ordered(is_special(id) ? std::string(bytes_of(id)) : to_printable(bytes_of(id)))) +
+        ":" + std::to_string(id);
   for (const Merge& m : vocabulary_.merges)
     merges.push_back(to_printable(bytes_of(m.pair.left)) + " " + to_printable(bytes_of(m.pair.right)));
   const Ordered file{{"version", "1.0"},          {"truncation", nullptr},
                      {"padding", nullptr},        {"added_tokens", added_tokens(specials())},
                      {"normalizer", nullptr},     {"pre_tokenizer", byte_level},
                      {"post_processor", nullptr}, {"decoder", byte_level}};
-  std::string text = file.dump();
+  std::string text = exact_json_text(file);
   text.pop_back();
   return text +
          R"(,"model":{"type":"BPE","dropout":null,"unk_token":null,"continuing_subword_prefix":null,)" +
          R"("end_of_word_suffix":null,"fuse_unk":false,"byte_fallback":false,"ignore_merges":false,"vocab":{)" +
-         object + R"(},"merges":)" + merges.dump() + "}}";
+         object + R"(},"merges":)" + exact_json_text(merges) + "}}";
 }
 
 /// Builds a vocabulary from printable texts, pairs of them, and special texts.
@@ -98,7 +99,7 @@ BpeVocabulary assembled(std::vector<std::string> texts,
   const auto id_named = [&](const std::string& text, size_t rank) {
     const auto found = id_of.find(text);
     if (found == id_of.end())
-      fail(ErrorCode::input, "merge ", rank, " needs the token ", json(text).dump(),
+      fail(ErrorCode::input, "merge ", rank, " needs the token ", json_text(json(text)),
            ", which is not in the vocabulary");
     return found->second;
   };
@@ -123,14 +124,14 @@ void require_gpt2_like(const json& file) {
   };
   const json& model = file.at("model");
   if (model.value("type", "") != "BPE")
-    fail(ErrorCode::input, "the model is ", model.value("type", json()).dump(),
+    fail(ErrorCode::input, "the model is ", json_text(model.value("type", json())),
          "; only \"BPE\" is supported");
   if (!is_null(file, "normalizer"))
     fail(ErrorCode::input, "the file has a normalizer, which is not supported");
   const json cut = file.value("pre_tokenizer", json());
   if (!cut.is_object() || cut.value("type", "") != "ByteLevel" || !cut.value("use_regex", true) ||
       cut.value("add_prefix_space", true))
-    fail(ErrorCode::input, "the pre_tokenizer is ", cut.dump().substr(0, 200),
+    fail(ErrorCode::input, "the pre_tokenizer is ", json_text(cut).substr(0, 200),
          "; only \"ByteLevel\" without add_prefix_space and with GPT-2's pattern is supported");
   for (const char* affix : {"continuing_subword_prefix", "end_of_word_suffix"})
     if (!is_null(model, affix) && model[affix] != "")

@@ -9,12 +9,6 @@
 namespace hewn {
 namespace {
 
-size_t hash_of(TokenPair pair) {
-  const auto key =
-      static_cast<uint64_t>(static_cast<uint32_t>(pair.left)) << 32 | static_cast<uint32_t>(pair.right);
-  return static_cast<size_t>((key * 0x9E3779B97F4A7C15u) >> 20);
-}
-
 std::vector<int32_t> places_in(const std::vector<Merge>& merges) {
   std::vector<int32_t> places(merges.size());
   std::iota(places.begin(), places.end(), 0);
@@ -28,16 +22,41 @@ MergeTable::MergeTable(const std::array<int32_t, 256>& byte_ids, const std::vect
 
 MergeTable::MergeTable(const std::array<int32_t, 256>& byte_ids, const std::vector<Merge>& merges,
                        const std::vector<int32_t>& ranks)
-    : byte_ids_(byte_ids), slots_(std::bit_ceil(2 * merges.size() + 2)) {
-  for (size_t i = 0; i < merges.size(); ++i) {
-    size_t at = hash_of(merges[i].pair) & (slots_.size() - 1);
-    while (slots_[at].rank != none && slots_[at].pair != merges[i].pair) at = (at + 1) & (slots_.size() - 1);
-    if (slots_[at].rank == none) slots_[at] = {merges[i].pair, ranks[i], merges[i].into};
+    : byte_ids_(byte_ids) {
+  // A file may have chosen its pairs so that they meet in a few slots; hardly so for several factors.
+  const size_t few = 16 * merges.size() + 1000;
+  for (int attempt = 0; !place_all(merges, ranks, attempt < 8 ? few : SIZE_MAX); ++attempt) {
+    left_factor_ = left_factor_ * 6364136223846793005u + 2;  // odd
+    right_factor_ = right_factor_ * 6364136223846793005u + 2;
   }
 }
 
+/// Returns false after `most_steps` to slots that are taken.
+bool MergeTable::place_all(const std::vector<Merge>& merges, const std::vector<int32_t>& ranks,
+                           size_t most_steps) {
+  slots_.assign(std::bit_ceil(2 * merges.size() + 2), Slot());
+  hash_shift_ = std::countl_zero(slots_.size()) + 1;
+  size_t steps = 0;
+  for (size_t i = 0; i < merges.size(); ++i) {
+    size_t at = hash_of(merges[i].pair);
+    while (slots_[at].rank != none && slots_[at].pair != merges[i].pair) {
+      at = (at + 1) & (slots_.size() - 1);
+      if (++steps > most_steps) return false;
+    }
+    if (slots_[at].rank == none) slots_[at] = {merges[i].pair, ranks[i], merges[i].into};
+  }
+  return true;
+}
+
+// The highest bits of the sum depend on all bits of both.
+size_t MergeTable::hash_of(TokenPair pair) const {
+  return static_cast<size_t>(
+      (static_cast<uint32_t>(pair.left) * left_factor_ + static_cast<uint32_t>(pair.right) * right_factor_) >>
+      hash_shift_);
+}
+
 const MergeTable::Slot& MergeTable::find(TokenPair pair) const {
-  size_t at = hash_of(pair) & (slots_.size() - 1);
+  size_t at = hash_of(pair);
   while (slots_[at].rank != none && slots_[at].pair != pair) at = (at + 1) & (slots_.size() - 1);
   return slots_[at];
 }

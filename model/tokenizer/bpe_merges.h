@@ -48,12 +48,16 @@ class MergeTable {
     int32_t rank = none;
     int32_t into = -1;
   };
+  bool place_all(const std::vector<Merge>& merges, const std::vector<int32_t>& ranks, size_t most_steps);
+  size_t hash_of(TokenPair pair) const;
   const Slot& find(TokenPair pair) const;
   size_t merge_short(Short& tokens, size_t n) const;
   void merge_long(size_t first, std::vector<int32_t>& ids) const;
 
   std::array<int32_t, 256> byte_ids_;
   std::vector<Slot> slots_;  // open addressing; a power of two, at most half full
+  uint64_t left_factor_ = 0x9E3779B97F4A7C15u, right_factor_ = 0xD1B54A32D192ED03u;
+  int hash_shift_ = 0;
 };
 
 }  // namespace hewn

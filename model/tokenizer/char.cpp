@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "model/json.h"
 #include "model/tokenizer/kinds.h"
 #include "model/tokenizer/utf8.h"
 
@@ -60,7 +61,7 @@ class CharTokenizer final : public Tokenizer {
     constexpr size_t shown = 100;
     std::string characters;
     for (size_t i = 0; i < std::min(vocab_.size(), shown); ++i) characters += vocab_[i];
-    return nlohmann::json(characters).dump() + (vocab_.size() > shown ? " and more" : "");
+    return json_text(nlohmann::json(characters)) + (vocab_.size() > shown ? " and more" : "");
   }
 
   std::vector<std::string> vocab_;

@@ -1,31 +1,42 @@
 #include "model/tokenizer/huggingface_file.h"
 
 #include <nlohmann/json.hpp>
-#include <unordered_map>
 
 #include "core/error.h"
+#include "model/json.h"
 
 namespace hewn::tokenizers {
 
 using nlohmann::json;
 
 std::vector<std::string> texts_by_id(const json& vocab, const json& added) {
-  std::unordered_map<int64_t, std::string> by_id;
+  struct Token {
+    bool given = false;
+    std::string text;
+  };
+  std::vector<Token> by_id(vocab.size() + added.size());
+  size_t tokens = 0;
   const auto place = [&](int64_t id, const std::string& text) {
-    const auto [at, fresh] = by_id.emplace(id, text);
-    if (!fresh && at->second != text)
-      fail(ErrorCode::input, "the vocabulary gives id ", id, " to both ", json(at->second).dump(), " and ",
-           json(text).dump());
+    if (id < 0 || static_cast<size_t>(id) >= by_id.size())
+      fail(ErrorCode::input, "the token ", json_text(json(text)), " has id ", id, ", but there are at most ",
+           by_id.size(), " tokens; expected ids from 0 on, without gaps");
+    Token& token = by_id[static_cast<size_t>(id)];
+    if (token.given && token.text != text)
+      fail(ErrorCode::input, "the vocabulary gives id ", id, " to both ", json_text(json(token.text)),
+           " and ", json_text(json(text)));
+    tokens += !token.given;
+    token = {true, text};
   };
   for (const auto& [text, id] : vocab.items()) place(id.get<int64_t>(), text);
   for (const json& token : added)
     place(token.at("id").get<int64_t>(), token.at("content").get<std::string>());
   std::vector<std::string> texts;
-  for (size_t id = 0; id < by_id.size(); ++id) {
-    const auto found = by_id.find(static_cast<int64_t>(id));
-    if (found == by_id.end())
-      fail(ErrorCode::input, "the vocabulary has ", by_id.size(), " tokens, but none with id ", id);
-    texts.push_back(std::move(found->second));
+  texts.reserve(tokens);
+  for (Token& token : by_id) {
+    if (texts.size() == tokens) break;
+    if (!token.given)
+      fail(ErrorCode::input, "the vocabulary has ", tokens, " tokens, but none with id ", texts.size());
+    texts.push_back(std::move(token.text));
   }
   return texts;
 }
@@ -33,8 +44,7 @@ std::vector<std::string> texts_by_id(const json& vocab, const json& added) {
 TextPair split_pair(std::string_view line, size_t rank) {
   const size_t blank = line.find(' ');
   if (blank == 0 || blank == line.npos || blank + 1 == line.size() || line.find(' ', blank + 1) != line.npos)
-    fail(ErrorCode::input, "merge ", rank, " is ",
-         json(line).dump(-1, ' ', false, json::error_handler_t::replace),
+    fail(ErrorCode::input, "merge ", rank, " is ", json_text(json(line)),
          "; expected two tokens separated by a space");
   return {std::string(line.substr(0, blank)), std::string(line.substr(blank + 1))};
 }

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "model/json.h"
 #include "model/tokenizer/bpe.h"
 #include "model/tokenizer/huggingface_file.h"
 #include "model/tokenizer/kinds.h"
@@ -65,8 +66,8 @@ std::string written(const Layout& layout, std::string_view piece) {
 std::string model_text(const Layout& layout, const Tokenizer& tokenizer) {
   std::string vocabulary = "{";
   for (int32_t id = 0; id < tokenizer.vocab_size(); ++id)
-    vocabulary +=
-        (id ? "," : "") + Ordered(written(layout, tokenizer.piece(id))).dump() + ":" + std::to_string(id);
+    vocabulary += (id ? "," : "") + exact_json_text(Ordered(written(layout, tokenizer.piece(id)))) + ":" +
+                  std::to_string(id);
   vocabulary += "}";
   if (layout.words) return R"({"type":"WordLevel","vocab":)" + vocabulary + R"(,"unk_token":"<|unk|>"})";
   return R"({"type":"BPE","dropout":null,"unk_token":null,"continuing_subword_prefix":null,)"
@@ -78,7 +79,8 @@ bool is_null(const json& object, const char* key) { return !object.contains(key)
 
 bool is_laid_out_as(const Layout& layout, const json& file) {
   const auto same = [&](const char* key, const Ordered& ours) {
-    return ours.is_null() ? is_null(file, key) : file.contains(key) && file[key] == json::parse(ours.dump());
+    return ours.is_null() ? is_null(file, key)
+                          : file.contains(key) && file[key] == json::parse(json_text(ours));
   };
   const json& model = file.at("model");
   const bool plain =
@@ -95,7 +97,7 @@ std::vector<std::string> tokens_in(const json& file) {
   for (const json& token : added)
     if (const auto text = token.at("content").get<std::string>();
         text != "<|unk|>" && text != "<|endoftext|>")
-      fail(ErrorCode::input, "the file adds the token ", json(text).dump(), ", which is not supported");
+      fail(ErrorCode::input, "the file adds the token ", json_text(json(text)), ", which is not supported");
   return texts_by_id(file.at("model").at("vocab"), added);
 }
 
@@ -118,7 +120,7 @@ std::optional<std::string> huggingface_text(const Tokenizer& tokenizer) {
                        {"padding", nullptr},        {"added_tokens", added_tokens(tokenizer.specials())},
                        {"normalizer", nullptr},     {"pre_tokenizer", layout.cut},
                        {"post_processor", nullptr}, {"decoder", layout.decoder}};
-    std::string text = file.dump();
+    std::string text = exact_json_text(file);
     text.pop_back();
     return text + ",\"model\":" + model_text(layout, tokenizer) + "}";
   }

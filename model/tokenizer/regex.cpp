@@ -3,6 +3,7 @@
 #include <unordered_map>
 
 #include "core/error.h"
+#include "model/json.h"
 #include "model/tokenizer/kinds.h"
 #include "model/tokenizer/utf8.h"
 
@@ -64,7 +65,7 @@ class RegexTokenizer final : public Tokenizer {
     for (size_t id = 0; id < n; ++id) {
       const std::string& piece = vocab_[id];
       if (!is_one_token(piece))
-        fail(ErrorCode::input, "the vocabulary contains ", nlohmann::json(piece).dump(),
+        fail(ErrorCode::input, "the vocabulary contains ", json_text(nlohmann::json(piece)),
              ", which is more than one token");
       const bool joined = piece.size() == 1 && after_word.find(piece[0]) != after_word.npos;
       shown_.push_back((joined ? "" : " ") + piece);

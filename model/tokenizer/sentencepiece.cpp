@@ -7,6 +7,7 @@
 #include <unordered_set>
 
 #include "core/error.h"
+#include "model/json.h"
 #include "model/tokenizer/huggingface_file.h"
 #include "model/tokenizer/remembered.h"
 #include "model/tokenizer/utf8.h"
@@ -100,7 +101,7 @@ void SentencePieceTokenizer::find_pieces() {
     const auto id = static_cast<int32_t>(i);
     const Doing context("reading token ", i);
     require_utf8(text, "it");
-    if (!seen.insert(text).second) fail(ErrorCode::input, nlohmann::json(text).dump(), " appears twice");
+    if (!seen.insert(text).second) fail(ErrorCode::input, json_text(nlohmann::json(text)), " appears twice");
     std::string bytes = with_replaced(text, blank_sign, " ");
     if (bytes.empty() || bytes.size() > longest_piece)
       fail(ErrorCode::input, "the token has ", bytes.size(), " bytes; expected 1 to ", longest_piece);
@@ -113,7 +114,7 @@ void SentencePieceTokenizer::find_pieces() {
     } else {
       bytes_.push_back(std::move(bytes));
       if (!id_of_.emplace(bytes_.back(), id).second)
-        fail(ErrorCode::input, nlohmann::json(text).dump(),
+        fail(ErrorCode::input, json_text(nlohmann::json(text)),
              " appears twice, once with a space and once with the sign for it (U+2581)");
       const auto first = static_cast<unsigned char>(bytes_.back()[0]);
       if (bytes_.back().size() == 1) ascii_[first] = id;
@@ -132,7 +133,7 @@ RankedMerges SentencePieceTokenizer::listed_merges() const {
     const auto id_named = [&](const std::string& text) {
       const auto at = id_of_.find(with_replaced(text, blank_sign, " "));
       if (at == id_of_.end())
-        fail(ErrorCode::input, "merge ", rank, " needs the token ", nlohmann::json(text).dump(),
+        fail(ErrorCode::input, "merge ", rank, " needs the token ", json_text(nlohmann::json(text)),
              ", which is not in the vocabulary");
       return at->second;
     };
@@ -173,6 +174,8 @@ RankedMerges SentencePieceTokenizer::scored_merges() const {
     return key(a) < key(b);
   });
   RankedMerges found;
+  found.merges.reserve(all.size());
+  found.ranks.reserve(all.size());
   for (const Found& f : all) {
     found.merges.push_back(f.merge);
     found.ranks.push_back(f.rank);
@@ -249,7 +252,9 @@ std::string SentencePieceTokenizer::decode(std::span<const int32_t> ids) const {
 /// them, so they are in a separate key.
 std::string SentencePieceTokenizer::to_json() const {
   using Ordered = nlohmann::ordered_json;
-  const auto written = [&](int32_t id) { return Ordered(given_.texts[static_cast<size_t>(id)]).dump(); };
+  const auto written = [&](int32_t id) {
+    return exact_json_text(Ordered(given_.texts[static_cast<size_t>(id)]));
+  };
   const auto replacing = [](std::string_view from, std::string_view to) {
     return Ordered{{"type", "Replace"}, {"pattern", {{"String", from}}}, {"content", to}};
   };
@@ -290,7 +295,7 @@ std::string SentencePieceTokenizer::to_json() const {
   for (const Merge& m : merges_)
     list +=
         std::string(list.empty() ? "" : ",") + "[" + written(m.pair.left) + "," + written(m.pair.right) + "]";
-  std::string text = file.dump();
+  std::string text = exact_json_text(file);
   text.pop_back();
   return text +
          R"(,"model":{"type":"BPE","dropout":null,"unk_token":null,"continuing_subword_prefix":null,)" +

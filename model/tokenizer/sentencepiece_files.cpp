@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "core/error.h"
+#include "model/json.h"
 #include "model/tokenizer/huggingface_file.h"
 #include "model/tokenizer/sentencepiece.h"
 
@@ -20,7 +21,7 @@ bool is_null_in(const json& where, const char* name) {
 }
 
 [[noreturn]] void refuse_part(const char* name, const json& part, const char* expected) {
-  fail(ErrorCode::input, "the ", name, " is ", part.dump().substr(0, 300),
+  fail(ErrorCode::input, "the ", name, " is ", json_text(part).substr(0, 300),
        "; for a byte_fallback model, expected ", expected);
 }
 
@@ -149,14 +150,15 @@ std::string with_blank_signs(std::string_view text) {
 std::unique_ptr<Tokenizer> read_sentencepiece(const json& file) {
   const json& model = file.at("model");
   if (model.value("type", "") != "BPE")
-    fail(ErrorCode::input, "the model is ", model.value("type", json()).dump(),
+    fail(ErrorCode::input, "the model is ", json_text(model.value("type", json())),
          "; only \"BPE\" is supported");
   for (const char* name : {"continuing_subword_prefix", "end_of_word_suffix"})
     if (!is_null_in(model, name) && model[name] != "")
       fail(ErrorCode::input, "the model has a ", name, ", which is not supported");
   for (const char* name : {"dropout", "ignore_merges"})
     if (!is_null_in(model, name) && model[name] != false && model[name] != 0)
-      fail(ErrorCode::input, "the model has ", name, " = ", model[name].dump(), ", which is not supported");
+      fail(ErrorCode::input, "the model has ", name, " = ", json_text(model[name]),
+           ", which is not supported");
   SentencePieces pieces;
   const json added = file.value("added_tokens", json::array());
   pieces.texts = texts_by_id(model.at("vocab"), added);

@@ -79,27 +79,35 @@ std::unique_ptr<Tokenizer> tokenizer_from_json(std::string_view text) {
            "\", or with a \"model\" as in Hugging Face's tokenizer.json");
     }
     if (file.at("version") != version) {
-      fail(ErrorCode::input, "the tokenizer has format version ", file.at("version").dump(),
+      fail(ErrorCode::input, "the tokenizer has format version ", json_text(file.at("version")),
            "; this program reads version ", version);
     }
     return kind_named(file.at("kind").get<std::string>(), ErrorCode::input).read(file);
   });
 }
 
-std::unique_ptr<Tokenizer> load_tokenizer(const std::string& path) {
+TokenizerFiles read_tokenizer_files(const std::string& path) {
   const Doing reading("reading the tokenizer ", path);
+  TokenizerFiles files{.path = path, .content = read_small_file(path, max_file_bytes), .merges = {}};
   for (const auto& [vocabulary, merges] :
        {std::pair{"encoder.json", "vocab.bpe"}, {"vocab.json", "merges.txt"}}) {
     const std::filesystem::path file = path;
     if (file.filename() == vocabulary)
-      return or_not_one([&, merges = file.parent_path() / merges] {
-        return tokenizers::read_gpt2_vocabulary(read_small_file(path, max_file_bytes),
-                                                read_small_file(merges.string(), max_file_bytes));
-      });
+      files.merges = read_small_file((file.parent_path() / merges).string(), max_file_bytes);
   }
-  const std::string content = read_small_file(path, max_file_bytes);
-  if (path.ends_with(".bin")) return tokenizers::read_llama2c_tokenizer(content);
-  return tokenizer_from_json(content);
+  return files;
+}
+
+std::unique_ptr<Tokenizer> tokenizer_from_files(const TokenizerFiles& files) {
+  const Doing reading("reading the tokenizer ", files.path);
+  if (files.merges)
+    return or_not_one([&] { return tokenizers::read_gpt2_vocabulary(files.content, *files.merges); });
+  if (files.path.ends_with(".bin")) return tokenizers::read_llama2c_tokenizer(files.content);
+  return tokenizer_from_json(files.content);
+}
+
+std::unique_ptr<Tokenizer> load_tokenizer(const std::string& path) {
+  return tokenizer_from_files(read_tokenizer_files(path));
 }
 
 FileSum Tokenizer::save(const std::string& path) const {
@@ -176,7 +184,7 @@ namespace tokenizers {
 std::string write_json(std::string_view kind, std::span<const std::string> vocab) {
   nlohmann::ordered_json file{{"format", format}, {"version", version}, {"kind", kind}};
   if (!vocab.empty()) file["vocab"] = vocab;
-  return file.dump();
+  return exact_json_text(file);
 }
 
 std::vector<std::string> read_vocab(const json& file) {
@@ -186,7 +194,7 @@ std::vector<std::string> read_vocab(const json& file) {
   for (const std::string& piece : vocab) {
     if (piece.empty()) fail(ErrorCode::input, "piece ", seen.size(), " of the vocabulary is empty");
     if (!seen.insert(piece).second)
-      fail(ErrorCode::input, "the vocabulary contains ", json(piece).dump(), " twice");
+      fail(ErrorCode::input, "the vocabulary contains ", json_text(json(piece)), " twice");
   }
   return vocab;
 }

@@ -125,6 +125,17 @@ inline std::unique_ptr<Tokenizer> train_tokenizer(std::string_view kind, std::st
 /// The inverse of `to_json`. Throws ErrorCode::input, naming the mistake, for anything else.
 std::unique_ptr<Tokenizer> tokenizer_from_json(std::string_view json);
 
+/// A tokenizer's file, and GPT-2's second one, read and not yet understood.
+struct TokenizerFiles {
+  std::string path, content;
+  std::optional<std::string> merges;
+};
+
+/// Reads the files of `load_tokenizer`. Throws ErrorCode::input if they cannot be read.
+TokenizerFiles read_tokenizer_files(const std::string& path);
+/// The tokenizer that they hold. Throws ErrorCode::input if they hold none, or one of an unsupported kind.
+std::unique_ptr<Tokenizer> tokenizer_from_files(const TokenizerFiles& files);
+
 /// Reads a file written by `save`, or another program's vocabulary: a tokenizer.json of Hugging Face's
 /// tokenizers (byte pairs like GPT-2's, or like Llama's with byte_fallback, or an exported tokenizer of
 /// another kind); GPT-2's two files, named by the first one (encoder.json next to vocab.bpe, or vocab.json

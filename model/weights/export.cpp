@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "core/error.h"
+#include "core/io/path.h"
 #include "core/rng.h"
 #include "kernels/devices/devices.h"
 #include "model/weights/export_formats.h"
@@ -80,8 +81,7 @@ Exported export_model(const ForeignModel& model, std::string_view name, const st
                                     [&](const ExportFormat& f) { return f.name == name; });
   require(format != std::end(export_table), "\"", name, "\" is not an export format");
   require(!path.empty(), "the output path is empty; give --out=PATH");
-  std::error_code error;
-  require(options.force || !fs::exists(path, error), path,
+  require(options.force || !path_exists(path, ErrorCode::failed), path,
           " already exists; write elsewhere, or replace it with --force");
   require(options.block_size >= 0 && options.block_size <= model.config.block_size,
           "block_size = ", options.block_size, " is longer than the model's ", model.config.block_size);

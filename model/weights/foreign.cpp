@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "core/error.h"
+#include "core/io/path.h"
 #include "kernels/devices/devices.h"
 #include "model/gpt.h"
 #include "model/weights/gguf/gguf_model.h"
@@ -34,7 +35,7 @@ ForeignModel open_own_weights(const std::string& path) {
   const std::filesystem::path tokenizer = std::filesystem::path(path).parent_path() / "tokenizer.json";
   ForeignModel own = own_model(path, config_in(SafetensorsFile(path)), nullptr);
   own.no_tokenizer = "there is no tokenizer.json beside it";
-  if (std::filesystem::exists(tokenizer)) own.tokenizer = load_tokenizer(tokenizer.string());
+  if (path_exists(tokenizer)) own.tokenizer = load_tokenizer(tokenizer.string());
   return own;
 }
 
@@ -57,7 +58,7 @@ bool looks_like_hub_name(const std::string& path) {
   const size_t slash = path.find('/');
   if (slash == path.npos) return path == "gpt2" || path.starts_with("gpt2-");
   const std::string owner = path.substr(0, slash);
-  return is_part(owner) && is_part(path.substr(slash + 1)) && !std::filesystem::exists(owner);
+  return is_part(owner) && is_part(path.substr(slash + 1)) && !path_exists(owner);
 }
 
 /// Drops a tokenizer that has more tokens than the model, since it must belong to another one.
@@ -73,7 +74,7 @@ ForeignModel with_fitting_tokenizer(ForeignModel foreign) {
 }  // namespace
 
 std::string fetch_hint(const std::string& path) {
-  if (std::filesystem::exists(path) || !looks_like_hub_name(path)) return "";
+  if (path_exists(path) || !looks_like_hub_name(path)) return "";
   return join(
       "; Hewn downloads nothing: if this is a model on huggingface.co, fetch its config.json, ",
       "model.safetensors and tokenizer.json (or vocab.json and merges.txt) into a directory, and give ",
@@ -81,8 +82,7 @@ std::string fetch_hint(const std::string& path) {
 }
 
 ForeignModel open_foreign(const std::string& path) {
-  if (!std::filesystem::exists(path))
-    fail(ErrorCode::input, path, ": no such file or directory", fetch_hint(path));
+  if (!path_exists(path)) fail(ErrorCode::input, path, ": no such file or directory", fetch_hint(path));
   std::string known;
   for (const ForeignFormat& format : foreign_formats) {
     if (format.matches(path)) return with_fitting_tokenizer(format.open(path));

@@ -7,11 +7,13 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "core/dtype.h"
+#include "model/weights/blocks.h"
 
 namespace hewn {
 
@@ -21,7 +23,12 @@ struct TensorEntry {
   DType dtype = DType::f32;
   std::vector<int64_t> shape = {};  ///< outermost first; empty for a single number
   const void* data = nullptr;       ///< row-major; possibly unaligned in other programs' files
-  size_t bytes = 0;                 ///< as implied by shape and dtype
+  size_t bytes = 0;                 ///< as implied by shape and type
+  /// Quantised: each row consists of such blocks. dtype is then f32, the type of the values that they stand for.
+  std::optional<BlockType> blocks = {};
+
+  /// "f32", or "q4_k" of quantised values.
+  std::string_view type_name() const { return blocks ? format_of(*blocks).name : name_of(dtype); }
 };
 
 /// Tensors found by name. Their values live as long as this object; those of a mapped file are read when accessed.

@@ -130,7 +130,7 @@ void Outgoing::write(const std::vector<TensorEntry>& entries, const Append& appe
       case DType::bf16: hand_on(entry, narrowed_values<BFloat16>(wide, entry)); break;
       default:
         fail(ErrorCode::usage, "dtype ", name_of(entry.dtype),
-             "cannot be written; expected f32, f16 or bf16");
+             " cannot be written; expected f32, f16 or bf16");
     }
   }
 }

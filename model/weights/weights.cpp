@@ -3,6 +3,7 @@
 #include <cstring>
 #include <set>
 #include <sstream>
+#include <type_traits>
 
 #include "core/error.h"
 
@@ -21,10 +22,26 @@ double element(const void* data, size_t i) {
     return static_cast<double>(static_cast<float>(value));
 }
 
+/// The values of quantised numbers.
+std::vector<float> widened(const TensorEntry& entry, size_t numel) {
+  std::vector<float> values(numel);
+  if (!widen_blocks(format_of(*entry.blocks), entry.data, static_cast<int64_t>(numel), values.data()))
+    fail(ErrorCode::input, "tensor ", entry.name, " has a block (", entry.type_name(),
+         ") whose scale is infinite or not a number; the file is damaged");
+  return values;
+}
+
 template <class To>
 std::vector<To> converted(const TensorEntry& entry) {
   size_t numel = 1;
   for (const int64_t size : entry.shape) numel *= static_cast<size_t>(size);
+  if (entry.blocks) {
+    std::vector<float> values = widened(entry, numel);
+    if constexpr (std::is_same_v<To, float>)
+      return values;
+    else
+      return {values.begin(), values.end()};
+  }
   std::vector<To> host(numel);
   if (entry.dtype == dtype_of<To>) {
     if (!host.empty()) std::memcpy(host.data(), entry.data, entry.bytes);
@@ -52,7 +69,7 @@ void take_tables(const SafetensorsFile& file, Model& model) {
   model.take_tables(file);
 }
 
-/// Throws ErrorCode::input with a line for each tensor that is missing, unknown or misshapen.
+/// Throws ErrorCode::input with a line for each tensor that is missing, unknown, misshapen or of integers.
 void check_weights(const SafetensorsFile& file, const Parameters& parameters) {
   std::ostringstream text;
   std::set<std::string> known;
@@ -64,6 +81,8 @@ void check_weights(const SafetensorsFile& file, const Parameters& parameters) {
       text << "\n  missing: " << p.name << " " << p.shape;
     else if (entry->shape != sizes_of(p.shape))
       text << "\n  " << p.name << " is " << Shape(entry->shape) << ", but the model needs " << p.shape;
+    else if (!is_float(entry->dtype))
+      text << "\n  " << p.name << " is " << name_of(entry->dtype) << "; expected floating-point numbers";
   }
   for (const TensorEntry& entry : file.entries())
     if (!known.count(entry.name)) text << "\n  unknown: " << entry.name;

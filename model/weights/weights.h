@@ -16,7 +16,7 @@ Metadata weights_metadata(const ModelConfig& config);
 
 /// Overwrites all parameters. The file must contain exactly the model's parameters, with their shapes; f64,
 /// f32, bf16 and f16 are converted to the model's dtype. Throws ErrorCode::input listing everything missing,
-/// unknown or misshapen.
+/// unknown, misshapen or of integers, before it changes any.
 void load_weights(const std::string& path, Model& model);
 
 /// Opens a model written by `save_weights`, read-only and without gradients. Its parameters are the mapped

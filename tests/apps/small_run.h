@@ -1,6 +1,10 @@
 #pragma once
 // A run small enough to train in a test.
 
+#include <filesystem>
+#include <sstream>
+#include <string>
+
 #include "tests/apps/hewn.h"
 
 namespace hewn::test {
@@ -36,6 +40,27 @@ inline std::vector<std::string> small_resume(const TempDir& dir, std::vector<std
                                         "--threads=1"};
   arguments.insert(arguments.end(), more.begin(), more.end());
   return arguments;
+}
+
+/// Makes of a run what an earlier version would have written: no checksum of its configuration, which `change` may edit,
+/// no copy of it in checkpoints, and in each MANIFEST only the files of its directory.
+template <class Change>
+void make_old_run(const std::filesystem::path& run, Change change) {
+  std::string config = read_file(run / "config.toml");
+  config.erase(config.rfind("\n# checksum"));
+  change(config);
+  write_file(run / "config.toml", config);
+  for (const auto& entry : std::filesystem::directory_iterator(run / "checkpoints")) {
+    if (entry.is_symlink()) continue;
+    std::filesystem::remove(entry.path() / "config.toml");
+    std::istringstream lines(read_file(entry.path() / "MANIFEST"));
+    std::string kept;
+    for (std::string line; std::getline(lines, line);)
+      if (!line.ends_with("  config.toml") && !line.ends_with("  MANIFEST") &&
+          line.find("  RUN/") == line.npos)
+        kept += line + "\n";
+    write_file(entry.path() / "MANIFEST", kept);
+  }
 }
 
 }  // namespace hewn::test

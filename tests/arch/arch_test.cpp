@@ -51,8 +51,17 @@ TEST_CASE("GPU code checks the alignment of vectors", "[arch]") {
   CHECK(joined(unchecked_accesses(this_house())) == "");
 }
 
+TEST_CASE("one file writes to the terminal", "[arch]") {
+  CHECK(joined(unguarded_output(this_house())) == "");
+}
+
 TEST_CASE("checks that hold build no text", "[arch]") {
   CHECK(joined(texts_built_for_nothing(this_house())) == "");
+}
+
+TEST_CASE("paths and JSON are handled by functions whose errors are ours", "[arch]") {
+  CHECK(joined(throwing_path_calls(this_house())) == "");
+  CHECK(joined(unchecked_dumps(this_house())) == "");
 }
 
 TEST_CASE("the rules detect violations", "[arch]") {
@@ -88,9 +97,38 @@ TEST_CASE("the rules detect violations", "[arch]") {
   CHECK(against_the_mirror({loop, file("tests/train/learning_test.cpp", {})}).empty());
   CHECK(unchecked_accesses({file("kernels/k.cu", {"x = *reinterpret_cast<const float4*>(p);"})}).size() == 1);
   CHECK(unchecked_accesses({file("kernels/k.cu", {"x = vector_at<float4>(p);"}), core}).empty());
+  const auto writes = [](const char* line) {
+    return unguarded_output({file("apps/run/r.cpp", {line})}).size();
+  };
+  CHECK(writes("  std::cout << name;") == 1);
+  CHECK(writes("  ::write(2, name.data(), name.size());") == 1);
+  CHECK(writes("  std::printf(\"%s\", name);") == 1);
+  CHECK(writes("  auto o = c.outputs(); std::snprintf(text, 9, \"\");  // not to stdout") == 0);
+  CHECK(unguarded_output({file("apps/cli/terminal.cpp", {"write(1, t, n);"})}).empty());
   CHECK(texts_built_for_nothing({file("core/s.cpp", {"  require(ok, \"shape \",", "          str());"})})
             .size() == 1);
   CHECK(texts_built_for_nothing({file("core/s.cpp", {"  require(ok, \"shape \", *this);", "  str();"})})
+            .empty());
+  for (const char* line :
+       {"if (fs::exists(p))", "std::filesystem::rename(a, b);", "fs::create_directories(join(a, error));",
+        "for (auto& e : fs::directory_iterator(p, error))", "std::vector<fs::directory_entry> all;",
+        "using namespace std::filesystem;", "using std::filesystem::exists;", "if (exists(path)) return;",
+        "namespace files = std::filesystem;"}) {
+    INFO(line);
+    CHECK(throwing_path_calls({file("train/p.cpp", {"std::error_code error;", line})}).size() == 1);
+    CHECK(throwing_path_calls({file("tests/p.cpp", {line}), file("core/io/path.cpp", {line})}).empty());
+  }
+  CHECK(throwing_path_calls(
+            {file("train/p.cpp",
+                  {"std::error_code ignored, error;", "fs::rename(a,", "  f(b), error);  // fs::rename(a, b)",
+                   "const fs::path p = other_fs::exists(p);", "namespace fs = std::filesystem;",
+                   "exists(p, error), table.exists(p), bool exists();"})})
+            .empty());
+  CHECK(throwing_path_calls({file("train/p.cpp", {"void f(fs::path p, std::error_code& problem) {",
+                                                  "  fs::exists(p, problem), fs::exists(p, ignored);"})})
+            .size() == 1);
+  CHECK(unchecked_dumps({file("apps/d.cpp", {"print(json.dump(2));", "json_text(json, 2);"})}).size() == 1);
+  CHECK(unchecked_dumps({file("model/json.cpp", {"value.dump(2)"}), file("tests/d.cpp", {"j.dump()"})})
             .empty());
   CHECK(weak_symbols("0000 T f\n0010 W g\n0000 V DW.ref.__gxx_personality_v0\n0020 u h\n").size() == 2);
 }

@@ -1,6 +1,7 @@
 #include "tests/arch/rules.h"
 
 #include <algorithm>
+#include <cctype>
 #include <fstream>
 #include <functional>
 #include <map>
@@ -93,6 +94,98 @@ Problems circles_of(const Graph& graph, const std::string& kind) {
   };
   for (const auto& [node, unused] : graph) walk(node);
   return problems;
+}
+
+bool is_word(char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_'; }
+
+// The word at `at`; "" if there is none.
+std::string word_at(const std::string& text, size_t at) {
+  size_t end = at;
+  while (end < text.size() && is_word(text[end])) ++end;
+  return text.substr(at, end - at);
+}
+
+// The code of a file as one text, without comments.
+std::string code_of(const SourceFile& file) {
+  std::string code;
+  for (const std::string& line : file.lines) code += line.substr(0, line.find("//")) + "\n";
+  return code;
+}
+
+// The names of the variables and parameters of type std::error_code.
+std::set<std::string> error_codes_in(const std::string& code) {
+  constexpr std::string_view type = "std::error_code";
+  std::set<std::string> names;
+  for (size_t at = code.find(type); at != code.npos; at = code.find(type, at + 1)) {
+    size_t name = at + type.size();
+    do {
+      name = code.find_first_not_of("& ,", name);
+      if (name == code.npos) break;
+      const std::string word = word_at(code, name);
+      names.insert(word);
+      name += word.size();
+    } while (name < code.size() && code[name] == ',');
+  }
+  names.erase("");
+  return names;
+}
+
+// The last argument of the call whose parenthesis opens at `open`.
+std::string last_argument(const std::string& code, size_t open) {
+  size_t begin = open + 1;
+  int depth = 0;
+  for (size_t i = open; i < code.size(); ++i) {
+    if (code[i] == '(' || code[i] == '[' || code[i] == '{') ++depth;
+    if (code[i] == ',' && depth == 1) begin = i + 1;
+    if ((code[i] == ')' || code[i] == ']' || code[i] == '}') && --depth == 0) {
+      begin = code.find_first_not_of(" \n", begin);
+      return code.substr(begin, i - begin);
+    }
+  }
+  return "";
+}
+
+// Whether the call whose parenthesis opens at `open` passes a std::error_code, so that it throws nothing.
+bool passes_error_code(const std::string& code, size_t open) {
+  return error_codes_in(code).contains(last_argument(code, open));
+}
+
+// What code uses of std::filesystem by its full name and can throw, by its place.
+std::map<size_t, std::string> qualified_path_calls(const std::string& code) {
+  const std::set<std::string> harmless{"path",         "perms",     "perm_options",
+                                       "copy_options", "file_type", "file_status"};
+  std::map<size_t, std::string> found;
+  for (const std::string_view space : {"fs::", "filesystem::", "using namespace std::filesystem"}) {
+    for (size_t at = code.find(space); at != code.npos; at = code.find(space, at + 1)) {
+      if (at > 0 && is_word(code[at - 1])) continue;
+      const std::string name = word_at(code, at + space.size());
+      const size_t after = at + space.size() + name.size();
+      const bool call = after < code.size() && code[after] == '(' && name.find("directory_") == name.npos;
+      if (!harmless.contains(name) && !(call && passes_error_code(code, after)))
+        found[at] = std::string(space) + name;
+    }
+  }
+  const std::string_view its_alias = "namespace fs", value = " = std::filesystem;";
+  for (size_t at = code.find(value); at != code.npos; at = code.find(value, at + 1))
+    if (!std::string_view(code).substr(0, at).ends_with(its_alias)) found[at] = "another alias than fs";
+  return found;
+}
+
+// The same without std::filesystem::, which the type of an argument makes unnecessary.
+std::map<size_t, std::string> unqualified_path_calls(const std::string& code) {
+  const std::set<std::string> names{"exists",     "is_directory",       "is_regular_file", "is_empty",
+                                    "file_size",  "create_directories", "canonical",       "absolute",
+                                    "remove_all", "weakly_canonical",   "read_symlink",    "equivalent"};
+  std::map<size_t, std::string> found;
+  for (size_t at = code.find('('); at != code.npos; at = code.find('(', at + 1)) {
+    size_t begin = at;
+    while (begin > 0 && is_word(code[begin - 1])) --begin;
+    const std::string name = code.substr(begin, at - begin);
+    const bool other = begin > 0 && std::string_view(".:>").find(code[begin - 1]) != std::string_view::npos;
+    if (names.contains(name) && !other && !last_argument(code, at).empty() && !passes_error_code(code, at))
+      found[begin] = name;
+  }
+  return found;
 }
 
 }  // namespace
@@ -232,6 +325,29 @@ Problems unchecked_accesses(const std::vector<SourceFile>& files) {
   return problems;
 }
 
+Problems unguarded_output(const std::vector<SourceFile>& files) {
+  const std::set<std::string> exempt{
+      "apps/cli/terminal.cpp",
+      "core/memory.cpp"};  // the last words before abort(): numbers, and an op's name
+  const auto part_of_name = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_'; };
+  Problems problems;
+  for (const auto& file : files) {
+    if (!layer(file.path) || exempt.contains(file.path) || file.path.starts_with("apps/examples/")) continue;
+    if (!is_code(file.path)) continue;
+    for (size_t i = 0; i < file.lines.size(); ++i) {
+      const std::string code = file.lines[i].substr(0, file.lines[i].find("//"));
+      for (const char* way : {"cout <<", "cerr <<", "clog <<", "printf(", "fprintf(", "dprintf(", "puts(",
+                              "fputs(", "putchar(", "perror(", "stdout", "stderr", "STDOUT_FILENO",
+                              "STDERR_FILENO", "write(1,", "write(2,", "write_fully(1,", "write_fully(2,"}) {
+        const size_t at = code.find(way);
+        if (at != code.npos && (at == 0 || !part_of_name(code[at - 1])))
+          problems.push_back(where(file, i + 1) + way + " instead of the functions of apps/cli/terminal.h");
+      }
+    }
+  }
+  return problems;
+}
+
 Problems texts_built_for_nothing(const std::vector<SourceFile>& files) {
   Problems problems;
   for (const auto& file : files) {
@@ -245,6 +361,32 @@ Problems texts_built_for_nothing(const std::vector<SourceFile>& files) {
         if (statement.find(text) != std::string::npos)
           problems.push_back(where(file, i + 1) + "require builds text with " + text + " even if it holds");
     }
+  }
+  return problems;
+}
+
+Problems throwing_path_calls(const std::vector<SourceFile>& files) {
+  Problems problems;
+  for (const auto& file : files) {
+    if (!layer(file.path) || !is_code(file.path) || file.path == "core/io/path.cpp") continue;
+    const std::string code = code_of(file);
+    std::map<size_t, std::string> found = qualified_path_calls(code);
+    found.merge(unqualified_path_calls(code));
+    for (const auto& [at, name] : found) {
+      const auto line = 1 + std::count(code.begin(), code.begin() + static_cast<std::ptrdiff_t>(at), '\n');
+      problems.push_back(where(file, static_cast<size_t>(line)) + name + " can throw; use core/io/path.h");
+    }
+  }
+  return problems;
+}
+
+Problems unchecked_dumps(const std::vector<SourceFile>& files) {
+  Problems problems;
+  for (const auto& file : files) {
+    if (!layer(file.path) || file.path == "model/json.cpp") continue;
+    for (size_t i = 0; i < file.lines.size(); ++i)
+      if (file.lines[i].find(".dump(") != std::string::npos)
+        problems.push_back(where(file, i + 1) + "dump() can throw; use json_text or exact_json_text");
   }
   return problems;
 }

@@ -47,8 +47,19 @@ Problems against_the_mirror(const std::vector<SourceFile>& files);
 /// GPU code reads and writes memory as another type only through vector_at, whose alignment the emulator checks.
 Problems unchecked_accesses(const std::vector<SourceFile>& files);
 
+/// Only apps/cli/terminal.cpp writes to standard output and standard error, because it shows the control characters of
+/// texts that others wrote. Examples are programs of their own.
+Problems unguarded_output(const std::vector<SourceFile>& files);
+
 /// A check that holds must not build its message: `require` takes the parts of the text, not the text.
 Problems texts_built_for_nothing(const std::vector<SourceFile>& files);
+
+/// Functions of std::filesystem are called only with a std::error_code, and directories are not iterated over, since the
+/// increment throws: core/io/path.h has functions whose errors name the path, the reason and what to do.
+Problems throwing_path_calls(const std::vector<SourceFile>& files);
+
+/// JSON is written only by the functions of model/json.h: the library's `dump` throws on text that is not UTF-8.
+Problems unchecked_dumps(const std::vector<SourceFile>& files);
 
 /// The weak symbols in the output of `nm --defined-only`: the linker may pick such a one, compiled for a
 /// newer processor, for code that runs everywhere.

@@ -53,6 +53,16 @@ Tensor sum2(const Tensor& a, const Tensor& b) {
   return record(y, {a, b}, Sum2Node());
 }
 
+constexpr OpInfo given_info{"given", "y = x", "dx = what the test says"};
+
+/// Gives its input a gradient that the test chose.
+struct GivenNode final : Node {
+  Tensor gradient;
+  explicit GivenNode(Tensor g) : gradient(std::move(g)) {}
+  const OpInfo& info() const override { return given_info; }
+  void backward(const Tensor&, Grads& grads) override { grads.give(0, gradient); }
+};
+
 Tensor scalar_leaf(double value) {
   Tensor x = Tensor::from(cpu(), std::vector<double>{value}, {1});
   require_grad(x, "x");
@@ -71,6 +81,17 @@ TEST_CASE("tape: a chain, a fan-out and a shared gradient") {
   CHECK(tape.size() == 0);
 }
 
+TEST_CASE("tape: a gradient that two inputs share stays when one of them gets more") {
+  Tensor a = scalar_leaf(3), b = scalar_leaf(5);
+  Tape tape;
+  const Tensor u = square(a), v = square(b);
+  const Tensor q =
+      square(u);  // recorded before the sum: adds to u's gradient, which the sum has shared with v
+  tape.backward(sum2(sum2(u, v), q));
+  CHECK(grad_of(a).item() == 2 * 3.0 + 4 * 27.0);
+  CHECK(grad_of(b).item() == 2 * 5.0);
+}
+
 TEST_CASE("tape: gradients add over backward passes until cleared") {
   Tensor x = scalar_leaf(2);
   for (const double expected : {4.0, 8.0}) {
@@ -85,6 +106,7 @@ TEST_CASE("tape: gradients add over backward passes until cleared") {
 TEST_CASE("tape: nothing is recorded without a tape, under NoGrad, or for constants") {
   Tensor x = scalar_leaf(2);
   CHECK(!square(x).requires_grad());
+  CHECK(!record(x.clone(), std::vector<Tensor>{x}, std::make_unique<GivenNode>(x)).requires_grad());
   Tape tape;
   {
     const NoGrad none;
@@ -171,6 +193,55 @@ TEST_CASE("tape: backward from a tensor of another tape is refused") {
   Tape tape;
   CHECK_THROWS_WITH(tape.backward(y), Catch::Contains("not on this tape"));
   CHECK_THROWS_WITH(tape.backward(x), Catch::Contains("not on this tape"));
+}
+
+TEST_CASE("tape: backward from a constant, or again from what is no longer recorded, is refused") {
+  const Tensor x = scalar_leaf(3);
+  Tape tape;
+  const Tensor y = square(x);
+  tape.backward(y);
+  CHECK_THROWS_WITH(tape.backward(y), Catch::Contains("not on this tape"));
+  (void)square(x);  // takes its place
+  CHECK_THROWS_WITH(tape.backward(y), Catch::Contains("not on this tape"));
+  CHECK_THROWS_WITH(tape.backward(Tensor::zeros(cpu(), DType::f64, {1})),
+                    Catch::Contains("not on this tape"));
+  CHECK(grad_of(x).item() == 6);
+}
+
+TEST_CASE("tape: a backward pass that failed fails likewise when it is repeated") {
+  Tensor x = scalar_leaf(3);
+  {
+    Tape tape;
+    const Tensor y = square(x);
+    (void)square(x);  // finished, without a gradient, before y's node fails
+    x.zero();
+    for (int i = 0; i < 2; ++i) CHECK_THROWS_WITH(tape.backward(y), Catch::Contains("changed in place"));
+  }
+  CHECK(x.variable()->consumers == 0);
+}
+
+TEST_CASE("tape: gradients of another shape or type are refused") {
+  Tensor x = scalar_leaf(3);
+  for (const Tensor& wrong : {Tensor::zeros(cpu(), DType::f64, {2}), Tensor::zeros(cpu(), DType::f32, {1})}) {
+    Tape tape;
+    const Tensor y = record(x.clone(), std::vector<Tensor>{x}, std::make_unique<GivenNode>(wrong));
+    CHECK_THROWS_WITH(tape.backward(y, wrong), Catch::Contains("shape and dtype must be the same"));
+    CHECK_THROWS_WITH(tape.backward(y), Catch::Contains("gradient of shape " + wrong.shape().str() +
+                                                        " for an input of shape [1]"));
+  }
+}
+
+TEST_CASE("tape: what the result does not depend on gets no gradient") {
+  Tensor a = scalar_leaf(3), b = scalar_leaf(5);
+  int calls = 0;
+  for (const Tensor& leaf : {a, b})
+    leaf.variable()->hooks.push_back({[&](const Tensor&) { ++calls; }, false});
+  Tape tape;
+  const Tensor y = square(a), other = square(b);
+  tape.backward(y, {.last_micro_step = false});
+  CHECK(grad_of(a).item() == 6);
+  CHECK(!grad_of(b).defined());
+  CHECK(calls == 1);
 }
 
 TEST_CASE("tape: a kept tape shows its gradients and runs backward once") {

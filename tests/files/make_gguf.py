@@ -1,4 +1,4 @@
-# Writes official.gguf with the gguf package (pip install gguf) for tests/text/gguf_test.cpp: every type of value and
+# Writes official.gguf with the gguf package (pip install gguf) for tests/model/weights/gguf/gguf_test.cpp: every type of value and
 # of tensor that Hewn reads, with values that the test computes again.
 import sys
 from pathlib import Path
@@ -39,3 +39,23 @@ writer.write_header_to_file()
 writer.write_kv_data_to_file()
 writer.write_tensors_to_file()
 writer.close()
+
+# Writes blocks.gguf: random blocks of each quantised type, and beside them the values that the gguf package widens them to.
+blocks = gguf.GGUFWriter(out.with_name("blocks.gguf"), "gpt2")
+random = np.random.default_rng(1)
+for name in ["Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K"]:
+    kind = gguf.GGMLQuantizationType[name]
+    elements, size = gguf.GGML_QUANT_SIZES[kind]
+    rows, wide = [], []
+    while len(rows) < 2:
+        row = random.integers(0, 256, 256 // elements * size, dtype=np.uint8)
+        with np.errstate(all="ignore"):
+            values = gguf.quants.dequantize(row, kind)
+        if np.isfinite(values).all():
+            rows.append(row), wide.append(values)
+    blocks.add_tensor(name, np.stack(rows), raw_dtype=kind)
+    blocks.add_tensor(name + ".values", np.stack(wide).astype(np.float32))
+blocks.write_header_to_file()
+blocks.write_kv_data_to_file()
+blocks.write_tensors_to_file()
+blocks.close()

@@ -1,6 +1,7 @@
 #include "tests/support/process.h"
 
 #include <fcntl.h>
+#include <grp.h>
 #include <poll.h>
 #include <pty.h>
 #include <sys/wait.h>
@@ -34,6 +35,10 @@ struct Pipe {
   for (const auto& [name, value] : options.env) setenv(name.c_str(), value.c_str(), 1);
   for (const auto& name : options.unset_env) unsetenv(name.c_str());
   if (!options.directory.empty() && chdir(options.directory.c_str()) != 0) _exit(126);
+  // Groups first: another user may not change them.
+  const auto user = static_cast<uid_t>(options.user);
+  const bool another = options.user >= 0 && geteuid() == 0;
+  if (another && (setgroups(0, nullptr) != 0 || setgid(user) != 0 || setuid(user) != 0)) _exit(126);
   std::vector<char*> words;
   for (const auto& word : argv) words.push_back(const_cast<char*>(word.c_str()));
   words.push_back(nullptr);

@@ -14,6 +14,7 @@ struct ProcessOptions {
   std::map<std::string, std::string> env = {};  ///< added to the environment
   std::vector<std::string> unset_env = {};      ///< removed from it
   std::string directory = {};                   ///< working directory, if not this one
+  int user = -1;                                ///< runs as this user, if this process is root
   double timeout = 60;                          ///< seconds, then SIGKILL
   bool terminal = false;  ///< stdin, stdout and stderr are one 80x24 pseudo-terminal, read as `out`
 };

@@ -4,6 +4,7 @@
 
 #include "model/baselines/ngram.h"
 #include "tests/train/tiny.h"
+#include "train/checkpoint/find_checkpoint.h"
 #include "train/eval.h"
 
 namespace hewn {

@@ -9,8 +9,10 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "core/io/lost_pages.h"
 #include "tests/support/gpu.h"
 #include "tests/train/tiny.h"
+#include "train/checkpoint/find_checkpoint.h"
 
 namespace hewn {
 namespace {
@@ -47,12 +49,27 @@ TrainConfig tiny_config(const Text& text) {
   return config;
 }
 
+/// Batches of which those from one on cannot be read.
+struct Unreadable final : BatchSource {
+  const BatchSource& source;
+  int64_t first;
+  Unreadable(const BatchSource& from, int64_t first_bad) : source(from), first(first_bad) {}
+  void fill(int64_t index, Batch& batch) const override {
+    if (index >= first) fail(ErrorCode::input, "no batch ", index);
+    source.fill(index, batch);
+  }
+  int64_t batch_count() const override { return source.batch_count(); }
+};
+
 /// What to do to a run beside training it.
 struct Extra {
   int threads = 1;
-  int64_t stop_after = -1;  ///< asked to stop after this step
+  int64_t stop_after = -1;    ///< asked to stop after this step
+  int64_t stop_at_call = -1;  ///< asked to stop when the loop asks for the n-th time
   std::function<void(Trainer&, int64_t step)> meddle = {};
   bool gpu = false, graphs = true;
+  std::function<void(int64_t step)> on_sample = {};
+  int64_t unreadable = std::numeric_limits<int64_t>::max();  ///< the first batch that cannot be read
 };
 
 /// Begins the run, or goes on with it if it is there; the trainer is as a new process would make it.
@@ -76,9 +93,12 @@ Outcome train(const Text& text, const TrainConfig& config, const std::string& pa
     step = progress.step.step + 1;
     if (extra.meddle) extra.meddle(trainer, step);
   };
-  events.should_stop = [&] { return step == extra.stop_after; };
+  int64_t calls = 0;
+  events.should_stop = [&] { return ++calls == extra.stop_at_call || step == extra.stop_after; };
+  events.on_sample = extra.on_sample;
   const BatchLoader loader = training_loader(text.data, config);
-  return run_training(run, config, trainer, loader, text_validator(text.data, config), state, events);
+  const Unreadable source(loader, extra.unreadable);
+  return run_training(run, config, trainer, source, text_validator(text.data, config), state, events);
 }
 
 std::string weights_of(const std::string& run, int64_t step) {
@@ -140,6 +160,107 @@ TEST_CASE("a resumed run has the same bits as one that never stopped", "[loop]")
     for (int64_t stop = 2; stop <= 12; stop += 5) train(text, config, many, {.stop_after = stop});
     train(text, config, many);
     check_same_run(many, whole);
+  }
+}
+
+TEST_CASE("a run that was stopped during a validation has the same bits as one that never stopped",
+          "[loop]") {
+  const Text text;
+  const TrainConfig config = tiny_config(text);
+  const std::string whole = text.run("whole");
+  train(text, config, whole);
+  // The loop asks after every step, and before each of the two batches of a validation: at the steps 0, 5, 10, 12.
+  for (const auto& [call, step] :
+       {std::pair<int64_t, int64_t>{1, 0}, {2, 0}, {8, 5}, {9, 5}, {15, 10}, {18, 12}, {19, 12}}) {
+    INFO("call " << call);
+    const std::string run = text.run("run-" + std::to_string(call));
+    const Outcome first = train(text, config, run, {.stop_at_call = call});
+    CHECK(first.reason == StopReason::asked);
+    CHECK(first.state.step == step);
+    CHECK(first.state.evaluated_step < step + (step == 0));
+    CHECK((step == 0 || checkpoint_state(find_checkpoint(run)).step == step));
+    CHECK(train(text, config, run).reason == StopReason::max_iters);
+    check_same_run(run, whole);
+  }
+}
+
+TEST_CASE("training data that is shortened during a run ends it after the last good step, saved", "[loop]") {
+  static const bool survives = (survive_lost_pages(), true);
+  REQUIRE(survives);
+  const test::TempDir dir;
+  test::Random random("tokens");
+  std::string ids;
+  for (int i = 0; i < 30000; ++i) {
+    ids += static_cast<char>(random.integer(0, 10));
+    ids += '\0';
+  }
+  const auto open = [&] { return open_dataset({.dataset = (dir / "data").string()}); };
+  fs::create_directory(dir / "data");
+  for (const char* file : {"train.bin", "val.bin"}) test::write_file(dir / "data" / file, ids);
+  Text text;
+  text.data = open();
+  TrainConfig config = tiny_config(text);
+  config.model.vocab_size = text.data.vocab_size;
+  const std::string whole = text.run("whole");
+  train(text, config, whole);
+  for (const std::string file : {"train.bin", "val.bin"}) {
+    INFO(file);
+    const std::string run = text.run(file);
+    text.data = open();
+    const auto thrown = test::thrown_by([&] {
+      train(text, config, run, {.meddle = [&](Trainer&, int64_t step) {
+              if (step == 7) fs::resize_file(dir / "data" / file, 5000);
+            }});
+    });
+    INFO(thrown.text);
+    CHECK(thrown.code == ErrorCode::input);
+    CHECK(thrown.says(file + ": was shortened"));
+    CHECK(thrown.says("saved " + run + "/checkpoints/step-000007"));
+    CHECK(checkpoint_state(find_checkpoint(run)).step == 7);
+    test::write_file(dir / "data" / file, ids);
+    text.data = open();
+    train(text, config, run);
+    check_same_run(run, whole);
+  }
+}
+
+TEST_CASE("a sample that fails ends the run, saved, or says why it could not be saved", "[loop]") {
+  const Text text;
+  TrainConfig config = tiny_config(text);
+  config.sample_interval = 7;
+  const std::string run = text.run("saved"), checkpoints = text.run("unsaved") + "/checkpoints";
+  const auto saved = test::thrown_by([&] {
+    train(text, config, run, {.on_sample = [](int64_t step) {
+            if (step > 0) fail(ErrorCode::failed, "no sample");
+          }});
+  });
+  CHECK(saved.text == "no sample\n  saved " + run + "/checkpoints/step-000007");
+  CHECK(checkpoint_state(find_checkpoint(run)).step == 7);
+  const auto unsaved = test::thrown_by([&] {
+    train(text, config, text.run("unsaved"), {.on_sample = [&](int64_t step) {
+            if (step == 0) return;
+            fs::remove_all(checkpoints);
+            test::write_file(checkpoints, "in the place of the directory");
+            fail(ErrorCode::failed, "no sample");
+          }});
+  });
+  INFO(unsaved.text);
+  CHECK(unsaved.says("no sample\n  step 7 could not be saved: " + checkpoints + "/"));
+  CHECK(unsaved.text.ends_with(", while saving checkpoint " + checkpoints + "/step-000007"));
+}
+
+TEST_CASE("batches that cannot be read for an evaluation end the run after the last good step, saved",
+          "[loop]") {
+  const Text text;
+  for (const bool norms : {true, false}) {
+    INFO((norms ? "log_grad_norms" : "log_update_ratios"));
+    TrainConfig config = tiny_config(text);
+    config.log_grad_norms = norms;
+    config.log_update_ratios = !norms;
+    const std::string run = text.run(norms ? "norms" : "ratios");
+    const auto thrown = test::thrown_by([&] { train(text, config, run, {.unreadable = 10}); });  // of step 5
+    CHECK(thrown.code == ErrorCode::input);
+    CHECK(thrown.text == "no batch 10\n  saved " + run + "/checkpoints/step-000005");
   }
 }
 

@@ -71,6 +71,22 @@ TEST_CASE("an invalid training configuration is refused", "[schedule]") {
   refused("vocab_size", [](TrainConfig& c) { c.model.vocab_size = 0; });
 }
 
+TEST_CASE("decay, warm-up and min_lr follow max_iters and learning_rate", "[schedule]") {
+  const auto derived = [](int64_t max_iters) {
+    TrainConfig c;
+    c.max_iters = max_iters;
+    c.schedule.learning_rate = 0.5;
+    for (const auto& key : training_keys)
+      if (key.derive) key.derive(c);
+    CHECK(c.schedule.min_lr == 0.05);
+    return std::pair{c.schedule.lr_decay_iters, c.schedule.warmup_iters};
+  };
+  using Steps = std::pair<int64_t, int64_t>;
+  CHECK(derived(400) == Steps{400, 20});
+  CHECK(derived(100000) == Steps{100000, 100});
+  CHECK(derived(0) == Steps{1, 0});
+}
+
 TEST_CASE("the default of a derived key follows from the defaults of the others", "[schedule]") {
   const TrainConfig fresh;
   std::set<std::string_view> names;

@@ -4,7 +4,11 @@
 
 #include "core/error.h"
 #include "core/io/checksum.h"
+#include "core/io/manifest.h"
+#include "core/io/path.h"
 #include "model/weights/outgoing.h"
+#include "train/checkpoint/find_checkpoint.h"
+#include "train/checkpoint/layout.h"
 
 namespace hewn {
 namespace {
@@ -15,16 +19,16 @@ namespace fs = std::filesystem;
 constexpr int most_bases = 16;
 
 bool is_run(const fs::path& path) {
-  return fs::exists(path / "checkpoints") || fs::exists(path / Manifest::file_name);
+  return path_exists(path / checkpoints_directory) || path_exists(path / Manifest::file_name);
 }
 
 ForeignModel model_at(const std::string& path, int64_t block_size, int depth);
 
 /// The place of a base: a checkpoint that was pruned may have a successor.
 std::string existing_base(const BaseModel& base) {
-  if (fs::exists(base.path)) return base.path;
+  if (path_exists(base.path)) return base.path;
   const fs::path run = fs::path(base.path).parent_path().parent_path();
-  if (!run.empty() && fs::exists(run / "checkpoints")) return run.string();
+  if (!run.empty() && path_exists(run / checkpoints_directory)) return run.string();
   fail(ErrorCode::input, "the base model ", base.path, " is not there; give its new place with --base=RUN");
 }
 
@@ -41,7 +45,8 @@ ForeignModel base_at(const std::string& checkpoint, const std::string& moved_to,
 
 ForeignModel model_of(const std::string& checkpoint, const std::string& moved_to, int depth) {
   const ModelConfig config = checkpoint_config(checkpoint);
-  if (!is_adapted(checkpoint)) return own_model(checkpoint + "/model.safetensors", config, nullptr);
+  if (!is_adapted(checkpoint))
+    return own_model((fs::path(checkpoint) / model_file).string(), config, nullptr);
   const ForeignModel base = base_at(checkpoint, moved_to, depth);
   const auto declared = declare_model(config);
   return merged(base, config, {{read_adapter(checkpoint, *declared), 1}});
@@ -51,18 +56,20 @@ ForeignModel model_at(const std::string& path, int64_t block_size, int depth) {
   if (depth > most_bases)
     fail(ErrorCode::input, path, ": more than ", most_bases,
          " adapters rest on one another; is a run its own base?");
-  ForeignModel model = is_run(path) ? model_of(find_checkpoint(path), "", depth) : open_foreign(path);
+  HeldCheckpoint held;
+  if (is_run(path)) held = hold_checkpoint(path);
+  ForeignModel model = is_run(path) ? model_of(held.path, "", depth) : open_foreign(path);
   if (block_size > 0 && block_size < model.config.block_size) crop_context(model, block_size);
   return model;
 }
 
-/// The checkpoint or directory of PEFT's that a path means.
-std::string adapter_directory(const std::string& path) {
-  if (holds_adapter(path)) return path;
+/// The checkpoint that a path means, compared with its MANIFEST; or the path itself, of a directory of PEFT's.
+HeldCheckpoint adapter_at(const std::string& path) {
+  if (!is_run(path) && holds_adapter(path)) return {path, "", {}};
   if (!is_run(path))
     fail(ErrorCode::input, path, " is neither an adapted run nor a directory with ", adapter_config_file);
-  const std::string checkpoint = find_checkpoint(path);
-  if (!is_adapted(checkpoint))
+  HeldCheckpoint checkpoint = hold_checkpoint(path);
+  if (!is_adapted(checkpoint.path))
     fail(ErrorCode::input, path,
          " holds whole weights, not an adapter; it was not trained with train = lora");
   return checkpoint;
@@ -75,7 +82,7 @@ bool is_adapted(const std::string& checkpoint) { return holds_adapter(checkpoint
 ForeignModel open_base(const std::string& path, int64_t block_size) { return model_at(path, block_size, 0); }
 
 BaseModel base_of(const std::string& path, int64_t block_size) {
-  return {fs::absolute(path).lexically_normal().string(), hash_of_weights(open_base(path, block_size))};
+  return {absolute_path(path), hash_of_weights(open_base(path, block_size))};
 }
 
 ForeignModel base_model(const std::string& checkpoint, const std::string& moved_to) {
@@ -91,8 +98,9 @@ ForeignModel with_adapters(const ForeignModel& base, const std::vector<NamedAdap
   std::vector<WeighedAdapter> all;
   std::optional<uint64_t> hash;
   for (const NamedAdapter& adapter : adapters) {
-    const std::string directory = adapter_directory(adapter.path);
-    if (fs::exists(fs::path(directory) / Manifest::file_name)) {
+    const HeldCheckpoint held = adapter_at(adapter.path);
+    const std::string& directory = held.path;
+    if (path_exists(fs::path(directory) / Manifest::file_name)) {
       const BaseModel made_for = checkpoint_state(directory).base;
       if (!hash) hash = hash_of_weights(base);
       if (made_for.hash != *hash)

@@ -4,45 +4,31 @@
 #include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
 #include "core/error.h"
+#include "core/io/directory.h"
 #include "core/io/file.h"
+#include "core/io/manifest.h"
+#include "core/io/path.h"
 #include "model/json.h"
 #include "model/weights/foreign.h"
 #include "model/weights/outgoing.h"
 #include "model/weights/weights.h"
 #include "train/checkpoint/adapted.h"
-#include "train/checkpoint/manifest.h"
+#include "train/checkpoint/layout.h"
+#include "train/checkpoint/run_directory.h"
 #include "train/tasks/task.h"
 
 namespace hewn {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr const char* model_file = "model.safetensors";
-constexpr const char* optimizer_file = "optimizer.safetensors";
-constexpr const char* state_file = "state.json";
-constexpr const char* unfinished_prefix = ".unfinished-";
-
-std::string name_of_step(int64_t step) {
-  char name[32];
-  std::snprintf(name, sizeof name, "step-%06lld", static_cast<long long>(step));
-  return name;
-}
-
-/// The step of "step-001000"; empty for other names.
-std::optional<int64_t> step_of_name(const std::string& name) {
-  const std::string digits = name.substr(std::min<size_t>(5, name.size()));
-  if (name.rfind("step-", 0) != 0 || digits.empty() || digits.size() > 18) return std::nullopt;
-  if (digits.find_first_not_of("0123456789") != std::string::npos) return std::nullopt;
-  return std::stoll(digits);
-}
-
 template <class T>
 nlohmann::json or_null(const std::optional<T>& value) {
   return value ? nlohmann::json(*value) : nlohmann::json(nullptr);
 }
+
+constexpr size_t most_configuration_bytes = size_t{1} << 20;
 
 std::string state_json(const RunState& s) {
   nlohmann::ordered_json json{{"format", "hewn-checkpoint"},
@@ -59,7 +45,7 @@ std::string state_json(const RunState& s) {
                               {"seconds", s.seconds},
                               {"tokens", s.tokens}};
   if (s.base.hash != 0) json["base"] = {{"path", s.base.path}, {"hash", to_hex(s.base.hash)}};
-  return json.dump(2) + "\n";
+  return exact_json_text(json, 2) + "\n";
 }
 
 FileSum save_moments(const std::string& path, const Optimizer& optimizer) {
@@ -79,30 +65,48 @@ FileSum save_moments(const std::string& path, const Optimizer& optimizer) {
   return writer.finish();
 }
 
-/// Creates or replaces a symbolic link atomically.
-void point_link(const fs::path& link, const std::string& target) {
-  const fs::path fresh = link.parent_path() / (".unfinished-link-" + link.filename().string());
+/// Creates or replaces a symbolic link atomically. Returns whether it was another one before.
+bool point_link(const fs::path& link, const std::string& target) {
+  const fs::path fresh = link.parent_path() / (unfinished_prefix + ("link-" + link.filename().string()));
   std::error_code error;
+  if (fs::read_symlink(link, error) == target) return false;
   fs::remove(fresh, error);
   fs::create_symlink(target, fresh, error);
   if (!error) fs::rename(fresh, link, error);
-  if (error) fail(ErrorCode::failed, "cannot link ", link.string(), " to ", target, ": ", error.message());
+  std::error_code ignored;
+  if (error) fs::remove(fresh, ignored);
+  if (error == std::errc::is_a_directory)
+    fail(ErrorCode::failed, link,
+         ": is a directory where a link to a checkpoint is expected, as in a copy that followed "
+         "links; remove it, since the checkpoint that it copies is beside it");
+  if (error) fail_at(ErrorCode::failed, link, join("cannot be made a link to ", target), error.value());
+  return true;
+}
+
+/// What a checkpoint depends on outside of its directory: a copy of the configuration, and the sums of other files.
+void add_run(const std::string& run, const fs::path& directory, Manifest& manifest) {
+  const fs::path configuration = fs::path(run) / configuration_file;
+  if (path_exists(configuration, ErrorCode::failed))
+    manifest.add(configuration_file,
+                 write_file_atomically((directory / configuration_file).string(),
+                                       read_small_file(configuration.string(), most_configuration_bytes)));
+  for (const char* name : {"tokenizer.json", task_file, metrics_file}) manifest.add_of_run(run, name);
 }
 
 /// Writes a checkpoint: `fill` writes files into a directory and lists them in the manifest; state.json is added.
 std::string save_files(const std::string& run, const RunState& state,
                        const std::function<void(const fs::path& directory, Manifest& manifest)>& fill) {
-  const fs::path all = fs::path(run) / "checkpoints", final_path = all / name_of_step(state.step);
+  const fs::path all = fs::path(run) / checkpoints_directory, final_path = all / name_of_step(state.step);
   const Doing context("saving checkpoint ", final_path.string());
   const fs::path fresh = all / (unfinished_prefix + name_of_step(state.step));
   std::error_code error;
   fs::remove_all(fresh, error);
-  fs::create_directories(fresh, error);
-  if (error) fail(ErrorCode::failed, "cannot create ", fresh.string(), ": ", error.message());
   try {
+    make_directories(fresh);
     Manifest manifest;
     fill(fresh, manifest);
     manifest.add(state_file, write_file_atomically((fresh / state_file).string(), state_json(state)));
+    add_run(run, fresh, manifest);
     manifest.write(fresh.string());
     replace_directory(fresh.string(), final_path.string());
   } catch (...) {
@@ -136,74 +140,12 @@ std::string save_imported(const std::string& run, const RunState& state,
 }
 
 void point_links(const std::string& run, const RunState& state) {
-  const fs::path all = fs::path(run) / "checkpoints";
-  std::error_code error;
+  const fs::path all = fs::path(run) / checkpoints_directory;
+  bool changed = false;
   for (const auto& [link, step] : {std::pair("last", state.step), std::pair("best", state.best_step)})
-    if (step >= 0 && fs::exists(all / name_of_step(step), error)) point_link(all / link, name_of_step(step));
-}
-
-std::vector<CheckpointInfo> list_checkpoints(const std::string& run) {
-  std::vector<CheckpointInfo> found;
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(fs::path(run) / "checkpoints", error)) {
-    if (entry.is_symlink() || !fs::exists(entry.path() / Manifest::file_name, error)) continue;
-    if (const auto step = step_of_name(entry.path().filename().string()))
-      found.push_back({entry.path().string(), *step});
-  }
-  std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.step < b.step; });
-  return found;
-}
-
-std::string checkpoint_damage(const std::string& path, Manifest::Look look) {
-  try {
-    const Manifest manifest = Manifest::read(path);
-    const bool adapts = manifest.files().contains(adapter_weights_file);
-    for (const char* name : {adapts ? adapter_config_file : model_file, state_file})
-      if (!manifest.files().contains(name)) return std::string("MANIFEST does not list ") + name;
-    return manifest.damage(path, look);
-  } catch (const Error& e) {
-    return e.what();
-  }
-}
-
-constexpr const char* import_hint = "; `hewn import` makes a run of another program's model";
-
-std::string find_checkpoint(const std::string& run_or_checkpoint, const std::string& which,
-                            Manifest::Look look) {
-  fs::path given(run_or_checkpoint);
-  if (!given.has_filename()) given = given.parent_path();  // RUN/ becomes RUN
-  std::error_code error;
-  if (!fs::is_directory(given, error))
-    fail(ErrorCode::input, run_or_checkpoint,
-         " is not a run or checkpoint directory (the --out_dir of a training)",
-         fs::exists(given, error) ? import_hint : fetch_hint(run_or_checkpoint));
-  fs::path path = given;
-  fs::path run = given.parent_path().parent_path();
-  if (!fs::exists(given / Manifest::file_name, error)) {
-    run = given;
-    const auto all = list_checkpoints(run.string());
-    const bool foreign =
-        fs::exists(given / "config.json", error) || fs::exists(given / "hparams.json", error);
-    if (all.empty() && foreign) fail(ErrorCode::input, run_or_checkpoint, " is not a run", import_hint);
-    if (all.empty())
-      fail(ErrorCode::input, run_or_checkpoint,
-           " has no checkpoint; training writes the first one at its first evaluation or when it stops");
-    const std::string read = fs::exists(run / task_file, error) ? "best" : "last",
-                      link = which.empty() ? read : which;
-    // After a crash the link may point to the previous checkpoint, so the newest directory counts.
-    path = link == "last" ? fs::path(all.back().path) : run / "checkpoints" / link;
-    if (!fs::exists(path / Manifest::file_name, error)) path = all.back().path;
-    path = run / "checkpoints" / fs::canonical(path, error).filename();
-  }
-  const std::string damage = checkpoint_damage(path.string(), look);
-  if (damage.empty()) return path.string();
-  auto others = list_checkpoints(run.string());
-  while (!others.empty() && (fs::equivalent(others.back().path, path, error) ||
-                             !checkpoint_damage(others.back().path, look).empty()))
-    others.pop_back();
-  const std::string advice = others.empty() ? "the run has no other intact checkpoint"
-                                            : "remove it to resume from an intact one: " + others.back().path;
-  fail(ErrorCode::input, "checkpoint ", path.string(), " is damaged: ", damage, "; ", advice);
+    if (step >= 0 && path_exists(all / name_of_step(step), ErrorCode::failed))
+      changed |= point_link(all / link, name_of_step(step));
+  if (changed) sync_directory(all.string());
 }
 
 ModelConfig checkpoint_config(const std::string& path) {
@@ -268,7 +210,7 @@ static void load_adapted(const std::string& path, Model& model, const std::strin
 }
 
 void load_checkpoint(const std::string& path, Trainer& trainer, const std::string& base) {
-  if (!fs::exists(fs::path(path) / optimizer_file))
+  if (!path_exists(fs::path(path) / optimizer_file))
     fail(ErrorCode::input, path,
          " contains only weights, as an imported model does; start a new run from it with ",
          "--init_from and another --out_dir");
@@ -286,18 +228,6 @@ void load_checkpoint(const std::string& path, Trainer& trainer, const std::strin
     upload_entry(entry, moment.value);
   }
   trainer.set_steps_done(checkpoint_state(path).step);
-}
-
-void prune_checkpoints(const std::string& run, int64_t keep) {
-  const fs::path all = fs::path(run) / "checkpoints";
-  std::error_code error;
-  const fs::path best = fs::canonical(all / "best", error);
-  const auto found = list_checkpoints(run);
-  for (size_t i = 0; i + static_cast<size_t>(keep) < found.size(); ++i)
-    if (best.empty() || !fs::equivalent(found[i].path, best, error)) remove_directory(found[i].path);
-  for (const auto& entry : fs::directory_iterator(all, error))
-    if (entry.path().filename().string().rfind(unfinished_prefix, 0) == 0)
-      fs::remove_all(entry.path(), error);
 }
 
 }  // namespace hewn

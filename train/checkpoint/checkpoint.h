@@ -1,6 +1,6 @@
 #pragma once
-// Checkpoints: RUN/checkpoints/step-001000/{model.safetensors, optimizer.safetensors, state.json, MANIFEST}; with
-// train = lora an adapter instead of the model, see adapted.h.
+// Checkpoints: RUN/checkpoints/step-001000/{model.safetensors, optimizer.safetensors, state.json, config.toml, MANIFEST};
+// with train = lora an adapter instead of the model, see adapted.h; find_checkpoint.h finds them.
 //
 // A checkpoint is written into a directory with a temporary name and its files are synced, MANIFEST (sizes
 // and checksums) last; then the directory is renamed. A directory with the final name is therefore always
@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#include "train/checkpoint/manifest.h"
+#include "core/io/file.h"
 #include "train/trainer.h"
 
 namespace hewn {
@@ -41,12 +41,6 @@ struct RunState {
   BaseModel base = {};  ///< of an adapted run
 };
 
-/// A checkpoint on disk.
-struct CheckpointInfo {
-  std::string path;
-  int64_t step = 0;
-};
-
 /// Writes checkpoint `state.step` of the run directory, points `last` at it and `best` at the one of
 /// `state.best_step`. Returns its path. Throws ErrorCode::failed (for example, disk full); earlier
 /// checkpoints are then unchanged.
@@ -60,20 +54,6 @@ std::string save_imported(const std::string& run, const RunState& state,
 /// Points `last` and `best` at the checkpoints of `state.step` and `state.best_step`, if they exist. A
 /// process killed directly after saving a checkpoint has not done so; resuming the run repeats it.
 void point_links(const std::string& run, const RunState& state);
-
-/// Checkpoints of a run that have a MANIFEST, oldest first. Reads no files.
-std::vector<CheckpointInfo> list_checkpoints(const std::string& run);
-
-/// Compares all files with the MANIFEST, quickly or completely. Returns "" or the damage: "model.safetensors
-/// has 10 bytes, 20 were written".
-std::string checkpoint_damage(const std::string& path, Manifest::Look look = Manifest::Look::whole);
-
-/// The checkpoint directory meant by a path: a checkpoint itself, or a run's `last` or `best`, or the newest one if there
-/// is no such link. `which` "" means the checkpoint that commands read: `best` of a run with a task.json, which learns
-/// from a few rows many times and is best before it knows them by heart; `last` of all others. Checked against its MANIFEST. Throws ErrorCode::input if there is none or it is damaged; the message then
-/// names the newest other checkpoint that is complete.
-std::string find_checkpoint(const std::string& run_or_checkpoint, const std::string& which = "",
-                            Manifest::Look look = Manifest::Look::whole);
 
 /// The model's configuration and the run's state, as stored in a checkpoint.
 ModelConfig checkpoint_config(const std::string& path);
@@ -92,8 +72,5 @@ std::unique_ptr<Model> open_checkpoint(const std::string& path, Device& device, 
 /// something does not fit.
 void load_checkpoint(const std::string& path, Model& model, const std::string& base = {});
 void load_checkpoint(const std::string& path, Trainer& trainer, const std::string& base = {});
-
-/// Removes all checkpoints but the newest `keep` and the best one, and unfinished files of a killed process.
-void prune_checkpoints(const std::string& run, int64_t keep);
 
 }  // namespace hewn

@@ -2,9 +2,12 @@
 // RUN/: the directory of a training run, for one process at a time.
 
 #include <cstdint>
+#include <functional>
 #include <string>
 
 namespace hewn {
+
+inline constexpr const char* metrics_file = "metrics.jsonl";  ///< in the run's directory
 
 class RunDirectory {
  public:
@@ -14,7 +17,7 @@ class RunDirectory {
     resume,  ///< must hold a run
   };
 
-  /// Creates or opens the directory and locks it. Throws ErrorCode::usage if it is not empty and `how` is
+  /// Creates or opens the directory and locks it. What a run wrote that was killed before it began is removed. Throws ErrorCode::usage if it is not empty and `how` is
   /// fresh, ErrorCode::input if it holds no run and `how` is resume, ErrorCode::failed if another process uses
   /// it. `option` is the option that gave the path, for messages; only a path given by out_dir can be resumed.
   RunDirectory(const std::string& path, Open how, const std::string& option = "out_dir");
@@ -26,14 +29,18 @@ class RunDirectory {
   /// PATH/name
   std::string file(const std::string& name) const { return path_ + "/" + name; }
 
-  /// Appends one line to metrics.jsonl and flushes it. Throws ErrorCode::failed.
+  /// Appends one line to metrics.jsonl. It is on the disk after `sync_metrics`. Throws ErrorCode::failed.
   void add_metrics(const std::string& json_line);
+  /// Makes metrics.jsonl durable, so that it never ends before a checkpoint that is written afterwards. Throws
+  /// ErrorCode::failed.
+  void sync_metrics();
   /// Removes the lines of metrics.jsonl that a run resumed at `step` will write again: those with a later
   /// "step", and those with a "val_loss" later than `evaluated_step`.
   void rewind_metrics(int64_t step, int64_t evaluated_step);
 
  private:
   void lock();
+  void with_metrics(int flags, const std::function<int(int fd)>& work);
   std::string path_;
   int lock_ = -1;
 };

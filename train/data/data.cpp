@@ -43,8 +43,9 @@ void add_text(Dataset& data, const TextSource& text, double weight, double val_f
 }
 
 /// Reads a token file into a split and checks that it was encoded by the dataset's tokenizer.
-Split open_split(Dataset& data, const std::string& path) {
-  TokenFile file = open_token_file(path);
+Split open_split(Dataset& data, const DataSetFiles& files, const char* name) {
+  const std::string path = files.path(name);
+  TokenFile file = open_token_file(path, files.sum(name));
   if (data.tokenizer != nullptr) {
     const bool known = file.info.tokenizer_hash != 0;
     if (known && to_hex(file.info.tokenizer_hash) != data.tokenizer->hash()) {
@@ -69,14 +70,14 @@ Split open_split(Dataset& data, const std::string& path) {
   return split;
 }
 
-void add_directory(Dataset& data, const DatasetPart& part, bool with_val) {
-  data.train.push_back(open_split(data, part.spec + "/train.bin"));
-  data.weights.push_back(part.weight);
+void add_directory(Dataset& data, const DataSetFiles& files, double weight, bool with_val) {
+  data.train.push_back(open_split(data, files, "train.bin"));
+  data.weights.push_back(weight);
   if (!with_val) return;
-  Split val = open_split(data, part.spec + "/val.bin");
+  Split val = open_split(data, files, "val.bin");
   if (val.tokens.size() == 0) return;
   data.val.push_back(std::move(val));
-  data.val_weights.push_back(part.weight);
+  data.val_weights.push_back(weight);
 }
 
 uint64_t hash_of(const Dataset& data) {
@@ -108,17 +109,15 @@ int64_t token_count(const std::vector<Split>& splits) {
   return sum;
 }
 
-}  // namespace
-
-Dataset open_dataset(const DataOptions& options, std::shared_ptr<const Tokenizer> tokenizer) {
-  const Sources sources = open_sources(options);
+Dataset open_found(const Sources& sources, const DataOptions& options,
+                   std::shared_ptr<const Tokenizer> tokenizer) {
   Dataset data;
   data.tokenizer = tokenizer != nullptr ? std::move(tokenizer) : choose_tokenizer(options, sources);
   for (const Source& source : sources.parts) {
     if (source.text) {
       add_text(data, *source.text, source.part.weight, sources.val ? 0 : options.val_fraction);
     } else {
-      add_directory(data, source.part, !sources.val);
+      add_directory(data, *source.files, source.part.weight, !sources.val);
     }
   }
   if (sources.val) {
@@ -129,6 +128,32 @@ Dataset open_dataset(const DataOptions& options, std::shared_ptr<const Tokenizer
   if (data.tokenizer != nullptr) data.vocab_size = data.tokenizer->vocab_size();
   data.hash = hash_of(data);
   return data;
+}
+
+}  // namespace
+
+Dataset open_dataset(const DataOptions& options, std::shared_ptr<const Tokenizer> tokenizer) {
+  for (int tries = 1;; ++tries) {
+    const Sources sources = open_sources(options);
+    try {
+      return open_found(sources, options, tokenizer);
+    } catch (const Error&) {  // also if `data prepare --force` replaces a directory at this moment
+      const bool replaced = std::any_of(sources.parts.begin(), sources.parts.end(), [](const Source& source) {
+        return source.files && source.files->replaced();
+      });
+      if (tries == 3 || !replaced) throw;
+    }
+  }
+}
+
+std::string data_damage(const std::string& directory) {
+  try {
+    (void)open_dataset({.dataset = directory});
+    return {};
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::input) throw;
+    return error.what();
+  }
 }
 
 Dataset open_validation(const std::string& file, std::shared_ptr<const Tokenizer> tokenizer) {

@@ -63,6 +63,10 @@ struct Dataset {
 /// empty, not UTF-8, damaged or encoded by another tokenizer; ErrorCode::usage for invalid options.
 Dataset open_dataset(const DataOptions& options, std::shared_ptr<const Tokenizer> tokenizer = nullptr);
 
+/// Reads a directory of token files completely. "" or a message about the first file that is missing, damaged or of
+/// another data set.
+std::string data_damage(const std::string& directory);
+
 /// A whole text file as validation data, without training data. Throws like open_dataset.
 Dataset open_validation(const std::string& file, std::shared_ptr<const Tokenizer> tokenizer);
 
@@ -72,10 +76,10 @@ struct PreparedData {
   bool aligned = false;
 };
 
-/// Encodes a dataset of texts and writes train.bin, val.bin and tokenizer.json into `directory`, which is
-/// created if necessary. Texts are mapped and encoded in pieces, so they may be larger than memory; several
-/// (`A:1,B:1`) are written one after the other, and their weights are ignored. Unless `force` is set,
-/// existing files are not replaced (ErrorCode::failed).
+/// Encodes a dataset of texts and writes train.bin, val.bin, tokenizer.json and MANIFEST to `directory`, which
+/// is created if necessary; either all of them appear there or none (train/data/new_data_set.h). Texts are mapped
+/// and encoded in pieces, so they may be larger than memory; several (`A:1,B:1`) are written one after the other,
+/// and their weights are ignored. Unless `force` is set, existing files are not replaced (ErrorCode::failed).
 PreparedData prepare_data(const DataOptions& options, const std::string& directory, bool force = false);
 
 /// The figures that `data stats` prints about a text or dataset.

@@ -6,6 +6,8 @@
 #include "model/tokenizer/utf8.h"
 #include "train/data/corpus.h"
 #include "train/data/data.h"
+#include "train/data/data_set_files.h"
+#include "train/data/new_data_set.h"
 #include "train/data/sources.h"
 
 namespace hewn {
@@ -23,13 +25,14 @@ struct Side {
     return sum;
   }
 
-  /// Returns the number of tokens written.
-  int64_t write(const std::string& path, const Tokenizer& tokenizer, bool tales) const {
-    const Doing writing("writing ", path);
+  /// Writes the file of this name. Returns the number of tokens written.
+  int64_t write(NewDataSet& to, const std::string& name, const Tokenizer& tokenizer, bool tales) const {
+    const std::string path = to.file(name);
+    const Doing writing("writing ", name);
     TokenFileInfo info;
     info.vocab_size = tokenizer.vocab_size();
     info.tokenizer_hash = from_hex(tokenizer.hash());
-    if (tales) info.separator = line_end_id(tokenizer, path);
+    if (tales) info.separator = line_end_id(tokenizer, name);
     TokenFileWriter writer(path, info);
     int64_t line_ends = 0;
     for (const std::string_view text : texts) {
@@ -42,26 +45,26 @@ struct Side {
     if (tales) {
       TalesScore score;
       for (const std::string_view text : texts) score += score_tales(text);
-      check_line_ends(line_ends, score.tales, path);
+      check_line_ends(line_ends, score.tales, name);
       neg_log_prob = score.neg_log_prob;
     }
     writer.describe_text(bytes(), neg_log_prob);
-    writer.commit();
+    to.add(name, writer.commit());
     return writer.count();
   }
 };
 
-void create_directory(const std::string& directory, bool force) {
-  std::error_code error;
-  fs::create_directories(directory, error);
-  if (error) fail(ErrorCode::failed, directory, ": cannot be created: ", error.message());
-  for (const char* name : {"train.bin", "val.bin", "tokenizer.json"}) {
-    const fs::path path = fs::path(directory) / name;
-    if (!force && fs::exists(path, error)) {
-      fail(ErrorCode::failed, path.string(),
-           ": already exists; write to another directory, or replace it with --force");
+/// Throws if a text has the name of a file of the data set, which would replace it.
+void refuse_own_texts(const DataOptions& options, const Sources& sources, const std::string& directory) {
+  std::vector<std::string> texts{options.val};
+  for (const Source& source : sources.parts) texts.push_back(source.part.spec);
+  for (const std::string_view name : data_file_names)
+    for (const std::string& text : texts) {
+      const std::string path = directory + "/" + std::string(name);
+      std::error_code none;  // one of them does not exist
+      require(text.empty() || !fs::equivalent(text, path, none), path,
+              " is one of the texts and would be replaced; write to another directory");
     }
-  }
 }
 
 void count_text(const std::vector<std::string_view>& texts, DataStats& stats) {
@@ -75,7 +78,7 @@ void count_text(const std::vector<std::string_view>& texts, DataStats& stats) {
       at += std::max<size_t>(c.bytes, 1);
       ++stats.characters;
       if (c.bytes > 0) seen[c.value] = true;
-      line = c.value == U'\n' && c.bytes > 0 ? 0 : line + 1;
+      line = c.value == U'\n' ? 0 : line + 1;
       stats.lines += line == 0 ? 1 : 0;
       stats.longest_line = std::max(stats.longest_line, line);
     }
@@ -103,14 +106,16 @@ PreparedData prepare_data(const DataOptions& options, const std::string& directo
     val.texts.push_back(sources.val->text());
     tales = tales && sources.val->is_tales();
   }
+  refuse_own_texts(options, sources, directory);
   const std::shared_ptr<const Tokenizer> tokenizer = choose_tokenizer(options, sources);
-  create_directory(directory, force);
+  NewDataSet made(directory, force);
   PreparedData result;
   result.vocab_size = tokenizer->vocab_size();
   result.aligned = tales;
-  tokenizer->save(directory + "/tokenizer.json");
-  result.train_tokens = train.write(directory + "/train.bin", *tokenizer, tales);
-  result.val_tokens = val.write(directory + "/val.bin", *tokenizer, tales);
+  made.add("tokenizer.json", tokenizer->save(made.file("tokenizer.json")));
+  result.train_tokens = train.write(made, "train.bin", *tokenizer, tales);
+  result.val_tokens = val.write(made, "val.bin", *tokenizer, tales);
+  made.publish();
   return result;
 }
 

@@ -2,19 +2,12 @@
 
 #include <algorithm>
 #include <charconv>
-#include <filesystem>
 
 #include "core/error.h"
+#include "core/io/path.h"
 
 namespace hewn {
 namespace {
-
-namespace fs = std::filesystem;
-
-bool exists(const std::string& path) {
-  std::error_code ignored;
-  return fs::exists(path, ignored);
-}
 
 double parse_weight(std::string_view text, const std::string& dataset) {
   double weight = 0;
@@ -26,11 +19,10 @@ double parse_weight(std::string_view text, const std::string& dataset) {
 }
 
 Source open_part(const DatasetPart& part, const DataOptions& options) {
-  std::error_code ignored;
-  if (part.spec == "tales" && !exists(part.spec))
+  if (part.spec == "tales" && !path_exists(part.spec))
     return {part, TextSource::tales(options.tales, options.tales_seed)};
-  if (fs::is_directory(part.spec, ignored)) return {part, std::nullopt};
-  if (!exists(part.spec)) {
+  if (path_is_directory(part.spec)) return {part, std::nullopt, DataSetFiles(part.spec)};
+  if (!path_exists(part.spec)) {
     fail(ErrorCode::input, "dataset \"", part.spec,
          "\": no such file or directory; expected a text file, a directory with train.bin and val.bin, "
          "`tales` for the built-in corpus, or a mixture A:0.7,B:0.3");
@@ -52,14 +44,14 @@ std::shared_ptr<const Tokenizer> made_before(const std::string& path, const Data
 
 std::vector<DatasetPart> parse_dataset(const std::string& dataset) {
   require(!dataset.empty(), "dataset is empty; give a text file, or `tales` for the built-in corpus");
-  if (exists(dataset)) return {{dataset, 1}};
+  if (word_is_path(dataset)) return {{dataset, 1}};
   std::vector<DatasetPart> parts;
   for (size_t at = 0; at <= dataset.size();) {
     const size_t comma = std::min(dataset.find(',', at), dataset.size());
     const std::string item = dataset.substr(at, comma - at);
     at = comma + 1;
     const size_t colon = item.rfind(':');
-    if (exists(item) || colon == std::string::npos) {
+    if (word_is_path(item) || colon == std::string::npos) {
       parts.push_back({item, 1});
     } else {
       parts.push_back(
@@ -85,10 +77,10 @@ std::shared_ptr<const Tokenizer> choose_tokenizer(const DataOptions& options, co
   for (const Source& source : sources.parts) {
     if (source.text) {
       texts.push_back(source.text->text());
-    } else if (!exists(source.part.spec + "/tokenizer.json")) {
+    } else if (const std::string own = source.files->path("tokenizer.json"); !path_exists(own)) {
       bare = true;
     } else if (prepared.empty()) {
-      prepared = source.part.spec + "/tokenizer.json";
+      prepared = own;
     }
   }
   if (sources.val) texts.push_back(sources.val->text());
@@ -96,7 +88,7 @@ std::shared_ptr<const Tokenizer> choose_tokenizer(const DataOptions& options, co
   const auto kinds = tokenizer_kinds();
   const bool by_kind = std::find(kinds.begin(), kinds.end(), options.tokenizer) != kinds.end();
   if (!options.tokenizer.empty() && !by_kind) {
-    require(exists(options.tokenizer), "tokenizer \"", options.tokenizer,
+    require(path_exists(options.tokenizer), "tokenizer \"", options.tokenizer,
             "\": is neither a file nor a kind of tokenizer; expected char, byte, word, regex, bpe or a "
             "tokenizer.json");
     return made_before(options.tokenizer, options);
@@ -124,7 +116,7 @@ TextSides split_text(const TextSource& source, double val_fraction) {
 
 int32_t line_end_id(const Tokenizer& tokenizer, const std::string& name) {
   const std::vector<int32_t> ids = tokenizer.encode_more("\n");
-  if (ids.size() != 1)
+  if (ids.size() != 1 || tokenizer.piece(ids[0]) != "\n")
     fail(ErrorCode::input, name,
          ": its lines are documents, but the tokenizer has no token of its own for a newline; use "
          "--tokenizer=char");

@@ -8,14 +8,16 @@
 #include <vector>
 
 #include "train/data/data.h"
+#include "train/data/data_set_files.h"
 #include "train/data/text_source.h"
 
 namespace hewn {
 
-/// An opened part of a dataset: a text or, without one, a directory of token files.
+/// An opened part of a dataset: a text or a directory of token files.
 struct Source {
   DatasetPart part;
-  std::optional<TextSource> text;
+  std::optional<TextSource> text = std::nullopt;
+  std::optional<DataSetFiles> files = std::nullopt;
 };
 
 /// All sources named by a DataOptions, before tokenization.

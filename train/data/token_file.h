@@ -54,9 +54,9 @@ struct TokenFile {
   bool headerless = false;  ///< nanoGPT's; info.vocab_size is then the largest id + 1
 };
 
-/// Maps a token file and reads it once to check header, trailer, checksum and every id. Throws
-/// ErrorCode::input, naming the file and the problem.
-TokenFile open_token_file(const std::string& path);
+/// Maps a token file and reads it once to check header, trailer, checksum and every id. If `expected` is given, the file
+/// must be this one (train/data/data_set_files.h). Throws ErrorCode::input, naming the file and the problem.
+TokenFile open_token_file(const std::string& path, const std::optional<FileSum>& expected = std::nullopt);
 
 /// Writes a token file of any length in one pass. The file appears only after `commit`.
 class TokenFileWriter {
@@ -71,7 +71,8 @@ class TokenFileWriter {
   void describe_text(uint64_t bytes, std::optional<double> neg_log_prob);
 
   int64_t count() const { return count_; }
-  void commit();
+  /// Makes the file durable under its name. Nothing can be appended afterwards.
+  FileSum commit();
 
  private:
   AtomicFile file_;

@@ -7,6 +7,7 @@
 #include "kernels/gpu/runtime/known.h"
 #include "kernels/gpu/runtime/runtime.h"
 #include "kernels/roof/roof.h"
+#include "model/json.h"
 
 namespace hewn {
 namespace {
@@ -184,12 +185,12 @@ std::string profile_json(const StepProfile& profile) {
                        {"gbps", l.cost.bytes / l.seconds * 1e-9},
                        {"roof_percent", 100 * l.floor / l.seconds},
                        {"step_percent", 100 * l.seconds / whole}});
-  return Json{{"steps", profile.steps()},
-              {"ms_per_step", whole / steps * 1e3},
-              {"kernels_ms", in_kernels / steps * 1e3},
-              {"outside_kernels_percent", 100 * (1 - in_kernels / whole)},
-              {"kernels", kernels}}
-             .dump(2) +
+  return json_text(Json{{"steps", profile.steps()},
+                        {"ms_per_step", whole / steps * 1e3},
+                        {"kernels_ms", in_kernels / steps * 1e3},
+                        {"outside_kernels_percent", 100 * (1 - in_kernels / whole)},
+                        {"kernels", kernels}},
+                   2) +
          "\n";
 }
 

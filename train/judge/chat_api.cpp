@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "model/json.h"
 
 namespace hewn {
 namespace {
@@ -71,18 +72,18 @@ std::string chat_request(ChatApi api, const std::string& model, const std::strin
     request["options"] = {{"temperature", 0}, {"seed", 1}};
   else
     request["temperature"] = 0;
-  return request.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return json_text(request);
 }
 
 std::string chat_reply(ChatApi api, const std::string& body) {
   if (looks_like_html(body))
     fail(ErrorCode::input,
          "the endpoint answers with HTML, not JSON, so it is probably no chat endpoint: ", beginning(body));
-  const Json answer = Json::parse(body, nullptr, false);
+  const nlohmann::json answer = nlohmann::json::parse(body, nullptr, false);
   if (answer.is_discarded())
     fail(ErrorCode::input, "the endpoint's answer is not complete JSON: ", beginning(body));
   if (answer.is_object() && answer.contains("error")) {
-    const Json& error = answer["error"];
+    const nlohmann::json& error = answer["error"];
     const bool message = error.is_object() && error.contains("message") && error["message"].is_string();
     fail(ErrorCode::input, "the endpoint reports an error: ",
          beginning(message             ? error["message"].get<std::string>()

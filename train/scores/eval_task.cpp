@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "core/io/file.h"
+#include "core/io/path.h"
 #include "model/json.h"
 #include "train/scores/core_yaml.h"
 #include "train/scores/texts/words.h"
@@ -60,13 +61,14 @@ class RowReader {
         layout_(layout),
         contexts_(column(layout.contexts)),
         continuations_(column(layout.continuations)),
-        gold_(layout.gold.empty() ? -1 : column(layout.gold)) {}
+        gold_(layout.gold.empty() ? -1 : column(layout.gold)),
+        lines_(table.row_lines()) {}
 
   EvalRow row(int64_t i) const {
     EvalRow row{.contexts = texts(i, contexts_, layout_.kind == EvalKind::schema),
                 .continuations = texts(i, continuations_, layout_.kind == EvalKind::multiple_choice),
                 .gold = 0,
-                .where = table_.where(i)};
+                .where = join(table_.name(), ", line ", lines_[static_cast<size_t>(i)])};
     for (const std::string& text : row.continuations)
       if (trimmed(text).empty())
         bad(i, continuations_, "an empty text; expected at least one character to be predicted");
@@ -119,6 +121,7 @@ class RowReader {
   const Table& table_;
   const Layout& layout_;
   int64_t contexts_, continuations_, gold_;
+  std::vector<int64_t> lines_;  // of the rows
 };
 
 double chance_of(const EvalTask& task) {
@@ -141,8 +144,8 @@ EvalTask task_of(const Table& table, std::optional<EvalKind> kind = std::nullopt
 std::string rows_of(const fs::path& list, const ListedTask& task) {
   const fs::path beside = list.parent_path() / task.file,
                  inside = list.parent_path() / "eval_data" / task.file;
-  if (fs::exists(inside)) return inside.string();
-  if (fs::exists(beside)) return beside.string();
+  if (path_exists(inside)) return inside.string();
+  if (path_exists(beside)) return beside.string();
   fail(ErrorCode::input, list.string(), ":", task.line, ": dataset_uri of task ", task.name,
        " names a missing file; expected ", inside.string(), " or ", beside.string());
 }
@@ -151,7 +154,7 @@ std::string rows_of(const fs::path& list, const ListedTask& task) {
 std::map<std::string, double, std::less<>> listed_chances(const fs::path& list) {
   std::map<std::string, double, std::less<>> chances;
   const fs::path path = list.parent_path() / "eval_meta_data.csv";
-  if (!fs::exists(path)) return chances;
+  if (!path_exists(path)) return chances;
   const Table table = open_table(path.string(), {.columns = {"Eval Task", "Random baseline"}});
   const auto name = table.find_column("Eval Task"), chance = table.find_column("Random baseline");
   if (!name || !chance)
@@ -194,19 +197,18 @@ EvalTask eval_task_of(std::string_view text, const std::string& source) {
 
 std::vector<EvalTask> read_eval_tasks(const std::string& path) {
   const fs::path given(path);
-  if (!fs::is_directory(given)) {
+  if (!path_is_directory(given)) {
     const std::string kind = given.extension().string();
     if (kind == ".yaml" || kind == ".yml") return read_list(given);
     std::vector<EvalTask> one;
     one.push_back(task_of(open_table(path)));
     return one;
   }
-  if (fs::exists(given / "core.yaml")) return read_list(given / "core.yaml");
+  if (path_exists(given / "core.yaml")) return read_list(given / "core.yaml");
   std::vector<fs::path> files;
-  for (const auto& entry : fs::directory_iterator(given))
-    if (entry.path().extension() == ".jsonl") files.push_back(entry.path());
+  for (const fs::path& entry : entries_of(given))
+    if (entry.extension() == ".jsonl") files.push_back(entry);
   if (files.empty()) fail(ErrorCode::input, path, ": has neither core.yaml nor files *.jsonl");
-  std::sort(files.begin(), files.end());
   std::vector<EvalTask> tasks;
   for (const fs::path& file : files) tasks.push_back(task_of(open_table(file.string())));
   return tasks;

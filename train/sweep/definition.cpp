@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "model/json.h"
 
 namespace hewn {
 namespace {
@@ -30,13 +31,13 @@ std::string SweepDefinition::to_json() const {
                  {"base", keys},
                  {"grid", lists},
                  {"seeds", seeds}};
-  return out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return exact_json_text(out, 2) + "\n";
 }
 
 SweepDefinition SweepDefinition::from_json(const std::string& text, const std::string& source) {
   SweepDefinition d;
   try {
-    const Json in = Json::parse(text);
+    const Json in = parse_ordered_json(text);
     if (in.at("format") != definition_format)
       fail(ErrorCode::input, source, ": is not the definition of a sweep; expected the format ",
            definition_format);

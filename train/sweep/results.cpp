@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "model/json.h"
 
 namespace hewn {
 namespace {
@@ -52,13 +53,13 @@ std::string to_json(const SweepResult& r) {
   out["weights_bytes"] = r.weights_bytes;
   out["weights_checksum"] = r.weights_checksum;
   out["data_hash"] = r.data_hash;
-  return out.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return exact_json_text(out);
 }
 
 SweepResult sweep_result_from_json(const std::string& line) {
   SweepResult r;
   try {
-    const Json in = Json::parse(line);
+    const Json in = parse_ordered_json(line);
     in.at("run").get_to(r.name);
     for (const auto& [key, value] : in.at("grid").items()) r.grid.emplace_back(key, value.get<std::string>());
     take_integer(in, "seed", r.seed);

@@ -93,6 +93,7 @@ class DelimitedReader {
 
   void name_columns(const TableOptions& options) {
     content_.has_header = options.header ? *options.header : judged_header(options);
+    content_.columns.reserve(width_);
     for (size_t c = 0; c < width_; ++c)
       content_.columns.push_back(content_.has_header ? std::string(value(0, c)) : std::to_string(c + 1));
     if (!content_.has_header) return;

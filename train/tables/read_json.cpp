@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <iterator>
+#include <map>
 #include <nlohmann/json.hpp>
-#include <unordered_map>
 
 #include "core/error.h"
 #include "model/json.h"
@@ -179,8 +179,8 @@ class JsonRows {
   const std::string& name_;
   std::string_view text_;
   TableContent content_;
-  std::unordered_map<std::string, int64_t> columns_;
-  std::vector<size_t> last_row_;  // by column: the number of rows when its key was last seen
+  std::map<std::string, int64_t> columns_;  // not hashed: a file could choose keys with equal hashes
+  std::vector<size_t> last_row_;            // by column: the number of rows when its key was last seen
   const char* reached_ = nullptr;
   size_t token_end_ = 0, composite_begin_ = 0;
   int64_t row_depth_ = 1, depth_ = 0, column_ = 0;

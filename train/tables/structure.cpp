@@ -3,13 +3,12 @@
 #include <algorithm>
 #include <charconv>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "train/tables/delimited.h"
 
 namespace hewn {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 constexpr size_t looked_at = size_t{1} << 16;
 constexpr size_t most_lines = 50;
@@ -82,34 +81,63 @@ Structure table_with_header(std::string_view text, char delimiter, bool goes_on)
 }
 
 bool is_object(std::string_view line) {
-  return line.find('{') != line.npos && Json::parse(line, nullptr, false).is_object();
+  return line.find('{') != line.npos && nlohmann::json::parse(line, nullptr, false).is_object();
 }
 
 /// Whether it is JSON: all of it or, if a longer text was cut off, everything up to there.
 bool is_json(std::string_view text, bool goes_on) {
   if (!begins_as_json(text)) return false;
   try {
-    return !Json::parse(text).is_null();
-  } catch (const Json::parse_error& error) {
+    return !nlohmann::json::parse(text).is_null();
+  } catch (const nlohmann::json::parse_error& error) {
     return goes_on &&
            error.byte + 8 > text.size();  // cut off inside a value: the error is within \u1234 of the end
   }
 }
 
-std::vector<std::string> keys_of(std::string_view object) {
+/// Notes the keys of the first object that is a value or a member of a list, and stops behind it.
+class FirstKeys final : public nlohmann::json_sax<nlohmann::json> {
+ public:
   std::vector<std::string> keys;
-  const Json json = Json::parse(object, nullptr, false);
-  if (json.is_object())
-    for (const auto& [key, value] : json.items()) keys.push_back(key);
-  return keys;
-}
+  bool complete = false;
 
-/// The first object in a list of objects, as text; "" if it is incomplete.
-std::string_view first_object(std::string_view text) {
-  const size_t begin = std::min(text.find('{'), text.size());
-  for (size_t end = text.find('}', begin); end != text.npos; end = text.find('}', end + 1))
-    if (Json::accept(text.substr(begin, end + 1 - begin))) return text.substr(begin, end + 1 - begin);
-  return {};
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(int64_t) override { return true; }
+  bool number_unsigned(uint64_t) override { return true; }
+  bool number_float(double, const std::string&) override { return true; }
+  bool string(std::string&) override { return true; }
+  bool binary(nlohmann::json::binary_t&) override { return true; }
+  bool start_object(size_t) override {
+    ++depth_;
+    return true;
+  }
+  bool key(std::string& name) override {
+    if (depth_ == 1) keys.push_back(std::move(name));
+    return true;
+  }
+  bool end_object() override {
+    complete = --depth_ == 0;
+    return !complete;
+  }
+  bool start_array(size_t) override { return true; }
+  bool end_array() override { return true; }
+  bool parse_error(size_t, const std::string&, const nlohmann::json::exception&) override { return false; }
+
+ private:
+  int64_t depth_ = 0;  // of objects
+};
+
+/// The keys of the first object, each once, in their order; none if it is incomplete.
+std::vector<std::string> keys_of(std::string_view text) {
+  FirstKeys found;
+  nlohmann::json::sax_parse(text.begin(), text.end(), &found, nlohmann::json::input_format_t::json, false);
+  if (!found.complete) return {};
+  std::set<std::string_view> seen;
+  std::vector<std::string> keys;
+  for (const std::string& key : found.keys)
+    if (seen.insert(key).second) keys.push_back(key);
+  return keys;
 }
 
 }  // namespace
@@ -120,7 +148,7 @@ Structure structure_of(std::string_view text) {
   const std::vector<std::string_view> lines = first_lines(text, goes_on);
   if (lines.size() >= 2 && std::all_of(lines.begin(), lines.end(), is_object))
     return {.format = Structure::Format::json_lines, .keys = keys_of(lines[0])};
-  if (is_json(text, goes_on)) return {.format = Structure::Format::json, .keys = keys_of(first_object(text))};
+  if (is_json(text, goes_on)) return {.format = Structure::Format::json, .keys = keys_of(text)};
   if (is_table(lines)) return table_of(lines);
   for (const char delimiter : {',', ';'})
     if (Structure table = table_with_header(text, delimiter, goes_on); table.columns > 0) return table;

@@ -52,8 +52,9 @@ struct TableContent {
   bool has_header = false;           ///< of Format::delimited
   size_t header_end = 0;             ///< offset after the header, without its line end
   std::vector<std::string> columns;  ///< names; "1", "2", ... without a header
-  std::vector<Row> rows;
-  std::vector<Value> values;          ///< row by row, in the order of columns
+  // Not vectors, which need three times their memory while they grow.
+  std::deque<Row> rows;
+  std::deque<Value> values;           ///< row by row, in the order of columns
   std::deque<std::string> unescaped;  ///< texts that differ from the file's bytes
 };
 

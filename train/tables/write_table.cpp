@@ -1,17 +1,14 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "model/json.h"
 #include "train/tables/table.h"
 
 namespace hewn {
 namespace {
 
-std::string json_text(const std::string& value) {
-  return nlohmann::json(value).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-}
-
 std::string json_value(const std::string& value) {
-  return nlohmann::json::parse(value, nullptr, false).is_number() ? value : json_text(value);
+  return nlohmann::json::parse(value, nullptr, false).is_number() ? value : json_text(nlohmann::json(value));
 }
 
 /// A field of CSV or TSV, in quotes if it needs them.
@@ -45,7 +42,8 @@ std::string TableWriter::added(const std::vector<std::string>& values, bool firs
     if (table_.format() == TableContent::Format::delimited)
       text += dialect.delimiter + field(values[i], dialect, table_.name());
     else
-      text += join(first_in_row && i == 0 ? "" : ", ", json_text(columns_[i]), ": ", json_value(values[i]));
+      text += join(first_in_row && i == 0 ? "" : ", ", json_text(nlohmann::json(columns_[i])), ": ",
+                   json_value(values[i]));
   }
   return text;
 }

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "core/io/path.h"
 #include "model/json.h"
 
 namespace hewn {
@@ -123,8 +124,8 @@ std::string template_names() {
 ChatTemplate find_template(const std::string& name_or_file) {
   for (const ChatTemplate& chat : built_in_templates)
     if (chat.name == name_or_file) return chat;
-  require(std::filesystem::is_regular_file(name_or_file), "'", name_or_file, "' is not a template; expected ",
-          template_names(), ", or a JSON file with the texts around messages");
+  require(path_is_file(name_or_file), "'", name_or_file, "' is not a template; expected ", template_names(),
+          ", or a JSON file with the texts around messages");
   try {
     return template_from_json(parse_json(read_small_file(name_or_file, most_template)), name_or_file);
   } catch (const nlohmann::json::exception& error) {

@@ -69,7 +69,8 @@ TextReader::Text TextReader::read(std::string_view text) const {
 }
 
 std::vector<std::vector<double>> label_log_probabilities(Model& model,
-                                                         std::span<const std::vector<int32_t>> texts) {
+                                                         std::span<const std::vector<int32_t>> texts,
+                                                         const std::function<bool()>& stop) {
   const NoGrad none;
   std::vector<size_t> order(texts.size());
   std::iota(order.begin(), order.end(), size_t{0});
@@ -78,6 +79,7 @@ std::vector<std::vector<double>> label_log_probabilities(Model& model,
   std::vector<std::vector<double>> results(texts.size());
   const int64_t most = most_positions(model);
   for (size_t first = 0; first < order.size();) {
+    if (stop && stop()) return {};
     size_t end = first + 1;
     const auto positions = [&](size_t last) {
       return static_cast<int64_t>(last - first + 1) * size_of_text(texts[order[last]]);
@@ -94,12 +96,14 @@ int32_t likeliest(std::span<const double> values) {
   return static_cast<int32_t>(std::max_element(values.begin(), values.end()) - values.begin());
 }
 
-ClassifierScore score_classifier(Model& model, std::span<const LabelledText> texts) {
+std::optional<ClassifierScore> score_classifier(Model& model, std::span<const LabelledText> texts,
+                                                const std::function<bool()>& stop) {
   require(!texts.empty(), "there are no texts to score");
   std::vector<std::vector<int32_t>> tokens;
   for (const LabelledText& text : texts) tokens.push_back(text.tokens);
   ClassifierScore score{0, Confusion(static_cast<size_t>(model.config().n_labels))};
-  const auto results = label_log_probabilities(model, tokens);
+  const auto results = label_log_probabilities(model, tokens, stop);
+  if (results.empty()) return std::nullopt;
   for (size_t i = 0; i < texts.size(); ++i) {
     const auto label = static_cast<size_t>(texts[i].label);
     score.loss -= results[i].at(label) / static_cast<double>(texts.size());

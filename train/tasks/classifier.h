@@ -2,6 +2,8 @@
 // Texts as a classifier reads them, and what it says about them.
 
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -34,9 +36,10 @@ class TextReader {
 };
 
 /// Natural logarithms of the probabilities of all labels [n_labels] for each text of at least one token, in the order
-/// of the texts. Texts of like length are computed together.
+/// of the texts. Texts of like length are computed together. Empty if `stop` returned true between two computations.
 std::vector<std::vector<double>> label_log_probabilities(Model& model,
-                                                         std::span<const std::vector<int32_t>> texts);
+                                                         std::span<const std::vector<int32_t>> texts,
+                                                         const std::function<bool()>& stop = {});
 
 /// The position of the largest value; of equal ones the first.
 int32_t likeliest(std::span<const double> values);
@@ -52,7 +55,11 @@ struct ClassifierScore {
   double loss = 0;  ///< mean of -log P(true label)
   Confusion counts;
 };
-/// Scores a model on at least one text.
-ClassifierScore score_classifier(Model& model, std::span<const LabelledText> texts);
+/// Scores a model on at least one text. Empty if `stop` returned true before the end.
+std::optional<ClassifierScore> score_classifier(Model& model, std::span<const LabelledText> texts,
+                                                const std::function<bool()>& stop);
+inline ClassifierScore score_classifier(Model& model, std::span<const LabelledText> texts) {
+  return *score_classifier(model, texts, {});
+}
 
 }  // namespace hewn

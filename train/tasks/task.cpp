@@ -1,11 +1,11 @@
 #include "train/tasks/task.h"
 
-#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <set>
 
 #include "core/error.h"
 #include "core/io/file.h"
+#include "core/io/path.h"
 #include "model/json.h"
 
 namespace hewn {
@@ -53,7 +53,7 @@ Task parse_task(const nlohmann::json& json, const std::string& where) {
     fail(ErrorCode::input, where, ": is not a task; expected an object with \"format\": \"", task_format,
          "\"");
   if (json.at("version") != task_version)
-    fail(ErrorCode::input, where, ": has format version ", json.at("version").dump().substr(0, 100),
+    fail(ErrorCode::input, where, ": has format version ", json_text(json.at("version")).substr(0, 100),
          "; this program reads version ", task_version);
   Task task;
   task.kind = kind_named(json.at("kind").get<std::string>(), where);
@@ -89,7 +89,7 @@ std::string task_to_json(const Task& task) {
   if (task.max_length > 0) json["max_length"] = task.max_length;
   if (!task.train.empty()) json["train"] = task.train;
   if (task.base) json["base"] = {{"path", task.base->path}, {"hash", task.base->hash}};
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return exact_json_text(json, 2) + "\n";
 }
 
 Task task_from_json(std::string_view text, const std::string& where) {
@@ -102,7 +102,7 @@ Task task_from_json(std::string_view text, const std::string& where) {
 
 std::optional<Task> read_task(const std::string& run) {
   const std::string path = path_in(run);
-  if (!std::filesystem::exists(path)) return std::nullopt;
+  if (!path_exists(path)) return std::nullopt;
   return task_from_json(read_small_file(path, most_task_bytes), path);
 }
 

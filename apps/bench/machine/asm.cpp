@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <filesystem>
 #include <map>
 #include <optional>
 #include <sstream>
@@ -16,6 +15,7 @@
 #include "apps/cli/format.h"
 #include "apps/cli/terminal.h"
 #include "core/error.h"
+#include "core/io/path.h"
 
 namespace hewn::cli {
 namespace {
@@ -40,9 +40,7 @@ int look_into(dl_phdr_info* info, size_t, void* search_of) {
     if (part.p_type != PT_LOAD || !(part.p_flags & PF_X) || search.address < begin || search.address >= end)
       continue;
     const bool program = !info->dlpi_name || !*info->dlpi_name;
-    search.found =
-        Module{program ? std::filesystem::read_symlink("/proc/self/exe").string() : info->dlpi_name,
-               info->dlpi_addr, end};
+    search.found = Module{program ? running_program() : info->dlpi_name, info->dlpi_addr, end};
   }
   return search.found.has_value();
 }

@@ -6,6 +6,7 @@
 
 #include "apps/cli/format.h"
 #include "apps/cli/terminal.h"
+#include "model/json.h"
 
 namespace hewn::cli {
 namespace {
@@ -95,7 +96,7 @@ Cells cells_of(const Rows& rows, const std::vector<const Column*>& used) {
       line.push_back(value.is_null()           ? ""
                      : value.is_string()       ? value.get<std::string>()
                      : value.is_number_float() ? fixed(value.get<double>(), column->digits)
-                                               : value.dump());
+                                               : json_text(value));
     }
   }
   return cells;
@@ -132,7 +133,7 @@ class Fitted {
     const Json value = (*it)->value(rows_[0]);
     for (const BenchRow& row : rows_)
       if ((*it)->value(row) != value) return "";
-    return join(leave_out(key), " ", value.is_string() ? value.get<std::string>() : value.dump());
+    return join(leave_out(key), " ", value.is_string() ? value.get<std::string>() : json_text(value));
   }
 
  private:
@@ -191,7 +192,7 @@ Cells ceiling_cells(const Rows& rows) {
 
 std::string csv_value(const Json& value) {
   if (value.is_null()) return "";
-  return value.is_string() ? csv_cell(value.get<std::string>()) : value.dump();
+  return value.is_string() ? csv_cell(value.get<std::string>()) : json_text(value);
 }
 
 void print_csv(const Rows& rows) {
@@ -213,7 +214,7 @@ std::string rows_json(const Rows& rows) {
     for (const Column& column : columns)
       if (Json value = column.value(row); !value.is_null()) object[column.key] = std::move(value);
   }
-  return list.dump(2);
+  return json_text(list, 2);
 }
 
 void print_rows(const Rows& rows, Format format, std::optional<int> width) {

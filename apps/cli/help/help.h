@@ -32,6 +32,6 @@ inline constexpr std::string_view exit_codes =
     "3  bad input, run or checkpoint\n"
     "4  does not fit in memory\n"
     "5  numerical or verification failure\n"
-    "130  interrupted, saved and resumable (143: terminated)\n";
+    "130  interrupted, saved and resumable (143: terminated, 129: connection lost)\n";
 
 }  // namespace hewn::cli

@@ -1,6 +1,5 @@
 // hewn merge: writes a run with whole weights from adapters and their base model.
 
-#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "apps/cli/format.h"
@@ -11,18 +10,19 @@
 #include "apps/run/open_run.h"
 #include "apps/run/whole_run.h"
 #include "core/error.h"
+#include "core/io/path.h"
+#include "model/json.h"
+#include "train/checkpoint/find_checkpoint.h"
 #include "train/tasks/task.h"
 
 namespace hewn::cli {
 namespace {
-
-namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
 // The configuration of the merged run: that of the run, but it trains all of its weights.
 Settings merged_config(const std::string& path, const ForeignModel& model) {
   if (is_foreign_model(path)) return settings_of(model.config, "f32", path);
-  Settings config = read_run_config(run_of(find_checkpoint(path)));
+  Settings config = read_run_config(run_of(path));
   for (const Option* option : options_of(config.command()))
     if (option->name == "train" || option->name.starts_with("lora_"))
       config.set({std::string(option->name), option->initial, "merge"});
@@ -30,7 +30,7 @@ Settings merged_config(const std::string& path, const ForeignModel& model) {
 }
 
 Json origin_of(const Settings& settings, const std::string& path) {
-  const auto whole = [](const std::string& name) { return fs::absolute(name).lexically_normal().string(); };
+  const auto whole = [](const std::string& name) { return absolute_path(name); };
   Json adapters = Json::array();
   for (const NamedAdapter& adapter : adapters_of(settings))
     adapters.push_back({{"path", whole(adapter.path)}, {"weight", adapter.weight}});
@@ -40,8 +40,8 @@ Json origin_of(const Settings& settings, const std::string& path) {
 // What a fine-tuned run knows of its task holds for the merged one.
 void copy_task(const std::string& path, const RunDirectory& run) {
   if (is_foreign_model(path)) return;
-  const std::string task = run_of(find_checkpoint(path)) + "/" + task_file;
-  if (fs::exists(task)) write_file_atomically(run.file(task_file), read_small_file(task, 1 << 24));
+  const std::string task = run_of(path) + "/" + task_file;
+  if (path_exists(task)) write_file_atomically(run.file(task_file), read_small_file(task, 1 << 24));
 }
 
 }  // namespace
@@ -61,7 +61,8 @@ int run_merge(const Settings& settings) {
   const std::string checkpoint = write_whole_run(run, model, config, origin_of(settings, path));
   const int64_t parameters = declare_model(model.config)->parameters().numel();
   if (settings.flag("json")) {
-    print(Json{{"run", run.path()}, {"checkpoint", checkpoint}, {"parameters", parameters}}.dump(2), "\n");
+    print(json_text(Json{{"run", run.path()}, {"checkpoint", checkpoint}, {"parameters", parameters}}, 2),
+          "\n");
     return 0;
   }
   print("run         ", run.path(), "\n", "parameters  ", long_count(parameters), "\n");

@@ -1,8 +1,8 @@
 #include "apps/commands/adapters/verify_merged.h"
 
 #include <cmath>
-#include <filesystem>
 
+#include "apps/cli/signals.h"
 #include "apps/cli/terminal.h"
 #include "apps/commands/finetune/own_rows.h"
 #include "apps/run/input.h"
@@ -10,7 +10,9 @@
 #include "apps/run/run_config.h"
 #include "apps/run/temporary_directory.h"
 #include "core/error.h"
+#include "core/io/path.h"
 #include "model/weights/export.h"
+#include "train/checkpoint/find_checkpoint.h"
 #include "train/trainer.h"
 
 namespace hewn::cli {
@@ -64,7 +66,7 @@ std::vector<Batch> windows_of(const AdaptedRun& run, std::string& what) {
   const int64_t block_size = config.block_size;
   const int64_t T = config.block_size = std::min(block_size, most_tokens);
   const auto task = read_task(run_of(run.checkpoint));
-  if (task && run.tokenizer && std::filesystem::exists(run.config.text("data"))) {
+  if (task && run.tokenizer && path_exists(run.config.text("data"))) {
     what = "rows of the run's data";
     return row_windows(run, *task, block_size, static_cast<size_t>(T));
   }
@@ -138,8 +140,10 @@ int verify_merged(const Settings& settings) {
   print(windows.size(), " ", what, ", float32, bound ", bound, "\n");
   Differences verdict;
   verdict.add("merged", difference(*run.trained, *run.merged, windows));
+  catch_signals();  // which must not leave the directory behind
   const TemporaryDirectory directory("merged");
   for (const std::string_view format : export_formats()) {
+    if (stop_signal() != 0) return stop_status();
     const std::string file = directory.path(join("model.", format == "llama2c" ? "bin" : format));
     try {
       export_model(run.to_export, format, file);

@@ -12,6 +12,8 @@
 #include "apps/run/input.h"
 #include "apps/run/open_run.h"
 #include "core/error.h"
+#include "core/io/path.h"
+#include "model/json.h"
 #include "train/tables/table.h"
 #include "train/tasks/classifier.h"
 #include "train/tasks/task.h"
@@ -140,7 +142,7 @@ Texts read_texts(const Settings& settings, const std::optional<Task>& task,
                  const std::vector<std::string>& given) {
   Texts result;
   const bool input = given.empty() || (given.size() == 1 && given[0] == "-");
-  const bool file = given.size() == 1 && !input && fs::is_regular_file(given[0]);
+  const bool file = given.size() == 1 && !input && word_is_file(given[0]);
   require(input || file || !settings.flag("csv"), settings.where("csv"),
           ": --csv gives a table back with columns added; give a file that holds one");
   if (!input && !file) {
@@ -167,8 +169,7 @@ Texts read_texts(const Settings& settings, const std::optional<Task>& task,
 void print_json(std::string_view text, const std::vector<std::string>& labels, const Labelling& found) {
   Json probabilities = Json::object();
   for (size_t k = 0; k < labels.size(); ++k) probabilities[labels[k]] = found.probabilities[k];
-  print(Json{{"text", text}, {"label", labels[found.label]}, {"probabilities", probabilities}}.dump(
-            -1, ' ', false, Json::error_handler_t::replace),
+  print(json_text(Json{{"text", text}, {"label", labels[found.label]}, {"probabilities", probabilities}}),
         "\n");
 }
 

@@ -17,10 +17,11 @@ ClassDataOptions class_data_options(const Settings& settings, std::vector<std::s
 ClassScorer::ClassScorer(Model& model, const ClassData& data, const EncodedRows& val, const EncodedRows& test)
     : model_(model), data_(data), val_(val), test_(test), baselines_(data.train, data.labels.size()) {}
 
-ClassScores ClassScorer::scores(const std::string& name, const std::vector<ClassRow>& rows,
-                                const EncodedRows& encoded) const {
-  return {name, score_classifier(model_, encoded.texts), baselines_.most_frequent(rows),
-          baselines_.word_counts(rows)};
+std::optional<ClassScores> ClassScorer::scores(const std::string& name, const std::vector<ClassRow>& rows,
+                                               const EncodedRows& encoded, const Stop& stop) const {
+  auto score = score_classifier(model_, encoded.texts, stop);
+  if (!score) return std::nullopt;
+  return ClassScores{name, std::move(*score), baselines_.most_frequent(rows), baselines_.word_counts(rows)};
 }
 
 FinalReport ClassScorer::report(bool val_as_text) const {

@@ -1,6 +1,7 @@
 #pragma once
 // Scores of a classifier on the validation and test rows of its data, beside those of the baselines.
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,17 +20,20 @@ class ClassScorer {
   /// The rows `data.val` and `data.test` as tokens; all must outlive the scorer. Trains the baselines on `data.train`.
   ClassScorer(Model& model, const ClassData& data, const EncodedRows& val, const EncodedRows& test);
 
-  /// Scores of the validation or test rows, at least one.
-  ClassScores val() const { return scores("validation", data_.val, val_); }
-  ClassScores test() const { return scores("test", data_.test, test_); }
+  /// Scores of the validation or test rows, at least one. Empty if `stop` returned true before the end.
+  std::optional<ClassScores> val(const Stop& stop) const {
+    return scores("validation", data_.val, val_, stop);
+  }
+  ClassScores val() const { return *val({}); }
+  ClassScores test() const { return *scores("test", data_.test, test_, {}); }
 
   /// Scores of those rows that there are: as JSON with a member for each side, and as text, of the validation rows only
   /// if `val_as_text`.
   FinalReport report(bool val_as_text) const;
 
  private:
-  ClassScores scores(const std::string& name, const std::vector<ClassRow>& rows,
-                     const EncodedRows& encoded) const;
+  std::optional<ClassScores> scores(const std::string& name, const std::vector<ClassRow>& rows,
+                                    const EncodedRows& encoded, const Stop& stop) const;
 
   Model& model_;
   const ClassData& data_;

@@ -10,6 +10,7 @@
 #include "apps/commands/training.h"
 #include "apps/run/run_config.h"
 #include "core/error.h"
+#include "model/json.h"
 #include "train/tasks/task.h"
 
 namespace hewn::cli {
@@ -59,7 +60,8 @@ Task task_of(const Settings& settings, const ClassData& data, const FinetuneStar
 /// Writes evaluation.json. The scores of the validation rows have been printed before.
 FinalReport final_report(const RunDirectory& run, const ClassScorer& scorer) {
   FinalReport report = scorer.report(false);
-  if (!report.json.empty()) write_file_atomically(run.file("evaluation.json"), report.json.dump(2) + "\n");
+  if (!report.json.empty())
+    write_file_atomically(run.file("evaluation.json"), json_text(report.json, 2) + "\n");
   return report;
 }
 
@@ -94,8 +96,10 @@ int run_finetune_classify(const Settings& given) {
   ClassScores latest{"", {0, Confusion(0)}, Confusion(0), Confusion(0)};
   Validator validate;
   if (!data.val.empty())
-    validate = [&](Model&) {
-      latest = scorer.val();
+    validate = [&](Model&, const Stop& stop) -> std::optional<Validation> {
+      auto scores = scorer.val(stop);
+      if (!scores) return std::nullopt;
+      latest = std::move(*scores);
       return Validation{.loss = latest.model.loss,
                         .metrics = {{"val_accuracy", latest.model.counts.accuracy()},
                                     {"val_f1_macro", latest.model.counts.macro_f1()}}};

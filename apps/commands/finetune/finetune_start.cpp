@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
 
 #include "apps/cli/format.h"
 #include "apps/cli/terminal.h"
@@ -10,13 +9,12 @@
 #include "apps/run/input.h"
 #include "apps/run/run_config.h"
 #include "core/error.h"
+#include "core/io/path.h"
 #include "train/checkpoint/adapted.h"
 #include "train/plan.h"
 
 namespace hewn::cli {
 namespace {
-
-namespace fs = std::filesystem;
 
 /// What determines the weights of a model, as 16 hexadecimal digits.
 std::string hash_of(const ForeignModel& model) {
@@ -26,6 +24,11 @@ std::string hash_of(const ForeignModel& model) {
     sum.update(entry.data, entry.bytes);
   });
   return to_hex(sum.value());
+}
+
+/// The path of the weights that training starts from, which the task notes.
+std::string base_path(const TrainStart& start) {
+  return start.foreign ? start.from : absolute_path(start.checkpoint);
 }
 
 void require_start(const Settings& settings) {
@@ -44,9 +47,11 @@ void require_start(const Settings& settings) {
 FinetuneStart::FinetuneStart(Settings& settings) {
   require_start(settings);
   for (const char* key : {"data", "val", "test"})
-    if (settings.has(key) && fs::exists(settings.text(key)))
-      settings.set({key, fs::absolute(settings.text(key)).lexically_normal().string(), settings.where(key)});
+    if (settings.has(key) && path_exists(settings.text(key)))
+      settings.set({key, absolute_path(settings.text(key)), settings.where(key)});
+  settings.require_storable();
   start_ = begin_training(settings);
+  if (!start_.resumed) require_storable({"init_from", base_path(start_), settings.where("init_from")});
   require(settings.has("data"),
           "no rows were given; add --data=FILE, a table in CSV, TSV, JSON or JSON Lines");
   require(start_.tokenizer != nullptr, settings.where("init_from"), ": ", settings.text("init_from"),
@@ -65,9 +70,9 @@ std::optional<Task::Base> FinetuneStart::base() const {
     const auto task = read_task(start_.run->path());
     return task ? task->base : std::nullopt;
   }
-  if (start_.foreign) return Task::Base{start_.from, hash_of(*start_.foreign)};
-  return Task::Base{fs::absolute(start_.checkpoint).lexically_normal().string(),
-                    to_hex(checkpoint_weights(start_.checkpoint).checksum)};
+  return Task::Base{base_path(start_), start_.foreign
+                                           ? hash_of(*start_.foreign)
+                                           : to_hex(checkpoint_weights(start_.checkpoint).checksum)};
 }
 
 ChatTemplate FinetuneStart::chat(Settings& settings) const {
@@ -149,7 +154,7 @@ void FinetuneStart::prepare(Settings& settings, const TrainConfig& config, Train
     say("resume  from ", start_.checkpoint, ", step ", start_.state.step);
   else
     save_checkpoint(start_.run->path(), start_.state, trainer);
-  write_task(start_.run->path(), task);
+  if (!start_.resumed) write_task(start_.run->path(), task);
   write_run_files(*start_.run, settings, data_hash, start_.tokenizer.get());
   if (start_.resumed && start_.state.step >= config.max_iters)
     say("note    max_iters = ", config.max_iters,

@@ -13,6 +13,7 @@
 #include "apps/commands/training.h"
 #include "apps/run/run_config.h"
 #include "core/error.h"
+#include "model/json.h"
 #include "train/tasks/instruct_data.h"
 
 namespace hewn::cli {
@@ -72,7 +73,7 @@ void show_rows(const Settings& settings, const Tokenizer& tokenizer, const Instr
           tokenizer, row,
           join("row ", i + 1, " of ", rows.rows.size(), ", ", settings.text("data"), " line ", line)));
   }
-  if (settings.flag("json")) print(list.dump(), "\n");
+  if (settings.flag("json")) print(json_text(list), "\n");
 }
 
 }  // namespace
@@ -105,8 +106,9 @@ int run_finetune_instruct(const Settings& given) {
     val.emplace(rows.val.rows, settings.integer("batch_size"), seed, RowBatches::Order::by_length);
   Validator validate;
   if (val)
-    validate = [&](Model& current) {
-      return Validation{.loss = estimate_loss(current, *val, val->batch_count()), .metrics = {}};
+    validate = [&](Model& current, const Stop& stop) -> std::optional<Validation> {
+      const auto loss = estimate_loss(current, *val, val->batch_count(), stop);
+      return loss ? std::optional(Validation{.loss = *loss, .metrics = {}}) : std::nullopt;
     };
   const auto answer = [&] {
     if (!data.test.empty())

@@ -9,7 +9,7 @@
 namespace hewn::cli {
 namespace {
 
-constexpr std::string_view gray = "\033[90m", green = "\033[32m", plain = "\033[0m";
+constexpr std::string_view gray = "90", green = "32";
 
 // A special token by its name, any other as text in quotes.
 std::string shown(const Tokenizer& tokenizer, int32_t id) {
@@ -31,8 +31,7 @@ std::string part_text(const std::vector<std::string>& tokens, bool learned) {
     line += " " + token;
   }
   text += line;
-  if (has_color(Stream::results)) text = join(learned ? green : gray, text, plain);
-  return text + "\n";
+  return in_color(Stream::results, learned ? green : gray, text) + "\n";
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "apps/commands/finetune/preference_report.h"
 #include "apps/run/run_config.h"
 #include "core/error.h"
+#include "model/json.h"
 #include "train/tasks/instruct_data.h"
 #include "train/tasks/preference/data.h"
 
@@ -132,7 +133,7 @@ int eval_own_rows(const Settings& settings, const OpenRun& run, const Task& task
   require(!report.json.empty(), run.run, " has no validation or test rows",
           task.kind == Task::Kind::classify ? "" : "; give a text as --val=FILE");
   report.json["checkpoint"] = run.checkpoint;
-  print(settings.flag("json") ? report.json.dump(2) : report.text, "\n");
+  print(settings.flag("json") ? json_text(report.json, 2) : report.text, "\n");
   return 0;
 }
 

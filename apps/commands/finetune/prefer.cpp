@@ -1,7 +1,6 @@
 // hewn finetune prefer: from a language model and pairs of better and worse answers to a model that prefers the better.
 
 #include <algorithm>
-#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "apps/cli/format.h"
@@ -15,6 +14,8 @@
 #include "apps/commands/training.h"
 #include "apps/run/run_config.h"
 #include "core/error.h"
+#include "core/io/path.h"
+#include "model/json.h"
 #include "train/tasks/preference/data.h"
 
 namespace hewn::cli {
@@ -66,7 +67,7 @@ void show_pairs(const Settings& settings, const Tokenizer& tokenizer, const Pref
     print(row_view(tokenizer, pair.chosen, title + ", chosen"),
           row_view(tokenizer, pair.rejected, title + ", rejected"));
   }
-  if (settings.flag("json")) print(list.dump(), "\n");
+  if (settings.flag("json")) print(json_text(list), "\n");
 }
 
 Task preference_task(const PreferenceData& data, const ChatTemplate& chat, const FinetuneStart& start,
@@ -86,7 +87,7 @@ Task preference_task(const PreferenceData& data, const ChatTemplate& chat, const
 // computed now. Returns false if a signal stopped that.
 bool take_reference(const FinetuneStart& start, Model& model, PairSides& sides, int64_t batch_size) {
   const std::string path = start.run().file(reference_file);
-  if (std::filesystem::exists(path)) {
+  if (path_exists(path)) {
     read_reference(path, sides);
     return true;
   }
@@ -137,18 +138,19 @@ int run_finetune_prefer(const Settings& given) {
 
   Validator validate;
   if (!sides.val.empty())
-    validate = [&](Model&) {
-      const PreferenceScore score = score_preferences(model, sides.val, batch_size, config.preference);
-      return Validation{.loss = score.loss,
-                        .metrics = {{"val_margin", score.margin()},
-                                    {"val_accuracy", score.accuracy()},
-                                    {"val_likelier", score.likelier()}}};
+    validate = [&](Model&, const Stop& stop) -> std::optional<Validation> {
+      const auto score = score_preferences(model, sides.val, batch_size, config.preference, stop);
+      if (!score) return std::nullopt;
+      return Validation{.loss = score->loss,
+                        .metrics = {{"val_margin", score->margin()},
+                                    {"val_accuracy", score->accuracy()},
+                                    {"val_likelier", score->likelier()}}};
     };
   TrainingRun training{settings, start.run(), config, begun->trainer, batches, validate, start.state()};
   training.at_end = [&] {
     FinalReport report = preference_report(model, sides, batch_size, config.preference);
     if (!report.json.empty())
-      write_file_atomically(start.run().file("evaluation.json"), report.json.dump(2) + "\n");
+      write_file_atomically(start.run().file("evaluation.json"), json_text(report.json, 2) + "\n");
     return report;
   };
   training.next = "chat";

@@ -5,6 +5,7 @@
 #include "apps/cli/signals.h"
 #include "apps/run/text/text_writer.h"
 #include "model/generation/generate.h"
+#include "model/json.h"
 
 namespace hewn::cli {
 
@@ -37,8 +38,7 @@ bool write_responses(const std::string& path, Model& model, const Tokenizer& tok
                     {"input", talks[i].input},
                     {"output", talks[i].answer()},
                     {"response", answers[i].text()}});
-  write_file_atomically(path,
-                        list.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
+  write_file_atomically(path, json_text(list, 2) + "\n");
   return true;
 }
 

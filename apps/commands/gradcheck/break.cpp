@@ -12,6 +12,7 @@
 #include "core/error.h"
 #include "kernels/contract/unfold.h"
 #include "kernels/devices/devices.h"
+#include "model/json.h"
 #include "train/inspect/distance.h"
 #include "train/inspect/gradcheck/deliberate.h"
 #include "train/inspect/gradcheck/gradient_check.h"
@@ -238,7 +239,7 @@ int run_breaks(const Settings& settings, const Subject& subject, const std::vect
     noticed = noticed && (outcomes.back().changes == 0 || !outcomes.back().check.right());
   }
   if (settings.flag("json"))
-    print(breaks_json(outcomes, right).dump(2), "\n");
+    print(json_text(breaks_json(outcomes, right), 2), "\n");
   else
     print_breaks(outcomes, right, settings.flag("wide") ? std::nullopt : known_width(Stream::results));
   return noticed ? 0 : static_cast<int>(ErrorCode::numerical);

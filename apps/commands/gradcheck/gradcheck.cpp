@@ -11,6 +11,7 @@
 #include "apps/commands/gradcheck/subject.h"
 #include "apps/run/run_config.h"
 #include "core/error.h"
+#include "model/json.h"
 #include "train/inspect/distance.h"
 #include "train/inspect/gradcheck/gradient_check.h"
 
@@ -144,7 +145,7 @@ int run_gradcheck(const Settings& settings) {
   const GradientCheck check = check_gradients(
       probe, {.seconds = settings.real("seconds"), .max_entries = settings.integer("entries"), .seed = seed});
   if (settings.flag("json"))
-    print(check_json(check, vs).dump(2), "\n");
+    print(json_text(check_json(check, vs), 2), "\n");
   else
     print_check(check, probe, settings, vs);
   return check.right() ? 0 : static_cast<int>(ErrorCode::numerical);

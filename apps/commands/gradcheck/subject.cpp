@@ -1,13 +1,13 @@
 #include "apps/commands/gradcheck/subject.h"
 
 #include <algorithm>
-#include <filesystem>
 
 #include "apps/run/lesson/lesson.h"
 #include "apps/run/open_run.h"
 #include "apps/run/run_config.h"
 #include "apps/run/text/row_of_text.h"
 #include "core/error.h"
+#include "core/io/path.h"
 
 namespace hewn::cli {
 
@@ -28,7 +28,7 @@ Subject subject_of(const Settings& settings) {
   const std::string& path = settings.arguments[0];
   require(settings.arguments.size() == 1, "two runs were given, ", path, " and ", settings.arguments.back(),
           "; give one");
-  require(is_lesson(path) || std::filesystem::exists(path), "'", path,
+  require(is_lesson(path) || path_exists(path), "'", path,
           "' is neither a run, a model file, a CONFIG.toml nor a key");
   Subject subject{.config = {}, .run = open_merged(settings, path)};
   subject.config = subject.run->config;

@@ -18,6 +18,7 @@
 #include "core/error.h"
 #include "core/io/checksum.h"
 #include "core/io/line_file.h"
+#include "model/json.h"
 #include "train/judge/reply.h"
 #include "train/judge/responses.h"
 #include "train/sweep/results.h"
@@ -94,7 +95,7 @@ std::string score_line(size_t row, const std::string& key, const std::string& ju
   out["score"] = line.score ? Json(*line.score) : Json(nullptr);
   if (!line.why_not.empty()) out["reason"] = line.why_not;
   if (!line.reply.empty()) out["reply"] = line.reply;
-  return out.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return json_text(out);
 }
 
 int report_scores(const Settings& settings, const std::string& judge,
@@ -111,7 +112,7 @@ int report_scores(const Settings& settings, const std::string& judge,
     out["median"] = (given[(given.size() - 1) / 2] + given[given.size() / 2]) / 2;
   }
   if (settings.flag("json")) {
-    print(out.dump(2, ' ', false, Json::error_handler_t::replace), "\n");
+    print(json_text(out, 2), "\n");
   } else if (given.empty()) {
     print("no scores\n");
   } else {

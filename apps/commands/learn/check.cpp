@@ -25,6 +25,7 @@
 #include "apps/run/temporary_directory.h"
 #include "core/error.h"
 #include "core/io/file.h"
+#include "core/io/path.h"
 #include "core/tape.h"
 #include "train/inspect/expression/expression.h"
 
@@ -158,7 +159,7 @@ class Check {
 
 int check_once(const Chapter& chapter, const LessonJudge& judge, const CheckOptions& options) {
   const std::string path = lesson_path(chapter);
-  if (!fs::is_regular_file(path))
+  if (!path_is_file(path))
     fail(ErrorCode::input, "there is no ", path, "; `hewn learn start ", chapter.number(), "` writes it");
   const std::string source = read_small_file(path, most_lesson_bytes);
   if (without_blanks(source) == without_blanks(course_file(chapter.file("lesson.cpp")))) {
@@ -235,9 +236,9 @@ std::string lesson_path(const Chapter& chapter) {
 
 int check_lesson(const Chapter& chapter, const CheckOptions& options) {
   std::error_code unreadable;
-  require(
-      options.out_dir.empty() || !fs::exists(options.out_dir) || fs::is_empty(options.out_dir, unreadable),
-      "out_dir: ", options.out_dir, " exists and is not empty; give a new directory");
+  require(options.out_dir.empty() || !path_exists(options.out_dir, ErrorCode::failed) ||
+              fs::is_empty(options.out_dir, unreadable),
+          "out_dir: ", options.out_dir, " exists and is not empty; give a new directory");
   catch_signals();
   std::optional<ArrayJudge> of_arrays;
   if (!chapter.judge) of_arrays.emplace(*chapter.exercise);

@@ -13,6 +13,7 @@
 #include "apps/commands/learn/process.h"
 #include "core/error.h"
 #include "core/io/file.h"
+#include "core/io/path.h"
 
 namespace hewn::cli::learn {
 namespace {
@@ -101,7 +102,7 @@ Compiled compile_lesson(const std::string& source, const Build& build, const std
                         const std::string& library) {
   for (const std::string& header : build.headers) {
     const fs::path path = fs::path(directory) / header;
-    fs::create_directories(path.parent_path());
+    make_directories(path.parent_path());
     write_file_atomically(path.string(), course_file(header));
   }
   std::vector<std::string> command = compiler();

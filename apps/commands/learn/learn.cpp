@@ -5,7 +5,6 @@
 
 #include <cerrno>
 #include <cstring>
-#include <filesystem>
 
 #include "apps/cli/format.h"
 #include "apps/cli/shell.h"
@@ -17,12 +16,11 @@
 #include "apps/commands/learn/show.h"
 #include "core/error.h"
 #include "core/io/file.h"
+#include "core/io/path.h"
 
 namespace hewn::cli {
 namespace learn {
 namespace {
-
-namespace fs = std::filesystem;
 
 const Chapter& chapter_of(const std::string& word) {
   int64_t number = -1;
@@ -41,20 +39,17 @@ const Chapter& chapter_with_lesson(const std::string& word) {
 
 int start(const Chapter& chapter) {
   const std::string path = lesson_path(chapter);
-  std::error_code error;
-  fs::create_directories(fs::path(path).parent_path(), error);
-  if (error)
-    fail(ErrorCode::failed, fs::path(path).parent_path().string(), ": cannot be created: ", error.message());
+  make_directories(directory_of(path));
   const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   if (fd < 0 && errno == EEXIST)
     fail(ErrorCode::failed, path, " exists and is left as it is; move it away to begin again");
-  if (fd < 0) fail(ErrorCode::failed, path, ": cannot be written: ", std::strerror(errno));
+  if (fd < 0) fail_at(ErrorCode::failed, path, "cannot be written", errno);
   const std::string_view text = course_file(chapter.file("lesson.cpp"));
   const int problem = write_fully(fd, text.data(), text.size());
   ::close(fd);
   if (problem != 0) {
     ::unlink(path.c_str());
-    fail(ErrorCode::failed, path, ": cannot be written: ", std::strerror(problem));
+    fail_at(ErrorCode::failed, path, "cannot be written", problem);
   }
   print("wrote ", path, "\n");
   say_next("edit it, then ", program(), " learn check ", chapter.number());

@@ -32,8 +32,9 @@ constexpr rlim_t most_file_bytes = rlim_t{1} << 30, most_memory_bytes = rlim_t{1
 
 /// In the new process: as the shell would start it, without a core file, and ended with its parent.
 void settle_in(pid_t parent) {
-  for (const int signal : {SIGINT, SIGTERM, SIGPIPE, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT})
+  for (const int signal : {SIGINT, SIGTERM, SIGPIPE, SIGXFSZ, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT})
     std::signal(signal, SIG_DFL);  // sanitizers handle some of these
+  if (std::signal(SIGHUP, SIG_DFL) == SIG_IGN) std::signal(SIGHUP, SIG_IGN);  // nohup
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) ::_exit(status_cannot_start);
   const rlimit no_core{0, 0}, files{most_file_bytes, most_file_bytes};

@@ -6,16 +6,15 @@
 
 #include <cerrno>
 #include <cstring>
-#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
 #include "core/io/file.h"
+#include "core/io/path.h"
+#include "model/json.h"
 
 namespace hewn::cli::learn {
 namespace {
-
-namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
 constexpr size_t most_progress_bytes = 1 << 20;
@@ -43,7 +42,7 @@ class Lock {
 
 Progress read_progress() {
   Progress progress;
-  if (!fs::exists(progress_file())) return progress;
+  if (!path_exists(progress_file())) return progress;
   try {
     const Json json = Json::parse(read_small_file(progress_file(), most_progress_bytes));
     for (const Json& chapter : json.at("done")) progress.done.insert(chapter.get<int>());
@@ -57,15 +56,13 @@ Progress read_progress() {
 }
 
 void update_progress(void (*change)(Progress&, int), int chapter) {
-  std::error_code error;
-  fs::create_directories(lessons_directory, error);
-  if (error) fail(ErrorCode::failed, lessons_directory, ": cannot be created: ", error.message());
+  make_directories(lessons_directory);
   const Lock lock;
   Progress progress = read_progress();
   change(progress, chapter);
   Json json{{"done", progress.done}, {"hints", Json::object()}};
   for (const auto& [of, shown] : progress.hints) json["hints"][std::to_string(of)] = shown;
-  write_file_atomically(progress_file(), json.dump(2) + "\n");
+  write_file_atomically(progress_file(), json_text(json, 2) + "\n");
 }
 
 }  // namespace hewn::cli::learn

@@ -1,6 +1,5 @@
 #include "apps/commands/learn/show.h"
 
-#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "apps/cli/format.h"
@@ -10,7 +9,9 @@
 #include "apps/commands/learn/progress.h"
 #include "apps/page/course/course_page.h"
 #include "apps/page/markdown.h"
+#include "core/io/path.h"
 #include "core/text.h"
+#include "model/json.h"
 
 namespace hewn::cli::learn {
 namespace {
@@ -19,7 +20,7 @@ using Json = nlohmann::ordered_json;
 
 std::string state_of(const Chapter& chapter, const Progress& progress) {
   if (progress.done.contains(chapter.number())) return "done";
-  return std::filesystem::exists(join(lessons_directory, "/", chapter.file("lesson.cpp"))) ? "begun" : "";
+  return path_exists(join(lessons_directory, "/", chapter.file("lesson.cpp"))) ? "begun" : "";
 }
 
 std::string indented(const std::string& text) {
@@ -126,7 +127,7 @@ std::string whole_course_page() {
     json["chapters"].push_back(part_of_page(std::string(chapter.name),
                                             join(chapter.number(), ". ", chapter.title()), chapter.text()));
   json["chapters"].push_back(part_of_page("glossary", "Glossary", course_file("glossary.md")));
-  return course_page(json.dump());
+  return course_page(json_text(json));
 }
 
 }  // namespace hewn::cli::learn

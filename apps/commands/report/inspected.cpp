@@ -4,7 +4,6 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
 
 #include "apps/cli/format.h"
 #include "apps/cli/shell.h"
@@ -13,8 +12,10 @@
 #include "apps/run/text/comparison.h"
 #include "apps/run/text/drawn_text.h"
 #include "core/error.h"
+#include "core/io/path.h"
 #include "core/rng.h"
 #include "model/tokenizer/utf8.h"
+#include "train/checkpoint/find_checkpoint.h"
 #include "train/inspect/lens/logit_lens.h"
 #include "train/inspect/lens/neighbours.h"
 #include "train/plan.h"
@@ -400,7 +401,7 @@ Row sampled_texts_row(const InspectedModel& model, const Settings& settings) {
                      {"label", label},
                      {"text", drawn_text(from, *model.tokenizer(), length, model.seed)}});
   };
-  const bool fine_tuned = std::filesystem::exists(directory + "/task.json");  // from weights of another run
+  const bool fine_tuned = path_exists(directory + "/task.json");  // from weights of another run
   if (!model.run.model->counted() && !fine_tuned && model.run.model->parameters().numel() <= most_untrained) {
     const auto untrained = make_model(model.config(), *model.run.device, dtype, model.seed, false);
     add(*untrained, 0, "Untrained: random weights");
@@ -409,6 +410,9 @@ Row sampled_texts_row(const InspectedModel& model, const Settings& settings) {
   for (const size_t i : {size_t{0}, all.size() / 2, all.size() - 1})
     if (i < all.size() && (chosen.empty() || chosen.back() != i)) chosen.push_back(i);
   for (const size_t i : chosen) {
+    const DirectoryInUse use(all[i].path);
+    if (!use.is_there()) continue;       // a training has removed it meanwhile
+    (void)hold_checkpoint(all[i].path);  // which compares it with its MANIFEST
     const auto from = open_checkpoint(all[i].path, *model.run.device, dtype, moved_base(settings));
     add(*from, all[i].step, join("Checkpoint of step ", all[i].step));
   }

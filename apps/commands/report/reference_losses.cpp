@@ -10,7 +10,9 @@
 #include "apps/run/open_run.h"
 #include "apps/run/run_config.h"
 #include "core/error.h"
+#include "core/io/path.h"
 #include "train/checkpoint/checkpoint.h"
+#include "train/checkpoint/find_checkpoint.h"
 #include "train/counting.h"
 #include "train/eval.h"
 #include "train/tasks/task.h"
@@ -27,15 +29,10 @@ constexpr uintmax_t most_data_bytes = 100'000'000;  // of a dataset that is read
 uintmax_t bytes_of_data(const std::string& dataset) {
   uintmax_t bytes = 0;
   for (const DatasetPart& part : parse_dataset(dataset)) {
-    std::error_code error;
-    if (!std::filesystem::is_directory(part.spec, error)) {
-      if (std::filesystem::is_regular_file(part.spec, error))
-        bytes += std::filesystem::file_size(part.spec, error);
-      continue;
-    }
-    for (const auto& file : std::filesystem::directory_iterator(part.spec, error)) {
-      if (file.is_regular_file(error)) bytes += file.file_size(error);
-    }
+    const bool directory = path_is_directory(part.spec);
+    const auto files = directory ? entries_of(part.spec) : std::vector<std::filesystem::path>{part.spec};
+    for (const auto& file : files)
+      if (path_is_file(file)) bytes += file_bytes(file);
   }
   return bytes;
 }
@@ -43,7 +40,7 @@ uintmax_t bytes_of_data(const std::string& dataset) {
 // The number of outputs of a run's model: from its checkpoint, else from its tokenizer; 0: unknown.
 int64_t outputs_of(const std::string& run) {
   try {
-    return checkpoint_config(find_checkpoint(run, "", Manifest::Look::quick)).outputs();
+    return checkpoint_config(find_checkpoint(run)).outputs();
   } catch (const Error&) {
     const auto tokenizer = run_tokenizer(run, 0);
     return tokenizer ? tokenizer->vocab_size() : 0;
@@ -105,10 +102,8 @@ ReferenceLosses reference_losses(const std::string& run) {
                                   bytes_text(static_cast<double>(bytes)), ", more than a report reads"));
       return losses;
     }
-    const int64_t block_size =
-        config.has("block_size")
-            ? config.integer("block_size")
-            : checkpoint_config(find_checkpoint(run, "", Manifest::Look::quick)).block_size;
+    const int64_t block_size = config.has("block_size") ? config.integer("block_size")
+                                                        : checkpoint_config(find_checkpoint(run)).block_size;
     add_data_losses(losses, open_dataset(data_options(config), run_tokenizer(run, 0)), block_size);
   } catch (const Error& error) {
     losses.notes.push_back(join("no floor and no bigram loss: ", error.what()));

@@ -18,21 +18,18 @@
 #include "core/error.h"
 #include "core/io/file.h"
 #include "core/io/line_file.h"
+#include "core/io/path.h"
+#include "model/json.h"
 
 namespace hewn::cli {
 namespace {
 
 constexpr size_t most_reported = 32;  // runs on a page
 
-// The page's data as text; bytes that are not UTF-8 become U+FFFD.
-std::string report_text(const Row& report, int indent) {
-  return report.dump(indent, ' ', false, Row::error_handler_t::replace);
-}
-
 bool looks_like_run(const std::string& path) {
   const std::filesystem::path run(path);
   for (const char* name : {"config.toml", "metrics.jsonl", "checkpoints", "env.json"})
-    if (std::filesystem::exists(run / name)) return true;
+    if (path_exists(run / name)) return true;
   return false;
 }
 
@@ -46,16 +43,14 @@ std::vector<ReportedRun> runs_of_sweep(const std::string& sweep) {
     const auto name = result["run"].get<std::string>();
     if (looks_like_run(prefix + name)) runs.push_back({.path = prefix + name, .name = name, .sweep = result});
   }
-  std::vector<std::string> unfinished;
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(prefix, error)) {
-    const std::string name = entry.path().filename().string();
-    const bool known =
-        std::any_of(runs.begin(), runs.end(), [&](const ReportedRun& run) { return run.name == name; });
-    if (!known && looks_like_run(prefix + name)) unfinished.push_back(name);
+  const std::vector<ReportedRun> finished = runs;
+  std::error_code ignored;
+  for (const auto& entry : entries_of(prefix, ignored)) {
+    const std::string name = entry.filename().string();
+    const bool known = std::any_of(finished.begin(), finished.end(),
+                                   [&](const ReportedRun& run) { return run.name == name; });
+    if (!known && looks_like_run(prefix + name)) runs.push_back({.path = prefix + name, .name = name});
   }
-  std::sort(unfinished.begin(), unfinished.end());
-  for (const std::string& name : unfinished) runs.push_back({.path = prefix + name, .name = name});
   if (runs.empty())
     fail(ErrorCode::input, sweep, ": the sweep has no runs yet; `", program(), " sweep ",
          shell_word("--out_dir=" + sweep), "` goes on with it");
@@ -64,13 +59,13 @@ std::vector<ReportedRun> runs_of_sweep(const std::string& sweep) {
 
 void add_reported(std::vector<ReportedRun>& runs, std::string path) {
   while (path.size() > 1 && path.back() == '/') path.pop_back();
-  if (!std::filesystem::exists(path))
+  if (!path_exists(path))
     fail(ErrorCode::input, path, ": no such run; name the directory of a run, of a sweep, or a model file");
-  if (std::filesystem::exists(path + "/sweep.json")) {
+  if (path_exists(path + "/sweep.json")) {
     for (ReportedRun& run : runs_of_sweep(path)) runs.push_back(std::move(run));
     return;
   }
-  const bool checkpoint = std::filesystem::exists(path + "/state.json");
+  const bool checkpoint = path_exists(path + "/state.json");
   if (!is_foreign_model(path) && !checkpoint && !looks_like_run(path))
     fail(
         ErrorCode::input, path,
@@ -140,7 +135,7 @@ Row report_json(const Settings& settings, std::vector<ReportedRun>& runs, bool i
 }
 
 uint64_t write_report(const std::string& path, const std::string& title, const Row& report) {
-  return write_file_atomically(path, report_page(title, report_text(report, -1))).size;
+  return write_file_atomically(path, report_page(title, json_text(report))).size;
 }
 
 KeptReport::KeptReport(const Settings& training, const std::string& run)
@@ -158,8 +153,8 @@ namespace {
 
 // Bytes that are not UTF-8 are replaced first, as in the page.
 void write_figures(const std::string& directory, const Row& report) {
-  std::filesystem::create_directories(directory);
-  const std::vector<Figure> figures = report_figures(Row::parse(report_text(report, -1)));
+  make_directories(directory);
+  const std::vector<Figure> figures = report_figures(Row::parse(json_text(report)));
   for (const Figure& figure : figures)
     write_file_atomically(directory + "/" + figure.name + ".svg", figure.svg);
   say("wrote ", figures.size(), " figures into ", directory);
@@ -175,7 +170,7 @@ int run_report(const Settings& settings) {
   const Row report = report_json(settings, runs, settings.flag("inspect"));
   if (settings.has("figures")) write_figures(settings.text("figures"), report);
   if (json) {
-    print(report_text(report, 1), "\n");
+    print(json_text(report, 1), "\n");
     return 0;
   }
   const std::string path = settings.text("out");

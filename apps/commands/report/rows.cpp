@@ -13,13 +13,15 @@
 #include "core/error.h"
 #include "core/io/file.h"
 #include "core/io/line_file.h"
+#include "core/io/path.h"
+#include "model/json.h"
 #include "model/tokenizer/utf8.h"
 #include "train/tasks/task.h"
 
 namespace hewn::cli {
 namespace {
 
-namespace files = std::filesystem;
+namespace fs = std::filesystem;
 
 constexpr size_t most_points = 1000;                 // of a curve
 constexpr size_t most_texts = 8;                     // kept samples that are shown
@@ -66,15 +68,14 @@ Row part_series_row(const PartSeries& series) {
 std::string metrics_of(const std::string& run) { return run + "/metrics.jsonl"; }
 
 Row no_metrics(const std::string& run) {
-  return missing_row(files::exists(metrics_of(run))
-                         ? "metrics.jsonl has no complete line yet"
-                         : "the run has no metrics.jsonl: it was not trained here");
+  return missing_row(path_exists(metrics_of(run)) ? "metrics.jsonl has no complete line yet"
+                                                  : "the run has no metrics.jsonl: it was not trained here");
 }
 
 // The keys of a run's config.toml, whatever they are.
 std::vector<Assignment> keys_of(const std::string& run) {
   const std::string path = run + "/config.toml";
-  return files::exists(path) ? read_config(path) : std::vector<Assignment>();
+  return path_exists(path) ? read_config(path) : std::vector<Assignment>();
 }
 
 std::string key_of(const std::string& run, std::string_view name) {
@@ -83,11 +84,7 @@ std::string key_of(const std::string& run, std::string_view name) {
   return "";
 }
 
-Row json_file(const std::string& path) {
-  Row parsed = Row::parse(read_small_file(path, most_json_bytes), nullptr, false);
-  if (parsed.is_discarded()) fail(ErrorCode::input, path, " is not JSON");
-  return parsed;
-}
+Row json_file(const std::string& path) { return read_json(path, most_json_bytes); }
 
 // The beginning of a text, cut between characters.
 std::string beginning(const std::string& text) {
@@ -165,24 +162,24 @@ Row depth_row(const std::string& run) {
 }
 
 Row kept_texts_row(const std::string& run) {
-  std::vector<files::path> paths;
-  std::error_code error;
-  for (const auto& entry : files::directory_iterator(run + "/samples", error)) {
-    const std::string name = entry.path().filename().string();
-    if (name.starts_with("step-") && name.ends_with(".txt")) paths.push_back(entry.path());
-  }
+  std::vector<fs::path> paths;
+  if (path_exists(run + "/samples"))
+    for (const fs::path& entry : entries_of(run + "/samples")) {
+      const std::string name = entry.filename().string();
+      if (name.starts_with("step-") && name.ends_with(".txt")) paths.push_back(entry);
+    }
   if (paths.empty())
     return missing_row("the run kept no samples",
                        join(program(), " train ", shell_word(run + "/config.toml"), " --sample_interval=100 ",
                             shell_word("--out_dir=" + run + "-samples")));
-  std::sort(paths.begin(), paths.end(), [](const files::path& a, const files::path& b) {
+  std::sort(paths.begin(), paths.end(), [](const fs::path& a, const fs::path& b) {
     const std::string x = a.filename().string(), y = b.filename().string();
     return x.size() != y.size() ? x.size() < y.size() : x < y;
   });
   Row out{{"texts", Row::array()}, {"kept", paths.size()}};
   const size_t shown = std::min(paths.size(), most_texts);
   for (size_t i = 0; i < shown; ++i) {  // evenly, with the first and the last one
-    const files::path& path = paths[shown == 1 ? 0 : i * (paths.size() - 1) / (shown - 1)];
+    const fs::path& path = paths[shown == 1 ? 0 : i * (paths.size() - 1) / (shown - 1)];
     const std::string name = path.stem().string();
     int64_t step = 0;
     parse_integer(name.substr(name.find('-') + 1), step);
@@ -194,7 +191,7 @@ Row kept_texts_row(const std::string& run) {
 
 Row profile_row(const std::string& run) {
   const std::string path = run + "/profile.json";
-  if (!files::exists(path))
+  if (!path_exists(path))
     return missing_row("the run has no profile.json",
                        join(program(), " train ", shell_word(run + "/config.toml"),
                             " --profile --max_iters=20 ", shell_word("--out_dir=" + run + "-profile")));
@@ -213,7 +210,7 @@ Row profile_row(const std::string& run) {
 Row about_row(const std::string& run) {
   Row out{{"config", Row::object()}};
   for (const Assignment& key : keys_of(run)) out["config"][key.key] = key.value;
-  if (files::exists(run + "/env.json")) out["environment"] = json_file(run + "/env.json");
+  if (path_exists(run + "/env.json")) out["environment"] = json_file(run + "/env.json");
   if (out["config"].empty() && !out.contains("environment"))
     return missing_row("there is no config.toml and no env.json");
   if (!out["config"].empty())
@@ -225,8 +222,8 @@ Row about_row(const std::string& run) {
 Row results_row(const std::string& run) {
   Row out = Row::object();
   for (const char* name : {"task", "evaluation"})
-    if (const std::string path = run + "/" + name + ".json"; files::exists(path)) out[name] = json_file(path);
-  if (const std::string path = run + "/scores.jsonl"; files::exists(path)) {
+    if (const std::string path = run + "/" + name + ".json"; path_exists(path)) out[name] = json_file(path);
+  if (const std::string path = run + "/scores.jsonl"; path_exists(path)) {
     Row scores = Row::array();
     int64_t without = 0;
     for (const std::string& line : complete_lines(path)) {

@@ -13,6 +13,7 @@
 #include "apps/run/text/methods.h"
 #include "apps/run/text/text_writer.h"
 #include "core/error.h"
+#include "model/json.h"
 #include "train/scores/texts/answer_scores.h"
 #include "train/scores/texts/words.h"
 
@@ -118,7 +119,7 @@ std::string with_scores(Json line, const std::string& answer, const AnswerRow& r
   for (const AnswerMetric& metric : answer_metrics())
     if (const auto figures = metric.figures(answer, row.references); figures.size() == 1)
       line[std::string(metric.name)] = figures[0];
-  return line.dump();
+  return json_text(line);
 }
 
 /// Adds a line per metric: of one run's answers, or of the difference between two runs'.

@@ -8,6 +8,7 @@
 #include "apps/run/scores/scored_runs.h"
 #include "apps/run/text/shots.h"
 #include "core/error.h"
+#include "model/json.h"
 #include "train/scores/eval_scores.h"
 
 namespace hewn::cli {
@@ -60,7 +61,7 @@ void write_answers(AnswerFile& file, const std::string& run, const std::vector<E
             tasks[t].kind == EvalKind::continuation ? Json(chosen == row.gold) : Json(chosen);
       }
       line["log_probabilities"] = answers[t][i].log_probability;
-      file.add(line.dump());
+      file.add(json_text(line));
     }
   }
 }

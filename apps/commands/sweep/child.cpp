@@ -9,17 +9,17 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
-#include <filesystem>
 
 #include "apps/cli/options.h"
 #include "core/error.h"
+#include "core/io/path.h"
 
 namespace hewn::cli {
 namespace {
 
 // The path of this program, resolved once: the link changes if the file is replaced.
 const std::string& own_path() {
-  static const std::string path = std::filesystem::read_symlink("/proc/self/exe").string();
+  static const std::string path = running_program();
   return path;
 }
 
@@ -46,8 +46,15 @@ std::vector<char*> pointers_to(std::vector<std::string>& words) {
 
 int open_output(const std::string& file) {
   const int fd = ::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  if (fd < 0) fail(ErrorCode::failed, file, ": cannot be written: ", std::strerror(errno));
+  if (fd < 0) fail_at(ErrorCode::failed, file, "cannot be written", errno);
   return fd;
+}
+
+// Gives a signal its default action, unless it is ignored, as with nohup.
+void no_handler(int signal) {
+  struct sigaction action {};
+  ::sigaction(signal, nullptr, &action);
+  if (action.sa_handler != SIG_IGN) ::signal(signal, SIG_DFL);
 }
 
 }  // namespace
@@ -59,8 +66,15 @@ Child::Child(const std::vector<std::string>& arguments, const std::string& out, 
   const char* const path = own_path().c_str();
   const int out_fd = open_output(out), err_fd = open_output(err);
   const pid_t parent = ::getpid();
+  // A signal that arrives before the new program has started must end it. The handlers of this program would take it
+  // and be gone with the call of execve.
+  sigset_t all, before;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);
   pid_ = ::fork();
   if (pid_ == 0) {  // only async-signal-safe calls from here on
+    for (const int signal : {SIGHUP, SIGINT, SIGTERM}) no_handler(signal);
+    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
     ::setpgid(0, 0);
     ::prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (::getppid() != parent) ::_exit(128 + SIGTERM);  // killed before the call above
@@ -72,6 +86,7 @@ Child::Child(const std::vector<std::string>& arguments, const std::string& out, 
     ::_exit(127);
   }
   const int error = errno;
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   ::close(out_fd);
   ::close(err_fd);
   if (pid_ < 0) fail(ErrorCode::failed, "cannot start a process: ", std::strerror(error));

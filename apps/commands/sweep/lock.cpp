@@ -7,8 +7,6 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
-#include <cstring>
-#include <filesystem>
 #include <limits>
 #include <thread>
 
@@ -17,6 +15,7 @@
 #include "apps/cli/terminal.h"
 #include "core/error.h"
 #include "core/io/file.h"
+#include "core/io/path.h"
 
 namespace hewn::cli {
 namespace {
@@ -36,15 +35,13 @@ pid_t running_holder(const std::string& file) {
 }  // namespace
 
 SweepLock::SweepLock(const std::string& directory) {
-  std::error_code error;
-  std::filesystem::create_directories(directory, error);
-  if (error) fail(ErrorCode::failed, "cannot create out_dir ", directory, ": ", error.message());
+  make_directories(directory);
   const std::string file = directory + "/.lock";
   fd_ = ::open(file.c_str(), O_RDWR | O_CREAT, 0666);  // inherited by the runs
-  if (fd_ < 0) fail(ErrorCode::failed, "cannot open ", file, ": ", std::strerror(errno));
+  if (fd_ < 0) fail_at(ErrorCode::failed, file, "cannot be opened", errno);
   const auto start = std::chrono::steady_clock::now();
   for (bool said = false; ::flock(fd_, LOCK_EX | LOCK_NB) != 0;) {
-    if (errno != EWOULDBLOCK) fail(ErrorCode::failed, "cannot lock ", file, ": ", std::strerror(errno));
+    if (errno != EWOULDBLOCK) fail_at(ErrorCode::failed, file, "cannot be locked", errno);
     const auto waited = std::chrono::steady_clock::now() - start;
     if (const pid_t holder = running_holder(file))
       fail(ErrorCode::failed, "the sweep in ", directory, " is in use by process ", holder,
@@ -60,7 +57,7 @@ SweepLock::SweepLock(const std::string& directory) {
   }
   const std::string text = std::to_string(::getpid()) + "\n";
   const int problem = ::ftruncate(fd_, 0) != 0 ? errno : write_fully(fd_, text.data(), text.size());
-  if (problem) fail(ErrorCode::failed, "cannot write ", file, ": ", std::strerror(problem));
+  if (problem) fail_at(ErrorCode::failed, file, "cannot be written", problem);
 }
 
 SweepLock::~SweepLock() { ::close(fd_); }

@@ -13,7 +13,10 @@
 #include "apps/run/train_setup.h"
 #include "core/error.h"
 #include "core/io/checksum.h"
+#include "core/io/limits.h"
+#include "model/json.h"
 #include "train/checkpoint/checkpoint.h"
+#include "train/checkpoint/find_checkpoint.h"
 #include "train/counting.h"
 #include "train/eval.h"
 #include "train/plan.h"
@@ -103,7 +106,7 @@ DatasetOpener caching_opener() {
              const DataOptions& options, std::shared_ptr<const Tokenizer> tokenizer) mutable {
     const Json key = {options.dataset,   options.val,        real_text(options.val_fraction),
                       options.tokenizer, options.vocab_size, tokenizer ? tokenizer->hash() : ""};
-    auto& data = opened[key.dump(-1, ' ', false, Json::error_handler_t::replace)];
+    auto& data = opened[exact_json_text(key)];
     if (!data) data = open_new_dataset(options, std::move(tokenizer));
     return data;
   };
@@ -262,7 +265,7 @@ std::string plan_json(const SweepPlan& plan, const SweepDefinition& sweep) {
                  {"peak_bytes", plan.peak_bytes},
                  {"seconds", plan.seconds},
                  {"plan", list}};
-  return out.dump(2) + "\n";
+  return json_text(out, 2) + "\n";
 }
 
 }  // namespace hewn::cli

@@ -8,6 +8,7 @@
 #include "apps/page/chart_page.h"
 #include "apps/run/files/metrics.h"
 #include "core/text.h"
+#include "model/json.h"
 
 namespace hewn::cli {
 namespace {
@@ -224,7 +225,7 @@ std::string sweep_json(const std::vector<RankedCombination>& ranking, const std:
   Json failed = Json::array();
   for (const auto& [name, error] : outcome.failed) failed.push_back({{"run", name}, {"error", error}});
   const Json out{{"ranking", ranking_json(ranking)}, {"runs", results_json(results)}, {"failed", failed}};
-  return out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return json_text(out, 2) + "\n";
 }
 
 std::string sweep_page(const std::string& directory, const std::vector<RankedCombination>& ranking,
@@ -232,8 +233,7 @@ std::string sweep_page(const std::string& directory, const std::vector<RankedCom
   Json runs = results_json(results);
   for (Json& run : runs) run["curve"] = loss_curve_of(directory + "/runs/" + run["run"].get<std::string>());
   const Json data{{"ranking", ranking_json(ranking)}, {"runs", runs}};
-  return chart_page("hewn sweep", sweep_body, "sweep",
-                    data.dump(1, ' ', false, Json::error_handler_t::replace), sweep_script);
+  return chart_page("hewn sweep", sweep_body, "sweep", json_text(data, 1), sweep_script);
 }
 
 }  // namespace hewn::cli

@@ -1,12 +1,12 @@
 #include "apps/commands/sweep/runs.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <set>
 
 #include "apps/run/train_start.h"
 #include "core/error.h"
 #include "core/io/file.h"
+#include "core/io/path.h"
 
 namespace hewn::cli {
 namespace {
@@ -23,9 +23,7 @@ bool is_sweep_key(const Option& option) {
 
 // File names in a value are made absolute, so that the sweep can go on from another directory.
 std::string absolute_value(const std::string& key, const std::string& value) {
-  if (key == "init_from")
-    return std::filesystem::exists(value) ? std::filesystem::absolute(value).lexically_normal().string()
-                                          : value;
+  if (key == "init_from") return path_exists(value) ? absolute_path(value) : value;
   if (key != "dataset" && key != "val" && key != "tokenizer") return value;
   Settings one(train_command());
   one.set({key, value, key});
@@ -50,6 +48,7 @@ GridKey checked_grid_key(const std::string& text) {
             option.name == "threads" ? "; --threads and --at_once divide the threads among them" : "");
     refuse_resume(where, grid.key, value);
     value = absolute_value(grid.key, one.text(grid.key));
+    require_storable({grid.key, value, "grid"});
   }
   return grid;
 }
@@ -66,6 +65,7 @@ std::vector<Assignment> given_base(const Settings& settings, const std::vector<G
     if (!is_sweep_key(*option) || !settings.given(key) || is_in(grid, key)) continue;
     refuse_resume(settings.where(key), key, settings.text(key));
     base.push_back({key, absolute_value(key, settings.text(key)), settings.where(key)});
+    require_storable(base.back());
   }
   return base;
 }
@@ -95,7 +95,7 @@ SweepDefinition define_sweep(const Settings& settings, const std::string& direct
   for (const std::string& text : settings.list("grid")) sweep.grid.push_back(checked_grid_key(text));
   sweep.seeds = settings.integer("seeds");
   const std::string file = definition_file(directory);
-  const bool goes_on = std::filesystem::exists(file);
+  const bool goes_on = path_exists(file);
   if (goes_on) {
     const SweepDefinition stored =
         SweepDefinition::from_json(read_small_file(file, most_definition_bytes), file);

@@ -1,31 +1,28 @@
 // hewn sweep: trains a run for every combination of a grid and every seed, and ranks them.
 
-#include <filesystem>
 #include <optional>
 
-#include "apps/page/chart_page.h"
 #include "apps/cli/shell.h"
 #include "apps/cli/signals.h"
 #include "apps/cli/terminal.h"
 #include "apps/commands/commands.h"
 #include "apps/commands/sweep/lock.h"
 #include "apps/commands/sweep/report.h"
+#include "apps/page/chart_page.h"
 #include "core/error.h"
 #include "core/io/file.h"
+#include "core/io/path.h"
 
 namespace hewn::cli {
 namespace {
 
-namespace fs = std::filesystem;
-
 // Refuses a directory that holds something else.
 void require_sweep_or_nothing(const std::string& directory) {
-  if (fs::exists(definition_file(directory))) return;
-  require(!fs::exists(directory) || fs::is_directory(directory), "out_dir ", directory,
-          " is a file, not a directory");
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(directory, error)) {
-    const std::string name = entry.path().filename().string();
+  if (path_exists(definition_file(directory))) return;
+  if (!path_exists(directory)) return;
+  require(path_is_directory(directory), "out_dir ", directory, " is a file, not a directory");
+  for (const auto& entry : entries_of(directory)) {
+    const std::string name = entry.filename().string();
     require(name == ".lock" || is_temporary(name), "out_dir ", directory,
             " is not empty and holds no sweep; choose another --out_dir");
   }
@@ -71,6 +68,7 @@ int run_sweep(const Settings& settings) {
           "' is neither a CONFIG.toml nor a key; give a key with its values as --grid=n_layer=2,4");
   std::string directory = settings.text("out_dir");
   while (directory.size() > 1 && directory.back() == '/') directory.pop_back();
+  require_storable({"out_dir", directory, settings.where("out_dir")});
   require_sweep_or_nothing(directory);
   const bool dry_run = settings.flag("dry_run");
   SweepDefinition sweep = define_sweep(settings, directory);

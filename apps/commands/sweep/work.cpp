@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <filesystem>
 #include <fstream>
 #include <list>
 #include <memory>
@@ -16,12 +15,12 @@
 #include "apps/commands/sweep/child.h"
 #include "core/error.h"
 #include "core/io/file.h"
+#include "core/io/path.h"
 #include "train/checkpoint/checkpoint.h"
+#include "train/checkpoint/find_checkpoint.h"
 
 namespace hewn::cli {
 namespace {
-
-namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
 // What the last lines of a run's messages report: the error, if there is one.
@@ -82,7 +81,7 @@ class SweepJob {
 
   // What the files of the finished run hold.
   SweepResult result() const {
-    const std::string last = find_checkpoint(run_.directory, "last", Manifest::Look::quick);
+    const std::string last = find_checkpoint(run_.directory, "last");
     const RunState state = checkpoint_state(last);
     const FileSum weights = checkpoint_weights(last);
     SweepResult r{.name = run_.name,
@@ -107,11 +106,11 @@ class SweepJob {
  private:
   void start_training() {
     std::vector<std::string> words{"train", "--out_dir=" + run_.directory, threads_};
-    if (fs::exists(run_.directory + "/config.toml")) {
+    if (path_exists(run_.directory + "/config.toml")) {
       words.emplace_back("--init_from=resume");
     } else {
       for (const Assignment& key : run_.keys) words.push_back("--" + key.key + "=" + key.value);
-      words.emplace_back("--force");  // a run killed before it wrote its configuration may have left files
+      words.emplace_back("--force");  // a run killed before it wrote its configuration may have left a checkpoint
     }
     training_ = true;
     child_ = std::make_unique<Child>(words, "/dev/null", logs_ + ".log");
@@ -120,7 +119,7 @@ class SweepJob {
   // False if the run has no validation data.
   bool start_evaluation() {
     const std::string best = run_.directory + "/checkpoints/best";
-    if (!fs::exists(best)) return false;
+    if (!path_exists(best)) return false;
     training_ = false;
     child_ = std::make_unique<Child>(std::vector<std::string>{"eval", best, "--json", threads_},
                                      logs_ + ".eval.json", logs_ + ".eval.log");
@@ -245,7 +244,7 @@ class Worker {
 
 SweepOutcome work_through(const SweepPlan& plan, const SweepDefinition& sweep, const std::string& directory,
                           bool evaluate, LineFile& file, std::vector<SweepResult>& results) {
-  for (const char* part : {"/runs", "/logs"}) fs::create_directories(directory + part);
+  for (const char* part : {"/runs", "/logs"}) make_directories(directory + part);
   return Worker(plan, sweep, directory, evaluate, file, results).go();
 }
 

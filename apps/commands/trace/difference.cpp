@@ -7,6 +7,7 @@
 #include "apps/cli/terminal.h"
 #include "apps/commands/trace/model_trace.h"
 #include "core/error.h"
+#include "model/json.h"
 #include "train/inspect/divergence.h"
 #include "train/inspect/trace/kept_pass.h"
 
@@ -83,14 +84,14 @@ void print_difference(const Settings& settings) {
   const double allowed = node_tolerance(lower);
   const std::string found = first_apart(distance, allowed);
   if (settings.flag("json")) {
-    print(Json{{"loss", loss},
-               {"other_loss", other_loss},
-               {"allowed", allowed},
-               {"first", found},
-               {"parted", distance.parted},
-               {"nodes", distances_json(distance.nodes)},
-               {"leaves", distances_json(distance.leaves)}}
-              .dump(2, ' ', false, Json::error_handler_t::replace),
+    print(json_text(Json{{"loss", loss},
+                         {"other_loss", other_loss},
+                         {"allowed", allowed},
+                         {"first", found},
+                         {"parted", distance.parted},
+                         {"nodes", distances_json(distance.nodes)},
+                         {"leaves", distances_json(distance.leaves)}},
+                    2),
           "\n");
     return;
   }

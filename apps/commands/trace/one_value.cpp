@@ -8,6 +8,7 @@
 #include "apps/cli/terminal.h"
 #include "apps/commands/trace/element.h"
 #include "core/error.h"
+#include "model/json.h"
 #include "train/inspect/trace/origin.h"
 
 namespace hewn::cli {
@@ -123,7 +124,7 @@ void print_one_value(const Settings& settings, const Trace& trace, const NodeNam
       checked_index(settings, "node", join("#", node.id), node.value.shape, wanted.index);
   const ElementOrigin origin = origin_of(node, index);
   if (settings.flag("json"))
-    print(origin_json(node, names, index, origin).dump(2), "\n");
+    print(json_text(origin_json(node, names, index, origin), 2), "\n");
   else
     print(origin_text(trace, node, names, index, origin));
 }

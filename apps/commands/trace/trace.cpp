@@ -1,6 +1,5 @@
 // hewn trace: shows what a forward and backward pass computes, node by node.
 
-#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "apps/cli/format.h"
@@ -17,7 +16,9 @@
 #include "apps/run/open_run.h"
 #include "core/error.h"
 #include "core/io/file.h"
+#include "core/io/path.h"
 #include "kernels/devices/devices.h"
+#include "model/json.h"
 #include "train/inspect/expression/expression.h"
 #include "train/inspect/trace/trace.h"
 #include "train/inspect/trace/trace_json.h"
@@ -29,13 +30,9 @@ using Json = nlohmann::ordered_json;
 
 constexpr size_t most_page_bytes = 16'000'000;  // of data: what browsers open without delay
 
-std::string json_text(const Json& json, int indent) {
-  return json.dump(indent, ' ', false, Json::error_handler_t::replace);
-}
-
 // The page of --out.
 void write_page(const Settings& settings, const std::string& title, const Json& json) {
-  const std::string data = json_text(json, -1), path = settings.text("out");
+  const std::string data = json_text(json), path = settings.text("out");
   require(data.size() <= most_page_bytes, settings.where("out"), ": the page would hold ", data.size(),
           " bytes of data, more than ", most_page_bytes,
           "; keep the elements of smaller tensors only, with a ", "lower --values (now ",
@@ -164,7 +161,7 @@ int run_trace(const Settings& settings) {
   check_output(settings);
   if (!settings.has("expr")) {
     for (const std::string& word : settings.arguments)
-      require(word.find('=') == word.npos || std::filesystem::exists(word), "'", word,
+      require(word.find('=') == word.npos || word_is_path(word), "'", word,
               "' is no run; if it is a value for a formula, add --expr=FORMULA; if it is the formula, put "
               "--expr= before it");
     return run_model_trace(settings);

@@ -11,6 +11,7 @@
 #include "apps/run/run_config.h"
 #include "apps/run/text/row_of_text.h"
 #include "core/error.h"
+#include "core/io/path.h"
 #include "model/weights/foreign.h"
 #include "train/checkpoint/checkpoint.h"
 #include "train/plan.h"
@@ -75,7 +76,7 @@ std::shared_ptr<const Tokenizer> configured_tokenizer(const Settings& settings) 
   const bool is_kind = std::find(kinds.begin(), kinds.end(), named) != kinds.end();
   if (named == "byte") return train_tokenizer("byte", "any");
   if (!named.empty() && !is_kind) return open_tokenizer(named);
-  if (named.empty() && fs::exists(fs::path(dataset) / "tokenizer.json")) return open_tokenizer(dataset);
+  if (named.empty() && path_exists(fs::path(dataset) / "tokenizer.json")) return open_tokenizer(dataset);
   return nullptr;
 }
 
@@ -120,7 +121,7 @@ std::string given_model_key(const Settings& settings) {
 
 bool names_run(const Settings& settings) {
   return !settings.arguments.empty() || settings.where("out_dir") == "--out_dir" ||
-         (settings.given("out_dir") && fs::exists(settings.text("out_dir") + "/config.toml"));
+         (settings.given("out_dir") && path_exists(settings.text("out_dir") + "/config.toml"));
 }
 
 TracedModel open_traced_model(const Settings& settings) {

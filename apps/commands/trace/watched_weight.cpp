@@ -1,6 +1,5 @@
 #include "apps/commands/trace/watched_weight.h"
 
-#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "apps/cli/config_file.h"
@@ -15,12 +14,12 @@
 #include "apps/run/run_config.h"
 #include "apps/run/train_setup.h"
 #include "core/error.h"
+#include "core/io/path.h"
+#include "model/json.h"
 #include "train/trainer.h"
 
 namespace hewn::cli {
 namespace {
-
-namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
 /// The element before and after a step.
@@ -56,7 +55,7 @@ Settings training_settings(const Settings& settings) {
     const std::string run = run_of(path);
     require(training_command(run).bit == takes::train, settings.where("watch"), ": ", run,
             " was fine-tuned; only runs of `hewn train` can be watched");
-    std::vector<Assignment> keys = read_config(run + "/config.toml");
+    std::vector<Assignment> keys = read_sealed_config(run + "/config.toml");
     // The weights bring their vocabulary.
     std::erase_if(keys, [](const Assignment& a) { return a.key == "init_from" || a.key == "vocab_size"; });
     train.fill(keys);
@@ -164,7 +163,7 @@ void print_watched_weight(const Settings& settings) {
 
   Trainer trainer(*model, config.optimizer, config.schedule, config.seed);
   trainer.graphs().use(false);
-  if (!setup.start.checkpoint.empty() && fs::exists(setup.start.checkpoint + "/optimizer.safetensors"))
+  if (!setup.start.checkpoint.empty() && path_exists(setup.start.checkpoint + "/optimizer.safetensors"))
     load_checkpoint(setup.start.checkpoint, trainer, setup.start.moved_base);
   else
     setup.start.load_weights(*model);
@@ -175,7 +174,7 @@ void print_watched_weight(const Settings& settings) {
       fail(ErrorCode::failed, "step ", steps.back().result.step, " is not finite, so it changed nothing");
   }
   if (settings.flag("json"))
-    print(json_of(p.name, index, config, steps).dump(2), "\n");
+    print(json_text(json_of(p.name, index, config, steps), 2), "\n");
   else
     print(p.name, index_text(index), ", ", name_of(config.optimizer.kind),
           "; the gradient is that before clipping\n", table_of(steps));

@@ -1,7 +1,6 @@
 #include "apps/run/lesson/lesson.h"
 
-#include <filesystem>
-
+#include "core/io/path.h"
 #include "model/weights/outgoing.h"
 #include "model/weights/weights.h"
 
@@ -16,7 +15,7 @@ constexpr const char* lesson_name = "lesson";
 
 }  // namespace
 
-bool is_lesson(const std::string& path) { return path == lesson_name && !std::filesystem::exists(path); }
+bool is_lesson(const std::string& path) { return path == lesson_name && !path_exists(path); }
 
 ForeignModel lesson_model() {
   auto weights = std::make_unique<SafetensorsFile>(MappedFile::in_memory(

@@ -4,6 +4,7 @@
 
 #include "apps/cli/format.h"
 #include "core/error.h"
+#include "model/json.h"
 #include "train/scores/classes/proportion.h"
 
 namespace hewn::cli {
@@ -25,12 +26,12 @@ Json json_of(const ScoreLine& line, bool compares) {
   return json;
 }
 
-std::string json_text(const ScoreReport& report) {
+std::string json_report(const ScoreReport& report) {
   Json all{{"runs", report.runs}, {"tasks", Json::array()}};
   for (const ScoreLine& line : report.lines) all["tasks"].push_back(json_of(line, compares(report)));
   all["mean"] = report.mean ? Json(report.mean->value) : Json();
   if (report.mean) all.update({{"mean_low", report.mean->low}, {"mean_high", report.mean->high}});
-  return all.dump(2) + "\n";
+  return json_text(all, 2) + "\n";
 }
 
 std::string csv_text(const ScoreReport& report) {
@@ -152,7 +153,7 @@ ScoreFormat score_format(const Settings& settings) {
 
 std::string score_text(const ScoreReport& report, ScoreFormat format) {
   switch (format) {
-    case ScoreFormat::json: return json_text(report);
+    case ScoreFormat::json: return json_report(report);
     case ScoreFormat::csv: return csv_text(report);
     case ScoreFormat::markdown: return markdown_table(cells_of(report)) + mean_text(report);
     case ScoreFormat::table: break;

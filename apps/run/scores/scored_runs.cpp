@@ -16,7 +16,7 @@ std::vector<std::string> scored_runs(const Settings& settings) {
 
 void show_progress(const std::string& task, size_t done, size_t all) {
   if (is_quiet() || !is_terminal(Stream::messages)) return;
-  write_message(join("\r", task, "  ", done, "/", all, done == all ? "\n" : ""));
+  write_message(join(control_sequence("\r"), task, "  ", done, "/", all, done == all ? "\n" : ""));
 }
 
 AnswerFile::AnswerFile(const Settings& settings) {

@@ -10,6 +10,7 @@
 #include "apps/run/text/text_writer.h"
 #include "core/error.h"
 #include "model/generation/context.h"
+#include "model/json.h"
 #include "model/tokenizer/utf8.h"
 #include "train/scores/texts/answers.h"
 
@@ -104,7 +105,7 @@ std::string comparison_table(const std::vector<Outcome>& outcomes) {
   std::vector<std::string> lines = split(table_text(rows), '\n');
   lines[0] += "  text";
   for (size_t i = 0; i < outcomes.size(); ++i) {
-    const std::string text = Json(outcomes[i].text).dump();
+    const std::string text = json_text(Json(outcomes[i].text));
     const int indent = static_cast<int>(lines[i + 1].size()) + 2, width = terminal_width(Stream::results);
     const bool wraps = is_terminal(Stream::results) && width >= indent + 20;
     lines[i + 1] += "  " + (wraps ? wrap(text, width, indent) : text);
@@ -142,7 +143,7 @@ int run_comparison(const Settings& settings, const OpenRun& run, const std::vect
     print(comparison_table(outcomes));
     return stop_signal() ? stop_status() : 0;
   }
-  print(comparison_list(outcomes, prompts[0]).dump(2), "\n");
+  print(json_text(comparison_list(outcomes, prompts[0]), 2), "\n");
   return stop_signal() ? stop_status() : 0;
 }
 

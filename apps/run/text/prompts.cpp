@@ -13,7 +13,7 @@ namespace {
 constexpr size_t most_prompt = size_t{16} << 20;
 
 std::string content_of(const std::string& path) {
-  return path == "-" ? read_standard_input(most_prompt) : read_small_file(path, most_prompt);
+  return path == "-" ? read_standard_input(most_prompt) : read_given_file(path, most_prompt);
 }
 
 // The non-empty lines, with their escapes resolved.

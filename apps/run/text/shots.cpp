@@ -22,7 +22,7 @@ Shot shot_of(const std::string& line, const std::string& where) {
 std::vector<Shot> read_shots(const std::string& path) {
   std::vector<Shot> shots;
   int64_t number = 0;
-  for (std::string& line : split(read_small_file(path, most_shots), '\n')) {
+  for (std::string& line : split(read_given_file(path, most_shots), '\n')) {
     ++number;
     if (line.find_first_not_of(" \t\r") != line.npos)
       shots.push_back(shot_of(line, path + ":" + std::to_string(number)));

@@ -5,6 +5,7 @@
 
 #include "apps/cli/terminal.h"
 #include "apps/run/text/token_view.h"
+#include "model/json.h"
 
 namespace hewn::cli {
 
@@ -62,7 +63,7 @@ bool TextWriter::token(size_t text, const Generated& generated) {
   if (view_ == View::log_probabilities) {
     nlohmann::ordered_json record = log_probability_record(tokenizer_, generated);
     if (texts_.size() > 1) record["sample"] = text;
-    add(text, record.dump() + "\n");
+    add(text, json_text(record) + "\n");
   }
   return !flow.ended();
 }

@@ -6,6 +6,7 @@
 
 #include "apps/cli/format.h"
 #include "apps/cli/terminal.h"
+#include "model/json.h"
 
 namespace hewn::cli {
 namespace {
@@ -15,17 +16,15 @@ constexpr size_t shown_others = 4;
 constexpr size_t column = 16;  // width of the chosen token, in characters
 
 Json as_json_text(const Tokenizer& tokenizer, int32_t id) {
-  return Json::parse(
-      Json(std::string(tokenizer.piece(id))).dump(-1, ' ', false, Json::error_handler_t::replace));
+  return Json::parse(json_text(Json(std::string(tokenizer.piece(id)))));
 }
 
 std::string percent(double log_probability) { return fixed(100 * std::exp(log_probability), 1) + "%"; }
 
 /// Green for a high probability, yellow, red for a low one.
 std::string in_color_of(double log_probability, const std::string& text) {
-  if (!has_color(Stream::results)) return text;
   const double p = std::exp(log_probability);
-  return std::string(p >= 0.5 ? "\033[32m" : p >= 0.1 ? "\033[33m" : "\033[31m") + text + "\033[0m";
+  return in_color(Stream::results, p >= 0.5 ? "32" : p >= 0.1 ? "33" : "31", text);
 }
 
 size_t width_of(const std::string& utf8) {
@@ -36,7 +35,7 @@ size_t width_of(const std::string& utf8) {
 }  // namespace
 
 std::string quoted_piece(const Tokenizer& tokenizer, int32_t id) {
-  return as_json_text(tokenizer, id).dump();
+  return json_text(as_json_text(tokenizer, id));
 }
 
 Json token_record(const Tokenizer& tokenizer, int32_t id, double log_probability) {

@@ -13,14 +13,39 @@ namespace gguf {
 namespace {
 
 constexpr TensorType tensor_types[] = {
-    {0, "F32", DType::f32},      {1, "F16", DType::f16},     {30, "BF16", DType::bf16},
-    {28, "F64", DType::f64},     {24, "I8", DType::i8},      {26, "I32", DType::i32},
-    {27, "I64", DType::i64},     {25, "I16", std::nullopt},  {2, "Q4_0", std::nullopt},
-    {3, "Q4_1", std::nullopt},   {6, "Q5_0", std::nullopt},  {7, "Q5_1", std::nullopt},
-    {8, "Q8_0", std::nullopt},   {9, "Q8_1", std::nullopt},  {10, "Q2_K", std::nullopt},
-    {11, "Q3_K", std::nullopt},  {12, "Q4_K", std::nullopt}, {13, "Q5_K", std::nullopt},
-    {14, "Q6_K", std::nullopt},  {15, "Q8_K", std::nullopt}, {20, "IQ4_NL", std::nullopt},
-    {23, "IQ4_XS", std::nullopt}};
+    {0, "F32", DType::f32},
+    {1, "F16", DType::f16},
+    {30, "BF16", DType::bf16},
+    {28, "F64", DType::f64},
+    {24, "I8", DType::i8},
+    {26, "I32", DType::i32},
+    {27, "I64", DType::i64},
+    {8, "Q8_0", {}, BlockType::q8_0},
+    {2, "Q4_0", {}, BlockType::q4_0},
+    {3, "Q4_1", {}, BlockType::q4_1},
+    {6, "Q5_0", {}, BlockType::q5_0},
+    {7, "Q5_1", {}, BlockType::q5_1},
+    {10, "Q2_K", {}, BlockType::q2_k},
+    {11, "Q3_K", {}, BlockType::q3_k},
+    {12, "Q4_K", {}, BlockType::q4_k},
+    {13, "Q5_K", {}, BlockType::q5_k},
+    {14, "Q6_K", {}, BlockType::q6_k},
+    {9, "Q8_1"},
+    {15, "Q8_K"},
+    {16, "IQ2_XXS"},
+    {17, "IQ2_XS"},
+    {18, "IQ3_XXS"},
+    {19, "IQ1_S"},
+    {20, "IQ4_NL"},
+    {21, "IQ3_S"},
+    {22, "IQ2_S"},
+    {23, "IQ4_XS"},
+    {25, "I16"},
+    {29, "IQ1_M"},
+    {34, "TQ1_0"},
+    {35, "TQ2_0"},
+    {39, "MXFP4"},
+};
 
 }  // namespace
 
@@ -33,6 +58,12 @@ const TensorType* find_tensor_type(uint32_t number) {
 const TensorType* find_tensor_type(DType dtype) {
   const auto* found = std::find_if(std::begin(tensor_types), std::end(tensor_types),
                                    [&](const TensorType& type) { return type.dtype == dtype; });
+  return found == std::end(tensor_types) ? nullptr : found;
+}
+
+const TensorType* find_tensor_type(BlockType blocks) {
+  const auto* found = std::find_if(std::begin(tensor_types), std::end(tensor_types),
+                                   [&](const TensorType& type) { return type.blocks == blocks; });
   return found == std::end(tensor_types) ? nullptr : found;
 }
 
@@ -137,6 +168,14 @@ GgufValue read_value(GgufCursor& from) {
   fail(ErrorCode::input, "the value has type ", type, ", which does not exist");
 }
 
+/// "F32, F16, ..."
+std::string supported_types() {
+  std::string names;
+  for (const TensorType& type : tensor_types)
+    if (type.supported()) names += (names.empty() ? "" : ", ") + std::string(type.name);
+  return names;
+}
+
 /// A tensor as described by the header; `data` is set later.
 struct GgufTensor {
   TensorEntry entry;
@@ -162,11 +201,17 @@ GgufTensor read_tensor(GgufCursor& from) {
   }
   const auto number = from.number<uint32_t>(what);
   const TensorType* type = find_tensor_type(number);
-  if (type == nullptr || !type->dtype)
+  if (type == nullptr || !type->supported())
     fail(ErrorCode::input, "the tensor is of type ", type ? std::string(type->name) : std::to_string(number),
-         "; only F32, F16, BF16 and F64 are supported, no quantised types");
-  tensor.entry.dtype = *type->dtype;
-  tensor.entry.bytes = static_cast<size_t>(elements * size_of(*type->dtype));
+         "; supported are ", supported_types());
+  const int64_t row = tensor.entry.shape.empty() ? 1 : tensor.entry.shape.back();
+  if (row % type->elements() != 0)
+    fail(ErrorCode::input, "the tensor's rows have ", row, " elements; expected a multiple of ",
+         type->elements(), ", the elements of a block of ", type->name);
+  tensor.entry.dtype = type->dtype.value_or(DType::f32);
+  tensor.entry.blocks = type->blocks;
+  tensor.entry.bytes = static_cast<size_t>(elements / static_cast<uint64_t>(type->elements()) *
+                                           static_cast<uint64_t>(type->bytes()));
   tensor.place = from.number<uint64_t>(what);
   return tensor;
 }

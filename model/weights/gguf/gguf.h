@@ -36,7 +36,7 @@ class GgufFile final : public NamedTensors {
   /// Checks everything but the values: counts and lengths against the available bytes, before memory is
   /// allocated for them; duplicate names; types; and that the tensors follow each other from the start of the
   /// data, each with the bytes that its shape and type require. Reads versions 2 and 3, which are equal in
-  /// this respect. Throws ErrorCode::input naming file and key or tensor; also for quantised tensors.
+  /// this respect. Throws ErrorCode::input naming file and key or tensor.
   explicit GgufFile(const std::string& path);
 
   /// In file order; shapes outermost first.
@@ -65,7 +65,7 @@ class GgufFile final : public NamedTensors {
 /// only after `finish`.
 class GgufWriter {
  public:
-  /// Uses name, dtype (f64, f32, f16, bf16, i64, i32 or i8) and shape of each tensor; shapes have 1 to 4
+  /// Uses name, type (blocks, or f64, f32, f16, bf16, i64, i32 or i8) and shape of each tensor; shapes have 1 to 4
   /// sizes. Throws ErrorCode::usage for anything else and for duplicate names, ErrorCode::failed like
   /// AtomicFile.
   GgufWriter(const std::string& path, const GgufKeys& keys, const std::vector<TensorEntry>& tensors);

@@ -3,6 +3,7 @@
 #include <fstream>
 
 #include "core/error.h"
+#include "core/io/path.h"
 #include "model/weights/gguf/gguf.h"
 #include "model/weights/gguf/gguf_tokenizer.h"
 
@@ -81,10 +82,10 @@ ModelConfig gguf_config(const GgufFile& file, bool llama) {
 }  // namespace
 
 bool looks_like_gguf(const std::filesystem::path& path) {
+  if (!path_is_file(path)) return false;
   char magic[4] = {};
   std::ifstream file(path, std::ios::binary);
-  return std::filesystem::is_regular_file(path) && file.read(magic, 4) &&
-         std::string_view(magic, 4) == "GGUF";
+  return file.read(magic, 4) && std::string_view(magic, 4) == "GGUF";
 }
 
 ForeignModel open_gguf(const std::string& path) {

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "model/json.h"
 #include "model/tokenizer/bpe.h"
 #include "model/tokenizer/sentencepiece.h"
 
@@ -59,11 +60,8 @@ std::shared_ptr<const Tokenizer> single_characters(const GgufTokens& tokens) {
   if (std::any_of(pieces.begin(), pieces.end(),
                   [](const std::string& piece) { return static_cast<unsigned char>(piece[0]) > 127; }))
     return nullptr;
-  return tokenizer_from_json(nlohmann::json{
-      {"format", "hewn-tokenizer"},
-      {"version", 1},
-      {"kind", "char"},
-      {"vocab", pieces}}.dump());
+  return tokenizer_from_json(exact_json_text(
+      nlohmann::json{{"format", "hewn-tokenizer"}, {"version", 1}, {"kind", "char"}, {"vocab", pieces}}));
 }
 
 std::shared_ptr<const Tokenizer> gguf_byte_pairs(const GgufFile& file) {
@@ -77,9 +75,7 @@ std::shared_ptr<const Tokenizer> gguf_byte_pairs(const GgufFile& file) {
   std::string vocabulary = "{", pairs;
   for (size_t id = 0; id < tokens.texts.size(); ++id)
     vocabulary +=
-        (id ? "," : "") +
-        nlohmann::json(tokens.texts[id]).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) +
-        ":" + std::to_string(id);
+        (id ? "," : "") + exact_json_text(nlohmann::json(tokens.texts[id])) + ":" + std::to_string(id);
   if (merges)
     for (const std::string& pair : *merges) pairs += pair + "\n";
   return tokenizers::read_gpt2_vocabulary(vocabulary + "}", pairs);

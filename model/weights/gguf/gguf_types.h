@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "core/dtype.h"
+#include "model/weights/blocks.h"
 
 namespace hewn::gguf {
 
@@ -32,16 +33,23 @@ enum class ValueType : uint32_t {
   f64 = 12
 };
 
-/// Types of tensors (ggml.h, ggml_type); those without a DType are quantised or unsupported.
+/// Types of tensors (ggml.h, ggml_type); those without both DType and blocks are not supported.
 struct TensorType {
   uint32_t number;
   std::string_view name;
-  std::optional<DType> dtype;
+  std::optional<DType> dtype = {};
+  std::optional<BlockType> blocks = {};
+
+  bool supported() const { return dtype || blocks; }
+  /// A tensor consists of units of so many elements and bytes; a row, of whole units. Only of supported types.
+  int64_t elements() const { return blocks ? format_of(*blocks).elements : 1; }
+  int64_t bytes() const { return blocks ? format_of(*blocks).bytes : static_cast<int64_t>(size_of(*dtype)); }
 };
 
 /// nullptr for an unknown number.
 const TensorType* find_tensor_type(uint32_t number);
 /// nullptr for a DType without a number in the format.
 const TensorType* find_tensor_type(DType dtype);
+const TensorType* find_tensor_type(BlockType blocks);
 
 }  // namespace hewn::gguf

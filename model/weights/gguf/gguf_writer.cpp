@@ -60,13 +60,18 @@ struct PutValue {
 };
 
 /// The size in bytes of a tensor's values. Refuses tensors that cannot be written.
-uint64_t gguf_bytes(const TensorEntry& tensor) {
+uint64_t gguf_bytes(const TensorEntry& tensor, const gguf::TensorType& type) {
   const std::string name = safetensors::in_quotes(tensor.name);
   require(!tensor.shape.empty() && tensor.shape.size() <= gguf::most_dimensions, "tensor ", name, " has ",
           tensor.shape.size(), " dimensions; GGUF allows 1 to ", gguf::most_dimensions);
-  uint64_t bytes = size_of(tensor.dtype);
-  for (const int64_t size : tensor.shape) {
-    const auto product = size < 1 ? std::nullopt : safetensors::multiply(bytes, static_cast<uint64_t>(size));
+  const auto elements = static_cast<uint64_t>(type.elements());
+  require(static_cast<uint64_t>(tensor.shape.back()) % elements == 0, "tensor ", name, " has rows of ",
+          tensor.shape.back(), " elements; expected a multiple of ", elements, " for ", type.name);
+  uint64_t bytes = static_cast<uint64_t>(type.bytes());
+  for (size_t i = 0; i < tensor.shape.size(); ++i) {
+    const int64_t size = tensor.shape[i];
+    const uint64_t units = static_cast<uint64_t>(size) / (i + 1 == tensor.shape.size() ? elements : 1);
+    const auto product = size < 1 ? std::nullopt : safetensors::multiply(bytes, units);
     require(product.has_value(), "tensor ", name, ": a size in its shape is less than 1 or too large");
     bytes = *product;
   }
@@ -95,9 +100,10 @@ GgufWriter::GgufWriter(const std::string& path, const GgufKeys& keys, const std:
   names.clear();
   uint64_t place = 0;
   for (const TensorEntry& tensor : tensors) {
-    const uint64_t bytes = gguf_bytes(tensor);
-    const gguf::TensorType* type = gguf::find_tensor_type(tensor.dtype);
-    require(type != nullptr, "GGUF has no type for ", name_of(tensor.dtype));
+    const gguf::TensorType* type =
+        tensor.blocks ? gguf::find_tensor_type(*tensor.blocks) : gguf::find_tensor_type(tensor.dtype);
+    require(type != nullptr, "GGUF has no type for ", tensor.type_name());
+    const uint64_t bytes = gguf_bytes(tensor, *type);
     require(names.insert(tensor.name).second, "tensor ", safetensors::in_quotes(tensor.name),
             ": the name is used twice");
     put_text(file_, tensor.name);

@@ -1,11 +1,18 @@
 // Writes config.json, model.safetensors and tokenizer.json for transformers.
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "core/error.h"
+#include "core/io/directory.h"
+#include "core/io/path.h"
+#include "model/json.h"
 #include "model/weights/export_formats.h"
 #include "model/weights/export_tokenizer.h"
 #include "model/weights/huggingface/huggingface_names.h"
@@ -17,20 +24,26 @@ namespace {
 namespace fs = std::filesystem;
 using Ordered = nlohmann::ordered_json;
 
-/// A directory under a temporary name next to `path`, renamed to it by `finish`; removed without `finish`.
+/// A directory under a temporary name next to `path`, renamed to it by `finish`; removed without `finish`, or if the
+/// process is killed, by the next one that exports to `path`.
 class NewDirectory {
  public:
   explicit NewDirectory(const fs::path& path) : path_(path.has_filename() ? path : path.parent_path()) {
-    fresh_ =
-        path_.parent_path() / (".hewn-tmp-" + std::to_string(::getpid()) + "-" + path_.filename().string());
+    fresh_ = path_.parent_path() / (".hewn-tmp-" + path_.filename().string());
     std::error_code error;
+    if (path_exists(fresh_, ErrorCode::failed)) {  // left by a killed process
+      lock();
+      fs::remove_all(fresh_, error);
+      unlock();
+    }
     fs::create_directory(fresh_, error);
-    if (error)
-      fail(ErrorCode::failed, "cannot create the directory ", fresh_.string(), ": ", error.message());
+    if (error) fail_at(ErrorCode::failed, fresh_, "cannot be created", error.value());
+    lock();
   }
   ~NewDirectory() {
     std::error_code ignored;
     if (!fresh_.empty()) fs::remove_all(fresh_, ignored);
+    unlock();
   }
   NewDirectory(const NewDirectory&) = delete;
   NewDirectory& operator=(const NewDirectory&) = delete;
@@ -42,22 +55,38 @@ class NewDirectory {
   std::string finish() {
     std::error_code error;
     fs::path aside;
-    for (int n = 1; fs::exists(path_, error); ++n) {
+    sync_directory(fresh_.string());
+    for (int n = 1; path_exists(path_, ErrorCode::failed); ++n) {
       aside = path_.string() + "." + std::to_string(n);
-      if (fs::exists(aside, error)) continue;
+      if (path_exists(aside, ErrorCode::failed)) continue;
       fs::rename(path_, aside, error);
-      if (error)
-        fail(ErrorCode::failed, "cannot rename the existing ", path_.string(),
-             " to make room: ", error.message());
+      if (error) fail_at(ErrorCode::failed, path_, "cannot be renamed to make room", error.value());
     }
     fs::rename(fresh_, path_, error);
-    if (error) fail(ErrorCode::failed, "cannot create the directory ", path_.string(), ": ", error.message());
+    if (error) fail_at(ErrorCode::failed, path_, "cannot be created", error.value());
     fresh_.clear();
+    sync_directory(directory_of(path_.string()));
     return aside.string();
   }
 
  private:
+  /// Keeps other processes from taking the directory for one that was left.
+  void lock() {
+    lock_ = ::open(fresh_.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (lock_ < 0 && errno != ENOENT) fail_at(ErrorCode::failed, fresh_, "cannot be opened", errno);
+    if (lock_ >= 0 && (::flock(lock_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) &&
+        has_name(lock_, fresh_.string()))
+      return;
+    unlock();
+    fail(ErrorCode::failed, "another process is exporting to ", path_.string(),
+         "; wait for it to end, or choose another name");
+  }
+  void unlock() {
+    if (lock_ >= 0) ::close(std::exchange(lock_, -1));
+  }
+
   fs::path path_, fresh_;
+  int lock_ = -1;
 };
 
 /// The name of the class in transformers: "GPT2LMHeadModel", "LlamaForSequenceClassification".
@@ -152,7 +181,7 @@ std::string write_tokenizer(const NewDirectory& directory, const ForeignModel& m
   if (const auto kind = model.tokenizer->kind(); kind == "word" || kind == "regex")
     config["unk_token"] = "<|unk|>";
   if (!chat_template.empty()) config["chat_template"] = chat_template;
-  write_file_atomically(directory.file("tokenizer_config.json"), config.dump(2) + "\n");
+  write_file_atomically(directory.file("tokenizer_config.json"), exact_json_text(config, 2) + "\n");
   return "";
 }
 
@@ -173,7 +202,7 @@ Exported write_huggingface(const ForeignModel& model, const std::string& path, c
   const TextEnds ends = text_ends(model.tokenizer.get());
   Ordered config = transformers_config(as, family, options.dtype, ends);
   if (as.classifies()) add_labels(model, ends, config);
-  write_file_atomically(directory.file("config.json"), config.dump(2) + "\n");
+  write_file_atomically(directory.file("config.json"), exact_json_text(config, 2) + "\n");
   Outgoing outgoing(model, as, family == Family::gpt2 ? gpt2_naming() : llama_naming());
   std::vector<TensorEntry> entries = outgoing.entries();
   for (TensorEntry& entry : entries) entry.dtype = options.dtype;

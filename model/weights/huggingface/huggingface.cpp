@@ -5,6 +5,7 @@
 #include <set>
 
 #include "core/error.h"
+#include "core/io/path.h"
 #include "model/json.h"
 #include "model/weights/huggingface/huggingface_names.h"
 #include "model/weights/safetensors/safetensors.h"
@@ -30,7 +31,7 @@ auto as_input(const Read& read) -> decltype(read()) {
 /// Requires a setting to be absent, null or equal to the only value that this program supports.
 void require_usual(const json& config, const char* key, const json& usual) {
   if (!config.contains(key) || config[key].is_null() || config[key] == usual) return;
-  fail(ErrorCode::input, key, " is ", config[key].dump(), "; only ", usual.dump(), " is supported");
+  fail(ErrorCode::input, key, " is ", json_text(config[key]), "; only ", json_text(usual), " is supported");
 }
 
 template <class T>
@@ -102,7 +103,7 @@ class ShardedTensors final : public NamedTensors {
   explicit ShardedTensors(const fs::path& directory) {
     const fs::path index = directory / "model.safetensors.index.json";
     std::set<std::string> names{"model.safetensors"};
-    if (fs::exists(index)) names = files_of(index);
+    if (path_exists(index)) names = files_of(index);
     for (const std::string& name : names) {
       auto file = std::make_unique<SafetensorsFile>((directory / name).string());
       file->each([&](const TensorEntry& entry) {
@@ -131,7 +132,7 @@ class ShardedTensors final : public NamedTensors {
       for (const auto& [tensor, file] : index_json.at("weight_map").items()) {
         const auto name = file.get<std::string>();
         if (name.empty() || name.find('/') != name.npos || name == ".." || name.find('\0') != name.npos)
-          fail(ErrorCode::input, "the file of tensor ", tensor, " is ", file.dump(),
+          fail(ErrorCode::input, "the file of tensor ", tensor, " is ", json_text(file),
                "; expected the name of a file in this directory");
         names.insert(name);
       }
@@ -143,13 +144,15 @@ class ShardedTensors final : public NamedTensors {
 };
 
 /// Finds the directory's tokenizer. One that this program does not support counts as missing, since the
-/// weights are still usable.
+/// weights are still usable; one that cannot be read does not.
 void find_tokenizer(const fs::path& directory, ForeignModel& opened) {
   opened.no_tokenizer = "the directory has neither tokenizer.json nor vocab.json with merges.txt";
   for (const char* name : {"tokenizer.json", "vocab.json"}) {
-    if (!fs::exists(directory / name)) continue;
+    const bool incomplete = name == std::string_view("vocab.json") && !path_exists(directory / "merges.txt");
+    if (!path_exists(directory / name) || incomplete) continue;
+    const TokenizerFiles files = read_tokenizer_files((directory / name).string());
     try {
-      opened.tokenizer = load_tokenizer((directory / name).string());
+      opened.tokenizer = tokenizer_from_files(files);
       opened.no_tokenizer.clear();
       return;
     } catch (const Error& error) {
@@ -200,7 +203,7 @@ ModelConfig huggingface_config(const std::string& text) {
   });
 }
 
-bool looks_like_huggingface(const fs::path& path) { return fs::exists(path / "config.json"); }
+bool looks_like_huggingface(const fs::path& path) { return path_exists(path / "config.json"); }
 
 ForeignModel open_huggingface(const std::string& directory) {
   const Doing context("opening ", directory);

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "core/error.h"
+#include "core/io/path.h"
 #include "model/tokenizer/sentencepiece.h"
 #include "model/weights/export_formats.h"
 #include "model/weights/gguf/gguf_model.h"
@@ -58,8 +59,7 @@ std::string write_llama2c_vocabulary(const ForeignModel& model, int64_t vocab_si
            std::string(model.tokenizer->kind());
   namespace fs = std::filesystem;
   const fs::path beside = fs::path(path).parent_path() / ("tok" + std::to_string(vocab_size) + ".bin");
-  std::error_code error;
-  if (!options.force && fs::exists(beside, error))
+  if (!options.force && path_exists(beside, ErrorCode::failed))
     return "no tokenizer is written: " + beside.string() + " already exists; replace it with --force";
   write_file_atomically(beside.string(), *file);
   done.files.push_back(beside.string());

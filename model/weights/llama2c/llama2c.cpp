@@ -2,6 +2,7 @@
 
 #include "core/error.h"
 #include "core/io/file.h"
+#include "core/io/path.h"
 #include "model/weights/bytes.h"
 #include "model/weights/huggingface/huggingface_names.h"
 
@@ -142,7 +143,7 @@ void find_llama2c_tokenizer(const fs::path& model, ForeignModel& opened) {
   opened.no_tokenizer = "there is no tokenizer.bin or " + own + " beside it; give --tokenizer=FILE";
   for (const std::string& name : {own, std::string("tokenizer.bin")}) {
     const fs::path file = model.parent_path() / name;
-    if (!fs::exists(file)) continue;
+    if (!path_exists(file)) continue;
     opened.tokenizer = load_tokenizer(file.string());
     opened.no_tokenizer.clear();
     return;
@@ -151,9 +152,7 @@ void find_llama2c_tokenizer(const fs::path& model, ForeignModel& opened) {
 
 }  // namespace
 
-bool looks_like_llama2c(const fs::path& path) {
-  return path.extension() == ".bin" && fs::is_regular_file(path);
-}
+bool looks_like_llama2c(const fs::path& path) { return path.extension() == ".bin" && path_is_file(path); }
 
 ForeignModel open_llama2c(const std::string& path) {
   const Doing context("opening ", path);

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "core/error.h"
+#include "model/json.h"
 #include "model/weights/safetensors/safetensors_header.h"
 
 namespace hewn {
@@ -167,12 +168,7 @@ SafetensorsWriter::SafetensorsWriter(const std::string& path, const std::vector<
     offset = end;
     pending_.push_back({tensor.name, bytes});
   }
-  std::string text;
-  try {
-    text = header.dump();
-  } catch (const nlohmann::json::type_error&) {
-    fail(ErrorCode::usage, "a tensor's name or the metadata is not valid UTF-8");
-  }
+  std::string text = exact_json_text(header);
   constexpr size_t alignment = 64;
   text.append((alignment - (length_bytes + text.size()) % alignment) % alignment, ' ');
   require(text.size() <= max_header_bytes, "the header has ", text.size(), " bytes; at most ",

@@ -51,8 +51,8 @@ class SafetensorsFile final : public NamedTensors {
 class SafetensorsWriter {
  public:
   /// Uses name, dtype and shape of each entry. Throws ErrorCode::usage for a duplicate name, "__metadata__"
-  /// as a name, text that is not UTF-8, or a shape with a negative or overflowing size; ErrorCode::failed
-  /// like AtomicFile.
+  /// as a name, or a shape with a negative or overflowing size; ErrorCode::input for text that is not UTF-8;
+  /// ErrorCode::failed like AtomicFile.
   SafetensorsWriter(const std::string& path, const std::vector<TensorEntry>& tensors,
                     const Metadata& metadata = {});
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
-#include <unordered_set>
+#include <set>
 
 #include "core/error.h"
 #include "model/json.h"
@@ -144,7 +144,7 @@ class HeaderEvents final : public nlohmann::json_sax<json> {
   std::string key_;
   std::vector<std::string> fields_;  // of the tensor being read
   std::vector<uint64_t> list_;
-  std::unordered_set<std::string> names_;
+  std::set<std::string> names_;  // not hashed: a file could choose names with equal hashes
 };
 
 }  // namespace
@@ -176,8 +176,7 @@ std::string supported_types() {
 
 std::string in_quotes(std::string_view name) {
   constexpr size_t longest = 100;
-  const auto text =
-      json(std::string(name.substr(0, longest))).dump(-1, ' ', true, json::error_handler_t::replace);
+  const std::string text = ascii_json_text(name.substr(0, longest));
   return name.size() > longest ? text + "..." : text;
 }
 

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "core/error.h"
+#include "core/io/path.h"
 #include "model/json.h"
 #include "model/weights/bytes.h"
 #include "model/weights/safetensors/safetensors_header.h"
@@ -206,7 +207,7 @@ void TensorflowCheckpoint::verify() const {
            " is wrong; the file is damaged");
 }
 
-bool looks_like_tensorflow(const fs::path& path) { return fs::exists(path / "hparams.json"); }
+bool looks_like_tensorflow(const fs::path& path) { return path_exists(path / "hparams.json"); }
 
 ForeignModel open_tensorflow(const std::string& directory) {
   const Doing context("opening ", directory);
@@ -228,7 +229,7 @@ ForeignModel open_tensorflow(const std::string& directory) {
   opened.verify = [checkpoint] { checkpoint->verify(); };
   opened.naming = {openai_origin,
                    [](std::string_view name, const ModelConfig&) { return !name.starts_with("model/"); }};
-  if (fs::exists(folder / "encoder.json"))
+  if (path_exists(folder / "encoder.json"))
     opened.tokenizer = load_tokenizer((folder / "encoder.json").string());
   else
     opened.no_tokenizer = "the directory has no encoder.json";

@@ -3,6 +3,8 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "core/io/path.h"
+#include "model/json.h"
 #include "model/weights/safetensors/safetensors_header.h"
 #include "model/weights/torch/torch_file.h"
 
@@ -68,7 +70,7 @@ Naming nanogpt_naming(bool compiled) {
 }  // namespace
 
 bool looks_like_nanogpt(const fs::path& path) {
-  return fs::is_regular_file(path) && (path.extension() == ".pt" || path.extension() == ".pth");
+  return path_is_file(path) && (path.extension() == ".pt" || path.extension() == ".pth");
 }
 
 ForeignModel open_nanogpt(const std::string& path) {
@@ -81,7 +83,7 @@ ForeignModel open_nanogpt(const std::string& path) {
       nanogpt_naming(file->find(std::string(compiled_prefix) + "transformer.wte.weight") != nullptr);
   opened.tensors = std::move(file);
   const fs::path meta = fs::path(path).parent_path() / "meta.pkl";
-  if (fs::exists(meta))
+  if (path_exists(meta))
     opened.tokenizer = nanogpt_tokenizer(meta.string());
   else
     opened.no_tokenizer =
@@ -103,7 +105,7 @@ std::unique_ptr<Tokenizer> nanogpt_tokenizer(const std::string& path) {
     vocab[static_cast<size_t>(id)] = itos.value(i).text();
   }
   nlohmann::json json{{"format", "hewn-tokenizer"}, {"version", 1}, {"kind", "char"}, {"vocab", vocab}};
-  return tokenizer_from_json(json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+  return tokenizer_from_json(exact_json_text(json));
 }
 
 }  // namespace hewn

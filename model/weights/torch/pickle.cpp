@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <limits>
 
 #include "model/weights/bytes.h"
 #include "model/weights/safetensors/safetensors_header.h"
@@ -35,7 +34,8 @@ std::string_view name_of(PickleKind kind) {
 
 class PickleMachine {
  public:
-  PickleMachine(std::string_view bytes, Pickle& into) : code_(bytes, "the pickle"), pickle_(into) {}
+  PickleMachine(std::string_view bytes, Pickle& into)
+      : code_(bytes, "the pickle"), pickle_(into), most_stored_(std::min(bytes.size(), most_instructions)) {}
 
   void run() {
     if (code_.left() == 0 || code_.number<uint8_t>() != proto) stop("does not begin with a protocol number");
@@ -66,6 +66,17 @@ class PickleMachine {
     Node& node = pickle_.nodes_.emplace_back();
     node.kind = kind;
     return node;
+  }
+  void push_text(std::string_view text, PickleKind kind = PickleKind::text) {
+    push(kind).text = {text.data(), text.size()};
+  }
+  void push_items(PickleKind kind, const std::vector<Place>& items) {
+    push(kind).items = {pickle_.fixed_.size(), items.size()};
+    pickle_.fixed_.insert(pickle_.fixed_.end(), items.begin(), items.end());
+  }
+  std::string_view text(Place place) {
+    const Node& node = expect(place, PickleKind::text);
+    return {node.text.begin, node.text.size};
   }
   void push_integer(int64_t value, PickleKind kind = PickleKind::integer) { push(kind).integer = value; }
 
@@ -103,9 +114,9 @@ class PickleMachine {
       case 'G':
         push(PickleKind::real).real = std::bit_cast<double>(__builtin_bswap64(code_.number<uint64_t>()));
         break;
-      case 'X': push(PickleKind::text).text = code_.take(code_.number<uint32_t>()); break;
-      case 0x8c: push(PickleKind::text).text = code_.take(code_.number<uint8_t>()); break;
-      case 0x8d: push(PickleKind::text).text = code_.take(code_.number<uint64_t>()); break;
+      case 'X': push_text(code_.take(code_.number<uint32_t>())); break;
+      case 0x8c: push_text(code_.take(code_.number<uint8_t>())); break;
+      case 0x8d: push_text(code_.take(code_.number<uint64_t>())); break;
       default: return false;
     }
     return true;
@@ -124,14 +135,14 @@ class PickleMachine {
       case '(': marks_.push_back(stack_.size()); break;
       case '}': push(PickleKind::dict); break;
       case ']': push(PickleKind::list); break;
-      case ')': push(PickleKind::tuple); break;
-      case 't': tuple(pop_marked()); break;
+      case ')': push_items(PickleKind::tuple, {}); break;
+      case 't': push_items(PickleKind::tuple, pop_marked()); break;
       case 0x85:
       case 0x86:
       case 0x87: {
         std::vector<Place> items(op - size_t{0x84});
         for (size_t i = items.size(); i-- > 0;) items[i] = pop();
-        tuple(std::move(items));
+        push_items(PickleKind::tuple, items);
         break;
       }
       case 'a': {
@@ -151,13 +162,16 @@ class PickleMachine {
     return true;
   }
 
-  void tuple(std::vector<Place> items) { push(PickleKind::tuple).items = std::move(items); }
-
   /// Appends to the container on top of the stack.
   void extend(PickleKind kind, const std::vector<Place>& more) {
     const Place top = pop();
-    std::vector<Place>& items = expect(top, kind).items;
+    Node& container = expect(top, kind);
     if (kind == PickleKind::dict && more.size() % 2) stop("gives a dict a key without a value");
+    if (container.list == Pickle::nowhere) {
+      container.list = static_cast<Place>(pickle_.lists_.size());
+      pickle_.lists_.emplace_back();
+    }
+    std::vector<Place>& items = pickle_.lists_[container.list];
     items.insert(items.end(), more.begin(), more.end());
     stack_.push_back(top);
   }
@@ -180,13 +194,13 @@ class PickleMachine {
   }
 
   void memorise(size_t number) {
-    if (number >= most_instructions) stop("numbers a value ", number);
-    if (number >= memo_.size()) memo_.resize(number + 1, nowhere);
+    if (number >= most_stored_) stop("numbers a value ", number, "; expected 0, 1, 2 and so on");
+    if (number >= memo_.size()) memo_.resize(number + 1, Pickle::nowhere);
     memo_[number] = pop();
     stack_.push_back(memo_[number]);
   }
   void recall(size_t number) {
-    if (number >= memo_.size() || memo_[number] == nowhere)
+    if (number >= memo_.size() || memo_[number] == Pickle::nowhere)
       stop("refers to value ", number, ", which it never stored");
     stack_.push_back(memo_[number]);
   }
@@ -200,14 +214,14 @@ class PickleMachine {
       }
       case 0x93: {
         const Place name = pop(), module = pop();
-        global(expect(module, PickleKind::text).text, expect(name, PickleKind::text).text);
+        global(text(module), text(name));
         break;
       }
       case 'Q': {
-        const Node& id = expect(pop(), PickleKind::tuple);
-        if (id.items.size() != 5 || expect(id.items[0], PickleKind::text).text != "storage")
+        const std::span<const Place> id = pickle_.items(expect(pop(), PickleKind::tuple));
+        if (id.size() != 5 || text(id[0]) != "storage")
           stop("refers to an external object that is not the storage of a tensor");
-        push(PickleKind::storage).items.assign(id.items.begin() + 1, id.items.end());
+        push_items(PickleKind::storage, {id.begin() + 1, id.end()});
         break;
       }
       case 'R': reduce(); break;
@@ -231,7 +245,7 @@ class PickleMachine {
     for (const std::string_view known : known_globals) {
       if (known.size() == module.size() + 1 + name.size() && known.starts_with(module) &&
           known[module.size()] == '.' && known.ends_with(name)) {
-        push(PickleKind::global).text = known;
+        push_text(known, PickleKind::global);
         return;
       }
     }
@@ -241,13 +255,14 @@ class PickleMachine {
 
   void reduce() {
     const Place arguments = pop(), callable = pop();
-    const std::string_view name = expect(callable, PickleKind::global).text;
-    const std::vector<Place>& given = expect(arguments, PickleKind::tuple).items;
+    const Pickle::Text& called = expect(callable, PickleKind::global).text;
+    const std::string_view name(called.begin, called.size);
+    const std::span<const Place> given = pickle_.items(expect(arguments, PickleKind::tuple));
     if (name == ordered_dict && given.empty()) {
       push(PickleKind::dict);
     } else if (name == rebuild_tensor && (given.size() == 6 || given.size() == 7)) {
       expect(given[0], PickleKind::storage);
-      push(PickleKind::tensor).items = given;
+      push_items(PickleKind::tensor, {given.begin(), given.end()});
     } else if (name == rebuild_parameter && !given.empty()) {
       expect(given[0], PickleKind::tensor);
       stack_.push_back(given[0]);
@@ -256,14 +271,23 @@ class PickleMachine {
     }
   }
 
-  static constexpr Place nowhere = std::numeric_limits<Place>::max();
   ByteReader code_;
   Pickle& pickle_;
+  size_t most_stored_;
   std::vector<Place> stack_, memo_;
   std::vector<size_t> marks_;
 };
 
 Pickle::Pickle(std::string_view bytes) { PickleMachine(bytes, *this).run(); }
+
+std::span<const Pickle::Place> Pickle::items(const Node& node) const {
+  switch (node.kind) {
+    case PickleKind::tuple:
+    case PickleKind::storage:
+    case PickleKind::tensor: return std::span(fixed_).subspan(node.items.begin, node.items.size);
+    default: return node.list == nowhere ? std::span<const Place>() : lists_[node.list];
+  }
+}
 
 PickleValue Pickle::root() const { return {*this, root_}; }
 
@@ -277,22 +301,20 @@ double PickleValue::real() const {
   return kind() == PickleKind::integer ? static_cast<double>(integer()) : expect(PickleKind::real).real;
 }
 
-size_t PickleValue::size() const {
-  return kind() == PickleKind::dict ? node().items.size() / 2 : node().items.size();
-}
+size_t PickleValue::size() const { return kind() == PickleKind::dict ? items().size() / 2 : items().size(); }
 
 PickleValue PickleValue::item(size_t i) const {
-  if (kind() == PickleKind::dict || i >= node().items.size())
+  if (kind() == PickleKind::dict || i >= items().size())
     fail(ErrorCode::input, "the pickle has ", name_of(kind()), " of ", size(), " items; expected an item ",
          i);
-  return other(node().items[i]);
+  return other(items()[i]);
 }
 
-PickleValue PickleValue::key(size_t i) const { return other(expect(PickleKind::dict).items.at(2 * i)); }
-PickleValue PickleValue::value(size_t i) const { return other(expect(PickleKind::dict).items.at(2 * i + 1)); }
+PickleValue PickleValue::key(size_t i) const { return other(items(PickleKind::dict)[2 * i]); }
+PickleValue PickleValue::value(size_t i) const { return other(items(PickleKind::dict)[2 * i + 1]); }
 
 std::optional<PickleValue> PickleValue::find(std::string_view wanted) const {
-  for (size_t i = expect(PickleKind::dict).items.size() / 2; i-- > 0;)
+  for (size_t i = items(PickleKind::dict).size() / 2; i-- > 0;)
     if (key(i).kind() == PickleKind::text && key(i).text() == wanted) return value(i);
   return std::nullopt;
 }

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -43,16 +44,30 @@ class Pickle {
   friend class PickleValue;
   friend class PickleMachine;
   using Place = uint32_t;  // index in nodes_
+  struct Text {
+    const char* begin;
+    size_t size;
+  };
+  struct Range {
+    size_t begin, size;
+  };
+  // Small, since one byte of a pickle can make one.
   struct Node {
     PickleKind kind = PickleKind::none;
+    Place list = nowhere;  // of the items of a list or dict, in lists_
     union {
       int64_t integer = 0;  // also for booleans
       double real;
+      Text text;    // of a text, or the name of a global
+      Range items;  // of a tuple, storage or tensor, in fixed_
     };
-    std::string_view text = {};     // of a text, or the name of a global
-    std::vector<Place> items = {};  // of a dict: key, value, key, value, ...
   };
+  static constexpr Place nowhere = UINT32_MAX;
+  std::span<const Place> items(const Node& node) const;
+
   std::deque<Node> nodes_;  // indices instead of pointers, since values may be shared or contain themselves
+  std::deque<std::vector<Place>> lists_;  // of a dict: key, value, key, value, ...
+  std::vector<Place> fixed_;              // items of what does not grow, one after the other
   Place root_ = 0;
 };
 
@@ -63,9 +78,9 @@ class PickleValue {
   bool boolean() const { return expect(PickleKind::boolean).integer != 0; }
   int64_t integer() const { return expect(PickleKind::integer).integer; }
   double real() const;  ///< accepts an integer too
-  std::string_view text() const { return expect(PickleKind::text).text; }
+  std::string_view text() const { return text_of(expect(PickleKind::text)); }
   /// The name of a global: "torch.FloatStorage".
-  std::string_view global() const { return expect(PickleKind::global).text; }
+  std::string_view global() const { return text_of(expect(PickleKind::global)); }
 
   /// Number of items of a list or tuple, or of entries of a dict. Storages and tensors have the items from
   /// which they were constructed: (global, key, place, numel), and (storage, offset, shape, strides, ...).
@@ -83,6 +98,9 @@ class PickleValue {
   PickleValue(const Pickle& pickle, Pickle::Place place) : pickle_(&pickle), place_(place) {}
   const Pickle::Node& node() const { return pickle_->nodes_[place_]; }
   const Pickle::Node& expect(PickleKind kind) const;
+  std::span<const Pickle::Place> items() const { return pickle_->items(node()); }
+  std::span<const Pickle::Place> items(PickleKind kind) const { return pickle_->items(expect(kind)); }
+  static std::string_view text_of(const Pickle::Node& node) { return {node.text.begin, node.text.size}; }
   PickleValue other(Pickle::Place place) const { return {*pickle_, place}; }
 
   const Pickle* pickle_;

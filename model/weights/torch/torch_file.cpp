@@ -2,6 +2,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 
 #include "core/error.h"
 #include "model/weights/safetensors/safetensors_header.h"
@@ -14,6 +15,7 @@ using safetensors::in_quotes;
 using ZipFiles = std::map<std::string_view, std::string_view>;
 
 constexpr size_t most_dimensions = 8;
+constexpr size_t longest_folder = 256;  // with its slash
 
 struct TorchType {
   std::string_view storage;
@@ -38,8 +40,13 @@ const TorchType& torch_type_of(PickleValue storage) {
 std::string folder_of(const ZipFiles& files) {
   constexpr std::string_view pickle = "/data.pkl";
   for (const auto& [name, bytes] : files)
-    if (name.ends_with(pickle) && name.find('/') == name.size() - pickle.size())
-      return std::string(name.substr(0, name.size() - pickle.size() + 1));
+    if (name.ends_with(pickle) && name.find('/') == name.size() - pickle.size()) {
+      const std::string_view folder = name.substr(0, name.size() - pickle.size() + 1);
+      if (folder.size() > longest_folder)  // it is part of the name of every storage
+        fail(ErrorCode::input, "the archive's folder has a name of ", folder.size() - 1,
+             " bytes; expected at most ", longest_folder - 1);
+      return std::string(folder);
+    }
   fail(ErrorCode::input, "the archive has no data.pkl, so torch.save did not write it");
 }
 
@@ -122,8 +129,12 @@ TorchFile::TorchFile(const std::string& path) : file_(path) {
 
   const PickleValue saved = state_dict(root());
   std::vector<TensorEntry> entries;
+  entries.reserve(saved.size());
+  std::set<std::string_view> names;  // checked at once, since a dict of many entries may have one long key
   for (size_t i = 0; i < saved.size(); ++i) {
     if (saved.value(i).kind() != PickleKind::tensor) continue;
+    if (!names.insert(saved.key(i).text()).second)
+      fail(ErrorCode::input, "tensor ", in_quotes(saved.key(i).text()), " appears twice");
     auto entry = tensor_entry(files, folder, saved.key(i).text(), saved.value(i));
     if (entry) entries.push_back(std::move(*entry));
   }

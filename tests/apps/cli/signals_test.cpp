@@ -1,7 +1,9 @@
 // Ctrl-C, termination, terminals and pipes while training.
 
+#include <chrono>
 #include <csignal>
 #include <filesystem>
+#include <thread>
 
 #include "tests/apps/small_run.h"
 
@@ -92,6 +94,80 @@ TEST_CASE("sampling ends quietly when its reader closes the pipe") {
   const auto r = process.finish();
   CHECK(r.exit_code == 0);
   CHECK(r.err.empty());
+}
+
+TEST_CASE("a lost connection ends training like Ctrl-C, saved") {
+  const TempDir dir;
+  Process process(endless(dir));
+  REQUIRE(process.wait_for("step 5/"));
+  process.send(SIGHUP);
+  CHECK_FAILS(process.finish(), 129, "resume with: ");
+  CHECK(std::filesystem::exists(dir / "run/checkpoints/last/MANIFEST"));
+}
+
+TEST_CASE("signals that are ignored from the start stay ignored") {
+  const TempDir dir;
+  std::string call = "trap '' HUP INT; exec";  // nohup, and a job in the background of a script
+  for (const std::string& word : endless(dir)) call += " '" + word + "'";
+  Process process({"sh", "-c", call});
+  REQUIRE(process.wait_for("step 5/"));
+  process.forget();
+  process.send(SIGHUP);
+  process.send(SIGINT);
+  process.send(SIGINT);
+  CHECK(process.wait_for("step "));
+  process.forget();
+  CHECK(process.wait_for("step "));
+  process.send(SIGTERM);
+  CHECK_FAILS(process.finish(), 143, "resume with: ");
+}
+
+TEST_CASE("Ctrl-C is heard during a validation") {
+  const TempDir dir;
+  auto arguments = small_train(dir, {"--eval_iters=1000000000"});
+  arguments.insert(arguments.begin(), hewn_program().string());
+  Process process(arguments, {.timeout = 30});
+  REQUIRE(process.wait_for("device  "));
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  process.send(SIGINT);
+  CHECK_FAILS(process.finish(), 130, "stopped after step 0");
+}
+
+TEST_CASE("Ctrl-C ends a verification in order, without its temporary files") {
+  const TempDir dir, temporary;
+  auto arguments = small_train(dir, {"--max_iters=1000000", "--eval_interval=100000000", "--resume"});
+  arguments[0] = "verify";
+  std::erase_if(arguments,
+                [](const std::string& a) { return a.starts_with("--out_dir") || a.starts_with("--log"); });
+  arguments.insert(arguments.begin(), hewn_program().string());
+  Process process(arguments, {.env = {{"TMPDIR", temporary.path().string()}}});
+  const auto wait_for = [](const auto& condition) {
+    for (int i = 0; i < 1000 && !condition(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    REQUIRE(condition());
+  };
+  namespace fs = std::filesystem;
+  wait_for([&] { return !fs::is_empty(temporary.path()); });
+  const fs::path directory = fs::directory_iterator(temporary.path())->path();
+  CHECK_FALSE(directory.filename() ==
+              "hewn-verify-" + std::to_string(process.id()));  // a name that can be predicted
+  CHECK((fs::status(directory).permissions() & fs::perms::all) == fs::perms::owner_all);
+  wait_for([&] { return fs::exists(directory / "whole"); });
+  process.send(SIGINT);
+  const auto r = process.finish();
+  INFO(r.err);
+  CHECK(r.exit_code == 130);
+  CHECK(fs::is_empty(temporary.path()));
+}
+
+TEST_CASE("nothing is redrawn on a terminal that cannot clear a line, or without colour") {
+  for (const auto& [term, color] : {std::pair{"dumb", "auto"}, {"xterm", "never"}}) {
+    const TempDir dir;
+    const auto r = hewn(small_train(dir, {"--color=" + std::string(color)}),
+                        {.env = {{"TERM", term}}, .terminal = true});
+    CHECK(r.exit_code == 0);
+    CHECK(r.out.find('\x1b') == r.out.npos);
+    CHECK(contains(r.out, "step 5/20  loss "));
+  }
 }
 
 }  // namespace hewn::test

@@ -114,6 +114,8 @@ TEST_CASE("verify --merged ends with status 5 if log probabilities differ, and N
   adapter.replace(adapter.size() - 4, 4, std::string("\0\0\xc0\x7f", 4));  // the last value becomes NaN
   write_file(checkpoint / "adapter_model.safetensors", adapter);
   CHECK_FAILS(hewn({"verify", (dir / "tuned").string(), "--merged"}), 3, "adapter_model.safetensors");
+  CHECK_FAILS(hewn({"info", checkpoint.string()}), 3, "adapter_model.safetensors has changed");
+  make_old_run(dir / "tuned", [](std::string&) {});  // whose MANIFEST has no checksum of its own
   std::string manifest = read_file(checkpoint / "MANIFEST");
   const size_t line = manifest.rfind('\n', manifest.find("adapter_model.safetensors")) + 1;
   write_file(checkpoint / "MANIFEST", manifest.replace(line, 16, to_hex(checksum(adapter))));
@@ -121,6 +123,13 @@ TEST_CASE("verify --merged ends with status 5 if log probabilities differ, and N
   INFO(verified.out << verified.err);
   CHECK(verified.exit_code == 5);
   CHECK(contains(verified.out, "merged: log probabilities differ by at most inf, more than 0.0001"));
+}
+
+TEST_CASE("info names the configuration of an adapter that is not JSON") {
+  const TempDir dir;
+  write_file(dir / "adapter_config.json", "{");
+  CHECK_FAILS(hewn({"info", dir.path().string()}), 3,
+              "while reading " + (dir / "adapter_config.json").string());
 }
 
 TEST_CASE("a base model that has moved is found with --base, and other weights are refused") {

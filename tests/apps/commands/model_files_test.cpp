@@ -1,5 +1,7 @@
 // Models of other programs are used as they are, without an import; the number type to compute in.
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
@@ -199,6 +201,22 @@ TEST_CASE("a dataset that is a table or JSON is recognised") {
                                     small_text + small_text + small_text);
   CHECK(!contains(dry("plain.txt", "--block_size=16").err, "looks like"));
   CHECK_FAILS(dry("plain.txt", "--val=" + (dir / "lines.txt").string()), 0, "looks like JSON Lines");
+}
+
+TEST_CASE("a pipe in place of a file of a model is refused, as its writer might never come") {
+  const TempDir dir;
+  fs::create_directory(dir / "model");
+  REQUIRE(::mkfifo((dir / "model/config.json").c_str(), 0600) == 0);
+  for (const char* command : {"info", "sample"})
+    CHECK_FAILS(hewn({command, (dir / "model").string()}, {.timeout = 20}), 3, "config.json: is a pipe");
+  REQUIRE(hewn(small_train(dir)).exit_code == 0);
+  for (const char* file : {"config.toml", "tokenizer.json", "checkpoints/last/state.json"}) {
+    INFO(file);
+    fs::rename(dir / "run" / file, dir / "aside");
+    REQUIRE(::mkfifo((dir / "run" / file).c_str(), 0600) == 0);
+    CHECK_FAILS(hewn({"sample", (dir / "run").string()}, {.timeout = 20}), 3, "");
+    fs::rename(dir / "aside", dir / "run" / file);
+  }
 }
 
 }  // namespace hewn::test

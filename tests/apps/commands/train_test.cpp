@@ -161,10 +161,11 @@ TEST_CASE("a run started from another has its model, and errors name the given k
   CHECK_FAILS(from("short", {"--block_size=8"}), 0, "done after step 1");
   CHECK(contains(hewn({"info", (dir / "short").string()}).out, "block_size  8\n"));
   // A key that the run's configuration lacks is that of its checkpoint: a run of an older program.
-  std::string config = read_file(dir / "run/config.toml");
-  const size_t line = config.find("n_kv_head = 2\n");
-  REQUIRE(line != config.npos);
-  write_file(dir / "run/config.toml", config.erase(line, 14));
+  make_old_run(dir / "run", [](std::string& config) {
+    const size_t line = config.find("n_kv_head = 2\n");
+    REQUIRE(line != config.npos);
+    config.erase(line, 14);
+  });
   CHECK_FAILS(from("next", {"--n_kv_head=4"}), 2, "--n_kv_head: n_kv_head = 4, but");
   CHECK_FAILS(from("older", {}), 0, "done after step 1");
   CHECK(contains(hewn({"info", (dir / "older").string()}).out, "n_kv_head  2\n"));
@@ -212,10 +213,11 @@ TEST_CASE("a run older than pos_scale keeps its sinusoids") {
   const TempDir dir;
   CHECK(hewn(small_train(dir, {"--pos=sin", "--pos_scale=1"})).exit_code == 0);
   const fs::path file = dir / "run/config.toml";
-  std::string old = read_file(file);
   const std::string key = "pos_scale = 1.0\n";
-  REQUIRE(contains(old, key));
-  write_file(file, old.erase(old.find(key), key.size()));
+  make_old_run(dir / "run", [&](std::string& config) {
+    REQUIRE(contains(config, key));
+    config.erase(config.find(key), key.size());
+  });
   CHECK_FAILS(hewn(small_resume(dir, {"--pos_scale=0.0283"})), 2, "pos_scale = 0.0283, but the run in");
   CHECK_FAILS(hewn(small_resume(dir, {"--max_iters=30"})), 0, "done after step 30");
   CHECK(contains(read_file(file), key));

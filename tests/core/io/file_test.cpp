@@ -3,12 +3,14 @@
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <filesystem>
+#include <thread>
 
 #include "tests/support/catch.h"
 #include "tests/support/env.h"
@@ -25,6 +27,16 @@ namespace {
 int64_t files_in(const TempDir& dir) {
   return std::distance(std::filesystem::directory_iterator(dir.path()),
                        std::filesystem::directory_iterator());
+}
+
+/// How many files this process has open.
+int64_t open_files() {
+  return std::distance(std::filesystem::directory_iterator("/proc/self/fd"),
+                       std::filesystem::directory_iterator());
+}
+
+bool is_mapped(const std::string& path) {
+  return read_small_file("/proc/self/maps", size_t{1} << 24).find(path) != std::string::npos;
 }
 
 /// Files of this process cannot grow beyond `bytes` while this lives: a full disk, as far as write() can
@@ -106,6 +118,47 @@ TEST_CASE("two writers of the same file do not interfere", "[file]") {
   CHECK(files_in(dir) == 1);
 }
 
+TEST_CASE("what a killed writer of a file left is removed by the next one", "[file]") {
+  const TempDir dir;
+  const std::string longest(255, 'n');
+  for (const std::string& name : {std::string("model"), longest}) {
+    const pid_t writer = ::fork();
+    REQUIRE(writer >= 0);
+    if (writer == 0) {
+      AtomicFile file(dir / name);
+      file.append(std::string(3 << 20, 'x'));
+      ::_exit(0);  // without a destructor, as if killed
+    }
+    REQUIRE(::waitpid(writer, nullptr, 0) == writer);
+    CHECK(files_in(dir) == 1);
+    CHECK_FALSE(std::filesystem::exists(dir / name));
+    AtomicFile living(dir / name);  // takes the name of what was left, and keeps it
+    write_file_atomically(dir / name, "whole");
+    CHECK(files_in(dir) == 2);
+    living.append("later");
+    living.commit();
+    CHECK(test::read_file(dir / name) == "later");
+    CHECK(files_in(dir) == 1);
+    std::filesystem::remove(dir / name);
+  }
+}
+
+TEST_CASE("what is no temporary file but has the name of one is neither written nor removed", "[file]") {
+  const TempDir dir;
+  test::write_file(dir / "theirs", "theirs");
+  std::filesystem::create_symlink(dir / "theirs", dir / ".hewn-tmp-link");
+  std::filesystem::create_directory(dir / ".hewn-tmp-folder");
+  test::write_file(dir / ".hewn-tmp-folder/file", "theirs");
+  for (const std::string name : {"link", "folder"}) {
+    write_file_atomically(dir / name, "new");
+    CHECK(test::read_file(dir / name) == "new");
+  }
+  CHECK(std::filesystem::is_symlink(dir / ".hewn-tmp-link"));
+  CHECK(test::read_file(dir / "theirs") == "theirs");
+  CHECK(remove_temporary_files(dir.path()) == 1);  // the link; the directory is not empty
+  CHECK(test::read_file(dir / ".hewn-tmp-folder/file") == "theirs");
+}
+
 TEST_CASE("a full disk leaves the old file and no partial new one", "[file]") {
   const TempDir dir;
   write_file_atomically(dir / "kept", "old");
@@ -168,12 +221,22 @@ TEST_CASE("a file that cannot be read is reported with the reason", "[file]") {
   CHECK(fails(ErrorCode::input, {"sub: is a directory"}, [&] { read_small_file(dir / "sub", 10); }));
   CHECK(fails(ErrorCode::input, {"pipe or a device"}, [&] { MappedFile{dir / "pipe"}; }));
   CHECK(fails(ErrorCode::input, {"pipe or a device"}, [&] { MappedFile{"/dev/zero"}; }));
+  CHECK(fails(ErrorCode::input, {"pipe: is a pipe"}, [&] { read_small_file(dir / "pipe", 10); }));
+  CHECK(fails(ErrorCode::input, {"pipe: is a pipe"}, [&] { sum_file(dir / "pipe"); }));
   CHECK(fails(ErrorCode::input, {"larger than 100 bytes"}, [&] { read_small_file("/dev/zero", 100); }));
   if (::geteuid() != 0) {
     write_file_atomically(dir / "secret", "x");
     std::filesystem::permissions(dir / "secret", std::filesystem::perms::none);
     CHECK(fails(ErrorCode::input, {"check the permissions"}, [&] { MappedFile{dir / "secret"}; }));
   }
+}
+
+TEST_CASE("a file given by the user may be a pipe", "[file]") {
+  const TempDir dir;
+  REQUIRE(::mkfifo((dir / "pipe").c_str(), 0600) == 0);
+  std::thread writer([&] { test::write_file(dir / "pipe", "from a pipe"); });
+  CHECK(read_given_file(dir / "pipe", 100) == "from a pipe");
+  writer.join();
 }
 
 TEST_CASE("read_small_file enforces its limit", "[file]") {
@@ -193,6 +256,59 @@ TEST_CASE("a mapped file can be moved and outlives its name", "[file]") {
   const MappedFile third(std::move(second));
   CHECK(third.text() == "hello");
   CHECK(third.path() == (dir / "a").string());
+}
+
+TEST_CASE("files are closed and unmapped when their objects end", "[file]") {
+  const TempDir dir;
+  const std::string path = dir / "mapped";
+  write_file_atomically(path, "hello");
+  REQUIRE(::mkfifo((dir / "pipe").c_str(), 0600) == 0);
+  const int64_t before = open_files();
+  {
+    MappedFile first(path), second(std::move(first)), third;
+    third = std::move(second);
+    CHECK(is_mapped(path));
+    CHECK(third.text() == "hello");
+  }
+  CHECK_FALSE(is_mapped(path));
+  for (const char* name : {"pipe", ".", "missing"}) CHECK_THROWS_AS(MappedFile(dir / name), Error);
+  CHECK(read_small_file(path, 5) == "hello");
+  CHECK(sum_file(path).size == 5);
+  { AtomicFile unfinished(dir / "unfinished"); }
+  CHECK(open_files() == before);
+}
+
+TEST_CASE("bytes in memory read like a mapped file, and stay when it ends", "[file]") {
+  const std::string bytes = "hello";
+  {
+    MappedFile first = MappedFile::in_memory("a name", bytes);
+    const MappedFile second(std::move(first));
+    CHECK(second.text() == bytes);
+    CHECK(second.text().data() == bytes.data());
+    CHECK(second.path() == "a name");
+  }
+  CHECK(bytes == "hello");
+}
+
+TEST_CASE("a file being written is closed in programs that are started, and is not executable", "[file]") {
+  const TempDir dir;
+  AtomicFile file(dir / "new");
+  int found = 0;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    std::error_code ignored;  // the iterator's own entry may be gone
+    if (std::filesystem::read_symlink(entry.path(), ignored).string().find(dir.path().string()) ==
+        std::string::npos)
+      continue;
+    ++found;
+    CHECK((::fcntl(std::stoi(entry.path().filename().string()), F_GETFD) & FD_CLOEXEC) != 0);
+  }
+  CHECK(found == 1);
+  file.commit();
+  const mode_t mask = ::umask(0);
+  ::umask(mask);
+  struct stat status {};
+  REQUIRE(::stat((dir / "new").c_str(), &status) == 0);
+  CHECK((status.st_mode & 07777) == (0666 & ~mask));
 }
 
 TEST_CASE("temporary files of a killed process can be removed", "[file]") {

@@ -33,6 +33,11 @@ TEST_CASE("a line file keeps its lines and drops an incomplete last one") {
   file.add("three");
   CHECK(file.lines() == Lines{"one", "", "two", "three"});
   CHECK(read_file(path) == "one\n\ntwo\nthree\n");
+  CHECK(LineFile(path).lines() == Lines{"one", "", "two", "three"});
+  CHECK(read_file(path) == "one\n\ntwo\nthree\n");  // nothing to repair
+  write_file(path, "on");
+  CHECK(LineFile(path).lines().empty());
+  CHECK(read_file(path).empty());
 }
 
 TEST_CASE("a line file reports what it cannot read or write") {

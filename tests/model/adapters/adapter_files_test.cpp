@@ -143,16 +143,19 @@ TEST_CASE("adapters: merged weights give the logits of applied adapters, also in
   for (const ModelConfig& config : {test::gpt2_like(), test::llama_like(), interleaved_llama()}) {
     const Adapted a(config);
     const std::vector<double> expected = adapted_logits(*a.model);
+    const double rounding =
+        3e-4;  // of merged weights: with random ones, softmax and norms make up to 1e-4 of 6e-8
     const auto logits = [&](const ForeignModel& base, std::vector<WeighedAdapter> adapters) {
       return adapted_logits(*load_foreign(merged(base, base.config, adapters), cpu()));
     };
-    CHECK(test::close_by_norm(logits(a.base.own, {{a.files(), 1}}), expected, 1e-5));
-    CHECK(test::close_by_norm(logits(a.base.own, {{a.files(), 0.25}, {a.files(), 0.75}}), expected, 1e-5));
+    CHECK(test::close_by_norm(logits(a.base.own, {{a.files(), 1}}), expected, rounding));
+    CHECK(
+        test::close_by_norm(logits(a.base.own, {{a.files(), 0.25}, {a.files(), 0.75}}), expected, rounding));
     CHECK(logits(a.base.own, {{a.files(), 0}}) == adapted_logits(*a.base.model));
     export_model(a.base.own, "hf", a.base.path("hf"));
     const ForeignModel theirs = open_foreign(a.base.path("hf"));
     const AdapterFiles files = read_adapter(a.path(), *declare_model(theirs.config));
-    CHECK(test::close_by_norm(logits(theirs, {{files, 1}}), expected, 1e-5));
+    CHECK(test::close_by_norm(logits(theirs, {{files, 1}}), expected, rounding));
   }
 }
 

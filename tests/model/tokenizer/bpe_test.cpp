@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "model/tokenizer/bpe.h"
+#include "model/tokenizer/bpe_merges.h"
 #include "model/tokenizer/gpt2_split.h"
 #include "tests/support/catch.h"
 #include "tests/support/env.h"
@@ -231,6 +232,18 @@ TEST_CASE("a long word does not take quadratic time", "[bpe]") {
   CHECK((std::clock() - start) / CLOCKS_PER_SEC < 20);  // quadratic: hours
 }
 
+TEST_CASE("merges that were chosen to meet in one place of a table do not take quadratic time", "[bpe]") {
+  std::array<int32_t, 256> byte_ids{};
+  std::vector<Merge> merges;
+  for (int32_t i = 0; i < 1 << 18; ++i) merges.push_back({{i << 12, 7}, i});
+  const std::clock_t start = std::clock();
+  const MergeTable table(byte_ids, merges);
+  CHECK((std::clock() - start) / CLOCKS_PER_SEC < 5);  // quadratic: a minute
+  std::vector<int32_t> ids{5 << 12, 7, 9};
+  table.merge_from(0, ids);
+  CHECK(ids == std::vector<int32_t>{5, 9});
+}
+
 TEST_CASE("a damaged byte pair file is refused with the reason", "[bpe]") {
   const auto learnt = train_tokenizer("bpe", "low lower lowest newer newest", {.vocab_size = 270});
   const json good = json::parse(learnt->to_json());
@@ -249,7 +262,8 @@ TEST_CASE("a damaged byte pair file is refused with the reason", "[bpe]") {
   CHECK(refused([](json& f) { f["model"].erase("vocab"); }, {"not a tokenizer", "vocab"}));
   CHECK(refused([](json& f) { f["normalizer"] = {{"type", "NFC"}}; }, {"normalizer"}));
   CHECK(refused([](json& f) { f["pre_tokenizer"]["add_prefix_space"] = true; }, {"pre_tokenizer"}));
-  CHECK(refused([](json& f) { f["added_tokens"][0]["id"] = int64_t{1} << 60; }, {"none with id"}));
+  CHECK(refused([](json& f) { f["added_tokens"][0]["id"] = int64_t{1} << 60; },
+                {"has id 1152921504606846976, but"}));
   CHECK(fails(ErrorCode::usage, {"vocab_size is 100", "at least 257"},
               [] { train_tokenizer("bpe", "text", {.vocab_size = 100}); }));
   CHECK(fails(ErrorCode::input, {"no text"}, [] { train_tokenizer("bpe", ""); }));

@@ -3,6 +3,10 @@
 
 #include "model/weights/export.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
 #include <cmath>
 #include <cstring>
 #include <filesystem>
@@ -19,6 +23,7 @@
 #include "tests/support/close.h"
 #include "tests/support/env.h"
 #include "tests/support/errors.h"
+#include "tests/support/write_safetensors.h"
 
 namespace hewn {
 namespace {
@@ -337,6 +342,80 @@ TEST_CASE("existing files are kept, except with force", "[export]") {
   // No temporary files are left.
   for (const auto& entry : fs::directory_iterator(e.dir.path()))
     CHECK(entry.path().filename().string().find("tmp") == std::string::npos);
+}
+
+TEST_CASE("what a killed export to a directory left is removed by the next one", "[export]") {
+  const Exportable e(gpt2_like());
+  fs::create_directory(e.path(".hewn-tmp-dir"));
+  test::write_file(e.path(".hewn-tmp-dir/model.safetensors"), "half");
+  export_model(e.own, "hf", e.path("dir"));
+  CHECK(fs::exists(e.path("dir/config.json")));
+  CHECK_FALSE(fs::exists(e.path(".hewn-tmp-dir")));
+}
+
+TEST_CASE("an export to a directory that another process writes is refused", "[export]") {
+  const Exportable e(gpt2_like());
+  fs::create_directory(e.path(".hewn-tmp-dir"));
+  test::write_file(e.path(".hewn-tmp-dir/model.safetensors"), "theirs");
+  const int theirs = ::open(e.path(".hewn-tmp-dir").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  REQUIRE(::flock(theirs, LOCK_EX | LOCK_NB) == 0);
+  CHECK(test::fails(ErrorCode::failed, {"another process is exporting to " + e.path("dir")},
+                    [&] { export_model(e.own, "hf", e.path("dir")); }));
+  CHECK(test::read_file(e.path(".hewn-tmp-dir/model.safetensors")) == "theirs");
+  CHECK_FALSE(fs::exists(e.path("dir")));
+  ::close(theirs);
+  export_model(e.own, "hf", e.path("dir"));
+  CHECK(fs::exists(e.path("dir/config.json")));
+}
+
+TEST_CASE("a file in the place of an export's unfinished directory is kept", "[export]") {
+  const Exportable e(gpt2_like());
+  test::write_file(e.path(".hewn-tmp-dir"), "mine");
+  CHECK(test::fails(ErrorCode::failed, {e.path(".hewn-tmp-dir") + ": cannot be opened: Not a directory"},
+                    [&] { export_model(e.own, "hf", e.path("dir")); }));
+  CHECK(test::read_file(e.path(".hewn-tmp-dir")) == "mine");
+}
+
+TEST_CASE("an existing directory that cannot be renamed is kept", "[export]") {
+  const Exportable e(gpt2_like());
+  fs::create_directory(e.path("dir"));
+  test::write_file(e.path("dir/mine"), "mine");
+  // A directory cannot be renamed by the name "." that it has in itself.
+  CHECK(test::fails(ErrorCode::failed, {e.path("dir/.") + ": cannot be renamed to make room: "},
+                    [&] { export_model(e.own, "hf", e.path("dir/."), {.force = true}); }));
+  CHECK(test::read_file(e.path("dir/mine")) == "mine");
+  CHECK(std::distance(fs::directory_iterator(e.path("dir")), {}) == 1);
+}
+
+TEST_CASE("weights are exported as 16 or 32 bits only", "[export]") {
+  const Exportable e(gpt2_like());
+  CHECK(test::fails(ErrorCode::usage, {"dtype f64 cannot be written; expected f32, f16 or bf16"}, [&] {
+    export_model(e.own, "safetensors", e.path("wide.safetensors"), {.dtype = DType::f64});
+  }));
+  CHECK_FALSE(fs::exists(e.path("wide.safetensors")));
+}
+
+TEST_CASE("tensors of Llama that are no parameters are passed over", "[export]") {
+  const Exportable e(with(llama_like(), [](auto& c) { c.tie = true; }));
+  export_model(e.own, "hf", e.path("hf"));
+  std::vector<TensorEntry> tensors;
+  const SafetensorsFile file(e.path("hf/model.safetensors"));
+  file.each([&](const TensorEntry& entry) { tensors.push_back(entry); });
+  const TensorEntry* table = file.find("model.embed_tokens.weight");
+  REQUIRE(table);
+  const auto reopened = [&](const std::string& name) {
+    std::vector<TensorEntry> more = tensors;
+    more.push_back(*table);
+    more.back().name = name;
+    fs::create_directories(e.path("more"));
+    fs::copy_file(e.path("hf/config.json"), e.path("more/config.json"), fs::copy_options::overwrite_existing);
+    test::write_safetensors(e.path("more/model.safetensors"), more);
+    return load_foreign(open_foreign(e.path("more")), cpu());
+  };
+  CHECK(same_bits(*e.model, *reopened("lm_head.weight")));
+  CHECK(same_bits(*e.model, *reopened("model.layers.0.self_attn.rotary_emb.inv_freq")));
+  CHECK(test::fails(ErrorCode::input, {"unknown: model.layers.0.self_attn.rotary_emb.freq"},
+                    [&] { reopened("model.layers.0.self_attn.rotary_emb.freq"); }));
 }
 
 TEST_CASE("a note says when f64 weights are written as a narrower type", "[export]") {

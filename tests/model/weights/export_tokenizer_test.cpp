@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "model/tokenizer/bpe.h"
 #include "model/weights/export.h"
 #include "model/weights/export_tokenizer.h"
 #include "model/weights/gguf/gguf.h"
@@ -12,12 +13,28 @@
 #include "tests/support/errors.h"
 
 namespace hewn {
+namespace {
 
 using nlohmann::json;
 using test::Exportable;
 using test::gpt2_like;
 using test::llama_like;
 using test::with;
+
+/// A kind that no other program knows, which has a token to begin texts but no special tokens.
+class OwnTokenizer final : public Tokenizer {
+ public:
+  std::string_view kind() const override { return "own"; }
+  int32_t vocab_size() const override { return 1; }
+  std::optional<int32_t> begin_token() const override { return 0; }
+  std::string to_json() const override { return "{}"; }
+
+ protected:
+  std::vector<int32_t> encode_with(std::string_view, std::vector<size_t>*) const override { return {}; }
+  std::string_view bytes_of(int32_t) const override { return ""; }
+};
+
+}  // namespace
 
 TEST_CASE("tokenizers are exported as other programs read them", "[export]") {
   const auto written = [](const char* kind, std::string_view text) {
@@ -84,6 +101,37 @@ TEST_CASE("every kind of tokenizer is read back unchanged from Hugging Face's la
     REQUIRE(again.tokenizer);
     CHECK(again.tokenizer->to_json() == tokenizer->to_json());
   }
+}
+
+TEST_CASE("a model is exported without a tokenizer that the format cannot express", "[export]") {
+  const Exportable e(gpt2_like(), std::make_shared<OwnTokenizer>());
+  for (const auto& [format, programs] :
+       {std::pair{"hf", "Hugging Face's tokenizers"}, std::pair{"gguf", "llama.cpp"}}) {
+    const Exported done = export_model(e.own, format, e.path(format));
+    CHECK(done.notes == std::vector<std::string>{std::string("no tokenizer is written: ") + programs +
+                                                 " cannot express one of kind own"});
+    CHECK(open_foreign(e.path(format)).tokenizer == nullptr);
+  }
+  const json config = json::parse(test::read_file(e.path("hf/config.json")));
+  CHECK(config["bos_token_id"].is_null());
+  CHECK(config["eos_token_id"].is_null());
+}
+
+TEST_CASE("a classifier for transformers pads texts with the token that ends them", "[export]") {
+  const std::shared_ptr<const Tokenizer> tokenizer = train_tokenizer("bpe", "x", {.vocab_size = 257});
+  const Exportable e(with(gpt2_like(),
+                          [](auto& c) {
+                            c.vocab_size = 257;
+                            c.n_labels = 2;
+                            c.position = LabelPosition::last;
+                          }),
+                     tokenizer);
+  const Exported done = export_model(e.own, "hf", e.path("hf"));
+  CHECK(done.notes.empty());
+  const json config = json::parse(test::read_file(e.path("hf/config.json")));
+  CHECK(config["pad_token_id"] == 256);
+  CHECK(config["eos_token_id"] == 256);
+  CHECK(config["id2label"] == json({{"0", "LABEL_0"}, {"1", "LABEL_1"}}));
 }
 
 TEST_CASE("tokens added to one of our kinds of tokenizer are refused by name", "[export]") {
@@ -191,6 +239,32 @@ TEST_CASE("a GGUF file of characters or bytes is read back with its tokenizer", 
   }
 }
 
+TEST_CASE("a GGUF file of byte pairs without merges is not taken for one of characters", "[export]") {
+  // The 256 bytes and <|endoftext|>.
+  const std::shared_ptr<const Tokenizer> unmerged = train_tokenizer("bpe", "x", {.vocab_size = 257});
+  const Exportable e(with(gpt2_like(), [&](auto& c) { c.vocab_size = unmerged->vocab_size(); }), unmerged);
+  export_model(e.own, "gguf", e.path("gguf"));
+  const ForeignModel again = open_foreign(e.path("gguf"));
+  INFO(again.no_tokenizer);
+  REQUIRE(again.tokenizer);
+  CHECK(again.tokenizer->kind() == "bpe");
+  CHECK(again.tokenizer->hash() == unmerged->hash());
+
+  // The bytes in another order: neither the kind of bytes, nor one of ASCII characters.
+  std::vector<std::string> backwards;
+  for (int32_t id = 255; id >= 0; --id)
+    backwards.push_back(tokenizers::to_printable(train_tokenizer("byte", "")->piece(id)));
+  GgufWriter(e.path("backwards"),
+             {{"tokenizer.ggml.model", std::string("gpt2")}, {"tokenizer.ggml.tokens", backwards}}, {})
+      .finish();
+  std::string why;
+  const auto other = tokenizer_in(GgufFile(e.path("backwards")), why);
+  INFO(why);
+  REQUIRE(other);
+  CHECK(other->kind() == "bpe");
+  CHECK(other->encode("a\u00e9") == std::vector<int32_t>{255 - 97, 255 - 0xc3, 255 - 0xa9});
+}
+
 TEST_CASE("unsupported GGUF tokenizers are omitted with the reason", "[export]") {
   const test::TempDir dir;
   const std::string path = (dir / "model.gguf").string();
@@ -217,6 +291,8 @@ TEST_CASE("unsupported GGUF tokenizers are omitted with the reason", "[export]")
       why_not({model("llama"), tokens, scores, {"tokenizer.ggml.token_type", std::vector<int32_t>{1, 4}}}),
       "token 1 is of type 4"));
   CHECK(has(why_not({model("llama"), tokens, scores}), "begins with token 1"));
+  CHECK(has(why_not({model("llama"), tokens, scores, {"tokenizer.ggml.add_eos_token", true}}),
+            "adds a token after every text"));
   CHECK(has(why_not({model("llama"), tokens, scores, {"tokenizer.ggml.add_bos_token", false}}),
             "no token for byte 0"));
   CHECK(has(why_not({model("gpt2"), tokens, {"tokenizer.ggml.pre", std::string("qwen2")}}), "\"qwen2\""));

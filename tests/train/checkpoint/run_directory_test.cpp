@@ -25,6 +25,8 @@ TEST_CASE("a run directory is new, empty, forced or resumed", "[run]") {
   { const RunDirectory still_empty(path, Open::fresh); }
   CHECK_FALSE(fs::exists(path + "/.hewn-tmp-123-0"));
 
+  test::write_file(path + "/task.json", "of a run that never began");
+  CHECK_ERROR(RunDirectory(path, Open::fresh), ErrorCode::usage, "is not empty; start over with --force");
   test::write_file(path + "/config.toml", "first");
   CHECK_ERROR(RunDirectory(path, Open::fresh), ErrorCode::usage, "--init_from=resume");
   { const RunDirectory again(path, Open::resume); }
@@ -38,8 +40,40 @@ TEST_CASE("a run directory is new, empty, forced or resumed", "[run]") {
 
   test::write_file(dir / "file", "");
   CHECK_ERROR(RunDirectory((dir / "file").string(), Open::fresh), ErrorCode::usage, "is a file");
-  CHECK_ERROR(RunDirectory((dir / "file/run").string(), Open::fresh), ErrorCode::failed, "cannot create");
+  CHECK_ERROR(RunDirectory((dir / "file/run").string(), Open::fresh), ErrorCode::failed, "cannot be created");
   CHECK_ERROR(RunDirectory("", Open::fresh), ErrorCode::usage, "empty");
+}
+
+TEST_CASE("what a run left that was killed before it began is removed, and nothing else", "[run]") {
+  const test::TempDir dir;
+  const std::string path = (dir / "run").string();
+  fs::create_directory(path);
+  const auto write_both = [&](const std::string& environment) {
+    test::write_file(path + "/tokenizer.json", "{}");
+    test::write_file(path + "/env.json", environment);
+  };
+  write_both(R"({"data_hash": "00"})");
+  CHECK_ERROR(RunDirectory(path, Open::resume), ErrorCode::input, "no run");
+  { const RunDirectory fresh(path, Open::fresh); }
+  CHECK_FALSE(fs::exists(path + "/tokenizer.json"));
+  CHECK_FALSE(fs::exists(path + "/env.json"));
+  write_both(R"({"data_hash": "00"})");
+  { const RunDirectory forced(path, Open::force); }
+  CHECK_FALSE(fs::exists(path + "/env.json"));
+  CHECK_FALSE(fs::exists(path + ".1"));
+
+  for (const char* const other : {"{}", "not JSON"}) {
+    write_both(other);
+    CHECK_ERROR(RunDirectory(path, Open::fresh), ErrorCode::usage, "is not empty");
+  }
+  write_both(R"({"data_hash": "00"})");
+  test::write_file(path + "/config.toml", "");
+  { const RunDirectory begun(path, Open::resume); }
+  CHECK(fs::exists(path + "/tokenizer.json"));
+  fs::remove(path + "/config.toml");
+  fs::remove(path + "/env.json");
+  CHECK_ERROR(RunDirectory(path, Open::fresh), ErrorCode::usage, "is not empty");
+  CHECK(fs::exists(path + "/tokenizer.json"));
 }
 
 TEST_CASE("a run in use is locked", "[run]") {

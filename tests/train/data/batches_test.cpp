@@ -69,6 +69,37 @@ TEST_CASE("batch i depends only on data, seed, stream and i", "[data]") {
   }
 }
 
+// A run that an older version began resumes with the batches that it would have had. The numbers are those of a
+// second implementation of Philox and of both methods of drawing, in Python.
+TEST_CASE("the batches of a seed are the same in every version", "[data]") {
+  const Split split = counting(1000);
+  const auto starts = [](const BatchLoader& loader, int64_t index) {
+    const Batch batch = batch_of(loader, index);
+    std::vector<int32_t> all;
+    for (int64_t b = 0; b < batch.rows; ++b)
+      all.push_back(batch.tokens[static_cast<size_t>(b * batch.block_size)]);
+    return all;
+  };
+  const uint64_t seed = (uint64_t{1} << 40) + 9;
+  CHECK(starts(BatchLoader({{&split}}, {.batch_size = 3, .block_size = 16, .seed = seed}), 7) ==
+        std::vector<int32_t>{108, 70, 202});
+  CHECK(starts(BatchLoader({{&split}}, {.batch_size = 4, .block_size = 16, .seed = seed, .stream = 2}),
+               (int64_t{1} << 33) + 5) == std::vector<int32_t>{760, 385, 126, 338});
+
+  const Split a = counting(100), b = counting(5000, 1000);
+  CHECK(starts(BatchLoader({{&a, 0.7}, {&b, 0.3}}, {.batch_size = 6, .block_size = 4, .seed = 3}), 11) ==
+        std::vector<int32_t>{1455, 77, 5091, 62, 15, 4629});
+
+  std::vector<int64_t> to, to_of_seven;
+  for (int64_t i = 0; i < 6; ++i) to.push_back(shuffled(i, 1000, seed, (uint64_t{1} << 34) + 3));
+  for (int64_t i = 0; i < 7; ++i) to_of_seven.push_back(shuffled(i, 7, 5, 1));
+  CHECK(to == std::vector<int64_t>{903, 550, 242, 705, 9, 510});
+  CHECK(to_of_seven == std::vector<int64_t>{1, 5, 3, 0, 4, 2, 6});
+  const BatchLoader epochs(
+      {{&split}}, {.batch_size = 2, .block_size = 16, .stride = 0, .order = Order::shuffled, .seed = 5});
+  CHECK(epochs.window_count() == 62);  // without a stride, windows do not overlap
+}
+
 TEST_CASE("windows in order cover the split without overlap, as in nanoGPT's evaluation", "[data]") {
   // Tiny Shakespeare's validation half: 111540 tokens make 1742 windows of 64.
   const Split split = counting(111540);
@@ -82,7 +113,8 @@ TEST_CASE("windows in order cover the split without overlap, as in nanoGPT's eva
   }
   CHECK(batch_of(loader, 145).rows == 2);
   CHECK(next == 1742 * 64);
-  CHECK_THROWS_AS(batch_of(loader, 146), Error);
+  for (const int64_t outside : {int64_t{146}, int64_t{-1}})
+    CHECK_THROWS_WITH(batch_of(loader, outside), Catch::Contains("out of range; there are 146"));
 }
 
 TEST_CASE("every epoch is a shuffle of all windows, a different one each time", "[data]") {
@@ -154,6 +186,23 @@ TEST_CASE("an aligned window contains a separator and one document; the rest is 
                     Catch::Contains("no document"));
 }
 
+TEST_CASE("documents of any number and length are found", "[data]") {
+  // Separators are searched for in pieces; these documents end before, at and after the edges of pieces.
+  for (const int64_t length :
+       {int64_t{1}, int64_t{3}, int64_t{4095}, int64_t{4096}, int64_t{4097}, int64_t{9000}}) {
+    std::vector<int32_t> ids;
+    std::vector<int64_t> starts{0};
+    for (int64_t i = 0; i < 3; ++i) {
+      ids.insert(ids.end(), static_cast<size_t>(length - 1 + i), 5);
+      ids.push_back(0);
+      starts.push_back(std::ssize(ids));
+    }
+    INFO("length " << length);
+    CHECK(make_split(ids, 0).documents == starts);
+    CHECK(make_split(ids, 0).longest_document() == length + 2);
+  }
+}
+
 TEST_CASE("sources are mixed by weight", "[data]") {
   const Split a = counting(100), b = counting(5000, 1000);
   const BatchLoader loader({{&a, 0.7}, {&b, 0.3}}, {.batch_size = 10, .block_size = 4, .seed = 2});
@@ -177,9 +226,12 @@ TEST_CASE("too little data and invalid sizes are reported", "[data]") {
   CHECK_THROWS_WITH(BatchLoader({{&split}}, {.block_size = 64}),
                     Catch::Contains("64 tokens") && Catch::Contains("needs 65"));
   CHECK(BatchLoader({{&split}}, {.block_size = 63}).window_count() == 1);
-  CHECK_THROWS_AS(BatchLoader({{&split}}, {.batch_size = 0}), Error);
-  CHECK_THROWS_AS(BatchLoader({{&split}}, {.block_size = 0}), Error);
-  CHECK_THROWS_AS(BatchLoader({{&split}}, {.block_size = 8, .stride = -1}), Error);
-  CHECK_THROWS_AS(BatchLoader({{&split, 0.0}}, {.block_size = 8}), Error);
-  CHECK_THROWS_AS(BatchLoader({}, {}), Error);
+  CHECK_THROWS_WITH(BatchLoader({{&split}}, {.batch_size = 0, .block_size = 8}),
+                    Catch::Contains("batch_size is 0; expected at least 1"));
+  CHECK_THROWS_WITH(BatchLoader({{&split}}, {.block_size = 0}), Catch::Contains("block_size is 0"));
+  CHECK_THROWS_WITH(BatchLoader({{&split}}, {.block_size = 8, .stride = -1}),
+                    Catch::Contains("stride is -1"));
+  CHECK_THROWS_WITH(BatchLoader({{&split, 0.0}}, {.block_size = 8}),
+                    Catch::Contains("weight 0; expected more"));
+  CHECK_THROWS_WITH(BatchLoader({}, {}), Catch::Contains("no data"));
 }

@@ -1,8 +1,10 @@
 #include <cmath>
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 
 #include "core/error.h"
+#include "model/tokenizer/sentencepiece.h"
 #include "tests/support/catch.h"
 #include "tests/support/env.h"
 #include "tests/support/random.h"
@@ -155,10 +157,33 @@ TEST_CASE("datasets are parsed as written", "[data]") {
   CHECK(parts[0].spec == "x:y.txt");
   CHECK(parts[0].weight == 0.5);
   CHECK(parts[2].spec == "z");
-  for (const char* bad : {"", "a:0,b:1", "a:-1,b:1", "a:x", "a:1,,b:1", "a:nan,b", "a:inf,b", ":1", "a,"}) {
+  for (const char* bad :
+       {"", "a:0,b:1", "a:-1,b:1", "a:x", "a:1x", "a:1e9", "a:1,,b:1", "a:nan,b", "a:inf,b", ":1", "a,"}) {
     INFO(bad);
     CHECK_THROWS_AS(parse_dataset(bad), Error);
   }
+}
+
+TEST_CASE("a file called tales is read instead of the built-in corpus", "[data]") {
+  const TempDir dir;
+  write_text(dir, "tales", poem);
+  const std::filesystem::path before = std::filesystem::current_path();
+  std::filesystem::current_path(dir.path());
+  const Dataset data = open_dataset({.dataset = "tales"});
+  std::filesystem::current_path(before);
+  CHECK(text_of(data, data.train[0]) + text_of(data, data.val[0]) == poem);
+}
+
+TEST_CASE("a finished tokenizer has a size of its own", "[data]") {
+  const TempDir dir;
+  const std::string path = write_text(dir, "poem.txt", poem), file = (dir / "char.json").string();
+  const auto tokenizer = train_tokenizer("char", poem);
+  tokenizer->save(file);
+  const int64_t size = tokenizer->vocab_size();
+  CHECK(open_dataset({.dataset = path, .tokenizer = file, .vocab_size = size}).vocab_size == size);
+  CHECK_THAT(error_of({.dataset = path, .tokenizer = file, .vocab_size = size + 1}, ErrorCode::usage),
+             Catch::Contains("vocab_size = " + std::to_string(size + 1) + ", but " + file +
+                             " is a finished tokenizer of " + std::to_string(size) + " tokens"));
 }
 
 TEST_CASE("bad input is reported by name", "[data]") {
@@ -207,12 +232,19 @@ TEST_CASE("prepared data equals the original data", "[data]") {
   CHECK_THROWS_WITH(prepare_data({.dataset = out}, (dir / "x").string()), Catch::Contains("is a directory"));
   CHECK_THROWS_AS(prepare_data({.dataset = text}, text + "/below-a-file"), Error);
   CHECK(open_dataset({.dataset = out + "," + text}).train.size() == 2);  // text beside it takes its tokenizer
+  const std::string same = (dir / "same").string(), other = (dir / "other").string();
+  prepare_data({.dataset = text}, same);
+  CHECK(open_dataset({.dataset = out + "," + same}).train.size() == 2);
+  prepare_data({.dataset = text, .tokenizer = "byte"}, other);
+  CHECK_THAT(error_of({.dataset = out + "," + other}),
+             Catch::Contains(other + "/train.bin: was made with tokenizer"));
 }
 
 TEST_CASE("token files made by another tokenizer are refused", "[data]") {
   const TempDir dir;
   const std::string out = (dir / "out").string();
   prepare_data({.dataset = write_text(dir, "poem.txt", poem)}, out);
+  std::filesystem::remove(out + "/MANIFEST");  // as earlier versions left it
   train_tokenizer("char", "abc")->save(out + "/tokenizer.json");
   CHECK_THAT(error_of({.dataset = out}), Catch::Contains("made with tokenizer"));
   train_tokenizer("byte", "")->save((dir / "byte.json").string());
@@ -299,4 +331,28 @@ TEST_CASE("byte pairs are the same however a text is split", "[data]") {
   });
   CHECK(pieces >= 3);
   CHECK((ids == tokenizer->encode(text)));
+}
+
+TEST_CASE("tales need a tokenizer with a token of its own for a newline", "[data]") {
+  const DataOptions tales{.dataset = "tales", .tales = 20};
+  DataOptions some = tales;
+  some.tokenizer = "regex";
+  CHECK_THAT(error_of(some), Catch::Contains("tales (training)") &&
+                                 Catch::Contains("the tokenizer has no token of its own for a newline") &&
+                                 Catch::Contains("--tokenizer=char"));
+  some.tokenizer = "word", some.vocab_size = 2;  // <|unk|> and a space
+  CHECK_THAT(error_of(some), Catch::Contains("the tokenizer has no token of its own for a newline"));
+
+  tokenizers::SentencePieces pieces;
+  pieces.texts = {".", "\n", ".\n"};
+  pieces.merges = {{".", "\n"}};
+  for (int byte = 0; byte < 256; ++byte) {
+    char name[8];
+    std::snprintf(name, sizeof name, "<0x%02X>", static_cast<unsigned>(byte));
+    pieces.texts.push_back(name);
+  }
+  const std::shared_ptr<const Tokenizer> joining = tokenizers::make_sentencepiece(pieces);
+  CHECK_THROWS_WITH(open_dataset(tales, joining),
+                    Catch::Contains("its 18 lines are documents") &&
+                        Catch::Contains("joins newlines with other characters"));
 }

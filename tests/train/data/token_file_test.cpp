@@ -1,5 +1,6 @@
 #include "train/data/token_file.h"
 
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 
@@ -31,6 +32,21 @@ void write(const std::string& path, const TokenFileInfo& info, const std::vector
   writer.append(std::span(ids).subspan(ids.size() / 2));
   writer.describe_text(info.text_bytes, info.neg_log_prob);
   writer.commit();
+}
+
+/// The bytes of a token file with another value in one place, and with checksums as if it had been written so.
+template <class Field>
+std::string forged(std::string bytes, size_t at, Field value) {
+  std::memcpy(bytes.data() + at, &value, sizeof value);
+  const size_t trailer = bytes.size() - 64;
+  const auto put_sum = [&](size_t to, size_t begin, size_t size) {
+    const uint64_t sum = checksum(std::string_view(bytes).substr(begin, size));
+    std::memcpy(bytes.data() + to, &sum, sizeof sum);
+  };
+  put_sum(56, 0, 56);
+  put_sum(trailer + 8, 64, trailer - 64);
+  put_sum(trailer + 48, trailer, 48);
+  return bytes;
 }
 
 std::string error_of(const std::string& path) {
@@ -72,10 +88,12 @@ TEST_CASE("nanoGPT's headerless uint16 files are read", "[data]") {
   const TempDir folder;
   const std::string path = (folder / "train.bin").string();
   std::ofstream(path, std::ios::binary) << std::string("\x05\x00\x40\x00\x00\x01", 6);
-  const TokenFile file = open_token_file(path);
-  CHECK(file.headerless);
-  CHECK(ids_of(file.tokens) == std::vector<int32_t>{5, 64, 256});
-  CHECK(file.info.vocab_size == 257);
+  {  // closed before the file is shortened
+    const TokenFile file = open_token_file(path);
+    CHECK(file.headerless);
+    CHECK(ids_of(file.tokens) == std::vector<int32_t>{5, 64, 256});
+    CHECK(file.info.vocab_size == 257);
+  }
   std::ofstream(path, std::ios::binary) << "odd";
   CHECK_THAT(error_of(path), Catch::Contains("3 bytes"));
   std::ofstream(path, std::ios::binary) << "";
@@ -115,4 +133,50 @@ TEST_CASE("ids outside the vocabulary are refused and leave no file", "[data]") 
   }
   CHECK(std::filesystem::is_empty(folder.path()));
   CHECK_THROWS_AS(TokenFileWriter((folder / "x.bin").string(), {0, 0, std::nullopt, 0, std::nullopt}), Error);
+}
+
+TEST_CASE("a token file is refused if its checksums are right and its content is not", "[data]") {
+  const TempDir folder;
+  const std::string path = (folder / "train.bin").string();
+  write(path, {300, 77, 3, 99, 1.5}, {0, 299, 3, 7, 5});
+  const std::string good = test::read_file(path);
+  const size_t trailer = good.size() - 64;
+  const auto refusal = [&](size_t at, auto value) {
+    test::write_file(path, forged(good, at, value));
+    return error_of(path);
+  };
+  CHECK(refusal(64, uint16_t{1}) == "accepted");
+  CHECK_THAT(refusal(8, 2u), Catch::Contains("format version 2 (flags 0)") &&
+                                 Catch::Contains("this program reads version 1"));
+  CHECK_THAT(refusal(16, 5u), Catch::Contains("format version 1 (flags 5)"));
+  CHECK_THAT(refusal(12, 3u), Catch::Contains("damaged: ids have 3 bytes; expected 2 or 4"));
+  CHECK_THAT(refusal(12, 0u), Catch::Contains("damaged: ids have 0 bytes"));
+  CHECK_THAT(refusal(12, 4u), Catch::Contains("states 5 ids, but there are 10 bytes of ids"));
+  CHECK_THAT(refusal(trailer, uint64_t{4}), Catch::Contains("states 4 ids, but there are 10 bytes of ids"));
+  for (const int32_t vocab_size : {0, -1, 3})
+    CHECK_THAT(refusal(20, vocab_size),
+               Catch::Contains("a vocabulary of " + std::to_string(vocab_size) + " with separator 3"));
+  CHECK_THAT(refusal(24, -2), Catch::Contains("a vocabulary of 300 with separator -2"));
+  CHECK_THAT(refusal(66, uint16_t{300}),
+             Catch::Contains("token 1 is 300, outside the vocabulary of 300 tokens; prepare the data again"));
+  write(path, {70000, 77, std::nullopt, 99, 1.5}, {0, 5, 69999});
+  test::write_file(path, forged(test::read_file(path), 72, -1));
+  CHECK_THAT(error_of(path), Catch::Contains("token 2 is -1, outside the vocabulary of 70000 tokens"));
+}
+
+TEST_CASE("token files are those that MANIFEST lists, with a header or without", "[data]") {
+  const TempDir folder;
+  const std::string path = (folder / "train.bin").string();
+  const auto check = [&] {
+    const FileSum right = sum_file(path);
+    CHECK(open_token_file(path, right).tokens.size() == 2);
+    for (const FileSum& wrong :
+         {FileSum{right.size + 2, right.checksum}, FileSum{right.size, right.checksum + 1}})
+      CHECK_THROWS_WITH(open_token_file(path, wrong),
+                        Catch::Contains(path) && Catch::Contains("belongs to another data set"));
+  };
+  test::write_file(path, std::string("\x01\x00\x02\x00", 4));
+  check();
+  write(path, {300, 77, 3, 99, 1.5}, {0, 299});
+  check();
 }

@@ -46,4 +46,37 @@ TEST_CASE("update ratios: those of the next step, which is undone", "[optimizer]
   }
 }
 
+TEST_CASE("grad norms: the part of a parameter is the first level of its name, or a block", "[optimizer]") {
+  CHECK(part_of("transformer.h.3.mlp.c_fc.weight") == "h.3");
+  CHECK(part_of("transformer.wte.weight") == "wte");
+  CHECK(part_of("lm_head.weight") == "lm_head");
+  CHECK(part_of("score") == "score");
+}
+
+TEST_CASE("grad norms: parts that keep their values are left out, weights of zero have ratio 0",
+          "[optimizer]") {
+  const auto model = declare_model(tiny_model());
+  for (Parameter& p : model->parameters().all()) p.trains = p.name.find(".h.0.") == p.name.npos;
+  model->parameters().allocate(cpu(), DType::f32, 1);
+  Tensor& positions = model->parameters().find("transformer.wpe.weight")->value;
+  positions.zero();
+  Trainer trainer(*model, OptimizerConfig{}, ScheduleConfig{}, 1);
+  Random random("grad norms");
+  const Batch batch = random_batch(random, tiny_model(), 2);
+  const std::vector<PartNorm> norms = grad_norms(trainer, std::span(&batch, 1)),
+                              ratios = update_ratios(trainer, std::span(&batch, 1));
+  const std::vector<std::string> parts{"wte", "wpe", "h.1", "ln_f"};
+  REQUIRE(norms.size() == parts.size());
+  REQUIRE(ratios.size() == parts.size());
+  for (size_t i = 0; i < parts.size(); ++i) {
+    INFO(parts[i]);
+    CHECK(norms[i].part == parts[i]);
+    CHECK(norms[i].norm > 0);
+    CHECK(ratios[i].part == parts[i]);
+    CHECK((ratios[i].norm > 0) == (parts[i] != "wpe"));
+  }
+  CHECK(ratios[1].norm == 0);
+  for (const double value : positions.doubles()) CHECK(value == 0);
+}
+
 }  // namespace hewn::test

@@ -37,6 +37,7 @@ TEST_CASE("an address is shown without its secrets") {
   CHECK(shown_url("https://me:secret@h/v1?key=secret#x") == "https://h/v1");
   CHECK(shown_url("https://h/a@b") == "https://h/a@b");
   CHECK(shown_url("https://a:b@c@h/x") == "https://h/x");
+  CHECK(shown_url("a@b://h/x") == "a@b://h/x");
   CHECK(shown_url("") == "");
 }
 
@@ -65,6 +66,9 @@ TEST_CASE("the answers of both forms are read, and others are refused with the r
     refused(api, "", "not complete JSON");
     refused(api, R"({"error":{"message":"no such model"}})", "reports an error: no such model");
     refused(api, R"({"error":"model 'm' not found"})", "reports an error: model 'm' not found");
+    refused(api, R"({"error":"no\u007f such\nmodel"})", "reports an error: no  such model");
+    for (const std::string body : {R"({"error":{"code":5}})", R"({"error":{"message":5}})"})
+      refused(api, body, "reports an error: " + body);
     for (const char* body :
          {"85", "[]", "null", "{}", R"({"choices":[]})", R"({"choices":[{"message":{"content":null}}]})",
           R"({"message":{"content":85}})", R"({"choices":{"message":1}})"})

@@ -37,6 +37,10 @@ TEST_CASE("a score is found in what judges say") {
       {"<think>maybe 40, maybe 60</think>\n50", 50},
       {"100/100", 100},
       {"85 ... 85", 85},
+      {"85.5 points", 85.5},
+      {"Rating: 85. Two of the 3 sentences are right, 1 is not.", 85},
+      {"My grade is 85: 3 facts", 85},
+      {"I say Q-85", 85},  // a dash, not a sign
   };
   for (const auto& [reply, score] : replies) {
     INFO(reply);
@@ -57,6 +61,10 @@ TEST_CASE("a reply from which no single score follows is refused") {
     const JudgedScore found = score_in(reply);
     CHECK(!found.score);
     CHECK(!found.why_not.empty());
+  }
+  for (const char* reply : {"eighty ten", "eighty zero", "(-5)", "Score: 8/10", "85/1000", "85/100.5"}) {
+    INFO(reply);
+    CHECK(!score_in(reply).score);
   }
   CHECK(!score_in(std::string(100000, '8')).score);
   CHECK(!score_in(std::string(1000, '8')).score);

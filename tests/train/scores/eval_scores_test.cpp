@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "tests/train/marked_bytes.h"
 #include "tests/train/tiny.h"
 
 namespace hewn {
@@ -17,8 +18,8 @@ std::shared_ptr<const Tokenizer> letter_tokenizer() { return train_tokenizer("ch
 EvalTask task_of(const std::string& rows) { return eval_task_of(rows, "t.jsonl"); }
 
 /// A question as it is written: each choice, with | before its continuation and ^ before its decisive tokens.
-std::vector<std::string> marked(const EvalTask& task, int64_t block_size = 100) {
-  const auto tokenizer = letter_tokenizer();
+std::vector<std::string> marked(const EvalTask& task, int64_t block_size = 100,
+                                std::shared_ptr<const Tokenizer> tokenizer = letter_tokenizer()) {
   const EvalPrompt prompt = eval_prompt(task, 0, *tokenizer, {.block_size = block_size});
   std::vector<std::string> texts;
   for (size_t c = 0; c < prompt.choices.size(); ++c) {
@@ -57,6 +58,43 @@ TEST_CASE("eval prompts: where continuations begin", "[scores]") {
   CHECK(marked(task) == Texts{" ab .|^\ncd"});
   task.trims_contexts = true;
   CHECK(marked(task) == Texts{"ab.|^\ncd"});
+  // Only contexts that are texts to continue are trimmed.
+  EvalTask choice = task_of(R"({"query": " ab", "choices": ["cd", "ce"], "gold": 0})");
+  choice.trims_contexts = true;
+  CHECK(marked(choice) == Texts{" ab| c^d", " ab| c^e"});
+}
+
+TEST_CASE("eval prompts: the token that begins all texts comes first, and once", "[scores]") {
+  const auto begun = std::make_shared<const test::MarkedBytes>(Texts{"<s>", "</s>"}, 256);
+  const auto written = [&](const std::string& row, const std::string& delimiter) {
+    EvalTask task = task_of(row);
+    task.delimiter = delimiter;
+    return marked(task, 100, begun);
+  };
+  CHECK(written(R"({"context": "ab", "continuation": "cd"})", " ") == Texts{"<s>ab|^ cd"});
+  CHECK(written(R"({"context": "<s>ab", "continuation": "cd"})", " ") == Texts{"<s>ab|^ cd"});
+  CHECK(written(R"({"context": "", "continuation": "cd"})", " ") == Texts{"<s>|^ cd"});
+  CHECK(written(R"({"context": "", "continuation": "<s>cd"})", "") == Texts{"<s>|^cd"});
+  CHECK(written(R"({"context": "", "continuation": "<s>"})", "") == Texts{"<s>|^<s>"});
+}
+
+TEST_CASE("eval prompts: without a newline, the first token stands for an empty context", "[scores]") {
+  CHECK(marked(task_of(R"({"context": "", "continuation": "cd"})"), 100, train_tokenizer("char", "\tcd ")) ==
+        Texts{"\t|^ cd"});
+}
+
+TEST_CASE("eval prompts: a token may reach from the context into the continuation", "[scores]") {
+  const std::shared_ptr<const Tokenizer> pairs = train_tokenizer("bpe", "ab ab ab", {.vocab_size = 258});
+  REQUIRE(pairs->encode("ab").size() == 1);
+  const auto joined = [&](const std::string& row) {
+    EvalTask task = task_of(row);
+    task.delimiter = "";
+    return marked(task, 100, pairs);
+  };
+  CHECK(joined(R"({"context": "c a", "continuation": "b"})") == Texts{"c |^ab"});
+  CHECK(joined(R"({"context": "c a", "continuation": "bd"})") ==
+        Texts{"c a|^d"});  // as lm-evaluation-harness
+  CHECK(joined(R"({"context": "a", "continuation": "b"})") == Texts{"<|endoftext|>|^ab"});
 }
 
 TEST_CASE("eval prompts: questions that are too long are cut from the left", "[scores]") {

@@ -122,15 +122,45 @@ icl_tasks:
   CHECK(listed[1].delimiter == " ");
   CHECK(listed[1].trims_contexts);
   CHECK(read_eval_tasks((dir / "core.yaml").string()).size() == 2);
+  std::filesystem::copy_file(dir / "core.yaml", dir / "other.yml");
+  CHECK(read_eval_tasks((dir / "other.yml").string()).size() == 2);
   CHECK(listed[0].chance == 0.5);
   const std::string head = "Eval Task,Task Category,Random baseline,Description\n";
   test::write_file(dir / "eval_meta_data.csv", head + "sums_few,math,62.5,\"sums, few\"\n");
   CHECK(read()[0].chance == 0.625);
-  test::write_file(dir / "eval_meta_data.csv", head + "sums_few,math,all,\"sums\"\n");
-  CHECK(test::fails(ErrorCode::input, {"eval_meta_data.csv, line 2", "\"all\"", "percentage"}, read));
+  for (const std::string wrong : {"all", "50%", "-1", "100", "nan"}) {
+    test::write_file(dir / "eval_meta_data.csv", head + "sums_few,math," + wrong + ",\"sums\"\n");
+    CHECK(test::fails(ErrorCode::input,
+                      {"eval_meta_data.csv, line 2", "\"" + wrong + "\"; expected a percentage below 100"},
+                      read));
+  }
+  for (const char* other : {"Eval Task,Chance\nsums_few,50\n", "Task,Random baseline\nsums_few,50\n"}) {
+    test::write_file(dir / "eval_meta_data.csv", other);
+    CHECK(test::fails(ErrorCode::input,
+                      {"eval_meta_data.csv: expected the columns \"Eval Task\" and \"Random baseline\""},
+                      read));
+  }
   std::filesystem::remove(dir / "eval_meta_data.csv");
   test::write_file(dir / "a.jsonl", choice_row);  // of another kind than the list says
   CHECK(test::fails(ErrorCode::input, {"a.jsonl, line 1", "`context` is missing"}, read));
+}
+
+TEST_CASE("core.yaml: comments, quoted values and numbers in brackets", "[scores]") {
+  const auto tasks = tasks_of_yaml(R"(---
+icl_tasks: # all of them
+- # the first
+  label: 'a' # one
+  dataset_uri: b
+  num_fewshot: [ 1000 ]
+  icl_task_type: schema
+  continuation_delimiter: "\t\"\\\/ "
+)",
+                                   "l");
+  REQUIRE(tasks.size() == 1);
+  CHECK(tasks[0].name == "a");
+  CHECK(tasks[0].shots == 1000);
+  CHECK(tasks[0].line == 3);
+  CHECK(tasks[0].delimiter == "\t\"\\/ ");
 }
 
 TEST_CASE("core.yaml: mistakes are named by line", "[scores]") {
@@ -146,15 +176,19 @@ TEST_CASE("core.yaml: mistakes are named by line", "[scores]") {
   said("tasks:\n- label: a\n", {"l:1", "icl_tasks:"});
   said("icl_tasks:\nlabel: a\n", {"l:2", "`-`"});
   said("icl_tasks:\n- label: a\n", {"l:2", "no `dataset_uri`"});
-  said("icl_tasks:\n- label\n", {"l:2", "key: value"});
+  said("icl_tasks:\n- label:\n  dataset_uri: b\n", {"l:2", "no `label`"});
+  for (const char* line : {"label", "label:a", ": a"})
+    said(std::string("icl_tasks:\n- ") + line + "\n", {"l:2", "key: value"});
   said(good + "  label: c\n", {"l:6", "`label` occurs twice"});
   said(good + "  continuation_delimiter: \"\\x\"\n", {"l:6", "unknown escape \\x"});
   said(good + "  continuation_delimiter: \"a\n", {"l:6", "no closing quotation mark"});
+  said(good + "  continuation_delimiter: \"a\\\n", {"l:6", "no closing quotation mark"});
   said(good + "  continuation_delimiter: 'a' b\n", {"l:6", "after its closing"});
   said(good + "  other: {a: b}\n", {"l:6", "not supported"});
   said("icl_tasks:\n- label: a\n  dataset_uri: b\n  num_fewshot: [0, 5]\n", {"l:4", "one number"});
-  said("icl_tasks:\n- label: a\n  dataset_uri: b\n  num_fewshot: many\n  icl_task_type: schema\n",
-       {"l:4", "many"});
+  for (const std::string shots : {"many", "5x", "-1", "1001"})
+    said("icl_tasks:\n- label: a\n  dataset_uri: b\n  num_fewshot: " + shots + "\n  icl_task_type: schema\n",
+         {"l:4", "num_fewshot is " + shots + "; expected 0 to 1000"});
   said("icl_tasks:\n- label: a\n  dataset_uri: b\n  num_fewshot: 1\n  icl_task_type: essay\n",
        {"l:5", "essay", "language_modeling"});
 }

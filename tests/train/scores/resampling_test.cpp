@@ -79,4 +79,19 @@ TEST_CASE("bootstrap: the mean over tasks draws rows within each", "[scores]") {
   CHECK(near(found.high, found.value + 1.96 * deviation, 0.3 * deviation));
 }
 
+TEST_CASE("bootstrap and mcnemar: figures that make no sense are refused", "[scores]") {
+  const auto refused = [](const char* part, auto action) {
+    return test::fails(ErrorCode::usage, {part}, action);
+  };
+  CHECK(refused("paired bootstrap of 0 and 0 rows", [] { bootstrapped_difference({}, {}, mean_of_rows); }));
+  CHECK(refused("bootstrap with 0 samples; expected 1 or more",
+                [] { bootstrapped(rows_of(1, 1), mean_of_rows, {.samples = 0}); }));
+  CHECK(refused("rows with 1 and 2 figures; expected as many in all", [] {
+    bootstrapped(RowFigures{{1.0}, {1.0, 2.0}}, mean_of_rows);
+  }));
+  CHECK(refused("at least one task", [] { bootstrapped_mean({}); }));
+  CHECK(refused("McNemar's test of -1 and 2 rows", [] { mcnemar(-1, 2); }));
+  CHECK(refused("McNemar's test of 2 and -1 rows", [] { mcnemar(2, -1); }));
+}
+
 }  // namespace hewn

@@ -45,6 +45,10 @@ TEST_CASE("names of runs are readable, safe and different") {
   CHECK(sweep_run_name({}, {}, 1337) == "seed=1337");
   CHECK(sweep_run_name({{"seed", {"3"}}}, {"3"}, 3) == "seed=3");
   const std::vector<GridKey> files{{"dataset", {}}};
+  CHECK(sweep_run_name(files, {"A_b-c+Z.09"}, 1) == "dataset=A_b-c+Z.09,seed=1");
+  CHECK(sweep_run_name(files, {"x{y[z:~"}, 1).starts_with("dataset=x-y-z---"));
+  CHECK(sweep_run_name(files, {"/a/runs//"}, 1).starts_with("dataset=runs-"));
+  CHECK(sweep_run_name(files, {"/a/runs"}, 1) != sweep_run_name(files, {"/a/runs/"}, 1));
   const std::string one = sweep_run_name(files, {"/a/my book.txt"}, 1);
   const std::string other = sweep_run_name(files, {"/b/my book.txt"}, 1);
   CHECK(one.starts_with("dataset=my-book.txt-"));

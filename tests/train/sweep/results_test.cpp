@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "tests/support/catch.h"
+#include "tests/support/errors.h"
 
 namespace hewn::test {
 namespace {
@@ -53,6 +54,14 @@ TEST_CASE("a result is read as it was written") {
   std::string huge = line;
   huge.replace(huge.find("\"steps\":20"), 10, "\"steps\":1e300");
   CHECK_THROWS_AS(sweep_result_from_json(huge), Error);
+  for (const char* key : {"seed", "parameters", "steps", "tokens", "best_step", "weights_bytes"}) {
+    std::string part = line;
+    const size_t at = part.find(join('"', key, "\":"));
+    REQUIRE(at != part.npos);
+    part.insert(part.find_first_of(",}", at), ".5");
+    CHECK(fails(ErrorCode::input, {"not a result of a sweep", join('"', key, "\" is not a whole number")},
+                [&] { sweep_result_from_json(part); }));
+  }
   for (const char* wrong : {"", "{", "{}", "[]", "null", R"({"run":1})", R"({"run":"a","grid":[1]})"})
     CHECK_THROWS_AS(sweep_result_from_json(wrong), Error);
 }

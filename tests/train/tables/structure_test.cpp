@@ -31,6 +31,7 @@ TEST_CASE("structure: a table has the same tabs on every line") {
   CHECK(structure_of(repeated(row, 2)).format == Format::plain);
   CHECK(structure_of(repeated(row, 3) + "a line without\n").format == Format::plain);
   CHECK(structure_of(repeated("\tindented\n", 5)).format == Format::plain);
+  CHECK(structure_of(repeated("a column and a tab\t\n", 5)).format == Format::plain);
   CHECK(structure_of(repeated("if (x)\t\t// twice\n", 5)).format == Format::plain);
 }
 
@@ -68,6 +69,20 @@ TEST_CASE("structure: JSON, by lines or as one value, complete or cut off") {
   CHECK(structure_of("{\"a\": 1, and no JSON}").format == Format::plain);
 }
 
+TEST_CASE("structure: the keys of the first object, whatever its texts contain") {
+  using Keys = std::vector<std::string>;
+  CHECK(structure_of(R"([{"a": "}{", "b": {"c": 1}, "a": 2}, {"d": 3}])").keys == Keys{"a", "b"});
+  CHECK(structure_of(R"(["{", {"a": 1}])").keys == Keys{"a"});
+  CHECK(structure_of("[[1], [2]]").keys.empty());
+  CHECK(
+      structure_of(R"([[-1, 2.5, 3, true, null, "b"], {"a": -1, "b": 2.5, "c": [-1e3], "d": true}])").keys ==
+      Keys{"a", "b", "c", "d"});
+  const std::string braces(60000, '}');  // trying each of them would take minutes
+  CHECK(structure_of("[{\"a\": \"" + braces + "\"}]").keys == Keys{"a"});
+  CHECK(structure_of("[{\"a\": \"" + braces + braces + "\"}]")
+            .keys.empty());  // incomplete in what is looked at
+}
+
 TEST_CASE("structure: plain texts are recognised") {
   for (const std::string text : {"", "\n\n\n", "one line", "[Enter HAMLET]\n[Exit]\n[Exeunt]\n", "1\n2\n3\n",
                                  "{\n\n", "[1]\n", "\"a\"\n\"b\"\n\"c\"\n", "{}\n{}x\n"}) {
@@ -92,6 +107,19 @@ TEST_CASE("structure: the note has the command that extracts the texts") {
   CHECK(has(lines, "JSON Lines with the keys label, text; "));
   CHECK(has(lines, R"(jq -r '.["text"]' films > texts.txt)"));
   CHECK(has(structure_note("f", R"([{"content": "x"}])"), R"(jq -r '.. | .["content"]? // empty' f)"));
+  CHECK(has(structure_note("f.csv", "kind;film\n1;a film\n2;b film\n"),
+            "2 columns separated by semicolons; it is read as plain text, semicolons and labels included. To "
+            "extract "
+            "only the texts: mlr --icsv --ifs ';' --onidx cut -f 'film' f.csv > texts.txt"));
+  // At most five keys are listed; without a usual one, the first key holds the text.
+  const std::string five = R"({"a": 1, "b": 2, "c": 3, "d": 4, "e": 5)";
+  CHECK(has(structure_note("f", five + "}"), "JSON with the keys a, b, c, d, e; it"));
+  const std::string six = structure_note("f", five + R"(, "f": 6})");
+  CHECK(has(six, "JSON with the keys a, b, c, d, e, ...; it"));
+  CHECK(has(six, R"(jq -r '.. | .["a"]? // empty' f)"));
+  const std::string lists = structure_note("f", "[[1], [2]]");
+  CHECK(has(lists, "f looks like JSON; it"));
+  CHECK(has(lists, R"(jq -r '.. | .["text"]? // empty' f)"));
 }
 
 }  // namespace hewn

@@ -71,6 +71,11 @@ TEST_CASE("table: quotes in TSV enclose fields only if all of them can") {
   CHECK(shown(table("k\tt\na\t\"one\ntwo\"\nb\tthree\n")) == "a|one\ntwo\nb|three");
   CHECK(shown(table("a\t\"one\nb\ttwo\"\n")) == "a|\"one\nb|two\"");  // even as it stands
   CHECK(shown(table("a\t\"open\nb\ttwo\n")) == "a|\"open\nb|two");
+  // Quoted names are names even where quotes enclose nothing.
+  const Table quoted = table("\"kind\"\t\"text\"\na\t\"x\" y\nb\tz\n");
+  CHECK(quoted.columns() == std::vector<std::string>{"\"kind\"", "\"text\""});
+  CHECK(shown(quoted) == "a|\"x\" y\nb|z");
+  CHECK(!table("\"1\"\t\"2\"\na\t\"x\" y\nb\tz\n").has_header());
 }
 
 TEST_CASE("table: JSON and JSON Lines") {
@@ -102,6 +107,25 @@ TEST_CASE("table: JSON and JSON Lines") {
   CHECK(lines.where(1, 0) == "t, line 3, column 19 (a)");
   CHECK(table("{\"a\": {\"b\": [\"}\"]}, \"c\": 2}").json(0, 0) == "{\"b\": [\"}\"]}");
   CHECK(table("{}\n{\"a\": \"\\u0000\"}").text(1, 0) == std::string(1, '\0'));
+}
+
+TEST_CASE("table: a value of another type is refused by its type and place") {
+  const Table t = table(R"({"a": null, "b": true, "c": {"d": 1}, "e": [1], "f": 1.5}
+{"a": "x"})");
+  const auto refused = [&](auto read, int64_t row, const char* column,
+                           std::initializer_list<std::string> parts) {
+    return fails(ErrorCode::input, parts, [&] { (void)(t.*read)(row, t.column(column)); });
+  };
+  CHECK(refused(&Table::text, 0, "a", {"t, line 1, column 7 (a): null; expected text or a number"}));
+  CHECK(refused(&Table::text, 0, "c", {"(c): an object; expected text or a number"}));
+  CHECK(refused(&Table::text, 0, "e", {"(e): a list; expected text or a number"}));
+  CHECK(refused(&Table::text, 1, "b", {"t, line 2 (b): no value; expected text or a number"}));
+  CHECK(refused(&Table::json, 0, "a", {"(a): null; expected a list or an object"}));
+  CHECK(refused(&Table::json, 0, "b", {"(b): true or false; expected a list or an object"}));
+  CHECK(refused(&Table::json, 0, "f", {"(f): a number; expected a list or an object"}));
+  CHECK(refused(&Table::json, 1, "a", {"(a): a text; expected a list or an object"}));
+  CHECK(t.text(0, t.column("b")) == "true");
+  CHECK(t.json(0, t.column("c")) == R"({"d": 1})");
 }
 
 TEST_CASE("table: broken tables are refused with file, line and column") {

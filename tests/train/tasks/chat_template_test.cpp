@@ -8,6 +8,7 @@
 #include "tests/support/env.h"
 #include "tests/support/errors.h"
 #include "tests/support/process.h"
+#include "tests/train/marked_bytes.h"
 
 namespace hewn {
 namespace {
@@ -105,6 +106,52 @@ TEST_CASE("template: an answer needs an end") {
   const auto tokenizer = bytes_with_end();
   CHECK(TalkEncoder(find_template("plain"), *tokenizer).end_texts().empty());
   CHECK(TalkEncoder(find_template("plain"), *tokenizer).end_tokens()[0] == *end_token(*tokenizer));
+  // An end that is or begins with a special token is its id; one that holds it later is text.
+  ChatTemplate chat = find_template("plain");
+  const std::string special = tokenizer->specials()[0].text;
+  const size_t ends = tokenizer->end_tokens().size();
+  for (const std::string& end : {special, special + "\n", "\n" + special}) {
+    chat.answer_end = end;
+    const TalkEncoder own(chat, *tokenizer);
+    const bool first = end.starts_with(special);
+    CHECK(own.end_tokens().size() == ends + (first ? 1 : 0));
+    CHECK(own.end_tokens().back() == tokenizer->specials()[0].id);
+    CHECK(own.end_texts() == (first ? std::vector<std::string>{} : std::vector<std::string>{end}));
+  }
+}
+
+TEST_CASE("template: the token that begins all texts comes first, and ends no answer") {
+  const test::MarkedBytes both({"<s>", "</s>"}, 256), only({"<s>"}, 256);
+  CHECK(end_token(both) == 257);
+  CHECK(end_token(test::MarkedBytes({"<|endoftext|>", "</s>"}, 256)) == 257);
+  CHECK(!end_token(only));
+  CHECK(fails(ErrorCode::input, {"no token that ends a text"},
+              [&] { TalkEncoder(find_template("plain"), only); }));
+  const TalkEncoder encoder(find_template("plain"), both);
+  const TalkTokens tokens = encoder.talk(std::span(talk).subspan(1, 2));
+  CHECK(text_of(both, tokens, false) == "<s>Two plus two?\nFour.</s>");
+  CHECK(tokens.tokens[0] == 256);
+  CHECK(!tokens.learned[0]);
+  CHECK(encoder.prompt({}) == std::vector<int32_t>{256});
+  // The default system message precedes other messages only.
+  CHECK(text_of(both, {TalkEncoder(find_template("alpaca"), both).prompt({}), {}}, false) ==
+        "<s>### Response:\n");
+}
+
+TEST_CASE("template: of special tokens that begin in one place, the longest counts") {
+  const test::MarkedBytes marks({"<|end", "<|end|>", "</s>"});
+  ChatTemplate chat = find_template("plain");
+  chat.before_user = "<|end|>U<|end";
+  chat.after_user = "";
+  chat.before_answer = "</s>A";
+  chat.answer_end = "!";
+  chat.after_answer = "/";
+  const TalkEncoder encoder(chat, marks);
+  const std::vector<Message> answered{{Role::user, "x"}, {Role::assistant, "y"}};
+  std::vector<int32_t> expected{257, 'U', 256, 'x', 258, 'A', 'y', '!'};
+  CHECK(encoder.talk(answered).tokens == expected);
+  expected.insert(expected.end(), {'/', 258, 'A'});  // the prompt for another answer
+  CHECK(encoder.prompt(answered) == expected);
 }
 
 TEST_CASE("template: Jinja is written as expected") {

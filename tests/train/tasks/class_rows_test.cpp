@@ -6,6 +6,7 @@
 #include <map>
 
 #include "tests/support/close.h"
+#include "tests/train/marked_bytes.h"
 #include "tests/train/tiny.h"
 #include "train/tasks/classifier.h"
 
@@ -129,6 +130,14 @@ TEST_CASE("class rows: texts lose their beginning beyond max_length, and none is
   CHECK(nothing.tokens.size() == 1);
   CHECK(nothing.empty);
 
+  const test::MarkedBytes marked({"</s>", "<s>"}, 257);  // ends and begins texts
+  const TextReader marking(marked, 4);
+  CHECK(marking.read("abc").tokens == std::vector<int32_t>{257, 'a', 'b', 'c'});
+  CHECK_FALSE(marking.read("abc").cut);
+  CHECK(marking.read("abcd").tokens == std::vector<int32_t>{'a', 'b', 'c', 'd'});
+  CHECK(marking.read("abcd").cut);
+  CHECK(marking.read("").tokens == std::vector<int32_t>{257, 256});
+
   const auto few = train_tokenizer("char", "abc \n");
   const Files files;
   const ClassData data =
@@ -235,6 +244,24 @@ TEST_CASE("classifier: texts have the same label alone and among others, and sco
   CHECK(std::abs(score.loss - loss) < 1e-12);
   CHECK(score.counts.hits() == hits);
   CHECK(likeliest(std::vector<double>{0.4, 0.4, 0.2}) == 0);
+}
+
+TEST_CASE("classifier: many texts are computed in several parts, between which it stops", "[classify]") {
+  ModelConfig config = test::tiny_model();
+  config.n_labels = 3;
+  const auto model = make_model(config, cpu(), DType::f64, 3);
+  const std::vector<std::vector<int32_t>> texts(100, {1, 2, 3, 4, 5, 6, 7, 8});
+  int asked = 0;
+  const auto all = label_log_probabilities(*model, texts, [&] { return ++asked == 0; });
+  CHECK(asked > 1);
+  REQUIRE(all.size() == 100);
+  for (const auto& one : all) CHECK(test::close_by_norm(one, all[0], 1e-12));
+  asked = 0;
+  CHECK(label_log_probabilities(*model, texts, [&] { return ++asked == 2; }).empty());
+  CHECK(asked == 2);
+  const std::vector<LabelledText> labelled{{texts[0], 1}};
+  CHECK(!score_classifier(*model, labelled, [] { return true; }));
+  CHECK(score_classifier(*model, labelled, [] { return false; })->loss == Approx(-all[0][1]));
 }
 
 }  // namespace hewn

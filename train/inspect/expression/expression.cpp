@@ -87,7 +87,7 @@ class Reader {
   }
   bool take(char c) {
     skip_blanks();
-    if (peek() != c || at_ == text_.size()) return false;
+    if (peek() != c) return false;
     ++at_;
     return true;
   }

@@ -59,10 +59,6 @@ struct Slopes {
   }
 };
 
-std::string whole_or_fraction(double factor) {
-  return factor >= 1 ? join(std::round(factor)) : join("1/", std::round(1 / factor));
-}
-
 /// "8 (the head size D)" if a number, its root or its product with 2 or 3 is `factor`.
 std::string name_of_factor(double factor, const std::vector<NamedFactor>& numbers) {
   const auto is = [&](double x) { return x > 1 && std::abs(factor / x - 1) < exact_fit; };
@@ -97,8 +93,9 @@ std::string by_factor(const Slopes& s) {
   const double factor = std::abs(c);
   if (factor < 1)
     return join(s.wrong.whose, " has ", sign,
-                std::abs(1 / factor - std::round(1 / factor)) < exact_fit / factor ? whole_or_fraction(factor)
-                                                                                   : join(factor),
+                std::abs(1 / factor - std::round(1 / factor)) < exact_fit / factor
+                    ? join("1/", std::round(1 / factor))
+                    : join(factor),
                 " of the measured slope in every entry: a factor of ",
                 name_of_factor(1 / factor, s.wrong.numbers), " is missing");
   return join(s.wrong.whose, " has ", sign, factor,
@@ -148,16 +145,14 @@ std::string by_transposition(const Slopes& s) {
   return s.explains(turned) ? "the matrix is transposed" : "";
 }
 
-/// Whether in each row the difference from the measured slopes is a combination of these columns, and not of fewer.
+/// Whether there is a difference from the measured slopes, and in each row it is a combination of these columns.
 bool spans_rows(const Slopes& s, const std::vector<const std::vector<double>*>& columns) {
   std::map<size_t, std::vector<size_t>> rows;
   for (size_t i = 0; i < s.entries.size(); ++i) rows[s.entries[i] / s.columns()].push_back(i);
   double rest = 0, all = 0;
-  size_t rows_used = 0;
   for (const auto& of_row : rows) {
     const std::vector<size_t>& members = of_row.second;
     if (members.size() < columns.size() + 3) continue;
-    ++rows_used;
     // Gram-Schmidt: what is left of the difference after its parts along the columns.
     std::vector<std::vector<double>> basis;
     const auto values = [&](const std::vector<double>* column) {
@@ -187,7 +182,7 @@ bool spans_rows(const Slopes& s, const std::vector<const std::vector<double>*>& 
     all += size * size;
     rest += left * left;
   }
-  return rows_used > 0 && std::sqrt(rest) <= exact_fit * std::sqrt(all) + s.noise;
+  return std::sqrt(all) > s.noise && std::sqrt(rest) <= exact_fit * std::sqrt(all) + s.noise;
 }
 
 std::string by_rows(const Slopes& s) {
@@ -249,8 +244,8 @@ std::string explained(const Slopes& s) {
 std::string by_closeness(const Slopes& s) {
   std::vector<double> difference(s.tape);
   for (size_t i = 0; i < difference.size(); ++i) difference[i] -= s.measured[i];
-  const double apart = norm_of(difference) / norm_of(s.measured);
-  if (!(apart < 0.01)) return "";
+  const double apart = norm_of(difference);
+  if (apart <= s.noise || !(apart < 0.01 * norm_of(s.measured))) return "";
   return "it is off by less than 1%: the derivative of a slightly different function, such as an "
          "approximation";
 }

@@ -9,19 +9,20 @@
 namespace hewn {
 namespace {
 
-std::vector<double> saved_field(const Node& node, std::string_view name) {
+const Tensor& saved_field(const Node& node, std::string_view name) {
   for (const SavedField& field : node.saved())
-    if (field.name == name) return field.value->peek().doubles();
+    if (field.name == name) return field.value->peek();
   fail(ErrorCode::failed, place_of(node), " saved no ", name);
 }
 
 }  // namespace
 
 AttentionMaps attention_maps(const Node& node, const ModelConfig& config) {
-  const std::vector<double> qkv = saved_field(node, "qkv"), lse = saved_field(node, "lse");
+  const Tensor &packed = saved_field(node, "qkv"), &log_sums = saved_field(node, "lse");
+  const std::vector<double> qkv = packed.doubles(), lse = log_sums.doubles();
   const int64_t H = config.n_head, Hkv = config.kv_heads(), D = config.head_size(), row = config.qkv_size();
   const int64_t T = std::ssize(qkv) / row, window = config.window > 0 ? config.window : T;
-  require(T * row == std::ssize(qkv) && H * T == std::ssize(lse), place_of(node),
+  require(packed.shape() == Shape{1, T, row} && log_sums.shape() == Shape{1, H, T}, place_of(node),
           ": expected one sequence of ", H, " heads");
   AttentionMaps maps{.H = H, .T = T, .p = std::vector<double>(static_cast<size_t>(H * T * T))};
   const double scale = 1 / std::sqrt(static_cast<double>(D));

@@ -123,7 +123,7 @@ Columns largest_eigen(const std::vector<double>& g, size_t m, size_t k, std::vec
   for (auto& column : q)
     for (double& v : column) v = random.normal();
   orthonormalise(q);
-  for (int iteration = 0; iteration < most_iterations; ++iteration) {
+  for (int iteration = 1;; ++iteration) {
     Columns z(q.size(), std::vector<double>(m));
     for (size_t c = 0; c < q.size(); ++c)
       for (size_t i = 0; i < m; ++i)
@@ -131,7 +131,8 @@ Columns largest_eigen(const std::vector<double>& g, size_t m, size_t k, std::vec
             std::inner_product(q[c].begin(), q[c].end(), g.begin() + static_cast<std::ptrdiff_t>(i * m), 0.0);
     std::vector<double> small(q.size() * q.size());
     for (size_t i = 0; i < q.size(); ++i)
-      for (size_t j = 0; j < q.size(); ++j) small[i * q.size() + j] = (inner(q[i], z[j]) + inner(q[j], z[i])) / 2;
+      for (size_t j = 0; j < q.size(); ++j)
+        small[i * q.size() + j] = (inner(q[i], z[j]) + inner(q[j], z[i])) / 2;
     Columns rotation;
     small_eigen(small, q.size(), values, rotation);
     const Columns vectors = mixed(q, rotation);
@@ -140,12 +141,10 @@ Columns largest_eigen(const std::vector<double>& g, size_t m, size_t k, std::vec
     for (size_t c = 0; c < k; ++c)
       for (size_t i = 0; i < m; ++i)
         residual = std::max(residual, std::fabs(images[c][i] - values[c] * vectors[c][i]));
-    if (residual <= converged * std::max(values[0], 1e-300)) return vectors;
+    if (residual <= converged * std::max(values[0], 1e-300) || iteration == most_iterations) return vectors;
     q = std::move(images);
     orthonormalise(q);
-    if (iteration + 1 == most_iterations) return vectors;
   }
-  return q;
 }
 
 }  // namespace

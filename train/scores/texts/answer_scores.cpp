@@ -84,9 +84,11 @@ std::vector<AnswerRow> answer_rows_of(const Table& table, Prompts prompts) {
   };
   const bool answered = prompts == Prompts::unused && !table.find_column("reference");
   const int64_t reference = need(answered && table.find_column("output") ? "output" : "reference");
+  const std::vector<int64_t> lines = table.row_lines();
   std::vector<AnswerRow> rows;
   for (int64_t i = 0; i < table.rows(); ++i)
-    rows.push_back({"", references_of(table, i, reference), table.where(i)});
+    rows.push_back({"", references_of(table, i, reference),
+                    join(table.name(), ", line ", lines[static_cast<size_t>(i)])});
   if (prompts == Prompts::unused) return rows;
   const int64_t prompt = need("prompt");
   for (int64_t i = 0; i < table.rows(); ++i) {

@@ -51,13 +51,14 @@ bool note_reference(Model& model, std::vector<PreferencePair>& pairs, int64_t ba
       });
 }
 
-PreferenceScore score_preferences(Model& model, const std::vector<PreferencePair>& pairs, int64_t batch_size,
-                                  const PreferenceConfig& config) {
+std::optional<PreferenceScore> score_preferences(Model& model, const std::vector<PreferencePair>& pairs,
+                                                 int64_t batch_size, const PreferenceConfig& config,
+                                                 const std::function<bool()>& stop) {
   require(!pairs.empty(), "there are no pairs to score");
   PreferenceScore score{.pairs = std::ssize(pairs)};
   const auto n = static_cast<double>(score.pairs);
-  each_scored_pair(
-      model, pairs, batch_size, [] { return true; },
+  const bool complete = each_scored_pair(
+      model, pairs, batch_size, [&] { return !stop || !stop(); },
       [&](size_t number, double chosen, double rejected) {
         const auto& reference = pairs[number].reference;
         score.likelier_chosen += chosen > rejected;
@@ -69,7 +70,7 @@ PreferenceScore score_preferences(Model& model, const std::vector<PreferencePair
         score.rejected += rejected / n;
         score.hits += margin > 0;
       });
-  return score;
+  return complete ? std::optional(score) : std::nullopt;
 }
 
 }  // namespace hewn

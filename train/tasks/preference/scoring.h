@@ -2,6 +2,7 @@
 // What a model says about pairs of answers.
 
 #include <functional>
+#include <optional>
 
 #include "model/model.h"
 #include "train/config.h"
@@ -27,8 +28,14 @@ struct PreferenceScore {
   double likelier() const { return static_cast<double>(likelier_chosen) / static_cast<double>(pairs); }
 };
 
-/// Scores a model on at least one pair, with the reference of the pairs, in the batches of `note_reference`.
-PreferenceScore score_preferences(Model& model, const std::vector<PreferencePair>& pairs, int64_t batch_size,
-                                  const PreferenceConfig& config);
+/// Scores a model on at least one pair, with the reference of the pairs, in the batches of `note_reference`. Empty if
+/// `stop` returned true before the end.
+std::optional<PreferenceScore> score_preferences(Model& model, const std::vector<PreferencePair>& pairs,
+                                                 int64_t batch_size, const PreferenceConfig& config,
+                                                 const std::function<bool()>& stop);
+inline PreferenceScore score_preferences(Model& model, const std::vector<PreferencePair>& pairs,
+                                         int64_t batch_size, const PreferenceConfig& config) {
+  return *score_preferences(model, pairs, batch_size, config, {});
+}
 
 }  // namespace hewn

@@ -2,10 +2,16 @@
 
 #include "model/weights/gguf/gguf.h"
 
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <cmath>
 #include <cstring>
 #include <filesystem>
 
+#include "model/weights/gguf/gguf_model.h"
+#include "model/weights/weights.h"
 #include "tests/support/catch.h"
 #include "tests/support/env.h"
 #include "tests/support/errors.h"
@@ -122,6 +128,38 @@ TEST_CASE("a file of the official library is read", "[gguf]") {
   }
 }
 
+TEST_CASE("quantised tensors have the values that the official library widens them to", "[gguf]") {
+  const GgufFile file((test::source_dir() / "tests/files/blocks.gguf").string());
+  const std::pair<const char*, const char*> types[] = {
+      {"Q8_0", "q8_0"}, {"Q4_0", "q4_0"}, {"Q4_1", "q4_1"}, {"Q5_0", "q5_0"}, {"Q5_1", "q5_1"},
+      {"Q2_K", "q2_k"}, {"Q3_K", "q3_k"}, {"Q4_K", "q4_k"}, {"Q5_K", "q5_k"}, {"Q6_K", "q6_k"}};
+  CHECK(file.entries().size() == 2 * std::size(types));
+  for (const auto& [name, type] : types) {
+    INFO(name);
+    const TensorEntry *blocks = file.find(name), *values = file.find(name + std::string(".values"));
+    REQUIRE((blocks && values));
+    CHECK(blocks->type_name() == type);
+    CHECK(blocks->shape == std::vector<int64_t>{2, 256});
+    CHECK((values_of<float>(*blocks) == values_of<float>(*values)));
+    CHECK((values_of<double>(*blocks) == values_of<double>(*values)));
+  }
+}
+
+TEST_CASE("a quantised tensor with a scale that is not finite is refused", "[gguf]") {
+  const TempDir dir;
+  const std::string path = (dir / "blocks.gguf").string();
+  for (const uint16_t scale : {uint16_t{0x7c00}, uint16_t{0xfc00}, uint16_t{0x7e00}}) {
+    std::string block(34, 1);
+    std::memcpy(block.data(), &scale, sizeof scale);
+    GgufWriter writer(path, {}, {{.name = "w", .shape = {32}, .blocks = BlockType::q8_0}});
+    writer.append("w", block.data(), block.size());
+    writer.finish();
+    const GgufFile file(path);
+    CHECK(test::fails(ErrorCode::input, {"tensor w", "q8_0", "infinite"},
+                      [&] { values_of<float>(*file.find("w")); }));
+  }
+}
+
 TEST_CASE("keys and tensors are read back as they were written", "[gguf]") {
   Random random("gguf round trip");
   const TempDir dir;
@@ -135,10 +173,17 @@ TEST_CASE("keys and tensors are read back as they were written", "[gguf]") {
       tensors[i].name = "tensor." + std::to_string(i);
       tensors[i].dtype = random.one_of(types);
       tensors[i].bytes = size_of(tensors[i].dtype);
-      for (int64_t rank = random.integer(1, 4); rank > 0; --rank) {
+      const bool blocks = random.integer(0, 3) == 0;
+      if (blocks) {
+        tensors[i].dtype = DType::f32;
+        tensors[i].blocks = random.one_of(std::vector{BlockType::q8_0, BlockType::q4_k, BlockType::q2_k});
+        tensors[i].bytes = static_cast<size_t>(format_of(*tensors[i].blocks).bytes);
+      }
+      for (int64_t rank = random.integer(blocks ? 0 : 1, blocks ? 3 : 4); rank > 0; --rank) {
         tensors[i].shape.push_back(random.integer(1, 5));
         tensors[i].bytes *= static_cast<size_t>(tensors[i].shape.back());
       }
+      if (blocks) tensors[i].shape.push_back(format_of(*tensors[i].blocks).elements);
       bytes[i].resize(tensors[i].bytes);
       for (char& c : bytes[i]) c = static_cast<char>(random.bits());
     }
@@ -157,7 +202,7 @@ TEST_CASE("keys and tensors are read back as they were written", "[gguf]") {
     for (size_t i = 0; i < tensors.size(); ++i) {
       const TensorEntry& read = file.entries()[i];
       CHECK(read.name == tensors[i].name);
-      CHECK(read.dtype == tensors[i].dtype);
+      CHECK(read.type_name() == tensors[i].type_name());
       CHECK(read.shape == tensors[i].shape);
       REQUIRE(std::string(static_cast<const char*>(read.data), read.bytes) == bytes[i]);
       CHECK((static_cast<const char*>(read.data) - static_cast<const char*>(file.entries()[0].data)) % 32 ==
@@ -188,7 +233,45 @@ TEST_CASE("GGUF: incomplete files and contents that the format cannot express ar
   CHECK(unwritable({}, {{.name = "a", .dtype = DType::u16, .shape = {1}}}, "no type for u16"));
   CHECK(unwritable({}, {{.name = "a", .shape = {1, 1, 1, 1, 1}}}, "has 5 dimensions"));
   CHECK(unwritable({}, {{.name = "a", .shape = {0}}}, "less than 1"));
+  CHECK(unwritable({}, {{.name = "a", .shape = {2, 33}, .blocks = BlockType::q4_0}}, "rows of 33 elements"));
   CHECK(std::filesystem::is_empty(dir.path()));
+}
+
+TEST_CASE("lists of numbers of other types are passed over", "[gguf]") {
+  const TempDir dir;
+  const std::string path = (dir / "lists.gguf").string();
+  const std::pair<uint32_t, size_t> types[] = {{0, 1}, {1, 1},  {2, 2},  {3, 2}, {4, 4},
+                                               {7, 1}, {10, 8}, {11, 8}, {12, 8}};
+  for (const auto& [type, bytes] : types) {
+    INFO(type);
+    GgufBytes lists = GgufBytes::head(0, 2).string("list").number(9u).number(type).number<uint64_t>(3);
+    lists.text.append(3 * bytes, 'v');
+    test::write_file(path, lists.text.substr(0, lists.text.size() - 1));
+    CHECK(test::fails(ErrorCode::input, {"\"list\"", "3 values"}, [&] { GgufFile{path}; }));
+    test::write_file(path, lists.string("after").number(4u).number(7u).data(0).text);
+    const GgufFile file(path);
+    REQUIRE(file.find_key("list") != nullptr);
+    CHECK(std::holds_alternative<std::monostate>(*file.find_key("list")));
+    CHECK(file.integer("after") == 7);
+  }
+}
+
+TEST_CASE("a GGUF file is recognised by its beginning, and a pipe is not opened", "[gguf]") {
+  const TempDir dir;
+  test::write_file(dir / "model", "GGUF\3");
+  CHECK(looks_like_gguf(dir / "model"));
+  test::write_file(dir / "model", "GGU");
+  CHECK_FALSE(looks_like_gguf(dir / "model"));
+  CHECK_FALSE(looks_like_gguf(dir / "none"));
+  REQUIRE(::mkfifo((dir / "pipe").c_str(), 0600) == 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::alarm(20);  // ends a process that waits for the pipe's writer
+    ::_exit(looks_like_gguf(dir / "pipe") ? 1 : 0);
+  }
+  int status = -1;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK(status == 0);
 }
 
 TEST_CASE("damage to a GGUF file is reported", "[gguf]") {
@@ -221,7 +304,12 @@ TEST_CASE("damage to a GGUF file is reported", "[gguf]") {
   CHECK(refused(head(1, 0).tensor("t", {1, 1, 1, 1, 1}, 0, 0), {"\"t\"", "5 dimensions"}));
   CHECK(refused(head(1, 0).tensor("t", {4, 0}, 0, 0), {"\"t\"", "size 0 is 0"}));
   CHECK(refused(head(1, 0).tensor("t", {uint64_t{1} << 32, uint64_t{1} << 31}, 0, 0), {"too large"}));
-  CHECK(refused(head(1, 0).tensor("t", {32}, 2, 0), {"Q4_0", "no quantised"}));
+  CHECK(refused(head(1, 0).tensor("t", {32}, 20, 0), {"\"t\"", "IQ4_NL", "supported are F32, ", "Q6_K"}));
+  CHECK(refused(head(1, 0).tensor("t", {48}, 2, 0), {"\"t\"", "rows have 48", "a multiple of 32", "Q4_0"}));
+  CHECK(refused(head(1, 0).tensor("t", {32, 8}, 12, 0), {"rows have 32", "a multiple of 256", "Q4_K"}));
+  CHECK(refused(head(1, 0).tensor("t", {}, 8, 0), {"rows have 1"}));
+  CHECK(refused(head(1, 0).tensor("t", {256, uint64_t{1} << 53}, 14, 0), {"too large"}));
+  CHECK(refused(head(1, 0).tensor("t", {64, 2}, 2, 0).data(71), {"bytes 0 to 72", "there are 71"}));
   CHECK(refused(head(1, 0).tensor("t", {32}, 999, 0), {"type 999"}));
   CHECK(refused(head(1, 0).tensor("t", {2}, 0, 0).data(7), {"bytes 0 to 8", "there are 7"}));
   CHECK(refused(head(1, 0).tensor("t", {2}, 0, 32).data(64), {"begins at byte 32; expected 0"}));

@@ -160,6 +160,39 @@ TEST_CASE("Hugging Face: names without a prefix, masks, a cropped context", "[hu
   CHECK_THROWS_WITH(d.open(5), Catch::Contains("longer than the model's 4"));
 }
 
+TEST_CASE("Hugging Face: masks and a second copy of a tied head are passed over", "[huggingface]") {
+  Gpt2Directory d;
+  const std::vector<float> head{1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
+  d.add("h.0.attn.masked_bias", {2}, d.ones);
+  d.add("lm_head.weight", {5, 2}, head);
+  const auto tied = d.open();
+  CHECK(tied->parameters().find("lm_head.weight") == nullptr);
+  CHECK(tied->parameters().find("transformer.wte.weight")->value.values<float>() == d.wte);
+  d.config["tie_word_embeddings"] = false;
+  const auto untied = d.open();
+  CHECK(untied->parameters().find("lm_head.weight")->value.values<float>() == head);
+  d.tensors.back().name = "another.weight";
+  CHECK(test::fails(ErrorCode::input, {"missing: lm_head.weight", "unknown: another.weight"},
+                    [&] { d.open(); }));
+}
+
+TEST_CASE("Hugging Face: a setting that is null has its default", "[huggingface]") {
+  Gpt2Directory d;
+  const std::string usual = to_json(d.open()->config());
+  for (const char* key : {"n_inner", "scale_attn_weights", "tie_word_embeddings", "activation_function"})
+    d.config[key] = nullptr;
+  CHECK(to_json(d.open()->config()) == usual);
+}
+
+TEST_CASE("Hugging Face: vocab.json without merges.txt is no tokenizer", "[huggingface]") {
+  const Gpt2Directory d;
+  d.open();
+  test::write_file(d.dir / "vocab.json", "{}");
+  const ForeignModel without = open_foreign(d.dir.path().string());
+  CHECK(without.tokenizer == nullptr);
+  CHECK(without.no_tokenizer == "the directory has neither tokenizer.json nor vocab.json with merges.txt");
+}
+
 TEST_CASE("Hugging Face: tensors in several files", "[huggingface]") {
   Gpt2Directory d;
   const auto whole = d.open();
@@ -175,11 +208,23 @@ TEST_CASE("Hugging Face: tensors in several files", "[huggingface]") {
   for (size_t i = 0; i < parts->parameters().all().size(); ++i)
     CHECK(parts->parameters().all()[i].value.values<float>() ==
           whole->parameters().all()[i].value.values<float>());
-  CHECK_THROWS_WITH(index("../b.safetensors"),
-                    Catch::Contains("expected the name of a file in this directory"));
+  for (const std::string& outside : {std::string("../b.safetensors"), std::string(".."), std::string(),
+                                     std::string("b.safetensors\0", 14)})
+    CHECK_THROWS_WITH(index(outside), Catch::Contains("expected the name of a file in this directory"));
   CHECK_THROWS_WITH(index("c.safetensors"), Catch::Contains("c.safetensors"));
   test::write_safetensors((d.dir / "b.safetensors").string(), d.tensors);
   CHECK_THROWS_WITH(index("b.safetensors"), Catch::Contains("wte.weight is in two files"));
+  test::write_file(d.dir / "model.safetensors.index.json", R"({"weight_map": {}})");
+  CHECK_THROWS_WITH(open_at(d.dir.path()), Catch::Contains("weight_map names no files"));
+}
+
+TEST_CASE("Hugging Face: a tokenizer that is not supported counts as missing", "[huggingface]") {
+  const Gpt2Directory d;
+  d.open();
+  test::write_file(d.dir / "tokenizer.json", R"({"model": {"type": "Unigram", "vocab": []}})");
+  const ForeignModel without = open_foreign(d.dir.path().string());
+  CHECK(without.tokenizer == nullptr);
+  CHECK(without.no_tokenizer.find("Unigram") != std::string::npos);
 }
 
 TEST_CASE("Hugging Face: unsupported models are refused with the reason before memory is allocated",

@@ -110,6 +110,11 @@ struct Bundle {
   }
 };
 
+void copy_tensorflow_files(const test::TempDir& to) {
+  for (const auto& file : std::filesystem::directory_iterator(tensorflow_files))
+    std::filesystem::copy_file(file.path(), to / file.path().filename().string());
+}
+
 }  // namespace
 
 TEST_CASE("CRC-32C is that of RFC 3720", "[tensorflow]") {
@@ -191,6 +196,15 @@ TEST_CASE("tables of many blocks with shared key prefixes are read", "[tensorflo
   CHECK(read_table(table_of({})).empty());
 }
 
+TEST_CASE("a table has at most 65536 entries", "[tensorflow]") {
+  Pairs pairs;
+  for (int i = 0; i < 65536; ++i) pairs.emplace_back(std::to_string(100000 + i), "");
+  CHECK(read_table(table_of(pairs)).size() == 65536);
+  pairs.emplace_back("2", "");
+  const std::string longer = table_of(pairs);
+  CHECK(fails(ErrorCode::input, {"more than 65536 entries"}, [&] { read_table(longer); }));
+}
+
 TEST_CASE("invalid tables are refused with the reason", "[tensorflow]") {
   const auto refused = [](const std::string& bytes, const std::string& part) {
     return fails(ErrorCode::input, {part}, [&] { read_table(bytes); });
@@ -228,6 +242,23 @@ TEST_CASE("invalid tables are refused with the reason", "[tensorflow]") {
   CHECK(refused(of_block(varint(0) + varint(9) + varint(0) + "k" + fixed32(0)), "the block ends"));
 }
 
+TEST_CASE("fields of the index that are not needed are passed over", "[tensorflow]") {
+  const auto fixed = [](uint64_t number, uint64_t kind, size_t bytes) {
+    return varint(number << 3 | kind) + std::string(bytes, '\7');  // 7 begins no field
+  };
+  const std::string sum = varint(6 << 3 | 5) + fixed32(0x12345678u);
+  const std::string others = field(3, uint64_t{0}) + fixed(9, 1, 8) + field(10, "text") + fixed(11, 5, 4);
+  const std::string index = table_of({{"", header}, {"w", others + entry({2}, 16, 8) + sum}});
+  const std::vector<BundleEntry> tensors = read_bundle_index(index);
+  REQUIRE(tensors.size() == 1);
+  CHECK(tensors[0].name == "w");
+  CHECK(tensors[0].shape == std::vector<int64_t>{2});
+  CHECK(tensors[0].offset == 16);
+  CHECK(tensors[0].size == 8);
+  CHECK(tensors[0].checksum == 0x12345678u);
+  CHECK(index_refused({{"", header}, {"w", entry({2}, 16, 8) + fixed(9, 1, 7)}}, "the entry ends"));
+}
+
 TEST_CASE("an index that refers to missing data is refused with the tensor's name", "[tensorflow]") {
   CHECK(index_refused({}, "no header"));
   CHECK(index_refused({{"w", entry({2}, 0, 8)}}, "no header"));
@@ -255,10 +286,20 @@ TEST_CASE("an index that refers to missing data is refused with the tensor's nam
   CHECK(Bundle({{"b", entry({9}, 0, ~uint64_t{0}, 7)}}).refused("but the data file has 64"));
 }
 
+TEST_CASE("OpenAI's directory without its vocabulary is opened without a tokenizer", "[tensorflow]") {
+  const test::TempDir dir;
+  copy_tensorflow_files(dir);
+  CHECK(open_foreign(dir.path().string()).tokenizer);
+  std::filesystem::remove(dir / "encoder.json");
+  const ForeignModel opened = open_foreign(dir.path().string());
+  CHECK(opened.tokenizer == nullptr);
+  CHECK(opened.no_tokenizer == "the directory has no encoder.json");
+  CHECK_NOTHROW(load_foreign(opened, cpu()));
+}
+
 TEST_CASE("hparams.json that does not match the checkpoint is refused", "[tensorflow]") {
   const test::TempDir dir;
-  for (const auto& file : std::filesystem::directory_iterator(tensorflow_files))
-    std::filesystem::copy_file(file.path(), dir / file.path().filename().string());
+  copy_tensorflow_files(dir);
   const auto refused = [&](const json& change, std::initializer_list<std::string> parts) {
     json hparams = json::parse(test::read_file(tensorflow_files / "hparams.json"));
     hparams.update(change);

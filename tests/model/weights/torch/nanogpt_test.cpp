@@ -47,6 +47,18 @@ TEST_CASE("a checkpoint in nanoGPT's layout computes the same as PyTorch", "[nan
   CHECK(test::close_by_norm(model->logits(tokens_of(ids, 2)).doubles(), logits, 1e-12));
 }
 
+TEST_CASE("a checkpoint may be named .pth, and without meta.pkl beside it has no tokenizer", "[nanogpt]") {
+  const test::TempDir dir;
+  std::filesystem::copy_file(nanogpt_files / "ckpt.pt", dir / "model.pth");
+  const ForeignModel opened = open_foreign((dir / "model.pth").string());
+  CHECK(opened.format == "nanoGPT, checkpoint");
+  CHECK(opened.tokenizer == nullptr);
+  CHECK(opened.no_tokenizer.starts_with("there is no meta.pkl beside it"));
+  std::filesystem::create_directory(dir / "folder.pt");
+  CHECK(test::fails(ErrorCode::input, {"is not a model in a known format"},
+                    [&] { open_foreign((dir / "folder.pt").string()); }));
+}
+
 TEST_CASE("nanogpt-char: validation loss, logits and greedy text of the real checkpoint", "[nanogpt]") {
   if (test::left_out()) return;
   const auto directory = test::shared("models/nanogpt-char");
@@ -89,6 +101,25 @@ TEST_CASE("nanogpt-char: validation loss, logits and greedy text of the real che
   // Given to four places.
   CHECK(std::abs(sum / static_cast<double>(windows) -
                  expected.at("val_loss_full_split_non_overlapping_64").get<double>()) <= 6e-5);
+}
+
+TEST_CASE("settings that nanoGPT has not, or that fit no model, are refused by name", "[nanogpt]") {
+  const test::TempDir dir;
+  const std::string path = (dir / "ckpt.pt").string();
+  const auto changed = [&](const std::string& from, const std::string& to,
+                           std::initializer_list<std::string> parts) {
+    std::string bytes = test::read_file(nanogpt_files / "ckpt.pt");
+    const size_t args = bytes.find("model_args");
+    REQUIRE(args != bytes.npos);
+    const size_t at = bytes.find(from, args);
+    REQUIRE(at != bytes.npos);
+    test::write_file(path, bytes.replace(at, from.size(), to));
+    return test::fails(ErrorCode::input, parts, [&] { open_nanogpt(path); });
+  };
+  CHECK(changed("dropout", "droplet", {path, "model_args", "\"droplet\"", "a variant of nanoGPT"}));
+  const std::string heads("n_headr\xf2\x01\0\0K", 12);
+  CHECK(changed(heads + '\2', heads + '\3', {path, "model_args", "n_head = 3"}));
+  CHECK(changed(heads + '\2', heads + '\0', {path, "n_head = 0"}));
 }
 
 TEST_CASE("variants of nanoGPT and damaged vocabularies are refused by name", "[nanogpt]") {

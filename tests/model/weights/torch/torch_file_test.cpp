@@ -188,6 +188,15 @@ TEST_CASE("pickles that would execute code are refused by name", "[torch]") {
   CHECK_NOTHROW(open(archive_of(pickle(nested + "s."))));
 }
 
+TEST_CASE("types named by strings, as in protocol 4, are read", "[torch]") {
+  const TorchOpener open;
+  const std::string ordered = text("collections") + text("OrderedDict") + "\x93)R";
+  const std::string pickle = "\x80\x04" + ordered + text("epoch") + number(3) + "s.";
+  CHECK(open(archive_of(pickle))->root().at("epoch").integer() == 3);
+  CHECK(open.pickle_refused("\x80\x04" + text("collections") + number(1) + "\x93.",
+                            "an integer where a string is expected"));
+}
+
 TEST_CASE("tensors outside their storage are refused by name", "[torch]") {
   const TorchOpener open;
   const auto refused = [&](const std::string& code, const std::string& part) {

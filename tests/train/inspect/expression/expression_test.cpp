@@ -39,6 +39,7 @@ TEST_CASE("expression: operators bind as in mathematics") {
       {"x = 2; x * x", 4},      {"x = 2; y = x;", 2}, {"sum([1 2; 3 4])", 10}, {"sum([1, -2])", -1},
       {"sum([1 2; 3 4]')", 10}, {"mean([2 4])", 3},   {"max([2 7 4])", 7},     {"sigmoid(0)", 0.5},
       {"2 ^ (1 + 2)", 8},       {"exp(log(5))", 5},   {"sqrt(9)", 3},          {"relu(-1)", 0},
+      {"1\t+\n2", 3},           {"a_1 = 2; a_1", 2},  {"_ = 4; _ ^ .5", 2},    {"matmul([1 2], [3 4])", 11},
   };
   for (const auto& [formula, expected] : cases) {
     INFO(formula);
@@ -52,6 +53,7 @@ TEST_CASE("expression: operators bind as in mathematics") {
   CHECK(value_of("[1 2] * 3 + [0 1]").doubles() == std::vector<double>{3, 7});
   CHECK(parse_value(" [1 -2; 3e1 4] ", "w").shape() == Shape{2, 2});
   CHECK(parse_value("-0.5", "w").item() == -0.5);
+  CHECK(value_of("1.5 ^ 20").item() == Approx(std::pow(1.5, 20)).epsilon(1e-12));
 }
 
 TEST_CASE("expression: every function has the gradient of its differences") {
@@ -92,6 +94,10 @@ TEST_CASE("expression: mistakes are shown where they are") {
   shows("w * q", "'q' has no value; known are m, w", 4);
   shows("w * (2 + 3", "expected ')'\n", 10);
   shows("exp(2 w)", "expected ')' or an operator; a product is written with *", 6);
+  shows("exp(2 3)", "expected ')' or an operator; a product is written with *", 6);
+  shows("exp(2(3))", "expected ')' or an operator; a product is written with *", 5);
+  shows("exp()", "'exp' is called as exp(x)", 0);
+  shows("2 + {", "expected a number, a name or '('", 4);
   shows("w +", "instead of the end", 3);
   shows("w ? 2", "expected an operator", 2);
   shows("sinh(w)", "there is no function 'sinh'; there are exp(x)", 0);
@@ -112,6 +118,12 @@ TEST_CASE("expression: mistakes are shown where they are") {
   CHECK(mistake(std::string(1000, '(')).find("nested more than") != std::string::npos);
   CHECK(mistake(std::string(1000, '-') + "1").find("nested more than") != std::string::npos);
   CHECK(mistake(std::string(100000, '1') + "q").size() < 1000);
+  CHECK(mistake("q").find("'q' has no value; give it one, as in w=0.5\n") != std::string::npos);
+  for (const char* value : {"inf", "nan", "--1", "1e999", "[1 inf]"}) {
+    INFO(value);
+    CHECK(test::fails(ErrorCode::usage, {"expected a number", "reading the value of w"},
+                      [&] { parse_value(value, "w"); }));
+  }
   CHECK_THROWS_AS(parse_value("1 2", "w"), Error);
   CHECK_THROWS_AS(parse_value("x", "w"), Error);
   CHECK_THROWS_AS(parse_value("", "w"), Error);

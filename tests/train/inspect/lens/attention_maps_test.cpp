@@ -1,9 +1,13 @@
 #include "train/inspect/lens/attention_maps.h"
 
 #include <cmath>
+#include <functional>
 #include <string_view>
 
+#include "kernels/attention/op.h"
+#include "kernels/elementwise/op.h"
 #include "tests/support/close.h"
+#include "tests/support/errors.h"
 #include "tests/train/tiny.h"
 #include "train/inspect/lens/pass.h"
 
@@ -128,6 +132,47 @@ TEST_CASE("attention maps: equal the weights of attention composed of simple ope
   REQUIRE(watcher.weights.size() == 2);
   for (size_t layer = 0; layer < 2; ++layer)
     CHECK(close_abs(pass.attention()[layer].p, watcher.weights[layer], 1e-5));
+}
+
+TEST_CASE("attention maps: another operation, and other heads than the configuration's, are refused",
+          "[lens]") {
+  struct First final : TapeObserver {
+    std::function<void(const Node&)> look;
+    void recorded(const Node& node, const Tensor&) override {
+      if (node.info().name == std::string_view("causal_attention_packed")) look(node);
+    }
+  } first;
+  const ModelConfig config = tiny_model();
+  ModelConfig heads = config, wider = config;
+  heads.n_head = 4;
+  wider.n_embd = 20;
+  int seen = 0;
+  first.look = [&](const Node& node) {
+    ++seen;
+    CHECK(attention_maps(node, config).T == config.block_size);
+    CHECK(
+        fails(ErrorCode::usage, {"expected one sequence of 4 heads"}, [&] { attention_maps(node, heads); }));
+    CHECK(
+        fails(ErrorCode::usage, {"expected one sequence of 2 heads"}, [&] { attention_maps(node, wider); }));
+  };
+  observe(read_by(config), first);
+  CHECK(seen == config.n_layer);
+
+  Tensor x = Tensor::from(cpu(), std::vector<double>{1}, {1});
+  require_grad(x, "x");
+  Tape tape;
+  (void)scale(x, 2);
+  CHECK(fails(ErrorCode::failed, {"scale saved no qkv"}, [&] { attention_maps(*tape.node(0), config); }));
+}
+
+TEST_CASE("attention maps: several sequences are refused", "[lens]") {
+  const ModelConfig config = tiny_model();
+  const int64_t T = 3, row = config.qkv_size();
+  Tensor two = Tensor::from(cpu(), std::vector<double>(static_cast<size_t>(2 * T * row), 0.5), {2, T, row});
+  require_grad(two, "two");
+  Tape tape;
+  (void)causal_attention(two, {.n_head = config.n_head});
+  CHECK(fails(ErrorCode::usage, {"expected one sequence"}, [&] { attention_maps(*tape.node(0), config); }));
 }
 
 TEST_CASE("attention maps: figures of heads", "[lens]") {

@@ -68,6 +68,7 @@ TEST_CASE("accuracy, precision, recall and F1 are those computed by hand", "[sco
   CHECK(Confusion(2).accuracy() == 0);
   CHECK(Confusion(2).macro_f1() == 0);
   CHECK_ERROR(counts.add(4, 0), ErrorCode::usage, "expected numbers below 4");
+  CHECK_ERROR(counts.add(0, 4), ErrorCode::usage, "labels 0 and 4");
 }
 
 TEST_CASE("words are runs of letters and numbers, in lower case", "[scores]") {
@@ -90,6 +91,24 @@ TEST_CASE("the minimiser finds the minimum of a narrow valley", "[scores]") {
   CHECK(iterations < 100);
   CHECK(close(x[0], 1, 1e-7));
   CHECK(close(x[1], 1, 1e-7));
+  x = {-1.2, 1};
+  CHECK(minimize(x, rosenbrock, 1e-9, 3) == 3);
+  std::vector<double> gradient;
+  CHECK(rosenbrock(x, gradient) < rosenbrock({-1.2, 1}, gradient));
+}
+
+TEST_CASE("the minimiser ends where there is no minimum to find", "[scores]") {
+  const auto line = [](double slope, double stated) {
+    return [=](const std::vector<double>& at, std::vector<double>& gradient) {
+      gradient = {stated};
+      return slope * at[0];
+    };
+  };
+  std::vector<double> x{0};
+  CHECK(minimize(x, line(1, -1), 1e-9, 20) == 0);  // it rises where its gradient says that it falls
+  CHECK(x[0] == 0);
+  CHECK(minimize(x, line(-1, -1), 1e-9, 2) == 2);  // without end
+  CHECK(x[0] > 1e18);
 }
 
 // One word, once in each text of label 0 and never in those of label 1; c = 1, two texts each. By symmetry the
@@ -126,7 +145,9 @@ TEST_CASE("a bag of words is the same each time, and keeps the most frequent wor
   CHECK(right > 50);
   CHECK(trained(texts, labels, 3, {.most_weights = 12}).words() == 4);
   CHECK_ERROR(trained(texts, labels, 2), ErrorCode::usage, "expected 0 to 1");
+  CHECK_ERROR(trained({"a"}, {-1}, 2), ErrorCode::usage, "label -1; expected 0 to 1");
   CHECK_ERROR(trained({}, {}, 2), ErrorCode::usage, "at least one");
+  CHECK_ERROR(trained({"a", "b"}, {0}, 2), ErrorCode::usage, "2 texts with 1 labels");
   CHECK_ERROR(trained({"a"}, {0}, 1), ErrorCode::usage, "at least two labels");
 }
 

@@ -9,6 +9,7 @@
 #include "tests/support/catch.h"
 #include "tests/support/close.h"
 #include "tests/support/env.h"
+#include "tests/support/errors.h"
 #include "tests/support/process.h"
 #include "tests/support/random.h"
 
@@ -47,6 +48,47 @@ TEST_CASE("answer scores: of single answers and of all together", "[scores]") {
   CHECK(near(values.at("rouge_l"), (5.0 / 6 + 1.0 / 2) / 2));
   CHECK(near(values.at("distinct_1"), (5.0 / 6 + 1) / 2));
   CHECK(values.at("exact_match") == 0);
+}
+
+TEST_CASE("answer scores: rows are read, and refused with line and column", "[scores]") {
+  const auto rows = answer_rows_of(Table("t", R"({"prompt": "a?", "reference": ["b", ""]}
+{"prompt": "c?", "reference": "d"})"));
+  REQUIRE(rows.size() == 2);
+  CHECK(rows[0].references == Texts{"b", ""});
+  CHECK(rows[1].references == Texts{"d"});
+  CHECK(rows[1].prompt == "c?");
+  CHECK(rows[1].where == "t, line 2");
+  const auto refused = [](const char* row, std::initializer_list<std::string> parts) {
+    const std::string text = std::string(R"({"prompt": "a?", "reference": "b"})") + "\n" + row;
+    return test::fails(ErrorCode::input, parts, [&] { answer_rows_of(Table("t", text)); });
+  };
+  CHECK(refused(R"({"prompt": "c?", "reference": ["d", 1]})",
+                {"t, line 2, column 31 (reference): a list with number; expected texts only"}));
+  CHECK(refused(R"({"prompt": "c?", "reference": [["d"]]})", {"(reference): a list with array"}));
+  CHECK(refused(R"({"prompt": "c?", "reference": []})",
+                {"t, line 2, column 31 (reference): an empty list; expected at least one text"}));
+  CHECK(refused(R"({"prompt": "", "reference": "d"})",
+                {"t, line 2, column 12 (prompt): an empty text; expected at least one character"}));
+}
+
+TEST_CASE("answer scores: columns of references and of answers made elsewhere", "[scores]") {
+  const auto references = [](const char* rows) {
+    return answer_rows_of(Table("t", rows), Prompts::unused).at(0).references;
+  };
+  CHECK(references(R"([{"output": "x", "response": "y"}])") == Texts{"x"});
+  CHECK(references(R"([{"output": "x", "reference": "z"}])") == Texts{"z"});
+  CHECK(responses_of(Table("t", R"([{"answer": "x"}])")) == Texts{"x"});
+  CHECK(responses_of(Table("t", R"([{"answer": "x", "response": "y"}])")) == Texts{"y"});
+  CHECK(test::fails(ErrorCode::input, {"t, line 1: `response` is missing"},
+                    [] { responses_of(Table("t", R"([{"text": "x"}])")); }));
+  CHECK(test::fails(ErrorCode::input,
+                    {"`reference` is missing; expected rows with `response` and `reference`"},
+                    [&] { references(R"([{"response": "x"}])"); }));
+  const std::string needed = " is missing; expected rows with `prompt` and `reference`";
+  CHECK(test::fails(ErrorCode::input, {"t, line 1: `reference`" + needed},
+                    [] { answer_rows_of(Table("t", R"([{"prompt": "x"}])")); }));
+  CHECK(test::fails(ErrorCode::input, {"t, line 1: `prompt`" + needed},
+                    [] { answer_rows_of(Table("t", R"([{"reference": "x"}])")); }));
 }
 
 TEST_CASE("answer scores: those of sacrebleu and rouge-score", "[scores]") {

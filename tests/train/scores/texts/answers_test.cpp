@@ -25,6 +25,8 @@ TEST_CASE("answers: SQuAD's normalisation", "[scores]") {
   CHECK(normalized_answer("\u00C9T\u00C9 \u2014the\u2014 end") == "\u00E9t\u00E9 \u2014 \u2014 end");
   CHECK(normalized_answer(" \t").empty());
   CHECK(normalized_answer("a\xFFz") == "\xFFz");  // bytes that are not UTF-8
+  // All of ASCII's punctuation, and none of its neighbours.
+  CHECK(normalized_answer("b!\"#$%&'()*+,-./0 9:;<=>?@B Z[\\]^_`c z{|}~\x7F") == "b0 9b zc z\x7F");
   CHECK(exact_match("the Cat.", Words{"dog", "cat"}) == 1);
   CHECK(exact_match("cats", Words{"dog", "cat"}) == 0);
 }
@@ -35,6 +37,7 @@ TEST_CASE("answers: F1 of bags of words", "[scores]") {
   CHECK(near(token_f1("red fish", Words{"bird", "fish red"}), 1));
   CHECK(token_f1("the", Words{"a"}) == 1);  // both are empty
   CHECK(token_f1("the", Words{"fish"}) == 0);
+  CHECK(token_f1("fish", Words{"the"}) == 0);
   CHECK(token_f1("bird", Words{"fish"}) == 0);
 }
 
@@ -44,7 +47,11 @@ TEST_CASE("answers: ROUGE-L", "[scores]") {
   CHECK(near(rouge_l("a b c d", Words{"b d a c"}), 0.5));
   CHECK(near(rouge_l("x", Words{"y", "x z"}), 2.0 / 3));
   CHECK(rouge_l("...", Words{"..."}) == 0);
+  CHECK(near(rouge_l("x", Words{"...", "x"}), 1));
   CHECK(rouge_words("Caf\u00E9 no.5, it's") == Words{"caf", "no", "5", "it", "s"});
+  CHECK(rouge_words("a{b:c_d~e|f") == Words{"a", "b", "c", "d", "e", "f"});
+  // As rouge-score, which stems words of more than three letters.
+  CHECK(rouge_words("Was wasted; ties", Stemming::yes) == Words{"was", "wast", "tie"});
   CHECK(rouge_l("cats running", Words{"cat runs"}) == 0);
   CHECK(near(rouge_l("cats running", Words{"cat runs"}, Stemming::yes), 1));
 }
@@ -97,7 +104,25 @@ TEST_CASE("answers: Porter's stems", "[scores]") {
                                                        {"died", "die"},
                                                        {"cried", "cri"},
                                                        {"archaeology", "archaeolog"},
+                                                       {"crying", "cri"},
+                                                       {"employment", "employ"},
+                                                       {"styling", "style"},
                                                        {"by", "by"}};
+  for (const auto& [word, stem] : stems) {
+    INFO(word);
+    CHECK(porter_stem(word) == stem);
+  }
+}
+
+TEST_CASE("answers: stems that NLTK's PorterStemmer prints", "[scores]") {
+  const std::pair<const char*, const char*> stems[] = {
+      {"syzygy", "syzygi"},     {"yyed", "yy"},        {"oed", "o"},
+      {"aging", "age"},         {"eying", "eye"},      {"bying", "by"},
+      {"skying", "ski"},        {"agreeing", "agre"},  {"snowing", "snow"},
+      {"toys", "toy"},          {"bys", "by"},         {"radically", "radic"},
+      {"heroically", "heroic"}, {"ally", "alli"},      {"apologies", "apolog"},
+      {"geology", "geolog"},    {"decision", "decis"}, {"opinion", "opinion"},
+      {"nation", "nation"}};
   for (const auto& [word, stem] : stems) {
     INFO(word);
     CHECK(porter_stem(word) == stem);
@@ -115,6 +140,7 @@ TEST_CASE("answers: distinct sequences and repetition", "[scores]") {
 
 TEST_CASE("words: white space of any script", "[scores]") {
   CHECK(split_words(" a\u3000b\x1F\u00E9\xFF ") == Words{"a", "b", "\u00E9\xFF"});
+  CHECK(split_words("a\033b\034c") == Words{"a\033b", "c"});
   CHECK(trimmed("\u00A0 a b\n") == "a b");
   CHECK(without_trailing_space(" a \t") == " a");
   CHECK(trimmed("\n\n").empty());

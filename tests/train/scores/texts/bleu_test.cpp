@@ -29,6 +29,9 @@ TEST_CASE("bleu: words are separated as in mteval-v13a", "[scores]") {
   CHECK(bleu_words("&quot;x&quot; &amp;lt; <skipped>co-\nop\nnext") ==
         Words{"\"", "x", "\"", "<", "coop", "next"});
   CHECK(bleu_words("un\u00A0mot \u00E9t\u00E9.") == Words{"un", "mot", "\u00E9t\u00E9", "."});
+  CHECK(bleu_words("a{b}c|d~e`f[g/h@i\x7Fz ^^ x\\y") == Words{"a",      "{", "b", "}", "c",  "|", "d", "~",
+                                                              "e",      "`", "f", "[", "g",  "/", "h", "@",
+                                                              "i\x7Fz", "^", "^", "x", "\\", "y"});
   CHECK(bleu_words("").empty());
   CHECK(bleu_words(" \n\t").empty());
 }
@@ -66,6 +69,7 @@ TEST_CASE("bleu: several references and whole corpora", "[scores]") {
   CHECK(near(bleu(corpus), 100 * std::exp(1 - 7.0 / 6)));
   CHECK(test::fails(ErrorCode::usage, {"reference"}, [] { bleu_counts("a", {}); }));
   CHECK(test::fails(ErrorCode::usage, {"order 5"}, [&] { bleu(corpus, 5); }));
+  CHECK(test::fails(ErrorCode::usage, {"order 0; expected 1 to 4"}, [&] { bleu(corpus, 0); }));
 }
 
 }  // namespace hewn

@@ -144,6 +144,17 @@ TEST_CASE("preference loss: large margins neither overflow nor lose their gradie
   CHECK(at(0, 0).second == std::vector<double>{-0.5, 0.5});
 }
 
+TEST_CASE("preference loss: two values are needed for each pair, of the model and of the reference",
+          "[preference]") {
+  const std::pair<Shape, Shape> misfits[] = {{{3}, {3}}, {{2, 2}, {4}}, {{4}, {2}}, {{4}, {4, 1}}};
+  for (const auto& shapes : misfits)
+    CHECK_ERROR(preference_loss(Tensor::zeros(cpu(), DType::f32, shapes.first),
+                                Tensor::zeros(cpu(), DType::f32, shapes.second), {}),
+                ErrorCode::usage,
+                join("log probabilities are ", shapes.first, ", those of the reference ", shapes.second,
+                     "; expected two for each pair"));
+}
+
 TEST_CASE("preference loss: masked positions have a gradient of exactly zero", "[preference]") {
   test::Random random("masked preferences");
   const Batch batch = batch_of(random_pairs(random, test::tiny_model(), 6));

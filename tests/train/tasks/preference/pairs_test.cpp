@@ -95,6 +95,20 @@ TEST_CASE("preference pairs: only the answer and its end are targets", "[prefere
       preference_pairs({read_preference(same, 0, columns, plain())}, encoder, prompt + 2);
   CHECK(equal.pairs.empty());
   CHECK(equal.dropped == 1);
+  // One token more: the last target differs.
+  const PreferencePairs last =
+      preference_pairs({read_preference(same, 0, columns, plain())}, encoder, prompt + 3);
+  REQUIRE(last.pairs.size() == 1);
+  const auto& [chosen, rejected, reference] = last.pairs[0];
+  CHECK(chosen.tokens == rejected.tokens);
+  CHECK(tokenizer().piece(chosen.targets.back()) == "b");
+  CHECK(tokenizer().piece(rejected.targets.back()) == "l");
+  // Nothing of one answer fits.
+  for (Talk Preference::*side : {&Preference::chosen, &Preference::rejected}) {
+    Preference uneven = row;
+    (uneven.*side).messages[0].content = std::string(100, 'x');
+    CHECK(preference_pairs({uneven}, encoder, prompt + 2).dropped == 1);
+  }
 }
 
 TEST_CASE("preference data: columns by default, by name and by number", "[preference]") {
@@ -106,6 +120,8 @@ TEST_CASE("preference data: columns by default, by name and by number", "[prefer
   CHECK(columns("instruction,input,chosen,rejected") ==
         TalkColumns{
             {"prompt", "instruction"}, {"input", "input"}, {"chosen", "chosen"}, {"rejected", "rejected"}});
+  CHECK(columns("instruction,x,chosen,rejected") ==
+        TalkColumns{{"prompt", "instruction"}, {"chosen", "chosen"}, {"rejected", "rejected"}});
   CHECK(columns("prompt,input,chosen,rejected").count("input") == 0);
   CHECK(columns("q,x,best,worst", {{"prompt", "q"}, {"chosen", "best"}, {"rejected", "4"}}).at("rejected") ==
         "4");

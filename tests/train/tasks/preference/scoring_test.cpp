@@ -127,6 +127,21 @@ TEST_CASE("preference reference: a file gives the same bits, and only to its own
   other = sides;
   other.train.pop_back();
   CHECK_ERROR(read_reference(path, other), ErrorCode::input, "belongs to other rows");
+  // The values of the right pairs, in tensors of another shape or type.
+  const auto write_as = [&](const TensorEntry& test) {
+    test::write_file(path, whole);
+    const SafetensorsFile file(path);
+    SafetensorsWriter writer(path, {file.at("train"), test}, file.metadata());
+    for (const char* name : {"train", "test"}) writer.append(name, file.at(name).data, file.at(name).bytes);
+    writer.finish();
+    read_reference(path, read);
+  };
+  CHECK_NOTHROW(write_as({.name = "test", .dtype = DType::f32, .shape = {2, 2}}));
+  for (const TensorEntry& test :
+       {TensorEntry{"test", DType::f32, {4}}, TensorEntry{"test", DType::f32, {1, 4}},
+        TensorEntry{"test", DType::i32, {2, 2}}, TensorEntry{"test", DType::bf16, {2, 4}}})
+    CHECK_ERROR(write_as(test), ErrorCode::input,
+                "the tensor test does not have the shape [2, 2] of float32");
   SafetensorsWriter(path, {}).finish();
   CHECK_ERROR(read_reference(path, other), ErrorCode::input, "reference model");
 }

@@ -1,0 +1,128 @@
+#include "core/io/directory.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "core/error.h"
+#include "core/io/path.h"
+
+namespace hewn {
+namespace fs = std::filesystem;
+namespace {
+
+int open_directory(const std::string& path) {
+  return ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+/// Exchanges two names atomically. Returns false if the file system cannot.
+bool exchange_paths(const fs::path& a, const fs::path& b) {
+  return ::renameat2(AT_FDCWD, a.c_str(), AT_FDCWD, b.c_str(), RENAME_EXCHANGE) == 0;
+}
+
+constexpr std::string_view aside_prefix = ".unfinished.old-";
+
+}  // namespace
+
+fs::path aside_of(const fs::path& directory) {
+  return directory.parent_path() / (std::string(aside_prefix) + directory.filename().string());
+}
+
+bool is_aside(std::string_view name) { return name.starts_with(aside_prefix); }
+
+bool has_name(int fd, const std::string& path) {
+  struct stat opened {
+  }, named{};
+  return ::fstat(fd, &opened) == 0 && ::lstat(path.c_str(), &named) == 0 && opened.st_dev == named.st_dev &&
+         opened.st_ino == named.st_ino;
+}
+
+void sync_directory(const std::string& directory) {
+  const int fd = open_directory(directory);
+  if (fd < 0) fail_at(ErrorCode::failed, directory, "cannot be opened", errno);
+  const int result = ::fsync(fd);
+  const int error = errno;
+  ::close(fd);
+  if (result != 0 && error != EINVAL)  // some file systems cannot, and return EINVAL
+    fail_at(ErrorCode::failed, directory, "cannot be synced", error);
+}
+
+void replace_directory(const std::string& fresh, const std::string& final_name) {
+  const fs::path aside = aside_of(final_name);
+  fs::path old = aside;
+  sync_directory(fresh);
+  const bool replaces = path_exists(final_name, ErrorCode::failed);
+  std::error_code error, ignored;
+  fs::remove_all(aside, ignored);
+  if (!replaces) {
+    fs::rename(fresh, final_name, error);
+  } else if (exchange_paths(fresh, final_name)) {
+    fs::rename(fresh, aside, ignored);
+    if (ignored) old = fresh;
+  } else {
+    fs::rename(final_name, aside, error);
+    if (!error) fs::rename(fresh, final_name, error);
+    if (error) fs::rename(aside, final_name, ignored);
+  }
+  if (error)
+    fail_at(ErrorCode::failed, final_name, replaces ? "cannot be replaced" : "cannot be created",
+            error.value());
+  sync_directory(fs::path(final_name).parent_path());
+  fs::remove_all(old, ignored);
+}
+
+bool remove_directory(const std::string& directory) {
+  const int fd = open_directory(directory);
+  const bool in_use = fd >= 0 && ::flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  const fs::path aside = aside_of(directory);
+  std::error_code error;
+  if (!in_use) {
+    fs::remove_all(aside, error);
+    fs::rename(directory, aside, error);
+  }
+  if (fd >= 0) ::close(fd);  // and with it the lock: under its new name, nobody looks for it
+  if (in_use) return false;
+  if (!error) {
+    // Synced: after a power cut, the name must not lead to a directory that has lost some of its files.
+    sync_directory(fs::path(directory).parent_path().string());
+    fs::remove_all(aside, error);
+  }
+  if (error) fail_at(ErrorCode::failed, directory, "cannot be removed", error.value());
+  return true;
+}
+
+DirectoryInUse::DirectoryInUse(std::string path) : path_(std::move(path)), fd_(open_directory(path_)) {
+  missing_ = fd_ < 0 && (errno == ENOENT || errno == ENOTDIR);
+  while (fd_ >= 0 && ::flock(fd_, LOCK_SH) != 0 && errno == EINTR) {
+  }
+}
+
+DirectoryInUse::~DirectoryInUse() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+DirectoryInUse::DirectoryInUse(DirectoryInUse&& other) noexcept
+    : path_(std::move(other.path_)), fd_(std::exchange(other.fd_, -1)), missing_(other.missing_) {}
+
+DirectoryInUse& DirectoryInUse::operator=(DirectoryInUse&& other) noexcept {
+  std::swap(path_, other.path_);
+  std::swap(fd_, other.fd_);
+  std::swap(missing_, other.missing_);
+  return *this;
+}
+
+bool DirectoryInUse::is_there() const {
+  if (fd_ < 0) return !missing_;
+  struct stat locked {
+  }, named{};
+  return ::fstat(fd_, &locked) == 0 && ::stat(path_.c_str(), &named) == 0 && locked.st_dev == named.st_dev &&
+         locked.st_ino == named.st_ino;
+}
+
+}  // namespace hewn

@@ -1,0 +1,38 @@
+#pragma once
+// Mapped files that are shortened, or whose disk fails, while they are in use. The system raises SIGBUS in the thread
+// that reads a missing page.
+
+#include <cstddef>
+#include <string>
+
+namespace hewn {
+
+/// Keeps the process alive when a page of a mapped file is missing: from that page on, the mapping reads as zeros, and
+/// `check_mapped_files` reports the file. SIGBUS from other causes keeps its action, as does every SIGBUS without this
+/// call. To be called once, by a program; a library leaves signals alone.
+void survive_lost_pages();
+
+/// Throws ErrorCode::input, with the path, if a mapped file has become shorter or a page of it was missing: what has
+/// been read from it is not its content. A file that is no longer mapped is reported once (of more than 16, some are not). To be called after reading
+/// from mapped files, before the result is used.
+void check_mapped_files();
+
+/// The same, but passes over files that were reported: a run whose data is gone still saves the last step before.
+/// `AtomicFile::commit` calls it, so that no file is made of what was missing in another.
+void check_newly_lost_pages();
+
+/// Watches one mapped file; for `MappedFile`.
+class WatchedMapping {
+ public:
+  WatchedMapping() = default;
+  /// Takes over the descriptor `fd`, through which the length of the file is known even after it was renamed or
+  /// removed. Beyond 1024 mappings at a time, it closes `fd` and watches nothing.
+  WatchedMapping(const std::string& path, int fd, const void* data, size_t size);
+  /// To be called before the mapping is removed. Does nothing a second time.
+  void end() noexcept;
+
+ private:
+  int slot_ = -1;
+};
+
+}  // namespace hewn

@@ -1,0 +1,63 @@
+#pragma once
+// Questions about paths, and new directories. Functions of std::filesystem that throw are called nowhere, because their
+// exceptions name neither the purpose nor the remedy: every error here names the path, the system's reason and what to
+// do.
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+#include "core/error.h"
+
+namespace hewn {
+
+/// Throws `code` with "PATH: WHAT: the reason of this `errno`; advice". All errors of the system about files are worded
+/// here.
+[[noreturn]] void fail_at(ErrorCode code, const std::filesystem::path& path, std::string_view what,
+                          int error);
+
+/// Whether something exists at `path`; links are followed. False if a part of the path is missing or is a file. Throws
+/// `code` (ErrorCode::failed for an output) if that cannot be known: a directory that may not be entered, a name that is
+/// too long, a loop of links.
+bool path_exists(const std::filesystem::path& path, ErrorCode code = ErrorCode::input);
+/// Whether that is a directory. Throws ErrorCode::input if it cannot be known.
+bool path_is_directory(const std::filesystem::path& path);
+/// Whether that is a regular file. Throws ErrorCode::input if it cannot be known.
+bool path_is_file(const std::filesystem::path& path);
+
+/// Whether a word, which may be a path or something else, names a path that exists. Unlike `path_exists`, this is false
+/// for a word that is too long for a path, such as a text.
+bool word_is_path(const std::string& word);
+/// The same, and it is a regular file.
+bool word_is_file(const std::string& word);
+
+/// The path from the root, without "." and "..". Links are not followed. Throws ErrorCode::failed if the working
+/// directory no longer exists.
+std::string absolute_path(const std::filesystem::path& path);
+/// The path from the root, with links followed as far as it exists. Throws `code` if they cannot be.
+std::filesystem::path resolved_path(const std::filesystem::path& path, ErrorCode code = ErrorCode::input);
+/// The directory of a file: "." for a name without one.
+std::string directory_of(const std::string& path);
+
+/// Size of a file in bytes. Throws ErrorCode::input.
+uint64_t file_bytes(const std::filesystem::path& path);
+
+/// What is in a directory, by path, sorted. Throws ErrorCode::input if it is missing or cannot be read.
+std::vector<std::filesystem::path> entries_of(const std::filesystem::path& directory);
+/// The same; if the directory cannot be read, sets `error` and returns what was read.
+std::vector<std::filesystem::path> entries_of(const std::filesystem::path& directory, std::error_code& error);
+
+/// Creates a directory and those above it that are missing, and makes all of them durable: a power cut could otherwise
+/// take with them what was synced inside. One that exists is left as it is. Throws ErrorCode::failed.
+void make_directories(const std::filesystem::path& directory);
+
+/// Where temporary files belong: TMPDIR (or TMP, TEMP, TEMPDIR), else /tmp. Throws ErrorCode::failed if that is not a directory.
+std::filesystem::path directory_for_temporaries();
+
+/// The file of the running program. Throws ErrorCode::failed where /proc is not mounted.
+std::string running_program();
+
+}  // namespace hewn

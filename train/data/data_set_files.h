@@ -1,0 +1,41 @@
+#pragma once
+// The files of a prepared data set, and the MANIFEST that says which of them belong together (docs/formats.md, "Token
+// files").
+
+#include <array>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "core/io/file.h"
+#include "core/io/manifest.h"
+
+namespace hewn {
+
+/// What `data prepare` writes, besides MANIFEST.
+inline constexpr std::array<std::string_view, 3> data_file_names{"train.bin", "val.bin", "tokenizer.json"};
+
+/// Whether this is a directory of token files.
+bool is_data_directory(const std::string& path);
+
+/// The files of one data set, found to belong together as far as that is cheap: those that MANIFEST lists are there and
+/// have its sizes, all but the token files have its checksums, and no file of another data set is among them. Checks
+/// nothing if there is no MANIFEST: earlier versions and other programs write none.
+class DataSetFiles {
+ public:
+  /// Throws ErrorCode::input, naming the file that does not belong and what to do.
+  explicit DataSetFiles(std::string directory);
+
+  std::string path(std::string_view name) const { return directory_ + "/" + std::string(name); }
+  /// What MANIFEST says about a file; nothing without MANIFEST.
+  std::optional<FileSum> sum(std::string_view name) const;
+  /// Whether another data set has taken the place of this one since it was found.
+  bool replaced() const;
+
+ private:
+  std::string directory_;
+  std::string listed_;  // the content of MANIFEST; "" if there is none
+  Manifest manifest_;
+};
+
+}  // namespace hewn

@@ -1,0 +1,201 @@
+#include "train/data/new_data_set.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <filesystem>
+
+#include "core/error.h"
+#include "core/io/directory.h"
+#include "core/io/path.h"
+#include "train/data/data_set_files.h"
+
+namespace hewn {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view fresh_prefix = ".unfinished-";
+
+bool is_part_of_data_set(const std::string& name) {
+  return name == Manifest::file_name ||
+         std::find(data_file_names.begin(), data_file_names.end(), name) != data_file_names.end();
+}
+
+/// The name of a file that is neither part of a data set nor left by a killed process; "" if there is none.
+std::string other_file(const std::string& directory) {
+  if (!path_is_directory(directory)) return "";
+  for (const fs::path& entry : entries_of(directory)) {
+    const std::string name = entry.filename().string();
+    const bool part = is_part_of_data_set(name) && !path_is_directory(entry);
+    if (!part && !is_temporary(name) && !name.starts_with(fresh_prefix) && !is_aside(name)) return name;
+  }
+  return "";
+}
+
+/// The path without links, "." and trailing slashes. Parts that do not exist yet remain.
+std::string resolved(const std::string& path) {
+  const fs::path whole = resolved_path(path, ErrorCode::failed);
+  return (whole.has_filename() ? whole : whole.parent_path()).string();
+}
+
+std::string parent_of(const std::string& path) { return fs::path(path).parent_path().string(); }
+
+/// Whether a directory can be exchanged with one beside it: it holds only a data set, and is neither the
+/// working directory nor a mount point.
+bool replaceable(const std::string& directory) {
+  struct stat status {};
+  struct stat parent {};
+  if (::stat(directory.c_str(), &status) != 0) return errno == ENOENT;
+  std::error_code error;
+  const bool is_working_directory = fs::equivalent(directory, fs::current_path(error), error);
+  return !is_working_directory && ::stat(parent_of(directory).c_str(), &parent) == 0 &&
+         status.st_dev == parent.st_dev && ::access(parent_of(directory).c_str(), W_OK) == 0 &&
+         other_file(directory).empty();
+}
+
+/// Opens a directory and locks it until it is closed: -1 if another process has done so, or if there is none.
+int lock_directory(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0) return -1;
+  // File systems without locks are trusted to have one writer.
+  if (::flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return fd;
+  ::close(fd);
+  errno = EWOULDBLOCK;
+  return -1;
+}
+
+void remove_content(const std::string& directory) {
+  std::error_code error;
+  for (const fs::path& entry : entries_of(directory, error)) {
+    std::error_code ignored;
+    fs::remove_all(entry, ignored);
+  }
+}
+
+/// Removes an unfinished directory, unless a process is still writing to it.
+void sweep(const std::string& unfinished) {
+  const int lock = lock_directory(unfinished);
+  if (lock < 0) return;
+  std::error_code ignored;
+  fs::remove_all(unfinished, ignored);
+  ::close(lock);
+}
+
+std::string beside(const std::string& target) {
+  const fs::path path(target);
+  return (path.parent_path() / (std::string(fresh_prefix) + path.filename().string())).string();
+}
+
+std::string inside(const std::string& target) { return target + "/" + std::string(fresh_prefix) + "data"; }
+
+/// Removes what a killed process left while it replaced the directory. If it was killed between two renames on a file
+/// system that cannot exchange directories, the old data set gets its name back.
+void sweep_replaced(const std::string& target) {
+  const fs::path old = aside_of(target);
+  std::error_code ignored;
+  if (path_exists(target, ErrorCode::failed))
+    fs::remove_all(old, ignored);
+  else
+    fs::rename(old, target, ignored);
+}
+
+void refuse_existing(const std::string& target, const std::string& shown, bool force) {
+  for (const std::string_view name : data_file_names)
+    if (!force && path_exists(target + "/" + std::string(name), ErrorCode::failed))
+      fail(ErrorCode::failed, shown, "/", name,
+           ": already exists; write to another directory, or replace it with --force");
+  if (!path_exists(target + "/" + Manifest::file_name, ErrorCode::failed)) return;
+  bool of_data = false;
+  try {
+    const Manifest manifest = Manifest::read(target);
+    of_data = manifest.files().contains(std::string(data_file_names[0]));
+  } catch (const Error&) {  // of another program, or damaged
+  }
+  if (!force || !of_data)
+    fail(ErrorCode::failed, shown, "/", Manifest::file_name, ": already exists",
+         of_data ? "; write to another directory, or replace it with --force"
+                 : " and is not that of a data set; write to another directory, or remove it");
+}
+
+}  // namespace
+
+NewDataSet::NewDataSet(const std::string& directory, bool force) : target_(resolved(directory)) {
+  const std::string shown = directory.ends_with('/') ? directory.substr(0, directory.size() - 1) : directory;
+  sweep_replaced(target_);
+  if (path_exists(target_, ErrorCode::failed) && !path_is_directory(target_))
+    fail(ErrorCode::failed, directory, ": cannot be created: it is a file; choose another directory");
+  refuse_existing(target_, shown, force);
+  make_directories(parent_of(target_));
+  replaces_ = replaceable(target_);
+  sweep(replaces_ ? inside(target_) : beside(target_));
+  while (!begin(replaces_ ? beside(target_) : inside(target_))) {
+  }
+}
+
+/// Creates and locks the unfinished directory. Returns false if another process renamed it meanwhile.
+bool NewDataSet::begin(const std::string& unfinished) {
+  const bool created = ::mkdir(unfinished.c_str(), 0777) == 0;
+  if (!created && errno != EEXIST) fail_at(ErrorCode::failed, unfinished, "cannot be created", errno);
+  const int lock = lock_directory(unfinished);
+  if (lock < 0 && errno == ENOENT) return false;
+  if (lock < 0 && errno == EWOULDBLOCK)
+    fail(ErrorCode::failed, target_,
+         ": another process is preparing this data set; wait for it to end, or choose another --out_dir");
+  if (lock < 0) {
+    const int error = errno;
+    if (created) (void)::rmdir(unfinished.c_str());
+    fail_at(ErrorCode::failed, unfinished, "cannot be opened", error);
+  }
+  if (!has_name(lock, unfinished)) {
+    ::close(lock);
+    return false;
+  }
+  lock_ = lock;
+  unfinished_ = unfinished;
+  remove_content(unfinished_);  // of a killed process
+  return true;
+}
+
+NewDataSet::~NewDataSet() {
+  std::error_code ignored;
+  if (!unfinished_.empty()) fs::remove_all(unfinished_, ignored);
+  ::close(lock_);
+}
+
+std::string NewDataSet::file(std::string_view name) const { return unfinished_ + "/" + std::string(name); }
+
+void NewDataSet::publish() {
+  manifest_.write(unfinished_);
+  if (replaces_) {
+    // The old directory is removed with all that it holds.
+    if (const std::string other = other_file(target_); !other.empty())
+      fail(ErrorCode::failed, target_, "/", other,
+           ": appeared while the data set was being made, and is kept; start again");
+    struct stat old {};
+    if (::stat(target_.c_str(), &old) == 0) (void)::chmod(unfinished_.c_str(), old.st_mode & 07777);
+    replace_directory(unfinished_, target_);
+  } else {
+    move_into_place();
+  }
+  unfinished_.clear();
+}
+
+void NewDataSet::move_into_place() {
+  std::vector<std::string> names{Manifest::file_name};
+  for (const auto& [name, sum] : manifest_.files()) names.push_back(name);
+  for (const std::string& name : names) {
+    if (::rename(file(name).c_str(), (target_ + "/" + name).c_str()) != 0)
+      fail_at(ErrorCode::failed, target_ + "/" + name, "cannot be written", errno);
+    if (name == Manifest::file_name) sync_directory(target_);  // no file may take its place before MANIFEST
+  }
+  sync_directory(target_);
+  (void)::rmdir(unfinished_.c_str());
+}
+
+}  // namespace hewn
