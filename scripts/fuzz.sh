@@ -3,7 +3,9 @@
 # compiler-rt: scripts/install-deps.sh full).
 #   scripts/fuzz.sh MINUTES [TARGET...]     MINUTES in total, divided among the targets (default: all of them)
 # A crash, an allocation of more than 100 MB or an input that takes over a second ends a target's run; the input is
-# kept in build-fuzz/found. New inputs that increase coverage are kept in build-fuzz/corpus. The last line is a summary.
+# kept in build-fuzz/found. New inputs that increase coverage are kept in build-fuzz/corpus. For formats with a mutator
+# (tests/fuzz/mutators) three of four mutations are its own. Prints the executions of each target and their sum; the
+# last line also has the sum of all runs in this tree (build-fuzz/executions).
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 
@@ -47,4 +49,7 @@ export -f fuzz_one
 export program
 
 printf '%s\n' "${targets[@]}" | xargs -P "$jobs" -I '{}' bash -c "fuzz_one {} $seconds" | tee "$log"
-awk '{ n += $2 } /FOUND/ { f++ } END { printf "%d targets, %d executions, %d with findings\n", NR, n, f; exit f > 0 }' "$log"
+awk '{ print $1, $2 }' "$log" >>build-fuzz/executions
+all=$(awk '{ n += $2 } END { print n }' build-fuzz/executions)
+awk -v all="$all" '{ n += $2 } /FOUND/ { f++ }
+  END { printf "%d targets, %d executions (%d in all runs), %d with findings\n", NR, n, all, f; exit f > 0 }' "$log"

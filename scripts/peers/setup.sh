@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A throw-away environment for the comparisons in this folder: current PyTorch, OpenBLAS, oneDNN and MKL from
+# A throw-away environment for the comparisons in this folder: current PyTorch, safetensors, OpenBLAS, oneDNN and MKL from
 # PyPI, and those peers that it can build from given source.
 #   [ONEDNN=DIR] [BLIS=DIR] [LLMC=DIR] scripts/peers/setup.sh [DIR]      (default: build/peers)
 # DIR/env.sh then lists the locations for the scripts. PyPI's only oneDNN with a processor engine and OpenMP
@@ -14,7 +14,7 @@ if ! command -v python3 >/dev/null; then
 fi
 [ -x "$dir/bin/python" ] || python3 -m venv "$dir"
 dir=$(cd "$dir" && pwd)
-"$dir/bin/pip" install --quiet --disable-pip-version-check torch numpy scipy-openblas32 onednn-cpu-gomp mkl
+"$dir/bin/pip" install --quiet --disable-pip-version-check torch safetensors numpy scipy-openblas32 onednn-cpu-gomp mkl
 "$dir/bin/python" -c 'import torch; print("PyTorch", torch.__version__, torch.backends.cpu.get_cpu_capability())'
 
 first() { find "$dir" -name "$1" 2>/dev/null | sort | head -n 1; }
