@@ -82,18 +82,19 @@ std::string element_text(const Parameter& parameter, const Matrix& m, size_t i) 
 
 class Judge {
  public:
-  Judge(const Exercise& exercise, const lesson::Entry& entry, std::span<const WrongAnswer> known)
-      : exercise_(exercise), lesson_(entry, exercise), known_(known), cases_(exercise.cases()) {
+  Judge(const Exercise& exercise, const lesson::Entry& entry, std::span<const WrongAnswer> known,
+        const std::function<void(const std::string&)>& mark)
+      : exercise_(exercise), lesson_(entry, exercise), known_(known), mark_(mark), cases_(exercise.cases()) {
     for (size_t i = 0; i < exercise.parameters.size(); ++i)
       if (is_out(exercise.parameters[i].role)) outs_.push_back(i);
   }
 
-  Verdict verdict(const std::function<void(const std::string&)>& mark) {
+  Verdict verdict() {
     std::optional<Found> found;
     const LessonCase* slow_in = nullptr;  // the first; mistakes in results come first
     for (const LessonCase& c : cases_) {
       if (found && c.slopes.empty()) continue;  // the small cases tell mistakes apart
-      mark(c.name);
+      mark_(c.name);
       Tried tried;
       if (const Remark problem = problem_in(lesson_, c, tried); !problem.text.empty()) {
         if (found) break;  // its message comes first
@@ -207,9 +208,11 @@ class Judge {
   }
 
   std::string hint_for(const Found& found) const {
-    for (const WrongAnswer& answer : known_)
-      if (gives(answer, found.out)) return answer.hint;
     const Tried& tried = tried_[found.tried];
+    for (const WrongAnswer& answer : known_) {
+      mark_(tried.of->name);
+      if (gives(answer, found.out)) return answer.hint;
+    }
     const Parameter& p = parameter(found.out);
     if (p.role == Role::adds && equal(tried.after[found.out], right(tried, found.out)))
       return join(p.name, " already held something, which your function replaced: add to it");
@@ -250,6 +253,7 @@ class Judge {
     if (remark.kind.empty()) return join("wrong, ", where);
     std::string hint;
     for (const WrongAnswer& answer : known_) {
+      mark_(c.name);
       const Remark its = remark_on(answer, c);
       if (its.kind != remark.kind || (!hint.empty() && its.text != remark.text)) continue;
       hint = join("  ", answer.hint, "\n");
@@ -298,6 +302,7 @@ class Judge {
   const Exercise& exercise_;
   Lesson lesson_;
   std::span<const WrongAnswer> known_;
+  const std::function<void(const std::string&)>& mark_;
   std::vector<LessonCase> cases_;
   std::vector<size_t> outs_;  // indices of the parameters that are Outs
   std::vector<Tried> tried_;
@@ -308,7 +313,7 @@ class Judge {
 Verdict judge(const Exercise& exercise, const lesson::Entry& entry, std::span<const WrongAnswer> known,
               const std::function<void(const std::string&)>& mark) {
   try {
-    return Judge(exercise, entry, known).verdict(mark);
+    return Judge(exercise, entry, known, mark).verdict();
   } catch (const Error& error) {  // the lesson does not fit the exercise
     return {false, join("wrong: ", error.what(), "\n")};
   }

@@ -24,8 +24,8 @@ struct Verdict {
       {};  ///< lines for the student; of a right function "", of a right kernel what it has read
 };
 
-/// Calls the function on all cases; `mark` is called with the name of each before. Run it in a process of its own: the
-/// function may crash or never return.
+/// Calls the function on all cases. `mark` is called with the name of each before, and again before each known wrong
+/// answer that the function is compared with. Run it in a process of its own: the function may crash or never return.
 Verdict judge(const Exercise& exercise, const lesson::Entry& entry, std::span<const WrongAnswer> known,
               const std::function<void(const std::string& name)>& mark);
 

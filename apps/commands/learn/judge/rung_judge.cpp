@@ -163,9 +163,10 @@ Cases judged_cases(const RungExercise& exercise, const RungPlugin& rung,
 
 /// The hint of the known answer whose first fault is in the same case and of the same kind; "" if none is.
 std::string hint_for(const RungExercise& exercise, std::span<const WrongAnswer> known, const Fault& fault,
-                     size_t in_case) {
+                     size_t in_case, const std::function<void()>& before_each) {
   Cases cases;
   for (const WrongAnswer& answer : known) {
+    before_each();
     const RungPlugin& rung = *static_cast<const RungPlugin*>(answer.entry);
     if (cases.empty()) cases = judged_cases(exercise, rung, in_case + 1);
     for (size_t i = 0; i <= in_case; ++i) {
@@ -236,7 +237,7 @@ Verdict RungJudge::judge(const SharedLibrary& lesson, std::span<const WrongAnswe
     mark(sizes);
     const std::optional<Fault> fault = first_fault(exercise_, *rung, c);
     if (!fault) continue;
-    const std::string hint = hint_for(exercise_, known, *fault, i);
+    const std::string hint = hint_for(exercise_, known, *fault, i, [&] { mark(sizes); });
     return {false, join("wrong: in the case \"", sizes, "\"\n  ", fault->mistake.text, "\n",
                         hint.empty() ? "" : join("  ", hint, "\n"))};
   }
