@@ -45,7 +45,7 @@ class Loop {
   }
 
   Outcome go() {
-    if (state_.step == 0) sample_if_due();
+    sample_if_due();  // also of a resumed run, which may have ended because this failed
     for (;;) {
       const bool late = config_.max_time > 0 && seconds_since(start_) >= config_.max_time;
       if (late) take_all();

@@ -236,6 +236,9 @@ TEST_CASE("a sample that fails ends the run, saved, or says why it could not be 
   });
   CHECK(saved.text == "no sample\n  saved " + run + "/checkpoints/step-000007");
   CHECK(checkpoint_state(find_checkpoint(run)).step == 7);
+  std::vector<int64_t> sampled;
+  train(text, config, run, {.on_sample = [&](int64_t step) { sampled.push_back(step); }});
+  CHECK(sampled.at(0) == 7);  // what was missing
   const auto unsaved = test::thrown_by([&] {
     train(text, config, text.run("unsaved"), {.on_sample = [&](int64_t step) {
             if (step == 0) return;
@@ -467,10 +470,9 @@ TEST_CASE("a run on a GPU has the same bits with and without graphs, resumed or 
   train(text, config, graphs, {.gpu = true});
   train(text, config, kernels, {.gpu = true, .graphs = false});
   check_same_run(graphs, kernels);
-  // The step that was queued behind is done, and counts.
   const Outcome first = train(text, config, halves, {.stop_after = 9, .gpu = true});
   CHECK(first.reason == StopReason::asked);
-  CHECK(first.state.step == 10);
+  CHECK(first.state.step == 10);  // the step that was queued behind is done, and counts
   CHECK(checkpoint_state(first.checkpoint).step == 10);
   train(text, config, halves, {.gpu = true});
   check_same_run(halves, kernels);
