@@ -83,8 +83,15 @@ void write_file(const std::filesystem::path& path, std::string_view bytes) {
   if (!out.flush()) throw std::runtime_error("cannot write " + path.string());
 }
 
-TempDir::TempDir() {
-  std::string pattern = (std::filesystem::temp_directory_path() / "hewn-test-XXXXXX").string();
+std::filesystem::path directory_in_memory() {
+  const std::filesystem::path memory = "/dev/shm";
+  std::error_code error;
+  const auto space = std::filesystem::space(memory, error);
+  return !error && space.available >= (256u << 20) ? memory : std::filesystem::temp_directory_path();
+}
+
+TempDir::TempDir(const std::filesystem::path& parent) {
+  std::string pattern = (parent / "hewn-test-XXXXXX").string();
   if (!mkdtemp(pattern.data())) throw std::runtime_error("cannot make a directory like " + pattern);
   path_ = pattern;
 }

@@ -49,10 +49,14 @@ std::string read_file(const std::filesystem::path& path);
 /// Writes (and replaces) a file.
 void write_file(const std::filesystem::path& path, std::string_view bytes);
 
+/// A file system in memory with 256 MB left, for thousands of small files that need not be on a disk; without one, the
+/// usual directory for temporary files.
+std::filesystem::path directory_in_memory();
+
 /// A fresh directory, removed with all its content at the end of the scope.
 class TempDir {
  public:
-  TempDir();
+  explicit TempDir(const std::filesystem::path& parent = std::filesystem::temp_directory_path());
   ~TempDir();
   TempDir(const TempDir&) = delete;
   TempDir& operator=(const TempDir&) = delete;
