@@ -64,8 +64,7 @@ constexpr int steps_at_once = 8;
 constexpr int pair_of_lines = 128;
 /// Thresholds for reading one row of B at a time, which is done for one row of A if B is contiguous and so
 /// large that it comes from memory, and the sums fit in half a first-level cache: AMD's hardware
-/// prefetchers are fastest on a single stream. If B is in a cache this takes 1.4 times as long, and with
-/// sums of 32 KiB 1.6 times.
+/// prefetchers are fastest on a single stream.
 constexpr int64_t stream_bytes = 2 << 20, stream_sums = 16 << 10;
 
 /// Adds `steps` rows of B, n columns in `vectors` vectors; the last vector may be partial.
@@ -98,13 +97,12 @@ __attribute__((noinline)) void add_steps(const Group<T>& s, const S* b, int64_t 
     for (int v = 0; v < vectors; ++v) store(s.sum + r * s.ld + v * w, sum[r][v]);
 }
 
-/// Adds the products with all rows of B [k, cols] to the sums, `at_once` rows at a time; A
-/// in groups of `most`.
-template <class T, class S, int most, int at_once>
+/// Adds the products with all rows of B [k, cols] to the sums; A in groups of `most`.
+template <class T, class S, int most>
 __attribute__((noinline)) void add_rows(const Sums<T>& s, int64_t cols, const S* b, int64_t ldb) {
-  constexpr int w = lanes<T>, most_vectors = 2 * tile_vectors;
+  constexpr int w = lanes<T>, most_vectors = 2 * tile_vectors, at_once = steps_at_once;
   constexpr int pair = pair_of_lines / (w * static_cast<int>(sizeof(S)));
-  constexpr int vectors = most > 2 ? tile_vectors : at_once > 1 && pair < most_vectors ? pair : most_vectors;
+  constexpr int vectors = most > 2 ? tile_vectors : pair < most_vectors ? pair : most_vectors;
   constexpr int wide = vectors * w;
   for (int64_t p = 0; p < s.k;) {
     const bool many = p + at_once <= s.k;
@@ -125,6 +123,24 @@ __attribute__((noinline)) void add_rows(const Sums<T>& s, int64_t cols, const S*
       j += many && whole ? wide : w;
     }
     p += many ? at_once : 1;
+  }
+}
+
+/// The same for one row of A and a B whose rows follow each other, which is read as a single stream.
+template <class T, class S>
+__attribute__((noinline)) void add_stream(const Sums<T>& s, int64_t cols, const S* b) {
+  constexpr int w = lanes<T>, at_once = 4;
+  for (int64_t p = 0; p < s.k; ++p, b += cols) {
+    const Vector<T> a = set1(s.a[p]);
+    int64_t j = 0;
+    for (; j + at_once * w <= cols; j += at_once * w)
+#pragma GCC unroll 4
+      for (int v = 0; v < at_once; ++v) {
+        T* const sum = s.sum + j + v * w;
+        store(sum, fma(a, load(b + j + v * w), load(sum)));
+      }
+    for (; j < cols; j += w)
+      store(s.sum + j, fma(a, load_part(b + j, cols - j < w ? cols - j : w), load(s.sum + j)));
   }
 }
 
@@ -167,10 +183,13 @@ void multiply_skinny(const Skinny<S>& s, int64_t K, Range range, T* scratch, con
       const bool stream = s.rows == 1 && n == s.ld && !streams_are_fetched &&
                           n * static_cast<int64_t>(sizeof(T)) <= stream_sums &&
                           n * K * static_cast<int64_t>(sizeof(S)) >= stream_bytes;
-      const auto add = stream        ? add_rows<T, S, 1, 1>
-                       : s.rows <= 2 ? add_rows<T, S, 2, steps_at_once>
-                                     : add_rows<T, S, tile_rows, steps_at_once>;
-      add(sums, n, s.many + k0 * s.ld + j, s.ld);
+      const S* const from = s.many + k0 * s.ld + j;
+      if (stream)
+        add_stream(sums, n, from);
+      else if (s.rows <= 2)
+        add_rows<T, S, 2>(sums, n, from, s.ld);
+      else
+        add_rows<T, S, tile_rows>(sums, n, from, s.ld);
       put(sums, j, n, block);
     }
   }
