@@ -1,37 +1,11 @@
 #pragma once
-// Quantised numbers: blocks of small integers with common scales, as ggml and GGUF files hold them
-// (github.com/ggml-org/ggml, src/ggml-common.h). A block is a sequence of bytes, little-endian, at any address; the
-// blocks of a row follow each other.
 
-#include <cstdint>
-#include <string_view>
+#include "kernels/qmatmul/blocks.h"
 
 namespace hewn {
 
-enum class BlockType : uint8_t { q8_0, q4_0, q4_1, q5_0, q5_1, q2_k, q3_k, q4_k, q5_k, q6_k };
-
-inline constexpr int most_block_elements = 256, most_block_groups = 16;
-
-/// A block taken apart: element i is scale[i / group] * q[i], plus offset[i / group] if the format has offsets.
-struct OpenBlock {
-  int8_t q[most_block_elements];
-  float scale[most_block_groups], offset[most_block_groups];
-};
-
-struct BlockFormat {
-  BlockType type;
-  std::string_view name;  ///< "q4_k"
-  int elements;           ///< in a block: 32 or 256
-  int bytes;              ///< of a block
-  int group;              ///< elements with a common scale
-  bool offsets;
-  void (*open)(const uint8_t* block, OpenBlock& out);
-};
-
-const BlockFormat& format_of(BlockType type);
-
-/// The values of `n` elements, a multiple of the format's, in float32: the same bits as ggml's dequantize_row functions.
-/// Returns whether all scales and offsets are finite.
+/// The values of `n` elements, a multiple of the format's, in float32: the same bits as ggml's dequantize_row
+/// functions. Returns whether all scales and offsets are finite.
 bool widen_blocks(const BlockFormat& format, const void* blocks, int64_t n, float* out);
 
 }  // namespace hewn
