@@ -1,0 +1,215 @@
+#include <array>
+#include <cmath>
+
+#include "kernels/contract/case.h"
+#include "kernels/qmatmul/kernels.h"
+
+namespace hewn {
+
+template <>
+inline constexpr auto pointers_in<QuantizeRows> =
+    std::tuple{&QuantizeRows::x, &QuantizeRows::q, &QuantizeRows::scale, &QuantizeRows::sum};
+template <>
+inline constexpr auto pointers_in<QMatmul> =
+    std::tuple{&QMatmul::x, &QMatmul::x_scale, &QMatmul::x_sum, &QMatmul::w, &QMatmul::bias, &QMatmul::y};
+
+namespace {
+
+constexpr BlockType all_formats[] = {BlockType::q8_0, BlockType::q4_0, BlockType::q4_1, BlockType::q5_0,
+                                     BlockType::q5_1, BlockType::q2_k, BlockType::q3_k, BlockType::q4_k,
+                                     BlockType::q5_k, BlockType::q6_k};
+
+/// Byte i of blocks whose integers are random, with scales of 2^-8 to 2^-3 for blocks of 32. Those of larger blocks are
+/// multiplied by up to 63 or 127, and are the smaller; one in 16 is subnormal.
+double random_byte(const BlockFormat& format, Rng& rng, int64_t i) {
+  const auto at = static_cast<int>(i % format.bytes), upper = format.scale_at + 1;
+  if (at != upper && !(format.offsets && at == upper + 2)) return static_cast<double>(rng.below(256));
+  const uint64_t exponent = rng.below(16) == 0 ? 0 : (format.elements > 32 ? 1 : 7) + rng.below(6);
+  return static_cast<double>(rng.below(2) << 7 | exponent << 2 | rng.below(4));
+}
+
+/// The blocks of N rows. Large ones repeat, at a prime number of blocks, so that they are created quickly.
+const void* add_blocks(CaseMemory& m, const QMatmul& a) {
+  constexpr int64_t most_blocks = 9973;
+  const BlockFormat& format = format_of(a.format);
+  const int64_t bytes = a.N * (a.K / format.elements) * format.bytes;
+  std::vector<uint8_t> first(static_cast<size_t>(std::min(bytes, most_blocks * format.bytes)));
+  for (size_t i = 0; i < first.size(); ++i)
+    first[i] = static_cast<uint8_t>(random_byte(format, m.rng(), static_cast<int64_t>(i)));
+  return m.input("w", DType::u8, bytes, [&](Rng&, int64_t i) {
+    return static_cast<double>(first[static_cast<size_t>(i) % first.size()]);
+  });
+}
+
+/// Whether element i of quantised rows is after the `cols` elements of its row.
+bool is_padding(int64_t i, int64_t cols) { return i % padded_cols(cols) >= cols; }
+
+void add_operands(CaseMemory& m, QMatmul& a) {
+  const int64_t n = a.M * padded_cols(a.K), blocks = n / quantised_block;
+  const auto* x = static_cast<const int8_t*>(m.input("x", DType::i8, n, [&](Rng& rng, int64_t i) {
+    return is_padding(i, a.K) ? 0 : static_cast<double>(rng.below(255)) - 127;
+  }));
+  a.x = x;
+  a.x_scale = static_cast<const float*>(m.input("x_scale", DType::f32, blocks, [&](Rng& rng, int64_t i) {
+    return is_padding(i * quantised_block, a.K) ? 0 : (1 + rng.uniform_double()) / 64;
+  }));
+  a.x_sum = static_cast<const int32_t*>(m.input("x_sum", DType::i32, blocks, [&](Rng&, int64_t i) {
+    double sum = 0;
+    for (int64_t k = i * quantised_block; k < (i + 1) * quantised_block; ++k) sum += x[k];
+    return sum;
+  }));
+  a.w = add_blocks(m, a);
+  if (a.bias) a.bias = static_cast<const float*>(m.input("bias", DType::f32, a.N));
+  a.y = static_cast<float*>(
+      m.output("y", DType::f32, a.M * a.N, 2e-6, std::sqrt(static_cast<double>(a.K)) / 4));
+}
+
+std::string shape_of(const QMatmul& a) {
+  return sizes_text({a.M, a.N, a.K}) + " " + std::string(format_of(a.format).name) + (a.bias ? " bias" : "");
+}
+
+/// Some elements of a large product.
+QMatmul element(QMatmul a, int64_t m, int64_t n) {
+  const BlockFormat& format = format_of(a.format);
+  const int64_t padded = padded_cols(a.K);
+  a.x += m * padded;
+  a.x_scale += m * padded / quantised_block;
+  a.x_sum += m * padded / quantised_block;
+  a.w = static_cast<const uint8_t*>(a.w) + n * (a.K / format.elements) * format.bytes;
+  if (a.bias) a.bias += n;
+  a.y += m * a.N + n;
+  a.M = a.N = 1;
+  return a;
+}
+std::vector<Excerpt<QMatmul>> excerpts_of(const QMatmul& a) {
+  constexpr int64_t small = int64_t{1} << 22, rows = 16, cols = 256;
+  if (a.M * a.N * a.K < small) return {};
+  std::vector<Excerpt<QMatmul>> excerpts;
+  for (const int64_t n : sampled_places(a.N, cols))
+    for (const int64_t m : sampled_places(a.M, rows)) excerpts.push_back({element(a, m, n)});
+  return excerpts;
+}
+
+Sketch like_product(const QMatmul& args) {
+  return sketch_of(args, DType::f32, shape_of(args), add_operands, excerpts_of);
+}
+
+std::unique_ptr<Case> product_case(const CaseRequest& request, BlockType format, int64_t M, int64_t N,
+                                   int64_t K, bool bias) {
+  static constexpr float some = 0;  // marks a bias to be made
+  QMatmul a{};
+  a.format = format;
+  a.M = M, a.N = N, a.K = K;
+  a.bias = bias ? &some : nullptr;
+  CaseMemory m(request.seed);
+  add_operands(m, a);
+  return std::make_unique<CaseOf<QMatmul>>(std::move(m), shape_of(a), DType::f32, a, excerpts_of(a));
+}
+
+/// Normals; but some blocks are tiny, some have a NaN or an infinity, and in some every rounding is a tie.
+double unpleasant(Rng& rng, int64_t i) {
+  const double value = rng.normal();
+  const int64_t block = i / quantised_block, at = i % quantised_block;
+  switch (block % 11) {
+    case 3: return 1e-38 * value;
+    case 5: return at == 9 ? (block % 2 ? NAN : -INFINITY) : value;
+    case 7: return at == 0 ? -127 : static_cast<double>(4 * at) - 62.5;
+    case 8: return 0;
+    default: return value;
+  }
+}
+
+void add_quantize_operands(CaseMemory& m, QuantizeRows& a, bool pleasant) {
+  const int64_t n = a.rows * padded_cols(a.cols), blocks = n / quantised_block;
+  a.x = static_cast<const float*>(pleasant ? m.input("x", DType::f32, a.rows * a.cols)
+                                           : m.input("x", DType::f32, a.rows * a.cols, unpleasant));
+  a.q = static_cast<int8_t*>(m.output("q", DType::i8, n, 0));
+  a.scale = static_cast<float*>(m.output("scale", DType::f32, blocks, 0));
+  a.sum = static_cast<int32_t*>(m.output("sum", DType::i32, blocks, 0));
+}
+
+std::unique_ptr<Case> quantize_case(const CaseRequest& request, int64_t rows, int64_t cols) {
+  QuantizeRows a{};
+  a.rows = rows, a.cols = cols;
+  CaseMemory m(request.seed);
+  add_quantize_operands(m, a, request.bench);
+  return std::make_unique<CaseOf<QuantizeRows>>(std::move(m), sizes_text({rows, cols}), DType::f32, a);
+}
+
+Sketch like_quantize(const QuantizeRows& args) {
+  return sketch_of(args, DType::f32, sizes_text({args.rows, args.cols}),
+                   [](CaseMemory& m, QuantizeRows& a) { add_quantize_operands(m, a, true); });
+}
+
+/// "1x768x3072 q4_0", or without a format, for all that have vector kernels.
+void add_shape(Cases& cases, const CaseRequest& request) {
+  const std::string& text = request.shape;
+  const size_t space = text.find(' ');
+  const std::string name = space == text.npos ? "" : text.substr(space + 1);
+  const auto sizes = parse_sizes(text.substr(0, space), 3, "MxNxK, or MxNxK FORMAT");
+  require(sizes[2] % quantised_block == 0, "shape \"", text, "\": K is ", sizes[2],
+          "; expected a multiple of ", quantised_block);
+  cases.push_back(quantize_case(request, sizes[0], sizes[2]));
+  bool known = name.empty();
+  for (const BlockType type : all_formats) {
+    const BlockFormat& format = format_of(type);
+    if (name.empty() ? !multiplied_as_they_are(type) : name != format.name) continue;
+    known = true;
+    if (sizes[2] % format.elements == 0)
+      cases.push_back(product_case(request, type, sizes[0], sizes[1], sizes[2], false));
+    else
+      require(name.empty(), "shape \"", text, "\": K is ", sizes[2], "; expected a multiple of ",
+              format.elements, " for ", name);
+  }
+  require(known, "shape \"", text, "\": format ", name, " is unknown; expected one such as q8_0 or q4_k");
+}
+
+/// The layers of GPT-2 124M, and its head.
+void add_bench_cases(Cases& cases, const CaseRequest& request) {
+  for (const int64_t M : {1, 16}) {
+    cases.push_back(quantize_case(request, M, 3072));
+    for (const BlockType format : all_formats)
+      if (multiplied_as_they_are(format)) {
+        cases.push_back(product_case(request, format, M, 3072, 768, false));
+        cases.push_back(product_case(request, format, M, 768, 3072, false));
+        if (M == 1) cases.push_back(product_case(request, format, M, 50257, 768, false));
+      }
+  }
+}
+
+/// A single block, rows of up to 17 and of a few blocks more than whole chunks.
+void add_test_cases(Cases& cases, const CaseRequest& request) {
+  for (const auto [rows, cols] : {std::array<int64_t, 2>{1, 32}, {3, 256}, {17, 352}, {2, 1024}})
+    cases.push_back(quantize_case(request, rows, cols));
+  for (const BlockType type : all_formats) {
+    const int64_t block = format_of(type).elements;
+    for (const auto [M, N, blocks] : {std::array<int64_t, 3>{1, 1, 1},
+                                      {1, 33, 8},
+                                      {2, 3, 9},
+                                      {3, 17, 23},
+                                      {4, 9, 16},
+                                      {16, 5, 31},
+                                      {17, 9, 3}})
+      cases.push_back(product_case(request, type, M, N, blocks * block, N % 3 == 0));
+  }
+}
+
+}  // namespace
+
+Cases qmatmul_cases(const CaseRequest& request) {
+  Cases cases;
+  if (request.dtype != DType::f32) return cases;
+  if (!request.shape.empty())
+    add_shape(cases, request);
+  else if (request.bench)
+    add_bench_cases(cases, request);
+  else
+    add_test_cases(cases, request);
+  return cases;
+}
+
+Sketch qmatmul_like(std::string_view op, const void* args) {
+  return sketch_of_launch(op, args, like_quantize, like_product);
+}
+
+}  // namespace hewn

@@ -1,0 +1,53 @@
+#include "kernels/contract/contract.h"
+#include "kernels/qmatmul/cost.h"
+#include "kernels/qmatmul/kernels.h"
+
+namespace hewn {
+namespace {
+
+constexpr const char* processors_only = "blocks are multiplied on CPUs only";
+
+const char* usual_formats_only(const QMatmul& a) {
+  return multiplied_as_they_are(a.format) ? nullptr : "q8_0, q4_0, q5_0, q4_k, q5_k and q6_k only";
+}
+
+constexpr Rung<QuantizeRows> quantize_rungs[] = {
+    {.name = "reference",
+     .idea = "one element at a time",
+     .run = scalar<QuantizeRows>(quantize_rows_reference)},
+    {.name = "simd",
+     .idea = "vectors along each block, chunks of blocks over threads",
+     .run = per_isa<QuantizeRows>([]<Isa I>() { return quantize_rows_simd<I>; })},
+};
+
+constexpr Rung<QMatmul> product_rungs[] = {
+    {.name = "reference",
+     .idea = "one product in double per element, of numbers widened one by one",
+     .run = scalar<QMatmul>(qmatmul_reference)},
+    {.name = "widen",
+     .idea = "each row of W widened to floats once, then multiplied by all rows of x",
+     .run = scalar<QMatmul>(qmatmul_widen),
+     .scratch_bytes = [](const QMatmul& a,
+                         int threads) { return static_cast<size_t>(threads * a.K) * sizeof(float); }},
+    {.name = "integers",
+     .idea = "bytes times bytes: exact sums, which meet their scales once per group",
+     .run = scalar<QMatmul>(qmatmul_integers),
+     .scratch_bytes = [](const QMatmul& a,
+                         int threads) { return static_cast<size_t>(threads * a.M) * sizeof(float); }},
+    {.name = "simd",
+     .idea = "blocks opened in registers, 32 products per instruction or two, eight sums per scale vector",
+     .run = per_isa<QMatmul>([]<Isa I>() { return qmatmul_simd<I>; }),
+     .why_not = usual_formats_only},
+};
+
+constexpr Ladder<QuantizeRows> quantize_ladder{
+    .op = "qmatmul.quantize", .rungs = quantize_rungs, .cost = cost_of, .why_no_gpu = processors_only};
+constexpr Ladder<QMatmul> product_ladder{
+    .op = "qmatmul", .rungs = product_rungs, .cost = cost_of, .why_no_gpu = processors_only};
+
+}  // namespace
+
+const Ladder<QuantizeRows>& ladder_of(const QuantizeRows&) { return quantize_ladder; }
+const Ladder<QMatmul>& ladder_of(const QMatmul&) { return product_ladder; }
+
+}  // namespace hewn
