@@ -141,27 +141,15 @@ Sketch like_quantize(const QuantizeRows& args) {
                    [](CaseMemory& m, QuantizeRows& a) { add_quantize_operands(m, a, true); });
 }
 
-/// "1x768x3072 q4_0", or without a format, for all that have vector kernels.
+/// Products in all formats whose blocks fit; in benchmarks, in those with vector kernels.
 void add_shape(Cases& cases, const CaseRequest& request) {
-  const std::string& text = request.shape;
-  const size_t space = text.find(' ');
-  const std::string name = space == text.npos ? "" : text.substr(space + 1);
-  const auto sizes = parse_sizes(text.substr(0, space), 3, "MxNxK, or MxNxK FORMAT");
-  require(sizes[2] % quantised_block == 0, "shape \"", text, "\": K is ", sizes[2],
+  const auto s = parse_sizes(request.shape, 3, "MxNxK");
+  require(s[2] % quantised_block == 0, "shape \"", request.shape, "\": K is ", s[2],
           "; expected a multiple of ", quantised_block);
-  cases.push_back(quantize_case(request, sizes[0], sizes[2]));
-  bool known = name.empty();
-  for (const BlockType type : all_formats) {
-    const BlockFormat& format = format_of(type);
-    if (name.empty() ? !multiplied_as_they_are(type) : name != format.name) continue;
-    known = true;
-    if (sizes[2] % format.elements == 0)
-      cases.push_back(product_case(request, type, sizes[0], sizes[1], sizes[2], false));
-    else
-      require(name.empty(), "shape \"", text, "\": K is ", sizes[2], "; expected a multiple of ",
-              format.elements, " for ", name);
-  }
-  require(known, "shape \"", text, "\": format ", name, " is unknown; expected one such as q8_0 or q4_k");
+  cases.push_back(quantize_case(request, s[0], s[2]));
+  for (const BlockType format : all_formats)
+    if (s[2] % format_of(format).elements == 0 && (multiplied_as_they_are(format) || !request.bench))
+      cases.push_back(product_case(request, format, s[0], s[1], s[2], false));
 }
 
 /// The layers of GPT-2 124M, and its head.
