@@ -137,11 +137,14 @@ Dataset open_dataset(const DataOptions& options, std::shared_ptr<const Tokenizer
     const Sources sources = open_sources(options);
     try {
       return open_found(sources, options, tokenizer);
-    } catch (const Error&) {  // also if `data prepare --force` replaces a directory at this moment
-      const bool replaced = std::any_of(sources.parts.begin(), sources.parts.end(), [](const Source& source) {
-        return source.files && source.files->replaced();
-      });
-      if (tries == 3 || !replaced) throw;
+    } catch (const Error&) {
+      const auto any_files = [&](const auto& condition) {
+        return std::any_of(sources.parts.begin(), sources.parts.end(),
+                           [&](const Source& source) { return source.files && condition(*source.files); });
+      };
+      if (!any_files([](const DataSetFiles&) { return true; }) ||
+          !worth_another_try(tries, any_files([](const DataSetFiles& files) { return files.replaced(); })))
+        throw;
     }
   }
 }

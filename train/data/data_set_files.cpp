@@ -71,8 +71,8 @@ DataSetFiles::DataSetFiles(std::string directory) : directory_(std::move(directo
       manifest_ = manifest_of(directory_);
       check(*this, manifest_);
       return;
-    } catch (const Error&) {  // also if `data prepare --force` replaces the directory at this moment
-      if (tries == 3 || !replaced()) throw;
+    } catch (const Error&) {
+      if (!worth_another_try(tries, replaced())) throw;
     }
   }
 }

@@ -38,4 +38,8 @@ class DataSetFiles {
   Manifest manifest_;
 };
 
+/// Whether to open a data set again after it has failed for the `tries`-th time. `data prepare --force` may have replaced
+/// it at that moment, even twice, so that its MANIFEST is the old one again: a few failures are needed to believe one.
+constexpr bool worth_another_try(int tries, bool replaced) { return tries < 3 || (replaced && tries < 20); }
+
 }  // namespace hewn
