@@ -19,8 +19,8 @@ struct LinearOptions {
   LowRank low_rank = {};     ///< a low-rank change of W, with gradients of its own
 };
 
-/// y = residual + x W + b (+ s d(x) A^T B) in one pass, and two small ones for a low-rank change: x [..., in] contiguous, weight in `layout`, bias [out] or undefined
-/// -> y [..., out]. f32 or f64, except as `weight_bf16` states.
+/// y = residual + x W + b (+ s d(x) A^T B) in one pass, and two small ones for a low-rank change: x [..., in]
+/// contiguous, weight in `layout`, bias [out] or undefined -> y [..., out]. f32 or f64, except as `weight_bf16` states.
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias, const LinearOptions& options = {});
 
 /// What one layer passes to the next through an activation f: z, and f(z), which is computed together with z. The
