@@ -167,6 +167,7 @@ ProcessResult Process::finish() {
   }
   if (WIFEXITED(status)) result_.exit_code = WEXITSTATUS(status);
   if (WIFSIGNALED(status)) result_.signal = WTERMSIG(status);
+  if (result_.timed_out) result_.err += "\nkilled: it did not end in time\n";
   return result_;
 }
 

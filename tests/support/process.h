@@ -15,7 +15,7 @@ struct ProcessOptions {
   std::vector<std::string> unset_env = {};      ///< removed from it
   std::string directory = {};                   ///< working directory, if not this one
   int user = -1;                                ///< runs as this user, if this process is root
-  double timeout = 60;                          ///< seconds, then SIGKILL
+  double timeout = 300;  ///< seconds, then SIGKILL: ends what hangs, on the slowest machine and under sanitizers too
   bool terminal = false;  ///< stdin, stdout and stderr are one 80x24 pseudo-terminal, read as `out`
 };
 
@@ -23,7 +23,7 @@ struct ProcessResult {
   int exit_code = -1;  ///< -1 if a signal ended it
   int signal = 0;
   bool timed_out = false;
-  std::string out, err;
+  std::string out, err;  ///< of a program that was killed after its timeout, `err` ends with a line that says so
 };
 
 /// A running program. The destructor kills it if it still runs.

@@ -27,6 +27,7 @@ TEST_CASE("timeouts, signals and missing programs are distinguished", "[support]
   const auto slow = run_program({"sleep", "30"}, {.timeout = 0.2});
   CHECK(slow.timed_out);
   CHECK(slow.signal == SIGKILL);
+  CHECK(slow.err == "\nkilled: it did not end in time\n");
   CHECK(run_program({"no-such-program-anywhere"}).exit_code == 127);
   Process p({"sh", "-c", "trap 'echo caught; exit 130' INT; echo ready; while :; do sleep 0.05; done"});
   REQUIRE(p.wait_for("ready"));
