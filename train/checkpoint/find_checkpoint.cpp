@@ -219,6 +219,7 @@ std::string prune_checkpoints(const std::string& run, int64_t keep) {
   const fs::path all = fs::path(run) / checkpoints_directory;
   std::error_code error;
   try {
+    if (!path_exists(all)) return {};  // a run that has not saved yet
     const std::string best = linked_name(all / "best");
     const auto found = list_checkpoints(run);
     for (size_t i = 0; i + static_cast<size_t>(keep) < found.size(); ++i)

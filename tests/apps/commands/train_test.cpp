@@ -14,7 +14,9 @@ namespace fs = std::filesystem;
 TEST_CASE("a run is trained, scored, sampled and verified") {
   const TempDir dir;
   const std::string run = (dir / "run").string();
-  CHECK_FAILS(hewn(small_train(dir, {"--sample_interval=10"})), 0, "next: hewn sample " + run);
+  const auto trained = hewn(small_train(dir, {"--sample_interval=10"}));
+  CHECK_FAILS(trained, 0, "next: hewn sample " + run);
+  CHECK_FALSE(contains(trained.out + trained.err, "old checkpoints"));
   for (const char* name : {"config.toml", "env.json", "tokenizer.json", "metrics.jsonl", "train.log",
                            "samples/step-000000.txt", "samples/step-000010.txt", "checkpoints/last/MANIFEST",
                            "checkpoints/best/state.json", "checkpoints/step-000020/model.safetensors"}) {
