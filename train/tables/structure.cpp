@@ -92,6 +92,8 @@ bool is_json(std::string_view text, bool goes_on) {
   } catch (const nlohmann::json::parse_error& error) {
     return goes_on &&
            error.byte + 8 > text.size();  // cut off inside a value: the error is within \u1234 of the end
+  } catch (const nlohmann::json::out_of_range&) {
+    return false;  // a number too large for a double
   }
 }
 

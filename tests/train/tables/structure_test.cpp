@@ -69,6 +69,11 @@ TEST_CASE("structure: JSON, by lines or as one value, complete or cut off") {
   CHECK(structure_of("{\"a\": 1, and no JSON}").format == Format::plain);
 }
 
+TEST_CASE("structure: a number too large for a double makes no JSON, and no error") {
+  CHECK(structure_of("{\"a\": -2.5e3666666}\n").format == Format::plain);
+  CHECK(structure_of("[\n{\"a\": 1e999},\n{\"a\": 1}\n]\n").format == Format::plain);
+}
+
 TEST_CASE("structure: the keys of the first object, whatever its texts contain") {
   using Keys = std::vector<std::string>;
   CHECK(structure_of(R"([{"a": "}{", "b": {"c": 1}, "a": 2}, {"d": 3}])").keys == Keys{"a", "b"});
