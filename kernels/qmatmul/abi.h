@@ -41,7 +41,33 @@ struct QMatmul {
   float* y;                ///< [M, N]
 };
 
+/// y_i = row ids_i of W, in float32: the embeddings of tokens. The same bits as `widen_block`.
+struct WidenRows {
+  BlockType format;
+  int64_t n, cols;     ///< cols is a multiple of the format's elements
+  const int32_t* ids;  ///< [n], of rows that exist
+  const void* w;       ///< rows of cols / elements blocks
+  float* y;            ///< [n, cols]
+};
+
+/// Rounds the rows of x to blocks, the inverse of BlockFormat::open: for every group of elements with a common scale, a
+/// search for the scale (and the offset) with the least sum of importance * (x - value)^2, where `value` is what
+/// widen_block yields. encode/search.h describes the search; its float32 operations are defined, so that all rungs
+/// write the same bytes. x must be finite: of other values the results are unspecified. Values that are too large for a
+/// format become its largest, as scales and offsets are at most 65504; a block whose scale is below 2^-25 becomes
+/// zeros.
+struct EncodeBlocks {
+  BlockType format;    ///< one that `multiplied_as_they_are` accepts
+  int64_t rows, cols;  ///< cols is a multiple of the format's elements
+  const float* x;      ///< [rows, cols]
+  const float* importance =
+      {};        ///< [cols], finite and at least 0: the mean square of each input; null: all 1
+  void* blocks;  ///< rows of cols / elements blocks
+};
+
 const Ladder<QuantizeRows>& ladder_of(const QuantizeRows&);
 const Ladder<QMatmul>& ladder_of(const QMatmul&);
+const Ladder<WidenRows>& ladder_of(const WidenRows&);
+const Ladder<EncodeBlocks>& ladder_of(const EncodeBlocks&);
 
 }  // namespace hewn

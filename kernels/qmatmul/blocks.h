@@ -31,6 +31,12 @@ struct BlockFormat {
 
 const BlockFormat& format_of(BlockType type);
 
+/// Whether there are vector kernels, and encoders, for a format.
+constexpr bool multiplied_as_they_are(BlockType format) {
+  return format == BlockType::q8_0 || format == BlockType::q4_0 || format == BlockType::q5_0 ||
+         format == BlockType::q4_k || format == BlockType::q5_k || format == BlockType::q6_k;
+}
+
 /// The values of a block's elements, in float32.
 void widen_block(const BlockFormat& format, const OpenBlock& open, float* out);
 

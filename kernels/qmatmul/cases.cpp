@@ -12,6 +12,11 @@ inline constexpr auto pointers_in<QuantizeRows> =
 template <>
 inline constexpr auto pointers_in<QMatmul> =
     std::tuple{&QMatmul::x, &QMatmul::x_scale, &QMatmul::x_sum, &QMatmul::w, &QMatmul::bias, &QMatmul::y};
+template <>
+inline constexpr auto pointers_in<EncodeBlocks> =
+    std::tuple{&EncodeBlocks::x, &EncodeBlocks::importance, &EncodeBlocks::blocks};
+template <>
+inline constexpr auto pointers_in<WidenRows> = std::tuple{&WidenRows::ids, &WidenRows::w, &WidenRows::y};
 
 namespace {
 
@@ -28,11 +33,11 @@ double random_byte(const BlockFormat& format, Rng& rng, int64_t i) {
   return static_cast<double>(rng.below(2) << 7 | exponent << 2 | rng.below(4));
 }
 
-/// The blocks of N rows. Large ones repeat, at a prime number of blocks, so that they are created quickly.
-const void* add_blocks(CaseMemory& m, const QMatmul& a) {
+/// The blocks of some rows. Large ones repeat, at a prime number of blocks, so that they are created quickly.
+const void* add_blocks(CaseMemory& m, BlockType type, int64_t rows, int64_t cols) {
   constexpr int64_t most_blocks = 9973;
-  const BlockFormat& format = format_of(a.format);
-  const int64_t bytes = a.N * (a.K / format.elements) * format.bytes;
+  const BlockFormat& format = format_of(type);
+  const int64_t bytes = rows * (cols / format.elements) * format.bytes;
   std::vector<uint8_t> first(static_cast<size_t>(std::min(bytes, most_blocks * format.bytes)));
   for (size_t i = 0; i < first.size(); ++i)
     first[i] = static_cast<uint8_t>(random_byte(format, m.rng(), static_cast<int64_t>(i)));
@@ -58,7 +63,7 @@ void add_operands(CaseMemory& m, QMatmul& a) {
     for (int64_t k = i * quantised_block; k < (i + 1) * quantised_block; ++k) sum += x[k];
     return sum;
   }));
-  a.w = add_blocks(m, a);
+  a.w = add_blocks(m, a.format, a.N, a.K);
   if (a.bias) a.bias = static_cast<const float*>(m.input("bias", DType::f32, a.N));
   a.y = static_cast<float*>(
       m.output("y", DType::f32, a.M * a.N, 2e-6, std::sqrt(static_cast<double>(a.K)) / 4));
@@ -141,6 +146,94 @@ Sketch like_quantize(const QuantizeRows& args) {
                    [](CaseMemory& m, QuantizeRows& a) { add_quantize_operands(m, a, true); });
 }
 
+/// Rows of a table that has 37, prime to the number of ids.
+void add_row_operands(CaseMemory& m, WidenRows& a) {
+  constexpr int64_t table = 37;
+  a.ids = static_cast<const int32_t*>(m.input(
+      "ids", DType::i32, a.n, [](Rng& rng, int64_t) { return static_cast<double>(rng.below(table)); }));
+  a.w = add_blocks(m, a.format, table, a.cols);
+  a.y = static_cast<float*>(m.output("y", DType::f32, a.n * a.cols, 0));
+}
+
+std::string shape_of(const WidenRows& a) {
+  return sizes_text({a.n, a.cols}) + " " + std::string(format_of(a.format).name);
+}
+
+std::unique_ptr<Case> rows_case(const CaseRequest& request, BlockType format, int64_t n, int64_t cols) {
+  WidenRows a{};
+  a.format = format;
+  a.n = n, a.cols = cols;
+  CaseMemory m(request.seed);
+  add_row_operands(m, a);
+  return std::make_unique<CaseOf<WidenRows>>(std::move(m), shape_of(a), DType::f32, a);
+}
+
+Sketch like_rows(const WidenRows& args) {
+  return sketch_of(args, DType::f32, shape_of(args), add_row_operands);
+}
+
+/// Blocks of normals; but some are tiny, huge, zero or all of one sign, and some have outliers.
+double unpleasant_weight(Rng& rng, int64_t i) {
+  const double value = rng.normal();
+  switch (i / quantised_block % 13) {
+    case 2: return 1e-6 * value;
+    case 4: return 1e-38 * value;
+    case 5: return std::abs(value);
+    case 6: return 0;
+    case 8: return 1e6 * value;
+    case 9: return i % quantised_block == 9 ? -20 : value;
+    case 11: return 1e38 * std::clamp(value, -3.0, 3.0);
+    default: return 0.02 * value;
+  }
+}
+
+void add_encode_operands(CaseMemory& m, EncodeBlocks& a, bool pleasant) {
+  const BlockFormat& format = format_of(a.format);
+  a.x = static_cast<const float*>(pleasant ? m.input("x", DType::f32, a.rows * a.cols, Fill::normal, 0.02)
+                                           : m.input("x", DType::f32, a.rows * a.cols, unpleasant_weight));
+  if (a.importance)
+    a.importance = static_cast<const float*>(m.input("importance", DType::f32, a.cols, [](Rng& rng, int64_t) {
+      return rng.below(8) == 0 ? 0 : std::pow(rng.normal(), 2);
+    }));
+  a.blocks = m.output("blocks", DType::u8, a.rows * (a.cols / format.elements) * format.bytes, 0);
+}
+
+std::string shape_of(const EncodeBlocks& a) {
+  return sizes_text({a.rows, a.cols}) + " " + std::string(format_of(a.format).name) +
+         (a.importance ? " importance" : "");
+}
+
+/// Some rows of a large matrix.
+std::vector<Excerpt<EncodeBlocks>> excerpts_of(const EncodeBlocks& a) {
+  constexpr int64_t small = int64_t{1} << 16, rows = 8;
+  if (a.rows * a.cols < small) return {};
+  return sampled_parts<EncodeBlocks>(a, a.rows, rows, 1, [](EncodeBlocks part, int64_t first, int64_t n) {
+    const BlockFormat& format = format_of(part.format);
+    part.x += first * part.cols;
+    part.blocks = static_cast<uint8_t*>(part.blocks) + first * (part.cols / format.elements) * format.bytes;
+    part.rows = n;
+    return part;
+  });
+}
+
+std::unique_ptr<Case> encode_case(const CaseRequest& request, BlockType format, int64_t rows, int64_t cols,
+                                  bool importance) {
+  static constexpr float some = 0;  // marks importances to be made
+  EncodeBlocks a{};
+  a.format = format;
+  a.rows = rows, a.cols = cols;
+  a.importance = importance ? &some : nullptr;
+  CaseMemory m(request.seed);
+  add_encode_operands(m, a, request.bench);
+  return std::make_unique<CaseOf<EncodeBlocks>>(std::move(m), shape_of(a), DType::f32, a, excerpts_of(a));
+}
+
+Sketch like_encode(const EncodeBlocks& args) {
+  return sketch_of(
+      args, DType::f32, shape_of(args),
+      [](CaseMemory& m, EncodeBlocks& a) { add_encode_operands(m, a, true); }, excerpts_of);
+}
+
 /// Products in all formats whose blocks fit; in benchmarks, in those with vector kernels.
 void add_shape(Cases& cases, const CaseRequest& request) {
   const auto s = parse_sizes(request.shape, 3, "MxNxK");
@@ -148,8 +241,10 @@ void add_shape(Cases& cases, const CaseRequest& request) {
           "; expected a multiple of ", quantised_block);
   cases.push_back(quantize_case(request, s[0], s[2]));
   for (const BlockType format : all_formats)
-    if (s[2] % format_of(format).elements == 0 && (multiplied_as_they_are(format) || !request.bench))
+    if (s[2] % format_of(format).elements == 0 && (multiplied_as_they_are(format) || !request.bench)) {
       cases.push_back(product_case(request, format, s[0], s[1], s[2], false));
+      if (multiplied_as_they_are(format)) cases.push_back(encode_case(request, format, s[1], s[2], false));
+    }
 }
 
 /// The layers of GPT-2 124M, and its head.
@@ -161,6 +256,7 @@ void add_bench_cases(Cases& cases, const CaseRequest& request) {
         cases.push_back(product_case(request, format, M, 3072, 768, false));
         cases.push_back(product_case(request, format, M, 768, 3072, false));
         if (M == 1) cases.push_back(product_case(request, format, M, 50257, 768, false));
+        cases.push_back(encode_case(request, format, 3072, 768, M > 1));
       }
   }
 }
@@ -171,6 +267,7 @@ void add_test_cases(Cases& cases, const CaseRequest& request) {
     cases.push_back(quantize_case(request, rows, cols));
   for (const BlockType type : all_formats) {
     const int64_t block = format_of(type).elements;
+    cases.push_back(rows_case(request, type, 5, 3 * block));
     for (const auto [M, N, blocks] : {std::array<int64_t, 3>{1, 1, 1},
                                       {1, 33, 8},
                                       {2, 3, 9},
@@ -179,6 +276,9 @@ void add_test_cases(Cases& cases, const CaseRequest& request) {
                                       {16, 5, 31},
                                       {17, 9, 3}})
       cases.push_back(product_case(request, type, M, N, blocks * block, N % 3 == 0));
+    if (!multiplied_as_they_are(type)) continue;
+    for (const auto [rows, blocks] : {std::array<int64_t, 2>{1, 1}, {3, 5}, {2, 16}, {5, 13}})
+      cases.push_back(encode_case(request, type, rows, blocks * block, rows % 2 == 1));
   }
 }
 
@@ -197,7 +297,7 @@ Cases qmatmul_cases(const CaseRequest& request) {
 }
 
 Sketch qmatmul_like(std::string_view op, const void* args) {
-  return sketch_of_launch(op, args, like_quantize, like_product);
+  return sketch_of_launch(op, args, like_quantize, like_product, like_rows, like_encode);
 }
 
 }  // namespace hewn

@@ -25,4 +25,20 @@ inline Cost cost_of(const QMatmul& a) {
                              ((a.bias ? N : 0) + M * N) * static_cast<double>(sizeof(float))};
 }
 
+/// Reads the ids and their rows, writes y; no arithmetic counts but a product per element.
+inline Cost cost_of(const WidenRows& a) {
+  const auto n = static_cast<double>(a.n), cols = static_cast<double>(a.cols);
+  const BlockFormat& format = format_of(a.format);
+  return {n * cols, n * (sizeof(int32_t) + cols / format.elements * format.bytes + cols * sizeof(float))};
+}
+
+/// Some 16 operations for each element and each of about 48 candidates (encode/search.h). Reads x once; writes the
+/// blocks.
+inline Cost cost_of(const EncodeBlocks& a) {
+  const auto elements = static_cast<double>(a.rows) * static_cast<double>(a.cols);
+  const BlockFormat& format = format_of(a.format);
+  return {16 * 48 * elements,
+          elements * (sizeof(float) + static_cast<double>(format.bytes) / format.elements)};
+}
+
 }  // namespace hewn

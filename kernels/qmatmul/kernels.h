@@ -8,7 +8,13 @@ namespace hewn {
 /// The oracles: plain loops; sums of products in double. They accept all block formats.
 void quantize_rows_reference(const Launch&, const QuantizeRows& a);
 void qmatmul_reference(const Launch&, const QMatmul& a);
+/// In float32, as it defines the bits.
+void encode_blocks_reference(const Launch&, const EncodeBlocks& a);
 
+/// All block formats. The first widens one row.
+void widen_row(const WidenRows& a, int64_t i);
+void widen_rows_reference(const Launch&, const WidenRows& a);
+void widen_rows_threads(const Launch& launch, const WidenRows& a);
 /// All block formats. Scratch: K floats per thread.
 void qmatmul_widen(const Launch& launch, const QMatmul& a);
 /// All block formats. Scratch: M floats per thread.
@@ -23,10 +29,7 @@ void quantize_rows_simd(const Launch& launch, const QuantizeRows& a);
 template <Isa I>
 void qmatmul_simd(const Launch& launch, const QMatmul& a);
 
-/// Whether there are vector kernels for a format.
-constexpr bool multiplied_as_they_are(BlockType format) {
-  return format == BlockType::q8_0 || format == BlockType::q4_0 || format == BlockType::q5_0 ||
-         format == BlockType::q4_k || format == BlockType::q5_k || format == BlockType::q6_k;
-}
+template <Isa I>
+void encode_blocks_simd(const Launch& launch, const EncodeBlocks& a);
 
 }  // namespace hewn

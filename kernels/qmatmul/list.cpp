@@ -6,8 +6,10 @@ namespace hewn {
 namespace {
 
 constexpr const char* processors_only = "blocks are multiplied on CPUs only";
+constexpr const char* encoded_on_processors = "blocks are encoded on CPUs only";
 
-const char* usual_formats_only(const QMatmul& a) {
+template <class Args>
+const char* usual_formats_only(const Args& a) {
   return multiplied_as_they_are(a.format) ? nullptr : "q8_0, q4_0, q5_0, q4_k, q5_k and q6_k only";
 }
 
@@ -37,17 +39,41 @@ constexpr Rung<QMatmul> product_rungs[] = {
     {.name = "simd",
      .idea = "blocks opened in registers, 32 products per instruction or two, eight sums per scale vector",
      .run = per_isa<QMatmul>([]<Isa I>() { return qmatmul_simd<I>; }),
-     .why_not = usual_formats_only},
+     .why_not = usual_formats_only<QMatmul>},
+};
+
+constexpr Rung<EncodeBlocks> encode_rungs[] = {
+    {.name = "reference",
+     .idea = "one group of elements after the other, each candidate scale measured",
+     .run = scalar<EncodeBlocks>(encode_blocks_reference),
+     .why_not = usual_formats_only<EncodeBlocks>},
+    {.name = "simd",
+     .idea = "a group per lane of transposed blocks, 16 groups at a time",
+     .run = per_isa<EncodeBlocks>([]<Isa I>() { return encode_blocks_simd<I>; }),
+     .why_not = usual_formats_only<EncodeBlocks>},
+};
+
+constexpr Rung<WidenRows> row_rungs[] = {
+    {.name = "reference",
+     .idea = "each block of a row opened and widened",
+     .run = scalar<WidenRows>(widen_rows_reference)},
+    {.name = "threads", .idea = "rows over threads", .run = scalar<WidenRows>(widen_rows_threads)},
 };
 
 constexpr Ladder<QuantizeRows> quantize_ladder{
     .op = "qmatmul.quantize", .rungs = quantize_rungs, .cost = cost_of, .why_no_gpu = processors_only};
 constexpr Ladder<QMatmul> product_ladder{
     .op = "qmatmul", .rungs = product_rungs, .cost = cost_of, .why_no_gpu = processors_only};
+constexpr Ladder<EncodeBlocks> encode_ladder{
+    .op = "qmatmul.encode", .rungs = encode_rungs, .cost = cost_of, .why_no_gpu = encoded_on_processors};
+constexpr Ladder<WidenRows> row_ladder{
+    .op = "qmatmul.rows", .rungs = row_rungs, .cost = cost_of, .why_no_gpu = processors_only};
 
 }  // namespace
 
 const Ladder<QuantizeRows>& ladder_of(const QuantizeRows&) { return quantize_ladder; }
 const Ladder<QMatmul>& ladder_of(const QMatmul&) { return product_ladder; }
+const Ladder<WidenRows>& ladder_of(const WidenRows&) { return row_ladder; }
+const Ladder<EncodeBlocks>& ladder_of(const EncodeBlocks&) { return encode_ladder; }
 
 }  // namespace hewn

@@ -65,4 +65,19 @@ void qmatmul_reference(const Launch&, const QMatmul& a) {
       a.y[m * a.N + n] = static_cast<float>(product(a, m, n) + (a.bias ? static_cast<double>(a.bias[n]) : 0));
 }
 
+void widen_row(const WidenRows& a, int64_t i) {
+  const BlockFormat& format = format_of(a.format);
+  const int64_t blocks = a.cols / format.elements;
+  const auto* row = static_cast<const uint8_t*>(a.w) + a.ids[i] * blocks * format.bytes;
+  OpenBlock open;
+  for (int64_t b = 0; b < blocks; ++b) {
+    format.open(row + b * format.bytes, open);
+    widen_block(format, open, a.y + i * a.cols + b * format.elements);
+  }
+}
+
+void widen_rows_reference(const Launch&, const WidenRows& a) {
+  for (int64_t i = 0; i < a.n; ++i) widen_row(a, i);
+}
+
 }  // namespace hewn

@@ -38,4 +38,10 @@ void qmatmul_widen(const Launch& launch, const QMatmul& a) {
   });
 }
 
+void widen_rows_threads(const Launch& launch, const WidenRows& a) {
+  parallel_for(launch, a.n, [&](int64_t begin, int64_t end, int) {
+    for (int64_t i = begin; i < end; ++i) widen_row(a, i);
+  });
+}
+
 }  // namespace hewn

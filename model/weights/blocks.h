@@ -4,8 +4,11 @@
 
 namespace hewn {
 
+/// Whether all scales and offsets are finite, of the blocks of `n` elements, a multiple of the format's.
+bool blocks_are_finite(const BlockFormat& format, const void* blocks, int64_t n);
+
 /// The values of `n` elements, a multiple of the format's, in float32: the same bits as ggml's dequantize_row
-/// functions. Returns whether all scales and offsets are finite.
-bool widen_blocks(const BlockFormat& format, const void* blocks, int64_t n, float* out);
+/// functions.
+void widen_blocks(const BlockFormat& format, const void* blocks, int64_t n, float* out);
 
 }  // namespace hewn

@@ -22,27 +22,30 @@ double element(const void* data, size_t i) {
     return static_cast<double>(static_cast<float>(value));
 }
 
+int64_t numel_of(const TensorEntry& entry) {
+  int64_t numel = 1;
+  for (const int64_t size : entry.shape) numel *= size;
+  return numel;
+}
+
 /// The values of quantised numbers.
-std::vector<float> widened(const TensorEntry& entry, size_t numel) {
-  std::vector<float> values(numel);
-  if (!widen_blocks(format_of(*entry.blocks), entry.data, static_cast<int64_t>(numel), values.data()))
-    fail(ErrorCode::input, "tensor ", entry.name, " has a block (", entry.type_name(),
-         ") whose scale is infinite or not a number; the file is damaged");
+std::vector<float> widened(const TensorEntry& entry) {
+  check_blocks(entry);
+  std::vector<float> values(static_cast<size_t>(numel_of(entry)));
+  widen_blocks(format_of(*entry.blocks), entry.data, numel_of(entry), values.data());
   return values;
 }
 
 template <class To>
 std::vector<To> converted(const TensorEntry& entry) {
-  size_t numel = 1;
-  for (const int64_t size : entry.shape) numel *= static_cast<size_t>(size);
   if (entry.blocks) {
-    std::vector<float> values = widened(entry, numel);
+    std::vector<float> values = widened(entry);
     if constexpr (std::is_same_v<To, float>)
       return values;
     else
       return {values.begin(), values.end()};
   }
-  std::vector<To> host(numel);
+  std::vector<To> host(static_cast<size_t>(numel_of(entry)));
   if (entry.dtype == dtype_of<To>) {
     if (!host.empty()) std::memcpy(host.data(), entry.data, entry.bytes);
   } else {
@@ -98,6 +101,12 @@ std::vector<float> values_of<float>(const TensorEntry& entry) {
 template <>
 std::vector<double> values_of<double>(const TensorEntry& entry) {
   return converted<double>(entry);
+}
+
+void check_blocks(const TensorEntry& entry) {
+  if (!blocks_are_finite(format_of(*entry.blocks), entry.data, numel_of(entry)))
+    fail(ErrorCode::input, "tensor ", entry.name, " has a block (", entry.type_name(),
+         ") whose scale is infinite or not a number; the file is damaged");
 }
 
 void upload_entry(const TensorEntry& entry, Tensor& to) {

@@ -36,6 +36,9 @@ std::vector<float> values_of<float>(const TensorEntry& entry);
 template <>
 std::vector<double> values_of<double>(const TensorEntry& entry);
 
+/// Throws ErrorCode::input if an entry in blocks has a scale that is infinite or not a number.
+void check_blocks(const TensorEntry& entry);
+
 /// Copies one entry of a file into a tensor with the same number of elements, converting between float types.
 void upload_entry(const TensorEntry& entry, Tensor& to);
 

@@ -1,0 +1,113 @@
+#pragma once
+// What the rungs of EncodeBlocks share: where they search, and how the numbers that they find become blocks. The search
+// is defined in float32, operation by operation and element after element, so that all rungs find the same numbers.
+
+#include <cstdint>
+
+#include "kernels/qmatmul/abi.h"
+
+namespace hewn {
+
+/// Candidates for a scale: the extreme, which is the value of largest magnitude, divided by first + k * step for k from
+/// 0 to count - 1.
+struct Divisors {
+  float first, step;
+  int count;  ///< a multiple of 16 in a SuperPlan
+};
+
+/// The search for the scales of a format's groups. Without offsets the extreme becomes the least integer, of which
+/// there is one more than of positive ones, or is clamped to it, or comes close to it. Elements that already are
+/// integers times a scale get that scale: the divisors include all integers from the largest to half of it, and smaller
+/// integers times a scale are larger ones times half of it.
+struct GroupPlan {
+  int elements, groups;  ///< of a group; of a block
+  bool offsets;
+  float least, most;  ///< integer of an element
+  Divisors divisors;  ///< without offsets
+};
+
+[[gnu::always_inline]] inline constexpr GroupPlan group_plan_of(BlockType format) {
+  switch (format) {
+    case BlockType::q8_0: return {32, 1, false, -128, 127, {-128, 1, 64}};
+    case BlockType::q4_0: return {32, 1, false, -8, 7, {-10, 0.25f, 24}};
+    case BlockType::q5_0: return {32, 1, false, -16, 15, {-18, 0.25f, 40}};
+    case BlockType::q4_k: return {32, 8, true, 0, 15, {}};
+    case BlockType::q5_k: return {32, 8, true, 0, 31, {}};
+    default: return {16, 16, false, -32, 31, {-33.5f, 0.5f, 34}};  // q6_k
+  }
+}
+
+/// Candidates for scale and offset of a group with offsets: `below` and `above` steps are clamped at the two ends of
+/// its range, or left unused if they are negative. The first ones suit elements that already are integers times a
+/// scale.
+struct RangeEnds {
+  float below, above;
+};
+constexpr RangeEnds range_ends[] = {
+    {0, 0},          {0, -1},         {0, -2},        {0, -3},         {0, -4},         {0, -5},
+    {-0.5f, -0.5f},  {-0.5f, -0.07f}, {-0.5f, 0.37f}, {-0.5f, 0.8f},   {-0.07f, -0.5f}, {-0.07f, -0.07f},
+    {-0.07f, 0.37f}, {-0.07f, 0.8f},  {0.37f, -0.5f}, {0.37f, -0.07f}, {0.37f, 0.37f},  {0.37f, 0.8f},
+    {0.8f, -0.5f},   {0.8f, -0.07f},  {0.8f, 0.37f},  {0.8f, 0.8f},
+};
+
+/// How often the best candidate is replaced by the least squares solution for its integers.
+inline constexpr int least_squares_rounds = 2;
+
+/// The search for the scale of the groups' scales: these are integers times it.
+struct SuperPlan {
+  float least, most;  ///< integer of a group's scale
+  Divisors divisors;
+};
+[[gnu::always_inline]] inline constexpr SuperPlan super_plan_of(BlockType format) {
+  if (format == BlockType::q6_k) return {-128, 127, {-128, 0.5f, 128}};
+  return {0, 63, {63, -0.5f, 64}};
+}
+/// The same for offsets. A group that does not use the integers 0 to k - 1 may have an offset that is k scales lower,
+/// so k up to `most_shift` is tried.
+inline constexpr float most_group_offset = 63;
+inline constexpr Divisors offset_divisors{63, -1, 32};
+inline constexpr int most_shift = 3;
+/// How often integers are chosen for all groups; before each but the first time, the scales of scales and offsets are
+/// replaced by the least squares solution for the previous integers.
+inline constexpr int super_rounds = 2;
+
+/// Scales are limited to the largest number in half precision.
+inline constexpr float most_half = 65504;
+/// Elements are limited to this, so that their squares are finite. No format has larger values than 65504 * 128 * 32.
+inline constexpr float most_element = 0x1p30f;
+/// The weights of a block are divided by the largest of them, and are at least this: columns without importance decide
+/// only what others leave open.
+inline constexpr float least_weight = 0x1p-60f;
+/// A largest importance below this counts as none: its reciprocal might be infinite.
+inline constexpr float least_importance = 0x1p-100f;
+/// Smaller scales count as zero: they cannot be stored, and their reciprocals might be infinite.
+inline constexpr float least_scale = 0x1p-100f;
+/// Two equations are not solved if their determinant is a smaller part of its first product.
+inline constexpr float least_determinant = 1e-6f;
+
+/// Weighted sums over the elements of a group, with r = x - scale q - offset: of w r^2, w r q, w q^2, w r, w q and w.
+struct GroupSums {
+  float rr, rq, qq, r, q, w;
+};
+
+/// The scales of the groups' scales and offsets.
+struct SuperScales {
+  float scale, offset;
+};
+
+/// The least squares solution for given integers: group g has the scale scale * a[g] and the offset -offset * b[g], and
+/// `sums` are those with `now`. Not rounded to half precision.
+SuperScales least_squares(const GroupSums* sums, const float* a, const float* b, int groups, SuperScales now);
+
+/// A block before it is put together. Element i is scale * group_scale[i / group] * q[i], minus offset *
+/// group_offset[i / group] if the format has offsets. Blocks of 32 have no group scales: theirs is 1.
+struct BlockParts {
+  int8_t q[most_block_elements];
+  SuperScales super;  ///< numbers in half precision
+  int8_t group_scale[most_block_groups], group_offset[most_block_groups];
+};
+
+/// Writes a block of one of the formats that `multiplied_as_they_are` accepts: the inverse of BlockFormat::open.
+void close_block(BlockType format, const BlockParts& parts, uint8_t* block);
+
+}  // namespace hewn
