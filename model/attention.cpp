@@ -60,7 +60,7 @@ Tensor SelfAttention::project(const Tensor& x, DType result, const ForwardOption
 }
 
 DType SelfAttention::fused_type() const {
-  return head_size_ % 8 == 0 && head_size_ <= 128 ? types_.activations() : c_attn_.weight->value.dtype();
+  return head_size_ % 8 == 0 && head_size_ <= 128 ? types_.activations() : types_.parameters();
 }
 
 // One operation, which reads the heads directly from the packed projection and stores no T x T matrix.
@@ -71,8 +71,8 @@ Tensor SelfAttention::fused(const Tensor& x, const ForwardOptions& options) cons
 // The textbook form: heads become a batch dimension, [B, H, T, D], and the weights are [B, H, T, T].
 Tensor SelfAttention::batched(const Tensor& x, const ForwardOptions& options) const {
   const int64_t B = x.dim(0), T = x.dim(1), C = x.dim(2), H = n_head_, Hkv = n_kv_head_, D = head_size_;
-  const Tensor qkv = project(x, c_attn_.weight->value.dtype(), options);  // [B, T, (H + 2 Hkv) D]
-  const auto heads = [&](int64_t first, int64_t n) {  // n heads of q, k or v -> [B, n, T, D]
+  const Tensor qkv = project(x, types_.parameters(), options);  // [B, T, (H + 2 Hkv) D]
+  const auto heads = [&](int64_t first, int64_t n) {            // n heads of q, k or v -> [B, n, T, D]
     const Tensor t = contiguous(slice(qkv, 2, first * D, n * D));
     return contiguous(permute(reshape(t, {B, T, n, D}), {0, 2, 1, 3}));
   };
@@ -112,7 +112,7 @@ Tensor SelfAttention::per_head(const Tensor& input, const ForwardOptions& option
 // Decoding, without gradients. Sequences of different lengths share the projections and attend one after the other.
 Tensor SelfAttention::cached(const Tensor& x, const ForwardOptions& options) const {
   const NoGrad none;
-  const Tensor qkv = c_attn_(x, c_attn_.weight->value.dtype(), options.step_state);
+  const Tensor qkv = c_attn_(x, types_.parameters(), options.step_state);
   const auto of_transformer = [](Cache* cache) -> KvCache& { return static_cast<KvCache&>(*cache); };
   if (options.cache) return attend(qkv, of_transformer(options.cache), options.positions);
   std::vector<Tensor> outputs;

@@ -1,13 +1,16 @@
 #include "model/gpt.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "core/error.h"
 #include "core/recompute.h"
 #include "kernels/activation/op.h"
 #include "kernels/copy/op.h"
+#include "kernels/cross_entropy/op.h"
 #include "kernels/elementwise/op.h"
 #include "kernels/embedding/op.h"
+#include "kernels/linear_cross_entropy/chunks.h"
 #include "kernels/linear_cross_entropy/op.h"
 #include "kernels/matmul/op.h"
 #include "model/kv_cache.h"
@@ -15,6 +18,19 @@
 // Shapes: B sequences of T tokens, C = n_embd, V = vocab_size. The residual stream x is [B, T, C] throughout.
 
 namespace hewn {
+namespace {
+
+/// The mean of the losses whose targets are not ignored: a scalar.
+Tensor mean_of_kept(const Tensor& losses, const Tensor& targets) {
+  const std::vector<double> each = losses.doubles();
+  const std::vector<int32_t> ids = targets.values<int32_t>();
+  const auto kept = std::count_if(ids.begin(), ids.end(), [](int32_t id) { return id != ignored_target; });
+  const double sum = std::accumulate(each.begin(), each.end(), 0.0);  // ignored ones are 0
+  return Tensor::from(losses.device(),
+                      std::vector<float>{static_cast<float>(sum / static_cast<double>(kept))}, {});
+}
+
+}  // namespace
 
 Mlp::Mlp(Parameters& parameters, const std::string& name, const ModelConfig& config, int64_t layer)
     : act_(config.act),
@@ -85,7 +101,10 @@ Tensor Gpt::embed(const Tensor& tokens, const ForwardOptions& options) {
   const Scope scope("embed");
   const DType type = types_.stream();
   Tensor x;
-  if (!wpe_.exists()) {
+  if (wte_->blocks) {
+    x = embedding_in_blocks(*wte_->blocks, tokens);
+    if (wpe_.exists()) x = add(x, wpe_.rows_of(tokens, options, type));
+  } else if (!wpe_.exists()) {
     x = embedding(wte_->value, tokens, type);
   } else if (!config().concatenates() && options.caches.empty() && !options.positions.defined()) {
     const int64_t start = options.cache ? options.cache->length() : 0;
@@ -140,30 +159,56 @@ Tensor Gpt::rows_for_head(const Tensor& tokens, const Tensor& targets, const For
   return reshape(x, {x.rows(), x.cols()});
 }
 
+// x head^T
+Tensor Gpt::times_head(const Tensor& x) const {
+  if (head().blocks) return linear_in_blocks(x, *head().blocks, Tensor());
+  return linear(x, head().value, Tensor(), {.layout = Layout::out_in, .weight_bf16 = bf16_of(head())});
+}
+
+// -log P of each target, from the logits of a chunk of rows at a time, with a head in blocks.
+Tensor Gpt::losses_in_blocks(const Tensor& x, const Tensor& targets) {
+  const int64_t rows = x.dim(0), vocabulary = head().shape[0];
+  check_targets("loss", targets, rows, vocabulary);
+  std::vector<Tensor> losses;
+  chunks_within(cpu_logits_bytes, rows, vocabulary * static_cast<int64_t>(sizeof(float)))
+      .each([&](int64_t first, int64_t n) {
+        const Tensor of_chunk = targets.sliced(0, first, n);
+        const std::vector<int32_t> ids = of_chunk.values<int32_t>();
+        const bool ignored =
+            std::all_of(ids.begin(), ids.end(), [](int32_t id) { return id == ignored_target; });
+        losses.push_back(ignored ? Tensor::zeros(x.device(), DType::f32, {n})
+                                 : cross_entropy_rows(times_head(x.sliced(0, first, n)), of_chunk));
+      });
+  return losses.size() == 1 ? losses[0] : concat(losses, 0);
+}
+
 // loss = mean over targets of -log softmax(x head^T)[target], without storing the [B T, V] logits of the batch
 Tensor Gpt::loss(const Tensor& tokens, const Tensor& targets, const ForwardOptions& options) {
   const Tensor x = rows_for_head(tokens, targets, options);
   const Scope scope("head");
-  return linear_cross_entropy(x, head().value, Tensor(), targets.viewed({targets.numel()}),
-                              {.weight_bf16 = bf16_of(head())});
+  const Tensor wanted = targets.viewed({targets.numel()});
+  if (head().blocks) return mean_of_kept(losses_in_blocks(x, wanted), wanted);
+  return linear_cross_entropy(x, head().value, Tensor(), wanted, {.weight_bf16 = bf16_of(head())});
 }
 
 Tensor Gpt::target_losses(const Tensor& tokens, const Tensor& targets, const ForwardOptions& options) {
   const Tensor x = rows_for_head(tokens, targets, options);
   const Scope scope("head");
-  return reshape(linear_cross_entropy_rows(x, head().value, Tensor(), targets.viewed({targets.numel()}),
-                                           {.weight_bf16 = bf16_of(head())}),
+  const Tensor wanted = targets.viewed({targets.numel()});
+  return reshape(head().blocks ? losses_in_blocks(x, wanted)
+                               : linear_cross_entropy_rows(x, head().value, Tensor(), wanted,
+                                                           {.weight_bf16 = bf16_of(head())}),
                  {targets.dim(0), targets.dim(1)});
 }
 
-// logits = x head^T
 Tensor Gpt::logits(const Tensor& tokens, const ForwardOptions& options) {
   Tensor x = trunk(tokens, options);
   const Scope scope("head");
   x = pooled(x);
+  if (head().inputs) head().inputs->add(x);
   if (pools()) x = rows_at(x, options.ends);
   if (options.last_only && x.dim(1) > 1) x = contiguous(slice(x, 1, x.dim(1) - 1, 1));  // [B, 1, C]
-  return linear(x, head().value, Tensor(), {.layout = Layout::out_in, .weight_bf16 = bf16_of(head())});
+  return times_head(x);
 }
 
 Tensor Gpt::head_input(const Tensor& x) {
@@ -173,8 +218,7 @@ Tensor Gpt::head_input(const Tensor& x) {
 
 Tensor Gpt::logits_of(const Tensor& x) {
   const NoGrad none;
-  return linear(head_input(x), head().value, Tensor(),
-                {.layout = Layout::out_in, .weight_bf16 = bf16_of(head())});
+  return times_head(head_input(x));
 }
 
 std::unique_ptr<Cache> Gpt::make_cache(int64_t batch, int64_t capacity) const {

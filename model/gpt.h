@@ -75,6 +75,10 @@ class Gpt final : public Model {
   bool pools() const { return config().classifies() && config().position == LabelPosition::mean; }
   /// What the head reads to predict targets, by rows: tokens and targets [B, T] -> [B T, C].
   Tensor rows_for_head(const Tensor& tokens, const Tensor& targets, const ForwardOptions& options);
+  /// Logits: x [..., C] -> [..., V].
+  Tensor times_head(const Tensor& x) const;
+  /// The losses of rows x [N, C] with targets [N], for a head in blocks: [N], 0 where the target is ignored.
+  Tensor losses_in_blocks(const Tensor& x, const Tensor& targets);
   /// The head's weights: a classifier's [n_labels, C], else [V, C]; with `tie` those of the token embeddings.
   Parameter& head() const { return *(score_ ? score_ : lm_head_ ? lm_head_ : wte_); }
 

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "kernels/activation/op.h"
 #include "kernels/contract/contract.h"
 #include "kernels/copy/op.h"
 #include "kernels/dropout/op.h"
@@ -23,6 +24,8 @@ DType TensorTypes::activations() const {
   const bool mixed = parameters_->product_dtype() == DType::bf16;
   return mixed && on_gpu(executor(parameters_->device()).isa()) ? DType::bf16 : parameters_->dtype();
 }
+
+DType TensorTypes::parameters() const { return parameters_->dtype(); }
 
 DType TensorTypes::stream() const { return activations() == DType::bf16 ? stream_ : activations(); }
 
@@ -49,11 +52,23 @@ LowRank LinearLayer::low_rank(const Tensor& step_state) const {
 
 namespace {
 
+Tensor in_blocks(const Tensor& x, const BlockMatrix& w, const Tensor& bias, const Tensor& residual) {
+  const Tensor y = linear_in_blocks(x, w, bias);
+  return residual.defined() ? add(residual, y) : y;
+}
+
+/// The input of a product.
+const Tensor& values_in(const Tensor& x) { return x; }
+const Tensor& values_in(const Activated& x) { return x.value; }
+
 template <class X>
 Tensor apply(const LinearLayer& layer, const X& x, DType result, const Tensor& step_state,
              const Tensor& residual) {
   const Scope scope(layer.part);
-  return linear(x, layer.weight->value, layer.bias ? layer.bias->value : Tensor(),
+  const Tensor bias = layer.bias ? layer.bias->value : Tensor();
+  if (layer.weight->inputs) layer.weight->inputs->add(values_in(x));
+  if (layer.weight->blocks) return in_blocks(values_in(x), *layer.weight->blocks, bias, residual);
+  return linear(x, layer.weight->value, bias,
                 {.residual = residual,
                  .weight_bf16 = bf16_of(*layer.weight),
                  .bf16_result = result == DType::bf16,
@@ -75,6 +90,11 @@ Tensor LinearLayer::operator()(const Activated& x, DType result, const Tensor& s
 Activated LinearLayer::activated(const Tensor& x, Activation f, DType result,
                                  const Tensor& step_state) const {
   const Scope scope(part);
+  if (weight->inputs) weight->inputs->add(x);
+  if (weight->blocks) {
+    const Tensor z = linear_in_blocks(x, *weight->blocks, bias ? bias->value : Tensor());
+    return {.kind = f, .z = {}, .value = activation(f, z)};
+  }
   return linear_activated(x, weight->value, bias ? bias->value : Tensor(), f,
                           {.weight_bf16 = bf16_of(*weight),
                            .bf16_result = result == DType::bf16,

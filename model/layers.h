@@ -19,6 +19,8 @@ class TensorTypes {
   /// Of activations: bf16 in mixed precision on GPUs, else the parameters' type. CPUs have fast kernels for
   /// float32 only.
   DType activations() const;
+  /// Of values that are computed with as parameters are: f32 or f64.
+  DType parameters() const;
   /// Of the residual stream: that of activations, unless these are bf16 and the configuration wants float32.
   DType stream() const;
 

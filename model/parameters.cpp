@@ -33,6 +33,22 @@ void draw_initial(Tensor& t, const Init& init, const Rng& stream) {
 
 }  // namespace
 
+void InputSquares::add(const Tensor& x) {
+  const int64_t cols = x.cols();
+  columns.resize(static_cast<size_t>(cols));
+  const auto* row = x.ptr<float>();
+  for (int64_t r = 0; r < x.rows(); ++r, row += cols)
+    for (int64_t c = 0; c < cols; ++c)
+      columns[static_cast<size_t>(c)] += static_cast<double>(row[c]) * static_cast<double>(row[c]);
+  rows += x.rows();
+}
+
+std::vector<float> InputSquares::means() const {
+  std::vector<float> all;
+  for (const double sum : columns) all.push_back(static_cast<float>(sum / static_cast<double>(rows)));
+  return all;
+}
+
 Tensor bf16_of(Parameter& p) {
   const uint64_t version = p.value.storage()->version;
   if (p.value_bf16.defined() && p.bf16_version != version) {
@@ -109,7 +125,7 @@ void Parameters::lay_out(ParameterSlab& slab, bool trained, bool grads) {
   size_t decayed_members = 0;
   for (const bool decayed : {true, false}) {
     for (Parameter& p : all_) {
-      if (p.decayed() != decayed || p.trains != trained) continue;
+      if (p.decayed() != decayed || p.trains != trained || p.blocks) continue;
       slab.members.push_back(&p);
       bytes.push_back(static_cast<size_t>(p.shape.numel()) * size_of(dtype_));
     }

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/tape.h"
+#include "kernels/qmatmul/op.h"
 
 namespace hewn {
 
@@ -38,6 +39,16 @@ struct Adapter {
   uint32_t site = 0;  ///< the number of its dropout in the model
 };
 
+/// The inputs that products with a matrix have read: the sum of the squares of each column of x.
+struct InputSquares {
+  int64_t rows = 0;
+  std::vector<double> columns = {};
+  /// Adds the rows of x [..., in], f32 on a CPU.
+  void add(const Tensor& x);
+  /// The mean of each column, [in].
+  std::vector<float> means() const;
+};
+
 struct Parameter {
   std::string name;  ///< as in Hugging Face's files: "transformer.h.0.attn.c_attn.weight"
   Shape shape;
@@ -49,6 +60,9 @@ struct Parameter {
   Tensor value;        ///< a leaf of the tape, once allocated with gradients
   Tensor value_bf16;   ///< a matrix in mixed precision: the value as bf16, see bf16_of
   uint64_t bf16_version = 0;  ///< the version of the value that was copied
+  /// Instead of a value, set before `reserve`: the matrix in blocks, [out, in], read as it is. It does not train.
+  std::optional<BlockMatrix> blocks = {};
+  InputSquares* inputs = nullptr;  ///< where products with the matrix count what they read; null: nowhere
 
   /// Weight decay applies only to matrices (embeddings included), not to biases and norms.
   bool decayed() const { return shape.rank() >= 2; }

@@ -54,7 +54,7 @@ OpenRun open_model_file(const Settings& settings, const std::string& path) {
                  .config = settings_of(foreign.config, "f32", path),
                  .labels = foreign.labels};
   const Doing opening("opening ", path);
-  opened.model = load_foreign(foreign, *opened.device, dtype_of(settings, opened.config));
+  opened.model = open_foreign_weights(foreign, *opened.device, dtype_of(settings, opened.config));
   return opened;
 }
 

@@ -121,13 +121,32 @@ FileSum save_foreign(const std::string& path, const ForeignModel& foreign, DType
   return writer.finish();
 }
 
-std::unique_ptr<Model> load_foreign(const ForeignModel& foreign, Device& device, DType dtype, bool grads) {
-  // Check without memory first: nothing may be allocated by an untrusted configuration before its tensors are
-  // known to exist.
+namespace {
+
+/// Declares the model. Checks without memory first: nothing may be allocated by an untrusted configuration before its
+/// tensors are known to exist.
+std::unique_ptr<Model> declare_fitting(const ForeignModel& foreign) {
   auto model = declare_model(foreign.config);
   check_fit(*foreign.tensors, foreign.naming, *model);
+  return model;
+}
+
+}  // namespace
+
+std::unique_ptr<Model> load_foreign(const ForeignModel& foreign, Device& device, DType dtype, bool grads) {
+  auto model = declare_fitting(foreign);
   model->parameters().reserve(device, dtype, grads);
   if (executor(device).runs()) load_foreign(foreign, *model);
+  return model;
+}
+
+std::unique_ptr<Model> open_foreign_weights(const ForeignModel& foreign, Device& device, DType dtype) {
+  auto model = declare_fitting(foreign);
+  if (device.kind() == Device::Kind::cpu && dtype != DType::f64)
+    for (Parameter& p : model->parameters().all())
+      p.blocks = placed_blocks(foreign.tensors, foreign.naming, p, foreign.config);
+  model->parameters().reserve(device, dtype, false);
+  load_foreign(foreign, *model);
   return model;
 }
 

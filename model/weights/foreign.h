@@ -15,7 +15,7 @@ namespace hewn {
 struct ForeignModel {
   std::string format;  ///< "Hugging Face, gpt2"
   ModelConfig config;
-  std::unique_ptr<NamedTensors> tensors;
+  std::shared_ptr<const NamedTensors> tensors;
   Naming naming;
   std::shared_ptr<const Tokenizer> tokenizer;  ///< null: none was found
   std::string no_tokenizer;                    ///< the reason for messages: "there is no tokenizer.json"
@@ -46,12 +46,17 @@ FileSum save_foreign(const std::string& path, const ForeignModel& foreign, DType
 std::unique_ptr<Model> load_foreign(const ForeignModel& foreign, Device& device, DType dtype = DType::f32,
                                     bool grads = false);
 
+/// The same for reading only, without gradients: on a CPU, matrices in blocks stay in the file as they are where
+/// `placed_blocks` finds them, and are multiplied so.
+std::unique_ptr<Model> open_foreign_weights(const ForeignModel& foreign, Device& device,
+                                            DType dtype = DType::f32);
+
 /// Overwrites the parameters of a model. Throws like `check_fit` and `verify` before it changes any.
 void load_foreign(const ForeignModel& foreign, Model& model);
 
-/// Overwrites all parameters but those of adapters and the head of a classifier with those of `base`, a language model or a classifier
-/// whose configuration equals the model's in everything but its head and, where it is longer, its context. Throws
-/// like `load_foreign`.
+/// Overwrites all parameters but those of adapters and the head of a classifier with those of `base`, a language
+/// model or a classifier whose configuration equals the model's in everything but its head and, where it is longer,
+/// its context. Throws like `load_foreign`.
 void load_trunk(const ForeignModel& base, Model& model);
 
 }  // namespace hewn

@@ -103,6 +103,23 @@ std::vector<double> placed_values<double>(const NamedTensors& theirs, const Nami
   return assembled_values<double>(theirs, naming.origin(ours, config), ours);
 }
 
+std::optional<BlockMatrix> placed_blocks(const std::shared_ptr<const NamedTensors>& theirs,
+                                         const Naming& naming, const Parameter& ours,
+                                         const ModelConfig& config) {
+  const Origin origin = naming.origin(ours, config);
+  // [out, in] in the file: a matrix of a linear layer, ours [in, out], or a table of tokens, which is read by rows.
+  const bool by_outputs = ours.shape.rank() == 2 && (origin.transposed || origin.parts.size() == 1);
+  if (!by_outputs || origin.transposed != ours.takes_adapter) return std::nullopt;
+  BlockMatrix matrix{.cols = ours.shape[origin.transposed ? 0 : 1], .owner = theirs};
+  for (const Origin::Part& part : origin.parts) {
+    const TensorEntry& entry = *theirs->find(part.name);
+    if (!entry.blocks || !multiplied_as_they_are(*entry.blocks)) return std::nullopt;
+    check_blocks(entry);
+    matrix.parts.push_back({*entry.blocks, entry.shape[0], entry.data});
+  }
+  return matrix;
+}
+
 void place_parameter(const NamedTensors& theirs, const Naming& naming, Parameter& p,
                      const ModelConfig& config) {
   if (p.value.dtype() == DType::f64)
@@ -114,7 +131,7 @@ void place_parameter(const NamedTensors& theirs, const Naming& naming, Parameter
 void place(const NamedTensors& theirs, const Naming& naming, Model& model) {
   check_fit(theirs, naming, model);
   for (Parameter& p : model.parameters().all())
-    if (!p.of_adapter) place_parameter(theirs, naming, p, model.config());
+    if (!p.of_adapter && !p.blocks) place_parameter(theirs, naming, p, model.config());
 }
 
 }  // namespace hewn

@@ -2,6 +2,8 @@
 // Maps another program's tensors to the parameters of a Model: correspondence, shape checks and values.
 
 #include <functional>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -46,11 +48,18 @@ template <>
 std::vector<double> placed_values<double>(const NamedTensors& theirs, const Naming& naming,
                                           const Parameter& ours, const ModelConfig& config);
 
+/// The blocks of one of our matrices as they lie in a file, kept by `theirs`; nothing unless all of its tensors are in
+/// blocks that `QMatmul` multiplies as they are, with rows that are inputs of a product. Throws ErrorCode::input for
+/// a scale that is infinite or not a number. The tensors must fit.
+std::optional<BlockMatrix> placed_blocks(const std::shared_ptr<const NamedTensors>& theirs,
+                                         const Naming& naming, const Parameter& ours,
+                                         const ModelConfig& config);
+
 /// Overwrites one of our parameters, on a device with memory. The tensors must fit.
 void place_parameter(const NamedTensors& theirs, const Naming& naming, Parameter& ours,
                      const ModelConfig& config);
 
-/// Overwrites all parameters of a model on a device with memory. Throws like `check_fit`.
+/// Overwrites all parameters of a model on a device with memory, but those in blocks. Throws like `check_fit`.
 void place(const NamedTensors& theirs, const Naming& naming, Model& model);
 
 }  // namespace hewn
