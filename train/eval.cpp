@@ -70,11 +70,11 @@ class ScoredWindows {
   std::optional<Windows> whole_;
 };
 
-/// Scores all windows of a split, in batches.
-int64_t score_split(Model& model, const Split& split, const EvalOptions& options,
-                    const std::function<void(const ScoredToken&)>& each) {
+/// Calls body with all windows of a split, in batches; returns their number.
+int64_t each_batch(const ModelConfig& model, const Split& split, const EvalOptions& options,
+                   const std::function<void(const Batch&)>& body) {
   const ScoredWindows windows(split, options);
-  const int64_t T = options.block_size, row_bytes = T * model.config().outputs() * int64_t{sizeof(float)};
+  const int64_t T = options.block_size, row_bytes = T * model.outputs() * int64_t{sizeof(float)};
   const int64_t most =
       std::max<int64_t>(1, std::min(tokens_at_a_time / T, logits_bytes_at_a_time / row_bytes));
   for (int64_t first = 0; first < windows.count(); first += most) {
@@ -84,35 +84,43 @@ int64_t score_split(Model& model, const Split& split, const EvalOptions& options
     batch.targets.resize(batch.tokens.size());
     for (int64_t row = 0; row < batch.rows; ++row)
       windows.copy(first + row, batch.tokens.data() + row * T, batch.targets.data() + row * T);
-    check_batch(model, batch);
-    const Tensor logits = model.logits(batch_tensor(model.device(), batch, batch.tokens));
-    for (const ScoredToken& token : score_targets(logits, batch.targets)) each(token);
+    body(batch);
   }
   return windows.count();
 }
 
 }  // namespace
 
+int64_t each_scored_batch(const ModelConfig& model, const Dataset& data, const EvalOptions& options,
+                          const std::function<void(const Batch&)>& body) {
+  require(options.stride >= 0 && options.stride <= options.block_size, "stride = ", options.stride,
+          "; expected 1 to ", options.block_size, ", the block_size, or 0 for windows that do not overlap");
+  if (data.val.empty())
+    fail(ErrorCode::input, "there is no validation data; give val=FILE or a val_fraction above 0");
+  int64_t windows = 0;
+  for (const Split& split : data.val) windows += each_batch(model, split, options, body);
+  check_mapped_files();
+  return windows;
+}
+
 double Evaluation::perplexity() const { return std::exp(loss); }
 
 Evaluation evaluate(Model& model, const Dataset& data, const EvalOptions& options) {
   const NoGrad none;
   const Scope scope("eval");
-  require(options.stride >= 0 && options.stride <= options.block_size, "stride = ", options.stride,
-          "; expected 1 to ", options.block_size, ", the block_size, or 0 for windows that do not overlap");
-  if (data.val.empty())
-    fail(ErrorCode::input, "there is no validation data; give val=FILE or a val_fraction above 0");
   Evaluation result;
   double nats = 0;
   int64_t hits = 0;
-  for (const Split& split : data.val)
-    result.windows += score_split(model, split, options, [&](const ScoredToken& scored) {
+  result.windows = each_scored_batch(model.config(), data, options, [&](const Batch& batch) {
+    check_batch(model, batch);
+    const Tensor logits = model.logits(batch_tensor(model.device(), batch, batch.tokens));
+    for (const ScoredToken& scored : score_targets(logits, batch.targets)) {
       nats -= scored.log_probability;
       hits += scored.likeliest;
       ++result.tokens;
       if (options.each) options.each(scored);
-    });
-  check_mapped_files();
+    }
+  });
   result.loss = nats / static_cast<double>(result.tokens);
   result.accuracy = static_cast<double>(hits) / static_cast<double>(result.tokens);
   if (const auto bytes = data.val_bytes_per_token())

@@ -33,8 +33,14 @@ struct EvalOptions {
   std::function<void(const ScoredToken&)> each = {};  ///< called for every token that counts, in order
 };
 
+/// Calls body with all validation data, in batches of a size that suits the logits of `model`, in the order of the
+/// text. Returns the number of windows. Throws ErrorCode::input if there is no data, or less than one window, and
+/// like `check_mapped_files`.
+int64_t each_scored_batch(const ModelConfig& model, const Dataset& data, const EvalOptions& options,
+                          const std::function<void(const Batch&)>& body);
+
 /// Scores all validation data. Data aligned to documents has one document per window, whatever the stride.
-/// Throws ErrorCode::input if there is none, or less than one window, and like `check_mapped_files`.
+/// Throws like `each_scored_batch`.
 Evaluation evaluate(Model& model, const Dataset& data, const EvalOptions& options);
 
 /// Whether to stop; asked between batches. Empty: never.

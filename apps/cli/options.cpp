@@ -8,6 +8,7 @@
 #include "apps/cli/keys/judge.h"
 #include "apps/cli/keys/learn.h"
 #include "apps/cli/keys/make.h"
+#include "apps/cli/keys/quantize.h"
 #include "apps/cli/keys/report.h"
 #include "apps/cli/keys/sampling.h"
 #include "apps/cli/keys/sweep.h"
@@ -30,7 +31,7 @@ constexpr CommandSet computes = takes::train | takes::sample | takes::chat | tak
                                 takes::judge | takes::trace | takes::report | finetunes;
 
 constexpr CommandSet reads_run = writes | takes::eval | takes::classify | takes::trace | takes::info |
-                                 takes::export_model | takes::merge;  // verify: see `run`
+                                 takes::export_model | takes::quantize | takes::merge;  // verify: see `run`
 
 Option short_form(char letter, Option option) {
   option.letter = letter;
@@ -141,6 +142,11 @@ const Option data[] = {
             "distance in tokens between the starts of overlapping windows; only the new tokens "
             "of each window are scored, so each is predicted from more context, at more cost (0: "
             "windows do not overlap)"),
+    text("against", "RUN", "", takes::eval,
+         "compare with this model, such as the one before its weights were quantised: perplexity, KL "
+         "divergence and "
+         "likeliest tokens",
+         "none"),
     flag("per_token", "false", takes::eval,
          "print one line of JSON per token instead: its text, its natural log probability, "
          "and whether it was the most likely token"),
@@ -276,20 +282,25 @@ Options watching_options() {
   return options;
 }
 
-const Option exchange[] = {
-    choice("format", "hf|safetensors|llama2c|gguf", "", takes::export_model,
-           "format to write, by the program that opens it", "required"),
-    text("out", "PATH", "", takes::export_model, "file to write; for hf, the directory", "required"),
-    choice("dtype", "f32|f16|bf16", "f32", takes::export_model,
-           "element type to write; llama2c supports f32 only"),
-    sized("block_size", "", takes::export_model, "crop the context to at most N tokens", "the model's"),
-    choice("act", "gelu|gelu_erf", "", takes::export_model,
-           "write the other GELU instead of the model's, as GGUF only has the approximation; prints by how "
-           "much the logits change",
-           "the model's"),
-    flag("force", "false", takes::export_model,
-         "replace an existing file; an existing directory is moved to PATH.1"),
-};
+Options exchange_options() {
+  Options options{
+      choice("format", "hf|safetensors|llama2c|gguf", "", takes::export_model,
+             "format to write, by the program that opens it", "required"),
+      text("out", "PATH", "", takes::export_model, "file to write; for hf, the directory", "required"),
+      choice("dtype", "f32|f16|bf16", "f32", takes::export_model,
+             "element type to write; llama2c supports f32 only"),
+      sized("block_size", "", takes::export_model | takes::quantize, "crop the context to at most N tokens",
+            "the model's"),
+      choice("act", "gelu|gelu_erf", "", takes::export_model | takes::quantize,
+             "write the other GELU instead of the model's, as GGUF only has the approximation; prints by how "
+             "much the logits change",
+             "the model's"),
+      flag("force", "false", takes::export_model | takes::quantize,
+           "replace an existing file; an existing directory is moved to PATH.1"),
+  };
+  for (const Option& option : quantize_options()) options.push_back(option);
+  return options;
+}
 
 const Option checking[] = {
     flag("resume", "false", takes::verify,
@@ -375,7 +386,8 @@ Options machine_options() {
              takes::sample | takes::chat | takes::eval | takes::classify | takes::judge | takes::trace |
                  takes::report,
              "element type to compute in; with bf16 a token reads half the bytes of f32", "the run's"),
-      integer("threads", "0", 0, 1024, computes | takes::gradcheck, "number of threads (0: one per core)"),
+      integer("threads", "0", 0, 1024, computes | takes::gradcheck | takes::quantize,
+              "number of threads (0: one per core)"),
   };
   add_keys(options, training_keys, computing_takers_of);
   return options;
@@ -400,7 +412,8 @@ std::span<const Section> sections() {
                        training = training_options(), watching = watching_options(),
                        sampling = sampling_options(), sweeping = sweep_options(), judging = judge_options(),
                        tracing = trace_options(), gradchecking = gradcheck_options(),
-                       learning = learn_options(), reporting = report_options(), machine = machine_options();
+                       learning = learn_options(), reporting = report_options(), machine = machine_options(),
+                       exchange = exchange_options();
   static const Section table[] = {
       {"Data", data},
       {"Fine-tuning", finetuning},

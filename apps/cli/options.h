@@ -47,6 +47,7 @@ enum class Name : uint8_t {
   judge,
   import_model,
   export_model,
+  quantize,
   merge,
   completion,
   help,

@@ -9,6 +9,7 @@
 #include "apps/cli/format.h"
 #include "apps/cli/terminal.h"
 #include "apps/commands/commands.h"
+#include "apps/run/open_run.h"
 #include "apps/run/run_config.h"
 #include "core/error.h"
 #include "model/generation/generate.h"
@@ -127,24 +128,48 @@ int run_bench_train(const Settings& settings) {
   return 0;
 }
 
+namespace {
+
+// The model of the run or file that is named, or one of random weights.
+OpenRun model_to_time(const Settings& settings) {
+  if (!settings.arguments.empty()) {
+    require(settings.arguments.size() == 1, "two models were given, ", settings.arguments[0], " and ",
+            settings.arguments[1], "; give one");
+    OpenRun run = open_run(settings, settings.arguments[0]);
+    require_language_model(run.model->config(), run.run);
+    return run;
+  }
+  OpenRun made{.run = {},
+               .checkpoint = {},
+               .device = open_device(settings),
+               .tokenizer = nullptr,
+               .no_tokenizer = "its weights are random",
+               .model = nullptr,
+               .config = settings};
+  made.model = make_model(model_config(settings, {.vocab_size = settings.integer("vocab_size")}),
+                          *made.device, dtype_from_name(settings.text("dtype")), 1, false);
+  return made;
+}
+
+}  // namespace
+
 int run_bench_sample(const Settings& settings) {
-  require_no_arguments(settings);
-  const ModelConfig config = model_config(settings, {.vocab_size = settings.integer("vocab_size")});
-  const auto device = open_device(settings);
-  MachineRoof roof = roof_of(*device, settings);
-  const auto model = make_model(config, *device, dtype_from_name(settings.text("dtype")), 1, false);
+  const OpenRun timed = model_to_time(settings);
+  Executor& device = *timed.device;
+  Model& model = *timed.model;
+  MachineRoof roof = roof_of(device, settings);
   const int64_t tokens = settings.integer("max_new_tokens");
   const GenerateOptions options{.max_new_tokens = tokens,
                                 .seed = static_cast<uint64_t>(settings.integer("seed")),
                                 .cuda_graph = settings.flag("cuda_graph")};
-  const auto write = [&] { generate(*model, {0}, options, [](int32_t) { return true; }); };
+  const auto write = [&] { generate(model, {0}, options, [](int32_t) { return true; }); };
   write();  // warm-up
-  const Timing t = timing_of(seconds_of(*device, settings.integer("repeat"), write));
-  roof.measure_again(*device);
-  StepProfile kernels(roof, *device);
+  const Timing t = timing_of(seconds_of(device, settings.integer("repeat"), write));
+  roof.measure_again(device);
+  StepProfile kernels(roof, device);
   kernels.watch(write);
   detail(profile_tables(kernels));
-  Json result = entry("sample", shape_text(config, 1), *model, t, kernels);
+  Json result = entry("sample", shape_text(model.config(), 1), model, t, kernels);
   result["tokens_per_s"] = static_cast<double>(tokens) / t.median;
   result["ms_per_token"] = t.median * 1e3 / static_cast<double>(tokens);
   if (settings.flag("json"))

@@ -19,7 +19,8 @@ constexpr Command command_table[] = {
      run_train},
     {takes::sample, "sample", "[RUN]", "generate text with a trained model",
      "Prints text as it is generated. RUN is a run's directory (its last checkpoint is used; of a fine-tuned "
-     "run, the one with the lowest validation loss) or one checkpoint such as RUN/checkpoints/best; without RUN, the run in ./out. The same seed gives the same "
+     "run, the one with the lowest validation loss) or one checkpoint such as RUN/checkpoints/best; without "
+     "RUN, the run in ./out. The same seed gives the same "
      "text. The logits pass through repetition_penalty, temperature, top_k, top_p and min_p, in this "
      "order, before a token is drawn. A text ends before <|endoftext|> or the tokenizer's own end token. "
      "When a text outgrows block_size, the model continues from its newest half; slide chooses otherwise. "
@@ -58,8 +59,10 @@ constexpr Command command_table[] = {
      "and how often the next token was the most likely one. Windows of block_size do not overlap; where "
      "the data is aligned to documents, each document has its own window. With --stride, windows overlap "
      "and every token is scored once, with as much context as possible. Bits per byte compare models with "
-     "different tokenizers. Where the corpus has a known exact -log P, that floor is printed too. With --tasks, "
-     "prints how many questions of each task the model answers correctly, with 95% intervals; with --generate, how "
+     "different tokenizers. Where the corpus has a known exact -log P, that floor is printed too. With "
+     "--tasks, "
+     "prints how many questions of each task the model answers correctly, with 95% intervals; with "
+     "--generate, how "
      "well its answers agree with references, for each decoding method. Two runs are compared row by row. A "
      "fine-tuned run without a text is scored on its own validation and test rows.",
      "hewn eval\n"
@@ -102,8 +105,10 @@ constexpr Command command_table[] = {
      "sample_interval and at the end. The result is a run like any other, which `hewn chat` and `hewn sample "
      "--instruct` prompt with the same template.",
      "hewn finetune instruct --data=instructions.json --init_from=novels --out_dir=helper\n"
-     "hewn finetune instruct --data=instructions.json --init_from=novels --show=3  # what is learned, what is masked\n"
-     "hewn finetune instruct --data=faq.csv --prompt=question --answer=reply --init_from=novels --out_dir=helper\n"
+     "hewn finetune instruct --data=instructions.json --init_from=novels --show=3  # what is learned, what "
+     "is masked\n"
+     "hewn finetune instruct --data=faq.csv --prompt=question --answer=reply --init_from=novels "
+     "--out_dir=helper\n"
      "hewn finetune instruct --init_from=resume --out_dir=helper  # continue the run",
      run_finetune_instruct},
     {takes::finetune_prefer, "finetune prefer", "",
@@ -117,7 +122,8 @@ constexpr Command command_table[] = {
      "in evaluation.json. The result is a run like any other.",
      "hewn finetune prefer --data=preferences.json --init_from=helper --out_dir=better\n"
      "hewn finetune prefer --data=preferences.json --init_from=helper --show=2  # what the model sees\n"
-     "hewn finetune prefer --data=votes.csv --chosen=best --rejected=worst --init_from=helper --out_dir=better\n"
+     "hewn finetune prefer --data=votes.csv --chosen=best --rejected=worst --init_from=helper "
+     "--out_dir=better\n"
      "hewn finetune prefer --init_from=resume --out_dir=better  # continue the run",
      run_finetune_prefer},
     {takes::classify, "classify", "RUN [TEXT...|FILE|-]", "label texts with a classifier",
@@ -151,13 +157,17 @@ constexpr Command command_table[] = {
      "hewn info data/train.bin --json",
      run_info},
     {takes::verify, "verify", "[RUN]", "verify a run's checksums, resuming, threads or devices",
-     "Checks every file of every checkpoint of RUN against its checksum, and whether the run's configuration, tokenizer, "
-     "task and metrics are those of its checkpoints; without RUN, of the run in ./out. Names the files that it cannot "
+     "Checks every file of every checkpoint of RUN against its checksum, and whether the run's "
+     "configuration, tokenizer, "
+     "task and metrics are those of its checkpoints; without RUN, of the run in ./out. Names the files that "
+     "it cannot "
      "check. "
      "With --resume: N+N steps must equal 2N steps, bit for bit. With --threads=1,2,4: every thread count "
      "must give the same bits. With --devices=cpu,cuda: both devices must give the same losses up to "
-     "rounding; otherwise the first node of the graph whose value or gradient differs is printed. With --merged: a "
-     "run with adapters, its merged weights and its exports must give the same log probabilities up to rounding. "
+     "rounding; otherwise the first node of the graph whose value or gradient differs is printed. With "
+     "--merged: a "
+     "run with adapters, its merged weights and its exports must give the same log probabilities up to "
+     "rounding. "
      "Exits with status 5 if something differs.",
      "hewn verify out\n"
      "hewn verify tuned --merged\n"
@@ -165,22 +175,37 @@ constexpr Command command_table[] = {
      "hewn verify configs/baby-gpt-cpu.toml --dataset=book.txt --threads=1,2,4 --max_iters=10\n"
      "hewn verify configs/baby-gpt-cpu.toml --dataset=book.txt --devices=cpu,cuda --max_iters=100",
      run_verify},
-    {takes::trace, "trace", "[RUN | lesson | NAME=VALUE...]", "show how the tape computes gradients, node by node",
-     "With --expr, computes a formula with the operations that models are made of, in float64, and its gradients "
-     "on the tape. Every name in it is a leaf with the value given as NAME=VALUE: a number, or a matrix such as "
-     "'[1 2; 3 4]'. A formula has statements \"NAME = FORMULA\" or \"FORMULA\" with semicolons between them, of "
-     "numbers, matrices, names, + - * / (by element), @ (matrix product), ^, ' (transpose) and the functions exp, "
-     "log, sqrt, tanh, sigmoid, relu, gelu, silu, sum, mean, max, softmax, layernorm (of x, or of x, weight, bias), "
-     "matmul (a, b) and attention (q, k, v; causal, one head). Prints the forward pass, then the backward pass: what "
+    {takes::trace, "trace", "[RUN | lesson | NAME=VALUE...]",
+     "show how the tape computes gradients, node by node",
+     "With --expr, computes a formula with the operations that models are made of, in float64, and its "
+     "gradients "
+     "on the tape. Every name in it is a leaf with the value given as NAME=VALUE: a number, or a matrix such "
+     "as "
+     "'[1 2; 3 4]'. A formula has statements \"NAME = FORMULA\" or \"FORMULA\" with semicolons between them, "
+     "of "
+     "numbers, matrices, names, + - * / (by element), @ (matrix product), ^, ' (transpose) and the functions "
+     "exp, "
+     "log, sqrt, tanh, sigmoid, relu, gelu, silu, sum, mean, max, softmax, layernorm (of x, or of x, weight, "
+     "bias), "
+     "matmul (a, b) and attention (q, k, v; causal, one head). Prints the forward pass, then the backward "
+     "pass: what "
      "arrives at each node, the formula of its gradients, and whether these set or add to what is there. "
-     "Without --expr, traces the model of RUN over --text, without dropout: every node below the part of the model that it "
-     "belongs to, with its value, its gradient and the time of its kernels in both passes, and every parameter. "
-     "RUN may be `lesson`, here and in all other commands, unless there is a file or directory of that name: the lesson "
-     "model, a GPT of 7,552 parameters that is part of the program. Its trace holds every number of a step, with the update by AdamW, over the text \"the fox f\" "
+     "Without --expr, traces the model of RUN over --text, without dropout: every node below the part of the "
+     "model that it "
+     "belongs to, with its value, its gradient and the time of its kernels in both passes, and every "
+     "parameter. "
+     "RUN may be `lesson`, here and in all other commands, unless there is a file or directory of that name: "
+     "the lesson "
+     "model, a GPT of 7,552 parameters that is part of the program. Its trace holds every number of a step, "
+     "with the update by AdamW, over the text \"the fox f\" "
      "unless --text is given. "
-     "--unfold takes fused operations apart; --diff compares two tapes; --watch follows one weight through training. With keys of a model and no run, or a CONFIG.toml whose out_dir is no run yet, the model has random weights: "
-     "those with which `hewn train` begins. --json is described in docs/formats.md. --out writes a page for a "
-     "browser, which needs no network: it steps through the trace, shows the sum behind each number, computes the loss anew "
+     "--unfold takes fused operations apart; --diff compares two tapes; --watch follows one weight through "
+     "training. With keys of a model and no run, or a CONFIG.toml whose out_dir is no run yet, the model has "
+     "random weights: "
+     "those with which `hewn train` begins. --json is described in docs/formats.md. --out writes a page for "
+     "a "
+     "browser, which needs no network: it steps through the trace, shows the sum behind each number, "
+     "computes the loss anew "
      "for another value of a weight, and asks for predictions.",
      "hewn trace --expr=\"y = tanh(w*x + b)\" w=0.5 x=2 b=-1\n"
      "hewn trace --expr=\"b = a + a; c = b + b\" a=1  # why the order matters\n"
@@ -199,13 +224,20 @@ constexpr Command command_table[] = {
      "hewn trace lesson --watch=\"transformer.h.0.mlp.c_fc.weight[3,7]\" --iters=50",
      run_trace},
     {takes::gradcheck, "gradcheck", "[RUN]", "check a model's gradients against slopes of its loss",
-     "Computes the gradients of a model on the tape in float64 and compares them with slopes of its loss, measured by moving "
-     "parameters: first all of them together in a random direction, then each parameter in a direction of its own, then "
-     "single entries until --seconds are over. RUN is a run or another program's model; without one, the model of the "
-     "configuration with random weights. The batch is --text or random tokens. Where a gradient is wrong, the values "
-     "on the tape are moved too, from the loss backwards, to find the operation whose backward pass is to blame, and the "
-     "difference is compared with common mistakes, such as a missing factor. With --vs, prints how far the gradients "
-     "of a lower precision or of another device are from those in float64. Exits with status 5 if a gradient is wrong.",
+     "Computes the gradients of a model on the tape in float64 and compares them with slopes of its loss, "
+     "measured by moving "
+     "parameters: first all of them together in a random direction, then each parameter in a direction of "
+     "its own, then "
+     "single entries until --seconds are over. RUN is a run or another program's model; without one, the "
+     "model of the "
+     "configuration with random weights. The batch is --text or random tokens. Where a gradient is wrong, "
+     "the values "
+     "on the tape are moved too, from the loss backwards, to find the operation whose backward pass is to "
+     "blame, and the "
+     "difference is compared with common mistakes, such as a missing factor. With --vs, prints how far the "
+     "gradients "
+     "of a lower precision or of another device are from those in float64. Exits with status 5 if a gradient "
+     "is wrong.",
      "hewn gradcheck out\n"
      "hewn gradcheck configs/baby-gpt-cpu.toml --n_layer=2\n"
      "hewn gradcheck out --text=\"Once upon a time\" --seconds=10\n"
@@ -215,7 +247,8 @@ constexpr Command command_table[] = {
      "learn backpropagation: a course with exercises that are checked",
      "Without arguments, lists the chapters and what is done. A number prints a chapter. `start` lays its "
      "exercise, one C++ file, into ./lessons and never overwrites a file; `check` compiles and judges it, "
-     "also by training a small model with it or by timing it; `hint` prints the next of three hints; `solution` prints a "
+     "also by training a small model with it or by timing it; `hint` prints the next of three hints; "
+     "`solution` prints a "
      "solution. A chapter that asks for predictions is checked by its answers: `hewn learn check 0 "
      "ANSWER...`. What is done is kept in lessons/progress.json. The exercises need a C++ compiler: $CXX, or "
      "g++, c++ or clang++.",
@@ -280,7 +313,8 @@ constexpr Command command_table[] = {
      "kernel at the sizes of real models, with warm and cold caches: best and median time and their spread, "
      "GFLOP/s, GB/s, and the fraction of the roofline for the kernel's own mix of arithmetic, reads and "
      "writes. With --ladder, every rung from the naive loop to the preferred kernel; with --guess too, as a "
-     "lesson. With --device=cuda, the same on a GPU with operands in its memory, against its copy bandwidth and the fastest matrix product "
+     "lesson. With --device=cuda, the same on a GPU with operands in its memory, against its copy bandwidth "
+     "and the fastest matrix product "
      "found; times of the emulated device are meaningless. docs/performance.md describes the method.",
      "hewn bench kernels  # the machine and every kernel, in two minutes\n"
      "hewn bench kernels --op=matmul --threads=1\n"
@@ -301,10 +335,12 @@ constexpr Command command_table[] = {
      "hewn bench train configs/baby-gpt-cpu.toml --threads=2\n"
      "hewn bench train --n_layer=12 --n_head=12 --n_embd=768 --batch_size=4 --block_size=64 --json",
      run_bench_train},
-    {takes::bench_sample, "bench sample", "", "time text generation, token by token",
-     "Prints tokens per second for one text with the key/value cache, for a model of the given shape with "
-     "random weights.",
+    {takes::bench_sample, "bench sample", "[RUN]", "time text generation, token by token",
+     "Prints tokens per second for one text with the key/value cache, of RUN or another program's model, or "
+     "of a model "
+     "of the given shape with random weights.",
      "hewn bench sample\n"
+     "hewn bench sample small.gguf --max_new_tokens=200\n"
      "hewn bench sample --n_layer=12 --n_head=12 --n_embd=768 --block_size=256 --max_new_tokens=200 --json",
      run_bench_sample},
     {takes::sweep, "sweep", "", "train a run for every combination of a grid, and rank them",
@@ -322,10 +358,14 @@ constexpr Command command_table[] = {
      "hewn sweep --dataset=book.txt --grid=n_head=1,2 --at_once=2 --out_dir=heads --json",
      run_sweep},
     {takes::report, "report", "[RUN...]", "write a page of pictures of one or several runs",
-     "Writes one HTML file that a browser shows without a network: losses with the exact floor where the corpus has one, "
-     "learning rate, gradients, texts, kernels and configuration; and of the first run, opened like `hewn sample` does, "
-     "one prompt by every decoding method, the attention of every head, embeddings, activations, predictions after each "
-     "block, and what the gradient asks of the head. Runs are compared in the same charts. RUN may also be the directory "
+     "Writes one HTML file that a browser shows without a network: losses with the exact floor where the "
+     "corpus has one, "
+     "learning rate, gradients, texts, kernels and configuration; and of the first run, opened like `hewn "
+     "sample` does, "
+     "one prompt by every decoding method, the attention of every head, embeddings, activations, predictions "
+     "after each "
+     "block, and what the gradient asks of the head. Runs are compared in the same charts. RUN may also be "
+     "the directory "
      "of a sweep, or another program's model. A picture whose data is missing says so, and how to get it. "
      "`hewn train --report` keeps such a page in the run.",
      "hewn report  # the run in out\n"
@@ -368,6 +408,22 @@ constexpr Command command_table[] = {
      "hewn export out/checkpoints/best --format=llama2c --out=model.bin  # a Llama-like run\n"
      "hewn export out --format=safetensors --block_size=32 --out=short.safetensors",
      run_export},
+    {takes::quantize, "quantize", "[RUN]", "write a model with weights of fewer bits, as a GGUF file",
+     "Rounds the matrices of RUN, or of another program's model, to blocks of small integers with common "
+     "scales "
+     "(docs/quantisation.md) and writes them as a GGUF file, which llama.cpp and other programs read, too. "
+     "The file is a "
+     "model: `sample`, `chat` and `eval` take it by its name and compute with the blocks as they are; "
+     "`import` makes it a "
+     "run that trains on, in float32. q4_k_m and q4_k_s give the matrices that suffer most more bits, as "
+     "llama.cpp does. "
+     "Vectors and learned positions stay in float32. Prints the size and the error of each format; -v lists "
+     "the tensors.",
+     "hewn quantize out --format=q4_k_m --out=small.gguf\n"
+     "hewn sample small.gguf --start=\"Once\"\n"
+     "hewn quantize gpt2-run --format=q8_0 --keep=*attn_v* --out=gpt2-q8.gguf\n"
+     "hewn quantize out --format=q6_k --tensor=*ffn_down*=q8_0 --out=mixed.gguf --json",
+     run_quantize},
     {takes::merge, "merge", "[RUN]", "merge adapters into the weights of their base model",
      "Writes a run with whole weights from one that was trained with train=lora; RUN with --adapter merges "
      "others, "

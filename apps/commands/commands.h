@@ -31,6 +31,7 @@ int run_report(const Settings& settings);
 int run_judge(const Settings& settings);
 int run_import(const Settings& settings);
 int run_export(const Settings& settings);
+int run_quantize(const Settings& settings);
 int run_trace(const Settings& settings);
 int run_gradcheck(const Settings& settings);
 int run_learn(const Settings& settings);

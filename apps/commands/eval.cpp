@@ -70,7 +70,7 @@ const ScoringForm* form_of(const Settings& settings) {
     chosen = &form;
   }
   if (chosen)
-    for (const char* name : {"val", "dataset", "stride", "per_token"})
+    for (const char* name : {"val", "dataset", "stride", "per_token", "against"})
       require(!settings.given(name), settings.where(name), ": applies to a text; leave it out, or leave out ",
               chosen->key);
   for (const ScoringForm& form : scoring_forms)
@@ -80,6 +80,19 @@ const ScoringForm* form_of(const Settings& settings) {
               (chosen && std::find(chosen->takes.begin(), chosen->takes.end(), name) != chosen->takes.end()),
           settings.where(name), ": applies to --", form.key, ", not to ", chosen ? chosen->key : "a text");
   return chosen;
+}
+
+// What the run has lost against `before`, such as the model whose weights it has quantised.
+int eval_against(const Settings& settings, OpenRun& run, OpenRun& before) {
+  require_language_model(before.model->config(), before.run);
+  const Dataset data = text_to_score(settings, run.config.given("dataset") ? run : before);
+  const int64_t block_size = std::min(run.model->config().block_size, before.model->config().block_size);
+  const EvalOptions options{.block_size = block_size, .stride = settings.integer("stride")};
+  if (options.stride == 0) require_whole_windows(data, block_size);
+  const Divergence lost = divergence(*before.model, *run.model, data, options);
+  print(settings.flag("json") ? divergence_json(lost, before.checkpoint, run.checkpoint)
+                              : divergence_text(lost));
+  return 0;
 }
 
 }  // namespace
@@ -92,6 +105,11 @@ int run_eval(const Settings& settings) {
   if (!settings.given("val") && !settings.given("dataset"))
     if (const std::optional<Task> task = task_of_run(run)) return eval_own_rows(settings, run, *task);
   require_language_model(run.model->config(), run.run);
+  if (settings.given("against")) {
+    require(!per_token, "per_token prints the tokens of one model; leave it out, or leave out against");
+    OpenRun before = open_run(settings, settings.text("against"));
+    return eval_against(settings, run, before);
+  }
   const Dataset data = text_to_score(settings, run);
   EvalOptions options{.block_size = run.model->config().block_size, .stride = settings.integer("stride")};
   if (per_token) options.each = [&](const ScoredToken& scored) { print_token(run.tokenizer.get(), scored); };

@@ -4,11 +4,11 @@
 
 #include "apps/cli/terminal.h"
 #include "apps/commands/commands.h"
+#include "apps/commands/exporting.h"
 #include "apps/run/input.h"
 #include "apps/run/open_run.h"
 #include "core/error.h"
 #include "model/json.h"
-#include "model/weights/export.h"
 #include "train/tasks/task.h"
 
 namespace hewn::cli {
@@ -30,18 +30,21 @@ std::optional<MlpActivation> activation_of(const Settings& settings) {
 
 }  // namespace
 
+ExportOptions export_options(const Settings& settings, const std::string& path, const ForeignModel& model) {
+  return {.block_size = settings.has("block_size") ? settings.integer("block_size") : 0,
+          .act = activation_of(settings),
+          .chat_template = chat_template_of(path, model.tokenizer.get()),
+          .force = settings.flag("force")};
+}
+
 int run_export(const Settings& settings) {
   require(settings.has("format"), "no format was given; add --format=hf, safetensors, llama2c or gguf");
   require(settings.has("out"), "no output path was given; add --out=PATH");
   const std::string path = named_run(settings);
   const ForeignModel model = open_merged(settings, path);
-  const Exported done =
-      export_model(model, settings.text("format"), settings.text("out"),
-                   {.dtype = dtype_from_name(settings.text("dtype")),
-                    .block_size = settings.has("block_size") ? settings.integer("block_size") : 0,
-                    .act = activation_of(settings),
-                    .chat_template = chat_template_of(path, model.tokenizer.get()),
-                    .force = settings.flag("force")});
+  ExportOptions options = export_options(settings, path, model);
+  options.dtype = dtype_from_name(settings.text("dtype"));
+  const Exported done = export_model(model, settings.text("format"), settings.text("out"), options);
   if (settings.flag("json")) {
     print(json_text(
               nlohmann::ordered_json{

@@ -1,6 +1,7 @@
 // hewn info: describes a file or this machine.
 
 #include <filesystem>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "apps/bench/ladder/source.h"
@@ -171,10 +172,31 @@ struct DescribeKey {
   Json operator()(std::monostate) const { return "a list of an unsupported type"; }
 };
 
+/// How many tensors have each format, their bytes, and whether products are computed with its blocks as they are.
+Json formats_of(const std::vector<TensorEntry>& entries) {
+  struct Total {
+    int64_t tensors = 0;
+    double bytes = 0;
+    bool widened = false;
+  };
+  std::map<std::string_view, Total> totals;
+  for (const TensorEntry& entry : entries) {
+    Total& total = totals[entry.type_name()];
+    ++total.tensors, total.bytes += static_cast<double>(entry.bytes);
+    total.widened = entry.blocks && !multiplied_as_they_are(*entry.blocks);
+  }
+  Json out = Json::object();
+  for (const auto& [format, total] : totals)
+    out[std::string(format)] = join(total.tensors, total.tensors == 1 ? " tensor, " : " tensors, ",
+                                    bytes_text(total.bytes), total.widened ? ", computed in f32" : "");
+  return out;
+}
+
 Json about_gguf(const std::string& path) {
   const GgufFile file(path);
   Json out{{"file", path}, {"format", "GGUF"}, {"keys", Json::object()}};
   for (const auto& [name, value] : file.keys()) out["keys"][name] = std::visit(DescribeKey{}, value);
+  out["formats"] = formats_of(file.entries());
   describe_tensors(file.entries(), out);
   return out;
 }

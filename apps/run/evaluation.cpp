@@ -1,5 +1,6 @@
 #include "apps/run/evaluation.h"
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "apps/cli/format.h"
@@ -8,19 +9,36 @@
 
 namespace hewn::cli {
 
+namespace {
+
+std::string line(const std::string& name, const std::string& value, const std::string& note = "") {
+  return name + std::string(16 - name.size(), ' ') + value + (note.empty() ? "" : "  " + note) + "\n";
+}
+
+/// The perplexity after, divided by that before: the value, and the ends of its interval.
+struct Ratio {
+  double value, low, high;
+};
+
+Ratio perplexity_ratio(const Divergence& d) {
+  const double more = d.loss_after - d.loss_before;
+  return {std::exp(more), std::exp(more - d.loss_margin), std::exp(more + d.loss_margin)};
+}
+
+std::string percent_more(double ratio) { return (ratio >= 1 ? "+" : "") + fixed(100 * (ratio - 1), 3) + "%"; }
+
+}  // namespace
+
 std::string evaluation_text(const Evaluation& e) {
-  std::string out;
-  const auto line = [&](const std::string& name, const std::string& value, const std::string& note) {
-    out += name + std::string(16 - name.size(), ' ') + value + (note.empty() ? "" : "  " + note) + "\n";
-  };
-  line("loss", fixed(e.loss, 6), "nats per token");
-  line("perplexity", fixed(e.perplexity(), 4), "");
-  if (e.bits_per_byte) line("bits per byte", fixed(*e.bits_per_byte, 4), "");
-  line("accuracy", fixed(100 * e.accuracy, 2) + "%", "of the tokens were the most likely prediction");
-  line("tokens", long_count(e.tokens), "in " + long_count(e.windows) + " windows");
+  std::string out = line("loss", fixed(e.loss, 6), "nats per token");
+  out += line("perplexity", fixed(e.perplexity(), 4));
+  if (e.bits_per_byte) out += line("bits per byte", fixed(*e.bits_per_byte, 4));
+  out += line("accuracy", fixed(100 * e.accuracy, 2) + "%", "of the tokens were the most likely prediction");
+  out += line("tokens", long_count(e.tokens), "in " + long_count(e.windows) + " windows");
   if (e.floor)
-    line("floor", fixed(*e.floor, 6),
-         "exact -log P of this text; the loss is " + fixed(100 * (e.loss / *e.floor - 1), 2) + "% above");
+    out +=
+        line("floor", fixed(*e.floor, 6),
+             "exact -log P of this text; the loss is " + fixed(100 * (e.loss / *e.floor - 1), 2) + "% above");
   return out;
 }
 
@@ -31,6 +49,34 @@ std::string evaluation_json(const Evaluation& e, const std::string& checkpoint) 
   out["tokens"] = e.tokens;
   if (e.floor) out["floor"] = *e.floor;
   out["checkpoint"] = checkpoint;
+  return json_text(out, 2) + "\n";
+}
+
+std::string divergence_text(const Divergence& d) {
+  const Ratio ratio = perplexity_ratio(d);
+  return line("perplexity", fixed(std::exp(d.loss_after), 4),
+              "before: " + fixed(std::exp(d.loss_before), 4)) +
+         line("change", percent_more(ratio.value),
+              "95% interval: " + percent_more(ratio.low) + " to " + percent_more(ratio.high)) +
+         line("KL divergence", number_text(d.kl_mean), "nats per token, mean") +
+         line("", number_text(d.kl_p99), "99th percentile") + line("", number_text(d.kl_max), "largest") +
+         line("same top", fixed(100 * d.same_top, 2) + "%",
+              "of the tokens have the same likeliest prediction") +
+         line("tokens", long_count(d.tokens));
+}
+
+std::string divergence_json(const Divergence& d, const std::string& before, const std::string& after) {
+  const Ratio ratio = perplexity_ratio(d);
+  const nlohmann::ordered_json out{{"before", before},
+                                   {"after", after},
+                                   {"perplexity",
+                                    {{"before", std::exp(d.loss_before)},
+                                     {"after", std::exp(d.loss_after)},
+                                     {"ratio", ratio.value},
+                                     {"interval", {ratio.low, ratio.high}}}},
+                                   {"kl", {{"mean", d.kl_mean}, {"p99", d.kl_p99}, {"max", d.kl_max}}},
+                                   {"same_top", d.same_top},
+                                   {"tokens", d.tokens}};
   return json_text(out, 2) + "\n";
 }
 

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "train/divergence.h"
 #include "train/eval.h"
 
 namespace hewn::cli {
@@ -10,5 +11,10 @@ namespace hewn::cli {
 std::string evaluation_text(const Evaluation& evaluation);
 /// The same as a JSON object; `checkpoint` names the evaluated checkpoint.
 std::string evaluation_json(const Evaluation& evaluation, const std::string& checkpoint);
+
+/// Formats what a model lost against the one before, for people and as a JSON object.
+std::string divergence_text(const Divergence& divergence);
+std::string divergence_json(const Divergence& divergence, const std::string& before,
+                            const std::string& after);
 
 }  // namespace hewn::cli

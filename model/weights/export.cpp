@@ -85,6 +85,7 @@ Exported export_model(const ForeignModel& model, std::string_view name, const st
           " already exists; write elsewhere, or replace it with --force");
   require(options.block_size >= 0 && options.block_size <= model.config.block_size,
           "block_size = ", options.block_size, " is longer than the model's ", model.config.block_size);
+  require(!options.quantise || name == "gguf", "only gguf files hold quantised weights, not ", name);
   check_activation(model.config, options);
   const Doing context("exporting to ", path);
   Exported done = format->write(model, path, options);
@@ -92,7 +93,7 @@ Exported export_model(const ForeignModel& model, std::string_view name, const st
     done.notes.insert(done.notes.begin(), activation_note(model, *options.act));
   bool wide = false;
   model.tensors->each([&](const TensorEntry& entry) { wide |= entry.dtype == DType::f64; });
-  if (wide)
+  if (wide && !options.quantise)
     done.notes.push_back("the model's weights are f64, but are written as " +
                          std::string(name_of(options.dtype)));
   return done;

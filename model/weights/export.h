@@ -1,14 +1,26 @@
 #pragma once
 // Writes models in the formats of other programs.
 
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "model/weights/foreign.h"
+#include "model/weights/gguf/mixtures.h"
 
 namespace hewn {
+
+/// Weights in blocks of small integers.
+struct Quantisation {
+  std::string mixture = "q8_0";            ///< the name of one of `mixtures()`
+  std::vector<ChosenFormat> choices = {};  ///< formats of some tensors
+  /// By the parameter's name, how much an error in each of its input columns counts: the column's mean square over some
+  /// text. Where a matrix has none, all columns count alike.
+  std::map<std::string, std::vector<float>> importance = {};
+  int threads = 0;  ///< 0: one per core
+};
 
 struct ExportOptions {
   DType dtype = DType::f32;  ///< of matrices, and of vectors if the format allows: f32, f16 or bf16
@@ -19,11 +31,24 @@ struct ExportOptions {
   /// How the messages of a chat become a text, as Jinja; hf and gguf store it with the tokenizer. "": none.
   std::string chat_template = {};
   bool force = false;  ///< replace an existing file; move an existing directory to PATH.1
+  std::optional<Quantisation> quantise = {};  ///< gguf: instead of `dtype`
+};
+
+/// A tensor as it was written, beside its values before.
+struct WrittenTensor {
+  std::string name;
+  std::string_view format;  ///< "q4_k", "bf16"
+  int64_t elements = 0, bytes = 0;
+  double squares = 0;    ///< the sum of the squared errors
+  double max_error = 0;  ///< the largest absolute error
 };
 
 struct Exported {
   std::vector<std::string> files;  ///< paths of the files written
   std::vector<std::string> notes;  ///< differences from the model, one sentence each
+  // Of a quantised model:
+  std::vector<WrittenTensor> tensors = {};  ///< in the order of the file
+  uint64_t bytes = 0;                       ///< of the file
 };
 
 /// The names of the formats: hf, safetensors, llama2c, gguf.
@@ -31,7 +56,8 @@ std::vector<std::string_view> export_formats();
 
 /// Writes the model so that other programs compute the same results. Settings that a format cannot express
 /// are refused (ErrorCode::usage) before anything is written; so is an existing path, without `force`. A file
-/// or directory appears completely or not at all. Throws ErrorCode::failed if it cannot be written.
+/// or directory appears completely or not at all. Throws ErrorCode::failed if it cannot be written, ErrorCode::input
+/// for weights that the element type cannot represent. The bits do not depend on the number of threads.
 Exported export_model(const ForeignModel& model, std::string_view format, const std::string& path,
                       const ExportOptions& options = {});
 

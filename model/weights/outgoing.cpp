@@ -107,10 +107,16 @@ const std::vector<float>& Outgoing::parameter_values(const Parameter& p) {
   return held_values_;
 }
 
-const std::vector<float>& Outgoing::values(std::string_view name) {
+const Outgoing::Slice& Outgoing::slice_of(std::string_view name) const {
   const auto found = slices_.find(name);
   require(found != slices_.end(), "there is no tensor ", name, " to write");
-  const Slice& slice = found->second;
+  return found->second;
+}
+
+const Parameter& Outgoing::parameter_of(std::string_view name) const { return *slice_of(name).parameter; }
+
+const std::vector<float>& Outgoing::values(std::string_view name) {
+  const Slice& slice = slice_of(name);
   const std::vector<float>& all = parameter_values(*slice.parameter);
   const int64_t cols = slice.parameter->shape[slice.parameter->shape.rank() - 1];
   if (slice.width == cols && !slice.transposed) return all;

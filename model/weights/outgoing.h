@@ -29,6 +29,9 @@ class Outgoing {
   /// The values of one tensor, row-major. Throws ErrorCode::usage for another name.
   const std::vector<float>& values(std::string_view name);
 
+  /// The parameter of which a tensor is a part. Throws like `values`.
+  const Parameter& parameter_of(std::string_view name) const;
+
   /// Calls append(name, data, bytes) for each of `entries` (with these names, and dtype f32, f16 or bf16)
   /// with the values in that dtype. Throws ErrorCode::input if a value is too large for f16.
   using Append = std::function<void(const std::string& name, const void* data, size_t bytes)>;
@@ -41,6 +44,7 @@ class Outgoing {
     int64_t first = 0, width = 0;
     bool transposed = false;
   };
+  const Slice& slice_of(std::string_view name) const;
   const std::vector<float>& parameter_values(const Parameter& p);
 
   const ForeignModel& model_;

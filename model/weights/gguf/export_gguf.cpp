@@ -4,19 +4,18 @@
 #include "model/weights/export_formats.h"
 #include "model/weights/export_tokenizer.h"
 #include "model/weights/gguf/gguf_model.h"
+#include "model/weights/gguf/quantise.h"
 
 namespace hewn::exporting {
 namespace {
 
-/// llama.cpp's number for the type that most tensors have (llama.h, llama_ftype).
-uint32_t gguf_file_type(DType dtype) { return dtype == DType::f16 ? 1 : dtype == DType::bf16 ? 32 : 0; }
-
 uint32_t gguf_count(int64_t n) { return static_cast<uint32_t>(n); }
 
-GgufKeys gguf_keys(const ModelConfig& c, Family family, DType dtype) {
+GgufKeys gguf_keys(const ModelConfig& c, Family family, const Mixture& mixture) {
   const std::string arch = family == Family::gpt2 ? "gpt2" : "llama";
   GgufKeys keys{{"general.architecture", arch},
-                {"general.file_type", gguf_file_type(dtype)},
+                {"general.file_type", mixture.file_type},
+                {"general.quantization_version", uint32_t{2}},
                 {"general.alignment", uint32_t{32}},
                 {arch + ".vocab_size", gguf_count(c.vocab_size)},
                 {arch + ".context_length", gguf_count(c.block_size)},
@@ -51,7 +50,9 @@ Exported write_gguf(const ForeignModel& model, const std::string& path, const Ex
   else
     unsayable.unless(as.window == 0, "window = " + std::to_string(as.window), "none");
   unsayable.check();
-  GgufKeys keys = gguf_keys(as, family, options.dtype);
+  const Mixture& mixture =
+      find_mixture(options.quantise ? options.quantise->mixture : name_of(options.dtype));
+  GgufKeys keys = gguf_keys(as, family, mixture);
   Exported done{.files = {path}, .notes = {}};
   if (!model.tokenizer) {
     done.notes.push_back("no tokenizer is written: " + model.no_tokenizer);
@@ -66,14 +67,18 @@ Exported write_gguf(const ForeignModel& model, const std::string& path, const Ex
     keys.emplace_back("tokenizer.ggml.model", std::string("none"));
   Outgoing outgoing(model, as, gguf_naming());
   std::vector<TensorEntry> entries = outgoing.entries();
-  // Vectors and learned positions stay float32, as in llama.cpp's own converter, because ggml adds them as float32.
-  for (TensorEntry& entry : entries)
-    if (entry.shape.size() == 2 && entry.name != "position_embd.weight") entry.dtype = options.dtype;
+  const std::vector<ChosenFormat> none;
+  for (std::string& note :
+       choose_formats(mixture, options.quantise ? options.quantise->choices : none, as, entries))
+    done.notes.push_back(std::move(note));
   GgufWriter writer(path, keys, entries);
-  outgoing.write(entries, [&](const std::string& name, const void* data, size_t bytes) {
-    writer.append(name, data, bytes);
-  });
-  writer.finish();
+  if (options.quantise)
+    write_quantised(outgoing, *options.quantise, entries, writer, done);
+  else
+    outgoing.write(entries, [&](const std::string& name, const void* data, size_t bytes) {
+      writer.append(name, data, bytes);
+    });
+  done.bytes = writer.finish().size;
   return done;
 }
 

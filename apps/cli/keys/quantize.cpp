@@ -1,0 +1,47 @@
+#include "apps/cli/keys/quantize.h"
+
+#include "apps/cli/keys/make.h"
+#include "model/weights/gguf/mixtures.h"
+
+namespace hewn::cli::keys {
+namespace {
+
+// The names of all mixtures but f32, which is no smaller.
+std::string_view mixture_names() {
+  static const std::string names = [] {
+    std::string all;
+    for (const Mixture& mixture : mixtures())
+      if (mixture.blocks || mixture.dtype != DType::f32)
+        all += (all.empty() ? "" : "|") + std::string(mixture.name);
+    return all;
+  }();
+  return names;
+}
+
+}  // namespace
+
+std::vector<Option> quantize_options() {
+  std::vector<Option> options{
+      choice("format", mixture_names(), "", takes::quantize,
+             "format of most matrices; q4_k_m and q4_k_s give more bits to those that need them", "required"),
+      text("out", "FILE.gguf", "", takes::quantize, "file to write", "required"),
+      text(
+          "keep", "PATTERN", "", takes::quantize,
+          "leave matrices in bf16 whose names match, where * stands for any characters; may be given several "
+          "times",
+          "none"),
+      text("tensor", "PATTERN=FORMAT", "", takes::quantize,
+           "format of matrices whose names match; the first that matches counts; may be given several times",
+           "none"),
+      text("calibrate", "FILE", "", takes::quantize,
+           "choose scales for the least error weighted by the mean square of what each column of a matrix "
+           "reads "
+           "from this text",
+           "none"),
+      integer("calibrate_tokens", "100000", 1, 1 << 30, takes::quantize, "tokens of that text to read"),
+  };
+  for (Option& option : options) option.repeats = option.name == "keep" || option.name == "tensor";
+  return options;
+}
+
+}  // namespace hewn::cli::keys

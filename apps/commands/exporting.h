@@ -1,0 +1,14 @@
+#pragma once
+// What `export` and `quantize` share.
+
+#include <string>
+
+#include "apps/cli/settings.h"
+#include "model/weights/export.h"
+
+namespace hewn::cli {
+
+/// Context, activation and replacement as the settings say, and the chat template of the run at `path`.
+ExportOptions export_options(const Settings& settings, const std::string& path, const ForeignModel& model);
+
+}  // namespace hewn::cli

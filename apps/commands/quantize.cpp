@@ -1,0 +1,149 @@
+// hewn quantize: writes a model with weights in blocks.
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "apps/cli/format.h"
+#include "apps/cli/shell.h"
+#include "apps/cli/terminal.h"
+#include "apps/commands/commands.h"
+#include "apps/commands/exporting.h"
+#include "apps/run/open_run.h"
+#include "apps/run/run_config.h"
+#include "core/error.h"
+#include "model/json.h"
+#include "train/calibration.h"
+
+namespace hewn::cli {
+namespace {
+using Json = nlohmann::ordered_json;
+
+// The formats chosen for some tensors: those of --tensor, then those of --keep.
+std::vector<ChosenFormat> choices_of(const Settings& settings) {
+  std::vector<ChosenFormat> choices;
+  for (const std::string& word : settings.list("tensor")) {
+    const size_t equals = word.rfind('=');
+    require(equals != word.npos && equals > 0, settings.where("tensor"), ": '", word,
+            "' is not PATTERN=FORMAT, such as *ffn_down*=q6_k");
+    choices.push_back({word.substr(0, equals), word.substr(equals + 1)});
+  }
+  for (const std::string& pattern : settings.list("keep")) choices.push_back({pattern, "bf16"});
+  return choices;
+}
+
+// What the matrices of the model read from the text of --calibrate; nothing without it.
+std::map<std::string, std::vector<float>> importance_of(const Settings& settings, const ForeignModel& model) {
+  if (!settings.given("calibrate")) return {};
+  const std::string text = settings.text("calibrate");
+  require(model.tokenizer != nullptr, settings.where("calibrate"),
+          ": the model cannot read text: ", model.no_tokenizer);
+  require_language_model(model.config, named_run(settings));
+  const auto device = open_device("cpu", static_cast<int>(settings.integer("threads")));
+  const auto whole = load_foreign(model, *device);
+  const Dataset data = open_validation(text, model.tokenizer);
+  if (data.val_tokens() <= model.config.block_size)
+    fail(ErrorCode::input, text, ": has ", data.val_tokens(), " tokens, fewer than the ",
+         model.config.block_size + 1, " of a whole window; give a longer text");
+  return input_squares(*whole, data, settings.integer("calibrate_tokens"));
+}
+
+// Some tensors together.
+struct Total {
+  int64_t tensors = 0, elements = 0, bytes = 0;
+  double squares = 0, max_error = 0;
+
+  void add(const WrittenTensor& t) {
+    ++tensors, elements += t.elements, bytes += t.bytes, squares += t.squares;
+    max_error = std::max(max_error, t.max_error);
+  }
+  double bits() const { return 8 * static_cast<double>(bytes) / static_cast<double>(elements); }
+  double rmse() const { return std::sqrt(squares / static_cast<double>(elements)); }
+};
+
+Total total_of(const std::vector<WrittenTensor>& tensors, std::string_view format = {}) {
+  Total total;
+  for (const WrittenTensor& t : tensors)
+    if (format.empty() || t.format == format) total.add(t);
+  return total;
+}
+
+Json as_json(const std::string& format, const std::string& file, const Exported& done) {
+  const Total all = total_of(done.tensors);
+  Json tensors = Json::array();
+  for (const WrittenTensor& t : done.tensors) {
+    Total one;
+    one.add(t);
+    tensors.push_back({{"name", t.name},
+                       {"format", t.format},
+                       {"elements", t.elements},
+                       {"bytes", t.bytes},
+                       {"rmse", one.rmse()},
+                       {"max_error", t.max_error}});
+  }
+  return {{"format", format},    {"file", file},       {"bits_per_weight", all.bits()},
+          {"bytes", done.bytes}, {"tensors", tensors}, {"notes", done.notes}};
+}
+
+std::vector<std::string> row_of(const std::string& name, const Total& t) {
+  return {name,
+          long_count(t.tensors),
+          long_count(t.elements),
+          bytes_text(static_cast<double>(t.bytes)),
+          fixed(t.bits(), 2),
+          number_text(t.rmse(), 3),
+          number_text(t.max_error, 3)};
+}
+
+// A line per format, in the order of their first tensors.
+void print_formats(const std::vector<WrittenTensor>& tensors) {
+  std::vector<std::vector<std::string>> rows = {
+      {"format", "tensors", "weights", "size", "bits", "rmse", "max error"}};
+  std::vector<std::string_view> seen;
+  for (const WrittenTensor& t : tensors) {
+    if (std::find(seen.begin(), seen.end(), t.format) != seen.end()) continue;
+    seen.push_back(t.format);
+    rows.push_back(row_of(std::string(t.format), total_of(tensors, t.format)));
+  }
+  rows.push_back(row_of("all", total_of(tensors)));
+  print(table_text(rows));
+}
+
+void print_tensors(const std::vector<WrittenTensor>& tensors) {
+  std::vector<std::vector<std::string>> rows = {{"tensor", "format", "weights", "size", "rmse", "max error"}};
+  for (const WrittenTensor& t : tensors) {
+    Total one;
+    one.add(t);
+    rows.push_back({t.name, std::string(t.format), long_count(t.elements),
+                    bytes_text(static_cast<double>(t.bytes)), number_text(one.rmse(), 3),
+                    number_text(t.max_error, 3)});
+  }
+  print(table_text(rows), "\n");
+}
+
+}  // namespace
+
+int run_quantize(const Settings& settings) {
+  require(settings.has("format"), "no format was given; add --format=NAME, such as --format=q4_k_m");
+  require(settings.has("out"), "no output path was given; add --out=FILE.gguf");
+  const std::string path = named_run(settings), format = settings.text("format"), out = settings.text("out");
+  const ForeignModel model = open_merged(settings, path);
+  ExportOptions options = export_options(settings, path, model);
+  options.quantise = Quantisation{.mixture = format,
+                                  .choices = choices_of(settings),
+                                  .importance = importance_of(settings, model),
+                                  .threads = static_cast<int>(settings.integer("threads"))};
+  const Exported done = export_model(model, "gguf", out, options);
+  if (settings.flag("json")) {
+    print(json_text(as_json(format, out, done), 2), "\n");
+    return 0;
+  }
+  for (const std::string& note : done.notes) say(note);
+  if (is_verbose()) print_tensors(done.tensors);
+  print_formats(done.tensors);
+  print("wrote ", out, ", ", bytes_text(static_cast<double>(done.bytes)), "\n");
+  if (model.tokenizer) say_next(program(), " sample ", shell_word(out));
+  return 0;
+}
+
+}  // namespace hewn::cli

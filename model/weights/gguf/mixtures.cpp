@@ -1,0 +1,135 @@
+#include "model/weights/gguf/mixtures.h"
+
+#include <fnmatch.h>
+
+#include <algorithm>
+
+#include "core/error.h"
+
+namespace hewn {
+namespace {
+
+constexpr Mixture mixture_table[] = {
+    {.name = "f32", .file_type = 0, .dtype = DType::f32},
+    {.name = "f16", .file_type = 1, .dtype = DType::f16},
+    {.name = "bf16", .file_type = 32, .dtype = DType::bf16},
+    {.name = "q8_0", .file_type = 7, .blocks = BlockType::q8_0},
+    {.name = "q6_k", .file_type = 18, .blocks = BlockType::q6_k},
+    {.name = "q4_k_m", .file_type = 15, .blocks = BlockType::q4_k},
+    {.name = "q4_k_s", .file_type = 14, .blocks = BlockType::q4_k},
+    {.name = "q4_0", .file_type = 2, .blocks = BlockType::q4_0},
+};
+
+constexpr BlockType written_blocks[] = {BlockType::q8_0, BlockType::q6_k, BlockType::q5_k,
+                                        BlockType::q5_0, BlockType::q4_k, BlockType::q4_0};
+constexpr DType written_types[] = {DType::f32, DType::bf16, DType::f16};
+
+/// The type of a tensor's elements.
+struct Format {
+  std::optional<BlockType> blocks = {};
+  DType dtype = DType::f32;
+};
+
+Format format_named(const std::string& name) {
+  std::string known;
+  for (const DType dtype : written_types) {
+    if (name == name_of(dtype)) return {.dtype = dtype};
+    known += (known.empty() ? "" : ", ") + std::string(name_of(dtype));
+  }
+  for (const BlockType type : written_blocks) {
+    if (name == format_of(type).name) return {.blocks = type};
+    known += ", " + std::string(format_of(type).name);
+  }
+  fail(ErrorCode::usage, "\"", name, "\" is not a format of a tensor; expected ", known);
+}
+
+/// The number of a tensor's layer: "blk.3.ffn_down.weight" is in layer 3. 0 for tensors outside of layers.
+int64_t layer_of(const std::string& name) {
+  constexpr std::string_view block = "blk.";
+  return name.starts_with(block) ? std::stoll(name.substr(block.size())) : 0;
+}
+
+/// The layers to which mixtures give more bits: the first and the last eighth, and every third between them.
+bool takes_more_bits(int64_t layer, int64_t layers) {
+  const int64_t eighth = layers / 8;
+  return layer < eighth || layer >= 7 * layers / 8 || (layer - eighth) % 3 == 2;
+}
+
+/// The head, which is also the embeddings if the model has none of its own, is Q6_K at least. Of the layers, the values
+/// and the end of the MLP suffer most from few bits.
+BlockType blocks_in(const Mixture& mixture, const std::string& name, const ModelConfig& config,
+                    int64_t cols) {
+  const BlockType usual = *mixture.blocks;
+  const bool head = name == "output.weight" || (config.tie && name == "token_embd.weight");
+  if (head && cols % format_of(usual).elements != 0) return BlockType::q8_0;
+  if (head) return usual == BlockType::q8_0 ? usual : BlockType::q6_k;
+  const bool values = name.find("attn_v.") != name.npos || name.find("attn_qkv.") != name.npos;
+  const bool down = name.find("ffn_down.") != name.npos;
+  if (!values && !down) return usual;
+  const int64_t layer = layer_of(name);
+  if (mixture.name == "q4_k_m" && takes_more_bits(layer, config.n_layer)) return BlockType::q6_k;
+  if (mixture.name == "q4_k_s" && layer < (values ? 4 : config.n_layer / 8)) return BlockType::q5_k;
+  return usual;
+}
+
+/// The format instead of one whose blocks do not divide the rows of a matrix: of 32 elements, or none.
+Format fitting(BlockType type, int64_t cols) {
+  constexpr int64_t small_block = 32;
+  if (cols % format_of(type).elements == 0) return {.blocks = type};
+  if (cols % small_block != 0) return {.dtype = DType::bf16};
+  return {.blocks = type == BlockType::q4_k ? BlockType::q5_0 : BlockType::q8_0};
+}
+
+/// Whether files hold this tensor in other types than float32: ggml adds vectors and positions as float32.
+bool is_convertible(const TensorEntry& entry) {
+  return entry.shape.size() == 2 && entry.name != "position_embd.weight";
+}
+
+bool matches(const ChosenFormat& choice, const TensorEntry& entry) {
+  return fnmatch(choice.pattern.c_str(), entry.name.c_str(), 0) == 0;
+}
+
+}  // namespace
+
+std::span<const Mixture> mixtures() { return mixture_table; }
+
+const Mixture& find_mixture(std::string_view name) {
+  std::string known;
+  for (const Mixture& mixture : mixture_table) {
+    if (mixture.name == name) return mixture;
+    known += (known.empty() ? "" : ", ") + std::string(mixture.name);
+  }
+  fail(ErrorCode::usage, "\"", name, "\" is not a format of a quantised model; expected ", known);
+}
+
+std::vector<std::string> choose_formats(const Mixture& mixture, const std::vector<ChosenFormat>& choices,
+                                        const ModelConfig& config, std::vector<TensorEntry>& entries) {
+  for (const ChosenFormat& choice : choices)
+    require(std::any_of(entries.begin(), entries.end(),
+                        [&](const TensorEntry& e) { return is_convertible(e) && matches(choice, e); }),
+            "the pattern \"", choice.pattern,
+            "\" matches no matrix of the model; its matrices have names such as ", entries.front().name);
+  std::vector<std::string> notes;
+  for (TensorEntry& entry : entries) {
+    if (!is_convertible(entry)) continue;
+    const int64_t cols = entry.shape[1];
+    const auto choice = std::find_if(choices.begin(), choices.end(),
+                                     [&](const ChosenFormat& c) { return matches(c, entry); });
+    Format format{.dtype = mixture.dtype};
+    if (choice != choices.end())
+      format = format_named(choice->format);
+    else if (mixture.blocks)
+      format.blocks = blocks_in(mixture, entry.name, config, cols);
+    const std::optional<BlockType> wanted = format.blocks;
+    if (wanted) format = fitting(*wanted, cols);
+    entry.blocks = format.blocks;
+    entry.dtype = format.dtype;
+    if (wanted && format.blocks != wanted)
+      notes.push_back(join(entry.name, " is ", entry.type_name(), ": its rows of ", cols,
+                           " elements are not a multiple of the ", format_of(*wanted).elements, " of ",
+                           format_of(*wanted).name));
+  }
+  return notes;
+}
+
+}  // namespace hewn

@@ -1,0 +1,43 @@
+#pragma once
+// Which format each tensor of a quantised GGUF file has: the mixtures of llama.cpp (github.com/ggml-org/llama.cpp,
+// src/llama-quant.cpp), under its names.
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/config.h"
+#include "model/weights/named_tensors.h"
+
+namespace hewn {
+
+struct Mixture {
+  std::string_view name;  ///< "q4_k_m"
+  uint32_t file_type;     ///< its number in files (llama.h, llama_ftype)
+  /// The format of most matrices, in blocks or not.
+  std::optional<BlockType> blocks = {};
+  DType dtype = DType::f32;
+};
+
+/// All mixtures, the most exact first.
+std::span<const Mixture> mixtures();
+/// Throws ErrorCode::usage listing all names.
+const Mixture& find_mixture(std::string_view name);
+
+/// A format chosen for the tensors whose names match a pattern, with `*` for any characters.
+struct ChosenFormat {
+  std::string pattern;
+  std::string format;  ///< the name of a block format or of a type: "q4_0", "bf16"
+};
+
+/// Sets the type of each tensor, a matrix in blocks or not, as the mixture and the choices, of which the first that
+/// matches counts, want it. Vectors and learned positions stay float32. A matrix whose rows are no multiple of its
+/// format's block gets one that fits, which a sentence in the result says. Throws ErrorCode::usage for a format that
+/// does not exist and for a pattern that matches no matrix.
+std::vector<std::string> choose_formats(const Mixture& mixture, const std::vector<ChosenFormat>& choices,
+                                        const ModelConfig& config, std::vector<TensorEntry>& entries);
+
+}  // namespace hewn

@@ -1,0 +1,105 @@
+// hewn quantize: a run becomes a small file, which other commands take like a run.
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "tests/apps/small_run.h"
+
+namespace hewn::test {
+namespace {
+
+/// A run whose matrices have rows that blocks of 32 divide.
+ProcessResult train_wide(const TempDir& dir) {
+  return hewn(small_train(dir, {"--n_embd=32", "--mlp_width=64"}));
+}
+
+}  // namespace
+
+TEST_CASE("a quantised run is sampled, evaluated, examined and imported by its name", "[cli]") {
+  const TempDir dir;
+  REQUIRE(train_wide(dir).exit_code == 0);
+  const std::string run = (dir / "run").string(), file = (dir / "small.gguf").string();
+  const auto made = hewn({"quantize", run, "--format=q8_0", "--out=" + file});
+  INFO(made.err);
+  REQUIRE(made.exit_code == 0);
+  CHECK(contains(made.out, "q8_0"));
+  CHECK(contains(made.out, "wrote " + file));
+  CHECK(contains(hewn({"info", file}).out, "q8_0 ["));
+  const auto text = hewn({"sample", file, "--num_samples=1", "--max_new_tokens=20", "--temperature=0"});
+  CHECK(text.exit_code == 0);
+  CHECK_FALSE(text.out.empty());
+  const auto loss = [&](const std::string& model) {
+    const auto evaluated = hewn({"eval", model, "--dataset=" + (dir / "text.txt").string(), "--json"});
+    INFO(evaluated.err);
+    REQUIRE(evaluated.exit_code == 0);
+    return nlohmann::json::parse(evaluated.out).at("loss").get<double>();
+  };
+  CHECK(loss(file) == Approx(loss(run)).epsilon(0.01));
+  CHECK(loss(file) != loss(run));
+  CHECK(hewn({"import", file, "--out=" + (dir / "back").string()}).exit_code == 0);
+  CHECK(loss((dir / "back").string()) == Approx(loss(file)).epsilon(0.01));
+  CHECK(hewn({"bench", "sample", file, "--max_new_tokens=2"}).exit_code == 0);
+}
+
+TEST_CASE("eval --against compares a quantised model with the run it was made from", "[cli]") {
+  const TempDir dir;
+  REQUIRE(train_wide(dir).exit_code == 0);
+  const std::string run = (dir / "run").string(), file = (dir / "small.gguf").string();
+  REQUIRE(hewn({"quantize", run, "--format=q4_0", "--out=" + file}).exit_code == 0);
+  const auto compared = hewn({"eval", file, "--against=" + run, "--json"});  // on the run's own text
+  INFO(compared.err);
+  REQUIRE(compared.exit_code == 0);
+  const auto json = nlohmann::json::parse(compared.out);
+  const double before = json.at("perplexity").at("before"), after = json.at("perplexity").at("after");
+  CHECK(after / before == Approx(json.at("perplexity").at("ratio").get<double>()));
+  CHECK(json.at("perplexity").at("interval")[0] <= after / before);
+  CHECK(json.at("perplexity").at("interval")[1] >= after / before);
+  CHECK(json.at("kl").at("mean") > 0);
+  CHECK(json.at("kl").at("mean") < 0.1);
+  CHECK(json.at("same_top") > 0.5);
+  const auto text = hewn({"eval", file, "--against=" + run});
+  CHECK(contains(text.out, "KL divergence"));
+  CHECK_FAILS(hewn({"eval", file, "--against=" + run, "--per_token"}), 2, "per_token");
+  CHECK_FAILS(hewn({"eval", file, "--against=" + (dir / "none").string()}), 3, "none");
+}
+
+TEST_CASE("quantize prints sizes and errors as JSON", "[cli]") {
+  const TempDir dir;
+  REQUIRE(train_wide(dir).exit_code == 0);
+  const std::string file = (dir / "small.gguf").string();
+  const auto made = hewn({"quantize", (dir / "run").string(), "--format=q4_0", "--out=" + file, "--json",
+                          "--keep=*attn_qkv*", "--tensor=blk.0.ffn_*=q8_0"});
+  INFO(made.err);
+  REQUIRE(made.exit_code == 0);
+  const auto json = nlohmann::json::parse(made.out);
+  CHECK(json.at("format") == "q4_0");
+  CHECK(json.at("bytes") == std::filesystem::file_size(file));
+  CHECK(json.at("bits_per_weight") > 4.5);
+  for (const auto& tensor : json.at("tensors")) {
+    const std::string name = tensor.at("name"), format = tensor.at("format");
+    INFO(name);
+    if (name.find("attn_qkv.weight") != name.npos) CHECK(format == "bf16");
+    if (name.starts_with("blk.0.ffn_up.weight")) CHECK(format == "q8_0");
+    CHECK(tensor.at("rmse") <= tensor.at("max_error"));
+  }
+}
+
+TEST_CASE("quantize refuses what it cannot do, with the reason", "[cli]") {
+  const TempDir dir;
+  REQUIRE(train_wide(dir).exit_code == 0);
+  const std::string run = (dir / "run").string(), out = "--out=" + (dir / "small.gguf").string();
+  CHECK_FAILS(hewn({"quantize", run, out}), 2, "no format was given");
+  CHECK_FAILS(hewn({"quantize", run, "--format=q8_0"}), 2, "no output path was given");
+  CHECK_FAILS(hewn({"quantize", run, "--format=iq2_xs", out}), 2, "iq2_xs");
+  CHECK_FAILS(hewn({"quantize", run, "--format=q8_0", "--tensor=q4_0", out}), 2,
+              "'q4_0' is not PATTERN=FORMAT");
+  CHECK_FAILS(hewn({"quantize", run, "--format=q8_0", "--tensor=*=q9", out}), 2, "\"q9\" is not a format");
+  CHECK_FAILS(hewn({"quantize", run, "--format=q8_0", "--keep=nothing", out}), 2, "matches no matrix");
+  CHECK_FAILS(hewn({"quantize", (dir / "none").string(), "--format=q8_0", out}), 3, "none");
+  CHECK_FALSE(std::filesystem::exists(dir / "small.gguf"));
+  CHECK(hewn({"quantize", run, "--format=q8_0", out}).exit_code == 0);
+  CHECK_FAILS(hewn({"quantize", run, "--format=q8_0", out}), 2, "already exists");
+  CHECK(hewn({"quantize", run, "--format=q8_0", out, "--force"}).exit_code == 0);
+}
+
+}  // namespace hewn::test

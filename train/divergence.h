@@ -1,0 +1,27 @@
+#pragma once
+// How far a model is from another one, such as the same with quantised weights.
+
+#include <cstdint>
+
+#include "model/model.h"
+#include "train/data/data.h"
+#include "train/eval.h"
+
+namespace hewn {
+
+/// Over the tokens of a text, of which each has a distribution P under the model before and Q under the one after.
+struct Divergence {
+  int64_t tokens = 0;
+  double loss_before = 0, loss_after = 0;  ///< mean -log of the token's probability, in nats
+  /// Half of the 95% interval of loss_after - loss_before: 1.96 standard errors of the mean of the differences, token
+  /// by token, as if these were independent.
+  double loss_margin = 0;
+  double kl_mean = 0, kl_p99 = 0, kl_max = 0;  ///< sum over the vocabulary of P log(P / Q), in nats
+  double same_top = 0;  ///< fraction of the tokens at which both have the same likeliest token
+};
+
+/// Scores all validation data with both models, in the windows of `options`. Throws usage unless they have the same
+/// vocabulary and the windows fit both; else like `evaluate`.
+Divergence divergence(Model& before, Model& after, const Dataset& data, const EvalOptions& options);
+
+}  // namespace hewn
