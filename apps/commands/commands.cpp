@@ -421,8 +421,9 @@ constexpr Command command_table[] = {
      "the tensors.",
      "hewn quantize out --format=q4_k_m --out=small.gguf\n"
      "hewn sample small.gguf --start=\"Once\"\n"
-     "hewn quantize gpt2-run --format=q8_0 --keep=*attn_v* --out=gpt2-q8.gguf\n"
-     "hewn quantize out --format=q6_k --tensor=*ffn_down*=q8_0 --out=mixed.gguf --json",
+     "hewn quantize gpt2-run --format=q8_0 --keep=*attn_qkv* --out=gpt2-q8.gguf\n"
+     "hewn quantize out --format=q6_k --tensor=*ffn_down*=q8_0 --out=mixed.gguf --json\n"
+     "hewn quantize out --ladder --val=book.txt  # size, quality and speed of all formats",
      run_quantize},
     {takes::merge, "merge", "[RUN]", "merge adapters into the weights of their base model",
      "Writes a run with whole weights from one that was trained with train=lora; RUN with --adapter merges "

@@ -90,8 +90,13 @@ int eval_against(const Settings& settings, OpenRun& run, OpenRun& before) {
   const EvalOptions options{.block_size = block_size, .stride = settings.integer("stride")};
   if (options.stride == 0) require_whole_windows(data, block_size);
   const Divergence lost = divergence(*before.model, *run.model, data, options);
-  print(settings.flag("json") ? divergence_json(lost, before.checkpoint, run.checkpoint)
-                              : divergence_text(lost));
+  if (settings.flag("json")) {
+    nlohmann::ordered_json out{{"before", before.checkpoint}, {"after", run.checkpoint}};
+    out.update(divergence_record(lost));
+    print(json_text(out, 2), "\n");
+  } else {
+    print(divergence_text(lost));
+  }
   return 0;
 }
 

@@ -65,19 +65,16 @@ std::string divergence_text(const Divergence& d) {
          line("tokens", long_count(d.tokens));
 }
 
-std::string divergence_json(const Divergence& d, const std::string& before, const std::string& after) {
+nlohmann::ordered_json divergence_record(const Divergence& d) {
   const Ratio ratio = perplexity_ratio(d);
-  const nlohmann::ordered_json out{{"before", before},
-                                   {"after", after},
-                                   {"perplexity",
-                                    {{"before", std::exp(d.loss_before)},
-                                     {"after", std::exp(d.loss_after)},
-                                     {"ratio", ratio.value},
-                                     {"interval", {ratio.low, ratio.high}}}},
-                                   {"kl", {{"mean", d.kl_mean}, {"p99", d.kl_p99}, {"max", d.kl_max}}},
-                                   {"same_top", d.same_top},
-                                   {"tokens", d.tokens}};
-  return json_text(out, 2) + "\n";
+  return {{"perplexity",
+           {{"before", std::exp(d.loss_before)},
+            {"after", std::exp(d.loss_after)},
+            {"ratio", ratio.value},
+            {"interval", {ratio.low, ratio.high}}}},
+          {"kl", {{"mean", d.kl_mean}, {"p99", d.kl_p99}, {"max", d.kl_max}}},
+          {"same_top", d.same_top},
+          {"tokens", d.tokens}};
 }
 
 }  // namespace hewn::cli

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 
 #include "train/divergence.h"
@@ -14,7 +15,6 @@ std::string evaluation_json(const Evaluation& evaluation, const std::string& che
 
 /// Formats what a model lost against the one before, for people and as a JSON object.
 std::string divergence_text(const Divergence& divergence);
-std::string divergence_json(const Divergence& divergence, const std::string& before,
-                            const std::string& after);
+nlohmann::ordered_json divergence_record(const Divergence& divergence);
 
 }  // namespace hewn::cli

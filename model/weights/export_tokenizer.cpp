@@ -11,8 +11,6 @@
 namespace hewn::exporting {
 namespace {
 
-using Ordered = nlohmann::ordered_json;
-
 /// Llama's kind is already stored in Hugging Face's format, except for the key of the scores, which other
 /// programs do not accept.
 std::string without_scores(std::string file) {
@@ -74,7 +72,7 @@ std::optional<GgufKeys> gguf_pieces(const tokenizers::SentencePieces& pieces, in
 /// The merges in the form of tokenizer.json, "a b".
 std::vector<std::string> merges_of(const Tokenizer& tokenizer) {
   if (tokenizer.kind() != "bpe") return {};
-  return Ordered::parse(tokenizer.to_json()).at("model").at("merges").get<std::vector<std::string>>();
+  return nlohmann::json::parse(tokenizer.to_json()).at("model").at("merges").get<std::vector<std::string>>();
 }
 
 }  // namespace

@@ -39,6 +39,13 @@ std::vector<Option> quantize_options() {
            "from this text",
            "none"),
       integer("calibrate_tokens", "100000", 1, 1 << 30, takes::quantize, "tokens of that text to read"),
+      text("val", "FILE", "", takes::quantize,
+           "compare the model before and after on this text: perplexity, KL divergence, likeliest tokens, "
+           "and the time "
+           "per token",
+           "none"),
+      flag("ladder", "false", takes::quantize,
+           "measure every format on the text of val, in a temporary file, and compare them"),
   };
   for (Option& option : options) option.repeats = option.name == "keep" || option.name == "tensor";
   return options;

@@ -155,6 +155,7 @@ class Stage {
       hewn data prepare book.txt --out_dir=book-data
       cp -r book-data data
       hewn export out --format=gguf --out=model.gguf
+      hewn quantize out --format=q8_0 --out=small.gguf
       hewn finetune classify --data=spam.tsv --text=message --label=kind --init_from=book --out_dir=spam
       hewn train --out_dir=novels --dataset=book.txt --tokenizer=bpe --vocab_size=300 --block_size=320 --val_fraction=0.5
       hewn finetune instruct --data=instructions.json --init_from=novels --out_dir=helper

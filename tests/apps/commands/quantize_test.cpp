@@ -1,6 +1,7 @@
 // hewn quantize: a run becomes a small file, which other commands take like a run.
 
 #include <filesystem>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "tests/apps/small_run.h"
@@ -82,6 +83,53 @@ TEST_CASE("quantize prints sizes and errors as JSON", "[cli]") {
     if (name.starts_with("blk.0.ffn_up.weight")) CHECK(format == "q8_0");
     CHECK(tensor.at("rmse") <= tensor.at("max_error"));
   }
+}
+
+TEST_CASE("quantize measures what a format costs on a text, and all formats beside each other", "[cli]") {
+  const TempDir dir;
+  REQUIRE(train_wide(dir).exit_code == 0);
+  const std::string run = (dir / "run").string(), val = "--val=" + (dir / "text.txt").string();
+  const auto one =
+      hewn({"quantize", run, "--format=q8_0", "--out=" + (dir / "one.gguf").string(), val, "--json"});
+  INFO(one.err);
+  REQUIRE(one.exit_code == 0);
+  const auto cost = nlohmann::json::parse(one.out);
+  CHECK(cost.at("ms_per_token") > 0);
+  CHECK(cost.at("bandwidth_percent") > 0);
+  const auto all = hewn({"quantize", run, "--ladder", val, "--json"});
+  REQUIRE(all.exit_code == 0);
+  const auto formats = nlohmann::json::parse(all.out).at("formats");
+  REQUIRE(formats.size() == 7);
+  std::map<std::string, nlohmann::json> by_name;
+  for (const auto& format : formats) by_name[format.at("format")] = format;
+  CHECK(by_name.at("q8_0").at("kl").at("mean") == cost.at("kl").at("mean"));
+  CHECK(by_name.at("bf16").at("kl").at("mean") < by_name.at("q4_0").at("kl").at("mean"));
+  CHECK(by_name.at("q4_0").at("bytes") < by_name.at("q8_0").at("bytes"));
+  CHECK(contains(hewn({"quantize", run, "--ladder", val}).out, "ms/token"));
+  CHECK_FAILS(hewn({"quantize", run, "--ladder"}), 2, "add --val=FILE");
+}
+
+TEST_CASE("quantize weighs errors by what a text makes each matrix read", "[cli]") {
+  const TempDir dir;
+  REQUIRE(train_wide(dir).exit_code == 0);
+  const std::string run = (dir / "run").string(), text = (dir / "text.txt").string();
+  const auto plain = (dir / "plain.gguf").string(), weighed = (dir / "weighed.gguf").string();
+  REQUIRE(hewn({"quantize", run, "--format=q4_0", "--out=" + plain}).exit_code == 0);
+  const std::vector<std::string> calibrated = {
+      "quantize", run, "--format=q4_0", "--out=" + weighed, "--calibrate=" + text, "--force"};
+  REQUIRE(hewn(calibrated).exit_code == 0);
+  const std::string once = read_file(weighed);
+  CHECK((once != read_file(plain)));
+  REQUIRE(hewn(calibrated).exit_code == 0);
+  CHECK((read_file(weighed) == once));
+  write_file(dir / "short.txt", "the cat");
+  CHECK_FAILS(hewn({"quantize", run, "--format=q4_0", "--out=" + (dir / "none.gguf").string(),
+                    "--calibrate=" + (dir / "short.txt").string()}),
+              3, "fewer than the 17 of a whole window");
+  CHECK_FAILS(hewn({"quantize", run, "--format=q4_0", "--out=" + (dir / "none.gguf").string(),
+                    "--calibrate=" + (dir / "absent.txt").string()}),
+              3, "absent.txt");
+  CHECK_FALSE(std::filesystem::exists(dir / "none.gguf"));
 }
 
 TEST_CASE("quantize refuses what it cannot do, with the reason", "[cli]") {

@@ -1,7 +1,6 @@
 // hewn quantize: writes a model with weights in blocks.
 
 #include <algorithm>
-#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "apps/cli/format.h"
@@ -9,6 +8,10 @@
 #include "apps/cli/terminal.h"
 #include "apps/commands/commands.h"
 #include "apps/commands/exporting.h"
+#include "apps/commands/quantize/cost.h"
+#include "apps/commands/quantize/ladder.h"
+#include "apps/commands/quantize/tensors.h"
+#include "apps/run/evaluation.h"
 #include "apps/run/open_run.h"
 #include "apps/run/run_config.h"
 #include "core/error.h"
@@ -48,31 +51,11 @@ std::map<std::string, std::vector<float>> importance_of(const Settings& settings
   return input_squares(*whole, data, settings.integer("calibrate_tokens"));
 }
 
-// Some tensors together.
-struct Total {
-  int64_t tensors = 0, elements = 0, bytes = 0;
-  double squares = 0, max_error = 0;
-
-  void add(const WrittenTensor& t) {
-    ++tensors, elements += t.elements, bytes += t.bytes, squares += t.squares;
-    max_error = std::max(max_error, t.max_error);
-  }
-  double bits() const { return 8 * static_cast<double>(bytes) / static_cast<double>(elements); }
-  double rmse() const { return std::sqrt(squares / static_cast<double>(elements)); }
-};
-
-Total total_of(const std::vector<WrittenTensor>& tensors, std::string_view format = {}) {
-  Total total;
-  for (const WrittenTensor& t : tensors)
-    if (format.empty() || t.format == format) total.add(t);
-  return total;
-}
-
 Json as_json(const std::string& format, const std::string& file, const Exported& done) {
-  const Total all = total_of(done.tensors);
+  const TensorTotal all = total_of(done.tensors);
   Json tensors = Json::array();
   for (const WrittenTensor& t : done.tensors) {
-    Total one;
+    TensorTotal one;
     one.add(t);
     tensors.push_back({{"name", t.name},
                        {"format", t.format},
@@ -85,7 +68,7 @@ Json as_json(const std::string& format, const std::string& file, const Exported&
           {"bytes", done.bytes}, {"tensors", tensors}, {"notes", done.notes}};
 }
 
-std::vector<std::string> row_of(const std::string& name, const Total& t) {
+std::vector<std::string> row_of(const std::string& name, const TensorTotal& t) {
   return {name,
           long_count(t.tensors),
           long_count(t.elements),
@@ -112,7 +95,7 @@ void print_formats(const std::vector<WrittenTensor>& tensors) {
 void print_tensors(const std::vector<WrittenTensor>& tensors) {
   std::vector<std::vector<std::string>> rows = {{"tensor", "format", "weights", "size", "rmse", "max error"}};
   for (const WrittenTensor& t : tensors) {
-    Total one;
+    TensorTotal one;
     one.add(t);
     rows.push_back({t.name, std::string(t.format), long_count(t.elements),
                     bytes_text(static_cast<double>(t.bytes)), number_text(one.rmse(), 3),
@@ -124,8 +107,10 @@ void print_tensors(const std::vector<WrittenTensor>& tensors) {
 }  // namespace
 
 int run_quantize(const Settings& settings) {
-  require(settings.has("format"), "no format was given; add --format=NAME, such as --format=q4_k_m");
-  require(settings.has("out"), "no output path was given; add --out=FILE.gguf");
+  const bool ladder = settings.flag("ladder");
+  require(ladder || settings.has("format"),
+          "no format was given; add --format=NAME, such as --format=q4_k_m");
+  require(ladder || settings.has("out"), "no output path was given; add --out=FILE.gguf");
   const std::string path = named_run(settings), format = settings.text("format"), out = settings.text("out");
   const ForeignModel model = open_merged(settings, path);
   ExportOptions options = export_options(settings, path, model);
@@ -133,14 +118,26 @@ int run_quantize(const Settings& settings) {
                                   .choices = choices_of(settings),
                                   .importance = importance_of(settings, model),
                                   .threads = static_cast<int>(settings.integer("threads"))};
+  if (ladder) {
+    print_format_ladder(settings, model, options);
+    return 0;
+  }
   const Exported done = export_model(model, "gguf", out, options);
+  std::optional<CostMeter::Cost> cost;
+  if (settings.given("val"))
+    cost = CostMeter(settings, model).of_file(out, static_cast<double>(total_of(done.tensors).bytes));
   if (settings.flag("json")) {
-    print(json_text(as_json(format, out, done), 2), "\n");
+    Json json = as_json(format, out, done);
+    if (cost) add_cost(*cost, json);
+    print(json_text(json, 2), "\n");
     return 0;
   }
   for (const std::string& note : done.notes) say(note);
   if (is_verbose()) print_tensors(done.tensors);
   print_formats(done.tensors);
+  if (cost)
+    print(divergence_text(cost->lost), fixed(cost->speed.seconds_per_token * 1e3, 3), " ms per token, ",
+          fixed(100 * cost->speed.of_bandwidth, 0), "% of the speed of memory\n");
   print("wrote ", out, ", ", bytes_text(static_cast<double>(done.bytes)), "\n");
   if (model.tokenizer) say_next(program(), " sample ", shell_word(out));
   return 0;

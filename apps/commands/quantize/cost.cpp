@@ -1,0 +1,63 @@
+#include "apps/commands/quantize/cost.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "apps/run/evaluation.h"
+#include "apps/run/open_run.h"
+#include "apps/run/run_config.h"
+#include "core/error.h"
+#include "kernels/roof/roof.h"
+#include "model/generation/generate.h"
+#include "model/weights/foreign.h"
+
+namespace hewn::cli {
+
+WritingSpeed writing_speed(Model& model, double bytes) {
+  constexpr int64_t tokens = 32;
+  constexpr int rounds = 5;
+  const Executor& device = executor(model.device());
+  const GenerateOptions options{.max_new_tokens = std::min(tokens, model.config().block_size - 1)};
+  const auto write = [&] { generate(model, {0}, options, [](const Generated&) { return true; }); };
+  write();  // warm-up
+  double best = 1e30;
+  for (int i = 0; i < rounds; ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    write();
+    best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  }
+  const double per_token = best / static_cast<double>(std::max<int64_t>(options.max_new_tokens, 1));
+  const double bandwidth = measured_bandwidth(static_cast<size_t>(bytes), device.isa(), device.threads());
+  return {.seconds_per_token = per_token, .of_bandwidth = bytes / bandwidth / per_token};
+}
+
+CostMeter::CostMeter(const Settings& settings, const ForeignModel& model)
+    : device_(open_device("cpu", static_cast<int>(settings.integer("threads")))) {
+  require(model.tokenizer != nullptr, settings.where("val"),
+          ": the model cannot read text: ", model.no_tokenizer);
+  require_language_model(model.config, named_run(settings));
+  text_ = open_validation(settings.text("val"), model.tokenizer);
+  if (text_.val_tokens() < 2) fail(ErrorCode::input, settings.text("val"), ": has fewer than 2 tokens");
+  before_ = load_foreign(model, *device_);
+}
+
+CostMeter::Cost CostMeter::of_file(const std::string& file, double bytes) {
+  const auto after = open_foreign_weights(open_foreign(file), *device_);
+  const int64_t window = std::min(before_->config().block_size, after->config().block_size);
+  return {.lost = divergence(*before_, *after, text_, {.block_size = window, .stride = window}),
+          .speed = writing_speed(*after, bytes)};
+}
+
+WritingSpeed CostMeter::speed_before() {
+  return writing_speed(*before_, static_cast<double>(before_->parameters().numel()) * sizeof(float));
+}
+
+void add_cost(const CostMeter::Cost& cost, nlohmann::ordered_json& to) {
+  to.update(divergence_record(cost.lost));
+  to["ms_per_token"] = cost.speed.seconds_per_token * 1e3;
+  to["bandwidth_percent"] = 100 * cost.speed.of_bandwidth;
+}
+
+}  // namespace hewn::cli

@@ -1,0 +1,46 @@
+#pragma once
+// What a model with weights in blocks has lost, and how fast it writes.
+
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+
+#include "apps/cli/settings.h"
+#include "train/divergence.h"
+
+namespace hewn::cli {
+
+/// How fast a model writes one text, token by token.
+struct WritingSpeed {
+  double seconds_per_token = 0;
+  /// The time in which memory delivers the weights of a token, at the measured bandwidth, divided by that.
+  double of_bandwidth = 0;
+};
+
+/// Writes 32 tokens a few times; the fastest counts. `bytes` are those of all tensors that a token reads.
+WritingSpeed writing_speed(Model& model, double bytes);
+
+/// Compares quantised files with their model on a text.
+class CostMeter {
+ public:
+  /// Opens the text of the key val, and the model in float32. Throws usage if the model cannot read text.
+  CostMeter(const Settings& settings, const ForeignModel& model);
+
+  struct Cost {
+    Divergence lost;
+    WritingSpeed speed;
+  };
+  /// The cost of a file whose tensors have so many bytes.
+  Cost of_file(const std::string& file, double bytes);
+  WritingSpeed speed_before();
+
+ private:
+  std::unique_ptr<Executor> device_;
+  std::unique_ptr<Model> before_;
+  Dataset text_;
+};
+
+/// As the fields "perplexity", "kl", "same_top", "ms_per_token" and "bandwidth_percent" of a JSON object.
+void add_cost(const CostMeter::Cost& cost, nlohmann::ordered_json& to);
+
+}  // namespace hewn::cli
