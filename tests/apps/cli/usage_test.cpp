@@ -55,12 +55,12 @@ TEST_CASE("unknown commands and options are refused with a suggestion") {
   CHECK_FAILS(hewn({"data", "corpus", "--nonsense"}), 2, "unknown option --nonsense");
   CHECK_FAILS(hewn({"data", "corpus", "-x"}), 2, "unknown option -x");
   CHECK_FAILS(hewn({"data", "corpus", "--ladder"}), 2,
-              "--ladder is an option of bench kernels, not of data corpus");
+              "--ladder is an option of bench kernels, quantize, not of data corpus");
   CHECK_FAILS(hewn({"data", "corpus", "-tales=3"}), 2, "unknown option -tales; did you mean --tales?");
   CHECK_FAILS(hewn({"data", "corpus", "extra"}), 2, "no arguments");
   CHECK_FAILS(hewn({"--color", "never", "dat"}), 2, "unknown command 'dat'");
   // Commands and keys of later days are unknown until they exist.
-  CHECK_FAILS(hewn({"quantize"}), 2, "unknown command");
+  CHECK_FAILS(hewn({"serve"}), 2, "unknown command");
   CHECK_FAILS(hewn({"data", "corpus", "--tensorboard=1"}), 2, "unknown option --tensorboard");
 }
 
@@ -120,8 +120,8 @@ TEST_CASE("mistakes in a configuration are reported with line and column") {
   };
   CHECK_FAILS(with("seed = 1\n  tails = 3\n"), 2, "c.toml:2:3: unknown key 'tails'; did you mean 'tales'?");
   CHECK_FAILS(with("# comment\ntales = 0\n"), 2, "c.toml:2:1: tales = 0 is out of range");
-  CHECK_FAILS(with("ladder = true\n"), 2,
-              "c.toml:1:1: 'ladder' is a key of bench kernels, not of data corpus");
+  CHECK_FAILS(with("counters = true\n"), 2,
+              "c.toml:1:1: 'counters' is a key of bench kernels, not of data corpus");
   CHECK_FAILS(with("tales = [1]\n"), 2, "c.toml:1:1: expected a number");
   CHECK_FAILS(with("[data]\ntales = 1\n"), 2, "c.toml:1:");
   CHECK_FAILS(with("quiet = true\n"), 2,
@@ -142,8 +142,8 @@ TEST_CASE("a run's configuration is read by commands that do not train") {
   INFO(plan.err);
   CHECK(plan.exit_code == 0);
   CHECK(hewn({"bench", "sample", config, "--max_new_tokens=2"}).exit_code == 0);
-  write_file(config, "n_embd = 16\nladder = true\n");
-  CHECK_FAILS(hewn({"plan", config}), 2, "config.toml:2:1: 'ladder' is a key of bench kernels, not of plan");
+  write_file(config, "n_embd = 16\ncounters = true\n");
+  CHECK_FAILS(hewn({"plan", config}), 2, "config.toml:2:1: 'counters' is a key of bench kernels, not of plan");
 }
 
 TEST_CASE("non-ASCII characters are accepted in a configuration's strings and comments") {
