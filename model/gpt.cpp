@@ -7,6 +7,7 @@
 #include "core/recompute.h"
 #include "kernels/activation/op.h"
 #include "kernels/copy/op.h"
+#include "kernels/cross_entropy/abi.h"
 #include "kernels/cross_entropy/op.h"
 #include "kernels/elementwise/op.h"
 #include "kernels/embedding/op.h"

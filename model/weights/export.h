@@ -16,8 +16,8 @@ namespace hewn {
 struct Quantisation {
   std::string mixture = "q8_0";            ///< the name of one of `mixtures()`
   std::vector<ChosenFormat> choices = {};  ///< formats of some tensors
-  /// By the parameter's name, how much an error in each of its input columns counts: the column's mean square over some
-  /// text. Where a matrix has none, all columns count alike.
+  /// By the name of the tensor in the file, or else of the parameter, how much an error in each of its input columns
+  /// counts: the column's mean square over some text. Where a matrix has none, all columns count alike.
   std::map<std::string, std::vector<float>> importance = {};
   int threads = 0;  ///< 0: one per core
 };

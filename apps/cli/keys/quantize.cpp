@@ -36,7 +36,7 @@ std::vector<Option> quantize_options() {
       text("calibrate", "FILE", "", takes::quantize,
            "choose scales for the least error weighted by the mean square of what each column of a matrix "
            "reads "
-           "from this text",
+           "from this text; or llama.cpp's importance matrix (.gguf, .dat)",
            "none"),
       integer("calibrate_tokens", "100000", 1, 1 << 30, takes::quantize, "tokens of that text to read"),
       text("val", "FILE", "", takes::quantize,

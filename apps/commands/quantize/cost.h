@@ -2,10 +2,12 @@
 // What a model with weights in blocks has lost, and how fast it writes.
 
 #include <nlohmann/json_fwd.hpp>
-#include <optional>
+#include <memory>
 #include <string>
 
 #include "apps/cli/settings.h"
+#include "kernels/contract/contract.h"
+#include "model/weights/foreign.h"
 #include "train/divergence.h"
 
 namespace hewn::cli {

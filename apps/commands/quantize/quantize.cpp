@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "apps/cli/format.h"
 #include "apps/cli/shell.h"
@@ -16,6 +17,7 @@
 #include "apps/run/run_config.h"
 #include "core/error.h"
 #include "model/json.h"
+#include "model/weights/gguf/importance.h"
 #include "train/calibration.h"
 
 namespace hewn::cli {
@@ -35,10 +37,12 @@ std::vector<ChosenFormat> choices_of(const Settings& settings) {
   return choices;
 }
 
-// What the matrices of the model read from the text of --calibrate; nothing without it.
+// What the matrices of the model read from the text of --calibrate, or the importance matrix that it names; nothing
+// without it.
 std::map<std::string, std::vector<float>> importance_of(const Settings& settings, const ForeignModel& model) {
   if (!settings.given("calibrate")) return {};
   const std::string text = settings.text("calibrate");
+  if (looks_like_importance(text)) return read_importance(text);
   require(model.tokenizer != nullptr, settings.where("calibrate"),
           ": the model cannot read text: ", model.no_tokenizer);
   require_language_model(model.config, named_run(settings));

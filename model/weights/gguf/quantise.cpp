@@ -83,10 +83,12 @@ WrittenTensor compared(Executor& device, const TensorEntry& entry, const std::ve
 
 /// How much each input column of a tensor counts; null: all alike.
 const float* importance_of(const Outgoing& outgoing, const Quantisation& how, const TensorEntry& entry) {
-  const auto found = how.importance.find(outgoing.parameter_of(entry.name).name);
+  auto found = how.importance.find(entry.name);
+  if (found == how.importance.end()) found = how.importance.find(outgoing.parameter_of(entry.name).name);
   if (found == how.importance.end()) return nullptr;
-  require(std::ssize(found->second) == columns(entry), "the importance of ", entry.name, " has ",
-          found->second.size(), " columns; expected ", columns(entry));
+  if (std::ssize(found->second) != columns(entry))
+    fail(ErrorCode::input, "the importance of ", entry.name, " has ", found->second.size(),
+         " columns; expected ", columns(entry));
   return found->second.data();
 }
 

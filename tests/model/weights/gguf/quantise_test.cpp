@@ -228,6 +228,29 @@ TEST_CASE("quantise: errors of each tensor are those of the file", "[quantise]")
   check("transformer.ln_f.weight", "output_norm.weight", "f32");
 }
 
+TEST_CASE("quantise: columns that matter have smaller errors", "[quantise]") {
+  const Initial e(wide(gpt2_like()));
+  const auto error = [&](const std::vector<float>& importance, int64_t begin, int64_t end) {
+    ExportOptions options = quantised("q4_0");
+    options.force = true;
+    if (!importance.empty()) options.quantise->importance["blk.0.ffn_up.weight"] = importance;
+    export_model(e.own, "gguf", e.path("model.gguf"), options);
+    const auto after = load_foreign(open_foreign(e.path("model.gguf")), cpu());
+    const Tensor x = e.model->parameters().find("transformer.h.0.mlp.c_fc.weight")->value;  // [in, out]
+    const Tensor y = after->parameters().find("transformer.h.0.mlp.c_fc.weight")->value;
+    const std::vector<double> a = x.sliced(0, begin, end - begin).doubles(),
+                              b = y.sliced(0, begin, end - begin).doubles();
+    double squares = 0;
+    for (size_t i = 0; i < a.size(); ++i) squares += (a[i] - b[i]) * (a[i] - b[i]);
+    return squares;
+  };
+  std::vector<float> importance(256, 0.01f);
+  std::fill(importance.begin(), importance.begin() + 4, 1.0f);
+  CHECK(error(importance, 0, 4) < 0.7 * error({}, 0, 4));
+  CHECK(error(importance, 4, 256) > error({}, 4, 256));
+  CHECK(fails(ErrorCode::input, {"blk.0.ffn_up.weight", "3 columns"}, [&] { error({1, 1, 1}, 0, 4); }));
+}
+
 TEST_CASE("quantise: what cannot be written is refused, and nothing is left", "[quantise]") {
   const Exportable e(wide(gpt2_like()));
   CHECK(fails(ErrorCode::usage, {"only gguf"},

@@ -1,0 +1,89 @@
+#include "model/weights/gguf/importance.h"
+
+#include <cmath>
+#include <cstring>
+#include <string_view>
+
+#include "core/error.h"
+#include "core/io/file.h"
+#include "model/weights/gguf/gguf.h"
+#include "model/weights/gguf/gguf_model.h"
+#include "model/weights/weights.h"
+
+namespace hewn {
+namespace {
+
+using Importance = std::map<std::string, std::vector<float>>;
+
+/// Divides the sums of a tensor by their number, and keeps them.
+void keep_means(Importance& all, const std::string& name, std::vector<float> sums, double count) {
+  for (float& sum : sums) {
+    const double mean = static_cast<double>(sum) / count;
+    if (!std::isfinite(mean) || mean < 0)
+      fail(ErrorCode::input, name, " has the importance ", mean, "; expected numbers from 0");
+    sum = static_cast<float>(mean);
+  }
+  if (!all.emplace(name, std::move(sums)).second)
+    fail(ErrorCode::input, "the tensor ", name, " is given twice");
+}
+
+/// Tensors NAME.in_sum2, sums of squares, each with a NAME.counts.
+Importance of_gguf(const std::string& path) {
+  const GgufFile file(path);
+  const Doing context("reading ", path);
+  constexpr std::string_view sums = ".in_sum2", counts = ".counts";
+  Importance all;
+  for (const TensorEntry& entry : file.entries()) {
+    if (!entry.name.ends_with(sums)) continue;
+    const std::string name = entry.name.substr(0, entry.name.size() - sums.size());
+    const TensorEntry* count = file.find(name + std::string(counts));
+    if (count == nullptr) fail(ErrorCode::input, "there is no tensor ", name, counts, " beside ", entry.name);
+    const std::vector<float> rows = values_of<float>(*count);
+    if (rows.size() != 1) fail(ErrorCode::input, name, " has ", rows.size(), " experts; expected one matrix");
+    keep_means(all, name, values_of<float>(entry), static_cast<double>(rows[0]));
+  }
+  if (all.empty()) fail(ErrorCode::input, "the file has no tensors with names that end with ", sums);
+  return all;
+}
+
+/// i32 number of entries; each: i32 length of the name, the name, i32 calls, i32 number of values, f32 values.
+Importance of_dat(const std::string& path) {
+  const MappedFile file(path);
+  const Doing context("reading ", path);
+  std::string_view rest = file.text();
+  const auto take = [&](size_t bytes) {
+    if (bytes > rest.size())
+      fail(ErrorCode::input, "the file ends ", bytes - rest.size(), " bytes too early; was it cut short?");
+    const std::string_view taken = rest.substr(0, bytes);
+    rest.remove_prefix(bytes);
+    return taken;
+  };
+  const auto number = [&](const char* what) {
+    int32_t n = 0;
+    std::memcpy(&n, take(sizeof n).data(), sizeof n);
+    if (n < 0) fail(ErrorCode::input, what, " is ", n, "; the file is damaged");
+    return static_cast<size_t>(n);
+  };
+  Importance all;
+  for (size_t left = number("the number of entries"); left > 0; --left) {
+    const std::string name(take(number("the length of a name")));
+    const size_t calls = number("a number of calls"), values = number("a number of values");
+    const std::string_view bytes = take(values * sizeof(float));
+    std::vector<float> sums(values);
+    if (values > 0) std::memcpy(sums.data(), bytes.data(), bytes.size());
+    keep_means(all, name, std::move(sums), static_cast<double>(calls > 0 ? calls : 1));
+  }
+  return all;
+}
+
+}  // namespace
+
+bool looks_like_importance(const std::string& path) {
+  return looks_like_gguf(path) || path.ends_with(".dat");
+}
+
+std::map<std::string, std::vector<float>> read_importance(const std::string& path) {
+  return looks_like_gguf(path) ? of_gguf(path) : of_dat(path);
+}
+
+}  // namespace hewn
