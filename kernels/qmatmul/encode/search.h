@@ -28,12 +28,12 @@ struct GroupPlan {
 
 [[gnu::always_inline]] inline constexpr GroupPlan group_plan_of(BlockType format) {
   switch (format) {
-    case BlockType::q8_0: return {32, 1, false, -128, 127, {-128, 1, 64}};
-    case BlockType::q4_0: return {32, 1, false, -8, 7, {-10, 0.25f, 24}};
-    case BlockType::q5_0: return {32, 1, false, -16, 15, {-18, 0.25f, 40}};
+    case BlockType::q8_0: return {32, 1, false, -128, 127, {-128, 1, 65}};
+    case BlockType::q4_0: return {32, 1, false, -8, 7, {-10, 0.25f, 25}};
+    case BlockType::q5_0: return {32, 1, false, -16, 15, {-18, 0.25f, 41}};
     case BlockType::q4_k: return {32, 8, true, 0, 15, {}};
     case BlockType::q5_k: return {32, 8, true, 0, 31, {}};
-    default: return {16, 16, false, -32, 31, {-33.5f, 0.5f, 34}};  // q6_k
+    default: return {16, 16, false, -32, 31, {-33.5f, 0.5f, 36}};  // q6_k
   }
 }
 
