@@ -117,7 +117,7 @@ struct GroupFit {
   float mean;       ///< of its integers, if there are offsets
   float curvature;  ///< of the error, as a function of the scale
   float weight;     ///< the same, of the offset
-  float unused;     ///< integers at the upper end
+  float unused;     ///< integers above the largest that occurs; the least is 0
 };
 
 GroupFit fit_group(const Group& group) {
@@ -129,12 +129,17 @@ GroupFit fit_group(const Group& group) {
   }
   const RangeFit range = fit_range(group);
   const GroupSums sums = measure(group, range.scale, range.offset);
-  fit.scale = range.scale, fit.offset = range.offset, fit.weight = sums.w;
-  fit.mean = sums.q / sums.w;
-  fit.curvature = sums.qq - sums.q * fit.mean;
-  float most = 0;
-  for (int i = 0; i < group.plan.elements; ++i) most = std::max(most, group.x[i]);
-  fit.unused = group.plan.most - number(group, most, range.offset, reciprocal(range.scale));
+  const float mean = sums.q / sums.w, inverse = reciprocal(range.scale);
+  float least = 0, most = 0;
+  for (int i = 0; i < group.plan.elements; ++i)
+    least = std::min(least, group.x[i]), most = std::max(most, group.x[i]);
+  // The same values with integers from 0 on: of all forms of a group, the one with the highest offset.
+  const float lowest = number(group, least, range.offset, inverse);
+  fit.scale = range.scale, fit.offset = std::min(range.offset + lowest * range.scale, 0.0f);
+  fit.mean = mean - lowest;
+  fit.curvature = sums.qq - sums.q * mean;
+  fit.weight = sums.w;
+  fit.unused = group.plan.most - (number(group, most, range.offset, inverse) - lowest);
   return fit;
 }
 

@@ -66,7 +66,7 @@ struct SuperPlan {
 /// so k up to `most_shift` is tried.
 inline constexpr float most_group_offset = 63;
 inline constexpr Divisors offset_divisors{63, -1, 32};
-inline constexpr int most_shift = 3;
+inline constexpr int most_shift = 2;
 /// How often integers are chosen for all groups; before each but the first time, the scales of scales and offsets are
 /// replaced by the least squares solution for the previous integers.
 inline constexpr int super_rounds = 2;

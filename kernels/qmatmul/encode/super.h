@@ -33,14 +33,15 @@ HEWN_INLINE void fit_groups(const LaneGroups& groups, const GroupPlan& plan, int
   const vf weight = sum_weights(groups);
   const LaneRangeFit fit = fit_ranges(groups, weight);
   const LaneSums sums = measure<true>(groups, fit.scale, fit.offset);
-  const vf mean = sums.q / weight;
+  const vf mean = sums.q / weight, inverse = reciprocal(fit.scale);
+  const LaneRange range = range_of(groups);
+  const vf lowest = groups.number(range.least - fit.offset, inverse);
   store(fits.scale + lane, fit.scale);
-  store(fits.offset + lane, fit.offset);
-  store(fits.mean + lane, mean);
+  store(fits.offset + lane, min(fit.offset + lowest * fit.scale, vf{}));
+  store(fits.mean + lane, mean - lowest);
   store(fits.curvature + lane, sums.qq - sums.q * mean);
   store(fits.weight + lane, weight);
-  const vf most = range_of(groups).most - fit.offset;
-  store(fits.unused + lane, groups.most - groups.number(most, reciprocal(fit.scale)));
+  store(fits.unused + lane, groups.most - (groups.number(range.most - fit.offset, inverse) - lowest));
 }
 
 /// Candidate k of a search and the following ones, one per lane.
