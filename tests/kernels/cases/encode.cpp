@@ -6,10 +6,12 @@
 #include <limits>
 #include <sstream>
 
+#include "core/dtype.h"
 #include "kernels/devices/devices.h"
 #include "kernels/qmatmul/kernels.h"
 #include "tests/support/catch.h"
 #include "tests/support/env.h"
+#include "tests/support/random.h"
 
 namespace hewn {
 namespace {
@@ -114,13 +116,54 @@ TEST_CASE("encode: errors are no larger than ggml's") {
   CHECK(compared == 18);
 }
 
-TEST_CASE("encode: values that a block can hold come back, or nearly") {
+TEST_CASE("encode: values of blocks come back; of blocks with offsets, nearly all") {
+  for (const std::string kind : {"normal", "heavy", "columns"})
+    for (const BlockType format : encoded_formats) {
+      INFO(kind << " " << format_of(format).name);
+      const std::vector<float> x = fixture_matrix(kind);
+      const auto once = values_of(format, blocks_of(format, x, fixture_cols));
+      const auto twice = values_of(format, blocks_of(format, once, fixture_cols));
+      const double largest = format_of(format).offsets ? 0.06 : 1e-6;
+      CHECK(error_of(once, twice, {1}) <= largest * error_of(x, once, {1}));
+    }
+}
+
+TEST_CASE("encode: integers of any extent, times a scale, come back") {
+  test::Random random("encode integers");
+  for (const auto& [format, most] :
+       {std::pair{BlockType::q8_0, 127}, {BlockType::q4_0, 7}, {BlockType::q5_0, 15}})
+    for (const double wished : {0.375, -0.0123, 77 * 0x1p-24, 60000.0})
+      for (int64_t extent = 1; extent <= most + 1; ++extent) {
+        // Half of a subnormal scale need not be a number in half precision.
+        if (wished == 77 * 0x1p-24 && 2 * extent <= most + 1) continue;
+        INFO(format_of(format).name << ", integers up to " << extent << " times " << wished);
+        const auto scale = static_cast<float>(Float16(static_cast<float>(wished)));
+        std::vector<float> x(32);
+        for (float& value : x)
+          value = scale * static_cast<float>(random.integer(-extent, std::min<int64_t>(extent, most)));
+        x[5] = scale * static_cast<float>(-extent);
+        const auto values = values_of(format, blocks_of(format, x, 32));
+        for (size_t i = 0; i < x.size(); ++i) CHECK(values[i] == x[i]);
+      }
+}
+
+TEST_CASE("encode: only ratios of importances matter, and columns of importance 0 matter little") {
+  const std::vector<float> importance = fixture_importance();
+  std::vector<float> larger = importance, some = importance, outliers = fixture_matrix("normal");
+  for (float& w : larger) w *= 0x1p70f;
+  for (size_t i = 9; i < some.size(); i += 64) some[i] = 0;
+  for (size_t i = 9; i < outliers.size(); i += 64) outliers[i] = 10;
+  const std::vector<float> x = fixture_matrix("heavy"), none(importance.size(), 0);
   for (const BlockType format : encoded_formats) {
     INFO(format_of(format).name);
-    const std::vector<float> x = fixture_matrix("normal");
-    const auto once = values_of(format, blocks_of(format, x, fixture_cols));
-    const auto twice = values_of(format, blocks_of(format, once, fixture_cols));
-    CHECK(error_of(once, twice, {1}) < 0.1 * error_of(x, once, {1}));
+    const auto blocks = [&](const std::vector<float>& w) {
+      return blocks_of(format, x, fixture_cols, w.data());
+    };
+    CHECK((blocks(larger) == blocks(importance)));
+    CHECK((blocks(none) == blocks(std::vector<float>(none.size(), 3))));
+    const auto plain = values_of(format, blocks_of(format, outliers, fixture_cols));
+    const auto weighted = values_of(format, blocks_of(format, outliers, fixture_cols, some.data()));
+    CHECK(error_of(outliers, weighted, some) < error_of(outliers, plain, some));
   }
 }
 
@@ -162,6 +205,23 @@ TEST_CASE("encode: zeros, tiny and huge values give finite blocks") {
         REQUIRE(std::isfinite(value));
     }
   }
+}
+
+TEST_CASE("encode: equal elements, and those of one sign") {
+  for (const BlockType format : encoded_formats) {
+    INFO(format_of(format).name);
+    for (const float value : {-3.0f, 0.02f, 1.0f})
+      for (const float other : values_of(format, blocks_of(format, std::vector<float>(256, value), 256)))
+        CHECK(std::abs(other - value) <= 0.01f * std::abs(value));
+    std::vector<float> huge(256, 1);
+    huge[3] = -std::numeric_limits<float>::max();
+    CHECK(values_of(format, blocks_of(format, huge, 256))[3] <= -65504 * 7);
+  }
+}
+
+TEST_CASE("encode: formats without an encoder are refused") {
+  for (const BlockType format : {BlockType::q4_1, BlockType::q5_1, BlockType::q2_k, BlockType::q3_k})
+    CHECK_THROWS_WITH(blocks_of(format, std::vector<float>(256, 1), 256), Catch::Contains("no kernel"));
 }
 
 TEST_CASE("encode: threads write the same bytes") {
