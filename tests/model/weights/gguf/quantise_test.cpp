@@ -251,6 +251,35 @@ TEST_CASE("quantise: columns that matter have smaller errors", "[quantise]") {
   CHECK(fails(ErrorCode::input, {"blk.0.ffn_up.weight", "3 columns"}, [&] { error({1, 1, 1}, 0, 4); }));
 }
 
+TEST_CASE("quantise: a file with any byte changed is refused with a reason, or computes", "[quantise]") {
+  ModelConfig config = llama_like();
+  config.n_embd = 32;
+  config.mlp_width = 32;
+  config.n_layer = 1;
+  const Initial e(config);
+  export_model(e.own, "gguf", e.path("model.gguf"),
+               quantised("q4_0", {{"*ffn*", "q8_0"}, {"*attn_v*", "q5_0"}}));
+  const std::string whole = read_file(e.path("model.gguf"));
+  const NoGrad none;
+  int refused = 0, computed = 0;
+  const auto step = static_cast<size_t>(repeats(17, 1));
+  for (size_t at = 0; at < whole.size(); at += step) {
+    std::string broken = whole;
+    broken[at] = static_cast<char>(broken[at] ^ (1 << at % 8));
+    write_file(e.path("broken.gguf"), broken);
+    try {
+      const auto model = open_foreign_weights(open_foreign(e.path("broken.gguf")), cpu());
+      if (model->config().block_size <= 64) model->logits(tokens_of(model->config(), 1));
+      ++computed;
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::input) FAIL("byte " << at << ": " << error.what());
+      ++refused;
+    }
+  }
+  CHECK(refused > 0);
+  CHECK(computed > refused);
+}
+
 TEST_CASE("quantise: what cannot be written is refused, and nothing is left", "[quantise]") {
   const Exportable e(wide(gpt2_like()));
   CHECK(fails(ErrorCode::usage, {"only gguf"},
