@@ -85,6 +85,14 @@ int64_t Parameters::numel_trained() const {
   return n;
 }
 
+size_t Parameters::bytes_read() const {
+  size_t bytes = 0;
+  for (const Parameter& p : all_)
+    bytes += p.blocks ? static_cast<size_t>(p.blocks->bytes())
+                      : (p.value_bf16.defined() ? p.value_bf16.bytes() : p.value.bytes());
+  return bytes;
+}
+
 void Parameters::settle_on(Device& device, DType dtype) {
   require(!allocated(), "parameters are allocated twice");
   require(dtype == DType::f32 || dtype == DType::f64 || dtype == DType::bf16, "parameters of ",

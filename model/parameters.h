@@ -112,6 +112,8 @@ class Parameters {
   int64_t numel() const;
   /// Elements of those that train.
   int64_t numel_trained() const;
+  /// Bytes of all values as products read them: blocks, bf16 copies, or the values.
+  size_t bytes_read() const;
   Device& device() const { return *device_; }
   /// The dtype of values, gradients and moments: f32 or f64.
   DType dtype() const { return dtype_; }

@@ -1,5 +1,6 @@
 // hewn sample: generates text from a trained model and prints it as it is generated.
 
+#include <chrono>
 #include <nlohmann/json.hpp>
 
 #include "apps/cli/format.h"
@@ -12,6 +13,8 @@
 #include "apps/run/text/shots.h"
 #include "apps/run/text/text_writer.h"
 #include "core/error.h"
+#include "kernels/contract/contract.h"
+#include "kernels/roof/roof.h"
 #include "model/generation/beam.h"
 #include "model/json.h"
 #include "model/tokenizer/utf8.h"
@@ -26,6 +29,39 @@ View view_of(const Settings& settings) {
           "show_probs, logprobs and json are different output formats; give one of them");
   return lines ? View::probabilities : records ? View::log_probabilities : json ? View::json : View::text;
 }
+
+// How long the prompts and the tokens after them take.
+class Pace {
+ public:
+  void count() {
+    if (tokens_++ == 0) first_ = Clock::now();
+  }
+  // With --verbose: tokens per second, and how close that is to what memory allows, if texts are written one by one.
+  void report(const Model& model, int64_t prompt, bool alone) const {
+    if (!is_verbose() || tokens_ < 2) return;
+    const double begun = seconds(start_, first_), rest = seconds(first_, Clock::now());
+    const double speed = static_cast<double>(tokens_ - 1) / rest;
+    std::string bound;
+    Executor& device = executor(model.device());
+    if (alone && !device.gpu() && model.parameters().numel() > 0) {
+      const auto bytes = static_cast<double>(model.parameters().bytes_read());
+      const double bandwidth =
+          measured_bandwidth(model.parameters().bytes_read(), device.isa(), device.threads());
+      bound = join(", ", fixed(100 * speed * bytes / bandwidth, 0), "% of the speed of memory");
+    }
+    detail("wrote ", long_count(tokens_), " tokens, ", short_count(speed), " per second", bound, ", after ",
+           fixed(begun * 1e3, 1), " ms for ", long_count(prompt), prompt == 1 ? " token" : " tokens",
+           " of prompts");
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  static double seconds(Clock::time_point from, Clock::time_point to) {
+    return std::chrono::duration<double>(to - from).count();
+  }
+  Clock::time_point start_ = Clock::now(), first_;
+  int64_t tokens_ = 0;
+};
 
 // Prints the best texts of a beam search, each with its score.
 int run_beams(const Settings& settings, const OpenRun& run, const std::vector<Prompt>& prompts,
@@ -75,9 +111,14 @@ int run_draws(const Settings& settings, const OpenRun& run, const std::vector<Pr
   catch_signals();
   TextWriter writer(*run.tokenizer, view, begins, ends.texts, !encoder && shots_of(settings).has_value());
   bool slid = false;
+  Pace pace;
   generate(*run.model, requests, generation(settings, *run.tokenizer, ends),
            static_cast<size_t>(settings.integer("batch_size")),
-           {.token = [&](size_t i, const Generated& g) { return writer.token(i, g); },
+           {.token =
+                [&](size_t i, const Generated& g) {
+                  pace.count();
+                  return writer.token(i, g);
+                },
             .done =
                 [&](size_t i, bool did) {
                   slid |= did;
@@ -91,6 +132,9 @@ int run_draws(const Settings& settings, const OpenRun& run, const std::vector<Pr
     print(json_text(texts, 2), "\n");
   }
   flush_results();
+  int64_t prompt_tokens = 0;
+  for (const GenerateRequest& request : requests) prompt_tokens += std::ssize(request.prompt);
+  pace.report(*run.model, prompt_tokens, requests.size() == 1 || settings.integer("batch_size") == 1);
   if (slid)
     say("note: a text exceeded the context of ", run.model->config().block_size,
         " tokens; the model continued from ",

@@ -15,7 +15,7 @@
 
 namespace hewn::cli {
 
-WritingSpeed writing_speed(Model& model, double bytes) {
+WritingSpeed writing_speed(Model& model) {
   constexpr int64_t tokens = 32;
   constexpr int rounds = 5;
   const Executor& device = executor(model.device());
@@ -29,8 +29,9 @@ WritingSpeed writing_speed(Model& model, double bytes) {
     best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   }
   const double per_token = best / static_cast<double>(std::max<int64_t>(options.max_new_tokens, 1));
-  const double bandwidth = measured_bandwidth(static_cast<size_t>(bytes), device.isa(), device.threads());
-  return {.seconds_per_token = per_token, .of_bandwidth = bytes / bandwidth / per_token};
+  const size_t bytes = model.parameters().bytes_read();
+  const double bandwidth = measured_bandwidth(bytes, device.isa(), device.threads());
+  return {.seconds_per_token = per_token, .of_bandwidth = static_cast<double>(bytes) / bandwidth / per_token};
 }
 
 CostMeter::CostMeter(const Settings& settings, const ForeignModel& model)
@@ -43,16 +44,14 @@ CostMeter::CostMeter(const Settings& settings, const ForeignModel& model)
   before_ = load_foreign(model, *device_);
 }
 
-CostMeter::Cost CostMeter::of_file(const std::string& file, double bytes) {
+CostMeter::Cost CostMeter::of_file(const std::string& file) {
   const auto after = open_foreign_weights(open_foreign(file), *device_);
   const int64_t window = std::min(before_->config().block_size, after->config().block_size);
   return {.lost = divergence(*before_, *after, text_, {.block_size = window, .stride = window}),
-          .speed = writing_speed(*after, bytes)};
+          .speed = writing_speed(*after)};
 }
 
-WritingSpeed CostMeter::speed_before() {
-  return writing_speed(*before_, static_cast<double>(before_->parameters().numel()) * sizeof(float));
-}
+WritingSpeed CostMeter::speed_before() { return writing_speed(*before_); }
 
 void add_cost(const CostMeter::Cost& cost, nlohmann::ordered_json& to) {
   to.update(divergence_record(cost.lost));

@@ -1,8 +1,8 @@
 #pragma once
 // What a model with weights in blocks has lost, and how fast it writes.
 
-#include <nlohmann/json_fwd.hpp>
 #include <memory>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 
 #include "apps/cli/settings.h"
@@ -19,8 +19,8 @@ struct WritingSpeed {
   double of_bandwidth = 0;
 };
 
-/// Writes 32 tokens a few times; the fastest counts. `bytes` are those of all tensors that a token reads.
-WritingSpeed writing_speed(Model& model, double bytes);
+/// Writes 32 tokens a few times; the fastest counts.
+WritingSpeed writing_speed(Model& model);
 
 /// Compares quantised files with their model on a text.
 class CostMeter {
@@ -32,8 +32,7 @@ class CostMeter {
     Divergence lost;
     WritingSpeed speed;
   };
-  /// The cost of a file whose tensors have so many bytes.
-  Cost of_file(const std::string& file, double bytes);
+  Cost of_file(const std::string& file);
   WritingSpeed speed_before();
 
  private:

@@ -31,7 +31,7 @@ FormatRow measured(const Mixture& mixture, const ForeignModel& model, ExportOpti
   const Exported done = export_model(model, "gguf", file, options);
   FormatRow row{
       .format = std::string(mixture.name), .all = total_of(done.tensors), .bytes = done.bytes, .cost = {}};
-  row.cost = meter.of_file(file, static_cast<double>(row.all.bytes));
+  row.cost = meter.of_file(file);
   return row;
 }
 

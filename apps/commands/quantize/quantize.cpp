@@ -128,8 +128,7 @@ int run_quantize(const Settings& settings) {
   }
   const Exported done = export_model(model, "gguf", out, options);
   std::optional<CostMeter::Cost> cost;
-  if (settings.given("val"))
-    cost = CostMeter(settings, model).of_file(out, static_cast<double>(total_of(done.tensors).bytes));
+  if (settings.given("val")) cost = CostMeter(settings, model).of_file(out);
   if (settings.flag("json")) {
     Json json = as_json(format, out, done);
     if (cost) add_cost(*cost, json);

@@ -22,6 +22,17 @@ std::string sampled(const TempDir& dir, std::vector<std::string> more, const std
 
 }  // namespace
 
+TEST_CASE("sample says with -v how fast it wrote", "[cli]") {
+  const TempDir dir;
+  REQUIRE(hewn(small_train(dir)).exit_code == 0);
+  const std::string run = (dir / "run").string();
+  const auto verbose = hewn({"sample", run, "--start=the cat", "--max_new_tokens=5", "--num_samples=1", "-v"});
+  CHECK_FAILS(verbose, 0, "wrote 5 tokens, ");
+  CHECK(contains(verbose.err, "% of the speed of memory"));
+  CHECK(contains(verbose.err, "ms for 7 tokens of prompts"));
+  CHECK_FALSE(contains(hewn({"sample", run, "--max_new_tokens=5"}).err, "wrote"));
+}
+
 TEST_CASE("sample: a text in a batch is the same as when generated alone", "[sample]") {
   const TempDir dir;
   REQUIRE(hewn(small_train(dir)).exit_code == 0);
