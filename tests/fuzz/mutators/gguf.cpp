@@ -53,7 +53,9 @@ GgufItem take_item(Taker& taker, uint64_t type) {
   } else if (type == list_type) {
     item.of = taker.number(4);
     const uint64_t n = taker.number(8);
-    for (uint64_t i = 0; i < n && taker.good() && item.of != list_type; ++i)
+    const bool has_bytes =
+        item.of == text_type || number_size(item.of) > 0;  // of no other type is there an end
+    for (uint64_t i = 0; i < n && taker.good() && has_bytes; ++i)
       item.items.push_back(take_item(taker, item.of));
   } else {
     item.number = taker.take(number_size(type));

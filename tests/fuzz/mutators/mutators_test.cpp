@@ -122,6 +122,19 @@ TEST_CASE("mutators stay within the space they have", "[fuzz][mutators]") {
   }
 }
 
+TEST_CASE("a list of a type that does not exist has no items to parse", "[fuzz][mutators]") {
+  const auto number = [](uint64_t value, int bytes) {
+    std::string text;
+    for (int i = 0; i < bytes; ++i) text += static_cast<char>(value >> 8 * i & 255);
+    return text;
+  };
+  constexpr uint64_t list = 9, no_type = 200, many = uint64_t{1} << 60;
+  const std::string file = "GGUF" + number(3, 4) + number(0, 8) + number(1, 8) + number(1, 8) + "k" +
+                           number(list, 4) + number(no_type, 4) + number(many, 8);
+  Dice dice(1);
+  CHECK_NOTHROW(mutate_gguf(file, dice));  // 2^60 items of no bytes each would not fit in memory
+}
+
 TEST_CASE("a mutator's result follows from its seed", "[fuzz][mutators]") {
   for (const Format& format : formats()) {
     INFO(format.target);
