@@ -105,6 +105,9 @@ ForeignModel open_gguf(const std::string& path) {
   } catch (const Error& error) {
     throw Error(ErrorCode::input, error.what());
   }
+  if (model.config.n_layer > std::ssize(file->entries()))  // before parameters are declared for them
+    fail(ErrorCode::input, arch, ".block_count is ", model.config.n_layer, ", but the file has only ",
+         file->entries().size(), " tensors");
   model.tokenizer = tokenizer_in(*file, model.no_tokenizer);
   model.tensors = std::move(file);
   return model;
