@@ -88,7 +88,7 @@ TEST_CASE("a sweep checks every combination before it starts") {
     CHECK(!fs::exists(dir / "sweep/runs"));
   };
   refused({"--grid=n_layre=1,2"}, "unknown key 'n_layre'; did you mean 'n_layer'?");
-  refused({"--grid=ladder=true"}, "'ladder' is a key of bench kernels, not of train");
+  refused({"--grid=counters=true"}, "'counters' is a key of bench kernels, not of train");
   refused({"--grid=n_layer=1,many"}, "grid n_layer=1,many: n_layer = 'many' is not a whole number");
   refused({"--grid=n_layer=1,-1"}, "n_layer = -1 is out of range");
   refused({"--grid=act=gelu,gleu"}, "did you mean 'gelu'?");
