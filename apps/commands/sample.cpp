@@ -9,12 +9,12 @@
 #include "apps/commands/commands.h"
 #include "apps/run/text/comparison.h"
 #include "apps/run/text/instruct.h"
+#include "apps/run/text/memory_bound.h"
 #include "apps/run/text/prompts.h"
 #include "apps/run/text/shots.h"
 #include "apps/run/text/text_writer.h"
 #include "core/error.h"
 #include "kernels/contract/contract.h"
-#include "kernels/roof/roof.h"
 #include "model/generation/beam.h"
 #include "model/json.h"
 #include "model/tokenizer/utf8.h"
@@ -42,13 +42,8 @@ class Pace {
     const double begun = seconds(start_, first_), rest = seconds(first_, Clock::now());
     const double speed = static_cast<double>(tokens_ - 1) / rest;
     std::string bound;
-    Executor& device = executor(model.device());
-    if (alone && !device.gpu() && model.parameters().numel() > 0) {
-      const auto bytes = static_cast<double>(model.parameters().bytes_read());
-      const double bandwidth =
-          measured_bandwidth(model.parameters().bytes_read(), device.isa(), device.threads());
-      bound = join(", ", fixed(100 * speed * bytes / bandwidth, 0), "% of the speed of memory");
-    }
+    if (alone && !executor(model.device()).gpu() && model.parameters().numel() > 0)
+      bound = join(", ", fixed(100 * speed * seconds_to_read(model), 0), "% of the speed of memory");
     detail("wrote ", long_count(tokens_), " tokens, ", short_count(speed), " per second", bound, ", after ",
            fixed(begun * 1e3, 1), " ms for ", long_count(prompt), prompt == 1 ? " token" : " tokens",
            " of prompts");

@@ -11,8 +11,7 @@ std::string_view mixture_names() {
   static const std::string names = [] {
     std::string all;
     for (const Mixture& mixture : mixtures())
-      if (mixture.blocks || mixture.dtype != DType::f32)
-        all += (all.empty() ? "" : "|") + std::string(mixture.name);
+      if (mixture.is_smaller()) all += (all.empty() ? "" : "|") + std::string(mixture.name);
     return all;
   }();
   return names;

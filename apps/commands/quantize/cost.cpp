@@ -8,8 +8,8 @@
 #include "apps/run/evaluation.h"
 #include "apps/run/open_run.h"
 #include "apps/run/run_config.h"
+#include "apps/run/text/memory_bound.h"
 #include "core/error.h"
-#include "kernels/roof/roof.h"
 #include "model/generation/generate.h"
 #include "model/weights/foreign.h"
 
@@ -18,7 +18,6 @@ namespace hewn::cli {
 WritingSpeed writing_speed(Model& model) {
   constexpr int64_t tokens = 32;
   constexpr int rounds = 5;
-  const Executor& device = executor(model.device());
   const GenerateOptions options{.max_new_tokens = std::min(tokens, model.config().block_size - 1)};
   const auto write = [&] { generate(model, {0}, options, [](const Generated&) { return true; }); };
   write();  // warm-up
@@ -29,9 +28,7 @@ WritingSpeed writing_speed(Model& model) {
     best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   }
   const double per_token = best / static_cast<double>(std::max<int64_t>(options.max_new_tokens, 1));
-  const size_t bytes = model.parameters().bytes_read();
-  const double bandwidth = measured_bandwidth(bytes, device.isa(), device.threads());
-  return {.seconds_per_token = per_token, .of_bandwidth = static_cast<double>(bytes) / bandwidth / per_token};
+  return {.seconds_per_token = per_token, .of_bandwidth = seconds_to_read(model) / per_token};
 }
 
 CostMeter::CostMeter(const Settings& settings, const ForeignModel& model)

@@ -9,7 +9,6 @@
 #include "apps/commands/quantize/cost.h"
 #include "apps/commands/quantize/tensors.h"
 #include "apps/run/temporary_directory.h"
-#include "core/error.h"
 #include "model/json.h"
 
 namespace hewn::cli {
@@ -76,11 +75,10 @@ std::string as_table(const std::vector<FormatRow>& rows, const WritingSpeed& bef
 }  // namespace
 
 void print_format_ladder(const Settings& settings, const ForeignModel& model, ExportOptions options) {
-  require(settings.given("val"), "--ladder compares the formats on a text; add --val=FILE");
   CostMeter meter(settings, model);
   std::vector<FormatRow> rows;
   for (const Mixture& mixture : mixtures()) {
-    if (!mixture.blocks && mixture.dtype == DType::f32) continue;
+    if (!mixture.is_smaller()) continue;
     detail("writing ", mixture.name);
     rows.push_back(measured(mixture, model, options, meter));
   }

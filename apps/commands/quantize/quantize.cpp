@@ -114,6 +114,7 @@ int run_quantize(const Settings& settings) {
   const bool ladder = settings.flag("ladder");
   require(ladder || settings.has("format"),
           "no format was given; add --format=NAME, such as --format=q4_k_m");
+  require(!ladder || settings.given("val"), "--ladder compares the formats on a text; add --val=FILE");
   require(ladder || settings.has("out"), "no output path was given; add --out=FILE.gguf");
   const std::string path = named_run(settings), format = settings.text("format"), out = settings.text("out");
   const ForeignModel model = open_merged(settings, path);
@@ -126,9 +127,11 @@ int run_quantize(const Settings& settings) {
     print_format_ladder(settings, model, options);
     return 0;
   }
+  std::optional<CostMeter> meter;  // opens the text before anything is written
+  if (settings.given("val")) meter.emplace(settings, model);
   const Exported done = export_model(model, "gguf", out, options);
   std::optional<CostMeter::Cost> cost;
-  if (settings.given("val")) cost = CostMeter(settings, model).of_file(out);
+  if (meter) cost = meter->of_file(out);
   if (settings.flag("json")) {
     Json json = as_json(format, out, done);
     if (cost) add_cost(*cost, json);

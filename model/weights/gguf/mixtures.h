@@ -20,6 +20,9 @@ struct Mixture {
   /// The format of most matrices, in blocks or not.
   std::optional<BlockType> blocks = {};
   DType dtype = DType::f32;
+
+  /// Than float32.
+  bool is_smaller() const { return blocks || dtype != DType::f32; }
 };
 
 /// All mixtures, the most exact first.

@@ -107,6 +107,10 @@ TEST_CASE("quantize measures what a format costs on a text, and all formats besi
   CHECK(by_name.at("q4_0").at("bytes") < by_name.at("q8_0").at("bytes"));
   CHECK(contains(hewn({"quantize", run, "--ladder", val}).out, "ms/token"));
   CHECK_FAILS(hewn({"quantize", run, "--ladder"}), 2, "add --val=FILE");
+  CHECK_FAILS(hewn({"quantize", run, "--format=q8_0", "--out=" + (dir / "two.gguf").string(),
+                    "--val=" + (dir / "none.txt").string()}),
+              3, "none.txt");
+  CHECK_FALSE(std::filesystem::exists(dir / "two.gguf"));
 }
 
 TEST_CASE("quantize weighs errors by what a text makes each matrix read", "[cli]") {
