@@ -36,9 +36,14 @@ class NewDirectory {
       fs::remove_all(fresh_, error);
       unlock();
     }
-    fs::create_directory(fresh_, error);
+    const bool made = fs::create_directory(fresh_, error);
     if (error) fail_at(ErrorCode::failed, fresh_, "cannot be created", error.value());
-    lock();
+    try {
+      lock();
+    } catch (const Error&) {
+      if (made) fs::remove(fresh_, error);  // nothing but this process's own, which is empty
+      throw;
+    }
   }
   ~NewDirectory() {
     std::error_code ignored;
