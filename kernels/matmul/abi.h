@@ -25,10 +25,9 @@ struct Epilogue {
 /// C (set or add) alpha op(A) op(B), then the epilogue (only where C is set), for each of the outer * inner
 /// matrices of a batch. Rows may be any distance apart, so the heads of a packed [B, T, 3C] are operands
 /// without a copy. The matrices of C must not overlap each other or the operands.
-/// Every element is one chain of fused multiply-adds along K, split at positions that depend only on K; or,
-/// where A has few rows or B few columns and memory holds them along K, one such chain per lane; or it is
-/// summed in the order in which the processor's tiles multiply. The bits of an element depend on its row of
-/// A, its column of B and the algorithm chosen by M and N, not on the number of threads.
+/// Every element is one chain of fused multiply-adds along K, split at positions that depend only on K: its bits depend
+/// on its row of A and its column of B alone. Or it is summed in the order in which the processor's own instructions
+/// for bf16 multiply, which kernels for few rows do not use. The number of threads never matters.
 struct Matmul {
   DType dtype;  ///< of everything; bf16: of A and B only, while sums, bias and C are float32
   int64_t M, N, K;
@@ -46,6 +45,8 @@ struct Matmul {
   MatmulStep a_step = {}, b_step = {}, c_step = {};
   bool bf16_c = false;  ///< with bf16: C is bf16 too, rounded once from the finished float32 value
   bool tf32 = false;    ///< with f32: A and B may be rounded to TF32, float32 with 10 bits of mantissa
+  /// On a CPU: a row of C has the same bits alone and beside others; kernels for which that is not so decline.
+  bool rows_apart = false;
   /// [N], of the type of the sums, for one product; null: none. Receives (set or add) the sums of op(B)'s
   /// columns: with A = x^T and B = dy the gradient of a bias, beside that of the weight.
   void* b_sums = nullptr;

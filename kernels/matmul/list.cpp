@@ -25,7 +25,8 @@ size_t scratch_bytes(const Matmul& a, int threads) {
 
 const char* many_bf16_only(const Matmul& a) {
   if (a.dtype != DType::bf16) return "bf16 only";
-  return is_skinny(a.M, a.trans_b) ? "few rows are multiplied without copies" : simple_only(a);
+  if (a.rows_apart) return "few rows are summed in another order";
+  return is_skinny(a.M) ? "few rows are multiplied without copies" : simple_only(a);
 }
 
 size_t bf16_scratch_bytes(const Matmul& a, int threads) {

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "kernels/contract/contract.h"
+#include "kernels/contract/rows_apart.h"
 #include "kernels/gpu/runtime/runtime.h"
 #include "kernels/matmul/run.h"
 
@@ -121,6 +122,7 @@ struct MatmulNode final : Node {
 void run_product(Device& device, Matmul m) {
   const GpuRuntime* const gpu = executor(device).gpu();
   m.tf32 = gpu && gpu->tf32 && m.dtype == DType::f32;
+  m.rows_apart = RowsApart::on();
   run(device, m);
 }
 

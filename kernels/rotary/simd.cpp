@@ -19,18 +19,19 @@ struct Table {
   }
 };
 
-/// Rows for positions `at` to at + n - 1. The angles of the first row are computed individually; each
-/// further row rotates the previous one by the frequency, in double, which costs a few units in the last
-/// place over 16 rows.
+/// Rows for positions `at` to at + n - 1, all in one block of positions. The angles of the block's first position are
+/// computed individually; each further one rotates the previous one by the frequency, in double, which costs a few units
+/// in the last place over 16 rows. A position's row is therefore the same wherever the text in this launch begins.
 void fill_table(const Rotary& a, int64_t at, int64_t n, const Table& table) {
+  const int64_t begin = at / rotary_block * rotary_block;
   for (int64_t i = 0; i < a.D / 2; ++i) {
     const double frequency =
         a.direction * __builtin_pow(a.base, -2 * static_cast<double>(i) / static_cast<double>(a.D));
-    const double angle = static_cast<double>(at) * frequency;
+    const double angle = static_cast<double>(begin) * frequency;
     double c = __builtin_cos(angle), s = __builtin_sin(angle);
     const double step_c = __builtin_cos(frequency), step_s = __builtin_sin(frequency);
-    for (int64_t row = 0; row < n; ++row) {
-      table.put(a, row, i, c, s);
+    for (int64_t row = begin - at; row < n; ++row) {
+      if (row >= 0) table.put(a, row, i, c, s);
       const double next = c * step_c - s * step_s;
       s = s * step_c + c * step_s;
       c = next;
@@ -70,11 +71,13 @@ template <>
 void rotary_simd<Isa::HEWN_ISA>(const Launch& launch, const Rotary& a) {
   const auto* x = static_cast<const float*>(a.x.data);
   auto* y = static_cast<float*>(a.y.data);
-  parallel_for(launch, blocks_of(a.T, rotary_block), [&](int64_t begin, int64_t end, int worker) {
+  const int64_t skipped = a.start % rotary_block;  // positions of the first block before the first row
+  parallel_for(launch, blocks_of(skipped + a.T, rotary_block), [&](int64_t begin, int64_t end, int worker) {
     float* scratch = static_cast<float*>(launch.scratch) + 2 * rotary_block * a.D * worker;
     const Table table{scratch, scratch + rotary_block * a.D};
-    for (int64_t first = begin * rotary_block; first < end * rotary_block; first += rotary_block) {
-      const int64_t n = a.T - first < rotary_block ? a.T - first : rotary_block;
+    for (int64_t block = begin; block < end; ++block) {
+      const int64_t first = block == 0 ? 0 : block * rotary_block - skipped,
+                    until = (block + 1) * rotary_block - skipped, n = (until < a.T ? until : a.T) - first;
       fill_table(a, a.start + first, n, table);
       for (int64_t b = 0; b < a.B; ++b)
         for (int64_t row = 0; row < n; ++row)

@@ -20,13 +20,10 @@ constexpr int64_t scratch_of_b = large_block_bytes + (64 << 10);
 /// Maximum size in bytes of the strips of an A that is transposed or widened.
 constexpr int64_t most_of_a = 4 << 20;
 
-/// Maximum numbers of rows of A that are multiplied without tiles: with B in place (skinny.h; for more rows,
-/// tiles are faster wherever B is in a cache), and with a transposed B (dots.h), which tiles would have to
-/// transpose first.
-constexpr int64_t skinny_rows = 4, rows_of_dots = 16;
-[[maybe_unused]] constexpr bool is_skinny(int64_t M, bool trans_b) {
-  return M <= (trans_b ? rows_of_dots : skinny_rows);
-}
+/// The maximum number of rows of A that are multiplied without tiles (skinny.h); for more rows, tiles are faster
+/// wherever B is in a cache.
+constexpr int64_t skinny_rows = 4;
+[[maybe_unused]] constexpr bool is_skinny(int64_t M) { return M <= skinny_rows; }
 /// The sums fit in a second-level cache beside streamed data. The longer the pieces of B's rows, the less
 /// often a stream restarts: on a Genoa, 1 to 4 rows times the head of GPT-2 took up to a third longer with
 /// sums of 32 KiB.

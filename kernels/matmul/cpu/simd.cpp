@@ -4,7 +4,6 @@
 
 #include "kernels/contract/parallel.h"
 #include "kernels/matmul/cpu/blocks.h"
-#include "kernels/matmul/cpu/dots.h"
 #include "kernels/matmul/cpu/epilogue.h"
 #include "kernels/matmul/cpu/pack_widened.h"
 #include "kernels/matmul/cpu/skinny.h"
@@ -222,13 +221,12 @@ void multiply(const Product<T, S>& m, Range rows, Range cols, int64_t odd, T* sc
 /// A product of few rows.
 template <class T, class S>
 void multiply_rows(const Product<T, S>& m, bool trans_a, int64_t rows, Range cols, T* scratch) {
-  const Skinny<S> few{rows, m.a, trans_a ? 1 : m.lda, trans_a ? m.lda : 1, m.b, m.ldb};
+  const Skinny<S> few{rows, m.a, trans_a ? 1 : m.lda, trans_a ? m.lda : 1, m.b, m.ldb, m.trans_b};
   const auto put = [&](const Sums<T>& s, int64_t j, int64_t n, int64_t block) {
     for (int64_t r = 0; r < rows; ++r)
       put_row(s.sum + r * s.ld, m.alpha, m.add || block > 0, m.c + r * m.ldc + j, n);
   };
-  m.trans_b ? multiply_dots<T>(few, m.K, cols, scratch, put)
-            : multiply_skinny<T>(few, m.K, cols, scratch, put);
+  multiply_skinny<T>(few, m.K, cols, scratch, put);
   if (!m.finish.nothing())
     for (int64_t r = 0; r < rows; ++r)
       finish_row(m.finish, m.c, r * m.ldc + cols.begin, cols.begin, cols.size());
@@ -238,7 +236,7 @@ void multiply_rows(const Product<T, S>& m, bool trans_a, int64_t rows, Range col
 template <class T, class S>
 void multiply_columns(const Product<T, S>& m, bool trans_a, Range rows, Range cols, T* scratch) {
   const int64_t row = m.trans_b ? m.ldb : 1, step = m.trans_b ? 1 : m.ldb;
-  const Skinny<S> few{cols.size(), m.b + cols.begin * row, row, step, m.a, m.lda};
+  const Skinny<S> few{cols.size(), m.b + cols.begin * row, row, step, m.a, m.lda, !trans_a};
   const auto put = [&](const Sums<T>& s, int64_t i, int64_t n, int64_t block) {
     const bool add = m.add || block > 0;
     for (int64_t r = i; r < i + n; ++r) {
@@ -249,7 +247,7 @@ void multiply_columns(const Product<T, S>& m, bool trans_a, Range rows, Range co
       }
     }
   };
-  trans_a ? multiply_skinny<T>(few, m.K, rows, scratch, put) : multiply_dots<T>(few, m.K, rows, scratch, put);
+  multiply_skinny<T>(few, m.K, rows, scratch, put);
 }
 
 /// A rectangle of one product, on one thread.
@@ -286,7 +284,7 @@ template <class T, class S>
 void multiply_all(const Launch& launch, const Matmul& m) {
   const int64_t n_products = m.outer * m.inner;
   const int64_t row_tiles = blocks_of(m.M, tile_rows), col_tiles = blocks_of(m.N, tile_cols<T>);
-  const bool skinny = is_skinny(m.M, m.trans_b);
+  const bool skinny = is_skinny(m.M);
   const Split split =
       split_for(n_products, skinny ? 1 : row_tiles, tile_rows, col_tiles, tile_cols<T>, launch.threads);
   const int64_t parts = split.rows * split.cols;

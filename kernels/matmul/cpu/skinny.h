@@ -1,12 +1,12 @@
 #pragma once
 // A few rows times a matrix, as in token-by-token generation: every element of B is used only a few times, so
-// the run time is dominated by reading B. B is read in memory order, and the sums are held in a near cache.
-// They are accumulated in the same order as in the tiles and have the same bits. Compiled per instruction
-// set; included only by simd*.cpp.
+// the run time is dominated by reading B. B is read in memory order, and the sums are held in a near cache, or in
+// registers if B is transposed. They are accumulated in the same order as in the tiles and have the same bits. Compiled
+// per instruction set; included only by simd*.cpp.
 
 #include "kernels/contract/parallel.h"
 #include "kernels/matmul/cpu/blocks.h"
-#include "kernels/matmul/cpu/pack.h"
+#include "kernels/matmul/cpu/transposed.h"
 
 namespace hewn {
 namespace {
@@ -128,23 +128,26 @@ __attribute__((noinline)) void add_rows(const Sums<T>& s, int64_t cols, const S*
   }
 }
 
-/// The same for one row of A and `steps` rows of B.
+/// The same for one row of A and `steps` rows of B. A single row of B is read in longer pieces.
 template <class T, class S, int steps>
 HEWN_INLINE void add_steps_to_row(const T* a, T* sums, int64_t cols, const S* b, int64_t ldb) {
   constexpr int w = lanes<T>, pair = pair_of_lines / (w * static_cast<int>(sizeof(S)));
-  constexpr int vectors = pair < 4 ? pair : 4;
+  constexpr int vectors = steps == 1 ? 2 * tile_vectors : pair < 4 ? pair : 4;
   Vector<T> x[steps];
 #pragma GCC unroll 8
   for (int i = 0; i < steps; ++i) x[i] = set1(a[i]);
   int64_t j = 0;
-  for (; j + vectors * w <= cols; j += vectors * w)
-#pragma GCC unroll 4
-    for (int v = 0; v < vectors; ++v) {
-      Vector<T> sum = load(sums + j + v * w);
+  for (; j + vectors * w <= cols; j += vectors * w) {
+    Vector<T> sum[vectors];
 #pragma GCC unroll 8
-      for (int i = 0; i < steps; ++i) sum = fma(x[i], load(b + i * ldb + j + v * w), sum);
-      store(sums + j + v * w, sum);
+    for (int v = 0; v < vectors; ++v) {
+      sum[v] = load(sums + j + v * w);
+#pragma GCC unroll 8
+      for (int i = 0; i < steps; ++i) sum[v] = fma(x[i], load(b + i * ldb + j + v * w), sum[v]);
     }
+#pragma GCC unroll 8
+    for (int v = 0; v < vectors; ++v) store(sums + j + v * w, sum[v]);
+  }
   for (; j < cols; j += w) {
     Vector<T> sum = load(sums + j);
 #pragma GCC unroll 8
@@ -163,6 +166,33 @@ __attribute__((noinline)) void add_row(const Sums<T>& s, int64_t cols, const S* 
   for (; p < s.k; ++p) add_steps_to_row<T, S, 1>(s.a + p, s.sum, cols, b + p * ldb, ldb);
 }
 
+/// Sets the sums of one group of rows in the columns from j on, as many as a vector has lanes, `present` of which exist:
+/// the products with all of B, transposed.
+template <class T, class S, int rows>
+__attribute__((noinline)) void sum_columns(const Group<T>& s, int64_t k, int64_t present, const S* b,
+                                           int64_t ldb) {
+  Vector<T> sum[rows]{};
+  for_columns<T>(
+      b, ldb, present, k, [&](int64_t p, Vector<T> x) __attribute__((always_inline)) {
+#pragma GCC unroll 8
+        for (int r = 0; r < rows; ++r) sum[r] = fma(set1(s.a[p * rows + r]), x, sum[r]);
+      });
+#pragma GCC unroll 8
+  for (int r = 0; r < rows; ++r) store(s.sum + r * s.ld, sum[r]);
+}
+
+/// Sets the sums to the products with B [cols, k].
+template <class T, class S>
+void multiply_transposed(const Sums<T>& s, int64_t cols, const S* b, int64_t ldb) {
+  constexpr int64_t w = lanes<T>;
+  for (int64_t j = 0; j < cols; j += w)
+    in_groups<tile_rows>(
+        s.rows, [&](int64_t r, auto count) __attribute__((always_inline)) {
+          sum_columns<T, S, count>(Group<T>(s, r, count, 0, j), s.k, cols - j < w ? cols - j : w, b + j * ldb,
+                                   ldb);
+        });
+}
+
 /// c (set or add) alpha sum, for `cols` elements.
 template <class T>
 void put_row(const T* sum, T alpha, bool add, T* c, int64_t cols) {
@@ -174,8 +204,8 @@ void put_row(const T* sum, T alpha, bool add, T* c, int64_t cols) {
   }
 }
 
-/// A product of few rows with a matrix: all rows of A with columns of B, or columns of B with rows of A. A
-/// transposed matrix is handled by multiply_dots. S is the type in memory, which is widened while reading.
+/// A product of few rows with a matrix: all rows of A with columns of B, or columns of B with rows of A. S is the type
+/// in memory, which is widened while reading.
 template <class S>
 struct Skinny {
   int64_t rows;
@@ -183,10 +213,24 @@ struct Skinny {
   int64_t row, step;
   const S* many;  ///< [K, n], or [n, K] if transposed; rows ld apart
   int64_t ld;
+  bool transposed;
 };
 
-/// Columns `range` of such a product with a matrix that is not transposed, on one thread; calls put(sums, j,
-/// n, block) with the sums of n columns from j on over one block of K.
+/// Adds the products with `cols` columns of B to the sums, which are 0.
+template <class T, class S>
+void add_products(const Sums<T>& s, int64_t cols, const S* b, int64_t ldb, int64_t K) {
+  const bool stream = HEWN_VBYTES == 64 && cols == ldb && !streams_are_fetched &&
+                      cols * static_cast<int64_t>(sizeof(T)) <= stream_sums &&
+                      cols * K * static_cast<int64_t>(sizeof(S)) >= stream_bytes;
+  const auto add = s.rows > 2    ? add_rows<T, S, tile_rows>
+                   : s.rows == 2 ? add_rows<T, S, 2>
+                   : stream      ? add_row<T, S, 1>
+                                 : add_row<T, S, steps_at_once>;
+  add(s, cols, b, ldb);
+}
+
+/// Columns `range` of such a product, on one thread; calls put(sums, j, n, block) with the sums of n columns from j on
+/// over one block of K.
 template <class T, class S, class Put>
 void multiply_skinny(const Skinny<S>& s, int64_t K, Range range, T* scratch, const Put& put) {
   constexpr int64_t w = lanes<T>;
@@ -197,16 +241,13 @@ void multiply_skinny(const Skinny<S>& s, int64_t K, Range range, T* scratch, con
     for (int64_t block = 0; block < blocks; ++block) {
       const int64_t k0 = block * kc, k = K - k0 < kc ? K - k0 : kc;
       const Sums<T> sums{s.rows, k, scratch + s.rows * ld, scratch, ld};
-      for (int64_t i = 0; i < s.rows * ld; i += w) store(scratch + i, Vector<T>{});
       pack_groups(sums, s.few + k0 * s.step, s.row, s.step, scratch + s.rows * ld);
-      const bool stream = HEWN_VBYTES == 64 && n == s.ld && !streams_are_fetched &&
-                          n * static_cast<int64_t>(sizeof(T)) <= stream_sums &&
-                          n * K * static_cast<int64_t>(sizeof(S)) >= stream_bytes;
-      const auto add = s.rows > 2    ? add_rows<T, S, tile_rows>
-                       : s.rows == 2 ? add_rows<T, S, 2>
-                       : stream      ? add_row<T, S, 1>
-                                     : add_row<T, S, steps_at_once>;
-      add(sums, n, s.many + k0 * s.ld + j, s.ld);
+      if (s.transposed) {
+        multiply_transposed(sums, n, s.many + j * s.ld + k0, s.ld);
+      } else {
+        for (int64_t i = 0; i < s.rows * ld; i += w) store(scratch + i, Vector<T>{});
+        add_products(sums, n, s.many + k0 * s.ld + j, s.ld, K);
+      }
       put(sums, j, n, block);
     }
   }

@@ -79,31 +79,26 @@ TEST_CASE("matmul: slices of a packed tensor are multiplied without a copy") {
 
 TEST_CASE("matmul: an element's bits do not depend on its neighbours") {
   test::Random random("rows");
-  for (const bool trans_b : {false, true}) {
-    for (const int64_t K : {40, 800}) {
-      const int64_t M = 40, N = 163, most = trans_b ? 16 : 4;  // rows that count as few
-      const Tensor a = Tensor::from(cpu(), random.normals(M * K), {M, K});
-      const Tensor b = Tensor::from(cpu(), random.normals(N * K), trans_b ? Shape{N, K} : Shape{K, N});
-      const auto rows_of = [&](int64_t from, int64_t rows) {
-        return matmul(a.sliced(0, from, rows), b, false, trans_b).values<float>();
-      };
-      const auto whole = rows_of(0, M), few = rows_of(0, most);
-      const auto by_rounding = [](float x, float y) { return std::abs(x - y) <= 1e-3f; };
-      CHECK(std::equal(few.begin(), few.end(), whole.begin(), by_rounding));
-      for (const auto& [from, rows] :
-           std::vector<std::pair<int64_t, int64_t>>{{0, 1}, {1, 3}, {most - 1, 1}, {most / 2, most / 2}}) {
-        const auto part = rows_of(from, rows);
-        CHECK(std::equal(part.begin(), part.end(), few.begin() + from * N));
-      }
-      for (const auto& [from, rows] : std::vector<std::pair<int64_t, int64_t>>{{0, 17}, {21, 19}}) {
-        const auto part = rows_of(from, rows);
-        CHECK(std::equal(part.begin(), part.end(), whole.begin() + from * N));
-      }
-      // The last three columns do not fill a vector in either product.
-      for (const auto& [from, cols] :
-           std::vector<std::pair<int64_t, int64_t>>{{0, 48}, {101, 48}, {144, 19}, {160, 3}}) {
-        const auto part = matmul(a, b.sliced(trans_b ? 0 : 1, from, cols), false, trans_b).values<float>();
-        for (int64_t i = 0; i < M * cols; ++i)
+  const DType type = GENERATE(DType::f32, DType::f64);
+  const bool trans_b = GENERATE(false, true);
+  for (const int64_t K : {5, 40, 800}) {
+    const int64_t M = 40, N = 163;
+    const Tensor a = cast(Tensor::from(cpu(), random.normals<double>(M * K), {M, K}), type);
+    const Tensor b =
+        cast(Tensor::from(cpu(), random.normals<double>(N * K), trans_b ? Shape{N, K} : Shape{K, N}), type);
+    const auto whole = matmul(a, b, false, trans_b).doubles();
+    for (const auto& [from, rows] : std::vector<std::pair<int64_t, int64_t>>{
+             {0, 1}, {39, 1}, {1, 2}, {7, 3}, {36, 4}, {2, 5}, {0, 16}, {0, 17}, {21, 19}}) {
+      const auto part = matmul(a.sliced(0, from, rows), b, false, trans_b).doubles();
+      CHECK(std::equal(part.begin(), part.end(), whole.begin() + from * N));
+    }
+    // The last three columns do not fill a vector in either product.
+    for (const auto& [from, cols] :
+         std::vector<std::pair<int64_t, int64_t>>{{0, 48}, {101, 48}, {144, 19}, {160, 3}}) {
+      for (const int64_t rows : {int64_t{1}, M}) {
+        const auto part =
+            matmul(a.sliced(0, 0, rows), b.sliced(trans_b ? 0 : 1, from, cols), false, trans_b).doubles();
+        for (int64_t i = 0; i < rows * cols; ++i)
           CHECK(part[static_cast<size_t>(i)] == whole[static_cast<size_t>(i / cols * N + from + i % cols)]);
       }
     }

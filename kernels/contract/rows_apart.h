@@ -1,0 +1,21 @@
+#pragma once
+// Results of a row that do not depend on the rows beside it.
+
+namespace hewn {
+
+/// While it lives, matrix products that this thread calls on a CPU use only kernels in which every row of the result has
+/// the bits that it would have alone. Those that add pairs or tiles of bf16 in an order of their own are left out.
+class RowsApart {
+ public:
+  RowsApart() { ++depth; }
+  ~RowsApart() { --depth; }
+  RowsApart(const RowsApart&) = delete;
+  RowsApart& operator=(const RowsApart&) = delete;
+
+  static bool on() { return depth > 0; }
+
+ private:
+  static inline thread_local int depth = 0;
+};
+
+}  // namespace hewn

@@ -1,0 +1,54 @@
+#pragma once
+// The squares of a transposed matrix that a few rows are multiplied by. They are transposed in registers, so that lanes
+// are columns of C and every sum has the order of the tiles. The matrix is read once, in memory order, in as many
+// streams as a vector has lanes. Compiled per instruction set; included only by simd*.cpp.
+
+#include "kernels/matmul/cpu/pack.h"
+#include "kernels/matmul/cpu/pairs.h"
+
+namespace hewn {
+namespace {
+
+/// Calls use(p, x) for p = 0 .. k - 1 in order, where lane i of x is element p of row i; the rows, ld apart, are as many
+/// as a vector has lanes, of which those from `present` on count as zeros. Prefetches the rows that follow.
+template <class T, class Use>
+HEWN_INLINE void for_columns(const T* rows, int64_t ld, int64_t present, int64_t k, const Use& use) {
+  constexpr int w = lanes<T>;
+  Vector<T> x[w];
+  int64_t p = 0;
+  for (; p + w <= k; p += w) {
+#pragma GCC unroll 16
+    for (int i = 0; i < w; ++i) __builtin_prefetch(rows + (w + i) * ld + p, 0, 2);
+    load_transposed<T>(rows + p, ld, present, w, x);
+#pragma GCC unroll 16
+    for (int i = 0; i < w; ++i) use(p + i, x[i]);
+  }
+  if (p == k) return;
+  load_transposed<T>(rows + p, ld, present, k - p, x);
+  for (int i = 0; i < k - p; ++i) use(p + i, x[i]);
+}
+
+/// The same for bf16, widened.
+template <class T, class Use>
+HEWN_INLINE void for_columns(const BFloat16* rows, int64_t ld, int64_t present, int64_t k, const Use& use) {
+  constexpr auto upper_half = static_cast<int32_t>(0xffff0000);
+  vi pairs[W];
+  int64_t p = 0;
+  for (; p + 2 * W <= k; p += 2 * W) {
+#pragma GCC unroll 16
+    for (int i = 0; i < W; ++i) __builtin_prefetch(rows + (W + i) * ld + p, 0, 2);
+    load_transposed_pairs(rows + p, ld, present, 2 * W, pairs);
+#pragma GCC unroll 16
+    for (int i = 0; i < W; ++i) {
+      use(p + 2 * i, as_float(pairs[i] << 16));
+      use(p + 2 * i + 1, as_float(pairs[i] & upper_half));
+    }
+  }
+  if (p == k) return;
+  load_transposed_pairs(rows + p, ld, present, k - p, pairs);
+  for (int i = 0; i < k - p; ++i)
+    use(p + i, as_float(i % 2 ? pairs[i / 2] & upper_half : pairs[i / 2] << 16));
+}
+
+}  // namespace
+}  // namespace hewn
