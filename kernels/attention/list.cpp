@@ -40,14 +40,13 @@ const char* no_bf16(const A& a) {
   return a.dtype == DType::bf16 ? "f32 and f64 only" : nullptr;
 }
 
-template <class A>
-const char* enough_queries(const A& a) {
-  if (a.dtype != DType::f32) return "f32 only";
-  return a.Tq < 8 ? "at least 8 queries only: fewer would leave most lanes empty" : nullptr;
+const char* plain_queries(const AttentionForward& a) {
+  return a.dropout > 0 ? "without dropout only" : f32_only(a);
 }
 
-const char* plain_queries(const AttentionForward& a) {
-  return a.dropout > 0 ? "without dropout only" : enough_queries(a);
+/// Fewer would leave most lanes empty.
+const char* enough_queries(const AttentionBackward& a) {
+  return a.Tq < 8 ? "at least 8 queries only" : f32_only(a);
 }
 
 /// GPU kernels count positions and heads in 32 bits.
@@ -142,7 +141,7 @@ constexpr Rung<AttentionForward> forward_rungs[] = {
     {.name = "tiled",
      .idea = "64 keys at a time: scores and sums are products of small matrices kept in registers",
      .run = per_isa<AttentionForward>([]<Isa I>() { return attention_tiled<I>; }),
-     .why_not = enough_queries,
+     .why_not = f32_only,
      .scratch_bytes = tiled_scratch},
     {.name = "cuda.naive",
      .idea = "one thread per query: a row of scores in memory, then softmax, then sums",

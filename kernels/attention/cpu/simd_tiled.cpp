@@ -1,15 +1,9 @@
-#include "kernels/attention/cpu/tile.h"
+#include "kernels/attention/cpu/online_tile.h"
 #include "kernels/attention/kernels.h"
 #include "kernels/contract/parallel.h"
-#include "kernels/simd/vec_math.h"
 
 namespace hewn {
 namespace {
-
-/// The running maximum and sum of each query's softmax.
-struct Running {
-  vf most[2], sum[2];
-};
 
 /// A worker's buffers.
 struct Workspace {
@@ -17,44 +11,6 @@ struct Workspace {
   float* scores;                 ///< [key_block][query_block]
   float *factor_rows, *factors;  ///< of dropout: [query_block][key_block] and [key_block][query_block]
 };
-
-/// Sets the scores of keys that a query does not attend to to minus infinity.
-void mask_scores(float* scores, const Keys& keys, const Queries& block) {
-  for (int64_t lane = 0; lane < query_block; lane += W) {
-    const auto mask = [&](int64_t from, int64_t to) {
-      for (int64_t j = from; j < to; ++j) {
-        float* s = scores + j * query_block + lane;
-        store(s, lanes_that_see(block, keys.first + j, lane) ? load(s) : set1(-infinity));
-      }
-    };
-    const int64_t n = lane == 0 ? keys.both : keys.n, from = block.seen_from(lane) - keys.first,
-                  to = block.seen_to(lane) - keys.first;
-    mask(0, smaller(from, n));
-    mask(to < 0 ? 0 : to, n);
-  }
-}
-
-/// Replaces scores by exp(score - running maximum). Returns in `shrink` the factors by which all sums under
-/// the previous maximum must be multiplied.
-void take_exponentials(float* scores, const Keys& keys, Running& running, vf (&shrink)[2]) {
-  for (int v = 0; v < 2; ++v) {
-    const int64_t n = v == 0 ? keys.both : keys.n;
-    vf most = running.most[v];
-    for (int64_t j = 0; j < n; ++j) most = max(load(scores + j * query_block + v * W), most);
-    // While all scores are -inf, use 0 instead: -inf - -inf would be NaN.
-    const vf base = most == -infinity ? vf{} : most;
-    shrink[v] = exp_below_0(running.most[v] - base);
-    vf sum = running.sum[v] * shrink[v];
-    for (int64_t j = 0; j < n; ++j) {
-      float* s = scores + j * query_block + v * W;
-      const vf p = exp_below_0(load(s) - base);
-      store(s, p);
-      sum += p;
-    }
-    running.most[v] = most;
-    running.sum[v] = sum;
-  }
-}
 
 /// Applies dropout to the probabilities.
 void drop(const AttentionForward& a, const Queries& block, const Keys& keys, const Workspace& w) {
@@ -74,7 +30,9 @@ void add_keys(const AttentionForward& a, const Queries& block, const Keys& some,
   take_exponentials(w.scores, some, running, shrink);
   if (a.dropout > 0) drop(a, block, some, w);
   if (!first) scale_lanes(y, a.D, shrink);
-  weighted_sums(some, kv_head(a, a.v, kv), a.D, w.scores, query_block, y, first ? Write::set : Write::add);
+  const In v = kv_head(a, a.v, kv);
+  product<2, Order::columns>(a.D, some.n, v[some.first], v.row, w.scores, query_block, y, query_block,
+                             first ? Write::set : Write::add);
 }
 
 void forward_group(const AttentionForward& a, const Group& group, const Workspace& w) {
@@ -84,14 +42,15 @@ void forward_group(const AttentionForward& a, const Group& group, const Workspac
     const Queries& block = group.blocks[i];
     const In q = head_of(a, a.q, block.bh);
     transpose_in({q[block.first], q.row}, block.n, a.D, static_cast<float>(a.scale), w.q + i * size);
-    running[i] = {{set1(-infinity), set1(-infinity)}, {}};
   }
   for (int64_t from = group.first_key(); from < group.end_key(); from += key_block)
     for (int64_t i = 0; i < group.count; ++i)
       if (const Keys some = keys(group.blocks[i], from); some.n > 0)
         add_keys(a, group.blocks[i], some, w.q + i * size, w, running[i], w.y + i * size);
-  for (int64_t i = 0; i < group.count; ++i)
-    finish_block(a, group.blocks[i], running[i].most, running[i].sum, w.y + i * size);
+  for (int64_t i = 0; i < group.count; ++i) {
+    finish_block(a, group.blocks[i], running[i].sum, w.y + i * size);
+    put_lse(a, group.blocks[i], running[i].most, running[i].sum);
+  }
 }
 
 }  // namespace

@@ -260,13 +260,17 @@ HEWN_INLINE vi lanes_that_see(const Queries& block, int64_t key, int64_t lane) {
     }
 }
 
-/// Writes y / sum and lse = most + log sum of a block's queries; y [D][query_block] holds sums of
-/// exp(score - most) v.
-[[maybe_unused]] void finish_block(const AttentionForward& a, const Queries& block, const vf (&most)[2],
-                                   const vf (&sum)[2], float* y) {
+/// Writes y / sum of a block's queries; y [D][query_block] holds sums of exp(score - most) v.
+[[maybe_unused]] void finish_block(const AttentionForward& a, const Queries& block, const vf (&sum)[2],
+                                   float* y) {
   scale_lanes(y, a.D, {1.0f / sum[0], 1.0f / sum[1]});
   const Out to = head_of(a, a.y, block.bh);
   transpose_out(y, block.n, a.D, {to[block.first], to.row}, Write::set);
+}
+
+/// Writes lse = most + log sum of a block's queries.
+[[maybe_unused]] void put_lse(const AttentionForward& a, const Queries& block, const vf (&most)[2],
+                              const vf (&sum)[2]) {
   float* lse = static_cast<float*>(a.lse) + block.bh * a.Tq + block.first;
   for (int g = 0; g < 2 && g * W < block.n; ++g)
     store_part(lse + g * W, most[g] + log(sum[g]), smaller(W, block.n - g * W));

@@ -34,7 +34,8 @@ void forward_block(const AttentionForward& a, const Queries& block, float* q, fl
         store(at, fma(set1(v[key][d]), p[g], load(at) * shrink[g]));
       }
   }
-  finish_block(a, block, most, sum, y);
+  finish_block(a, block, sum, y);
+  put_lse(a, block, most, sum);
 }
 
 }  // namespace

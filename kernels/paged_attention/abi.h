@@ -1,0 +1,69 @@
+#pragma once
+
+#include "kernels/attention/abi.h"
+
+namespace hewn {
+
+/// The tokens of a page: the keys that attention's tiles take at a time.
+inline constexpr int64_t page_tokens = 64;
+/// Every page begins at a multiple of this many bytes.
+inline constexpr int64_t page_unit = 64;
+
+/// How keys and values are kept. q8_0: whole numbers from -127 to 127, and a float32 factor for each 32 (or the last
+/// few) elements of a row.
+enum class KvFormat : uint8_t { f32, bf16, q8_0 };
+
+/// A page holds 64 tokens of every head of keys and values, head after head. Of each head there are the keys [D][64], so
+/// that one query meets 64 keys at once; their factors [blocks][64]; the values [64][D]; their factors [64][blocks].
+struct PageLayout {
+  KvFormat format;
+  int64_t Hkv, D;
+
+  static constexpr int64_t block = 32;  ///< elements that share a factor
+  int64_t blocks() const { return (D + block - 1) / block; }
+  int64_t element() const { return format == KvFormat::f32 ? 4 : format == KvFormat::bf16 ? 2 : 1; }
+  int64_t numbers() const { return page_tokens * D * element(); }
+  int64_t factors() const { return format == KvFormat::q8_0 ? page_tokens * blocks() * 4 : 0; }
+  /// Bytes of one head, or from the start of a head to its values; multiples of 64.
+  int64_t of_values() const { return numbers() + factors(); }
+  int64_t head_bytes() const { return 2 * of_values(); }
+  int64_t bytes() const { return Hkv * head_bytes(); }
+};
+
+/// The pages of B sequences: the one with token t of sequence b begins places[b * columns + t / 64] bytes after a launch's
+/// `base`. Pages may be in different allocations.
+struct PageTable {
+  PageLayout layout;
+  const int64_t* places;  ///< [B, columns]
+  int64_t columns;
+  const int64_t* length;  ///< [B]: tokens of each sequence before those of this launch
+};
+
+/// Writes keys and values of T further tokens of each sequence; float32 is rounded to the format.
+struct AppendToPages {
+  PageTable pages;
+  void* base;
+  int64_t B, T;
+  Heads k, v;  ///< float32 [B, Hkv, T, D]
+};
+
+/// Causal attention as in AttentionForward, without dropout, for T queries of each sequence, which are its last tokens;
+/// their own keys and values are in the pages already. A query's result does not depend on others in the launch: it has
+/// the bits that AttentionForward gives the same float32 keys and values on the same instruction set.
+struct PagedAttention {
+  PageTable pages;
+  const void* base;
+  int64_t B, H, T;  ///< Hkv divides H
+  int64_t window;   ///< > 0: keys that a query attends to
+  double scale;
+  Heads q;     ///< float32 [B, H, T, D]
+  HeadsOut y;  ///< the same
+
+  /// Keys that the longest sequence has, or may have: for costs.
+  int64_t most_keys;
+};
+
+const Ladder<AppendToPages>& ladder_of(const AppendToPages&);
+const Ladder<PagedAttention>& ladder_of(const PagedAttention&);
+
+}  // namespace hewn
