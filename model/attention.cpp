@@ -109,19 +109,48 @@ Tensor SelfAttention::per_head(const Tensor& input, const ForwardOptions& option
   return H == 1 ? outputs[0] : concat(outputs, 2);
 }
 
-// Decoding, without gradients. Sequences of different lengths share the projections and attend one after the other.
+// Decoding, without gradients. Sequences of different lengths share the projections; those in pages also attend
+// together, the others one after the other.
 Tensor SelfAttention::cached(const Tensor& x, const ForwardOptions& options) const {
   const NoGrad none;
   const Tensor qkv = c_attn_(x, types_.parameters(), options.step_state);
-  const auto of_transformer = [](Cache* cache) -> KvCache& { return static_cast<KvCache&>(*cache); };
-  if (options.cache) return attend(qkv, of_transformer(options.cache), options.positions);
+  std::vector<KvCache*> caches;
+  for (Cache* cache : options.cache ? std::vector<Cache*>{options.cache} : options.caches)
+    caches.push_back(static_cast<KvCache*>(cache));
+  if (caches[0]->in_pages()) return paged(qkv, caches);
+  if (options.cache) return attend(qkv, *caches[0], options.positions);
   std::vector<Tensor> outputs;
-  for (size_t b = 0; b < options.caches.size(); ++b) {
+  for (size_t b = 0; b < caches.size(); ++b) {
     const auto own = [b](const Tensor& x) { return x.sliced(0, static_cast<int64_t>(b), 1); };
-    outputs.push_back(attend(own(qkv), of_transformer(options.caches[b]),
-                             options.positions.defined() ? own(options.positions) : Tensor()));
+    outputs.push_back(
+        attend(own(qkv), *caches[b], options.positions.defined() ? own(options.positions) : Tensor()));
   }
   return concat(outputs, 0);
+}
+
+Tensor SelfAttention::paged(const Tensor& packed, std::span<KvCache* const> caches) const {
+  const int64_t B = packed.dim(0), T = packed.dim(1);
+  std::vector<PagedSequence> sequences;
+  for (KvCache* cache : caches) {
+    cache->make_room(T);
+    for (size_t b = 0; b < (caches.size() == 1 ? static_cast<size_t>(B) : 1); ++b)
+      sequences.push_back(cache->sequence(b));
+  }
+  const auto rotated = [&](int64_t first, int64_t n) {
+    return with_positions(packed.sliced(0, first, n), sequences[static_cast<size_t>(first)].length);
+  };
+  Tensor qkv = packed;
+  if (rotary_ && caches.size() == 1) {
+    qkv = rotated(0, B);
+  } else if (rotary_) {
+    std::vector<Tensor> rows;
+    for (int64_t b = 0; b < B; ++b) rows.push_back(rotated(b, 1));
+    qkv = concat(rows, 0);
+  }
+  const KvCache& any = *caches[0];
+  return paged_attention(
+      qkv, {.layout = any.layout(), .n_head = n_head_, .offset = any.offset(layer_), .window = window_},
+      sequences);
 }
 
 Tensor SelfAttention::attend(const Tensor& packed, KvCache& cache, const Tensor& positions) const {

@@ -38,7 +38,9 @@ class SelfAttention {
   Tensor batched(const Tensor& x, const ForwardOptions& options) const;
   Tensor fused(const Tensor& x, const ForwardOptions& options) const;
   Tensor cached(const Tensor& x, const ForwardOptions& options) const;
-  /// Attention of new tokens, given as a packed projection, to all cached tokens and to themselves. `positions`, if
+  /// `cached` for caches in pages: attention of new tokens, given as a packed projection.
+  Tensor paged(const Tensor& qkv, std::span<KvCache* const> caches) const;
+  /// The same for one cache in one piece. `positions`, if
   /// defined, as in ForwardOptions, for these tokens.
   Tensor attend(const Tensor& qkv, KvCache& cache, const Tensor& positions) const;
 

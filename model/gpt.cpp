@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "core/recompute.h"
 #include "kernels/activation/op.h"
+#include "kernels/contract/rows_apart.h"
 #include "kernels/copy/op.h"
 #include "kernels/cross_entropy/abi.h"
 #include "kernels/cross_entropy/op.h"
@@ -203,6 +204,7 @@ Tensor Gpt::target_losses(const Tensor& tokens, const Tensor& targets, const For
 }
 
 Tensor Gpt::logits(const Tensor& tokens, const ForwardOptions& options) {
+  const RowsApart each;
   Tensor x = trunk(tokens, options);
   const Scope scope("head");
   x = pooled(x);

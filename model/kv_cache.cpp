@@ -1,24 +1,64 @@
 #include "model/kv_cache.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "core/error.h"
+#include "kernels/contract/contract.h"
 #include "kernels/copy/op.h"
 
 namespace hewn {
 
 KvCache::KvCache(const ModelConfig& config, Device& device, DType dtype, int64_t batch, int64_t capacity)
-    : Cache(capacity), n_head_(config.n_head), n_kv_head_(config.kv_heads()) {
+    : Cache(capacity),
+      device_(device),
+      n_layer_(config.n_layer),
+      n_head_(config.n_head),
+      n_kv_head_(config.kv_heads()),
+      layout_{KvFormat::f32, config.kv_heads(), config.head_size()} {
+  if (!on_gpu(executor(device).isa()) && dtype == DType::f32) {
+    pages_.resize(static_cast<size_t>(batch));
+    return;
+  }
   for (int64_t layer = 0; layer < config.n_layer; ++layer)
     kept_.push_back(
         Tensor::empty(device, dtype, {batch, capacity, 2 * config.kv_heads() * config.head_size()}));
+}
+
+void KvCache::require_room(int64_t sequences, int64_t tokens) const {
+  require(length() + tokens <= capacity() && sequences == this->sequences(), "a cache of ", this->sequences(),
+          " sequences of ", capacity(), " tokens already has ", length(), " in each; ", tokens,
+          " more in each of ", sequences, " do not fit");
+}
+
+Tensor KvCache::new_page() const { return Tensor::empty(device_, DType::u8, {n_layer_ * layout_.bytes()}); }
+
+void KvCache::make_room(int64_t tokens) {
+  require_room(sequences(), tokens);
+  for (std::vector<Tensor>& pages : pages_) {
+    for (auto i = static_cast<size_t>(length() / page_tokens); i < pages.size(); ++i) {
+      if (pages[i].storage().use_count() == 1) continue;
+      const Tensor own = new_page();
+      device_.copy(own.data(), pages[i].data(), own.bytes());
+      pages[i] = own;
+    }
+    while (std::ssize(pages) * page_tokens < length() + tokens) pages.push_back(new_page());
+  }
+}
+
+void KvCache::cut(int64_t tokens) {
+  require(tokens <= length(), "a cache of ", length(), " tokens is cut to ", tokens);
+  clear();
+  advance(tokens);
+  const auto needed = static_cast<size_t>((tokens + page_tokens - 1) / page_tokens);
+  for (std::vector<Tensor>& pages : pages_) pages.resize(std::min(pages.size(), needed));
 }
 
 KvCache::View KvCache::append(int64_t layer, const Tensor& qkv, const Tensor& position) {
   const Tensor& all = kept_[static_cast<size_t>(layer)];
   const int64_t B = qkv.dim(0), T = qkv.dim(1), D = qkv.dim(2) / (n_head_ + 2 * n_kv_head_),
                 width = n_kv_head_ * D;
-  require(length() + T <= capacity() && B == all.dim(0), "a cache of ", all.dim(0), " sequences of ",
-          capacity(), " tokens already has ", length(), " in each; ", T, " more in each of ", B,
-          " do not fit");
+  require_room(B, T);
   if (position.defined()) {
     copy_into_rows(all, position, qkv.sliced(2, n_head_ * D, 2 * width));
   } else if (T == 1 && qkv.dtype() == all.dtype()) {
@@ -39,6 +79,11 @@ KvCache::View KvCache::append(int64_t layer, const Tensor& qkv, const Tensor& po
 }
 
 void KvCache::select(const std::vector<int64_t>& sequences) {
+  if (in_pages()) {
+    std::vector<std::vector<Tensor>> chosen;
+    for (const int64_t b : sequences) chosen.push_back(pages_[static_cast<size_t>(b)]);
+    pages_ = std::move(chosen);
+  }
   for (Tensor& layer : kept_) {
     const auto width = layer.dim(2);
     const size_t row = static_cast<size_t>(width) * size_of(layer.dtype()),

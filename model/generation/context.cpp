@@ -1,9 +1,11 @@
 #include "model/generation/context.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <utility>
 
 #include "core/error.h"
+#include "model/kv_cache.h"
 
 namespace hewn {
 
@@ -56,8 +58,10 @@ std::vector<std::vector<double>> Context::next_logits(std::span<Context* const> 
     const Context& c = *contexts[i];
     if (c.cache_ && c.seen_ > 0 && c.seen_ + 1 == c.tokens_[0].size())
       together.push_back(i);
-    else
+    else {
+      contexts[i]->share_beginning(contexts);
       logits[i] = contexts[i]->next_logits();
+    }
   }
   if (together.size() == 1)
     logits[together[0]] = contexts[together[0]]->next_logits();
@@ -83,6 +87,27 @@ void Context::next_tokens(std::span<Context* const> contexts, std::span<const si
     logits[i] = contexts[i]->given_out({row, row + V}, 1);
     row += V;
   }
+}
+
+int64_t Context::common_with(const Context& other) const {
+  const auto* const theirs = dynamic_cast<const KvCache*>(other.cache_.get());
+  if (!cache_ || !theirs || !theirs->in_pages() || seen_ > 0 || sequences() != 1 || other.sequences() != 1)
+    return 0;
+  const std::vector<int32_t>& own = tokens_[0];
+  const auto most = static_cast<std::ptrdiff_t>(std::min(other.seen_, own.size() - 1));
+  return std::mismatch(own.begin(), own.begin() + most, other.tokens_[0].begin()).first - own.begin();
+}
+
+void Context::share_beginning(std::span<Context* const> others) {
+  const Context* best = this;
+  for (const Context* other : others)
+    if (common_with(*other) > common_with(*best)) best = other;
+  const int64_t common = common_with(*best);
+  if (common == 0) return;
+  auto cache = std::make_unique<KvCache>(static_cast<const KvCache&>(*best->cache_));
+  cache->cut(common);
+  cache_ = std::move(cache);
+  seen_ = static_cast<size_t>(common);
 }
 
 void Context::select(const std::vector<int64_t>& sequences) {

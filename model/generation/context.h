@@ -6,8 +6,8 @@
 #include <span>
 #include <vector>
 
-#include "model/generation/token_step.h"
 #include "model/cache.h"
+#include "model/generation/token_step.h"
 #include "model/model.h"
 
 namespace hewn {
@@ -23,7 +23,7 @@ enum class Slide : uint8_t { half, one };
 class Context {
  public:
   /// Begins with one empty sequence. Without a cache, every call of `next_logits` computes the whole context;
-  /// the logits are the same up to rounding. Logits are returned only for ids below `vocab_size` (0: all),
+  /// the logits are the same, on a GPU up to rounding. Logits are returned only for ids below `vocab_size` (0: all),
   /// since a model's vocabulary may be padded beyond its tokenizer's. Contexts of one model may share `step`, which
   /// runs the model on one new token of each sequence; without it a context has its own.
   Context(Model& model, bool use_cache, int64_t vocab_size = 0, Slide slide = Slide::half,
@@ -35,15 +35,22 @@ class Context {
   /// Logits of the next token of each sequence: [sequences, vocab_size], row-major.
   std::vector<double> next_logits();
   /// The next logits of several contexts of one model, with one sequence each and of any lengths: one row per
-  /// context. Contexts with exactly one new token share a forward pass; each of the others has its own.
+  /// context. Contexts with exactly one new token share a forward pass; each of the others has its own, for the tokens
+  /// that no other context begins with.
   static std::vector<std::vector<double>> next_logits(std::span<Context* const> contexts);
   /// Selects these sequences, in this order; a sequence may occur several times, as in beam search.
   void select(const std::vector<int64_t>& sequences);
+
+  /// Takes over what one of these contexts of the same model has computed for the tokens that it and this one begin
+  /// with, the longest; nothing where keys and values are not in pages, or this context has computed something itself.
+  void share_beginning(std::span<Context* const> others);
 
   /// Whether old tokens have been dropped.
   bool slid() const { return slid_; }
 
  private:
+  /// The tokens that both begin with and the other has computed, but the last of this one.
+  int64_t common_with(const Context& other) const;
   static void next_tokens(std::span<Context* const> contexts, std::span<const size_t> which,
                           std::vector<std::vector<double>>& logits);
   /// The columns below `vocab_size` of logits [rows, V].

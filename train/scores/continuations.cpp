@@ -145,9 +145,8 @@ class Scorer {
                 targets.begin() + row + (whole.begin - 1 - rest.shared));
       if (beginnings.empty()) continue;
       KvCache& own = caches.emplace_back(beginnings[place[rest.question]]);
-      own.select({0});  // a copy of the keys and values, of which the padding is then forgotten
-      own.clear();
-      own.advance(rest.shared);
+      if (!own.in_pages()) own.select({0});  // a copy of the keys and values
+      own.cut(rest.shared);                  // without the padding
       options.caches.push_back(&own);
     }
     const Tensor logits = model_.logits(tokens_on_device(model_, tokens, {B, T}), options);
