@@ -40,8 +40,7 @@ class SelfAttention {
   Tensor cached(const Tensor& x, const ForwardOptions& options) const;
   /// `cached` for caches in pages: attention of new tokens, given as a packed projection.
   Tensor paged(const Tensor& qkv, std::span<KvCache* const> caches) const;
-  /// The same for one cache in one piece. `positions`, if
-  /// defined, as in ForwardOptions, for these tokens.
+  /// The same for one cache in one piece. `positions`, if defined, as in ForwardOptions, for these tokens.
   Tensor attend(const Tensor& qkv, KvCache& cache, const Tensor& positions) const;
 
   LinearLayer c_attn_;    // [C, (H + 2 Hkv) D]: queries, keys and values of all heads side by side
