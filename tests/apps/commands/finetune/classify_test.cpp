@@ -225,9 +225,11 @@ TEST_CASE("mistakes around classifiers are explained") {
 
 TEST_CASE("commands read the checkpoint with the lowest validation loss, which is also the one reported") {
   const Spam spam;
-  // A rate at which the last steps are not the best ones, so that every checkpoint but the newest would be pruned.
+  // One label of four is wrong, so the loss is lowest while the model is not sure yet. The checkpoint of that step would
+  // be pruned if it were not the best one.
+  write_file(spam.dir / "val.csv", "kind,message\nspam,win now\nham,see cat\nham,see now\nspam,see\n");
   const auto trained =
-      hewn(spam.command({"--epochs=8", "--learning_rate=0.3", "--schedule=constant", "--keep=1"}));
+      hewn(spam.command({"--val=" + spam.path("val.csv"), "--epochs=12", "--schedule=constant", "--keep=1"}));
   REQUIRE(trained.exit_code == 0);
   json state = json::parse(read_file(fs::path(spam.run) / "checkpoints/last/state.json"));
   const int64_t best = state["best_step"], last = state["step"];
