@@ -33,7 +33,8 @@ class Workplace {
   void restore() const;
   bool is_restored() const;
   /// `hewn train` of a small run, with these keys added; the run is `out`.
-  Words training(const std::string& out, const Words& more) const;
+  Words training(const std::string& out, const Words& more,
+                 const Words& tokenizer = {"--tokenizer=bpe", "--vocab_size=262"}) const;
   /// The commands that write files, and `sample`.
   std::vector<TriedCommand> commands() const;
 
