@@ -224,8 +224,8 @@ Tensor Gpt::logits_of(const Tensor& x) {
   return times_head(head_input(x));
 }
 
-std::unique_ptr<Cache> Gpt::make_cache(int64_t batch, int64_t capacity) const {
-  return std::make_unique<KvCache>(config(), device(), parameters().dtype(), batch, capacity);
+std::unique_ptr<Cache> Gpt::new_cache(int64_t batch, int64_t capacity, KvFormat kv) const {
+  return std::make_unique<KvCache>(config(), device(), parameters().dtype(), batch, capacity, kv);
 }
 
 double product_flops_per_token(const Gpt& model) {

@@ -57,7 +57,6 @@ class Gpt final : public Model {
   Tensor target_losses(const Tensor& tokens, const Tensor& targets,
                        const ForwardOptions& options = {}) override;
   Tensor logits(const Tensor& tokens, const ForwardOptions& options = {}) override;
-  std::unique_ptr<Cache> make_cache(int64_t batch, int64_t capacity) const override;
   bool caches_keys() const override { return true; }
 
   /// What the head would read, and its logits, if the blocks ended with the residual stream x [B, T, C]: -> [B, T, C]
@@ -66,6 +65,7 @@ class Gpt final : public Model {
   Tensor logits_of(const Tensor& x);
 
  private:
+  std::unique_ptr<Cache> new_cache(int64_t batch, int64_t capacity, KvFormat kv) const override;
   /// Token and position embeddings: [B, T] -> [B, T, C].
   Tensor embed(const Tensor& tokens, const ForwardOptions& options);
   /// Everything but the head: tokens [B, T] -> [B, T, C].

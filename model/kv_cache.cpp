@@ -9,17 +9,20 @@
 
 namespace hewn {
 
-KvCache::KvCache(const ModelConfig& config, Device& device, DType dtype, int64_t batch, int64_t capacity)
+KvCache::KvCache(const ModelConfig& config, Device& device, DType dtype, int64_t batch, int64_t capacity,
+                 KvFormat format)
     : Cache(capacity),
       device_(device),
       n_layer_(config.n_layer),
       n_head_(config.n_head),
       n_kv_head_(config.kv_heads()),
-      layout_{KvFormat::f32, config.kv_heads(), config.head_size()} {
+      layout_{format, config.kv_heads(), config.head_size()} {
   if (!on_gpu(executor(device).isa()) && dtype == DType::f32) {
     pages_.resize(static_cast<size_t>(batch));
     return;
   }
+  require(format == KvFormat::f32, "kv = ", name_of(format),
+          ": keys and values are rounded on a CPU only, in models that compute in float32; leave it out");
   for (int64_t layer = 0; layer < config.n_layer; ++layer)
     kept_.push_back(
         Tensor::empty(device, dtype, {batch, capacity, 2 * config.kv_heads() * config.head_size()}));

@@ -12,12 +12,15 @@
 namespace hewn {
 
 /// The keys and values of every layer of a transformer. With rotary positions the keys are stored rotated, so cached
-/// rows never change. On CPUs, float32 models keep them in pages of 64 tokens, which are allocated as the texts grow and
-/// which sequences share until one of them writes there; everything else has one piece for all tokens.
+/// rows never change. On CPUs, float32 models keep them in pages of 64 tokens, which are allocated as the texts grow,
+/// which sequences share until one of them writes there, and which may round them (`KvFormat`); everything else has one
+/// piece for all tokens.
 class KvCache final : public Cache {
  public:
-  /// For up to `capacity` tokens of each of `batch` sequences.
-  KvCache(const ModelConfig& config, Device& device, DType dtype, int64_t batch, int64_t capacity);
+  /// For up to `capacity` tokens of each of `batch` sequences. `dtype` is that of the model's values. Throws usage for
+  /// another format than f32 if keys and values are not in pages.
+  KvCache(const ModelConfig& config, Device& device, DType dtype, int64_t batch, int64_t capacity,
+          KvFormat format = KvFormat::f32);
 
   bool in_pages() const { return !pages_.empty(); }
   const PageLayout& layout() const { return layout_; }

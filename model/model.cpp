@@ -22,7 +22,13 @@ void Model::check_tokens(const Tensor& tokens, const ForwardOptions& options) co
           before + tokens.dim(1), " tokens; expected 1 to block_size = ", config_.block_size);
 }
 
-std::unique_ptr<Cache> Model::make_cache(int64_t, int64_t) const { return nullptr; }
+std::unique_ptr<Cache> Model::make_cache(int64_t batch, int64_t capacity, KvFormat kv) const {
+  require(kv == KvFormat::f32 || caches_keys(), "kv = ", name_of(kv), ": arch = ", config_.arch,
+          " keeps no keys and values; leave it out");
+  return new_cache(batch, capacity, kv);
+}
+
+std::unique_ptr<Cache> Model::new_cache(int64_t, int64_t, KvFormat) const { return nullptr; }
 
 std::unique_ptr<Model> declare_model(const ModelConfig& config) {
   config.check();

@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "kernels/paged_attention/abi.h"
 #include "model/config.h"
 #include "model/parameters.h"
 #include "model/weights/named_tensors.h"
@@ -51,8 +52,9 @@ class Model {
   /// `loss`.
   virtual Tensor logits(const Tensor& tokens, const ForwardOptions& options = {}) = 0;
   /// A cache for at most `capacity` tokens of each of `batch` sequences, with which a new token costs one step; null if
-  /// this architecture has none.
-  virtual std::unique_ptr<Cache> make_cache(int64_t batch, int64_t capacity) const;
+  /// this architecture has none. Throws usage for keys and values in another format where there are none, or not in
+  /// pages (KvCache).
+  std::unique_ptr<Cache> make_cache(int64_t batch, int64_t capacity, KvFormat kv = KvFormat::f32) const;
   /// Whether that is a KvCache, which can be cut back to its first tokens.
   virtual bool caches_keys() const { return false; }
 
@@ -74,6 +76,8 @@ class Model {
   void check_tokens(const Tensor& tokens, const ForwardOptions& options) const;
 
  private:
+  virtual std::unique_ptr<Cache> new_cache(int64_t batch, int64_t capacity, KvFormat kv) const;
+
   ModelConfig config_;
   Parameters parameters_;
 };

@@ -114,6 +114,16 @@ Plan make_plan(const TrainConfig& config, const PlanTarget& target, Profiler* wa
   return plan;
 }
 
+size_t cache_bytes(const TrainConfig& config, const PlanTarget& target, KvFormat kv) {
+  const auto device = make_meta(target.threads, target.isa, target.memory_bytes);
+  const auto model = make_model(config.model, *device, config.dtype, config.seed, false);
+  const size_t before = device->pool().stats().live;
+  const auto cache = model->make_cache(1, config.model.block_size, kv);
+  if (auto* const keys = dynamic_cast<KvCache*>(cache.get()); keys && keys->in_pages())
+    keys->make_room(config.model.block_size);
+  return device->pool().stats().live - before;
+}
+
 // Memory grows by about the same number of bytes with every row, so the largest size is near the one that follows from
 // two known sizes. Planning a large batch takes as long as filling it, and a search by halves would plan many.
 int64_t largest_batch(TrainConfig config, const PlanTarget& target, size_t bytes) {

@@ -8,6 +8,7 @@
 
 #include "core/memory.h"
 #include "kernels/contract/contract.h"
+#include "kernels/paged_attention/abi.h"
 #include "train/config.h"
 
 namespace hewn {
@@ -47,6 +48,10 @@ struct Plan {
 /// no steps and an empty plan; `counting_bytes` bounds its memory. `watch` observes the
 /// launches of the second step.
 Plan make_plan(const TrainConfig& config, const PlanTarget& target, Profiler* watch = nullptr);
+
+/// Bytes that writing a text of block_size tokens keeps of it (ModelConfig, KvFormat): keys and values, or the state of a
+/// recurrent network. Throws usage as `Model::make_cache` does.
+size_t cache_bytes(const TrainConfig& config, const PlanTarget& target, KvFormat kv);
 
 /// The largest batch_size whose peak is at most `bytes`; 0 if not even 1 fits.
 int64_t largest_batch(TrainConfig config, const PlanTarget& target, size_t bytes);

@@ -11,6 +11,7 @@
 #include "apps/commands/commands.h"
 #include "apps/run/open_run.h"
 #include "apps/run/run_config.h"
+#include "apps/run/text/prompts.h"
 #include "core/error.h"
 #include "model/generation/generate.h"
 #include "model/json.h"
@@ -161,6 +162,7 @@ int run_bench_sample(const Settings& settings) {
   const int64_t tokens = settings.integer("max_new_tokens");
   const GenerateOptions options{.max_new_tokens = tokens,
                                 .seed = static_cast<uint64_t>(settings.integer("seed")),
+                                .context = {.kv = kv_of(settings)},
                                 .cuda_graph = settings.flag("cuda_graph")};
   const auto write = [&] { generate(model, {0}, options, [](int32_t) { return true; }); };
   write();  // warm-up

@@ -55,7 +55,7 @@ const ScoringForm scoring_forms[] = {
     {"tasks", {"md", "csv", "answers", "shots", "delimiter"}, run_eval_tasks},
     {"generate",
      {"md", "csv", "answers", "methods", "max_new_tokens", "temperature", "top_k", "top_p", "min_p",
-      "repetition_penalty", "beam", "length_penalty", "slide", "stop", "batch_size"},
+      "repetition_penalty", "beam", "length_penalty", "slide", "kv", "stop", "batch_size"},
      run_eval_answers},
     {"responses", {"md", "csv", "answers"}, run_eval_responses},
 };

@@ -10,6 +10,7 @@
 #include "apps/run/input.h"
 #include "apps/run/open_run.h"
 #include "apps/run/run_config.h"
+#include "apps/run/text/prompts.h"
 #include "core/error.h"
 #include "core/io/limits.h"
 #include "core/io/path.h"
@@ -34,6 +35,7 @@ struct Answer {
   double flops_per_s = 0, bytes_per_s = 0;  // of the roofline
   size_t available = 0;                     // memory in bytes
   int64_t largest_batch = 0;
+  size_t cache_bytes = 0;  // of a text of block_size tokens
 
   int64_t tokens_per_step() const {
     return config.batch_size * config.gradient_accumulation_steps * config.longest_row();
@@ -79,6 +81,7 @@ Json as_json(const Answer& a) {
            {"flops_per_second", a.flops_per_s},
            {"bytes_per_second", a.bytes_per_s},
            {"floor_ms_per_step", a.floor_seconds() * 1e3},
+           {"cache_bytes", a.cache_bytes},
            {"available_bytes", a.available},
            {"largest_batch_size", a.largest_batch}};
   if (a.gpu) out["gpu"] = a.gpu->name;
@@ -112,6 +115,9 @@ void print_text(const Answer& a) {
         scaled(a.flops_per_s, "FLOP/s"), " and ", scaled(a.bytes_per_s, "B/s"), ", ", roofs_text(a),
         long_count(a.config.max_iters), " steps take at least ",
         duration_text(a.floor_seconds() * static_cast<double>(a.config.max_iters)), "\n");
+  if (a.cache_bytes > 0)
+    print("writing     ", bytes_text(static_cast<double>(a.cache_bytes)), " for a text of ",
+          a.config.model.block_size, " tokens\n");
   if (a.available == 0) return;
   const std::string space =
       bytes_text(static_cast<double>(a.available)) + (a.gpu ? " of its memory" : " of free memory");
@@ -224,6 +230,7 @@ int run_plan(const Settings& settings) {
     plan_for_gpu(a, *known_gpu(settings.text("gpu")));
   else
     plan_here(a, settings);
+  if (!a.config.model.classifies()) a.cache_bytes = cache_bytes(a.config, a.target, kv_of(settings));
   StepKernels step;
   a.plan = make_plan(a.config, a.target, settings.flag("ops") ? &step : nullptr);
   a.kernels = std::move(step.list);

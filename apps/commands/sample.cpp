@@ -71,8 +71,7 @@ int run_beams(const Settings& settings, const OpenRun& run, const std::vector<Pr
                             .max_new_tokens = settings.integer("max_new_tokens"),
                             .length_penalty = settings.real("length_penalty"),
                             .n_best = settings.integer("num_samples"),
-                            .vocab_size = run.tokenizer->vocab_size(),
-                            .slide = slide_of(settings),
+                            .context = context_of(settings, *run.tokenizer),
                             .stop_tokens = ends_of(settings, *run.tokenizer, encoder).tokens};
   require(options.n_best <= options.beams, "num_samples = ", options.n_best,
           " exceeds beam = ", options.beams, "; expected at least as many beams as texts");
@@ -107,8 +106,8 @@ int run_draws(const Settings& settings, const OpenRun& run, const std::vector<Pr
   TextWriter writer(*run.tokenizer, view, begins, ends.texts, !encoder && shots_of(settings).has_value());
   bool slid = false;
   Pace pace;
-  generate(*run.model, requests, generation(settings, *run.tokenizer, ends),
-           static_cast<size_t>(settings.integer("batch_size")),
+  const GenerateOptions options = generation(settings, *run.tokenizer, ends);
+  generate(*run.model, requests, options, static_cast<size_t>(settings.integer("batch_size")),
            {.token =
                 [&](size_t i, const Generated& g) {
                   pace.count();
@@ -133,8 +132,8 @@ int run_draws(const Settings& settings, const OpenRun& run, const std::vector<Pr
   if (slid)
     say("note: a text exceeded the context of ", run.model->config().block_size,
         " tokens; the model continued from ",
-        slide_of(settings) == Slide::one ? "the newest tokens that fit"
-                                         : "its newest half each time it was full");
+        options.context.slide == Slide::one ? "the newest tokens that fit"
+                                            : "its newest half each time it was full");
   return stop_signal() ? stop_status() : 0;
 }
 

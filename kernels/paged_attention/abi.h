@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string_view>
+
 #include "kernels/attention/abi.h"
 
 namespace hewn {
@@ -12,6 +14,7 @@ inline constexpr int64_t page_unit = 64;
 /// How keys and values are kept. q8_0: whole numbers from -127 to 127, and a float32 factor for each 32 (or the last
 /// few) elements of a row.
 enum class KvFormat : uint8_t { f32, bf16, q8_0 };
+constexpr std::string_view names_of(KvFormat) { return "f32|bf16|q8_0"; }
 
 /// A page holds 64 tokens of every head of keys and values, head after head. Of each head there are the keys [D][64], so
 /// that one query meets 64 keys at once; their factors [blocks][64]; the values [64][D]; their factors [64][blocks].

@@ -33,8 +33,10 @@ inline constexpr auto pointers_in<PagedAttention> =
 namespace {
 
 constexpr KvFormat formats[] = {KvFormat::f32, KvFormat::bf16, KvFormat::q8_0};
-constexpr const char* name_of_format(KvFormat f) {
-  return f == KvFormat::f32 ? "f32" : f == KvFormat::bf16 ? "bf16" : "q8_0";
+constexpr std::string_view name_of_format(KvFormat f) {
+  std::string_view names = names_of(f);
+  for (int i = 0; i < static_cast<int>(f); ++i) names.remove_prefix(names.find('|') + 1);
+  return names.substr(0, names.find('|'));
 }
 
 /// B sequences, the first with `length` tokens before the T of the launch and each further one with 7 fewer.
@@ -50,7 +52,7 @@ std::string text_of(const Size& s, KvFormat format) {
   if (s.Hkv != s.H || s.window > 0)
     text += ", " + std::to_string(s.Hkv) + " key heads" +
             (s.window > 0 ? ", window " + std::to_string(s.window) : "");
-  return text + " " + name_of_format(format);
+  return text.append(" ").append(name_of_format(format));
 }
 
 /// Pages of all sequences, shuffled.

@@ -157,7 +157,7 @@ Tensor Recurrent::logits(const Tensor& tokens, const ForwardOptions& options) {
   return linear(x, head().value, Tensor(), {.layout = Layout::out_in, .weight_bf16 = bf16_of(head())});
 }
 
-std::unique_ptr<Cache> Recurrent::make_cache(int64_t batch, int64_t capacity) const {
+std::unique_ptr<Cache> Recurrent::new_cache(int64_t batch, int64_t capacity, KvFormat) const {
   return std::make_unique<RecurrentCache>(config(), device(), parameters().dtype(), batch, capacity);
 }
 

@@ -36,9 +36,9 @@ class Recurrent final : public Model {
   Tensor target_losses(const Tensor& tokens, const Tensor& targets,
                        const ForwardOptions& options = {}) override;
   Tensor logits(const Tensor& tokens, const ForwardOptions& options = {}) override;
-  std::unique_ptr<Cache> make_cache(int64_t batch, int64_t capacity) const override;
 
  private:
+  std::unique_ptr<Cache> new_cache(int64_t batch, int64_t capacity, KvFormat kv) const override;
   struct Layer {
     LinearLayer input;     // [C, C] or [C, 4C]: i | f | g | o
     Parameter* recurrent;  // the same shape

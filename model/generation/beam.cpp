@@ -38,7 +38,7 @@ std::vector<Candidate> best_steps(const std::vector<double>& logits, const std::
 class Search {
  public:
   Search(Model& model, const std::vector<int32_t>& prompt, const BeamOptions& options)
-      : options_(options), context_(model, options.cache, options.vocab_size, options.slide), live_(1) {
+      : options_(options), context_(model, options.context), live_(1) {
     for (const int32_t token : prompt) context_.push({token});
   }
 

@@ -16,10 +16,8 @@ struct BeamOptions {
   int64_t max_new_tokens = 100;
   double length_penalty = 1;  ///< texts are ranked by log P / tokens^length_penalty; larger favours longer
   int64_t n_best = 1;         ///< number of texts returned, at most `beams`
-  int64_t vocab_size = 0;     ///< as in GenerateOptions
-  Slide slide = Slide::half;
+  ContextOptions context = {};
   std::vector<int32_t> stop_tokens = {};  ///< end a text; counted in log P, not part of the text
-  bool cache = true;
 };
 
 struct BeamText {

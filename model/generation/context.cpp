@@ -9,15 +9,14 @@
 
 namespace hewn {
 
-Context::Context(Model& model, bool use_cache, int64_t vocab_size, Slide slide,
-                 std::shared_ptr<TokenStep> step)
+Context::Context(Model& model, const ContextOptions& options, std::shared_ptr<TokenStep> step)
     : model_(model),
       step_(step ? std::move(step) : std::make_shared<TokenStep>(model)),
-      vocab_size_(vocab_size == 0 ? model.config().vocab_size : vocab_size),
+      vocab_size_(options.vocab_size == 0 ? model.config().vocab_size : options.vocab_size),
       limit_(model.config().block_size),
-      kept_(slide == Slide::one ? limit_ - 1 : limit_ / 2),
-      cache_(use_cache ? model.make_cache(1, limit_) : nullptr) {
-  require(vocab_size_ >= 1 && vocab_size_ <= model.config().vocab_size, "vocab_size = ", vocab_size,
+      kept_(options.slide == Slide::one ? limit_ - 1 : limit_ / 2),
+      cache_(options.cache ? model.make_cache(1, limit_, options.kv) : nullptr) {
+  require(vocab_size_ >= 1 && vocab_size_ <= model.config().vocab_size, "vocab_size = ", options.vocab_size,
           "; expected at most the model's ", model.config().vocab_size);
 }
 

@@ -16,18 +16,27 @@ namespace hewn {
 /// rebuilt once per half block. `one`: all but the oldest, as in nanoGPT; the cache is then rebuilt for every token.
 enum class Slide : uint8_t { half, one };
 
+/// How sequences are continued.
+struct ContextOptions {
+  bool cache = true;  ///< keep keys and values; false computes the whole context for every token: the
+                      ///< same logits, on a GPU up to rounding
+  KvFormat kv = KvFormat::f32;  ///< how they are kept; other formats change the logits a little
+  int64_t vocab_size =
+      0;  ///< give out logits only for ids below it, since a model's vocabulary may be padded
+          ///< beyond its tokenizer's; 0: all
+  Slide slide = Slide::half;
+};
+
 /// One or more sequences of equal length that a model continues token by token. `Context` holds the tokens,
 /// up to block_size of each; its `Cache` holds what the model has computed for them,
 /// and can be rebuilt from the tokens at any time. `next_logits` runs the model on the tokens that are not
 /// yet in the cache.
 class Context {
  public:
-  /// Begins with one empty sequence. Without a cache, every call of `next_logits` computes the whole context;
-  /// the logits are the same, on a GPU up to rounding. Logits are returned only for ids below `vocab_size` (0: all),
-  /// since a model's vocabulary may be padded beyond its tokenizer's. Contexts of one model may share `step`, which
-  /// runs the model on one new token of each sequence; without it a context has its own.
-  Context(Model& model, bool use_cache, int64_t vocab_size = 0, Slide slide = Slide::half,
-          std::shared_ptr<TokenStep> step = nullptr);
+  /// Begins with one empty sequence. Contexts of one model may share `step`, which runs the model on one new token of
+  /// each sequence; without it a context has its own. Throws usage for options that the model does not have.
+  explicit Context(Model& model, const ContextOptions& options = {},
+                   std::shared_ptr<TokenStep> step = nullptr);
 
   int64_t sequences() const { return static_cast<int64_t>(tokens_.size()); }
   /// Appends one token to each sequence; drops old ones first if the block is full (`Slide`).

@@ -22,7 +22,7 @@ struct Writing {
   Writing(Model& model, size_t number, const GenerateRequest& asked, const GenerateOptions& options,
           const std::shared_ptr<TokenStep>& step)
       : request(number),
-        context(model, options.cache, options.vocab_size, options.slide, step),
+        context(model, options.context, step),
         random(options.seed, asked.sample),
         seen(asked.prompt),
         left(options.max_new_tokens) {

@@ -22,11 +22,8 @@ struct GenerateOptions {
   double min_p = 0;
   double repetition_penalty = 1;
   uint64_t seed = 1;
-  uint64_t sample = 0;     ///< number of the sample; each has its own stream of random numbers
-  bool cache = true;       ///< keep keys and values; false recomputes them: the same, on a GPU up to rounding
-  int64_t vocab_size = 0;  ///< draw only ids below it, since a model may have more than its tokenizer;
-                           ///< the others count as absent; 0: all
-  Slide slide = Slide::half;
+  uint64_t sample = 0;                    ///< number of the sample; each has its own stream of random numbers
+  ContextOptions context = {};            ///< ids from its `vocab_size` on count as absent
   bool cuda_graph = true;                 ///< on a GPU, launch the kernels of a token as one CUDA graph
   std::vector<int32_t> stop_tokens = {};  ///< end the text when drawn; not part of it
 

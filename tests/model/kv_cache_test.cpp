@@ -85,7 +85,7 @@ TEST_CASE("cache: texts continued together have the logits that each has alone")
   std::vector<Context*> all;
   for (int64_t i = 0; i < 20; ++i) {
     texts.push_back(random_tokens(random, 1 + i * 7 % 70));
-    contexts.push_back(std::make_unique<Context>(*model, true));
+    contexts.push_back(std::make_unique<Context>(*model));
     for (const int32_t token : texts.back()) contexts.back()->push({token});
     all.push_back(contexts.back().get());
   }
@@ -112,7 +112,7 @@ TEST_CASE("cache: texts that begin alike share what is computed, and have their 
     texts.emplace_back(common.begin(), common.begin() + shared);
     for (const int32_t token : random_tokens(random, shared % 3)) texts.back().push_back(token);
     if (texts.back().empty()) texts.back() = {5};
-    contexts.push_back(std::make_unique<Context>(*model, true));
+    contexts.push_back(std::make_unique<Context>(*model));
     for (const int32_t token : texts.back()) contexts.back()->push({token});
     all.push_back(contexts.back().get());
   }

@@ -281,7 +281,7 @@ TEST_CASE("gpu: texts are generated as on the CPU, with and without a cache", "[
     for (const bool cache : {true, false}) {
       INFO(name << (cache ? ", cache" : ", no cache"));
       // More tokens than the context holds, so that it slides.
-      const GenerateOptions options{.max_new_tokens = 12, .seed = 4, .cache = cache};
+      const GenerateOptions options{.max_new_tokens = 12, .seed = 4, .context = {.cache = cache}};
       const auto logits_of = [&](Model& model, std::vector<int32_t>& ids, bool graphs = true) {
         std::vector<double> logits;
         GenerateOptions of_text = options;

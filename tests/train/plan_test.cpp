@@ -8,6 +8,7 @@
 
 #include "kernels/gpu/runtime/known.h"
 #include "kernels/matmul/gpu/gpu_plan.h"
+#include "model/generation/context.h"
 #include "model/gpt.h"
 #include "tests/train/tiny.h"
 #include "train/plan.h"
@@ -162,6 +163,28 @@ TEST_CASE("a plan predicts the peak memory of any configuration to the byte", "[
     for (const MemTagStats& tag : plan.by_tag) at_peak += tag.at_peak;
     CHECK(at_peak == plan.memory.peak);
   }
+}
+
+TEST_CASE("a plan predicts the memory of a text's keys and values to the byte", "[plan]") {
+  for (const char* arch : {"gpt", "lstm"})
+    for (const KvFormat kv : {KvFormat::f32, KvFormat::bf16, KvFormat::q8_0})
+      for (const DType dtype : {DType::f32, DType::f64}) {
+        if (kv != KvFormat::f32 && (dtype == DType::f64 || std::string_view(arch) != "gpt")) continue;
+        TrainConfig config;
+        config.dtype = dtype;
+        config.model = {
+            .arch = arch, .vocab_size = 40, .block_size = 150, .n_layer = 3, .n_head = 2, .n_embd = 36};
+        INFO(arch << ", " << name_of(kv) << ", " << name_of(dtype));
+        const auto device = make_cpu(2);
+        const auto model = make_model(config.model, *device, dtype, 1, false);
+        const NoGrad none;
+        auto context = std::make_unique<Context>(*model, ContextOptions{.kv = kv});
+        for (int i = 0; i < 150; ++i) context->push({i % 40});
+        (void)context->next_logits();
+        const size_t with = device->pool().stats().live;
+        context.reset();
+        CHECK(with - device->pool().stats().live == cache_bytes(config, target_of(*device), kv));
+      }
 }
 
 TEST_CASE("no memory is requested from the system after the second step", "[plan]") {

@@ -1,6 +1,7 @@
 #include "apps/cli/keys/sampling.h"
 
 #include "apps/cli/keys/make.h"
+#include "kernels/paged_attention/abi.h"
 
 namespace hewn::cli::keys {
 
@@ -11,6 +12,7 @@ std::vector<Option> sampling_options() {
            "-) as a separate prompt, with \\n, \\t and \\\\ for newline, tab and backslash",
            "a newline"),
       integer("num_samples", "1", 1, 1'000'000, takes::sample, "number of texts per prompt"),
+      integer("num_samples", "200", 1, 1'000'000, takes::verify, "number of texts that --texts compares"),
       integer("batch_size", "8", 1, 1'000'000, takes::sample | takes::eval,
               "number of texts generated at a time"),
       integer("max_new_tokens", "500", 1, 1'000'000'000, generates | takes::bench_sample,
@@ -37,6 +39,11 @@ std::vector<Option> sampling_options() {
              "what to drop when a text exceeds block_size: the older half of the context, once it "
              "is full; or the oldest token, at each step, as nanoGPT does, which recomputes the "
              "whole context for every token"),
+      choice(
+          "kv", names_of(KvFormat{}), "f32", generates | takes::bench_sample | takes::plan | takes::verify,
+          "how the keys and values of earlier tokens are kept: as computed, rounded to bf16, or as whole "
+          "numbers "
+          "of 8 bits with a factor for each 32, in half and in 28% of the memory (a transformer on a CPU)"),
       text("stop", "TEXT|TEXT...", "", generates,
            "end before any of these texts or special tokens; write \\n, \\t, \\| and \\\\ for "
            "newline, tab, | and backslash",

@@ -21,7 +21,7 @@ bool write_responses(const std::string& path, Model& model, const Tokenizer& tok
   generate(model, requests,
            {.max_new_tokens = max_new_tokens,
             .temperature = 0,
-            .vocab_size = tokenizer.vocab_size(),
+            .context = {.vocab_size = tokenizer.vocab_size()},
             .stop_tokens = encoder.end_tokens()},
            at_once,
            {.token =

@@ -59,7 +59,7 @@ void choose_text(InspectedModel& model, const Settings& settings, const std::vec
   } else {
     GenerateOptions options{
         .max_new_tokens = static_cast<int64_t>(most) - 1, .temperature = 0.8, .seed = model.seed};
-    if (model.tokenizer()) options.vocab_size = model.tokenizer()->vocab_size();
+    if (model.tokenizer()) options.context.vocab_size = model.tokenizer()->vocab_size();
     model.tokens = {model.tokenizer() ? model.tokenizer()->begin_token().value_or(0) : 0};
     const std::vector<int32_t> first = model.tokens;
     generate(*model.run.model, first, options, [&](int32_t id) {

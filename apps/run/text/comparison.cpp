@@ -71,7 +71,7 @@ class Comparison {
     const BeamText best = beam_search(*run_.model, prompt_.tokens, *method.beam)[0];
     TextFlow flow(ends_.texts, trims_);
     const NoGrad none;
-    Context context(*run_.model, true, run_.tokenizer->vocab_size(), slide_of(settings_));
+    Context context(*run_.model, method.beam->context);
     for (const int32_t token : prompt_.tokens) context.push({token});
     for (const int32_t token : best.tokens) {
       const std::vector<double> logs = log_probabilities(context.next_logits());

@@ -14,7 +14,10 @@ std::string drawn_text(Model& model, const Tokenizer& tokenizer, int64_t tokens,
   } catch (const Error&) {  // without a newline in the vocabulary, begin with its first token
   }
   generate(model, prompt,
-           {.max_new_tokens = tokens, .temperature = 0.8, .seed = seed, .vocab_size = tokenizer.vocab_size()},
+           {.max_new_tokens = tokens,
+            .temperature = 0.8,
+            .seed = seed,
+            .context = {.vocab_size = tokenizer.vocab_size()}},
            [&](int32_t id) {
              ids.push_back(id);
              return true;

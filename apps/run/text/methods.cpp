@@ -7,8 +7,7 @@ BeamOptions beam_options(const Settings& settings, const GenerateOptions& plain)
   return {.beams = settings.integer("beam") > 0 ? settings.integer("beam") : 4,
           .max_new_tokens = plain.max_new_tokens,
           .length_penalty = settings.real("length_penalty"),
-          .vocab_size = plain.vocab_size,
-          .slide = plain.slide,
+          .context = plain.context,
           .stop_tokens = plain.stop_tokens};
 }
 
@@ -19,8 +18,7 @@ std::vector<DecodingMethod> decoding_methods(const Settings& settings, const Tok
   const GenerateOptions plain{.max_new_tokens = settings.integer("max_new_tokens"),
                               .temperature = settings.real("temperature"),
                               .seed = static_cast<uint64_t>(settings.integer("seed")),
-                              .vocab_size = tokenizer.vocab_size(),
-                              .slide = slide_of(settings),
+                              .context = context_of(settings, tokenizer),
                               .stop_tokens = ends.tokens};
   std::vector<DecodingMethod> all;
   const auto add = [&](const char* name, const std::string& label, auto change) {

@@ -113,8 +113,16 @@ Ends ends_of(const Settings& settings, const Tokenizer& tokenizer, const TalkEnc
   return ends;
 }
 
-Slide slide_of(const Settings& settings) {
-  return settings.text("slide") == "one" ? Slide::one : Slide::half;
+KvFormat kv_of(const Settings& settings) {
+  KvFormat format{};
+  parse_name(settings.text("kv"), format);
+  return format;
+}
+
+ContextOptions context_of(const Settings& settings, const Tokenizer& tokenizer) {
+  return {.kv = kv_of(settings),
+          .vocab_size = tokenizer.vocab_size(),
+          .slide = settings.text("slide") == "one" ? Slide::one : Slide::half};
 }
 
 GenerateOptions generation(const Settings& settings, const Tokenizer& tokenizer, const Ends& ends) {
@@ -125,8 +133,7 @@ GenerateOptions generation(const Settings& settings, const Tokenizer& tokenizer,
           .min_p = settings.real("min_p"),
           .repetition_penalty = settings.real("repetition_penalty"),
           .seed = static_cast<uint64_t>(settings.integer("seed")),
-          .vocab_size = tokenizer.vocab_size(),
-          .slide = slide_of(settings),
+          .context = context_of(settings, tokenizer),
           .cuda_graph = settings.flag("cuda_graph"),
           .stop_tokens = ends.tokens};
 }

@@ -44,8 +44,11 @@ struct Ends {
 /// newline ends an answer; with an `encoder`, what ends its answers.
 Ends ends_of(const Settings& settings, const Tokenizer& tokenizer, const TalkEncoder* encoder = nullptr);
 
-/// The sampling keys, limited to the tokens that the tokenizer has, with these ends.
-Slide slide_of(const Settings& settings);
+/// The format of keys and values.
+KvFormat kv_of(const Settings& settings);
+/// How texts are continued, with the tokens that the tokenizer has.
+ContextOptions context_of(const Settings& settings, const Tokenizer& tokenizer);
+/// The sampling keys, with these ends.
 GenerateOptions generation(const Settings& settings, const Tokenizer& tokenizer, const Ends& ends);
 
 }  // namespace hewn::cli

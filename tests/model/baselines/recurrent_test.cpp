@@ -89,13 +89,17 @@ TEST_CASE("recurrent: a text generated with the state equals one that is recompu
       for (const bool cache : {true, false}) {
         texts.emplace_back();
         generate(*model, {1, 2, 3},
-                 {.max_new_tokens = 60, .temperature = temperature, .seed = test::run_seed(), .cache = cache},
+                 {.max_new_tokens = 60,
+                  .temperature = temperature,
+                  .seed = test::run_seed(),
+                  .context = {.cache = cache}},
                  [&](int32_t token) { return texts.back().push_back(token), true; });
       }
       CHECK(texts[0].size() == 60);
       CHECK(texts[0] == texts[1]);
       const auto best = [&](bool cache) {
-        return beam_search(*model, {1, 2}, {.beams = 3, .max_new_tokens = 20, .n_best = 3, .cache = cache});
+        return beam_search(*model, {1, 2},
+                           {.beams = 3, .max_new_tokens = 20, .n_best = 3, .context = {.cache = cache}});
       };
       const std::vector<BeamText> with = best(true), without = best(false);
       for (size_t i = 0; i < 3; ++i) CHECK(with[i].tokens == without[i].tokens);

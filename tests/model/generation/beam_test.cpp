@@ -154,7 +154,7 @@ TEST_CASE("beam search: the same with and without the cache, also past the end o
   const auto model = small_model(test::run_seed(), 20, 8);
   BeamOptions options{.beams = 3, .max_new_tokens = 20, .n_best = 3};
   const auto with = beam_search(*model, {1, 2, 3}, options);
-  options.cache = false;
+  options.context.cache = false;
   const auto without = beam_search(*model, {1, 2, 3}, options);
   REQUIRE(with.size() == 3);
   for (size_t i = 0; i < 3; ++i) {

@@ -41,7 +41,7 @@ TEST_CASE("generate: the same with and without the cache, also past the end of t
   for (const double temperature : {0.0, 0.7, 1.5}) {
     GenerateOptions options{.max_new_tokens = 30, .temperature = temperature, .seed = test::run_seed()};
     const auto with = generated(*model, {1, 2, 3}, options);
-    options.cache = false;
+    options.context.cache = false;
     CHECK(generated(*model, {1, 2, 3}, options) == with);
     CHECK(with.size() == 30);
   }
@@ -55,7 +55,7 @@ TEST_CASE("generate: ids beyond the requested vocabulary are never considered") 
   for (uint64_t seed = 0; seed < 20; ++seed) {
     GenerateOptions options{.max_new_tokens = 20, .temperature = 2, .repetition_penalty = 1.1, .seed = seed};
     for (const int32_t id : generated(*model, {1, 2, 9}, options)) all.insert(id);
-    options.vocab_size = 7;
+    options.context.vocab_size = 7;
     for (const int32_t id : generated(*model, {1, 2, 9}, options)) some.insert(id);
     size_t count = 0;
     generate(*model, {{{1, 2}}, {{3, 9, 4}}}, options, 2,
@@ -68,10 +68,11 @@ TEST_CASE("generate: ids beyond the requested vocabulary are never considered") 
   }
   CHECK(all.size() == 11);  // they would have been drawn
   CHECK(some == std::set<int32_t>{0, 1, 2, 3, 4, 5, 6});
-  for (const BeamText& text :
-       beam_search(*model, {1, 9}, {.beams = 8, .max_new_tokens = 6, .n_best = 8, .vocab_size = 7}))
+  for (const BeamText& text : beam_search(
+           *model, {1, 9}, {.beams = 8, .max_new_tokens = 6, .n_best = 8, .context = {.vocab_size = 7}}))
     for (const int32_t id : text.tokens) CHECK(id < 7);
-  CHECK_THROWS_WITH(generated(*model, {1}, {.vocab_size = 12}), Catch::Contains("at most the model's 11"));
+  CHECK_THROWS_WITH(generated(*model, {1}, {.context = {.vocab_size = 12}}),
+                    Catch::Contains("at most the model's 11"));
 }
 
 TEST_CASE("generate: a full context continues from its newest half") {

@@ -49,7 +49,7 @@ std::vector<DecodingVariant> decoding_variants() {
 /// A text whose every token is the likeliest, with all logits.
 struct GreedyText {
   GreedyText(Model& model, bool graphs)
-      : step(std::make_shared<TokenStep>(model, graphs)), context(model, true, 0, Slide::half, step) {
+      : step(std::make_shared<TokenStep>(model, graphs)), context(model, {}, step) {
     for (const int32_t token : {7, 1, 2}) context.push({token});
   }
   /// Adds n tokens.
@@ -162,7 +162,7 @@ TEST_CASE("token graphs: a cache whose sequences were selected is captured again
   std::vector<std::vector<double>> logits[2];
   for (const bool graphs : {true, false}) {
     const auto step = std::make_shared<TokenStep>(*model, graphs);
-    Context context(*model, true, 0, Slide::half, step);
+    Context context(*model, {}, step);
     context.push({3});
     (void)context.next_logits();
     context.select({0, 0, 0});

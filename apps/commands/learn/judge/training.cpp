@@ -185,7 +185,9 @@ std::string text_of(Model& model, const Tokenizer& tokenizer) {
   std::string text, line;
   int64_t lines = 0;
   generate(model, tokenizer.encode("\n"),
-           {.max_new_tokens = most_characters, .temperature = 0.7, .vocab_size = tokenizer.vocab_size()},
+           {.max_new_tokens = most_characters,
+            .temperature = 0.7,
+            .context = {.vocab_size = tokenizer.vocab_size()}},
            [&](int32_t id) {
              const std::vector<int32_t> ids{id};
              const std::string piece = tokenizer.decode(ids);
