@@ -309,8 +309,13 @@ const Option checking[] = {
          "compare the log probabilities of a run with adapters with those of its merged weights and of every "
          "export "
          "that can be opened again"),
+    flag("texts", "false", takes::verify,
+         "check that texts have the same logits, to the last bit, alone and among others, their prompts at "
+         "once and in "
+         "pieces, on 1, 2 and 4 threads or those of --threads"),
     text("threads", "1,2,4", "", takes::verify,
-         "check that training gives the same bits with each of these thread counts", "not checked"),
+         "check that training, or with --texts writing, gives the same bits with each of these thread counts",
+         "not checked"),
     text("devices", "NAME,NAME", "", takes::verify,
          "check that the losses of two devices agree, such as cpu,cuda; if not, report the "
          "first node that diverges",

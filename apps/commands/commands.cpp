@@ -156,7 +156,7 @@ constexpr Command command_table[] = {
      "hewn info model.gguf\n"
      "hewn info data/train.bin --json",
      run_info},
-    {takes::verify, "verify", "[RUN]", "verify a run's checksums, resuming, threads or devices",
+    {takes::verify, "verify", "[RUN]", "verify a run's checksums, resuming, texts, threads or devices",
      "Checks every file of every checkpoint of RUN against its checksum, and whether the run's "
      "configuration, tokenizer, "
      "task and metrics are those of its checkpoints; without RUN, of the run in ./out. Names the files that "
@@ -167,9 +167,12 @@ constexpr Command command_table[] = {
      "rounding; otherwise the first node of the graph whose value or gradient differs is printed. With "
      "--merged: a "
      "run with adapters, its merged weights and its exports must give the same log probabilities up to "
-     "rounding. "
+     "rounding. With --texts: a text must have the same logits, bit for bit, alone and among others, with "
+     "its "
+     "prompt at once and in pieces, on 1, 2 and 4 threads. "
      "Exits with status 5 if something differs.",
      "hewn verify out\n"
+     "hewn verify out --texts\n"
      "hewn verify tuned --merged\n"
      "hewn verify --resume --max_iters=20\n"
      "hewn verify configs/baby-gpt-cpu.toml --dataset=book.txt --threads=1,2,4 --max_iters=10\n"

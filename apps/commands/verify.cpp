@@ -7,6 +7,7 @@
 #include "apps/cli/terminal.h"
 #include "apps/commands/adapters/verify_merged.h"
 #include "apps/commands/commands.h"
+#include "apps/commands/verify_texts.h"
 #include "apps/run/files/trust.h"
 #include "apps/run/input.h"
 #include "apps/run/lesson/lesson.h"
@@ -176,9 +177,13 @@ int run_verify(const Settings& settings) {
   const bool threads = settings.has("threads") && settings.where("threads") != "HEWN_THREADS";
   const bool devices = settings.has("devices");
   if (settings.flag("merged")) {
-    require(!resume && !threads && !devices, settings.where("merged"),
+    require(!resume && !threads && !devices && !settings.flag("texts"), settings.where("merged"),
             ": cannot be combined with other checks");
     return verify_merged(settings);
+  }
+  if (settings.flag("texts")) {
+    require(!resume && !devices, settings.where("texts"), ": cannot be combined with --resume or --devices");
+    return verify_texts(settings, threads ? thread_counts(settings) : std::vector<int>{1, 2, 4});
   }
   if (!resume && !threads && !devices) return verify_files(named_run(settings));
   require(settings.arguments.empty(), "'", settings.arguments.empty() ? "" : settings.arguments[0],

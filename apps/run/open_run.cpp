@@ -25,13 +25,13 @@ DType dtype_of(const Settings& settings, const Settings& config) {
   return dtype_from_name((settings.has("dtype") ? settings : config).text("dtype"));
 }
 
-OpenRun open_own_run(const Settings& settings, const std::string& path) {
+OpenRun open_own_run(const Settings& settings, const std::string& path, std::unique_ptr<Executor> device) {
   const HeldCheckpoint held = hold_checkpoint(path);
   if (!held.remark.empty()) say("note    ", held.remark);
   const std::string &checkpoint = held.path, run = run_of(checkpoint);
   OpenRun opened{.run = run,
                  .checkpoint = checkpoint,
-                 .device = open_device(settings),
+                 .device = std::move(device),
                  .tokenizer = run_tokenizer(run, checkpoint_state(checkpoint).tokenizer_hash),
                  .no_tokenizer = "the run has no tokenizer.json",
                  .model = nullptr,
@@ -43,11 +43,11 @@ OpenRun open_own_run(const Settings& settings, const std::string& path) {
   return opened;
 }
 
-OpenRun open_model_file(const Settings& settings, const std::string& path) {
+OpenRun open_model_file(const Settings& settings, const std::string& path, std::unique_ptr<Executor> device) {
   const ForeignModel foreign = open_merged(settings, path);
   OpenRun opened{.run = path,
                  .checkpoint = path,
-                 .device = open_device(settings),
+                 .device = std::move(device),
                  .tokenizer = foreign.tokenizer,
                  .no_tokenizer = foreign.no_tokenizer,
                  .model = nullptr,
@@ -166,7 +166,12 @@ void require_language_model(const ModelConfig& model, const std::string& run) {
 OpenRun open_run(const Settings& settings) { return open_run(settings, named_run(settings)); }
 
 OpenRun open_run(const Settings& settings, const std::string& path) {
-  OpenRun opened = is_foreign_model(path) ? open_model_file(settings, path) : open_own_run(settings, path);
+  return open_run(settings, path, open_device(settings));
+}
+
+OpenRun open_run(const Settings& settings, const std::string& path, std::unique_ptr<Executor> device) {
+  OpenRun opened = is_foreign_model(path) ? open_model_file(settings, path, std::move(device))
+                                          : open_own_run(settings, path, std::move(device));
   check_mapped_files();  // the weights were copied from some
   detail("opened ", opened.checkpoint, ", ", opened.model->parameters().numel(), " parameters");
   return opened;

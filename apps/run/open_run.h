@@ -67,7 +67,8 @@ std::string moved_base(const Settings& settings);
 /// Opens the run of a command (see `named_run`), one of its checkpoints, or a model of another program, on the
 /// device and in the dtype requested by the settings. Throws usage if none is given, input if it is damaged.
 OpenRun open_run(const Settings& settings);
-/// The same for a given path, whatever the settings name.
+/// The same for a given path, and on a given device, whatever the settings name.
 OpenRun open_run(const Settings& settings, const std::string& path);
+OpenRun open_run(const Settings& settings, const std::string& path, std::unique_ptr<Executor> device);
 
 }  // namespace hewn::cli

@@ -1,6 +1,7 @@
 // `hewn verify` and all that read a run notice when its files do not belong together or have changed.
 
 #include <filesystem>
+#include <nlohmann/json.hpp>
 
 #include "tests/apps/small_run.h"
 #include "tests/support/random.h"
@@ -184,6 +185,54 @@ TEST_CASE("one flipped bit of large weights is noticed by all who read them") {
   write_file(file, weights);
   for (const char* command : {"sample", "eval"})
     CHECK_FAILS(hewn({command, run_in(dir)}), 3, "model.safetensors has changed since it was written");
+}
+
+TEST_CASE("verify --texts compares texts alone, in pieces and in company") {
+  const TempDir dir;
+  REQUIRE(hewn(small_train(dir, {"--tokenizer=byte", "--block_size=80"})).exit_code == 0);
+  const ProcessResult r = hewn({"verify", run_in(dir), "--texts", "--num_samples=20"});
+  INFO(r.out << r.err);
+  CHECK(r.exit_code == 0);
+  CHECK(
+      r.out.starts_with("20 texts alone, 1 thread: reference\nin pieces of 7 tokens, 1 thread: same bits\n"));
+  CHECK(contains(r.out, "without a cache, 4 threads: same bits\n"));
+  const ProcessResult rounded =
+      hewn({"verify", run_in(dir), "--texts", "--num_samples=5", "--kv=q8_0", "--threads=3", "--dtype=bf16"});
+  CHECK(rounded.exit_code == 0);
+  CHECK(contains(rounded.out, "16 at a time, 3 threads: same bits\n"));
+  CHECK_FALSE(contains(rounded.out, "without a cache"));
+  const std::string file = (dir / "run.gguf").string();
+  REQUIRE(hewn({"quantize", run_in(dir), "--format=q4_k_m", "--out=" + file}).exit_code == 0);
+  CHECK_FAILS(hewn({"verify", file, "--texts", "--num_samples=5", "--threads=1,2"}), 0, "");
+  CHECK_FAILS(hewn({"verify", run_in(dir), "--texts", "--resume"}), 2, "--resume");
+  CHECK_FAILS(hewn({"verify", run_in(dir), "--texts", "--merged"}), 2, "--merged");
+  CHECK_FAILS(hewn({"verify", (dir / "none").string(), "--texts"}), 3, "not a run");
+}
+
+TEST_CASE("keys and values can be rounded, and a plan counts them") {
+  const TempDir dir;
+  REQUIRE(hewn(small_train(dir)).exit_code == 0);
+  for (const char* kv : {"--kv=bf16", "--kv=q8_0"})
+    for (const std::vector<std::string>& command :
+         {std::vector<std::string>{"sample", run_in(dir), "--max_new_tokens=30"},
+          {"sample", run_in(dir), "--beam=2", "--max_new_tokens=30"},
+          {"sample", run_in(dir), "--compare", "--max_new_tokens=5"},
+          {"bench", "sample", run_in(dir), "--max_new_tokens=5", "--repeat=1"}}) {
+      std::vector<std::string> with = command;
+      with.emplace_back(kv);
+      const ProcessResult r = hewn(with);
+      INFO(r.err);
+      CHECK(r.exit_code == 0);
+    }
+  CHECK_FAILS(hewn({"sample", run_in(dir), "--kv=bf16", "--dtype=f64"}), 2, "kv = bf16");
+  CHECK_FAILS(hewn({"plan", run_in(dir), "--kv=f16"}), 2, "f32, bf16 or q8_0");
+  const auto planned = [&](const char* kv) {
+    return nlohmann::json::parse(hewn({"plan", run_in(dir), "--json", kv}).out)["cache_bytes"].get<int64_t>();
+  };
+  CHECK(planned("--kv=f32") == 64 * 16 * 2 * 4);
+  CHECK(planned("--kv=bf16") == 64 * 16 * 2 * 2);
+  CHECK(planned("--kv=q8_0") == 64 * 16 * 2 + 2 * 2 * 64 * 4);
+  CHECK(contains(hewn({"plan", run_in(dir)}).out, "writing     8.00 KiB for a text of 16 tokens\n"));
 }
 
 }  // namespace hewn::test
