@@ -7,6 +7,7 @@
 #include "apps/cli/terminal.h"
 #include "apps/commands/commands.h"
 #include "apps/run/line_editor.h"
+#include "apps/run/text/draft.h"
 #include "apps/run/text/instruct.h"
 #include "apps/run/text/prompts.h"
 #include "apps/run/text/shots.h"
@@ -24,6 +25,7 @@ class Chat {
   Chat(const Settings& settings, const OpenRun& run)
       : settings_(settings),
         run_(run),
+        draft_(open_draft(settings, run)),
         encoder_(chat_encoder(settings, run)),
         begun_(shots_from(settings)),
         talk_(begun_) {}
@@ -111,6 +113,7 @@ class Chat {
     Ends ends = ends_of(settings_, *run_.tokenizer, encoder_ ? &*encoder_ : nullptr);
     if (ends.texts.empty() && !encoder_) ends.texts = {"\n"};
     GenerateOptions options = generation(settings_, *run_.tokenizer, ends);
+    options.draft = draft_.options;
     options.sample = turns_++;
     TextFlow flow(ends.texts);
     generate(*run_.model, prompt(line), options, [&](const Generated& g) {
@@ -125,6 +128,7 @@ class Chat {
 
   Settings settings_;  // the current values
   const OpenRun& run_;
+  OpenDraft draft_;
   std::optional<TalkEncoder> encoder_;  // of a run that was trained to answer
   Shots begun_, talk_;  // the dialogue is stored as examples too: inputs and answers
   uint64_t turns_ = 0;

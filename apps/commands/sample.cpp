@@ -8,6 +8,7 @@
 #include "apps/cli/terminal.h"
 #include "apps/commands/commands.h"
 #include "apps/run/text/comparison.h"
+#include "apps/run/text/draft.h"
 #include "apps/run/text/instruct.h"
 #include "apps/run/text/memory_bound.h"
 #include "apps/run/text/prompts.h"
@@ -61,8 +62,8 @@ class Pace {
 // Prints the best texts of a beam search, each with its score.
 int run_beams(const Settings& settings, const OpenRun& run, const std::vector<Prompt>& prompts,
               const TalkEncoder* encoder) {
-  for (const char* drawn :
-       {"temperature", "top_k", "top_p", "min_p", "repetition_penalty", "show_probs", "logprobs", "stop"})
+  for (const char* drawn : {"temperature", "top_k", "top_p", "min_p", "repetition_penalty", "show_probs",
+                            "logprobs", "stop", "draft"})
     require(!settings.given(drawn), settings.where(drawn),
             ": does not apply to beam search; leave it out, or leave out beam");
   require(prompts.size() == 1, settings.where("start"), ": beam search accepts one prompt, not ",
@@ -106,7 +107,10 @@ int run_draws(const Settings& settings, const OpenRun& run, const std::vector<Pr
   TextWriter writer(*run.tokenizer, view, begins, ends.texts, !encoder && shots_of(settings).has_value());
   bool slid = false;
   Pace pace;
-  const GenerateOptions options = generation(settings, *run.tokenizer, ends);
+  const OpenDraft draft = open_draft(settings, run);
+  DraftCount count;
+  GenerateOptions options = generation(settings, *run.tokenizer, ends);
+  options.draft = draft.options;
   generate(*run.model, requests, options, static_cast<size_t>(settings.integer("batch_size")),
            {.token =
                 [&](size_t i, const Generated& g) {
@@ -118,7 +122,8 @@ int run_draws(const Settings& settings, const OpenRun& run, const std::vector<Pr
                   slid |= did;
                   writer.done(i);
                 },
-            .stop = [] { return stop_signal() != 0; }});
+            .stop = [] { return stop_signal() != 0; },
+            .checked = [&](int64_t proposed, int64_t accepted) { count.add(proposed, accepted); }});
   if (stop_signal()) writer.stop();
   if (view == View::json) {
     nlohmann::ordered_json texts = nlohmann::ordered_json::array();
@@ -128,7 +133,9 @@ int run_draws(const Settings& settings, const OpenRun& run, const std::vector<Pr
   flush_results();
   int64_t prompt_tokens = 0;
   for (const GenerateRequest& request : requests) prompt_tokens += std::ssize(request.prompt);
-  pace.report(*run.model, prompt_tokens, requests.size() == 1 || settings.integer("batch_size") == 1);
+  pace.report(*run.model, prompt_tokens,
+              !draft.options.on() && (requests.size() == 1 || settings.integer("batch_size") == 1));
+  if (const std::string checked = count.text(); !checked.empty()) detail(checked);
   if (slid)
     say("note: a text exceeded the context of ", run.model->config().block_size,
         " tokens; the model continued from ",
@@ -145,6 +152,8 @@ int run_sample(const Settings& settings) {
   const std::optional<TalkEncoder> instruct = instruct_encoder(settings, run);
   const TalkEncoder* const encoder = instruct ? &*instruct : nullptr;
   const std::vector<Prompt> prompts = prompts_of(settings, *run.tokenizer, encoder);
+  require(!settings.flag("compare") || !settings.given("draft"), settings.where("draft"),
+          ": does not apply to a comparison; leave it out, or leave out compare");
   if (settings.flag("compare")) return run_comparison(settings, run, prompts, encoder);
   return settings.integer("beam") > 0 ? run_beams(settings, run, prompts, encoder)
                                       : run_draws(settings, run, prompts, view, encoder);

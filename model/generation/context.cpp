@@ -50,6 +50,28 @@ std::vector<double> Context::next_logits() {
   return given_out(model_.logits(tokens, {.cache = cache_.get(), .last_only = true}).doubles(), B);
 }
 
+std::vector<std::vector<double>> Context::fresh_logits() {
+  const int64_t T = fresh();
+  const std::vector<int32_t> tokens(tokens_[0].end() - T, tokens_[0].end());
+  seen_ = tokens_[0].size();
+  const std::vector<double> all = given_out(
+      model_.logits(tokens_on_device(model_, tokens, {1, T}), {.cache = cache_.get()}).doubles(), T);
+  std::vector<std::vector<double>> rows;
+  for (auto row = all.begin(); row != all.end(); row += vocab_size_)
+    rows.emplace_back(row, row + vocab_size_);
+  return rows;
+}
+
+bool Context::drop(int64_t tokens) {
+  if (tokens == 0) return true;
+  if (tokens >= std::ssize(tokens_[0])) return false;
+  tokens_[0].resize(tokens_[0].size() - static_cast<size_t>(tokens));
+  if (seen_ <= tokens_[0].size()) return true;
+  seen_ = tokens_[0].size();
+  if (cache_) static_cast<KvCache&>(*cache_).cut(std::ssize(tokens_[0]));
+  return true;
+}
+
 std::vector<std::vector<double>> Context::next_logits(std::span<Context* const> contexts) {
   std::vector<std::vector<double>> logits(contexts.size());
   std::vector<size_t> together;

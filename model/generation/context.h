@@ -47,6 +47,16 @@ class Context {
   /// context. Contexts with exactly one new token share a forward pass; each of the others has its own, for the tokens
   /// that no other context begins with.
   static std::vector<std::vector<double>> next_logits(std::span<Context* const> contexts);
+  /// Tokens of each sequence that the model has not seen yet.
+  int64_t fresh() const { return std::ssize(tokens_[0]) - static_cast<int64_t>(cache_ ? seen_ : 0); }
+  /// Tokens that may be pushed before old ones are dropped.
+  int64_t room() const { return limit_ - std::ssize(tokens_[0]); }
+  /// Logits after each of the fresh tokens of the only sequence, in one pass.
+  std::vector<std::vector<double>> fresh_logits();
+  /// Whether the last tokens can be taken back.
+  bool can_drop() const { return !cache_ || model_.caches_keys(); }
+  /// Takes back the last tokens of the only sequence; false, and nothing happens, if it has no more than these.
+  bool drop(int64_t tokens);
   /// Selects these sequences, in this order; a sequence may occur several times, as in beam search.
   void select(const std::vector<int64_t>& sequences);
 

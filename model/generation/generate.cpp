@@ -18,6 +18,8 @@ struct Writing {
   Rng random;
   std::vector<int32_t> seen;
   int64_t left;  // tokens that may still be added
+  std::unique_ptr<Drafter> drafter;
+  Ambition ambition;
 
   Writing(Model& model, size_t number, const GenerateRequest& asked, const GenerateOptions& options,
           const std::shared_ptr<TokenStep>& step)
@@ -25,7 +27,12 @@ struct Writing {
         context(model, options.context, step),
         random(options.seed, asked.sample),
         seen(asked.prompt),
-        left(options.max_new_tokens) {
+        left(options.max_new_tokens),
+        drafter(make_drafter(options.draft, options.context, options.sampling(),
+                             Rng(options.seed, ~asked.sample))),
+        ambition(options.draft.most) {
+    require(!drafter || context.can_drop(), "arch = ", model.config().arch,
+            " checks one token at a time; leave the draft out");
     require(!asked.prompt.empty(), "generation needs a prompt of at least one token");
     for (const int32_t token : asked.prompt) context.push({token});
   }
@@ -35,10 +42,47 @@ struct Writing {
              const GenerateEvents& events) {
     const int32_t token =
         draw(sampling_distribution(logits, options.sampling(), seen), random.uniform_double());
+    if (!add(token, logits, options, events)) return false;
+    context.push({token});
+    return true;
+  }
+
+  /// The same, for all tokens of a draft that are accepted, and one more.
+  bool check_draft(const GenerateOptions& options, const GenerateEvents& events) {
+    std::vector<Proposal> proposals;
+    if (context.fresh() == 1)
+      if (const int64_t most = std::min({ambition.next(), left - 1, context.room()}); most > 0)
+        proposals = drafter->propose(seen, most);
+    if (proposals.empty()) return go_on(context.next_logits(), options, events);
+    for (const Proposal& proposal : proposals) context.push({proposal.token});
+    const std::vector<std::vector<double>> logits = context.fresh_logits();
+    const auto proposed = std::ssize(proposals);
+    int64_t accepted = 0;
+    bool open = true;
+    while (open && accepted < proposed) {
+      const auto i = static_cast<size_t>(accepted);
+      const Decided next =
+          decide(proposals[i], sampling_distribution(logits[i], options.sampling(), seen), random);
+      if (!next.accepted) context.drop(proposed - accepted);
+      open = add(next.token, logits[i], options, events);
+      if (!next.accepted) {
+        context.push({next.token});
+        break;
+      }
+      ++accepted;
+    }
+    ambition.learn(proposed, accepted);
+    if (events.checked) events.checked(proposed, accepted);
+    return open && (accepted < proposed || go_on(logits.back(), options, events));
+  }
+
+ private:
+  /// Adds a token to the text, but not to the context; returns false at the end of the text.
+  bool add(int32_t token, const std::vector<double>& logits, const GenerateOptions& options,
+           const GenerateEvents& events) {
     if (std::find(options.stop_tokens.begin(), options.stop_tokens.end(), token) != options.stop_tokens.end())
       return false;
     if (!events.token(request, {token, logits}) || --left == 0) return false;
-    context.push({token});
     seen.push_back(token);
     return true;
   }
@@ -62,10 +106,12 @@ void generate(Model& model, const std::vector<GenerateRequest>& requests, const 
     }
     std::vector<Context*> contexts;
     for (Writing& text : texts) contexts.push_back(&text.context);
-    const std::vector<std::vector<double>> logits = Context::next_logits(contexts);
+    std::vector<std::vector<double>> logits(texts.size());
+    if (!options.draft.on()) logits = Context::next_logits(contexts);
     auto row = logits.begin();
     for (auto text = texts.begin(); text != texts.end(); ++row) {
-      if (text->left > 0 && text->go_on(*row, options, events)) {
+      if (text->left > 0 &&
+          (text->drafter ? text->check_draft(options, events) : text->go_on(*row, options, events))) {
         ++text;
         continue;
       }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "model/generation/context.h"
+#include "model/generation/draft.h"
 #include "model/generation/sampling.h"
 #include "model/model.h"
 
@@ -22,8 +23,11 @@ struct GenerateOptions {
   double min_p = 0;
   double repetition_penalty = 1;
   uint64_t seed = 1;
-  uint64_t sample = 0;                    ///< number of the sample; each has its own stream of random numbers
-  ContextOptions context = {};            ///< ids from its `vocab_size` on count as absent
+  uint64_t sample = 0;          ///< number of the sample; each has its own stream of random numbers
+  ContextOptions context = {};  ///< ids from its `vocab_size` on count as absent
+  DraftOptions draft =
+      {};  ///< on: texts take turns, each with several tokens; on a CPU the likeliest text is the
+           ///< same, drawn texts are other ones of the same distribution
   bool cuda_graph = true;                 ///< on a GPU, launch the kernels of a token as one CUDA graph
   std::vector<int32_t> stop_tokens = {};  ///< end the text when drawn; not part of it
 
@@ -54,6 +58,8 @@ struct GenerateEvents {
   std::function<bool(size_t request, const Generated&)> token;  ///< false ends this text
   std::function<void(size_t request, bool slid)> done;          ///< after the last token of a text
   std::function<bool()> stop = {};  ///< called before each token; true ends all texts
+  /// Of tokens proposed together, some were accepted.
+  std::function<void(int64_t proposed, int64_t accepted)> checked = {};
 };
 
 /// Generates several texts, up to `at_once` (1 or more) at a time; a finished text makes room for the next.

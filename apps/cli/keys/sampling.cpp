@@ -44,6 +44,15 @@ std::vector<Option> sampling_options() {
           "how the keys and values of earlier tokens are kept: as computed, rounded to bf16, or as whole "
           "numbers "
           "of 8 bits with a factor for each 32, in half and in 28% of the memory (a transformer on a CPU)"),
+      text("draft", "RUN|prompt", "", writes,
+           "a smaller model with the same tokenizer that proposes tokens, which the model checks several at "
+           "a time; or "
+           "prompt: what followed the same words earlier in the text. The text is faster to write; at "
+           "temperature 0 it "
+           "is the same, else another one of the same distribution",
+           "none"),
+      integer("draft_tokens", "6", 1, 64, writes,
+              "tokens that the draft proposes at a time, at most; fewer where they are rejected"),
       text("stop", "TEXT|TEXT...", "", generates,
            "end before any of these texts or special tokens; write \\n, \\t, \\| and \\\\ for "
            "newline, tab, | and backslash",

@@ -26,7 +26,8 @@ TEST_CASE("sample says with -v how fast it wrote", "[cli]") {
   const TempDir dir;
   REQUIRE(hewn(small_train(dir)).exit_code == 0);
   const std::string run = (dir / "run").string();
-  const auto verbose = hewn({"sample", run, "--start=the cat", "--max_new_tokens=5", "--num_samples=1", "-v"});
+  const auto verbose =
+      hewn({"sample", run, "--start=the cat", "--max_new_tokens=5", "--num_samples=1", "-v"});
   CHECK_FAILS(verbose, 0, "wrote 5 tokens, ");
   CHECK(contains(verbose.err, "% of the speed of memory"));
   CHECK(contains(verbose.err, "ms for 7 tokens of prompts"));
@@ -122,6 +123,39 @@ TEST_CASE("sample: a special token ends the text, by default or with --stop", "[
   for (size_t at = 0; at < records.size(); at = records.find('\n', at) + 1)
     CHECK(records.compare(at, 12, "{\"token\":269") != 0);
   CHECK(contains(sampled(dir, {"--start=<|endoftext|>", "--max_new_tokens=2"}), "<|endoftext|>"));
+}
+
+TEST_CASE("a draft leaves the likeliest text as it is, and must have the same tokens") {
+  const TempDir dir;
+  REQUIRE(hewn(small_train(dir, {"--max_iters=100", "--learning_rate=1e-2"})).exit_code == 0);
+  const std::string run = (dir / "run").string(), small = (dir / "small").string(),
+                    other = (dir / "other").string();
+  for (const auto& [out, key] : {std::pair(small, "--n_embd=8"), {other, "--tokenizer=byte"}})
+    REQUIRE(hewn(small_train(dir, {key, "--out_dir=" + out})).exit_code == 0);
+  const std::vector<std::string> plain{"sample",         run, "--start=the cat", "--max_new_tokens=60", "-v",
+                                       "--temperature=0"};
+  const std::string expected = hewn(plain).out;
+  for (const std::string& draft : {small, run, std::string("prompt")}) {
+    auto with = plain;
+    with.push_back("--draft=" + draft);
+    const ProcessResult r = hewn(with);
+    INFO(r.err);
+    CHECK(r.exit_code == 0);
+    CHECK(r.out == expected);
+    CHECK(contains(r.err, " proposed tokens\n"));
+  }
+  const auto drawn = [&](const std::string& draft) {
+    return hewn({"sample", run, "--num_samples=3", "--draft=" + draft, "--max_new_tokens=30", "--seed=4"})
+        .out;
+  };
+  CHECK(!drawn(small).empty());
+  CHECK(drawn(small) == drawn(small));
+  const ProcessResult talk = hewn({"chat", run, "--draft=prompt", "--temperature=0"}, {.input = "the cat\n"});
+  CHECK(talk.out == hewn({"chat", run, "--temperature=0"}, {.input = "the cat\n"}).out);
+  CHECK_FAILS(hewn({"sample", run, "--draft=" + other}), 2, "does not have the tokens of");
+  CHECK_FAILS(hewn({"sample", run, "--draft=" + (dir / "none").string()}), 3, "not a run");
+  CHECK_FAILS(hewn({"sample", run, "--draft=prompt", "--beam=3"}), 2, "does not apply to beam search");
+  CHECK_FAILS(hewn({"sample", run, "--draft=prompt", "--compare"}), 2, "does not apply to a comparison");
 }
 
 }  // namespace hewn::test
