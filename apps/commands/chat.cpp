@@ -114,6 +114,7 @@ class Chat {
     if (ends.texts.empty() && !encoder_) ends.texts = {"\n"};
     GenerateOptions options = generation(settings_, *run_.tokenizer, ends);
     options.draft = draft_.options;
+    options.remembered = remembered_;
     options.sample = turns_++;
     TextFlow flow(ends.texts);
     generate(*run_.model, prompt(line), options, [&](const Generated& g) {
@@ -129,6 +130,7 @@ class Chat {
   Settings settings_;  // the current values
   const OpenRun& run_;
   OpenDraft draft_;
+  std::shared_ptr<Remembered> remembered_ = std::make_shared<Remembered>();
   std::optional<TalkEncoder> encoder_;  // of a run that was trained to answer
   Shots begun_, talk_;  // the dialogue is stored as examples too: inputs and answers
   uint64_t turns_ = 0;

@@ -8,6 +8,13 @@
 #include "model/kv_cache.h"
 
 namespace hewn {
+namespace {
+
+/// Tokens of a prompt that go through the model at a time: enough for the speed of matrix products, and their activations
+/// stay in caches.
+constexpr int64_t most_at_once = 512;
+
+}  // namespace
 
 Context::Context(Model& model, const ContextOptions& options, std::shared_ptr<TokenStep> step)
     : model_(model),
@@ -39,6 +46,7 @@ void Context::push(const std::vector<int32_t>& tokens) {
 }
 
 std::vector<double> Context::next_logits() {
+  while (cache_ && fresh() > most_at_once) skip(most_at_once);
   const auto from = static_cast<std::ptrdiff_t>(cache_ ? seen_ : 0);
   std::vector<int32_t> fresh;  // [B, T]
   for (const std::vector<int32_t>& sequence : tokens_)
@@ -48,6 +56,17 @@ std::vector<double> Context::next_logits() {
   if (cache_ && T == 1) return given_out(step_->logits(fresh, {.cache = cache_.get()}), B);
   const Tensor tokens = tokens_on_device(model_, fresh, {B, T});
   return given_out(model_.logits(tokens, {.cache = cache_.get(), .last_only = true}).doubles(), B);
+}
+
+void Context::skip(int64_t tokens) {
+  std::vector<int32_t> fresh;  // [B, T]
+  for (const std::vector<int32_t>& sequence : tokens_) {
+    const auto from = sequence.begin() + static_cast<std::ptrdiff_t>(seen_);
+    fresh.insert(fresh.end(), from, from + tokens);
+  }
+  seen_ += static_cast<size_t>(tokens);
+  (void)model_.logits(tokens_on_device(model_, fresh, {sequences(), tokens}),
+                      {.cache = cache_.get(), .last_only = true});
 }
 
 std::vector<std::vector<double>> Context::fresh_logits() {
@@ -110,10 +129,16 @@ void Context::next_tokens(std::span<Context* const> contexts, std::span<const si
   }
 }
 
+bool Context::can_share() const {
+  const auto* const cache = dynamic_cast<const KvCache*>(cache_.get());
+  return cache && cache->in_pages();
+}
+
+const KvCache& Context::pages() const { return static_cast<const KvCache&>(*cache_); }
+
 int64_t Context::common_with(const Context& other) const {
-  const auto* const theirs = dynamic_cast<const KvCache*>(other.cache_.get());
-  if (!cache_ || !theirs || !theirs->in_pages() || seen_ > 0 || sequences() != 1 || other.sequences() != 1)
-    return 0;
+  if (!can_share() || !other.can_share() || seen_ > 0 || sequences() != 1 || other.sequences() != 1) return 0;
+  if (pages().layout().format != other.pages().layout().format) return 0;
   const std::vector<int32_t>& own = tokens_[0];
   const auto most = static_cast<std::ptrdiff_t>(std::min(other.seen_, own.size() - 1));
   return std::mismatch(own.begin(), own.begin() + most, other.tokens_[0].begin()).first - own.begin();
@@ -125,7 +150,7 @@ void Context::share_beginning(std::span<Context* const> others) {
     if (common_with(*other) > common_with(*best)) best = other;
   const int64_t common = common_with(*best);
   if (common == 0) return;
-  auto cache = std::make_unique<KvCache>(static_cast<const KvCache&>(*best->cache_));
+  auto cache = std::make_unique<KvCache>(best->pages());
   cache->cut(common);
   cache_ = std::move(cache);
   seen_ = static_cast<size_t>(common);

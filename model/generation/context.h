@@ -12,6 +12,8 @@
 
 namespace hewn {
 
+class KvCache;
+
 /// The tokens that a sequence keeps when it reaches block_size. `half`: the newest half, so that the cache is
 /// rebuilt once per half block. `one`: all but the oldest, as in nanoGPT; the cache is then rebuilt for every token.
 enum class Slide : uint8_t { half, one };
@@ -60,6 +62,8 @@ class Context {
   /// Selects these sequences, in this order; a sequence may occur several times, as in beam search.
   void select(const std::vector<int64_t>& sequences);
 
+  /// Whether others may take over what this context has computed: if keys and values are in pages.
+  bool can_share() const;
   /// Takes over what one of these contexts of the same model has computed for the tokens that it and this one begin
   /// with, the longest; nothing where keys and values are not in pages, or this context has computed something itself.
   void share_beginning(std::span<Context* const> others);
@@ -68,6 +72,9 @@ class Context {
   bool slid() const { return slid_; }
 
  private:
+  const KvCache& pages() const;
+  /// Runs the model on the next fresh tokens of each sequence, which are not all.
+  void skip(int64_t tokens);
   /// The tokens that both begin with and the other has computed, but the last of this one.
   int64_t common_with(const Context& other) const;
   static void next_tokens(std::span<Context* const> contexts, std::span<const size_t> which,

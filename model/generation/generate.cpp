@@ -1,6 +1,7 @@
 #include "model/generation/generate.h"
 
 #include <algorithm>
+#include <array>
 #include <list>
 #include <utility>
 
@@ -14,7 +15,7 @@ namespace {
 /// A text in progress.
 struct Writing {
   size_t request;
-  Context context;
+  std::unique_ptr<Context> context;
   Rng random;
   std::vector<int32_t> seen;
   int64_t left;  // tokens that may still be added
@@ -24,17 +25,17 @@ struct Writing {
   Writing(Model& model, size_t number, const GenerateRequest& asked, const GenerateOptions& options,
           const std::shared_ptr<TokenStep>& step)
       : request(number),
-        context(model, options.context, step),
+        context(std::make_unique<Context>(model, options.context, step)),
         random(options.seed, asked.sample),
         seen(asked.prompt),
         left(options.max_new_tokens),
         drafter(make_drafter(options.draft, options.context, options.sampling(),
                              Rng(options.seed, ~asked.sample))),
         ambition(options.draft.most) {
-    require(!drafter || context.can_drop(), "arch = ", model.config().arch,
+    require(!drafter || context->can_drop(), "arch = ", model.config().arch,
             " checks one token at a time; leave the draft out");
     require(!asked.prompt.empty(), "generation needs a prompt of at least one token");
-    for (const int32_t token : asked.prompt) context.push({token});
+    for (const int32_t token : asked.prompt) context->push({token});
   }
 
   /// Chooses the next token; returns false at the end of the text.
@@ -43,19 +44,19 @@ struct Writing {
     const int32_t token =
         draw(sampling_distribution(logits, options.sampling(), seen), random.uniform_double());
     if (!add(token, logits, options, events)) return false;
-    context.push({token});
+    context->push({token});
     return true;
   }
 
   /// The same, for all tokens of a draft that are accepted, and one more.
   bool check_draft(const GenerateOptions& options, const GenerateEvents& events) {
     std::vector<Proposal> proposals;
-    if (context.fresh() == 1)
-      if (const int64_t most = std::min({ambition.next(), left - 1, context.room()}); most > 0)
+    if (context->fresh() == 1)
+      if (const int64_t most = std::min({ambition.next(), left - 1, context->room()}); most > 0)
         proposals = drafter->propose(seen, most);
-    if (proposals.empty()) return go_on(context.next_logits(), options, events);
-    for (const Proposal& proposal : proposals) context.push({proposal.token});
-    const std::vector<std::vector<double>> logits = context.fresh_logits();
+    if (proposals.empty()) return go_on(context->next_logits(), options, events);
+    for (const Proposal& proposal : proposals) context->push({proposal.token});
+    const std::vector<std::vector<double>> logits = context->fresh_logits();
     const auto proposed = std::ssize(proposals);
     int64_t accepted = 0;
     bool open = true;
@@ -63,10 +64,10 @@ struct Writing {
       const auto i = static_cast<size_t>(accepted);
       const Decided next =
           decide(proposals[i], sampling_distribution(logits[i], options.sampling(), seen), random);
-      if (!next.accepted) context.drop(proposed - accepted);
+      if (!next.accepted) context->drop(proposed - accepted);
       open = add(next.token, logits[i], options, events);
       if (!next.accepted) {
-        context.push({next.token});
+        context->push({next.token});
         break;
       }
       ++accepted;
@@ -97,15 +98,16 @@ void generate(Model& model, const std::vector<GenerateRequest>& requests, const 
   const NoGrad none;
   const Scope scope("generate");
   const auto step = std::make_shared<TokenStep>(model, options.cuda_graph);
+  const auto remembered = options.remembered ? options.remembered : std::make_shared<Remembered>();
   std::list<Writing> texts;
   for (size_t next = 0; next < requests.size() || !texts.empty();) {
     if (events.stop && events.stop()) return;
-    while (texts.size() < at_once && next < requests.size()) {
+    for (; texts.size() < at_once && next < requests.size(); ++next) {
       texts.emplace_back(model, next, requests[next], options, step);
-      ++next;
+      if (remembered->context) texts.back().context->share_beginning(std::array{remembered->context.get()});
     }
     std::vector<Context*> contexts;
-    for (Writing& text : texts) contexts.push_back(&text.context);
+    for (Writing& text : texts) contexts.push_back(text.context.get());
     std::vector<std::vector<double>> logits(texts.size());
     if (!options.draft.on()) logits = Context::next_logits(contexts);
     auto row = logits.begin();
@@ -115,7 +117,8 @@ void generate(Model& model, const std::vector<GenerateRequest>& requests, const 
         ++text;
         continue;
       }
-      events.done(text->request, text->context.slid());
+      events.done(text->request, text->context->slid());
+      if (text->context->can_share()) remembered->context = std::move(text->context);
       text = texts.erase(text);
     }
   }

@@ -15,6 +15,12 @@
 
 namespace hewn {
 
+/// The context of the last text that ended. A later text takes over what it has computed for the tokens with which both
+/// begin.
+struct Remembered {
+  std::unique_ptr<Context> context;
+};
+
 struct GenerateOptions {
   int64_t max_new_tokens = 500;
   double temperature = 1;  ///< this and the next four as in SamplingOptions
@@ -25,9 +31,11 @@ struct GenerateOptions {
   uint64_t seed = 1;
   uint64_t sample = 0;          ///< number of the sample; each has its own stream of random numbers
   ContextOptions context = {};  ///< ids from its `vocab_size` on count as absent
-  DraftOptions draft =
-      {};  ///< on: texts take turns, each with several tokens; on a CPU the likeliest text is the
-           ///< same, drawn texts are other ones of the same distribution
+  /// On: texts take turns, each with several tokens. On a CPU the likeliest text is the same; drawn texts are other ones
+  /// of the same distribution.
+  DraftOptions draft = {};
+  /// Of earlier calls with the same model; null: only of this one.
+  std::shared_ptr<Remembered> remembered = nullptr;
   bool cuda_graph = true;                 ///< on a GPU, launch the kernels of a token as one CUDA graph
   std::vector<int32_t> stop_tokens = {};  ///< end the text when drawn; not part of it
 

@@ -24,6 +24,15 @@ std::unique_ptr<Model> tiny_model() {
   return make_model(config, cpu(), DType::f32, 7, false);
 }
 
+/// Counts the arithmetic of what runs on a device while it lives.
+struct Flops final : Profiler {
+  explicit Flops(Device& of) : device(executor(of)) { device.profile(this); }
+  ~Flops() override { device.profile(nullptr); }
+  void launched(const char*, const char*, const Cost& cost) override { all += cost.flops; }
+  Executor& device;
+  double all = 0;
+};
+
 std::vector<int32_t> generated(Model& model, const std::vector<int32_t>& prompt,
                                const GenerateOptions& options) {
   std::vector<int32_t> tokens;
@@ -312,6 +321,57 @@ TEST_CASE("sampling distribution: top-p, min-p and the repetition penalty, by ha
               {std::exp(1) / (std::exp(1) + 1), 1 / (std::exp(1) + 1)}));
   CHECK(close(log_probabilities(logits), logits));
   CHECK(likeliest({1, 3, 3, 0}, 2) == std::vector<int32_t>{1, 2});
+}
+
+TEST_CASE("generate: what a text begins with is not computed again") {
+  const auto model =
+      make_model({.vocab_size = 30, .block_size = 300, .n_layer = 1, .n_head = 2, .n_embd = 16}, cpu(),
+                 DType::f32, 3, false);
+  test::Random random("beginnings");
+  std::vector<int32_t> common, longer;
+  for (int i = 0; i < 200; ++i) common.push_back(static_cast<int32_t>(random.integer(0, 29)));
+  GenerateOptions options{.max_new_tokens = 10, .temperature = 0};
+  const auto flops_of = [&](const std::vector<int32_t>& prompt, std::vector<int32_t>& text) {
+    Flops flops(cpu());
+    text = generated(*model, prompt, options);
+    return flops.all;
+  };
+  std::vector<int32_t> text, alone, after;
+  const double whole = flops_of(common, text);
+  longer = common;
+  longer.insert(longer.end(), text.begin(), text.end());
+  for (const int32_t token : {4, 5, 6}) longer.push_back(token);
+  flops_of(longer, alone);
+  options.remembered = std::make_shared<Remembered>();
+  CHECK(flops_of(common, text) == whole);
+  CHECK(flops_of(longer, after) < whole / 3);
+  CHECK(after == alone);
+  options.context.kv = KvFormat::bf16;  // other pages
+  CHECK(flops_of(longer, after) > whole);
+
+  // Of several prompts, one at a time.
+  Flops flops(cpu());
+  size_t texts = 0;
+  generate(*model, {{common}, {common}, {longer}}, {.max_new_tokens = 10, .temperature = 0}, 1,
+           {.token = [](size_t, const Generated&) { return true; }, .done = [&](size_t, bool) { ++texts; }});
+  CHECK(texts == 3);
+  CHECK(flops.all < 1.7 * whole);
+}
+
+TEST_CASE("generate: a prompt of more tokens than go through at a time has the same logits") {
+  const auto model =
+      make_model({.vocab_size = 30, .block_size = 1200, .n_layer = 1, .n_head = 2, .n_embd = 12}, cpu(),
+                 DType::f32, 3, false);
+  test::Random random("long prompt");
+  Context context(*model);
+  std::vector<int32_t> prompt;
+  for (int i = 0; i < 1100; ++i) {
+    prompt.push_back(static_cast<int32_t>(random.integer(0, 29)));
+    context.push({prompt.back()});
+  }
+  const NoGrad none;
+  CHECK(context.next_logits() ==
+        model->logits(Tensor::from(cpu(), prompt, {1, 1100}), {.last_only = true}).doubles());
 }
 
 }  // namespace hewn
