@@ -2,6 +2,7 @@
 // Writes models in the formats of other programs.
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -20,6 +21,10 @@ struct Quantisation {
   /// counts: the column's mean square over some text. Where a matrix has none, all columns count alike.
   std::map<std::string, std::vector<float>> importance = {};
   int threads = 0;  ///< 0: one per core
+  /// Above 0: each matrix that `choices` does not name gets the format with which all tensors have at most this many bits
+  /// a weight and, as `curvature` predicts, diverge least. Throws ErrorCode::usage if no formats are that small.
+  double target_bits = 0;
+  std::shared_ptr<const ForeignModel> curvature = nullptr;  ///< `hewn::curvature` of the model
 };
 
 struct ExportOptions {
@@ -39,8 +44,9 @@ struct WrittenTensor {
   std::string name;
   std::string_view format;  ///< "q4_k", "bf16"
   int64_t elements = 0, bytes = 0;
-  double squares = 0;    ///< the sum of the squared errors
-  double max_error = 0;  ///< the largest absolute error
+  double squares = 0;     ///< the sum of the squared errors
+  double max_error = 0;   ///< the largest absolute error
+  double divergence = 0;  ///< in nats a token, as `Quantisation::curvature` predicts
 };
 
 struct Exported {

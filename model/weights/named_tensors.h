@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <numeric>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -27,6 +28,9 @@ struct TensorEntry {
   /// Quantised: each row consists of such blocks. dtype is then f32, the type of the values that they stand for.
   std::optional<BlockType> blocks = {};
 
+  int64_t elements() const {
+    return std::accumulate(shape.begin(), shape.end(), int64_t{1}, std::multiplies<>());
+  }
   /// "f32", or "q4_k" of quantised values.
   std::string_view type_name() const { return blocks ? format_of(*blocks).name : name_of(dtype); }
 };

@@ -38,6 +38,10 @@ std::vector<Option> quantize_options() {
            "from this text; or llama.cpp's importance matrix (.gguf, .dat)",
            "none"),
       integer("calibrate_tokens", "100000", 1, 1 << 30, takes::quantize, "tokens of that text to read"),
+      real("target_bits", "0", 0, 32, takes::quantize,
+           "instead of a format, bits a weight of the whole file: each matrix gets the format with which the "
+           "model "
+           "diverges least, as the curvature of its predictions on the text of calibrate tells (0: format)"),
       text("val", "FILE", "", takes::quantize,
            "compare the model before and after on this text: perplexity, KL divergence, likeliest tokens, "
            "and the time "

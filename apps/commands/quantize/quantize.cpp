@@ -18,7 +18,8 @@
 #include "core/error.h"
 #include "model/json.h"
 #include "model/weights/gguf/importance.h"
-#include "train/calibration.h"
+#include "train/calibration/curvature.h"
+#include "train/calibration/input_squares.h"
 
 namespace hewn::cli {
 namespace {
@@ -37,22 +38,51 @@ std::vector<ChosenFormat> choices_of(const Settings& settings) {
   return choices;
 }
 
-// What the matrices of the model read from the text of --calibrate, or the importance matrix that it names; nothing
-// without it.
-std::map<std::string, std::vector<float>> importance_of(const Settings& settings, const ForeignModel& model) {
-  if (!settings.given("calibrate")) return {};
-  const std::string text = settings.text("calibrate");
-  if (looks_like_importance(text)) return read_importance(text);
-  require(model.tokenizer != nullptr, settings.where("calibrate"),
-          ": the model cannot read text: ", model.no_tokenizer);
-  require_language_model(model.config, named_run(settings));
-  const auto device = open_device("cpu", static_cast<int>(settings.integer("threads")));
-  const auto whole = load_foreign(model, *device);
-  const Dataset data = open_validation(text, model.tokenizer);
-  if (data.val_tokens() <= model.config.block_size)
-    fail(ErrorCode::input, text, ": has ", data.val_tokens(), " tokens, fewer than the ",
-         model.config.block_size + 1, " of a whole window; give a longer text");
-  return input_squares(*whole, data, settings.integer("calibrate_tokens"));
+// The text of --calibrate, and the model that reads it.
+class Calibration {
+ public:
+  Calibration(const Settings& settings, const ForeignModel& model)
+      : settings_(settings),
+        model_(model),
+        device_(open_device("cpu", static_cast<int>(settings.integer("threads")))) {
+    const std::string text = settings.text("calibrate");
+    require(model.tokenizer != nullptr, settings.where("calibrate"),
+            ": the model cannot read text: ", model.no_tokenizer);
+    require_language_model(model.config, named_run(settings));
+    data_ = open_validation(text, model.tokenizer);
+    if (data_.val_tokens() <= model.config.block_size)
+      fail(ErrorCode::input, text, ": has ", data_.val_tokens(), " tokens, fewer than the ",
+           model.config.block_size + 1, " of a whole window; give a longer text");
+  }
+
+  std::map<std::string, std::vector<float>> importance() const {
+    return input_squares(*load_foreign(model_, *device_), data_, settings_.integer("calibrate_tokens"));
+  }
+  std::shared_ptr<const ForeignModel> curvature() const {
+    constexpr int64_t windows = 64;  // more change the choice little
+    const auto trained = load_foreign(model_, *device_, DType::f32, true);
+    return std::make_shared<ForeignModel>(hewn::curvature(*trained, data_, windows, 1));
+  }
+
+ private:
+  const Settings& settings_;
+  const ForeignModel& model_;
+  std::unique_ptr<Executor> device_;
+  Dataset data_;
+};
+
+// Nothing without a text.
+std::optional<Calibration> calibration_of(const Settings& settings, const ForeignModel& model) {
+  if (!settings.given("calibrate") || looks_like_importance(settings.text("calibrate"))) return std::nullopt;
+  return std::make_optional<Calibration>(settings, model);
+}
+
+// What the matrices of the model read from the text, or the importance matrix that --calibrate names; nothing without it.
+std::map<std::string, std::vector<float>> importance_of(const Settings& settings,
+                                                        const std::optional<Calibration>& calibration) {
+  if (calibration) return calibration->importance();
+  return settings.given("calibrate") ? read_importance(settings.text("calibrate"))
+                                     : std::map<std::string, std::vector<float>>();
 }
 
 Json as_json(const std::string& format, const std::string& file, const Exported& done) {
@@ -111,18 +141,28 @@ void print_tensors(const std::vector<WrittenTensor>& tensors) {
 }  // namespace
 
 int run_quantize(const Settings& settings) {
-  const bool ladder = settings.flag("ladder");
-  require(ladder || settings.has("format"),
-          "no format was given; add --format=NAME, such as --format=q4_k_m");
+  const bool ladder = settings.flag("ladder"), for_bits = settings.real("target_bits") > 0;
+  require(ladder || for_bits || settings.has("format"),
+          "no format was given; add --format=NAME, such as --format=q4_k_m, or --target_bits=N");
+  require(!for_bits || !(ladder || settings.given("format")), settings.where("target_bits"),
+          ": chooses the formats; leave it out, or leave out format and ladder");
   require(!ladder || settings.given("val"), "--ladder compares the formats on a text; add --val=FILE");
   require(ladder || settings.has("out"), "no output path was given; add --out=FILE.gguf");
-  const std::string path = named_run(settings), format = settings.text("format"), out = settings.text("out");
+  const std::string path = named_run(settings), out = settings.text("out"),
+                    format = for_bits ? "target_bits" : settings.text("format");
   const ForeignModel model = open_merged(settings, path);
   ExportOptions options = export_options(settings, path, model);
-  options.quantise = Quantisation{.mixture = format,
+  const std::optional<Calibration> calibration = calibration_of(settings, model);
+  options.quantise = Quantisation{.mixture = for_bits ? "q4_k_m" : format,
                                   .choices = choices_of(settings),
-                                  .importance = importance_of(settings, model),
+                                  .importance = importance_of(settings, calibration),
                                   .threads = static_cast<int>(settings.integer("threads"))};
+  if (for_bits) {
+    require(calibration.has_value(), settings.where("target_bits"),
+            ": needs a text that tells which weights matter; add --calibrate=FILE");
+    options.quantise->target_bits = settings.real("target_bits");
+    options.quantise->curvature = calibration->curvature();
+  }
   if (ladder) {
     print_format_ladder(settings, model, options);
     return 0;

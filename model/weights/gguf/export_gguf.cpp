@@ -11,10 +11,10 @@ namespace {
 
 uint32_t gguf_count(int64_t n) { return static_cast<uint32_t>(n); }
 
-GgufKeys gguf_keys(const ModelConfig& c, Family family, const Mixture& mixture) {
+GgufKeys gguf_keys(const ModelConfig& c, Family family, uint32_t file_type) {
   const std::string arch = family == Family::gpt2 ? "gpt2" : "llama";
   GgufKeys keys{{"general.architecture", arch},
-                {"general.file_type", mixture.file_type},
+                {"general.file_type", file_type},
                 {"general.quantization_version", uint32_t{2}},
                 {"general.alignment", uint32_t{32}},
                 {arch + ".vocab_size", gguf_count(c.vocab_size)},
@@ -52,8 +52,15 @@ Exported write_gguf(const ForeignModel& model, const std::string& path, const Ex
   unsayable.check();
   const Mixture& mixture =
       find_mixture(options.quantise ? options.quantise->mixture : name_of(options.dtype));
-  GgufKeys keys = gguf_keys(as, family, mixture);
   Exported done{.files = {path}, .notes = {}};
+  Outgoing outgoing(model, as, gguf_naming());
+  std::vector<TensorEntry> entries = outgoing.entries();
+  const std::vector<ChosenFormat> none;
+  std::vector<std::string> fallbacks =
+      choose_formats(mixture, options.quantise ? options.quantise->choices : none, as, entries);
+  const bool for_bits = options.quantise && options.quantise->target_bits > 0;
+  if (for_bits) fallbacks = {choose_for_bits(outgoing, *options.quantise, as, entries)};
+  GgufKeys keys = gguf_keys(as, family, for_bits ? file_type_of(entries) : mixture.file_type);
   if (!model.tokenizer) {
     done.notes.push_back("no tokenizer is written: " + model.no_tokenizer);
   } else if (const auto more = gguf_tokenizer(*model.tokenizer, as.vocab_size)) {
@@ -65,12 +72,7 @@ Exported write_gguf(const ForeignModel& model, const std::string& path, const Ex
   }
   if (keys.back().first.find("tokenizer") == std::string::npos)
     keys.emplace_back("tokenizer.ggml.model", std::string("none"));
-  Outgoing outgoing(model, as, gguf_naming());
-  std::vector<TensorEntry> entries = outgoing.entries();
-  const std::vector<ChosenFormat> none;
-  for (std::string& note :
-       choose_formats(mixture, options.quantise ? options.quantise->choices : none, as, entries))
-    done.notes.push_back(std::move(note));
+  done.notes.insert(done.notes.end(), fallbacks.begin(), fallbacks.end());
   GgufWriter writer(path, keys, entries);
   if (options.quantise)
     write_quantised(outgoing, *options.quantise, entries, writer, done);

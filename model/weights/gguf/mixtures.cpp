@@ -3,6 +3,7 @@
 #include <fnmatch.h>
 
 #include <algorithm>
+#include <map>
 
 #include "core/error.h"
 
@@ -100,6 +101,38 @@ const Mixture& find_mixture(std::string_view name) {
     known += (known.empty() ? "" : ", ") + std::string(mixture.name);
   }
   fail(ErrorCode::usage, "\"", name, "\" is not a format of a quantised model; expected ", known);
+}
+
+bool is_chosen(const std::vector<ChosenFormat>& choices, const TensorEntry& entry) {
+  return std::any_of(choices.begin(), choices.end(),
+                     [&](const ChosenFormat& choice) { return matches(choice, entry); });
+}
+
+std::vector<TensorEntry> possible_formats(const TensorEntry& entry) {
+  std::vector<TensorEntry> all;
+  if (!is_convertible(entry)) return all;
+  TensorEntry plain = entry;
+  plain.blocks.reset();
+  plain.dtype = DType::bf16;
+  all.push_back(plain);
+  plain.dtype = DType::f32;
+  for (const BlockType type : written_blocks)
+    if (entry.shape[1] % format_of(type).elements == 0) {
+      all.push_back(plain);
+      all.back().blocks = type;
+    }
+  return all;
+}
+
+uint32_t file_type_of(const std::vector<TensorEntry>& entries) {
+  std::map<std::string_view, int64_t> weights;
+  for (const TensorEntry& entry : entries) weights[entry.type_name()] += entry.elements();
+  const auto most = std::max_element(weights.begin(), weights.end(),
+                                     [](const auto& a, const auto& b) { return a.second < b.second; });
+  for (const Mixture& mixture : mixture_table)
+    if (most->first == (mixture.blocks ? format_of(*mixture.blocks).name : name_of(mixture.dtype)))
+      return mixture.file_type;
+  return most->first == "q5_k" ? 17 : 8;  // Q5_K_M, Q5_0
 }
 
 std::vector<std::string> choose_formats(const Mixture& mixture, const std::vector<ChosenFormat>& choices,

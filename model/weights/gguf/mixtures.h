@@ -43,4 +43,13 @@ struct ChosenFormat {
 std::vector<std::string> choose_formats(const Mixture& mixture, const std::vector<ChosenFormat>& choices,
                                         const ModelConfig& config, std::vector<TensorEntry>& entries);
 
+/// Whether a choice names this matrix.
+bool is_chosen(const std::vector<ChosenFormat>& choices, const TensorEntry& entry);
+
+/// A matrix in each of the formats that its rows allow; empty for a tensor that stays float32.
+std::vector<TensorEntry> possible_formats(const TensorEntry& entry);
+
+/// The number in files (llama_ftype) of what most weights have.
+uint32_t file_type_of(const std::vector<TensorEntry>& entries);
+
 }  // namespace hewn

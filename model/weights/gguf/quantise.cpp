@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <numeric>
 
 #include "core/error.h"
@@ -9,6 +10,8 @@
 #include "kernels/contract/parallel.h"
 #include "kernels/devices/devices.h"
 #include "kernels/qmatmul/abi.h"
+#include "model/weights/gguf/allocate_bits.h"
+#include "model/weights/gguf/gguf_model.h"
 #include "model/weights/weights.h"
 
 namespace hewn::exporting {
@@ -50,13 +53,14 @@ std::vector<float> read_back(Executor& device, TensorEntry entry, int64_t rows, 
   return values;
 }
 
-/// The errors of what was written. Sums are taken by rows, then in the order of rows.
+/// The errors of what was written. Sums are taken by rows, then in the order of rows. `curvature` has a number for each
+/// weight, or none.
 WrittenTensor compared(Executor& device, const TensorEntry& entry, const std::vector<float>& before,
-                       const void* data, size_t bytes) {
+                       const std::vector<float>& curvature, const void* data, size_t bytes) {
   const int64_t cols = columns(entry), rows = std::ssize(before) / cols;
   const std::vector<float> after = read_back(device, entry, rows, data);
   struct RowErrors {
-    double squares = 0, most = 0;
+    double squares = 0, most = 0, divergence = 0;
   };
   std::vector<RowErrors> errors(static_cast<size_t>(rows));
   const Launch launch{.threads = device.threads()};
@@ -68,6 +72,8 @@ WrittenTensor compared(Executor& device, const TensorEntry& entry, const std::ve
                                       static_cast<double>(after[static_cast<size_t>(i)]));
         row.squares += error * error;
         row.most = std::max(row.most, error);
+        if (!curvature.empty())
+          row.divergence += static_cast<double>(curvature[static_cast<size_t>(i)]) / 2 * error * error;
       }
   });
   WrittenTensor tensor{.name = entry.name,
@@ -77,6 +83,7 @@ WrittenTensor compared(Executor& device, const TensorEntry& entry, const std::ve
   for (const RowErrors& row : errors) {
     tensor.squares += row.squares;
     tensor.max_error = std::max(tensor.max_error, row.most);
+    tensor.divergence += row.divergence;
   }
   return tensor;
 }
@@ -92,6 +99,42 @@ const float* importance_of(const Outgoing& outgoing, const Quantisation& how, co
   return found->second.data();
 }
 
+/// Calls use(data, bytes) with a tensor in its format.
+void stored(Executor& device, Outgoing& outgoing, const Quantisation& how, const TensorEntry& entry,
+            const std::function<void(const void* data, size_t bytes)>& use) {
+  if (entry.blocks) {
+    const std::vector<uint8_t> bytes =
+        encoded(device, entry, outgoing.values(entry.name), importance_of(outgoing, how, entry));
+    return use(bytes.data(), bytes.size());
+  }
+  outgoing.write({entry}, [&](const std::string&, const void* data, size_t bytes) { use(data, bytes); });
+}
+
+/// The bytes of a tensor in its format.
+int64_t bytes_of(const TensorEntry& entry) {
+  if (!entry.blocks) return entry.elements() * static_cast<int64_t>(size_of(entry.dtype));
+  return entry.elements() / format_of(*entry.blocks).elements * format_of(*entry.blocks).bytes;
+}
+
+/// What a matrix costs in each of its possible formats.
+std::vector<FormatCost> costs_of(Executor& device, Outgoing& outgoing, const Quantisation& how,
+                                 const std::vector<TensorEntry>& possible,
+                                 const std::vector<float>& curvature) {
+  std::vector<FormatCost> costs;
+  for (const TensorEntry& entry : possible)
+    stored(device, outgoing, how, entry, [&](const void* data, size_t bytes) {
+      costs.push_back(
+          {static_cast<int64_t>(bytes),
+           compared(device, entry, outgoing.values(entry.name), curvature, data, bytes).divergence});
+    });
+  return costs;
+}
+
+int64_t least_bytes(const std::vector<FormatCost>& costs) {
+  return std::min_element(costs.begin(), costs.end(), [](auto& a, auto& b) { return a.bytes < b.bytes; })
+      ->bytes;
+}
+
 void require_finite(const TensorEntry& entry, const std::vector<float>& values) {
   const auto bad = std::find_if(values.begin(), values.end(), [](float v) { return !std::isfinite(v); });
   if (bad != values.end())
@@ -101,22 +144,57 @@ void require_finite(const TensorEntry& entry, const std::vector<float>& values) 
 
 }  // namespace
 
+std::string choose_for_bits(Outgoing& outgoing, const Quantisation& how, const ModelConfig& as,
+                            std::vector<TensorEntry>& entries) {
+  const auto device = make_cpu(how.threads > 0 ? how.threads : default_threads());
+  Outgoing curvature(*how.curvature, as, gguf_naming());
+  std::vector<std::vector<TensorEntry>> possible;
+  std::vector<std::vector<FormatCost>> costs;
+  int64_t fixed = 0, elements = 0;
+  for (const TensorEntry& entry : entries) {
+    elements += entry.elements();
+    possible.push_back(is_chosen(how.choices, entry) ? std::vector<TensorEntry>() : possible_formats(entry));
+    if (possible.back().empty()) {
+      fixed += bytes_of(entry);
+      continue;
+    }
+    require_finite(entry, outgoing.values(entry.name));
+    costs.push_back(costs_of(*device, outgoing, how, possible.back(), curvature.values(entry.name)));
+  }
+  const auto bits_of = [&](int64_t bytes) {
+    return 8 * static_cast<double>(bytes) / static_cast<double>(elements);
+  };
+  const auto most = static_cast<int64_t>(how.target_bits * static_cast<double>(elements) / 8) - fixed;
+  const std::vector<size_t> chosen = allocate_bits(costs, most);
+  if (chosen.empty()) {
+    int64_t least = fixed;
+    for (const auto& matrix : costs) least += least_bytes(matrix);
+    fail(ErrorCode::usage, "target_bits = ", how.target_bits, ": the smallest formats take ", bits_of(least),
+         " bits a weight, with the tensors that stay float32; give more");
+  }
+  int64_t bytes = fixed;
+  double divergence = 0;
+  size_t matrix = 0;
+  for (size_t i = 0; i < entries.size(); ++i) {
+    if (possible[i].empty()) continue;
+    const FormatCost& cost = costs[matrix][chosen[matrix]];
+    bytes += cost.bytes, divergence += cost.divergence;
+    entries[i] = possible[i][chosen[matrix++]];
+  }
+  return join("formats for ", how.target_bits, " bits a weight: ", bits_of(bytes),
+              ", with a predicted divergence of ", divergence, " nats a token");
+}
+
 void write_quantised(Outgoing& outgoing, const Quantisation& how, const std::vector<TensorEntry>& entries,
                      GgufWriter& writer, Exported& done) {
   const auto device = make_cpu(how.threads > 0 ? how.threads : default_threads());
   for (const TensorEntry& entry : entries) {
     const std::vector<float>& values = outgoing.values(entry.name);
     require_finite(entry, values);
-    const auto append = [&](const std::string& name, const void* data, size_t bytes) {
-      writer.append(name, data, bytes);
-      done.tensors.push_back(compared(*device, entry, values, data, bytes));
-    };
-    if (entry.blocks) {
-      const std::vector<uint8_t> bytes = encoded(*device, entry, values, importance_of(outgoing, how, entry));
-      append(entry.name, bytes.data(), bytes.size());
-    } else {
-      outgoing.write({entry}, append);
-    }
+    stored(*device, outgoing, how, entry, [&](const void* data, size_t bytes) {
+      writer.append(entry.name, data, bytes);
+      done.tensors.push_back(compared(*device, entry, values, {}, data, bytes));
+    });
   }
 }
 

@@ -136,6 +136,37 @@ TEST_CASE("quantize weighs errors by what a text makes each matrix read", "[cli]
   CHECK_FALSE(std::filesystem::exists(dir / "none.gguf"));
 }
 
+TEST_CASE("quantize chooses formats for a number of bits a weight", "[cli]") {
+  const TempDir dir;
+  REQUIRE(train_wide(dir).exit_code == 0);
+  const std::string run = (dir / "run").string(), file = (dir / "small.gguf").string();
+  const std::string text = "--calibrate=" + (dir / "text.txt").string();
+  std::map<double, double> divergences;
+  for (const double bits : {8.0, 10.0, 14.0}) {
+    const auto made = hewn({"quantize", run, "--target_bits=" + std::to_string(bits), text, "--out=" + file,
+                            "--force", "--json", "--val=" + (dir / "text.txt").string()});
+    INFO(made.err);
+    REQUIRE(made.exit_code == 0);
+    const auto json = nlohmann::json::parse(made.out);
+    CHECK(json.at("bits_per_weight") <= bits);
+    CHECK(json.at("bits_per_weight") > bits - 2);
+    CHECK(contains(json.at("notes").dump(), "with a predicted divergence of "));
+    divergences[bits] = json.at("kl").at("mean");
+  }
+  CHECK(divergences[8] > divergences[10]);
+  CHECK(divergences[10] > divergences[14]);
+  const auto kept = hewn({"quantize", run, "--target_bits=14", "--tensor=*ffn_up*=q4_0", text,
+                          "--out=" + file, "--force", "--json"});
+  for (const auto& tensor : nlohmann::json::parse(kept.out).at("tensors"))
+    if (contains(tensor.at("name").get<std::string>(), "ffn_up.weight")) CHECK(tensor.at("format") == "q4_0");
+  CHECK_FAILS(hewn({"quantize", run, "--target_bits=1", text, "--out=" + file, "--force"}), 2,
+              "the smallest formats take");
+  CHECK_FAILS(hewn({"quantize", run, "--target_bits=8", "--out=" + file, "--force"}), 2,
+              "add --calibrate=FILE");
+  CHECK_FAILS(hewn({"quantize", run, "--target_bits=8", "--format=q8_0", text, "--out=" + file}), 2,
+              "chooses the formats");
+}
+
 TEST_CASE("quantize refuses what it cannot do, with the reason", "[cli]") {
   const TempDir dir;
   REQUIRE(train_wide(dir).exit_code == 0);

@@ -298,4 +298,19 @@ TEST_CASE("quantise: what cannot be written is refused, and nothing is left", "[
   CHECK_FALSE(std::filesystem::exists(e.path("bad.gguf")));
 }
 
+TEST_CASE("quantise: a file is called by what most of its weights have", "[quantise]") {
+  const auto number = [](std::vector<std::pair<int64_t, std::optional<BlockType>>> tensors) {
+    std::vector<TensorEntry> entries;
+    for (const auto& [rows, blocks] : tensors)
+      entries.push_back({.name = "t", .shape = {rows, 256}, .blocks = blocks});
+    return file_type_of(entries);
+  };
+  CHECK(number({{3, BlockType::q4_k}, {2, BlockType::q6_k}}) == 15);
+  CHECK(number({{3, BlockType::q5_k}, {2, BlockType::q6_k}, {2, BlockType::q4_k}}) == 17);
+  CHECK(number({{2, BlockType::q6_k}, {3, BlockType::q5_0}, {2, BlockType::q6_k}}) == 18);
+  CHECK(number({{3, BlockType::q5_0}}) == 8);
+  CHECK(number({{3, BlockType::q8_0}}) == 7);
+  CHECK(number({{3, BlockType::q4_0}, {9, std::nullopt}}) == 0);
+}
+
 }  // namespace hewn::test

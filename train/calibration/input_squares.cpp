@@ -1,4 +1,4 @@
-#include "train/calibration.h"
+#include "train/calibration/input_squares.h"
 
 #include <algorithm>
 
