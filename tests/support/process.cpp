@@ -32,6 +32,8 @@ struct Pipe {
 };
 
 [[noreturn]] void become(const std::vector<std::string>& argv, const ProcessOptions& options) {
+  // The tests may run under nohup, or in the background of a script.
+  for (const int signal : {SIGHUP, SIGINT, SIGQUIT, SIGPIPE}) std::signal(signal, SIG_DFL);
   for (const auto& [name, value] : options.env) setenv(name.c_str(), value.c_str(), 1);
   for (const auto& name : options.unset_env) unsetenv(name.c_str());
   if (!options.directory.empty() && chdir(options.directory.c_str()) != 0) _exit(126);
@@ -57,7 +59,6 @@ Process::Process(const std::vector<std::string>& argv, const ProcessOptions& opt
     pid_ = forkpty(&master, nullptr, nullptr, &size);
     if (pid_ < 0) throw std::runtime_error("no pseudo-terminal");
     if (pid_ == 0) {
-      std::signal(SIGPIPE, SIG_DFL);
       become(argv, options);
     }
     fcntl(master, F_SETFD, FD_CLOEXEC);
@@ -73,7 +74,6 @@ Process::Process(const std::vector<std::string>& argv, const ProcessOptions& opt
     dup2(in.read, 0);
     dup2(out.write, 1);
     dup2(err.write, 2);
-    std::signal(SIGPIPE, SIG_DFL);
     become(argv, options);
   }
   close(in.read), close(out.write), close(err.write);

@@ -37,6 +37,12 @@ TEST_CASE("timeouts, signals and missing programs are distinguished", "[support]
   CHECK(r.out == "ready\ncaught\n");
 }
 
+TEST_CASE("a program does not inherit that signals are ignored", "[support]") {
+  const auto before = std::signal(SIGHUP, SIG_IGN);
+  CHECK(run_program({"sh", "-c", "kill -HUP $$; sleep 9"}).signal == SIGHUP);
+  std::signal(SIGHUP, before);
+}
+
 TEST_CASE("a program can run on a terminal", "[support]") {
   const auto r = run_program({"sh", "-c", "test -t 1 && test -t 0 && stty size"}, {.terminal = true});
   CHECK(r.exit_code == 0);
