@@ -94,12 +94,13 @@ std::unique_ptr<Drafter> make_drafter(const DraftOptions& options, const Context
 
 Decided decide(const Proposal& proposal, const std::vector<double>& p, Rng& random) {
   const auto x = static_cast<size_t>(proposal.token);
-  const bool certain = proposal.probabilities.empty();
-  const double q = certain ? 1 : proposal.probabilities[x];
-  if (x < p.size() && random.uniform_double() * q < p[x]) return {proposal.token, true};
+  const auto q = [&](size_t i) -> double {
+    if (proposal.probabilities.empty()) return i == x;
+    return i < proposal.probabilities.size() ? proposal.probabilities[i] : 0;
+  };
+  if (x < p.size() && random.uniform_double() * q(x) < p[x]) return {proposal.token, true};
   std::vector<double> rest = p;
-  for (size_t i = 0; i < rest.size(); ++i)
-    rest[i] = std::max(0.0, rest[i] - (certain ? (i == x ? 1 : 0) : proposal.probabilities[i]));
+  for (size_t i = 0; i < rest.size(); ++i) rest[i] = std::max(0.0, rest[i] - q(i));
   const double sum = std::accumulate(rest.begin(), rest.end(), 0.0);
   if (sum == 0) return {draw(p, random.uniform_double()), false};  // p = q, but for rounding
   for (double& value : rest) value /= sum;

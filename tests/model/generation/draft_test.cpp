@@ -204,6 +204,16 @@ TEST_CASE("draft: what is decided has the distribution p") {
   }
 }
 
+TEST_CASE("draft: tokens that one of the two lacks") {
+  Rng random(3);
+  const Decided more = decide({3, {0.25, 0.25, 0.25, 0.25}}, {0.5, 0.5}, random);
+  CHECK_FALSE(more.accepted);
+  CHECK(more.token < 2);
+  int last = 0;
+  for (int i = 0; i < 1000; ++i) last += decide({0, {1}}, {0.5, 0, 0.5}, random).token == 2;
+  CHECK(std::abs(last - 500) < 5 * std::sqrt(250));
+}
+
 TEST_CASE("draft: proposals become fewer where they are rejected") {
   Ambition ambition(6);
   CHECK(ambition.next() == 3);
