@@ -1,3 +1,4 @@
+#include "kernels/copy/op.h"
 #include "kernels/matmul/op.h"
 
 #include "core/gradcheck.h"
