@@ -1,5 +1,6 @@
 #pragma once
 
+#include "kernels/contract/contract.h"
 #include "kernels/paged_attention/abi.h"
 
 namespace hewn {
