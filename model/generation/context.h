@@ -20,12 +20,11 @@ enum class Slide : uint8_t { half, one };
 
 /// How sequences are continued.
 struct ContextOptions {
-  bool cache = true;  ///< keep keys and values; false computes the whole context for every token: the
-                      ///< same logits, on a GPU up to rounding
+  /// Keep keys and values; false computes the whole context for every token: the same logits, on a GPU up to rounding.
+  bool cache = true;
   KvFormat kv = KvFormat::f32;  ///< how they are kept; other formats change the logits a little
-  int64_t vocab_size =
-      0;  ///< give out logits only for ids below it, since a model's vocabulary may be padded
-          ///< beyond its tokenizer's; 0: all
+  /// Give out logits only for ids below it, since a model's vocabulary may be padded beyond its tokenizer's; 0: all.
+  int64_t vocab_size = 0;
   Slide slide = Slide::half;
 };
 
