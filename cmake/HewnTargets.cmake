@@ -95,18 +95,20 @@ function(hewn_quickly target level under_sanitizers)
 endfunction()
 
 # hewn_simd(TARGET LABEL SOURCES...): adds SIMD sources to TARGET, compiled once for each instruction set in
-# HEWN_ISAS, with HEWN_ISA defined as its name and HEWN_VBYTES as its vector width. avx512bf16 is used only
-# for *bf16.cpp and amx only for *amx.cpp; these files are compiled for no other instruction set. LABEL makes
-# object names unique.
+# HEWN_ISAS, with HEWN_ISA defined as its name and HEWN_VBYTES as its vector width. avx512vnni is used only
+# for *vnni.cpp, avx512bf16 only for *bf16.cpp and amx only for *amx.cpp; these files are compiled for no other
+# instruction set. LABEL makes object names unique.
 function(hewn_simd target label)
   foreach(isa ${hewn_isas})
     set(sources ${ARGN})
     if(isa STREQUAL "amx")
       list(FILTER sources INCLUDE REGEX "amx\\.cpp$")
+    elseif(isa STREQUAL "avx512vnni")
+      list(FILTER sources INCLUDE REGEX "vnni\\.cpp$")
     elseif(isa STREQUAL "avx512bf16")
       list(FILTER sources INCLUDE REGEX "bf16\\.cpp$")
     else()
-      list(FILTER sources EXCLUDE REGEX "(amx|bf16)\\.cpp$")
+      list(FILTER sources EXCLUDE REGEX "(amx|bf16|vnni)\\.cpp$")
     endif()
     if(sources)
       set(object ${label}_${isa})

@@ -38,7 +38,7 @@ struct Rung {
   int line = __builtin_LINE();
 
   /// The best variant for a processor of this level: scalar code runs on all of them, sse2 < avx2 < avx512 <
-  /// avx512bf16 < amx. A GPU only runs its own code.
+  /// avx512vnni < avx512bf16 < amx. A GPU only runs its own code.
   KernelFn<A> on(Isa isa) const {
     if (on_gpu(isa)) return run[static_cast<size_t>(isa)];
     for (auto i = static_cast<size_t>(isa);; --i) {
@@ -74,7 +74,8 @@ constexpr std::array<KernelFn<A>, n_isas> scalar(KernelFn<A> fn) {
 
 /// The table of a rung whose source is compiled once per instruction set; `get` names the specialisation:
 /// `per_isa<SoftmaxForward>([]<Isa I>() { return softmax_simd<I>; })`.
-/// For a `simd*bf16.cpp`, `per_isa<Matmul, bf16_isas>(...)`; for a `simd*amx.cpp`, amx_isas.
+/// For a `simd*bf16.cpp`, `per_isa<Matmul, bf16_isas>(...)`; for a `simd*vnni.cpp`, vnni_isas; for a `simd*amx.cpp`,
+/// amx_isas.
 template <class A, const auto& isas = compiled_isas, class Get>
 constexpr std::array<KernelFn<A>, n_isas> per_isa(Get get) {
   std::array<KernelFn<A>, n_isas> table{};

@@ -41,6 +41,7 @@ bool supported(Isa isa) {
       return supported(Isa::avx2) && __builtin_cpu_supports("avx512f") &&
              __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
              __builtin_cpu_supports("avx512vl");
+    case Isa::avx512vnni: return supported(Isa::avx512) && __builtin_cpu_supports("avx512vnni");
     case Isa::avx512bf16: return supported(Isa::avx512) && __builtin_cpu_supports("avx512bf16");
     case Isa::amx: {
       static const bool granted = supported(Isa::avx512bf16) && ask_for_tiles();
@@ -116,7 +117,7 @@ Isa best_isa() {
     return isa;
   }
   fail(ErrorCode::usage, "HEWN_ISA=", cap,
-       " is unknown; expected scalar, sse2, avx2, avx512, avx512bf16, amx or neon");
+       " is unknown; expected scalar, sse2, avx2, avx512, avx512vnni, avx512bf16, amx or neon");
 }
 
 }  // namespace hewn

@@ -10,11 +10,11 @@
 namespace hewn {
 
 /// CPU instruction sets in order of preference. `scalar` is plain C++ for the baseline: references and
-/// naive rungs. `avx512bf16` is avx512 with the dot product of bf16 pairs, `amx` adds tile registers for
-/// matrices. The last two are GPU kernels: `emulated` is a *.cu file compiled for the block emulator,
+/// naive rungs. `avx512vnni` is avx512 with the dot product of four bytes, `avx512bf16` adds that of bf16 pairs, `amx`
+/// tile registers for matrices. The last two are GPU kernels: `emulated` is a *.cu file compiled for the block emulator,
 /// `cuda` the same for GPUs.
-enum class Isa : uint8_t { scalar, sse2, avx2, avx512, avx512bf16, amx, neon, emulated, cuda };
-inline constexpr int n_isas = 9;
+enum class Isa : uint8_t { scalar, sse2, avx2, avx512, avx512vnni, avx512bf16, amx, neon, emulated, cuda };
+inline constexpr int n_isas = 10;
 /// Whether its code runs on a GPU device rather than on a processor's threads.
 constexpr bool on_gpu(Isa isa) { return isa >= Isa::emulated; }
 
@@ -22,18 +22,21 @@ constexpr bool on_gpu(Isa isa) { return isa >= Isa::emulated; }
 #if defined(__aarch64__)
 inline constexpr std::array architecture_isas{Isa::neon};
 #else
-inline constexpr std::array architecture_isas{Isa::sse2, Isa::avx2, Isa::avx512, Isa::avx512bf16, Isa::amx};
+inline constexpr std::array architecture_isas{Isa::sse2,       Isa::avx2,       Isa::avx512,
+                                              Isa::avx512vnni, Isa::avx512bf16, Isa::amx};
 #endif
-/// Whether every `simd*.cpp` is compiled for it. For avx512bf16, only `simd*bf16.cpp` are; for amx,
-/// only `simd*amx.cpp`.
-constexpr bool has_vectors(Isa isa) { return isa != Isa::avx512bf16 && isa != Isa::amx; }
+/// Whether every `simd*.cpp` is compiled for it. For avx512vnni, only `simd*vnni.cpp` are; for avx512bf16, only
+/// `simd*bf16.cpp`; for amx, only `simd*amx.cpp`.
+constexpr bool has_vectors(Isa isa) {
+  return isa != Isa::avx512vnni && isa != Isa::avx512bf16 && isa != Isa::amx;
+}
 /// Whether it multiplies bf16; others widen bf16 operands to float32 as they are packed, which takes no less time.
 constexpr bool multiplies_bf16(Isa isa) { return isa == Isa::avx512bf16 || isa == Isa::amx || on_gpu(isa); }
 
-/// "scalar", "sse2", "avx2", "avx512", "avx512bf16", "amx", "neon", "emulated", "cuda".
+/// "scalar", "sse2", "avx2", "avx512", "avx512vnni", "avx512bf16", "amx", "neon", "emulated", "cuda".
 constexpr std::string_view name_of(Isa isa) {
-  constexpr std::array<std::string_view, n_isas> names{"scalar", "sse2", "avx2",     "avx512", "avx512bf16",
-                                                       "amx",    "neon", "emulated", "cuda"};
+  constexpr std::array<std::string_view, n_isas> names{"scalar",     "sse2", "avx2", "avx512",   "avx512vnni",
+                                                       "avx512bf16", "amx",  "neon", "emulated", "cuda"};
   return names[static_cast<size_t>(isa)];
 }
 
@@ -68,12 +71,14 @@ consteval auto isas_where() {
 }
 
 constexpr bool vectors_compiled(Isa isa) { return isa_compiled(isa) && has_vectors(isa); }
+constexpr bool vnni_compiled(Isa isa) { return isa_compiled(isa) && isa == Isa::avx512vnni; }
 constexpr bool bf16_compiled(Isa isa) { return isa_compiled(isa) && isa == Isa::avx512bf16; }
 constexpr bool amx_compiled(Isa isa) { return isa_compiled(isa) && isa == Isa::amx; }
 
-/// The SIMD instruction sets that every `simd*.cpp` is compiled for, those of a `simd*bf16.cpp`, those of a
-/// `simd*amx.cpp`, and all for which this build contains code.
+/// The SIMD instruction sets that every `simd*.cpp` is compiled for, those of a `simd*vnni.cpp`, of a `simd*bf16.cpp`
+/// and of a `simd*amx.cpp`, and all for which this build contains code.
 inline constexpr auto compiled_isas = isas_where<vectors_compiled>();
+inline constexpr auto vnni_isas = isas_where<vnni_compiled>();
 inline constexpr auto bf16_isas = isas_where<bf16_compiled>();
 inline constexpr auto amx_isas = isas_where<amx_compiled>();
 inline constexpr auto known_isas = isas_where<isa_compiled>();

@@ -16,13 +16,15 @@ inline constexpr int64_t quantised_block = 32, quantised_chunk = 256;
 /// Quantises each block of 32 elements of x to int8, once per product. With `most` as the block's largest absolute
 /// value, scale = most / 127 and q = x * (127 / most), rounded to the nearest integer, ties to even; all in float32.
 /// The error of an element is at most scale / 2. A block below 2^-120 becomes zeros with scale 0. A block with a NaN
-/// or an infinity becomes zeros with scale NaN, which makes all results of its row NaN. The padding is zero.
+/// or an infinity becomes zeros with scale NaN, which makes all results of its row NaN. The padding is zero. With
+/// `one_scale` all of this holds of a whole row instead of a block, and each of its blocks has the row's scale.
 struct QuantizeRows {
   int64_t rows, cols;  ///< cols is a multiple of 32
   const float* x;      ///< [rows, cols]
   int8_t* q;           ///< [rows, padded_cols(cols)]
   float* scale;        ///< [rows, padded_cols(cols) / 32]
   int32_t* sum;        ///< like scale: the sums of each block's q
+  bool one_scale = false;
 };
 
 /// y = x W^T + bias, for x as QuantizeRows leaves it and W in blocks, as in a file. The products of 32 elements are

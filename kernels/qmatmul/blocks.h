@@ -37,6 +37,24 @@ constexpr bool multiplied_as_they_are(BlockType format) {
          format == BlockType::q4_k || format == BlockType::q5_k || format == BlockType::q6_k;
 }
 
+/// The integers that elements of a format may have, of those that `multiplied_as_they_are` accepts.
+struct NumberRange {
+  int least, most;
+};
+[[gnu::always_inline]] inline constexpr NumberRange numbers_in(BlockType format) {
+  switch (format) {
+    case BlockType::q8_0: return {-128, 127};
+    case BlockType::q4_0: return {-8, 7};
+    case BlockType::q5_0: return {-16, 15};
+    case BlockType::q4_k: return {0, 15};
+    case BlockType::q5_k: return {0, 31};
+    default: return {-32, 31};  // q6_k
+  }
+}
+
+/// Gives the elements of a block other integers, q[i] in `numbers_in(format)`; its scales stay.
+void set_numbers(BlockType format, const int8_t* q, uint8_t* block);
+
 /// The values of a block's elements, in float32.
 void widen_block(const BlockFormat& format, const OpenBlock& open, float* out);
 

@@ -133,16 +133,22 @@ void add_quantize_operands(CaseMemory& m, QuantizeRows& a, bool pleasant) {
   a.sum = static_cast<int32_t*>(m.output("sum", DType::i32, blocks, 0));
 }
 
-std::unique_ptr<Case> quantize_case(const CaseRequest& request, int64_t rows, int64_t cols) {
+std::string shape_of(const QuantizeRows& a) {
+  return sizes_text({a.rows, a.cols}) + (a.one_scale ? " one scale" : "");
+}
+
+std::unique_ptr<Case> quantize_case(const CaseRequest& request, int64_t rows, int64_t cols,
+                                    bool one_scale = false) {
   QuantizeRows a{};
-  a.rows = rows, a.cols = cols;
+  a.rows = rows, a.cols = cols, a.one_scale = one_scale;
   CaseMemory m(request.seed);
-  add_quantize_operands(m, a, request.bench);
-  return std::make_unique<CaseOf<QuantizeRows>>(std::move(m), sizes_text({rows, cols}), DType::f32, a);
+  // Most long rows of unpleasant values have an infinity.
+  add_quantize_operands(m, a, request.bench || (one_scale && cols > 256));
+  return std::make_unique<CaseOf<QuantizeRows>>(std::move(m), shape_of(a), DType::f32, a);
 }
 
 Sketch like_quantize(const QuantizeRows& args) {
-  return sketch_of(args, DType::f32, sizes_text({args.rows, args.cols}),
+  return sketch_of(args, DType::f32, shape_of(args),
                    [](CaseMemory& m, QuantizeRows& a) { add_quantize_operands(m, a, true); });
 }
 
@@ -264,7 +270,7 @@ void add_bench_cases(Cases& cases, const CaseRequest& request) {
 /// A single block, rows of up to 17 and of a few blocks more than whole chunks.
 void add_test_cases(Cases& cases, const CaseRequest& request) {
   for (const auto [rows, cols] : {std::array<int64_t, 2>{1, 32}, {3, 256}, {17, 352}, {2, 1024}})
-    cases.push_back(quantize_case(request, rows, cols));
+    for (const bool one_scale : {false, true}) cases.push_back(quantize_case(request, rows, cols, one_scale));
   for (const BlockType type : all_formats) {
     const int64_t block = format_of(type).elements;
     cases.push_back(rows_case(request, type, 5, 3 * block));

@@ -26,12 +26,15 @@ HEWN_INLINE uint32_t word_at(const uint8_t* from) {
 //   dot(a, x)              the products of a group and 32 elements of x
 //   total(a, b)            lane g: the sum of the products of group g; of groups 0 to 3 and of 4 to 7 joined in fours
 //   scales(), offsets()    of the eight groups; offsets if has_offsets
+//   half_scale(i)          the integer scale of 16 elements, if has_halves
+//   is_signed              whether the numbers are; else they are unsigned
+//   fours_in_words         how many products of four elements by four have sums below 2^15
 
 /// Eight blocks of 32 elements, each with a scale in half precision at its beginning.
 template <int bytes_of_block>
 struct EightBlocks {
   static constexpr int64_t bytes = 8 * bytes_of_block;
-  static constexpr bool has_offsets = false;
+  static constexpr bool has_offsets = false, has_halves = false;
   const uint8_t* w;
 
   HEWN_INLINE Floats scales() const {
@@ -43,6 +46,8 @@ struct EightBlocks {
 
 struct Q8_0 : EightBlocks<34> {
   static constexpr int32_t zero = 0;
+  static constexpr bool is_signed = true;
+  static constexpr int fours_in_words = 1;
   template <int g>
   HEWN_INLINE Bytes group() const {
     return load_bytes(w + 34 * g + 2);
@@ -52,6 +57,8 @@ struct Q8_0 : EightBlocks<34> {
 
 struct Q4_0 : EightBlocks<18> {
   static constexpr int32_t zero = 8;
+  static constexpr bool is_signed = false;
+  static constexpr int fours_in_words = 8;
   template <int g>
   HEWN_INLINE Bytes group() const {
     return half_bytes(w + 18 * g + 2);
@@ -61,6 +68,8 @@ struct Q4_0 : EightBlocks<18> {
 
 struct Q5_0 : EightBlocks<22> {
   static constexpr int32_t zero = 16;
+  static constexpr bool is_signed = false;
+  static constexpr int fours_in_words = 4;
   template <int g>
   HEWN_INLINE Bytes group() const {
     return half_bytes(w + 22 * g + 6) | where_set(word_at(w + 22 * g + 2), 16);
@@ -71,7 +80,7 @@ struct Q5_0 : EightBlocks<22> {
 /// What q4_k and q5_k share: 4 bytes with the scales of scales and offsets, then 12 bytes with these.
 struct SixBitScales {
   static constexpr int32_t zero = 0;
-  static constexpr bool has_offsets = true;
+  static constexpr bool has_offsets = true, has_halves = false, is_signed = false;
   const uint8_t* w;
 
   /// The 6 bits of scales 0 to 3 and of offsets 0 to 3 are in bytes of their own, whose upper 2 bits belong to scales
@@ -99,6 +108,7 @@ struct SixBitScales {
 
 struct Q4_K : SixBitScales {
   static constexpr int64_t bytes = 144;
+  static constexpr int fours_in_words = 8;
   template <int g>
   HEWN_INLINE Bytes group() const {
     return four_bits<g>(w + 16);
@@ -107,6 +117,7 @@ struct Q4_K : SixBitScales {
 
 struct Q5_K : SixBitScales {
   static constexpr int64_t bytes = 176;
+  static constexpr int fours_in_words = 4;
   template <int g>
   HEWN_INLINE Bytes group() const {
     return four_bits<g>(w + 48) | shifted<g - 4>(load_bytes(w + 16), 16);
@@ -118,7 +129,8 @@ struct Q5_K : SixBitScales {
 struct Q6_K {
   static constexpr int64_t bytes = 210;
   static constexpr int32_t zero = 0;
-  static constexpr bool has_offsets = false;
+  static constexpr bool has_offsets = false, has_halves = true, is_signed = true;
+  static constexpr int fours_in_words = 4;
   const uint8_t* w;
 
   template <int g>
@@ -135,6 +147,21 @@ struct Q6_K {
     return join_halves(a * widen_first(s), b * widen_last(s));
   }
   HEWN_INLINE Floats scales() const { return all_floats(widen_half(half_at(w + 208))); }
+  HEWN_INLINE int8_t half_scale(int i) const { return static_cast<int8_t>(w[192 + i]); }
+};
+
+/// Rows of x that are multiplied together.
+struct QuantisedRows {
+  const int8_t* q;
+  const float* scale;
+  const int32_t* sum;
+  int64_t padded;
+
+  QuantisedRows(const QMatmul& a, int64_t m)
+      : q(a.x + m * padded_cols(a.K)),
+        scale(a.x_scale + m * padded_cols(a.K) / quantised_block),
+        sum(a.x_sum + m * padded_cols(a.K) / quantised_block),
+        padded(padded_cols(a.K)) {}
 };
 
 }  // namespace

@@ -25,11 +25,32 @@ void qmatmul_integers(const Launch& launch, const QMatmul& a);
 template <Isa I>
 void quantize_rows_simd(const Launch& launch, const QuantizeRows& a);
 
+/// From this many rows of x on, qmatmul_simd and qmatmul_vnni transpose W in panels, if vectors have 32 bytes or more.
+inline constexpr int64_t panels_from = 8;
+/// The scratch that they need for a group of 32 columns, for each thread.
+inline constexpr size_t panel_group_bytes = 384;
+
 /// The formats that `multiplied_as_they_are` accepts.
 template <Isa I>
 void qmatmul_simd(const Launch& launch, const QMatmul& a);
 
+/// The same for processors that multiply four bytes per lane and instruction.
+template <Isa I>
+void qmatmul_vnni(const Launch& launch, const QMatmul& a);
+
 template <Isa I>
 void encode_blocks_simd(const Launch& launch, const EncodeBlocks& a);
+
+// GPUs, the same formats.
+
+/// A block of threads for each row.
+template <Isa I>
+void quantize_rows_gpu(const Launch& on, const QuantizeRows& a);
+template <Isa I>
+void widen_rows_gpu(const Launch& on, const WidenRows& a);
+
+/// A warp for each row of W and up to four rows of x.
+template <Isa I>
+void qmatmul_gpu(const Launch& on, const QMatmul& a);
 
 }  // namespace hewn

@@ -5,12 +5,17 @@
 namespace hewn {
 namespace {
 
-constexpr const char* processors_only = "blocks are multiplied on CPUs only";
 constexpr const char* encoded_on_processors = "blocks are encoded on CPUs only";
 
 template <class Args>
 const char* usual_formats_only(const Args& a) {
   return multiplied_as_they_are(a.format) ? nullptr : "q8_0, q4_0, q5_0, q4_k, q5_k and q6_k only";
+}
+
+size_t panel_bytes(const QMatmul& a, int threads) {
+  return a.M < panels_from
+             ? 0
+             : static_cast<size_t>(threads * padded_cols(a.K) / quantised_block) * panel_group_bytes;
 }
 
 constexpr Rung<QuantizeRows> quantize_rungs[] = {
@@ -20,6 +25,9 @@ constexpr Rung<QuantizeRows> quantize_rungs[] = {
     {.name = "simd",
      .idea = "vectors along each block, chunks of blocks over threads",
      .run = per_isa<QuantizeRows>([]<Isa I>() { return quantize_rows_simd<I>; })},
+    {.name = "cuda",
+     .idea = "a warp per block of 32, its extreme found by shuffles",
+     .run = per_gpu<QuantizeRows>([]<Isa I>() -> KernelFn<QuantizeRows> { return quantize_rows_gpu<I>; })},
 };
 
 constexpr Rung<QMatmul> product_rungs[] = {
@@ -39,6 +47,16 @@ constexpr Rung<QMatmul> product_rungs[] = {
     {.name = "simd",
      .idea = "blocks opened in registers, 32 products per instruction or two, eight sums per scale vector",
      .run = per_isa<QMatmul>([]<Isa I>() { return qmatmul_simd<I>; }),
+     .why_not = usual_formats_only<QMatmul>,
+     .scratch_bytes = panel_bytes},
+    {.name = "vnni",
+     .idea = "one instruction multiplies four bytes in each lane and adds the products",
+     .run = per_isa<QMatmul, vnni_isas>([]<Isa I>() { return qmatmul_vnni<I>; }),
+     .why_not = usual_formats_only<QMatmul>,
+     .scratch_bytes = panel_bytes},
+    {.name = "cuda",
+     .idea = "a warp per row of W, eight elements per lane: two instructions multiply four bytes each",
+     .run = per_gpu<QMatmul>([]<Isa I>() -> KernelFn<QMatmul> { return qmatmul_gpu<I>; }),
      .why_not = usual_formats_only<QMatmul>},
 };
 
@@ -58,16 +76,18 @@ constexpr Rung<WidenRows> row_rungs[] = {
      .idea = "each block of a row opened and widened",
      .run = scalar<WidenRows>(widen_rows_reference)},
     {.name = "threads", .idea = "rows over threads", .run = scalar<WidenRows>(widen_rows_threads)},
+    {.name = "cuda",
+     .idea = "a block of threads per row, eight elements per thread",
+     .run = per_gpu<WidenRows>([]<Isa I>() -> KernelFn<WidenRows> { return widen_rows_gpu<I>; }),
+     .why_not = usual_formats_only<WidenRows>},
 };
 
 constexpr Ladder<QuantizeRows> quantize_ladder{
-    .op = "qmatmul.quantize", .rungs = quantize_rungs, .cost = cost_of, .why_no_gpu = processors_only};
-constexpr Ladder<QMatmul> product_ladder{
-    .op = "qmatmul", .rungs = product_rungs, .cost = cost_of, .why_no_gpu = processors_only};
+    .op = "qmatmul.quantize", .rungs = quantize_rungs, .cost = cost_of};
+constexpr Ladder<QMatmul> product_ladder{.op = "qmatmul", .rungs = product_rungs, .cost = cost_of};
 constexpr Ladder<EncodeBlocks> encode_ladder{
     .op = "qmatmul.encode", .rungs = encode_rungs, .cost = cost_of, .why_no_gpu = encoded_on_processors};
-constexpr Ladder<WidenRows> row_ladder{
-    .op = "qmatmul.rows", .rungs = row_rungs, .cost = cost_of, .why_no_gpu = processors_only};
+constexpr Ladder<WidenRows> row_ladder{.op = "qmatmul.rows", .rungs = row_rungs, .cost = cost_of};
 
 }  // namespace
 

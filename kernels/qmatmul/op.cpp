@@ -20,13 +20,13 @@ struct QuantisedRows {
   Tensor q, scale, sum;
 };
 
-QuantisedRows quantised_rows(const Tensor& x) {
+QuantisedRows quantised_rows(const Tensor& x, bool one_scale) {
   const int64_t rows = x.rows(), padded = padded_cols(x.cols()), blocks = padded / quantised_block;
   const QuantisedRows to{Tensor::empty(x.device(), DType::i8, {rows, padded}),
                          Tensor::empty(x.device(), DType::f32, {rows, blocks}),
                          Tensor::empty(x.device(), DType::i32, {rows, blocks})};
   run(x.device(), QuantizeRows{rows, x.cols(), x.ptr<float>(), to.q.ptr<int8_t>(), to.scale.ptr<float>(),
-                               to.sum.ptr<int32_t>()});
+                               to.sum.ptr<int32_t>(), one_scale});
   return to;
 }
 
@@ -45,6 +45,20 @@ int64_t BlockMatrix::bytes() const {
   return n;
 }
 
+BlockMatrix on_device(Device& device, const BlockMatrix& w) {
+  if (device.kind() == Device::Kind::cpu) return w;
+  const auto copies = std::make_shared<std::vector<Tensor>>();
+  BlockMatrix copy = w;
+  for (BlockMatrix::Part& part : copy.parts) {
+    const BlockFormat& format = format_of(part.format);
+    copies->push_back(Tensor::empty(device, DType::u8, {part.rows, w.cols / format.elements * format.bytes}));
+    copies->back().upload(part.blocks);
+    part.blocks = copies->back().data();
+  }
+  copy.owner = copies;
+  return copy;
+}
+
 Tensor linear_in_blocks(const Tensor& x, const BlockMatrix& w, const Tensor& bias) {
   const InOp op(linear_info);
   require(x.rank() >= 1 && x.cols() == w.cols && x.is_contiguous() && x.dtype() == DType::f32,
@@ -53,7 +67,7 @@ Tensor linear_in_blocks(const Tensor& x, const BlockMatrix& w, const Tensor& bia
   require(!bias.defined() || bias.shape() == Shape{w.rows()}, "linear_in_blocks: bias is ", bias.shape(),
           "; expected ", Shape{w.rows()});
   require(!recording({x, bias}), "linear_in_blocks has no gradient; use it without recording");
-  const QuantisedRows rows = quantised_rows(x);
+  const QuantisedRows rows = quantised_rows(x, w.one_scale);
   std::vector<Tensor> parts;
   int64_t first = 0;
   for (const BlockMatrix::Part& part : w.parts) {
@@ -79,7 +93,7 @@ Tensor embedding_in_blocks(const BlockMatrix& w, const Tensor& ids) {
           "embedding_in_blocks: ids are ", name_of(ids.dtype()), " ", ids.shape(), " for a table of ",
           w.parts.size(), " parts; expected contiguous i32 and one part");
   Tensor y = Tensor::empty(ids.device(), DType::f32, ids.shape().inserted(ids.rank(), w.cols));
-  if (executor(ids.device()).runs())
+  if (ids.device().kind() == Device::Kind::cpu)
     check_ids({ids.ptr<int32_t>(), static_cast<size_t>(ids.numel())}, w.rows(), "id");
   run(ids.device(), WidenRows{w.parts[0].format, ids.numel(), w.cols, ids.ptr<int32_t>(), w.parts[0].blocks,
                               y.ptr<float>()});

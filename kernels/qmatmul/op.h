@@ -14,23 +14,27 @@ struct BlockMatrix {
   struct Part {
     BlockType format;
     int64_t rows;
-    const void* blocks;  ///< rows of cols / elements blocks, in host memory
+    const void* blocks;  ///< rows of cols / elements blocks, in memory of the device that reads them
   };
   int64_t cols = 0;
   std::vector<Part> parts = {};
   std::shared_ptr<const void> owner = {};  ///< keeps the blocks, such as a mapped file
+  bool one_scale = false;  ///< inputs are rounded with one scale for each row, see QuantizeRows
 
   int64_t rows() const;
   /// Of all blocks.
   int64_t bytes() const;
 };
 
-/// y = x W^T + bias: x [..., cols] contiguous f32 on a CPU, bias [rows] or undefined -> y [..., rows]. The rows of x
+/// A matrix in host memory as the device reads it: the same on a CPU, copied to the memory of a GPU.
+BlockMatrix on_device(Device& device, const BlockMatrix& w);
+
+/// y = x W^T + bias: x [..., cols] contiguous f32, bias [rows] or undefined -> y [..., rows]. The rows of x
 /// are quantised to int8 first, see `QuantizeRows`. Throws usage if the tape would have to record it.
 Tensor linear_in_blocks(const Tensor& x, const BlockMatrix& w, const Tensor& bias);
 
-/// Rows of W: ids [...] i32, contiguous -> y [..., cols] f32, of a matrix of one part. Throws input like `embedding`
-/// for an id outside of the table.
+/// Rows of W: ids [...] i32, contiguous -> y [..., cols] f32, of a matrix of one part. On a CPU, throws input like
+/// `embedding` for an id outside of the table.
 Tensor embedding_in_blocks(const BlockMatrix& w, const Tensor& ids);
 
 }  // namespace hewn

@@ -3,23 +3,12 @@
 
 #include "kernels/contract/parallel.h"
 #include "kernels/qmatmul/formats.h"
+#if HEWN_VBYTES >= 32
+#include "kernels/qmatmul/tiles.h"
+#endif
 
 namespace hewn {
 namespace {
-
-/// Rows of x that are multiplied together.
-struct QuantisedRows {
-  const int8_t* q;
-  const float* scale;
-  const int32_t* sum;
-  int64_t padded;
-
-  QuantisedRows(const QMatmul& a, int64_t m)
-      : q(a.x + m * padded_cols(a.K)),
-        scale(a.x_scale + m * padded_cols(a.K) / quantised_block),
-        sum(a.x_sum + m * padded_cols(a.K) / quantised_block),
-        padded(padded_cols(a.K)) {}
-};
 
 /// The sums of the products of two groups of a chunk with each row; x points to the chunk in the first row.
 template <int g, class Format, int rows>
@@ -98,6 +87,9 @@ constexpr int64_t rows_at_once = 8;
 
 template <class Format>
 void multiply(const Launch& launch, const QMatmul& a) {
+#if HEWN_VBYTES >= 32
+  if (a.M >= panels_from) return multiply_panels<Format>(launch, a);
+#endif
   parallel_for(launch, a.N, [&](int64_t begin, int64_t end, int) {
     for (int64_t n = begin; n < end; n += rows_at_once) {
       const int64_t last = n + rows_at_once < end ? n + rows_at_once : end;
@@ -108,6 +100,18 @@ void multiply(const Launch& launch, const QMatmul& a) {
       if (a.M - m == 1) multiply_rows<Format, 1>(a, m, n, last);
     }
   });
+}
+
+HEWN_INLINE void multiply_in_format(const Launch& launch, const QMatmul& a) {
+  switch (a.format) {
+    case BlockType::q8_0: return multiply<Q8_0>(launch, a);
+    case BlockType::q4_0: return multiply<Q4_0>(launch, a);
+    case BlockType::q5_0: return multiply<Q5_0>(launch, a);
+    case BlockType::q4_k: return multiply<Q4_K>(launch, a);
+    case BlockType::q5_k: return multiply<Q5_K>(launch, a);
+    case BlockType::q6_k: return multiply<Q6_K>(launch, a);
+    default: return;  // declined by the ladder
+  }
 }
 
 }  // namespace

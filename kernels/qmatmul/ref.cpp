@@ -7,19 +7,21 @@
 namespace hewn {
 namespace {
 
-/// One block of 32; returns its scale. The results are defined in float32, and thus the same for every rung.
-float quantize_block(const float* x, int8_t* q) {
+/// The largest absolute value of n elements; infinite if one of them is infinite or NaN.
+float extent(const float* x, int64_t n) {
   float most = 0;
-  bool finite = true;
-  for (int64_t i = 0; i < quantised_block; ++i) {
-    finite = finite && std::isfinite(x[i]);
-    most = std::max(most, std::abs(x[i]));
-  }
-  const bool zeros = !finite || most < 0x1p-120f;
+  for (int64_t i = 0; i < n; ++i)
+    most = std::isfinite(x[i]) ? std::max(most, std::abs(x[i])) : std::numeric_limits<float>::infinity();
+  return most;
+}
+
+/// One block of 32; returns its scale. The results are defined in float32, and thus the same for every rung.
+float quantize_block(const float* x, float most, int8_t* q) {
+  const bool zeros = !std::isfinite(most) || most < 0x1p-120f;
   const float factor = zeros ? 0 : 127 / most;
   for (int64_t i = 0; i < quantised_block; ++i)
     q[i] = zeros ? int8_t{0} : static_cast<int8_t>(std::nearbyint(x[i] * factor));
-  return !finite ? std::numeric_limits<float>::quiet_NaN() : zeros ? 0 : most / 127;
+  return !std::isfinite(most) ? std::numeric_limits<float>::quiet_NaN() : zeros ? 0 : most / 127;
 }
 
 /// The product of one row of x and one of W.
@@ -47,16 +49,21 @@ double product(const QMatmul& a, int64_t m, int64_t n) {
 
 void quantize_rows_reference(const Launch&, const QuantizeRows& a) {
   const int64_t padded = padded_cols(a.cols);
-  for (int64_t r = 0; r < a.rows; ++r)
+  const float nothing[quantised_block] = {};
+  for (int64_t r = 0; r < a.rows; ++r) {
+    const float* const row = a.x + r * a.cols;
+    const float of_row = a.one_scale ? extent(row, a.cols) : 0;
     for (int64_t k = 0; k < padded; k += quantised_block) {
       const int64_t at = r * padded + k;
       int8_t* const q = a.q + at;
-      const float nothing[quantised_block] = {};
-      a.scale[at / quantised_block] = quantize_block(k < a.cols ? a.x + r * a.cols + k : nothing, q);
+      const float* const x = k < a.cols ? row + k : nothing;
+      const float most = a.one_scale && k < a.cols ? of_row : extent(x, quantised_block);
+      a.scale[at / quantised_block] = quantize_block(x, most, q);
       int32_t sum = 0;
       for (int64_t i = 0; i < quantised_block; ++i) sum += q[i];
       a.sum[at / quantised_block] = sum;
     }
+  }
 }
 
 void qmatmul_reference(const Launch&, const QMatmul& a) {

@@ -9,16 +9,22 @@ struct QuantisedBlock {
   int32_t sum;
 };
 
-/// Quantises 32 elements to q, as QuantizeRows defines it.
-QuantisedBlock quantize_block(const float* x, int8_t* q) {
-  constexpr int vectors = quantised_block / W;
-  vi largest{};  // as integers, absolute values have the same order, and NaN is larger than infinity
-  for (int v = 0; v < vectors; ++v) {
-    const vi size = as_int(abs(load(x + v * W)));
+/// The bits of the largest absolute value of n elements, n a multiple of 32. As integers, absolute values have the same
+/// order, and NaN is larger than infinity.
+HEWN_INLINE int32_t extent_bits(const float* x, int64_t n) {
+  vi largest{};
+  for (int64_t i = 0; i < n; i += W) {
+    const vi size = as_int(abs(load(x + i)));
     largest = size > largest ? size : largest;
   }
   int32_t bits = 0;
   for (int i = 0; i < W; ++i) bits = largest[i] > bits ? largest[i] : bits;
+  return bits;
+}
+
+/// Quantises 32 elements to q, as QuantizeRows defines it. `bits` are those of the largest absolute value.
+HEWN_INLINE QuantisedBlock quantize_block(const float* x, int32_t bits, int8_t* q) {
+  constexpr int vectors = quantised_block / W;
   float most;
   __builtin_memcpy(&most, &bits, sizeof most);
   const bool finite = bits < 0x7f800000;
@@ -41,13 +47,14 @@ QuantisedBlock quantize_block(const float* x, int8_t* q) {
   return {most / 127, sum};
 }
 
-/// Chunk number c of a row.
-void quantize_chunk(const QuantizeRows& a, int64_t row, int64_t c) {
+/// Chunk number c of a row. `row_bits`: the extent of the whole row, if there is one scale.
+void quantize_chunk(const QuantizeRows& a, int64_t row, int64_t c, int32_t row_bits) {
   for (int64_t k = c * quantised_chunk; k < (c + 1) * quantised_chunk; k += quantised_block) {
     const int64_t at = row * padded_cols(a.cols) + k;
+    const float* const x = a.x + row * a.cols + k;
     QuantisedBlock block{};
     if (k < a.cols)
-      block = quantize_block(a.x + row * a.cols + k, a.q + at);
+      block = quantize_block(x, a.one_scale ? row_bits : extent_bits(x, quantised_block), a.q + at);
     else
       __builtin_memset(a.q + at, 0, quantised_block);
     a.scale[at / quantised_block] = block.scale;
@@ -60,22 +67,21 @@ void quantize_chunk(const QuantizeRows& a, int64_t row, int64_t c) {
 template <>
 void quantize_rows_simd<Isa::HEWN_ISA>(const Launch& launch, const QuantizeRows& a) {
   const int64_t chunks = padded_cols(a.cols) / quantised_chunk;
+  if (a.one_scale)
+    return parallel_for(launch, a.rows, [&](int64_t begin, int64_t end, int) {
+      for (int64_t r = begin; r < end; ++r) {
+        const int32_t bits = extent_bits(a.x + r * a.cols, a.cols);
+        for (int64_t c = 0; c < chunks; ++c) quantize_chunk(a, r, c, bits);
+      }
+    });
   parallel_for(launch, a.rows * chunks, [&](int64_t begin, int64_t end, int) {
-    for (int64_t i = begin; i < end; ++i) quantize_chunk(a, i / chunks, i % chunks);
+    for (int64_t i = begin; i < end; ++i) quantize_chunk(a, i / chunks, i % chunks, 0);
   });
 }
 
 template <>
 void qmatmul_simd<Isa::HEWN_ISA>(const Launch& launch, const QMatmul& a) {
-  switch (a.format) {
-    case BlockType::q8_0: return multiply<Q8_0>(launch, a);
-    case BlockType::q4_0: return multiply<Q4_0>(launch, a);
-    case BlockType::q5_0: return multiply<Q5_0>(launch, a);
-    case BlockType::q4_k: return multiply<Q4_K>(launch, a);
-    case BlockType::q5_k: return multiply<Q5_K>(launch, a);
-    case BlockType::q6_k: return multiply<Q6_K>(launch, a);
-    default: return;  // declined by the ladder
-  }
+  multiply_in_format(launch, a);
 }
 
 }  // namespace hewn

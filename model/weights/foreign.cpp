@@ -142,9 +142,11 @@ std::unique_ptr<Model> load_foreign(const ForeignModel& foreign, Device& device,
 
 std::unique_ptr<Model> open_foreign_weights(const ForeignModel& foreign, Device& device, DType dtype) {
   auto model = declare_fitting(foreign);
-  if (device.kind() == Device::Kind::cpu && dtype != DType::f64)
+  const MemUseScope use(MemUse::parameter);
+  if (dtype != DType::f64)
     for (Parameter& p : model->parameters().all())
-      p.blocks = placed_blocks(foreign.tensors, foreign.naming, p, foreign.config);
+      if (const auto w = placed_blocks(foreign.tensors, foreign.naming, p, foreign.config))
+        p.blocks = on_device(device, *w);
   model->parameters().reserve(device, dtype, false);
   load_foreign(foreign, *model);
   return model;

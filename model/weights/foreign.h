@@ -46,8 +46,8 @@ FileSum save_foreign(const std::string& path, const ForeignModel& foreign, DType
 std::unique_ptr<Model> load_foreign(const ForeignModel& foreign, Device& device, DType dtype = DType::f32,
                                     bool grads = false);
 
-/// The same for reading only, without gradients: on a CPU, matrices in blocks stay in the file as they are where
-/// `placed_blocks` finds them, and are multiplied so.
+/// The same for reading only, without gradients: matrices in blocks stay as they are where `placed_blocks` finds them, in
+/// the file or copied to the memory of a GPU, and are multiplied so.
 std::unique_ptr<Model> open_foreign_weights(const ForeignModel& foreign, Device& device,
                                             DType dtype = DType::f32);
 

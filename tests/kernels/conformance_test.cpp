@@ -20,7 +20,7 @@ std::vector<Isa> present() {
 }
 
 int width_of(Isa isa, DType dtype) {
-  const bool wide = isa == Isa::avx512 || isa == Isa::avx512bf16 || isa == Isa::amx;
+  const bool wide = isa >= Isa::avx512 && isa <= Isa::amx;
   const int bytes = wide ? 64 : isa == Isa::avx2 ? 32 : 16;
   return bytes / static_cast<int>(size_of(dtype));
 }

@@ -18,28 +18,54 @@ uint8_t field(int number, int first, unsigned mask, int to = 0) {
 }
 uint8_t joined(uint8_t a, uint8_t b) { return static_cast<uint8_t>(a | b); }
 
-void close_q8_0(const BlockParts& parts, uint8_t* block) {
-  put_half(parts.super.scale, block);
-  std::memcpy(block + 2, parts.q, 32);
+void numbers_q8_0(const int8_t* q, uint8_t* block) { std::memcpy(block + 2, q, 32); }
+
+/// Four bits of each of 32 integers, of element i in the lower half of byte i, of element i + 16 in the upper half.
+void half_bytes(const int8_t* q, int zero, uint8_t* to) {
+  for (int i = 0; i < 16; ++i) to[i] = joined(field(q[i] + zero, 0, 15), field(q[i + 16] + zero, 0, 15, 4));
 }
 
-void close_q4_0(const BlockParts& parts, uint8_t* block) {
-  put_half(parts.super.scale, block);
-  for (int i = 0; i < 16; ++i)
-    block[2 + i] = joined(field(parts.q[i] + 8, 0, 15), field(parts.q[i + 16] + 8, 0, 15, 4));
-}
+void numbers_q4_0(const int8_t* q, uint8_t* block) { half_bytes(q, 8, block + 2); }
 
-void close_q5_0(const BlockParts& parts, uint8_t* block) {
-  put_half(parts.super.scale, block);
+void numbers_q5_0(const int8_t* q, uint8_t* block) {
   uint32_t fifth = 0;
-  for (int i = 0; i < 32; ++i) fifth |= static_cast<uint32_t>(field(parts.q[i] + 16, 4, 1)) << i;
+  for (int i = 0; i < 32; ++i) fifth |= static_cast<uint32_t>(field(q[i] + 16, 4, 1)) << i;
   std::memcpy(block + 2, &fifth, sizeof fifth);
-  for (int i = 0; i < 16; ++i)
-    block[6 + i] = joined(field(parts.q[i] + 16, 0, 15), field(parts.q[i + 16] + 16, 0, 15, 4));
+  half_bytes(q, 16, block + 6);
 }
+
+/// The four lower bits of each integer, those of 64 integers in 32 bytes.
+void four_bits(const int8_t* q, uint8_t* to) {
+  for (int half = 0; half < 4; ++half)
+    for (int i = 0; i < 32; ++i)
+      to[32 * half + i] = joined(field(q[64 * half + i], 0, 15), field(q[64 * half + 32 + i], 0, 15, 4));
+}
+
+void numbers_q4_k(const int8_t* q, uint8_t* block) { four_bits(q, block + 16); }
+
+void numbers_q5_k(const int8_t* q, uint8_t* block) {
+  std::memset(block + 16, 0, 32);
+  for (int g = 0; g < 8; ++g)
+    for (int i = 0; i < 32; ++i) block[16 + i] = joined(block[16 + i], field(q[32 * g + i], 4, 1, g));
+  four_bits(q, block + 48);
+}
+
+void numbers_q6_k(const int8_t* numbers, uint8_t* block) {
+  for (int half = 0; half < 2; ++half) {
+    const int8_t* q = numbers + 128 * half;
+    uint8_t *const low = block + 64 * half, *const high = block + 128 + 32 * half;
+    for (int i = 0; i < 64; ++i) low[i] = joined(field(q[i] + 32, 0, 15), field(q[i + 64] + 32, 0, 15, 4));
+    for (int i = 0; i < 32; ++i)
+      high[i] = joined(joined(field(q[i] + 32, 4, 3), field(q[i + 32] + 32, 4, 3, 2)),
+                       joined(field(q[i + 64] + 32, 4, 3, 4), field(q[i + 96] + 32, 4, 3, 6)));
+  }
+}
+
+/// The scale of the only group of a block of 32.
+void one_scale(const BlockParts& parts, uint8_t* block) { put_half(parts.super.scale, block); }
 
 /// The 16 bytes before the integers of q4_k and q5_k, as open_scales reads them.
-void close_scales(const BlockParts& parts, uint8_t* block) {
+void six_bit_scales(const BlockParts& parts, uint8_t* block) {
   put_half(parts.super.scale, block);
   put_half(parts.super.offset, block + 2);
   const int8_t *const s = parts.group_scale, *const m = parts.group_offset;
@@ -50,51 +76,34 @@ void close_scales(const BlockParts& parts, uint8_t* block) {
   }
 }
 
-/// The four lower bits of each integer, those of 64 integers in 32 bytes.
-void close_four_bits(const int8_t* q, uint8_t* to) {
-  for (int half = 0; half < 4; ++half)
-    for (int i = 0; i < 32; ++i)
-      to[32 * half + i] = joined(field(q[64 * half + i], 0, 15), field(q[64 * half + 32 + i], 0, 15, 4));
-}
-
-void close_q4_k(const BlockParts& parts, uint8_t* block) {
-  close_scales(parts, block);
-  close_four_bits(parts.q, block + 16);
-}
-
-void close_q5_k(const BlockParts& parts, uint8_t* block) {
-  close_scales(parts, block);
-  std::memset(block + 16, 0, 32);
-  for (int g = 0; g < 8; ++g)
-    for (int i = 0; i < 32; ++i) block[16 + i] = joined(block[16 + i], field(parts.q[32 * g + i], 4, 1, g));
-  close_four_bits(parts.q, block + 48);
-}
-
-void close_q6_k(const BlockParts& parts, uint8_t* block) {
-  for (int half = 0; half < 2; ++half) {
-    const int8_t* q = parts.q + 128 * half;
-    uint8_t *const low = block + 64 * half, *const high = block + 128 + 32 * half;
-    for (int i = 0; i < 64; ++i) low[i] = joined(field(q[i] + 32, 0, 15), field(q[i + 64] + 32, 0, 15, 4));
-    for (int i = 0; i < 32; ++i)
-      high[i] = joined(joined(field(q[i] + 32, 4, 3), field(q[i + 32] + 32, 4, 3, 2)),
-                       joined(field(q[i + 64] + 32, 4, 3, 4), field(q[i + 96] + 32, 4, 3, 6)));
-  }
+void scales_q6_k(const BlockParts& parts, uint8_t* block) {
   std::memcpy(block + 192, parts.group_scale, 16);
   put_half(parts.super.scale, block + 208);
+}
+
+/// How a format's block is put together.
+struct Closing {
+  void (*scales)(const BlockParts& parts, uint8_t* block);
+  void (*numbers)(const int8_t* q, uint8_t* block);
+};
+Closing closing_of(BlockType format) {
+  switch (format) {
+    case BlockType::q8_0: return {one_scale, numbers_q8_0};
+    case BlockType::q4_0: return {one_scale, numbers_q4_0};
+    case BlockType::q5_0: return {one_scale, numbers_q5_0};
+    case BlockType::q4_k: return {six_bit_scales, numbers_q4_k};
+    case BlockType::q5_k: return {six_bit_scales, numbers_q5_k};
+    default: return {scales_q6_k, numbers_q6_k};
+  }
 }
 
 }  // namespace
 
 void close_block(BlockType format, const BlockParts& parts, uint8_t* block) {
-  switch (format) {
-    case BlockType::q8_0: return close_q8_0(parts, block);
-    case BlockType::q4_0: return close_q4_0(parts, block);
-    case BlockType::q5_0: return close_q5_0(parts, block);
-    case BlockType::q4_k: return close_q4_k(parts, block);
-    case BlockType::q5_k: return close_q5_k(parts, block);
-    case BlockType::q6_k: return close_q6_k(parts, block);
-    default: return;  // declined by the ladder
-  }
+  closing_of(format).scales(parts, block);
+  set_numbers(format, parts.q, block);
 }
+
+void set_numbers(BlockType format, const int8_t* q, uint8_t* block) { closing_of(format).numbers(q, block); }
 
 }  // namespace hewn

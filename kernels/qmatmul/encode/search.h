@@ -27,13 +27,15 @@ struct GroupPlan {
 };
 
 [[gnu::always_inline]] inline constexpr GroupPlan group_plan_of(BlockType format) {
+  const NumberRange range = numbers_in(format);
+  const auto least = static_cast<float>(range.least), most = static_cast<float>(range.most);
   switch (format) {
-    case BlockType::q8_0: return {32, 1, false, -128, 127, {-128, 1, 65}};
-    case BlockType::q4_0: return {32, 1, false, -8, 7, {-10, 0.25f, 25}};
-    case BlockType::q5_0: return {32, 1, false, -16, 15, {-18, 0.25f, 41}};
-    case BlockType::q4_k: return {32, 8, true, 0, 15, {}};
-    case BlockType::q5_k: return {32, 8, true, 0, 31, {}};
-    default: return {16, 16, false, -32, 31, {-33.5f, 0.5f, 36}};  // q6_k
+    case BlockType::q8_0: return {32, 1, false, least, most, {-128, 1, 65}};
+    case BlockType::q4_0: return {32, 1, false, least, most, {-10, 0.25f, 25}};
+    case BlockType::q5_0: return {32, 1, false, least, most, {-18, 0.25f, 41}};
+    case BlockType::q4_k:
+    case BlockType::q5_k: return {32, 8, true, least, most, {}};
+    default: return {16, 16, false, least, most, {-33.5f, 0.5f, 36}};  // q6_k
   }
 }
 
