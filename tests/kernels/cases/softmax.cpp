@@ -50,7 +50,8 @@ TEST_CASE("causal softmax equals softmax of the visible keys") {
   const Shape shape{2, queries, keys};
   INFO(shape);
   CHECK(test::close_abs(causal_softmax(Tensor::from(cpu(), hidden, shape)).doubles(),
-                        softmax(Tensor::from(cpu(), masked, shape)).doubles(), 1e-7));
+                        softmax(Tensor::from(cpu(), masked, shape)).doubles(),
+                        4e-7));  // a few units in the last place
 }
 
 TEST_CASE("causal softmax: more queries than keys are refused") {
