@@ -14,6 +14,7 @@
 #include "apps/run/text/prompts.h"
 #include "core/error.h"
 #include "model/generation/generate.h"
+#include "model/generation/sampling.h"
 #include "model/json.h"
 #include "train/trainer.h"
 
@@ -152,6 +153,33 @@ OpenRun model_to_time(const Settings& settings) {
   return made;
 }
 
+/// Where the time of a token goes, in seconds.
+struct TokenTime {
+  double kernels = 0, sampling = 0, rest = 0;
+  double decoding = 0;  ///< ids to text, which is not a part of the measured time; 0 without a tokenizer
+};
+
+// The median time of a call that takes too little for a clock: of many at once.
+double seconds_of_short(Executor& device, const std::function<void()>& call) {
+  constexpr int calls = 20;
+  const auto many = [&] {
+    for (int i = 0; i < calls; ++i) call();
+  };
+  return timing_of(seconds_of(device, 5, many)).median / calls;
+}
+
+TokenTime time_of_token(const OpenRun& run, const StepProfile& kernels, int64_t tokens) {
+  const auto n = static_cast<double>(tokens);
+  const std::vector<double> logits(static_cast<size_t>(run.model->config().vocab_size), 1);
+  TokenTime time{.kernels = kernels.total().seconds / n};
+  time.sampling = seconds_of_short(*run.device, [&] { draw(sampling_distribution(logits, {}), 0.5); });
+  time.rest = std::max(0.0, kernels.step_seconds() / n - time.kernels - time.sampling);
+  const int32_t id = 0;
+  if (run.tokenizer)
+    time.decoding = seconds_of_short(*run.device, [&] { (void)run.tokenizer->decode_more({&id, 1}); });
+  return time;
+}
+
 }  // namespace
 
 int run_bench_sample(const Settings& settings) {
@@ -171,9 +199,18 @@ int run_bench_sample(const Settings& settings) {
   StepProfile kernels(roof, device);
   kernels.watch(write);
   detail(profile_tables(kernels));
+  const TokenTime token = time_of_token(timed, kernels, tokens);
+  const auto ms = [](double seconds) { return fixed(seconds * 1e3, 4); };
+  detail("of a token: ", ms(token.kernels), " ms in kernels, ", ms(token.sampling), " ms drawing, ",
+         ms(token.rest), " ms between them",
+         timed.tokenizer ? "; " + ms(token.decoding) + " ms to make it text" : "");
   Json result = entry("sample", shape_text(model.config(), 1), model, t, kernels);
   result["tokens_per_s"] = static_cast<double>(tokens) / t.median;
   result["ms_per_token"] = t.median * 1e3 / static_cast<double>(tokens);
+  result["ms_of_a_token"] = {{"kernels", token.kernels * 1e3},
+                             {"drawing", token.sampling * 1e3},
+                             {"between", token.rest * 1e3},
+                             {"tokenizer", token.decoding * 1e3}};
   if (settings.flag("json"))
     print(json_text(Json::array({result}), 2), "\n");
   else
