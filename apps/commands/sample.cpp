@@ -31,23 +31,26 @@ View view_of(const Settings& settings) {
   return lines ? View::probabilities : records ? View::log_probabilities : json ? View::json : View::text;
 }
 
+// Whether somebody watches, or asked for it: messages into a file or a pipe remain those that matter.
+bool tells_pace() { return is_verbose() || is_terminal(Stream::messages); }
+
 // How long the prompts and the tokens after them take.
 class Pace {
  public:
   void count() {
     if (tokens_++ == 0) first_ = Clock::now();
   }
-  // With --verbose: tokens per second, and how close that is to what memory allows, if texts are written one by one.
+  // Tokens per second, and how close that is to what memory allows, if texts are written one by one.
   void report(const Model& model, int64_t prompt, bool alone) const {
-    if (!is_verbose() || tokens_ < 2) return;
+    if (is_quiet() || !tells_pace() || tokens_ < 2) return;
     const double begun = seconds(start_, first_), rest = seconds(first_, Clock::now());
     const double speed = static_cast<double>(tokens_ - 1) / rest;
     std::string bound;
     if (alone && !executor(model.device()).gpu() && model.parameters().numel() > 0)
       bound = join(", ", fixed(100 * speed * seconds_to_read(model), 0), "% of the speed of memory");
-    detail("wrote ", long_count(tokens_), " tokens, ", short_count(speed), " per second", bound, ", after ",
-           fixed(begun * 1e3, 1), " ms for ", long_count(prompt), prompt == 1 ? " token" : " tokens",
-           " of prompts");
+    say("wrote ", long_count(tokens_), " tokens, ", short_count(speed), " per second", bound, ", after ",
+        long_count(prompt), prompt == 1 ? " token" : " tokens", " of prompts, ",
+        short_count(static_cast<double>(prompt) / begun), " per second");
   }
 
  private:
@@ -135,7 +138,7 @@ int run_draws(const Settings& settings, const OpenRun& run, const std::vector<Pr
   for (const GenerateRequest& request : requests) prompt_tokens += std::ssize(request.prompt);
   pace.report(*run.model, prompt_tokens,
               !draft.options.on() && (requests.size() == 1 || settings.integer("batch_size") == 1));
-  if (const std::string checked = count.text(); !checked.empty()) detail(checked);
+  if (const std::string checked = count.text(); !checked.empty() && tells_pace()) say(checked);
   if (slid)
     say("note: a text exceeded the context of ", run.model->config().block_size,
         " tokens; the model continued from ",

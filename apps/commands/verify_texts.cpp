@@ -66,6 +66,7 @@ int verify_texts(const Settings& settings, const std::vector<int>& threads) {
         print(what, ": DIFFERENT bits, ", first_difference(sums, expected, prompts), "\n");
         status = static_cast<int>(ErrorCode::numerical);
       }
+      flush_results();  // a large model takes minutes for each
     }
   }
   return status;

@@ -30,7 +30,7 @@ TEST_CASE("sample says with -v how fast it wrote", "[cli]") {
       hewn({"sample", run, "--start=the cat", "--max_new_tokens=5", "--num_samples=1", "-v"});
   CHECK_FAILS(verbose, 0, "wrote 5 tokens, ");
   CHECK(contains(verbose.err, "% of the speed of memory"));
-  CHECK(contains(verbose.err, "ms for 7 tokens of prompts"));
+  CHECK(contains(verbose.err, "after 7 tokens of prompts, "));
   CHECK_FALSE(contains(hewn({"sample", run, "--max_new_tokens=5"}).err, "wrote"));
 }
 
