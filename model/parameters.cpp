@@ -5,6 +5,7 @@
 #include "kernels/contract/contract.h"
 #include "kernels/contract/parallel.h"
 #include "kernels/copy/op.h"
+#include "kernels/matmul/abi.h"
 
 namespace hewn {
 namespace {
@@ -33,20 +34,35 @@ void draw_initial(Tensor& t, const Init& init, const Rng& stream) {
 
 }  // namespace
 
-void InputSquares::add(const Tensor& x) {
+void InputStatistics::add(const Tensor& x) {
   const int64_t cols = x.cols();
-  columns.resize(static_cast<size_t>(cols));
+  squares.resize(static_cast<size_t>(cols));
   const auto* row = x.ptr<float>();
   for (int64_t r = 0; r < x.rows(); ++r, row += cols)
     for (int64_t c = 0; c < cols; ++c)
-      columns[static_cast<size_t>(c)] += static_cast<double>(row[c]) * static_cast<double>(row[c]);
+      squares[static_cast<size_t>(c)] += static_cast<double>(row[c]) * static_cast<double>(row[c]);
   rows += x.rows();
+  if (!with_products) return;
+  if (!products.defined()) products = Tensor::zeros(x.device(), DType::f32, {cols, cols});
+  run(x.device(), Matmul{.dtype = DType::f32,
+                         .M = cols,
+                         .N = cols,
+                         .K = x.rows(),
+                         .trans_a = true,
+                         .trans_b = false,
+                         .a = x.data(),
+                         .lda = cols,
+                         .b = x.data(),
+                         .ldb = cols,
+                         .c = products.data(),
+                         .ldc = cols,
+                         .to_c = Write::add});
 }
 
-std::vector<float> InputSquares::means() const {
-  std::vector<float> all;
-  for (const double sum : columns) all.push_back(static_cast<float>(sum / static_cast<double>(rows)));
-  return all;
+std::vector<float> InputStatistics::mean_squares() const {
+  std::vector<float> means;
+  for (const double sum : squares) means.push_back(static_cast<float>(sum / static_cast<double>(rows)));
+  return means;
 }
 
 Tensor bf16_of(Parameter& p) {

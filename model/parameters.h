@@ -39,14 +39,17 @@ struct Adapter {
   uint32_t site = 0;  ///< the number of its dropout in the model
 };
 
-/// The inputs that products with a matrix have read: the sum of the squares of each column of x.
-struct InputSquares {
+/// What products with a matrix have read: sums over the rows of their inputs x.
+struct InputStatistics {
   int64_t rows = 0;
-  std::vector<double> columns = {};
+  std::vector<double> squares = {};  ///< of each column of x, [in]
+  bool with_products = false;
+  Tensor products = {};  ///< if wanted, of each column with each other, x^T x, [in, in]
+
   /// Adds the rows of x [..., in], f32 on a CPU.
   void add(const Tensor& x);
-  /// The mean of each column, [in].
-  std::vector<float> means() const;
+  /// The mean square of each column, [in].
+  std::vector<float> mean_squares() const;
 };
 
 struct Parameter {
@@ -62,7 +65,7 @@ struct Parameter {
   uint64_t bf16_version = 0;  ///< the version of the value that was copied
   /// Instead of a value, set before `reserve`: the matrix in blocks, [out, in], read as it is. It does not train.
   std::optional<BlockMatrix> blocks = {};
-  InputSquares* inputs = nullptr;  ///< where products with the matrix count what they read; null: nowhere
+  InputStatistics* inputs = nullptr;  ///< where products with the matrix count what they read; null: nowhere
 
   /// Weight decay applies only to matrices (embeddings included), not to biases and norms.
   bool decayed() const { return shape.rank() >= 2; }

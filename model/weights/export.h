@@ -20,6 +20,9 @@ struct Quantisation {
   /// By the name of the tensor in the file, or else of the parameter, how much an error in each of its input columns
   /// counts: the column's mean square over some text. Where a matrix has none, all columns count alike.
   std::map<std::string, std::vector<float>> importance = {};
+  /// By the name of the parameter, [in, in]: the mean of the products of each two of its input columns. A matrix that has
+  /// them is rounded column after column, each error made up for in the columns that follow, see ErrorFeedback.
+  std::map<std::string, std::vector<float>> products = {};
   int threads = 0;  ///< 0: one per core
   /// Above 0: each matrix that `choices` does not name gets the format with which all tensors have at most this many bits
   /// a weight and, as `curvature` predicts, diverge least. Throws ErrorCode::usage if no formats are that small.

@@ -18,6 +18,9 @@
 
 namespace hewn {
 
+/// The name of q8_0 with one scale for a row.
+inline constexpr std::string_view dynamic_q8 = "dynamic_q8";
+
 /// One tensor of a file.
 struct TensorEntry {
   std::string name;
@@ -27,12 +30,17 @@ struct TensorEntry {
   size_t bytes = 0;                 ///< as implied by shape and type
   /// Quantised: each row consists of such blocks. dtype is then f32, the type of the values that they stand for.
   std::optional<BlockType> blocks = {};
+  /// Of q8_0: all blocks of a row have one scale, and products round a row of their inputs with one scale, too: the
+  /// classic dynamic quantisation.
+  bool one_scale = false;
 
   int64_t elements() const {
     return std::accumulate(shape.begin(), shape.end(), int64_t{1}, std::multiplies<>());
   }
   /// "f32", or "q4_k" of quantised values.
-  std::string_view type_name() const { return blocks ? format_of(*blocks).name : name_of(dtype); }
+  std::string_view type_name() const {
+    return one_scale ? dynamic_q8 : blocks ? format_of(*blocks).name : name_of(dtype);
+  }
 };
 
 /// Tensors found by name. Their values live as long as this object; those of a mapped file are read when accessed.

@@ -115,6 +115,7 @@ std::optional<BlockMatrix> placed_blocks(const std::shared_ptr<const NamedTensor
     const TensorEntry& entry = *theirs->find(part.name);
     if (!entry.blocks || !multiplied_as_they_are(*entry.blocks)) return std::nullopt;
     check_blocks(entry);
+    matrix.one_scale = entry.one_scale;
     matrix.parts.push_back({*entry.blocks, entry.shape[0], entry.data});
   }
   return matrix;

@@ -28,6 +28,20 @@ inline Batch random_batch(Random& random, const ModelConfig& config, int64_t row
   return batch;
 }
 
+/// Validation data of random tokens.
+inline Dataset some_text(int64_t tokens, int64_t vocabulary) {
+  Random random("text");
+  std::vector<int32_t> ids;
+  for (int64_t i = 0; i < tokens; ++i) ids.push_back(static_cast<int32_t>(random.integer(0, vocabulary - 1)));
+  Dataset data;
+  data.vocab_size = vocabulary;
+  data.val.resize(1);
+  data.val[0].name = "text";
+  data.val[0].tokens = Tokens(ids);
+  data.val_weights = {1};
+  return data;
+}
+
 /// What one allocation of `bytes` counts as: 256-byte units and, in builds that check memory, a fence on both sides.
 inline size_t allocated(size_t bytes) {
   if (bytes == 0) return 0;

@@ -38,6 +38,9 @@ std::vector<Option> quantize_options() {
            "from this text; or llama.cpp's importance matrix (.gguf, .dat)",
            "none"),
       integer("calibrate_tokens", "100000", 1, 1 << 30, takes::quantize, "tokens of that text to read"),
+      flag("second_order", "false", takes::quantize,
+           "make up for the error of each column in the columns after it, as they go together in the text of "
+           "calibrate (GPTQ)"),
       real("target_bits", "0", 0, 32, takes::quantize,
            "instead of a format, bits a weight of the whole file: each matrix gets the format with which the "
            "model "

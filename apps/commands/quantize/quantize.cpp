@@ -19,7 +19,7 @@
 #include "model/json.h"
 #include "model/weights/gguf/importance.h"
 #include "train/calibration/curvature.h"
-#include "train/calibration/input_squares.h"
+#include "train/calibration/input_statistics.h"
 
 namespace hewn::cli {
 namespace {
@@ -55,8 +55,9 @@ class Calibration {
            model.config.block_size + 1, " of a whole window; give a longer text");
   }
 
-  std::map<std::string, std::vector<float>> importance() const {
-    return input_squares(*load_foreign(model_, *device_), data_, settings_.integer("calibrate_tokens"));
+  ReadInputs inputs() const {
+    return read_inputs(*load_foreign(model_, *device_), data_, settings_.integer("calibrate_tokens"),
+                       settings_.flag("second_order"));
   }
   std::shared_ptr<const ForeignModel> curvature() const {
     constexpr int64_t windows = 64;  // more change the choice little
@@ -78,11 +79,10 @@ std::optional<Calibration> calibration_of(const Settings& settings, const Foreig
 }
 
 // What the matrices of the model read from the text, or the importance matrix that --calibrate names; nothing without it.
-std::map<std::string, std::vector<float>> importance_of(const Settings& settings,
-                                                        const std::optional<Calibration>& calibration) {
-  if (calibration) return calibration->importance();
-  return settings.given("calibrate") ? read_importance(settings.text("calibrate"))
-                                     : std::map<std::string, std::vector<float>>();
+ReadInputs inputs_of(const Settings& settings, const std::optional<Calibration>& calibration) {
+  if (calibration) return calibration->inputs();
+  return settings.given("calibrate") ? ReadInputs{.squares = read_importance(settings.text("calibrate"))}
+                                     : ReadInputs();
 }
 
 Json as_json(const std::string& format, const std::string& file, const Exported& done) {
@@ -148,14 +148,21 @@ int run_quantize(const Settings& settings) {
           ": chooses the formats; leave it out, or leave out format and ladder");
   require(!ladder || settings.given("val"), "--ladder compares the formats on a text; add --val=FILE");
   require(ladder || settings.has("out"), "no output path was given; add --out=FILE.gguf");
+  for (const char* key : {"calibrate", "second_order"})
+    require(ladder || settings.text("format") != dynamic_q8 || !settings.given(key), settings.where(key),
+            ": does not apply to ", dynamic_q8, ", whose scales are those of the largest weight of each row");
   const std::string path = named_run(settings), out = settings.text("out"),
                     format = for_bits ? "target_bits" : settings.text("format");
   const ForeignModel model = open_merged(settings, path);
   ExportOptions options = export_options(settings, path, model);
   const std::optional<Calibration> calibration = calibration_of(settings, model);
+  require(calibration || !settings.flag("second_order"), settings.where("second_order"),
+          ": needs a text that tells which columns go together; add --calibrate=FILE");
+  ReadInputs inputs = inputs_of(settings, calibration);
   options.quantise = Quantisation{.mixture = for_bits ? "q4_k_m" : format,
                                   .choices = choices_of(settings),
-                                  .importance = importance_of(settings, calibration),
+                                  .importance = std::move(inputs.squares),
+                                  .products = std::move(inputs.products),
                                   .threads = static_cast<int>(settings.integer("threads"))};
   if (for_bits) {
     require(calibration.has_value(), settings.where("target_bits"),

@@ -61,6 +61,7 @@ Exported write_gguf(const ForeignModel& model, const std::string& path, const Ex
   const bool for_bits = options.quantise && options.quantise->target_bits > 0;
   if (for_bits) fallbacks = {choose_for_bits(outgoing, *options.quantise, as, entries)};
   GgufKeys keys = gguf_keys(as, family, for_bits ? file_type_of(entries) : mixture.file_type);
+  if (mixture.one_scale) keys.emplace_back(one_scale_key, true);
   if (!model.tokenizer) {
     done.notes.push_back("no tokenizer is written: " + model.no_tokenizer);
   } else if (const auto more = gguf_tokenizer(*model.tokenizer, as.vocab_size)) {

@@ -282,6 +282,15 @@ GgufFile::GgufFile(const std::string& path) : file_(path) {
       fail(ErrorCode::input, "tensor ", safetensors::in_quotes(tensors.back().entry.name), " is given twice");
   }
   entries_ = placed(std::move(tensors), file_.text(), from.at(), alignment_of(*this));
+  for (TensorEntry& entry : entries_) entry.one_scale = entry.blocks == BlockType::q8_0 && has_one_scale();
+}
+
+bool GgufFile::has_one_scale() const {
+  const GgufValue* value = find_key(one_scale_key);
+  if (value == nullptr) return false;
+  if (!std::holds_alternative<bool>(*value))
+    fail(ErrorCode::input, "the key ", one_scale_key, " is not true or false");
+  return std::get<bool>(*value);
 }
 
 const TensorEntry* GgufFile::find(std::string_view name) const {

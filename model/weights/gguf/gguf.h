@@ -27,6 +27,10 @@ using GgufValue =
     std::variant<std::monostate, bool, uint32_t, int32_t, uint64_t, int64_t, float, double, std::string,
                  std::vector<std::string>, std::vector<int32_t>, std::vector<float>>;
 
+/// The key, true, of files whose q8_0 tensors have one scale for a row, as ours of the format dynamic_q8: see TensorEntry.
+/// Other programs take them for q8_0.
+inline constexpr const char* one_scale_key = "hewn.one_scale";
+
 /// Keys in the order in which they are written.
 using GgufKeys = std::vector<std::pair<std::string, GgufValue>>;
 
@@ -55,6 +59,8 @@ class GgufFile final : public NamedTensors {
   double real(std::string_view key) const;
 
  private:
+  bool has_one_scale() const;
+
   MappedFile file_;
   std::map<std::string, GgufValue, std::less<>> keys_;
   std::vector<TensorEntry> entries_;

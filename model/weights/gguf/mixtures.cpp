@@ -15,6 +15,7 @@ constexpr Mixture mixture_table[] = {
     {.name = "f16", .file_type = 1, .dtype = DType::f16},
     {.name = "bf16", .file_type = 32, .dtype = DType::bf16},
     {.name = "q8_0", .file_type = 7, .blocks = BlockType::q8_0},
+    {.name = dynamic_q8, .file_type = 7, .blocks = BlockType::q8_0, .one_scale = true},
     {.name = "q6_k", .file_type = 18, .blocks = BlockType::q6_k},
     {.name = "q4_k_m", .file_type = 15, .blocks = BlockType::q4_k},
     {.name = "q4_k_s", .file_type = 14, .blocks = BlockType::q4_k},
@@ -157,6 +158,7 @@ std::vector<std::string> choose_formats(const Mixture& mixture, const std::vecto
     if (wanted) format = fitting(*wanted, cols);
     entry.blocks = format.blocks;
     entry.dtype = format.dtype;
+    entry.one_scale = mixture.one_scale && format.blocks == BlockType::q8_0;
     if (wanted && format.blocks != wanted)
       notes.push_back(join(entry.name, " is ", entry.type_name(), ": its rows of ", cols,
                            " elements are not a multiple of the ", format_of(*wanted).elements, " of ",

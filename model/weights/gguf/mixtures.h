@@ -20,6 +20,7 @@ struct Mixture {
   /// The format of most matrices, in blocks or not.
   std::optional<BlockType> blocks = {};
   DType dtype = DType::f32;
+  bool one_scale = false;  ///< see TensorEntry
 
   /// Than float32.
   bool is_smaller() const { return blocks || dtype != DType::f32; }

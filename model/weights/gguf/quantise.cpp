@@ -2,15 +2,19 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <functional>
 #include <numeric>
+#include <optional>
 
+#include "core/dtype.h"
 #include "core/error.h"
 #include "kernels/contract/contract.h"
 #include "kernels/contract/parallel.h"
 #include "kernels/devices/devices.h"
 #include "kernels/qmatmul/abi.h"
 #include "model/weights/gguf/allocate_bits.h"
+#include "model/weights/gguf/error_feedback.h"
 #include "model/weights/gguf/gguf_model.h"
 #include "model/weights/weights.h"
 
@@ -19,7 +23,7 @@ namespace {
 
 int64_t columns(const TensorEntry& entry) { return entry.shape.back(); }
 
-/// The bytes of `rows` rows in the blocks of `entry`. `importance`, if there is one, is of the columns.
+/// The bytes of a matrix in the blocks of `entry`. `importance`, if there is one, is of the columns.
 std::vector<uint8_t> encoded(Executor& device, const TensorEntry& entry, const std::vector<float>& values,
                              const float* importance) {
   const BlockFormat& format = format_of(*entry.blocks);
@@ -31,6 +35,30 @@ std::vector<uint8_t> encoded(Executor& device, const TensorEntry& entry, const s
                            .x = values.data(),
                            .importance = importance,
                            .blocks = bytes.data()});
+  return bytes;
+}
+
+/// The same in q8_0 with one scale for a row: the largest element becomes 127.
+std::vector<uint8_t> encoded_by_row(const TensorEntry& entry, const std::vector<float>& values) {
+  const BlockFormat& format = format_of(BlockType::q8_0);
+  const int64_t cols = columns(entry), rows = std::ssize(values) / cols;
+  std::vector<uint8_t> bytes(static_cast<size_t>(rows * (cols / format.elements) * format.bytes));
+  uint8_t* block = bytes.data();
+  for (auto row = values.begin(); row != values.end(); row += cols) {
+    float most = 0;
+    for (int64_t i = 0; i < cols; ++i) most = std::max(most, std::abs(row[i]));
+    constexpr float most_half = 65504;
+    const Float16 stored(std::min(most / 127, most_half));
+    const auto scale = static_cast<float>(stored);
+    for (int64_t k = 0; k < cols; k += format.elements, block += format.bytes) {
+      std::memcpy(block + format.scale_at, &stored.bits, sizeof stored.bits);
+      int8_t q[quantised_block];
+      for (int64_t i = 0; i < quantised_block; ++i)
+        q[i] = static_cast<int8_t>(scale > 0 ? std::clamp(std::nearbyint(row[k + i] / scale), -127.0f, 127.0f)
+                                             : 0);
+      set_numbers(format.type, q, block);
+    }
+  }
   return bytes;
 }
 
@@ -99,12 +127,39 @@ const float* importance_of(const Outgoing& outgoing, const Quantisation& how, co
   return found->second.data();
 }
 
+/// The error feedback for the matrices that have one. Tensors of one parameter, which follow each other, share it.
+class Feedbacks {
+ public:
+  Feedbacks(Executor& device, const Quantisation& how) : device_(device), how_(how) {}
+
+  /// Null: none.
+  const ErrorFeedback* of(const Outgoing& outgoing, const TensorEntry& entry) {
+    const Parameter& parameter = outgoing.parameter_of(entry.name);
+    const auto found = how_.products.find(parameter.name);
+    if (!entry.blocks || found == how_.products.end()) return nullptr;
+    if (parameter_ != &parameter) held_.emplace(device_, found->second);
+    parameter_ = &parameter;
+    return &*held_;
+  }
+
+ private:
+  Executor& device_;
+  const Quantisation& how_;
+  const Parameter* parameter_ = nullptr;
+  std::optional<ErrorFeedback> held_;
+};
+
+using Use = std::function<void(const void* data, size_t bytes)>;
+
 /// Calls use(data, bytes) with a tensor in its format.
 void stored(Executor& device, Outgoing& outgoing, const Quantisation& how, const TensorEntry& entry,
-            const std::function<void(const void* data, size_t bytes)>& use) {
+            const Use& use, const ErrorFeedback* feedback = nullptr) {
   if (entry.blocks) {
+    const std::vector<float>& values = outgoing.values(entry.name);
     const std::vector<uint8_t> bytes =
-        encoded(device, entry, outgoing.values(entry.name), importance_of(outgoing, how, entry));
+        entry.one_scale ? encoded_by_row(entry, values)
+        : feedback      ? feedback->encode(device, *entry.blocks, values)
+                        : encoded(device, entry, values, importance_of(outgoing, how, entry));
     return use(bytes.data(), bytes.size());
   }
   outgoing.write({entry}, [&](const std::string&, const void* data, size_t bytes) { use(data, bytes); });
@@ -188,13 +243,15 @@ std::string choose_for_bits(Outgoing& outgoing, const Quantisation& how, const M
 void write_quantised(Outgoing& outgoing, const Quantisation& how, const std::vector<TensorEntry>& entries,
                      GgufWriter& writer, Exported& done) {
   const auto device = make_cpu(how.threads > 0 ? how.threads : default_threads());
+  Feedbacks feedbacks(*device, how);
   for (const TensorEntry& entry : entries) {
     const std::vector<float>& values = outgoing.values(entry.name);
     require_finite(entry, values);
-    stored(*device, outgoing, how, entry, [&](const void* data, size_t bytes) {
+    const Use append = [&](const void* data, size_t bytes) {
       writer.append(entry.name, data, bytes);
       done.tensors.push_back(compared(*device, entry, values, {}, data, bytes));
-    });
+    };
+    stored(*device, outgoing, how, entry, append, feedbacks.of(outgoing, entry));
   }
 }
 

@@ -9,19 +9,6 @@
 namespace hewn {
 namespace {
 
-Dataset some_text(int64_t tokens, int64_t vocabulary) {
-  test::Random random("text");
-  std::vector<int32_t> ids;
-  for (int64_t i = 0; i < tokens; ++i) ids.push_back(static_cast<int32_t>(random.integer(0, vocabulary - 1)));
-  Dataset data;
-  data.vocab_size = vocabulary;
-  data.val.resize(1);
-  data.val[0].name = "text";
-  data.val[0].tokens = Tokens(ids);
-  data.val_weights = {1};
-  return data;
-}
-
 /// Far enough from uniform predictions.
 std::unique_ptr<Model> decided(const ModelConfig& config, bool grads) {
   auto model = make_model(config, cpu(), DType::f32, 4, grads);
@@ -36,7 +23,7 @@ std::unique_ptr<Model> decided(const ModelConfig& config, bool grads) {
 TEST_CASE("curvature predicts how far a model diverges whose weights are changed a little") {
   ModelConfig config = test::tiny_model();
   config.block_size = 16;
-  const Dataset text = some_text(16 * 400 + 1, config.vocab_size);
+  const Dataset text = test::some_text(16 * 400 + 1, config.vocab_size);
   const auto model = decided(config, true);
   const ForeignModel found = curvature(*model, text, 400, 3);
   CHECK(found.tensors->find("transformer.wte.weight") != nullptr);
@@ -66,7 +53,7 @@ TEST_CASE("curvature predicts how far a model diverges whose weights are changed
 TEST_CASE("curvature follows from its seed, and needs a window of text") {
   const ModelConfig config = test::tiny_model();
   const auto model = decided(config, true);
-  const Dataset text = some_text(200, config.vocab_size);
+  const Dataset text = test::some_text(200, config.vocab_size);
   const auto values = [&](uint64_t seed) {
     const ForeignModel found = curvature(*model, text, 4, seed);
     const TensorEntry* entry = found.tensors->find("transformer.wte.weight");
@@ -75,7 +62,7 @@ TEST_CASE("curvature follows from its seed, and needs a window of text") {
   };
   CHECK(values(1) == values(1));
   CHECK(values(1) != values(2));
-  CHECK_THROWS_AS(curvature(*model, some_text(3, config.vocab_size), 4, 1), Error);
+  CHECK_THROWS_AS(curvature(*model, test::some_text(3, config.vocab_size), 4, 1), Error);
 }
 
 }  // namespace hewn

@@ -39,7 +39,11 @@ TEST_CASE("a quantised run is sampled, evaluated, examined and imported by its n
   CHECK(loss(file) != loss(run));
   CHECK(hewn({"import", file, "--out=" + (dir / "back").string()}).exit_code == 0);
   CHECK(loss((dir / "back").string()) == Approx(loss(file)).epsilon(0.01));
-  CHECK(hewn({"bench", "sample", file, "--max_new_tokens=2"}).exit_code == 0);
+  const auto timed = hewn({"bench", "sample", file, "--max_new_tokens=2", "--json", "-v"});
+  REQUIRE(timed.exit_code == 0);
+  CHECK(contains(timed.err, " ms to make it text"));
+  const auto token = nlohmann::json::parse(timed.out)[0].at("ms_of_a_token");
+  for (const char* part : {"kernels", "drawing", "tokenizer"}) CHECK(token.at(part) > 0);
 }
 
 TEST_CASE("eval --against compares a quantised model with the run it was made from", "[cli]") {
@@ -99,7 +103,7 @@ TEST_CASE("quantize measures what a format costs on a text, and all formats besi
   const auto all = hewn({"quantize", run, "--ladder", val, "--json"});
   REQUIRE(all.exit_code == 0);
   const auto formats = nlohmann::json::parse(all.out).at("formats");
-  REQUIRE(formats.size() == 7);
+  REQUIRE(formats.size() == 8);
   std::map<std::string, nlohmann::json> by_name;
   for (const auto& format : formats) by_name[format.at("format")] = format;
   CHECK(by_name.at("q8_0").at("kl").at("mean") == cost.at("kl").at("mean"));
@@ -134,6 +138,30 @@ TEST_CASE("quantize weighs errors by what a text makes each matrix read", "[cli]
                     "--calibrate=" + (dir / "absent.txt").string()}),
               3, "absent.txt");
   CHECK_FALSE(std::filesystem::exists(dir / "none.gguf"));
+}
+
+TEST_CASE("quantize makes up for errors of columns by those that follow", "[cli]") {
+  const TempDir dir;
+  REQUIRE(train_wide(dir).exit_code == 0);
+  const std::string run = (dir / "run").string(), file = (dir / "small.gguf").string();
+  const std::string text = "--calibrate=" + (dir / "text.txt").string();
+  std::vector<std::string> words = {"quantize", run,       "--format=q4_0", "--tensor=*=q4_0",
+                                    text,       "--force", "--out=" + file};
+  REQUIRE(hewn(words).exit_code == 0);
+  const std::string alone = read_file(file);
+  words.push_back("--second_order");
+  REQUIRE(hewn(words).exit_code == 0);
+  const std::string together = read_file(file);
+  CHECK((together != alone));
+  CHECK(together.size() == alone.size());
+  words.push_back("--threads=1");
+  REQUIRE(hewn(words).exit_code == 0);
+  CHECK((read_file(file) == together));
+  CHECK(hewn({"eval", file, "--against=" + run}).exit_code == 0);
+  CHECK_FAILS(hewn({"quantize", run, "--format=q4_0", "--out=" + file, "--second_order"}), 2,
+              "needs a text that tells which columns go together; add --calibrate=FILE");
+  CHECK_FAILS(hewn({"quantize", run, "--format=dynamic_q8", text, "--out=" + file, "--force"}), 2,
+              "does not apply to dynamic_q8");
 }
 
 TEST_CASE("quantize chooses formats for a number of bits a weight", "[cli]") {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <filesystem>
 #include <limits>
 #include <map>
@@ -12,6 +13,7 @@
 #include "tests/model/weights/exportable.h"
 #include "tests/support/catch.h"
 #include "tests/support/errors.h"
+#include "tests/support/gpu.h"
 
 namespace hewn::test {
 namespace {
@@ -145,7 +147,7 @@ TEST_CASE("quantise: the first choice that matches a name counts", "[quantise]")
 TEST_CASE("quantise: a file in blocks computes nearly what its widened weights do", "[quantise]") {
   for (const ModelConfig& config : {wide(gpt2_like()), wide(llama_like())}) {
     const Initial e(config);
-    for (const char* mixture : {"q8_0", "q4_0", "q4_k_m"}) {
+    for (const char* mixture : {"q8_0", "dynamic_q8", "q4_0", "q4_k_m"}) {
       INFO(mixture);
       const std::string file = e.path("model.gguf");
       ExportOptions options = quantised(mixture, {{"*attn_output*", "q5_0"}});
@@ -170,6 +172,42 @@ TEST_CASE("quantise: a file in blocks computes nearly what its widened weights d
   }
 }
 
+TEST_CASE("quantise: dynamic_q8 has one scale for a row of weights and one for a row of inputs",
+          "[quantise]") {
+  const Initial e(wide(gpt2_like()));
+  const std::string file = e.path("model.gguf");
+  export_model(e.own, "gguf", file, quantised("dynamic_q8"));
+  const ForeignModel dynamic = open_foreign(file);
+  const TensorEntry& entry = *dynamic.tensors->find("blk.0.ffn_up.weight");
+  CHECK(entry.type_name() == "dynamic_q8");
+  const BlockFormat& format = format_of(*entry.blocks);
+  const int64_t blocks = entry.shape[1] / format.elements;
+  for (int64_t row = 0; row < entry.shape[0]; ++row) {
+    int most = 0;
+    float scale = 0;
+    for (int64_t b = 0; b < blocks; ++b) {
+      OpenBlock open;
+      format.open(static_cast<const uint8_t*>(entry.data) + (row * blocks + b) * format.bytes, open);
+      if (b > 0) CHECK(open.scale[0] == scale);
+      scale = open.scale[0];
+      for (int i = 0; i < format.elements; ++i) most = std::max(most, std::abs(int{open.q[i]}));
+    }
+    CHECK(most >= 126);  // 127, but for the rounding of the scale
+  }
+  // Without the key, the same weights are read, but their inputs are rounded block by block, as in q8_0.
+  std::string bytes = read_file(file);
+  bytes.replace(bytes.find(one_scale_key), std::strlen(one_scale_key), "hewn.any_scale");
+  write_file(e.path("usual.gguf"), bytes);
+  const ForeignModel usual = open_foreign(e.path("usual.gguf"));
+  const Tensor tokens = tokens_of(dynamic.config, 3);
+  const NoGrad none;
+  const auto logits = [&](const ForeignModel& model) {
+    return open_foreign_weights(model, cpu())->logits(tokens);
+  };
+  const Tensor exact = load_foreign(dynamic, cpu())->logits(tokens);
+  CHECK(largest_difference(logits(dynamic), exact) > largest_difference(logits(usual), exact));
+}
+
 TEST_CASE("quantise: cached decoding of a file in blocks equals a whole pass", "[quantise]") {
   const Initial e(wide(llama_like()));
   export_model(e.own, "gguf", e.path("model.gguf"), quantised("q8_0"));
@@ -183,6 +221,28 @@ TEST_CASE("quantise: cached decoding of a file in blocks equals a whole pass", "
     const Tensor logits = model->logits(next, {.cache = cache.get()});
     CHECK(largest_difference(logits, whole.sliced(1, t, 1)) < 1e-3 * norm_of(whole));
   }
+}
+
+TEST_CASE("quantise: a GPU keeps blocks, and computes nearly what a CPU does with them", "[quantise]") {
+  const auto gpu = make_test_gpu();
+  if (!gpu) return;
+  for (const ModelConfig& config : {wide(gpt2_like()), wide(llama_like())})
+    for (const char* mixture : {"q8_0", "dynamic_q8", "q4_0", "q4_k_m"}) {
+      INFO(mixture);
+      const Initial e(config);
+      export_model(e.own, "gguf", e.path("model.gguf"), quantised(mixture, {{"*attn_output*", "q5_0"}}));
+      const ForeignModel foreign = open_foreign(e.path("model.gguf"));
+      const auto here = open_foreign_weights(foreign, cpu()), there = open_foreign_weights(foreign, *gpu);
+      CHECK(there->parameters().find("transformer.h.1.attn.c_proj.weight")->blocks);
+      CHECK(there->parameters().bytes_read() == here->parameters().bytes_read());
+      const Tensor tokens = tokens_of(config, 2);
+      const Tensor sent = Tensor::from(*gpu, tokens.values<int32_t>(), tokens.shape());
+      const NoGrad none;
+      const std::vector<double> expected = here->logits(tokens).doubles(),
+                                found = there->logits(sent).doubles();
+      REQUIRE(found.size() == expected.size());
+      for (size_t i = 0; i < found.size(); ++i) CHECK(found[i] == Approx(expected[i]).margin(2e-2));
+    }
 }
 
 TEST_CASE("quantise: rows whose targets are all ignored have no loss", "[quantise]") {
