@@ -78,7 +78,8 @@ std::string man_page() {
   out +=
       ".SH ENVIRONMENT\nEvery key can be given as\n.BR HEWN_ KEY,\nfor example\n.BR HEWN_BATCH_SIZE .\n"
       "Flags override the environment, which overrides CONFIG.toml, which overrides the defaults.\n"
-      ".TP\n.B HEWN_ISA\nCaps the instruction set: sse2, avx2, avx512, avx512vnni, avx512bf16, amx or scalar.\n"
+      ".TP\n.B HEWN_ISA\nCaps the instruction set: sse2, avx2, avx512, avx512vnni, avx512bf16, amx or "
+      "scalar.\n"
       ".TP\n.B OMP_NUM_THREADS, OMP_PROC_BIND, OMP_PLACES, OMP_WAIT_POLICY\nAs in every OpenMP program.\n"
       ".TP\n.B GOMP_SPINCOUNT\n"
       "How long idle threads of GNU OpenMP spin before they sleep; hewn sets it to 500 if neither this nor\n"

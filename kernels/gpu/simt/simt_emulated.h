@@ -228,7 +228,8 @@ inline unsigned __umulhi(unsigned a, unsigned b) { return static_cast<unsigned>(
 
 /// c plus the four products of signed bytes.
 inline int __dp4a(int a, int b, int c) {
-  for (int shift = 0; shift < 32; shift += 8) c += static_cast<int8_t>(a >> shift) * static_cast<int8_t>(b >> shift);
+  for (int shift = 0; shift < 32; shift += 8)
+    c += static_cast<int8_t>(a >> shift) * static_cast<int8_t>(b >> shift);
   return c;
 }
 
