@@ -119,7 +119,8 @@ void pack_panel(const QMatmul& a, int64_t n, int64_t end, PanelGroup* panel) {
 /// The sums of the products of a group of x and of each row of a panel, of which `w` is the group.
 template <class Format>
 HEWN_INLINE Ints sums_of(const Bytes (&w)[fours_in_group], const int8_t* x, const PanelGroup& group) {
-  __m256i all = _mm256_setzero_si256(), some = all, words = all;
+  __m256i all = _mm256_setzero_si256(), some = all;
+  [[maybe_unused]] __m256i words = all;
 #pragma GCC unroll 8
   for (int q = 0; q < fours_in_group; ++q) {
     int32_t four;
