@@ -13,8 +13,17 @@ int8_t whole(float x, float factor) {
   return factor > 0 ? static_cast<int8_t>(std::lrint(std::clamp(x / factor, -127.0f, 127.0f))) : int8_t{0};
 }
 
+/// put_row in float32: every layer of every token of a text.
+void put_floats(const PageLayout& layout, char* head, bool value, int64_t t, const float* x) {
+  const PlaceInPage first = place_of(layout, head, value, t, 0);
+  auto* const to = reinterpret_cast<float*>(first.numbers) + first.at;
+  const int64_t apart = value ? 1 : page_tokens;
+  for (int64_t d = 0; d < layout.D; ++d) to[d * apart] = x[d];
+}
+
 /// Writes one row of D elements as the key or value of token t.
 void put_row(const PageLayout& layout, char* head, bool value, int64_t t, const float* x) {
+  if (layout.format == KvFormat::f32) return put_floats(layout, head, value, t, x);
   for (int64_t first = 0; first < layout.D; first += PageLayout::block) {
     const int64_t end = std::min(first + PageLayout::block, layout.D);
     float most = 0;
@@ -24,7 +33,7 @@ void put_row(const PageLayout& layout, char* head, bool value, int64_t t, const 
     for (int64_t d = first; d < end; ++d) {
       const PlaceInPage p = place_of(layout, head, value, t, d);
       switch (layout.format) {
-        case KvFormat::f32: reinterpret_cast<float*>(p.numbers)[p.at] = x[d]; break;
+        case KvFormat::f32: break;
         case KvFormat::bf16: reinterpret_cast<BFloat16*>(p.numbers)[p.at] = BFloat16(x[d]); break;
         case KvFormat::q8_0:
           reinterpret_cast<int8_t*>(p.numbers)[p.at] = whole(x[d], factor);
