@@ -3,6 +3,8 @@
 #include <deque>
 #include <mutex>
 #include <unordered_map>
+#include <utility>
+#include <vector>
 
 namespace hewn {
 namespace {
@@ -22,16 +24,40 @@ Names& scope_names() {
   return all;
 }
 
+/// The number of a path, which it has from now on.
+int number_of(int outer, std::string_view name) {
+  Names& all = scope_names();
+  const std::lock_guard guard(all.lock);
+  const std::string& before = all.paths[static_cast<size_t>(outer)];
+  std::string path = before.empty() ? std::string(name) : before + "." + std::string(name);
+  const auto [at, fresh] = all.numbers.try_emplace(path, static_cast<int>(all.paths.size()));
+  if (fresh) all.paths.push_back(std::move(path));
+  return at->second;
+}
+
+/// The scopes that this thread has entered from another one. They are mostly entered in turn, so the one after the last
+/// is tried first: a small model enters a scope every few microseconds.
+struct Inner {
+  std::vector<std::pair<std::string, int>> scopes;
+  size_t next = 0;
+
+  int find(int outer, std::string_view name) {
+    for (size_t i = 0; i < scopes.size(); ++i, ++next) {
+      if (next >= scopes.size()) next = 0;
+      if (scopes[next].first == name) return scopes[next++].second;
+    }
+    return scopes.emplace_back(name, number_of(outer, name)).second;
+  }
+};
+
+thread_local std::deque<Inner> inner_scopes;
+
 }  // namespace
 
 Scope::Scope(std::string_view name) : before_(current_scope) {
-  Names& all = scope_names();
-  const std::lock_guard guard(all.lock);
-  const std::string& outer = all.paths[static_cast<size_t>(before_)];
-  std::string path = outer.empty() ? std::string(name) : outer + "." + std::string(name);
-  const auto [at, fresh] = all.numbers.try_emplace(path, static_cast<int>(all.paths.size()));
-  if (fresh) all.paths.push_back(std::move(path));
-  current_scope = at->second;
+  const auto outer = static_cast<size_t>(before_);
+  if (outer >= inner_scopes.size()) inner_scopes.resize(outer + 1);
+  current_scope = inner_scopes[outer].find(before_, name);
 }
 
 Scope::~Scope() { current_scope = before_; }
