@@ -341,7 +341,8 @@ constexpr Command command_table[] = {
     {takes::bench_sample, "bench sample", "[RUN]", "time text generation, token by token",
      "Prints tokens per second for one text with the key/value cache, of RUN or another program's model, or "
      "of a model "
-     "of the given shape with random weights.",
+     "of the given shape with random weights; with --verbose also each kernel, and where the time of a token "
+     "goes.",
      "hewn bench sample\n"
      "hewn bench sample small.gguf --max_new_tokens=200\n"
      "hewn bench sample --n_layer=12 --n_head=12 --n_embd=768 --block_size=256 --max_new_tokens=200 --json",
