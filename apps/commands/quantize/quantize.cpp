@@ -157,7 +157,8 @@ int run_quantize(const Settings& settings) {
   ExportOptions options = export_options(settings, path, model);
   const std::optional<Calibration> calibration = calibration_of(settings, model);
   require(calibration || !settings.flag("second_order"), settings.where("second_order"),
-          ": needs a text that tells which columns go together; add --calibrate=FILE");
+          ": needs a text that tells which columns go together; add --calibrate=FILE, which must not be an "
+          "importance matrix");
   ReadInputs inputs = inputs_of(settings, calibration);
   options.quantise = Quantisation{.mixture = for_bits ? "q4_k_m" : format,
                                   .choices = choices_of(settings),
