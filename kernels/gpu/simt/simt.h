@@ -22,7 +22,7 @@
 #include "kernels/gpu/simt/limits.h"
 
 #ifdef __CUDACC__
-#include "kernels/gpu/simt/simt_cuda.h"
+#include "kernels/gpu/simt/simt_cuda.cuh"
 #else
 #include "kernels/gpu/simt/simt_emulated.h"
 #endif
