@@ -171,6 +171,8 @@ class Slab {
 
   /// Storage of slice i, with a version of its own.
   std::shared_ptr<Storage> slice(size_t i) const;
+  /// Of all slices and gaps.
+  const std::shared_ptr<Storage>& storage() const { return whole_; }
   /// Bytes from the slab's start to slice i.
   size_t offset(size_t i) const { return offsets_.at(i); }
   void* data() const { return whole_->data; }

@@ -195,6 +195,19 @@ void Parameters::clear_grads() {
   for (Parameter* p : slab_.members) clear_grad(p->value);
 }
 
+std::unique_ptr<Slab> Parameters::slab_like_values(MemUse use) const {
+  std::vector<size_t> bytes;
+  for (const Parameter* p : slab_.members) bytes.push_back(p->value.bytes());
+  return std::make_unique<Slab>(*device_, use, bytes);
+}
+
+void Parameters::write_grads_to(const Slab& grads) {
+  for (size_t i = 0; i < slab_.members.size(); ++i) {
+    Parameter& p = *slab_.members[i];
+    p.value.variable()->grad = Tensor::over(grads.slice(i), dtype_, p.shape);
+  }
+}
+
 void Parameters::complete_grads() {
   for (Parameter* p : slab_.members) {
     Variable& v = *p->value.variable();

@@ -127,6 +127,10 @@ class Parameters {
 
   /// Discards all gradients: the next backward pass overwrites them.
   void clear_grads();
+  /// Allocates a slab of zeros laid out like the values that train.
+  std::unique_ptr<Slab> slab_like_values(MemUse use) const;
+  /// Has backward passes write to `grads`, laid out like the values, from now on.
+  void write_grads_to(const Slab& grads);
   /// Zeroes the gradients that the backward pass has not reached, so that the optimizer reads no old values.
   void complete_grads();
   /// Must be called after the optimizer has changed the values, and their bf16 copies, in place.

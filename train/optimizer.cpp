@@ -13,34 +13,15 @@ constexpr UpdateRule rule_of(OptimizerKind kind) {
                                        : UpdateRule::sgd;
 }
 
-/// The norm of all gradients, in two spans: the blocks of sums, and so the bits of a run, restart where decay ends.
-GlobalNorm norm_of(const Parameters& parameters, double max_norm, StepState* state, const double* loss) {
-  const ParameterSlab& slab = parameters.slab();
-  GlobalNorm norm{.dtype = parameters.dtype(),
-                  .n_spans = 0,
-                  .spans = {},
-                  .max_norm = max_norm,
-                  .state = state,
-                  .loss = loss};
-  const auto add = [&](int64_t begin, int64_t end) {
-    const size_t offset = static_cast<size_t>(begin) * size_of(norm.dtype);
-    if (begin < end)
-      norm.spans[norm.n_spans++] = {static_cast<const uint8_t*>(slab.grads->data()) + offset, end - begin};
-  };
-  add(0, slab.n_decayed);
-  add(slab.n_decayed, slab.n);
-  return norm;
-}
-
 }  // namespace
 
 Optimizer::Optimizer(Parameters& parameters, const OptimizerConfig& config)
     : parameters_(parameters), config_(config) {
-  std::vector<size_t> bytes;
-  for (const Parameter* p : parameters.slab().members) bytes.push_back(p->value.bytes());
-  m_ = std::make_unique<Slab>(parameters.device(), MemUse::optimizer, bytes);
-  if (config.kind != OptimizerKind::sgd)
-    v_ = std::make_unique<Slab>(parameters.device(), MemUse::optimizer, bytes);
+  m_ = parameters.slab_like_values(MemUse::optimizer);
+  if (config.kind != OptimizerKind::sgd) v_ = parameters.slab_like_values(MemUse::optimizer);
+  const MemUseScope use(MemUse::optimizer);
+  squares_ =
+      Tensor::empty(parameters.device(), DType::f64, {(parameters.slab().n + norm_block - 1) / norm_block});
 }
 
 void Optimizer::step(const Tensor& state, const double* loss) {
@@ -48,7 +29,9 @@ void Optimizer::step(const Tensor& state, const double* loss) {
   const InPhase phase(Phase::update);
   const ParameterSlab& slab = parameters_.slab();
   auto* step_state = static_cast<StepState*>(state.data());
-  run(parameters_.device(), norm_of(parameters_, config_.grad_clip, step_state, loss));
+  auto* sums = static_cast<double*>(squares_.data());
+  run(parameters_.device(), BlockSquares{parameters_.dtype(), slab.n, slab.grads->data(), sums});
+  run(parameters_.device(), GlobalNorm{squares_.numel(), sums, config_.grad_clip, step_state, loss});
   for (Parameter* p : slab.members) bf16_of(*p);  // must be current if the step is refused
   const bool nearest = !config_.stochastic_rounding;
   run(parameters_.device(),

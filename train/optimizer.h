@@ -37,6 +37,7 @@ class Optimizer {
   Parameters& parameters_;
   OptimizerConfig config_;
   std::unique_ptr<Slab> m_, v_;  // laid out like the values; no v_ with sgd
+  Tensor squares_;               // f64: the sums of squares that the norm is made of
 };
 
 }  // namespace hewn

@@ -4,20 +4,24 @@
 
 namespace hewn {
 
-/// One contiguous run of gradients.
-struct GradientSpan {
-  const void* data;
+/// Elements per sum of squares.
+inline constexpr int64_t norm_block = 32768;
+
+/// Sums of squares of n gradients, one for each block of `norm_block`, in double. They are the parts of the global norm
+/// that can be computed anywhere: only their order in the final sum is fixed.
+struct BlockSquares {
+  DType dtype;
   int64_t n;
+  const void* g;  ///< [n]
+  double* sums;   ///< [blocks of n]
 };
 
-/// The norm of all gradients together, and the values derived from it: state.grad_norm = sqrt(sum_i g_i^2),
+/// The norm of all gradients together, and the values derived from it: state.grad_norm = sqrt(sum_b sums[b]),
 /// state.clip_factor = min(1, max_norm / (grad_norm + 1e-6)) (1 if max_norm is 0), state.non_finite = whether
-/// the norm, or the loss if given, is NaN or infinite. Squares are summed in double, in blocks of fixed size.
+/// the norm, or the loss if given, is NaN or infinite.
 struct GlobalNorm {
-  static constexpr int max_spans = 4;
-  DType dtype;
-  int n_spans;
-  GradientSpan spans[max_spans];
+  int64_t n_blocks;
+  const double* sums;  ///< [n_blocks], of `BlockSquares`
   double max_norm;
   StepState* state;
   const double* loss = nullptr;  ///< of the step
@@ -36,6 +40,7 @@ struct StepLoss {
   Write to_sum;  ///< set for the first micro-batch of the step
 };
 
+const Ladder<BlockSquares>& ladder_of(const BlockSquares&);
 const Ladder<GlobalNorm>& ladder_of(const GlobalNorm&);
 const Ladder<StepLoss>& ladder_of(const StepLoss&);
 

@@ -2,30 +2,38 @@
 #include "kernels/global_norm/abi.h"
 
 namespace hewn {
-namespace {
-
-template <int i>
-const void*& span(GlobalNorm& a) {
-  return a.spans[i].data;
-}
-
-}  // namespace
-
+template <>
+inline constexpr auto pointers_in<BlockSquares> = std::tuple{&BlockSquares::g, &BlockSquares::sums};
 template <>
 inline constexpr auto pointers_in<GlobalNorm> =
-    std::tuple{&GlobalNorm::state, &GlobalNorm::loss, &span<0>, &span<1>, &span<2>, &span<3>};
+    std::tuple{&GlobalNorm::sums, &GlobalNorm::state, &GlobalNorm::loss};
 template <>
 inline constexpr auto pointers_in<StepLoss> =
     std::tuple{&StepLoss::loss, &StepLoss::share, &StepLoss::state, &StepLoss::gradient, &StepLoss::sum};
 
 namespace {
 
+void fill_in(CaseMemory& m, BlockSquares& a) {
+  a.g = m.input("g", a.dtype, a.n);
+  a.sums = static_cast<double*>(m.output("sums", DType::f64, (a.n + norm_block - 1) / norm_block, 1e-12));
+}
+
+Sketch like_squares(const BlockSquares& args) {
+  return sketch_of(args, args.dtype, sizes_text({args.n}), fill_in);
+}
+
+void fill_in_norm(CaseMemory& m, GlobalNorm& a) {
+  auto* const sums = static_cast<double*>(m.input("sums", DType::f64, a.n_blocks));
+  for (int64_t b = 0; b < a.n_blocks; ++b) sums[b] *= sums[b];
+  a.sums = sums;
+  // StepState is a row of 8-byte fields; those written are doubles except for the last, an integer 0 or 1,
+  // which as a double is 0 for finite gradients.
+  a.state = static_cast<StepState*>(m.output("state", DType::f64, sizeof(StepState) / 8, 1e-12));
+}
+
 Sketch like_norm(const GlobalNorm& args) {
-  int64_t n = 0;
-  for (int i = 0; i < args.n_spans; ++i) n += args.spans[i].n;
-  return sketch_of(args, args.dtype, sizes_text({n}), [](CaseMemory& m, GlobalNorm& a) {
-    for (int i = 0; i < a.n_spans; ++i) a.spans[i].data = m.input("span", a.dtype, a.spans[i].n);
-    a.state = static_cast<StepState*>(m.output("state", DType::f64, sizeof(StepState) / 8, 1e-12));
+  return sketch_of(args, DType::f64, sizes_text({args.n_blocks}), [](CaseMemory& m, GlobalNorm& a) {
+    fill_in_norm(m, a);
     if (a.loss) a.loss = static_cast<double*>(m.input("loss", DType::f64, 1));
   });
 }
@@ -59,27 +67,29 @@ Sketch like_loss(const StepLoss& args) {
 Cases global_norm_cases(const CaseRequest& request) {
   const DType t = request.dtype;
   if (t != DType::f32 && t != DType::f64) return {};
-  std::vector<int64_t> sizes{1, 5, 8191, 8192, 8193, 40000};
+  std::vector<int64_t> sizes{1, 5, norm_block - 1, norm_block, norm_block + 1, 100'000};
   if (request.bench) sizes = {804096, 38597376};  // a character model, GPT-2's token embedding
   if (!request.shape.empty()) sizes = parse_sizes(request.shape, 1, "N");
   Cases cases;
   for (const int64_t n : sizes) {
     CaseMemory memory(request.seed);
-    const void* a = memory.input("decayed", t, n);
-    const void* b = memory.input("rest", t, n / 3 + 1, Fill::normal, 1e3);
-    // StepState is a row of 8-byte fields; those written are doubles except for the last, an integer 0 or 1,
-    // which as a double is 0 for finite gradients.
-    auto* state = memory.output("state", DType::f64, sizeof(StepState) / 8, 1e-12);
-    cases.push_back(std::make_unique<CaseOf<GlobalNorm>>(
-        std::move(memory), std::to_string(n), t,
-        GlobalNorm{t, 2, {{a, n}, {b, n / 3 + 1}}, 1.0, static_cast<StepState*>(state)}));
+    BlockSquares a{t, n, nullptr, nullptr};
+    fill_in(memory, a);
+    cases.push_back(std::make_unique<CaseOf<BlockSquares>>(std::move(memory), std::to_string(n), t, a));
   }
-  if (!request.bench && request.shape.empty()) add_loss_cases(cases, request);
+  if (request.bench || !request.shape.empty()) return cases;
+  for (const int64_t n : {1, 7, 1200}) {
+    CaseMemory memory(request.seed);
+    GlobalNorm a{n, nullptr, 1.0, nullptr};
+    fill_in_norm(memory, a);
+    cases.push_back(std::make_unique<CaseOf<GlobalNorm>>(std::move(memory), std::to_string(n), t, a));
+  }
+  add_loss_cases(cases, request);
   return cases;
 }
 
 Sketch global_norm_like(std::string_view op, const void* args) {
-  return sketch_of_launch(op, args, like_norm, like_loss);
+  return sketch_of_launch(op, args, like_squares, like_norm, like_loss);
 }
 
 }  // namespace hewn

@@ -1,30 +1,29 @@
 #include "kernels/contract/contract.h"
-#include "kernels/contract/parallel.h"
 #include "kernels/global_norm/cost.h"
 #include "kernels/global_norm/kernels.h"
 
 namespace hewn {
 namespace {
 
-/// One double per block of the longest span.
-size_t block_sums(const GlobalNorm& a, int) {
-  int64_t most = 0;
-  for (int i = 0; i < a.n_spans; ++i) most = a.spans[i].n > most ? a.spans[i].n : most;
-  return static_cast<size_t>(blocks_of(most, norm_block)) * sizeof(double);
-}
+constexpr Rung<BlockSquares> square_rungs[] = {
+    {.name = "reference",
+     .idea = "one running sum in double per block",
+     .run = scalar<BlockSquares>(block_squares_reference)},
+    {.name = "vectors",
+     .idea = "four vectors of doubles per block, blocks over threads",
+     .run = per_isa<BlockSquares>([]<Isa I>() { return block_squares_simd<I>; })},
+    {.name = "cuda",
+     .idea = "gradients over blocks of threads, 16 bytes per access, in double",
+     .run = per_gpu<BlockSquares>([]<Isa I>() -> KernelFn<BlockSquares> { return block_squares_gpu<I>; })},
+};
 
 constexpr Rung<GlobalNorm> rungs[] = {
     {.name = "reference",
-     .idea = "one running sum in double",
+     .idea = "the blocks' sums in order",
      .run = scalar<GlobalNorm>(global_norm_reference)},
-    {.name = "blocks",
-     .idea = "vectors of doubles over blocks of fixed size, blocks over threads, their sums added in order",
-     .run = per_isa<GlobalNorm>([]<Isa I>() { return global_norm_simd<I>; }),
-     .scratch_bytes = block_sums},
     {.name = "cuda",
-     .idea = "ranges of fixed size over blocks, in double; one block adds their sums and derives the state",
-     .run = per_gpu<GlobalNorm>([]<Isa I>() -> KernelFn<GlobalNorm> { return global_norm_gpu<I>; }),
-     .scratch_bytes = global_norm_gpu_scratch},
+     .idea = "one block of threads adds the sums and derives the state",
+     .run = per_gpu<GlobalNorm>([]<Isa I>() -> KernelFn<GlobalNorm> { return global_norm_gpu<I>; })},
 };
 
 constexpr Rung<StepLoss> loss_rungs[] = {
@@ -34,11 +33,13 @@ constexpr Rung<StepLoss> loss_rungs[] = {
      .run = per_gpu<StepLoss>([]<Isa I>() -> KernelFn<StepLoss> { return step_loss_gpu<I>; })},
 };
 
+constexpr Ladder<BlockSquares> square_ladder{"global_norm.squares", square_rungs, cost_of};
 constexpr Ladder<GlobalNorm> ladder{"global_norm", rungs, cost_of};
 constexpr Ladder<StepLoss> loss_ladder{"global_norm.loss", loss_rungs, cost_of};
 
 }  // namespace
 
+const Ladder<BlockSquares>& ladder_of(const BlockSquares&) { return square_ladder; }
 const Ladder<GlobalNorm>& ladder_of(const GlobalNorm&) { return ladder; }
 const Ladder<StepLoss>& ladder_of(const StepLoss&) { return loss_ladder; }
 

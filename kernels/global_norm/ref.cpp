@@ -7,13 +7,13 @@ namespace hewn {
 namespace {
 
 template <class T>
-double sum_of_squares(const GlobalNorm& a) {
-  double sum = 0;
-  for (int s = 0; s < a.n_spans; ++s) {
-    const T* g = static_cast<const T*>(a.spans[s].data);
-    for (int64_t i = 0; i < a.spans[s].n; ++i) sum += static_cast<double>(g[i]) * static_cast<double>(g[i]);
+void square_sums(const BlockSquares& a) {
+  const T* g = static_cast<const T*>(a.g);
+  for (int64_t i = 0; i < a.n; ++i) {
+    double& sum = a.sums[i / norm_block];
+    if (i % norm_block == 0) sum = 0;
+    sum += static_cast<double>(g[i]) * static_cast<double>(g[i]);
   }
-  return sum;
 }
 
 template <class T>
@@ -25,20 +25,22 @@ void add_loss(const StepLoss& a) {
 
 }  // namespace
 
+void block_squares_reference(const Launch&, const BlockSquares& a) {
+  a.dtype == DType::f64 ? square_sums<double>(a) : square_sums<float>(a);
+}
+
 void global_norm_reference(const Launch&, const GlobalNorm& a) {
-  conclude_norm(a, a.dtype == DType::f64 ? sum_of_squares<double>(a) : sum_of_squares<float>(a));
-}
-
-void step_loss_reference(const Launch&, const StepLoss& a) {
-  a.dtype == DType::f64 ? add_loss<double>(a) : add_loss<float>(a);
-}
-
-void conclude_norm(const GlobalNorm& a, double sum) {
+  double sum = 0;
+  for (int64_t b = 0; b < a.n_blocks; ++b) sum += a.sums[b];
   StepState& state = *a.state;
   state.grad_norm = std::sqrt(sum);
   state.non_finite = std::isfinite(state.grad_norm) && (!a.loss || std::isfinite(*a.loss)) ? 0 : 1;
   // The small number in the denominator is PyTorch's (torch.nn.utils.clip_grad_norm_).
   state.clip_factor = a.max_norm > 0 ? std::min(1.0, a.max_norm / (state.grad_norm + 1e-6)) : 1.0;
+}
+
+void step_loss_reference(const Launch&, const StepLoss& a) {
+  a.dtype == DType::f64 ? add_loss<double>(a) : add_loss<float>(a);
 }
 
 }  // namespace hewn

@@ -32,30 +32,21 @@ double squares(const T* g, int64_t n) {
 }
 
 template <class T>
-double span_squares(const Launch& launch, const GradientSpan& span) {
-  const T* g = static_cast<const T*>(span.data);
-  auto* sums = static_cast<double*>(launch.scratch);
-  const int64_t blocks = blocks_of(span.n, norm_block);
-  parallel_for(launch, blocks, [&](int64_t begin, int64_t end, int) {
+void block_squares(const Launch& launch, const BlockSquares& a) {
+  const T* g = static_cast<const T*>(a.g);
+  parallel_for(launch, blocks_of(a.n, norm_block), [&](int64_t begin, int64_t end, int) {
     for (int64_t b = begin; b < end; ++b) {
-      const int64_t first = b * norm_block, n = span.n - first < norm_block ? span.n - first : norm_block;
-      sums[b] = squares(g + first, n);
+      const int64_t first = b * norm_block, n = a.n - first < norm_block ? a.n - first : norm_block;
+      a.sums[b] = squares(g + first, n);
     }
   });
-  double sum = 0;
-  for (int64_t b = 0; b < blocks; ++b) sum += sums[b];
-  return sum;
 }
 
 }  // namespace
 
 template <>
-void global_norm_simd<Isa::HEWN_ISA>(const Launch& launch, const GlobalNorm& a) {
-  double sum = 0;
-  for (int s = 0; s < a.n_spans; ++s)
-    sum += a.dtype == DType::f64 ? span_squares<double>(launch, a.spans[s])
-                                 : span_squares<float>(launch, a.spans[s]);
-  conclude_norm(a, sum);
+void block_squares_simd<Isa::HEWN_ISA>(const Launch& launch, const BlockSquares& a) {
+  a.dtype == DType::f64 ? block_squares<double>(launch, a) : block_squares<float>(launch, a);
 }
 
 }  // namespace hewn

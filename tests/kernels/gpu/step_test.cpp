@@ -25,7 +25,7 @@ namespace {
 /// Parameters with the gradients of one step of AdamW, on the device.
 struct Step {
   Device& device;
-  Tensor w, g, m, v, state;
+  Tensor w, g, m, v, sums, state;
 
   Step(Device& on, const std::vector<float>& gradients)
       : device(on),
@@ -33,6 +33,7 @@ struct Step {
         g(Tensor::from(on, gradients, {size(gradients)})),
         m(Tensor::zeros(on, DType::f32, {size(gradients)})),
         v(Tensor::zeros(on, DType::f32, {size(gradients)})),
+        sums(Tensor::zeros(on, DType::f64, {1})),
         state(Tensor::empty(on, DType::u8, {sizeof(StepState)})) {
     const StepState start{.learning_rate = 0.1};
     executor(on).upload(state.data(), &start, sizeof start);
@@ -41,7 +42,9 @@ struct Step {
 
   StepState take() {
     auto* at = static_cast<StepState*>(state.data());
-    run(device, GlobalNorm{DType::f32, 1, {{g.data(), g.numel()}}, 1.0, at});
+    auto* squares = static_cast<double*>(sums.data());
+    run(device, BlockSquares{DType::f32, g.numel(), g.data(), squares});
+    run(device, GlobalNorm{1, squares, 1.0, at});
     run(device, ParameterUpdate{UpdateRule::adamw, DType::f32, w.numel(), w.numel(), w.data(), g.data(),
                                 m.data(), v.data(), 0.9, 0.99, 1e-8, 0, at});
     StepState after;
