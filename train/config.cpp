@@ -1,11 +1,19 @@
 #include "train/config.h"
 
+#include <bit>
 #include <cmath>
 #include <numbers>
 
 #include "core/error.h"
 
 namespace hewn {
+namespace {
+
+/// The largest power of two that divides n > 0.
+int64_t largest_power_of_two(int64_t n) { return n & -n; }
+
+}  // namespace
+
 void TrainConfig::check() const {
   model.check();
   check_keys(training_keys, *this);
@@ -13,6 +21,11 @@ void TrainConfig::check() const {
   check_keys(watching_keys, *this);
   require(max_length >= 0 && max_length <= model.block_size, "max_length = ", max_length,
           " is out of range; give 1 to block_size = ", model.block_size);
+  require(std::has_single_bit(static_cast<uint64_t>(grad_shards)) &&
+              gradient_accumulation_steps % grad_shards == 0,
+          "grad_shards = ", grad_shards,
+          "; expected a power of two that divides gradient_accumulation_steps = ",
+          gradient_accumulation_steps, ", such as ", largest_power_of_two(gradient_accumulation_steps));
   training.check();
   require(!optimizer.stochastic_rounding || dtype == DType::bf16,
           "stochastic_rounding requires dtype = bf16, but dtype = ", name_of(dtype));

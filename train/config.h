@@ -55,6 +55,7 @@ struct TrainConfig {
 
   int64_t batch_size = 12;
   int64_t gradient_accumulation_steps = 1;
+  int64_t grad_shards = 1;  ///< groups of micro-steps, see `GradientGroups`
   int64_t max_length = 0;  ///< tokens of the longest row of a batch, at most block_size; 0: block_size
   int64_t max_iters = 2000;
   double max_time = 0;   ///< stop after this many seconds of training; 0: no limit
@@ -88,6 +89,10 @@ inline constexpr Key<TrainConfig> training_keys[] = {
                                   "sequences per micro-step"),
     key<&TrainConfig::gradient_accumulation_steps>("gradient_accumulation_steps", Change::always,
                                                    Integers{1, 1 << 20}, "micro-steps per optimizer step"),
+    key<&TrainConfig::grad_shards>(
+        "grad_shards", Change::always, Integers{1, 1 << 10},
+        "groups of micro-steps, whose gradients are added as a binary tree: a power of two that divides "
+        "gradient_accumulation_steps"),
     key<&TrainConfig::max_iters>("max_iters", Change::always, Integers{0, most_steps},
                                  "number of optimizer steps"),
     key<&TrainConfig::training, &WhatTrains::what>(

@@ -92,9 +92,7 @@ Plan make_plan(const TrainConfig& config, const PlanTarget& target, Profiler* wa
   device->pool().count_tags(true);
   const auto model = make_model(config.model, config.training, *device, config.dtype, config.seed);
   count_parameters(*model, plan);
-  Trainer trainer(*model, config.optimizer, config.schedule, config.seed);
-  trainer.recompute(config.recompute);
-  trainer.prefer(config.preference);
+  Trainer trainer(*model, config);
   const std::vector<Batch> batches(static_cast<size_t>(config.gradient_accumulation_steps),
                                    empty_batch(config));
   const Scope scope("train");

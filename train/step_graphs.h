@@ -11,7 +11,10 @@ namespace hewn {
 
 /// Identifies a micro-step: equal ones launch the same kernels at the same addresses.
 struct MicroStep {
-  bool first = true, last = true;  ///< in its step: first sets gradients, last updates parameters
+  bool first = true;               ///< in its step: sets the loss
+  bool sets = true, ends = true;   ///< whether it is the first, the last of its group
+  bool updates = true;             ///< whether the parameters are updated after it
+  int slab = 0;                    ///< that its group is accumulated in
   Shape shape;                     ///< of the batch
   /// Addresses on the device.
   const void *tokens = nullptr, *targets = nullptr, *reference = nullptr;

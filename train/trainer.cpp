@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstddef>
 #include <set>
+#include <utility>
 
 #include "core/error.h"
 #include "kernels/contract/contract.h"
@@ -84,16 +85,23 @@ Tensor batch_tensor(Device& device, const Batch& batch, const std::vector<int32_
 }
 
 Trainer::Trainer(Model& model, const OptimizerConfig& optimizer, const ScheduleConfig& schedule,
-                 uint64_t seed)
+                 uint64_t seed, int64_t groups)
     : model_(model),
       optimizer_(model.parameters(), optimizer),
       schedule_(schedule),
+      groups_(model.parameters(), groups),
       graphs_(executor(model.device())),
       results_(executor(model.device())) {
   step_.state.seed = seed;
   const MemUseScope use(MemUse::optimizer);
   on_device_ = Tensor::zeros(model.device(), DType::u8, {static_cast<int64_t>(sizeof(StepOnDevice))});
   state_ = on_device_.sliced(0, offsetof(StepOnDevice, state), sizeof(StepState));
+}
+
+Trainer::Trainer(Model& model, const TrainConfig& config)
+    : Trainer(model, config.optimizer, config.schedule, config.seed, config.grad_shards) {
+  recompute_ = config.recompute;
+  preference_ = config.preference;
 }
 
 void Trainer::set_steps_done(int64_t steps) {
@@ -103,33 +111,33 @@ void Trainer::set_steps_done(int64_t steps) {
 
 // Gradients are those of the mean loss over all targets (or pairs) of all micro-batches, weighted by row: each
 // micro-batch's loss is weighted by its share of them. A micro-batch without targets has no gradient and is skipped.
-Trainer::Parts Trainer::parts_of(std::span<const Batch> micro_batches) {
+Trainer::Parts Trainer::parts_of(std::span<const Batch> micro_batches) const {
+  const int64_t n = std::ssize(micro_batches), groups = groups_.count();
+  require(n % groups == 0, n, " micro-batches cannot be divided into ", groups, " groups of gradients");
   Parts parts;
+  parts.list.resize(static_cast<size_t>(groups));
   int64_t micro_step = 0;
   double all = 0;
-  const auto add = [&](const Batch& batch, double weight) {
+  const auto add = [&](std::vector<Part>& group, const Batch& batch, double weight) {
     const double counted = weight * static_cast<double>(batch.term_count());
-    if (counted > 0)
-      parts.list.push_back({.batch = &batch,
-                            .micro_step = micro_step,
-                            .share = counted,
-                            .first = parts.list.empty(),
-                            .last = false});
+    if (counted > 0) group.push_back({.batch = &batch, .micro_step = micro_step, .share = counted});
     all += counted;
     ++micro_step;
   };
-  for (const Batch& batch : micro_batches) {
+  for (int64_t i = 0; i < n; ++i) {
+    const Batch& batch = micro_batches[static_cast<size_t>(i)];
+    std::vector<Part>& group = parts.list[static_cast<size_t>(i / (n / groups))];
     if (batch.row_weights.empty()) {
-      add(batch, 1);
+      add(group, batch, 1);
       continue;
     }
     require(std::ssize(batch.row_weights) == batch.rows, batch.row_weights.size(), " weights for ",
             batch.rows, " rows; expected one for each");
     for (const double weight : std::set<double>(batch.row_weights.begin(), batch.row_weights.end()))
-      add(parts.cut.emplace_back(rows_of_weight(batch, weight)), weight);
+      add(group, parts.cut.emplace_back(rows_of_weight(batch, weight)), weight);
   }
-  for (Part& part : parts.list) part.share /= all;
-  if (!parts.list.empty()) parts.list.back().last = true;
+  for (std::vector<Part>& group : parts.list)
+    for (Part& part : group) part.share /= all;
   return parts;
 }
 
@@ -153,9 +161,7 @@ MicroStep Trainer::upload(const Part& part) {
   step_.state.micro_step = part.micro_step;
   step_.share = part.share;
   model_.device().upload(there(), &step_, StepOnDevice::given);
-  return {.first = part.first,
-          .last = part.last,
-          .shape = shape,
+  return {.shape = shape,
           .tokens = tokens_.data(),
           .targets = targets_.data(),
           .reference = reference_.defined() ? reference_.data() : nullptr};
@@ -170,7 +176,7 @@ Tensor Trainer::loss() {
 
 /// Runs the forward and backward pass of the micro-batch on the device.
 void Trainer::forward_backward(const MicroStep& step, TapeObserver* observer) {
-  if (step.first) model_.parameters().clear_grads();
+  if (step.sets) model_.parameters().clear_grads();
   Tape tape;
   tape.observe(observer);
   const Tensor value = loss(), gradient = value.like();
@@ -181,19 +187,32 @@ void Trainer::forward_backward(const MicroStep& step, TapeObserver* observer) {
                                 .gradient = gradient.data(),
                                 .sum = &there()->loss,
                                 .to_sum = step.first ? Write::set : Write::add});
-  tape.backward(value, gradient, {.last_micro_step = step.last});
+  tape.backward(value, gradient, {.last_micro_step = step.updates});
 }
 
-void Trainer::update() {
-  model_.parameters().complete_grads();
-  optimizer_.step(state_, &there()->loss);
+/// Calls `body` for each micro-batch, once it is on the device. The gradients of a group without any are zero.
+void Trainer::each_micro_step(const Parts& parts,
+                              const std::function<void(const MicroStep&, int64_t group)>& body) {
+  bool first = true;
+  for (int64_t group = 0; group < groups_.count(); ++group) {
+    const std::vector<Part>& list = parts.list[static_cast<size_t>(group)];
+    groups_.begin(group);
+    for (const Part& part : list) {
+      MicroStep step = upload(part);
+      step.first = std::exchange(first, false);
+      step.sets = &part == &list.front();
+      step.ends = &part == &list.back();
+      step.updates = step.ends && group + 1 == groups_.count();
+      step.slab = GradientGroups::slab_of(group);
+      body(step, group);
+    }
+    if (!list.empty()) continue;
+    model_.parameters().clear_grads();
+    groups_.end(group);
+  }
 }
 
-/// The work of a micro-step, which a GPU graph replays.
-void Trainer::micro_step(const MicroStep& step) {
-  forward_backward(step, observer_);
-  if (step.last) update();
-}
+void Trainer::update() { optimizer_.step(state_, &there()->loss); }
 
 void Trainer::queue(std::span<const Batch> micro_batches) {
   const StepResult begun{.step = steps_done(),
@@ -203,11 +222,15 @@ void Trainer::queue(std::span<const Batch> micro_batches) {
   step_.state.learning_rate = begun.learning_rate;
   for (Parameter& p : model_.parameters().all()) bf16_of(p);  // a graph does not recreate the copies
   const Parts parts = parts_of(micro_batches);
-  for (const Part& part : parts.list) {
-    const MicroStep step = upload(part);
-    const bool replayed = graphs_.run(step, [&] { micro_step(step); });
-    if (replayed && step.last) model_.parameters().updated();  // else micro_step has done it
-  }
+  each_micro_step(parts, [&](const MicroStep& step, int64_t group) {
+    const bool replayed = graphs_.run(step, [&] {
+      forward_backward(step, observer_);
+      if (step.ends) groups_.end(group);
+      if (step.updates) update();
+    });
+    if (replayed && step.updates) model_.parameters().updated();  // else `update` has done it
+  });
+  if (parts.list.back().empty()) update();
   results_.push(begun, there());
   ++step_.state.step;
 }
@@ -233,8 +256,10 @@ int64_t Trainer::most_queued() const {
 }
 
 void Trainer::watch(std::span<const Batch> micro_batches, TapeObserver& observer) {
-  const Parts parts = parts_of(micro_batches);
-  for (const Part& part : parts.list) forward_backward(upload(part), &observer);
+  each_micro_step(parts_of(micro_batches), [&](const MicroStep& step, int64_t group) {
+    forward_backward(step, &observer);
+    if (step.ends) groups_.end(group);
+  });
 }
 
 std::string Trainer::bad_parameter() const {

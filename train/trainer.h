@@ -2,6 +2,7 @@
 // A training step: computes gradients from batches and updates the parameters.
 
 #include <deque>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "model/model.h"
 #include "train/data/batches.h"
 #include "train/optimizer.h"
+#include "train/ranks/gradient_groups.h"
 #include "train/step_graphs.h"
 #include "train/step_results.h"
 
@@ -17,12 +19,17 @@ namespace hewn {
 
 class Trainer {
  public:
-  /// Allocates the optimizer's state. `seed` determines the dropout masks.
-  Trainer(Model& model, const OptimizerConfig& optimizer, const ScheduleConfig& schedule, uint64_t seed);
+  /// Allocates the optimizer's state, and slabs for the sums of `groups` of micro-steps (`GradientGroups`). `seed`
+  /// determines the dropout masks.
+  Trainer(Model& model, const OptimizerConfig& optimizer, const ScheduleConfig& schedule, uint64_t seed,
+          int64_t groups = 1);
+  /// The same, with everything else that a configuration says of a step.
+  Trainer(Model& model, const TrainConfig& config);
 
   /// Runs the forward and backward pass of each micro-batch, weighted by its number of targets (or of pairs, if its
-  /// rows are pairs), then one update. Rows with different weights are separate micro-batches. On a GPU it returns before the work is done; the batches may be changed immediately. Throws
-  /// usage if all targets are ignored.
+  /// rows are pairs), then one update. Rows with different weights are separate micro-batches. On a GPU it returns
+  /// before the work is done; the batches may be changed immediately. Throws usage if all targets are ignored, or if
+  /// the number of micro-batches is no multiple of that of their groups.
   void queue(std::span<const Batch> micro_batches);
   /// Waits for the oldest queued step and returns its result. If it was not finite, neither it nor the steps
   /// queued after it changed anything, and those are dropped.
@@ -69,17 +76,16 @@ class Trainer {
     const Batch* batch;
     int64_t micro_step;  ///< index among all micro-batches of the step
     double share;        ///< its targets or pairs, times their weight, as a fraction of the step's
-    bool first, last;    ///< among those with targets
   };
   struct Parts {
-    std::deque<Batch> cut;  ///< batches of rows of equal weight
-    std::vector<Part> list;
+    std::deque<Batch> cut;                ///< batches of rows of equal weight
+    std::vector<std::vector<Part>> list;  ///< by group
   };
-  static Parts parts_of(std::span<const Batch> micro_batches);
+  Parts parts_of(std::span<const Batch> micro_batches) const;
   MicroStep upload(const Part& part);
+  void each_micro_step(const Parts& parts, const std::function<void(const MicroStep&, int64_t group)>& body);
   Tensor loss();
   void forward_backward(const MicroStep& step, TapeObserver* observer);
-  void micro_step(const MicroStep& step);
   void update();
   StepOnDevice* there() const { return static_cast<StepOnDevice*>(on_device_.data()); }
 
@@ -89,6 +95,7 @@ class Trainer {
   bool recompute_ = false;
   TapeObserver* observer_ = nullptr;
   PreferenceConfig preference_;
+  GradientGroups groups_;
   StepOnDevice step_;
   // The inputs of a micro-step, at fixed device addresses, so that graphs can be replayed.
   Tensor on_device_;         // u8 [sizeof(StepOnDevice)]

@@ -89,8 +89,7 @@ int run_bench_train(const Settings& settings) {
   check_memory(config, *device);
   MachineRoof roof = roof_of(*device, settings);
   const auto model = make_model(config.model, config.training, *device, config.dtype, config.seed);
-  Trainer trainer(*model, config.optimizer, config.schedule, config.seed);
-  trainer.recompute(config.recompute);
+  Trainer trainer(*model, config);
   trainer.graphs().use(settings.flag("cuda_graph"));
   std::vector<Batch> batches;
   for (int64_t m = 0; m < config.gradient_accumulation_steps; ++m)

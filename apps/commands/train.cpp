@@ -146,8 +146,7 @@ int run_train(const Settings& given) {
       !model->counted() || start.resumed || !start.has_weights(), settings.where("init_from"),
       ": arch = ngram counts its own training data and cannot start from other counts; leave init_from out");
   if (model->counted()) say_unused(given);
-  Trainer trainer(*model, config.optimizer, config.schedule, config.seed);
-  trainer.recompute(config.recompute);
+  Trainer trainer(*model, config);
   trainer.graphs().use(settings.flag("cuda_graph"));
   if (start.resumed && start.has_weights())
     load_checkpoint(start.checkpoint, trainer, start.moved_base);

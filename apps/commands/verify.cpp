@@ -38,8 +38,7 @@ void train_until(const std::string& path, const TrainConfig& config, const Datas
   RunDirectory run(path, resumed ? RunDirectory::Open::resume : RunDirectory::Open::fresh);
   const auto device = make_cpu(threads);
   const auto model = make_model(config.model, config.training, *device, config.dtype, config.seed);
-  Trainer trainer(*model, config.optimizer, config.schedule, config.seed);
-  trainer.recompute(config.recompute);
+  Trainer trainer(*model, config);
   RunState state;
   state.seed = config.seed;
   if (resumed) {
@@ -128,9 +127,7 @@ struct Trainee {
   Trainee(const std::string& name, const TrainConfig& config)
       : device(open_device(name, 0)),
         model(make_model(config.model, config.training, *device, config.dtype, config.seed)),
-        trainer(*model, config.optimizer, config.schedule, config.seed) {
-    trainer.recompute(config.recompute);
-  }
+        trainer(*model, config) {}
   std::unique_ptr<Executor> device;
   std::unique_ptr<Model> model;
   Trainer trainer;

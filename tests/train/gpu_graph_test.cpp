@@ -16,8 +16,8 @@ constexpr ScheduleConfig steady{.kind = ScheduleKind::constant, .learning_rate =
 /// A model in training, whose batches follow from the number of the step.
 struct Ahead {
   explicit Ahead(Executor& on, const ModelConfig& config = test::tiny_model(), DType dtype = DType::f32,
-                 OptimizerConfig optimizer = {}, bool recompute = false)
-      : device(on), model(make_model(config, on, dtype, 3)), trainer(*model, optimizer, steady, 5) {
+                 OptimizerConfig optimizer = {}, bool recompute = false, int64_t groups = 1)
+      : device(on), model(make_model(config, on, dtype, 3)), trainer(*model, optimizer, steady, 5, groups) {
     trainer.recompute(recompute);
   }
 
@@ -114,19 +114,24 @@ TEST_CASE("gpu graphs: batches of other shapes and without targets are handled",
   if (test::left_out()) return;
   const auto gpu = test::make_test_gpu();
   if (!gpu) return;
-  Ahead replayed(*gpu), plain(*gpu);
-  plain.trainer.graphs().use(false);
-  test::Random random("shapes");
-  for (int step = 0; step < 24; ++step) {
-    std::vector<Batch> batches;
-    const int64_t rows = 2 + step / 5 % 3;  // also more than there was room for
-    for (int m = 0; m < 3; ++m) batches.push_back(test::random_batch(random, test::tiny_model(), rows));
-    if (step % 7 == 3) std::fill(batches[2].targets.begin(), batches[2].targets.end(), ignored_target);
-    if (step % 7 == 4) std::fill(batches[0].targets.begin(), batches[0].targets.end(), ignored_target);
-    check_same_step(replayed.trainer.step(batches), plain.trainer.step(batches));
+  for (const auto& [micro_steps, groups] : {std::pair(3, 1), std::pair(4, 4), std::pair(4, 2)}) {
+    INFO(micro_steps << " micro-steps in " << groups << " groups");
+    Ahead replayed(*gpu, test::tiny_model(), DType::f32, {}, false, groups);
+    Ahead plain(*gpu, test::tiny_model(), DType::f32, {}, false, groups);
+    plain.trainer.graphs().use(false);
+    test::Random random("shapes");
+    for (int step = 0; step < 24; ++step) {
+      std::vector<Batch> batches;
+      const int64_t rows = 2 + step / 5 % 3;  // also more than there was room for
+      for (int m = 0; m < micro_steps; ++m)
+        batches.push_back(test::random_batch(random, test::tiny_model(), rows));
+      for (const auto& [turn, batch] : {std::pair(3, &batches.back()), std::pair(4, &batches.front())})
+        if (step % 7 == turn) std::fill(batch->targets.begin(), batch->targets.end(), ignored_target);
+      check_same_step(replayed.trainer.step(batches), plain.trainer.step(batches));
+    }
+    CHECK((test::bytes_of(replayed.trainer) == test::bytes_of(plain.trainer)));
+    CHECK(replayed.trainer.graphs().replays() > 12);
   }
-  CHECK((test::bytes_of(replayed.trainer) == test::bytes_of(plain.trainer)));
-  CHECK(replayed.trainer.graphs().replays() > 12);
 }
 
 TEST_CASE("gpu graphs: batches of several lengths have graphs of their own", "[gpu]") {

@@ -328,8 +328,7 @@ TEST_CASE("gpu: a plan predicts the memory of training to the byte", "[gpu][plan
       const Plan plan = make_plan(config, target_of(*gpu));
       const auto fresh = test::make_test_gpu();
       const auto real = make_model(config.model, *fresh, kind.dtype);
-      Trainer trainer(*real, config.optimizer, config.schedule, config.seed);
-      trainer.recompute(kind.recompute);
+      Trainer trainer(*real, config);
       test::Random random("plan on a GPU");
       for (int step = 0; step < 5; ++step) {  // from the third on, as graphs
         std::vector<Batch> batches;

@@ -78,7 +78,7 @@ Outcome train(const Text& text, const TrainConfig& config, const std::string& pa
   RunDirectory run(path, resumes ? RunDirectory::Open::resume : RunDirectory::Open::fresh);
   const auto device = extra.gpu ? test::make_test_gpu() : make_cpu(extra.threads);
   const auto model = make_model(config.model, *device, config.dtype, config.seed);
-  Trainer trainer(*model, config.optimizer, config.schedule, config.seed);
+  Trainer trainer(*model, config);
   trainer.graphs().use(extra.graphs);
   RunState state;
   state.seed = config.seed;

@@ -54,7 +54,9 @@ TrainConfig random_config(test::Random& random) {
       random.one_of<OptimizerKind>({OptimizerKind::adamw, OptimizerKind::adam, OptimizerKind::sgd});
   config.recompute = random.integer(0, 2) == 0;
   config.batch_size = random.integer(1, 6);
-  config.gradient_accumulation_steps = random.integer(1, 3);
+  config.gradient_accumulation_steps = random.integer(1, 4);
+  while (config.gradient_accumulation_steps % (2 * config.grad_shards) == 0 && random.integer(0, 1) == 0)
+    config.grad_shards *= 2;
   config.dtype = random.one_of<DType>({DType::f32, DType::f32, DType::f64, DType::bf16});
   config.optimizer.stochastic_rounding = config.dtype == DType::bf16 && random.integer(0, 1) == 0;
   if (m.arch == "gpt")
@@ -86,9 +88,7 @@ Batch random_batch(const TrainConfig& config, test::Random& random) {
 MemStats measured(const TrainConfig& config, Executor& device, test::Random& random, int steps,
                   bool evaluates = true) {
   const auto model = make_model(config.model, config.training, device, config.dtype, config.seed);
-  Trainer trainer(*model, config.optimizer, config.schedule, config.seed);
-  trainer.recompute(config.recompute);
-  trainer.prefer(config.preference);
+  Trainer trainer(*model, config);
   const auto draw = [&] { return random_batch(config, random); };
   for (int step = 0; step < steps; ++step) {
     if (evaluates && step % 2 == 0) {

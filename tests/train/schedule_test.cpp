@@ -51,6 +51,9 @@ TEST_CASE("an invalid training configuration is refused", "[schedule]") {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   refused("batch_size", [](TrainConfig& c) { c.batch_size = 0; });
   refused("gradient_accumulation_steps", [](TrainConfig& c) { c.gradient_accumulation_steps = -1; });
+  refused("grad_shards = 3; expected a power of two that divides gradient_accumulation_steps = 6, such as 2",
+          [](TrainConfig& c) { c.gradient_accumulation_steps = 6, c.grad_shards = 3; });
+  refused("grad_shards = 4", [](TrainConfig& c) { c.gradient_accumulation_steps = 6, c.grad_shards = 4; });
   refused("max_iters", [](TrainConfig& c) { c.max_iters = -1; });
   refused("max_time", [&](TrainConfig& c) { c.max_time = nan; });
   refused("patience", [](TrainConfig& c) { c.patience = -1; });

@@ -176,7 +176,10 @@ TEST_CASE("gradients and moments take memory only for what trains", "[trained]")
         if (dtype == DType::bf16 && p.decayed()) copies[p.trains] += bytes / 2;
       }
       CHECK(bytes_of_use(plan, MemUse::gradient) == test::allocated(values[true]));
-      CHECK(bytes_of_use(plan, MemUse::optimizer) == 2 * test::allocated(values[true]) + test::allocated(1));
+      config.gradient_accumulation_steps = config.grad_shards = 8;
+      CHECK(bytes_of_use(make_plan(config, single_thread), MemUse::gradient) ==
+            4 * test::allocated(values[true]));
+      CHECK(bytes_of_use(plan, MemUse::optimizer) == 2 * test::allocated(values[true]) + 2 * test::allocated(1));
       size_t all = 0;
       for (const bool trains : {false, true})
         all += test::allocated(values[trains]) + test::allocated(copies[trains]);

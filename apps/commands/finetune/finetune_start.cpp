@@ -134,8 +134,6 @@ void FinetuneStart::load_weights(Model& model) const {
 
 void FinetuneStart::prepare(Settings& settings, const TrainConfig& config, Trainer& trainer,
                             uint64_t data_hash, const Task& task) {
-  trainer.recompute(config.recompute);
-  trainer.prefer(config.preference);
   trainer.graphs().use(settings.flag("cuda_graph"));
   if (start_.resumed)
     load_checkpoint(start_.checkpoint, trainer, start_.moved_base);

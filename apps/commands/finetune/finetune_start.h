@@ -18,7 +18,7 @@ struct Finetuning {
   Finetuning(std::unique_ptr<Executor> on, std::unique_ptr<Model> made, const TrainConfig& config)
       : device(std::move(on)),
         model(std::move(made)),
-        trainer(*model, config.optimizer, config.schedule, config.seed) {}
+        trainer(*model, config) {}
 
   std::unique_ptr<Executor> device;
   std::unique_ptr<Model> model;

@@ -70,8 +70,7 @@ void time_shape(const TrainSetup& setup, Executor& device, SweepShape& shape) {
     shape.batch_seconds = seconds_of_call(device, validate);
     return;
   }
-  Trainer trainer(*model, config.optimizer, config.schedule, config.seed);
-  trainer.recompute(config.recompute);
+  Trainer trainer(*model, config);
   std::vector<Batch> batches(static_cast<size_t>(config.gradient_accumulation_steps));
   for (size_t m = 0; m < batches.size(); ++m) setup.loader.fill(static_cast<int64_t>(m), batches[m]);
   const auto step = [&] { trainer.step(batches); };

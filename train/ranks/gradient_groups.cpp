@@ -1,0 +1,42 @@
+#include "train/ranks/gradient_groups.h"
+
+#include <bit>
+
+#include "core/error.h"
+#include "kernels/copy/op.h"
+
+namespace hewn {
+namespace {
+
+/// All elements of a slab, gaps included.
+Tensor whole(const Slab& slab, DType dtype) {
+  return Tensor::over(slab.storage(), dtype, {static_cast<int64_t>(slab.bytes() / size_of(dtype))});
+}
+
+}  // namespace
+
+GradientGroups::GradientGroups(Parameters& parameters, int64_t groups) : parameters_(parameters) {
+  require(groups > 0 && std::has_single_bit(static_cast<uint64_t>(groups)), groups,
+          " groups of micro-steps; expected a power of two");
+  for (int64_t half = groups; half > 1; half /= 2) {
+    further_.push_back(parameters.slab_like_values(MemUse::gradient));
+    slabs_.push_back(further_.back().get());
+  }
+  slabs_.push_back(parameters.slab().grads.get());
+}
+
+int GradientGroups::slab_of(int64_t group) { return std::countr_one(static_cast<uint64_t>(group)); }
+
+void GradientGroups::begin(int64_t group) {
+  if (count() > 1) parameters_.write_grads_to(*slabs_[static_cast<size_t>(slab_of(group))]);
+}
+
+void GradientGroups::end(int64_t group) {
+  parameters_.complete_grads();
+  const auto last = static_cast<size_t>(slab_of(group));
+  const DType dtype = parameters_.dtype();
+  for (size_t i = 0; i < last; ++i)
+    copy_into(whole(*slabs_[last], dtype), whole(*slabs_[i], dtype), Write::add);
+}
+
+}  // namespace hewn

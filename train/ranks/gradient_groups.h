@@ -1,0 +1,44 @@
+#pragma once
+// The gradient of a step, added in an order that does not depend on which process computes which part of it.
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "model/parameters.h"
+
+namespace hewn {
+
+/// The micro-steps of a step in S = 2^L groups of consecutive ones. The gradients of a group are accumulated in order,
+/// and the sums of the groups are added by a binary tree over their numbers:
+///
+///   micro-steps   0 1   2 3   4 5   6 7
+///   groups         0     1     2     3        S = 4
+///                   \   /       \   /
+///                    \ /         \ /
+///                     \           /
+///                      \_________/
+///
+/// Groups are added as digits of a binary counter carry: group g is accumulated in slab t, the number of ones at the end
+/// of g in binary, and then slabs 0 to t - 1, which hold the subtrees to its left, are added to it. So L slabs are
+/// needed besides the parameters' own, which is the last of them and holds the sum of all groups in the end.
+class GradientGroups {
+ public:
+  /// Allocates L slabs. Throws usage if `groups` is not a power of two.
+  GradientGroups(Parameters& parameters, int64_t groups);
+
+  int64_t count() const { return int64_t{1} << (slabs_.size() - 1); }
+  /// The slab that a group is accumulated in; groups with the same one do the same work at the same addresses.
+  static int slab_of(int64_t group);
+  /// Has the backward passes of this group write to its slab.
+  void begin(int64_t group);
+  /// Completes the gradient of this group, and adds the subtrees to its left. Groups must come in order, each once.
+  void end(int64_t group);
+
+ private:
+  Parameters& parameters_;
+  std::vector<std::unique_ptr<Slab>> further_;
+  std::vector<const Slab*> slabs_;  // the further ones, then that of the parameters
+};
+
+}  // namespace hewn
