@@ -1,0 +1,125 @@
+#pragma once
+// Ranks as threads of one process, for tests.
+
+#include <deque>
+#include <exception>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <random>
+#include <thread>
+#include <tuple>
+#include <vector>
+
+#include "core/error.h"
+#include "train/ranks/ranks.h"
+
+namespace hewn::test {
+
+/// Delivers messages as late as is allowed: in pieces, those of different ranks and topics in any order, and from the
+/// sender's memory, so that a message that is changed before it was delivered arrives changed.
+class Mailboxes {
+ public:
+  Mailboxes(int ranks, uint64_t seed) : ranks_(ranks), random_(seed) {}
+
+  /// Calls `body` as each rank, on threads. Throws what one of them threw.
+  void run(const std::function<void(Ranks&)>& body) {
+    std::vector<std::exception_ptr> thrown(static_cast<size_t>(ranks_));
+    std::vector<std::thread> threads;
+    for (int rank = 0; rank < ranks_; ++rank)
+      threads.emplace_back([&, rank] {
+        try {
+          Box box(*this, rank);
+          Ranks ranks(box);
+          body(ranks);
+        } catch (...) {
+          thrown[static_cast<size_t>(rank)] = std::current_exception();
+          const std::lock_guard lock(mutex_);
+          broken_ = true;
+        }
+      });
+    for (std::thread& thread : threads) thread.join();
+    for (const std::exception_ptr& error : thrown)
+      if (error) std::rethrow_exception(error);
+  }
+
+  /// Bytes sent from one rank to another, of gradients and values.
+  int64_t bytes_sent() const { return bytes_sent_; }
+
+ private:
+  struct Transfer {
+    std::byte* to = nullptr;
+    const std::byte* from = nullptr;
+    size_t bytes = 0, copied = 0;
+  };
+  /// The transfers between two ranks about one topic, in order.
+  struct Line {
+    std::deque<Transfer> open;
+    int64_t sends = 0, receives = 0, finished = 0;  // numbers of transfers
+  };
+  using Key = std::tuple<int, int, Topic>;  // from, to
+
+  class Box final : public Messages {
+   public:
+    Box(Mailboxes& all, int rank) : all_(all), rank_(rank) {}
+    int rank() const override { return rank_; }
+    int size() const override { return all_.ranks_; }
+    Messages::Transfer send(int to, Topic topic, std::span<const std::byte> bytes) override {
+      return all_.post({rank_, to, topic}, bytes.data(), nullptr, bytes.size(), begun_);
+    }
+    Messages::Transfer receive(int from, Topic topic, std::span<std::byte> bytes) override {
+      return all_.post({from, rank_, topic}, nullptr, bytes.data(), bytes.size(), begun_);
+    }
+    bool done(Messages::Transfer transfer) override {
+      return all_.advance(begun_[static_cast<size_t>(transfer)]);
+    }
+
+   private:
+    Mailboxes& all_;
+    int rank_;
+    std::vector<std::pair<Key, int64_t>> begun_;
+  };
+
+  Messages::Transfer post(const Key& key, const std::byte* from, std::byte* to, size_t bytes,
+                          std::vector<std::pair<Key, int64_t>>& begun) {
+    const std::lock_guard lock(mutex_);
+    Line& line = lines_[key];
+    const int64_t number = from || !to ? line.sends++ : line.receives++;
+    while (std::ssize(line.open) <= number - line.finished) line.open.emplace_back();
+    Transfer& transfer = line.open[static_cast<size_t>(number - line.finished)];
+    if (to)
+      transfer.to = to;
+    else
+      transfer.from = from, transfer.bytes = bytes,
+      bytes_sent_ += std::get<2>(key) >= Topic::gradients ? static_cast<int64_t>(bytes) : 0;
+    begun.emplace_back(key, number);
+    return std::ssize(begun) - 1;
+  }
+
+  /// Delivers a piece of the oldest message of the line, perhaps. Returns whether this transfer is done.
+  bool advance(const std::pair<Key, int64_t>& transfer) {
+    const std::lock_guard lock(mutex_);
+    if (broken_) throw Error(ErrorCode::failed, "another rank has ended");
+    Line& line = lines_[transfer.first];
+    if (!line.open.empty() && random_() % 4 == 0) {
+      Transfer& first = line.open.front();
+      if (line.finished < line.sends && line.finished < line.receives) {
+        const size_t left = first.bytes - first.copied, piece = left < 2 ? left : 1 + random_() % left;
+        std::copy_n(first.from + first.copied, piece, first.to + first.copied);
+        first.copied += piece;
+        if (first.copied == first.bytes) line.open.pop_front(), ++line.finished;
+      }
+    }
+    return transfer.second < line.finished;
+  }
+
+  int ranks_;
+  std::mutex mutex_;
+  std::mt19937_64 random_;
+  std::map<Key, Line> lines_;
+  bool broken_ = false;
+  int64_t bytes_sent_ = 0;
+};
+
+}  // namespace hewn::test

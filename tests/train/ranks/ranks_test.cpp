@@ -1,0 +1,110 @@
+// What ranks compute together, with messages that arrive late, in pieces and in any order.
+
+#include "train/ranks/ranks.h"
+
+#include "tests/train/ranks/mailboxes.h"
+#include "tests/train/tiny.h"
+
+namespace hewn::test {
+namespace {
+
+/// The sum of one element over all ranks, as a tree.
+float sum_of(const std::vector<std::vector<float>>& slabs, size_t i, size_t begin, size_t end) {
+  if (end - begin == 1) return slabs[begin][i];
+  const size_t middle = (begin + end) / 2;
+  return sum_of(slabs, i, begin, middle) + sum_of(slabs, i, middle, end);
+}
+
+}  // namespace
+
+TEST_CASE("slices: every block has one owner, in order, and all own as much of a bucket", "[ranks]") {
+  Random random("slices");
+  for (int repeat = 0; repeat < 200; ++repeat) {
+    const int ranks = 1 << random.integer(0, 4);
+    const int64_t n = random.integer(1, 100 * norm_block);
+    const Slices slices(n, random.integer(0, 40 * norm_block), ranks);
+    int64_t end = 0, block = 0;
+    for (int64_t bucket = 0; bucket < slices.buckets(); ++bucket)
+      for (int rank = 0; rank < ranks; ++rank) {
+        const Range elements = slices.elements(bucket, rank), blocks = slices.blocks(bucket, rank);
+        CHECK(elements.begin == end);
+        CHECK(blocks.begin == block);
+        CHECK(elements.begin == std::min(n, blocks.begin * norm_block));
+        if (bucket + 1 < slices.buckets())
+          CHECK(std::abs(blocks.size() - slices.blocks(bucket, 0).size()) <= 1);
+        end = elements.end, block = blocks.end;
+      }
+    CHECK(end == n);
+  }
+}
+
+TEST_CASE("ranks: texts and numbers of every length are gathered by rank", "[ranks]") {
+  for (const int size : {1, 2, 4, 8}) {
+    Mailboxes mailboxes(size, run_seed());
+    mailboxes.run([&](Ranks& ranks) {
+      for (int round = 0; round < 5; ++round) {
+        const auto text = [&](int rank) {
+          return std::string(static_cast<size_t>(rank * round), static_cast<char>('a' + rank));
+        };
+        const std::vector<std::string> all = ranks.gather(text(ranks.rank()));
+        require(std::ssize(all) == size, "texts of ", all.size(), " ranks");
+        for (int rank = 0; rank < size; ++rank)
+          require(all[static_cast<size_t>(rank)] == text(rank), "the text of rank ", rank, " is '",
+                  all[static_cast<size_t>(rank)], "'");
+        const std::vector<double> mine(static_cast<size_t>(ranks.rank() + round), ranks.rank() + 0.25);
+        const auto numbers = ranks.gather(mine);
+        for (int rank = 0; rank < size; ++rank)
+          require(numbers[static_cast<size_t>(rank)] ==
+                      std::vector<double>(static_cast<size_t>(rank + round), rank + 0.25),
+                  "the numbers of rank ", rank, " differ");
+      }
+    });
+  }
+}
+
+TEST_CASE("ranks: gradients are added as a tree, and every slice comes back", "[ranks]") {
+  Random random("exchange");
+  for (const int size : {1, 2, 4, 8})
+    for (const int64_t n : {int64_t{1}, norm_block, 3 * norm_block + 5, 20 * norm_block - 1}) {
+      INFO(size << " ranks, " << n << " elements");
+      std::vector<std::vector<float>> slabs;
+      for (int rank = 0; rank < size; ++rank) slabs.push_back(random.normals<float>(n));
+      const Slices slices(n, 4 * norm_block, size);
+      Mailboxes mailboxes(size, run_seed());
+      std::vector<std::vector<float>> sums(static_cast<size_t>(size));
+      mailboxes.run([&](Ranks& ranks) {
+        const auto device = make_cpu(1);
+        const auto me = static_cast<size_t>(ranks.rank());
+        Tensor slab = Tensor::from(*device, slabs[me], {n});
+        ranks.reduce_scatter(slab, slices);
+        ranks.all_gather(slab, slices);
+        sums[me].assign(slab.ptr<float>(), slab.ptr<float>() + n);
+        Tensor blocks = Tensor::zeros(*device, DType::f64, {(n + norm_block - 1) / norm_block});
+        for (int64_t bucket = 0; bucket < slices.buckets(); ++bucket)
+          for (int64_t b = slices.blocks(bucket, ranks.rank()).begin;
+               b < slices.blocks(bucket, ranks.rank()).end; ++b)
+            blocks.ptr<double>()[b] = static_cast<double>(b + 1);
+        ranks.all_gather_blocks(blocks, slices);
+        for (int64_t b = 0; b < blocks.numel(); ++b)
+          require(blocks.ptr<double>()[b] == static_cast<double>(b + 1), "block ", b, " is ",
+                  blocks.ptr<double>()[b]);
+      });
+      for (int64_t i = 0; i < n; ++i) {
+        const auto at = static_cast<size_t>(i);
+        const float expected = sum_of(slabs, at, 0, slabs.size());
+        for (size_t rank = 0; rank < sums.size(); ++rank)
+          if (sums[rank][at] != expected)
+            FAIL("rank " << rank << ", element " << i << ": " << sums[rank][at] << ", expected " << expected);
+      }
+      const auto slab_bytes = static_cast<int64_t>(n * int64_t{sizeof(float)});
+      const int64_t block_bytes = (n + norm_block - 1) / norm_block * int64_t{sizeof(double)};
+      CHECK(mailboxes.bytes_sent() == (size - 1) * (2 * slab_bytes + block_bytes));
+    }
+}
+
+TEST_CASE("ranks: a number that is no power of two is refused", "[ranks]") {
+  Mailboxes mailboxes(3, 1);
+  CHECK_ERROR(mailboxes.run([](Ranks&) {}), ErrorCode::usage, "3 ranks; expected a power of two");
+}
+
+}  // namespace hewn::test

@@ -1,0 +1,138 @@
+#include "train/ranks/ranks.h"
+
+#include <array>
+#include <bit>
+#include <cstring>
+#include <thread>
+
+#include "core/error.h"
+#include "kernels/copy/op.h"
+
+namespace hewn {
+namespace {
+
+std::span<std::byte> bytes_of(const Tensor& t) { return {static_cast<std::byte*>(t.data()), t.bytes()}; }
+Tensor part_of(const Tensor& slab, Range range) { return slab.sliced(0, range.begin, range.size()); }
+
+/// parts[0] = the sum of all, as a binary tree; a power of two.
+void add_as_tree(const std::vector<Tensor>& parts) {
+  for (size_t stride = 1; stride < parts.size(); stride *= 2)
+    for (size_t i = 0; i < parts.size(); i += 2 * stride) copy_into(parts[i], parts[i + stride], Write::add);
+}
+
+}  // namespace
+
+/// The exchange of a bucket's gradients.
+struct Ranks::Bucket {
+  std::vector<Tensor> parts;  // of this rank's slice, by rank; its own is in the slab
+  std::vector<Messages::Transfer> transfers;
+};
+
+Ranks::Ranks(Messages& messages) : messages_(messages) {
+  require(std::has_single_bit(static_cast<unsigned>(messages.size())), messages.size(),
+          " ranks; expected a power of two");
+}
+
+void Ranks::wait(std::vector<Messages::Transfer>& transfers) {
+  while (!transfers.empty()) {
+    std::erase_if(transfers, [&](Messages::Transfer transfer) { return messages_.done(transfer); });
+    if (!transfers.empty()) std::this_thread::yield();
+  }
+}
+
+std::vector<std::string> Ranks::gather(const std::string& mine) {
+  const auto n = static_cast<size_t>(size()), me = static_cast<size_t>(rank());
+  std::vector<uint64_t> sizes(n);
+  sizes[me] = mine.size();
+  std::vector<Messages::Transfer> transfers;
+  for (int other = 0; other < size(); ++other) {
+    if (other == rank()) continue;
+    const auto from = std::span(&sizes[static_cast<size_t>(other)], 1);
+    transfers.push_back(messages_.receive(other, Topic::sizes, std::as_writable_bytes(from)));
+    transfers.push_back(messages_.send(other, Topic::sizes, std::as_bytes(std::span(&sizes[me], 1))));
+  }
+  wait(transfers);
+  std::vector<std::string> all(n);
+  all[me] = mine;
+  for (int other = 0; other < size(); ++other) {
+    if (other == rank()) continue;
+    std::string& text = all[static_cast<size_t>(other)];
+    text.resize(sizes[static_cast<size_t>(other)]);
+    transfers.push_back(messages_.receive(other, Topic::contents, std::as_writable_bytes(std::span(text))));
+    transfers.push_back(messages_.send(other, Topic::contents, std::as_bytes(std::span(mine))));
+  }
+  wait(transfers);
+  return all;
+}
+
+std::vector<std::vector<double>> Ranks::gather(std::span<const double> mine) {
+  std::string bytes(mine.size_bytes(), '\0');
+  std::memcpy(bytes.data(), mine.data(), bytes.size());
+  std::vector<std::vector<double>> all;
+  for (const std::string& text : gather(bytes)) {
+    all.emplace_back(text.size() / sizeof(double));
+    std::memcpy(all.back().data(), text.data(), text.size());
+  }
+  return all;
+}
+
+void Ranks::start(const Tensor& slab, const Slices& slices, int64_t bucket, Bucket& exchange) {
+  const Range mine = slices.elements(bucket, rank());
+  exchange.parts.clear();
+  for (int other = 0; other < size(); ++other) {
+    const Range theirs = slices.elements(bucket, other);
+    if (other == rank()) {
+      exchange.parts.push_back(part_of(slab, mine));
+      continue;
+    }
+    exchange.parts.push_back(Tensor::empty(slab.device(), slab.dtype(), {mine.size()}));
+    exchange.transfers.push_back(messages_.receive(other, Topic::gradients, bytes_of(exchange.parts.back())));
+    exchange.transfers.push_back(messages_.send(other, Topic::gradients, bytes_of(part_of(slab, theirs))));
+  }
+}
+
+void Ranks::finish(Bucket& exchange) {
+  wait(exchange.transfers);
+  add_as_tree(exchange.parts);
+  if (rank() > 0) copy_into(exchange.parts[static_cast<size_t>(rank())], exchange.parts[0], Write::set);
+}
+
+void Ranks::reduce_scatter(Tensor slab, const Slices& slices) {
+  if (alone()) return;
+  const MemUseScope use(MemUse::gradient);
+  std::array<Bucket, 2> exchanges;  // while one is added, the next is under way
+  for (int64_t bucket = 0; bucket <= slices.buckets(); ++bucket) {
+    if (bucket < slices.buckets()) start(slab, slices, bucket, exchanges[static_cast<size_t>(bucket % 2)]);
+    if (bucket > 0) finish(exchanges[static_cast<size_t>((bucket - 1) % 2)]);
+  }
+  slab.changed();
+}
+
+template <class RangeOf>
+void Ranks::all_gather(Tensor& numbers, int64_t buckets, const RangeOf& range_of) {
+  if (alone()) return;
+  std::vector<Messages::Transfer> transfers;
+  for (int64_t bucket = 0; bucket < buckets; ++bucket) {
+    const Tensor mine = part_of(numbers, range_of(bucket, rank()));
+    for (int other = 0; other < size(); ++other) {
+      if (other == rank()) continue;
+      const Tensor theirs = part_of(numbers, range_of(bucket, other));
+      transfers.push_back(messages_.receive(other, Topic::values, bytes_of(theirs)));
+      transfers.push_back(messages_.send(other, Topic::values, bytes_of(mine)));
+    }
+  }
+  wait(transfers);
+  numbers.changed();
+}
+
+void Ranks::all_gather(Tensor slab, const Slices& slices) {
+  all_gather(slab, slices.buckets(),
+             [&](int64_t bucket, int owner) { return slices.elements(bucket, owner); });
+}
+
+void Ranks::all_gather_blocks(Tensor numbers, const Slices& slices) {
+  all_gather(numbers, slices.buckets(),
+             [&](int64_t bucket, int owner) { return slices.blocks(bucket, owner); });
+}
+
+}  // namespace hewn

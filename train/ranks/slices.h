@@ -1,0 +1,46 @@
+#pragma once
+// Which rank owns which elements of a slab.
+
+#include <algorithm>
+#include <cstdint>
+
+#include "kernels/global_norm/abi.h"
+
+namespace hewn {
+
+/// Consecutive elements, or blocks of them.
+struct Range {
+  int64_t begin = 0, end = 0;
+  int64_t size() const { return end - begin; }
+};
+
+/// The division of a slab of n elements among R ranks: it consists of buckets, and each rank owns a slice of every
+/// bucket, so that all of them send and receive whenever a bucket is exchanged. Slices are whole blocks of the global norm,
+/// but for the end of the slab.
+class Slices {
+ public:
+  /// Buckets have at most `bucket` elements, but at least a block for each rank.
+  Slices(int64_t n, int64_t bucket, int ranks)
+      : n_blocks_((n + norm_block - 1) / norm_block),
+        n_(n),
+        per_bucket_(std::max<int64_t>(bucket / norm_block, ranks)),
+        ranks_(ranks) {}
+
+  int64_t buckets() const { return (n_blocks_ + per_bucket_ - 1) / per_bucket_; }
+  /// The blocks of the norm that a rank owns in a bucket.
+  Range blocks(int64_t bucket, int rank) const {
+    const int64_t first = bucket * per_bucket_, n = std::min(per_bucket_, n_blocks_ - first);
+    return {first + n * rank / ranks_, first + n * (rank + 1) / ranks_};
+  }
+  /// Their elements.
+  Range elements(int64_t bucket, int rank) const {
+    const Range owned = blocks(bucket, rank);
+    return {std::min(owned.begin * norm_block, n_), std::min(owned.end * norm_block, n_)};
+  }
+
+ private:
+  int64_t n_blocks_, n_, per_bucket_;
+  int ranks_;
+};
+
+}  // namespace hewn
