@@ -65,6 +65,10 @@ std::vector<float> InputStatistics::mean_squares() const {
   return means;
 }
 
+Tensor elements_of(const Slab& slab, DType dtype) {
+  return Tensor::over(slab.storage(), dtype, {static_cast<int64_t>(slab.bytes() / size_of(dtype))});
+}
+
 Tensor bf16_of(Parameter& p) {
   const uint64_t version = p.value.storage()->version;
   if (p.value_bf16.defined() && p.bf16_version != version) {
@@ -216,10 +220,10 @@ void Parameters::complete_grads() {
   }
 }
 
-void Parameters::updated() {
+void Parameters::updated(bool copies) {
   for (Parameter* p : slab_.members) {
     p->value.changed();
-    if (!p->value_bf16.defined()) continue;
+    if (!copies || !p->value_bf16.defined()) continue;
     p->value_bf16.changed();
     p->bf16_version = p->value.storage()->version;
   }

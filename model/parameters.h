@@ -81,6 +81,9 @@ struct ParameterSlab {
   Tensor values_bf16;
 };
 
+/// All elements of a slab as a vector, gaps included.
+Tensor elements_of(const Slab& slab, DType dtype);
+
 /// The bf16 copy of a matrix in mixed precision, updated if the value has changed since; else undefined.
 Tensor bf16_of(Parameter& p);
 
@@ -133,8 +136,8 @@ class Parameters {
   void write_grads_to(const Slab& grads);
   /// Zeroes the gradients that the backward pass has not reached, so that the optimizer reads no old values.
   void complete_grads();
-  /// Must be called after the optimizer has changed the values, and their bf16 copies, in place.
-  void updated();
+  /// Must be called after the optimizer has changed the values in place, and, if `copies`, their bf16 copies.
+  void updated(bool copies = true);
 
  private:
   void settle_on(Device& device, DType dtype);

@@ -1,8 +1,9 @@
 #include "train/optimizer.h"
 
+#include <algorithm>
+
 #include "kernels/contract/contract.h"
 #include "kernels/global_norm/abi.h"
-#include "kernels/optimizer/abi.h"
 
 namespace hewn {
 namespace {
@@ -15,13 +16,16 @@ constexpr UpdateRule rule_of(OptimizerKind kind) {
 
 }  // namespace
 
-Optimizer::Optimizer(Parameters& parameters, const OptimizerConfig& config)
-    : parameters_(parameters), config_(config) {
+Optimizer::Optimizer(Parameters& parameters, const OptimizerConfig& config, Ranks* ranks)
+    : parameters_(parameters),
+      config_(config),
+      ranks_(ranks),
+      slices_(ranks_ ? ranks_->slices(parameters.slab().n, parameters.dtype())
+                     : Slices::whole(parameters.slab().n)) {
   m_ = parameters.slab_like_values(MemUse::optimizer);
   if (config.kind != OptimizerKind::sgd) v_ = parameters.slab_like_values(MemUse::optimizer);
   const MemUseScope use(MemUse::optimizer);
-  squares_ =
-      Tensor::empty(parameters.device(), DType::f64, {(parameters.slab().n + norm_block - 1) / norm_block});
+  squares_ = Tensor::empty(parameters.device(), DType::f64, {blocks_of_norm(parameters.slab().n)});
 }
 
 void Optimizer::step(const Tensor& state, const double* loss) {
@@ -29,28 +33,62 @@ void Optimizer::step(const Tensor& state, const double* loss) {
   const InPhase phase(Phase::update);
   const ParameterSlab& slab = parameters_.slab();
   auto* step_state = static_cast<StepState*>(state.data());
+  const int me = ranks_ ? ranks_->rank() : 0;
+  const DType dtype = parameters_.dtype();
+  const Tensor grads = elements_of(*slab.grads, dtype);
+  if (ranks_) ranks_->reduce_scatter(grads, slices_);
   auto* sums = static_cast<double*>(squares_.data());
-  run(parameters_.device(), BlockSquares{parameters_.dtype(), slab.n, slab.grads->data(), sums});
+  for (int64_t bucket = 0; bucket < slices_.buckets(); ++bucket) {
+    const Tensor mine = part_of(grads, slices_.elements(bucket, me));
+    if (mine.numel() > 0)
+      run(parameters_.device(),
+          BlockSquares{dtype, mine.numel(), mine.data(), sums + slices_.blocks(bucket, me).begin});
+  }
+  if (ranks_) ranks_->all_gather_blocks(squares_, slices_);
   run(parameters_.device(), GlobalNorm{squares_.numel(), sums, config_.grad_clip, step_state, loss});
   for (Parameter* p : slab.members) bf16_of(*p);  // must be current if the step is refused
-  const bool nearest = !config_.stochastic_rounding;
-  run(parameters_.device(),
-      ParameterUpdate{.rule = rule_of(config_.kind),
-                      .dtype = parameters_.dtype(),
-                      .n = slab.n,
-                      .n_decayed = slab.n_decayed,
-                      .w = slab.values->data(),
-                      .g = slab.grads->data(),
-                      .m = m_->data(),
-                      .v = v_ ? v_->data() : nullptr,
-                      .beta1 = config_.beta1,
-                      .beta2 = config_.beta2,
-                      .eps = config_.eps,
-                      .weight_decay = config_.weight_decay,
-                      .state = step_state,
-                      .w_bf16 = nearest && slab.values_bf16.defined() ? slab.values_bf16.data() : nullptr});
-  if (!nearest) round_stochastically(step_state, 1);
-  parameters_.updated();
+  for (int64_t bucket = 0; bucket < slices_.buckets(); ++bucket)
+    if (const Range mine = slices_.elements(bucket, me); mine.size() > 0)
+      run(parameters_.device(), update_of(mine, step_state));
+  if (ranks_) ranks_->all_gather(elements_of(*slab.values, dtype), slices_);
+  if (config_.stochastic_rounding) round_stochastically(step_state, 1);
+  parameters_.updated(!ranks_ || config_.stochastic_rounding);
+}
+
+ParameterUpdate Optimizer::update_of(Range range, const StepState* state) const {
+  const ParameterSlab& slab = parameters_.slab();
+  const auto at = [&](void* data, size_t element) {
+    return static_cast<uint8_t*>(data) + static_cast<size_t>(range.begin) * element;
+  };
+  const size_t element = size_of(parameters_.dtype());
+  const bool copies = slab.values_bf16.defined() && !ranks_ && !config_.stochastic_rounding;
+  return {.rule = rule_of(config_.kind),
+          .dtype = parameters_.dtype(),
+          .n = range.size(),
+          .n_decayed = std::clamp<int64_t>(slab.n_decayed - range.begin, 0, range.size()),
+          .w = at(slab.values->data(), element),
+          .g = at(slab.grads->data(), element),
+          .m = at(m_->data(), element),
+          .v = v_ ? at(v_->data(), element) : nullptr,
+          .beta1 = config_.beta1,
+          .beta2 = config_.beta2,
+          .eps = config_.eps,
+          .weight_decay = config_.weight_decay,
+          .state = state,
+          .w_bf16 = copies ? at(slab.values_bf16.data(), size_of(DType::bf16)) : nullptr};
+}
+
+void Optimizer::add_gradients() {
+  if (!ranks_) return;
+  const Tensor grads = elements_of(*parameters_.slab().grads, parameters_.dtype());
+  ranks_->reduce_scatter(grads, slices_);
+  ranks_->all_gather(grads, slices_);
+}
+
+void Optimizer::gather_moments() {
+  if (!ranks_) return;
+  ranks_->all_gather(elements_of(*m_, parameters_.dtype()), slices_);
+  if (v_) ranks_->all_gather(elements_of(*v_, parameters_.dtype()), slices_);
 }
 
 void Optimizer::round_stochastically(const StepState* state, int64_t extra) {

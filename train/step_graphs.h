@@ -5,17 +5,19 @@
 #include <list>
 
 #include "core/shape.h"
+#include "core/write.h"
 #include "kernels/devices/captured_work.h"
 
 namespace hewn {
 
 /// Identifies a micro-step: equal ones launch the same kernels at the same addresses.
 struct MicroStep {
-  bool first = true;               ///< in its step: sets the loss
-  bool sets = true, ends = true;   ///< whether it is the first, the last of its group
-  bool updates = true;             ///< whether the parameters are updated after it
-  int slab = 0;                    ///< that its group is accumulated in
-  Shape shape;                     ///< of the batch
+  bool sets = true, ends = true;  ///< whether it is the first, the last of its group
+  bool updates = true;            ///< whether the parameters are updated after it
+  int slab = 0;                   ///< that its group is accumulated in
+  double* loss = nullptr;         ///< on the device, where its loss goes
+  Write to_loss = Write::set;
+  Shape shape;  ///< of the batch
   /// Addresses on the device.
   const void *tokens = nullptr, *targets = nullptr, *reference = nullptr;
   bool operator==(const MicroStep&) const = default;

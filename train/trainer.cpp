@@ -14,12 +14,6 @@
 namespace hewn {
 namespace {
 
-int64_t count_targets(std::span<const Batch> batches) {
-  int64_t n = 0;
-  for (const Batch& b : batches) n += b.target_count();
-  return n;
-}
-
 /// The rows of a batch with this weight, as a batch.
 Batch rows_of_weight(const Batch& batch, double weight) {
   Batch part{.rows = 0, .block_size = batch.block_size, .tokens = {}, .targets = {}};
@@ -54,6 +48,9 @@ int64_t count_bad(const Tensor& t) {
   return bad;
 }
 
+constexpr const char* no_bad_node =
+    "none: all values are finite, but the global norm of the gradients is not";
+
 /// Records the first node whose value or incoming gradient is not finite.
 class BadNodeFinder final : public ValueObserver {
  public:
@@ -68,6 +65,15 @@ class BadNodeFinder final : public ValueObserver {
   }
   std::string found_;
 };
+
+/// The number of groups of micro-steps that a rank computes.
+int64_t groups_per_rank(int64_t groups, const Ranks* ranks) {
+  if (!ranks) return groups;
+  require(groups % ranks->size() == 0, "the gradients of ", groups,
+          " groups of micro-steps cannot be divided among ", ranks->size(),
+          " ranks; expected a multiple of that for grad_shards");
+  return groups / ranks->size();
+}
 
 }  // namespace
 
@@ -85,11 +91,12 @@ Tensor batch_tensor(Device& device, const Batch& batch, const std::vector<int32_
 }
 
 Trainer::Trainer(Model& model, const OptimizerConfig& optimizer, const ScheduleConfig& schedule,
-                 uint64_t seed, int64_t groups)
+                 uint64_t seed, int64_t groups, Ranks* ranks)
     : model_(model),
-      optimizer_(model.parameters(), optimizer),
+      ranks_(ranks && !ranks->alone() ? ranks : nullptr),
+      optimizer_(model.parameters(), optimizer, ranks_),
       schedule_(schedule),
-      groups_(model.parameters(), groups),
+      groups_(model.parameters(), groups_per_rank(groups, ranks_)),
       graphs_(executor(model.device())),
       results_(executor(model.device())) {
   step_.state.seed = seed;
@@ -98,8 +105,8 @@ Trainer::Trainer(Model& model, const OptimizerConfig& optimizer, const ScheduleC
   state_ = on_device_.sliced(0, offsetof(StepOnDevice, state), sizeof(StepState));
 }
 
-Trainer::Trainer(Model& model, const TrainConfig& config)
-    : Trainer(model, config.optimizer, config.schedule, config.seed, config.grad_shards) {
+Trainer::Trainer(Model& model, const TrainConfig& config, Ranks* ranks)
+    : Trainer(model, config.optimizer, config.schedule, config.seed, config.grad_shards, ranks) {
   recompute_ = config.recompute;
   preference_ = config.preference;
 }
@@ -116,17 +123,16 @@ Trainer::Parts Trainer::parts_of(std::span<const Batch> micro_batches) const {
   require(n % groups == 0, n, " micro-batches cannot be divided into ", groups, " groups of gradients");
   Parts parts;
   parts.list.resize(static_cast<size_t>(groups));
-  int64_t micro_step = 0;
-  double all = 0;
+  std::vector<double> counted;  // of each micro-step, also of those without targets
   const auto add = [&](std::vector<Part>& group, const Batch& batch, double weight) {
-    const double counted = weight * static_cast<double>(batch.term_count());
-    if (counted > 0) group.push_back({.batch = &batch, .micro_step = micro_step, .share = counted});
-    all += counted;
-    ++micro_step;
+    const double terms = weight * static_cast<double>(batch.term_count());
+    if (terms > 0) group.push_back({.batch = &batch, .micro_step = std::ssize(counted), .share = terms});
+    counted.push_back(terms);
   };
   for (int64_t i = 0; i < n; ++i) {
     const Batch& batch = micro_batches[static_cast<size_t>(i)];
     std::vector<Part>& group = parts.list[static_cast<size_t>(i / (n / groups))];
+    parts.targets += batch.target_count();
     if (batch.row_weights.empty()) {
       add(group, batch, 1);
       continue;
@@ -136,9 +142,29 @@ Trainer::Parts Trainer::parts_of(std::span<const Batch> micro_batches) const {
     for (const double weight : std::set<double>(batch.row_weights.begin(), batch.row_weights.end()))
       add(group, parts.cut.emplace_back(rows_of_weight(batch, weight)), weight);
   }
-  for (std::vector<Part>& group : parts.list)
-    for (Part& part : group) part.share /= all;
+  share_out(parts, std::move(counted));
   return parts;
+}
+
+/// Turns the terms of each micro-step into its share of all, and numbers micro-steps over all ranks. The ranks before
+/// this one have the first ones.
+void Trainer::share_out(Parts& parts, std::vector<double> counted) const {
+  int64_t before = 0;
+  double all = 0;
+  if (ranks_) {
+    counted.push_back(static_cast<double>(parts.targets));
+    parts.targets = 0;
+    int rank = 0;
+    for (const std::vector<double>& theirs : ranks_->gather(counted)) {
+      for (size_t i = 0; i + 1 < theirs.size(); ++i) all += theirs[i];
+      parts.targets += static_cast<int64_t>(theirs.back());
+      if (rank++ < ranks_->rank()) before += std::ssize(theirs) - 1;
+    }
+  } else {
+    for (const double terms : counted) all += terms;
+  }
+  for (std::vector<Part>& group : parts.list)
+    for (Part& part : group) part.share /= all, part.micro_step += before;
 }
 
 /// Copies a micro-batch to its place on the device, with the host's part of `StepOnDevice`.
@@ -185,25 +211,28 @@ void Trainer::forward_backward(const MicroStep& step, TapeObserver* observer) {
                                 .share = &there()->share,
                                 .state = &there()->state,
                                 .gradient = gradient.data(),
-                                .sum = &there()->loss,
-                                .to_sum = step.first ? Write::set : Write::add});
+                                .sum = step.loss,
+                                .to_sum = step.to_loss});
   tape.backward(value, gradient, {.last_micro_step = step.updates});
 }
 
 /// Calls `body` for each micro-batch, once it is on the device. The gradients of a group without any are zero.
 void Trainer::each_micro_step(const Parts& parts,
                               const std::function<void(const MicroStep&, int64_t group)>& body) {
-  bool first = true;
+  int64_t turn = 0;
+  if (ranks_) make_room_for_losses(parts);
   for (int64_t group = 0; group < groups_.count(); ++group) {
     const std::vector<Part>& list = parts.list[static_cast<size_t>(group)];
     groups_.begin(group);
     for (const Part& part : list) {
       MicroStep step = upload(part);
-      step.first = std::exchange(first, false);
       step.sets = &part == &list.front();
       step.ends = &part == &list.back();
       step.updates = step.ends && group + 1 == groups_.count();
       step.slab = GradientGroups::slab_of(group);
+      step.loss = ranks_ ? static_cast<double*>(losses_.data()) + turn : &there()->loss;
+      step.to_loss = ranks_ || turn == 0 ? Write::set : Write::add;
+      ++turn;
       body(step, group);
     }
     if (!list.empty()) continue;
@@ -212,16 +241,33 @@ void Trainer::each_micro_step(const Parts& parts,
   }
 }
 
-void Trainer::update() { optimizer_.step(state_, &there()->loss); }
+/// With several ranks, every micro-step has a place for its loss: they are added in the order of all micro-steps.
+void Trainer::make_room_for_losses(const Parts& parts) {
+  int64_t n = 0;
+  for (const std::vector<Part>& group : parts.list) n += std::ssize(group);
+  const MemUseScope use(MemUse::optimizer);
+  losses_ = Tensor::empty(model_.device(), DType::f64, {n});
+}
+
+void Trainer::update() {
+  if (ranks_) {
+    double loss = 0;
+    for (const std::vector<double>& theirs : ranks_->gather(losses_.values<double>()))
+      for (const double part : theirs) loss += part;
+    model_.device().upload(there(), &step_, StepOnDevice::given);  // its micro-steps may have had no targets
+    model_.device().upload(&there()->loss, &loss, sizeof loss);
+  }
+  optimizer_.step(state_, &there()->loss);
+}
 
 void Trainer::queue(std::span<const Batch> micro_batches) {
+  const Parts parts = parts_of(micro_batches);
   const StepResult begun{.step = steps_done(),
                          .learning_rate = learning_rate_at(schedule_, steps_done()),
-                         .tokens = count_targets(micro_batches)};
+                         .tokens = parts.targets};
   require(begun.tokens > 0, "step ", begun.step, ": the batch has no target that counts");
   step_.state.learning_rate = begun.learning_rate;
   for (Parameter& p : model_.parameters().all()) bf16_of(p);  // a graph does not recreate the copies
-  const Parts parts = parts_of(micro_batches);
   each_micro_step(parts, [&](const MicroStep& step, int64_t group) {
     const bool replayed = graphs_.run(step, [&] {
       forward_backward(step, observer_);
@@ -260,6 +306,7 @@ void Trainer::watch(std::span<const Batch> micro_batches, TapeObserver& observer
     forward_backward(step, &observer);
     if (step.ends) groups_.end(group);
   });
+  optimizer_.add_gradients();
 }
 
 std::string Trainer::bad_parameter() const {
@@ -273,9 +320,20 @@ std::string Trainer::bad_parameter() const {
 std::string Trainer::first_bad_node(std::span<const Batch> micro_batches) {
   if (const std::string bad = bad_parameter(); !bad.empty()) return "parameter " + bad;
   BadNodeFinder finder;
-  watch(micro_batches, finder);
-  return finder.found().empty() ? "none: all values are finite, but the global norm of the gradients is not"
-                                : finder.found();
+  int64_t micro_step = -1;  // in which it was found
+  each_micro_step(parts_of(micro_batches), [&](const MicroStep& step, int64_t group) {
+    forward_backward(step, &finder);
+    if (micro_step < 0 && !finder.found().empty()) micro_step = step_.state.micro_step;
+    if (step.ends) groups_.end(group);
+  });
+  if (!ranks_) return finder.found().empty() ? no_bad_node : finder.found();
+  int rank = 0;
+  for (const std::string& found : ranks_->gather(
+           finder.found().empty() ? "" : join(", micro-step ", micro_step, ": ", finder.found()))) {
+    if (!found.empty()) return join("rank ", rank, found);
+    ++rank;
+  }
+  return no_bad_node;
 }
 
 }  // namespace hewn

@@ -12,6 +12,7 @@
 #include "train/data/batches.h"
 #include "train/optimizer.h"
 #include "train/ranks/gradient_groups.h"
+#include "train/ranks/ranks.h"
 #include "train/step_graphs.h"
 #include "train/step_results.h"
 
@@ -20,16 +21,18 @@ namespace hewn {
 class Trainer {
  public:
   /// Allocates the optimizer's state, and slabs for the sums of `groups` of micro-steps (`GradientGroups`). `seed`
-  /// determines the dropout masks.
+  /// determines the dropout masks. With several ranks, each calls the functions of its own trainer at the same time;
+  /// `ranks` must outlive it. Throws usage if the groups cannot be divided among them.
   Trainer(Model& model, const OptimizerConfig& optimizer, const ScheduleConfig& schedule, uint64_t seed,
-          int64_t groups = 1);
+          int64_t groups = 1, Ranks* ranks = nullptr);
   /// The same, with everything else that a configuration says of a step.
-  Trainer(Model& model, const TrainConfig& config);
+  Trainer(Model& model, const TrainConfig& config, Ranks* ranks = nullptr);
 
   /// Runs the forward and backward pass of each micro-batch, weighted by its number of targets (or of pairs, if its
   /// rows are pairs), then one update. Rows with different weights are separate micro-batches. On a GPU it returns
-  /// before the work is done; the batches may be changed immediately. Throws usage if all targets are ignored, or if
-  /// the number of micro-batches is no multiple of that of their groups.
+  /// before the work is done; the batches may be changed immediately. With several ranks, each gives its own part of the
+  /// micro-batches, in the order of their numbers. Throws usage if all targets are ignored, or if the number of
+  /// micro-batches is no multiple of that of their groups.
   void queue(std::span<const Batch> micro_batches);
   /// Waits for the oldest queued step and returns its result. If it was not finite, neither it nor the steps
   /// queued after it changed anything, and those are dropped.
@@ -79,17 +82,21 @@ class Trainer {
   };
   struct Parts {
     std::deque<Batch> cut;                ///< batches of rows of equal weight
-    std::vector<std::vector<Part>> list;  ///< by group
+    std::vector<std::vector<Part>> list;  ///< of this rank, by group
+    int64_t targets = 0;                  ///< of the step, those of all ranks
   };
   Parts parts_of(std::span<const Batch> micro_batches) const;
+  void share_out(Parts& parts, std::vector<double> counted) const;
   MicroStep upload(const Part& part);
   void each_micro_step(const Parts& parts, const std::function<void(const MicroStep&, int64_t group)>& body);
   Tensor loss();
   void forward_backward(const MicroStep& step, TapeObserver* observer);
+  void make_room_for_losses(const Parts& parts);
   void update();
   StepOnDevice* there() const { return static_cast<StepOnDevice*>(on_device_.data()); }
 
   Model& model_;
+  Ranks* ranks_;  // null: this process alone
   Optimizer optimizer_;
   ScheduleConfig schedule_;
   bool recompute_ = false;
@@ -100,6 +107,7 @@ class Trainer {
   // The inputs of a micro-step, at fixed device addresses, so that graphs can be replayed.
   Tensor on_device_;         // u8 [sizeof(StepOnDevice)]
   Tensor state_;             // the StepState in it
+  Tensor losses_;            // with several ranks, f64: of this rank's micro-steps
   Tensor tokens_, targets_;  // i32 [rows, block_size]
   Tensor reference_;         // f32 [rows]; undefined unless the rows are pairs
   StepGraphs graphs_;

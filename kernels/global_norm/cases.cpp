@@ -15,7 +15,7 @@ namespace {
 
 void fill_in(CaseMemory& m, BlockSquares& a) {
   a.g = m.input("g", a.dtype, a.n);
-  a.sums = static_cast<double*>(m.output("sums", DType::f64, (a.n + norm_block - 1) / norm_block, 1e-12));
+  a.sums = static_cast<double*>(m.output("sums", DType::f64, blocks_of_norm(a.n), 1e-12));
 }
 
 Sketch like_squares(const BlockSquares& args) {

@@ -59,7 +59,7 @@ __global__ void __launch_bounds__(32, 1) add_loss(StepLoss a) {
 
 template <>
 void block_squares_gpu<Isa::HEWN_ISA>(const Launch& on, const BlockSquares& a) {
-  launch(on, "block_squares", {static_cast<unsigned>((a.n + norm_block - 1) / norm_block), Block::block},
+  launch(on, "block_squares", {static_cast<unsigned>(blocks_of_norm(a.n)), Block::block},
          a.dtype == DType::f64 ? block_squares<double> : block_squares<float>, a);
 }
 

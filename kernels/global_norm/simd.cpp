@@ -34,7 +34,7 @@ double squares(const T* g, int64_t n) {
 template <class T>
 void block_squares(const Launch& launch, const BlockSquares& a) {
   const T* g = static_cast<const T*>(a.g);
-  parallel_for(launch, blocks_of(a.n, norm_block), [&](int64_t begin, int64_t end, int) {
+  parallel_for(launch, blocks_of_norm(a.n), [&](int64_t begin, int64_t end, int) {
     for (int64_t b = begin; b < end; ++b) {
       const int64_t first = b * norm_block, n = a.n - first < norm_block ? a.n - first : norm_block;
       a.sums[b] = squares(g + first, n);

@@ -6,14 +6,6 @@
 #include "kernels/copy/op.h"
 
 namespace hewn {
-namespace {
-
-/// All elements of a slab, gaps included.
-Tensor whole(const Slab& slab, DType dtype) {
-  return Tensor::over(slab.storage(), dtype, {static_cast<int64_t>(slab.bytes() / size_of(dtype))});
-}
-
-}  // namespace
 
 GradientGroups::GradientGroups(Parameters& parameters, int64_t groups) : parameters_(parameters) {
   require(groups > 0 && std::has_single_bit(static_cast<uint64_t>(groups)), groups,
@@ -36,7 +28,7 @@ void GradientGroups::end(int64_t group) {
   const auto last = static_cast<size_t>(slab_of(group));
   const DType dtype = parameters_.dtype();
   for (size_t i = 0; i < last; ++i)
-    copy_into(whole(*slabs_[last], dtype), whole(*slabs_[i], dtype), Write::add);
+    copy_into(elements_of(*slabs_[last], dtype), elements_of(*slabs_[i], dtype), Write::add);
 }
 
 }  // namespace hewn

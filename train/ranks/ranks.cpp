@@ -12,7 +12,6 @@ namespace hewn {
 namespace {
 
 std::span<std::byte> bytes_of(const Tensor& t) { return {static_cast<std::byte*>(t.data()), t.bytes()}; }
-Tensor part_of(const Tensor& slab, Range range) { return slab.sliced(0, range.begin, range.size()); }
 
 /// parts[0] = the sum of all, as a binary tree; a power of two.
 void add_as_tree(const std::vector<Tensor>& parts) {
@@ -28,7 +27,7 @@ struct Ranks::Bucket {
   std::vector<Messages::Transfer> transfers;
 };
 
-Ranks::Ranks(Messages& messages) : messages_(messages) {
+Ranks::Ranks(Messages& messages, int64_t bucket_bytes) : messages_(messages), bucket_bytes_(bucket_bytes) {
   require(std::has_single_bit(static_cast<unsigned>(messages.size())), messages.size(),
           " ranks; expected a power of two");
 }

@@ -15,13 +15,18 @@ namespace hewn {
 /// R processes. Each of its functions must be called by all of them, in the same order.
 class Ranks {
  public:
-  /// Throws usage if R is not a power of two: sums are binary trees over the ranks. `messages` must outlive the object.
-  explicit Ranks(Messages& messages);
+  /// Gradients are exchanged in buckets of at most `bucket_bytes`. Throws usage if R is not a power of two: sums are
+  /// binary trees over the ranks. `messages` must outlive the object.
+  explicit Ranks(Messages& messages, int64_t bucket_bytes = int64_t{25} << 20);
 
   int rank() const { return messages_.rank(); }
   int size() const { return messages_.size(); }
   /// Whether there is only one.
   bool alone() const { return size() == 1; }
+  /// The division of a slab of n elements.
+  Slices slices(int64_t n, DType dtype) const {
+    return Slices(n, bucket_bytes_ / static_cast<int64_t>(size_of(dtype)), size());
+  }
 
   /// What each rank contributes, by rank.
   std::vector<std::string> gather(const std::string& mine);
@@ -45,6 +50,7 @@ class Ranks {
   void wait(std::vector<Messages::Transfer>& transfers);
 
   Messages& messages_;
+  int64_t bucket_bytes_;
 };
 
 }  // namespace hewn

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "core/tensor.h"
 #include "kernels/global_norm/abi.h"
 
 namespace hewn {
@@ -14,6 +15,9 @@ struct Range {
   int64_t size() const { return end - begin; }
 };
 
+/// These elements of a slab.
+inline Tensor part_of(const Tensor& slab, Range range) { return slab.sliced(0, range.begin, range.size()); }
+
 /// The division of a slab of n elements among R ranks: it consists of buckets, and each rank owns a slice of every
 /// bucket, so that all of them send and receive whenever a bucket is exchanged. Slices are whole blocks of the global norm,
 /// but for the end of the slab.
@@ -21,10 +25,13 @@ class Slices {
  public:
   /// Buckets have at most `bucket` elements, but at least a block for each rank.
   Slices(int64_t n, int64_t bucket, int ranks)
-      : n_blocks_((n + norm_block - 1) / norm_block),
+      : n_blocks_(blocks_of_norm(n)),
         n_(n),
         per_bucket_(std::max<int64_t>(bucket / norm_block, ranks)),
         ranks_(ranks) {}
+
+  /// One slice of everything.
+  static Slices whole(int64_t n) { return Slices(n, blocks_of_norm(n) * norm_block, 1); }
 
   int64_t buckets() const { return (n_blocks_ + per_bucket_ - 1) / per_bucket_; }
   /// The blocks of the norm that a rank owns in a bucket.

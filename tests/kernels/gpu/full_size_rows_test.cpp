@@ -155,7 +155,7 @@ TEST_CASE("full size: rows of SwiGLU and rotated heads reach more than 2^31 elem
 TEST_CASE("full size: the norm of more than 2^31 gradients") {
   const Sparse<float> gradients(many);
   gradients[0] = 3, gradients[many - 1] = -4;
-  std::vector<double> sums(static_cast<size_t>((many + norm_block - 1) / norm_block));
+  std::vector<double> sums(static_cast<size_t>(blocks_of_norm(many)));
   run_ends(BlockSquares{DType::f32, many, gradients.data(), sums.data()}, [&] {
     CHECK(sums.front() == 9);
     CHECK(sums.back() == 16);

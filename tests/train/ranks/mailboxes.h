@@ -21,7 +21,8 @@ namespace hewn::test {
 /// sender's memory, so that a message that is changed before it was delivered arrives changed.
 class Mailboxes {
  public:
-  Mailboxes(int ranks, uint64_t seed) : ranks_(ranks), random_(seed) {}
+  Mailboxes(int ranks, uint64_t seed, int64_t bucket_bytes = int64_t{25} << 20)
+      : ranks_(ranks), bucket_bytes_(bucket_bytes), random_(seed) {}
 
   /// Calls `body` as each rank, on threads. Throws what one of them threw.
   void run(const std::function<void(Ranks&)>& body) {
@@ -31,7 +32,7 @@ class Mailboxes {
       threads.emplace_back([&, rank] {
         try {
           Box box(*this, rank);
-          Ranks ranks(box);
+          Ranks ranks(box, bucket_bytes_);
           body(ranks);
         } catch (...) {
           thrown[static_cast<size_t>(rank)] = std::current_exception();
@@ -115,6 +116,7 @@ class Mailboxes {
   }
 
   int ranks_;
+  int64_t bucket_bytes_;
   std::mutex mutex_;
   std::mt19937_64 random_;
   std::map<Key, Line> lines_;

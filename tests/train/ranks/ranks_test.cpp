@@ -79,7 +79,7 @@ TEST_CASE("ranks: gradients are added as a tree, and every slice comes back", "[
         ranks.reduce_scatter(slab, slices);
         ranks.all_gather(slab, slices);
         sums[me].assign(slab.ptr<float>(), slab.ptr<float>() + n);
-        Tensor blocks = Tensor::zeros(*device, DType::f64, {(n + norm_block - 1) / norm_block});
+        Tensor blocks = Tensor::zeros(*device, DType::f64, {blocks_of_norm(n)});
         for (int64_t bucket = 0; bucket < slices.buckets(); ++bucket)
           for (int64_t b = slices.blocks(bucket, ranks.rank()).begin;
                b < slices.blocks(bucket, ranks.rank()).end; ++b)
@@ -97,7 +97,7 @@ TEST_CASE("ranks: gradients are added as a tree, and every slice comes back", "[
             FAIL("rank " << rank << ", element " << i << ": " << sums[rank][at] << ", expected " << expected);
       }
       const auto slab_bytes = static_cast<int64_t>(n * int64_t{sizeof(float)});
-      const int64_t block_bytes = (n + norm_block - 1) / norm_block * int64_t{sizeof(double)};
+      const int64_t block_bytes = blocks_of_norm(n) * int64_t{sizeof(double)};
       CHECK(mailboxes.bytes_sent() == (size - 1) * (2 * slab_bytes + block_bytes));
     }
 }
