@@ -185,7 +185,8 @@ TEST_CASE("quantize chooses formats for a number of bits a weight", "[cli]") {
   CHECK(divergences[10] > divergences[14]);
   const auto kept = hewn({"quantize", run, "--target_bits=14", "--tensor=*ffn_up*=q4_0", text,
                           "--out=" + file, "--force", "--json"});
-  for (const auto& tensor : nlohmann::json::parse(kept.out).at("tensors"))
+  const auto mixed = nlohmann::json::parse(kept.out);
+  for (const auto& tensor : mixed.at("tensors"))
     if (contains(tensor.at("name").get<std::string>(), "ffn_up.weight")) CHECK(tensor.at("format") == "q4_0");
   CHECK_FAILS(hewn({"quantize", run, "--target_bits=1", text, "--out=" + file, "--force"}), 2,
               "the smallest formats take");
