@@ -172,7 +172,8 @@ struct DescribeKey {
   Json operator()(std::monostate) const { return "a list of an unsupported type"; }
 };
 
-/// How many tensors have each format, their bytes, and whether products are computed with its blocks as they are.
+/// How many tensors have each format, their bytes, and whether products are computed with its blocks as they are or
+/// widened, as `on_device` of kernels/qmatmul does.
 Json formats_of(const std::vector<TensorEntry>& entries) {
   struct Total {
     int64_t tensors = 0;
@@ -187,8 +188,9 @@ Json formats_of(const std::vector<TensorEntry>& entries) {
   }
   Json out = Json::object();
   for (const auto& [format, total] : totals)
-    out[std::string(format)] = join(total.tensors, total.tensors == 1 ? " tensor, " : " tensors, ",
-                                    bytes_text(total.bytes), total.widened ? ", computed in f32" : "");
+    out[std::string(format)] =
+        join(total.tensors, total.tensors == 1 ? " tensor, " : " tensors, ", bytes_text(total.bytes),
+             total.widened ? ", widened to bf16 when opened" : "");
   return out;
 }
 

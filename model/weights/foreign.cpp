@@ -144,9 +144,12 @@ std::unique_ptr<Model> open_foreign_weights(const ForeignModel& foreign, Device&
   auto model = declare_fitting(foreign);
   const MemUseScope use(MemUse::parameter);
   if (dtype != DType::f64)
-    for (Parameter& p : model->parameters().all())
-      if (const auto w = placed_blocks(foreign.tensors, foreign.naming, p, foreign.config))
-        p.blocks = on_device(device, *w);
+    for (Parameter& p : model->parameters().all()) {
+      const auto w = placed_blocks(foreign.tensors, foreign.naming, p, foreign.config);
+      const bool looked_up = p.name == "transformer.wte.weight";
+      if (w && (!looked_up || looks_up_rows(device, *w)))
+        p.blocks = on_device(device, *w, !looked_up || foreign.config.tie);
+    }
   model->parameters().reserve(device, dtype, false);
   load_foreign(foreign, *model);
   return model;

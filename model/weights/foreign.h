@@ -47,7 +47,7 @@ std::unique_ptr<Model> load_foreign(const ForeignModel& foreign, Device& device,
                                     bool grads = false);
 
 /// The same for reading only, without gradients: matrices in blocks stay as they are where `placed_blocks` finds them, in
-/// the file or copied to the memory of a GPU, and are multiplied so.
+/// the file or copied to the memory of a GPU, and are multiplied so, or widened to bf16 by `on_device`.
 std::unique_ptr<Model> open_foreign_weights(const ForeignModel& foreign, Device& device,
                                             DType dtype = DType::f32);
 

@@ -108,12 +108,14 @@ std::optional<BlockMatrix> placed_blocks(const std::shared_ptr<const NamedTensor
                                          const ModelConfig& config) {
   const Origin origin = naming.origin(ours, config);
   // [out, in] in the file: a matrix of a linear layer, ours [in, out], or a table of tokens, which is read by rows.
-  const bool by_outputs = ours.shape.rank() == 2 && (origin.transposed || origin.parts.size() == 1);
+  // Positions are added to tokens in one operation, which reads float32.
+  const bool by_outputs = ours.shape.rank() == 2 && (origin.transposed || origin.parts.size() == 1) &&
+                          ours.name != "transformer.wpe.weight";
   if (!by_outputs || origin.transposed != ours.takes_adapter) return std::nullopt;
   BlockMatrix matrix{.cols = ours.shape[origin.transposed ? 0 : 1], .owner = theirs};
   for (const Origin::Part& part : origin.parts) {
     const TensorEntry& entry = *theirs->find(part.name);
-    if (!entry.blocks || !multiplied_as_they_are(*entry.blocks)) return std::nullopt;
+    if (!entry.blocks) return std::nullopt;
     check_blocks(entry);
     matrix.one_scale = entry.one_scale;
     matrix.parts.push_back({*entry.blocks, entry.shape[0], entry.data});

@@ -49,7 +49,7 @@ std::vector<double> placed_values<double>(const NamedTensors& theirs, const Nami
                                           const Parameter& ours, const ModelConfig& config);
 
 /// The blocks of one of our matrices as they lie in a file, kept by `theirs`; nothing unless all of its tensors are in
-/// blocks that `QMatmul` multiplies as they are, with rows that are inputs of a product. Throws ErrorCode::input for
+/// blocks, with rows that are inputs of a product or embeddings of tokens. Throws ErrorCode::input for
 /// a scale that is infinite or not a number. The tensors must fit.
 std::optional<BlockMatrix> placed_blocks(const std::shared_ptr<const NamedTensors>& theirs,
                                          const Naming& naming, const Parameter& ours,

@@ -46,6 +46,15 @@ TEST_CASE("a quantised run is sampled, evaluated, examined and imported by its n
   for (const char* part : {"kernels", "drawing", "tokenizer"}) CHECK(token.at(part) > 0);
 }
 
+TEST_CASE("info says which formats are widened", "[cli]") {
+  const auto about = hewn({"info", (source_dir() / "tests/files/blocks.gguf").string()});
+  REQUIRE(about.exit_code == 0);
+  for (const char* format : {"q4_1", "q5_1", "q2_k", "q3_k"})
+    CHECK(contains(about.out, std::string(format) + "  1 tensor"));
+  for (const char* line : {"q3_k  1 tensor, 220 B, widened to bf16 when opened\n", "q4_k  1 tensor, 288 B\n"})
+    CHECK(contains(about.out, line));
+}
+
 TEST_CASE("eval --against compares a quantised model with the run it was made from", "[cli]") {
   const TempDir dir;
   REQUIRE(train_wide(dir).exit_code == 0);
