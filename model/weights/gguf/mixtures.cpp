@@ -91,6 +91,43 @@ bool matches(const ChosenFormat& choice, const TensorEntry& entry) {
   return fnmatch(choice.pattern.c_str(), entry.name.c_str(), 0) == 0;
 }
 
+/// Matrices that got another format than they should have, by their columns and both formats.
+class Fallbacks {
+ public:
+  void add(const TensorEntry& entry, BlockType wanted) {
+    const Kind kind{entry.shape[1], wanted, entry.type_name()};
+    auto group = std::find_if(groups_.begin(), groups_.end(), [&](const Group& g) { return g.kind == kind; });
+    if (group == groups_.end()) group = groups_.insert(group, {kind, {}});
+    group->names.push_back(entry.name);
+  }
+
+  /// A sentence for each group.
+  std::vector<std::string> notes() const {
+    std::vector<std::string> notes;
+    for (const auto& [kind, names] : groups_) {
+      const BlockFormat& wanted = format_of(kind.wanted);
+      const bool one = names.size() == 1;
+      notes.push_back(join(names.size(), one ? " matrix" : " matrices", " with rows of ", kind.cols,
+                           one ? " values is " : " values are ", kind.found, " instead of ", wanted.name,
+                           ", whose blocks have ", wanted.elements, ": ", first_names(names)));
+    }
+    return notes;
+  }
+
+ private:
+  struct Kind {
+    int64_t cols;
+    BlockType wanted;
+    std::string_view found;
+    bool operator==(const Kind&) const = default;
+  };
+  struct Group {
+    Kind kind;
+    std::vector<std::string> names;
+  };
+  std::vector<Group> groups_;  // in the order of their first matrices
+};
+
 }  // namespace
 
 std::span<const Mixture> mixtures() { return mixture_table; }
@@ -102,6 +139,13 @@ const Mixture& find_mixture(std::string_view name) {
     known += (known.empty() ? "" : ", ") + std::string(mixture.name);
   }
   fail(ErrorCode::usage, "\"", name, "\" is not a format of a quantised model; expected ", known);
+}
+
+std::string first_names(const std::vector<std::string>& names) {
+  constexpr size_t most = 4;
+  std::string text;
+  for (size_t i = 0; i < std::min(names.size(), most); ++i) text += (i > 0 ? ", " : "") + names[i];
+  return names.size() > most ? join(text, " and ", names.size() - most, " more") : text;
 }
 
 bool is_chosen(const std::vector<ChosenFormat>& choices, const TensorEntry& entry) {
@@ -143,7 +187,7 @@ std::vector<std::string> choose_formats(const Mixture& mixture, const std::vecto
                         [&](const TensorEntry& e) { return is_convertible(e) && matches(choice, e); }),
             "the pattern \"", choice.pattern,
             "\" matches no matrix of the model; its matrices have names such as ", entries.front().name);
-  std::vector<std::string> notes;
+  Fallbacks fallbacks;
   for (TensorEntry& entry : entries) {
     if (!is_convertible(entry)) continue;
     const int64_t cols = entry.shape[1];
@@ -159,12 +203,9 @@ std::vector<std::string> choose_formats(const Mixture& mixture, const std::vecto
     entry.blocks = format.blocks;
     entry.dtype = format.dtype;
     entry.one_scale = mixture.one_scale && format.blocks == BlockType::q8_0;
-    if (wanted && format.blocks != wanted)
-      notes.push_back(join(entry.name, " is ", entry.type_name(), ": its rows of ", cols,
-                           " elements are not a multiple of the ", format_of(*wanted).elements, " of ",
-                           format_of(*wanted).name));
+    if (wanted && format.blocks != wanted) fallbacks.add(entry, *wanted);
   }
-  return notes;
+  return fallbacks.notes();
 }
 
 }  // namespace hewn

@@ -39,10 +39,13 @@ struct ChosenFormat {
 
 /// Sets the type of each tensor, a matrix in blocks or not, as the mixture and the choices, of which the first that
 /// matches counts, want it. Vectors and learned positions stay float32. A matrix whose rows are no multiple of its
-/// format's block gets one that fits, which a sentence in the result says. Throws ErrorCode::usage for a format that
-/// does not exist and for a pattern that matches no matrix.
+/// format's block gets one that fits; the result has a sentence for all matrices with the same rows and formats. Throws
+/// ErrorCode::usage for a format that does not exist and for a pattern that matches no matrix.
 std::vector<std::string> choose_formats(const Mixture& mixture, const std::vector<ChosenFormat>& choices,
                                         const ModelConfig& config, std::vector<TensorEntry>& entries);
+
+/// The first of some names, for a sentence: "a, b, c, d and 8 more".
+std::string first_names(const std::vector<std::string>& names);
 
 /// Whether a choice names this matrix.
 bool is_chosen(const std::vector<ChosenFormat>& choices, const TensorEntry& entry);

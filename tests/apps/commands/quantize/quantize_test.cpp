@@ -99,6 +99,21 @@ TEST_CASE("quantize prints sizes and errors as JSON", "[cli]") {
 }
 
 TEST_CASE("quantize measures what a format costs on a text, and all formats beside each other", "[cli]") {
+TEST_CASE("quantize says once for all matrices with the same rows that blocks do not divide them", "[cli]") {
+  const TempDir dir;
+  REQUIRE(hewn(small_train(dir, {"--n_embd=32", "--mlp_width=64", "--n_layer=2"})).exit_code == 0);
+  const auto made = hewn({"quantize", (dir / "run").string(), "--format=q4_k_s", "--tensor=*ffn_up*=q8_0",
+                          "--out=" + (dir / "small.gguf").string()});
+  INFO(made.err);
+  REQUIRE(made.exit_code == 0);
+  CHECK(contains(made.err,
+                 "2 matrices with rows of 32 values are q8_0 instead of q5_k, whose blocks have 256: "
+                 "blk.0.attn_qkv.weight, blk.1.attn_qkv.weight\n"));
+  CHECK(contains(made.err,
+                 "2 matrices with rows of 32 values are q5_0 instead of q4_k, whose blocks have 256: "
+                 "blk.0.attn_output.weight, blk.1.attn_output.weight\n"));
+}
+
   const TempDir dir;
   REQUIRE(train_wide(dir).exit_code == 0);
   const std::string run = (dir / "run").string(), val = "--val=" + (dir / "text.txt").string();

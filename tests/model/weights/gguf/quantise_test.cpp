@@ -130,6 +130,22 @@ TEST_CASE("quantise: rows that blocks do not divide get blocks that do, or none"
   CHECK(types_in("q4_0", {}, 72).at("blk.1.ffn_up.weight") == "bf16");
 }
 
+TEST_CASE("quantise: matrices with the same rows and formats share a note, which names the first",
+          "[quantise]") {
+  std::vector<TensorEntry> entries;
+  for (int layer = 0; layer < 6; ++layer)
+    entries.push_back({.name = "blk." + std::to_string(layer) + ".ffn_up.weight", .shape = {8, 128}});
+  entries.push_back({.name = "blk.0.attn_output.weight", .shape = {8, 72}});
+  entries.push_back({.name = "blk.1.attn_output.weight", .shape = {8, 256}});
+  const std::string up = "blk.0.ffn_up.weight, blk.1.ffn_up.weight, blk.2.ffn_up.weight, blk.3.ffn_up.weight";
+  CHECK(choose_formats(find_mixture("q4_k_m"), {}, gpt2_like(), entries) ==
+        std::vector<std::string>{
+            "6 matrices with rows of 128 values are q5_0 instead of q4_k, whose blocks have 256: " + up +
+                " and 2 more",
+            "1 matrix with rows of 72 values is bf16 instead of q4_k, whose blocks have 256: "
+            "blk.0.attn_output.weight"});
+}
+
 TEST_CASE("quantise: the first choice that matches a name counts", "[quantise]") {
   const auto chosen = types_in("q4_k_m", {{"blk.1.*", "q8_0"}, {"*ffn_down*", "bf16"}, {"*", "q4_0"}});
   CHECK(chosen.at("blk.1.ffn_down.weight") == "q8_0");
