@@ -23,6 +23,9 @@ struct Quantisation {
   /// By the name of the parameter, [in, in]: the mean of the products of each two of its input columns. A matrix that has
   /// them is rounded column after column, each error made up for in the columns that follow, see ErrorFeedback.
   std::map<std::string, std::vector<float>> products = {};
+  /// By the name of the parameter: how many rows of the text the matrices without `products` have read, fewer than they
+  /// have columns. A note names those that this concerns.
+  std::map<std::string, int64_t> too_few_rows = {};
   int threads = 0;  ///< 0: one per core
   /// Above 0: each matrix that `choices` does not name gets the format with which all tensors have at most this many bits
   /// a weight and, as `curvature` predicts, diverge least. Throws ErrorCode::usage if no formats are that small.

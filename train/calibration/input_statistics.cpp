@@ -28,7 +28,11 @@ class CountedInputs {
     for (const auto& [name, read] : all_) {
       if (read.rows == 0) continue;
       means.squares[name] = read.mean_squares();
-      if (!read.products.defined() || read.rows < read.products.cols()) continue;
+      if (!read.products.defined()) continue;
+      if (read.rows < read.products.cols()) {
+        means.too_few_rows[name] = read.rows;
+        continue;
+      }
       std::vector<float> products = read.products.values<float>();
       for (float& p : products) p /= static_cast<float>(read.rows);
       means.products[name] = std::move(products);

@@ -18,6 +18,8 @@ struct ReadInputs {
   /// The mean of x_i x_j for each two input columns, [in, in]: an error of one weight makes up for that of another where
   /// their columns rise and fall together. A matrix that read fewer rows than it has columns is left out.
   std::map<std::string, std::vector<float>> products = {};
+  /// The rows that the matrices left out have read.
+  std::map<std::string, int64_t> too_few_rows = {};
 };
 
 /// Over the first `tokens` tokens of the validation data, in windows of the model's context. The model is on a CPU, in

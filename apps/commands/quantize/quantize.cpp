@@ -164,6 +164,7 @@ int run_quantize(const Settings& settings) {
                                   .choices = choices_of(settings),
                                   .importance = std::move(inputs.squares),
                                   .products = std::move(inputs.products),
+                                  .too_few_rows = std::move(inputs.too_few_rows),
                                   .threads = static_cast<int>(settings.integer("threads"))};
   if (for_bits) {
     require(calibration.has_value(), settings.where("target_bits"),

@@ -188,6 +188,21 @@ std::vector<FormatCost> costs_of(Executor& device, Outgoing& outgoing, const Qua
 int64_t least_bytes(const std::vector<FormatCost>& costs) {
   return std::min_element(costs.begin(), costs.end(), [](auto& a, auto& b) { return a.bytes < b.bytes; })
       ->bytes;
+/// Of the matrices in blocks that should have error feedback, those that have none; nothing if there are none.
+std::optional<std::string> note_without_feedback(const Outgoing& outgoing, const Quantisation& how,
+                                                 const std::vector<TensorEntry>& entries) {
+  std::vector<std::string> names;
+  for (const TensorEntry& entry : entries) {
+    const auto found = how.too_few_rows.find(outgoing.parameter_of(entry.name).name);
+    if (entry.blocks && found != how.too_few_rows.end())
+      names.push_back(join(entry.name, " (", found->second, " of ", columns(entry), ")"));
+  }
+  if (names.empty()) return std::nullopt;
+  return join("second_order leaves out ", names.size(), names.size() == 1 ? " matrix" : " matrices",
+              ", which read fewer rows of the text than they have columns: ", first_names(names),
+              "; give more text, or more calibrate_tokens");
+}
+
 }
 
 void require_finite(const TensorEntry& entry, const std::vector<float>& values) {
@@ -244,6 +259,7 @@ void write_quantised(Outgoing& outgoing, const Quantisation& how, const std::vec
                      GgufWriter& writer, Exported& done) {
   const auto device = make_cpu(how.threads > 0 ? how.threads : default_threads());
   Feedbacks feedbacks(*device, how);
+  if (const auto note = note_without_feedback(outgoing, how, entries)) done.notes.push_back(*note);
   for (const TensorEntry& entry : entries) {
     const std::vector<float>& values = outgoing.values(entry.name);
     require_finite(entry, values);

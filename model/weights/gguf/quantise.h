@@ -12,8 +12,8 @@ namespace hewn::exporting {
 std::string choose_for_bits(Outgoing& outgoing, const Quantisation& how, const ModelConfig& as,
                             std::vector<TensorEntry>& entries);
 
-/// Writes the tensors in the formats of `entries`, and adds to `done` how far they are from their values. Throws
-/// ErrorCode::input for a value that is infinite or not a number.
+/// Writes the tensors in the formats of `entries`, and adds to `done` how far they are from their values, and a note on
+/// matrices with too few rows for error feedback. Throws ErrorCode::input for a value that is infinite or not a number.
 void write_quantised(Outgoing& outgoing, const Quantisation& how, const std::vector<TensorEntry>& entries,
                      GgufWriter& writer, Exported& done);
 

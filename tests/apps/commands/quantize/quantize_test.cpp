@@ -98,7 +98,6 @@ TEST_CASE("quantize prints sizes and errors as JSON", "[cli]") {
   }
 }
 
-TEST_CASE("quantize measures what a format costs on a text, and all formats beside each other", "[cli]") {
 TEST_CASE("quantize says once for all matrices with the same rows that blocks do not divide them", "[cli]") {
   const TempDir dir;
   REQUIRE(hewn(small_train(dir, {"--n_embd=32", "--mlp_width=64", "--n_layer=2"})).exit_code == 0);
@@ -115,6 +114,7 @@ TEST_CASE("quantize says once for all matrices with the same rows that blocks do
 }
 
   const TempDir dir;
+TEST_CASE("quantize measures what a format costs on a text, and all formats beside each other", "[cli]") {
   REQUIRE(train_wide(dir).exit_code == 0);
   const std::string run = (dir / "run").string(), val = "--val=" + (dir / "text.txt").string();
   const auto one =
