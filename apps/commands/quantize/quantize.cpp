@@ -85,7 +85,7 @@ ReadInputs inputs_of(const Settings& settings, const std::optional<Calibration>&
                                      : ReadInputs();
 }
 
-Json as_json(const std::string& format, const std::string& file, const Exported& done) {
+Json as_json(const Settings& settings, const Exported& done) {
   const TensorTotal all = total_of(done.tensors);
   Json tensors = Json::array();
   for (const WrittenTensor& t : done.tensors) {
@@ -98,8 +98,15 @@ Json as_json(const std::string& format, const std::string& file, const Exported&
                        {"rmse", one.rmse()},
                        {"max_error", t.max_error}});
   }
-  return {{"format", format},    {"file", file},       {"bits_per_weight", all.bits()},
-          {"bytes", done.bytes}, {"tensors", tensors}, {"notes", done.notes}};
+  const double target = settings.real("target_bits");
+  Json json{{"format", target > 0 ? "mixed" : settings.text("format")}};
+  if (target > 0) json["target_bits"] = target;
+  json.update({{"file", settings.text("out")},
+               {"bits_per_weight", all.bits()},
+               {"bytes", done.bytes},
+               {"tensors", tensors},
+               {"notes", done.notes}});
+  return json;
 }
 
 std::vector<std::string> row_of(const std::string& name, const TensorTotal& t) {
@@ -151,8 +158,7 @@ int run_quantize(const Settings& settings) {
   for (const char* key : {"calibrate", "second_order"})
     require(ladder || settings.text("format") != dynamic_q8 || !settings.given(key), settings.where(key),
             ": does not apply to ", dynamic_q8, ", whose scales are those of the largest weight of each row");
-  const std::string path = named_run(settings), out = settings.text("out"),
-                    format = for_bits ? "target_bits" : settings.text("format");
+  const std::string path = named_run(settings), out = settings.text("out");
   const ForeignModel model = open_merged(settings, path);
   ExportOptions options = export_options(settings, path, model);
   const std::optional<Calibration> calibration = calibration_of(settings, model);
@@ -160,7 +166,7 @@ int run_quantize(const Settings& settings) {
           ": needs a text that tells which columns go together; add --calibrate=FILE, which must not be an "
           "importance matrix");
   ReadInputs inputs = inputs_of(settings, calibration);
-  options.quantise = Quantisation{.mixture = for_bits ? "q4_k_m" : format,
+  options.quantise = Quantisation{.mixture = for_bits ? "q4_k_m" : settings.text("format"),
                                   .choices = choices_of(settings),
                                   .importance = std::move(inputs.squares),
                                   .products = std::move(inputs.products),
@@ -182,7 +188,7 @@ int run_quantize(const Settings& settings) {
   std::optional<CostMeter::Cost> cost;
   if (meter) cost = meter->of_file(out);
   if (settings.flag("json")) {
-    Json json = as_json(format, out, done);
+    Json json = as_json(settings, done);
     if (cost) add_cost(*cost, json);
     print(json_text(json, 2), "\n");
     return 0;

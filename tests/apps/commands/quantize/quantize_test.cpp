@@ -87,6 +87,7 @@ TEST_CASE("quantize prints sizes and errors as JSON", "[cli]") {
   REQUIRE(made.exit_code == 0);
   const auto json = nlohmann::json::parse(made.out);
   CHECK(json.at("format") == "q4_0");
+  CHECK_FALSE(json.contains("target_bits"));
   CHECK(json.at("bytes") == std::filesystem::file_size(file));
   CHECK(json.at("bits_per_weight") > 4.5);
   for (const auto& tensor : json.at("tensors")) {
@@ -113,8 +114,8 @@ TEST_CASE("quantize says once for all matrices with the same rows that blocks do
                  "blk.0.attn_output.weight, blk.1.attn_output.weight\n"));
 }
 
-  const TempDir dir;
 TEST_CASE("quantize measures what a format costs on a text, and all formats beside each other", "[cli]") {
+  const TempDir dir;
   REQUIRE(train_wide(dir).exit_code == 0);
   const std::string run = (dir / "run").string(), val = "--val=" + (dir / "text.txt").string();
   const auto one =
@@ -179,8 +180,23 @@ TEST_CASE("quantize makes up for errors of columns by those that follow", "[cli]
   CHECK((together != alone));
   CHECK(together.size() == alone.size());
   words.push_back("--threads=1");
-  REQUIRE(hewn(words).exit_code == 0);
+  const auto whole = hewn(words);
+  REQUIRE(whole.exit_code == 0);
   CHECK((read_file(file) == together));
+  CHECK_FALSE(contains(whole.err, "leaves out"));
+  // In two windows of 16 tokens, the end of the MLP reads 32 rows, and the head, which is also the table of tokens, the
+  // last of each window.
+  write_file(dir / "short.txt", "the cat sat on the mat and the dog ran");
+  words[4] = "--calibrate=" + (dir / "short.txt").string();
+  const std::string note =
+      "second_order leaves out 2 matrices, which read fewer rows of the text than they have columns: "
+      "token_embd.weight (2 of 32), blk.0.ffn_down.weight (32 of 64); give more text, or more "
+      "calibrate_tokens";
+  CHECK(contains(hewn(words).err, note));
+  words.push_back("--json");
+  CHECK(nlohmann::json::parse(hewn(words).out).at("notes").back() == note);
+  words.insert(words.begin() + 2, "--tensor=token_embd*=bf16");  // no blocks
+  CHECK(contains(hewn(words).out, "leaves out 1 matrix, which read"));
   CHECK(hewn({"eval", file, "--against=" + run}).exit_code == 0);
   CHECK_FAILS(hewn({"quantize", run, "--format=q4_0", "--out=" + file, "--second_order"}), 2,
               "needs a text that tells which columns go together; add --calibrate=FILE");
@@ -200,6 +216,8 @@ TEST_CASE("quantize chooses formats for a number of bits a weight", "[cli]") {
     INFO(made.err);
     REQUIRE(made.exit_code == 0);
     const auto json = nlohmann::json::parse(made.out);
+    CHECK(json.at("format") == "mixed");
+    CHECK(json.at("target_bits") == bits);
     CHECK(json.at("bits_per_weight") <= bits);
     CHECK(json.at("bits_per_weight") > bits - 2);
     CHECK(contains(json.at("notes").dump(), "with a predicted divergence of "));
