@@ -27,7 +27,7 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string>& 
   size_t best = (word.size() <= 3 ? 1 : std::max<size_t>(2, word.size() / 3)) + 1;
   for (const std::string& name : names) {
     const bool prefix = word.size() >= 3 && name.starts_with(word);
-    const size_t distance = prefix ? 1 : edit_distance(word, name);
+    const size_t distance = prefix ? 0 : edit_distance(word, name);
     if (distance < best && distance < std::max(word.size(), name.size())) {
       best = distance;
       nearest = &name;

@@ -12,7 +12,8 @@ namespace hewn::cli {
 /// searching", 2011, section 2.2).
 size_t edit_distance(std::string_view a, std::string_view b);
 
-/// "; did you mean 'NAME'?" for the nearest of `names`, or "" if none is near enough.
+/// "; did you mean 'NAME'?" for the first of `names` that begins with `word`, if that has at least 3 letters, else for
+/// the nearest one, or "" if none is near enough.
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& names);
 
 }  // namespace hewn::cli

@@ -49,6 +49,8 @@ TEST_CASE("every help lists its options and ends with examples") {
 TEST_CASE("unknown commands and options are refused with a suggestion") {
   CHECK_FAILS(hewn({"inof"}), 2, "did you mean 'info'?");
   CHECK_FAILS(hewn({"data", "corpsu"}), 2, "did you mean 'corpus'?");
+  // A name that begins with the word comes before one that is as near.
+  CHECK_FAILS(hewn({"quantize", "out", "--format=q4_k", "--out=x.gguf"}), 2, "; did you mean 'q4_k_m'?");
   CHECK_FAILS(hewn({"entirely-unknown"}), 2, "unknown command 'entirely-unknown'\n");
   CHECK_FAILS(hewn({"data"}), 2, "corpus");
   CHECK_FAILS(hewn({"data", "corpus", "--tails=3"}), 2, "unknown option --tails; did you mean 'tales'?");
@@ -143,7 +145,8 @@ TEST_CASE("a run's configuration is read by commands that do not train") {
   CHECK(plan.exit_code == 0);
   CHECK(hewn({"bench", "sample", config, "--max_new_tokens=2"}).exit_code == 0);
   write_file(config, "n_embd = 16\ncounters = true\n");
-  CHECK_FAILS(hewn({"plan", config}), 2, "config.toml:2:1: 'counters' is a key of bench kernels, not of plan");
+  CHECK_FAILS(hewn({"plan", config}), 2,
+              "config.toml:2:1: 'counters' is a key of bench kernels, not of plan");
 }
 
 TEST_CASE("non-ASCII characters are accepted in a configuration's strings and comments") {
