@@ -144,8 +144,7 @@ const Option data[] = {
             "windows do not overlap)"),
     text("against", "RUN", "", takes::eval,
          "compare with this model, such as the one before its weights were quantised: perplexity, KL "
-         "divergence and "
-         "likeliest tokens",
+         "divergence and likeliest tokens; adapters are merged into RUN only",
          "none"),
     flag("per_token", "false", takes::eval,
          "print one line of JSON per token instead: its text, its natural log probability, "

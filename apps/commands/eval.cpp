@@ -112,7 +112,7 @@ int run_eval(const Settings& settings) {
   require_language_model(run.model->config(), run.run);
   if (settings.given("against")) {
     require(!per_token, "per_token prints the tokens of one model; leave it out, or leave out against");
-    OpenRun before = open_run(settings, settings.text("against"));
+    OpenRun before = open_run(without_adapters(settings), settings.text("against"));
     return eval_against(settings, run, before);
   }
   const Dataset data = text_to_score(settings, run);

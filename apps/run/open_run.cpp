@@ -91,6 +91,13 @@ std::vector<NamedAdapter> adapters_of(const Settings& settings) {
   return adapters;
 }
 
+Settings without_adapters(const Settings& settings) {
+  Settings plain(settings.command());
+  for (const char* key : {"device", "threads", "dtype", "matmul_precision", "base"})
+    if (settings.given(key)) plain.set({key, settings.text(key), settings.where(key)});
+  return plain;
+}
+
 ForeignModel open_merged(const Settings& settings, const std::string& path) {
   ForeignModel model = [&] {
     if (is_foreign_model(path)) return open_lesson_or_foreign(path);

@@ -57,6 +57,10 @@ void require_language_model(const ModelConfig& model, const std::string& run);
 /// not a number.
 std::vector<NamedAdapter> adapters_of(const Settings& settings);
 
+/// The settings with which a command opens another model beside that of its run: device, types and the place of a moved
+/// base, but no adapters.
+Settings without_adapters(const Settings& settings);
+
 /// The model of a run, a checkpoint or another program, with its tensors and tokenizer, and with adapters merged: its own
 /// ones and those of `adapters_of`.
 ForeignModel open_merged(const Settings& settings, const std::string& path);

@@ -15,14 +15,6 @@ bool agree(const Tokenizer& one, const Tokenizer& other) {
   return true;
 }
 
-/// What applies to any model, unlike adapters.
-Settings of_any_model(const Settings& settings) {
-  Settings plain(settings.command());
-  for (const char* key : {"device", "threads", "dtype", "matmul_precision"})
-    if (settings.given(key)) plain.set({key, settings.text(key), settings.where(key)});
-  return plain;
-}
-
 }  // namespace
 
 OpenDraft open_draft(const Settings& settings, const OpenRun& run) {
@@ -34,7 +26,7 @@ OpenDraft open_draft(const Settings& settings, const OpenRun& run) {
     draft.options.from_text = true;
     return draft;
   }
-  draft.run = open_run(of_any_model(settings), name);
+  draft.run = open_run(without_adapters(settings), name);
   require_language_model(draft.run->model->config(), name);
   require(draft.run->tokenizer && run.tokenizer && agree(*draft.run->tokenizer, *run.tokenizer),
           settings.where("draft"), ": ", name, " does not have the tokens of ", run.run,

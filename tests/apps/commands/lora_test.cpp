@@ -1,5 +1,6 @@
 // Training of some parameters and of adapters from the command line, and everything that reads such a run.
 
+#include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -152,6 +153,18 @@ TEST_CASE("a base model that has moved is found with --base, and other weights a
       hewn({"merge", tuned, "--out=" + (dir / "merged").string(), "--base=" + (other / "run").string()}), 3,
       "is not the base model");
   CHECK(!fs::exists(dir / "merged"));
+}
+
+TEST_CASE("eval --against merges an adapter into the first model only") {
+  const TempDir dir;
+  const std::string base = (dir / "run").string(), tuned = (dir / "tuned").string();
+  CHECK_FAILS(hewn(small_train(dir)), 0, "");
+  CHECK_FAILS(hewn(tune(dir)), 0, "");
+  const auto compared = hewn({"eval", base, "--against=" + base, "--adapter=" + tuned, "--json"});
+  CHECK_FAILS(compared, 0, "");
+  const json perplexity = json::parse(compared.out).at("perplexity");
+  CHECK(perplexity.at("before") == Approx(std::exp(loss_of(base))));
+  CHECK(perplexity.at("after") == Approx(std::exp(loss_of(tuned))));
 }
 
 TEST_CASE("the head or some blocks are trained and resumed; wrong words are refused") {
