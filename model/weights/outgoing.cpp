@@ -5,7 +5,7 @@
 #include <cstring>
 
 #include "core/error.h"
-#include "kernels/devices/devices.h"
+#include "kernels/copy/abi.h"
 #include "model/weights/huggingface/huggingface_names.h"
 #include "model/weights/safetensors/safetensors.h"
 
@@ -36,25 +36,27 @@ void reorder_projection(std::vector<float>& values, const ModelConfig& to) {
   }
 }
 
-/// Copies columns first to first + width of a matrix with `cols` columns; if `transposed`, to [width, rows].
-void slice_columns(const std::vector<float>& from, int64_t cols, int64_t first, int64_t width,
+/// Copies columns first to first + width of a matrix [rows, cols]; if `transposed`, to [width, rows].
+void slice_columns(Executor& device, std::span<const float> from, int64_t cols, int64_t first, int64_t width,
                    bool transposed, std::vector<float>& to) {
-  constexpr int64_t tile = 32;  // transposing accesses memory with large strides
-  const int64_t rows = static_cast<int64_t>(from.size()) / cols;
+  const int64_t rows = std::ssize(from) / cols;
   to.resize(static_cast<size_t>(rows * width));
-  for (int64_t r0 = 0; r0 < rows; r0 += tile)
-    for (int64_t c0 = 0; c0 < width; c0 += tile)
-      for (int64_t r = r0; r < std::min(r0 + tile, rows); ++r)
-        for (int64_t c = c0; c < std::min(c0 + tile, width); ++c)
-          to[static_cast<size_t>(transposed ? c * rows + r : r * width + c)] =
-              from[static_cast<size_t>(r * cols + first + c)];
+  run(device, Copy{.from = DType::f32,
+                   .to = DType::f32,
+                   .rank = 2,
+                   .shape = {rows, width},
+                   .x_stride = {cols, 1},
+                   .y_stride = {transposed ? 1 : width, transposed ? rows : 1},
+                   .x = from.data() + first,
+                   .y = to.data(),
+                   .to_y = Write::set});
 }
 
 /// Whether a finite value becomes infinite in a 16-bit type.
 bool overflows(float value, float narrow) { return std::isfinite(value) && !std::isfinite(narrow); }
 
 template <class To>
-std::vector<To> narrowed_values(const std::vector<float>& values, const TensorEntry& entry) {
+std::vector<To> narrowed_values(std::span<const float> values, const TensorEntry& entry) {
   std::vector<To> all;
   all.reserve(values.size());
   for (const float value : values) {
@@ -69,8 +71,9 @@ std::vector<To> narrowed_values(const std::vector<float>& values, const TensorEn
 
 }  // namespace
 
-Outgoing::Outgoing(const ForeignModel& model, const ModelConfig& as, const Naming& naming)
+Outgoing::Outgoing(const ForeignModel& model, const ModelConfig& as, const Naming& naming, Executor& device)
     : model_(model),
+      device_(device),
       nowhere_(make_meta(1, best_isa())),
       ours_(make_model(model.config, *nowhere_, DType::f32, 1, false)),
       theirs_(make_model(as, *nowhere_, DType::f32, 1, false)) {
@@ -92,16 +95,22 @@ Outgoing::Outgoing(const ForeignModel& model, const ModelConfig& as, const Namin
 
 Outgoing::~Outgoing() = default;
 
-const std::vector<float>& Outgoing::parameter_values(const Parameter& p) {
+std::span<const float> Outgoing::parameter_values(const Parameter& p) {
   if (held_ == &p) return held_values_;
   held_ = nullptr;
-  if (!ours_->parameters().find(p.name)) {
-    held_values_.assign(static_cast<size_t>(p.shape.numel()), 0.0f);
-  } else {
-    held_values_ = placed_values<float>(*model_.tensors, model_.naming, p, model_.config);
-    const ModelConfig& as = theirs_->config();
-    if (as.rope_pairs != model_.config.rope_pairs && p.name.find(".attn.c_attn.") != p.name.npos)
-      reorder_projection(held_values_, as);
+  const ModelConfig& as = theirs_->config();
+  const bool reorders =
+      as.rope_pairs != model_.config.rope_pairs && p.name.find(".attn.c_attn.") != p.name.npos;
+  const bool exists = ours_->parameters().find(p.name) != nullptr;
+  held_values_ = {};
+  if (exists && !reorders) held_values_ = values_in_place(*model_.tensors, model_.naming, p, model_.config);
+  if (held_values_.empty()) {
+    if (exists)
+      converted_values_ = placed_values<float>(*model_.tensors, model_.naming, p, model_.config);
+    else
+      converted_values_.assign(static_cast<size_t>(p.shape.numel()), 0.0f);
+    if (exists && reorders) reorder_projection(converted_values_, as);
+    held_values_ = converted_values_;
   }
   held_ = &p;
   return held_values_;
@@ -115,12 +124,12 @@ const Outgoing::Slice& Outgoing::slice_of(std::string_view name) const {
 
 const Parameter& Outgoing::parameter_of(std::string_view name) const { return *slice_of(name).parameter; }
 
-const std::vector<float>& Outgoing::values(std::string_view name) {
+std::span<const float> Outgoing::values(std::string_view name) {
   const Slice& slice = slice_of(name);
-  const std::vector<float>& all = parameter_values(*slice.parameter);
+  const std::span<const float> all = parameter_values(*slice.parameter);
   const int64_t cols = slice.parameter->shape[slice.parameter->shape.rank() - 1];
   if (slice.width == cols && !slice.transposed) return all;
-  slice_columns(all, cols, slice.first, slice.width, slice.transposed, slice_values_);
+  slice_columns(device_, all, cols, slice.first, slice.width, slice.transposed, slice_values_);
   return slice_values_;
 }
 
@@ -129,7 +138,7 @@ void Outgoing::write(const std::vector<TensorEntry>& entries, const Append& appe
     append(entry.name, values.data(), values.size() * sizeof values[0]);
   };
   for (const TensorEntry& entry : entries) {
-    const std::vector<float>& wide = values(entry.name);
+    const std::span<const float> wide = values(entry.name);
     switch (entry.dtype) {
       case DType::f32: hand_on(entry, wide); break;
       case DType::f16: hand_on(entry, narrowed_values<Float16>(wide, entry)); break;

@@ -4,11 +4,13 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "kernels/devices/devices.h"
 #include "model/weights/foreign.h"
 
 namespace hewn {
@@ -18,16 +20,17 @@ class Outgoing {
  public:
   /// `as` may differ from the model's own configuration if the result is the same: missing biases become
   /// zeros, rotary pairs are reordered, a shorter context drops the later learned positions. Throws
-  /// ErrorCode::input if the model's tensors do not fit its configuration. The model must outlive this object.
-  Outgoing(const ForeignModel& model, const ModelConfig& as, const Naming& naming);
+  /// ErrorCode::input if the model's tensors do not fit its configuration. Model and `device`, a CPU whose threads
+  /// transpose, must outlive this object.
+  Outgoing(const ForeignModel& model, const ModelConfig& as, const Naming& naming, Executor& device = cpu());
   ~Outgoing();
   Outgoing(const Outgoing&) = delete;
   Outgoing& operator=(const Outgoing&) = delete;
 
   /// Name and shape of each tensor, in the order of our parameters; dtype f32, no values.
   const std::vector<TensorEntry>& entries() const { return entries_; }
-  /// The values of one tensor, row-major. Throws ErrorCode::usage for another name.
-  const std::vector<float>& values(std::string_view name);
+  /// The values of one tensor, row-major; valid until the next call. Throws ErrorCode::usage for another name.
+  std::span<const float> values(std::string_view name);
 
   /// The parameter of which a tensor is a part. Throws like `values`.
   const Parameter& parameter_of(std::string_view name) const;
@@ -45,15 +48,17 @@ class Outgoing {
     bool transposed = false;
   };
   const Slice& slice_of(std::string_view name) const;
-  const std::vector<float>& parameter_values(const Parameter& p);
+  std::span<const float> parameter_values(const Parameter& p);
 
   const ForeignModel& model_;
+  Executor& device_;
   std::unique_ptr<Device> nowhere_;
   std::unique_ptr<Model> ours_, theirs_;  // without memory: names and shapes
   std::vector<TensorEntry> entries_;
   std::map<std::string, Slice, std::less<>> slices_;
-  const Parameter* held_ = nullptr;  // parameter in held_values_; its slices are requested in sequence
-  std::vector<float> held_values_, slice_values_;
+  const Parameter* held_ = nullptr;     // parameter of held_values_; its slices are requested in sequence
+  std::span<const float> held_values_;  // in the model's file, or converted_values_
+  std::vector<float> converted_values_, slice_values_;
 };
 
 /// One of Hewn's own models, from a file of its parameters such as a checkpoint's model.safetensors.

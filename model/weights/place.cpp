@@ -103,6 +103,16 @@ std::vector<double> placed_values<double>(const NamedTensors& theirs, const Nami
   return assembled_values<double>(theirs, naming.origin(ours, config), ours);
 }
 
+std::span<const float> values_in_place(const NamedTensors& theirs, const Naming& naming,
+                                       const Parameter& ours, const ModelConfig& config) {
+  const Origin origin = naming.origin(ours, config);
+  if (origin.parts.size() > 1 || (origin.transposed && ours.shape.rank() == 2)) return {};
+  const TensorEntry& entry = *theirs.find(origin.parts[0].name);
+  const bool aligned = reinterpret_cast<uintptr_t>(entry.data) % alignof(float) == 0;
+  if (entry.dtype != DType::f32 || entry.blocks || !aligned) return {};
+  return {static_cast<const float*>(entry.data), static_cast<size_t>(ours.shape.numel())};
+}
+
 std::optional<BlockMatrix> placed_blocks(const std::shared_ptr<const NamedTensors>& theirs,
                                          const Naming& naming, const Parameter& ours,
                                          const ModelConfig& config) {

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -47,6 +48,11 @@ std::vector<float> placed_values<float>(const NamedTensors& theirs, const Naming
 template <>
 std::vector<double> placed_values<double>(const NamedTensors& theirs, const Naming& naming,
                                           const Parameter& ours, const ModelConfig& config);
+
+/// The values of one of our parameters where they lie, row-major: empty unless a single tensor has just these, in
+/// float32. The tensors must fit.
+std::span<const float> values_in_place(const NamedTensors& theirs, const Naming& naming,
+                                       const Parameter& ours, const ModelConfig& config);
 
 /// The blocks of one of our matrices as they lie in a file, kept by `theirs`; nothing unless all of its tensors are in
 /// blocks, with rows that are inputs of a product or embeddings of tokens. Throws ErrorCode::input for

@@ -118,8 +118,7 @@ ErrorFeedback::ErrorFeedback(Executor& device, const std::vector<float>& product
   }
 }
 
-std::vector<uint8_t> ErrorFeedback::encode(Executor& device, BlockType type,
-                                           const std::vector<float>& w) const {
+std::vector<uint8_t> ErrorFeedback::encode(Executor& device, BlockType type, std::span<const float> w) const {
   const BlockFormat& format = format_of(type);
   const int64_t n = format.elements, rows = std::ssize(w) / cols(), blocks = cols() / n;
   require(rows * cols() == std::ssize(w) && blocks * n == cols(), "error feedback: ", w.size(),

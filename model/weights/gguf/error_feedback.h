@@ -2,6 +2,7 @@
 // Rounding of matrices that makes up for the error of each column in the columns after it.
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "kernels/contract/contract.h"
@@ -25,7 +26,7 @@ class ErrorFeedback {
   /// The rows of W, [rows, cols], in blocks of a format that `multiplied_as_they_are` accepts and whose elements divide
   /// the columns. A block's scales are those of EncodeBlocks for what its columns shall become, with D as importance. The
   /// bytes do not depend on the number of threads.
-  std::vector<uint8_t> encode(Executor& device, BlockType format, const std::vector<float>& w) const;
+  std::vector<uint8_t> encode(Executor& device, BlockType format, std::span<const float> w) const;
 
  private:
   std::vector<float> u_;  ///< [cols, cols]; only what is above the diagonal is used

@@ -53,13 +53,15 @@ Exported write_gguf(const ForeignModel& model, const std::string& path, const Ex
   const Mixture& mixture =
       find_mixture(options.quantise ? options.quantise->mixture : name_of(options.dtype));
   Exported done{.files = {path}, .notes = {}};
-  Outgoing outgoing(model, as, gguf_naming());
+  const int threads = options.quantise ? options.quantise->threads : 0;
+  const auto device = make_cpu(threads > 0 ? threads : default_threads());
+  Outgoing outgoing(model, as, gguf_naming(), *device);
   std::vector<TensorEntry> entries = outgoing.entries();
   const std::vector<ChosenFormat> none;
   std::vector<std::string> fallbacks =
       choose_formats(mixture, options.quantise ? options.quantise->choices : none, as, entries);
   const bool for_bits = options.quantise && options.quantise->target_bits > 0;
-  if (for_bits) fallbacks = {choose_for_bits(outgoing, *options.quantise, as, entries)};
+  if (for_bits) fallbacks = {choose_for_bits(*device, outgoing, *options.quantise, as, entries)};
   GgufKeys keys = gguf_keys(as, family, for_bits ? file_type_of(entries) : mixture.file_type);
   if (mixture.one_scale) keys.emplace_back(one_scale_key, true);
   if (!model.tokenizer) {
@@ -76,7 +78,7 @@ Exported write_gguf(const ForeignModel& model, const std::string& path, const Ex
   done.notes.insert(done.notes.end(), fallbacks.begin(), fallbacks.end());
   GgufWriter writer(path, keys, entries);
   if (options.quantise)
-    write_quantised(outgoing, *options.quantise, entries, writer, done);
+    write_quantised(*device, outgoing, *options.quantise, entries, writer, done);
   else
     outgoing.write(entries, [&](const std::string& name, const void* data, size_t bytes) {
       writer.append(name, data, bytes);

@@ -4,14 +4,14 @@
 #include <cmath>
 #include <cstring>
 #include <functional>
-#include <numeric>
+#include <limits>
 #include <optional>
+#include <span>
 
 #include "core/dtype.h"
 #include "core/error.h"
 #include "kernels/contract/contract.h"
 #include "kernels/contract/parallel.h"
-#include "kernels/devices/devices.h"
 #include "kernels/qmatmul/abi.h"
 #include "model/weights/gguf/allocate_bits.h"
 #include "model/weights/gguf/error_feedback.h"
@@ -24,7 +24,7 @@ namespace {
 int64_t columns(const TensorEntry& entry) { return entry.shape.back(); }
 
 /// The bytes of a matrix in the blocks of `entry`. `importance`, if there is one, is of the columns.
-std::vector<uint8_t> encoded(Executor& device, const TensorEntry& entry, const std::vector<float>& values,
+std::vector<uint8_t> encoded(Executor& device, const TensorEntry& entry, std::span<const float> values,
                              const float* importance) {
   const BlockFormat& format = format_of(*entry.blocks);
   const int64_t cols = columns(entry), rows = std::ssize(values) / cols;
@@ -38,77 +38,116 @@ std::vector<uint8_t> encoded(Executor& device, const TensorEntry& entry, const s
   return bytes;
 }
 
-/// The same in q8_0 with one scale for a row: the largest element becomes 127.
-std::vector<uint8_t> encoded_by_row(const TensorEntry& entry, const std::vector<float>& values) {
+/// A row in q8_0 with one scale: its largest element becomes 127.
+void encode_row(const float* row, int64_t cols, uint8_t* block) {
+  constexpr float most_half = 65504;
   const BlockFormat& format = format_of(BlockType::q8_0);
-  const int64_t cols = columns(entry), rows = std::ssize(values) / cols;
-  std::vector<uint8_t> bytes(static_cast<size_t>(rows * (cols / format.elements) * format.bytes));
-  uint8_t* block = bytes.data();
-  for (auto row = values.begin(); row != values.end(); row += cols) {
-    float most = 0;
-    for (int64_t i = 0; i < cols; ++i) most = std::max(most, std::abs(row[i]));
-    constexpr float most_half = 65504;
-    const Float16 stored(std::min(most / 127, most_half));
-    const auto scale = static_cast<float>(stored);
-    for (int64_t k = 0; k < cols; k += format.elements, block += format.bytes) {
-      std::memcpy(block + format.scale_at, &stored.bits, sizeof stored.bits);
-      int8_t q[quantised_block];
-      for (int64_t i = 0; i < quantised_block; ++i)
-        q[i] = static_cast<int8_t>(scale > 0 ? std::clamp(std::nearbyint(row[k + i] / scale), -127.0f, 127.0f)
-                                             : 0);
-      set_numbers(format.type, q, block);
-    }
+  float most = 0;
+  for (int64_t i = 0; i < cols; ++i) most = std::max(most, std::abs(row[i]));
+  const Float16 stored(std::min(most / 127, most_half));
+  const auto scale = static_cast<float>(stored);
+  for (int64_t k = 0; k < cols; k += format.elements, block += format.bytes) {
+    std::memcpy(block + format.scale_at, &stored.bits, sizeof stored.bits);
+    int8_t q[quantised_block];
+    for (int64_t i = 0; i < quantised_block; ++i)
+      q[i] = static_cast<int8_t>(scale > 0 ? std::clamp(std::nearbyint(row[k + i] / scale), -127.0f, 127.0f)
+                                           : 0);
+    set_numbers(format.type, q, block);
   }
+}
+
+/// The bytes of a matrix of such rows.
+std::vector<uint8_t> encoded_by_row(Executor& device, const TensorEntry& entry,
+                                    std::span<const float> values) {
+  const BlockFormat& format = format_of(BlockType::q8_0);
+  const int64_t cols = columns(entry), rows = std::ssize(values) / cols,
+                row_bytes = cols / format.elements * format.bytes;
+  std::vector<uint8_t> bytes(static_cast<size_t>(rows * row_bytes));
+  parallel_for({.threads = device.threads()}, rows, [&](int64_t begin, int64_t end, int) {
+    for (int64_t r = begin; r < end; ++r)
+      encode_row(values.data() + r * cols, cols, bytes.data() + r * row_bytes);
+  });
   return bytes;
 }
 
-/// The values that were written.
-std::vector<float> read_back(Executor& device, TensorEntry entry, int64_t rows, const void* data) {
-  entry.data = data;
-  if (!entry.blocks) {
-    entry.bytes = static_cast<size_t>(rows * columns(entry)) * size_of(entry.dtype);
-    return values_of<float>(entry);
+/// The values that were written, in pieces of a row.
+class Written {
+ public:
+  Written(TensorEntry entry, const void* data, size_t bytes)
+      : format_(entry.blocks ? &format_of(*entry.blocks) : nullptr),
+        blocks_(static_cast<const uint8_t*>(data)),
+        piece_(format_ ? format_->elements : columns(entry)) {
+    entry.data = data, entry.bytes = bytes;
+    if (!format_) plain_ = values_of<float>(entry);
   }
-  std::vector<int32_t> all(static_cast<size_t>(rows));
-  std::iota(all.begin(), all.end(), 0);
-  std::vector<float> values(static_cast<size_t>(rows * columns(entry)));
-  run(device, WidenRows{.format = *entry.blocks,
-                        .n = rows,
-                        .cols = columns(entry),
-                        .ids = all.data(),
-                        .w = data,
-                        .y = values.data()});
-  return values;
-}
+
+  /// The elements of a piece.
+  int64_t size() const { return piece_; }
+  /// Piece i of the tensor; `buffer` has `most_block_elements`.
+  const float* piece(int64_t i, float* buffer) const {
+    if (!format_) return plain_.data() + i * piece_;
+    OpenBlock open;
+    format_->open(blocks_ + i * format_->bytes, open);
+    widen_block(*format_, open, buffer);
+    return buffer;
+  }
+
+ private:
+  const BlockFormat* format_;  // null: plain_
+  const uint8_t* blocks_;
+  int64_t piece_;
+  std::vector<float> plain_;
+};
+
+/// Errors of some weights.
+struct Errors {
+  double squares = 0, most = 0, divergence = 0;
+
+  /// Adds those of n weights, in eight lanes so that sums need not wait for each other. `curvature` may be null.
+  void add(const float* before, const float* after, const float* curvature, int64_t n) {
+    constexpr int64_t lanes = 8;
+    double square[lanes] = {}, largest[lanes] = {};
+    const auto one = [&](int64_t i, int64_t lane) {
+      const double error = std::abs(static_cast<double>(before[i]) - static_cast<double>(after[i]));
+      square[lane] += error * error;
+      largest[lane] = std::max(largest[lane], error);
+    };
+    int64_t i = 0;
+    for (; i + lanes <= n; i += lanes)
+      for (int64_t lane = 0; lane < lanes; ++lane) one(i + lane, lane);
+    for (; i < n; ++i) one(i, 0);
+    for (int64_t lane = 0; lane < lanes; ++lane)
+      squares += square[lane], most = std::max(most, largest[lane]);
+    for (i = 0; curvature && i < n; ++i) {
+      const double error = static_cast<double>(before[i]) - static_cast<double>(after[i]);
+      divergence += static_cast<double>(curvature[i]) / 2 * error * error;
+    }
+  }
+};
 
 /// The errors of what was written. Sums are taken by rows, then in the order of rows. `curvature` has a number for each
 /// weight, or none.
-WrittenTensor compared(Executor& device, const TensorEntry& entry, const std::vector<float>& before,
-                       const std::vector<float>& curvature, const void* data, size_t bytes) {
+WrittenTensor compared(Executor& device, const TensorEntry& entry, std::span<const float> before,
+                       std::span<const float> curvature, const void* data, size_t bytes) {
   const int64_t cols = columns(entry), rows = std::ssize(before) / cols;
-  const std::vector<float> after = read_back(device, entry, rows, data);
-  struct RowErrors {
-    double squares = 0, most = 0, divergence = 0;
-  };
-  std::vector<RowErrors> errors(static_cast<size_t>(rows));
-  const Launch launch{.threads = device.threads()};
-  parallel_for(launch, rows, [&](int64_t begin, int64_t end, int) {
-    for (int64_t r = begin; r < end; ++r)
-      for (int64_t i = r * cols; i < (r + 1) * cols; ++i) {
-        RowErrors& row = errors[static_cast<size_t>(r)];
-        const double error = std::abs(static_cast<double>(before[static_cast<size_t>(i)]) -
-                                      static_cast<double>(after[static_cast<size_t>(i)]));
-        row.squares += error * error;
-        row.most = std::max(row.most, error);
-        if (!curvature.empty())
-          row.divergence += static_cast<double>(curvature[static_cast<size_t>(i)]) / 2 * error * error;
-      }
+  const Written after(entry, data, bytes);
+  const int64_t n = after.size(), pieces = cols / n;
+  std::vector<Errors> errors(static_cast<size_t>(rows));
+  parallel_for({.threads = device.threads()}, rows, [&](int64_t begin, int64_t end, int) {
+    float buffer[most_block_elements];
+    for (int64_t r = begin; r < end; ++r) {
+      Errors row;
+      for (int64_t p = r * pieces; p < (r + 1) * pieces; ++p)
+        row.add(before.data() + p * n, after.piece(p, buffer),
+                curvature.empty() ? nullptr : curvature.data() + p * n, n);
+      errors[static_cast<size_t>(r)] = row;
+    }
   });
   WrittenTensor tensor{.name = entry.name,
                        .format = entry.type_name(),
                        .elements = rows * cols,
                        .bytes = static_cast<int64_t>(bytes)};
-  for (const RowErrors& row : errors) {
+  for (const Errors& row : errors) {
     tensor.squares += row.squares;
     tensor.max_error = std::max(tensor.max_error, row.most);
     tensor.divergence += row.divergence;
@@ -149,45 +188,6 @@ class Feedbacks {
   std::optional<ErrorFeedback> held_;
 };
 
-using Use = std::function<void(const void* data, size_t bytes)>;
-
-/// Calls use(data, bytes) with a tensor in its format.
-void stored(Executor& device, Outgoing& outgoing, const Quantisation& how, const TensorEntry& entry,
-            const Use& use, const ErrorFeedback* feedback = nullptr) {
-  if (entry.blocks) {
-    const std::vector<float>& values = outgoing.values(entry.name);
-    const std::vector<uint8_t> bytes =
-        entry.one_scale ? encoded_by_row(entry, values)
-        : feedback      ? feedback->encode(device, *entry.blocks, values)
-                        : encoded(device, entry, values, importance_of(outgoing, how, entry));
-    return use(bytes.data(), bytes.size());
-  }
-  outgoing.write({entry}, [&](const std::string&, const void* data, size_t bytes) { use(data, bytes); });
-}
-
-/// The bytes of a tensor in its format.
-int64_t bytes_of(const TensorEntry& entry) {
-  if (!entry.blocks) return entry.elements() * static_cast<int64_t>(size_of(entry.dtype));
-  return entry.elements() / format_of(*entry.blocks).elements * format_of(*entry.blocks).bytes;
-}
-
-/// What a matrix costs in each of its possible formats.
-std::vector<FormatCost> costs_of(Executor& device, Outgoing& outgoing, const Quantisation& how,
-                                 const std::vector<TensorEntry>& possible,
-                                 const std::vector<float>& curvature) {
-  std::vector<FormatCost> costs;
-  for (const TensorEntry& entry : possible)
-    stored(device, outgoing, how, entry, [&](const void* data, size_t bytes) {
-      costs.push_back(
-          {static_cast<int64_t>(bytes),
-           compared(device, entry, outgoing.values(entry.name), curvature, data, bytes).divergence});
-    });
-  return costs;
-}
-
-int64_t least_bytes(const std::vector<FormatCost>& costs) {
-  return std::min_element(costs.begin(), costs.end(), [](auto& a, auto& b) { return a.bytes < b.bytes; })
-      ->bytes;
 /// Of the matrices in blocks that should have error feedback, those that have none; nothing if there are none.
 std::optional<std::string> note_without_feedback(const Outgoing& outgoing, const Quantisation& how,
                                                  const std::vector<TensorEntry>& entries) {
@@ -203,21 +203,60 @@ std::optional<std::string> note_without_feedback(const Outgoing& outgoing, const
               "; give more text, or more calibrate_tokens");
 }
 
+using Use = std::function<void(const void* data, size_t bytes)>;
+
+/// Calls use(data, bytes) with a tensor in its format.
+void stored(Executor& device, Outgoing& outgoing, const Quantisation& how, const TensorEntry& entry,
+            const Use& use, const ErrorFeedback* feedback = nullptr) {
+  if (entry.blocks) {
+    const std::span<const float> values = outgoing.values(entry.name);
+    const std::vector<uint8_t> bytes =
+        entry.one_scale ? encoded_by_row(device, entry, values)
+        : feedback      ? feedback->encode(device, *entry.blocks, values)
+                        : encoded(device, entry, values, importance_of(outgoing, how, entry));
+    return use(bytes.data(), bytes.size());
+  }
+  outgoing.write({entry}, [&](const std::string&, const void* data, size_t bytes) { use(data, bytes); });
 }
 
-void require_finite(const TensorEntry& entry, const std::vector<float>& values) {
+/// The bytes of a tensor in its format.
+int64_t bytes_of(const TensorEntry& entry) {
+  if (!entry.blocks) return entry.elements() * static_cast<int64_t>(size_of(entry.dtype));
+  return entry.elements() / format_of(*entry.blocks).elements * format_of(*entry.blocks).bytes;
+}
+
+/// What a matrix costs in each of its possible formats.
+std::vector<FormatCost> costs_of(Executor& device, Outgoing& outgoing, const Quantisation& how,
+                                 const std::vector<TensorEntry>& possible, std::span<const float> curvature) {
+  std::vector<FormatCost> costs;
+  for (const TensorEntry& entry : possible)
+    stored(device, outgoing, how, entry, [&](const void* data, size_t bytes) {
+      costs.push_back(
+          {static_cast<int64_t>(bytes),
+           compared(device, entry, outgoing.values(entry.name), curvature, data, bytes).divergence});
+    });
+  return costs;
+}
+
+int64_t least_bytes(const std::vector<FormatCost>& costs) {
+  return std::min_element(costs.begin(), costs.end(), [](auto& a, auto& b) { return a.bytes < b.bytes; })
+      ->bytes;
+}
+
+void require_finite(const TensorEntry& entry, std::span<const float> values) {
+  bool finite = true;
+  for (const float v : values) finite &= std::abs(v) <= std::numeric_limits<float>::max();
+  if (finite) return;
   const auto bad = std::find_if(values.begin(), values.end(), [](float v) { return !std::isfinite(v); });
-  if (bad != values.end())
-    fail(ErrorCode::input, "tensor ", entry.name, " has the value ", *bad, " at element ",
-         bad - values.begin(), ", which no quantised format can hold");
+  fail(ErrorCode::input, "tensor ", entry.name, " has the value ", *bad, " at element ", bad - values.begin(),
+       ", which no quantised format can hold");
 }
 
 }  // namespace
 
-std::string choose_for_bits(Outgoing& outgoing, const Quantisation& how, const ModelConfig& as,
-                            std::vector<TensorEntry>& entries) {
-  const auto device = make_cpu(how.threads > 0 ? how.threads : default_threads());
-  Outgoing curvature(*how.curvature, as, gguf_naming());
+std::string choose_for_bits(Executor& device, Outgoing& outgoing, const Quantisation& how,
+                            const ModelConfig& as, std::vector<TensorEntry>& entries) {
+  Outgoing curvature(*how.curvature, as, gguf_naming(), device);
   std::vector<std::vector<TensorEntry>> possible;
   std::vector<std::vector<FormatCost>> costs;
   int64_t fixed = 0, elements = 0;
@@ -229,7 +268,7 @@ std::string choose_for_bits(Outgoing& outgoing, const Quantisation& how, const M
       continue;
     }
     require_finite(entry, outgoing.values(entry.name));
-    costs.push_back(costs_of(*device, outgoing, how, possible.back(), curvature.values(entry.name)));
+    costs.push_back(costs_of(device, outgoing, how, possible.back(), curvature.values(entry.name)));
   }
   const auto bits_of = [&](int64_t bytes) {
     return 8 * static_cast<double>(bytes) / static_cast<double>(elements);
@@ -255,19 +294,18 @@ std::string choose_for_bits(Outgoing& outgoing, const Quantisation& how, const M
               ", with a predicted divergence of ", divergence, " nats a token");
 }
 
-void write_quantised(Outgoing& outgoing, const Quantisation& how, const std::vector<TensorEntry>& entries,
-                     GgufWriter& writer, Exported& done) {
-  const auto device = make_cpu(how.threads > 0 ? how.threads : default_threads());
-  Feedbacks feedbacks(*device, how);
+void write_quantised(Executor& device, Outgoing& outgoing, const Quantisation& how,
+                     const std::vector<TensorEntry>& entries, GgufWriter& writer, Exported& done) {
+  Feedbacks feedbacks(device, how);
   if (const auto note = note_without_feedback(outgoing, how, entries)) done.notes.push_back(*note);
   for (const TensorEntry& entry : entries) {
-    const std::vector<float>& values = outgoing.values(entry.name);
+    const std::span<const float> values = outgoing.values(entry.name);
     require_finite(entry, values);
     const Use append = [&](const void* data, size_t bytes) {
       writer.append(entry.name, data, bytes);
-      done.tensors.push_back(compared(*device, entry, values, {}, data, bytes));
+      done.tensors.push_back(compared(device, entry, values, {}, data, bytes));
     };
-    stored(*device, outgoing, how, entry, append, feedbacks.of(outgoing, entry));
+    stored(device, outgoing, how, entry, append, feedbacks.of(outgoing, entry));
   }
 }
 

@@ -9,12 +9,14 @@
 namespace hewn::exporting {
 
 /// Gives the matrices that no choice names the formats for `how.target_bits`, and describes the result in a sentence.
-std::string choose_for_bits(Outgoing& outgoing, const Quantisation& how, const ModelConfig& as,
-                            std::vector<TensorEntry>& entries);
+/// `device` is a CPU.
+std::string choose_for_bits(Executor& device, Outgoing& outgoing, const Quantisation& how,
+                            const ModelConfig& as, std::vector<TensorEntry>& entries);
 
 /// Writes the tensors in the formats of `entries`, and adds to `done` how far they are from their values, and a note on
-/// matrices with too few rows for error feedback. Throws ErrorCode::input for a value that is infinite or not a number.
-void write_quantised(Outgoing& outgoing, const Quantisation& how, const std::vector<TensorEntry>& entries,
-                     GgufWriter& writer, Exported& done);
+/// matrices with too few rows for error feedback. The bytes do not depend on the threads of `device`, a CPU. Throws
+/// ErrorCode::input for a value that is infinite or not a number.
+void write_quantised(Executor& device, Outgoing& outgoing, const Quantisation& how,
+                     const std::vector<TensorEntry>& entries, GgufWriter& writer, Exported& done);
 
 }  // namespace hewn::exporting

@@ -76,7 +76,7 @@ Exported write_llama2c(const ForeignModel& model, const std::string& path, const
   require_llama2c(as, options, family, unsayable);
   Outgoing outgoing(model, as, gguf_naming());
   AtomicFile file(path);
-  const auto put = [&](const std::vector<float>& values) {
+  const auto put = [&](std::span<const float> values) {
     file.append(values.data(), values.size() * sizeof(float));
   };
   const auto number = [](int64_t n) { return static_cast<int32_t>(n); };
