@@ -11,13 +11,14 @@
 #include <cstdint>
 #include <mutex>
 #include <utility>
+#include <vector>
 
 #include "core/error.h"
 
 namespace hewn {
 namespace {
 
-constexpr int most_mappings = 1024;
+constexpr size_t most_mappings = 4096, most_descriptors = 64;
 
 /// What the signal handler sees of a mapping. Free while `begin` is 0.
 struct Range {
@@ -30,14 +31,17 @@ static_assert(std::atomic<uintptr_t>::is_always_lock_free && std::atomic<bool>::
 /// What the handler does not see.
 struct File {
   std::string path;
-  int fd = -1;
+  int fd = -1;  // -1: watched by its path
+  dev_t device = 0;
+  ino_t inode = 0;
   uint64_t size = 0;
+  bool watched = false;  // false: a free slot
   bool reported = false;
 };
 struct Files {
   std::mutex mutex;
-  std::array<File, most_mappings> list;
-  size_t used = 0;                   // slots at the beginning of the list, free ones among them
+  std::vector<File> list;            // slots, free ones among them
+  size_t descriptors = 0;            // that are open
   std::array<std::string, 16> lost;  // the paths of files that are no longer mapped and were not reported
 };
 Files& files() {
@@ -74,8 +78,10 @@ extern "C" void on_missing_page(int signal, siginfo_t* info, void*) {
 
 bool is_whole(const File& file, const Range& range) {
   struct stat status {};
-  const bool shortened = ::fstat(file.fd, &status) == 0 && static_cast<uint64_t>(status.st_size) < file.size;
-  return !shortened && !range.lost;
+  const bool known = file.fd >= 0 ? ::fstat(file.fd, &status) == 0
+                                  : ::stat(file.path.c_str(), &status) == 0 &&
+                                        status.st_dev == file.device && status.st_ino == file.inode;
+  return !(known && static_cast<uint64_t>(status.st_size) < file.size) && !range.lost;
 }
 
 [[noreturn]] void report(const std::string& path) {
@@ -88,9 +94,9 @@ bool is_whole(const File& file, const Range& range) {
 void check(bool reported_too) {
   Files& all = files();
   const std::lock_guard lock(all.mutex);
-  for (size_t i = 0; i < all.used; ++i) {
+  for (size_t i = 0; i < all.list.size(); ++i) {
     File& file = all.list[i];
-    if (file.fd < 0 || (file.reported && !reported_too) || is_whole(file, ranges[i])) continue;
+    if (!file.watched || (file.reported && !reported_too) || is_whole(file, ranges[i])) continue;
     file.reported = true;
     report(file.path);
   }
@@ -115,16 +121,24 @@ void check_newly_lost_pages() { check(false); }
 WatchedMapping::WatchedMapping(const std::string& path, int fd, const void* data, size_t size) {
   Files& all = files();
   const std::lock_guard lock(all.mutex);
-  for (slot_ = 0; slot_ < most_mappings && all.list[static_cast<size_t>(slot_)].fd >= 0;) ++slot_;
-  if (slot_ == most_mappings) {
-    slot_ = -1;
+  struct stat status {};
+  const auto slot =
+      std::find_if(all.list.begin(), all.list.end(), [](const File& file) { return !file.watched; });
+  const auto i = static_cast<size_t>(slot - all.list.begin());
+  if (i == most_mappings || ::fstat(fd, &status) != 0) {
     ::close(fd);
     return;
   }
-  const auto i = static_cast<size_t>(slot_);
+  if (slot == all.list.end()) all.list.emplace_back();
+  if (all.descriptors < most_descriptors) {
+    ++all.descriptors;
+  } else {
+    ::close(fd);
+    fd = -1;
+  }
+  all.list[i] = {path, fd, status.st_dev, status.st_ino, size, true, false};
+  slot_ = static_cast<int>(i);
   Range& range = ranges[i];
-  all.list[i] = {path, fd, size, false};
-  all.used = std::max(all.used, i + 1);
   range.lost = false;
   range.end = reinterpret_cast<uintptr_t>(data) + size;
   range.begin = reinterpret_cast<uintptr_t>(data);
@@ -139,8 +153,11 @@ void WatchedMapping::end() noexcept {
   range.begin = 0;
   const auto free = std::find_if(all.lost.begin(), all.lost.end(), [](auto& path) { return path.empty(); });
   if (!file.reported && free != all.lost.end() && !is_whole(file, range)) free->swap(file.path);
-  ::close(file.fd);
-  file.fd = -1;
+  if (file.fd >= 0) {
+    ::close(file.fd);
+    --all.descriptors;
+  }
+  file.watched = false;
   slot_ = -1;
 }
 

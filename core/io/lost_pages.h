@@ -25,8 +25,10 @@ void check_newly_lost_pages();
 class WatchedMapping {
  public:
   WatchedMapping() = default;
-  /// Takes over the descriptor `fd`, through which the length of the file is known even after it was renamed or
-  /// removed. Beyond 1024 mappings at a time, it closes `fd` and watches nothing.
+  /// Takes over the descriptor `fd`. Up to 64 at a time are kept open: through them the length of a file is known even
+  /// after it was renamed or removed. The length of other files is looked up by path, if that still is the same file, so
+  /// that a data set of many shards does not use up the descriptors of the process. Beyond 4096 mappings at a time,
+  /// watches nothing.
   WatchedMapping(const std::string& path, int fd, const void* data, size_t size);
   /// To be called before the mapping is removed. Does nothing a second time.
   void end() noexcept;

@@ -144,12 +144,41 @@ TEST_CASE("many files can be mapped at once", "[lost_pages]") {
   survive();
   const TempDir dir;
   test::write_file(dir / "data", "hello");
+  const auto descriptors = [] {
+    return std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {});
+  };
+  const auto before = descriptors();
   std::vector<std::unique_ptr<MappedFile>> files;
-  for (int i = 0; i < 1100; ++i)
+  for (int i = 0; i < 4200; ++i)
     files.push_back(std::make_unique<MappedFile>(dir / "data"));  // more than are watched
   CHECK(files.back()->text() == "hello");
+  CHECK(descriptors() <= before + 64);
   files.clear();
+  CHECK(descriptors() == before);
   CHECK_FALSE(error_of([] { check_mapped_files(); }));
+}
+
+TEST_CASE("a file that is watched without a descriptor is reported if it is still under its path",
+          "[lost_pages]") {
+  const TempDir dir;
+  test::write_file(dir / "other", "hello");
+  std::vector<std::unique_ptr<MappedFile>> others;
+  for (int i = 0; i < 64; ++i) others.push_back(std::make_unique<MappedFile>(dir / "other"));
+  test::write_file(dir / "data", "hello");
+  {
+    const MappedFile file(dir / "data");
+    std::filesystem::rename(dir / "data", dir / "renamed");
+    test::write_file(dir / "data", "new");  // shorter, but another file
+    CHECK_FALSE(error_of([] { check_mapped_files(); }));
+    std::filesystem::rename(dir / "renamed", dir / "data");
+    std::filesystem::resize_file(dir / "data", 4);
+    CHECK(fails(ErrorCode::input, {"data: was shortened"}, [] { check_mapped_files(); }));
+  }
+  others.pop_back();
+  const MappedFile with_descriptor(dir / "data");
+  std::filesystem::rename(dir / "data", dir / "renamed");
+  std::filesystem::resize_file(dir / "renamed", 3);
+  CHECK(fails(ErrorCode::input, {"data: was shortened"}, [] { check_mapped_files(); }));
 }
 
 TEST_CASE("SIGBUS from anything else ends the process as before", "[lost_pages]") {
