@@ -22,7 +22,8 @@
 #include "model/weights/safetensors/safetensors.h"
 #include "train/checkpoint/checkpoint.h"
 #include "train/checkpoint/find_checkpoint.h"
-#include "train/data/token_file.h"
+#include "train/data/data_set_files.h"
+#include "train/data/token_shards.h"
 #include "train/tasks/task.h"
 
 namespace hewn::cli {
@@ -226,16 +227,35 @@ bool is_llama2c(const std::string& path) {
   }
 }
 
-Json about_tokens(const std::string& path) {
-  const TokenFile file = open_token_file(path);
-  Json out{{"file", path}, {"tokens", file.tokens.size()}, {"vocab_size", file.info.vocab_size}};
-  if (file.headerless)
-    out["format"] = "16-bit ids without a header, as nanoGPT writes them";
-  else
+/// Adds a description of a token file, or of several that are one sequence.
+void describe_tokens(const TokenFile& file, Json& out) {
+  out["tokens"] = file.tokens.size();
+  out["vocab_size"] = file.info.vocab_size;
+  if (file.format == TokenFormat::hewn)
     out["tokenizer_hash"] = to_hex(file.info.tokenizer_hash);
+  else
+    out["format"] = description_of(file.format);
   if (file.info.separator) out["separator"] = *file.info.separator;
   if (file.info.text_bytes > 0) out["text_bytes"] = file.info.text_bytes;
   if (file.info.neg_log_prob) out["neg_log_prob"] = *file.info.neg_log_prob;
+}
+
+Json about_token_file(const std::string& path) {
+  const TokenFile file = open_token_file(path);
+  Json out{{"file", path}};
+  if (file.shard.number > 0 || file.shard.followed) out["shard"] = file.shard.number;
+  describe_tokens(file, out);
+  return out;
+}
+
+/// Describes the training tokens of a directory.
+Json about_data(const std::string& directory) {
+  std::vector<ListedFile> files;
+  for (const std::string& name : token_files_in(directory).train)
+    files.push_back({(fs::path(directory) / name).string(), std::nullopt});
+  Json out{{"file", shown_name(files)}};
+  if (files.size() > 1) out["shards"] = files.size();
+  describe_tokens(open_token_files(files), out);
   return out;
 }
 
@@ -252,7 +272,7 @@ Json about(const std::string& path) {
   if (!path_exists(path)) fail(ErrorCode::input, path, ": no such file or directory");
   if (path_is_directory(path)) {
     const bool checkpoint = path_exists(fs::path(path) / "state.json");
-    if (!checkpoint && path_exists(fs::path(path) / "train.bin")) return about_tokens(path + "/train.bin");
+    if (!checkpoint && is_data_directory(path)) return about_data(path);
     for (const char* config : {"config.json", "hparams.json"})
       if (path_exists(fs::path(path) / config)) return about_foreign(path);
     if (!checkpoint && holds_adapter(path)) return Json{{"adapter", about_adapter(path)}};
@@ -263,7 +283,7 @@ Json about(const std::string& path) {
   if (path.ends_with(".safetensors")) return about_weights(path);
   if (looks_like_gguf(path)) return about_gguf(path);
   if (path.ends_with(".pt") || (path.ends_with(".bin") && is_llama2c(path))) return about_foreign(path);
-  if (path.ends_with(".bin")) return about_tokens(path);
+  if (path.ends_with(".bin")) return about_token_file(path);
   if (path.ends_with(".json")) return about_tokenizer(path);
   fail(ErrorCode::input, path,
        ": expected a run, a checkpoint, a model, a .safetensors file, a tokenizer.json or a token file "

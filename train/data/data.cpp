@@ -42,10 +42,11 @@ void add_text(Dataset& data, const TextSource& text, double weight, double val_f
   data.val_weights.push_back(weight);
 }
 
-/// Reads a token file into a split and checks that it was encoded by the dataset's tokenizer.
-Split open_split(Dataset& data, const DataSetFiles& files, const char* name) {
-  const std::string path = files.path(name);
-  TokenFile file = open_token_file(path, files.sum(name));
+/// Reads the token files of one side into a split and checks that they were encoded by the dataset's tokenizer.
+Split open_split(Dataset& data, const DataSetFiles& files, SplitSide side) {
+  const std::vector<ListedFile> listed = files.token_files(side);
+  const std::string path = shown_name(listed);
+  TokenFile file = open_token_files(listed);
   if (data.tokenizer != nullptr) {
     const bool known = file.info.tokenizer_hash != 0;
     if (known && to_hex(file.info.tokenizer_hash) != data.tokenizer->hash()) {
@@ -71,10 +72,10 @@ Split open_split(Dataset& data, const DataSetFiles& files, const char* name) {
 }
 
 void add_directory(Dataset& data, const DataSetFiles& files, double weight, bool with_val) {
-  data.train.push_back(open_split(data, files, "train.bin"));
+  data.train.push_back(open_split(data, files, SplitSide::train));
   data.weights.push_back(weight);
   if (!with_val) return;
-  Split val = open_split(data, files, "val.bin");
+  Split val = open_split(data, files, SplitSide::val);
   if (val.tokens.size() == 0) return;
   data.val.push_back(std::move(val));
   data.val_weights.push_back(weight);

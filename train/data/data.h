@@ -14,7 +14,7 @@ namespace hewn {
 
 /// The data to use, as on the command line (docs/cli.md).
 struct DataOptions {
-  /// A text file, a directory with train.bin and val.bin, `tales`, or a mixture `A:0.7,B:0.3` of these.
+  /// A text file, a directory of token files (train/data/token_shards.h), `tales`, or a mixture `A:0.7,B:0.3` of these.
   std::string dataset = {};
   std::string val = {};       ///< a text file for validation; "": the last part of the dataset
   double val_fraction = 0.1;  ///< fraction of a text's characters, or of its documents if aligned
@@ -73,14 +73,18 @@ Dataset open_validation(const std::string& file, std::shared_ptr<const Tokenizer
 /// The result of `data prepare`.
 struct PreparedData {
   int64_t train_tokens = 0, val_tokens = 0, vocab_size = 0;
+  int64_t train_files = 0, val_files = 0;  ///< token files; several if in shards
   bool aligned = false;
 };
 
 /// Encodes a dataset of texts and writes train.bin, val.bin, tokenizer.json and MANIFEST to `directory`, which
 /// is created if necessary; either all of them appear there or none (train/data/new_data_set.h). Texts are mapped
 /// and encoded in pieces, so they may be larger than memory; several (`A:1,B:1`) are written one after the other,
-/// and their weights are ignored. Unless `force` is set, existing files are not replaced (ErrorCode::failed).
-PreparedData prepare_data(const DataOptions& options, const std::string& directory, bool force = false);
+/// and their weights are ignored. Unless `force` is set, existing files are not replaced (ErrorCode::failed). Of a side
+/// with more than `shard_tokens` tokens, each file train-000.bin, train-001.bin and so on has that many, the last one
+/// fewer; 0: a single file.
+PreparedData prepare_data(const DataOptions& options, const std::string& directory, bool force = false,
+                          int64_t shard_tokens = 0);
 
 /// The figures that `data stats` prints about a text or dataset.
 struct DataStats {

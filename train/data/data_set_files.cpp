@@ -30,10 +30,20 @@ Manifest manifest_of(const std::string& directory) {
   }
 }
 
-bool is_token_file(std::string_view name) { return name.ends_with(".bin"); }
+std::vector<std::string> names_in(const std::string& directory) {
+  std::vector<std::string> names;
+  for (const fs::path& entry : entries_of(directory)) names.push_back(entry.filename().string());
+  return names;
+}
+
+std::vector<std::string> names_of(const Manifest& manifest) {
+  std::vector<std::string> names;
+  for (const auto& [name, sum] : manifest.files()) names.push_back(name);
+  return names;
+}
 
 /// Throws unless the files have the sizes, and the small ones the checksums, that the manifest states.
-void check(const DataSetFiles& files, const Manifest& manifest) {
+void check(const DataSetFiles& files, const std::string& directory, const Manifest& manifest) {
   const std::string list = files.path(Manifest::file_name),
                     remedy = "; prepare the data again with `hewn data prepare --force`";
   for (const auto& [name, expected] : manifest.files()) {
@@ -44,12 +54,12 @@ void check(const DataSetFiles& files, const Manifest& manifest) {
     if (size != expected.size)
       fail(ErrorCode::input, path, ": has ", size, " bytes, but ", list, " lists ", expected.size,
            "; the file is damaged or belongs to another data set", remedy);
-    if (!is_token_file(name) && sum_file(path) != expected)
+    if (!is_token_file_name(name) && sum_file(path) != expected)
       fail(ErrorCode::input, path, ": has another checksum than ", list,
            " lists; the file is damaged or belongs to another data set", remedy);
   }
-  for (const std::string_view name : data_file_names)
-    if (!files.sum(name) && path_exists(files.path(name)))
+  for (const std::string& name : data_files_in(directory, ErrorCode::input))
+    if (!files.sum(name))
       fail(ErrorCode::input, files.path(name), ": ", list,
            " does not list it, so it belongs to another data set; move it elsewhere, or prepare the data "
            "again with "
@@ -58,18 +68,40 @@ void check(const DataSetFiles& files, const Manifest& manifest) {
 
 }  // namespace
 
+bool is_data_file_name(std::string_view name) { return name == "tokenizer.json" || is_token_file_name(name); }
+
+std::vector<std::string> data_files_in(const std::string& directory, ErrorCode code) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (const fs::path& entry : entries_of(directory, error))
+    if (const std::string name = entry.filename().string(); is_data_file_name(name)) names.push_back(name);
+  if (error && error != std::errc::no_such_file_or_directory && error != std::errc::not_a_directory)
+    fail_at(code, directory, "cannot be read", error.value());
+  std::stable_partition(names.begin(), names.end(), is_token_file_name);
+  return names;
+}
+
 bool is_data_directory(const std::string& path) {
-  return path_exists(path + "/train.bin") || path_exists(path + "/val.bin");
+  if (!path_is_directory(path)) return false;
+  const std::vector<std::string> names = names_in(path);
+  return std::any_of(names.begin(), names.end(), is_any_token_file_name);
+}
+
+TokenFileNames token_files_in(const std::string& directory) {
+  return find_token_files(directory, names_in(directory));
 }
 
 DataSetFiles::DataSetFiles(std::string directory) : directory_(std::move(directory)) {
   for (int tries = 1;; ++tries) {
     listed_ = listing_of(directory_);
     manifest_ = {};
-    if (!path_exists(path(Manifest::file_name))) return;
     try {
-      manifest_ = manifest_of(directory_);
-      check(*this, manifest_);
+      const bool listed = path_exists(path(Manifest::file_name));
+      if (listed) {
+        manifest_ = manifest_of(directory_);
+        check(*this, directory_, manifest_);
+      }
+      token_files_ = listed ? find_token_files(directory_, names_of(manifest_)) : token_files_in(directory_);
       return;
     } catch (const Error&) {
       if (!worth_another_try(tries, replaced())) throw;
@@ -81,6 +113,12 @@ std::optional<FileSum> DataSetFiles::sum(std::string_view name) const {
   const auto at = manifest_.files().find(std::string(name));
   if (at == manifest_.files().end()) return std::nullopt;
   return at->second;
+}
+
+std::vector<ListedFile> DataSetFiles::token_files(SplitSide side) const {
+  std::vector<ListedFile> files;
+  for (const std::string& name : token_files_.of(side)) files.push_back({path(name), sum(name)});
+  return files;
 }
 
 bool DataSetFiles::replaced() const {

@@ -2,21 +2,31 @@
 // The files of a prepared data set, and the MANIFEST that says which of them belong together (docs/formats.md, "Token
 // files").
 
-#include <array>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "core/error.h"
 #include "core/io/file.h"
 #include "core/io/manifest.h"
+#include "train/data/token_shards.h"
 
 namespace hewn {
 
-/// What `data prepare` writes, besides MANIFEST.
-inline constexpr std::array<std::string_view, 3> data_file_names{"train.bin", "val.bin", "tokenizer.json"};
+/// Whether `data prepare` gives this name to a file, besides MANIFEST.
+bool is_data_file_name(std::string_view name);
 
-/// Whether this is a directory of token files.
+/// The files in a directory that have such names, sorted, token files first; none if there is no such directory. Throws
+/// `code` if it cannot be read.
+std::vector<std::string> data_files_in(const std::string& directory, ErrorCode code);
+
+/// Whether this is a directory of token files, of any program (`find_token_files`).
 bool is_data_directory(const std::string& path);
+
+/// The token files that are found in a directory without regard to its MANIFEST. Throws like `find_token_files`, and
+/// ErrorCode::input if the directory cannot be read.
+TokenFileNames token_files_in(const std::string& directory);
 
 /// The files of one data set, found to belong together as far as that is cheap: those that MANIFEST lists are there and
 /// have its sizes, all but the token files have its checksums, and no file of another data set is among them. Checks
@@ -27,6 +37,8 @@ class DataSetFiles {
   explicit DataSetFiles(std::string directory);
 
   std::string path(std::string_view name) const { return directory_ + "/" + std::string(name); }
+  /// The token files of one side, at least one; a missing one if there is none.
+  std::vector<ListedFile> token_files(SplitSide side) const;
   /// What MANIFEST says about a file; nothing without MANIFEST.
   std::optional<FileSum> sum(std::string_view name) const;
   /// Whether another data set has taken the place of this one since it was found.
@@ -36,6 +48,7 @@ class DataSetFiles {
   std::string directory_;
   std::string listed_;  // the content of MANIFEST; "" if there is none
   Manifest manifest_;
+  TokenFileNames token_files_;
 };
 
 /// Whether to open a data set again after it has failed for the `tries`-th time. `data prepare --force` may have replaced

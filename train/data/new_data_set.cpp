@@ -23,8 +23,7 @@ namespace fs = std::filesystem;
 constexpr std::string_view fresh_prefix = ".unfinished-";
 
 bool is_part_of_data_set(const std::string& name) {
-  return name == Manifest::file_name ||
-         std::find(data_file_names.begin(), data_file_names.end(), name) != data_file_names.end();
+  return name == Manifest::file_name || is_data_file_name(name);
 }
 
 /// The name of a file that is neither part of a data set nor left by a killed process; "" if there is none.
@@ -106,15 +105,15 @@ void sweep_replaced(const std::string& target) {
 }
 
 void refuse_existing(const std::string& target, const std::string& shown, bool force) {
-  for (const std::string_view name : data_file_names)
-    if (!force && path_exists(target + "/" + std::string(name), ErrorCode::failed))
-      fail(ErrorCode::failed, shown, "/", name,
-           ": already exists; write to another directory, or replace it with --force");
+  if (const auto names = data_files_in(target, ErrorCode::failed); !force && !names.empty())
+    fail(ErrorCode::failed, shown, "/", names.front(),
+         ": already exists; write to another directory, or replace it with --force");
   if (!path_exists(target + "/" + Manifest::file_name, ErrorCode::failed)) return;
   bool of_data = false;
   try {
     const Manifest manifest = Manifest::read(target);
-    of_data = manifest.files().contains(std::string(data_file_names[0]));
+    of_data = std::any_of(manifest.files().begin(), manifest.files().end(),
+                          [](const auto& file) { return is_token_file_name(file.first); });
   } catch (const Error&) {  // of another program, or damaged
   }
   if (!force || !of_data)
@@ -194,6 +193,11 @@ void NewDataSet::move_into_place() {
       fail_at(ErrorCode::failed, target_ + "/" + name, "cannot be written", errno);
     if (name == Manifest::file_name) sync_directory(target_);  // no file may take its place before MANIFEST
   }
+  // Shards of a longer data set.
+  for (const std::string& name : data_files_in(target_, ErrorCode::failed))
+    if (const std::string path = target_ + "/" + name;
+        !manifest_.files().contains(name) && ::unlink(path.c_str()) != 0)
+      fail_at(ErrorCode::failed, path, "cannot be removed", errno);
   sync_directory(target_);
   (void)::rmdir(unfinished_.c_str());
 }

@@ -26,11 +26,14 @@ class NewDataSet {
   NewDataSet(const NewDataSet&) = delete;
   NewDataSet& operator=(const NewDataSet&) = delete;
 
+  /// Where to write the files.
+  const std::string& directory() const { return unfinished_; }
   /// Where to write the file with this name.
   std::string file(std::string_view name) const;
   /// Records a written file. All must be added before `publish`.
   void add(const std::string& name, const FileSum& sum) { manifest_.add(name, sum); }
-  /// Makes the data set durable under its name. Throws ErrorCode::failed.
+  /// Makes the data set durable under its name, and removes files of the one that it replaces. Throws
+  /// ErrorCode::failed.
   void publish();
 
  private:

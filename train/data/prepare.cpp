@@ -15,7 +15,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// One side of the data, to be written to a token file.
+struct WrittenSide {
+  int64_t tokens = 0, files = 0;
+};
+
+/// The texts of one side of the data.
 struct Side {
   std::vector<std::string_view> texts;
 
@@ -25,15 +29,16 @@ struct Side {
     return sum;
   }
 
-  /// Writes the file of this name. Returns the number of tokens written.
-  int64_t write(NewDataSet& to, const std::string& name, const Tokenizer& tokenizer, bool tales) const {
-    const std::string path = to.file(name);
+  /// Writes the token files of a side. Returns the number of tokens and of files.
+  WrittenSide write(NewDataSet& to, SplitSide which, const Tokenizer& tokenizer, bool tales,
+                    int64_t shard_tokens) const {
+    const std::string name = token_file_name(which);
     const Doing writing("writing ", name);
     TokenFileInfo info;
     info.vocab_size = tokenizer.vocab_size();
     info.tokenizer_hash = from_hex(tokenizer.hash());
     if (tales) info.separator = line_end_id(tokenizer, name);
-    TokenFileWriter writer(path, info);
+    TokenFilesWriter writer(to.directory(), which, info, shard_tokens);
     int64_t line_ends = 0;
     for (const std::string_view text : texts) {
       encode_in_pieces(tokenizer, text, [&](const std::vector<int32_t>& ids) {
@@ -49,8 +54,9 @@ struct Side {
       neg_log_prob = score.neg_log_prob;
     }
     writer.describe_text(bytes(), neg_log_prob);
-    to.add(name, writer.commit());
-    return writer.count();
+    const auto files = writer.commit();
+    for (const auto& [file, sum] : files) to.add(file, sum);
+    return {writer.count(), std::ssize(files)};
   }
 };
 
@@ -58,9 +64,9 @@ struct Side {
 void refuse_own_texts(const DataOptions& options, const Sources& sources, const std::string& directory) {
   std::vector<std::string> texts{options.val};
   for (const Source& source : sources.parts) texts.push_back(source.part.spec);
-  for (const std::string_view name : data_file_names)
+  for (const std::string& name : data_files_in(directory, ErrorCode::failed))
     for (const std::string& text : texts) {
-      const std::string path = directory + "/" + std::string(name);
+      const std::string path = directory + "/" + name;
       std::error_code none;  // one of them does not exist
       require(text.empty() || !fs::equivalent(text, path, none), path,
               " is one of the texts and would be replaced; write to another directory");
@@ -88,7 +94,8 @@ void count_text(const std::vector<std::string_view>& texts, DataStats& stats) {
 
 }  // namespace
 
-PreparedData prepare_data(const DataOptions& options, const std::string& directory, bool force) {
+PreparedData prepare_data(const DataOptions& options, const std::string& directory, bool force,
+                          int64_t shard_tokens) {
   const Sources sources = open_sources(options);
   Side train, val;
   bool tales = true;
@@ -113,8 +120,10 @@ PreparedData prepare_data(const DataOptions& options, const std::string& directo
   result.vocab_size = tokenizer->vocab_size();
   result.aligned = tales;
   made.add("tokenizer.json", tokenizer->save(made.file("tokenizer.json")));
-  result.train_tokens = train.write(made, "train.bin", *tokenizer, tales);
-  result.val_tokens = val.write(made, "val.bin", *tokenizer, tales);
+  const WrittenSide of_train = train.write(made, SplitSide::train, *tokenizer, tales, shard_tokens);
+  const WrittenSide of_val = val.write(made, SplitSide::val, *tokenizer, tales, shard_tokens);
+  result.train_tokens = of_train.tokens, result.train_files = of_train.files;
+  result.val_tokens = of_val.tokens, result.val_files = of_val.files;
   made.publish();
   return result;
 }

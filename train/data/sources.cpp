@@ -24,7 +24,7 @@ Source open_part(const DatasetPart& part, const DataOptions& options) {
   if (path_is_directory(part.spec)) return {part, std::nullopt, DataSetFiles(part.spec)};
   if (!path_exists(part.spec)) {
     fail(ErrorCode::input, "dataset \"", part.spec,
-         "\": no such file or directory; expected a text file, a directory with train.bin and val.bin, "
+         "\": no such file or directory; expected a text file, a directory made by `hewn data prepare`, "
          "`tales` for the built-in corpus, or a mixture A:0.7,B:0.3");
   }
   return {part, TextSource::file(part.spec)};

@@ -33,6 +33,7 @@ struct Header {
 struct Trailer {
   uint64_t count = 0, payload_sum = 0, text_bytes = 0;
   double neg_log_prob = std::numeric_limits<double>::quiet_NaN();  // NaN: unknown
+  uint32_t shard = 0, shard_follows = 0;
 };
 
 template <class Field>
@@ -63,7 +64,7 @@ std::string to_block(const Trailer& trailer) {
   return block;
 }
 
-static_assert(sizeof(Header) == 32 && sizeof(Trailer) == 32,
+static_assert(sizeof(Header) == 32 && sizeof(Trailer) == 40,
               "the layout of docs/formats.md, without padding");
 
 /// Throws unless all ids are in [0, vocab_size). Returns the largest, or -1 if there are none.
@@ -104,10 +105,63 @@ TokenFile open_headerless(MappedFile file) {
          "ids with an even number of bytes; is the file cut short?");
   }
   TokenFile result;
-  result.headerless = true;
+  result.format = TokenFormat::nanogpt;
   const auto count = static_cast<int64_t>(file.size() / 2);
   result.tokens = Tokens(std::move(file), 0, 2, count);
   result.info.vocab_size = static_cast<int32_t>(largest_id(result.tokens, 65536, path) + 1);
+  return result;
+}
+
+// ---- llm.c ----------------------------------------------------------------------------------------------
+
+/// A format of llm.c: 256 i32, of which the first three are a magic number, the version and the number of ids, then the
+/// ids (karpathy/llm.c, dev/data/data_common.py). As u16, the magic numbers of token files begin with 55432 and 55713,
+/// which are no ids of GPT-2: no file of nanoGPT is taken for one of these.
+struct LlmcFormat {
+  int32_t magic, version;
+  int id_bytes;
+  int32_t vocab_size;
+  TokenFormat format;
+};
+constexpr size_t llmc_header_bytes = 1024;
+constexpr LlmcFormat llmc_formats[] = {{20240520, 1, 2, 50257, TokenFormat::llmc_gpt2},
+                                       {20240801, 7, 4, 128256, TokenFormat::llmc_llama3}};
+constexpr int32_t llmc_evaluation_magic = 20240522;
+
+/// The file's format if it is one of llm.c's, else null.
+const LlmcFormat* llmc_format_of(const MappedFile& file) {
+  if (file.size() < 4) return nullptr;
+  const auto magic = get<int32_t>(file.text(), 0);
+  if (magic == llmc_evaluation_magic) {
+    fail(ErrorCode::input, file.path(), ": holds llm.c's multiple-choice questions (magic number ", magic,
+         "), not a text; expected one of its token files, with magic number 20240520 or 20240801");
+  }
+  const auto found = std::find_if(std::begin(llmc_formats), std::end(llmc_formats),
+                                  [&](const LlmcFormat& format) { return format.magic == magic; });
+  return found == std::end(llmc_formats) ? nullptr : found;
+}
+
+TokenFile open_llmc(MappedFile file, const LlmcFormat& expected) {
+  const std::string path = file.path();
+  const auto refuse = [&](const auto&... what) {
+    fail(ErrorCode::input, path, ": the token file of llm.c ", what..., "; download it or make it again");
+  };
+  if (file.size() < llmc_header_bytes)
+    refuse("is cut short: its header takes ", llmc_header_bytes, " bytes, and ", file.size(), " are left");
+  const auto stated = get<int32_t>(file.text(), 4), count = get<int32_t>(file.text(), 8);
+  if (stated != expected.version)
+    refuse("has format version ", stated, "; with magic number ", expected.magic,
+           ", this program reads version ", expected.version);
+  const uint64_t bytes = file.size() - llmc_header_bytes;
+  if (count < 0 || bytes != static_cast<uint64_t>(count) * static_cast<uint64_t>(expected.id_bytes)) {
+    refuse("is damaged: the header states ", count, " ids of ", expected.id_bytes, " bytes, but there are ",
+           bytes, " bytes of ids");
+  }
+  TokenFile result;
+  result.format = expected.format;
+  result.info.vocab_size = expected.vocab_size;
+  result.tokens = Tokens(std::move(file), llmc_header_bytes, expected.id_bytes, count);
+  largest_id(result.tokens, expected.vocab_size, path);
   return result;
 }
 
@@ -115,8 +169,29 @@ TokenFile open_headerless(MappedFile file) {
 
 // ---- tokens ---------------------------------------------------------------------------------------------
 
-Tokens::Tokens(MappedFile file, size_t offset, int width, int64_t count)
-    : file_(std::move(file)), mapped_(file_.data() + offset), width_(width), count_(count) {}
+Tokens::Tokens(std::vector<int32_t> ids) {
+  Part part;
+  part.ids = std::move(ids);
+  part.data = reinterpret_cast<const std::byte*>(part.ids.data());
+  part.count = std::ssize(part.ids);
+  parts_.push_back(std::move(part));
+}
+
+Tokens::Tokens(MappedFile file, size_t offset, int width, int64_t count) {
+  Part part;
+  part.file = std::move(file);
+  part.data = part.file.data() + offset;
+  part.width = width;
+  part.count = count;
+  parts_.push_back(std::move(part));
+}
+
+void Tokens::append(Tokens other) {
+  for (Part& part : other.parts_) {
+    part.begin = size();
+    parts_.push_back(std::move(part));
+  }
+}
 
 int32_t Tokens::operator[](int64_t i) const {
   int32_t id = 0;
@@ -125,21 +200,38 @@ int32_t Tokens::operator[](int64_t i) const {
 }
 
 void Tokens::copy(int64_t begin, int64_t n, int32_t* out) const {
-  const auto first = static_cast<size_t>(begin), count = static_cast<size_t>(n);
-  if (mapped_ == nullptr) {
-    std::copy_n(ids_.begin() + begin, n, out);
-  } else if (width_ == 4) {
-    std::memcpy(out, mapped_ + 4 * first, 4 * count);
-  } else {
-    for (size_t i = 0; i < count; ++i) {
-      uint16_t id = 0;
-      std::memcpy(&id, mapped_ + 2 * (first + i), sizeof id);
-      out[i] = id;
+  // The last part that begins at `begin` or earlier: empty parts begin where the next one does.
+  auto part = std::upper_bound(parts_.begin(), parts_.end(), begin,
+                               [](int64_t at, const Part& some) { return at < some.begin; });
+  if (part != parts_.begin()) --part;
+  for (; n > 0; ++part) {
+    const auto first = static_cast<size_t>(begin - part->begin);
+    const int64_t here = std::min(n, part->count - (begin - part->begin));
+    const auto count = static_cast<size_t>(here);
+    if (part->width == 4) {
+      std::memcpy(out, part->data + 4 * first, 4 * count);
+    } else {
+      for (size_t i = 0; i < count; ++i) {
+        uint16_t id = 0;
+        std::memcpy(&id, part->data + 2 * (first + i), sizeof id);
+        out[i] = id;
+      }
     }
+    begin += here, n -= here, out += here;
   }
 }
 
 // ---- reading --------------------------------------------------------------------------------------------
+
+std::string_view description_of(TokenFormat format) {
+  switch (format) {
+    case TokenFormat::hewn: return "Hewn's token file";
+    case TokenFormat::nanogpt: return "16-bit ids without a header, as nanoGPT writes them";
+    case TokenFormat::llmc_gpt2: return "llm.c's token file for GPT-2";
+    case TokenFormat::llmc_llama3: return "llm.c's token file for Llama 3";
+  }
+  return "";
+}
 
 TokenFile open_token_file(const std::string& path, const std::optional<FileSum>& expected) {
   MappedFile file(path);
@@ -150,6 +242,7 @@ TokenFile open_token_file(const std::string& path, const std::optional<FileSum>&
   const bool has_trailer = bytes.size() >= 8 && bytes.substr(bytes.size() - 8) == trailer_magic;
   if (!has_header && !has_trailer) {
     require_expected(path, !expected || as_written);
+    if (const LlmcFormat* const llmc = llmc_format_of(file)) return open_llmc(std::move(file), *llmc);
     return open_headerless(std::move(file));
   }
 
@@ -188,6 +281,7 @@ TokenFile open_token_file(const std::string& path, const std::optional<FileSum>&
   result.info = {header.vocab_size, header.tokenizer_hash, std::nullopt, trailer.text_bytes, std::nullopt};
   if (header.separator >= 0) result.info.separator = header.separator;
   if (!std::isnan(trailer.neg_log_prob)) result.info.neg_log_prob = trailer.neg_log_prob;
+  result.shard = {trailer.shard, trailer.shard_follows != 0};
   const auto count = static_cast<int64_t>(trailer.count);
   result.tokens = Tokens(std::move(file), block_bytes, static_cast<int>(header.id_bytes), count);
   largest_id(result.tokens, header.vocab_size, path);
@@ -239,6 +333,8 @@ FileSum TokenFileWriter::commit() {
   trailer.payload_sum = payload_.value();
   trailer.text_bytes = info_.text_bytes;
   if (info_.neg_log_prob) trailer.neg_log_prob = *info_.neg_log_prob;
+  trailer.shard = shard_.number;
+  trailer.shard_follows = shard_.followed ? 1 : 0;
   file_.append(to_block(trailer));
   return file_.commit();
 }

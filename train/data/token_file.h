@@ -1,13 +1,13 @@
 #pragma once
 // Token files: the ids of a text on disk, written once, mapped for training (docs/formats.md, "Token files").
-// Also reads nanoGPT's train.bin and val.bin, which are plain little-endian uint16 ids.
+// Also reads nanoGPT's train.bin and val.bin, which are plain little-endian uint16 ids, and llm.c's files.
 
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
-#include <utility>
+#include <string_view>
 #include <vector>
 
 #include "core/io/checksum.h"
@@ -17,41 +17,67 @@ namespace hewn {
 
 /// Information about the text, stored with the ids.
 struct TokenFileInfo {
-  int32_t vocab_size = 0;              ///< every id is in [0, vocab_size)
-  uint64_t tokenizer_hash = 0;         ///< of the tokenizer that produced the ids; 0: unknown
-  std::optional<int32_t> separator;    ///< if set: aligned to documents, each ended by this id
-  uint64_t text_bytes = 0;             ///< length of the text; 0: unknown
-  std::optional<double> neg_log_prob;  ///< exact -log P of the text in nats, if its source knows it
+  int32_t vocab_size = 0;                   ///< every id is in [0, vocab_size)
+  uint64_t tokenizer_hash = 0;              ///< of the tokenizer that produced the ids; 0: unknown
+  std::optional<int32_t> separator = {};    ///< if set: aligned to documents, each ended by this id
+  uint64_t text_bytes = 0;                  ///< length of the text; 0: unknown
+  std::optional<double> neg_log_prob = {};  ///< exact -log P of the text in nats, if its source knows it
 };
 
-/// A token sequence: `int32_t` ids in memory, or a mapped file of u16 or i32 ids. Windows can be copied
-/// from it cheaply.
+/// The place of a file in a sequence that is divided into several (train/data/token_shards.h).
+struct ShardPlace {
+  uint32_t number = 0;    ///< counted from 0
+  bool followed = false;  ///< by another file, with the next number
+};
+
+/// A token sequence: `int32_t` ids in memory, mapped files of u16 or i32 ids, or several of these one after the other.
+/// Windows can be copied from it cheaply, and only the pages that they touch are read.
 class Tokens {
  public:
   Tokens() = default;
   /// Ids in memory.
-  explicit Tokens(std::vector<int32_t> ids) : ids_(std::move(ids)) {}
+  explicit Tokens(std::vector<int32_t> ids);
   /// `count` ids of `width` bytes (2 or 4) from byte `offset` of `file`; the caller must have checked the bounds.
   Tokens(MappedFile file, size_t offset, int width, int64_t count);
 
-  int64_t size() const { return mapped_ ? count_ : static_cast<int64_t>(ids_.size()); }
+  /// Appends the ids of `other`, without copying them.
+  void append(Tokens other);
+
+  int64_t size() const { return parts_.empty() ? 0 : parts_.back().begin + parts_.back().count; }
   int32_t operator[](int64_t i) const;
   /// Copies ids [begin, begin + n), which must exist, to `out`.
   void copy(int64_t begin, int64_t n, int32_t* out) const;
 
  private:
-  std::vector<int32_t> ids_;
-  MappedFile file_;
-  const std::byte* mapped_ = nullptr;  // inside file_, whose mapping keeps its address when moved
-  int width_ = 4;
-  int64_t count_ = 0;
+  /// Adjacent ids in one place.
+  struct Part {
+    std::vector<int32_t> ids;  // in memory, or else
+    MappedFile file;
+    const std::byte* data = nullptr;  // inside `ids` or `file`, which keep their address when moved
+    int width = 4;                    // bytes per id
+    int64_t begin = 0, count = 0;     // ids [begin, begin + count) of the sequence
+  };
+  std::vector<Part> parts_;
 };
+
+/// The formats in which token files are read.
+enum class TokenFormat : uint8_t {
+  hewn,
+  nanogpt,      ///< u16 ids without a header
+  llmc_gpt2,    ///< llm.c's, u16 ids of GPT-2's vocabulary
+  llmc_llama3,  ///< llm.c's, u32 ids of Llama 3's vocabulary
+};
+
+/// What to call a format in messages.
+std::string_view description_of(TokenFormat format);
 
 /// A token file, opened for reading.
 struct TokenFile {
   Tokens tokens;
+  /// Of nanoGPT's files, the vocabulary ends with the largest id; of llm.c's, it is that of the model.
   TokenFileInfo info;
-  bool headerless = false;  ///< nanoGPT's; info.vocab_size is then the largest id + 1
+  TokenFormat format = TokenFormat::hewn;
+  ShardPlace shard;
 };
 
 /// Maps a token file and reads it once to check header, trailer, checksum and every id. If `expected` is given, the file
@@ -67,8 +93,10 @@ class TokenFileWriter {
   /// Appends ids; each must be in [0, vocab_size).
   void append(std::span<const int32_t> ids);
 
-  /// Sets the last two fields of the trailer, which are known only after the whole text has been read.
+  /// Sets the fields of the trailer about the text, which are known only after all of it has been read.
   void describe_text(uint64_t bytes, std::optional<double> neg_log_prob);
+  /// Sets the fields of the trailer about the file's place in a sequence of files.
+  void describe_shard(const ShardPlace& shard) { shard_ = shard; }
 
   int64_t count() const { return count_; }
   /// Makes the file durable under its name. Nothing can be appended afterwards.
@@ -77,6 +105,7 @@ class TokenFileWriter {
  private:
   AtomicFile file_;
   TokenFileInfo info_;
+  ShardPlace shard_;
   Checksum payload_;
   int64_t count_ = 0;
 };

@@ -27,11 +27,12 @@ Names names_in(const fs::path& directory) {
   return names;
 }
 
+const Names data_files{"train.bin", "val.bin", "tokenizer.json"};
 const Names files_of_a_set{"train.bin", "val.bin", "tokenizer.json", "MANIFEST"};
 
 void fill_set(NewDataSet& made, const std::string& content) {
-  for (const std::string_view name : data_file_names)
-    made.add(std::string(name), write_file_atomically(made.file(name), content + std::string(name)));
+  for (const std::string& name : data_files)
+    made.add(name, write_file_atomically(made.file(name), content + name));
 }
 
 void publish_set(const fs::path& directory, const std::string& content, bool force = false) {
@@ -230,7 +231,7 @@ TEST_CASE("the MANIFEST of a data set whose files are gone is replaced with forc
   const TempDir dir;
   const fs::path out = dir / "out";
   publish_set(out, "old");
-  for (const std::string_view name : data_file_names) fs::remove(out / name);
+  for (const std::string& name : data_files) fs::remove(out / name);
   CHECK_THROWS_WITH(
       NewDataSet(out.string(), false),
       Catch::Contains(
@@ -247,4 +248,27 @@ TEST_CASE("two processes do not write one data set at once", "[data]") {
   fill_set(first, "first");
   first.publish();
   CHECK(read_file(dir / "out/val.bin") == "firstval.bin");
+}
+
+TEST_CASE("shards of a longer data set are removed, and nothing else", "[data]") {
+  const TempDir dir;
+  const Names shards{"train-000.bin", "train-001.bin", "train-002.bin", "val-000.bin"};
+  const Names others{"train-02.bin", "x_train_000001.bin", "train-000.bin.txt"};
+  for (const bool beside_others : {false, true}) {
+    const fs::path out = dir / (beside_others ? "shared" : "own");
+    {
+      NewDataSet made(out.string(), false);
+      for (const std::string& name : shards) made.add(name, write_file_atomically(made.file(name), "old"));
+      made.publish();
+    }
+    if (beside_others)
+      for (const std::string& name : others) write_file(out / name, "mine");
+    CHECK_THROWS_WITH(NewDataSet(out.string(), false), Catch::Contains("/train-000.bin: already exists"));
+    publish_set(out, "new", true);
+    Names expected = files_of_a_set;
+    if (beside_others) expected.insert(others.begin(), others.end());
+    CHECK(names_in(out) == expected);
+    CHECK(read_file(out / "train.bin") == "newtrain.bin");
+    CHECK(Manifest::read(out.string()).damage(out.string()) == "");
+  }
 }

@@ -8,6 +8,7 @@
 #include "tests/support/catch.h"
 #include "tests/support/env.h"
 #include "tests/support/random.h"
+#include "tests/train/data/llmc_file.h"
 
 using namespace hewn;
 using test::TempDir;
@@ -72,7 +73,7 @@ TEST_CASE("token files are read back as they were written, in both widths", "[da
     const std::string path = (folder / "train.bin").string();
     write(path, info, ids);
     const TokenFile file = open_token_file(path);
-    CHECK_FALSE(file.headerless);
+    CHECK(file.format == TokenFormat::hewn);
     CHECK(ids_of(file.tokens) == ids);
     CHECK(file.info.vocab_size == vocab);
     CHECK(file.info.tokenizer_hash == info.tokenizer_hash);
@@ -90,7 +91,7 @@ TEST_CASE("nanoGPT's headerless uint16 files are read", "[data]") {
   std::ofstream(path, std::ios::binary) << std::string("\x05\x00\x40\x00\x00\x01", 6);
   {  // closed before the file is shortened
     const TokenFile file = open_token_file(path);
-    CHECK(file.headerless);
+    CHECK(file.format == TokenFormat::nanogpt);
     CHECK(ids_of(file.tokens) == std::vector<int32_t>{5, 64, 256});
     CHECK(file.info.vocab_size == 257);
   }
@@ -179,4 +180,56 @@ TEST_CASE("token files are those that MANIFEST lists, with a header or without",
   check();
   write(path, {300, 77, 3, 99, 1.5}, {0, 299});
   check();
+}
+
+TEST_CASE("llm.c's token files are read, for GPT-2 and for Llama 3", "[data]") {
+  const TempDir folder;
+  const std::string path = (folder / "x_train.bin").string();
+  for (const std::vector<int32_t>& ids : {std::vector<int32_t>{50256, 0, 7}, std::vector<int32_t>{}}) {
+    test::write_file(path, test::llmc_file(ids));
+    const TokenFile file = open_token_file(path, sum_file(path));
+    CHECK(file.format == TokenFormat::llmc_gpt2);
+    CHECK(file.info.vocab_size == 50257);
+    CHECK_FALSE(file.info.separator);
+    CHECK(ids_of(file.tokens) == ids);
+  }
+  test::write_file(path, test::llmc_file({128255, 0, 70000}, 20240801, 7));
+  const TokenFile file = open_token_file(path);
+  CHECK(file.format == TokenFormat::llmc_llama3);
+  CHECK(file.info.vocab_size == 128256);
+  CHECK(ids_of(file.tokens) == std::vector<int32_t>{128255, 0, 70000});
+}
+
+TEST_CASE("damaged files of llm.c are refused with the reason", "[data]") {
+  const TempDir folder;
+  const std::string path = (folder / "x_train.bin").string();
+  const auto refusal = [&](const std::string& bytes) {
+    test::write_file(path, bytes);
+    return error_of(path);
+  };
+  const std::string good = test::llmc_file({1, 2, 3}), large = test::llmc_file({1, 2, 3}, 20240801, 7);
+  CHECK(refusal(good) == "accepted");
+  for (const size_t size : {4, 5, 12, 1023})
+    CHECK_THAT(refusal(good.substr(0, size)), Catch::Contains("cut short: its header takes 1024 bytes, and " +
+                                                              std::to_string(size) + " are left"));
+  for (const size_t size : {1024, 1028, 1029})
+    CHECK_THAT(refusal(good.substr(0, size)),
+               Catch::Contains("the header states 3 ids of 2 bytes, but there are " +
+                               std::to_string(size - 1024) + " bytes of ids"));
+  CHECK_THAT(refusal(good + "xy"), Catch::Contains("but there are 8 bytes of ids"));
+  CHECK_THAT(refusal(large.substr(0, 1034)), Catch::Contains("states 3 ids of 4 bytes, but there are 10"));
+  for (const int32_t count : {-1, 2147483647, -2147483647}) {
+    std::string bytes = good;
+    std::memcpy(bytes.data() + 8, &count, 4);
+    CHECK_THAT(refusal(bytes), Catch::Contains("states " + std::to_string(count) + " ids"));
+  }
+  CHECK_THAT(
+      refusal(test::llmc_file({1}, 20240520, 2)),
+      Catch::Contains("has format version 2; with magic number 20240520, this program reads version 1"));
+  CHECK_THAT(refusal(test::llmc_file({1}, 20240801, 1)), Catch::Contains("this program reads version 7"));
+  CHECK_THAT(refusal(test::llmc_file({1, 50257})),
+             Catch::Contains("token 1 is 50257, outside the vocabulary of 50257 tokens"));
+  CHECK_THAT(refusal(test::llmc_file({1, 2, 128256}, 20240801, 7)), Catch::Contains("token 2 is 128256"));
+  CHECK_THAT(refusal(test::llmc_file({-5}, 20240801, 7)), Catch::Contains("token 0 is -5"));
+  CHECK_THAT(refusal(test::llmc_file({1}, 20240522)), Catch::Contains("llm.c's multiple-choice questions"));
 }
