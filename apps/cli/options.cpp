@@ -134,6 +134,9 @@ const Option data[] = {
          "directory of the sweep; if it already holds one, that goes on, and no other key need be given"),
     text("out_dir", "DIR", "data", takes::data_prepare,
          "directory for train.bin, val.bin and tokenizer.json"),
+    integer("shard_tokens", "0", 0, int64_t{1} << 40, takes::data_prepare,
+            "divide more than N tokens into files of N tokens, named train-000.bin, train-001.bin and so on "
+            "(0: one file)"),
     text("dataset", "WHAT", "", takes::eval, "dataset whose last part is scored, instead of the run's",
          "the run's"),
     text("val", "FILE", "", takes::eval, "text to score as a whole, instead of the run's validation split",
@@ -170,8 +173,8 @@ const Option data[] = {
     text("answers", "FILE", "", takes::eval,
          "with tasks, generate or responses, write a line of JSON for each answer", "none"),
     text("dataset", "WHAT", "tales", run,
-         "text file, directory made by `hewn data prepare`, `tales` (the built-in corpus), or "
-         "a weighted mixture: A:0.7,B:0.3"),
+         "text file, directory made by `hewn data prepare`, nanoGPT or llm.c, `tales` (the built-in corpus), "
+         "or a weighted mixture: A:0.7,B:0.3"),
     kept(text("tokenizer", "KIND|FILE", "", run | takes::data_prepare,
               "tokenizer: char, byte, word, regex or bpe, learned from the text; or a file: "
               "tokenizer.json, or GPT-2's encoder.json or vocab.json next to its merges",

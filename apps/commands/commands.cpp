@@ -270,7 +270,8 @@ constexpr Command command_table[] = {
      "tokenizer.json to out_dir for `hewn train --dataset=out_dir`.",
      "hewn data prepare book.txt --out_dir=book-data\n"
      "hewn data prepare *.txt --tokenizer=word --vocab_size=8000 --out_dir=words\n"
-     "hewn data prepare train.txt --val=validation.txt --tokenizer=byte",
+     "hewn data prepare train.txt --val=validation.txt --tokenizer=byte\n"
+     "hewn data prepare train.txt --shard_tokens=100000000  # 200 MB a file",
      run_data_prepare},
     {takes::data_corpus, "data corpus", "", "print the built-in corpus of tales and its exact entropy",
      "Prints very short tales from a grammar of this project, one per line. Reports on standard error the "
@@ -280,7 +281,7 @@ constexpr Command command_table[] = {
      "hewn data corpus --tales=5",
      run_data_corpus},
     {takes::data_stats, "data stats", "FILE|DIR", "count characters, lines, tokens and vocabulary",
-     "Works on text files and on directories made by `hewn data prepare`.",
+     "Works on text files and on directories of token files, made by `hewn data prepare`, nanoGPT or llm.c.",
      "hewn data stats book.txt\n"
      "hewn data stats book-data --json",
      run_data_stats},

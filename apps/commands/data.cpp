@@ -17,6 +17,9 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+// Into how many files tokens were divided, if at all.
+std::string in_files(int64_t files) { return files > 1 ? " in " + long_count(files) + " files" : ""; }
+
 // Several files as one dataset, one after the other.
 std::string joined(const std::vector<std::string>& paths) {
   std::string all;
@@ -36,11 +39,14 @@ int run_data_prepare(const Settings& settings) {
   const std::string directory = settings.text("out_dir");
   require_storable(
       {"out_dir", absolute_path(directory), settings.where("out_dir")});  // a run notes its dataset
-  const PreparedData made = prepare_data(options, directory, settings.flag("force"));
+  const PreparedData made =
+      prepare_data(options, directory, settings.flag("force"), settings.integer("shard_tokens"));
   if (settings.flag("json")) {
     print(json_text(Json{{"out_dir", directory},
                          {"train_tokens", made.train_tokens},
                          {"val_tokens", made.val_tokens},
+                         {"train_files", made.train_files},
+                         {"val_files", made.val_files},
                          {"vocab_size", made.vocab_size},
                          {"aligned", made.aligned}},
                     2),
@@ -50,9 +56,9 @@ int run_data_prepare(const Settings& settings) {
   std::vector<std::string> texts = settings.arguments;
   texts.push_back(options.val);
   note_structured_files(texts);
-  say(directory, ": ", long_count(made.train_tokens), " tokens for training, ", long_count(made.val_tokens),
-      " for validation, vocabulary of ", long_count(made.vocab_size),
-      made.aligned ? ", aligned to documents" : "");
+  say(directory, ": ", long_count(made.train_tokens), " tokens for training", in_files(made.train_files),
+      ", ", long_count(made.val_tokens), " for validation", in_files(made.val_files), ", vocabulary of ",
+      long_count(made.vocab_size), made.aligned ? ", aligned to documents" : "");
   say_next(program(), " train ", shell_word("--dataset=" + directory));
   return 0;
 }

@@ -87,6 +87,8 @@ std::vector<TriedCommand> Workplace::commands() const {
   const Words prepare{"data", "prepare", at("text.txt"), "--tokenizer=byte"};
   makes("data prepare", "data", with(prepare, {"--out_dir=" + at("data")}));
   makes("data prepare --force", "old_data", with(prepare, {"--out_dir=" + at("old_data"), "--force"}));
+  makes("data prepare --shard_tokens", "shards",
+        with(prepare, {"--out_dir=" + at("shards"), "--shard_tokens=300"}));
   makes("import", "imported", {"import", at("model"), "--out=" + at("imported")});
   makes("export hf", "exported", {"export", at("run"), "--format=hf", "--out=" + at("exported")});
   makes("export safetensors", "run.safetensors",

@@ -243,6 +243,8 @@ TEST_CASE("a data set survives a power cut at any moment, or is refused") {
   check_published(workplace, command_called(workplace, "data prepare"), stats("data"), "tokens for training");
   check_published(workplace, command_called(workplace, "data prepare --force"), stats("old_data"),
                   "tokens for training");
+  check_published(workplace, command_called(workplace, "data prepare --shard_tokens"), stats("shards"),
+                  "tokens for training in 3 files");
 }
 
 TEST_CASE("an imported model survives a power cut at any moment, or is refused") {

@@ -55,6 +55,43 @@ TEST_CASE("the size of a learned vocabulary can be chosen") {
   CHECK_FAILS(hewn({"train", "--init_from=resume", "--out_dir=" + run, "--max_iters=2"}), 0, "step 2");
 }
 
+TEST_CASE("data in shards trains like data in one file") {
+  const TempDir dir;
+  const std::string text = (dir / "tales.txt").string(), one = (dir / "one").string(),
+                    shards = (dir / "shards").string();
+  write_file(text, hewn({"data", "corpus", "--tales=60"}).out);
+  CHECK_FAILS(hewn({"data", "prepare", text, "--out_dir=" + one}), 0, "tokens for training, ");
+  CHECK_FAILS(hewn({"data", "prepare", text, "--out_dir=" + shards, "--shard_tokens=1000"}), 0,
+              " tokens for training in ");
+  CHECK(contains(
+      hewn({"data", "prepare", text, "--out_dir=" + shards, "--shard_tokens=1000", "--force", "--json"}).out,
+      "\"val_files\": 1,"));
+  CHECK(hewn({"data", "stats", shards, "--json"}).out == hewn({"data", "stats", one, "--json"}).out);
+  CHECK_FAILS(hewn({"data", "prepare", text, "--out_dir=" + shards}), 1, "train-000.bin: already exists");
+  CHECK_FAILS(hewn({"data", "prepare", text, "--out_dir=" + shards, "--shard_tokens=-1"}), 2, "shard_tokens");
+
+  const std::string about = hewn({"info", shards, "--json"}).out;
+  CHECK(contains(about, "train-*.bin"));
+  CHECK(contains(about, "\"shards\": "));
+  CHECK(contains(hewn({"info", shards + "/train-001.bin", "--json"}).out, "\"shard\": 1,"));
+  CHECK(contains(hewn({"verify", shards}).out, "intact"));
+
+  const auto weights = [&](const std::string& data, const std::string& run) {
+    const auto r = hewn({"train", "--dataset=" + data, "--out_dir=" + (dir / run).string(), "--n_layer=1",
+                         "--n_head=1", "--n_embd=8", "--block_size=160", "--batch_size=2", "--eval_iters=1",
+                         "--max_iters=3", "--threads=1"});
+    INFO(r.err);
+    CHECK(r.exit_code == 0);
+    return read_file(dir / run / "checkpoints/last/model.safetensors");
+  };
+  CHECK((weights(shards, "of_shards") == weights(one, "of_one")));
+
+  std::filesystem::remove(shards + "/train-001.bin");
+  CHECK_FAILS(hewn({"train", "--dataset=" + shards, "--out_dir=" + (dir / "none").string()}), 3,
+              shards + "/train-001.bin");
+  CHECK_FAILS(hewn({"verify", shards}), 5, "train-001.bin");
+}
+
 TEST_CASE("bad data is reported by name with status 3") {
   const TempDir dir;
   const std::string out = "--out_dir=" + (dir / "out").string();
