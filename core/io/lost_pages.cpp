@@ -79,8 +79,8 @@ extern "C" void on_missing_page(int signal, siginfo_t* info, void*) {
 bool is_whole(const File& file, const Range& range) {
   struct stat status {};
   const bool known = file.fd >= 0 ? ::fstat(file.fd, &status) == 0
-                                  : ::stat(file.path.c_str(), &status) == 0 &&
-                                        status.st_dev == file.device && status.st_ino == file.inode;
+                                  : ::stat(file.path.c_str(), &status) == 0 && status.st_dev == file.device &&
+                                        status.st_ino == file.inode;
   return !(known && static_cast<uint64_t>(status.st_size) < file.size) && !range.lost;
 }
 
