@@ -66,7 +66,7 @@ ForeignModel with_blocks(const ModelConfig& config, const Formats& formats) {
   return model;
 }
 
-ModelConfig wide(ModelConfig c) {
+ModelConfig square(ModelConfig c) {
   c.n_embd = 256;
   c.mlp_width = 256;
   c.vocab_size = 40;
@@ -107,7 +107,7 @@ Distance distance(const Tensor& a, const Tensor& b) {
 
 TEST_CASE("widened: a matrix in a format without kernels is held in bf16, beside others in blocks",
           "[gguf]") {
-  const ForeignModel foreign = with_blocks(wide(llama_like()), of_llama);
+  const ForeignModel foreign = with_blocks(square(llama_like()), of_llama);
   const auto model = open_foreign_weights(foreign, cpu()), widened = load_foreign(foreign, cpu());
   const auto matrix = [](Model& of, const char* name) -> Parameter& { return *of.parameters().find(name); };
   const BlockMatrix& qkv = *matrix(*model, "transformer.h.0.attn.c_attn.weight").blocks;
@@ -130,7 +130,7 @@ TEST_CASE("widened: a matrix in a format without kernels is held in bf16, beside
 
 TEST_CASE("widened: products in bf16 are near those of float32", "[gguf]") {
   for (const auto& [config, formats] :
-       {std::pair(wide(llama_like()), of_llama), {wide(gpt2_like()), of_gpt2}}) {
+       {std::pair(square(llama_like()), of_llama), {square(gpt2_like()), of_gpt2}}) {
     const ForeignModel foreign = with_blocks(config, formats);
     const auto model = open_foreign_weights(foreign, cpu()), widened = load_foreign(foreign, cpu());
     const Tensor tokens = tokens_for(cpu(), config);
@@ -144,7 +144,7 @@ TEST_CASE("widened: products in bf16 are near those of float32", "[gguf]") {
 }
 
 TEST_CASE("widened: a text has the same bits alone and in company", "[gguf]") {
-  const auto model = open_foreign_weights(with_blocks(wide(llama_like()), of_llama), cpu());
+  const auto model = open_foreign_weights(with_blocks(square(llama_like()), of_llama), cpu());
   const auto prompts = random_prompts(20, 60, model->config().vocab_size, run_seed());
   const auto bits = [&](const TextWay& way) {
     return checksums_of_logits(*model, prompts, 3, way, [] { return false; });
@@ -156,7 +156,7 @@ TEST_CASE("widened: a text has the same bits alone and in company", "[gguf]") {
 }
 
 TEST_CASE("widened: positions in blocks are read as float32", "[gguf]") {
-  const ForeignModel foreign = with_blocks(wide(gpt2_like()), {{"position_embd.weight", BlockType::q8_0}});
+  const ForeignModel foreign = with_blocks(square(gpt2_like()), {{"position_embd.weight", BlockType::q8_0}});
   const auto model = open_foreign_weights(foreign, cpu()), widened = load_foreign(foreign, cpu());
   const Tensor tokens = tokens_for(cpu(), model->config());
   const NoGrad none;
@@ -167,7 +167,7 @@ TEST_CASE("widened: a GPU multiplies in bf16, and looks tokens up in float32", "
   const auto gpu = make_test_gpu();
   if (!gpu) return;
   for (const auto& [config, formats] :
-       {std::pair(wide(llama_like()), of_llama), {wide(gpt2_like()), of_gpt2}}) {
+       {std::pair(square(llama_like()), of_llama), {square(gpt2_like()), of_gpt2}}) {
     const ForeignModel foreign = with_blocks(config, formats);
     const auto here = open_foreign_weights(foreign, cpu()), there = open_foreign_weights(foreign, *gpu);
     const BlockMatrix& qkv = *there->parameters().find("transformer.h.0.attn.c_attn.weight")->blocks;
