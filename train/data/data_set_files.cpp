@@ -50,7 +50,9 @@ void check(const DataSetFiles& files, const std::string& directory, const Manife
     const std::string path = files.path(name);
     std::error_code error;
     const uint64_t size = fs::file_size(path, error);
-    if (error) fail(ErrorCode::input, path, ": ", list, " lists it, but ", error.message(), remedy);
+    if (error)
+      fail(ErrorCode::input, path, ": cannot be read, although ", list, " lists it: ", error.message(),
+           remedy);
     if (size != expected.size)
       fail(ErrorCode::input, path, ": has ", size, " bytes, but ", list, " lists ", expected.size,
            "; the file is damaged or belongs to another data set", remedy);

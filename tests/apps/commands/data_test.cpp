@@ -89,7 +89,9 @@ TEST_CASE("data in shards trains like data in one file") {
   std::filesystem::remove(shards + "/train-001.bin");
   CHECK_FAILS(hewn({"train", "--dataset=" + shards, "--out_dir=" + (dir / "none").string()}), 3,
               shards + "/train-001.bin");
-  CHECK_FAILS(hewn({"verify", shards}), 5, "train-001.bin");
+  const auto damaged = hewn({"verify", shards});
+  CHECK(damaged.exit_code == 5);
+  CHECK(contains(damaged.out, shards + "/train-001.bin: "));
 }
 
 TEST_CASE("bad data is reported by name with status 3") {

@@ -8,18 +8,13 @@
 #include "tests/support/catch.h"
 #include "tests/support/env.h"
 #include "tests/support/random.h"
-#include "tests/train/data/llmc_file.h"
+#include "tests/train/data/token_bytes.h"
 
 using namespace hewn;
+using test::ids_of;
 using test::TempDir;
 
 namespace {
-
-std::vector<int32_t> ids_of(const Tokens& tokens) {
-  std::vector<int32_t> ids(static_cast<size_t>(tokens.size()));
-  tokens.copy(0, tokens.size(), ids.data());
-  return ids;
-}
 
 std::vector<int32_t> random_ids(test::Random& random, int64_t n, int32_t vocab) {
   std::vector<int32_t> ids(static_cast<size_t>(n));

@@ -10,7 +10,7 @@
 #include "tests/support/env.h"
 #include "tests/support/errors.h"
 #include "tests/support/random.h"
-#include "tests/train/data/llmc_file.h"
+#include "tests/train/data/token_bytes.h"
 #include "train/data/data.h"
 #include "train/data/data_set_files.h"
 
@@ -21,13 +21,9 @@ using test::write_file;
 namespace fs = std::filesystem;
 using Names = std::vector<std::string>;
 
-namespace {
+using test::ids_of;
 
-std::vector<int32_t> ids_of(const Tokens& tokens) {
-  std::vector<int32_t> ids(static_cast<size_t>(tokens.size()));
-  tokens.copy(0, tokens.size(), ids.data());
-  return ids;
-}
+namespace {
 
 std::string refusal_of(const fs::path& directory) {
   const std::string message = data_damage(directory.string());

@@ -1,10 +1,12 @@
 #pragma once
-// The bytes of llm.c's token files.
+// Token files for tests: those of llm.c, and the ids of any.
 
 #include <cstdint>
 #include <cstring>
 #include <string>
 #include <vector>
+
+#include "train/data/token_file.h"
 
 namespace hewn::test {
 
@@ -17,6 +19,12 @@ inline std::string llmc_file(const std::vector<int32_t>& ids, int32_t magic = 20
   const size_t width = magic == 20240801 ? 4 : 2;
   for (const int32_t id : ids) bytes.append(reinterpret_cast<const char*>(&id), width);
   return bytes;
+}
+
+inline std::vector<int32_t> ids_of(const Tokens& tokens) {
+  std::vector<int32_t> ids(static_cast<size_t>(tokens.size()));
+  tokens.copy(0, tokens.size(), ids.data());
+  return ids;
 }
 
 }  // namespace hewn::test
