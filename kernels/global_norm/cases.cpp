@@ -23,9 +23,11 @@ Sketch like_squares(const BlockSquares& args) {
 }
 
 void fill_in_norm(CaseMemory& m, GlobalNorm& a) {
-  auto* const sums = static_cast<double*>(m.input("sums", DType::f64, a.n_blocks));
-  for (int64_t b = 0; b < a.n_blocks; ++b) sums[b] *= sums[b];
-  a.sums = sums;
+  const auto square = [](Rng& rng, int64_t) {
+    const double x = rng.normal();
+    return x * x;
+  };
+  a.sums = static_cast<double*>(m.input("sums", DType::f64, a.n_blocks, square));
   // StepState is a row of 8-byte fields; those written are doubles except for the last, an integer 0 or 1,
   // which as a double is 0 for finite gradients.
   a.state = static_cast<StepState*>(m.output("state", DType::f64, sizeof(StepState) / 8, 1e-12));
