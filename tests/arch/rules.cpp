@@ -317,7 +317,8 @@ Problems against_the_mirror(const std::vector<SourceFile>& files) {
 Problems unchecked_accesses(const std::vector<SourceFile>& files) {
   Problems problems;
   for (const auto& file : files) {
-    if (!has_suffix(file.path, {".cu", ".cuh"})) continue;
+    const bool defines = file.path == "kernels/gpu/simt/simt_cuda.cuh";  // vector_at
+    if (!has_suffix(file.path, {".cu", ".cuh"}) || defines) continue;
     for (size_t i = 0; i < file.lines.size(); ++i)
       if (file.lines[i].find("*reinterpret_cast<") != std::string::npos)
         problems.push_back(where(file, i + 1) + "*reinterpret_cast instead of vector_at");
