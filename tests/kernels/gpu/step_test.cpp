@@ -33,7 +33,7 @@ struct Step {
         g(Tensor::from(on, gradients, {size(gradients)})),
         m(Tensor::zeros(on, DType::f32, {size(gradients)})),
         v(Tensor::zeros(on, DType::f32, {size(gradients)})),
-        sums(Tensor::zeros(on, DType::f64, {1})),
+        sums(Tensor::empty(on, DType::f64, {blocks_of_norm(size(gradients))})),
         state(Tensor::empty(on, DType::u8, {sizeof(StepState)})) {
     const StepState start{.learning_rate = 0.1};
     executor(on).upload(state.data(), &start, sizeof start);
@@ -44,7 +44,7 @@ struct Step {
     auto* at = static_cast<StepState*>(state.data());
     auto* squares = static_cast<double*>(sums.data());
     run(device, BlockSquares{DType::f32, g.numel(), g.data(), squares});
-    run(device, GlobalNorm{1, squares, 1.0, at});
+    run(device, GlobalNorm{sums.numel(), squares, 1.0, at});
     run(device, ParameterUpdate{UpdateRule::adamw, DType::f32, w.numel(), w.numel(), w.data(), g.data(),
                                 m.data(), v.data(), 0.9, 0.99, 1e-8, 0, at});
     StepState after;
