@@ -204,10 +204,10 @@ TEST_CASE("damaged files of llm.c are refused with the reason", "[data]") {
   };
   const std::string good = test::llmc_file({1, 2, 3}), large = test::llmc_file({1, 2, 3}, 20240801, 7);
   CHECK(refusal(good) == "accepted");
-  for (const size_t size : {4, 5, 12, 1023})
+  for (const size_t size : {size_t{4}, size_t{5}, size_t{12}, size_t{1023}})
     CHECK_THAT(refusal(good.substr(0, size)), Catch::Contains("cut short: its header takes 1024 bytes, and " +
                                                               std::to_string(size) + " are left"));
-  for (const size_t size : {1024, 1028, 1029})
+  for (const size_t size : {size_t{1024}, size_t{1028}, size_t{1029}})
     CHECK_THAT(refusal(good.substr(0, size)),
                Catch::Contains("the header states 3 ids of 2 bytes, but there are " +
                                std::to_string(size - 1024) + " bytes of ids"));
