@@ -16,8 +16,8 @@ struct MicroStep {
   bool updates = true;            ///< whether the parameters are updated after it
   int slab = 0;                   ///< that its group is accumulated in
   double* loss = nullptr;         ///< on the device, where its loss goes
-  Write to_loss = Write::set;
-  Shape shape;  ///< of the batch
+  Write to_loss = Write::set;     ///< whether it replaces what is there
+  Shape shape;                    ///< of the batch
   /// Addresses on the device.
   const void *tokens = nullptr, *targets = nullptr, *reference = nullptr;
   bool operator==(const MicroStep&) const = default;

@@ -99,6 +99,8 @@ Trainer::Trainer(Model& model, const OptimizerConfig& optimizer, const ScheduleC
       groups_(model.parameters(), groups_per_rank(groups, ranks_)),
       graphs_(executor(model.device())),
       results_(executor(model.device())) {
+  require(!ranks_ || model.device().kind() == Device::Kind::cpu, "several ranks train on CPUs, not on ",
+          model.device().name());
   step_.state.seed = seed;
   const MemUseScope use(MemUse::optimizer);
   on_device_ = Tensor::zeros(model.device(), DType::u8, {static_cast<int64_t>(sizeof(StepOnDevice))});

@@ -22,7 +22,7 @@ class Trainer {
  public:
   /// Allocates the optimizer's state, and slabs for the sums of `groups` of micro-steps (`GradientGroups`). `seed`
   /// determines the dropout masks. With several ranks, each calls the functions of its own trainer at the same time;
-  /// `ranks` must outlive it. Throws usage if the groups cannot be divided among them.
+  /// `ranks` must outlive it. Throws usage if the groups cannot be divided among them, or if they are not on a CPU.
   Trainer(Model& model, const OptimizerConfig& optimizer, const ScheduleConfig& schedule, uint64_t seed,
           int64_t groups = 1, Ranks* ranks = nullptr);
   /// The same, with everything else that a configuration says of a step.
@@ -30,8 +30,8 @@ class Trainer {
 
   /// Runs the forward and backward pass of each micro-batch, weighted by its number of targets (or of pairs, if its
   /// rows are pairs), then one update. Rows with different weights are separate micro-batches. On a GPU it returns
-  /// before the work is done; the batches may be changed immediately. With several ranks, each gives its own part of the
-  /// micro-batches, in the order of their numbers. Throws usage if all targets are ignored, or if the number of
+  /// before the work is done; the batches may be changed immediately. With several ranks, each gives its own part of
+  /// the micro-batches, in the order of their numbers. Throws usage if all targets are ignored, or if the number of
   /// micro-batches is no multiple of that of their groups.
   void queue(std::span<const Batch> micro_batches);
   /// Waits for the oldest queued step and returns its result. If it was not finite, neither it nor the steps

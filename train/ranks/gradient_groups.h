@@ -14,13 +14,13 @@ namespace hewn {
 ///
 ///   micro-steps   0 1   2 3   4 5   6 7
 ///   groups         0     1     2     3        S = 4
-///                   \   /       \   /
-///                    \ /         \ /
-///                     \           /
-///                      \_________/
+///                  \   /       \   /
+///                   0 + 1       2 + 3
+///                      \         /
+///                    (0 + 1) + (2 + 3)
 ///
-/// Groups are added as digits of a binary counter carry: group g is accumulated in slab t, the number of ones at the end
-/// of g in binary, and then slabs 0 to t - 1, which hold the subtrees to its left, are added to it. So L slabs are
+/// Groups are added as digits of a binary counter carry: group g is accumulated in slab t, the number of ones at the
+/// end of g in binary, and then slabs 0 to t - 1, which hold the subtrees to its left, are added to it. So L slabs are
 /// needed besides the parameters' own, which is the last of them and holds the sum of all groups in the end.
 class GradientGroups {
  public:

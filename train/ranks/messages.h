@@ -29,14 +29,4 @@ class Messages {
   virtual bool done(Transfer transfer) = 0;
 };
 
-/// A process on its own.
-class NoMessages final : public Messages {
- public:
-  int rank() const override { return 0; }
-  int size() const override { return 1; }
-  Transfer send(int, Topic, std::span<const std::byte>) override { return 0; }
-  Transfer receive(int, Topic, std::span<std::byte>) override { return 0; }
-  bool done(Transfer) override { return true; }
-};
-
 }  // namespace hewn

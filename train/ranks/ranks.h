@@ -1,6 +1,6 @@
 #pragma once
-// What the processes of a run compute together. Every sum has an order of its own, which depends neither on the order in
-// which messages arrive nor on how many there are.
+// What the processes of a run compute together. Every sum has an order of its own, which depends neither on the order
+// in which messages arrive nor on how many there are.
 
 #include <span>
 #include <string>
@@ -32,9 +32,9 @@ class Ranks {
   std::vector<std::string> gather(const std::string& mine);
   std::vector<std::vector<double>> gather(std::span<const double> mine);
 
-  /// Adds `slab`, [n] on a CPU, over the ranks: every rank's own slices then hold the sums. Rank r's gradient is that of
-  /// the r-th part of the micro-steps; the sum is a binary tree over r, which continues that of `GradientGroups`. The
-  /// rest of `slab` keeps its values. Each rank sends (R - 1) / R of the slab.
+  /// Adds `slab`, [n] on a CPU, over the ranks: every rank's own slices then hold the sums. Rank r's gradient is that
+  /// of the r-th part of the micro-steps; the sum is a binary tree over r, which continues that of `GradientGroups`.
+  /// The rest of `slab` keeps its values. Each rank sends (R - 1) / R of the slab.
   void reduce_scatter(Tensor slab, const Slices& slices);
   /// Copies every rank's slices to all others.
   void all_gather(Tensor slab, const Slices& slices);

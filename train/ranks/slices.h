@@ -19,8 +19,8 @@ struct Range {
 inline Tensor part_of(const Tensor& slab, Range range) { return slab.sliced(0, range.begin, range.size()); }
 
 /// The division of a slab of n elements among R ranks: it consists of buckets, and each rank owns a slice of every
-/// bucket, so that all of them send and receive whenever a bucket is exchanged. Slices are whole blocks of the global norm,
-/// but for the end of the slab.
+/// bucket, so that all of them send and receive whenever a bucket is exchanged. Slices are whole blocks of the global
+/// norm, but for the end of the slab.
 class Slices {
  public:
   /// Buckets have at most `bucket` elements, but at least a block for each rank.

@@ -114,6 +114,15 @@ TEST_CASE("fewer ranks than groups give the same bits, too, other groups do not"
               "the gradients of 4 groups of micro-steps cannot be divided among 8 ranks");
 }
 
+TEST_CASE("several ranks on anything but CPUs are refused", "[ranks]") {
+  CHECK_ERROR(Mailboxes(2, 1).run([](Ranks& ranks) {
+    const auto device = make_meta(1, best_isa());
+    const auto model = make_model(tiny_model(), *device);
+    Trainer(*model, {}, {}, 1, 2, &ranks);
+  }),
+              ErrorCode::usage, "several ranks train on CPUs, not on meta");
+}
+
 TEST_CASE("a bad number on one rank stops all of them before the update and is named", "[ranks]") {
   RanksVariant variant{"bad"};
   const int size = 4;
