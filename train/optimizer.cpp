@@ -36,7 +36,6 @@ void Optimizer::step(const Tensor& state, const double* loss) {
   const int me = ranks_ ? ranks_->rank() : 0;
   const DType dtype = parameters_.dtype();
   const Tensor grads = elements_of(*slab.grads, dtype);
-  if (ranks_) ranks_->reduce_scatter(grads, slices_);
   auto* sums = static_cast<double*>(squares_.data());
   for (int64_t bucket = 0; bucket < slices_.buckets(); ++bucket) {
     const Tensor mine = part_of(grads, slices_.elements(bucket, me));
@@ -78,11 +77,8 @@ ParameterUpdate Optimizer::update_of(Range range, const StepState* state) const 
           .w_bf16 = copies ? at(slab.values_bf16.data(), size_of(DType::bf16)) : nullptr};
 }
 
-void Optimizer::add_gradients() {
-  if (!ranks_) return;
-  const Tensor grads = elements_of(*parameters_.slab().grads, parameters_.dtype());
-  ranks_->reduce_scatter(grads, slices_);
-  ranks_->all_gather(grads, slices_);
+void Optimizer::gather_gradients() {
+  if (ranks_) ranks_->all_gather(elements_of(*parameters_.slab().grads, parameters_.dtype()), slices_);
 }
 
 void Optimizer::gather_moments() {

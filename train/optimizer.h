@@ -20,12 +20,12 @@ class Optimizer {
 
   /// Clips the gradients by their global norm and updates every parameter. `state` is a StepState on the
   /// device: reads learning rate and step; writes norm, clip factor and non-finite flag. Updates nothing if
-  /// the gradients, or `loss` (on the device, if given), are not finite. Does not change the gradients, but with
-  /// several ranks: it adds them, each rank in its own slices.
+  /// the gradients, or `loss` (on the device, if given), are not finite. Does not change the gradients. With several
+  /// ranks, each reads only its own slices of them, which must hold the sums over the ranks (`GradientExchange`).
   void step(const Tensor& state, const double* loss = nullptr);
 
-  /// With several ranks: gives every rank the sum of their gradients.
-  void add_gradients();
+  /// With several ranks: gives every rank the others' slices of the gradients.
+  void gather_gradients();
 
   /// Restores the bf16 copies after parameters were loaded from a checkpoint of step `state.step`: the same
   /// bits as when it was saved. Does nothing without stochastic rounding.

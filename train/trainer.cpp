@@ -101,6 +101,7 @@ Trainer::Trainer(Model& model, const OptimizerConfig& optimizer, const ScheduleC
       results_(executor(model.device())) {
   require(!ranks_ || model.device().kind() == Device::Kind::cpu, "several ranks train on CPUs, not on ",
           model.device().name());
+  if (ranks_) exchange_.emplace(model.parameters(), groups_, *ranks_);
   step_.state.seed = seed;
   const MemUseScope use(MemUse::optimizer);
   on_device_ = Tensor::zeros(model.device(), DType::u8, {static_cast<int64_t>(sizeof(StepOnDevice))});
@@ -239,8 +240,16 @@ void Trainer::each_micro_step(const Parts& parts,
     }
     if (!list.empty()) continue;
     model_.parameters().clear_grads();
-    groups_.end(group);
+    end_group(group);
   }
+}
+
+/// Completes the gradient of a group; that of the last one is then the sum of all, over the ranks too.
+void Trainer::end_group(int64_t group) {
+  if (exchange_ && group + 1 == groups_.count())
+    exchange_->finish();
+  else
+    groups_.end(group);
 }
 
 /// With several ranks, every micro-step has a place for its loss: they are added in the order of all micro-steps.
@@ -272,8 +281,9 @@ void Trainer::queue(std::span<const Batch> micro_batches) {
   for (Parameter& p : model_.parameters().all()) bf16_of(p);  // a graph does not recreate the copies
   each_micro_step(parts, [&](const MicroStep& step, int64_t group) {
     const bool replayed = graphs_.run(step, [&] {
+      if (exchange_ && step.updates) exchange_->begin();
       forward_backward(step, observer_);
-      if (step.ends) groups_.end(group);
+      if (step.ends) end_group(group);
       if (step.updates) update();
     });
     if (replayed && step.updates) model_.parameters().updated();  // else `update` has done it
@@ -306,9 +316,9 @@ int64_t Trainer::most_queued() const {
 void Trainer::watch(std::span<const Batch> micro_batches, TapeObserver& observer) {
   each_micro_step(parts_of(micro_batches), [&](const MicroStep& step, int64_t group) {
     forward_backward(step, &observer);
-    if (step.ends) groups_.end(group);
+    if (step.ends) end_group(group);
   });
-  optimizer_.add_gradients();
+  optimizer_.gather_gradients();
 }
 
 std::string Trainer::bad_parameter() const {
@@ -326,7 +336,7 @@ std::string Trainer::first_bad_node(std::span<const Batch> micro_batches) {
   each_micro_step(parts_of(micro_batches), [&](const MicroStep& step, int64_t group) {
     forward_backward(step, &finder);
     if (micro_step < 0 && !finder.found().empty()) micro_step = step_.state.micro_step;
-    if (step.ends) groups_.end(group);
+    if (step.ends) end_group(group);
   });
   if (!ranks_) return finder.found().empty() ? no_bad_node : finder.found();
   int rank = 0;

@@ -3,6 +3,7 @@
 
 #include <deque>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "model/model.h"
 #include "train/data/batches.h"
 #include "train/optimizer.h"
+#include "train/ranks/gradient_exchange.h"
 #include "train/ranks/gradient_groups.h"
 #include "train/ranks/ranks.h"
 #include "train/step_graphs.h"
@@ -92,6 +94,7 @@ class Trainer {
   Tensor loss();
   void forward_backward(const MicroStep& step, TapeObserver* observer);
   void make_room_for_losses(const Parts& parts);
+  void end_group(int64_t group);
   void update();
   StepOnDevice* there() const { return static_cast<StepOnDevice*>(on_device_.data()); }
 
@@ -103,6 +106,7 @@ class Trainer {
   TapeObserver* observer_ = nullptr;
   PreferenceConfig preference_;
   GradientGroups groups_;
+  std::optional<GradientExchange> exchange_;  // with several ranks
   StepOnDevice step_;
   // The inputs of a micro-step, at fixed device addresses, so that graphs can be replayed.
   Tensor on_device_;         // u8 [sizeof(StepOnDevice)]

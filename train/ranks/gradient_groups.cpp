@@ -25,10 +25,15 @@ void GradientGroups::begin(int64_t group) {
 
 void GradientGroups::end(int64_t group) {
   parameters_.complete_grads();
-  const auto last = static_cast<size_t>(slab_of(group));
-  const DType dtype = parameters_.dtype();
-  for (size_t i = 0; i < last; ++i)
-    copy_into(elements_of(*slabs_[last], dtype), elements_of(*slabs_[i], dtype), Write::add);
+  add_subtrees(static_cast<size_t>(slab_of(group)), {0, parameters_.slab().n});
+}
+
+void GradientGroups::add_subtrees(Range elements) { add_subtrees(slabs_.size() - 1, elements); }
+
+/// slab `last` += slab 0, then slab 1, and so on, in this range.
+void GradientGroups::add_subtrees(size_t last, Range elements) {
+  const auto part = [&](size_t i) { return part_of(elements_of(*slabs_[i], parameters_.dtype()), elements); };
+  for (size_t i = 0; i < last; ++i) copy_into(part(last), part(i), Write::add);
 }
 
 }  // namespace hewn

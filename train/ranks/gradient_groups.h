@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "model/parameters.h"
+#include "train/ranks/slices.h"
 
 namespace hewn {
 
@@ -34,8 +35,13 @@ class GradientGroups {
   void begin(int64_t group);
   /// Completes the gradient of this group, and adds the subtrees to its left. Groups must come in order, each once.
   void end(int64_t group);
+  /// Adds the subtrees to the left of the last group to its gradient, in this range of the parameters' own slab: the
+  /// last part of `end`, for a group whose gradient becomes complete piece by piece. To be called once for each element.
+  void add_subtrees(Range elements);
 
  private:
+  void add_subtrees(size_t last, Range elements);
+
   Parameters& parameters_;
   std::vector<std::unique_ptr<Slab>> further_;
   std::vector<const Slab*> slabs_;  // the further ones, then that of the parameters

@@ -1,6 +1,5 @@
 #include "train/ranks/ranks.h"
 
-#include <array>
 #include <bit>
 #include <cstring>
 #include <thread>
@@ -21,22 +20,26 @@ void add_as_tree(const std::vector<Tensor>& parts) {
 
 }  // namespace
 
-/// The exchange of a bucket's gradients.
-struct Ranks::Bucket {
-  std::vector<Tensor> parts;  // of this rank's slice, by rank; its own is in the slab
-  std::vector<Messages::Transfer> transfers;
-};
-
 Ranks::Ranks(Messages& messages, int64_t bucket_bytes) : messages_(messages), bucket_bytes_(bucket_bytes) {
   require(std::has_single_bit(static_cast<unsigned>(messages.size())), messages.size(),
           " ranks; expected a power of two");
 }
 
+/// Starts to exchange bytes with another rank.
+void Ranks::send_and_receive(int other, Topic topic, std::span<const std::byte> mine,
+                             std::span<std::byte> theirs, std::vector<Messages::Transfer>& transfers) {
+  transfers.push_back(messages_.receive(other, topic, theirs));
+  transfers.push_back(messages_.send(other, topic, mine));
+}
+
+/// Forgets the transfers that are done. Returns whether all are.
+bool Ranks::all_done(std::vector<Messages::Transfer>& transfers) {
+  std::erase_if(transfers, [&](Messages::Transfer transfer) { return messages_.done(transfer); });
+  return transfers.empty();
+}
+
 void Ranks::wait(std::vector<Messages::Transfer>& transfers) {
-  while (!transfers.empty()) {
-    std::erase_if(transfers, [&](Messages::Transfer transfer) { return messages_.done(transfer); });
-    if (!transfers.empty()) std::this_thread::yield();
-  }
+  while (!all_done(transfers)) std::this_thread::yield();
 }
 
 std::vector<std::string> Ranks::gather(const std::string& mine) {
@@ -46,9 +49,8 @@ std::vector<std::string> Ranks::gather(const std::string& mine) {
   std::vector<Messages::Transfer> transfers;
   for (int other = 0; other < size(); ++other) {
     if (other == rank()) continue;
-    const auto from = std::span(&sizes[static_cast<size_t>(other)], 1);
-    transfers.push_back(messages_.receive(other, Topic::sizes, std::as_writable_bytes(from)));
-    transfers.push_back(messages_.send(other, Topic::sizes, std::as_bytes(std::span(&sizes[me], 1))));
+    send_and_receive(other, Topic::sizes, std::as_bytes(std::span(&sizes[me], 1)),
+                     std::as_writable_bytes(std::span(&sizes[static_cast<size_t>(other)], 1)), transfers);
   }
   wait(transfers);
   std::vector<std::string> all(n);
@@ -57,8 +59,8 @@ std::vector<std::string> Ranks::gather(const std::string& mine) {
     if (other == rank()) continue;
     std::string& text = all[static_cast<size_t>(other)];
     text.resize(sizes[static_cast<size_t>(other)]);
-    transfers.push_back(messages_.receive(other, Topic::contents, std::as_writable_bytes(std::span(text))));
-    transfers.push_back(messages_.send(other, Topic::contents, std::as_bytes(std::span(mine))));
+    send_and_receive(other, Topic::contents, std::as_bytes(std::span(mine)),
+                     std::as_writable_bytes(std::span(text)), transfers);
   }
   wait(transfers);
   return all;
@@ -75,36 +77,34 @@ std::vector<std::vector<double>> Ranks::gather(std::span<const double> mine) {
   return all;
 }
 
-void Ranks::start(const Tensor& slab, const Slices& slices, int64_t bucket, Bucket& exchange) {
+BucketExchange Ranks::room(Device& device, DType dtype, const Slices& slices) const {
+  return {.received = Tensor::empty(device, dtype, {(size() - 1) * slices.widest(rank())}),
+          .parts = {},
+          .transfers = {}};
+}
+
+void Ranks::start(const Tensor& slab, const Slices& slices, int64_t bucket, BucketExchange& exchange) {
   const Range mine = slices.elements(bucket, rank());
+  Range room{0, mine.size()};
   exchange.parts.clear();
   for (int other = 0; other < size(); ++other) {
-    const Range theirs = slices.elements(bucket, other);
     if (other == rank()) {
       exchange.parts.push_back(part_of(slab, mine));
       continue;
     }
-    exchange.parts.push_back(Tensor::empty(slab.device(), slab.dtype(), {mine.size()}));
-    exchange.transfers.push_back(messages_.receive(other, Topic::gradients, bytes_of(exchange.parts.back())));
-    exchange.transfers.push_back(messages_.send(other, Topic::gradients, bytes_of(part_of(slab, theirs))));
+    exchange.parts.push_back(part_of(exchange.received, room));
+    send_and_receive(other, Topic::gradients, bytes_of(part_of(slab, slices.elements(bucket, other))),
+                     bytes_of(exchange.parts.back()), exchange.transfers);
+    room = {room.end, room.end + mine.size()};
   }
 }
 
-void Ranks::finish(Bucket& exchange) {
+bool Ranks::arrived(BucketExchange& exchange) { return all_done(exchange.transfers); }
+
+void Ranks::finish(BucketExchange& exchange) {
   wait(exchange.transfers);
   add_as_tree(exchange.parts);
   if (rank() > 0) copy_into(exchange.parts[static_cast<size_t>(rank())], exchange.parts[0], Write::set);
-}
-
-void Ranks::reduce_scatter(Tensor slab, const Slices& slices) {
-  if (alone()) return;
-  const MemUseScope use(MemUse::gradient);
-  std::array<Bucket, 2> exchanges;  // while one is added, the next is under way
-  for (int64_t bucket = 0; bucket <= slices.buckets(); ++bucket) {
-    if (bucket < slices.buckets()) start(slab, slices, bucket, exchanges[static_cast<size_t>(bucket % 2)]);
-    if (bucket > 0) finish(exchanges[static_cast<size_t>((bucket - 1) % 2)]);
-  }
-  slab.changed();
 }
 
 template <class RangeOf>
@@ -115,9 +115,8 @@ void Ranks::all_gather(Tensor& numbers, int64_t buckets, const RangeOf& range_of
     const Tensor mine = part_of(numbers, range_of(bucket, rank()));
     for (int other = 0; other < size(); ++other) {
       if (other == rank()) continue;
-      const Tensor theirs = part_of(numbers, range_of(bucket, other));
-      transfers.push_back(messages_.receive(other, Topic::values, bytes_of(theirs)));
-      transfers.push_back(messages_.send(other, Topic::values, bytes_of(mine)));
+      send_and_receive(other, Topic::values, bytes_of(mine),
+                       bytes_of(part_of(numbers, range_of(bucket, other))), transfers);
     }
   }
   wait(transfers);

@@ -12,7 +12,14 @@
 
 namespace hewn {
 
-/// R processes. Each of its functions must be called by all of them, in the same order.
+/// The exchange of one bucket of gradients.
+struct BucketExchange {
+  Tensor received;                            ///< 1-D: room for R - 1 slices
+  std::vector<Tensor> parts;                  ///< of this rank's slice, by rank; its own is in the slab
+  std::vector<Messages::Transfer> transfers;  ///< those that are not known to be done
+};
+
+/// R processes. Each of its functions that sends something must be called by all of them, in the same order.
 class Ranks {
  public:
   /// Gradients are exchanged in buckets of at most `bucket_bytes`. Throws usage if R is not a power of two: sums are
@@ -32,19 +39,25 @@ class Ranks {
   std::vector<std::string> gather(const std::string& mine);
   std::vector<std::vector<double>> gather(std::span<const double> mine);
 
-  /// Adds `slab`, [n] on a CPU, over the ranks: every rank's own slices then hold the sums. Rank r's gradient is that
-  /// of the r-th part of the micro-steps; the sum is a binary tree over r, which continues that of `GradientGroups`.
-  /// The rest of `slab` keeps its values. Each rank sends (R - 1) / R of the slab.
-  void reduce_scatter(Tensor slab, const Slices& slices);
+  /// A place for the exchange of any bucket of a slab with this division.
+  BucketExchange room(Device& device, DType dtype, const Slices& slices) const;
+  /// Starts to add a bucket of `slab`, [n] on a CPU, over the ranks. Rank r's gradient is that of the r-th part of the
+  /// micro-steps; the sum is a binary tree over r, which continues that of `GradientGroups`. Nothing may change the
+  /// bucket before `finish`. Each rank sends (R - 1) / R of it.
+  void start(const Tensor& slab, const Slices& slices, int64_t bucket, BucketExchange& exchange);
+  /// Whether everything that was started has been sent and received. Does not wait.
+  bool arrived(BucketExchange& exchange);
+  /// Waits for that, and adds: the rank's own slice of the bucket then holds the sum, the rest keeps its values.
+  void finish(BucketExchange& exchange);
   /// Copies every rank's slices to all others.
   void all_gather(Tensor slab, const Slices& slices);
   /// The same for one number per block of the norm.
   void all_gather_blocks(Tensor numbers, const Slices& slices);
 
  private:
-  struct Bucket;
-  void start(const Tensor& slab, const Slices& slices, int64_t bucket, Bucket& exchange);
-  void finish(Bucket& exchange);
+  void send_and_receive(int other, Topic topic, std::span<const std::byte> mine, std::span<std::byte> theirs,
+                        std::vector<Messages::Transfer>& transfers);
+  bool all_done(std::vector<Messages::Transfer>& transfers);
   template <class RangeOf>
   void all_gather(Tensor& numbers, int64_t buckets, const RangeOf& range_of);
   void wait(std::vector<Messages::Transfer>& transfers);

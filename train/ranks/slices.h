@@ -44,6 +44,22 @@ class Slices {
     const Range owned = blocks(bucket, rank);
     return {std::min(owned.begin * norm_block, n_), std::min(owned.end * norm_block, n_)};
   }
+  /// All elements of a bucket.
+  Range elements(int64_t bucket) const {
+    return {elements(bucket, 0).begin, elements(bucket, ranks_ - 1).end};
+  }
+  /// The buckets that contain any of these elements, of which there is at least one.
+  Range buckets_of(Range elements) const {
+    const int64_t per_bucket = per_bucket_ * norm_block;
+    return {elements.begin / per_bucket, (elements.end + per_bucket - 1) / per_bucket};
+  }
+  /// The most elements of any bucket that a rank owns.
+  int64_t widest(int rank) const {
+    int64_t most = 0;
+    for (int64_t bucket = 0; bucket < buckets(); ++bucket)
+      most = std::max(most, elements(bucket, rank).size());
+    return most;
+  }
 
  private:
   int64_t n_blocks_, n_, per_bucket_;

@@ -1,6 +1,7 @@
 #pragma once
 // Ranks as threads of one process, for tests.
 
+#include <algorithm>
 #include <deque>
 #include <exception>
 #include <functional>
@@ -46,7 +47,16 @@ class Mailboxes {
   }
 
   /// Bytes sent from one rank to another, of gradients and values.
-  int64_t bytes_sent() const { return bytes_sent_; }
+  int64_t bytes_sent() const {
+    return sum_of_lines([](const Key& key) { return std::get<2>(key) >= Topic::gradients; });
+  }
+  /// Bytes of gradients that this rank has sent so far.
+  int64_t gradient_bytes_from(int rank) const {
+    return sum_of_lines(
+        [&](const Key& key) { return std::get<0>(key) == rank && std::get<2>(key) == Topic::gradients; });
+  }
+  /// The most messages of gradients from one rank that another has expected at once.
+  int64_t most_gradients_expected() const { return most_gradients_expected_; }
 
  private:
   struct Transfer {
@@ -58,6 +68,7 @@ class Mailboxes {
   struct Line {
     std::deque<Transfer> open;
     int64_t sends = 0, receives = 0, finished = 0;  // numbers of transfers
+    int64_t bytes_sent = 0;
   };
   using Key = std::tuple<int, int, Topic>;  // from, to
 
@@ -92,8 +103,9 @@ class Mailboxes {
     if (to)
       transfer.to = to;
     else
-      transfer.from = from, transfer.bytes = bytes,
-      bytes_sent_ += std::get<2>(key) >= Topic::gradients ? static_cast<int64_t>(bytes) : 0;
+      transfer.from = from, transfer.bytes = bytes, line.bytes_sent += static_cast<int64_t>(bytes);
+    if (std::get<2>(key) == Topic::gradients)
+      most_gradients_expected_ = std::max(most_gradients_expected_, line.receives - line.finished);
     begun.emplace_back(key, number);
     return std::ssize(begun) - 1;
   }
@@ -115,13 +127,21 @@ class Mailboxes {
     return transfer.second < line.finished;
   }
 
+  template <class Counts>
+  int64_t sum_of_lines(const Counts& counts) const {
+    const std::lock_guard lock(mutex_);
+    int64_t bytes = 0;
+    for (const auto& [key, line] : lines_) bytes += counts(key) ? line.bytes_sent : 0;
+    return bytes;
+  }
+
   int ranks_;
   int64_t bucket_bytes_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::mt19937_64 random_;
   std::map<Key, Line> lines_;
   bool broken_ = false;
-  int64_t bytes_sent_ = 0;
+  int64_t most_gradients_expected_ = 0;
 };
 
 }  // namespace hewn::test

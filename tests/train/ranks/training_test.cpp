@@ -18,11 +18,23 @@ struct RanksVariant {
   DType dtype = DType::f32;
   OptimizerConfig optimizer = {};
   std::vector<int64_t> empty = {};  ///< micro-steps without targets
+  WhatTrains training = {};
+  bool recompute = false;
+  bool pairs = false;  ///< whether the rows are pairs of answers
 };
+
+/// Its gradients have more buckets than may be under way, if each has a block of the norm for each of up to 4 ranks.
+ModelConfig many_buckets() {
+  ModelConfig config = tiny_model();
+  config.n_layer = 3;
+  config.n_embd = 128;
+  return config;
+}
 
 std::vector<RanksVariant> variants() {
   std::vector<RanksVariant> all{
-      {"tied, dropout, clipped"}, {"sgd"}, {"f64"}, {"bf16"}, {"untied"}, {"rounded"}};
+      {"tied, dropout, clipped"}, {"sgd"},        {"f64"},      {"bf16"}, {"untied"}, {"rounded"},
+      {"no last backward pass"},  {"recomputed"}, {"adapters"}, {"pairs"}};
   all[0].model.dropout = 0.2;
   all[0].optimizer.grad_clip = 0.1;
   all[1].optimizer.kind = OptimizerKind::sgd;
@@ -33,16 +45,24 @@ std::vector<RanksVariant> variants() {
   all[4].model.n_embd = 128;
   all[4].empty = {0, 1, 2, 3, 6};  // all of the first of two ranks
   all[5].optimizer.stochastic_rounding = true;
+  all[6].model = all[7].model = many_buckets();
+  all[6].empty = {6, 7};  // of the last of four ranks, and the last group of two
+  all[7].recompute = true;
+  all[7].model.dropout = 0.2;
+  all[8].training.what = "lora";
+  all[9].pairs = true;
   return all;
 }
 
 /// Micro-batch m of a step, of which some are shorter and some have rows of other weights.
 Batch batch_of(const RanksVariant& variant, int64_t step, int64_t m) {
   Random random("ranks " + std::to_string(step) + " " + std::to_string(m));
-  Batch batch = random_batch(random, variant.model, 1 + m % 3);
+  Batch batch = random_batch(random, variant.model, (1 + m % 3) * (variant.pairs ? 2 : 1));
   if (std::find(variant.empty.begin(), variant.empty.end(), m) != variant.empty.end())
     batch.targets.assign(batch.targets.size(), ignored_target);
-  if (m % 4 == 1)
+  if (variant.pairs)
+    batch.reference = random.normals<float>(batch.rows);
+  else if (m % 4 == 1)
     for (int64_t row = 0; row < batch.rows; ++row)
       batch.row_weights.push_back(1 + static_cast<double>(row % 2));
   return batch;
@@ -57,9 +77,10 @@ struct Trained {
 /// Trains some steps as one of the ranks.
 Trained train(const RanksVariant& variant, int64_t groups, Ranks* ranks) {
   const auto device = make_cpu(1);
-  const auto model = make_model(variant.model, *device, variant.dtype, 3);
+  const auto model = make_model(variant.model, variant.training, *device, variant.dtype, 3);
   const ScheduleConfig steady{.kind = ScheduleKind::constant, .learning_rate = 1e-2, .warmup_iters = 0};
   Trainer trainer(*model, variant.optimizer, steady, 5, groups, ranks);
+  trainer.recompute(variant.recompute);
   const int64_t size = ranks ? ranks->size() : 1, rank = ranks ? ranks->rank() : 0, mine = micro_steps / size;
   Trained trained;
   std::vector<Batch> batches;
@@ -82,10 +103,11 @@ TEST_CASE("training with 1, 2, 4 and 8 ranks gives the same bits on all of them"
     for (const int size : {1, 2, 4, 8}) {
       INFO(variant.name << ", " << size << " ranks");
       std::vector<Trained> all(static_cast<size_t>(size));
-      // Buckets of the least size: a block per rank.
-      Mailboxes(size, run_seed(), 0).run([&](Ranks& ranks) {
+      Mailboxes mailboxes(size, run_seed(), 0);  // buckets of the least size: a block per rank
+      mailboxes.run([&](Ranks& ranks) {
         all[static_cast<size_t>(ranks.rank())] = train(variant, micro_steps, &ranks);
       });
+      CHECK(mailboxes.most_gradients_expected() <= GradientExchange::most_under_way);
       for (const Trained& one : all) {
         CHECK((one.bytes == alone.bytes));
         REQUIRE(one.results.size() == alone.results.size());

@@ -1,0 +1,68 @@
+#pragma once
+// The sum of all ranks' gradients, exchanged while the backward pass is still running.
+
+#include <cstdint>
+#include <list>
+#include <vector>
+
+#include "train/ranks/gradient_groups.h"
+#include "train/ranks/ranks.h"
+
+namespace hewn {
+
+/// Adds the gradient of a step over the ranks, bucket by bucket. A bucket leaves as soon as all parameters with elements
+/// in it have their complete gradients, while the backward pass computes those of earlier layers:
+///
+///   backward   head   h.2   h.1   h.0   embeddings
+///   bucket 2            ------->
+///   bucket 1                  ------->
+///   bucket 0                                  ------->
+///
+/// All ranks must start buckets in one order, whatever they compute: that in which the gradients are complete if a
+/// backward pass visits the parameters from the last one declared to the first. A bucket that is due earlier waits for
+/// those before it. Which of them arrives first makes no difference: every element has its own sum.
+class GradientExchange {
+ public:
+  /// The largest number of buckets under way. Another one that is due waits until one of them is finished, but the
+  /// backward pass goes on.
+  static constexpr int64_t most_under_way = 4;
+
+  /// Allocates room for what other ranks send: (R - 1) / R of `most_under_way` buckets. The gradients are those of
+  /// `groups`. All of these must outlive the object.
+  GradientExchange(Parameters& parameters, GradientGroups& groups, Ranks& ranks);
+  ~GradientExchange();
+  GradientExchange(const GradientExchange&) = delete;
+  GradientExchange& operator=(const GradientExchange&) = delete;
+
+  /// Has buckets leave during the next backward pass, which must be the last one of the last group and run on this
+  /// thread. Optional: without it, all leave in `finish`. The pass fails if it uses a parameter in several recomputed
+  /// blocks (`recomputed`): its gradient seems to be complete after each of them.
+  void begin();
+  /// Takes the place of `GradientGroups::end` for the last group: zeroes the gradients that no backward pass has
+  /// reached, starts the remaining buckets and waits for all. This rank's slices of the gradients then hold the sums of
+  /// all groups of all ranks.
+  void finish();
+
+ private:
+  void complete(size_t member);
+  void advance();
+  void finish(std::list<BucketExchange>::iterator exchange);
+  void remove_hooks();
+  void reset();
+
+  Parameters& parameters_;
+  GradientGroups& groups_;
+  Ranks& ranks_;
+  Tensor grads_;  // [n], all gradients
+  Slices slices_;
+  std::vector<Range> buckets_of_;  // of each member of the slab
+  std::vector<int64_t> order_;     // in which buckets start
+  bool hooked_ = false;            // whether the parameters have hooks
+  // Of the current step.
+  std::vector<bool> complete_;                  // by member: whether its gradient is
+  std::vector<int64_t> incomplete_;             // by bucket: its parameters whose gradients are not
+  size_t next_ = 0;                             // in `order_`
+  std::list<BucketExchange> under_way_, free_;  // those under way in the order in which they started
+};
+
+}  // namespace hewn
