@@ -1,6 +1,7 @@
 #include "train/ranks/ranks.h"
 
 #include <bit>
+#include <chrono>
 #include <cstring>
 #include <thread>
 
@@ -30,6 +31,7 @@ void Ranks::send_and_receive(int other, Topic topic, std::span<const std::byte> 
                              std::span<std::byte> theirs, std::vector<Messages::Transfer>& transfers) {
   transfers.push_back(messages_.receive(other, topic, theirs));
   transfers.push_back(messages_.send(other, topic, mine));
+  traffic_.bytes_sent += std::ssize(mine);
 }
 
 /// Forgets the transfers that are done. Returns whether all are.
@@ -39,7 +41,9 @@ bool Ranks::all_done(std::vector<Messages::Transfer>& transfers) {
 }
 
 void Ranks::wait(std::vector<Messages::Transfer>& transfers) {
+  const auto start = std::chrono::steady_clock::now();
   while (!all_done(transfers)) std::this_thread::yield();
+  traffic_.seconds_waited += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
 std::vector<std::string> Ranks::gather(const std::string& mine) {

@@ -19,6 +19,13 @@ struct BucketExchange {
   std::vector<Messages::Transfer> transfers;  ///< those that are not known to be done
 };
 
+/// What all exchanges so far have cost a rank. A step costs the difference between two of these.
+struct Traffic {
+  int64_t bytes_sent = 0;
+  double seconds_waited =
+      0;  ///< with nothing else to do; none for gradients that arrive during the backward pass
+};
+
 /// R processes. Each of its functions that sends something must be called by all of them, in the same order.
 class Ranks {
  public:
@@ -54,6 +61,8 @@ class Ranks {
   /// The same for one number per block of the norm.
   void all_gather_blocks(Tensor numbers, const Slices& slices);
 
+  const Traffic& traffic() const { return traffic_; }
+
  private:
   void send_and_receive(int other, Topic topic, std::span<const std::byte> mine, std::span<std::byte> theirs,
                         std::vector<Messages::Transfer>& transfers);
@@ -64,6 +73,7 @@ class Ranks {
 
   Messages& messages_;
   int64_t bucket_bytes_;
+  Traffic traffic_;
 };
 
 }  // namespace hewn

@@ -2,6 +2,8 @@
 
 #include "train/ranks/ranks.h"
 
+#include <numeric>
+
 #include "tests/train/ranks/mailboxes.h"
 #include "tests/train/tiny.h"
 
@@ -72,6 +74,7 @@ TEST_CASE("ranks: gradients are added as a tree, and every slice comes back", "[
       const Slices slices(n, 4 * norm_block, size);
       Mailboxes mailboxes(size, run_seed());
       std::vector<std::vector<float>> sums(static_cast<size_t>(size));
+      std::vector<int64_t> sent(static_cast<size_t>(size));
       mailboxes.run([&](Ranks& ranks) {
         const auto device = make_cpu(1);
         const auto me = static_cast<size_t>(ranks.rank());
@@ -92,6 +95,7 @@ TEST_CASE("ranks: gradients are added as a tree, and every slice comes back", "[
         for (int64_t b = 0; b < blocks.numel(); ++b)
           require(blocks.ptr<double>()[b] == static_cast<double>(b + 1), "block ", b, " is ",
                   blocks.ptr<double>()[b]);
+        sent[me] = ranks.traffic().bytes_sent;
       });
       for (int64_t i = 0; i < n; ++i) {
         const auto at = static_cast<size_t>(i);
@@ -103,6 +107,7 @@ TEST_CASE("ranks: gradients are added as a tree, and every slice comes back", "[
       const auto slab_bytes = static_cast<int64_t>(n * int64_t{sizeof(float)});
       const int64_t block_bytes = blocks_of_norm(n) * int64_t{sizeof(double)};
       CHECK(mailboxes.bytes_sent() == (size - 1) * (2 * slab_bytes + block_bytes));
+      CHECK(std::accumulate(sent.begin(), sent.end(), int64_t{0}) == mailboxes.bytes_sent());
     }
 }
 
