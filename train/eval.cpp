@@ -18,19 +18,13 @@ namespace {
 constexpr int64_t tokens_at_a_time = 4096;
 constexpr int64_t logits_bytes_at_a_time = int64_t{64} << 20;
 
-struct Sum {
-  double nats = 0;
-  int64_t tokens = 0;
-};
-
-void add_batch(Model& model, const Batch& batch, Sum& sum) {
-  const int64_t n = batch.target_count();
-  if (n == 0) return;
+/// The loss of a batch in nats, summed over its targets, of which there are n.
+double nats_of(Model& model, const Batch& batch, int64_t n) {
+  if (n == 0) return 0;
   check_batch(model, batch);
   const Tensor loss = model.loss(batch_tensor(model.device(), batch, batch.tokens),
                                  batch_tensor(model.device(), batch, batch.targets));
-  sum.nats += loss.item() * static_cast<double>(n);
-  sum.tokens += n;
+  return loss.item() * static_cast<double>(n);
 }
 
 /// The windows of one split, in the order of the text; every token is a target once.
@@ -130,28 +124,40 @@ Evaluation evaluate(Model& model, const Dataset& data, const EvalOptions& option
 }
 
 std::optional<double> estimate_loss(Model& model, const BatchSource& source, int64_t batches,
-                                    const Stop& stop) {
+                                    const Stop& stop, Ranks* ranks) {
   const NoGrad none;
   const Scope scope("eval");
-  Sum sum;
+  const int64_t size = ranks ? ranks->size() : 1, rank = ranks ? ranks->rank() : 0;
+  std::vector<double> mine;  // of batch rank, rank + R, ...: its nats, its targets
   Batch batch;
-  for (int64_t i = 0; i < batches; ++i) {
+  for (int64_t first = 0; first < batches; first += size) {
     if (stop && stop()) return std::nullopt;
-    source.fill(i, batch);
+    if (first + rank >= batches) continue;
+    source.fill(first + rank, batch);
     check_mapped_files();
-    add_batch(model, batch, sum);
+    const int64_t targets = batch.target_count();
+    mine.push_back(nats_of(model, batch, targets));
+    mine.push_back(static_cast<double>(targets));
   }
-  return sum.nats / static_cast<double>(sum.tokens);
+  const auto all = ranks ? ranks->gather(mine) : std::vector<std::vector<double>>{mine};
+  double nats = 0, targets = 0;
+  for (int64_t i = 0; i < batches; ++i) {
+    const auto& theirs = all[static_cast<size_t>(i % size)];
+    const auto at = static_cast<size_t>(2 * (i / size));
+    nats += theirs.at(at), targets += theirs.at(at + 1);
+  }
+  return nats / targets;
 }
 
-Validator text_validator(const Dataset& data, const TrainConfig& config) {
+Validator text_validator(const Dataset& data, const TrainConfig& config, Ranks* ranks) {
   if (data.val.empty()) return {};
   const BatchLoader loader(data.val_splits(), {.batch_size = config.batch_size,
                                                .block_size = config.model.block_size,
                                                .seed = config.seed,
                                                .stream = 1});
-  return [loader, batches = config.eval_iters](Model& model, const Stop& stop) -> std::optional<Validation> {
-    const auto loss = estimate_loss(model, loader, batches, stop);
+  return [loader, batches = config.eval_iters, ranks](Model& model,
+                                                      const Stop& stop) -> std::optional<Validation> {
+    const auto loss = estimate_loss(model, loader, batches, stop, ranks);
     return loss ? std::optional(Validation{.loss = *loss, .metrics = {}}) : std::nullopt;
   };
 }

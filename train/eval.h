@@ -13,6 +13,8 @@
 
 namespace hewn {
 
+class Ranks;
+
 struct Evaluation {
   double loss = 0;      ///< nats per token, mean over all tokens that count
   double accuracy = 0;  ///< fraction of tokens predicted as most likely (ties: the lowest id)
@@ -47,9 +49,11 @@ Evaluation evaluate(Model& model, const Dataset& data, const EvalOptions& option
 using Stop = std::function<bool()>;
 
 /// Mean loss over the first `batches` batches of a source: a quick estimate, always on the same text. Empty if `stop`
-/// returned true. Throws like `check_mapped_files`.
+/// returned true. With several ranks, each computes every R-th batch and all get the result, which has the bits of one
+/// process; `stop` is asked once for R batches, equally often on all ranks, and must return the same on all. Throws like
+/// `check_mapped_files`.
 std::optional<double> estimate_loss(Model& model, const BatchSource& source, int64_t batches,
-                                    const Stop& stop);
+                                    const Stop& stop, Ranks* ranks = nullptr);
 inline double estimate_loss(Model& model, const BatchSource& source, int64_t batches) {
   return *estimate_loss(model, source, batches, {});
 }
@@ -71,7 +75,8 @@ struct Validation {
 using Validator = std::function<std::optional<Validation>(Model&, const Stop& stop)>;
 
 /// The validator of a run on text: the mean loss over the first `eval_iters` batches of the validation splits.
-/// Empty if there are none. `data` must outlive it.
-Validator text_validator(const Dataset& data, const TrainConfig& config);
+/// Empty if there are none. With several ranks, they share the work (`estimate_loss`). `data` and `ranks` must outlive
+/// it.
+Validator text_validator(const Dataset& data, const TrainConfig& config, Ranks* ranks = nullptr);
 
 }  // namespace hewn
