@@ -56,7 +56,8 @@ struct TrainConfig {
   int64_t batch_size = 12;
   int64_t gradient_accumulation_steps = 1;
   int64_t grad_shards = 1;  ///< groups of micro-steps, see `GradientGroups`
-  int64_t max_length = 0;  ///< tokens of the longest row of a batch, at most block_size; 0: block_size
+  int64_t bucket_mb = 25;   ///< MB of gradients that several processes exchange at a time, see `Ranks`
+  int64_t max_length = 0;   ///< tokens of the longest row of a batch, at most block_size; 0: block_size
   int64_t max_iters = 2000;
   double max_time = 0;   ///< stop after this many seconds of training; 0: no limit
   int64_t patience = 0;  ///< stop after this many evaluations without improvement; 0: no limit
@@ -93,6 +94,9 @@ inline constexpr Key<TrainConfig> training_keys[] = {
         "grad_shards", Change::always, Integers{1, 1 << 10},
         "groups of micro-steps, whose gradients are added as a binary tree: a power of two that divides "
         "gradient_accumulation_steps"),
+    key<&TrainConfig::bucket_mb>(
+        "bucket_mb", Change::always, Integers{1, 4096},
+        "MB of gradients that several processes exchange at a time, while the backward pass computes more"),
     key<&TrainConfig::max_iters>("max_iters", Change::always, Integers{0, most_steps},
                                  "number of optimizer steps"),
     key<&TrainConfig::training, &WhatTrains::what>(
