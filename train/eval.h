@@ -49,9 +49,9 @@ Evaluation evaluate(Model& model, const Dataset& data, const EvalOptions& option
 using Stop = std::function<bool()>;
 
 /// Mean loss over the first `batches` batches of a source: a quick estimate, always on the same text. Empty if `stop`
-/// returned true. With several ranks, each computes every R-th batch and all get the result, which has the bits of one
-/// process; `stop` is asked once for R batches, equally often on all ranks, and must return the same on all. Throws like
-/// `check_mapped_files`.
+/// returned true. With several ranks, each computes every R-th batch, and all get the result, which has the bits of one
+/// process; `stop` is asked once per R batches, equally often on all ranks, and must return the same on all of them.
+/// Throws like `check_mapped_files`.
 std::optional<double> estimate_loss(Model& model, const BatchSource& source, int64_t batches,
                                     const Stop& stop, Ranks* ranks = nullptr);
 inline double estimate_loss(Model& model, const BatchSource& source, int64_t batches) {

@@ -10,25 +10,25 @@
 
 namespace hewn {
 
-/// Adds the gradient of a step over the ranks, bucket by bucket. A bucket leaves as soon as all parameters with elements
-/// in it have their complete gradients, while the backward pass computes those of earlier layers:
+/// Adds the gradient of a step over the ranks, bucket by bucket. A bucket leaves as soon as all parameters with
+/// elements in it have complete gradients, while the backward pass computes those of earlier layers:
 ///
 ///   backward   head   h.2   h.1   h.0   embeddings
-///   bucket 2            ------->
-///   bucket 1                  ------->
-///   bucket 0                                  ------->
+///   bucket 2                ------->
+///   bucket 1                      ------->
+///   bucket 0                                     ------->
 ///
-/// All ranks must start buckets in one order, whatever they compute: that in which the gradients are complete if a
-/// backward pass visits the parameters from the last one declared to the first. A bucket that is due earlier waits for
-/// those before it. Which of them arrives first makes no difference: every element has its own sum.
+/// All ranks must start buckets in the same order, whatever they compute. It is the order in which buckets become
+/// complete when a backward pass visits the parameters from the last one declared to the first; a bucket that is
+/// complete earlier waits for its predecessors. The order of arrival does not matter: every element has its own sum.
 class GradientExchange {
  public:
   /// The largest number of buckets under way. Another one that is due waits until one of them is finished, but the
   /// backward pass goes on.
   static constexpr int64_t most_under_way = 4;
 
-  /// Allocates room for what other ranks send: (R - 1) / R of `most_under_way` buckets. The gradients are those of
-  /// `groups`. All of these must outlive the object.
+  /// Exchanges the gradients that `groups` adds. Allocates room for what other ranks send: (R - 1) / R of
+  /// `most_under_way` buckets. The arguments must outlive the object.
   GradientExchange(Parameters& parameters, GradientGroups& groups, Ranks& ranks);
   ~GradientExchange();
   GradientExchange(const GradientExchange&) = delete;

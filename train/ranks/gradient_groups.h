@@ -35,8 +35,8 @@ class GradientGroups {
   void begin(int64_t group);
   /// Completes the gradient of this group, and adds the subtrees to its left. Groups must come in order, each once.
   void end(int64_t group);
-  /// Adds the subtrees to the left of the last group to its gradient, in this range of the parameters' own slab: the
-  /// last part of `end`, for a group whose gradient becomes complete piece by piece. To be called once for each element.
+  /// Adds the subtrees to the left of the last group to its gradient, in this range of the parameters' own slab: what
+  /// `end` does last, for a gradient that becomes complete piece by piece. To be called once for each element.
   void add_subtrees(Range elements);
 
  private:

@@ -22,8 +22,8 @@ struct BucketExchange {
 /// What all exchanges so far have cost a rank. A step costs the difference between two of these.
 struct Traffic {
   int64_t bytes_sent = 0;
-  double seconds_waited =
-      0;  ///< with nothing else to do; none for gradients that arrive during the backward pass
+  /// Without anything else to do. Gradients that arrive during the backward pass add nothing.
+  double seconds_waited = 0;
 };
 
 /// R processes. Each of its functions that sends something must be called by all of them, in the same order.
