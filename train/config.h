@@ -25,6 +25,7 @@ struct OptimizerConfig {
   double eps = 1e-8;
   double grad_clip = 1.0;            ///< limit of the gradients' global norm; 0: no clipping
   bool stochastic_rounding = false;  ///< of the bf16 copies of matrices; false: to nearest
+  bool shard = true;                 ///< with several ranks, each has only the moments of its part
 };
 
 /// Learning rate by step: a linear warm-up, then a decay to `min_lr` at `lr_decay_iters`.
@@ -97,6 +98,10 @@ inline constexpr Key<TrainConfig> training_keys[] = {
     key<&TrainConfig::bucket_mb>(
         "bucket_mb", Change::always, Integers{1, 4096},
         "MB of gradients that several processes exchange at a time, while the backward pass computes more"),
+    key<&TrainConfig::optimizer, &OptimizerConfig::shard>(
+        "shard_optimizer", Change::always,
+        "with several ranks, divide the optimizer's moments among them (ZeRO, stage 1), which takes less memory "
+        "and gives the same bits; false: each has all of them"),
     key<&TrainConfig::max_iters>("max_iters", Change::always, Integers{0, most_steps},
                                  "number of optimizer steps"),
     key<&TrainConfig::training, &WhatTrains::what>(

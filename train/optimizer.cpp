@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/error.h"
 #include "kernels/contract/contract.h"
 #include "kernels/global_norm/abi.h"
 
@@ -20,11 +21,15 @@ Optimizer::Optimizer(Parameters& parameters, const OptimizerConfig& config, Rank
     : parameters_(parameters),
       config_(config),
       ranks_(ranks),
+      divided_(ranks_ && config.shard),
       slices_(ranks_ ? ranks_->slices(parameters.slab().n, parameters.dtype())
-                     : Slices::whole(parameters.slab().n)) {
-  m_ = parameters.slab_like_values(MemUse::optimizer);
-  if (config.kind != OptimizerKind::sgd) v_ = parameters.slab_like_values(MemUse::optimizer);
+                     : Slices::whole(parameters.slab().n)),
+      updated_(divided_ ? slices_ : Slices::whole(parameters.slab().n)),
+      me_(divided_ ? ranks_->rank() : 0) {
   const MemUseScope use(MemUse::optimizer);
+  const Shape owned{updated_.elements_of(me_)};
+  m_ = Tensor::zeros(parameters.device(), parameters.dtype(), owned);
+  if (config.kind != OptimizerKind::sgd) v_ = Tensor::zeros(parameters.device(), parameters.dtype(), owned);
   squares_ = Tensor::empty(parameters.device(), DType::f64, {blocks_of_norm(parameters.slab().n)});
 }
 
@@ -44,47 +49,44 @@ void Optimizer::step(const Tensor& state, const double* loss) {
           BlockSquares{dtype, mine.numel(), mine.data(), sums + slices_.blocks(bucket, me).begin});
   }
   if (ranks_) ranks_->all_gather_blocks(squares_, slices_);
+  if (ranks_ && !divided_) ranks_->all_gather(grads, slices_);
   run(parameters_.device(), GlobalNorm{squares_.numel(), sums, config_.grad_clip, step_state, loss});
   for (Parameter* p : slab.members) bf16_of(*p);  // must be current if the step is refused
-  for (int64_t bucket = 0; bucket < slices_.buckets(); ++bucket)
-    if (const Range mine = slices_.elements(bucket, me); mine.size() > 0)
-      run(parameters_.device(), update_of(mine, step_state));
-  if (ranks_) ranks_->all_gather(elements_of(*slab.values, dtype), slices_);
+  for (int64_t bucket = 0; bucket < updated_.buckets(); ++bucket)
+    if (updated_.elements(bucket, me_).size() > 0) run(parameters_.device(), update_of(bucket, step_state));
+  if (divided_) ranks_->all_gather(elements_of(*slab.values, dtype), slices_);
   if (config_.stochastic_rounding) round_stochastically(step_state, 1);
-  parameters_.updated(!ranks_ || config_.stochastic_rounding);
+  parameters_.updated(!divided_ || config_.stochastic_rounding);
 }
 
-ParameterUpdate Optimizer::update_of(Range range, const StepState* state) const {
+/// The update of this rank's slice of a bucket.
+ParameterUpdate Optimizer::update_of(int64_t bucket, const StepState* state) const {
   const ParameterSlab& slab = parameters_.slab();
-  const auto at = [&](void* data, size_t element) {
-    return static_cast<uint8_t*>(data) + static_cast<size_t>(range.begin) * element;
+  const Range mine = updated_.elements(bucket, me_);
+  const auto at = [](void* data, int64_t place, DType dtype) {
+    return static_cast<uint8_t*>(data) + static_cast<size_t>(place) * size_of(dtype);
   };
-  const size_t element = size_of(parameters_.dtype());
-  const bool copies = slab.values_bf16.defined() && !ranks_ && !config_.stochastic_rounding;
+  const DType dtype = parameters_.dtype();
+  const int64_t moment = updated_.elements_before(bucket, me_);
+  const bool copies = slab.values_bf16.defined() && !divided_ && !config_.stochastic_rounding;
   return {.rule = rule_of(config_.kind),
-          .dtype = parameters_.dtype(),
-          .n = range.size(),
-          .n_decayed = std::clamp<int64_t>(slab.n_decayed - range.begin, 0, range.size()),
-          .w = at(slab.values->data(), element),
-          .g = at(slab.grads->data(), element),
-          .m = at(m_->data(), element),
-          .v = v_ ? at(v_->data(), element) : nullptr,
+          .dtype = dtype,
+          .n = mine.size(),
+          .n_decayed = std::clamp<int64_t>(slab.n_decayed - mine.begin, 0, mine.size()),
+          .w = at(slab.values->data(), mine.begin, dtype),
+          .g = at(slab.grads->data(), mine.begin, dtype),
+          .m = at(m_.data(), moment, dtype),
+          .v = v_.defined() ? at(v_.data(), moment, dtype) : nullptr,
           .beta1 = config_.beta1,
           .beta2 = config_.beta2,
           .eps = config_.eps,
           .weight_decay = config_.weight_decay,
           .state = state,
-          .w_bf16 = copies ? at(slab.values_bf16.data(), size_of(DType::bf16)) : nullptr};
+          .w_bf16 = copies ? at(slab.values_bf16.data(), mine.begin, DType::bf16) : nullptr};
 }
 
 void Optimizer::gather_gradients() {
   if (ranks_) ranks_->all_gather(elements_of(*parameters_.slab().grads, parameters_.dtype()), slices_);
-}
-
-void Optimizer::gather_moments() {
-  if (!ranks_) return;
-  ranks_->all_gather(elements_of(*m_, parameters_.dtype()), slices_);
-  if (v_) ranks_->all_gather(elements_of(*v_, parameters_.dtype()), slices_);
 }
 
 void Optimizer::round_stochastically(const StepState* state, int64_t extra) {
@@ -105,15 +107,42 @@ void Optimizer::round_again(const StepState& state) {
   parameters_.updated();
 }
 
+std::vector<Optimizer::Piece> Optimizer::pieces_of(const Tensor& moment, Range elements) const {
+  if (!divided_) return {{.elements = {0, elements.size()}, .here = part_of(moment, elements)}};
+  std::vector<Piece> pieces;
+  for (int64_t bucket = 0; bucket < updated_.buckets(); ++bucket)
+    for (int rank = 0; rank < updated_.ranks(); ++rank) {
+      const Range slice = updated_.elements(bucket, rank);
+      const Range both{std::max(slice.begin, elements.begin), std::min(slice.end, elements.end)};
+      if (both.size() <= 0) continue;
+      pieces.push_back({.elements = {both.begin - elements.begin, both.end - elements.begin}, .owner = rank});
+      if (rank != me_) continue;
+      const int64_t here = updated_.elements_before(bucket, rank) + both.begin - slice.begin;
+      pieces.back().here = part_of(moment, {here, here + both.size()});
+    }
+  return pieces;
+}
+
 std::vector<Optimizer::Moment> Optimizer::moments() const {
   std::vector<Moment> all;
-  const std::vector<Parameter*>& members = parameters_.slab().members;
-  for (size_t i = 0; i < members.size(); ++i) {
-    const Parameter& p = *members[i];
-    all.push_back({"m." + p.name, Tensor::over(m_->slice(i), parameters_.dtype(), p.shape)});
-    if (v_) all.push_back({"v." + p.name, Tensor::over(v_->slice(i), parameters_.dtype(), p.shape)});
+  const ParameterSlab& slab = parameters_.slab();
+  for (size_t i = 0; i < slab.members.size(); ++i) {
+    const Parameter& p = *slab.members[i];
+    const auto begin = static_cast<int64_t>(slab.values->offset(i) / size_of(parameters_.dtype()));
+    const Range elements{begin, begin + p.shape.numel()};
+    all.push_back({"m." + p.name, p.shape, pieces_of(m_, elements)});
+    if (v_.defined()) all.push_back({"v." + p.name, p.shape, pieces_of(v_, elements)});
   }
   return all;
+}
+
+std::vector<Tensor> Optimizer::moments_here() const {
+  return v_.defined() ? std::vector{m_, v_} : std::vector{m_};
+}
+
+Tensor Optimizer::Moment::value() const {
+  require(pieces.size() == 1 && pieces[0].owner == Piece::every_rank, name, " is divided among ranks");
+  return pieces[0].here.viewed(shape);
 }
 
 }  // namespace hewn

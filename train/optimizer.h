@@ -1,5 +1,5 @@
 #pragma once
-// The optimizer. Its moments are in slabs laid out like the parameters, and one kernel call updates all of them.
+// The optimizer. Its moments are laid out like the parameters, and one kernel call updates all of them.
 
 #include <string>
 #include <vector>
@@ -14,8 +14,9 @@ namespace hewn {
 
 class Optimizer {
  public:
-  /// Allocates zero moments for all parameters. With `ranks`, which are several, each updates its own slices of the
-  /// parameters.
+  /// Allocates zero moments. With `ranks`, which are several, each rank updates its own slices of the parameters and
+  /// has moments of these only: stage 1 of ZeRO (Rajbhandari et al., "ZeRO: Memory optimizations toward training
+  /// trillion parameter models", 2020). If `config.shard` is false, each has all moments and updates everything.
   Optimizer(Parameters& parameters, const OptimizerConfig& config, Ranks* ranks = nullptr);
 
   /// Clips the gradients by their global norm and updates every parameter. `state` is a StepState on the
@@ -31,26 +32,41 @@ class Optimizer {
   /// bits as when it was saved. Does nothing without stochastic rounding.
   void round_again(const StepState& state);
 
-  /// The moments by name, "m.PARAMETER" and "v.PARAMETER", to be saved and restored.
-  struct Moment {
-    std::string name;
-    Tensor value;
+  /// Consecutive elements of a moment.
+  struct Piece {
+    static constexpr int every_rank = -1;
+    Range elements;          ///< of the moment, row-major
+    int owner = every_rank;  ///< the rank that has them
+    Tensor here = {};        ///< [elements.size()]; undefined if this rank does not have them
   };
+  /// A moment of a parameter, as it is saved and restored.
+  struct Moment {
+    std::string name;  ///< "m.PARAMETER" or "v.PARAMETER"
+    Shape shape;
+    std::vector<Piece> pieces;  ///< in order; if every rank has all of it, a single one
+    /// All of it. Throws usage if it is divided among ranks.
+    Tensor value() const;
+  };
+  /// In the order of a checkpoint: m and v, if there is a v, of one parameter after the other.
   std::vector<Moment> moments() const;
-  /// Gives every rank the moments of the others, which `moments` does not know otherwise.
-  void gather_moments();
+  /// What this rank has of all moments: m and, if there is one, v, as vectors.
+  std::vector<Tensor> moments_here() const;
   const OptimizerConfig& config() const { return config_; }
 
  private:
-  ParameterUpdate update_of(Range range, const StepState* state) const;
+  ParameterUpdate update_of(int64_t bucket, const StepState* state) const;
   void round_stochastically(const StepState* state, int64_t extra);
+  std::vector<Piece> pieces_of(const Tensor& moment, Range elements) const;
 
   Parameters& parameters_;
   OptimizerConfig config_;
-  Ranks* ranks_;                 // null: this process alone
-  Slices slices_;                // whose moments are current here; alone, the only one is everything
-  std::unique_ptr<Slab> m_, v_;  // laid out like the values; no v_ with sgd
-  Tensor squares_;               // f64: the sums of squares that the norm is made of
+  Ranks* ranks_;    // null: this process alone
+  bool divided_;    // whether each rank updates only its own slices
+  Slices slices_;   // of the gradients, which each rank adds
+  Slices updated_;  // the same if divided, else everything as one
+  int me_;          // this rank's number in `updated_`
+  Tensor m_, v_;    // [elements updated here], the slices of all buckets one after another; no v_ with sgd
+  Tensor squares_;  // f64: the sums of squares that the norm is made of
 };
 
 }  // namespace hewn

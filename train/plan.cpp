@@ -31,6 +31,29 @@ class Collector final : public Profiler {
   Profiler* watch_;
 };
 
+/// Ranks that all do the same: each receives from the others the texts and numbers that it sends. Tensors have no bytes
+/// on the meta device and are not delivered.
+class AlikeRanks final : public Messages {
+ public:
+  AlikeRanks(int rank, int size) : rank_(rank), expected_(static_cast<size_t>(size)) {}
+  int rank() const override { return rank_; }
+  int size() const override { return static_cast<int>(expected_.size()); }
+  Transfer receive(int from, Topic, std::span<std::byte> bytes) override {
+    expected_[static_cast<size_t>(from)] = bytes;
+    return 0;
+  }
+  Transfer send(int to, Topic topic, std::span<const std::byte> bytes) override {
+    if (topic == Topic::sizes || topic == Topic::contents)
+      std::copy(bytes.begin(), bytes.end(), expected_[static_cast<size_t>(to)].begin());
+    return 0;
+  }
+  bool done(Transfer) override { return true; }
+
+ private:
+  int rank_;
+  std::vector<std::span<std::byte>> expected_;  // what each rank's next message goes to
+};
+
 /// The part of the model that a parameter belongs to, from its name.
 std::string part_of(const std::string& name) {
   for (const auto& [key, part] :
@@ -92,8 +115,10 @@ Plan make_plan(const TrainConfig& config, const PlanTarget& target, Profiler* wa
   device->pool().count_tags(true);
   const auto model = make_model(config.model, config.training, *device, config.dtype, config.seed);
   count_parameters(*model, plan);
-  Trainer trainer(*model, config);
-  const std::vector<Batch> batches(static_cast<size_t>(config.gradient_accumulation_steps),
+  AlikeRanks messages(target.rank, target.ranks);
+  Ranks ranks(messages);
+  Trainer trainer(*model, config, &ranks);
+  const std::vector<Batch> batches(static_cast<size_t>(config.gradient_accumulation_steps / target.ranks),
                                    empty_batch(config));
   const Scope scope("train");
   // Evaluations come between steps: the second step finds other free blocks than the first, as in a training run.
@@ -106,7 +131,7 @@ Plan make_plan(const TrainConfig& config, const PlanTarget& target, Profiler* wa
   device->profile(nullptr);
   double flops = 0;
   for (const Cost& cost : plan.launches) flops += cost.flops;
-  plan.flops_per_token = flops / static_cast<double>(step.tokens);
+  plan.flops_per_token = flops * target.ranks / static_cast<double>(step.tokens);
   plan.memory = device->pool().stats();
   plan.by_tag = device->pool().by_tag();
   return plan;

@@ -18,6 +18,8 @@ struct PlanTarget {
   int threads = 1;
   Isa isa = Isa::scalar;
   size_t memory_bytes = 0;  ///< of a GPU
+  int ranks = 1;            ///< that train together, on CPUs
+  int rank = 0;             ///< the one that is planned; the others differ by a few blocks of moments
 };
 
 /// The computer of this device.
@@ -35,7 +37,7 @@ struct Plan {
   int64_t trained_parameters = 0;
   std::map<std::string, PlannedKernel> kernels;  ///< of one training step, by op
   std::vector<Cost> launches;                    ///< of one training step, in order
-  double flops_per_token = 0;                    ///< forward, backward and update
+  double flops_per_token = 0;                    ///< forward, backward and update, of all ranks
   MemStats memory;                               ///< of training with evaluations
   std::vector<MemTagStats> by_tag;               ///< bytes in memory at the peak, largest first
 
@@ -44,7 +46,8 @@ struct Plan {
   double floor_seconds(double flops_per_s, double bytes_per_s) const;
 };
 
-/// Plans two steps of this run, each after an evaluation. Checks the config first. A model that consists of counts has
+/// Plans two steps of this run, each after an evaluation; of one of several ranks its part of the micro-steps. Checks
+/// the config first, and throws usage like `Trainer`. A model that consists of counts has
 /// no steps and an empty plan; `counting_bytes` bounds its memory. `watch` observes the
 /// launches of the second step.
 Plan make_plan(const TrainConfig& config, const PlanTarget& target, Profiler* watch = nullptr);

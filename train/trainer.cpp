@@ -99,7 +99,7 @@ Trainer::Trainer(Model& model, const OptimizerConfig& optimizer, const ScheduleC
       groups_(model.parameters(), groups_per_rank(groups, ranks_)),
       graphs_(executor(model.device())),
       results_(executor(model.device())) {
-  require(!ranks_ || model.device().kind() == Device::Kind::cpu, "several ranks train on CPUs, not on ",
+  require(!ranks_ || !on_gpu(executor(model.device()).isa()), "several ranks train on CPUs, not on ",
           model.device().name());
   if (ranks_) exchange_.emplace(model.parameters(), groups_, *ranks_);
   step_.state.seed = seed;
@@ -263,7 +263,10 @@ void Trainer::make_room_for_losses(const Parts& parts) {
 void Trainer::update() {
   if (ranks_) {
     double loss = 0;
-    for (const std::vector<double>& theirs : ranks_->gather(losses_.values<double>()))
+    const bool runs = executor(model_.device()).runs();  // a planned step has no losses
+    const auto mine =
+        runs ? losses_.values<double>() : std::vector<double>(static_cast<size_t>(losses_.numel()));
+    for (const std::vector<double>& theirs : ranks_->gather(mine))
       for (const double part : theirs) loss += part;
     model_.device().upload(there(), &step_, StepOnDevice::given);  // its micro-steps may have had no targets
     model_.device().upload(&there()->loss, &loss, sizeof loss);

@@ -62,8 +62,11 @@ class Trainer {
   /// Must be called after parameters and moments were loaded.
   void set_steps_done(int64_t steps);
   Model& model() { return model_; }
+  const Model& model() const { return model_; }
   Optimizer& optimizer() { return optimizer_; }
   const Optimizer& optimizer() const { return optimizer_; }
+  /// The ranks that train together; null: this process alone.
+  Ranks* ranks() const { return ranks_; }
 
   /// Runs the forward and backward pass of each micro-batch without an update, observed by `observer`.
   void watch(std::span<const Batch> micro_batches, TapeObserver& observer);

@@ -136,7 +136,7 @@ TEST_CASE("a non-finite step changes neither parameters nor moments", "[optimize
       const auto all_bytes = [&] {
         std::string bytes;
         for (const Parameter& p : weights.parameters.all()) bytes += test::bytes_of(p.value);
-        for (const auto& moment : optimizer.moments()) bytes += test::bytes_of(moment.value);
+        for (const auto& moment : optimizer.moments()) bytes += test::bytes_of(moment.value());
         return bytes;
       };
       weights.draw_grads(random, 1);

@@ -58,11 +58,18 @@ inline std::string bytes_of(const Tensor& t) {
   return bytes;
 }
 
-/// The bytes of all parameters and all moments.
+/// The bytes of all parameters and all moments. With several ranks, all call it.
 inline std::string bytes_of(Trainer& trainer) {
+  using Piece = Optimizer::Piece;
   std::string bytes;
   for (const Parameter& p : trainer.model().parameters().all()) bytes += bytes_of(p.value);
-  for (const auto& moment : trainer.optimizer().moments()) bytes += bytes_of(moment.value);
+  for (const auto& moment : trainer.optimizer().moments())
+    for (const Piece& piece : moment.pieces) {
+      const std::string here = piece.here.defined() ? bytes_of(piece.here) : "";
+      bytes += piece.owner == Piece::every_rank
+                   ? here
+                   : trainer.ranks()->gather(here).at(static_cast<size_t>(piece.owner));
+    }
   return bytes;
 }
 

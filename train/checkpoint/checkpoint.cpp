@@ -1,9 +1,9 @@
 #include "train/checkpoint/checkpoint.h"
 
-#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <span>
 
 #include "core/error.h"
 #include "core/io/directory.h"
@@ -16,7 +16,9 @@
 #include "model/weights/weights.h"
 #include "train/checkpoint/adapted.h"
 #include "train/checkpoint/layout.h"
+#include "train/checkpoint/moments.h"
 #include "train/checkpoint/run_directory.h"
+#include "train/ranks/broadcast.h"
 #include "train/tasks/task.h"
 
 namespace hewn {
@@ -29,41 +31,6 @@ nlohmann::json or_null(const std::optional<T>& value) {
 }
 
 constexpr size_t most_configuration_bytes = size_t{1} << 20;
-
-std::string state_json(const RunState& s) {
-  nlohmann::ordered_json json{{"format", "hewn-checkpoint"},
-                              {"version", 1},
-                              {"step", s.step},
-                              {"seed", s.seed},
-                              {"tokenizer_hash", to_hex(s.tokenizer_hash)},
-                              {"data_hash", to_hex(s.data_hash)},
-                              {"evaluated_step", s.evaluated_step},
-                              {"val_loss", or_null(s.val_loss)},
-                              {"best_val_loss", or_null(s.best_val_loss)},
-                              {"best_step", s.best_step},
-                              {"evals_without_better", s.evals_without_better},
-                              {"seconds", s.seconds},
-                              {"tokens", s.tokens}};
-  if (s.base.hash != 0) json["base"] = {{"path", s.base.path}, {"hash", to_hex(s.base.hash)}};
-  return exact_json_text(json, 2) + "\n";
-}
-
-FileSum save_moments(const std::string& path, const Optimizer& optimizer) {
-  const auto moments = optimizer.moments();
-  std::vector<TensorEntry> entries;
-  for (const auto& m : moments) {
-    const auto sizes = m.value.shape().sizes();
-    entries.push_back({.name = m.name, .dtype = m.value.dtype(), .shape = {sizes.begin(), sizes.end()}});
-  }
-  SafetensorsWriter writer(path, entries);
-  std::vector<uint8_t> host;
-  for (const auto& m : moments) {
-    host.resize(m.value.bytes());
-    m.value.device().download(host.data(), m.value.data(), host.size());
-    writer.append(m.name, host.data(), host.size());
-  }
-  return writer.finish();
-}
 
 /// Creates or replaces a symbolic link atomically. Returns whether it was another one before.
 bool point_link(const fs::path& link, const std::string& target) {
@@ -105,7 +72,7 @@ std::string save_files(const std::string& run, const RunState& state,
     make_directories(fresh);
     Manifest manifest;
     fill(fresh, manifest);
-    manifest.add(state_file, write_file_atomically((fresh / state_file).string(), state_json(state)));
+    manifest.add(state_file, write_file_atomically((fresh / state_file).string(), to_json(state)));
     add_run(run, fresh, manifest);
     manifest.write(fresh.string());
     replace_directory(fresh.string(), final_path.string());
@@ -117,9 +84,8 @@ std::string save_files(const std::string& run, const RunState& state,
   return final_path.string();
 }
 
-}  // namespace
-
-std::string save_checkpoint(const std::string& run, const RunState& state, Trainer& trainer) {
+/// Writes a checkpoint of the trainer; the other ranks, if there are any, send their moments.
+std::string write_checkpoint(const std::string& run, const RunState& state, Trainer& trainer) {
   return save_files(run, state, [&](const fs::path& directory, Manifest& manifest) {
     if (adapted(trainer.model()).empty()) {
       manifest.add(model_file, save_weights((directory / model_file).string(), trainer.model()));
@@ -128,8 +94,39 @@ std::string save_checkpoint(const std::string& run, const RunState& state, Train
       manifest.add(adapter_weights_file, written.weights);
       manifest.add(adapter_config_file, written.config);
     }
-    manifest.add(optimizer_file, save_moments((directory / optimizer_file).string(), trainer.optimizer()));
+    manifest.add(optimizer_file, save_moments((directory / optimizer_file).string(), trainer));
   });
+}
+
+}  // namespace
+
+std::string to_json(const RunState& s) {
+  nlohmann::ordered_json json{{"format", "hewn-checkpoint"},
+                              {"version", 1},
+                              {"step", s.step},
+                              {"seed", s.seed},
+                              {"tokenizer_hash", to_hex(s.tokenizer_hash)},
+                              {"data_hash", to_hex(s.data_hash)},
+                              {"evaluated_step", s.evaluated_step},
+                              {"val_loss", or_null(s.val_loss)},
+                              {"best_val_loss", or_null(s.best_val_loss)},
+                              {"best_step", s.best_step},
+                              {"evals_without_better", s.evals_without_better},
+                              {"seconds", s.seconds},
+                              {"tokens", s.tokens}};
+  if (s.base.hash != 0) json["base"] = {{"path", s.base.path}, {"hash", to_hex(s.base.hash)}};
+  return exact_json_text(json, 2) + "\n";
+}
+
+std::string save_checkpoint(const std::string& run, const RunState& state, Trainer& trainer) {
+  Ranks* const ranks = trainer.ranks();
+  if (!ranks) return write_checkpoint(run, state, trainer);
+  std::string path;
+  if (ranks->rank() == 0)
+    path = write_checkpoint(run, state, trainer);
+  else
+    send_moments(trainer);
+  return ranks->gather(path).front();  // arrives once the checkpoint is complete
 }
 
 std::string save_imported(const std::string& run, const RunState& state,
@@ -166,11 +163,9 @@ std::unique_ptr<Model> open_checkpoint(const std::string& path, Device& device, 
   return open_weights((fs::path(path) / model_file).string(), device, dtype);
 }
 
-RunState checkpoint_state(const std::string& path) {
-  const std::string file = (fs::path(path) / state_file).string();
-  const Doing context("reading ", file);
+RunState run_state_from_json(const std::string& text) {
   try {
-    const auto json = parse_json(read_small_file(file, 1 << 20));
+    const auto json = parse_json(text);
     if (json.at("format") != "hewn-checkpoint" || json.at("version") != 1)
       fail(ErrorCode::input, "expected a checkpoint of format version 1");
     RunState s;
@@ -195,6 +190,12 @@ RunState checkpoint_state(const std::string& path) {
   }
 }
 
+RunState checkpoint_state(const std::string& path) {
+  const std::string file = (fs::path(path) / state_file).string();
+  const Doing context("reading ", file);
+  return run_state_from_json(read_small_file(file, 1 << 20));
+}
+
 void load_checkpoint(const std::string& path, Model& model, const std::string& base) {
   const bool longer = model.config().block_size < checkpoint_config(path).block_size;
   if (!longer && !is_adapted(path)) return load_weights((fs::path(path) / model_file).string(), model);
@@ -209,7 +210,8 @@ static void load_adapted(const std::string& path, Model& model, const std::strin
   load_adapter(path, model);
 }
 
-void load_checkpoint(const std::string& path, Trainer& trainer, const std::string& base) {
+/// Restores the parameters in this process. Returns the file of the moments, which fits the optimizer.
+static SafetensorsFile read_checkpoint(const std::string& path, Trainer& trainer, const std::string& base) {
   if (!path_exists(fs::path(path) / optimizer_file))
     fail(ErrorCode::input, path,
          " contains only weights, as an imported model does; start a new run from it with ",
@@ -218,16 +220,25 @@ void load_checkpoint(const std::string& path, Trainer& trainer, const std::strin
     load_adapted(path, trainer.model(), base);
   else
     load_checkpoint(path, trainer.model());
-  const SafetensorsFile file((fs::path(path) / optimizer_file).string());
-  for (auto& moment : trainer.optimizer().moments()) {
-    const TensorEntry& entry = file.at(moment.name);
-    const auto sizes = moment.value.shape().sizes();
-    if (!std::equal(sizes.begin(), sizes.end(), entry.shape.begin(), entry.shape.end()))
-      fail(ErrorCode::input, file.path(), ": ", moment.name, " is ", Shape(entry.shape), "; expected ",
-           moment.value.shape());
-    upload_entry(entry, moment.value);
+  SafetensorsFile moments((fs::path(path) / optimizer_file).string());
+  check_moments(moments, trainer.optimizer());
+  return moments;
+}
+
+void load_checkpoint(const std::string& path, Trainer& trainer, const std::string& base) {
+  Ranks* const ranks = trainer.ranks();
+  std::optional<SafetensorsFile> moments;
+  int64_t step = 0;
+  if (!ranks || ranks->rank() == 0) {  // all that can fail, before anything is sent
+    moments = read_checkpoint(path, trainer, base);
+    step = checkpoint_state(path).step;
   }
-  trainer.set_steps_done(checkpoint_state(path).step);
+  if (ranks) {
+    broadcast_parameters(trainer.model().parameters(), *ranks);
+    ranks->broadcast(std::as_writable_bytes(std::span(&step, 1)));
+  }
+  load_moments(moments ? &*moments : nullptr, trainer);
+  trainer.set_steps_done(step);
 }
 
 }  // namespace hewn

@@ -41,9 +41,14 @@ struct RunState {
   BaseModel base = {};  ///< of an adapted run
 };
 
+/// A state as JSON, which is that of a checkpoint's state.json, and its inverse. Throws ErrorCode::input if it is not one.
+std::string to_json(const RunState& state);
+RunState run_state_from_json(const std::string& json);
+
 /// Writes checkpoint `state.step` of the run directory, points `last` at it and `best` at the one of
-/// `state.best_step`. Returns its path. Throws ErrorCode::failed (for example, disk full); earlier
-/// checkpoints are then unchanged.
+/// `state.best_step`. Returns its path. With several ranks, all call it; rank 0 writes, the same bytes as a process
+/// alone, and the others return when the checkpoint is complete. Throws ErrorCode::failed (for example, disk full), on
+/// rank 0; earlier checkpoints are then unchanged.
 std::string save_checkpoint(const std::string& run, const RunState& state, Trainer& trainer);
 
 /// Writes a checkpoint of a model from another program: `write_weights(path)` writes the weights file. There
@@ -68,8 +73,9 @@ std::unique_ptr<Model> open_checkpoint(const std::string& path, Device& device, 
                                        const std::string& base = {});
 
 /// Restores weights, merged ones if the checkpoint holds an adapter; with a trainer also moments and step, and an
-/// adapter is not merged. A model with a shorter context takes the first positions. Throws ErrorCode::input if
-/// something does not fit.
+/// adapter is not merged. A model with a shorter context takes the first positions. With several ranks, however many
+/// wrote the checkpoint, all call it; rank 0 reads the files and hands the others their parts. Throws ErrorCode::input if
+/// something does not fit, with several ranks on rank 0 before it has sent anything.
 void load_checkpoint(const std::string& path, Model& model, const std::string& base = {});
 void load_checkpoint(const std::string& path, Trainer& trainer, const std::string& base = {});
 

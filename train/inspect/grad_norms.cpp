@@ -32,8 +32,8 @@ std::vector<PartNorm> update_ratios(Trainer& trainer, std::span<const Batch> mic
   std::vector<const Parameter*> trained;
   for (const Parameter& p : trainer.model().parameters().all())
     if (p.trains) trained.push_back(&p), kept.emplace_back(p.value.detached(), p.value.detached().clone());
-  for (const auto& moment : trainer.optimizer().moments())
-    kept.emplace_back(moment.value, moment.value.clone());
+  for (const Tensor& moments : trainer.optimizer().moments_here())
+    kept.emplace_back(moments, moments.clone());
   const int64_t steps = trainer.steps_done();
   trainer.step(micro_batches);
 

@@ -49,7 +49,10 @@ GradientExchange::GradientExchange(Parameters& parameters, GradientGroups& group
     free_.push_back(ranks.room(parameters.device(), grads_.dtype(), slices_));
 }
 
-GradientExchange::~GradientExchange() { remove_hooks(); }
+GradientExchange::~GradientExchange() {
+  remove_hooks();
+  if (!under_way_.empty()) ranks_.abandon();  // an error has ended the backward pass
+}
 
 /// Nothing is complete, nothing has started.
 void GradientExchange::reset() {

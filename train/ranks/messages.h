@@ -4,12 +4,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <thread>
 
 namespace hewn {
 
 /// What a message is about. Messages of one topic between two ranks arrive in the order in which they were sent; those
 /// of different topics may overtake each other.
-enum class Topic : uint8_t { sizes, contents, gradients, values };
+enum class Topic : uint8_t { sizes, contents, gradients, values, notices };
 
 /// One of several processes, a rank, and its connections to the others. Nothing waits: `send` and `receive` start a
 /// transfer, and `done` asks for it. All calls come from one thread.
@@ -27,6 +28,12 @@ class Messages {
   virtual Transfer receive(int from, Topic topic, std::span<std::byte> bytes) = 0;
   /// Whether a transfer is done; asked until it is, and not again after that.
   virtual bool done(Transfer transfer) = 0;
+  /// For a caller with nothing else to do: waits a while, at most until a transfer is done that was not when `done` was
+  /// last asked for it.
+  virtual void rest() { std::this_thread::yield(); }
+  /// The last call: from now on, no memory of a transfer is touched. In order, all ranks call it when they have nothing
+  /// more to say; otherwise the others are not told.
+  virtual void close(bool /*in_order*/) {}
 };
 
 }  // namespace hewn

@@ -1,9 +1,9 @@
 #include "train/ranks/ranks.h"
 
+#include <algorithm>
 #include <bit>
 #include <chrono>
 #include <cstring>
-#include <thread>
 
 #include "core/error.h"
 #include "kernels/copy/op.h"
@@ -42,7 +42,7 @@ bool Ranks::all_done(std::vector<Messages::Transfer>& transfers) {
 
 void Ranks::wait(std::vector<Messages::Transfer>& transfers) {
   const auto start = std::chrono::steady_clock::now();
-  while (!all_done(transfers)) std::this_thread::yield();
+  while (!all_done(transfers)) messages_.rest();
   traffic_.seconds_waited += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
@@ -135,6 +135,38 @@ void Ranks::all_gather(Tensor slab, const Slices& slices) {
 void Ranks::all_gather_blocks(Tensor numbers, const Slices& slices) {
   all_gather(numbers, slices.buckets(),
              [&](int64_t bucket, int owner) { return slices.blocks(bucket, owner); });
+}
+
+/// The bytes in messages of at most a bucket.
+std::vector<std::span<std::byte>> Ranks::pieces_of(std::span<std::byte> bytes) const {
+  const auto most = static_cast<size_t>(std::max(bucket_bytes_, norm_block));
+  std::vector<std::span<std::byte>> pieces;
+  for (; !bytes.empty(); bytes = bytes.subspan(pieces.back().size()))
+    pieces.push_back(bytes.first(std::min(bytes.size(), most)));
+  return pieces;
+}
+
+void Ranks::copy(int from, int to, std::span<std::byte> bytes) {
+  if (from == to || (rank() != from && rank() != to)) return;
+  for (const std::span<std::byte> piece : pieces_of(bytes)) {
+    std::vector<Messages::Transfer> transfer{rank() == from ? messages_.send(to, Topic::values, piece)
+                                                            : messages_.receive(from, Topic::values, piece)};
+    wait(transfer);
+  }
+}
+
+// A binomial tree: with 8 ranks, 0 sends to 4, then 0 and 4 to 2 and 6, then the even ranks to the odd ones.
+void Ranks::broadcast(std::span<std::byte> bytes) {
+  std::vector<Messages::Transfer> sent;
+  for (const std::span<std::byte> piece : pieces_of(bytes))
+    for (int distance = size() / 2; distance > 0; distance /= 2) {
+      const int place = rank() % (2 * distance);
+      if (place == 0) sent.push_back(messages_.send(rank() + distance, Topic::values, piece));
+      if (place != distance) continue;
+      std::vector<Messages::Transfer> received{messages_.receive(rank() - distance, Topic::values, piece)};
+      wait(received);
+    }
+  wait(sent);
 }
 
 }  // namespace hewn

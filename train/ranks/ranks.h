@@ -29,9 +29,13 @@ struct Traffic {
 /// R processes. Each of its functions that sends something must be called by all of them, in the same order.
 class Ranks {
  public:
-  /// Gradients are exchanged in buckets of at most `bucket_bytes`. Throws usage if R is not a power of two: sums are
-  /// binary trees over the ranks. `messages` must outlive the object.
+  /// Gradients are exchanged in buckets of at most `bucket_bytes`; a message of bytes or elements has no more, but at
+  /// least a block of the norm. Throws usage if R is not a power of two: sums are binary trees over the ranks.
+  /// `messages` must outlive the object.
   explicit Ranks(Messages& messages, int64_t bucket_bytes = int64_t{25} << 20);
+
+  /// Changes the size of the buckets, on all ranks.
+  void set_bucket_bytes(int64_t bytes) { bucket_bytes_ = bytes; }
 
   int rank() const { return messages_.rank(); }
   int size() const { return messages_.size(); }
@@ -61,7 +65,14 @@ class Ranks {
   /// The same for one number per block of the norm.
   void all_gather_blocks(Tensor numbers, const Slices& slices);
 
+  /// Gives up all transfers, whose memory is about to be freed; the other ranks then miss this one.
+  void abandon() { messages_.close(false); }
+
   const Traffic& traffic() const { return traffic_; }
+  /// Copies bytes of rank `from` to as many of rank `to`. What the other ranks give is neither read nor written.
+  void copy(int from, int to, std::span<std::byte> bytes);
+  /// Copies bytes of rank 0 to all others, which give as many. Each rank sends them to at most log2 R others.
+  void broadcast(std::span<std::byte> bytes);
 
  private:
   void send_and_receive(int other, Topic topic, std::span<const std::byte> mine, std::span<std::byte> theirs,
@@ -70,6 +81,7 @@ class Ranks {
   template <class RangeOf>
   void all_gather(Tensor& numbers, int64_t buckets, const RangeOf& range_of);
   void wait(std::vector<Messages::Transfer>& transfers);
+  std::vector<std::span<std::byte>> pieces_of(std::span<std::byte> bytes) const;
 
   Messages& messages_;
   int64_t bucket_bytes_;

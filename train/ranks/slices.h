@@ -60,6 +60,19 @@ class Slices {
       most = std::max(most, elements(bucket, rank).size());
     return most;
   }
+  /// The number of elements that a rank owns in the buckets before this one: where its slice begins if its slices are
+  /// stored one after another.
+  int64_t elements_before(int64_t bucket, int rank) const {
+    return bucket * (per_bucket_ * (rank + 1) / ranks_ - per_bucket_ * rank / ranks_) * norm_block;
+  }
+  /// The number of elements that a rank owns.
+  int64_t elements_of(int rank) const {
+    if (buckets() == 0) return 0;
+    const int64_t last = buckets() - 1;
+    return elements_before(last, rank) + elements(last, rank).size();
+  }
+  /// The number of ranks.
+  int ranks() const { return ranks_; }
 
  private:
   int64_t n_blocks_, n_, per_bucket_;

@@ -94,7 +94,7 @@ double element_of(const Tensor& t, int64_t at) { return t.viewed({t.numel()}).sl
 // An optimizer without a second moment has none of it.
 double moment_of(const Optimizer& optimizer, const std::string& name, int64_t at) {
   for (const Optimizer::Moment& moment : optimizer.moments())
-    if (moment.name == name) return element_of(moment.value, at);
+    if (moment.name == name) return element_of(moment.value(), at);
   return 0;
 }
 

@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 #include <random>
+#include <set>
 #include <thread>
 #include <tuple>
 #include <vector>
@@ -25,16 +26,41 @@ class Mailboxes {
   Mailboxes(int ranks, uint64_t seed, int64_t bucket_bytes = int64_t{25} << 20)
       : ranks_(ranks), bucket_bytes_(bucket_bytes), random_(seed) {}
 
+  /// The transport of a rank, for those who want one of their own.
+  class Borrowed final : public Messages {
+   public:
+    explicit Borrowed(Messages& other) : other_(other) {}
+    int rank() const override { return other_.rank(); }
+    int size() const override { return other_.size(); }
+    Transfer send(int to, Topic topic, std::span<const std::byte> bytes) override {
+      return other_.send(to, topic, bytes);
+    }
+    Transfer receive(int from, Topic topic, std::span<std::byte> bytes) override {
+      return other_.receive(from, topic, bytes);
+    }
+    bool done(Transfer transfer) override { return other_.done(transfer); }
+    void close(bool in_order) override { other_.close(in_order); }
+
+   private:
+    Messages& other_;
+  };
+
   /// Calls `body` as each rank, on threads. Throws what one of them threw.
   void run(const std::function<void(Ranks&)>& body) {
+    run_each([&](Messages& box) {
+      Ranks ranks(box, bucket_bytes_);
+      body(ranks);
+    });
+  }
+  /// The same with the transport.
+  void run_each(const std::function<void(Messages&)>& body) {
     std::vector<std::exception_ptr> thrown(static_cast<size_t>(ranks_));
     std::vector<std::thread> threads;
     for (int rank = 0; rank < ranks_; ++rank)
       threads.emplace_back([&, rank] {
         try {
           Box box(*this, rank);
-          Ranks ranks(box, bucket_bytes_);
-          body(ranks);
+          body(box);
         } catch (...) {
           thrown[static_cast<size_t>(rank)] = std::current_exception();
           const std::lock_guard lock(mutex_);
@@ -48,7 +74,7 @@ class Mailboxes {
 
   /// Bytes sent from one rank to another, of gradients and values.
   int64_t bytes_sent() const {
-    return sum_of_lines([](const Key& key) { return std::get<2>(key) >= Topic::gradients; });
+    return sum_of_lines([](const Key& key) { return counts(std::get<2>(key)); });
   }
   /// Bytes of gradients that this rank has sent so far.
   int64_t gradient_bytes_from(int rank) const {
@@ -57,6 +83,8 @@ class Mailboxes {
   }
   /// The most messages of gradients from one rank that another has expected at once.
   int64_t most_gradients_expected() const { return most_gradients_expected_; }
+  /// Bytes of the longest message of gradients or values.
+  int64_t longest() const { return longest_; }
 
  private:
   struct Transfer {
@@ -86,12 +114,15 @@ class Mailboxes {
     bool done(Messages::Transfer transfer) override {
       return all_.advance(begun_[static_cast<size_t>(transfer)]);
     }
+    void close(bool) override { all_.cut(rank_); }
 
    private:
     Mailboxes& all_;
     int rank_;
     std::vector<std::pair<Key, int64_t>> begun_;
   };
+
+  static bool counts(Topic topic) { return topic == Topic::gradients || topic == Topic::values; }
 
   Messages::Transfer post(const Key& key, const std::byte* from, std::byte* to, size_t bytes,
                           std::vector<std::pair<Key, int64_t>>& begun) {
@@ -106,6 +137,7 @@ class Mailboxes {
       transfer.from = from, transfer.bytes = bytes, line.bytes_sent += static_cast<int64_t>(bytes);
     if (std::get<2>(key) == Topic::gradients)
       most_gradients_expected_ = std::max(most_gradients_expected_, line.receives - line.finished);
+    if (!to && counts(std::get<2>(key))) longest_ = std::max(longest_, static_cast<int64_t>(bytes));
     begun.emplace_back(key, number);
     return std::ssize(begun) - 1;
   }
@@ -115,7 +147,9 @@ class Mailboxes {
     const std::lock_guard lock(mutex_);
     if (broken_) throw Error(ErrorCode::failed, "another rank has ended");
     Line& line = lines_[transfer.first];
-    if (!line.open.empty() && random_() % 4 == 0) {
+    const bool cut =
+        closed_.count(std::get<0>(transfer.first)) + closed_.count(std::get<1>(transfer.first)) > 0;
+    if (!cut && !line.open.empty() && random_() % 4 == 0) {
       Transfer& first = line.open.front();
       if (line.finished < line.sends && line.finished < line.receives) {
         const size_t left = first.bytes - first.copied, piece = left < 2 ? left : 1 + random_() % left;
@@ -125,6 +159,11 @@ class Mailboxes {
       }
     }
     return transfer.second < line.finished;
+  }
+
+  void cut(int rank) {
+    const std::lock_guard lock(mutex_);
+    closed_.insert(rank);
   }
 
   template <class Counts>
@@ -140,8 +179,9 @@ class Mailboxes {
   mutable std::mutex mutex_;
   std::mt19937_64 random_;
   std::map<Key, Line> lines_;
+  std::set<int> closed_;
   bool broken_ = false;
-  int64_t most_gradients_expected_ = 0;
+  int64_t most_gradients_expected_ = 0, longest_ = 0;
 };
 
 }  // namespace hewn::test

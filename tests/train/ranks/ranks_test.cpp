@@ -37,7 +37,16 @@ TEST_CASE("slices: every block has one owner, in order, and all own as much of a
         end = elements.end, block = blocks.end;
       }
     CHECK(end == n);
+    for (int rank = 0; rank < ranks; ++rank) {
+      int64_t before = 0;
+      for (int64_t bucket = 0; bucket < slices.buckets(); ++bucket) {
+        CHECK(slices.elements_before(bucket, rank) == before);
+        before += slices.elements(bucket, rank).size();
+      }
+      CHECK(slices.elements_of(rank) == before);
+    }
   }
+  CHECK(Slices(0, 5, 4).elements_of(3) == 0);
 }
 
 TEST_CASE("ranks: texts and numbers of every length are gathered by rank", "[ranks]") {
@@ -108,6 +117,30 @@ TEST_CASE("ranks: gradients are added as a tree, and every slice comes back", "[
       const int64_t block_bytes = blocks_of_norm(n) * int64_t{sizeof(double)};
       CHECK(mailboxes.bytes_sent() == (size - 1) * (2 * slab_bytes + block_bytes));
       CHECK(std::accumulate(sent.begin(), sent.end(), int64_t{0}) == mailboxes.bytes_sent());
+    }
+}
+
+TEST_CASE("ranks: bytes of any number are copied and broadcast, in messages of at most a bucket", "[ranks]") {
+  const int64_t bucket = norm_block + 7;
+  for (const int size : {1, 2, 4, 8})
+    for (const int64_t n : {int64_t{0}, int64_t{1}, bucket, 3 * bucket - 5}) {
+      INFO(size << " ranks, " << n << " bytes");
+      const auto text_of = [&](int rank) {
+        std::string text(static_cast<size_t>(n), static_cast<char>('a' + rank));
+        for (size_t i = 0; i < text.size(); i += 1000) text[i] = static_cast<char>(i / 1000);
+        return text;
+      };
+      Mailboxes mailboxes(size, run_seed(), bucket);
+      mailboxes.run([&](Ranks& ranks) {
+        const int me = ranks.rank(), last = size - 1;
+        std::string text = text_of(me);
+        ranks.copy(last, 0, std::as_writable_bytes(std::span(text)));
+        require(text == text_of(me == 0 ? last : me), "rank ", me, " has other bytes after the copy");
+        ranks.broadcast(std::as_writable_bytes(std::span(text)));
+        require(text == text_of(last), "rank ", me, " has other bytes after the broadcast");
+      });
+      CHECK(mailboxes.longest() == (size > 1 ? std::min(n, bucket) : 0));
+      CHECK(mailboxes.bytes_sent() == (size > 1 ? size * n : 0));
     }
 }
 

@@ -51,6 +51,10 @@ std::vector<RanksVariant> variants() {
   all[7].model.dropout = 0.2;
   all[8].training.what = "lora";
   all[9].pairs = true;
+  for (size_t i = 0, n = all.size(); i < n; ++i) {
+    all.push_back(all[i]);
+    all.back().optimizer.shard = false;
+  }
   return all;
 }
 
@@ -70,8 +74,10 @@ Batch batch_of(const RanksVariant& variant, int64_t step, int64_t m) {
 
 struct Trained {
   std::vector<StepResult> results;
-  std::string bytes;            ///< of parameters and moments
-  std::vector<PartNorm> norms;  ///< of the gradients of the last step
+  std::string bytes;             ///< of parameters and moments
+  size_t moments = 0;            ///< bytes of those of this rank
+  std::vector<PartNorm> norms;   ///< of the gradients of the last step
+  std::vector<PartNorm> ratios;  ///< of an update that was undone before it
 };
 
 /// Trains some steps as one of the ranks.
@@ -87,11 +93,12 @@ Trained train(const RanksVariant& variant, int64_t groups, Ranks* ranks) {
   for (int64_t step = 0; step < 4; ++step) {
     batches.clear();
     for (int64_t m = rank * mine; m < (rank + 1) * mine; ++m) batches.push_back(batch_of(variant, step, m));
+    if (step == 3) trained.ratios = update_ratios(trainer, batches);
     trained.results.push_back(trainer.step(batches));
   }
   trained.norms = grad_norms(trainer, batches);
-  trainer.optimizer().gather_moments();
   trained.bytes = bytes_of(trainer);
+  for (const Tensor& moments : trainer.optimizer().moments_here()) trained.moments += moments.bytes();
   return trained;
 }
 
@@ -101,13 +108,16 @@ TEST_CASE("training with 1, 2, 4 and 8 ranks gives the same bits on all of them"
   for (const RanksVariant& variant : variants()) {
     const Trained alone = train(variant, micro_steps, nullptr);
     for (const int size : {1, 2, 4, 8}) {
-      INFO(variant.name << ", " << size << " ranks");
+      INFO(variant.name << ", " << size << " ranks, " << (variant.optimizer.shard ? "divided" : "whole"));
       std::vector<Trained> all(static_cast<size_t>(size));
       Mailboxes mailboxes(size, run_seed(), 0);  // buckets of the least size: a block per rank
       mailboxes.run([&](Ranks& ranks) {
         all[static_cast<size_t>(ranks.rank())] = train(variant, micro_steps, &ranks);
       });
       CHECK(mailboxes.most_gradients_expected() <= GradientExchange::most_under_way);
+      size_t moments = 0;
+      for (const Trained& one : all) moments += one.moments;
+      CHECK(moments == alone.moments * (variant.optimizer.shard ? 1 : all.size()));
       for (const Trained& one : all) {
         CHECK((one.bytes == alone.bytes));
         REQUIRE(one.results.size() == alone.results.size());
@@ -119,6 +129,8 @@ TEST_CASE("training with 1, 2, 4 and 8 ranks gives the same bits on all of them"
         }
         REQUIRE(one.norms.size() == alone.norms.size());
         for (size_t i = 0; i < one.norms.size(); ++i) CHECK(one.norms[i].norm == alone.norms[i].norm);
+        REQUIRE(one.ratios.size() == alone.ratios.size());
+        for (size_t i = 0; i < one.ratios.size(); ++i) CHECK(one.ratios[i].norm == alone.ratios[i].norm);
       }
     }
   }
@@ -138,11 +150,11 @@ TEST_CASE("fewer ranks than groups give the same bits, too, other groups do not"
 
 TEST_CASE("several ranks on anything but CPUs are refused", "[ranks]") {
   CHECK_ERROR(Mailboxes(2, 1).run([](Ranks& ranks) {
-    const auto device = make_meta(1, best_isa());
+    const auto device = make_meta(1, Isa::cuda);
     const auto model = make_model(tiny_model(), *device);
     Trainer(*model, {}, {}, 1, 2, &ranks);
   }),
-              ErrorCode::usage, "several ranks train on CPUs, not on meta");
+              ErrorCode::usage, "several ranks train on CPUs, not on meta as cuda");
 }
 
 TEST_CASE("a bad number on one rank stops all of them before the update and is named", "[ranks]") {

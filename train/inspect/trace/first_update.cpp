@@ -30,7 +30,7 @@ void take_first_update(Model& model, Trace& trace, int64_t most_values) {
   for (const Optimizer::Moment& moment : optimizer.moments()) {
     const auto leaf = leaf_of(moment.name.substr(2));  // behind "m." or "v."
     if (leaf == trace.leaves.end()) continue;
-    (moment.name[0] == 'm' ? leaf->m : leaf->v) = summarise(moment.value, most_values);
+    (moment.name[0] == 'm' ? leaf->m : leaf->v) = summarise(moment.value(), most_values);
   }
   for (const Parameter* p : parameters.slab().members)
     if (const auto leaf = leaf_of(p->name); leaf != trace.leaves.end())

@@ -101,8 +101,8 @@ class Updater {
     for (size_t i = 0; i < parameters.size(); ++i)
       due.push_back({.g = {},
                      .w = list_of(parameters[i]->value),
-                     .m = list_of(moments[2 * i].value),
-                     .v = list_of(moments[2 * i + 1].value),
+                     .m = list_of(moments[2 * i].value()),
+                     .v = list_of(moments[2 * i + 1].value()),
                      .learning_rate = 0,
                      .beta1 = config_.beta1,
                      .beta2 = config_.beta2,
@@ -119,8 +119,8 @@ class Updater {
       at.step = static_cast<int>(result.step + 1);
       update_(at);
       put(at.w, parameters[i]->value);
-      put(at.m, moments[2 * i].value);
-      put(at.v, moments[2 * i + 1].value);
+      put(at.m, moments[2 * i].value());
+      put(at.v, moments[2 * i + 1].value());
       ++updates_;
     }
     trainer.model().parameters().updated();
