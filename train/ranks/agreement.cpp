@@ -1,0 +1,51 @@
+#include "train/ranks/agreement.h"
+
+#include <unistd.h>
+
+#include <array>
+
+#include "core/error.h"
+
+namespace hewn {
+namespace {
+
+// Facts as a text of lines, which values do not contain.
+std::string text_of(const std::vector<RankFact>& facts) {
+  std::string text = name_of_host() + "\n";
+  for (const RankFact& fact : facts) text += join(fact.value, "\n", fact.advice, "\n", fact.order, "\n");
+  return text;
+}
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  for (size_t begin = 0, end = 0; (end = text.find('\n', begin)) != text.npos; begin = end + 1)
+    lines.push_back(text.substr(begin, end - begin));
+  return lines;
+}
+
+}  // namespace
+
+void require_agreement(Ranks& ranks, const std::vector<RankFact>& facts) {
+  std::vector<std::vector<std::string>> all;
+  for (const std::string& text : ranks.gather(text_of(facts))) all.push_back(lines_of(text));
+  const auto name = [&](size_t rank) { return join("rank ", rank, " (", all[rank].at(0), ")"); };
+  for (size_t i = 0; i < facts.size(); ++i) {
+    const size_t value = 1 + 3 * i;
+    for (size_t rank = 1; rank < all.size(); ++rank) {
+      require(all[rank].size() == all[0].size(), name(rank), " has another version of Hewn than ", name(0));
+      if (all[rank][value] == all[0][value]) continue;
+      const size_t lower = std::stoi(all[rank][value + 2]) < std::stoi(all[0][value + 2]) ? rank : 0;
+      const std::string& advice = all[lower][value + 1];
+      fail(ErrorCode::usage, name(rank), " has ", all[rank][value], " for ", facts[i].what, ", but ", name(0),
+           " has ", all[0][value], advice.empty() ? "" : "; ", advice);
+    }
+  }
+}
+
+std::string name_of_host() {
+  std::array<char, 256> name{};
+  ::gethostname(name.data(), name.size() - 1);
+  return name.data();
+}
+
+}  // namespace hewn
