@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
-#include "apps/bench/peers/shared_library.h"
 #include "apps/cli/suggest.h"
+#include "apps/cli/system/shared_library.h"
 #include "apps/cli/terminal.h"
 #include "core/error.h"
 #include "core/io/path.h"

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "apps/bench/peers/shared_library.h"
+#include "apps/cli/system/shared_library.h"
 #include "core/error.h"
 #include "kernels/contract/case.h"
 #include "kernels/matmul/abi.h"

@@ -10,12 +10,12 @@
 #include <optional>
 #include <thread>
 
-#include "apps/bench/peers/shared_library.h"
 #include "apps/cli/format.h"
 #include "apps/cli/options.h"
 #include "apps/cli/settings.h"
 #include "apps/cli/shell.h"
 #include "apps/cli/signals.h"
+#include "apps/cli/system/shared_library.h"
 #include "apps/cli/terminal.h"
 #include "apps/commands/learn/compile.h"
 #include "apps/commands/learn/judge/array_judge.h"

@@ -11,8 +11,8 @@
 
 #include "apps/cli/format.h"
 #include "apps/cli/signals.h"
+#include "apps/cli/system/child.h"
 #include "apps/cli/terminal.h"
-#include "apps/commands/sweep/child.h"
 #include "core/error.h"
 #include "core/io/file.h"
 #include "core/io/path.h"
@@ -110,10 +110,17 @@ class SweepJob {
       words.emplace_back("--init_from=resume");
     } else {
       for (const Assignment& key : run_.keys) words.push_back("--" + key.key + "=" + key.value);
-      words.emplace_back("--force");  // a run killed before it wrote its configuration may have left a checkpoint
+      words.emplace_back(
+          "--force");  // a run killed before it wrote its configuration may have left a checkpoint
     }
     training_ = true;
-    child_ = std::make_unique<Child>(words, "/dev/null", logs_ + ".log");
+    start(std::move(words), "/dev/null", logs_ + ".log");
+  }
+
+  // Starts this program. The keys of the environment are among the arguments already.
+  void start(std::vector<std::string> arguments, const std::string& out, const std::string& err) {
+    arguments.insert(arguments.begin(), own_program());
+    child_ = std::make_unique<Child>(std::move(arguments), environment_without_keys(), out, err);
   }
 
   // False if the run has no validation data.
@@ -121,8 +128,7 @@ class SweepJob {
     const std::string best = run_.directory + "/checkpoints/best";
     if (!path_exists(best)) return false;
     training_ = false;
-    child_ = std::make_unique<Child>(std::vector<std::string>{"eval", best, "--json", threads_},
-                                     logs_ + ".eval.json", logs_ + ".eval.log");
+    start({"eval", best, "--json", threads_}, logs_ + ".eval.json", logs_ + ".eval.log");
     return true;
   }
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "apps/bench/peers/shared_library.h"
+#include "apps/cli/system/shared_library.h"
 #include "apps/commands/learn/judge/judge.h"
 #include "apps/commands/learn/process.h"
 

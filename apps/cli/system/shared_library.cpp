@@ -1,4 +1,4 @@
-#include "apps/bench/peers/shared_library.h"
+#include "apps/cli/system/shared_library.h"
 
 #include <dlfcn.h>
 

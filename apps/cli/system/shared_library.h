@@ -1,5 +1,5 @@
 #pragma once
-// Libraries loaded at run time: peers and plug-in rungs.
+// Libraries loaded at run time: peers, plug-in rungs, messages between processes.
 
 #include <string>
 

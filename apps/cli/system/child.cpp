@@ -1,4 +1,4 @@
-#include "apps/commands/sweep/child.h"
+#include "apps/cli/system/child.h"
 
 #include <fcntl.h>
 #include <sys/prctl.h>
@@ -11,31 +11,12 @@
 #include <cstring>
 
 #include "apps/cli/options.h"
+#include "apps/cli/terminal.h"
 #include "core/error.h"
 #include "core/io/path.h"
 
 namespace hewn::cli {
 namespace {
-
-// The path of this program, resolved once: the link changes if the file is replaced.
-const std::string& own_path() {
-  static const std::string path = running_program();
-  return path;
-}
-
-// The environment without variables that are keys of some command.
-std::vector<std::string> plain_environment() {
-  std::vector<std::string> kept;
-  for (char** entry = environ; entry && *entry; ++entry) {
-    const std::string line = *entry;
-    std::string key = line.substr(0, line.find('='));
-    const bool ours = key.starts_with("HEWN_");
-    key.erase(0, ours ? 5 : 0);
-    std::transform(key.begin(), key.end(), key.begin(), [](unsigned char c) { return std::tolower(c); });
-    if (!ours || commands_with(key).empty()) kept.push_back(line);
-  }
-  return kept;
-}
 
 std::vector<char*> pointers_to(std::vector<std::string>& words) {
   std::vector<char*> pointers;
@@ -44,7 +25,9 @@ std::vector<char*> pointers_to(std::vector<std::string>& words) {
   return pointers;
 }
 
-int open_output(const std::string& file) {
+// The descriptor for a file, or for the one that this process has.
+int open_output(const std::string& file, Stream own) {
+  if (file.empty()) return static_cast<int>(own);
   const int fd = ::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (fd < 0) fail_at(ErrorCode::failed, file, "cannot be written", errno);
   return fd;
@@ -59,12 +42,32 @@ void no_handler(int signal) {
 
 }  // namespace
 
-Child::Child(const std::vector<std::string>& arguments, const std::string& out, const std::string& err) {
-  std::vector<std::string> words = arguments, variables = plain_environment();
-  words.insert(words.begin(), own_path());
-  const std::vector<char*> argv = pointers_to(words), envp = pointers_to(variables);
-  const char* const path = own_path().c_str();
-  const int out_fd = open_output(out), err_fd = open_output(err);
+const std::string& own_program() {
+  static const std::string path = running_program();
+  return path;
+}
+
+std::vector<std::string> environment() {
+  std::vector<std::string> all;
+  for (char** entry = environ; entry && *entry; ++entry) all.emplace_back(*entry);
+  return all;
+}
+
+std::vector<std::string> environment_without_keys() {
+  std::vector<std::string> all = environment();
+  std::erase_if(all, [](const std::string& line) {
+    if (!line.starts_with("HEWN_")) return false;
+    std::string key = line.substr(5, line.find('=') - 5);
+    std::transform(key.begin(), key.end(), key.begin(), [](unsigned char c) { return std::tolower(c); });
+    return !commands_with(key).empty();
+  });
+  return all;
+}
+
+Child::Child(std::vector<std::string> words, std::vector<std::string> environment, const std::string& out,
+             const std::string& err) {
+  const std::vector<char*> argv = pointers_to(words), envp = pointers_to(environment);
+  const int out_fd = open_output(out, Stream::results), err_fd = open_output(err, Stream::messages);
   const pid_t parent = ::getpid();
   // A signal that arrives before the new program has started must end it. The handlers of this program would take it
   // and be gone with the call of execve.
@@ -82,13 +85,13 @@ Child::Child(const std::vector<std::string>& arguments, const std::string& out, 
     ::dup2(nothing, 0);
     ::dup2(out_fd, 1);
     ::dup2(err_fd, 2);
-    ::execve(path, argv.data(), envp.data());
+    ::execve(argv[0], argv.data(), envp.data());
     ::_exit(127);
   }
   const int error = errno;
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  ::close(out_fd);
-  ::close(err_fd);
+  if (!out.empty()) ::close(out_fd);
+  if (!err.empty()) ::close(err_fd);
   if (pid_ < 0) fail(ErrorCode::failed, "cannot start a process: ", std::strerror(error));
 }
 

@@ -1,0 +1,40 @@
+#pragma once
+// Programs that this one runs beside its work.
+
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace hewn::cli {
+
+/// This program, to be run again: its path, resolved once, since the link changes if the file is replaced.
+const std::string& own_program();
+/// The environment of this process.
+std::vector<std::string> environment();
+/// The same without the variables `HEWN_*` that are keys of some command.
+std::vector<std::string> environment_without_keys();
+
+/// A running program. It is in a process group of its own, so that a Ctrl-C of the terminal reaches only this one, which
+/// passes it on; and it receives SIGTERM, upon which it saves and ends, when this one is killed.
+class Child {
+ public:
+  /// Starts the program words[0], a path, with the other words as arguments. Standard output goes to the file `out`,
+  /// messages to `err`; "": to those of this process. Throws ErrorCode::failed.
+  Child(std::vector<std::string> words, std::vector<std::string> environment, const std::string& out = {},
+        const std::string& err = {});
+  Child(const Child&) = delete;
+  Child& operator=(const Child&) = delete;
+  /// Kills it if it still runs.
+  ~Child();
+
+  /// The status if it has ended, as a shell reports it: 128 + N after signal N. Does not wait.
+  std::optional<int> ended();
+  void send(int signal) const;
+
+ private:
+  pid_t pid_ = -1;
+};
+
+}  // namespace hewn::cli
