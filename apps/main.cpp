@@ -69,7 +69,7 @@ int dispatch(const std::vector<std::string>& words, char** argv) {
 }
 
 int report(std::string_view message, ErrorCode code) {
-  write_message(join(red(Stream::messages, "hewn: "), as_called(message), "\n"));
+  write_error(message);
   return static_cast<int>(code);
 }
 

@@ -37,6 +37,9 @@ install(DIRECTORY apps/examples DESTINATION ${CMAKE_INSTALL_DOCDIR} FILES_MATCHI
 
 if(TARGET hewn)
   install(TARGETS hewn)
+  if(TARGET hewn_mpi)
+    install(TARGETS hewn_mpi DESTINATION lib/hewn)
+  endif()
   install(DIRECTORY configs DESTINATION ${CMAKE_INSTALL_DATADIR}/hewn)
   set(generated ${PROJECT_BINARY_DIR}/apps/generated)
   install(FILES ${generated}/hewn.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)

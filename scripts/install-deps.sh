@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
 # Installs the missing Debian packages that Hewn is built and tested with.
-#   scripts/install-deps.sh [build] [test] [several] [full] [coverage] [arm]      (default: build)
+#   scripts/install-deps.sh [build] [test] [several] [mpi] [full] [coverage] [arm]   (default: build)
 # build: to build `hewn`; test: to build and run its tests; several: to share compilations among several builds;
-# full: other compilers, sanitizers; coverage: to count with clang (scripts/coverage.sh); arm: to test on aarch64.
+# mpi: to train with several processes; full: other compilers, sanitizers; coverage: to count with clang
+# (scripts/coverage.sh); arm: to test on aarch64.
 set -euo pipefail
 
 packages_build="g++ cmake ninja-build nlohmann-json3-dev libtomlplusplus-dev libutf8proc-dev libjs-chart.js libcurl4-openssl-dev"
 packages_test="catch2 fish zsh"
 packages_several="ccache"
+packages_mpi="libopenmpi-dev openmpi-bin"
 packages_full="clang libomp-dev libclang-rt-14-dev"
 packages_coverage="llvm"
 packages_arm="g++-aarch64-linux-gnu qemu-user"
@@ -15,7 +17,7 @@ packages_arm="g++-aarch64-linux-gnu qemu-user"
 missing=()
 for set in "${@:-build}"; do
   names=packages_$set
-  for package in ${!names?"no such set: $set (build, test, several, full, coverage, arm)"}; do
+  for package in ${!names?"no such set: $set (build, test, several, mpi, full, coverage, arm)"}; do
     dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q ' installed$' || missing+=("$package")
   done
 done

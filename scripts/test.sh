@@ -297,6 +297,7 @@ part_package() { script scripts/package-test.sh; }
 
 sets=(build test)
 [ ${#parts[@]} -gt 1 ] && sets+=(several)
+[[ " ${parts[*]} " = *" gcc "* ]] && [ $# -gt 0 ] && sets+=(mpi)
 [[ " ${parts[*]} ${rest[*]} " =~ \ (clang|address|thread)\  ]] && sets+=(full)
 scripts/install-deps.sh "${sets[@]}" || exit 1
 

@@ -26,7 +26,7 @@ double seconds_since(Clock::time_point start) {
 /// One run of the loop: its constants and its state.
 class Loop {
  public:
-  Loop(RunDirectory& run, const TrainConfig& config, Trainer& trainer, const BatchSource& source,
+  Loop(RunDirectory* run, const TrainConfig& config, Trainer& trainer, const BatchSource& source,
        const Validator& validate, RunState state, const LoopEvents& events)
       : run_(run),
         config_(config),
@@ -34,20 +34,22 @@ class Loop {
         source_(source),
         validate_(validate),
         state_(state),
-        events_(events) {
-    const size_t micro_steps = static_cast<size_t>(config.gradient_accumulation_steps);
-    batches_.resize(micro_steps);
+        events_(events),
+        ranks_(trainer.ranks()) {
+    const int64_t micro_steps = config.gradient_accumulation_steps / (ranks_ ? ranks_->size() : 1);
+    batches_.resize(static_cast<size_t>(micro_steps));
     if (state.step > 0) saved_step_ = state.step;
     before_ = state.seconds;
-    run.rewind_metrics(state.step, state.evaluated_step);
-    point_links(run.path(), state);  // completes the work of a killed process
+    if (!run) return;
+    run->rewind_metrics(state.step, state.evaluated_step);
+    point_links(run->path(), state);  // completes the work of a killed process
     prune();
   }
 
   Outcome go() {
     sample_if_due();  // also of a resumed run, which may have ended because this failed
     for (;;) {
-      const bool late = config_.max_time > 0 && seconds_since(start_) >= config_.max_time;
+      const bool late = config_.max_time > 0 && agreed(seconds_since(start_) >= config_.max_time);
       if (late) take_all();
       const bool done = state_.step >= config_.max_iters;
       const bool due = done || late || state_.step % config_.eval_interval == 0;
@@ -79,13 +81,20 @@ class Loop {
     take(trainer_.read());
   }
 
+  /// What rank 0 says.
+  bool agreed(bool mine) const {
+    const double number = mine ? 1 : 0;
+    return ranks_ ? ranks_->gather(std::span(&number, 1))[0].at(0) != 0 : mine;
+  }
+
   /// Does something between two steps that changes no parameters. If it fails, saves the last step that was queued: the
-  /// error ends the run.
+  /// error ends the run. Several ranks can only save together, and end without.
   template <class Work>
   std::invoke_result_t<const Work&> or_save(const Work& work) {
     try {
       return work();
     } catch (const Error& error) {
+      if (ranks_) throw;
       take_all();
       if (state_.step == 0 || state_.step == saved_step_) throw;
       std::string result;
@@ -106,10 +115,11 @@ class Loop {
     return step < config_.max_iters && step % config_.eval_interval != 0 && !sample;
   }
 
+  /// Fills the batches of a step, or this rank's part of them.
   void draw(int64_t step) {
-    const auto micro_steps = static_cast<int64_t>(batches_.size());
-    for (int64_t m = 0; m < micro_steps; ++m)
-      source_.fill(step * micro_steps + m, batches_[static_cast<size_t>(m)]);
+    const int64_t mine = std::ssize(batches_), first = ranks_ ? ranks_->rank() * mine : 0;
+    for (int64_t m = 0; m < mine; ++m)
+      source_.fill(step * config_.gradient_accumulation_steps + first + m, batches_[static_cast<size_t>(m)]);
     check_mapped_files();
   }
 
@@ -153,7 +163,7 @@ class Loop {
       const nlohmann::ordered_json line{
           {"step", state_.step},           {"loss", result.loss},   {"learning_rate", result.learning_rate},
           {"grad_norm", result.grad_norm}, {"tokens_per_s", pace_}, {"seconds", state_.seconds}};
-      run_.add_metrics(json_text(line));
+      add_metrics(line);
     }
     if (window > 5) {
       window_start_ = Clock::now();
@@ -208,7 +218,7 @@ class Loop {
       for (const PartNorm& part : update_ratios(trainer_, batches_))
         line["update_ratios"][part.part] = part.norm;
     }
-    if (line.size() > 1) run_.add_metrics(json_text(line));
+    if (line.size() > 1) add_metrics(line);
     state_.evaluated_step = state_.step;
     const bool save_now =
         last || (state_.step > 0 && (better || config_.always_save_checkpoint || !validate_));
@@ -228,18 +238,22 @@ class Loop {
     return text.str();
   }
 
+  void add_metrics(const nlohmann::ordered_json& line) {
+    if (run_) run_->add_metrics(json_text(line));
+  }
+
   void save() {
     if (const std::string bad = trainer_.bad_parameter(); !bad.empty())
       stop_for_bad_numbers("after step " + std::to_string(state_.step) + ": parameter " + bad);
     state_.seconds = before_ + seconds_since(start_);
-    run_.sync_metrics();
-    checkpoint_ = save_checkpoint(run_.path(), state_, trainer_);
+    if (run_) run_->sync_metrics();
+    checkpoint_ = save_checkpoint(run_ ? run_->path() : "", state_, trainer_);
     saved_step_ = state_.step;
-    prune();
+    if (run_) prune();
   }
 
   void prune() {
-    const std::string problem = prune_checkpoints(run_.path(), config_.keep);
+    const std::string problem = prune_checkpoints(run_->path(), config_.keep);
     if (!problem.empty() && events_.on_message)
       events_.on_message("note    old checkpoints remain: " + problem);
   }
@@ -250,20 +264,21 @@ class Loop {
   }
 
   [[noreturn]] void stop_for_bad_numbers(const std::string& what) {
-    const auto saved = list_checkpoints(run_.path());
+    const auto saved = run_ ? list_checkpoints(run_->path()) : std::vector<CheckpointInfo>{};
     fail(ErrorCode::numerical, what, ". ",
          saved.empty() ? std::string("There is no checkpoint yet")
                        : "The last good checkpoint is " + saved.back().path,
          "; try a smaller learning_rate, a longer warmup_iters or a grad_clip");
   }
 
-  RunDirectory& run_;
+  RunDirectory* run_;  // null on ranks other than 0
   const TrainConfig& config_;
   Trainer& trainer_;
   const BatchSource& source_;
   const Validator& validate_;
   RunState state_;
   const LoopEvents& events_;
+  Ranks* ranks_;                 // null: this process alone
   std::vector<Metric> metrics_;  // of the latest evaluation
   std::vector<Batch> batches_;
   std::string checkpoint_;
@@ -285,7 +300,7 @@ BatchLoader training_loader(const Dataset& data, const TrainConfig& config, int6
                                            .seed = config.seed});
 }
 
-Outcome run_training(RunDirectory& run, const TrainConfig& config, Trainer& trainer,
+Outcome run_training(RunDirectory* run, const TrainConfig& config, Trainer& trainer,
                      const BatchSource& source, const Validator& validate, RunState state,
                      const LoopEvents& events) {
   return Loop(run, config, trainer, source, validate, state, events).go();

@@ -54,7 +54,10 @@ struct Outcome {
 /// loss or gradients that are not finite, naming the step, the first bad node and the last good checkpoint;
 /// also instead of saving parameters that are not finite. Throws other errors between two steps, such as those of
 /// `check_mapped_files` and `keep_reserve`, after having saved the last completed step.
-Outcome run_training(RunDirectory& run, const TrainConfig& config, Trainer& trainer,
+///
+/// If the trainer is that of one of several ranks, all of them call it. Rank 0 alone has the directory of the run and its
+/// `on_...` events; `should_stop` must give all the same answer. An error of one rank saves nothing.
+Outcome run_training(RunDirectory* run, const TrainConfig& config, Trainer& trainer,
                      const BatchSource& source, const Validator& validate, RunState state,
                      const LoopEvents& events);
 

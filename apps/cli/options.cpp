@@ -9,6 +9,7 @@
 #include "apps/cli/keys/learn.h"
 #include "apps/cli/keys/make.h"
 #include "apps/cli/keys/quantize.h"
+#include "apps/cli/keys/ranks.h"
 #include "apps/cli/keys/report.h"
 #include "apps/cli/keys/sampling.h"
 #include "apps/cli/keys/sweep.h"
@@ -420,25 +421,14 @@ std::span<const Section> sections() {
                        sampling = sampling_options(), sweeping = sweep_options(), judging = judge_options(),
                        tracing = trace_options(), gradchecking = gradcheck_options(),
                        learning = learn_options(), reporting = report_options(), machine = machine_options(),
-                       exchange = exchange_options();
+                       exchange = exchange_options(), ranks = ranks_options();
   static const Section table[] = {
-      {"Data", data},
-      {"Fine-tuning", finetuning},
-      {"Model", architecture},
-      {"Training", training},
-      {"Evaluation and checkpoints", watching},
-      {"Sampling", sampling},
-      {"Export", exchange},
-      {"Sweep", sweeping},
-      {"Judge", judging},
-      {"Trace", tracing},
-      {"Gradient check", gradchecking},
-      {"Course", learning},
-      {"Report", reporting},
-      {"Checks", checking},
-      {"Benchmarks", benching},
-      {"Computation", machine},
-      {"General", general},
+      {"Data", data},           {"Fine-tuning", finetuning},  {"Model", architecture},
+      {"Training", training},   {"Several processes", ranks}, {"Evaluation and checkpoints", watching},
+      {"Sampling", sampling},   {"Export", exchange},         {"Sweep", sweeping},
+      {"Judge", judging},       {"Trace", tracing},           {"Gradient check", gradchecking},
+      {"Course", learning},     {"Report", reporting},        {"Checks", checking},
+      {"Benchmarks", benching}, {"Computation", machine},     {"General", general},
   };
   return table;
 }

@@ -131,6 +131,12 @@ std::vector<Assignment> Settings::environment(const Command& command) {
   return found;
 }
 
+std::vector<Assignment> Settings::assignments() const {
+  std::vector<Assignment> all;
+  for (const auto& [key, value] : values_) all.push_back({key, value.text, value.where});
+  return all;
+}
+
 const Option& Settings::option(std::string_view name) const {
   const Option* found = find_option(*command_, name);
   if (!found) throw std::logic_error(join("no option '", name, "' in the table for ", command_->name));

@@ -30,6 +30,9 @@ class Settings {
   /// The `HEWN_*` variables that name a key of the command. Similar names are reported and not used.
   static std::vector<Assignment> environment(const Command& command);
 
+  /// Every value that was set.
+  std::vector<Assignment> assignments() const;
+
   /// Values by name. For an option without value and default, call `has` first.
   int64_t integer(std::string_view name) const;
   double real(std::string_view name) const;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "apps/cli/terminal.h"
+
 namespace hewn::cli {
 namespace {
 
@@ -52,6 +54,10 @@ std::string as_called(std::string_view text) {
     const bool whole = text.empty() || text[0] == ' ' || text[0] == '`';
     out += whole && begins_call(out) ? program() : own_name;
   }
+}
+
+void write_error(std::string_view message) {
+  write_message(join(red(Stream::messages, "hewn: "), as_called(message), "\n"));
 }
 
 }  // namespace hewn::cli

@@ -19,4 +19,7 @@ std::string shell_word(std::string_view word);
 /// after a backquote, a pipe or `<(`.
 std::string as_called(std::string_view text);
 
+/// Writes why the program fails, with the commands in it as the user calls them.
+void write_error(std::string_view message);
+
 }  // namespace hewn::cli

@@ -15,6 +15,8 @@ extern "C" void on_signal(int signal) {
   received = signal;
 }
 
+extern "C" void on_signal_of_launcher(int) { received = SIGINT; }
+
 void handle(int signal, void (*handler)(int)) {
   struct sigaction action {};
   action.sa_handler = handler;
@@ -32,7 +34,10 @@ void catch_signals() {
   }
 }
 
+void catch_stop_of_ranks() { handle(SIGUSR1, on_signal_of_launcher); }
+
 int stop_signal() { return received; }
+void note_signal(int signal) { received = signal; }
 void forget_signal() { received = 0; }
 int stop_status() { return 128 + received; }
 void ignore_write_signals() {

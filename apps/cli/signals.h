@@ -6,8 +6,12 @@ namespace hewn::cli {
 /// From now on SIGINT, SIGTERM and SIGHUP are recorded instead of ending the program; a second SIGINT ends it
 /// immediately (130). Those that are ignored stay ignored: SIGHUP under `nohup`, SIGINT in a background job.
 void catch_signals();
+/// Records SIGUSR1 too, as SIGINT: launchers of several processes pass it on to all of them, and kill them upon others.
+void catch_stop_of_ranks();
 /// The signal that requested a stop: SIGINT, SIGTERM, SIGHUP, or 0.
 int stop_signal();
+/// Records a signal that another process of the same run has received.
+void note_signal(int signal);
 /// Resets the recorded signal after the request was handled.
 void forget_signal();
 /// The exit status after a signal: 128 + signal.

@@ -19,6 +19,7 @@ namespace {
 
 Manners manners;
 std::string pending;  // results not yet written
+std::string prefix;   // of the lines of one process of several; "": it is the one that the user reads
 
 int descriptor(Stream stream) { return static_cast<int>(stream); }
 
@@ -70,6 +71,18 @@ std::string bytes_of(std::string_view text, bool terminal) {
   }
 }
 
+/// The text with the prefix before each line.
+std::string prefixed(std::string_view text) {
+  if (prefix.empty()) return std::string(text);
+  std::string lines;
+  for (bool begins = true; const char c : text) {
+    if (begins) lines += prefix;
+    lines += c;
+    begins = c == '\n';
+  }
+  return lines;
+}
+
 void flush_all_but(size_t held) {
   std::string text = std::move(pending);
   pending = text.substr(text.size() - held);
@@ -84,6 +97,10 @@ void flush_all_but(size_t held) {
 }  // namespace
 
 void set_manners(const Manners& chosen) { manners = chosen; }
+void speak_as_one_of_several(const std::string& chosen) {
+  prefix = chosen;
+  manners.quiet = !manners.verbose;
+}
 bool is_quiet() { return manners.quiet; }
 bool is_verbose() { return manners.verbose; }
 
@@ -146,6 +163,7 @@ std::string visible(std::string_view text) {
 }
 
 void write_result(std::string_view text) {
+  if (!prefix.empty()) return;
   pending += text;
   if (pending.size() >= 1 << 16) flush_results();
 }
@@ -155,7 +173,7 @@ void flush_results() { flush_all_but(is_terminal(Stream::results) ? incomplete_e
 void end_results() { flush_all_but(0); }
 
 void write_message(std::string_view text) {
-  const std::string bytes = bytes_of(text, is_terminal(Stream::messages));
+  const std::string bytes = bytes_of(prefixed(text), is_terminal(Stream::messages));
   (void)write_fully(descriptor(Stream::messages), bytes.data(), bytes.size());
 }
 

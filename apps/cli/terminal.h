@@ -18,6 +18,10 @@ struct Manners {
 };
 void set_manners(const Manners& manners);
 
+/// Makes this process one of several that have one user, who reads the results and messages of another: its own results
+/// are dropped, and so are its messages, unless --verbose, which gives their lines a prefix.
+void speak_as_one_of_several(const std::string& prefix);
+
 /// The two streams, by file descriptor.
 enum class Stream : int { results = 1, messages = 2 };
 

@@ -7,9 +7,12 @@
 #include "apps/cli/format.h"
 #include "apps/cli/terminal.h"
 #include "apps/commands/commands.h"
+#include "apps/commands/ranks/launch.h"
 #include "apps/commands/training.h"
 #include "apps/run/evaluation.h"
 #include "apps/run/input.h"
+#include "apps/run/ranks/session.h"
+#include "apps/run/ranks/start.h"
 #include "apps/run/run_config.h"
 #include "apps/run/text/drawn_text.h"
 #include "apps/run/train_setup.h"
@@ -19,6 +22,7 @@
 #include "model/json.h"
 #include "train/counting.h"
 #include "train/loop.h"
+#include "train/ranks/broadcast.h"
 
 namespace hewn::cli {
 namespace {
@@ -100,8 +104,9 @@ std::string shown_text(Model& model, const Tokenizer& tokenizer, uint64_t seed) 
 int train(const Settings& settings, RunDirectory& run, const TrainConfig& config, Trainer& trainer,
           const Dataset& data, const BatchLoader& loader, const RunState& state) {
   remove_temporary_files(run.file("samples"));  // left by a killed process
-  const Validator validate = text_validator(data, config);
+  const Validator validate = text_validator(data, config, trainer.ranks());
   TrainingRun training{settings, run, config, trainer, loader, validate, state};
+  training.ranks = trainer.ranks();
   if (data.tokenizer) {
     training.sample = [&] { return shown_text(trainer.model(), *data.tokenizer, config.seed); };
     training.on_sample = [&](int64_t step) {
@@ -111,59 +116,81 @@ int train(const Settings& settings, RunDirectory& run, const TrainConfig& config
   return run_to_end(training);
 }
 
-}  // namespace
+// Whether the settings ask for something else than training, which is then done. Rank 0 does it for all.
+bool only_looks(const Settings& settings, const TrainSetup& setup, Model& model, Ranks* ranks) {
+  const TrainStart& start = setup.start;
+  const bool first = !ranks || ranks->rank() == 0, json = settings.flag("json");
+  if (settings.flag("dry_run")) {
+    say_what(setup.config, *setup.data, model);
+    print(json ? json_text(dry_run_json(settings, *setup.data, model), 2) + "\n" : settings.to_toml());
+    return true;
+  }
+  if (!settings.flag("eval_only")) return false;
+  if (!first) return true;
+  start.load_weights(model);
+  const Evaluation result = evaluate(model, *setup.data, {.block_size = setup.config.model.block_size});
+  print(json ? evaluation_json(result, start.foreign ? settings.text("init_from") : start.checkpoint)
+             : evaluation_text(result));
+  return true;
+}
 
-int run_train(const Settings& given) {
-  require(given.arguments.empty(), "'", given.arguments.empty() ? "" : given.arguments[0],
-          "' is neither a CONFIG.toml nor a key; give a text as --dataset=FILE");
+// Gives the model the weights that the run starts from, and the trainer its state if it goes on.
+void load_start(const TrainStart& start, Trainer& trainer) {
+  if (start.resumed && start.has_weights())
+    return load_checkpoint(start.checkpoint, trainer, start.moved_base);
+  start.load_weights(trainer.model());
+  if (trainer.ranks() && start.has_weights())
+    broadcast_parameters(trainer.model().parameters(), *trainer.ranks());
+}
+
+// Opens the directory of a new run, and notes the run's state.
+void open_run_directory(Settings& settings, TrainSetup& setup) {
+  TrainStart& start = setup.start;
+  start.note_base(setup.config);
+  if (!start.run)
+    start.run = std::make_unique<RunDirectory>(settings.text("out_dir"), settings.flag("force")
+                                                                             ? RunDirectory::Open::force
+                                                                             : RunDirectory::Open::fresh);
+  settings.set({"out_dir", start.run->path(), settings.where("out_dir")});
+  start.state.data_hash = setup.data->hash;
+  start.state.tokenizer_hash = setup.data->tokenizer ? from_hex(setup.data->tokenizer->hash()) : 0;
+}
+
+int train_as(const Settings& given, Ranks* ranks) {
   Settings settings = given;
-  TrainSetup setup = set_up_training(settings);
+  TrainSetup setup = set_up_training(settings, open_new_dataset, ranks);
   TrainStart& start = setup.start;
   const Dataset& data = *setup.data;
   const TrainConfig& config = setup.config;
+  const bool first = !ranks || ranks->rank() == 0;
   std::vector<std::string> texts{settings.text("val")};
   for (const DatasetPart& part : parse_dataset(settings.text("dataset"))) texts.push_back(part.spec);
   note_structured_files(texts);
 
   const auto device = open_device(settings);
+  if (ranks) {
+    require_agreement(*ranks, config, *device, data.hash);
+    ranks->set_bucket_bytes(config.bucket_mb << 20);
+  }
   check_memory(config, *device);
   const auto model = make_model(config.model, config.training, *device, config.dtype, config.seed);
-  if (settings.flag("dry_run")) {
-    say_what(config, data, *model);
-    print(settings.flag("json") ? json_text(dry_run_json(settings, data, *model), 2) + "\n"
-                                : settings.to_toml());
-    return 0;
-  }
-  if (settings.flag("eval_only")) {
-    start.load_weights(*model);
-    const Evaluation result = evaluate(*model, data, {.block_size = config.model.block_size});
-    print(settings.flag("json")
-              ? evaluation_json(result, start.foreign ? settings.text("init_from") : start.checkpoint)
-              : evaluation_text(result));
-    return 0;
-  }
+  if (only_looks(settings, setup, *model, ranks)) return 0;
   require(
       !model->counted() || start.resumed || !start.has_weights(), settings.where("init_from"),
       ": arch = ngram counts its own training data and cannot start from other counts; leave init_from out");
+  require(!model->counted() || !ranks, settings.where("arch"),
+          ": arch = ngram counts in one process; leave ranks out");
   if (model->counted()) say_unused(given);
-  Trainer trainer(*model, config);
+  Trainer trainer(*model, config, ranks);
   trainer.graphs().use(settings.flag("cuda_graph"));
-  if (start.resumed && start.has_weights())
-    load_checkpoint(start.checkpoint, trainer, start.moved_base);
-  else
-    start.load_weights(*model);
-  start.note_base(config);
-
-  if (!start.run) {
-    const bool force = settings.flag("force");
-    start.run = std::make_unique<RunDirectory>(settings.text("out_dir"),
-                                               force ? RunDirectory::Open::force : RunDirectory::Open::fresh);
-  }
-  settings.set({"out_dir", start.run->path(), settings.where("out_dir")});
-  start.state.data_hash = data.hash;
-  start.state.tokenizer_hash = data.tokenizer ? from_hex(data.tokenizer->hash()) : 0;
+  load_start(start, trainer);
+  if (first) open_run_directory(settings, setup);
   // Weights from elsewhere are saved before the run can be resumed; it might otherwise resume without them.
-  if (!start.resumed && start.has_weights()) save_checkpoint(start.run->path(), start.state, trainer);
+  if (!start.resumed && start.has_weights())
+    save_checkpoint(first ? start.run->path() : "", start.state, trainer);
+  if (ranks) say_ranks(*ranks, *device);
+  if (!first)
+    return follow_to_end(config, trainer, setup.loader, text_validator(data, config, ranks), start.state);
   say_what(config, data, *model);
   if (model->counted() && !start.has_weights()) count_data(*model, data, start.state);
   write_run_files(*start.run, settings, data.hash, data.tokenizer.get());
@@ -174,6 +201,16 @@ int run_train(const Settings& given) {
     say("note    max_iters = ", config.max_iters,
         " is already reached; raise it with --max_iters=N to continue");
   return train(settings, *start.run, config, trainer, data, setup.loader, start.state);
+}
+
+}  // namespace
+
+int run_train(const Settings& settings) {
+  require(settings.arguments.empty(), "'", settings.arguments.empty() ? "" : settings.arguments[0],
+          "' is neither a CONFIG.toml nor a key; give a text as --dataset=FILE");
+  if (started_as_rank())
+    return as_one_of_ranks(settings, [&](Ranks& ranks) { return train_as(settings, &ranks); });
+  return settings.integer("ranks") > 1 ? launch_ranks(settings) : train_as(settings, nullptr);
 }
 
 }  // namespace hewn::cli

@@ -14,6 +14,7 @@
 #include "apps/commands/report/report.h"
 #include "apps/run/open_run.h"
 #include "apps/run/progress.h"
+#include "apps/run/ranks/session.h"
 #include "apps/run/run_config.h"
 #include "core/error.h"
 #include "core/io/path.h"
@@ -75,6 +76,12 @@ bool write_pictures(std::optional<KeptReport>& report, bool inspects, TrainLog& 
     log.line(join("report  not written: ", error.what()));
     return false;
   }
+}
+
+// Whether the user asks for the end, at this rank or another.
+Stop asked_to_stop(Ranks* ranks) {
+  if (!ranks) return [] { return stop_signal() != 0; };
+  return [ranks] { return any_asked_to_stop(*ranks); };
 }
 
 // Prints how the run ended and what to do next; returns the exit status.
@@ -141,7 +148,7 @@ int run_to_end(const TrainingRun& training) {
   LoopEvents events;
   events.on_step = [&](const Progress& progress) { log.show(progress); };
   events.on_message = [&](const std::string& line) { log.line(line); };
-  events.should_stop = [] { return stop_signal() != 0; };
+  events.should_stop = asked_to_stop(training.ranks);
   events.peak_tokens_per_s = peak_tokens_per_s(trainer.model(), config.dtype);
   events.on_sample = training.on_sample;
   events.on_evaluated = [&](const RunState& state, const std::vector<Metric>& metrics) {
@@ -154,8 +161,8 @@ int run_to_end(const TrainingRun& training) {
     Executor& device = executor(trainer.model().device());
     events.profile = &profile.emplace(MachineRoof(config.dtype, device), device);
   }
-  const Outcome outcome =
-      run_training(training.run, config, trainer, training.source, training.validate, training.state, events);
+  const Outcome outcome = run_training(&training.run, config, trainer, training.source, training.validate,
+                                       training.state, events);
   log.finish();
   if (profile) write_profile(training.run, *profile);
   FinalReport last;
@@ -172,6 +179,15 @@ int run_to_end(const TrainingRun& training) {
   flush_results();
   if (write_pictures(report, outcome.reason != StopReason::asked, log)) log.line("report  " + report->path());
   return conclude(outcome, training, log);
+}
+
+int follow_to_end(const TrainConfig& config, Trainer& trainer, const BatchSource& source,
+                  const Validator& validate, const RunState& state) {
+  catch_signals();
+  LoopEvents events;
+  events.should_stop = asked_to_stop(trainer.ranks());
+  const Outcome outcome = run_training(nullptr, config, trainer, source, validate, state, events);
+  return outcome.reason == StopReason::asked ? stop_status() : 0;
 }
 
 }  // namespace hewn::cli

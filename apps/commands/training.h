@@ -35,6 +35,7 @@ struct TrainingRun {
   /// `find_checkpoint`); may be empty.
   std::function<FinalReport()> at_end = {};
   std::string_view next = "sample";  ///< the command to suggest at the end
+  Ranks* ranks = nullptr;            ///< that train together; null: this process alone
 };
 
 /// Prints the model, what of it trains, and the device.
@@ -49,5 +50,9 @@ std::string resume_hint(const Settings& settings, const std::string& run);
 
 /// Trains to the end or until a signal, showing progress, and reports how it ended. Returns the exit status.
 int run_to_end(const TrainingRun& training);
+
+/// The part of ranks other than 0, whose training alone has the run's directory and is shown. Returns the exit status.
+int follow_to_end(const TrainConfig& config, Trainer& trainer, const BatchSource& source,
+                  const Validator& validate, const RunState& state);
 
 }  // namespace hewn::cli

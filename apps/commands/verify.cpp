@@ -7,6 +7,7 @@
 #include "apps/cli/terminal.h"
 #include "apps/commands/adapters/verify_merged.h"
 #include "apps/commands/commands.h"
+#include "apps/commands/ranks/verify_ranks.h"
 #include "apps/commands/verify_texts.h"
 #include "apps/run/files/trust.h"
 #include "apps/run/input.h"
@@ -54,7 +55,7 @@ void train_until(const std::string& path, const TrainConfig& config, const Datas
   // A model that is counted has no steps: its validation is the end.
   events.should_stop = [&] { return (steps >= until && until > 0) || stop_signal() != 0; };
   const BatchLoader loader = training_loader(data, config);
-  run_training(run, config, trainer, loader, text_validator(data, config), state, events);
+  run_training(&run, config, trainer, loader, text_validator(data, config), state, events);
 }
 
 // The checksums of a run's learned state: weights and moments.
@@ -182,14 +183,19 @@ int run_verify(const Settings& settings) {
     require(!resume && !devices, settings.where("texts"), ": cannot be combined with --resume or --devices");
     return verify_texts(settings, threads ? thread_counts(settings) : std::vector<int>{1, 2, 4});
   }
-  if (!resume && !threads && !devices) return verify_files(named_run(settings));
-  require(settings.arguments.empty(), "'", settings.arguments.empty() ? "" : settings.arguments[0],
-          "' cannot be combined with --resume, --threads or --devices, which train models of their own");
+  const bool ranks = settings.has("ranks");
+  if (!resume && !threads && !devices && !ranks) return verify_files(named_run(settings));
+  require(
+      settings.arguments.empty(), "'", settings.arguments.empty() ? "" : settings.arguments[0],
+      "' cannot be combined with --resume, --threads, --devices or --ranks, which train models of their own");
   require(!devices || !(resume || threads), settings.where("devices"),
           ": cannot be combined with --resume or --threads");
+  require(!ranks || !(devices || threads), settings.where("ranks"),
+          ": cannot be combined with --devices or --threads");
   const Dataset data = open_dataset(data_options(settings));
-  TrainConfig config =
-      train_config(settings, model_config(settings, {data.vocab_size, data.longest_document()}));
+  const ModelConfig model = model_config(settings, {data.vocab_size, data.longest_document()});
+  if (ranks) return verify_ranks(settings, model);
+  TrainConfig config = train_config(settings, model);
   require(!devices || config.model.arch != "ngram", settings.where("devices"),
           ": arch = ngram is counted on the CPU; there is no training to compare");
   if (devices) return verify_devices(settings, config, data);

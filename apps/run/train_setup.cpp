@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "apps/run/ranks/start.h"
 #include "apps/run/run_config.h"
 #include "train/loop.h"
 
@@ -33,9 +34,13 @@ std::shared_ptr<const Dataset> open_new_dataset(const DataOptions& options,
   return std::make_shared<const Dataset>(open_dataset(options, std::move(tokenizer)));
 }
 
-TrainSetup set_up_training(Settings& settings, const DatasetOpener& open) {
-  TrainStart start = begin_training(settings);
-  make_paths_absolute(settings);
+TrainSetup set_up_training(Settings& settings, const DatasetOpener& open, Ranks* ranks) {
+  TrainStart start;
+  if (!ranks || ranks->rank() == 0) {
+    start = begin_training(settings);
+    make_paths_absolute(settings);
+  }
+  if (ranks) share_start(settings, start, *ranks);
   const std::shared_ptr<const Dataset> data = open(data_options(settings), start.tokenizer);
   check_same_data(start, data->hash);
 

@@ -8,6 +8,7 @@
 #include "apps/run/train_start.h"
 #include "train/config.h"
 #include "train/data/data.h"
+#include "train/ranks/ranks.h"
 
 namespace hewn::cli {
 
@@ -28,7 +29,9 @@ std::shared_ptr<const Dataset> open_new_dataset(const DataOptions& options,
 
 /// Resolves the settings of `train`: where the run starts, its data, its configuration. Derived values are
 /// written back to the settings. Throws usage and input for whatever the run would be refused for, except that
-/// out_dir is not looked at (unless the run in it is resumed) and memory is not checked.
-TrainSetup set_up_training(Settings& settings, const DatasetOpener& open = open_new_dataset);
+/// out_dir is not looked at (unless the run in it is resumed) and memory is not checked. With ranks, all of them call it,
+/// and rank 0 determines the settings of all.
+TrainSetup set_up_training(Settings& settings, const DatasetOpener& open = open_new_dataset,
+                           Ranks* ranks = nullptr);
 
 }  // namespace hewn::cli

@@ -135,7 +135,8 @@ TrainStart begin_from_model(Settings& settings, const std::string& path) {
 }  // namespace
 
 int64_t TrainStart::vocab_size() const {
-  return foreign              ? foreign->config.vocab_size
+  return received             ? received->vocab_size
+         : foreign            ? foreign->config.vocab_size
          : checkpoint.empty() ? 0
                               : checkpoint_config(checkpoint).vocab_size;
 }

@@ -27,7 +27,14 @@ struct TrainStart {
 
   std::string moved_base;  ///< where the base of those weights is, if they are an adapter
 
-  bool has_weights() const { return foreign || !checkpoint.empty(); }
+  /// On ranks other than 0, which open none of these files and receive the weights from rank 0: their properties.
+  struct Received {
+    bool has_weights = false;
+    int64_t vocab_size = 0;
+  };
+  std::optional<Received> received;
+
+  bool has_weights() const { return received ? received->has_weights : foreign || !checkpoint.empty(); }
   /// The vocabulary size of the weights; 0 for new ones.
   int64_t vocab_size() const;
   /// Overwrites the parameters with the weights, if there are any; those of a base do not include adapters.

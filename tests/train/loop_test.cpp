@@ -98,7 +98,7 @@ Outcome train(const Text& text, const TrainConfig& config, const std::string& pa
   events.on_sample = extra.on_sample;
   const BatchLoader loader = training_loader(text.data, config);
   const Unreadable source(loader, extra.unreadable);
-  return run_training(run, config, trainer, source, text_validator(text.data, config), state, events);
+  return run_training(&run, config, trainer, source, text_validator(text.data, config), state, events);
 }
 
 std::string weights_of(const std::string& run, int64_t step) {

@@ -1,0 +1,27 @@
+#include "apps/cli/keys/ranks.h"
+
+#include "apps/cli/keys/make.h"
+
+namespace hewn::cli::keys {
+
+std::vector<Option> ranks_options() {
+  std::vector<Option> options{
+      integer(
+          "ranks", "0", 0, 1024, takes::train,
+          "train with this many processes, started through mpirun: a power of two that divides grad_shards",
+          "1, or those that mpirun, mpiexec or srun has started"),
+      text("hosts", "FILE", "", takes::train, "hosts to start them on: a line NAME SLOTS for each",
+           "this one"),
+      real("rank_timeout", "30", 1, 86400, takes::train,
+           "with several processes, seconds within which all end after one has ended or cannot be reached"),
+      text("ranks", "1,2,4", "", takes::verify,
+           "check that training gives the same bits with each of these numbers of processes; with --resume "
+           "also "
+           "when the number changes half way",
+           "not checked"),
+  };
+  for (Option& option : options) option.once = true;
+  return options;
+}
+
+}  // namespace hewn::cli::keys

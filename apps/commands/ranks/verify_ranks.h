@@ -1,0 +1,14 @@
+#pragma once
+// hewn verify --ranks: the same bits with any number of processes.
+
+#include "apps/cli/settings.h"
+#include "train/config.h"
+
+namespace hewn::cli {
+
+/// Trains a model with each number of processes in the key `ranks`, as `hewn train` does, and compares the checkpoints with
+/// that of the first number; with `resume`, every run also changes to the next number half way. Prints the first tensor
+/// that differs. Returns the exit status. Throws usage for numbers that cannot share the micro-steps.
+int verify_ranks(Settings settings, const ModelConfig& model);
+
+}  // namespace hewn::cli

@@ -1,0 +1,75 @@
+#include "apps/run/ranks/library.h"
+
+#include <filesystem>
+
+#include "apps/cli/system/shared_library.h"
+#include "core/error.h"
+#include "core/io/path.h"
+
+namespace hewn::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+// The library's path; that beside the program if there is none.
+std::string path_of_library() {
+  const fs::path beside = fs::path(running_program()).parent_path(), name = "libhewn_mpi.so";
+  for (const fs::path& directory : {beside, beside / "../lib/hewn"})
+    if (path_exists(directory / name)) return (directory / name).lexically_normal().string();
+  return (beside / name).string();
+}
+
+class LibraryMessages final : public Messages {
+ public:
+  explicit LibraryMessages(const MessageLibrary& library) : library_(library) {
+    check(library.open(&rank_, &size_));
+  }
+  int rank() const override { return rank_; }
+  int size() const override { return size_; }
+  Transfer send(int to, Topic topic, std::span<const std::byte> bytes) override {
+    Transfer transfer = 0;
+    check(library_.send(to, static_cast<int>(topic), bytes.data(), bytes.size(), &transfer));
+    return transfer;
+  }
+  Transfer receive(int from, Topic topic, std::span<std::byte> bytes) override {
+    Transfer transfer = 0;
+    check(library_.receive(from, static_cast<int>(topic), bytes.data(), bytes.size(), &transfer));
+    return transfer;
+  }
+  bool done(Transfer transfer) override {
+    bool is_done = false;
+    check(library_.done(transfer, &is_done));
+    return is_done;
+  }
+  void close(bool in_order) override {
+    if (in_order) check(library_.close());
+  }
+
+ private:
+  void check(const char* problem) const {
+    if (problem) fail(ErrorCode::failed, library_.name, ": ", problem);
+  }
+
+  const MessageLibrary& library_;
+  int rank_ = 0, size_ = 1;
+};
+
+}  // namespace
+
+const MessageLibrary& message_library() {
+  static const SharedLibrary library(path_of_library());
+  const auto entry = library.symbol<const MessageLibrary* (*)()>(MessageLibrary::entry);
+  if (!entry)
+    fail(ErrorCode::failed, "several processes need ", path_of_library(), ": ", library.problem(),
+         "; build Hewn with MPI (scripts/install-deps.sh mpi installs Debian's), or start one process");
+  const MessageLibrary& table = *entry();
+  if (table.abi != MessageLibrary::current_abi)
+    fail(ErrorCode::failed, path_of_library(), ": is of another version of Hewn than this program");
+  return table;
+}
+
+std::unique_ptr<Messages> connect_ranks(const MessageLibrary& library) {
+  return std::make_unique<LibraryMessages>(library);
+}
+
+}  // namespace hewn::cli

@@ -1,0 +1,81 @@
+#include "apps/run/ranks/session.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "apps/cli/shell.h"
+#include "apps/cli/signals.h"
+#include "apps/cli/terminal.h"
+#include "apps/run/ranks/cores.h"
+#include "apps/run/ranks/library.h"
+#include "core/error.h"
+#include "train/ranks/communication.h"
+
+namespace hewn::cli {
+namespace {
+
+// A number in the environment; 0 if there is none.
+int64_t number_in(const char* variable) {
+  const char* const text = std::getenv(variable);
+  int64_t number = 0;
+  return text && parse_integer(text, number) ? number : 0;
+}
+
+// At once and without the prefix of this rank, which is the one that the user hears now.
+void report(const Error& error) { write_own_message(join("hewn: ", visible(error.what()), "\n")); }
+
+void check_number(const Settings& settings, const Ranks& ranks) {
+  const int64_t asked = settings.integer("ranks");
+  require(asked == 0 || asked == ranks.size(), settings.where("ranks"), ": ranks = ", asked,
+          ", but a launcher has started ", ranks.size(), " processes; leave ranks out");
+}
+
+}  // namespace
+
+bool started_as_rank() {
+  // Of Open MPI; of MPICH, and of srun --mpi=pmi2.
+  if (number_in("OMPI_COMM_WORLD_SIZE") > 1 || number_in("PMI_SIZE") > 1) return true;
+  if (number_in("SLURM_STEP_NUM_TASKS") < 2) return false;
+  require(std::getenv("PMIX_RANK"), "srun has started ", std::getenv("SLURM_STEP_NUM_TASKS"),
+          " processes that do not know of each other; give it --mpi=pmix, or --mpi=pmi2 for MPICH");
+  return true;
+}
+
+int as_one_of_ranks(const Settings& settings, const std::function<int(Ranks&)>& body) {
+  const MessageLibrary& library = message_library();
+  const auto end_now = [](const Error& error) { std::_Exit(static_cast<int>(error.code())); };
+  Communication communication([&] { return connect_ranks(library); },
+                              {.timeout = std::chrono::duration<double>(settings.real("rank_timeout")),
+                               .report = report,
+                               .stuck = end_now});
+  Ranks ranks(communication);
+  catch_signals();
+  catch_stop_of_ranks();
+  if (ranks.rank() > 0) speak_as_one_of_several(join("rank ", ranks.rank(), ": "));
+  try {
+    check_number(settings, ranks);
+    take_own_cores(ranks);
+    const int status = body(ranks);
+    communication.close(true);
+    return status;
+  } catch (const Error& error) {
+    // First, since the launcher kills this rank when another one has ended.
+    if (!communication.has_failed() && ranks.rank() == 0) write_error(error.what());
+    communication.give_up(error);
+    return static_cast<int>(error.code());
+  } catch (const std::exception& error) {
+    communication.give_up(Error(ErrorCode::failed, error.what()));
+    throw;
+  }
+}
+
+bool any_asked_to_stop(Ranks& ranks) {
+  const double mine = stop_signal();
+  double asked = 0;
+  for (const std::vector<double>& theirs : ranks.gather(std::span(&mine, 1)))
+    asked = std::max(asked, theirs.at(0));
+  if (asked != 0) note_signal(static_cast<int>(asked));
+  return asked != 0;
+}
+
+}  // namespace hewn::cli

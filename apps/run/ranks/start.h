@@ -1,0 +1,22 @@
+#pragma once
+// The start of a training run by several ranks.
+
+#include "apps/cli/settings.h"
+#include "apps/run/train_start.h"
+#include "kernels/devices/devices.h"
+#include "train/config.h"
+#include "train/ranks/ranks.h"
+
+namespace hewn::cli {
+
+/// Gives all ranks the settings and the start of rank 0, which alone needs to see the files of runs. grad_shards is the
+/// number of ranks unless it is given, or the run has one. Throws usage if the micro-steps cannot be divided among them.
+void share_start(Settings& settings, TrainStart& start, Ranks& ranks);
+
+/// Throws usage, naming ranks and values, if something differs among the ranks that the bits of the result depend on.
+void require_agreement(Ranks& ranks, const TrainConfig& config, const Executor& device, uint64_t data_hash);
+
+/// Prints host, device and threads of each rank. Must be called by all.
+void say_ranks(Ranks& ranks, const Executor& device);
+
+}  // namespace hewn::cli

@@ -1,0 +1,180 @@
+// Training with several processes, started through MPI.
+
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+
+#include "tests/apps/small_run.h"
+
+namespace hewn::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Whether the program was built with MPI, and its launcher is there.
+bool has_mpi() {
+  if (fs::exists(hewn_program().parent_path() / "libhewn_mpi.so")) return true;
+  skip("training with several processes: this build has no libhewn_mpi.so");
+  return false;
+}
+
+const std::vector<std::string> four_micro_steps{"--gradient_accumulation_steps=4", "--grad_shards=4",
+                                                "--dropout=0.1"};
+
+std::vector<std::string> with(std::vector<std::string> some, const std::vector<std::string>& more) {
+  some.insert(some.end(), more.begin(), more.end());
+  return some;
+}
+
+/// `small_train` with four micro-steps in four groups, on this many processes; 1: without MPI.
+std::vector<std::string> train_on(const TempDir& dir, int ranks, const std::vector<std::string>& more = {}) {
+  std::vector<std::string> words = small_train(dir, with(four_micro_steps, more));
+  if (ranks > 1) words.push_back("--ranks=" + std::to_string(ranks));
+  return words;
+}
+
+/// Weights and moments of the last checkpoint.
+std::string last_bits(const fs::path& run) {
+  return read_file(run / "checkpoints/last/model.safetensors") +
+         read_file(run / "checkpoints/last/optimizer.safetensors");
+}
+
+/// The process of a rank of the run in `dir`; -1: there is none.
+pid_t process_of(const TempDir& dir, int rank) {
+  for (const auto& entry : fs::directory_iterator("/proc")) {
+    const std::string number = entry.path().filename().string();
+    if (number.find_first_not_of("0123456789") != number.npos) continue;
+    const auto content = [&](const char* file) {
+      std::ifstream in(entry.path() / file, std::ios::binary);
+      return std::string(std::istreambuf_iterator<char>(in), {});
+    };
+    const std::string words = content("cmdline"), variables = content("environ");
+    if (words.find("hewn") == words.npos || words.find(dir.path().string()) == words.npos) continue;
+    for (const char* name : {"OMPI_COMM_WORLD_RANK=", "PMI_RANK="})
+      if (variables.find('\0' + (name + std::to_string(rank)) + '\0') != variables.npos)
+        return static_cast<pid_t>(std::stoi(number));
+  }
+  return -1;
+}
+
+}  // namespace
+
+TEST_CASE("1, 2 and 4 processes write the same checkpoint, and go on with each other's", "[ranks]") {
+  if (!has_mpi()) return;
+  const TempDir alone;
+  const ProcessResult whole = hewn(train_on(alone, 1));
+  REQUIRE(whole.exit_code == 0);
+  for (const int ranks : {2, 4}) {
+    const TempDir dir;
+    const ProcessResult r = hewn(train_on(dir, ranks, {"--max_iters=10", "--lr_decay_iters=20"}));
+    INFO(r.err);
+    REQUIRE(r.exit_code == 0);
+    CHECK(contains(r.err, "rank " + std::to_string(ranks - 1)));
+    CHECK(!contains(r.err, "rank " + std::to_string(ranks)));
+    // Another number of processes goes on.
+    const ProcessResult next =
+        hewn(small_resume(dir, ranks == 2 ? std::vector<std::string>{"--max_iters=20", "--ranks=4"}
+                                          : std::vector<std::string>{"--max_iters=20"}));
+    INFO(next.err);
+    REQUIRE(next.exit_code == 0);
+    CHECK((last_bits(dir / "run") == last_bits(alone / "run")));
+  }
+}
+
+TEST_CASE("processes that cannot divide the work are refused with what can", "[ranks]") {
+  if (!has_mpi()) return;
+  const TempDir dir;
+  CHECK_FAILS(hewn(small_train(dir, {"--ranks=3", "--gradient_accumulation_steps=6"})), 2,
+              "ranks = 3; expected a power of two, such as 2");
+  CHECK_FAILS(
+      hewn(small_train(dir, {"--ranks=4", "--gradient_accumulation_steps=6"})), 2,
+      "gradient_accumulation_steps = 6 micro-steps cannot be divided among 4 ranks; give a multiple of 4");
+  CHECK_FAILS(hewn(small_train(dir, {"--ranks=4", "--gradient_accumulation_steps=8", "--grad_shards=2"})), 2,
+              "grad_shards = 2 groups of micro-steps cannot be divided among 4 ranks");
+  CHECK_FAILS(hewn(small_train(dir, {"--ranks=2", "--gradient_accumulation_steps=6", "--grad_shards=4"})), 2,
+              "grad_shards = 4; expected a power of two that divides gradient_accumulation_steps = 6");
+  CHECK_FAILS(hewn(small_train(dir, {"--ranks=2", "--gradient_accumulation_steps=2", "--arch=ngram"})), 2,
+              "counts in one process");
+  CHECK(!fs::exists(dir / "run"));
+  write_file(dir / "hosts", "localhost 1\n");
+  const std::string hosts = "--hosts=" + (dir / "hosts").string();
+  CHECK_FAILS(hewn(train_on(dir, 2, {hosts})), 2, "has 1 slot; give fewer ranks, or more slots");
+  write_file(dir / "hosts", "# a comment\nlocalhost two\n");
+  CHECK_FAILS(hewn(train_on(dir, 2, {hosts})), 2, "hosts:2: 'localhost two' is no host");
+  write_file(dir / "hosts", "no-such-host.invalid 4\n");
+  CHECK_FAILS(hewn(train_on(dir, 2, {hosts})), 2, "the host no-such-host.invalid is unknown");
+  write_file(dir / "hosts", "\n");
+  CHECK_FAILS(hewn(train_on(dir, 2, {hosts})), 2, "names no host");
+}
+
+TEST_CASE("an error of rank 0 or of all is told once, and is the exit status", "[ranks]") {
+  if (!has_mpi()) return;
+  const TempDir dir;
+  const ProcessResult missing = hewn(train_on(dir, 2, {"--dataset=" + (dir / "none.txt").string()}));
+  CHECK_FAILS(missing, 3, "none.txt");
+  CHECK(missing.err.find("hewn: ") == missing.err.rfind("hewn: "));
+  const ProcessResult bad =
+      hewn(train_on(dir, 2, {"--learning_rate=1e6", "--warmup_iters=0", "--grad_clip=0", "--max_iters=200"}));
+  CHECK_FAILS(bad, 5, "not finite");
+  CHECK(bad.err.find("hewn: ") == bad.err.rfind("hewn: "));
+}
+
+TEST_CASE("a killed process ends the others, and the run goes on from its last checkpoint", "[ranks]") {
+  if (!has_mpi()) return;
+  for (const int victim : {0, 1}) {
+    const TempDir dir;
+    INFO("rank " << victim << " is killed");
+    const std::vector<std::string> endless{"--max_iters=1000000", "--eval_interval=5", "--rank_timeout=20"};
+    Process run(with({hewn_program().string()}, train_on(dir, 2, endless)));
+    REQUIRE(run.wait_for("saved", 120));
+    const pid_t process = process_of(dir, victim);
+    REQUIRE(process > 0);
+    ::kill(process, SIGKILL);
+    const ProcessResult r = run.finish();
+    INFO(r.err);
+    CHECK(!r.timed_out);
+    CHECK(r.exit_code == 1);
+    CHECK(contains(r.err, "hewn: rank " + std::to_string(victim) + " ("));
+    CHECK(contains(r.err, ") has ended"));
+    CHECK(process_of(dir, 1 - victim) < 0);
+    const ProcessResult next = hewn(small_resume(dir, {"--max_iters=5"}));
+    INFO(next.err);
+    CHECK(next.exit_code == 0);
+  }
+}
+
+TEST_CASE("a stop asked of any process saves and ends all of them", "[ranks]") {
+  if (!has_mpi()) return;
+  struct Stop {
+    int rank, signal, status;
+  };
+  for (const Stop& stop : {Stop{-1, SIGINT, 130}, Stop{-1, SIGTERM, 143}, Stop{1, SIGTERM, 143}}) {
+    const TempDir dir;
+    INFO("signal " << stop.signal << " to " << stop.rank);
+    Process run(with({hewn_program().string()}, train_on(dir, 2, {"--max_iters=1000000"})));
+    REQUIRE(run.wait_for("saved", 120));
+    const pid_t process = stop.rank < 0 ? run.id() : process_of(dir, stop.rank);
+    REQUIRE(process > 0);
+    ::kill(process, stop.signal);
+    const ProcessResult r = run.finish();
+    INFO(r.err);
+    CHECK(r.exit_code == stop.status);
+    CHECK(contains(r.err, "stopped after step"));
+    CHECK(contains(r.err, "resume with:"));
+    CHECK(process_of(dir, 0) < 0);
+  }
+}
+
+TEST_CASE("without its library, the program says what several processes need", "[ranks]") {
+  const TempDir dir;
+  fs::create_directories(dir / "bin");
+  fs::copy_file(hewn_program(), dir / "bin/hewn");
+  ProcessOptions options;
+  options.env["PATH"] = (dir / "bin").string() + ":/usr/bin:/bin";
+  std::vector<std::string> words = train_on(dir, 2);
+  words.insert(words.begin(), (dir / "bin/hewn").string());
+  CHECK_FAILS(run_program(words, options), 1,
+              "several processes need " + (dir / "bin/libhewn_mpi.so").string());
+}
+
+}  // namespace hewn::test
