@@ -28,7 +28,7 @@ turn() {
 }
 
 all_parts=(house gcc gpu-script clang address thread aarch64 cuda patches package)
-rest=() long=HEWN_SLOW=0 one_in=1 asan_isas=all asan_without="arch|docs|install"
+rest=() long=HEWN_SLOW=0 one_in=1 asan_isas=all asan_without="arch|docs|install|ranks"
 case "${1:-}" in
   "") parts=(gcc) ;;
   --full) parts=("${all_parts[@]}") long=HEWN_SLOW=1 ;;
@@ -120,6 +120,7 @@ part_clang() {
 part_address() {
   # clang's OpenMP does not free its allocations for threads that began a region and have ended.
   echo "leak:libomp.so" >"$work/leaks"
+  # `ranks` starts programs with MPI, which frees little of its memory.
   export LSAN_OPTIONS=suppressions=$work/leaks:print_suppressions=0
   export ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
   configure_and_build "clang, address + undefined sanitizers" asan "-DHEWN_ISAS=$asan_isas" &&
