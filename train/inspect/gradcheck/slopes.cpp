@@ -9,7 +9,9 @@
 
 namespace hewn {
 
-constexpr double slope_distances[] = {1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8};
+constexpr double slope_distances[] = {1e-3, 3e-4, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8};
+// A distance can tell a difference from rounding that is this part of it.
+constexpr double told_apart = 0.3;
 
 // A loss is computed in many steps, each of which rounds.
 double slope_noise(double loss) {
@@ -27,9 +29,12 @@ Slope slope_near(double expected, double tolerance, const std::function<double(d
     const Slope slope{.value = five_point_slope(f, h), .allowed = noise / h};
     if (h == slope_distances[0]) longest = slope;
     // A shorter distance must be able to see the difference that the longest has seen.
-    const bool precise = h == slope_distances[0] || slope.allowed <= 0.3 * std::abs(longest.value - expected);
+    const bool precise =
+        h == slope_distances[0] || slope.allowed <= told_apart * std::abs(longest.value - expected);
     if (precise && slope.excess(expected) <= tolerance) return slope;
   }
+  // A smaller difference could as well be a kink between the two longest distances.
+  longest.allowed = noise / (told_apart * slope_distances[1]);
   return longest;
 }
 
@@ -38,7 +43,7 @@ Slope slope_near(double expected, double tolerance, const std::function<double(d
 std::string kink_at(double error, const std::function<double(double)>& f, double noise) {
   const double middle = f(0);
   double farther = std::numeric_limits<double>::infinity();
-  for (const double h : slope_distances) {
+  for (double h = slope_distances[0]; h > 5e-9; h /= 10) {
     const double left = (middle - f(-h)) / h, right = (f(h) - middle) / h, bend = std::abs(right - left);
     if (bend >= 0.3 * farther && bend >= 1e-3 * error && bend >= 4 * noise / h)
       return join("slope ", left, " to the left, ", right, " to the right");

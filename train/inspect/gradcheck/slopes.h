@@ -17,7 +17,8 @@ struct Slope {
 };
 
 /// The slope of f at 0, by shorter and shorter distances: a long one may lie across a kink, such as those of ReLU, or in
-/// a sharp bend. That of the first distance whose excess is at most `tolerance`, or if there is none, of the longest.
+/// a sharp bend. That of the first distance whose excess is at most `tolerance`, or if there is none, of the longest,
+/// whose `allowed` is then what a shorter distance could not have seen either.
 Slope slope_near(double expected, double tolerance, const std::function<double(double)>& f, double noise);
 
 /// How f bends at 0 if it has a kink there or too near for any distance, which explains an error of this size in the
