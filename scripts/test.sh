@@ -1,15 +1,14 @@
 #!/usr/bin/env bash
 # Builds Hewn and runs its tests; installs missing packages first (scripts/install-deps.sh).
 #   scripts/test.sh           checks a build, for users: under 10 minutes on 2 cores
-#   scripts/test.sh --ci      checks a commit: under 45 minutes on 2 cores. All tests with gcc (the longest sampled),
-#                             CUDA for one target, the patches of the exercises, and one of these, chosen by the number of
-#                             commits, every other time the first: address + undefined sanitizers (this processor's
-#                             kernels, without the tests of `hewn bench` and of kills); clang; aarch64 and packages;
-#                             thread sanitizer and all CUDA targets. On a slow machine, where the rest has taken those
-#                             45 minutes already, it is left out
+#   scripts/test.sh --ci      checks a commit: under 45 minutes on 2 cores. All tests with gcc (the longest sampled), and
+#                             one of these, in turn by the number of commits: address + undefined sanitizers over the
+#                             libraries or over the commands (this processor's kernels); the GPU check and the patches
+#                             of the exercises; clang; aarch64; CUDA and packages; thread sanitizer. On a slow machine,
+#                             where the rest has taken those 45 minutes already, it is left out
 #   scripts/test.sh --full    checks a release: everything, with every long test
-#   scripts/test.sh PART...   only these: house gcc gpu-script clang address thread aarch64 cuda cuda-one patches
-#                             package
+#   scripts/test.sh PART...   only these: house gcc gpu-script clang address address-libraries address-commands thread
+#                             aarch64 cuda patches package
 # The last line is a summary: N passed, N failed, N skipped.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
@@ -18,7 +17,7 @@ usage() { echo "usage: scripts/test.sh [--ci | --full | PART...]" >&2; exit 2; }
 
 # The parts that --ci runs only this time. In a shallow clone, which lacks the number of commits, the hash determines them.
 turn() {
-  local number=0 parts=(address clang address "aarch64 package" address "thread cuda")
+  local number=0 parts=(address-libraries "gpu-script patches" address-commands clang aarch64 "cuda package" thread)
   if [ "$(git rev-parse --is-shallow-repository 2>/dev/null)" = false ]; then
     number=$(git rev-list --count HEAD)
   elif number=$(git rev-parse --short=7 HEAD 2>/dev/null); then
@@ -28,20 +27,18 @@ turn() {
 }
 
 all_parts=(house gcc gpu-script clang address thread aarch64 cuda patches package)
-rest=() long=HEWN_SLOW=0 one_in=1 asan_isas=all asan_without="arch|docs|install|ranks"
+rest=() long=HEWN_SLOW=0 one_in=1 asan_isas=all
 case "${1:-}" in
   "") parts=(gcc) ;;
   --full) parts=("${all_parts[@]}") long=HEWN_SLOW=1 ;;
   --ci)
     # A commit has the same random inputs and the same samples whenever it is checked.
     export HEWN_TEST_SEED=${HEWN_TEST_SEED:-$((16#0$(git rev-parse --short=7 HEAD 2>/dev/null | cut -c1-7)))}
-    parts=(house gcc gpu-script patches) rest=($(turn)) long=HEWN_SLOW=1 one_in=2
-    asan_isas=native asan_without+="|bench|torture"
-    [[ " ${rest[*]} " = *" cuda "* ]] || parts+=(cuda-one)
+    parts=(house gcc) rest=($(turn)) long=HEWN_SLOW=1 one_in=3 asan_isas=native
     ;;
   *)
     parts=("$@") long=HEWN_SLOW=1
-    for part in "$@"; do [[ " ${all_parts[*]} cuda-one " = *" $part "* ]] || usage; done
+    for part in "$@"; do [[ " ${all_parts[*]} address-libraries address-commands " = *" $part "* ]] || usage; done
     ;;
 esac
 
@@ -117,15 +114,23 @@ part_clang() {
   configure_and_build "clang release" clang && run_tests "clang release" build-clang "$(sampled 3)"
 }
 
-part_address() {
+# address_tests TARGETS CTEST_OPTION...
+address_tests() {
   # clang's OpenMP does not free its allocations for threads that began a region and have ended.
   echo "leak:libomp.so" >"$work/leaks"
-  # `ranks` starts programs with MPI, which frees little of its memory.
   export LSAN_OPTIONS=suppressions=$work/leaks:print_suppressions=0
   export ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
-  configure_and_build "clang, address + undefined sanitizers" asan "-DHEWN_ISAS=$asan_isas" &&
-    run_tests "address + undefined" build-asan "$(sampled 8)" -E "^($asan_without)$"
+  # shellcheck disable=SC2086
+  configure_and_build "clang, address + undefined sanitizers" asan "-DHEWN_ISAS=$asan_isas" -- $1 &&
+    run_tests "address + undefined" build-asan "$(sampled 8)" "${@:2}"
 }
+
+# `ranks` starts programs with MPI, which frees little of its memory.
+part_address() { address_tests all -E "^(arch|docs|install|ranks)$"; }
+# The tests of one program each, without the long ones of `hewn bench` and of kills.
+libraries="core kernels cases gpu tokenizer weights model data train scores fuzz" commands="cli trace learn report sweep"
+part_address-libraries() { address_tests "$(printf 'test_%s ' $libraries)" -R "^(${libraries// /|})$"; }
+part_address-commands() { address_tests "$(printf 'test_%s ' $commands)" -R "^(${commands// /|})$"; }
 
 # Tests of multi-threaded code. Archer, a tool that clang's OpenMP loads, informs the sanitizer about OpenMP's
 # synchronisation; the runtime itself is not instrumented.
@@ -177,20 +182,15 @@ without_targets() {
   done
 }
 
-# Compiles every GPU kernel for every GPU, or only for Hopper, which has the most code of its own.
-part_cuda() { compile_cuda "-UCMAKE_CUDA_ARCHITECTURES" sm_80.cubin sm_90a.cubin sm_100.cubin sm_80.ptx; }
-part_cuda-one() { compile_cuda "-DCMAKE_CUDA_ARCHITECTURES=90a-real" sm_90a.cubin; }
-
-# compile_cuda CMAKE_OPTION TARGET...
-compile_cuda() {
-  local log=$work/cuda.log start=$SECONDS count bad architectures=$1
-  shift
+# Compiles every GPU kernel for every GPU.
+part_cuda() {
+  local log=$work/cuda.log start=$SECONDS count bad targets=(sm_80.cubin sm_90a.cubin sm_100.cubin sm_80.ptx)
   if ! command -v nvcc >/dev/null && [ ! -x /usr/local/cuda/bin/nvcc ]; then
     echo "skipped: CUDA is not compiled (no nvcc)"
     skipped=$((skipped + 1))
     return 0
   fi
-  local options=("$architectures" -DHEWN_TESTS=OFF -DHEWN_EMULATOR=OFF -DHEWN_WERROR=ON -DHEWN_ISAS=native) cuobjdump
+  local options=(-DHEWN_TESTS=OFF -DHEWN_EMULATOR=OFF -DHEWN_WERROR=ON -DHEWN_ISAS=native) cuobjdump
   cuobjdump=$(command -v cuobjdump || command -v /usr/local/cuda/bin/cuobjdump)
   command -v ccache >/dev/null && options+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
   [ -e build-cuda/CMakeCache.txt ] || options+=(-G Ninja)
@@ -226,7 +226,7 @@ compile_cuda() {
   fi
   count=$(find core kernels apps -name '*.cu' | wc -l)
   if [ -n "$cuobjdump" ]; then
-    bad=$(without_targets build-cuda/apps/hewn "$count" "$@")
+    bad=$(without_targets build-cuda/apps/hewn "$count" "${targets[@]}")
     if [ -n "$bad" ]; then
       echo "$bad"
       fail "CUDA is not compiled for every GPU"
@@ -236,7 +236,7 @@ compile_cuda() {
     echo "skipped: the GPUs that the program has code for are not checked (no cuobjdump)"
     skipped=$((skipped + 1))
   fi
-  echo "== CUDA: $count files compiled for $*, in $((SECONDS - start)) s"
+  echo "== CUDA: $count files compiled for ${targets[*]}, in $((SECONDS - start)) s"
   passed=$((passed + count))
 }
 
@@ -299,7 +299,7 @@ part_package() { script scripts/package-test.sh; }
 sets=(build test)
 [ ${#parts[@]} -gt 1 ] && sets+=(several)
 [[ " ${parts[*]} " = *" gcc "* ]] && [ $# -gt 0 ] && sets+=(mpi)
-[[ " ${parts[*]} ${rest[*]} " =~ \ (clang|address|thread)\  ]] && sets+=(full)
+[[ " ${parts[*]} ${rest[*]} " =~ \ (clang|address|thread) ]] && sets+=(full)
 scripts/install-deps.sh "${sets[@]}" || exit 1
 
 for part in "${parts[@]}"; do "part_$part"; done
