@@ -38,8 +38,11 @@ TEST_CASE("slopes: a wrong slope stays wrong beside a kink and without one") {
 }
 
 TEST_CASE("slopes: those beside a kink are named, and a bend has none") {
-  CHECK(kink_at(0.5, [](double s) { return s > 0 ? s : 0; }, noise) == "slope 0 to the left, 1 to the right");
-  CHECK(kink_at(0.5, [](double s) { return std::exp(s); }, noise).empty());
+  CHECK(kink_at(
+            0.5, [](double s) { return s > 0 ? s : 0; }, noise) == "slope 0 to the left, 1 to the right");
+  CHECK(kink_at(
+            0.5, [](double s) { return std::exp(s); }, noise)
+            .empty());
 }
 
 }  // namespace hewn::test
