@@ -125,10 +125,12 @@ Plan make_plan(const TrainConfig& config, const PlanTarget& target, Profiler* wa
   evaluate_once(*model, batches[0]);
   trainer.step(batches);
   evaluate_once(*model, batches[0]);
+  const int64_t sent_before = ranks.traffic().bytes_sent;
   Collector collector(plan, watch);
   device->profile(&collector);
   const StepResult step = trainer.step(batches);
   device->profile(nullptr);
+  plan.bytes_sent = ranks.traffic().bytes_sent - sent_before;
   double flops = 0;
   for (const Cost& cost : plan.launches) flops += cost.flops;
   plan.flops_per_token = flops * target.ranks / static_cast<double>(step.tokens);

@@ -7,8 +7,10 @@
 #include "apps/cli/format.h"
 #include "apps/cli/terminal.h"
 #include "apps/commands/commands.h"
+#include "apps/commands/ranks/plan_ranks.h"
 #include "apps/run/input.h"
 #include "apps/run/open_run.h"
+#include "apps/run/ranks/start.h"
 #include "apps/run/run_config.h"
 #include "apps/run/text/prompts.h"
 #include "core/error.h"
@@ -35,7 +37,8 @@ struct Answer {
   double flops_per_s = 0, bytes_per_s = 0;  // of the roofline
   size_t available = 0;                     // memory in bytes
   int64_t largest_batch = 0;
-  size_t cache_bytes = 0;  // of a text of block_size tokens
+  size_t cache_bytes = 0;    // of a text of block_size tokens
+  PlannedExchange exchange;  // if there are several ranks
 
   int64_t tokens_per_step() const {
     return config.batch_size * config.gradient_accumulation_steps * config.longest_row();
@@ -85,6 +88,7 @@ Json as_json(const Answer& a) {
            {"available_bytes", a.available},
            {"largest_batch_size", a.largest_batch}};
   if (a.gpu) out["gpu"] = a.gpu->name;
+  if (a.target.ranks > 1) out["ranks"] = json_of(a.exchange, a.target);
   if (!a.kernels.empty()) out["ops"] = ops_json(a);
   return out;
 }
@@ -104,7 +108,8 @@ void print_text(const Answer& a) {
   print("step        ", long_count(a.tokens_per_step()), " tokens, ",
         scaled(a.plan.flops_per_token * static_cast<double>(a.tokens_per_step()), "FLOP"), ", ",
         scaled(a.plan.flops_per_token, "FLOP"), " per token\n");
-  print("memory      ", bytes_text(static_cast<double>(a.plan.memory.peak)), " at peak\n");
+  print("memory      ", bytes_text(static_cast<double>(a.plan.memory.peak)), " at peak",
+        a.target.ranks > 1 ? " on each of the ranks\n" : "\n");
   for (int use = 0; use < n_mem_uses; ++use) {
     const std::string name(name_of(static_cast<MemUse>(use)));
     const size_t bytes = a.plan.memory.at_peak_by_use[use];
@@ -115,6 +120,7 @@ void print_text(const Answer& a) {
         scaled(a.flops_per_s, "FLOP/s"), " and ", scaled(a.bytes_per_s, "B/s"), ", ", roofs_text(a),
         long_count(a.config.max_iters), " steps take at least ",
         duration_text(a.floor_seconds() * static_cast<double>(a.config.max_iters)), "\n");
+  if (a.target.ranks > 1) print(lines_of(a.exchange, a.target));
   if (a.cache_bytes > 0)
     print("writing     ", bytes_text(static_cast<double>(a.cache_bytes)), " for a text of ",
           a.config.model.block_size, " tokens\n");
@@ -214,6 +220,19 @@ TrainConfig config_to_plan(const Settings& settings) {
   return config;
 }
 
+// Plans for one of this many ranks, each of which has a machine of its own.
+void plan_with_ranks(Answer& a, const Settings& settings) {
+  const int64_t ranks = settings.integer("ranks");
+  require(!settings.given("network") || ranks > 1, settings.where("network"),
+          ": a network is between several processes; give their number as --ranks=N");
+  if (ranks == 1) return;
+  require(!a.gpu, settings.where("ranks"), ": several processes train on CPUs; leave out device");
+  check_ranks(settings, ranks);
+  if (!settings.given("grad_shards") && settings.arguments.empty()) a.config.grad_shards = ranks;
+  check_division(settings, a.config.gradient_accumulation_steps, a.config.grad_shards, ranks);
+  a.target.ranks = static_cast<int>(ranks);
+}
+
 }  // namespace
 
 int run_plan(const Settings& settings) {
@@ -230,6 +249,7 @@ int run_plan(const Settings& settings) {
     plan_for_gpu(a, *known_gpu(settings.text("gpu")));
   else
     plan_here(a, settings);
+  plan_with_ranks(a, settings);
   if (!a.config.model.classifies()) a.cache_bytes = cache_bytes(a.config, a.target, kv_of(settings));
   StepKernels step;
   a.plan = make_plan(a.config, a.target, settings.flag("ops") ? &step : nullptr);
@@ -237,6 +257,7 @@ int run_plan(const Settings& settings) {
   std::stable_sort(a.kernels.begin(), a.kernels.end(), [&](const RunKernel& x, const RunKernel& y) {
     return a.floor_seconds(x) > a.floor_seconds(y);
   });
+  if (a.target.ranks > 1) a.exchange = plan_exchange(settings, a.config, a.target, a.plan, a.floor_seconds());
   if (a.available > 0) a.largest_batch = largest_batch(a.config, a.target, a.available);
   if (settings.flag("json"))
     print(json_text(as_json(a), 2), "\n");

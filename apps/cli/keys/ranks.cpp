@@ -19,6 +19,10 @@ std::vector<Option> ranks_options() {
            "also "
            "when the number changes half way",
            "not checked"),
+      integer("ranks", "1", 1, 1024, takes::plan,
+              "plan for one of this many processes that train together: a power of two"),
+      real("network", "0", 0, 1e6, takes::plan,
+           "with several processes, what the network of each can send, in Gbit/s", "not planned"),
   };
   for (Option& option : options) option.once = true;
   return options;

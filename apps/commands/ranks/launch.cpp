@@ -3,7 +3,6 @@
 #include <netdb.h>
 #include <unistd.h>
 
-#include <bit>
 #include <chrono>
 #include <csignal>
 #include <sstream>
@@ -15,6 +14,7 @@
 #include "apps/cli/system/child.h"
 #include "apps/cli/terminal.h"
 #include "apps/run/ranks/library.h"
+#include "apps/run/ranks/start.h"
 #include "core/error.h"
 #include "core/io/file.h"
 #include "kernels/contract/parallel.h"
@@ -113,9 +113,7 @@ std::vector<std::string> environment_of_launcher() {
 int launch_ranks(const Settings& settings) {
   const MessageLibrary& library = message_library();
   const int64_t ranks = settings.integer("ranks");
-  const auto below = static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(ranks)));
-  require(ranks == below, settings.where("ranks"), ": ranks = ", ranks, "; expected a power of two, such as ",
-          below, ", as gradients are added in pairs");
+  check_ranks(settings, ranks);
   std::vector<Host> hosts;
   if (settings.has("hosts")) {
     hosts = read_hosts(settings.text("hosts"));

@@ -19,8 +19,14 @@ TrainConfig configuration(DType dtype, OptimizerKind kind, bool shard) {
   return config;
 }
 
+/// What training has cost one of the ranks.
+struct Measured {
+  MemStats memory;
+  int64_t bytes_sent = 0;  // in the last step
+};
+
 /// Steps as one of the ranks, with an evaluation before every other one.
-MemStats measured_on(Ranks& ranks, const TrainConfig& config) {
+Measured measured_on(Ranks& ranks, const TrainConfig& config) {
   const auto device = make_cpu(1);
   const auto model = make_model(config.model, config.training, *device, config.dtype, config.seed);
   Trainer trainer(*model, config, &ranks);
@@ -28,6 +34,7 @@ MemStats measured_on(Ranks& ranks, const TrainConfig& config) {
   std::vector<Batch> batches;
   for (int64_t m = 0; m < config.gradient_accumulation_steps / ranks.size(); ++m)
     batches.push_back(random_batch(random, config.model, config.rows()));
+  int64_t sent_before = 0;
   for (int step = 0; step < 4; ++step) {
     if (step % 2 == 0) {
       const NoGrad none;
@@ -35,9 +42,10 @@ MemStats measured_on(Ranks& ranks, const TrainConfig& config) {
       const Tensor targets = batch_tensor(*device, batches[0], batches[0].targets);
       (void)model->loss(tokens, targets);
     }
+    sent_before = ranks.traffic().bytes_sent;
     trainer.step(batches);
   }
-  return device->pool().stats();
+  return {device->pool().stats(), ranks.traffic().bytes_sent - sent_before};
 }
 
 size_t optimizer_bytes(const Plan& plan) {
@@ -46,21 +54,22 @@ size_t optimizer_bytes(const Plan& plan) {
 
 }  // namespace
 
-TEST_CASE("a plan predicts the peak memory of each rank to the byte", "[ranks][plan]") {
+TEST_CASE("a plan predicts the memory and the messages of each rank to the byte", "[ranks][plan]") {
   for (const auto& config : {configuration(DType::f32, OptimizerKind::adamw, true),
                              configuration(DType::f32, OptimizerKind::adamw, false),
                              configuration(DType::bf16, OptimizerKind::adamw, true),
                              configuration(DType::f64, OptimizerKind::sgd, true)})
     for (const int size : {1, 2, 4, 8}) {
       INFO(name_of(config.dtype) << ", shard " << config.optimizer.shard << ", " << size << " ranks");
-      std::vector<MemStats> counted(static_cast<size_t>(size));
+      std::vector<Measured> counted(static_cast<size_t>(size));
       Mailboxes(size, run_seed()).run([&](Ranks& ranks) {
         counted[static_cast<size_t>(ranks.rank())] = measured_on(ranks, config);
       });
       for (int rank = 0; rank < size; ++rank) {
         INFO("rank " << rank);
-        const MemStats& real = counted[static_cast<size_t>(rank)];
+        const auto& [real, bytes_sent] = counted[static_cast<size_t>(rank)];
         const Plan plan = make_plan(config, {.threads = 1, .isa = best_isa(), .ranks = size, .rank = rank});
+        CHECK(plan.bytes_sent == bytes_sent);
         CHECK(plan.memory.peak == real.peak);
         CHECK(plan.memory.peak_reserved == real.peak_reserved);
         CHECK(std::ranges::equal(plan.memory.live_by_use, real.live_by_use));

@@ -1,0 +1,50 @@
+// hewn plan --ranks: what training with others costs a process.
+
+#include "apps/commands/ranks/plan_ranks.h"
+
+#include "tests/apps/small_run.h"
+
+namespace hewn::test {
+namespace {
+
+ProcessResult plan(std::vector<std::string> more) {
+  more.insert(more.begin(), {"plan", "--vocab_size=64", "--n_layer=4", "--n_head=2", "--n_embd=128",
+                             "--block_size=16", "--batch_size=2"});
+  return hewn(more);
+}
+
+}  // namespace
+
+TEST_CASE("a plan for several processes counts what each holds and sends") {
+  const auto whole = nlohmann::json::parse(plan({"--gradient_accumulation_steps=8", "--json"}).out);
+  CHECK(!whole.contains("ranks"));
+  const auto part = nlohmann::json::parse(
+      plan({"--gradient_accumulation_steps=8", "--json", "--ranks=4", "--network=0.001"}).out);
+  const auto& ranks = part["ranks"];
+  CHECK(ranks["count"] == 4);
+  CHECK(part["tokens_per_step"] == whole["tokens_per_step"]);
+  // Three quarters of the gradient, as much of the values, and some numbers besides.
+  const double least = 2 * 0.75 * 4 * whole["parameters"].get<double>();
+  CHECK(ranks["bytes_sent_per_step"].get<double>() >= 0.97 * least);
+  CHECK(ranks["bytes_sent_per_step"].get<double>() < 1.03 * least);
+  CHECK(ranks["network_ms_per_step"].get<double>() ==
+        Approx(ranks["bytes_sent_per_step"].get<double>() * 8 / 1e6 * 1e3));
+  CHECK(ranks["peak_bytes_otherwise"].get<int64_t>() > part["peak_bytes"].get<int64_t>());
+  CHECK(ranks["network_ms_hidden"].get<double>() <= ranks["network_ms_per_step"].get<double>() / 2);
+  CHECK(ranks["hidden_from_micro_steps"].get<int64_t>() % 4 == 0);
+  const std::string text = plan({"--gradient_accumulation_steps=8", "--ranks=4", "--network=10"}).out;
+  CHECK(contains(text, "ranks       4, each sends "));
+  CHECK(contains(text, "network     at 10 Gbit/s "));
+}
+
+TEST_CASE("a plan for several processes refuses what they would refuse") {
+  CHECK_FAILS(plan({"--ranks=3"}), 2, "--ranks: ranks = 3; expected a power of two, such as 2");
+  CHECK_FAILS(plan({"--ranks=2"}), 2, "cannot be divided among 2 ranks; give a multiple of 2");
+  CHECK_FAILS(plan({"--ranks=4", "--gradient_accumulation_steps=8", "--grad_shards=2"}), 2,
+              "give a multiple of 4, or at most 2 ranks");
+  CHECK_FAILS(plan({"--network=10"}), 2, "give their number as --ranks=N");
+  CHECK_FAILS(plan({"--ranks=2", "--gradient_accumulation_steps=2", "--device=cuda"}), 2, "train on CPUs");
+  CHECK_FAILS(plan({"--ranks=0"}), 2, "ranks");
+}
+
+}  // namespace hewn::test
