@@ -73,6 +73,7 @@ struct TrainConfig {
   bool log_update_ratios = false;      ///< at every evaluation, the size of an update of each block relative to its weights
   bool always_save_checkpoint = true;  ///< at every evaluation; false: only when the loss improves
   int64_t keep = 3;                    ///< number of checkpoints to keep besides the best
+  int64_t check_interval = 250;        ///< steps after which several processes compare their parameters
   int64_t sample_interval = 0;         ///< steps between samples, the first at step 0; 0: none
 
   /// Tokens of the longest row of a batch.
@@ -209,6 +210,10 @@ inline constexpr Key<TrainConfig> watching_keys[] = {
                                 "stop after this many validations without improvement (0: never)"),
     key<&TrainConfig::max_time>("max_time", Change::always, Reals{0, 1e9},
                                 "save and stop after this many seconds (0: no limit)"),
+    key<&TrainConfig::check_interval>("check_interval", Change::always, Integers{1, most_steps},
+                                      "steps after which several processes compare checksums of their parameters, to find "
+                                      "memory that went bad")
+        .following("eval_interval", [](TrainConfig& c) { c.check_interval = c.eval_interval; }),
     key<&TrainConfig::sample_interval>(
         "sample_interval", Change::always, Integers{0, most_steps},
         "steps between samples written to the run; the first is written before training (0: "

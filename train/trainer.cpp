@@ -9,6 +9,7 @@
 #include "kernels/contract/contract.h"
 #include "kernels/embedding/op.h"
 #include "kernels/global_norm/abi.h"
+#include "train/ranks/comparison.h"
 #include "train/tasks/preference/loss.h"
 
 namespace hewn {
@@ -112,6 +113,7 @@ Trainer::Trainer(Model& model, const TrainConfig& config, Ranks* ranks)
     : Trainer(model, config.optimizer, config.schedule, config.seed, config.grad_shards, ranks) {
   recompute_ = config.recompute;
   preference_ = config.preference;
+  check_interval_ = config.check_interval;
 }
 
 void Trainer::set_steps_done(int64_t steps) {
@@ -262,6 +264,9 @@ void Trainer::make_room_for_losses(const Parts& parts) {
 
 void Trainer::update() {
   if (ranks_) {
+    // Now, since the update replaces what may have gone bad since the last one.
+    if (check_interval_ > 0 && (steps_done() + 1) % check_interval_ == 0)
+      require_same_parameters(model_.parameters(), *ranks_, steps_done());
     double loss = 0;
     const bool runs = executor(model_.device()).runs();  // a planned step has no losses
     const auto mine =

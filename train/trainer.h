@@ -108,6 +108,7 @@ class Trainer {
   bool recompute_ = false;
   TapeObserver* observer_ = nullptr;
   PreferenceConfig preference_;
+  int64_t check_interval_ = 0;  // 0: never
   GradientGroups groups_;
   std::optional<GradientExchange> exchange_;  // with several ranks
   StepOnDevice step_;

@@ -7,6 +7,7 @@
 
 #include "tests/support/catch.h"
 #include "tests/support/env.h"
+#include "tests/support/errors.h"
 #include "tests/support/process.h"
 
 namespace hewn::test {
@@ -26,10 +27,6 @@ inline ProcessResult hewn(std::vector<std::string> arguments, ProcessOptions opt
   for (const char* name : {"NO_COLOR", "COLUMNS", "HEWN_THREADS", "HEWN_SEED", "HEWN_DTYPE"})
     if (!options.env.count(name)) options.unset_env.emplace_back(name);
   return run_program(arguments, options);
-}
-
-inline bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != text.npos;
 }
 
 }  // namespace hewn::test

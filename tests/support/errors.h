@@ -10,6 +10,10 @@
 
 namespace hewn::test {
 
+inline bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != text.npos;
+}
+
 /// The error that `action` throws, nothing if it throws none; other exceptions pass.
 template <class Action>
 std::optional<Error> error_of(Action&& action) {

@@ -14,6 +14,10 @@ std::vector<Option> ranks_options() {
            "this one"),
       real("rank_timeout", "30", 1, 86400, takes::train,
            "with several processes, seconds within which all end after one has ended or cannot be reached"),
+      integer("restarts", "0", 0, 1'000'000, takes::train,
+              "with ranks, how often to start again from the last checkpoint when a process was lost, with "
+              "those hosts "
+              "that can still be reached"),
       text("ranks", "1,2,4", "", takes::verify,
            "check that training gives the same bits with each of these numbers of processes; with --resume "
            "also "

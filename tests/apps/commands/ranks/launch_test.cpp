@@ -1,43 +1,17 @@
 // Training with several processes, started through MPI.
 
+#include <chrono>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
-#include "tests/apps/small_run.h"
+#include "tests/apps/commands/ranks/train_on.h"
 
 namespace hewn::test {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// Whether the program was built with MPI, and its launcher is there.
-bool has_mpi() {
-  if (fs::exists(hewn_program().parent_path() / "libhewn_mpi.so")) return true;
-  skip("training with several processes: this build has no libhewn_mpi.so");
-  return false;
-}
-
-const std::vector<std::string> four_micro_steps{"--gradient_accumulation_steps=4", "--grad_shards=4",
-                                                "--dropout=0.1"};
-
-std::vector<std::string> with(std::vector<std::string> some, const std::vector<std::string>& more) {
-  some.insert(some.end(), more.begin(), more.end());
-  return some;
-}
-
-/// `small_train` with four micro-steps in four groups, on this many processes; 1: without MPI.
-std::vector<std::string> train_on(const TempDir& dir, int ranks, const std::vector<std::string>& more = {}) {
-  std::vector<std::string> words = small_train(dir, with(four_micro_steps, more));
-  if (ranks > 1) words.push_back("--ranks=" + std::to_string(ranks));
-  return words;
-}
-
-/// Weights and moments of the last checkpoint.
-std::string last_bits(const fs::path& run) {
-  return read_file(run / "checkpoints/last/model.safetensors") +
-         read_file(run / "checkpoints/last/optimizer.safetensors");
-}
 
 /// The process of a rank of the run in `dir`; -1: there is none.
 pid_t process_of(const TempDir& dir, int rank) {
@@ -140,6 +114,35 @@ TEST_CASE("a killed process ends the others, and the run goes on from its last c
     const ProcessResult next = hewn(small_resume(dir, {"--max_iters=5"}));
     INFO(next.err);
     CHECK(next.exit_code == 0);
+  }
+}
+
+TEST_CASE("a run that loses a process is started again, as often as is allowed", "[ranks]") {
+  if (!has_mpi()) return;
+  const std::vector<std::string> steps{"--max_iters=500", "--eval_interval=50", "--eval_iters=1", "--keep=1"};
+  const std::vector<std::string> endless{"--max_iters=1000000", "--eval_interval=50", "--eval_iters=1"};
+  const TempDir alone;
+  REQUIRE(hewn(train_on(alone, 1, steps)).exit_code == 0);
+  for (const int kills : {1, 2}) {
+    const TempDir dir;
+    Process run(with({hewn_program().string()},
+                     train_on(dir, 2, with(kills == 1 ? steps : endless, {"--restarts=1"}))));
+    for (int kill = 0; kill < kills; ++kill) {
+      if (kill > 0) REQUIRE(run.wait_for("restart with 2 ranks, 0 restarts left", 60));
+      REQUIRE(run.wait_for("saved", 120));
+      pid_t process = -1;
+      for (int tries = 0; tries < 100 && process < 0; ++tries) {
+        process = process_of(dir, 1);
+        if (process < 0) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      }
+      REQUIRE(process > 0);
+      ::kill(process, SIGKILL);
+    }
+    const ProcessResult r = run.finish();
+    INFO(r.err);
+    CHECK(r.exit_code == (kills == 1 ? 0 : 1));
+    CHECK(contains(r.err, "restart with 2 ranks, 0 restarts left"));
+    if (kills == 1) CHECK((last_bits(dir / "run") == last_bits(alone / "run")));
   }
 }
 

@@ -1,0 +1,67 @@
+// Parameters that went bad on a rank are noticed before they are used for an update.
+
+#include "train/ranks/comparison.h"
+
+#include "tests/support/errors.h"
+#include "tests/train/ranks/mailboxes.h"
+#include "tests/train/tiny.h"
+#include "train/ranks/agreement.h"
+
+namespace hewn::test {
+namespace {
+
+/// Trains three steps on `size` ranks. Before step `at`, flips a bit of the parameter `name` on some of them. Returns what
+/// each rank says.
+std::vector<std::string> errors_after(int size, const std::string& name, const std::vector<int>& bad,
+                                      int64_t at, int64_t check_interval) {
+  TrainConfig config{.model = tiny_model(), .optimizer = {}, .schedule = {}};
+  config.gradient_accumulation_steps = config.grad_shards = size;
+  config.check_interval = check_interval;
+  config.model.tie = false;
+  config.training.what = "head";
+  std::vector<std::string> errors(static_cast<size_t>(size));
+  Mailboxes(size, run_seed()).run([&](Ranks& ranks) {
+    const auto device = make_cpu(1);
+    const auto model = make_model(config.model, config.training, *device, config.dtype, 3);
+    Trainer trainer(*model, config, &ranks);
+    Random random(join("rank ", ranks.rank()));
+    try {
+      for (int64_t step = 0; step < 3; ++step) {
+        for (Parameter& p : model->parameters().all())
+          if (step == at && p.name == name && std::ranges::count(bad, ranks.rank()) > 0)
+            *static_cast<std::byte*>(p.value.data()) ^= std::byte{1};
+        trainer.step(random_batch(random, config.model, 1));
+      }
+    } catch (const Error& error) {
+      errors[static_cast<size_t>(ranks.rank())] = error.what();
+    }
+  });
+  return errors;
+}
+
+}  // namespace
+
+TEST_CASE("ranks: a bit that flips in a parameter is noticed and its rank named", "[ranks]") {
+  for (const char* name : {"transformer.h.0.mlp.c_fc.weight", "lm_head.weight"})
+    for (const std::string& error : errors_after(4, name, {2}, 1, 1)) {
+      CHECK(contains(error, "step 1: the parameters of rank 2 ("));
+      CHECK(contains(error, "are not those of the other ranks"));
+      CHECK(!contains(error, "rank 1"));
+    }
+  for (const std::string& error : errors_after(2, "lm_head.weight", {1}, 1, 1))
+    CHECK(
+        contains(error, "rank 0 (" + name_of_host() + "), rank 1 (" + name_of_host() + ") are not the same"));
+  for (const std::string& error : errors_after(4, "lm_head.weight", {0, 3}, 0, 1))
+    CHECK(contains(error, "rank 3 ("));
+}
+
+TEST_CASE("ranks: parameters are compared every check_interval steps", "[ranks]") {
+  // What no update overwrites stays wrong until it is compared.
+  for (const std::string& error : errors_after(4, "transformer.h.0.mlp.c_fc.weight", {1}, 0, 3))
+    CHECK(contains(error, "step 2: the parameters of rank 1 ("));
+  for (const std::string& error : errors_after(4, "transformer.h.0.mlp.c_fc.weight", {1}, 0, 4))
+    CHECK(error.empty());
+  for (const std::string& error : errors_after(4, "", {}, 0, 1)) CHECK(error.empty());
+}
+
+}  // namespace hewn::test

@@ -1,0 +1,43 @@
+#include "train/ranks/comparison.h"
+
+#include <algorithm>
+
+#include "core/error.h"
+#include "core/io/checksum.h"
+#include "kernels/contract/contract.h"
+#include "train/ranks/agreement.h"
+
+namespace hewn {
+namespace {
+
+// 16 digits for all values. Tensors of a planned step have none.
+std::string checksum_of(const Parameters& parameters) {
+  Checksum sum;
+  for (const Parameter& p : parameters.all())
+    if (executor(p.value.device()).runs()) sum.update(p.value.data(), p.value.bytes());
+  return to_hex(sum.value());
+}
+
+}  // namespace
+
+void require_same_parameters(const Parameters& parameters, Ranks& ranks, int64_t step) {
+  constexpr size_t digits = 16;
+  std::vector<std::string> sums, hosts;
+  for (const std::string& text : ranks.gather(checksum_of(parameters) + name_of_host())) {
+    sums.push_back(text.substr(0, digits));
+    hosts.push_back(text.substr(digits));
+  }
+  const auto holders = [&](const std::string& sum) { return std::ranges::count(sums, sum); };
+  const auto most = std::ranges::max_element(sums, {}, holders);
+  if (holders(*most) == std::ssize(sums)) return;
+  const bool majority = 2 * holders(*most) > std::ssize(sums);
+  std::string named;
+  for (size_t rank = 0; rank < sums.size(); ++rank)
+    if (!majority || sums[rank] != *most)
+      named += join(named.empty() ? "rank " : ", rank ", rank, " (", hosts[rank], ")");
+  fail(ErrorCode::failed, "step ", step, ": the parameters of ", named,
+       majority ? " are not those of the other ranks" : " are not the same",
+       ", so memory or a processor is faulty there; go on from the last checkpoint, on other hosts");
+}
+
+}  // namespace hewn

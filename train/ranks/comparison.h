@@ -1,0 +1,14 @@
+#pragma once
+// Finds memory or processors that went bad: ranks whose parameters are no longer those of the others.
+
+#include "model/parameters.h"
+#include "train/ranks/ranks.h"
+
+namespace hewn {
+
+/// Compares checksums of the values of all parameters, also of those that do not train. On CPUs. All ranks call it, in
+/// step number `step`. Throws failed on every rank if they differ, naming ranks and hosts: those that differ from more
+/// than half of the ranks, or if no values are those of so many, all.
+void require_same_parameters(const Parameters& parameters, Ranks& ranks, int64_t step);
+
+}  // namespace hewn
