@@ -1,10 +1,12 @@
 #include "core/scope.h"
 
+#include <array>
 #include <deque>
+#include <functional>
+#include <map>
 #include <mutex>
 #include <unordered_map>
 #include <utility>
-#include <vector>
 
 namespace hewn {
 namespace {
@@ -13,10 +15,14 @@ thread_local int current_scope = 0;
 thread_local const char* current_op = "";
 thread_local Phase current_phase = Phase::forward;
 
+/// A scope with this name inside of another one, and its number.
+using InnerScope = std::pair<const std::pair<int, std::string>, int>;
+
 struct Names {
   std::mutex lock;
   std::deque<std::string> paths{""};
   std::unordered_map<std::string, int> numbers{{"", 0}};
+  std::map<std::pair<int, std::string>, int> inner;  // of `InnerScope`, which stay where they are
 };
 
 Names& scope_names() {
@@ -24,40 +30,35 @@ Names& scope_names() {
   return all;
 }
 
-/// The number of a path, which it has from now on.
-int number_of(int outer, std::string_view name) {
+/// The scope with this name inside of `outer`, which has a number from now on.
+const InnerScope& inner_scope(int outer, std::string_view name) {
   Names& all = scope_names();
   const std::lock_guard guard(all.lock);
+  std::pair<int, std::string> key(outer, name);
+  if (const auto known = all.inner.find(key); known != all.inner.end()) return *known;
   const std::string& before = all.paths[static_cast<size_t>(outer)];
-  std::string path = before.empty() ? std::string(name) : before + "." + std::string(name);
-  const auto [at, fresh] = all.numbers.try_emplace(path, static_cast<int>(all.paths.size()));
-  if (fresh) all.paths.push_back(std::move(path));
-  return at->second;
+  const std::string path = before.empty() ? key.second : before + "." + key.second;
+  auto number = all.numbers.find(path);
+  if (number == all.numbers.end()) {
+    all.paths.push_back(path);
+    number = all.numbers.emplace(path, static_cast<int>(all.paths.size()) - 1).first;
+  }
+  return *all.inner.emplace(std::move(key), number->second).first;
 }
 
-/// The scopes that this thread has entered from another one. They are mostly entered in turn, so the one after the last
-/// is tried first: a small model enters a scope every few microseconds.
-struct Inner {
-  std::vector<std::pair<std::string, int>> scopes;
-  size_t next = 0;
-
-  int find(int outer, std::string_view name) {
-    for (size_t i = 0; i < scopes.size(); ++i, ++next) {
-      if (next >= scopes.size()) next = 0;
-      if (scopes[next].first == name) return scopes[next++].second;
-    }
-    return scopes.emplace_back(name, number_of(outer, name)).second;
-  }
-};
-
-thread_local std::deque<Inner> inner_scopes;
+/// The scopes that this thread has entered lately, each at a place that follows from its name and the outer scope: a
+/// small model enters one every few microseconds. An array without a destructor, for which the C library would allocate
+/// memory and abort if there is none.
+thread_local std::array<const InnerScope*, 1024> recent{};
 
 }  // namespace
 
 Scope::Scope(std::string_view name) : before_(current_scope) {
-  const auto outer = static_cast<size_t>(before_);
-  if (outer >= inner_scopes.size()) inner_scopes.resize(outer + 1);
-  current_scope = inner_scopes[outer].find(before_, name);
+  const size_t hash = std::hash<std::string_view>()(name) + static_cast<size_t>(before_) * 31;
+  const InnerScope*& scope = recent[hash % recent.size()];
+  if (!scope || scope->first.first != before_ || scope->first.second != name)
+    scope = &inner_scope(before_, name);
+  current_scope = scope->second;
 }
 
 Scope::~Scope() { current_scope = before_; }

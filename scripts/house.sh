@@ -4,7 +4,7 @@
 #   lines of a source file    at most 500
 #   places to touch           for each patch of tests/house, the number in its line "places: N": at most 3 for an
 #                             operation, 2 for others
-# Also checks that the patches of tests/house and tests/lessons still apply.
+# Also checks, in a checkout, that the patches of tests/house and tests/lessons still apply.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 [ $# = 0 ] || { echo "usage: scripts/house.sh" >&2; exit 2; }
@@ -48,8 +48,8 @@ for patch in tests/house/*.patch; do
   judge "  ${patch#tests/house/}" "$(sed -n '/^diff /q; s/^places: *//p' "$patch")" $limit
 done
 
-for patch in tests/house/*.patch tests/lessons/*.patch; do
-  [ ! -e "$patch" ] || git apply --check "$patch" || judge "  lines of ${patch#tests/} that do not apply" 1 0
+for patch in $(git ls-files 'tests/house/*.patch' 'tests/lessons/*.patch' 2>/dev/null); do
+  git apply --check "$patch" || judge "  ${patch#tests/}: lines that do not apply" 1 0
 done
 
 [ $passed_limits = 0 ] || { echo "$passed_limits over the limit"; exit 1; }

@@ -51,6 +51,11 @@ TEST_CASE("an allocation that fails before main, while globals are made, ends th
   CHECK(ended > 0);
 }
 
+TEST_CASE("no thread has destructors to register, for which the C library aborts if memory lacks") {
+  if (!sanitizers().empty()) return skip("sanitizers have threads of their own");
+  CHECK((read_file(hewn_program()).find("__cxa_thread_atexit") == std::string::npos));
+}
+
 TEST_CASE("whichever allocation fails, a run ends with status 4 or goes on, and is intact") {
   if (!sanitizers().empty()) return skip("sanitizers have allocators of their own");
   if (left_out()) return;
