@@ -25,6 +25,7 @@ const char* problem_of(int error, const char* call) {
   int length = 0;
   MPI_Error_string(error, text, &length);
   problem = std::string(call) + ": " + std::string(text, static_cast<size_t>(length));
+  std::replace(problem.begin(), problem.end(), '\n', ' ');
   return problem.c_str();
 }
 

@@ -7,6 +7,7 @@
 #include <bit>
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
 #include <sstream>
 #include <thread>
 
@@ -92,7 +93,8 @@ std::vector<std::string> words_of_launcher(const MessageLibrary& library, const 
   std::vector<std::string> words{library.launcher, "-n", ranks};
   if (!list.empty()) words.insert(words.end(), {library.hydra ? "-hosts" : "--host", list});
   if (library.hydra) {
-    words.insert(words.end(), {"-bind-to", "none"});
+    // The others report the loss of a rank, and end by themselves.
+    words.insert(words.end(), {"-bind-to", "none", "-disable-auto-cleanup"});
     return words;
   }
   words.insert(words.end(), {"--quiet", "--oversubscribe", "--bind-to", "none"});
@@ -114,6 +116,9 @@ std::vector<std::string> environment_of_launcher() {
   // Open MPI asks for this to be confirmed, since a program of root's can do harm; this one is ours.
   if (::geteuid() == 0)
     all.insert(all.end(), {"OMPI_ALLOW_RUN_AS_ROOT=1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1"});
+  // UCX, by which Debian's MPICH sends long messages, reads them from the other process's memory, and aborts if that has
+  // ended.
+  if (!std::getenv("UCX_RNDV_THRESH")) all.push_back("UCX_RNDV_THRESH=inf");
   return all;
 }
 
@@ -135,8 +140,9 @@ int run_ranks(const MessageLibrary& library, const Settings& settings, const std
   std::vector<std::string> words = words_of_launcher(library, settings, hosts);
   for (std::string& word : words_of_command(settings)) words.push_back(std::move(word));
   const int status = run_to_end(std::move(words));
+  // Hydra returns 0 after a signal, whatever the ranks return.
+  if (stop_signal() != 0 && (status != 0 || library.hydra)) return stop_status();
   if (status == 0) return 0;
-  if (stop_signal() != 0) return stop_status();
   const bool stopped = status == 128 + SIGINT || status == 128 + SIGTERM || status == 128 + SIGHUP;
   const bool said = status <= static_cast<int>(ErrorCode::numerical);
   return stopped || said ? status : static_cast<int>(ErrorCode::failed);

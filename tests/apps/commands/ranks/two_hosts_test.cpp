@@ -45,6 +45,8 @@ class TwoHosts {
   ProcessOptions options() const {
     ProcessOptions options;
     options.env["OMPI_MCA_plm_rsh_agent"] = (dir_ / "remote").string();
+    options.env["HYDRA_LAUNCHER"] = "rsh";  // of MPICH
+    options.env["HYDRA_LAUNCHER_EXEC"] = (dir_ / "remote").string();
     return options;
   }
 
