@@ -43,6 +43,10 @@ class Communication final : public Messages {
   Transfer receive(int from, Topic topic, std::span<std::byte> bytes) override;
   bool done(Transfer transfer) override;
   void rest() override;
+  /// Calls `work` on the thread, and waits until it has returned: for what the library behind the transport can do
+  /// besides messages. Throws what it throws. Meanwhile no message is sent or received, and a rank that ends is not
+  /// missed.
+  void call(const std::function<void()>& work);
   /// In order: waits until all ranks have called it, and disconnects them. Otherwise the others take this rank for one that
   /// has ended without a word.
   void close(bool in_order) override;
@@ -68,6 +72,7 @@ class Communication final : public Messages {
     Goal goal;
     std::optional<RankFailure> failure;
     std::vector<Request> requests;
+    const std::function<void()>* work;  // null: none
   };
 
   // The rank's part.
@@ -81,6 +86,7 @@ class Communication final : public Messages {
   void work();
   Wish wish();
   bool transfer(const Wish& wish);
+  void carry_out(const std::function<void()>& work);
   bool may_end(const Wish& wish) const;
   void fail_with(const RankFailure& failure);
   bool reports() const;
@@ -105,6 +111,9 @@ class Communication final : public Messages {
   int64_t changes_ = 0;    // number of times that transfers have finished
   int64_t asked_at_ = -1;  // their number when `done` was first called after `rest`; -1: it was not
   bool rests_ = false;
+  const std::function<void()>* work_ = nullptr;  // that the rank waits for
+  bool worked_ = false;                          // whether the thread has called it
+  std::exception_ptr thrown_;                    // by it
   Goal goal_ = Goal::work;
   Clock::time_point wished_ = {};  // since when the goal is another
   std::optional<RankFailure> failure_;
