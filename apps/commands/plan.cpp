@@ -7,6 +7,7 @@
 #include "apps/cli/format.h"
 #include "apps/cli/terminal.h"
 #include "apps/commands/commands.h"
+#include "apps/commands/ranks/launch.h"
 #include "apps/commands/ranks/plan_ranks.h"
 #include "apps/run/input.h"
 #include "apps/run/open_run.h"

@@ -210,7 +210,8 @@ int run_train(const Settings& settings) {
           "' is neither a CONFIG.toml nor a key; give a text as --dataset=FILE");
   if (started_as_rank())
     return as_one_of_ranks(settings, [&](Ranks& ranks) { return train_as(settings, &ranks); });
-  return settings.integer("ranks") > 1 ? launch_ranks(settings) : train_as(settings, nullptr);
+  const int64_t ranks = settings.integer("ranks");
+  return ranks > 1 ? launch_ranks(settings, {.ranks = ranks}) : train_as(settings, nullptr);
 }
 
 }  // namespace hewn::cli

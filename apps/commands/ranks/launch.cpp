@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <bit>
 #include <chrono>
+#include <cmath>
 #include <csignal>
 #include <cstdlib>
 #include <sstream>
@@ -53,6 +54,12 @@ std::vector<Host> read_hosts(const std::string& path) {
   return hosts;
 }
 
+// Those of the file `hosts`; none if there is no file.
+std::vector<Host> hosts_of(const Settings& settings) {
+  const bool named = settings.takes("hosts") && settings.has("hosts");
+  return named ? read_hosts(settings.text("hosts")) : std::vector<Host>{};
+}
+
 void check_hosts(const std::vector<Host>& hosts, int64_t ranks, const Settings& settings) {
   int64_t slots = 0;
   for (const Host& host : hosts) {
@@ -67,30 +74,36 @@ void check_hosts(const std::vector<Host>& hosts, int64_t ranks, const Settings& 
           " has ", slots, slots == 1 ? " slot" : " slots", "; give fewer ranks, or more slots: NAME SLOTS");
 }
 
+double timeout_of(const Settings& settings) {
+  return settings.takes("rank_timeout") ? settings.real("rank_timeout") : 30;
+}
+
 // This command, for a rank.
-std::vector<std::string> words_of_command(const Settings& settings) {
+std::vector<std::string> words_of_command(const Settings& settings, const RankLaunch& launch, bool alone) {
   // As the user calls it, so that messages do, too; other hosts may have another PATH.
-  const bool findable = !settings.has("hosts") && program().find('\'') == std::string::npos;
+  const bool findable = !alone && !settings.has("hosts") && program().find('\'') == std::string::npos;
   std::vector<std::string> words{findable ? program() : own_program()};
   for (const std::string& word : split(settings.command().name, ' ')) words.push_back(word);
   if (!settings.config.empty()) words.push_back(settings.config);
   for (const Option* option : options_of(settings.command())) {
     // The environment has the others.
     if (!settings.given(option->name) || !settings.where(option->name).starts_with('-')) continue;
-    if (option->name == "hosts" || option->name == "restarts") continue;
+    if (option->name == "hosts" || option->name == "ranks" || option->name == "restarts") continue;
     for (const std::string& value : split(settings.text(option->name), '\n'))
       words.push_back(join("--", option->name, "=", value));
   }
+  words.push_back(join("--ranks=", launch.ranks));
+  words.insert(words.end(), launch.more.begin(), launch.more.end());
   return words;
 }
 
 // The launcher's options: ranks keep to cores of their own choice.
-std::vector<std::string> words_of_launcher(const MessageLibrary& library, const Settings& settings,
+std::vector<std::string> words_of_launcher(const Settings& settings, int64_t ranks,
                                            const std::vector<Host>& hosts) {
-  const std::string ranks = std::to_string(settings.integer("ranks"));
+  const MessageLibrary& library = message_library();
   std::string list;
   for (const Host& host : hosts) list += join(list.empty() ? "" : ",", host.name, ":", host.slots);
-  std::vector<std::string> words{library.launcher, "-n", ranks};
+  std::vector<std::string> words{library.launcher, "-n", std::to_string(ranks)};
   if (!list.empty()) words.insert(words.end(), {library.hydra ? "-hosts" : "--host", list});
   if (library.hydra) {
     // The others report the loss of a rank, and end by themselves.
@@ -99,11 +112,11 @@ std::vector<std::string> words_of_launcher(const MessageLibrary& library, const 
   }
   words.insert(words.end(), {"--quiet", "--oversubscribe", "--bind-to", "none"});
   // Has the launcher miss a host that is cut off as soon as the ranks do; it would wait for the host for ever.
-  const auto timeout = static_cast<int64_t>(settings.real("rank_timeout"));
+  const auto timeout = std::lround(timeout_of(settings));
   for (const auto& [parameter, value] :
-       {std::pair{"time", timeout / 2}, {"intvl", timeout / 6}, {"probes", 3}})
-    words.insert(words.end(), {"--mca", join("oob_tcp_keepalive_", parameter),
-                               std::to_string(std::max<int64_t>(1, value))});
+       {std::pair{"time", timeout / 2}, {"intvl", timeout / 6}, {"probes", 3L}})
+    words.insert(words.end(),
+                 {"--mca", join("oob_tcp_keepalive_", parameter), std::to_string(std::max(1L, value))});
   // Open MPI hands on the environment to this host only.
   for (const std::string& line : environment())
     if (!hosts.empty() && (line.starts_with("HEWN_") || line.starts_with("OMP_")))
@@ -122,26 +135,29 @@ std::vector<std::string> environment_of_launcher() {
   return all;
 }
 
-// Runs a program to its end, passing on stops. Returns its status.
-int run_to_end(std::vector<std::string> words) {
-  Child launcher(std::move(words), environment_of_launcher());
+// Runs a program to its end, passing on stops as this signal, or if it is 0, as they are. Returns its status.
+int run_to_end(Child& program, int signal_of_stop) {
   for (int passed_on = 0;;) {
-    if (const auto status = launcher.ended()) return *status;
+    if (const auto status = program.ended()) return *status;
     if (const int signal = stop_signal(); signal != passed_on) {
       passed_on = signal;
-      launcher.send(SIGUSR1);  // upon others, it would kill the ranks
+      program.send(signal_of_stop != 0 ? signal_of_stop : signal);
     }
     std::this_thread::sleep_for(10ms);
   }
 }
 
 // Starts the ranks, waits for their end, and returns their status.
-int run_ranks(const MessageLibrary& library, const Settings& settings, const std::vector<Host>& hosts) {
-  std::vector<std::string> words = words_of_launcher(library, settings, hosts);
-  for (std::string& word : words_of_command(settings)) words.push_back(std::move(word));
-  const int status = run_to_end(std::move(words));
+int run_ranks(const Settings& settings, const RankLaunch& launch, const std::vector<Host>& hosts) {
+  const bool alone = launch.ranks == 1 && hosts.empty();
+  std::vector<std::string> words;
+  if (!alone) words = words_of_launcher(settings, launch.ranks, hosts);
+  for (std::string& word : words_of_command(settings, launch, alone)) words.push_back(std::move(word));
+  Child program(std::move(words), environment_of_launcher(), launch.out);
+  const int status =
+      run_to_end(program, alone ? 0 : SIGUSR1);  // upon others, a launcher would kill the ranks
   // Hydra returns 0 after a signal, whatever the ranks return.
-  if (stop_signal() != 0 && (status != 0 || library.hydra)) return stop_status();
+  if (stop_signal() != 0 && (status != 0 || (!alone && message_library().hydra))) return stop_status();
   if (status == 0) return 0;
   const bool stopped = status == 128 + SIGINT || status == 128 + SIGTERM || status == 128 + SIGHUP;
   const bool said = status <= static_cast<int>(ErrorCode::numerical);
@@ -149,7 +165,8 @@ int run_ranks(const MessageLibrary& library, const Settings& settings, const std
 }
 
 // Whether the launcher can start a program there, before this time is over.
-bool is_there(const MessageLibrary& library, const Host& host, std::chrono::duration<double> timeout) {
+bool is_there(const Host& host, std::chrono::duration<double> timeout) {
+  const MessageLibrary& library = message_library();
   std::vector<std::string> words{library.launcher, "-n",  "1", library.hydra ? "-hosts" : "--host",
                                  host.name,        "true"};
   Child trial(std::move(words), environment_of_launcher(), "/dev/null", "/dev/null");
@@ -163,19 +180,19 @@ bool is_there(const MessageLibrary& library, const Host& host, std::chrono::dura
 
 // What goes on after some ranks have been lost: the run from its last checkpoint, with as many ranks as there is still room
 // for.
-void prepare_restart(Settings& settings, std::vector<Host>& hosts, const MessageLibrary& library) {
+void prepare_restart(Settings& settings, RankLaunch& launch, std::vector<Host>& hosts) {
+  const bool named = !hosts.empty();
   std::erase_if(hosts, [&](const Host& host) {
-    const bool lost = !is_there(library, host, std::chrono::duration<double>(settings.real("rank_timeout")));
+    const bool lost = !is_there(host, std::chrono::duration<double>(timeout_of(settings)));
     if (lost) say("note    ", host.name, " cannot be reached, and is left out");
     return lost;
   });
-  if (settings.has("hosts")) {
+  if (named) {
     uint64_t slots = 0;
     for (const Host& host : hosts) slots += static_cast<uint64_t>(host.slots);
     if (slots == 0) fail(ErrorCode::failed, "no host of ", settings.text("hosts"), " can be reached");
     // A power of two that is smaller divides grad_shards as well.
-    const auto ranks = std::min(settings.integer("ranks"), static_cast<int64_t>(std::bit_floor(slots)));
-    settings.set({"ranks", std::to_string(ranks), "--ranks"});
+    launch.ranks = std::min(launch.ranks, static_cast<int64_t>(std::bit_floor(slots)));
   }
   // If it was lost before its first checkpoint, it begins again.
   if (path_is_directory(settings.text("out_dir"))) settings.set({"init_from", "resume", "--init_from"});
@@ -183,26 +200,30 @@ void prepare_restart(Settings& settings, std::vector<Host>& hosts, const Message
 
 }  // namespace
 
-int launch_ranks(const Settings& given) {
+void check_ranks(const Settings& settings, int64_t ranks) {
+  const auto below = static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(ranks)));
+  require(ranks == below, settings.where("ranks"), ": ranks = ", ranks, "; expected a power of two, such as ",
+          below, ", as gradients are added in pairs");
+  if (const std::vector<Host> hosts = hosts_of(settings); !hosts.empty()) check_hosts(hosts, ranks, settings);
+}
+
+int launch_ranks(const Settings& given, const RankLaunch& first) {
   Settings settings = given;
-  const MessageLibrary& library = message_library();
-  const int64_t ranks = settings.integer("ranks");
-  check_ranks(settings, ranks);
-  std::vector<Host> hosts;
-  if (settings.has("hosts")) {
-    hosts = read_hosts(settings.text("hosts"));
-    check_hosts(hosts, ranks, settings);
-  } else if (ranks > available_cores()) {
-    say("note    ", ranks, " ranks share ", available_cores(), available_cores() == 1 ? " core" : " cores");
-  }
+  RankLaunch launch = first;
+  std::vector<Host> hosts = hosts_of(settings);
+  if (launch.ranks > 1) (void)message_library();  // without it, nothing else matters
+  check_ranks(settings, launch.ranks);
+  if (hosts.empty() && launch.ranks > available_cores())
+    say("note    ", launch.ranks, " ranks share ", available_cores(),
+        available_cores() == 1 ? " core" : " cores");
   catch_signals();
-  for (int64_t left = settings.integer("restarts");; --left) {
-    const int status = run_ranks(library, settings, hosts);
+  for (int64_t left = settings.takes("restarts") ? settings.integer("restarts") : 0;; --left) {
+    const int status = run_ranks(settings, launch, hosts);
     if (status != static_cast<int>(ErrorCode::failed) || left == 0) return status;
-    prepare_restart(settings, hosts, library);
+    prepare_restart(settings, launch, hosts);
     if (stop_signal() != 0) return stop_status();
-    say("restart with ", settings.integer("ranks"), settings.integer("ranks") == 1 ? " rank, " : " ranks, ",
-        left - 1, left == 2 ? " restart left" : " restarts left");
+    say("restart with ", launch.ranks, launch.ranks == 1 ? " rank, " : " ranks, ", left - 1,
+        left == 2 ? " restart left" : " restarts left");
   }
 }
 

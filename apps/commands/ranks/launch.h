@@ -1,14 +1,29 @@
 #pragma once
 // Starts the ranks of a command.
 
+#include <cstdint>
+#include <string>
+#include <vector>
+
 #include "apps/cli/settings.h"
 
 namespace hewn::cli {
 
-/// Runs this command as `ranks` processes, on this host or on those of the file `hosts`, through the launcher of the MPI
-/// that Hewn was built with. Passes signals on, and returns the exit status of the ranks when all have ended. If a rank was
-/// lost, starts them again from the last checkpoint, `restarts` times, on the hosts that can be reached. Throws usage for
-/// more ranks than the hosts have slots, or an unknown host.
-int launch_ranks(const Settings& settings);
+/// How ranks are started.
+struct RankLaunch {
+  int64_t ranks = 1;
+  std::vector<std::string> more = {};  ///< options besides those of this call, or instead of them
+  std::string out = {};                ///< the file for what rank 0 prints; "": standard output
+};
+
+/// Throws usage for a number of ranks that is no power of two, more than the hosts of the file `hosts` have slots, or an
+/// unknown host.
+void check_ranks(const Settings& settings, int64_t ranks);
+
+/// Runs this command as several processes, on this host or on those of the file `hosts`, through the launcher of the MPI
+/// that Hewn was built with; a single one on this host is started without MPI. Passes signals on, and returns the exit
+/// status of the ranks when all have ended. If a rank was lost, starts them again from the last checkpoint, `restarts` times,
+/// on the hosts that can be reached. Throws usage like `check_ranks`.
+int launch_ranks(const Settings& settings, const RankLaunch& launch);
 
 }  // namespace hewn::cli

@@ -10,6 +10,7 @@
 #include "apps/cli/signals.h"
 #include "apps/cli/system/child.h"
 #include "apps/cli/terminal.h"
+#include "apps/commands/ranks/numbers.h"
 #include "apps/run/run_config.h"
 #include "apps/run/temporary_directory.h"
 #include "core/error.h"
@@ -21,17 +22,6 @@
 
 namespace hewn::cli {
 namespace {
-
-std::vector<int64_t> numbers_of_ranks(const Settings& settings) {
-  std::vector<int64_t> numbers;
-  for (const std::string& word : split(settings.text("ranks"), ',')) {
-    int64_t n = 0;
-    require(parse_integer(word, n) && n >= 1 && n <= 1024, settings.where("ranks"), ": '", word,
-            "' is no number of processes; expected numbers such as 1,2,4");
-    numbers.push_back(n);
-  }
-  return numbers;
-}
 
 /// Trainings of one configuration by `hewn train`, in a directory of their own.
 class Trainings {

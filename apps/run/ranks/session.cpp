@@ -9,7 +9,6 @@
 #include "apps/run/ranks/cores.h"
 #include "apps/run/ranks/library.h"
 #include "core/error.h"
-#include "train/ranks/communication.h"
 
 namespace hewn::cli {
 namespace {
@@ -25,9 +24,10 @@ int64_t number_in(const char* variable) {
 void report(const Error& error) { write_own_message(join("hewn: ", visible(error.what()), "\n")); }
 
 void check_number(const Settings& settings, const Ranks& ranks) {
-  const int64_t asked = settings.integer("ranks");
-  require(asked == 0 || asked == ranks.size(), settings.where("ranks"), ": ranks = ", asked,
-          ", but a launcher has started ", ranks.size(), " processes; leave ranks out");
+  const std::string asked = settings.has("ranks") ? settings.text("ranks") : "0";
+  int64_t number = 0;
+  require(parse_integer(asked, number) && (number == 0 || number == ranks.size()), settings.where("ranks"),
+          ": ranks = ", asked, ", but a launcher has started ", ranks.size(), " processes; leave ranks out");
 }
 
 }  // namespace
@@ -42,6 +42,10 @@ bool started_as_rank() {
 }
 
 int as_one_of_ranks(const Settings& settings, const std::function<int(Ranks&)>& body) {
+  return as_one_of_ranks(settings, [&](Ranks& ranks, Communication&) { return body(ranks); });
+}
+
+int as_one_of_ranks(const Settings& settings, const std::function<int(Ranks&, Communication&)>& body) {
   const MessageLibrary& library = message_library();
   const auto end_now = [](const Error& error) { std::_Exit(static_cast<int>(error.code())); };
   Communication communication([&] { return connect_ranks(library); },
@@ -55,7 +59,7 @@ int as_one_of_ranks(const Settings& settings, const std::function<int(Ranks&)>& 
   try {
     check_number(settings, ranks);
     take_own_cores(ranks);
-    const int status = body(ranks);
+    const int status = body(ranks, communication);
     communication.close(true);
     return status;
   } catch (const Error& error) {

@@ -1,6 +1,5 @@
 #include "apps/run/ranks/start.h"
 
-#include <bit>
 #include <nlohmann/json.hpp>
 
 #include "apps/cli/terminal.h"
@@ -39,21 +38,7 @@ void read(const std::string& text, Settings& settings, TrainStart& start) {
   start.state = run_state_from_json(json.at("state").get<std::string>());
 }
 
-// Divides the micro-steps of a step among the ranks.
-void divide_micro_steps(Settings& settings, int64_t ranks) {
-  if (!settings.given("grad_shards"))
-    settings.set({"grad_shards", std::to_string(ranks), "the number of ranks"});
-  check_division(settings, settings.integer("gradient_accumulation_steps"), settings.integer("grad_shards"),
-                 ranks);
-}
-
 }  // namespace
-
-void check_ranks(const Settings& settings, int64_t ranks) {
-  const auto below = static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(ranks)));
-  require(ranks == below, settings.where("ranks"), ": ranks = ", ranks, "; expected a power of two, such as ",
-          below, ", as gradients are added in pairs");
-}
 
 void check_division(const Settings& settings, int64_t micro_steps, int64_t shards, int64_t ranks) {
   require(micro_steps % ranks == 0, settings.where("gradient_accumulation_steps"),
@@ -62,6 +47,13 @@ void check_division(const Settings& settings, int64_t micro_steps, int64_t shard
   require(shards % ranks == 0, settings.where("grad_shards"), ": grad_shards = ", shards,
           " groups of micro-steps cannot be divided among ", ranks, " ranks; give a multiple of ", ranks,
           ", or at most ", shards, shards == 1 ? " rank" : " ranks");
+}
+
+void divide_micro_steps(Settings& settings, int64_t ranks) {
+  if (!settings.given("grad_shards"))
+    settings.set({"grad_shards", std::to_string(ranks), "the number of ranks"});
+  check_division(settings, settings.integer("gradient_accumulation_steps"), settings.integer("grad_shards"),
+                 ranks);
 }
 
 void share_start(Settings& settings, TrainStart& start, Ranks& ranks) {
