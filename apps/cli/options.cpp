@@ -106,6 +106,7 @@ CommandSet takers_of(std::string_view training_key) {
   if (training_key == "max_iters") return run & ~takes::verify;  // it has its own
   if (training_key == "seed") return run | finetunes;
   if (training_key == "dtype") return {};  // in section "Computation"
+  if (training_key == "bucket_mb") return run | finetunes | takes::bench_comm;
   return finetuned ? run | finetunes : run;
 }
 
@@ -366,7 +367,8 @@ const Option benching[] = {
          "compare with an earlier --json output; exit with status 5 if slower by more than "
          "the noise",
          "none"),
-    short_form('r', integer("repeat", "5", 1, 1'000'000, takes::bench_kernels | takes::bench_sample,
+    short_form('r', integer("repeat", "5", 1, 1'000'000,
+                            takes::bench_kernels | takes::bench_sample | takes::bench_comm,
                             "timed repetitions; best and median are printed")),
     short_form('r', integer("repeat", "20", 1, 1'000'000, takes::bench_train,
                             "timed steps; best and median are printed")),

@@ -42,6 +42,7 @@ enum class Name : uint8_t {
   bench_kernels,
   bench_train,
   bench_sample,
+  bench_comm,
   sweep,
   report,
   judge,

@@ -348,6 +348,20 @@ constexpr Command command_table[] = {
      "hewn bench sample small.gguf --max_new_tokens=200\n"
      "hewn bench sample --n_layer=12 --n_head=12 --n_embd=768 --block_size=256 --max_new_tokens=200 --json",
      run_bench_sample},
+    {takes::bench_comm, "bench comm", "",
+     "time sums and copies over several processes, and check each result",
+     "Starts the processes and times reduce-scatter, all-gather and all-reduce of float32 numbers: the exact "
+     "ones "
+     "of `hewn train --ranks`, whose bits do not depend on the number of processes, beside those of the MPI "
+     "that "
+     "Hewn was built with. Rounds of both are interleaved, and every result is checked. Prints the time of "
+     "the "
+     "slowest process, GB/s, and the bus bandwidth as nccl-tests defines it; docs/scale-out.md has the "
+     "formulas.",
+     "hewn bench comm --ranks=2,4 --mb=1,25,500\n"
+     "hewn bench comm --ranks=4 --hosts=hosts --mb=100 -r 20 --json\n"
+     "mpirun -n 4 hewn bench comm --mb=25",
+     run_bench_comm},
     {takes::sweep, "sweep", "", "train a run for every combination of a grid, and rank them",
      "Trains a run in SWEEP/runs/NAME for every combination of the values of --grid and every seed, "
      "with the other keys of `hewn train` as given or in CONFIG.toml; a run has the same bits as `hewn "

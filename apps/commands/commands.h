@@ -26,6 +26,7 @@ int run_tokenizer_compare(const Settings& settings);
 int run_bench_kernels(const Settings& settings);
 int run_bench_train(const Settings& settings);
 int run_bench_sample(const Settings& settings);
+int run_bench_comm(const Settings& settings);
 int run_sweep(const Settings& settings);
 int run_report(const Settings& settings);
 int run_judge(const Settings& settings);

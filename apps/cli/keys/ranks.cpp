@@ -5,14 +5,19 @@
 namespace hewn::cli::keys {
 
 std::vector<Option> ranks_options() {
+  constexpr CommandSet several = takes::train | takes::bench_comm;
   std::vector<Option> options{
       integer(
           "ranks", "0", 0, 1024, takes::train,
           "train with this many processes, started through mpirun: a power of two that divides grad_shards",
           "1, or those that mpirun, mpiexec or srun has started"),
-      text("hosts", "FILE", "", takes::train, "hosts to start them on: a line NAME SLOTS for each",
-           "this one"),
-      real("rank_timeout", "30", 1, 86400, takes::train,
+      text("ranks", "2,4", "", takes::bench_comm,
+           "time with each of these numbers of processes in turn: powers of two",
+           "2, or those that mpirun, mpiexec or srun has started"),
+      text("mb", "MB,...", "1,25,500", takes::bench_comm,
+           "sizes to time: MB (of 2^20 bytes) that every process has, 1 to 4096"),
+      text("hosts", "FILE", "", several, "hosts to start them on: a line NAME SLOTS for each", "this one"),
+      real("rank_timeout", "30", 1, 86400, several,
            "with several processes, seconds within which all end after one has ended or cannot be reached"),
       integer("restarts", "0", 0, 1'000'000, takes::train,
               "with ranks, how often to start again from the last checkpoint when a process was lost, with "
