@@ -335,8 +335,13 @@ constexpr Command command_table[] = {
      run_bench_kernels},
     {takes::bench_train, "bench train", "", "time the training steps of a configuration",
      "Prints milliseconds per step, tokens per second, peak bytes and, on a known GPU, the MFU. Takes the "
-     "keys of `hewn train`.",
+     "keys of `hewn train`. With --ranks=1,2,4, compares numbers of processes: efficiency beside one, what "
+     "each "
+     "sends in a step, how long that takes and which part of it is hidden, and how long the fastest waits "
+     "for the "
+     "slowest.",
      "hewn bench train configs/baby-gpt-cpu.toml --threads=2\n"
+     "hewn bench train configs/baby-gpt-cpu.toml --ranks=1,2 --gradient_accumulation_steps=8\n"
      "hewn bench train --n_layer=12 --n_head=12 --n_embd=768 --batch_size=4 --block_size=64 --json",
      run_bench_train},
     {takes::bench_sample, "bench sample", "[RUN]", "time text generation, token by token",

@@ -21,7 +21,7 @@ enum class Collective : uint8_t {
 };
 constexpr std::string_view names_of(Collective) { return "reduce_scatter|all_gather|all_reduce"; }
 
-/// Bus bandwidth relative to algorithm bandwidth, which is bytes of the slab / seconds (busbw and algbw of nccl-tests):
+/// Bus bandwidth relative to algorithm bandwidth, which is bytes of the slab / seconds (busbw, algbw of nccl-tests):
 /// (R - 1) / R, and twice that for an all-reduce. With this factor, all collectives and any R can be compared with the
 /// bandwidth of the hardware.
 double bus_factor(Collective what, int ranks);
@@ -36,8 +36,8 @@ class CollectiveWay {
   virtual bool exact() const = 0;
   /// The elements that this rank owns.
   virtual std::vector<Range> owned() const = 0;
-  /// Computes a collective of `slab`, f32 [n] on a CPU, in place. Returns the seconds it took on this rank. All ranks call
-  /// it.
+  /// Computes a collective of `slab`, f32 [n] on a CPU, in place. Returns the seconds it took on this rank. All ranks
+  /// call it.
   virtual double run(Collective what, Tensor& slab) = 0;
 };
 
@@ -78,9 +78,9 @@ class LibraryWay final : public CollectiveWay {
   Tensor part_;  // [n / R]
 };
 
-/// Gives `slab` numbers that all ranks know of each other, computes a collective of it, and compares every element of the
-/// result with what it must be: the same bits, or within rounding for the sum of a library. Returns the seconds of the
-/// slowest rank. Throws ErrorCode::numerical, naming the first wrong element. All ranks call it.
+/// Gives `slab` numbers that all ranks know of each other, computes a collective of it, and compares every element of
+/// the result with what it must be: the same bits, or within rounding for the sum of a library. Returns the seconds of
+/// the slowest rank. Throws ErrorCode::numerical, naming the first wrong element. All ranks call it.
 double timed_and_checked(Ranks& ranks, CollectiveWay& way, Collective what, Tensor& slab);
 
 }  // namespace hewn::cli

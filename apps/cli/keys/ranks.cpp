@@ -5,12 +5,17 @@
 namespace hewn::cli::keys {
 
 std::vector<Option> ranks_options() {
-  constexpr CommandSet several = takes::train | takes::bench_comm;
+  constexpr CommandSet several = takes::train | takes::bench_train | takes::bench_comm;
   std::vector<Option> options{
       integer(
           "ranks", "0", 0, 1024, takes::train,
           "train with this many processes, started through mpirun: a power of two that divides grad_shards",
           "1, or those that mpirun, mpiexec or srun has started"),
+      text("ranks", "1,2,4", "", takes::bench_train,
+           "time with each of these numbers of processes in turn, which divide the micro-steps among "
+           "themselves; "
+           "unless given, gradient_accumulation_steps is the largest of them",
+           "this process, or those that mpirun, mpiexec or srun has started"),
       text("ranks", "2,4", "", takes::bench_comm,
            "time with each of these numbers of processes in turn: powers of two",
            "2, or those that mpirun, mpiexec or srun has started"),

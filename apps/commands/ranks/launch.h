@@ -16,8 +16,8 @@ struct RankLaunch {
   std::string out = {};                ///< the file for what rank 0 prints; "": standard output
 };
 
-/// Throws usage for a number of ranks that is no power of two, more than the hosts of the file `hosts` have slots, or an
-/// unknown host.
+/// Throws usage for a number of ranks that is no power of two, more than the hosts of the file `hosts` have slots, or
+/// an unknown host.
 void check_ranks(const Settings& settings, int64_t ranks);
 
 /// Runs this command as several processes, on this host or on those of the file `hosts`, through the launcher of the MPI

@@ -14,8 +14,8 @@ namespace hewn::cli {
 std::vector<int64_t> numbers_of_ranks(const Settings& settings);
 
 /// Runs this command with each of these numbers of ranks, which print their results as JSON, lists of objects; appends
-/// these to `rows`. `more` are options besides those of this call. Returns the exit status of the first that fails, or that
-/// is stopped, else 0. Throws usage like `check_ranks`, before the first begins.
+/// these to `rows`. `more` are options besides those of this call. Returns the exit status of the first that fails, or
+/// that is stopped, else 0. Throws usage like `check_ranks`, before the first begins.
 int run_with_each(const Settings& settings, const std::vector<int64_t>& numbers,
                   const std::vector<std::string>& more, nlohmann::ordered_json& rows);
 

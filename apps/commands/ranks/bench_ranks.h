@@ -1,0 +1,43 @@
+#pragma once
+// hewn bench train with several ranks: what their communication costs a step.
+
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "apps/cli/settings.h"
+#include "model/parameters.h"
+#include "train/config.h"
+#include "train/ranks/ranks.h"
+
+namespace hewn::cli {
+
+/// Watches the steps of ranks that train together; every function must be called by all of them.
+///
+/// All ranks take the same time for a step, since they wait for each other: the one that waits least is the slowest.
+/// What it waits is communication that no computation hides, and what another waits longer, it waits for the slowest.
+class RankWatch {
+ public:
+  explicit RankWatch(Ranks& ranks) : ranks_(ranks) {}
+
+  /// Calls `step`, and notes what it sends and how long it waits.
+  void watch(const std::function<void()>& step);
+  /// Exchanges gradients and values as a step does, without anything else to do, and notes how long that takes. The
+  /// gradients have no meaning after it.
+  void watch_exchange(Parameters& parameters, const TrainConfig& config);
+  /// Adds the results to an entry of `bench train --json`: medians over the steps.
+  void report(nlohmann::ordered_json& entry);
+
+ private:
+  Ranks& ranks_;
+  int64_t bytes_sent_ = 0;             // by this rank in a step
+  std::vector<double> steps_, alone_;  // seconds that it waited, by step and by exchange
+};
+
+/// The same as text.
+std::string rank_report(const nlohmann::ordered_json& entry);
+
+/// Times training with each number of processes in the key `ranks`, and compares them. Returns the exit status.
+int bench_train_ranks(const Settings& settings);
+
+}  // namespace hewn::cli
