@@ -6,42 +6,13 @@
 #include <fstream>
 #include <thread>
 
-<<<<<<< HEAD
 #include "tests/apps/commands/ranks/train_on.h"
-=======
-#include "tests/apps/commands/ranks/mpi.h"
-#include "tests/apps/small_run.h"
->>>>>>> 144668c (ranks: run a command with several numbers of processes in turn)
 
 namespace hewn::test {
 namespace {
 
 namespace fs = std::filesystem;
 
-<<<<<<< HEAD
-=======
-const std::vector<std::string> four_micro_steps{"--gradient_accumulation_steps=4", "--grad_shards=4",
-                                                "--dropout=0.1"};
-
-std::vector<std::string> with(std::vector<std::string> some, const std::vector<std::string>& more) {
-  some.insert(some.end(), more.begin(), more.end());
-  return some;
-}
-
-/// `small_train` with four micro-steps in four groups, on this many processes; 1: without MPI.
-std::vector<std::string> train_on(const TempDir& dir, int ranks, const std::vector<std::string>& more = {}) {
-  std::vector<std::string> words = small_train(dir, with(four_micro_steps, more));
-  if (ranks > 1) words.push_back("--ranks=" + std::to_string(ranks));
-  return words;
-}
-
-/// Weights and moments of the last checkpoint.
-std::string last_bits(const fs::path& run) {
-  return read_file(run / "checkpoints/last/model.safetensors") +
-         read_file(run / "checkpoints/last/optimizer.safetensors");
-}
-
->>>>>>> 144668c (ranks: run a command with several numbers of processes in turn)
 /// The process of a rank of the run in `dir`; -1: there is none.
 pid_t process_of(const TempDir& dir, int rank) {
   for (const auto& entry : fs::directory_iterator("/proc")) {

@@ -5,16 +5,10 @@
 #include <string>
 #include <vector>
 
+#include "tests/apps/commands/ranks/mpi.h"
 #include "tests/apps/small_run.h"
 
 namespace hewn::test {
-
-/// Whether the program was built with MPI, and its launcher is there.
-inline bool has_mpi() {
-  if (std::filesystem::exists(hewn_program().parent_path() / "libhewn_mpi.so")) return true;
-  skip("training with several processes: this build has no libhewn_mpi.so");
-  return false;
-}
 
 inline const std::vector<std::string> four_micro_steps{"--gradient_accumulation_steps=4", "--grad_shards=4",
                                                        "--dropout=0.1"};
