@@ -208,6 +208,7 @@ void Tokens::copy(int64_t begin, int64_t n, int32_t* out) const {
     const auto first = static_cast<size_t>(begin - part->begin);
     const int64_t here = std::min(n, part->count - (begin - part->begin));
     const auto count = static_cast<size_t>(here);
+    if (count == 0) continue;  // an empty shard
     if (part->width == 4) {
       std::memcpy(out, part->data + 4 * first, 4 * count);
     } else {

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <bit>
 #include <chrono>
-#include <cstring>
 
 #include "core/error.h"
 #include "kernels/copy/op.h"
@@ -72,11 +71,11 @@ std::vector<std::string> Ranks::gather(const std::string& mine) {
 
 std::vector<std::vector<double>> Ranks::gather(std::span<const double> mine) {
   std::string bytes(mine.size_bytes(), '\0');
-  std::memcpy(bytes.data(), mine.data(), bytes.size());
+  std::ranges::copy(std::as_bytes(mine), reinterpret_cast<std::byte*>(bytes.data()));
   std::vector<std::vector<double>> all;
   for (const std::string& text : gather(bytes)) {
-    all.emplace_back(text.size() / sizeof(double));
-    std::memcpy(all.back().data(), text.data(), text.size());
+    std::vector<double>& theirs = all.emplace_back(text.size() / sizeof(double));
+    std::copy(text.begin(), text.end(), reinterpret_cast<char*>(theirs.data()));
   }
   return all;
 }
