@@ -1,8 +1,8 @@
 """Compares training with several processes with PyTorch's DistributedDataParallel over Gloo.
 
     build/peers/bin/pip install transformers
-    build/peers/bin/python scripts/peers/compare_ddp.py --losses             # 50 losses on the same weights and batches
-    build/peers/bin/python scripts/peers/compare_ddp.py --rounds 3           # time of a step of GPT-2 124M, in turn
+    build/peers/bin/python scripts/peers/ranks/compare_ddp.py --losses             # 50 losses on the same weights and batches
+    build/peers/bin/python scripts/peers/ranks/compare_ddp.py --rounds 3           # time of a step of GPT-2 124M, in turn
 
 Losses: a small model begins in Hewn, is exported for transformers, and takes 50 steps of 8 micro-steps on both sides, with
 AdamW and clipping; exits with 1 if a loss differs by more than 1e-4. Times: 4 x 64 tokens, 8 micro-steps in a step, random
@@ -16,6 +16,8 @@ import random
 import struct
 import sys
 import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 from common import HEWN, ROOT, Measured, counted, in_turn, losses_of, markdown, run
 
@@ -40,7 +42,7 @@ def compare_losses(args):
             "--learning_rate=1e-3", "--schedule=constant", "--warmup_iters=0", "--weight_decay=0.1", "--beta1=0.9",
             "--beta2=0.95", "--grad_clip=1", "--log_interval=1")
         ours = losses_of(folder / "run")
-        theirs = Measured(sys.executable, ROOT / "scripts/peers/torch_ddp.py", f"--ranks={args.ranks}",
+        theirs = Measured(sys.executable, ROOT / "scripts/peers/ranks/torch_ddp.py", f"--ranks={args.ranks}",
                           f"--micro_steps={args.micro_steps}", f"--model={folder}/hf", f"--data={folder}/train.bin",
                           f"--steps={args.steps}").json()["losses"]
     if len(ours) != args.steps:
@@ -61,7 +63,7 @@ def hewn(args):
 
 
 def torch(args, mode, seen):
-    process = Measured(sys.executable, ROOT / "scripts/peers/torch_ddp.py", f"--ranks={args.ranks}",
+    process = Measured(sys.executable, ROOT / "scripts/peers/ranks/torch_ddp.py", f"--ranks={args.ranks}",
                        f"--threads={args.threads}", f"--micro_steps={args.micro_steps}", f"--mode={mode}",
                        f"--seconds={args.seconds}")
     seen.update(process.json())

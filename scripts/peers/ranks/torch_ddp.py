@@ -11,8 +11,10 @@ import argparse
 import contextlib
 import json
 import os
+import pathlib
 import resource
 import statistics
+import sys
 import tempfile
 import time
 
@@ -21,6 +23,8 @@ import torch.distributed as dist
 import torch.multiprocessing as multiprocessing
 from torch.distributed.optim import ZeroRedundancyOptimizer
 from torch.nn.parallel import DistributedDataParallel
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 RATE, BETAS, WEIGHT_DECAY, CLIP = 1e-3, (0.9, 0.95), 0.1, 1.0
 
