@@ -212,7 +212,8 @@ inline constexpr Key<TrainConfig> watching_keys[] = {
                                 "save and stop after this many seconds (0: no limit)"),
     key<&TrainConfig::check_interval>("check_interval", Change::always, Integers{1, most_steps},
                                       "steps after which several processes compare checksums of their parameters, to find "
-                                      "memory that went bad"),
+                                      "memory that went bad")
+        .following("eval_interval", [](TrainConfig& c) { c.check_interval = c.eval_interval; }),
     key<&TrainConfig::sample_interval>(
         "sample_interval", Change::always, Integers{0, most_steps},
         "steps between samples written to the run; the first is written before training (0: "

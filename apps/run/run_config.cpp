@@ -149,6 +149,7 @@ void check_parameter_memory(const ModelConfig& config, int64_t bytes_each) {
 void note_resolved(Settings& settings, const TrainConfig& c) {
   note_derived(settings, model_keys, c.model);
   note_derived(settings, training_keys, c);
+  note_derived(settings, watching_keys, c);
 }
 
 double peak_tokens_per_s(const Model& model, DType dtype) {
