@@ -139,9 +139,8 @@ void Communication::work() {
       end_if_stuck();
       doze(busy);
     }
-  } catch (const Error& error) {  // of the transport, mostly as another rank has ended
-    const RankFailure own{error.code(), join("rank ", rank_, ": ", error.what()), rank_, false};
-    fail_with(peers_->vanished().value_or(own));
+  } catch (const Error& error) {  // of the transport
+    fail_with({error.code(), join("rank ", rank_, ": ", error.what()), rank_, false});
   }
   const std::lock_guard lock(mutex_);
   left_ = goal_ == Goal::leave && !failure_;

@@ -8,7 +8,6 @@
 #include <cerrno>
 #include <cmath>
 #include <functional>
-#include <thread>
 
 #include "core/io/file.h"
 #include "train/ranks/agreement.h"
@@ -138,18 +137,6 @@ std::optional<RankFailure> Peers::missing(int number, Clock::time_point now) {
   return RankFailure{ErrorCode::failed,
                      join(name_of(number), " has not been heard of for ", std::lround(silence.count()), " s"),
                      number, true};
-}
-
-std::optional<RankFailure> Peers::vanished() {
-  static const Place here = place_of_this_process();
-  for (const auto begin = Clock::now(); Clock::now() - begin < 1s; std::this_thread::sleep_for(10ms))
-    for (int rank = 0; rank < std::ssize(peers_); ++rank) {
-      Peer* const peer = peers_[static_cast<size_t>(rank)].get();
-      if (!peer || !has_vanished(peer->place, here)) continue;
-      peer->ended = true;
-      return RankFailure{ErrorCode::failed, name_of(rank) + " has ended", rank, true};
-    }
-  return std::nullopt;
 }
 
 void Peers::tell(int to, State state, const RankFailure& failure, Clock::time_point now) {

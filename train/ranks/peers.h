@@ -35,9 +35,6 @@ class Peers {
   /// which changes once at most; `failure` says why if it fails. Returns a failure if another rank has told one, or has
   /// ended.
   std::optional<RankFailure> look(State state, const RankFailure& failure);
-  /// When the transport has failed: a rank of this machine whose process has ended, which explains it. Waits a moment for
-  /// that. Does not use the transport.
-  std::optional<RankFailure> vanished();
   /// Whether every other rank has been told this state, or has ended.
   bool know(State state) const;
   /// Whether every other rank has said that it leaves or fails, or has ended.

@@ -8,7 +8,6 @@
 #include <chrono>
 #include <cmath>
 #include <csignal>
-#include <cstdlib>
 #include <sstream>
 #include <thread>
 
@@ -106,8 +105,7 @@ std::vector<std::string> words_of_launcher(const Settings& settings, int64_t ran
   std::vector<std::string> words{library.launcher, "-n", std::to_string(ranks)};
   if (!list.empty()) words.insert(words.end(), {library.hydra ? "-hosts" : "--host", list});
   if (library.hydra) {
-    // The others report the loss of a rank, and end by themselves.
-    words.insert(words.end(), {"-bind-to", "none", "-disable-auto-cleanup"});
+    words.insert(words.end(), {"-bind-to", "none"});
     return words;
   }
   words.insert(words.end(), {"--quiet", "--oversubscribe", "--bind-to", "none"});
@@ -129,9 +127,6 @@ std::vector<std::string> environment_of_launcher() {
   // Open MPI asks for this to be confirmed, since a program of root's can do harm; this one is ours.
   if (::geteuid() == 0)
     all.insert(all.end(), {"OMPI_ALLOW_RUN_AS_ROOT=1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1"});
-  // UCX, by which Debian's MPICH sends long messages, reads them from the other process's memory, and aborts if that has
-  // ended.
-  if (!std::getenv("UCX_RNDV_THRESH")) all.push_back("UCX_RNDV_THRESH=inf");
   return all;
 }
 
