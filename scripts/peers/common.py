@@ -34,6 +34,18 @@ def losses_of(run_directory):
     return [line["loss"] for line in lines_of(pathlib.Path(run_directory) / "metrics.jsonl") if "loss" in line]
 
 
+def same_losses(ours, theirs, steps, what):
+    """Prints by how much the losses of these steps differ, after `what`; ends the script if it is more than 1e-4."""
+    if len(ours) != steps:
+        sys.exit(f"{len(ours)} losses in metrics.jsonl; expected {steps}")
+    worst = max(range(steps), key=lambda step: abs(ours[step] - theirs[step]))
+    difference = abs(ours[worst] - theirs[worst])
+    print(f"{what}: loss {ours[0]:.5f} to {ours[-1]:.5f}; the largest difference is {difference:.2e}, at step {worst}",
+          flush=True)
+    if not difference <= 1e-4:
+        sys.exit(f"Hewn {ours[worst]}, PyTorch {theirs[worst]}: expected at most 1e-4")
+
+
 class Checks:
     """Prints a line for each comparison and counts those that failed."""
 

@@ -16,7 +16,7 @@ import random
 import sys
 import tempfile
 
-from common import HEWN, losses_of, run
+from common import HEWN, losses_of, run, same_losses
 
 MASK32, MASK64 = 2**32 - 1, 2**64 - 1
 RATE, WEIGHT_DECAY, CLIP = 1e-3, 0.1, 1.0
@@ -135,17 +135,11 @@ def losses_of_torch(args, folder, train, rows):
 
 
 def compare(args, folder, train):
-    """The largest difference of a loss, after a line about it."""
+    """Ends the script if the losses differ."""
     rows, ours = losses_of_hewn(args, folder, train)
     theirs, trained = losses_of_torch(args, folder, train, rows)
-    if len(ours) != args.steps:
-        sys.exit(f"{len(ours)} losses in metrics.jsonl; expected {args.steps}")
-    worst = max(range(args.steps), key=lambda step: abs(ours[step] - theirs[step]))
-    difference = abs(ours[worst] - theirs[worst])
-    print(f"train={train}: {trained} numbers train, {args.steps} steps on {len(rows)} rows: loss {ours[0]:.5f} to "
-          f"{ours[-1]:.5f}; the largest difference is {difference:.2e}, at step {worst}", flush=True)
-    if not difference <= 1e-4:
-        sys.exit(f"Hewn {ours[worst]}, PyTorch {theirs[worst]}: expected at most 1e-4")
+    same_losses(ours, theirs, args.steps,
+                f"train={train}: {trained} numbers train, {args.steps} steps on {len(rows)} rows")
 
 
 def main():

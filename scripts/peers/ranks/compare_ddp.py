@@ -19,7 +19,7 @@ import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
-from common import HEWN, ROOT, Measured, counted, in_turn, losses_of, markdown, run
+from common import HEWN, ROOT, Measured, counted, in_turn, losses_of, markdown, run, same_losses
 
 SHAPE = ["--n_layer=12", "--n_head=12", "--n_embd=768", "--vocab_size=50257", "--bias=true", "--dropout=0",
          "--block_size=64", "--batch_size=4"]
@@ -45,14 +45,8 @@ def compare_losses(args):
         theirs = Measured(sys.executable, ROOT / "scripts/peers/ranks/torch_ddp.py", f"--ranks={args.ranks}",
                           f"--micro_steps={args.micro_steps}", f"--model={folder}/hf", f"--data={folder}/train.bin",
                           f"--steps={args.steps}").json()["losses"]
-    if len(ours) != args.steps:
-        sys.exit(f"{len(ours)} losses in metrics.jsonl; expected {args.steps}")
-    worst = max(range(args.steps), key=lambda step: abs(ours[step] - theirs[step]))
-    difference = abs(ours[worst] - theirs[worst])
-    print(f"{args.steps} steps of {args.micro_steps} micro-steps on {args.ranks} ranks: loss {ours[0]:.5f} to "
-          f"{ours[-1]:.5f}; the largest difference from DDP is {difference:.2e}, at step {worst}")
-    if not difference <= 1e-4:
-        sys.exit(f"Hewn {ours[worst]}, PyTorch {theirs[worst]}: expected at most 1e-4")
+    same_losses(ours, theirs, args.steps,
+                f"{args.steps} steps of {args.micro_steps} micro-steps on {args.ranks} ranks")
 
 
 def hewn(args):
