@@ -211,6 +211,9 @@ int run_train(const Settings& settings) {
   if (started_as_rank())
     return as_one_of_ranks(settings, [&](Ranks& ranks) { return train_as(settings, &ranks); });
   const int64_t ranks = settings.integer("ranks");
+  for (const char* key : {"hosts", "restarts"})
+    require(ranks > 1 || !settings.given(key) || !settings.where(key).starts_with('-'), settings.where(key),
+            ": is for several processes; give their number as --ranks=N");
   return ranks > 1 ? launch_ranks(settings, {.ranks = ranks}) : train_as(settings, nullptr);
 }
 

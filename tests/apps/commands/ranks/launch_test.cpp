@@ -69,6 +69,8 @@ TEST_CASE("processes that cannot divide the work are refused with what can", "[r
               "grad_shards = 4; expected a power of two that divides gradient_accumulation_steps = 6");
   CHECK_FAILS(hewn(small_train(dir, {"--ranks=2", "--gradient_accumulation_steps=2", "--arch=ngram"})), 2,
               "counts in one process");
+  for (const char* option : {"--hosts=nowhere", "--restarts=2"})
+    CHECK_FAILS(hewn(small_train(dir, {option})), 2, "give their number as --ranks=N");
   CHECK(!fs::exists(dir / "run"));
   write_file(dir / "hosts", "localhost 1\n");
   const std::string hosts = "--hosts=" + (dir / "hosts").string();
