@@ -48,9 +48,9 @@ std::string lines_of(const PlannedExchange& e, const PlanTarget& target) {
   if (e.network == 0) return text;
   return text + join("network     at ", number_text(e.network / bytes_per_gbit), " Gbit/s ",
                      fixed(e.seconds * 1e3, 1), " ms per step, of which ", fixed(e.seconds_hidden * 1e3, 1),
-                     " beside the last backward pass; the rest is less than a tenth of the step from\n"
-                     "            gradient_accumulation_steps = ",
-                     e.micro_steps, " on\n");
+                     " beside the last backward pass\n            the rest is a tenth of a step with "
+                     "gradient_accumulation_steps = ",
+                     e.micro_steps, "\n");
 }
 
 nlohmann::ordered_json json_of(const PlannedExchange& e, const PlanTarget& target) {
