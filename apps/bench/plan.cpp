@@ -19,13 +19,6 @@
 namespace hewn::cli {
 namespace {
 
-int thread_count(const Settings& settings, const std::string& text) {
-  int64_t n = 0;
-  require(parse_integer(text, n) && n >= 1 && n <= 1024, settings.where("threads"), ": '", text,
-          "' is not a thread count; expected numbers from 1 to 1024, such as 1,2");
-  return static_cast<int>(n);
-}
-
 Isa instruction_set(const Settings& settings, const std::string& name) {
   const auto* found =
       std::find_if(known_isas.begin(), known_isas.end(), [&](Isa isa) { return name_of(isa) == name; });
@@ -120,8 +113,7 @@ void read_processor(const Settings& settings, BenchPlan& plan) {
   if (!settings.has("threads"))
     plan.threads = {default_threads()};
   else
-    for (const std::string& text : split(settings.text("threads"), ','))
-      plan.threads.push_back(thread_count(settings, text));
+    for (const int64_t n : settings.integers("threads", 1, 1024)) plan.threads.push_back(static_cast<int>(n));
   if (!settings.has("isa"))
     plan.isas = {best_isa()};
   else

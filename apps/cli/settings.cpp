@@ -155,6 +155,17 @@ int64_t Settings::integer(std::string_view name) const {
   return x;
 }
 
+std::vector<int64_t> Settings::integers(std::string_view name, int64_t least, int64_t most) const {
+  std::vector<int64_t> numbers;
+  for (const std::string& word : split(value(name), ',')) {
+    int64_t& n = numbers.emplace_back();
+    require(parse_integer(word, n) && n >= least && n <= most, where(name), ": '", word,
+            "' is not a whole number from ", least, " to ", most,
+            "; give one or more, with commas between them");
+  }
+  return numbers;
+}
+
 double Settings::real(std::string_view name) const {
   double x = 0;
   if (!parse_real(value(name), x)) throw std::logic_error(join(name, " has no value"));

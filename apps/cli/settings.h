@@ -35,6 +35,8 @@ class Settings {
 
   /// Values by name. For an option without value and default, call `has` first.
   int64_t integer(std::string_view name) const;
+  /// The whole numbers in a text, with commas between them. Throws usage unless each is in [least, most].
+  std::vector<int64_t> integers(std::string_view name, int64_t least, int64_t most) const;
   double real(std::string_view name) const;
   bool flag(std::string_view name) const;
   std::string text(std::string_view name) const;

@@ -113,14 +113,8 @@ class Verdict {
 };
 
 std::vector<int> thread_counts(const Settings& settings) {
-  std::vector<int> counts;
-  for (const std::string& word : split(settings.text("threads"), ',')) {
-    int64_t n = 0;
-    require(parse_integer(word, n) && n >= 1 && n <= 1024, settings.where("threads"), ": '", word,
-            "' is not a thread count; expected numbers from 1 to 1024, such as 1,2,4");
-    counts.push_back(static_cast<int>(n));
-  }
-  return counts;
+  const std::vector<int64_t> counts = settings.integers("threads", 1, 1024);
+  return {counts.begin(), counts.end()};
 }
 
 /// A device with a model in training.

@@ -23,16 +23,7 @@ namespace hewn::cli {
 namespace {
 
 // The key `mb`.
-std::vector<int64_t> sizes_in_mb(const Settings& settings) {
-  std::vector<int64_t> sizes;
-  for (const std::string& word : split(settings.text("mb"), ',')) {
-    int64_t mb = 0;
-    require(parse_integer(word, mb) && mb >= 1 && mb <= 4096, settings.where("mb"), ": '", word,
-            "' is no size; expected MB from 1 to 4096, such as 1,25,500");
-    sizes.push_back(mb);
-  }
-  return sizes;
-}
+std::vector<int64_t> sizes_in_mb(const Settings& settings) { return settings.integers("mb", 1, 4096); }
 
 // The numbers of processes to start.
 std::vector<int64_t> several_ranks(const Settings& settings) {

@@ -10,14 +10,7 @@
 namespace hewn::cli {
 
 std::vector<int64_t> numbers_of_ranks(const Settings& settings) {
-  std::vector<int64_t> numbers;
-  for (const std::string& word : split(settings.text("ranks"), ',')) {
-    int64_t n = 0;
-    require(parse_integer(word, n) && n >= 1 && n <= 1024, settings.where("ranks"), ": '", word,
-            "' is no number of processes; expected numbers such as 1,2,4");
-    numbers.push_back(n);
-  }
-  return numbers;
+  return settings.integers("ranks", 1, 1024);
 }
 
 int run_with_each(const Settings& settings, const std::vector<int64_t>& numbers,

@@ -258,9 +258,9 @@ TEST_CASE("invalid requests of bench kernels are refused") {
   CHECK_FAILS(hewn({"bench", "kernels", "--op=softmax", "--shape=3x"}), 2, "does not have the form");
   CHECK_FAILS(hewn({"bench", "kernels", "--op=softmax", "--shape=0x3"}), 2, "does not have the form");
   CHECK_FAILS(hewn({"bench", "kernels", "--isa=mmx"}), 2, "no code for 'mmx'");
-  CHECK_FAILS(hewn({"bench", "kernels", "--threads=none"}), 2, "not a thread count");
-  CHECK_FAILS(hewn({"bench", "kernels", "--threads=0"}), 2, "not a thread count");
-  CHECK_FAILS(hewn({"bench", "kernels", "--threads=1,"}), 2, "not a thread count");
+  CHECK_FAILS(hewn({"bench", "kernels", "--threads=none"}), 2, "not a whole number from 1 to 1024");
+  CHECK_FAILS(hewn({"bench", "kernels", "--threads=0"}), 2, "not a whole number from 1 to 1024");
+  CHECK_FAILS(hewn({"bench", "kernels", "--threads=1,"}), 2, "not a whole number from 1 to 1024");
   CHECK_FAILS(hewn({"bench", "kernels", "-r0"}), 2, "out of range");
   CHECK_FAILS(hewn({"bench", "kernels", "softmax"}), 2, "takes no argument 'softmax'");
 }

@@ -330,7 +330,7 @@ TEST_CASE("verify checks resuming and thread counts") {
   CHECK(b.exit_code == 0);
   CHECK(contains(b.out, "3 threads and 1: same bits"));
   CHECK_FAILS(hewn({"verify"}, {.directory = "/"}), 2, "no run was given");
-  CHECK_FAILS(hewn({"verify", "--threads=1,x"}), 2, "'x' is not a thread count");
+  CHECK_FAILS(hewn({"verify", "--threads=1,x"}), 2, "'x' is not a whole number from 1 to 1024");
 }
 
 }  // namespace hewn::test

@@ -39,10 +39,10 @@ TEST_CASE("bench comm times each collective of each size and number of processes
 
 TEST_CASE("bench comm refuses what it cannot time", "[ranks]") {
   const auto comm = [](const std::string& option) { return hewn({"bench", "comm", option, "-r1"}); };
-  CHECK_FAILS(comm("--mb=0"), 2, "--mb: '0' is no size; expected MB from 1 to 4096");
-  CHECK_FAILS(comm("--mb=4097"), 2, "'4097' is no size");
-  CHECK_FAILS(comm("--mb=1,,2"), 2, "'' is no size");
-  CHECK_FAILS(comm("--ranks=two"), 2, "--ranks: 'two' is no number of processes");
+  CHECK_FAILS(comm("--mb=0"), 2, "--mb: '0' is not a whole number from 1 to 4096");
+  CHECK_FAILS(comm("--mb=4097"), 2, "'4097' is not a whole number");
+  CHECK_FAILS(comm("--mb=1,,2"), 2, "'' is not a whole number");
+  CHECK_FAILS(comm("--ranks=two"), 2, "--ranks: 'two' is not a whole number");
   CHECK_FAILS(comm("--ranks=1"), 2, "a single process sends nothing; give powers of two from 2 on");
   CHECK_FAILS(comm("--ranks=2,3"), 2, "ranks = 3; expected a power of two, such as 2");
   CHECK_FAILS(comm("--bucket_mb=0"), 2, "bucket_mb = 0 is out of range");

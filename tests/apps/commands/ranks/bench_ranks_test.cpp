@@ -52,7 +52,7 @@ TEST_CASE("bench train compares numbers of processes", "[ranks]") {
 }
 
 TEST_CASE("bench train refuses processes that cannot divide the work, before it times any", "[ranks]") {
-  CHECK_FAILS(bench_train({"--ranks=0"}), 2, "--ranks: '0' is no number of processes");
+  CHECK_FAILS(bench_train({"--ranks=0"}), 2, "--ranks: '0' is not a whole number from 1 to 1024");
   CHECK_FAILS(bench_train({"--ranks=1,3"}), 2, "ranks = 3; expected a power of two, such as 2");
   const ProcessResult odd = bench_train({"--ranks=1,2", "--gradient_accumulation_steps=3"});
   CHECK_FAILS(odd, 2, "gradient_accumulation_steps = 3 micro-steps cannot be divided among 2 ranks");
