@@ -9,16 +9,35 @@
 namespace hewn {
 namespace {
 
+/// Prefetches the rows after those in use, of k elements and `ld` apart, by as many bytes as `rows` vectors have at a time.
+/// Long vectors do so in memory order, as a single stream: on a Genoa the head of GPT-2 took 15% less time than with as
+/// many streams as there are rows. With short vectors that gained nothing.
+template <class S, int rows>
+struct Ahead {
+  const S* row;
+  int64_t ld, k, at = 0;
+
+  HEWN_INLINE void fetch(int64_t p) {
+    constexpr int64_t line = 64 / static_cast<int64_t>(sizeof(S));
+    constexpr bool in_order = HEWN_VBYTES == 64;
+#pragma GCC unroll 16
+    for (int i = 0; i < rows; ++i)
+      __builtin_prefetch(in_order ? row + at + i * line : row + i * ld + p, 0, 2);
+    at += rows * line;
+    if (in_order && at >= k) at -= k, row += ld;
+  }
+};
+
 /// Calls use(p, x) for p = 0 .. k - 1 in order, where lane i of x is element p of row i; the rows, ld apart, are as many
 /// as a vector has lanes, of which those from `present` on count as zeros. Prefetches the rows that follow.
 template <class T, class Use>
 HEWN_INLINE void for_columns(const T* rows, int64_t ld, int64_t present, int64_t k, const Use& use) {
   constexpr int w = lanes<T>;
   Vector<T> x[w];
+  Ahead<T, w> ahead{rows + w * ld, ld, k};
   int64_t p = 0;
   for (; p + w <= k; p += w) {
-#pragma GCC unroll 16
-    for (int i = 0; i < w; ++i) __builtin_prefetch(rows + (w + i) * ld + p, 0, 2);
+    ahead.fetch(p);
     load_transposed<T>(rows + p, ld, present, w, x);
 #pragma GCC unroll 16
     for (int i = 0; i < w; ++i) use(p + i, x[i]);
@@ -33,10 +52,10 @@ template <class T, class Use>
 HEWN_INLINE void for_columns(const BFloat16* rows, int64_t ld, int64_t present, int64_t k, const Use& use) {
   constexpr auto upper_half = static_cast<int32_t>(0xffff0000);
   vi pairs[W];
+  Ahead<BFloat16, W> ahead{rows + W * ld, ld, k};
   int64_t p = 0;
   for (; p + 2 * W <= k; p += 2 * W) {
-#pragma GCC unroll 16
-    for (int i = 0; i < W; ++i) __builtin_prefetch(rows + (W + i) * ld + p, 0, 2);
+    ahead.fetch(p);
     load_transposed_pairs(rows + p, ld, present, 2 * W, pairs);
 #pragma GCC unroll 16
     for (int i = 0; i < W; ++i) {
