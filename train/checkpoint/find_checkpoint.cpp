@@ -24,16 +24,23 @@ constexpr const char* import_hint = "; `hewn import` makes a run of another prog
 
 bool has_manifest(const fs::path& directory) { return path_exists(directory / Manifest::file_name); }
 
-/// Directories with the name of a checkpoint, with or without a MANIFEST, oldest first.
+/// Directories with the name of a checkpoint, with or without a MANIFEST, oldest first. A training that saves and prunes
+/// may remove all that a list names before they are looked at; then there are others.
 std::vector<CheckpointInfo> named_checkpoints(const std::string& run, bool complete) {
   const fs::path all = fs::path(run) / checkpoints_directory;
   std::vector<CheckpointInfo> found;
-  if (!path_is_directory(all)) return found;
   std::error_code error;
-  for (const fs::path& entry : entries_of(all)) {
-    const auto step = step_of_name(entry.filename().string());
-    if (!step || fs::is_symlink(entry, error) || !path_is_directory(entry)) continue;
-    if (has_manifest(entry) == complete) found.push_back({entry.string(), *step});
+  for (bool outdated = path_is_directory(all); outdated && found.empty();) {
+    outdated = false;
+    for (const fs::path& entry : entries_of(all)) {
+      const auto step = step_of_name(entry.filename().string());
+      if (!step || fs::is_symlink(entry, error)) continue;
+      const bool has = has_manifest(entry);
+      if (!has && !path_exists(entry))
+        outdated = true;
+      else if (has == complete && path_is_directory(entry))
+        found.push_back({entry.string(), *step});
+    }
   }
   std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.step < b.step; });
   return found;
