@@ -150,7 +150,10 @@ class Loop {
   StepResult profiled_step() {
     or_save([&] { draw(state_.step); });
     StepResult result;
+    const Ranks* const ranks = trainer_.ranks();
+    const Traffic before = ranks ? ranks->traffic() : Traffic();
     events_.profile->watch([&] { result = trainer_.step(batches_); });
+    if (ranks && events_.profiled_traffic) *events_.profiled_traffic += ranks->traffic() - before;
     return result;
   }
 

@@ -11,6 +11,7 @@
 #include "train/data/data.h"
 #include "train/eval.h"
 #include "train/inspect/profile.h"
+#include "train/ranks/ranks.h"
 
 namespace hewn {
 
@@ -39,6 +40,7 @@ struct LoopEvents {
   Stop should_stop;
   double peak_tokens_per_s = 0;    ///< at the device's peak, for `Progress::mfu`; 0: unknown
   StepProfile* profile = nullptr;  ///< measures every step but the first two, which warm up caches and pools
+  Traffic* profiled_traffic = nullptr;  ///< gets what messages cost in those steps; null: not of interest
 };
 
 enum class StopReason : uint8_t { max_iters, max_time, patience, asked };

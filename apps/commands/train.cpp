@@ -190,7 +190,8 @@ int train_as(const Settings& given, Ranks* ranks) {
     save_checkpoint(first ? start.run->path() : "", start.state, trainer);
   if (ranks) say_ranks(*ranks, *device);
   if (!first)
-    return follow_to_end(config, trainer, setup.loader, text_validator(data, config, ranks), start.state);
+    return follow_to_end(config, trainer, setup.loader, text_validator(data, config, ranks), start.state,
+                         settings.flag("profile"));
   say_what(config, data, *model);
   if (model->counted() && !start.has_weights()) count_data(*model, data, start.state);
   write_run_files(*start.run, settings, data.hash, data.tokenizer.get());

@@ -11,6 +11,7 @@
 #include "apps/cli/signals.h"
 #include "apps/cli/terminal.h"
 #include "apps/cli/version.h"
+#include "apps/commands/ranks/profile_ranks.h"
 #include "apps/commands/report/report.h"
 #include "apps/run/open_run.h"
 #include "apps/run/progress.h"
@@ -34,16 +35,42 @@ bool redraws(const Settings& settings) {
   return is_terminal(Stream::messages) && !dumb && settings.text("color") != "never";
 }
 
-// Prints a summary and writes the full profile to the run.
-void write_profile(const RunDirectory& run, const StepProfile& profile) {
-  if (profile.steps() == 0) {
-    say("profile none: the first two steps are warm-up and are not measured; run at least three");
-    return;
+// The steps of a training, measured, by all of its ranks at the same time.
+class TrainingProfile {
+ public:
+  TrainingProfile(const Trainer& trainer, DType dtype)
+      : ranks_(trainer.ranks()), steps_(roof(trainer, dtype), executor(trainer.model().device())) {}
+
+  void attach(LoopEvents& events) {
+    events.profile = &steps_;
+    events.profiled_traffic = &traffic_;
   }
-  write_file_atomically(run.file("profile.json"), profile_json(profile));
-  say(profile_tables(profile));
-  say("profile saved to ", run.file("profile.json"));
-}
+
+  // Prints a summary and writes the full profile to the run; ranks other than 0, which have none, tell theirs.
+  void write(const RunDirectory* run) const {
+    if (steps_.steps() == 0) {
+      if (run) say("profile none: the first two steps are warm-up and are not measured; run at least three");
+      return;
+    }
+    Json json = profile_json(steps_);
+    const Json of_ranks = ranks_ ? gather_profiles(*ranks_, steps_, traffic_) : Json();
+    if (!run) return;
+    if (ranks_) json["ranks"] = of_ranks;
+    write_file_atomically(run->file("profile.json"), json_text(json, 2) + "\n");
+    say(profile_tables(steps_));
+    if (ranks_) say(rank_profile_table(of_ranks));
+    say("profile saved to ", run->file("profile.json"));
+  }
+
+ private:
+  static MachineRoof roof(const Trainer& trainer, DType dtype) {
+    return MachineRoof(dtype, executor(trainer.model().device()));
+  }
+
+  Ranks* ranks_;
+  StepProfile steps_;
+  Traffic traffic_;
+};
 
 Json summary(const Outcome& outcome) {
   const RunState& state = outcome.state;
@@ -156,15 +183,12 @@ int run_to_end(const TrainingRun& training) {
     write_pictures(report, false, log);
     log.evaluated(state.val_loss, metrics, log.shows_samples() && training.sample ? training.sample() : "");
   };
-  std::optional<StepProfile> profile;
-  if (training.settings.flag("profile")) {
-    Executor& device = executor(trainer.model().device());
-    events.profile = &profile.emplace(MachineRoof(config.dtype, device), device);
-  }
+  std::optional<TrainingProfile> profile;
+  if (training.settings.flag("profile")) profile.emplace(trainer, config.dtype).attach(events);
   const Outcome outcome = run_training(&training.run, config, trainer, training.source, training.validate,
                                        training.state, events);
   log.finish();
-  if (profile) write_profile(training.run, *profile);
+  if (profile) profile->write(&training.run);
   FinalReport last;
   if (training.at_end && outcome.reason != StopReason::asked) {
     return_to_best(training, outcome.state, log);
@@ -182,11 +206,14 @@ int run_to_end(const TrainingRun& training) {
 }
 
 int follow_to_end(const TrainConfig& config, Trainer& trainer, const BatchSource& source,
-                  const Validator& validate, const RunState& state) {
+                  const Validator& validate, const RunState& state, bool profiles) {
   catch_signals();
   LoopEvents events;
   events.should_stop = asked_to_stop(trainer.ranks());
+  std::optional<TrainingProfile> profile;
+  if (profiles) profile.emplace(trainer, config.dtype).attach(events);
   const Outcome outcome = run_training(nullptr, config, trainer, source, validate, state, events);
+  if (profile) profile->write(nullptr);
   return outcome.reason == StopReason::asked ? stop_status() : 0;
 }
 

@@ -51,8 +51,9 @@ std::string resume_hint(const Settings& settings, const std::string& run);
 /// Trains to the end or until a signal, showing progress, and reports how it ended. Returns the exit status.
 int run_to_end(const TrainingRun& training);
 
-/// The part of ranks other than 0, whose training alone has the run's directory and is shown. Returns the exit status.
+/// The part of ranks other than 0, whose training alone has the run's directory and is shown; `profiles` if that training
+/// has a profile. Returns the exit status.
 int follow_to_end(const TrainConfig& config, Trainer& trainer, const BatchSource& source,
-                  const Validator& validate, const RunState& state);
+                  const Validator& validate, const RunState& state, bool profiles);
 
 }  // namespace hewn::cli

@@ -166,7 +166,7 @@ std::string name_of(Phase phase) {
   return "";
 }
 
-std::string profile_json(const StepProfile& profile) {
+nlohmann::ordered_json profile_json(const StepProfile& profile) {
   using Json = nlohmann::ordered_json;
   const double steps = std::max(1.0, static_cast<double>(profile.steps()));
   const double whole = profile.step_seconds();
@@ -185,13 +185,11 @@ std::string profile_json(const StepProfile& profile) {
                        {"gbps", l.cost.bytes / l.seconds * 1e-9},
                        {"roof_percent", 100 * l.floor / l.seconds},
                        {"step_percent", 100 * l.seconds / whole}});
-  return json_text(Json{{"steps", profile.steps()},
-                        {"ms_per_step", whole / steps * 1e3},
-                        {"kernels_ms", in_kernels / steps * 1e3},
-                        {"outside_kernels_percent", 100 * (1 - in_kernels / whole)},
-                        {"kernels", kernels}},
-                   2) +
-         "\n";
+  return {{"steps", profile.steps()},
+          {"ms_per_step", whole / steps * 1e3},
+          {"kernels_ms", in_kernels / steps * 1e3},
+          {"outside_kernels_percent", 100 * (1 - in_kernels / whole)},
+          {"kernels", kernels}};
 }
 
 }  // namespace hewn

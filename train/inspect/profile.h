@@ -4,6 +4,7 @@
 #include <array>
 #include <functional>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -100,6 +101,6 @@ std::string name_of(Phase phase);
 
 /// {"steps", "ms_per_step", "kernels_ms", "outside_kernels_percent", "kernels": [{"phase", "scope", "op",
 /// "rung", "calls", "ms", "gflop", "mb", "gflops", "gbps", "roof_percent", "step_percent"}]}, all per step.
-std::string profile_json(const StepProfile& profile);
+nlohmann::ordered_json profile_json(const StepProfile& profile);
 
 }  // namespace hewn

@@ -24,6 +24,15 @@ struct Traffic {
   int64_t bytes_sent = 0;
   /// Without anything else to do. Gradients that arrive during the backward pass add nothing.
   double seconds_waited = 0;
+
+  Traffic& operator+=(const Traffic& more) {
+    bytes_sent += more.bytes_sent;
+    seconds_waited += more.seconds_waited;
+    return *this;
+  }
+  friend Traffic operator-(const Traffic& a, const Traffic& b) {
+    return {a.bytes_sent - b.bytes_sent, a.seconds_waited - b.seconds_waited};
+  }
 };
 
 /// R processes. Each of its functions that sends something must be called by all of them, in the same order.

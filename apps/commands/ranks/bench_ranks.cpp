@@ -81,8 +81,9 @@ std::string rank_table(const Json& rows) {
 void RankWatch::watch(const std::function<void()>& step) {
   const Traffic before = ranks_.traffic();
   step();
-  bytes_sent_ = ranks_.traffic().bytes_sent - before.bytes_sent;
-  steps_.push_back(ranks_.traffic().seconds_waited - before.seconds_waited);
+  const Traffic cost = ranks_.traffic() - before;
+  bytes_sent_ = cost.bytes_sent;
+  steps_.push_back(cost.seconds_waited);
 }
 
 void RankWatch::watch_exchange(Parameters& parameters, const TrainConfig& config) {

@@ -92,7 +92,7 @@ TEST_CASE("a profile ends with its step, even if that fails", "[profile]") {
 TEST_CASE("a profile as JSON is per step", "[profile]") {
   const TwoSteps two(make_cpu(2));
   const StepProfile& profile = two.profile;
-  const auto json = nlohmann::json::parse(profile_json(profile));
+  const auto json = nlohmann::json(profile_json(profile));
   CHECK(json["steps"] == 2);
   double calls = 0, share = 0;
   for (const auto& line : json["kernels"]) {
