@@ -1,6 +1,7 @@
 #include "train/eval.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <numbers>
 
@@ -83,6 +84,16 @@ int64_t each_batch(const ModelConfig& model, const Split& split, const EvalOptio
   return windows.count();
 }
 
+/// Sums of n numbers of each batch, in the order of the batches, of which rank r has every R-th from r on.
+template <size_t n>
+std::array<double, n> sums_of_batches(const std::vector<double>& mine, int64_t batches, Ranks* ranks) {
+  const auto all = ranks ? ranks->gather(mine) : std::vector<std::vector<double>>{mine};
+  std::array<double, n> sums{};
+  for (size_t batch = 0; batch < static_cast<size_t>(batches); ++batch)
+    for (size_t i = 0; i < n; ++i) sums[i] += all[batch % all.size()].at(n * (batch / all.size()) + i);
+  return sums;
+}
+
 }  // namespace
 
 int64_t each_scored_batch(const ModelConfig& model, const Dataset& data, const EvalOptions& options,
@@ -99,24 +110,30 @@ int64_t each_scored_batch(const ModelConfig& model, const Dataset& data, const E
 
 double Evaluation::perplexity() const { return std::exp(loss); }
 
-Evaluation evaluate(Model& model, const Dataset& data, const EvalOptions& options) {
+Evaluation evaluate(Model& model, const Dataset& data, const EvalOptions& options, Ranks* ranks) {
   const NoGrad none;
   const Scope scope("eval");
   Evaluation result;
-  double nats = 0;
-  int64_t hits = 0;
+  const int64_t size = ranks ? ranks->size() : 1, rank = ranks ? ranks->rank() : 0;
+  int64_t batches = 0;
+  std::vector<double> mine;  // of batch rank, rank + R, ...: its nats, hits, tokens
   result.windows = each_scored_batch(model.config(), data, options, [&](const Batch& batch) {
+    if (batches++ % size != rank) return;
     check_batch(model, batch);
     const Tensor logits = model.logits(batch_tensor(model.device(), batch, batch.tokens));
+    double nats = 0, hits = 0, tokens = 0;
     for (const ScoredToken& scored : score_targets(logits, batch.targets)) {
       nats -= scored.log_probability;
       hits += scored.likeliest;
-      ++result.tokens;
+      ++tokens;
       if (options.each) options.each(scored);
     }
+    mine.insert(mine.end(), {nats, hits, tokens});
   });
-  result.loss = nats / static_cast<double>(result.tokens);
-  result.accuracy = static_cast<double>(hits) / static_cast<double>(result.tokens);
+  const std::array<double, 3> sums = sums_of_batches<3>(mine, batches, ranks);
+  result.tokens = static_cast<int64_t>(sums[2]);
+  result.loss = sums[0] / sums[2];
+  result.accuracy = sums[1] / sums[2];
   if (const auto bytes = data.val_bytes_per_token())
     result.bits_per_byte = result.loss / *bytes / std::numbers::ln2;
   result.floor = data.val_floor();
@@ -139,13 +156,7 @@ std::optional<double> estimate_loss(Model& model, const BatchSource& source, int
     mine.push_back(nats_of(model, batch, targets));
     mine.push_back(static_cast<double>(targets));
   }
-  const auto all = ranks ? ranks->gather(mine) : std::vector<std::vector<double>>{mine};
-  double nats = 0, targets = 0;
-  for (int64_t i = 0; i < batches; ++i) {
-    const auto& theirs = all[static_cast<size_t>(i % size)];
-    const auto at = static_cast<size_t>(2 * (i / size));
-    nats += theirs.at(at), targets += theirs.at(at + 1);
-  }
+  const auto [nats, targets] = sums_of_batches<2>(mine, batches, ranks);
   return nats / targets;
 }
 

@@ -41,9 +41,10 @@ struct EvalOptions {
 int64_t each_scored_batch(const ModelConfig& model, const Dataset& data, const EvalOptions& options,
                           const std::function<void(const Batch&)>& body);
 
-/// Scores all validation data. Data aligned to documents has one document per window, whatever the stride.
-/// Throws like `each_scored_batch`.
-Evaluation evaluate(Model& model, const Dataset& data, const EvalOptions& options);
+/// Scores all validation data. Data aligned to documents has one document per window, whatever the stride. With several
+/// ranks, each computes every R-th batch, and all get the result, which has the bits of one process; `options.each` must
+/// be empty. Throws like `each_scored_batch`.
+Evaluation evaluate(Model& model, const Dataset& data, const EvalOptions& options, Ranks* ranks = nullptr);
 
 /// Whether to stop; asked between batches. Empty: never.
 using Stop = std::function<bool()>;

@@ -6,9 +6,12 @@
 #include "apps/cli/terminal.h"
 #include "apps/commands/commands.h"
 #include "apps/commands/finetune/own_rows.h"
+#include "apps/commands/ranks/launch.h"
 #include "apps/commands/score/score.h"
 #include "apps/run/evaluation.h"
 #include "apps/run/open_run.h"
+#include "apps/run/ranks/session.h"
+#include "apps/run/ranks/start.h"
 #include "apps/run/run_config.h"
 #include "apps/run/text/token_view.h"
 #include "core/error.h"
@@ -70,7 +73,7 @@ const ScoringForm* form_of(const Settings& settings) {
     chosen = &form;
   }
   if (chosen)
-    for (const char* name : {"val", "dataset", "stride", "per_token", "against"})
+    for (const char* name : {"val", "dataset", "stride", "per_token", "against", "ranks", "hosts"})
       require(!settings.given(name), settings.where(name), ": applies to a text; leave it out, or leave out ",
               chosen->key);
   for (const ScoringForm& form : scoring_forms)
@@ -100,33 +103,57 @@ int eval_against(const Settings& settings, OpenRun& run, OpenRun& before) {
   return 0;
 }
 
-}  // namespace
-
-int run_eval(const Settings& settings) {
-  if (const ScoringForm* form = form_of(settings)) return form->run(settings);
+// Scores a text, or the rows of a fine-tuned run.
+int eval_text(const Settings& settings, Ranks* ranks) {
   const bool json = settings.flag("json"), per_token = settings.flag("per_token");
   require(!(json && per_token), "json and per_token are different output formats; give one of them");
+  require(!ranks || !per_token,
+          "per_token prints the tokens of one process; leave it out, or leave out ranks");
   OpenRun run = open_run(settings);
   if (!settings.given("val") && !settings.given("dataset"))
-    if (const std::optional<Task> task = task_of_run(run)) return eval_own_rows(settings, run, *task);
+    if (const std::optional<Task> task = task_of_run(run)) {
+      require(!ranks, run.run, " has rows of its own, which one process scores; leave out ranks");
+      return eval_own_rows(settings, run, *task);
+    }
   require_language_model(run.model->config(), run.run);
   if (settings.given("against")) {
     require(!per_token, "per_token prints the tokens of one model; leave it out, or leave out against");
+    require(!ranks, "against compares two models in one process; leave it out, or leave out ranks");
     OpenRun before = open_run(without_adapters(settings), settings.text("against"));
     return eval_against(settings, run, before);
   }
   const Dataset data = text_to_score(settings, run);
+  if (ranks) {
+    const Executor& device = executor(run.model->device());
+    require(!on_gpu(device.isa()), settings.where("device"), ": several processes score on CPUs, not on ",
+            device.name());
+    require_agreement(*ranks, *run.model, data.hash);
+    say_ranks(*ranks, device);
+  }
   EvalOptions options{.block_size = run.model->config().block_size, .stride = settings.integer("stride")};
   if (per_token) options.each = [&](const ScoredToken& scored) { print_token(run.tokenizer.get(), scored); };
   if (options.stride > 0 && data.longest_document() > 0)
     say("note: each document is scored in its own window, so stride has no effect");
   if (options.stride == 0) require_whole_windows(data, options.block_size);
-  const Evaluation result = evaluate(*run.model, data, options);
+  const Evaluation result = evaluate(*run.model, data, options, ranks);
+  if (ranks && ranks->rank() > 0) return 0;
   if (per_token)
     say(evaluation_text(result));
   else
     print(json ? evaluation_json(result, run.checkpoint) : evaluation_text(result));
   return 0;
+}
+
+}  // namespace
+
+int run_eval(const Settings& settings) {
+  if (const ScoringForm* form = form_of(settings)) return form->run(settings);
+  if (started_as_rank())
+    return as_one_of_ranks(settings, [&](Ranks& ranks) { return eval_text(settings, &ranks); });
+  const int64_t ranks = settings.integer("ranks");
+  require(ranks > 1 || !settings.given("hosts"), settings.where("hosts"),
+          ": is for several processes; give their number as --ranks=N");
+  return ranks > 1 ? launch_ranks(settings, {.ranks = ranks}) : eval_text(settings, nullptr);
 }
 
 }  // namespace hewn::cli

@@ -8,17 +8,13 @@
 #include "train/ranks/agreement.h"
 
 namespace hewn {
-namespace {
 
-// 16 digits for all values. Tensors of a planned step have none.
 std::string checksum_of(const Parameters& parameters) {
   Checksum sum;
-  for (const Parameter& p : parameters.all())
+  for (const Parameter& p : parameters.all())  // those of a planned step have no values
     if (executor(p.value.device()).runs()) sum.update(p.value.data(), p.value.bytes());
   return to_hex(sum.value());
 }
-
-}  // namespace
 
 void require_same_parameters(const Parameters& parameters, Ranks& ranks, int64_t step) {
   constexpr size_t digits = 16;

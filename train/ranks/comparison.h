@@ -1,10 +1,15 @@
 #pragma once
 // Finds memory or processors that went bad: ranks whose parameters are no longer those of the others.
 
+#include <string>
+
 #include "model/parameters.h"
 #include "train/ranks/ranks.h"
 
 namespace hewn {
+
+/// 16 digits for the values of all parameters, also of those that do not train. On a CPU.
+std::string checksum_of(const Parameters& parameters);
 
 /// Compares checksums of the values of all parameters, also of those that do not train. On CPUs. All ranks call it, in
 /// step number `step`. Throws failed on every rank if they differ, naming ranks and hosts: those that differ from more

@@ -5,11 +5,15 @@
 namespace hewn::cli::keys {
 
 std::vector<Option> ranks_options() {
-  constexpr CommandSet several = takes::train | takes::bench_train | takes::bench_comm;
+  constexpr CommandSet several = takes::train | takes::bench_train | takes::bench_comm | takes::eval;
   std::vector<Option> options{
       integer(
           "ranks", "0", 0, 1024, takes::train,
           "train with this many processes, started through mpirun: a power of two that divides grad_shards",
+          "1, or those that mpirun, mpiexec or srun has started"),
+      integer(
+          "ranks", "0", 0, 1024, takes::eval,
+          "divide the batches of the text among this many processes, started through mpirun: a power of two",
           "1, or those that mpirun, mpiexec or srun has started"),
       text("ranks", "1,2,4", "", takes::bench_train,
            "time with each of these numbers of processes in turn, which divide the micro-steps among "

@@ -84,6 +84,7 @@ std::vector<std::string> words_of_command(const Settings& settings, const RankLa
   std::vector<std::string> words{findable ? program() : own_program()};
   for (const std::string& word : split(settings.command().name, ' ')) words.push_back(word);
   if (!settings.config.empty()) words.push_back(settings.config);
+  words.insert(words.end(), settings.arguments.begin(), settings.arguments.end());
   for (const Option* option : options_of(settings.command())) {
     // The environment has the others.
     if (!settings.given(option->name) || !settings.where(option->name).starts_with('-')) continue;

@@ -8,6 +8,7 @@
 #include "core/io/checksum.h"
 #include "model/json.h"
 #include "train/ranks/agreement.h"
+#include "train/ranks/comparison.h"
 
 namespace hewn::cli {
 namespace {
@@ -38,6 +39,15 @@ void read(const std::string& text, Settings& settings, TrainStart& start) {
   start.state = run_state_from_json(json.at("state").get<std::string>());
 }
 
+std::vector<RankFact> facts_of(const Executor& device, uint64_t data_hash) {
+  const std::string isa(name_of(device.isa()));
+  return {
+      {"the version", join(version_number(), " (", build_description(), ")"), "install the same build", 0},
+      {"the instruction set", isa, "set HEWN_ISA=" + isa, static_cast<int>(device.isa())},
+      {"the device", std::string(device.name()), "set device", 0},
+      {"the hash of the data", to_hex(data_hash), "copy the same data to all hosts", 0}};
+}
+
 }  // namespace
 
 void check_division(const Settings& settings, int64_t micro_steps, int64_t shards, int64_t ranks) {
@@ -64,16 +74,18 @@ void share_start(Settings& settings, TrainStart& start, Ranks& ranks) {
 }
 
 void require_agreement(Ranks& ranks, const TrainConfig& config, const Executor& device, uint64_t data_hash) {
-  const std::string isa(name_of(device.isa()));
   std::string keys;
   for (const auto& key : training_keys) keys += join(key.name, "=", text_of(key.get(config)), ";");
-  require_agreement(
-      ranks,
-      {{"the version", join(version_number(), " (", build_description(), ")"), "install the same build", 0},
-       {"the instruction set", isa, "set HEWN_ISA=" + isa, static_cast<int>(device.isa())},
-       {"the device", std::string(device.name()), "set device", 0},
-       {"the hash of the data", to_hex(data_hash), "copy the same data to all hosts", 0},
-       {"the hash of the configuration", to_hex(checksum(to_json(config.model) + keys)), "", 0}});
+  std::vector<RankFact> facts = facts_of(device, data_hash);
+  facts.push_back({"the hash of the configuration", to_hex(checksum(to_json(config.model) + keys)), "", 0});
+  require_agreement(ranks, facts);
+}
+
+void require_agreement(Ranks& ranks, const Model& model, uint64_t data_hash) {
+  std::vector<RankFact> facts = facts_of(executor(model.device()), data_hash);
+  facts.push_back(
+      {"the checksum of the weights", checksum_of(model.parameters()), "copy the same run to all hosts", 0});
+  require_agreement(ranks, facts);
 }
 
 void say_ranks(Ranks& ranks, const Executor& device) {

@@ -45,6 +45,24 @@ TEST_CASE("an estimate of the loss has the same bits for any number of ranks and
   }
 }
 
+TEST_CASE("the score of a text has the same bits for any number of ranks", "[ranks]") {
+  const Dataset data = some_text(30000, vocabulary);  // several batches
+  const auto whole = make_model(tiny_model(), cpu(), DType::f32, 3);
+  for (const int64_t stride : {0, 3}) {
+    const EvalOptions options{.block_size = tiny_model().block_size, .stride = stride};
+    const Evaluation alone = evaluate(*whole, data, options);
+    for (const int size : {1, 2, 4, 8})
+      Mailboxes(size, run_seed()).run([&](Ranks& ranks) {
+        const auto device = make_cpu(1);
+        const auto model = make_model(tiny_model(), *device, DType::f32, 3);
+        const Evaluation e = evaluate(*model, data, options, &ranks);
+        require(e.loss == alone.loss && e.accuracy == alone.accuracy && e.tokens == alone.tokens &&
+                    e.windows == alone.windows,
+                "rank ", ranks.rank(), " of ", size, " has another result");
+      });
+  }
+}
+
 TEST_CASE("a validation that is stopped ends on all ranks", "[ranks]") {
   const Dataset data = some_text(500, vocabulary);
   TrainConfig config;
