@@ -10,7 +10,17 @@ using namespace std::chrono_literals;
 Communication::Communication(const std::function<std::unique_ptr<Messages>()>& open, Options options)
     : options_(std::move(options)), thread_([this, open] { run(open); }) {
   std::unique_lock lock(mutex_);
-  for_rank_.wait(lock, [&] { return opened_; });
+  const auto opened = [&] { return opened_; };
+  if (options_.stuck && !for_rank_.wait_for(lock, options_.opening, opened)) {
+    lock.unlock();
+    const Error error(ErrorCode::failed,
+                      join("the other ranks have not been reached within ", options_.opening.count(),
+                           " seconds; start all of them, or give them more time with rank_timeout"));
+    if (options_.report) options_.report(error);
+    options_.stuck(error);
+    lock.lock();
+  }
+  for_rank_.wait(lock, opened);
   if (!unopened_) return;
   lock.unlock();
   thread_.join();

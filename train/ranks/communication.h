@@ -24,6 +24,9 @@ class Communication final : public Messages {
   struct Options {
     /// Within this time of its end, a rank is missed by all others, and they have ended.
     std::chrono::duration<double> timeout{30};
+    /// Within this time all ranks must be connected. The transport may wait for one that has stopped, and cannot be
+    /// interrupted; then `report` and `stuck` are called.
+    std::chrono::duration<double> opening{30};
     /// Reports to the user why all ranks end. Called by the thread, at once, after another rank has failed; on the first
     /// rank that has not ended itself.
     std::function<void(const Error&)> report = {};

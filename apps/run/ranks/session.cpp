@@ -20,6 +20,13 @@ int64_t number_in(const char* variable) {
   return text && parse_integer(text, number) ? number : 0;
 }
 
+// If the ranks do not find each other, the launcher ends all when the first has: a little later on each of them, so that
+// the user hears only one.
+std::chrono::duration<double> turn_to_speak() {
+  return std::chrono::duration<double>(
+      0.25 * static_cast<double>(number_in("OMPI_COMM_WORLD_RANK") + number_in("PMI_RANK")));
+}
+
 // At once and without the prefix of this rank, which is the one that the user hears now.
 void report(const Error& error) { write_own_message(join("hewn: ", visible(error.what()), "\n")); }
 
@@ -48,10 +55,10 @@ int as_one_of_ranks(const Settings& settings, const std::function<int(Ranks&)>& 
 int as_one_of_ranks(const Settings& settings, const std::function<int(Ranks&, Communication&)>& body) {
   const MessageLibrary& library = message_library();
   const auto end_now = [](const Error& error) { std::_Exit(static_cast<int>(error.code())); };
-  Communication communication([&] { return connect_ranks(library); },
-                              {.timeout = std::chrono::duration<double>(settings.real("rank_timeout")),
-                               .report = report,
-                               .stuck = end_now});
+  const std::chrono::duration<double> timeout(settings.real("rank_timeout"));
+  Communication communication(
+      [&] { return connect_ranks(library); },
+      {.timeout = timeout, .opening = timeout + turn_to_speak(), .report = report, .stuck = end_now});
   Ranks ranks(communication);
   catch_signals();
   catch_stop_of_ranks();

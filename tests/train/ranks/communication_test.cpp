@@ -157,6 +157,20 @@ TEST_CASE("a rank that computes on after another has failed is ended", "[ranks]"
   CHECK(ended);
 }
 
+TEST_CASE("a rank that the others do not reach in time is ended", "[ranks]") {
+  std::atomic<bool> ended = false;
+  std::string reported;
+  const auto open = [&]() -> std::unique_ptr<Messages> {  // as where another rank was stopped before
+    while (!ended) std::this_thread::sleep_for(1ms);
+    fail(ErrorCode::failed, "nobody came");
+  };
+  const auto report = [&](const Error& error) { reported = error.what(); };
+  const auto stuck = [&](const Error&) { ended = true; };
+  CHECK(error_of([&] { Communication(open, {.opening = 100ms, .report = report, .stuck = stuck}); }) ==
+        "1 nobody came");
+  CHECK(reported.find("have not been reached within 0.1 seconds") != std::string::npos);
+}
+
 TEST_CASE("leaving waits for all ranks, and throws if one has failed", "[ranks]") {
   std::atomic<int> arrived = 0, named = 0;
   run_with_threads(2, 30s, [&](Communication& communication) {

@@ -3,35 +3,13 @@
 #include <chrono>
 #include <csignal>
 #include <filesystem>
-#include <fstream>
 #include <thread>
 
 #include "tests/apps/commands/ranks/train_on.h"
 
 namespace hewn::test {
-namespace {
 
 namespace fs = std::filesystem;
-
-/// The process of a rank of the run in `dir`; -1: there is none.
-pid_t process_of(const TempDir& dir, int rank) {
-  for (const auto& entry : fs::directory_iterator("/proc")) {
-    const std::string number = entry.path().filename().string();
-    if (number.find_first_not_of("0123456789") != number.npos) continue;
-    const auto content = [&](const char* file) {
-      std::ifstream in(entry.path() / file, std::ios::binary);
-      return std::string(std::istreambuf_iterator<char>(in), {});
-    };
-    const std::string words = content("cmdline"), variables = content("environ");
-    if (words.find("hewn") == words.npos || words.find(dir.path().string()) == words.npos) continue;
-    for (const char* name : {"OMPI_COMM_WORLD_RANK=", "PMI_RANK="})
-      if (variables.find('\0' + (name + std::to_string(rank)) + '\0') != variables.npos)
-        return static_cast<pid_t>(std::stoi(number));
-  }
-  return -1;
-}
-
-}  // namespace
 
 TEST_CASE("1, 2 and 4 processes write the same checkpoint, and go on with each other's", "[ranks]") {
   if (!has_mpi()) return;

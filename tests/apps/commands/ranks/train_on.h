@@ -1,7 +1,10 @@
 #pragma once
 // Small runs by several processes.
 
+#include <sys/types.h>
+
 #include <filesystem>
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -30,6 +33,24 @@ inline std::vector<std::string> train_on(const TempDir& dir, int ranks,
 inline std::string last_bits(const std::filesystem::path& run) {
   return read_file(run / "checkpoints/last/model.safetensors") +
          read_file(run / "checkpoints/last/optimizer.safetensors");
+}
+
+/// The process of a rank of the run in `dir`; -1: there is none.
+inline pid_t process_of(const TempDir& dir, int rank) {
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    const std::string number = entry.path().filename().string();
+    if (number.find_first_not_of("0123456789") != number.npos) continue;
+    const auto content = [&](const char* file) {
+      std::ifstream in(entry.path() / file, std::ios::binary);
+      return std::string(std::istreambuf_iterator<char>(in), {});
+    };
+    const std::string words = content("cmdline"), variables = content("environ");
+    if (words.find("hewn") == words.npos || words.find(dir.path().string()) == words.npos) continue;
+    for (const char* name : {"OMPI_COMM_WORLD_RANK=", "PMI_RANK="})
+      if (variables.find('\0' + (name + std::to_string(rank)) + '\0') != variables.npos)
+        return static_cast<pid_t>(std::stoi(number));
+  }
+  return -1;
 }
 
 }  // namespace hewn::test
