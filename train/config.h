@@ -12,6 +12,11 @@ namespace hewn {
 enum class OptimizerKind : uint8_t { adamw, adam, sgd };
 constexpr std::string_view names_of(OptimizerKind) { return "adamw|adam|sgd"; }
 
+/// How several processes add their gradients: in an order of their own, which gives the bits of one process, or as the
+/// library behind their messages does.
+enum class Reduction : uint8_t { exact, library };
+constexpr std::string_view names_of(Reduction) { return "exact|library"; }
+
 enum class ScheduleKind : uint8_t { cosine, linear, constant };
 constexpr std::string_view names_of(ScheduleKind) { return "cosine|linear|constant"; }
 
@@ -58,6 +63,7 @@ struct TrainConfig {
   int64_t gradient_accumulation_steps = 1;
   int64_t grad_shards = 1;  ///< groups of micro-steps, see `GradientGroups`
   int64_t bucket_mb = 25;   ///< MB of gradients that several processes exchange at a time, see `Ranks`
+  Reduction reduce = Reduction::exact;
   int64_t max_length = 0;   ///< tokens of the longest row of a batch, at most block_size; 0: block_size
   int64_t max_iters = 2000;
   double max_time = 0;   ///< stop after this many seconds of training; 0: no limit
@@ -99,6 +105,11 @@ inline constexpr Key<TrainConfig> training_keys[] = {
     key<&TrainConfig::bucket_mb>(
         "bucket_mb", Change::always, Integers{1, 4096},
         "MB of gradients that several processes exchange at a time, while the backward pass computes more"),
+    key<&TrainConfig::reduce>(
+        "reduce", Change::always,
+        "how several processes add their gradients: exact, with the bits of one process, while the backward pass goes "
+        "on; or by the library's own function after it, to compare, with bits that depend on the library and on the "
+        "number of processes"),
     key<&TrainConfig::optimizer, &OptimizerConfig::shard>(
         "shard_optimizer", Change::always,
         "with several ranks, divide the optimizer's moments among them (ZeRO, stage 1), which takes less memory "

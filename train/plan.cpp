@@ -116,7 +116,8 @@ Plan make_plan(const TrainConfig& config, const PlanTarget& target, Profiler* wa
   const auto model = make_model(config.model, config.training, *device, config.dtype, config.seed);
   count_parameters(*model, plan);
   AlikeRanks messages(target.rank, target.ranks);
-  Ranks ranks(messages);
+  Ranks ranks(messages, config.bucket_mb << 20);
+  if (config.reduce == Reduction::library) ranks.reduce_by([](std::span<float>) {});
   Trainer trainer(*model, config, &ranks);
   const std::vector<Batch> batches(static_cast<size_t>(config.gradient_accumulation_steps / target.ranks),
                                    empty_batch(config));

@@ -11,6 +11,7 @@
 #include "apps/commands/training.h"
 #include "apps/run/evaluation.h"
 #include "apps/run/input.h"
+#include "apps/run/ranks/library.h"
 #include "apps/run/ranks/session.h"
 #include "apps/run/ranks/start.h"
 #include "apps/run/run_config.h"
@@ -156,7 +157,7 @@ void open_run_directory(Settings& settings, TrainSetup& setup) {
   start.state.tokenizer_hash = setup.data->tokenizer ? from_hex(setup.data->tokenizer->hash()) : 0;
 }
 
-int train_as(const Settings& given, Ranks* ranks) {
+int train_as(const Settings& given, Ranks* ranks, const LibrarySum& library_sum = {}) {
   Settings settings = given;
   TrainSetup setup = set_up_training(settings, open_new_dataset, ranks);
   TrainStart& start = setup.start;
@@ -171,6 +172,10 @@ int train_as(const Settings& given, Ranks* ranks) {
   if (ranks) {
     require_agreement(*ranks, config, *device, data.hash);
     ranks->set_bucket_bytes(config.bucket_mb << 20);
+    if (config.reduce == Reduction::library) {
+      ranks->reduce_by(library_sum);
+      say("reduce  by ", message_library().name, ": the bits depend on it and on the number of ranks");
+    }
   }
   check_memory(config, *device);
   const auto model = make_model(config.model, config.training, *device, config.dtype, config.seed);
@@ -210,7 +215,9 @@ int run_train(const Settings& settings) {
   require(settings.arguments.empty(), "'", settings.arguments.empty() ? "" : settings.arguments[0],
           "' is neither a CONFIG.toml nor a key; give a text as --dataset=FILE");
   if (started_as_rank())
-    return as_one_of_ranks(settings, [&](Ranks& ranks) { return train_as(settings, &ranks); });
+    return as_one_of_ranks(settings, [&](Ranks& ranks, Communication& communication) {
+      return train_as(settings, &ranks, library_sum(communication));
+    });
   const int64_t ranks = settings.integer("ranks");
   for (const char* key : {"hosts", "restarts"})
     require(ranks > 1 || !settings.given(key) || !settings.where(key).starts_with('-'), settings.where(key),

@@ -2,6 +2,7 @@
 // What the processes of a run compute together. Every sum has an order of its own, which depends neither on the order
 // in which messages arrive nor on how many there are.
 
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -35,6 +36,9 @@ struct Traffic {
   }
 };
 
+/// Adds numbers over all ranks in place, in an order of its own.
+using LibrarySum = std::function<void(std::span<float>)>;
+
 /// R processes. Each of its functions that sends something must be called by all of them, in the same order.
 class Ranks {
  public:
@@ -45,6 +49,10 @@ class Ranks {
 
   /// Changes the size of the buckets, on all ranks.
   void set_bucket_bytes(int64_t bytes) { bucket_bytes_ = bytes; }
+
+  /// Has gradients be added by the library behind the messages instead, on all ranks; empty: not.
+  void reduce_by(LibrarySum sum) { library_sum_ = std::move(sum); }
+  bool reduces_by_library() const { return static_cast<bool>(library_sum_); }
 
   int rank() const { return messages_.rank(); }
   int size() const { return messages_.size(); }
@@ -69,6 +77,9 @@ class Ranks {
   bool arrived(BucketExchange& exchange);
   /// Waits for that, and adds: the rank's own slice of the bucket then holds the sum, the rest keeps its values.
   void finish(BucketExchange& exchange);
+  /// The sum over the ranks of all of a slab, [n] f32 on a CPU, by the library: on every rank, in an order that depends on
+  /// the library and on R. Counts the bytes that it sends at least.
+  void sum_by_library(Tensor slab);
   /// Copies every rank's slices to all others.
   void all_gather(Tensor slab, const Slices& slices);
   /// The same for one number per block of the norm.
@@ -94,6 +105,7 @@ class Ranks {
 
   Messages& messages_;
   int64_t bucket_bytes_;
+  LibrarySum library_sum_;
   Traffic traffic_;
 };
 

@@ -33,6 +33,28 @@ TEST_CASE("1, 2 and 4 processes write the same checkpoint, and go on with each o
   }
 }
 
+TEST_CASE("gradients that the library adds train as well, and the run says so", "[ranks]") {
+  if (!has_mpi()) return;
+  const TempDir dir, alone;
+  REQUIRE(hewn(train_on(alone, 1)).exit_code == 0);
+  for (const int ranks : {2, 4}) {
+    const ProcessResult r = hewn(train_on(dir, ranks, {"--reduce=library", "--force"}));
+    INFO(r.err);
+    REQUIRE(r.exit_code == 0);
+    CHECK(contains(r.err, "the bits depend on it and on the number of ranks"));
+    CHECK(contains(read_file(dir / "run/config.toml"), "reduce = \"library\""));
+    const auto loss = [](const TempDir& of) {
+      const std::string lines = read_file(of / "run/metrics.jsonl");
+      return nlohmann::json::parse(lines.substr(lines.rfind('\n', lines.size() - 2) + 1))["val_loss"]
+          .get<double>();
+    };
+    CHECK(loss(dir) == Approx(loss(alone)).epsilon(1e-4));
+  }
+  CHECK_FAILS(hewn(train_on(dir, 2, {"--reduce=library", "--dtype=f64", "--force"})), 2,
+              "give reduce = exact");
+  CHECK_FAILS(hewn({"verify", "--ranks=1,2", "--reduce=library"}), 2, "leave it out");
+}
+
 TEST_CASE("processes that cannot divide the work are refused with what can", "[ranks]") {
   if (!has_mpi()) return;
   const TempDir dir;
