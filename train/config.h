@@ -12,11 +12,6 @@ namespace hewn {
 enum class OptimizerKind : uint8_t { adamw, adam, sgd };
 constexpr std::string_view names_of(OptimizerKind) { return "adamw|adam|sgd"; }
 
-/// How several processes add their gradients: in an order of their own, which gives the bits of one process, or as the
-/// library behind their messages does.
-enum class Reduction : uint8_t { exact, library };
-constexpr std::string_view names_of(Reduction) { return "exact|library"; }
-
 enum class ScheduleKind : uint8_t { cosine, linear, constant };
 constexpr std::string_view names_of(ScheduleKind) { return "cosine|linear|constant"; }
 
@@ -49,6 +44,11 @@ struct PreferenceConfig {
   double beta = 0.1;           ///< how strongly the model is held to the reference model
   double label_smoothing = 0;  ///< probability that the answers of a pair are in the wrong order
 };
+
+/// How several processes add their gradients: in an order of their own, which gives the bits of one process, or as the
+/// library behind their messages does.
+enum class Reduction : uint8_t { exact, library };
+constexpr std::string_view names_of(Reduction) { return "exact|library"; }
 
 /// The configuration of a run; equal configurations give the same bits. Every member that users set by name
 /// has a line in `training_keys`, `preference_keys` or `watching_keys` below.
