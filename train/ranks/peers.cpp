@@ -127,7 +127,7 @@ std::optional<RankFailure> Peers::missing(int number, Clock::time_point now) {
   if (!peer.is_expected()) return std::nullopt;
   const std::chrono::duration<double> silence = now - peer.heard;
   // Its last notice may still be on its way when its process has vanished.
-  if (!peer.vanished && has_vanished(peer.place, here)) peer.vanished = now;
+  if (!peer.vanished && (transport_.lost(number) || has_vanished(peer.place, here))) peer.vanished = now;
   if (peer.vanished && now - *peer.vanished > 100ms) {
     peer.ended = true;
     return RankFailure{ErrorCode::failed, name_of(number) + " has ended", number, true};

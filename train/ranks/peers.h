@@ -20,8 +20,8 @@ struct RankFailure {
   bool silent = false;  ///< it did so without a word
 };
 
-/// Exchanges notices with all other ranks, at intervals. A rank that none arrive from, or whose process has vanished from
-/// the same machine, has ended without a word. All functions are called by the thread that the transport belongs to.
+/// Exchanges notices with all other ranks, at intervals. A rank that none arrive from, whose process has vanished from the
+/// same machine, or whose connection is lost, has ended without a word. All functions are called by the thread that the transport belongs to.
 class Peers {
  public:
   /// What a rank says about itself.

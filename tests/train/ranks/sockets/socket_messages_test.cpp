@@ -1,0 +1,257 @@
+// Messages over TCP: sizes, orders, and connections that end.
+
+#include "train/ranks/sockets/socket_messages.h"
+
+#include <atomic>
+#include <cstring>
+#include <string>
+#include <thread>
+
+#include "tests/support/catch.h"
+#include "tests/support/errors.h"
+#include "tests/support/random.h"
+#include "tests/train/ranks/sockets/pairs.h"
+#include "train/ranks/communication.h"
+#include "train/ranks/ranks.h"
+
+namespace hewn::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+std::span<const std::byte> bytes_to_send(const std::string& text) { return std::as_bytes(std::span(text)); }
+std::span<std::byte> room_in(std::string& text) { return std::as_writable_bytes(std::span(text)); }
+
+/// Text that differs from place to place and from seed to seed.
+std::string message_of(size_t bytes, uint64_t seed) {
+  std::mt19937_64 random(seed);
+  std::string text(bytes, '\0');
+  for (size_t i = 0; i < bytes; i += 1 + bytes / 1000) text[i] = static_cast<char>(random());
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("sockets: messages of any length arrive, both ways at once", "[ranks][sockets]") {
+  const auto ranks = connected_ranks(2);
+  for (const size_t bytes : {size_t{0}, size_t{1}, size_t{100'000}, size_t{50'000'000}}) {
+    INFO(bytes << " bytes");
+    const std::string a = message_of(bytes, 1), b = message_of(bytes, 2);
+    std::string at_a(bytes, 'x'), at_b(bytes, 'x');
+    finish({{ranks[0].get(), ranks[0]->send(1, Topic::gradients, bytes_to_send(a))},
+            {ranks[1].get(), ranks[1]->send(0, Topic::gradients, bytes_to_send(b))},
+            {ranks[0].get(), ranks[0]->receive(1, Topic::gradients, room_in(at_a))},
+            {ranks[1].get(), ranks[1]->receive(0, Topic::gradients, room_in(at_b))}});
+    CHECK((at_a == b));
+    CHECK((at_b == a));
+  }
+}
+
+TEST_CASE("sockets: a message that nobody expects holds up no other topic", "[ranks][sockets]") {
+  const auto ranks = connected_ranks(2);
+  const std::string large = message_of(20'000'000, 1);
+  std::string notice = "here", small = "four", got(4, '\0'), got_large(large.size(), '\0');
+  const auto unexpected = ranks[0]->send(1, Topic::gradients, bytes_to_send(large));
+  for (const Topic topic : {Topic::notices, Topic::contents, Topic::values}) {
+    const std::string& text = topic == Topic::notices ? notice : small;
+    finish({{ranks[0].get(), ranks[0]->send(1, topic, bytes_to_send(text))},
+            {ranks[1].get(), ranks[1]->receive(0, topic, room_in(got))}});
+    CHECK(got == text);
+  }
+  CHECK(!is_done_soon(*ranks[0], unexpected));
+  finish({{ranks[0].get(), unexpected},
+          {ranks[1].get(), ranks[1]->receive(0, Topic::gradients, room_in(got_large))}});
+  CHECK((got_large == large));
+}
+
+TEST_CASE("sockets: a notice overtakes a long message under way", "[ranks][sockets]") {
+  const auto ranks = connected_ranks(2);
+  const std::string large = message_of(200'000'000, 1), notice = "here";
+  std::string got(4, '\0'), got_large(large.size(), '\0');
+  const auto receiving = ranks[1]->receive(0, Topic::gradients, room_in(got_large));
+  const auto sending = ranks[0]->send(1, Topic::gradients, bytes_to_send(large));
+  const auto noticing = ranks[1]->receive(0, Topic::notices, room_in(got));
+  const auto telling = ranks[0]->send(1, Topic::notices, bytes_to_send(notice));
+  finish({{ranks[0].get(), telling}, {ranks[1].get(), noticing}});
+  CHECK(!ranks[1]->done(receiving));
+  finish({{ranks[0].get(), sending}, {ranks[1].get(), receiving}});
+  CHECK((got_large == large));
+}
+
+TEST_CASE("sockets: random messages of all topics arrive in the order of their topic", "[ranks][sockets]") {
+  const int size = 3, count = 400;
+  auto ranks = connected_ranks(size);
+  const uint64_t seed = run_seed();
+  std::vector<std::thread> threads;
+  std::atomic<int> wrong = 0;
+  for (int me = 0; me < size; ++me)
+    threads.emplace_back([&, me] {
+      // Both sides know which messages there are; each posts them in an order of topics of its own.
+      std::mt19937_64 order(seed + static_cast<uint64_t>(me));
+      std::vector<std::string> sent, expected, got;
+      const auto plan = [&](int from, int to) {
+        std::mt19937_64 random(seed + static_cast<uint64_t>(10 * from + to));
+        std::vector<std::vector<size_t>> topics(5);
+        for (int i = 0; i < count; ++i)
+          topics[random() % 5].push_back(random() % 20 == 0 ? random() % 2'000'000 : random() % 100);
+        return topics;
+      };
+      struct Post {
+        int peer;
+        Topic topic;
+        bool sends;
+        std::string text, expected;
+      };
+      std::vector<std::vector<Post>> queues;
+      for (int peer = 0; peer < size; ++peer)
+        for (const bool sends : {true, false}) {
+          if (peer == me) continue;
+          const auto topics = sends ? plan(me, peer) : plan(peer, me);
+          for (size_t topic = 0; topic < 5; ++topic) {
+            std::vector<Post>& queue = queues.emplace_back();
+            for (const size_t bytes : topics[topic]) {
+              const std::string text = message_of(bytes, bytes + topic);
+              queue.push_back(
+                  {peer, static_cast<Topic>(topic), sends, sends ? text : std::string(bytes, '\0'), text});
+            }
+          }
+        }
+      Pending pending;
+      SocketMessages& mine = *ranks[static_cast<size_t>(me)];
+      std::vector<size_t> next(queues.size());
+      for (size_t left = queues.size(); left > 0;) {
+        const size_t i = order() % queues.size();
+        if (next[i] > queues[i].size()) continue;
+        if (next[i] == queues[i].size()) {
+          --left, ++next[i];
+          continue;
+        }
+        Post& post = queues[i][next[i]++];
+        pending.emplace_back(&mine, post.sends ? mine.send(post.peer, post.topic, bytes_to_send(post.text))
+                                               : mine.receive(post.peer, post.topic, room_in(post.text)));
+      }
+      finish(std::move(pending));
+      for (const auto& queue : queues)
+        for (const Post& post : queue) wrong += post.text != post.expected;
+    });
+  for (std::thread& thread : threads) thread.join();
+  CHECK(wrong == 0);
+}
+
+TEST_CASE("sockets: ranks exchange texts and gradients over them", "[ranks][sockets]") {
+  auto transports = connected_ranks(4);
+  std::vector<std::thread> threads;
+  std::atomic<int> right = 0;
+  for (auto& transport : transports)
+    threads.emplace_back([&right, &transport] {
+      Communication communication([&] { return std::move(transport); }, {.timeout = 20s});
+      Ranks ranks(communication);
+      for (int round = 0; round < 20; ++round) {
+        const auto all = ranks.gather(std::string(static_cast<size_t>(ranks.rank() * 1000), 'a'));
+        for (size_t i = 0; i < 4; ++i) right += all[i].size() == i * 1000;
+      }
+      communication.close(true);
+    });
+  for (std::thread& thread : threads) thread.join();
+  CHECK(right == 4 * 20 * 4);
+}
+
+TEST_CASE("sockets: a rank that disappears is lost, and the others go on", "[ranks][sockets]") {
+  const auto ranks = connected_ranks(3);
+  std::string text = "text", got(4, '\0');
+  const auto never = ranks[0]->receive(1, Topic::values, room_in(got));
+  ranks[1]->close(false);
+  CHECK(!is_done_soon(*ranks[0], never));
+  CHECK(ranks[0]->lost(1));
+  CHECK(!ranks[0]->lost(2));
+  CHECK(!ranks[0]->lost(0));
+  ranks[0]->rest();
+  (void)ranks[0]->send(1, Topic::contents, bytes_to_send(text));  // does nothing
+  finish({{ranks[0].get(), ranks[0]->send(2, Topic::values, bytes_to_send(text))},
+          {ranks[2].get(), ranks[2]->receive(0, Topic::values, room_in(got))}});
+  CHECK(got == text);
+}
+
+TEST_CASE("sockets: when a rank disappears, all others throw an error that names it", "[ranks][sockets]") {
+  auto transports = connected_ranks(4);
+  std::vector<std::thread> threads;
+  std::atomic<int> named = 0, speaker = 0;
+  const auto begin = std::chrono::steady_clock::now();
+  for (auto& transport : transports)
+    threads.emplace_back([&named, &speaker, &transport] {
+      const int me = transport->rank();
+      Communication communication([&] { return std::move(transport); },
+                                  {.timeout = 30s, .report = [&speaker, me](const Error&) {
+                                     speaker = speaker.load() * 10 + me + 1;
+                                   }});
+      Ranks ranks(communication);
+      ranks.gather("one");
+      if (me == 0) return communication.close(false);
+      const auto error = error_of([&] {
+        for (;;) ranks.gather("two");
+      });
+      named += error && error->code() == ErrorCode::failed && contains(error->what(), "rank 0 ") &&
+               contains(error->what(), "has ended");
+    });
+  for (std::thread& thread : threads) thread.join();
+  CHECK(named == 3);
+  CHECK(speaker == 2);  // rank 1 alone reports it
+  CHECK(std::chrono::steady_clock::now() - begin < 15s);
+}
+
+TEST_CASE("sockets: what was sent before the end arrives", "[ranks][sockets]") {
+  auto ranks = connected_ranks(2);
+  std::string text = message_of(100'000, 3), got(text.size(), '\0');
+  std::string never(10, '\0');
+  (void)ranks[0]->receive(1, Topic::sizes, room_in(never));
+  const auto receiving = ranks[1]->receive(0, Topic::values, room_in(got));
+  const auto sending = ranks[0]->send(1, Topic::values, bytes_to_send(text));
+  while (!ranks[0]->done(sending)) ranks[1]->rest();
+  std::thread other([&] { ranks[0]->close(true); });
+  std::this_thread::sleep_for(50ms);
+  CHECK(is_done_soon(*ranks[1], receiving, 10s));
+  ranks[1]->close(true);
+  other.join();
+  CHECK((got == text));
+}
+
+TEST_CASE("sockets: what is no message is an error that names the rank", "[ranks][sockets]") {
+  const auto check = [](const std::string& garbage, const std::string& expected) {
+    auto [mine, theirs] = connected_pair();
+    std::vector<Socket> sockets(2);
+    sockets[1] = std::move(mine);
+    SocketMessages messages(0, std::move(sockets));
+    std::string got(8, '\0');
+    const auto receiving = messages.receive(1, Topic::values, room_in(got));
+    REQUIRE(write_now(theirs, bytes_to_send(garbage)) == garbage.size());
+    INFO(garbage);
+    CHECK(fails(ErrorCode::failed, {"rank 1 ", expected}, [&] { is_done_soon(messages, receiving, 5s); }));
+  };
+  const auto frame = [](uint32_t kind, uint32_t topic, uint64_t message, uint64_t piece) {
+    std::string text(24, '\0');
+    const auto put = [&](size_t at, auto number) { std::memcpy(text.data() + at, &number, sizeof number); };
+    put(0, kind), put(4, topic), put(8, message), put(16, piece);
+    return text;
+  };
+  const auto values = static_cast<uint32_t>(Topic::values);
+  check("SSH-2.0-OpenSSH_9.2p1 Debian\r\n", "sends something that is no message");
+  check(frame(2, 5, 8, 8), "sends something that is no message");
+  check(frame(2, 4'000'000'000, 8, 8), "sends something that is no message");
+  check(frame(2, values, 9, 9), "sends a message that was not expected");
+  check(frame(2, values, 8, 9), "sends a message that was not expected");
+  check(frame(2, values, 8, UINT64_MAX), "sends a message that was not expected");
+  check(frame(2, values, 8, 0), "sends a message that was not expected");
+  check(frame(2, static_cast<uint32_t>(Topic::sizes), 8, 8), "sends a message that was not expected");
+}
+
+TEST_CASE("sockets: a message of another length than its memory is an error", "[ranks][sockets]") {
+  const auto ranks = connected_ranks(2);
+  std::string text = "text", got(5, '\0');
+  (void)ranks[1]->receive(0, Topic::values, room_in(got));
+  const auto action = [&] {
+    is_done_soon(*ranks[0], ranks[0]->send(1, Topic::values, bytes_to_send(text)), 5s);
+  };
+  CHECK(fails(ErrorCode::failed, {"rank 1 expects a message of 5 bytes, but this rank sends 4"}, action));
+}
+
+}  // namespace hewn::test
