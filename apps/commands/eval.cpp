@@ -148,10 +148,11 @@ int eval_text(const Settings& settings, Ranks* ranks) {
 
 int run_eval(const Settings& settings) {
   if (const ScoringForm* form = form_of(settings)) {
-    require(!started_as_rank(), form->key, " is scored by one process; start hewn without mpirun or srun");
+    require(!started_as_rank(settings), form->key,
+            " is scored by one process; start hewn without mpirun or srun");
     return form->run(settings);
   }
-  if (started_as_rank())
+  if (started_as_rank(settings))
     return as_one_of_ranks(settings, [&](Ranks& ranks) { return eval_text(settings, &ranks); });
   const int64_t ranks = settings.integer("ranks");
   require(ranks > 1 || !settings.given("hosts"), settings.where("hosts"),

@@ -12,6 +12,7 @@
 #include "apps/run/evaluation.h"
 #include "apps/run/input.h"
 #include "apps/run/ranks/library.h"
+#include "apps/run/ranks/rank_environment.h"
 #include "apps/run/ranks/session.h"
 #include "apps/run/ranks/start.h"
 #include "apps/run/run_config.h"
@@ -173,6 +174,8 @@ int train_as(const Settings& given, Ranks* ranks, const LibrarySum& library_sum 
     require_agreement(*ranks, config, *device, data.hash);
     ranks->set_bucket_bytes(config.bucket_mb << 20);
     if (config.reduce == Reduction::library) {
+      require(!has_rendezvous(given), settings.where("reduce"),
+              ": reduce = library needs MPI, and rendezvous goes without it; leave one of them out");
       ranks->reduce_by(library_sum);
       say("reduce  by ", message_library().name, ": the bits depend on it and on the number of ranks");
     }
@@ -214,7 +217,7 @@ int train_as(const Settings& given, Ranks* ranks, const LibrarySum& library_sum 
 int run_train(const Settings& settings) {
   require(settings.arguments.empty(), "'", settings.arguments.empty() ? "" : settings.arguments[0],
           "' is neither a CONFIG.toml nor a key; give a text as --dataset=FILE");
-  if (started_as_rank())
+  if (started_as_rank(settings))
     return as_one_of_ranks(settings, [&](Ranks& ranks, Communication& communication) {
       return train_as(settings, &ranks, library_sum(communication));
     });

@@ -26,6 +26,11 @@ std::vector<Option> ranks_options() {
       text("mb", "MB,...", "1,25,500", takes::bench_comm,
            "sizes to time: MB (of 2^20 bytes) that every process has, 1 to 4096"),
       text("hosts", "FILE", "", several, "hosts to start them on: a line NAME SLOTS for each", "this one"),
+      text("rendezvous", "DIR", "", takes::train | takes::eval | takes::bench_train,
+           "be one of several processes that were started without MPI and find each other through files in "
+           "this directory, which all of them see; RANK, WORLD_SIZE and LOCAL_RANK in the environment number "
+           "them, as torchrun sets them",
+           "none"),
       real("rank_timeout", "30", 1, 86400, several,
            "with several processes, seconds within which all end after one has ended or cannot be reached"),
       integer("restarts", "0", 0, 1'000'000, takes::train,

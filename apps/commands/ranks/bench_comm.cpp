@@ -121,7 +121,7 @@ int run_bench_comm(const Settings& settings) {
   require(settings.arguments.empty(), "'", settings.arguments.empty() ? "" : settings.arguments[0],
           "' is neither a CONFIG.toml nor a key");
   sizes_in_mb(settings);
-  if (started_as_rank())
+  if (started_as_rank(settings))
     return as_one_of_ranks(settings, [&](Ranks& ranks, Communication& communication) {
       return time_as_rank(settings, ranks, communication);
     });

@@ -8,6 +8,7 @@
 #include "apps/cli/terminal.h"
 #include "apps/run/ranks/cores.h"
 #include "apps/run/ranks/library.h"
+#include "apps/run/ranks/rank_environment.h"
 #include "core/error.h"
 
 namespace hewn::cli {
@@ -20,13 +21,6 @@ int64_t number_in(const char* variable) {
   return text && parse_integer(text, number) ? number : 0;
 }
 
-// If the ranks do not find each other, the launcher ends all when the first has: a little later on each of them, so that
-// the user hears only one.
-std::chrono::duration<double> turn_to_speak() {
-  return std::chrono::duration<double>(
-      0.25 * static_cast<double>(number_in("OMPI_COMM_WORLD_RANK") + number_in("PMI_RANK")));
-}
-
 // At once and without the prefix of this rank, which is the one that the user hears now.
 void report(const Error& error) { write_own_message(join("hewn: ", visible(error.what()), "\n")); }
 
@@ -37,14 +31,32 @@ void check_number(const Settings& settings, const Ranks& ranks) {
           ": ranks = ", asked, ", but a launcher has started ", ranks.size(), " processes; leave ranks out");
 }
 
+// What connects this process with the others.
+std::function<std::unique_ptr<Messages>()> transport_of(const Settings& settings) {
+  if (has_rendezvous(settings))
+    return [where = rendezvous_of(settings)] { return connect_through_files(where); };
+  return [&library = message_library()] { return connect_ranks(library); };
+}
+
+// Within which all ranks must be connected. A rendezvous names the ranks that are missing by itself. A launcher ends all
+// when the first has: a little later on each of them, so that the user hears only one.
+std::chrono::duration<double> time_to_open(const Settings& settings) {
+  const std::chrono::duration<double> timeout(settings.real("rank_timeout"));
+  if (has_rendezvous(settings)) return 2 * timeout;
+  const auto rank = static_cast<double>(number_in("OMPI_COMM_WORLD_RANK") + number_in("PMI_RANK"));
+  return timeout + std::chrono::duration<double>(rank / 4);
+}
+
 }  // namespace
 
-bool started_as_rank() {
+bool started_as_rank(const Settings& settings) {
+  if (has_rendezvous(settings)) return rendezvous_of(settings).size > 1;
   // Of Open MPI; of MPICH, and of srun --mpi=pmi2.
   if (number_in("OMPI_COMM_WORLD_SIZE") > 1 || number_in("PMI_SIZE") > 1) return true;
   if (number_in("SLURM_STEP_NUM_TASKS") < 2) return false;
   require(std::getenv("PMIX_RANK"), "srun has started ", std::getenv("SLURM_STEP_NUM_TASKS"),
-          " processes that do not know of each other; give it --mpi=pmix, or --mpi=pmi2 for MPICH");
+          " processes that do not know of each other; give it --mpi=pmix, or --mpi=pmi2 for MPICH, or give "
+          "rendezvous");
   return true;
 }
 
@@ -53,12 +65,11 @@ int as_one_of_ranks(const Settings& settings, const std::function<int(Ranks&)>& 
 }
 
 int as_one_of_ranks(const Settings& settings, const std::function<int(Ranks&, Communication&)>& body) {
-  const MessageLibrary& library = message_library();
   const auto end_now = [](const Error& error) { std::_Exit(static_cast<int>(error.code())); };
   const std::chrono::duration<double> timeout(settings.real("rank_timeout"));
   Communication communication(
-      [&] { return connect_ranks(library); },
-      {.timeout = timeout, .opening = timeout + turn_to_speak(), .report = report, .stuck = end_now});
+      transport_of(settings),
+      {.timeout = timeout, .opening = time_to_open(settings), .report = report, .stuck = end_now});
   Ranks ranks(communication);
   catch_signals();
   catch_stop_of_ranks();

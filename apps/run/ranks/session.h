@@ -9,9 +9,9 @@
 
 namespace hewn::cli {
 
-/// Whether mpirun, mpiexec or srun has started this process as one of several. Throws usage if there are several, but
-/// the launcher has not told them how to find each other.
-bool started_as_rank();
+/// Whether this process is one of several: mpirun, mpiexec or srun has started it as such, or the key `rendezvous` and the
+/// environment say so. Throws usage if there are several, but they have not been told how to find each other.
+bool started_as_rank(const Settings& settings);
 
 /// Calls `body` with the ranks, which rank 0 speaks for, and returns its exit status when all of them have ended. When one
 /// of them fails, all end: with its exit status, and with one message, which names the rank.
