@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "tests/apps/commands/ranks/train_on.h"
+#include "tests/support/random.h"
 
 namespace hewn::test {
 namespace {
