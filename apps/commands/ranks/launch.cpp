@@ -110,10 +110,11 @@ std::vector<std::string> words_of_launcher(const Settings& settings, int64_t ran
     return words;
   }
   words.insert(words.end(), {"--quiet", "--oversubscribe", "--bind-to", "none"});
-  // Has the launcher miss a host that is cut off as soon as the ranks do; it would wait for the host for ever.
+  // Has the launcher miss a host that is cut off before the ranks do; it would wait for the host for ever. Once it has
+  // sent the host something, as it does when ranks end, the connection is no longer probed.
   const auto timeout = std::lround(timeout_of(settings));
   for (const auto& [parameter, value] :
-       {std::pair{"time", timeout / 2}, {"intvl", timeout / 6}, {"probes", 3L}})
+       {std::pair{"time", timeout / 6}, {"intvl", timeout / 12}, {"probes", 2L}})
     words.insert(words.end(),
                  {"--mca", join("oob_tcp_keepalive_", parameter), std::to_string(std::max(1L, value))});
   // Open MPI hands on the environment to this host only.
