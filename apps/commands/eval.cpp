@@ -73,7 +73,7 @@ const ScoringForm* form_of(const Settings& settings) {
     chosen = &form;
   }
   if (chosen)
-    for (const char* name : {"val", "dataset", "stride", "per_token", "against", "ranks", "hosts"})
+    for (const char* name : {"val", "dataset", "stride", "per_token", "against"})
       require(!settings.given(name), settings.where(name), ": applies to a text; leave it out, or leave out ",
               chosen->key);
   for (const ScoringForm& form : scoring_forms)
@@ -147,16 +147,14 @@ int eval_text(const Settings& settings, Ranks* ranks) {
 }  // namespace
 
 int run_eval(const Settings& settings) {
+  const int64_t ranks = ranks_to_launch(settings);
+  const bool is_rank = started_as_rank(settings);
   if (const ScoringForm* form = form_of(settings)) {
-    require(!started_as_rank(settings), form->key,
-            " is scored by one process; start hewn without mpirun or srun");
+    require(!is_rank && ranks == 1, form->key,
+            " is scored by one process; leave out ranks, rendezvous, mpirun and srun");
     return form->run(settings);
   }
-  if (started_as_rank(settings))
-    return as_one_of_ranks(settings, [&](Ranks& ranks) { return eval_text(settings, &ranks); });
-  const int64_t ranks = settings.integer("ranks");
-  require(ranks > 1 || !settings.given("hosts"), settings.where("hosts"),
-          ": is for several processes; give their number as --ranks=N");
+  if (is_rank) return as_one_of_ranks(settings, [&](Ranks& r) { return eval_text(settings, &r); });
   return ranks > 1 ? launch_ranks(settings, {.ranks = ranks}) : eval_text(settings, nullptr);
 }
 

@@ -221,10 +221,7 @@ int run_train(const Settings& settings) {
     return as_one_of_ranks(settings, [&](Ranks& ranks, Communication& communication) {
       return train_as(settings, &ranks, library_sum(communication));
     });
-  const int64_t ranks = settings.integer("ranks");
-  for (const char* key : {"hosts", "restarts"})
-    require(ranks > 1 || !settings.given(key) || !settings.where(key).starts_with('-'), settings.where(key),
-            ": is for several processes; give their number as --ranks=N");
+  const int64_t ranks = ranks_to_launch(settings);
   return ranks > 1 ? launch_ranks(settings, {.ranks = ranks}) : train_as(settings, nullptr);
 }
 

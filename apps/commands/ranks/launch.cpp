@@ -197,6 +197,15 @@ void prepare_restart(Settings& settings, RankLaunch& launch, std::vector<Host>& 
 
 }  // namespace
 
+int64_t ranks_to_launch(const Settings& settings) {
+  const int64_t ranks = std::max<int64_t>(1, settings.integer("ranks"));
+  for (const char* key : {"hosts", "restarts"})  // those of the environment are for all commands
+    require(
+        ranks > 1 || !settings.takes(key) || !settings.given(key) || !settings.where(key).starts_with('-'),
+        settings.where(key), ": is for several processes; give their number as --ranks=N");
+  return ranks;
+}
+
 void check_ranks(const Settings& settings, int64_t ranks) {
   const auto below = static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(ranks)));
   require(ranks == below, settings.where("ranks"), ": ranks = ", ranks, "; expected a power of two, such as ",

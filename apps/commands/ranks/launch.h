@@ -16,6 +16,9 @@ struct RankLaunch {
   std::string out = {};                ///< the file for what rank 0 prints; "": standard output
 };
 
+/// The value of the key `ranks`, at least 1. Throws usage if it is 1, but the command line has a key for several processes.
+int64_t ranks_to_launch(const Settings& settings);
+
 /// Throws usage for a number of ranks that is no power of two, more than the hosts of the file `hosts` have slots, or
 /// an unknown host.
 void check_ranks(const Settings& settings, int64_t ranks);

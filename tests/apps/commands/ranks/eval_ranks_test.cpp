@@ -33,9 +33,9 @@ TEST_CASE("eval by several processes refuses what one process does", "[ranks]") 
               "per_token prints the tokens of one process");
   CHECK_FAILS(hewn({"eval", run, "--ranks=2", "--against=" + run}), 2, "compares two models in one process");
   CHECK_FAILS(hewn({"eval", run, "--hosts=nowhere"}), 2, "give their number as --ranks=N");
-  CHECK_FAILS(hewn({"eval", run, "--ranks=2", "--tasks=" + run}), 2, "applies to a text");
+  CHECK_FAILS(hewn({"eval", run, "--ranks=2", "--tasks=" + run}), 2, "is scored by one process");
   CHECK_FAILS(hewn({"eval", run, "--tasks=" + run}, {.env = {{"OMPI_COMM_WORLD_SIZE", "2"}}}), 2,
-              "start hewn without mpirun or srun");
+              "leave out ranks, rendezvous, mpirun and srun");
   CHECK_FAILS(hewn({"eval", (dir / "none").string(), "--ranks=2"}), 3, "none");
 }
 
