@@ -16,6 +16,7 @@
 #include "apps/cli/signals.h"
 #include "apps/cli/system/child.h"
 #include "apps/cli/terminal.h"
+#include "apps/run/ranks/launch_watch.h"
 #include "apps/run/ranks/library.h"
 #include "apps/run/ranks/start.h"
 #include "core/error.h"
@@ -126,6 +127,8 @@ std::vector<std::string> words_of_launcher(const Settings& settings, int64_t ran
 
 std::vector<std::string> environment_of_launcher() {
   std::vector<std::string> all = environment();
+  std::erase_if(all,
+                [](const std::string& line) { return line.starts_with(join(LaunchWatch::variable, "=")); });
   // Open MPI asks for this to be confirmed, since a program of root's can do harm; this one is ours.
   if (::geteuid() == 0)
     all.insert(all.end(), {"OMPI_ALLOW_RUN_AS_ROOT=1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1"});
@@ -133,15 +136,43 @@ std::vector<std::string> environment_of_launcher() {
 }
 
 // Runs a program to its end, passing on stops as this signal, or if it is 0, as they are. Returns its status.
-int run_to_end(Child& program, int signal_of_stop) {
+int run_to_end(Child& program, int signal_of_stop, const std::function<void()>& meanwhile = {}) {
   for (int passed_on = 0;;) {
     if (const auto status = program.ended()) return *status;
     if (const int signal = stop_signal(); signal != passed_on) {
       passed_on = signal;
       program.send(signal_of_stop != 0 ? signal_of_stop : signal);
     }
+    if (meanwhile) meanwhile();
     std::this_thread::sleep_for(10ms);
   }
+}
+
+// Runs a launcher to its end, and ends it by force, with the ranks that are left, if it is still there this time after the
+// first rank on this host has ended. Returns its status.
+int run_launcher(std::vector<std::string> words, const std::string& out,
+                 std::chrono::duration<double> patience) {
+  LaunchWatch watch;
+  std::vector<std::string> environment = environment_of_launcher();
+  environment.push_back(watch.environment_line());
+  Child launcher(std::move(words), std::move(environment), out);
+  bool forced = false;
+  const auto end_in_time = [&] {
+    watch.look();
+    const auto end = watch.first_end();
+    if (!end || LaunchWatch::Clock::now() < *end + patience) return;
+    if (!forced) {
+      say("note    the launcher is ended by force, as it is still there ", patience.count(),
+          " s after a rank has ended");
+      watch.kill_ranks();
+      launcher.send(SIGTERM);  // it removes its files
+    }
+    forced = true;
+    if (LaunchWatch::Clock::now() > *end + patience + 2s) launcher.send(SIGKILL);
+  };
+  // Upon other signals than this one, a launcher would kill the ranks.
+  const int status = run_to_end(launcher, SIGUSR1, end_in_time);
+  return forced ? static_cast<int>(ErrorCode::failed) : status;
 }
 
 // Starts the ranks, waits for their end, and returns their status.
@@ -150,9 +181,15 @@ int run_ranks(const Settings& settings, const RankLaunch& launch, const std::vec
   std::vector<std::string> words;
   if (!alone) words = words_of_launcher(settings, launch.ranks, hosts);
   for (std::string& word : words_of_command(settings, launch, alone)) words.push_back(std::move(word));
-  Child program(std::move(words), environment_of_launcher(), launch.out);
-  const int status =
-      run_to_end(program, alone ? 0 : SIGUSR1);  // upon others, a launcher would kill the ranks
+  int status = 0;
+  if (alone) {
+    Child program(std::move(words), environment(), launch.out);
+    status = run_to_end(program, 0);
+  } else {
+    // The ranks end by themselves within rank_timeout.
+    status =
+        run_launcher(std::move(words), launch.out, std::chrono::duration<double>(timeout_of(settings)) + 5s);
+  }
   // Hydra returns 0 after a signal, whatever the ranks return.
   if (stop_signal() != 0 && (status != 0 || (!alone && message_library().hydra))) return stop_status();
   if (status == 0) return 0;

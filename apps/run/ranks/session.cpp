@@ -9,6 +9,7 @@
 #include "apps/run/ranks/cores.h"
 #include "apps/run/ranks/library.h"
 #include "apps/run/ranks/rank_environment.h"
+#include "apps/run/ranks/launch_watch.h"
 #include "core/error.h"
 
 namespace hewn::cli {
@@ -67,6 +68,7 @@ int as_one_of_ranks(const Settings& settings, const std::function<int(Ranks&)>& 
 int as_one_of_ranks(const Settings& settings, const std::function<int(Ranks&, Communication&)>& body) {
   const auto end_now = [](const Error& error) { std::_Exit(static_cast<int>(error.code())); };
   const std::chrono::duration<double> timeout(settings.real("rank_timeout"));
+  be_watched();
   Communication communication(
       transport_of(settings),
       {.timeout = timeout, .opening = time_to_open(settings), .report = report, .stuck = end_now});

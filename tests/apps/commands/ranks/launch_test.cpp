@@ -119,6 +119,24 @@ TEST_CASE("a killed process ends the others, and the run goes on from its last c
   }
 }
 
+TEST_CASE("a launcher that does not end with the processes is ended", "[ranks]") {
+  if (!has_mpi()) return;
+  const TempDir dir;
+  const std::vector<std::string> endless{"--max_iters=1000000", "--eval_interval=5", "--rank_timeout=2"};
+  Process run(with({hewn_program().string()}, train_on(dir, 2, endless)));
+  REQUIRE(run.wait_for("saved", 120));
+  const pid_t launcher = parent_of(process_of(dir, 0));
+  REQUIRE(::kill(launcher, SIGSTOP) == 0);
+  SECTION("one of them is killed") { ::kill(process_of(dir, 1), SIGKILL); }
+  SECTION("one of them is stopped") { ::kill(process_of(dir, 1), SIGSTOP); }
+  const ProcessResult r = run.finish();
+  INFO(r.err);
+  CHECK(!r.timed_out);
+  CHECK(r.exit_code == 1);
+  CHECK(contains(r.err, "the launcher is ended by force, as it is still there 7 s after a rank has ended"));
+  for (const int rank : {0, 1}) CHECK(process_of(dir, rank) < 0);
+}
+
 TEST_CASE("a run that loses a process is started again, as often as is allowed", "[ranks]") {
   if (!has_mpi()) return;
   const std::vector<std::string> steps{"--max_iters=500", "--eval_interval=50", "--eval_iters=1", "--keep=1"};

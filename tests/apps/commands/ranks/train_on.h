@@ -53,4 +53,12 @@ inline pid_t process_of(const TempDir& dir, int rank) {
   return -1;
 }
 
+/// The process that started this one.
+inline pid_t parent_of(pid_t process) {
+  std::ifstream in("/proc/" + std::to_string(process) + "/status");
+  for (std::string word; in >> word;)
+    if (word == "PPid:" && in >> word) return static_cast<pid_t>(std::stoi(word));
+  return -1;
+}
+
 }  // namespace hewn::test
