@@ -370,6 +370,9 @@ const Option benching[] = {
     short_form('r', integer("repeat", "5", 1, 1'000'000,
                             takes::bench_kernels | takes::bench_sample | takes::bench_comm,
                             "timed repetitions; best and median are printed")),
+    integer("prompt_tokens", "1", 1, most_size, takes::bench_sample,
+            "length of each text's prompt; from 2 on, its time is told apart from that of the text"),
+    integer("batch_size", "1", 1, 4096, takes::bench_sample, "number of texts written at a time"),
     short_form('r', integer("repeat", "20", 1, 1'000'000, takes::bench_train,
                             "timed steps; best and median are printed")),
 };

@@ -345,12 +345,12 @@ constexpr Command command_table[] = {
      "hewn bench train --n_layer=12 --n_head=12 --n_embd=768 --batch_size=4 --block_size=64 --json",
      run_bench_train},
     {takes::bench_sample, "bench sample", "[RUN]", "time text generation, token by token",
-     "Prints tokens per second for one text with the key/value cache, of RUN or another program's model, or "
-     "of a model "
-     "of the given shape with random weights; with --verbose also each kernel, and where the time of a token "
-     "goes.",
+     "Prints tokens per second for one text or several with the key/value cache, of RUN or another program's "
+     "model, or of a model of the given shape with random weights; the time of a prompt by itself; with "
+     "--verbose also each kernel, and where the time of a token goes.",
      "hewn bench sample\n"
      "hewn bench sample small.gguf --max_new_tokens=200\n"
+     "hewn bench sample small.gguf --prompt_tokens=512 --max_new_tokens=64 --batch_size=4\n"
      "hewn bench sample --n_layer=12 --n_head=12 --n_embd=768 --block_size=256 --max_new_tokens=200 --json",
      run_bench_sample},
     {takes::bench_comm, "bench comm", "",

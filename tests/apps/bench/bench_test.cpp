@@ -35,6 +35,31 @@ TEST_CASE("training and sampling are timed") {
                  "tokens/s"));
 }
 
+TEST_CASE("prompts are timed by themselves, and several texts together") {
+  const auto timed = [](std::vector<std::string> more) {
+    std::vector<std::string> words{"bench", "sample", "--n_layer=1", "--n_embd=16", "-r2"};
+    words.insert(words.end(), more.begin(), more.end());
+    return hewn(words);
+  };
+  const auto both = nlohmann::json::parse(
+      timed({"--prompt_tokens=40", "--max_new_tokens=5", "--batch_size=3", "--json"}).out)[0];
+  CHECK(both.at("batch_size") == 3);
+  CHECK(both.at("prompt_tokens") == 40);
+  const double prompt = both.at("prompt_ms").get<double>(), token = both.at("ms_per_token").get<double>();
+  CHECK(both.at("prompt_tokens_per_s").get<double>() == Approx(3 * 40 / prompt * 1e3));
+  CHECK(both.at("tokens_per_s").get<double>() == Approx(3 / token * 1e3));
+  // The median of the whole lies between the smallest and the largest sum of the parts, which are two each.
+  CHECK(both.at("best_ms").get<double>() < 3 * (prompt + 4 * token));
+  CHECK(!both.contains("ms_of_a_token"));
+  const auto alone = timed({"--prompt_tokens=40", "--max_new_tokens=1"});
+  CHECK(contains(alone.out, "prompt "));
+  CHECK(!contains(alone.out, "per token"));
+  CHECK(contains(timed({"--max_new_tokens=5", "--batch_size=3"}).out,
+                 "ms per token of each text (5 tokens, 3 texts"));
+  CHECK_FAILS(timed({"--prompt_tokens=65"}), 2,
+              "--prompt_tokens: prompt_tokens = 65, but the context has block_size = 64");
+}
+
 TEST_CASE("a classifier is planned and timed without data") {
   const auto with = [](std::vector<std::string> words) {
     for (const char* key : {"--vocab_size=500", "--n_labels=3", "--n_embd=16", "--batch_size=2", "--json"})
@@ -62,7 +87,8 @@ TEST_CASE("plan prints parameters, memory, the minimum time and the largest batc
 }
 
 TEST_CASE("plan --ops lists the kernels of a step, whose costs add up to the plan's") {
-  const std::vector<std::string> run = {"plan", "--vocab_size=65", "--dtype=bf16", "--device=cuda", "--gpu=h100"};
+  const std::vector<std::string> run = {"plan", "--vocab_size=65", "--dtype=bf16", "--device=cuda",
+                                        "--gpu=h100"};
   auto with = [&](const std::string& option) {
     auto arguments = run;
     arguments.insert(arguments.end(), {"--ops", option});
