@@ -1,14 +1,28 @@
 #include "train/ranks/communication.h"
 
 #include <algorithm>
+#include <system_error>
 #include <utility>
 
 namespace hewn {
 
 using namespace std::chrono_literals;
 
+namespace {
+
+std::thread started(const std::function<void()>& body) {
+  try {
+    return std::thread(body);
+  } catch (const std::system_error& problem) {
+    fail(ErrorCode::failed, "cannot start the thread that sends to other ranks: ", problem.code().message(),
+         "; the system is out of memory, or has too many threads");
+  }
+}
+
+}  // namespace
+
 Communication::Communication(const std::function<std::unique_ptr<Messages>()>& open, Options options)
-    : options_(std::move(options)), thread_([this, open] { run(open); }) {
+    : options_(std::move(options)), thread_(started([this, open] { run(open); })) {
   std::unique_lock lock(mutex_);
   const auto opened = [&] { return opened_; };
   if (options_.stuck && !for_rank_.wait_for(lock, options_.opening, opened)) {
@@ -103,6 +117,16 @@ void Communication::leave() {
   for_thread_.notify_one();
   for_rank_.wait(lock, [&] { return left_ || failure_; });
   check(lock);
+  const auto closed = [&] { return closed_; };
+  if (options_.stuck && !for_rank_.wait_for(lock, options_.timeout, closed)) {
+    lock.unlock();
+    const Error error(ErrorCode::failed,
+                      join("all ranks have done their work, but one of them has not left within ",
+                           options_.timeout.count(), " seconds"));
+    if (options_.report && rank_ == 0) options_.report(error);
+    options_.stuck(error);
+    lock.lock();
+  }
   end(lock, Goal::leave);
 }
 
@@ -152,9 +176,15 @@ void Communication::work() {
   } catch (const Error& error) {  // of the transport
     fail_with({error.code(), join("rank ", rank_, ": ", error.what()), rank_, false});
   }
+  bool in_order = false;
+  {
+    const std::lock_guard lock(mutex_);
+    in_order = left_ = goal_ == Goal::leave && !failure_;
+    for_rank_.notify_one();
+  }
+  transport_->close(in_order);
   const std::lock_guard lock(mutex_);
-  left_ = goal_ == Goal::leave && !failure_;
-  transport_->close(left_);
+  closed_ = true;
   for_rank_.notify_one();
 }
 

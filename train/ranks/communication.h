@@ -31,7 +31,7 @@ class Communication final : public Messages {
     /// rank that has not ended itself.
     std::function<void(const Error&)> report = {};
     /// Ends the process, which computes or hangs: called by the thread if the rank has made no call for too long after
-    /// another has failed.
+    /// another has failed; and by the rank if the transport cannot be closed, since another rank was stopped meanwhile.
     std::function<void(const Error&)> stuck = {};
   };
 
@@ -122,7 +122,7 @@ class Communication final : public Messages {
   std::optional<RankFailure> failure_;
   Clock::time_point failed_ = {};
   std::exception_ptr unopened_;
-  bool opened_ = false, left_ = false;
+  bool opened_ = false, left_ = false, closed_ = false;
 
   std::thread thread_;
 };

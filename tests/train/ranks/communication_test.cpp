@@ -171,6 +171,28 @@ TEST_CASE("a rank that the others do not reach in time is ended", "[ranks]") {
   CHECK(reported.find("have not been reached within 0.1 seconds") != std::string::npos);
 }
 
+TEST_CASE("a rank that another one does not let leave is ended", "[ranks]") {
+  std::atomic<bool> ended = false;
+  struct Unclosed final
+      : Mailboxes::Borrowed {  // as if another rank were stopped after it had said that it leaves
+    Unclosed(Messages& box, const std::atomic<bool>& ended) : Borrowed(box), until(ended) {}
+    void close(bool in_order) override {
+      while (!until) std::this_thread::sleep_for(1ms);
+      Borrowed::close(in_order);
+    }
+    const std::atomic<bool>& until;
+  };
+  std::string reported;
+  Mailboxes(1, run_seed()).run_each([&](Messages& box) {
+    Communication communication([&] { return std::make_unique<Unclosed>(box, ended); },
+                                {.timeout = 100ms,
+                                 .report = [&](const Error& error) { reported = error.what(); },
+                                 .stuck = [&](const Error&) { ended = true; }});
+    communication.close(true);
+  });
+  CHECK(reported == "all ranks have done their work, but one of them has not left within 0.1 seconds");
+}
+
 TEST_CASE("leaving waits for all ranks, and throws if one has failed", "[ranks]") {
   std::atomic<int> arrived = 0, named = 0;
   run_with_threads(2, 30s, [&](Communication& communication) {

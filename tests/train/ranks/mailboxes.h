@@ -27,7 +27,7 @@ class Mailboxes {
       : ranks_(ranks), bucket_bytes_(bucket_bytes), random_(seed) {}
 
   /// The transport of a rank, for those who want one of their own.
-  class Borrowed final : public Messages {
+  class Borrowed : public Messages {
    public:
     explicit Borrowed(Messages& other) : other_(other) {}
     int rank() const override { return other_.rank(); }

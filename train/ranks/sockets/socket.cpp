@@ -15,6 +15,7 @@
 #include <cerrno>
 #include <cstring>
 #include <memory>
+#include <new>
 
 #include "core/error.h"
 
@@ -23,13 +24,14 @@ namespace {
 
 using AddressList = std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)>;
 
-/// What the system knows of a name and a port, which may be 0; `problem` is the code of getaddrinfo.
+/// What the system knows of a name and a port, which may be 0; `problem` is the code of getaddrinfo. Throws if memory ends.
 AddressList addresses_of(const std::string& host, uint16_t port, int flags, int& problem) {
   addrinfo hints{};
   hints.ai_flags = flags | AI_NUMERICSERV;
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* found = nullptr;
   problem = ::getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found);
+  if (problem == EAI_MEMORY) throw std::bad_alloc();
   return {problem == 0 ? found : nullptr, &::freeaddrinfo};
 }
 
