@@ -68,6 +68,28 @@ Words Workplace::training(const std::string& out, const Words& more, const Words
               more);
 }
 
+// One of two processes that train together.
+TriedCommand Workplace::training_as(int rank) const {
+  const Words words = training("both", {"--max_iters=2", "--keep=1", "--gradient_accumulation_steps=2",
+                                        "--grad_shards=2", "--rendezvous=" + at("meet"), "--rank_timeout=3"});
+  const auto environment = [](int number) {
+    return Environment{{"RANK", std::to_string(number)},
+                       {"WORLD_SIZE", "2"},
+                       {"LOCAL_RANK", std::to_string(number)},
+                       {"LOCAL_WORLD_SIZE", "2"}};
+  };
+  const Words alone =
+      training("both", {"--max_iters=2", "--keep=1", "--gradient_accumulation_steps=2", "--grad_shards=2"});
+  const Words resume{"train", "--init_from=resume", "--out_dir=" + at("both"),
+                     "--rendezvous=", "--threads=1"};
+  return {.name = "train as rank " + std::to_string(rank),
+          .arguments = words,
+          .outputs = {"both"},
+          .afterwards = {resume, alone, with(alone, {"--force"})},
+          .environment = environment(rank),
+          .companion = {words, environment(1 - rank), "meet/hewn.run.0.rank-" + std::to_string(1 - rank)}};
+}
+
 std::vector<TriedCommand> Workplace::commands() const {
   std::vector<TriedCommand> all;
   const auto forced = [](const Words& words) { return with(words, {"--force"}); };
@@ -84,6 +106,7 @@ std::vector<TriedCommand> Workplace::commands() const {
   begins("train", "new", training("new", {"--max_iters=4", "--keep=1", "--sample_interval=2"}), {"train"});
   const Words resume{"train", "--init_from=resume", "--out_dir=" + at("run"), "--max_iters=6", "--threads=1"};
   all.push_back({"resume", resume, {"run"}, {resume}, "run"});
+  for (const int rank : {0, 1}) all.push_back(training_as(rank));
   const Words prepare{"data", "prepare", at("text.txt"), "--tokenizer=byte"};
   makes("data prepare", "data", with(prepare, {"--out_dir=" + at("data")}));
   makes("data prepare --force", "old_data", with(prepare, {"--out_dir=" + at("old_data"), "--force"}));

@@ -2,6 +2,7 @@
 // The commands whose calls are made to fail, on files small enough to try thousands of faults.
 
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,14 @@
 namespace hewn::test {
 
 using Words = std::vector<std::string>;
+using Environment = std::map<std::string, std::string>;
+
+/// A process that does its part of a command, undisturbed.
+struct Companion {
+  Words arguments = {};  ///< empty: there is none
+  Environment environment = {};
+  std::string ready = {};  ///< the file below the directory whose appearance the command awaits
+};
 
 /// A command in the directory of a `Workplace`, and what is true of it.
 struct TriedCommand {
@@ -18,6 +27,8 @@ struct TriedCommand {
   Words outputs = {};                  ///< paths below the directory that it writes
   std::vector<Words> afterwards = {};  ///< what one does after a fault, in this order, until one succeeds
   std::string run = {};                ///< the run that it goes on with, whose older checkpoints remain whole
+  Environment environment = {};
+  Companion companion = {};
 };
 
 /// A directory `work` with texts, tables and trained runs, which can be had again at the same path.
@@ -39,6 +50,7 @@ class Workplace {
   std::vector<TriedCommand> commands() const;
 
  private:
+  TriedCommand training_as(int rank) const;
   std::string at(const std::string& name) const { return (work_ / name).string(); }
 
   TempDir dir_{directory_in_memory()};

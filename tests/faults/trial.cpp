@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
+#include <thread>
 
 #include "tests/apps/hewn.h"
 
@@ -51,7 +53,23 @@ Trial::Trial(const Workplace& workplace, const TriedCommand& command)
 ProcessResult Trial::run(const Fault& fault) {
   workplace_.restore();
   faults_.set(fault);
-  return hewn(command_.arguments, {.env = faults_.environment()});
+  Environment environment = faults_.environment();
+  environment.insert(command_.environment.begin(), command_.environment.end());
+  const Companion& companion = command_.companion;
+  if (companion.arguments.empty()) return hewn(command_.arguments, {.env = environment});
+  Words words = companion.arguments;
+  words.insert(words.begin(), hewn_program().string());
+  Process beside(words, {.env = companion.environment});
+  for (int i = 0; i < 3000 && !std::filesystem::exists(workplace_.path() / companion.ready); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  ProcessResult r = hewn(command_.arguments, {.env = environment});
+  const ProcessResult other = beside.finish();
+  // What the one cannot say any more, the other says.
+  r.err += other.err;
+  r.timed_out |= other.timed_out;
+  if (other.signal != 0 && r.signal == 0) r.signal = other.signal;
+  if (other.exit_code != 0 && r.exit_code == 0) r.exit_code = other.exit_code;
+  return r;
 }
 
 std::string Trial::problem_with(const Fault& fault, bool& met) {
