@@ -14,9 +14,11 @@ class Opaque(ctypes.Structure):  # parameters passed by value; larger than the a
 
 
 class LlamaCpp:
-    """The part of llama.h needed to tokenize and to get logits of a model with `vocab` tokens, in a context of `length`."""
+    """The part of llama.h needed to tokenize and to get logits of a model with `vocab` tokens, in a context of `length`.
+    By default attention rounds to float16, in "flash attention" and in the cache of keys and values, which is fast;
+    `exact`: neither does."""
 
-    def __init__(self, library, path, length, vocab):
+    def __init__(self, library, path, length, vocab, exact=True, threads=None):
         self.lib = lib = ctypes.CDLL(library)
         for name in ["llama_model_default_params", "llama_context_default_params"]:
             getattr(lib, name).restype = Opaque
@@ -36,14 +38,16 @@ class LlamaCpp:
         parameters = lib.llama_context_default_params()
         fields = ctypes.cast(parameters.bytes, ctypes.POINTER(ctypes.c_int32))
         fields[0] = length  # n_ctx
-        # By default attention rounds to float16, in "flash attention" and in the cache of keys and values. The
-        # positions of these settings differ between versions. The four enums with the value -1, the last of which is
+        # The positions of these settings differ between versions. The four enums with the value -1, the last of which is
         # flash attention, are adjacent; the types of keys and values are the first two adjacent fields after them
         # with GGML_TYPE_F16.
         flash = next(i for i in range(40) if fields[i : i + 4] == [-1] * 4) + 3
         keys = next(i for i in range(flash + 1, 40) if fields[i] == fields[i + 1] == 1)
-        fields[flash] = fields[keys] = fields[keys + 1] = 0  # off, GGML_TYPE_F32
+        if exact:
+            fields[flash] = fields[keys] = fields[keys + 1] = 0  # off, GGML_TYPE_F32
         self.context = lib.llama_init_from_model(ctypes.c_void_p(self.model), parameters)
+        if threads:
+            lib.llama_set_n_threads(ctypes.c_void_p(self.context), threads, threads)
 
     def vocabulary(self):
         return ctypes.c_void_p(self.lib.llama_model_get_vocab(ctypes.c_void_p(self.model)))
@@ -51,11 +55,15 @@ class LlamaCpp:
     def clear(self):
         self.lib.llama_memory_clear(ctypes.c_void_p(self.lib.llama_get_memory(ctypes.c_void_p(self.context))), True)
 
+    def read(self, tokens):
+        """Computes the logits behind more tokens, all at once."""
+        given = (ctypes.c_int32 * len(tokens))(*tokens)
+        if self.lib.llama_decode(ctypes.c_void_p(self.context), self.lib.llama_batch_get_one(given, len(tokens))):
+            raise SystemExit("llama_decode failed")
+
     def next(self, token):
         """The logits behind one more token."""
-        one = (ctypes.c_int32 * 1)(token)
-        if self.lib.llama_decode(ctypes.c_void_p(self.context), self.lib.llama_batch_get_one(one, 1)):
-            raise SystemExit("llama_decode failed")
+        self.read([token])
         logits = self.lib.llama_get_logits_ith(ctypes.c_void_p(self.context), -1)
         return np.ctypeslib.as_array(logits, (self.vocab,)).copy()
 
