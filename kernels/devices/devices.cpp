@@ -153,15 +153,15 @@ std::unique_ptr<Executor> make_meta(int threads, Isa isa, size_t memory_bytes) {
   return std::make_unique<Meta>(threads, isa, memory_bytes);
 }
 
-std::string why_no_cuda() {
-  if constexpr (cuda_compiled) return cuda_obstacle();
+std::string why_no_cuda([[maybe_unused]] int number) {
+  if constexpr (cuda_compiled) return cuda_obstacle(number);
   return "this build has no CUDA code; configure it with -DHEWN_CUDA=ON";
 }
 
-std::unique_ptr<Executor> make_cuda() {
-  const std::string obstacle = why_no_cuda();
+std::unique_ptr<Executor> make_cuda(int number) {
+  const std::string obstacle = why_no_cuda(number);
   if (!obstacle.empty()) fail(ErrorCode::failed, "device cuda is not usable: ", obstacle);
-  if constexpr (cuda_compiled) return make_gpu("cuda", make_cuda_runtime());
+  if constexpr (cuda_compiled) return make_gpu("cuda", make_cuda_runtime(number));
   return nullptr;
 }
 

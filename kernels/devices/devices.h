@@ -23,10 +23,11 @@ inline std::unique_ptr<Executor> make_cpu(int threads = default_threads()) {
 /// GPU if `isa` is a GPU's; operations then divide their work according to its memory.
 std::unique_ptr<Executor> make_meta(int threads, Isa isa, size_t memory_bytes = 0);
 
-/// The GPU. Throws ErrorCode::failed with the text of `why_no_cuda` if there is none.
-std::unique_ptr<Executor> make_cuda();
-/// Why this build or this machine has no usable GPU, in a few words; "" if it has one.
-std::string why_no_cuda();
+/// The GPU of this number; if there are not as many, they are counted round. Throws ErrorCode::failed with the text of
+/// `why_no_cuda` if it cannot be used.
+std::unique_ptr<Executor> make_cuda(int number = 0);
+/// Why this build or this machine has no usable GPU of this number, in a few words; "" if it has one.
+std::string why_no_cuda(int number = 0);
 /// The GPU's name and compute capability, "NVIDIA H200 (sm_90)". Requires a usable GPU.
 std::string cuda_description();
 

@@ -6,28 +6,36 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "core/error.h"
 #include "kernels/contract/launch.h"
 #include "kernels/gpu/emulator/emulator.h"
+#include "kernels/gpu/emulator/external_work.h"
 #include "kernels/gpu/runtime/runtime.h"
 
 namespace hewn {
+
+class EmulatedStream;
+
 namespace {
 
 constexpr size_t arena_bytes = size_t{16} << 30;  // of addresses; memory is allocated on first access
 constexpr size_t page = 4096;
 
-using Work = std::function<void()>;
+/// Returns false if it has not ended, and is called again until it has.
+using Work = std::function<bool()>;
 
 struct EmulatedEvent {
+  EmulatedStream* stream = nullptr;  ///< that it was last recorded on
+  int64_t place = 0;                 ///< the number of pieces of work that end with it there
   bool reached = false;
   bool captured = false;  ///< last recorded while a graph was captured: it stands for no point in time
   double seconds = 0;
 };
 
-double now() {
+double seconds_now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
@@ -75,14 +83,62 @@ class Arena {
     free_[start] = length;
   }
 
-  void open(bool on) {
-    for (const auto& [offset, size] : taken_)
-      mprotect(base_ + offset, size - page, on ? PROT_READ | PROT_WRITE : PROT_NONE);
+  void open() {
+    if (opened_++ == 0) protect(PROT_READ | PROT_WRITE);
+  }
+  void close() {
+    if (--opened_ == 0) protect(PROT_NONE);
   }
 
  private:
+  void protect(int access) {
+    for (const auto& [offset, size] : taken_) mprotect(base_ + offset, size - page, access);
+  }
+
   uint8_t* base_ = nullptr;
+  int opened_ = 0;
   std::map<size_t, size_t> free_, taken_;  ///< offset -> bytes
+};
+
+/// While it exists, device memory may be accessed.
+class Touch {
+ public:
+  explicit Touch(Arena& arena) : arena_(arena) { arena_.open(); }
+  ~Touch() { arena_.close(); }
+  Touch(const Touch&) = delete;
+  Touch& operator=(const Touch&) = delete;
+
+ private:
+  Arena& arena_;
+};
+
+/// The work of a graph that is being captured, of both streams, in the order in which it was launched.
+class Capture {
+ public:
+  bool on() const { return recorded_ != nullptr; }
+  void add(Work work) { recorded_->push_back(std::move(work)); }
+  void begin() {
+    forbid("begin a capture");
+    recorded_ = std::make_unique<std::deque<Work>>();
+    offence_.clear();
+  }
+  std::unique_ptr<std::deque<Work>> end() {
+    require(on(), "the emulated device captures no graph that could end");
+    auto recorded = std::move(recorded_);
+    require(offence_.empty(), "the emulated device captured no graph, because of an attempt to ", offence_);
+    return recorded;
+  }
+  /// Calls that a capture forbids fail and invalidate it (CUDA C++ Programming Guide, "Prohibited and Unhandled
+  /// Operations" of stream capture).
+  void forbid(const char* what) {
+    if (!on()) return;
+    offence_ = what;
+    fail(ErrorCode::failed, "the emulated device cannot ", what, " while it captures a graph");
+  }
+
+ private:
+  std::unique_ptr<std::deque<Work>> recorded_;
+  std::string offence_;  ///< what invalidated the capture; empty: nothing
 };
 
 }  // namespace
@@ -90,54 +146,43 @@ class Arena {
 /// Queued work waits here until a result is needed, as on a GPU that is slower than its host.
 class EmulatedStream {
  public:
+  EmulatedStream(Arena& arena, Capture& capture) : arena_(arena), capture_(capture) {}
+
   void add(Work work) {
-    (captured_ ? *captured_ : waiting_).push_back(std::move(work));
-    if (!captured_ && waiting_.size() > 4096) run();
+    if (capture_.on()) return capture_.add(std::move(work));
+    waiting_.push_back(std::move(work));
+    if (waiting_.size() > 4096) try_until(queued());
   }
 
-  void run() {
-    if (waiting_.empty()) return;
-    arena.open(true);
+  /// The number of pieces of work that were ever queued.
+  int64_t queued() const { return done_ + std::ssize(waiting_); }
+  /// Runs as much of the first `n` pieces of work as can run. Returns whether all have ended.
+  bool try_until(int64_t n) {
+    if (done_ >= n) return true;
+    const Touch touch(arena_);
     try {
-      while (!waiting_.empty()) {
-        const Work work = std::move(waiting_.front());
+      while (done_ < n) {
+        if (!waiting_.front()()) return false;
         waiting_.pop_front();
-        work();
+        ++done_;
       }
     } catch (...) {
+      done_ = queued();
       waiting_.clear();
-      arena.open(false);
       throw;
     }
-    arena.open(false);
+    return true;
   }
-
-  void begin_capture() {
-    forbid_in_capture("begin a capture");
-    captured_ = std::make_unique<std::deque<Work>>();
-    offence_.clear();
+  void run_until(int64_t n) {
+    while (!try_until(n)) std::this_thread::yield();
   }
-  std::unique_ptr<std::deque<Work>> end_capture() {
-    require(capturing(), "the emulated device captures no graph that could end");
-    auto recorded = std::move(captured_);
-    require(offence_.empty(), "the emulated device captured no graph, because of an attempt to ", offence_);
-    return recorded;
-  }
-  bool capturing() const { return captured_ != nullptr; }
-  /// Calls that a capture forbids fail and invalidate it (CUDA C++ Programming Guide, "Prohibited and Unhandled
-  /// Operations" of stream capture).
-  void forbid_in_capture(const char* what) {
-    if (!capturing()) return;
-    offence_ = what;
-    fail(ErrorCode::failed, "the emulated device cannot ", what, " while it captures a graph");
-  }
-
-  Arena arena;
+  void run() { run_until(queued()); }
 
  private:
+  Arena& arena_;
+  Capture& capture_;
   std::deque<Work> waiting_;
-  std::unique_ptr<std::deque<Work>> captured_;
-  std::string offence_;  ///< what invalidated the capture; empty: nothing
+  int64_t done_ = 0;
 };
 
 namespace {
@@ -146,6 +191,7 @@ class EmulatedRuntime final : public GpuRuntime {
  public:
   EmulatedRuntime() {
     properties_ = {.name = "emulated",
+                   .address = "",
                    .major = 8,
                    .minor = 0,
                    .multiprocessors = 4,
@@ -156,12 +202,19 @@ class EmulatedRuntime final : public GpuRuntime {
 
   Isa isa() const override { return Isa::emulated; }
   const GpuProperties& properties() const override { return properties_; }
-  void* stream() override { return &stream_; }
+  void* stream() override { return &now(); }
+  void choose(Stream stream) override { chosen_ = stream; }
+  Stream chosen() const override { return chosen_; }
+  void await_other() override {
+    if (capture_.on()) return;  // a graph is replayed in the order in which it was captured
+    EmulatedStream& other = chosen_ == Stream::main ? beside_ : main_;
+    now().add([&other, n = other.queued()] { return other.try_until(n); });
+  }
 
-  void* allocate(size_t bytes) override { return stream_.arena.allocate(bytes); }
+  void* allocate(size_t bytes) override { return arena_.allocate(bytes); }
   void release(void* data) override {
-    if (!stream_.capturing()) stream_.run();  // waiting work may still use it
-    stream_.arena.release(data);
+    if (!capture_.on()) run();  // waiting work may still use it
+    arena_.release(data);
   }
   void* allocate_pinned(size_t bytes) override {
     void* const data = std::aligned_alloc(page, (bytes + page - 1) / page * page);
@@ -183,45 +236,61 @@ class EmulatedRuntime final : public GpuRuntime {
   }
   void copy(void* to, const void* from, size_t bytes) override { move(to, from, bytes); }
   void fill(void* device, uint8_t value, size_t bytes) override {
-    stream_.add([=] { std::memset(device, value, bytes); });
+    add([=] { std::memset(device, value, bytes); });
   }
 
   Event make_event() override { return new EmulatedEvent; }
   void drop_event(Event event) override {
-    stream_.run();
+    run();
     delete static_cast<EmulatedEvent*>(event);
   }
   void record(Event event) override {
     auto& e = *static_cast<EmulatedEvent*>(event);
     e.reached = false;
-    e.captured = stream_.capturing();
-    if (!e.captured) stream_.add([&e] { e.reached = true, e.seconds = now(); });
+    e.captured = capture_.on();
+    if (e.captured) return;
+    add([&e] { e.reached = true, e.seconds = seconds_now(); });
+    e.stream = &now();
+    e.place = now().queued();
   }
   bool reached(Event event) override { return not_captured(event).reached; }
   void wait(Event event) override {
-    if (!reached(event)) stream_.run();
+    const EmulatedEvent& e = not_captured(event);
+    if (e.stream) e.stream->run_until(e.place);
   }
   double seconds_between(Event first, Event second) override {
     return not_captured(second).seconds - not_captured(first).seconds;
   }
 
+  void rest() override {
+    for (EmulatedStream* stream : {&main_, &beside_}) stream->try_until(stream->queued());
+    std::this_thread::yield();
+  }
   void sync() override {
-    stream_.forbid_in_capture("wait for its work");
-    stream_.run();
+    capture_.forbid("wait for its work");
+    run();
   }
 
-  void begin_capture() override { stream_.begin_capture(); }
-  Graph end_capture() override { return stream_.end_capture().release(); }
-  bool capturing() const override { return stream_.capturing(); }
+  void begin_capture() override { capture_.begin(); }
+  Graph end_capture() override { return capture_.end().release(); }
+  bool capturing() const override { return capture_.on(); }
   void replay(Graph graph) override {
-    stream_.forbid_in_capture("launch a graph");
-    for (const Work& work : *static_cast<std::deque<Work>*>(graph)) stream_.add(work);
+    capture_.forbid("launch a graph");
+    for (const Work& work : *static_cast<std::deque<Work>*>(graph)) now().add(work);
   }
   void drop_graph(Graph graph) override { delete static_cast<std::deque<Work>*>(graph); }
 
  private:
+  EmulatedStream& now() { return chosen_ == Stream::main ? main_ : beside_; }
+  void add(std::function<void()> work) {
+    now().add([work = std::move(work)] { return work(), true; });
+  }
   void move(void* to, const void* from, size_t bytes) {
-    stream_.add([=] { std::memmove(to, from, bytes); });
+    add([=] { std::memmove(to, from, bytes); });
+  }
+  void run() {
+    main_.run();
+    beside_.run();
   }
 
   /// The GPU's driver copies other memory synchronously, and fails while a graph is captured.
@@ -235,14 +304,17 @@ class EmulatedRuntime final : public GpuRuntime {
 
   EmulatedEvent& not_captured(Event event) {
     auto& e = *static_cast<EmulatedEvent*>(event);
-    if (e.captured) stream_.forbid_in_capture("query an event of this capture");
+    if (e.captured) capture_.forbid("query an event of this capture");
     require(!e.captured,
             "an event that was last recorded while a graph was captured is never reached; record it again");
     return e;
   }
 
   GpuProperties properties_;
-  EmulatedStream stream_;
+  Arena arena_;
+  Capture capture_;
+  EmulatedStream main_{arena_, capture_}, beside_{arena_, capture_};
+  Stream chosen_ = Stream::main;
   std::map<const uint8_t*, size_t> pinned_;  ///< address -> bytes
 };
 
@@ -267,12 +339,20 @@ void launch_emulated(const Launch& on, const char* name, const Grid& grid, std::
     refuse("a block must have 1 to 1024 threads, at most 64 of them in z");
   if (grid.shared_bytes > emulator::options().shared_limit)
     refuse("a block has less shared memory than this");
-  Work work = [name, grid, body = std::move(body)] { emulator::run_kernel(name, grid, body); };
+  Work work = [name, grid, body = std::move(body)] { return emulator::run_kernel(name, grid, body), true; };
   if (on.stream)
     static_cast<EmulatedStream*>(on.stream)->add(std::move(work));
   else
     work();
 }
+
+namespace emulator {
+
+void queue_until(void* stream, std::function<bool()> done) {
+  static_cast<EmulatedStream*>(stream)->add(std::move(done));
+}
+
+}  // namespace emulator
 
 std::unique_ptr<GpuRuntime> make_emulated_runtime() { return std::make_unique<EmulatedRuntime>(); }
 

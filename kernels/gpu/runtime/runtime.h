@@ -1,6 +1,6 @@
 #pragma once
-// The interface between a GPU device and its driver: CUDA's runtime or the emulator. There is one stream. Calls marked
-// "in order" are queued on it; all others take effect immediately.
+// The interface between a GPU device and its driver: CUDA's runtime or the emulator. There are two streams. Calls marked
+// "in order" are queued on the chosen one, at first `main`; all others take effect immediately.
 
 #include <cstddef>
 #include <cstdint>
@@ -13,6 +13,7 @@ namespace hewn {
 
 struct GpuProperties {
   std::string name;          ///< "NVIDIA H200"
+  std::string address;       ///< of its slot in the host, "0000:17:00.0"; "" if it has none
   int major = 0, minor = 0;  ///< compute capability
   int multiprocessors = 0;
   size_t memory_bytes = 0;  ///< of device memory
@@ -29,8 +30,14 @@ class GpuRuntime {
 
   virtual Isa isa() const = 0;
   virtual const GpuProperties& properties() const = 0;
-  /// The value of `Launch::stream`.
+  /// The value of `Launch::stream`: the chosen stream.
   virtual void* stream() = 0;
+
+  enum class Stream : uint8_t { main, beside };
+  virtual void choose(Stream stream) = 0;
+  virtual Stream chosen() const = 0;
+  /// In order: what follows begins when all that has been queued on the other stream so far has finished.
+  virtual void await_other() = 0;
 
   /// Device memory, aligned to 256 bytes; null if there is not enough.
   virtual void* allocate(size_t bytes) = 0;
@@ -45,7 +52,7 @@ class GpuRuntime {
   virtual void copy(void* to, const void* from, size_t bytes) = 0;
   virtual void fill(void* device, uint8_t value, size_t bytes) = 0;
 
-  /// A point in the order of the stream.
+  /// A point in the order of a stream.
   using Event = void*;
   virtual Event make_event() = 0;
   virtual void drop_event(Event event) = 0;
@@ -56,7 +63,10 @@ class GpuRuntime {
   /// Time between two events that have been reached.
   virtual double seconds_between(Event first, Event second) = 0;
 
-  /// Waits until all queued work has finished; throws if any of it failed.
+  /// For a caller that asks `reached` again and again: waits a moment.
+  virtual void rest() = 0;
+
+  /// Waits until all queued work has finished, on both streams; throws if any of it failed.
   virtual void sync() = 0;
 
   /// Until end_capture, calls marked "in order" are recorded instead of executed.
@@ -73,11 +83,13 @@ class GpuRuntime {
 /// real GPU.
 std::unique_ptr<GpuRuntime> make_emulated_runtime();
 
-/// Runs kernels on the first GPU that CUDA reports (CUDA_VISIBLE_DEVICES chooses). Only in builds with CUDA.
-std::unique_ptr<GpuRuntime> make_cuda_runtime();
+/// Runs kernels on the GPU of this number among those that CUDA reports (CUDA_VISIBLE_DEVICES chooses); if there are not
+/// as many, they are counted round. Only in builds with CUDA.
+std::unique_ptr<GpuRuntime> make_cuda_runtime(int number = 0);
 /// Why that would fail, in a few words (no driver, no GPU); "" if it would not. Only in builds with CUDA.
-std::string cuda_obstacle();
-/// Ten times the compute capability of that GPU (90 for 9.0), 0 without a GPU; queried once. Only in builds with CUDA.
+std::string cuda_obstacle(int number = 0);
+/// Ten times the compute capability of the GPU that this process has opened, else of the first (90 for 9.0), 0 without a
+/// GPU; queried once. Only in builds with CUDA.
 int cuda_capability();
 
 }  // namespace hewn

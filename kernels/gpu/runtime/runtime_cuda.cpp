@@ -1,7 +1,9 @@
 #include <cuda_runtime.h>
 
+#include <array>
 #include <cstdlib>
 #include <string>
+#include <thread>
 
 #include "core/error.h"
 #include "kernels/contract/launch.h"
@@ -66,20 +68,39 @@ class CudaRuntime final : public GpuRuntime {
     check(cudaSetDevice(ordinal), "choosing the GPU");
     cudaDeviceProp p{};
     check(cudaGetDeviceProperties(&p, ordinal), "reading the GPU's properties");
+    std::array<char, 32> address{};
+    check(cudaDeviceGetPCIBusId(address.data(), static_cast<int>(address.size()), ordinal),
+          "reading the GPU's address");
     properties_ = {.name = p.name,
+                   .address = address.data(),
                    .major = p.major,
                    .minor = p.minor,
                    .multiprocessors = p.multiProcessorCount,
                    .memory_bytes = p.totalGlobalMem,
                    .shared_bytes = p.sharedMemPerBlockOptin,
                    .l2_bytes = static_cast<size_t>(p.l2CacheSize)};
-    check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "creating a stream");
+    for (Queue& queue : queues_) {
+      check(cudaStreamCreateWithFlags(&queue.stream, cudaStreamNonBlocking), "creating a stream");
+      check(cudaEventCreateWithFlags(&queue.end, cudaEventDisableTiming), "creating an event");
+    }
   }
-  ~CudaRuntime() override { cudaStreamDestroy(stream_); }
+  ~CudaRuntime() override {
+    for (const Queue& queue : queues_) {
+      cudaEventDestroy(queue.end);
+      cudaStreamDestroy(queue.stream);
+    }
+  }
 
   Isa isa() const override { return Isa::cuda; }
   const GpuProperties& properties() const override { return properties_; }
-  void* stream() override { return stream_; }
+  void* stream() override { return now(); }
+  void choose(Stream stream) override { chosen_ = stream; }
+  Stream chosen() const override { return chosen_; }
+  void await_other() override {
+    const Queue& other = queues_[chosen_ == Stream::main ? 1 : 0];
+    check(cudaEventRecord(other.end, other.stream), "recording an event");
+    check(cudaStreamWaitEvent(now(), other.end, 0), "waiting for the other stream");
+  }
 
   void* allocate(size_t bytes) override {
     void* data = nullptr;
@@ -94,16 +115,16 @@ class CudaRuntime final : public GpuRuntime {
   void release_pinned(void* data) override { cudaFreeHost(data); }
 
   void copy_in(void* device, const void* pinned, size_t bytes) override {
-    check(cudaMemcpyAsync(device, pinned, bytes, cudaMemcpyHostToDevice, stream_), "copying to the GPU");
+    check(cudaMemcpyAsync(device, pinned, bytes, cudaMemcpyHostToDevice, now()), "copying to the GPU");
   }
   void copy_out(void* pinned, const void* device, size_t bytes) override {
-    check(cudaMemcpyAsync(pinned, device, bytes, cudaMemcpyDeviceToHost, stream_), "copying from the GPU");
+    check(cudaMemcpyAsync(pinned, device, bytes, cudaMemcpyDeviceToHost, now()), "copying from the GPU");
   }
   void copy(void* to, const void* from, size_t bytes) override {
-    check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream_), "copying on the GPU");
+    check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, now()), "copying on the GPU");
   }
   void fill(void* device, uint8_t value, size_t bytes) override {
-    check(cudaMemsetAsync(device, value, bytes, stream_), "filling memory on the GPU");
+    check(cudaMemsetAsync(device, value, bytes, now()), "filling memory on the GPU");
   }
 
   Event make_event() override {
@@ -113,7 +134,7 @@ class CudaRuntime final : public GpuRuntime {
   }
   void drop_event(Event event) override { cudaEventDestroy(static_cast<cudaEvent_t>(event)); }
   void record(Event event) override {
-    check(cudaEventRecord(static_cast<cudaEvent_t>(event), stream_), "recording an event");
+    check(cudaEventRecord(static_cast<cudaEvent_t>(event), now()), "recording an event");
   }
   bool reached(Event event) override {
     const cudaError_t state = cudaEventQuery(static_cast<cudaEvent_t>(event));
@@ -132,17 +153,20 @@ class CudaRuntime final : public GpuRuntime {
     return static_cast<double>(milliseconds) * 1e-3;
   }
 
-  void sync() override { check(cudaStreamSynchronize(stream_), "waiting for the GPU"); }
+  void rest() override { std::this_thread::yield(); }
+  void sync() override {
+    for (const Queue& queue : queues_) check(cudaStreamSynchronize(queue.stream), "waiting for the GPU");
+  }
 
   void begin_capture() override {
     // Relaxed, because the pool may allocate memory meanwhile.
-    check(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeRelaxed), "beginning to capture a graph");
+    check(cudaStreamBeginCapture(now(), cudaStreamCaptureModeRelaxed), "beginning to capture a graph");
     capturing_ = true;
   }
   Graph end_capture() override {
     capturing_ = false;
     cudaGraph_t graph = nullptr;
-    check(cudaStreamEndCapture(stream_, &graph), "ending the capture of a graph");
+    check(cudaStreamEndCapture(now(), &graph), "ending the capture of a graph");
     cudaGraphExec_t ready = nullptr;
     const cudaError_t error = cudaGraphInstantiate(&ready, graph, 0);
     cudaGraphDestroy(graph);
@@ -151,7 +175,7 @@ class CudaRuntime final : public GpuRuntime {
   }
   bool capturing() const override { return capturing_; }
   void replay(Graph graph) override {
-    check(cudaGraphLaunch(static_cast<cudaGraphExec_t>(graph), stream_), "launching a graph");
+    check(cudaGraphLaunch(static_cast<cudaGraphExec_t>(graph), now()), "launching a graph");
   }
   void drop_graph(Graph graph) override { cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(graph)); }
 
@@ -166,8 +190,16 @@ class CudaRuntime final : public GpuRuntime {
     return true;
   }
 
+  /// A stream, and the event that stands for its end when the other one waits for it.
+  struct Queue {
+    cudaStream_t stream = nullptr;
+    cudaEvent_t end = nullptr;
+  };
+  cudaStream_t now() const { return queues_[static_cast<size_t>(chosen_)].stream; }
+
   GpuProperties properties_;
-  cudaStream_t stream_ = nullptr;
+  std::array<Queue, 2> queues_;  // by Stream
+  Stream chosen_ = Stream::main;
   bool capturing_ = false;
 };
 
@@ -192,7 +224,7 @@ void launch_cuda(const Launch& on, const char* name, const Grid& grid, const voi
   fail(ErrorCode::failed, failures().of_launch(launch, text_of(error), while_running(error)));
 }
 
-std::string cuda_obstacle() {
+std::string cuda_obstacle(int number) {
   // The first call of the runtime reports what is wrong with driver and devices, if anything.
   int count = 0;
   const cudaError_t error = cudaGetDeviceCount(&count);
@@ -207,7 +239,7 @@ std::string cuda_obstacle() {
   if (error == cudaErrorNoDevice || (error == cudaSuccess && count == 0)) return "no NVIDIA GPU was found";
   if (error != cudaSuccess) return cudaGetErrorString(error);
   cudaDeviceProp p{};
-  if (const cudaError_t asked = cudaGetDeviceProperties(&p, 0); asked != cudaSuccess)
+  if (const cudaError_t asked = cudaGetDeviceProperties(&p, number % count); asked != cudaSuccess)
     return cudaGetErrorString(asked);
   if (p.major < 8)
     return std::string("the ") + p.name + " has compute capability " + std::to_string(p.major) + "." +
@@ -217,9 +249,10 @@ std::string cuda_obstacle() {
 
 int cuda_capability() {
   static const int asked = [] {
-    int major = 0, minor = 0;
-    if (cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, 0) == cudaSuccess &&
-        cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, 0) == cudaSuccess)
+    int gpu = 0, major = 0, minor = 0;
+    if (cudaGetDevice(&gpu) == cudaSuccess &&
+        cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, gpu) == cudaSuccess &&
+        cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, gpu) == cudaSuccess)
       return 10 * major + minor;
     cudaGetLastError();
     return 0;
@@ -227,6 +260,10 @@ int cuda_capability() {
   return asked;
 }
 
-std::unique_ptr<GpuRuntime> make_cuda_runtime() { return std::make_unique<CudaRuntime>(0); }
+std::unique_ptr<GpuRuntime> make_cuda_runtime(int number) {
+  int count = 0;
+  check(cudaGetDeviceCount(&count), "counting the GPUs");
+  return std::make_unique<CudaRuntime>(number % count);
+}
 
 }  // namespace hewn

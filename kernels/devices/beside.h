@@ -1,0 +1,28 @@
+#pragma once
+// Work beside the main order of a device: on a GPU, on its second stream.
+
+#include "kernels/contract/contract.h"
+#include "kernels/gpu/runtime/runtime.h"
+
+namespace hewn {
+
+/// While it exists, what is launched runs beside what the device does otherwise, in an order of its own. The memory that it
+/// uses must not be given back to the pool before `await_beside`. Work stays in the main order on other devices, and while
+/// a profiler times it.
+class Beside {
+ public:
+  explicit Beside(Executor& device);
+  ~Beside();
+  /// Has what is launched from now on follow everything that was launched in the main order so far.
+  void follow();
+  Beside(const Beside&) = delete;
+  Beside& operator=(const Beside&) = delete;
+
+ private:
+  GpuRuntime* gpu_;  // null: stays
+};
+
+/// Has what is launched from now on, in the main order, follow everything that was launched beside so far.
+void await_beside(Executor& device);
+
+}  // namespace hewn
