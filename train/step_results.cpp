@@ -42,11 +42,14 @@ void StepResults::push(const StepResult& begun, const StepOnDevice* step) {
   }
 }
 
-StepResult StepResults::take() {
+StepResult StepResults::take(const std::function<void()>& check) {
   require(size_ > 0, "cannot read the result of a step, because none is queued");
   const size_t at = std::exchange(first_, (first_ + 1) % most);
   --size_;
-  if (GpuRuntime* const gpu = device_.gpu()) gpu->wait(slots_[at].done);
+  if (GpuRuntime* const gpu = device_.gpu()) {
+    for (; check && !gpu->reached(slots_[at].done); gpu->rest()) check();
+    gpu->wait(slots_[at].done);
+  }
   StepResult result = slots_[at].result;
   const auto& [share, state, loss] = found_[at];
   result.loss = loss;

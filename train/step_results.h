@@ -2,6 +2,7 @@
 // The results of training steps on their way to the host, which does not wait for them on a GPU.
 
 #include <cstddef>
+#include <functional>
 
 #include "kernels/contract/launch.h"
 #include "kernels/gpu/runtime/runtime.h"
@@ -44,8 +45,9 @@ class StepResults {
   /// Adds a queued step: the part of its result that is already known, and the StepOnDevice that will hold
   /// the rest. Throws usage if there are `most` steps already.
   void push(const StepResult& begun, const StepOnDevice* step);
-  /// Waits for the oldest step and returns its result. Throws usage if there is none.
-  StepResult take();
+  /// Waits for the oldest step and returns its result. Calls `check`, which may throw, again and again meanwhile. Throws
+  /// usage if there is none.
+  StepResult take(const std::function<void()>& check = {});
 
  private:
   struct Slot {

@@ -100,8 +100,7 @@ Trainer::Trainer(Model& model, const OptimizerConfig& optimizer, const ScheduleC
       groups_(model.parameters(), groups_per_rank(groups, ranks_)),
       graphs_(executor(model.device())),
       results_(executor(model.device())) {
-  require(!ranks_ || !on_gpu(executor(model.device()).isa()), "several ranks train on CPUs, not on ",
-          model.device().name());
+  if (ranks_) route_.emplace(*ranks_, executor(model.device()));
   if (ranks_) exchange_.emplace(model.parameters(), groups_, *ranks_);
   step_.state.seed = seed;
   const MemUseScope use(MemUse::optimizer);
@@ -258,12 +257,14 @@ void Trainer::end_group(int64_t group) {
 void Trainer::make_room_for_losses(const Parts& parts) {
   int64_t n = 0;
   for (const std::vector<Part>& group : parts.list) n += std::ssize(group);
+  if (losses_.defined() && losses_.numel() == n) return;  // graphs know where they are
   const MemUseScope use(MemUse::optimizer);
   losses_ = Tensor::empty(model_.device(), DType::f64, {n});
 }
 
 void Trainer::update() {
   if (ranks_) {
+    ranks_->settle();  // a device that waits for a rank that has ended would wait for ever
     // Now, since the update replaces what may have gone bad since the last one.
     if (check_interval_ > 0 && (steps_done() + 1) % check_interval_ == 0)
       require_same_parameters(model_.parameters(), *ranks_, steps_done());
@@ -288,12 +289,14 @@ void Trainer::queue(std::span<const Batch> micro_batches) {
   step_.state.learning_rate = begun.learning_rate;
   for (Parameter& p : model_.parameters().all()) bf16_of(p);  // a graph does not recreate the copies
   each_micro_step(parts, [&](const MicroStep& step, int64_t group) {
-    const bool replayed = graphs_.run(step, [&] {
+    const auto work = [&] {
       if (exchange_ && step.updates) exchange_->begin();
       forward_backward(step, observer_);
       if (step.ends) end_group(group);
       if (step.updates) update();
-    });
+    };
+    // What the ranks exchange goes through the host, which a graph cannot.
+    const bool replayed = exchange_ && step.updates ? (work(), false) : graphs_.run(step, work);
     if (replayed && step.updates) model_.parameters().updated();  // else `update` has done it
   });
   if (parts.list.back().empty()) update();
@@ -302,7 +305,9 @@ void Trainer::queue(std::span<const Batch> micro_batches) {
 }
 
 StepResult Trainer::read() {
-  const StepResult result = results_.take();
+  const StepResult result = results_.take([&] {
+    if (ranks_) ranks_->check();
+  });
   if (result.finite) return result;
   while (results_.size() > 0) results_.take();
   step_.state.step = result.step;

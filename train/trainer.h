@@ -15,6 +15,7 @@
 #include "train/ranks/gradient_exchange.h"
 #include "train/ranks/gradient_groups.h"
 #include "train/ranks/ranks.h"
+#include "train/ranks/tensors/route.h"
 #include "train/step_graphs.h"
 #include "train/step_results.h"
 
@@ -24,7 +25,7 @@ class Trainer {
  public:
   /// Allocates the optimizer's state, and slabs for the sums of `groups` of micro-steps (`GradientGroups`). `seed`
   /// determines the dropout masks. With several ranks, each calls the functions of its own trainer at the same time;
-  /// `ranks` must outlive it. Throws usage if the groups cannot be divided among them, or if they are not on a CPU.
+  /// `ranks` must outlive it. Throws usage if the groups cannot be divided among them.
   Trainer(Model& model, const OptimizerConfig& optimizer, const ScheduleConfig& schedule, uint64_t seed,
           int64_t groups = 1, Ranks* ranks = nullptr);
   /// The same, with everything else that a configuration says of a step.
@@ -110,7 +111,6 @@ class Trainer {
   PreferenceConfig preference_;
   int64_t check_interval_ = 0;  // 0: never
   GradientGroups groups_;
-  std::optional<GradientExchange> exchange_;  // with several ranks
   StepOnDevice step_;
   // The inputs of a micro-step, at fixed device addresses, so that graphs can be replayed.
   Tensor on_device_;         // u8 [sizeof(StepOnDevice)]
@@ -120,6 +120,9 @@ class Trainer {
   Tensor reference_;         // f32 [rows]; undefined unless the rows are pairs
   StepGraphs graphs_;
   StepResults results_;
+  // With several ranks. They end first: until then, the device may wait for another rank.
+  std::optional<TensorRoute> route_;
+  std::optional<GradientExchange> exchange_;
 };
 
 /// On a GPU, where operations do not check ids: throws input for a token or target outside of the vocabulary.

@@ -14,8 +14,9 @@ namespace hewn::cli {
 namespace {
 
 // Variables that are not keys: for the kernels, bench kernels --compare, judge and the tests.
-constexpr std::string_view no_keys[] = {"isa",  "openblas", "blis",    "onednn",    "mkl",       "api_key",
-                                        "slow", "shared",   "program", "test_seed", "test_tally", "watch"};
+constexpr std::string_view no_keys[] = {"isa",       "openblas",   "blis", "onednn", "mkl",
+                                        "nccl",      "api_key",    "slow", "shared", "program",
+                                        "test_seed", "test_tally", "watch"};
 
 std::string lower(std::string_view text) {
   std::string out(text);

@@ -10,6 +10,7 @@
 #include "apps/commands/score/score.h"
 #include "apps/run/evaluation.h"
 #include "apps/run/open_run.h"
+#include "apps/run/ranks/gpus.h"
 #include "apps/run/ranks/session.h"
 #include "apps/run/ranks/start.h"
 #include "apps/run/run_config.h"
@@ -109,7 +110,8 @@ int eval_text(const Settings& settings, Ranks* ranks) {
   require(!(json && per_token), "json and per_token are different output formats; give one of them");
   require(!ranks || !per_token,
           "per_token prints the tokens of one process; leave it out, or leave out ranks");
-  OpenRun run = open_run(settings);
+  const std::string path = named_run(settings);
+  OpenRun run = open_run(settings, path, open_device(settings, ranks));
   if (!settings.given("val") && !settings.given("dataset"))
     if (const std::optional<Task> task = task_of_run(run)) {
       require(!ranks, run.run, " has rows of its own, which one process scores; leave out ranks");
@@ -124,11 +126,8 @@ int eval_text(const Settings& settings, Ranks* ranks) {
   }
   const Dataset data = text_to_score(settings, run);
   if (ranks) {
-    const Executor& device = executor(run.model->device());
-    require(!on_gpu(device.isa()), settings.where("device"), ": several processes score on CPUs, not on ",
-            device.name());
     require_agreement(*ranks, *run.model, data.hash);
-    say_ranks(*ranks, device);
+    say_ranks(*ranks, *run.device);
   }
   EvalOptions options{.block_size = run.model->config().block_size, .stride = settings.integer("stride")};
   if (per_token) options.each = [&](const ScoredToken& scored) { print_token(run.tokenizer.get(), scored); };

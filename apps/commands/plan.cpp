@@ -227,7 +227,6 @@ void plan_with_ranks(Answer& a, const Settings& settings) {
   require(!settings.given("network") || ranks > 1, settings.where("network"),
           ": a network is between several processes; give their number as --ranks=N");
   if (ranks == 1) return;
-  require(!a.gpu, settings.where("ranks"), ": several processes train on CPUs; leave out device");
   check_ranks(settings, ranks);
   if (!settings.given("grad_shards") && settings.arguments.empty()) a.config.grad_shards = ranks;
   check_division(settings, a.config.gradient_accumulation_steps, a.config.grad_shards, ranks);

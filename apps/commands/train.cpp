@@ -11,6 +11,7 @@
 #include "apps/commands/training.h"
 #include "apps/run/evaluation.h"
 #include "apps/run/input.h"
+#include "apps/run/ranks/gpus.h"
 #include "apps/run/ranks/library.h"
 #include "apps/run/ranks/rank_environment.h"
 #include "apps/run/ranks/session.h"
@@ -158,6 +159,15 @@ void open_run_directory(Settings& settings, TrainSetup& setup) {
   start.state.tokenizer_hash = setup.data->tokenizer ? from_hex(setup.data->tokenizer->hash()) : 0;
 }
 
+// Has NCCL add the gradients if the ranks use it, else MPI.
+void reduce_by_library(const Settings& settings, Ranks& ranks, const LibrarySum& sum) {
+  require(ranks.nccl() || !has_rendezvous(settings), settings.where("reduce"),
+          ": reduce = library needs NCCL or MPI, and rendezvous goes without MPI; leave one of them out");
+  ranks.reduce_by(sum);
+  say("reduce  by ", ranks.nccl() ? "NCCL" : message_library().name,
+      ": the bits depend on it and on the number of ranks");
+}
+
 int train_as(const Settings& given, Ranks* ranks, const LibrarySum& library_sum = {}) {
   Settings settings = given;
   TrainSetup setup = set_up_training(settings, open_new_dataset, ranks);
@@ -169,16 +179,12 @@ int train_as(const Settings& given, Ranks* ranks, const LibrarySum& library_sum 
   for (const DatasetPart& part : parse_dataset(settings.text("dataset"))) texts.push_back(part.spec);
   note_structured_files(texts);
 
-  const auto device = open_device(settings);
+  const auto device = open_device(settings, ranks);
   if (ranks) {
     require_agreement(*ranks, config, *device, data.hash);
     ranks->set_bucket_bytes(config.bucket_mb << 20);
-    if (config.reduce == Reduction::library) {
-      require(!has_rendezvous(given), settings.where("reduce"),
-              ": reduce = library needs MPI, and rendezvous goes without it; leave one of them out");
-      ranks->reduce_by(library_sum);
-      say("reduce  by ", message_library().name, ": the bits depend on it and on the number of ranks");
-    }
+    use_nccl(*ranks, *device);
+    if (config.reduce == Reduction::library) reduce_by_library(given, *ranks, library_sum);
   }
   check_memory(config, *device);
   const auto model = make_model(config.model, config.training, *device, config.dtype, config.seed);

@@ -49,8 +49,8 @@ std::string free_text(size_t available) {
 
 }  // namespace
 
-std::unique_ptr<Executor> open_device(const Settings& settings) {
-  auto device = open_device(settings.text("device"), static_cast<int>(settings.integer("threads")));
+std::unique_ptr<Executor> open_device(const Settings& settings, int gpu) {
+  auto device = open_device(settings.text("device"), static_cast<int>(settings.integer("threads")), gpu);
   if (settings.given("matmul_precision") && settings.text("matmul_precision") == "tf32") {
     require(device->gpu(), settings.where("matmul_precision"), ": matmul_precision = tf32, but device ",
             device->name(), " has no TF32; leave it out, or compute with --device=cuda");
@@ -59,8 +59,8 @@ std::unique_ptr<Executor> open_device(const Settings& settings) {
   return device;
 }
 
-std::unique_ptr<Executor> open_device(const std::string& name, int threads) {
-  if (name == "cuda") return make_cuda();
+std::unique_ptr<Executor> open_device(const std::string& name, int threads, int gpu) {
+  if (name == "cuda") return make_cuda(gpu);
   if (name == "emulated") return make_emulated_gpu();
   require(name == "cpu", "'", name, "' is not a device; expected cpu, cuda or emulated");
   return make_cpu(threads > 0 ? threads : default_threads());

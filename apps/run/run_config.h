@@ -12,10 +12,10 @@
 
 namespace hewn::cli {
 
-/// The device selected by the keys `device` and `threads`.
-std::unique_ptr<Executor> open_device(const Settings& settings);
+/// The device selected by the keys `device` and `threads`; of several GPUs, the one of this number (`make_cuda`).
+std::unique_ptr<Executor> open_device(const Settings& settings, int gpu = 0);
 /// The device with this name; cpu uses this many threads (0: one per core). Throws usage if there is none.
-std::unique_ptr<Executor> open_device(const std::string& name, int threads);
+std::unique_ptr<Executor> open_device(const std::string& name, int threads, int gpu = 0);
 
 /// Reads dataset, val, val_fraction, tokenizer.
 DataOptions data_options(const Settings& settings);

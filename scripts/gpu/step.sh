@@ -22,7 +22,8 @@ section_tests() {
   local before=$failed
   tests 100 "every rung against its reference, twice the same bits" "$test_gpu" "every GPU rung*" ""
   tests 60 "large tiles, pieces, rows, attention error, steps, the device" "$test_gpu" '~"every GPU rung*"'"$on_gpus" '~"large tiles*"'
-  tests 75 "training, gradients, determinism, graphs, checkpoints, texts, plan" "$test_train" "[gpu]" "*checkpoints move*"
+  tests 75 "training, gradients, determinism, graphs, checkpoints, texts, plan" "$test_train" "[gpu]~[ranks]" "*checkpoints move*"
+  tests 25 "ranks that share the GPU, their planned memory, NCCL with one rank" "$test_train" "[gpu][ranks]" "*several ranks*"
   part 40 "the same losses on CPU and GPU" "$hewn" verify --dataset=tales "${model[@]}" --devices=cpu,"$device" \
     --max_iters="$steps"
   figure "tests, gradients, determinism" "all pass" 1 "$((failed - before)) failed" "$([ "$failed" = "$before" ] && echo 1 || echo 0)"

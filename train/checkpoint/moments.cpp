@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "model/weights/weights.h"
+#include "train/ranks/broadcast.h"
 
 namespace hewn {
 namespace {
@@ -41,6 +42,13 @@ template <class T>
 void send(const TensorEntry& entry, int to, Ranks& ranks) {
   std::vector<T> values = values_of<T>(entry);
   ranks.copy(0, to, std::as_writable_bytes(std::span(values)));
+}
+
+/// Overwrites the values of a tensor with those that rank 0 sends.
+void receive(Tensor& values, Ranks& ranks) {
+  std::vector<std::byte> host(values.bytes());
+  ranks.copy(0, ranks.rank(), host);
+  values.upload(host.data());
 }
 
 }  // namespace
@@ -92,9 +100,10 @@ void load_moments(const SafetensorsFile* file, const Trainer& trainer) {
                               : send<float>(part, piece.owner, *ranks);
       }
       if (!ranks || !here.defined()) continue;
-      const std::span bytes(static_cast<std::byte*>(here.data()), here.bytes());
-      piece.owner == Optimizer::Piece::every_rank ? ranks->broadcast(bytes)
-                                                  : ranks->copy(0, piece.owner, bytes);
+      if (piece.owner == Optimizer::Piece::every_rank)
+        broadcast_values(here, *ranks);
+      else if (ranks->rank() > 0)
+        receive(here, *ranks);
     }
 }
 

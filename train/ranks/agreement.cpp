@@ -42,6 +42,16 @@ void require_agreement(Ranks& ranks, const std::vector<RankFact>& facts) {
   }
 }
 
+void require_own_gpus(Ranks& ranks, const std::string& address) {
+  const std::vector<std::string> hosts = ranks.gather(name_of_host()), addresses = ranks.gather(address);
+  const auto name = [&](size_t rank) { return join("rank ", rank, " (", hosts[rank], ")"); };
+  for (size_t rank = 1; rank < hosts.size(); ++rank)
+    for (size_t before = 0; before < rank; ++before)
+      require(addresses[rank].empty() || addresses[rank] != addresses[before] || hosts[rank] != hosts[before],
+              name(rank), " has the same GPU as ", name(before), ", that at ", addresses[rank],
+              "; start no more ranks on a host than CUDA finds GPUs there (CUDA_VISIBLE_DEVICES)");
+}
+
 std::string name_of_host() {
   std::array<char, 256> name{};
   ::gethostname(name.data(), name.size() - 1);

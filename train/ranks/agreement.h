@@ -22,6 +22,10 @@ struct RankFact {
 /// avx512; set HEWN_ISA=avx2". All ranks must call it.
 void require_agreement(Ranks& ranks, const std::vector<RankFact>& facts);
 
+/// Throws usage on every rank, naming two of them, if these have the same GPU: the `address` of its slot, on one host. "":
+/// this rank has none of its own. All ranks must call it.
+void require_own_gpus(Ranks& ranks, const std::string& address);
+
 /// The name of this host.
 std::string name_of_host();
 

@@ -6,8 +6,10 @@
 
 namespace hewn {
 
-/// Overwrites the values of all parameters, also of those that do not train, with those of rank 0. On CPUs. All ranks
-/// call it, with parameters of the same names and shapes.
+/// Overwrites the values of a contiguous tensor with those of rank 0. All ranks call it, with tensors of the same size.
+void broadcast_values(Tensor& values, Ranks& ranks);
+
+/// The same for all parameters, also those that do not train.
 void broadcast_parameters(Parameters& parameters, Ranks& ranks);
 
 }  // namespace hewn

@@ -46,6 +46,10 @@ class Communication final : public Messages {
   Transfer receive(int from, Topic topic, std::span<std::byte> bytes) override;
   bool done(Transfer transfer) override;
   void rest() override;
+  void check() override {
+    std::unique_lock lock(mutex_);
+    check(lock);
+  }
   /// Calls `work` on the thread, and waits until it has returned: for what the library behind the transport can do
   /// besides messages. Throws what it throws. Meanwhile no message is sent or received, and a rank that ends is not
   /// missed.

@@ -11,8 +11,16 @@ namespace hewn {
 
 std::string checksum_of(const Parameters& parameters) {
   Checksum sum;
-  for (const Parameter& p : parameters.all())  // those of a planned step have no values
-    if (executor(p.value.device()).runs()) sum.update(p.value.data(), p.value.bytes());
+  std::vector<std::byte> host;
+  for (const Parameter& p : parameters.all()) {
+    Executor& device = executor(p.value.device());
+    if (!device.runs()) continue;  // those of a planned step have no values
+    if (device.gpu()) {
+      host.resize(p.value.bytes());
+      device.download(host.data(), p.value.data(), host.size());
+    }
+    sum.update(device.gpu() ? host.data() : p.value.data(), p.value.bytes());
+  }
   return to_hex(sum.value());
 }
 

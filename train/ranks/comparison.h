@@ -8,10 +8,10 @@
 
 namespace hewn {
 
-/// 16 digits for the values of all parameters, also of those that do not train. On a CPU.
+/// 16 digits for the values of all parameters, also of those that do not train.
 std::string checksum_of(const Parameters& parameters);
 
-/// Compares checksums of the values of all parameters, also of those that do not train. On CPUs. All ranks call it, in
+/// Compares checksums of the values of all parameters, also of those that do not train. All ranks call it, in
 /// step number `step`. Throws failed on every rank if they differ, naming ranks and hosts: those that differ from more
 /// than half of the ranks, or if no values are those of so many, all.
 void require_same_parameters(const Parameters& parameters, Ranks& ranks, int64_t step);

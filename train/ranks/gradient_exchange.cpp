@@ -124,6 +124,7 @@ void GradientExchange::finish() {
   }
   std::fill(incomplete_.begin(), incomplete_.end(), 0);
   for (advance(); !under_way_.empty(); advance()) finish(under_way_.begin());
+  ranks_.join();
   grads_.changed();
   reset();
 }

@@ -31,6 +31,8 @@ class Messages {
   /// For a caller with nothing else to do: waits a while, at most until a transfer is done that was not when `done` was
   /// last asked for it.
   virtual void rest() { std::this_thread::yield(); }
+  /// Throws if another rank is known to have failed, as the other functions do.
+  virtual void check() {}
   /// Whether the connection to another rank is known to have ended, so that no transfer with it will be done any more.
   virtual bool lost(int /*rank*/) const { return false; }
   /// The last call: from now on, no memory of a transfer is touched. In order, all ranks call it when they have nothing

@@ -3,14 +3,30 @@
 #include <algorithm>
 #include <bit>
 #include <chrono>
+#include <deque>
 
 #include "core/error.h"
 #include "kernels/copy/op.h"
+#include "kernels/devices/beside.h"
+#include "train/ranks/tensors/direct.h"
 
 namespace hewn {
 namespace {
 
-std::span<std::byte> bytes_of(const Tensor& t) { return {static_cast<std::byte*>(t.data()), t.bytes()}; }
+/// Adds the time that it exists to a number of seconds.
+class AddedTime {
+ public:
+  explicit AddedTime(double& seconds) : seconds_(seconds) {}
+  ~AddedTime() {
+    seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  }
+  AddedTime(const AddedTime&) = delete;
+  AddedTime& operator=(const AddedTime&) = delete;
+
+ private:
+  double& seconds_;
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
 
 /// parts[0] = the sum of all, as a binary tree; a power of two.
 void add_as_tree(const std::vector<Tensor>& parts) {
@@ -20,36 +36,33 @@ void add_as_tree(const std::vector<Tensor>& parts) {
 
 }  // namespace
 
-Ranks::Ranks(Messages& messages, int64_t bucket_bytes) : messages_(messages), bucket_bytes_(bucket_bytes) {
+Ranks::Ranks(Messages& messages, int64_t bucket_bytes)
+    : messages_(messages),
+      bucket_bytes_(bucket_bytes),
+      direct_(std::make_unique<DirectTransport>(messages)),
+      tensors_(direct_.get()) {
   require(std::has_single_bit(static_cast<unsigned>(messages.size())), messages.size(),
           " ranks; expected a power of two");
 }
 
 /// Starts to exchange bytes with another rank.
 void Ranks::send_and_receive(int other, Topic topic, std::span<const std::byte> mine,
-                             std::span<std::byte> theirs, std::vector<Messages::Transfer>& transfers) {
-  transfers.push_back(messages_.receive(other, topic, theirs));
-  transfers.push_back(messages_.send(other, topic, mine));
+                             std::span<std::byte> theirs, Transfers& transfers) {
+  transfers.receive(other, topic, theirs);
+  transfers.send(other, topic, mine);
   traffic_.bytes_sent += std::ssize(mine);
 }
 
-/// Forgets the transfers that are done. Returns whether all are.
-bool Ranks::all_done(std::vector<Messages::Transfer>& transfers) {
-  std::erase_if(transfers, [&](Messages::Transfer transfer) { return messages_.done(transfer); });
-  return transfers.empty();
-}
-
-void Ranks::wait(std::vector<Messages::Transfer>& transfers) {
-  const auto start = std::chrono::steady_clock::now();
-  while (!all_done(transfers)) messages_.rest();
-  traffic_.seconds_waited += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+void Ranks::wait(Transfers& transfers) {
+  const AddedTime time(traffic_.seconds_waited);
+  transfers.wait();
 }
 
 std::vector<std::string> Ranks::gather(const std::string& mine) {
   const auto n = static_cast<size_t>(size()), me = static_cast<size_t>(rank());
   std::vector<uint64_t> sizes(n);
   sizes[me] = mine.size();
-  std::vector<Messages::Transfer> transfers;
+  Transfers transfers(messages_);
   for (int other = 0; other < size(); ++other) {
     if (other == rank()) continue;
     send_and_receive(other, Topic::sizes, std::as_bytes(std::span(&sizes[me], 1)),
@@ -83,12 +96,23 @@ std::vector<std::vector<double>> Ranks::gather(std::span<const double> mine) {
 BucketExchange Ranks::room(Device& device, DType dtype, const Slices& slices) const {
   return {.received = Tensor::empty(device, dtype, {(size() - 1) * slices.widest(rank())}),
           .parts = {},
-          .transfers = {}};
+          .exchange = nullptr};
+}
+
+std::unique_ptr<TensorExchange> Ranks::start(Topic topic, std::vector<TensorSwap> swaps) {
+  for (const TensorSwap& swap : swaps) traffic_.bytes_sent += static_cast<int64_t>(swap.mine.bytes());
+  return tensors_->start(topic, std::move(swaps));
+}
+
+void Ranks::wait(TensorExchange& exchange) {
+  const AddedTime time(traffic_.seconds_waited);
+  exchange.wait();
 }
 
 void Ranks::start(const Tensor& slab, const Slices& slices, int64_t bucket, BucketExchange& exchange) {
   const Range mine = slices.elements(bucket, rank());
   Range room{0, mine.size()};
+  std::vector<TensorSwap> swaps;
   exchange.parts.clear();
   for (int other = 0; other < size(); ++other) {
     if (other == rank()) {
@@ -96,41 +120,51 @@ void Ranks::start(const Tensor& slab, const Slices& slices, int64_t bucket, Buck
       continue;
     }
     exchange.parts.push_back(part_of(exchange.received, room));
-    send_and_receive(other, Topic::gradients, bytes_of(part_of(slab, slices.elements(bucket, other))),
-                     bytes_of(exchange.parts.back()), exchange.transfers);
+    swaps.push_back({.other = other,
+                     .mine = part_of(slab, slices.elements(bucket, other)),
+                     .theirs = exchange.parts.back()});
     room = {room.end, room.end + mine.size()};
   }
+  exchange.exchange = start(Topic::gradients, std::move(swaps));
 }
 
-bool Ranks::arrived(BucketExchange& exchange) { return all_done(exchange.transfers); }
+bool Ranks::arrived(BucketExchange& exchange) { return exchange.exchange->arrived(); }
 
 void Ranks::finish(BucketExchange& exchange) {
-  wait(exchange.transfers);
+  wait(*exchange.exchange);
+  exchange.exchange.reset();
+  const Tensor& mine = exchange.parts[static_cast<size_t>(rank())];
+  const Beside beside(executor(mine.device()));
   add_as_tree(exchange.parts);
-  if (rank() > 0) copy_into(exchange.parts[static_cast<size_t>(rank())], exchange.parts[0], Write::set);
+  if (rank() > 0) copy_into(mine, exchange.parts[0], Write::set);
 }
 
 void Ranks::sum_by_library(Tensor slab) {
-  const auto start = std::chrono::steady_clock::now();
-  library_sum_({slab.ptr<float>(), static_cast<size_t>(slab.numel())});
+  const AddedTime time(traffic_.seconds_waited);
+  tensors_->add_by_library(slab, library_sum_);
   slab.changed();
-  traffic_.seconds_waited += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   traffic_.bytes_sent += 2 * (size() - 1) * static_cast<int64_t>(slab.bytes()) / size();
 }
 
 template <class RangeOf>
 void Ranks::all_gather(Tensor& numbers, int64_t buckets, const RangeOf& range_of) {
   if (alone()) return;
-  std::vector<Messages::Transfer> transfers;
+  std::deque<std::unique_ptr<TensorExchange>> under_way;
+  const auto finish_first = [&] {
+    wait(*under_way.front());
+    under_way.pop_front();
+  };
   for (int64_t bucket = 0; bucket < buckets; ++bucket) {
+    if (std::ssize(under_way) == tensors_->most_under_way()) finish_first();
     const Tensor mine = part_of(numbers, range_of(bucket, rank()));
-    for (int other = 0; other < size(); ++other) {
-      if (other == rank()) continue;
-      send_and_receive(other, Topic::values, bytes_of(mine),
-                       bytes_of(part_of(numbers, range_of(bucket, other))), transfers);
-    }
+    std::vector<TensorSwap> swaps;
+    for (int other = 0; other < size(); ++other)
+      if (other != rank())
+        swaps.push_back({.other = other, .mine = mine, .theirs = part_of(numbers, range_of(bucket, other))});
+    under_way.push_back(start(Topic::values, std::move(swaps)));
   }
-  wait(transfers);
+  while (!under_way.empty()) finish_first();
+  join();
   numbers.changed();
 }
 
@@ -156,21 +190,25 @@ std::vector<std::span<std::byte>> Ranks::pieces_of(std::span<std::byte> bytes) c
 void Ranks::copy(int from, int to, std::span<std::byte> bytes) {
   if (from == to || (rank() != from && rank() != to)) return;
   for (const std::span<std::byte> piece : pieces_of(bytes)) {
-    std::vector<Messages::Transfer> transfer{rank() == from ? messages_.send(to, Topic::values, piece)
-                                                            : messages_.receive(from, Topic::values, piece)};
+    Transfers transfer(messages_);
+    if (rank() == from)
+      transfer.send(to, Topic::values, piece);
+    else
+      transfer.receive(from, Topic::values, piece);
     wait(transfer);
   }
 }
 
 // A binomial tree: with 8 ranks, 0 sends to 4, then 0 and 4 to 2 and 6, then the even ranks to the odd ones.
 void Ranks::broadcast(std::span<std::byte> bytes) {
-  std::vector<Messages::Transfer> sent;
+  Transfers sent(messages_);
   for (const std::span<std::byte> piece : pieces_of(bytes))
     for (int distance = size() / 2; distance > 0; distance /= 2) {
       const int place = rank() % (2 * distance);
-      if (place == 0) sent.push_back(messages_.send(rank() + distance, Topic::values, piece));
+      if (place == 0) sent.send(rank() + distance, Topic::values, piece);
       if (place != distance) continue;
-      std::vector<Messages::Transfer> received{messages_.receive(rank() - distance, Topic::values, piece)};
+      Transfers received(messages_);
+      received.receive(rank() - distance, Topic::values, piece);
       wait(received);
     }
   wait(sent);

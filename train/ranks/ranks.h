@@ -2,22 +2,29 @@
 // What the processes of a run compute together. Every sum has an order of its own, which depends neither on the order
 // in which messages arrive nor on how many there are.
 
-#include <functional>
+#include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/tensor.h"
 #include "train/ranks/messages.h"
 #include "train/ranks/slices.h"
+#include "train/ranks/tensors/transport.h"
+#include "train/ranks/transfers.h"
 
 namespace hewn {
 
+namespace nccl {
+struct Library;
+}
+
 /// The exchange of one bucket of gradients.
 struct BucketExchange {
-  Tensor received;                            ///< 1-D: room for R - 1 slices
-  std::vector<Tensor> parts;                  ///< of this rank's slice, by rank; its own is in the slab
-  std::vector<Messages::Transfer> transfers;  ///< those that are not known to be done
+  Tensor received;            ///< 1-D: room for R - 1 slices
+  std::vector<Tensor> parts;  ///< of this rank's slice, by rank; its own is in the slab
+  std::unique_ptr<TensorExchange> exchange;
 };
 
 /// What all exchanges so far have cost a rank. A step costs the difference between two of these.
@@ -36,9 +43,6 @@ struct Traffic {
   }
 };
 
-/// Adds numbers over all ranks in place, in an order of its own.
-using LibrarySum = std::function<void(std::span<float>)>;
-
 /// R processes. Each of its functions that sends something must be called by all of them, in the same order.
 class Ranks {
  public:
@@ -50,7 +54,15 @@ class Ranks {
   /// Changes the size of the buckets, on all ranks.
   void set_bucket_bytes(int64_t bytes) { bucket_bytes_ = bytes; }
 
-  /// Has gradients be added by the library behind the messages instead, on all ranks; empty: not.
+  /// Has routes between GPUs that are made from now on use NCCL (`TensorRoute`), on all ranks; null: not.
+  void use_nccl(const nccl::Library* library) { nccl_ = library; }
+  const nccl::Library* nccl() const { return nccl_; }
+  /// Has tensors travel by this transport from now on, on all ranks (`TensorRoute`); at first as messages from memory of the
+  /// host. Returns the one before.
+  TensorTransport* carry_by(TensorTransport* transport) { return std::exchange(tensors_, transport); }
+  Messages& messages() { return messages_; }
+
+  /// Has gradients be added by the library behind the messages, or behind the tensors' transport, on all ranks; empty: not.
   void reduce_by(LibrarySum sum) { library_sum_ = std::move(sum); }
   bool reduces_by_library() const { return static_cast<bool>(library_sum_); }
 
@@ -69,15 +81,17 @@ class Ranks {
 
   /// A place for the exchange of any bucket of a slab with this division.
   BucketExchange room(Device& device, DType dtype, const Slices& slices) const;
-  /// Starts to add a bucket of `slab`, [n] on a CPU, over the ranks. Rank r's gradient is that of the r-th part of the
+  /// Starts to add a bucket of `slab`, [n], over the ranks. Rank r's gradient is that of the r-th part of the
   /// micro-steps; the sum is a binary tree over r, which continues that of `GradientGroups`. Nothing may change the
   /// bucket before `finish`. Each rank sends (R - 1) / R of it.
   void start(const Tensor& slab, const Slices& slices, int64_t bucket, BucketExchange& exchange);
   /// Whether everything that was started has been sent and received. Does not wait.
   bool arrived(BucketExchange& exchange);
-  /// Waits for that, and adds: the rank's own slice of the bucket then holds the sum, the rest keeps its values.
+  /// Waits for that, and adds: after `join`, the rank's own slice of the bucket holds the sum, the rest keeps its values.
   void finish(BucketExchange& exchange);
-  /// The sum over the ranks of all of a slab, [n] f32 on a CPU, by the library: on every rank, in an order that depends on
+  /// Has what is launched from now on follow all exchanges that were finished.
+  void join() { tensors_->join(); }
+  /// The sum over the ranks of all of a slab, [n] f32, by the library: on every rank, in an order that depends on
   /// the library and on R. Counts the bytes that it sends at least.
   void sum_by_library(Tensor slab);
   /// Copies every rank's slices to all others.
@@ -88,7 +102,14 @@ class Ranks {
   /// Gives up all transfers, whose memory is about to be freed; the other ranks then miss this one.
   void abandon() { messages_.close(false); }
 
-  const Traffic& traffic() const { return traffic_; }
+  /// Throws if another rank has failed: to be called again and again while waiting for the device.
+  void check() { tensors_->check(); }
+  /// Waits until the device has done everything up to the last `join`. Throws if another rank has failed.
+  void settle() { tensors_->settle(); }
+
+  Traffic traffic() const {
+    return {traffic_.bytes_sent, traffic_.seconds_waited + tensors_->seconds_waited()};
+  }
   /// Copies bytes of rank `from` to as many of rank `to`. What the other ranks give is neither read nor written.
   void copy(int from, int to, std::span<std::byte> bytes);
   /// Copies bytes of rank 0 to all others, which give as many. Each rank sends them to at most log2 R others.
@@ -96,16 +117,20 @@ class Ranks {
 
  private:
   void send_and_receive(int other, Topic topic, std::span<const std::byte> mine, std::span<std::byte> theirs,
-                        std::vector<Messages::Transfer>& transfers);
-  bool all_done(std::vector<Messages::Transfer>& transfers);
+                        Transfers& transfers);
   template <class RangeOf>
   void all_gather(Tensor& numbers, int64_t buckets, const RangeOf& range_of);
-  void wait(std::vector<Messages::Transfer>& transfers);
+  void wait(Transfers& transfers);
+  std::unique_ptr<TensorExchange> start(Topic topic, std::vector<TensorSwap> swaps);
+  void wait(TensorExchange& exchange);
   std::vector<std::span<std::byte>> pieces_of(std::span<std::byte> bytes) const;
 
   Messages& messages_;
   int64_t bucket_bytes_;
   LibrarySum library_sum_;
+  std::unique_ptr<TensorTransport> direct_;
+  TensorTransport* tensors_;
+  const nccl::Library* nccl_ = nullptr;
   Traffic traffic_;
 };
 

@@ -86,6 +86,8 @@ std::string man_page() {
       "OMP_WAIT_POLICY is set and threads are not bound, except in bench kernels.\n"
       ".TP\n.B HEWN_OPENBLAS, HEWN_BLIS, HEWN_ONEDNN, HEWN_MKL\n"
       "The libraries that bench kernels --compare loads.\n"
+      ".TP\n.B HEWN_NCCL\n"
+      "The library by which several ranks on GPUs exchange gradients, instead of the system's libnccl.so.2.\n"
       ".TP\n.B NO_COLOR\nDisables colour.\n.SH EXIT STATUS\n";
   for (const std::string& line : split(exit_codes, '\n')) {
     const size_t gap = line.find("  ");

@@ -6,6 +6,7 @@
 #include "apps/commands/bench/model_times.h"
 #include "apps/commands/commands.h"
 #include "apps/commands/ranks/bench_ranks.h"
+#include "apps/run/ranks/gpus.h"
 #include "apps/run/ranks/session.h"
 #include "apps/run/ranks/start.h"
 #include "apps/run/run_config.h"
@@ -31,6 +32,7 @@ TrainConfig config_to_time(Settings settings, Executor& device, Ranks* ranks) {
     require_agreement(*ranks, config, device, 0);
     say_ranks(*ranks, device);
     ranks->set_bucket_bytes(config.bucket_mb << 20);
+    use_nccl(*ranks, device);
   }
   check_memory(config, device);
   return config;
@@ -47,7 +49,7 @@ std::vector<Batch> random_batches(const TrainConfig& config, const Ranks* ranks)
 }
 
 int time_training(const Settings& settings, Ranks* ranks) {
-  const auto device = open_device(settings);
+  const auto device = open_device(settings, ranks);
   const TrainConfig config = config_to_time(settings, *device, ranks);
   MachineRoof roof = roof_of(*device, settings);
   const auto model = make_model(config.model, config.training, *device, config.dtype, config.seed);

@@ -43,8 +43,10 @@ Waited medians(const std::vector<std::vector<double>>& by_rank) {
   return {.least = low, .most = low + median_of(spread)};
 }
 
-// Tokens per second and core; ranks that share cores have no more of them than the machine.
+// Tokens per second and core, or GPU; ranks that share cores have no more of them than the machine.
 double tokens_per_core(const Json& entry, const Settings& settings) {
+  if (settings.text("device") == "cuda")
+    return entry.at("tokens_per_s").get<double>() / entry.at("ranks").get<double>();
   const int64_t threads = entry.at("ranks").get<int64_t>() * entry.at("threads").get<int64_t>();
   const int64_t cores = settings.has("hosts") ? threads : std::min<int64_t>(threads, available_cores());
   return entry.at("tokens_per_s").get<double>() / static_cast<double>(cores);
@@ -97,6 +99,7 @@ void RankWatch::watch_exchange(Parameters& parameters, const TrainConfig& config
     const double before = ranks_.traffic().seconds_waited;
     exchange.finish();
     ranks_.all_gather(gathered, ranks_.slices(slab.n, dtype));
+    ranks_.settle();
     alone_.push_back(ranks_.traffic().seconds_waited - before);
   }
 }

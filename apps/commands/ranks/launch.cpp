@@ -120,7 +120,8 @@ std::vector<std::string> words_of_launcher(const Settings& settings, int64_t ran
                  {"--mca", join("oob_tcp_keepalive_", parameter), std::to_string(std::max(1L, value))});
   // Open MPI hands on the environment to this host only.
   for (const std::string& line : environment())
-    if (!hosts.empty() && (line.starts_with("HEWN_") || line.starts_with("OMP_")))
+    if (!hosts.empty() &&
+        (line.starts_with("HEWN_") || line.starts_with("OMP_") || line.starts_with("NCCL_")))
       words.insert(words.end(), {"-x", line.substr(0, line.find('='))});
   return words;
 }

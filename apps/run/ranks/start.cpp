@@ -6,6 +6,7 @@
 #include "apps/cli/version.h"
 #include "core/error.h"
 #include "core/io/checksum.h"
+#include "kernels/gpu/runtime/runtime.h"
 #include "model/json.h"
 #include "train/ranks/agreement.h"
 #include "train/ranks/comparison.h"
@@ -39,12 +40,20 @@ void read(const std::string& text, Settings& settings, TrainStart& start) {
   start.state = run_state_from_json(json.at("state").get<std::string>());
 }
 
-std::vector<RankFact> facts_of(const Executor& device, uint64_t data_hash) {
+// A GPU divides some sums among its multiprocessors.
+std::string gpu_text(Executor& device) {
+  if (!device.gpu()) return "none";
+  const GpuProperties& gpu = device.gpu()->properties();
+  return join(gpu.name, " with ", gpu.multiprocessors, " multiprocessors");
+}
+
+std::vector<RankFact> facts_of(Executor& device, uint64_t data_hash) {
   const std::string isa(name_of(device.isa()));
   return {
       {"the version", join(version_number(), " (", build_description(), ")"), "install the same build", 0},
       {"the instruction set", isa, "set HEWN_ISA=" + isa, static_cast<int>(device.isa())},
       {"the device", std::string(device.name()), "set device", 0},
+      {"the GPU", gpu_text(device), "use GPUs of one kind", 0},
       {"the hash of the data", to_hex(data_hash), "copy the same data to all hosts", 0}};
 }
 
@@ -73,7 +82,7 @@ void share_start(Settings& settings, TrainStart& start, Ranks& ranks) {
   if (!first) read(text, settings, start);
 }
 
-void require_agreement(Ranks& ranks, const TrainConfig& config, const Executor& device, uint64_t data_hash) {
+void require_agreement(Ranks& ranks, const TrainConfig& config, Executor& device, uint64_t data_hash) {
   std::string keys;
   for (const auto& key : training_keys) keys += join(key.name, "=", text_of(key.get(config)), ";");
   std::vector<RankFact> facts = facts_of(device, data_hash);
@@ -88,9 +97,14 @@ void require_agreement(Ranks& ranks, const Model& model, uint64_t data_hash) {
   require_agreement(ranks, facts);
 }
 
-void say_ranks(Ranks& ranks, const Executor& device) {
-  const std::string mine = join(name_of_host(), ", ", device.name(), ", ", device.threads(),
-                                device.threads() == 1 ? " thread, " : " threads, ", name_of(device.isa()));
+void say_ranks(Ranks& ranks, Executor& device) {
+  std::string mine = join(name_of_host(), ", ", device.name(), ", ");
+  if (GpuRuntime* const gpu = device.gpu()) {
+    const GpuProperties& its = gpu->properties();
+    mine += its.address.empty() ? its.name : join(its.name, " at ", its.address);
+  } else {
+    mine += join(device.threads(), device.threads() == 1 ? " thread, " : " threads, ", name_of(device.isa()));
+  }
   int rank = 0;
   for (const std::string& theirs : ranks.gather(mine)) {
     const std::string name = join("rank ", rank++);

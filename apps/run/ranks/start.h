@@ -21,12 +21,12 @@ void divide_micro_steps(Settings& settings, int64_t ranks);
 void share_start(Settings& settings, TrainStart& start, Ranks& ranks);
 
 /// Throws usage, naming ranks and values, if something differs among the ranks that the bits of the result depend on.
-void require_agreement(Ranks& ranks, const TrainConfig& config, const Executor& device, uint64_t data_hash);
+void require_agreement(Ranks& ranks, const TrainConfig& config, Executor& device, uint64_t data_hash);
 
 /// The same for ranks that evaluate a model together.
 void require_agreement(Ranks& ranks, const Model& model, uint64_t data_hash);
 
 /// Prints host, device and threads of each rank. Must be called by all.
-void say_ranks(Ranks& ranks, const Executor& device);
+void say_ranks(Ranks& ranks, Executor& device);
 
 }  // namespace hewn::cli

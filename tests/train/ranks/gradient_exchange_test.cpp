@@ -5,24 +5,10 @@
 #include "core/recompute.h"
 #include "kernels/elementwise/op.h"
 #include "tests/support/errors.h"
-#include "tests/train/ranks/mailboxes.h"
-#include "tests/train/tiny.h"
+#include "tests/train/ranks/trained.h"
 
 namespace hewn::test {
 namespace {
-
-/// Calls `look` before the backward pass of each node of the first block, also of one that is recomputed.
-class FirstBlock final : public TapeObserver {
- public:
-  explicit FirstBlock(std::function<void()> look) : look_(std::move(look)) {}
-  void before_backward(const Node& node, const Tensor&) override {
-    if (Scope::path(node.scope).find("h.0") != std::string::npos) look_();
-  }
-  TapeObserver* inside(const Node&) override { return this; }
-
- private:
-  std::function<void()> look_;
-};
 
 /// Parameters "a" to "d" of a block of the norm each, and a vector for each of them.
 struct Four {

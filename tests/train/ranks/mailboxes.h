@@ -114,6 +114,7 @@ class Mailboxes {
     bool done(Messages::Transfer transfer) override {
       return all_.advance(begun_[static_cast<size_t>(transfer)]);
     }
+    void check() override { all_.require_all(); }
     void close(bool) override { all_.cut(rank_); }
 
    private:
@@ -145,7 +146,7 @@ class Mailboxes {
   /// Delivers a piece of the oldest message of the line, perhaps. Returns whether this transfer is done.
   bool advance(const std::pair<Key, int64_t>& transfer) {
     const std::lock_guard lock(mutex_);
-    if (broken_) throw Error(ErrorCode::failed, "another rank has ended");
+    require_unbroken();
     Line& line = lines_[transfer.first];
     const bool cut =
         closed_.count(std::get<0>(transfer.first)) + closed_.count(std::get<1>(transfer.first)) > 0;
@@ -159,6 +160,14 @@ class Mailboxes {
       }
     }
     return transfer.second < line.finished;
+  }
+
+  void require_all() {
+    const std::lock_guard lock(mutex_);
+    require_unbroken();
+  }
+  void require_unbroken() const {
+    if (broken_) throw Error(ErrorCode::failed, "another rank has ended");
   }
 
   void cut(int rank) {

@@ -1,5 +1,6 @@
 // The memory of each of several ranks: what a plan predicts, and what the division of the moments saves.
 
+#include "tests/support/gpu.h"
 #include "tests/train/ranks/mailboxes.h"
 #include "tests/train/tiny.h"
 #include "train/plan.h"
@@ -26,11 +27,10 @@ struct Measured {
 };
 
 /// Steps as one of the ranks, with an evaluation before every other one.
-Measured measured_on(Ranks& ranks, const TrainConfig& config) {
+Measured measured_on(Executor& device, Ranks& ranks, const TrainConfig& config) {
   ranks.set_bucket_bytes(config.bucket_mb << 20);
   if (config.reduce == Reduction::library) ranks.reduce_by([](std::span<float>) {});  // which stays as it is
-  const auto device = make_cpu(1);
-  const auto model = make_model(config.model, config.training, *device, config.dtype, config.seed);
+  const auto model = make_model(config.model, config.training, device, config.dtype, config.seed);
   Trainer trainer(*model, config, &ranks);
   Random random("memory");
   std::vector<Batch> batches;
@@ -40,14 +40,14 @@ Measured measured_on(Ranks& ranks, const TrainConfig& config) {
   for (int step = 0; step < 4; ++step) {
     if (step % 2 == 0) {
       const NoGrad none;
-      const Tensor tokens = batch_tensor(*device, batches[0], batches[0].tokens);
-      const Tensor targets = batch_tensor(*device, batches[0], batches[0].targets);
+      const Tensor tokens = batch_tensor(device, batches[0], batches[0].tokens);
+      const Tensor targets = batch_tensor(device, batches[0], batches[0].targets);
       (void)model->loss(tokens, targets);
     }
     sent_before = ranks.traffic().bytes_sent;
     trainer.step(batches);
   }
-  return {device->pool().stats(), ranks.traffic().bytes_sent - sent_before};
+  return {device.pool().stats(), ranks.traffic().bytes_sent - sent_before};
 }
 
 size_t optimizer_bytes(const Plan& plan) {
@@ -69,7 +69,8 @@ TEST_CASE("a plan predicts the memory and the messages of each rank to the byte"
       INFO(name_of(config.dtype) << ", shard " << config.optimizer.shard << ", " << size << " ranks");
       std::vector<Measured> counted(static_cast<size_t>(size));
       Mailboxes(size, run_seed()).run([&](Ranks& ranks) {
-        counted[static_cast<size_t>(ranks.rank())] = measured_on(ranks, config);
+        const auto device = make_cpu(1);
+        counted[static_cast<size_t>(ranks.rank())] = measured_on(*device, ranks, config);
       });
       for (int rank = 0; rank < size; ++rank) {
         INFO("rank " << rank);
@@ -107,10 +108,33 @@ TEST_CASE("each of R ranks has an R-th of the moments", "[ranks][plan]") {
   }
 }
 
-TEST_CASE("a plan of several ranks on a GPU is refused", "[ranks][plan]") {
-  const TrainConfig config = configuration(DType::f32, OptimizerKind::adamw, true);
-  CHECK_ERROR(make_plan(config, {.threads = 100, .isa = Isa::cuda, .ranks = 2}), ErrorCode::usage,
-              "several ranks train on CPUs");
+TEST_CASE("gpu: a plan predicts the memory of each of several ranks to the byte", "[gpu][ranks][plan]") {
+  const int size = 2;
+  for (TrainConfig config : {configuration(DType::f32, OptimizerKind::adamw, true),
+                             configuration(DType::bf16, OptimizerKind::adamw, false)}) {
+    INFO(name_of(config.dtype));
+    config.model.n_embd = 64;
+    config.gradient_accumulation_steps = config.grad_shards = size;
+    std::vector<Measured> counted(static_cast<size_t>(size));
+    const auto first = make_test_gpu();
+    if (!first) return;
+    Mailboxes(size, run_seed()).run([&](Ranks& ranks) {
+      const auto device = make_test_gpu();
+      counted[static_cast<size_t>(ranks.rank())] = measured_on(*device, ranks, config);
+    });
+    for (int rank = 0; rank < size; ++rank) {
+      INFO("rank " << rank);
+      const auto& [real, bytes_sent] = counted[static_cast<size_t>(rank)];
+      PlanTarget target = target_of(*first);
+      target.ranks = size;
+      target.rank = rank;
+      const Plan plan = make_plan(config, target);
+      CHECK(plan.bytes_sent == bytes_sent);
+      CHECK(plan.memory.peak == real.peak);
+      CHECK(plan.memory.peak_reserved == real.peak_reserved);
+      CHECK(std::ranges::equal(plan.memory.live_by_use, real.live_by_use));
+    }
+  }
 }
 
 }  // namespace hewn::test

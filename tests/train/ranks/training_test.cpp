@@ -1,27 +1,11 @@
 // Training with several ranks: the bits of one process.
 
-#include <algorithm>
 #include <cmath>
 
-#include "tests/train/ranks/mailboxes.h"
-#include "tests/train/tiny.h"
-#include "train/inspect/grad_norms.h"
+#include "tests/train/ranks/trained.h"
 
 namespace hewn::test {
 namespace {
-
-constexpr int64_t micro_steps = 8;
-
-struct RanksVariant {
-  const char* name;
-  ModelConfig model = tiny_model();
-  DType dtype = DType::f32;
-  OptimizerConfig optimizer = {};
-  std::vector<int64_t> empty = {};  ///< micro-steps without targets
-  WhatTrains training = {};
-  bool recompute = false;
-  bool pairs = false;  ///< whether the rows are pairs of answers
-};
 
 /// Its gradients have more buckets than may be under way, if each has a block of the norm for each of up to 4 ranks.
 ModelConfig many_buckets() {
@@ -58,81 +42,18 @@ std::vector<RanksVariant> variants() {
   return all;
 }
 
-/// Micro-batch m of a step, of which some are shorter and some have rows of other weights.
-Batch batch_of(const RanksVariant& variant, int64_t step, int64_t m) {
-  Random random("ranks " + std::to_string(step) + " " + std::to_string(m));
-  Batch batch = random_batch(random, variant.model, (1 + m % 3) * (variant.pairs ? 2 : 1));
-  if (std::find(variant.empty.begin(), variant.empty.end(), m) != variant.empty.end())
-    batch.targets.assign(batch.targets.size(), ignored_target);
-  if (variant.pairs)
-    batch.reference = random.normals<float>(batch.rows);
-  else if (m % 4 == 1)
-    for (int64_t row = 0; row < batch.rows; ++row)
-      batch.row_weights.push_back(1 + static_cast<double>(row % 2));
-  return batch;
-}
-
-struct Trained {
-  std::vector<StepResult> results;
-  std::string bytes;             ///< of parameters and moments
-  size_t moments = 0;            ///< bytes of those of this rank
-  std::vector<PartNorm> norms;   ///< of the gradients of the last step
-  std::vector<PartNorm> ratios;  ///< of an update that was undone before it
-};
-
-/// Trains some steps as one of the ranks.
+/// Trains on a CPU.
 Trained train(const RanksVariant& variant, int64_t groups, Ranks* ranks) {
   const auto device = make_cpu(1);
-  const auto model = make_model(variant.model, variant.training, *device, variant.dtype, 3);
-  const ScheduleConfig steady{.kind = ScheduleKind::constant, .learning_rate = 1e-2, .warmup_iters = 0};
-  Trainer trainer(*model, variant.optimizer, steady, 5, groups, ranks);
-  trainer.recompute(variant.recompute);
-  const int64_t size = ranks ? ranks->size() : 1, rank = ranks ? ranks->rank() : 0, mine = micro_steps / size;
-  Trained trained;
-  std::vector<Batch> batches;
-  for (int64_t step = 0; step < 4; ++step) {
-    batches.clear();
-    for (int64_t m = rank * mine; m < (rank + 1) * mine; ++m) batches.push_back(batch_of(variant, step, m));
-    if (step == 3) trained.ratios = update_ratios(trainer, batches);
-    trained.results.push_back(trainer.step(batches));
-  }
-  trained.norms = grad_norms(trainer, batches);
-  trained.bytes = bytes_of(trainer);
-  for (const Tensor& moments : trainer.optimizer().moments_here()) trained.moments += moments.bytes();
-  return trained;
+  return train_on(*device, variant, groups, ranks);
 }
 
 }  // namespace
 
 TEST_CASE("training with 1, 2, 4 and 8 ranks gives the same bits on all of them", "[ranks]") {
   for (const RanksVariant& variant : variants()) {
-    const Trained alone = train(variant, micro_steps, nullptr);
-    for (const int size : {1, 2, 4, 8}) {
-      INFO(variant.name << ", " << size << " ranks, " << (variant.optimizer.shard ? "divided" : "whole"));
-      std::vector<Trained> all(static_cast<size_t>(size));
-      Mailboxes mailboxes(size, run_seed(), 0);  // buckets of the least size: a block per rank
-      mailboxes.run([&](Ranks& ranks) {
-        all[static_cast<size_t>(ranks.rank())] = train(variant, micro_steps, &ranks);
-      });
-      CHECK(mailboxes.most_gradients_expected() <= GradientExchange::most_under_way);
-      size_t moments = 0;
-      for (const Trained& one : all) moments += one.moments;
-      CHECK(moments == alone.moments * (variant.optimizer.shard ? 1 : all.size()));
-      for (const Trained& one : all) {
-        CHECK((one.bytes == alone.bytes));
-        REQUIRE(one.results.size() == alone.results.size());
-        for (size_t step = 0; step < one.results.size(); ++step) {
-          CHECK(one.results[step].loss == alone.results[step].loss);
-          CHECK(one.results[step].grad_norm == alone.results[step].grad_norm);
-          CHECK(one.results[step].tokens == alone.results[step].tokens);
-          CHECK(one.results[step].finite);
-        }
-        REQUIRE(one.norms.size() == alone.norms.size());
-        for (size_t i = 0; i < one.norms.size(); ++i) CHECK(one.norms[i].norm == alone.norms[i].norm);
-        REQUIRE(one.ratios.size() == alone.ratios.size());
-        for (size_t i = 0; i < one.ratios.size(); ++i) CHECK(one.ratios[i].norm == alone.ratios[i].norm);
-      }
-    }
+    const Trained alone = train(variant, variant.micro_steps, nullptr);
+    for (const int size : {1, 2, 4, 8}) check_ranks(size, variant, alone, [] { return make_cpu(1); });
   }
 }
 
@@ -146,15 +67,6 @@ TEST_CASE("fewer ranks than groups give the same bits, too, other groups do not"
     });
   CHECK_ERROR(Mailboxes(8, 1).run([&](Ranks& ranks) { train(variant, 4, &ranks); }), ErrorCode::usage,
               "the gradients of 4 groups of micro-steps cannot be divided among 8 ranks");
-}
-
-TEST_CASE("several ranks on anything but CPUs are refused", "[ranks]") {
-  CHECK_ERROR(Mailboxes(2, 1).run([](Ranks& ranks) {
-    const auto device = make_meta(1, Isa::cuda);
-    const auto model = make_model(tiny_model(), *device);
-    Trainer(*model, {}, {}, 1, 2, &ranks);
-  }),
-              ErrorCode::usage, "several ranks train on CPUs, not on meta as cuda");
 }
 
 TEST_CASE("a bad number on one rank stops all of them before the update and is named", "[ranks]") {

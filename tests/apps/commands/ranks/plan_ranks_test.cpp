@@ -2,7 +2,7 @@
 
 #include "apps/commands/ranks/plan_ranks.h"
 
-#include "tests/apps/small_run.h"
+#include "tests/apps/commands/ranks/train_on.h"
 
 namespace hewn::test {
 namespace {
@@ -37,13 +37,22 @@ TEST_CASE("a plan for several processes counts what each holds and sends") {
   CHECK(contains(text, "network     at 10 Gbit/s "));
 }
 
+TEST_CASE("a plan for several GPUs counts what each holds and sends") {
+  const auto planned = [](const std::vector<std::string>& more) {
+    return nlohmann::json::parse(
+        plan(with({"--gradient_accumulation_steps=8", "--ranks=4", "--json"}, more)).out);
+  };
+  const auto on_gpus = planned({"--device=cuda", "--gpu=h100"});
+  CHECK(on_gpus["ranks"]["count"] == 4);
+  CHECK(on_gpus["ranks"]["bytes_sent_per_step"] == planned({})["ranks"]["bytes_sent_per_step"]);
+}
+
 TEST_CASE("a plan for several processes refuses what they would refuse") {
   CHECK_FAILS(plan({"--ranks=3"}), 2, "--ranks: ranks = 3; expected a power of two, such as 2");
   CHECK_FAILS(plan({"--ranks=2"}), 2, "cannot be divided among 2 ranks; give a multiple of 2");
   CHECK_FAILS(plan({"--ranks=4", "--gradient_accumulation_steps=8", "--grad_shards=2"}), 2,
               "give a multiple of 4, or at most 2 ranks");
   CHECK_FAILS(plan({"--network=10"}), 2, "give their number as --ranks=N");
-  CHECK_FAILS(plan({"--ranks=2", "--gradient_accumulation_steps=2", "--device=cuda"}), 2, "train on CPUs");
   CHECK_FAILS(plan({"--ranks=0"}), 2, "ranks");
 }
 

@@ -7,6 +7,7 @@
 #include <memory>
 #include <thread>
 
+#include "kernels/contract/compiled.h"
 #include "tests/apps/commands/ranks/train_on.h"
 
 namespace hewn::test {
@@ -102,6 +103,17 @@ TEST_CASE("without MPI, 2 and 4 processes write the checkpoint of one", "[ranks]
     CHECK(fs::is_empty(dir / "meet"));
     CHECK(has_bits_of_one(dir));
   }
+}
+
+TEST_CASE("without MPI, 2 processes on emulated GPUs write the checkpoint of one", "[ranks][rendezvous]") {
+  if (!emulator_compiled) return skip("this build has no emulated GPU");
+  const TempDir dir;
+  const std::vector<std::string> on_gpus{"--device=emulated", "--max_iters=4", "--eval_interval=2"};
+  Group group(train_in(dir, on_gpus), 2);
+  const auto results = group.finish();
+  check_done(results);
+  CHECK(contains(results[0].err, ", emulated, emulated\n"));
+  CHECK(has_bits_of_one(dir, on_gpus));
 }
 
 TEST_CASE("a single process that was started like several trains alone", "[ranks][rendezvous]") {

@@ -1,0 +1,68 @@
+#pragma once
+// A library with NCCL's interface for ranks that are threads of this process, on emulated GPUs.
+
+#include <deque>
+#include <map>
+#include <mutex>
+#include <random>
+#include <utility>
+#include <vector>
+
+#include "train/ranks/tensors/nccl_library.h"
+
+namespace hewn::test {
+
+/// Delivers late, and checks the interface's rules. Its functions have no argument for its state, so one lives at a time.
+class NcclStandIn {
+ public:
+  explicit NcclStandIn(uint64_t seed);
+  ~NcclStandIn();
+  NcclStandIn(const NcclStandIn&) = delete;
+  NcclStandIn& operator=(const NcclStandIn&) = delete;
+
+  const nccl::Library& library() const;
+
+  /// What ranks have done so far.
+  struct Counts {
+    int64_t connected = 0, destroyed = 0, aborted = 0;
+    int64_t groups = 0;  ///< launched by any rank
+    int64_t bytes = 0;   ///< sent by any rank
+    int64_t all_reduces = 0;
+  };
+  Counts counts() const;
+  /// The groups that a rank has launched.
+  int64_t groups_of(int rank) const;
+  /// The n-th group of this rank, from 0, never ends, and an error is found.
+  void fail_group(int rank, int64_t n);
+  /// This rank cannot connect.
+  void fail_to_connect(int rank) { unconnected_ = rank; }
+
+ private:
+  friend struct StandInCalls;
+  /// A rank's end of a communicator.
+  struct Comm {
+    int rank = 0;
+    bool aborted = false, failed = false;
+    int64_t groups = 0, reduces = 0;
+  };
+  struct Call {
+    bool sends;
+    int peer;
+    std::byte* data;
+    size_t bytes;
+    bool done = false;
+  };
+  bool deliver(Comm& comm, std::vector<Call>& calls);
+
+  mutable std::mutex mutex_;
+  std::mt19937_64 random_;
+  int size_ = 0;
+  std::deque<Comm> comms_;
+  std::map<std::pair<int, int>, std::deque<std::vector<std::byte>>> on_the_way_;  // by sender and receiver
+  std::map<int64_t, std::map<int, std::vector<float>>> summands_;                 // of each sum, by rank
+  Counts counts_;
+  std::pair<int, int64_t> failing_{-1, 0};
+  int unconnected_ = -1;
+};
+
+}  // namespace hewn::test

@@ -1,0 +1,22 @@
+#pragma once
+// Tensors in the memory of the host, which messages read and write.
+
+#include "train/ranks/tensors/transport.h"
+
+namespace hewn {
+
+/// Sends tensors from where they are, without a copy.
+class DirectTransport final : public TensorTransport {
+ public:
+  /// `messages` must outlive the object.
+  explicit DirectTransport(Messages& messages) : messages_(messages) {}
+
+  std::unique_ptr<TensorExchange> start(Topic topic, std::vector<TensorSwap> swaps) override;
+  int64_t most_under_way() const override;
+  void add_by_library(const Tensor& numbers, const LibrarySum& sum) override;
+
+ private:
+  Messages& messages_;
+};
+
+}  // namespace hewn
