@@ -26,7 +26,7 @@ TEST_CASE("gpu: 1, 2 and 4 ranks have the bits of one process", "[gpu][ranks]") 
   for (const RanksVariant& variant : variants) {
     const auto device = make_test_gpu();
     if (!device) return;
-    const Trained alone = train_on(*device, variant, variant.micro_steps, nullptr);
+    const TrainedByRanks alone = train_on(*device, variant, variant.micro_steps, nullptr);
     for (const int size : {1, 2, 4})
       if (full() || size == 2 || &variant == &variants[0]) check_ranks(size, variant, alone, make_test_gpu);
   }

@@ -39,7 +39,7 @@ inline Batch batch_of(const RanksVariant& variant, int64_t step, int64_t m) {
   return batch;
 }
 
-struct Trained {
+struct TrainedByRanks {
   std::vector<StepResult> results;
   std::string bytes;             ///< of parameters and moments
   size_t moments = 0;            ///< bytes of those of this rank
@@ -48,14 +48,14 @@ struct Trained {
 };
 
 /// Trains some steps as one of the ranks.
-inline Trained train_on(Executor& device, const RanksVariant& variant, int64_t groups, Ranks* ranks) {
+inline TrainedByRanks train_on(Executor& device, const RanksVariant& variant, int64_t groups, Ranks* ranks) {
   const auto model = make_model(variant.model, variant.training, device, variant.dtype, 3);
   const ScheduleConfig steady{.kind = ScheduleKind::constant, .learning_rate = 1e-2, .warmup_iters = 0};
   Trainer trainer(*model, variant.optimizer, steady, 5, groups, ranks);
   trainer.recompute(variant.recompute);
   const int64_t size = ranks ? ranks->size() : 1, rank = ranks ? ranks->rank() : 0,
                 mine = variant.micro_steps / size;
-  Trained trained;
+  TrainedByRanks trained;
   std::vector<Batch> batches;
   for (int64_t step = 0; step < variant.steps; ++step) {
     batches.clear();
@@ -73,11 +73,11 @@ inline Trained train_on(Executor& device, const RanksVariant& variant, int64_t g
 /// bit. Buckets have the least size, a block of the norm for each rank. Returns the bytes of gradients and values that
 /// were sent as messages.
 inline int64_t check_ranks(
-    int size, const RanksVariant& variant, const Trained& alone,
+    int size, const RanksVariant& variant, const TrainedByRanks& alone,
     const std::function<std::unique_ptr<Executor>()>& make_device,
     const std::function<void(Ranks&)>& prepare = [](Ranks&) {}) {
   INFO(variant.name << ", " << size << " ranks, " << (variant.optimizer.shard ? "divided" : "whole"));
-  std::vector<Trained> all(static_cast<size_t>(size));
+  std::vector<TrainedByRanks> all(static_cast<size_t>(size));
   Mailboxes mailboxes(size, run_seed(), 0);
   mailboxes.run([&](Ranks& ranks) {
     const auto device = make_device();
@@ -86,9 +86,9 @@ inline int64_t check_ranks(
   });
   CHECK(mailboxes.most_gradients_expected() <= GradientExchange::most_under_way);
   size_t moments = 0;
-  for (const Trained& one : all) moments += one.moments;
+  for (const TrainedByRanks& one : all) moments += one.moments;
   CHECK(moments == alone.moments * (variant.optimizer.shard ? 1 : all.size()));
-  for (const Trained& one : all) {
+  for (const TrainedByRanks& one : all) {
     CHECK((one.bytes == alone.bytes));
     REQUIRE(one.results.size() == alone.results.size());
     for (size_t step = 0; step < one.results.size(); ++step) {

@@ -43,7 +43,7 @@ std::vector<RanksVariant> variants() {
 }
 
 /// Trains on a CPU.
-Trained train(const RanksVariant& variant, int64_t groups, Ranks* ranks) {
+TrainedByRanks train(const RanksVariant& variant, int64_t groups, Ranks* ranks) {
   const auto device = make_cpu(1);
   return train_on(*device, variant, groups, ranks);
 }
@@ -52,14 +52,14 @@ Trained train(const RanksVariant& variant, int64_t groups, Ranks* ranks) {
 
 TEST_CASE("training with 1, 2, 4 and 8 ranks gives the same bits on all of them", "[ranks]") {
   for (const RanksVariant& variant : variants()) {
-    const Trained alone = train(variant, variant.micro_steps, nullptr);
+    const TrainedByRanks alone = train(variant, variant.micro_steps, nullptr);
     for (const int size : {1, 2, 4, 8}) check_ranks(size, variant, alone, [] { return make_cpu(1); });
   }
 }
 
 TEST_CASE("fewer ranks than groups give the same bits, too, other groups do not", "[ranks]") {
   const RanksVariant variant{"four groups"};
-  const Trained alone = train(variant, 4, nullptr), other = train(variant, 8, nullptr);
+  const TrainedByRanks alone = train(variant, 4, nullptr), other = train(variant, 8, nullptr);
   CHECK((alone.bytes != other.bytes));
   for (const int size : {2, 4})
     Mailboxes(size, run_seed()).run([&](Ranks& ranks) {

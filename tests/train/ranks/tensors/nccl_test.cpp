@@ -49,7 +49,7 @@ TEST_CASE("nccl: 1, 2 and 4 ranks have the bits of one process", "[ranks][nccl]"
   for (const RanksVariant& variant : variants) {
     const auto device = emulated();
     if (!device) return;
-    const Trained alone = train_on(*device, variant, variant.micro_steps, nullptr);
+    const TrainedByRanks alone = train_on(*device, variant, variant.micro_steps, nullptr);
     for (const int size : {1, 2, 4}) {
       if (!full() && size != 2 && &variant != &variants[0]) continue;
       NcclStandIn nccl(run_seed());
@@ -89,13 +89,13 @@ TEST_CASE("nccl: with reduce = library it adds the gradients", "[ranks][nccl]") 
   const auto device = emulated();
   if (!device) return;
   const RanksVariant variant = by_nccl("by library", DType::f32);
-  const Trained alone = train_on(*device, variant, variant.micro_steps, nullptr);
+  const TrainedByRanks alone = train_on(*device, variant, variant.micro_steps, nullptr);
   NcclStandIn nccl(run_seed());
   Mailboxes(4, run_seed(), 0).run([&](Ranks& ranks) {
     const auto own = emulated();
     ranks.use_nccl(&nccl.library());
     ranks.reduce_by([](std::span<float>) { fail(ErrorCode::failed, "the library of messages was used"); });
-    const Trained one = train_on(*own, variant, variant.micro_steps, &ranks);
+    const TrainedByRanks one = train_on(*own, variant, variant.micro_steps, &ranks);
     const double norm = one.results[0].grad_norm, expected = alone.results[0].grad_norm;
     require(std::abs(norm - expected) <= 1e-5 * expected, "the norm is ", norm, " instead of ", expected);
   });
