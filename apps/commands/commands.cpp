@@ -350,7 +350,7 @@ constexpr Command command_table[] = {
      "--verbose also each kernel, and where the time of a token goes.",
      "hewn bench sample\n"
      "hewn bench sample small.gguf --max_new_tokens=200\n"
-     "hewn bench sample small.gguf --prompt_tokens=512 --max_new_tokens=64 --batch_size=4\n"
+     "hewn bench sample small.gguf --prompt_tokens=32 --max_new_tokens=32 --batch_size=4\n"
      "hewn bench sample --n_layer=12 --n_head=12 --n_embd=768 --block_size=256 --max_new_tokens=200 --json",
      run_bench_sample},
     {takes::bench_comm, "bench comm", "",
