@@ -73,7 +73,7 @@ TimedTexts texts_to_time(const Settings& settings, const ModelConfig& config) {
                    .max_new_tokens = settings.integer("max_new_tokens")};
   require(texts.prompt_tokens <= config.block_size, settings.where("prompt_tokens"),
           ": prompt_tokens = ", texts.prompt_tokens, ", but the context has block_size = ", config.block_size,
-          " tokens");
+          " tokens; give at most as many, or a larger block_size");
   Rng rng(static_cast<uint64_t>(settings.integer("seed")));
   for (int64_t i = 0; i < settings.integer("batch_size"); ++i) {
     GenerateRequest request{.prompt = {}, .sample = static_cast<uint64_t>(i)};

@@ -70,10 +70,11 @@ void be_watched() {
   const size_t length = name ? std::strlen(name) : 0;
   if (length == 0 || length > sizeof address.sun_path - 1) return;
   std::memcpy(address.sun_path + 1, name, length);
+  const int connection = new_socket(0);
+  const auto size = before_name + static_cast<socklen_t>(length);
   // Stays open to the end. On another host there is no such name, and nobody watches.
-  if (const int connection = new_socket(0); connection >= 0)
-    (void)::connect(connection, reinterpret_cast<sockaddr*>(&address),
-                    before_name + static_cast<socklen_t>(length));
+  if (connection >= 0 && ::connect(connection, reinterpret_cast<sockaddr*>(&address), size) != 0)
+    ::close(connection);
 }
 
 }  // namespace hewn::cli
