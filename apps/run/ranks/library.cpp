@@ -23,31 +23,31 @@ std::string path_of_library() {
 class LibraryMessages final : public Messages {
  public:
   explicit LibraryMessages(const MessageLibrary& library) : library_(library) {
-    check(library.open(&rank_, &size_));
+    require(library.open(&rank_, &size_));
   }
   int rank() const override { return rank_; }
   int size() const override { return size_; }
   Transfer send(int to, Topic topic, std::span<const std::byte> bytes) override {
     Transfer transfer = 0;
-    check(library_.send(to, static_cast<int>(topic), bytes.data(), bytes.size(), &transfer));
+    require(library_.send(to, static_cast<int>(topic), bytes.data(), bytes.size(), &transfer));
     return transfer;
   }
   Transfer receive(int from, Topic topic, std::span<std::byte> bytes) override {
     Transfer transfer = 0;
-    check(library_.receive(from, static_cast<int>(topic), bytes.data(), bytes.size(), &transfer));
+    require(library_.receive(from, static_cast<int>(topic), bytes.data(), bytes.size(), &transfer));
     return transfer;
   }
   bool done(Transfer transfer) override {
     bool is_done = false;
-    check(library_.done(transfer, &is_done));
+    require(library_.done(transfer, &is_done));
     return is_done;
   }
   void close(bool in_order) override {
-    if (in_order) check(library_.close());
+    if (in_order) require(library_.close());
   }
 
  private:
-  void check(const char* problem) const {
+  void require(const char* problem) const {
     if (problem) fail(ErrorCode::failed, library_.name, ": ", problem);
   }
 
