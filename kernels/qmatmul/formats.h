@@ -20,15 +20,18 @@ HEWN_INLINE uint32_t word_at(const uint8_t* from) {
   return word;
 }
 
+/// Groups g and g + 4 of a chunk.
+struct Pair {
+  Bytes first, last;  ///< the first 16 numbers of both; their last 16
+};
+
 // Every format has:
 //   bytes                  of a chunk
-//   group<g>()             the 32 numbers of group g plus `zero`, the zero point; unsigned ones are at most 127
-//   dot(a, x)              the products of a group and 32 elements of x
-//   total(a, b)            lane g: the sum of the products of group g; of groups 0 to 3 and of 4 to 7 joined in fours
+//   pair<g>()              the numbers of a pair of groups plus `zero`, the zero point
+//   is_signed              whether these are; else they are unsigned and at most 63
 //   scales(), offsets()    of the eight groups; offsets if has_offsets
-//   half_scale(i)          the integer scale of 16 elements, if has_halves
-//   is_signed              whether the numbers are; else they are unsigned
-//   fours_in_words         how many products of four elements by four have sums below 2^15
+//   half_scales()          the integer scales of 16 elements each, in order, if has_halves
+//   fours_in_words         how many products of four numbers by four have sums below 2^15, as packed in tiles.h
 
 /// Eight blocks of 32 elements, each with a scale in half precision at its beginning.
 template <int bytes_of_block>
@@ -37,11 +40,8 @@ struct EightBlocks {
   static constexpr bool has_offsets = false, has_halves = false;
   const uint8_t* w;
 
-  HEWN_INLINE Floats scales() const {
-    const auto at = [this](int i) { return half_at(w + i * bytes_of_block); };
-    return widen_halves(EightHalves{at(0), at(1), at(2), at(3), at(4), at(5), at(6), at(7)});
-  }
-  HEWN_INLINE Ints total(Ints a, Ints b) const { return join_halves(a, b); }
+  HEWN_INLINE const uint8_t* block(int g) const { return w + g * bytes_of_block; }
+  HEWN_INLINE Floats scales() const { return widen_halves(halves_apart<bytes_of_block>(w)); }
 };
 
 struct Q8_0 : EightBlocks<34> {
@@ -49,21 +49,22 @@ struct Q8_0 : EightBlocks<34> {
   static constexpr bool is_signed = true;
   static constexpr int fours_in_words = 1;
   template <int g>
-  HEWN_INLINE Bytes group() const {
-    return load_bytes(w + 34 * g + 2);
+  HEWN_INLINE Pair pair() const {
+    const uint8_t *const a = block(g) + 2, *const b = block(g + 4) + 2;
+    return {two_sixteens(a, b), two_sixteens(a + 16, b + 16)};
   }
-  HEWN_INLINE static Ints dot(Bytes a, Bytes x) { return dot_signed(a, x); }
 };
 
+/// A byte has the lower four bits of a number of the first half of a block, then those of one of the last.
 struct Q4_0 : EightBlocks<18> {
   static constexpr int32_t zero = 8;
   static constexpr bool is_signed = false;
   static constexpr int fours_in_words = 8;
   template <int g>
-  HEWN_INLINE Bytes group() const {
-    return half_bytes(w + 18 * g + 2);
+  HEWN_INLINE Pair pair() const {
+    const Bytes both = two_sixteens(block(g) + 2, block(g + 4) + 2);
+    return {shifted<0>(both, 15), shifted<4>(both, 15)};
   }
-  HEWN_INLINE static Ints dot(Bytes a, Bytes x) { return dot_unsigned(a, x); }
 };
 
 struct Q5_0 : EightBlocks<22> {
@@ -71,10 +72,12 @@ struct Q5_0 : EightBlocks<22> {
   static constexpr bool is_signed = false;
   static constexpr int fours_in_words = 4;
   template <int g>
-  HEWN_INLINE Bytes group() const {
-    return half_bytes(w + 22 * g + 6) | where_set(word_at(w + 22 * g + 2), 16);
+  HEWN_INLINE Pair pair() const {
+    const Bytes both = two_sixteens(block(g) + 6, block(g + 4) + 6);
+    const uint32_t a = word_at(block(g) + 2), b = word_at(block(g + 4) + 2);
+    return {shifted<0>(both, 15) | where_set((a & 0xffff) | b << 16, 16),
+            shifted<4>(both, 15) | where_set(a >> 16 | (b & 0xffff0000), 16)};
   }
-  HEWN_INLINE static Ints dot(Bytes a, Bytes x) { return dot_unsigned(a, x); }
 };
 
 /// What q4_k and q5_k share: 4 bytes with the scales of scales and offsets, then 12 bytes with these.
@@ -88,21 +91,20 @@ struct SixBitScales {
   static constexpr uint32_t six = 0x3f3f3f3f, four = 0x0f0f0f0f, upper_two = 0x30303030;
   HEWN_INLINE Floats scales() const {
     const uint32_t first = word_at(w + 4), low = word_at(w + 12);
-    return widen_six(first & six, (low & four) | (first >> 2 & upper_two)) * widen_half(half_at(w));
+    return widen_six(first & six, (low & four) | (first >> 2 & upper_two)) * widen_two(word_at(w)).first;
   }
   HEWN_INLINE Floats offsets() const {
     const uint32_t first = word_at(w + 8), low = word_at(w + 12);
-    return widen_six(first & six, (low >> 4 & four) | (first >> 2 & upper_two)) * -widen_half(half_at(w + 2));
+    return widen_six(first & six, (low >> 4 & four) | (first >> 2 & upper_two)) * -widen_two(word_at(w)).last;
   }
   HEWN_INLINE static Floats widen_six(uint32_t first, uint32_t last) {
     return to_floats(widen_unsigned(first | uint64_t{last} << 32));
   }
-  HEWN_INLINE Ints total(Ints a, Ints b) const { return join_halves(a, b); }
-  HEWN_INLINE static Ints dot(Bytes a, Bytes x) { return dot_unsigned(a, x); }
   /// Two groups share 32 bytes.
   template <int g>
-  HEWN_INLINE Bytes four_bits(const uint8_t* from) const {
-    return shifted<g % 2 * 4>(load_bytes(from + g / 2 * 32), 15);
+  HEWN_INLINE static Pair four_bits(const uint8_t* from) {
+    const uint8_t *const a = from + g / 2 * 32, *const b = a + 64;
+    return {shifted<g % 2 * 4>(two_sixteens(a, b), 15), shifted<g % 2 * 4>(two_sixteens(a + 16, b + 16), 15)};
   }
 };
 
@@ -110,44 +112,48 @@ struct Q4_K : SixBitScales {
   static constexpr int64_t bytes = 144;
   static constexpr int fours_in_words = 8;
   template <int g>
-  HEWN_INLINE Bytes group() const {
+  HEWN_INLINE Pair pair() const {
     return four_bits<g>(w + 16);
   }
 };
 
+/// Bit g of a byte is the fifth of a number of group g.
 struct Q5_K : SixBitScales {
   static constexpr int64_t bytes = 176;
   static constexpr int fours_in_words = 4;
   template <int g>
-  HEWN_INLINE Bytes group() const {
-    return four_bits<g>(w + 48) | shifted<g - 4>(load_bytes(w + 16), 16);
+  HEWN_INLINE Pair pair() const {
+    const Pair low = four_bits<g>(w + 48);
+    return {low.first | shifted<g - 4>(half_bytes(w + 16), 16),
+            low.last | shifted<g - 4>(half_bytes(w + 32), 16)};
   }
 };
 
 /// Its scales belong to 16 elements, half a group; they are integers and are applied to the integer sums, which remain
-/// below 2^24: 32 products of at most 32 * 127, times 128.
+/// below 2^24: 32 products of at most 32 * 127, times 128. Two groups share 32 bytes of lower bits, and four groups 32
+/// bytes of upper ones.
 struct Q6_K {
   static constexpr int64_t bytes = 210;
-  static constexpr int32_t zero = 0;
-  static constexpr bool has_offsets = false, has_halves = true, is_signed = true;
+  static constexpr int32_t zero = 32;
+  static constexpr bool has_offsets = false, has_halves = true, is_signed = false;
   static constexpr int fours_in_words = 4;
   const uint8_t* w;
 
   template <int g>
-  HEWN_INLINE Bytes group() const {
-    constexpr int half = g / 4, i = g % 4;
-    const Bytes low = shifted<i / 2 * 4>(load_bytes(w + half * 64 + i % 2 * 32), 15);
-    return (low | shifted<2 * i - 4>(load_bytes(w + 128 + half * 32), 48)) - 32;
+  HEWN_INLINE Pair pair() const {
+    return {six_bits<g>(w + g % 2 * 32, w + 128), six_bits<g>(w + g % 2 * 32 + 16, w + 144)};
   }
-  HEWN_INLINE static Ints dot(Bytes a, Bytes x) { return dot_signed(a, x); }
-  HEWN_INLINE Ints total(Ints a, Ints b) const {
-    SixteenBytes s;
-    __builtin_memcpy(&s, w + 192, sizeof s);
-    s = __builtin_shufflevector(s, s, 0, 2, 4, 6, 1, 3, 5, 7, 8, 10, 12, 14, 9, 11, 13, 15);
-    return join_halves(a * widen_first(s), b * widen_last(s));
+  template <int g>
+  HEWN_INLINE static Bytes six_bits(const uint8_t* low, const uint8_t* high) {
+    return shifted<g / 2 * 4>(two_sixteens(low, low + 64), 15) |
+           shifted<2 * g - 4>(two_sixteens(high, high + 32), 48);
   }
   HEWN_INLINE Floats scales() const { return all_floats(widen_half(half_at(w + 208))); }
-  HEWN_INLINE int8_t half_scale(int i) const { return static_cast<int8_t>(w[192 + i]); }
+  HEWN_INLINE SixteenBytes half_scales() const {
+    SixteenBytes s;
+    __builtin_memcpy(&s, w + 192, sizeof s);
+    return s;
+  }
 };
 
 /// Rows of x that are multiplied together.

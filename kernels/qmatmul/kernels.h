@@ -27,8 +27,11 @@ void quantize_rows_simd(const Launch& launch, const QuantizeRows& a);
 
 /// From this many rows of x on, qmatmul_simd and qmatmul_vnni transpose W in panels, if vectors have 32 bytes or more.
 inline constexpr int64_t panels_from = 8;
-/// The scratch that they need for a group of 32 columns, for each thread.
-inline constexpr size_t panel_group_bytes = 384;
+/// Rows of x that stay in a near cache while W passes.
+inline constexpr int64_t near_rows = 64;
+/// The scratch that they need for each thread: for a group of 32 columns in panels; else for a chunk of 256 columns of
+/// each row of x, of at most near_rows.
+inline constexpr size_t panel_group_bytes = 384, near_chunk_bytes = 352;
 
 /// The formats that `multiplied_as_they_are` accepts.
 template <Isa I>

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "kernels/contract/contract.h"
 #include "kernels/qmatmul/cost.h"
 #include "kernels/qmatmul/kernels.h"
@@ -12,10 +14,13 @@ const char* usual_formats_only(const Args& a) {
   return multiplied_as_they_are(a.format) ? nullptr : "q8_0, q4_0, q5_0, q4_k, q5_k and q6_k only";
 }
 
-size_t panel_bytes(const QMatmul& a, int threads) {
-  return a.M < panels_from
-             ? 0
-             : static_cast<size_t>(threads * padded_cols(a.K) / quantised_block) * panel_group_bytes;
+/// Instruction sets without panels arrange rows of x for any number of these.
+size_t bytes_of_simd(const QMatmul& a, int threads) {
+  const int64_t columns = threads * padded_cols(a.K);
+  const size_t panels = static_cast<size_t>(columns / quantised_block) * panel_group_bytes;
+  const size_t rows =
+      static_cast<size_t>(columns / quantised_chunk * std::min(a.M, near_rows)) * near_chunk_bytes;
+  return std::max(a.M < panels_from ? 0 : panels, rows);
 }
 
 constexpr Rung<QuantizeRows> quantize_rungs[] = {
@@ -48,12 +53,12 @@ constexpr Rung<QMatmul> product_rungs[] = {
      .idea = "blocks opened in registers, 32 products per instruction or two, eight sums per scale vector",
      .run = per_isa<QMatmul>([]<Isa I>() { return qmatmul_simd<I>; }),
      .why_not = usual_formats_only<QMatmul>,
-     .scratch_bytes = panel_bytes},
+     .scratch_bytes = bytes_of_simd},
     {.name = "vnni",
      .idea = "one instruction multiplies four bytes in each lane and adds the products",
      .run = per_isa<QMatmul, vnni_isas>([]<Isa I>() { return qmatmul_vnni<I>; }),
      .why_not = usual_formats_only<QMatmul>,
-     .scratch_bytes = panel_bytes},
+     .scratch_bytes = bytes_of_simd},
     {.name = "cuda",
      .idea = "a warp per row of W, eight elements per lane: two instructions multiply four bytes each",
      .run = per_gpu<QMatmul>([]<Isa I>() -> KernelFn<QMatmul> { return qmatmul_gpu<I>; }),

@@ -13,7 +13,6 @@ namespace {
 
 constexpr int panel_rows = 8;      ///< of W
 constexpr int fours_in_group = 8;  ///< a group is eight times four elements
-constexpr int64_t near_rows = 64;  ///< rows of x that stay in a near cache while all panels pass
 
 /// A group of eight rows of W.
 struct PanelGroup {
@@ -45,50 +44,56 @@ HEWN_INLINE void transpose(__m256i (&v)[8]) {
   }
 }
 
-/// Stores the eight numbers of each of eight rows, transposed: number g of all rows at `first` + g * distance bytes.
-template <class Numbers>
-HEWN_INLINE void store_transposed(const Numbers (&rows)[8], void* first, int64_t distance) {
+/// Stores the eight numbers of each of eight rows, transposed: number i of all rows at to(i).
+template <class Numbers, class Place>
+HEWN_INLINE void store_transposed(const Numbers (&rows)[8], const Place& to) {
   __m256i v[8];
 #pragma GCC unroll 8
   for (int i = 0; i < 8; ++i) v[i] = reinterpret_cast<__m256i>(rows[i].part[0]);
   transpose(v);
 #pragma GCC unroll 8
-  for (int g = 0; g < 8; ++g) __builtin_memcpy(static_cast<char*>(first) + g * distance, &v[g], sizeof v[g]);
+  for (int i = 0; i < 8; ++i) __builtin_memcpy(to(i), &v[i], sizeof v[i]);
 }
 
-/// Group g of a chunk of eight rows.
+/// Groups g and g + 4 of a chunk of eight rows. Numbers whose halves have scales become signed, as their sums are.
 template <int g, class Format>
-HEWN_INLINE void pack_group(const uint8_t* const (&w)[panel_rows], PanelGroup& to) {
-  Bytes rows[panel_rows];
+HEWN_INLINE void pack_pair(const uint8_t* const (&w)[panel_rows], PanelGroup& to, PanelGroup& to_other) {
+  Bytes first[panel_rows], last[panel_rows];
+  constexpr uint8_t zero = Format::has_halves ? Format::zero : 0;
 #pragma GCC unroll 8
-  for (int r = 0; r < panel_rows; ++r) rows[r] = Format{w[r]}.template group<g>();
-  store_transposed(rows, to.fours, sizeof to.fours[0]);
+  for (int r = 0; r < panel_rows; ++r) {
+    const Pair pair = Format{w[r]}.template pair<g>();
+    first[r] = pair.first - zero;
+    last[r] = pair.last - zero;
+  }
+  store_transposed(first, [&](int i) { return i < 4 ? to.fours[i] : to_other.fours[i - 4]; });
+  store_transposed(last, [&](int i) { return i < 4 ? to.fours[i + 4] : to_other.fours[i]; });
   if constexpr (Format::has_halves)
-    for (int half = 0; half < 2; ++half)
-      for (int r = 0; r < panel_rows; ++r) to.of_halves[half][r] = Format{w[r]}.half_scale(2 * g + half);
+    for (int r = 0; r < panel_rows; ++r) {
+      const SixteenBytes scales = Format{w[r]}.half_scales();
+      for (int half = 0; half < 2; ++half) {
+        to.of_halves[half][r] = scales[2 * g + half];
+        to_other.of_halves[half][r] = scales[2 * g + 8 + half];
+      }
+    }
 }
 
 /// A chunk of eight rows becomes the groups `to`, `stride` apart.
 template <class Format>
 __attribute__((noinline)) void pack_chunk(const uint8_t* const (&w)[panel_rows], PanelGroup* to,
                                           int64_t stride) {
-  pack_group<0, Format>(w, to[0]);
-  pack_group<1, Format>(w, to[stride]);
-  pack_group<2, Format>(w, to[2 * stride]);
-  pack_group<3, Format>(w, to[3 * stride]);
-  pack_group<4, Format>(w, to[4 * stride]);
-  pack_group<5, Format>(w, to[5 * stride]);
-  pack_group<6, Format>(w, to[6 * stride]);
-  pack_group<7, Format>(w, to[7 * stride]);
-  const auto distance = stride * static_cast<int64_t>(sizeof(PanelGroup));
+  pack_pair<0, Format>(w, to[0], to[4 * stride]);
+  pack_pair<1, Format>(w, to[stride], to[5 * stride]);
+  pack_pair<2, Format>(w, to[2 * stride], to[6 * stride]);
+  pack_pair<3, Format>(w, to[3 * stride], to[7 * stride]);
   Floats rows[panel_rows];
 #pragma GCC unroll 8
   for (int r = 0; r < panel_rows; ++r) rows[r] = Format{w[r]}.scales();
-  store_transposed(rows, to->scales, distance);
+  store_transposed(rows, [&](int i) { return to[i * stride].scales; });
   if constexpr (Format::has_offsets) {
 #pragma GCC unroll 8
     for (int r = 0; r < panel_rows; ++r) rows[r] = Format{w[r]}.offsets();
-    store_transposed(rows, to->offsets, distance);
+    store_transposed(rows, [&](int i) { return to[i * stride].offsets; });
   }
 }
 
@@ -126,7 +131,7 @@ HEWN_INLINE Ints sums_of(const Bytes (&w)[fours_in_group], const int8_t* x, cons
     int32_t four;
     __builtin_memcpy(&four, x + 4 * q, sizeof four);
     __m256i a = bits_of(w[q]), b = _mm256_set1_epi32(four);
-    if constexpr (Format::is_signed) b = _mm256_sign_epi8(b, a), a = _mm256_abs_epi8(a);
+    if constexpr (Format::is_signed || Format::has_halves) b = _mm256_sign_epi8(b, a), a = _mm256_abs_epi8(a);
 #if defined(__AVX512VNNI__)
     some = _mm256_dpbusd_epi32(some, a, b);
 #else
@@ -156,7 +161,7 @@ HEWN_INLINE void add_group(const PanelGroup& group, const QuantisedRows& x, int6
     const int64_t at = (r * x.padded + k) / quantised_block;
     Ints sum = sums_of<Format>(w, x.q + r * x.padded + k, group);
     const __m256i of_x = _mm256_set1_epi32(x.sum[at]);
-    if constexpr (Format::zero != 0) sum = sum - as_ints(of_x) * Format::zero;
+    if constexpr (Format::zero != 0 && !Format::has_halves) sum = sum - as_ints(of_x) * Format::zero;
     y[r] = fma(scales * x.scale[at], to_floats(sum), y[r]);
     if constexpr (Format::has_offsets)
       y[r] = fma(load_floats(group.offsets) * x.scale[at], to_floats(as_ints(of_x)), y[r]);

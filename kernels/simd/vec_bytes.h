@@ -32,6 +32,10 @@ struct Floats {
   FloatVector part[block_parts];
 };
 
+struct TwoFloats {
+  float first, last;
+};
+
 /// The same operation for every part: `by_part<Ints>([&](int i) { return a.part[i] + b.part[i]; })`.
 template <class P, class Operation>
 HEWN_INLINE P by_part(const Operation& operation) {
@@ -49,6 +53,9 @@ HEWN_INLINE Bytes operator|(Bytes a, Bytes b) {
 }
 HEWN_INLINE Bytes operator-(Bytes a, uint8_t b) {
   return by_part<Bytes>([&](int i) { return a.part[i] - b; });
+}
+HEWN_INLINE Ints operator+(Ints a, Ints b) {
+  return by_part<Ints>([&](int i) { return a.part[i] + b.part[i]; });
 }
 HEWN_INLINE Ints operator-(Ints a, Ints b) {
   return by_part<Ints>([&](int i) { return a.part[i] - b.part[i]; });
@@ -102,16 +109,19 @@ HEWN_INLINE Bytes shifted(Bytes a, uint8_t mask) {
 
 // Operations that differ between instruction sets.
 //
-// half_bytes: the lower halves of 16 bytes, then their upper halves. where_set: `value` in the bytes whose bit of the
-// word is set, 0 in the others. widen_unsigned: eight unsigned bytes as integers. widen_first, widen_last: the first
-// or last eight of 16 signed bytes as integers. widen_halves, widen_half: eight numbers or one in half precision as
-// floats.
+// half_bytes: the lower halves of 16 bytes, then their upper halves. two_sixteens: 16 bytes from each of two addresses.
+// where_set: `value` in the bytes whose bit of the word is set, 0 in the others. widen_unsigned: eight unsigned bytes as
+// integers. widen_first, widen_last: the first or last eight of 16 signed bytes as integers. widen_halves, widen_two,
+// widen_half: eight numbers in half precision, two in a word, or one, as floats. halves_apart: eight of them, `distance`
+// bytes from each to the next.
 //
 // dot_unsigned and dot_signed add the products of 32 pairs of bytes without rounding: the four lower lanes together
 // those of the first 16 pairs, the four upper lanes those of the last. b is signed and at least -127; a is signed, or
-// unsigned and at most 127. The joins add lanes until each belongs to a sum of its own: after join_twos, lanes j and j
-// + 2 of each half belong to argument j; after join_fours of two such results, lane j of each half belongs to sum j of
-// four; join_halves of two of these leaves the eight sums in order.
+// unsigned and at most 127. dot_unsigned of four adds the products of both twos, whose unsigned bytes are at most 64.
+// dot_words adds the products of neighbours: lane j has those of elements 2j and 2j + 1.
+//
+// The joins add lanes of each half until each belongs to a sum of its own: after join_twos, lanes j and j + 2 belong to
+// argument j; after join_fours of two such results, lane j belongs to sum j of four.
 
 #if HEWN_VBYTES >= 32
 
@@ -124,6 +134,12 @@ HEWN_INLINE Bytes half_bytes(const uint8_t* from) {
   __m128i low;
   __builtin_memcpy(&low, from, sizeof low);
   return as_bytes(_mm256_set_m128i(_mm_srli_epi16(low, 4), low)) & 15;
+}
+HEWN_INLINE Bytes two_sixteens(const uint8_t* first, const uint8_t* last) {
+  __m128i a, b;
+  __builtin_memcpy(&a, first, sizeof a);
+  __builtin_memcpy(&b, last, sizeof b);
+  return as_bytes(_mm256_set_m128i(b, a));
 }
 HEWN_INLINE Bytes where_set(uint32_t word, uint8_t value) {
   const __m256i byte_of = _mm256_setr_epi64x(0, 0x0101010101010101, 0x0202020202020202, 0x0303030303030303);
@@ -147,11 +163,12 @@ HEWN_INLINE Floats widen_halves(EightHalves halves) {
   asm("vcvtph2ps %1, %0" : "=x"(a.part[0]) : "x"(halves));
   return a;
 }
-HEWN_INLINE float widen_half(uint16_t half) {
+HEWN_INLINE TwoFloats widen_two(uint32_t halves) {
   __m128 a;
-  asm("vcvtph2ps %1, %0" : "=x"(a) : "x"(_mm_cvtsi32_si128(half)));
-  return a[0];
+  asm("vcvtph2ps %1, %0" : "=x"(a) : "x"(_mm_cvtsi32_si128(static_cast<int32_t>(halves))));
+  return {a[0], a[1]};
 }
+HEWN_INLINE float widen_half(uint16_t half) { return widen_two(half).first; }
 
 HEWN_INLINE Ints dot_unsigned(Bytes a, Bytes b) {
 #if defined(__AVX512VNNI__)
@@ -159,6 +176,20 @@ HEWN_INLINE Ints dot_unsigned(Bytes a, Bytes b) {
 #else
   return as_ints(_mm256_madd_epi16(_mm256_maddubs_epi16(bits_of(a), bits_of(b)), _mm256_set1_epi16(1)));
 #endif
+}
+HEWN_INLINE Ints dot_unsigned(Bytes a, Bytes b, Bytes c, Bytes d) {
+#if defined(__AVX512VNNI__)
+  return as_ints(_mm256_dpbusd_epi32(bits_of(dot_unsigned(a, b)), bits_of(c), bits_of(d)));
+#else
+  const __m256i words = _mm256_add_epi16(_mm256_maddubs_epi16(bits_of(a), bits_of(b)),
+                                         _mm256_maddubs_epi16(bits_of(c), bits_of(d)));
+  return as_ints(_mm256_madd_epi16(words, _mm256_set1_epi16(1)));
+#endif
+}
+HEWN_INLINE Ints dot_words(SixteenBytes a, const int16_t* b) {
+  __m256i words;
+  __builtin_memcpy(&words, b, sizeof words);
+  return as_ints(_mm256_madd_epi16(_mm256_cvtepi8_epi16(reinterpret_cast<__m128i>(a)), words));
 }
 /// |a| is at most 128, which is an unsigned byte, and two products at most 32512, which is a signed word.
 HEWN_INLINE Ints dot_signed(Bytes a, Bytes b) {
@@ -174,10 +205,6 @@ HEWN_INLINE Ints join_fours(Ints a, Ints b) {
   return as_ints(_mm256_add_epi32(_mm256_unpacklo_epi64(bits_of(a), bits_of(b)),
                                   _mm256_unpackhi_epi64(bits_of(a), bits_of(b))));
 }
-HEWN_INLINE Ints join_halves(Ints a, Ints b) {
-  return as_ints(_mm256_add_epi32(_mm256_permute2x128_si256(bits_of(a), bits_of(b), 0x20),
-                                  _mm256_permute2x128_si256(bits_of(a), bits_of(b), 0x31)));
-}
 
 HEWN_INLINE Floats fma(Floats a, Floats b, Floats c) {
   return {{_mm256_fmadd_ps(a.part[0], b.part[0], c.part[0])}};
@@ -192,6 +219,13 @@ HEWN_INLINE Bytes half_bytes(const uint8_t* from) {
   ByteVector low;
   __builtin_memcpy(&low, from, sizeof low);
   return {{low & 15, low >> 4}};
+}
+HEWN_INLINE Bytes two_sixteens(const uint8_t* first, const uint8_t* last) {
+  return by_part<Bytes>([&](int i) {
+    ByteVector bytes;
+    __builtin_memcpy(&bytes, i == 0 ? first : last, sizeof bytes);
+    return bytes;
+  });
 }
 HEWN_INLINE Bytes where_set(uint32_t word, uint8_t value) {
   const ByteVector bit{1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};
@@ -265,7 +299,19 @@ HEWN_INLINE Ints dot_signed(Bytes a, Bytes b) {
 
 #endif
 
+HEWN_INLINE TwoFloats widen_two(uint32_t halves) {
+  return {widen_half(static_cast<uint16_t>(halves)), widen_half(static_cast<uint16_t>(halves >> 16))};
+}
 HEWN_INLINE Ints dot_unsigned(Bytes a, Bytes b) { return dot_signed(a, b); }
+HEWN_INLINE Ints dot_unsigned(Bytes a, Bytes b, Bytes c, Bytes d) {
+  return dot_signed(a, b) + dot_signed(c, d);
+}
+HEWN_INLINE Ints dot_words(SixteenBytes a, const int16_t* b) {
+  return by_part<Ints>([&](int i) {
+    const auto at = [&](int j) { return a[8 * i + j] * b[8 * i + j]; };
+    return IntVector{at(0) + at(1), at(2) + at(3), at(4) + at(5), at(6) + at(7)};
+  });
+}
 
 HEWN_INLINE Ints join_twos(Ints a, Ints b) {
   return by_part<Ints>([&](int i) {
@@ -279,14 +325,33 @@ HEWN_INLINE Ints join_fours(Ints a, Ints b) {
            __builtin_shufflevector(a.part[i], b.part[i], 2, 3, 6, 7);
   });
 }
-HEWN_INLINE Ints join_halves(Ints a, Ints b) { return {{a.part[0] + a.part[1], b.part[0] + b.part[1]}}; }
-
 HEWN_INLINE Floats fma(Floats a, Floats b, Floats c) {
   return by_part<Floats>([&](int i) { return fma(a.part[i], b.part[i], c.part[i]); });
 }
 HEWN_INLINE FloatVector add_halves(Floats a) { return a.part[0] + a.part[1]; }
 
 #endif
+
+template <int distance>
+HEWN_INLINE EightHalves halves_apart(const uint8_t* from) {
+#if HEWN_VBYTES == 64
+  if constexpr (distance % 2 == 0 && 7 * distance + 2 <= 128) {
+    constexpr short d = distance / 2;
+    const __m512i at = _mm512_zextsi128_si512(_mm_setr_epi16(0, d, 2 * d, 3 * d, 4 * d, 5 * d, 6 * d, 7 * d));
+    const __m512i all =
+        _mm512_permutex2var_epi16(_mm512_loadu_si512(from), at, _mm512_loadu_si512(from + 64));
+    EightHalves halves;
+    __builtin_memcpy(&halves, &all, sizeof halves);
+    return halves;
+  }
+#endif
+  const auto at = [from](int i) {
+    uint16_t half;
+    __builtin_memcpy(&half, from + i * distance, sizeof half);
+    return half;
+  };
+  return EightHalves{at(0), at(1), at(2), at(3), at(4), at(5), at(6), at(7)};
+}
 
 /// The sum of the eight lanes, in the order of sum_lanes for a vector of 32 bytes.
 HEWN_INLINE float sum_lanes(Floats a) {

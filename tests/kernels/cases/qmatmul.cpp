@@ -28,6 +28,11 @@ std::unique_ptr<Case> product_case(const std::string& shape) {
 
 const QMatmul& args_of(Case& c) { return static_cast<CaseOf<QMatmul>&>(c).args(); }
 
+void run_code(const Rung<QMatmul>& rung, KernelFn<QMatmul> code, const QMatmul& a, int threads) {
+  std::vector<char> scratch(rung.scratch_bytes ? rung.scratch_bytes(a, threads) : 0);
+  code({.threads = threads, .scratch = scratch.data(), .scratch_bytes = scratch.size()}, a);
+}
+
 /// Calls check(isa, run) for every rung on every instruction set of this machine, with run(args, threads) to run it.
 template <class Check>
 void for_each_rung(const QMatmul& a, const Check& check) {
@@ -38,10 +43,7 @@ void for_each_rung(const QMatmul& a, const Check& check) {
       const KernelFn<QMatmul> code = rung.run[static_cast<size_t>(i)];
       if (!code || !supported(isa)) continue;
       INFO(rung.name << " on " << name_of(isa));
-      check(isa, [&](const QMatmul& args, int threads) {
-        std::vector<char> scratch(rung.scratch_bytes ? rung.scratch_bytes(args, threads) : 0);
-        code({.threads = threads, .scratch = scratch.data(), .scratch_bytes = scratch.size()}, args);
-      });
+      check(isa, [&](const QMatmul& args, int threads) { run_code(rung, code, args, threads); });
     }
   }
 }
@@ -116,7 +118,7 @@ TEST_CASE("qmatmul: vector code with a fused multiply-add computes the same bits
       if (!code || !supported(isa) || isa == Isa::sse2) continue;
       INFO(format << " on " << name_of(isa));
       std::vector<float>& y = first.empty() ? first : other;
-      code({.threads = 1}, some_rows(a, 0, a.M, y));
+      run_code(preferred, code, some_rows(a, 0, a.M, y), 1);
       CHECK(std::memcmp(y.data(), first.data(), y.size() * sizeof(float)) == 0);
     }
   }
