@@ -245,8 +245,10 @@ int run_plan(const Settings& settings) {
       ": cannot plan for the emulated device; --device=cuda plans for a GPU, which need not be installed");
   require(device == "cuda" || !settings.given("gpu"), settings.where("gpu"),
           ": choosing a GPU to plan for requires --device=cuda");
-  if (device == "cuda")
-    plan_for_gpu(a, *known_gpu(settings.text("gpu")));
+  const KnownGpu* const gpu = device == "cuda" ? known_gpu(settings.text("gpu")) : nullptr;
+  const Link link = planned_link(settings, gpu);  // before this machine is measured, which takes seconds
+  if (gpu)
+    plan_for_gpu(a, *gpu);
   else
     plan_here(a, settings);
   plan_with_ranks(a, settings);
@@ -257,7 +259,7 @@ int run_plan(const Settings& settings) {
   std::stable_sort(a.kernels.begin(), a.kernels.end(), [&](const RunKernel& x, const RunKernel& y) {
     return a.floor_seconds(x) > a.floor_seconds(y);
   });
-  if (a.target.ranks > 1) a.exchange = plan_exchange(settings, a.config, a.target, a.plan, a.floor_seconds());
+  if (a.target.ranks > 1) a.exchange = plan_exchange(link, a.config, a.target, a.plan, a.floor_seconds());
   if (a.available > 0) a.largest_batch = largest_batch(a.config, a.target, a.available);
   if (settings.flag("json"))
     print(json_text(as_json(a), 2), "\n");

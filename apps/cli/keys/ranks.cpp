@@ -44,8 +44,11 @@ std::vector<Option> ranks_options() {
            "not checked"),
       integer("ranks", "1", 1, 1024, takes::plan,
               "plan for one of this many processes that train together: a power of two"),
-      real("network", "0", 0, 1e6, takes::plan,
-           "with several processes, what the network of each can send, in Gbit/s", "not planned"),
+      text("network", "GBIT/S|nvlink", "", takes::plan,
+           "with several processes, what the network of each can send: Gbit/s, from 0 (not planned) to "
+           "1000000, or nvlink, the link between the GPUs of one host, with the bandwidth in the data sheet "
+           "of --gpu",
+           "not planned"),
   };
   for (Option& option : options) option.once = true;
   return options;

@@ -19,6 +19,8 @@ struct KnownGpu {
   double bf16_flops;  ///< FLOP/s of tensor cores with float32 accumulation
   double f32_flops;   ///< FLOP/s of CUDA cores, like f64_flops
   double f64_flops;
+  /// Bandwidth of NVLink in each direction, to all other GPUs of the host together; 0: no NVLink joins them.
+  double nvlink_bytes_per_s;
 
   /// Peak FLOP/s of matrix products with operands of this type.
   constexpr double flops(DType dtype) const {

@@ -47,7 +47,45 @@ TEST_CASE("a plan for several GPUs counts what each holds and sends") {
   CHECK(on_gpus["ranks"]["bytes_sent_per_step"] == planned({})["ranks"]["bytes_sent_per_step"]);
 }
 
-TEST_CASE("a plan for several processes refuses what they would refuse") {
+TEST_CASE("a plan for GPUs that NVLink joins has the bandwidth of their data sheet") {
+  const auto words = [](const std::string& gpu, const std::vector<std::string>& more) {
+    return with({"--gradient_accumulation_steps=8", "--ranks=4", "--device=cuda", "--gpu=" + gpu}, more);
+  };
+  for (const auto& [gpu, bytes_per_s] : {std::pair{"a100", 300e9}, {"h100", 450e9}, {"h200", 450e9}}) {
+    INFO(gpu);
+    const auto ranks = nlohmann::json::parse(plan(words(gpu, {"--network=nvlink", "--json"})).out)["ranks"];
+    CHECK(ranks["network_link"] == "nvlink");
+    CHECK(ranks["network_bytes_per_second"] == bytes_per_s);
+    CHECK(ranks["network_ms_per_step"].get<double>() ==
+          Approx(ranks["bytes_sent_per_step"].get<double>() / bytes_per_s * 1e3));
+  }
+  CHECK(contains(
+      plan(words("a100", {"--network=nvlink"})).out,
+      "network     at 2400 Gbit/s (nvlink between the GPUs of one host, 300 GB/s in each direction) "));
+  // The same bandwidth as a number names no link.
+  const auto by_number =
+      nlohmann::json::parse(plan(words("a100", {"--network=2400", "--json"})).out)["ranks"];
+  CHECK(by_number["network_bytes_per_second"] == 300e9);
+  CHECK(!by_number.contains("network_link"));
+}
+
+TEST_CASE("a plan for several processes refuses links that it does not know") {
+  const auto refused = [](const std::vector<std::string>& more, const char* error) {
+    CHECK_FAILS(plan(with({"--gradient_accumulation_steps=2", "--ranks=2"}, more)), 2, error);
+  };
+  refused({"--network=nvlink"}, "--network: nvlink joins GPUs; plan for one with --device=cuda");
+  for (const char* gpu : {"3090", "4090"})
+    refused({"--device=cuda", "--gpu=rtx" + std::string(gpu), "--network=nvlink"},
+            "no NVLink joins more than two of the NVIDIA GeForce RTX ");
+  refused({"--network=infiniband"}, "'infiniband' is neither a number nor a known link; give Gbit/s");
+  refused({"--network="}, "'' is neither a number nor a known link");
+  refused({"--network=nvlnk"}, "did you mean 'nvlink'?");
+  refused({"--network=10 Gbit/s"}, "'10 Gbit/s' is neither a number nor a known link");
+  for (const char* number : {"-1", "1e7"})
+    refused({"--network=" + std::string(number)}, "is out of range; give 0 to 1000000 Gbit/s, or nvlink");
+}
+
+TEST_CASE("a plan for several processes refuses what they what they would refuse") {
   CHECK_FAILS(plan({"--ranks=3"}), 2, "--ranks: ranks = 3; expected a power of two, such as 2");
   CHECK_FAILS(plan({"--ranks=2"}), 2, "cannot be divided among 2 ranks; give a multiple of 2");
   CHECK_FAILS(plan({"--ranks=4", "--gradient_accumulation_steps=8", "--grad_shards=2"}), 2,
