@@ -379,7 +379,7 @@ const Option benching[] = {
 
 Options machine_options() {
   Options options{
-      choice("device", "cpu|cuda|emulated", "cpu", computes | takes::bench_kernels,
+      choice("device", "cpu|cuda|emulated", "cpu", computes | takes::bench_kernels | takes::verify,
              "device: cpu, cuda (an NVIDIA GPU), or emulated (GPU kernels run on the host, "
              "slowly, for tests)"),
       flag("cuda_graph", "true",

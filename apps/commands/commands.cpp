@@ -156,14 +156,16 @@ constexpr Command command_table[] = {
      "hewn info model.gguf\n"
      "hewn info data/train.bin --json",
      run_info},
-    {takes::verify, "verify", "[RUN]", "verify a run's checksums, resuming, texts, threads or devices",
+    {takes::verify, "verify", "[RUN]", "verify a run's checksums, resuming, texts, threads, ranks or devices",
      "Checks every file of every checkpoint of RUN against its checksum, and whether the run's "
      "configuration, tokenizer, "
      "task and metrics are those of its checkpoints; without RUN, of the run in ./out. Names the files that "
      "it cannot "
      "check. "
      "With --resume: N+N steps must equal 2N steps, bit for bit. With --threads=1,2,4: every thread count "
-     "must give the same bits. With --devices=cpu,cuda: both devices must give the same losses up to "
+     "must give the same bits. With --ranks=1,2,4: every number of processes must write the same weights and "
+     "moments, bit for bit, with --device=cuda on a GPU for each. With --devices=cpu,cuda: both devices must "
+     "give the same losses up to "
      "rounding; otherwise the first node of the graph whose value or gradient differs is printed. With "
      "--merged: a "
      "run with adapters, its merged weights and its exports must give the same log probabilities up to "
@@ -176,7 +178,8 @@ constexpr Command command_table[] = {
      "hewn verify tuned --merged\n"
      "hewn verify --resume --max_iters=20\n"
      "hewn verify configs/baby-gpt-cpu.toml --dataset=book.txt --threads=1,2,4 --max_iters=10\n"
-     "hewn verify configs/baby-gpt-cpu.toml --dataset=book.txt --devices=cpu,cuda --max_iters=100",
+     "hewn verify configs/baby-gpt-cpu.toml --dataset=book.txt --devices=cpu,cuda --max_iters=100\n"
+     "hewn verify configs/tales.toml --ranks=1,2,4 --device=cuda --resume --max_iters=20",
      run_verify},
     {takes::trace, "trace", "[RUN | lesson | NAME=VALUE...]",
      "show how the tape computes gradients, node by node",

@@ -167,7 +167,10 @@ int run_verify(const Settings& settings) {
   const bool resume = settings.flag("resume");
   // HEWN_THREADS applies to all commands and does not select this check.
   const bool threads = settings.has("threads") && settings.where("threads") != "HEWN_THREADS";
-  const bool devices = settings.has("devices");
+  const bool devices = settings.has("devices"), ranks = settings.has("ranks");
+  // HEWN_DEVICE and CONFIG.toml are for all commands.
+  require(ranks || !settings.given("device") || !settings.where("device").starts_with("--"),
+          settings.where("device"), ": applies to --ranks only; compare two devices with --devices=cpu,cuda");
   if (settings.flag("merged")) {
     require(!resume && !threads && !devices && !settings.flag("texts"), settings.where("merged"),
             ": cannot be combined with other checks");
@@ -177,7 +180,6 @@ int run_verify(const Settings& settings) {
     require(!resume && !devices, settings.where("texts"), ": cannot be combined with --resume or --devices");
     return verify_texts(settings, threads ? thread_counts(settings) : std::vector<int>{1, 2, 4});
   }
-  const bool ranks = settings.has("ranks");
   if (!resume && !threads && !devices && !ranks) return verify_files(named_run(settings));
   require(
       settings.arguments.empty(), "'", settings.arguments.empty() ? "" : settings.arguments[0],

@@ -158,9 +158,19 @@ std::string why_no_cuda([[maybe_unused]] int number) {
   return "this build has no CUDA code; configure it with -DHEWN_CUDA=ON";
 }
 
-std::unique_ptr<Executor> make_cuda(int number) {
+static void require_cuda(int number) {
   const std::string obstacle = why_no_cuda(number);
   if (!obstacle.empty()) fail(ErrorCode::failed, "device cuda is not usable: ", obstacle);
+}
+
+int count_cuda() {
+  require_cuda(0);
+  if constexpr (cuda_compiled) return cuda_gpus();
+  return 0;
+}
+
+std::unique_ptr<Executor> make_cuda(int number) {
+  require_cuda(number);
   if constexpr (cuda_compiled) return make_gpu("cuda", make_cuda_runtime(number));
   return nullptr;
 }

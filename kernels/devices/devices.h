@@ -28,6 +28,8 @@ std::unique_ptr<Executor> make_meta(int threads, Isa isa, size_t memory_bytes = 
 std::unique_ptr<Executor> make_cuda(int number = 0);
 /// Why this build or this machine has no usable GPU of this number, in a few words; "" if it has one.
 std::string why_no_cuda(int number = 0);
+/// The number of GPUs that CUDA finds on this machine, at least 1. Throws like `make_cuda`.
+int count_cuda();
 /// The GPU's name and compute capability, "NVIDIA H200 (sm_90)". Requires a usable GPU.
 std::string cuda_description();
 

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <bit>
 
 #include "core/error.h"
 
@@ -50,6 +51,12 @@ void require_own_gpus(Ranks& ranks, const std::string& address) {
       require(addresses[rank].empty() || addresses[rank] != addresses[before] || hosts[rank] != hosts[before],
               name(rank), " has the same GPU as ", name(before), ", that at ", addresses[rank],
               "; start no more ranks on a host than CUDA finds GPUs there (CUDA_VISIBLE_DEVICES)");
+}
+
+void require_gpu_each(const std::string& where, int64_t ranks, int64_t gpus) {
+  require(ranks <= gpus, where, ": ", ranks, " ranks need a GPU each, but CUDA finds ", gpus, " on this host",
+          " (CUDA_VISIBLE_DEVICES); give at most ", std::bit_floor(static_cast<uint64_t>(gpus)),
+          gpus == 1 ? " rank" : " ranks");
 }
 
 std::string name_of_host() {

@@ -26,6 +26,10 @@ void require_agreement(Ranks& ranks, const std::vector<RankFact>& facts);
 /// this rank has none of its own. All ranks must call it.
 void require_own_gpus(Ranks& ranks, const std::string& address);
 
+/// Throws usage if this host has fewer `gpus` than a number of `ranks` that are to start on it, since each needs one of its
+/// own. The error begins with `where`, which asks for the ranks.
+void require_gpu_each(const std::string& where, int64_t ranks, int64_t gpus);
+
 /// The name of this host.
 std::string name_of_host();
 

@@ -16,9 +16,11 @@
 #include "core/error.h"
 #include "core/io/file.h"
 #include "core/io/path.h"
+#include "kernels/devices/devices.h"
 #include "model/weights/safetensors/safetensors.h"
 #include "train/checkpoint/find_checkpoint.h"
 #include "train/checkpoint/layout.h"
+#include "train/ranks/agreement.h"
 
 namespace hewn::cli {
 namespace {
@@ -83,15 +85,17 @@ std::string first_difference(const std::string& run, const std::string& other) {
 
 int verify_ranks(Settings settings, const ModelConfig& model) {
   const std::vector<int64_t> numbers = numbers_of_ranks(settings);
-  const std::string most = std::to_string(*std::max_element(numbers.begin(), numbers.end()));
+  const int64_t most = *std::max_element(numbers.begin(), numbers.end());
   for (const char* key : {"gradient_accumulation_steps", "grad_shards"})
-    if (!settings.given(key)) settings.set({key, most, settings.where("ranks")});
+    if (!settings.given(key)) settings.set({key, std::to_string(most), settings.where("ranks")});
   const TrainConfig config = train_config(settings, model);
   require(config.reduce == Reduction::exact, settings.where("reduce"),
           ": reduce = library gives other bits for each number of processes; leave it out");
   for (const int64_t n : numbers)
     require(config.grad_shards % n == 0, settings.where("ranks"), ": ", n, " processes cannot share ",
             config.grad_shards, " groups of micro-steps (grad_shards)");
+  // The ranks would find out, but only after the trainings with fewer of them.
+  if (settings.text("device") == "cuda") require_gpu_each(settings.where("ranks"), most, count_cuda());
   note_resolved(settings, config);
   catch_signals();  // which must not leave the directory behind
   const Trainings trainings(settings);

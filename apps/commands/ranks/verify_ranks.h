@@ -8,7 +8,8 @@ namespace hewn::cli {
 
 /// Trains a model with each number of processes in the key `ranks`, as `hewn train` does, and compares the checkpoints with
 /// that of the first number; with `resume`, every run also changes to the next number half way. Prints the first tensor
-/// that differs. Returns the exit status. Throws usage for numbers that cannot share the micro-steps.
+/// that differs. Returns the exit status. Throws usage for numbers that cannot share the micro-steps and, before it trains,
+/// for more processes than the host has GPUs.
 int verify_ranks(Settings settings, const ModelConfig& model);
 
 }  // namespace hewn::cli

@@ -88,6 +88,9 @@ std::unique_ptr<GpuRuntime> make_emulated_runtime();
 std::unique_ptr<GpuRuntime> make_cuda_runtime(int number = 0);
 /// Why that would fail, in a few words (no driver, no GPU); "" if it would not. Only in builds with CUDA.
 std::string cuda_obstacle(int number = 0);
+/// The number of GPUs that CUDA reports, at least 1. Requires that `cuda_obstacle` has found none. Only in builds with
+/// CUDA.
+int cuda_gpus();
 /// Ten times the compute capability of the GPU that this process has opened, else of the first (90 for 9.0), 0 without a
 /// GPU; queried once. Only in builds with CUDA.
 int cuda_capability();

@@ -260,10 +260,14 @@ int cuda_capability() {
   return asked;
 }
 
-std::unique_ptr<GpuRuntime> make_cuda_runtime(int number) {
+int cuda_gpus() {
   int count = 0;
   check(cudaGetDeviceCount(&count), "counting the GPUs");
-  return std::make_unique<CudaRuntime>(number % count);
+  return count;
+}
+
+std::unique_ptr<GpuRuntime> make_cuda_runtime(int number) {
+  return std::make_unique<CudaRuntime>(number % cuda_gpus());
 }
 
 }  // namespace hewn

@@ -35,6 +35,7 @@ constexpr Reason not_run[] = {
     {"bench train --n_layer=12", "trains a model of GPT-2's size"},
     {"bench sample --n_layer=12", "makes a model of GPT-2's size"},
     {"bench train configs/baby-gpt-cpu.toml --ranks", "needs MPI; tests/apps/commands/ranks uses it"},
+    {"verify configs/tales.toml --ranks", "needs MPI and 4 GPUs; tests/apps/commands/ranks emulates them"},
     {"bench comm", "needs MPI, and moves 500 MB; tests/apps/commands/ranks moves less"},
     {"hewn judge responses.json --url=", "needs a chat endpoint; tests/apps/commands/judge has one"},
     {"learn check 1 --out_dir=mine", "trains a model to keep; tests/apps/commands/learn keeps several"},

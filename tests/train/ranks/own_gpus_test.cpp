@@ -25,4 +25,18 @@ TEST_CASE("two ranks on one GPU are refused by all ranks, and named", "[ranks]")
         "rank 3" + here + " has the same GPU as rank 1" + here);
 }
 
+TEST_CASE("more ranks on a host than it has GPUs are refused with how many it has", "[ranks]") {
+  const auto refused = [](int64_t ranks, int64_t gpus, const std::string& advice) {
+    const std::string counts =
+        join("--ranks: ", ranks, " ranks need a GPU each, but CUDA finds ", gpus, " on");
+    const Failure failure =
+        fails(ErrorCode::usage, {counts, advice}, [&] { require_gpu_each("--ranks", ranks, gpus); });
+    INFO(failure.text);
+    CHECK(failure.ok);
+  };
+  refused(2, 1, "; give at most 1 rank");
+  refused(8, 6, "; give at most 4 ranks");  // the others are no powers of two
+  for (const int64_t ranks : {1, 2}) CHECK_NOTHROW(require_gpu_each("--ranks", ranks, 2));
+}
+
 }  // namespace hewn::test
