@@ -105,20 +105,34 @@ void for_tiles(const Launch& launch, const Copy& a, int across, const Body& body
   });
 }
 
-/// Tiles of elements of one type.
+/// Calls body(i, j) for all elements of a tile, those of a column one after the other if `by_column`.
+template <class Body>
+void for_elements(int64_t rows, int64_t cols, bool by_column, const Body& body) {
+  if (by_column)
+    for (int64_t j = 0; j < cols; ++j)
+      for (int64_t i = 0; i < rows; ++i) body(i, j);
+  else
+    for (int64_t i = 0; i < rows; ++i)
+      for (int64_t j = 0; j < cols; ++j) body(i, j);
+}
+
+/// Tiles of elements of one type, through memory of their own: cache lines that are a power of two apart evict each other
+/// unless each is read or written at once.
 template <class T>
 void copy_tiles(const Launch& launch, const Copy& a, int across) {
   const int last = a.rank - 1;
+  const int64_t x_down = a.x_stride[across], x_along = a.x_stride[last];
+  const int64_t y_down = a.y_stride[across], y_along = a.y_stride[last];
   for_tiles(launch, a, across, [&](int64_t x_first, int64_t y_first, int64_t rows, int64_t cols) {
-    for (int64_t i = 0; i < rows; ++i) {
-      const T* x = static_cast<const T*>(a.x) + x_first + i * a.x_stride[across];
-      T* y = static_cast<T*>(a.y) + y_first + i * a.y_stride[across];
-      for (int64_t j = 0; j < cols; ++j) {
-        T& to = y[j * a.y_stride[last]];
-        const T v = x[j * a.x_stride[last]];
-        to = a.to_y == Write::add ? static_cast<T>(to + v) : v;
-      }
-    }
+    T here[tile][tile + 1];
+    const T* const x = static_cast<const T*>(a.x) + x_first;
+    T* const y = static_cast<T*>(a.y) + y_first;
+    for_elements(rows, cols, x_down < x_along,
+                 [&](int64_t i, int64_t j) { here[i][j] = x[i * x_down + j * x_along]; });
+    for_elements(rows, cols, y_down < y_along, [&](int64_t i, int64_t j) {
+      T& to = y[i * y_down + j * y_along];
+      to = a.to_y == Write::add ? static_cast<T>(to + here[i][j]) : here[i][j];
+    });
   });
 }
 
