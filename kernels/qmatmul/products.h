@@ -104,12 +104,12 @@ HEWN_INLINE void add_chunk(const Format& w, const NearRows& x, Floats (&y)[rows]
   }
 }
 
-/// Prefetches the chunk 2 KiB after w. Taking a chunk apart leaves room for few loads in flight, and the hardware
+/// Prefetches the chunk 3 KiB after w. Taking a chunk apart leaves room for few loads in flight, and the hardware
 /// prefetcher falls behind, also on AMD's processors.
 template <class Format>
 HEWN_INLINE void fetch_chunk_ahead(const uint8_t* w) {
 #pragma GCC unroll 5
-  for (int64_t line = 0; line < Format::bytes; line += 64) __builtin_prefetch(w + 2048 + line);
+  for (int64_t line = 0; line < Format::bytes; line += 64) __builtin_prefetch(w + 3072 + line);
 }
 
 /// Rows m to m + rows - 1 of x, arranged, times rows [begin, end) of W.
