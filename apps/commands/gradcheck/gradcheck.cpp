@@ -58,11 +58,12 @@ std::string check_summary(const GradientCheck& check, const LossProbe& probe, co
     entries += t.entries, all += t.shape.numel();
     if (t.entries == 0) unseen += (unseen.empty() ? "" : ", ") + t.name;
   }
-  std::string text =
-      join("loss ", fixed(check.loss, 4), " nats per token over ", probe.targets(), " targets; ",
-           long_count(all), " parameters in float64\n", "all together, in a random direction: error ",
-           number_text(check.direction, 2), "\n", long_count(entries), " of ", long_count(all),
-           " entries were looked at, with ", long_count(check.evaluations), " losses\n");
+  std::string text = join(
+      "loss ", fixed(check.loss, 4), " nats per token over ", probe.targets(), " targets; ", long_count(all),
+      " parameters in float64\n", "all together, in a random direction: ",
+      check.kink.empty() ? join("error ", number_text(check.direction, 2)) : join("a kink, ", check.kink),
+      "\n", long_count(entries), " of ", long_count(all), " entries were looked at, with ",
+      long_count(check.evaluations), " losses\n");
   if (!unseen.empty())
     text += join("no single entry of: ", unseen, " (", settings.text("seconds"),
                  " s were over; see --seconds)\n");

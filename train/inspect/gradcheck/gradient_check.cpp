@@ -149,11 +149,18 @@ class Checker {
     return found;
   }
 
+  // Along two directions. One across a kink says nothing about the tape, so another is tried in its place.
   void whole() {
     std::vector<size_t> all(parameters_.size());
     std::iota(all.begin(), all.end(), size_t{0});
-    for (int n = 0; n < 2; ++n) {
+    for (size_t smooth = 0, tried = 0; smooth < 2 && tried < 6 && !over(tried); ++tried) {
       const DirectionError found = along(all);
+      if (!found.kink.empty()) {
+        if (smooth == 0) result_.kink = found.kink;
+        continue;
+      }
+      ++smooth;
+      result_.kink.clear();
       if (!(found.error <= result_.direction)) result_.direction = found.error;
       if (found.excess <= options_.bound) continue;
       result_.wrong_direction = true;

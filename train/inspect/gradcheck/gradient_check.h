@@ -57,8 +57,10 @@ struct WrongPlace {
 
 struct GradientCheck {
   double loss = 0;
-  double direction = 0;  ///< error along a random direction through all parameters, as in `CheckedTensor`
-  bool wrong_direction = false;        ///< whether that shows a mistake
+  /// Error along random directions through all parameters, as in `CheckedTensor`. NaN if each crosses a kink.
+  double direction = std::nan("");
+  std::string kink = {};               ///< then one of them, as in `CheckedTensor`
+  bool wrong_direction = false;        ///< whether a direction shows a mistake
   std::vector<CheckedTensor> tensors;  ///< of all parameters that train, in the order of their declaration
   std::vector<WrongPlace> places;      ///< empty if all is right, or only if several batches come together
   int64_t evaluations = 0;

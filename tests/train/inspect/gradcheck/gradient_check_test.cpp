@@ -60,6 +60,8 @@ void check_random_models(int models) {
     const GradientCheck check = checked(config, batches, 4, random.integer(0, 1) == 0);
     INFO("model " << i << ", error " << check.direction);
     CHECK(check.right());
+    CHECK(check.kink.empty());
+    CHECK(!check.wrong_direction);
     CHECK(check.direction < 1e-5);  // with what rounding causes where slopes nearly vanish
     for (const CheckedTensor& t : check.tensors) {
       INFO(t.name << ": error " << t.error() << ", " << t.worst.tape << " on the tape, " << t.worst.measured);
@@ -244,6 +246,9 @@ TEST_CASE("gradcheck: a kink is no mistake") {
     INFO(t.name << ": along a direction " << t.direction << ", entries " << t.error() << ", " << t.kink);
     CHECK(!t.wrong());
   }
+  CHECK(!check.wrong_direction);
+  CHECK(std::isnan(check.direction));
+  CHECK(check.kink.find("to the left") != std::string::npos);
   bool kink = false;
   for (const CheckedTensor& t : check.tensors)
     kink =
