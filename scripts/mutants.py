@@ -174,7 +174,7 @@ class Tree:
     def fails(self, program, filters, seconds):
         """Whether the tests fail within this time, or do not end in it: with one seed, and so little memory and disk that
         a mutant does no harm to the machine."""
-        limit = lambda: (os.setsid(), resource.setrlimit(resource.RLIMIT_AS, (1 << 33, 1 << 33)),
+        limit = lambda: (os.setsid(), resource.setrlimit(resource.RLIMIT_DATA, (1 << 33, 1 << 33)),
                          resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 31, 1 << 31)))
         self.temporary.mkdir(exist_ok=True)
         process = subprocess.Popen([self.build / f"tests/test_{program}", filters, "-a"], cwd=self.build, preexec_fn=limit,
