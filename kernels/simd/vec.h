@@ -70,7 +70,9 @@ HEWN_INLINE void store(int32_t* p, vi v) { __builtin_memcpy(p, &v, sizeof v); }
 
 /// The same bits as another type.
 HEWN_INLINE vi as_int(vf v) { return reinterpret_cast<vi>(v); }
+HEWN_INLINE vl as_int(vd v) { return reinterpret_cast<vl>(v); }
 HEWN_INLINE vf as_float(vi v) { return reinterpret_cast<vf>(v); }
+HEWN_INLINE vd as_float(vl v) { return reinterpret_cast<vd>(v); }
 
 /// 0, 1, 2, ... W - 1.
 HEWN_INLINE vi lane_index() {
@@ -181,6 +183,11 @@ HEWN_INLINE void store_part(double* p, vd v, int64_t n) {
 HEWN_INLINE vf load_part(const float* p, int64_t n, float rest) {
   return lane_index() < static_cast<int32_t>(n) ? load_part(p, n) : set1(rest);
 }
+HEWN_INLINE vd load_part(const double* p, int64_t n, double rest) {
+  vd v = load_part(p, n);
+  for (int64_t i = n; i < WD; ++i) v[i] = rest;
+  return v;
+}
 
 /// The lanes that a step of `for_lanes` covers: all, or the first n.
 struct AllLanes {};
@@ -193,6 +200,12 @@ HEWN_INLINE vf load(const float* p, AllLanes, float) { return load(p); }
 HEWN_INLINE vf load(const float* p, FirstLanes lanes, float rest) { return load_part(p, lanes.n, rest); }
 HEWN_INLINE void store(float* p, vf v, AllLanes) { store(p, v); }
 HEWN_INLINE void store(float* p, vf v, FirstLanes lanes) { store_part(p, v, lanes.n); }
+HEWN_INLINE vd load(const double* p, AllLanes) { return load(p); }
+HEWN_INLINE vd load(const double* p, FirstLanes lanes) { return load_part(p, lanes.n); }
+HEWN_INLINE vd load(const double* p, AllLanes, double) { return load(p); }
+HEWN_INLINE vd load(const double* p, FirstLanes lanes, double rest) { return load_part(p, lanes.n, rest); }
+HEWN_INLINE void store(double* p, vd v, AllLanes) { store(p, v); }
+HEWN_INLINE void store(double* p, vd v, FirstLanes lanes) { store_part(p, v, lanes.n); }
 
 /// p (set or add) v.
 template <class Lanes>
@@ -202,10 +215,11 @@ HEWN_INLINE void write(float* p, vf v, Write how, Lanes lanes) {
 
 /// Calls step(i, lanes) for i = begin, begin + W, ... up to end; the last call may cover fewer lanes:
 /// `for_lanes(0, n, [&](int64_t i, auto lanes) { store(y + i, exp(load(x + i, lanes)), lanes); });`
-template <class Step>
+/// `for_lanes<WD>` is for doubles.
+template <int width = W, class Step>
 HEWN_INLINE void for_lanes(int64_t begin, int64_t end, const Step& step) {
   int64_t i = begin;
-  for (; i + W <= end; i += W) step(i, AllLanes{});
+  for (; i + width <= end; i += width) step(i, AllLanes{});
   if (i < end) step(i, FirstLanes{end - i});
 }
 

@@ -10,9 +10,9 @@ namespace hewn {
 namespace {
 
 /// c[0] + c[1] x + ... by Horner's rule.
-template <int n>
-HEWN_INLINE vf polynomial(const float (&c)[n], vf x) {
-  vf sum = set1(c[n - 1]);
+template <int n, class T, class V>
+HEWN_INLINE V polynomial(const T (&c)[n], V x) {
+  V sum = set1(c[n - 1]);
 #pragma GCC unroll 16
   for (int i = n - 2; i >= 0; --i) sum = fma(sum, x, set1(c[i]));
   return sum;
@@ -124,6 +124,32 @@ HEWN_INLINE vf exp_below_0(vf x) {
   x = max(set1(-88.0296936f), x);  // -127 ln 2
   const vf shifted = fma(x, per_ln2, set1(exp2_shift));
   return two_to(shifted, fma(x, per_ln2, exp2_shift - shifted));
+}
+
+constexpr double exp_of_doubles_ulp = 2;  // 1 with fused multiply-add
+/// e^x for x <= 0, in double. 0 below -708.39, where it would be subnormal.
+HEWN_INLINE vd exp_below_0(vd x) {
+  constexpr double least = -708.39;  // ln 2^-1022
+  const vl vanishes = x < least;
+  x = vanishes ? set1(least) : x;
+  // x = n ln 2 + r with |r| <= ln 2 / 2, as for floats: adding 1.5 * 2^52 leaves n in the low bits, and the first part of
+  // ln 2 is short.
+  const vd shift = set1(6755399441055744.0);
+  const vd shifted = fma(x, set1(1.4426950408889634), shift);
+  const vd n = shifted - shift;
+  const vd r = fma(n, set1(-1.9082149292705877e-10), fma(n, set1(-0.69314718036912382), x));
+  constexpr double c[] = {0.5,
+                          0.16666666666666669,
+                          0.04166666666662413,
+                          0.008333333333330062,
+                          0.0013888888917213717,
+                          0.00019841269863053618,
+                          2.4801521295954376e-05,
+                          2.7557268459997064e-06,
+                          2.7620088445409746e-07,
+                          2.510038549551032e-08};  // (e^r - 1 - r) / r^2
+  const vd y = fma(fma(polynomial(c, r), r, set1(1.0)), r, set1(1.0));
+  return vanishes ? vd{} : y * as_float((as_int(shifted) << 52) + (int64_t{1023} << 52));
 }
 
 /// a / d for 2^-100 < |d| < 2^100, within 0.6 ulp. A division of 16 lanes would occupy Intel's processors for

@@ -56,6 +56,34 @@ void stream_rows(const float* x, float* y, int64_t n, int64_t begin, int64_t end
   });
 }
 
+/// The same in double: the largest value, then the exponentials and their sum, then each by that.
+void forward_row(const double* x, double* y, int64_t n, int64_t seen) {
+  constexpr double nothing = -__builtin_inf();
+  vd most = set1(nothing), sum{};
+  for_lanes<WD>(0, seen, [&](int64_t i, auto lanes) {
+    const vd v = load(x + i, lanes, nothing);
+    most = v > most ? v : most;  // NaN is skipped here, and found by the exponentials
+  });
+  double largest = most[0];
+  for (int i = 1; i < WD; ++i) largest = largest < most[i] ? most[i] : largest;
+  for_lanes<WD>(0, seen, [&](int64_t i, auto lanes) {
+    const vd e = exp_below_0(load(x + i, lanes, nothing) - largest);
+    sum += e;
+    store(y + i, e, lanes);
+  });
+  const double scale = 1 / sum_lanes(sum);
+  for_lanes<WD>(0, seen, [&](int64_t i, auto lanes) { store(y + i, load(y + i, lanes) * scale, lanes); });
+  for_lanes<WD>(seen, n, [&](int64_t i, auto lanes) { store(y + i, vd{}, lanes); });
+}
+
+void forward_rows(const Launch& launch, const SoftmaxForward& a) {
+  const auto* x = static_cast<const double*>(a.x);
+  auto* y = static_cast<double*>(a.y);
+  parallel_for(launch, a.rows, [&](int64_t begin, int64_t end, int) {
+    for (int64_t r = begin; r < end; ++r) forward_row(x + r * a.cols, y + r * a.cols, a.cols, visible(a, r));
+  });
+}
+
 template <To to>
 void backward_row(const float* y, const float* dy, float* dx, int64_t n, int64_t seen) {
   double sum[1];
@@ -72,6 +100,7 @@ void backward_row(const float* y, const float* dy, float* dx, int64_t n, int64_t
 
 template <>
 void softmax_simd<Isa::HEWN_ISA>(const Launch& launch, const SoftmaxForward& a) {
+  if (a.dtype == DType::f64) return forward_rows(launch, a);
   const auto* x = static_cast<const float*>(a.x);
   auto* y = static_cast<float*>(a.y);
   const bool stream = streams(a);

@@ -181,6 +181,32 @@ TEST_CASE("vector functions are as accurate as stated: all floats", "[vec][.all_
   check_accuracy(1);
 }
 
+TEST_CASE("the exponential of doubles is as accurate as stated", "[vec]") {
+  constexpr size_t n = 1 << 16;
+  constexpr double least_normal = -708.39;
+  Random random("exp of doubles");
+  std::vector<double> x(n), y(n);
+  for (size_t i = 0; i < n; ++i) x[i] = random.uniform(i % 2 == 0 ? -1 : least_normal, 0);
+  const double special[] = {0,       -0.0,   -std::numeric_limits<double>::infinity(), -709, -1e300,
+                            -5e-324, -1e-17, std::numeric_limits<double>::quiet_NaN()};
+  std::copy(std::begin(special), std::end(special), x.begin());
+  for_each_isa([&]<Isa I>() {
+    INFO("instruction set " << name_of(I));
+    const double most = vec_exp_of_doubles<I>(x.data(), y.data(), n);
+    CHECK((y[0] == 1 && y[1] == 1 && y[2] == 0 && y[3] == 0 && y[4] == 0 && y[5] == 1 && y[6] == 1));
+    CHECK(std::isnan(y[7]));
+    double worst = 0;
+    for (size_t i = std::size(special); i < n; ++i) {
+      const long double want = std::exp(static_cast<long double>(x[i]));
+      const auto ulp = static_cast<long double>(std::ldexp(1.0, std::ilogb(static_cast<double>(want)) - 52));
+      worst = std::max(worst, static_cast<double>(std::fabs(static_cast<long double>(y[i]) - want) / ulp));
+    }
+    INFO(worst << " ulp");
+    CHECK(worst <= most);
+    CHECK(worst > 0);
+  });
+}
+
 TEST_CASE("vector functions at special values", "[vec]") {
   const float nan = std::numeric_limits<float>::quiet_NaN();
   const float special[] = {

@@ -46,6 +46,12 @@ double vec_ulp<Isa::HEWN_ISA>(VecFunction f) {
 }
 
 template <>
+double vec_exp_of_doubles<Isa::HEWN_ISA>(const double* x, double* y, int64_t n) {
+  for (int64_t i = 0; i < n; i += WD) store(y + i, exp_below_0(load(x + i)));
+  return exp_of_doubles_ulp;
+}
+
+template <>
 void curve_apply<Isa::HEWN_ISA>(Activation kind, CurvePart part, const float* x, float* y, int64_t n) {
   visit(kind, [&]<Activation a>() {
     if (part == CurvePart::value)
