@@ -25,16 +25,21 @@ void for_each_element(const Shape& shape, const Strides& strides, int64_t offset
 }
 
 template <class T>
-std::vector<double> widen(const Tensor& t) {
-  const std::vector<T> values = t.values<T>();
-  std::vector<double> wide(values.size());
-  for (size_t i = 0; i < values.size(); ++i) {
-    if constexpr (std::is_same_v<T, BFloat16> || std::is_same_v<T, Float16>)
-      wide[i] = static_cast<double>(static_cast<float>(values[i]));
-    else
-      wide[i] = static_cast<double>(values[i]);
+std::vector<double> widened(const T* values, int64_t n) {
+  if constexpr (!std::is_same_v<T, BFloat16> && !std::is_same_v<T, Float16>) {
+    return {values, values + n};
+  } else {
+    std::vector<double> wide;
+    wide.reserve(static_cast<size_t>(n));
+    for (int64_t i = 0; i < n; ++i) wide.push_back(static_cast<double>(static_cast<float>(values[i])));
+    return wide;
   }
-  return wide;
+}
+
+template <class T>
+std::vector<double> widen(const Tensor& t) {
+  if (t.device().kind() == Device::Kind::cpu && t.is_contiguous()) return widened(t.ptr<T>(), t.numel());
+  return widened(t.values<T>().data(), t.numel());
 }
 
 }  // namespace

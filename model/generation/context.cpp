@@ -27,7 +27,8 @@ Context::Context(Model& model, const ContextOptions& options, std::shared_ptr<To
           "; expected at most the model's ", model.config().vocab_size);
 }
 
-std::vector<double> Context::given_out(const std::vector<double>& logits, int64_t rows) const {
+std::vector<double> Context::given_out(std::vector<double> logits, int64_t rows) const {
+  if (std::ssize(logits) == rows * vocab_size_) return logits;
   std::vector<double> given;
   const auto V = static_cast<std::ptrdiff_t>(logits.size()) / rows;
   for (auto row = logits.begin(); row != logits.end(); row += V)

@@ -79,7 +79,7 @@ class Context {
   static void next_tokens(std::span<Context* const> contexts, std::span<const size_t> which,
                           std::vector<std::vector<double>>& logits);
   /// The columns below `vocab_size` of logits [rows, V].
-  std::vector<double> given_out(const std::vector<double>& logits, int64_t rows) const;
+  std::vector<double> given_out(std::vector<double> logits, int64_t rows) const;
 
   Model& model_;
   std::shared_ptr<TokenStep> step_;

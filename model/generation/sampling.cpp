@@ -1,12 +1,16 @@
 #include "model/generation/sampling.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <numeric>
 #include <unordered_set>
 
 #include "core/error.h"
+#include "kernels/contract/contract.h"
+#include "kernels/devices/devices.h"
+#include "kernels/softmax/abi.h"
 
 namespace hewn {
 namespace {
@@ -19,32 +23,45 @@ void penalize(std::vector<double>& logits, double penalty, std::span<const int32
   }
 }
 
+/// The id of the largest logit.
+size_t highest(const std::vector<double>& logits) {
+  size_t at = 0;
+  double most = logits.at(0);
+  for (size_t i = 0; i < logits.size(); ++i) {
+    if (logits[i] <= most) continue;
+    if (std::isnan(logits[i])) fail(ErrorCode::numerical, "the model's logits contain NaN");
+    at = i, most = logits[i];
+  }
+  if (std::isinf(most)) fail(ErrorCode::numerical, "the largest of the model's logits is ", most);
+  return at;
+}
+
 /// The number of tokens that top_p and min_p keep. `order`: the most likely ids, in descending order; `all`:
-/// the total weight to which top_p refers.
-size_t kept(const std::vector<double>& weights, const std::vector<int32_t>& order,
-            const SamplingOptions& options, double all) {
+/// the total probability to which top_p refers.
+size_t kept(const std::vector<double>& p, const std::vector<int32_t>& order, const SamplingOptions& options,
+            double all) {
   size_t n = 0;
   for (double sum = 0; n < order.size() && sum < options.top_p * all; ++n) {
-    const double weight = weights[static_cast<size_t>(order[n])];
-    if (weight < options.min_p * weights[static_cast<size_t>(order[0])]) break;
-    sum += weight;
+    const double next = p[static_cast<size_t>(order[n])];
+    if (next < options.min_p * p[static_cast<size_t>(order[0])]) break;
+    sum += next;
   }
   return std::max<size_t>(n, 1);
 }
 
+double sum_of(const std::vector<double>& p, const std::vector<int32_t>& ids) {
+  double sum = 0;
+  for (const int32_t id : ids) sum += p[static_cast<size_t>(id)];
+  return sum;
+}
+
 /// The tokens that top_k, top_p and min_p keep. Avoids sorting the whole vocabulary: tries a few of the most
 /// likely tokens first, then more.
-std::vector<int32_t> left_over(const std::vector<double>& weights, const SamplingOptions& options) {
-  const size_t most =
-      options.top_k == 0 ? weights.size() : std::min(weights.size(), static_cast<size_t>(options.top_k));
+std::vector<int32_t> left_over(const std::vector<double>& p, const SamplingOptions& options) {
+  const size_t most = options.top_k == 0 ? p.size() : std::min(p.size(), static_cast<size_t>(options.top_k));
   for (size_t tried = options.top_k == 0 ? 64 : most;; tried *= 8) {
-    std::vector<int32_t> order = likeliest(weights, tried);
-    double all = 0;
-    if (options.top_k > 0)
-      for (const int32_t id : order) all += weights[static_cast<size_t>(id)];
-    else
-      all = std::accumulate(weights.begin(), weights.end(), 0.0);
-    const size_t n = kept(weights, order, options, all);
+    std::vector<int32_t> order = likeliest(p, tried);
+    const size_t n = kept(p, order, options, options.top_k > 0 ? sum_of(p, order) : 1);
     if (n == order.size() && n < most) continue;
     order.resize(n);
     return order;
@@ -77,29 +94,27 @@ std::vector<int32_t> likeliest(const std::vector<double>& values, size_t n) {
   return order;
 }
 
-std::vector<double> sampling_distribution(std::vector<double> logits, const SamplingOptions& options,
+std::vector<double> sampling_distribution(std::span<const double> logits, const SamplingOptions& options,
                                           std::span<const int32_t> seen) {
   check_sampling(options);
-  for (const double logit : logits)
-    if (std::isnan(logit)) fail(ErrorCode::numerical, "the model's logits contain NaN");
-  if (options.repetition_penalty != 1) penalize(logits, options.repetition_penalty, seen);
-  const auto first = std::max_element(logits.begin(), logits.end());
-  std::vector<double> weights(logits.size(), 0.0);
+  std::vector<double> p(logits.begin(), logits.end());
+  if (options.repetition_penalty != 1) penalize(p, options.repetition_penalty, seen);
+  const size_t first = highest(p);
+  const double most = p[first];
   if (options.temperature == 0) {
-    weights[static_cast<size_t>(first - logits.begin())] = 1;
-    return weights;
+    std::fill(p.begin(), p.end(), 0.0);
+    p[first] = 1;
+    return p;
   }
-  for (size_t i = 0; i < logits.size(); ++i)
-    weights[i] = std::exp((logits[i] - *first) / options.temperature);
-  if (options.top_k > 0 || options.top_p < 1 || options.min_p > 0) {
-    std::vector<double> rest(logits.size(), 0.0);
-    for (const int32_t id : left_over(weights, options))
-      rest[static_cast<size_t>(id)] = weights[static_cast<size_t>(id)];
-    weights = std::move(rest);
-  }
-  const double sum = std::accumulate(weights.begin(), weights.end(), 0.0);
-  for (double& weight : weights) weight /= sum;
-  return weights;
+  if (options.temperature != 1)
+    for (double& logit : p) logit = (logit - most) / options.temperature;
+  run(cpu(), SoftmaxForward{DType::f64, 1, std::ssize(p), p.data(), p.data()});
+  if (options.top_k == 0 && options.top_p == 1 && options.min_p == 0) return p;
+  const std::vector<int32_t> left = left_over(p, options);
+  const double sum = sum_of(p, left);
+  std::vector<double> rest(p.size(), 0.0);
+  for (const int32_t id : left) rest[static_cast<size_t>(id)] = p[static_cast<size_t>(id)] / sum;
+  return rest;
 }
 
 std::vector<double> log_probabilities(const std::vector<double>& logits) {
@@ -111,16 +126,26 @@ std::vector<double> log_probabilities(const std::vector<double>& logits) {
   return logs;
 }
 
+// Whole blocks are passed by their sums, whose additions do not wait for each other.
 int32_t draw(const std::vector<double>& probabilities, double u) {
-  double sum = 0;
-  int32_t last = 0;
-  for (size_t i = 0; i < probabilities.size(); ++i) {
-    if (probabilities[i] == 0) continue;
-    last = static_cast<int32_t>(i);
-    sum += probabilities[i];
-    if (u < sum) return last;
+  constexpr size_t block = 64;
+  double below = 0;
+  for (size_t begin = 0; begin < probabilities.size(); begin += block) {
+    const size_t end = std::min(begin + block, probabilities.size());
+    std::array<double, 4> sums{};
+    for (size_t i = begin; i < end; i += sums.size())
+      for (size_t k = 0; k < std::min(sums.size(), end - i); ++k) sums[k] += probabilities[i + k];
+    const double after = below + ((sums[0] + sums[1]) + (sums[2] + sums[3]));
+    if (u < after) {
+      double sum = below;
+      for (size_t i = begin; i < end; ++i)
+        if (sum += probabilities[i]; u < sum && probabilities[i] > 0) return static_cast<int32_t>(i);
+    }
+    below = after;
   }
-  return last;  // rounding left the sum slightly below u
+  for (size_t i = probabilities.size(); i-- > 0;)  // rounding left the sum slightly below u
+    if (probabilities[i] > 0) return static_cast<int32_t>(i);
+  return 0;
 }
 
 }  // namespace hewn

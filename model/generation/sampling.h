@@ -23,8 +23,9 @@ struct SamplingOptions {
 void check_sampling(const SamplingOptions& options);
 
 /// softmax(logits / temperature) over the tokens that may be drawn, computed in double; 0 for the others. Ties
-/// go to the lowest id. `seen` holds the tokens already in the text. Throws ErrorCode::numerical for NaN.
-std::vector<double> sampling_distribution(std::vector<double> logits, const SamplingOptions& options,
+/// go to the lowest id. `seen` holds the tokens already in the text. Throws ErrorCode::numerical for NaN, and if the
+/// largest logit is infinite.
+std::vector<double> sampling_distribution(std::span<const double> logits, const SamplingOptions& options,
                                           std::span<const int32_t> seen = {});
 
 /// log(softmax(logits)): the model's own log probability of each token.

@@ -22,7 +22,7 @@ void draw_labels(Model& model, Batch& batch, Rng& random) {
   const auto V = static_cast<std::ptrdiff_t>(model.config().outputs());
   auto row = logits.begin();
   for (int32_t& target : batch.targets) {
-    target = draw(sampling_distribution({row, row + V}, {}), random.uniform_double());
+    target = draw(sampling_distribution({row, static_cast<size_t>(V)}, {}), random.uniform_double());
     row += V;
   }
 }

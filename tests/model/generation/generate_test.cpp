@@ -293,7 +293,9 @@ TEST_CASE("sampling distribution: temperature, top-k, ties") {
   const auto two = sampling_distribution(logits, {.temperature = 2, .top_k = 3});
   CHECK(test::close_abs(two, std::vector<double>{e / (2 + e), 1 / (2 + e), 1 / (2 + e), 0}, 1e-15));
   CHECK(sampling_distribution(logits, {.top_k = 1}) == std::vector<double>{0, 1, 0, 0});
-  CHECK_THROWS(sampling_distribution({NAN, 1}, {}));
+  CHECK_THROWS_WITH(sampling_distribution(std::vector<double>{1, NAN}, {}), Catch::Contains("contain NaN"));
+  CHECK_THROWS_WITH(sampling_distribution(std::vector<double>{1, INFINITY}, {}), Catch::Contains("largest"));
+  CHECK(sampling_distribution(std::vector<double>{-INFINITY, 1}, {}) == std::vector<double>{0, 1});
   for (const SamplingOptions& bad :
        {SamplingOptions{.temperature = -1}, SamplingOptions{.top_k = -1}, SamplingOptions{.top_p = 0},
         SamplingOptions{.top_p = 1.1}, SamplingOptions{.min_p = -0.1},
@@ -317,8 +319,9 @@ TEST_CASE("sampling distribution: top-p, min-p and the repetition penalty, by ha
   const double a = std::pow(0.5, 2), b = 0.3, c = std::pow(0.15, 2), d = 0.05, sum = a + b + c + d;
   CHECK(close(sampling_distribution(logits, {.repetition_penalty = 2}, seen),
               {a / sum, b / sum, c / sum, d / sum}));
-  CHECK(close(sampling_distribution({2, 0}, {.repetition_penalty = 2}, std::vector<int32_t>{0}),
-              {std::exp(1) / (std::exp(1) + 1), 1 / (std::exp(1) + 1)}));
+  CHECK(close(
+      sampling_distribution(std::vector<double>{2, 0}, {.repetition_penalty = 2}, std::vector<int32_t>{0}),
+      {std::exp(1) / (std::exp(1) + 1), 1 / (std::exp(1) + 1)}));
   CHECK(close(log_probabilities(logits), logits));
   CHECK(likeliest({1, 3, 3, 0}, 2) == std::vector<int32_t>{1, 2});
 }

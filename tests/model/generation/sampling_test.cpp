@@ -89,7 +89,7 @@ TEST_CASE("draw: the token at which the cumulative probability exceeds u", "[sam
   test::Random random("weights");
   for (int round = 0; round < 200; ++round) {
     std::vector<double> p;
-    const int64_t V = random.integer(1, 20);
+    const int64_t V = random.integer(1, round % 2 == 0 ? 20 : 500);
     for (int64_t i = 0; i < V; ++i) p.push_back(random.integer(0, 2) == 0 ? 0 : random.uniform(0, 1));
     p[static_cast<size_t>(random.integer(0, V - 1))] = 1;
     const double sum = std::accumulate(p.begin(), p.end(), 0.0);
@@ -100,6 +100,8 @@ TEST_CASE("draw: the token at which the cumulative probability exceeds u", "[sam
     const double before = std::accumulate(p.begin(), p.begin() + static_cast<std::ptrdiff_t>(token), 0.0);
     CHECK(before <= u + 1e-12);
     CHECK(u <= before + p[token] + 1e-12);
+    const auto last = std::find_if(p.rbegin(), p.rend(), [](double x) { return x > 0; });
+    CHECK(draw(p, 1) == p.rend() - last - 1);  // beyond what the sum reaches
   }
 }
 
