@@ -2,13 +2,14 @@
 """Mutation testing: makes one small mistake in a source file, and sees whether the tests notice.
 
     scripts/mutants.py list [--count=500] [--seed=1]                  the mutants that would be tried
-    scripts/mutants.py run --dir=DIR [--count=N] [--seed=1] [--limit=N] [--jobs=2] [FILE...]
+    scripts/mutants.py run --dir=DIR [--count=N] [--seed=1] [--limit=N] [--jobs=2] [--survivors] [FILE...]
     scripts/mutants.py table --dir=DIR                                what was found, as in CONTRIBUTING.md
 
 `run` copies the tree for each of the jobs that try mutants at the same time, and builds the test programs there, with
 all but the kernels not optimised and the files of mutants compiled alone. For each mutant it compiles the one file, links,
 and runs the tests of that file until one fails. Results are added to DIR/mutants.jsonl, and mutants that are there are not
-tried again, so a run may be interrupted. A mutant is found if a test fails, crashes, or takes five times as long as
+tried again, so a run may be interrupted; with --survivors, only those that survived are tried again, when there are more
+tests. A mutant is found if a test fails, crashes, or takes five times as long as
 without it. The mutants of a seed do not change while the files do not.
 """
 
@@ -31,9 +32,12 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 # The files, and the tests that must notice their mistakes: a test program and Catch's filter, the fastest first.
-CHECKPOINTS = ("train", "[checkpoint],[run],[loop],[ngram],[trained]")
+CHECKPOINTS = ("train", "[checkpoint]~[ranks]~[gpu],[run]~[ranks]~[gpu],[loop]~[ranks]~[gpu],[ngram],[trained]")
+# Every call that `data prepare --force` makes fails once.
+FAULTS = ("faults", "every call of every other command*")
+FAULTY_COMMAND = "data prepare --force"
 TESTS = {
-    "core/io/file.cpp": [("core", "*"), CHECKPOINTS],
+    "core/io/file.cpp": [("core", "*"), CHECKPOINTS, FAULTS],
     "core/tape.cpp": [("core", "*"), ("train", "[trainer],[trained],[profile],[plan]")],
     "train/checkpoint/checkpoint.cpp": [CHECKPOINTS],
     "core/io/manifest.cpp": [("core", "[manifest]"), CHECKPOINTS],
@@ -168,7 +172,7 @@ class Tree:
             sys.exit("the tests do not build without a mutant: ninja -C " + str(self.build))
 
     def builds(self, programs):
-        return subprocess.run(["ninja", "-C", self.build, *(f"test_{name}" for name in programs)],
+        return subprocess.run(["ninja", "-C", self.build, "hewn", *(f"test_{name}" for name in programs)],
                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=self.environment).returncode == 0
 
     def fails(self, program, filters, seconds):
@@ -179,7 +183,7 @@ class Tree:
         self.temporary.mkdir(exist_ok=True)
         process = subprocess.Popen([self.build / f"tests/test_{program}", filters, "-a"], cwd=self.build, preexec_fn=limit,
                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                                   env={**self.environment, "HEWN_TEST_SEED": "1", "OMP_WAIT_POLICY": "passive",
+                                   env={**self.environment, "HEWN_TEST_SEED": "1", "HEWN_FAULT": FAULTY_COMMAND, "OMP_WAIT_POLICY": "passive",
                                         "TMPDIR": str(self.temporary)})
         try:
             return process.wait(seconds) != 0
@@ -218,13 +222,21 @@ class Tree:
             path.write_text(source)
 
 
+def outcomes(results):
+    """The last result of each mutant."""
+    lines = map(json.loads, results.read_text().splitlines())
+    return {line["mutant"]: line for line in lines}
+
+
 def run(args):
     folder = pathlib.Path(args.dir).resolve()
     results = folder / "mutants.jsonl"
     mutants = drawn(args.files or list(TESTS), args.count, args.seed)
-    done = {json.loads(line)["mutant"] for line in results.read_text().splitlines()} if results.exists() else set()
+    done = outcomes(results) if results.exists() else {}
     sources = {file: (ROOT / file).read_text() for file in TESTS}
-    left = [mutant for mutant in mutants if mutant.shown(sources[mutant.file]) not in done][:args.limit]
+    wanted = "survived" if args.survivors else None
+    left = [mutant for mutant in mutants
+            if done.get(mutant.shown(sources[mutant.file]), {}).get("outcome") == wanted][:args.limit]
     trees = queue.SimpleQueue()
     for number in range(min(args.jobs, len(left))):
         tree = Tree(folder / f"tree-{number}")
@@ -249,7 +261,7 @@ def run(args):
 
 
 def table(args):
-    lines = [json.loads(line) for line in (pathlib.Path(args.dir) / "mutants.jsonl").read_text().splitlines()]
+    lines = list(outcomes(pathlib.Path(args.dir) / "mutants.jsonl").values())
     print("| file | mutants | found | survived | found of those that compile |\n|---|---:|---:|---:|---:|")
     for name in [*sorted({line["file"] for line in lines}), "all"]:
         count = collections.Counter(line["outcome"] for line in lines if name in (line["file"], "all"))
@@ -270,6 +282,7 @@ def main():
     parser.add_argument("--count", type=int, default=500)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--limit", type=int, help="try at most so many now")
+    parser.add_argument("--survivors", action="store_true", help="try those again that survived")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="mutants tried at the same time")
     args = parser.parse_intermixed_args()
     unknown = [file for file in args.files if file not in TESTS]
