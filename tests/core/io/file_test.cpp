@@ -9,7 +9,10 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
+#include <memory>
+#include <string_view>
 #include <thread>
 
 #include "tests/support/catch.h"
@@ -271,7 +274,11 @@ TEST_CASE("files are closed and unmapped when their objects end", "[file]") {
     CHECK(third.text() == "hello");
   }
   CHECK_FALSE(is_mapped(path));
-  for (const char* name : {"pipe", ".", "missing"}) CHECK_THROWS_AS(MappedFile(dir / name), Error);
+  for (const char* name : {"pipe", ".", "missing"}) {
+    CHECK_THROWS_AS(MappedFile(dir / name), Error);
+    CHECK_THROWS_AS(read_small_file(dir / name, 5), Error);
+    CHECK_THROWS_AS(sum_file(dir / name), Error);
+  }
   CHECK(read_small_file(path, 5) == "hello");
   CHECK(sum_file(path).size == 5);
   { AtomicFile unfinished(dir / "unfinished"); }
@@ -288,6 +295,13 @@ TEST_CASE("bytes in memory read like a mapped file, and stay when it ends", "[fi
     CHECK(second.path() == "a name");
   }
   CHECK(bytes == "hello");
+  // Memory that could be unmapped.
+  const auto page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+  const std::unique_ptr<char, decltype(&std::free)> pages(static_cast<char*>(std::aligned_alloc(page, page)),
+                                                          &std::free);
+  std::fill_n(pages.get(), page, 'x');
+  { const MappedFile third = MappedFile::in_memory("a page", {pages.get(), page}); }
+  CHECK(std::string_view(pages.get(), page) == std::string(page, 'x'));
 }
 
 TEST_CASE("a file being written is closed in programs that are started, and is not executable", "[file]") {
