@@ -30,6 +30,7 @@ import sys
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+REASONS = ROOT / "scripts/mutants/reasons.txt"
 
 # The files, and the tests that must notice their mistakes: a test program and Catch's filter, the fastest first.
 CHECKPOINTS = ("train", "[checkpoint]~[ranks]~[gpu],[run]~[ranks]~[gpu],[loop]~[ranks]~[gpu],[ngram],[trained]")
@@ -260,6 +261,12 @@ def run(args):
             print(f"{line['outcome']:16} {line['seconds']:6} s  {line['mutant']}", flush=True)
 
 
+def reasons():
+    """Why mutants may survive, by mutant."""
+    lines = [line for line in REASONS.read_text().splitlines() if line and not line.startswith("#")]
+    return {mutant: reason.strip() for mutant, reason in zip(lines[::2], lines[1::2])}
+
+
 def table(args):
     lines = list(outcomes(pathlib.Path(args.dir) / "mutants.jsonl").values())
     print("| file | mutants | found | survived | found of those that compile |\n|---|---:|---:|---:|---:|")
@@ -269,9 +276,10 @@ def table(args):
         part = f"{100 * count['found'] // compiled}%" if compiled else "–"
         print(f"| `{name}` | {compiled} | {count['found']} | {count['survived']} | {part} |")
     print()
+    known = reasons()
     for line in lines:
         if line["outcome"] == "survived":
-            print(f"* {line['mutant']}")
+            print(f"* {line['mutant']}\n  {known.get(line['mutant'], 'has neither a test nor a reason')}")
 
 
 def main():
