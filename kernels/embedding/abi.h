@@ -6,8 +6,9 @@ namespace hewn {
 
 /// y[i, :] = weight[ids[i], :] (+ position[i mod period, :]). Every id must be within the table.
 struct EmbeddingForward {
-  DType dtype, y_dtype,
-      ids_dtype;  ///< of the tables: f32 or f64; of y: the same, or bf16 for f32; i64 or i32
+  DType dtype;      ///< of the tables: f32 or f64; on a CPU and without positions, bf16
+  DType y_dtype;    ///< of y: the same, or bf16 for f32; f32 for bf16
+  DType ids_dtype;  ///< i64 or i32
   int64_t n, period, vocabulary, width;
   const void* ids;       ///< [n]
   const void* weight;    ///< [vocabulary, width]

@@ -36,6 +36,16 @@ void add_cases(Cases& cases, const CaseRequest& request, int64_t rows, int64_t p
         std::move(f), shape + (with_position ? " position" : ""), y_type,
         EmbeddingForward{t, y_type, ids_dtype, n, period, vocabulary, width, ids, weight, position, y}));
   }
+  if (y_type == DType::bf16 && !request.bench) {
+    CaseMemory w(request.seed);
+    const auto* ids = w.input("ids", ids_dtype, n, id);
+    const auto* weight = w.input("weight", DType::bf16, vocabulary * width);
+    auto* y = w.output("y", DType::f32, n * width, 0);
+    cases.push_back(std::make_unique<CaseOf<EmbeddingForward>>(
+        std::move(w), shape + " bf16 table", y_type,
+        EmbeddingForward{DType::bf16, DType::f32, ids_dtype, n, period, vocabulary, width, ids, weight,
+                         nullptr, y}));
+  }
   for (const Write write : {Write::set, Write::add}) {
     CaseMemory b(request.seed);
     const auto* ids = b.input("ids", ids_dtype, n, id);

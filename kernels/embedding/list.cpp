@@ -14,6 +14,10 @@ const char* all_f32_only(const EmbeddingBackward& a) {
   return a.dy_dtype == DType::f32 ? f32_only(a) : "f32 gradients only";
 }
 
+const char* no_bf16_table(const EmbeddingForward& a) {
+  return a.dtype == DType::bf16 ? "no tables in bf16" : nullptr;
+}
+
 constexpr Rung<EmbeddingForward> forward_rungs[] = {
     {.name = "reference",
      .idea = "one element at a time",
@@ -24,8 +28,8 @@ constexpr Rung<EmbeddingForward> forward_rungs[] = {
      .why_not = all_f32_only},
     {.name = "cuda",
      .idea = "one block per row, sixteen bytes per thread",
-     .run =
-         per_gpu<EmbeddingForward>([]<Isa I>() -> KernelFn<EmbeddingForward> { return embedding_gpu<I>; })},
+     .run = per_gpu<EmbeddingForward>([]<Isa I>() -> KernelFn<EmbeddingForward> { return embedding_gpu<I>; }),
+     .why_not = no_bf16_table},
 };
 
 constexpr Rung<EmbeddingBackward> backward_rungs[] = {

@@ -27,8 +27,10 @@ void check_range(const Tensor& ids, int64_t vocabulary) {
 void check(const Tensor& weight, const Tensor& ids) {
   require(weight.rank() == 2 && weight.is_contiguous(), "embedding: weight is ", weight.shape(),
           "; expected a contiguous [vocabulary, width]");
-  require(weight.dtype() == DType::f32 || weight.dtype() == DType::f64, "embedding: weight is ",
-          name_of(weight.dtype()), "; expected f32 or f64");
+  const bool widens =
+      weight.dtype() == DType::bf16 && weight.device().kind() == Device::Kind::cpu && !recording({weight});
+  require(weight.dtype() == DType::f32 || weight.dtype() == DType::f64 || widens, "embedding: weight is ",
+          name_of(weight.dtype()), "; expected f32 or f64, or on a CPU and without a gradient bf16");
   require(ids.is_contiguous() && (ids.dtype() == DType::i64 || ids.dtype() == DType::i32),
           "embedding: ids are ", name_of(ids.dtype()), " ", ids.shape(), "; expected contiguous i32 or i64");
   if (!executor(ids.device()).runs() || executor(ids.device()).gpu()) return;
@@ -61,9 +63,11 @@ struct EmbeddingNode final : Node {
 
 Tensor forward(const Tensor& weight, const Tensor& position, const Tensor& ids, int64_t start, int64_t period,
                DType y_dtype) {
-  require(y_dtype == weight.dtype() || (y_dtype == DType::bf16 && weight.dtype() == DType::f32),
+  require(weight.dtype() == DType::bf16
+              ? y_dtype == DType::f32 && period == 0
+              : y_dtype == weight.dtype() || (y_dtype == DType::bf16 && weight.dtype() == DType::f32),
           "embedding: a result of ", name_of(y_dtype), " from a weight of ", name_of(weight.dtype()),
-          "; expected the same dtype, or bf16 from f32");
+          "; expected the same dtype, bf16 from f32, or f32 from bf16 without positions");
   const int64_t width = weight.dim(1);
   Tensor y = Tensor::empty(weight.device(), y_dtype, ids.shape().inserted(ids.rank(), width));
   const Tensor rows = period > 0 ? position.sliced(0, start, period) : Tensor();
@@ -85,7 +89,8 @@ Tensor embedding(const Tensor& weight, const Tensor& ids, std::optional<DType> y
   const InOp op(embedding_info);
   check(weight, ids);
   if (Unfold::on()) return embedding_composed(weight, ids);
-  return record(forward(weight, {}, ids, 0, 0, y_dtype.value_or(weight.dtype())), {weight, ids},
+  const DType usual = weight.dtype() == DType::bf16 ? DType::f32 : weight.dtype();
+  return record(forward(weight, {}, ids, 0, 0, y_dtype.value_or(usual)), {weight, ids},
                 EmbeddingNode(ids, weight.dim(0), 0, 0));
 }
 

@@ -8,7 +8,8 @@
 namespace hewn {
 
 /// Rows of a table: weight [V, C] (f32 or f64), ids of any shape [...] (i64 or i32) -> [..., C] of the weight's
-/// type, or of `y_dtype`, which may be bf16 for an f32 weight. Throws input if an id is not in [0, V); the error
+/// type, or of `y_dtype`, which may be bf16 for an f32 weight. On a CPU and without a gradient, the weight may be bf16,
+/// and the result is f32. Throws input if an id is not in [0, V); the error
 /// states the id and its position. Ids on a GPU are not checked, since this would stall: check them with
 /// `check_ids` before the upload.
 Tensor embedding(const Tensor& weight, const Tensor& ids, std::optional<DType> y_dtype = {});

@@ -33,9 +33,17 @@ void backward(const Launch& launch, const EmbeddingBackward& a) {
   }
 }
 
+void widened_rows(const EmbeddingForward& a) {
+  for (int64_t i = 0; i < a.n; ++i)
+    for (int64_t c = 0; c < a.width; ++c)
+      static_cast<float*>(a.y)[i * a.width + c] = static_cast<float>(
+          static_cast<const BFloat16*>(a.weight)[id_at(a.ids_dtype, a.ids, i) * a.width + c]);
+}
+
 }  // namespace
 
 void embedding_reference(const Launch&, const EmbeddingForward& a) {
+  if (a.dtype == DType::bf16) return widened_rows(a);
   if (a.dtype == DType::f64) return forward<double>(a);
   a.y_dtype == DType::bf16 ? forward<float, BFloat16>(a) : forward<float>(a);
 }

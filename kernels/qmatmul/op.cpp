@@ -118,12 +118,17 @@ int64_t BlockMatrix::bytes() const {
 BlockMatrix on_device(Device& device, const BlockMatrix& w, bool multiplied) {
   BlockMatrix ready = w;
   for (BlockMatrix::Part& part : ready.parts)
-    if (multiplied && !multiplied_as_they_are(part.format)) part.bf16 = widened_to_bf16(device, part, w.cols);
+    if (part.blocks && multiplied && !multiplied_as_they_are(part.format))
+      part.bf16 = widened_to_bf16(device, part, w.cols);
   if (device.kind() == Device::Kind::cpu) return ready;
   const auto copies = std::make_shared<std::vector<Tensor>>();
   for (BlockMatrix::Part& part : ready.parts) {
     if (part.bf16.defined()) {
       part.blocks = nullptr;
+      if (&part.bf16.device() == &device) continue;
+      const Tensor copy = Tensor::empty(device, DType::bf16, part.bf16.shape());
+      copy.device().upload(copy.data(), part.bf16.data(), copy.bytes());
+      part.bf16 = copy;
       continue;
     }
     const BlockFormat& format = format_of(part.format);
@@ -137,8 +142,9 @@ BlockMatrix on_device(Device& device, const BlockMatrix& w, bool multiplied) {
 
 bool looks_up_rows(Device& device, const BlockMatrix& w) {
   return device.kind() == Device::Kind::cpu ||
-         std::all_of(w.parts.begin(), w.parts.end(),
-                     [](const BlockMatrix::Part& part) { return multiplied_as_they_are(part.format); });
+         std::all_of(w.parts.begin(), w.parts.end(), [](const BlockMatrix::Part& part) {
+           return part.blocks && multiplied_as_they_are(part.format);
+         });
 }
 
 Tensor linear_in_blocks(const Tensor& x, const BlockMatrix& w, const Tensor& bias) {
@@ -165,9 +171,10 @@ Tensor embedding_in_blocks(const BlockMatrix& w, const Tensor& ids) {
   require(w.parts.size() == 1 && ids.dtype() == DType::i32 && ids.is_contiguous(),
           "embedding_in_blocks: ids are ", name_of(ids.dtype()), " ", ids.shape(), " for a table of ",
           w.parts.size(), " parts; expected contiguous i32 and one part");
-  Tensor y = Tensor::empty(ids.device(), DType::f32, ids.shape().inserted(ids.rank(), w.cols));
+  const Tensor y = Tensor::empty(ids.device(), DType::f32, ids.shape().inserted(ids.rank(), w.cols));
   if (ids.device().kind() == Device::Kind::cpu)
     check_ids({ids.ptr<int32_t>(), static_cast<size_t>(ids.numel())}, w.rows(), "id");
+  if (!w.parts[0].blocks) return embedding(w.parts[0].bf16, ids);
   run(ids.device(), WidenRows{w.parts[0].format, ids.numel(), w.cols, ids.ptr<int32_t>(), w.parts[0].blocks,
                               y.ptr<float>()});
   return y;

@@ -9,13 +9,14 @@
 
 namespace hewn {
 
-/// A matrix in blocks: its rows one below the other, in parts that may have different formats.
+/// A matrix in blocks or in bf16: its rows one below the other, in parts that may have different formats.
 struct BlockMatrix {
   struct Part {
-    BlockType format;
-    int64_t rows;
-    const void* blocks;  ///< rows of cols / elements blocks, in memory of the device that reads them
-    Tensor bf16 = {};    ///< [rows, cols], if defined: what products read instead of the blocks
+    BlockType format = {};
+    int64_t rows = 0;
+    /// Rows of cols / elements blocks, in memory of the device that reads them; null if there is `bf16` alone.
+    const void* blocks = nullptr;
+    Tensor bf16 = {};  ///< [rows, cols], if defined: what products read instead of the blocks
   };
   int64_t cols = 0;
   std::vector<Part> parts = {};

@@ -143,9 +143,11 @@ std::unique_ptr<Model> load_foreign(const ForeignModel& foreign, Device& device,
 std::unique_ptr<Model> open_foreign_weights(const ForeignModel& foreign, Device& device, DType dtype) {
   auto model = declare_fitting(foreign);
   const MemUseScope use(MemUse::parameter);
+  const bool on_cpu = device.kind() == Device::Kind::cpu;
   if (dtype != DType::f64)
     for (Parameter& p : model->parameters().all()) {
-      const auto w = placed_blocks(foreign.tensors, foreign.naming, p, foreign.config);
+      const auto w = placed_blocks(foreign.tensors, foreign.naming, p, foreign.config,
+                                   on_cpu ? device : cpu(), on_cpu && dtype == DType::bf16);
       const bool looked_up = p.name == "transformer.wte.weight";
       if (w && (!looked_up || looks_up_rows(device, *w)))
         p.blocks = on_device(device, *w, !looked_up || foreign.config.tie);

@@ -113,9 +113,19 @@ std::span<const float> values_in_place(const NamedTensors& theirs, const Naming&
   return {static_cast<const float*>(entry.data), static_cast<size_t>(ours.shape.numel())};
 }
 
+namespace {
+
+/// Numbers of a file in host memory, as a tensor of a CPU over them.
+Tensor in_place(Device& cpu, const TensorEntry& entry, std::shared_ptr<const void> owner) {
+  auto numbers = Storage::borrow(cpu, const_cast<void*>(entry.data), entry.bytes, std::move(owner));
+  return Tensor::over(std::move(numbers), entry.dtype, Shape(entry.shape));
+}
+
+}  // namespace
+
 std::optional<BlockMatrix> placed_blocks(const std::shared_ptr<const NamedTensors>& theirs,
                                          const Naming& naming, const Parameter& ours,
-                                         const ModelConfig& config) {
+                                         const ModelConfig& config, Device& cpu, bool bf16) {
   const Origin origin = naming.origin(ours, config);
   // [out, in] in the file: a matrix of a linear layer, ours [in, out], or a table of tokens, which is read by rows.
   // Positions are added to tokens in one operation, which reads float32.
@@ -125,12 +135,18 @@ std::optional<BlockMatrix> placed_blocks(const std::shared_ptr<const NamedTensor
   BlockMatrix matrix{.cols = ours.shape[origin.transposed ? 0 : 1], .owner = theirs};
   for (const Origin::Part& part : origin.parts) {
     const TensorEntry& entry = *theirs->find(part.name);
+    const bool aligned = reinterpret_cast<uintptr_t>(entry.data) % alignof(BFloat16) == 0;
+    if (!entry.blocks && entry.dtype == DType::bf16 && aligned) {
+      matrix.parts.push_back({.rows = entry.shape[0], .bf16 = in_place(cpu, entry, theirs)});
+      continue;
+    }
     if (!entry.blocks) return std::nullopt;
     check_blocks(entry);
+    bf16 = true;
     matrix.one_scale = entry.one_scale;
     matrix.parts.push_back({*entry.blocks, entry.shape[0], entry.data});
   }
-  return matrix;
+  return bf16 ? std::optional(matrix) : std::nullopt;
 }
 
 void place_parameter(const NamedTensors& theirs, const Naming& naming, Parameter& p,

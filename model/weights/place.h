@@ -54,12 +54,12 @@ std::vector<double> placed_values<double>(const NamedTensors& theirs, const Nami
 std::span<const float> values_in_place(const NamedTensors& theirs, const Naming& naming,
                                        const Parameter& ours, const ModelConfig& config);
 
-/// The blocks of one of our matrices as they lie in a file, kept by `theirs`; nothing unless all of its tensors are in
-/// blocks, with rows that are inputs of a product or embeddings of tokens. Throws ErrorCode::input for
-/// a scale that is infinite or not a number. The tensors must fit.
+/// One of our matrices as it lies in a file, kept by `theirs`, for a CPU; nothing unless all of its tensors are in blocks, or in bf16
+/// if `bf16` or others are in blocks, with rows that are inputs of a product or embeddings of tokens. Throws
+/// ErrorCode::input for a scale that is infinite or not a number. The tensors must fit.
 std::optional<BlockMatrix> placed_blocks(const std::shared_ptr<const NamedTensors>& theirs,
                                          const Naming& naming, const Parameter& ours,
-                                         const ModelConfig& config);
+                                         const ModelConfig& config, Device& cpu, bool bf16);
 
 /// Overwrites one of our parameters, on a device with memory. The tensors must fit.
 void place_parameter(const NamedTensors& theirs, const Naming& naming, Parameter& ours,
