@@ -46,11 +46,10 @@ if ! ctest --test-dir "$build" -j "$(nproc)" -R "^($names)(_training)?\$" --outp
 fi
 # What is done about errors of the system: all faults of two commands but those of memory, which are many (CONTRIBUTING.md).
 if [[ "|$names|" = *"|faults|"* ]]; then
-  for call in write read sync rename mkdir open close mmap remove link status lock; do
-    for command in "data prepare --force" resume; do
-      HEWN_FAULT="$command, $call" "$build/tests/test_faults" "every call*" >>"$log" 2>&1 ||
-        echo "coverage.sh: tests of faults failed, see $log" >&2
-    done
+  for fault in {"data prepare --force",resume}", "{write,read,sync,rename,mkdir,open,close,mmap,remove,status,lock} \
+               "resume, link"; do
+    HEWN_FAULT=$fault "$build/tests/test_faults" "every call*" >>"$log" 2>&1 ||
+      echo "coverage.sh: tests of faults failed, see $log" >&2
   done
 fi
 exec python3 scripts/coverage/table.py "$kind" "$build" core train model/weights
