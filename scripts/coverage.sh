@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 
 kind=${1:-gcc}
 build=build-coverage-$kind
-names=${TESTS:-core|weights|model|data|train|scores|fuzz|cli|trace|report|sweep|torture|faults}
+names=${TESTS:-core|weights|model|data|train|scores|fuzz|cli|trace|report|sweep|ranks|torture|faults}
 options=(-DHEWN_TESTS=ON -DHEWN_EXAMPLES=ON -DHEWN_WERROR=ON -DHEWN_ISAS=all -DHEWN_CUDA=OFF)  # as scripts/test.sh
 case "$kind" in
   gcc)

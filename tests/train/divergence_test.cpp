@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "tests/support/close.h"
+#include "tests/support/errors.h"
 #include "tests/train/tiny.h"
 
 namespace hewn {
@@ -55,6 +56,17 @@ TEST_CASE("divergence: a model does not diverge from itself") {
   CHECK(d.same_top == 1);
   CHECK(d.loss_before == d.loss_after);
   CHECK(d.loss_margin == 0);
+}
+
+TEST_CASE("divergence: one token has no margin, and none is an error") {
+  const ModelConfig config = test::tiny_model();
+  const auto a = decided_model(config, 1), b = decided_model(config, 2);
+  const Divergence one = divergence(*a, *b, text_of(2, config.vocab_size), {.block_size = 8, .stride = 8});
+  CHECK(one.tokens == 1);
+  CHECK(one.loss_margin == 0);
+  CHECK(one.kl_mean == one.kl_max);
+  CHECK_ERROR(divergence(*a, *b, text_of(1, config.vocab_size), {.block_size = 8, .stride = 8}),
+              ErrorCode::input, "token");
 }
 
 TEST_CASE("divergence: equals its definition") {

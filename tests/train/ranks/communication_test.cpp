@@ -29,7 +29,7 @@ void run_with_threads(int ranks, std::chrono::duration<double> timeout,
   });
 }
 
-std::string error_of(const std::function<void()>& work) {
+std::string code_and_text(const std::function<void()>& work) {
   try {
     work();
   } catch (const Error& error) {
@@ -84,12 +84,12 @@ TEST_CASE("work is called on the thread of the transport, and its errors are the
       communication.call([&] { worker = std::this_thread::get_id(); });
       require(worker == opener && worker != std::this_thread::get_id(), "another thread has called it");
       const std::string found =
-          error_of([&] { communication.call([] { fail(ErrorCode::input, "no good"); }); });
+          code_and_text([&] { communication.call([] { fail(ErrorCode::input, "no good"); }); });
       require(found == "3 no good", "the error is ", found);
       require(ranks.gather(join(ranks.rank())) == std::vector<std::string>{"0", "1"}, "a message is lost");
     }
     if (ranks.rank() == 0) return communication.give_up(Error(ErrorCode::failed, "broken"));
-    const std::string found = error_of([&] {
+    const std::string found = code_and_text([&] {
       for (;;) communication.call([] {});
     });
     require(found == "1 rank 0" + here + ": broken", "the error is ", found);
@@ -107,7 +107,7 @@ TEST_CASE("an error of one rank is that of all, under its name", "[ranks]") {
           communication.give_up(Error(ErrorCode::input, "no such file"));
           return;
         }
-        const std::string found = error_of([&] {
+        const std::string found = code_and_text([&] {
           for (;;) ranks.gather("two");
         });
         named += found == "3 rank 2" + here + ": no such file";
@@ -126,7 +126,7 @@ TEST_CASE("a rank that is not heard of is missed by all others in time", "[ranks
         ranks.gather("one");
         if (ranks.rank() == 0) return std::this_thread::sleep_for(500ms);  // its host becomes known
         const auto begin = Clock::now();
-        const std::string found = error_of([&] {
+        const std::string found = code_and_text([&] {
           for (;;) ranks.gather("two");
         });
         const std::chrono::duration<double> took = Clock::now() - begin;
@@ -166,7 +166,7 @@ TEST_CASE("a rank that the others do not reach in time is ended", "[ranks]") {
   };
   const auto report = [&](const Error& error) { reported = error.what(); };
   const auto stuck = [&](const Error&) { ended = true; };
-  CHECK(error_of([&] { Communication(open, {.opening = 100ms, .report = report, .stuck = stuck}); }) ==
+  CHECK(code_and_text([&] { Communication(open, {.opening = 100ms, .report = report, .stuck = stuck}); }) ==
         "1 nobody came");
   CHECK(reported.find("have not been reached within 0.1 seconds") != std::string::npos);
 }
@@ -206,7 +206,7 @@ TEST_CASE("leaving waits for all ranks, and throws if one has failed", "[ranks]"
       communication.give_up(Error(ErrorCode::memory, "too large"));
       return;
     }
-    named += error_of([&] { communication.close(true); }) == "4 rank 1" + here + ": too large";
+    named += code_and_text([&] { communication.close(true); }) == "4 rank 1" + here + ": too large";
   });
   CHECK(named == 1);
 }
@@ -219,7 +219,7 @@ TEST_CASE("ranks that differ are named with what to do", "[ranks]") {
           {"the version", "1", "install the same", 0},
           ranks.rank() == 0 ? RankFact{"the instruction set", "avx512", "set HEWN_ISA=avx512", 2}
                             : RankFact{"the instruction set", isa, "set HEWN_ISA=" + isa, order}};
-      const std::string mine = error_of([&] { require_agreement(ranks, facts); });
+      const std::string mine = code_and_text([&] { require_agreement(ranks, facts); });
       if (ranks.rank() == 0) found = mine;
     });
     return found;

@@ -73,7 +73,9 @@ TEST_CASE("the definition of a sweep is read as it was written") {
         R"({"format":"hewn-sweep","version":2,"base":{},"grid":{},"seeds":1})",
         R"({"format":"hewn-sweep","version":1,"base":{"a":1},"grid":{},"seeds":1})",
         R"({"format":"hewn-sweep","version":1,"base":{},"grid":{"a":[]},"seeds":1})",
-        R"({"format":"hewn-sweep","version":1,"base":{},"grid":{"a":["1"]},"seeds":0})"}) {
+        R"({"format":"hewn-sweep","version":1,"base":{},"grid":{"a":["1"]},"seeds":0})",
+        R"({"format":"hewn-sweep","version":1,"base":{},"grid":{"a":["1"]},"seeds":1.5})",
+        R"({"format":"hewn-sweep","version":1,"base":{},"grid":{"a":["1"]},"seeds":1000000000000})"}) {
     INFO(wrong);
     CHECK_THROWS_AS(SweepDefinition::from_json(wrong, "sweep.json"), Error);
   }

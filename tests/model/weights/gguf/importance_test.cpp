@@ -42,6 +42,14 @@ TEST_CASE("importance: sums are divided by their number, in both formats", "[ggu
          Means{{"blk.0.ffn_up.weight", {0.5f, 2.0f}}, {"output.weight", {0.0f, 1.0f, 0.25f}}}));
 }
 
+TEST_CASE("importance: entries without calls or values are read as they are", "[gguf]") {
+  const TempDir dir;
+  const std::string empty = bytes_of(int32_t{1}) + "b" + bytes_of(int32_t{4}) + bytes_of(int32_t{0});
+  write_file(dir / "odd.dat", bytes_of(int32_t{2}) + one_entry("a", 0, 3) + empty);
+  CHECK((read_importance((dir / "odd.dat").string()) ==
+         std::map<std::string, std::vector<float>>{{"a", {3.0f}}, {"b", {}}}));
+}
+
 TEST_CASE("importance: damaged files are refused", "[gguf]") {
   const TempDir dir;
   const auto refused = [&](const std::string& bytes, const char* why) {

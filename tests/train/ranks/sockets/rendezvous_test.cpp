@@ -111,6 +111,22 @@ TEST_CASE("rendezvous: the ranks that do not appear are named", "[ranks][sockets
   CHECK(fs::is_empty(dir / "meet"));
 }
 
+TEST_CASE("rendezvous: ranks that have files but do not answer are told from those that have none",
+          "[ranks][sockets]") {
+  const TempDir dir;
+  const auto processes = processes_in(dir, 4, 1s);
+  const RankFiles files(processes[0].directory, "run", 0);
+  Endpoint gone{.host = "127.0.0.1", .port = 0};
+  listen_at(gone).close();
+  files.write(0, {.endpoint = gone, .token = random_token()});
+  const auto error_of_rank_2 = [&] { return join(meet_as({processes[2]})[0].error.value().what()); };
+  CHECK(contains(error_of_rank_2(),
+                 "ranks 1, 3 have not appeared, and rank 0, whose file is there, cannot be reached"));
+  files.write(1, {.endpoint = gone, .token = random_token()});
+  files.write(3, {.endpoint = gone, .token = random_token()});
+  CHECK(contains(error_of_rank_2(), "but ranks 0, 1, 3, whose files are there, cannot be reached"));
+}
+
 TEST_CASE("rendezvous: files that others have left do no harm", "[ranks][sockets]") {
   const TempDir dir;
   const auto processes = processes_in(dir, 4);
