@@ -44,10 +44,11 @@ export LLVM_PROFILE_FILE=$PWD/$build/profiles/%4m.profraw
 if ! ctest --test-dir "$build" -j "$(nproc)" -R "^($names)(_training)?\$" --output-on-failure >>"$log" 2>&1; then
   echo "coverage.sh: tests failed, see $log; what they executed counts all the same" >&2
 fi
-# What is done about errors of the system: all faults of two commands but those of memory, which are many (CONTRIBUTING.md).
+# What is done about errors of the system: all faults of two commands, and of a third that adds lines to a file, but those
+# of memory, which are many (CONTRIBUTING.md).
 if [[ "|$names|" = *"|faults|"* ]]; then
   for fault in {"data prepare --force",resume}", "{write,read,sync,rename,mkdir,open,close,mmap,remove,status,lock} \
-               "resume, link"; do
+               "resume, link" "judge, "{open,write,sync,status}; do
     HEWN_FAULT=$fault "$build/tests/test_faults" "every call*" >>"$log" 2>&1 ||
       echo "coverage.sh: tests of faults failed, see $log" >&2
   done

@@ -68,8 +68,11 @@ def by_gcov(build):
                     continue
                 for line in file["lines"]:
                     number = line["line_number"]
+                    text = source_lines(name)[number - 1]
+                    if not text.strip(" {});"):  # where locals are destroyed after exceptions
+                        continue
                     files[name].lines[number] += line["count"]
-                    for i, branch in enumerate(without_exceptions(line["branches"], source_lines(name)[number - 1])):
+                    for i, branch in enumerate(without_exceptions(line["branches"], text)):
                         files[name].branches[number, i] += branch["count"]
     return files
 
