@@ -90,11 +90,13 @@ def measured_peer(args, name, file):
 class Ours:
     """Our times of a file, and the part of the roof that the text reached, at best."""
 
-    def __init__(self, args, file):
+    def __init__(self, args, kind, file):
         self.args, self.file, self.roof = args, file, 0
+        self.dtype = ["--dtype=bf16"] if kind == "bf16" else []  # which reads the file's matrices as they are
 
     def bench(self, *keys):
-        words = [HEWN, "bench", "sample", self.file, f"--threads={self.args.threads}", "--repeat=3", "--json", *keys]
+        words = [HEWN, "bench", "sample", self.file, f"--threads={self.args.threads}", "--repeat=3", "--json", *self.dtype,
+                 *keys]
         return json.loads(common.run(*words))[0]
 
     def times(self):
@@ -125,7 +127,7 @@ def write_models(args, folder):
 
 def timings(args, original, kind, file):
     """Two tables of times by name, of the prompt and of the text, and the part of the roof that we reached."""
-    ours = Ours(args, file)
+    ours = Ours(args, kind, file)
     contenders = {"hewn": ours.times, "llama.cpp": lambda: measured_peer(args, "llama.cpp", file)}
     if kind == "f32":
         contenders["PyTorch"] = lambda: measured_peer(args, "PyTorch", original)
