@@ -4,7 +4,7 @@
 namespace hewn {
 
 /// While it lives, matrix products that this thread calls on a CPU use only kernels in which every row of the result has
-/// the bits that it would have alone. Those that add pairs or tiles of bf16 in an order of their own are left out.
+/// the bits that it would have alone: AMX, whose order few rows do not have, is left out.
 class RowsApart {
  public:
   RowsApart() { ++depth; }

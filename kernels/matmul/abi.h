@@ -26,8 +26,8 @@ struct Epilogue {
 /// matrices of a batch. Rows may be any distance apart, so the heads of a packed [B, T, 3C] are operands
 /// without a copy. The matrices of C must not overlap each other or the operands.
 /// Every element is one chain of fused multiply-adds along K, split at positions that depend only on K: its bits depend
-/// on its row of A and its column of B alone. Or it is summed in the order in which the processor's own instructions
-/// for bf16 multiply, which kernels for few rows do not use. The number of threads never matters.
+/// on its row of A and its column of B alone. Instructions that multiply bf16 in pairs have such a chain of their own, and
+/// AMX adds in yet another order, which kernels for few rows do not have. The number of threads never matters.
 struct Matmul {
   DType dtype;  ///< of everything; bf16: of A and B only, while sums, bias and C are float32
   int64_t M, N, K;

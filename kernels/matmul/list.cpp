@@ -23,10 +23,11 @@ size_t scratch_bytes(const Matmul& a, int threads) {
   return static_cast<size_t>(threads) * static_cast<size_t>(tile_scratch(a).bytes());
 }
 
+const char* bf16_only(const Matmul& a) { return a.dtype != DType::bf16 ? "bf16 only" : simple_only(a); }
+
 const char* many_bf16_only(const Matmul& a) {
-  if (a.dtype != DType::bf16) return "bf16 only";
   if (a.rows_apart) return "few rows are summed in another order";
-  return is_skinny(a.M) ? "few rows are multiplied without copies" : simple_only(a);
+  return is_skinny(a.M) ? "few rows are multiplied without copies" : bf16_only(a);
 }
 
 size_t bf16_scratch_bytes(const Matmul& a, int threads) {
@@ -152,7 +153,7 @@ constexpr Rung<Matmul> rungs[] = {
     {.name = "pairs",
      .idea = "one instruction multiplies bf16 neighbours along K in pairs and adds both products",
      .run = per_isa<Matmul, bf16_isas>([]<Isa I>() { return matmul_bf16_simd<I>; }),
-     .why_not = many_bf16_only,
+     .why_not = bf16_only,
      .scratch_bytes = bf16_scratch_bytes},
     {.name = "tiles16",
      .idea = "AMX: a register holds 16 x 16 sums, and one instruction adds 32 products to each of them",

@@ -35,6 +35,12 @@ constexpr int64_t skinny_sums = 256 << 10;
   return K <= most ? 1 : (K + most - 1) / most;
 }
 
+/// Terms of one of these blocks; the last may have fewer.
+[[maybe_unused]] constexpr int64_t block_terms(int64_t K, size_t element) {
+  const int64_t blocks = k_blocks(K, element);
+  return (K + blocks - 1) / blocks;
+}
+
 /// Columns of B in a block of kc rows and `bytes` bytes: whole panels, at least one.
 [[maybe_unused]] constexpr int64_t block_cols(int64_t bytes, int64_t kc, size_t element, int64_t panel) {
   const int64_t row = panel * static_cast<int64_t>(element) * (kc > 0 ? kc : 1);
@@ -61,7 +67,7 @@ struct TileScratch {
 };
 [[maybe_unused]] TileScratch tile_scratch(const Matmul& m) {
   const size_t element = m.dtype == DType::f64 ? 8 : 4;  // bf16 is widened
-  const int64_t kc = (m.K + k_blocks(m.K, element) - 1) / k_blocks(m.K, element);
+  const int64_t kc = block_terms(m.K, element);
   // Tiles of every instruction set have 4 to 8 rows: this is an upper bound for all of them.
   const int64_t strips =
       (m.M + 7) * kc * static_cast<int64_t>(element) + (m.M + 3) / 4 * strip_bytes(4096, 1, 1);

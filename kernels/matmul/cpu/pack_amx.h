@@ -17,11 +17,6 @@ HEWN_INLINE vi load_terms(const BFloat16* p, int64_t n) {
 }
 HEWN_INLINE void store_terms(BFloat16* p, vi v) { _mm512_storeu_si512(p, reinterpret_cast<__m512i>(v)); }
 
-/// Pairs of W adjacent elements of two rows.
-HEWN_INLINE vi paired(vf first, vf second) {
-  using Unsigned = uint32_t __attribute__((vector_size(HEWN_VBYTES)));
-  return reinterpret_cast<vi>(reinterpret_cast<Unsigned>(first) >> 16 | reinterpret_cast<Unsigned>(second));
-}
 /// Pairs of the first n of W adjacent elements of a row and the next row, which is zero unless `below`.
 HEWN_INLINE vi load_paired(const BFloat16* p, int64_t ld, bool below, int64_t n) {
   if (n >= W && below) return paired(load(p), load(p + ld));

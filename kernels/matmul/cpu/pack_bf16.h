@@ -45,26 +45,24 @@ void pack_dot_columns(int64_t k, int64_t count, const BFloat16* from, int64_t ld
 }
 
 /// How many rows ahead of the copy memory is prefetched, see pack.h.
-constexpr int64_t rows_ahead = 32;
+constexpr int64_t paired_rows_ahead = 32;
 
 /// [k, count], rows ld apart.
 template <int64_t width>
 void pack_dot_rows(int64_t k, int64_t count, const BFloat16* from, int64_t ld, BFloat16* to) {
-  using Unsigned = uint32_t __attribute__((vector_size(HEWN_VBYTES)));
   const int64_t pairs = (k + 1) / 2;
   for (int64_t p = 0; p < pairs; ++p, from += 2 * ld) {
     const BFloat16* below = 2 * p + 1 < k ? from + ld : nullptr;
     for (int64_t j = 0; j < count; j += 2 * W) {
-      __builtin_prefetch(from + rows_ahead * ld + j, 0, 2);
-      __builtin_prefetch(from + (rows_ahead + 1) * ld + j, 0, 2);
+      __builtin_prefetch(from + paired_rows_ahead * ld + j, 0, 2);
+      __builtin_prefetch(from + (paired_rows_ahead + 1) * ld + j, 0, 2);
     }
     for (int64_t j = 0; j < count; j += W) {
       const int64_t n = count - j;
       const vf first = n >= W ? load(from + j) : load_part(from + j, n);
       vf second{};
       if (below) second = n >= W ? load(below + j) : load_part(below + j, n);
-      const Unsigned bits = (reinterpret_cast<Unsigned>(first) >> 16) | reinterpret_cast<Unsigned>(second);
-      store_pairs<width>(to, pairs, p, j, reinterpret_cast<vi>(bits), n);
+      store_pairs<width>(to, pairs, p, j, paired(first, second), n);
     }
   }
 }

@@ -10,7 +10,8 @@ namespace hewn {
 namespace {
 
 /// [cols, k] with rows ldb apart -> [k, width]: transposes pairs along K, then separates them.
-void pack_columns(int64_t k, int64_t cols, const BFloat16* b, int64_t ldb, float* panel, int64_t width) {
+[[maybe_unused]] void pack_columns(int64_t k, int64_t cols, const BFloat16* b, int64_t ldb, float* panel,
+                                   int64_t width) {
   constexpr auto upper_half = static_cast<int32_t>(0xffff0000);
   for (int64_t j = 0; j < cols; j += W) {
     const int64_t present = cols - j < W ? cols - j : W;
@@ -35,7 +36,8 @@ void pack_columns(int64_t k, int64_t cols, const BFloat16* b, int64_t ldb, float
 
 /// [k, rows] with rows lda apart -> strips of tile_rows columns, `stride` apart, each [k, tile_rows]. Where a vector is
 /// longer than a row of a strip, its last lanes are overwritten by the next row, or end up in the gap between strips.
-void pack_strips(int64_t k, int64_t rows, const BFloat16* a, int64_t lda, float* to, int64_t stride) {
+[[maybe_unused]] void pack_strips(int64_t k, int64_t rows, const BFloat16* a, int64_t lda, float* to,
+                                  int64_t stride) {
   for (; k > 0; --k, a += lda, to += tile_rows) {
     int64_t r = 0;
     float* at = to;
@@ -53,7 +55,8 @@ void pack_strips(int64_t k, int64_t rows, const BFloat16* a, int64_t lda, float*
 }
 
 /// [rows, k] with rows lda apart -> strips of tile_rows rows, `stride` apart, each [tile_rows, k].
-void widen_rows(int64_t k, int64_t rows, const BFloat16* a, int64_t lda, float* to, int64_t stride) {
+[[maybe_unused]] void widen_rows(int64_t k, int64_t rows, const BFloat16* a, int64_t lda, float* to,
+                                 int64_t stride) {
   for (int64_t r = 0; r < rows; ++r, a += lda) {
     float* row = to + r / tile_rows * stride + r % tile_rows * k;
     for_lanes(0, k, [=](int64_t i, auto lanes) { store(row + i, load(a + i, lanes), lanes); });

@@ -15,6 +15,12 @@ HEWN_INLINE vi load_pairs(const BFloat16* p, int64_t n) {
   return bits;
 }
 
+/// Pairs of two widened rows, lane by lane.
+HEWN_INLINE vi paired(vf first, vf second) {
+  using Unsigned = uint32_t __attribute__((vector_size(HEWN_VBYTES)));
+  return reinterpret_cast<vi>((reinterpret_cast<Unsigned>(first) >> 16) | reinterpret_cast<Unsigned>(second));
+}
+
 /// pairs[i] = pair i of each of `count` rows at p, ld apart, each with n terms; zeros beyond.
 HEWN_INLINE void load_transposed_pairs(const BFloat16* p, int64_t ld, int64_t count, int64_t n,
                                        vi (&pairs)[W]) {

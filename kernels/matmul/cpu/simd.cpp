@@ -178,7 +178,7 @@ template <class T, class S, bool trans_a>
 void multiply(const Product<T, S>& m, Range rows, Range cols, int64_t odd, T* scratch) {
   const bool in_strips =
       widens<T, S> || (trans_a && worth_strips(rows.size() * m.K * static_cast<int64_t>(sizeof(T))));
-  const int64_t blocks = k_blocks(m.K, sizeof(T)), kc = blocks_of(m.K, blocks);
+  const int64_t blocks = k_blocks(m.K, sizeof(T)), kc = block_terms(m.K, sizeof(T));
   const int64_t nc = block_cols(bytes_of_block(), kc, sizeof(T), tile_cols<T>);
   const bool packed = m.trans_b || widens<T, S> ||
                       worth_packing(rows.size(), kc * cols.size() * static_cast<int64_t>(sizeof(T)));
@@ -222,11 +222,11 @@ void multiply(const Product<T, S>& m, Range rows, Range cols, int64_t odd, T* sc
 template <class T, class S>
 void multiply_rows(const Product<T, S>& m, bool trans_a, int64_t rows, Range cols, T* scratch) {
   const Skinny<S> few{rows, m.a, trans_a ? 1 : m.lda, trans_a ? m.lda : 1, m.b, m.ldb, m.trans_b};
-  const auto put = [&](const Sums<T>& s, int64_t j, int64_t n, int64_t block) {
+  const auto put = [&](const auto& s, int64_t j, int64_t n, int64_t block) {
     for (int64_t r = 0; r < rows; ++r)
       put_row(s.sum + r * s.ld, m.alpha, m.add || block > 0, m.c + r * m.ldc + j, n);
   };
-  multiply_skinny<T>(few, m.K, cols, scratch, put);
+  multiply_skinny<SingleTerms<T, S>>(few, m.K, block_terms(m.K, sizeof(T)), cols, scratch, put);
   if (!m.finish.nothing())
     for (int64_t r = 0; r < rows; ++r)
       finish_row(m.finish, m.c, r * m.ldc + cols.begin, cols.begin, cols.size());
@@ -237,7 +237,7 @@ template <class T, class S>
 void multiply_columns(const Product<T, S>& m, bool trans_a, Range rows, Range cols, T* scratch) {
   const int64_t row = m.trans_b ? m.ldb : 1, step = m.trans_b ? 1 : m.ldb;
   const Skinny<S> few{cols.size(), m.b + cols.begin * row, row, step, m.a, m.lda, !trans_a};
-  const auto put = [&](const Sums<T>& s, int64_t i, int64_t n, int64_t block) {
+  const auto put = [&](const auto& s, int64_t i, int64_t n, int64_t block) {
     const bool add = m.add || block > 0;
     for (int64_t r = i; r < i + n; ++r) {
       T* c = m.c + r * m.ldc + cols.begin;
@@ -247,7 +247,7 @@ void multiply_columns(const Product<T, S>& m, bool trans_a, Range rows, Range co
       }
     }
   };
-  multiply_skinny<T>(few, m.K, rows, scratch, put);
+  multiply_skinny<SingleTerms<T, S>>(few, m.K, block_terms(m.K, sizeof(T)), rows, scratch, put);
 }
 
 /// A rectangle of one product, on one thread.

@@ -3,6 +3,7 @@
 #include "kernels/matmul/cpu/blocks_bf16.h"
 #include "kernels/matmul/cpu/pack_bf16.h"
 #include "kernels/matmul/cpu/product_bf16.h"
+#include "kernels/matmul/cpu/skinny_bf16.h"
 #include "kernels/matmul/cpu/tile_bf16.h"
 
 namespace hewn {
@@ -41,20 +42,18 @@ struct Block {
   }
 };
 
-/// Finishes the rows of C that a tile's sums belong to, and rounds them to bf16.
-void finish_bf16(const Product& p, const float* sums, int64_t row, int64_t rows, const Block& b) {
+/// Finishes part of a row of C, from these sums, and rounds it to bf16.
+void finish_bf16(const Product& p, const float* sums, int64_t row, int64_t j0, int64_t cols) {
   BFloat16* c = static_cast<BFloat16*>(p.m.c) + p.c;
-  for (int64_t i = 0; i < rows; ++i, sums += dot_block_cols) {
-    const int64_t start = (row + i) * p.m.ldc + b.j0;
-    for_lanes(0, b.cols, [&](int64_t j, auto lanes) {
-      vf y = load(sums + j, lanes);
-      if (p.m.to_c == Write::add)
-        y += load(c + start + j, lanes);
-      else
-        y = finished(p.finish, y, start + j, b.j0 + j, b.cols - j < W ? b.cols - j : W);
-      store(c + start + j, y, lanes);
-    });
-  }
+  const int64_t start = row * p.m.ldc + j0;
+  for_lanes(0, cols, [&](int64_t j, auto lanes) {
+    vf y = load(sums + j, lanes);
+    if (p.m.to_c == Write::add)
+      y += load(c + start + j, lanes);
+    else
+      y = finished(p.finish, y, start + j, j0 + j, cols - j < W ? cols - j : W);
+    store(c + start + j, y, lanes);
+  });
 }
 
 /// The number of rows of A that are copied at a time: whole tiles and whole vectors.
@@ -115,7 +114,7 @@ void multiply_block(const Product& p, Range rows, int64_t first_col, const Block
       copied ? dot_tile_of_cols<true>(t) : dot_tile_of_cols<false>(t);
     }
     if (m.bf16_c)
-      finish_bf16(p, w.sums, i, t.rows, b);
+      for (int64_t r = 0; r < t.rows; ++r) finish_bf16(p, w.sums + r * dot_block_cols, i + r, b.j0, b.cols);
     else if (last && !p.finish.nothing())
       for (int64_t r = i; r < i + t.rows; ++r) finish_row(p.finish, c, r * m.ldc + b.j0, b.j0, b.cols);
   }
@@ -138,6 +137,27 @@ void multiply(const Product& p, Range rows, Range cols, const Workspace& w) {
   } while (k0 < K);
 }
 
+/// A product of few rows, on one thread.
+void multiply_few(const Product& p, Range cols, void* scratch) {
+  const Matmul& m = p.m;
+  const auto alpha = static_cast<float>(m.alpha);
+  float* c = m.bf16_c ? nullptr : static_cast<float*>(m.c) + p.c;
+  const Skinny<BFloat16> few{m.M, p.a, m.trans_a ? 1 : m.lda, m.trans_a ? m.lda : 1, p.b, m.ldb, m.trans_b};
+  multiply_skinny<PairedTerms>(few, m.K, dot_block_terms(m), cols, scratch,
+                               [&](const Sums<PairedTerms>& s, int64_t j, int64_t n, int64_t block) {
+                                 for (int64_t r = 0; r < m.M; ++r) {
+                                   float* const sum = s.sum + r * s.ld;
+                                   float* const to = m.bf16_c ? sum : c + r * m.ldc + j;
+                                   put_row(sum, alpha, !m.bf16_c && (m.to_c == Write::add || block > 0), to,
+                                           n);
+                                   if (m.bf16_c) finish_bf16(p, sum, r, j, n);
+                                 }
+                               });
+  if (!m.bf16_c && !p.finish.nothing())
+    for (int64_t r = 0; r < m.M; ++r)
+      finish_row(p.finish, c, r * m.ldc + cols.begin, cols.begin, cols.size());
+}
+
 }  // namespace
 
 template <>
@@ -145,6 +165,7 @@ void matmul_bf16_simd<Isa::HEWN_ISA>(const Launch& launch, const Matmul& m) {
   const DotScratch scratch = dot_scratch(m);
   for_rectangles(launch, m, dot_rows, dot_panel, [&](const Product& p, Range rows, Range cols, int worker) {
     char* own = static_cast<char*>(launch.scratch) + worker * scratch.bytes();
+    if (is_skinny(m.M)) return multiply_few(p, cols, own);
     const Workspace w{reinterpret_cast<BFloat16*>(own), reinterpret_cast<BFloat16*>(own + scratch.a),
                       reinterpret_cast<float*>(own + scratch.a + scratch.b)};
     multiply(p, rows, cols, w);

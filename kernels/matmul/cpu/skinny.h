@@ -31,7 +31,7 @@ constexpr int64_t most_odd = lanes<T> * 3 / 8;
 /// The same with a transposed B, of which tiles would copy whole blocks: 8 rows times the head of GPT-2 took a quarter
 /// less time in panels, on a Milan. Long vectors keep to the tiles, which prefetch the next block.
 constexpr int64_t skinny_rows_transposed = HEWN_VBYTES == 64 ? skinny_rows : 16;
-constexpr bool is_skinny(int64_t M, bool trans_b) {
+[[maybe_unused]] constexpr bool is_skinny(int64_t M, bool trans_b) {
   return M <= (trans_b ? skinny_rows_transposed : skinny_rows);
 }
 
@@ -40,157 +40,145 @@ constexpr int64_t panel_steps = 128;
 /// Rows of A that share it: as many sums as hide the latency of adding.
 constexpr int panel_rows = 4;
 
-/// Partial sums of some rows over the rows of B processed so far: sum[r, j] = sum over k of a[r, k] b[k, j].
-template <class T>
-struct Sums {
-  int64_t rows, k;
-  const T* a;  ///< groups of rows, one after the other, each [k, rows of the group]
-  T* sum;      ///< [rows, ld], ld in whole vectors
-  int64_t ld;
+/// How sums take up K, one term at a step: T is the type of sums, S that of the operands in memory, which are widened.
+template <class Number, class InMemory>
+struct SingleTerms {
+  using T = Number;
+  using S = InMemory;
+  using Factor = T;  ///< what a row of A has for a step
+  static constexpr int terms = 1;
+
+  /// The factor of the terms at a, `step` apart, of which `left` exist.
+  static Factor factor(const S* a, int64_t, int64_t) { return static_cast<T>(*a); }
+  /// What B has for a step in a vector of columns, of which n exist, and of a row of which `left` exist.
+  HEWN_INLINE static Vector<T> columns(const S* b, int64_t) { return load(b); }
+  HEWN_INLINE static Vector<T> columns(const S* b, int64_t, int64_t n, int64_t) { return load_part(b, n); }
+  HEWN_INLINE static Vector<T> multiply_add(Factor a, Vector<T> b, Vector<T> sum) {
+    return fma(set1(a), b, sum);
+  }
+  template <class Use>
+  HEWN_INLINE static void transposed(const S* b, int64_t ldb, int64_t present, int64_t k, const Use& use) {
+    for_columns<T>(b, ldb, present, k, use);
+  }
 };
 
-/// The sums of one group of rows from column j on, and the group's elements of A from row p of B on.
-template <class T>
-struct Group {
-  const T* a;
-  T* sum;
+/// Partial sums of some rows over the rows of B processed so far: sum[r, j] = sum over k of a[r, k] b[k, j].
+template <class Terms>
+struct Sums {
+  int64_t rows, k;
+  const typename Terms::Factor* a;  ///< groups of rows, one after the other, each [steps, rows of the group]
+  typename Terms::T* sum;           ///< [rows, ld], ld in whole vectors
   int64_t ld;
-  Group(const Sums<T>& s, int64_t first, int count, int64_t p, int64_t j)
-      : a(s.a + first * s.k + p * count), sum(s.sum + first * s.ld + j), ld(s.ld) {}
+  int64_t steps() const { return (k + Terms::terms - 1) / Terms::terms; }
+};
+
+/// The sums of one group of rows from column j on, and the group's factors from step p on.
+template <class Terms>
+struct Group {
+  const typename Terms::Factor* a;
+  typename Terms::T* sum;
+  int64_t ld;
+  Group(const Sums<Terms>& s, int64_t first, int count, int64_t p, int64_t j)
+      : a(s.a + first * s.steps() + p * count), sum(s.sum + first * s.ld + j), ld(s.ld) {}
 };
 
 /// Copies `rows` rows of A, element (r, k) at r * row + k * step, to the layout of Sums, in groups of `most`; the rows
 /// after them are zeros.
-template <int most, class T, class S>
-void pack_groups(const Sums<T>& s, int64_t rows, const S* a, int64_t row, int64_t step, T* to) {
+template <int most, class Terms>
+void pack_groups(const Sums<Terms>& s, int64_t rows, const typename Terms::S* a, int64_t row, int64_t step,
+                 typename Terms::Factor* to) {
   in_groups<most>(s.rows, [&](int64_t first, auto count) {
-    for (int64_t k = 0; k < s.k; ++k)
+    for (int64_t k = 0; k < s.k; k += Terms::terms)
       for (int64_t r = first; r < first + count; ++r)
-        *to++ = r < rows ? static_cast<T>(a[r * row + k * step]) : T(0);
+        *to++ = r < rows ? Terms::factor(a + r * row + k * step, step, s.k - k) : typename Terms::Factor{};
   });
 }
 
-/// How many rows of B are processed together: the sums are loaded and stored once for each such group, and
-/// the prefetchers must follow this many streams. With twice as many, the head of GPT-2 took a quarter longer
-/// for 1 to 4 rows, on a Genoa.
+/// How many steps are taken together: the sums are loaded and stored once for all of them, and the prefetchers must
+/// follow this many streams, or twice as many with pairs. With twice as many again, the head of GPT-2 took a quarter
+/// longer for 1 to 4 rows, on a Genoa.
 constexpr int steps_at_once = 8;
-/// With one or two rows of A, each row of B is read in pieces of a pair of lines, which hardware prefetchers
-/// fetch together. Pieces of 384 bytes took up to a fifth longer on two threads of a Genoa. For one row, all pieces are
-/// one loop: calls between them took a quarter of the time on a Milan.
-constexpr int pair_of_lines = 128;
-/// With long vectors, one row of A reads one row of B at a time if B is contiguous and so large that it comes from
-/// memory, and the sums fit in half a first-level cache: the hardware prefetchers of a Genoa are fastest on a single
-/// stream. On a Milan, which has short vectors, eight rows of B at a time are faster: about 19 instead of 14 GB/s on one
-/// thread.
-constexpr int64_t stream_bytes = 2 << 20, stream_sums = 16 << 10;
+/// B is read a line of each of these rows at a time, and long vectors prefetch the line so many rows below: with GPT-2's
+/// matrices in memory, on a Genoa, one row of A took 8% less time on two threads and 20% less on one. Two lines at a
+/// time, prefetches into the first-level cache, and a single row of B at a time were slower.
+constexpr int line_bytes = 64, rows_fetched_ahead = 16;
 
-/// Adds `steps` rows of B, n columns in `vectors` vectors; the last vector may be partial.
-template <class T, class S, int rows, int vectors, int steps>
-__attribute__((noinline)) void add_steps(const Group<T>& s, const S* b, int64_t ldb, int64_t n) {
-  constexpr int w = lanes<T>;
-  Vector<T> sum[rows][vectors];
+/// Adds `steps` steps in `vectors` whole vectors of columns.
+template <class Terms, int rows, int vectors, int steps>
+HEWN_INLINE void add_line(const Group<Terms>& s, const typename Terms::S* b, int64_t ldb) {
+  constexpr int w = lanes<typename Terms::T>, terms = Terms::terms;
+  if constexpr (HEWN_VBYTES == 64)
+#pragma GCC unroll 16
+    for (int i = 0; i < steps * terms; ++i) __builtin_prefetch(b + (i + rows_fetched_ahead) * ldb, 0, 2);
 #pragma GCC unroll 8
-  for (int r = 0; r < rows; ++r)
+  for (int v = 0; v < vectors; ++v) {
+    Vector<typename Terms::T> sum[rows];
 #pragma GCC unroll 8
-    for (int v = 0; v < vectors; ++v) sum[r][v] = load(s.sum + r * s.ld + v * w);
-#pragma GCC unroll 4
-  for (int i = 0; i < steps; ++i) {
-    Vector<T> x[vectors];
+    for (int r = 0; r < rows; ++r) sum[r] = load(s.sum + r * s.ld + v * w);
 #pragma GCC unroll 8
-    for (int v = 0; v < vectors; ++v)
-      x[v] = vectors == 1 ? load_part(b + i * ldb, n) : load(b + i * ldb + v * w);
-    if constexpr (vectors > 1 && rows > 2) {  // with fewer rows, the loop ends before a prefetch could help
+    for (int i = 0; i < steps; ++i) {
+      const auto x = Terms::columns(b + i * terms * ldb + v * w, ldb);
 #pragma GCC unroll 8
-      for (int v = 0; v < vectors; ++v) __builtin_prefetch(b + i * ldb + (2 * vectors + v) * w);
+      for (int r = 0; r < rows; ++r) sum[r] = Terms::multiply_add(s.a[i * rows + r], x, sum[r]);
     }
 #pragma GCC unroll 8
-    for (int r = 0; r < rows; ++r)
+    for (int r = 0; r < rows; ++r) store(s.sum + r * s.ld + v * w, sum[r]);
+  }
+}
+
+/// The same in n columns, at most a vector's; `left` terms exist.
+template <class Terms, int rows>
+HEWN_INLINE void add_part(const Group<Terms>& s, const typename Terms::S* b, int64_t ldb, int64_t steps,
+                          int64_t n, int64_t left) {
+  Vector<typename Terms::T> sum[rows];
 #pragma GCC unroll 8
-      for (int v = 0; v < vectors; ++v) sum[r][v] = fma(set1(s.a[i * rows + r]), x[v], sum[r][v]);
+  for (int r = 0; r < rows; ++r) sum[r] = load(s.sum + r * s.ld);
+  for (int64_t i = 0; i < steps; ++i, b += Terms::terms * ldb, left -= Terms::terms) {
+    const auto x = Terms::columns(b, ldb, n, left);
+#pragma GCC unroll 8
+    for (int r = 0; r < rows; ++r) sum[r] = Terms::multiply_add(s.a[i * rows + r], x, sum[r]);
   }
 #pragma GCC unroll 8
-  for (int r = 0; r < rows; ++r)
-#pragma GCC unroll 8
-    for (int v = 0; v < vectors; ++v) store(s.sum + r * s.ld + v * w, sum[r][v]);
+  for (int r = 0; r < rows; ++r) store(s.sum + r * s.ld, sum[r]);
 }
 
 /// Adds the products with all rows of B [k, cols] to the sums; A in groups of `most`.
-template <class T, class S, int most>
-__attribute__((noinline)) void add_rows(const Sums<T>& s, int64_t cols, const S* b, int64_t ldb) {
-  constexpr int w = lanes<T>, most_vectors = 2 * tile_vectors, at_once = steps_at_once;
-  constexpr int pair = pair_of_lines / (w * static_cast<int>(sizeof(S)));
-  constexpr int vectors = most > 2 ? tile_vectors : pair < most_vectors ? pair : most_vectors;
-  constexpr int wide = vectors * w;
-  for (int64_t p = 0; p < s.k;) {
-    const bool many = p + at_once <= s.k;
-    const S* from = b + p * ldb;
-    for (int64_t j = 0; j < cols;) {
-      const bool whole = j + wide <= cols;
-      const int64_t n = cols - j < w ? cols - j : w;
+template <int most, class Terms>
+__attribute__((noinline)) void add_rows(const Sums<Terms>& s, int64_t cols, const typename Terms::S* b,
+                                        int64_t ldb) {
+  constexpr int w = lanes<typename Terms::T>, terms = Terms::terms;
+  constexpr int vectors = line_bytes / (w * static_cast<int>(sizeof(*b))), wide = vectors * w;
+  int64_t p = 0, j = 0;
+  const auto group = [&](int64_t r, auto count) { return Group<Terms>(s, r, count, p, j); };
+  for (; (p + steps_at_once) * terms <= s.k; p += steps_at_once, b += steps_at_once * terms * ldb) {
+    for (j = 0; j + wide <= cols; j += wide)
       in_groups<most>(
           s.rows, [&](int64_t r, auto count) __attribute__((always_inline)) {
-            const Group<T> here(s, r, count, p, j);
-            if (many && whole)
-              add_steps<T, S, count, vectors, at_once>(here, from + j, ldb, n);
-            else if (many)
-              add_steps<T, S, count, 1, at_once>(here, from + j, ldb, n);
-            else
-              add_steps<T, S, count, 1, 1>(here, from + j, ldb, n);
+            add_line<Terms, count, vectors, steps_at_once>(group(r, count), b + j, ldb);
           });
-      j += many && whole ? wide : w;
-    }
-    p += many ? at_once : 1;
+    for (; j < cols; j += w)
+      in_groups<most>(s.rows, [&](int64_t r, auto count) {
+        add_part<Terms, count>(group(r, count), b + j, ldb, steps_at_once, cols - j < w ? cols - j : w,
+                               steps_at_once * terms);
+      });
   }
-}
-
-/// The same for one row of A and `steps` rows of B. A single row of B is read in longer pieces.
-template <class T, class S, int steps>
-HEWN_INLINE void add_steps_to_row(const T* a, T* sums, int64_t cols, const S* b, int64_t ldb) {
-  constexpr int w = lanes<T>, pair = pair_of_lines / (w * static_cast<int>(sizeof(S)));
-  constexpr int vectors = steps == 1 ? 2 * tile_vectors : pair < 4 ? pair : 4;
-  Vector<T> x[steps];
-#pragma GCC unroll 8
-  for (int i = 0; i < steps; ++i) x[i] = set1(a[i]);
-  int64_t j = 0;
-  for (; j + vectors * w <= cols; j += vectors * w) {
-    Vector<T> sum[vectors];
-#pragma GCC unroll 8
-    for (int v = 0; v < vectors; ++v) {
-      sum[v] = load(sums + j + v * w);
-#pragma GCC unroll 8
-      for (int i = 0; i < steps; ++i) sum[v] = fma(x[i], load(b + i * ldb + j + v * w), sum[v]);
-    }
-#pragma GCC unroll 8
-    for (int v = 0; v < vectors; ++v) store(sums + j + v * w, sum[v]);
-  }
-  for (; j < cols; j += w) {
-    Vector<T> sum = load(sums + j);
-#pragma GCC unroll 8
-    for (int i = 0; i < steps; ++i)
-      sum = fma(x[i], load_part(b + i * ldb + j, cols - j < w ? cols - j : w), sum);
-    store(sums + j, sum);
-  }
-}
-
-/// The same for one row of A, `at_once` rows of B at a time.
-template <class T, class S, int at_once>
-__attribute__((noinline)) void add_row(const Sums<T>& s, int64_t cols, const S* b, int64_t ldb) {
-  int64_t p = 0;
-  for (; p + at_once <= s.k; p += at_once)
-    add_steps_to_row<T, S, at_once>(s.a + p, s.sum, cols, b + p * ldb, ldb);
-  for (; p < s.k; ++p) add_steps_to_row<T, S, 1>(s.a + p, s.sum, cols, b + p * ldb, ldb);
+  for (j = 0; j < cols; j += w)
+    in_groups<most>(s.rows, [&](int64_t r, auto count) {
+      add_part<Terms, count>(group(r, count), b + j, ldb, s.steps() - p, cols - j < w ? cols - j : w,
+                             s.k - p * terms);
+    });
 }
 
 /// Sets the sums of one group of rows in the columns from j on, as many as a vector has lanes, `present` of which exist:
 /// the products with all of B, transposed.
-template <class T, class S, int rows>
-__attribute__((noinline)) void sum_columns(const Group<T>& s, int64_t k, int64_t present, const S* b,
-                                           int64_t ldb) {
-  Vector<T> sum[rows]{};
-  for_columns<T>(
-      b, ldb, present, k, [&](int64_t p, Vector<T> x) __attribute__((always_inline)) {
+template <class Terms, int rows>
+__attribute__((noinline)) void sum_columns(const Group<Terms>& s, int64_t k, int64_t present,
+                                           const typename Terms::S* b, int64_t ldb) {
+  Vector<typename Terms::T> sum[rows]{};
+  Terms::transposed(
+      b, ldb, present, k, [&](int64_t p, auto x) __attribute__((always_inline)) {
 #pragma GCC unroll 8
-        for (int r = 0; r < rows; ++r) sum[r] = fma(set1(s.a[p * rows + r]), x, sum[r]);
+        for (int r = 0; r < rows; ++r) sum[r] = Terms::multiply_add(s.a[p * rows + r], x, sum[r]);
       });
 #pragma GCC unroll 8
   for (int r = 0; r < rows; ++r) store(s.sum + r * s.ld, sum[r]);
@@ -216,7 +204,7 @@ struct Panel {
 
 /// Adds the products of a group of rows with a panel to their sums.
 template <class T, class S, bool fetches>
-__attribute__((noinline)) void add_panel(const Group<T>& s, const Panel<T, S>& panel) {
+__attribute__((noinline)) void add_panel(const Group<SingleTerms<T, S>>& s, const Panel<T, S>& panel) {
   constexpr int w = lanes<T>, rows = panel_rows, vectors = tile_vectors;
   Vector<T> sum[rows][vectors];
 #pragma GCC unroll 8
@@ -242,7 +230,8 @@ __attribute__((noinline)) void add_panel(const Group<T>& s, const Panel<T, S>& p
 
 /// Adds the products with B [cols, k], which is transposed once for all rows, a panel at a time.
 template <class T, class S>
-void multiply_panels(const Sums<T>& s, int64_t cols, const S* b, int64_t ldb) {
+void multiply_panels(const Sums<SingleTerms<T, S>>& s, int64_t cols, const S* b, int64_t ldb) {
+  using G = Group<SingleTerms<T, S>>;
   constexpr int64_t wide = tile_cols<T>;
   alignas(64) T copy[panel_steps * wide] = {};
   for (int64_t j = 0; j < cols; j += wide)
@@ -252,21 +241,21 @@ void multiply_panels(const Sums<T>& s, int64_t cols, const S* b, int64_t ldb) {
       const S* from = b + j * ldb + p;
       pack_columns(steps, n, from, ldb, copy, wide);
       const Panel<T, S> panel{copy, steps, from + wide * ldb, ldb};
-      add_panel<T, S, true>(Group<T>(s, 0, panel_rows, p, j), panel);
+      add_panel<T, S, true>(G(s, 0, panel_rows, p, j), panel);
       for (int64_t r = panel_rows; r < s.rows; r += panel_rows)
-        add_panel<T, S, false>(Group<T>(s, r, panel_rows, p, j), panel);
+        add_panel<T, S, false>(G(s, r, panel_rows, p, j), panel);
     }
 }
 
 /// Sets the sums to the products with B [cols, k], of so few rows that registers hold a sum of each.
-template <class T, class S>
-void multiply_transposed(const Sums<T>& s, int64_t cols, const S* b, int64_t ldb) {
-  constexpr int64_t w = lanes<T>;
+template <class Terms>
+void multiply_transposed(const Sums<Terms>& s, int64_t cols, const typename Terms::S* b, int64_t ldb) {
+  constexpr int64_t w = lanes<typename Terms::T>;
   for (int64_t j = 0; j < cols; j += w)
     in_groups<tile_rows>(
         s.rows, [&](int64_t r, auto count) __attribute__((always_inline)) {
-          sum_columns<T, S, count>(Group<T>(s, r, count, 0, j), s.k, cols - j < w ? cols - j : w, b + j * ldb,
-                                   ldb);
+          sum_columns<Terms, count>(Group<Terms>(s, r, count, 0, j), s.k, cols - j < w ? cols - j : w,
+                                    b + j * ldb, ldb);
         });
 }
 
@@ -294,47 +283,48 @@ struct Skinny {
 };
 
 /// Adds the products with `cols` columns of B to the sums, which are 0.
-template <class T, class S>
-void add_products(const Sums<T>& s, int64_t cols, const S* b, int64_t ldb, int64_t K) {
-  const bool stream = HEWN_VBYTES == 64 && cols == ldb && !streams_are_fetched &&
-                      cols * static_cast<int64_t>(sizeof(T)) <= stream_sums &&
-                      cols * K * static_cast<int64_t>(sizeof(S)) >= stream_bytes;
-  const auto add = s.rows > 2    ? add_rows<T, S, tile_rows>
-                   : s.rows == 2 ? add_rows<T, S, 2>
-                   : stream      ? add_row<T, S, 1>
-                                 : add_row<T, S, steps_at_once>;
+template <class Terms>
+void add_products(const Sums<Terms>& s, int64_t cols, const typename Terms::S* b, int64_t ldb) {
+  const auto add = s.rows > 2    ? add_rows<tile_rows, Terms>
+                   : s.rows == 2 ? add_rows<2, Terms>
+                                 : add_rows<1, Terms>;
   add(s, cols, b, ldb);
 }
 
-/// Columns `range` of such a product, on one thread; calls put(sums, j, n, block) with the sums of n columns from j on
-/// over one block of K.
-template <class T, class S, class Put>
-void multiply_skinny(const Skinny<S>& s, int64_t K, Range range, T* scratch, const Put& put) {
+/// Columns `range` of such a product, on one thread, in blocks of `kc` terms along K; calls put(sums, j, n, block) with
+/// the sums of n columns from j on over one block.
+template <class Terms, class Put>
+void multiply_skinny(const Skinny<typename Terms::S>& s, int64_t K, int64_t kc, Range range, void* scratch,
+                     const Put& put) {
+  using T = typename Terms::T;
   constexpr int64_t w = lanes<T>;
-  const int64_t blocks = k_blocks(K, sizeof(T)), kc = blocks_of(K, blocks);
-  const bool in_panels = s.transposed && s.rows > skinny_rows;
+  constexpr bool panels = Terms::terms == 1 && skinny_rows_transposed > skinny_rows;
+  const bool in_panels = panels && s.transposed && s.rows > skinny_rows;
   const int64_t rows = in_panels ? blocks_of(s.rows, panel_rows) * panel_rows : s.rows;
   const int64_t wide = in_panels ? tile_cols<T> : w;  // sums are stored in whole panels
   const int64_t most = skinny_sums / static_cast<int64_t>(sizeof(T)) / rows / tile_cols<T> * tile_cols<T>;
   for (int64_t j = range.begin; j < range.end; j += most) {
     const int64_t n = range.end - j < most ? range.end - j : most, ld = blocks_of(n, wide) * wide;
-    for (int64_t block = 0; block < blocks; ++block) {
-      const int64_t k0 = block * kc, k = K - k0 < kc ? K - k0 : kc;
-      const Sums<T> sums{rows, k, scratch + rows * ld, scratch, ld};
-      const auto pack = in_panels ? pack_groups<panel_rows, T, S> : pack_groups<tile_rows, T, S>;
-      pack(sums, s.rows, s.few + k0 * s.step, s.row, s.step, scratch + rows * ld);
-      const S* many = s.many + (s.transposed ? j * s.ld + k0 : k0 * s.ld + j);
+    T* sum = static_cast<T*>(scratch);
+    auto* a = reinterpret_cast<typename Terms::Factor*>(sum + rows * ld);
+    int64_t k0 = 0, block = 0;
+    do {  // at least once, to write C if K is 0
+      const Sums<Terms> sums{rows, K - k0 < kc ? K - k0 : kc, a, sum, ld};
+      const auto pack = in_panels ? pack_groups<panel_rows, Terms> : pack_groups<tile_rows, Terms>;
+      pack(sums, s.rows, s.few + k0 * s.step, s.row, s.step, a);
+      const auto* many = s.many + (s.transposed ? j * s.ld + k0 : k0 * s.ld + j);
       if (s.transposed && !in_panels) {
         multiply_transposed(sums, n, many, s.ld);
       } else {
-        for (int64_t i = 0; i < rows * ld; i += w) store(scratch + i, Vector<T>{});
-        if (in_panels)
-          multiply_panels(sums, n, many, s.ld);
-        else
-          add_products(sums, n, many, s.ld, K);
+        for (int64_t i = 0; i < rows * ld; i += w) store(sum + i, Vector<T>{});
+        if constexpr (panels) {
+          if (in_panels) multiply_panels(sums, n, many, s.ld);
+        }
+        if (!in_panels) add_products(sums, n, many, s.ld);
       }
-      put(sums, j, n, block);
-    }
+      put(sums, j, n, block++);
+      k0 += kc;
+    } while (k0 < K);
   }
 }
 

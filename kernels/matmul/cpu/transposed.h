@@ -31,7 +31,7 @@ struct Ahead {
 /// How many rows ahead of those in use it begins: in memory order, a quarter more than there are, since the last of
 /// them would be in use as soon as they are fetched.
 template <int rows>
-constexpr int rows_ahead_of = HEWN_VBYTES == 64 ? rows * 5 / 4 : rows;
+constexpr int rows_ahead_of = HEWN_VBYTES == 64 ? rows * 2 : rows;
 
 /// Calls use(p, x) for p = 0 .. k - 1 in order, where lane i of x is element p of row i; the rows, ld apart, are as many
 /// as a vector has lanes, of which those from `present` on count as zeros. Prefetches the rows that follow.
@@ -52,10 +52,10 @@ HEWN_INLINE void for_columns(const T* rows, int64_t ld, int64_t present, int64_t
   for (int i = 0; i < k - p; ++i) use(p + i, x[i]);
 }
 
-/// The same for bf16, widened.
-template <class T, class Use>
-HEWN_INLINE void for_columns(const BFloat16* rows, int64_t ld, int64_t present, int64_t k, const Use& use) {
-  constexpr auto upper_half = static_cast<int32_t>(0xffff0000);
+/// The same for bf16 in pairs: calls use(p, x) for p = 0 .. (k + 1) / 2 - 1, where lane i of x is pair p of row i; an odd
+/// last term is paired with zero.
+template <class Use>
+HEWN_INLINE void for_pairs(const BFloat16* rows, int64_t ld, int64_t present, int64_t k, const Use& use) {
   vi pairs[W];
   Ahead<BFloat16, W> ahead{rows + rows_ahead_of<W> * ld, ld, k};
   int64_t p = 0;
@@ -63,15 +63,22 @@ HEWN_INLINE void for_columns(const BFloat16* rows, int64_t ld, int64_t present, 
     ahead.fetch(p);
     load_transposed_pairs(rows + p, ld, present, 2 * W, pairs);
 #pragma GCC unroll 16
-    for (int i = 0; i < W; ++i) {
-      use(p + 2 * i, as_float(pairs[i] << 16));
-      use(p + 2 * i + 1, as_float(pairs[i] & upper_half));
-    }
+    for (int i = 0; i < W; ++i) use(p / 2 + i, pairs[i]);
   }
   if (p == k) return;
   load_transposed_pairs(rows + p, ld, present, k - p, pairs);
-  for (int i = 0; i < k - p; ++i)
-    use(p + i, as_float(i % 2 ? pairs[i / 2] & upper_half : pairs[i / 2] << 16));
+  for (int i = 0; i < (k - p + 1) / 2; ++i) use(p / 2 + i, pairs[i]);
+}
+
+/// The same one by one, widened.
+template <class T, class Use>
+HEWN_INLINE void for_columns(const BFloat16* rows, int64_t ld, int64_t present, int64_t k, const Use& use) {
+  constexpr auto upper_half = static_cast<int32_t>(0xffff0000);
+  for_pairs(
+      rows, ld, present, k, [&](int64_t p, vi pair) __attribute__((always_inline)) {
+        use(2 * p, as_float(pair << 16));
+        if (2 * p + 1 < k) use(2 * p + 1, as_float(pair & upper_half));
+      });
 }
 
 }  // namespace

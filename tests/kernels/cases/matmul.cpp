@@ -3,7 +3,8 @@
 
 #include "core/gradcheck.h"
 #include "kernels/devices/devices.h"
-#include "kernels/matmul/abi.h"
+#include "kernels/matmul/kernels.h"
+#include "tests/kernels/cases/every_rung.h"
 #include "tests/support/catch.h"
 #include "tests/support/close.h"
 #include "tests/support/fixture.h"
@@ -104,6 +105,42 @@ TEST_CASE("matmul: an element's bits do not depend on its neighbours") {
       }
     }
   }
+}
+
+TEST_CASE("matmul: where rows are kept apart, every kernel computes each as if it were alone") {
+  const DType dtype = GENERATE(DType::f32, DType::bf16);
+  const bool trans_a = GENERATE(false, true), trans_b = GENERATE(false, true);
+  const bool bf16_c = dtype == DType::bf16 && GENERATE(false, true);
+  const int64_t K = GENERATE(33, 1601);  // the second in several blocks
+  constexpr int64_t M = 67, N = 101;
+  test::Random random("rows apart");
+  const Tensor a = cast(normals(random, trans_a ? Shape{K, M} : Shape{M, K}), dtype);
+  const Tensor b = cast(normals(random, trans_b ? Shape{N, K} : Shape{K, N}), dtype);
+  const Tensor bias = cast(normals(random, {N}), DType::f32);
+  const size_t element = bf16_c ? sizeof(BFloat16) : sizeof(float);
+  std::vector<char> whole(M * N * element), part;
+  // Rows [from, from + rows) of the product.
+  const auto args = [&](int64_t from, int64_t rows, std::vector<char>& c) {
+    const auto* row = static_cast<const char*>(a.data()) + (trans_a ? from : from * K) * size_of(dtype);
+    c.assign(static_cast<size_t>(rows * N) * element, 0);
+    Matmul m{dtype,           rows,     N, K,         trans_a, trans_b, row, trans_a ? M : K, b.data(),
+             trans_b ? K : N, c.data(), N, Write::set};
+    m.alpha = 0.375;
+    m.epilogue.bias = bias.data();
+    m.bf16_c = bf16_c;
+    m.rows_apart = true;
+    return m;
+  };
+  for_each_rung(args(0, M, whole), [&](Isa, const auto& run) {
+    run(args(0, M, whole), 1);
+    for (const int64_t rows : {1, 2, 3, 4, 5, 8, 16, 17})
+      for (const int threads : {1, 2, 3}) {
+        const int64_t from = random.integer(0, M - rows);
+        INFO(rows << " rows from " << from << ", " << threads << " threads");
+        run(args(from, rows, part), threads);
+        CHECK(std::equal(part.begin(), part.end(), whole.begin() + from * N * static_cast<int64_t>(element)));
+      }
+  });
 }
 
 TEST_CASE("matmul: sizes without elements") {

@@ -7,6 +7,7 @@
 #include "kernels/contract/rooms.h"
 #include "kernels/devices/devices.h"
 #include "kernels/qmatmul/kernels.h"
+#include "tests/kernels/cases/every_rung.h"
 #include "tests/support/catch.h"
 #include "tests/support/random.h"
 
@@ -27,26 +28,6 @@ std::unique_ptr<Case> product_case(const std::string& shape) {
 }
 
 const QMatmul& args_of(Case& c) { return static_cast<CaseOf<QMatmul>&>(c).args(); }
-
-void run_code(const Rung<QMatmul>& rung, KernelFn<QMatmul> code, const QMatmul& a, int threads) {
-  std::vector<char> scratch(rung.scratch_bytes ? rung.scratch_bytes(a, threads) : 0);
-  code({.threads = threads, .scratch = scratch.data(), .scratch_bytes = scratch.size()}, a);
-}
-
-/// Calls check(isa, run) for every rung on every instruction set of this machine, with run(args, threads) to run it.
-template <class Check>
-void for_each_rung(const QMatmul& a, const Check& check) {
-  for (const Rung<QMatmul>& rung : ladder_of(a).rungs) {
-    if (rung.why_not && rung.why_not(a)) continue;
-    for (int i = 0; i < n_isas; ++i) {
-      const auto isa = static_cast<Isa>(i);
-      const KernelFn<QMatmul> code = rung.run[static_cast<size_t>(i)];
-      if (!code || !supported(isa)) continue;
-      INFO(rung.name << " on " << name_of(isa));
-      check(isa, [&](const QMatmul& args, int threads) { run_code(rung, code, args, threads); });
-    }
-  }
-}
 
 /// Rows [first, first + count) of the product.
 QMatmul some_rows(QMatmul a, int64_t first, int64_t count, std::vector<float>& y) {
