@@ -43,8 +43,7 @@ class Probe {
 
   /// The tape's gradient of every input.
   std::vector<std::vector<double>> by_tape() {
-    for (Tensor& t : inputs_)
-      if (!t.requires_grad()) require_grad(t);
+    for (Tensor& t : inputs_) require_grad(t);
     Tape tape;
     const Tensor y = f_(inputs_);
     tape.backward(y, Tensor::from(y.device(), weights_, y.shape()));

@@ -1,5 +1,7 @@
 #include "core/tape.h"
 
+#include <cmath>
+
 #include "core/gradcheck.h"
 #include "core/recompute.h"
 #include "core/text.h"
@@ -344,6 +346,25 @@ TEST_CASE("gradcheck finds a wrong gradient") {
   const Tensor x = Tensor::from(cpu(), test::Random("x").normals<double>(5), {5});
   CHECK(!gradcheck(wrong, {x}).below(1e-2));
   CHECK(gradcheck([](const auto& in) { return square(in[0]); }, {x}).below(1e-9));
+}
+
+TEST_CASE("gradcheck: an input that is not used, or has no elements, has no error") {
+  const auto first = [](const std::vector<Tensor>& in) { return square(in[0]); };
+  const Tensor x = Tensor::from(cpu(), test::Random("x").normals<double>(5), {5});
+  const auto unused = gradcheck(first, {x, x}),
+             none = gradcheck(first, {Tensor::zeros(cpu(), DType::f64, {0})});
+  CHECK(unused.below(1e-9));
+  CHECK(none.by_norm == 0);
+  CHECK(none.directional == 0);
+}
+
+TEST_CASE("gradcheck: entries and directions are judged each by themselves") {
+  const double nan = std::nan("");
+  CHECK(GradcheckResult{.by_norm = 0.5, .directional = 0.5, .worst = ""}.below(1));
+  for (const double wrong : {1.0, nan}) {
+    CHECK_FALSE(GradcheckResult{.by_norm = wrong, .directional = 0.5, .worst = ""}.below(1));
+    CHECK_FALSE(GradcheckResult{.by_norm = 0.5, .directional = wrong, .worst = ""}.below(1));
+  }
 }
 
 TEST_CASE("tape: memory goes back to the pool as nodes finish") {

@@ -53,6 +53,14 @@ TEST_CASE("shapes that do not exist are refused", "[tensor]") {
   CHECK(refused({"[2, 3] and [2]"}, [&] { broadcast(shape, {2}); }));
 }
 
+TEST_CASE("rows are those of the last dimension", "[tensor]") {
+  const auto rows = [](const Shape& shape) { return Tensor::zeros(cpu(), DType::f32, shape).rows(); };
+  CHECK(rows({2, 3, 4}) == 6);
+  CHECK(rows({}) == 1);
+  CHECK(rows({3, 0}) == 0);
+  CHECK(rows({0, 3}) == 0);
+}
+
 TEST_CASE("element types have sizes, and names that are read back", "[tensor]") {
   const std::pair<DType, size_t> sizes[] = {{DType::f64, 8}, {DType::f32, 4}, {DType::bf16, 2},
                                             {DType::f16, 2}, {DType::i64, 8}, {DType::i32, 4},
