@@ -78,6 +78,15 @@ TEST_CASE("blocks: minus zero stays, and scales that are not finite are reported
   CHECK_FALSE(blocks_are_finite(format, block.data(), 32));
   put_half(block, 0, NAN);
   CHECK_FALSE(blocks_are_finite(format, block.data(), 32));
+  // The first of two, and an offset.
+  block.resize(2 * 34);
+  put_half(block, 34, 1.0f);
+  CHECK_FALSE(blocks_are_finite(format, block.data(), 64));
+  put_half(block, 0, 1.0f);
+  CHECK(blocks_are_finite(format, block.data(), 64));
+  Bytes with_offset(static_cast<size_t>(format_of(BlockType::q5_1).bytes));
+  put_half(with_offset, 2, INFINITY);
+  CHECK_FALSE(blocks_are_finite(format_of(BlockType::q5_1), with_offset.data(), 32));
 }
 
 }  // namespace hewn

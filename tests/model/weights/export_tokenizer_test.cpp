@@ -1,8 +1,10 @@
 // Tokenizers written for other programs: opened again they make the same ids.
 
+#include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "model/tokenizer/bpe.h"
+#include "model/tokenizer/sentencepiece.h"
 #include "model/weights/export.h"
 #include "model/weights/export_tokenizer.h"
 #include "model/weights/gguf/gguf.h"
@@ -33,6 +35,17 @@ class OwnTokenizer final : public Tokenizer {
   std::vector<int32_t> encode_with(std::string_view, std::vector<size_t>*) const override { return {}; }
   std::string_view bytes_of(int32_t) const override { return ""; }
 };
+
+/// These pieces, and those of the bytes.
+tokenizers::SentencePieces bytes_and(std::vector<std::string> texts) {
+  tokenizers::SentencePieces pieces{.texts = std::move(texts), .specials = {}, .scores = {}, .merges = {}};
+  for (int byte = 0; byte < 256; ++byte) {
+    char name[8];
+    std::snprintf(name, sizeof name, "<0x%02X>", static_cast<unsigned>(byte));
+    pieces.texts.push_back(name);
+  }
+  return pieces;
+}
 
 }  // namespace
 
@@ -224,6 +237,64 @@ TEST_CASE("Llama's tokenizer is exported in GGUF and next to llama2.c's model", 
   }
 }
 
+TEST_CASE("Llama's tokenizer in GGUF: other special tokens, and no space before a text", "[export]") {
+  tokenizers::SentencePieces pieces = bytes_and({"<s>", "<pad>", "a", "b", "ab", "\u2581"});
+  pieces.specials = {{"<s>", 0}, {"<pad>", 1}};
+  pieces.begin = 0;
+  pieces.merges = {{"a", "b"}};
+  for (const auto blank : {tokenizers::Blank::never, tokenizers::Blank::each_part}) {
+    pieces.blank = blank;
+    const std::shared_ptr<const Tokenizer> tokenizer = tokenizers::make_sentencepiece(pieces);
+    const Exportable e(with(llama_like(), [&](auto& c) { c.vocab_size = tokenizer->vocab_size(); }),
+                       tokenizer);
+    export_model(e.own, "gguf", e.path("gguf"));
+    const GgufFile file(e.path("gguf"));
+    CHECK(file.integer("tokenizer.ggml.bos_token_id") == 0);
+    for (const char* absent : {"eos", "unknown", "padding"})
+      CHECK(file.find_key(std::string("tokenizer.ggml.") + absent + "_token_id") == nullptr);
+    const auto& types = std::get<std::vector<int32_t>>(*file.find_key("tokenizer.ggml.token_type"));
+    CHECK(std::vector(types.begin(), types.begin() + 3) == std::vector<int32_t>{3, 3, 1});
+    const ForeignModel again = open_foreign(e.path("gguf"));
+    INFO(again.no_tokenizer);
+    REQUIRE(again.tokenizer);
+    REQUIRE(tokenizers::sentence_pieces(*again.tokenizer));
+    CHECK(tokenizers::sentence_pieces(*again.tokenizer)->blank == blank);
+    for (const char* text : {"ab", " ab<pad>b", ""}) {
+      CHECK(again.tokenizer->encode(text) == tokenizer->encode(text));
+      CHECK(again.tokenizer->encode(text, Specials::allowed) == tokenizer->encode(text, Specials::allowed));
+    }
+  }
+}
+
+TEST_CASE("merges that no scores yield are not exported to GGUF", "[export]") {
+  // "abc" is a piece, but is never merged from "a" and "bc".
+  tokenizers::SentencePieces pieces = bytes_and({"a", "b", "c", "ab", "bc", "abc"});
+  pieces.merges = {{"a", "b"}, {"b", "c"}, {"ab", "c"}};
+  const std::shared_ptr<const Tokenizer> tokenizer = tokenizers::make_sentencepiece(pieces);
+  const Exportable e(with(llama_like(), [&](auto& c) { c.vocab_size = tokenizer->vocab_size(); }), tokenizer);
+  const Exported done = export_model(e.own, "gguf", e.path("gguf"));
+  REQUIRE(done.notes.size() == 1);
+  CHECK(done.notes[0].starts_with("no tokenizer is written: llama.cpp"));
+  CHECK(open_foreign(e.path("gguf")).tokenizer == nullptr);
+}
+
+TEST_CASE("GGUF names the token that ends texts, not other special tokens", "[export]") {
+  const std::shared_ptr<const Tokenizer> trained = train_tokenizer("bpe", "one two two", {.vocab_size = 260});
+  json file = json::parse(trained->to_json());
+  json tool = file["added_tokens"].at(0);
+  tool["id"] = trained->vocab_size(), tool["content"] = "<|tool|>";
+  file["added_tokens"].push_back(tool);
+  const std::shared_ptr<const Tokenizer> tokenizer = tokenizer_from_json(file.dump());
+  const Exportable e(with(gpt2_like(), [&](auto& c) { c.vocab_size = tokenizer->vocab_size(); }), tokenizer);
+  export_model(e.own, "gguf", e.path("gguf"));
+  const GgufFile gguf(e.path("gguf"));
+  const int64_t end = trained->vocab_size() - 1;
+  for (const char* name : {"bos", "eos"})
+    CHECK(gguf.integer(std::string("tokenizer.ggml.") + name + "_token_id") == end);
+  const auto& types = std::get<std::vector<int32_t>>(*gguf.find_key("tokenizer.ggml.token_type"));
+  CHECK(types.at(static_cast<size_t>(end) + 1) == 3);
+}
+
 TEST_CASE("a GGUF file of characters or bytes is read back with its tokenizer", "[export]") {
   for (const char* kind : {"char", "byte"}) {
     const std::shared_ptr<const Tokenizer> tokenizer = train_tokenizer(kind, "one, two\n");
@@ -294,6 +365,12 @@ TEST_CASE("unsupported GGUF tokenizers are omitted with the reason", "[export]")
   CHECK(has(why_not({model("llama"), tokens, scores, {"tokenizer.ggml.add_eos_token", true}}),
             "adds a token after every text"));
   CHECK(has(why_not({model("llama"), tokens, scores, {"tokenizer.ggml.add_bos_token", false}}),
+            "no token for byte 0"));
+  CHECK(has(why_not({model("llama"),
+                     {"tokenizer.ggml.tokens", std::vector<std::string>{"[PAD0]", "[PAD1]"}},
+                     {"tokenizer.ggml.token_type", std::vector<int32_t>{5, 5}},
+                     scores,
+                     {"tokenizer.ggml.add_bos_token", false}}),
             "no token for byte 0"));
   CHECK(has(why_not({model("gpt2"), tokens, {"tokenizer.ggml.pre", std::string("qwen2")}}), "\"qwen2\""));
 }

@@ -12,6 +12,7 @@
 
 #include "model/weights/gguf/gguf_model.h"
 #include "model/weights/weights.h"
+#include "tests/model/weights/exportable.h"
 #include "tests/support/catch.h"
 #include "tests/support/env.h"
 #include "tests/support/errors.h"
@@ -272,6 +273,34 @@ TEST_CASE("a GGUF file is recognised by its beginning, and a pipe is not opened"
   int status = -1;
   REQUIRE(::waitpid(child, &status, 0) == child);
   CHECK(status == 0);
+}
+
+TEST_CASE("GGUF: frequencies of rotary positions are passed over, other tensors are not", "[gguf]") {
+  const test::Exportable e(test::llama_like());
+  export_model(e.own, "gguf", e.path("plain"));
+  const GgufFile plain(e.path("plain"));
+  const std::vector<float> more(2, 1.0f);
+  const auto open_with = [&](const char* name) {
+    std::vector<TensorEntry> entries = plain.entries();
+    entries.push_back({.name = name, .shape = {2}, .data = more.data(), .bytes = 8});
+    GgufKeys keys;
+    for (const char* key : {"general.architecture"}) keys.emplace_back(key, *plain.find_key(key));
+    for (const char* key :
+         {"context_length", "block_count", "embedding_length", "feed_forward_length", "attention.head_count",
+          "attention.head_count_kv", "attention.layer_norm_rms_epsilon"})
+      keys.emplace_back(join("llama.", key), *plain.find_key(join("llama.", key)));
+    GgufWriter writer(e.path("more"), keys, entries);
+    for (const TensorEntry& entry : entries) writer.append(entry.name, entry.data, entry.bytes);
+    writer.finish();
+    return load_foreign(open_foreign(e.path("more")), cpu());
+  };
+  const auto model = open_with("rope_freqs.weight"),
+             without = load_foreign(open_foreign(e.path("plain")), cpu());
+  for (size_t i = 0; i < model->parameters().all().size(); ++i)
+    CHECK(model->parameters().all()[i].value.values<float>() ==
+          without->parameters().all()[i].value.values<float>());
+  CHECK(test::fails(ErrorCode::input, {"unknown: rope_factors.weight"},
+                    [&] { open_with("rope_factors.weight"); }));
 }
 
 TEST_CASE("damage to a GGUF file is reported", "[gguf]") {

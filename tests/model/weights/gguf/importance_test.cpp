@@ -6,6 +6,7 @@
 #include <limits>
 #include <map>
 
+#include "model/weights/gguf/gguf.h"
 #include "tests/support/catch.h"
 #include "tests/support/env.h"
 #include "tests/support/errors.h"
@@ -63,6 +64,16 @@ TEST_CASE("importance: damaged files are refused", "[gguf]") {
   CHECK(refused(bytes_of(int32_t{1}) + one_entry("a", 1, std::numeric_limits<float>::infinity()),
                 "importance inf"));
   CHECK(refused(bytes_of(int32_t{2}) + one_entry("a", 1, 1) + one_entry("a", 1, 1), "a is given twice"));
+  {
+    const float sums[] = {1, 2}, counts[] = {1, 1};
+    GgufWriter writer((dir / "experts").string(), {},
+                      {{.name = "a.in_sum2", .shape = {2}}, {.name = "a.counts", .shape = {2}}});
+    writer.append("a.in_sum2", sums, sizeof sums);
+    writer.append("a.counts", counts, sizeof counts);
+    writer.finish();
+  }
+  CHECK(fails(ErrorCode::input, {"experts", "a has 2 experts"},
+              [&] { read_importance((dir / "experts").string()); }));
   CHECK(fails(ErrorCode::input, {"in_sum2"},
               [] { read_importance((source_dir() / "tests/files/official.gguf").string()); }));
 }

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "kernels/devices/devices.h"
+#include "model/tokenizer/bpe.h"
 #include "tests/support/catch.h"
 #include "tests/support/close.h"
 #include "tests/support/env.h"
@@ -193,6 +194,35 @@ TEST_CASE("Hugging Face: vocab.json without merges.txt is no tokenizer", "[huggi
   CHECK(without.no_tokenizer == "the directory has neither tokenizer.json nor vocab.json with merges.txt");
 }
 
+TEST_CASE("Hugging Face: a tokenizer in vocab.json and merges.txt is read", "[huggingface]") {
+  Gpt2Directory d;
+  d.config["vocab_size"] = 257;
+  d.tensors[0].shape = {257, 2};
+  const std::vector<float> wte(2 * 257, 0.5f);
+  d.tensors[0].data = wte.data(), d.tensors[0].bytes = 4 * wte.size();
+  d.open();
+  json vocabulary;
+  for (int byte = 0; byte < 256; ++byte) {
+    const char character = static_cast<char>(byte);
+    vocabulary[tokenizers::to_printable({&character, 1})] = byte;
+  }
+  vocabulary["ab"] = 256;
+  test::write_file(d.dir / "vocab.json", vocabulary.dump());
+  test::write_file(d.dir / "merges.txt", "a b\n");
+  const ForeignModel with = open_foreign(d.dir.path().string());
+  INFO(with.no_tokenizer);
+  REQUIRE(with.tokenizer);
+  CHECK(with.tokenizer->encode("xab") == std::vector<int32_t>{'x', 256});
+}
+
+TEST_CASE("Hugging Face: early models name their context n_ctx", "[huggingface]") {
+  Gpt2Directory d;
+  d.config.erase("n_positions");
+  CHECK(test::fails(ErrorCode::input, {"n_ctx", "config.json"}, [&] { d.open(); }));
+  d.config["n_ctx"] = 4;
+  CHECK(d.open()->config().block_size == 4);
+}
+
 TEST_CASE("Hugging Face: tensors in several files", "[huggingface]") {
   Gpt2Directory d;
   const auto whole = d.open();
@@ -268,6 +298,7 @@ TEST_CASE("Hugging Face: unsupported models are refused with the reason before m
   CHECK(config({{"rope_theta", 1e6}, {"sliding_window", 4}}).window == 4);
   CHECK_THROWS_WITH(config({{"rope_scaling", {{"type", "linear"}}}}), Catch::Contains("\"linear\""));
   CHECK_THROWS_WITH(config({{"head_dim", 16}}), Catch::Contains("head_dim is 16"));
+  CHECK(test::fails(ErrorCode::input, {"n_head = 0"}, [&] { config({{"num_attention_heads", 0}}); }));
   CHECK_THROWS_WITH(config({{"attention_bias", true}}), Catch::Contains("only one of attention and MLP"));
   CHECK_THROWS_WITH(config({{"hidden_act", "gelu"}}), Catch::Contains("hidden_act"));
 }

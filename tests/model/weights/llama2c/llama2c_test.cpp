@@ -3,6 +3,7 @@
 #include "model/weights/llama2c/llama2c.h"
 
 #include <cstring>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "kernels/devices/devices.h"
@@ -145,6 +146,9 @@ TEST_CASE("damaged files of llama2.c are refused for any header", "[llama2c]") {
         if (!(place == 5 && value == -1) && !(version == 1 && place == 6 && value > 0 && value < INT32_MAX))
           CHECK(with(place, value));
   }
+  std::filesystem::create_directory(dir / "folder.bin");
+  CHECK(test::fails(ErrorCode::input, {"is not a model in a known format"},
+                    [&] { open_foreign((dir / "folder.bin").string()); }));
   std::string other = written({}, 1, true).file;
   other[4] = 2;
   CHECK(test::fails(ErrorCode::input, {"version 2", "quantised"}, [&] { open_text(dir, other); }));

@@ -136,6 +136,9 @@ TEST_CASE("variants of nanoGPT and damaged vocabularies are refused by name", "[
   CHECK(meta(start + "K\x01\x8c\x01"
                      "aus.",
              "expected the ids 0 to 0"));
+  CHECK(meta(start + "J\xff\xff\xff\xff\x8c\x01"
+                     "aus.",
+             "found id -1"));
   CHECK(meta(start + std::string("K\0\x8c\x02"
                                  "abus.",
                                  9),
