@@ -244,6 +244,35 @@ TEST_CASE("sockets: what is no message is an error that names the rank", "[ranks
   check(frame(2, static_cast<uint32_t>(Topic::sizes), 8, 8), "sends a message that was not expected");
 }
 
+TEST_CASE("sockets: a rank has no connection to itself, nor to ranks that do not exist", "[ranks][sockets]") {
+  const auto ranks = connected_ranks(2);
+  std::string text = "text";
+  for (const int other : {-1, 1, 2})
+    CHECK(fails(ErrorCode::usage, {join("rank 1 has no connection to rank ", other)},
+                [&] { (void)ranks[1]->send(other, Topic::values, bytes_to_send(text)); }));
+}
+
+TEST_CASE("sockets: resting goes on with what leaves, and ends at once if something is done",
+          "[ranks][sockets]") {
+  const auto ranks = connected_ranks(2);
+  const std::string large = message_of(20'000'000, 1), small = "four";
+  std::string got(large.size(), '\0'), got_small(4, '\0');
+  const auto sending = ranks[0]->send(1, Topic::gradients, bytes_to_send(large));
+  std::thread other([&] {
+    finish({{ranks[1].get(), ranks[1]->receive(0, Topic::gradients, room_in(got))}});
+    finish({{ranks[1].get(), ranks[1]->receive(0, Topic::values, room_in(got_small))}});
+  });
+  while (!ranks[0]->done(sending)) ranks[0]->rest();
+  const auto quick = ranks[0]->send(1, Topic::values, bytes_to_send(small));
+  const auto begin = std::chrono::steady_clock::now();
+  for (int i = 0; i < 300; ++i) ranks[0]->rest();  // nothing arrives for which it would wait 10 ms
+  CHECK(std::chrono::steady_clock::now() - begin < 1500ms);
+  CHECK(ranks[0]->done(quick));
+  other.join();
+  CHECK((got == large));
+  CHECK(got_small == small);
+}
+
 TEST_CASE("sockets: a message of another length than its memory is an error", "[ranks][sockets]") {
   const auto ranks = connected_ranks(2);
   std::string text = "text", got(5, '\0');

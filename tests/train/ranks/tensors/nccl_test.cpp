@@ -2,6 +2,7 @@
 
 #include "train/ranks/tensors/nccl.h"
 
+#include "tests/support/errors.h"
 #include "tests/support/gpu.h"
 #include "tests/train/ranks/tensors/nccl_stand_in.h"
 #include "tests/train/ranks/trained.h"
@@ -122,6 +123,32 @@ TEST_CASE("nccl: a rank that ends is not waited for", "[ranks][nccl]") {
               ErrorCode::failed, "another rank has ended");
   CHECK(nccl.counts().connected == 4);
   CHECK(nccl.counts().aborted + nccl.counts().destroyed == 4);
+}
+
+TEST_CASE("nccl: after an error it is no longer called, and exchanges that nobody joined are given up",
+          "[ranks][nccl]") {
+  if (!emulated()) return;
+  for (const bool fails : {true, false}) {
+    NcclStandIn nccl(run_seed());
+    if (fails) nccl.fail_group(0, 0);
+    Mailboxes(2, run_seed(), 0).run([&](Ranks& ranks) {
+      const auto device = emulated();
+      NcclTransport transport(ranks, *device, nccl.library());
+      const Tensor mine = Tensor::from(*device, std::vector<float>{1, 2}, {2}), theirs = mine.like();
+      const auto exchange = transport.start(Topic::values, {{1 - ranks.rank(), mine, theirs}});
+      if (fails && ranks.rank() == 0) {
+        const auto error = error_of([&] {
+          for (;;) transport.check();
+        });
+        require(contains(error->what(), "remote process exited"), error->what());
+        transport.check();  // about the messages alone
+      }
+      ranks.gather("");  // all are still there
+    });
+    CHECK(nccl.counts().connected == 2);
+    CHECK(nccl.counts().aborted + nccl.counts().destroyed == 2);
+    CHECK(nccl.counts().aborted == 2);
+  }
 }
 
 TEST_CASE("nccl: a rank that cannot connect says why", "[ranks][nccl]") {
