@@ -104,6 +104,27 @@ TEST_CASE("a run without checkpoints is distinguished from other directories", "
   CHECK_ERROR(find_checkpoint((dir / "config.json").string()), ErrorCode::input,
               "is not a run or checkpoint directory (the --out_dir of a training); `hewn import`");
   CHECK(list_checkpoints(dir.path().string()).empty());
+  fs::create_directory(dir / "openai");
+  write_file(dir / "openai/hparams.json", "{}");
+  CHECK_ERROR(find_checkpoint((dir / "openai").string()), ErrorCode::input, "is not a run; `hewn import`");
+}
+
+TEST_CASE("what has the name of a checkpoint but is none, or is unfinished and older, does not count",
+          "[checkpoint]") {
+  const TempDir dir;
+  const std::string run = dir.path().string();
+  make_checkpoints(run, {10, 20});
+  const fs::path all = dir / "checkpoints";
+  fs::create_directory_symlink("step-000010", all / "step-000030");
+  write_file(all / "step-000040", "a file");
+  fs::create_directory(all / "step-000005");
+  CHECK(steps_of(run) == std::vector<int64_t>{10, 20});
+  const auto incomplete = incomplete_checkpoints(run);
+  REQUIRE(incomplete.size() == 1);
+  CHECK(incomplete[0].step == 5);
+  const HeldCheckpoint held = hold_checkpoint(run);
+  CHECK(held.path == (all / "step-000020").string());
+  CHECK(held.remark.empty());
 }
 
 TEST_CASE("old checkpoints are removed, the best and the newest are kept", "[checkpoint]") {

@@ -174,7 +174,8 @@ TEST_CASE("names of token files are those that data prepare gives", "[data]") {
     CHECK_FALSE(is_token_file_name(name));
   for (const char* name : {"x_train.bin", "a_b_val_000000.bin", "train.bin"})
     CHECK(is_any_token_file_name(name));
-  for (const char* name : {"_train.bin", "x_train_.bin", "x_train_a.bin", "xtrain.bin", "x_test_000001.bin"})
+  for (const char* name :
+       {"_train.bin", "x_train_.bin", "x_train_a.bin", "xtrain.bin", "xytrain.bin", "x_test_000001.bin"})
     CHECK_FALSE(is_any_token_file_name(name));
 }
 
@@ -307,6 +308,15 @@ TEST_CASE("a text is not divided into more files than a directory should hold", 
   }));
   CHECK_FALSE(fs::exists(dir / "out"));
   CHECK_THROWS_AS(TokenFilesWriter(dir.path().string(), SplitSide::train, {.vocab_size = 2}, -1), Error);
+}
+
+TEST_CASE("a shard that cannot get the name of a whole file is an error", "[data]") {
+  const TempDir dir;
+  TokenFilesWriter writer(dir.path().string(), SplitSide::train, {.vocab_size = 2}, 8);
+  writer.append(std::vector<int32_t>{0, 1, 0});
+  fs::create_directory(dir / "train.bin");
+  CHECK(test::fails(ErrorCode::failed, {(dir / "train.bin").string(), "cannot be written"},
+                    [&] { writer.commit(); }));
 }
 
 TEST_CASE("shards of nanoGPT's format have the vocabulary of all of them", "[data]") {
