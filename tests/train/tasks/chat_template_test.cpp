@@ -234,6 +234,13 @@ TEST_CASE("template: a file is read, and refused if it is none") {
               [] { find_template("chatml2"); }));
   test::write_file(path, R"({"before_user": )");
   CHECK(fails(ErrorCode::input, {"mine.json: "}, [&] { find_template(path); }));
+  for (const char* part : {"before_user", "after_user", "before_answer"}) {
+    test::write_file(path, join("{\"", part, "\": \"\\n\"}"));
+    CHECK_NOTHROW(find_template(path));
+  }
+  test::write_file(path, R"({"answer_end": "\n"})");
+  CHECK(fails(ErrorCode::input, {"mine.json: the template has nothing between messages"},
+              [&] { find_template(path); }));
   test::write_file(path, "[]");
   CHECK(fails(ErrorCode::input, {"mine.json: a template is an object; found array"},
               [&] { find_template(path); }));

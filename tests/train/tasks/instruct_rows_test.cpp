@@ -35,6 +35,16 @@ TEST_CASE("talks: Alpaca, messages and any two columns") {
   CHECK(messages.messages.size() == 3);
   CHECK(messages.prompt().size() == 2);
   CHECK(messages.instruction == "Q");
+  const Talk unasked =
+      talk_of(R"({"messages": [{"role": "system", "content": "S"}, {"role": "assistant", "content": "A"}]})");
+  CHECK(unasked.instruction.empty());
+  CHECK(unasked.answer() == "A");
+  const Table missing("t",
+                      "{\"instruction\": \"a\", \"input\": \"x\", \"output\": \"b\"}\n"
+                      "{\"instruction\": \"c\", \"output\": \"d\"}");
+  CHECK(read_talk(missing, 1, find_talk_columns(missing, {}), find_template("plain")).input.empty());
+  CHECK(find_talk_columns(Table("t", "instruction,reply\nQ,A\n"), {}) ==
+        TalkColumns{{"prompt", "instruction"}, {"answer", "reply"}});
   CHECK(talk_of("question,reply\nQ,A\n").answer() == "A");
   CHECK(talk_of("a,b,c\nx,Q,A\ny,R,B\n", {{"prompt", "2"}, {"answer", "c"}}).instruction == "Q");
 }
@@ -56,6 +66,10 @@ TEST_CASE("talks: wrong rows are refused with their place") {
   CHECK(refused_talk(R"({"messages": {"role": "user"}})", {"an object; expected a list of messages"}));
   CHECK(refused_talk(R"({"messages": [3]})", {"message 1: is not a message"}));
   CHECK(refused_talk(R"({"messages": [{"role": "user", "content": 3}]})", {"message 1: is not a message"}));
+  CHECK(refused_talk(R"({"messages": [{"role": "user"}]})", {"message 1: is not a message"}));
+  CHECK(refused_talk(
+      R"({"messages": [{"role": "user", "content": "x"}, {"role": "assistant", "content": "y"}, {"role": "user", "content": "z"}]})",
+      {"end with an answer of the assistant"}));
   CHECK(refused_talk(R"({"messages": [{"role": "bot", "content": "x"}]})",
                      {"message 1: the role \"bot\"; expected system, user"}));
   CHECK(

@@ -34,6 +34,9 @@ TEST_CASE("task: every member is written and read") {
       .kind = Task::Kind::instruct, .chat = find_template("chatml"), .mask = "none", .train = "lora"};
   CHECK(task_from_json(task_to_json(instruct), "t") == instruct);
   CHECK(!(task_from_json(task_to_json(instruct), "t") == classify));
+  CHECK(classify.longest_row(100) == 100);
+  CHECK(classify.longest_row(300) == 120);
+  CHECK(instruct.longest_row(300) == 300);
   const test::TempDir run;
   CHECK(!read_task(run.path().string()));
   write_task(run.path().string(), instruct);

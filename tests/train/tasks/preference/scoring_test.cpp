@@ -84,6 +84,17 @@ TEST_CASE("preference scores: are the loss and the rewards of the pairs", "[pref
   CHECK_ERROR(score_preferences(*model, {}, 2, config), ErrorCode::usage, "no pairs");
 }
 
+TEST_CASE("preference scores: there are none if the passes are stopped", "[preference]") {
+  test::Random random("stopped scores");
+  const auto model = make_model(test::tiny_model(), cpu());
+  const auto pairs = some_pairs(random, 6);
+  int asked = 0;
+  CHECK_FALSE(score_preferences(*model, pairs, 2, {}, [&] { return ++asked == 3; }));
+  CHECK(asked == 3);
+  CHECK(score_preferences(*model, pairs, 2, {}, [&] { return ++asked == 7; }));
+  CHECK(asked == 6);
+}
+
 TEST_CASE("preference reference: stops when asked", "[preference]") {
   test::Random random("stop");
   const auto model = make_model(test::tiny_model(), cpu());
