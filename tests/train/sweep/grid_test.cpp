@@ -88,6 +88,8 @@ TEST_CASE("a sweep is extended by values, and by nothing else") {
   CHECK_THROWS_AS(extended_grid(stored, {{"a", {"1"}}, {"b", {"x"}}}, "s"), Error);
   CHECK_THROWS_AS(extended_grid(stored, {{"a", {"1", "2"}}}, "s"), Error);
   CHECK_THROWS_AS(extended_grid(stored, {{"a", {"1", "2"}}, {"b", {"x"}}, {"c", {"1"}}}, "s"), Error);
+  CHECK_THROWS_WITH(extended_grid({}, stored, "s"),
+                    Catch::Contains("the keys are a, b, but the sweep in s has none"));
 }
 
 }  // namespace hewn::test

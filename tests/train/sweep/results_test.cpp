@@ -48,6 +48,7 @@ TEST_CASE("a result is read as it was written") {
   CHECK(same.grad_norms == r.grad_norms);
   CHECK(same.best_step == 10);
   CHECK(same.tokens_per_s() == 320);
+  CHECK(SweepResult{.tokens = 640}.tokens_per_s() == 0);
   r.loss = std::numeric_limits<double>::quiet_NaN();
   CHECK(!sweep_result_from_json(to_json(r)).loss);
   CHECK(sweep_result_from_json(to_json(r)).ranked_loss() == 1.25);

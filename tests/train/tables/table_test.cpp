@@ -128,6 +128,17 @@ TEST_CASE("table: a value of another type is refused by its type and place") {
   CHECK(t.json(0, t.column("c")) == R"({"d": 1})");
 }
 
+TEST_CASE("table: a wanted column that could be a number is a name only if no column has that number") {
+  const auto columns = [](const char* wanted) {
+    return table("0,1x,2\n3,4,5\n", {.columns = {wanted}}).columns();
+  };
+  const std::vector<std::string> named{"0", "1x", "2"}, numbered{"1", "2", "3"};
+  CHECK(columns("0") == named);
+  CHECK(columns("1x") == named);
+  CHECK(columns("2") == numbered);
+  CHECK(columns("4") == numbered);
+}
+
 TEST_CASE("table: broken tables are refused with file, line and column") {
   CHECK(refused_table("", {"t: is empty"}));
   CHECK(refused_table(" \n\n", {"t: is empty"}));
@@ -136,6 +147,11 @@ TEST_CASE("table: broken tables are refused with file, line and column") {
                       {"t, line 3, column 1: this row has 3 columns separated by commas; expected 2"}));
   CHECK(refused_table("a\tb\n1\t2\n1\n",
                       {"t, line 3, column 1: this row has 1 column separated by tabs; expected 2"}));
+  CHECK(refused_table("a;b\n1;2\n1\n",
+                      {"t, line 3, column 1: this row has 1 column separated by semicolons; expected 2"}));
+  CHECK(test::contains(refused_table("a\tb\n1\t2\n1\t2\t3\n", {"has 3 columns separated by tabs"}).text,
+                       "like the first row"));
+  CHECK_FALSE(test::contains(refused_table("a\tb\n1\t2\n1\t2\t3\n", {"by tabs"}).text, "quotes"));
   CHECK(refused_table("a,b\n1,\"two\n", {"t, line 2, column 3: the quote that begins here is never closed"}));
   CHECK(
       refused_table("a,b\n\xc3\xa9,\"two\"x\n1,2\n", {"t, line 2, column 8: text follows a closing quote"}));
