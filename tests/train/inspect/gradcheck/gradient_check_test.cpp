@@ -206,6 +206,17 @@ TEST_CASE("gradcheck: a mistake that only several batches show is wrong") {
   CHECK(check.places.empty());
 }
 
+TEST_CASE("gradcheck: a direction or entries that are wrong, each alone, count") {
+  for (const bool direction : {false, true})
+    for (const bool entries : {false, true}) {
+      GradientCheck check;
+      check.tensors.push_back(
+          {.name = "w", .shape = {1}, .wrong_direction = direction, .wrong_entries = entries});
+      CHECK(check.tensors[0].wrong() == (direction || entries));
+      CHECK(check.right() != (direction || entries));
+    }
+}
+
 TEST_CASE("gradcheck: NaN never passes") {
   Random random("gradcheck NaN");
   const Batch batch = random_batch(random, tiny_model(), 1);

@@ -184,6 +184,14 @@ TEST_CASE("origin: a layer's weights are named in the order in which they are st
   }
 }
 
+TEST_CASE("origin: NaN in a layer is no sum that could be looked up in one layout or the other", "[trace]") {
+  const Tensor x = leaf("x", {2, std::nan("")}, {1, 2}),
+               weight = Tensor::from(cpu(), std::vector<double>{1, 10, 100, 1000}, {2, 2});
+  const ElementOrigin origin = origin_in([&] { return linear(x, weight, {}); }, {0, 1});
+  CHECK(std::isnan(origin.value));
+  CHECK_FALSE(origin.sum);
+}
+
 TEST_CASE("origin: a layer whose input or change is not kept is no sum", "[trace]") {
   const Tensor x = leaf("x", {2, 3}, {1, 2}), a = leaf("A", {1, 0}, {1, 2}), b = leaf("B", {1, 1}, {1, 2}),
                weight = Tensor::from(cpu(), std::vector<double>{1, 10, 100, 1000}, {2, 2});
