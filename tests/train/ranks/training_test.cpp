@@ -1,7 +1,9 @@
 // Training with several ranks: the bits of one process.
 
+#include <algorithm>
 #include <cmath>
 
+#include "tests/support/errors.h"
 #include "tests/train/ranks/trained.h"
 
 namespace hewn::test {
@@ -55,6 +57,24 @@ TEST_CASE("training with 1, 2, 4 and 8 ranks gives the same bits on all of them"
     const TrainedByRanks alone = train(variant, variant.micro_steps, nullptr);
     for (const int size : {1, 2, 4, 8}) check_ranks(size, variant, alone, [] { return make_cpu(1); });
   }
+}
+
+TEST_CASE("moments that are divided among ranks are no single tensors", "[ranks]") {
+  for (const bool shard : {true, false})
+    Mailboxes(2, run_seed(), 0).run([&](Ranks& ranks) {
+      const auto device = make_cpu(1);
+      const auto model = make_model(many_buckets(), *device);
+      const Trainer trainer(*model, {.shard = shard}, {}, 5, 2, &ranks);
+      size_t pieces = 0;
+      for (const auto& moment : trainer.optimizer().moments()) {
+        pieces = std::max(pieces, moment.pieces.size());
+        const auto error =
+            error_of([&] { require(moment.value().shape() == moment.shape, "another shape"); });
+        require(error.has_value() == shard, moment.name, shard ? " is one tensor" : " is divided");
+        require(!error || contains(error->what(), moment.name + " is divided among ranks"), error->what());
+      }
+      require(shard ? pieces > 1 : pieces == 1, "the largest moment has ", pieces, " pieces");
+    });
 }
 
 TEST_CASE("fewer ranks than groups give the same bits, too, other groups do not", "[ranks]") {

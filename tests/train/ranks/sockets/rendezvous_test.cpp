@@ -127,6 +127,27 @@ TEST_CASE("rendezvous: ranks that have files but do not answer are told from tho
   CHECK(contains(error_of_rank_2(), "but ranks 0, 1, 3, whose files are there, cannot be reached"));
 }
 
+TEST_CASE("rendezvous: a rank whose file was removed does not take that for another process",
+          "[ranks][sockets]") {
+  const TempDir dir;
+  const auto processes = processes_in(dir, 2, 1s);
+  const RankFiles files(processes[0].directory, "run", 0);
+  const auto outcome = meet_as({processes[1]}, [&] { files.remove(1, address_of(files, 1).token); })[0];
+  REQUIRE(outcome.error);
+  CHECK(contains(outcome.error->what(), "rank 1 of 2 has waited 1 s, but rank 0 has not appeared"));
+  CHECK(fs::is_empty(dir / "meet"));
+}
+
+TEST_CASE("rendezvous: ranks that cannot be are refused", "[ranks][sockets]") {
+  const TempDir dir;
+  for (const auto& [rank, size] : {std::pair(-1, 2), {2, 2}, {0, 0}, {0, 1025}, {0, -1}})
+    CHECK(
+        fails(ErrorCode::usage, {join("rank ", rank, " of ", size), "at most 1024"}, [&, r = rank, n = size] {
+          (void)meet({.directory = (dir / "meet").string(), .rank = r, .size = n, .timeout = 1s});
+        }));
+  CHECK_FALSE(fs::exists(dir / "meet"));
+}
+
 TEST_CASE("rendezvous: files that others have left do no harm", "[ranks][sockets]") {
   const TempDir dir;
   const auto processes = processes_in(dir, 4);
