@@ -45,6 +45,18 @@ TEST_CASE("divergence: the first node with other values is named, in every preci
   }
 }
 
+TEST_CASE("divergence: rounding to bf16 is no node that the other trainer must have", "[trainer]") {
+  test::Random random("casts");
+  ModelConfig config = test::tiny_model();
+  config.attention = AttentionForm::per_head;  // rounds the inputs of its heads
+  const Batch batch = test::random_batch(random, config, 2);
+  const auto exact = make_model(config, cpu(), DType::f32, 7),
+             rounded = make_model(config, cpu(), DType::bf16, 7);
+  Trainer reference(*exact, OptimizerConfig{}, ScheduleConfig{}, 1),
+      other(*rounded, OptimizerConfig{}, ScheduleConfig{}, 1);
+  CHECK(first_divergence(reference, other, std::span(&batch, 1), node_tolerance(DType::bf16)) == "");
+}
+
 TEST_CASE("divergence: a gradient that only the other trainer computes is named", "[trainer]") {
   test::Random random("further nodes");
   const ModelConfig config = test::tiny_model();

@@ -82,6 +82,16 @@ TEST_CASE("a profile measures the GPU's time, not the host's time to launch", "[
   for (const auto& line : two.profile.lines()) CHECK(line.seconds > 0);
 }
 
+TEST_CASE("a GPU without known figures bounds no time, and is not measured again", "[profile][gpu]") {
+  const auto device = test::make_test_gpu();
+  if (!device || device->isa() != Isa::emulated) return;
+  MachineRoof roof(DType::f32, *device);
+  for (int i = 0; i < 2; ++i) {
+    CHECK(roof.seconds({.flops = 1e12, .bytes = 1e12}) == 0);
+    roof.measure_again(*device);
+  }
+}
+
 TEST_CASE("a profile ends with its step, even if that fails", "[profile]") {
   TwoSteps two(make_cpu(1));
   CHECK_THROWS_AS(two.profile.watch([] { fail(ErrorCode::failed, "a step"); }), Error);

@@ -183,6 +183,22 @@ TEST_CASE("gradcheck: a mistake in one part of the model is found there") {
   }
 }
 
+TEST_CASE("gradcheck: of several batches, too, only embeddings are forgotten in a tied weight") {
+  Random random("gradcheck tied");
+  const std::vector<Batch> batches{random_batch(random, tiny_model(), 1),
+                                   random_batch(random, tiny_model(), 1)};
+  const auto model = make_model(tiny_model(), cpu(), DType::f64, 5);
+  LossProbe probe(*model, batches, 7, false);
+  MistakeMaker maker(*find_mistake("one-of-tied"), "", probe.targets());
+  const GradientCheck check = check_gradients(probe, {.max_entries = 4, .edits = &maker});
+  CHECK(maker.changes() > 0);
+  for (const CheckedTensor& t : check.tensors) {
+    INFO(t.name);
+    if (t.name == "transformer.wte.weight") CHECK(t.wrong());
+    if (t.name != "transformer.wte.weight" && t.name != "transformer.wpe.weight") CHECK_FALSE(t.wrong());
+  }
+}
+
 TEST_CASE("gradcheck: a mistake that only several batches show is wrong") {
   Random random("gradcheck batches");
   const std::vector<Batch> batches{random_batch(random, tiny_model(), 1),

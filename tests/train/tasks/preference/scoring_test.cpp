@@ -153,6 +153,8 @@ TEST_CASE("preference reference: a file gives the same bits, and only to its own
         TensorEntry{"test", DType::i32, {2, 2}}, TensorEntry{"test", DType::bf16, {2, 4}}})
     CHECK_ERROR(write_as(test), ErrorCode::input,
                 "the tensor test does not have the shape [2, 2] of float32");
+  SafetensorsWriter(path, {}, {{"format", "hewn-reference"}, {"version", "99"}}).finish();
+  CHECK_ERROR(read_reference(path, other), ErrorCode::input, "reference model, of version 1");
   SafetensorsWriter(path, {}).finish();
   CHECK_ERROR(read_reference(path, other), ErrorCode::input, "reference model");
 }
