@@ -123,6 +123,13 @@ TEST_CASE("mixed precision: the same bits for any number of threads and after a 
   }
 }
 
+TEST_CASE("mixed precision: without copies in bf16 there is nothing to round", "[mixed]") {
+  Run nearest(DType::f32, 1, {}), stochastic(DType::f32, 1, {.stochastic_rounding = true});
+  losses(nearest.trainer, 3);
+  losses(stochastic.trainer, 3);
+  CHECK((test::bytes_of(stochastic.trainer) == test::bytes_of(nearest.trainer)));
+}
+
 TEST_CASE("mixed precision: stochastic rounding is to a neighbour and unbiased", "[mixed]") {
   constexpr size_t n = 1 << 16;
   constexpr float ulp = 1.0f / 128;  // of bf16 from 1 to 2
