@@ -122,6 +122,17 @@ TEST_CASE("settings that nanoGPT has not, or that fit no model, are refused by n
   CHECK(changed(heads + '\2', heads + '\0', {path, "n_head = 0"}));
 }
 
+TEST_CASE("a tensor that nanoGPT has not is refused by name", "[nanogpt]") {
+  const test::TempDir dir;
+  std::string bytes = test::read_file(nanogpt_files / "ckpt.pt");
+  const size_t at = bytes.find("lm_head.weight");
+  REQUIRE(at != bytes.npos);
+  test::write_file(dir / "ckpt.pt", bytes.replace(at, 7, "my_head"));
+  const ForeignModel opened = open_nanogpt((dir / "ckpt.pt").string());
+  CHECK(test::fails(ErrorCode::input, {"unknown: _orig_mod.my_head.weight"},
+                    [&] { load_foreign(opened, cpu()); }));
+}
+
 TEST_CASE("variants of nanoGPT and damaged vocabularies are refused by name", "[nanogpt]") {
   const std::string types = (nanogpt_files / "types.pt").string();
   CHECK(test::fails(ErrorCode::input, {types, "model_args", "nanoGPT"}, [&] { open_nanogpt(types); }));

@@ -166,6 +166,19 @@ TEST_CASE("gradcheck: classic mistakes are found where they are, and most are re
   CHECK(recognised >= 10);
 }
 
+TEST_CASE("gradcheck: another mask is found where dropout leaves few elements") {
+  ModelConfig config = whole_model();
+  config.dropout = 0.9;
+  Random random("gradcheck few left");
+  const std::vector<Batch> batches{random_batch(random, config, 3)};
+  const auto model = make_model(config, cpu(), DType::f64, 5);
+  LossProbe probe(*model, batches, 7, false);
+  MistakeMaker maker(*find_mistake("stale-mask"), "h.0.mlp", probe.targets());
+  const GradientCheck check = check_gradients(probe, {.max_entries = 4, .edits = &maker});
+  REQUIRE(check.places.size() == 1);
+  CHECK(check.places[0].users.find("h.0.mlp dropout") != std::string::npos);
+}
+
 TEST_CASE("gradcheck: a mistake in one part of the model is found there") {
   ModelConfig config = whole_model();
   config.n_layer = 3;
