@@ -2,11 +2,15 @@
 
 #include "core/io/line_file.h"
 
+#include <sys/resource.h>
+
+#include <csignal>
 #include <filesystem>
 
 #include "core/error.h"
 #include "tests/support/catch.h"
 #include "tests/support/env.h"
+#include "tests/support/errors.h"
 
 namespace hewn::test {
 
@@ -50,6 +54,29 @@ TEST_CASE("a line file reports what it cannot read or write") {
   CHECK_THROWS_AS(nowhere.add("x"), Error);
   LineFile file((dir / "lines").string());
   CHECK_THROWS_AS(file.add("two\nlines"), Error);
+  std::filesystem::create_directory(dir / "lines");
+  CHECK(fails(ErrorCode::failed, {(dir / "lines").string(), "cannot be written"}, [&] { file.add("x"); }));
+}
+
+TEST_CASE("a line that cannot be written as a whole is not left in part") {
+  const TempDir dir;
+  const std::string path = (dir / "lines").string();
+  LineFile file(path);
+  file.add("first");
+  struct rlimit before {};
+  REQUIRE(::getrlimit(RLIMIT_FSIZE, &before) == 0);
+  struct rlimit limit = before;
+  limit.rlim_cur = 9;
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  REQUIRE(::setrlimit(RLIMIT_FSIZE, &limit) == 0);
+  const auto refused = fails(ErrorCode::failed, {path, "cannot be written"}, [&] { file.add("second"); });
+  ::setrlimit(RLIMIT_FSIZE, &before);
+  std::signal(SIGXFSZ, handler);
+  CHECK(refused);
+  CHECK(read_file(path) == "first\n");
+  file.add("third");
+  CHECK(file.lines() == Lines{"first", "third"});
+  CHECK(read_file(path) == "first\nthird\n");
 }
 
 }  // namespace hewn::test
