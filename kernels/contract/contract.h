@@ -17,6 +17,7 @@
 #include "kernels/contract/compiled.h"
 #include "kernels/contract/isa.h"
 #include "kernels/contract/launch.h"
+#include "kernels/contract/parallel.h"
 #include "kernels/contract/sizes_of.h"
 
 namespace hewn {
@@ -155,6 +156,13 @@ class Executor : public Device {
 
 /// All devices of the project are made by kernels/ and are Executors.
 inline Executor& executor(Device& device) { return static_cast<Executor&>(device); }
+
+/// The threads that wait for regions while work() runs on this device: those of a CPU (see parallel.h).
+template <class Work>
+void long_region(Device& device, Work&& work) {
+  Executor& on = executor(device);
+  long_region(on.gpu() || !on.runs() ? 1 : on.threads(), work);
+}
 
 /// The last rung that accepts these arguments on this device; null if none does.
 template <class A>

@@ -1,6 +1,8 @@
 #pragma once
 // All CPU parallelism goes through this header.
 
+#include <type_traits>
+
 #include "kernels/contract/launch.h"
 
 namespace hewn {
@@ -11,6 +13,19 @@ namespace hewn {
 /// on a second thread at the same time, runs on its own thread only. The body must not throw: if several
 /// threads work, an exception ends the program.
 void parallel_region(int threads, int parts, void (*body)(void* context, int part), void* context);
+
+/// Calls work(context) within one long region of so many threads: the others wait there for the regions that `work`
+/// begins, without sleeping as long as nobody else wants the processors (kernels/contract/crew.h). For code that begins
+/// regions every few microseconds. Passes on what work throws. A long region beside or within another one does nothing
+/// further, nor does any where OMP_WAIT_POLICY says how threads wait.
+void long_region(int threads, void (*work)(void* context), void* context);
+
+template <class Work>
+void long_region(int threads, Work&& work) {
+  long_region(
+      threads, [](void* context) { (*static_cast<std::remove_reference_t<Work>*>(context))(); },
+      const_cast<void*>(static_cast<const void*>(&work)));
+}
 
 /// Splits [0, n) into one contiguous range per thread and calls body(begin, end, worker) for the non-empty
 /// ones. Work items must not depend on how they are grouped: make an item a fixed block (of rows, of

@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "core/rng.h"
+#include "kernels/contract/contract.h"
 #include "model/generation/context.h"
 
 namespace hewn {
@@ -89,14 +90,9 @@ struct Writing {
   }
 };
 
-}  // namespace
-
-void generate(Model& model, const std::vector<GenerateRequest>& requests, const GenerateOptions& options,
-              size_t at_once, const GenerateEvents& events) {
-  require(at_once >= 1, "at_once is 0; expected 1 or more");
-  check_sampling(options.sampling());
-  const NoGrad none;
-  const Scope scope("generate");
+/// Writes all texts, `at_once` at a time.
+void write_texts(Model& model, const std::vector<GenerateRequest>& requests, const GenerateOptions& options,
+                 size_t at_once, const GenerateEvents& events) {
   const auto step = std::make_shared<TokenStep>(model, options.cuda_graph);
   const auto remembered = options.remembered ? options.remembered : std::make_shared<Remembered>();
   std::list<Writing> texts;
@@ -122,6 +118,18 @@ void generate(Model& model, const std::vector<GenerateRequest>& requests, const 
       text = texts.erase(text);
     }
   }
+}
+
+}  // namespace
+
+void generate(Model& model, const std::vector<GenerateRequest>& requests, const GenerateOptions& options,
+              size_t at_once, const GenerateEvents& events) {
+  require(at_once >= 1, "at_once is 0; expected 1 or more");
+  check_sampling(options.sampling());
+  const NoGrad none;
+  const Scope scope("generate");
+  long_region(executor(model.device()).threads(),
+              [&] { write_texts(model, requests, options, at_once, events); });
 }
 
 bool generate(Model& model, const std::vector<int32_t>& prompt, const GenerateOptions& options,

@@ -56,7 +56,6 @@ int time_training(const Settings& settings, Ranks* ranks) {
   Trainer trainer(*model, config, ranks);
   trainer.graphs().use(settings.flag("cuda_graph"));
   const std::vector<Batch> batches = random_batches(config, ranks);
-  for (int warm_up = 0; warm_up < 3; ++warm_up) trainer.step(batches);  // a GPU captures the third
   const auto step = [&] {
     const StepResult result = trainer.step(batches);
     if (!result.finite)
@@ -66,18 +65,22 @@ int time_training(const Settings& settings, Ranks* ranks) {
   std::optional<RankWatch> watch;
   if (ranks) watch.emplace(*ranks);
   const int64_t steps = settings.integer("repeat");
-  std::vector<double> seconds;
-  while (std::ssize(seconds) < steps) {
-    if (stopped()) return stop_status();
-    seconds.push_back(seconds_of(*device, 1, [&] { watch ? watch->watch(step) : step(); }).front());
-  }
-  const Timing t = timing_of(std::move(seconds));
-  roof.measure_again(*device);
-  StepProfile kernels(roof, *device);
-  for (int64_t i = 0; i < steps; ++i) {
-    if (stopped()) return stop_status();
-    kernels.watch(step);
-  }
+  std::optional<Timing> timing;
+  std::optional<StepProfile> profile;
+  long_region(*device, [&] {
+    std::vector<double> seconds;
+    for (int warm_up = 0; warm_up < 3; ++warm_up) trainer.step(batches);  // a GPU captures the third
+    while (std::ssize(seconds) < steps && !stopped())
+      seconds.push_back(seconds_of(*device, 1, [&] { watch ? watch->watch(step) : step(); }).front());
+    if (std::ssize(seconds) < steps) return;
+    timing = timing_of(std::move(seconds));
+    roof.measure_again(*device);
+    profile.emplace(roof, *device);
+    for (int64_t i = 0; i < steps && !stopped(); ++i) profile->watch(step);
+  });
+  if (!profile || stopped()) return stop_status();
+  const Timing& t = *timing;
+  const StepProfile& kernels = *profile;
   detail(profile_tables(kernels));
 
   const int64_t tokens = config.batch_size * config.gradient_accumulation_steps * config.model.block_size;

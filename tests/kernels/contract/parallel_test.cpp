@@ -1,6 +1,7 @@
 #include "kernels/contract/parallel.h"
 
 #include <atomic>
+#include <chrono>
 #include <cstring>
 #include <thread>
 #include <vector>
@@ -95,6 +96,59 @@ TEST_CASE("parallel: a region inside a region runs on its own thread") {
   });
   CHECK(inner == std::vector<int64_t>(4, 45));
   CHECK(elsewhere == 0);
+}
+
+TEST_CASE("parallel: regions within a long region do every item exactly once") {
+  const auto expected = row_sums(1, 64);
+  for (const int threads : {1, 2, 3, 8})
+    long_region(threads, [&] {
+      for (int round = 0; round < 300; ++round) REQUIRE(row_sums(threads, 64) == expected);
+      for (const int fewer : {2, 3, 5}) REQUIRE(row_sums(fewer, 7) == row_sums(1, 7));
+    });
+}
+
+TEST_CASE("parallel: threads of a long region wait for work, and sleep in between") {
+  if (available_cores() < 2) return test::skip("work on several threads: there is one core");
+  long_region(2, [] {
+    for (const int pause : {0, 0, 0, 100, 5000, 0, 5000, 0}) {  // microseconds; the longest wait is 1000
+      std::this_thread::sleep_for(std::chrono::microseconds(pause));
+      std::atomic<int> here = 0;
+      for (int attempt = 0; attempt < 100 && here != 2; ++attempt) {
+        here = 0;
+        parallel_for(Launch{.threads = 2}, 2, [&](int64_t, int64_t, int) {
+          ++here;
+          for (int i = 0; i < 100'000 && here < 2; ++i) std::this_thread::yield();
+        });
+      }
+      CHECK(here == 2);
+    }
+  });
+}
+
+TEST_CASE("parallel: a long region passes on an exception, and the next one works") {
+  CHECK_THROWS_WITH(long_region(3,
+                                [] {
+                                  row_sums(3, 7);
+                                  fail(ErrorCode::input, "on purpose");
+                                }),
+                    "on purpose");
+  long_region(3, [] { CHECK(row_sums(3, 7) == row_sums(1, 7)); });
+  CHECK(row_sums(3, 7) == row_sums(1, 7));
+}
+
+TEST_CASE("parallel: long regions within and beside each other, and regions of other threads in them") {
+  std::vector<std::vector<int64_t>> results(4);
+  std::vector<std::thread> callers;
+  for (auto& result : results)
+    callers.emplace_back([&result] {
+      for (int round = 0; round < 50; ++round)
+        long_region(2 + round % 2, [&] {
+          long_region(2, [&] { result = row_sums(3, 20); });
+          parallel_for(Launch{.threads = 3}, 20, [](int64_t, int64_t, int) {});
+        });
+    });
+  for (auto& caller : callers) caller.join();
+  for (const auto& result : results) CHECK(result == row_sums(1, 20));
 }
 
 namespace {
