@@ -1,26 +1,22 @@
 #include "kernels/contract/crew.h"
 
-#include <sys/resource.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cstdio>
 
 namespace hewn {
 namespace {
 
 /// How long a thread spins: longer than what lies between two tokens of a text, or about as long as a system call.
 constexpr std::chrono::microseconds long_wait{1000}, short_wait{5};
-/// Within this time a quiet system takes a processor away once at most, and a busy loop on each of two processors does so
-/// half a dozen times. Threads that sleep soon are seldom interrupted, hence the longer time until that is tried again.
+/// How often a thread looks whether others want the processors, the part of that time for which it was kept from running
+/// if they do, and how long that then counts: threads that sleep soon seldom wait for a processor.
 constexpr std::chrono::milliseconds watch_interval{20}, shared_interval{250};
-constexpr long preemptions_if_shared = 3;
+constexpr double delay_if_shared = 0.05;
 
 constexpr uint64_t region_step = uint64_t{1} << 32, dismissed = ~(region_step - 1);
 constexpr uint32_t parts_left(uint64_t state) { return static_cast<uint32_t>(state); }
-
-/// How often the system has taken a processor away from a thread of this process.
-long preemptions() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return usage.ru_nivcsw;
-}
 
 void spin_once() {
 #ifdef __aarch64__
@@ -45,13 +41,24 @@ void Crew::await_change(const std::atomic<T>& value, T old) const {
   value.wait(old, std::memory_order_acquire);
 }
 
+Crew::Crew() : schedule_(open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC)) { watch_processors(); }
+Crew::~Crew() {
+  if (schedule_ >= 0) close(schedule_);
+}
+
 void Crew::watch_processors() {
   const auto now = std::chrono::steady_clock::now();
   if (now < watch_at_) return;
-  const bool shared = preemptions() >= preempted_ + preemptions_if_shared;
+  // Nanoseconds on a processor, nanoseconds of waiting for one, and a count.
+  char text[96] = {};
+  unsigned long long delay = 0;
+  const bool known = schedule_ >= 0 && pread(schedule_, text, sizeof text - 1, 0) > 0 &&
+                     std::sscanf(text, "%*u %llu", &delay) == 1;
+  const std::chrono::duration<double, std::nano> passed = now - watched_;
+  const bool shared = !known || static_cast<double>(delay - delay_) > delay_if_shared * passed.count();
   shared_.store(shared, std::memory_order_relaxed);
+  watched_ = now, delay_ = delay;
   watch_at_ = now + (shared ? shared_interval : watch_interval);
-  preempted_ = preemptions();
 }
 
 bool Crew::do_part() {

@@ -15,6 +15,11 @@ class Crew {
  public:
   using Body = void (*)(void* context, int part);
 
+  Crew();
+  ~Crew();
+  Crew(const Crew&) = delete;
+  Crew& operator=(const Crew&) = delete;
+
   /// Calls body(context, part) once for each part, here and on threads that help; returns when all are done. One call at
   /// a time.
   void run(int parts, Body body, void* context);
@@ -36,8 +41,9 @@ class Crew {
   void* context_ = nullptr;
   alignas(64) std::atomic<int> done_ = 0;         ///< parts of this region
   alignas(64) std::atomic<bool> shared_ = false;  ///< whether others want the processors
-  std::chrono::steady_clock::time_point watch_at_{};
-  long preempted_ = 0;
+  int schedule_;  ///< what the system tells of the thread that made this; -1: nothing
+  std::chrono::steady_clock::time_point watched_{}, watch_at_{};
+  uint64_t delay_ = 0;  ///< for how long that had waited for a processor, in nanoseconds
 };
 
 }  // namespace hewn
