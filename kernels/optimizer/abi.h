@@ -36,14 +36,15 @@ struct ParameterUpdate {
 /// rounded as usual.
 ///
 /// The word depends only on the seed in `state`, the number of updates of w, and i: it is the word of element
-/// i in kernels/contract/random_words.h, with {updates, 0, rounding_site} after the block number. If the
-/// non-finite flag of `state` is set, nothing changes.
+/// first + i in kernels/contract/random_words.h, with {updates, 0, rounding_site} after the block number, so that a
+/// matrix can be rounded in parts. If the non-finite flag of `state` is set, nothing changes.
 struct StochasticRounding {
   int64_t n;
   const void* w;  ///< [n] f32
   void* w_bf16;   ///< [n] bf16
   const StepState* state;
-  int64_t extra;  ///< w has had state->step + extra updates: 1 right after this step's update
+  int64_t extra;      ///< w has had state->step + extra updates: 1 right after this step's update
+  int64_t first = 0;  ///< a multiple of 64
 };
 /// No dropout of a model has this site number.
 inline constexpr uint32_t rounding_site = 0xffffffffu;

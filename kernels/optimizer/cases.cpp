@@ -3,6 +3,7 @@
 #include <cstring>
 #include <iterator>
 
+#include "core/error.h"
 #include "kernels/contract/case.h"
 #include "kernels/optimizer/abi.h"
 
@@ -78,7 +79,7 @@ std::unique_ptr<Case> make_case(const CaseRequest& request, UpdateRule rule, int
 }
 
 /// All rungs must produce the same bits.
-std::unique_ptr<Case> make_rounding(const CaseRequest& request, int64_t n) {
+std::unique_ptr<Case> make_rounding(const CaseRequest& request, int64_t n, int64_t first = 0) {
   CaseMemory memory(request.seed);
   const StepState* at = state_input(memory, {.seed = request.seed * 0x9E3779B97F4A7C15u, .step = 3});
   constexpr double special[] = {0.0, INFINITY, -INFINITY, NAN, 1.0, 3.4e38, 1e-40};
@@ -86,8 +87,9 @@ std::unique_ptr<Case> make_rounding(const CaseRequest& request, int64_t n) {
     return i % 11 == 5 ? special[static_cast<size_t>(i / 11) % std::size(special)] : rng.normal();
   });
   auto* w_bf16 = memory.output("w_bf16", DType::bf16, n, 0);
-  return std::make_unique<CaseOf<StochasticRounding>>(std::move(memory), "round " + std::to_string(n),
-                                                      DType::f32, StochasticRounding{n, w, w_bf16, at, 1});
+  const std::string shape = join("round ", n, first > 0 ? join(" from ", first) : "");
+  return std::make_unique<CaseOf<StochasticRounding>>(std::move(memory), shape, DType::f32,
+                                                      StochasticRounding{n, w, w_bf16, at, 1, first});
 }
 
 Sketch like_rounding(const StochasticRounding& a) {
@@ -119,6 +121,7 @@ Cases optimizer_cases(const CaseRequest& request) {
       cases.push_back(make_rounding(request, n));
     }
     if (request.bench) continue;
+    if (request.dtype == DType::f32) cases.push_back(make_rounding(request, n, 4096));
     const int64_t part = (5 * n + 7) / 8;  // rarely a multiple of the vector length
     cases.push_back(make_case(request, UpdateRule::adamw, n, part));
     cases.push_back(make_case(request, UpdateRule::adam, n, part));

@@ -99,8 +99,9 @@ __global__ void __launch_bounds__(threads, resident) round_stochastically(Stocha
   const int64_t thread = int64_t{blockIdx.x} * threads + threadIdx.x, group = thread / 16;
   if (group * 64 >= a.n) return;
   const int lane = static_cast<int>(thread % 16);
-  const PhiloxWords words = random_words(group, lane, static_cast<uint32_t>(a.state->step + a.extra), 0,
-                                         rounding_site, a.state->seed);
+  const PhiloxWords words =
+      random_words(a.first / 64 + group, lane, static_cast<uint32_t>(a.state->step + a.extra), 0,
+                   rounding_site, a.state->seed);
 #pragma unroll
   for (int k = 0; k < 4; ++k) {
     const int64_t i = group * 64 + k * 16 + lane;

@@ -62,7 +62,7 @@ void round_reference(const Launch&, const StochasticRounding& a) {
     auto& w_bf16 = static_cast<BFloat16*>(a.w_bf16)[i];
     w_bf16 = BFloat16(w);
     if (!std::isfinite(w)) continue;
-    const uint32_t word = random_word(i, updates, 0, rounding_site, a.state->seed);
+    const uint32_t word = random_word(a.first + i, updates, 0, rounding_site, a.state->seed);
     w_bf16.bits = static_cast<uint16_t>((std::bit_cast<uint32_t>(w) + (word >> 16)) >> 16);
   }
 }

@@ -89,7 +89,8 @@ void round_simd<Isa::HEWN_ISA>(const Launch& launch, const StochasticRounding& a
     for (int64_t i = begin * block; i < end * block && i < a.n; i += 64) {
       int32_t words[64];
       for (int lane = 0; lane < 16; lane += W) {
-        const PhiloxLanes drawn = random_words(i / 64, lane, updates, 0, rounding_site, a.state->seed);
+        const PhiloxLanes drawn =
+            random_words((a.first + i) / 64, lane, updates, 0, rounding_site, a.state->seed);
         for (int k = 0; k < 4; ++k) store(words + k * 16 + lane, drawn.at[k]);
       }
       for_lanes(0, i + 64 < a.n ? 64 : a.n - i, [&](int64_t k, auto lanes) {

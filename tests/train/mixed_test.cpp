@@ -160,6 +160,22 @@ TEST_CASE("mixed precision: stochastic rounding is to a neighbour and unbiased",
   }
 }
 
+TEST_CASE("mixed precision: a matrix that is rounded in parts has the bits of the whole", "[mixed]") {
+  constexpr int64_t n = 10000;
+  const std::vector<float> w = test::Random("parts").normals<float>(n);
+  const StepState state{.seed = 5, .step = 9};
+  std::vector<BFloat16> whole(n), parts(n);
+  run(cpu(), StochasticRounding{n, w.data(), whole.data(), &state, 0});
+  for (int64_t first = 0; first < n; first += 4160)
+    run(cpu(), StochasticRounding{.n = std::min<int64_t>(4160, n - first),
+                                  .w = w.data() + first,
+                                  .w_bf16 = parts.data() + first,
+                                  .state = &state,
+                                  .extra = 0,
+                                  .first = first});
+  CHECK(std::ranges::equal(whole, parts, {}, &BFloat16::bits, &BFloat16::bits));
+}
+
 TEST_CASE("mixed precision: stochastically rounded copies follow the matrices", "[mixed]") {
   Run run(DType::bf16, 1, {.stochastic_rounding = true});
   losses(run.trainer, 3);
