@@ -146,36 +146,47 @@ void Ranks::sum_by_library(Tensor slab) {
   traffic_.bytes_sent += 2 * (size() - 1) * static_cast<int64_t>(slab.bytes()) / size();
 }
 
-template <class RangeOf>
-void Ranks::all_gather(Tensor& numbers, int64_t buckets, const RangeOf& range_of) {
+/// Copies what each rank has of a number of tensors to all others.
+template <class TensorOf>
+void Ranks::all_gather(int64_t exchanges, const TensorOf& tensor_of) {
   if (alone()) return;
   std::deque<std::unique_ptr<TensorExchange>> under_way;
   const auto finish_first = [&] {
     wait(*under_way.front());
     under_way.pop_front();
   };
-  for (int64_t bucket = 0; bucket < buckets; ++bucket) {
+  for (int64_t i = 0; i < exchanges; ++i) {
     if (std::ssize(under_way) == tensors_->most_under_way()) finish_first();
-    const Tensor mine = part_of(numbers, range_of(bucket, rank()));
+    const Tensor mine = tensor_of(i, rank());
     std::vector<TensorSwap> swaps;
     for (int other = 0; other < size(); ++other)
-      if (other != rank())
-        swaps.push_back({.other = other, .mine = mine, .theirs = part_of(numbers, range_of(bucket, other))});
+      if (other != rank()) swaps.push_back({.other = other, .mine = mine, .theirs = tensor_of(i, other)});
     under_way.push_back(start(Topic::values, std::move(swaps)));
   }
   while (!under_way.empty()) finish_first();
   join();
-  numbers.changed();
 }
 
 void Ranks::all_gather(Tensor slab, const Slices& slices) {
-  all_gather(slab, slices.buckets(),
-             [&](int64_t bucket, int owner) { return slices.elements(bucket, owner); });
+  all_gather({{.numbers = slab, .elements = {0, slab.numel()}}}, slices);
+}
+
+void Ranks::all_gather(const std::vector<SlabPart>& parts, const Slices& slices) {
+  std::vector<std::pair<int64_t, SlabPart>> exchanges;  // a bucket, and a part with elements in it
+  for (int64_t bucket = 0; bucket < slices.buckets(); ++bucket)
+    for (const SlabPart& part : parts)
+      if (common(part.elements, slices.elements(bucket)).size() > 0) exchanges.emplace_back(bucket, part);
+  all_gather(std::ssize(exchanges), [&](int64_t i, int owner) {
+    const auto& [bucket, part] = exchanges[static_cast<size_t>(i)];
+    return part_of(part.numbers, common(part.elements, slices.elements(bucket, owner)));
+  });
+  for (SlabPart part : parts) part.numbers.changed();
 }
 
 void Ranks::all_gather_blocks(Tensor numbers, const Slices& slices) {
-  all_gather(numbers, slices.buckets(),
-             [&](int64_t bucket, int owner) { return slices.blocks(bucket, owner); });
+  all_gather(slices.buckets(),
+             [&](int64_t bucket, int owner) { return part_of(numbers, slices.blocks(bucket, owner)); });
+  numbers.changed();
 }
 
 /// The bytes in messages of at most a bucket.

@@ -20,6 +20,12 @@ namespace nccl {
 struct Library;
 }
 
+/// Elements of a slab, and a tensor that has each of them at its place: the slab, or copies in another type.
+struct SlabPart {
+  Tensor numbers;  ///< 1-D; may end where the elements do
+  Range elements;
+};
+
 /// The exchange of one bucket of gradients.
 struct BucketExchange {
   Tensor received;            ///< 1-D: room for R - 1 slices
@@ -96,6 +102,8 @@ class Ranks {
   void sum_by_library(Tensor slab);
   /// Copies every rank's slices to all others.
   void all_gather(Tensor slab, const Slices& slices);
+  /// The same for parts of a slab that do not overlap: all elements that are in one of them.
+  void all_gather(const std::vector<SlabPart>& parts, const Slices& slices);
   /// The same for one number per block of the norm.
   void all_gather_blocks(Tensor numbers, const Slices& slices);
 
@@ -118,8 +126,8 @@ class Ranks {
  private:
   void send_and_receive(int other, Topic topic, std::span<const std::byte> mine, std::span<std::byte> theirs,
                         Transfers& transfers);
-  template <class RangeOf>
-  void all_gather(Tensor& numbers, int64_t buckets, const RangeOf& range_of);
+  template <class TensorOf>
+  void all_gather(int64_t exchanges, const TensorOf& tensor_of);
   void wait(Transfers& transfers);
   std::unique_ptr<TensorExchange> start(Topic topic, std::vector<TensorSwap> swaps);
   void wait(TensorExchange& exchange);

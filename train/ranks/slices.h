@@ -15,6 +15,12 @@ struct Range {
   int64_t size() const { return end - begin; }
 };
 
+/// Those in both; if there are none, an empty range that ends where one of them does.
+inline Range common(Range a, Range b) {
+  const int64_t end = std::min(a.end, b.end);
+  return {std::min(std::max(a.begin, b.begin), end), end};
+}
+
 /// These elements of a slab.
 inline Tensor part_of(const Tensor& slab, Range range) { return slab.sliced(0, range.begin, range.size()); }
 

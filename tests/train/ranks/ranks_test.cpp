@@ -120,6 +120,38 @@ TEST_CASE("ranks: gradients are added as a tree, and every slice comes back", "[
     }
 }
 
+TEST_CASE("ranks: parts of a slab are gathered, each in a type of its own", "[ranks]") {
+  const int64_t n = 20 * norm_block - 1, middle = 5 * norm_block + 64, end = 11 * norm_block + 192;
+  for (const int size : {1, 2, 4}) {
+    INFO(size << " ranks");
+    const Slices slices(n, 4 * norm_block, size);
+    Mailboxes mailboxes(size, run_seed());
+    mailboxes.run([&](Ranks& ranks) {
+      const auto device = make_cpu(1);
+      Tensor wide = Tensor::zeros(*device, DType::f32, {n}),
+             bf16 = Tensor::zeros(*device, DType::bf16, {end});
+      for (int64_t bucket = 0; bucket < slices.buckets(); ++bucket) {
+        const Range mine = slices.elements(bucket, ranks.rank());
+        std::fill(wide.ptr<float>() + mine.begin, wide.ptr<float>() + mine.end, 1.0f);
+        const Range copies = common(mine, {0, end});
+        std::fill(bf16.ptr<BFloat16>() + copies.begin, bf16.ptr<BFloat16>() + copies.end, BFloat16(1.0f));
+      }
+      ranks.all_gather({{wide, {0, middle}}, {bf16, {middle, end}}, {wide, {end, n}}}, slices);
+      // Outside of its part, a tensor has what this rank has given it.
+      const std::vector<double> values = wide.doubles(), copies = bf16.doubles();
+      for (int64_t i = 0; i < n; ++i) {
+        const bool by_copy = i >= middle && i < end, mine = [&] {
+          const Range owned = slices.elements(slices.buckets_of({i, i + 1}).begin, ranks.rank());
+          return i >= owned.begin && i < owned.end;
+        }();
+        require(values[static_cast<size_t>(i)] == (by_copy && !mine ? 0 : 1), "element ", i);
+        if (i < end) require(copies[static_cast<size_t>(i)] == (by_copy || mine ? 1 : 0), "copy ", i);
+      }
+    });
+    CHECK(mailboxes.bytes_sent() == (size - 1) * (4 * n - 2 * (end - middle)));
+  }
+}
+
 TEST_CASE("ranks: bytes of any number are copied and broadcast, in messages of at most a bucket", "[ranks]") {
   const int64_t bucket = norm_block + 7;
   for (const int size : {1, 2, 4, 8})
