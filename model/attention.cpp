@@ -16,6 +16,7 @@ SelfAttention::SelfAttention(Parameters& parameters, const std::string& name, co
       n_kv_head_(config.kv_heads()),
       head_size_(config.head_size()),
       window_(config.window) {
+  if (form_ == AttentionForm::per_head) c_attn_.weight->only_multiplied = false;  // its columns are copied
   if (config.pos == Positions::rotary) rotary_ = {.pairs = config.rope_pairs, .base = config.rope_theta};
 }
 

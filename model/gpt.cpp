@@ -96,6 +96,7 @@ Gpt::Gpt(const ModelConfig& config)
   else if (!config.tie)
     lm_head_ = parameters().add("lm_head.weight", {config.vocab_size, config.n_embd},
                                 Init::normal(initial_deviation));
+  head().only_multiplied = &head() != wte_;
 }
 
 // x = dropout(wte[token] + wpe[position])

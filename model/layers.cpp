@@ -35,6 +35,7 @@ LinearLayer::LinearLayer(Parameters& parameters, const std::string& name, int64_
       weight(parameters.add(name + ".weight", {in, out}, Init::normal(deviation))),
       bias(with_bias ? parameters.add(name + ".bias", {out}, Init::zeros()) : nullptr) {
   weight->takes_adapter = true;
+  weight->only_multiplied = true;
 }
 
 LowRank LinearLayer::low_rank(const Tensor& step_state) const {

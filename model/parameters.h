@@ -57,7 +57,9 @@ struct Parameter {
   Shape shape;
   Init init;
   bool takes_adapter = false;  ///< whether the layer of this matrix applies an adapter
-  bool of_adapter = false;     ///< a matrix of an adapter, which files of the model's weights do not contain
+  /// Whether only products read the matrix: in mixed precision, nothing but the update reads more than the bf16 copy.
+  bool only_multiplied = false;
+  bool of_adapter = false;  ///< a matrix of an adapter, which files of the model's weights do not contain
   std::optional<Adapter> adapter = {};
   bool trains = true;  ///< false: keeps its value, has no gradient, is not a leaf; set before `allocate`
   Tensor value;        ///< a leaf of the tape, once allocated with gradients

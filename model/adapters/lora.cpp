@@ -89,6 +89,7 @@ void add_adapters(Model& model, const LoraConfig& config) {
     Parameter* const b =
         parameters.add(layer_name(*weight) + ".lora_B.weight", {config.rank, out}, Init::zeros());
     a->of_adapter = b->of_adapter = true;
+    a->only_multiplied = b->only_multiplied = weight->only_multiplied;
     weight->adapter = {.a = a,
                        .b = b,
                        .scale = config.alpha / static_cast<double>(config.rank),

@@ -70,6 +70,7 @@ Recurrent::Recurrent(const ModelConfig& config)
   }
   if (!config.tie)
     lm_head_ = parameters().add("lm_head.weight", {config.vocab_size, C}, Init::normal(deviation));
+  head().only_multiplied = !config.tie;
 }
 
 Tensor Recurrent::cell(const Tensor& u, const Tensor& weight, RecurrentState* state) const {
