@@ -43,14 +43,18 @@ class AlikeRanks final : public Messages {
     return 0;
   }
   Transfer send(int to, Topic topic, std::span<const std::byte> bytes) override {
+    if (topic == Topic::gradients) gradient_bytes_ += std::ssize(bytes);
     if (topic == Topic::sizes || topic == Topic::contents)
       std::copy(bytes.begin(), bytes.end(), expected_[static_cast<size_t>(to)].begin());
     return 0;
   }
   bool done(Transfer) override { return true; }
+  /// Bytes of gradients that were sent.
+  int64_t gradient_bytes() const { return gradient_bytes_; }
 
  private:
   int rank_;
+  int64_t gradient_bytes_ = 0;
   std::vector<std::span<std::byte>> expected_;  // what each rank's next message goes to
 };
 
@@ -126,12 +130,13 @@ Plan make_plan(const TrainConfig& config, const PlanTarget& target, Profiler* wa
   evaluate_once(*model, batches[0]);
   trainer.step(batches);
   evaluate_once(*model, batches[0]);
-  const int64_t sent_before = ranks.traffic().bytes_sent;
+  const int64_t sent_before = ranks.traffic().bytes_sent, gradients_before = messages.gradient_bytes();
   Collector collector(plan, watch);
   device->profile(&collector);
   const StepResult step = trainer.step(batches);
   device->profile(nullptr);
   plan.bytes_sent = ranks.traffic().bytes_sent - sent_before;
+  plan.gradient_bytes_sent = messages.gradient_bytes() - gradients_before;
   double flops = 0;
   for (const Cost& cost : plan.launches) flops += cost.flops;
   plan.flops_per_token = flops * target.ranks / static_cast<double>(step.tokens);

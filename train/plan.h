@@ -38,6 +38,7 @@ struct Plan {
   std::map<std::string, PlannedKernel> kernels;  ///< of one training step, by op
   std::vector<Cost> launches;                    ///< of one training step, in order
   int64_t bytes_sent = 0;                        ///< of one training step, by one of several ranks
+  int64_t gradient_bytes_sent = 0;               ///< those during the last backward pass
   double flops_per_token = 0;                    ///< forward, backward and update, of all ranks
   MemStats memory;                               ///< of training with evaluations
   std::vector<MemTagStats> by_tag;               ///< bytes in memory at the peak, largest first

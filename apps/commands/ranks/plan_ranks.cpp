@@ -56,8 +56,9 @@ PlannedExchange plan_exchange(const Link& link, const TrainConfig& config, const
   exchange.seconds = static_cast<double>(plan.bytes_sent) / link.bytes_per_s;
   const double mine = static_cast<double>(config.gradient_accumulation_steps / target.ranks);
   const double micro_step = step_seconds / mine;
-  // Gradients leave during the last backward pass; the values, as many bytes, when all of them have been updated.
-  exchange.seconds_hidden = std::min(exchange.seconds / 2, backward_part * micro_step);
+  // Gradients leave during the last backward pass; the values when all of them have been updated.
+  exchange.seconds_hidden =
+      std::min(static_cast<double>(plan.gradient_bytes_sent) / link.bytes_per_s, backward_part * micro_step);
   const double rest = exchange.seconds - exchange.seconds_hidden;
   const double least = std::ceil(rest * (1 - little) / (little * micro_step));
   exchange.micro_steps = target.ranks * std::max<int64_t>(1, static_cast<int64_t>(least));
