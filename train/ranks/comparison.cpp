@@ -6,28 +6,30 @@
 #include "core/io/checksum.h"
 #include "kernels/contract/contract.h"
 #include "train/ranks/agreement.h"
+#include "train/ranks/value_exchange.h"
 
 namespace hewn {
 
-std::string checksum_of(const Parameters& parameters) {
+std::string checksum_of(const Parameters& parameters, bool as_sent) {
   Checksum sum;
   std::vector<std::byte> host;
   for (const Parameter& p : parameters.all()) {
-    Executor& device = executor(p.value.device());
+    const Tensor& numbers = as_sent && ValueExchange::sends_copy(p) ? p.value_bf16 : p.value;
+    Executor& device = executor(numbers.device());
     if (!device.runs()) continue;  // those of a planned step have no values
     if (device.gpu()) {
-      host.resize(p.value.bytes());
-      device.download(host.data(), p.value.data(), host.size());
+      host.resize(numbers.bytes());
+      device.download(host.data(), numbers.data(), host.size());
     }
-    sum.update(device.gpu() ? host.data() : p.value.data(), p.value.bytes());
+    sum.update(device.gpu() ? host.data() : numbers.data(), numbers.bytes());
   }
   return to_hex(sum.value());
 }
 
-void require_same_parameters(const Parameters& parameters, Ranks& ranks, int64_t step) {
+void require_same_parameters(const Parameters& parameters, Ranks& ranks, int64_t step, bool divided) {
   constexpr size_t digits = 16;
   std::vector<std::string> sums, hosts;
-  for (const std::string& text : ranks.gather(checksum_of(parameters) + name_of_host())) {
+  for (const std::string& text : ranks.gather(checksum_of(parameters, divided) + name_of_host())) {
     sums.push_back(text.substr(0, digits));
     hosts.push_back(text.substr(digits));
   }
