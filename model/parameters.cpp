@@ -220,10 +220,10 @@ void Parameters::complete_grads() {
   }
 }
 
-void Parameters::updated(bool copies) {
+void Parameters::updated(bool all_copies) {
   for (Parameter* p : slab_.members) {
     p->value.changed();
-    if (!copies || !p->value_bf16.defined()) continue;
+    if (!p->value_bf16.defined() || (!all_copies && !p->only_multiplied)) continue;
     p->value_bf16.changed();
     p->bf16_version = p->value.storage()->version;
   }

@@ -138,8 +138,9 @@ class Parameters {
   void write_grads_to(const Slab& grads);
   /// Zeroes the gradients that the backward pass has not reached, so that the optimizer reads no old values.
   void complete_grads();
-  /// Must be called after the optimizer has changed the values in place, and, if `copies`, their bf16 copies.
-  void updated(bool copies = true);
+  /// Must be called after the optimizer has changed the values in place, and their bf16 copies: all of them, or only those
+  /// of matrices that are `only_multiplied`; the others are then outdated.
+  void updated(bool all_copies = true);
 
  private:
   void settle_on(Device& device, DType dtype);

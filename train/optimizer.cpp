@@ -21,11 +21,11 @@ Optimizer::Optimizer(Parameters& parameters, const OptimizerConfig& config, Rank
     : parameters_(parameters),
       config_(config),
       ranks_(ranks),
-      divided_(ranks_ && config.shard),
       slices_(ranks_ ? ranks_->slices(parameters.slab().n, parameters.dtype())
                      : Slices::whole(parameters.slab().n)),
-      updated_(divided_ ? slices_ : Slices::whole(parameters.slab().n)),
-      me_(divided_ ? ranks_->rank() : 0) {
+      updated_(ranks_ && config.shard ? slices_ : Slices::whole(parameters.slab().n)),
+      me_(ranks_ && config.shard ? ranks_->rank() : 0) {
+  if (ranks_ && config.shard) values_.emplace(parameters, *ranks_);
   const MemUseScope use(MemUse::optimizer);
   const Shape owned{updated_.elements_of(me_)};
   m_ = Tensor::zeros(parameters.device(), parameters.dtype(), owned);
@@ -49,14 +49,27 @@ void Optimizer::step(const Tensor& state, const double* loss) {
           BlockSquares{dtype, mine.numel(), mine.data(), sums + slices_.blocks(bucket, me).begin});
   }
   if (ranks_) ranks_->all_gather_blocks(squares_, slices_);
-  if (ranks_ && !divided_) ranks_->all_gather(grads, slices_);
+  if (ranks_ && !values_) ranks_->all_gather(grads, slices_);
   run(parameters_.device(), GlobalNorm{squares_.numel(), sums, config_.grad_clip, step_state, loss});
   for (Parameter* p : slab.members) bf16_of(*p);  // must be current if the step is refused
-  for (int64_t bucket = 0; bucket < updated_.buckets(); ++bucket)
-    if (updated_.elements(bucket, me_).size() > 0) run(parameters_.device(), update_of(bucket, step_state));
-  if (divided_) ranks_->all_gather(elements_of(*slab.values, dtype), slices_);
-  if (config_.stochastic_rounding) round_stochastically(step_state, 1);
-  parameters_.updated(!divided_ || config_.stochastic_rounding);
+  for (int64_t bucket = 0; bucket < updated_.buckets(); ++bucket) {
+    const Range mine = updated_.elements(bucket, me_);
+    if (mine.size() == 0) continue;
+    run(parameters_.device(), update_of(bucket, step_state));
+    round_stochastically(step_state, 1, mine);
+  }
+  if (values_) gather_updated(step_state);
+  parameters_.updated(!values_ || config_.stochastic_rounding);
+}
+
+/// Gives every rank what the others have updated.
+void Optimizer::gather_updated(const StepState* state) {
+  values_->gather();
+  for (const Range& elements : values_->by_value()) round_stochastically(state, 1, elements);
+}
+
+void Optimizer::gather_values() {
+  if (values_) values_->complete();
 }
 
 /// The update of this rank's slice of a bucket.
@@ -68,7 +81,7 @@ ParameterUpdate Optimizer::update_of(int64_t bucket, const StepState* state) con
   };
   const DType dtype = parameters_.dtype();
   const int64_t moment = updated_.elements_before(bucket, me_);
-  const bool copies = slab.values_bf16.defined() && !divided_ && !config_.stochastic_rounding;
+  const bool copies = slab.values_bf16.defined() && !config_.stochastic_rounding;
   return {.rule = rule_of(config_.kind),
           .dtype = dtype,
           .n = mine.size(),
@@ -89,26 +102,30 @@ void Optimizer::gather_gradients() {
   if (ranks_) ranks_->all_gather(elements_of(*parameters_.slab().grads, parameters_.dtype()), slices_);
 }
 
-void Optimizer::round_stochastically(const StepState* state, int64_t extra) {
+/// Rounds the values of these elements to their bf16 copies, if that is not done to nearest.
+void Optimizer::round_stochastically(const StepState* state, int64_t extra, Range elements) {
   const ParameterSlab& slab = parameters_.slab();
-  if (!slab.values_bf16.defined()) return;
-  run(parameters_.device(), StochasticRounding{.n = slab.n_decayed,
-                                               .w = slab.values->data(),
-                                               .w_bf16 = slab.values_bf16.data(),
-                                               .state = state,
-                                               .extra = extra});
+  const Range decayed = common(elements, {0, slab.n_decayed});
+  if (!config_.stochastic_rounding || !slab.values_bf16.defined() || decayed.size() == 0) return;
+  run(parameters_.device(),
+      StochasticRounding{.n = decayed.size(),
+                         .w = part_of(elements_of(*slab.values, parameters_.dtype()), decayed).data(),
+                         .w_bf16 = part_of(slab.values_bf16, decayed).data(),
+                         .state = state,
+                         .extra = extra,
+                         .first = decayed.begin});
 }
 
 void Optimizer::round_again(const StepState& state) {
   if (!config_.stochastic_rounding) return;
   Tensor at = Tensor::empty(parameters_.device(), DType::u8, {static_cast<int64_t>(sizeof state)});
   at.upload(&state);
-  round_stochastically(static_cast<const StepState*>(at.data()), 0);
+  round_stochastically(static_cast<const StepState*>(at.data()), 0, {0, parameters_.slab().n});
   parameters_.updated();
 }
 
 std::vector<Optimizer::Piece> Optimizer::pieces_of(const Tensor& moment, Range elements) const {
-  if (!divided_) return {{.elements = {0, elements.size()}, .here = part_of(moment, elements)}};
+  if (!values_) return {{.elements = {0, elements.size()}, .here = part_of(moment, elements)}};
   std::vector<Piece> pieces;
   for (int64_t bucket = 0; bucket < updated_.buckets(); ++bucket)
     for (int rank = 0; rank < updated_.ranks(); ++rank) {

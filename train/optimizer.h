@@ -1,6 +1,7 @@
 #pragma once
 // The optimizer. Its moments are laid out like the parameters, and one kernel call updates all of them.
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -9,6 +10,7 @@
 #include "model/parameters.h"
 #include "train/config.h"
 #include "train/ranks/ranks.h"
+#include "train/ranks/value_exchange.h"
 
 namespace hewn {
 
@@ -27,6 +29,9 @@ class Optimizer {
 
   /// With several ranks: gives every rank the others' slices of the gradients.
   void gather_gradients();
+  /// With several ranks, each updating its own slices: completes the values that are behind their bf16 copies
+  /// (`ValueExchange::complete`). To be called, by all ranks, before they are used for anything but training.
+  void gather_values();
 
   /// Restores the bf16 copies after parameters were loaded from a checkpoint of step `state.step`: the same
   /// bits as when it was saved. Does nothing without stochastic rounding.
@@ -55,16 +60,17 @@ class Optimizer {
 
  private:
   ParameterUpdate update_of(int64_t bucket, const StepState* state) const;
-  void round_stochastically(const StepState* state, int64_t extra);
+  void gather_updated(const StepState* state);
+  void round_stochastically(const StepState* state, int64_t extra, Range elements);
   std::vector<Piece> pieces_of(const Tensor& moment, Range elements) const;
 
   Parameters& parameters_;
   OptimizerConfig config_;
-  Ranks* ranks_;    // null: this process alone
-  bool divided_;    // whether each rank updates only its own slices
-  Slices slices_;   // of the gradients, which each rank adds
-  Slices updated_;  // the same if divided, else everything as one
-  int me_;          // this rank's number in `updated_`
+  Ranks* ranks_;                         // null: this process alone
+  Slices slices_;                        // of the gradients, which each rank adds
+  Slices updated_;                       // the same if divided, else everything as one
+  int me_;                               // this rank's number in `updated_`
+  std::optional<ValueExchange> values_;  // if divided
   Tensor m_, v_;    // [elements updated here], the slices of all buckets one after another; no v_ with sgd
   Tensor squares_;  // f64: the sums of squares that the norm is made of
 };

@@ -267,7 +267,7 @@ void Trainer::update() {
     ranks_->settle();  // a device that waits for a rank that has ended would wait for ever
     // Now, since the update replaces what may have gone bad since the last one.
     if (check_interval_ > 0 && (steps_done() + 1) % check_interval_ == 0)
-      require_same_parameters(model_.parameters(), *ranks_, steps_done());
+      require_same_parameters(model_.parameters(), *ranks_, steps_done(), optimizer_.config().shard);
     double loss = 0;
     const bool runs = executor(model_.device()).runs();  // a planned step has no losses
     const auto mine =
@@ -334,7 +334,8 @@ void Trainer::watch(std::span<const Batch> micro_batches, TapeObserver& observer
   optimizer_.gather_gradients();
 }
 
-std::string Trainer::bad_parameter() const {
+std::string Trainer::bad_parameter() {
+  optimizer_.gather_values();
   for (const Parameter& p : model_.parameters().all())
     if (const int64_t bad = count_bad(p.value); bad > 0)
       return p.name + ": " + std::to_string(bad) + " of " + std::to_string(p.value.numel()) +

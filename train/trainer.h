@@ -73,8 +73,8 @@ class Trainer {
   void watch(std::span<const Batch> micro_batches, TapeObserver& observer);
 
   /// The first parameter with values that are not finite, "transformer.wte.weight: 3 of 4096 values are not
-  /// finite", or "". An update can overflow even if its gradients are finite.
-  std::string bad_parameter() const;
+  /// finite", or "". An update can overflow even if its gradients are finite. With several ranks, all call it.
+  std::string bad_parameter();
   /// Repeats a non-finite step, without the update, and names the first node whose value or gradient is not
   /// finite: "h.2.attn softmax, values: 3 of 4096 elements are not finite". Takes as long as one slow step.
   std::string first_bad_node(std::span<const Batch> micro_batches);

@@ -61,6 +61,7 @@ inline std::string bytes_of(const Tensor& t) {
 /// The bytes of all parameters and all moments. With several ranks, all call it.
 inline std::string bytes_of(Trainer& trainer) {
   using Piece = Optimizer::Piece;
+  trainer.optimizer().gather_values();
   std::string bytes;
   for (const Parameter& p : trainer.model().parameters().all()) bytes += bytes_of(p.value);
   for (const auto& moment : trainer.optimizer().moments())

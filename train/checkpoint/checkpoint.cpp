@@ -121,6 +121,7 @@ std::string to_json(const RunState& s) {
 std::string save_checkpoint(const std::string& run, const RunState& state, Trainer& trainer) {
   Ranks* const ranks = trainer.ranks();
   if (!ranks) return write_checkpoint(run, state, trainer);
+  trainer.optimizer().gather_values();
   std::string path;
   if (ranks->rank() == 0)
     path = write_checkpoint(run, state, trainer);

@@ -11,6 +11,7 @@
 #include "kernels/contract/parallel.h"
 #include "model/json.h"
 #include "train/ranks/gradient_exchange.h"
+#include "train/ranks/value_exchange.h"
 
 namespace hewn::cli {
 namespace {
@@ -91,14 +92,16 @@ void RankWatch::watch(const std::function<void()>& step) {
 void RankWatch::watch_exchange(Parameters& parameters, const TrainConfig& config) {
   GradientGroups groups(parameters, 1);
   GradientExchange exchange(parameters, groups, ranks_);
-  const DType dtype = parameters.dtype();
-  const ParameterSlab& slab = parameters.slab();
-  const Tensor gathered = elements_of(config.optimizer.shard ? *slab.values : *slab.grads, dtype);
+  ValueExchange values(parameters, ranks_);
+  const Tensor grads = elements_of(*parameters.slab().grads, parameters.dtype());
   for (int i = 0; i < exchanges; ++i) {
     ranks_.gather("");  // begin together
     const double before = ranks_.traffic().seconds_waited;
     exchange.finish();
-    ranks_.all_gather(gathered, ranks_.slices(slab.n, dtype));
+    if (config.optimizer.shard)
+      values.gather();
+    else
+      ranks_.all_gather(grads, ranks_.slices(grads.numel(), grads.dtype()));
     ranks_.settle();
     alone_.push_back(ranks_.traffic().seconds_waited - before);
   }
