@@ -10,14 +10,16 @@
 namespace hewn::test {
 namespace {
 
-/// Trains three steps on `size` ranks. Before step `at`, flips a bit of the parameter `name` on some of them. Returns what
-/// each rank says.
+/// Trains three steps on `size` ranks. Before step `at`, flips a bit of the parameter `name` on some of them, in its value
+/// or in its bf16 copy. Returns what each rank says.
 std::vector<std::string> errors_after(int size, const std::string& name, const std::vector<int>& bad,
-                                      int64_t at, int64_t check_interval) {
+                                      int64_t at, int64_t check_interval, DType dtype = DType::f32,
+                                      Tensor Parameter::*in = &Parameter::value) {
   TrainConfig config{.model = tiny_model(), .optimizer = {}, .schedule = {}};
   config.gradient_accumulation_steps = config.grad_shards = size;
   config.check_interval = check_interval;
   config.model.tie = false;
+  config.dtype = dtype;
   config.training.what = "head";
   std::vector<std::string> errors(static_cast<size_t>(size));
   Mailboxes(size, run_seed()).run([&](Ranks& ranks) {
@@ -29,7 +31,7 @@ std::vector<std::string> errors_after(int size, const std::string& name, const s
       for (int64_t step = 0; step < 3; ++step) {
         for (Parameter& p : model->parameters().all())
           if (step == at && p.name == name && std::ranges::count(bad, ranks.rank()) > 0)
-            *static_cast<std::byte*>(p.value.data()) ^= std::byte{1};
+            *static_cast<std::byte*>((p.*in).data()) ^= std::byte{1};
         trainer.step(random_batch(random, config.model, 1));
       }
     } catch (const Error& error) {
@@ -53,6 +55,19 @@ TEST_CASE("ranks: a bit that flips in a parameter is noticed and its rank named"
         contains(error, "rank 0 (" + name_of_host() + "), rank 1 (" + name_of_host() + ") are not the same"));
   for (const std::string& error : errors_after(4, "lm_head.weight", {0, 3}, 0, 1))
     CHECK(contains(error, "rank 3 ("));
+}
+
+TEST_CASE("ranks: of a matrix that is sent as bf16 copy, the copies are compared", "[ranks]") {
+  const auto errors = [](const char* name, int rank, Tensor Parameter::*in) {
+    return errors_after(4, name, {rank}, 1, 1, DType::bf16, in);
+  };
+  for (const std::string& error : errors("lm_head.weight", 2, &Parameter::value_bf16))
+    CHECK(contains(error, "step 1: the parameters of rank 2 ("));
+  // The last rank owns all of this matrix, and nothing reads another's values of it any more.
+  for (const std::string& error : errors("lm_head.weight", 2, &Parameter::value)) CHECK(error.empty());
+  // What does not train has values that every rank keeps.
+  for (const std::string& error : errors("transformer.h.0.mlp.c_fc.weight", 2, &Parameter::value))
+    CHECK(contains(error, "step 1: the parameters of rank 2 ("));
 }
 
 TEST_CASE("ranks: parameters are compared every check_interval steps", "[ranks]") {

@@ -27,7 +27,8 @@ std::vector<SavedVariant> saved_variants() {
   config.schedule = {.kind = ScheduleKind::constant, .learning_rate = 1e-2, .warmup_iters = 0};
   config.gradient_accumulation_steps = config.grad_shards = all_micro_steps;
   std::vector<SavedVariant> all{{"adamw", config},    {"sgd", config},  {"rounded", config},
-                                {"adapters", config}, {"tiny", config}, {"last block", config}};
+                                {"adapters", config}, {"tiny", config}, {"last block", config},
+                                {"bf16", config}};
   all[1].config.optimizer.kind = OptimizerKind::sgd;
   all[2].config.dtype = DType::bf16;
   all[2].config.optimizer.stochastic_rounding = true;
@@ -35,6 +36,8 @@ std::vector<SavedVariant> saved_variants() {
   all[4].config.dtype = DType::f64;
   all[4].config.model.n_embd = 16;  // less than a slice for every rank
   all[5].config.training.what = "last:1";
+  all[6].config.dtype = DType::bf16;
+  all[6].config.model.tie = false;
   for (const size_t i : {size_t{0}, size_t{2}}) {
     all.push_back(all[i]);
     all.back().config.optimizer.shard = false;

@@ -37,6 +37,21 @@ TEST_CASE("a plan for several processes counts what each holds and sends") {
   CHECK(contains(text, "network     at 10 Gbit/s "));
 }
 
+TEST_CASE("a plan in bf16 sends matrices as bf16 copies, and hides no values") {
+  const auto planned = [](const std::vector<std::string>& more) {
+    return nlohmann::json::parse(
+        plan(with({"--gradient_accumulation_steps=8", "--ranks=4", "--network=0.001", "--json"}, more)).out);
+  };
+  const auto f32 = planned({}), bf16 = planned({"--dtype=bf16"});
+  const double parameters = f32["parameters"], embeddings = (64 + 16) * 128;
+  const double saved =
+      f32["ranks"]["bytes_sent_per_step"].get<double>() - bf16["ranks"]["bytes_sent_per_step"].get<double>();
+  CHECK(saved == Approx(0.75 * 2 * (parameters - embeddings)).epsilon(0.03));
+  const double gradient_ms = 0.75 * 4 * parameters * 8 / 1e6 * 1e3;
+  for (const auto& json : {f32, bf16})
+    CHECK(json["ranks"]["network_ms_hidden"].get<double>() <= 1.03 * gradient_ms);
+}
+
 TEST_CASE("a plan for several GPUs counts what each holds and sends") {
   const auto planned = [](const std::vector<std::string>& more) {
     return nlohmann::json::parse(
