@@ -137,7 +137,7 @@ TEST_CASE("ranks: bf16 copies are sent of matrices that only products read, and 
         each[static_cast<size_t>(ranks.rank())] =
             seen(variant, (dir / std::to_string(size)).string(), &ranks);
       });
-      CHECK(weights_in(each[0].checkpoint, variant) == weights_in(alone.checkpoint, variant));
+      CHECK((weights_in(each[0].checkpoint, variant) == weights_in(alone.checkpoint, variant)));
       for (Seen& one : each) {
         CHECK(one.losses == alone.losses);
         CHECK(one.logits == alone.logits);
