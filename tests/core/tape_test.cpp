@@ -108,14 +108,29 @@ TEST_CASE("tape: gradients add over backward passes until cleared") {
 TEST_CASE("tape: nothing is recorded without a tape, under NoGrad, or for constants") {
   Tensor x = scalar_leaf(2);
   CHECK(!square(x).requires_grad());
+  const auto given = [&](const Tensor& in) {  // the node exists already
+    return record(in.clone(), {in}, std::unique_ptr<Node>(std::make_unique<GivenNode>(in)));
+  };
   CHECK(!record(x.clone(), std::vector<Tensor>{x}, std::make_unique<GivenNode>(x)).requires_grad());
+  CHECK(!given(x).requires_grad());
   Tape tape;
   {
     const NoGrad none;
     CHECK(!square(x).requires_grad());
   }
   CHECK(!square(Tensor::zeros(cpu(), DType::f64, {1})).requires_grad());
+  CHECK(!given(Tensor::zeros(cpu(), DType::f64, {1})).requires_grad());
   CHECK(tape.size() == 0);
+}
+
+TEST_CASE("tape: what is no leaf, cannot be one or is one already is refused") {
+  Tensor integer = Tensor::zeros(cpu(), DType::i32, {1}), leaf = scalar_leaf(1);
+  CHECK_THROWS_WITH(require_grad(integer, "count"), "a tensor of dtype i32 cannot require a gradient");
+  CHECK_THROWS_WITH(require_grad(leaf, "again"), "tensor again is already on the tape");
+  for (const Tensor& constant : {integer, Tensor::zeros(cpu(), DType::f64, {1})}) {
+    CHECK_THROWS_WITH(grad_of(constant), "gradient of a tensor that does not require one");
+    CHECK_THROWS_WITH(clear_grad(constant), "gradient of a tensor that does not require one");
+  }
 }
 
 TEST_CASE("tape: a saved tensor changed in place is detected") {
@@ -180,6 +195,8 @@ TEST_CASE("tape: nodes know their scope, op and saved fields") {
   }
   const Node& node = *tape.node(0);
   CHECK(Scope::path(node.scope) == "h.2.attn");
+  CHECK(place_of(node) == "h.2.attn square");
+  CHECK(node.shape == Shape{1});
   CHECK(std::string(node.info().name) == "square");
   REQUIRE(node.saved().size() == 1);
   CHECK(node.saved()[0].value->peek().item() == 3);
@@ -222,6 +239,13 @@ TEST_CASE("tape: a backward pass that failed fails likewise when it is repeated"
   CHECK(x.variable()->consumers == 0);
 }
 
+TEST_CASE("tape: backward from a loss that is neither f32 nor f64 is refused") {
+  Tape tape;
+  for (const DType dtype : {DType::bf16, DType::i32})
+    CHECK_THROWS_WITH(tape.backward(Tensor::zeros(cpu(), dtype, {1})),
+                      join("backward from a loss of dtype ", name_of(dtype), "; expected f32 or f64"));
+}
+
 TEST_CASE("tape: gradients of another shape or type are refused") {
   Tensor x = scalar_leaf(3);
   for (const Tensor& wrong : {Tensor::zeros(cpu(), DType::f64, {2}), Tensor::zeros(cpu(), DType::f32, {1})}) {
@@ -253,6 +277,8 @@ TEST_CASE("tape: a kept tape shows its gradients and runs backward once") {
     const Tensor y = square(square(x));
     tape.backward(y, {.keep = true});
     CHECK(tape.output_grad(0).item() == 2 * 9.0);
+    CHECK(tape.edges(0).at(0).name == "x");
+    CHECK(tape.edges(1).at(0).node == 0);
     CHECK_THROWS_WITH(tape.backward(y), Catch::Contains("already"));
   }
   CHECK(grad_of(x).item() == 4 * 27.0);
@@ -265,7 +291,7 @@ TEST_CASE("tape: the inputs of a node can be read") {
   c.set_name("two");
   Tape tape;
   const Tensor y = sum2(square(x), c);
-  (void)record(y.clone(), {y, Tensor()}, Sum2Node());
+  (void)record(y.clone(), {Tensor(), y}, Sum2Node());
   const std::vector<Edge> of_square = tape.edges(0), of_sum = tape.edges(1), of_last = tape.edges(2);
   REQUIRE(of_square.size() == 1);
   CHECK(of_square[0].from == Edge::From::leaf);
@@ -277,7 +303,10 @@ TEST_CASE("tape: the inputs of a node can be read") {
   CHECK(of_sum[1].name == "two");
   CHECK(of_sum[1].shape == Shape{1});
   CHECK(of_sum[1].dtype == DType::f64);
-  CHECK(of_last[1].from == Edge::From::nothing);
+  REQUIRE(of_last.size() == 2);
+  CHECK(of_last[0].from == Edge::From::nothing);
+  CHECK(of_last[1].from == Edge::From::node);
+  CHECK(of_last[1].node == 1);
 }
 
 namespace {
@@ -312,6 +341,23 @@ TEST_CASE("tape: an observer sees how gradients are made, completed and freed") 
   CHECK(diary.text ==
         "sum2 give 0; sum2 give 1; free 3; square set 0; free 2; sum2 give 0; sum2 add 1; free 1; "
         "square add 0; free 0; x complete; ");
+}
+
+TEST_CASE("tape: an observer of values sees them and all gradients in the order of computation") {
+  struct Values final : ValueObserver {
+    std::string text;
+    void look(const Node& node, const std::string& what, const Tensor& t) override {
+      text += join(node.id, " ", what, " ", t.item(), "; ");
+    }
+  };
+  const Tensor x = scalar_leaf(3);
+  Values values;
+  Tape tape;
+  tape.observe(&values);
+  tape.backward(square(square(x)));
+  CHECK(values.text ==
+        "0 values 9; 1 values 81; 1 gradient of its output 1; 1 gradient of input 0 18; "
+        "0 gradient of its output 18; 0 gradient of input 0 108; ");
 }
 
 TEST_CASE("tape: an observer can look inside a recomputed part") {

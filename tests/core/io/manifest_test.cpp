@@ -100,6 +100,19 @@ TEST_CASE("a manifest finds what is missing, changed or too much", "[manifest]")
   CHECK(manifest.damage_of_run(run, "tokenizer.json").starts_with("tokenizer.json cannot be read"));
 }
 
+TEST_CASE("a manifest with an impossible name, or of more than 1 MiB, is refused", "[manifest]") {
+  const test::TempDir dir;
+  const std::string directory = dir.path().string(), sum = "0123456789abcdef  1  ";
+  for (const char* name : {"a/b", "/", "a\x01", "a\x7f"}) {
+    INFO(name);
+    write_file(dir / "MANIFEST", sum + "good\n" + sum + name + "\n");
+    CHECK(
+        test::fails(ErrorCode::input, {"line 2 does not have the form"}, [&] { Manifest::read(directory); }));
+  }
+  write_file(dir / "MANIFEST", sum + "good\n" + std::string(size_t{1} << 20, '\n'));
+  CHECK(test::fails(ErrorCode::input, {"is larger than 1048576 bytes"}, [&] { Manifest::read(directory); }));
+}
+
 TEST_CASE("a listed file that cannot be opened is damage", "[manifest]") {
   const test::TempDir dir;
   const Manifest manifest = written(dir);
