@@ -87,7 +87,7 @@ TEST_CASE("an atomic file accepts pieces of any size", "[file]") {
   AtomicFile file(dir / "pieces");
   for (const size_t size :
        std::initializer_list<size_t>{1, 1000, 0, 1 << 20, 7, (1 << 20) - 1, (1 << 20) + 1, 2, 1 << 19,
-                                     1 << 19, 3, (1 << 20) - 1, (1 << 20) - 1, 1 << 20}) {
+                                     1 << 19, 3, 1 << 20, (1 << 20) - 1, (1 << 20) - 1, 1 << 20}) {
     const std::string piece = random.bytes(size);
     file.append(piece);
     all += piece;

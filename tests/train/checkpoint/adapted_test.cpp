@@ -46,6 +46,25 @@ TEST_CASE("the base of an adapter is its checkpoint or, once that was pruned, th
   CHECK(hash_of_weights(base_model(checkpoint, (dir / "moved").string())) == base.hash);
 }
 
+TEST_CASE("an adapter is merged when its checkpoint is opened for reading", "[checkpoint]") {
+  const TempDir dir;
+  const std::string base = (dir / "base/checkpoints/step-000001").string();
+  make_checkpoints((dir / "base").string(), {1});
+  const std::string checkpoint = save_adapted(dir / "tuned", base_of(base, 0));
+  const auto expected = make_model(tiny_model(), cpu(), DType::f32, 5);
+  load_checkpoint(checkpoint, *expected);
+  const auto opened = open_checkpoint(checkpoint, cpu(), DType::f32),
+             of_base = open_checkpoint(base, cpu(), DType::f32);
+  bool changed = false;
+  for (const Parameter& p : expected->parameters().all()) {
+    INFO(p.name);
+    const std::string merged = bytes_of(opened->parameters().find(p.name)->value);
+    CHECK((merged == bytes_of(p.value)));
+    changed |= merged != bytes_of(of_base->parameters().find(p.name)->value);
+  }
+  CHECK(changed);
+}
+
 TEST_CASE("a base is cut to a shorter context only", "[checkpoint]") {
   const TempDir dir;
   const std::string run = dir.path().string();

@@ -5,8 +5,11 @@
 #include <csignal>
 #include <filesystem>
 
+#include "core/io/manifest.h"
+#include "model/weights/weights.h"
 #include "tests/train/checkpoint/made.h"
 #include "train/checkpoint/find_checkpoint.h"
+#include "train/checkpoint/layout.h"
 
 namespace hewn {
 namespace {
@@ -130,6 +133,10 @@ TEST_CASE("a state of another version or step is refused", "[checkpoint]") {
   CHECK_ERROR(with("\"version\": 1", "\"version\": 2"), ErrorCode::input,
               "expected a checkpoint of format version 1");
   CHECK_ERROR(with("\"step\": 1", "\"step\": -1"), ErrorCode::input, "step is -1; expected 0 or more");
+  CHECK_ERROR(with("\"seed\"", "\"sead\""), ErrorCode::input, "seed");
+  CHECK_ERROR(with("\"step\": 1", "\"step\": \"1\""), ErrorCode::input, "state.json");
+  CHECK_ERROR(with("\"step\": 1", "\"step\": 1" + std::string(size_t{1} << 20, ' ')), ErrorCode::input,
+              "state.json: is larger than 1048576 bytes");
 }
 
 TEST_CASE("saving a step again replaces its checkpoint", "[checkpoint]") {
@@ -143,6 +150,41 @@ TEST_CASE("saving a step again replaces its checkpoint", "[checkpoint]") {
   CHECK(checkpoint_state(find_checkpoint(run)).val_loss == 1.5);
   CHECK(steps_of(run) == std::vector<int64_t>{1});
   CHECK(leftovers(run).empty());
+}
+
+TEST_CASE("what a killed process left of a checkpoint and of its link is replaced", "[checkpoint]") {
+  const test::TempDir dir;
+  const std::string run = dir.path().string();
+  const fs::path all = dir / "checkpoints", half = all / (unfinished_prefix + name_of_step(2)),
+                 link = all / (std::string(unfinished_prefix) + "link-last");
+  make_checkpoints(run, {1});
+  fs::create_directory(half);
+  test::write_file(half / "notes.txt", "of the killed process");
+  fs::create_symlink("step-000009", link);
+  Trained trained;
+  const std::string path = save_checkpoint(run, state_at(2), trained.trainer);
+  CHECK(Manifest::read(path).unlisted(path).empty());
+  CHECK(fs::read_symlink(all / "last") == "step-000002");
+  CHECK(leftovers(run).empty());
+  CHECK_FALSE(fs::is_symlink(link));
+}
+
+TEST_CASE("an imported model becomes a checkpoint of weights, which cannot be resumed", "[checkpoint]") {
+  const test::TempDir dir;
+  Trained trained;
+  const std::string path = save_imported(dir.path().string(), state_at(0), [&](const std::string& file) {
+    CHECK(fs::path(file).filename() == "model.safetensors");
+    return save_weights(file, *trained.model);
+  });
+  CHECK(checkpoint_weights(path) == sum_file(path + "/model.safetensors"));
+  CHECK(Manifest::read(path).unlisted(path).empty());
+  CHECK(checkpoint_state(path).data_hash == 7);
+  CHECK(fs::read_symlink(dir / "checkpoints/last") == "step-000000");
+  const auto model = make_model(test::tiny_model(), cpu(), DType::f32, 5);
+  load_checkpoint(path, *model);
+  for (const Parameter& p : model->parameters().all())
+    CHECK((test::bytes_of(p.value) == test::bytes_of(trained.model->parameters().find(p.name)->value)));
+  CHECK_ERROR(load_checkpoint(path, trained.trainer), ErrorCode::input, "contains only weights");
 }
 
 TEST_CASE("a directory in the place of the link to the last checkpoint is refused", "[checkpoint]") {

@@ -3,6 +3,7 @@
 #include "train/checkpoint/run_directory.h"
 
 #include <filesystem>
+#include <iterator>
 
 #include "tests/train/tiny.h"
 
@@ -11,6 +12,11 @@ namespace {
 
 namespace fs = std::filesystem;
 using Open = RunDirectory::Open;
+
+/// How many files this process has open.
+int64_t open_files() {
+  return std::distance(fs::directory_iterator("/proc/self/fd"), fs::directory_iterator());
+}
 
 }  // namespace
 
@@ -42,6 +48,17 @@ TEST_CASE("a run directory is new, empty, forced or resumed", "[run]") {
   CHECK_ERROR(RunDirectory((dir / "file").string(), Open::fresh), ErrorCode::usage, "is a file");
   CHECK_ERROR(RunDirectory((dir / "file/run").string(), Open::fresh), ErrorCode::failed, "cannot be created");
   CHECK_ERROR(RunDirectory("", Open::fresh), ErrorCode::usage, "empty");
+}
+
+TEST_CASE("a run that cannot be moved aside is not written to", "[run]") {
+  const test::TempDir dir;
+  const std::string path = (dir / "run").string();
+  fs::create_directory(path);
+  test::write_file(path + "/config.toml", "first");
+  // The system refuses to rename a directory by the name that it has in itself.
+  CHECK_ERROR(RunDirectory(path + "/.", Open::force), ErrorCode::failed, "cannot be renamed to make room");
+  CHECK(test::read_file(path + "/config.toml") == "first");
+  CHECK_NOTHROW(RunDirectory(path, Open::resume));
 }
 
 TEST_CASE("what a run left that was killed before it began is removed, and nothing else", "[run]") {
@@ -86,6 +103,9 @@ TEST_CASE("a run in use is locked", "[run]") {
     CHECK_ERROR(RunDirectory(path, Open::resume), ErrorCode::failed, "in use by another process");
     CHECK_ERROR(RunDirectory(path, Open::force), ErrorCode::failed, "in use by another process");
     CHECK(test::read_file(path + "/config.toml") == "mine");
+    const int64_t before = open_files();
+    CHECK_ERROR(RunDirectory(path, Open::resume), ErrorCode::failed, "in use by another process");
+    CHECK(open_files() == before);
   }
   CHECK_NOTHROW(RunDirectory(path, Open::resume));
 }
@@ -104,7 +124,8 @@ TEST_CASE("metrics are rewound to where a run resumes", "[run]") {
     return text;
   };
   const auto rewound = [&](int64_t step, int64_t evaluated) {
-    test::write_file(path + "/metrics.jsonl", metrics(5) + "[1, 2]\n{\"step\":\"x\"}\n{\"step\":2");
+    test::write_file(path + "/metrics.jsonl",
+                     metrics(5) + "[1, 2]\n{\"step\":\"x\"}\n{\"loss\":1}\n{\"step\":2");
     run.rewind_metrics(step, evaluated);
     return test::read_file(path + "/metrics.jsonl");
   };
@@ -117,6 +138,18 @@ TEST_CASE("metrics are rewound to where a run resumes", "[run]") {
   run.add_metrics(lines[0]);
   run.add_metrics(lines[1]);
   CHECK(test::read_file(path + "/metrics.jsonl") == metrics(2));
+}
+
+TEST_CASE("metrics that cannot be written are reported", "[run]") {
+  const test::TempDir dir;
+  const std::string path = (dir / "run").string();
+  RunDirectory run(path, Open::fresh);
+  fs::create_symlink("/dev/full", path + "/metrics.jsonl");
+  CHECK_ERROR(run.add_metrics("{}"), ErrorCode::failed, "metrics.jsonl: cannot be written: No space left");
+  CHECK_ERROR(run.sync_metrics(), ErrorCode::failed,
+              "metrics.jsonl: cannot be written");  // a device is not synced
+  fs::remove(path + "/metrics.jsonl");
+  CHECK_NOTHROW(run.sync_metrics());
 }
 
 }  // namespace hewn

@@ -231,6 +231,7 @@ TEST_CASE("too little data and invalid sizes are reported", "[data]") {
   CHECK_THROWS_WITH(BatchLoader({{&split}}, {.block_size = 0}), Catch::Contains("block_size is 0"));
   CHECK_THROWS_WITH(BatchLoader({{&split}}, {.block_size = 8, .stride = -1}),
                     Catch::Contains("stride is -1"));
+  CHECK_THROWS_WITH(Windows(split, 8, 0), Catch::Contains("stride is 0; expected at least 1"));
   CHECK_THROWS_WITH(BatchLoader({{&split, 0.0}}, {.block_size = 8}),
                     Catch::Contains("weight 0; expected more"));
   CHECK_THROWS_WITH(BatchLoader({}, {}), Catch::Contains("no data"));
