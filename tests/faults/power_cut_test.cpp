@@ -91,6 +91,17 @@ class PowerCuts {
   /// returns "" or what is wrong. Returns the number of states.
   int try_all(const std::function<std::string(const std::string& printed)>& problem);
 
+  /// "", or what of the undisturbed command's output is lost if the power is cut once it has ended.
+  std::string lost_at_the_end() {
+    const std::string root = workplace_.path().string();
+    Disk disk(before_, root);
+    for (size_t at = 0; const size_t taken = disk.replay(std::string_view(journal_).substr(at));) at += taken;
+    DiskState state;
+    if (!disk.state_after_cut(chosen_survivals().front(), state)) return "no tree";
+    write_state(state, root);
+    return differs();
+  }
+
   ProcessResult run(const Words& words) {
     faults_.set({});
     return hewn(words, {.env = faults_.environment()});
@@ -245,6 +256,17 @@ TEST_CASE("a data set survives a power cut at any moment, or is refused") {
                   "tokens for training");
   check_published(workplace, command_called(workplace, "data prepare --shard_tokens"), stats("shards"),
                   "tokens for training in 3 files");
+}
+
+TEST_CASE("nothing of what a command wrote is lost in a power cut after its end") {
+  if (!sanitizers().empty())
+    return skip("the library that records changes cannot be preloaded under sanitizers");
+  const Workplace workplace;
+  for (const char* name : {"data prepare", "data prepare --force", "import", "train", "resume"}) {
+    const TriedCommand command = command_called(workplace, name);
+    INFO(name);
+    CHECK(PowerCuts(workplace, command).lost_at_the_end() == "");
+  }
 }
 
 TEST_CASE("an imported model survives a power cut at any moment, or is refused") {

@@ -90,11 +90,13 @@ TEST_CASE("the batches of a seed are the same in every version", "[data]") {
   CHECK(starts(BatchLoader({{&a, 0.7}, {&b, 0.3}}, {.batch_size = 6, .block_size = 4, .seed = 3}), 11) ==
         std::vector<int32_t>{1455, 77, 5091, 62, 15, 4629});
 
-  std::vector<int64_t> to, to_of_seven;
+  std::vector<int64_t> to, to_of_seven, to_of_sixteen;
   for (int64_t i = 0; i < 6; ++i) to.push_back(shuffled(i, 1000, seed, (uint64_t{1} << 34) + 3));
   for (int64_t i = 0; i < 7; ++i) to_of_seven.push_back(shuffled(i, 7, 5, 1));
+  for (int64_t i = 0; i < 16; ++i) to_of_sixteen.push_back(shuffled(i, 16, 5, 1));
   CHECK(to == std::vector<int64_t>{903, 550, 242, 705, 9, 510});
   CHECK(to_of_seven == std::vector<int64_t>{1, 5, 3, 0, 4, 2, 6});
+  CHECK(to_of_sixteen == std::vector<int64_t>{14, 15, 3, 0, 11, 2, 7, 10, 8, 13, 12, 4, 6, 1, 9, 5});
   const BatchLoader epochs(
       {{&split}}, {.batch_size = 2, .block_size = 16, .stride = 0, .order = Order::shuffled, .seed = 5});
   CHECK(epochs.window_count() == 62);  // without a stride, windows do not overlap

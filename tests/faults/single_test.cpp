@@ -1,0 +1,84 @@
+// Single faults after which it is known what a program does, not only that nothing is lost.
+
+#include <cerrno>
+
+#include "tests/apps/hewn.h"
+#include "tests/faults/commands.h"
+#include "tests/faults/faults.h"
+#include "tests/faults/tree.h"
+
+namespace hewn::test {
+namespace {
+
+/// A command whose calls of one kind fail one by one.
+class EachCall {
+ public:
+  EachCall(const Workplace& workplace, const std::string& name)
+      : workplace_(workplace), faults_(workplace.path(), workplace.aside("control")) {
+    for (const TriedCommand& command : workplace.commands())
+      if (command.name == name) command_ = command;
+    run({});
+    REQUIRE(result.exit_code == 0);
+    expected = outputs();
+  }
+
+  /// Calls `check` after each run in which the call of a file whose path contains `part` failed with `error`. Returns the
+  /// number of these runs.
+  template <class Check>
+  int fail(Call call, int error, const std::string& part, const Check& check) {
+    run({});
+    int failed = 0;
+    for (int64_t number = 1, n = faults_.count(call); number <= n; ++number) {
+      run({call, number, Action::fail, error});
+      if (!faults_.met() || !contains(faults_.met_by(), part)) continue;
+      ++failed;
+      INFO(text_of({call, number, Action::fail, error}) << " (" << faults_.met_by() << ")\n" << result.err);
+      check();
+    }
+    return failed;
+  }
+  Outputs outputs() const { return outputs_of(workplace_.path(), command_.outputs); }
+
+  ProcessResult result;
+  Outputs expected;  ///< of the undisturbed command
+
+ private:
+  void run(const Fault& fault) {
+    workplace_.restore();
+    faults_.set(fault);
+    result = hewn(command_.arguments, {.env = faults_.environment()});
+  }
+
+  const Workplace& workplace_;
+  TriedCommand command_;
+  Faults faults_;
+};
+
+}  // namespace
+
+TEST_CASE("creating a file goes on when a signal interrupts it") {
+  if (!sanitizers().empty())
+    return skip("the library that makes calls fail cannot be preloaded under sanitizers");
+  const Workplace workplace;
+  EachCall prepare(workplace, "data prepare");
+  const int failed = prepare.fail(Call::open, EINTR, "/.hewn-tmp-", [&] {
+    CHECK(prepare.result.exit_code == 0);
+    CHECK(difference(prepare.outputs(), prepare.expected) == "");
+  });
+  CHECK(failed >= 3);
+}
+
+TEST_CASE("a run that cannot be locked is not begun") {
+  if (!sanitizers().empty())
+    return skip("the library that makes calls fail cannot be preloaded under sanitizers");
+  const Workplace workplace;
+  EachCall import(workplace, "import");
+  const int failed = import.fail(Call::lock, ENOLCK, "/.lock", [&] {
+    CHECK(import.result.exit_code == 1);
+    CHECK(contains(import.result.err, ".lock: cannot be locked"));
+    CHECK(import.outputs().empty());
+  });
+  CHECK(failed == 1);
+}
+
+}  // namespace hewn::test
