@@ -37,13 +37,15 @@ CHECKPOINTS = ("train", "[checkpoint]~[ranks]~[gpu],[run]~[ranks]~[gpu],[loop]~[
 # Every call that `data prepare --force` makes fails once.
 FAULTS = ("faults", "every call of every other command*")
 FAULTY_COMMAND = "data prepare --force"
+# Single faults and power cuts, in a second.
+SINGLE_FAULTS = ("faults", "nothing of what a command*,creating a file*,a run that cannot be locked*")
 TESTS = {
-    "core/io/file.cpp": [("core", "*"), CHECKPOINTS, FAULTS],
+    "core/io/file.cpp": [("core", "*"), SINGLE_FAULTS, CHECKPOINTS, FAULTS],
     "core/tape.cpp": [("core", "*"), ("train", "[trainer]~[gpu],[trained]~[gpu],[profile],[plan]~[gpu]"),
                       ("train", "[trainer][gpu],[trained][gpu],[plan][gpu]")],
-    "train/checkpoint/checkpoint.cpp": [CHECKPOINTS],
+    "train/checkpoint/checkpoint.cpp": [CHECKPOINTS, SINGLE_FAULTS, ("train", "[ranks][checkpoint]~[gpu]")],
     "core/io/manifest.cpp": [("core", "[manifest]"), CHECKPOINTS],
-    "train/checkpoint/run_directory.cpp": [CHECKPOINTS],
+    "train/checkpoint/run_directory.cpp": [CHECKPOINTS, SINGLE_FAULTS],
     "train/data/batches.cpp": [("data", "*"), ("train", "[eval]")],
     "train/loop.cpp": [("train", "[loop]~[gpu],[optimizer]"), ("train", "[loop][gpu]")],
     "train/optimizer.cpp": [("train", "[optimizer],[mixed],[trained]")],
