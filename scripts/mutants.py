@@ -39,6 +39,8 @@ FAULTS = ("faults", "every call of every other command*")
 FAULTY_COMMAND = "data prepare --force"
 # Single faults and power cuts, in a second.
 SINGLE_FAULTS = ("faults", "nothing of what a command*,creating a file*,a run that cannot be locked*")
+# Training with several ranks, whole and divided optimizers.
+ALL_RANKS = ("train", "training with 1*")
 TESTS = {
     "core/io/file.cpp": [("core", "*"), SINGLE_FAULTS, CHECKPOINTS, FAULTS],
     "core/tape.cpp": [("core", "*"), ("train", "[trainer]~[gpu],[trained]~[gpu],[profile],[plan]~[gpu]"),
@@ -47,10 +49,13 @@ TESTS = {
     "core/io/manifest.cpp": [("core", "[manifest]"), CHECKPOINTS],
     "train/checkpoint/run_directory.cpp": [CHECKPOINTS, SINGLE_FAULTS],
     "train/data/batches.cpp": [("data", "*"), ("train", "[eval]")],
-    "train/loop.cpp": [("train", "[loop]~[gpu],[optimizer]"), ("train", "[loop][gpu]")],
-    "train/optimizer.cpp": [("train", "[optimizer],[mixed],[trained]")],
-    "train/trainer.cpp": [("train", "[trainer]~[gpu],[loop]~[gpu],[mixed]~[gpu]"),
-                          ("train", "[trainer][gpu],[loop][gpu],[mixed][gpu],gpu graphs*")],
+    "train/loop.cpp": [("train", "[loop]~[gpu],[optimizer]"), SINGLE_FAULTS, ("train", "[loop][gpu]")],
+    "train/optimizer.cpp": [("train", "[optimizer],[mixed]~[gpu],[trained]~[gpu]"),
+                            ("train", "[ranks][checkpoint]~[gpu],[loop][ranks]"),
+                            ("train", "[mixed][gpu],[trained][gpu]"), ALL_RANKS],
+    "train/trainer.cpp": [("train", "[trainer]~[gpu],[loop]~[gpu],[mixed]~[gpu]"), ("data", "[preference]"),
+                          ("train", "fewer ranks*,a bad number on one rank*,ranks: parameters are*"),
+                          ("train", "[trainer][gpu],[loop][gpu],[mixed][gpu],gpu graphs*"), ALL_RANKS],
 }
 
 # As scripts/test.sh builds, so that ccache has the rest.

@@ -25,6 +25,13 @@ struct Numbered : BatchSource {
   int64_t batch_count() const override { return 1000; }
 };
 
+std::vector<nlohmann::json> metrics_in(const std::string& run) {
+  std::istringstream in(test::read_file(run + "/metrics.jsonl"));
+  std::vector<nlohmann::json> lines;
+  for (std::string line; std::getline(in, line);) lines.push_back(nlohmann::json::parse(line));
+  return lines;
+}
+
 TrainConfig tiny_config() {
   TrainConfig config{.model = test::tiny_model(), .optimizer = {}, .schedule = {}};
   config.schedule = {.kind = ScheduleKind::constant, .learning_rate = 1e-3, .warmup_iters = 0};
@@ -65,12 +72,7 @@ struct Run {
     events.on_message = [&](const std::string& text) { messages.push_back(text); };
     return run_training(&run, config, of_model, source ? *source : batches, validate, from, events);
   }
-  std::vector<nlohmann::json> metrics() const {
-    std::istringstream in(test::read_file(path() + "/metrics.jsonl"));
-    std::vector<nlohmann::json> lines;
-    for (std::string line; std::getline(in, line);) lines.push_back(nlohmann::json::parse(line));
-    return lines;
-  }
+  std::vector<nlohmann::json> metrics() const { return metrics_in(path()); }
   std::vector<int64_t> saved() const {
     std::vector<int64_t> all;
     for (const CheckpointInfo& info : list_checkpoints(path())) all.push_back(info.step);
@@ -206,8 +208,9 @@ TEST_CASE("a profile measures all steps but the first two", "[loop]") {
 TEST_CASE("one of two ranks writes the run, with the bits of a process alone", "[loop][ranks]") {
   Run alone;
   alone.config.gradient_accumulation_steps = alone.config.grad_shards = 4;
+  alone.config.model.dropout = 0.2;
   alone.config.max_time = 1e9;
-  alone.go();
+  const int64_t tokens = alone.go().state.tokens;
   const test::TempDir dir;
   const std::string path = (dir / "run").string();
   test::Mailboxes(2, test::run_seed()).run([&](Ranks& ranks) {
@@ -230,10 +233,16 @@ TEST_CASE("one of two ranks writes the run, with the bits of a process alone", "
     for (int64_t step = 0; step < 5; ++step)
       for (const int64_t m : {0, 1}) mine.push_back(4 * step + 2 * ranks.rank() + m);
     require(batches.asked == mine, "rank ", ranks.rank(), " asked for other batches");
+    require(outcome.state.tokens == tokens, "rank ", ranks.rank(), " counted ", outcome.state.tokens,
+            " targets");
     require(outcome.reason == StopReason::max_iters, "rank ", ranks.rank(), " ended early");
     require(traffic.bytes_sent > 0 && traffic.bytes_sent < ranks.traffic().bytes_sent - before,
             traffic.bytes_sent, " bytes were sent in three of five steps");
   });
+  const auto lines = alone.metrics(), of_ranks = metrics_in(path);
+  REQUIRE(lines.size() == of_ranks.size());
+  for (size_t i = 0; i < lines.size(); ++i)
+    for (const char* name : {"loss", "grad_norm"}) CHECK(lines[i].at(name) == of_ranks[i].at(name));
   for (const char* file : {"model.safetensors", "optimizer.safetensors"})
     for (const int step : {2, 4, 5}) {
       const std::string name = "/checkpoints/step-00000" + std::to_string(step) + "/" + file;

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <limits>
+#include <set>
 
 #include "tests/support/close.h"
 #include "tests/train/tiny.h"
@@ -101,6 +102,44 @@ TEST_CASE("a batch without targets is refused", "[trainer]") {
   Batch batch = test::random_batch(random, model->config(), 2);
   for (int32_t& target : batch.targets) target = ignored_target;
   CHECK_ERROR(trainer.step(batch), ErrorCode::usage, "no target");
+}
+
+TEST_CASE("micro-batches that cannot be divided into groups, and pairs without references, are refused",
+          "[trainer]") {
+  test::Random random("refused");
+  const auto model = make_model(test::tiny_model(), cpu());
+  Trainer trainer(*model, {}, constant_rate, 1, 2);
+  std::vector<Batch> batches(3, test::random_batch(random, model->config(), 3));
+  CHECK_ERROR(trainer.step(batches), ErrorCode::usage,
+              "3 micro-batches cannot be divided into 2 groups of gradients");
+  batches.pop_back();
+  for (const size_t n : {size_t{3}, size_t{2}}) {  // of an odd number of rows, and fewer than rows
+    batches[0].reference.assign(n, 0);
+    CHECK_ERROR(trainer.step(batches), ErrorCode::usage, join(n, " reference values for 3 rows"));
+  }
+  batches[0] = test::random_batch(random, model->config(), 4);
+  batches[0].reference.assign(3, 0);
+  CHECK_ERROR(trainer.step(batches), ErrorCode::usage, "3 reference values for 4 rows");
+}
+
+TEST_CASE("what a step reads has names, also once it was moved to make room", "[trainer]") {
+  struct Names final : TapeObserver {
+    std::multiset<std::string> read;
+    void reads(const Node&, std::span<const Tensor> inputs) override {
+      for (const Tensor& t : inputs)
+        if (t.defined() && t.dtype() == DType::i32 && t.storage()->name) read.insert(t.storage()->name);
+    }
+  };
+  test::Random random("names");
+  const auto model = make_model(test::tiny_model(), cpu());
+  Trainer trainer(*model, {}, constant_rate, 1);
+  for (const int64_t rows : {2, 4, 3}) {
+    Names names;
+    trainer.observe(&names);
+    trainer.step(test::random_batch(random, model->config(), rows));
+    CHECK(names.read.contains("tokens"));
+    CHECK(names.read.contains("targets"));
+  }
 }
 
 TEST_CASE("a non-finite step changes nothing and its first bad node is reported", "[trainer]") {
