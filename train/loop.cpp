@@ -4,12 +4,14 @@
 #include <chrono>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <sstream>
 #include <type_traits>
 
 #include "core/error.h"
 #include "core/io/lost_pages.h"
 #include "core/memory.h"
+#include "kernels/contract/contract.h"
 #include "model/json.h"
 #include "train/checkpoint/find_checkpoint.h"
 #include "train/inspect/grad_norms.h"
@@ -306,7 +308,10 @@ BatchLoader training_loader(const Dataset& data, const TrainConfig& config, int6
 Outcome run_training(RunDirectory* run, const TrainConfig& config, Trainer& trainer,
                      const BatchSource& source, const Validator& validate, RunState state,
                      const LoopEvents& events) {
-  return Loop(run, config, trainer, source, validate, state, events).go();
+  Loop loop(run, config, trainer, source, validate, state, events);
+  std::optional<Outcome> outcome;
+  long_region(trainer.model().device(), [&] { outcome = loop.go(); });
+  return *outcome;
 }
 
 }  // namespace hewn
