@@ -155,4 +155,39 @@ TEST_CASE("a non-finite step changes neither parameters nor moments", "[optimize
     }
 }
 
+TEST_CASE("an update counts as a change of every parameter, also of a single number", "[optimizer]") {
+  Parameters parameters;
+  parameters.add("number", {1}, Init::ones());
+  parameters.allocate(cpu(), DType::f32, 1);
+  const ParameterSlab& slab = parameters.slab();
+  Optimizer optimizer(parameters, {.kind = OptimizerKind::sgd, .grad_clip = 0});
+  const Tensor& value = slab.members[0]->value;
+  const float gradient = 0.5f;
+  Tensor::over(slab.grads->slice(0), DType::f32, {1}).upload(&gradient);
+  const StepState state{.learning_rate = 0.5};
+  Tensor device_state = Tensor::zeros(cpu(), DType::u8, {sizeof(StepState)});
+  device_state.upload(&state);
+  const uint64_t version = value.storage()->version;
+  optimizer.step(device_state);
+  CHECK(value.item() == 0.75);
+  CHECK(value.storage()->version > version);  // what was saved of it for a backward pass is out of date
+}
+
+TEST_CASE("stochastic rounding has no effect where nothing is rounded", "[optimizer]") {
+  for (const DType dtype : {DType::f32, DType::f64}) {
+    test::Random random("rounding"), same("rounding");
+    Weights one(dtype), other(dtype);
+    Optimizer plain(one.parameters, {}), rounding(other.parameters, {.stochastic_rounding = true});
+    const StepState state{.learning_rate = 0.1};
+    Tensor device_state = Tensor::zeros(cpu(), DType::u8, {sizeof(StepState)});
+    device_state.upload(&state);
+    one.draw_grads(random, 1);
+    other.draw_grads(same, 1);
+    plain.step(device_state);
+    rounding.step(device_state);
+    rounding.round_again(state);
+    CHECK(one.values() == other.values());
+  }
+}
+
 }  // namespace hewn

@@ -214,6 +214,9 @@ TEST_CASE("sources are mixed by weight", "[data]") {
     for (size_t r = 0; r < 10; ++r) from_a += batch.tokens[4 * r] < 1000;
   }
   CHECK(std::abs(from_a - 7000) < 5 * 46);  // five standard deviations
+  // Only the ratio of the weights counts.
+  const BatchLoader doubled({{&a, 1.4}, {&b, 0.6}}, {.batch_size = 10, .block_size = 4, .seed = 2});
+  for (int64_t i = 0; i < 10; ++i) CHECK(batch_of(doubled, i).tokens == batch_of(loader, i).tokens);
   const BatchLoader all({{&a, 0.7}, {&b, 0.3}},
                         {.batch_size = 64, .block_size = 4, .order = Order::in_order});
   CHECK(all.window_count() == 24 + 1249);
