@@ -22,8 +22,8 @@ class EachCall {
     expected = outputs();
   }
 
-  /// Calls `check` after each run in which the call of a file whose path contains `part` failed with `error`. Returns the
-  /// number of these runs.
+  /// Calls `check` after each run in which a call for a file whose path contains `part` failed with `error`. Returns
+  /// the number of these runs.
   template <class Check>
   int fail(Call call, int error, const std::string& part, const Check& check) {
     run({});
