@@ -121,7 +121,8 @@ TEST_CASE("matmul: where rows are kept apart, every kernel computes each as if i
   std::vector<char> whole(M * N * element), part;
   // Rows [from, from + rows) of the product.
   const auto args = [&](int64_t from, int64_t rows, std::vector<char>& c) {
-    const auto* row = static_cast<const char*>(a.data()) + (trans_a ? from : from * K) * size_of(dtype);
+    const int64_t before = trans_a ? from : from * K;
+    const auto* row = static_cast<const char*>(a.data()) + before * static_cast<int64_t>(size_of(dtype));
     c.assign(static_cast<size_t>(rows * N) * element, 0);
     Matmul m{dtype,           rows,     N, K,         trans_a, trans_b, row, trans_a ? M : K, b.data(),
              trans_b ? K : N, c.data(), N, Write::set};
