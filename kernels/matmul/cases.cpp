@@ -181,7 +181,7 @@ std::vector<Trial> test_trials(int64_t w) {
   trials.push_back({530, 1004, 33, true, false, Write::set, false, false, 20});
   // More rows of a transposed A than fit in strips at a time, and a B that is packed because of its size.
   trials.push_back({345, 196, 700, true, false, Write::add});
-  // One row, and a B that is read as one stream because of its size, in bf16 too.
+  // One row, and columns past the last whole line, in bf16 too.
   trials.push_back({1, 1030, 1060});
   trials.push_back({4, 16499, 3});  // more sums than skinny.h holds at a time
   trials.push_back({4, 16499, 3, true, false, Write::add});

@@ -28,8 +28,8 @@ struct Ahead {
   }
 };
 
-/// How many rows ahead of those in use it begins: in memory order, a quarter more than there are, since the last of
-/// them would be in use as soon as they are fetched.
+/// How many rows ahead of those in use it begins: in memory order, twice as many as there are, since the last of as many
+/// would be in use as soon as they are fetched.
 template <int rows>
 constexpr int rows_ahead_of = HEWN_VBYTES == 64 ? rows * 2 : rows;
 
