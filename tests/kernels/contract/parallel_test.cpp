@@ -25,6 +25,20 @@ std::vector<int64_t> row_sums(int threads, int64_t rows) {
   return sums;
 }
 
+/// Whether two threads do the parts of a region at the same time. Each part waits for the other: a single thread would not
+/// finish in time.
+bool two_threads_work() {
+  std::atomic<int> here = 0;
+  for (int attempt = 0; attempt < 100 && here != 2; ++attempt) {
+    here = 0;
+    parallel_for(Launch{.threads = 2}, 2, [&](int64_t, int64_t, int) {
+      ++here;
+      for (int i = 0; i < 100'000 && here < 2; ++i) std::this_thread::yield();
+    });
+  }
+  return here == 2;
+}
+
 }  // namespace
 
 TEST_CASE("parallel: every item is done exactly once, repeatedly") {
@@ -61,16 +75,7 @@ TEST_CASE("parallel: each part is done once, for any number of parts") {
 
 TEST_CASE("parallel: several threads do work") {
   if (available_cores() < 2) return test::skip("work on several threads: there is one core");
-  // Each part waits for the other: a single thread would not finish in time.
-  std::atomic<int> here = 0;
-  for (int attempt = 0; attempt < 100 && here != 2; ++attempt) {
-    here = 0;
-    parallel_for(Launch{.threads = 2}, 2, [&](int64_t, int64_t, int) {
-      ++here;
-      for (int i = 0; i < 100'000 && here < 2; ++i) std::this_thread::yield();
-    });
-  }
-  CHECK(here == 2);
+  CHECK(two_threads_work());
 }
 
 TEST_CASE("parallel: concurrent regions from several threads") {
@@ -112,15 +117,7 @@ TEST_CASE("parallel: threads of a long region wait for work, and sleep in betwee
   long_region(2, [] {
     for (const int pause : {0, 0, 0, 100, 5000, 0, 5000, 0}) {  // microseconds; the longest wait is 1000
       std::this_thread::sleep_for(std::chrono::microseconds(pause));
-      std::atomic<int> here = 0;
-      for (int attempt = 0; attempt < 100 && here != 2; ++attempt) {
-        here = 0;
-        parallel_for(Launch{.threads = 2}, 2, [&](int64_t, int64_t, int) {
-          ++here;
-          for (int i = 0; i < 100'000 && here < 2; ++i) std::this_thread::yield();
-        });
-      }
-      CHECK(here == 2);
+      CHECK(two_threads_work());
     }
   });
 }
