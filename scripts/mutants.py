@@ -3,24 +3,25 @@
 
     scripts/mutants.py list [--count=500] [--seed=1]                  the mutants that would be tried
     scripts/mutants.py run --dir=DIR [--count=N] [--seed=1] [--limit=N] [--jobs=2] [--survivors] [FILE...]
-    scripts/mutants.py table --dir=DIR                                what was found, as in CONTRIBUTING.md
+    scripts/mutants.py table --dir=DIR [--count=500] [--seed=1]       what was found, as in CONTRIBUTING.md
 
 `run` copies the tree for each of the jobs that try mutants at the same time, and builds the test programs there, with
 the files of mutants compiled alone. For each mutant it compiles the one file, links,
 and runs the tests of that file until one fails. Results are added to DIR/mutants.jsonl, and mutants that are there are not
 tried again, so a run may be interrupted; with --survivors, only those that survived are tried again, when there are more
 tests. A mutant is found if a test fails, crashes, or takes five times as long as
-without it. The mutants of a seed do not change while the files do not.
+without it. A mutant is named by its line, not by its number, and drawn by its name, so that a change elsewhere in the
+file leaves both the draw and the results as they are.
 """
 
 import argparse
 import collections
 import concurrent.futures
+import hashlib
 import json
 import os
 import pathlib
 import queue
-import random
 import re
 import resource
 import shutil
@@ -72,10 +73,14 @@ WORDS = {"true": "false", "false": "true", "break": "continue", "continue": "bre
 class Mutant(collections.namedtuple("Mutant", "file begin end text kind")):
     """The bytes [begin, end) of a file are replaced by this text."""
 
-    def shown(self, source):
-        line, column = source.count("\n", 0, self.begin) + 1, self.begin - source.rfind("\n", 0, self.begin)
+    def name(self, source):
+        """The line with what is replaced in marks, and what replaces it."""
+        old, new = source[self.begin:self.end], self.text
+        if not old.endswith("\n"):  # less than a line
+            begin, end = source.rfind("\n", 0, self.begin) + 1, source.find("\n", self.end)
+            old = f"{source[begin:self.begin]}«{old}»{source[self.end:end]}"
         shorten = lambda text: re.sub(r"\s+", " ", text).strip()
-        return f"{self.file}:{line}:{column}: {self.kind}: `{shorten(source[self.begin:self.end])}` -> `{shorten(self.text)}`"
+        return f"{self.file}: {self.kind}: `{shorten(old)}` -> `{shorten(new)}`"
 
 
 def blanked(source):
@@ -113,6 +118,25 @@ def statements(plain, inside):
             yield m.start(), m.end()
 
 
+ASSIGNMENT = re.compile(r"\s*([\w.\->\[\]]+) ([-+*/]?)= ([^;]*);\s*$")
+HARMLESS_CALL = re.compile(r"std::move\(|(static|reinterpret)_cast<[^()]*>\(|[\w:]+\(\)")
+
+
+def unordered(first, second):
+    """Whether two statements may stand in any order: checks that both refuse, or assignments that do not know of each
+    other."""
+    if all(re.match(r"\s*require\(", text) for text in (first, second)):
+        return True
+    one, other = ASSIGNMENT.match(first), ASSIGNMENT.match(second)
+    if not one or not other or any(re.search(r"\w\(", HARMLESS_CALL.sub("", m[3])) for m in (one, other)):
+        return False
+    names = lambda text: set(re.findall(r"[A-Za-z_]\w*", text))
+    last = lambda m: re.findall(r"[A-Za-z_]\w*", m[1])[-1]
+    moved = lambda m: set(re.findall(r"std::move\((\w+)\)", m[3]))
+    return last(one) not in names(second) and last(other) not in names(first) and \
+        not moved(one) & names(second) and not moved(other) & names(first)
+
+
 def all_mutants(file, source):
     plain = blanked(source)
     inside = in_functions(plain)
@@ -142,19 +166,26 @@ def all_mutants(file, source):
                 add(m.start(1), m.end(1), value, "condition")
     spans = list(statements(plain, inside))
     for begin, end in spans:
-        add(begin, end, "\n", "deletion")
+        if ".reserve(" not in plain[begin:end]:  # memory that is reserved for speed alone
+            add(begin, end, "\n", "deletion")
     for (a, b), (c, d) in zip(spans, spans[1:]):
         # Two statements that mention nothing in common have no order.
-        if b == c and set(re.findall(r"[a-z_]+_?\b", plain[a:b])) & set(re.findall(r"[a-z_]+_?\b", plain[c:d])) - {"std"}:
+        common = set(re.findall(r"[a-z_]+_?\b", plain[a:b])) & set(re.findall(r"[a-z_]+_?\b", plain[c:d])) - {"std"}
+        if b == c and common and not unordered(plain[a:b], plain[c:d]):
             add(a, d, source[c:d] + source[a:b], "order")
     return found
 
 
 def drawn(files, count, seed):
-    """`count` of all mutants, by file. A smaller count gives some of those of a larger one."""
-    mutants = [mutant for file in files for mutant in all_mutants(file, (ROOT / file).read_text())]
-    random.Random(seed).shuffle(mutants)
-    return sorted(mutants[:count])
+    """`count` of all mutants by name, in the order of the files: those whose names have the least hashes. Of lines that are
+    the same in a file the first stands for all."""
+    mutants = {}
+    for file in files:
+        source = (ROOT / file).read_text()
+        for mutant in all_mutants(file, source):
+            mutants.setdefault(mutant.name(source), mutant)
+    hashed = lambda name: hashlib.sha256(f"{seed} {name}".encode()).digest()
+    return {name: mutants[name] for name in sorted(sorted(mutants, key=hashed)[:count], key=mutants.get)}
 
 
 class Tree:
@@ -244,22 +275,20 @@ def run(args):
     results = folder / "mutants.jsonl"
     mutants = drawn(args.files or list(TESTS), args.count, args.seed)
     done = outcomes(results) if results.exists() else {}
-    sources = {file: (ROOT / file).read_text() for file in TESTS}
     wanted = "survived" if args.survivors else None
-    left = [mutant for mutant in mutants
-            if done.get(mutant.shown(sources[mutant.file]), {}).get("outcome") == wanted][:args.limit]
+    left = [name for name in mutants if done.get(name, {}).get("outcome") == wanted][:args.limit]
     trees = queue.SimpleQueue()
     for number in range(min(args.jobs, len(left))):
         tree = Tree(folder / f"tree-{number}")
-        tree.prepare(sorted({program for mutant in left for program, _ in TESTS[mutant.file]}))
+        tree.prepare(sorted({program for name in left for program, _ in TESTS[mutants[name].file]}))
         trees.put(tree)
 
-    def result(mutant):
-        tree = trees.get()
+    def result(name):
+        tree, mutant = trees.get(), mutants[name]
         try:
             tree.measure(TESTS[mutant.file])
             begin = time.monotonic()
-            return {"mutant": mutant.shown(sources[mutant.file]), "file": mutant.file, "kind": mutant.kind,
+            return {"mutant": name, "file": mutant.file, "kind": mutant.kind,
                     "outcome": tree.outcome(mutant), "seconds": round(time.monotonic() - begin, 1)}
         finally:
             trees.put(tree)
@@ -278,7 +307,8 @@ def reasons():
 
 
 def table(args):
-    lines = list(outcomes(pathlib.Path(args.dir) / "mutants.jsonl").values())
+    done = outcomes(pathlib.Path(args.dir) / "mutants.jsonl")
+    lines = [done[name] for name in drawn(args.files or list(TESTS), args.count, args.seed) if name in done]
     print("| file | mutants | found | survived | found of those that compile |\n|---|---:|---:|---:|---:|")
     for name in [*sorted({line["file"] for line in lines}), "all"]:
         count = collections.Counter(line["outcome"] for line in lines if name in (line["file"], "all"))
@@ -307,8 +337,7 @@ def main():
     if unknown or (args.what != "list" and not args.dir):
         parser.error(f"no tests are known for {unknown[0]}" if unknown else f"{args.what} needs --dir")
     if args.what == "list":
-        for mutant in drawn(args.files or list(TESTS), args.count, args.seed):
-            print(mutant.shown((ROOT / mutant.file).read_text()))
+        print(*drawn(args.files or list(TESTS), args.count, args.seed), sep="\n")
     else:
         {"run": run, "table": table}[args.what](args)
 
