@@ -361,6 +361,9 @@ TEST_CASE("unsupported GGUF tokenizers are omitted with the reason", "[export]")
   CHECK(has(
       why_not({model("llama"), tokens, scores, {"tokenizer.ggml.token_type", std::vector<int32_t>{1, 4}}}),
       "token 1 is of type 4"));
+  CHECK(has(  // it is not called [PAD1]
+      why_not({model("llama"), tokens, scores, {"tokenizer.ggml.token_type", std::vector<int32_t>{1, 5}}}),
+      "token 1 is of type 5"));
   CHECK(has(why_not({model("llama"), tokens, scores}), "begins with token 1"));
   CHECK(has(why_not({model("llama"), tokens, scores, {"tokenizer.ggml.add_eos_token", true}}),
             "adds a token after every text"));

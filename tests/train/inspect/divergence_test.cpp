@@ -2,6 +2,7 @@
 
 #include "train/inspect/divergence.h"
 
+#include "tests/support/gpu.h"
 #include "tests/train/tiny.h"
 
 namespace hewn {
@@ -45,15 +46,17 @@ TEST_CASE("divergence: the first node with other values is named, in every preci
   }
 }
 
-TEST_CASE("divergence: rounding to bf16 is no node that the other trainer must have", "[trainer]") {
+TEST_CASE("divergence: a cast is no node that the other device must have", "[trainer][gpu]") {
+  const auto gpu = test::make_test_gpu();
+  if (!gpu) return;
   test::Random random("casts");
   ModelConfig config = test::tiny_model();
-  config.attention = AttentionForm::per_head;  // rounds the inputs of its heads
+  config.attention = AttentionForm::per_head;  // computes in float32, while a GPU's activations are in bf16
   const Batch batch = test::random_batch(random, config, 2);
-  const auto exact = make_model(config, cpu(), DType::f32, 7),
-             rounded = make_model(config, cpu(), DType::bf16, 7);
-  Trainer reference(*exact, OptimizerConfig{}, ScheduleConfig{}, 1),
-      other(*rounded, OptimizerConfig{}, ScheduleConfig{}, 1);
+  const auto here = make_model(config, cpu(), DType::bf16, 7),
+             there = make_model(config, *gpu, DType::bf16, 7);
+  Trainer reference(*here, OptimizerConfig{}, ScheduleConfig{}, 1),
+      other(*there, OptimizerConfig{}, ScheduleConfig{}, 1);
   CHECK(first_divergence(reference, other, std::span(&batch, 1), node_tolerance(DType::bf16)) == "");
 }
 
