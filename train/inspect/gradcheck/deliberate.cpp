@@ -27,8 +27,7 @@ void no_add(MistakeMaker& at) {
 }
 
 void one_of_tied(MistakeMaker& at) {
-  if (at.of_leaf() && at.how() == Contribution::add && at.is("embedding", at.input()))
-    at.replace(at.before());
+  if (at.of_leaf() && at.shared() && at.is("embedding", at.input())) at.replace(at.before());
 }
 
 // p = exp(s - lse) is not 0 for masked keys if the mask is forgotten in the backward pass.
@@ -195,6 +194,14 @@ void MistakeMaker::completed(const Variable& leaf) { previous_[leaf.name] = leaf
 
 bool MistakeMaker::is(const char* op, size_t input) const {
   return input_ == input && std::string_view(node_->info().name) == op;
+}
+
+bool MistakeMaker::shared() const {
+  return std::any_of(edges_.begin(), edges_.end(), [&](const auto& other) {
+    return other.first != node_->id &&
+           std::any_of(other.second.begin(), other.second.end(),
+                       [&](const Edge& e) { return tensor_key(e) == tensor_key(edge()); });
+  });
 }
 
 const std::vector<double>& MistakeMaker::output() const { return output_; }

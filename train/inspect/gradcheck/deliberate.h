@@ -54,6 +54,8 @@ class MistakeMaker final : public TapeObserver {
   int64_t targets() const { return targets_; }
   /// Whether the input is a leaf.
   bool of_leaf() const { return edge().from == Edge::From::leaf; }
+  /// Whether another node of this pass has the same input.
+  bool shared() const;
   /// The gradient of the node's output, row-major, and its number of columns.
   const std::vector<double>& dy() const { return dy_; }
   size_t columns() const { return columns_; }
