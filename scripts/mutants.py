@@ -199,11 +199,14 @@ class Tree:
 
     def prepare(self, programs):
         names = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout.decode()
-        for name in filter(None, names.split("\0")):
-            path = self.source / name
-            if not path.exists() or path.read_bytes() != (ROOT / name).read_bytes():
+        tracked = {self.source / name: ROOT / name for name in filter(None, names.split("\0"))}
+        for path in self.source.rglob("*"):  # of an earlier state
+            if path.is_file() and path not in tracked and self.build not in path.parents:
+                path.unlink()
+        for path, original in tracked.items():
+            if not path.exists() or path.read_bytes() != original.read_bytes():
                 path.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(ROOT / name, path)
+                shutil.copy(original, path)
         launcher = ["-DCMAKE_CXX_COMPILER_LAUNCHER=ccache"] if shutil.which("ccache") else []
         alone = "/(" + "|".join(file.replace(".", "[.]") for file in TESTS) + ")$"
         subprocess.run(["cmake", "--preset", "release", "-S", self.source, "-B", self.build, "-G", "Ninja",
