@@ -39,7 +39,7 @@ CHECKPOINTS = ("train", "[checkpoint]~[ranks]~[gpu],[run]~[ranks]~[gpu],[loop]~[
 FAULTS = ("faults", "every call of every other command*")
 FAULTY_COMMAND = "data prepare --force"
 # Single faults and power cuts, in a second.
-SINGLE_FAULTS = ("faults", "nothing of what a command*,creating a file*,a run that cannot be locked*")
+SINGLE_FAULTS = ("faults", "nothing of what a command*,creating a file*,reading goes*,files are written*,a run that cannot be locked*")
 # Training with several ranks, whole and divided optimizers.
 ALL_RANKS = ("train", "training with 1*")
 TESTS = {

@@ -22,6 +22,9 @@ class EachCall {
     expected = outputs();
   }
 
+  /// The same command when all calls of this kind fail.
+  void fail_all(Call call, int error) { run({call, 1, Action::keep_failing, error}); }
+
   /// Calls `check` after each run in which a call for a file whose path contains `part` failed with `error`. Returns
   /// the number of these runs.
   template <class Check>
@@ -66,6 +69,35 @@ TEST_CASE("creating a file goes on when a signal interrupts it") {
     CHECK(difference(prepare.outputs(), prepare.expected) == "");
   });
   CHECK(failed >= 3);
+}
+
+TEST_CASE("reading goes on when a signal interrupts it, and ends with any other error") {
+  if (!sanitizers().empty())
+    return skip("the library that makes calls fail cannot be preloaded under sanitizers");
+  const Workplace workplace;
+  EachCall write(workplace, "export safetensors");
+  const int interrupted = write.fail(Call::read, EINTR, "/step-000", [&] {
+    CHECK(write.result.exit_code == 0);
+    CHECK(difference(write.outputs(), write.expected) == "");
+  });
+  const int failed = write.fail(Call::read, EIO, "/step-000", [&] {
+    CHECK(write.result.exit_code == 3);
+    CHECK(contains(write.result.err, "cannot be read: Input/output error"));
+    CHECK(write.outputs().empty());
+  });
+  CHECK(interrupted == failed);
+  CHECK(failed >= 2);
+}
+
+TEST_CASE("files are written where none can be locked") {
+  if (!sanitizers().empty())
+    return skip("the library that makes calls fail cannot be preloaded under sanitizers");
+  const Workplace workplace;
+  EachCall train(workplace, "tokenizer train");
+  train.fail_all(Call::lock, ENOLCK);
+  INFO(train.result.err);
+  CHECK(train.result.exit_code == 0);
+  CHECK(difference(train.outputs(), train.expected) == "");
 }
 
 TEST_CASE("a run that cannot be locked is not begun") {

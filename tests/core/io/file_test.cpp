@@ -44,6 +44,35 @@ bool is_mapped(const std::string& path) {
   return read_small_file("/proc/self/maps", size_t{1} << 24).find(path) != std::string::npos;
 }
 
+/// Closes standard input while this lives, so that the next file that is opened has descriptor 0.
+class NoStandardInput {
+ public:
+  NoStandardInput() : saved_(::dup(0)) { ::close(0); }
+  ~NoStandardInput() {
+    if (saved_ >= 0) ::dup2(saved_, 0);
+    ::close(saved_);
+  }
+
+ private:
+  int saved_;
+};
+
+bool is_open(int descriptor) { return ::fcntl(descriptor, F_GETFD) >= 0; }
+
+/// How many open files of this process are in a directory; each must be closed in programs that are started.
+int closed_when_starting(const TempDir& dir) {
+  int found = 0;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    std::error_code ignored;  // the iterator's own entry may be gone
+    if (std::filesystem::read_symlink(entry.path(), ignored).string().find(dir.path().string()) ==
+        std::string::npos)
+      continue;
+    ++found;
+    CHECK((::fcntl(std::stoi(entry.path().filename().string()), F_GETFD) & FD_CLOEXEC) != 0);
+  }
+  return found;
+}
+
 /// Files of this process cannot grow beyond `bytes` while this lives: a full disk, as far as write() can
 /// tell.
 class FileSizeLimit {
@@ -138,7 +167,10 @@ TEST_CASE("what a killed writer of a file left is removed by the next one", "[fi
     REQUIRE(::waitpid(writer, nullptr, 0) == writer);
     CHECK(files_in(dir) == 1);
     CHECK_FALSE(std::filesystem::exists(dir / name));
+    const std::filesystem::path left = std::filesystem::directory_iterator(dir.path())->path();
     AtomicFile living(dir / name);  // takes the name of what was left, and keeps it
+    CHECK(files_in(dir) == 1);
+    CHECK(std::filesystem::exists(left));
     write_file_atomically(dir / name, "whole");
     CHECK(files_in(dir) == 2);
     living.append("later");
@@ -155,7 +187,8 @@ TEST_CASE("what is no temporary file but has the name of one is neither written 
   std::filesystem::create_symlink(dir / "theirs", dir / ".hewn-tmp-link");
   std::filesystem::create_directory(dir / ".hewn-tmp-folder");
   test::write_file(dir / ".hewn-tmp-folder/file", "theirs");
-  for (const std::string name : {"link", "folder"}) {
+  REQUIRE(::mkfifo((dir / ".hewn-tmp-pipe").c_str(), 0600) == 0);  // to open one waits for its writer
+  for (const std::string name : {"link", "folder", "pipe"}) {
     write_file_atomically(dir / name, "new");
     CHECK(test::read_file(dir / name) == "new");
   }
@@ -342,22 +375,57 @@ TEST_CASE("bytes in memory read like a mapped file, and stay when it ends", "[fi
 TEST_CASE("a file being written is closed in programs that are started, and is not executable", "[file]") {
   const TempDir dir;
   AtomicFile file(dir / "new");
-  int found = 0;
-  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
-    std::error_code ignored;  // the iterator's own entry may be gone
-    if (std::filesystem::read_symlink(entry.path(), ignored).string().find(dir.path().string()) ==
-        std::string::npos)
-      continue;
-    ++found;
-    CHECK((::fcntl(std::stoi(entry.path().filename().string()), F_GETFD) & FD_CLOEXEC) != 0);
-  }
-  CHECK(found == 1);
+  CHECK(closed_when_starting(dir) == 1);
+  file.append("not empty");
   file.commit();
   const mode_t mask = ::umask(0);
   ::umask(mask);
   struct stat status {};
   REQUIRE(::stat((dir / "new").c_str(), &status) == 0);
   CHECK((status.st_mode & 07777) == (0666 & ~mask));
+  const MappedFile mapped(dir / "new");
+  CHECK(closed_when_starting(dir) == 1);
+}
+
+TEST_CASE("where standard input is closed, files may have its descriptor", "[file]") {
+  const TempDir dir;
+  test::write_file(dir / ".hewn-tmp-file", "of a killed process");
+  const NoStandardInput closed;
+  {
+    AtomicFile file(dir / "file");
+    CHECK(is_open(0));
+    file.append("hello");
+    file.append(std::string(3 << 20, 'x'));
+    file.commit();
+    CHECK_FALSE(is_open(0));
+  }
+  CHECK(files_in(dir) == 1);
+  {
+    const AtomicFile given_up(dir / "file");
+    CHECK(is_open(0));
+  }
+  CHECK_FALSE(is_open(0));
+  CHECK(files_in(dir) == 1);
+  CHECK(read_small_file(dir / "file", 4 << 20).starts_with("hello"));
+  CHECK(sum_file(dir / "file").size == (3 << 20) + 5);
+  CHECK_FALSE(is_open(0));
+  {
+    const MappedFile mapped(dir / "file");
+    CHECK(mapped.text().starts_with("hello"));
+  }
+  CHECK_FALSE(is_open(0));
+}
+
+TEST_CASE("a file that is written leaves alone what has its temporary name later", "[file]") {
+  const TempDir dir;
+  auto first = std::make_unique<AtomicFile>(dir / "file");
+  first->append("first");
+  first->commit();
+  AtomicFile second(dir / "file");
+  first.reset();
+  second.append("second");
+  second.commit();
+  CHECK(test::read_file(dir / "file") == "second");
 }
 
 TEST_CASE("temporary files of a killed process can be removed", "[file]") {
