@@ -53,10 +53,10 @@ std::optional<Other> other_of(const Settings& settings, const Subject& subject, 
 
 std::string check_summary(const GradientCheck& check, const LossProbe& probe, const Settings& settings) {
   int64_t entries = 0, all = 0;
-  std::string unseen;
+  int64_t unseen = 0;
   for (const CheckedTensor& t : check.tensors) {
     entries += t.entries, all += t.shape.numel();
-    if (t.entries == 0) unseen += (unseen.empty() ? "" : ", ") + t.name;
+    unseen += t.entries == 0;
   }
   std::string text = join(
       "loss ", fixed(check.loss, 4), " nats per token over ", probe.targets(), " targets; ", long_count(all),
@@ -64,9 +64,10 @@ std::string check_summary(const GradientCheck& check, const LossProbe& probe, co
       check.kink.empty() ? join("error ", number_text(check.direction, 2)) : join("a kink, ", check.kink),
       "\n", long_count(entries), " of ", long_count(all), " entries were looked at, with ",
       long_count(check.evaluations), " losses\n");
-  if (!unseen.empty())
-    text += join("no single entry of: ", unseen, " (", settings.text("seconds"),
-                 " s were over; see --seconds)\n");
+  if (unseen > 0)
+    text += join(unseen, " of ", check.tensors.size(),
+                 " parameters have no entry that was looked at: ", settings.text("seconds"),
+                 " s were over, see --seconds\n");
   return text;
 }
 
