@@ -29,26 +29,24 @@ bool can_be_kept(const std::string& line) {
   return plain && !line.empty() && line.size() <= most_kept_bytes && valid_utf8_prefix(line) == line.size();
 }
 
-// Opens a regular file, created with mode 0600; returns -1 with errno on failure. Does not wait for the other
+// Opens a regular file, created with mode 0600; returns none with errno on failure. Does not wait for the other
 // end of a pipe.
-int open_private(const std::string& path, int flags) {
-  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | flags, 0600);
+Descriptor open_private(const std::string& path, int flags) {
+  Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | flags, 0600));
   struct stat status {};
-  if (fd >= 0 && (::fstat(fd, &status) != 0 || !S_ISREG(status.st_mode))) {
-    ::close(fd);
+  if (file.is_open() && (::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode))) {
     errno = EINVAL;
-    return -1;
+    return {};
   }
-  return fd;
+  return file;
 }
 
 // Appends to the file or replaces it by a new one; returns 0 or the errno.
 int write_private(const std::string& path, const std::string& text, bool append) {
   const std::string written = append ? path : path + ".new";
-  const int fd = open_private(written, append ? O_APPEND : O_TRUNC);
-  if (fd < 0) return errno;
-  const int error = write_fully(fd, text.data(), text.size());
-  ::close(fd);
+  const Descriptor file = open_private(written, append ? O_APPEND : O_TRUNC);
+  if (!file.is_open()) return errno;
+  const int error = write_fully(file.get(), text.data(), text.size());
   if (error != 0 || append) return error;
   return ::rename(written.c_str(), path.c_str()) == 0 ? 0 : errno;
 }

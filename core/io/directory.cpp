@@ -17,8 +17,8 @@ namespace hewn {
 namespace fs = std::filesystem;
 namespace {
 
-int open_directory(const std::string& path) {
-  return ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+Descriptor open_directory(const std::string& path) {
+  return Descriptor(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 }
 
 /// Exchanges two names atomically. Returns false if the file system cannot.
@@ -44,13 +44,10 @@ bool has_name(int fd, const std::string& path) {
 }
 
 void sync_directory(const std::string& directory) {
-  const int fd = open_directory(directory);
-  if (fd < 0) fail_at(ErrorCode::failed, directory, "cannot be opened", errno);
-  const int result = ::fsync(fd);
-  const int error = errno;
-  ::close(fd);
-  if (result != 0 && error != EINVAL)  // some file systems cannot, and return EINVAL
-    fail_at(ErrorCode::failed, directory, "cannot be synced", error);
+  const Descriptor opened = open_directory(directory);
+  if (!opened.is_open()) fail_at(ErrorCode::failed, directory, "cannot be opened", errno);
+  if (::fsync(opened.get()) != 0 && errno != EINVAL)  // some file systems cannot, and return EINVAL
+    fail_at(ErrorCode::failed, directory, "cannot be synced", errno);
 }
 
 void replace_directory(const std::string& fresh, const std::string& final_name) {
@@ -78,15 +75,16 @@ void replace_directory(const std::string& fresh, const std::string& final_name) 
 }
 
 bool remove_directory(const std::string& directory) {
-  const int fd = open_directory(directory);
-  const bool in_use = fd >= 0 && ::flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  Descriptor opened = open_directory(directory);
+  const bool in_use =
+      opened.is_open() && ::flock(opened.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
   const fs::path aside = aside_of(directory);
   std::error_code error;
   if (!in_use) {
     fs::remove_all(aside, error);
     fs::rename(directory, aside, error);
   }
-  if (fd >= 0) ::close(fd);  // and with it the lock: under its new name, nobody looks for it
+  opened.close();  // and with it the lock: under its new name, nobody looks for it
   if (in_use) return false;
   if (!error) {
     // Synced: after a power cut, the name must not lead to a directory that has lost some of its files.
@@ -97,32 +95,18 @@ bool remove_directory(const std::string& directory) {
   return true;
 }
 
-DirectoryInUse::DirectoryInUse(std::string path) : path_(std::move(path)), fd_(open_directory(path_)) {
-  missing_ = fd_ < 0 && (errno == ENOENT || errno == ENOTDIR);
-  while (fd_ >= 0 && ::flock(fd_, LOCK_SH) != 0 && errno == EINTR) {
+DirectoryInUse::DirectoryInUse(std::string path) : path_(std::move(path)), directory_(open_directory(path_)) {
+  missing_ = !directory_.is_open() && (errno == ENOENT || errno == ENOTDIR);
+  while (directory_.is_open() && ::flock(directory_.get(), LOCK_SH) != 0 && errno == EINTR) {
   }
 }
 
-DirectoryInUse::~DirectoryInUse() {
-  if (fd_ >= 0) ::close(fd_);
-}
-
-DirectoryInUse::DirectoryInUse(DirectoryInUse&& other) noexcept
-    : path_(std::move(other.path_)), fd_(std::exchange(other.fd_, -1)), missing_(other.missing_) {}
-
-DirectoryInUse& DirectoryInUse::operator=(DirectoryInUse&& other) noexcept {
-  std::swap(path_, other.path_);
-  std::swap(fd_, other.fd_);
-  std::swap(missing_, other.missing_);
-  return *this;
-}
-
 bool DirectoryInUse::is_there() const {
-  if (fd_ < 0) return !missing_;
+  if (!directory_.is_open()) return !missing_;
   struct stat locked {
   }, named{};
-  return ::fstat(fd_, &locked) == 0 && ::stat(path_.c_str(), &named) == 0 && locked.st_dev == named.st_dev &&
-         locked.st_ino == named.st_ino;
+  return ::fstat(directory_.get(), &locked) == 0 && ::stat(path_.c_str(), &named) == 0 &&
+         locked.st_dev == named.st_dev && locked.st_ino == named.st_ino;
 }
 
 }  // namespace hewn

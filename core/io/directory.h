@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "core/io/descriptor.h"
+
 namespace hewn {
 
 /// Whether an open file or directory still has this name. Links are not followed.
@@ -37,9 +39,6 @@ class DirectoryInUse {
   /// Waits while another process removes the directory; `is_there` then says that it is gone. A directory that cannot
   /// be opened is not protected.
   explicit DirectoryInUse(std::string path);
-  ~DirectoryInUse();
-  DirectoryInUse(DirectoryInUse&& other) noexcept;
-  DirectoryInUse& operator=(DirectoryInUse&& other) noexcept;
 
   /// Whether its path still leads to this directory; false if it was removed or replaced meanwhile.
   bool is_there() const;
@@ -47,7 +46,7 @@ class DirectoryInUse {
 
  private:
   std::string path_;
-  int fd_ = -1;
+  Descriptor directory_;
   bool missing_ = false;  // when it was to be opened
 };
 

@@ -22,16 +22,6 @@ constexpr std::string_view temporary_prefix = ".hewn-tmp-";
 constexpr size_t chunk_bytes = size_t{1} << 20;
 
 /// A file descriptor that is closed with its scope.
-struct Descriptor {
-  int fd = -1;
-  explicit Descriptor(int opened) : fd(opened) {}
-  ~Descriptor() {
-    if (fd >= 0) ::close(fd);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-};
-
 /// The name of the temporary file for `path`. The same path has the same name, so that the next process that writes this
 /// file finds what a killed one left.
 std::string temporary_of(const std::string& path) {
@@ -44,28 +34,27 @@ std::string temporary_of(const std::string& path) {
 bool remove_abandoned(const std::string& name) {
   const Descriptor file(::open(name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   // The name may have come to mean another file before this one was locked, by a process that removed or renamed it.
-  return file.fd >= 0 && ::flock(file.fd, LOCK_EX | LOCK_NB) == 0 && has_name(file.fd, name) &&
+  return file.is_open() && ::flock(file.get(), LOCK_EX | LOCK_NB) == 0 && has_name(file.get(), name) &&
          ::unlink(name.c_str()) == 0;
 }
 
-/// Creates a temporary file and locks it until it is closed. Returns -1 and sets errno if that fails: to EEXIST if another
-/// process is writing it.
-int create_temporary(const std::string& name) {
+/// Creates a temporary file and locks it until it is closed. Returns none and sets errno if that fails: to EEXIST if
+/// another process is writing it.
+Descriptor create_temporary(const std::string& name) {
   for (;;) {
-    const int fd = ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (fd < 0) {
+    Descriptor file(::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+    if (!file.is_open()) {
       if (errno == EINTR) continue;
-      if (errno != EEXIST) return -1;
+      if (errno != EEXIST) return file;
       if (remove_abandoned(name)) continue;
       errno = EEXIST;
-      return -1;
+      return file;
     }
     // Before it was locked, another process may have taken it for an abandoned one. Where files cannot be locked, none is
     // ever removed.
-    const bool locked = ::flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
+    const bool locked = ::flock(file.get(), LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
     struct stat status {};
-    if (locked && (::fstat(fd, &status) != 0 || status.st_nlink > 0)) return fd;
-    ::close(fd);
+    if (locked && (::fstat(file.get(), &status) != 0 || status.st_nlink > 0)) return file;
   }
 }
 
@@ -73,22 +62,19 @@ int create_temporary(const std::string& name) {
 enum class Pipes : uint8_t { wait, pass };
 
 /// Opens anything but a directory for reading; `status` receives its metadata.
-int open_to_read(const std::string& path, struct stat& status, Pipes pipes) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | (pipes == Pipes::pass ? O_NONBLOCK : 0));
-  if (fd < 0) fail_at(ErrorCode::input, path, "cannot be read", errno);
-  const int error = ::fstat(fd, &status) == 0 ? 0 : errno;
-  if (!error && !S_ISDIR(status.st_mode)) return fd;
-  ::close(fd);
-  if (error) fail_at(ErrorCode::input, path, "cannot be read", error);
-  fail(ErrorCode::input, path, ": is a directory; expected a file");
+Descriptor open_to_read(const std::string& path, struct stat& status, Pipes pipes) {
+  Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | (pipes == Pipes::pass ? O_NONBLOCK : 0)));
+  if (!file.is_open() || ::fstat(file.get(), &status) != 0)
+    fail_at(ErrorCode::input, path, "cannot be read", errno);
+  if (S_ISDIR(status.st_mode)) fail(ErrorCode::input, path, ": is a directory; expected a file");
+  return file;
 }
 
 /// The same, but refuses pipes.
-int open_file(const std::string& path, struct stat& status) {
-  const int fd = open_to_read(path, status, Pipes::pass);
-  if (!S_ISFIFO(status.st_mode)) return fd;
-  ::close(fd);
-  fail(ErrorCode::input, path, ": is a pipe; expected a file");
+Descriptor open_file(const std::string& path, struct stat& status) {
+  Descriptor file = open_to_read(path, status, Pipes::pass);
+  if (S_ISFIFO(status.st_mode)) fail(ErrorCode::input, path, ": is a pipe; expected a file");
+  return file;
 }
 
 /// Reads up to `size` bytes; 0 at the end of the file.
@@ -121,17 +107,17 @@ std::string read_whole(int fd, const std::string& path, size_t max_bytes) {
 
 MappedFile::MappedFile(std::string path) : path_(std::move(path)) {
   struct stat status {};
-  Descriptor file(open_to_read(path_, status, Pipes::pass));
+  Descriptor file = open_to_read(path_, status, Pipes::pass);
   if (!S_ISREG(status.st_mode)) {
     fail(ErrorCode::input, path_, ": is a pipe or a device; save its content to a regular file first");
   }
   size_ = static_cast<size_t>(status.st_size);
   if (size_ == 0) return;
-  void* const mapped = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file.fd, 0);
+  void* const mapped = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file.get(), 0);
   if (mapped == MAP_FAILED) fail_at(ErrorCode::input, path_, "cannot be mapped into memory", errno);
   data_ = static_cast<const std::byte*>(mapped);
   mapped_ = true;
-  watched_ = WatchedMapping(path_, std::exchange(file.fd, -1), data_, size_);
+  watched_ = WatchedMapping(path_, std::move(file), data_, size_);
 }
 
 MappedFile MappedFile::in_memory(std::string path, std::string_view bytes) {
@@ -188,18 +174,18 @@ AtomicFile::AtomicFile(std::string path) : path_(std::move(path)) {
   const std::string name = temporary_of(path_);
   temporary_ = name;
   for (int writers = 1;; ++writers) {  // of the same file, at the same time
-    fd_ = create_temporary(temporary_);
-    if (fd_ >= 0 || errno != EEXIST) break;
+    file_ = create_temporary(temporary_);
+    if (file_.is_open() || errno != EEXIST) break;
     temporary_ = name + "-" + std::to_string(writers);
   }
-  if (fd_ < 0) fail_at(ErrorCode::failed, path_, "cannot be created", errno);
+  if (!file_.is_open()) fail_at(ErrorCode::failed, path_, "cannot be created", errno);
 }
 
 AtomicFile::~AtomicFile() { discard(); }
 
 void AtomicFile::discard() noexcept {
-  if (fd_ < 0) return;
-  ::close(std::exchange(fd_, -1));
+  if (!file_.is_open()) return;
+  file_.close();
   ::unlink(temporary_.c_str());
 }
 
@@ -209,12 +195,12 @@ void AtomicFile::give_up(int error) {
 }
 
 void AtomicFile::append(const void* data, size_t size) {
-  require(fd_ >= 0, path_, ": append() after commit() or after a failure");
+  require(file_.is_open(), path_, ": append() after commit() or after a failure");
   checksum_.update(data, size);
   size_ += size;
   if (buffer_.size() + size > chunk_bytes) flush();
   if (size >= chunk_bytes) {
-    if (const int error = write_fully(fd_, data, size)) give_up(error);
+    if (const int error = write_fully(file_.get(), data, size)) give_up(error);
   } else {
     const char* bytes = static_cast<const char*>(data);
     buffer_.insert(buffer_.end(), bytes, bytes + size);
@@ -222,19 +208,19 @@ void AtomicFile::append(const void* data, size_t size) {
 }
 
 void AtomicFile::flush() {
-  if (const int error = write_fully(fd_, buffer_.data(), buffer_.size())) give_up(error);
+  if (const int error = write_fully(file_.get(), buffer_.data(), buffer_.size())) give_up(error);
   buffer_.clear();
 }
 
 FileSum AtomicFile::commit() {
-  require(fd_ >= 0, path_, ": commit() after commit() or after a failure");
+  require(file_.is_open(), path_, ": commit() after commit() or after a failure");
   check_newly_lost_pages();
   flush();
-  if (::fsync(fd_) != 0) give_up(errno);
+  if (::fsync(file_.get()) != 0) give_up(errno);
   if (::rename(temporary_.c_str(), path_.c_str()) != 0) give_up(errno);
   // From here on the file exists under its name. The directory is synced too, because a power cut could
   // otherwise undo the rename.
-  if (::close(std::exchange(fd_, -1)) != 0) fail_at(ErrorCode::failed, path_, "cannot be written", errno);
+  if (const int error = file_.close()) fail_at(ErrorCode::failed, path_, "cannot be written", error);
   sync_directory(directory_of(path_));
   return sum();
 }
@@ -260,13 +246,13 @@ int remove_temporary_files(const std::string& directory) {
 
 FileSum sum_file(const std::string& path, uint64_t most_bytes) {
   struct stat status {};
-  const Descriptor file(open_file(path, status));
+  const Descriptor file = open_file(path, status);
   std::vector<char> buffer(chunk_bytes);
   Checksum sum;
   uint64_t size = 0;
   for (;;) {
     const auto wanted = static_cast<size_t>(std::min<uint64_t>(buffer.size(), most_bytes - size));
-    const size_t n = read_some(file.fd, path, buffer.data(), wanted);
+    const size_t n = read_some(file.get(), path, buffer.data(), wanted);
     if (n == 0) break;
     sum.update(buffer.data(), n);
     size += n;
@@ -276,14 +262,14 @@ FileSum sum_file(const std::string& path, uint64_t most_bytes) {
 
 std::string read_small_file(const std::string& path, size_t max_bytes) {
   struct stat status {};
-  const Descriptor file(open_file(path, status));
-  return read_whole(file.fd, path, max_bytes);
+  const Descriptor file = open_file(path, status);
+  return read_whole(file.get(), path, max_bytes);
 }
 
 std::string read_given_file(const std::string& path, size_t max_bytes) {
   struct stat status {};
-  const Descriptor file(open_to_read(path, status, Pipes::wait));
-  return read_whole(file.fd, path, max_bytes);
+  const Descriptor file = open_to_read(path, status, Pipes::wait);
+  return read_whole(file.get(), path, max_bytes);
 }
 
 }  // namespace hewn

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/io/checksum.h"
+#include "core/io/descriptor.h"
 #include "core/io/lost_pages.h"
 
 namespace hewn {
@@ -79,7 +80,7 @@ class AtomicFile {
   [[noreturn]] void give_up(int error);
 
   std::string path_, temporary_;
-  int fd_ = -1;
+  Descriptor file_;
   std::vector<char> buffer_;
   uint64_t size_ = 0;
   Checksum checksum_;

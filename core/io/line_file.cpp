@@ -35,20 +35,19 @@ void LineFile::add(const std::string& line) {
   require(line.find('\n') == line.npos, path_, ": a line cannot contain a line end");
   const bool exists = !lines_.empty() || path_exists(path_);
   if (!exists) write_file_atomically(path_, "");  // its directory is synced
-  const int fd = ::open(path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
+  const Descriptor file(::open(path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC));
   const auto give_up = [&](int error) { fail_at(ErrorCode::failed, path_, "cannot be written", error); };
-  if (fd < 0) give_up(errno);
+  if (!file.is_open()) give_up(errno);
   struct stat status {};
-  int error = ::fstat(fd, &status) == 0 ? 0 : errno;
+  int error = ::fstat(file.get(), &status) == 0 ? 0 : errno;
   if (!error) {
     const std::string bytes = line + "\n";
-    error = write_fully(fd, bytes.data(), bytes.size());
-    if (!error && ::fsync(fd) != 0) error = errno;
-    if (error && ::ftruncate(fd, status.st_size) != 0) {
+    error = write_fully(file.get(), bytes.data(), bytes.size());
+    if (!error && ::fsync(file.get()) != 0) error = errno;
+    if (error && ::ftruncate(file.get(), status.st_size) != 0) {
       // The next process removes the incomplete line.
     }
   }
-  ::close(fd);
   if (error) give_up(error);
   lines_.push_back(line);
 }

@@ -118,25 +118,20 @@ void survive_lost_pages() {
 void check_mapped_files() { check(true); }
 void check_newly_lost_pages() { check(false); }
 
-WatchedMapping::WatchedMapping(const std::string& path, int fd, const void* data, size_t size) {
+WatchedMapping::WatchedMapping(const std::string& path, Descriptor file, const void* data, size_t size) {
   Files& all = files();
   const std::lock_guard lock(all.mutex);
   struct stat status {};
   const auto slot =
       std::find_if(all.list.begin(), all.list.end(), [](const File& file) { return !file.watched; });
   const auto i = static_cast<size_t>(slot - all.list.begin());
-  if (i == most_mappings || ::fstat(fd, &status) != 0) {
-    ::close(fd);
-    return;
-  }
+  if (i == most_mappings || ::fstat(file.get(), &status) != 0) return;
   if (slot == all.list.end()) all.list.emplace_back();
-  if (all.descriptors < most_descriptors) {
+  if (all.descriptors < most_descriptors)
     ++all.descriptors;
-  } else {
-    ::close(fd);
-    fd = -1;
-  }
-  all.list[i] = {path, fd, status.st_dev, status.st_ino, size, true, false};
+  else
+    file.close();
+  all.list[i] = {path, file.release(), status.st_dev, status.st_ino, size, true, false};
   slot_ = static_cast<int>(i);
   Range& range = ranges[i];
   range.lost = false;

@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <string>
 
+#include "core/io/descriptor.h"
+
 namespace hewn {
 
 /// Keeps the process alive when a page of a mapped file is missing: from that page on, the mapping reads as zeros, and
@@ -25,11 +27,11 @@ void check_newly_lost_pages();
 class WatchedMapping {
  public:
   WatchedMapping() = default;
-  /// Takes over the descriptor `fd`. Up to 64 at a time are kept open: through them the length of a file is known even
+  /// Takes over the open file. Up to 64 at a time are kept open: through them the length of a file is known even
   /// after it was renamed or removed. The length of other files is looked up by path, if that still is the same file, so
   /// that a data set of many shards does not use up the descriptors of the process. Beyond 4096 mappings at a time,
   /// watches nothing.
-  WatchedMapping(const std::string& path, int fd, const void* data, size_t size);
+  WatchedMapping(const std::string& path, Descriptor file, const void* data, size_t size);
   /// To be called before the mapping is removed. Does nothing a second time.
   void end() noexcept;
 

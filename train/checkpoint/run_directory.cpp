@@ -88,8 +88,7 @@ RunDirectory::RunDirectory(const std::string& path, Open how, const std::string&
          "start over with --force (which keeps it under another name), or choose another --", option);
   if (how == Open::force && exists && holds_something(path_)) {
     lock();  // fails if another process is writing there
-    ::close(lock_);
-    lock_ = -1;
+    lock_.close();
     move_aside(path_);
   }
   make_directories(path_);
@@ -100,31 +99,22 @@ RunDirectory::RunDirectory(const std::string& path, Open how, const std::string&
     for (const char* const name : first_files) fs::remove(file(name), error);
 }
 
-RunDirectory::~RunDirectory() {
-  if (lock_ >= 0) ::close(lock_);
-}
-
 void RunDirectory::lock() {
   const std::string name = file(lock_name);
-  lock_ = ::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-  if (lock_ < 0) fail_at(ErrorCode::failed, name, "cannot be opened", errno);
-  if (::flock(lock_, LOCK_EX | LOCK_NB) == 0) return;
-  const int error = errno;
-  ::close(lock_);
-  lock_ = -1;
-  if (error == EWOULDBLOCK)
+  lock_ = Descriptor(::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666));
+  if (!lock_.is_open()) fail_at(ErrorCode::failed, name, "cannot be opened", errno);
+  if (::flock(lock_.get(), LOCK_EX | LOCK_NB) == 0) return;
+  if (errno == EWOULDBLOCK)
     fail(ErrorCode::failed, "run ", path_,
          " is in use by another process; wait for it to end, or choose another --out_dir");
-  fail_at(ErrorCode::failed, name, "cannot be locked", error);
+  fail_at(ErrorCode::failed, name, "cannot be locked", errno);
 }
 
 void RunDirectory::with_metrics(int flags, const std::function<int(int fd)>& work) {
   const std::string name = file(metrics_file);
-  const int fd = ::open(name.c_str(), O_WRONLY | O_CLOEXEC | flags, 0666);
-  if (fd < 0) fail_at(ErrorCode::failed, name, "cannot be opened", errno);
-  const int error = work(fd);
-  ::close(fd);
-  if (error) fail_at(ErrorCode::failed, name, "cannot be written", error);
+  const Descriptor metrics(::open(name.c_str(), O_WRONLY | O_CLOEXEC | flags, 0666));
+  if (!metrics.is_open()) fail_at(ErrorCode::failed, name, "cannot be opened", errno);
+  if (const int error = work(metrics.get())) fail_at(ErrorCode::failed, name, "cannot be written", error);
 }
 
 void RunDirectory::add_metrics(const std::string& json_line) {

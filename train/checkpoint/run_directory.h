@@ -5,6 +5,8 @@
 #include <functional>
 #include <string>
 
+#include "core/io/descriptor.h"
+
 namespace hewn {
 
 inline constexpr const char* metrics_file = "metrics.jsonl";  ///< in the run's directory
@@ -17,11 +19,10 @@ class RunDirectory {
     resume,  ///< must hold a run
   };
 
-  /// Creates or opens the directory and locks it. What a run wrote that was killed before it began is removed. Throws ErrorCode::usage if it is not empty and `how` is
-  /// fresh, ErrorCode::input if it holds no run and `how` is resume, ErrorCode::failed if another process uses
-  /// it. `option` is the option that gave the path, for messages; only a path given by out_dir can be resumed.
+  /// Creates or opens the directory and locks it. What a run wrote that was killed before it began is removed. Throws
+  /// ErrorCode::usage if it is not empty and `how` is fresh, ErrorCode::input if it holds no run and `how` is resume,
+  /// ErrorCode::failed if another process uses it. `option` is the option that gave the path, for messages; only a path given by out_dir can be resumed.
   RunDirectory(const std::string& path, Open how, const std::string& option = "out_dir");
-  ~RunDirectory();
   RunDirectory(const RunDirectory&) = delete;
   RunDirectory& operator=(const RunDirectory&) = delete;
 
@@ -42,7 +43,7 @@ class RunDirectory {
   void lock();
   void with_metrics(int flags, const std::function<int(int fd)>& work);
   std::string path_;
-  int lock_ = -1;
+  Descriptor lock_;
 };
 
 }  // namespace hewn

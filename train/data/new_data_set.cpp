@@ -58,15 +58,14 @@ bool replaceable(const std::string& directory) {
          other_file(directory).empty();
 }
 
-/// Opens a directory and locks it until it is closed: -1 if another process has done so, or if there is none.
-int lock_directory(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  if (fd < 0) return -1;
+/// Opens a directory and locks it until it is closed: none, and errno, if another process has done so, or if there is no
+/// directory.
+Descriptor lock_directory(const std::string& path) {
+  Descriptor directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   // File systems without locks are trusted to have one writer.
-  if (::flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return fd;
-  ::close(fd);
-  errno = EWOULDBLOCK;
-  return -1;
+  if (directory.is_open() && ::flock(directory.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+    return {};
+  return directory;
 }
 
 void remove_content(const std::string& directory) {
@@ -79,11 +78,9 @@ void remove_content(const std::string& directory) {
 
 /// Removes an unfinished directory, unless a process is still writing to it.
 void sweep(const std::string& unfinished) {
-  const int lock = lock_directory(unfinished);
-  if (lock < 0) return;
+  const Descriptor lock = lock_directory(unfinished);
   std::error_code ignored;
-  fs::remove_all(unfinished, ignored);
-  ::close(lock);
+  if (lock.is_open()) fs::remove_all(unfinished, ignored);
 }
 
 std::string beside(const std::string& target) {
@@ -141,21 +138,18 @@ NewDataSet::NewDataSet(const std::string& directory, bool force) : target_(resol
 bool NewDataSet::begin(const std::string& unfinished) {
   const bool created = ::mkdir(unfinished.c_str(), 0777) == 0;
   if (!created && errno != EEXIST) fail_at(ErrorCode::failed, unfinished, "cannot be created", errno);
-  const int lock = lock_directory(unfinished);
-  if (lock < 0 && errno == ENOENT) return false;
-  if (lock < 0 && errno == EWOULDBLOCK)
-    fail(ErrorCode::failed, target_,
-         ": another process is preparing this data set; wait for it to end, or choose another --out_dir");
-  if (lock < 0) {
+  Descriptor lock = lock_directory(unfinished);
+  if (!lock.is_open()) {
     const int error = errno;
+    if (error == ENOENT) return false;
+    if (error == EWOULDBLOCK)
+      fail(ErrorCode::failed, target_,
+           ": another process is preparing this data set; wait for it to end, or choose another --out_dir");
     if (created) (void)::rmdir(unfinished.c_str());
     fail_at(ErrorCode::failed, unfinished, "cannot be opened", error);
   }
-  if (!has_name(lock, unfinished)) {
-    ::close(lock);
-    return false;
-  }
-  lock_ = lock;
+  if (!has_name(lock.get(), unfinished)) return false;
+  lock_ = std::move(lock);
   unfinished_ = unfinished;
   remove_content(unfinished_);  // of a killed process
   return true;
@@ -164,7 +158,6 @@ bool NewDataSet::begin(const std::string& unfinished) {
 NewDataSet::~NewDataSet() {
   std::error_code ignored;
   if (!unfinished_.empty()) fs::remove_all(unfinished_, ignored);
-  ::close(lock_);
 }
 
 std::string NewDataSet::file(std::string_view name) const { return unfinished_ + "/" + std::string(name); }

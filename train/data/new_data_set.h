@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/io/descriptor.h"
 #include "core/io/file.h"
 #include "core/io/manifest.h"
 
@@ -43,7 +44,7 @@ class NewDataSet {
   std::string target_;      // absolute, without links
   std::string unfinished_;  // "" once published
   bool replaces_ = false;   // the target is exchanged as a whole
-  int lock_ = -1;
+  Descriptor lock_;
   Manifest manifest_;
 };
 

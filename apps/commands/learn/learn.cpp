@@ -40,14 +40,12 @@ const Chapter& chapter_with_lesson(const std::string& word) {
 int start(const Chapter& chapter) {
   const std::string path = lesson_path(chapter);
   make_directories(directory_of(path));
-  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-  if (fd < 0 && errno == EEXIST)
+  Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+  if (!file.is_open() && errno == EEXIST)
     fail(ErrorCode::failed, path, " exists and is left as it is; move it away to begin again");
-  if (fd < 0) fail_at(ErrorCode::failed, path, "cannot be written", errno);
+  if (!file.is_open()) fail_at(ErrorCode::failed, path, "cannot be written", errno);
   const std::string_view text = course_file(chapter.file("lesson.cpp"));
-  const int problem = write_fully(fd, text.data(), text.size());
-  ::close(fd);
-  if (problem != 0) {
+  if (const int problem = write_fully(file.get(), text.data(), text.size())) {
     ::unlink(path.c_str());
     fail_at(ErrorCode::failed, path, "cannot be written", problem);
   }

@@ -2,10 +2,8 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
-#include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
@@ -22,21 +20,13 @@ constexpr size_t most_progress_bytes = 1 << 20;
 std::string progress_file() { return std::string(lessons_directory) + "/progress.json"; }
 
 /// Locks the directory of lessons against other processes that change the file.
-class Lock {
- public:
-  Lock() : fd_(::open(lessons_directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
-    if (fd_ < 0) fail(ErrorCode::failed, lessons_directory, ": cannot be opened: ", std::strerror(errno));
-    while (::flock(fd_, LOCK_EX) != 0)
-      if (errno != EINTR)
-        fail(ErrorCode::failed, lessons_directory, ": cannot be locked: ", std::strerror(errno));
-  }
-  ~Lock() { ::close(fd_); }
-  Lock(const Lock&) = delete;
-  Lock& operator=(const Lock&) = delete;
-
- private:
-  int fd_;
-};
+Descriptor lock_lessons() {
+  Descriptor lock(::open(lessons_directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!lock.is_open()) fail_at(ErrorCode::failed, lessons_directory, "cannot be opened", errno);
+  while (::flock(lock.get(), LOCK_EX) != 0)
+    if (errno != EINTR) fail_at(ErrorCode::failed, lessons_directory, "cannot be locked", errno);
+  return lock;
+}
 
 }  // namespace
 
@@ -57,7 +47,7 @@ Progress read_progress() {
 
 void update_progress(void (*change)(Progress&, int), int chapter) {
   make_directories(lessons_directory);
-  const Lock lock;
+  const Descriptor lock = lock_lessons();
   Progress progress = read_progress();
   change(progress, chapter);
   Json json{{"done", progress.done}, {"hints", Json::object()}};

@@ -37,10 +37,10 @@ pid_t running_holder(const std::string& file) {
 SweepLock::SweepLock(const std::string& directory) {
   make_directories(directory);
   const std::string file = directory + "/.lock";
-  fd_ = ::open(file.c_str(), O_RDWR | O_CREAT, 0666);  // inherited by the runs
-  if (fd_ < 0) fail_at(ErrorCode::failed, file, "cannot be opened", errno);
+  lock_ = Descriptor(::open(file.c_str(), O_RDWR | O_CREAT, 0666));  // inherited by the runs
+  if (!lock_.is_open()) fail_at(ErrorCode::failed, file, "cannot be opened", errno);
   const auto start = std::chrono::steady_clock::now();
-  for (bool said = false; ::flock(fd_, LOCK_EX | LOCK_NB) != 0;) {
+  for (bool said = false; ::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0;) {
     if (errno != EWOULDBLOCK) fail_at(ErrorCode::failed, file, "cannot be locked", errno);
     const auto waited = std::chrono::steady_clock::now() - start;
     if (const pid_t holder = running_holder(file))
@@ -56,10 +56,9 @@ SweepLock::SweepLock(const std::string& directory) {
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
   const std::string text = std::to_string(::getpid()) + "\n";
-  const int problem = ::ftruncate(fd_, 0) != 0 ? errno : write_fully(fd_, text.data(), text.size());
+  const int problem =
+      ::ftruncate(lock_.get(), 0) != 0 ? errno : write_fully(lock_.get(), text.data(), text.size());
   if (problem) fail_at(ErrorCode::failed, file, "cannot be written", problem);
 }
-
-SweepLock::~SweepLock() { ::close(fd_); }
 
 }  // namespace hewn::cli

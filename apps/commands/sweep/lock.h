@@ -3,6 +3,8 @@
 
 #include <string>
 
+#include "core/io/descriptor.h"
+
 namespace hewn::cli {
 
 /// Locks SWEEP/.lock. Programs that are started while it exists inherit the lock, so that the runs of a killed
@@ -12,12 +14,9 @@ class SweepLock {
   /// Creates the directory if there is none. If the lock is held by the runs of a sweep that has ended, waits for
   /// them. Throws ErrorCode::failed if another sweep holds it or the directory is not writable.
   explicit SweepLock(const std::string& directory);
-  ~SweepLock();
-  SweepLock(const SweepLock&) = delete;
-  SweepLock& operator=(const SweepLock&) = delete;
 
  private:
-  int fd_ = -1;
+  Descriptor lock_;
 };
 
 }  // namespace hewn::cli

@@ -2,12 +2,10 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <filesystem>
 #include <nlohmann/json.hpp>
-#include <utility>
 
 #include "core/error.h"
 #include "core/io/directory.h"
@@ -34,7 +32,7 @@ class NewDirectory {
     if (path_exists(fresh_, ErrorCode::failed)) {  // left by a killed process
       lock();
       fs::remove_all(fresh_, error);
-      unlock();
+      lock_.close();
     }
     const bool made = fs::create_directory(fresh_, error);
     if (error) fail_at(ErrorCode::failed, fresh_, "cannot be created", error.value());
@@ -48,7 +46,6 @@ class NewDirectory {
   ~NewDirectory() {
     std::error_code ignored;
     if (!fresh_.empty()) fs::remove_all(fresh_, ignored);
-    unlock();
   }
   NewDirectory(const NewDirectory&) = delete;
   NewDirectory& operator=(const NewDirectory&) = delete;
@@ -77,21 +74,18 @@ class NewDirectory {
  private:
   /// Keeps other processes from taking the directory for one that was left.
   void lock() {
-    lock_ = ::open(fresh_.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (lock_ < 0 && errno != ENOENT) fail_at(ErrorCode::failed, fresh_, "cannot be opened", errno);
-    if (lock_ >= 0 && (::flock(lock_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) &&
-        has_name(lock_, fresh_.string()))
+    lock_ = Descriptor(::open(fresh_.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (!lock_.is_open() && errno != ENOENT) fail_at(ErrorCode::failed, fresh_, "cannot be opened", errno);
+    if (lock_.is_open() && (::flock(lock_.get(), LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) &&
+        has_name(lock_.get(), fresh_.string()))
       return;
-    unlock();
+    lock_.close();
     fail(ErrorCode::failed, "another process is exporting to ", path_.string(),
          "; wait for it to end, or choose another name");
   }
-  void unlock() {
-    if (lock_ >= 0) ::close(std::exchange(lock_, -1));
-  }
 
   fs::path path_, fresh_;
-  int lock_ = -1;
+  Descriptor lock_;
 };
 
 /// The name of the class in transformers: "GPT2LMHeadModel", "LlamaForSequenceClassification".

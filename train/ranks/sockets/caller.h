@@ -23,7 +23,7 @@ class Caller {
   bool is_connected() const { return state_ == State::connected; }
   int to() const { return to_; }
   /// What is waited for: a socket and events of `poll`; -1 if there is none.
-  int fd() const { return is_connected() ? -1 : socket_.fd(); }
+  int fd() const { return is_connected() ? -1 : socket_.get(); }
   short events() const;
   /// The connection, once it is there.
   Socket take() { return std::move(socket_); }

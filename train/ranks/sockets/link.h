@@ -31,7 +31,7 @@ class Link {
   bool lost() const { return !readable_; }
   /// Whether there is something to write.
   bool has_output() const;
-  int fd() const { return socket_.fd(); }
+  int fd() const { return socket_.get(); }
   /// Ends the connection, in order if `close_in_order` is to wait for the other side until then.
   void close(bool in_order, std::chrono::steady_clock::time_point deadline);
 

@@ -92,10 +92,10 @@ void RankFiles::write(int rank, const RankAddress& address) const {
   const std::string path = path_of(rank), content = address.text();
   // Two processes with the same rank must not write to the same file.
   const std::string temporary = path + "." + hex_of(address.token).substr(0, 8);
-  const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (fd < 0) fail_at(ErrorCode::failed, temporary, "cannot be created", errno);
-  int error = write_fully(fd, content.data(), content.size());
-  if (::close(fd) != 0 && error == 0) error = errno;
+  Descriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (!file.is_open()) fail_at(ErrorCode::failed, temporary, "cannot be created", errno);
+  int error = write_fully(file.get(), content.data(), content.size());
+  if (const int unwritten = file.close(); error == 0) error = unwritten;
   if (error == 0 && ::rename(temporary.c_str(), path.c_str()) != 0) error = errno;
   if (error == 0) return;
   ::unlink(temporary.c_str());

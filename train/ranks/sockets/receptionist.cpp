@@ -61,8 +61,8 @@ bool Receptionist::is_for_me(const CallMessage& call) const {
 }
 
 std::vector<int> Receptionist::fds() const {
-  std::vector<int> all{listener_.fd()};
-  for (const Visitor& visitor : visitors_) all.push_back(visitor.socket.fd());
+  std::vector<int> all{listener_.get()};
+  for (const Visitor& visitor : visitors_) all.push_back(visitor.socket.get());
   return all;
 }
 

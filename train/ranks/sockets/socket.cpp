@@ -48,7 +48,7 @@ Socket new_socket(int family, int type) {
 
 void send_at_once(const Socket& socket) {
   const int on = 1;  // a grant that waited for more bytes would delay the message that it allows
-  (void)::setsockopt(socket.fd(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  (void)::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
 bool means_later(int error) {
@@ -61,8 +61,8 @@ std::string source_for(const sockaddr* address, socklen_t bytes) {
   sockaddr_storage own{};
   socklen_t own_bytes = sizeof own;
   auto* const as_any = reinterpret_cast<sockaddr*>(&own);
-  const bool found = socket.is_open() && ::connect(socket.fd(), address, bytes) == 0 &&
-                     ::getsockname(socket.fd(), as_any, &own_bytes) == 0;
+  const bool found = socket.is_open() && ::connect(socket.get(), address, bytes) == 0 &&
+                     ::getsockname(socket.get(), as_any, &own_bytes) == 0;
   return found ? numeric(as_any, own_bytes) : "";
 }
 
@@ -81,10 +81,6 @@ std::string address_of_interface() {
 
 }  // namespace
 
-void Socket::close() {
-  if (is_open()) ::close(std::exchange(fd_, -1));
-}
-
 std::string Endpoint::str() const {
   return host.find(':') == host.npos ? join(host, ":", port) : join("[", host, "]:", port);
 }
@@ -96,9 +92,9 @@ Socket listen_at(Endpoint& at) {
   Socket socket = new_socket(found->ai_family, SOCK_STREAM);
   sockaddr_storage own{};
   socklen_t bytes = sizeof own;
-  if (!socket.is_open() || ::bind(socket.fd(), found->ai_addr, found->ai_addrlen) != 0 ||
-      ::listen(socket.fd(), SOMAXCONN) != 0 ||
-      ::getsockname(socket.fd(), reinterpret_cast<sockaddr*>(&own), &bytes) != 0)
+  if (!socket.is_open() || ::bind(socket.get(), found->ai_addr, found->ai_addrlen) != 0 ||
+      ::listen(socket.get(), SOMAXCONN) != 0 ||
+      ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&own), &bytes) != 0)
     fail(ErrorCode::failed, at.host, ": cannot listen for other processes there: ", std::strerror(errno));
   at.port = ntohs(own.ss_family == AF_INET6 ? reinterpret_cast<const sockaddr_in6&>(own).sin6_port
                                             : reinterpret_cast<const sockaddr_in&>(own).sin_port);
@@ -106,7 +102,7 @@ Socket listen_at(Endpoint& at) {
 }
 
 Socket accept_from(const Socket& listener) {
-  Socket socket(::accept4(listener.fd(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+  Socket socket(::accept4(listener.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
   if (socket.is_open()) send_at_once(socket);
   return socket;
 }
@@ -118,21 +114,22 @@ Socket start_connecting(const Endpoint& to) {
   Socket socket = new_socket(found->ai_family, SOCK_STREAM);
   if (!socket.is_open()) return {};
   send_at_once(socket);
-  if (::connect(socket.fd(), found->ai_addr, found->ai_addrlen) != 0 && errno != EINPROGRESS) return {};
+  if (::connect(socket.get(), found->ai_addr, found->ai_addrlen) != 0 && errno != EINPROGRESS) return {};
   return socket;
 }
 
 std::optional<bool> is_connected(const Socket& socket) {
-  pollfd ready{.fd = socket.fd(), .events = POLLOUT, .revents = 0};
+  pollfd ready{.fd = socket.get(), .events = POLLOUT, .revents = 0};
   if (::poll(&ready, 1, 0) <= 0) return false;
   int error = 0;
   socklen_t bytes = sizeof error;
-  if (::getsockopt(socket.fd(), SOL_SOCKET, SO_ERROR, &error, &bytes) != 0 || error != 0) return std::nullopt;
+  if (::getsockopt(socket.get(), SOL_SOCKET, SO_ERROR, &error, &bytes) != 0 || error != 0)
+    return std::nullopt;
   return true;
 }
 
 std::optional<size_t> read_now(const Socket& socket, std::span<std::byte> room) {
-  const ssize_t n = ::recv(socket.fd(), room.data(), room.size(), 0);
+  const ssize_t n = ::recv(socket.get(), room.data(), room.size(), 0);
   if (n > 0) return static_cast<size_t>(n);
   if (n < 0 && means_later(errno)) return 0;
   return std::nullopt;
@@ -146,7 +143,7 @@ std::optional<size_t> write_now(const Socket& socket, std::span<const std::byte>
   msghdr message{};
   message.msg_iov = parts.data();
   message.msg_iovlen = parts.size();
-  const ssize_t n = ::sendmsg(socket.fd(), &message, MSG_NOSIGNAL);
+  const ssize_t n = ::sendmsg(socket.get(), &message, MSG_NOSIGNAL);
   if (n >= 0) return static_cast<size_t>(n);
   if (means_later(errno)) return 0;
   return std::nullopt;
@@ -154,13 +151,13 @@ std::optional<size_t> write_now(const Socket& socket, std::span<const std::byte>
 
 void close_in_order(Socket& socket, std::chrono::steady_clock::time_point deadline) {
   using namespace std::chrono;
-  ::shutdown(socket.fd(), SHUT_WR);
+  ::shutdown(socket.get(), SHUT_WR);
   std::array<std::byte, 4096> unread;
   for (auto now = steady_clock::now(); now < deadline; now = steady_clock::now()) {
     const auto n = read_now(socket, unread);
     if (!n) break;
     if (*n > 0) continue;
-    pollfd ready{.fd = socket.fd(), .events = POLLIN, .revents = 0};
+    pollfd ready{.fd = socket.get(), .events = POLLIN, .revents = 0};
     (void)::poll(&ready, 1, static_cast<int>(duration_cast<milliseconds>(deadline - now).count()) + 1);
   }
   socket.close();

@@ -7,29 +7,12 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <utility>
+
+#include "core/io/descriptor.h"
 
 namespace hewn {
 
-/// An open socket, which is closed with this object. The default is none.
-class Socket {
- public:
-  Socket() = default;
-  explicit Socket(int fd) : fd_(fd) {}
-  ~Socket() { close(); }
-  Socket(Socket&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Socket& operator=(Socket&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-
-  bool is_open() const { return fd_ >= 0; }
-  int fd() const { return fd_; }
-  void close();
-
- private:
-  int fd_ = -1;
-};
+using Socket = Descriptor;
 
 /// Where a socket listens.
 struct Endpoint {

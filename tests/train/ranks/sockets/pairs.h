@@ -15,7 +15,7 @@ namespace hewn::test {
 
 /// Waits until there is something to read, at most 10 s.
 inline void wait_for_bytes(const Socket& socket) {
-  pollfd ready{.fd = socket.fd(), .events = POLLIN, .revents = 0};
+  pollfd ready{.fd = socket.get(), .events = POLLIN, .revents = 0};
   require(::poll(&ready, 1, 10'000) == 1, "nothing has arrived in 10 s");
 }
 
