@@ -197,6 +197,65 @@ TEST_CASE("a sample that fails where nothing is new saves nothing", "[loop]") {
   CHECK(run.go().reason == StopReason::max_iters);
 }
 
+TEST_CASE("a better loss lets the patience begin anew", "[loop]") {
+  Run run;
+  const std::vector<double> losses{3, 4, 2, 3, 4, 1};
+  size_t next = 0;
+  run.validate = [&](Model&, const Stop&) { return Validation{.loss = losses.at(next++), .metrics = {}}; };
+  run.config.eval_interval = 1;
+  run.config.patience = 2;
+  const Outcome outcome = run.go();
+  CHECK(outcome.reason == StopReason::patience);
+  CHECK(outcome.state.step == 4);
+  CHECK(outcome.state.best_step == 2);
+}
+
+TEST_CASE("no step is saved twice, and the first one is saved, too", "[loop]") {
+  for (const int64_t steps : {int64_t{1}, int64_t{5}}) {
+    Run run;
+    run.config.max_iters = steps;
+    const std::string mark = run.path() + "/checkpoints/step-00000" + std::to_string(steps) + "/mark";
+    run.events.on_evaluated = [&](const RunState& state, const std::vector<Metric>&) {
+      if (state.step == steps) test::write_file(mark, "");  // goes if the step is saved again
+    };
+    run.go();
+    CHECK(fs::exists(mark));
+    run.go();
+    CHECK(fs::exists(mark));
+  }
+  Run stopped;
+  stopped.events.should_stop = [&] { return !stopped.steps.empty(); };
+  CHECK(stopped.go().reason == StopReason::asked);
+  CHECK(stopped.saved() == std::vector<int64_t>{1});
+}
+
+TEST_CASE("a run that is resumed removes what a killed process would have removed", "[loop]") {
+  Run run;
+  run.go();
+  CHECK(run.saved() == std::vector<int64_t>{2, 4, 5});
+  run.config.keep = 1;
+  run.go();
+  CHECK(run.saved() == std::vector<int64_t>{5});
+}
+
+TEST_CASE("ranks end together when the first one says that the time is over", "[loop][ranks]") {
+  const test::TempDir dir;
+  test::Mailboxes(2, test::run_seed()).run([&](Ranks& ranks) {
+    TrainConfig config = tiny_config();
+    config.gradient_accumulation_steps = config.grad_shards = 2;
+    config.max_iters = config.eval_interval = 1000;
+    config.max_time = ranks.rank() == 0 ? 1e-9 : 1e9;
+    std::optional<RunDirectory> run;
+    if (ranks.rank() == 0) run.emplace((dir / "run").string(), RunDirectory::Open::fresh);
+    const auto device = make_cpu(1);
+    const auto model = make_model(config.model, *device, DType::f32, 3);
+    Trainer trainer(*model, config, &ranks);
+    const Outcome outcome = run_training(run ? &*run : nullptr, config, trainer, Numbered(), {}, {}, {});
+    require(outcome.reason == StopReason::max_time, "rank ", ranks.rank(), " did not end");
+    require(outcome.state.step == 0, "rank ", ranks.rank(), " ended after step ", outcome.state.step);
+  });
+}
+
 TEST_CASE("a profile measures all steps but the first two", "[loop]") {
   Run run;
   StepProfile profile(MachineRoof(), cpu());
@@ -275,6 +334,10 @@ TEST_CASE("no step is queued on a GPU while the model is sampled, evaluated or s
   CHECK(sampled == std::vector<int64_t>{0, 5});
   CHECK(evaluated == std::vector<int64_t>{0, 3, 6, 7});
   CHECK(most == 1);  // elsewhere, one is always queued behind that which is read
+  run.config.max_iters = 9;
+  run.config.sample_interval = 1;
+  run.go(*gpu);
+  CHECK(sampled == std::vector<int64_t>{0, 5, 7, 8, 9});
 }
 
 TEST_CASE("a step on a GPU that is not finite is repeated on its own batches", "[loop][gpu]") {

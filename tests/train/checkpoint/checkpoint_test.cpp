@@ -123,6 +123,7 @@ TEST_CASE("a state of another version or step is refused", "[checkpoint]") {
   Trained trained;
   const fs::path path = save_checkpoint(run.path().string(), state_at(1), trained.trainer);
   const std::string state = test::read_file(path / "state.json");
+  CHECK(state.find("\"base\"") == state.npos);
   const auto with = [&](const std::string& old, const std::string& changed) {
     const size_t at = state.find(old);
     REQUIRE(at != state.npos);
@@ -198,6 +199,12 @@ TEST_CASE("a directory in the place of the link to the last checkpoint is refuse
               last + ": is a directory where a link to a checkpoint is expected");
   CHECK(steps_of(run) == std::vector<int64_t>{1, 2});
   CHECK(leftovers(run).empty());
+  const fs::path fresh = dir / "checkpoints" / (std::string(unfinished_prefix) + "link-last");
+  CHECK_FALSE(fs::is_symlink(fresh));
+  fs::remove_all(last);
+  fs::create_directories(fresh / "in the way");
+  CHECK_ERROR(save_checkpoint(run, state_at(3), trained.trainer), ErrorCode::failed,
+              last + ": cannot be made a link to step-000003");
 }
 
 TEST_CASE("a full disk leaves the older checkpoint and no partial one", "[checkpoint]") {

@@ -46,6 +46,12 @@ TEST_CASE("moments that do not fit the optimizer are refused by their name", "[c
   CHECK_ERROR(check([](TensorEntry& m) { m.shape.back() += 1; }), ErrorCode::input, name + " is [");
   CHECK_ERROR(check([](TensorEntry& m) { m.dtype = DType::i32; }), ErrorCode::input, name + " is i32");
   CHECK_ERROR(check([](TensorEntry& m) { m.name = "another"; }), ErrorCode::input, name);
+
+  Trained resumed;
+  const std::string checkpoint = save_checkpoint(dir.path().string(), state_at(1), resumed.trainer);
+  write_zeros(checkpoint + "/optimizer.safetensors", trained.trainer,
+              [](TensorEntry& m) { m.shape.back() += 1; });
+  CHECK_ERROR(load_checkpoint(checkpoint, resumed.trainer), ErrorCode::input, name + " is [");
 }
 
 }  // namespace hewn::test

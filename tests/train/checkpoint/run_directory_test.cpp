@@ -48,6 +48,9 @@ TEST_CASE("a run directory is new, empty, forced or resumed", "[run]") {
   CHECK_ERROR(RunDirectory((dir / "file").string(), Open::fresh), ErrorCode::usage, "is a file");
   CHECK_ERROR(RunDirectory((dir / "file/run").string(), Open::fresh), ErrorCode::failed, "cannot be created");
   CHECK_ERROR(RunDirectory("", Open::fresh), ErrorCode::usage, "empty");
+  fs::create_directories(dir / "locked/.lock");
+  CHECK_ERROR(RunDirectory((dir / "locked").string(), Open::fresh), ErrorCode::failed,
+              ".lock: cannot be opened");
 }
 
 TEST_CASE("a run that cannot be moved aside is not written to", "[run]") {

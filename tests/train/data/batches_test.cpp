@@ -115,6 +115,9 @@ TEST_CASE("windows in order cover the split without overlap, as in nanoGPT's eva
   }
   CHECK(batch_of(loader, 145).rows == 2);
   CHECK(next == 1742 * 64);
+  const BatchLoader even({{&split}}, {.batch_size = 13, .block_size = 64, .order = Order::in_order});
+  CHECK(batch_of(even, 133).rows == 13);
+  CHECK_THROWS_WITH(batch_of(even, 134), Catch::Contains("batch 134 is out of range; there are 134"));
   for (const int64_t outside : {int64_t{146}, int64_t{-1}})
     CHECK_THROWS_WITH(batch_of(loader, outside), Catch::Contains("out of range; there are 146"));
 }
@@ -175,6 +178,12 @@ TEST_CASE("an aligned window contains a separator and one document; the rest is 
   CHECK(batch.targets ==
         std::vector<int32_t>{1, 2, 0, no, no, 3, 0, no, no, no, 0, no, no, no, no, 4, 5, 6, 0, no});
   CHECK(batch.target_count() == 10);  // every token of the text is a target once
+
+  Batch reused = batch;  // nothing of it stays
+  const Split other = make_split({1, 2, 9, 3, 9}, 9);
+  BatchLoader({{&other}}, {.batch_size = 2, .block_size = 4, .order = Order::in_order}).fill(0, reused);
+  CHECK(reused.tokens == std::vector<int32_t>{9, 1, 2, 9, 9, 3, 9, 9});
+  CHECK(reused.targets == std::vector<int32_t>{1, 2, 9, no, 3, 9, no, no});
 
   const Split open = make_split({1, 0, 2, 3}, 0);
   CHECK(open.documents == std::vector<int64_t>{0, 2, 4});
