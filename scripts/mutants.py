@@ -55,8 +55,9 @@ TESTS = {
                             ("train", "[ranks][checkpoint]~[gpu],[loop][ranks]"),
                             ("train", "[mixed][gpu],[trained][gpu]"), ALL_RANKS],
     "train/trainer.cpp": [("train", "[trainer]~[gpu],[loop]~[gpu],[mixed]~[gpu]"), ("data", "[preference]"),
-                          ("train", "fewer ranks*,a bad number on one rank*,ranks: parameters are*"),
-                          ("train", "[trainer][gpu],[loop][gpu],[mixed][gpu],gpu graphs*"), ALL_RANKS],
+                          ("train", "[plan]~[gpu],fewer ranks*,a bad number on one rank*,ranks: parameters are*"),
+                          ("train", "[trainer][gpu],[loop][gpu],[mixed][gpu],gpu graphs*,gpu: 1, 2 and 4 ranks*"),
+                          ALL_RANKS],
 }
 
 # As scripts/test.sh builds, so that ccache has the rest.

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "tests/support/close.h"
+#include "tests/support/gpu.h"
 #include "tests/train/tiny.h"
 
 namespace hewn {
@@ -186,6 +187,38 @@ TEST_CASE("an overflow is traced to the node that overflowed", "[trainer]") {
   INFO(bad);
   CHECK(bad.find("h.1.mlp.c_proj linear") != std::string::npos);
   CHECK(bad.find("values: ") != std::string::npos);
+}
+
+TEST_CASE("a single number that is not finite is found", "[trainer]") {
+  ModelConfig config = test::tiny_model();
+  config.block_size = 1;
+  const auto model = make_model(config, cpu());
+  Trainer trainer(*model, {}, constant_rate, 1);
+  float* const position = model->parameters().find("transformer.wpe.weight")->value.ptr<float>();
+  float* const tokens = model->parameters().find("transformer.wte.weight")->value.ptr<float>();
+  const Batch batch{.rows = 1, .block_size = 1, .tokens = {2}, .targets = {3}};
+  position[5] = tokens[2 * config.n_embd + 5] = 3e38f;  // their sum overflows
+  const std::string bad = trainer.first_bad_node(std::span(&batch, 1));
+  INFO(bad);
+  CHECK(bad.starts_with("embed "));
+  CHECK(bad.find("values: 1 of 16 elements are not finite") != bad.npos);
+  position[5] = std::numeric_limits<float>::infinity();
+  CHECK(trainer.bad_parameter() == "transformer.wpe.weight: 1 of 16 values are not finite");
+}
+
+TEST_CASE("a GPU is given no token or target that the model does not have", "[trainer][gpu]") {
+  const auto gpu = test::make_test_gpu();
+  if (!gpu) return;
+  test::Random random("targets");
+  const auto model = make_model(test::tiny_model(), *gpu);
+  const auto outside = static_cast<int32_t>(model->config().vocab_size);
+  Batch batch = test::random_batch(random, model->config(), 2);
+  batch.targets[1] = ignored_target;
+  CHECK_NOTHROW(check_batch(*model, batch));
+  batch.targets[0] = outside;
+  CHECK_ERROR(check_batch(*model, batch), ErrorCode::input, join("target ", outside));
+  batch.tokens[0] = -1;
+  CHECK_ERROR(check_batch(*model, batch), ErrorCode::input, "token -1");
 }
 
 TEST_CASE("recomputed blocks give the same bits", "[trainer]") {
