@@ -232,7 +232,6 @@ void Tape::settle(Entry& entry, const BackwardOptions& options) {
   if (!options.keep) {
     const int64_t id = entry.node->id;
     entry.node.reset();
-    entry.output->grad = Tensor();
     entry.output->has_grad = false;
     if (observer_) observer_->freed(id);
   }
@@ -242,7 +241,6 @@ void Tape::settle(Entry& entry, const BackwardOptions& options) {
     for (const LeafHook& hook : v->hooks)
       if (options.last_micro_step || !hook.last_micro_step_only) hook.call(v->grad);
   }
-  if (!options.keep) entry.inputs.clear();
 }
 
 void Tape::clear() {
