@@ -83,7 +83,7 @@ class Probe {
 };
 
 /// The entries of an input to check: all of them, or `most` distinct ones sampled by `rng`.
-std::vector<size_t> entries_of(int64_t n, int64_t most, Rng& rng) {
+std::vector<size_t> chosen_entries(int64_t n, int64_t most, Rng& rng) {
   std::vector<size_t> all(static_cast<size_t>(n));
   std::iota(all.begin(), all.end(), size_t{0});
   for (size_t i = 0; i < all.size() && i < static_cast<size_t>(most); ++i)
@@ -110,7 +110,7 @@ GradcheckResult gradcheck(const Function& f, std::vector<Tensor> inputs, const G
   };
   for (size_t i = 0; i < inputs.size(); ++i) {
     double difference = 0, norm = 0;
-    const auto entries = entries_of(inputs[i].numel(), options.max_entries, rng);
+    const auto entries = chosen_entries(inputs[i].numel(), options.max_entries, rng);
     std::vector<std::vector<double>> direction(inputs.size());
     direction[i].assign(tape[i].size(), 0.0);
     for (const size_t j : entries) {

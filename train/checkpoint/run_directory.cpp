@@ -15,6 +15,7 @@
 #include "core/io/directory.h"
 #include "core/io/file.h"
 #include "core/io/path.h"
+#include "core/io/unfinished_directory.h"
 #include "train/checkpoint/layout.h"
 
 namespace hewn {
@@ -56,18 +57,6 @@ bool keeps(const std::string& line, int64_t step, int64_t evaluated_step) {
   const auto json = nlohmann::json::parse(line, nullptr, false);
   if (!json.is_object() || !json.contains("step") || !json["step"].is_number_integer()) return false;
   return json["step"].get<int64_t>() <= (json.contains("loss") ? step : evaluated_step);
-}
-
-/// Renames a directory to the first free one of PATH.1, PATH.2, ...
-void move_aside(const fs::path& path) {
-  for (int n = 1;; ++n) {
-    const fs::path aside = path.string() + "." + std::to_string(n);
-    if (path_exists(aside, ErrorCode::failed)) continue;
-    std::error_code error;
-    fs::rename(path, aside, error);
-    if (error) fail_at(ErrorCode::failed, path, "cannot be renamed to make room", error.value());
-    return;
-  }
 }
 
 }  // namespace

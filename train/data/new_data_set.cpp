@@ -1,7 +1,5 @@
 #include "train/data/new_data_set.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -58,31 +56,6 @@ bool replaceable(const std::string& directory) {
          other_file(directory).empty();
 }
 
-/// Opens a directory and locks it until it is closed: none, and errno, if another process has done so, or if there is no
-/// directory.
-Descriptor lock_directory(const std::string& path) {
-  Descriptor directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  // File systems without locks are trusted to have one writer.
-  if (directory.is_open() && ::flock(directory.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
-    return {};
-  return directory;
-}
-
-void remove_content(const std::string& directory) {
-  std::error_code error;
-  for (const fs::path& entry : entries_of(directory, error)) {
-    std::error_code ignored;
-    fs::remove_all(entry, ignored);
-  }
-}
-
-/// Removes an unfinished directory, unless a process is still writing to it.
-void sweep(const std::string& unfinished) {
-  const Descriptor lock = lock_directory(unfinished);
-  std::error_code ignored;
-  if (lock.is_open()) fs::remove_all(unfinished, ignored);
-}
-
 std::string beside(const std::string& target) {
   const fs::path path(target);
   return (path.parent_path() / (std::string(fresh_prefix) + path.filename().string())).string();
@@ -129,53 +102,27 @@ NewDataSet::NewDataSet(const std::string& directory, bool force) : target_(resol
   refuse_existing(target_, shown, force);
   make_directories(parent_of(target_));
   replaces_ = replaceable(target_);
-  sweep(replaces_ ? inside(target_) : beside(target_));
-  while (!begin(replaces_ ? beside(target_) : inside(target_))) {
-  }
+  remove_unfinished_directory(replaces_ ? inside(target_) : beside(target_));
+  unfinished_.emplace(
+      replaces_ ? beside(target_) : inside(target_),
+      target_ +
+          ": another process is preparing this data set; wait for it to end, or choose another --out_dir");
 }
-
-/// Creates and locks the unfinished directory. Returns false if another process renamed it meanwhile.
-bool NewDataSet::begin(const std::string& unfinished) {
-  const bool created = ::mkdir(unfinished.c_str(), 0777) == 0;
-  if (!created && errno != EEXIST) fail_at(ErrorCode::failed, unfinished, "cannot be created", errno);
-  Descriptor lock = lock_directory(unfinished);
-  if (!lock.is_open()) {
-    const int error = errno;
-    if (error == ENOENT) return false;
-    if (error == EWOULDBLOCK)
-      fail(ErrorCode::failed, target_,
-           ": another process is preparing this data set; wait for it to end, or choose another --out_dir");
-    if (created) (void)::rmdir(unfinished.c_str());
-    fail_at(ErrorCode::failed, unfinished, "cannot be opened", error);
-  }
-  if (!has_name(lock.get(), unfinished)) return false;
-  lock_ = std::move(lock);
-  unfinished_ = unfinished;
-  remove_content(unfinished_);  // of a killed process
-  return true;
-}
-
-NewDataSet::~NewDataSet() {
-  std::error_code ignored;
-  if (!unfinished_.empty()) fs::remove_all(unfinished_, ignored);
-}
-
-std::string NewDataSet::file(std::string_view name) const { return unfinished_ + "/" + std::string(name); }
 
 void NewDataSet::publish() {
-  manifest_.write(unfinished_);
+  manifest_.write(directory());
   if (replaces_) {
     // The old directory is removed with all that it holds.
     if (const std::string other = other_file(target_); !other.empty())
       fail(ErrorCode::failed, target_, "/", other,
            ": appeared while the data set was being made, and is kept; start again");
     struct stat old {};
-    if (::stat(target_.c_str(), &old) == 0) (void)::chmod(unfinished_.c_str(), old.st_mode & 07777);
-    replace_directory(unfinished_, target_);
+    if (::stat(target_.c_str(), &old) == 0) (void)::chmod(directory().c_str(), old.st_mode & 07777);
+    replace_directory(directory(), target_);
   } else {
     move_into_place();
   }
-  unfinished_.clear();
+  unfinished_->finish();
 }
 
 void NewDataSet::move_into_place() {
@@ -192,7 +139,7 @@ void NewDataSet::move_into_place() {
         !manifest_.files().contains(name) && ::unlink(path.c_str()) != 0)
       fail_at(ErrorCode::failed, path, "cannot be removed", errno);
   sync_directory(target_);
-  (void)::rmdir(unfinished_.c_str());
+  (void)::rmdir(directory().c_str());
 }
 
 }  // namespace hewn

@@ -2,12 +2,13 @@
 // Writes a data set so that at every moment, also after a kill or a power cut, either the old one or the new one is
 // whole under its name, or neither is taken for whole.
 
+#include <optional>
 #include <string>
 #include <string_view>
 
-#include "core/io/descriptor.h"
 #include "core/io/file.h"
 #include "core/io/manifest.h"
+#include "core/io/unfinished_directory.h"
 
 namespace hewn {
 
@@ -22,15 +23,11 @@ class NewDataSet {
   /// holds a data set and `force` is not set, holds a MANIFEST of something else, is in use by another process, or
   /// cannot be created.
   NewDataSet(const std::string& directory, bool force);
-  /// Removes what was not published.
-  ~NewDataSet();
-  NewDataSet(const NewDataSet&) = delete;
-  NewDataSet& operator=(const NewDataSet&) = delete;
 
   /// Where to write the files.
-  const std::string& directory() const { return unfinished_; }
+  const std::string& directory() const { return unfinished_->path(); }
   /// Where to write the file with this name.
-  std::string file(std::string_view name) const;
+  std::string file(std::string_view name) const { return unfinished_->file(name); }
   /// Records a written file. All must be added before `publish`.
   void add(const std::string& name, const FileSum& sum) { manifest_.add(name, sum); }
   /// Makes the data set durable under its name, and removes files of the one that it replaces. Throws
@@ -38,13 +35,11 @@ class NewDataSet {
   void publish();
 
  private:
-  bool begin(const std::string& unfinished);
   void move_into_place();
 
-  std::string target_;      // absolute, without links
-  std::string unfinished_;  // "" once published
-  bool replaces_ = false;   // the target is exchanged as a whole
-  Descriptor lock_;
+  std::string target_;                             // absolute, without links
+  bool replaces_ = false;                          // the target is exchanged as a whole
+  std::optional<UnfinishedDirectory> unfinished_;  // removed with what was not published
   Manifest manifest_;
 };
 

@@ -1,15 +1,12 @@
 // Writes config.json, model.safetensors and tokenizer.json for transformers.
 
-#include <fcntl.h>
-#include <sys/file.h>
-
-#include <cerrno>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
 #include "core/io/directory.h"
 #include "core/io/path.h"
+#include "core/io/unfinished_directory.h"
 #include "model/json.h"
 #include "model/weights/export_formats.h"
 #include "model/weights/export_tokenizer.h"
@@ -22,70 +19,32 @@ namespace {
 namespace fs = std::filesystem;
 using Ordered = nlohmann::ordered_json;
 
-/// A directory under a temporary name next to `path`, renamed to it by `finish`; removed without `finish`, or if the
-/// process is killed, by the next one that exports to `path`.
+/// A directory under a temporary name next to `path`, renamed to it by `finish`.
 class NewDirectory {
  public:
-  explicit NewDirectory(const fs::path& path) : path_(path.has_filename() ? path : path.parent_path()) {
-    fresh_ = path_.parent_path() / (".hewn-tmp-" + path_.filename().string());
-    std::error_code error;
-    if (path_exists(fresh_, ErrorCode::failed)) {  // left by a killed process
-      lock();
-      fs::remove_all(fresh_, error);
-      lock_.close();
-    }
-    const bool made = fs::create_directory(fresh_, error);
-    if (error) fail_at(ErrorCode::failed, fresh_, "cannot be created", error.value());
-    try {
-      lock();
-    } catch (const Error&) {
-      if (made) fs::remove(fresh_, error);  // nothing but this process's own, which is empty
-      throw;
-    }
-  }
-  ~NewDirectory() {
-    std::error_code ignored;
-    if (!fresh_.empty()) fs::remove_all(fresh_, ignored);
-  }
-  NewDirectory(const NewDirectory&) = delete;
-  NewDirectory& operator=(const NewDirectory&) = delete;
+  explicit NewDirectory(const fs::path& path)
+      : path_(path.has_filename() ? path : path.parent_path()),
+        fresh_((path_.parent_path() / (".hewn-tmp-" + path_.filename().string())).string(),
+               join("another process is exporting to ", path_.string(),
+                    "; wait for it to end, or choose another name")) {}
 
-  std::string file(const char* name) const { return (fresh_ / name).string(); }
+  std::string file(const char* name) const { return fresh_.file(name); }
 
-  /// Gives the directory its name. An existing one is first moved to PATH.1, PATH.2 ..., the first free name;
-  /// returns that name, or "".
+  /// Gives the directory its name. Returns the name that one in its place has got (`move_aside`), or "".
   std::string finish() {
+    sync_directory(fresh_.path());
+    std::string aside = move_aside(path_.string());
     std::error_code error;
-    fs::path aside;
-    sync_directory(fresh_.string());
-    for (int n = 1; path_exists(path_, ErrorCode::failed); ++n) {
-      aside = path_.string() + "." + std::to_string(n);
-      if (path_exists(aside, ErrorCode::failed)) continue;
-      fs::rename(path_, aside, error);
-      if (error) fail_at(ErrorCode::failed, path_, "cannot be renamed to make room", error.value());
-    }
-    fs::rename(fresh_, path_, error);
+    fs::rename(fresh_.path(), path_, error);
     if (error) fail_at(ErrorCode::failed, path_, "cannot be created", error.value());
-    fresh_.clear();
+    fresh_.finish();
     sync_directory(directory_of(path_.string()));
-    return aside.string();
+    return aside;
   }
 
  private:
-  /// Keeps other processes from taking the directory for one that was left.
-  void lock() {
-    lock_ = Descriptor(::open(fresh_.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-    if (!lock_.is_open() && errno != ENOENT) fail_at(ErrorCode::failed, fresh_, "cannot be opened", errno);
-    if (lock_.is_open() && (::flock(lock_.get(), LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) &&
-        has_name(lock_.get(), fresh_.string()))
-      return;
-    lock_.close();
-    fail(ErrorCode::failed, "another process is exporting to ", path_.string(),
-         "; wait for it to end, or choose another name");
-  }
-
-  fs::path path_, fresh_;
-  Descriptor lock_;
+  fs::path path_;
+  UnfinishedDirectory fresh_;
 };
 
 /// The name of the class in transformers: "GPT2LMHeadModel", "LlamaForSequenceClassification".
