@@ -55,7 +55,7 @@ TESTS = {
                             ("train", "[ranks][checkpoint]~[gpu],[loop][ranks]"),
                             ("train", "[mixed][gpu],[trained][gpu]"), ALL_RANKS],
     "train/trainer.cpp": [("train", "[trainer]~[gpu],[loop]~[gpu],[mixed]~[gpu]"), ("data", "[preference]"),
-                          ("train", "[plan]~[gpu],fewer ranks*,a bad number on one rank*,ranks: parameters are*"),
+                          ("train", "[plan]~[gpu],fewer ranks*,a bad number on one rank*,ranks: parameters are*,ranks: a value that is*"),
                           ("train", "[trainer][gpu],[loop][gpu],[mixed][gpu],gpu graphs*,gpu: 1, 2 and 4 ranks*"),
                           ALL_RANKS],
 }

@@ -103,6 +103,10 @@ TEST_CASE("a batch without targets is refused", "[trainer]") {
   Batch batch = test::random_batch(random, model->config(), 2);
   for (int32_t& target : batch.targets) target = ignored_target;
   CHECK_ERROR(trainer.step(batch), ErrorCode::usage, "no target");
+  batch.targets[3] = 1;
+  CHECK(trainer.step(batch).tokens == 1);
+  trainer.queue(std::span(&batch, 1));
+  CHECK_ERROR(trainer.step(batch), ErrorCode::usage, "cannot do a step while 1 are queued");
 }
 
 TEST_CASE("micro-batches that cannot be divided into groups, and pairs without references, are refused",
@@ -147,12 +151,15 @@ TEST_CASE("a non-finite step changes nothing and its first bad node is reported"
   test::Random random("bad numbers");
   const Batch batch = test::random_batch(random, test::tiny_model(), 4);
   const auto good = make_model(test::tiny_model(), cpu());
+  Trainer undisturbed(*good, {}, constant_rate, 1);
+  for (int step = 0; step < 2; ++step) undisturbed.step(batch);
   for (const Parameter& p : good->parameters().all()) {
     const auto model = make_model(test::tiny_model(), cpu());
     Trainer trainer(*model, {}, constant_rate, 1);
     REQUIRE(trainer.step(batch).finite);
     CHECK(trainer.bad_parameter().empty());
     Tensor& value = model->parameters().find(p.name)->value;
+    const Tensor kept = value.clone();
     const bool nan = random.integer(0, 1) == 0;
     for (int64_t i = 0; i < value.numel(); ++i)  // all: a single row of an embedding may not be looked up
       value.ptr<float>()[i] =
@@ -168,6 +175,9 @@ TEST_CASE("a non-finite step changes nothing and its first bad node is reported"
     INFO(bad);
     CHECK(bad.rfind("parameter " + p.name + ": ", 0) == 0);
     CHECK((test::bytes_of(trainer) == before));
+    value.copy_from(kept);
+    CHECK(trainer.step(batch).finite);
+    CHECK((test::bytes_of(trainer) == test::bytes_of(undisturbed)));
   }
 }
 

@@ -76,6 +76,8 @@ TEST_CASE("ranks: parameters are compared every check_interval steps", "[ranks]"
     CHECK(contains(error, "step 2: the parameters of rank 1 ("));
   for (const std::string& error : errors_after(4, "transformer.h.0.mlp.c_fc.weight", {1}, 0, 4))
     CHECK(error.empty());
+  for (const std::string& error : errors_after(4, "transformer.h.0.mlp.c_fc.weight", {1}, 0, 1))
+    CHECK(contains(error, "step 0: the parameters of rank 1 ("));
   for (const std::string& error : errors_after(4, "", {}, 0, 1)) CHECK(error.empty());
 }
 
