@@ -195,6 +195,10 @@ TEST_CASE("gpu graphs: the next step uses weights that were loaded", "[gpu]") {
     const int64_t before = replayed.trainer.graphs().replays();
     both(2);
     CHECK(replayed.trainer.graphs().replays() == before + 2);
+    // Whatever is computed from parameters follows their version.
+    for (size_t i = 0; i < plain.model->parameters().all().size(); ++i)
+      CHECK(replayed.model->parameters().all()[i].value.storage()->version ==
+            plain.model->parameters().all()[i].value.storage()->version);
     CHECK((test::bytes_of(replayed.trainer) == test::bytes_of(plain.trainer)));
   }
 }
