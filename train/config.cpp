@@ -32,7 +32,8 @@ void TrainConfig::check() const {
   const bool decays = schedule.decay_lr && schedule.kind != ScheduleKind::constant;
   require(!decays || schedule.lr_decay_iters > schedule.warmup_iters,
           "lr_decay_iters = ", schedule.lr_decay_iters,
-          " must be more than warmup_iters = ", schedule.warmup_iters, ", unless decay_lr = false");
+          " (by default max_iters) must be more than warmup_iters = ", schedule.warmup_iters,
+          "; give a smaller warmup_iters, or decay_lr = false");
   require(!decays || schedule.min_lr <= schedule.learning_rate, "min_lr = ", schedule.min_lr,
           " must not exceed learning_rate = ", schedule.learning_rate);
 }
