@@ -198,16 +198,18 @@ TEST_CASE("a sample that fails where nothing is new saves nothing", "[loop]") {
 }
 
 TEST_CASE("a better loss lets the patience begin anew", "[loop]") {
-  Run run;
   const std::vector<double> losses{3, 4, 2, 3, 4, 1};
-  size_t next = 0;
-  run.validate = [&](Model&, const Stop&) { return Validation{.loss = losses.at(next++), .metrics = {}}; };
-  run.config.eval_interval = 1;
-  run.config.patience = 2;
-  const Outcome outcome = run.go();
-  CHECK(outcome.reason == StopReason::patience);
-  CHECK(outcome.state.step == 4);
-  CHECK(outcome.state.best_step == 2);
+  for (const int64_t patience : {1, 2}) {
+    Run run;
+    size_t next = 0;
+    run.validate = [&](Model&, const Stop&) { return Validation{.loss = losses.at(next++), .metrics = {}}; };
+    run.config.eval_interval = 1;
+    run.config.patience = patience;
+    const Outcome outcome = run.go();
+    CHECK(outcome.reason == StopReason::patience);
+    CHECK(outcome.state.step == (patience == 1 ? 1 : 4));
+    CHECK(outcome.state.best_step == (patience == 1 ? 0 : 2));
+  }
 }
 
 TEST_CASE("no step is saved twice, and the first one is saved, too", "[loop]") {

@@ -140,6 +140,15 @@ TEST_CASE("a state of another version or step is refused", "[checkpoint]") {
               "state.json: is larger than 1048576 bytes");
 }
 
+TEST_CASE("a checkpoint whose MANIFEST lists no weights is refused", "[checkpoint]") {
+  const test::TempDir dir;
+  Manifest manifest;
+  manifest.add("state.json", write_file_atomically((dir / "state.json").string(), "{}"));
+  manifest.write(dir.path().string());
+  CHECK_ERROR(checkpoint_weights(dir.path().string()), ErrorCode::input,
+              "its MANIFEST has no model.safetensors");
+}
+
 TEST_CASE("saving a step again replaces its checkpoint", "[checkpoint]") {
   const test::TempDir dir;
   const std::string run = dir.path().string();

@@ -153,6 +153,12 @@ TEST_CASE("metrics that cannot be written are reported", "[run]") {
               "metrics.jsonl: cannot be written");  // a device is not synced
   fs::remove(path + "/metrics.jsonl");
   CHECK_NOTHROW(run.sync_metrics());
+  run.add_metrics("{}");
+  const auto execution = fs::perms::owner_exec | fs::perms::group_exec | fs::perms::others_exec;
+  CHECK((fs::status(path + "/metrics.jsonl").permissions() & execution) == fs::perms::none);
+  fs::remove(path + "/metrics.jsonl");
+  fs::create_directory(path + "/metrics.jsonl");
+  CHECK_ERROR(run.add_metrics("{}"), ErrorCode::failed, "metrics.jsonl: cannot be opened");
 }
 
 }  // namespace hewn
