@@ -8,8 +8,8 @@
 `run` copies the tree for each of the jobs that try mutants at the same time, and builds the test programs there, with
 the files of mutants compiled alone. For each mutant it compiles the one file, links,
 and runs the tests of that file until one fails. Results are added to DIR/mutants.jsonl, and mutants that are there are not
-tried again, so a run may be interrupted; with --survivors, only those that survived are tried again, when there are more
-tests. A mutant is found if a test fails, crashes, or takes five times as long as
+tried again, so a run may be interrupted; with --survivors, only those that survived without a reason are tried again, when
+there are more tests. A mutant is found if a test fails, crashes, or takes five times as long as
 without it. A mutant is named by its line, not by its number, and drawn by its name, so that a change elsewhere in the
 file leaves both the draw and the results as they are.
 """
@@ -280,7 +280,8 @@ def run(args):
     mutants = drawn(args.files or list(TESTS), args.count, args.seed)
     done = outcomes(results) if results.exists() else {}
     wanted = "survived" if args.survivors else None
-    left = [name for name in mutants if done.get(name, {}).get("outcome") == wanted][:args.limit]
+    known = reasons()
+    left = [name for name in mutants if done.get(name, {}).get("outcome") == wanted and (name not in known or not args.survivors)][:args.limit]
     trees = queue.SimpleQueue()
     for number in range(min(args.jobs, len(left))):
         tree = Tree(folder / f"tree-{number}")
@@ -334,7 +335,7 @@ def main():
     parser.add_argument("--count", type=int, default=500)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--limit", type=int, help="try at most so many now")
-    parser.add_argument("--survivors", action="store_true", help="try those again that survived")
+    parser.add_argument("--survivors", action="store_true", help="try those again that survived without a reason")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="mutants tried at the same time")
     args = parser.parse_intermixed_args()
     unknown = [file for file in args.files if file not in TESTS]
