@@ -6,12 +6,12 @@
     scripts/mutants.py table --dir=DIR [--count=500] [--seed=1]       what was found, as in CONTRIBUTING.md
 
 `run` copies the tree for each of the jobs that try mutants at the same time, and builds the test programs there, with
-the files of mutants compiled alone. For each mutant it compiles the one file, links,
-and runs the tests of that file until one fails. Results are added to DIR/mutants.jsonl, and mutants that are there are not
-tried again, so a run may be interrupted; with --survivors, only those that survived without a reason are tried again, when
-there are more tests. A mutant is found if a test fails, crashes, or takes five times as long as
-without it. A mutant is named by its line, not by its number, and drawn by its name, so that a change elsewhere in the
-file leaves both the draw and the results as they are.
+the files of mutants compiled alone. For each mutant it compiles the one file, links, and runs the tests of that file until
+one fails. A mutant is found if a test fails, crashes, or takes five times as long as without it. Results are added to
+DIR/mutants.jsonl, and mutants that are there are not tried again, so a run may be interrupted; with --survivors, only those
+that survived without a reason (scripts/mutants/reasons.txt) are tried again, when there are more tests. A mutant is named
+by its line, not by its number, and drawn by its name, so that a change elsewhere in the file leaves both the draw and the
+results as they are.
 """
 
 import argparse
@@ -281,7 +281,8 @@ def run(args):
     done = outcomes(results) if results.exists() else {}
     wanted = "survived" if args.survivors else None
     known = reasons()
-    left = [name for name in mutants if done.get(name, {}).get("outcome") == wanted and (name not in known or not args.survivors)][:args.limit]
+    left = [name for name in mutants if done.get(name, {}).get("outcome") == wanted]
+    left = [name for name in left if not (args.survivors and name in known)][:args.limit]
     trees = queue.SimpleQueue()
     for number in range(min(args.jobs, len(left))):
         tree = Tree(folder / f"tree-{number}")
