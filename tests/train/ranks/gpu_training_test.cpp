@@ -36,6 +36,26 @@ TEST_CASE("gpu: 1, 2 and 4 ranks have the bits of one process", "[gpu][ranks]") 
   }
 }
 
+TEST_CASE("gpu: while a trainer exists, ranks exchange its tensors as its GPU needs it",
+          "[gpu][ranks][trainer]") {
+  if (!make_test_gpu()) return;
+  Mailboxes(2, run_seed(), 0).run([&](Ranks& ranks) {
+    const auto carrier = [&] {
+      TensorTransport* const now = ranks.carry_by(nullptr);
+      ranks.carry_by(now);
+      return now;
+    };
+    const TensorTransport* const of_host = carrier();
+    const auto device = make_test_gpu();
+    const auto model = make_model(tiny_model(), *device);
+    {
+      const Trainer trainer(*model, {}, {}, 5, 2, &ranks);
+      require(carrier() != of_host, "tensors of the GPU leave as those of the host");
+    }
+    require(carrier() == of_host, "what carried the trainer's tensors is gone");
+  });
+}
+
 TEST_CASE("gpu: a library adds gradients of GPUs in memory of the host", "[gpu][ranks]") {
   const auto device = make_test_gpu();
   if (!device) return;
