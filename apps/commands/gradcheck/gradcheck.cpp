@@ -65,9 +65,8 @@ std::string check_summary(const GradientCheck& check, const LossProbe& probe, co
       "\n", long_count(entries), " of ", long_count(all), " entries were looked at, with ",
       long_count(check.evaluations), " losses\n");
   if (unseen > 0)
-    text += join(unseen, " of ", check.tensors.size(),
-                 " parameters have no entry that was looked at: ", settings.text("seconds"),
-                 " s were over, see --seconds\n");
+    text += join(unseen, " of ", check.tensors.size(), " parameters had no entry looked at within ",
+                 settings.text("seconds"), " s; see --seconds\n");
   return text;
 }
 

@@ -55,7 +55,7 @@ TEST_CASE("gradcheck: a configuration and a run, as text and JSON") {
 TEST_CASE("gradcheck: without time, directions and a first entry, and it says what was not looked at") {
   const auto r = check({"--seconds=0"});
   CHECK(r.exit_code == 0);
-  CHECK(contains(r.out, " parameters have no entry that was looked at: 0.0 s were over"));
+  CHECK(contains(r.out, " parameters had no entry looked at within 0.0 s"));
   CHECK(contains(r.out, "see --seconds"));
 }
 
