@@ -74,6 +74,19 @@ void replace_directory(const std::string& fresh, const std::string& final_name) 
   fs::remove_all(old, ignored);
 }
 
+std::string move_aside(const std::string& path) {
+  std::string aside;
+  for (int n = 1; path_exists(path, ErrorCode::failed); ++n) {
+    aside = path + "." + std::to_string(n);
+    if (path_exists(aside, ErrorCode::failed)) continue;
+    std::error_code error;
+    fs::rename(path, aside, error);
+    if (error) fail_at(ErrorCode::failed, path, "cannot be renamed to make room", error.value());
+    return aside;
+  }
+  return "";
+}
+
 bool remove_directory(const std::string& directory) {
   Descriptor opened = open_directory(directory);
   const bool in_use =

@@ -123,7 +123,7 @@ WatchedMapping::WatchedMapping(const std::string& path, Descriptor file, const v
   const std::lock_guard lock(all.mutex);
   struct stat status {};
   const auto slot =
-      std::find_if(all.list.begin(), all.list.end(), [](const File& file) { return !file.watched; });
+      std::find_if(all.list.begin(), all.list.end(), [](const File& one) { return !one.watched; });
   const auto i = static_cast<size_t>(slot - all.list.begin());
   if (i == most_mappings || ::fstat(file.get(), &status) != 0) return;
   if (slot == all.list.end()) all.list.emplace_back();

@@ -71,17 +71,4 @@ void remove_unfinished_directory(const std::string& path) {
   if (lock.is_open()) fs::remove_all(path, ignored);
 }
 
-std::string move_aside(const std::string& path) {
-  std::string aside;
-  for (int n = 1; path_exists(path, ErrorCode::failed); ++n) {
-    aside = path + "." + std::to_string(n);
-    if (path_exists(aside, ErrorCode::failed)) continue;
-    std::error_code error;
-    fs::rename(path, aside, error);
-    if (error) fail_at(ErrorCode::failed, path, "cannot be renamed to make room", error.value());
-    return aside;
-  }
-  return "";
-}
-
 }  // namespace hewn

@@ -37,8 +37,4 @@ class UnfinishedDirectory {
 /// Removes what a killed process left of such a directory; does nothing if there is none, or if a process is making it.
 void remove_unfinished_directory(const std::string& path);
 
-/// Renames a file or directory, if there is one, to the first free name of PATH.1, PATH.2 ..., and returns that name, or
-/// "". Throws ErrorCode::failed.
-std::string move_aside(const std::string& path);
-
 }  // namespace hewn

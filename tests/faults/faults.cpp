@@ -34,6 +34,12 @@ std::string text_of(const Fault& fault) {
   return call;
 }
 
+bool can_preload() {
+  if (sanitizers().empty()) return true;
+  skip("the library that watches calls cannot be preloaded under sanitizers");
+  return false;
+}
+
 Faults::Faults(const std::filesystem::path& root, const std::filesystem::path& control,
                const std::filesystem::path& journal)
     : path_(control.string()) {

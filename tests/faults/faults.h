@@ -24,6 +24,9 @@ struct Fault {
 /// "write 17: ENOSPC", as HEWN_FAULT expects it.
 std::string text_of(const Fault& fault);
 
+/// Whether the program can have the library. Otherwise the test is skipped, and says so.
+bool can_preload();
+
 /// The file through which the library is told what to do.
 class Faults {
  public:

@@ -103,8 +103,7 @@ bool trains(const TriedCommand& command) {
 }
 
 void try_commands(bool that_train) {
-  if (!sanitizers().empty())
-    return skip("the library that makes calls fail cannot be preloaded under sanitizers");
+  if (!can_preload()) return;
   const std::string chosen = chosen_fault();
   const bool whole = (full() && !sampled()) || !chosen.empty();
   const Workplace workplace;

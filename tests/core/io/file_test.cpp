@@ -49,12 +49,11 @@ class NoStandardInput {
  public:
   NoStandardInput() : saved_(::dup(0)) { ::close(0); }
   ~NoStandardInput() {
-    if (saved_ >= 0) ::dup2(saved_, 0);
-    ::close(saved_);
+    if (saved_.is_open()) ::dup2(saved_.get(), 0);
   }
 
  private:
-  int saved_;
+  Descriptor saved_;
 };
 
 bool is_open(int descriptor) { return ::fcntl(descriptor, F_GETFD) >= 0; }
