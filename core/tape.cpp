@@ -1,5 +1,6 @@
 #include "core/tape.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/error.h"
@@ -11,6 +12,12 @@ thread_local Tape* current_tape = nullptr;
 thread_local int no_grad_depth = 0;
 
 bool is_leaf(const Variable& v) { return v.node < 0; }
+
+template <class Tensors>
+bool records(const Tensors& inputs) {
+  return Tape::current() != nullptr &&
+         std::any_of(inputs.begin(), inputs.end(), [](const Tensor& t) { return t.requires_grad(); });
+}
 
 /// A tensor with t's shape, dtype and device, but without its memory.
 Tensor outline(const Tensor& t) {
@@ -108,12 +115,7 @@ NoGrad::~NoGrad() { --no_grad_depth; }
 WithGrad::WithGrad() : no_grad_depth_(std::exchange(no_grad_depth, 0)) {}
 WithGrad::~WithGrad() { no_grad_depth = no_grad_depth_; }
 
-bool recording(std::initializer_list<Tensor> inputs) {
-  if (Tape::current() == nullptr) return false;
-  for (const Tensor& t : inputs)
-    if (t.requires_grad()) return true;
-  return false;
-}
+bool recording(std::initializer_list<Tensor> inputs) { return records(inputs); }
 
 Tensor record(Tensor y, std::initializer_list<Tensor> inputs, std::unique_ptr<Node> node) {
   if (!recording(inputs)) return y;
@@ -121,9 +123,7 @@ Tensor record(Tensor y, std::initializer_list<Tensor> inputs, std::unique_ptr<No
 }
 
 Tensor record(Tensor y, const std::vector<Tensor>& inputs, std::unique_ptr<Node> node) {
-  bool wanted = false;
-  for (const Tensor& t : inputs) wanted |= t.requires_grad();
-  if (!wanted || Tape::current() == nullptr) return y;
+  if (!records(inputs)) return y;
   return Tape::current()->push(std::move(y), inputs.data(), inputs.size(), std::move(node));
 }
 

@@ -24,7 +24,7 @@ class UnfinishedRun {
     if (path_.empty()) return;
     std::error_code ignored;
     for (const char* name :
-         {"config.toml", "env.json", "task.json", "tokenizer.json", ".lock", "checkpoints"})
+         {configuration_file, "env.json", "task.json", "tokenizer.json", ".lock", checkpoints_directory})
       fs::remove_all(fs::path(path_) / name, ignored);
     fs::remove(path_, ignored);
   }

@@ -140,6 +140,11 @@ int threads_from(const char* name, std::string_view more) {
   return static_cast<int>(n);
 }
 
+void require_cuda(int number) {
+  const std::string obstacle = why_no_cuda(number);
+  if (!obstacle.empty()) fail(ErrorCode::failed, "device cuda is not usable: ", obstacle);
+}
+
 }  // namespace
 
 int default_threads() {
@@ -156,11 +161,6 @@ std::unique_ptr<Executor> make_meta(int threads, Isa isa, size_t memory_bytes) {
 std::string why_no_cuda([[maybe_unused]] int number) {
   if constexpr (cuda_compiled) return cuda_obstacle(number);
   return "this build has no CUDA code; configure it with -DHEWN_CUDA=ON";
-}
-
-static void require_cuda(int number) {
-  const std::string obstacle = why_no_cuda(number);
-  if (!obstacle.empty()) fail(ErrorCode::failed, "device cuda is not usable: ", obstacle);
 }
 
 int count_cuda() {

@@ -20,6 +20,7 @@
 #include "core/io/line_file.h"
 #include "core/io/path.h"
 #include "model/json.h"
+#include "train/checkpoint/layout.h"
 
 namespace hewn::cli {
 namespace {
@@ -28,7 +29,7 @@ constexpr size_t most_reported = 32;  // runs on a page
 
 bool looks_like_run(const std::string& path) {
   const std::filesystem::path run(path);
-  for (const char* name : {"config.toml", "metrics.jsonl", "checkpoints", "env.json"})
+  for (const char* name : {configuration_file, "metrics.jsonl", checkpoints_directory, "env.json"})
     if (path_exists(run / name)) return true;
   return false;
 }
