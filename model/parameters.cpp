@@ -126,11 +126,19 @@ void Parameters::adopt(Device& device, DType dtype,
                        const std::function<std::shared_ptr<Storage>(const Parameter&)>& storage_of) {
   settle_on(device, dtype);
   const MemUseScope use(MemUse::parameter);
+  std::vector<Parameter*> copied;
+  std::vector<size_t> bytes;
   for (Parameter& p : all_) {
     p.value = Tensor::over(storage_of(p), dtype_, p.shape);
     if (!mixed_ || !p.decayed()) continue;
-    p.value_bf16 = Tensor::empty(device, DType::bf16, p.shape);
-    p.bf16_version = p.value.storage()->version - 1;  // the copy is outdated
+    copied.push_back(&p);
+    bytes.push_back(static_cast<size_t>(p.shape.numel()) * size_of(DType::bf16));
+  }
+  if (copied.empty()) return;
+  const Slab slab(device, MemUse::parameter, bytes);
+  for (size_t i = 0; i < copied.size(); ++i) {
+    copied[i]->value_bf16 = Tensor::over(slab.slice(i), DType::bf16, copied[i]->shape);
+    copied[i]->bf16_version = copied[i]->value.storage()->version - 1;  // the copy is outdated
   }
 }
 

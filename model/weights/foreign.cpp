@@ -10,6 +10,7 @@
 #include "model/gpt.h"
 #include "model/weights/gguf/gguf_model.h"
 #include "model/weights/huggingface/huggingface.h"
+#include "model/weights/large_pages.h"
 #include "model/weights/llama2c/llama2c.h"
 #include "model/weights/outgoing.h"
 #include "model/weights/tensorflow/tensorflow.h"
@@ -143,15 +144,20 @@ std::unique_ptr<Model> load_foreign(const ForeignModel& foreign, Device& device,
 std::unique_ptr<Model> open_foreign_weights(const ForeignModel& foreign, Device& device, DType dtype) {
   auto model = declare_fitting(foreign);
   const MemUseScope use(MemUse::parameter);
-  const bool on_cpu = device.kind() == Device::Kind::cpu;
-  if (dtype != DType::f64)
+  const bool on_cpu = device.kind() == Device::Kind::cpu, bf16 = on_cpu && dtype == DType::bf16;
+  if (dtype != DType::f64) {
+    bool has_blocks = false;
+    foreign.tensors->each([&](const TensorEntry& entry) { has_blocks |= entry.blocks.has_value(); });
+    const auto tensors = in_large_pages(foreign.tensors, device, [&](const TensorEntry& entry) {
+      return entry.blocks || (entry.dtype == DType::bf16 && (bf16 || has_blocks));
+    });
     for (Parameter& p : model->parameters().all()) {
-      const auto w = placed_blocks(foreign.tensors, foreign.naming, p, foreign.config,
-                                   on_cpu ? device : cpu(), on_cpu && dtype == DType::bf16);
+      const auto w = placed_blocks(tensors, foreign.naming, p, foreign.config, on_cpu ? device : cpu(), bf16);
       const bool looked_up = p.name == "transformer.wte.weight";
       if (w && (!looked_up || looks_up_rows(device, *w)))
         p.blocks = on_device(device, *w, !looked_up || foreign.config.tie);
     }
+  }
   model->parameters().reserve(device, dtype, false);
   load_foreign(foreign, *model);
   return model;

@@ -46,9 +46,9 @@ FileSum save_foreign(const std::string& path, const ForeignModel& foreign, DType
 std::unique_ptr<Model> load_foreign(const ForeignModel& foreign, Device& device, DType dtype = DType::f32,
                                     bool grads = false);
 
-/// The same for reading only, without gradients: matrices in blocks stay as they are where `placed_blocks` finds them, in
-/// the file or copied to the memory of a GPU, and are multiplied so, or widened to bf16 by `on_device`. On a CPU, matrices
-/// in bf16 stay as they are, too, if `dtype` is bf16.
+/// The same for reading only, without gradients: matrices that `placed_blocks` finds in blocks are copied as they are, by
+/// `in_large_pages` or to the memory of a GPU, and multiplied so, or widened to bf16 by `on_device`. On a CPU, so are
+/// matrices in bf16 if `dtype` is bf16.
 std::unique_ptr<Model> open_foreign_weights(const ForeignModel& foreign, Device& device,
                                             DType dtype = DType::f32);
 

@@ -6,6 +6,7 @@
 #include <type_traits>
 
 #include "core/error.h"
+#include "model/weights/large_pages.h"
 
 namespace hewn {
 namespace {
@@ -153,11 +154,15 @@ std::unique_ptr<Model> open_weights(const std::string& path, Device& device, DTy
   else
     check_weights(*file, model->parameters());
   const DType needed = dtype == DType::bf16 ? DType::f32 : dtype;
+  const MemUseScope use(MemUse::parameter);
+  // For bf16, products read copies.
+  const auto tensors = in_large_pages(
+      file, device, [&](const TensorEntry& entry) { return dtype != DType::bf16 && entry.dtype == needed; });
   model->parameters().adopt(device, dtype, [&](const Parameter& p) {
-    const TensorEntry& entry = file->at(p.name);
+    const TensorEntry& entry = *tensors->find(p.name);
     const bool aligned = reinterpret_cast<uintptr_t>(entry.data) % size_of(needed) == 0;
-    if (entry.dtype == needed && aligned)
-      return Storage::borrow(device, const_cast<void*>(entry.data), entry.bytes, file);
+    if (entry.dtype == needed && aligned && device.kind() != Device::Kind::cuda)
+      return Storage::borrow(device, const_cast<void*>(entry.data), entry.bytes, tensors);
     Tensor copy = Tensor::empty(device, needed, p.shape);
     upload_entry(entry, copy);
     return copy.storage();

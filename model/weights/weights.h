@@ -19,9 +19,9 @@ Metadata weights_metadata(const ModelConfig& config);
 /// unknown, misshapen or of integers, before it changes any.
 void load_weights(const std::string& path, Model& model);
 
-/// Opens a model written by `save_weights`, read-only and without gradients. Its parameters are the mapped
-/// file itself if it holds them in the required dtype (f32 values for f32 and bf16), otherwise copies. Mapped
-/// values are read when accessed. Throws like `load_weights`, and ErrorCode::input if the file does not
+/// Opens a model written by `save_weights`, read-only and without gradients. Parameters that the file holds in the
+/// required dtype (f32 values for f32 and bf16) are copied by `in_large_pages` or, for bf16 or where memory lacks, the
+/// mapped file itself, whose values are read when accessed; others are converted. Throws like `load_weights`, and ErrorCode::input if the file does not
 /// contain the model's configuration.
 std::unique_ptr<Model> open_weights(const std::string& path, Device& device, DType dtype = DType::f32);
 

@@ -26,7 +26,6 @@ class TorchFile final : public NamedTensors {
   void each(const std::function<void(const TensorEntry&)>& use) const override { tensors_->each(use); }
   /// The saved value.
   PickleValue root() const { return pickle_->root(); }
-  const std::string& path() const { return file_.path(); }
 
  private:
   MappedFile file_;

@@ -1,0 +1,50 @@
+#include "model/weights/large_pages.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/memory.h"
+#include "kernels/contract/contract.h"
+#include "kernels/contract/parallel.h"
+
+namespace hewn {
+namespace {
+
+constexpr size_t alignment = 64;
+
+/// Copies bytes on several threads, which obtain the pages that they write to.
+void copy_bytes(const Launch& launch, const void* from, void* to, size_t bytes) {
+  constexpr int64_t piece = int64_t{1} << 20;
+  const auto all = static_cast<int64_t>(bytes);
+  parallel_for(launch, blocks_of(all, piece), [&](int64_t begin, int64_t end, int) {
+    const int64_t first = begin * piece, size = std::min(end * piece, all) - first;
+    std::memcpy(static_cast<char*>(to) + first, static_cast<const char*>(from) + first,
+                static_cast<size_t>(size));
+  });
+}
+
+}  // namespace
+
+std::shared_ptr<const NamedTensors> in_large_pages(const std::shared_ptr<const NamedTensors>& file,
+                                                   Device& device,
+                                                   const std::function<bool(const TensorEntry&)>& often,
+                                                   size_t available) {
+  if (device.kind() != Device::Kind::cpu) return file;
+  std::vector<TensorEntry> entries;
+  size_t bytes = 0;
+  file->each([&](const TensorEntry& entry) {
+    entries.push_back(entry);
+    if (often(entry)) bytes += (entry.bytes + alignment - 1) / alignment * alignment;
+  });
+  if (bytes == 0 || bytes + bytes / 4 > available) return file;
+  const std::shared_ptr<Storage> block = Storage::allocate(device, bytes);
+  auto* to = static_cast<char*>(block->data);
+  for (TensorEntry& entry : entries) {
+    if (!often(entry)) continue;
+    copy_bytes({.threads = executor(device).threads()}, entry.data, to, entry.bytes);
+    entry.data = std::exchange(to, to + (entry.bytes + alignment - 1) / alignment * alignment);
+  }
+  return std::make_shared<TensorList>(std::move(entries), block);
+}
+
+}  // namespace hewn
