@@ -46,7 +46,6 @@ class DirectoryInUse {
 
   /// Whether its path still leads to this directory; false if it was removed or replaced meanwhile.
   bool is_there() const;
-  const std::string& path() const { return path_; }
 
  private:
   std::string path_;

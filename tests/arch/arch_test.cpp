@@ -218,7 +218,8 @@ TEST_CASE("source files compile alone", "[arch]") {
                                      "-I" + source_dir().string(),
                                      "-I" + (build_dir() / "include").string()};
 #if defined(__x86_64__)
-    const bool amx = path.ends_with("_amx.h") || path.ends_with("/tile_bf16.h");
+    const bool amx =
+        path.ends_with("_amx.h") || path.ends_with("/tile_bf16.h") || path.ends_with("/skinny_bf16.h");
     if (amx || path.ends_with("/pieces.h"))
       command.insert(command.end(), {"-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mavx512bf16",
                                      "-mfma", "-mamx-tile", "-mamx-bf16",

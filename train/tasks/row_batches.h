@@ -58,7 +58,6 @@ class RowBatches final : public BatchSource {
 
   /// The numbers of the rows in batch `index`, in its order.
   std::vector<int64_t> rows_of(int64_t index) const { return order_.rows_of(index); }
-  const std::vector<TrainingRow>& rows() const { return rows_; }
   /// Tokens of the longest row.
   int64_t longest() const { return order_.longest(); }
 

@@ -26,7 +26,6 @@ class Confusion {
   /// Counts a row. Throws usage for a label that does not exist.
   void add(size_t truth, size_t predicted);
 
-  size_t labels() const { return labels_; }
   /// The number of rows of class `truth` that were labelled `predicted`.
   int64_t count(size_t truth, size_t predicted) const { return counts_[truth * labels_ + predicted]; }
   int64_t rows() const;
