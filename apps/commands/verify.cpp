@@ -8,6 +8,7 @@
 #include "apps/commands/adapters/verify_merged.h"
 #include "apps/commands/commands.h"
 #include "apps/commands/ranks/verify_ranks.h"
+#include "apps/commands/verdict.h"
 #include "apps/commands/verify_texts.h"
 #include "apps/run/files/trust.h"
 #include "apps/run/input.h"
@@ -16,7 +17,6 @@
 #include "apps/run/run_config.h"
 #include "apps/run/temporary_directory.h"
 #include "core/error.h"
-#include "core/io/manifest.h"
 #include "core/io/path.h"
 #include "model/weights/foreign.h"
 #include "train/checkpoint/find_checkpoint.h"
@@ -58,15 +58,6 @@ void train_until(const std::string& path, const TrainConfig& config, const Datas
   run_training(&run, config, trainer, loader, text_validator(data, config), state, events);
 }
 
-// The checksums of a run's learned state: weights and moments.
-std::map<std::string, FileSum> learned(const std::string& run) {
-  std::map<std::string, FileSum> sums;
-  const Manifest manifest = Manifest::read(find_checkpoint(run, "last"));
-  for (const auto& [name, sum] : manifest.files())
-    if (name.ends_with(".safetensors")) sums[name] = sum;
-  return sums;
-}
-
 /// Checks names, shapes and, if the format has them, checksums of a model that is not a run.
 int verify_model(const std::string& path) {
   const ForeignModel model = open_lesson_or_foreign(path);
@@ -97,20 +88,6 @@ int verify_files(const std::string& path) {
   if (!rest.empty()) print("not checked: ", rest, "\n");
   return result.damaged ? failed_status : 0;
 }
-
-// Prints one line per comparison; records whether any failed.
-class Verdict {
- public:
-  void compare(const std::string& what, const std::string& run, const std::string& reference) {
-    const bool same = learned(run) == learned(reference);
-    print(what, same ? ": same bits\n" : ": DIFFERENT bits\n");
-    if (!same) status_ = failed_status;
-  }
-  int status() const { return status_; }
-
- private:
-  int status_ = 0;
-};
 
 std::vector<int> thread_counts(const Settings& settings) {
   const std::vector<int64_t> counts = settings.integers("threads", 1, 1024);

@@ -1,6 +1,7 @@
 #include "train/checkpoint/checkpoint.h"
 
 #include <cstdio>
+#include <cstring>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <span>
@@ -156,6 +157,22 @@ FileSum checkpoint_weights(const std::string& path) {
   for (const char* name : {model_file, adapter_weights_file})
     if (const auto file = manifest.files().find(name); file != manifest.files().end()) return file->second;
   fail(ErrorCode::input, path, ": its MANIFEST has no ", model_file);
+}
+
+std::string first_different_tensor(const std::string& checkpoint, const std::string& other) {
+  const auto ours = Manifest::read(checkpoint).files(), theirs = Manifest::read(other).files();
+  auto all = ours;
+  all.insert(theirs.begin(), theirs.end());
+  for (const auto& [name, sum] : all) {
+    if (!name.ends_with(".safetensors")) continue;
+    if (!ours.contains(name) || !theirs.contains(name)) return name;
+    const SafetensorsFile one((fs::path(checkpoint) / name).string()), two((fs::path(other) / name).string());
+    for (const TensorEntry& a : one.entries()) {
+      const TensorEntry* const b = two.find(a.name);
+      if (!b || a.bytes != b->bytes || std::memcmp(a.data, b->data, a.bytes) != 0) return a.name;
+    }
+  }
+  return {};
 }
 
 std::unique_ptr<Model> open_checkpoint(const std::string& path, Device& device, DType dtype,

@@ -67,7 +67,11 @@ RunState checkpoint_state(const std::string& path);
 /// Size and checksum of a checkpoint's weights, or of its adapter's, from its MANIFEST.
 FileSum checkpoint_weights(const std::string& path);
 
-/// Opens a checkpoint's model for reading only, with mapped weights, like `open_weights`; an adapter is merged into
+/// The first tensor of weights or moments in which two checkpoints differ, or the file that only one of them has; "" if
+/// they are equal. Throws ErrorCode::input.
+std::string first_different_tensor(const std::string& checkpoint, const std::string& other);
+
+/// Opens a checkpoint's model for reading only, like `open_weights`; an adapter is merged into
 /// the weights of its base model, which is at `base` if that is not "".
 std::unique_ptr<Model> open_checkpoint(const std::string& path, Device& device, DType dtype,
                                        const std::string& base = {});

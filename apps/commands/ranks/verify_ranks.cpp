@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
-#include <cstring>
 #include <optional>
 #include <thread>
 
@@ -11,15 +10,13 @@
 #include "apps/cli/system/child.h"
 #include "apps/cli/terminal.h"
 #include "apps/commands/ranks/numbers.h"
+#include "apps/commands/verdict.h"
 #include "apps/run/run_config.h"
 #include "apps/run/temporary_directory.h"
 #include "core/error.h"
 #include "core/io/file.h"
 #include "core/io/path.h"
 #include "kernels/devices/devices.h"
-#include "model/weights/safetensors/safetensors.h"
-#include "train/checkpoint/find_checkpoint.h"
-#include "train/checkpoint/layout.h"
 #include "train/ranks/agreement.h"
 
 namespace hewn::cli {
@@ -68,19 +65,6 @@ class Trainings {
   std::vector<std::string> keys_;
 };
 
-/// The first tensor in which the last checkpoints of two runs differ; "" if they are equal.
-std::string first_difference(const std::string& run, const std::string& other) {
-  for (const char* file : {model_file, optimizer_file}) {
-    const SafetensorsFile one(find_checkpoint(run, "last") + "/" + file),
-        two(find_checkpoint(other, "last") + "/" + file);
-    for (const TensorEntry& a : one.entries()) {
-      const TensorEntry& b = two.at(a.name);
-      if (a.bytes != b.bytes || std::memcmp(a.data, b.data, a.bytes) != 0) return a.name;
-    }
-  }
-  return {};
-}
-
 }  // namespace
 
 int verify_ranks(Settings settings, const ModelConfig& model) {
@@ -100,11 +84,9 @@ int verify_ranks(Settings settings, const ModelConfig& model) {
   catch_signals();  // which must not leave the directory behind
   const Trainings trainings(settings);
   const int64_t steps = config.max_iters;
-  int status = 0;
+  Verdict verdict;
   const auto compare = [&](const std::string& what, const std::string& run) {
-    const std::string tensor = first_difference(trainings.path(run), trainings.path("first"));
-    print(what, tensor.empty() ? ": same bits" : ": DIFFERENT bits, first in " + tensor, "\n");
-    if (!tensor.empty()) status = static_cast<int>(ErrorCode::numerical);
+    verdict.compare(what, trainings.path(run), trainings.path("first"));
   };
   trainings.train("first", numbers[0], steps);
   for (size_t i = 0; i < numbers.size() && stop_signal() == 0; ++i) {
@@ -123,7 +105,7 @@ int verify_ranks(Settings settings, const ModelConfig& model) {
                    " without a stop"),
               halves);
   }
-  return stop_signal() != 0 ? stop_status() : status;
+  return stop_signal() != 0 ? stop_status() : verdict.status();
 }
 
 }  // namespace hewn::cli

@@ -86,6 +86,39 @@ TEST_CASE("a checkpoint restores everything, bit for bit", "[checkpoint]") {
     }
 }
 
+TEST_CASE("the first tensor that differs between checkpoints is named, of weights or moments",
+          "[checkpoint]") {
+  const TempDir dir;
+  const auto saved = [&](const std::string& name, Trainer& trainer) {
+    return save_checkpoint((dir / name).string(), state_at(2), trainer);
+  };
+  const auto trained = [](Trained& t) {
+    Random random("equal");
+    t.step(random, 2);
+  };
+  Trained one, same, other;
+  trained(one), trained(same);
+  const std::string path = saved("one", one.trainer);
+  CHECK(first_different_tensor(path, saved("same", same.trainer)).empty());
+
+  Parameter& last = same.model->parameters().all().back();
+  last.value.ptr<float>()[last.shape.numel() - 1] += 1;
+  const std::string changed = saved("changed", same.trainer);
+  CHECK(first_different_tensor(path, changed) == last.name);
+  CHECK(first_different_tensor(changed, path) == last.name);
+
+  Random random("different");
+  other.step(random, 2);
+  load_weights(path + "/" + model_file, *other.model);
+  const std::string moment = first_different_tensor(path, saved("moments", other.trainer));
+  CHECK(SafetensorsFile(path + "/" + optimizer_file).find(moment) != nullptr);
+
+  const std::string without = save_imported((dir / "imported").string(), state_at(2),
+                                            [&](const auto& file) { return save_weights(file, *one.model); });
+  CHECK(first_different_tensor(path, without) == optimizer_file);
+  CHECK(first_different_tensor(without, path) == optimizer_file);
+}
+
 TEST_CASE("a model with a shorter context takes the first positions of a checkpoint", "[checkpoint]") {
   for (const DType dtype : {DType::f32, DType::f64}) {
     const test::TempDir run;
