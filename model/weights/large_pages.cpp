@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "core/memory.h"
 #include "kernels/contract/contract.h"
@@ -10,7 +11,8 @@
 namespace hewn {
 namespace {
 
-constexpr size_t alignment = 64;
+/// What a tensor takes in the block, in whole cache lines.
+size_t padded(const TensorEntry& entry) { return (entry.bytes + 63) / 64 * 64; }
 
 /// Copies bytes on several threads, which obtain the pages that they write to.
 void copy_bytes(const Launch& launch, const void* from, void* to, size_t bytes) {
@@ -34,7 +36,7 @@ std::shared_ptr<const NamedTensors> in_large_pages(const std::shared_ptr<const N
   size_t bytes = 0;
   file->each([&](const TensorEntry& entry) {
     entries.push_back(entry);
-    if (often(entry)) bytes += (entry.bytes + alignment - 1) / alignment * alignment;
+    if (often(entry)) bytes += padded(entry);
   });
   if (bytes == 0 || bytes + bytes / 4 > available) return file;
   const std::shared_ptr<Storage> block = Storage::allocate(device, bytes);
@@ -42,7 +44,7 @@ std::shared_ptr<const NamedTensors> in_large_pages(const std::shared_ptr<const N
   for (TensorEntry& entry : entries) {
     if (!often(entry)) continue;
     copy_bytes({.threads = executor(device).threads()}, entry.data, to, entry.bytes);
-    entry.data = std::exchange(to, to + (entry.bytes + alignment - 1) / alignment * alignment);
+    entry.data = std::exchange(to, to + padded(entry));
   }
   return std::make_shared<TensorList>(std::move(entries), block);
 }
