@@ -130,9 +130,11 @@ Choice choose_in_run(const fs::path& run, const std::string& given, const std::s
 
 Choice choose(const std::string& given, const std::string& which) {
   const fs::path path = without_slash(given);
+  if (!path_exists(path))
+    fail(ErrorCode::input, given, " does not exist: no run (the --out_dir of a training), checkpoint or file of a model",
+         fetch_hint(given));
   if (!path_is_directory(path))
-    fail(ErrorCode::input, given, " is not a run or checkpoint directory (the --out_dir of a training)",
-         path_exists(path) ? import_hint : fetch_hint(given));
+    fail(ErrorCode::input, given, " is not a run or checkpoint directory (the --out_dir of a training)", import_hint);
   if (has_manifest(path)) {
     const fs::path checkpoint = followed(path);
     return {run_with(checkpoint), checkpoint, ""};

@@ -96,7 +96,7 @@ TEST_CASE("damage is detected and reported, and an intact checkpoint suggested",
 
 TEST_CASE("a run without checkpoints is distinguished from other directories", "[checkpoint]") {
   const TempDir dir;
-  CHECK_ERROR(find_checkpoint((dir / "nothing").string()), ErrorCode::input, "is not a run");
+  CHECK_ERROR(find_checkpoint((dir / "nothing").string()), ErrorCode::input, "nothing does not exist: no run");
   CHECK_ERROR(find_checkpoint(dir.path().string()), ErrorCode::input, "has no checkpoint");
   write_file(dir / "config.json", "{}");
   CHECK_ERROR(find_checkpoint(dir.path().string()), ErrorCode::input,
