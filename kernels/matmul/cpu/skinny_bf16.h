@@ -27,10 +27,10 @@ struct PairedTerms {
   HEWN_INLINE static vf multiply_add(Factor a, vi b, vf sum) {
     return _mm512_dpbf16_ps(sum, pairs_of(set1(a)), pairs_of(b));
   }
-  template <class Use>
+  template <int groups, class Use>
   HEWN_INLINE static void transposed(const BFloat16* b, int64_t ldb, int64_t present, int64_t k,
                                      const Use& use) {
-    for_pairs(b, ldb, present, k, use);
+    for_pairs<groups>(b, ldb, present, k, use);
   }
 };
 

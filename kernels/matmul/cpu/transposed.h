@@ -1,7 +1,9 @@
 #pragma once
 // The squares of a transposed matrix that a few rows are multiplied by. They are transposed in registers, so that lanes
 // are columns of C and every sum has the order of the tiles. The matrix is read once, in memory order, in as many
-// streams as a vector has lanes. Compiled per instruction set; included only by simd*.cpp.
+// streams as one or two vectors have lanes. Compiled per instruction set; included only by simd*.cpp.
+
+#include <type_traits>
 
 #include "kernels/matmul/cpu/pack.h"
 #include "kernels/matmul/cpu/pairs.h"
@@ -9,75 +11,100 @@
 namespace hewn {
 namespace {
 
-/// Prefetches rows of k elements, `ld` apart, by as many bytes as `rows` vectors have at a time. Long vectors do so in
-/// memory order, as a single stream: on a Genoa, products with a matrix in a cache took 4 to 18% less time than with as
-/// many streams as there are rows, and the head of GPT-2, from memory, 4%. With short vectors that gained nothing.
-template <class S, int rows>
+/// Prefetches `count` lines of rows of k elements, ld apart, at each call, in memory order, as a single stream. On a Genoa,
+/// products with a matrix in a cache took 4 to 18% less time than with as many streams as there are rows, and the head of
+/// GPT-2, from memory, 4%. On a Milan, bursts of 16 lines slowed reading down by a sixth.
+template <class S, int count>
 struct Ahead {
   const S* row;
   int64_t ld, k, at = 0;
 
-  HEWN_INLINE void fetch(int64_t p) {
+  HEWN_INLINE void fetch() {
     constexpr int64_t line = 64 / static_cast<int64_t>(sizeof(S));
-    constexpr bool in_order = HEWN_VBYTES == 64;
 #pragma GCC unroll 16
-    for (int i = 0; i < rows; ++i)
-      __builtin_prefetch(in_order ? row + at + i * line : row + i * ld + p, 0, 2);
-    at += rows * line;
-    if (in_order && at >= k) at -= k, row += ld;
+    for (int i = 0; i < count; ++i) __builtin_prefetch(row + at + i * line, 0, 2);
+    at += count * line;
+    if (at >= k) at -= k, row += ld;
   }
 };
 
-/// How many rows ahead of those in use it begins: in memory order, twice as many as there are, since the last of as many
-/// would be in use as soon as they are fetched.
-template <int rows>
-constexpr int rows_ahead_of = HEWN_VBYTES == 64 ? rows * 2 : rows;
+/// Sets lane i of to[j] to element j, of the size of a lane, of row i; rows are ld elements apart, and as many as a vector
+/// has lanes, of which those from `present` on count as zeros, as do elements from n on. Of rows for 32-byte vectors 16
+/// bytes are taken, so that shuffles stay within 16 bytes and the squares of two groups fit into the registers.
+template <class V, class S, int cols>
+HEWN_INLINE void load_square(const S* rows, int64_t ld, int64_t present, int64_t n, V (&to)[cols]) {
+  if constexpr (HEWN_VBYTES != 32) {
+    if constexpr (std::is_same_v<S, BFloat16>)
+      load_transposed_pairs(rows, ld, present, n, to);
+    else
+      load_transposed<S>(rows, ld, present, n, to);
+  } else {
+    using Half = int32_t __attribute__((vector_size(16)));
+    constexpr int64_t size = sizeof(Half) / sizeof(S), all = 2 * cols * size;
+    S copy[all];
+    if (present < 2 * cols || n < size) {
+      for (int64_t i = 0; i < all; ++i)
+        copy[i] = i / size < present && i % size < n ? rows[i / size * ld + i % size] : S{};
+      rows = copy, ld = size;
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < cols; ++i) {
+      Half half[2];
+      __builtin_memcpy(&half[0], rows + i * ld, sizeof(Half));
+      __builtin_memcpy(&half[1], rows + (i + cols) * ld, sizeof(Half));
+      to[i] = reinterpret_cast<V>(__builtin_shufflevector(half[0], half[1], 0, 1, 2, 3, 4, 5, 6, 7));
+    }
+    transpose<cols>(to);
+  }
+}
 
-/// Calls use(p, x) for p = 0 .. k - 1 in order, where lane i of x is element p of row i; the rows, ld apart, are as many
-/// as a vector has lanes, of which those from `present` on count as zeros. Prefetches the rows that follow.
-template <class T, class Use>
+/// Calls use(g, p, x) for p = 0, 1 ... in order, where lane i of x, a V, is element p, of the size of a lane, of row i of
+/// group g; a group has as many rows as V has lanes, of k elements S. Prefetches the rows that follow; where a square needs
+/// whole lines, those after them, as the last ones would be in use as soon as they are fetched.
+template <class V, int groups, class S, class Use>
+HEWN_INLINE void for_squares(const S* rows, int64_t ld, int64_t present, int64_t k, const Use& use) {
+  constexpr int w = static_cast<int>(sizeof(V) / sizeof(V{}[0])), cols = HEWN_VBYTES == 32 ? w / 2 : w;
+  constexpr int64_t size = static_cast<int64_t>(cols * sizeof(V{}[0]) / sizeof(S)), many = size / cols;
+  V x[groups][cols];
+  constexpr int squares_of_line = 64 / static_cast<int>(cols * sizeof(V{}[0]));
+  Ahead<S, groups * w / squares_of_line> ahead{rows + groups * w * (squares_of_line > 1 ? 1 : 2) * ld, ld, k};
+  int64_t p = 0;
+  const auto square = [&](int64_t n) __attribute__((always_inline)) {
+#pragma GCC unroll 4
+    for (int g = 0; g < groups; ++g) load_square(rows + g * w * ld + p, ld, present, n, x[g]);
+#pragma GCC unroll 16
+    for (int i = 0; i < cols; ++i)
+#pragma GCC unroll 4
+      for (int g = 0; g < groups; ++g)
+        if (i * many < n) use(g, p / many + i, x[g][i]);
+  };
+  for (; p + size <= k; p += size) {
+    ahead.fetch();
+    square(size);
+  }
+  if (p < k) square(k - p);
+}
+
+/// The same for numbers T of a type that is as long.
+template <class T, int groups, class Use>
 HEWN_INLINE void for_columns(const T* rows, int64_t ld, int64_t present, int64_t k, const Use& use) {
-  constexpr int w = lanes<T>;
-  Vector<T> x[w];
-  Ahead<T, w> ahead{rows + rows_ahead_of<w> * ld, ld, k};
-  int64_t p = 0;
-  for (; p + w <= k; p += w) {
-    ahead.fetch(p);
-    load_transposed<T>(rows + p, ld, present, w, x);
-#pragma GCC unroll 16
-    for (int i = 0; i < w; ++i) use(p + i, x[i]);
-  }
-  if (p == k) return;
-  load_transposed<T>(rows + p, ld, present, k - p, x);
-  for (int i = 0; i < k - p; ++i) use(p + i, x[i]);
+  for_squares<Vector<T>, groups>(rows, ld, present, k, use);
 }
 
-/// The same for bf16 in pairs: calls use(p, x) for p = 0 .. (k + 1) / 2 - 1, where lane i of x is pair p of row i; an odd
-/// last term is paired with zero.
-template <class Use>
+/// The same for pairs of bf16: p counts pairs, and an odd last term is paired with zero.
+template <int groups, class Use>
 HEWN_INLINE void for_pairs(const BFloat16* rows, int64_t ld, int64_t present, int64_t k, const Use& use) {
-  vi pairs[W];
-  Ahead<BFloat16, W> ahead{rows + rows_ahead_of<W> * ld, ld, k};
-  int64_t p = 0;
-  for (; p + 2 * W <= k; p += 2 * W) {
-    ahead.fetch(p);
-    load_transposed_pairs(rows + p, ld, present, 2 * W, pairs);
-#pragma GCC unroll 16
-    for (int i = 0; i < W; ++i) use(p / 2 + i, pairs[i]);
-  }
-  if (p == k) return;
-  load_transposed_pairs(rows + p, ld, present, k - p, pairs);
-  for (int i = 0; i < (k - p + 1) / 2; ++i) use(p / 2 + i, pairs[i]);
+  for_squares<vi, groups>(rows, ld, present, k, use);
 }
 
-/// The same one by one, widened.
-template <class T, class Use>
+/// The same for bf16 one by one, widened.
+template <class T, int groups, class Use>
 HEWN_INLINE void for_columns(const BFloat16* rows, int64_t ld, int64_t present, int64_t k, const Use& use) {
   constexpr auto upper_half = static_cast<int32_t>(0xffff0000);
-  for_pairs(
-      rows, ld, present, k, [&](int64_t p, vi pair) __attribute__((always_inline)) {
-        use(2 * p, as_float(pair << 16));
-        if (2 * p + 1 < k) use(2 * p + 1, as_float(pair & upper_half));
+  for_squares<vi, groups>(
+      rows, ld, present, k, [&](int g, int64_t p, vi pair) __attribute__((always_inline)) {
+        use(g, 2 * p, as_float(pair << 16));
+        if (2 * p + 1 < k) use(g, 2 * p + 1, as_float(pair & upper_half));
       });
 }
 
