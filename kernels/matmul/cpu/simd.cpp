@@ -284,7 +284,7 @@ template <class T, class S>
 void multiply_all(const Launch& launch, const Matmul& m) {
   const int64_t n_products = m.outer * m.inner;
   const int64_t row_tiles = blocks_of(m.M, tile_rows), col_tiles = blocks_of(m.N, tile_cols<T>);
-  const bool skinny = is_skinny(m.M, m.trans_b);
+  const bool skinny = is_skinny(m.M, m.trans_b, widens<T, S>);
   const Split split =
       split_for(n_products, skinny ? 1 : row_tiles, tile_rows, col_tiles, tile_cols<T>, launch.threads);
   const int64_t parts = split.rows * split.cols;

@@ -28,11 +28,14 @@ HEWN_INLINE void in_groups(int64_t rows, const Work& work) {
 template <class T>
 constexpr int64_t most_odd = lanes<T> * 3 / 8;
 
-/// The same with a transposed B, of which tiles would copy whole blocks: 8 rows times the head of GPT-2 took a quarter
-/// less time in panels, on a Milan. Long vectors keep to the tiles, which prefetch the next block.
-constexpr int64_t skinny_rows_transposed = HEWN_VBYTES == 64 ? skinny_rows : 16;
-[[maybe_unused]] constexpr bool is_skinny(int64_t M, bool trans_b) {
-  return M <= (trans_b ? skinny_rows_transposed : skinny_rows);
+/// The same for short vectors, whose tiles would read a B in place a line at a time, from rows far apart, or copy whole
+/// blocks of a transposed one: 6 or 8 rows times GPT-2's matrices took 40% less time in rows, and times its head,
+/// transposed, a quarter less in panels, on a Milan. Long vectors keep to the tiles, which prefetch the next block, and so
+/// does a B in bf16, which would be widened once for every few rows.
+constexpr int64_t skinny_rows_short = HEWN_VBYTES == 64 ? skinny_rows : 16;
+/// Whether the products of M rows with B are these; `widened`: not of the type of sums.
+[[maybe_unused]] constexpr bool is_skinny(int64_t M, bool trans_b, bool widened) {
+  return M <= (trans_b || !widened ? skinny_rows_short : skinny_rows);
 }
 
 /// Steps of k in a panel of a transposed B, which stays in the first-level cache with the rows of A beside it.
@@ -314,7 +317,7 @@ void multiply_skinny(const Skinny<typename Terms::S>& s, int64_t K, int64_t kc, 
                      const Put& put) {
   using T = typename Terms::T;
   constexpr int64_t w = lanes<T>;
-  constexpr bool panels = Terms::terms == 1 && skinny_rows_transposed > skinny_rows;
+  constexpr bool panels = Terms::terms == 1 && skinny_rows_short > skinny_rows;
   const bool in_panels = panels && s.transposed && s.rows > skinny_rows;
   const int64_t rows = in_panels ? blocks_of(s.rows, panel_rows) * panel_rows : s.rows;
   const int64_t wide = in_panels ? tile_cols<T> : w;  // sums are stored in whole panels
