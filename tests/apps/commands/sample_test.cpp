@@ -153,7 +153,7 @@ TEST_CASE("a draft leaves the likeliest text as it is, and must have the same to
   const ProcessResult talk = hewn({"chat", run, "--draft=prompt", "--temperature=0"}, {.input = "the cat\n"});
   CHECK(talk.out == hewn({"chat", run, "--temperature=0"}, {.input = "the cat\n"}).out);
   CHECK_FAILS(hewn({"sample", run, "--draft=" + other}), 2, "does not have the tokens of");
-  CHECK_FAILS(hewn({"sample", run, "--draft=" + (dir / "none").string()}), 3, "not a run");
+  CHECK_FAILS(hewn({"sample", run, "--draft=" + (dir / "none").string()}), 3, "none does not exist");
   CHECK_FAILS(hewn({"sample", run, "--draft=prompt", "--beam=3"}), 2, "does not apply to beam search");
   CHECK_FAILS(hewn({"sample", run, "--draft=prompt", "--compare"}), 2, "does not apply to a comparison");
 }

@@ -206,7 +206,7 @@ TEST_CASE("verify --texts compares texts alone, in pieces and in company") {
   CHECK_FAILS(hewn({"verify", file, "--texts", "--num_samples=5", "--threads=1,2"}), 0, "");
   CHECK_FAILS(hewn({"verify", run_in(dir), "--texts", "--resume"}), 2, "--resume");
   CHECK_FAILS(hewn({"verify", run_in(dir), "--texts", "--merged"}), 2, "--merged");
-  CHECK_FAILS(hewn({"verify", (dir / "none").string(), "--texts"}), 3, "not a run");
+  CHECK_FAILS(hewn({"verify", (dir / "none").string(), "--texts"}), 3, "none does not exist");
 }
 
 TEST_CASE("keys and values can be rounded, and a plan counts them") {
