@@ -17,7 +17,7 @@ constexpr int near_lanes = 16 / static_cast<int>(sizeof(T));
 
 /// One vector whose halves are at `low` and `high`: the upper half is inserted during the load.
 template <class T, int... i>
-HEWN_INLINE Vector<T> load_halves(const T* low, const T* high, std::integer_sequence<int, i...>) {
+HEWN_INLINE Vector<T> load_halves(const void* low, const void* high, std::integer_sequence<int, i...>) {
   typedef T Half __attribute__((vector_size(HEWN_VBYTES / 2)));
   Half a, b;
   __builtin_memcpy(&a, low, sizeof a);

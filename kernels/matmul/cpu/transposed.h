@@ -39,8 +39,8 @@ HEWN_INLINE void load_square(const S* rows, int64_t ld, int64_t present, int64_t
     else
       load_transposed<S>(rows, ld, present, n, to);
   } else {
-    using Half = int32_t __attribute__((vector_size(16)));
-    constexpr int64_t size = sizeof(Half) / sizeof(S), all = 2 * cols * size;
+    constexpr int64_t size = HEWN_VBYTES / 2 / sizeof(S), all = 2 * cols * size;
+    constexpr std::make_integer_sequence<int, lanes<float>> words{};
     S copy[all];
     if (present < 2 * cols || n < size) {
       for (int64_t i = 0; i < all; ++i)
@@ -48,12 +48,8 @@ HEWN_INLINE void load_square(const S* rows, int64_t ld, int64_t present, int64_t
       rows = copy, ld = size;
     }
 #pragma GCC unroll 16
-    for (int i = 0; i < cols; ++i) {
-      Half half[2];
-      __builtin_memcpy(&half[0], rows + i * ld, sizeof(Half));
-      __builtin_memcpy(&half[1], rows + (i + cols) * ld, sizeof(Half));
-      to[i] = reinterpret_cast<V>(__builtin_shufflevector(half[0], half[1], 0, 1, 2, 3, 4, 5, 6, 7));
-    }
+    for (int i = 0; i < cols; ++i)
+      to[i] = reinterpret_cast<V>(load_halves<float>(rows + i * ld, rows + (i + cols) * ld, words));
     transpose<cols>(to);
   }
 }
